@@ -1,0 +1,174 @@
+# hookspool. `make help` lists the targets; V=1 shows the commands.
+
+VERSION := 0.1.0
+PREFIX ?= /usr/local
+LIBEXECDIR ?= $(PREFIX)/lib/hookspool
+B ?= build
+
+CC ?= cc
+CLANG ?= clang
+CFLAGS ?= -O2 -g -fstack-protector-strong
+LDLIBS_COMMON = -linih -lcrypto -lpthread
+WARN = -Wall -Wextra -Wpedantic -Wshadow -Wconversion
+override CPPFLAGS += -I. -Icommon -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -DHS_VERSION='"$(VERSION)"'
+override CFLAGS += -std=c11 $(WARN)
+ifdef WERROR
+override CFLAGS += -Werror
+endif
+
+COMMON := $(sort $(wildcard common/core/*.c common/store/*.c))
+CGI := $(sort $(wildcard cgi/*.c))
+CGI_PURE := cgi/request.c cgi/respond.c cgi/receive.c
+TOOLS := $(sort $(wildcard tools/*.c))
+UNIT := $(sort $(wildcard tests/unit/test_*.c))
+TESTLIB := tests/lib/cases.c
+
+obj = $(patsubst %.c,$(B)/obj/%.o,$(1))
+UNIT_BIN := $(patsubst tests/unit/%.c,$(B)/unit/%,$(UNIT))
+MAN := $(addprefix $(B)/man/,hookspool.fcgi.8 hookspool.conf.5 hookspool-spool.5 hookspool.1)
+
+Q := $(if $(V),,@)
+say = $(if $(V),,@printf '  %-6s %s\n' $(1) '$(2)')
+
+.PHONY: all help deps run test check asan fuzz install clean
+.DELETE_ON_ERROR:
+
+all: $(B)/hookspool.fcgi $(B)/hookspool.cgi $(B)/hookspool man $(B)/hookspool.conf
+
+help:
+	@sed -n 's/^## //p' Makefile
+
+## make            build into build/
+## make run        lighttpd with a throwaway spool; ONCE=1 stops after seven events
+## make test       every test, against real servers
+## make check      test, static analysis, layering, manual pages, ten seconds of each fuzzer
+## make asan       every test again, under the address and undefined-behaviour sanitizers
+## make fuzz       each fuzzer for FUZZ_SECONDS (600)
+## make deps       install the Debian packages that build and tests need
+## make install    into DESTDIR, PREFIX (/usr/local)
+## make clean
+
+# --- programs -----------------------------------------------------------------
+
+$(B)/obj/%.o: %.c
+	@mkdir -p $(@D)
+	$(call say,CC,$<)
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c $< -o $@
+
+$(B)/libhookspool.a: $(call obj,$(COMMON))
+	$(call say,AR,$@)
+	$(Q)rm -f $@ && $(AR) rcs $@ $^
+
+$(B)/hookspool.fcgi: $(call obj,$(CGI)) $(B)/libhookspool.a
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $^ -o $@ -lfcgi $(LDLIBS_COMMON)
+
+$(B)/hookspool.cgi: $(B)/hookspool.fcgi
+	$(Q)cp $< $@
+
+$(B)/hookspool: $(call obj,$(TOOLS)) $(B)/libhookspool.a
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $^ -o $@ -ljson-c $(LDLIBS_COMMON)
+
+# --- documents: the tables of the code, put into the pages ---------------------
+
+.PHONY: man
+man: $(MAN)
+
+$(B)/man/%: tools/man/%.in $(B)/hookspool tools/man/fill.sh
+	@mkdir -p $(@D)
+	$(call say,MAN,$@)
+	$(Q)sh tools/man/fill.sh $(B)/hookspool $(VERSION) < $< > $@
+
+$(B)/hookspool.conf: $(B)/hookspool
+	$(Q)$(B)/hookspool docs sample > $@
+
+# --- tests --------------------------------------------------------------------
+
+DEPS = sh tests/lib/deps.sh
+JOBS := $(shell nproc 2>/dev/null || echo 2)
+
+deps:
+	$(Q)$(DEPS) build test check
+
+run:
+	$(Q)$(DEPS) --missing build test >/dev/null || $(DEPS) build test
+	$(Q)$(MAKE) --no-print-directory -s -j$(JOBS) $(B)/hookspool.fcgi
+	$(Q)HS_BUILD=$(B) ONCE=$(ONCE) bash tests/lib/demo.sh
+
+test:
+	$(Q)$(DEPS) --missing build test >/dev/null || $(DEPS) build test
+	$(Q)$(MAKE) --no-print-directory -j$(JOBS) run-tests
+
+.PHONY: run-tests tests-built
+tests-built: all $(UNIT_BIN) $(B)/fcgi_raw
+
+run-tests: tests-built
+	$(Q)HS_BUILD=$(B) bash tests/lib/run-tests.sh $(UNIT_BIN) $(sort $(wildcard tests/integration/*.sh))
+
+# Unit tests may replace what the store calls (tests/lib/wrap.h), hence --wrap.
+$(B)/unit/%: $(B)/obj/tests/unit/%.o $(call obj,$(CGI_PURE) $(TESTLIB)) $(B)/libhookspool.a
+	@mkdir -p $(@D)
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $(WRAP_$*) $^ -o $@ -lcmocka -ljson-c $(LDLIBS_COMMON)
+
+$(B)/fcgi_raw: $(call obj,tests/lib/fcgi_raw.c)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $^ -o $@
+
+SANITIZE = -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+asan:
+	$(Q)$(MAKE) --no-print-directory B=$(B)/asan CFLAGS='-O1 -g $(SANITIZE)' test
+
+.PHONY: lint
+check:
+	$(Q)$(DEPS) --missing build test check >/dev/null || $(DEPS) build test check
+	$(Q)$(MAKE) --no-print-directory lint
+	$(Q)$(MAKE) --no-print-directory -j$(JOBS) fuzzers
+	$(Q)bash tests/fuzz/run.sh replay $(B)/fuzz
+	$(Q)bash tests/fuzz/run.sh fuzz $(B)/fuzz 10
+	$(Q)$(MAKE) --no-print-directory -j$(JOBS) run-tests
+
+lint:
+	$(Q)$(MAKE) --no-print-directory -j$(JOBS) B=$(B)/gcc WERROR=1 all
+	$(Q)$(MAKE) --no-print-directory -j$(JOBS) B=$(B)/clang CC=$(CLANG) WERROR=1 all
+	$(Q)sh tests/lib/layers.sh
+	$(Q)mandoc -T lint -W warning $(addprefix $(B)/gcc/man/,$(notdir $(MAN)))
+	$(Q)cppcheck --quiet --error-exitcode=1 --inline-suppr --std=c11 --enable=warning,portability \
+	    -I. -Icommon -D__GNUC__ $(COMMON) $(CGI) $(TOOLS)
+
+FUZZ := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
+FUZZ_SECONDS ?= 600
+FUZZ_SRC = $(filter common/core/%,$(COMMON)) common/store/log.c common/store/rejected.c $(CGI_PURE)
+FUZZ_FLAGS = -g -O1 -std=c11 $(CPPFLAGS) -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all
+.PHONY: fuzzers
+fuzzers: $(addprefix $(B)/fuzz/,$(FUZZ))
+
+$(B)/fuzz/%: tests/fuzz/%.c $(FUZZ_SRC) $(wildcard common/*/*.h cgi/*.h tests/fuzz/*.h)
+	@mkdir -p $(@D)
+	$(call say,FUZZ,$@)
+	$(Q)$(CLANG) $(FUZZ_FLAGS) $< $(FUZZ_SRC) -o $@ -ljson-c $(LDLIBS_COMMON)
+
+fuzz:
+	$(Q)$(DEPS) --missing build test check >/dev/null || $(DEPS) build test check
+	$(Q)$(MAKE) --no-print-directory -j$(JOBS) fuzzers
+	$(Q)bash tests/fuzz/run.sh fuzz $(B)/fuzz $(FUZZ_SECONDS)
+
+# --- installation ---------------------------------------------------------------
+
+install: all
+	install -d $(DESTDIR)$(LIBEXECDIR) $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/man/man1 \
+	    $(DESTDIR)$(PREFIX)/share/man/man5 $(DESTDIR)$(PREFIX)/share/man/man8 \
+	    $(DESTDIR)$(PREFIX)/share/doc/hookspool/examples
+	install -m 755 $(B)/hookspool.fcgi $(DESTDIR)$(LIBEXECDIR)/hookspool.fcgi
+	ln -sf hookspool.fcgi $(DESTDIR)$(LIBEXECDIR)/hookspool.cgi
+	install -m 755 $(B)/hookspool $(DESTDIR)$(PREFIX)/bin/hookspool
+	install -m 644 $(B)/man/*.1 $(DESTDIR)$(PREFIX)/share/man/man1
+	install -m 644 $(B)/man/*.5 $(DESTDIR)$(PREFIX)/share/man/man5
+	install -m 644 $(B)/man/*.8 $(DESTDIR)$(PREFIX)/share/man/man8
+	install -m 644 $(B)/hookspool.conf apache-conf/* lighttpd-conf/* \
+	    $(DESTDIR)$(PREFIX)/share/doc/hookspool/examples
+
+clean:
+	rm -rf $(B)
+
+-include $(shell find $(B)/obj -name '*.d' 2>/dev/null)

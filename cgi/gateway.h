@@ -1,0 +1,56 @@
+/*
+ * gateway: what a request's origin offers, whether FastCGI or plain CGI.
+ *
+ * One gateway object serves one thread. Its strings are valid until finish().
+ */
+#ifndef HS_GATEWAY_H
+#define HS_GATEWAY_H
+
+#include "core/slice.h"
+
+#include <stdint.h>
+
+struct hs_gateway {
+	/*
+	 * Waits for the next request. 1: there is one; 0: none will come, end the thread;
+	 * -1: try again (a broken connection, descriptors ran out: it has waited a little).
+	 */
+	int (*next)(struct hs_gateway *g);
+
+	/* The request's NAME=VALUE strings, NULL-terminated (RFC 3875, 4.1). */
+	char *const *(*params)(struct hs_gateway *g);
+
+	/*
+	 * Up to n bytes of the body. 0 at its end, -1 if the peer went away or broke the
+	 * protocol, -2 if `deadline_ms` (hs_io_now_monotonic's clock) passed.
+	 */
+	long (*read)(struct hs_gateway *g, char *to, size_t n, int64_t deadline_ms);
+
+	/* Hands over head and body of the answer; false if the peer is gone. */
+	bool (*write)(struct hs_gateway *g, struct hs_slice head, struct hs_slice body);
+
+	/* Ends the request; the answer is on its way when it returns. */
+	void (*finish)(struct hs_gateway *g);
+
+	void (*free)(struct hs_gateway *g);
+
+	/* Whether bytes behind CONTENT_LENGTH may be asked for (RFC 3875, 4.2 forbids CGI to). */
+	bool reads_past_length;
+};
+
+/* Plain CGI: environ, descriptor 0, descriptor 1; one request. NULL: out of memory. */
+struct hs_gateway *hs_gw_cgi_new(void);
+
+/*
+ * FastCGI on a listening descriptor, which all threads share. `stop_fd` becomes readable
+ * when no further request is wanted. NULL: out of memory or descriptors.
+ */
+struct hs_gateway *hs_gw_fcgi_new(int listen_fd, int stop_fd);
+
+/* Once, before the threads start, after the signal handlers. */
+bool hs_gw_fcgi_init(void);
+
+/* Ends connections whose peer has kept a thread waiting for too long. From any thread. */
+void hs_gw_fcgi_expire(int64_t now_ms);
+
+#endif

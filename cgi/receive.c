@@ -1,0 +1,345 @@
+#include "cgi/receive.h"
+#include "core/base64.h"
+#include "core/clock_text.h"
+#include "store/log.h"
+#include "store/rejected.h"
+
+#include <stdlib.h>
+
+enum { ANSWER_BYTES = 1024 }; /* no head and no body of an answer is longer */
+
+struct hs_receiver {
+	const struct hs_keeper *keeper;
+	struct hs_json json, settings_json;
+	struct hs_flattener flattener;
+	struct hs_buf body, records, rejected; /* large: see put_away */
+	struct hs_buf key, settings_text, head, answer;
+};
+
+/* What is known of the request being served. */
+struct visit {
+	struct hs_receiver *r;
+	const struct hs_settings *settings;
+	struct hs_gateway *gateway;
+	struct hs_request request;
+	struct hs_outcome outcome;
+	struct hs_slice tenant;
+	bool authenticated;
+	bool has_settings; /* r->settings_json holds the header */
+	uint64_t unparsed;
+	int64_t answer_by;
+	char spooled_at[HS_CLOCK_TEXT + 1];
+};
+
+struct hs_receiver *hs_receiver_new(const struct hs_keeper *keeper, uint64_t seed)
+{
+	struct hs_receiver *r = calloc(1, sizeof *r);
+
+	if (r == NULL)
+		return NULL;
+	r->keeper = keeper;
+	hs_json_init(&r->json, seed);
+	hs_json_init(&r->settings_json, seed);
+	hs_flattener_init(&r->flattener, HS_NAMES_WAREHOUSE);
+	/* taken now, so that "out of memory" can still be said when it comes to that */
+	if (hs_buf_reserve(&r->head, ANSWER_BYTES) == NULL ||
+	    hs_buf_reserve(&r->answer, ANSWER_BYTES) == NULL) {
+		hs_receiver_free(r);
+		return NULL;
+	}
+	return r;
+}
+
+void hs_receiver_free(struct hs_receiver *r)
+{
+	if (r == NULL)
+		return;
+	hs_json_free(&r->json);
+	hs_json_free(&r->settings_json);
+	hs_flattener_free(&r->flattener);
+	hs_buf_free(&r->body);
+	hs_buf_free(&r->records);
+	hs_buf_free(&r->rejected);
+	hs_buf_free(&r->key);
+	hs_buf_free(&r->settings_text);
+	hs_buf_free(&r->head);
+	hs_buf_free(&r->answer);
+	free(r);
+}
+
+/* Between requests: an idle worker is small, whatever it has served. */
+static void put_away(struct hs_receiver *r)
+{
+	hs_buf_shrink(&r->body, HS_KEEP_BYTES);
+	hs_buf_shrink(&r->records, HS_KEEP_BYTES);
+	hs_buf_shrink(&r->rejected, HS_KEEP_BYTES);
+	hs_buf_shrink(&r->settings_text, HS_KEEP_BYTES);
+	hs_buf_shrink(&r->key, HS_KEEP_BYTES);
+	hs_json_shrink(&r->json);
+	hs_json_shrink(&r->settings_json);
+}
+
+/* --- whole: the body, all of it and no more ---------------------------------- */
+
+/* A large body may take longer: 1 s for each MiB. */
+static int64_t body_deadline(const struct visit *v)
+{
+	return v->r->keeper->now_monotonic() + HS_BODY_MS +
+	       (int64_t)(v->request.content_length >> 20) * 1000;
+}
+
+static enum hs_result read_body(struct visit *v)
+{
+	struct hs_gateway *g = v->gateway;
+	size_t want = (size_t)v->request.content_length;
+	struct hs_buf *body = &v->r->body;
+	int64_t deadline = body_deadline(v);
+	char *to, extra;
+	long got = 0;
+
+	hs_buf_reset(body);
+	to = hs_buf_reserve(body, want + 1); /* + 1: an empty body has an address, too */
+	if (to == NULL)
+		return HS_E_MEMORY;
+	while (body->n < want) {
+		got = g->read(g, to + body->n, want - body->n, deadline);
+		if (got <= 0)
+			return got == -2 ? HS_E_SLOW_BODY : HS_E_SHORT_BODY;
+		body->n += (size_t)got;
+	}
+	if (g->reads_past_length)
+		got = g->read(g, &extra, 1, deadline);
+	return g->reads_past_length && got > 0 ? HS_E_LONG_BODY : HS_OK;
+}
+
+/* --- valid: JSON, then each event against the Spec --------------------------- */
+
+/* X-Segment-Settings: base64 of a JSON object; flattened under settings_. */
+static enum hs_result read_settings_header(struct visit *v)
+{
+	struct hs_receiver *r = v->r;
+	enum hs_result result;
+
+	if (v->request.settings_header.p == NULL)
+		return HS_OK;
+	hs_buf_reset(&r->settings_text);
+	if (!hs_base64_decode(hs_slice_trim(v->request.settings_header), &r->settings_text))
+		return hs_buf_ok(&r->settings_text) ? HS_E_SETTINGS_HEADER : HS_E_MEMORY;
+	result = hs_json_document(&r->settings_json, hs_buf_slice(&r->settings_text));
+	if (result == HS_E_MEMORY)
+		return result;
+	v->has_settings = result == HS_OK && r->settings_json.tok[0].kind == HS_JSON_OBJECT;
+	return v->has_settings ? HS_OK : HS_E_SETTINGS_HEADER;
+}
+
+static enum hs_result put_rejected(struct visit *v, int status, struct hs_slice body)
+{
+	struct hs_rejection rejection = {
+		.spooled_at = hs_slice_str(v->spooled_at),
+		.status = status,
+		.tenant = v->tenant,
+		.remote_addr = v->request.remote_addr,
+		.body = body,
+	};
+	struct hs_buf *text = &v->r->answer; /* free until the answer is written */
+
+	hs_buf_reset(text);
+	hs_respond_message(&v->outcome, text);
+	rejection.message = hs_buf_slice(text);
+	hs_rejected_put(&v->r->rejected, &rejection);
+	return hs_buf_ok(text) && hs_buf_ok(&v->r->rejected) ? HS_OK : HS_E_MEMORY;
+}
+
+/* An invalid event of a batch (or the only event) goes to the rejected file. */
+static enum hs_result reject_event(struct visit *v, uint32_t event, enum hs_result why,
+                                   uint64_t index)
+{
+	struct hs_outcome *o = &v->outcome, first = *o;
+	enum hs_result r;
+
+	o->why = why;
+	o->first_rejected = index;
+	o->rejected++;
+	r = put_rejected(v, hs_result_info(why)->status, hs_json_raw(&v->r->json, event));
+	/*
+	 * The answer speaks of the first one; but a batch of nothing but unknown types is
+	 * 501, and with anything else in it 400.
+	 */
+	if (first.rejected > 0) {
+		bool unlike = first.why == HS_E_TYPE && why != HS_E_TYPE;
+
+		o->why = unlike ? why : first.why;
+		o->first_rejected = unlike ? index : first.first_rejected;
+	}
+	return r;
+}
+
+/* Judges the event at token `event`; HS_OK unless the whole request must end. */
+static enum hs_result take_event(struct visit *v, uint32_t event, uint64_t index)
+{
+	struct hs_receiver *r = v->r;
+	struct hs_stamp stamp = { v->tenant, v->has_settings ? &r->settings_json : NULL,
+		                  hs_slice_str(v->spooled_at) };
+	struct hs_event e;
+	enum hs_result result =
+	    hs_event_read(&e, &r->json, event, (enum hs_validate)v->settings->validate);
+
+	if (result == HS_OK)
+		result = hs_flatten(&r->flattener, &e, &stamp, &r->records);
+	if (result == HS_E_MEMORY)
+		return result;
+	if (result != HS_OK)
+		return reject_event(v, event, result, index);
+	v->outcome.accepted++;
+	v->unparsed += !e.timestamps_parse;
+	return HS_OK;
+}
+
+static enum hs_result take_batch(struct visit *v)
+{
+	struct hs_json *json = &v->r->json;
+	bool more;
+
+	v->outcome.in_batch = true;
+	for (uint64_t index = 0;; index++) {
+		enum hs_result r = hs_json_element(json, &more);
+
+		if (r != HS_OK || !more)
+			return r;
+		if (index == HS_BATCH_MAX)
+			return HS_E_BATCH_LARGE;
+		r = take_event(v, hs_event_unwrap(json), index);
+		if (r != HS_OK)
+			return r;
+	}
+}
+
+static enum hs_result take_one(struct visit *v)
+{
+	struct hs_json *json = &v->r->json;
+	enum hs_result r = hs_json_document(json, hs_buf_slice(&v->r->body));
+
+	return r == HS_OK ? take_event(v, 0, 0) : r;
+}
+
+static bool is_json_error(enum hs_result r)
+{
+	return r >= HS_E_JSON_EMPTY && r <= HS_E_JSON_TRAILING;
+}
+
+static enum hs_result take_body(struct visit *v)
+{
+	struct hs_receiver *r = v->r;
+	struct hs_slice body = hs_buf_slice(&r->body);
+	enum hs_result result = read_settings_header(v);
+
+	hs_buf_reset(&r->records);
+	hs_buf_reset(&r->rejected);
+	hs_json_start(&r->json, body);
+	if (result == HS_OK)
+		result = hs_json_is_array(&r->json) ? take_batch(v) : take_one(v);
+	if (is_json_error(result)) {
+		v->outcome.has_offset = true;
+		v->outcome.offset = r->json.pos;
+	}
+	if (result == HS_OK || result == HS_E_MEMORY)
+		return result;
+
+	/* Nothing in this text can be trusted: all of it is refused, and kept. */
+	hs_buf_reset(&r->records);
+	hs_buf_reset(&r->rejected);
+	v->outcome.result = result;
+	v->outcome.accepted = v->outcome.rejected = v->unparsed = 0;
+	return put_rejected(v, hs_result_info(result)->status, body);
+}
+
+/* --- kept -------------------------------------------------------------------- */
+
+static enum hs_result keep(struct visit *v)
+{
+	const struct hs_keeper *keeper = v->r->keeper;
+	struct hs_append append = {
+		.records = hs_buf_slice(&v->r->records),
+		.rejected = hs_buf_slice(&v->r->rejected),
+		.unparsed = v->unparsed,
+		.deadline_ms = v->answer_by,
+	};
+
+	if (append.records.n == 0 && append.rejected.n == 0)
+		return HS_OK;
+	return keeper->append(keeper->self, &append);
+}
+
+/* --- the story --------------------------------------------------------------- */
+
+/* Returns what the request comes to; what take_body noted in the outcome stands. */
+static enum hs_result decide(struct visit *v)
+{
+	const struct hs_keeper *keeper = v->r->keeper;
+	enum hs_result r;
+
+	r = hs_request_read(&v->request, v->gateway->params(v->gateway),
+	                    (uint64_t)v->settings->max_body);
+	v->outcome.is_health = v->request.resource == HS_RESOURCE_HEALTH;
+	if (r != HS_OK)
+		return r;
+	if (v->outcome.is_health)
+		return keeper->health(keeper->self);
+
+	r = read_body(v);
+	if (r != HS_OK)
+		return r;
+	v->answer_by = keeper->now_monotonic() + HS_ANSWER_MS;
+	r = hs_auth_check(v->settings, &v->request.credentials, hs_buf_slice(&v->r->body),
+	                  &v->r->json, &v->r->key, &v->tenant);
+	if (r != HS_OK)
+		return r;
+
+	hs_clock_text(keeper->now(), v->spooled_at);
+	r = take_body(v);
+	if (r == HS_OK)
+		r = keep(v);
+	v->outcome.has_counts = r == HS_OK && v->outcome.result == HS_OK;
+	return r == HS_OK ? v->outcome.result : r;
+}
+
+/* Of what was noted, only what belongs to this result. */
+static void settle(struct visit *v, enum hs_result r)
+{
+	struct hs_outcome *o = &v->outcome;
+
+	o->result = r;
+	o->has_offset = o->has_offset && is_json_error(r);
+	o->not_synced = v->settings->durability == HS_DURABILITY_NONE;
+}
+
+static void log_outcome(const struct visit *v)
+{
+	const struct hs_outcome *o = &v->outcome;
+	enum hs_result r = o->result != HS_OK ? o->result : o->why;
+	char room[256];
+	struct hs_buf text = { .p = room, .cap = sizeof room, .max = sizeof room };
+	struct hs_slice addr = v->request.remote_addr;
+	const char *remedy = hs_result_info(r)->remedy;
+
+	hs_respond_message(o, &text);
+	hs_log(hs_result_info(r)->level,
+	       "%d %.*s: %.*s%s%s (accepted %llu, duplicate %llu, rejected %llu)",
+	       hs_respond_status(o), addr.n > 64 ? 64 : (int)addr.n, addr.n > 0 ? addr.p : "-",
+	       (int)text.n, text.p, remedy[0] != '\0' ? "; " : "", remedy,
+	       (unsigned long long)o->accepted, (unsigned long long)o->duplicate,
+	       (unsigned long long)o->rejected);
+}
+
+void hs_receive(struct hs_receiver *r, const struct hs_settings *settings, struct hs_gateway *g)
+{
+	struct visit v = { .r = r, .settings = settings, .gateway = g };
+
+	r->flattener.names = (enum hs_names)settings->names;
+	settle(&v, decide(&v));
+	log_outcome(&v);
+	hs_respond(&v.outcome, v.request.method == HS_METHOD_HEAD, &r->head, &r->answer);
+	g->write(g, hs_buf_slice(&r->head), hs_buf_slice(&r->answer));
+	g->finish(g);
+	put_away(r);
+}

@@ -1,0 +1,40 @@
+/*
+ * receive: the story of one request: who → whole → valid → kept → answered.
+ *
+ * The spool is handed in as two functions, so that the whole story runs in a unit test
+ * and in a fuzzer without a disk.
+ */
+#ifndef HS_RECEIVE_H
+#define HS_RECEIVE_H
+
+#include "cgi/gateway.h"
+#include "cgi/respond.h"
+#include "core/flatten.h"
+#include "store/spool.h"
+
+struct hs_keeper {
+	void *self;
+	enum hs_result (*append)(void *self, const struct hs_append *append);
+	enum hs_result (*health)(void *self);
+	/* Milliseconds: since 1970, and on a clock that never jumps. */
+	int64_t (*now)(void);
+	int64_t (*now_monotonic)(void);
+};
+
+enum {
+	HS_ANSWER_MS = 4000,     /* Segment's classic sender gives up after 5 s */
+	HS_BODY_MS = 10000,      /* for the body to arrive; a larger one gets 1 s for each MiB */
+	HS_KEEP_BYTES = 1 << 20, /* buffers above this size are returned after use */
+	HS_BATCH_MAX = 65536,    /* events in one batch; Segment sends at most 4000 */
+};
+
+struct hs_receiver; /* the working memory of one thread */
+
+/* NULL: out of memory. The settings are looked at, not owned. */
+struct hs_receiver *hs_receiver_new(const struct hs_keeper *keeper, uint64_t seed);
+void hs_receiver_free(struct hs_receiver *r);
+
+/* Serves the request that g->next() announced, up to and including g->finish(). */
+void hs_receive(struct hs_receiver *r, const struct hs_settings *settings, struct hs_gateway *g);
+
+#endif

@@ -1,0 +1,138 @@
+#include "core/auth.h"
+#include "core/base64.h"
+#include "core/event.h"
+#include "core/hex.h"
+
+#include <openssl/crypto.h>
+
+/* Looks at every secret, matching or not. */
+static enum hs_result matches_any_secret(const struct hs_settings *s, const uint8_t *mac,
+                                         struct hs_slice span, bool *match)
+{
+	uint8_t expected[HS_SHA1_BYTES];
+
+	for (unsigned i = 0; i < s->secrets; i++) {
+		if (!hs_hmac_sha1(s->secret[i], span, expected))
+			return HS_E_MEMORY;
+		*match |= hs_equal_constant_time(expected, mac, sizeof expected);
+	}
+	return HS_OK;
+}
+
+static enum hs_result check_signature(const struct hs_settings *s, const struct hs_credentials *c,
+                                      struct hs_slice body, struct hs_json *json)
+{
+	uint8_t mac[HS_SHA1_BYTES];
+	bool match = false, more;
+	uint32_t event;
+	enum hs_result r;
+
+	if (c->signature_twice)
+		return HS_E_SIGNATURE_TWICE;
+	if (c->signature.p == NULL)
+		return HS_E_NO_SIGNATURE;
+	if (!hs_hex_decode(hs_slice_trim(c->signature), mac, sizeof mac))
+		return HS_E_SIGNATURE;
+	r = matches_any_secret(s, mac, body, &match);
+	if (r != HS_OK || match)
+		return r;
+
+	hs_json_start(json, body);
+	if (!hs_json_is_array(json))
+		return HS_E_SIGNATURE;
+	r = hs_json_element(json, &more);
+	if (r != HS_OK || !more)
+		return r == HS_E_MEMORY ? r : HS_E_SIGNATURE;
+	r = matches_any_secret(s, mac, hs_json_raw(json, 0), &match);
+	event = hs_event_unwrap(json);
+	if (r == HS_OK && !match && event != 0)
+		r = matches_any_secret(s, mac, hs_json_raw(json, event), &match);
+	return r != HS_OK || match ? r : HS_E_SIGNATURE;
+}
+
+/* The key inside an Authorization header: appended to `key`; false if there is none. */
+static bool read_key(struct hs_slice header, struct hs_buf *key)
+{
+	size_t scheme = 0;
+	struct hs_slice rest;
+	char *colon;
+
+	while (scheme < header.n && header.p[scheme] != ' ')
+		scheme++;
+	rest = hs_slice_trim(hs_slice(header.p + scheme, header.n - scheme));
+	if (hs_slice_eq_nocase(hs_slice(header.p, scheme), HS_SLICE("Bearer"))) {
+		hs_buf_put_slice(key, rest);
+		return rest.n > 0;
+	}
+	if (!hs_slice_eq_nocase(hs_slice(header.p, scheme), HS_SLICE("Basic")) ||
+	    !hs_base64_decode(rest, key))
+		return false;
+	colon = key->n == 0 ? NULL : memchr(key->p, ':', key->n);
+	if (colon == NULL) /* RFC 7617, 2: user-id and password are separated by a colon */
+		return false;
+	key->n = (size_t)(colon - key->p);
+	return key->n > 0;
+}
+
+static enum hs_result find_key(const struct hs_settings *s, struct hs_slice key,
+                               struct hs_slice *tenant)
+{
+	uint8_t digest[HS_SHA256_BYTES];
+	const struct hs_key *found = NULL;
+
+	if (!hs_sha256(key, digest))
+		return HS_E_MEMORY;
+	for (unsigned i = 0; i < s->keys; i++)
+		if (hs_equal_constant_time(s->key[i].sha256, digest, sizeof digest))
+			found = &s->key[i];
+	if (found == NULL)
+		return HS_E_KEY;
+	if (found->revoked)
+		return HS_E_KEY_REVOKED;
+	*tenant = hs_slice_str(found->tenant);
+	return HS_OK;
+}
+
+static enum hs_result check_key(const struct hs_settings *s, const struct hs_credentials *c,
+                                struct hs_buf *key, struct hs_slice *tenant)
+{
+	enum hs_result r;
+
+	if (c->authorization.p == NULL)
+		return HS_E_NO_KEY;
+	hs_buf_reset(key);
+	if (read_key(hs_slice_trim(c->authorization), key))
+		r = find_key(s, hs_buf_slice(key), tenant);
+	else
+		r = hs_buf_ok(key) ? HS_E_KEY : HS_E_MEMORY;
+	if (key->p != NULL)
+		OPENSSL_cleanse(key->p, key->cap);
+	return r;
+}
+
+enum hs_result hs_auth_check(const struct hs_settings *s, const struct hs_credentials *c,
+                             struct hs_slice body, struct hs_json *json, struct hs_buf *key,
+                             struct hs_slice *tenant)
+{
+	enum hs_result by_key, by_signature;
+
+	*tenant = HS_SLICE_NONE;
+	if (s->auth == HS_AUTH_NONE)
+		return HS_OK;
+	if (s->auth == HS_AUTH_SIGNATURE)
+		return check_signature(s, c, body, json);
+
+	by_key = check_key(s, c, key, tenant);
+	if (s->auth == HS_AUTH_KEY || by_key == HS_E_KEY_REVOKED || by_key == HS_E_MEMORY)
+		return by_key;
+	if (s->auth == HS_AUTH_BOTH)
+		return by_key != HS_OK ? by_key : check_signature(s, c, body, json);
+
+	/* either */
+	if (by_key == HS_OK)
+		return HS_OK;
+	by_signature = check_signature(s, c, body, json);
+	if (by_signature == HS_E_NO_SIGNATURE)
+		return by_key == HS_E_NO_KEY ? HS_E_NO_CREDENTIALS : by_key;
+	return by_signature;
+}

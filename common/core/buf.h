@@ -1,0 +1,83 @@
+/*
+ * buf: bytes that grow.
+ *
+ * The one growing buffer of the project. It is reset between requests, not freed, so
+ * a busy worker stops allocating after its first few requests.
+ *
+ * Failure is sticky: once an allocation fails, or `max` would be passed, every later
+ * put does nothing and hs_buf_ok() is false. Callers put a whole record and look once.
+ *
+ * The buffer owns its memory; hs_buf_free() returns it. A zeroed struct is an empty
+ * buffer without an upper bound.
+ */
+#ifndef HS_BUF_H
+#define HS_BUF_H
+
+#include "core/slice.h"
+
+#include <stdint.h>
+
+struct hs_buf {
+	char *p;
+	size_t n;   /* bytes in use */
+	size_t cap; /* bytes allocated */
+	size_t max; /* never grow past this many bytes; 0: no bound */
+	bool failed;
+};
+
+static inline bool hs_buf_ok(const struct hs_buf *b)
+{
+	return !b->failed;
+}
+
+static inline struct hs_slice hs_buf_slice(const struct hs_buf *b)
+{
+	return (struct hs_slice){ b->p, b->n };
+}
+
+/* Room for n more bytes behind the ones in use, or NULL (and sticky failure). */
+char *hs_buf_grow(struct hs_buf *b, size_t n);
+
+static inline char *hs_buf_reserve(struct hs_buf *b, size_t n)
+{
+	return !b->failed && b->cap - b->n >= n ? b->p + b->n : hs_buf_grow(b, n);
+}
+
+static inline void hs_buf_put(struct hs_buf *b, const char *p, size_t n)
+{
+	char *to = hs_buf_reserve(b, n);
+
+	if (to != NULL && n > 0) {
+		memcpy(to, p, n);
+		b->n += n;
+	}
+}
+
+static inline void hs_buf_put_slice(struct hs_buf *b, struct hs_slice s)
+{
+	hs_buf_put(b, s.p, s.n);
+}
+
+static inline void hs_buf_putc(struct hs_buf *b, char c)
+{
+	hs_buf_put(b, &c, 1);
+}
+
+/* Decimal, without sign or grouping. */
+void hs_buf_put_uint(struct hs_buf *b, uint64_t v);
+
+/*
+ * The bytes as a JSON string, quotes included (RFC 8259, 7). What is not UTF-8 becomes
+ * \ufffd, a byte at a time. Returns whether every byte could be kept.
+ */
+bool hs_buf_put_json(struct hs_buf *b, struct hs_slice s);
+
+/* Empty again, failure forgotten, memory kept. */
+void hs_buf_reset(struct hs_buf *b);
+
+/* Empty again; memory above `keep` bytes is returned to the system. */
+void hs_buf_shrink(struct hs_buf *b, size_t keep);
+
+void hs_buf_free(struct hs_buf *b);
+
+#endif

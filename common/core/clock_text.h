@@ -1,0 +1,26 @@
+/*
+ * clock_text: points in time as text. Milliseconds since 1970, UTC, no locale.
+ */
+#ifndef HS_CLOCK_TEXT_H
+#define HS_CLOCK_TEXT_H
+
+#include "core/slice.h"
+
+#include <stdint.h>
+
+enum { HS_CLOCK_TEXT = 24, HS_CLOCK_STAMP = 20 };
+
+/* 2026-11-23T10:15:00.123Z and a NUL. Years 0 to 9999; others are held at the border. */
+void hs_clock_text(int64_t ms, char out[static HS_CLOCK_TEXT + 1]);
+
+/* 20261123T101500.123Z and a NUL: the same for file names. */
+void hs_clock_stamp(int64_t ms, char out[static HS_CLOCK_STAMP + 1]);
+
+/*
+ * Reads what senders write: ISO 8601 dates and date-times (a blank instead of the T,
+ * any number of decimals, Z, +01:00, +0100 or nothing, which is UTC), and Go's
+ * "2020-05-09 23:54:49.209808489 +0000 UTC m=+70366.298768264". False if it is neither.
+ */
+bool hs_clock_parse(struct hs_slice text, int64_t *ms);
+
+#endif

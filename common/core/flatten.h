@@ -1,0 +1,52 @@
+/*
+ * flatten: one event to one line of flat JSON. hookspool-spool(5) has the rules.
+ *
+ * Value bytes are copied from the request, never made again: 39.950, 1e400 and "\u00e9"
+ * come out as they went in. Names are paths, in the warehouse's snake case or verbatim.
+ */
+#ifndef HS_FLATTEN_H
+#define HS_FLATTEN_H
+
+#include "core/event.h"
+
+enum hs_names { HS_NAMES_WAREHOUSE, HS_NAMES_VERBATIM };
+
+enum {
+	HS_NAME_MAX = 4096,        /* bytes of one flattened name */
+	HS_RECORD_BASE = 1 << 16,  /* a record may have this many bytes … */
+	HS_RECORD_FACTOR = 16,     /* … and so many for each byte of the event */
+};
+
+/* Working memory, one a thread, reset and not freed. */
+struct hs_flattener {
+	enum hs_names names;
+	struct hs_buf path;  /* the name being built */
+	struct hs_buf taken; /* every name of this record, one behind the other */
+	struct hs_buf key;   /* a decoded key */
+	struct hs_name_slot {
+		uint32_t era; /* of the record it belongs to: an old slot counts as empty */
+		uint32_t hash;
+		uint32_t at, n; /* the name, in `taken` */
+		uint32_t suffix; /* the next _N to try for this name */
+	} *slot;
+	uint32_t slots, used, era;
+};
+
+/* What hookspool adds to a record. */
+struct hs_stamp {
+	struct hs_slice tenant;           /* a key's label; n == 0: none */
+	const struct hs_json *settings;   /* the settings header, tok[0] an object; or NULL */
+	struct hs_slice spooled_at;       /* 24 bytes, see clock_text.h */
+};
+
+void hs_flattener_init(struct hs_flattener *f, enum hs_names names);
+void hs_flattener_free(struct hs_flattener *f);
+
+/*
+ * Appends the record and its '\n' to out. HS_OK, HS_E_NAME_LONG, HS_E_RECORD_LARGE or
+ * HS_E_MEMORY; at an error out is as it was before (its failure flag cleared).
+ */
+enum hs_result hs_flatten(struct hs_flattener *f, const struct hs_event *e,
+                          const struct hs_stamp *stamp, struct hs_buf *out);
+
+#endif

@@ -1,0 +1,47 @@
+/*
+ * hash: a seeded 64-bit hash for the tables in memory. Not for anything on disk.
+ *
+ * Multiply and fold 128 bits, eight bytes at a time (the construction of wyhash): the
+ * seed reaches every step, so that a sender cannot choose keys that collide.
+ */
+#ifndef HS_HASH_H
+#define HS_HASH_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+static inline uint64_t hs_hash_fold(uint64_t a, uint64_t b)
+{
+#ifdef __SIZEOF_INT128__
+	__extension__ typedef unsigned __int128 wide;
+	wide product = (wide)a * b;
+
+	return (uint64_t)product ^ (uint64_t)(product >> 64);
+#else
+	uint64_t low = (a & 0xFFFFFFFF) * (b & 0xFFFFFFFF), high = (a >> 32) * (b >> 32);
+	uint64_t cross = (a >> 32) * (b & 0xFFFFFFFF), ssorc = (a & 0xFFFFFFFF) * (b >> 32);
+	uint64_t middle = (low >> 32) + (cross & 0xFFFFFFFF) + (ssorc & 0xFFFFFFFF);
+
+	high += (cross >> 32) + (ssorc >> 32) + (middle >> 32);
+	return (middle << 32 | (low & 0xFFFFFFFF)) ^ high;
+#endif
+}
+
+static inline uint64_t hs_hash(const void *bytes, size_t n, uint64_t seed)
+{
+	const char *p = bytes;
+	uint64_t word, h = seed ^ 0xA0761D6478BD642F;
+	size_t left = n;
+
+	for (; left >= sizeof word; left -= sizeof word, p += sizeof word) {
+		memcpy(&word, p, sizeof word);
+		h = hs_hash_fold(word ^ 0xE7037ED1A0B428DB, h ^ seed);
+	}
+	word = 0;
+	if (left > 0)
+		memcpy(&word, p, left);
+	return hs_hash_fold(word ^ 0x8EBC6AF09C88C6E3, h ^ (uint64_t)n ^ 0x589965CC75374CC3);
+}
+
+#endif

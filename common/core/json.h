@@ -1,0 +1,133 @@
+/*
+ * json: one strict pass over a JSON text. No tree: tokens that point into the text.
+ *
+ * RFC 8259 to the letter, UTF-8 well formed, plus two refusals, because a doubled or
+ * cut name can hide an identity: the same key twice in one object (compared decoded,
+ * so "a" and "\u0061" are the same), and \u0000 in a key. A lone surrogate escape in
+ * a string is legal and passes. A byte order mark is not JSON here (RFC 8259, 8.1).
+ *
+ * The reader owns the token array and its scratch; hs_json_free() returns them. The
+ * text stays the caller's and must outlive the tokens. Texts are shorter than 4 GiB.
+ * Memory is taken when the array grows, never for a value. Nothing recurses.
+ *
+ * Every function that reads returns HS_OK or one of the HS_E_JSON_ results; at an
+ * error `pos` is the offset, in bytes, of the first byte that cannot stand. (In an
+ * object of more than 16 keys a doubled key is looked for when the object ends.)
+ */
+#ifndef HS_JSON_H
+#define HS_JSON_H
+
+#include "core/buf.h"
+#include "core/result.h"
+
+enum {
+	HS_JSON_DEPTH_MAX = 64,       /* objects and arrays inside one another */
+	HS_JSON_TOKENS_MAX = 1 << 20, /* values and keys in one event */
+};
+
+enum hs_json_kind {
+	HS_JSON_OBJECT,
+	HS_JSON_ARRAY,
+	HS_JSON_STRING,
+	HS_JSON_NUMBER,
+	HS_JSON_TRUE,
+	HS_JSON_FALSE,
+	HS_JSON_NULL,
+};
+
+/*
+ * One value or key. A container is followed by what it holds: an array by its
+ * elements, an object by key, value, key, value. `next` skips a whole container, so
+ * the children of token i are i + 1, tok[i + 1].next, … while below tok[i].next.
+ */
+struct hs_json_token {
+	uint32_t start;  /* first byte of the value; a string's quote is part of it */
+	uint32_t end;    /* one past its last byte */
+	uint32_t next;   /* index of the token behind this value and all it holds */
+	uint8_t kind;    /* enum hs_json_kind; a key is a HS_JSON_STRING */
+	bool escaped;    /* a string that contains a backslash */
+	bool spaced;     /* an array with blanks between its tokens, or in what it holds */
+};
+
+struct hs_json_frame {
+	uint32_t token; /* of the container */
+	uint32_t keys;  /* seen so far in this object */
+	uint64_t seen;  /* a bit a key: a clear bit proves that a key is new */
+	bool spaced;
+};
+
+struct hs_json {
+	struct hs_slice text;
+	size_t pos;
+	bool inside; /* hs_json_element has read the opening bracket */
+	struct hs_json_token *tok;
+	uint32_t n, cap;
+	uint64_t seed; /* for the doubled-key table: set once, from a random source */
+	uint32_t *table;
+	uint32_t table_cap;
+	struct hs_buf key_a, key_b; /* decoded keys, while two are compared */
+	struct hs_json_frame frame[HS_JSON_DEPTH_MAX];
+};
+
+/* A zeroed struct is ready, too; the seed keeps outsiders from choosing collisions. */
+void hs_json_init(struct hs_json *j, uint64_t seed);
+void hs_json_free(struct hs_json *j);
+
+/* Returns token memory above a working size; for use between requests. */
+void hs_json_shrink(struct hs_json *j);
+
+/* Points the reader at a text. No token is read yet. */
+void hs_json_start(struct hs_json *j, struct hs_slice text);
+
+/*
+ * Reads one value, with the blanks before it, into tok[0] to tok[n - 1]; tok[0] is the
+ * value. `depth` is how many containers are already open around it.
+ */
+enum hs_result hs_json_value(struct hs_json *j, unsigned depth);
+
+/* HS_OK if nothing but blanks is left. */
+enum hs_result hs_json_end(struct hs_json *j);
+
+/* A whole text: start, value, end. HS_E_JSON_EMPTY if it holds nothing but blanks. */
+enum hs_result hs_json_document(struct hs_json *j, struct hs_slice text);
+
+/*
+ * An array at the top, an element at a time, so that tokens are kept for one event and
+ * not for four thousand:
+ *
+ *	hs_json_start(j, body);
+ *	if (hs_json_is_array(j))
+ *		for (;;) {
+ *			r = hs_json_element(j, &more);
+ *			if (r != HS_OK || !more)
+ *				break;
+ *			… tok[0] is the element …
+ *		}
+ *
+ * hs_json_is_array skips blanks and looks at one byte. hs_json_element reads the
+ * bracket or comma before the element; *more is false once the closing bracket and
+ * hs_json_end() were read.
+ */
+bool hs_json_is_array(struct hs_json *j);
+enum hs_result hs_json_element(struct hs_json *j, bool *more);
+
+/* The bytes of token i, a string's quotes included. */
+static inline struct hs_slice hs_json_raw(const struct hs_json *j, uint32_t i)
+{
+	return hs_slice(j->text.p + j->tok[i].start, j->tok[i].end - j->tok[i].start);
+}
+
+/* The bytes between the quotes of string token i, escapes as they were sent. */
+static inline struct hs_slice hs_json_inner(const struct hs_json *j, uint32_t i)
+{
+	return hs_slice(j->text.p + j->tok[i].start + 1, j->tok[i].end - j->tok[i].start - 2);
+}
+
+/*
+ * Appends a string's inner bytes with the escapes decoded. A lone surrogate becomes
+ * three bytes (ED A0 80 to ED BF BF) that no UTF-8 text contains, so nothing is lost.
+ * `inner` must come from a token. Look at hs_buf_ok() afterwards.
+ */
+void hs_json_unescape(struct hs_slice inner, struct hs_buf *out);
+
+#endif

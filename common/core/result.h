@@ -1,0 +1,133 @@
+/*
+ * result: every way a thing can end, in one table.
+ *
+ * A function that can fail returns `enum hs_result`; out-parameters come last. The
+ * table says, for each: the status a sender is told, how loud the log line is, the
+ * message (one line, fit to show to a customer: no path, no secret), and the remedy
+ * (for the operator, in the log and in the manual page). hookspool.fcgi(8) lists the
+ * table; nothing else in the project spells out a status or a message.
+ *
+ * The statuses follow what Segment does with them: 4xx and 501 lose the event for
+ * good, 503 is retried for four hours. So a failure of ours is always 503.
+ * https://segment.com/docs/connections/destinations/catalog/webhooks/
+ */
+#ifndef HS_RESULT_H
+#define HS_RESULT_H
+
+enum hs_level { HS_LOG_ERROR, HS_LOG_WARN, HS_LOG_INFO, HS_LOG_DEBUG };
+
+/*  X(name, status, level, message, remedy) */
+#define HS_RESULTS(X) \
+	X(HS_OK, 200, DEBUG, "ok", "") \
+	/* the request as HTTP */ \
+	X(HS_E_PATH, 404, INFO, "no such resource", "point the sender at the mount itself") \
+	X(HS_E_METHOD, 405, INFO, "method not allowed", "senders use POST, PUT or PATCH") \
+	X(HS_E_MEDIA_TYPE, 415, INFO, "Content-Type must be application/json", \
+	  "set the sender's content type to application/json") \
+	X(HS_E_ENCODING, 415, INFO, "Content-Encoding must be identity", \
+	  "turn the sender's compression off") \
+	X(HS_E_NO_LENGTH, 411, INFO, "Content-Length required", \
+	  "the sender used chunked encoding and the web server passed no length") \
+	X(HS_E_BAD_LENGTH, 400, INFO, "Content-Length is not a number", "look at the sender") \
+	X(HS_E_TOO_LARGE, 413, INFO, "body too large", "raise max_body, or lower the batch size") \
+	X(HS_E_SHORT_BODY, 400, INFO, "body shorter than Content-Length", \
+	  "the sender or a proxy gave up in the middle") \
+	X(HS_E_LONG_BODY, 400, INFO, "body longer than Content-Length", \
+	  "look at the sender or the proxy") \
+	X(HS_E_SLOW_BODY, 503, WARN, "body did not arrive in time", \
+	  "the sender is slow, or the web server streams: let it buffer bodies") \
+	/* who is it */ \
+	X(HS_E_NO_SIGNATURE, 401, INFO, "X-Signature required", \
+	  "set the shared secret at the sender") \
+	X(HS_E_SIGNATURE, 401, INFO, "X-Signature does not match", \
+	  "compare the shared secret at both ends; see that no proxy alters the body") \
+	X(HS_E_SIGNATURE_TWICE, 401, INFO, "X-Signature must be given once", \
+	  "two headers became one variable: look for X_Signature or a proxy that adds one") \
+	X(HS_E_NO_KEY, 401, INFO, "API key required", \
+	  "set the key at the sender; under Apache see that Authorization is passed on") \
+	X(HS_E_KEY, 401, INFO, "API key unknown", "add the key to [keys], or correct it") \
+	X(HS_E_KEY_REVOKED, 403, INFO, "API key revoked", "give the customer a new key") \
+	X(HS_E_NO_CREDENTIALS, 401, INFO, "X-Signature or API key required", \
+	  "set the shared secret or the key at the sender") \
+	/* the text */ \
+	X(HS_E_SETTINGS_HEADER, 400, INFO, "X-Segment-Settings is not base64 of a JSON object", \
+	  "look at the sender") \
+	X(HS_E_JSON_EMPTY, 400, INFO, "body is empty", "look at the sender") \
+	X(HS_E_JSON_END, 400, INFO, "JSON ends too early", "look at the sender") \
+	X(HS_E_JSON_SYNTAX, 400, INFO, "not JSON", "look at the sender") \
+	X(HS_E_JSON_NUMBER, 400, INFO, "malformed number", "look at the sender") \
+	X(HS_E_JSON_CONTROL, 400, INFO, "raw control character in a string", "look at the sender") \
+	X(HS_E_JSON_ESCAPE, 400, INFO, "malformed escape", "look at the sender") \
+	X(HS_E_JSON_UTF8, 400, INFO, "not UTF-8", "look at the sender") \
+	X(HS_E_JSON_DEPTH, 400, INFO, "nested too deeply", "at most 64 levels are taken") \
+	X(HS_E_JSON_TWICE, 400, INFO, "the same key twice in one object", "look at the sender") \
+	X(HS_E_JSON_NUL_KEY, 400, INFO, "\\u0000 in a key", "look at the sender") \
+	X(HS_E_JSON_LARGE, 400, INFO, "too many values in one event", \
+	  "at most 1048576 values and keys are taken") \
+	X(HS_E_BATCH_LARGE, 400, INFO, "too many events in one batch", \
+	  "at most 65536 are taken; Segment sends at most 4000") \
+	X(HS_E_JSON_TRAILING, 400, INFO, "text behind the JSON", "look at the sender") \
+	/* the event */ \
+	X(HS_E_NOT_AN_EVENT, 400, INFO, "an event is a JSON object or an array of them", \
+	  "look at the sender") \
+	X(HS_E_NO_TYPE, 400, INFO, "type required", "look at the sender") \
+	X(HS_E_TYPE, 501, INFO, "type not supported", \
+	  "the Spec has identify, track, page, screen, group, alias and delete") \
+	X(HS_E_IDENTITY, 400, INFO, "userId or anonymousId required", "look at the source") \
+	X(HS_E_EVENT_NAME, 400, INFO, "event required, a non-empty string", "look at the source") \
+	X(HS_E_GROUP_ID, 400, INFO, "groupId required", "look at the source") \
+	X(HS_E_PREVIOUS_ID, 400, INFO, "previousId required", "look at the source") \
+	X(HS_E_USER_ID, 400, INFO, "userId required", "look at the source") \
+	X(HS_E_FIELD_TWICE, 400, INFO, "a Spec field in two spellings", "look at the source") \
+	X(HS_E_FIELD_NESTED, 400, INFO, "a Spec field must not be an object or array", \
+	  "look at the source") \
+	X(HS_E_FIELD_FLAT, 400, INFO, \
+	  "context, properties, traits and integrations must be objects, null or []", \
+	  "look at the source") \
+	X(HS_E_NAME_LONG, 400, INFO, "a name is longer than 4096 bytes when flattened", \
+	  "look at the source") \
+	X(HS_E_RECORD_LARGE, 400, INFO, "the event grows too large when flattened", \
+	  "long keys are repeated in every name below them: look at the source") \
+	/* ours */ \
+	X(HS_E_MEMORY, 503, ERROR, "out of memory, try again", \
+	  "lower threads or max_body, or give the process more memory") \
+	X(HS_E_BUSY, 503, WARN, "busy, try again", \
+	  "the disk or another process holds the spool: see the storage, see for stopped processes") \
+	X(HS_E_STOPPING, 503, INFO, "restarting, try again", "") \
+	X(HS_E_FULL, 503, ERROR, "storage is full, try again", \
+	  "free space or inodes on the spool's file system, or lower min_free") \
+	X(HS_E_IO, 503, ERROR, "storage failed, try again", "see the system log for disk errors") \
+	X(HS_E_SYNC, 503, ERROR, "storage did not confirm, try again", \
+	  "a sync failed: see the system log for disk errors") \
+	X(HS_E_SPOOL_DIR, 503, ERROR, "spool unavailable, try again", \
+	  "spool_dir must be a directory (no symlink) that this user owns and may write") \
+	X(HS_E_SPOOL_OWNER, 503, ERROR, "spool unavailable, try again", \
+	  "spool_dir belongs to another user: chown it to the user the handler runs as") \
+	X(HS_E_SPOOL_FILE, 503, ERROR, "spool unavailable, try again", \
+	  "events.jsonl, rejected.jsonl and .hookspool must be plain files and a directory of our own") \
+	X(HS_E_SPOOL_NFS, 503, ERROR, "spool unavailable, try again", \
+	  "spool_dir is on a network file system: move it to a local disk, or set allow_nfs = yes") \
+	X(HS_E_SPOOL_VERSION, 503, ERROR, "spool unavailable, try again", \
+	  "the spool was written by another version or build of hookspool: stop the other, or update") \
+	/* the operator's side: start-up, tools */ \
+	X(HS_E_CONFIG, 503, ERROR, "not configured", "run: hookspool check")
+
+enum hs_result {
+#define HS_RESULT_ENUM(name, status, level, message, remedy) name,
+	HS_RESULTS(HS_RESULT_ENUM)
+#undef HS_RESULT_ENUM
+	HS_RESULT_COUNT
+};
+
+struct hs_result_info {
+	const char *name;    /* the enum's, for logs and tests */
+	int status;          /* what the sender is told */
+	enum hs_level level; /* of the log line */
+	const char *message; /* for the sender, one line */
+	const char *remedy;  /* for the operator, one line; "" if there is nothing to do */
+};
+
+/* Never NULL; the table is constant. */
+const struct hs_result_info *hs_result_info(enum hs_result r);
+
+#endif

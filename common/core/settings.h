@@ -1,0 +1,88 @@
+/*
+ * settings: one table declares every setting; the parser, --help, `--settings` and the
+ * manual page all come from it. Reading the file is somebody else's work: this module
+ * is given its text and the environment.
+ *
+ * INI, read with inih: [section], name = value, ';' or '#' at the start of a line is a
+ * comment, and so is anything behind a blank and a ';'. Beyond inih, because nothing
+ * may be ignored silently: a line that starts with a blank (inih would append it to the
+ * value above), a line over 196 bytes (inih would cut it) and a NUL byte are errors.
+ */
+#ifndef HS_SETTINGS_H
+#define HS_SETTINGS_H
+
+#include "core/event.h"
+#include "core/flatten.h"
+#include "core/hmac.h"
+
+enum hs_auth_mode {
+	HS_AUTH_UNSET, /* only while reading: what is configured decides */
+	HS_AUTH_SIGNATURE,
+	HS_AUTH_KEY,
+	HS_AUTH_BOTH,
+	HS_AUTH_EITHER,
+	HS_AUTH_NONE,
+};
+
+enum hs_durability { HS_DURABILITY_FSYNC, HS_DURABILITY_NONE };
+enum hs_compress { HS_COMPRESS_GZIP, HS_COMPRESS_NONE };
+
+enum {
+	HS_SECRETS_MAX = 16,
+	HS_KEYS_MAX = 1024,
+	HS_SETTINGS_LINE_MAX = 196, /* bytes: what inih reads whole */
+	HS_TENANT_MAX = 64,         /* bytes of a key's label */
+};
+
+struct hs_key {
+	char tenant[HS_TENANT_MAX + 1]; /* letters, digits, '.', '_' and '-' */
+	uint8_t sha256[HS_SHA256_BYTES];
+	bool revoked;
+};
+
+/* Owned by whoever called hs_settings_new; constant once read, so threads may share it. */
+struct hs_settings {
+	char *spool_dir;
+	struct hs_hmac *secret[HS_SECRETS_MAX];
+	unsigned secrets;
+	struct hs_key *key; /* of `keys`, in the order of the file */
+	unsigned keys;
+	int auth;       /* enum hs_auth_mode, never HS_AUTH_UNSET after a good read */
+	int validate;   /* enum hs_validate */
+	int names;      /* enum hs_names */
+	int durability; /* enum hs_durability */
+	int compress;   /* enum hs_compress */
+	int log_level;  /* enum hs_level */
+	int allow_nfs;  /* 0 or 1 */
+	int64_t max_body, min_free, rejected_max, rotate_size, retain_bytes; /* bytes */
+	int64_t dedup_window, rotate_age, rotate_min_gap; /* milliseconds */
+	int64_t retain_days;
+	int64_t spool_mode; /* 0600 or 0640 */
+	int64_t threads;
+};
+
+/* What is wrong, where, and how to mend it: one line, ready for a person. */
+struct hs_settings_error {
+	char text[512];
+};
+
+/*
+ * Reads a settings text (NULL: no file) and then the environment (NULL-terminated
+ * NAME=VALUE strings; those that begin with HOOKSPOOL_ count). `name` stands in the
+ * messages as the file's name. Returns NULL and fills error if anything is wrong.
+ * The settings are the caller's: hs_settings_free().
+ */
+struct hs_settings *hs_settings_new(const char *name, struct hs_slice text, char *const *environ,
+                                    struct hs_settings_error *error);
+void hs_settings_free(struct hs_settings *s);
+
+/* One row of the table, for people: --help, the manual page, the sample file. */
+struct hs_setting_doc {
+	const char *name, *fallback, *help; /* fallback: "" if there is none */
+	char expected[96];                  /* "a size from 1K to 1G", "fsync or none" */
+};
+
+size_t hs_settings_count(void);
+void hs_setting_doc(size_t i, struct hs_setting_doc *doc);
+
+#endif

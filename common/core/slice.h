@@ -1,0 +1,43 @@
+/*
+ * slice: bytes somebody else owns.
+ *
+ * A slice points into a request body, a header or a literal. It owns nothing and is
+ * not NUL-terminated; it is valid for as long as what it points into.
+ */
+#ifndef HS_SLICE_H
+#define HS_SLICE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <string.h>
+
+struct hs_slice {
+	const char *p; /* may be NULL: "absent", as opposed to empty */
+	size_t n;      /* bytes */
+};
+
+#define HS_SLICE(literal) ((struct hs_slice){ (literal), sizeof(literal) - 1 })
+#define HS_SLICE_NONE ((struct hs_slice){ NULL, 0 })
+
+static inline struct hs_slice hs_slice(const char *p, size_t n)
+{
+	return (struct hs_slice){ p, n };
+}
+
+static inline struct hs_slice hs_slice_str(const char *s)
+{
+	return (struct hs_slice){ s, s ? strlen(s) : 0 };
+}
+
+static inline bool hs_slice_eq(struct hs_slice a, struct hs_slice b)
+{
+	return a.n == b.n && (a.n == 0 || memcmp(a.p, b.p, a.n) == 0);
+}
+
+/* ASCII letters compared without case, whatever the locale. */
+bool hs_slice_eq_nocase(struct hs_slice a, struct hs_slice b);
+
+/* Without the blanks and tabs at both ends (the OWS of RFC 9110, 5.6.3). */
+struct hs_slice hs_slice_trim(struct hs_slice s);
+
+#endif

@@ -1,0 +1,25 @@
+/*
+ * log: lines to descriptor 2, where both web servers collect them.
+ *
+ * A line is one write(2), so lines of threads and processes do not mix; it is at most
+ * HS_LOG_LINE bytes, and control characters in it are replaced, so a sender cannot forge a
+ * line. Never hand it a secret, a key or a signature.
+ */
+#ifndef HS_LOG_H
+#define HS_LOG_H
+
+#include "core/result.h"
+
+enum { HS_LOG_LINE = 1024 };
+
+/* Lines above this level are dropped; HS_LOG_INFO until it is called. */
+void hs_log_level(enum hs_level level);
+
+__attribute__((format(printf, 2, 3)))
+void hs_log(enum hs_level level, const char *format, ...);
+
+/* The table's level and remedy for a result, behind what was being done. */
+__attribute__((format(printf, 2, 3)))
+void hs_log_result(enum hs_result r, const char *format, ...);
+
+#endif

@@ -1,0 +1,24 @@
+/*
+ * rejected: lines of rejected.jsonl: what an authenticated sender sent and we refused.
+ */
+#ifndef HS_REJECTED_H
+#define HS_REJECTED_H
+
+#include "core/buf.h"
+
+struct hs_rejection {
+	struct hs_slice spooled_at;
+	int status;
+	struct hs_slice message;
+	struct hs_slice tenant;      /* n == 0: none */
+	struct hs_slice remote_addr; /* n == 0: unknown */
+	struct hs_slice body;        /* raw text of the event, or of the whole body */
+};
+
+/*
+ * Appends one line. The body stands in it as a JSON string; if it is not UTF-8, the odd
+ * bytes are \ufffd there and the whole is repeated as body_base64. Look at hs_buf_ok().
+ */
+void hs_rejected_put(struct hs_buf *out, const struct hs_rejection *r);
+
+#endif

@@ -1,0 +1,44 @@
+/*
+ * spool: the directory in which events are kept. hookspool-spool(5) is its manual.
+ *
+ * A `struct hs_spool` is one process's view of it; any number of threads may use it at
+ * once, and any number of processes may have the same directory open. HS_OK from
+ * hs_spool_append means: every line is on stable storage, whole, with its directory
+ * entry (unless durability is none).
+ */
+#ifndef HS_SPOOL_H
+#define HS_SPOOL_H
+
+#include "core/result.h"
+#include "core/settings.h"
+
+#include <stdint.h>
+
+struct hs_spool;
+
+/* What one request wants kept. The slices stay the caller's. */
+struct hs_append {
+	struct hs_slice records;  /* whole lines for events.jsonl; may be empty */
+	struct hs_slice rejected; /* whole lines for rejected.jsonl; may be empty */
+	uint64_t unparsed;        /* events with a time stamp that does not parse: counted */
+	int64_t deadline_ms;      /* on hs_io_now_monotonic()'s clock: give up with HS_E_BUSY */
+};
+
+/*
+ * Opens, and creates if it is missing, the directory of the settings. HS_OK,
+ * HS_E_MEMORY, HS_E_IO, HS_E_FULL, HS_E_BUSY or one of HS_E_SPOOL_; a log line says
+ * more. The settings must outlive the spool.
+ */
+enum hs_result hs_spool_open(const struct hs_settings *settings, struct hs_spool **spool);
+void hs_spool_close(struct hs_spool *spool); /* NULL is fine */
+
+/*
+ * Appends and makes durable. At any result but HS_OK nothing may be acknowledged; what
+ * was written may yet be found in the spool, as whole lines.
+ */
+enum hs_result hs_spool_append(struct hs_spool *spool, const struct hs_append *append);
+
+/* HS_OK if an append would be tried: the directory is there, writable and has room. */
+enum hs_result hs_spool_health(struct hs_spool *spool);
+
+#endif

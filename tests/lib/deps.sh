@@ -1,0 +1,129 @@
+#!/bin/sh
+# Installs the Debian packages the project needs, or says which are missing.
+#
+#	deps.sh GROUP...            install what is missing (with sudo when not root)
+#	deps.sh --missing GROUP...  print what is missing; exit 1 if anything is
+#
+# Groups: build, test, check. No service is started: invoke-rc.d(8) asks
+# /usr/sbin/policy-rc.d first, and for as long as apt-get runs that one says no.
+set -eu
+
+# group  package                why
+table='
+build    gcc                    the compiler
+build    libc6-dev              the C library'"'"'s headers
+build    make                   runs the Makefile
+build    pkg-config             finds the libraries below
+build    libfcgi-dev            FastCGI
+build    libjson-c-dev          JSON trees, in tools and as second opinion in tests
+build    libssl-dev             HMAC-SHA1 and SHA-256
+build    libinih-dev            reads the settings file
+test     libcmocka-dev          unit tests
+test     curl                   sends the requests
+test     jq                     reads answers and spool
+test     openssl                signs bodies, makes the certificates
+test     lighttpd               a web server: FastCGI and CGI
+test     lighttpd-mod-openssl   its HTTPS
+test     apache2-bin            a web server, without the service that apache2 brings
+test     libapache2-mod-fcgid   its FastCGI process manager
+check    clang                  fuzzing, a second compiler, static analysis
+check    libclang-rt-dev        sanitizers and libFuzzer
+check    cppcheck               static analysis
+check    mandoc                 lints the manual pages
+'
+
+usage()
+{
+	echo "usage: deps.sh [--missing] {build|test|check}..." >&2
+	exit 2
+}
+
+# packages GROUP...: their names, one a line.
+packages()
+{
+	for group; do
+		names=$(printf '%s' "$table" | awk -v g="$group" '$1 == g { print $2 }')
+		[ -n "$names" ] || usage
+		printf '%s\n' "$names"
+	done
+}
+
+installed()
+{
+	# One line an architecture; one installed one is enough.
+	dpkg-query -W -f '${db:Status-Status}\n' "$1" 2>/dev/null | grep -qx installed
+}
+
+missing()
+{
+	packages "$@" | while read -r package; do
+		installed "$package" || printf '%s\n' "$package"
+	done
+}
+
+elsewhere()
+{
+	echo "This is no Debian or Ubuntu. Install what these packages hold, then run make again:" >&2
+	for group; do
+		printf '%s' "$table" | awk -v g="$group" '$1 == g { sub(/^[a-z]+ +/, "  "); print }'
+	done
+	exit 1
+}
+
+# Keeps package scripts from starting a service, until this script ends.
+forbid_services()
+{
+	policy=/usr/sbin/policy-rc.d
+	# noclobber: an administrator's own policy, even one made this instant, stays.
+	if (set -C; printf '#!/bin/sh\nexit 101\n' >"$policy") 2>/dev/null; then
+		trap 'rm -f "$policy"' EXIT
+		trap 'exit 130' INT
+		trap 'exit 143' TERM HUP
+		chmod 755 "$policy"
+	fi
+}
+
+install()
+{
+	export DEBIAN_FRONTEND=noninteractive
+	options='-qq -o DPkg::Lock::Timeout=300 -o Dpkg::Use-Pty=0'
+
+	# shellcheck disable=SC2086 # options and names are to be split
+	{
+		apt-get $options update </dev/null ||
+			echo "deps: apt-get update failed; trying with the lists at hand" >&2
+		forbid_services
+		apt-get $options -y --no-install-recommends install "$@" </dev/null
+	}
+}
+
+only_say=false
+if [ "${1-}" = --missing ]; then
+	only_say=true
+	shift
+fi
+[ $# -gt 0 ] || usage
+packages "$@" >/dev/null
+if ! command -v dpkg-query >/dev/null || ! command -v apt-get >/dev/null; then
+	$only_say && exit 0 # nobody to ask: the build will tell
+	elsewhere "$@"
+fi
+
+wanted=$(missing "$@")
+if [ -z "$wanted" ]; then
+	exit 0
+elif $only_say; then
+	printf '%s\n' "$wanted"
+	exit 1
+elif [ "$(id -u)" -eq 0 ]; then
+	echo "installing:" $wanted
+	# shellcheck disable=SC2086
+	install $wanted
+elif command -v sudo >/dev/null; then
+	echo "installing with sudo:" $wanted
+	sudo sh "$0" "$@"
+else
+	echo "These packages are missing, and there is no sudo. As root, run:" >&2
+	echo "  apt-get install --no-install-recommends" $wanted >&2
+	exit 1
+fi

@@ -1,0 +1,39 @@
+#!/bin/bash
+# Runs test programs that speak TAP, several at once, and counts. Usage: run-tests.sh PROGRAM...
+# Prints what failed, whole, and at the end "N passed, N failed".
+set -u
+jobs=${JOBS:-$(nproc 2>/dev/null || echo 2)}
+logs=$(mktemp -d "${TMPDIR:-/tmp}/hookspool-logs.XXXXXX") || exit 2
+trap 'rm -rf "$logs"' EXIT
+export HS_BUILD logs CMOCKA_MESSAGE_OUTPUT=TAP
+
+run_one() {
+	name=$(basename "$1")
+	start=$SECONDS
+	case $1 in
+	*.sh) bash "$1" ;;
+	*) "$1" ;;
+	esac > "$logs/$name.log" 2>&1 < /dev/null
+	status=$?
+	passed=$(grep -c '^ok ' "$logs/$name.log")
+	failed=$(grep -c '^not ok ' "$logs/$name.log")
+	planned=$(sed -n 's/^1\.\.\([0-9][0-9]*\).*/\1/p' "$logs/$name.log" | awk '{ n += $1 } END { print n + 0 }')
+	# a program that dies, or stops before its plan is done, has failed
+	if [ "$failed" = 0 ] && { [ $status -ne 0 ] || [ "$planned" -ne "$passed" ] || [ "$passed" = 0 ]; }; then
+		failed=1
+		echo "# exit status $status, planned $planned, passed $passed" >> "$logs/$name.log"
+	fi
+	echo "$passed $failed" > "$logs/$name.count"
+	verdict=ok
+	if [ "$failed" -gt 0 ]; then
+		verdict=FAILED
+		sed "s|^|    |" "$logs/$name.log" > "$logs/$name.show"
+	fi
+	printf '  %-32s %3d passed, %d failed  (%d s)  %s\n' "$name" "$passed" "$failed" $((SECONDS - start)) $verdict
+	[ ! -e "$logs/$name.show" ] || cat "$logs/$name.show"
+}
+export -f run_one
+
+# the slow ones first: integration before unit
+printf '%s\0' "$@" | sort -z | xargs -0 -P "$jobs" -I{} bash -c 'run_one {}'
+cat "$logs"/*.count | awk '{ p += $1; f += $2 } END { printf "%d passed, %d failed\n", p, f; exit f > 0 || p == 0 }'

@@ -1,0 +1,566 @@
+/*
+ * json: tests/cases/json.txt, with json-c as a second opinion, and what a case file
+ * cannot say: the tokens, reading by elements, cut and mutated texts, many values.
+ */
+#include "core/json.h"
+#include "tests/lib/cases.h"
+
+#include <json-c/json.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { MUTATIONS = 20000, DEEPER_THAN_WE_GO = 2000 };
+
+/* --- second opinion --------------------------------------------------------- */
+
+static bool json_c_accepts(struct hs_slice text)
+{
+	struct json_tokener *tokener = json_tokener_new_ex(DEEPER_THAN_WE_GO);
+	char *copy = malloc(text.n + 1);
+	struct json_object *object;
+	bool accepts;
+
+	assert_non_null(tokener);
+	assert_non_null(copy);
+	if (text.n > 0)
+		memcpy(copy, text.p, text.n);
+	copy[text.n] = '\0';
+	json_tokener_set_flags(tokener, JSON_TOKENER_STRICT | JSON_TOKENER_VALIDATE_UTF8);
+	/* with its NUL, so that json-c sees where a number ends */
+	object = json_tokener_parse_ex(tokener, copy, (int)text.n + 1);
+	accepts = json_tokener_get_error(tokener) == json_tokener_success &&
+	          json_tokener_get_parse_end(tokener) >= text.n;
+	json_object_put(object);
+	json_tokener_free(tokener);
+	free(copy);
+	return accepts;
+}
+
+/* --- reading one text in every way ------------------------------------------ */
+
+/* As a receiver reads it: an array at the top by elements. Counts the elements. */
+static enum hs_result read_by_elements(struct hs_json *j, struct hs_slice text, unsigned *count)
+{
+	enum hs_result r;
+	bool more = true;
+
+	*count = 0;
+	hs_json_start(j, text);
+	if (!hs_json_is_array(j))
+		return hs_json_document(j, text);
+	for (;;) {
+		r = hs_json_element(j, &more);
+		if (r != HS_OK || !more)
+			return r;
+		++*count;
+	}
+}
+
+static bool is_blank(char c)
+{
+	return c == ' ' || c == '\t' || c == '\n' || c == '\r';
+}
+
+static bool has_blank_outside_strings(struct hs_slice s)
+{
+	bool in_string = false;
+
+	for (size_t i = 0; i < s.n; i++) {
+		if (in_string && s.p[i] == '\\')
+			i++;
+		else if (s.p[i] == '"')
+			in_string = !in_string;
+		else if (!in_string && is_blank(s.p[i]))
+			return true;
+	}
+	return false;
+}
+
+static const char *token_fault(const struct hs_json *j, uint32_t i)
+{
+	const struct hs_json_token *t = &j->tok[i];
+	struct hs_slice raw = hs_json_raw(j, i);
+	static const char first[] = "{[\"";
+
+	if (t->start >= t->end || t->end > j->text.n)
+		return "the span lies outside the text";
+	if (t->next <= i || t->next > j->n)
+		return "next does not lead on";
+	if (t->kind <= HS_JSON_STRING && raw.p[0] != first[t->kind])
+		return "kind and first byte differ";
+	if (t->kind > HS_JSON_ARRAY && t->next != i + 1)
+		return "a scalar holds something";
+	if (t->kind == HS_JSON_STRING && t->escaped != (memchr(raw.p, '\\', raw.n) != NULL))
+		return "escaped is wrong";
+	if (t->kind == HS_JSON_ARRAY && t->spaced != has_blank_outside_strings(raw))
+		return "spaced is wrong";
+	return NULL;
+}
+
+/* What json.h says of tokens, for all of them. NULL, or what is wrong. */
+static const char *tokens_fault(const struct hs_json *j)
+{
+	uint32_t last = 0;
+
+	if (j->n == 0 || j->tok[0].next != j->n)
+		return "the first token does not hold all others";
+	for (uint32_t i = 0; i < j->n; i++) {
+		const char *fault = token_fault(j, i);
+
+		if (fault != NULL)
+			return fault;
+		if (j->tok[i].start < last)
+			return "the tokens are not in the order of the text";
+		last = j->tok[i].start;
+		for (uint32_t k = i + 1; k < j->tok[i].next; k = j->tok[k].next)
+			if (j->tok[k].end >= j->tok[i].end || j->tok[k].next > j->tok[i].next)
+				return "a child does not lie in its parent";
+	}
+	return NULL;
+}
+
+/* --- the case file ---------------------------------------------------------- */
+
+static void check_second_opinion(struct test_case *c, struct hs_slice text, bool we_accept)
+{
+	struct hs_slice mark;
+	bool marked = case_find(c, "json-c", &mark);
+	bool accepts = json_c_accepts(text);
+
+	if (!marked && accepts != we_accept)
+		case_fail(c, "json-c %s this; if it is wrong, add 'json-c %s'",
+		          accepts ? "accepts" : "refuses", accepts ? "accepts" : "refuses");
+	if (marked && accepts != hs_slice_eq(mark, HS_SLICE("accepts")))
+		case_fail(c, "json-c does not do what the mark says");
+	if (marked && accepts == we_accept)
+		case_fail(c, "json-c decides as we do: remove the mark");
+}
+
+static void check_offset(struct test_case *c, const struct case_verdict *v, size_t pos)
+{
+	if (v->has_offset && pos != v->offset)
+		case_fail(c, "expected offset %zu, got %zu", v->offset, pos);
+}
+
+static void run_json_case(struct test_case *c)
+{
+	struct hs_slice in = case_get(c, "in");
+	struct case_verdict v = case_verdict(c);
+	struct hs_slice text = { case_exact(in), in.n };
+	struct hs_json j;
+	unsigned count;
+	enum hs_result r;
+
+	hs_json_init(&j, 1);
+	r = hs_json_document(&j, text);
+	case_result(c, r, v.result);
+	check_offset(c, &v, j.pos);
+	if (v.result == HS_OK && tokens_fault(&j) != NULL)
+		case_fail(c, "%s", tokens_fault(&j));
+
+	r = read_by_elements(&j, text, &count); /* must come to the same end */
+	case_result(c, r, v.result);
+	check_offset(c, &v, j.pos);
+	check_second_opinion(c, text, v.result == HS_OK);
+	hs_json_free(&j);
+	free((char *)text.p);
+}
+
+/* A text that is taken, cut anywhere: the end is what is wrong, and nothing is read behind it. */
+static void run_cut_case(struct test_case *c)
+{
+	struct hs_slice in = case_get(c, "in");
+	struct case_verdict v = case_verdict(c);
+	struct hs_slice mark;
+	struct hs_json j;
+
+	case_find(c, "json-c", &mark);
+	if (v.result != HS_OK)
+		return;
+	hs_json_init(&j, 2);
+	for (size_t n = 0; n < in.n; n++) {
+		struct hs_slice cut = { case_exact(hs_slice(in.p, n)), n };
+		enum hs_result r = hs_json_document(&j, cut);
+		bool at_end = (r == HS_E_JSON_END || r == HS_E_JSON_EMPTY) && j.pos == n;
+
+		if (!at_end && r != HS_E_JSON_UTF8 && r != HS_OK)
+			case_fail(c, "cut to %zu bytes: %s at %zu", n, hs_result_info(r)->name, j.pos);
+		if (r == HS_OK && (in.p[0] == '{' || in.p[0] == '[' || in.p[0] == '"') && n < in.n &&
+		    !is_blank(in.p[n]))
+			case_fail(c, "cut to %zu bytes: taken", n);
+		free((char *)cut.p);
+	}
+	hs_json_free(&j);
+}
+
+/* --- tokens ----------------------------------------------------------------- */
+
+static void expect_token(const struct hs_json *j, uint32_t i, enum hs_json_kind kind,
+                         const char *raw, uint32_t next)
+{
+	assert_in_range(i, 0, j->n - 1);
+	assert_int_equal(j->tok[i].kind, kind);
+	assert_slice_equal(hs_json_raw(j, i), hs_slice_str(raw));
+	assert_int_equal(j->tok[i].next, next);
+}
+
+static void tokens_follow_the_text(void **state)
+{
+	struct hs_json j = { 0 };
+
+	(void)state;
+	assert_result(hs_json_document(&j, HS_SLICE(" {\"a\": [1, -2.50e1],\"b\\n\":{}, \"c\":null } ")),
+	              HS_OK);
+	assert_int_equal(j.n, 9);
+	expect_token(&j, 0, HS_JSON_OBJECT, "{\"a\": [1, -2.50e1],\"b\\n\":{}, \"c\":null }", 9);
+	expect_token(&j, 1, HS_JSON_STRING, "\"a\"", 2);
+	expect_token(&j, 2, HS_JSON_ARRAY, "[1, -2.50e1]", 5);
+	expect_token(&j, 3, HS_JSON_NUMBER, "1", 4);
+	expect_token(&j, 4, HS_JSON_NUMBER, "-2.50e1", 5);
+	expect_token(&j, 5, HS_JSON_STRING, "\"b\\n\"", 6);
+	expect_token(&j, 6, HS_JSON_OBJECT, "{}", 7);
+	expect_token(&j, 7, HS_JSON_STRING, "\"c\"", 8);
+	expect_token(&j, 8, HS_JSON_NULL, "null", 9);
+	assert_slice_equal(hs_json_inner(&j, 5), HS_SLICE("b\\n"));
+	assert_true(j.tok[5].escaped);
+	assert_false(j.tok[1].escaped);
+	assert_true(j.tok[2].spaced);
+	hs_json_free(&j);
+}
+
+static void literals_have_their_kinds(void **state)
+{
+	struct hs_json j = { 0 };
+
+	(void)state;
+	assert_result(hs_json_document(&j, HS_SLICE("[true,false,null,\"\",0,{},[]]")), HS_OK);
+	expect_token(&j, 1, HS_JSON_TRUE, "true", 2);
+	expect_token(&j, 2, HS_JSON_FALSE, "false", 3);
+	expect_token(&j, 3, HS_JSON_NULL, "null", 4);
+	expect_token(&j, 4, HS_JSON_STRING, "\"\"", 5);
+	expect_token(&j, 5, HS_JSON_NUMBER, "0", 6);
+	expect_token(&j, 6, HS_JSON_OBJECT, "{}", 7);
+	expect_token(&j, 7, HS_JSON_ARRAY, "[]", 8);
+	hs_json_free(&j);
+}
+
+static void blanks_mark_an_array_and_those_around_it(void **state)
+{
+	static const struct {
+		const char *text;
+		bool spaced; /* tok[0] */
+	} cases[] = {
+		{ "[]", false },          { "[ ]", true },
+		{ "[1,2]", false },       { "[1, 2]", true },
+		{ "[1 ,2]", true },       { "[ 1]", true },
+		{ "[1\n]", true },        { "[\" \"]", false },
+		{ "[\"\\\" \"]", false }, { "[{\"a\":1}]", false },
+		{ "[{\"a\": 1}]", true }, { "[{\"a\" :1}]", true },
+		{ "[{ }]", true },        { "[[[\t]]]", true },
+		{ "[[],{\"a\":[ ]}]", true },
+	};
+	struct hs_json j = { 0 };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		assert_result(hs_json_document(&j, hs_slice_str(cases[i].text)), HS_OK);
+		if (j.tok[0].spaced != cases[i].spaced)
+			fail_msg("spaced is wrong for %s", cases[i].text);
+	}
+	/* a blank in the neighbour does not count */
+	assert_result(hs_json_document(&j, HS_SLICE("{\"a\":[1,2],\"b\":[ ], \"c\":[3]}")), HS_OK);
+	assert_false(j.tok[2].spaced);
+	assert_true(j.tok[6].spaced);
+	assert_false(j.tok[8].spaced);
+	hs_json_free(&j);
+}
+
+/* --- elements --------------------------------------------------------------- */
+
+static void elements_come_one_at_a_time(void **state)
+{
+	static const char *const expected[] = { "{\"a\":1}", "[2, 3]", "\"x\"", "4" };
+	struct hs_slice text = HS_SLICE("  [ {\"a\":1} ,[2, 3],\"x\", 4 ]\n");
+	struct hs_json j = { 0 };
+	bool more;
+
+	(void)state;
+	hs_json_start(&j, text);
+	assert_true(hs_json_is_array(&j));
+	for (size_t i = 0; i < 4; i++) {
+		assert_result(hs_json_element(&j, &more), HS_OK);
+		assert_true(more);
+		assert_slice_equal(hs_json_raw(&j, 0), hs_slice_str(expected[i]));
+		assert_int_equal(j.tok[0].next, j.n);
+	}
+	assert_result(hs_json_element(&j, &more), HS_OK);
+	assert_false(more);
+	hs_json_free(&j);
+}
+
+static void an_empty_array_has_no_element(void **state)
+{
+	static const char *const texts[] = { "[]", " [ ] ", "[\n]" };
+	struct hs_json j = { 0 };
+	bool more = true;
+
+	(void)state;
+	for (size_t i = 0; i < 3; i++) {
+		hs_json_start(&j, hs_slice_str(texts[i]));
+		assert_true(hs_json_is_array(&j));
+		assert_result(hs_json_element(&j, &more), HS_OK);
+		assert_false(more);
+	}
+	hs_json_free(&j);
+}
+
+static void only_a_bracket_begins_an_array(void **state)
+{
+	static const char *const texts[] = { "", " ", "{}", "\"[\"", "1", "{[", "x[" };
+	struct hs_json j = { 0 };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+		hs_json_start(&j, hs_slice_str(texts[i]));
+		assert_false(hs_json_is_array(&j));
+	}
+	hs_json_free(&j);
+}
+
+/* What is already open around a value counts. */
+static void depth_counts_from_outside(void **state)
+{
+	char text[130];
+	struct hs_json j = { 0 };
+
+	(void)state;
+	memset(text, '[', 64);
+	memset(text + 64, ']', 64);
+	hs_json_start(&j, hs_slice(text, 128));
+	assert_result(hs_json_value(&j, 0), HS_OK);
+	hs_json_start(&j, hs_slice(text, 128));
+	assert_result(hs_json_value(&j, 1), HS_E_JSON_DEPTH);
+	hs_json_start(&j, hs_slice(text + 1, 126));
+	assert_result(hs_json_value(&j, 1), HS_OK);
+	hs_json_free(&j);
+}
+
+/* --- many ------------------------------------------------------------------- */
+
+static void put_numbers(struct hs_buf *b, unsigned count)
+{
+	hs_buf_putc(b, '[');
+	for (unsigned i = 0; i < count; i++)
+		hs_buf_put(b, i == 0 ? "1" : ",1", i == 0 ? 1 : 2);
+	hs_buf_putc(b, ']');
+}
+
+static void so_many_values_and_no_more(void **state)
+{
+	struct hs_json j = { 0 };
+	struct hs_buf b = { 0 };
+
+	(void)state;
+	put_numbers(&b, HS_JSON_TOKENS_MAX - 1);
+	assert_result(hs_json_document(&j, hs_buf_slice(&b)), HS_OK);
+	assert_int_equal(j.n, HS_JSON_TOKENS_MAX);
+	hs_buf_reset(&b);
+	put_numbers(&b, HS_JSON_TOKENS_MAX);
+	assert_result(hs_json_document(&j, hs_buf_slice(&b)), HS_E_JSON_LARGE);
+
+	/* the bound is for an element, not for the batch; and memory is given back */
+	hs_json_shrink(&j);
+	assert_true(j.cap * sizeof *j.tok <= 1 << 20);
+	hs_buf_free(&b);
+	hs_json_free(&j);
+}
+
+static void put_keys(struct hs_buf *b, unsigned count, unsigned doubled)
+{
+	hs_buf_putc(b, '{');
+	for (unsigned i = 0; i < count; i++) {
+		hs_buf_put(b, i == 0 ? "\"key" : ",\"key", i == 0 ? 4 : 5);
+		hs_buf_put_uint(b, i + 1 == count ? doubled : i);
+		hs_buf_put(b, "\":0", 3);
+	}
+	hs_buf_putc(b, '}');
+}
+
+static void doubled_keys_are_found_among_any_number(void **state)
+{
+	struct hs_json j = { 0 };
+	struct hs_buf b = { 0 };
+
+	(void)state;
+	hs_json_init(&j, 42);
+	for (unsigned count = 2; count < 3000; count += count < 70 ? 1 : 331) {
+		for (unsigned twin = 0; twin < count - 1; twin += 1 + count / 5) {
+			hs_buf_reset(&b);
+			put_keys(&b, count, twin);
+			assert_result(hs_json_document(&j, hs_buf_slice(&b)), HS_E_JSON_TWICE);
+		}
+		hs_buf_reset(&b);
+		put_keys(&b, count, count - 1);
+		assert_result(hs_json_document(&j, hs_buf_slice(&b)), HS_OK);
+	}
+	hs_buf_free(&b);
+	hs_json_free(&j);
+}
+
+/* --- decoded text ----------------------------------------------------------- */
+
+static void expect_unescaped(const char *inner, const char *decoded, size_t n)
+{
+	struct hs_slice s = { case_exact(hs_slice_str(inner)), strlen(inner) };
+	struct hs_buf b = { 0 };
+
+	hs_json_unescape(s, &b);
+	assert_true(hs_buf_ok(&b));
+	assert_slice_equal(hs_buf_slice(&b), hs_slice(decoded, n));
+	hs_buf_free(&b);
+	free((char *)s.p);
+}
+
+#define EXPECT_UNESCAPED(inner, decoded) expect_unescaped((inner), (decoded), sizeof(decoded) - 1)
+
+static void escapes_are_decoded(void **state)
+{
+	(void)state;
+	EXPECT_UNESCAPED("", "");
+	EXPECT_UNESCAPED("plain größe", "plain größe");
+	EXPECT_UNESCAPED("\\\"\\\\\\/\\b\\f\\n\\r\\t", "\"\\/\b\f\n\r\t");
+	EXPECT_UNESCAPED("a\\u0062c", "abc");
+	EXPECT_UNESCAPED("\\u00e9\\u20AC", "\xC3\xA9\xE2\x82\xAC");
+	EXPECT_UNESCAPED("\\ud83d\\ude00!", "\xF0\x9F\x98\x80!");
+	EXPECT_UNESCAPED("\\uDBFF\\uDFFF", "\xF4\x8F\xBF\xBF");
+	EXPECT_UNESCAPED("\\uD800\\uDC00", "\xF0\x90\x80\x80");
+	EXPECT_UNESCAPED("x\\u0000y", "x\0y");
+	EXPECT_UNESCAPED("\\\\u0041", "\\u0041");
+	EXPECT_UNESCAPED("\\\\n", "\\n");
+}
+
+static void lone_surrogates_stay_apart(void **state)
+{
+	(void)state;
+	EXPECT_UNESCAPED("\\ud800", "\xED\xA0\x80");
+	EXPECT_UNESCAPED("\\udfff", "\xED\xBF\xBF");
+	EXPECT_UNESCAPED("\\ud800a", "\xED\xA0\x80" "a");
+	EXPECT_UNESCAPED("\\ud83d\\n", "\xED\xA0\xBD\n");
+	EXPECT_UNESCAPED("\\ud83d\\u0041", "\xED\xA0\xBD" "A");
+	EXPECT_UNESCAPED("\\ud83d\\ud83d\\ude00", "\xED\xA0\xBD\xF0\x9F\x98\x80");
+	EXPECT_UNESCAPED("\\ude00\\ud83d", "\xED\xB8\x80\xED\xA0\xBD");
+	EXPECT_UNESCAPED("\\ud83dabcdefghij", "\xED\xA0\xBD" "abcdefghij");
+}
+
+/* --- mutations -------------------------------------------------------------- */
+
+/*
+ * Texts that are changed at random are given to json-c as well. To stay where json-c is
+ * right (json.txt lists where it is not), no change brings in a point, a digit, NaN, an
+ * Infinity, a single quote, or a byte beyond ASCII.
+ */
+static const char *const seeds[] = {
+	"{\"type\":\"track\",\"event\":\"Order Completed\",\"userId\":\"u-1\"}",
+	"[{\"one\":[],\"twice\":{\"three\":[true,false,null]}},[[\"x\"]], \"y\"]",
+	"{\"text\":\"\\\"\\\\\\/\\b\\f\\n\\r\\t\\u0041\",\"list\":[{},{\"p\":{\"qqq\":\"r\"}}]}",
+	"[\"a\" , \"b\",\n\"c\",{\"key1\" : \"value\" , \"other\" : [ ] } ]",
+};
+
+static const char alphabet[] = "{}[]\",:\\ \n/btfrulsenx";
+
+static size_t mutate(struct case_random *r, const char *text, char *out)
+{
+	size_t n = strlen(text);
+
+	memcpy(out, text, n);
+	for (uint32_t k = 1 + case_random_below(r, 3); k > 0 && n > 1; k--) {
+		size_t at = case_random_below(r, (uint32_t)n);
+		char c = alphabet[case_random_below(r, sizeof alphabet - 1)];
+
+		switch (case_random_below(r, 3)) {
+		case 0: out[at] = c; break;
+		case 1: memmove(out + at, out + at + 1, --n - at); break;
+		default:
+			memmove(out + at + 1, out + at, n++ - at);
+			out[at] = c;
+		}
+	}
+	return n;
+}
+
+/* Our own two refusals, and the control characters that json-c takes. */
+static bool json_c_is_no_judge(enum hs_result ours)
+{
+	return ours == HS_E_JSON_TWICE || ours == HS_E_JSON_NUL_KEY || ours == HS_E_JSON_CONTROL;
+}
+
+static void mutated_texts_are_judged_as_json_c_does(void **state)
+{
+	uint64_t seed = case_seed();
+	struct hs_json j = { 0 };
+
+	(void)state;
+	for (unsigned i = 0; i < MUTATIONS; i++, seed++) {
+		struct case_random r = case_random_new(seed);
+		char changed[256];
+		size_t n = mutate(&r, seeds[case_random_below(&r, 4)], changed);
+		struct hs_slice text = { case_exact(hs_slice(changed, n)), n };
+		unsigned count;
+		enum hs_result ours = hs_json_document(&j, text);
+		size_t pos = j.pos;
+
+		if (ours == HS_OK && tokens_fault(&j) != NULL)
+			fail_msg("HS_SEED=%llu: %s: %s", (unsigned long long)seed, tokens_fault(&j),
+			         case_show(text));
+		if (!json_c_is_no_judge(ours) && (ours == HS_OK) != json_c_accepts(text))
+			fail_msg("HS_SEED=%llu: %s at %zu, json-c decides otherwise: %s",
+			         (unsigned long long)seed, hs_result_info(ours)->name, pos, case_show(text));
+		if (read_by_elements(&j, text, &count) != ours || j.pos != pos)
+			fail_msg("HS_SEED=%llu: by elements the end is another: %s",
+			         (unsigned long long)seed, case_show(text));
+		free((char *)text.p);
+	}
+	hs_json_free(&j);
+}
+
+/* A reader is used for thousands of requests; what came before does not matter. */
+static void a_reader_can_be_used_again(void **state)
+{
+	struct hs_json j = { 0 };
+	bool more;
+
+	(void)state;
+	assert_result(hs_json_document(&j, HS_SLICE("{\"a\":[1,2")), HS_E_JSON_END);
+	assert_result(hs_json_document(&j, HS_SLICE("{\"a\":1}")), HS_OK);
+	hs_json_start(&j, HS_SLICE("[1,2]"));
+	assert_result(hs_json_element(&j, &more), HS_OK); /* and left in the middle */
+	hs_json_start(&j, HS_SLICE("[3]"));
+	assert_true(hs_json_is_array(&j));
+	assert_result(hs_json_element(&j, &more), HS_OK);
+	assert_slice_equal(hs_json_raw(&j, 0), HS_SLICE("3"));
+	hs_json_free(&j);
+	assert_result(hs_json_document(&j, HS_SLICE("[]")), HS_OK);
+	hs_json_free(&j);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(tokens_follow_the_text),
+		cmocka_unit_test(literals_have_their_kinds),
+		cmocka_unit_test(blanks_mark_an_array_and_those_around_it),
+		cmocka_unit_test(elements_come_one_at_a_time),
+		cmocka_unit_test(an_empty_array_has_no_element),
+		cmocka_unit_test(only_a_bracket_begins_an_array),
+		cmocka_unit_test(depth_counts_from_outside),
+		cmocka_unit_test(so_many_values_and_no_more),
+		cmocka_unit_test(doubled_keys_are_found_among_any_number),
+		cmocka_unit_test(escapes_are_decoded),
+		cmocka_unit_test(lone_surrogates_stay_apart),
+		cmocka_unit_test(mutated_texts_are_judged_as_json_c_does),
+		cmocka_unit_test(a_reader_can_be_used_again),
+	};
+	const struct case_set sets[] = { { "json.txt", run_json_case }, { "json.txt", run_cut_case } };
+
+	return CASES_RUN("json", tests, sets);
+}
