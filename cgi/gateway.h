@@ -34,6 +34,9 @@ struct hs_gateway {
 
 	void (*free)(struct hs_gateway *g);
 
+	/* From another thread, now and then: ends a read whose deadline has passed. */
+	void (*expire)(struct hs_gateway *g, int64_t now_ms);
+
 	/* Whether bytes behind CONTENT_LENGTH may be asked for (RFC 3875, 4.2 forbids CGI to). */
 	bool reads_past_length;
 };
@@ -49,8 +52,5 @@ struct hs_gateway *hs_gw_fcgi_new(int listen_fd, int stop_fd);
 
 /* Once, before the threads start, after the signal handlers. */
 bool hs_gw_fcgi_init(void);
-
-/* Ends connections whose peer has kept a thread waiting for too long. From any thread. */
-void hs_gw_fcgi_expire(int64_t now_ms);
 
 #endif

@@ -100,7 +100,7 @@ enum hs_level { HS_LOG_ERROR, HS_LOG_WARN, HS_LOG_INFO, HS_LOG_DEBUG };
 	X(HS_E_SYNC, 503, ERROR, "storage did not confirm, try again", \
 	  "a sync failed: see the system log for disk errors") \
 	X(HS_E_SPOOL_DIR, 503, ERROR, "spool unavailable, try again", \
-	  "spool_dir must be a directory (no symlink) that this user owns and may write") \
+	  "spool_dir must be a directory, no symlink, that this user alone may write") \
 	X(HS_E_SPOOL_OWNER, 503, ERROR, "spool unavailable, try again", \
 	  "spool_dir belongs to another user: chown it to the user the handler runs as") \
 	X(HS_E_SPOOL_FILE, 503, ERROR, "spool unavailable, try again", \

@@ -25,16 +25,17 @@ struct hs_append {
 };
 
 /*
- * Opens, and creates if it is missing, the directory of the settings. HS_OK,
- * HS_E_MEMORY, HS_E_IO, HS_E_FULL, HS_E_BUSY or one of HS_E_SPOOL_; a log line says
- * more. The settings must outlive the spool.
+ * A spool for the directory of the settings, which must outlive it. The directory is
+ * opened, and made if it is missing, when it is first needed, and again whenever the
+ * path leads to another one; so service returns by itself. NULL: out of memory.
  */
-enum hs_result hs_spool_open(const struct hs_settings *settings, struct hs_spool **spool);
-void hs_spool_close(struct hs_spool *spool); /* NULL is fine */
+struct hs_spool *hs_spool_new(const struct hs_settings *settings);
+void hs_spool_free(struct hs_spool *spool); /* NULL is fine */
 
 /*
- * Appends and makes durable. At any result but HS_OK nothing may be acknowledged; what
- * was written may yet be found in the spool, as whole lines.
+ * Appends and makes durable. At any result but HS_OK (HS_E_FULL, HS_E_SYNC, HS_E_IO,
+ * HS_E_BUSY, HS_E_MEMORY, one of HS_E_SPOOL_) nothing may be acknowledged; what was
+ * written may yet be found in the spool, as whole lines.
  */
 enum hs_result hs_spool_append(struct hs_spool *spool, const struct hs_append *append);
 

@@ -1,0 +1,115 @@
+/* Plain CGI (RFC 3875): one request a process. */
+#include "cgi/gateway.h"
+#include "store/io.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+extern char **environ;
+
+enum { WRITE_MS = 10000 };
+
+struct gw_cgi {
+	struct hs_gateway base; /* first: the two have one address */
+	bool served;
+};
+
+static int cgi_next(struct hs_gateway *g)
+{
+	struct gw_cgi *c = (struct gw_cgi *)g;
+
+	if (c->served)
+		return 0;
+	c->served = true;
+	return 1;
+}
+
+static char *const *cgi_params(struct hs_gateway *g)
+{
+	(void)g;
+	return environ;
+}
+
+/* 1: ready; 0: the deadline passed; -1: error. */
+static int wait_for(int fd, short events, int64_t deadline_ms)
+{
+	struct pollfd p = { .fd = fd, .events = events };
+	int r;
+
+	do {
+		int64_t left = deadline_ms - hs_io_now_monotonic();
+
+		r = poll(&p, 1, left > 0 ? (int)left : 0);
+	} while (r < 0 && errno == EINTR);
+	return r;
+}
+
+static long cgi_read(struct hs_gateway *g, char *to, size_t n, int64_t deadline_ms)
+{
+	int ready = wait_for(STDIN_FILENO, POLLIN, deadline_ms);
+	ssize_t got;
+
+	(void)g;
+	if (ready <= 0)
+		return ready == 0 ? -2 : -1;
+	do {
+		got = read(STDIN_FILENO, to, n);
+	} while (got < 0 && errno == EINTR);
+	return got;
+}
+
+static bool write_all(struct hs_slice s)
+{
+	int64_t deadline = hs_io_now_monotonic() + WRITE_MS;
+
+	while (s.n > 0) {
+		ssize_t n;
+
+		if (wait_for(STDOUT_FILENO, POLLOUT, deadline) <= 0)
+			return false;
+		n = write(STDOUT_FILENO, s.p, s.n);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return false;
+		s.p += n;
+		s.n -= (size_t)n;
+	}
+	return true;
+}
+
+static bool cgi_write(struct hs_gateway *g, struct hs_slice head, struct hs_slice body)
+{
+	(void)g;
+	return write_all(head) && write_all(body);
+}
+
+static void cgi_finish(struct hs_gateway *g)
+{
+	(void)g;
+}
+
+static void cgi_expire(struct hs_gateway *g, int64_t now_ms)
+{
+	(void)g;
+	(void)now_ms; /* cgi_read looks at its deadline itself */
+}
+
+static void cgi_free(struct hs_gateway *g)
+{
+	free(g);
+}
+
+struct hs_gateway *hs_gw_cgi_new(void)
+{
+	struct gw_cgi *c = calloc(1, sizeof *c);
+
+	if (c == NULL)
+		return NULL;
+	c->base = (struct hs_gateway){ .next = cgi_next, .params = cgi_params, .read = cgi_read,
+		                       .write = cgi_write, .finish = cgi_finish, .free = cgi_free,
+		                       .expire = cgi_expire, .reads_past_length = false };
+	return &c->base;
+}

@@ -1,0 +1,112 @@
+#include "cgi/listen.h"
+
+#include <errno.h>
+#include <netdb.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+enum { BACKLOG = 1024 };
+
+static int fail(int fd, const char *address, const char *why)
+{
+	fprintf(stderr, "hookspool.fcgi: --listen %s: %s\n", address, why);
+	if (fd >= 0)
+		close(fd);
+	return -1;
+}
+
+static const char *unix_path(const char *address)
+{
+	return strncmp(address, "unix:", 5) == 0 ? address + 5 : NULL;
+}
+
+/* A socket that nobody listens on any more. */
+static int is_dead(const struct sockaddr_un *a)
+{
+	struct stat st;
+	int fd, dead;
+
+	if (lstat(a->sun_path, &st) < 0 || !S_ISSOCK(st.st_mode))
+		return 0;
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return 0;
+	dead = connect(fd, (const struct sockaddr *)a, sizeof *a) < 0 && errno == ECONNREFUSED;
+	close(fd);
+	return dead;
+}
+
+static int listen_unix(const char *address, const char *path)
+{
+	struct sockaddr_un a = { .sun_family = AF_UNIX };
+	mode_t mask;
+	int fd, bound;
+
+	if (strlen(path) >= sizeof a.sun_path)
+		return fail(-1, address, "the path is too long for a socket: choose one under 108 bytes");
+	memcpy(a.sun_path, path, strlen(path) + 1);
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return fail(fd, address, strerror(errno));
+	if (is_dead(&a))
+		unlink(path);
+	mask = umask(0117); /* the web server, by its group, and nobody else */
+	bound = bind(fd, (const struct sockaddr *)&a, sizeof a);
+	umask(mask);
+	if (bound < 0)
+		return fail(fd, address, errno == EADDRINUSE ? "in use: stop the other, or choose another path"
+		                                             : strerror(errno));
+	return listen(fd, BACKLOG) < 0 ? fail(fd, address, strerror(errno)) : fd;
+}
+
+static int listen_tcp(const char *address)
+{
+	struct addrinfo hints = { .ai_flags = AI_NUMERICHOST | AI_NUMERICSERV | AI_PASSIVE,
+		                  .ai_socktype = SOCK_STREAM }, *info = NULL;
+	const char *colon = strrchr(address, ':');
+	char host[64] = "";
+	size_t n = colon == NULL ? 0 : (size_t)(colon - address);
+	int fd, on = 1;
+
+	if (n > 2 && address[0] == '[' && address[n - 1] == ']') /* [::1]:9000 */
+		snprintf(host, sizeof host, "%.*s", (int)(n - 2), address + 1);
+	else if (n > 0)
+		snprintf(host, sizeof host, "%.*s", (int)n, address);
+	if (host[0] == '\0' || getaddrinfo(host, colon + 1, &hints, &info) != 0)
+		return fail(-1, address, "expected unix:/path or a numeric HOST:PORT, such as 127.0.0.1:9000");
+	fd = socket(info->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (fd >= 0)
+		setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+	if (fd < 0 || bind(fd, info->ai_addr, info->ai_addrlen) < 0 || listen(fd, BACKLOG) < 0)
+		fd = fail(fd, address, strerror(errno));
+	freeaddrinfo(info);
+	return fd;
+}
+
+int hs_listen(const char *address)
+{
+	const char *path = unix_path(address);
+
+	return path != NULL ? listen_unix(address, path) : listen_tcp(address);
+}
+
+void hs_listen_end(const char *address)
+{
+	const char *path = unix_path(address);
+
+	if (path != NULL)
+		unlink(path);
+}
+
+int hs_listen_is(int fd)
+{
+	socklen_t n = sizeof(int);
+	int on = 0;
+
+	return getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &on, &n) == 0 && on;
+}

@@ -1,0 +1,20 @@
+/*
+ * listen: a listening socket of our own, for mod_proxy_fcgi and process supervisors.
+ */
+#ifndef HS_LISTEN_H
+#define HS_LISTEN_H
+
+/*
+ * `address` is unix:/path (mode 0660; a dead socket in its place is replaced, a live one
+ * and any other file is not) or HOST:PORT with a numeric host. Returns the descriptor,
+ * or -1 after a message to standard error.
+ */
+int hs_listen(const char *address);
+
+/* Removes a unix socket's file. */
+void hs_listen_end(const char *address);
+
+/* Is the descriptor a listening socket? (SO_ACCEPTCONN, socket(7)) */
+int hs_listen_is(int fd);
+
+#endif

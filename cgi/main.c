@@ -1,0 +1,112 @@
+/* hookspool.fcgi: the handler. Settings, gateway, run. */
+#include "cgi/listen.h"
+#include "cgi/worker.h"
+#include "store/log.h"
+#include "store/settings_file.h"
+
+#include <getopt.h>
+#include <limits.h>
+#include <openssl/crypto.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+extern char **environ;
+
+static const char USAGE[] =
+    "usage: hookspool.fcgi                  FastCGI if descriptor 0 listens, else CGI\n"
+    "       hookspool.fcgi --listen ADDRESS unix:/path or 127.0.0.1:9000\n"
+    "       hookspool.fcgi --check          read the settings, say what is wrong, exit\n"
+    "       hookspool.fcgi --help | --version\n";
+
+static void print_help(void)
+{
+	struct hs_setting_doc doc;
+
+	fputs(USAGE, stdout);
+	puts("\nSettings are read from $HOOKSPOOL_CONF, else hookspool.conf beside the program, else\n"
+	     "/etc/hookspool/hookspool.conf. HOOKSPOOL_<NAME> in the environment overrides one.\n");
+	for (size_t i = 0; i < hs_settings_count(); i++) {
+		hs_setting_doc(i, &doc);
+		printf("  %-15s %s\n  %-15s %s%s%s\n", doc.name, doc.help, "", doc.expected,
+		       doc.fallback[0] != '\0' ? "; default " : "", doc.fallback);
+	}
+	puts("\n  [keys]          LABEL = KEY, sha256:HEX or revoked:KEY; the label is the tenant");
+}
+
+/* hs_reload: also the first load. The context is not used. */
+static struct hs_settings *load(void *context)
+{
+	struct hs_settings_error error;
+	char used[PATH_MAX];
+	struct hs_settings *s = hs_settings_load(NULL, environ, used, sizeof used, &error);
+
+	(void)context;
+	if (s == NULL)
+		hs_log(HS_LOG_ERROR, "settings: %s", error.text);
+	return s;
+}
+
+static int serve_fcgi(int fd)
+{
+	struct hs_settings *settings = load(NULL);
+
+	return settings == NULL ? EX_CONFIG : hs_worker_fcgi(fd, settings, load, NULL);
+}
+
+static int serve_address(const char *address)
+{
+	int fd = hs_listen(address), code;
+
+	if (fd < 0)
+		return EX_UNAVAILABLE;
+	code = serve_fcgi(fd);
+	hs_listen_end(address);
+	return code;
+}
+
+static int check(void)
+{
+	struct hs_settings *settings = load(NULL);
+
+	if (settings == NULL)
+		return EX_CONFIG;
+	hs_settings_free(settings);
+	puts("settings are fine");
+	return 0;
+}
+
+static int serve_stdin(void)
+{
+	if (hs_listen_is(STDIN_FILENO))
+		return serve_fcgi(STDIN_FILENO);
+	if (getenv("REQUEST_METHOD") != NULL)
+		return hs_worker_cgi(load(NULL));
+	fputs(USAGE, stderr);
+	return 2;
+}
+
+int main(int argc, char **argv)
+{
+	static const struct option options[] = {
+		{ "listen", required_argument, NULL, 'l' }, { "check", no_argument, NULL, 'c' },
+		{ "help", no_argument, NULL, 'h' },         { "version", no_argument, NULL, 'V' },
+		{ NULL, 0, NULL, 0 }
+	};
+	int option;
+
+	/* the configuration file of OpenSSL costs a CGI process milliseconds */
+	OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG, NULL);
+	if (getenv("GATEWAY_INTERFACE") != NULL)
+		argc = 1; /* a CGI server passes parts of the URL as arguments (RFC 3875, 4.4) */
+	option = getopt_long(argc, argv, "", options, NULL);
+	switch (option) {
+	case -1: return optind == argc ? serve_stdin() : (fputs(USAGE, stderr), 2);
+	case 'l': return serve_address(optarg);
+	case 'c': return check();
+	case 'h': print_help(); return 0;
+	case 'V': puts("hookspool " HS_VERSION); return 0;
+	default: fputs(USAGE, stderr); return 2;
+	}
+}

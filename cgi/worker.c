@@ -1,0 +1,319 @@
+#include "cgi/worker.h"
+#include "cgi/receive.h"
+#include "store/io.h"
+#include "store/log.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sysexits.h>
+#include <time.h>
+#include <unistd.h>
+
+enum {
+	TICK_MS = 500,          /* how often time limits are looked at */
+	STACK_BYTES = 256 << 10,
+};
+
+/* Settings with the spool they describe; replaced as a whole at SIGHUP. */
+struct service {
+	struct hs_settings *settings;
+	struct hs_spool *spool;
+	_Atomic int users;
+};
+
+struct pool {
+	pthread_mutex_t lock; /* of `service` */
+	struct service *service;
+	struct worker {
+		struct pool *pool;
+		pthread_t thread;
+		struct hs_gateway *gateway;
+		struct hs_receiver *receiver;
+		struct hs_keeper keeper;
+	} *worker;
+	int workers, started;
+	int stop_fd;
+};
+
+/* --- settings that can be exchanged ----------------------------------------- */
+
+static struct service *new_service(struct hs_settings *settings)
+{
+	struct service *s = calloc(1, sizeof *s);
+
+	if (s != NULL)
+		s->spool = hs_spool_new(settings);
+	if (s == NULL || s->spool == NULL) {
+		free(s);
+		return NULL;
+	}
+	s->settings = settings;
+	s->users = 1;
+	hs_log_level((enum hs_level)settings->log_level);
+	return s;
+}
+
+static void drop_service(struct service *s)
+{
+	if (atomic_fetch_sub(&s->users, 1) != 1)
+		return;
+	hs_spool_free(s->spool);
+	hs_settings_free(s->settings);
+	free(s);
+}
+
+static struct service *use_service(struct pool *p)
+{
+	struct service *s;
+
+	pthread_mutex_lock(&p->lock);
+	s = p->service;
+	atomic_fetch_add(&s->users, 1);
+	pthread_mutex_unlock(&p->lock);
+	return s;
+}
+
+static void replace_service(struct pool *p, struct hs_settings *settings)
+{
+	struct service *s = new_service(settings), *old;
+
+	if (s == NULL) {
+		hs_log(HS_LOG_ERROR, "SIGHUP: out of memory: the old settings stay");
+		hs_settings_free(settings);
+		return;
+	}
+	pthread_mutex_lock(&p->lock);
+	old = p->service;
+	p->service = s;
+	pthread_mutex_unlock(&p->lock);
+	drop_service(old);
+	hs_log(HS_LOG_INFO, "SIGHUP: settings read again");
+}
+
+/* --- the spool, as the story of a request knows it --------------------------- */
+
+static enum hs_result keeper_append(void *spool, const struct hs_append *append)
+{
+	return hs_spool_append(spool, append);
+}
+
+static enum hs_result keeper_health(void *spool)
+{
+	return hs_spool_health(spool);
+}
+
+static void init_keeper(struct hs_keeper *k)
+{
+	*k = (struct hs_keeper){ .append = keeper_append, .health = keeper_health,
+		                 .now = hs_io_now, .now_monotonic = hs_io_now_monotonic };
+}
+
+/* --- threads ---------------------------------------------------------------- */
+
+static void *serve(void *context)
+{
+	struct worker *w = context;
+	int next;
+
+	while ((next = w->gateway->next(w->gateway)) != 0) {
+		struct service *s;
+
+		if (next < 0)
+			continue;
+		s = use_service(w->pool);
+		w->keeper.self = s->spool;
+		hs_receive(w->receiver, s->settings, w->gateway);
+		drop_service(s);
+	}
+	return NULL;
+}
+
+static bool start_worker(struct pool *p, int listen_fd, uint64_t seed)
+{
+	struct worker *w = &p->worker[p->started];
+	pthread_attr_t attr;
+	bool ok;
+
+	w->pool = p;
+	init_keeper(&w->keeper);
+	w->gateway = hs_gw_fcgi_new(listen_fd, p->stop_fd);
+	w->receiver = hs_receiver_new(&w->keeper, seed);
+	if (w->gateway == NULL || w->receiver == NULL || pthread_attr_init(&attr) != 0)
+		return false;
+	pthread_attr_setstacksize(&attr, STACK_BYTES);
+	ok = pthread_create(&w->thread, &attr, serve, w) == 0;
+	pthread_attr_destroy(&attr);
+	p->started += ok;
+	return ok;
+}
+
+static void stop_workers(struct pool *p)
+{
+	uint64_t one = 1;
+
+	if (write(p->stop_fd, &one, sizeof one) != (ssize_t)sizeof one)
+		hs_log(HS_LOG_ERROR, "stop: %s", strerror(errno));
+	for (int i = 0; i < p->started; i++)
+		pthread_join(p->worker[i].thread, NULL);
+	for (int i = 0; i < p->workers; i++) {
+		if (p->worker[i].gateway != NULL)
+			p->worker[i].gateway->free(p->worker[i].gateway);
+		hs_receiver_free(p->worker[i].receiver);
+	}
+}
+
+/* --- signals ---------------------------------------------------------------- */
+
+static void ignore(int signal)
+{
+	(void)signal;
+}
+
+/*
+ * Every thread has them blocked, and the main thread waits for them. libfcgi replaces
+ * handlers that are default or ignored (OS_LibInit), so there must be some.
+ */
+static void block_signals(sigset_t *waited)
+{
+	struct sigaction action = { .sa_handler = ignore, .sa_flags = SA_RESTART };
+	static const int handled[] = { SIGPIPE, SIGUSR1, SIGTERM, SIGINT, SIGHUP };
+
+	sigemptyset(waited);
+	for (size_t i = 0; i < sizeof handled / sizeof handled[0]; i++) {
+		sigaction(handled[i], &action, NULL);
+		if (handled[i] != SIGPIPE)
+			sigaddset(waited, handled[i]);
+	}
+	signal(SIGXFSZ, SIG_IGN); /* a file size limit is an error of write(2), not the end */
+	pthread_sigmask(SIG_BLOCK, waited, NULL);
+}
+
+static void expire_all(struct pool *p)
+{
+	int64_t now = hs_io_now_monotonic();
+
+	for (int i = 0; i < p->started; i++)
+		p->worker[i].gateway->expire(p->worker[i].gateway, now);
+}
+
+static void wait_for_the_end(struct pool *p, const sigset_t *waited, hs_reload *reload, void *context)
+{
+	const struct timespec tick = { .tv_nsec = TICK_MS * 1000000L };
+
+	for (;;) {
+		int signal = sigtimedwait(waited, NULL, &tick);
+
+		if (signal == SIGHUP) {
+			struct hs_settings *settings = reload(context);
+
+			if (settings != NULL)
+				replace_service(p, settings);
+		} else if (signal > 0) {
+			return;
+		}
+		expire_all(p);
+	}
+}
+
+/* Expires what is slow while the workers finish, too. */
+static void *expire_until_stopped(void *context)
+{
+	struct pool *p = context;
+
+	for (;;) {
+		hs_io_pause(TICK_MS); /* a cancellation point */
+		expire_all(p);
+	}
+	return NULL;
+}
+
+static void finish(struct pool *p)
+{
+	pthread_t expirer;
+	bool expiring = pthread_create(&expirer, NULL, expire_until_stopped, p) == 0;
+
+	stop_workers(p);
+	if (expiring) {
+		pthread_cancel(expirer);
+		pthread_join(expirer, NULL);
+	}
+}
+
+int hs_worker_fcgi(int listen_fd, struct hs_settings *settings, hs_reload *reload, void *context)
+{
+	struct pool p = { .lock = PTHREAD_MUTEX_INITIALIZER, .workers = (int)settings->threads };
+	uint64_t seed = hs_io_random();
+	sigset_t waited;
+	bool ok = true;
+
+	block_signals(&waited);
+	p.service = new_service(settings);
+	p.worker = calloc((size_t)p.workers, sizeof *p.worker);
+	p.stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	fcntl(listen_fd, F_SETFL, fcntl(listen_fd, F_GETFL) | O_NONBLOCK);
+	if (p.service == NULL || p.worker == NULL || p.stop_fd < 0 || !hs_gw_fcgi_init()) {
+		hs_log(HS_LOG_ERROR, "start: out of memory or descriptors");
+		return EX_OSERR;
+	}
+	while (ok && p.started < p.workers)
+		ok = start_worker(&p, listen_fd, seed);
+	if (!ok)
+		hs_log(HS_LOG_ERROR, "start: thread %d of %d: lower threads, or raise the limits",
+		       p.started + 1, p.workers);
+	if (p.started > 0)
+		wait_for_the_end(&p, &waited, reload, context);
+	finish(&p);
+	drop_service(p.service);
+	free(p.worker);
+	close(p.stop_fd);
+	return ok || p.started > 0 ? 0 : EX_OSERR;
+}
+
+/* --- plain CGI -------------------------------------------------------------- */
+
+static void answer_unconfigured(struct hs_gateway *g)
+{
+	struct hs_outcome o = { .result = HS_E_CONFIG };
+	struct hs_buf head = { 0 }, body = { 0 };
+
+	hs_respond(&o, false, &head, &body);
+	g->write(g, hs_buf_slice(&head), hs_buf_slice(&body));
+	hs_buf_free(&head);
+	hs_buf_free(&body);
+}
+
+int hs_worker_cgi(struct hs_settings *settings)
+{
+	struct hs_gateway *g = hs_gw_cgi_new();
+	struct hs_keeper keeper;
+	struct hs_receiver *receiver;
+	struct service *s;
+
+	signal(SIGPIPE, SIG_IGN);
+	signal(SIGXFSZ, SIG_IGN);
+	if (g == NULL)
+		return EX_OSERR;
+	if (settings == NULL) {
+		answer_unconfigured(g);
+		g->free(g);
+		return 0; /* the answer has been given: a server would add one of its own */
+	}
+	init_keeper(&keeper);
+	receiver = hs_receiver_new(&keeper, hs_io_random());
+	s = new_service(settings);
+	if (receiver == NULL || s == NULL)
+		return EX_OSERR;
+	keeper.self = s->spool;
+	while (g->next(g) > 0)
+		hs_receive(receiver, s->settings, g);
+	drop_service(s);
+	hs_receiver_free(receiver);
+	g->free(g);
+	return 0;
+}

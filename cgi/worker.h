@@ -1,0 +1,21 @@
+/*
+ * worker: the threads that serve, and the one place where a signal can land.
+ */
+#ifndef HS_WORKER_H
+#define HS_WORKER_H
+
+#include "core/settings.h"
+
+/* Reads the settings again; NULL (after a message) keeps the old ones. */
+typedef struct hs_settings *hs_reload(void *context);
+
+/*
+ * Serves FastCGI on the descriptor until SIGTERM or SIGINT, then finishes what is in hand.
+ * SIGHUP reloads. The settings become the worker's. Returns the exit code.
+ */
+int hs_worker_fcgi(int listen_fd, struct hs_settings *settings, hs_reload *reload, void *context);
+
+/* Serves one CGI request. settings NULL: answers that it is not configured. */
+int hs_worker_cgi(struct hs_settings *settings);
+
+#endif

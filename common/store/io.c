@@ -1,0 +1,340 @@
+#include "store/io.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <linux/futex.h>
+#include <linux/magic.h>
+#include <stdio.h>
+#include <sys/file.h>
+#include <sys/mman.h>
+#include <sys/random.h>
+#include <sys/statvfs.h>
+#include <sys/syscall.h>
+#include <sys/vfs.h>
+#include <time.h>
+#include <unistd.h>
+
+/* An interrupted call is made again; close(2) and fdatasync(2) are not (see there). */
+#define RETRY(result, call) \
+	do { \
+		result = (call); \
+	} while (result < 0 && errno == EINTR)
+
+enum hs_result hs_io_result(int error)
+{
+	switch (error) {
+	case ENOSPC: case EDQUOT: case EFBIG:
+		return HS_E_FULL;
+	case ENOMEM:
+		return HS_E_MEMORY;
+	default:
+		return HS_E_IO;
+	}
+}
+
+int hs_io_open_dir(int at, const char *path)
+{
+	int fd;
+
+	RETRY(fd, openat(at, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+	return fd;
+}
+
+int hs_io_make_dir(int at, const char *path, mode_t mode)
+{
+	int r;
+
+	RETRY(r, mkdirat(at, path, mode));
+	return r;
+}
+
+static int open_file(int at, const char *name, int flags, mode_t mode)
+{
+	int fd;
+
+	/* O_NONBLOCK: a FIFO in a file's place must not hold us up */
+	RETRY(fd, openat(at, name, flags | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK, mode));
+	return fd;
+}
+
+int hs_io_open(int at, const char *name)
+{
+	return open_file(at, name, O_RDWR, 0);
+}
+
+int hs_io_open_read(int at, const char *name)
+{
+	return open_file(at, name, O_RDONLY, 0);
+}
+
+int hs_io_make(int at, const char *name, mode_t mode)
+{
+	int fd = open_file(at, name, O_RDWR | O_CREAT | O_EXCL, mode);
+
+	if (fd >= 0 && fchmod(fd, mode) < 0) {
+		int saved = errno;
+
+		hs_io_close(fd);
+		hs_io_unlink(at, name);
+		errno = saved;
+		return -1;
+	}
+	return fd;
+}
+
+int hs_io_open_or_make(int at, const char *name, mode_t mode)
+{
+	int fd = hs_io_make(at, name, mode);
+
+	return fd < 0 && errno == EEXIST ? hs_io_open(at, name) : fd;
+}
+
+int hs_io_close(int fd)
+{
+	return close(fd); /* on Linux the descriptor is gone even at EINTR */
+}
+
+int hs_io_stat(int at, const char *name, struct stat *st)
+{
+	return fstatat(at, name, st, AT_SYMLINK_NOFOLLOW);
+}
+
+int hs_io_fstat(int fd, struct stat *st)
+{
+	return fstat(fd, st);
+}
+
+int hs_io_write_at(int fd, const char *p, size_t n, uint64_t offset)
+{
+	while (n > 0) {
+		ssize_t wrote;
+
+		RETRY(wrote, pwrite(fd, p, n, (off_t)offset));
+		if (wrote < 0)
+			return -1;
+		if (wrote == 0) {
+			errno = ENOSPC;
+			return -1;
+		}
+		p += wrote;
+		n -= (size_t)wrote;
+		offset += (uint64_t)wrote;
+	}
+	return 0;
+}
+
+ssize_t hs_io_read_at(int fd, char *to, size_t n, uint64_t offset)
+{
+	ssize_t got;
+
+	RETRY(got, pread(fd, to, n, (off_t)offset));
+	return got;
+}
+
+int hs_io_read_file(const char *path, size_t most, struct hs_buf *to, struct stat *st)
+{
+	size_t start = to->n;
+	ssize_t got = 1;
+	int fd, saved;
+
+	RETRY(fd, open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+	if (fd < 0)
+		return -1;
+	if (hs_io_fstat(fd, st) < 0)
+		got = -1;
+	while (got > 0) {
+		char *p = hs_buf_reserve(to, 4096);
+
+		errno = p == NULL ? ENOMEM : EFBIG;
+		got = p == NULL || to->n - start > most ? -1 : hs_io_read_at(fd, p, 4096, to->n - start);
+		if (got > 0)
+			to->n += (size_t)got;
+	}
+	saved = errno;
+	hs_io_close(fd);
+	errno = saved;
+	return (int)got;
+}
+
+int hs_io_sync_data(int fd)
+{
+	return fdatasync(fd); /* never retried: a second one answers 0 over lost bytes */
+}
+
+int hs_io_sync_dir(int fd)
+{
+	return fsync(fd);
+}
+
+int hs_io_truncate(int fd, uint64_t size)
+{
+	int r;
+
+	RETRY(r, ftruncate(fd, (off_t)size));
+	return r;
+}
+
+int hs_io_reserve(int fd, uint64_t offset, uint64_t n)
+{
+	int r;
+
+	RETRY(r, fallocate(fd, FALLOC_FL_KEEP_SIZE, (off_t)offset, (off_t)n));
+	return r;
+}
+
+int hs_io_rename(int from_dir, const char *from, int to_dir, const char *to)
+{
+	return renameat(from_dir, from, to_dir, to);
+}
+
+int hs_io_unlink(int dir, const char *name)
+{
+	return unlinkat(dir, name, 0);
+}
+
+int hs_io_lock(int fd, int operation)
+{
+	int r;
+
+	RETRY(r, flock(fd, operation));
+	return r;
+}
+
+void *hs_io_map(int fd, size_t n)
+{
+	void *p = mmap(NULL, n, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+
+	return p == MAP_FAILED ? NULL : p;
+}
+
+void hs_io_unmap(void *p, size_t n)
+{
+	munmap(p, n);
+}
+
+int hs_io_space(int fd, struct hs_space *space)
+{
+	struct statvfs vfs;
+	int r;
+
+	RETRY(r, fstatvfs(fd, &vfs));
+	if (r < 0)
+		return -1;
+	space->bytes = (uint64_t)vfs.f_bavail * vfs.f_frsize;
+	space->inodes = vfs.f_files == 0 ? UINT64_MAX : (uint64_t)vfs.f_favail;
+	return 0;
+}
+
+int hs_io_is_network(int fd)
+{
+	struct statfs fs;
+	int r;
+
+	RETRY(r, fstatfs(fd, &fs));
+	if (r < 0)
+		return -1;
+	switch ((uint32_t)fs.f_type) {
+	case NFS_SUPER_MAGIC: case SMB_SUPER_MAGIC: case AFS_SUPER_MAGIC: case CODA_SUPER_MAGIC:
+	case V9FS_MAGIC:
+	case 0xFF534D42: /* CIFS, SMB2 and Ceph: statfs(2) */
+	case 0xFE534D42:
+	case 0x00C36400:
+		return 1;
+	default:
+		return 0;
+	}
+}
+
+int hs_io_list(int dir, bool (*each)(void *context, const char *name), void *context)
+{
+	int fd = hs_io_open_dir(dir, ".");
+	DIR *d = fd < 0 ? NULL : fdopendir(fd);
+	struct dirent *entry;
+	int saved;
+
+	if (d == NULL) {
+		saved = errno;
+		if (fd >= 0)
+			hs_io_close(fd);
+		errno = saved;
+		return -1;
+	}
+	errno = 0;
+	while ((entry = readdir(d)) != NULL) {
+		bool dots = strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0;
+
+		if (!dots && !each(context, entry->d_name))
+			break;
+		errno = 0;
+	}
+	saved = entry == NULL ? errno : 0;
+	closedir(d);
+	errno = saved;
+	return saved == 0 ? 0 : -1;
+}
+
+static int64_t clock_ms(clockid_t clock)
+{
+	struct timespec t;
+
+	clock_gettime(clock, &t);
+	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+int64_t hs_io_now(void)
+{
+	return clock_ms(CLOCK_REALTIME);
+}
+
+int64_t hs_io_now_monotonic(void)
+{
+	return clock_ms(CLOCK_MONOTONIC);
+}
+
+bool hs_io_boot_id(char id[static 37])
+{
+	int fd = open_file(AT_FDCWD, "/proc/sys/kernel/random/boot_id", O_RDONLY, 0);
+	ssize_t got = 0;
+
+	if (fd >= 0) {
+		RETRY(got, read(fd, id, 36));
+		hs_io_close(fd);
+	}
+	id[got == 36 ? 36 : 0] = '\0';
+	return got == 36;
+}
+
+uint64_t hs_io_random(void)
+{
+	uint64_t v;
+
+	if (getrandom(&v, sizeof v, 0) == (ssize_t)sizeof v)
+		return v;
+	return (uint64_t)clock_ms(CLOCK_MONOTONIC) << 20 ^ (uint64_t)getpid();
+}
+
+static struct timespec timespec_of(int64_t ms)
+{
+	return (struct timespec){ .tv_sec = (time_t)(ms / 1000), .tv_nsec = (long)(ms % 1000) * 1000000 };
+}
+
+void hs_io_pause(int64_t ms)
+{
+	struct timespec t = timespec_of(ms);
+
+	nanosleep(&t, NULL);
+}
+
+void hs_io_wait(_Atomic uint32_t *word, uint32_t seen, int64_t ms)
+{
+	struct timespec t = timespec_of(ms);
+
+	syscall(SYS_futex, word, FUTEX_WAIT, seen, &t, NULL, 0);
+}
+
+void hs_io_wake(_Atomic uint32_t *word, int sleepers)
+{
+	syscall(SYS_futex, word, FUTEX_WAKE, sleepers, NULL, NULL, 0);
+}

@@ -1,0 +1,103 @@
+/*
+ * io: every system call that touches the disk or the clock. Thin on purpose: one call
+ * each, EINTR retried, the arguments this project always wants filled in. Tests replace
+ * the C library's function underneath to make each one fail.
+ *
+ * Unless it says otherwise a function returns 0 (or a descriptor) or -1 with errno set.
+ * Descriptors are close-on-exec and symbolic links are never followed.
+ */
+#ifndef HS_IO_H
+#define HS_IO_H
+
+#include "core/buf.h"
+#include "core/result.h"
+
+#include <stdint.h>
+#include <sys/stat.h>
+#include <sys/types.h>
+
+/* What errno means to a sender: HS_E_FULL, HS_E_MEMORY or HS_E_IO. */
+enum hs_result hs_io_result(int error);
+
+/* A directory, by absolute path or below another descriptor. */
+int hs_io_open_dir(int at, const char *path);
+int hs_io_make_dir(int at, const char *path, mode_t mode);
+
+/* A plain file: to read and write. */
+int hs_io_open(int at, const char *name);
+/* The same, made if it is missing, with exactly this mode whatever the umask. */
+int hs_io_open_or_make(int at, const char *name, mode_t mode);
+/* The same, but it must be new: EEXIST otherwise. */
+int hs_io_make(int at, const char *name, mode_t mode);
+int hs_io_open_read(int at, const char *name);
+int hs_io_close(int fd);
+
+int hs_io_stat(int at, const char *name, struct stat *st);
+int hs_io_fstat(int fd, struct stat *st);
+
+/*
+ * Writes all n bytes at the offset. At -1 some of them may have been written; errno is
+ * ENOSPC if the kernel took none without saying why.
+ */
+int hs_io_write_at(int fd, const char *p, size_t n, uint64_t offset);
+
+/* Up to n bytes from the offset; 0 at the end of the file. */
+ssize_t hs_io_read_at(int fd, char *to, size_t n, uint64_t offset);
+
+/*
+ * Appends a whole small file to the buffer and tells its mode; EFBIG above `most` bytes.
+ * The one place where symbolic links are followed: settings may lie behind one.
+ */
+int hs_io_read_file(const char *path, size_t most, struct hs_buf *to, struct stat *st);
+
+/* The data and what is needed to find it (fdatasync). A failure is final: never retried. */
+int hs_io_sync_data(int fd);
+/* A directory's entries (fsync). */
+int hs_io_sync_dir(int fd);
+
+int hs_io_truncate(int fd, uint64_t size);
+/* Blocks for bytes that the size does not show yet (fallocate, FALLOC_FL_KEEP_SIZE). */
+int hs_io_reserve(int fd, uint64_t offset, uint64_t n);
+int hs_io_rename(int from_dir, const char *from, int to_dir, const char *to);
+int hs_io_unlink(int dir, const char *name);
+
+/* flock(2): operation as there, LOCK_NB included. */
+int hs_io_lock(int fd, int operation);
+
+/* n bytes of the file, shared and writable; NULL at failure. */
+void *hs_io_map(int fd, size_t n);
+void hs_io_unmap(void *p, size_t n);
+
+struct hs_space {
+	uint64_t bytes;  /* free for this user */
+	uint64_t inodes; /* free for this user; UINT64_MAX where inodes are not counted */
+};
+int hs_io_space(int fd, struct hs_space *space);
+
+/* 1: a network file system, where locks and syncs cannot be trusted; 0: not; -1. */
+int hs_io_is_network(int fd);
+
+/* Calls each(context, name) for every entry but . and .., until it returns false. */
+int hs_io_list(int dir, bool (*each)(void *context, const char *name), void *context);
+
+/* Milliseconds: since 1970, and on a clock that never jumps. */
+int64_t hs_io_now(void);
+int64_t hs_io_now_monotonic(void);
+
+/* Identifies this boot of the machine; false if it cannot be told. */
+bool hs_io_boot_id(char id[static 37]);
+
+/* From the kernel, for seeds. */
+uint64_t hs_io_random(void);
+
+/* Sleeps; for back-off only. */
+void hs_io_pause(int64_t ms);
+
+/*
+ * Sleeps while *word is `seen`, at most so many ms, until hs_io_wake (futex(2)). The
+ * word may lie in a file mapped by several processes.
+ */
+void hs_io_wait(_Atomic uint32_t *word, uint32_t seen, int64_t ms);
+void hs_io_wake(_Atomic uint32_t *word, int sleepers);
+
+#endif

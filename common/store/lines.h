@@ -1,0 +1,31 @@
+/*
+ * lines: a file of lines, a line at a time, in memory that does not grow with the file.
+ */
+#ifndef HS_LINES_H
+#define HS_LINES_H
+
+#include "core/json.h"
+
+struct hs_lines {
+	int fd;
+	uint64_t at;  /* offset of the next line */
+	uint64_t end; /* nothing behind it is looked at */
+	uint64_t loaded; /* offset of the next byte to load */
+	size_t used;     /* bytes of `buf` that were handed out */
+	struct hs_buf buf;
+};
+
+/* From `at` to `end`. The descriptor stays the caller's. */
+void hs_lines_start(struct hs_lines *l, int fd, uint64_t at, uint64_t end);
+void hs_lines_free(struct hs_lines *l);
+
+/*
+ * 1: *line is the next line, without its '\n'; valid until the next call. 2: the same,
+ * but the end came before a '\n'. 0: there is none. -1: reading failed (errno).
+ */
+int hs_lines_next(struct hs_lines *l, struct hs_slice *line);
+
+/* Is it a record: a JSON object, strictly? HS_OK, a HS_E_JSON_ result, or HS_E_MEMORY. */
+enum hs_result hs_line_check(struct hs_json *json, struct hs_slice line);
+
+#endif

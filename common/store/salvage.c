@@ -1,0 +1,241 @@
+#include "store/salvage.h"
+#include "store/io.h"
+#include "store/lines.h"
+#include "store/log.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { WRITE_BYTES = 1 << 18, TORN_MAX = 1 << 20 };
+static const char COPY[] = "copy-"; /* of a segment, not complete */
+
+/* --- names ------------------------------------------------------------------ */
+
+void hs_salvage_name(const char *family, const struct hs_aside *aside,
+                     char out[static HS_SEGMENT_NAME])
+{
+	snprintf(out, HS_SEGMENT_NAME, "aside-%s-%" PRIu64 "-%" PRIu64, family, aside->number,
+	         aside->keep);
+}
+
+static bool parse_aside(const char *family, const char *name, struct hs_aside *aside)
+{
+	char again[HS_SEGMENT_NAME];
+	const char *p = name + strlen("aside-") + strlen(family);
+
+	memset(aside, 0, sizeof *aside);
+	if (strlen(name) >= HS_SEGMENT_NAME || strlen(name) <= (size_t)(p - name) ||
+	    sscanf(p, "-%" SCNu64 "-%" SCNu64, &aside->number, &aside->keep) != 2)
+		return false;
+	hs_salvage_name(family, aside, again); /* the one spelling, or it is not ours */
+	return strcmp(name, again) == 0 && aside->number > 0;
+}
+
+static void copy_name(const char *family, char out[static HS_SEGMENT_NAME])
+{
+	snprintf(out, HS_SEGMENT_NAME, "%s%s", COPY, family);
+}
+
+/* --- looking ---------------------------------------------------------------- */
+
+struct look {
+	const char *family;
+	struct hs_found *found;
+};
+
+static bool look_at_sealed(void *context, const char *name)
+{
+	struct look *l = context;
+	struct hs_sealed sealed;
+
+	if (hs_segment_parse(l->family, name, &sealed)) {
+		if (sealed.number > l->found->number)
+			l->found->number = sealed.number;
+		if (sealed.sealed_ms > l->found->sealed_ms)
+			l->found->sealed_ms = sealed.sealed_ms;
+		if (sealed.number == l->found->aside.number)
+			l->found->aside.sealed = true;
+	}
+	return true;
+}
+
+static bool look_at_aside(void *context, const char *name)
+{
+	struct look *l = context;
+
+	return !parse_aside(l->family, name, &l->found->aside);
+}
+
+enum hs_result hs_salvage_look(const struct hs_place *place, const char *family,
+                               struct hs_found *found)
+{
+	struct look l = { family, found };
+	char copy[HS_SEGMENT_NAME];
+
+	memset(found, 0, sizeof *found);
+	copy_name(family, copy);
+	if (hs_io_unlink(place->private_dir, copy) < 0 && errno != ENOENT)
+		return HS_E_IO;
+	if (hs_io_list(place->private_dir, look_at_aside, &l) < 0)
+		return HS_E_IO;
+	if (found->aside.number != 0 && found->aside.keep == 0)
+		found->aside.sealed = false;
+	return hs_io_list(place->dir, look_at_sealed, &l) < 0 ? HS_E_IO : HS_OK;
+}
+
+/* --- copying ---------------------------------------------------------------- */
+
+struct copy {
+	int to;
+	uint64_t written;
+	struct hs_buf good, torn;
+	struct hs_json json;
+};
+
+static enum hs_result flush(struct copy *c, size_t at_least)
+{
+	if (!hs_buf_ok(&c->good))
+		return HS_E_MEMORY;
+	if (c->good.n < at_least || c->good.n == 0)
+		return HS_OK;
+	if (hs_io_write_at(c->to, c->good.p, c->good.n, c->written) < 0)
+		return hs_io_result(errno);
+	c->written += c->good.n;
+	hs_buf_reset(&c->good);
+	return HS_OK;
+}
+
+static enum hs_result copy_lines(struct copy *c, struct hs_lines *lines)
+{
+	struct hs_slice line;
+	int more = 1;
+
+	while ((more = hs_lines_next(lines, &line)) > 0) {
+		enum hs_result r = hs_line_check(&c->json, line);
+
+		if (r == HS_E_MEMORY)
+			return r;
+		if (r == HS_OK && more == 1) {
+			hs_buf_put_slice(&c->good, line);
+			hs_buf_putc(&c->good, '\n');
+			r = flush(c, WRITE_BYTES);
+			if (r != HS_OK)
+				return r;
+		} else if (c->torn.n + line.n < TORN_MAX) {
+			hs_buf_put_slice(&c->torn, line);
+			hs_buf_putc(&c->torn, '\n');
+		}
+	}
+	return more < 0 ? HS_E_IO : flush(c, 0);
+}
+
+/* For a person who wonders what was lost; nobody was told that it was kept. */
+static void keep_torn(const struct hs_place *place, const struct hs_buf *torn)
+{
+	int fd;
+
+	if (torn->n == 0)
+		return;
+	hs_io_unlink(place->private_dir, "torn");
+	fd = hs_io_make(place->private_dir, "torn", 0600);
+	if (fd < 0 || hs_io_write_at(fd, torn->p, torn->n, 0) < 0)
+		hs_log(HS_LOG_WARN, "torn text could not be kept: %s", strerror(errno));
+	if (fd >= 0)
+		hs_io_close(fd);
+}
+
+/* The copy is whole: give it its name, for good. */
+static enum hs_result publish(const struct hs_place *place, const char *family,
+                              const struct copy *c, const char *from, const struct hs_sealed *to)
+{
+	char name[HS_SEGMENT_NAME];
+
+	hs_segment_print(family, to, name);
+	if (hs_io_sync_data(c->to) < 0)
+		return HS_E_SYNC;
+	if (hs_io_rename(place->private_dir, from, place->dir, name) < 0 ||
+	    hs_io_sync_dir(place->dir) < 0)
+		return HS_E_IO;
+	hs_log(HS_LOG_WARN, "a segment was set aside; %" PRIu64 " bytes of whole lines are in %s",
+	       c->written, name);
+	return HS_OK;
+}
+
+static enum hs_result copy_aside(const struct hs_place *place, const char *family,
+                                 const struct hs_aside *aside, int from, int64_t stamp_ms,
+                                 bool *sealed)
+{
+	struct hs_sealed name = { aside->number, stamp_ms, false };
+	char temporary[HS_SEGMENT_NAME];
+	struct hs_lines lines = { 0 };
+	struct copy c = { 0 };
+	enum hs_result r;
+
+	copy_name(family, temporary);
+	c.to = hs_io_make(place->private_dir, temporary, (mode_t)place->settings->spool_mode);
+	if (c.to < 0)
+		return hs_io_result(errno);
+	hs_lines_start(&lines, from, 0, aside->keep);
+	r = copy_lines(&c, &lines);
+	*sealed = r == HS_OK && c.written > 0;
+	if (*sealed)
+		r = publish(place, family, &c, temporary, &name);
+	if (r == HS_OK)
+		keep_torn(place, &c.torn);
+	if (r != HS_OK || !*sealed)
+		hs_io_unlink(place->private_dir, temporary);
+	hs_io_close(c.to);
+	hs_lines_free(&lines);
+	hs_buf_free(&c.good);
+	hs_buf_free(&c.torn);
+	hs_json_free(&c.json);
+	return r;
+}
+
+enum hs_result hs_salvage_finish(const struct hs_place *place, const char *family,
+                                 const struct hs_aside *aside, int64_t stamp_ms, bool *sealed)
+{
+	char name[HS_SEGMENT_NAME];
+	enum hs_result r = HS_OK;
+	int fd;
+
+	hs_salvage_name(family, aside, name);
+	*sealed = aside->sealed;
+	if (!aside->sealed) {
+		fd = hs_io_open_read(place->private_dir, name);
+		if (fd < 0)
+			return HS_E_IO;
+		r = copy_aside(place, family, aside, fd, stamp_ms, sealed);
+		hs_io_close(fd);
+	} else if (hs_io_sync_dir(place->dir) < 0) { /* the copy's name, before the original goes */
+		r = HS_E_IO;
+	}
+	if (r == HS_OK && hs_io_unlink(place->private_dir, name) < 0)
+		r = HS_E_IO;
+	return r;
+}
+
+enum hs_result hs_salvage_scan(int fd, uint64_t from, uint64_t to, uint64_t *whole)
+{
+	struct hs_lines lines = { 0 };
+	struct hs_json json = { 0 };
+	struct hs_slice line;
+	enum hs_result r = HS_OK;
+	int more;
+
+	*whole = from;
+	hs_lines_start(&lines, fd, from, to);
+	while ((more = hs_lines_next(&lines, &line)) == 1) {
+		r = hs_line_check(&json, line);
+		if (r != HS_OK)
+			break;
+		*whole = lines.at;
+	}
+	hs_lines_free(&lines);
+	hs_json_free(&json);
+	if (more < 0)
+		return HS_E_IO;
+	return r == HS_E_MEMORY ? r : HS_OK;
+}

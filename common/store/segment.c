@@ -1,0 +1,522 @@
+#include "store/segment.h"
+#include "core/clock_text.h"
+#include "store/io.h"
+#include "store/lines.h"
+#include "store/log.h"
+#include "store/salvage.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum {
+	RESERVE_BYTES = 1 << 20, /* blocks taken ahead of the writes */
+	INODES_MIN = 16,         /* below this many free inodes the disk counts as full */
+	ATTEMPTS = 8,            /* to bring the open segment into order */
+};
+
+struct hs_file {
+	int fd;
+	uint64_t generation;
+	_Atomic int users;
+};
+
+/* --- names ------------------------------------------------------------------ */
+
+static void open_name(const struct hs_segment *s, char out[static HS_SEGMENT_NAME])
+{
+	snprintf(out, HS_SEGMENT_NAME, "%s.jsonl", s->name);
+}
+
+void hs_segment_print(const char *family, const struct hs_sealed *sealed,
+                      char out[static HS_SEGMENT_NAME])
+{
+	char stamp[HS_CLOCK_STAMP + 1];
+
+	hs_clock_stamp(sealed->sealed_ms, stamp);
+	snprintf(out, HS_SEGMENT_NAME, "%s-%s-%06" PRIu64 ".jsonl%s", family, stamp, sealed->number,
+	         sealed->gzip ? ".gz" : "");
+}
+
+/* 20261123T101500.123Z as the text that hs_clock_parse reads. */
+static bool parse_stamp(const char *p, int64_t *ms)
+{
+	char text[HS_CLOCK_TEXT + 1];
+
+	if (strlen(p) < HS_CLOCK_STAMP)
+		return false;
+	snprintf(text, sizeof text, "%.4s-%.2s-%.2sT%.2s:%.2s:%.2s%.5s", p, p + 4, p + 6, p + 9, p + 11,
+	         p + 13, p + 15);
+	return hs_clock_parse(hs_slice_str(text), ms);
+}
+
+bool hs_segment_parse(const char *family, const char *name, struct hs_sealed *sealed)
+{
+	size_t prefix = strlen(family);
+	char again[HS_SEGMENT_NAME];
+	const char *p = name + prefix + 1;
+
+	memset(sealed, 0, sizeof *sealed);
+	if (strncmp(name, family, prefix) != 0 || name[prefix] != '-' || !parse_stamp(p, &sealed->sealed_ms) ||
+	    sscanf(p + HS_CLOCK_STAMP, "-%" SCNu64 ".jsonl", &sealed->number) != 1)
+		return false;
+	sealed->gzip = strlen(name) > 3 && strcmp(name + strlen(name) - 3, ".gz") == 0;
+	hs_segment_print(family, sealed, again); /* the one spelling, or it is not ours */
+	return strcmp(name, again) == 0;
+}
+
+/* --- descriptors ------------------------------------------------------------ */
+
+static struct hs_file *use_file(struct hs_file *file)
+{
+	atomic_fetch_add(&file->users, 1);
+	return file;
+}
+
+static void drop_file(struct hs_file *file)
+{
+	if (file != NULL && atomic_fetch_sub(&file->users, 1) == 1) {
+		hs_io_close(file->fd);
+		free(file);
+	}
+}
+
+/* Takes the descriptor over, for the generation that is open now. */
+static enum hs_result hold_file(struct hs_segment *s, int fd)
+{
+	struct hs_file *file = malloc(sizeof *file);
+
+	if (file == NULL) {
+		hs_io_close(fd);
+		return HS_E_MEMORY;
+	}
+	*file = (struct hs_file){ .fd = fd, .generation = s->family->generation, .users = 1 };
+	drop_file(s->file);
+	s->file = file;
+	return HS_OK;
+}
+
+void hs_segment_init(struct hs_segment *s, const struct hs_place *place, int family)
+{
+	uint64_t size = (uint64_t)place->settings->rotate_size;
+	uint64_t most = (uint64_t)place->settings->rejected_max / 4;
+
+	*s = (struct hs_segment){
+		.place = place,
+		.family = &place->state->state->family[family],
+		.name = family == HS_EVENTS ? "events" : "rejected",
+		/* the rejected files are dropped one by one, so there must be several */
+		.rotate_size = family == HS_REJECTED && most < size ? most : size,
+	};
+}
+
+void hs_segment_close(struct hs_segment *s)
+{
+	drop_file(s->file);
+	s->file = NULL;
+}
+
+enum hs_result hs_segment_lock(struct hs_segment *s, int64_t deadline_ms)
+{
+	bool died; /* in the middle of anything: prepare looks at everything anew */
+
+	return hs_state_lock(&s->family->append, deadline_ms, &died);
+}
+
+void hs_segment_unlock(struct hs_segment *s)
+{
+	hs_state_unlock(&s->family->append);
+}
+
+/* --- opening ---------------------------------------------------------------- */
+
+/* Is this a file that we may append to? */
+static enum hs_result check_file(int fd, struct stat *st)
+{
+	if (hs_io_fstat(fd, st) < 0)
+		return HS_E_IO;
+	if (!S_ISREG(st->st_mode))
+		return HS_E_SPOOL_FILE;
+	return st->st_uid == geteuid() ? HS_OK : HS_E_SPOOL_OWNER;
+}
+
+static enum hs_result open_failed(int error)
+{
+	return error == ELOOP || error == EISDIR || error == ENXIO ? HS_E_SPOOL_FILE
+	       : error == EACCES                                   ? HS_E_SPOOL_OWNER
+	                                                           : hs_io_result(error);
+}
+
+/* When the open segment got its first line: every line tells. */
+static int64_t first_spooled(int fd, uint64_t size)
+{
+	static const char label[] = "\"spooled_at\":\"";
+	struct hs_lines lines = { 0 };
+	struct hs_slice line;
+	const char *at = NULL;
+	int64_t ms = 0;
+
+	hs_lines_start(&lines, fd, 0, size);
+	if (hs_lines_next(&lines, &line) == 1)
+		at = memmem(line.p, line.n, label, sizeof label - 1);
+	if (at != NULL && (size_t)(line.p + line.n - at) >= sizeof label - 1 + HS_CLOCK_TEXT)
+		hs_clock_parse(hs_slice(at + sizeof label - 1, HS_CLOCK_TEXT), &ms);
+	hs_lines_free(&lines);
+	return ms != 0 ? ms : hs_io_now();
+}
+
+/* A generation begins with this file, `size` bytes of which are safe. */
+static enum hs_result begin(struct hs_segment *s, int fd, const struct stat *st, uint64_t size)
+{
+	struct hs_family *f = s->family;
+
+	hs_commit_begin(f, size);
+	f->device = (uint64_t)st->st_dev;
+	f->inode = (uint64_t)st->st_ino;
+	f->opened_ms = size == 0 ? 0 : first_spooled(fd, size);
+	f->known = 1;
+	return hold_file(s, fd);
+}
+
+/* Nothing is told to be durable before the file's name is. */
+static enum hs_result create(struct hs_segment *s, const char *name)
+{
+	int fd = hs_io_make(s->place->dir, name, (mode_t)s->place->settings->spool_mode);
+	struct stat st;
+
+	if (fd < 0)
+		return open_failed(errno);
+	if (hs_io_fstat(fd, &st) < 0 || hs_io_sync_dir(s->place->dir) < 0) {
+		enum hs_result r = hs_io_result(errno);
+
+		hs_io_unlink(s->place->dir, name);
+		hs_io_close(fd);
+		return r;
+	}
+	return begin(s, fd, &st, 0);
+}
+
+/* Renames the open segment aside; `keep` bytes of it are to be kept. */
+static enum hs_result move_aside(struct hs_segment *s, uint64_t keep)
+{
+	struct hs_aside aside = { s->family->number, keep, false };
+	char from[HS_SEGMENT_NAME], to[HS_SEGMENT_NAME];
+
+	open_name(s, from);
+	hs_salvage_name(s->name, &aside, to);
+	s->family->known = 0;
+	if (hs_io_rename(s->place->dir, from, s->place->private_dir, to) < 0)
+		return hs_io_result(errno);
+	return HS_OK;
+}
+
+/*
+ * Opens events.jsonl as it is found, by nobody's word: it must consist of whole lines,
+ * and is synced, data and name, before any byte of it counts.
+ */
+static enum hs_result adopt(struct hs_segment *s, const char *name)
+{
+	int fd = hs_io_open(s->place->dir, name);
+	uint64_t size, whole;
+	struct stat st;
+	enum hs_result r;
+
+	if (fd < 0)
+		return errno == ENOENT ? create(s, name) : open_failed(errno);
+	r = check_file(fd, &st);
+	size = r == HS_OK ? (uint64_t)st.st_size : 0;
+	if (r == HS_OK)
+		r = hs_salvage_scan(fd, 0, size, &whole);
+	if (r == HS_OK && (hs_io_sync_data(fd) < 0 || hs_io_sync_dir(s->place->dir) < 0))
+		r = HS_E_SYNC;
+	if (r == HS_OK && whole == size)
+		return begin(s, fd, &st, size);
+	hs_io_close(fd);
+	/* torn, or not synced: the copy is a new file, with a sync of its own */
+	return r == HS_OK || r == HS_E_SYNC ? move_aside(s, size) : r;
+}
+
+/* A stamp that sorts behind every earlier one, even if the clock was set back. */
+static int64_t next_stamp(struct hs_family *f)
+{
+	int64_t now = hs_io_now();
+
+	f->sealed_ms = now > f->sealed_ms ? now : f->sealed_ms + 1;
+	f->rotated_ms = hs_io_now_monotonic();
+	return f->sealed_ms;
+}
+
+/* Finds out from the disk what the state does not know. */
+static enum hs_result find_out(struct hs_segment *s)
+{
+	struct hs_family *f = s->family;
+	char name[HS_SEGMENT_NAME];
+	struct hs_found found;
+	enum hs_result r = hs_salvage_look(s->place, s->name, &found);
+	bool used;
+
+	if (r != HS_OK)
+		return r;
+	if (f->sealed_ms < found.sealed_ms)
+		f->sealed_ms = found.sealed_ms;
+	if (f->number < found.number + 1)
+		f->number = found.number + 1;
+	if (found.aside.number != 0) {
+		if (f->number < found.aside.number)
+			f->number = found.aside.number;
+		r = hs_salvage_finish(s->place, s->name, &found.aside, next_stamp(f), &used);
+		if (r == HS_OK && used && f->number == found.aside.number)
+			f->number++;
+		return r; /* there may be another one: prepare comes back */
+	}
+	open_name(s, name);
+	return adopt(s, name);
+}
+
+/* --- trouble ---------------------------------------------------------------- */
+
+/* Ends the generation as good as it can be; then its file, if it is still there, can go. */
+static enum hs_result end_generation(struct hs_segment *s, int64_t deadline_ms)
+{
+	struct hs_family *f = s->family;
+	enum hs_result r = hs_commit_quiesce(f, deadline_ms);
+
+	if (r != HS_OK)
+		return r;
+	if (s->file != NULL && s->file->generation == f->generation)
+		hs_commit_all(f, s->file->fd); /* at failure only what was synced before counts */
+	hs_commit_end(f, atomic_load(&f->synced));
+	hs_commit_resume(f);
+	return HS_OK;
+}
+
+/* The open segment is not what it should be: keep what is safe of it, begin a new one. */
+static enum hs_result set_aside(struct hs_segment *s, int64_t deadline_ms)
+{
+	enum hs_result r = end_generation(s, deadline_ms);
+
+	return r == HS_OK ? move_aside(s, atomic_load(&s->family->synced)) : r;
+}
+
+/* events.jsonl is gone, or another file: somebody moved it. Ours is over. */
+static enum hs_result lose(struct hs_segment *s, int64_t deadline_ms)
+{
+	enum hs_result r = end_generation(s, deadline_ms);
+
+	hs_log(HS_LOG_WARN, "%s.jsonl was moved or replaced by somebody else: a new one is begun", s->name);
+	s->family->known = 0;
+	return r;
+}
+
+/*
+ * The file is longer than the state says: its last writer was killed between two steps,
+ * or in mid-write. Whole lines stay, for a retry of theirs is then a duplicate; with a
+ * fragment at the end the segment is set aside.
+ */
+static enum hs_result take_stock(struct hs_segment *s, uint64_t size, int64_t deadline_ms)
+{
+	struct hs_family *f = s->family;
+	uint64_t whole;
+	enum hs_result r = hs_salvage_scan(s->file->fd, atomic_load(&f->written), size, &whole);
+
+	if (r != HS_OK)
+		return r;
+	atomic_store(&f->written, whole);
+	return whole == size ? HS_OK : set_aside(s, deadline_ms);
+}
+
+/* Holds a descriptor of the open segment; HS_E_SPOOL_DIR if the path leads elsewhere. */
+static enum hs_result reopen(struct hs_segment *s)
+{
+	struct hs_family *f = s->family;
+	char name[HS_SEGMENT_NAME];
+	struct stat st;
+	int fd;
+
+	open_name(s, name);
+	if (hs_io_stat(s->place->dir, name, &st) < 0)
+		return errno == ENOENT ? HS_E_SPOOL_DIR : hs_io_result(errno);
+	if ((uint64_t)st.st_dev != f->device || (uint64_t)st.st_ino != f->inode)
+		return HS_E_SPOOL_DIR;
+	if (s->file != NULL && s->file->generation == f->generation)
+		return HS_OK;
+	fd = hs_io_open(s->place->dir, name);
+	return fd < 0 ? open_failed(errno) : hold_file(s, fd);
+}
+
+/* --- rotation --------------------------------------------------------------- */
+
+static bool is_due(const struct hs_segment *s, uint64_t n)
+{
+	const struct hs_settings *settings = s->place->settings;
+	const struct hs_family *f = s->family;
+	uint64_t written = atomic_load(&f->written);
+
+	if (written == 0 || hs_io_now_monotonic() - f->rotated_ms < settings->rotate_min_gap)
+		return false;
+	return written + n > s->rotate_size ||
+	       (settings->rotate_age > 0 && f->opened_ms > 0 &&
+	        hs_io_now() - f->opened_ms >= settings->rotate_age);
+}
+
+/* HS_OK with the generation ended and the file sealed; its successor is not there yet. */
+static enum hs_result seal(struct hs_segment *s, int64_t deadline_ms)
+{
+	struct hs_family *f = s->family;
+	char from[HS_SEGMENT_NAME], to[HS_SEGMENT_NAME];
+	enum hs_result r = end_generation(s, deadline_ms);
+
+	if (r != HS_OK)
+		return r;
+	f->known = 0;
+	if (atomic_load(&f->poisoned) != 0)
+		return move_aside(s, atomic_load(&f->synced));
+	open_name(s, from);
+	hs_segment_print(s->name, &(struct hs_sealed){ f->number, next_stamp(f), false }, to);
+	if (hs_io_rename(s->place->dir, from, s->place->dir, to) < 0)
+		return hs_io_result(errno);
+	f->number++;
+	if (s->file != NULL) /* gives back the blocks behind the end; the size stays */
+		hs_io_truncate(s->file->fd, atomic_load(&f->written));
+	return HS_OK;
+}
+
+static enum hs_result seal_and_open(struct hs_segment *s, int64_t deadline_ms)
+{
+	enum hs_result r = seal(s, deadline_ms);
+
+	if (r == HS_OK)
+		r = find_out(s);
+	if (r == HS_OK) /* the number must not come again after a power cut */
+		r = hs_state_sync(s->place->state);
+	return r;
+}
+
+/* --- the way to an append ---------------------------------------------------- */
+
+/* One look at the segment: *fit if it is in order, otherwise one thing was mended. */
+static enum hs_result mend(struct hs_segment *s, uint64_t n, int64_t deadline_ms, bool *fit)
+{
+	struct hs_family *f = s->family;
+	struct stat st;
+	enum hs_result r;
+
+	*fit = false;
+	if (f->known == 0)
+		return find_out(s);
+	r = reopen(s);
+	if (r == HS_E_SPOOL_DIR)
+		return lose(s, deadline_ms);
+	if (r != HS_OK)
+		return r;
+	if (atomic_load(&f->poisoned) != 0)
+		return set_aside(s, deadline_ms);
+	if (hs_io_fstat(s->file->fd, &st) < 0)
+		return HS_E_IO;
+	if ((uint64_t)st.st_size < atomic_load(&f->written)) {
+		hs_log(HS_LOG_ERROR, "%s.jsonl was cut by somebody else: it is set aside", s->name);
+		atomic_store(&f->poisoned, 1); /* a sync of what is left proves nothing */
+		return set_aside(s, deadline_ms);
+	}
+	if ((uint64_t)st.st_size > atomic_load(&f->written))
+		return take_stock(s, (uint64_t)st.st_size, deadline_ms);
+	if (is_due(s, n))
+		return seal_and_open(s, deadline_ms);
+	*fit = true;
+	return HS_OK;
+}
+
+/*
+ * Blocks for n bytes more, so that a write cannot fail half way on a full disk. Taken a
+ * megabyte ahead, for a file system has much to do for each.
+ */
+static enum hs_result reserve(struct hs_segment *s, uint64_t n)
+{
+	struct hs_family *f = s->family;
+	uint64_t written = atomic_load(&f->written), ahead = n + RESERVE_BYTES;
+
+	if (n == 0 || written + n <= f->reserved)
+		return HS_OK;
+	if (hs_io_reserve(s->file->fd, written, ahead) == 0) {
+		f->reserved = written + ahead;
+		return HS_OK;
+	}
+	if (errno == EOPNOTSUPP || errno == ENOSYS) {
+		f->reserved = UINT64_MAX; /* this file system cannot: write, and roll back */
+		return HS_OK;
+	}
+	if (hs_io_reserve(s->file->fd, written, n) < 0)
+		return hs_io_result(errno);
+	f->reserved = written + n;
+	return HS_OK;
+}
+
+static enum hs_result check_space(const struct hs_segment *s, uint64_t n)
+{
+	struct hs_space space;
+
+	if (hs_io_space(s->place->dir, &space) < 0)
+		return HS_E_IO;
+	if (space.bytes < (uint64_t)s->place->settings->min_free + n || space.inodes < INODES_MIN)
+		return HS_E_FULL;
+	return HS_OK;
+}
+
+enum hs_result hs_segment_prepare(struct hs_segment *s, uint64_t n, int64_t deadline_ms)
+{
+	enum hs_result r = check_space(s, n);
+	bool fit = false;
+
+	for (int i = 0; r == HS_OK && !fit; i++)
+		r = i < ATTEMPTS ? mend(s, n, deadline_ms, &fit) : HS_E_IO;
+	return r == HS_OK ? reserve(s, n) : r;
+}
+
+enum hs_result hs_segment_write(struct hs_segment *s, struct hs_slice lines,
+                                struct hs_pending *pending)
+{
+	struct hs_family *f = s->family;
+	uint64_t at = atomic_load(&f->written);
+
+	assert(lines.n > 0 && lines.p[lines.n - 1] == '\n');
+	if (hs_io_write_at(s->file->fd, lines.p, lines.n, at) < 0) {
+		enum hs_result r = hs_io_result(errno);
+
+		/* at worst a fragment stays; the next prepare will find it */
+		if (hs_io_truncate(s->file->fd, at) < 0)
+			hs_log_result(HS_E_IO, "roll back %s.jsonl: %s", s->name, strerror(errno));
+		f->reserved = 0;
+		return r;
+	}
+	if (f->opened_ms == 0)
+		f->opened_ms = hs_io_now();
+	pending->file = use_file(s->file);
+	hs_commit_note(f, s->file->fd, at + lines.n, &pending->ticket);
+	return HS_OK;
+}
+
+enum hs_result hs_segment_wait(struct hs_segment *s, struct hs_pending *pending,
+                               int64_t deadline_ms)
+{
+	enum hs_result r = hs_commit_wait(s->family, &pending->ticket, deadline_ms);
+
+	hs_segment_forget(pending);
+	return r;
+}
+
+void hs_segment_forget(struct hs_pending *pending)
+{
+	drop_file(pending->file);
+	pending->file = NULL;
+}
+
+enum hs_result hs_segment_rotate(struct hs_segment *s, int64_t deadline_ms)
+{
+	if (atomic_load(&s->family->written) == 0)
+		return HS_OK;
+	return seal_and_open(s, deadline_ms);
+}

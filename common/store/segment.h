@@ -1,0 +1,94 @@
+/*
+ * segment: the files of one family: the open one, and the sealed ones beside it.
+ *
+ * events.jsonl                              open: appended to, never cut
+ * events-20261123T101500.123Z-000042.jsonl  sealed: never changed
+ * .hookspool/aside-events-42-1234           being cleaned: a segment that was torn by a
+ *                                           kill or poisoned by a failed sync; its first
+ *                                           1234 bytes are to be kept
+ *
+ * A segment in trouble is not repaired in place, since `tail -F` would print all of a
+ * file again that was cut. It is renamed aside, what is whole in it is copied to the
+ * sealed name, and a new open segment is begun. Each step can be resumed: an aside file
+ * without its sealed one is copied again, one with it is removed.
+ */
+#ifndef HS_SEGMENT_H
+#define HS_SEGMENT_H
+
+#include "core/settings.h"
+#include "store/commit.h"
+
+/* Where the files lie; shared by the families of one open spool. */
+struct hs_place {
+	int dir, private_dir;
+	const struct hs_settings *settings;
+	struct hs_state_handle *state;
+};
+
+/* An open segment's descriptor, kept until the last waiter is done with it. */
+struct hs_file;
+
+/* One process's view of a family. */
+struct hs_segment {
+	const struct hs_place *place;
+	struct hs_family *family; /* in the shared state */
+	const char *name;         /* "events", "rejected" */
+	struct hs_file *file;     /* under the family's append lock; may be out of date */
+	uint64_t rotate_size;
+};
+
+enum { HS_SEGMENT_NAME = 80 }; /* bytes of the longest file name, its NUL included */
+
+void hs_segment_init(struct hs_segment *s, const struct hs_place *place, int family);
+void hs_segment_close(struct hs_segment *s);
+
+/* Takes and returns the family's append lock. HS_OK, HS_E_BUSY or HS_E_IO. */
+enum hs_result hs_segment_lock(struct hs_segment *s, int64_t deadline_ms);
+void hs_segment_unlock(struct hs_segment *s);
+
+/*
+ * Under the lock: makes the open segment fit to append n bytes to: it is there, ours,
+ * whole, not poisoned, not due for rotation; and there is room. HS_OK, HS_E_FULL,
+ * HS_E_IO, HS_E_SYNC, HS_E_MEMORY, HS_E_BUSY, HS_E_SPOOL_FILE or HS_E_SPOOL_OWNER.
+ */
+enum hs_result hs_segment_prepare(struct hs_segment *s, uint64_t n, int64_t deadline_ms);
+
+/* What hs_segment_write leaves to wait for. */
+struct hs_pending {
+	struct hs_ticket ticket;
+	struct hs_file *file;
+};
+
+/*
+ * Under the lock, after prepare: appends whole lines. HS_OK fills *pending, which must go
+ * to hs_segment_wait. At HS_E_FULL or HS_E_IO the file is as it was.
+ */
+enum hs_result hs_segment_write(struct hs_segment *s, struct hs_slice lines,
+                                struct hs_pending *pending);
+
+/* Without the lock: until the lines are on stable storage. Results of hs_commit_wait. */
+enum hs_result hs_segment_wait(struct hs_segment *s, struct hs_pending *pending,
+                               int64_t deadline_ms);
+
+/* Drops a pending write that nobody waits for (durability = none). */
+void hs_segment_forget(struct hs_pending *pending);
+
+/*
+ * Under the lock, after prepare: seals the open segment, unless it is empty, and opens a
+ * new one. Results of prepare.
+ */
+enum hs_result hs_segment_rotate(struct hs_segment *s, int64_t deadline_ms);
+
+/* A sealed segment's name, taken apart. */
+struct hs_sealed {
+	uint64_t number;
+	int64_t sealed_ms;
+	bool gzip;
+};
+
+/* Is `name` one of the family's sealed segments? */
+bool hs_segment_parse(const char *family, const char *name, struct hs_sealed *sealed);
+void hs_segment_print(const char *family, const struct hs_sealed *sealed,
+                      char out[static HS_SEGMENT_NAME]);
+
+#endif

@@ -1,0 +1,282 @@
+#include "store/spool.h"
+#include "store/io.h"
+#include "store/log.h"
+#include "store/segment.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static const char PRIVATE[] = ".hookspool";
+enum { HEALTH_MS = 1000 };
+
+/* An open directory. */
+struct view {
+	int dir, private_dir;
+	uint64_t device, inode;
+	struct hs_state_handle state;
+	struct hs_place place;
+	struct hs_segment segment[HS_FAMILIES];
+};
+
+struct hs_spool {
+	const struct hs_settings *settings;
+	pthread_rwlock_t lock; /* held shared by users of the view, exclusively to replace it */
+	struct view *view;     /* NULL: not open */
+};
+
+/* --- opening ---------------------------------------------------------------- */
+
+static enum hs_result dir_failed(const char *what, int error)
+{
+	hs_log_result(HS_E_SPOOL_DIR, "%s: %s", what, strerror(error));
+	return error == ENOSPC || error == EDQUOT ? HS_E_FULL : HS_E_SPOOL_DIR;
+}
+
+/* The directory's own name must survive a power cut, too. */
+static void sync_parent(const char *path)
+{
+	char *copy = strdup(path), *slash = copy == NULL ? NULL : strrchr(copy, '/');
+	int fd;
+
+	if (slash != NULL) {
+		slash[slash == copy ? 1 : 0] = '\0';
+		fd = hs_io_open_dir(AT_FDCWD, copy);
+		if (fd < 0 || hs_io_sync_dir(fd) < 0)
+			hs_log(HS_LOG_WARN, "the folder above spool_dir could not be synced: %s", strerror(errno));
+		if (fd >= 0)
+			hs_io_close(fd);
+	}
+	free(copy);
+}
+
+static enum hs_result check_dir(int fd, const struct hs_settings *settings, struct stat *st)
+{
+	if (hs_io_fstat(fd, st) < 0)
+		return HS_E_IO;
+	if (st->st_uid != geteuid())
+		return HS_E_SPOOL_OWNER;
+	if ((st->st_mode & (S_IWGRP | S_IWOTH)) != 0)
+		return HS_E_SPOOL_DIR;
+	return !settings->allow_nfs && hs_io_is_network(fd) == 1 ? HS_E_SPOOL_NFS : HS_OK;
+}
+
+static enum hs_result open_spool_dir(struct view *v, const struct hs_settings *settings)
+{
+	mode_t mode = settings->spool_mode == 0640 ? 0750 : 0700;
+	const char *path = settings->spool_dir;
+	struct stat st;
+	enum hs_result r;
+
+	if (hs_io_make_dir(AT_FDCWD, path, mode) == 0)
+		sync_parent(path);
+	else if (errno != EEXIST && errno != EROFS && errno != EACCES)
+		return dir_failed("spool_dir", errno);
+	v->dir = hs_io_open_dir(AT_FDCWD, path);
+	if (v->dir < 0)
+		return dir_failed("spool_dir", errno);
+	r = check_dir(v->dir, settings, &st);
+	v->device = (uint64_t)st.st_dev;
+	v->inode = (uint64_t)st.st_ino;
+	return r;
+}
+
+static enum hs_result open_private_dir(struct view *v)
+{
+	struct stat st;
+
+	if (hs_io_make_dir(v->dir, PRIVATE, 0700) == 0 && hs_io_sync_dir(v->dir) < 0)
+		return HS_E_IO;
+	v->private_dir = hs_io_open_dir(v->dir, PRIVATE);
+	if (v->private_dir < 0)
+		return errno == ENOENT ? dir_failed(PRIVATE, EACCES) : HS_E_SPOOL_FILE;
+	if (hs_io_fstat(v->private_dir, &st) < 0)
+		return HS_E_IO;
+	return st.st_uid == geteuid() ? HS_OK : HS_E_SPOOL_OWNER;
+}
+
+static void close_view(struct view *v)
+{
+	if (v == NULL)
+		return;
+	for (int i = 0; v->state.state != NULL && i < HS_FAMILIES; i++)
+		hs_segment_close(&v->segment[i]);
+	if (v->state.state != NULL)
+		hs_state_close(&v->state);
+	if (v->private_dir >= 0)
+		hs_io_close(v->private_dir);
+	if (v->dir >= 0)
+		hs_io_close(v->dir);
+	free(v);
+}
+
+static enum hs_result open_view(const struct hs_settings *settings, struct view **view)
+{
+	struct view *v = calloc(1, sizeof *v);
+	enum hs_result r;
+
+	if (v == NULL)
+		return HS_E_MEMORY;
+	v->dir = v->private_dir = -1;
+	r = open_spool_dir(v, settings);
+	if (r == HS_OK)
+		r = open_private_dir(v);
+	if (r == HS_OK)
+		r = hs_state_open(v->private_dir, &v->state);
+	if (r != HS_OK) {
+		hs_log_result(r, "open %s", settings->spool_dir);
+		close_view(v);
+		return r;
+	}
+	v->place = (struct hs_place){ v->dir, v->private_dir, settings, &v->state };
+	for (int i = 0; i < HS_FAMILIES; i++)
+		hs_segment_init(&v->segment[i], &v->place, i);
+	*view = v;
+	return HS_OK;
+}
+
+struct hs_spool *hs_spool_new(const struct hs_settings *settings)
+{
+	struct hs_spool *spool = calloc(1, sizeof *spool);
+
+	if (spool == NULL || pthread_rwlock_init(&spool->lock, NULL) != 0) {
+		free(spool);
+		return NULL;
+	}
+	spool->settings = settings;
+	return spool;
+}
+
+void hs_spool_free(struct hs_spool *spool)
+{
+	if (spool == NULL)
+		return;
+	close_view(spool->view);
+	pthread_rwlock_destroy(&spool->lock);
+	free(spool);
+}
+
+/* Does the path still lead to the directory that is open? */
+static bool is_current(const struct hs_spool *spool)
+{
+	struct stat st;
+
+	return spool->view != NULL && hs_io_stat(AT_FDCWD, spool->settings->spool_dir, &st) == 0 &&
+	       (uint64_t)st.st_dev == spool->view->device && (uint64_t)st.st_ino == spool->view->inode;
+}
+
+/* Shares the view; at HS_OK it must be returned by give_back. */
+static enum hs_result borrow(struct hs_spool *spool, struct view **view)
+{
+	enum hs_result r = HS_OK;
+
+	pthread_rwlock_rdlock(&spool->lock);
+	if (!is_current(spool)) {
+		pthread_rwlock_unlock(&spool->lock);
+		pthread_rwlock_wrlock(&spool->lock);
+		if (!is_current(spool)) {
+			close_view(spool->view);
+			spool->view = NULL;
+			r = open_view(spool->settings, &spool->view);
+		}
+		pthread_rwlock_unlock(&spool->lock);
+		pthread_rwlock_rdlock(&spool->lock);
+		if (r == HS_OK && spool->view == NULL)
+			r = HS_E_BUSY; /* another thread found it gone again */
+		if (r != HS_OK)
+			pthread_rwlock_unlock(&spool->lock);
+	}
+	*view = spool->view;
+	return r;
+}
+
+static void give_back(struct hs_spool *spool)
+{
+	pthread_rwlock_unlock(&spool->lock);
+}
+
+/* --- appending -------------------------------------------------------------- */
+
+static enum hs_result write_lines(struct hs_segment *s, struct hs_slice lines, int64_t deadline_ms,
+                                  struct hs_pending *pending)
+{
+	enum hs_result r = hs_segment_lock(s, deadline_ms);
+
+	if (r != HS_OK)
+		return r;
+	r = hs_segment_prepare(s, lines.n, deadline_ms);
+	if (r == HS_OK)
+		r = hs_segment_write(s, lines, pending);
+	hs_segment_unlock(s);
+	return r;
+}
+
+/* All written, then all waited for: two families cost the time of one sync, nearly. */
+static enum hs_result append_to(struct view *v, const struct hs_append *append, bool durable)
+{
+	const struct hs_slice lines[HS_FAMILIES] = { [HS_EVENTS] = append->records,
+		                                     [HS_REJECTED] = append->rejected };
+	struct hs_pending pending[HS_FAMILIES] = { 0 };
+	enum hs_result r = HS_OK;
+
+	/* the rejected first: twice in that file is better than twice in the events */
+	for (int i = HS_FAMILIES; i-- > 0 && r == HS_OK;)
+		if (lines[i].n > 0)
+			r = write_lines(&v->segment[i], lines[i], append->deadline_ms, &pending[i]);
+	for (int i = 0; i < HS_FAMILIES; i++) {
+		if (pending[i].file == NULL)
+			continue;
+		if (r == HS_OK && durable)
+			r = hs_segment_wait(&v->segment[i], &pending[i], append->deadline_ms);
+		else
+			hs_segment_forget(&pending[i]);
+	}
+	return r;
+}
+
+static void count(struct view *v, const struct hs_append *append)
+{
+	struct hs_counters *c = &v->state.state->counters;
+
+	atomic_fetch_add(&c->requests, 1);
+	atomic_fetch_add(&c->accepted_bytes, append->records.n);
+	atomic_fetch_add(&c->rejected_bytes, append->rejected.n);
+	atomic_fetch_add(&c->unparsed_timestamps, append->unparsed);
+}
+
+enum hs_result hs_spool_append(struct hs_spool *spool, const struct hs_append *append)
+{
+	struct view *v;
+	enum hs_result r = borrow(spool, &v);
+
+	if (r != HS_OK)
+		return r;
+	r = append_to(v, append, spool->settings->durability == HS_DURABILITY_FSYNC);
+	if (r == HS_OK)
+		count(v, append);
+	give_back(spool);
+	return r;
+}
+
+enum hs_result hs_spool_health(struct hs_spool *spool)
+{
+	int64_t deadline = hs_io_now_monotonic() + HEALTH_MS;
+	struct view *v;
+	enum hs_result r = borrow(spool, &v);
+
+	if (r != HS_OK)
+		return r;
+	for (int i = 0; i < HS_FAMILIES && r == HS_OK; i++) {
+		struct hs_segment *s = &v->segment[i];
+
+		r = hs_segment_lock(s, deadline);
+		if (r == HS_OK) {
+			r = hs_segment_prepare(s, 0, deadline);
+			hs_segment_unlock(s);
+		}
+	}
+	give_back(spool);
+	return r;
+}

@@ -1,0 +1,265 @@
+#include "store/state.h"
+#include "store/io.h"
+#include "store/log.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <string.h>
+#include <sys/file.h>
+#include <time.h>
+
+static const char magic[8] = "hookspl";
+enum { VERSION = 1, SETUP_MS = 4000, POLL_MS = 1 };
+
+/* Two builds share a spool only if they see the same struct and the same mutex. */
+#ifdef __GLIBC__
+enum { LIBRARY = 1 };
+#else
+enum { LIBRARY = 2 };
+#endif
+
+static uint32_t layout(void)
+{
+	return (uint32_t)sizeof(struct hs_state) << 8 | (uint32_t)sizeof(void *) << 4 | LIBRARY;
+}
+
+/* --- setting up ------------------------------------------------------------- */
+
+static enum hs_result make_mutex(pthread_mutex_t *m)
+{
+	pthread_mutexattr_t attr;
+	int error = pthread_mutexattr_init(&attr);
+
+	if (error != 0)
+		return HS_E_MEMORY;
+	memset(m, 0, sizeof *m); /* nobody uses it: we are alone */
+	error = pthread_mutexattr_setpshared(&attr, PTHREAD_PROCESS_SHARED);
+	if (error == 0)
+		error = pthread_mutexattr_setrobust(&attr, PTHREAD_MUTEX_ROBUST);
+	if (error == 0)
+		error = pthread_mutex_init(m, &attr);
+	pthread_mutexattr_destroy(&attr);
+	return error == 0 ? HS_OK : HS_E_IO;
+}
+
+/* Of a state that another boot wrote, or that is not one: keep the numbers, at most. */
+static void forget(struct hs_state *s, bool known)
+{
+	uint64_t number[HS_FAMILIES];
+	int64_t sealed_ms[HS_FAMILIES];
+
+	for (int i = 0; i < HS_FAMILIES; i++) {
+		number[i] = known ? s->family[i].number : 0;
+		sealed_ms[i] = known ? s->family[i].sealed_ms : 0;
+	}
+	memset(s, 0, sizeof *s);
+	for (int i = 0; i < HS_FAMILIES; i++) {
+		s->family[i].number = number[i];
+		s->family[i].sealed_ms = sealed_ms[i];
+	}
+}
+
+/*
+ * We are alone. Whoever had a sync under way is dead: whether the kernel told it of lost
+ * bytes nobody knows, and it tells only once. So that segment is poisoned.
+ */
+static enum hs_result set_up(struct hs_state *s)
+{
+	char boot_id[37];
+	bool known = memcmp(s->magic, magic, sizeof magic) == 0 && s->layout == layout();
+	bool same_boot = hs_io_boot_id(boot_id) && known && strcmp(s->boot_id, boot_id) == 0;
+
+	if (!same_boot)
+		forget(s, known);
+	for (int i = 0; i < HS_FAMILIES; i++) {
+		struct hs_family *f = &s->family[i];
+		enum hs_result r = make_mutex(&f->append);
+
+		if (r == HS_OK)
+			r = make_mutex(&f->sync);
+		if (r != HS_OK)
+			return r;
+		if (atomic_load(&f->in_flight) != 0)
+			atomic_store(&f->poisoned, 1);
+		atomic_store(&f->in_flight, 0);
+	}
+	memcpy(s->magic, magic, sizeof magic);
+	s->version = VERSION;
+	s->layout = layout();
+	memcpy(s->boot_id, boot_id, sizeof boot_id);
+	return HS_OK;
+}
+
+static enum hs_result check_shared(const struct hs_state *s)
+{
+	char boot_id[37];
+
+	hs_io_boot_id(boot_id);
+	if (memcmp(s->magic, magic, sizeof magic) != 0 || s->version != VERSION ||
+	    s->layout != layout() || strcmp(s->boot_id, boot_id) != 0)
+		return HS_E_SPOOL_VERSION;
+	return HS_OK;
+}
+
+/* A file of a newer version may have another size; it is not to be overwritten. */
+static bool is_newer(int fd)
+{
+	struct {
+		char magic[8];
+		uint32_t version;
+	} head;
+
+	return hs_io_read_at(fd, (char *)&head, sizeof head, 0) == (ssize_t)sizeof head &&
+	       memcmp(head.magic, magic, sizeof magic) == 0 && head.version > VERSION;
+}
+
+/* All of the file has blocks: a full disk must not be a SIGBUS. */
+static enum hs_result fill(int fd)
+{
+	static const char zeros[4096];
+	struct stat st;
+
+	if (hs_io_fstat(fd, &st) < 0)
+		return HS_E_IO;
+	if (!S_ISREG(st.st_mode))
+		return HS_E_SPOOL_FILE;
+	if (is_newer(fd))
+		return HS_E_SPOOL_VERSION;
+	if (st.st_size == (off_t)sizeof(struct hs_state))
+		return HS_OK;
+	if (hs_io_truncate(fd, 0) < 0)
+		return HS_E_IO;
+	for (size_t at = 0; at < sizeof(struct hs_state); at += sizeof zeros) {
+		size_t n = sizeof(struct hs_state) - at;
+
+		if (hs_io_write_at(fd, zeros, n < sizeof zeros ? n : sizeof zeros, at) < 0)
+			return hs_io_result(errno);
+	}
+	return HS_OK;
+}
+
+/*
+ * Shared, and whether we were alone. The step from exclusive to shared is not atomic
+ * (flock(2)): another process may set up in between, which does no harm, as we have not
+ * looked at anything yet.
+ */
+static enum hs_result share(int lock_fd)
+{
+	int64_t deadline = hs_io_now_monotonic() + SETUP_MS;
+
+	while (hs_io_lock(lock_fd, LOCK_SH | LOCK_NB) < 0) {
+		if (errno != EWOULDBLOCK)
+			return HS_E_IO;
+		if (hs_io_now_monotonic() > deadline)
+			return HS_E_BUSY;
+		hs_io_pause(POLL_MS);
+	}
+	return HS_OK;
+}
+
+static enum hs_result map(struct hs_state_handle *h)
+{
+	struct stat st;
+
+	if (hs_io_fstat(h->state_fd, &st) < 0)
+		return HS_E_IO;
+	if (st.st_size != (off_t)sizeof(struct hs_state))
+		return HS_E_SPOOL_VERSION;
+	h->state = hs_io_map(h->state_fd, sizeof *h->state);
+	return h->state == NULL ? hs_io_result(errno) : HS_OK;
+}
+
+enum hs_result hs_state_open(int private_dir, struct hs_state_handle *h)
+{
+	enum hs_result r = HS_OK;
+	bool alone;
+
+	h->state = NULL;
+	h->state_fd = -1;
+	h->lock_fd = hs_io_open_or_make(private_dir, "lock", 0600);
+	if (h->lock_fd >= 0)
+		h->state_fd = hs_io_open_or_make(private_dir, "state", 0600);
+	if (h->lock_fd < 0 || h->state_fd < 0) {
+		r = errno == ELOOP || errno == EISDIR ? HS_E_SPOOL_FILE : hs_io_result(errno);
+		hs_state_close(h);
+		return r;
+	}
+	alone = hs_io_lock(h->lock_fd, LOCK_EX | LOCK_NB) == 0;
+	if (alone)
+		r = fill(h->state_fd);
+	else
+		r = share(h->lock_fd);
+	if (r == HS_OK)
+		r = map(h);
+	if (r == HS_OK && alone)
+		r = set_up(h->state);
+	if (r == HS_OK && alone)
+		r = share(h->lock_fd);
+	if (r == HS_OK)
+		r = check_shared(h->state);
+	if (r != HS_OK)
+		hs_state_close(h);
+	return r;
+}
+
+void hs_state_close(struct hs_state_handle *h)
+{
+	if (h->state != NULL)
+		hs_io_unmap(h->state, sizeof *h->state);
+	if (h->state_fd >= 0)
+		hs_io_close(h->state_fd);
+	if (h->lock_fd >= 0)
+		hs_io_close(h->lock_fd);
+	*h = (struct hs_state_handle){ NULL, -1, -1 };
+}
+
+enum hs_result hs_state_sync(const struct hs_state_handle *h)
+{
+	return hs_io_sync_data(h->state_fd) < 0 ? HS_E_IO : HS_OK;
+}
+
+/* --- locks ------------------------------------------------------------------ */
+
+static enum hs_result taken(pthread_mutex_t *m, int error, bool *died)
+{
+	*died = error == EOWNERDEAD;
+	if (*died)
+		error = pthread_mutex_consistent(m);
+	return error == 0 ? HS_OK : error == EBUSY || error == ETIMEDOUT ? HS_E_BUSY : HS_E_IO;
+}
+
+enum hs_result hs_state_lock(pthread_mutex_t *m, int64_t deadline_ms, bool *died)
+{
+	struct timespec t;
+	int error = pthread_mutex_trylock(m);
+
+	if (error != EBUSY)
+		return taken(m, error, died);
+#ifdef __GLIBC__
+	t = (struct timespec){ .tv_sec = (time_t)(deadline_ms / 1000),
+		               .tv_nsec = (long)(deadline_ms % 1000) * 1000000 };
+	error = pthread_mutex_clocklock(m, CLOCK_MONOTONIC, &t);
+#else
+	{
+		int64_t wall = hs_io_now() + deadline_ms - hs_io_now_monotonic();
+
+		t = (struct timespec){ .tv_sec = (time_t)(wall / 1000),
+			               .tv_nsec = (long)(wall % 1000) * 1000000 };
+		error = pthread_mutex_timedlock(m, &t);
+	}
+#endif
+	return taken(m, error, died);
+}
+
+enum hs_result hs_state_try_lock(pthread_mutex_t *m, bool *died)
+{
+	return taken(m, pthread_mutex_trylock(m), died);
+}
+
+void hs_state_unlock(pthread_mutex_t *m)
+{
+	int error = pthread_mutex_unlock(m);
+
+	assert(error == 0);
+	(void)error;
+}

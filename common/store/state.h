@@ -1,0 +1,93 @@
+/*
+ * state: what the processes that use one spool share: .hookspool/state, mapped.
+ *
+ * It holds no data, only where things stand; it is rebuilt from the spool whenever it
+ * cannot be trusted. Who may trust it is settled by flock(2) on .hookspool/lock: every
+ * user holds it shared for as long as the spool is open; whoever gets it exclusively is
+ * alone, and sets the state up again before sharing it. So locks that a killed process
+ * left behind, or that an earlier boot wrote, never outlive the last user.
+ */
+#ifndef HS_STATE_H
+#define HS_STATE_H
+
+#include "core/result.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+enum { HS_EVENTS, HS_REJECTED, HS_FAMILIES };
+enum { HS_PAST = 64 };
+
+/* How a segment ended that is no longer open. */
+struct hs_past {
+	_Atomic uint64_t generation;
+	_Atomic uint64_t synced; /* bytes of it that are on stable storage */
+};
+
+/* One family of files: events.jsonl and the sealed events-….jsonl, or the rejected. */
+struct hs_family {
+	pthread_mutex_t append; /* who writes, seals, opens. Taken before `sync`, never after */
+	pthread_mutex_t sync;   /* who syncs: the leader of a group commit */
+
+	/* under `append` */
+	uint32_t known;      /* 0: what follows must be found out from the disk */
+	uint64_t generation; /* of the open segment, +1 each time one is opened */
+	uint64_t number;     /* in the sealed name it will get */
+	uint64_t device, inode;
+	uint64_t reserved;   /* blocks are allocated up to here */
+	int64_t opened_ms;   /* when the open segment got its first line; 0: it is empty */
+	int64_t sealed_ms;   /* stamp of the newest sealed segment */
+	int64_t rotated_ms;  /* when that was, on the clock that never jumps */
+
+	/* read without a lock, see commit.c */
+	struct hs_past past[HS_PAST]; /* [generation % HS_PAST] */
+	_Atomic uint64_t current;   /* = generation; 0 between two of them */
+	_Atomic uint64_t written;   /* whole lines end here */
+	_Atomic uint64_t synced;    /* everything below is on stable storage */
+	_Atomic uint64_t in_flight; /* a sync of everything below is under way; 0: none */
+	_Atomic uint32_t poisoned;  /* a sync of the open segment failed, or may have */
+	_Atomic uint32_t epoch;     /* syncs begun */
+	_Atomic uint32_t wake[2];   /* futexes: those who wait for an even, an odd epoch */
+};
+
+struct hs_counters {
+	_Atomic uint64_t requests, accepted_bytes, rejected_bytes, unparsed_timestamps, syncs, poisoned;
+};
+
+struct hs_state {
+	char magic[8];
+	uint32_t version; /* of the spool's format: a newer one is not ours to touch */
+	uint32_t layout;  /* of this struct and of the C library's mutex: both sides must agree */
+	char boot_id[40]; /* "" if it could not be told: then nothing is trusted when alone */
+	struct hs_family family[HS_FAMILIES];
+	struct hs_counters counters;
+};
+
+struct hs_state_handle {
+	struct hs_state *state;
+	int lock_fd, state_fd;
+};
+
+/*
+ * Opens the state in the private directory. HS_OK, HS_E_BUSY (another process sets it up
+ * and does not finish), HS_E_SPOOL_VERSION, HS_E_SPOOL_FILE, HS_E_FULL, HS_E_MEMORY or
+ * HS_E_IO.
+ */
+enum hs_result hs_state_open(int private_dir, struct hs_state_handle *h);
+void hs_state_close(struct hs_state_handle *h);
+
+/* Makes what must survive a power cut (the numbers) do so. HS_OK or HS_E_IO. */
+enum hs_result hs_state_sync(const struct hs_state_handle *h);
+
+/*
+ * Takes a family's mutex by `deadline_ms` (hs_io_now_monotonic's clock). *died: its last
+ * holder was killed while it held it. HS_OK, HS_E_BUSY or HS_E_IO.
+ */
+enum hs_result hs_state_lock(pthread_mutex_t *m, int64_t deadline_ms, bool *died);
+/* The same without waiting: HS_E_BUSY if somebody else has it. */
+enum hs_result hs_state_try_lock(pthread_mutex_t *m, bool *died);
+void hs_state_unlock(pthread_mutex_t *m);
+
+#endif

@@ -1,0 +1,449 @@
+# shellcheck shell=bash
+# server.sh: real web servers for the integration scripts. Source it first of all.
+#
+#	SETTINGS='auth = either'             # more lines for hookspool.conf; may be empty
+#	server_start lighttpd-fcgi           # sets HTTP, HTTPS, URL, S, SPOOL, SERVER_PID
+#	event a-1 > "$T/body"
+#	signed "$T/body"                     # posts to URL; the answer is in STATUS and files
+#	answers 200 '^ok$' 'a signed event is taken'
+#	server_stop
+#	done_testing
+#
+# Mounts: the five of MOUNTS, apache-htaccess, and "listener", which is the program alone
+# (no HTTP; its socket is S/run/hookspool.sock). They run the shipped configurations; only
+# the variables at their top are given other values. As root the servers drop to www-data.
+# Everything lives in the temporary directory T and ends with the script.
+
+set -u
+PATH=$PATH:/usr/sbin:/sbin
+ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+HS_BUILD=$(cd "${HS_BUILD:-$ROOT/build}" && pwd) || exit 2
+MOUNTS='lighttpd-fcgi lighttpd-cgi apache-fcgid apache-proxy apache-cgi'
+SECRET='a shared secret of the tests'
+SETTINGS=
+CONF_EDIT= # one more sed script for the server's configuration
+URL= HTTP= HTTPS= S= SPOOL= SERVER_PID= PROGRAM_PID= STATUS=
+server_count=0 test_count=0 failures=0
+
+if [ "$(id -u)" -eq 0 ]; then
+	SERVER_USER=www-data SERVER_GROUP=www-data
+else
+	SERVER_USER=$(id -un) SERVER_GROUP=$(id -gn)
+fi
+
+T=$(mktemp -d "${TMPDIR:-/tmp}/hookspool.XXXXXX") || exit 2
+chmod 711 "$T"
+trap 'clean_up' EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM HUP
+
+
+### TAP #################################################################
+
+# ok NAME, and not_ok NAME [DETAIL]...
+ok() { printf 'ok %d - %s\n' $((++test_count)) "$1"; }
+
+not_ok() {
+	printf 'not ok %d - %s\n' $((++test_count)) "$1"
+	shift
+	[ $# -eq 0 ] || printf '%s\n' "$@" | sed 's/^/#   /'
+	failures=$((failures + 1))
+}
+
+# is NAME GOT WANT
+is() {
+	if [ "$2" = "$3" ]; then ok "$1"; else not_ok "$1" "got:      $2" "expected: $3"; fi
+}
+
+# check NAME COMMAND...: what the command prints is shown if it fails.
+check() {
+	local name=$1 said
+	shift
+	if said=$("$@" 2>&1); then ok "$name"; else not_ok "$name" "failed: $*" "$said"; fi
+}
+
+done_testing() {
+	printf '1..%d\n' "$test_count"
+	[ "$failures" -eq 0 ] && [ "$test_count" -gt 0 ]
+	exit
+}
+
+
+### Waiting #############################################################
+
+# wait_for SECONDS COMMAND...: until the command succeeds. Fails when time is up.
+wait_for() {
+	local end=$((${EPOCHREALTIME/./} + $1 * 1000000))
+	shift
+	until "$@" >/dev/null 2>&1; do
+		[ "${EPOCHREALTIME/./}" -lt "$end" ] || return 1
+		sleep 0.02
+	done
+}
+
+alive() { kill -0 "$1" 2>/dev/null; }
+gone() { ! alive "$1"; }
+
+# end_process PID: SIGTERM; SIGKILL, and failure, if that is not heard within 10 s.
+end_process() {
+	kill "$1" 2>/dev/null
+	if ! wait_for 10 gone "$1"; then
+		kill -9 "$1"
+		return 1
+	fi
+	wait "$1" 2>/dev/null || true
+}
+
+# workers: the processes that run this server's copy of the program.
+workers() {
+	local process
+	for process in /proc/[0-9]*; do
+		[ "$process/exe" -ef "$S/bin/hookspool.fcgi" ] && echo "${process#/proc/}"
+	done 2>/dev/null
+}
+
+no_workers() { [ -z "$(workers)" ]; }
+
+
+### A server's directory ################################################
+
+# certificates: a CA for this run, and a certificate for 127.0.0.1 signed by it.
+certificates() {
+	local ca=$T/tls
+	mkdir "$ca"
+	{
+		openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 \
+			-subj '/CN=hookspool test CA' -keyout "$ca/ca.key" -out "$ca/ca.pem" &&
+		openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes \
+			-subj '/CN=localhost' -keyout "$ca/key.pem" -out "$ca/request.pem" &&
+		printf 'subjectAltName = DNS:localhost, IP:127.0.0.1\n' >"$ca/ext" &&
+		openssl x509 -req -in "$ca/request.pem" -CA "$ca/ca.pem" -CAkey "$ca/ca.key" \
+			-days 2 -extfile "$ca/ext" -out "$ca/cert.pem"
+	} >"$ca/log" 2>&1 || { cat "$ca/log" >&2; exit 2; }
+}
+
+# settings_write [LINE]...: hookspool.conf with spool, secret and the lines.
+settings_write() {
+	{
+		printf 'spool_dir = %s\n' "$S/spool"
+		printf 'secret = %s\n' "$SECRET"
+		printf '%s\n' "$@"
+	} >"$S/hookspool.conf.new"
+	chmod 600 "$S/hookspool.conf.new" # it holds secrets
+	own "$S/hookspool.conf.new"
+	mv "$S/hookspool.conf.new" "$S/hookspool.conf"
+}
+
+own() { [ "$(id -u)" -ne 0 ] || chown "$SERVER_USER:$SERVER_GROUP" "$@"; }
+
+# directory_make: S, with a copy of the program, which www-data can reach.
+directory_make() {
+	S=$T/server$((++server_count))
+	SPOOL=$S/spool/events.jsonl
+	mkdir "$S" "$S/run" "$S/log" "$S/uploads" "$S/www" "$S/bin" "$S/spool"
+	chmod 755 "$S" "$S/bin" "$S/www"
+	chmod 700 "$S/spool"
+	own "$S/run" "$S/log" "$S/uploads" "$S/www" "$S/spool"
+	cp "$HS_BUILD/hookspool.fcgi" "$S/bin/hookspool.fcgi" || exit 2
+	chmod 755 "$S/bin/hookspool.fcgi"
+	settings_write "$SETTINGS"
+	: >"$S/log/start.log"
+}
+
+# variables_set FILE NAME=VALUE...: gives the variables at the top of a shipped
+# configuration ("var.x = …" of lighttpd, "Define X …" of Apache) values of our own.
+variables_set() {
+	local file=$1 pair name value
+	shift
+	for pair; do
+		name=${pair%%=*} value=${pair#*=}
+		grep -qE "^(var\.$name +=|Define $name )" "$file" || {
+			echo "$file has no variable $name" >&2
+			exit 2
+		}
+		case $value in *[!0-9]*) ;; *) sed -i -E "s|^(var\.$name +=).*|\1 $value|" "$file" ;; esac
+		sed -i -E -e "s|^(var\.$name +=) \".*|\1 \"$value\"|" \
+			-e "s|^(Define $name ).*|\1$value|" "$file"
+	done
+}
+
+# conf_make SOURCE: S/server.conf from a shipped configuration and the ports.
+conf_make() {
+	cp "$ROOT/$1" "$S/server.conf"
+	case $1 in
+	lighttpd-conf/*)
+		variables_set "$S/server.conf" hookspool_bin="$S/bin/hookspool.fcgi" \
+			hookspool_conf="$S/hookspool.conf" address=127.0.0.1 \
+			http_port="$http_port" https_port="$https_port" \
+			certificate="$T/tls/cert.pem" private_key="$T/tls/key.pem" \
+			user="$SERVER_USER" group="$SERVER_GROUP" run_dir="$S/run" \
+			log_dir="$S/log" upload_dir="$S/uploads" document_root="$S/www"
+		;;
+	*)
+		variables_set "$S/server.conf" HS_ADDRESS=127.0.0.1 HS_HTTP_PORT="$http_port" \
+			HS_HTTPS_PORT="$https_port" HS_CERTIFICATE="$T/tls/cert.pem" \
+			HS_PRIVATE_KEY="$T/tls/key.pem" HS_USER="$SERVER_USER" \
+			HS_GROUP="$SERVER_GROUP" HS_RUN_DIR="$S/run" HS_LOG_DIR="$S/log"
+		;;
+	esac
+	case $1 in
+	*/hookspool-proxy-fcgi.conf)
+		variables_set "$S/server.conf" HS_SOCKET="$S/run/hookspool.sock" ;;
+	apache-conf/*)
+		variables_set "$S/server.conf" HS_BIN="$S/bin/hookspool.fcgi" \
+			HS_CONF="$S/hookspool.conf" ;;
+	tests/lib/shared-hosting.conf)
+		variables_set "$S/server.conf" HS_DOCUMENT_ROOT="$S/www" ;;
+	esac
+	[ -z "$CONF_EDIT" ] || sed -i -E "$CONF_EDIT" "$S/server.conf"
+}
+
+# shared_hosting_make: a customer's document root: program, settings and .htaccess.
+shared_hosting_make() {
+	sed -E "${CONF_EDIT:-}" "$ROOT/apache-conf/htaccess" >"$S/www/.htaccess"
+	cp "$HS_BUILD/hookspool.fcgi" "$S/www/hookspool.cgi"
+	mv "$S/hookspool.conf" "$S/www/hookspool.conf"
+	chmod 755 "$S/www/hookspool.cgi"
+}
+
+
+### Starting and stopping ###############################################
+
+# port_random: one that refuses connections just now, below Linux's ephemeral range.
+port_random() {
+	local port
+	while :; do
+		port=$((20000 + RANDOM % 12000))
+		(exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null || break
+	done
+	echo "$port"
+}
+
+# listens PID PORT: the process itself holds the listening socket, so that a neighbour
+# who won the race for the port is not taken for our server.
+listens() {
+	local inode
+	inode=$(awk -v a="$(printf '0100007F:%04X' "$2")" \
+		'$2 == a && $4 == "0A" { print $10 }' /proc/net/tcp)
+	[ -n "$inode" ] && find "/proc/$1/fd" -lname "socket:\[$inode\]" 2>/dev/null | grep -q .
+}
+
+# as_server_user COMMAND...: for what no web server starts. Replaces the shell.
+as_server_user() {
+	if [ "$(id -u)" -eq 0 ]; then
+		exec setpriv --reuid="$SERVER_USER" --regid="$SERVER_GROUP" --clear-groups "$@"
+	else
+		exec "$@"
+	fi
+}
+
+# listener_start [ADDRESS]: the program with its own socket; PROGRAM_PID.
+listener_start() {
+	local address=${1:-unix:$S/run/hookspool.sock}
+	(
+		export HOOKSPOOL_CONF=$S/hookspool.conf
+		as_server_user "$S/bin/hookspool.fcgi" --listen "$address"
+	) </dev/null >>"$S/log/program.log" 2>&1 &
+	PROGRAM_PID=$!
+	case $address in
+	unix:*) wait_for 10 test -S "${address#unix:}" ;;
+	*) wait_for 10 listens "$PROGRAM_PID" "${address##*:}" ;;
+	esac
+}
+
+# launch COMMAND...: the web server on fresh ports; false if it did not come to listen.
+launch() {
+	local log=$S/log/start.log
+	: >"$log"
+	"$@" </dev/null >>"$log" 2>&1 &
+	SERVER_PID=$!
+	wait_for 15 eval "gone $SERVER_PID ||
+		{ listens $SERVER_PID $http_port && listens $SERVER_PID $https_port; }"
+	alive "$SERVER_PID" && listens "$SERVER_PID" "$http_port" &&
+		listens "$SERVER_PID" "$https_port"
+}
+
+healthy() { [ "$(curl -s -o /dev/null --max-time 5 -w '%{http_code}' "$URL/health")" = 200 ]; }
+
+conf_of() {
+	case $1 in
+	lighttpd-fcgi) echo lighttpd-conf/hookspool-fastcgi.conf ;;
+	lighttpd-cgi) echo lighttpd-conf/hookspool-cgi.conf ;;
+	apache-fcgid) echo apache-conf/hookspool-fcgid.conf ;;
+	apache-proxy) echo apache-conf/hookspool-proxy-fcgi.conf ;;
+	apache-cgi) echo apache-conf/hookspool-cgi.conf ;;
+	apache-htaccess) echo tests/lib/shared-hosting.conf ;;
+	*) echo "no such mount: $1" >&2; exit 2 ;;
+	esac
+}
+
+# server_start MOUNT: a fresh directory and spool, and the server in front, in service.
+server_start() {
+	local mount=$1 conf try
+	directory_make
+	if [ "$mount" = listener ]; then
+		listener_start || give_up "the program does not listen"
+		return
+	fi
+	[ -d "$T/tls" ] || certificates
+	[ "$mount" != apache-htaccess ] || shared_hosting_make
+	[ "$mount" != apache-proxy ] || listener_start || give_up "the program does not listen"
+	conf=$(conf_of "$mount") || exit 2
+	for try in 1 2 3 4 5; do # a port can be taken between choice and use
+		http_port=$(port_random) https_port=$(port_random)
+		[ "$http_port" != "$https_port" ] || continue
+		HTTP=http://127.0.0.1:$http_port HTTPS=https://127.0.0.1:$https_port
+		URL=$HTTP/hookspool
+		conf_make "$conf"
+		case $mount in
+		lighttpd-*) launch lighttpd -D -f "$S/server.conf" ;;
+		apache-*) launch apache2 -D FOREGROUND -f "$S/server.conf" ;;
+		esac && break
+		alive "$SERVER_PID" && end_process "$SERVER_PID"
+		SERVER_PID=
+		grep -qi 'address already in use' "$S"/log/* || break
+	done
+	[ -n "$SERVER_PID" ] || give_up "$mount does not start (try $try)"
+	[ -n "${START_UNHEALTHY-}" ] || wait_for 10 healthy || give_up "$mount is not healthy"
+}
+
+# server_stop: SIGTERM to the server and the program; waits until both are gone.
+server_stop() {
+	[ -z "$SERVER_PID" ] || end_process "$SERVER_PID" || not_ok "the server ends on SIGTERM"
+	[ -z "$PROGRAM_PID" ] || end_process "$PROGRAM_PID" || not_ok "the program ends on SIGTERM"
+	SERVER_PID='' PROGRAM_PID=''
+	wait_for 10 no_workers || not_ok "no process of the program is left" "$(workers)"
+}
+
+logs_show() {
+	local log
+	for log in "$T"/server*/log/*; do
+		case $log in */access.log) continue ;; esac
+		[ -s "$log" ] || continue
+		printf '# --- %s\n' "${log#"$T"/}"
+		tail -n "${1:-40}" "$log" | cut -c 1-500 | sed 's/^/#   /'
+	done
+}
+
+give_up() {
+	not_ok "$1"
+	exit 1
+}
+
+clean_up() {
+	local status=$? pid
+	trap - EXIT INT TERM HUP
+	for pid in $SERVER_PID $PROGRAM_PID; do
+		end_process "$pid"
+	done
+	if [ -n "$S" ]; then
+		for pid in $(workers); do kill -9 "$pid"; done
+	fi
+	# shellcheck disable=SC2046
+	[ -z "$(jobs -p)" ] || kill $(jobs -p) 2>/dev/null
+	if [ "$failures" -gt 0 ] || [ "$status" -ne 0 ]; then logs_show; fi
+	if [ -n "${KEEP-}" ]; then echo "# kept: $T"; else rm -rf "$T"; fi
+	exit "$status"
+}
+
+
+### Requests ############################################################
+
+# event ID [TYPE]: one valid event, compact.
+event() {
+	local type=${2:-track} more
+	case $type in
+	track) more='"event":"Order Completed","properties":{"orderId":"o-1","total":39.950}' ;;
+	page | screen) more='"name":"Home","properties":{"path":"/"}' ;;
+	group) more='"groupId":"g-1","traits":{"name":"Initech"}' ;;
+	identify) more='"traits":{"email":"peter@example.com"}' ;;
+	alias) more='"previousId":"p-1"' ;;
+	*) more='"context":{}' ;;
+	esac
+	printf '{"type":"%s","messageId":"%s","userId":"u-1","timestamp":"2026-11-23T10:15:00.000Z",%s}' \
+		"$type" "$1" "$more"
+}
+
+# events PREFIX FROM TO: small events, with commas between them.
+events() {
+	seq -f "%.0f" "$2" "$3" | awk -v p="$1" '{
+		printf "%s{\"type\":\"track\",\"event\":\"e\",\"userId\":\"u\",\"messageId\":\"%s%s\"}",
+		       NR > 1 ? "," : "", p, $1 }'
+}
+
+# sign SECRET FILE: X-Signature of the file's bytes.
+sign() { openssl dgst -sha1 -hmac "$1" -r "$2" | cut -c 1-40; }
+
+# request [CURL OPTION]...: to URL. STATUS, T/answer.head and T/answer.body have the answer;
+# STATUS is 000 if there was none.
+request() {
+	rm -f "$T/answer.head" "$T/answer.body"
+	STATUS=$(curl -s --max-time "${MAX_TIME:-30}" --cacert "$T/tls/ca.pem" -D "$T/answer.head" \
+		-o "$T/answer.body" -w '%{http_code}' "$@" "$URL${PATH_INFO-}")
+	[ -n "$STATUS" ] || STATUS=000
+	: >>"$T/answer.head" >>"$T/answer.body"
+}
+
+# post FILE [CURL OPTION]...: as JSON, without a signature.
+post() {
+	local file=$1
+	shift
+	request -H 'Content-Type: application/json' --data-binary "@$file" "$@"
+}
+
+# signed FILE [CURL OPTION]...: the same with the signature of the file.
+signed() { post "$@" -H "X-Signature: $(sign "$SECRET" "$1")"; }
+
+# header NAME: its value in the last answer (a 100 Continue comes before it).
+header() {
+	tr -d '\r' <"$T/answer.head" | awk -v name="$1" '
+		/^HTTP\// { value = "" }
+		tolower($0) ~ "^" tolower(name) ": " { sub(/^[^:]*: */, ""); value = $0 }
+		END { print value }'
+}
+
+# wrong_answer STATUS MESSAGE: prints what is wrong about the last answer, or nothing.
+wrong_answer() {
+	[ "$STATUS" = "$1" ] || echo "status $STATUS, expected $1"
+	[ "$(header Content-Type)" = application/json ] ||
+		echo "Content-Type: $(header Content-Type)"
+	[ "$(header Content-Length)" = "$(stat -c %s "$T/answer.body")" ] ||
+		echo "Content-Length: $(header Content-Length)"
+	jq -e --arg m "$2" '.message // .status | type == "string" and test($m) and
+		(test("[\\n\\r]") | not)' "$T/answer.body" >/dev/null 2>&1 ||
+		echo "message does not match: $2"
+}
+
+# answers STATUS MESSAGE NAME: the last answer is JSON with that message (a regular
+# expression), one line, of the right type and exact length.
+answers() {
+	local wrong
+	wrong=$(wrong_answer "$1" "$2")
+	if [ -z "$wrong" ]; then
+		ok "$3"
+	else
+		not_ok "$3" "$wrong" "$(head -c 600 "$T/answer.head" "$T/answer.body")"
+	fi
+}
+
+
+### The spool ###########################################################
+
+# lines [FILE]: how many the spool holds.
+lines() {
+	local file=${1:-$SPOOL}
+	if [ -e "$file" ]; then wc -l <"$file"; else echo 0; fi
+}
+
+# record ID [JQ FILTER]: the record with this message id.
+record() { grep -F "\"message_id\":\"$1\"" "$SPOOL" | jq -r "${2:-.}"; }
+
+# spool_is_whole: every line is one JSON object; the last one has its end.
+spool_is_whole() {
+	[ -s "$SPOOL" ] || { echo "no spool"; return 1; }
+	[ "$(tail -c 1 "$SPOOL" | od -An -c | tr -d ' ')" = '\n' ] || { echo "torn end"; return 1; }
+	[ "$(jq -c 'objects | 1' "$SPOOL" | wc -l)" = "$(lines)" ] || { echo "not JSON"; return 1; }
+}
+
+# ids [FILE]: the message ids of the spool, sorted.
+ids() { sed -n 's/.*"message_id":"\([^"]*\)".*/\1/p' "${1:-$SPOOL}" | sort; }

@@ -1,0 +1,153 @@
+/* auth: tests/cases/auth.txt, with MACs from OpenSSL, and what must not be left behind. */
+#include "core/auth.h"
+#include "tests/lib/cases.h"
+
+#include <openssl/evp.h>
+#include <openssl/hmac.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+/* X-Signature as Segment makes it; 41 bytes. */
+static void sign(struct hs_slice secret, struct hs_slice text, char out[static 41])
+{
+	unsigned char mac[EVP_MAX_MD_SIZE];
+	unsigned n = 0;
+
+	assert_non_null(HMAC(EVP_sha1(), secret.p, (int)secret.n, (const unsigned char *)text.p, text.n,
+	                     mac, &n));
+	assert_int_equal(n, 20);
+	for (unsigned i = 0; i < n; i++)
+		sprintf(out + 2 * i, "%02x", mac[i]);
+}
+
+static struct hs_settings *settings_of(struct hs_slice conf)
+{
+	struct hs_settings_error error;
+	struct hs_settings *s = hs_settings_new("test.conf", conf, NULL, &error);
+
+	if (s == NULL)
+		fail_msg("the settings are wrong: %s", error.text);
+	return s;
+}
+
+static struct hs_slice authorization(struct test_case *c, char *room, size_t n)
+{
+	unsigned char coded[200];
+	struct hs_slice value;
+
+	if (case_find(c, "basic", &value)) {
+		EVP_EncodeBlock(coded, (const unsigned char *)value.p, (int)value.n);
+		snprintf(room, n, "Basic %s", (char *)coded);
+		return hs_slice_str(room);
+	}
+	if (case_find(c, "bearer", &value)) {
+		snprintf(room, n, "Bearer %s", value.p);
+		return hs_slice_str(room);
+	}
+	case_find(c, "header", &value);
+	return value;
+}
+
+static struct hs_slice signature(struct test_case *c, struct hs_slice body, char room[static 41])
+{
+	struct hs_slice value, secret;
+
+	if (!case_find(c, "signed", &value)) {
+		case_find(c, "signature", &value);
+		return value;
+	}
+	secret = case_word(&value);
+	sign(secret, value.n > 0 ? value : body, room);
+	return hs_slice(room, 40);
+}
+
+static void run_auth_case(struct test_case *c)
+{
+	char mac[41], header[300];
+	struct hs_slice conf = case_text(c, "conf"), body, nothing, tenant = HS_SLICE("?");
+	struct hs_buf text = { 0 }, key = { 0 };
+	struct case_verdict v = case_verdict(c);
+	struct hs_credentials credentials = { .signature_twice = case_find(c, "twice", &nothing) };
+	struct hs_json json = { 0 };
+	struct hs_settings *s;
+
+	hs_buf_put_slice(&text, HS_SLICE("spool_dir = /nowhere\n"));
+	hs_buf_put_slice(&text, conf);
+	s = settings_of(hs_buf_slice(&text));
+	if (!case_find(c, "body", &body))
+		body = HS_SLICE("{}");
+	credentials.signature = signature(c, body, mac);
+	credentials.authorization = authorization(c, header, sizeof header);
+	case_result(c, hs_auth_check(s, &credentials, body, &json, &key, &tenant), v.result);
+	if (v.result == HS_OK)
+		case_same(c, "the tenant", tenant, v.rest);
+	hs_settings_free(s);
+	hs_json_free(&json);
+	hs_buf_free(&key);
+	hs_buf_free(&text);
+	free((char *)conf.p);
+}
+
+/* A batch as large as Segment makes them, signed by its first element. */
+static void the_first_of_four_thousand(void **state)
+{
+	struct hs_settings *s = settings_of(HS_SLICE("spool_dir = /nowhere\nsecret = s3cret\n"));
+	struct hs_slice first = HS_SLICE("{\"type\":\"page\",\"userId\":\"u\",\"n\":1.0,\"e\":{}}");
+	struct hs_buf body = { 0 }, key = { 0 };
+	struct hs_json json = { 0 };
+	struct hs_slice tenant;
+	char mac[41];
+
+	(void)state;
+	sign(HS_SLICE("s3cret"), first, mac);
+	for (unsigned i = 0; i < 4000; i++) {
+		hs_buf_putc(&body, i == 0 ? '[' : ',');
+		hs_buf_put_slice(&body, first);
+	}
+	hs_buf_putc(&body, ']');
+	assert_result(hs_auth_check(s, &(struct hs_credentials){ .signature = hs_slice(mac, 40) },
+	                            hs_buf_slice(&body), &json, &key, &tenant),
+	              HS_OK);
+	assert_true(json.n < 20); /* no more was read than the first element */
+	body.p[first.n - 3] = ' ';
+	assert_result(hs_auth_check(s, &(struct hs_credentials){ .signature = hs_slice(mac, 40) },
+	                            hs_buf_slice(&body), &json, &key, &tenant),
+	              HS_E_SIGNATURE);
+	hs_settings_free(s);
+	hs_json_free(&json);
+	hs_buf_free(&body);
+	hs_buf_free(&key);
+}
+
+static void the_key_is_wiped(void **state)
+{
+	struct hs_settings *s = settings_of(HS_SLICE("spool_dir = /nowhere\n[keys]\nacme = k3y-k3y\n"));
+	static const char *const headers[] = { "Bearer k3y-k3y", "Bearer unknown-k3y", "Basic azN5LWszeTpwdw==" };
+	struct hs_json json = { 0 };
+	struct hs_buf key = { 0 };
+	struct hs_slice tenant;
+
+	(void)state;
+	for (size_t i = 0; i < 3; i++) {
+		struct hs_credentials c = { .authorization = hs_slice_str(headers[i]) };
+
+		hs_auth_check(s, &c, HS_SLICE("{}"), &json, &key, &tenant);
+		assert_non_null(key.p);
+		assert_null(memmem(key.p, key.cap, "k3y", 3));
+		assert_null(memmem(key.p, key.cap, "pw", 2));
+	}
+	hs_settings_free(s);
+	hs_json_free(&json);
+	hs_buf_free(&key);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(the_first_of_four_thousand),
+		cmocka_unit_test(the_key_is_wiped),
+	};
+	const struct case_set sets[] = { { "auth.txt", run_auth_case } };
+
+	return CASES_RUN("auth", tests, sets);
+}

@@ -1,0 +1,188 @@
+/* buf: growth, bounds, failure that sticks, and bytes as JSON strings. */
+#include "core/buf.h"
+#include "tests/lib/cases.h"
+
+static void what_is_put_is_there(void **state)
+{
+	struct hs_buf b = { 0 };
+
+	(void)state;
+	hs_buf_put(&b, "ab", 2);
+	hs_buf_putc(&b, 'c');
+	hs_buf_put_slice(&b, HS_SLICE("\0d"));
+	hs_buf_put(&b, NULL, 0);
+	hs_buf_put_slice(&b, HS_SLICE_NONE);
+	assert_true(hs_buf_ok(&b));
+	assert_slice_equal(hs_buf_slice(&b), HS_SLICE("abc\0d"));
+	hs_buf_free(&b);
+	assert_null(b.p);
+	assert_int_equal(b.cap, 0);
+}
+
+static void it_grows_and_keeps_what_it_has(void **state)
+{
+	struct hs_buf b = { 0 };
+
+	(void)state;
+	for (unsigned i = 0; i < 100000; i++)
+		hs_buf_putc(&b, (char)(i % 251));
+	assert_true(hs_buf_ok(&b));
+	assert_int_equal(b.n, 100000);
+	for (unsigned i = 0; i < 100000; i++)
+		if (b.p[i] != (char)(i % 251))
+			fail_msg("byte %u changed", i);
+	hs_buf_free(&b);
+}
+
+static void a_reserve_has_room(void **state)
+{
+	struct hs_buf b = { 0 };
+	char *p;
+
+	(void)state;
+	hs_buf_put(&b, "x", 1);
+	p = hs_buf_reserve(&b, 5000);
+	assert_non_null(p);
+	assert_ptr_equal(p, b.p + 1);
+	assert_true(b.cap - b.n >= 5000);
+	memset(p, 'y', 5000);
+	assert_int_equal(b.n, 1);
+	hs_buf_free(&b);
+}
+
+static void the_bound_holds_to_the_byte(void **state)
+{
+	struct hs_buf b = { .max = 300 };
+	char fill[301] = { 0 };
+
+	(void)state;
+	hs_buf_put(&b, fill, 300);
+	assert_true(hs_buf_ok(&b));
+	assert_int_equal(b.n, 300);
+	assert_in_range(b.cap, 300, 300);
+	hs_buf_putc(&b, 'x');
+	assert_false(hs_buf_ok(&b));
+	assert_int_equal(b.n, 300);
+	hs_buf_free(&b);
+
+	b = (struct hs_buf){ .max = 300 };
+	hs_buf_put(&b, fill, 301);
+	assert_false(hs_buf_ok(&b));
+	assert_int_equal(b.n, 0);
+	hs_buf_free(&b);
+}
+
+static void failure_sticks_until_reset(void **state)
+{
+	struct hs_buf b = { .max = 4 };
+
+	(void)state;
+	hs_buf_put(&b, "abc", 3);
+	hs_buf_put(&b, "de", 2);
+	hs_buf_putc(&b, 'f'); /* there would be room */
+	assert_false(hs_buf_ok(&b));
+	assert_null(hs_buf_reserve(&b, 1));
+	assert_slice_equal(hs_buf_slice(&b), HS_SLICE("abc"));
+	hs_buf_reset(&b);
+	assert_true(hs_buf_ok(&b));
+	assert_int_equal(b.n, 0);
+	hs_buf_put(&b, "wxyz", 4);
+	assert_slice_equal(hs_buf_slice(&b), HS_SLICE("wxyz"));
+	hs_buf_free(&b);
+}
+
+static void absurd_sizes_fail(void **state)
+{
+	struct hs_buf b = { 0 };
+
+	(void)state;
+	hs_buf_put(&b, "abc", 3);
+	assert_null(hs_buf_reserve(&b, SIZE_MAX)); /* the sum wraps round */
+	assert_false(hs_buf_ok(&b));
+	hs_buf_free(&b);
+}
+
+static void shrinking_returns_memory_above_the_mark(void **state)
+{
+	struct hs_buf b = { 0 };
+	char fill[1000] = { 0 };
+
+	(void)state;
+	hs_buf_put(&b, fill, sizeof fill);
+	hs_buf_shrink(&b, 100000);
+	assert_int_equal(b.n, 0);
+	assert_true(b.cap >= sizeof fill); /* small enough to keep */
+	hs_buf_put(&b, fill, sizeof fill);
+	b.failed = true;
+	hs_buf_shrink(&b, 999);
+	assert_int_equal(b.cap, 0);
+	assert_null(b.p);
+	assert_true(hs_buf_ok(&b));
+	hs_buf_put(&b, "again", 5);
+	assert_slice_equal(hs_buf_slice(&b), HS_SLICE("again"));
+	hs_buf_free(&b);
+}
+
+static void numbers_are_decimal(void **state)
+{
+	struct hs_buf b = { 0 };
+
+	(void)state;
+	hs_buf_put_uint(&b, 0);
+	hs_buf_putc(&b, ' ');
+	hs_buf_put_uint(&b, 10);
+	hs_buf_putc(&b, ' ');
+	hs_buf_put_uint(&b, 1234567890);
+	hs_buf_putc(&b, ' ');
+	hs_buf_put_uint(&b, UINT64_MAX);
+	assert_slice_equal(hs_buf_slice(&b), HS_SLICE("0 10 1234567890 18446744073709551615"));
+	hs_buf_free(&b);
+}
+
+static void expect_json(struct hs_slice in, struct hs_slice out, bool whole)
+{
+	struct hs_buf b = { 0 };
+
+	assert_int_equal(hs_buf_put_json(&b, in), whole);
+	assert_slice_equal(hs_buf_slice(&b), out);
+	hs_buf_free(&b);
+}
+
+static void bytes_become_json_strings(void **state)
+{
+	(void)state;
+	expect_json(HS_SLICE(""), HS_SLICE("\"\""), true);
+	expect_json(HS_SLICE("plain"), HS_SLICE("\"plain\""), true);
+	expect_json(HS_SLICE("a\"b\\c/d"), HS_SLICE("\"a\\\"b\\\\c/d\""), true);
+	expect_json(HS_SLICE("\b\f\n\r\t"), HS_SLICE("\"\\b\\f\\n\\r\\t\""), true);
+	expect_json(HS_SLICE("\0\x01\x1F "), HS_SLICE("\"\\u0000\\u0001\\u001f \""), true);
+	expect_json(HS_SLICE("größe €😀"), HS_SLICE("\"größe €😀\""), true);
+}
+
+static void what_is_not_utf8_is_replaced_byte_by_byte(void **state)
+{
+	(void)state;
+	expect_json(HS_SLICE("a\xFF" "b"), HS_SLICE("\"a\\ufffdb\""), false);
+	expect_json(HS_SLICE("\xC0\xAF"), HS_SLICE("\"\\ufffd\\ufffd\""), false);
+	expect_json(HS_SLICE("\xED\xA0\x80"), HS_SLICE("\"\\ufffd\\ufffd\\ufffd\""), false);
+	expect_json(HS_SLICE("\xC3"), HS_SLICE("\"\\ufffd\""), false);
+	expect_json(HS_SLICE("\xE2\x82!"), HS_SLICE("\"\\ufffd\\ufffd!\""), false);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(what_is_put_is_there),
+		cmocka_unit_test(it_grows_and_keeps_what_it_has),
+		cmocka_unit_test(a_reserve_has_room),
+		cmocka_unit_test(the_bound_holds_to_the_byte),
+		cmocka_unit_test(failure_sticks_until_reset),
+		cmocka_unit_test(absurd_sizes_fail),
+		cmocka_unit_test(shrinking_returns_memory_above_the_mark),
+		cmocka_unit_test(numbers_are_decimal),
+		cmocka_unit_test(bytes_become_json_strings),
+		cmocka_unit_test(what_is_not_utf8_is_replaced_byte_by_byte),
+	};
+
+	return cmocka_run_group_tests_name("buf", tests, NULL, NULL);
+}

@@ -1,0 +1,140 @@
+/* event: tests/cases/event.txt, and what a batch and a wrapper make of it. */
+#include "core/event.h"
+#include "tests/lib/cases.h"
+
+/* The case's word for a field. */
+static enum hs_field field_called(const struct test_case *c, struct hs_slice name)
+{
+	for (int f = 0; f < HS_FIELD_COUNT; f++)
+		if (hs_slice_eq(hs_field_name((enum hs_field)f), name))
+			return (enum hs_field)f;
+	case_fail(c, "there is no field '%s'", case_show(name));
+}
+
+static void check_fields(struct test_case *c, const struct hs_event *e)
+{
+	struct hs_slice value;
+
+	for (size_t at = 0; case_next(c, "field", &at, &value);) {
+		struct hs_slice name = case_word(&value);
+		enum hs_field f = field_called(c, name);
+
+		if (e->field[f] == 0)
+			case_fail(c, "%s was not found", case_show(name));
+		case_same(c, case_show(name), hs_json_raw(e->json, e->field[f]), value);
+	}
+	for (size_t at = 0; case_next(c, "absent", &at, &value);)
+		if (e->field[field_called(c, value)] != 0)
+			case_fail(c, "%s was found", case_show(value));
+}
+
+static void run_event_case(struct test_case *c)
+{
+	struct hs_slice nothing;
+	enum hs_validate validate =
+	    case_find(c, "lenient", &nothing) ? HS_VALIDATE_LENIENT : HS_VALIDATE_SPEC;
+	bool unparsed = case_find(c, "unparsed", &nothing);
+	struct case_verdict v = case_verdict(c);
+	struct hs_json j = { 0 };
+	struct hs_event e;
+
+	case_result(c, hs_json_document(&j, case_get(c, "in")), HS_OK);
+	case_result(c, hs_event_read(&e, &j, 0, validate), v.result);
+	if (v.result == HS_OK) {
+		check_fields(c, &e);
+		if (e.timestamps_parse == unparsed)
+			case_fail(c, "timestamps_parse is %d", e.timestamps_parse);
+	}
+	hs_json_free(&j);
+}
+
+static void flat_fields_are_known_by_their_exact_names(void **state)
+{
+	(void)state;
+	for (int f = 0; f < HS_FIELD_COUNT; f++) {
+		enum hs_field expected = f < HS_FIELD_FLAT_COUNT ? (enum hs_field)f : HS_FIELD_COUNT;
+
+		assert_int_equal(hs_field_named(hs_field_name((enum hs_field)f)), expected);
+	}
+	assert_int_equal(hs_field_named(HS_SLICE("userid")), HS_FIELD_COUNT);
+	assert_int_equal(hs_field_named(HS_SLICE("userId")), HS_FIELD_COUNT);
+	assert_int_equal(hs_field_named(HS_SLICE("user_id_2")), HS_FIELD_COUNT);
+	assert_int_equal(hs_field_named(HS_SLICE("original_timestampx")), HS_FIELD_COUNT);
+	assert_int_equal(hs_field_named(HS_SLICE("")), HS_FIELD_COUNT);
+	assert_int_equal(hs_field_named(HS_SLICE_NONE), HS_FIELD_COUNT);
+}
+
+static void the_fixed_order_is_that_of_the_manual(void **state)
+{
+	static const char *const order[] = {
+		"type", "event", "timestamp", "user_id", "anonymous_id", "message_id", "group_id",
+		"previous_id", "name", "category", "received_at", "sent_at", "original_timestamp",
+		"version", "channel", "project_id",
+	};
+
+	(void)state;
+	assert_int_equal(HS_FIELD_FLAT_COUNT, 16);
+	for (int f = 0; f < HS_FIELD_FLAT_COUNT; f++)
+		assert_slice_equal(hs_field_name((enum hs_field)f), hs_slice_str(order[f]));
+}
+
+static void an_event_may_stand_inside(void **state)
+{
+	struct hs_json j = { 0 };
+	struct hs_event e;
+
+	(void)state;
+	assert_result(hs_json_document(&j, HS_SLICE("{\"json\":{\"type\":\"page\",\"userId\":\"u\"},"
+	                                            "\"type\":\"x\",\"groupId\":\"g\"}")),
+	              HS_OK);
+	assert_result(hs_event_read(&e, &j, 2, HS_VALIDATE_SPEC), HS_OK);
+	assert_int_equal(e.root, 2);
+	assert_slice_equal(hs_json_raw(&j, e.field[HS_FIELD_TYPE]), HS_SLICE("\"page\""));
+	assert_int_equal(e.field[HS_FIELD_GROUP_ID], 0); /* it belongs to the wrapper */
+	hs_json_free(&j);
+}
+
+static void only_json_alone_is_a_wrapper(void **state)
+{
+	static const struct {
+		const char *text;
+		uint32_t token;
+	} table[] = {
+		{ "{\"json\":{\"type\":\"page\"}}", 2 },
+		{ "{\"json\":[1,{}]}", 2 },
+		{ "{\"json\":1}", 2 },
+		{ "{\"json\":{\"json\":{}}}", 2 },
+		{ "{\"json\":{},\"a\":1}", 0 },
+		{ "{\"a\":1,\"json\":{}}", 0 },
+		{ "{\"json\":{\"a\":1},\"b\":{}}", 0 },
+		{ "{\"JSON\":{}}", 0 },
+		{ "{\"jso\":{}}", 0 },
+		{ "{\"json2\":{}}", 0 },
+		{ "{}", 0 },
+		{ "[\"json\",{}]", 0 },
+		{ "\"json\"", 0 },
+		{ "1", 0 },
+	};
+	struct hs_json j = { 0 };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
+		assert_result(hs_json_document(&j, hs_slice_str(table[i].text)), HS_OK);
+		if (hs_event_unwrap(&j) != table[i].token)
+			fail_msg("%s: token %u", table[i].text, hs_event_unwrap(&j));
+	}
+	hs_json_free(&j);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(flat_fields_are_known_by_their_exact_names),
+		cmocka_unit_test(the_fixed_order_is_that_of_the_manual),
+		cmocka_unit_test(an_event_may_stand_inside),
+		cmocka_unit_test(only_json_alone_is_a_wrapper),
+	};
+	const struct case_set sets[] = { { "event.txt", run_event_case } };
+
+	return CASES_RUN("event", tests, sets);
+}

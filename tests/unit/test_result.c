@@ -1,0 +1,81 @@
+/* result: what every row of the table promises. */
+#include "core/result.h"
+#include "tests/lib/cases.h"
+
+#include <string.h>
+
+static bool is_one_clean_line(const char *s)
+{
+	for (; *s != '\0'; s++)
+		if ((unsigned char)*s < ' ' || (unsigned char)*s > '~')
+			return false;
+	return true;
+}
+
+static void every_row_is_complete(void **state)
+{
+	(void)state;
+	for (int r = 0; r < HS_RESULT_COUNT; r++) {
+		const struct hs_result_info *info = hs_result_info((enum hs_result)r);
+
+		if (info == NULL || info->name == NULL || info->message == NULL || info->remedy == NULL)
+			fail_msg("row %d is not filled", r);
+		if (strncmp(info->name, "HS_", 3) != 0 || info->message[0] == '\0')
+			fail_msg("row %d has no name or no message", r);
+		if (!is_one_clean_line(info->message) || !is_one_clean_line(info->remedy))
+			fail_msg("%s: message and remedy are one line each", info->name);
+		if (info->message[0] == '/' || strstr(info->message, " /") != NULL)
+			fail_msg("%s: no path is shown to a customer", info->name);
+	}
+}
+
+/* 4xx and 501 lose the event for good: what is our fault must be 503. */
+static void statuses_do_what_segment_makes_of_them(void **state)
+{
+	(void)state;
+	assert_int_equal(hs_result_info(HS_OK)->status, 200);
+	for (int r = 1; r < HS_RESULT_COUNT; r++) {
+		int status = hs_result_info((enum hs_result)r)->status;
+
+		if (r >= HS_E_MEMORY)
+			assert_int_equal(status, 503);
+		else if (r == HS_E_TYPE)
+			assert_int_equal(status, 501);
+		else if (r == HS_E_SLOW_BODY)
+			assert_int_equal(status, 503);
+		else
+			assert_in_range(status, 400, 415);
+	}
+	assert_int_equal(hs_result_info(HS_E_PATH)->status, 404);
+	assert_int_equal(hs_result_info(HS_E_METHOD)->status, 405);
+	assert_int_equal(hs_result_info(HS_E_NO_LENGTH)->status, 411);
+	assert_int_equal(hs_result_info(HS_E_TOO_LARGE)->status, 413);
+	assert_int_equal(hs_result_info(HS_E_MEDIA_TYPE)->status, 415);
+	assert_int_equal(hs_result_info(HS_E_ENCODING)->status, 415);
+	assert_int_equal(hs_result_info(HS_E_SIGNATURE)->status, 401);
+	assert_int_equal(hs_result_info(HS_E_KEY)->status, 401);
+	assert_int_equal(hs_result_info(HS_E_KEY_REVOKED)->status, 403);
+	assert_int_equal(hs_result_info(HS_E_IDENTITY)->status, 400);
+}
+
+static void names_and_messages_tell_results_apart(void **state)
+{
+	(void)state;
+	for (int a = 0; a < HS_RESULT_COUNT; a++)
+		for (int b = a + 1; b < HS_RESULT_COUNT; b++)
+			assert_string_not_equal(hs_result_info((enum hs_result)a)->name,
+			                        hs_result_info((enum hs_result)b)->name);
+	assert_string_equal(hs_result_info(HS_E_JSON_TWICE)->name, "HS_E_JSON_TWICE");
+	assert_string_equal(hs_result_info(HS_E_IDENTITY)->message, "userId or anonymousId required");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(every_row_is_complete),
+		cmocka_unit_test(statuses_do_what_segment_makes_of_them),
+		cmocka_unit_test(names_and_messages_tell_results_apart),
+	};
+
+	return cmocka_run_group_tests_name("result", tests, NULL, NULL);
+}

@@ -1,0 +1,255 @@
+/* settings: tests/cases/settings.txt, the table for people, and silence about secrets. */
+#include "core/hex.h"
+#include "core/result.h"
+#include "core/settings.h"
+#include "tests/lib/cases.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { ENVIRONMENT_MAX = 16 };
+
+/* Every number of the settings by its name. */
+static int64_t number_called(const struct test_case *c, const struct hs_settings *s,
+                             struct hs_slice name)
+{
+	const struct {
+		const char *name;
+		int64_t value;
+	} table[] = {
+		{ "secrets", s->secrets }, { "keys", s->keys }, { "auth", s->auth },
+		{ "max_body", s->max_body }, { "validate", s->validate }, { "names", s->names },
+		{ "durability", s->durability }, { "dedup_window", s->dedup_window },
+		{ "rotate_size", s->rotate_size }, { "rotate_age", s->rotate_age },
+		{ "rotate_min_gap", s->rotate_min_gap }, { "compress", s->compress },
+		{ "retain_days", s->retain_days }, { "retain_bytes", s->retain_bytes },
+		{ "rejected_max", s->rejected_max }, { "min_free", s->min_free },
+		{ "spool_mode", s->spool_mode }, { "threads", s->threads },
+		{ "allow_nfs", s->allow_nfs }, { "log_level", s->log_level },
+	};
+
+	for (size_t i = 0; i < sizeof table / sizeof *table; i++)
+		if (hs_slice_eq(name, hs_slice_str(table[i].name)))
+			return table[i].value;
+	case_fail(c, "there is no setting '%s'", case_show(name));
+}
+
+static void check_values(struct test_case *c, const struct hs_settings *s)
+{
+	struct hs_slice value;
+
+	for (size_t at = 0; case_next(c, "is", &at, &value);) {
+		struct hs_slice name = case_word(&value);
+
+		if (hs_slice_eq(name, HS_SLICE("spool_dir")))
+			case_same(c, "spool_dir", hs_slice_str(s->spool_dir), value);
+		else if (number_called(c, s, name) != case_number(c, value))
+			case_fail(c, "%s is %lld", case_show(name), (long long)number_called(c, s, name));
+	}
+}
+
+static void check_keys(struct test_case *c, const struct hs_settings *s)
+{
+	struct hs_slice value;
+	unsigned i = 0;
+
+	for (size_t at = 0; case_next(c, "key", &at, &value); i++) {
+		char digits[2 * HS_SHA256_BYTES];
+
+		if (i >= s->keys)
+			case_fail(c, "there are only %u keys", s->keys);
+		hs_hex_encode(s->key[i].sha256, HS_SHA256_BYTES, digits);
+		case_same(c, "the label", hs_slice_str(s->key[i].tenant), case_word(&value));
+		case_same(c, "the SHA-256", hs_slice(digits, sizeof digits), case_word(&value));
+		if (s->key[i].revoked != hs_slice_eq(value, HS_SLICE("revoked")))
+			case_fail(c, "revoked is %d", s->key[i].revoked);
+	}
+}
+
+static void check_error(struct test_case *c, const char *text)
+{
+	struct hs_slice part;
+
+	for (size_t at = 0; case_next(c, "err", &at, &part);)
+		if (strstr(text, part.p) == NULL)
+			case_fail(c, "the message does not say '%s': %s", part.p, text);
+	if (strchr(text, '\n') != NULL || text[0] == '\0')
+		case_fail(c, "the message is not one line: %s", text);
+}
+
+static void run_settings_case(struct test_case *c)
+{
+	char *environment[ENVIRONMENT_MAX + 1] = { NULL };
+	struct hs_settings_error error;
+	struct hs_slice nothing, value, conf = case_text(c, "conf");
+	bool no_file = case_find(c, "nofile", &nothing);
+	struct hs_settings *s;
+	size_t n = 0;
+
+	for (size_t at = 0; case_next(c, "env", &at, &value) && n < ENVIRONMENT_MAX;)
+		environment[n++] = (char *)value.p;
+	s = hs_settings_new("test.conf", no_file ? HS_SLICE_NONE : conf, environment, &error);
+	if (case_find(c, "err", &nothing)) {
+		if (s != NULL)
+			case_fail(c, "no error was found");
+		check_error(c, error.text);
+	} else {
+		if (s == NULL)
+			case_fail(c, "%s", error.text);
+		check_values(c, s);
+		check_keys(c, s);
+	}
+	hs_settings_free(s);
+	free((char *)conf.p);
+}
+
+/* --- the table ---------------------------------------------------------------- */
+
+static void every_setting_is_explained(void **state)
+{
+	(void)state;
+	assert_true(hs_settings_count() >= 19);
+	for (size_t i = 0; i < hs_settings_count(); i++) {
+		struct hs_setting_doc doc;
+
+		hs_setting_doc(i, &doc);
+		if (doc.name[0] == '\0' || doc.help[0] == '\0' || doc.expected[0] == '\0')
+			fail_msg("setting %zu is not explained", i);
+		if (strlen(doc.expected) + 1 >= sizeof doc.expected)
+			fail_msg("%s: '%s' may be cut", doc.name, doc.expected);
+	}
+}
+
+/* A person who writes every default into the file changes nothing, and is understood. */
+static void every_default_can_be_written(void **state)
+{
+	struct hs_settings_error error;
+	struct hs_settings *written, *left_out;
+	struct hs_slice least = HS_SLICE("spool_dir = /s\nsecret = a\n");
+	struct hs_buf text = { 0 };
+
+	(void)state;
+	hs_buf_put_slice(&text, least);
+	for (size_t i = 0; i < hs_settings_count(); i++) {
+		struct hs_setting_doc doc;
+		char line[200];
+
+		hs_setting_doc(i, &doc);
+		snprintf(line, sizeof line, "%s = %s\n", doc.name, doc.fallback);
+		if (doc.fallback[0] != '\0')
+			hs_buf_put_slice(&text, hs_slice_str(line));
+	}
+	written = hs_settings_new("test.conf", hs_buf_slice(&text), NULL, &error);
+	if (written == NULL)
+		fail_msg("%s", error.text);
+	left_out = hs_settings_new("test.conf", least, NULL, &error);
+	assert_non_null(left_out);
+	assert_int_equal(written->max_body, left_out->max_body);
+	assert_int_equal(written->dedup_window, left_out->dedup_window);
+	assert_int_equal(written->spool_mode, left_out->spool_mode);
+	assert_int_equal(written->threads, left_out->threads);
+	assert_int_equal(written->log_level, left_out->log_level);
+	hs_settings_free(written);
+	hs_settings_free(left_out);
+	hs_buf_free(&text);
+}
+
+/* Messages go to logs: a secret or a key must not. */
+static void errors_do_not_tell_secrets(void **state)
+{
+	static const char *const texts[] = {
+		"spool_dir = /s\nsecret = TOPSECRET\nsecret =\n",
+		"spool_dir = /s\n[keys]\nacme = TOPSECRET\nacme = TOPSECRET\n",
+		"spool_dir = /s\n[keys]\nacme = TOPSECRET\nb = TOPSECRET\n",
+		"spool_dir = /s\n[keys]\nacme = sha256:TOPSECRET\n",
+		"spool_dir = /s\n[keys]\nac me = TOPSECRET\n",
+		"spool_dir = /s\nsecrte = TOPSECRET\n",
+		"spool_dir = /s\n[secrets]\na = TOPSECRET\n",
+		"spool_dir = /s\nsecret TOPSECRET\n",
+		"spool_dir = /s\n secret = TOPSECRET\n",
+		"auth = none\nsecret = TOPSECRET\n",
+	};
+	char *environment[] = { (char *)"HOOKSPOOL_SECRTE=TOPSECRET", NULL };
+	struct hs_settings_error error;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+		assert_null(hs_settings_new("test.conf", hs_slice_str(texts[i]), NULL, &error));
+		if (strstr(error.text, "TOPSECRET") != NULL)
+			fail_msg("told: %s", error.text);
+	}
+	assert_null(hs_settings_new("test.conf", HS_SLICE("spool_dir = /s\nauth = none\n"), environment,
+	                            &error));
+	assert_null(strstr(error.text, "TOPSECRET"));
+}
+
+static void control_characters_do_not_reach_the_log(void **state)
+{
+	struct hs_settings_error error;
+
+	(void)state;
+	assert_null(hs_settings_new("test.conf", HS_SLICE("spool_dir = /s\nna\x1b[31mme = 1\n"), NULL,
+	                            &error));
+	assert_null(strchr(error.text, '\x1b'));
+	assert_null(hs_settings_new("te\nst.conf", HS_SLICE("x = 1\n"), NULL, &error));
+	assert_null(strchr(error.text, '\n'));
+}
+
+static void a_file_that_does_not_end_with_a_newline(void **state)
+{
+	struct hs_settings_error error;
+	struct hs_settings *s =
+	    hs_settings_new("test.conf", HS_SLICE("secret = a\nspool_dir = /s"), NULL, &error);
+
+	(void)state;
+	assert_non_null(s);
+	assert_string_equal(s->spool_dir, "/s");
+	hs_settings_free(s);
+	hs_settings_free(NULL);
+}
+
+static void put_keys(struct hs_buf *text, unsigned count)
+{
+	hs_buf_put_slice(text, HS_SLICE("spool_dir = /s\n[keys]\n"));
+	for (unsigned i = 0; i < count; i++) {
+		hs_buf_put(text, "t", 1);
+		hs_buf_put_uint(text, i);
+		hs_buf_put(text, " = k", 4);
+		hs_buf_put_uint(text, i);
+		hs_buf_put(text, "\n", 1);
+	}
+}
+
+static void so_many_keys_and_no_more(void **state)
+{
+	struct hs_settings_error error;
+	struct hs_settings *s;
+	struct hs_buf text = { 0 };
+
+	(void)state;
+	put_keys(&text, HS_KEYS_MAX);
+	s = hs_settings_new("test.conf", hs_buf_slice(&text), NULL, &error);
+	assert_non_null(s);
+	assert_int_equal(s->keys, HS_KEYS_MAX);
+	hs_settings_free(s);
+	hs_buf_reset(&text);
+	put_keys(&text, HS_KEYS_MAX + 1);
+	assert_null(hs_settings_new("test.conf", hs_buf_slice(&text), NULL, &error));
+	assert_non_null(strstr(error.text, "1024"));
+	hs_buf_free(&text);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(every_setting_is_explained),
+		cmocka_unit_test(every_default_can_be_written),
+		cmocka_unit_test(errors_do_not_tell_secrets),
+		cmocka_unit_test(control_characters_do_not_reach_the_log),
+		cmocka_unit_test(a_file_that_does_not_end_with_a_newline),
+		cmocka_unit_test(so_many_keys_and_no_more),
+	};
+	const struct case_set sets[] = { { "settings.txt", run_settings_case } };
+
+	return CASES_RUN("settings", tests, sets);
+}

@@ -1,0 +1,136 @@
+/*
+ * utf8: every code point, and every sequence of up to three bytes, against a decoder
+ * that is written another way: decode freely, then demand the shortest form.
+ */
+#include "core/utf8.h"
+#include "tests/lib/cases.h"
+
+#include <stdlib.h>
+
+/* How long the sequence at p is, if p and n bytes are well formed; RFC 3629, 3, as arithmetic. */
+static size_t length_by_arithmetic(const unsigned char *p, size_t n)
+{
+	static const uint32_t least[] = { 0, 0, 0x80, 0x800, 0x10000 };
+	unsigned ones = 0;
+	uint32_t code;
+
+	while (ones < 8 && (p[0] & (0x80u >> ones)) != 0)
+		ones++;
+	if (ones == 0)
+		return 1;
+	if (ones == 1 || ones > 4 || ones > n)
+		return 0;
+	code = p[0] & (0x7Fu >> ones);
+	for (unsigned i = 1; i < ones; i++) {
+		if ((p[i] & 0xC0) != 0x80)
+			return 0;
+		code = code << 6 | (p[i] & 0x3F);
+	}
+	return code < least[ones] || code > 0x10FFFF || (code >= 0xD800 && code <= 0xDFFF) ? 0 : ones;
+}
+
+static void check(const unsigned char *p, size_t n)
+{
+	size_t got = hs_utf8_length((const char *)p, n), expected = length_by_arithmetic(p, n);
+
+	if (got != expected)
+		fail_msg("%02x %02x %02x %02x, %zu bytes: expected %zu, got %zu", p[0], p[1], p[2], p[3],
+		         n, expected, got);
+}
+
+static void every_sequence_of_three_bytes(void **state)
+{
+	unsigned char p[4] = { 0 };
+
+	(void)state;
+	for (unsigned i = 0; i < 1u << 24; i++) {
+		p[0] = (unsigned char)(i >> 16);
+		p[1] = (unsigned char)(i >> 8);
+		p[2] = (unsigned char)i;
+		if (p[2] == 0) {
+			check(p, 1);
+			check(p, 2);
+		}
+		check(p, 3);
+	}
+}
+
+static void sequences_of_four_bytes(void **state)
+{
+	static const unsigned char edge[] = { 0x00, 0x41, 0x7F, 0x80, 0x8F, 0x90, 0xBF, 0xC0, 0xFF };
+
+	(void)state;
+	for (unsigned a = 0xE0; a < 0x100; a++)
+		for (unsigned b = 0; b < 0x100; b++)
+			for (size_t c = 0; c < sizeof edge; c++)
+				for (size_t d = 0; d < sizeof edge; d++) {
+					unsigned char p[4] = { (unsigned char)a, (unsigned char)b, edge[c],
+						               edge[d] };
+
+					check(p, 4);
+				}
+}
+
+/* A sequence that is cut is none, and nothing is read behind its end. */
+static void cut_sequences(void **state)
+{
+	static const char *const whole[] = { "\xC3\xA9", "\xE2\x82\xAC", "\xF0\x9F\x98\x80" };
+
+	(void)state;
+	for (size_t i = 0; i < 3; i++)
+		for (size_t n = 1; n < strlen(whole[i]); n++) {
+			char *p = case_exact(hs_slice(whole[i], n));
+
+			assert_int_equal(hs_utf8_length(p, n), 0);
+			free(p);
+		}
+}
+
+static void what_is_put_is_well_formed(void **state)
+{
+	(void)state;
+	for (uint32_t code = 0; code <= 0x10FFFF; code++) {
+		char p[4];
+		size_t n = hs_utf8_put(p, code);
+		size_t expected = code < 0x80 ? 1 : code < 0x800 ? 2 : code < 0x10000 ? 3 : 4;
+		bool surrogate = code >= 0xD800 && code <= 0xDFFF;
+
+		if (n != expected || hs_utf8_length(p, n) != (surrogate ? 0 : n))
+			fail_msg("U+%04X: %zu bytes", code, n);
+	}
+}
+
+static void code_points_have_their_bytes(void **state)
+{
+	static const struct {
+		uint32_t code;
+		const char *bytes;
+	} table[] = {
+		{ 0x41, "A" },           { 0x7F, "\x7F" },           { 0x80, "\xC2\x80" },
+		{ 0x7FF, "\xDF\xBF" },   { 0x800, "\xE0\xA0\x80" },  { 0x20AC, "\xE2\x82\xAC" },
+		{ 0xD800, "\xED\xA0\x80" }, { 0xDFFF, "\xED\xBF\xBF" }, { 0xFFFF, "\xEF\xBF\xBF" },
+		{ 0x10000, "\xF0\x90\x80\x80" }, { 0x1F600, "\xF0\x9F\x98\x80" },
+		{ 0x10FFFF, "\xF4\x8F\xBF\xBF" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
+		char p[4];
+
+		assert_slice_equal(hs_slice(p, hs_utf8_put(p, table[i].code)),
+		                   hs_slice_str(table[i].bytes));
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(every_sequence_of_three_bytes),
+		cmocka_unit_test(sequences_of_four_bytes),
+		cmocka_unit_test(cut_sequences),
+		cmocka_unit_test(what_is_put_is_well_formed),
+		cmocka_unit_test(code_points_have_their_bytes),
+	};
+
+	return cmocka_run_group_tests_name("utf8", tests, NULL, NULL);
+}
