@@ -1,0 +1,11 @@
+#!/bin/sh
+# Fills a manual page: fill.sh HOOKSPOOL VERSION < page.in > page
+# A line @settings@ or @results@ becomes that table of the program; @version@ its version.
+program=$1 version=$2
+while IFS= read -r line; do
+	case $line in
+	@settings@ | @results@) "$program" docs "$(printf '%s' "$line" | tr -d @)" || exit 1 ;;
+	*@version@*) printf '%s\n' "${line%%@version@*}$version${line#*@version@}" ;;
+	*) printf '%s\n' "$line" ;;
+	esac
+done
