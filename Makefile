@@ -8,7 +8,7 @@ B ?= build
 CC ?= cc
 CLANG ?= clang
 CFLAGS ?= -O2 -g -fstack-protector-strong
-LDLIBS_COMMON = -linih -lcrypto -lpthread
+LDLIBS_COMMON = -linih -llmdb -lz -lcrypto -lpthread
 WARN = -Wall -Wextra -Wpedantic -Wshadow -Wconversion
 override CPPFLAGS += -I. -Icommon -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -DHS_VERSION='"$(VERSION)"'
 override CFLAGS += -std=c11 $(WARN)

@@ -12,7 +12,10 @@ struct hs_receiver {
 	const struct hs_keeper *keeper;
 	struct hs_json json, settings_json;
 	struct hs_flattener flattener;
+	struct hs_identifier identifier;
 	struct hs_buf body, records, rejected; /* large: see put_away */
+	struct hs_record *record; /* a row a line of `records` */
+	size_t record_cap;
 	struct hs_buf key, settings_text, head, answer;
 };
 
@@ -42,7 +45,8 @@ struct hs_receiver *hs_receiver_new(const struct hs_keeper *keeper, uint64_t see
 	hs_json_init(&r->settings_json, seed);
 	hs_flattener_init(&r->flattener, HS_NAMES_WAREHOUSE);
 	/* taken now, so that "out of memory" can still be said when it comes to that */
-	if (hs_buf_reserve(&r->head, ANSWER_BYTES) == NULL ||
+	if (!hs_identifier_init(&r->identifier) ||
+	    hs_buf_reserve(&r->head, ANSWER_BYTES) == NULL ||
 	    hs_buf_reserve(&r->answer, ANSWER_BYTES) == NULL) {
 		hs_receiver_free(r);
 		return NULL;
@@ -57,6 +61,8 @@ void hs_receiver_free(struct hs_receiver *r)
 	hs_json_free(&r->json);
 	hs_json_free(&r->settings_json);
 	hs_flattener_free(&r->flattener);
+	hs_identifier_free(&r->identifier);
+	free(r->record);
 	hs_buf_free(&r->body);
 	hs_buf_free(&r->records);
 	hs_buf_free(&r->rejected);
@@ -77,6 +83,11 @@ static void put_away(struct hs_receiver *r)
 	hs_buf_shrink(&r->key, HS_KEEP_BYTES);
 	hs_json_shrink(&r->json);
 	hs_json_shrink(&r->settings_json);
+	if (r->record_cap > HS_KEEP_BYTES / sizeof *r->record) {
+		free(r->record);
+		r->record = NULL;
+		r->record_cap = 0;
+	}
 }
 
 /* --- whole: the body, all of it and no more ---------------------------------- */
@@ -174,12 +185,48 @@ static enum hs_result reject_event(struct visit *v, uint32_t event, enum hs_resu
 	return r;
 }
 
+/* A row for one more record. NULL: out of memory. */
+static struct hs_record *next_record(struct visit *v)
+{
+	struct hs_receiver *r = v->r;
+	size_t cap = r->record_cap == 0 ? 16 : r->record_cap * 2;
+
+	if (v->outcome.accepted == r->record_cap) {
+		struct hs_record *record = realloc(r->record, cap * sizeof *record);
+
+		if (record == NULL)
+			return NULL;
+		r->record = record;
+		r->record_cap = cap;
+	}
+	return &r->record[v->outcome.accepted];
+}
+
+/* The event is a line at the end of `records`, from `start`. */
+static enum hs_result accept_event(struct visit *v, const struct hs_event *e, size_t start)
+{
+	struct hs_receiver *r = v->r;
+	struct hs_record *record = next_record(v);
+	struct hs_slice line = hs_slice(r->records.p + start, r->records.n - start);
+	enum hs_result result;
+
+	if (record == NULL)
+		return HS_E_MEMORY;
+	record->n = line.n;
+	result = hs_identity_of_event(&r->identifier, e, v->tenant, line, &record->identified,
+	                              &record->id);
+	v->outcome.accepted++;
+	v->unparsed += !e->timestamps_parse;
+	return result;
+}
+
 /* Judges the event at token `event`; HS_OK unless the whole request must end. */
 static enum hs_result take_event(struct visit *v, uint32_t event, uint64_t index)
 {
 	struct hs_receiver *r = v->r;
 	struct hs_stamp stamp = { v->tenant, v->has_settings ? &r->settings_json : NULL,
 		                  hs_slice_str(v->spooled_at) };
+	size_t start = r->records.n;
 	struct hs_event e;
 	enum hs_result result =
 	    hs_event_read(&e, &r->json, event, (enum hs_validate)v->settings->validate);
@@ -190,9 +237,7 @@ static enum hs_result take_event(struct visit *v, uint32_t event, uint64_t index
 		return result;
 	if (result != HS_OK)
 		return reject_event(v, event, result, index);
-	v->outcome.accepted++;
-	v->unparsed += !e.timestamps_parse;
-	return HS_OK;
+	return accept_event(v, &e, start);
 }
 
 static enum hs_result take_batch(struct visit *v)
@@ -260,14 +305,22 @@ static enum hs_result keep(struct visit *v)
 	const struct hs_keeper *keeper = v->r->keeper;
 	struct hs_append append = {
 		.records = hs_buf_slice(&v->r->records),
+		.record = v->r->record,
+		.count = v->outcome.accepted,
+		.duplicate = &v->outcome.duplicate,
 		.rejected = hs_buf_slice(&v->r->rejected),
 		.unparsed = v->unparsed,
 		.deadline_ms = v->answer_by,
 	};
+	enum hs_result r;
 
 	if (append.records.n == 0 && append.rejected.n == 0)
 		return HS_OK;
-	return keeper->append(keeper->self, &append);
+	if (v->outcome.result != HS_OK)
+		append.count = 0; /* a body that is refused as a whole */
+	r = keeper->append(keeper->self, &append);
+	v->outcome.accepted -= v->outcome.duplicate;
+	return r;
 }
 
 /* --- the story --------------------------------------------------------------- */

@@ -54,6 +54,42 @@ bool hs_sha256(struct hs_slice bytes, uint8_t out[static HS_SHA256_BYTES])
 	       n == HS_SHA256_BYTES;
 }
 
+static EVP_MD_CTX *digest_context(struct hs_digest *d)
+{
+	return (EVP_MD_CTX *)(void *)d;
+}
+
+struct hs_digest *hs_digest_new(void)
+{
+	EVP_MD_CTX *ctx = EVP_MD_CTX_new();
+
+	if (ctx != NULL && EVP_DigestInit_ex2(ctx, EVP_sha256(), NULL) != 1) {
+		EVP_MD_CTX_free(ctx);
+		ctx = NULL;
+	}
+	return (struct hs_digest *)(void *)ctx;
+}
+
+void hs_digest_free(struct hs_digest *d)
+{
+	EVP_MD_CTX_free(digest_context(d));
+}
+
+bool hs_digest_start(struct hs_digest *d)
+{
+	return EVP_DigestInit_ex2(digest_context(d), NULL, NULL) == 1; /* the same digest again */
+}
+
+bool hs_digest_add(struct hs_digest *d, struct hs_slice bytes)
+{
+	return EVP_DigestUpdate(digest_context(d), bytes.p, bytes.n) == 1;
+}
+
+bool hs_digest_end(struct hs_digest *d, uint8_t out[static HS_SHA256_BYTES])
+{
+	return EVP_DigestFinal_ex(digest_context(d), out, NULL) == 1;
+}
+
 bool hs_equal_constant_time(const void *a, const void *b, size_t n)
 {
 	return CRYPTO_memcmp(a, b, n) == 0;

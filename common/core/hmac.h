@@ -24,6 +24,17 @@ bool hs_hmac_sha1(const struct hs_hmac *h, struct hs_slice bytes,
 /* False if memory is out. */
 bool hs_sha256(struct hs_slice bytes, uint8_t out[static HS_SHA256_BYTES]);
 
+/*
+ * SHA-256 of a text that comes in pieces, with a context that is used again: start, add …,
+ * end. One a thread. NULL, false: out of memory.
+ */
+struct hs_digest;
+struct hs_digest *hs_digest_new(void);
+void hs_digest_free(struct hs_digest *d);
+bool hs_digest_start(struct hs_digest *d);
+bool hs_digest_add(struct hs_digest *d, struct hs_slice bytes);
+bool hs_digest_end(struct hs_digest *d, uint8_t out[static HS_SHA256_BYTES]);
+
 /* Compares n bytes in a time that depends on n alone. */
 bool hs_equal_constant_time(const void *a, const void *b, size_t n);
 

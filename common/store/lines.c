@@ -2,11 +2,78 @@
 #include "store/io.h"
 
 #include <errno.h>
+#include <stdlib.h>
+#include <zlib.h>
 
-enum { CHUNK = 1 << 18 };
+enum { CHUNK = 1 << 18, GZIP_CHUNK = 1 << 16, GZIP_WINDOW = 15 + 16 /* zlib.h: gzip, not zlib */ };
+
+/* --- gzip ------------------------------------------------------------------- */
+
+struct hs_inflater {
+	z_stream z;
+	uint64_t at; /* in the file */
+	bool done;   /* the end of the member was seen, its check sum was right */
+	unsigned char in[GZIP_CHUNK];
+};
+
+static void drop_inflater(struct hs_lines *l)
+{
+	if (l->inflater != NULL)
+		inflateEnd(&l->inflater->z);
+	free(l->inflater);
+	l->inflater = NULL;
+}
+
+/* Like read(2), of what is inside the file. */
+static ssize_t inflate_some(struct hs_lines *l, char *to, size_t n)
+{
+	struct hs_inflater *i = l->inflater;
+
+	i->z.next_out = (unsigned char *)to;
+	i->z.avail_out = (unsigned)n;
+	while (i->z.avail_out == n && !i->done) {
+		int r;
+
+		if (i->z.avail_in == 0) {
+			ssize_t got = hs_io_read_at(l->fd, (char *)i->in, sizeof i->in, i->at);
+
+			if (got < 0)
+				return -1;
+			i->z.next_in = i->in;
+			i->z.avail_in = (unsigned)got;
+			i->at += (uint64_t)got;
+		}
+		r = inflate(&i->z, Z_NO_FLUSH);
+		i->done = r == Z_STREAM_END;
+		if (r != Z_OK && !i->done) { /* damaged, or cut: Z_BUF_ERROR */
+			errno = r == Z_MEM_ERROR ? ENOMEM : EILSEQ;
+			return -1;
+		}
+	}
+	return (ssize_t)(n - i->z.avail_out);
+}
+
+bool hs_lines_start_gzip(struct hs_lines *l, int fd, uint64_t at)
+{
+	struct hs_slice line;
+
+	hs_lines_start(l, fd, 0, UINT64_MAX);
+	l->inflater = calloc(1, sizeof *l->inflater);
+	if (l->inflater == NULL || inflateInit2(&l->inflater->z, GZIP_WINDOW) != Z_OK) {
+		free(l->inflater);
+		l->inflater = NULL;
+		return false;
+	}
+	while (l->at < at && hs_lines_next(l, &line) == 1)
+		continue;
+	return true;
+}
+
+/* --- lines ------------------------------------------------------------------ */
 
 void hs_lines_start(struct hs_lines *l, int fd, uint64_t at, uint64_t end)
 {
+	drop_inflater(l);
 	l->fd = fd;
 	l->at = l->loaded = at;
 	l->end = end;
@@ -16,6 +83,7 @@ void hs_lines_start(struct hs_lines *l, int fd, uint64_t at, uint64_t end)
 
 void hs_lines_free(struct hs_lines *l)
 {
+	drop_inflater(l);
 	hs_buf_free(&l->buf);
 }
 
@@ -39,7 +107,7 @@ static int load(struct hs_lines *l)
 		errno = ENOMEM;
 		return -1;
 	}
-	got = hs_io_read_at(l->fd, to, want, l->loaded);
+	got = l->inflater != NULL ? inflate_some(l, to, want) : hs_io_read_at(l->fd, to, want, l->loaded);
 	if (got <= 0)
 		return (int)got;
 	l->buf.n += (size_t)got;

@@ -11,12 +11,19 @@ struct hs_lines {
 	uint64_t at;  /* offset of the next line */
 	uint64_t end; /* nothing behind it is looked at */
 	uint64_t loaded; /* offset of the next byte to load */
+	struct hs_inflater *inflater; /* of a .gz file; NULL: plain */
 	size_t used;     /* bytes of `buf` that were handed out */
 	struct hs_buf buf;
 };
 
 /* From `at` to `end`. The descriptor stays the caller's. */
 void hs_lines_start(struct hs_lines *l, int fd, uint64_t at, uint64_t end);
+
+/*
+ * All of a gzip file (RFC 1952), from `at` on; offsets count what is inside it. Damage is
+ * an error of hs_lines_next, EILSEQ. False: out of memory.
+ */
+bool hs_lines_start_gzip(struct hs_lines *l, int fd, uint64_t at);
 void hs_lines_free(struct hs_lines *l);
 
 /*

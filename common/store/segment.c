@@ -308,7 +308,10 @@ static enum hs_result lose(struct hs_segment *s, int64_t deadline_ms)
 	enum hs_result r = end_generation(s, deadline_ms);
 
 	hs_log(HS_LOG_WARN, "%s.jsonl was moved or replaced by somebody else: a new one is begun", s->name);
-	s->family->known = 0;
+	if (r == HS_OK) {
+		s->family->known = 0;
+		s->family->number++; /* the index has read of it under the old number */
+	}
 	return r;
 }
 
@@ -497,6 +500,17 @@ enum hs_result hs_segment_write(struct hs_segment *s, struct hs_slice lines,
 	pending->file = use_file(s->file);
 	hs_commit_note(f, s->file->fd, at + lines.n, &pending->ticket);
 	return HS_OK;
+}
+
+int hs_segment_fd(const struct hs_segment *s)
+{
+	return s->file->fd;
+}
+
+void hs_segment_join(struct hs_segment *s, struct hs_pending *pending)
+{
+	pending->file = use_file(s->file);
+	hs_commit_note(s->family, s->file->fd, atomic_load(&s->family->written), &pending->ticket);
 }
 
 enum hs_result hs_segment_wait(struct hs_segment *s, struct hs_pending *pending,

@@ -79,6 +79,15 @@ void hs_segment_forget(struct hs_pending *pending);
  */
 enum hs_result hs_segment_rotate(struct hs_segment *s, int64_t deadline_ms);
 
+/* Under the lock, after prepare: the open segment's descriptor, to read from. */
+int hs_segment_fd(const struct hs_segment *s);
+
+/*
+ * Under the lock, after prepare: a pending write without a write: to wait until all that
+ * stands in the segment is on stable storage.
+ */
+void hs_segment_join(struct hs_segment *s, struct hs_pending *pending);
+
 /* A sealed segment's name, taken apart. */
 struct hs_sealed {
 	uint64_t number;

@@ -1,4 +1,5 @@
 #include "store/spool.h"
+#include "store/index.h"
 #include "store/io.h"
 #include "store/log.h"
 #include "store/segment.h"
@@ -10,7 +11,7 @@
 #include <unistd.h>
 
 static const char PRIVATE[] = ".hookspool";
-enum { HEALTH_MS = 1000 };
+enum { HEALTH_MS = 1000, KEEP_BYTES = 1 << 20 };
 
 /* An open directory. */
 struct view {
@@ -19,6 +20,10 @@ struct view {
 	struct hs_state_handle state;
 	struct hs_place place;
 	struct hs_segment segment[HS_FAMILIES];
+
+	/* under the events' append lock */
+	struct hs_index *index;  /* NULL: dedup_window = 0 */
+	struct hs_buf fresh;     /* the records that are not there yet, if some are */
 };
 
 struct hs_spool {
@@ -101,6 +106,8 @@ static void close_view(struct view *v)
 {
 	if (v == NULL)
 		return;
+	hs_index_free(v->index);
+	hs_buf_free(&v->fresh);
 	for (int i = 0; v->state.state != NULL && i < HS_FAMILIES; i++)
 		hs_segment_close(&v->segment[i]);
 	if (v->state.state != NULL)
@@ -133,6 +140,13 @@ static enum hs_result open_view(const struct hs_settings *settings, struct view 
 	v->place = (struct hs_place){ v->dir, v->private_dir, settings, &v->state };
 	for (int i = 0; i < HS_FAMILIES; i++)
 		hs_segment_init(&v->segment[i], &v->place, i);
+	if (settings->dedup_window > 0) {
+		v->index = hs_index_new(&v->place, settings->spool_dir);
+		if (v->index == NULL) {
+			close_view(v);
+			return HS_E_MEMORY;
+		}
+	}
 	*view = v;
 	return HS_OK;
 }
@@ -199,16 +213,103 @@ static void give_back(struct hs_spool *spool)
 
 /* --- appending -------------------------------------------------------------- */
 
-static enum hs_result write_lines(struct hs_segment *s, struct hs_slice lines, int64_t deadline_ms,
-                                  struct hs_pending *pending)
+static enum hs_result write_rejected(struct view *v, const struct hs_append *append,
+                                     struct hs_pending *pending)
 {
-	enum hs_result r = hs_segment_lock(s, deadline_ms);
+	struct hs_segment *s = &v->segment[HS_REJECTED];
+	enum hs_result r = hs_segment_lock(s, append->deadline_ms);
 
 	if (r != HS_OK)
 		return r;
-	r = hs_segment_prepare(s, lines.n, deadline_ms);
+	r = hs_segment_prepare(s, append->rejected.n, append->deadline_ms);
 	if (r == HS_OK)
-		r = hs_segment_write(s, lines, pending);
+		r = hs_segment_write(s, append->rejected, pending);
+	hs_segment_unlock(s);
+	return r;
+}
+
+/* What became of the records of one append. */
+struct sorted {
+	struct hs_slice fresh; /* those to be written */
+	uint64_t duplicate;
+	bool wait; /* for a duplicate whose first delivery may not be on stable storage yet */
+};
+
+/*
+ * Under the lock: which records are new. They are noted in the index as if they were
+ * written already, so that an event that comes twice in one batch is found, too.
+ */
+static enum hs_result sort_out(struct view *v, const struct hs_append *append, struct sorted *out)
+{
+	uint64_t end = atomic_load(&v->segment[HS_EVENTS].family->written);
+	const char *p = append->records.p;
+	enum hs_result r = HS_OK;
+
+	hs_buf_reset(&v->fresh);
+	for (size_t i = 0; i < append->count && r == HS_OK; p += append->record[i++].n) {
+		const struct hs_record *record = &append->record[i];
+		enum hs_seen seen = HS_SEEN_NEVER;
+
+		if (record->identified)
+			r = hs_index_find(v->index, &record->id, &seen);
+		if (r == HS_OK && seen != HS_SEEN_NEVER) {
+			if (out->duplicate++ == 0)
+				hs_buf_put(&v->fresh, append->records.p, (size_t)(p - append->records.p));
+			out->wait |= seen == HS_SEEN_PENDING;
+			continue;
+		}
+		if (out->duplicate > 0)
+			hs_buf_put(&v->fresh, p, record->n);
+		end += record->n;
+		if (r == HS_OK && record->identified)
+			r = hs_index_add(v->index, &record->id, end);
+	}
+	hs_index_rest(v->index);
+	out->fresh = out->duplicate > 0 ? hs_buf_slice(&v->fresh) : append->records;
+	return r == HS_OK && !hs_buf_ok(&v->fresh) ? HS_E_MEMORY : r;
+}
+
+/* Under the lock, prepared. */
+static enum hs_result write_fresh(struct view *v, const struct hs_append *append,
+                                  struct hs_pending *pending)
+{
+	struct hs_segment *s = &v->segment[HS_EVENTS];
+	struct sorted sorted = { .fresh = append->records };
+	enum hs_result r = HS_OK;
+
+	if (v->index != NULL) {
+		r = hs_index_follow(v->index, s);
+		if (r == HS_OK)
+			r = sort_out(v, append, &sorted);
+	}
+	if (r == HS_OK && sorted.fresh.n > 0)
+		r = hs_segment_write(s, sorted.fresh, pending);
+	else if (r == HS_OK && sorted.wait)
+		hs_segment_join(s, pending);
+	if (v->index != NULL) {
+		uint64_t written = atomic_load(&s->family->written);
+
+		if (r == HS_OK)
+			hs_index_appended(v->index, written);
+		else
+			hs_index_undo(v->index, written);
+	}
+	hs_buf_shrink(&v->fresh, KEEP_BYTES);
+	*append->duplicate = sorted.duplicate;
+	return r;
+}
+
+static enum hs_result write_events(struct view *v, const struct hs_append *append,
+                                   struct hs_pending *pending)
+{
+	struct hs_segment *s = &v->segment[HS_EVENTS];
+	enum hs_result r = hs_segment_lock(s, append->deadline_ms);
+
+	if (r != HS_OK)
+		return r;
+	r = hs_segment_prepare(s, append->records.n, append->deadline_ms);
+	if (r == HS_OK)
+		r = write_fresh(v, append, pending);
 	hs_segment_unlock(s);
 	return r;
 }
@@ -216,15 +317,14 @@ static enum hs_result write_lines(struct hs_segment *s, struct hs_slice lines, i
 /* All written, then all waited for: two families cost the time of one sync, nearly. */
 static enum hs_result append_to(struct view *v, const struct hs_append *append, bool durable)
 {
-	const struct hs_slice lines[HS_FAMILIES] = { [HS_EVENTS] = append->records,
-		                                     [HS_REJECTED] = append->rejected };
 	struct hs_pending pending[HS_FAMILIES] = { 0 };
 	enum hs_result r = HS_OK;
 
 	/* the rejected first: twice in that file is better than twice in the events */
-	for (int i = HS_FAMILIES; i-- > 0 && r == HS_OK;)
-		if (lines[i].n > 0)
-			r = write_lines(&v->segment[i], lines[i], append->deadline_ms, &pending[i]);
+	if (append->rejected.n > 0)
+		r = write_rejected(v, append, &pending[HS_REJECTED]);
+	if (r == HS_OK && append->records.n > 0)
+		r = write_events(v, append, &pending[HS_EVENTS]);
 	for (int i = 0; i < HS_FAMILIES; i++) {
 		if (pending[i].file == NULL)
 			continue;
@@ -243,6 +343,7 @@ static void count(struct view *v, const struct hs_append *append)
 	atomic_fetch_add(&c->requests, 1);
 	atomic_fetch_add(&c->accepted_bytes, append->records.n);
 	atomic_fetch_add(&c->rejected_bytes, append->rejected.n);
+	atomic_fetch_add(&c->duplicates, *append->duplicate);
 	atomic_fetch_add(&c->unparsed_timestamps, append->unparsed);
 }
 

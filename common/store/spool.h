@@ -10,17 +10,28 @@
 #define HS_SPOOL_H
 
 #include "core/result.h"
+#include "core/identity.h"
 #include "core/settings.h"
 
 #include <stdint.h>
 
 struct hs_spool;
 
-/* What one request wants kept. The slices stay the caller's. */
+/* One line of hs_append.records. */
+struct hs_record {
+	size_t n; /* bytes, its '\n' included; the next record follows at once */
+	bool identified;
+	struct hs_identity id;
+};
+
+/* What one request wants kept. All of it stays the caller's. */
 struct hs_append {
 	struct hs_slice records;  /* whole lines for events.jsonl; may be empty */
+	const struct hs_record *record; /* of each of the `count` lines in `records` */
+	size_t count;
 	struct hs_slice rejected; /* whole lines for rejected.jsonl; may be empty */
 	uint64_t unparsed;        /* events with a time stamp that does not parse: counted */
+	uint64_t *duplicate;      /* set to how many of the records were there already */
 	int64_t deadline_ms;      /* on hs_io_now_monotonic()'s clock: give up with HS_E_BUSY */
 };
 
@@ -33,7 +44,8 @@ struct hs_spool *hs_spool_new(const struct hs_settings *settings);
 void hs_spool_free(struct hs_spool *spool); /* NULL is fine */
 
 /*
- * Appends and makes durable. At any result but HS_OK (HS_E_FULL, HS_E_SYNC, HS_E_IO,
+ * Appends, each event once, and makes durable: also those that were there already, for
+ * their first delivery may still be on its way to the disk. At any result but HS_OK (HS_E_FULL, HS_E_SYNC, HS_E_IO,
  * HS_E_BUSY, HS_E_MEMORY, one of HS_E_SPOOL_) nothing may be acknowledged; what was
  * written may yet be found in the spool, as whole lines.
  */

@@ -52,8 +52,18 @@ struct hs_family {
 	_Atomic uint32_t wake[2];   /* futexes: those who wait for an even, an odd epoch */
 };
 
+/*
+ * What the index's file looked like when it was last written, so that one which somebody
+ * damaged, replaced or put back is not believed. Under the events' append lock.
+ */
+struct hs_index_print {
+	uint64_t size, inode;
+	int64_t changed_ns; /* 0: nothing is known, and nothing is believed */
+	uint32_t writing;   /* a transaction is under way, or its writer was killed in it */
+};
+
 struct hs_counters {
-	_Atomic uint64_t requests, accepted_bytes, rejected_bytes, unparsed_timestamps, syncs, poisoned;
+	_Atomic uint64_t requests, accepted_bytes, rejected_bytes, duplicates, unparsed_timestamps;
 };
 
 struct hs_state {
@@ -62,6 +72,7 @@ struct hs_state {
 	uint32_t layout;  /* of this struct and of the C library's mutex: both sides must agree */
 	char boot_id[40]; /* "" if it could not be told: then nothing is trusted when alone */
 	struct hs_family family[HS_FAMILIES];
+	struct hs_index_print index;
 	struct hs_counters counters;
 };
 

@@ -1,4 +1,5 @@
 #include "tests/lib/cases.h"
+#include "core/utf8.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -368,14 +369,20 @@ const char *case_show(struct hs_slice s)
 	static char ring[4][1600];
 	static unsigned turn;
 	char *to = ring[turn++ % 4], *at = to;
+	size_t i = 0;
 
-	for (size_t i = 0; i < s.n && at - to < 1560; i++) {
+	while (i < s.n && at - to < 1560) {
 		unsigned char c = (unsigned char)s.p[i];
+		size_t length = hs_utf8_length(s.p + i, s.n - i);
 
-		if (c < ' ' || c == '%' || c == 0x7F)
+		if (length == 0 || c < ' ' || c == '%' || c == 0x7F) {
 			at += sprintf(at, "%%%02X", c);
-		else
-			*at++ = (char)c;
+			i++;
+		} else {
+			memcpy(at, s.p + i, length);
+			at += length;
+			i += length;
+		}
 	}
 	strcpy(at, at - to < 1560 ? "" : " ...");
 	return s.p == NULL ? "(none)" : to;

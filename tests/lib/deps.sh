@@ -18,6 +18,8 @@ build    libfcgi-dev            FastCGI
 build    libjson-c-dev          JSON trees, in tools and as second opinion in tests
 build    libssl-dev             HMAC-SHA1 and SHA-256
 build    libinih-dev            reads the settings file
+build    liblmdb-dev           the index of event ids
+build    zlib1g-dev            reads and writes compressed segments
 test     libcmocka-dev          unit tests
 test     curl                   sends the requests
 test     jq                     reads answers and spool

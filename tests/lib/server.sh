@@ -367,8 +367,10 @@ event() {
 # events PREFIX FROM TO: small events, with commas between them.
 events() {
 	seq -f "%.0f" "$2" "$3" | awk -v p="$1" '{
-		printf "%s{\"type\":\"track\",\"event\":\"e\",\"userId\":\"u\",\"messageId\":\"%s%s\"}",
-		       NR > 1 ? "," : "", p, $1 }'
+		printf "%s{\"type\":\"track\",\"event\":\"e\",\"userId\":\"u\",", comma
+		printf "\"messageId\":\"%s%s\"}", p, $1
+		comma = ","
+	}'
 }
 
 # sign SECRET FILE: X-Signature of the file's bytes.

@@ -1,0 +1,146 @@
+#include "core/identity.h"
+#include "core/clock_text.h"
+
+bool hs_identifier_init(struct hs_identifier *i)
+{
+	memset(i, 0, sizeof *i);
+	i->digest = hs_digest_new();
+	return i->digest != NULL;
+}
+
+void hs_identifier_free(struct hs_identifier *i)
+{
+	hs_digest_free(i->digest);
+	hs_buf_free(&i->text);
+	memset(i, 0, sizeof *i);
+}
+
+/*
+ * SHA-256 over a letter, the tenant, a zero, and up to two pieces of text. The letter
+ * keeps message ids and records apart; a tenant's label has no zero.
+ */
+static enum hs_result digest(struct hs_identifier *i, char kind, struct hs_slice tenant,
+                             struct hs_slice a, struct hs_slice b, struct hs_identity *id)
+{
+	uint8_t whole[HS_SHA256_BYTES];
+
+	if (!hs_digest_start(i->digest) || !hs_digest_add(i->digest, hs_slice(&kind, 1)) ||
+	    !hs_digest_add(i->digest, tenant) || !hs_digest_add(i->digest, hs_slice("", 1)) ||
+	    !hs_digest_add(i->digest, a) || !hs_digest_add(i->digest, b) ||
+	    !hs_digest_end(i->digest, whole))
+		return HS_E_MEMORY;
+	memcpy(id->bytes, whole, sizeof id->bytes);
+	return HS_OK;
+}
+
+/* By the messageId in token t: "a" and "\u0061" are the same one. */
+static enum hs_result by_message_id(struct hs_identifier *i, const struct hs_json *j, uint32_t t,
+                                    struct hs_slice tenant, struct hs_identity *id)
+{
+	struct hs_slice text = hs_json_raw(j, t);
+
+	if (j->tok[t].kind == HS_JSON_STRING)
+		text = hs_json_inner(j, t);
+	if (j->tok[t].escaped) {
+		hs_buf_reset(&i->text);
+		hs_json_unescape(text, &i->text);
+		text = hs_buf_slice(&i->text);
+		if (!hs_buf_ok(&i->text))
+			return HS_E_MEMORY;
+	}
+	return digest(i, 'm', tenant, text, HS_SLICE_NONE, id);
+}
+
+static bool is_message_id(const struct hs_json *j, uint32_t t)
+{
+	return j->tok[t].kind == HS_JSON_NUMBER ||
+	       (j->tok[t].kind == HS_JSON_STRING && hs_json_inner(j, t).n > 0);
+}
+
+/* The parts of a record: fixed fields, what hookspool adds, the rest. */
+struct parts {
+	uint32_t message_id, timestamp, tenant, spooled_at; /* tokens of the values; 0: absent */
+	size_t stamp, rest; /* offsets of the second and of the third part */
+};
+
+static void take_apart(const struct hs_json *j, struct parts *p)
+{
+	memset(p, 0, sizeof *p);
+	p->rest = j->text.n;
+	for (uint32_t key = 1; key < j->n && p->spooled_at == 0; key = j->tok[key + 1].next) {
+		struct hs_slice name = hs_json_inner(j, key);
+		enum hs_field f = hs_field_named(name);
+
+		if (f == HS_FIELD_MESSAGE_ID)
+			p->message_id = key + 1;
+		else if (f == HS_FIELD_TIMESTAMP)
+			p->timestamp = key + 1;
+		if (f != HS_FIELD_COUNT)
+			continue;
+		if (p->stamp == 0)
+			p->stamp = j->tok[key].start;
+		if (hs_slice_eq(name, HS_SLICE("tenant")))
+			p->tenant = key + 1;
+		if (hs_slice_eq(name, HS_SLICE("spooled_at"))) {
+			p->spooled_at = key + 1;
+			p->rest = j->tok[key + 1].end;
+		}
+	}
+}
+
+/* By the record without its second part, which differs from delivery to delivery. */
+static enum hs_result by_record(struct hs_identifier *i, const struct hs_json *j,
+                                const struct parts *p, struct hs_slice tenant,
+                                struct hs_identity *id)
+{
+	return digest(i, 'r', tenant, hs_slice(j->text.p, p->stamp),
+	              hs_slice(j->text.p + p->rest, j->text.n - p->rest), id);
+}
+
+enum hs_result hs_identity_of_line(struct hs_identifier *i, struct hs_json *json,
+                                   struct hs_slice line, bool *known, struct hs_identity *id,
+                                   int64_t *spooled_ms)
+{
+	enum hs_result r = hs_json_document(json, line);
+	struct hs_slice tenant = HS_SLICE_NONE;
+	struct parts p;
+
+	*known = false;
+	*spooled_ms = 0;
+	if (r != HS_OK)
+		return r;
+	if (json->tok[0].kind != HS_JSON_OBJECT)
+		return HS_E_JSON_SYNTAX;
+	take_apart(json, &p);
+	if (p.tenant != 0)
+		tenant = hs_json_inner(json, p.tenant); /* a label: nothing in it is ever escaped */
+	if (p.spooled_at != 0 && !hs_clock_parse(hs_json_inner(json, p.spooled_at), spooled_ms))
+		*spooled_ms = 0;
+	*known = true;
+	if (p.message_id != 0 && is_message_id(json, p.message_id))
+		return by_message_id(i, json, p.message_id, tenant, id);
+	*known = p.timestamp != 0 && json->tok[p.timestamp].kind != HS_JSON_NULL;
+	return *known ? by_record(i, json, &p, tenant, id) : HS_OK;
+}
+
+enum hs_result hs_identity_of_event(struct hs_identifier *i, const struct hs_event *e,
+                                    struct hs_slice tenant, struct hs_slice line, bool *known,
+                                    struct hs_identity *id)
+{
+	uint32_t t = e->field[HS_FIELD_MESSAGE_ID], stamp = e->field[HS_FIELD_TIMESTAMP];
+	struct hs_json json = { 0 };
+	int64_t spooled_ms;
+	enum hs_result r;
+
+	*known = true;
+	if (t != 0 && is_message_id(e->json, t))
+		return by_message_id(i, e->json, t, tenant, id);
+	*known = stamp != 0 && e->json->tok[stamp].kind != HS_JSON_NULL;
+	if (!*known)
+		return HS_OK;
+	if (line.n > 0 && line.p[line.n - 1] == '\n')
+		line.n--;
+	r = hs_identity_of_line(i, &json, line, known, id, &spooled_ms); /* rare: no working memory */
+	hs_json_free(&json);
+	return r;
+}

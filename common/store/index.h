@@ -1,0 +1,58 @@
+/*
+ * index: which events are in the spool already. LMDB, in .hookspool/index.
+ *
+ * The index only ever follows the files: append, sync, then index. It holds the identity
+ * of each event that is on stable storage, and a mark: the segment and offset up to which
+ * it has read. What was appended behind the mark is known to each process by itself, as
+ * `pending`: its own lines from the requests, those of others by reading them back.
+ * So an index that is behind only has to catch up, and one that is lost, of another
+ * boot, or was touched by somebody else, is made anew from the sealed segments.
+ *
+ * Everything here happens under the events' append lock; that is why LMDB needs no locks
+ * of its own (MDB_NOLOCK). It never syncs (MDB_NOSYNC): after a power cut it is made anew.
+ */
+#ifndef HS_INDEX_H
+#define HS_INDEX_H
+
+#include "core/identity.h"
+#include "store/segment.h"
+
+struct hs_index;
+
+/* One process's index of the spool at `path` (its directory). NULL: out of memory. */
+struct hs_index *hs_index_new(const struct hs_place *place, const char *path);
+void hs_index_free(struct hs_index *ix); /* NULL is fine */
+
+/*
+ * Brings it up to the end of the open segment, after hs_segment_prepare: opens or makes
+ * the index, reads what others have appended, and moves what is synced from pending to
+ * the index. HS_OK, HS_E_IO, HS_E_FULL or HS_E_MEMORY.
+ */
+enum hs_result hs_index_follow(struct hs_index *ix, struct hs_segment *events);
+
+enum hs_seen {
+	HS_SEEN_NEVER,
+	HS_SEEN_PENDING, /* in the file, perhaps not yet on stable storage */
+	HS_SEEN_KEPT,    /* on stable storage */
+};
+
+/* Is this identity in the spool, within the window? HS_OK, HS_E_IO or HS_E_MEMORY. */
+enum hs_result hs_index_find(struct hs_index *ix, const struct hs_identity *id, enum hs_seen *seen);
+
+/* Notes one that is about to be appended; its line will end at offset `end`. */
+enum hs_result hs_index_add(struct hs_index *ix, const struct hs_identity *id, uint64_t end);
+
+/* The append happened: what was added counts. Or it did not: it is forgotten again. */
+void hs_index_appended(struct hs_index *ix, uint64_t end);
+void hs_index_undo(struct hs_index *ix, uint64_t end);
+
+/* Ends the look-ups of one append. */
+void hs_index_rest(struct hs_index *ix);
+
+/* Removes the index's file: the next hs_index_follow makes it anew. */
+enum hs_result hs_index_discard(struct hs_index *ix);
+
+/* How many identities it holds; for people. HS_OK or HS_E_IO. */
+enum hs_result hs_index_count(struct hs_index *ix, uint64_t *count);
+
+#endif

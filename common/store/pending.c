@@ -1,0 +1,91 @@
+#include "store/pending.h"
+
+#include <stdlib.h>
+
+enum { SLOTS_FIRST = 256, SLOTS_KEEP = 1 << 14 };
+
+void hs_pending_free(struct hs_pending_ids *p)
+{
+	free(p->slot);
+	memset(p, 0, sizeof *p);
+}
+
+void hs_pending_clear(struct hs_pending_ids *p)
+{
+	if (p->slots > SLOTS_KEEP) { /* after a large batch */
+		hs_pending_free(p);
+		return;
+	}
+	if (p->count > 0)
+		memset(p->slot, 0, p->slots * sizeof *p->slot);
+	p->count = 0;
+}
+
+/* The identity's slot, or the free one where it belongs. An identity is a hash already. */
+static struct hs_pending_id *find_slot(const struct hs_pending_ids *p, const struct hs_identity *id)
+{
+	size_t mask = p->slots - 1, at;
+
+	memcpy(&at, id->bytes, sizeof at);
+	for (at &= mask; p->slot[at].used; at = (at + 1) & mask)
+		if (memcmp(&p->slot[at].id, id, sizeof *id) == 0)
+			break;
+	return &p->slot[at];
+}
+
+const struct hs_pending_id *hs_pending_find(const struct hs_pending_ids *p,
+                                            const struct hs_identity *id)
+{
+	const struct hs_pending_id *slot = p->slots == 0 ? NULL : find_slot(p, id);
+
+	return slot != NULL && slot->used ? slot : NULL;
+}
+
+/* A table of so many slots with the entries between low and high. */
+static bool rebuild(struct hs_pending_ids *p, size_t slots, uint64_t low, uint64_t high)
+{
+	struct hs_pending_ids old = *p;
+
+	p->slot = calloc(slots, sizeof *p->slot);
+	if (p->slot == NULL) {
+		*p = old;
+		return false;
+	}
+	p->slots = slots;
+	p->count = 0;
+	for (size_t i = 0; i < old.slots; i++)
+		if (old.slot[i].used && old.slot[i].end > low && old.slot[i].end <= high) {
+			*find_slot(p, &old.slot[i].id) = old.slot[i];
+			p->count++;
+		}
+	free(old.slot);
+	return true;
+}
+
+bool hs_pending_add(struct hs_pending_ids *p, const struct hs_identity *id, uint64_t end,
+                    uint32_t spooled_s)
+{
+	struct hs_pending_id *slot;
+
+	if (2 * (p->count + 1) > p->slots &&
+	    !rebuild(p, p->slots == 0 ? SLOTS_FIRST : p->slots * 2, 0, UINT64_MAX))
+		return false;
+	slot = find_slot(p, id);
+	if (!slot->used) {
+		*slot = (struct hs_pending_id){ *id, end, spooled_s, true };
+		p->count++;
+	}
+	return true;
+}
+
+void hs_pending_keep(struct hs_pending_ids *p, uint64_t low, uint64_t high)
+{
+	size_t left = 0;
+
+	for (size_t i = 0; i < p->slots; i++)
+		left += p->slot[i].used && p->slot[i].end > low && p->slot[i].end <= high;
+	if (left == 0)
+		hs_pending_clear(p);
+	else if (left < p->count)
+		rebuild(p, p->slots, low, high); /* out of memory: too many stay, which does no harm */
+}

@@ -1,0 +1,67 @@
+/* hash: every byte, the length and the seed count; no two of many short keys meet. */
+#include "core/hash.h"
+#include "tests/lib/cases.h"
+
+#include <stdlib.h>
+
+static void every_byte_counts(void **state)
+{
+	char bytes[40] = { 0 };
+
+	(void)state;
+	for (size_t n = 1; n <= sizeof bytes; n++) {
+		uint64_t plain = hs_hash(bytes, n, 1);
+
+		assert_true(plain != hs_hash(bytes, n - 1, 1)); /* zeros more or less */
+		assert_true(plain != hs_hash(bytes, n, 2));
+		for (size_t i = 0; i < n; i++) {
+			bytes[i] = 1;
+			if (hs_hash(bytes, n, 1) == plain)
+				fail_msg("byte %zu of %zu does not count", i, n);
+			bytes[i] = 0;
+		}
+	}
+}
+
+static void where_the_bytes_lie_does_not_count(void **state)
+{
+	char room[64];
+
+	(void)state;
+	memset(room, 'x', sizeof room);
+	for (size_t at = 1; at < 16; at++)
+		assert_true(hs_hash(room, 21, 3) == hs_hash(room + at, 21, 3));
+}
+
+static int by_value(const void *a, const void *b)
+{
+	const uint64_t *x = a, *y = b;
+
+	return *x < *y ? -1 : *x > *y;
+}
+
+static void short_keys_stay_apart(void **state)
+{
+	enum { KEYS = 1 << 16 };
+	uint64_t *hash = malloc(KEYS * sizeof *hash);
+
+	(void)state;
+	assert_non_null(hash);
+	for (uint32_t i = 0; i < KEYS; i++)
+		hash[i] = hs_hash(&i, sizeof i, 0);
+	qsort(hash, KEYS, sizeof *hash, by_value);
+	for (uint32_t i = 1; i < KEYS; i++)
+		assert_true(hash[i] != hash[i - 1]);
+	free(hash);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(every_byte_counts),
+		cmocka_unit_test(where_the_bytes_lie_does_not_count),
+		cmocka_unit_test(short_keys_stay_apart),
+	};
+
+	return cmocka_run_group_tests_name("hash", tests, NULL, NULL);
+}
