@@ -17,6 +17,7 @@
 
 enum {
 	TICK_MS = 500,          /* how often time limits are looked at */
+	MAINTAIN_MS = 10000,    /* how often sealed segments are looked after */
 	STACK_BYTES = 256 << 10,
 };
 
@@ -39,6 +40,9 @@ struct pool {
 	} *worker;
 	int workers, started;
 	int stop_fd;
+	pthread_t maintainer;
+	_Atomic bool stopping;
+	_Atomic uint32_t nudge; /* wakes the maintainer to stop */
 };
 
 /* --- settings that can be exchanged ----------------------------------------- */
@@ -168,6 +172,36 @@ static void stop_workers(struct pool *p)
 	}
 }
 
+/* --- maintenance ------------------------------------------------------------ */
+
+static bool is_stopping(void *context)
+{
+	const struct pool *p = context;
+
+	return atomic_load(&p->stopping);
+}
+
+/* A thread of its own: compressing a segment takes seconds. */
+static void *look_after(void *context)
+{
+	struct pool *p = context;
+	int64_t next_ms = hs_io_now_monotonic() + MAINTAIN_MS;
+
+	while (!is_stopping(p)) {
+		struct hs_maintained done;
+		struct service *s;
+
+		hs_io_wait(&p->nudge, 0, next_ms - hs_io_now_monotonic());
+		if (is_stopping(p) || hs_io_now_monotonic() < next_ms)
+			continue;
+		s = use_service(p);
+		hs_spool_maintain(s->spool, is_stopping, p, &done); /* it logs its errors */
+		drop_service(s);
+		next_ms = hs_io_now_monotonic() + MAINTAIN_MS;
+	}
+	return NULL;
+}
+
 /* --- signals ---------------------------------------------------------------- */
 
 static void ignore(int signal)
@@ -238,6 +272,9 @@ static void finish(struct pool *p)
 	pthread_t expirer;
 	bool expiring = pthread_create(&expirer, NULL, expire_until_stopped, p) == 0;
 
+	atomic_store(&p->stopping, true);
+	atomic_store(&p->nudge, 1);
+	hs_io_wake(&p->nudge, 1);
 	stop_workers(p);
 	if (expiring) {
 		pthread_cancel(expirer);
@@ -250,7 +287,7 @@ int hs_worker_fcgi(int listen_fd, struct hs_settings *settings, hs_reload *reloa
 	struct pool p = { .lock = PTHREAD_MUTEX_INITIALIZER, .workers = (int)settings->threads };
 	uint64_t seed = hs_io_random();
 	sigset_t waited;
-	bool ok = true;
+	bool ok = true, maintained;
 
 	block_signals(&waited);
 	p.service = new_service(settings);
@@ -266,9 +303,12 @@ int hs_worker_fcgi(int listen_fd, struct hs_settings *settings, hs_reload *reloa
 	if (!ok)
 		hs_log(HS_LOG_ERROR, "start: thread %d of %d: lower threads, or raise the limits",
 		       p.started + 1, p.workers);
+	maintained = p.started > 0 && pthread_create(&p.maintainer, NULL, look_after, &p) == 0;
 	if (p.started > 0)
 		wait_for_the_end(&p, &waited, reload, context);
 	finish(&p);
+	if (maintained)
+		pthread_join(p.maintainer, NULL);
 	drop_service(p.service);
 	free(p.worker);
 	close(p.stop_fd);

@@ -334,8 +334,15 @@ static enum hs_result index_sealed(struct hs_index *ix, const char *name, const 
 	struct stat st;
 	bool more = true;
 
+	if (fd < 0 && errno == ENOENT && !sealed->gzip) { /* it has become a .gz just now */
+		char gz[HS_SEALED_NAME];
+		struct hs_sealed compressed = { sealed->number, sealed->sealed_ms, true };
+
+		hs_sealed_print("events", &compressed, gz);
+		return index_sealed(ix, gz, &compressed);
+	}
 	if (fd < 0 && errno == ENOENT)
-		return HS_OK; /* retention took it, or it has just become a .gz */
+		return HS_OK; /* retention took it */
 	if (fd < 0 || hs_io_fstat(fd, &st) < 0)
 		return HS_E_IO;
 	while (more && code == 0) {
@@ -358,47 +365,36 @@ static enum hs_result index_sealed(struct hs_index *ix, const char *name, const 
 
 /* --- catching up -------------------------------------------------------------- */
 
-struct next_sealed {
-	const struct hs_index *ix;
-	struct hs_sealed sealed;
-	char name[HS_SEGMENT_NAME];
-};
-
-/* The lowest number at or above the mark, among those in the window. */
-static bool look_at(void *context, const char *name)
+/* Must this one be read? Not what is behind the mark, too old, or there in plain text, too. */
+static bool is_wanted(const struct hs_index *ix, const struct hs_sealed *list, size_t i)
 {
-	struct next_sealed *n = context;
-	struct hs_sealed s;
+	bool again = i > 0 && list[i].number == list[i - 1].number;
 
-	if (!hs_segment_parse("events", name, &s) || s.number < n->ix->mark.number ||
-	    !in_window(n->ix, (uint32_t)(s.sealed_ms / 1000), now_s()))
-		return true;
-	if (n->name[0] == '\0' || s.number < n->sealed.number ||
-	    (s.number == n->sealed.number && !s.gzip)) {
-		n->sealed = s;
-		snprintf(n->name, sizeof n->name, "%s", name);
-	}
-	return true;
+	return list[i].number >= ix->mark.number && !again &&
+	       in_window(ix, (uint32_t)(list[i].sealed_ms / 1000), now_s());
 }
 
 /* Reads every sealed segment behind the mark; then the mark is at the open one. */
 static enum hs_result catch_up(struct hs_index *ix, uint64_t open_number)
 {
+	struct hs_sealed *list = NULL;
+	size_t count = 0;
 	enum hs_result r = HS_OK;
 
-	while (r == HS_OK && ix->mark.number < open_number) {
-		struct next_sealed next = { .ix = ix };
+	if (ix->mark.number >= open_number)
+		return HS_OK;
+	r = hs_sealed_list(ix->place->dir, "events", &list, &count);
+	for (size_t i = 0; i < count && r == HS_OK; i++) {
+		char name[HS_SEALED_NAME];
 
-		if (hs_io_list(ix->place->dir, look_at, &next) < 0)
-			return HS_E_IO;
-		if (next.name[0] == '\0' || next.sealed.number >= open_number) {
-			ix->mark = (struct mark){ FORMAT, open_number, 0 };
-			return r;
-		}
-		r = index_sealed(ix, next.name, &next.sealed);
-		if (r == HS_OK && ix->mark.number <= next.sealed.number)
-			ix->mark = (struct mark){ FORMAT, next.sealed.number + 1, 0 }; /* it was gone */
+		if (!is_wanted(ix, list, i))
+			continue;
+		hs_sealed_print("events", &list[i], name);
+		r = index_sealed(ix, name, &list[i]);
 	}
+	free(list);
+	if (r == HS_OK)
+		ix->mark = (struct mark){ FORMAT, open_number, 0 };
 	return r;
 }
 

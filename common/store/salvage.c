@@ -14,28 +14,28 @@ static const char COPY[] = "copy-"; /* of a segment, not complete */
 /* --- names ------------------------------------------------------------------ */
 
 void hs_salvage_name(const char *family, const struct hs_aside *aside,
-                     char out[static HS_SEGMENT_NAME])
+                     char out[static HS_SEALED_NAME])
 {
-	snprintf(out, HS_SEGMENT_NAME, "aside-%s-%" PRIu64 "-%" PRIu64, family, aside->number,
+	snprintf(out, HS_SEALED_NAME, "aside-%s-%" PRIu64 "-%" PRIu64, family, aside->number,
 	         aside->keep);
 }
 
 static bool parse_aside(const char *family, const char *name, struct hs_aside *aside)
 {
-	char again[HS_SEGMENT_NAME];
+	char again[HS_SEALED_NAME];
 	const char *p = name + strlen("aside-") + strlen(family);
 
 	memset(aside, 0, sizeof *aside);
-	if (strlen(name) >= HS_SEGMENT_NAME || strlen(name) <= (size_t)(p - name) ||
+	if (strlen(name) >= HS_SEALED_NAME || strlen(name) <= (size_t)(p - name) ||
 	    sscanf(p, "-%" SCNu64 "-%" SCNu64, &aside->number, &aside->keep) != 2)
 		return false;
 	hs_salvage_name(family, aside, again); /* the one spelling, or it is not ours */
 	return strcmp(name, again) == 0 && aside->number > 0;
 }
 
-static void copy_name(const char *family, char out[static HS_SEGMENT_NAME])
+static void copy_name(const char *family, char out[static HS_SEALED_NAME])
 {
-	snprintf(out, HS_SEGMENT_NAME, "%s%s", COPY, family);
+	snprintf(out, HS_SEALED_NAME, "%s%s", COPY, family);
 }
 
 /* --- looking ---------------------------------------------------------------- */
@@ -50,7 +50,7 @@ static bool look_at_sealed(void *context, const char *name)
 	struct look *l = context;
 	struct hs_sealed sealed;
 
-	if (hs_segment_parse(l->family, name, &sealed)) {
+	if (hs_sealed_parse(l->family, name, &sealed)) {
 		if (sealed.number > l->found->number)
 			l->found->number = sealed.number;
 		if (sealed.sealed_ms > l->found->sealed_ms)
@@ -72,7 +72,7 @@ enum hs_result hs_salvage_look(const struct hs_place *place, const char *family,
                                struct hs_found *found)
 {
 	struct look l = { family, found };
-	char copy[HS_SEGMENT_NAME];
+	char copy[HS_SEALED_NAME];
 
 	memset(found, 0, sizeof *found);
 	copy_name(family, copy);
@@ -150,9 +150,9 @@ static void keep_torn(const struct hs_place *place, const struct hs_buf *torn)
 static enum hs_result publish(const struct hs_place *place, const char *family,
                               const struct copy *c, const char *from, const struct hs_sealed *to)
 {
-	char name[HS_SEGMENT_NAME];
+	char name[HS_SEALED_NAME];
 
-	hs_segment_print(family, to, name);
+	hs_sealed_print(family, to, name);
 	if (hs_io_sync_data(c->to) < 0)
 		return HS_E_SYNC;
 	if (hs_io_rename(place->private_dir, from, place->dir, name) < 0 ||
@@ -168,7 +168,7 @@ static enum hs_result copy_aside(const struct hs_place *place, const char *famil
                                  bool *sealed)
 {
 	struct hs_sealed name = { aside->number, stamp_ms, false };
-	char temporary[HS_SEGMENT_NAME];
+	char temporary[HS_SEALED_NAME];
 	struct hs_lines lines = { 0 };
 	struct copy c = { 0 };
 	enum hs_result r;
@@ -197,7 +197,7 @@ static enum hs_result copy_aside(const struct hs_place *place, const char *famil
 enum hs_result hs_salvage_finish(const struct hs_place *place, const char *family,
                                  const struct hs_aside *aside, int64_t stamp_ms, bool *sealed)
 {
-	char name[HS_SEGMENT_NAME];
+	char name[HS_SEALED_NAME];
 	enum hs_result r = HS_OK;
 	int fd;
 

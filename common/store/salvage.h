@@ -23,7 +23,7 @@ enum hs_result hs_salvage_look(const struct hs_place *place, const char *family,
 
 /* The name of an aside file. */
 void hs_salvage_name(const char *family, const struct hs_aside *aside,
-                     char out[static HS_SEGMENT_NAME]);
+                     char out[static HS_SEALED_NAME]);
 
 /*
  * Copies the whole lines among the first `keep` bytes of the aside file to a new sealed

@@ -3,6 +3,7 @@
 #include "store/io.h"
 #include "store/lines.h"
 #include "store/log.h"
+#include "store/maintain.h"
 #include "store/salvage.h"
 
 #include <assert.h>
@@ -27,46 +28,9 @@ struct hs_file {
 
 /* --- names ------------------------------------------------------------------ */
 
-static void open_name(const struct hs_segment *s, char out[static HS_SEGMENT_NAME])
+static void open_name(const struct hs_segment *s, char out[static HS_SEALED_NAME])
 {
-	snprintf(out, HS_SEGMENT_NAME, "%s.jsonl", s->name);
-}
-
-void hs_segment_print(const char *family, const struct hs_sealed *sealed,
-                      char out[static HS_SEGMENT_NAME])
-{
-	char stamp[HS_CLOCK_STAMP + 1];
-
-	hs_clock_stamp(sealed->sealed_ms, stamp);
-	snprintf(out, HS_SEGMENT_NAME, "%s-%s-%06" PRIu64 ".jsonl%s", family, stamp, sealed->number,
-	         sealed->gzip ? ".gz" : "");
-}
-
-/* 20261123T101500.123Z as the text that hs_clock_parse reads. */
-static bool parse_stamp(const char *p, int64_t *ms)
-{
-	char text[HS_CLOCK_TEXT + 1];
-
-	if (strlen(p) < HS_CLOCK_STAMP)
-		return false;
-	snprintf(text, sizeof text, "%.4s-%.2s-%.2sT%.2s:%.2s:%.2s%.5s", p, p + 4, p + 6, p + 9, p + 11,
-	         p + 13, p + 15);
-	return hs_clock_parse(hs_slice_str(text), ms);
-}
-
-bool hs_segment_parse(const char *family, const char *name, struct hs_sealed *sealed)
-{
-	size_t prefix = strlen(family);
-	char again[HS_SEGMENT_NAME];
-	const char *p = name + prefix + 1;
-
-	memset(sealed, 0, sizeof *sealed);
-	if (strncmp(name, family, prefix) != 0 || name[prefix] != '-' || !parse_stamp(p, &sealed->sealed_ms) ||
-	    sscanf(p + HS_CLOCK_STAMP, "-%" SCNu64 ".jsonl", &sealed->number) != 1)
-		return false;
-	sealed->gzip = strlen(name) > 3 && strcmp(name + strlen(name) - 3, ".gz") == 0;
-	hs_segment_print(family, sealed, again); /* the one spelling, or it is not ours */
-	return strcmp(name, again) == 0;
+	snprintf(out, HS_SEALED_NAME, "%s.jsonl", s->name);
 }
 
 /* --- descriptors ------------------------------------------------------------ */
@@ -204,7 +168,7 @@ static enum hs_result create(struct hs_segment *s, const char *name)
 static enum hs_result move_aside(struct hs_segment *s, uint64_t keep)
 {
 	struct hs_aside aside = { s->family->number, keep, false };
-	char from[HS_SEGMENT_NAME], to[HS_SEGMENT_NAME];
+	char from[HS_SEALED_NAME], to[HS_SEALED_NAME];
 
 	open_name(s, from);
 	hs_salvage_name(s->name, &aside, to);
@@ -254,7 +218,7 @@ static int64_t next_stamp(struct hs_family *f)
 static enum hs_result find_out(struct hs_segment *s)
 {
 	struct hs_family *f = s->family;
-	char name[HS_SEGMENT_NAME];
+	char name[HS_SEALED_NAME];
 	struct hs_found found;
 	enum hs_result r = hs_salvage_look(s->place, s->name, &found);
 	bool used;
@@ -336,7 +300,7 @@ static enum hs_result take_stock(struct hs_segment *s, uint64_t size, int64_t de
 static enum hs_result reopen(struct hs_segment *s)
 {
 	struct hs_family *f = s->family;
-	char name[HS_SEGMENT_NAME];
+	char name[HS_SEALED_NAME];
 	struct stat st;
 	int fd;
 
@@ -353,13 +317,20 @@ static enum hs_result reopen(struct hs_segment *s)
 
 /* --- rotation --------------------------------------------------------------- */
 
+/* GNU tail -F loses lines when rotations come back to back. */
+static bool is_too_soon(const struct hs_segment *s)
+{
+	return s->family->rotated_ms != 0 && hs_io_now_monotonic() - s->family->rotated_ms <
+	                                         s->place->settings->rotate_min_gap;
+}
+
 static bool is_due(const struct hs_segment *s, uint64_t n)
 {
 	const struct hs_settings *settings = s->place->settings;
 	const struct hs_family *f = s->family;
 	uint64_t written = atomic_load(&f->written);
 
-	if (written == 0 || hs_io_now_monotonic() - f->rotated_ms < settings->rotate_min_gap)
+	if (written == 0 || is_too_soon(s))
 		return false;
 	return written + n > s->rotate_size ||
 	       (settings->rotate_age > 0 && f->opened_ms > 0 &&
@@ -370,7 +341,7 @@ static bool is_due(const struct hs_segment *s, uint64_t n)
 static enum hs_result seal(struct hs_segment *s, int64_t deadline_ms)
 {
 	struct hs_family *f = s->family;
-	char from[HS_SEGMENT_NAME], to[HS_SEGMENT_NAME];
+	char from[HS_SEALED_NAME], to[HS_SEALED_NAME];
 	enum hs_result r = end_generation(s, deadline_ms);
 
 	if (r != HS_OK)
@@ -379,7 +350,7 @@ static enum hs_result seal(struct hs_segment *s, int64_t deadline_ms)
 	if (atomic_load(&f->poisoned) != 0)
 		return move_aside(s, atomic_load(&f->synced));
 	open_name(s, from);
-	hs_segment_print(s->name, &(struct hs_sealed){ f->number, next_stamp(f), false }, to);
+	hs_sealed_print(s->name, &(struct hs_sealed){ f->number, next_stamp(f), false }, to);
 	if (hs_io_rename(s->place->dir, from, s->place->dir, to) < 0)
 		return hs_io_result(errno);
 	f->number++;
@@ -391,11 +362,14 @@ static enum hs_result seal(struct hs_segment *s, int64_t deadline_ms)
 static enum hs_result seal_and_open(struct hs_segment *s, int64_t deadline_ms)
 {
 	enum hs_result r = seal(s, deadline_ms);
+	uint64_t deleted = 0;
 
 	if (r == HS_OK)
 		r = find_out(s);
 	if (r == HS_OK) /* the number must not come again after a power cut */
 		r = hs_state_sync(s->place->state);
+	if (r == HS_OK && s->family == &s->place->state->state->family[HS_REJECTED])
+		r = hs_maintain_cap(s->place, s->name, 0, (uint64_t)s->place->settings->rejected_max, &deleted);
 	return r;
 }
 
@@ -532,5 +506,5 @@ enum hs_result hs_segment_rotate(struct hs_segment *s, int64_t deadline_ms)
 {
 	if (atomic_load(&s->family->written) == 0)
 		return HS_OK;
-	return seal_and_open(s, deadline_ms);
+	return is_too_soon(s) ? HS_E_BUSY : seal_and_open(s, deadline_ms);
 }

@@ -17,6 +17,7 @@
 
 #include "core/settings.h"
 #include "store/commit.h"
+#include "store/sealed.h"
 
 /* Where the files lie; shared by the families of one open spool. */
 struct hs_place {
@@ -36,8 +37,6 @@ struct hs_segment {
 	struct hs_file *file;     /* under the family's append lock; may be out of date */
 	uint64_t rotate_size;
 };
-
-enum { HS_SEGMENT_NAME = 80 }; /* bytes of the longest file name, its NUL included */
 
 void hs_segment_init(struct hs_segment *s, const struct hs_place *place, int family);
 void hs_segment_close(struct hs_segment *s);
@@ -75,7 +74,8 @@ void hs_segment_forget(struct hs_pending *pending);
 
 /*
  * Under the lock, after prepare: seals the open segment, unless it is empty, and opens a
- * new one. Results of prepare.
+ * new one. Results of prepare; HS_E_BUSY if the last rotation is less than rotate_min_gap
+ * ago: try again.
  */
 enum hs_result hs_segment_rotate(struct hs_segment *s, int64_t deadline_ms);
 
@@ -87,17 +87,5 @@ int hs_segment_fd(const struct hs_segment *s);
  * stands in the segment is on stable storage.
  */
 void hs_segment_join(struct hs_segment *s, struct hs_pending *pending);
-
-/* A sealed segment's name, taken apart. */
-struct hs_sealed {
-	uint64_t number;
-	int64_t sealed_ms;
-	bool gzip;
-};
-
-/* Is `name` one of the family's sealed segments? */
-bool hs_segment_parse(const char *family, const char *name, struct hs_sealed *sealed);
-void hs_segment_print(const char *family, const struct hs_sealed *sealed,
-                      char out[static HS_SEGMENT_NAME]);
 
 #endif

@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 static const char PRIVATE[] = ".hookspool";
-enum { HEALTH_MS = 1000, KEEP_BYTES = 1 << 20 };
+enum { HEALTH_MS = 1000, GAP_POLL_MS = 10, KEEP_BYTES = 1 << 20 };
 
 /* An open directory. */
 struct view {
@@ -361,23 +361,62 @@ enum hs_result hs_spool_append(struct hs_spool *spool, const struct hs_append *a
 	return r;
 }
 
+/* Under each family's lock in turn: brings the open segment into order, and rotates it. */
+static enum hs_result visit(struct view *v, int64_t deadline_ms, bool rotate)
+{
+	enum hs_result r = HS_OK;
+
+	for (int i = 0; i < HS_FAMILIES && r == HS_OK; i++) {
+		struct hs_segment *s = &v->segment[i];
+
+		r = hs_segment_lock(s, deadline_ms);
+		if (r != HS_OK)
+			break;
+		r = hs_segment_prepare(s, 0, deadline_ms);
+		if (r == HS_OK && rotate)
+			r = hs_segment_rotate(s, deadline_ms);
+		hs_segment_unlock(s);
+	}
+	return r;
+}
+
 enum hs_result hs_spool_health(struct hs_spool *spool)
 {
-	int64_t deadline = hs_io_now_monotonic() + HEALTH_MS;
 	struct view *v;
 	enum hs_result r = borrow(spool, &v);
 
 	if (r != HS_OK)
 		return r;
-	for (int i = 0; i < HS_FAMILIES && r == HS_OK; i++) {
-		struct hs_segment *s = &v->segment[i];
-
-		r = hs_segment_lock(s, deadline);
-		if (r == HS_OK) {
-			r = hs_segment_prepare(s, 0, deadline);
-			hs_segment_unlock(s);
-		}
-	}
+	r = visit(v, hs_io_now_monotonic() + HEALTH_MS, false);
 	give_back(spool);
+	return r;
+}
+
+enum hs_result hs_spool_rotate(struct hs_spool *spool, int64_t deadline_ms)
+{
+	struct view *v;
+	enum hs_result r = borrow(spool, &v);
+
+	if (r != HS_OK)
+		return r;
+	while ((r = visit(v, deadline_ms, true)) == HS_E_BUSY && hs_io_now_monotonic() < deadline_ms)
+		hs_io_pause(GAP_POLL_MS);
+	give_back(spool);
+	return r;
+}
+
+enum hs_result hs_spool_maintain(struct hs_spool *spool, bool (*stop)(void *context),
+                                 void *context, struct hs_maintained *done)
+{
+	struct view *v; /* of its own: compressing takes long, and requests must not wait for it */
+	enum hs_result r = open_view(spool->settings, &v);
+
+	memset(done, 0, sizeof *done);
+	if (r != HS_OK)
+		return r;
+	r = visit(v, hs_io_now_monotonic() + HEALTH_MS, false); /* prepare seals what is due */
+	if (r == HS_OK || r == HS_E_FULL)                       /* deleting may help */
+		r = hs_maintain(&v->place, stop, context, done);
+	close_view(v);
 	return r;
 }

@@ -12,6 +12,7 @@
 #include "core/result.h"
 #include "core/identity.h"
 #include "core/settings.h"
+#include "store/maintain.h"
 
 #include <stdint.h>
 
@@ -53,5 +54,15 @@ enum hs_result hs_spool_append(struct hs_spool *spool, const struct hs_append *a
 
 /* HS_OK if an append would be tried: the directory is there, writable and has room. */
 enum hs_result hs_spool_health(struct hs_spool *spool);
+
+/* Seals the open segments that are not empty. Results of append. */
+enum hs_result hs_spool_rotate(struct hs_spool *spool, int64_t deadline_ms);
+
+/*
+ * Seals what is due by age, then compresses and deletes sealed segments as the settings
+ * ask for; see maintain.h.
+ */
+enum hs_result hs_spool_maintain(struct hs_spool *spool, bool (*stop)(void *context),
+                                 void *context, struct hs_maintained *done);
 
 #endif

@@ -18,8 +18,10 @@ over() {
 	post "$T/body" -u key-of-acme:
 	took 1 0 "$mount: Basic over $1"
 	is "$mount: the key's label is the tenant" "$(record "$1-basic" .tenant)" acme
+	event "$1-bearer" >"$T/body"
 	post "$T/body" -H 'Authorization: Bearer key-of-acme'
 	took 1 0 "$mount: Bearer over $1"
+	event "$1-settings" >"$T/body"
 	signed "$T/body" -H "X-Segment-Settings: $(printf '{"audience":"vip"}' | base64)" -H 'X-Test: 1'
 	took 1 0 "$mount: settings header over $1"
 	is "$mount: settings are in the record" "$(tail -n 1 "$SPOOL" | jq -r .settings_audience)" vip

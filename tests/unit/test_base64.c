@@ -51,11 +51,37 @@ static void random_bytes_as_openssl_has_them(void **state)
 static void refused_texts_leave_nothing(void **state)
 {
 	static const char *const texts[] = {
-		"Z",        "Zg",       "Zg=",      "Zm8",     "Zm9vY",    "Zg===",    "====",
-		"=",        "Z===",     "Zg==Zg==", "Zg=v",    "Z=9v",     "=m9v",     "Zm8=Zm9v",
-		"Zh==",     "Zm9=",     "Zn8=\n",   "Zm9v\n",  " Zm9v",    "Zm 9v",    "Zm9-",
-		"Zm9_",     "Zm9v!AAA", "Zm9vé===", "Zm9v:AAA", "Zm9v@AAA", "Zm9v[AAA", "Zm9v`AAA",
-		"Zm9v{AAA", "Zm9v.AAA", "ZmZmZmZmZmZ=Zm==",
+		"Z",
+		"Zg",
+		"Zg=",
+		"Zm8",
+		"Zm9vY",
+		"Zg===",
+		"====",
+		"=",
+		"Z===",
+		"Zg==Zg==",
+		"Zg=v",
+		"Z=9v",
+		"=m9v",
+		"Zm8=Zm9v",
+		"Zh==",
+		"Zm9=",
+		"Zn8=\n",
+		"Zm9v\n",
+		" Zm9v",
+		"Zm 9v",
+		"Zm9-",
+		"Zm9_",
+		"Zm9v!AAA",
+		"Zm9vé===",
+		"Zm9v:AAA",
+		"Zm9v@AAA",
+		"Zm9v[AAA",
+		"Zm9v`AAA",
+		"Zm9v{AAA",
+		"Zm9v.AAA",
+		"ZmZmZmZmZmZ=Zm==",
 	};
 	struct hs_buf b = { 0 };
 
@@ -75,12 +101,14 @@ static void refused_texts_leave_nothing(void **state)
 /* Exactly one text stands for a byte: of all texts AB== one in sixteen is canonical. */
 static void bits_left_over_are_zero(void **state)
 {
-	static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+	static const char alphabet[] =
+	    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 	struct hs_buf b = { 0 };
 
 	(void)state;
 	for (unsigned i = 0; i < 64; i++) {
-		char two[4] = { 'A', alphabet[i], '=', '=' }, three[4] = { 'A', 'A', alphabet[i], '=' };
+		char two[4] = { 'A', alphabet[i], '=', '=' },
+		     three[4] = { 'A', 'A', alphabet[i], '=' };
 
 		assert_int_equal(hs_base64_decode(hs_slice(two, 4), &b), i % 16 == 0);
 		assert_int_equal(hs_base64_decode(hs_slice(three, 4), &b), i % 4 == 0);

@@ -52,7 +52,8 @@ static void flat_fields_are_known_by_their_exact_names(void **state)
 {
 	(void)state;
 	for (int f = 0; f < HS_FIELD_COUNT; f++) {
-		enum hs_field expected = f < HS_FIELD_FLAT_COUNT ? (enum hs_field)f : HS_FIELD_COUNT;
+		enum hs_field expected =
+		    f < HS_FIELD_FLAT_COUNT ? (enum hs_field)f : HS_FIELD_COUNT;
 
 		assert_int_equal(hs_field_named(hs_field_name((enum hs_field)f)), expected);
 	}
@@ -67,9 +68,10 @@ static void flat_fields_are_known_by_their_exact_names(void **state)
 static void the_fixed_order_is_that_of_the_manual(void **state)
 {
 	static const char *const order[] = {
-		"type", "event", "timestamp", "user_id", "anonymous_id", "message_id", "group_id",
-		"previous_id", "name", "category", "received_at", "sent_at", "original_timestamp",
-		"version", "channel", "project_id",
+		"type",        "event",    "timestamp",          "user_id", "anonymous_id",
+		"message_id",  "group_id", "previous_id",        "name",    "category",
+		"received_at", "sent_at",  "original_timestamp", "version", "channel",
+		"project_id",
 	};
 
 	(void)state;
@@ -84,9 +86,10 @@ static void an_event_may_stand_inside(void **state)
 	struct hs_event e;
 
 	(void)state;
-	assert_result(hs_json_document(&j, HS_SLICE("{\"json\":{\"type\":\"page\",\"userId\":\"u\"},"
-	                                            "\"type\":\"x\",\"groupId\":\"g\"}")),
-	              HS_OK);
+	assert_result(
+	    hs_json_document(&j, HS_SLICE("{\"json\":{\"type\":\"page\",\"userId\":\"u\"},"
+					  "\"type\":\"x\",\"groupId\":\"g\"}")),
+	    HS_OK);
 	assert_result(hs_event_read(&e, &j, 2, HS_VALIDATE_SPEC), HS_OK);
 	assert_int_equal(e.root, 2);
 	assert_slice_equal(hs_json_raw(&j, e.field[HS_FIELD_TYPE]), HS_SLICE("\"page\""));

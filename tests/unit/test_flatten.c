@@ -31,7 +31,8 @@ static const char *line_fault(struct hs_slice line, unsigned names)
 	else if (fault == NULL && json_object_object_length(object) != (int)names)
 		fault = "a name stands twice";
 	if (fault == NULL) {
-		json_object_object_foreach(object, name, value) {
+		json_object_object_foreach(object, name, value)
+		{
 			if (json_object_is_type(value, json_type_object) ||
 			    json_object_is_type(value, json_type_array))
 				fault = name; /* it is nested */
@@ -100,10 +101,12 @@ static void run_flatten_case(struct test_case *c)
 		stamp.settings = &b.settings;
 	}
 	case_result(c, hs_json_document(&b.event, case_get(c, "in")), HS_OK);
-	case_result(c, hs_event_read(&e, &b.event, 0, lenient ? HS_VALIDATE_LENIENT : HS_VALIDATE_SPEC),
-	            HS_OK);
-	hs_flattener_init(&b.flattener, hs_slice_eq(names, HS_SLICE("verbatim")) ? HS_NAMES_VERBATIM
-	                                                                         : HS_NAMES_WAREHOUSE);
+	case_result(
+	    c, hs_event_read(&e, &b.event, 0, lenient ? HS_VALIDATE_LENIENT : HS_VALIDATE_SPEC),
+	    HS_OK);
+	hs_flattener_init(&b.flattener, hs_slice_eq(names, HS_SLICE("verbatim"))
+					    ? HS_NAMES_VERBATIM
+					    : HS_NAMES_WAREHOUSE);
 	r = hs_flatten(&b.flattener, &e, &stamp, &b.out);
 	case_result(c, r, refused ? case_verdict(c).result : HS_OK);
 	if (refused)
@@ -132,13 +135,30 @@ struct maker {
 static const struct {
 	const char *sent, *decoded;
 } keys[] = {
-	{ "a", "a" },           { "b", "b" },           { "userId", "userId" },
-	{ "orderId", "orderId" }, { "order_id", "order_id" }, { "total billed", "total billed" },
-	{ "", "" },             { "$", "$" },           { "gr\xC3\xB6\xC3\x9F" "e", "gr\xC3\xB6\xC3\x9F" "e" },
-	{ "\\u0061", "a" },     { "\\u00e9", "\xC3\xA9" }, { "\\\"q", "\"q" },
-	{ "x\\\\y", "x\\y" },   { "\\ud83d\\ude00", "\xF0\x9F\x98\x80" }, { "tenant", "tenant" },
-	{ "spooled", "spooled" }, { "at", "at" },       { "id", "id" },
-	{ "message", "message" }, { "a_2", "a_2" },     { "\\n", "\n" },
+	{ "a", "a" },
+	{ "b", "b" },
+	{ "userId", "userId" },
+	{ "orderId", "orderId" },
+	{ "order_id", "order_id" },
+	{ "total billed", "total billed" },
+	{ "", "" },
+	{ "$", "$" },
+	{ "gr\xC3\xB6\xC3\x9F"
+	  "e",
+	  "gr\xC3\xB6\xC3\x9F"
+	  "e" },
+	{ "\\u0061", "a" },
+	{ "\\u00e9", "\xC3\xA9" },
+	{ "\\\"q", "\"q" },
+	{ "x\\\\y", "x\\y" },
+	{ "\\ud83d\\ude00", "\xF0\x9F\x98\x80" },
+	{ "tenant", "tenant" },
+	{ "spooled", "spooled" },
+	{ "at", "at" },
+	{ "id", "id" },
+	{ "message", "message" },
+	{ "a_2", "a_2" },
+	{ "\\n", "\n" },
 };
 enum { KEYS = sizeof keys / sizeof *keys };
 
@@ -165,8 +185,12 @@ static void put_scalar(struct maker *m, struct hs_buf *twin)
 	static const struct {
 		const char *before, *after;
 	} shapes[] = {
-		{ "\"v", "\"" }, { "\"", " \\u00e9 \\\" { [ , \"" }, { "\"\\\\", "  \xE2\x82\xAC\"" },
-		{ "-", ".50" },  { "", "e400" },                     { "", "12345678901234567890123.0" },
+		{ "\"v", "\"" },
+		{ "\"", " \\u00e9 \\\" { [ , \"" },
+		{ "\"\\\\", "  \xE2\x82\xAC\"" },
+		{ "-", ".50" },
+		{ "", "e400" },
+		{ "", "12345678901234567890123.0" },
 	};
 	uint32_t shape = choose(m, 6);
 	struct hs_buf value = { 0 };
@@ -374,8 +398,9 @@ static void every_leaf_is_in_the_line_once(void **state)
 		else
 			fault = random_fault(m, hs_buf_slice(&b.out));
 		if (fault != NULL)
-			fail_msg("HS_SEED=%llu: %s\n# event %s\n# line  %s", (unsigned long long)seed, fault,
-			         case_show(hs_buf_slice(&m->text)), case_show(hs_buf_slice(&b.out)));
+			fail_msg("HS_SEED=%llu: %s\n# event %s\n# line  %s",
+				 (unsigned long long)seed, fault, case_show(hs_buf_slice(&m->text)),
+				 case_show(hs_buf_slice(&b.out)));
 		free_maker(m);
 	}
 	free_bench(&b);
@@ -395,21 +420,24 @@ static enum hs_result flatten_text(struct bench *b, struct hs_slice text)
 
 static void records_are_appended_and_do_not_know_each_other(void **state)
 {
-	static const char line[] = "{\"type\":\"page\",\"user_id\":\"u\",\"spooled_at\":\"" SPOOLED_AT
-	                           "\",\"a\":1,\"a_2\":2}\n";
+	static const char line[] =
+	    "{\"type\":\"page\",\"user_id\":\"u\",\"spooled_at\":\"" SPOOLED_AT
+	    "\",\"a\":1,\"a_2\":2}\n";
 	struct bench b = { 0 };
 
 	(void)state;
 	hs_flattener_init(&b.flattener, HS_NAMES_WAREHOUSE);
 	hs_buf_put(&b.out, "before\n", 7);
 	for (int i = 0; i < 3; i++)
-		assert_result(flatten_text(&b, HS_SLICE("{\"type\":\"page\",\"userId\":\"u\",\"a\":1,\"A\":2}")),
-		              HS_OK);
+		assert_result(
+		    flatten_text(&b,
+				 HS_SLICE("{\"type\":\"page\",\"userId\":\"u\",\"a\":1,\"A\":2}")),
+		    HS_OK);
 	assert_int_equal(b.out.n, 7 + 3 * (sizeof line - 1));
 	assert_memory_equal(b.out.p, "before\n", 7);
 	for (size_t i = 0; i < 3; i++)
 		assert_slice_equal(hs_slice(b.out.p + 7 + i * (sizeof line - 1), sizeof line - 1),
-		                   HS_SLICE(line));
+				   HS_SLICE(line));
 	free_bench(&b);
 }
 
@@ -428,7 +456,8 @@ static void a_refused_event_leaves_the_records_before_it(void **state)
 	assert_result(flatten_text(&b, hs_buf_slice(&text)), HS_E_NAME_LONG);
 	assert_slice_equal(hs_buf_slice(&b.out), HS_SLICE("before\n"));
 	assert_true(hs_buf_ok(&b.out));
-	assert_result(flatten_text(&b, HS_SLICE("{\"type\":\"page\",\"userId\":\"u\",\"fine\":1}")), HS_OK);
+	assert_result(flatten_text(&b, HS_SLICE("{\"type\":\"page\",\"userId\":\"u\",\"fine\":1}")),
+		      HS_OK);
 	hs_buf_free(&text);
 	free_bench(&b);
 }
@@ -477,8 +506,8 @@ static void a_full_buffer_is_out_of_memory(void **state)
 	hs_flattener_init(&b.flattener, HS_NAMES_WAREHOUSE);
 	put(&b.out, "before\n");
 	assert_result(flatten_text(&b, HS_SLICE("{\"type\":\"page\",\"userId\":\"u\",\"abc\":"
-	                                        "\"0123456789012345678901234567890123456789\"}")),
-	              HS_E_MEMORY);
+						"\"0123456789012345678901234567890123456789\"}")),
+		      HS_E_MEMORY);
 	assert_true(hs_buf_ok(&b.out));
 	assert_slice_equal(hs_buf_slice(&b.out), HS_SLICE("before\n"));
 	free_bench(&b);
@@ -523,9 +552,30 @@ static void thousands_of_names(void **state)
 	free_bench(&b);
 }
 
+/* The table is not cleared between records: slots of an earlier era count as empty. */
+static void eras_may_wrap_round(void **state)
+{
+	struct hs_slice text = HS_SLICE("{\"type\":\"page\",\"userId\":\"u\","
+					"\"a\":1,\"A\":2,\"b\":3}");
+	static const char leaves[] = ",\"a\":1,\"a_2\":2,\"b\":3}";
+	struct bench b = { 0 };
+
+	(void)state;
+	hs_flattener_init(&b.flattener, HS_NAMES_WAREHOUSE);
+	for (int i = 0; i < 4; i++) {
+		hs_buf_reset(&b.out);
+		assert_result(flatten_text(&b, text), HS_OK);
+		assert_non_null(memmem(b.out.p, b.out.n, leaves, sizeof leaves - 1));
+		if (i == 1)
+			b.flattener.era = UINT32_MAX - 1;
+	}
+	free_bench(&b);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(eras_may_wrap_round),
 		cmocka_unit_test(every_leaf_is_in_the_line_once),
 		cmocka_unit_test(records_are_appended_and_do_not_know_each_other),
 		cmocka_unit_test(a_refused_event_leaves_the_records_before_it),

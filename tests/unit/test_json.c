@@ -29,7 +29,7 @@ static bool json_c_accepts(struct hs_slice text)
 	/* with its NUL, so that json-c sees where a number ends */
 	object = json_tokener_parse_ex(tokener, copy, (int)text.n + 1);
 	accepts = json_tokener_get_error(tokener) == json_tokener_success &&
-	          json_tokener_get_parse_end(tokener) >= text.n;
+		  json_tokener_get_parse_end(tokener) >= text.n;
 	json_object_put(object);
 	json_tokener_free(tokener);
 	free(copy);
@@ -129,7 +129,7 @@ static void check_second_opinion(struct test_case *c, struct hs_slice text, bool
 
 	if (!marked && accepts != we_accept)
 		case_fail(c, "json-c %s this; if it is wrong, add 'json-c %s'",
-		          accepts ? "accepts" : "refuses", accepts ? "accepts" : "refuses");
+			  accepts ? "accepts" : "refuses", accepts ? "accepts" : "refuses");
 	if (marked && accepts != hs_slice_eq(mark, HS_SLICE("accepts")))
 		case_fail(c, "json-c does not do what the mark says");
 	if (marked && accepts == we_accept)
@@ -184,9 +184,10 @@ static void run_cut_case(struct test_case *c)
 		bool at_end = (r == HS_E_JSON_END || r == HS_E_JSON_EMPTY) && j.pos == n;
 
 		if (!at_end && r != HS_E_JSON_UTF8 && r != HS_OK)
-			case_fail(c, "cut to %zu bytes: %s at %zu", n, hs_result_info(r)->name, j.pos);
-		if (r == HS_OK && (in.p[0] == '{' || in.p[0] == '[' || in.p[0] == '"') && n < in.n &&
-		    !is_blank(in.p[n]))
+			case_fail(c, "cut to %zu bytes: %s at %zu", n, hs_result_info(r)->name,
+				  j.pos);
+		if (r == HS_OK && (in.p[0] == '{' || in.p[0] == '[' || in.p[0] == '"') &&
+		    n < in.n && !is_blank(in.p[n]))
 			case_fail(c, "cut to %zu bytes: taken", n);
 		free((char *)cut.p);
 	}
@@ -196,7 +197,7 @@ static void run_cut_case(struct test_case *c)
 /* --- tokens ----------------------------------------------------------------- */
 
 static void expect_token(const struct hs_json *j, uint32_t i, enum hs_json_kind kind,
-                         const char *raw, uint32_t next)
+			 const char *raw, uint32_t next)
 {
 	assert_in_range(i, 0, j->n - 1);
 	assert_int_equal(j->tok[i].kind, kind);
@@ -209,8 +210,9 @@ static void tokens_follow_the_text(void **state)
 	struct hs_json j = { 0 };
 
 	(void)state;
-	assert_result(hs_json_document(&j, HS_SLICE(" {\"a\": [1, -2.50e1],\"b\\n\":{}, \"c\":null } ")),
-	              HS_OK);
+	assert_result(
+	    hs_json_document(&j, HS_SLICE(" {\"a\": [1, -2.50e1],\"b\\n\":{}, \"c\":null } ")),
+	    HS_OK);
 	assert_int_equal(j.n, 9);
 	expect_token(&j, 0, HS_JSON_OBJECT, "{\"a\": [1, -2.50e1],\"b\\n\":{}, \"c\":null }", 9);
 	expect_token(&j, 1, HS_JSON_STRING, "\"a\"", 2);
@@ -250,14 +252,11 @@ static void blanks_mark_an_array_and_those_around_it(void **state)
 		const char *text;
 		bool spaced; /* tok[0] */
 	} cases[] = {
-		{ "[]", false },          { "[ ]", true },
-		{ "[1,2]", false },       { "[1, 2]", true },
-		{ "[1 ,2]", true },       { "[ 1]", true },
-		{ "[1\n]", true },        { "[\" \"]", false },
-		{ "[\"\\\" \"]", false }, { "[{\"a\":1}]", false },
-		{ "[{\"a\": 1}]", true }, { "[{\"a\" :1}]", true },
-		{ "[{ }]", true },        { "[[[\t]]]", true },
-		{ "[[],{\"a\":[ ]}]", true },
+		{ "[]", false },          { "[ ]", true },          { "[1,2]", false },
+		{ "[1, 2]", true },       { "[1 ,2]", true },       { "[ 1]", true },
+		{ "[1\n]", true },        { "[\" \"]", false },     { "[\"\\\" \"]", false },
+		{ "[{\"a\":1}]", false }, { "[{\"a\": 1}]", true }, { "[{\"a\" :1}]", true },
+		{ "[{ }]", true },        { "[[[\t]]]", true },     { "[[],{\"a\":[ ]}]", true },
 	};
 	struct hs_json j = { 0 };
 
@@ -407,6 +406,42 @@ static void doubled_keys_are_found_among_any_number(void **state)
 	hs_json_free(&j);
 }
 
+/* --- strings are read sixteen bytes at a time ----------------------------------- */
+
+static void expect_stop(struct hs_json *j, size_t at, char odd, enum hs_result result)
+{
+	char text[51];
+	enum hs_result r;
+
+	memset(text, 'a', sizeof text);
+	text[0] = text[50] = '"';
+	text[at] = odd;
+	r = hs_json_document(j, hs_slice(text, sizeof text));
+	if (r != result || (r != HS_OK && j->pos != at + (result == HS_E_JSON_ESCAPE ||
+							  result == HS_E_JSON_TRAILING)))
+		fail_msg("byte %02x at %zu: %s at %zu", (unsigned char)odd, at,
+			 hs_result_info(r)->name, j->pos);
+}
+
+static void an_odd_byte_stops_wherever_it_stands(void **state)
+{
+	struct hs_json j = { 0 };
+
+	(void)state;
+	for (size_t at = 1; at < 49; at++) {
+		for (int c = 0; c < 256; c++) {
+			enum hs_result r = c < ' '     ? HS_E_JSON_CONTROL
+					   : c >= 0x80 ? HS_E_JSON_UTF8
+					   : c == '"'  ? HS_E_JSON_TRAILING
+					   : c == '\\' ? HS_E_JSON_ESCAPE
+						       : HS_OK;
+
+			expect_stop(&j, at, (char)c, r);
+		}
+	}
+	hs_json_free(&j);
+}
+
 /* --- decoded text ----------------------------------------------------------- */
 
 static void expect_unescaped(const char *inner, const char *decoded, size_t n)
@@ -444,12 +479,15 @@ static void lone_surrogates_stay_apart(void **state)
 	(void)state;
 	EXPECT_UNESCAPED("\\ud800", "\xED\xA0\x80");
 	EXPECT_UNESCAPED("\\udfff", "\xED\xBF\xBF");
-	EXPECT_UNESCAPED("\\ud800a", "\xED\xA0\x80" "a");
+	EXPECT_UNESCAPED("\\ud800a", "\xED\xA0\x80"
+				     "a");
 	EXPECT_UNESCAPED("\\ud83d\\n", "\xED\xA0\xBD\n");
-	EXPECT_UNESCAPED("\\ud83d\\u0041", "\xED\xA0\xBD" "A");
+	EXPECT_UNESCAPED("\\ud83d\\u0041", "\xED\xA0\xBD"
+					   "A");
 	EXPECT_UNESCAPED("\\ud83d\\ud83d\\ude00", "\xED\xA0\xBD\xF0\x9F\x98\x80");
 	EXPECT_UNESCAPED("\\ude00\\ud83d", "\xED\xB8\x80\xED\xA0\xBD");
-	EXPECT_UNESCAPED("\\ud83dabcdefghij", "\xED\xA0\xBD" "abcdefghij");
+	EXPECT_UNESCAPED("\\ud83dabcdefghij", "\xED\xA0\xBD"
+					      "abcdefghij");
 }
 
 /* --- mutations -------------------------------------------------------------- */
@@ -480,9 +518,7 @@ static size_t mutate(struct case_random *r, const char *text, char *out)
 		switch (case_random_below(r, 3)) {
 		case 0: out[at] = c; break;
 		case 1: memmove(out + at, out + at + 1, --n - at); break;
-		default:
-			memmove(out + at + 1, out + at, n++ - at);
-			out[at] = c;
+		default: memmove(out + at + 1, out + at, n++ - at); out[at] = c;
 		}
 	}
 	return n;
@@ -511,13 +547,14 @@ static void mutated_texts_are_judged_as_json_c_does(void **state)
 
 		if (ours == HS_OK && tokens_fault(&j) != NULL)
 			fail_msg("HS_SEED=%llu: %s: %s", (unsigned long long)seed, tokens_fault(&j),
-			         case_show(text));
+				 case_show(text));
 		if (!json_c_is_no_judge(ours) && (ours == HS_OK) != json_c_accepts(text))
 			fail_msg("HS_SEED=%llu: %s at %zu, json-c decides otherwise: %s",
-			         (unsigned long long)seed, hs_result_info(ours)->name, pos, case_show(text));
+				 (unsigned long long)seed, hs_result_info(ours)->name, pos,
+				 case_show(text));
 		if (read_by_elements(&j, text, &count) != ours || j.pos != pos)
 			fail_msg("HS_SEED=%llu: by elements the end is another: %s",
-			         (unsigned long long)seed, case_show(text));
+				 (unsigned long long)seed, case_show(text));
 		free((char *)text.p);
 	}
 	hs_json_free(&j);
@@ -555,12 +592,14 @@ int main(void)
 		cmocka_unit_test(depth_counts_from_outside),
 		cmocka_unit_test(so_many_values_and_no_more),
 		cmocka_unit_test(doubled_keys_are_found_among_any_number),
+		cmocka_unit_test(an_odd_byte_stops_wherever_it_stands),
 		cmocka_unit_test(escapes_are_decoded),
 		cmocka_unit_test(lone_surrogates_stay_apart),
 		cmocka_unit_test(mutated_texts_are_judged_as_json_c_does),
 		cmocka_unit_test(a_reader_can_be_used_again),
 	};
-	const struct case_set sets[] = { { "json.txt", run_json_case }, { "json.txt", run_cut_case } };
+	const struct case_set sets[] = { { "json.txt", run_json_case },
+					 { "json.txt", run_cut_case } };
 
 	return CASES_RUN("json", tests, sets);
 }

@@ -15,33 +15,39 @@ static void expect_line(const struct hs_rejection *r, const char *line)
 static void all_members_in_their_order(void **state)
 {
 	(void)state;
-	expect_line(&(struct hs_rejection){ HS_SLICE("2026-11-23T10:15:00.123Z"), 400,
-	                                    HS_SLICE("type required"), HS_SLICE("acme"),
-	                                    HS_SLICE("192.0.2.1"), HS_SLICE("{\"a\":\"b\\n\"}") },
-	            "{\"spooled_at\":\"2026-11-23T10:15:00.123Z\",\"status\":400,\"message\":\"type "
-	            "required\",\"tenant\":\"acme\",\"remote_addr\":\"192.0.2.1\",\"body\":"
-	            "\"{\\\"a\\\":\\\"b\\\\n\\\"}\"}\n");
+	expect_line(
+	    &(struct hs_rejection) { HS_SLICE("2026-11-23T10:15:00.123Z"), 400,
+				     HS_SLICE("type required"), HS_SLICE("acme"),
+				     HS_SLICE("192.0.2.1"), HS_SLICE("{\"a\":\"b\\n\"}") },
+	    "{\"spooled_at\":\"2026-11-23T10:15:00.123Z\",\"status\":400,\"message\":\"type "
+	    "required\",\"tenant\":\"acme\",\"remote_addr\":\"192.0.2.1\",\"body\":"
+	    "\"{\\\"a\\\":\\\"b\\\\n\\\"}\"}\n");
 }
 
 static void what_is_unknown_is_left_out(void **state)
 {
 	(void)state;
-	expect_line(&(struct hs_rejection){ .spooled_at = HS_SLICE("t"), .status = 501,
-	                                    .message = HS_SLICE("m"), .body = HS_SLICE("") },
-	            "{\"spooled_at\":\"t\",\"status\":501,\"message\":\"m\",\"body\":\"\"}\n");
+	expect_line(&(struct hs_rejection) { .spooled_at = HS_SLICE("t"),
+					     .status = 501,
+					     .message = HS_SLICE("m"),
+					     .body = HS_SLICE("") },
+		    "{\"spooled_at\":\"t\",\"status\":501,\"message\":\"m\",\"body\":\"\"}\n");
 }
 
 static void odd_bytes_stay_within_the_line(void **state)
 {
 	(void)state;
-	expect_line(&(struct hs_rejection){ HS_SLICE("t"), 400, HS_SLICE("m"), HS_SLICE_NONE,
-	                                    HS_SLICE("1\n\"2"), HS_SLICE("a\nb\x01") },
-	            "{\"spooled_at\":\"t\",\"status\":400,\"message\":\"m\",\"remote_addr\":"
-	            "\"1\\n\\\"2\",\"body\":\"a\\nb\\u0001\"}\n");
-	expect_line(&(struct hs_rejection){ .spooled_at = HS_SLICE("t"), .status = 400,
-	                                    .message = HS_SLICE("m"), .body = HS_SLICE("a\xFF\xC3(") },
-	            "{\"spooled_at\":\"t\",\"status\":400,\"message\":\"m\",\"body\":\"a\\ufffd\\ufffd(\","
-	            "\"body_base64\":\"Yf/DKA==\"}\n");
+	expect_line(&(struct hs_rejection) { HS_SLICE("t"), 400, HS_SLICE("m"), HS_SLICE_NONE,
+					     HS_SLICE("1\n\"2"), HS_SLICE("a\nb\x01") },
+		    "{\"spooled_at\":\"t\",\"status\":400,\"message\":\"m\",\"remote_addr\":"
+		    "\"1\\n\\\"2\",\"body\":\"a\\nb\\u0001\"}\n");
+	expect_line(
+	    &(struct hs_rejection) { .spooled_at = HS_SLICE("t"),
+				     .status = 400,
+				     .message = HS_SLICE("m"),
+				     .body = HS_SLICE("a\xFF\xC3(") },
+	    "{\"spooled_at\":\"t\",\"status\":400,\"message\":\"m\",\"body\":\"a\\ufffd\\ufffd(\","
+	    "\"body_base64\":\"Yf/DKA==\"}\n");
 }
 
 int main(void)

@@ -31,10 +31,10 @@ static void accepted(void **state)
 
 	(void)state;
 	expect_answer(&o, "Status: 200 OK" COMMON "\r\n",
-	              "{\"accepted\":1,\"duplicate\":0,\"rejected\":0}\n");
+		      "{\"accepted\":1,\"duplicate\":0,\"rejected\":0}\n");
 	o.not_synced = true;
 	expect_answer(&o, "Status: 202 Accepted" COMMON "\r\n",
-	              "{\"accepted\":1,\"duplicate\":0,\"rejected\":0}\n");
+		      "{\"accepted\":1,\"duplicate\":0,\"rejected\":0}\n");
 }
 
 /* 202 would say that something is still to be done. */
@@ -47,29 +47,35 @@ static void nothing_new_is_200_even_unsynced(void **state)
 	o.duplicate = 0;
 	o.in_batch = true; /* an empty array */
 	expect_answer(&o, "Status: 200 OK" COMMON "\r\n",
-	              "{\"accepted\":0,\"duplicate\":0,\"rejected\":0}\n");
+		      "{\"accepted\":0,\"duplicate\":0,\"rejected\":0}\n");
 }
 
 static void a_batch_with_one_bad_event(void **state)
 {
-	struct hs_outcome o = { .has_counts = true, .in_batch = true, .accepted = 998, .duplicate = 1,
-		                .rejected = 1, .first_rejected = 16, .why = HS_E_IDENTITY };
+	struct hs_outcome o = { .has_counts = true,
+				.in_batch = true,
+				.accepted = 998,
+				.duplicate = 1,
+				.rejected = 1,
+				.first_rejected = 16,
+				.why = HS_E_IDENTITY };
 
 	(void)state;
 	expect_answer(&o, "Status: 200 OK" COMMON "\r\n",
-	              "{\"accepted\":998,\"duplicate\":1,\"rejected\":1,"
-	              "\"message\":\"event 17: userId or anonymousId required\"}\n");
+		      "{\"accepted\":998,\"duplicate\":1,\"rejected\":1,"
+		      "\"message\":\"event 17: userId or anonymousId required\"}\n");
 }
 
 static void a_batch_with_nothing_good(void **state)
 {
-	struct hs_outcome o = { .has_counts = true, .in_batch = true, .rejected = 2,
-		                .why = HS_E_IDENTITY };
+	struct hs_outcome o = {
+		.has_counts = true, .in_batch = true, .rejected = 2, .why = HS_E_IDENTITY
+	};
 
 	(void)state;
 	expect_answer(&o, "Status: 400 Bad Request" COMMON "\r\n",
-	              "{\"accepted\":0,\"duplicate\":0,\"rejected\":2,"
-	              "\"message\":\"event 1: userId or anonymousId required\"}\n");
+		      "{\"accepted\":0,\"duplicate\":0,\"rejected\":2,"
+		      "\"message\":\"event 1: userId or anonymousId required\"}\n");
 	o.why = HS_E_TYPE;
 	assert_int_equal(hs_respond_status(&o), 501);
 	o.duplicate = 1; /* kept already: that is success */
@@ -82,10 +88,10 @@ static void a_single_bad_event(void **state)
 
 	(void)state;
 	expect_answer(&o, "Status: 400 Bad Request" COMMON "\r\n",
-	              "{\"message\":\"userId or anonymousId required\"}\n");
+		      "{\"message\":\"userId or anonymousId required\"}\n");
 	o.why = HS_E_TYPE;
 	expect_answer(&o, "Status: 501 Not Implemented" COMMON "\r\n",
-	              "{\"message\":\"type not supported\"}\n");
+		      "{\"message\":\"type not supported\"}\n");
 }
 
 static void broken_json_says_where(void **state)
@@ -94,10 +100,10 @@ static void broken_json_says_where(void **state)
 
 	(void)state;
 	expect_answer(&o, "Status: 400 Bad Request" COMMON "\r\n",
-	              "{\"message\":\"the same key twice in one object, at byte 4711\"}\n");
-	o = (struct hs_outcome){ .result = HS_E_JSON_NUL_KEY, .has_offset = true, .offset = 0 };
+		      "{\"message\":\"the same key twice in one object, at byte 4711\"}\n");
+	o = (struct hs_outcome) { .result = HS_E_JSON_NUL_KEY, .has_offset = true, .offset = 0 };
 	expect_answer(&o, "Status: 400 Bad Request" COMMON "\r\n",
-	              "{\"message\":\"\\\\u0000 in a key, at byte 0\"}\n");
+		      "{\"message\":\"\\\\u0000 in a key, at byte 0\"}\n");
 }
 
 static void who_must_show_what(void **state)
@@ -105,11 +111,13 @@ static void who_must_show_what(void **state)
 	struct hs_outcome o = { .result = HS_E_SIGNATURE };
 
 	(void)state;
-	expect_answer(&o, "Status: 401 Unauthorized" COMMON
-	                  "WWW-Authenticate: Basic realm=\"hookspool\"\r\n\r\n",
-	              "{\"message\":\"X-Signature does not match\"}\n");
+	expect_answer(&o,
+		      "Status: 401 Unauthorized" COMMON
+		      "WWW-Authenticate: Basic realm=\"hookspool\"\r\n\r\n",
+		      "{\"message\":\"X-Signature does not match\"}\n");
 	o.result = HS_E_KEY_REVOKED;
-	expect_answer(&o, "Status: 403 Forbidden" COMMON "\r\n", "{\"message\":\"API key revoked\"}\n");
+	expect_answer(&o, "Status: 403 Forbidden" COMMON "\r\n",
+		      "{\"message\":\"API key revoked\"}\n");
 }
 
 static void which_methods_are_allowed(void **state)
@@ -118,10 +126,10 @@ static void which_methods_are_allowed(void **state)
 
 	(void)state;
 	expect_answer(&o, "Status: 405 Method Not Allowed" COMMON "Allow: POST, PUT, PATCH\r\n\r\n",
-	              "{\"message\":\"method not allowed\"}\n");
+		      "{\"message\":\"method not allowed\"}\n");
 	o.is_health = true;
 	expect_answer(&o, "Status: 405 Method Not Allowed" COMMON "Allow: GET, HEAD\r\n\r\n",
-	              "{\"message\":\"method not allowed\"}\n");
+		      "{\"message\":\"method not allowed\"}\n");
 }
 
 static void our_failures_are_to_be_retried(void **state)
@@ -130,7 +138,7 @@ static void our_failures_are_to_be_retried(void **state)
 
 	(void)state;
 	expect_answer(&o, "Status: 503 Service Unavailable" COMMON "Retry-After: 5\r\n\r\n",
-	              "{\"message\":\"storage is full, try again\"}\n");
+		      "{\"message\":\"storage is full, try again\"}\n");
 	o.is_health = true;
 	assert_int_equal(hs_respond_status(&o), 503);
 }

@@ -18,7 +18,8 @@ static void every_row_is_complete(void **state)
 	for (int r = 0; r < HS_RESULT_COUNT; r++) {
 		const struct hs_result_info *info = hs_result_info((enum hs_result)r);
 
-		if (info == NULL || info->name == NULL || info->message == NULL || info->remedy == NULL)
+		if (info == NULL || info->name == NULL || info->message == NULL ||
+		    info->remedy == NULL)
 			fail_msg("row %d is not filled", r);
 		if (strncmp(info->name, "HS_", 3) != 0 || info->message[0] == '\0')
 			fail_msg("row %d has no name or no message", r);
@@ -64,9 +65,10 @@ static void names_and_messages_tell_results_apart(void **state)
 	for (int a = 0; a < HS_RESULT_COUNT; a++)
 		for (int b = a + 1; b < HS_RESULT_COUNT; b++)
 			assert_string_not_equal(hs_result_info((enum hs_result)a)->name,
-			                        hs_result_info((enum hs_result)b)->name);
+						hs_result_info((enum hs_result)b)->name);
 	assert_string_equal(hs_result_info(HS_E_JSON_TWICE)->name, "HS_E_JSON_TWICE");
-	assert_string_equal(hs_result_info(HS_E_IDENTITY)->message, "userId or anonymousId required");
+	assert_string_equal(hs_result_info(HS_E_IDENTITY)->message,
+			    "userId or anonymousId required");
 }
 
 int main(void)

@@ -11,21 +11,32 @@ enum { ENVIRONMENT_MAX = 16 };
 
 /* Every number of the settings by its name. */
 static int64_t number_called(const struct test_case *c, const struct hs_settings *s,
-                             struct hs_slice name)
+			     struct hs_slice name)
 {
 	const struct {
 		const char *name;
 		int64_t value;
 	} table[] = {
-		{ "secrets", s->secrets }, { "keys", s->keys }, { "auth", s->auth },
-		{ "max_body", s->max_body }, { "validate", s->validate }, { "names", s->names },
-		{ "durability", s->durability }, { "dedup_window", s->dedup_window },
-		{ "rotate_size", s->rotate_size }, { "rotate_age", s->rotate_age },
-		{ "rotate_min_gap", s->rotate_min_gap }, { "compress", s->compress },
-		{ "retain_days", s->retain_days }, { "retain_bytes", s->retain_bytes },
-		{ "rejected_max", s->rejected_max }, { "min_free", s->min_free },
-		{ "spool_mode", s->spool_mode }, { "threads", s->threads },
-		{ "allow_nfs", s->allow_nfs }, { "log_level", s->log_level },
+		{ "secrets", s->secrets },
+		{ "keys", s->keys },
+		{ "auth", s->auth },
+		{ "max_body", s->max_body },
+		{ "validate", s->validate },
+		{ "names", s->names },
+		{ "durability", s->durability },
+		{ "dedup_window", s->dedup_window },
+		{ "rotate_size", s->rotate_size },
+		{ "rotate_age", s->rotate_age },
+		{ "rotate_min_gap", s->rotate_min_gap },
+		{ "compress", s->compress },
+		{ "retain_days", s->retain_days },
+		{ "retain_bytes", s->retain_bytes },
+		{ "rejected_max", s->rejected_max },
+		{ "min_free", s->min_free },
+		{ "spool_mode", s->spool_mode },
+		{ "threads", s->threads },
+		{ "allow_nfs", s->allow_nfs },
+		{ "log_level", s->log_level },
 	};
 
 	for (size_t i = 0; i < sizeof table / sizeof *table; i++)
@@ -44,7 +55,8 @@ static void check_values(struct test_case *c, const struct hs_settings *s)
 		if (hs_slice_eq(name, HS_SLICE("spool_dir")))
 			case_same(c, "spool_dir", hs_slice_str(s->spool_dir), value);
 		else if (number_called(c, s, name) != case_number(c, value))
-			case_fail(c, "%s is %lld", case_show(name), (long long)number_called(c, s, name));
+			case_fail(c, "%s is %lld", case_show(name),
+				  (long long)number_called(c, s, name));
 	}
 }
 
@@ -178,8 +190,8 @@ static void errors_do_not_tell_secrets(void **state)
 		if (strstr(error.text, "TOPSECRET") != NULL)
 			fail_msg("told: %s", error.text);
 	}
-	assert_null(hs_settings_new("test.conf", HS_SLICE("spool_dir = /s\nauth = none\n"), environment,
-	                            &error));
+	assert_null(hs_settings_new("test.conf", HS_SLICE("spool_dir = /s\nauth = none\n"),
+				    environment, &error));
 	assert_null(strstr(error.text, "TOPSECRET"));
 }
 
@@ -188,8 +200,8 @@ static void control_characters_do_not_reach_the_log(void **state)
 	struct hs_settings_error error;
 
 	(void)state;
-	assert_null(hs_settings_new("test.conf", HS_SLICE("spool_dir = /s\nna\x1b[31mme = 1\n"), NULL,
-	                            &error));
+	assert_null(hs_settings_new("test.conf", HS_SLICE("spool_dir = /s\nna\x1b[31mme = 1\n"),
+				    NULL, &error));
 	assert_null(strchr(error.text, '\x1b'));
 	assert_null(hs_settings_new("te\nst.conf", HS_SLICE("x = 1\n"), NULL, &error));
 	assert_null(strchr(error.text, '\n'));

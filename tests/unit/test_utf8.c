@@ -26,7 +26,8 @@ static size_t length_by_arithmetic(const unsigned char *p, size_t n)
 			return 0;
 		code = code << 6 | (p[i] & 0x3F);
 	}
-	return code < least[ones] || code > 0x10FFFF || (code >= 0xD800 && code <= 0xDFFF) ? 0 : ones;
+	return code < least[ones] || code > 0x10FFFF || (code >= 0xD800 && code <= 0xDFFF) ? 0
+											   : ones;
 }
 
 static void check(const unsigned char *p, size_t n)
@@ -34,8 +35,8 @@ static void check(const unsigned char *p, size_t n)
 	size_t got = hs_utf8_length((const char *)p, n), expected = length_by_arithmetic(p, n);
 
 	if (got != expected)
-		fail_msg("%02x %02x %02x %02x, %zu bytes: expected %zu, got %zu", p[0], p[1], p[2], p[3],
-		         n, expected, got);
+		fail_msg("%02x %02x %02x %02x, %zu bytes: expected %zu, got %zu", p[0], p[1], p[2],
+			 p[3], n, expected, got);
 }
 
 static void every_sequence_of_three_bytes(void **state)
@@ -57,15 +58,17 @@ static void every_sequence_of_three_bytes(void **state)
 
 static void sequences_of_four_bytes(void **state)
 {
-	static const unsigned char edge[] = { 0x00, 0x41, 0x7F, 0x80, 0x8F, 0x90, 0xBF, 0xC0, 0xFF };
+	static const unsigned char edge[] = {
+		0x00, 0x41, 0x7F, 0x80, 0x8F, 0x90, 0xBF, 0xC0, 0xFF
+	};
 
 	(void)state;
 	for (unsigned a = 0xE0; a < 0x100; a++)
 		for (unsigned b = 0; b < 0x100; b++)
 			for (size_t c = 0; c < sizeof edge; c++)
 				for (size_t d = 0; d < sizeof edge; d++) {
-					unsigned char p[4] = { (unsigned char)a, (unsigned char)b, edge[c],
-						               edge[d] };
+					unsigned char p[4] = { (unsigned char)a, (unsigned char)b,
+							       edge[c], edge[d] };
 
 					check(p, 4);
 				}
@@ -106,10 +109,17 @@ static void code_points_have_their_bytes(void **state)
 		uint32_t code;
 		const char *bytes;
 	} table[] = {
-		{ 0x41, "A" },           { 0x7F, "\x7F" },           { 0x80, "\xC2\x80" },
-		{ 0x7FF, "\xDF\xBF" },   { 0x800, "\xE0\xA0\x80" },  { 0x20AC, "\xE2\x82\xAC" },
-		{ 0xD800, "\xED\xA0\x80" }, { 0xDFFF, "\xED\xBF\xBF" }, { 0xFFFF, "\xEF\xBF\xBF" },
-		{ 0x10000, "\xF0\x90\x80\x80" }, { 0x1F600, "\xF0\x9F\x98\x80" },
+		{ 0x41, "A" },
+		{ 0x7F, "\x7F" },
+		{ 0x80, "\xC2\x80" },
+		{ 0x7FF, "\xDF\xBF" },
+		{ 0x800, "\xE0\xA0\x80" },
+		{ 0x20AC, "\xE2\x82\xAC" },
+		{ 0xD800, "\xED\xA0\x80" },
+		{ 0xDFFF, "\xED\xBF\xBF" },
+		{ 0xFFFF, "\xEF\xBF\xBF" },
+		{ 0x10000, "\xF0\x90\x80\x80" },
+		{ 0x1F600, "\xF0\x9F\x98\x80" },
 		{ 0x10FFFF, "\xF4\x8F\xBF\xBF" },
 	};
 
@@ -118,7 +128,7 @@ static void code_points_have_their_bytes(void **state)
 		char p[4];
 
 		assert_slice_equal(hs_slice(p, hs_utf8_put(p, table[i].code)),
-		                   hs_slice_str(table[i].bytes));
+				   hs_slice_str(table[i].bytes));
 	}
 }
 

@@ -1,0 +1,260 @@
+#include "store/maintain.h"
+#include "store/io.h"
+#include "store/log.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <zlib.h>
+
+enum { CHUNK = 1 << 17, LEVEL = 6, GZIP_WINDOW = 15 + 16 /* zlib.h: gzip, not zlib */ };
+static const char LOCK[] = "maintain", COPY[] = "gzip";
+#define DAY_MS INT64_C(86400000)
+
+struct work {
+	const struct hs_place *place;
+	bool (*stop)(void *context);
+	void *context;
+	struct hs_maintained *done;
+};
+
+static bool must_stop(const struct work *w)
+{
+	return w->stop != NULL && w->stop(w->context);
+}
+
+/* --- compressing ------------------------------------------------------------ */
+
+struct deflater {
+	int from, to;
+	uint64_t read, written;
+	z_stream z;
+	unsigned char in[CHUNK], out[CHUNK];
+};
+
+/* Compresses what is in z, and writes it. */
+static enum hs_result squeeze(struct deflater *d, int flush)
+{
+	do {
+		size_t n;
+
+		d->z.next_out = d->out;
+		d->z.avail_out = sizeof d->out;
+		deflate(&d->z, flush); /* fails only if it is misused */
+		n = sizeof d->out - d->z.avail_out;
+		if (n > 0 && hs_io_write_at(d->to, (const char *)d->out, n, d->written) < 0)
+			return hs_io_result(errno);
+		d->written += n;
+	} while (d->z.avail_out == 0);
+	return HS_OK;
+}
+
+/* *whole is false if it was asked to stop. */
+static enum hs_result deflate_file(const struct work *w, struct deflater *d, bool *whole)
+{
+	enum hs_result r = HS_OK;
+	ssize_t got = 1;
+
+	*whole = false;
+	if (deflateInit2(&d->z, LEVEL, Z_DEFLATED, GZIP_WINDOW, 8, Z_DEFAULT_STRATEGY) != Z_OK)
+		return HS_E_MEMORY;
+	while (got > 0 && r == HS_OK && !must_stop(w)) {
+		got = hs_io_read_at(d->from, (char *)d->in, sizeof d->in, d->read);
+		if (got < 0) {
+			r = HS_E_IO;
+			break;
+		}
+		d->read += (uint64_t)got;
+		d->z.next_in = d->in;
+		d->z.avail_in = (unsigned)got;
+		r = squeeze(d, got == 0 ? Z_FINISH : Z_NO_FLUSH);
+		*whole = r == HS_OK && got == 0;
+	}
+	deflateEnd(&d->z);
+	return r;
+}
+
+/* The copy is whole: sync, name, sync the name; only then the plain one may go. */
+static enum hs_result replace(const struct hs_place *place, int copy, const char *plain,
+                              const char *gz)
+{
+	if (hs_io_sync_data(copy) < 0)
+		return HS_E_SYNC;
+	if (hs_io_rename(place->private_dir, COPY, place->dir, gz) < 0 ||
+	    hs_io_sync_dir(place->dir) < 0 || hs_io_unlink(place->dir, plain) < 0)
+		return HS_E_IO;
+	return HS_OK;
+}
+
+static enum hs_result compress_file(const struct work *w, int from, const char *plain, const char *gz)
+{
+	struct deflater *d = calloc(1, sizeof *d);
+	enum hs_result r;
+	bool whole = false;
+
+	if (d == NULL)
+		return HS_E_MEMORY;
+	d->from = from;
+	d->to = hs_io_make(w->place->private_dir, COPY, (mode_t)w->place->settings->spool_mode);
+	r = d->to < 0 ? hs_io_result(errno) : deflate_file(w, d, &whole);
+	if (r == HS_OK && whole) {
+		r = replace(w->place, d->to, plain, gz);
+		w->done->compressed += r == HS_OK;
+	} else {
+		hs_io_unlink(w->place->private_dir, COPY);
+	}
+	if (d->to >= 0)
+		hs_io_close(d->to);
+	free(d);
+	return r;
+}
+
+static enum hs_result compress_one(const struct work *w, const char *family,
+                                   const struct hs_sealed *sealed)
+{
+	struct hs_sealed compressed = { sealed->number, sealed->sealed_ms, true };
+	char plain[HS_SEALED_NAME], gz[HS_SEALED_NAME];
+	struct hs_space space;
+	struct stat st;
+	enum hs_result r;
+	int fd;
+
+	hs_sealed_print(family, sealed, plain);
+	hs_sealed_print(family, &compressed, gz);
+	fd = hs_io_open_read(w->place->dir, plain);
+	if (fd < 0)
+		return errno == ENOENT ? HS_OK : HS_E_IO;
+	if (hs_io_fstat(fd, &st) < 0 || hs_io_space(w->place->dir, &space) < 0)
+		r = HS_E_IO;
+	else if (space.bytes < (uint64_t)st.st_size + (uint64_t)w->place->settings->min_free)
+		r = HS_OK; /* the room is needed for events; the next time, perhaps */
+	else
+		r = compress_file(w, fd, plain, gz);
+	hs_io_close(fd);
+	return r;
+}
+
+static enum hs_result compress_all(const struct work *w, const char *family)
+{
+	struct hs_sealed *list;
+	size_t count;
+	enum hs_result r = hs_sealed_list(w->place->dir, family, &list, &count);
+
+	for (size_t i = 0; i < count && r == HS_OK && !must_stop(w); i++) {
+		bool twice = i + 1 < count && list[i + 1].number == list[i].number;
+		char name[HS_SEALED_NAME];
+
+		if (list[i].gzip)
+			continue;
+		if (!twice) {
+			r = compress_one(w, family, &list[i]);
+			continue;
+		}
+		/* killed between the two last steps: the copy has its name, so it is whole */
+		hs_sealed_print(family, &list[i], name);
+		if (hs_io_sync_dir(w->place->dir) < 0 || hs_io_unlink(w->place->dir, name) < 0)
+			r = HS_E_IO;
+	}
+	free(list);
+	return r;
+}
+
+/* --- deleting --------------------------------------------------------------- */
+
+static enum hs_result delete_one(const struct hs_place *place, const char *family,
+                                 const struct hs_sealed *sealed, uint64_t *deleted)
+{
+	char name[HS_SEALED_NAME];
+
+	hs_sealed_print(family, sealed, name);
+	if (hs_io_unlink(place->dir, name) < 0 && errno != ENOENT)
+		return HS_E_IO;
+	++*deleted;
+	return HS_OK;
+}
+
+static uint64_t size_of(const struct hs_place *place, const char *family,
+                        const struct hs_sealed *sealed)
+{
+	char name[HS_SEALED_NAME];
+	struct stat st;
+
+	hs_sealed_print(family, sealed, name);
+	return hs_io_stat(place->dir, name, &st) < 0 ? 0 : (uint64_t)st.st_size;
+}
+
+enum hs_result hs_maintain_cap(const struct hs_place *place, const char *family, uint64_t open_bytes,
+                               uint64_t most, uint64_t *deleted)
+{
+	struct hs_sealed *list;
+	size_t count;
+	uint64_t sum = open_bytes;
+	enum hs_result r = hs_sealed_list(place->dir, family, &list, &count);
+
+	for (size_t i = 0; i < count; i++)
+		sum += size_of(place, family, &list[i]);
+	for (size_t i = 0; i < count && r == HS_OK && sum > most; i++) {
+		sum -= size_of(place, family, &list[i]);
+		r = delete_one(place, family, &list[i], deleted);
+	}
+	free(list);
+	return r;
+}
+
+static enum hs_result delete_old(const struct work *w, const char *family, int64_t days)
+{
+	int64_t before = hs_io_now() - days * DAY_MS;
+	struct hs_sealed *list;
+	size_t count;
+	enum hs_result r = hs_sealed_list(w->place->dir, family, &list, &count);
+
+	for (size_t i = 0; i < count && r == HS_OK && list[i].sealed_ms < before; i++)
+		r = delete_one(w->place, family, &list[i], &w->done->deleted);
+	free(list);
+	return r;
+}
+
+/* --- all of it -------------------------------------------------------------- */
+
+static enum hs_result maintain_family(const struct work *w, int family)
+{
+	const struct hs_settings *s = w->place->settings;
+	const struct hs_family *f = &w->place->state->state->family[family];
+	const char *name = family == HS_EVENTS ? "events" : "rejected";
+	uint64_t most = (uint64_t)(family == HS_EVENTS ? s->retain_bytes : s->rejected_max);
+	enum hs_result r = HS_OK;
+
+	if (s->retain_days > 0)
+		r = delete_old(w, name, s->retain_days);
+	if (r == HS_OK && most > 0)
+		r = hs_maintain_cap(w->place, name, family == HS_REJECTED ? atomic_load(&f->written) : 0, most,
+		                    &w->done->deleted);
+	if (r == HS_OK && s->compress == HS_COMPRESS_GZIP)
+		r = compress_all(w, name);
+	return r;
+}
+
+enum hs_result hs_maintain(const struct hs_place *place, bool (*stop)(void *context),
+                           void *context, struct hs_maintained *done)
+{
+	struct work w = { place, stop, context, done };
+	enum hs_result r = HS_OK;
+	int lock = hs_io_open_or_make(place->private_dir, LOCK, 0600);
+
+	memset(done, 0, sizeof *done);
+	if (lock < 0)
+		return hs_io_result(errno);
+	done->busy = hs_io_lock(lock, LOCK_EX | LOCK_NB) < 0;
+	if (!done->busy) {
+		if (hs_io_unlink(place->private_dir, COPY) < 0 && errno != ENOENT) /* of a killed one */
+			r = HS_E_IO;
+		for (int i = 0; i < HS_FAMILIES && r == HS_OK && !must_stop(&w); i++)
+			r = maintain_family(&w, i);
+	}
+	hs_io_close(lock);
+	if (r != HS_OK)
+		hs_log_result(r, "maintain");
+	return r;
+}

@@ -1,0 +1,34 @@
+/*
+ * maintain: what becomes of sealed segments: compressed, and in the end deleted.
+ *
+ * One process at a time does it (flock on .hookspool/maintain), outside the path of any
+ * request: a thread of the FastCGI handler, or `hookspool maintain` from cron. Each step
+ * can be interrupted anywhere: a compressed copy gets its name only when it is whole and
+ * synced, and the plain one goes only after that.
+ */
+#ifndef HS_MAINTAIN_H
+#define HS_MAINTAIN_H
+
+#include "store/segment.h"
+
+struct hs_maintained {
+	uint64_t compressed, deleted; /* segments */
+	bool busy;                    /* another process is at it: nothing was done */
+};
+
+/*
+ * Compresses and deletes what the settings ask for, both families. `stop` is asked now
+ * and then, and ends the work early if it says so (NULL: never). HS_OK, HS_E_IO,
+ * HS_E_FULL, HS_E_SYNC or HS_E_MEMORY.
+ */
+enum hs_result hs_maintain(const struct hs_place *place, bool (*stop)(void *context),
+                           void *context, struct hs_maintained *done);
+
+/*
+ * Deletes the oldest sealed segments of a family until all of them and `open_bytes`
+ * together are at most `most` bytes. HS_OK, HS_E_IO or HS_E_MEMORY.
+ */
+enum hs_result hs_maintain_cap(const struct hs_place *place, const char *family, uint64_t open_bytes,
+                               uint64_t most, uint64_t *deleted);
+
+#endif

@@ -1,0 +1,37 @@
+/*
+ * sealed: the sealed segments of a family, by their names alone.
+ *
+ * events-20261123T101500.123Z-000042.jsonl: the stamp is when it was sealed, the number
+ * counts up and never repeats; with .gz behind it once it is compressed. Sorted by name
+ * they are in the order of sealing.
+ */
+#ifndef HS_SEALED_H
+#define HS_SEALED_H
+
+#include "core/result.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum { HS_SEALED_NAME = 80 }; /* bytes of the longest file name, its NUL included */
+
+struct hs_sealed {
+	uint64_t number;
+	int64_t sealed_ms;
+	bool gzip;
+};
+
+/* Is `name` one of the family's ("events", "rejected")? Only the one spelling is. */
+bool hs_sealed_parse(const char *family, const char *name, struct hs_sealed *sealed);
+void hs_sealed_print(const char *family, const struct hs_sealed *sealed,
+                     char out[static HS_SEALED_NAME]);
+
+/*
+ * All of them, in order; while one is being compressed it may stand there twice, the
+ * plain one first. The array is the caller's, for free(); NULL if there is none. HS_OK,
+ * HS_E_IO or HS_E_MEMORY.
+ */
+enum hs_result hs_sealed_list(int dir, const char *family, struct hs_sealed **list, size_t *count);
+
+#endif
