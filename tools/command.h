@@ -28,5 +28,9 @@ struct hs_settings *hs_command_settings(const char *path);
 int hs_cmd_check(int argc, char **argv);
 int hs_cmd_docs(int argc, char **argv);
 int hs_cmd_help(int argc, char **argv);
+int hs_cmd_maintain(int argc, char **argv);
+int hs_cmd_repair(int argc, char **argv);
+int hs_cmd_rotate(int argc, char **argv);
+int hs_cmd_verify(int argc, char **argv);
 
 #endif

@@ -11,6 +11,12 @@ extern char **environ;
 
 static const struct hs_command commands[] = {
 	{ "check", hs_cmd_check, "[--config FILE]", "look at settings and spool, say what is wrong" },
+	{ "rotate", hs_cmd_rotate, "[--config FILE]", "seal the open segments now" },
+	{ "maintain", hs_cmd_maintain, "[--config FILE]",
+	  "seal by age, compress, delete what is too old; for cron under plain CGI" },
+	{ "verify", hs_cmd_verify, "[--config FILE]", "read the whole spool, say what is wrong" },
+	{ "repair", hs_cmd_repair, "[--config FILE]",
+	  "the same, and mend it: broken segments set aside, the index made anew" },
 	{ "help", hs_cmd_help, "[COMMAND]", "this list, or one command's usage" },
 	{ "docs", hs_cmd_docs, "settings | results | sample", NULL },
 };

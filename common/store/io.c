@@ -189,6 +189,11 @@ int hs_io_rename(int from_dir, const char *from, int to_dir, const char *to)
 	return renameat(from_dir, from, to_dir, to);
 }
 
+int hs_io_link(int from_dir, const char *from, int to_dir, const char *to)
+{
+	return linkat(from_dir, from, to_dir, to, 0);
+}
+
 int hs_io_unlink(int dir, const char *name)
 {
 	return unlinkat(dir, name, 0);

@@ -59,6 +59,8 @@ int hs_io_truncate(int fd, uint64_t size);
 /* Blocks for bytes that the size does not show yet (fallocate, FALLOC_FL_KEEP_SIZE). */
 int hs_io_reserve(int fd, uint64_t offset, uint64_t n);
 int hs_io_rename(int from_dir, const char *from, int to_dir, const char *to);
+/* A second name for a file. */
+int hs_io_link(int from_dir, const char *from, int to_dir, const char *to);
 int hs_io_unlink(int dir, const char *name);
 
 /* flock(2): operation as there, LOCK_NB included. */

@@ -383,7 +383,8 @@ static enum hs_result mend(struct hs_segment *s, uint64_t n, int64_t deadline_ms
 	enum hs_result r;
 
 	*fit = false;
-	if (f->known == 0)
+	/* the second: a process was killed when it had ended the generation, and no more */
+	if (f->known == 0 || atomic_load(&f->current) != f->generation)
 		return find_out(s);
 	r = reopen(s);
 	if (r == HS_E_SPOOL_DIR)

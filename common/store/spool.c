@@ -420,3 +420,17 @@ enum hs_result hs_spool_maintain(struct hs_spool *spool, bool (*stop)(void *cont
 	close_view(v);
 	return r;
 }
+
+enum hs_result hs_spool_examine(struct hs_spool *spool, const struct hs_examiner *examiner,
+                                struct hs_examined *found)
+{
+	struct view *v;
+	enum hs_result r = open_view(spool->settings, &v);
+
+	memset(found, 0, sizeof *found);
+	if (r != HS_OK)
+		return r;
+	r = hs_examine(v->segment, v->index, examiner, found);
+	close_view(v);
+	return r;
+}

@@ -12,6 +12,7 @@
 #include "core/result.h"
 #include "core/identity.h"
 #include "core/settings.h"
+#include "store/examine.h"
 #include "store/maintain.h"
 
 #include <stdint.h>
@@ -64,5 +65,9 @@ enum hs_result hs_spool_rotate(struct hs_spool *spool, int64_t deadline_ms);
  */
 enum hs_result hs_spool_maintain(struct hs_spool *spool, bool (*stop)(void *context),
                                  void *context, struct hs_maintained *done);
+
+/* Reads all of it, and mends it if the examiner says so; see examine.h. */
+enum hs_result hs_spool_examine(struct hs_spool *spool, const struct hs_examiner *examiner,
+                                struct hs_examined *found);
 
 #endif

@@ -555,20 +555,20 @@ static void thousands_of_names(void **state)
 /* The table is not cleared between records: slots of an earlier era count as empty. */
 static void eras_may_wrap_round(void **state)
 {
-	struct hs_slice text = HS_SLICE("{\"type\":\"page\",\"userId\":\"u\","
-					"\"a\":1,\"A\":2,\"b\":3}");
-	static const char leaves[] = ",\"a\":1,\"a_2\":2,\"b\":3}";
+	static const char first[] = "{\"type\":\"page\",\"userId\":\"u\",\"a\":1,\"b\":2}";
+	static const char other[] = "{\"type\":\"page\",\"userId\":\"u\",\"x\":1,\"y\":2,\"z\":3}";
+	static const char leaves[] = ",\"a\":1,\"b\":2}";
 	struct bench b = { 0 };
 
 	(void)state;
 	hs_flattener_init(&b.flattener, HS_NAMES_WAREHOUSE);
-	for (int i = 0; i < 4; i++) {
-		hs_buf_reset(&b.out);
-		assert_result(flatten_text(&b, text), HS_OK);
-		assert_non_null(memmem(b.out.p, b.out.n, leaves, sizeof leaves - 1));
-		if (i == 1)
-			b.flattener.era = UINT32_MAX - 1;
-	}
+	assert_result(flatten_text(&b, hs_slice_str(first)), HS_OK);
+	b.flattener.era = UINT32_MAX - 1;
+	assert_result(flatten_text(&b, hs_slice_str(other)), HS_OK);
+	hs_buf_reset(&b.out);
+	assert_result(flatten_text(&b, hs_slice_str(first)), HS_OK); /* the counter is at 0 again */
+	assert_non_null(memmem(b.out.p, b.out.n, leaves, sizeof leaves - 1));
+	assert_result(flatten_text(&b, hs_slice_str(other)), HS_OK);
 	free_bench(&b);
 }
 

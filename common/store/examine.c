@@ -1,0 +1,473 @@
+#include "store/examine.h"
+#include "store/io.h"
+#include "store/lines.h"
+#include "store/log.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <lmdb.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+	LOCK_MS = 60000,       /* a person waits, not a sender */
+	IDS_AT_ONCE = 512,     /* looked up in the index under one lock */
+	PROGRESS_LINES = 4096,
+	COPY_BYTES = 1 << 18,
+};
+static const char SEEN[] = "examine", CLEAN[] = "clean";
+static const size_t SEEN_BYTES = (size_t)1 << 36 >> (sizeof(size_t) < 8 ? 6 : 0);
+
+/* An event that is being looked at. */
+struct entry {
+	struct hs_identity id;
+	uint64_t line;
+	uint32_t spooled_s;
+};
+
+struct exam {
+	const struct hs_place *place;
+	const struct hs_examiner *examiner;
+	struct hs_examined *found;
+	struct hs_segment *segment; /* of the family at hand */
+	struct hs_index *index;
+	char name[HS_SEALED_NAME]; /* of the file at hand */
+	uint64_t all_bytes, done_bytes;
+	bool broken; /* the file at hand has a line that must go */
+
+	MDB_env *env; /* identities seen so far: a scratch file, not memory */
+	MDB_txn *txn;
+	MDB_dbi dbi;
+
+	struct entry entry[IDS_AT_ONCE];
+	size_t entries;
+	struct hs_identifier identifier;
+	struct hs_json json;
+	struct hs_lines lines;
+	struct hs_buf clean; /* good lines on their way to the clean copy */
+	int clean_fd;
+	uint64_t clean_bytes;
+};
+
+const char *hs_problem_text(enum hs_problem p)
+{
+	static const char *const text[HS_PROBLEMS] = {
+		[HS_PROBLEM_LINE] = "not a JSON object",
+		[HS_PROBLEM_TORN] = "ends in mid-line",
+		[HS_PROBLEM_DAMAGED] = "compressed file is damaged",
+		[HS_PROBLEM_TWICE] = "event stands in the spool already",
+		[HS_PROBLEM_GAP] = "segment before this one is missing",
+		[HS_PROBLEM_INDEX] = "event unknown to the index",
+	};
+
+	return text[p];
+}
+
+static void report(struct exam *x, enum hs_problem p, uint64_t line)
+{
+	x->found->problem[p]++;
+	if (x->examiner->report != NULL)
+		x->examiner->report(x->examiner->context, p, x->name, line);
+}
+
+/* --- which events were seen: a scratch index ---------------------------------- */
+
+static enum hs_result scratch_result(int code)
+{
+	if (code == 0)
+		return HS_OK;
+	hs_log(HS_LOG_ERROR, "examine: scratch file: %s", mdb_strerror(code));
+	return code == ENOSPC || code == MDB_MAP_FULL ? HS_E_FULL : code == ENOMEM ? HS_E_MEMORY : HS_E_IO;
+}
+
+static enum hs_result open_scratch(struct exam *x)
+{
+	const unsigned flags = MDB_NOSUBDIR | MDB_NOLOCK | MDB_NOSYNC | MDB_NOTLS;
+	char path[PATH_MAX];
+	int code;
+
+	snprintf(path, sizeof path, "%s/.hookspool/%s", x->place->settings->spool_dir, SEEN);
+	hs_io_unlink(x->place->private_dir, SEEN);
+	code = mdb_env_create(&x->env);
+	if (code == 0)
+		code = mdb_env_set_mapsize(x->env, SEEN_BYTES);
+	if (code == 0)
+		code = mdb_env_open(x->env, path, flags, 0600);
+	if (code == 0)
+		code = mdb_txn_begin(x->env, NULL, 0, &x->txn);
+	if (code == 0)
+		code = mdb_dbi_open(x->txn, NULL, 0, &x->dbi);
+	return scratch_result(code);
+}
+
+static void close_scratch(struct exam *x)
+{
+	if (x->txn != NULL)
+		mdb_txn_abort(x->txn);
+	if (x->env != NULL)
+		mdb_env_close(x->env);
+	hs_io_unlink(x->place->private_dir, SEEN);
+}
+
+static enum hs_result note_seen(struct exam *x, const struct entry *e)
+{
+	int64_t window_s = x->place->settings->dedup_window / 1000;
+	uint32_t spooled_s = e->spooled_s, before = 0;
+	MDB_val key = { sizeof e->id, (void *)(uintptr_t)&e->id }, value = { sizeof before, &before };
+	int code = mdb_get(x->txn, x->dbi, &key, &value);
+
+	if (code == 0) {
+		memcpy(&before, value.mv_data, sizeof before);
+		if ((int64_t)spooled_s - before <= window_s)
+			report(x, HS_PROBLEM_TWICE, e->line);
+	}
+	value = (MDB_val){ sizeof spooled_s, &spooled_s };
+	return scratch_result(code == 0 || code == MDB_NOTFOUND
+	                          ? mdb_put(x->txn, x->dbi, &key, &value, 0)
+	                          : code);
+}
+
+/* --- the live index ------------------------------------------------------------ */
+
+static enum hs_result lock_and_follow(struct exam *x, struct hs_segment *events)
+{
+	int64_t deadline = hs_io_now_monotonic() + LOCK_MS;
+	enum hs_result r = hs_segment_lock(events, deadline);
+
+	if (r != HS_OK)
+		return r;
+	r = hs_segment_prepare(events, 0, deadline);
+	if (r == HS_OK)
+		r = hs_index_follow(x->index, events);
+	if (r != HS_OK)
+		hs_segment_unlock(events);
+	return r;
+}
+
+/* Are the collected events known to the index? */
+static enum hs_result ask_index(struct exam *x)
+{
+	int64_t now_s = hs_io_now() / 1000, window_s = x->place->settings->dedup_window / 1000;
+	enum hs_result r = x->entries == 0 ? HS_OK : lock_and_follow(x, x->segment);
+
+	if (r != HS_OK || x->entries == 0)
+		return r;
+	for (size_t i = 0; i < x->entries && r == HS_OK; i++) {
+		const struct entry *e = &x->entry[i];
+		enum hs_seen seen;
+
+		r = hs_index_find(x->index, &e->id, &seen);
+		/* a minute of grace: it may just be running out of the window */
+		if (r == HS_OK && seen == HS_SEEN_NEVER && now_s - e->spooled_s < window_s - 60)
+			report(x, HS_PROBLEM_INDEX, e->line);
+	}
+	hs_index_rest(x->index);
+	hs_segment_unlock(x->segment);
+	x->entries = 0;
+	return r;
+}
+
+/* --- lines --------------------------------------------------------------------- */
+
+static enum hs_result keep_clean(struct exam *x, struct hs_slice line, size_t at_least)
+{
+	if (x->clean_fd < 0)
+		return HS_OK;
+	if (line.p != NULL) {
+		hs_buf_put_slice(&x->clean, line);
+		hs_buf_putc(&x->clean, '\n');
+	}
+	if (!hs_buf_ok(&x->clean))
+		return HS_E_MEMORY;
+	if (x->clean.n == 0 || x->clean.n < at_least)
+		return HS_OK;
+	if (hs_io_write_at(x->clean_fd, x->clean.p, x->clean.n, x->clean_bytes) < 0)
+		return hs_io_result(errno);
+	x->clean_bytes += x->clean.n;
+	hs_buf_reset(&x->clean);
+	return HS_OK;
+}
+
+static enum hs_result look_at_line(struct exam *x, struct hs_slice line, uint64_t number)
+{
+	struct entry *e = &x->entry[x->entries];
+	bool identified = false;
+	int64_t ms = 0;
+	enum hs_result r;
+
+	if (x->index != NULL)
+		r = hs_identity_of_line(&x->identifier, &x->json, line, &identified, &e->id, &ms);
+	else
+		r = hs_line_check(&x->json, line);
+	if (r == HS_E_MEMORY)
+		return r;
+	if (r != HS_OK) {
+		x->broken = true;
+		report(x, HS_PROBLEM_LINE, number);
+		return HS_OK;
+	}
+	x->found->lines++;
+	x->found->bytes += line.n + 1;
+	r = keep_clean(x, line, COPY_BYTES);
+	if (r != HS_OK || !identified)
+		return r;
+	e->line = number;
+	e->spooled_s = (uint32_t)(ms / 1000);
+	r = note_seen(x, e);
+	if (r == HS_OK && ++x->entries == IDS_AT_ONCE)
+		r = ask_index(x);
+	return r;
+}
+
+static void show_progress(const struct exam *x, uint64_t of_file)
+{
+	if (x->examiner->progress != NULL)
+		x->examiner->progress(x->examiner->context, x->done_bytes + of_file, x->all_bytes);
+}
+
+/* Every line that x->lines yields. `sealed`: the file must end with a newline. */
+static enum hs_result look_at_lines(struct exam *x, bool sealed)
+{
+	struct hs_slice line;
+	uint64_t number = 0;
+	enum hs_result r = HS_OK;
+	int more;
+
+	while (r == HS_OK && (more = hs_lines_next(&x->lines, &line)) > 0) {
+		number++;
+		if (more == 2) {
+			x->broken = true;
+			if (sealed)
+				report(x, HS_PROBLEM_TORN, number);
+			break;
+		}
+		r = look_at_line(x, line, number);
+		if (number % PROGRESS_LINES == 0)
+			show_progress(x, x->lines.inflater == NULL ? x->lines.at : 0);
+	}
+	if (r == HS_OK && more < 0) {
+		if (errno != EILSEQ)
+			return errno == ENOMEM ? HS_E_MEMORY : HS_E_IO;
+		x->broken = true;
+		report(x, HS_PROBLEM_DAMAGED, 0);
+	}
+	return r == HS_OK && x->index != NULL ? ask_index(x) : r;
+}
+
+/* --- mending ------------------------------------------------------------------- */
+
+/*
+ * The original gets a second name in the private folder; then the copy takes its place,
+ * at once. A compressed one is replaced by a plain one, which sorts before it and counts.
+ */
+static enum hs_result put_in_place(struct exam *x, const struct hs_sealed *sealed)
+{
+	struct hs_sealed plain = { sealed->number, sealed->sealed_ms, false };
+	char broken[HS_SEALED_NAME + 8], name[HS_SEALED_NAME];
+	const struct hs_place *p = x->place;
+
+	hs_sealed_print(x->segment->name, &plain, name);
+	snprintf(broken, sizeof broken, "broken-%s", x->name);
+	if (hs_io_sync_data(x->clean_fd) < 0)
+		return HS_E_SYNC;
+	hs_io_unlink(p->private_dir, broken);
+	if (hs_io_link(p->dir, x->name, p->private_dir, broken) < 0 ||
+	    hs_io_sync_dir(p->private_dir) < 0 ||
+	    hs_io_rename(p->private_dir, CLEAN, p->dir, name) < 0 || hs_io_sync_dir(p->dir) < 0)
+		return HS_E_IO;
+	if (sealed->gzip && hs_io_unlink(p->dir, x->name) < 0)
+		return HS_E_IO;
+	x->found->mended++;
+	return HS_OK;
+}
+
+static enum hs_result begin_clean(struct exam *x)
+{
+	hs_io_unlink(x->place->private_dir, CLEAN);
+	x->clean_bytes = 0;
+	hs_buf_reset(&x->clean);
+	x->clean_fd = hs_io_make(x->place->private_dir, CLEAN, (mode_t)x->place->settings->spool_mode);
+	return x->clean_fd < 0 ? hs_io_result(errno) : HS_OK;
+}
+
+static enum hs_result end_clean(struct exam *x, enum hs_result r, const struct hs_sealed *sealed)
+{
+	if (x->clean_fd < 0)
+		return r;
+	if (r == HS_OK)
+		r = keep_clean(x, HS_SLICE_NONE, 0);
+	if (r == HS_OK && x->broken)
+		r = put_in_place(x, sealed);
+	hs_io_close(x->clean_fd);
+	hs_io_unlink(x->place->private_dir, CLEAN);
+	x->clean_fd = -1;
+	return r;
+}
+
+/* --- segments ------------------------------------------------------------------ */
+
+static enum hs_result read_sealed(struct exam *x, const struct hs_sealed *sealed, bool copy)
+{
+	int fd = hs_io_open_read(x->place->dir, x->name);
+	enum hs_result r = HS_OK;
+	struct stat st;
+
+	if (fd < 0)
+		return errno == ENOENT ? HS_OK : HS_E_IO; /* retention, or compression: it has moved on */
+	if (hs_io_fstat(fd, &st) < 0)
+		r = HS_E_IO;
+	else if (!sealed->gzip)
+		hs_lines_start(&x->lines, fd, 0, (uint64_t)st.st_size);
+	else if (!hs_lines_start_gzip(&x->lines, fd, 0))
+		r = HS_E_MEMORY;
+	x->broken = false;
+	if (r == HS_OK && copy)
+		r = begin_clean(x);
+	if (r == HS_OK)
+		r = look_at_lines(x, true);
+	r = end_clean(x, r, sealed);
+	hs_io_close(fd);
+	return r;
+}
+
+/* Copies the good lines without counting or reporting anything a second time. */
+static enum hs_result copy_good_lines(struct exam *x, const struct hs_sealed *sealed)
+{
+	struct hs_examined again = { 0 };
+	struct hs_examiner silent = { .mend = true };
+	struct exam y = { .place = x->place, .examiner = &silent, .found = &again,
+		          .segment = x->segment, .clean_fd = -1 };
+	enum hs_result r;
+
+	memcpy(y.name, x->name, sizeof y.name);
+	r = read_sealed(&y, sealed, true);
+	x->found->mended += again.mended;
+	hs_json_free(&y.json);
+	hs_lines_free(&y.lines);
+	hs_buf_free(&y.clean);
+	return r;
+}
+
+static enum hs_result look_at_sealed(struct exam *x, const struct hs_sealed *sealed)
+{
+	enum hs_result r;
+
+	hs_sealed_print(x->segment->name, sealed, x->name);
+	x->found->segments++;
+	r = read_sealed(x, sealed, false);
+	if (r == HS_OK && x->broken && x->examiner->mend)
+		r = copy_good_lines(x, sealed);
+	return r;
+}
+
+/* As far as it is written now; what comes later is for the next time. */
+static enum hs_result look_at_open(struct exam *x)
+{
+	int64_t deadline = hs_io_now_monotonic() + LOCK_MS;
+	enum hs_result r = hs_segment_lock(x->segment, deadline);
+	uint64_t end;
+	int fd;
+
+	if (r != HS_OK)
+		return r;
+	r = hs_segment_prepare(x->segment, 0, deadline);
+	end = atomic_load(&x->segment->family->written);
+	snprintf(x->name, sizeof x->name, "%s.jsonl", x->segment->name);
+	fd = r == HS_OK ? hs_io_open_read(x->place->dir, x->name) : -1;
+	hs_segment_unlock(x->segment);
+	if (r != HS_OK || fd < 0)
+		return r != HS_OK ? r : HS_E_IO;
+	hs_lines_start(&x->lines, fd, 0, end);
+	r = look_at_lines(x, false);
+	hs_io_close(fd);
+	return r;
+}
+
+static void sum_sizes(struct exam *x, const struct hs_sealed *list, size_t count)
+{
+	struct stat st;
+
+	for (size_t i = 0; i < count; i++) {
+		hs_sealed_print(x->segment->name, &list[i], x->name);
+		if (hs_io_stat(x->place->dir, x->name, &st) == 0)
+			x->all_bytes += (uint64_t)st.st_size;
+	}
+}
+
+static enum hs_result look_at_family(struct exam *x)
+{
+	struct hs_sealed *list;
+	size_t count;
+	enum hs_result r = hs_sealed_list(x->place->dir, x->segment->name, &list, &count);
+
+	sum_sizes(x, list, count);
+	for (size_t i = 0; i < count && r == HS_OK; i++) {
+		bool again = i > 0 && list[i].number == list[i - 1].number;
+		struct stat st;
+
+		if (again) /* a .gz beside its plain one, which has been looked at */
+			continue;
+		hs_sealed_print(x->segment->name, &list[i], x->name);
+		if (i > 0 && list[i].number != list[i - 1].number + 1)
+			report(x, HS_PROBLEM_GAP, 0);
+		if (hs_io_stat(x->place->dir, x->name, &st) < 0)
+			st.st_size = 0;
+		r = look_at_sealed(x, &list[i]);
+		x->done_bytes += (uint64_t)st.st_size;
+		show_progress(x, 0);
+	}
+	free(list);
+	return r == HS_OK ? look_at_open(x) : r;
+}
+
+static enum hs_result renew_index(struct exam *x, struct hs_segment *events)
+{
+	int64_t deadline = hs_io_now_monotonic() + LOCK_MS;
+	enum hs_result r = hs_segment_lock(events, deadline);
+
+	if (r != HS_OK)
+		return r;
+	r = hs_segment_prepare(events, 0, deadline);
+	if (r == HS_OK)
+		r = hs_index_discard(x->index);
+	if (r == HS_OK)
+		r = hs_index_follow(x->index, events);
+	hs_segment_unlock(events);
+	return r;
+}
+
+enum hs_result hs_examine(struct hs_segment *segments, struct hs_index *index,
+                          const struct hs_examiner *examiner, struct hs_examined *found)
+{
+	struct exam *x = calloc(1, sizeof *x);
+	enum hs_result r = HS_OK;
+
+	memset(found, 0, sizeof *found);
+	if (x == NULL || !hs_identifier_init(&x->identifier)) {
+		free(x);
+		return HS_E_MEMORY;
+	}
+	x->place = segments[0].place;
+	x->examiner = examiner;
+	x->found = found;
+	x->clean_fd = -1;
+	for (int i = 0; i < HS_FAMILIES && r == HS_OK; i++) {
+		x->segment = &segments[i];
+		x->index = i == HS_EVENTS ? index : NULL;
+		if (x->index != NULL)
+			r = open_scratch(x);
+		if (r == HS_OK && x->index != NULL && examiner->mend)
+			r = renew_index(x, x->segment);
+		if (r == HS_OK)
+			r = look_at_family(x);
+	}
+	close_scratch(x);
+	hs_identifier_free(&x->identifier);
+	hs_json_free(&x->json);
+	hs_lines_free(&x->lines);
+	hs_buf_free(&x->clean);
+	free(x);
+	return r;
+}

@@ -1,0 +1,53 @@
+/*
+ * examine: reads a whole spool and says what is wrong with it; and mends it.
+ *
+ * Looked at: every line is one JSON object, strictly; no event stands twice within the
+ * window; the numbers of the sealed segments have no gap (the oldest may have been
+ * deleted); the index knows every event. A server may be at work meanwhile.
+ */
+#ifndef HS_EXAMINE_H
+#define HS_EXAMINE_H
+
+#include "store/index.h"
+
+enum hs_problem {
+	HS_PROBLEM_LINE,    /* not a JSON object */
+	HS_PROBLEM_TORN,    /* a sealed segment that does not end with a newline */
+	HS_PROBLEM_DAMAGED, /* a .gz that cannot be read to its end */
+	HS_PROBLEM_TWICE,   /* an event that stands in the spool already */
+	HS_PROBLEM_GAP,     /* a number that is missing */
+	HS_PROBLEM_INDEX,   /* an event that the index does not know */
+	HS_PROBLEMS
+};
+
+/* What a problem is, in a few words. */
+const char *hs_problem_text(enum hs_problem p);
+
+struct hs_examined {
+	uint64_t segments, lines, bytes; /* bytes of lines, uncompressed */
+	uint64_t problem[HS_PROBLEMS];
+	uint64_t mended; /* segments that were replaced by a clean copy */
+};
+
+struct hs_examiner {
+	void *context;
+	/* One problem: in which file, at which line (from 1; 0: no line). May be NULL. */
+	void (*report)(void *context, enum hs_problem p, const char *file, uint64_t line);
+	/* Now and then: how many bytes of files were read, of how many. May be NULL. */
+	void (*progress)(void *context, uint64_t done, uint64_t all);
+	/*
+	 * Replaces each broken sealed segment by a copy of its good lines, under the same
+	 * number; the original is kept as .hookspool/broken-NAME. The index is made anew.
+	 */
+	bool mend;
+};
+
+/*
+ * Both families, by their segments in order (HS_EVENTS first); `index` NULL: duplicates
+ * are off. HS_OK whatever was found; HS_E_IO, HS_E_FULL, HS_E_SYNC, HS_E_BUSY, HS_E_MEMORY
+ * if the work could not be done.
+ */
+enum hs_result hs_examine(struct hs_segment *segments, struct hs_index *index,
+                          const struct hs_examiner *examiner, struct hs_examined *found);
+
+#endif

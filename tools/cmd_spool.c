@@ -1,0 +1,165 @@
+/* hookspool rotate, maintain, verify, repair: the commands that tend the spool. */
+#include "store/io.h"
+#include "store/spool.h"
+#include "tools/command.h"
+
+#include <getopt.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+enum { ROTATE_MS = 70000 }; /* more than the longest rotate_min_gap */
+
+/* The spool of --config FILE; the only option these commands have. */
+struct opened {
+	struct hs_settings *settings;
+	struct hs_spool *spool;
+};
+
+/* 0, or the exit code. */
+static int open_spool(int argc, char **argv, struct opened *o)
+{
+	static const struct option options[] = { { "config", required_argument, NULL, 'c' },
+		                                 { NULL, 0, NULL, 0 } };
+	const char *path = NULL;
+	int option;
+
+	while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
+		if (option != 'c')
+			return hs_usage(argv[0]);
+		path = optarg;
+	}
+	if (optind != argc)
+		return hs_usage(argv[0]);
+	o->settings = hs_command_settings(path);
+	if (o->settings == NULL)
+		return EX_CONFIG;
+	o->spool = hs_spool_new(o->settings);
+	if (o->spool == NULL) {
+		hs_settings_free(o->settings);
+		return EX_OSERR;
+	}
+	return 0;
+}
+
+/* Closes; says what went wrong; returns the exit code. */
+static int close_spool(struct opened *o, const char *command, enum hs_result r)
+{
+	if (r != HS_OK)
+		fprintf(stderr, "hookspool %s: %s: %s\n", command, o->settings->spool_dir,
+		        hs_result_info(r)->remedy);
+	hs_spool_free(o->spool);
+	hs_settings_free(o->settings);
+	return r == HS_OK ? 0 : EX_IOERR;
+}
+
+int hs_cmd_rotate(int argc, char **argv)
+{
+	struct opened o;
+	int code = open_spool(argc, argv, &o);
+
+	if (code != 0)
+		return code;
+	return close_spool(&o, argv[0],
+	                   hs_spool_rotate(o.spool, hs_io_now_monotonic() + ROTATE_MS));
+}
+
+int hs_cmd_maintain(int argc, char **argv)
+{
+	struct hs_maintained done;
+	struct opened o;
+	enum hs_result r;
+	int code = open_spool(argc, argv, &o);
+
+	if (code != 0)
+		return code;
+	r = hs_spool_maintain(o.spool, NULL, NULL, &done);
+	if (r == HS_OK && done.busy)
+		puts("another process is at it: nothing done");
+	else if (done.compressed > 0 || done.deleted > 0)
+		printf("%" PRIu64 " compressed, %" PRIu64 " deleted\n", done.compressed, done.deleted);
+	return close_spool(&o, argv[0], r);
+}
+
+/* --- verify, repair ----------------------------------------------------------- */
+
+enum { REPORTS_MAX = 100 }; /* lines a person reads; the sums at the end count all */
+
+struct show {
+	uint64_t reports;
+	int64_t next_ms;
+	bool terminal, shown;
+};
+
+static void clear_line(struct show *s)
+{
+	if (s->shown)
+		fputs("\r\033[K", stderr);
+	s->shown = false;
+}
+
+static void report(void *context, enum hs_problem p, const char *file, uint64_t line)
+{
+	struct show *s = context;
+
+	clear_line(s);
+	if (++s->reports == REPORTS_MAX + 1)
+		puts("…");
+	if (s->reports > REPORTS_MAX)
+		return;
+	if (line > 0)
+		printf("%s:%" PRIu64 ": %s\n", file, line, hs_problem_text(p));
+	else
+		printf("%s: %s\n", file, hs_problem_text(p));
+}
+
+/* From the second second on, and only where somebody looks. */
+static void progress(void *context, uint64_t done, uint64_t all)
+{
+	struct show *s = context;
+	int64_t now = hs_io_now_monotonic();
+
+	if (!s->terminal || now < s->next_ms || all == 0)
+		return;
+	fprintf(stderr, "\r%3u %% of %" PRIu64 " MB", (unsigned)(done * 100 / all), all >> 20);
+	s->next_ms = now + 200;
+	s->shown = true;
+}
+
+static int examine(int argc, char **argv, bool mend)
+{
+	struct show show = { .terminal = isatty(STDERR_FILENO),
+		             .next_ms = hs_io_now_monotonic() + 1000 };
+	struct hs_examiner examiner = { &show, report, progress, mend };
+	struct hs_examined found;
+	struct opened o;
+	enum hs_result r;
+	uint64_t problems = 0;
+	int code = open_spool(argc, argv, &o);
+
+	if (code != 0)
+		return code;
+	r = hs_spool_examine(o.spool, &examiner, &found);
+	clear_line(&show);
+	for (int p = 0; p < HS_PROBLEMS; p++)
+		problems += found.problem[p];
+	printf("%" PRIu64 " sealed segments, %" PRIu64 " lines, %" PRIu64 " problems", found.segments,
+	       found.lines, problems);
+	if (mend)
+		printf(", %" PRIu64 " segments mended, index made anew", found.mended);
+	putchar('\n');
+	code = close_spool(&o, argv[0], r);
+	return code == 0 && problems > 0 ? 1 : code;
+}
+
+int hs_cmd_verify(int argc, char **argv)
+{
+	return examine(argc, argv, false);
+}
+
+int hs_cmd_repair(int argc, char **argv)
+{
+	return examine(argc, argv, true);
+}
