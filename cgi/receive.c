@@ -81,6 +81,7 @@ static void put_away(struct hs_receiver *r)
 	hs_buf_shrink(&r->rejected, HS_KEEP_BYTES);
 	hs_buf_shrink(&r->settings_text, HS_KEEP_BYTES);
 	hs_buf_shrink(&r->key, HS_KEEP_BYTES);
+	hs_flattener_shrink(&r->flattener);
 	hs_json_shrink(&r->json);
 	hs_json_shrink(&r->settings_json);
 	if (r->record_cap > HS_KEEP_BYTES / sizeof *r->record) {

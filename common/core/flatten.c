@@ -4,7 +4,7 @@
 
 #include <stdlib.h>
 
-enum { SLOTS_FIRST = 256, WORK_KEEP = 1 << 16 };
+enum { SLOTS_FIRST = 256, SLOTS_KEEP = 1 << 12, WORK_KEEP = 1 << 16 };
 
 void hs_flattener_init(struct hs_flattener *f, enum hs_names names)
 {
@@ -19,6 +19,18 @@ void hs_flattener_free(struct hs_flattener *f)
 	hs_buf_free(&f->key);
 	free(f->slot);
 	hs_flattener_init(f, f->names);
+}
+
+void hs_flattener_shrink(struct hs_flattener *f)
+{
+	if (f->slots > SLOTS_KEEP) {
+		free(f->slot);
+		f->slot = NULL;
+		f->slots = 0;
+	}
+	hs_buf_shrink(&f->taken, WORK_KEEP);
+	hs_buf_shrink(&f->path, WORK_KEEP);
+	hs_buf_shrink(&f->key, WORK_KEEP);
 }
 
 /* --- names: each once in a record ------------------------------------------- */
@@ -334,24 +346,18 @@ static enum hs_result put_stamp(struct hs_flattener *f, const struct hs_stamp *s
 	return r;
 }
 
-/* Forgets the names of the record before. Slots of another era count as empty. */
+/* Forgets the names of the record before: slots of another era count as empty. */
 static void next_era(struct hs_flattener *f)
 {
-	if (++f->era == 0) {
-		free(f->slot);
-		f->slot = NULL;
-		f->slots = 0;
+	if (++f->era == 0) { /* after four thousand million records: slots may look new again */
+		for (uint32_t i = 0; i < f->slots; i++)
+			f->slot[i].era = 0;
 		f->era = 1;
 	}
-	if (f->slots > WORK_KEEP) { /* one monstrous event must not cost memory for ever */
-		free(f->slot);
-		f->slot = NULL;
-		f->slots = 0;
-	}
 	f->used = 0;
-	hs_buf_shrink(&f->taken, WORK_KEEP);
-	hs_buf_shrink(&f->path, WORK_KEEP);
-	hs_buf_shrink(&f->key, WORK_KEEP);
+	hs_buf_reset(&f->taken);
+	hs_buf_reset(&f->path);
+	hs_buf_reset(&f->key);
 }
 
 enum hs_result hs_flatten(struct hs_flattener *f, const struct hs_event *e,

@@ -42,6 +42,9 @@ struct hs_stamp {
 void hs_flattener_init(struct hs_flattener *f, enum hs_names names);
 void hs_flattener_free(struct hs_flattener *f);
 
+/* Returns memory above a working size: one monstrous event must not cost it for ever. */
+void hs_flattener_shrink(struct hs_flattener *f);
+
 /*
  * Appends the record and its '\n' to out. HS_OK, HS_E_NAME_LONG, HS_E_RECORD_LARGE or
  * HS_E_MEMORY; at an error out is as it was before (its failure flag cleared).

@@ -36,7 +36,7 @@ static inline uint64_t hs_hash(const void *bytes, size_t n, uint64_t seed)
 
 	for (; left >= sizeof word; left -= sizeof word, p += sizeof word) {
 		memcpy(&word, p, sizeof word);
-		h = hs_hash_fold(word ^ 0xE7037ED1A0B428DB, h ^ seed);
+		h = hs_hash_fold(word ^ seed ^ 0xE7037ED1A0B428DB, h);
 	}
 	word = 0;
 	if (left > 0)

@@ -27,6 +27,7 @@ acknowledged() { sed -n 's/^200 //p' "$T/$1.answers" | sort; }
 
 # nothing_lost PREFIX: what was answered 200 and is not in the spool, or is in it twice.
 nothing_lost() {
+	spool_reopen
 	comm -23 <(acknowledged "$1") <(ids)
 	ids | grep "^$1-" | uniq -d
 }
@@ -78,7 +79,8 @@ for mount in $MOUNTS; do
 	*) # Apache kills its busy children only after ten seconds: not in every run
 		server_stop ;;
 	esac
-	check "$mount: the spool is whole" spool_is_whole
+	cat "$S"/spool/events*.jsonl >"$T/all"
+	check "$mount: every line is whole" spool_is_whole "$T/all"
 	rm -rf "$T/term"* "$T/stop"*
 done
 done_testing

@@ -21,7 +21,7 @@ HS_BUILD=$(cd "${HS_BUILD:-$ROOT/build}" && pwd) || exit 2
 MOUNTS='lighttpd-fcgi lighttpd-cgi apache-fcgid apache-proxy apache-cgi'
 SECRET='a shared secret of the tests'
 SETTINGS=
-CONF_EDIT= # one more sed script for the server's configuration
+CONF_EDIT= HTACCESS_EDIT= # one more sed script for what is shipped
 URL= HTTP= HTTPS= S= SPOOL= SERVER_PID= PROGRAM_PID= STATUS=
 server_count=0 test_count=0 failures=0
 
@@ -200,7 +200,7 @@ conf_make() {
 
 # shared_hosting_make: a customer's document root: program, settings and .htaccess.
 shared_hosting_make() {
-	sed -E "${CONF_EDIT:-}" "$ROOT/apache-conf/htaccess" >"$S/www/.htaccess"
+	sed -E "${HTACCESS_EDIT-}" "$ROOT/apache-conf/htaccess" >"$S/www/.htaccess"
 	cp "$HS_BUILD/hookspool.fcgi" "$S/www/hookspool.cgi"
 	mv "$S/hookspool.conf" "$S/www/hookspool.conf"
 	chmod 755 "$S/www/hookspool.cgi"
@@ -451,5 +451,17 @@ spool_is_whole() {
 	[ "$(jq -c 'objects | 1' "$file" | wc -l)" = "$(lines "$file")" ] || { echo "not JSON"; return 1; }
 }
 
-# ids [FILE]: the message ids of the spool, sorted.
-ids() { sed -n 's/.*"message_id":"\([^"]*\)".*/\1/p' "${1:-$SPOOL}" | sort; }
+# ids [FILE]...: the message ids in the spool, sealed segments included; sorted.
+ids() {
+	[ $# -gt 0 ] || set -- "$S"/spool/events*.jsonl
+	cat "$@" 2>/dev/null | sed -n 's/.*"message_id":"\([^"]*\)".*/\1/p' | sort
+}
+
+# cgi NAME=VALUE...: the program as a CGI server runs it; body on standard input.
+cgi() {
+	(as_server_user env GATEWAY_INTERFACE=CGI/1.1 HOOKSPOOL_CONF="$S/hookspool.conf" "$@" \
+		"$S/bin/hookspool.fcgi") 2>>"$S/log/program.log"
+}
+
+# spool_reopen: whoever opens the spool next puts in order what a killed process left.
+spool_reopen() { cgi REQUEST_METHOD=GET PATH_INFO=/health </dev/null >/dev/null; }

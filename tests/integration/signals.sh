@@ -1,0 +1,75 @@
+# SIGHUP reads the settings again, SIGTERM finishes what is in hand, in every mode.
+. "$(dirname "$0")/../lib/server.sh"
+
+event warm-up >"$T/body"
+
+try_secret() { # try_secret SECRET STATUS
+	event "$RANDOM$RANDOM" >"$T/body"
+	post "$T/body" -H "X-Signature: $(sign "$1" "$T/body")"
+	[ "$STATUS" = "$2" ]
+}
+
+reload() { kill -HUP $(workers); }
+
+server_start lighttpd-fcgi
+worker=$(workers)
+check 'the secret of the start' try_secret "$SECRET" 200
+settings_write 'secret = a new one'
+check 'a new secret counts for nothing before SIGHUP' try_secret 'a new one' 401
+reload
+check 'after SIGHUP the new secret is taken' wait_for 5 try_secret 'a new one' 200
+check 'and the old one, which still stands there, too' try_secret "$SECRET" 200
+settings_write 'secret = a third' 'max_bodyy = 1'
+said=$(grep -c . "$S/log/hookspool.log")
+reload
+check 'a broken file is spoken of, by name and line' wait_for 5 \
+	grep -qE 'hookspool\.conf:[0-9]+' <(tail -n +$((said + 1)) "$S/log/hookspool.log")
+check 'a broken file leaves the old settings' try_secret 'a new one' 200
+check 'and nothing of it counts' try_secret 'a third' 401
+settings_write
+chmod 644 "$S/hookspool.conf"
+reload
+check 'a file that everybody can read is refused' wait_for 5 \
+	grep -q 'chmod\|readable' "$S/log/hookspool.log"
+check 'and the old settings stay' try_secret 'a new one' 200
+settings_write 'auth = none'
+reload
+wait_for 5 eval 'post "$T/body"; [ $STATUS = 200 ]'
+is 'a mended file is taken' "$STATUS" 200
+is 'all of it by one process' "$(workers)" "$worker"
+server_stop
+
+# A process that ends by itself says 0; one that a signal ended says more than 128.
+exit_status_of() {
+	kill -TERM "$1"
+	wait_for 10 gone "$1" || return 1
+	wait "$1"
+}
+
+server_start listener
+exit_status_of "$PROGRAM_PID"
+is 'SIGTERM to an idle process: it ends with 0' $? 0
+check 'and takes its socket away' [ ! -e "$S/run/hookspool.sock" ]
+PROGRAM_PID=
+
+# A request whose body is half there when SIGTERM comes is served to its end.
+SETTINGS='auth = none'
+half=$(($(wc -c <"$T/body") / 2))
+coproc_answer() { tr -d '\r' <"$T/answer" | sed -n 's/^Status: //p'; }
+
+directory_make
+mkfifo "$T/stdin"
+cgi REQUEST_METHOD=POST CONTENT_LENGTH="$(wc -c <"$T/body")" <"$T/stdin" >"$T/answer" &
+exec 3>"$T/stdin"
+head -c "$half" "$T/body" >&3
+wait_for 5 eval '[ -n "$(workers)" ]'
+pid=$(workers)
+# it has begun to read: the half is gone from the pipe
+wait_for 5 eval '[ "$(grep -c . /proc/'"$pid"'/wchan)" = 1 ] && [ -d "$S/spool/.hookspool" ]'
+kill -TERM "$pid"
+tail -c +$((half + 1)) "$T/body" >&3
+exec 3>&-
+wait_for 10 no_workers
+is 'CGI: SIGTERM in mid-body, and the event is taken all the same' "$(coproc_answer)" '200 OK'
+is 'CGI: its line is there' "$(lines)" 1
+done_testing
