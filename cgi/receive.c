@@ -317,8 +317,6 @@ static enum hs_result keep(struct visit *v)
 
 	if (append.records.n == 0 && append.rejected.n == 0)
 		return HS_OK;
-	if (v->outcome.result != HS_OK)
-		append.count = 0; /* a body that is refused as a whole */
 	r = keeper->append(keeper->self, &append);
 	v->outcome.accepted -= v->outcome.duplicate;
 	return r;

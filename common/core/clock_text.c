@@ -156,9 +156,9 @@ static bool take_zone(struct hs_slice *s, int *minutes)
 	int sign, hour, minute = 0;
 
 	*minutes = 0;
-	take_char(s, ' ');
 	if (s->n == 0 || take_char(s, 'Z') || take_char(s, 'z'))
 		return true;
+	take_char(s, ' ');
 	sign = take_char(s, '+') ? 1 : take_char(s, '-') ? -1 : 0;
 	if (sign == 0 || !take_number(s, 2, &hour))
 		return false;

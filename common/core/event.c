@@ -2,7 +2,11 @@
 #include "core/clock_text.h"
 #include "core/snake.h"
 
-enum { FIELD_NAME_MAX = 18 /* original_timestamp */, KEY_MAX = 64 };
+enum {
+	FIELD_NAME_MAX = 18, /* original_timestamp */
+	KEY_MAX = 64,        /* decoded; nobody spells a field with more */
+	ESCAPE = 6,          /* bytes of \u0061 */
+};
 
 static const struct hs_slice names[HS_FIELD_COUNT] = {
 #define HS_FIELD_NAME(name, text) [HS_FIELD_##name] = { text, sizeof(text) - 1 },
@@ -53,12 +57,14 @@ static enum hs_field field_of_key(const struct hs_json *j, uint32_t key)
 	struct hs_buf buf = { .p = decoded, .cap = sizeof decoded, .max = sizeof decoded };
 	struct hs_slice snake;
 
-	if (inner.n > KEY_MAX)
-		return HS_FIELD_COUNT;
-	if (j->tok[key].escaped) {
-		hs_json_unescape(inner, &buf); /* never longer than what it decodes */
+	if (j->tok[key].escaped && inner.n <= KEY_MAX * ESCAPE) {
+		hs_json_unescape(inner, &buf);
+		if (!hs_buf_ok(&buf))
+			return HS_FIELD_COUNT;
 		inner = hs_buf_slice(&buf);
 	}
+	if (inner.n > KEY_MAX)
+		return HS_FIELD_COUNT;
 	snake = hs_slice(snaked, hs_snake(inner, snaked));
 	if (snake.n > FIELD_NAME_MAX)
 		return HS_FIELD_COUNT;

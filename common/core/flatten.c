@@ -266,6 +266,8 @@ static enum hs_result put_leaf(struct hs_flattener *f, const struct walk *w, uin
 
 	if (r != HS_OK)
 		return r;
+	if (++f->leaves > HS_LEAVES_MAX)
+		return HS_E_RECORD_LARGE;
 	put_label(w->out, hs_buf_slice(&f->path));
 	put_value(w->out, w->json, value);
 	if (!hs_buf_ok(w->out))
@@ -354,7 +356,7 @@ static void next_era(struct hs_flattener *f)
 			f->slot[i].era = 0;
 		f->era = 1;
 	}
-	f->used = 0;
+	f->used = f->leaves = 0;
 	hs_buf_reset(&f->taken);
 	hs_buf_reset(&f->path);
 	hs_buf_reset(&f->key);

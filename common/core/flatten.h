@@ -14,7 +14,9 @@ enum hs_names { HS_NAMES_WAREHOUSE, HS_NAMES_VERBATIM };
 enum {
 	HS_NAME_MAX = 4096,        /* bytes of one flattened name */
 	HS_RECORD_BASE = 1 << 16,  /* a record may have this many bytes … */
-	HS_RECORD_FACTOR = 16,     /* … and so many for each byte of the event */
+	HS_RECORD_FACTOR = 16,     /* … and so many for each byte of the event … */
+	/* … and so many leaves that it can be read again: two tokens each, beside the fixed */
+	HS_LEAVES_MAX = HS_JSON_TOKENS_MAX / 2 - HS_FIELD_COUNT - 2,
 };
 
 /* Working memory, one a thread, reset and not freed. */
@@ -30,6 +32,7 @@ struct hs_flattener {
 		uint32_t suffix; /* the next _N to try for this name */
 	} *slot;
 	uint32_t slots, used, era;
+	uint32_t leaves; /* of this record, the fixed ones aside */
 };
 
 /* What hookspool adds to a record. */

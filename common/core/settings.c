@@ -313,6 +313,8 @@ static bool add_key(struct reading *r, const char *label, const char *value)
 	if (!is_label(label))
 		return fail(r, "[keys] %s: a label has 1 to %d letters, digits, dots, _ or -", label,
 		            HS_TENANT_MAX);
+	if (find_setting(label) != NULL)
+		return fail(r, "[keys] %s: is a setting: move it above [keys]", label);
 	if (s->keys == HS_KEYS_MAX)
 		return fail(r, "[keys]: at most %d are taken", HS_KEYS_MAX);
 	k = realloc(s->key, (s->keys + 1) * sizeof *k);

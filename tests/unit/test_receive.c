@@ -1086,6 +1086,17 @@ static void memory_is_returned_after_a_wide_event(void **state)
 	expect_memory_returned(&body, 200);
 }
 
+static void memory_is_returned_after_a_long_array(void **state)
+{
+	struct hs_buf body = { 0 };
+
+	(void)state;
+	hs_buf_put_slice(&body, HS_SLICE("{\"type\":\"page\",\"userId\":\"u\",\"list\":"));
+	put_batch(&body, "1", 300000);
+	hs_buf_putc(&body, '}');
+	expect_memory_returned(&body, 200);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -1128,6 +1139,7 @@ int main(void)
 		cmocka_unit_test(memory_is_returned_after_a_batch),
 		cmocka_unit_test(memory_is_returned_after_a_refused_batch),
 		cmocka_unit_test(memory_is_returned_after_broken_json),
+		cmocka_unit_test(memory_is_returned_after_a_long_array),
 		cmocka_unit_test(memory_is_returned_after_a_wide_event),
 	};
 

@@ -1,0 +1,50 @@
+# Memory of one process with 16 threads: under 8 MB idle, and its buffers back after large bodies.
+. "$(dirname "$0")/../lib/server.sh"
+
+LIMIT_KB=8192
+
+# kb FIELD: of /proc/PID/status. VmRSS counts the pages of libraries and of the index, which
+# are the page cache's; RssAnon is what the process has taken for itself.
+kb() { awk -v f="$1:" '$1 == f { print $2 }' "/proc/$worker/status"; }
+small() { [ "$(kb "$1")" -lt $LIMIT_KB ]; }
+show() { printf '# %s: %s KB resident, %s KB its own\n' "$1" "$(kb VmRSS)" "$(kb RssAnon)"; }
+
+SETTINGS='threads = 16'
+server_start lighttpd-fcgi
+worker=$(workers)
+is 'one process' "$(workers | wc -l)" 1
+check '16 threads and no more than two helpers' eval \
+	'n=$(ls "/proc/$worker/task" | wc -l); [ "$n" -ge 16 ] && [ "$n" -le 18 ]'
+show idle
+check "idle: under $LIMIT_KB KB" small VmRSS
+
+{ printf '{"type":"page","userId":"u","messageId":"large","properties":{"text":"'
+	head -c 30000000 /dev/zero | tr '\0' x
+	printf '"}}'; } >"$T/large"
+{ printf '['; events many- 1 40000; printf ']'; } >"$T/many" # 2.7 MB
+
+signed "$T/large"
+took 1 0 'a body of 30 MB'
+check 'its buffers are returned' wait_for 5 small VmRSS
+show 'after 30 MB'
+
+# Many threads have their turn: 16 large ones, four at a time.
+signature=$(sign "$SECRET" "$T/many")
+for _ in $(seq 16); do
+	printf 'url = "%s"\nheader = "X-Signature: %s"\nheader = "Content-Type: application/json"\n' \
+		"$URL" "$signature"
+	printf 'data-binary = "@%s"\noutput = /dev/null\nwrite-out = "%%{http_code}\\n"\nnext\n' \
+		"$T/many"
+done | sed '$d' | curl --no-progress-meter --parallel --parallel-max 4 -K - >"$T/answers"
+is '16 batches of 40000' "$(sort "$T/answers" | uniq -c | tr -s ' ')" ' 16 200'
+check 'their buffers are returned' wait_for 5 small RssAnon
+show 'after 16 batches'
+
+head -c 30000000 /dev/zero >"$T/zeros"
+post "$T/zeros" -H 'X-Signature: 00'
+refused 401 'does not match' '30 MB of somebody unknown'
+check 'their buffers are returned as well' wait_for 5 small RssAnon
+show 'at the end'
+is 'all by the process that began' "$(workers)" "$worker"
+server_stop
+done_testing

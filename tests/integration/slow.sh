@@ -1,0 +1,87 @@
+# Slow senders and peers that stop: they get an end, and cost nobody else anything.
+. "$(dirname "$0")/../lib/server.sh"
+
+RAW=$HS_BUILD/fcgi_raw
+if [ ! -x "$RAW" ]; then # not started by make
+	RAW=$T/fcgi_raw
+	${CC:-cc} -std=c11 -D_GNU_SOURCE -o "$RAW" "$ROOT/tests/lib/fcgi_raw.c" || exit 2
+fi
+PARAMS=(begin param=REQUEST_METHOD=POST param=CONTENT_LENGTH=1000)
+
+# 16 peers for 16 threads: half stop in the parameters, half in the body. While they hang, the
+# time limits (5 s for the head, 10 s for the body) run; all of this runs beside it.
+SETTINGS='threads = 16'
+server_start listener
+listener_S=$S listener_pid=$PROGRAM_PID
+ADDRESS=unix:$S/run/hookspool.sock
+export FCGI_RAW_MS=20000
+peers=()
+for i in 1 2 3 4 5 6 7 8; do
+	"$RAW" "$ADDRESS" "${PARAMS[@]}" wait-close >"$T/head.$i" 2>&1 &
+	peers+=($!)
+	"$RAW" "$ADDRESS" "${PARAMS[@]}" params-end 'stdin={"type":' read >"$T/body.$i" 2>&1 &
+	peers+=($!)
+done
+
+# Meanwhile: a body that drips in through a web server is taken when it is whole.
+# drip FILE: the file's bytes in four pieces with pauses: it is the pauses that are tested.
+drip() {
+	local size n piece
+	size=$(stat -c %s "$1")
+	n=$(((size + 3) / 4))
+	for piece in 0 1 2 3; do
+		tail -c +$((piece * n + 1)) "$1" | head -c $n
+		sleep 0.1
+	done
+}
+
+PROGRAM_PID=
+for mount in $MOUNTS; do
+	server_start "$mount"
+	event "drip-$mount" >"$T/body"
+	STATUS=$({
+		printf 'POST /hookspool HTTP/1.0\r\nContent-Type: application/json\r\n'
+		printf 'X-Signature: %s\r\n' "$(sign "$SECRET" "$T/body")"
+		printf 'Content-Length: %d\r\n\r\n' "$(stat -c %s "$T/body")"
+		drip "$T/body"
+	} | (
+		exec 3<>"/dev/tcp/127.0.0.1/$http_port"
+		cat >&3
+		head -n 1 <&3
+	) | cut -d ' ' -f 2)
+	is "$mount: a body in four pieces" "$STATUS" 200
+	is "$mount: is one line" "$(ids)" "drip-$mount"
+
+	# A sender that hangs up in mid-body: no line, and the next one is served.
+	(
+		exec 3<>"/dev/tcp/127.0.0.1/$http_port"
+		printf 'POST /hookspool HTTP/1.0\r\nContent-Type: application/json\r\n' >&3
+		printf 'X-Signature: %s\r\nContent-Length: 9999\r\n\r\n' \
+			"$(sign "$SECRET" "$T/body")" >&3
+		cat "$T/body" >&3
+	)
+	event "after-$mount" >"$T/body"
+	signed "$T/body"
+	took 1 0 "$mount: after a sender that hung up"
+	server_stop
+	is "$mount: which left no line" "$(ids)" "after-$mount
+drip-$mount"
+done
+
+S=$listener_S PROGRAM_PID=$listener_pid
+"$RAW" "$ADDRESS" begin param=REQUEST_METHOD=GET param=PATH_INFO=/health params-end stdin-end \
+	read >"$T/health" 2>&1
+check 'all threads taken by peers that stopped: the next one is served after seconds' \
+	grep -q 'Status: 200' "$T/health"
+wait "${peers[@]}" # they wait for 20 s at most
+for i in 1 2 3 4 5 6 7 8; do
+	cat "$T/head.$i" >>"$T/heads"
+	grep -aoE 'Status: [0-9]+|\[closed\]' "$T/body.$i" | head -n 1 >>"$T/bodies"
+done
+is 'eight that stopped in the parameters were cut off' "$(sort "$T/heads" | uniq -c | tr -s ' ')" \
+	' 8 [closed]'
+is 'eight that stopped in the body were told 503' "$(sort "$T/bodies" | uniq -c | tr -s ' ')" \
+	' 8 Status: 503'
+is 'by the process that began' "$(workers)" "$PROGRAM_PID"
+server_stop
+done_testing
