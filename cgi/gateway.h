@@ -13,9 +13,11 @@
 struct hs_gateway {
 	/*
 	 * Waits for the next request. 1: there is one; 0: none will come, end the thread;
-	 * -1: try again (a broken connection, descriptors ran out: it has waited a little).
+	 * -1: try again (a broken connection, descriptors ran out: it has waited a little; or
+	 * idle_ms passed).
 	 */
 	int (*next)(struct hs_gateway *g);
+	int idle_ms; /* how long next() may wait; 0: for ever */
 
 	/* The request's NAME=VALUE strings, NULL-terminated (RFC 3875, 4.1). */
 	char *const *(*params)(struct hs_gateway *g);

@@ -9,11 +9,17 @@
 
 extern char **environ;
 
-enum { WRITE_MS = 10000 };
+enum {
+	WRITE_MS = 10000,
+	DRAIN_MS = 10000,  /* for what is left of a body that was refused … */
+	SILENCE_MS = 1000, /* … as long as it keeps coming */
+};
 
 struct gw_cgi {
 	struct hs_gateway base; /* first: the two have one address */
 	bool served;
+	bool ended;     /* the body has been read to its end */
+	uint64_t bytes; /* of it that were read */
 };
 
 static int cgi_next(struct hs_gateway *g)
@@ -48,15 +54,19 @@ static int wait_for(int fd, short events, int64_t deadline_ms)
 
 static long cgi_read(struct hs_gateway *g, char *to, size_t n, int64_t deadline_ms)
 {
+	struct gw_cgi *c = (struct gw_cgi *)g;
 	int ready = wait_for(STDIN_FILENO, POLLIN, deadline_ms);
 	ssize_t got;
 
-	(void)g;
 	if (ready <= 0)
 		return ready == 0 ? -2 : -1;
 	do {
 		got = read(STDIN_FILENO, to, n);
 	} while (got < 0 && errno == EINTR);
+	if (got <= 0)
+		c->ended = true;
+	else
+		c->bytes += (uint64_t)got;
 	return got;
 }
 
@@ -86,9 +96,22 @@ static bool cgi_write(struct hs_gateway *g, struct hs_slice head, struct hs_slic
 	return write_all(head) && write_all(body);
 }
 
+/*
+ * A server that is still sending a body which nobody reads takes that for a failure, and
+ * the sender never sees why it was refused (Apache: AH02651). So the rest is read, and
+ * dropped. Not beyond CONTENT_LENGTH: there may never be an end (RFC 3875, 4.2).
+ */
 static void cgi_finish(struct hs_gateway *g)
 {
-	(void)g;
+	struct gw_cgi *c = (struct gw_cgi *)g;
+	const char *length = getenv("CONTENT_LENGTH");
+	uint64_t all = length != NULL && length[0] != '\0' ? strtoull(length, NULL, 10) : UINT64_MAX;
+	int64_t end = hs_io_now_monotonic() + DRAIN_MS;
+	char dropped[16384];
+
+	while (!c->ended && c->bytes < all && hs_io_now_monotonic() < end)
+		if (cgi_read(g, dropped, sizeof dropped, hs_io_now_monotonic() + SILENCE_MS) <= 0)
+			break;
 }
 
 static void cgi_expire(struct hs_gateway *g, int64_t now_ms)

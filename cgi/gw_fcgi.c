@@ -98,11 +98,11 @@ static void fcgi_expire(struct hs_gateway *g, int64_t now_ms)
 
 /* --- the next request ------------------------------------------------------- */
 
-/* A connection; -1: none, try again; -2: asked to stop. */
+/* A connection; -1: none, try again (or idle); -2: asked to stop. */
 static int accept_one(struct gw_fcgi *f)
 {
 	struct epoll_event events[2];
-	int n = epoll_wait(f->epoll_fd, events, 2, -1), fd;
+	int n = epoll_wait(f->epoll_fd, events, 2, f->base.idle_ms > 0 ? f->base.idle_ms : -1), fd;
 
 	for (int i = 0; i < n; i++)
 		if (events[i].data.fd != f->listen_fd)

@@ -73,22 +73,27 @@ void hs_receiver_free(struct hs_receiver *r)
 	free(r);
 }
 
-/* Between requests: an idle worker is small, whatever it has served. */
-static void put_away(struct hs_receiver *r)
+/* Buffers above `keep` bytes are returned. */
+static void put_away(struct hs_receiver *r, size_t keep)
 {
-	hs_buf_shrink(&r->body, HS_KEEP_BYTES);
-	hs_buf_shrink(&r->records, HS_KEEP_BYTES);
-	hs_buf_shrink(&r->rejected, HS_KEEP_BYTES);
-	hs_buf_shrink(&r->settings_text, HS_KEEP_BYTES);
-	hs_buf_shrink(&r->key, HS_KEEP_BYTES);
+	hs_buf_shrink(&r->body, keep);
+	hs_buf_shrink(&r->records, keep);
+	hs_buf_shrink(&r->rejected, keep);
+	hs_buf_shrink(&r->settings_text, keep);
+	hs_buf_shrink(&r->key, keep);
 	hs_flattener_shrink(&r->flattener);
 	hs_json_shrink(&r->json);
 	hs_json_shrink(&r->settings_json);
-	if (r->record_cap > HS_KEEP_BYTES / sizeof *r->record) {
+	if (r->record_cap > keep / sizeof *r->record) {
 		free(r->record);
 		r->record = NULL;
 		r->record_cap = 0;
 	}
+}
+
+void hs_receiver_rest(struct hs_receiver *r)
+{
+	put_away(r, HS_REST_BYTES);
 }
 
 /* --- whole: the body, all of it and no more ---------------------------------- */
@@ -393,5 +398,5 @@ void hs_receive(struct hs_receiver *r, const struct hs_settings *settings, struc
 	hs_respond(&v.outcome, v.request.method == HS_METHOD_HEAD, &r->head, &r->answer);
 	g->write(g, hs_buf_slice(&r->head), hs_buf_slice(&r->answer));
 	g->finish(g);
-	put_away(r);
+	put_away(r, HS_KEEP_BYTES);
 }

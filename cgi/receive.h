@@ -24,7 +24,8 @@ struct hs_keeper {
 enum {
 	HS_ANSWER_MS = 4000,     /* Segment's classic sender gives up after 5 s */
 	HS_BODY_MS = 10000,      /* for the body to arrive; a larger one gets 1 s for each MiB */
-	HS_KEEP_BYTES = 1 << 20, /* buffers above this size are returned after use */
+	HS_KEEP_BYTES = 1 << 20, /* buffers above this size are returned after use … */
+	HS_REST_BYTES = 1 << 14, /* … and above this one when nothing comes for a while */
 	HS_BATCH_MAX = 65536,    /* events in one batch; Segment sends at most 4000 */
 };
 
@@ -33,6 +34,9 @@ struct hs_receiver; /* the working memory of one thread */
 /* NULL: out of memory. The settings are looked at, not owned. */
 struct hs_receiver *hs_receiver_new(const struct hs_keeper *keeper, uint64_t seed);
 void hs_receiver_free(struct hs_receiver *r);
+
+/* Returns memory; for a thread that has nothing to do. */
+void hs_receiver_rest(struct hs_receiver *r);
 
 /* Serves the request that g->next() announced, up to and including g->finish(). */
 void hs_receive(struct hs_receiver *r, const struct hs_settings *settings, struct hs_gateway *g);

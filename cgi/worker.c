@@ -5,6 +5,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -19,6 +22,8 @@ enum {
 	TICK_MS = 500,          /* how often time limits are looked at */
 	MAINTAIN_MS = 10000,    /* how often sealed segments are looked after */
 	STACK_BYTES = 256 << 10,
+	REST_MS = 2000,         /* a thread that has waited so long returns its buffers */
+	MAP_BYTES = 128 << 10,  /* what malloc takes from, and returns to, the system at once */
 };
 
 /* Settings with the spool they describe; replaced as a whole at SIGHUP. */
@@ -128,14 +133,31 @@ static void *serve(void *context)
 	while ((next = w->gateway->next(w->gateway)) != 0) {
 		struct service *s;
 
-		if (next < 0)
+		if (next < 0) {
+			hs_receiver_rest(w->receiver);
+			w->gateway->idle_ms = 0;
 			continue;
+		}
+		w->gateway->idle_ms = REST_MS;
 		s = use_service(w->pool);
 		w->keeper.self = s->spool;
 		hs_receive(w->receiver, s->settings, w->gateway);
 		drop_service(s);
 	}
 	return NULL;
+}
+
+/*
+ * By default glibc raises the threshold with every large block that is freed, and keeps
+ * what threads free in arenas of their own: buffers would be returned to nobody.
+ */
+static void tune_malloc(void)
+{
+#ifdef __GLIBC__
+	mallopt(M_MMAP_THRESHOLD, MAP_BYTES);
+	mallopt(M_TRIM_THRESHOLD, MAP_BYTES);
+	mallopt(M_ARENA_MAX, 2);
+#endif
 }
 
 static bool start_worker(struct pool *p, int listen_fd, uint64_t seed)
@@ -289,6 +311,7 @@ int hs_worker_fcgi(int listen_fd, struct hs_settings *settings, hs_reload *reloa
 	sigset_t waited;
 	bool ok = true, maintained;
 
+	tune_malloc();
 	block_signals(&waited);
 	p.service = new_service(settings);
 	p.worker = calloc((size_t)p.workers, sizeof *p.worker);
@@ -337,6 +360,7 @@ int hs_worker_cgi(struct hs_settings *settings)
 
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGXFSZ, SIG_IGN);
+	signal(SIGTERM, SIG_IGN); /* what is in hand is finished; there is nothing else */
 	if (g == NULL)
 		return EX_OSERR;
 	if (settings == NULL) {

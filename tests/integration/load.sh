@@ -36,7 +36,7 @@ at_once() {
 	storm_prepare "calm" "$1"
 	storm calm
 	is "$mount: 64 clients at once, every event taken" \
-		"$(acknowledged calm | wc -l)" "$COUNT"
+		"$(cut -d ' ' -f 1 "$T/calm.answers" | sort | uniq -c | tr -s ' ')" " $COUNT 200"
 	is "$mount: every one of them is in the spool once" "$(nothing_lost calm)" ''
 	rm -rf "$T/calm"*
 }
@@ -54,9 +54,10 @@ signal_under_load() {
 	wait $storm
 }
 
+# Two at most: mod_fcgid starts many anew only after a pause.
 terminate_workers() {
 	local pid
-	for pid in $(workers); do kill -TERM "$pid"; done
+	for pid in $(workers | head -n 2); do kill -TERM "$pid"; done
 }
 
 for mount in $MOUNTS; do

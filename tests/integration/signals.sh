@@ -62,7 +62,7 @@ exec 3>"$T/stdin"
 head -c "$half" "$T/body" >&3
 wait_for 5 eval '[ -n "$(workers)" ]'
 pid=$(workers)
-wait_for 5 test -d "$S/spool/.hookspool" # it is under way
+wait_for 5 grep -q '^State:.S' "/proc/$pid/status" # it waits for the rest
 kill -TERM "$pid"
 tail -c +$((half + 1)) "$T/body" >&3
 exec 3>&-

@@ -15,6 +15,7 @@
 # Everything lives in the temporary directory T and ends with the script.
 
 set -u
+export LC_ALL=C
 PATH=$PATH:/usr/sbin:/sbin
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 HS_BUILD=$(cd "${HS_BUILD:-$ROOT/build}" && pwd) || exit 2
