@@ -36,6 +36,7 @@ struct hs_index {
 	MDB_dbi ids, meta;
 	MDB_txn *reader; /* reset between appends */
 	bool reading;
+	bool damaged; /* LMDB has complained of its file: make it anew */
 	struct mark mark;
 	struct hs_identity sweep_at;
 
@@ -48,10 +49,12 @@ struct hs_index {
 	struct hs_lines lines;
 };
 
-static enum hs_result mdb_result(int code, const char *what)
+static enum hs_result mdb_result(struct hs_index *ix, int code, const char *what)
 {
 	if (code == 0)
 		return HS_OK;
+	ix->damaged |= code == MDB_CORRUPTED || code == MDB_INVALID || code == MDB_PAGE_NOTFOUND ||
+	               code == MDB_VERSION_MISMATCH || code == MDB_BAD_TXN || code == MDB_PANIC;
 	hs_log(HS_LOG_ERROR, "index: %s: %s", what, mdb_strerror(code));
 	return code == ENOMEM ? HS_E_MEMORY : code == ENOSPC ? HS_E_FULL : HS_E_IO;
 }
@@ -112,6 +115,7 @@ static void close_env(struct hs_index *ix)
 enum hs_result hs_index_discard(struct hs_index *ix)
 {
 	close_env(ix);
+	ix->damaged = false;
 	ix->print->changed_ns = 0;
 	if (hs_io_unlink(ix->place->private_dir, INDEX) < 0 && errno != ENOENT)
 		return HS_E_IO;
@@ -278,9 +282,9 @@ static enum hs_result flush(struct hs_index *ix, uint64_t number, uint64_t synce
 	do {
 		code = flush_once(ix, number, synced);
 	} while (code == MDB_MAP_FULL);
-	if (code == 0)
+	if (code == 0) /* should memory be out: too many stay, and are put again */
 		hs_pending_keep(&ix->pending, synced, UINT64_MAX);
-	return mdb_result(code, "write");
+	return mdb_result(ix, code, "write");
 }
 
 /* --- reading lines back -------------------------------------------------------- */
@@ -360,7 +364,7 @@ static enum hs_result index_sealed(struct hs_index *ix, const char *name, const 
 		}
 	}
 	hs_io_close(fd);
-	return mdb_result(code, name);
+	return mdb_result(ix, code, name);
 }
 
 /* --- catching up -------------------------------------------------------------- */
@@ -433,7 +437,7 @@ static enum hs_result open_env(struct hs_index *ix)
 		code = end(ix, txn, code, &none);
 	}
 	if (code != 0) {
-		enum hs_result r = mdb_result(code, "open");
+		enum hs_result r = mdb_result(ix, code, "open");
 
 		close_env(ix);
 		return r;
@@ -484,8 +488,12 @@ static enum hs_result follow(struct hs_index *ix, struct hs_segment *events)
 {
 	struct hs_family *f = events->family;
 	uint64_t written = atomic_load(&f->written), synced = atomic_load(&f->synced);
-	enum hs_result r = ix->env == NULL ? open_env(ix) : HS_OK;
+	enum hs_result r = HS_OK;
 
+	if (ix->damaged || (ix->env != NULL && !is_as_left(ix)))
+		r = hs_index_discard(ix);
+	if (r == HS_OK && ix->env == NULL)
+		r = open_env(ix);
 	if (r == HS_OK && ix->generation != f->generation)
 		r = turn_to(ix, f);
 	if (r == HS_OK && (ix->seen > written || ix->mark.number > f->number)) {
@@ -508,6 +516,8 @@ enum hs_result hs_index_follow(struct hs_index *ix, struct hs_segment *events)
 {
 	enum hs_result r = follow(ix, events);
 
+	if (r != HS_OK && ix->damaged)
+		r = follow(ix, events); /* once more, from the files */
 	if (r != HS_OK) /* LMDB refuses to go on after a failed write: open it again next time */
 		close_env(ix);
 	return r;
@@ -531,7 +541,7 @@ enum hs_result hs_index_find(struct hs_index *ix, const struct hs_identity *id, 
 	if (code == MDB_NOTFOUND)
 		return HS_OK;
 	if (code != 0)
-		return mdb_result(code, "read");
+		return mdb_result(ix, code, "read");
 	memcpy(&spooled_s, value.mv_data, sizeof spooled_s);
 	if (in_window(ix, spooled_s, now_s()))
 		*seen = HS_SEEN_KEPT;
@@ -550,7 +560,10 @@ void hs_index_appended(struct hs_index *ix, uint64_t end_offset)
 
 void hs_index_undo(struct hs_index *ix, uint64_t end_offset)
 {
-	hs_pending_keep(&ix->pending, 0, end_offset);
+	if (hs_pending_keep(&ix->pending, 0, end_offset))
+		return;
+	hs_pending_clear(&ix->pending); /* what was not written must not count: read all back */
+	ix->generation = 0;
 }
 
 enum hs_result hs_index_count(struct hs_index *ix, uint64_t *count)
@@ -562,7 +575,7 @@ enum hs_result hs_index_count(struct hs_index *ix, uint64_t *count)
 		code = mdb_stat(ix->reader, ix->ids, &st);
 	hs_index_rest(ix);
 	*count = code == 0 ? st.ms_entries + ix->pending.count : 0;
-	return mdb_result(code, "count");
+	return mdb_result(ix, code, "count");
 }
 
 /* --- the object ---------------------------------------------------------------- */

@@ -78,7 +78,7 @@ bool hs_pending_add(struct hs_pending_ids *p, const struct hs_identity *id, uint
 	return true;
 }
 
-void hs_pending_keep(struct hs_pending_ids *p, uint64_t low, uint64_t high)
+bool hs_pending_keep(struct hs_pending_ids *p, uint64_t low, uint64_t high)
 {
 	size_t left = 0;
 
@@ -86,6 +86,5 @@ void hs_pending_keep(struct hs_pending_ids *p, uint64_t low, uint64_t high)
 		left += p->slot[i].used && p->slot[i].end > low && p->slot[i].end <= high;
 	if (left == 0)
 		hs_pending_clear(p);
-	else if (left < p->count)
-		rebuild(p, p->slots, low, high); /* out of memory: too many stay, which does no harm */
+	return left == 0 || left == p->count || rebuild(p, p->slots, low, high);
 }

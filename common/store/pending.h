@@ -30,7 +30,10 @@ const struct hs_pending_id *hs_pending_find(const struct hs_pending_ids *p,
 bool hs_pending_add(struct hs_pending_ids *p, const struct hs_identity *id, uint64_t end,
                     uint32_t spooled_s);
 
-/* Drops the entries whose lines end at or before `low`, or behind `high`. */
-void hs_pending_keep(struct hs_pending_ids *p, uint64_t low, uint64_t high);
+/*
+ * Drops the entries whose lines end at or before `low`, or behind `high`. False: out of
+ * memory, and all are still there.
+ */
+bool hs_pending_keep(struct hs_pending_ids *p, uint64_t low, uint64_t high);
 
 #endif

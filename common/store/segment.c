@@ -164,26 +164,53 @@ static enum hs_result create(struct hs_segment *s, const char *name)
 	return begin(s, fd, &st, 0);
 }
 
-/* Renames the open segment aside; `keep` bytes of it are to be kept. */
-static enum hs_result move_aside(struct hs_segment *s, uint64_t keep)
+/* Is the open segment's name still that of the file which the state speaks of? */
+static enum hs_result look_up(struct hs_segment *s, bool *ours)
 {
-	struct hs_aside aside = { s->family->number, keep, false };
-	char from[HS_SEALED_NAME], to[HS_SEALED_NAME];
+	char name[HS_SEALED_NAME];
+	struct stat st;
 
+	*ours = false;
+	open_name(s, name);
+	if (hs_io_stat(s->place->dir, name, &st) < 0)
+		return errno == ENOENT ? HS_OK : hs_io_result(errno);
+	*ours = (uint64_t)st.st_dev == s->family->device && (uint64_t)st.st_ino == s->family->inode;
+	return HS_OK;
+}
+
+/*
+ * Renames the segment aside; its first `synced` bytes are to be kept. If that fails, or
+ * we are killed, the poison stays, and whoever comes next tries again: a poisoned file is
+ * never opened as a good one, for its next sync would find nothing wrong.
+ */
+static enum hs_result move_aside(struct hs_segment *s)
+{
+	struct hs_family *f = s->family;
+	struct hs_aside aside = { f->number, atomic_load(&f->synced), false };
+	char from[HS_SEALED_NAME], to[HS_SEALED_NAME];
+	bool ours;
+	enum hs_result r = look_up(s, &ours);
+
+	if (r != HS_OK)
+		return r;
 	open_name(s, from);
 	hs_salvage_name(s->name, &aside, to);
-	s->family->known = 0;
-	if (hs_io_rename(s->place->dir, from, s->place->private_dir, to) < 0)
+	if (ours && hs_io_rename(s->place->dir, from, s->place->private_dir, to) < 0)
 		return hs_io_result(errno);
+	f->known = 0;
+	atomic_store(&f->poisoned, 0);
 	return HS_OK;
 }
 
 /*
  * Opens events.jsonl as it is found, by nobody's word: it must consist of whole lines,
- * and is synced, data and name, before any byte of it counts.
+ * and is synced, data and name, before any byte of it counts. Until that has succeeded it
+ * is marked as poisoned: a torn one, or one whose sync fails, is copied line by line to a
+ * new file with a sync of its own.
  */
 static enum hs_result adopt(struct hs_segment *s, const char *name)
 {
+	struct hs_family *f = s->family;
 	int fd = hs_io_open(s->place->dir, name);
 	uint64_t size, whole;
 	struct stat st;
@@ -195,13 +222,18 @@ static enum hs_result adopt(struct hs_segment *s, const char *name)
 	size = r == HS_OK ? (uint64_t)st.st_size : 0;
 	if (r == HS_OK)
 		r = hs_salvage_scan(fd, 0, size, &whole);
-	if (r == HS_OK && (hs_io_sync_data(fd) < 0 || hs_io_sync_dir(s->place->dir) < 0))
-		r = HS_E_SYNC;
-	if (r == HS_OK && whole == size)
+	if (r != HS_OK) {
+		hs_io_close(fd);
+		return r;
+	}
+	f->device = (uint64_t)st.st_dev;
+	f->inode = (uint64_t)st.st_ino;
+	atomic_store(&f->synced, size);
+	atomic_store(&f->poisoned, 1);
+	if (whole == size && hs_io_sync_data(fd) == 0 && hs_io_sync_dir(s->place->dir) == 0)
 		return begin(s, fd, &st, size);
 	hs_io_close(fd);
-	/* torn, or not synced: the copy is a new file, with a sync of its own */
-	return r == HS_OK || r == HS_E_SYNC ? move_aside(s, size) : r;
+	return move_aside(s);
 }
 
 /* A stamp that sorts behind every earlier one, even if the clock was set back. */
@@ -263,7 +295,7 @@ static enum hs_result set_aside(struct hs_segment *s, int64_t deadline_ms)
 {
 	enum hs_result r = end_generation(s, deadline_ms);
 
-	return r == HS_OK ? move_aside(s, atomic_load(&s->family->synced)) : r;
+	return r == HS_OK ? move_aside(s) : r;
 }
 
 /* events.jsonl is gone, or another file: somebody moved it. Ours is over. */
@@ -296,23 +328,27 @@ static enum hs_result take_stock(struct hs_segment *s, uint64_t size, int64_t de
 	return whole == size ? HS_OK : set_aside(s, deadline_ms);
 }
 
-/* Holds a descriptor of the open segment; HS_E_SPOOL_DIR if the path leads elsewhere. */
-static enum hs_result reopen(struct hs_segment *s)
+/* Holds a descriptor of the open segment; *ours is false if the path leads elsewhere. */
+static enum hs_result reopen(struct hs_segment *s, bool *ours)
 {
 	struct hs_family *f = s->family;
+	enum hs_result r = look_up(s, ours);
 	char name[HS_SEALED_NAME];
 	struct stat st;
 	int fd;
 
+	if (r != HS_OK || !*ours || (s->file != NULL && s->file->generation == f->generation))
+		return r;
 	open_name(s, name);
-	if (hs_io_stat(s->place->dir, name, &st) < 0)
-		return errno == ENOENT ? HS_E_SPOOL_DIR : hs_io_result(errno);
-	if ((uint64_t)st.st_dev != f->device || (uint64_t)st.st_ino != f->inode)
-		return HS_E_SPOOL_DIR;
-	if (s->file != NULL && s->file->generation == f->generation)
-		return HS_OK;
 	fd = hs_io_open(s->place->dir, name);
-	return fd < 0 ? open_failed(errno) : hold_file(s, fd);
+	if (fd < 0)
+		return open_failed(errno);
+	r = check_file(fd, &st);
+	*ours = r == HS_OK && (uint64_t)st.st_dev == f->device && (uint64_t)st.st_ino == f->inode;
+	if (*ours)
+		return hold_file(s, fd);
+	hs_io_close(fd);
+	return r;
 }
 
 /* --- rotation --------------------------------------------------------------- */
@@ -346,9 +382,9 @@ static enum hs_result seal(struct hs_segment *s, int64_t deadline_ms)
 
 	if (r != HS_OK)
 		return r;
-	f->known = 0;
 	if (atomic_load(&f->poisoned) != 0)
-		return move_aside(s, atomic_load(&f->synced));
+		return move_aside(s);
+	f->known = 0;
 	open_name(s, from);
 	hs_sealed_print(s->name, &(struct hs_sealed){ f->number, next_stamp(f), false }, to);
 	if (hs_io_rename(s->place->dir, from, s->place->dir, to) < 0)
@@ -381,16 +417,17 @@ static enum hs_result mend(struct hs_segment *s, uint64_t n, int64_t deadline_ms
 	struct hs_family *f = s->family;
 	struct stat st;
 	enum hs_result r;
+	bool ours;
 
 	*fit = false;
 	/* the second: a process was killed when it had ended the generation, and no more */
 	if (f->known == 0 || atomic_load(&f->current) != f->generation)
-		return find_out(s);
-	r = reopen(s);
-	if (r == HS_E_SPOOL_DIR)
-		return lose(s, deadline_ms);
+		return atomic_load(&f->poisoned) != 0 ? move_aside(s) : find_out(s);
+	r = reopen(s, &ours);
 	if (r != HS_OK)
 		return r;
+	if (!ours)
+		return lose(s, deadline_ms);
 	if (atomic_load(&f->poisoned) != 0)
 		return set_aside(s, deadline_ms);
 	if (hs_io_fstat(s->file->fd, &st) < 0)

@@ -6,6 +6,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -16,7 +18,8 @@ enum { HEALTH_MS = 1000, GAP_POLL_MS = 10, KEEP_BYTES = 1 << 20 };
 /* An open directory. */
 struct view {
 	int dir, private_dir;
-	uint64_t device, inode;
+	char state_path[PATH_MAX];
+	uint64_t device, inode; /* of that file */
 	struct hs_state_handle state;
 	struct hs_place place;
 	struct hs_segment segment[HS_FAMILIES];
@@ -83,8 +86,6 @@ static enum hs_result open_spool_dir(struct view *v, const struct hs_settings *s
 	if (v->dir < 0)
 		return dir_failed("spool_dir", errno);
 	r = check_dir(v->dir, settings, &st);
-	v->device = (uint64_t)st.st_dev;
-	v->inode = (uint64_t)st.st_ino;
 	return r;
 }
 
@@ -122,6 +123,7 @@ static void close_view(struct view *v)
 static enum hs_result open_view(const struct hs_settings *settings, struct view **view)
 {
 	struct view *v = calloc(1, sizeof *v);
+	struct stat st;
 	enum hs_result r;
 
 	if (v == NULL)
@@ -132,11 +134,16 @@ static enum hs_result open_view(const struct hs_settings *settings, struct view 
 		r = open_private_dir(v);
 	if (r == HS_OK)
 		r = hs_state_open(v->private_dir, &v->state);
+	if (r == HS_OK && hs_io_fstat(v->state.state_fd, &st) < 0)
+		r = HS_E_IO;
 	if (r != HS_OK) {
 		hs_log_result(r, "open %s", settings->spool_dir);
 		close_view(v);
 		return r;
 	}
+	snprintf(v->state_path, sizeof v->state_path, "%s/%s/state", settings->spool_dir, PRIVATE);
+	v->device = (uint64_t)st.st_dev;
+	v->inode = (uint64_t)st.st_ino;
 	v->place = (struct hs_place){ v->dir, v->private_dir, settings, &v->state };
 	for (int i = 0; i < HS_FAMILIES; i++)
 		hs_segment_init(&v->segment[i], &v->place, i);
@@ -172,13 +179,17 @@ void hs_spool_free(struct hs_spool *spool)
 	free(spool);
 }
 
-/* Does the path still lead to the directory that is open? */
+/*
+ * Does the path still lead to what is open? Judged by the state's file: two processes
+ * with different ones would not know of each other.
+ */
 static bool is_current(const struct hs_spool *spool)
 {
+	const struct view *v = spool->view;
 	struct stat st;
 
-	return spool->view != NULL && hs_io_stat(AT_FDCWD, spool->settings->spool_dir, &st) == 0 &&
-	       (uint64_t)st.st_dev == spool->view->device && (uint64_t)st.st_ino == spool->view->inode;
+	return v != NULL && hs_io_stat(AT_FDCWD, v->state_path, &st) == 0 &&
+	       (uint64_t)st.st_dev == v->device && (uint64_t)st.st_ino == v->inode;
 }
 
 /* Shares the view; at HS_OK it must be returned by give_back. */

@@ -69,6 +69,7 @@ static enum hs_result set_up(struct hs_state *s)
 	bool known = memcmp(s->magic, magic, sizeof magic) == 0 && s->layout == layout();
 	bool same_boot = hs_io_boot_id(boot_id) && known && strcmp(s->boot_id, boot_id) == 0;
 
+	s->ready = 0;
 	if (!same_boot)
 		forget(s, known);
 	for (int i = 0; i < HS_FAMILIES; i++) {
@@ -87,6 +88,7 @@ static enum hs_result set_up(struct hs_state *s)
 	s->version = VERSION;
 	s->layout = layout();
 	memcpy(s->boot_id, boot_id, sizeof boot_id);
+	s->ready = 1;
 	return HS_OK;
 }
 
@@ -98,7 +100,7 @@ static enum hs_result check_shared(const struct hs_state *s)
 	if (memcmp(s->magic, magic, sizeof magic) != 0 || s->version != VERSION ||
 	    s->layout != layout() || strcmp(s->boot_id, boot_id) != 0)
 		return HS_E_SPOOL_VERSION;
-	return HS_OK;
+	return s->ready ? HS_OK : HS_E_BUSY;
 }
 
 /* A file of a newer version may have another size; it is not to be overwritten. */
@@ -169,7 +171,7 @@ static enum hs_result map(struct hs_state_handle *h)
 	return h->state == NULL ? hs_io_result(errno) : HS_OK;
 }
 
-enum hs_result hs_state_open(int private_dir, struct hs_state_handle *h)
+static enum hs_result open_once(int private_dir, struct hs_state_handle *h)
 {
 	enum hs_result r = HS_OK;
 	bool alone;
@@ -199,6 +201,17 @@ enum hs_result hs_state_open(int private_dir, struct hs_state_handle *h)
 		r = check_shared(h->state);
 	if (r != HS_OK)
 		hs_state_close(h);
+	return r;
+}
+
+enum hs_result hs_state_open(int private_dir, struct hs_state_handle *h)
+{
+	int64_t deadline = hs_io_now_monotonic() + SETUP_MS;
+	enum hs_result r;
+
+	/* busy: it was being set up by one who was killed; perhaps we are alone now */
+	while ((r = open_once(private_dir, h)) == HS_E_BUSY && hs_io_now_monotonic() < deadline)
+		hs_io_pause(POLL_MS);
 	return r;
 }
 

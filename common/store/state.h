@@ -70,6 +70,7 @@ struct hs_state {
 	char magic[8];
 	uint32_t version; /* of the spool's format: a newer one is not ours to touch */
 	uint32_t layout;  /* of this struct and of the C library's mutex: both sides must agree */
+	uint32_t ready;   /* 0: whoever set it up was killed over it */
 	char boot_id[40]; /* "" if it could not be told: then nothing is trusted when alone */
 	struct hs_family family[HS_FAMILIES];
 	struct hs_index_print index;

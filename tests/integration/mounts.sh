@@ -36,7 +36,8 @@ head_of_health() {
 		[ "$(header Content-Length)" -gt 0 ]
 }
 
-# What a server makes of a body in chunks, and of a POST without any length.
+# What a server makes of a body in chunks, of a POST without any length, and of a length
+# that is too small: the program gets a part, which nobody has signed.
 no_length() {
 	event chunked >"$T/body"
 	signed "$T/body" -H 'Transfer-Encoding: chunked'
@@ -50,6 +51,8 @@ no_length() {
 	apache-fcgid) refused 400 'body is empty' "$mount: no length is length 0" ;;
 	*) refused 411 'Content-Length' "$mount: no length" ;;
 	esac
+	signed "$T/body" -H 'Content-Length: 20'
+	refused 401 'does not match' "$mount: a length smaller than the body"
 }
 
 for mount in $MOUNTS apache-htaccess; do

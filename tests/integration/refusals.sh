@@ -2,11 +2,12 @@
 # nothing in the spool that does not belong there.
 . "$(dirname "$0")/../lib/server.sh"
 
-SETTINGS='max_body = 64K
+SETTINGS="max_body = 64K
 auth = both
 [keys]
 acme = key-of-acme
-old = revoked:key-of-old'
+hashed = sha256:$(printf key-of-hashed | openssl dgst -sha256 -r | cut -c 1-64)
+old = revoked:key-of-old"
 KEY=(-u key-of-acme:)
 
 # send TEXT [CURL OPTION]...: with key and signature.
@@ -136,8 +137,9 @@ for mount in $MOUNTS; do
 	who_is_it
 	the_text
 	the_event
-	send "$(event good)"
-	took 1 0 "$mount: after all that, a good event is taken"
+	event good >"$T/body"
+	signed "$T/body" -u key-of-hashed:
+	took 1 0 "$mount: after all that, a good event is taken, by a key kept as SHA-256"
 	server_stop
 	nothing_got_in
 done

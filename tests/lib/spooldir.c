@@ -1,0 +1,471 @@
+#include "tests/lib/spooldir.h"
+#include "core/clock_text.h"
+#include "store/io.h"
+#include "store/log.h"
+#include "tests/lib/cases.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <ftw.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include <zlib.h>
+
+/* --- the directory ------------------------------------------------------------ */
+
+void spooldir_make(struct spooldir *d, const char *settings)
+{
+	const char *tmp = getenv("TMPDIR");
+	struct hs_settings_error error = { "" };
+	char text[PATH_MAX + 1024];
+	int n;
+
+	if (getenv("HS_TEST_LOG") == NULL) /* the store is told to fail often enough */
+		hs_log_level((enum hs_level) - 1);
+	snprintf(d->above, sizeof d->above, "%s/hookspool-unit.XXXXXX", tmp != NULL ? tmp : "/tmp");
+	assert_non_null(mkdtemp(d->above));
+	snprintf(d->path, sizeof d->path, "%s/spool", d->above);
+	n = snprintf(text, sizeof text, "spool_dir = %s\nauth = none\nmin_free = 0\n%s", d->path,
+		     settings);
+	d->settings = hs_settings_new("test", hs_slice(text, (size_t)n), NULL, &error);
+	if (d->settings == NULL)
+		fail_msg("%s", error.text);
+}
+
+static int remove_entry(const char *path, const struct stat *st, int type, struct FTW *ftw)
+{
+	(void)st;
+	(void)type;
+	(void)ftw;
+	return remove(path);
+}
+
+void spooldir_remove(struct spooldir *d)
+{
+	nftw(d->above, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
+	hs_settings_free(d->settings);
+	d->settings = NULL;
+}
+
+/* --- appending ----------------------------------------------------------------- */
+
+static void add_event(struct events *e, struct hs_identifier *identifier, struct hs_json *json,
+		      const char *word, size_t n)
+{
+	struct hs_record *record = &e->record[e->count++];
+	const char *slash = memchr(word, '/', n);
+	int tenant = slash == NULL ? 0 : (int)(slash - word);
+	const char *id = slash == NULL ? word : slash + 1;
+	bool anonymous = word[0] == '!';
+	char now[HS_CLOCK_TEXT + 1], line[512];
+	int64_t ms;
+	int length;
+
+	assert_true(e->count <= EVENTS_MOST);
+	hs_clock_text(hs_io_now(), now);
+	length = snprintf(line, sizeof line,
+			  "{\"type\":\"track\",\"%s\":\"%.*s\",\"spooled_at\":\"%s\"%s%.*s%s}\n",
+			  anonymous ? "event" : "message_id", (int)(word + n - id), id, now,
+			  tenant > 0 ? ",\"tenant\":\"" : "", tenant, word, tenant > 0 ? "\"" : "");
+	assert_true(length > 0 && (size_t)length < sizeof line);
+	hs_buf_put(&e->lines, line, (size_t)length);
+	record->n = (size_t)length;
+	assert_result(hs_identity_of_line(identifier, json, hs_slice(line, record->n - 1),
+					  &record->identified, &record->id, &ms),
+		      HS_OK);
+	assert_true(record->identified == !anonymous);
+}
+
+struct events *events_new(const char *words)
+{
+	struct events *e = calloc(1, sizeof *e);
+	struct hs_identifier identifier;
+	struct hs_json json = { 0 };
+
+	assert_non_null(e);
+	assert_true(hs_identifier_init(&identifier));
+	while (*(words += strspn(words, " ")) != '\0') {
+		size_t n = strcspn(words, " ");
+
+		add_event(e, &identifier, &json, words, n);
+		words += n;
+	}
+	hs_identifier_free(&identifier);
+	hs_json_free(&json);
+	return e;
+}
+
+void events_free(struct events *e)
+{
+	hs_buf_free(&e->lines);
+	free(e);
+}
+
+enum hs_result spooldir_append(struct hs_spool *spool, const char *words, uint64_t *duplicate)
+{
+	struct events *e = events_new(words);
+	uint64_t ignored;
+	struct hs_append append = { .records = hs_buf_slice(&e->lines),
+				    .record = e->record,
+				    .count = e->count,
+				    .duplicate = duplicate != NULL ? duplicate : &ignored,
+				    .deadline_ms = hs_io_now_monotonic() + PATIENCE_MS };
+	enum hs_result r;
+
+	*append.duplicate = 0;
+	r = hs_spool_append(spool, &append);
+	events_free(e);
+	return r;
+}
+
+struct apart {
+	struct spooldir *d;
+	const char *words;
+	struct {
+		enum hs_result r;
+		uint64_t duplicate;
+	} *shared;
+};
+
+static int append_apart(void *context)
+{
+	struct apart *a = context;
+	struct hs_spool *spool = hs_spool_new(a->d->settings);
+
+	a->shared->r = spooldir_append(spool, a->words, &a->shared->duplicate);
+	hs_spool_free(spool);
+	return 0;
+}
+
+enum hs_result spooldir_append_apart(struct spooldir *d, const char *words, uint64_t *duplicate)
+{
+	struct apart a = { d, words, NULL };
+	enum hs_result r;
+
+	a.shared = mmap(NULL, sizeof *a.shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
+			-1, 0);
+	assert_true(a.shared != MAP_FAILED);
+	assert_int_equal(child_wait(child_start(append_apart, &a)), 0);
+	r = a.shared->r;
+	if (duplicate != NULL)
+		*duplicate = a.shared->duplicate;
+	munmap(a.shared, sizeof *a.shared);
+	return r;
+}
+
+/* --- processes ------------------------------------------------------------------ */
+
+pid_t child_start(int (*run)(void *context), void *context)
+{
+	pid_t pid;
+
+	fflush(NULL);
+	pid = fork();
+	assert_true(pid >= 0);
+	if (pid == 0)
+		_exit(run(context));
+	return pid;
+}
+
+int child_wait(pid_t pid)
+{
+	int status;
+
+	while (waitpid(pid, &status, 0) < 0)
+		assert_int_equal(errno, EINTR);
+	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+bool wait_until(bool (*is_so)(void *context), void *context)
+{
+	for (int ms = 0; ms < PATIENCE_MS; ms++) {
+		if (is_so(context))
+			return true;
+		hs_io_pause(1);
+	}
+	return false;
+}
+
+/* --- files ----------------------------------------------------------------------- */
+
+static const char *path_of(const struct spooldir *d, const char *name, char path[static PATH_MAX])
+{
+	int n = snprintf(path, PATH_MAX, "%s/%s", d->path, name);
+
+	assert_true(n > 0 && n < PATH_MAX);
+	return path;
+}
+
+struct hs_buf spooldir_read(const struct spooldir *d, const char *name)
+{
+	struct hs_buf text = { 0 };
+	char path[PATH_MAX];
+	gzFile file = gzopen(path_of(d, name, path), "rb"); /* plain text is read as it is */
+	int got = 1;
+
+	assert_non_null(file);
+	while (got > 0) {
+		char *to = hs_buf_reserve(&text, 1 << 16);
+
+		assert_non_null(to);
+		got = gzread(file, to, 1 << 16);
+		assert_true(got >= 0);
+		text.n += (size_t)got;
+	}
+	gzclose(file);
+	return text;
+}
+
+static void put_text(const struct spooldir *d, const char *name, int flags, struct hs_slice text)
+{
+	char path[PATH_MAX];
+	int fd = open(path_of(d, name, path), O_WRONLY | O_CREAT | O_CLOEXEC | flags, 0600);
+
+	assert_true(fd >= 0);
+	assert_int_equal(write(fd, text.p, text.n), text.n);
+	close(fd);
+}
+
+void spooldir_write(const struct spooldir *d, const char *name, struct hs_slice text)
+{
+	put_text(d, name, O_TRUNC, text);
+}
+
+void spooldir_add(const struct spooldir *d, const char *name, struct hs_slice text)
+{
+	put_text(d, name, O_APPEND, text);
+}
+
+void spooldir_cut(const struct spooldir *d, const char *name, off_t size)
+{
+	char path[PATH_MAX];
+
+	assert_int_equal(truncate(path_of(d, name, path), size), 0);
+}
+
+void spooldir_rename(const struct spooldir *d, const char *from, const char *to)
+{
+	char a[PATH_MAX], b[PATH_MAX];
+
+	assert_int_equal(rename(path_of(d, from, a), path_of(d, to, b)), 0);
+}
+
+void spooldir_unlink(const struct spooldir *d, const char *name)
+{
+	char path[PATH_MAX];
+
+	assert_int_equal(unlink(path_of(d, name, path)), 0);
+}
+
+static struct stat stat_of(const struct spooldir *d, const char *name)
+{
+	struct stat st = { .st_size = -1 };
+	char path[PATH_MAX];
+
+	if (lstat(path_of(d, name, path), &st) < 0)
+		assert_int_equal(errno, ENOENT);
+	return st;
+}
+
+bool spooldir_exists(const struct spooldir *d, const char *name)
+{
+	return stat_of(d, name).st_size >= 0;
+}
+
+off_t spooldir_size(const struct spooldir *d, const char *name)
+{
+	return stat_of(d, name).st_size;
+}
+
+ino_t spooldir_inode(const struct spooldir *d, const char *name)
+{
+	return stat_of(d, name).st_ino;
+}
+
+static int list(const struct spooldir *d, const char *directory, struct dirent ***names)
+{
+	char path[PATH_MAX];
+	int n = scandir(path_of(d, directory, path), names, NULL, alphasort);
+
+	assert_true(n >= 0);
+	return n;
+}
+
+/* The nth name that begins like this; how many there are. */
+static size_t find_names(const struct spooldir *d, const char *directory, const char *begin,
+			 size_t nth, char out[static NAME_MAX + 1])
+{
+	struct dirent **names;
+	size_t found = 0;
+	int n = list(d, directory, &names);
+
+	for (int i = 0; i < n; i++) {
+		if (strncmp(names[i]->d_name, begin, strlen(begin)) == 0 && found++ == nth)
+			snprintf(out, NAME_MAX + 1, "%s", names[i]->d_name);
+		free(names[i]);
+	}
+	free(names);
+	return found;
+}
+
+size_t spooldir_names(const struct spooldir *d, const char *directory, const char *begin)
+{
+	char name[NAME_MAX + 1];
+
+	return find_names(d, directory, begin, 0, name);
+}
+
+const char *spooldir_name(const struct spooldir *d, const char *begin, size_t nth)
+{
+	static char name[4][NAME_MAX + 1];
+	static unsigned next;
+	char *out = name[next++ % 4];
+
+	if (find_names(d, "", begin, nth, out) <= nth)
+		fail_msg("there are no %zu names that begin with %s", nth + 1, begin);
+	return out;
+}
+
+/* --- what is in it ----------------------------------------------------------------- */
+
+/* Calls it for every line of a family; a line is not NUL-terminated. */
+static void each_line(const struct spooldir *d, const char *family,
+		      void (*each)(void *context, struct hs_slice line, const char *name),
+		      void *context)
+{
+	struct dirent **names;
+	int n = list(d, "", &names);
+
+	for (int i = 0; i < n; i++) {
+		struct hs_buf text = { 0 };
+
+		if (strncmp(names[i]->d_name, family, strlen(family)) == 0)
+			text = spooldir_read(d, names[i]->d_name);
+		for (size_t at = 0; at < text.n;) {
+			const char *end = memchr(text.p + at, '\n', text.n - at);
+			size_t length = end == NULL ? text.n - at : (size_t)(end - text.p) - at;
+
+			if (end == NULL)
+				fail_msg("%s does not end with a newline", names[i]->d_name);
+			each(context, hs_slice(text.p + at, length), names[i]->d_name);
+			at += length + 1;
+		}
+		hs_buf_free(&text);
+		free(names[i]);
+	}
+	free(names);
+}
+
+struct tally {
+	struct hs_json json;
+	const char *word;
+	size_t lines, found;
+};
+
+static void tally_line(void *context, struct hs_slice line, const char *name)
+{
+	struct tally *t = context;
+	const char *id = t->word == NULL ? NULL : strchr(t->word, '/');
+	char part[256], tenant[256];
+
+	t->lines++;
+	if (hs_json_document(&t->json, line) != HS_OK || t->json.tok[0].kind != HS_JSON_OBJECT)
+		fail_msg("%s: not a record: %s", name, case_show(line));
+	if (t->word == NULL)
+		return;
+	snprintf(part, sizeof part, "\"message_id\":\"%s\"", id == NULL ? t->word : id + 1);
+	snprintf(tenant, sizeof tenant, "\"tenant\":\"%.*s\"",
+		 id == NULL ? 0 : (int)(id - t->word), t->word);
+	t->found += memmem(line.p, line.n, part, strlen(part)) != NULL &&
+		    (memmem(line.p, line.n, id == NULL ? "\"tenant\"" : tenant,
+			    id == NULL ? 8 : strlen(tenant)) != NULL) == (id != NULL);
+}
+
+static struct tally tally(const struct spooldir *d, const char *family, const char *word)
+{
+	struct tally t = { .word = word };
+
+	each_line(d, family, tally_line, &t);
+	hs_json_free(&t.json);
+	return t;
+}
+
+size_t spooldir_lines(const struct spooldir *d)
+{
+	return tally(d, "events", NULL).lines;
+}
+
+size_t spooldir_count(const struct spooldir *d, const char *word)
+{
+	return tally(d, "events", word).found;
+}
+
+void spooldir_assert_once(const struct spooldir *d, const char *words, const char *file, int line)
+{
+	while (*(words += strspn(words, " ")) != '\0') {
+		size_t n = strcspn(words, " "), found;
+		char word[256];
+
+		snprintf(word, sizeof word, "%.*s", (int)n, words);
+		found = spooldir_count(d, word);
+		if (found != 1) {
+			print_error("# %s stands in the spool %zu times\n", word, found);
+			_fail(file, line);
+		}
+		words += n;
+	}
+}
+
+void spooldir_assert_sound(const struct spooldir *d, const char *file, int line)
+{
+	static const char *const families[] = { "events", "rejected" };
+
+	for (size_t f = 0; f < 2; f++) {
+		struct hs_sealed before = { 0, 0, false }, sealed;
+		struct dirent **names;
+		int n = list(d, "", &names);
+
+		tally(d, families[f], NULL);
+		for (int i = 0; i < n; i++) {
+			if (hs_sealed_parse(families[f], names[i]->d_name, &sealed)) {
+				if (sealed.number <= before.number) {
+					print_error("# %s comes behind number %lu\n", names[i]->d_name,
+						    (unsigned long)before.number);
+					_fail(file, line);
+				}
+				before = sealed;
+			}
+			free(names[i]);
+		}
+		free(names);
+	}
+	if (spooldir_names(d, ".hookspool", "aside-") + spooldir_names(d, ".hookspool", "copy-") > 0) {
+		print_error("# something is left to be cleaned in .hookspool\n");
+		_fail(file, line);
+	}
+}
+
+/* --- the shared state ----------------------------------------------------------------- */
+
+struct hs_state *spooldir_state(const struct spooldir *d)
+{
+	char path[PATH_MAX];
+	int fd = open(path_of(d, ".hookspool/state", path), O_RDWR | O_CLOEXEC);
+	struct hs_state *state;
+
+	assert_true(fd >= 0);
+	assert_int_equal(spooldir_size(d, ".hookspool/state"), sizeof *state);
+	state = mmap(NULL, sizeof *state, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	assert_true(state != MAP_FAILED);
+	close(fd);
+	return state;
+}
+
+void spooldir_state_done(struct hs_state *state)
+{
+	munmap(state, sizeof *state);
+}

@@ -1,0 +1,266 @@
+#include "tests/lib/wrap.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <sys/types.h>
+#include <time.h>
+#include <unistd.h>
+
+/* With _FILE_OFFSET_BITS=64 glibc's headers lead to other symbols; musl has only one. */
+#ifdef __GLIBC__
+#define REAL(name) __real_##name##64
+#define WRAP(name) __wrap_##name##64
+#else
+#define REAL(name) __real_##name
+#define WRAP(name) __wrap_##name
+#endif
+
+/* Weak: a test that is linked without --wrap has none of these, and calls none. */
+#define WEAK __attribute__((weak))
+WEAK int __real_fdatasync(int fd);
+WEAK int __real_fsync(int fd);
+WEAK ssize_t REAL(pwrite)(int fd, const void *p, size_t n, off_t offset);
+WEAK ssize_t REAL(pread)(int fd, void *p, size_t n, off_t offset);
+WEAK int REAL(openat)(int at, const char *path, int flags, ...);
+WEAK int __real_renameat(int from_dir, const char *from, int to_dir, const char *to);
+WEAK int __real_unlinkat(int dir, const char *name, int flags);
+WEAK int REAL(ftruncate)(int fd, off_t size);
+WEAK int REAL(fallocate)(int fd, int mode, off_t offset, off_t n);
+WEAK int REAL(fstatvfs)(int fd, struct statvfs *out);
+WEAK int __real_fchmod(int fd, mode_t mode);
+WEAK int __real_flock(int fd, int operation);
+WEAK void *__real_calloc(size_t count, size_t n);
+WEAK void *__real_realloc(void *p, size_t n);
+WEAK int __real_clock_gettime(clockid_t clock, struct timespec *t);
+
+int __wrap_fdatasync(int fd);
+int __wrap_fsync(int fd);
+ssize_t WRAP(pwrite)(int fd, const void *p, size_t n, off_t offset);
+ssize_t WRAP(pread)(int fd, void *p, size_t n, off_t offset);
+int WRAP(openat)(int at, const char *path, int flags, ...);
+int __wrap_renameat(int from_dir, const char *from, int to_dir, const char *to);
+int __wrap_unlinkat(int dir, const char *name, int flags);
+int WRAP(ftruncate)(int fd, off_t size);
+int WRAP(fallocate)(int fd, int mode, off_t offset, off_t n);
+int WRAP(fstatvfs)(int fd, struct statvfs *out);
+int __wrap_fchmod(int fd, mode_t mode);
+int __wrap_flock(int fd, int operation);
+void *__wrap_calloc(size_t count, size_t n);
+void *__wrap_realloc(void *p, size_t n);
+int __wrap_clock_gettime(clockid_t clock, struct timespec *t);
+
+/* --- plans ------------------------------------------------------------------ */
+
+struct plan {
+	_Atomic unsigned count;
+	unsigned fail_from, fail_to; /* counts, the second one too much */
+	int error;
+	unsigned hook_at;
+	void (*hook)(void *context);
+	void *context;
+};
+
+static struct plan plans[WRAP_CALLS];
+static _Atomic unsigned files, kill_at;
+static bool kill_torn;
+static unsigned short_at;
+static _Atomic int64_t date_shift, monotonic_shift;
+
+void wrap_reset(void)
+{
+	for (int i = 0; i < WRAP_CALLS; i++) {
+		plans[i].hook_at = 0;
+		plans[i].fail_from = plans[i].fail_to = 0;
+		atomic_store(&plans[i].count, 0);
+	}
+	atomic_store(&files, 0);
+	atomic_store(&kill_at, 0);
+	short_at = 0;
+	wrap_clock(0, 0);
+}
+
+unsigned wrap_count(enum wrap_call call)
+{
+	return atomic_load(&plans[call].count);
+}
+
+unsigned wrap_count_files(void)
+{
+	return atomic_load(&files);
+}
+
+void wrap_fail(enum wrap_call call, unsigned nth, unsigned times, int error)
+{
+	struct plan *p = &plans[call];
+
+	p->error = error;
+	p->fail_from = wrap_count(call) + nth;
+	p->fail_to = p->fail_from + times;
+}
+
+void wrap_short_write(unsigned nth, int error)
+{
+	short_at = wrap_count(WRAP_PWRITE) + nth;
+	if (error != 0)
+		wrap_fail(WRAP_PWRITE, nth + 1, 1, error);
+}
+
+void wrap_before(enum wrap_call call, unsigned nth, void (*hook)(void *context), void *context)
+{
+	struct plan *p = &plans[call];
+
+	p->hook = hook;
+	p->context = context;
+	p->hook_at = wrap_count(call) + nth;
+}
+
+void wrap_kill(unsigned nth, bool torn)
+{
+	kill_torn = torn;
+	atomic_store(&kill_at, wrap_count_files() + nth);
+}
+
+void wrap_clock(int64_t date_ms, int64_t monotonic_ms)
+{
+	atomic_store(&date_shift, date_ms);
+	atomic_store(&monotonic_shift, monotonic_ms);
+}
+
+/* --- before each call --------------------------------------------------------- */
+
+/* Is this the call before which the process is to die? */
+static bool is_last(enum wrap_call call)
+{
+	return call < WRAP_CALLS_OF_FILES && atomic_fetch_add(&files, 1) + 1 == atomic_load(&kill_at);
+}
+
+/* Counts; false with errno set if the call is to fail. */
+static bool may(enum wrap_call call)
+{
+	struct plan *p = &plans[call];
+	unsigned n = atomic_fetch_add(&p->count, 1) + 1;
+
+	if (n == p->hook_at)
+		p->hook(p->context);
+	if (n < p->fail_from || n >= p->fail_to)
+		return true;
+	errno = p->error;
+	return false;
+}
+
+static bool may_file(enum wrap_call call)
+{
+	if (is_last(call))
+		raise(SIGKILL);
+	return may(call);
+}
+
+/* --- the calls ---------------------------------------------------------------- */
+
+int __wrap_fdatasync(int fd)
+{
+	return may_file(WRAP_FDATASYNC) ? __real_fdatasync(fd) : -1;
+}
+
+int __wrap_fsync(int fd)
+{
+	return may_file(WRAP_FSYNC) ? __real_fsync(fd) : -1;
+}
+
+ssize_t WRAP(pwrite)(int fd, const void *p, size_t n, off_t offset)
+{
+	if (is_last(WRAP_PWRITE)) {
+		if (kill_torn)
+			REAL(pwrite)(fd, p, n / 2, offset);
+		raise(SIGKILL);
+	}
+	if (!may(WRAP_PWRITE))
+		return -1;
+	return REAL(pwrite)(fd, p, wrap_count(WRAP_PWRITE) == short_at ? n / 2 : n, offset);
+}
+
+ssize_t WRAP(pread)(int fd, void *p, size_t n, off_t offset)
+{
+	return may_file(WRAP_PREAD) ? REAL(pread)(fd, p, n, offset) : -1;
+}
+
+int WRAP(openat)(int at, const char *path, int flags, ...)
+{
+	mode_t mode = 0;
+	va_list args;
+
+	if ((flags & O_CREAT) != 0) {
+		va_start(args, flags);
+		mode = (mode_t)va_arg(args, unsigned);
+		va_end(args);
+	}
+	return may_file(WRAP_OPENAT) ? REAL(openat)(at, path, flags, mode) : -1;
+}
+
+int __wrap_renameat(int from_dir, const char *from, int to_dir, const char *to)
+{
+	return may_file(WRAP_RENAMEAT) ? __real_renameat(from_dir, from, to_dir, to) : -1;
+}
+
+int __wrap_unlinkat(int dir, const char *name, int flags)
+{
+	return may_file(WRAP_UNLINKAT) ? __real_unlinkat(dir, name, flags) : -1;
+}
+
+int WRAP(ftruncate)(int fd, off_t size)
+{
+	return may_file(WRAP_FTRUNCATE) ? REAL(ftruncate)(fd, size) : -1;
+}
+
+int WRAP(fallocate)(int fd, int mode, off_t offset, off_t n)
+{
+	return may_file(WRAP_FALLOCATE) ? REAL(fallocate)(fd, mode, offset, n) : -1;
+}
+
+int WRAP(fstatvfs)(int fd, struct statvfs *out)
+{
+	return may_file(WRAP_FSTATVFS) ? REAL(fstatvfs)(fd, out) : -1;
+}
+
+int __wrap_fchmod(int fd, mode_t mode)
+{
+	return may_file(WRAP_FCHMOD) ? __real_fchmod(fd, mode) : -1;
+}
+
+int __wrap_flock(int fd, int operation)
+{
+	return may_file(WRAP_FLOCK) ? __real_flock(fd, operation) : -1;
+}
+
+void *__wrap_calloc(size_t count, size_t n)
+{
+	return may(WRAP_CALLOC) ? __real_calloc(count, n) : NULL;
+}
+
+void *__wrap_realloc(void *p, size_t n)
+{
+	return may(WRAP_REALLOC) ? __real_realloc(p, n) : NULL;
+}
+
+int __wrap_clock_gettime(clockid_t clock, struct timespec *t)
+{
+	int64_t ms = atomic_load(clock == CLOCK_REALTIME ? &date_shift : &monotonic_shift);
+	int r = __real_clock_gettime(clock, t);
+
+	t->tv_sec += (time_t)(ms / 1000);
+	t->tv_nsec += (long)(ms % 1000) * 1000000;
+	if (t->tv_nsec >= 1000000000 || t->tv_nsec < 0) {
+		long carry = t->tv_nsec < 0 ? -1 : 1;
+
+		t->tv_sec += carry;
+		t->tv_nsec -= carry * 1000000000;
+	}
+	return r;
+}
