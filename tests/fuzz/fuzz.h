@@ -1,0 +1,74 @@
+/*
+ * fuzz: what the targets share. Each target is one LLVMFuzzerTestOneInput and abort()s
+ * when something that must hold does not.
+ */
+#ifndef HS_FUZZ_H
+#define HS_FUZZ_H
+
+#include "core/flatten.h"
+#include "core/json.h"
+
+#include <json-c/json.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+#define MUST(condition) \
+	do { \
+		if (!(condition)) { \
+			fprintf(stderr, "%s:%d: does not hold: %s\n", __FILE__, __LINE__, #condition); \
+			abort(); \
+		} \
+	} while (0)
+
+/* A copy that ends where it ends: ASan sees a read behind it. The caller frees p. */
+static inline struct hs_slice fuzz_copy(const void *data, size_t size)
+{
+	char *p = malloc(size > 0 ? size : 1);
+
+	MUST(p != NULL);
+	if (size > 0)
+		memcpy(p, data, size);
+	return hs_slice(p, size);
+}
+
+/* The second opinion: json-c's tree, or NULL if it takes the text for no JSON. */
+static inline struct json_object *fuzz_json_c(struct hs_slice text)
+{
+	struct json_tokener *tok = json_tokener_new_ex(HS_JSON_DEPTH_MAX + 1);
+	struct json_object *o;
+
+	json_tokener_set_flags(tok, JSON_TOKENER_STRICT | JSON_TOKENER_VALIDATE_UTF8);
+	o = json_tokener_parse_ex(tok, text.p, (int)text.n);
+	if (json_tokener_get_error(tok) == json_tokener_continue) /* a number may end here */
+		o = json_tokener_parse_ex(tok, "", -1);
+	if (json_tokener_get_error(tok) != json_tokener_success) {
+		json_object_put(o);
+		o = NULL;
+	}
+	json_tokener_free(tok);
+	return o;
+}
+
+/* One line of the spool: a strict JSON object without nested values and doubled names. */
+static inline void fuzz_check_line(struct hs_slice line)
+{
+	struct hs_json json = { 0 };
+	struct json_object *tree;
+
+	MUST(line.n > 1 && line.p[line.n - 1] == '\n');
+	MUST(memchr(line.p, '\n', line.n - 1) == NULL);
+	line.n--;
+	MUST(hs_json_document(&json, line) == HS_OK);
+	MUST(json.tok[0].kind == HS_JSON_OBJECT);
+	for (uint32_t i = 1; i < json.n; i++)
+		MUST(json.tok[i].kind != HS_JSON_OBJECT && json.tok[i].kind != HS_JSON_ARRAY);
+	tree = fuzz_json_c(line);
+	MUST(json_object_is_type(tree, json_type_object));
+	json_object_put(tree);
+	hs_json_free(&json);
+}
+
+#endif
