@@ -1,4 +1,5 @@
 #include "store/commit.h"
+#include "store/defect.h"
 #include "store/io.h"
 #include "store/log.h"
 
@@ -90,7 +91,8 @@ static enum hs_result sync_marked(struct hs_family *f, int fd, uint64_t end)
 	} else {
 		int error = errno;
 
-		atomic_store(&f->poisoned, 1);
+		if (HS_DEFECT != HS_DEFECT_IGNORE_POISON)
+			atomic_store(&f->poisoned, 1);
 		hs_log_result(HS_E_SYNC, "sync: %s", strerror(error));
 	}
 	atomic_store(&f->in_flight, 0);

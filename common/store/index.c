@@ -1,4 +1,5 @@
 #include "store/index.h"
+#include "store/defect.h"
 #include "store/io.h"
 #include "store/lines.h"
 #include "store/log.h"
@@ -490,6 +491,8 @@ static enum hs_result follow(struct hs_index *ix, struct hs_segment *events)
 	uint64_t written = atomic_load(&f->written), synced = atomic_load(&f->synced);
 	enum hs_result r = HS_OK;
 
+	if (HS_DEFECT == HS_DEFECT_INDEX_FIRST)
+		synced = written;
 	if (ix->damaged || (ix->env != NULL && !is_as_left(ix)))
 		r = hs_index_discard(ix);
 	if (r == HS_OK && ix->env == NULL)

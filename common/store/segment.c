@@ -1,5 +1,6 @@
 #include "store/segment.h"
 #include "core/clock_text.h"
+#include "store/defect.h"
 #include "store/io.h"
 #include "store/lines.h"
 #include "store/log.h"
@@ -88,11 +89,15 @@ enum hs_result hs_segment_lock(struct hs_segment *s, int64_t deadline_ms)
 {
 	bool died; /* in the middle of anything: prepare looks at everything anew */
 
+	if (HS_DEFECT == HS_DEFECT_NO_LOCK)
+		return HS_OK;
 	return hs_state_lock(&s->family->append, deadline_ms, &died);
 }
 
 void hs_segment_unlock(struct hs_segment *s)
 {
+	if (HS_DEFECT == HS_DEFECT_NO_LOCK)
+		return;
 	hs_state_unlock(&s->family->append);
 }
 

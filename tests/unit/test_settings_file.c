@@ -1,0 +1,180 @@
+/* settings_file: which file is read, and which is refused. */
+#include "store/settings_file.h"
+#include "tests/lib/cases.h"
+#include "tests/lib/spooldir.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+struct scene {
+	struct spooldir d;
+	char path[PATH_MAX + 16], variable[PATH_MAX + 64], used[PATH_MAX];
+	struct hs_settings_error error;
+};
+
+static void set(struct scene *s, const char *text, mode_t mode)
+{
+	spooldir_make(&s->d, "");
+	assert_int_equal(mkdir(s->d.path, 0700), 0);
+	snprintf(s->path, sizeof s->path, "%s/x.conf", s->d.path);
+	snprintf(s->variable, sizeof s->variable, "HOOKSPOOL_CONF=%s", s->path);
+	spooldir_write(&s->d, "x.conf", hs_slice_str(text));
+	assert_int_equal(chmod(s->path, mode), 0);
+}
+
+static struct hs_settings *load(struct scene *s, const char *path, char *const *environ)
+{
+	static char *none[] = { NULL };
+
+	return hs_settings_load(path, environ != NULL ? environ : none, s->used, sizeof s->used,
+				&s->error);
+}
+
+static void expect_dir(struct scene *s, struct hs_settings *settings, const char *dir)
+{
+	if (settings == NULL)
+		fail_msg("%s", s->error.text);
+	assert_string_equal(settings->spool_dir, dir);
+	hs_settings_free(settings);
+}
+
+static void expect_refusal(struct scene *s, struct hs_settings *settings, const char *why)
+{
+	assert_null(settings);
+	if (strstr(s->error.text, why) == NULL)
+		fail_msg("'%s' does not say '%s'", s->error.text, why);
+}
+
+static void a_file_by_its_path(void **state)
+{
+	struct scene s;
+
+	(void)state;
+	set(&s, "spool_dir = /a\nauth = none\n", 0644);
+	expect_dir(&s, load(&s, s.path, NULL), "/a");
+	assert_string_equal(s.used, s.path);
+	spooldir_remove(&s.d);
+}
+
+static void a_file_by_the_environment(void **state)
+{
+	struct scene s;
+
+	(void)state;
+	set(&s, "spool_dir = /a\nauth = none\n", 0644);
+	expect_dir(&s, load(&s, NULL, (char *[]) { "X=y", s.variable, NULL }), "/a");
+	assert_string_equal(s.used, s.path);
+	/* a setting of the environment goes before the file */
+	expect_dir(&s, load(&s, NULL, (char *[]) { "HOOKSPOOL_SPOOL_DIR=/b", s.variable, NULL }), "/b");
+	/* the path that was given goes before the environment's */
+	expect_dir(&s, load(&s, s.path, (char *[]) { "HOOKSPOOL_CONF=/nowhere", NULL }), "/a");
+	spooldir_remove(&s.d);
+}
+
+static void no_file_at_all(void **state)
+{
+	struct scene s;
+
+	(void)state;
+	set(&s, "", 0644);
+	if (access("/etc/hookspool/hookspool.conf", F_OK) == 0)
+		skip();
+	expect_dir(&s,
+		   load(&s, NULL, (char *[]) { "HOOKSPOOL_SPOOL_DIR=/b", "HOOKSPOOL_AUTH=none", NULL }),
+		   "/b");
+	assert_string_equal(s.used, "");
+	spooldir_remove(&s.d);
+}
+
+static void a_file_that_is_missing(void **state)
+{
+	struct scene s;
+
+	(void)state;
+	set(&s, "", 0644);
+	expect_refusal(&s, load(&s, "/nowhere/x.conf", NULL), "/nowhere/x.conf: No such file");
+	expect_refusal(&s, load(&s, s.d.path, NULL), s.d.path); /* a directory */
+	spooldir_remove(&s.d);
+}
+
+static void an_empty_file_is_a_file(void **state)
+{
+	struct scene s;
+
+	(void)state;
+	set(&s, "", 0600);
+	expect_dir(&s,
+		   load(&s, s.path, (char *[]) { "HOOKSPOOL_SPOOL_DIR=/b", "HOOKSPOOL_AUTH=none", NULL }),
+		   "/b");
+	expect_refusal(&s, load(&s, s.path, NULL), "spool_dir");
+	spooldir_remove(&s.d);
+}
+
+static void a_link_is_followed(void **state)
+{
+	struct scene s;
+	char link[PATH_MAX + 16];
+
+	(void)state;
+	set(&s, "spool_dir = /a\nauth = none\n", 0600);
+	snprintf(link, sizeof link, "%s/link", s.d.path);
+	assert_int_equal(symlink(s.path, link), 0);
+	expect_dir(&s, load(&s, link, NULL), "/a");
+	spooldir_remove(&s.d);
+}
+
+/* 1 MiB is taken, a byte more is not. */
+static void a_huge_file_is_refused(void **state)
+{
+	struct hs_buf text = { 0 };
+	struct scene s;
+
+	(void)state;
+	set(&s, "", 0600);
+	hs_buf_put_slice(&text, HS_SLICE("spool_dir = /a\nauth = none\n"));
+	while (text.n < 1 << 20)
+		hs_buf_putc(&text, '\n');
+	spooldir_write(&s.d, "x.conf", hs_buf_slice(&text));
+	expect_dir(&s, load(&s, s.path, NULL), "/a");
+	spooldir_add(&s.d, "x.conf", HS_SLICE("\n"));
+	expect_refusal(&s, load(&s, s.path, NULL), "File too large");
+	hs_buf_free(&text);
+	spooldir_remove(&s.d);
+}
+
+static void secrets_that_everybody_may_read(void **state)
+{
+	struct scene s;
+
+	(void)state;
+	set(&s, "spool_dir = /a\nsecret = xyzzy\n", 0644);
+	expect_refusal(&s, load(&s, s.path, NULL), "chmod 640");
+	assert_null(strstr(s.error.text, "xyzzy"));
+	assert_int_equal(chmod(s.path, 0640), 0);
+	expect_dir(&s, load(&s, s.path, NULL), "/a");
+	spooldir_write(&s.d, "x.conf",
+		       HS_SLICE("spool_dir = /a\n[keys]\nacme = sha256:"
+				"2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7ae\n"));
+	expect_dir(&s, load(&s, s.path, NULL), "/a");
+	assert_int_equal(chmod(s.path, 0604), 0);
+	expect_refusal(&s, load(&s, s.path, NULL), "chmod 640");
+	spooldir_remove(&s.d);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_file_by_its_path),
+		cmocka_unit_test(a_file_by_the_environment),
+		cmocka_unit_test(no_file_at_all),
+		cmocka_unit_test(a_file_that_is_missing),
+		cmocka_unit_test(an_empty_file_is_a_file),
+		cmocka_unit_test(a_link_is_followed),
+		cmocka_unit_test(a_huge_file_is_refused),
+		cmocka_unit_test(secrets_that_everybody_may_read),
+	};
+
+	return cmocka_run_group_tests_name("settings_file", tests, NULL, NULL);
+}
