@@ -68,7 +68,7 @@ $(B)/hookspool.cgi: $(B)/hookspool.fcgi
 
 $(B)/hookspool: $(call obj,$(TOOLS)) $(B)/libhookspool.a
 	$(call say,LINK,$@)
-	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $^ -o $@ -ljson-c $(LDLIBS_COMMON)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $^ -o $@ $(LDLIBS_COMMON)
 
 # --- documents: the tables of the code, put into the pages ---------------------
 

@@ -319,6 +319,7 @@ int hs_worker_fcgi(int listen_fd, struct hs_settings *settings, hs_reload *reloa
 	fcntl(listen_fd, F_SETFL, fcntl(listen_fd, F_GETFL) | O_NONBLOCK);
 	if (p.service == NULL || p.worker == NULL || p.stop_fd < 0 || !hs_gw_fcgi_init()) {
 		hs_log(HS_LOG_ERROR, "start: out of memory or descriptors");
+		free(p.worker);
 		return EX_OSERR;
 	}
 	while (ok && p.started < p.workers)

@@ -433,13 +433,13 @@ static void forget_secrets(struct hs_settings *s)
 }
 
 /* HOOKSPOOL_MAX_BODY=8M overrides max_body; HOOKSPOOL_SECRET replaces all secrets. */
-static void read_environment(struct reading *r, char *const *environ)
+static void read_environment(struct reading *r, char *const *variables)
 {
 	static const char prefix[] = "HOOKSPOOL_";
 	char name[64];
 
-	for (; environ != NULL && *environ != NULL; environ++) {
-		const char *p = *environ, *value = strchr(p, '=');
+	for (; variables != NULL && *variables != NULL; variables++) {
+		const char *p = *variables, *value = strchr(p, '=');
 		const struct setting *s;
 		size_t n = 0;
 
@@ -493,7 +493,7 @@ static void settle_auth(struct reading *r)
 		fail(r, "auth demands an API key: add [keys]");
 }
 
-struct hs_settings *hs_settings_new(const char *name, struct hs_slice text, char *const *environ,
+struct hs_settings *hs_settings_new(const char *name, struct hs_slice text, char *const *variables,
                                     struct hs_settings_error *error)
 {
 	struct reading r = { .settings = calloc(1, sizeof(struct hs_settings)), .error = error };
@@ -506,7 +506,7 @@ struct hs_settings *hs_settings_new(const char *name, struct hs_slice text, char
 	set_defaults(&r);
 	if (text.p != NULL)
 		read_file(&r, name, text);
-	read_environment(&r, environ);
+	read_environment(&r, variables);
 	r.name = text.p != NULL ? name : "no settings file";
 	if (!r.failed && r.settings->spool_dir == NULL)
 		fail(&r, "spool_dir is missing: name the directory for the events");

@@ -72,7 +72,7 @@ struct hs_settings_error {
  * messages as the file's name. Returns NULL and fills error if anything is wrong.
  * The settings are the caller's: hs_settings_free().
  */
-struct hs_settings *hs_settings_new(const char *name, struct hs_slice text, char *const *environ,
+struct hs_settings *hs_settings_new(const char *name, struct hs_slice text, char *const *variables,
                                     struct hs_settings_error *error);
 void hs_settings_free(struct hs_settings *s);
 

@@ -256,7 +256,7 @@ static enum hs_result find_out(struct hs_segment *s)
 {
 	struct hs_family *f = s->family;
 	char name[HS_SEALED_NAME];
-	struct hs_found found;
+	struct hs_found found = { 0 };
 	enum hs_result r = hs_salvage_look(s->place, s->name, &found);
 	bool used;
 

@@ -27,21 +27,21 @@ static bool beside_program(char out[static PATH_MAX])
 	return true;
 }
 
-static const char *find_in(char *const *environ, const char *name)
+static const char *find_in(char *const *variables, const char *name)
 {
 	size_t n = strlen(name);
 
-	for (; *environ != NULL; environ++)
-		if (strncmp(*environ, name, n) == 0 && (*environ)[n] == '=')
-			return *environ + n + 1;
+	for (; *variables != NULL; variables++)
+		if (strncmp(*variables, name, n) == 0 && (*variables)[n] == '=')
+			return *variables + n + 1;
 	return NULL;
 }
 
 /* Which file to read; "" for none. */
-static void choose(const char *path, char *const *environ, char out[static PATH_MAX])
+static void choose(const char *path, char *const *variables, char out[static PATH_MAX])
 {
 	if (path == NULL)
-		path = find_in(environ, "HOOKSPOOL_CONF");
+		path = find_in(variables, "HOOKSPOOL_CONF");
 	if (path != NULL && path[0] != '\0')
 		snprintf(out, PATH_MAX, "%s", path);
 	else if (!beside_program(out) || access(out, F_OK) != 0)
@@ -56,7 +56,7 @@ static struct hs_settings *refuse(struct hs_settings *s, struct hs_settings_erro
 	return NULL;
 }
 
-struct hs_settings *hs_settings_load(const char *path, char *const *environ, char *used, size_t n,
+struct hs_settings *hs_settings_load(const char *path, char *const *variables, char *used, size_t n,
                                      struct hs_settings_error *error)
 {
 	char chosen[PATH_MAX] = "";
@@ -64,16 +64,16 @@ struct hs_settings *hs_settings_load(const char *path, char *const *environ, cha
 	struct hs_settings *s = NULL;
 	struct stat st;
 
-	choose(path, environ, chosen);
+	choose(path, variables, chosen);
 	snprintf(used, n, "%s", chosen);
 	if (chosen[0] == '\0')
-		return hs_settings_new(NULL, HS_SLICE_NONE, environ, error);
+		return hs_settings_new(NULL, HS_SLICE_NONE, variables, error);
 	hs_buf_reserve(&text, 1); /* an empty file is a text, too */
 	if (hs_io_read_file(chosen, FILE_MAX, &text, &st) < 0) {
 		hs_buf_free(&text);
 		return refuse(NULL, error, chosen, strerror(errno));
 	}
-	s = hs_settings_new(chosen, hs_buf_slice(&text), environ, error);
+	s = hs_settings_new(chosen, hs_buf_slice(&text), variables, error);
 	hs_buf_free(&text);
 	if (s != NULL && (st.st_mode & S_IROTH) != 0 && (s->secrets > 0 || s->keys > 0))
 		return refuse(s, error, chosen, "holds secrets and everybody may read it: chmod 640");

@@ -12,7 +12,7 @@
  * key and is readable by everybody. `path` NULL: look for it as above. What was read
  * stands in used[n] ("" if there was no file). The settings are the caller's.
  */
-struct hs_settings *hs_settings_load(const char *path, char *const *environ, char *used, size_t n,
+struct hs_settings *hs_settings_load(const char *path, char *const *variables, char *used, size_t n,
                                      struct hs_settings_error *error);
 
 #endif

@@ -29,8 +29,8 @@ void spooldir_make(struct spooldir *d, const char *settings)
 	snprintf(d->above, sizeof d->above, "%s/hookspool-unit.XXXXXX", tmp != NULL ? tmp : "/tmp");
 	assert_non_null(mkdtemp(d->above));
 	snprintf(d->path, sizeof d->path, "%s/spool", d->above);
-	n = snprintf(text, sizeof text, "spool_dir = %s\nauth = none\nmin_free = 0\n%s", d->path,
-		     settings);
+	n = snprintf(text, sizeof text, "spool_dir = %s\nauth = none\n%s%s", d->path,
+		     strstr(settings, "min_free") == NULL ? "min_free = 0\n" : "", settings);
 	d->settings = hs_settings_new("test", hs_slice(text, (size_t)n), NULL, &error);
 	if (d->settings == NULL)
 		fail_msg("%s", error.text);

@@ -16,7 +16,7 @@ struct spooldir {
 	struct hs_settings *settings;
 };
 
-/* min_free = 0 and these settings, one a line; cmocka's assertions fail if they are bad. */
+/* These settings, one a line, and min_free = 0; cmocka's assertions fail if they are bad. */
 void spooldir_make(struct spooldir *d, const char *settings);
 void spooldir_remove(struct spooldir *d);
 

@@ -1,0 +1,881 @@
+/*
+ * segment: the open file and its successors, whatever happened to them: kills, failed
+ * syncs, somebody else's hands, clocks that go back.
+ */
+#include "store/io.h"
+#include "store/segment.h"
+#include "tests/lib/cases.h"
+#include "tests/lib/spooldir.h"
+#include "tests/lib/wrap.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+/* One process's view of a spool, without an index. */
+struct view {
+	struct hs_state_handle state;
+	struct hs_place place;
+	struct hs_segment segment;
+};
+
+struct scene {
+	struct spooldir d;
+	struct view view;
+};
+
+static void open_view(struct view *v, const struct spooldir *d, int family)
+{
+	mkdir(d->path, 0700);
+	v->place.dir = hs_io_open_dir(AT_FDCWD, d->path);
+	hs_io_make_dir(v->place.dir, ".hookspool", 0700);
+	v->place.private_dir = hs_io_open_dir(v->place.dir, ".hookspool");
+	v->place.settings = d->settings;
+	v->place.state = &v->state;
+	assert_result(hs_state_open(v->place.private_dir, &v->state), HS_OK);
+	hs_segment_init(&v->segment, &v->place, family);
+}
+
+static void close_view(struct view *v)
+{
+	hs_segment_close(&v->segment);
+	hs_state_close(&v->state);
+	close(v->place.private_dir);
+	close(v->place.dir);
+}
+
+static struct scene *make(const char *settings)
+{
+	static struct scene s;
+
+	spooldir_make(&s.d, settings);
+	open_view(&s.view, &s.d, HS_EVENTS);
+	return &s;
+}
+
+static int begin(void **state)
+{
+	wrap_reset();
+	*state = make("rotate_min_gap = 0\n");
+	return 0;
+}
+
+static int finish(void **state)
+{
+	struct scene *s = *state;
+
+	wrap_reset();
+	close_view(&s->view);
+	spooldir_remove(&s->d);
+	return 0;
+}
+
+/* Another scene than the one that was begun. */
+static void again(struct scene *s, const char *settings)
+{
+	finish((void **)&s);
+	make(settings);
+}
+
+static int64_t soon(void)
+{
+	return hs_io_now_monotonic() + PATIENCE_MS;
+}
+
+/* --- steps -------------------------------------------------------------------------- */
+
+static enum hs_result prepare(struct view *v, uint64_t n)
+{
+	enum hs_result r = hs_segment_lock(&v->segment, soon());
+
+	if (r == HS_OK) {
+		r = hs_segment_prepare(&v->segment, n, soon());
+		hs_segment_unlock(&v->segment);
+	}
+	return r;
+}
+
+/* Writes and does not wait yet. */
+static enum hs_result write_events(struct view *v, const struct events *e,
+				   struct hs_pending *pending)
+{
+	enum hs_result r = hs_segment_lock(&v->segment, soon());
+
+	if (r == HS_OK) {
+		r = hs_segment_prepare(&v->segment, e->lines.n, soon());
+		if (r == HS_OK)
+			r = hs_segment_write(&v->segment, hs_buf_slice(&e->lines), pending);
+		hs_segment_unlock(&v->segment);
+	}
+	return r;
+}
+
+static enum hs_result write_line(struct view *v, const char *words, struct hs_pending *pending)
+{
+	struct events *e = events_new(words);
+	enum hs_result r = write_events(v, e, pending);
+
+	events_free(e);
+	return r;
+}
+
+static enum hs_result put_events(struct view *v, const struct events *e)
+{
+	struct hs_pending pending;
+	enum hs_result r = write_events(v, e, &pending);
+
+	return r == HS_OK ? hs_segment_wait(&v->segment, &pending, soon()) : r;
+}
+
+static enum hs_result put(struct view *v, const char *word)
+{
+	struct hs_pending pending;
+	enum hs_result r = write_line(v, word, &pending);
+
+	return r == HS_OK ? hs_segment_wait(&v->segment, &pending, soon()) : r;
+}
+
+static enum hs_result rotate(struct view *v)
+{
+	enum hs_result r = hs_segment_lock(&v->segment, soon());
+
+	if (r == HS_OK) {
+		r = hs_segment_prepare(&v->segment, 0, soon());
+		if (r == HS_OK)
+			r = hs_segment_rotate(&v->segment, soon());
+		hs_segment_unlock(&v->segment);
+	}
+	return r;
+}
+
+static size_t sealed(const struct scene *s)
+{
+	return spooldir_names(&s->d, "", "events-");
+}
+
+/* --- appending ------------------------------------------------------------------------- */
+
+static void the_file_and_its_name_are_synced(void **state)
+{
+	struct scene *s = *state;
+	struct hs_pending pending;
+	struct stat st;
+
+	assert_result(write_line(&s->view, "a", &pending), HS_OK);
+	assert_int_equal(wrap_count(WRAP_FSYNC), 1); /* the directory, before anyone is told */
+	assert_int_equal(wrap_count(WRAP_FDATASYNC), 0);
+	assert_result(hs_segment_wait(&s->view.segment, &pending, soon()), HS_OK);
+	assert_int_equal(wrap_count(WRAP_FDATASYNC), 1);
+	assert_int_equal(hs_io_stat(s->view.place.dir, "events.jsonl", &st), 0);
+	assert_int_equal(st.st_mode & 07777, 0600);
+	assert_once(&s->d, "a");
+	again(s, "spool_mode = 0640\n");
+	assert_result(put(&s->view, "a"), HS_OK);
+	assert_int_equal(hs_io_stat(s->view.place.dir, "events.jsonl", &st), 0);
+	assert_int_equal(st.st_mode & 07777, 0640);
+}
+
+static void a_new_name_that_cannot_be_synced(void **state)
+{
+	struct scene *s = *state;
+
+	wrap_fail(WRAP_FSYNC, 1, 1, EIO);
+	assert_result(put(&s->view, "a"), HS_E_IO);
+	assert_false(spooldir_exists(&s->d, "events.jsonl"));
+	assert_result(put(&s->view, "b"), HS_OK);
+	assert_once(&s->d, "b");
+}
+
+static void a_line_is_one_write(void **state)
+{
+	struct scene *s = *state;
+
+	assert_result(put(&s->view, "first"), HS_OK);
+	wrap_reset();
+	assert_result(put(&s->view, "a b c"), HS_OK);
+	assert_int_equal(wrap_count(WRAP_PWRITE), 1);
+}
+
+static void a_failed_write_leaves_the_file_as_it_was(void **state)
+{
+	static const int errors[] = { ENOSPC, EIO, EDQUOT, EFBIG };
+	struct scene *s = *state;
+	struct hs_buf before, after;
+
+	assert_result(put(&s->view, "a"), HS_OK);
+	before = spooldir_read(&s->d, "events.jsonl");
+	for (size_t i = 0; i < sizeof errors / sizeof *errors; i++) {
+		wrap_short_write(1, errors[i]);
+		assert_result(put(&s->view, "b"), errors[i] == EIO ? HS_E_IO : HS_E_FULL);
+		after = spooldir_read(&s->d, "events.jsonl");
+		assert_slice_equal(hs_buf_slice(&after), hs_buf_slice(&before));
+		hs_buf_free(&after);
+	}
+	hs_buf_free(&before);
+	assert_result(put(&s->view, "c"), HS_OK);
+	assert_int_equal(sealed(s), 0);
+	assert_int_equal(spooldir_lines(&s->d), 2);
+}
+
+/* Neither written nor undone: the next one puts the fragment out of the way. */
+static void a_fragment_that_cannot_be_undone(void **state)
+{
+	struct scene *s = *state;
+
+	assert_result(put(&s->view, "a"), HS_OK);
+	wrap_short_write(1, ENOSPC);
+	wrap_fail(WRAP_FTRUNCATE, 1, 1, EIO);
+	assert_result(put(&s->view, "b"), HS_E_FULL);
+	assert_result(put(&s->view, "c"), HS_OK);
+	assert_once(&s->d, "a c");
+	assert_int_equal(spooldir_count(&s->d, "b"), 0);
+	assert_sound(&s->d);
+}
+
+static void blocks_are_reserved(void **state)
+{
+	struct scene *s = *state;
+
+	wrap_fail(WRAP_FALLOCATE, 1, 2, ENOSPC); /* a megabyte, then what is needed */
+	assert_result(put(&s->view, "a"), HS_E_FULL);
+	wrap_fail(WRAP_FALLOCATE, 1, 1, ENOSPC); /* there is room for the line alone */
+	assert_result(put(&s->view, "b"), HS_OK);
+	wrap_fail(WRAP_FALLOCATE, 1, 1, EOPNOTSUPP);
+	assert_result(rotate(&s->view), HS_OK);
+	assert_result(put(&s->view, "c"), HS_OK);
+	assert_result(put(&s->view, "d"), HS_OK);
+	assert_int_equal(spooldir_count(&s->d, "a"), 0);
+	assert_once(&s->d, "b c d");
+}
+
+static void below_min_free_nothing_is_written(void **state)
+{
+	struct scene *s = *state;
+
+	again(s, "min_free = 1048576G\n");
+	assert_result(put(&s->view, "a"), HS_E_FULL);
+	assert_false(spooldir_exists(&s->d, "events.jsonl"));
+	again(s, "");
+	wrap_fail(WRAP_FSTATVFS, 1, 1, EIO);
+	assert_result(put(&s->view, "a"), HS_E_IO);
+	assert_result(put(&s->view, "a"), HS_OK);
+}
+
+/* --- what a kill leaves ------------------------------------------------------------------- */
+
+/* Whole lines that nobody was answered for count from now on, once they are synced. */
+static void whole_lines_are_adopted(void **state)
+{
+	struct scene *s = *state;
+	struct events *e = events_new("b c");
+
+	assert_result(put(&s->view, "a"), HS_OK);
+	spooldir_add(&s->d, "events.jsonl", hs_buf_slice(&e->lines));
+	wrap_reset();
+	assert_result(prepare(&s->view, 0), HS_OK);
+	assert_int_equal(atomic_load(&s->view.segment.family->written),
+			 spooldir_size(&s->d, "events.jsonl"));
+	assert_true(atomic_load(&s->view.segment.family->synced) <
+		    atomic_load(&s->view.segment.family->written));
+	assert_result(put(&s->view, "d"), HS_OK);
+	assert_int_equal(sealed(s), 0);
+	assert_once(&s->d, "a b c d");
+	events_free(e);
+}
+
+static void expect_set_aside(struct scene *s, const char *fragment, size_t n)
+{
+	again(s, "rotate_min_gap = 0\n");
+	assert_result(put(&s->view, "a"), HS_OK);
+	spooldir_add(&s->d, "events.jsonl", hs_slice(fragment, n));
+	assert_result(put(&s->view, "b"), HS_OK);
+	assert_int_equal(sealed(s), 1);
+	assert_int_equal(spooldir_lines(&s->d), 2);
+	assert_once(&s->d, "a b");
+	assert_sound(&s->d);
+}
+
+static void fragments_are_set_aside(void **state)
+{
+	struct scene *s = *state;
+	char zeros[5000] = { 0 };
+
+	expect_set_aside(s, "{\"type\":\"tra", 12);
+	expect_set_aside(s, "{", 1);
+	expect_set_aside(s, "{}{}\n", 5);
+	expect_set_aside(s, "not json\n", 9);
+	expect_set_aside(s, "[1]\n", 4);
+	expect_set_aside(s, zeros, sizeof zeros); /* a file system's, after a power cut */
+	zeros[sizeof zeros - 1] = '\n';
+	expect_set_aside(s, zeros, sizeof zeros);
+	expect_set_aside(s, "{\"message_id\":\"whole but for its end\"}", 37);
+}
+
+/* The same found by a process that knows nothing: whole lines behind the fragment stay. */
+static void a_first_look_at_a_torn_file(void **state)
+{
+	struct scene *s = *state;
+	struct events *e = events_new("b");
+
+	assert_result(put(&s->view, "a"), HS_OK);
+	close_view(&s->view);
+	spooldir_add(&s->d, "events.jsonl", HS_SLICE("{\"torn\":\n"));
+	spooldir_add(&s->d, "events.jsonl", hs_buf_slice(&e->lines));
+	spooldir_unlink(&s->d, ".hookspool/state");
+	open_view(&s->view, &s->d, HS_EVENTS);
+	assert_result(put(&s->view, "c"), HS_OK);
+	assert_once(&s->d, "a b c");
+	assert_sound(&s->d);
+	events_free(e);
+}
+
+static void what_is_adopted_is_synced_first(void **state)
+{
+	struct scene *s = *state;
+
+	assert_result(put(&s->view, "a"), HS_OK);
+	close_view(&s->view);
+	spooldir_unlink(&s->d, ".hookspool/state");
+	open_view(&s->view, &s->d, HS_EVENTS);
+	wrap_reset();
+	assert_result(prepare(&s->view, 0), HS_OK);
+	assert_int_equal(wrap_count(WRAP_FDATASYNC), 1);
+	assert_int_equal(wrap_count(WRAP_FSYNC), 1);
+	assert_int_equal(atomic_load(&s->view.segment.family->synced),
+			 spooldir_size(&s->d, "events.jsonl"));
+}
+
+/* --- failed syncs --------------------------------------------------------------------------- */
+
+/* No byte of the file whose sync failed may stand in the spool behind what was safe. */
+static void a_failed_sync_keeps_the_good_part(void **state)
+{
+	struct scene *s = *state;
+
+	assert_result(put(&s->view, "a"), HS_OK);
+	wrap_fail(WRAP_FDATASYNC, 1, 1, EIO);
+	assert_result(put(&s->view, "b"), HS_E_SYNC);
+	assert_result(put(&s->view, "c"), HS_OK);
+	assert_once(&s->d, "a c");
+	assert_int_equal(spooldir_count(&s->d, "b"), 0);
+	assert_int_equal(sealed(s), 1);
+	assert_sound(&s->d);
+}
+
+static void nothing_good_leaves_no_sealed_segment(void **state)
+{
+	struct scene *s = *state;
+
+	wrap_fail(WRAP_FDATASYNC, 1, 1, EIO);
+	assert_result(put(&s->view, "a"), HS_E_SYNC);
+	assert_result(put(&s->view, "b"), HS_OK);
+	assert_int_equal(sealed(s), 0);
+	assert_int_equal(spooldir_count(&s->d, "a"), 0);
+	assert_once(&s->d, "b");
+	assert_sound(&s->d);
+}
+
+/* The second sync of that file would answer 0: whatever fails, it must not be asked again. */
+static void a_poisoned_file_never_comes_back(void **state)
+{
+	static const enum wrap_call calls[] = { WRAP_RENAMEAT, WRAP_OPENAT, WRAP_FSYNC, WRAP_UNLINKAT,
+						WRAP_PREAD, WRAP_PWRITE, WRAP_FCHMOD, WRAP_CALLOC,
+						WRAP_REALLOC };
+	struct scene *s = *state;
+	struct events *e = events_new("b");
+
+	for (size_t i = 0; i < sizeof calls / sizeof *calls; i++)
+		for (unsigned nth = 1; nth <= 4; nth++) {
+			enum hs_result r;
+
+			again(s, "rotate_min_gap = 0\n");
+			assert_result(put(&s->view, "a"), HS_OK);
+			wrap_reset();
+			wrap_fail(WRAP_FDATASYNC, 1, 1, EIO);
+			assert_result(put(&s->view, "lost"), HS_E_SYNC);
+			wrap_fail(calls[i], nth, 1, EIO);
+			r = put_events(&s->view, e);
+			wrap_reset();
+			if (r != HS_OK)
+				assert_result(put(&s->view, "b2"), HS_OK);
+			if (spooldir_count(&s->d, "lost") != 0)
+				fail_msg("call %u, failure %u: lost bytes are believed", calls[i], nth);
+			assert_once(&s->d, "a");
+			assert_sound(&s->d);
+		}
+	events_free(e);
+}
+
+static int fail_and_die(void *context)
+{
+	struct scene *s = context;
+	struct view v;
+
+	open_view(&v, &s->d, HS_EVENTS);
+	wrap_fail(WRAP_FDATASYNC, 1, 1, EIO);
+	if (put(&v, "lost") != HS_E_SYNC)
+		return 1;
+	/* the next append cleans up; it is killed at the call that s->view cannot know */
+	put(&v, "b");
+	return 0;
+}
+
+/* The same, killed at every call on the way from the failure to the fresh segment. */
+static void killed_with_a_poisoned_file(void **state)
+{
+	struct scene *s = *state;
+	int status = -1;
+	unsigned nth;
+
+	for (nth = 1; status != 0; nth++) {
+		again(s, "rotate_min_gap = 0\n");
+		assert_result(put(&s->view, "a"), HS_OK);
+		wrap_reset();
+		wrap_kill(nth, true);
+		status = child_wait(child_start(fail_and_die, s));
+		assert_true(status <= 0);
+		wrap_reset();
+		if (put(&s->view, "c") != HS_OK) /* the first to find a dead leader is refused */
+			assert_result(put(&s->view, "c"), HS_OK);
+		assert_once(&s->d, "a c");
+		if (nth > 12 && spooldir_count(&s->d, "lost") != 0)
+			fail_msg("killed before call %u: lost bytes are believed", nth);
+		assert_sound(&s->d);
+	}
+	assert_true(nth > 15);
+}
+
+/* As above, but the file is one that was just found, and its first sync fails. */
+static void a_found_file_whose_sync_fails(void **state)
+{
+	struct scene *s = *state;
+
+	for (unsigned nth = 0; nth <= 2; nth++) {
+		struct events *e = events_new("x");
+		int held; /* or its inode's number would be given to another file */
+		struct stat st;
+
+		again(s, "rotate_min_gap = 0\n");
+		spooldir_write(&s->d, "events.jsonl", hs_buf_slice(&e->lines));
+		held = hs_io_open_read(s->view.place.dir, "events.jsonl");
+		assert_int_equal(hs_io_fstat(held, &st), 0);
+		wrap_fail(WRAP_FDATASYNC, 1, 1, EIO);
+		if (nth > 0) {
+			wrap_fail(WRAP_RENAMEAT, nth, 1, EIO);
+			assert_true(put(&s->view, "a") != HS_OK);
+		}
+		assert_result(put(&s->view, "b"), HS_OK);
+		/* its lines may only count in a file with a sync of its own */
+		if (spooldir_inode(&s->d, "events.jsonl") == st.st_ino)
+			fail_msg("rename %u: a file whose sync failed is believed", nth);
+		close(held);
+		assert_sound(&s->d);
+		events_free(e);
+	}
+}
+
+/* --- somebody else's hands -------------------------------------------------------------------- */
+
+static void a_file_that_was_cut(void **state)
+{
+	struct scene *s = *state;
+	off_t one;
+
+	assert_result(put(&s->view, "a"), HS_OK);
+	one = spooldir_size(&s->d, "events.jsonl");
+	assert_result(put(&s->view, "b"), HS_OK);
+	spooldir_cut(&s->d, "events.jsonl", one + 5);
+	wrap_reset();
+	assert_result(put(&s->view, "c"), HS_OK);
+	assert_once(&s->d, "a c");
+	assert_sound(&s->d);
+	spooldir_cut(&s->d, "events.jsonl", 0);
+	assert_result(put(&s->view, "d"), HS_OK);
+	assert_once(&s->d, "a d");
+	assert_sound(&s->d);
+}
+
+/* mv, as logrotate does it: those who wait are answered by the file they wrote to. */
+static void a_file_that_was_moved(void **state)
+{
+	struct scene *s = *state;
+	struct hs_pending pending;
+
+	assert_result(put(&s->view, "a"), HS_OK);
+	assert_result(write_line(&s->view, "b", &pending), HS_OK);
+	spooldir_rename(&s->d, "events.jsonl", "moved.jsonl");
+	assert_result(put(&s->view, "c"), HS_OK);
+	assert_result(hs_segment_wait(&s->view.segment, &pending, soon()), HS_OK);
+	assert_once(&s->d, "c");
+	assert_int_equal(spooldir_lines(&s->d), 1);
+	assert_sound(&s->d);
+}
+
+static void a_file_that_was_deleted(void **state)
+{
+	struct scene *s = *state;
+
+	assert_result(put(&s->view, "a"), HS_OK);
+	spooldir_unlink(&s->d, "events.jsonl");
+	assert_result(put(&s->view, "b"), HS_OK);
+	assert_once(&s->d, "b");
+}
+
+static void a_file_that_was_replaced(void **state)
+{
+	struct scene *s = *state;
+	struct events *e = events_new("x y");
+
+	assert_result(put(&s->view, "a"), HS_OK);
+	spooldir_rename(&s->d, "events.jsonl", "moved.jsonl");
+	spooldir_write(&s->d, "events.jsonl", hs_buf_slice(&e->lines));
+	assert_result(put(&s->view, "b"), HS_OK);
+	assert_once(&s->d, "x y b");
+	assert_int_equal(spooldir_lines(&s->d), 3);
+	events_free(e);
+}
+
+static void what_is_no_file(void **state)
+{
+	struct scene *s = *state;
+
+	spooldir_write(&s->d, "target", HS_SLICE("precious"));
+	assert_int_equal(symlinkat("target", s->view.place.dir, "events.jsonl"), 0);
+	assert_result(put(&s->view, "a"), HS_E_SPOOL_FILE);
+	assert_int_equal(spooldir_size(&s->d, "target"), 8);
+	spooldir_unlink(&s->d, "events.jsonl");
+	assert_int_equal(mkdirat(s->view.place.dir, "events.jsonl", 0700), 0);
+	assert_result(put(&s->view, "a"), HS_E_SPOOL_FILE);
+	assert_int_equal(unlinkat(s->view.place.dir, "events.jsonl", AT_REMOVEDIR), 0);
+	assert_int_equal(mkfifoat(s->view.place.dir, "events.jsonl", 0600), 0);
+	assert_result(put(&s->view, "a"), HS_E_SPOOL_FILE);
+	spooldir_unlink(&s->d, "events.jsonl");
+	assert_result(put(&s->view, "a"), HS_OK); /* service returns by itself */
+	assert_once(&s->d, "a");
+}
+
+static void somebody_elses_file(void **state)
+{
+	struct scene *s = *state;
+
+	if (geteuid() != 0)
+		skip(); /* only root can give files away */
+	spooldir_write(&s->d, "events.jsonl", HS_SLICE("{}\n"));
+	assert_int_equal(fchownat(s->view.place.dir, "events.jsonl", 12345, -1U, 0), 0);
+	assert_result(put(&s->view, "a"), HS_E_SPOOL_OWNER);
+	assert_int_equal(spooldir_size(&s->d, "events.jsonl"), 3);
+}
+
+/* --- rotation --------------------------------------------------------------------------------- */
+
+static void rotation_by_size(void **state)
+{
+	struct scene *s = *state;
+
+	again(s, "rotate_size = 4K\nrotate_min_gap = 0\n");
+	for (int i = 0; i < 200; i++) {
+		char word[16];
+
+		snprintf(word, sizeof word, "e%d", i);
+		assert_result(put(&s->view, word), HS_OK);
+		assert_true(spooldir_size(&s->d, "events.jsonl") <= 4096);
+	}
+	assert_true(sealed(s) >= 3);
+	assert_int_equal(spooldir_lines(&s->d), 200);
+	for (size_t i = 0; i < sealed(s); i++)
+		assert_true(spooldir_size(&s->d, spooldir_name(&s->d, "events-", i)) > 3900);
+	assert_sound(&s->d);
+}
+
+static void a_batch_larger_than_a_segment(void **state)
+{
+	struct scene *s = *state;
+	char words[4096] = "";
+
+	again(s, "rotate_size = 4K\nrotate_min_gap = 0\n");
+	for (int i = 0; i < 200; i++)
+		snprintf(words + strlen(words), 16, "e%d ", i);
+	assert_result(put(&s->view, words), HS_OK);
+	assert_int_equal(sealed(s), 0);
+	assert_result(put(&s->view, "a"), HS_OK);
+	assert_int_equal(sealed(s), 1);
+	assert_int_equal(spooldir_lines(&s->d), 201);
+}
+
+static void rotation_by_age(void **state)
+{
+	struct scene *s = *state;
+
+	again(s, "rotate_age = 1h\nrotate_min_gap = 0\n");
+	assert_result(put(&s->view, "a"), HS_OK);
+	wrap_clock(3599000, 0);
+	assert_result(put(&s->view, "b"), HS_OK);
+	assert_int_equal(sealed(s), 0);
+	wrap_clock(3601000, 0);
+	assert_result(prepare(&s->view, 0), HS_OK);
+	assert_int_equal(sealed(s), 1);
+	assert_int_equal(spooldir_size(&s->d, "events.jsonl"), 0);
+	wrap_clock(360000000, 0); /* an empty one has no age */
+	assert_result(prepare(&s->view, 0), HS_OK);
+	assert_int_equal(sealed(s), 1);
+}
+
+/* Its lines tell when the segment began, so age survives restarts. */
+static void age_is_read_back(void **state)
+{
+	struct scene *s = *state;
+
+	again(s, "rotate_age = 1h\nrotate_min_gap = 0\n");
+	assert_result(put(&s->view, "a"), HS_OK);
+	close_view(&s->view);
+	spooldir_unlink(&s->d, ".hookspool/state");
+	open_view(&s->view, &s->d, HS_EVENTS);
+	wrap_clock(3599000, 0);
+	assert_result(put(&s->view, "b"), HS_OK);
+	assert_int_equal(sealed(s), 0);
+	wrap_clock(3601000, 0);
+	assert_result(put(&s->view, "c"), HS_OK);
+	assert_int_equal(sealed(s), 1);
+	assert_once(&s->d, "a b c");
+}
+
+static void the_gap_between_rotations(void **state)
+{
+	struct scene *s = *state;
+
+	again(s, "rotate_size = 4K\nrotate_min_gap = 1m\n");
+	for (int i = 0; i < 200; i++) {
+		char word[16];
+
+		snprintf(word, sizeof word, "e%d", i);
+		assert_result(put(&s->view, word), HS_OK);
+	}
+	assert_int_equal(sealed(s), 1); /* the first is free, the others must wait */
+	assert_result(rotate(&s->view), HS_E_BUSY);
+	wrap_clock(0, 59000);
+	assert_result(rotate(&s->view), HS_E_BUSY);
+	wrap_clock(0, 61000);
+	assert_result(put(&s->view, "a"), HS_OK);
+	assert_int_equal(sealed(s), 2);
+	assert_int_equal(spooldir_lines(&s->d), 201);
+}
+
+static void rotation_on_demand(void **state)
+{
+	struct scene *s = *state;
+
+	assert_result(rotate(&s->view), HS_OK); /* nothing to seal */
+	assert_int_equal(sealed(s), 0);
+	assert_result(put(&s->view, "a"), HS_OK);
+	assert_result(rotate(&s->view), HS_OK);
+	assert_int_equal(sealed(s), 1);
+	assert_int_equal(spooldir_size(&s->d, "events.jsonl"), 0);
+	assert_result(rotate(&s->view), HS_OK);
+	assert_int_equal(sealed(s), 1);
+	assert_once(&s->d, "a");
+}
+
+/* Each has its own name, behind the one before, wherever the clock stands. */
+static void names_never_repeat(void **state)
+{
+	static const int64_t clock[] = { 0, 0, -86400000, -86400000, 3600000, 0, -3600000 };
+	struct scene *s = *state;
+
+	for (size_t i = 0; i < sizeof clock / sizeof *clock; i++) {
+		char word[16];
+
+		wrap_clock(clock[i], 0);
+		snprintf(word, sizeof word, "e%zu", i);
+		assert_result(put(&s->view, word), HS_OK);
+		assert_result(rotate(&s->view), HS_OK);
+		assert_int_equal(sealed(s), i + 1);
+		assert_sound(&s->d);
+		if (i % 2 == 0)
+			continue;
+		close_view(&s->view); /* the state is lost; the names tell */
+		spooldir_unlink(&s->d, ".hookspool/state");
+		open_view(&s->view, &s->d, HS_EVENTS);
+	}
+	/* deleted ones do not come again either: the state remembers their numbers */
+	while (sealed(s) > 0)
+		spooldir_unlink(&s->d, spooldir_name(&s->d, "events-", 0));
+	assert_result(put(&s->view, "z"), HS_OK);
+	assert_result(rotate(&s->view), HS_OK);
+	assert_non_null(strstr(spooldir_name(&s->d, "events-", 0), "-000008.jsonl"));
+}
+
+static void the_numbers_are_synced(void **state)
+{
+	struct scene *s = *state;
+
+	assert_result(put(&s->view, "a"), HS_OK);
+	wrap_reset();
+	assert_result(rotate(&s->view), HS_OK);
+	assert_int_equal(wrap_count(WRAP_FDATASYNC), 1); /* the state; the segment was synced */
+	assert_true(wrap_count(WRAP_FSYNC) >= 1);
+}
+
+/* Bytes that nobody waited for are synced before the segment gets its sealed name. */
+static void a_sealed_segment_is_synced(void **state)
+{
+	struct scene *s = *state;
+	struct hs_pending pending;
+
+	assert_result(write_line(&s->view, "a", &pending), HS_OK);
+	hs_segment_forget(&pending);
+	wrap_reset();
+	assert_result(rotate(&s->view), HS_OK);
+	assert_int_equal(wrap_count(WRAP_FDATASYNC), 2);
+	assert_once(&s->d, "a");
+	assert_result(write_line(&s->view, "b", &pending), HS_OK);
+	wrap_reset();
+	wrap_fail(WRAP_FDATASYNC, 1, 1, EIO);
+	rotate(&s->view);
+	assert_result(hs_segment_wait(&s->view.segment, &pending, soon()), HS_E_SYNC);
+	wrap_reset();
+	assert_result(put(&s->view, "c"), HS_OK);
+	assert_int_equal(spooldir_count(&s->d, "b"), 0);
+	assert_once(&s->d, "a c");
+	assert_sound(&s->d);
+}
+
+static void waiting_over_a_rotation(void **state)
+{
+	struct scene *s = *state;
+	struct hs_pending pending;
+
+	assert_result(write_line(&s->view, "a", &pending), HS_OK);
+	assert_result(rotate(&s->view), HS_OK);
+	assert_result(put(&s->view, "b"), HS_OK);
+	assert_result(hs_segment_wait(&s->view.segment, &pending, soon()), HS_OK);
+	assert_once(&s->d, "a b");
+}
+
+static void every_failure_of_a_rotation(void **state)
+{
+	struct scene *s = *state;
+
+	for (int call = 0; call < WRAP_CALLS; call++)
+		for (unsigned nth = 1; nth <= 3; nth++) {
+			again(s, "rotate_min_gap = 0\n");
+			assert_result(put(&s->view, "a"), HS_OK);
+			wrap_reset();
+			wrap_fail((enum wrap_call)call, nth, 1, EIO);
+			rotate(&s->view);
+			wrap_reset();
+			assert_result(put(&s->view, "b"), HS_OK);
+			assert_once(&s->d, "a b");
+			assert_sound(&s->d);
+		}
+}
+
+/* --- two views ------------------------------------------------------------------------------ */
+
+static void two_processes_see_each_others_segments(void **state)
+{
+	struct scene *s = *state;
+	struct view other;
+
+	open_view(&other, &s->d, HS_EVENTS);
+	assert_result(put(&s->view, "a"), HS_OK);
+	assert_result(put(&other, "b"), HS_OK);
+	assert_result(rotate(&other), HS_OK);
+	assert_result(put(&s->view, "c"), HS_OK);
+	assert_result(rotate(&s->view), HS_OK);
+	assert_result(put(&s->view, "d"), HS_OK);
+	wrap_fail(WRAP_FDATASYNC, 1, 1, EIO);
+	assert_result(put(&s->view, "lost"), HS_E_SYNC);
+	assert_result(put(&other, "e"), HS_OK);
+	assert_result(put(&s->view, "f"), HS_OK);
+	assert_once(&s->d, "a b c d e f");
+	assert_int_equal(spooldir_count(&s->d, "lost"), 0);
+	assert_sound(&s->d);
+	close_view(&other);
+}
+
+static void the_families_are_apart(void **state)
+{
+	struct scene *s = *state;
+	struct view rejected;
+
+	open_view(&rejected, &s->d, HS_REJECTED);
+	assert_result(put(&s->view, "a"), HS_OK);
+	assert_result(put(&rejected, "b"), HS_OK);
+	assert_result(rotate(&rejected), HS_OK);
+	assert_int_equal(sealed(s), 0);
+	assert_int_equal(spooldir_names(&s->d, "", "rejected-"), 1);
+	assert_int_equal(spooldir_lines(&s->d), 1);
+	close_view(&rejected);
+}
+
+/* rejected.jsonl has a cap; the oldest sealed ones go. */
+static void the_rejected_are_bounded(void **state)
+{
+	struct scene *s = *state;
+	char words[4096] = "";
+
+	again(s, "rejected_max = 64K\nrotate_min_gap = 0\n");
+	close_view(&s->view);
+	open_view(&s->view, &s->d, HS_REJECTED);
+	for (int i = 0; i < 100; i++)
+		snprintf(words + strlen(words), 16, "e%d ", i);
+	for (int i = 0; i < 40; i++) {
+		off_t sum = spooldir_size(&s->d, "rejected.jsonl");
+
+		assert_result(put(&s->view, words), HS_OK);
+		for (size_t n = spooldir_names(&s->d, "", "rejected-"); n > 0; n--)
+			sum += spooldir_size(&s->d, spooldir_name(&s->d, "rejected-", n - 1));
+		assert_true(sum <= 64 * 1024 + 16 * 1024);
+	}
+	assert_true(spooldir_names(&s->d, "", "rejected-") >= 2);
+	assert_sound(&s->d);
+}
+
+#define TEST(f) cmocka_unit_test_setup_teardown(f, begin, finish)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(the_file_and_its_name_are_synced),
+		TEST(a_new_name_that_cannot_be_synced),
+		TEST(a_line_is_one_write),
+		TEST(a_failed_write_leaves_the_file_as_it_was),
+		TEST(a_fragment_that_cannot_be_undone),
+		TEST(blocks_are_reserved),
+		TEST(below_min_free_nothing_is_written),
+		TEST(whole_lines_are_adopted),
+		TEST(fragments_are_set_aside),
+		TEST(a_first_look_at_a_torn_file),
+		TEST(what_is_adopted_is_synced_first),
+		TEST(a_failed_sync_keeps_the_good_part),
+		TEST(nothing_good_leaves_no_sealed_segment),
+		TEST(a_poisoned_file_never_comes_back),
+		TEST(killed_with_a_poisoned_file),
+		TEST(a_found_file_whose_sync_fails),
+		TEST(a_file_that_was_cut),
+		TEST(a_file_that_was_moved),
+		TEST(a_file_that_was_deleted),
+		TEST(a_file_that_was_replaced),
+		TEST(what_is_no_file),
+		TEST(somebody_elses_file),
+		TEST(rotation_by_size),
+		TEST(a_batch_larger_than_a_segment),
+		TEST(rotation_by_age),
+		TEST(age_is_read_back),
+		TEST(the_gap_between_rotations),
+		TEST(rotation_on_demand),
+		TEST(names_never_repeat),
+		TEST(the_numbers_are_synced),
+		TEST(a_sealed_segment_is_synced),
+		TEST(waiting_over_a_rotation),
+		TEST(every_failure_of_a_rotation),
+		TEST(two_processes_see_each_others_segments),
+		TEST(the_families_are_apart),
+		TEST(the_rejected_are_bounded),
+	};
+
+	return cmocka_run_group_tests_name("segment", tests, NULL, NULL);
+}
