@@ -21,7 +21,7 @@ CGI := $(sort $(wildcard cgi/*.c))
 CGI_PURE := cgi/request.c cgi/respond.c cgi/receive.c
 TOOLS := $(sort $(wildcard tools/*.c))
 UNIT := $(sort $(wildcard tests/unit/test_*.c))
-TESTLIB := tests/lib/cases.c
+TESTLIB := tests/lib/cases.c tests/lib/spooldir.c tests/lib/wrap.c
 
 obj = $(patsubst %.c,$(B)/obj/%.o,$(1))
 UNIT_BIN := $(patsubst tests/unit/%.c,$(B)/unit/%,$(UNIT))
@@ -30,6 +30,7 @@ MAN := $(addprefix $(B)/man/,hookspool.fcgi.8 hookspool.conf.5 hookspool-spool.5
 Q := $(if $(V),,@)
 say = $(if $(V),,@printf '  %-6s %s\n' $(1) '$(2)')
 
+.SECONDARY:
 .PHONY: all help deps run test check asan fuzz install clean
 .DELETE_ON_ERROR:
 
@@ -106,11 +107,16 @@ tests-built: all $(UNIT_BIN) $(B)/fcgi_raw
 run-tests: tests-built
 	$(Q)HS_BUILD=$(B) bash tests/lib/run-tests.sh $(UNIT_BIN) $(sort $(wildcard tests/integration/*.sh))
 
-# Unit tests may replace what the store calls (tests/lib/wrap.h), hence --wrap.
+# Unit tests make single calls of the C library fail (tests/lib/wrap.h).
+WRAPPED = calloc clock_gettime fallocate fallocate64 fchmod fdatasync flock fstatvfs fstatvfs64 fsync \
+    ftruncate ftruncate64 openat openat64 pread pread64 pwrite pwrite64 realloc renameat unlinkat
+WRAP = $(addprefix -Wl$(comma)--wrap=,$(WRAPPED))
+comma := ,
+
 $(B)/unit/%: $(B)/obj/tests/unit/%.o $(call obj,$(CGI_PURE) $(TESTLIB)) $(B)/libhookspool.a
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)
-	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $(WRAP_$*) $^ -o $@ -lcmocka -ljson-c $(LDLIBS_COMMON)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $(WRAP) $^ -o $@ -lcmocka -ljson-c $(LDLIBS_COMMON)
 
 $(B)/fcgi_raw: $(call obj,tests/lib/fcgi_raw.c)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $^ -o $@
