@@ -47,7 +47,8 @@ struct pool {
 	int stop_fd;
 	pthread_t maintainer;
 	_Atomic bool stopping;
-	_Atomic uint32_t nudge; /* wakes the maintainer to stop */
+	_Atomic uint32_t nudge;    /* 1 wakes the maintainer to stop */
+	_Atomic uint32_t finished; /* 1: every worker has ended */
 };
 
 /* --- settings that can be exchanged ----------------------------------------- */
@@ -187,11 +188,16 @@ static void stop_workers(struct pool *p)
 		hs_log(HS_LOG_ERROR, "stop: %s", strerror(errno));
 	for (int i = 0; i < p->started; i++)
 		pthread_join(p->worker[i].thread, NULL);
+}
+
+static void free_workers(struct pool *p)
+{
 	for (int i = 0; i < p->workers; i++) {
 		if (p->worker[i].gateway != NULL)
 			p->worker[i].gateway->free(p->worker[i].gateway);
 		hs_receiver_free(p->worker[i].receiver);
 	}
+	free(p->worker);
 }
 
 /* --- maintenance ------------------------------------------------------------ */
@@ -282,8 +288,8 @@ static void *expire_until_stopped(void *context)
 {
 	struct pool *p = context;
 
-	for (;;) {
-		hs_io_pause(TICK_MS); /* a cancellation point */
+	while (atomic_load(&p->finished) == 0) {
+		hs_io_wait(&p->finished, 0, TICK_MS);
 		expire_all(p);
 	}
 	return NULL;
@@ -298,10 +304,11 @@ static void finish(struct pool *p)
 	atomic_store(&p->nudge, 1);
 	hs_io_wake(&p->nudge, 1);
 	stop_workers(p);
-	if (expiring) {
-		pthread_cancel(expirer);
+	atomic_store(&p->finished, 1);
+	hs_io_wake(&p->finished, 1);
+	if (expiring)
 		pthread_join(expirer, NULL);
-	}
+	free_workers(p); /* not earlier: the expirer looks at them */
 }
 
 int hs_worker_fcgi(int listen_fd, struct hs_settings *settings, hs_reload *reload, void *context)
@@ -334,7 +341,6 @@ int hs_worker_fcgi(int listen_fd, struct hs_settings *settings, hs_reload *reloa
 	if (maintained)
 		pthread_join(p.maintainer, NULL);
 	drop_service(p.service);
-	free(p.worker);
 	close(p.stop_fd);
 	return ok || p.started > 0 ? 0 : EX_OSERR;
 }

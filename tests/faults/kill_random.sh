@@ -8,7 +8,7 @@
 KILLS=${KILLS:-$(size 300 3000)}
 mount_kills=$(size 5 60)
 third=$(((KILLS - 2 * mount_kills) / 3))
-SMALL='rotate_size = 64k'
+SMALL='rotate_size = 64K'
 all=0
 
 # after: nothing lost, nothing twice; and one more request leaves whole lines only.

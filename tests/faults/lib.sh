@@ -43,6 +43,7 @@ place_make() {
 	settings_write 'min_free = 0' 'compress = none' 'log_level = warn' "$@"
 	cp "$DRIVER" "$S/bin/driver"
 	chmod 755 "$S/bin/driver"
+	HOOKSPOOL_CONF=$S/hookspool.conf "$PROGRAM" --check >/dev/null || exit 2
 }
 
 # drive [OPTION]... TARGET...: the driver, as the user of the servers.

@@ -68,9 +68,9 @@ static void add_event(struct events *e, struct hs_identifier *identifier, struct
 	assert_true(e->count <= EVENTS_MOST);
 	hs_clock_text(hs_io_now(), now);
 	length = snprintf(line, sizeof line,
-			  "{\"type\":\"track\",\"%s\":\"%.*s\",\"spooled_at\":\"%s\"%s%.*s%s}\n",
-			  anonymous ? "event" : "message_id", (int)(word + n - id), id, now,
-			  tenant > 0 ? ",\"tenant\":\"" : "", tenant, word, tenant > 0 ? "\"" : "");
+			  "{\"type\":\"track\",\"%s\":\"%.*s\"%s%.*s%s,\"spooled_at\":\"%s\"}\n",
+			  anonymous ? "event" : "message_id", (int)(word + n - id), id,
+			  tenant > 0 ? ",\"tenant\":\"" : "", tenant, word, tenant > 0 ? "\"" : "", now);
 	assert_true(length > 0 && (size_t)length < sizeof line);
 	hs_buf_put(&e->lines, line, (size_t)length);
 	record->n = (size_t)length;

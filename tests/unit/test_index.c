@@ -1,0 +1,719 @@
+/*
+ * index: each event once, by whoever and whenever it comes again; and an index that is
+ * behind, lost, damaged or too small gives the same answers.
+ */
+#include "store/io.h"
+#include "store/spool.h"
+#include "tests/lib/cases.h"
+#include "tests/lib/spooldir.h"
+#include "tests/lib/wrap.h"
+
+#include <errno.h>
+#include <lmdb.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <unistd.h>
+#include <zlib.h>
+
+struct scene {
+	struct spooldir d;
+	struct hs_spool *spool;
+};
+
+static struct scene *make(const char *settings)
+{
+	static struct scene s;
+
+	wrap_reset();
+	spooldir_make(&s.d, settings);
+	s.spool = hs_spool_new(s.d.settings);
+	assert_non_null(s.spool);
+	return &s;
+}
+
+static int begin(void **state)
+{
+	*state = make("rotate_min_gap = 0\n");
+	return 0;
+}
+
+static int finish(void **state)
+{
+	struct scene *s = *state;
+
+	wrap_reset();
+	hs_spool_free(s->spool);
+	spooldir_remove(&s->d);
+	return 0;
+}
+
+static void again(struct scene *s, const char *settings)
+{
+	finish((void **)&s);
+	make(settings);
+}
+
+/* Expects that so many of the words are there already. */
+#define put(spool, words, there) put_at((spool), (words), (there), __FILE__, __LINE__)
+static void put_at(struct hs_spool *spool, const char *words, uint64_t there, const char *file,
+		   int line)
+{
+	uint64_t duplicate;
+	enum hs_result r = spooldir_append(spool, words, &duplicate);
+
+	case_assert_result(r, HS_OK, file, line);
+	_assert_int_equal(duplicate, there, file, line);
+}
+
+static void rotate(struct scene *s)
+{
+	assert_result(hs_spool_rotate(s->spool, hs_io_now_monotonic() + PATIENCE_MS), HS_OK);
+}
+
+static void restart(struct scene *s)
+{
+	hs_spool_free(s->spool);
+	s->spool = hs_spool_new(s->d.settings);
+	assert_non_null(s->spool);
+}
+
+/* "PREFIX0 PREFIX1 …"; from a ring of two. */
+static const char *many(const char *prefix, int from, int to)
+{
+	static char text[2][64 * 1024];
+	static int next;
+	char *out = text[next++ % 2];
+	size_t n = 0;
+
+	out[0] = '\0';
+	for (int i = from; i < to; i++)
+		n += (size_t)snprintf(out + n, sizeof text[0] - n, "%s%d ", prefix, i);
+	assert_true(n < sizeof text[0]);
+	return out;
+}
+
+/* --- what is a duplicate ------------------------------------------------------------ */
+
+static void within_one_append(void **state)
+{
+	struct scene *s = *state;
+
+	put(s->spool, "a b a c b a", 3);
+	put(s->spool, "a a", 2);
+	assert_once(&s->d, "a b c");
+	assert_int_equal(spooldir_lines(&s->d), 3);
+}
+
+static void across_appends(void **state)
+{
+	struct scene *s = *state;
+
+	put(s->spool, "a", 0);
+	put(s->spool, "a", 1);
+	put(s->spool, "b a c", 1);
+	put(s->spool, "c d b e a", 3);
+	assert_once(&s->d, "a b c d e");
+	assert_int_equal(spooldir_lines(&s->d), 5);
+}
+
+static void the_order_of_the_others_stays(void **state)
+{
+	struct scene *s = *state;
+	struct hs_buf text;
+	const char *at;
+
+	put(s->spool, "b", 0);
+	put(s->spool, "a b c b d", 2);
+	text = spooldir_read(&s->d, "events.jsonl");
+	hs_buf_putc(&text, '\0');
+	at = strstr(text.p, "\"a\"");
+	assert_non_null(at);
+	at = strstr(at, "\"c\"");
+	assert_non_null(at);
+	assert_non_null(strstr(at, "\"d\""));
+	hs_buf_free(&text);
+}
+
+static void tenants_are_apart(void **state)
+{
+	struct scene *s = *state;
+
+	put(s->spool, "a acme/a globex/a acme/a", 1);
+	put(s->spool, "acme/a initech/a a", 2);
+	assert_once(&s->d, "a acme/a globex/a initech/a");
+}
+
+static void without_identity_nothing_is_a_duplicate(void **state)
+{
+	struct scene *s = *state;
+
+	put(s->spool, "!x !x a !x", 0);
+	put(s->spool, "!x a", 1);
+	assert_int_equal(spooldir_lines(&s->d), 5);
+}
+
+static void turned_off(void **state)
+{
+	struct scene *s = *state;
+
+	again(s, "dedup_window = 0\n");
+	put(s->spool, "a a", 0);
+	put(s->spool, "a", 0);
+	assert_int_equal(spooldir_count(&s->d, "a"), 3);
+	assert_false(spooldir_exists(&s->d, ".hookspool/index"));
+}
+
+static void across_objects_and_processes(void **state)
+{
+	struct scene *s = *state;
+	struct hs_spool *other = hs_spool_new(s->d.settings);
+	uint64_t duplicate;
+
+	put(s->spool, "a b", 0);
+	put(other, "b c", 1);
+	put(s->spool, "c d", 1);
+	assert_result(spooldir_append_apart(&s->d, "a b c d e", &duplicate), HS_OK);
+	assert_int_equal(duplicate, 4);
+	put(s->spool, "e", 1);
+	put(other, "e a", 2);
+	/* enough that each of them moves its share to the index */
+	put(s->spool, many("s", 0, 100), 0);
+	put(other, many("s", 50, 150), 50);
+	assert_result(spooldir_append_apart(&s->d, many("s", 100, 200), &duplicate), HS_OK);
+	assert_int_equal(duplicate, 50);
+	put(s->spool, many("s", 0, 200), 200);
+	put(other, many("s", 0, 200), 200);
+	rotate(s);
+	put(other, many("s", 0, 200), 200);
+	put(s->spool, "a b c d e", 5);
+	assert_int_equal(spooldir_lines(&s->d), 205);
+	hs_spool_free(other);
+}
+
+static void through_rotations_and_restarts(void **state)
+{
+	struct scene *s = *state;
+
+	for (int i = 0; i < 5; i++) {
+		put(s->spool, many("m", 0, 100 * i), (uint64_t)(100 * i));
+		put(s->spool, many("m", 100 * i, 100 * i + 100), 0);
+		rotate(s);
+		if (i % 2 == 1)
+			restart(s);
+	}
+	put(s->spool, many("m", 0, 500), 500);
+	assert_int_equal(spooldir_lines(&s->d), 500);
+	assert_sound(&s->d);
+}
+
+/* --- a write or sync that fails ------------------------------------------------------- */
+
+static void what_was_not_written_does_not_count(void **state)
+{
+	struct scene *s = *state;
+
+	put(s->spool, "a", 0);
+	wrap_fail(WRAP_PWRITE, 1, 1, ENOSPC);
+	assert_result(spooldir_append(s->spool, "b a c", NULL), HS_E_FULL);
+	put(s->spool, "b a c", 1);
+	assert_once(&s->d, "a b c");
+}
+
+/* The same while memory is out, too: nothing may stay behind that looks like an event. */
+static void not_written_and_no_memory(void **state)
+{
+	struct scene *s = *state;
+
+	for (int call = WRAP_CALLOC; call <= WRAP_REALLOC; call++)
+		for (unsigned nth = 1; nth <= 4; nth++) {
+			struct events *e = events_new(many("x", 0, 300));
+			uint64_t duplicate = 0;
+			struct hs_append append = { .records = hs_buf_slice(&e->lines),
+						    .record = e->record,
+						    .count = e->count,
+						    .duplicate = &duplicate };
+			enum hs_result r;
+
+			again(s, "");
+			put(s->spool, "a x299", 0);
+			append.deadline_ms = hs_io_now_monotonic() + PATIENCE_MS;
+			wrap_fail(WRAP_PWRITE, 1, WRAP_FOREVER, ENOSPC);
+			wrap_fail((enum wrap_call)call, nth, WRAP_FOREVER, ENOMEM);
+			r = hs_spool_append(s->spool, &append);
+			wrap_reset();
+			assert_true(r == HS_E_FULL || r == HS_E_MEMORY);
+			put(s->spool, many("x", 0, 300), 1);
+			assert_int_equal(spooldir_lines(&s->d), 301);
+			events_free(e);
+		}
+}
+
+static void every_allocation_fails(void **state)
+{
+	struct scene *s = *state;
+
+	for (int call = WRAP_CALLOC; call <= WRAP_REALLOC; call++)
+		for (unsigned nth = 1; nth <= 12; nth++)
+			for (int ever = 0; ever < 2; ever++) {
+				struct events *e = events_new("a b a c");
+				uint64_t duplicate = 0;
+				struct hs_append append = { .records = hs_buf_slice(&e->lines),
+							    .record = e->record,
+							    .count = e->count,
+							    .duplicate = &duplicate };
+				enum hs_result r;
+
+				again(s, "");
+				if (nth % 2 == 0)
+					put(s->spool, "z", 0);
+				append.deadline_ms = hs_io_now_monotonic() + PATIENCE_MS;
+				wrap_fail((enum wrap_call)call, nth, ever ? WRAP_FOREVER : 1, ENOMEM);
+				r = hs_spool_append(s->spool, &append);
+				wrap_reset();
+				if (r == HS_OK)
+					assert_once(&s->d, "a b c");
+				assert_result(spooldir_append(s->spool, "a b c", NULL), HS_OK);
+				assert_once(&s->d, "a b c");
+				events_free(e);
+			}
+}
+
+static void what_was_not_synced_does_not_count(void **state)
+{
+	struct scene *s = *state;
+
+	put(s->spool, "a", 0);
+	wrap_fail(WRAP_FDATASYNC, 1, 1, EIO);
+	assert_result(spooldir_append(s->spool, many("b", 0, 200), NULL), HS_E_SYNC);
+	put(s->spool, "a", 1);
+	put(s->spool, many("b", 0, 200), 0);
+	put(s->spool, many("b", 0, 200), 200);
+	assert_int_equal(spooldir_lines(&s->d), 201);
+	assert_sound(&s->d);
+}
+
+/* A duplicate of what is not safe yet waits for the same sync, and shares its fate. */
+static void a_duplicate_waits_for_its_first(void **state)
+{
+	struct scene *s = *state;
+	struct events *e = events_new("b");
+
+	put(s->spool, "a", 0);
+	spooldir_add(&s->d, "events.jsonl", hs_buf_slice(&e->lines)); /* its writer was killed */
+	wrap_reset();
+	put(s->spool, "b", 1);
+	assert_int_equal(wrap_count(WRAP_FDATASYNC), 1);
+	put(s->spool, "b", 1);
+	assert_int_equal(wrap_count(WRAP_FDATASYNC), 1);
+	events_free(e);
+	e = events_new("c");
+	spooldir_add(&s->d, "events.jsonl", hs_buf_slice(&e->lines));
+	wrap_fail(WRAP_FDATASYNC, 1, 1, EIO);
+	assert_result(spooldir_append(s->spool, "c", NULL), HS_E_SYNC);
+	put(s->spool, "c", 0);
+	assert_once(&s->d, "a b c");
+	events_free(e);
+}
+
+static void whole_lines_of_a_killed_writer_count(void **state)
+{
+	struct scene *s = *state;
+	struct events *e = events_new("b c");
+
+	put(s->spool, "a", 0);
+	spooldir_add(&s->d, "events.jsonl", hs_buf_slice(&e->lines));
+	put(s->spool, "b c d", 2);
+	assert_once(&s->d, "a b c d");
+	events_free(e);
+}
+
+/* --- the window ------------------------------------------------------------------------ */
+
+static void the_window_ends(void **state)
+{
+	struct scene *s = *state;
+
+	again(s, "dedup_window = 1h\nrotate_min_gap = 0\n");
+	put(s->spool, many("a", 0, 200), 0);
+	put(s->spool, many("b", 0, 200), 0); /* takes the first to the index */
+	wrap_clock(3590000, 0);
+	put(s->spool, "a0 a199", 2);
+	wrap_clock(3610000, 0);
+	put(s->spool, "a0 a199", 0);
+	put(s->spool, "a0 a199", 2);
+	assert_int_equal(spooldir_count(&s->d, "a0"), 2);
+	assert_int_equal(spooldir_count(&s->d, "a1"), 1);
+}
+
+/* Nobody else is at work. */
+static uint64_t ids_in_index(struct scene *s)
+{
+	char path[PATH_MAX + 32];
+	MDB_env *env;
+	MDB_txn *txn;
+	MDB_dbi ids;
+	MDB_stat st;
+
+	snprintf(path, sizeof path, "%s/.hookspool/index", s->d.path);
+	assert_int_equal(mdb_env_create(&env), 0);
+	assert_int_equal(mdb_env_set_maxdbs(env, 2), 0);
+	assert_int_equal(mdb_env_open(env, path, MDB_NOSUBDIR | MDB_NOLOCK | MDB_RDONLY, 0600), 0);
+	assert_int_equal(mdb_txn_begin(env, NULL, MDB_RDONLY, &txn), 0);
+	assert_int_equal(mdb_dbi_open(txn, "ids", 0, &ids), 0);
+	assert_int_equal(mdb_stat(txn, ids, &st), 0);
+	mdb_txn_abort(txn);
+	mdb_env_close(env);
+	return st.ms_entries;
+}
+
+static void old_ones_are_swept_out(void **state)
+{
+	struct scene *s = *state;
+
+	again(s, "dedup_window = 1h\nrotate_min_gap = 0\nrotate_age = 0\n");
+	for (int i = 0; i < 10; i++)
+		put(s->spool, many("old", 300 * i, 300 * i + 300), 0);
+	assert_true(ids_in_index(s) > 2500);
+	wrap_clock(7200000, 0);
+	for (int i = 0; i < 10; i++)
+		put(s->spool, many("new", 300 * i, 300 * i + 300), 0);
+	assert_true(ids_in_index(s) < 3100);
+	put(s->spool, many("new", 2700, 3000), 300);
+}
+
+/* --- an index that is lost, cut, damaged, put back ---------------------------------------- */
+
+static void lose_index(struct scene *s)
+{
+	spooldir_unlink(&s->d, ".hookspool/index");
+}
+
+static void cut_index(struct scene *s)
+{
+	spooldir_cut(&s->d, ".hookspool/index", spooldir_size(&s->d, ".hookspool/index") / 2);
+}
+
+static void empty_index(struct scene *s)
+{
+	spooldir_cut(&s->d, ".hookspool/index", 0);
+}
+
+static void put_noise(struct scene *s)
+{
+	struct case_random r = case_random_new(11);
+	size_t n = (size_t)spooldir_size(&s->d, ".hookspool/index");
+	struct hs_buf noise = { 0 };
+
+	while (noise.n < n)
+		hs_buf_putc(&noise, (char)case_random_below(&r, 256));
+	spooldir_write(&s->d, ".hookspool/index", hs_buf_slice(&noise));
+	hs_buf_free(&noise);
+}
+
+/* Its first pages are right, what they lead to is not. */
+static void put_noise_behind_the_head(struct scene *s)
+{
+	struct hs_buf text = spooldir_read(&s->d, ".hookspool/index");
+
+	for (size_t i = 8192; i < text.n; i++)
+		text.p[i] = (char)(i * 2654435761U >> 7);
+	spooldir_write(&s->d, ".hookspool/index", hs_buf_slice(&text));
+	hs_buf_free(&text);
+}
+
+static void put_another(struct scene *s)
+{
+	spooldir_write(&s->d, ".hookspool/new", HS_SLICE("this is no index"));
+	spooldir_rename(&s->d, ".hookspool/new", ".hookspool/index");
+}
+
+static void lose_state(struct scene *s)
+{
+	spooldir_unlink(&s->d, ".hookspool/state");
+}
+
+static void boot(struct scene *s)
+{
+	struct hs_state *state = spooldir_state(&s->d);
+
+	state->boot_id[0] = state->boot_id[0] == 'x' ? 'y' : 'x';
+	spooldir_state_done(state);
+	put_noise(s); /* what a power cut leaves of a file that is never synced */
+}
+
+static void (*const harms[])(struct scene *s) = {
+	lose_index, cut_index, empty_index, put_noise, put_noise_behind_the_head,
+	put_another, lose_state, boot,
+};
+
+static void fill_three_segments(struct scene *s)
+{
+	for (int i = 0; i < 3; i++) {
+		put(s->spool, many("m", 300 * i, 300 * i + 300), 0);
+		if (i < 2)
+			rotate(s);
+	}
+}
+
+static void harmed_while_nobody_is_there(void **state)
+{
+	struct scene *s = *state;
+
+	for (size_t i = 0; i < sizeof harms / sizeof *harms; i++) {
+		again(s, "rotate_min_gap = 0\n");
+		fill_three_segments(s);
+		hs_spool_free(s->spool);
+		harms[i](s);
+		s->spool = hs_spool_new(s->d.settings);
+		for (int j = 0; j < 3; j++)
+			put(s->spool, many("m", 300 * j, 300 * j + 300), 300);
+		put(s->spool, "new", 0);
+		put(s->spool, "new", 1);
+		assert_int_equal(spooldir_lines(&s->d), 901);
+	}
+}
+
+/* The same under the hands of a process that has it open. */
+static int use_harmed(void *context)
+{
+	struct scene *s = context;
+	uint64_t duplicate;
+
+	for (size_t i = 0; i < sizeof harms / sizeof *harms; i++) {
+		if (harms[i] == boot || harms[i] == lose_state) /* never while it is in use */
+			continue;
+		harms[i](s);
+		for (int j = 0; j < 3; j++)
+			if (spooldir_append(s->spool, many("m", 300 * j, 300 * j + 300), &duplicate) != HS_OK ||
+			    duplicate != 300)
+				return 10 + (int)i;
+		if (spooldir_append(s->spool, many("n", 300 * (int)i, 300 * (int)i + 300), &duplicate) != HS_OK ||
+		    duplicate != 0)
+			return 20 + (int)i;
+	}
+	return 0;
+}
+
+static int fill_and_use(void *context)
+{
+	struct scene *s = context;
+
+	for (int i = 0; i < 3; i++)
+		if (spooldir_append(s->spool, many("m", 300 * i, 300 * i + 300), NULL) != HS_OK)
+			return 1;
+	return use_harmed(s);
+}
+
+static void harmed_while_it_is_open(void **state)
+{
+	struct scene *s = *state;
+
+	/* in a child, for LMDB may be killed by what it reads */
+	assert_int_equal(child_wait(child_start(fill_and_use, s)), 0);
+}
+
+/* An older copy is put back: it is behind the file, which is read again. */
+static void an_older_one_is_put_back(void **state)
+{
+	struct scene *s = *state;
+	struct hs_buf old;
+
+	put(s->spool, many("m", 0, 300), 0);
+	put(s->spool, "x", 0);
+	hs_spool_free(s->spool);
+	old = spooldir_read(&s->d, ".hookspool/index");
+	s->spool = hs_spool_new(s->d.settings);
+	put(s->spool, many("m", 300, 600), 0);
+	put(s->spool, "y", 0);
+	hs_spool_free(s->spool);
+	spooldir_write(&s->d, ".hookspool/index", hs_buf_slice(&old));
+	s->spool = hs_spool_new(s->d.settings);
+	put(s->spool, many("m", 0, 600), 600);
+	put(s->spool, "x y", 2);
+	hs_buf_free(&old);
+}
+
+/* An index that has read further than the file goes: not this file's. */
+static void ahead_of_the_file(void **state)
+{
+	struct scene *s = *state;
+	struct hs_buf text;
+	struct hs_state *shared;
+
+	put(s->spool, many("m", 0, 300), 0);
+	text = spooldir_read(&s->d, "events.jsonl");
+	put(s->spool, many("m", 300, 600), 0);
+	put(s->spool, "x", 0);
+	hs_spool_free(s->spool);
+	/* the file of an hour ago, and a state that knows nothing of it but the numbers */
+	spooldir_write(&s->d, "events.jsonl", hs_buf_slice(&text));
+	shared = spooldir_state(&s->d);
+	for (int i = 0; i < HS_FAMILIES; i++)
+		shared->family[i].known = 0;
+	spooldir_state_done(shared);
+	s->spool = hs_spool_new(s->d.settings);
+	put(s->spool, many("m", 0, 300), 300);
+	put(s->spool, many("m", 300, 600), 0);
+	put(s->spool, "x", 0);
+	assert_int_equal(spooldir_lines(&s->d), 601);
+	hs_buf_free(&text);
+}
+
+static void a_file_that_was_moved_away(void **state)
+{
+	struct scene *s = *state;
+
+	put(s->spool, many("m", 0, 300), 0);
+	put(s->spool, "x", 0);
+	spooldir_rename(&s->d, "events.jsonl", "moved.jsonl");
+	/* what the index knows of it still counts; what it does not, must be accepted again */
+	assert_result(spooldir_append(s->spool, many("n", 0, 300), NULL), HS_OK);
+	put(s->spool, many("n", 0, 300), 300);
+	put(s->spool, "y", 0);
+	put(s->spool, "y", 1);
+	restart(s);
+	put(s->spool, many("n", 0, 300), 300);
+	put(s->spool, "y z", 1);
+	assert_once(&s->d, "y z n0 n299");
+}
+
+static void gzip_in_place(struct scene *s, const char *name)
+{
+	struct hs_buf text = spooldir_read(&s->d, name);
+	char path[PATH_MAX + 128];
+	gzFile file;
+
+	snprintf(path, sizeof path, "%s/%s.gz", s->d.path, name);
+	file = gzopen(path, "wb");
+	assert_non_null(file);
+	assert_int_equal(gzwrite(file, text.p, (unsigned)text.n), text.n);
+	assert_int_equal(gzclose(file), Z_OK);
+	hs_buf_free(&text);
+	spooldir_unlink(&s->d, name);
+}
+
+static void compressed_segments_are_read(void **state)
+{
+	struct scene *s = *state;
+
+	fill_three_segments(s);
+	gzip_in_place(s, spooldir_name(&s->d, "events-", 0));
+	hs_spool_free(s->spool);
+	spooldir_unlink(&s->d, ".hookspool/index");
+	s->spool = hs_spool_new(s->d.settings);
+	for (int j = 0; j < 3; j++)
+		put(s->spool, many("m", 300 * j, 300 * j + 300), 300);
+	assert_int_equal(spooldir_lines(&s->d), 900);
+}
+
+/* What stands before the damage counts, what is behind it cannot be known. */
+static void a_damaged_gzip_does_not_stop_it(void **state)
+{
+	struct scene *s = *state;
+	const char *name;
+
+	fill_three_segments(s);
+	gzip_in_place(s, spooldir_name(&s->d, "events-", 0));
+	name = spooldir_name(&s->d, "events-", 0);
+	spooldir_cut(&s->d, name, spooldir_size(&s->d, name) - 8);
+	hs_spool_free(s->spool);
+	spooldir_unlink(&s->d, ".hookspool/index");
+	s->spool = hs_spool_new(s->d.settings);
+	put(s->spool, many("m", 300, 600), 300);
+	put(s->spool, many("m", 600, 900), 300);
+}
+
+/* One of the sealed ones goes while the index is behind. */
+static void retention_takes_one(void **state)
+{
+	struct scene *s = *state;
+
+	fill_three_segments(s);
+	hs_spool_free(s->spool);
+	spooldir_unlink(&s->d, ".hookspool/index");
+	spooldir_unlink(&s->d, spooldir_name(&s->d, "events-", 0));
+	s->spool = hs_spool_new(s->d.settings);
+	put(s->spool, many("m", 300, 600), 300);
+	put(s->spool, many("m", 0, 300), 0);
+}
+
+/* Another process adds whole segments while this one sleeps. */
+static void catching_up(void **state)
+{
+	struct scene *s = *state;
+	struct hs_spool *other = hs_spool_new(s->d.settings);
+
+	put(s->spool, "a", 0);
+	for (int i = 0; i < 4; i++) {
+		put(other, many("m", 300 * i, 300 * i + 300), 0);
+		assert_result(hs_spool_rotate(other, hs_io_now_monotonic() + PATIENCE_MS), HS_OK);
+	}
+	put(other, many("m", 1200, 1230), 0);
+	for (int i = 0; i < 4; i++)
+		put(s->spool, many("m", 300 * i, 300 * i + 300), 300);
+	put(s->spool, many("m", 1200, 1230), 30);
+	put(s->spool, "a", 1);
+	hs_spool_free(other);
+}
+
+/* --- sizes -------------------------------------------------------------------------- */
+
+/*
+ * The map begins at 64 MiB, so the lines come ready-made: a sealed segment of 900,000 of
+ * them is read at the first look, in several transactions, over a map that must grow.
+ */
+static void the_map_grows(void **state)
+{
+	enum { LINES = 900000 };
+	struct scene *s = *state;
+	struct hs_buf text = { 0 };
+	char line[128];
+
+	assert_int_equal(mkdir(s->d.path, 0700), 0);
+	for (int i = 0; i < LINES; i++)
+		hs_buf_put(&text, line,
+			   (size_t)snprintf(line, sizeof line, "{\"message_id\":\"m%d\"}\n", i));
+	spooldir_write(&s->d, "events-20261123T101500.123Z-000001.jsonl", hs_buf_slice(&text));
+	hs_buf_free(&text);
+	put(s->spool, "m0 m1 m449999 m450000 m899999 m900000", 5);
+	assert_true(spooldir_size(&s->d, ".hookspool/index") > 64 << 20);
+	restart(s);
+	put(s->spool, "m0 m899999 m900000 new", 3);
+}
+
+#define TEST(f) cmocka_unit_test_setup_teardown(f, begin, finish)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(within_one_append),
+		TEST(across_appends),
+		TEST(the_order_of_the_others_stays),
+		TEST(tenants_are_apart),
+		TEST(without_identity_nothing_is_a_duplicate),
+		TEST(turned_off),
+		TEST(across_objects_and_processes),
+		TEST(through_rotations_and_restarts),
+		TEST(what_was_not_written_does_not_count),
+		TEST(not_written_and_no_memory),
+		TEST(every_allocation_fails),
+		TEST(what_was_not_synced_does_not_count),
+		TEST(a_duplicate_waits_for_its_first),
+		TEST(whole_lines_of_a_killed_writer_count),
+		TEST(the_window_ends),
+		TEST(old_ones_are_swept_out),
+		TEST(harmed_while_nobody_is_there),
+		TEST(harmed_while_it_is_open),
+		TEST(an_older_one_is_put_back),
+		TEST(ahead_of_the_file),
+		TEST(a_file_that_was_moved_away),
+		TEST(compressed_segments_are_read),
+		TEST(a_damaged_gzip_does_not_stop_it),
+		TEST(retention_takes_one),
+		TEST(catching_up),
+		TEST(the_map_grows),
+	};
+
+	return cmocka_run_group_tests_name("index", tests, NULL, NULL);
+}

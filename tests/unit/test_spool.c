@@ -1,0 +1,510 @@
+/*
+ * spool: what hs_spool_append's HS_OK promises, through every way a call can fail and
+ * every place where a process can be killed; threads and processes at once.
+ */
+#include "store/io.h"
+#include "store/rejected.h"
+#include "store/spool.h"
+#include "tests/lib/cases.h"
+#include "tests/lib/spooldir.h"
+#include "tests/lib/wrap.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+struct scene {
+	struct spooldir d;
+	struct hs_spool *spool;
+};
+
+static struct scene *make(const char *settings)
+{
+	static struct scene s;
+
+	wrap_reset();
+	spooldir_make(&s.d, settings);
+	s.spool = hs_spool_new(s.d.settings);
+	assert_non_null(s.spool);
+	return &s;
+}
+
+static int begin(void **state)
+{
+	*state = make("rotate_min_gap = 0\n");
+	return 0;
+}
+
+static int finish(void **state)
+{
+	struct scene *s = *state;
+
+	wrap_reset();
+	hs_spool_free(s->spool);
+	spooldir_remove(&s->d);
+	return 0;
+}
+
+static void again(struct scene *s, const char *settings)
+{
+	finish((void **)&s);
+	make(settings);
+}
+
+static enum hs_result put(struct scene *s, const char *words)
+{
+	return spooldir_append(s->spool, words, NULL);
+}
+
+static int64_t soon(void)
+{
+	return hs_io_now_monotonic() + PATIENCE_MS;
+}
+
+/* --- the directory ----------------------------------------------------------------- */
+
+static mode_t mode_of(struct scene *s, const char *name)
+{
+	char path[PATH_MAX + 32];
+	struct stat st;
+
+	snprintf(path, sizeof path, "%s/%s", s->d.path, name);
+	assert_int_equal(lstat(path, &st), 0);
+	return st.st_mode & 07777;
+}
+
+static void it_is_made_when_it_is_needed(void **state)
+{
+	struct scene *s = *state;
+
+	assert_int_equal(access(s->d.path, F_OK), -1);
+	assert_result(put(s, "a"), HS_OK);
+	assert_int_equal(mode_of(s, ""), 0700);
+	assert_int_equal(mode_of(s, ".hookspool"), 0700);
+	assert_int_equal(mode_of(s, "events.jsonl"), 0600);
+	assert_int_equal(mode_of(s, ".hookspool/state"), 0600);
+	assert_int_equal(mode_of(s, ".hookspool/index"), 0600);
+	again(s, "spool_mode = 0640\n");
+	assert_result(hs_spool_health(s->spool), HS_OK);
+	assert_int_equal(mode_of(s, ""), 0750);
+	assert_int_equal(mode_of(s, ".hookspool"), 0700);
+	assert_int_equal(mode_of(s, "events.jsonl"), 0640);
+	assert_int_equal(mode_of(s, "rejected.jsonl"), 0640);
+}
+
+static void a_bad_place_is_refused_and_a_good_one_taken(void **state)
+{
+	struct scene *s = *state;
+
+	assert_int_equal(symlink("/tmp", s->d.path), 0);
+	assert_result(put(s, "a"), HS_E_SPOOL_DIR);
+	assert_int_equal(unlink(s->d.path), 0);
+	close(open(s->d.path, O_CREAT | O_WRONLY, 0600));
+	assert_result(put(s, "a"), HS_E_SPOOL_DIR);
+	assert_int_equal(unlink(s->d.path), 0);
+	assert_int_equal(mkdir(s->d.path, 0700), 0);
+	assert_int_equal(chmod(s->d.path, 0777), 0); /* anybody may put files there */
+	assert_result(put(s, "a"), HS_E_SPOOL_DIR);
+	assert_int_equal(chmod(s->d.path, 0700), 0);
+	if (geteuid() == 0) {
+		assert_int_equal(chown(s->d.path, 12345, -1U), 0);
+		assert_result(put(s, "a"), HS_E_SPOOL_OWNER);
+		assert_int_equal(chown(s->d.path, 0, -1U), 0);
+	}
+	spooldir_write(&s->d, ".hookspool", HS_SLICE(""));
+	assert_result(put(s, "a"), HS_E_SPOOL_FILE);
+	spooldir_unlink(&s->d, ".hookspool");
+	assert_result(put(s, "a"), HS_OK);
+	assert_once(&s->d, "a");
+}
+
+static void it_follows_the_path(void **state)
+{
+	struct scene *s = *state;
+	char other[PATH_MAX + 8];
+
+	assert_result(put(s, "a"), HS_OK);
+	snprintf(other, sizeof other, "%s.old", s->d.path);
+	assert_int_equal(rename(s->d.path, other), 0);
+	assert_result(put(s, "b"), HS_OK);
+	assert_once(&s->d, "b");
+	assert_int_equal(spooldir_count(&s->d, "a"), 0);
+}
+
+/* Two processes with two states would not know of each other's locks. */
+static void its_private_folder_is_removed(void **state)
+{
+	struct scene *s = *state;
+	uint64_t duplicate;
+
+	assert_result(put(s, "a"), HS_OK);
+	spooldir_rename(&s->d, ".hookspool", "gone");
+	assert_result(spooldir_append_apart(&s->d, "b a", &duplicate), HS_OK);
+	assert_int_equal(duplicate, 1);
+	assert_result(spooldir_append(s->spool, "c a b", &duplicate), HS_OK);
+	assert_int_equal(duplicate, 2);
+	assert_once(&s->d, "a b c");
+}
+
+static void foreign_files_are_left_alone(void **state)
+{
+	static const char *const names[] = { "README", "aside-events-1-2", ".hookspool/notes" };
+	struct scene *s = *state;
+
+	assert_result(hs_spool_health(s->spool), HS_OK);
+	for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+		spooldir_write(&s->d, names[i], HS_SLICE("{}\n"));
+	assert_result(put(s, "a"), HS_OK);
+	assert_result(hs_spool_rotate(s->spool, soon()), HS_OK);
+	for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+		assert_int_equal(spooldir_size(&s->d, names[i]), 3);
+}
+
+static void health_writes_nothing(void **state)
+{
+	struct scene *s = *state;
+
+	assert_result(hs_spool_health(s->spool), HS_OK);
+	assert_int_equal(spooldir_size(&s->d, "events.jsonl"), 0);
+	wrap_fail(WRAP_FSTATVFS, 1, WRAP_FOREVER, EIO);
+	assert_result(hs_spool_health(s->spool), HS_E_IO);
+	wrap_reset();
+	assert_result(hs_spool_health(s->spool), HS_OK);
+}
+
+/* --- both families ------------------------------------------------------------------- */
+
+static enum hs_result put_both(struct scene *s, const char *words, const char *body)
+{
+	struct events *e = events_new(words);
+	struct hs_buf rejected = { 0 };
+	uint64_t duplicate;
+	enum hs_result r;
+
+	hs_rejected_put(&rejected, &(struct hs_rejection) { .spooled_at = HS_SLICE("t"),
+							    .status = 400,
+							    .message = HS_SLICE("m"),
+							    .body = hs_slice_str(body) });
+	r = hs_spool_append(s->spool, &(struct hs_append) { .records = hs_buf_slice(&e->lines),
+							    .record = e->record,
+							    .count = e->count,
+							    .rejected = hs_buf_slice(&rejected),
+							    .duplicate = &duplicate,
+							    .deadline_ms = soon() });
+	hs_buf_free(&rejected);
+	events_free(e);
+	return r;
+}
+
+static size_t rejected_lines(struct scene *s)
+{
+	struct hs_buf text = spooldir_read(&s->d, "rejected.jsonl");
+	size_t lines = 0;
+
+	for (size_t i = 0; i < text.n; i++)
+		lines += text.p[i] == '\n';
+	hs_buf_free(&text);
+	return lines;
+}
+
+static void both_are_kept_before_it_is_answered(void **state)
+{
+	struct scene *s = *state;
+
+	assert_result(put_both(s, "a b", "bad"), HS_OK);
+	assert_once(&s->d, "a b");
+	assert_int_equal(rejected_lines(s), 1);
+	assert_int_equal(wrap_count(WRAP_FDATASYNC), 2);
+	assert_result(put_both(s, "", "worse"), HS_OK);
+	assert_int_equal(rejected_lines(s), 2);
+	assert_int_equal(spooldir_lines(&s->d), 2);
+	wrap_fail(WRAP_FDATASYNC, 1, 1, EIO);
+	assert_true(put_both(s, "c", "x") == HS_E_SYNC);
+	wrap_fail(WRAP_FDATASYNC, 2, 1, EIO);
+	assert_true(put_both(s, "d", "y") == HS_E_SYNC);
+	assert_result(put_both(s, "c d e", "z"), HS_OK);
+	assert_once(&s->d, "a b c d e");
+	assert_sound(&s->d);
+}
+
+static void nothing_to_keep(void **state)
+{
+	struct scene *s = *state;
+
+	assert_result(put(s, ""), HS_OK);
+	assert_int_equal(wrap_count(WRAP_FDATASYNC), 0);
+}
+
+static void without_durability_nobody_waits(void **state)
+{
+	struct scene *s = *state;
+
+	again(s, "durability = none\n");
+	assert_result(put(s, "a"), HS_OK);
+	assert_result(put(s, "a b"), HS_OK);
+	assert_int_equal(wrap_count(WRAP_FDATASYNC), 0);
+	assert_once(&s->d, "a b");
+}
+
+/* --- a lock that somebody holds ---------------------------------------------------------- */
+
+static void a_holder_that_does_not_let_go(void **state)
+{
+	struct scene *s = *state;
+	struct hs_state *shared;
+	struct events *e = events_new("b");
+	uint64_t duplicate;
+	bool died;
+
+	assert_result(put(s, "a"), HS_OK);
+	shared = spooldir_state(&s->d);
+	assert_result(hs_state_try_lock(&shared->family[HS_EVENTS].sync, &died), HS_OK);
+	/* a mutex is not recursive: the holder may as well be this thread */
+	assert_result(hs_spool_append(s->spool, &(struct hs_append) { .records = hs_buf_slice(&e->lines),
+								      .record = e->record,
+								      .count = 1,
+								      .duplicate = &duplicate,
+								      .deadline_ms = hs_io_now_monotonic() + 30 }),
+		      HS_E_BUSY);
+	hs_state_unlock(&shared->family[HS_EVENTS].sync);
+	assert_result(spooldir_append(s->spool, "b", &duplicate), HS_OK);
+	assert_int_equal(duplicate, 1); /* it was written, and is whole */
+	assert_once(&s->d, "a b");
+	spooldir_state_done(shared);
+	events_free(e);
+}
+
+/* --- every call fails, every call kills ---------------------------------------------------- */
+
+/* What happens to a spool in a short life: two segments, a duplicate, a restart. */
+static const char *const life[] = { "a b", "b c", "rotate", "d", "a e", "f" };
+enum { STEPS = sizeof life / sizeof *life };
+
+static enum hs_result step(struct hs_spool *spool, const char *words)
+{
+	return strcmp(words, "rotate") == 0 ? hs_spool_rotate(spool, soon()) :
+					      spooldir_append(spool, words, NULL);
+}
+
+static char plan[128]; /* told when a test fails */
+
+static int tell_plan(void **state)
+{
+	if (plan[0] != '\0')
+		printf("# %s\n", plan);
+	plan[0] = '\0';
+	return finish(state);
+}
+
+/* One fault, once or for good; whatever was answered HS_OK is there, once. */
+static void live_with(struct scene *s, enum wrap_call call, unsigned nth, bool for_good, int error)
+{
+	bool kept[STEPS] = { false };
+
+	again(s, "rotate_min_gap = 0\n");
+	snprintf(plan, sizeof plan, "call %d, %s %u, errno %d", (int)call, for_good ? "from" : "number",
+		 nth, error);
+	wrap_fail(call, nth, for_good ? WRAP_FOREVER : 1, error);
+	for (size_t i = 0; i < STEPS; i++)
+		kept[i] = step(s->spool, life[i]) == HS_OK;
+	wrap_reset();
+	assert_result(put(s, "y"), HS_OK); /* what was set aside is put back */
+	for (size_t i = 0; i < STEPS; i++) { /* the sender comes again with what was refused */
+		if (strcmp(life[i], "rotate") == 0)
+			continue;
+		if (kept[i])
+			assert_once(&s->d, life[i]);
+		else
+			assert_result(step(s->spool, life[i]), HS_OK);
+	}
+	assert_once(&s->d, "a b c d e f y");
+	assert_int_equal(spooldir_lines(&s->d), 7);
+	assert_sound(&s->d);
+}
+
+static void every_call_fails(void **state)
+{
+	static const int errors[] = { EIO, ENOSPC };
+
+	for (int call = 0; call < WRAP_CALLS_OF_FILES; call++) {
+		unsigned calls;
+
+		live_with(*state, (enum wrap_call)call, 1000000, false, EIO);
+		again(*state, "rotate_min_gap = 0\n");
+		for (size_t i = 0; i < STEPS; i++)
+			step(((struct scene *)*state)->spool, life[i]);
+		calls = wrap_count((enum wrap_call)call);
+		for (unsigned nth = 1; nth <= calls; nth++)
+			for (size_t e = 0; e < sizeof errors / sizeof *errors; e++) {
+				live_with(*state, (enum wrap_call)call, nth, false, errors[e]);
+				live_with(*state, (enum wrap_call)call, nth, true, errors[e]);
+			}
+	}
+}
+
+static void writes_are_cut_short(void **state)
+{
+	struct scene *s = *state;
+
+	for (unsigned nth = 1; nth <= 12; nth++) {
+		again(s, "rotate_min_gap = 0\n");
+		wrap_short_write(nth, ENOSPC);
+		for (size_t i = 0; i < STEPS; i++)
+			step(s->spool, life[i]);
+		wrap_reset();
+		for (size_t i = 0; i < STEPS; i++)
+			assert_result(step(s->spool, life[i]), HS_OK);
+		assert_once(&s->d, "a b c d e f");
+		assert_int_equal(spooldir_lines(&s->d), 6);
+		assert_sound(&s->d);
+	}
+}
+
+struct short_life {
+	struct scene *s;
+	_Atomic int kept[STEPS]; /* in memory that its parent sees */
+};
+
+static int live(void *context)
+{
+	struct short_life *l = context;
+	struct hs_spool *spool = hs_spool_new(l->s->d.settings);
+
+	for (size_t i = 0; i < STEPS; i++)
+		atomic_store(&l->kept[i], step(spool, life[i]) == HS_OK);
+	hs_spool_free(spool);
+	return 0;
+}
+
+/*
+ * Killed before every call, alone or beside another process that has the spool open; each
+ * write is torn, too.
+ */
+static void killed_before_every_call(void **state)
+{
+	struct scene *s = *state;
+	struct short_life *l = mmap(NULL, sizeof *l, PROT_READ | PROT_WRITE,
+				    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+	assert_true(l != MAP_FAILED);
+	for (int beside = 0; beside < 2; beside++) {
+		int status = -1;
+		unsigned nth;
+
+		for (nth = 1; status != 0; nth++) {
+			again(s, "rotate_min_gap = 0\n");
+			memset(l, 0, sizeof *l);
+			l->s = s;
+			if (beside)
+				assert_result(put(s, "z"), HS_OK);
+			wrap_reset();
+			wrap_kill(nth, nth % 2 == 1);
+			status = child_wait(child_start(live, l));
+			assert_true(status <= 0);
+			wrap_reset();
+			if (put(s, "y") != HS_OK) /* whoever finds a dead leader is refused once */
+				assert_result(put(s, "y"), HS_OK);
+			for (size_t i = 0; i < STEPS; i++)
+				if (atomic_load(&l->kept[i]) && strcmp(life[i], "rotate") != 0)
+					assert_once(&s->d, life[i]);
+			for (size_t i = 0; i < STEPS; i++)
+				assert_result(step(s->spool, life[i]), HS_OK);
+			assert_once(&s->d, "a b c d e f y");
+			assert_int_equal(spooldir_lines(&s->d), 7 + (size_t)beside);
+			assert_sound(&s->d);
+		}
+		assert_true(nth > 50);
+	}
+	munmap(l, sizeof *l);
+}
+
+/* --- all at once ---------------------------------------------------------------------------- */
+
+enum { PROCESSES = 4, THREADS = 3, APPENDS = 60 };
+
+struct worker {
+	const struct scene *s;
+	struct hs_spool *spool;
+	_Atomic unsigned failed;
+	unsigned process;
+};
+
+/* Everybody appends the same events, in another order: one of them wins each. */
+static void *work(void *context)
+{
+	struct worker *w = context;
+	char words[64];
+
+	for (unsigned i = 0; i < APPENDS; i++) {
+		unsigned n = (i * 7 + w->process * 13) % APPENDS;
+
+		snprintf(words, sizeof words, "e%u p%u-%u e%u", n, w->process, i, (n + 1) % APPENDS);
+		if (spooldir_append(w->spool, words, NULL) != HS_OK)
+			atomic_fetch_add(&w->failed, 1);
+	}
+	return NULL;
+}
+
+static int work_in_threads(void *context)
+{
+	struct worker w = *(struct worker *)context;
+	pthread_t thread[THREADS];
+
+	w.spool = hs_spool_new(w.s->d.settings);
+	for (int i = 0; i < THREADS; i++)
+		pthread_create(&thread[i], NULL, work, &w);
+	for (int i = 0; i < THREADS; i++)
+		pthread_join(thread[i], NULL);
+	hs_spool_free(w.spool);
+	return atomic_load(&w.failed) == 0 ? 0 : 1;
+}
+
+static void threads_and_processes(void **state)
+{
+	struct scene *s = *state;
+	pid_t pid[PROCESSES];
+	char word[32];
+
+	again(s, "rotate_size = 4K\nrotate_min_gap = 0\n");
+	for (unsigned i = 0; i < PROCESSES; i++)
+		pid[i] = child_start(work_in_threads,
+				     &(struct worker) { .s = s, .process = i });
+	for (int i = 0; i < PROCESSES; i++)
+		assert_int_equal(child_wait(pid[i]), 0);
+	for (unsigned i = 0; i < APPENDS; i++) {
+		snprintf(word, sizeof word, "e%u", i);
+		assert_once(&s->d, word);
+	}
+	assert_int_equal(spooldir_lines(&s->d), APPENDS + PROCESSES * APPENDS);
+	assert_true(spooldir_names(&s->d, "", "events-") > 3);
+	assert_sound(&s->d);
+}
+
+#define TEST(f) cmocka_unit_test_setup_teardown(f, begin, finish)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(it_is_made_when_it_is_needed),
+		TEST(a_bad_place_is_refused_and_a_good_one_taken),
+		TEST(it_follows_the_path),
+		TEST(its_private_folder_is_removed),
+		TEST(foreign_files_are_left_alone),
+		TEST(health_writes_nothing),
+		TEST(both_are_kept_before_it_is_answered),
+		TEST(nothing_to_keep),
+		TEST(without_durability_nobody_waits),
+		TEST(a_holder_that_does_not_let_go),
+		cmocka_unit_test_setup_teardown(every_call_fails, begin, tell_plan),
+		TEST(writes_are_cut_short),
+		TEST(killed_before_every_call),
+		TEST(threads_and_processes),
+	};
+
+	return cmocka_run_group_tests_name("spool", tests, NULL, NULL);
+}
