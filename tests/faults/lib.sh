@@ -100,11 +100,12 @@ batch_body() {
 one() {
 	local body=$1
 	shift
-	(
-		as_server_user timeout 30 env GATEWAY_INTERFACE=CGI/1.1 REQUEST_METHOD=POST \
+	( # two shells: the inner one's death is told to the log, not to whoever watches
+		(as_server_user timeout 30 env GATEWAY_INTERFACE=CGI/1.1 REQUEST_METHOD=POST \
 			CONTENT_TYPE=application/json CONTENT_LENGTH="$(stat -c %s "$T/body.$body")" \
 			HTTP_X_SIGNATURE="$(<"$T/sign.$body")" HOOKSPOOL_CONF="$S/hookspool.conf" \
-			"$@" "$S/bin/hookspool.fcgi" <"$T/body.$body"
+			"$@" "$S/bin/hookspool.fcgi" <"$T/body.$body")
+		exit $?
 	) >"$T/answer" 2>>"$S/log/program.log"
 	EXIT=$?
 	STATUS=000

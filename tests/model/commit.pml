@@ -1,0 +1,323 @@
+/*
+ * The commit protocol of common/store/{commit,segment,state}.c, small enough to look at
+ * every order in which things can happen. README.md says how to read and run it.
+ *
+ * Lines of a file are numbered; a set of lines is a mask. The shared state's variables
+ * have the names they have in state.h. Deliberate defects, which must be found:
+ *   NO_MARK        a leader does not publish that its sync is under way
+ *   NO_POISON      a failed sync is forgotten
+ *   EARLY_MARK     "synced" is published before the sync
+ *   NO_ADOPT_MARK  a file that was found is synced without being marked as suspect
+ *   LATE_POISON    the poison is forgotten before the file has lost its name
+ *   NO_QUIESCE     a segment is ended while a leader may be at work on it
+ */
+#ifndef CRASHES
+#define CRASHES 2   /* processes that are killed; each is started anew */
+#endif
+#ifndef FAULTS
+#define FAULTS 1    /* write-backs that fail */
+#endif
+#ifndef TRIES
+#define TRIES 1     /* appends of each process, besides those in which it is killed */
+#endif
+#ifndef ROTATIONS
+#define ROTATIONS 1
+#endif
+
+#define FILES 10       /* ever to have the name events.jsonl */
+#define GENERATIONS 12
+#define FREE 0         /* a lock: FREE, DEAD (its holder was killed), or 1 + the holder */
+#define DEAD 9
+
+/* --- the disk, and the kernel's cache of it ------------------------------------------ */
+
+byte file;         /* which file events.jsonl is */
+bool exists;       /* if it is there */
+byte size;         /* whole lines in it */
+bool torn;         /* half a line behind them */
+byte dirty;        /* lines that are in memory alone */
+byte safe[FILES];  /* lines on stable storage */
+bool aside;        /* a segment waits in .hookspool to be cleaned */
+
+/* --- .hookspool/state ------------------------------------------------------------------ */
+
+byte append_lock, sync_lock;
+bool known, poisoned;
+byte generation, current, written, synced, in_flight;
+byte past[GENERATIONS];
+
+/* --- what may yet happen ------------------------------------------------------------------ */
+
+byte alive, crashes = CRASHES, faults = FAULTS, rotations = ROTATIONS;
+
+#define LINES(n) ((1 << (n)) - 1)
+#define ARE_SAFE(f, n) ((LINES(n) & ~safe[f]) == 0)
+
+/* SIGKILL. The locks of a dead process say so; a new one is started in its place. */
+#define DIE \
+	crashes--; \
+	alive--; \
+	append_lock = (append_lock == me + 1 -> DEAD : append_lock); \
+	sync_lock = (sync_lock == me + 1 -> DEAD : sync_lock); \
+	t_generation = 0; t_target = 0; t_file = 0; mark = 0; decided = 0; died = false; failed = false; \
+	goto start
+
+#define MAY_DIE :: atomic { crashes > 0 -> DIE }
+
+/* What no other process sees half done; but death may come before it. */
+#define STEP(what) if :: d_step { what } MAY_DIE fi
+
+/*
+ * fdatasync: a write-back error is reported to one caller, once. Then the lost lines
+ * count as clean, and the next call answers 0. That the error is known to the kernel
+ * and not yet to the caller is the place where death hurts.
+ */
+inline fdatasync()
+{
+	if
+	:: d_step { failed = false; safe[file] = safe[file] | dirty; dirty = 0 }
+	:: d_step { faults > 0 && dirty != 0 -> faults--; failed = true; dirty = 0 }
+	MAY_DIE
+	fi
+}
+
+/* --- locks ------------------------------------------------------------------------------------ */
+
+inline take_sync_lock()
+{
+	if
+	:: d_step { sync_lock == FREE || sync_lock == DEAD -> died = (sync_lock == DEAD); sync_lock = me + 1 }
+	MAY_DIE
+	fi
+}
+
+inline bury_leader()
+{
+	if
+	:: died && in_flight != 0 ->
+		STEP(poisoned = true);
+		STEP(in_flight = 0)
+	:: else
+	fi;
+	died = false
+}
+
+/* --- commit.c --------------------------------------------------------------------------------- */
+
+inline sync_marked()
+{
+	mark = written;
+#ifndef NO_MARK
+	STEP(in_flight = mark);
+#endif
+#ifdef EARLY_MARK
+	STEP(synced = mark);
+#endif
+	fdatasync();
+#ifndef NO_POISON
+	if
+	:: failed -> STEP(poisoned = true)
+	:: else -> STEP(synced = mark)
+	fi;
+#else
+	if
+	:: failed
+	:: else -> STEP(synced = mark)
+	fi;
+#endif
+	STEP(in_flight = 0);
+	mark = 0
+}
+
+inline end_generation()
+{
+#ifndef NO_QUIESCE
+	take_sync_lock();
+	bury_leader();
+#endif
+	if
+	:: !poisoned && synced < written -> sync_marked()
+	:: else
+	fi;
+	STEP(past[generation] = synced; current = 0);
+#ifndef NO_QUIESCE
+	STEP(sync_lock = FREE)
+#endif
+}
+
+/* From here on everything below n counts as spooled. */
+inline begin_generation(n)
+{
+	STEP(assert(ARE_SAFE(file, n)); generation++; assert(generation < GENERATIONS); written = n; synced = n);
+	STEP(poisoned = false; current = generation);
+	STEP(known = true)
+}
+
+/* decided: 0 not yet, 1 on stable storage, 2 not, or nobody can tell */
+inline decide()
+{
+	STEP(mark = (current == t_generation -> synced : 0));
+	STEP(
+		if
+		:: current != t_generation -> decided = (past[t_generation] >= t_target -> 1 : 2)
+		:: else -> decided = (poisoned -> 2 : (mark >= t_target -> 1 : 0))
+		fi;
+		mark = 0
+	)
+}
+
+/* Waits for a change, where the store looks up now and then. */
+inline wait()
+{
+	do
+	:: decided != 0 -> break
+	:: decided == 0 ->
+		decide();
+		if
+		:: decided != 0
+		:: decided == 0 ->
+			if
+			:: d_step { sync_lock == FREE || sync_lock == DEAD ->
+					died = (sync_lock == DEAD); sync_lock = me + 1 }
+				bury_leader();
+				decide();
+				if
+				:: decided == 0 -> sync_marked()
+				:: else
+				fi;
+				STEP(sync_lock = FREE)
+			:: current != t_generation || poisoned || synced >= t_target
+			MAY_DIE
+			fi
+		fi
+	od
+}
+
+/* --- segment.c ------------------------------------------------------------------------------------ */
+
+/* The name goes first. If that fails, or we are killed, the poison stays. */
+inline move_aside()
+{
+#ifdef LATE_POISON
+	STEP(known = false; poisoned = false);
+#endif
+	if
+	:: exists -> STEP(exists = false; aside = true; dirty = 0; torn = false)
+	:: exists -> skip /* rename fails */
+	:: else
+	fi;
+	if
+	:: !exists -> STEP(known = false); STEP(poisoned = false)
+	:: else -> rename_fails = true
+	fi
+}
+
+inline create()
+{
+	STEP(exists = true; file++; assert(file < FILES); size = 0; torn = false; dirty = 0);
+	begin_generation(0)
+}
+
+inline adopt()
+{
+#ifndef NO_ADOPT_MARK
+	STEP(synced = size);
+	STEP(poisoned = true);
+#endif
+	if
+	:: torn -> move_aside()
+	:: else ->
+		fdatasync();
+		if
+		:: failed -> move_aside()
+		:: else -> begin_generation(size)
+		fi
+	fi
+}
+
+/* Ends with the open segment in order, or gives up (r 503) if a rename has failed. */
+inline prepare()
+{
+	rename_fails = false;
+	do
+	:: rename_fails -> break
+	:: !rename_fails && (!known || current != generation) ->
+		if
+		:: poisoned -> move_aside()
+		:: !poisoned && aside -> STEP(aside = false) /* copied, with a sync of its own */
+		:: !poisoned && !aside && exists -> adopt()
+		:: !poisoned && !aside && !exists -> create()
+		fi
+	:: !rename_fails && known && current == generation ->
+		if
+		:: poisoned -> end_generation(); move_aside()
+		:: !poisoned && (torn || size > written) ->
+			STEP(written = size);
+			if
+			:: torn -> end_generation(); STEP(poisoned = true); move_aside()
+			:: else
+			fi
+		:: !poisoned && !torn && size == written && rotations > 0 && size > 0 ->
+			rotations--;
+			end_generation();
+			if
+			:: poisoned -> move_aside()
+			:: else ->
+				STEP(known = false);
+				/* what is sealed counts as spooled */
+				STEP(assert(ARE_SAFE(file, size)); exists = false; dirty = 0)
+			fi
+		:: !poisoned && !torn && size == written -> break
+		fi
+	od
+}
+
+/* --- a process, and those that are started in its place -------------------------------------------- */
+
+proctype Process(byte me)
+{
+	byte t_generation, t_target, t_file, mark, decided, tries = TRIES;
+	bool died, failed, rename_fails;
+
+start:
+	atomic { /* state.c: whoever is alone sets up */
+		if
+		:: alive == 0 ->
+			append_lock = FREE;
+			sync_lock = FREE;
+			poisoned = poisoned || in_flight != 0;
+			in_flight = 0
+		:: else
+		fi;
+		alive++
+	}
+	do
+	:: tries == 0 -> break
+	:: tries > 0 ->
+		if
+		:: d_step { append_lock == FREE || append_lock == DEAD -> append_lock = me + 1 }
+		MAY_DIE
+		fi;
+		prepare();
+		if
+		:: rename_fails -> STEP(append_lock = FREE); tries--
+		:: else ->
+			if /* a new line, or a duplicate of what stands there: it waits as well */
+			:: d_step { dirty = dirty | (1 << size); size++; assert(size < 8) };
+				STEP(written = size)
+			:: size > 0
+			:: atomic { crashes > 0 -> torn = true; DIE } /* in mid-write */
+			fi;
+			STEP(t_generation = generation; t_target = written; t_file = file; append_lock = FREE);
+			wait();
+			/* THE PROMISE: 200 means durable, and so is all that it may be a duplicate of */
+			assert(decided != 1 || ARE_SAFE(t_file, t_target));
+			d_step { t_generation = 0; t_target = 0; t_file = 0; decided = 0; tries-- }
+		fi
+	od;
+	alive--
+}
+
+init {
+	atomic { run Process(0); run Process(1); run Process(2) }
+}
