@@ -1,0 +1,224 @@
+/*
+ * examine: every kind of damage is told, with file and line; mending keeps every good
+ * line, and afterwards nothing is wrong.
+ */
+#include "store/examine.h"
+#include "store/io.h"
+#include "store/spool.h"
+#include "tests/lib/cases.h"
+#include "tests/lib/spooldir.h"
+#include "tests/lib/wrap.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+struct scene {
+	struct spooldir d;
+	struct hs_spool *spool;
+	struct hs_examined found;
+	char file[128]; /* of the last report */
+	uint64_t line;
+};
+
+static struct scene s;
+
+static int begin(void **state)
+{
+	(void)state;
+	wrap_reset();
+	spooldir_make(&s.d, "rotate_min_gap = 0\n");
+	s.spool = hs_spool_new(s.d.settings);
+	assert_non_null(s.spool);
+	return 0;
+}
+
+static int finish(void **state)
+{
+	(void)state;
+	wrap_reset();
+	hs_spool_free(s.spool);
+	spooldir_remove(&s.d);
+	return 0;
+}
+
+static void seal(const char *words)
+{
+	assert_int_equal(spooldir_append(s.spool, words, NULL), HS_OK);
+	assert_int_equal(hs_spool_rotate(s.spool, hs_io_now_monotonic() + PATIENCE_MS), HS_OK);
+}
+
+static void report(void *context, enum hs_problem p, const char *file, uint64_t line)
+{
+	(void)context;
+	(void)p;
+	snprintf(s.file, sizeof s.file, "%s", file);
+	s.line = line;
+}
+
+static uint64_t examine(bool mend)
+{
+	struct hs_examiner examiner = { NULL, report, NULL, mend };
+	uint64_t problems = 0;
+
+	assert_int_equal(hs_spool_examine(s.spool, &examiner, &s.found), HS_OK);
+	for (int p = 0; p < HS_PROBLEMS; p++)
+		problems += s.found.problem[p];
+	return problems;
+}
+
+/* The first sealed segment: its name, and its text with something done to it. */
+static const char *first(void)
+{
+	return spooldir_name(&s.d, "events-", 0);
+}
+
+static void nothing_is_wrong(void **state)
+{
+	(void)state;
+	seal("a b acme/c !");
+	seal("d");
+	assert_int_equal(spooldir_append(s.spool, "e", NULL), HS_OK);
+	assert_int_equal(examine(false), 0);
+	assert_int_equal(s.found.segments, 2);
+	assert_int_equal(s.found.lines, 6);
+}
+
+static void a_line_that_is_no_record(void **state)
+{
+	(void)state;
+	seal("a b");
+	spooldir_add(&s.d, first(), HS_SLICE("{\"a\":}\n{\"type\":\"page\"}\n"));
+	assert_int_equal(examine(false), 1);
+	assert_int_equal(s.found.problem[HS_PROBLEM_LINE], 1);
+	assert_int_equal(s.line, 3);
+	assert_string_equal(s.file, first());
+
+	assert_int_equal(examine(true), 1);
+	assert_int_equal(s.found.mended, 1);
+	assert_int_equal(examine(false), 0);
+	assert_int_equal(s.found.lines, 3);
+	assert_once(&s.d, "a b");
+	assert_int_equal(spooldir_names(&s.d, ".hookspool", "broken-"), 1);
+}
+
+static void a_segment_that_ends_in_mid_line(void **state)
+{
+	(void)state;
+	seal("a b c");
+	spooldir_cut(&s.d, first(), spooldir_size(&s.d, first()) - 5);
+	assert_true(examine(false) >= 1);
+	assert_int_equal(s.found.problem[HS_PROBLEM_TORN], 1);
+	examine(true);
+	assert_int_equal(examine(false), 0);
+	assert_once(&s.d, "a b");
+}
+
+static void a_compressed_one_that_is_cut(void **state)
+{
+	struct hs_maintained done;
+
+	(void)state;
+	seal("a b c d e f");
+	assert_int_equal(hs_spool_maintain(s.spool, NULL, NULL, &done), HS_OK);
+	spooldir_cut(&s.d, first(), spooldir_size(&s.d, first()) - 3); /* in the check sum */
+	assert_int_equal(examine(false), 1);
+	assert_int_equal(s.found.problem[HS_PROBLEM_DAMAGED], 1);
+	examine(true);
+	assert_int_equal(examine(false), 0);
+	assert_once(&s.d, "a b c d e f"); /* every line could be read */
+}
+
+static void an_event_that_stands_there_twice(void **state)
+{
+	struct hs_buf text;
+
+	(void)state;
+	seal("a b");
+	seal("c");
+	text = spooldir_read(&s.d, first());
+	spooldir_add(&s.d, spooldir_name(&s.d, "events-", 1), hs_buf_slice(&text));
+	hs_buf_free(&text);
+	assert_int_equal(examine(false), 2);
+	assert_int_equal(s.found.problem[HS_PROBLEM_TWICE], 2);
+}
+
+static void a_segment_that_is_missing(void **state)
+{
+	char middle[128];
+
+	(void)state;
+	seal("a");
+	seal("b");
+	seal("c");
+	snprintf(middle, sizeof middle, "%s", spooldir_name(&s.d, "events-", 1));
+	spooldir_unlink(&s.d, middle);
+	assert_int_equal(examine(false), 1);
+	assert_int_equal(s.found.problem[HS_PROBLEM_GAP], 1);
+}
+
+static void the_oldest_may_be_gone(void **state)
+{
+	(void)state;
+	seal("a");
+	seal("b");
+	spooldir_unlink(&s.d, first());
+	assert_int_equal(examine(false), 0);
+}
+
+/* Put there by hand: the index has never read of it. */
+static void an_event_that_the_index_does_not_know(void **state)
+{
+	struct events *e = events_new("z");
+
+	(void)state;
+	seal("a");
+	assert_int_equal(spooldir_append(s.spool, "b", NULL), HS_OK);
+	spooldir_add(&s.d, first(), hs_buf_slice(&e->lines));
+	assert_int_equal(examine(false), 1);
+	assert_int_equal(s.found.problem[HS_PROBLEM_INDEX], 1);
+	examine(true);
+	assert_int_equal(examine(false), 0);
+	events_free(e);
+}
+
+/* Whatever call fails in mending: no good line is lost, and it can be done again. */
+static void mending_may_be_interrupted(void **state)
+{
+	static const enum wrap_call calls[] = { WRAP_FDATASYNC, WRAP_FSYNC, WRAP_PWRITE, WRAP_RENAMEAT,
+		                                WRAP_UNLINKAT };
+	struct hs_examiner examiner = { .mend = true };
+
+	finish(state);
+	for (size_t c = 0; c < sizeof calls / sizeof calls[0]; c++)
+		for (unsigned nth = 1; nth <= 6; nth++) {
+			begin(state);
+			seal("a b");
+			spooldir_add(&s.d, first(), HS_SLICE("torn"));
+			wrap_fail(calls[c], nth, 1, EIO);
+			hs_spool_examine(s.spool, &examiner, &s.found);
+			wrap_reset();
+			examine(true);
+			assert_int_equal(examine(false), 0);
+			assert_once(&s.d, "a b");
+			finish(state);
+		}
+	begin(state);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(nothing_is_wrong, begin, finish),
+		cmocka_unit_test_setup_teardown(a_line_that_is_no_record, begin, finish),
+		cmocka_unit_test_setup_teardown(a_segment_that_ends_in_mid_line, begin, finish),
+		cmocka_unit_test_setup_teardown(a_compressed_one_that_is_cut, begin, finish),
+		cmocka_unit_test_setup_teardown(an_event_that_stands_there_twice, begin, finish),
+		cmocka_unit_test_setup_teardown(a_segment_that_is_missing, begin, finish),
+		cmocka_unit_test_setup_teardown(the_oldest_may_be_gone, begin, finish),
+		cmocka_unit_test_setup_teardown(an_event_that_the_index_does_not_know, begin, finish),
+		cmocka_unit_test_setup_teardown(mending_may_be_interrupted, begin, finish),
+	};
+
+	return cmocka_run_group_tests_name("examine", tests, NULL, NULL);
+}

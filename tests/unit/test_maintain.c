@@ -1,0 +1,219 @@
+/*
+ * maintain: sealed segments are compressed and deleted as the settings ask for, whatever
+ * step is interrupted, and no event is lost or doubled by it.
+ */
+#include "store/io.h"
+#include "store/maintain.h"
+#include "store/spool.h"
+#include "tests/lib/cases.h"
+#include "tests/lib/spooldir.h"
+#include "tests/lib/wrap.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+struct scene {
+	struct spooldir d;
+	struct hs_spool *spool;
+	struct hs_maintained done;
+};
+
+static struct scene s;
+
+static void make(const char *settings)
+{
+	wrap_reset();
+	spooldir_make(&s.d, settings);
+	s.spool = hs_spool_new(s.d.settings);
+	assert_non_null(s.spool);
+}
+
+static int finish(void **state)
+{
+	(void)state;
+	wrap_reset();
+	hs_spool_free(s.spool);
+	spooldir_remove(&s.d);
+	return 0;
+}
+
+/* A sealed segment with these events. */
+static void seal(const char *words)
+{
+	assert_int_equal(spooldir_append(s.spool, words, NULL), HS_OK);
+	assert_int_equal(hs_spool_rotate(s.spool, hs_io_now_monotonic() + PATIENCE_MS), HS_OK);
+}
+
+static enum hs_result maintain(void)
+{
+	return hs_spool_maintain(s.spool, NULL, NULL, &s.done);
+}
+
+static void sealed_segments_are_compressed(void **state)
+{
+	(void)state;
+	make("rotate_min_gap = 0\n");
+	seal("a b");
+	seal("c");
+	assert_int_equal(maintain(), HS_OK);
+	assert_int_equal(s.done.compressed, 2);
+	assert_string_equal(strstr(spooldir_name(&s.d, "events-", 0), ".jsonl"), ".jsonl.gz");
+	assert_int_equal(spooldir_names(&s.d, "", "events-"), 2);
+	assert_once(&s.d, "a b c");
+	assert_int_equal(maintain(), HS_OK);
+	assert_int_equal(s.done.compressed, 0);
+	assert_sound(&s.d);
+}
+
+static void or_left_as_they_are(void **state)
+{
+	(void)state;
+	make("rotate_min_gap = 0\ncompress = none\n");
+	seal("a");
+	assert_int_equal(maintain(), HS_OK);
+	assert_int_equal(s.done.compressed, 0);
+	assert_null(strstr(spooldir_name(&s.d, "events-", 0), ".gz"));
+}
+
+/* Killed when the copy has its name and the plain one is still there. */
+static void a_finished_copy_is_believed(void **state)
+{
+	char plain[128];
+
+	(void)state;
+	make("rotate_min_gap = 0\n");
+	seal("a b");
+	snprintf(plain, sizeof plain, "%s", spooldir_name(&s.d, "events-", 0));
+	wrap_fail(WRAP_UNLINKAT, 2, 1, EIO); /* the first clears what a killed one left */
+	assert_int_equal(maintain(), HS_E_IO);
+	assert_int_equal(spooldir_names(&s.d, "", "events-"), 2);
+	assert_int_equal(maintain(), HS_OK);
+	assert_int_equal(spooldir_names(&s.d, "", "events-"), 1);
+	assert_false(spooldir_exists(&s.d, plain));
+	assert_once(&s.d, "a b");
+	assert_sound(&s.d);
+}
+
+/* Whatever call fails: the events are there once, and the next time all is well. */
+static void any_call_may_fail(void **state)
+{
+	static const enum wrap_call calls[] = { WRAP_FDATASYNC, WRAP_FSYNC, WRAP_PWRITE, WRAP_PREAD,
+		                                WRAP_OPENAT, WRAP_RENAMEAT, WRAP_UNLINKAT };
+
+	(void)state;
+	for (size_t c = 0; c < sizeof calls / sizeof calls[0]; c++)
+		for (unsigned nth = 1; nth <= 6; nth++) {
+			make("rotate_min_gap = 0\n");
+			seal("a b");
+			wrap_fail(calls[c], nth, 1, EIO);
+			maintain();
+			wrap_reset();
+			assert_true(spooldir_count(&s.d, "a") >= 1); /* perhaps plain and compressed */
+			assert_int_equal(maintain(), HS_OK);
+			assert_sound(&s.d);
+			assert_once(&s.d, "a b");
+			assert_int_equal(spooldir_names(&s.d, "", "events-"), 1);
+			finish(NULL);
+		}
+	make("");
+}
+
+static void only_one_at_a_time(void **state)
+{
+	char path[PATH_MAX + 32];
+	int fd;
+
+	(void)state;
+	make("rotate_min_gap = 0\n");
+	seal("a");
+	snprintf(path, sizeof path, "%s/.hookspool/maintain", s.d.path);
+	fd = open(path, O_RDWR | O_CREAT, 0600);
+	assert_int_equal(flock(fd, LOCK_EX), 0);
+	assert_int_equal(maintain(), HS_OK);
+	assert_true(s.done.busy);
+	assert_int_equal(s.done.compressed, 0);
+	close(fd);
+	assert_int_equal(maintain(), HS_OK);
+	assert_int_equal(s.done.compressed, 1);
+}
+
+static bool at_once(void *context)
+{
+	(void)context;
+	return true;
+}
+
+static void it_stops_when_asked(void **state)
+{
+	(void)state;
+	make("rotate_min_gap = 0\n");
+	seal("a");
+	assert_int_equal(hs_spool_maintain(s.spool, at_once, NULL, &s.done), HS_OK);
+	assert_int_equal(s.done.compressed, 0);
+	assert_sound(&s.d);
+}
+
+static void the_oldest_go_first(void **state)
+{
+	(void)state;
+	make("rotate_min_gap = 0\ncompress = none\nretain_bytes = 300\n");
+	seal("a b");
+	seal("c d");
+	seal("e");
+	assert_int_equal(maintain(), HS_OK);
+	assert_true(s.done.deleted >= 1);
+	assert_int_equal(spooldir_count(&s.d, "a"), 0);
+	assert_once(&s.d, "e");
+}
+
+static void old_segments_are_deleted(void **state)
+{
+	static const char old[] = "events-20200101T000000.000Z-000001.jsonl";
+
+	(void)state;
+	make("retain_days = 30\n");
+	assert_int_equal(spooldir_append(s.spool, "a", NULL), HS_OK);
+	spooldir_write(&s.d, old, HS_SLICE("{\"type\":\"page\"}\n"));
+	spooldir_write(&s.d, "notes.txt", HS_SLICE("mine\n"));
+	assert_int_equal(maintain(), HS_OK);
+	assert_int_equal(s.done.deleted, 1);
+	assert_false(spooldir_exists(&s.d, old));
+	assert_true(spooldir_exists(&s.d, "notes.txt"));
+	assert_once(&s.d, "a");
+}
+
+/* What was compressed is still known to the index that is made anew. */
+static void duplicates_are_known_from_compressed_segments(void **state)
+{
+	uint64_t duplicate = 0;
+
+	(void)state;
+	make("rotate_min_gap = 0\n");
+	seal("a b");
+	assert_int_equal(maintain(), HS_OK);
+	spooldir_unlink(&s.d, ".hookspool/index");
+	assert_int_equal(spooldir_append(s.spool, "a b c", &duplicate), HS_OK);
+	assert_int_equal(duplicate, 2);
+	assert_once(&s.d, "a b c");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_teardown(sealed_segments_are_compressed, finish),
+		cmocka_unit_test_teardown(or_left_as_they_are, finish),
+		cmocka_unit_test_teardown(a_finished_copy_is_believed, finish),
+		cmocka_unit_test_teardown(any_call_may_fail, finish),
+		cmocka_unit_test_teardown(only_one_at_a_time, finish),
+		cmocka_unit_test_teardown(it_stops_when_asked, finish),
+		cmocka_unit_test_teardown(the_oldest_go_first, finish),
+		cmocka_unit_test_teardown(old_segments_are_deleted, finish),
+		cmocka_unit_test_teardown(duplicates_are_known_from_compressed_segments, finish),
+	};
+
+	return cmocka_run_group_tests_name("maintain", tests, NULL, NULL);
+}
