@@ -44,6 +44,9 @@ help:
 ## make test       every test, against real servers
 ## make check      test, static analysis, layering, manual pages, ten seconds of each fuzzer
 ## make asan       every test again, under the address and undefined-behaviour sanitizers
+## make faults     kills, failing calls, full disks, many writers: the whole numbers
+## make faults-root      the same for what needs root: write-back errors, power cuts
+## make faults-selftest  shows that the harness catches deliberate defects
 ## make fuzz       each fuzzer for FUZZ_SECONDS (600)
 ## make deps       install the Debian packages that build and tests need
 ## make install    into DESTDIR, PREFIX (/usr/local)
@@ -127,12 +130,13 @@ asan:
 
 .PHONY: lint
 check:
-	$(Q)$(DEPS) --missing build test check >/dev/null || $(DEPS) build test check
+	$(Q)$(DEPS) --missing build test check faults >/dev/null || $(DEPS) build test check faults
 	$(Q)$(MAKE) --no-print-directory lint
 	$(Q)$(MAKE) --no-print-directory -j$(JOBS) fuzzers
 	$(Q)bash tests/fuzz/run.sh replay $(B)/fuzz
 	$(Q)bash tests/fuzz/run.sh fuzz $(B)/fuzz 10
-	$(Q)$(MAKE) --no-print-directory -j$(JOBS) run-tests
+	$(Q)$(MAKE) --no-print-directory -j$(JOBS) run-tests faults-built
+	$(Q)HS_BUILD=$(B) bash tests/lib/run-tests.sh $(FAULTS) $(wildcard tests/model/run.sh)
 
 lint:
 	$(Q)$(MAKE) --no-print-directory -j$(JOBS) B=$(B)/gcc WERROR=1 all
@@ -158,6 +162,38 @@ fuzz:
 	$(Q)$(DEPS) --missing build test check >/dev/null || $(DEPS) build test check
 	$(Q)$(MAKE) --no-print-directory -j$(JOBS) fuzzers
 	$(Q)bash tests/fuzz/run.sh fuzz $(B)/fuzz $(FUZZ_SECONDS)
+
+# --- faults ---------------------------------------------------------------------
+
+FAULTS := $(filter-out %/lib.sh %/sweep.sh %/selftest.sh,$(sort $(wildcard tests/faults/*.sh)))
+FAULT_BIN := $(addprefix $(B)/,faults_driver faults_count failmalloc.so)
+.PHONY: faults faults-root faults-selftest faults-built
+faults-built: $(B)/hookspool.fcgi $(B)/hookspool $(FAULT_BIN) $(B)/fcgi_raw
+
+$(B)/faults_driver: $(call obj,tests/faults/driver.c tests/faults/transport.c)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $^ -o $@ -lcrypto -lpthread
+
+$(B)/faults_count: $(call obj,tests/faults/count.c)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $^ -o $@ -ljson-c -lz
+
+$(B)/failmalloc.so: tests/faults/failmalloc.c
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -fPIC -shared $< -o $@ -ldl
+
+RUN_FAULTS = HS_BUILD=$(B) FULL=1 JOBS=1 bash tests/lib/run-tests.sh
+faults:
+	$(Q)$(DEPS) --missing build test faults >/dev/null || $(DEPS) build test faults
+	$(Q)$(MAKE) --no-print-directory -j$(JOBS) faults-built
+	$(Q)$(RUN_FAULTS) $(FAULTS)
+
+faults-root:
+	$(Q)$(DEPS) --missing build test faults faults-root >/dev/null || $(DEPS) build test faults faults-root
+	$(Q)$(MAKE) --no-print-directory -j$(JOBS) faults-built
+	$(Q)$(RUN_FAULTS) $(sort $(wildcard tests/faults/root/*.sh))
+
+faults-selftest:
+	$(Q)$(DEPS) --missing build test faults >/dev/null || $(DEPS) build test faults
+	$(Q)HS_BUILD=$(B) bash tests/faults/selftest.sh
 
 # --- installation ---------------------------------------------------------------
 

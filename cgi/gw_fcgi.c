@@ -27,6 +27,7 @@
 enum {
 	HEAD_MS = 5000,    /* for the request's variables to arrive */
 	WRITE_SECONDS = 5, /* for the peer to take an answer */
+	STOP_MS = 1000,    /* mod_fcgid kills 3 s after it has asked to stop */
 	BACK_OFF_MS = 100, /* when descriptors or memory have run out */
 };
 
@@ -34,6 +35,7 @@ struct gw_fcgi {
 	struct hs_gateway base; /* first: the two have one address */
 	FCGX_Request request;
 	int listen_fd, epoll_fd;
+	int64_t stop_by_ms; /* 0: not asked to stop yet */
 
 	pthread_mutex_t lock; /* of what follows: expire() comes from another thread */
 	int watched;          /* duplicate of the connection's descriptor, or -1 */
@@ -98,23 +100,38 @@ static void fcgi_expire(struct hs_gateway *g, int64_t now_ms)
 
 /* --- the next request ------------------------------------------------------- */
 
+/*
+ * Those who are connected already when we are asked to stop are served, if that does not
+ * take long: closed connections are 500 to their senders.
+ */
+static bool is_time_up(struct gw_fcgi *f)
+{
+	int64_t now = hs_io_now_monotonic();
+
+	if (f->stop_by_ms == 0)
+		f->stop_by_ms = now + STOP_MS;
+	return now > f->stop_by_ms;
+}
+
 /* A connection; -1: none, try again (or idle); -2: asked to stop. */
 static int accept_one(struct gw_fcgi *f)
 {
 	struct epoll_event events[2];
 	int n = epoll_wait(f->epoll_fd, events, 2, f->base.idle_ms > 0 ? f->base.idle_ms : -1), fd;
+	bool stopping = false;
 
 	for (int i = 0; i < n; i++)
-		if (events[i].data.fd != f->listen_fd)
-			return -2;
+		stopping |= events[i].data.fd != f->listen_fd;
 	if (n <= 0)
 		return -1;
+	if (stopping && is_time_up(f))
+		return -2;
 	fd = accept4(f->listen_fd, NULL, NULL, SOCK_CLOEXEC);
 	if (fd < 0 && (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)) {
 		hs_log(HS_LOG_WARN, "accept: %s: raise the limit of descriptors", strerror(errno));
 		hs_io_pause(BACK_OFF_MS);
 	}
-	return fd;
+	return fd < 0 && stopping ? -2 : fd;
 }
 
 static bool prepare_connection(struct gw_fcgi *f, int fd)

@@ -32,11 +32,19 @@ check    clang                  fuzzing, a second compiler, static analysis
 check    libclang-rt-dev        sanitizers and libFuzzer
 check    cppcheck               static analysis
 check    mandoc                 lints the manual pages
+faults   strace                 kills and errors at single system calls
+faults   faketime               clocks that jump
+faults   spin                   checks the model of the commit protocol
+faults-root nbdkit              a disk that fails when told to
+faults-root libnbd-bin          makes a file of it
+faults-root qemu-system-common  logs every write of a disk
+faults-root xfsprogs            XFS
+faults-root e2fsprogs           ext4
 '
 
 usage()
 {
-	echo "usage: deps.sh [--missing] {build|test|check}..." >&2
+	echo "usage: deps.sh [--missing] {build|test|check|faults|faults-root}..." >&2
 	exit 2
 }
 

@@ -67,10 +67,11 @@ static void add_event(struct events *e, struct hs_identifier *identifier, struct
 
 	assert_true(e->count <= EVENTS_MOST);
 	hs_clock_text(hs_io_now(), now);
-	length = snprintf(line, sizeof line,
-			  "{\"type\":\"track\",\"%s\":\"%.*s\"%s%.*s%s,\"spooled_at\":\"%s\"}\n",
-			  anonymous ? "event" : "message_id", (int)(word + n - id), id,
-			  tenant > 0 ? ",\"tenant\":\"" : "", tenant, word, tenant > 0 ? "\"" : "", now);
+	length =
+	    snprintf(line, sizeof line,
+		     "{\"type\":\"track\",\"%s\":\"%.*s\"%s%.*s%s,\"spooled_at\":\"%s\"}\n",
+		     anonymous ? "event" : "message_id", (int)(word + n - id), id,
+		     tenant > 0 ? ",\"tenant\":\"" : "", tenant, word, tenant > 0 ? "\"" : "", now);
 	assert_true(length > 0 && (size_t)length < sizeof line);
 	hs_buf_put(&e->lines, line, (size_t)length);
 	record->n = (size_t)length;
@@ -128,7 +129,7 @@ struct apart {
 	struct {
 		enum hs_result r;
 		uint64_t duplicate;
-	} *shared;
+	} * shared;
 };
 
 static int append_apart(void *context)
@@ -146,8 +147,8 @@ enum hs_result spooldir_append_apart(struct spooldir *d, const char *words, uint
 	struct apart a = { d, words, NULL };
 	enum hs_result r;
 
-	a.shared = mmap(NULL, sizeof *a.shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
-			-1, 0);
+	a.shared =
+	    mmap(NULL, sizeof *a.shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	assert_true(a.shared != MAP_FAILED);
 	assert_int_equal(child_wait(child_start(append_apart, &a)), 0);
 	r = a.shared->r;
@@ -378,8 +379,8 @@ static void tally_line(void *context, struct hs_slice line, const char *name)
 	if (t->word == NULL)
 		return;
 	snprintf(part, sizeof part, "\"message_id\":\"%s\"", id == NULL ? t->word : id + 1);
-	snprintf(tenant, sizeof tenant, "\"tenant\":\"%.*s\"",
-		 id == NULL ? 0 : (int)(id - t->word), t->word);
+	snprintf(tenant, sizeof tenant, "\"tenant\":\"%.*s\"", id == NULL ? 0 : (int)(id - t->word),
+		 t->word);
 	t->found += memmem(line.p, line.n, part, strlen(part)) != NULL &&
 		    (memmem(line.p, line.n, id == NULL ? "\"tenant\"" : tenant,
 			    id == NULL ? 8 : strlen(tenant)) != NULL) == (id != NULL);
@@ -433,8 +434,8 @@ void spooldir_assert_sound(const struct spooldir *d, const char *file, int line)
 		for (int i = 0; i < n; i++) {
 			if (hs_sealed_parse(families[f], names[i]->d_name, &sealed)) {
 				if (sealed.number <= before.number) {
-					print_error("# %s comes behind number %lu\n", names[i]->d_name,
-						    (unsigned long)before.number);
+					print_error("# %s comes behind number %lu\n",
+						    names[i]->d_name, (unsigned long)before.number);
 					_fail(file, line);
 				}
 				before = sealed;
@@ -443,7 +444,8 @@ void spooldir_assert_sound(const struct spooldir *d, const char *file, int line)
 		}
 		free(names);
 	}
-	if (spooldir_names(d, ".hookspool", "aside-") + spooldir_names(d, ".hookspool", "copy-") > 0) {
+	if (spooldir_names(d, ".hookspool", "aside-") + spooldir_names(d, ".hookspool", "copy-") >
+	    0) {
 		print_error("# something is left to be cleaned in .hookspool\n");
 		_fail(file, line);
 	}
