@@ -25,6 +25,7 @@ TESTLIB := tests/lib/cases.c tests/lib/spooldir.c tests/lib/wrap.c
 
 obj = $(patsubst %.c,$(B)/obj/%.o,$(1))
 UNIT_BIN := $(patsubst tests/unit/%.c,$(B)/unit/%,$(UNIT))
+FUZZ := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 MAN := $(addprefix $(B)/man/,hookspool.fcgi.8 hookspool.conf.5 hookspool-spool.5 hookspool.1)
 
 Q := $(if $(V),,@)
@@ -126,7 +127,16 @@ $(B)/fcgi_raw: $(call obj,tests/lib/fcgi_raw.c)
 
 SANITIZE = -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 asan:
-	$(Q)$(MAKE) --no-print-directory B=$(B)/asan CFLAGS='-O1 -g $(SANITIZE)' test
+	$(Q)$(MAKE) --no-print-directory B=$(B)/asan CFLAGS='-O1 -g $(SANITIZE)' test replay
+
+# The fuzzers' seeds without libFuzzer, by any compiler.
+.PHONY: replay
+replay: $(addprefix $(B)/replay/,$(FUZZ))
+	$(Q)for target in $(FUZZ); do $(B)/replay/$$target tests/fuzz/corpus/$${target#fuzz_} || exit 1; done
+
+$(B)/replay/%: $(call obj,tests/fuzz/replay.c $(CGI_PURE)) $(B)/libhookspool.a tests/fuzz/%.c
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) tests/fuzz/$*.c $(filter-out %.c,$^) -o $@ -ljson-c $(LDLIBS_COMMON)
 
 .PHONY: lint
 check:
@@ -146,7 +156,6 @@ lint:
 	$(Q)cppcheck --quiet --error-exitcode=1 --inline-suppr --std=c11 --enable=warning,portability \
 	    -I. -Icommon -D__GNUC__ $(COMMON) $(CGI) $(TOOLS)
 
-FUZZ := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 FUZZ_SECONDS ?= 600
 FUZZ_SRC = $(filter common/core/%,$(COMMON)) common/store/log.c common/store/rejected.c $(CGI_PURE)
 FUZZ_FLAGS = -g -O1 -std=c11 $(CPPFLAGS) -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all
@@ -165,7 +174,8 @@ fuzz:
 
 # --- faults ---------------------------------------------------------------------
 
-FAULTS := $(filter-out %/lib.sh %/sweep.sh %/selftest.sh,$(sort $(wildcard tests/faults/*.sh)))
+FAULTS_ROOT := $(wildcard tests/faults/writeback.sh tests/faults/power.sh)
+FAULTS := $(filter-out %/lib.sh %/sweep.sh %/selftest.sh $(FAULTS_ROOT),$(sort $(wildcard tests/faults/*.sh)))
 FAULT_BIN := $(addprefix $(B)/,faults_driver faults_count failmalloc.so)
 .PHONY: faults faults-root faults-selftest faults-built
 faults-built: $(B)/hookspool.fcgi $(B)/hookspool $(FAULT_BIN) $(B)/fcgi_raw
@@ -189,7 +199,7 @@ faults:
 faults-root:
 	$(Q)$(DEPS) --missing build test faults faults-root >/dev/null || $(DEPS) build test faults faults-root
 	$(Q)$(MAKE) --no-print-directory -j$(JOBS) faults-built
-	$(Q)$(RUN_FAULTS) $(sort $(wildcard tests/faults/root/*.sh))
+	$(Q)$(RUN_FAULTS) $(FAULTS_ROOT) tests/faults/full.sh
 
 faults-selftest:
 	$(Q)$(DEPS) --missing build test faults >/dev/null || $(DEPS) build test faults

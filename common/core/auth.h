@@ -30,7 +30,8 @@ struct hs_credentials {
  * label of the key that matched (it points into the settings), or empty. `json` is
  * scratch; so is `key`, which is wiped before the function returns.
  *
- * A revoked key is HS_E_KEY_REVOKED even where a signature alone would do.
+ * Under `either` a revoked key is HS_E_KEY_REVOKED even beside a valid signature; under
+ * `signature` keys are not looked at.
  */
 enum hs_result hs_auth_check(const struct hs_settings *s, const struct hs_credentials *c,
                              struct hs_slice body, struct hs_json *json, struct hs_buf *key,

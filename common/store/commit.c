@@ -165,6 +165,17 @@ enum hs_result hs_commit_wait(struct hs_family *f, const struct hs_ticket *t, in
 	}
 }
 
+void hs_commit_notice(struct hs_family *f)
+{
+	bool died;
+
+	if (atomic_load(&f->in_flight) == 0 || hs_state_try_lock(&f->sync, &died) != HS_OK)
+		return;
+	if (died)
+		bury_leader(f);
+	step_down(f);
+}
+
 /* --- between two segments ---------------------------------------------------- */
 
 enum hs_result hs_commit_quiesce(struct hs_family *f, int64_t deadline_ms)

@@ -34,6 +34,12 @@ void hs_commit_note(struct hs_family *f, int fd, uint64_t end, struct hs_ticket 
  */
 enum hs_result hs_commit_wait(struct hs_family *f, const struct hs_ticket *t, int64_t deadline_ms);
 
+/*
+ * Under the append lock: poisons the segment if its leader died over a sync, so that
+ * nothing more is written to it. Otherwise only those who wait would find out.
+ */
+void hs_commit_notice(struct hs_family *f);
+
 /* Waits until no sync is under way, and keeps others from starting one. */
 enum hs_result hs_commit_quiesce(struct hs_family *f, int64_t deadline_ms);
 void hs_commit_resume(struct hs_family *f);

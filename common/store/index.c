@@ -531,13 +531,14 @@ enum hs_result hs_index_follow(struct hs_index *ix, struct hs_segment *events)
 enum hs_result hs_index_find(struct hs_index *ix, const struct hs_identity *id, enum hs_seen *seen)
 {
 	MDB_val key = { sizeof *id, (void *)(uintptr_t)id }, value;
+	const struct hs_pending_id *pending;
 	uint32_t spooled_s;
 	int code;
 
-	*seen = HS_SEEN_PENDING;
-	if (hs_pending_find(&ix->pending, id) != NULL)
+	pending = hs_pending_find(&ix->pending, id);
+	*seen = pending != NULL && in_window(ix, pending->spooled_s, now_s()) ? HS_SEEN_PENDING : HS_SEEN_NEVER;
+	if (pending != NULL)
 		return HS_OK;
-	*seen = HS_SEEN_NEVER;
 	code = start_reading(ix);
 	if (code == 0)
 		code = mdb_get(ix->reader, ix->ids, &key, &value);

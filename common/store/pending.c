@@ -71,10 +71,8 @@ bool hs_pending_add(struct hs_pending_ids *p, const struct hs_identity *id, uint
 	    !rebuild(p, p->slots == 0 ? SLOTS_FIRST : p->slots * 2, 0, UINT64_MAX))
 		return false;
 	slot = find_slot(p, id);
-	if (!slot->used) {
-		*slot = (struct hs_pending_id){ *id, end, spooled_s, true };
-		p->count++;
-	}
+	p->count += !slot->used;
+	*slot = (struct hs_pending_id){ *id, end, spooled_s, true };
 	return true;
 }
 

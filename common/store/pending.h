@@ -26,7 +26,7 @@ void hs_pending_clear(struct hs_pending_ids *p);
 const struct hs_pending_id *hs_pending_find(const struct hs_pending_ids *p,
                                             const struct hs_identity *id);
 
-/* False: out of memory. One that is there already keeps its first line's end. */
+/* False: out of memory. One that is there already is that of the new line from now on. */
 bool hs_pending_add(struct hs_pending_ids *p, const struct hs_identity *id, uint64_t end,
                     uint32_t spooled_s);
 

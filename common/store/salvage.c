@@ -107,6 +107,14 @@ static enum hs_result flush(struct copy *c, size_t at_least)
 	return HS_OK;
 }
 
+static void put_torn(struct copy *c, struct hs_slice line)
+{
+	if (c->torn.n + line.n < TORN_MAX) {
+		hs_buf_put_slice(&c->torn, line);
+		hs_buf_putc(&c->torn, '\n');
+	}
+}
+
 static enum hs_result copy_lines(struct copy *c, struct hs_lines *lines)
 {
 	struct hs_slice line;
@@ -123,12 +131,21 @@ static enum hs_result copy_lines(struct copy *c, struct hs_lines *lines)
 			r = flush(c, WRITE_BYTES);
 			if (r != HS_OK)
 				return r;
-		} else if (c->torn.n + line.n < TORN_MAX) {
-			hs_buf_put_slice(&c->torn, line);
-			hs_buf_putc(&c->torn, '\n');
+		} else {
+			put_torn(c, line);
 		}
 	}
 	return more < 0 ? HS_E_IO : flush(c, 0);
+}
+
+/* What lies behind the part to be kept: a fragment, or what was never confirmed. */
+static void collect_rest(struct copy *c, struct hs_lines *lines, const struct hs_aside *aside)
+{
+	struct hs_slice line;
+
+	hs_lines_start(lines, lines->fd, aside->keep, aside->keep + TORN_MAX);
+	while (hs_lines_next(lines, &line) > 0)
+		put_torn(c, line);
 }
 
 /* For a person who wonders what was lost; nobody was told that it was kept. */
@@ -182,8 +199,10 @@ static enum hs_result copy_aside(const struct hs_place *place, const char *famil
 	*sealed = r == HS_OK && c.written > 0;
 	if (*sealed)
 		r = publish(place, family, &c, temporary, &name);
-	if (r == HS_OK)
+	if (r == HS_OK) {
+		collect_rest(&c, &lines, aside);
 		keep_torn(place, &c.torn);
+	}
 	if (r != HS_OK || !*sealed)
 		hs_io_unlink(place->private_dir, temporary);
 	hs_io_close(c.to);

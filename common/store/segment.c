@@ -433,6 +433,7 @@ static enum hs_result mend(struct hs_segment *s, uint64_t n, int64_t deadline_ms
 		return r;
 	if (!ours)
 		return lose(s, deadline_ms);
+	hs_commit_notice(f);
 	if (atomic_load(&f->poisoned) != 0)
 		return set_aside(s, deadline_ms);
 	if (hs_io_fstat(s->file->fd, &st) < 0)

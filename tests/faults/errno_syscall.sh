@@ -2,6 +2,7 @@
 # errno_syscall.sh: every system call of the acknowledging path fails, with each plausible
 # errno, once and from then on for good. An answer 200 must be true (judge.awk), and with the
 # fault gone the same request must be taken. Compactly: every call, one errno each in turn.
+# ONLY=CONDITION and CALL=NAME look at less.
 . "$(dirname "$0")/sweep.sh"
 
 # plausible CALL: its errnos. EINTR for good is none: a call that is interrupted is made again.
@@ -44,7 +45,7 @@ for condition in ${ONLY-$(size 'fresh next rotate failed' "$CONDITIONS")}; do
 	path_calls "$condition" >"$T/calls"
 	while read -r call n; do
 		errnos=$(plausible "$call")
-		[ -n "$errnos" ] || continue
+		[ -n "$errnos" ] && [ "${CALL-$call}" = "$call" ] || continue
 		for errno in $(some $errnos); do
 			for when in $(some "$n" "$n+"); do
 				[ "$errno $when" != "EINTR $n+" ] || continue

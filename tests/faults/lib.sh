@@ -96,21 +96,21 @@ batch_body() {
 }
 
 # one BODY [COMMAND]...: the program as a CGI process, once, behind the command if there is
-# one (strace …). The answer is in $T/answer; STATUS is 000 if it is not a whole one.
+# one (strace …). The answer is in $T/answer (or ANSWER); STATUS is 000 if it is not a whole one.
 one() {
 	local body=$1
 	shift
 	( # two shells: the inner one's death is told to the log, not to whoever watches
-		(as_server_user timeout 30 env GATEWAY_INTERFACE=CGI/1.1 REQUEST_METHOD=POST \
+		(as_server_user timeout "${LIMIT:-30}" env GATEWAY_INTERFACE=CGI/1.1 REQUEST_METHOD=POST \
 			CONTENT_TYPE=application/json CONTENT_LENGTH="$(stat -c %s "$T/body.$body")" \
 			HTTP_X_SIGNATURE="$(<"$T/sign.$body")" HOOKSPOOL_CONF="$S/hookspool.conf" \
 			"$@" "$S/bin/hookspool.fcgi" <"$T/body.$body")
 		exit $?
-	) >"$T/answer" 2>>"$S/log/program.log"
+	) >"${ANSWER:-$T/answer}" 2>>"$S/log/program.log"
 	EXIT=$?
 	STATUS=000
-	case $(<"$T/answer") in
-	*\}) [[ $(head -n 1 "$T/answer") =~ ^Status:\ ([0-9]+) ]] && STATUS=${BASH_REMATCH[1]} ;;
+	case $(<"${ANSWER:-$T/answer}") in
+	*\}) [[ $(head -n 1 "${ANSWER:-$T/answer}") =~ ^Status:\ ([0-9]+) ]] && STATUS=${BASH_REMATCH[1]} ;;
 	esac
 }
 

@@ -1,18 +1,26 @@
 /*
  * A whole request: lines NAME=VALUE up to an empty line, then the body; through
  * hs_receive, with a spool of memory. Whatever comes: one well-formed answer, nothing
- * kept for strangers, and what is kept is whole lines.
+ * kept for strangers (oracle.h says who is none), and what is kept is whole lines.
+ *
+ * An X-Signature of @SECRET is replaced by the MAC of the body, so that a changed body can
+ * still get past the door.
  */
 #include "cgi/receive.h"
 #include "store/log.h"
-#include "tests/fuzz/fuzz.h"
+#include "tests/fuzz/oracle.h"
 
 enum { PARAMS_MAX = 64 };
+
+static const char *const secrets[] = { "s3cret", NULL };
+static const struct oracle_entry keys[] = { { "k3y", "acme" }, { "0ld", NULL }, { NULL, NULL } };
+static const char signature_is[] = "HTTP_X_SIGNATURE=";
 
 struct fake {
 	struct hs_gateway gateway;
 	char *params[PARAMS_MAX + 1];
-	struct hs_slice body;
+	char signature[sizeof signature_is + ORACLE_MAC_TEXT];
+	struct hs_slice body, whole; /* what is left to read; all of it */
 	struct hs_buf head, answer;
 	int finished, appended;
 };
@@ -95,7 +103,8 @@ static char *take_params(struct fake *f, struct hs_slice *text)
 	int count = 0;
 
 	MUST(head != NULL);
-	memcpy(head, text->p, text->n);
+	if (text->n > 0)
+		memcpy(head, text->p, text->n);
 	head[text->n] = '\0';
 	while (*p != '\0' && *p != '\n' && count < PARAMS_MAX) {
 		char *end = strchr(p, '\n');
@@ -112,23 +121,105 @@ static char *take_params(struct fake *f, struct hs_slice *text)
 	return head;
 }
 
-static void check_answer(const struct fake *f, struct hs_settings *s)
+/* HTTP_X_SIGNATURE=@s3cret becomes what a sender with that secret would send. */
+static void sign(struct fake *f)
+{
+	for (char **p = f->params; *p != NULL; p++) {
+		size_t n = sizeof signature_is - 1;
+
+		if (strncmp(*p, signature_is, n) != 0 || (*p)[n] != '@')
+			continue;
+		memcpy(f->signature, signature_is, n);
+		oracle_mac(*p + n + 1, f->whole, f->signature + n);
+		*p = f->signature;
+	}
+}
+
+/* The value of the first variable of that name, or NULL. */
+static const char *param(const struct fake *f, const char *name)
+{
+	size_t n = strlen(name);
+
+	for (char *const *p = f->params; *p != NULL; p++)
+		if (strncmp(*p, name, n) == 0 && (*p)[n] == '=')
+			return *p + n + 1;
+	return NULL;
+}
+
+/* May anything be kept of this request? The mode is either. */
+static bool is_let_in(const struct fake *f)
+{
+	const char *signature = param(f, "HTTP_X_SIGNATURE");
+	const char *header = param(f, "HTTP_AUTHORIZATION");
+	const char *length = param(f, "CONTENT_LENGTH"), *tenant;
+	struct hs_slice body = f->whole;
+	enum oracle_key key;
+
+	if (length != NULL && strtoull(length, NULL, 10) < body.n)
+		body.n = (size_t)strtoull(length, NULL, 10);
+	if (header == NULL || header[0] == '\0')
+		header = param(f, "REDIRECT_HTTP_AUTHORIZATION");
+	key = oracle_find_key(header, keys, &tenant);
+	if (key == ORACLE_KNOWN || key == ORACLE_REVOKED)
+		return key == ORACLE_KNOWN;
+	return signature != NULL && oracle_signed(hs_slice_str(signature), body, secrets);
+}
+
+/* Is `line` one of the head's, with its CRLF? */
+static bool has_line(struct hs_slice head, const char *line)
+{
+	return memmem(head.p, head.n, line, strlen(line)) != NULL;
+}
+
+static void check_head(struct hs_slice head, int status, size_t answer, bool is_head)
+{
+	const char *length = memmem(head.p, head.n, "\r\nContent-Length: ", 18);
+
+	MUST(status == 200 || (status >= 400 && status <= 503));
+	MUST(head.n > 4 && memcmp(head.p + head.n - 4, "\r\n\r\n", 4) == 0);
+	MUST(memmem(head.p, head.n - 4, "\r\n\r\n", 4) == NULL);
+	MUST(length != NULL && has_line(head, "\r\nContent-Type: application/json\r\n"));
+	MUST(is_head ? answer == 0 : answer > 0 && strtoull(length + 18, NULL, 10) == answer);
+	MUST(has_line(head, "\r\nWWW-Authenticate: ") == (status == 401));
+	MUST(has_line(head, "\r\nAllow: ") == (status == 405));
+	MUST(has_line(head, "\r\nRetry-After: ") == (status == 503));
+}
+
+/* A refusal has a message: one line that can be shown, decoded or not. */
+static void check_message(struct hs_slice answer, int status)
+{
+	struct json_object *tree = fuzz_json_c(hs_slice(answer.p, answer.n - 1)), *message;
+
+	if (!json_object_object_get_ex(tree, "message", &message)) {
+		MUST(status == 200);
+	} else {
+		const unsigned char *p = (const unsigned char *)json_object_get_string(message);
+
+		MUST(json_object_get_string_len(message) > 0);
+		for (; *p != '\0'; p++)
+			MUST(*p >= ' ' && *p != 0x7F);
+	}
+	json_object_put(tree);
+}
+
+static void check_answer(const struct fake *f)
 {
 	struct hs_slice head = hs_buf_slice(&f->head), answer = hs_buf_slice(&f->answer);
-	const char *length = memmem(head.p, head.n, "Content-Length: ", 16);
-	int status = head.n > 11 ? atoi(head.p + 8) : 0;
+	const char *method = param(f, "REQUEST_METHOD");
+	int status;
 
-	MUST(f->finished == 1);
-	MUST(memcmp(head.p, "Status: ", 8) == 0);
-	MUST(head.n > 4 && memcmp(head.p + head.n - 4, "\r\n\r\n", 4) == 0);
-	MUST(status == 200 || (status >= 400 && status <= 503));
-	MUST(length != NULL);
-	MUST(answer.n == 0 || (size_t)atoi(length + 16) == answer.n); /* HEAD has none */
-	if (answer.n > 0)
+	MUST(f->finished == 1 && f->appended <= 1);
+	MUST(head.n > 11 && memcmp(head.p, "Status: ", 8) == 0);
+	status = atoi(head.p + 8);
+	check_head(head, status, answer.n, method != NULL && strcmp(method, "HEAD") == 0);
+	if (answer.n > 0) {
 		fuzz_check_line(answer);
+		check_message(answer, status);
+	}
 	if (status == 401 || status == 403 || status == 404 || status == 405)
 		MUST(f->appended == 0);
-	(void)s;
+	if (f->appended > 0)
+		MUST(is_let_in(f));
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -146,9 +237,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	hs_log_level(HS_LOG_ERROR);
 	MUST(s != NULL && r != NULL);
-	f.body = text;
+	f.body = f.whole = text;
+	sign(&f);
 	hs_receive(r, s, &f.gateway);
-	check_answer(&f, s);
+	check_answer(&f);
 	hs_receiver_free(r);
 	hs_settings_free(s);
 	hs_buf_free(&f.head);

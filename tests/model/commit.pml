@@ -1,6 +1,6 @@
 /*
- * The commit protocol of common/store/{commit,segment,state}.c, small enough to look at
- * every order in which things can happen. README.md says how to read and run it.
+ * The commit protocol of common/store/{commit,segment,state}.c, made so small that every
+ * order in which things can happen is looked at. README.md says how to read and run it.
  *
  * Lines of a file are numbered; a set of lines is a mask. The shared state's variables
  * have the names they have in state.h. Deliberate defects, which must be found:
@@ -10,18 +10,23 @@
  *   NO_ADOPT_MARK  a file that was found is synced without being marked as suspect
  *   LATE_POISON    the poison is forgotten before the file has lost its name
  *   NO_QUIESCE     a segment is ended while a leader may be at work on it
+ *   NOT_ROBUST     the locks of a dead process stay taken
+ *   NEVER_200      no defect: claims that nothing is ever acknowledged
  */
 #ifndef CRASHES
 #define CRASHES 2   /* processes that are killed; each is started anew */
 #endif
 #ifndef FAULTS
-#define FAULTS 1    /* write-backs that fail */
+#define FAULTS 2    /* write-backs that fail */
 #endif
-#ifndef TRIES
-#define TRIES 1     /* appends of each process, besides those in which it is killed */
+#ifndef APPENDS
+#define APPENDS 3   /* by whichever process, those that are refused or killed included */
 #endif
 #ifndef ROTATIONS
 #define ROTATIONS 1
+#endif
+#ifndef LOSSES
+#define LOSSES 1    /* of the state, while nobody is at work and no sync is in doubt */
 #endif
 
 #define FILES 10       /* ever to have the name events.jsonl */
@@ -48,19 +53,25 @@ byte past[GENERATIONS];
 
 /* --- what may yet happen ------------------------------------------------------------------ */
 
-byte alive, crashes = CRASHES, faults = FAULTS, rotations = ROTATIONS;
+byte appends = APPENDS, crashes = CRASHES, faults = FAULTS;
+byte rotations = ROTATIONS, losses = LOSSES;
+byte busy; /* which processes are in an append */
 
 #define LINES(n) ((1 << (n)) - 1)
 #define ARE_SAFE(f, n) ((LINES(n) & ~safe[f]) == 0)
 
-/* SIGKILL. The locks of a dead process say so; a new one is started in its place. */
+#ifdef NOT_ROBUST
+#define AFTER_DEATH (me + 1)
+#else
+#define AFTER_DEATH DEAD
+#endif
+
+/* SIGKILL. The locks of a dead process say so; a new one takes its place. */
 #define DIE \
 	crashes--; \
-	alive--; \
-	append_lock = (append_lock == me + 1 -> DEAD : append_lock); \
-	sync_lock = (sync_lock == me + 1 -> DEAD : sync_lock); \
-	t_generation = 0; t_target = 0; t_file = 0; mark = 0; decided = 0; died = false; failed = false; \
-	goto start
+	append_lock = (append_lock == me + 1 -> AFTER_DEATH : append_lock); \
+	sync_lock = (sync_lock == me + 1 -> AFTER_DEATH : sync_lock); \
+	goto end_of_append
 
 #define MAY_DIE :: atomic { crashes > 0 -> DIE }
 
@@ -125,8 +136,7 @@ inline sync_marked()
 	:: else -> STEP(synced = mark)
 	fi;
 #endif
-	STEP(in_flight = 0);
-	mark = 0
+	STEP(in_flight = 0; failed = false; mark = 0)
 }
 
 inline end_generation()
@@ -149,14 +159,15 @@ inline end_generation()
 inline begin_generation(n)
 {
 	STEP(assert(ARE_SAFE(file, n)); generation++; assert(generation < GENERATIONS); written = n; synced = n);
-	STEP(poisoned = false; current = generation);
-	STEP(known = true)
+	STEP(poisoned = false; current = generation; known = true)
 }
 
-/* decided: 0 not yet, 1 on stable storage, 2 not, or nobody can tell */
-inline decide()
+/*
+ * decided: 0 not yet, 1 on stable storage, 2 not, or nobody can tell. Without a lock the
+ * mark is read in a step of its own.
+ */
+inline judge()
 {
-	STEP(mark = (current == t_generation -> synced : 0));
 	STEP(
 		if
 		:: current != t_generation -> decided = (past[t_generation] >= t_target -> 1 : 2)
@@ -164,6 +175,12 @@ inline decide()
 		fi;
 		mark = 0
 	)
+}
+
+inline decide()
+{
+	STEP(mark = (current == t_generation -> synced : 0));
+	judge()
 }
 
 /* Waits for a change, where the store looks up now and then. */
@@ -180,7 +197,8 @@ inline wait()
 			:: d_step { sync_lock == FREE || sync_lock == DEAD ->
 					died = (sync_lock == DEAD); sync_lock = me + 1 }
 				bury_leader();
-				decide();
+				mark = synced; /* nobody but the holder of the lock moves it */
+				judge();
 				if
 				:: decided == 0 -> sync_marked()
 				:: else
@@ -229,7 +247,7 @@ inline adopt()
 	:: else ->
 		fdatasync();
 		if
-		:: failed -> move_aside()
+		:: failed -> failed = false; move_aside()
 		:: else -> begin_generation(size)
 		fi
 	fi
@@ -272,50 +290,67 @@ inline prepare()
 	od
 }
 
-/* --- a process, and those that are started in its place -------------------------------------------- */
+/* --- a process: one append after the other ------------------------------------------------------- */
+
+/* Those that are idle are all the same, so the first of them may as well be the next. */
+#define MY_TURN (appends > 0 && (busy & LINES(me)) == LINES(me))
+#define BEGIN appends--; busy = busy | (1 << me); append_lock = me + 1
 
 proctype Process(byte me)
 {
-	byte t_generation, t_target, t_file, mark, decided, tries = TRIES;
+	byte t_generation, t_target, t_file, mark, decided;
 	bool died, failed, rename_fails;
 
 start:
-	atomic { /* state.c: whoever is alone sets up */
-		if
-		:: alive == 0 ->
-			append_lock = FREE;
+	do
+	:: appends == 0 -> break
+	:: atomic { MY_TURN && (append_lock == FREE || append_lock == DEAD) -> BEGIN };
+		goto append
+	:: atomic { MY_TURN && busy == 0 -> /* state.c: whoever is alone sets up */
 			sync_lock = FREE;
 			poisoned = poisoned || in_flight != 0;
-			in_flight = 0
-		:: else
-		fi;
-		alive++
-	}
-	do
-	:: tries == 0 -> break
-	:: tries > 0 ->
-		if
-		:: d_step { append_lock == FREE || append_lock == DEAD -> append_lock = me + 1 }
-		MAY_DIE
-		fi;
-		prepare();
-		if
-		:: rename_fails -> STEP(append_lock = FREE); tries--
-		:: else ->
-			if /* a new line, or a duplicate of what stands there: it waits as well */
-			:: d_step { dirty = dirty | (1 << size); size++; assert(size < 8) };
-				STEP(written = size)
-			:: size > 0
-			:: atomic { crashes > 0 -> torn = true; DIE } /* in mid-write */
-			fi;
-			STEP(t_generation = generation; t_target = written; t_file = file; append_lock = FREE);
-			wait();
-			/* THE PROMISE: 200 means durable, and so is all that it may be a duplicate of */
-			assert(decided != 1 || ARE_SAFE(t_file, t_target));
-			d_step { t_generation = 0; t_target = 0; t_file = 0; decided = 0; tries-- }
-		fi
+			in_flight = 0;
+			BEGIN };
+		goto append
+	:: atomic { MY_TURN && busy == 0 && losses > 0 && !poisoned && in_flight == 0 ->
+			losses--;
+			sync_lock = FREE;
+			known = false;
+			current = 0;
+			BEGIN };
+		goto append
 	od;
-	alive--
+	goto done;
+
+append:
+	prepare();
+	if
+	:: rename_fails -> STEP(append_lock = FREE); goto end_of_append
+	:: else
+	fi;
+	if /* a new line, or a duplicate of what stands there: it waits as well */
+	:: d_step { dirty = dirty | (1 << size); size++; assert(size < 8) };
+		STEP(written = size)
+	:: size > 0
+	:: atomic { crashes > 0 -> torn = true; DIE } /* in mid-write */
+	fi;
+	STEP(t_generation = generation; t_target = written; t_file = file; append_lock = FREE);
+	wait();
+	/* THE PROMISE: 200 means durable, and so is all that it may be a duplicate of */
+	assert(decided != 1 || ARE_SAFE(t_file, t_target));
+#ifdef NEVER_200
+	assert(decided != 1);
+#endif
+
+end_of_append:
+	atomic {
+		busy = busy & ~(1 << me);
+		t_generation = 0; t_target = 0; t_file = 0;
+		mark = 0; decided = 0; died = false; failed = false; rename_fails = false
+	};
+	goto start;
+done:
+	skip
 }
 
 init {

@@ -268,7 +268,8 @@ static void every_allocation_fails(void **state)
 				if (nth % 2 == 0)
 					put(s->spool, "z", 0);
 				append.deadline_ms = hs_io_now_monotonic() + PATIENCE_MS;
-				wrap_fail((enum wrap_call)call, nth, ever ? WRAP_FOREVER : 1, ENOMEM);
+				wrap_fail((enum wrap_call)call, nth, ever ? WRAP_FOREVER : 1,
+					  ENOMEM);
 				r = hs_spool_append(s->spool, &append);
 				wrap_reset();
 				if (r == HS_OK)
@@ -291,6 +292,39 @@ static void what_was_not_synced_does_not_count(void **state)
 	put(s->spool, many("b", 0, 200), 200);
 	assert_int_equal(spooldir_lines(&s->d), 201);
 	assert_sound(&s->d);
+}
+
+static void append_beside(void *context)
+{
+	struct events *e = events_new("z");
+	uint64_t duplicate;
+
+	hs_spool_append(context, &(struct hs_append) { .records = hs_buf_slice(&e->lines),
+						       .record = e->record,
+						       .count = 1,
+						       .duplicate = &duplicate,
+						       .deadline_ms = hs_io_now_monotonic() + 5 });
+	events_free(e);
+}
+
+/* Another process moves lines to the index while their sync is under way; then it fails. */
+static void only_what_is_synced_goes_to_the_index(void **state)
+{
+	struct scene *s = *state;
+	struct hs_spool *other = hs_spool_new(s->d.settings);
+
+	put(s->spool, many("a", 0, 100), 0);
+	put(other, "y", 0);
+	put(s->spool, many("a", 100, 150), 0);
+	wrap_before(WRAP_FDATASYNC, 1, append_beside, other);
+	wrap_fail(WRAP_FDATASYNC, 1, 1, EIO);
+	assert_result(spooldir_append(s->spool, many("b", 0, 200), NULL), HS_E_SYNC);
+	put(other, many("a", 0, 150), 150);
+	put(other, many("b", 0, 200), 0);
+	put(s->spool, "z", 0);
+	put(s->spool, many("b", 0, 200), 200);
+	assert_int_equal(spooldir_lines(&s->d), 352);
+	hs_spool_free(other);
 }
 
 /* A duplicate of what is not safe yet waits for the same sync, and shares its fate. */
@@ -344,6 +378,20 @@ static void the_window_ends(void **state)
 	put(s->spool, "a0 a199", 2);
 	assert_int_equal(spooldir_count(&s->d, "a0"), 2);
 	assert_int_equal(spooldir_count(&s->d, "a1"), 1);
+}
+
+/* On a quiet spool an id may stay pending for weeks: it must not be known for longer. */
+static void it_ends_for_pending_ids_too(void **state)
+{
+	struct scene *s = *state;
+
+	again(s, "dedup_window = 1h\nrotate_min_gap = 0\n");
+	put(s->spool, "q", 0);
+	wrap_clock(3590000, 0);
+	put(s->spool, "q", 1);
+	wrap_clock(3610000, 0);
+	put(s->spool, "q", 0);
+	put(s->spool, "q", 1);
 }
 
 /* Nobody else is at work. */
@@ -443,7 +491,7 @@ static void boot(struct scene *s)
 }
 
 static void (*const harms[])(struct scene *s) = {
-	lose_index, cut_index, empty_index, put_noise, put_noise_behind_the_head,
+	lose_index,  cut_index,  empty_index, put_noise, put_noise_behind_the_head,
 	put_another, lose_state, boot,
 };
 
@@ -485,10 +533,12 @@ static int use_harmed(void *context)
 			continue;
 		harms[i](s);
 		for (int j = 0; j < 3; j++)
-			if (spooldir_append(s->spool, many("m", 300 * j, 300 * j + 300), &duplicate) != HS_OK ||
+			if (spooldir_append(s->spool, many("m", 300 * j, 300 * j + 300),
+					    &duplicate) != HS_OK ||
 			    duplicate != 300)
 				return 10 + (int)i;
-		if (spooldir_append(s->spool, many("n", 300 * (int)i, 300 * (int)i + 300), &duplicate) != HS_OK ||
+		if (spooldir_append(s->spool, many("n", 300 * (int)i, 300 * (int)i + 300),
+				    &duplicate) != HS_OK ||
 		    duplicate != 0)
 			return 20 + (int)i;
 	}
@@ -578,6 +628,24 @@ static void a_file_that_was_moved_away(void **state)
 	assert_once(&s->d, "y z n0 n299");
 }
 
+/* The index has read of the old one; of the new one it has not, however long that is. */
+static void a_file_that_was_replaced(void **state)
+{
+	struct scene *s = *state;
+	struct events *e = events_new(many("r", 0, 600));
+
+	put(s->spool, many("m", 0, 300), 0);
+	put(s->spool, "x", 0);
+	spooldir_rename(&s->d, "events.jsonl", "moved.jsonl");
+	spooldir_write(&s->d, "events.jsonl", hs_buf_slice(&e->lines));
+	put(s->spool, many("r", 0, 600), 600);
+	restart(s);
+	put(s->spool, many("r", 0, 600), 600);
+	put(s->spool, "y", 0);
+	assert_int_equal(spooldir_lines(&s->d), 601);
+	events_free(e);
+}
+
 static void gzip_in_place(struct scene *s, const char *name)
 {
 	struct hs_buf text = spooldir_read(&s->d, name);
@@ -657,6 +725,23 @@ static void catching_up(void **state)
 	hs_spool_free(other);
 }
 
+/* The segment to which the mark points is deleted; the next one is read from its start. */
+static void the_marked_segment_is_gone(void **state)
+{
+	struct scene *s = *state;
+	struct hs_spool *other = hs_spool_new(s->d.settings);
+
+	put(s->spool, many("m", 0, 300), 0);
+	put(s->spool, "x", 0);
+	assert_result(hs_spool_rotate(other, hs_io_now_monotonic() + PATIENCE_MS), HS_OK);
+	put(other, many("n", 0, 600), 0);
+	assert_result(hs_spool_rotate(other, hs_io_now_monotonic() + PATIENCE_MS), HS_OK);
+	spooldir_unlink(&s->d, spooldir_name(&s->d, "events-", 0));
+	put(s->spool, many("n", 0, 600), 600);
+	put(s->spool, many("m", 0, 300), 300); /* what it has read is not forgotten */
+	hs_spool_free(other);
+}
+
 /* --- sizes -------------------------------------------------------------------------- */
 
 /*
@@ -699,19 +784,23 @@ int main(void)
 		TEST(not_written_and_no_memory),
 		TEST(every_allocation_fails),
 		TEST(what_was_not_synced_does_not_count),
+		TEST(only_what_is_synced_goes_to_the_index),
 		TEST(a_duplicate_waits_for_its_first),
 		TEST(whole_lines_of_a_killed_writer_count),
 		TEST(the_window_ends),
+		TEST(it_ends_for_pending_ids_too),
 		TEST(old_ones_are_swept_out),
 		TEST(harmed_while_nobody_is_there),
 		TEST(harmed_while_it_is_open),
 		TEST(an_older_one_is_put_back),
 		TEST(ahead_of_the_file),
 		TEST(a_file_that_was_moved_away),
+		TEST(a_file_that_was_replaced),
 		TEST(compressed_segments_are_read),
 		TEST(a_damaged_gzip_does_not_stop_it),
 		TEST(retention_takes_one),
 		TEST(catching_up),
+		TEST(the_marked_segment_is_gone),
 		TEST(the_map_grows),
 	};
 

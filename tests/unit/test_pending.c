@@ -56,7 +56,7 @@ static void what_was_added_is_found(void **state)
 	hs_pending_free(&p);
 }
 
-static void the_first_line_of_an_id_counts(void **state)
+static void the_last_line_of_an_id_counts(void **state)
 {
 	struct hs_pending_ids p = { 0 };
 
@@ -64,7 +64,7 @@ static void the_first_line_of_an_id_counts(void **state)
 	add(&p, 7, 10);
 	add(&p, 7, 20);
 	assert_int_equal(p.count, 1);
-	assert_int_equal(find(&p, 7)->end, 10);
+	assert_int_equal(find(&p, 7)->end, 20);
 	hs_pending_free(&p);
 }
 
@@ -131,7 +131,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(an_empty_table_has_nothing),
 		cmocka_unit_test(what_was_added_is_found),
-		cmocka_unit_test(the_first_line_of_an_id_counts),
+		cmocka_unit_test(the_last_line_of_an_id_counts),
 		cmocka_unit_test(keeping_drops_both_ends),
 		cmocka_unit_test(a_large_table_is_given_back),
 		cmocka_unit_test(without_memory_nothing_is_lost),

@@ -1,4 +1,5 @@
-/* salvage: what is whole in a segment that was set aside, from every step at which the work may have stopped. */
+/* salvage: what is whole in a segment that was set aside, from every step at which the work may
+ * have stopped. */
 #include "store/io.h"
 #include "store/salvage.h"
 #include "tests/lib/cases.h"
@@ -71,8 +72,9 @@ static void set_aside(struct scene *s, const char *words, const char *more, uint
 	char name[HS_SEALED_NAME], path[HS_SEALED_NAME + 16];
 
 	hs_buf_put(&e->lines, more, strlen(more));
-	hs_salvage_name("events",
-			&(struct hs_aside) { number, keep < 0 ? e->lines.n : (uint64_t)keep, false }, name);
+	hs_salvage_name(
+	    "events", &(struct hs_aside) { number, keep < 0 ? e->lines.n : (uint64_t)keep, false },
+	    name);
 	snprintf(path, sizeof path, ".hookspool/%s", name);
 	spooldir_write(&s->d, path, hs_buf_slice(&e->lines));
 	events_free(e);
@@ -126,9 +128,16 @@ static void numbers_are_found(void **state)
 
 static void foreign_files_are_left_alone(void **state)
 {
-	static const char *const names[] = { "aside-events", "aside-events-", "aside-events-7", "aside-events-0-5",
-					     "aside-events-7-x", "aside-events-07-5", "aside-events-7-5~",
-					     "aside-events-+7-5", "aside-event", "aside-",
+	static const char *const names[] = { "aside-events",
+					     "aside-events-",
+					     "aside-events-7",
+					     "aside-events-0-5",
+					     "aside-events-7-x",
+					     "aside-events-07-5",
+					     "aside-events-7-5~",
+					     "aside-events-+7-5",
+					     "aside-event",
+					     "aside-",
 					     "aside-events-99999999999999999999-1" };
 	struct scene *s = *state;
 	char path[64];
@@ -138,7 +147,8 @@ static void foreign_files_are_left_alone(void **state)
 		spooldir_write(&s->d, path, HS_SLICE("{}\n"));
 	}
 	assert_int_equal(look(s).aside.number, 0);
-	assert_int_equal(spooldir_names(&s->d, ".hookspool", "aside-"), sizeof names / sizeof *names);
+	assert_int_equal(spooldir_names(&s->d, ".hookspool", "aside-"),
+			 sizeof names / sizeof *names);
 }
 
 static void whole_lines_are_copied(void **state)
@@ -149,7 +159,8 @@ static void whole_lines_are_copied(void **state)
 	set_aside(s, "a b", "{\"torn", 7, -1);
 	assert_true(finish_aside(s, HS_OK));
 	assert_int_equal(sealed(s), 1);
-	assert_string_equal(spooldir_name(&s->d, "events-", 0), "events-19700101T000005.000Z-000007.jsonl");
+	assert_string_equal(spooldir_name(&s->d, "events-", 0),
+			    "events-19700101T000005.000Z-000007.jsonl");
 	assert_once(&s->d, "a b");
 	assert_sound(&s->d);
 	torn = spooldir_read(&s->d, ".hookspool/torn");
@@ -197,7 +208,8 @@ static void large_files_are_copied(void **state)
 
 	for (int i = 0; i < 10000; i++)
 		hs_buf_put(&text, line,
-			   (size_t)snprintf(line, sizeof line, "{\"message_id\":\"m%d\",\"x\":\"%0100d\"}\n", i, i));
+			   (size_t)snprintf(line, sizeof line,
+					    "{\"message_id\":\"m%d\",\"x\":\"%0100d\"}\n", i, i));
 	spooldir_write(&s->d, ".hookspool/aside-events-3-9999999", hs_buf_slice(&text));
 	hs_buf_free(&text);
 	assert_true(finish_aside(s, HS_OK));
@@ -258,7 +270,7 @@ static void the_original_goes_last(void **state)
 	} faults[] = {
 		{ WRAP_FDATASYNC, EIO, HS_E_SYNC }, { WRAP_FSYNC, EIO, HS_E_IO },
 		{ WRAP_PWRITE, ENOSPC, HS_E_FULL }, { WRAP_RENAMEAT, EIO, HS_E_IO },
-		{ WRAP_PREAD, EIO, HS_E_IO },	    { WRAP_FCHMOD, EPERM, HS_E_IO },
+		{ WRAP_PREAD, EIO, HS_E_IO },       { WRAP_FCHMOD, EPERM, HS_E_IO },
 		{ WRAP_UNLINKAT, EIO, HS_E_IO },
 	};
 

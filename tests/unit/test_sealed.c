@@ -36,9 +36,16 @@ static void names_are_printed_and_parsed(void **state)
 static void other_names_are_not_ours(void **state)
 {
 	static const char *const others[] = {
-		"", "e", "events", "events-", "events.jsonl", "events-.jsonl",
-		"events-20261123T101500.123Z", "events-20261123T101500.123Z-", "events-20261123T101500.123Z-.jsonl",
-		"events-20261123T101500.123Z-42.jsonl",       /* not the one spelling */
+		"",
+		"e",
+		"events",
+		"events-",
+		"events.jsonl",
+		"events-.jsonl",
+		"events-20261123T101500.123Z",
+		"events-20261123T101500.123Z-",
+		"events-20261123T101500.123Z-.jsonl",
+		"events-20261123T101500.123Z-42.jsonl", /* not the one spelling */
 		"events-20261123T101500.123Z-0000042.jsonl",
 		"events-20261123T101500.123Z-+00042.jsonl",
 		"events-20261123T101500.123Z- 00042.jsonl",
@@ -47,7 +54,7 @@ static void other_names_are_not_ours(void **state)
 		"events-20261123T101500.123Z-000042.jsonl.gz.gz",
 		"events-20261123T101500.123Z-000042.jsonl~",
 		"events-20261123T101500.123Z-000042.jsonl.bz2",
-		"events-20261323T101500.123Z-000042.jsonl",   /* month 13 */
+		"events-20261323T101500.123Z-000042.jsonl", /* month 13 */
 		"events-20261123T251500.123Z-000042.jsonl",
 		"events-20261123t101500.123z-000042.jsonl",
 		"events-20261123T101500.123Z-18446744073709551616.jsonl",
@@ -84,10 +91,12 @@ static void the_list_is_in_order_and_has_no_others(void **state)
 	for (uint64_t i = 200; i > 0; i--) {
 		char name[HS_SEALED_NAME];
 
-		hs_sealed_print("events", &(struct hs_sealed) { i, when + (int64_t)i, i % 2 == 0 }, name);
+		hs_sealed_print("events", &(struct hs_sealed) { i, when + (int64_t)i, i % 2 == 0 },
+				name);
 		spooldir_write(&d, name, HS_SLICE(""));
 	}
-	spooldir_write(&d, "events-20261123T101500.223Z-000100.jsonl", HS_SLICE("")); /* its plain one, too */
+	spooldir_write(&d, "events-20261123T101500.223Z-000100.jsonl",
+		       HS_SLICE("")); /* its plain one, too */
 	spooldir_write(&d, "events.jsonl", HS_SLICE(""));
 	spooldir_write(&d, "notes.txt", HS_SLICE(""));
 	spooldir_write(&d, "rejected-20261123T101500.123Z-000300.jsonl", HS_SLICE(""));

@@ -381,9 +381,9 @@ static void nothing_good_leaves_no_sealed_segment(void **state)
 /* The second sync of that file would answer 0: whatever fails, it must not be asked again. */
 static void a_poisoned_file_never_comes_back(void **state)
 {
-	static const enum wrap_call calls[] = { WRAP_RENAMEAT, WRAP_OPENAT, WRAP_FSYNC, WRAP_UNLINKAT,
-						WRAP_PREAD, WRAP_PWRITE, WRAP_FCHMOD, WRAP_CALLOC,
-						WRAP_REALLOC };
+	static const enum wrap_call calls[] = { WRAP_RENAMEAT, WRAP_OPENAT, WRAP_FSYNC,
+						WRAP_UNLINKAT, WRAP_PREAD,  WRAP_PWRITE,
+						WRAP_FCHMOD,   WRAP_CALLOC, WRAP_REALLOC };
 	struct scene *s = *state;
 	struct events *e = events_new("b");
 
@@ -402,7 +402,8 @@ static void a_poisoned_file_never_comes_back(void **state)
 			if (r != HS_OK)
 				assert_result(put(&s->view, "b2"), HS_OK);
 			if (spooldir_count(&s->d, "lost") != 0)
-				fail_msg("call %u, failure %u: lost bytes are believed", calls[i], nth);
+				fail_msg("call %u, failure %u: lost bytes are believed", calls[i],
+					 nth);
 			assert_once(&s->d, "a");
 			assert_sound(&s->d);
 		}

@@ -265,12 +265,14 @@ static void a_holder_that_does_not_let_go(void **state)
 	shared = spooldir_state(&s->d);
 	assert_result(hs_state_try_lock(&shared->family[HS_EVENTS].sync, &died), HS_OK);
 	/* a mutex is not recursive: the holder may as well be this thread */
-	assert_result(hs_spool_append(s->spool, &(struct hs_append) { .records = hs_buf_slice(&e->lines),
-								      .record = e->record,
-								      .count = 1,
-								      .duplicate = &duplicate,
-								      .deadline_ms = hs_io_now_monotonic() + 30 }),
-		      HS_E_BUSY);
+	assert_result(
+	    hs_spool_append(s->spool,
+			    &(struct hs_append) { .records = hs_buf_slice(&e->lines),
+						  .record = e->record,
+						  .count = 1,
+						  .duplicate = &duplicate,
+						  .deadline_ms = hs_io_now_monotonic() + 30 }),
+	    HS_E_BUSY);
 	hs_state_unlock(&shared->family[HS_EVENTS].sync);
 	assert_result(spooldir_append(s->spool, "b", &duplicate), HS_OK);
 	assert_int_equal(duplicate, 1); /* it was written, and is whole */
@@ -287,8 +289,8 @@ enum { STEPS = sizeof life / sizeof *life };
 
 static enum hs_result step(struct hs_spool *spool, const char *words)
 {
-	return strcmp(words, "rotate") == 0 ? hs_spool_rotate(spool, soon()) :
-					      spooldir_append(spool, words, NULL);
+	return strcmp(words, "rotate") == 0 ? hs_spool_rotate(spool, soon())
+					    : spooldir_append(spool, words, NULL);
 }
 
 static char plan[128]; /* told when a test fails */
@@ -307,13 +309,13 @@ static void live_with(struct scene *s, enum wrap_call call, unsigned nth, bool f
 	bool kept[STEPS] = { false };
 
 	again(s, "rotate_min_gap = 0\n");
-	snprintf(plan, sizeof plan, "call %d, %s %u, errno %d", (int)call, for_good ? "from" : "number",
-		 nth, error);
+	snprintf(plan, sizeof plan, "call %d, %s %u, errno %d", (int)call,
+		 for_good ? "from" : "number", nth, error);
 	wrap_fail(call, nth, for_good ? WRAP_FOREVER : 1, error);
 	for (size_t i = 0; i < STEPS; i++)
 		kept[i] = step(s->spool, life[i]) == HS_OK;
 	wrap_reset();
-	assert_result(put(s, "y"), HS_OK); /* what was set aside is put back */
+	assert_result(put(s, "y"), HS_OK);   /* what was set aside is put back */
 	for (size_t i = 0; i < STEPS; i++) { /* the sender comes again with what was refused */
 		if (strcmp(life[i], "rotate") == 0)
 			continue;
@@ -389,8 +391,8 @@ static int live(void *context)
 static void killed_before_every_call(void **state)
 {
 	struct scene *s = *state;
-	struct short_life *l = mmap(NULL, sizeof *l, PROT_READ | PROT_WRITE,
-				    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	struct short_life *l =
+	    mmap(NULL, sizeof *l, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 
 	assert_true(l != MAP_FAILED);
 	for (int beside = 0; beside < 2; beside++) {
@@ -444,7 +446,8 @@ static void *work(void *context)
 	for (unsigned i = 0; i < APPENDS; i++) {
 		unsigned n = (i * 7 + w->process * 13) % APPENDS;
 
-		snprintf(words, sizeof words, "e%u p%u-%u e%u", n, w->process, i, (n + 1) % APPENDS);
+		snprintf(words, sizeof words, "e%u p%u-%u e%u", n, w->process, i,
+			 (n + 1) % APPENDS);
 		if (spooldir_append(w->spool, words, NULL) != HS_OK)
 			atomic_fetch_add(&w->failed, 1);
 	}
@@ -473,8 +476,7 @@ static void threads_and_processes(void **state)
 
 	again(s, "rotate_size = 4K\nrotate_min_gap = 0\n");
 	for (unsigned i = 0; i < PROCESSES; i++)
-		pid[i] = child_start(work_in_threads,
-				     &(struct worker) { .s = s, .process = i });
+		pid[i] = child_start(work_in_threads, &(struct worker) { .s = s, .process = i });
 	for (int i = 0; i < PROCESSES; i++)
 		assert_int_equal(child_wait(pid[i]), 0);
 	for (unsigned i = 0; i < APPENDS; i++) {

@@ -200,6 +200,9 @@ static void a_second_user_mends_nothing(void **state)
 	first.state->version++;
 	assert_result(hs_state_open(s->dir, &second), HS_E_SPOOL_VERSION);
 	first.state->version--;
+	first.state->ready = 0; /* whoever set it up was killed half way */
+	assert_result(hs_state_open(s->dir, &second), HS_E_BUSY);
+	first.state->ready = 1;
 	first.state->boot_id[0] ^= 1;
 	assert_result(hs_state_open(s->dir, &second), HS_E_SPOOL_VERSION);
 	hs_state_close(&first);
@@ -362,8 +365,8 @@ static void every_call_fails(void **state)
 		int error;
 		enum hs_result expected;
 	} faults[] = {
-		{ WRAP_OPENAT, EMFILE, HS_E_IO },   { WRAP_PWRITE, ENOSPC, HS_E_FULL },
-		{ WRAP_FTRUNCATE, EIO, HS_E_IO },   { WRAP_FLOCK, ENOLCK, HS_E_IO },
+		{ WRAP_OPENAT, EMFILE, HS_E_IO }, { WRAP_PWRITE, ENOSPC, HS_E_FULL },
+		{ WRAP_FTRUNCATE, EIO, HS_E_IO }, { WRAP_FLOCK, ENOLCK, HS_E_IO },
 		{ WRAP_FCHMOD, EPERM, HS_E_IO },
 	};
 	struct scene *s = *state;

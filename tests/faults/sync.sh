@@ -1,0 +1,50 @@
+#!/bin/bash
+# sync.sh: a sync fails, or its process is killed in it, and the others who need it get no
+# 200: the leader, a follower that waits for the leader's sync, and whoever opens the spool
+# next. The failure is made by strace; writeback.sh, which needs root, makes a real one.
+. "$(dirname "$0")/lib.sh"
+
+need strace
+LIMIT=12 # a program that goes round in circles shall not take long
+place_make
+bodies_make 4
+batch_body many 1 70
+
+written() { grep -q '"message_id":"b-70"' "$SPOOL"; }
+joined() { grep -q '"message_id":"m-3"' "$SPOOL"; }
+
+# kill_leader PID: once there is a follower. (strace does not kill behind a delay.)
+kill_leader() { wait_for 5 joined && kill -9 "$1"; }
+
+# fail_sync NAME FAULT: the fault of the leader's sync, '': it is killed. 70 events by the leader, one by a follower; then all of them again.
+fail_sync() {
+	local name=$1 fault=$2
+	spool_clear
+	one 1
+	(
+		ANSWER=$T/leader
+		one many strace -qq -o /dev/null -e inject="fdatasync:delay_enter=1500000$fault"
+		echo "$STATUS" >"$T/leader.status"
+	) &
+	wait_for 5 written || not_ok "$name: the leader writes"
+	[ -n "$fault" ] || kill_leader "$(workers)" &
+	one 3
+	wait
+	is "$name: the leader is not answered 200" "$(grep -c 200 "$T/leader.status")" 0
+	is "$name: the follower is answered 503" "$STATUS" 503
+	one 4
+	is "$name: the next is served" "$STATUS" 200
+	one many
+	is "$name: the same again" "$STATUS" 200
+	one 3
+	is "$name: the follower's again" "$STATUS" 200
+	{ seq -f 'b-%.0f' 1 70; printf 'm-%d\n' 1 3 4; } >"$T/ledger"
+	count_check "$name: each event once" "$T/ledger"
+	check "$name: hookspool verify finds nothing" tool verify
+	figure "$name: false 200s $(grep -c 200 "$T/leader.status"), lost $(number lost "$COUNTED"), twice $(number twice "$COUNTED")"
+}
+
+fail_sync 'sync fails' :error=EIO:when=1
+fail_sync 'sync fails for good' :error=EIO:when=1+
+fail_sync 'leader killed in its sync' ''
+done_testing
