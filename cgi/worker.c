@@ -347,44 +347,55 @@ int hs_worker_fcgi(int listen_fd, struct hs_settings *settings, hs_reload *reloa
 
 /* --- plain CGI -------------------------------------------------------------- */
 
-static void answer_unconfigured(struct hs_gateway *g)
+/* A 503 without a look at the request. */
+static void answer_failure(struct hs_gateway *g, enum hs_result r)
 {
-	struct hs_outcome o = { .result = HS_E_CONFIG };
+	struct hs_outcome o = { .result = r };
 	struct hs_buf head = { 0 }, body = { 0 };
 
 	hs_respond(&o, false, &head, &body);
 	g->write(g, hs_buf_slice(&head), hs_buf_slice(&body));
+	g->finish(g);
 	hs_buf_free(&head);
 	hs_buf_free(&body);
+}
+
+static void serve_cgi(struct hs_gateway *g, struct hs_settings *settings)
+{
+	struct hs_keeper keeper;
+	struct hs_receiver *receiver = hs_receiver_new(&keeper, hs_io_random());
+	struct service *s = new_service(settings);
+
+	init_keeper(&keeper);
+	if (receiver == NULL || s == NULL) {
+		answer_failure(g, HS_E_MEMORY);
+	} else {
+		keeper.self = s->spool;
+		while (g->next(g) > 0)
+			hs_receive(receiver, s->settings, g);
+	}
+	if (s != NULL)
+		drop_service(s);
+	else
+		hs_settings_free(settings);
+	hs_receiver_free(receiver);
 }
 
 int hs_worker_cgi(struct hs_settings *settings)
 {
 	struct hs_gateway *g = hs_gw_cgi_new();
-	struct hs_keeper keeper;
-	struct hs_receiver *receiver;
-	struct service *s;
 
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGXFSZ, SIG_IGN);
 	signal(SIGTERM, SIG_IGN); /* what is in hand is finished; there is nothing else */
-	if (g == NULL)
+	if (g == NULL) {
+		hs_settings_free(settings);
 		return EX_OSERR;
-	if (settings == NULL) {
-		answer_unconfigured(g);
-		g->free(g);
-		return 0; /* the answer has been given: a server would add one of its own */
 	}
-	init_keeper(&keeper);
-	receiver = hs_receiver_new(&keeper, hs_io_random());
-	s = new_service(settings);
-	if (receiver == NULL || s == NULL)
-		return EX_OSERR;
-	keeper.self = s->spool;
-	while (g->next(g) > 0)
-		hs_receive(receiver, s->settings, g);
-	drop_service(s);
-	hs_receiver_free(receiver);
+	if (settings == NULL)
+		answer_failure(g, HS_E_CONFIG);
+	else
+		serve_cgi(g, settings);
 	g->free(g);
-	return 0;
+	return 0; /* an answer has been given: a server would add one of its own */
 }

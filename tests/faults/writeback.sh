@@ -102,6 +102,7 @@ role() { # FILESYSTEM ROLE: what breaks between fault_on and fault_off
 	"role_$2"
 	fault_off
 	expect 2 200 'the same again, with the fault gone'
+	medium # before anything else is written into the same page
 	expect 3 200 'another one'
 	expect 4 200 'and another'
 	medium
