@@ -145,7 +145,7 @@ check:
 	$(Q)$(MAKE) --no-print-directory -j$(JOBS) fuzzers
 	$(Q)bash tests/fuzz/run.sh replay $(B)/fuzz
 	$(Q)bash tests/fuzz/run.sh fuzz $(B)/fuzz 10
-	$(Q)$(MAKE) --no-print-directory -j$(JOBS) run-tests faults-built
+	$(Q)$(MAKE) --no-print-directory -j$(JOBS) run-tests faults-built faults-malloc
 	$(Q)HS_BUILD=$(B) bash tests/lib/run-tests.sh $(FAULTS) $(wildcard tests/model/run.sh)
 
 lint:
@@ -172,6 +172,19 @@ fuzz:
 	$(Q)$(MAKE) --no-print-directory -j$(JOBS) fuzzers
 	$(Q)bash tests/fuzz/run.sh fuzz $(B)/fuzz $(FUZZ_SECONDS)
 
+# --- figures ---------------------------------------------------------------------
+
+## make bench-index      what the index of ids costs at MILLIONS (10) of them
+MILLIONS ?= 10
+.PHONY: bench-index
+bench-index: $(B)/bench_index
+	$(Q)rm -rf $(B)/bench && mkdir -p $(B)/bench
+	$(Q)$(B)/bench_index $(abspath $(B))/bench/spool $(MILLIONS)
+	$(Q)rm -rf $(B)/bench
+
+$(B)/bench_index: $(call obj,tests/bench/index.c) $(B)/libhookspool.a
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $^ -o $@ $(LDLIBS_COMMON)
+
 # --- faults ---------------------------------------------------------------------
 
 FAULTS_ROOT := $(wildcard tests/faults/writeback.sh tests/faults/power.sh)
@@ -179,6 +192,14 @@ FAULTS := $(filter-out %/lib.sh %/sweep.sh %/selftest.sh $(FAULTS_ROOT),$(sort $
 FAULT_BIN := $(addprefix $(B)/,faults_driver faults_count failmalloc.so)
 .PHONY: faults faults-root faults-selftest faults-built
 faults-built: $(B)/hookspool.fcgi $(B)/hookspool $(FAULT_BIN) $(B)/fcgi_raw
+
+# The program under the sanitizers, its own allocations failing when they are told to.
+.PHONY: faults-malloc
+faults-malloc:
+	@mkdir -p $(B)/malloc
+	$(Q)$(CC) $(CPPFLAGS) -std=c11 -O1 -g -DFAIL_WRAP -c tests/faults/failmalloc.c -o $(B)/malloc/failmalloc.o
+	$(Q)$(MAKE) --no-print-directory B=$(B)/malloc CFLAGS='-O1 -g $(SANITIZE)' \
+	    LDFLAGS='-Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc $(B)/malloc/failmalloc.o' $(B)/malloc/hookspool.fcgi
 
 $(B)/faults_driver: $(call obj,tests/faults/driver.c tests/faults/transport.c)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $^ -o $@ -lcrypto -lpthread
@@ -193,16 +214,19 @@ $(B)/failmalloc.so: tests/faults/failmalloc.c
 RUN_FAULTS = HS_BUILD=$(B) FULL=1 JOBS=1 bash tests/lib/run-tests.sh
 faults:
 	$(Q)$(DEPS) --missing build test faults >/dev/null || $(DEPS) build test faults
-	$(Q)$(MAKE) --no-print-directory -j$(JOBS) faults-built
+	$(Q)$(MAKE) --no-print-directory -j$(JOBS) faults-built faults-malloc
 	$(Q)$(RUN_FAULTS) $(FAULTS)
 
 faults-root:
 	$(Q)$(DEPS) --missing build test faults faults-root >/dev/null || $(DEPS) build test faults faults-root
 	$(Q)$(MAKE) --no-print-directory -j$(JOBS) faults-built
-	$(Q)$(RUN_FAULTS) $(FAULTS_ROOT) tests/faults/full.sh
+	$(Q)ROOT_TESTS=1 $(RUN_FAULTS) $(FAULTS_ROOT) tests/faults/full.sh
 
 faults-selftest:
 	$(Q)$(DEPS) --missing build test faults >/dev/null || $(DEPS) build test faults
+	$(Q)$(MAKE) --no-print-directory -j$(JOBS) faults-built
+	$(Q)for n in 1 2 3 4; do $(MAKE) --no-print-directory -j$(JOBS) B=$(B)/defect/$$n \
+	    CPPFLAGS=-DHS_DEFECT=$$n faults-built || exit 1; done
 	$(Q)HS_BUILD=$(B) bash tests/faults/selftest.sh
 
 # --- installation ---------------------------------------------------------------

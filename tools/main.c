@@ -6,6 +6,7 @@
 #include <openssl/crypto.h>
 #include <stdio.h>
 #include <string.h>
+#include <sysexits.h>
 
 extern char **environ;
 
@@ -69,7 +70,11 @@ int main(int argc, char **argv)
 {
 	const struct hs_command *c = argc > 1 ? find_command(argv[1]) : NULL;
 
-	OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG, NULL);
+	if (OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG, NULL) != 1 ||
+	    OSSL_LIB_CTX_get0_global_default() == NULL) {
+		fputs("hookspool: OpenSSL does not start: out of memory?\n", stderr);
+		return EX_OSERR;
+	}
 	if (argc == 2 && strcmp(argv[1], "--version") == 0) {
 		puts("hookspool " HS_VERSION);
 		return 0;

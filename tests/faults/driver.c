@@ -6,6 +6,7 @@
  * Targets, each with so many senders (N):
  *	cgi=N:PROGRAM               one process a request; with -k killed at random
  *	listen=N:PROGRAM:SOCKET     started here with --listen; with -k killed, started again
+ *	fcgi=N:SOCKET               a FastCGI program that runs already
  *	http=N:PORT:PATH:PROGRAM    a web server; with -k whoever runs PROGRAM is killed
  *
  * Each sender makes events with ids PREFIX-0, PREFIX-1, …, sends them in batches, and
@@ -33,7 +34,7 @@
 
 enum { TARGETS = 8, SENDERS = 64, BATCH = 500, IDS = 1 << 22, EVENT_BYTES = 256 };
 
-enum kind { CGI, LISTEN, HTTP };
+enum kind { CGI, LISTEN, FCGI, HTTP };
 
 struct target {
 	enum kind kind;
@@ -143,7 +144,7 @@ static void post(struct target *t, const struct request *r, uint64_t *seed, stru
 {
 	int64_t usual = atomic_load(&usual_ns), start = now_ns(), kill_after = -1;
 
-	if (t->kind == LISTEN) {
+	if (t->kind == LISTEN || t->kind == FCGI) {
 		post_fcgi(t->place, r, a);
 	} else if (t->kind == HTTP) {
 		post_http(t->port, t->place, r, a);
@@ -273,6 +274,12 @@ static void *killer(void *context)
 	return NULL;
 }
 
+/* A CGI process is killed by its sender. */
+static bool has_killer(const struct target *t)
+{
+	return want.kills > 0 && (t->kind == LISTEN || t->kind == HTTP);
+}
+
 /* --- the whole -------------------------------------------------------------------- */
 
 static bool add_target(char *text)
@@ -290,6 +297,9 @@ static bool add_target(char *text)
 		t->kind = CGI;
 	} else if (strcmp(kind, "listen") == 0 && second != NULL) {
 		t->kind = LISTEN;
+	} else if (strcmp(kind, "fcgi") == 0) {
+		t->kind = FCGI;
+		t->place = first;
 	} else if (strcmp(kind, "http") == 0 && third != NULL) {
 		t->kind = HTTP;
 		t->port = atoi(first);
@@ -347,7 +357,7 @@ static void run(void)
 	for (int i = 0; i < targets; i++) {
 		if (target[i].kind == LISTEN)
 			start(&target[i]);
-		if (target[i].kind != CGI && want.kills > 0)
+		if (has_killer(&target[i]))
 			pthread_create(&target[i].killer, NULL, killer, &target[i]);
 		for (int j = 0; j < target[i].senders && n < SENDERS; j++)
 			pthread_create(&thread[n++], NULL, sender, &target[i]);
@@ -362,7 +372,7 @@ static void run(void)
 	for (int i = 0; i < n; i++)
 		pthread_join(thread[i], NULL);
 	for (int i = 0; i < targets; i++) {
-		if (target[i].kind != CGI && want.kills > 0)
+		if (has_killer(&target[i]))
 			pthread_join(target[i].killer, NULL);
 		if (target[i].kind == LISTEN)
 			stop(&target[i], SIGTERM);

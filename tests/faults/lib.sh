@@ -9,7 +9,6 @@
 PROGRAM=$HS_BUILD/hookspool.fcgi
 DRIVER=$HS_BUILD/faults_driver
 COUNT=$HS_BUILD/faults_count
-TRACE_END=
 
 # size COMPACT FULL: the one that was asked for.
 size() { if [ -n "${FULL-}" ]; then echo "$2"; else echo "$1"; fi; }

@@ -23,17 +23,28 @@ echo m-1 >>"$T/ledger"
 is 'served with the usual number' "$STATUS" 200
 count_check 'each event once' "$T/ledger"
 
-# few LIMIT...: the program behind prlimit, for the driver to start; limited after the exec.
+# The FastCGI program: first it has not descriptors enough for its senders, then it has.
+spool_clear
+listener_start
+is 'a server starts' "$?" 0
+few=$(($(find "/proc/$PROGRAM_PID/fd" -type l | wc -l) + 6)) # some connections, and no spool
+(as_server_user prlimit --pid "$PROGRAM_PID" --nofile="$few:") || not_ok 'a limit is set' # the soft one
+drive -p few -e 1000000 -b 5 -t 3 "fcgi=16:$S/run/hookspool.sock" >"$T/driven"
+cp "$S/run/ledger" "$T/ledger.few"
+(as_server_user prlimit --pid "$PROGRAM_PID" --nofile=256:)
+is 'few descriptors are felt by FastCGI' "$(($(number again "$(tail -n 1 "$T/driven")") > 0))" 1
+drive_check 'FastCGI: 6 descriptors for 16 senders, then enough: all acknowledged' -p more -e 2000 \
+	-b 5 -t 60 "fcgi=16:$S/run/hookspool.sock"
+cat "$T/ledger.few" "$S/run/ledger" >"$T/ledger"
+end_process "$PROGRAM_PID"
+PROGRAM_PID=
+count_check 'FastCGI, few descriptors: each event once' "$T/ledger"
+
+# few LIMIT...: the program behind prlimit, for the driver to start.
 few() {
 	printf '#!/bin/sh\nexec prlimit %s %s "$@"\n' "$*" "$S/bin/hookspool.fcgi" >"$S/bin/few"
 	chmod 755 "$S/bin/few"
 }
-
-spool_clear
-few --nofile=26
-drive_check 'FastCGI with 26 descriptors, 16 senders: all acknowledged in the end' -p nofile -e 2000 \
-	-b 5 -t 60 "listen=16:$S/bin/few:$S/run/a.sock"
-count_check 'few descriptors: each event once' "$S/run/ledger"
 
 # Threads count as processes. Root has no such limit, hence only for an ordinary user.
 if [ "$SERVER_USER" != "$(id -un)" ] || [ "$(id -u)" -ne 0 ]; then

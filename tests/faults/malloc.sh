@@ -6,6 +6,7 @@
 . "$(dirname "$0")/lib.sh"
 
 HS_MALLOC=${HS_MALLOC:-$HS_BUILD/malloc}
+[ -e "$HS_MALLOC/hookspool.fcgi" ] || give_up "no sanitized build in $HS_MALLOC"
 place_make 'rotate_size = 8K'
 batch_body many 1 70
 seq -f 'b-%.0f' 1 70 >"$T/ledger"
