@@ -189,7 +189,7 @@ $(B)/bench_index: $(call obj,tests/bench/index.c) $(B)/libhookspool.a
 
 FAULTS_ROOT := $(wildcard tests/faults/writeback.sh tests/faults/power.sh)
 FAULTS := $(filter-out %/lib.sh %/sweep.sh %/selftest.sh $(FAULTS_ROOT),$(sort $(wildcard tests/faults/*.sh)))
-FAULT_BIN := $(addprefix $(B)/,faults_driver faults_count failmalloc.so)
+FAULT_BIN := $(addprefix $(B)/,faults_driver faults_count faults_replay failmalloc.so)
 .PHONY: faults faults-root faults-selftest faults-built
 faults-built: $(B)/hookspool.fcgi $(B)/hookspool $(FAULT_BIN) $(B)/fcgi_raw
 
@@ -199,13 +199,16 @@ faults-malloc:
 	@mkdir -p $(B)/malloc
 	$(Q)$(CC) $(CPPFLAGS) -std=c11 -O1 -g -DFAIL_WRAP -c tests/faults/failmalloc.c -o $(B)/malloc/failmalloc.o
 	$(Q)$(MAKE) --no-print-directory B=$(B)/malloc CFLAGS='-O1 -g $(SANITIZE)' \
-	    LDFLAGS='-Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc $(B)/malloc/failmalloc.o' $(B)/malloc/hookspool.fcgi
+	    LDFLAGS='-Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=strdup $(B)/malloc/failmalloc.o' $(B)/malloc/hookspool.fcgi
 
 $(B)/faults_driver: $(call obj,tests/faults/driver.c tests/faults/transport.c)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $^ -o $@ -lcrypto -lpthread
 
 $(B)/faults_count: $(call obj,tests/faults/count.c)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $^ -o $@ -ljson-c -lz
+
+$(B)/faults_replay: $(call obj,tests/faults/replay.c)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $^ -o $@
 
 $(B)/failmalloc.so: tests/faults/failmalloc.c
 	@mkdir -p $(@D)

@@ -100,7 +100,7 @@ one() {
 	local body=$1
 	shift
 	( # two shells: the inner one's death is told to the log, not to whoever watches
-		(as_server_user timeout "${LIMIT:-30}" env GATEWAY_INTERFACE=CGI/1.1 REQUEST_METHOD=POST \
+		(as_server_user timeout -k 2 "${LIMIT:-30}" env GATEWAY_INTERFACE=CGI/1.1 REQUEST_METHOD=POST \
 			CONTENT_TYPE=application/json CONTENT_LENGTH="$(stat -c %s "$T/body.$body")" \
 			HTTP_X_SIGNATURE="$(<"$T/sign.$body")" HOOKSPOOL_CONF="$S/hookspool.conf" \
 			"$@" "$S/bin/hookspool.fcgi" <"$T/body.$body")

@@ -35,6 +35,8 @@ check    mandoc                 lints the manual pages
 faults   strace                 kills and errors at single system calls
 faults   faketime               clocks that jump
 faults   spin                   checks the model of the commit protocol
+faults   procps                 finds the processes to stop
+faults-root fuse3               mounts the two below
 faults-root nbdkit              a disk that fails when told to
 faults-root libnbd-bin          makes a file of it
 faults-root qemu-system-common  logs every write of a disk

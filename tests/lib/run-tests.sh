@@ -30,6 +30,7 @@ run_one() {
 		sed "s|^|    |" "$logs/$name.log" > "$logs/$name.show"
 	fi
 	printf '  %-32s %3d passed, %d failed  (%d s)  %s\n' "$name" "$passed" "$failed" $((SECONDS - start)) $verdict
+	sed -n 's/^# figure: /      /p' "$logs/$name.log"
 	[ ! -e "$logs/$name.show" ] || cat "$logs/$name.show"
 }
 export -f run_one
