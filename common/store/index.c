@@ -14,6 +14,8 @@
 
 enum {
 	FLUSH_IDS = 64,        /* so many synced lines are moved to the index at once */
+	PENDING_MOST = 1 << 16, /* above this many lines are synced only to be indexed */
+	SYNC_MS = 4000,        /* how long that may wait for a sync that is under way */
 	CATCH_UP_IDS = 20000,  /* lines of sealed segments read in one transaction */
 	SWEEP = 2,             /* entries looked at for each one put: expiry without a pause */
 	MAP_FIRST = 64 << 20,  /* bytes; doubled when they are full */
@@ -509,6 +511,10 @@ static enum hs_result follow(struct hs_index *ix, struct hs_segment *events)
 	}
 	if (r == HS_OK)
 		r = read_back(ix, hs_segment_fd(events), written);
+	if (r == HS_OK && ix->pending.count >= PENDING_MOST) { /* durability = none: nobody syncs */
+		r = hs_segment_sync(events, hs_io_now_monotonic() + SYNC_MS);
+		synced = atomic_load(&f->synced);
+	}
 	if (r == HS_OK && ix->pending.count >= FLUSH_IDS &&
 	    (ix->mark.number != f->number || synced > ix->mark.offset))
 		r = flush(ix, f->number, synced);

@@ -525,6 +525,17 @@ int hs_segment_fd(const struct hs_segment *s)
 	return s->file->fd;
 }
 
+enum hs_result hs_segment_sync(struct hs_segment *s, int64_t deadline_ms)
+{
+	enum hs_result r = hs_commit_quiesce(s->family, deadline_ms);
+
+	if (r != HS_OK)
+		return r;
+	r = hs_commit_all(s->family, s->file->fd);
+	hs_commit_resume(s->family);
+	return r;
+}
+
 void hs_segment_join(struct hs_segment *s, struct hs_pending *pending)
 {
 	pending->file = use_file(s->file);

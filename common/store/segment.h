@@ -83,6 +83,12 @@ enum hs_result hs_segment_rotate(struct hs_segment *s, int64_t deadline_ms);
 int hs_segment_fd(const struct hs_segment *s);
 
 /*
+ * Under the lock, after prepare: syncs all that stands in the segment, as leader. Results
+ * of hs_commit_all, HS_E_BUSY or HS_E_IO.
+ */
+enum hs_result hs_segment_sync(struct hs_segment *s, int64_t deadline_ms);
+
+/*
  * Under the lock, after prepare: a pending write without a write: to wait until all that
  * stands in the segment is on stable storage.
  */

@@ -3,7 +3,8 @@
  *
  * Fills a spool with batches of 1000 small records, each with an id of its own, and
  * prints, every million: microseconds an event for the whole append (write, no sync), for
- * the same with dedup_window = 0, and the difference, which is look-up and insert. Then it
+ * the same with dedup_window = 0, and the difference: look-up, insert, and the syncs that the
+ * index asks for when nobody else does. Then it
  * removes the index and prints how long its rebuilding takes.
  */
 #include "core/identity.h"
@@ -16,7 +17,7 @@
 #include <string.h>
 #include <time.h>
 
-enum { BATCH = 1000, MILLION = 1000000, SAMPLE_BATCHES = 100 };
+enum { BATCH = 1000, MILLION = 1000000, SAMPLE_BATCHES = 200 };
 
 struct load {
 	struct hs_identifier identifier;
