@@ -3,9 +3,9 @@
  *
  * Fills a spool with batches of 1000 small records, each with an id of its own, and
  * prints, every million: microseconds an event for the whole append (write, no sync), for
- * the same with dedup_window = 0, and the difference: look-up, insert, and the syncs that the
- * index asks for when nobody else does. Then it
- * removes the index and prints how long its rebuilding takes.
+ * the same with dedup_window = 0, and the difference: look-up, insert, and the syncs that
+ * the index asks for when nobody else does. Then it removes the index and prints how long
+ * its rebuilding takes.
  */
 #include "core/identity.h"
 #include "store/io.h"
