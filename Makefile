@@ -3,6 +3,7 @@
 VERSION := 0.1.0
 PREFIX ?= /usr/local
 LIBEXECDIR ?= $(PREFIX)/lib/hookspool
+EXAMPLES = $(PREFIX)/share/doc/hookspool/examples
 B ?= build
 
 CC ?= cc
@@ -237,15 +238,16 @@ faults-selftest:
 install: all
 	install -d $(DESTDIR)$(LIBEXECDIR) $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/man/man1 \
 	    $(DESTDIR)$(PREFIX)/share/man/man5 $(DESTDIR)$(PREFIX)/share/man/man8 \
-	    $(DESTDIR)$(PREFIX)/share/doc/hookspool/examples
+	    $(DESTDIR)$(EXAMPLES)/apache-conf $(DESTDIR)$(EXAMPLES)/lighttpd-conf
 	install -m 755 $(B)/hookspool.fcgi $(DESTDIR)$(LIBEXECDIR)/hookspool.fcgi
 	ln -sf hookspool.fcgi $(DESTDIR)$(LIBEXECDIR)/hookspool.cgi
 	install -m 755 $(B)/hookspool $(DESTDIR)$(PREFIX)/bin/hookspool
 	install -m 644 $(B)/man/*.1 $(DESTDIR)$(PREFIX)/share/man/man1
 	install -m 644 $(B)/man/*.5 $(DESTDIR)$(PREFIX)/share/man/man5
 	install -m 644 $(B)/man/*.8 $(DESTDIR)$(PREFIX)/share/man/man8
-	install -m 644 $(B)/hookspool.conf apache-conf/* lighttpd-conf/* \
-	    $(DESTDIR)$(PREFIX)/share/doc/hookspool/examples
+	install -m 644 $(B)/hookspool.conf $(DESTDIR)$(EXAMPLES)
+	install -m 644 apache-conf/* $(DESTDIR)$(EXAMPLES)/apache-conf
+	install -m 644 lighttpd-conf/* $(DESTDIR)$(EXAMPLES)/lighttpd-conf
 
 clean:
 	rm -rf $(B)
