@@ -376,13 +376,13 @@ static void log_outcome(const struct visit *v)
 	enum hs_result r = o->result != HS_OK ? o->result : o->why;
 	char room[256];
 	struct hs_buf text = { .p = room, .cap = sizeof room, .max = sizeof room };
-	struct hs_slice addr = v->request.remote_addr;
+	struct hs_slice addr = v->request.remote_addr.n > 0 ? v->request.remote_addr : HS_SLICE("-");
 	const char *remedy = hs_result_info(r)->remedy;
 
 	hs_respond_message(o, &text);
 	hs_log(hs_result_info(r)->level,
 	       "%d %.*s: %.*s%s%s (accepted %llu, duplicate %llu, rejected %llu)",
-	       hs_respond_status(o), addr.n > 64 ? 64 : (int)addr.n, addr.n > 0 ? addr.p : "-",
+	       hs_respond_status(o), addr.n > 64 ? 64 : (int)addr.n, addr.p,
 	       (int)text.n, text.p, remedy[0] != '\0' ? "; " : "", remedy,
 	       (unsigned long long)o->accepted, (unsigned long long)o->duplicate,
 	       (unsigned long long)o->rejected);

@@ -145,11 +145,13 @@ static int examine(int argc, char **argv, bool mend)
 	clear_line(&show);
 	for (int p = 0; p < HS_PROBLEMS; p++)
 		problems += found.problem[p];
-	printf("%" PRIu64 " sealed segments, %" PRIu64 " lines, %" PRIu64 " problems", found.segments,
-	       found.lines, problems);
-	if (mend)
-		printf(", %" PRIu64 " segments mended, index made anew", found.mended);
-	putchar('\n');
+	if (r == HS_OK) {
+		printf("%" PRIu64 " sealed segments, %" PRIu64 " lines, %" PRIu64 " problems", found.segments,
+		       found.lines, problems);
+		if (mend)
+			printf(", %" PRIu64 " segments mended, index made anew", found.mended);
+		putchar('\n');
+	}
 	code = close_spool(&o, argv[0], r);
 	return code == 0 && problems > 0 ? 1 : code;
 }

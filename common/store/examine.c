@@ -131,7 +131,8 @@ static enum hs_result note_seen(struct exam *x, const struct entry *e)
 
 /* --- the live index ------------------------------------------------------------ */
 
-static enum hs_result lock_and_follow(struct exam *x, struct hs_segment *events)
+/* At HS_OK the lock is held; `anew`: from the files alone. */
+static enum hs_result lock_and_follow(struct exam *x, struct hs_segment *events, bool anew)
 {
 	int64_t deadline = hs_io_now_monotonic() + LOCK_MS;
 	enum hs_result r = hs_segment_lock(events, deadline);
@@ -139,6 +140,8 @@ static enum hs_result lock_and_follow(struct exam *x, struct hs_segment *events)
 	if (r != HS_OK)
 		return r;
 	r = hs_segment_prepare(events, 0, deadline);
+	if (r == HS_OK && anew)
+		r = hs_index_discard(x->index);
 	if (r == HS_OK)
 		r = hs_index_follow(x->index, events);
 	if (r != HS_OK)
@@ -150,7 +153,7 @@ static enum hs_result lock_and_follow(struct exam *x, struct hs_segment *events)
 static enum hs_result ask_index(struct exam *x)
 {
 	int64_t now_s = hs_io_now() / 1000, window_s = x->place->settings->dedup_window / 1000;
-	enum hs_result r = x->entries == 0 ? HS_OK : lock_and_follow(x, x->segment);
+	enum hs_result r = x->entries == 0 ? HS_OK : lock_and_follow(x, x->segment, false);
 
 	if (r != HS_OK || x->entries == 0)
 		return r;
@@ -424,17 +427,10 @@ static enum hs_result look_at_family(struct exam *x)
 
 static enum hs_result renew_index(struct exam *x, struct hs_segment *events)
 {
-	int64_t deadline = hs_io_now_monotonic() + LOCK_MS;
-	enum hs_result r = hs_segment_lock(events, deadline);
+	enum hs_result r = lock_and_follow(x, events, true);
 
-	if (r != HS_OK)
-		return r;
-	r = hs_segment_prepare(events, 0, deadline);
 	if (r == HS_OK)
-		r = hs_index_discard(x->index);
-	if (r == HS_OK)
-		r = hs_index_follow(x->index, events);
-	hs_segment_unlock(events);
+		hs_segment_unlock(events);
 	return r;
 }
 

@@ -12,7 +12,8 @@ enum { CHUNK = 1 << 18, GZIP_CHUNK = 1 << 16, GZIP_WINDOW = 15 + 16 /* zlib.h: g
 struct hs_inflater {
 	z_stream z;
 	uint64_t at; /* in the file */
-	bool done;   /* the end of the member was seen, its check sum was right */
+	bool ended;  /* a member has ended, its check sum was right */
+	bool done;   /* … and nothing is behind it */
 	unsigned char in[GZIP_CHUNK];
 };
 
@@ -42,10 +43,15 @@ static ssize_t inflate_some(struct hs_lines *l, char *to, size_t n)
 			i->z.next_in = i->in;
 			i->z.avail_in = (unsigned)got;
 			i->at += (uint64_t)got;
+			i->done = got == 0 && i->ended;
 		}
+		if (i->done)
+			break;
+		if (i->ended) /* RFC 1952, 2.2: members follow one another */
+			inflateReset(&i->z);
 		r = inflate(&i->z, Z_NO_FLUSH);
-		i->done = r == Z_STREAM_END;
-		if (r != Z_OK && !i->done) { /* damaged, or cut: Z_BUF_ERROR */
+		i->ended = r == Z_STREAM_END;
+		if (r != Z_OK && !i->ended) { /* damaged, or cut: Z_BUF_ERROR */
 			errno = r == Z_MEM_ERROR ? ENOMEM : EILSEQ;
 			return -1;
 		}

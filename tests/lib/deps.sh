@@ -15,12 +15,12 @@ build    libc6-dev              the C library'"'"'s headers
 build    make                   runs the Makefile
 build    pkg-config             finds the libraries below
 build    libfcgi-dev            FastCGI
-build    libjson-c-dev          JSON trees, in tools and as second opinion in tests
 build    libssl-dev             HMAC-SHA1 and SHA-256
 build    libinih-dev            reads the settings file
 build    liblmdb-dev           the index of event ids
 build    zlib1g-dev            reads and writes compressed segments
 test     libcmocka-dev          unit tests
+test     libjson-c-dev          the second opinion on JSON
 test     curl                   sends the requests
 test     jq                     reads answers and spool
 test     openssl                signs bodies, makes the certificates

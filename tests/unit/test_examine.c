@@ -129,6 +129,25 @@ static void a_compressed_one_that_is_cut(void **state)
 	assert_once(&s.d, "a b c d e f"); /* every line could be read */
 }
 
+/* RFC 1952, 2.2: what zcat shows of a second member must be looked at, too. */
+static void a_second_member_behind_the_first(void **state)
+{
+	static const char member[] = /* printf 'broken\\n' | gzip -n */
+	    "\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\x03\x4b\x2a\xca\xcf\x4e\xcd\xe3\x02\x00\x1a"
+	    "\x18\x5d\x65\x07\x00\x00\x00";
+	struct hs_maintained done;
+
+	(void)state;
+	seal("a b");
+	assert_int_equal(hs_spool_maintain(s.spool, NULL, NULL, &done), HS_OK);
+	spooldir_add(&s.d, first(), hs_slice(member, sizeof member - 1));
+	assert_int_equal(examine(false), 1);
+	assert_int_equal(s.found.problem[HS_PROBLEM_LINE], 1);
+	examine(true);
+	assert_int_equal(examine(false), 0);
+	assert_once(&s.d, "a b");
+}
+
 static void an_event_that_stands_there_twice(void **state)
 {
 	struct hs_buf text;
@@ -213,6 +232,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_line_that_is_no_record, begin, finish),
 		cmocka_unit_test_setup_teardown(a_segment_that_ends_in_mid_line, begin, finish),
 		cmocka_unit_test_setup_teardown(a_compressed_one_that_is_cut, begin, finish),
+		cmocka_unit_test_setup_teardown(a_second_member_behind_the_first, begin, finish),
 		cmocka_unit_test_setup_teardown(an_event_that_stands_there_twice, begin, finish),
 		cmocka_unit_test_setup_teardown(a_segment_that_is_missing, begin, finish),
 		cmocka_unit_test_setup_teardown(the_oldest_may_be_gone, begin, finish),

@@ -1,0 +1,20 @@
+# What `make install` leaves behind: everything the README and the configurations speak of.
+. "$(dirname "$0")/../lib/server.sh"
+
+I=$T/installed P=$T/installed/usr/local
+check 'make install succeeds' eval \
+	'make -s -C "$ROOT" install B="$HS_BUILD" DESTDIR="$I" PREFIX=/usr/local >"$T/install.log" 2>&1'
+check 'the handler runs' "$P/lib/hookspool/hookspool.fcgi" --version
+check 'and under its other name' "$P/lib/hookspool/hookspool.cgi" --version
+check 'the command runs' "$P/bin/hookspool" --version
+for page in man1/hookspool.1 man5/hookspool.conf.5 man5/hookspool-spool.5 man8/hookspool.fcgi.8; do
+	check "$page" test -s "$P/share/man/$page"
+done
+for conf in "$ROOT"/apache-conf/* "$ROOT"/lighttpd-conf/*; do
+	name=${conf#"$ROOT"/}
+	check "$name, as shipped" cmp "$conf" "$P/share/doc/hookspool/examples/$name"
+done
+check 'the sample settings are read, once a secret is set' eval \
+	'sed "s/^;secret = .*/secret = x/" "$P/share/doc/hookspool/examples/hookspool.conf" >"$T/sample.conf" &&
+	chmod 600 "$T/sample.conf" && HOOKSPOOL_CONF=$T/sample.conf "$P/lib/hookspool/hookspool.fcgi" --check'
+done_testing
