@@ -94,9 +94,40 @@ full_by_limit() {
 	figure "writes cut short by a size limit: $CYCLES, lost $(number lost "$COUNTED"), twice $(number twice "$COUNTED")"
 }
 
+# A disk with room but without inodes: 503, and a new segment can be begun when there are some.
+full_of_files() {
+	place_make
+	DISK=$S/disk
+	mkdir "$DISK"
+	mount -t tmpfs -o size=32m,nr_inodes=60,mode=755 hookspool-test "$DISK" || { not_ok 'inodes: mount'; return; }
+	MOUNTED=$DISK
+	SPOOL_DIR=$DISK/spool
+	mkdir -m 700 "$SPOOL_DIR"
+	own "$SPOOL_DIR"
+	settings_write 'min_free = 0' 'compress = none' 'log_level = warn'
+	sed -i "s|^spool_dir = .*|spool_dir = $SPOOL_DIR|" "$S/hookspool.conf"
+	: >"$T/ledger"
+	wrong=0 late=0
+	for ((i = 0; i < CYCLES; i++)); do
+		for ((f = 0; f < 60; f++)); do : >"$DISK/filler.$f"; done 2>/dev/null
+		send
+		[ "$STATUS" = 503 ] || wrong=$((wrong + 1))
+		rm -f "$DISK"/filler.*
+		send
+		[ "$STATUS" = 200 ] || late=$((late + 1))
+	done
+	is "inodes: $CYCLES times none left, each time 503" "$wrong" 0
+	is 'inodes: service returns at once' "$late" 0
+	count_check 'inodes: every acknowledged event once' "$T/ledger"
+	figure "inodes: $CYCLES cycles without any left: lost $(number lost "$COUNTED"), twice $(number twice "$COUNTED")"
+	umount "$DISK"
+	MOUNTED=
+}
+
 full_by_limit
 if [ "$(id -u)" -eq 0 ] && [ -n "${ROOT_TESTS-}" ]; then
 	full_on tmpfs mount_tmpfs
 	full_on ext4 mount_ext4
+	full_of_files
 fi
 done_testing

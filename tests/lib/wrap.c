@@ -73,6 +73,13 @@ static bool kill_torn;
 static unsigned short_at;
 static _Atomic int64_t date_shift, monotonic_shift;
 
+static _Atomic long long inodes_free = -1;
+
+void wrap_inodes(long long free)
+{
+	atomic_store(&inodes_free, free);
+}
+
 void wrap_reset(void)
 {
 	for (int i = 0; i < WRAP_CALLS; i++) {
@@ -83,6 +90,7 @@ void wrap_reset(void)
 	atomic_store(&files, 0);
 	atomic_store(&kill_at, 0);
 	short_at = 0;
+	wrap_inodes(-1);
 	wrap_clock(0, 0);
 }
 
@@ -227,7 +235,14 @@ int WRAP(fallocate)(int fd, int mode, off_t offset, off_t n)
 
 int WRAP(fstatvfs)(int fd, struct statvfs *out)
 {
-	return may_file(WRAP_FSTATVFS) ? REAL(fstatvfs)(fd, out) : -1;
+	int r = may_file(WRAP_FSTATVFS) ? REAL(fstatvfs)(fd, out) : -1;
+	long long inodes = atomic_load(&inodes_free);
+
+	if (r == 0 && inodes >= 0) {
+		out->f_files = 1000000;
+		out->f_ffree = out->f_favail = (fsfilcnt_t)inodes;
+	}
+	return r;
 }
 
 int __wrap_fchmod(int fd, mode_t mode)

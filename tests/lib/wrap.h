@@ -55,6 +55,9 @@ void wrap_kill(unsigned nth, bool torn);
 /* Calls on files since wrap_reset: the nth above runs from 1 to this. */
 unsigned wrap_count_files(void);
 
+/* From now on every file system has so many free inodes; -1: as many as it has. */
+void wrap_inodes(long long free);
+
 /* Moves the clocks by so many ms: the one that tells the date, and the one that never jumps. */
 void wrap_clock(int64_t date_ms, int64_t monotonic_ms);
 

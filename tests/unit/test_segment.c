@@ -251,6 +251,17 @@ static void blocks_are_reserved(void **state)
 	assert_once(&s->d, "b c d");
 }
 
+static void without_inodes_nothing_is_written(void **state)
+{
+	struct scene *s = *state;
+
+	wrap_inodes(15);
+	assert_result(put(&s->view, "a"), HS_E_FULL);
+	assert_false(spooldir_exists(&s->d, "events.jsonl"));
+	wrap_inodes(16);
+	assert_result(put(&s->view, "a"), HS_OK);
+}
+
 static void below_min_free_nothing_is_written(void **state)
 {
 	struct scene *s = *state;
@@ -847,6 +858,7 @@ int main(void)
 		TEST(a_fragment_that_cannot_be_undone),
 		TEST(blocks_are_reserved),
 		TEST(below_min_free_nothing_is_written),
+		TEST(without_inodes_nothing_is_written),
 		TEST(whole_lines_are_adopted),
 		TEST(fragments_are_set_aside),
 		TEST(a_first_look_at_a_torn_file),
