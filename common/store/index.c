@@ -1,4 +1,5 @@
 #include "store/index.h"
+#include "core/block.h"
 #include "store/defect.h"
 #include "store/io.h"
 #include "store/lines.h"
@@ -17,16 +18,20 @@ enum {
 	PENDING_MOST = 1 << 16, /* above this many lines are synced only to be indexed */
 	SYNC_MS = 4000,        /* how long that may wait for a sync that is under way */
 	CATCH_UP_IDS = 20000,  /* lines of sealed segments read in one transaction */
-	SWEEP = 2,             /* entries looked at for each one put: expiry without a pause */
-	MAP_FIRST = 64 << 20,  /* bytes; doubled when they are full */
-	FORMAT = 1,
+	RECENT_LEAST = 1 << 16, /* so many identities stay in `recent` */
+	RECENT_SHARE = 16,     /* or this part of those in blocks, if it is more */
+	TEND = 2,              /* identities looked at for each one put: no pause, yet it keeps up */
+	MAP_FIRST = 16 << 20,  /* bytes; doubled when they are full */
+	FORMAT = 2,
 };
 
 static const char INDEX[] = "index";
 
-/* How far the index has read. Stored under the key "mark". */
+/* How far the index has read, and the rest there is to know. Stored under the key "mark". */
 struct mark {
 	uint64_t format, number, offset;
+	uint64_t in_blocks;       /* identities */
+	struct hs_identity hand;  /* `recent` is tended up to here, in turns */
 };
 
 struct hs_index {
@@ -36,12 +41,14 @@ struct hs_index {
 	int64_t window_s;
 
 	MDB_env *env; /* NULL: not open */
-	MDB_dbi ids, meta;
+	MDB_dbi recent; /* identity: spooled_s */
+	MDB_dbi blocks; /* last identity that may be in it: packed block */
+	MDB_dbi meta;
 	MDB_txn *reader; /* reset between appends */
+	MDB_cursor *find; /* of the reader, on `blocks` */
 	bool reading;
 	bool damaged; /* LMDB has complained of its file: make it anew */
 	struct mark mark;
-	struct hs_identity sweep_at;
 
 	uint64_t generation; /* of the open segment that the rest is about */
 	uint64_t seen;       /* its lines up to here are pending or in the index */
@@ -102,15 +109,23 @@ static void note_print(struct hs_index *ix)
 	p->writing = 0;
 }
 
-static void close_env(struct hs_index *ix)
+static void close_reader(struct hs_index *ix)
 {
+	if (ix->find != NULL)
+		mdb_cursor_close(ix->find);
 	if (ix->reader != NULL)
 		mdb_txn_abort(ix->reader);
+	ix->find = NULL;
+	ix->reader = NULL;
+	ix->reading = false;
+}
+
+static void close_env(struct hs_index *ix)
+{
+	close_reader(ix);
 	if (ix->env != NULL)
 		mdb_env_close(ix->env);
-	ix->reader = NULL;
 	ix->env = NULL;
-	ix->reading = false;
 	ix->generation = 0;
 	hs_pending_clear(&ix->pending);
 }
@@ -128,33 +143,38 @@ enum hs_result hs_index_discard(struct hs_index *ix)
 /* --- transactions ------------------------------------------------------------ */
 
 /* Another process may have grown the file beyond our map. */
-static int begin(struct hs_index *ix, MDB_txn *parent, unsigned flags, MDB_txn **txn)
+static int begin(struct hs_index *ix, unsigned flags, MDB_txn **txn)
 {
-	int code = mdb_txn_begin(ix->env, parent, flags, txn);
+	int code = mdb_txn_begin(ix->env, NULL, flags, txn);
 
 	if (code == MDB_MAP_RESIZED && mdb_env_set_mapsize(ix->env, 0) == 0)
-		code = mdb_txn_begin(ix->env, parent, flags, txn);
+		code = mdb_txn_begin(ix->env, NULL, flags, txn);
 	return code;
 }
 
 static int start_reading(struct hs_index *ix)
 {
-	int code;
+	int code = 0;
 
 	if (ix->reading)
 		return 0;
-	if (ix->reader == NULL) {
-		code = begin(ix, NULL, MDB_RDONLY, &ix->reader);
-	} else {
+	if (ix->reader != NULL) {
 		code = mdb_txn_renew(ix->reader);
-		if (code == MDB_MAP_RESIZED) {
-			mdb_txn_abort(ix->reader);
-			code = begin(ix, NULL, MDB_RDONLY, &ix->reader);
-		}
+		if (code == 0)
+			code = mdb_cursor_renew(ix->reader, ix->find);
+		if (code != 0)
+			close_reader(ix);
+	}
+	if (code != 0 && code != MDB_MAP_RESIZED)
+		return code;
+	if (ix->reader == NULL) {
+		code = begin(ix, MDB_RDONLY, &ix->reader);
+		if (code == 0)
+			code = mdb_cursor_open(ix->reader, ix->blocks, &ix->find);
+		if (code != 0)
+			close_reader(ix);
 	}
 	ix->reading = code == 0;
-	if (code != 0)
-		ix->reader = NULL;
 	return code;
 }
 
@@ -183,48 +203,175 @@ static int get_mark(struct hs_index *ix, MDB_txn *txn)
 	return code == MDB_NOTFOUND ? 0 : code;
 }
 
-static int put_id(struct hs_index *ix, MDB_txn *txn, const struct hs_identity *id, uint32_t spooled_s)
+static MDB_val key_of(const struct hs_identity *id)
 {
-	MDB_val key = { sizeof *id, (void *)(uintptr_t)id }, value = { sizeof spooled_s, &spooled_s };
-
-	return mdb_put(txn, ix->ids, &key, &value, 0);
+	return (MDB_val){ sizeof *id, (void *)(uintptr_t)id };
 }
 
-/* Walks on through the index, a few entries a time, and drops what is too old. */
-static int sweep(struct hs_index *ix, MDB_txn *txn, size_t entries)
+static int put_id(MDB_cursor *recent, const struct hs_identity *id, uint32_t spooled_s)
 {
-	MDB_val key = { sizeof ix->sweep_at, &ix->sweep_at }, value;
-	MDB_cursor *cursor;
-	uint32_t now = now_s();
-	int code = mdb_cursor_open(txn, ix->ids, &cursor);
+	MDB_val key = key_of(id), value = { sizeof spooled_s, &spooled_s };
 
+	return mdb_cursor_put(recent, &key, &value, 0);
+}
+
+/*
+ * The block an identity belongs to is the first whose key is not below it; the last one
+ * has the highest key there is. MDB_NOTFOUND: there is no block yet.
+ */
+static int find_block(MDB_cursor *blocks, const struct hs_identity *id, MDB_val *key, MDB_val *packed)
+{
+	int code;
+
+	*key = key_of(id);
+	code = mdb_cursor_get(blocks, key, packed, MDB_SET_RANGE);
+	if (code == 0 && (key->mv_size != sizeof *id ||
+	                  packed->mv_size > HS_BLOCK_ENTRIES * sizeof(struct hs_block_entry)))
+		return MDB_CORRUPTED;
+	return code;
+}
+
+/* Puts what a block has become in its place: as two, if it is too large for one. */
+static int put_block(MDB_cursor *blocks, const struct hs_identity *last, const struct hs_block *b)
+{
+	size_t low = b->n > HS_BLOCK_ENTRIES ? b->n / 2 : 0;
+	MDB_val key = key_of(last), packed = { (b->n - low) * sizeof b->entry[0],
+		                               (void *)(uintptr_t)&b->entry[low] };
+	int code = mdb_cursor_put(blocks, &key, &packed, 0);
+
+	if (code == 0 && low > 0) {
+		key = key_of(&b->entry[low - 1].id);
+		packed = (MDB_val){ low * sizeof b->entry[0], (void *)(uintptr_t)b->entry };
+		code = mdb_cursor_put(blocks, &key, &packed, 0);
+	}
+	return code;
+}
+
+/*
+ * Takes from `recent` those from *hand up to `last`, at most `most` of them; *hand is
+ * where to go on.
+ */
+static int take_recent(MDB_cursor *recent, struct hs_identity *hand, const struct hs_identity *last,
+                       size_t most, struct hs_block_entry *taken, size_t *count)
+{
+	MDB_val key = key_of(hand), value;
+	int code = mdb_cursor_get(recent, &key, &value, MDB_SET_RANGE);
+
+	for (*count = 0; code == 0 && *count < most && memcmp(key.mv_data, last, sizeof *last) <= 0;) {
+		memcpy(&taken[*count].id, key.mv_data, sizeof taken->id);
+		memcpy(&taken[*count].spooled_s, value.mv_data, sizeof taken->spooled_s);
+		++*count;
+		code = mdb_cursor_del(recent, 0);
+		if (code == 0)
+			code = mdb_cursor_get(recent, &key, &value, MDB_NEXT);
+	}
+	if (code == 0)
+		memcpy(hand, key.mv_data, sizeof *hand);
+	else if (code == MDB_NOTFOUND) /* at the end: begin again */
+		memset(hand, 0, sizeof *hand);
+	return code == MDB_NOTFOUND ? 0 : code;
+}
+
+/* The oldest time within the window. */
+static uint32_t since_s(const struct hs_index *ix)
+{
+	int64_t since = (int64_t)now_s() - ix->window_s;
+
+	return since > 0 ? (uint32_t)since : 0;
+}
+
+/* Moves those of `recent` from the hand on that belong to one block; at most `most`. */
+static int move(struct hs_index *ix, MDB_cursor *recent, MDB_cursor *blocks, struct mark *mark,
+                size_t most, size_t *moved)
+{
+	struct hs_block_entry taken[HS_BLOCK_ENTRIES];
+	struct hs_identity last;
+	struct hs_block block;
+	MDB_val key = key_of(&mark->hand), packed;
+	int code = mdb_cursor_get(recent, &key, &packed, MDB_SET_RANGE);
+	bool there;
+
+	*moved = 0;
+	if (code == 0)
+		memcpy(&mark->hand, key.mv_data, sizeof mark->hand);
+	else if (code == MDB_NOTFOUND)
+		memset(&mark->hand, 0, sizeof mark->hand);
+	if (code != 0)
+		return code == MDB_NOTFOUND ? 0 : code;
+	code = find_block(blocks, &mark->hand, &key, &packed);
+	there = code == 0;
+	memset(&last, 0xff, sizeof last);
+	if (there)
+		memcpy(&last, key.mv_data, sizeof last);
+	if (there || code == MDB_NOTFOUND)
+		code = take_recent(recent, &mark->hand, &last, most, taken, moved);
+	packed = (MDB_val){ 0, NULL };
+	if (code == 0 && there)
+		code = mdb_cursor_get(blocks, &key, &packed, MDB_GET_CURRENT);
 	if (code != 0)
 		return code;
-	code = mdb_cursor_get(cursor, &key, &value, MDB_SET_RANGE);
+	hs_block_merge(&block, hs_slice(packed.mv_data, packed.mv_size), since_s(ix), taken, *moved);
+	mark->in_blocks += block.n - packed.mv_size / sizeof block.entry[0];
+	return put_block(blocks, &last, &block);
+}
+
+/* Drops from `recent` what is too old, looking at the next so many. */
+static int sweep(struct hs_index *ix, MDB_cursor *recent, struct mark *mark, size_t entries)
+{
+	MDB_val key = key_of(&mark->hand), value;
+	uint32_t since = since_s(ix);
+	int code = mdb_cursor_get(recent, &key, &value, MDB_SET_RANGE);
+
 	for (; code == 0 && entries > 0; entries--) {
 		uint32_t spooled_s;
 
 		memcpy(&spooled_s, value.mv_data, sizeof spooled_s);
-		memcpy(&ix->sweep_at, key.mv_data, sizeof ix->sweep_at);
-		if (!in_window(ix, spooled_s, now))
-			code = mdb_cursor_del(cursor, 0);
+		if (spooled_s < since)
+			code = mdb_cursor_del(recent, 0);
 		if (code == 0)
-			code = mdb_cursor_get(cursor, &key, &value, MDB_NEXT);
+			code = mdb_cursor_get(recent, &key, &value, MDB_NEXT);
 	}
-	if (code == MDB_NOTFOUND) /* at the end: begin again */
-		memset(&ix->sweep_at, 0, sizeof ix->sweep_at);
-	mdb_cursor_close(cursor);
+	if (code == 0)
+		memcpy(&mark->hand, key.mv_data, sizeof mark->hand);
+	else if (code == MDB_NOTFOUND)
+		memset(&mark->hand, 0, sizeof mark->hand);
 	return code == MDB_NOTFOUND ? 0 : code;
+}
+
+/*
+ * After so many identities were put into `recent`: moves some into blocks, if so many are
+ * there that each block it rewrites takes several; drops what is too old on the way.
+ */
+static int tend(struct hs_index *ix, MDB_txn *txn, MDB_cursor *recent, struct mark *mark, size_t put)
+{
+	size_t budget = TEND * put, moved = 1;
+	MDB_cursor *blocks = NULL;
+	MDB_stat st;
+	int code = mdb_stat(txn, ix->recent, &st);
+
+	if (code != 0)
+		return code;
+	if (st.ms_entries <= RECENT_LEAST || st.ms_entries <= mark->in_blocks / RECENT_SHARE)
+		return sweep(ix, recent, mark, budget);
+	code = mdb_cursor_open(txn, ix->blocks, &blocks);
+	for (; code == 0 && budget > 0 && moved > 0; budget -= moved)
+		code = move(ix, recent, blocks, mark,
+		            budget < HS_BLOCK_ENTRIES ? budget : HS_BLOCK_ENTRIES, &moved);
+	if (blocks != NULL)
+		mdb_cursor_close(blocks);
+	return code;
 }
 
 /*
  * Ends a transaction that was made of `code` so far. MDB_MAP_FULL: nothing was written,
  * the map is larger now, do it again.
  */
-static int end(struct hs_index *ix, MDB_txn *txn, int code, const struct mark *mark)
+static int end(struct hs_index *ix, MDB_txn *txn, MDB_cursor *cursor, int code, const struct mark *mark)
 {
 	MDB_envinfo info;
 
+	if (cursor != NULL)
+		mdb_cursor_close(cursor);
 	if (code == 0)
 		code = put_mark(ix, txn, mark);
 	if (code != 0) {
@@ -244,13 +391,21 @@ static int end(struct hs_index *ix, MDB_txn *txn, int code, const struct mark *m
 	return code;
 }
 
-static int begin_writing(struct hs_index *ix, MDB_txn **txn)
+/* With a cursor on `recent`; end() ends both. The mark is what it is now, whoever set it. */
+static int begin_writing(struct hs_index *ix, MDB_txn **txn, MDB_cursor **recent)
 {
-	if (ix->reader != NULL) /* a reader must not be open while the map moves */
-		mdb_txn_abort(ix->reader);
-	ix->reader = NULL;
-	ix->reading = false;
-	return begin(ix, NULL, 0, txn);
+	int code;
+
+	*txn = NULL;
+	close_reader(ix); /* none may be open while the map moves */
+	code = begin(ix, 0, txn);
+	if (code == 0)
+		code = get_mark(ix, *txn);
+	if (code == 0)
+		code = mdb_cursor_open(*txn, ix->recent, recent);
+	if (code != 0 && *txn != NULL)
+		mdb_txn_abort(*txn);
+	return code;
 }
 
 /* --- flushing ---------------------------------------------------------------- */
@@ -258,24 +413,30 @@ static int begin_writing(struct hs_index *ix, MDB_txn **txn)
 /* Moves what is synced from pending to the index. */
 static int flush_once(struct hs_index *ix, uint64_t number, uint64_t synced)
 {
-	struct mark mark = { FORMAT, number, synced };
+	struct mark mark;
+	MDB_cursor *recent = NULL;
 	MDB_txn *txn;
+	uint64_t there;
 	size_t put = 0;
-	int code = begin_writing(ix, &txn);
+	int code = begin_writing(ix, &txn, &recent);
 
 	if (code != 0)
 		return code;
+	mark = ix->mark;
+	there = mark.number == number ? mark.offset : 0; /* by another process */
 	for (size_t i = 0; i < ix->pending.slots && code == 0; i++) {
 		const struct hs_pending_id *p = &ix->pending.slot[i];
 
-		if (p->used && p->end <= synced) {
-			code = put_id(ix, txn, &p->id, p->spooled_s);
+		if (p->used && p->end > there && p->end <= synced) {
+			code = put_id(recent, &p->id, p->spooled_s);
 			put++;
 		}
 	}
 	if (code == 0)
-		code = sweep(ix, txn, SWEEP * put);
-	return end(ix, txn, code, &mark);
+		code = tend(ix, txn, recent, &mark, put);
+	mark.number = number;
+	mark.offset = synced > there ? synced : there;
+	return end(ix, txn, recent, code, &mark);
 }
 
 static enum hs_result flush(struct hs_index *ix, uint64_t number, uint64_t synced)
@@ -311,10 +472,15 @@ static enum hs_result identify(struct hs_index *ix, struct hs_slice line, bool *
 static int index_lines(struct hs_index *ix, uint64_t number, bool *more)
 {
 	uint32_t now = now_s();
-	MDB_txn *txn;
 	struct mark mark;
-	int code = begin_writing(ix, &txn);
+	MDB_cursor *recent = NULL;
+	MDB_txn *txn;
+	size_t put = 0;
+	int code = begin_writing(ix, &txn, &recent);
 
+	if (code != 0)
+		return code;
+	mark = ix->mark;
 	*more = true;
 	for (int i = 0; code == 0 && *more && i < CATCH_UP_IDS; i++) {
 		struct hs_slice line;
@@ -328,11 +494,16 @@ static int index_lines(struct hs_index *ix, uint64_t number, bool *more)
 			code = errno == EILSEQ ? 0 : errno; /* verify will speak of damage */
 		else if (*more && identify(ix, line, &known, &id, &spooled_s) != HS_OK)
 			code = ENOMEM;
-		if (code == 0 && known && in_window(ix, spooled_s, now))
-			code = put_id(ix, txn, &id, spooled_s);
+		if (code == 0 && known && in_window(ix, spooled_s, now)) {
+			code = put_id(recent, &id, spooled_s);
+			put++;
+		}
 	}
-	mark = *more ? (struct mark){ FORMAT, number, ix->lines.at } : (struct mark){ FORMAT, number + 1, 0 };
-	return end(ix, txn, code, &mark);
+	if (code == 0)
+		code = tend(ix, txn, recent, &mark, put);
+	mark.number = *more ? number : number + 1;
+	mark.offset = *more ? ix->lines.at : 0;
+	return end(ix, txn, recent, code, &mark);
 }
 
 static enum hs_result index_sealed(struct hs_index *ix, const char *name, const struct hs_sealed *sealed)
@@ -400,8 +571,10 @@ static enum hs_result catch_up(struct hs_index *ix, uint64_t open_number)
 		r = index_sealed(ix, name, &list[i]);
 	}
 	free(list);
-	if (r == HS_OK)
-		ix->mark = (struct mark){ FORMAT, open_number, 0 };
+	if (r == HS_OK) {
+		ix->mark.number = open_number;
+		ix->mark.offset = 0;
+	}
 	return r;
 }
 
@@ -418,16 +591,18 @@ static enum hs_result open_env(struct hs_index *ix)
 	}
 	code = mdb_env_create(&ix->env);
 	if (code == 0)
-		code = mdb_env_set_maxdbs(ix->env, 2);
+		code = mdb_env_set_maxdbs(ix->env, 3);
 	if (code == 0)
 		code = mdb_env_set_mapsize(ix->env, MAP_FIRST);
 	if (code == 0)
 		code = mdb_env_open(ix->env, ix->path,
 		                    MDB_NOSUBDIR | MDB_NOLOCK | MDB_NOSYNC | MDB_NOTLS, 0600);
 	if (code == 0)
-		code = begin(ix, NULL, 0, &txn);
+		code = begin(ix, 0, &txn);
 	if (code == 0)
-		code = mdb_dbi_open(txn, "ids", MDB_CREATE, &ix->ids);
+		code = mdb_dbi_open(txn, "recent", MDB_CREATE, &ix->recent);
+	if (code == 0)
+		code = mdb_dbi_open(txn, "blocks", MDB_CREATE, &ix->blocks);
 	if (code == 0)
 		code = mdb_dbi_open(txn, "meta", MDB_CREATE, &ix->meta);
 	if (code == 0)
@@ -435,9 +610,9 @@ static enum hs_result open_env(struct hs_index *ix)
 	if (code == 0 && ix->mark.format == FORMAT) {
 		code = mdb_txn_commit(txn); /* keeps the handles; nothing is new, nothing is written */
 	} else if (txn != NULL) {
-		struct mark none = { FORMAT, 0, 0 };
+		struct mark none = { .format = FORMAT };
 
-		code = end(ix, txn, code, &none);
+		code = end(ix, txn, NULL, code, &none);
 	}
 	if (code != 0) {
 		enum hs_result r = mdb_result(ix, code, "open");
@@ -477,8 +652,14 @@ static enum hs_result read_back(struct hs_index *ix, int fd, uint64_t written)
 /* The open segment is another one than last time (or this is the first time). */
 static enum hs_result turn_to(struct hs_index *ix, const struct hs_family *f)
 {
-	enum hs_result r = catch_up(ix, f->number);
+	int code = start_reading(ix);
+	enum hs_result r;
 
+	if (code == 0)
+		code = get_mark(ix, ix->reader); /* another process may have read on */
+	r = mdb_result(ix, code, "read");
+	if (r == HS_OK)
+		r = catch_up(ix, f->number);
 	if (r != HS_OK)
 		return r;
 	hs_pending_clear(&ix->pending);
@@ -536,9 +717,10 @@ enum hs_result hs_index_follow(struct hs_index *ix, struct hs_segment *events)
 
 enum hs_result hs_index_find(struct hs_index *ix, const struct hs_identity *id, enum hs_seen *seen)
 {
-	MDB_val key = { sizeof *id, (void *)(uintptr_t)id }, value;
+	MDB_val key = key_of(id), value;
 	const struct hs_pending_id *pending;
-	uint32_t spooled_s;
+	uint32_t spooled_s = 0;
+	bool found = false;
 	int code;
 
 	pending = hs_pending_find(&ix->pending, id);
@@ -547,13 +729,17 @@ enum hs_result hs_index_find(struct hs_index *ix, const struct hs_identity *id, 
 		return HS_OK;
 	code = start_reading(ix);
 	if (code == 0)
-		code = mdb_get(ix->reader, ix->ids, &key, &value);
-	if (code == MDB_NOTFOUND)
-		return HS_OK;
-	if (code != 0)
+		code = mdb_get(ix->reader, ix->recent, &key, &value);
+	if (code == 0) {
+		found = value.mv_size == sizeof spooled_s;
+		memcpy(&spooled_s, value.mv_data, found ? sizeof spooled_s : 0);
+	} else if (code == MDB_NOTFOUND) {
+		code = find_block(ix->find, id, &key, &value);
+		found = code == 0 && hs_block_find(hs_slice(value.mv_data, value.mv_size), id, &spooled_s);
+	}
+	if (code != 0 && code != MDB_NOTFOUND)
 		return mdb_result(ix, code, "read");
-	memcpy(&spooled_s, value.mv_data, sizeof spooled_s);
-	if (in_window(ix, spooled_s, now_s()))
+	if (found && in_window(ix, spooled_s, now_s()))
 		*seen = HS_SEEN_KEPT;
 	return HS_OK;
 }
@@ -578,13 +764,13 @@ void hs_index_undo(struct hs_index *ix, uint64_t end_offset)
 
 enum hs_result hs_index_count(struct hs_index *ix, uint64_t *count)
 {
-	MDB_stat st;
+	MDB_stat recent;
 	int code = start_reading(ix);
 
 	if (code == 0)
-		code = mdb_stat(ix->reader, ix->ids, &st);
+		code = mdb_stat(ix->reader, ix->recent, &recent);
 	hs_index_rest(ix);
-	*count = code == 0 ? st.ms_entries + ix->pending.count : 0;
+	*count = code == 0 ? recent.ms_entries + ix->mark.in_blocks + ix->pending.count : 0;
 	return mdb_result(ix, code, "count");
 }
 

@@ -8,6 +8,10 @@
  * So an index that is behind only has to catch up, and one that is lost, of another
  * boot, or was touched by somebody else, is made anew from the sealed segments.
  *
+ * New identities go to `recent`, a tree of single entries that stays small; from there a
+ * hand that goes round moves them, a run at a time, into packed blocks (core/block.h). So
+ * a block that is rewritten takes several, however many identities there are.
+ *
  * Everything here happens under the events' append lock; that is why LMDB needs no locks
  * of its own (MDB_NOLOCK). It never syncs (MDB_NOSYNC): after a power cut it is made anew.
  */

@@ -2,7 +2,10 @@
 
 #include <stdlib.h>
 
-enum { SLOTS_FIRST = 256, SLOTS_KEEP = 1 << 14 };
+enum { SLOT_BYTES = 4, SLOTS_FIRST = 256, SLOTS_KEEP = 1 << 14 };
+
+/* More would be 160 GB. */
+#define SLOTS_MOST (UINT64_C(1) << 8 * SLOT_BYTES)
 
 void hs_pending_free(struct hs_pending_ids *p)
 {
@@ -21,13 +24,18 @@ void hs_pending_clear(struct hs_pending_ids *p)
 	p->count = 0;
 }
 
-/* The identity's slot, or the free one where it belongs. An identity is a hash already. */
+/*
+ * The identity's slot, or the free one where it belongs. An identity is a hash already;
+ * its first bits are the slot, so that the table is all but sorted.
+ */
 static struct hs_pending_id *find_slot(const struct hs_pending_ids *p, const struct hs_identity *id)
 {
-	size_t mask = p->slots - 1, at;
+	size_t mask = p->slots - 1, at = 0;
 
-	memcpy(&at, id->bytes, sizeof at);
-	for (at &= mask; p->slot[at].used; at = (at + 1) & mask)
+	for (size_t i = 0; i < SLOT_BYTES; i++)
+		at = at << 8 | id->bytes[i];
+	at /= SLOTS_MOST / p->slots;
+	for (; p->slot[at].used; at = (at + 1) & mask)
 		if (memcmp(&p->slot[at].id, id, sizeof *id) == 0)
 			break;
 	return &p->slot[at];
