@@ -175,13 +175,40 @@ fuzz:
 
 # --- figures ---------------------------------------------------------------------
 
+## make bench            every comparison with empty responders and peers: ROUNDS, ONLY (tests/bench/run.sh)
+.PHONY: bench bench-built
+bench:
+	$(Q)$(DEPS) --missing build test bench >/dev/null || $(DEPS) build test bench
+	$(Q)$(MAKE) --no-print-directory -j$(JOBS) bench-built
+	$(Q)$(MAKE) --no-print-directory -s -j$(JOBS) B=$(B)/static LDFLAGS=-static $(B)/static/hookspool.cgi \
+	    2>$(B)/bench/static.log || { cat $(B)/bench/static.log; exit 1; }
+	$(Q)HS_BUILD=$(B) bash tests/bench/run.sh
+
+bench-built: $(B)/hookspool.fcgi $(addprefix $(B)/bench/,load empty/hookspool.fcgi empty-cgi/hookspool.fcgi)
+
+$(B)/bench/load: $(call obj,tests/bench/load.c)
+	@mkdir -p $(@D)
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $^ -o $@ -lcrypto
+
+# The empty responders stand in the program's place: they have its file name.
+$(B)/bench/empty/hookspool.fcgi: $(call obj,tests/bench/empty_fcgi.c)
+	@mkdir -p $(@D)
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $^ -o $@ -lfcgi -lpthread
+
+$(B)/bench/empty-cgi/hookspool.fcgi: $(call obj,tests/bench/empty_cgi.c)
+	@mkdir -p $(@D)
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(CFLAGS) -static $^ -o $@
+
 ## make bench-index      what the index of ids costs at MILLIONS (10) of them
 MILLIONS ?= 10
 .PHONY: bench-index
 bench-index: $(B)/bench_index
-	$(Q)rm -rf $(B)/bench && mkdir -p $(B)/bench
-	$(Q)$(B)/bench_index $(abspath $(B))/bench/spool $(MILLIONS)
-	$(Q)rm -rf $(B)/bench
+	$(Q)rm -rf $(B)/bench/index && mkdir -p $(B)/bench/index
+	$(Q)$(B)/bench_index $(abspath $(B))/bench/index/spool $(MILLIONS)
+	$(Q)rm -rf $(B)/bench/index
 
 $(B)/bench_index: $(call obj,tests/bench/index.c) $(B)/libhookspool.a
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $^ -o $@ $(LDLIBS_COMMON)

@@ -1,0 +1,122 @@
+#!/bin/bash
+# run.sh: how fast, against what. Every comparison is a number of rounds, A B A B …, on the
+# same machine; the figure is the median of the rounds' ratios A/B. `make bench` runs it.
+#
+#	ROUNDS=5          rounds a row
+#	SECONDS_EACH=3    seconds a measurement, after a second of warm-up that does not count
+#	ONLY=PATTERN      rows whose name matches the regular expression
+#	SKIP_BIG=1        not the row with ten million ids, whose spool takes minutes to fill
+#
+# Prints a table; leaves everything in BUILD/bench.json. A missed target is no failure here,
+# for machines differ: exit code 1 means that something did not run, or answered wrongly.
+set -u
+export LC_ALL=C
+HERE=$(cd "$(dirname "$0")" && pwd)
+export HS_BUILD=${HS_BUILD:-build}
+HS_BUILD=$(cd "$HS_BUILD" && pwd) || exit 2
+export BENCH_BIN=$HS_BUILD/bench TMPDIR=$HS_BUILD/bench/tmp
+ROUNDS=${ROUNDS:-5} SECONDS_EACH=${SECONDS_EACH:-3} ONLY=${ONLY:-.}
+RESULTS=$BENCH_BIN/results
+failed=0
+
+rm -rf "$RESULTS" "$TMPDIR"
+mkdir -p "$RESULTS" "$TMPDIR"
+: >"$RESULTS/rows"
+
+
+### One row #############################################################
+
+side() { bash "$HERE/side.sh" "$@" --seconds "$SECONDS_EACH"; }
+
+wanted() { [[ $1 =~ $ONLY ]]; }
+
+# round ROW METRIC A B: measures both; appends {a, b, ratio} to the row's rounds.
+round() {
+	local row=$1 metric=$2 a b
+	a=$(eval "$3") && b=$(eval "$4") || return 1
+	jq -nc --arg m "$metric" --argjson a "$a" --argjson b "$b" \
+		'{a: $a, b: $b, ratio: ($a[$m] / $b[$m])}' >>"$RESULTS/$row"
+}
+
+# pairs ROW METRIC TARGET WHAT A B: A and B are commands that print a JSON object each. The
+# target is ">= N", "<= N" or "-": the ratio of their METRIC.
+pairs() {
+	local row=$1 metric=$2 target=$3 what=$4 n ran=true
+	wanted "$row" || return 0
+	: >"$RESULTS/$row"
+	for ((n = 1; n <= ROUNDS; n++)); do
+		if ! round "$row" "$metric" "$5" "$6"; then
+			echo "  $row: round $n did not run" >&2
+			ran=false failed=1
+			break
+		fi
+		printf '  %s %d/%d: %.3f\n' "$row" "$n" "$ROUNDS" "$(tail -n 1 "$RESULTS/$row" | jq .ratio)" >&2
+	done
+	jq -s --arg row "$row" --arg metric "$metric" --arg target "$target" --arg what "$what" \
+		--argjson ran "$ran" '
+		def median: sort | if length == 0 then null
+			elif length % 2 == 1 then .[length / 2 | floor]
+			else (.[length / 2 - 1] + .[length / 2]) / 2 end;
+		map(.ratio) as $r | ($r | median) as $m | ($target | split(" ")) as $t |
+		{ row: $row, what: $what, metric: $metric, target: $target, ran: $ran,
+		  ratio: $m, lowest: ($r | min), highest: ($r | max),
+		  a: (map(.a[$metric]) | median), b: (map(.b[$metric]) | median),
+		  reached: (if $m == null or $target == "-" then null
+			elif $t[0] == ">=" then $m >= ($t[1] | tonumber)
+			else $m <= ($t[1] | tonumber) end),
+		  rounds: . }' "$RESULTS/$row" >>"$RESULTS/rows"
+}
+
+
+### The rows ############################################################
+
+single='--clients 64' batch='--clients 8 --batch 1000' batch4='--clients 8 --batch 4000'
+here='hookspool@lighttpd-fcgi'
+
+pairs single-lighttpd requests_per_second '>= 0.80' 'single events, lighttpd, 64 clients / empty responder' \
+	"side $here $single" "side empty@lighttpd-fcgi $single"
+pairs single-node requests_per_second '>= 1.5' '… / Node behind lighttpd' \
+	"side $here $single" "side node@lighttpd-fcgi $single"
+pairs single-node-alone requests_per_second - '… / Node without a web server' \
+	"side $here $single" "side node@alone $single"
+pairs single-php requests_per_second '>= 5' '… / PHP-FPM behind lighttpd' \
+	"side $here $single" "side php@lighttpd-fcgi $single"
+pairs single-apache requests_per_second '>= 0.80' 'single events, mod_fcgid, 64 clients / empty responder' \
+	"side hookspool@apache-fcgid $single --warm-up 2" "side empty@apache-fcgid $single --warm-up 2"
+
+pairs batch-lighttpd events_per_second '>= 0.40' 'batches of 1000, lighttpd, 8 clients / empty responder' \
+	"side $here $batch" "side empty@lighttpd-fcgi $batch"
+pairs batch-node events_per_second '>= 5' '… / Node behind lighttpd' \
+	"side $here $batch" "side node@lighttpd-fcgi $batch"
+pairs batch-node-alone events_per_second '>= 5' '… / Node without a web server' \
+	"side $here $batch" "side node@alone $batch"
+pairs batch-php events_per_second '>= 5' '… / PHP-FPM behind lighttpd' \
+	"side $here $batch" "side php@lighttpd-fcgi $batch"
+pairs batch-4000 events_per_second '>= 0.90' 'batches of 4000 / batches of 1000' \
+	"side $here $batch4" "side $here $batch"
+
+pairs cgi-lighttpd p50_us '<= 1.5' 'plain CGI, static, one request, lighttpd / empty program' \
+	"side hookspool-static@lighttpd-cgi --clients 1" "side empty-cgi@lighttpd-cgi --clients 1"
+pairs cgi-apache p50_us '<= 1.5' 'plain CGI, static, one request, Apache / empty program' \
+	"side hookspool-static@apache-cgi --clients 1" "side empty-cgi@apache-cgi --clients 1"
+
+
+### The table ###########################################################
+
+jq -s --arg date "$(date -u +%FT%TZ)" --arg rounds "$ROUNDS" --arg each "$SECONDS_EACH" \
+	--arg cores "$(nproc)" --arg cpu "$(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -n 1)" \
+	--arg kernel "$(uname -sr)" --arg disk "$(df --output=fstype,source "$TMPDIR" | tail -n 1)" \
+	--arg lighttpd "$(lighttpd -v | head -n 1)" --arg apache "$(apache2 -v | head -n 1)" \
+	--arg node "$(node --version)" --arg php "$(php -v | head -n 1)" \
+	'{date: $date, rounds: $rounds, seconds_each: $each, cores: $cores, cpu: $cpu, kernel: $kernel,
+	  disk: $disk, versions: {lighttpd: $lighttpd, apache: $apache, node: $node, php: $php},
+	  rows: .}' "$RESULTS/rows" >"$HS_BUILD/bench.json"
+
+jq -r '.rows[] | [.row, .ratio, .lowest, .highest, .target,
+	(if .ran | not then "DID NOT RUN" elif .reached == null then "" elif .reached then "reached" else "missed" end),
+	.a, .b, .metric, .what] | @tsv' "$HS_BUILD/bench.json" | awk -F '\t' '
+	BEGIN { printf "%-18s %7s  %-15s %-8s %-8s %11s %11s  %s\n", "row", "ratio", "range", "target", "", "A", "B", "of" }
+	{ printf "%-18s %7.3f  %-15s %-8s %-8s %11.0f %11.0f  %s: %s\n", $1, $2,
+		sprintf("%.3f–%.3f", $3, $4), $5, $6, $7, $8, $9, $10 }'
+echo "all of it: $HS_BUILD/bench.json"
+exit "$failed"

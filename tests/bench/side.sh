@@ -1,0 +1,177 @@
+#!/bin/bash
+# side.sh HANDLER@MOUNT [LOAD OPTION]...: one measurement. Starts the handler under the mount,
+# in a fresh directory, lets load go at it, checks that every acknowledged event was kept,
+# and prints load's JSON object with shares of a core and resident memory added.
+#
+# Handlers: hookspool, hookspool-static, empty, empty-cgi, node, php.
+# Mounts: those of tests/lib/server.sh, and "alone". The configuration is the shipped one: an
+# empty responder is put where the program would be; for the peers, the part that names the
+# program is exchanged.
+#
+#	EVENT=FILE      the event; tests/bench/event.json
+#	BIG=DIRECTORY   use this spool, and leave it there
+#	BENCH_BIN=…     where load and the empty responders are
+
+HANDLER=${1%@*} MOUNT=${1#*@}
+shift
+HERE=$(cd "$(dirname "$0")" && pwd)
+BENCH_BIN=$(cd "$BENCH_BIN" && pwd) || exit 2
+PROGRAMS=$(cd "$HS_BUILD" && pwd) || exit 2
+case $HANDLER in
+empty | empty-cgi) HS_BUILD=$BENCH_BIN/$HANDLER ;;
+hookspool-static) HS_BUILD=$PROGRAMS/static ;;
+esac
+# shellcheck source=tests/lib/server.sh
+. "$HERE/../lib/server.sh"
+BIG=${BIG:-} EVENT=${EVENT:-$HERE/event.json}
+PEER_PID=
+
+# Nothing is compressed while we look: the peers do not compress either.
+SETTINGS='compress = none'
+as_peer() { (cd "$T/peer" && as_server_user "$@") </dev/null >"$T/peer/log" 2>&1 & }
+
+# The shipped lighttpd configuration with another backend in the mount: "MODULE" of
+# lighttpd, and its socket.
+other_backend() {
+	CONF_EDIT="s|^server.modules \+= \( \"mod_fastcgi\" \)|server.modules += ( \"mod_$1\" )|
+		s|^fastcgi.server|$1.server|
+		s|^(\t\"socket\" +=>).*|\1 \"$2\",|
+		/^\t\"(bin-path|bin-environment|max-procs|kill-signal)\"/d"
+}
+
+peer_directory() {
+	mkdir "$T/peer"
+	cp -r "$HERE/peers/." "$T/peer"
+	chmod -R a+rX "$T/peer"
+	own "$T/peer"
+	KEPT=$T/peer/events.jsonl
+}
+
+node_start() {
+	peer_directory
+	as_peer env SECRET="$SECRET" FILE="$KEPT" node node.mjs "$1"
+	PEER_PID=$!
+}
+
+# Debian's program has its version in its name.
+php_fpm() { printf '%s\n' /usr/sbin/php-fpm[0-9]* | tail -n 1; }
+
+php_start() {
+	local as=
+	peer_directory
+	[ "$(id -u)" -ne 0 ] || as="user = $SERVER_USER
+group = $SERVER_GROUP
+listen.owner = $SERVER_USER"
+	cat >"$T/peer/fpm.conf" <<-END
+		[global]
+		error_log = $T/peer/fpm.log
+		[bench]
+		$as
+		listen = $T/peer/php.sock
+		listen.backlog = 1024
+		pm = static
+		pm.max_children = ${PHP_CHILDREN:-16}
+		security.limit_extensions =
+		env[SECRET] = "$SECRET"
+		env[FILE] = "$KEPT"
+	END
+	mv "$T/peer/php" "$T/peer/www"
+	mv "$T/peer/www/index.php" "$T/peer/www/hookspool"
+	"$(php_fpm)" -F -y "$T/peer/fpm.conf" </dev/null >"$T/peer/log" 2>&1 &
+	PEER_PID=$!
+}
+
+start() {
+	case $HANDLER@$MOUNT in
+	node@alone)
+		directory_make
+		http_port=$(port_random) URL=http://127.0.0.1:$http_port/hookspool
+		node_start "$http_port"
+		wait_for 10 healthy || give_up "node does not answer"
+		;;
+	node@lighttpd-fcgi)
+		node_start "$T/peer/node.sock"
+		wait_for 10 test -S "$T/peer/node.sock" || give_up "node does not listen"
+		other_backend proxy "$T/peer/node.sock"
+		server_start lighttpd-fcgi
+		;;
+	php@lighttpd-fcgi)
+		php_start
+		wait_for 10 test -S "$T/peer/php.sock" || give_up "php-fpm does not listen"
+		other_backend fastcgi "$T/peer/php.sock"
+		CONF_EDIT="$CONF_EDIT
+			s|^(server.document-root +=).*|\1 \"$T/peer/www\"|"
+		server_start lighttpd-fcgi
+		;;
+	*)
+		[ -z "$BIG" ] || CONF_EDIT="s|(\"HOOKSPOOL_CONF\" => [^ ]+)|\1, \"HOOKSPOOL_SPOOL_DIR\" => \"$BIG\"|"
+		server_start "$MOUNT"
+		KEPT=$SPOOL
+		;;
+	esac
+}
+
+# family PID...: these processes and their children.
+family() {
+	local pid
+	for pid; do echo "$pid"; pgrep -P "$pid"; done
+}
+
+handlers() {
+	if [ -n "$PEER_PID" ]; then family "$PEER_PID"; else workers; fi
+}
+
+# ticks PID...: processor time used so far, in clock ticks.
+ticks() {
+	local pid sum=0 line
+	for pid; do
+		read -r line <"/proc/$pid/stat" || continue
+		set -- ${line##*) }
+		sum=$((sum + ${12} + ${13}))
+	done 2>/dev/null
+	echo "$sum"
+}
+
+# Peak of resident memory of the largest handler, in KiB.
+peak() {
+	local pid
+	for pid in $(handlers); do
+		awk '/^VmHWM:/ { print $2 }' "/proc/$pid/status"
+	done 2>/dev/null | sort -n | tail -n 1
+}
+
+# all_kept ACKNOWLEDGED: what was answered 200 is in the file.
+all_kept() {
+	local kept
+	case $HANDLER in empty*) return 0 ;; esac
+	[ -z "$BIG" ] || return 0
+	case $HANDLER in
+	hookspool*) kept=$(cat "$S"/spool/events*.jsonl | wc -l) ;;
+	*) kept=$(wc -l <"$KEPT") ;;
+	esac
+	[ "$kept" -ge "$1" ] || { echo "acknowledged $1, kept $kept" >&2; return 1; }
+}
+
+measure() {
+	local before after server_before server_after begin=${EPOCHREALTIME/./} server=$SERVER_PID result
+	before=$(ticks $(handlers)) server_before=$(ticks ${server:+$(family "$server")})
+	"$BENCH_BIN/load" --port "$http_port" --secret "$SECRET" "$@" "$EVENT" >"$T/result"
+	result=$?
+	after=$(ticks $(handlers)) server_after=$(ticks ${server:+$(family "$server")})
+	jq -c --arg side "$HANDLER@$MOUNT" --argjson peak "$(peak | grep . || echo 0)" \
+		--argjson handler $((after - before)) --argjson server $((server_after - server_before)) \
+		--argjson us $((${EPOCHREALTIME/./} - begin)) --argjson hertz "$(getconf CLK_TCK)" \
+		'{side: $side} + . + {
+			handler_cpu_share: ($handler * 1000000 / $hertz / $us),
+			server_cpu_share: ($server * 1000000 / $hertz / $us), peak_rss_kb: $peak}' "$T/result"
+	return "$result"
+}
+
+start
+status=0
+measure "$@" || status=1
+all_kept "$(jq .acknowledged_events "$T/result")" || status=1
+server_stop >&2
+[ -z "$PEER_PID" ] || end_process "$PEER_PID"
+[ "$status" -eq 0 ] || failures=1
+exit "$status"
