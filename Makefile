@@ -184,12 +184,25 @@ bench:
 	    2>$(B)/bench/static.log || { cat $(B)/bench/static.log; exit 1; }
 	$(Q)HS_BUILD=$(B) bash tests/bench/run.sh
 
-bench-built: $(B)/hookspool.fcgi $(addprefix $(B)/bench/,load empty/hookspool.fcgi empty-cgi/hookspool.fcgi)
+bench-built: $(B)/hookspool.fcgi $(addprefix $(B)/bench/,load core fill sync profile \
+    empty/hookspool.fcgi empty-cgi/hookspool.fcgi)
 
 $(B)/bench/load: $(call obj,tests/bench/load.c)
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $^ -o $@ -lcrypto
+
+$(B)/bench/sync: $(call obj,tests/bench/sync.c)
+	@mkdir -p $(@D)
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $^ -o $@
+
+# These drive the program's own code, in one process.
+BENCH_PATH = tests/bench/inputs.c tests/bench/path.c $(CGI_PURE)
+$(addprefix $(B)/bench/,core fill profile): $(B)/bench/%: $(B)/obj/tests/bench/%.o $(call obj,$(BENCH_PATH)) $(B)/libhookspool.a
+	@mkdir -p $(@D)
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $^ -o $@ -ljson-c $(LDLIBS_COMMON)
 
 # The empty responders stand in the program's place: they have its file name.
 $(B)/bench/empty/hookspool.fcgi: $(call obj,tests/bench/empty_fcgi.c)
@@ -201,6 +214,21 @@ $(B)/bench/empty-cgi/hookspool.fcgi: $(call obj,tests/bench/empty_cgi.c)
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(CFLAGS) -static $^ -o $@
+
+## make bench-core       the parts of a request in one process, beside json-c's parse: ROUNDS
+## make profile          where the time of a single event and of a batch goes
+.PHONY: bench-core profile
+bench-core:
+	$(Q)$(DEPS) --missing build test >/dev/null || $(DEPS) build test
+	$(Q)$(MAKE) --no-print-directory -s -j$(JOBS) $(B)/bench/core
+	$(Q)rm -rf $(B)/bench/core.spools && mkdir -p $(B)/bench/core.spools
+	$(Q)$(B)/bench/core --rounds $(or $(ROUNDS),5) tests/bench/event.json $(abspath $(B))/bench/core.spools
+	$(Q)rm -rf $(B)/bench/core.spools
+
+profile:
+	$(Q)$(DEPS) --missing build test bench profile >/dev/null || $(DEPS) build test bench profile
+	$(Q)$(MAKE) --no-print-directory -s -j$(JOBS) bench-built
+	$(Q)HS_BUILD=$(B) bash tests/bench/profile.sh
 
 ## make bench-index      what the index of ids costs at MILLIONS (10) of them
 MILLIONS ?= 10

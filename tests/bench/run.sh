@@ -5,7 +5,8 @@
 #	ROUNDS=5          rounds a row
 #	SECONDS_EACH=3    seconds a measurement, after a second of warm-up that does not count
 #	ONLY=PATTERN      rows whose name matches the regular expression
-#	SKIP_BIG=1        not the row with ten million ids, whose spool takes minutes to fill
+#	SKIP_BIG=1        not the row with ten million ids, whose spool takes a minute to fill (it
+#	                  stays in BUILD/bench for the next run, three gigabytes)
 #
 # Prints a table; leaves everything in BUILD/bench.json. A missed target is no failure here,
 # for machines differ: exit code 1 means that something did not run, or answered wrongly.
@@ -99,6 +100,51 @@ pairs cgi-lighttpd p50_us '<= 1.5' 'plain CGI, static, one request, lighttpd / e
 	"side hookspool-static@lighttpd-cgi --clients 1" "side empty-cgi@lighttpd-cgi --clients 1"
 pairs cgi-apache p50_us '<= 1.5' 'plain CGI, static, one request, Apache / empty program' \
 	"side hookspool-static@apache-cgi --clients 1" "side empty-cgi@apache-cgi --clients 1"
+
+
+# The answer's 99th percentile at half the rate that the program reaches here: not later than
+# the empty responder's at that rate and two syncs of this disk.
+p99_limit() {
+	local empty sync
+	empty=$(side empty@lighttpd-fcgi $single --rate "$1") && sync=$("$BENCH_BIN/sync" "$TMPDIR") || return
+	jq -nc --argjson empty "$empty" --argjson sync "$sync" \
+		'{side: "limit", p99_us: ($empty.p99_us + 2 * $sync.p50_us), empty: $empty, sync: $sync}'
+}
+if wanted p99-half; then
+	half=$(side "$here" $single | jq '.requests_per_second / 2 | floor')
+	pairs p99-half p99_us '<= 1' "p99 at half the maximum rate (${half:=1000}/s) / empty responder's and two fdatasync" \
+		"side $here $single --rate $half" "p99_limit $half"
+fi
+
+# core PART INPUT: one figure of core.c.
+core() {
+	rm -rf "$TMPDIR/core"
+	mkdir "$TMPDIR/core"
+	"$BENCH_BIN/core" --only "$1" --input "$2" "$HERE/event.json" "$TMPDIR/core"
+}
+pairs flatten mb_per_second '>= 10' "scan and flatten, one core / json-c's parse" \
+	"core scan+flatten event" "core json-c event"
+pairs flatten-batch mb_per_second - '… of a batch of 1000' \
+	"core scan+flatten batch" "core json-c batch"
+
+"$BENCH_BIN/core" --deep >"$BENCH_BIN/deep.json"
+pairs deep-flatten mb_per_second '>= 0.50' '32 KB, 16 deep, 2000 leaves: scan and flatten / the ordinary event' \
+	"core scan+flatten deep" "core scan+flatten event"
+pairs deep-lighttpd mb_per_second '>= 0.50' '… 64 clients behind lighttpd / the ordinary event' \
+	"EVENT=$BENCH_BIN/deep.json side $here $single" "side $here $single"
+
+# An index is not believed after a restart of the machine: that is a spool of its own.
+big=$BENCH_BIN/big-$(cut -c 1-8 /proc/sys/kernel/random/boot_id)
+[ -n "${SKIP_BIG-}" ] ||
+	pairs big requests_per_second '>= 0.90' '10,000 segments, 10 million ids / an empty spool' \
+		"BIG=$big side $here $single --warm-up 2" "side $here $single --warm-up 2"
+
+# KiB. The bodies in flight: eight times 4000 events, with brackets and commas.
+bodies=$((8 * 4000 * $(wc -c <"$HERE/event.json") / 1024))
+pairs memory-single peak_rss_kb '<= 1' 'resident memory, 64 clients, KiB / 16 MiB' \
+	"side $here $single" "echo '{\"peak_rss_kb\": 16384}'"
+pairs memory-batch peak_rss_kb '<= 1' '… 8 clients, batches of 4000 / 16 MiB + 1.5 x bodies' \
+	"side $here $batch4" "echo '{\"peak_rss_kb\": $((16384 + bodies * 3 / 2))}'"
 
 
 ### The table ###########################################################

@@ -9,7 +9,9 @@
 # program is exchanged.
 #
 #	EVENT=FILE      the event; tests/bench/event.json
-#	BIG=DIRECTORY   use this spool, and leave it there
+#	BIG=DIRECTORY   a spool of 10,000 segments and 10 million ids: made if it is not there,
+#	                used, and left there
+#	PERF=FILE       record with perf(1) what the handlers do under load
 #	BENCH_BIN=…     where load and the empty responders are
 
 HANDLER=${1%@*} MOUNT=${1#*@}
@@ -81,7 +83,18 @@ listen.owner = $SERVER_USER"
 	PEER_PID=$!
 }
 
+# The index is trusted only as its last writer left it: so the server's user fills the spool.
+big_make() {
+	echo "  filling a spool with 10 million ids" >&2
+	rm -rf "$BIG.new"
+	mkdir -m 700 "$BIG.new"
+	own "$BIG.new"
+	(as_server_user "$BENCH_BIN/fill" "$BIG.new" 10000 1000) || give_up "the spool cannot be filled"
+	mv "$BIG.new" "$BIG"
+}
+
 start() {
+	[ -z "$BIG" ] || [ -d "$BIG" ] || big_make
 	case $HANDLER@$MOUNT in
 	node@alone)
 		directory_make
@@ -155,6 +168,11 @@ all_kept() {
 measure() {
 	local before after server_before server_after begin=${EPOCHREALTIME/./} server=$SERVER_PID result
 	before=$(ticks $(handlers)) server_before=$(ticks ${server:+$(family "$server")})
+	if [ -n "${PERF-}" ]; then
+		perf record -q -e cpu-clock -F 2000 --call-graph fp -o "$PERF" \
+			-p "$(handlers | paste -sd ,)" -- sleep 3 >&2 &
+		disown # not one of those that are ended with the script: it ends by itself
+	fi
 	"$BENCH_BIN/load" --port "$http_port" --secret "$SECRET" "$@" "$EVENT" >"$T/result"
 	result=$?
 	after=$(ticks $(handlers)) server_after=$(ticks ${server:+$(family "$server")})

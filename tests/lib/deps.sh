@@ -4,7 +4,7 @@
 #	deps.sh GROUP...            install what is missing (with sudo when not root)
 #	deps.sh --missing GROUP...  print what is missing; exit 1 if anything is
 #
-# Groups: build, test, check, faults, faults-root, bench. No service is started:
+# Groups: build, test, check, faults, faults-root, bench, profile. No service is started:
 # invoke-rc.d(8) asks /usr/sbin/policy-rc.d first, and for as long as apt-get runs that one
 # says no.
 set -eu
@@ -41,6 +41,8 @@ bench    nodejs                 a peer: events received in Node
 bench    php-fpm                a peer: events received in PHP
 bench    php-cli                says its version
 bench    procps                 finds the processes whose time and memory is read
+profile  linux-perf             samples processor time
+profile  valgrind               counts instructions, where perf may not record
 faults-root fuse3               mounts the two below
 faults-root nbdkit              a disk that fails when told to
 faults-root libnbd-bin          makes a file of it
@@ -51,7 +53,7 @@ faults-root e2fsprogs           ext4
 
 usage()
 {
-	echo "usage: deps.sh [--missing] {build|test|check|faults|faults-root|bench}..." >&2
+	echo "usage: deps.sh [--missing] {build|test|check|faults|faults-root|bench|profile}..." >&2
 	exit 2
 }
 

@@ -1,0 +1,88 @@
+/*
+ * Makes a spool that has grown: fill DIRECTORY SEGMENTS EVENTS-IN-EACH. Small records with
+ * ids of their own, and a rotation behind every EVENTS of them. Nothing is synced.
+ */
+#include "core/clock_text.h"
+#include "core/identity.h"
+#include "store/io.h"
+#include "store/spool.h"
+#include "tests/bench/path.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+struct lot {
+	struct hs_identifier identifier;
+	struct hs_json json;
+	struct hs_record *record;
+	struct hs_buf lines;
+	size_t events;
+	uint64_t next;
+};
+
+static void make(struct lot *l)
+{
+	char at[HS_CLOCK_TEXT + 1], line[256];
+	int64_t ms;
+
+	hs_clock_text(hs_io_now(), at);
+	hs_buf_reset(&l->lines);
+	for (size_t i = 0; i < l->events; i++) {
+		int n = snprintf(line, sizeof line,
+		                 "{\"type\":\"track\",\"event\":\"e\",\"user_id\":\"u\",\"message_id\":\"m-%016" PRIx64
+		                 "\",\"spooled_at\":\"%s\"}\n", l->next++, at);
+		struct hs_record *r = &l->record[i];
+
+		hs_buf_put(&l->lines, line, (size_t)n);
+		r->n = (size_t)n;
+		if (hs_identity_of_line(&l->identifier, &l->json, hs_slice(line, (size_t)n - 1),
+		                        &r->identified, &r->id, &ms) != HS_OK)
+			bench_die("fill", "no identity");
+	}
+}
+
+static void append(struct lot *l, struct hs_spool *spool)
+{
+	int64_t deadline = hs_io_now_monotonic() + 600000;
+	uint64_t duplicate = 0;
+	struct hs_append a = { .records = hs_buf_slice(&l->lines), .record = l->record,
+		               .count = l->events, .duplicate = &duplicate, .deadline_ms = deadline };
+	enum hs_result r = hs_spool_append(spool, &a);
+
+	if (r == HS_OK)
+		r = hs_spool_rotate(spool, deadline);
+	if (r != HS_OK || duplicate > 0)
+		bench_die("fill", hs_result_info(r)->name);
+}
+
+int main(int argc, char **argv)
+{
+	struct lot l = { 0 };
+	struct hs_settings *settings;
+	struct hs_spool *spool;
+	int segments;
+
+	if (argc != 4 || (segments = atoi(argv[2])) <= 0 || atoi(argv[3]) <= 0 ||
+	    !hs_identifier_init(&l.identifier)) {
+		fputs("usage: fill DIRECTORY SEGMENTS EVENTS-IN-EACH\n", stderr);
+		return 2;
+	}
+	l.events = (size_t)atoi(argv[3]);
+	l.record = calloc(l.events, sizeof *l.record);
+	settings = bench_settings(argv[1], "durability = none\nrotate_min_gap = 0");
+	spool = hs_spool_new(settings);
+	if (l.record == NULL || spool == NULL)
+		bench_die("memory", "out of it");
+	for (int i = 0; i < segments; i++) {
+		make(&l);
+		append(&l, spool);
+	}
+	hs_spool_free(spool);
+	hs_settings_free(settings);
+	hs_identifier_free(&l.identifier);
+	hs_json_free(&l.json);
+	hs_buf_free(&l.lines);
+	free(l.record);
+	return 0;
+}

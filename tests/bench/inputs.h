@@ -1,0 +1,59 @@
+/*
+ * inputs: the requests that the benchmarks inside one process work on. Everything here
+ * ends the program, with a message, if it fails.
+ */
+#ifndef HS_BENCH_INPUTS_H
+#define HS_BENCH_INPUTS_H
+
+#include "core/hmac.h"
+#include "core/slice.h"
+
+#include <stdint.h>
+
+#define BENCH_SECRET "a shared secret of the benchmarks"
+
+enum { BENCH_MAC_TEXT = 40 };
+
+/* One request's body, with ids of its own. */
+struct bench_body {
+	char *text;
+	size_t n;
+	struct hs_slice *event; /* the events in it */
+	char signature[BENCH_MAC_TEXT];
+};
+
+/* The same request many times over, so that each can be sent once. */
+struct bench_input {
+	const char *name;
+	size_t events;  /* in each body */
+	bool batch;     /* an array, however many are in it */
+	size_t id_at;   /* where in an event the sixteen characters stand that are its number */
+	struct bench_body *body;
+	size_t bodies;
+	struct hs_hmac *key;
+	uint64_t next_id;
+};
+
+/*
+ * `bodies` copies of a request with `events` copies of the event (0: one, and no array).
+ * The event's messageId ends in sixteen characters that may be overwritten.
+ */
+struct bench_input *bench_input_new(const char *name, struct hs_slice event, size_t events,
+                                    size_t bodies);
+void bench_input_free(struct bench_input *in);
+
+/* New ids and signatures everywhere. */
+void bench_input_renew(struct bench_input *in);
+
+/* A file's bytes without the line ends behind them. To be freed. */
+struct hs_slice bench_file(const char *path);
+
+/* An event of 32 KB, 2000 leaves and objects sixteen deep. To be freed. */
+struct hs_slice bench_deep_event(void);
+
+/* Processor time of this thread: what others do on the machine does not count. */
+int64_t bench_cpu_ns(void);
+
+_Noreturn void bench_die(const char *what, const char *why);
+
+#endif

@@ -1,0 +1,130 @@
+#include "tests/bench/path.h"
+
+#include "store/io.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+static const char signature_is[] = "HTTP_X_SIGNATURE=";
+
+struct bench_path {
+	struct hs_gateway gateway; /* first: the gateway is the path */
+	struct hs_keeper keeper;
+	struct hs_settings *settings;
+	struct hs_spool *spool;
+	struct hs_receiver *receiver;
+	char length[48], signature[sizeof signature_is + BENCH_MAC_TEXT];
+	char *params[7];
+	const struct bench_body *body;
+	size_t at; /* bytes of the body that were read */
+	size_t accepted;
+	char status[32];
+};
+
+struct hs_settings *bench_settings(const char *dir, const char *more)
+{
+	char text[4096];
+	struct hs_settings_error error;
+	struct hs_settings *s;
+	int n = snprintf(text, sizeof text, "spool_dir = %s\nsecret = %s\ncompress = none\n%s\n",
+	                 dir != NULL ? dir : "/nowhere", BENCH_SECRET, more);
+
+	s = hs_settings_new("bench", hs_slice(text, (size_t)n), NULL, &error);
+	if (s == NULL)
+		bench_die("settings", error.text);
+	return s;
+}
+
+static char *const *params(struct hs_gateway *g)
+{
+	return ((struct bench_path *)g)->params;
+}
+
+static long read_body(struct hs_gateway *g, char *to, size_t n, int64_t deadline_ms)
+{
+	struct bench_path *p = (struct bench_path *)g;
+	size_t left = p->body->n - p->at;
+
+	(void)deadline_ms;
+	n = n < left ? n : left;
+	memcpy(to, p->body->text + p->at, n);
+	p->at += n;
+	return (long)n;
+}
+
+static bool write_answer(struct hs_gateway *g, struct hs_slice head, struct hs_slice body)
+{
+	struct bench_path *p = (struct bench_path *)g;
+
+	(void)body;
+	snprintf(p->status, sizeof p->status, "%.*s", (int)head.n, head.p);
+	return true;
+}
+
+static void finish(struct hs_gateway *g)
+{
+	(void)g;
+}
+
+static enum hs_result append(void *self, const struct hs_append *append)
+{
+	struct bench_path *p = self;
+	enum hs_result r = HS_OK;
+
+	*append->duplicate = 0;
+	if (p->spool != NULL)
+		r = hs_spool_append(p->spool, append);
+	p->accepted = append->count - *append->duplicate;
+	return r;
+}
+
+/* What a web server hands over; a real one adds some twenty more. */
+static void set_params(struct bench_path *p)
+{
+	static char method[] = "REQUEST_METHOD=POST", script[] = "SCRIPT_NAME=/hookspool";
+	static char type[] = "CONTENT_TYPE=application/json", addr[] = "REMOTE_ADDR=127.0.0.1";
+	char *const all[] = { method, script, type, p->length, addr, p->signature, NULL };
+
+	memcpy(p->signature, signature_is, sizeof signature_is);
+	memcpy(p->params, all, sizeof all);
+}
+
+struct bench_path *bench_path_new(const char *dir, const char *more)
+{
+	struct bench_path *p = calloc(1, sizeof *p);
+
+	if (p == NULL)
+		bench_die("memory", "out of it");
+	p->settings = bench_settings(dir, more);
+	p->spool = dir == NULL ? NULL : hs_spool_new(p->settings);
+	p->keeper = (struct hs_keeper){ .self = p, .append = append, .now = hs_io_now,
+		                        .now_monotonic = hs_io_now_monotonic };
+	p->gateway = (struct hs_gateway){ .params = params, .read = read_body,
+		                          .write = write_answer, .finish = finish };
+	set_params(p);
+	p->receiver = hs_receiver_new(&p->keeper, 0x5eed);
+	if (p->receiver == NULL || (dir != NULL && p->spool == NULL))
+		bench_die("memory", "out of it");
+	return p;
+}
+
+void bench_path_free(struct bench_path *p)
+{
+	hs_receiver_free(p->receiver);
+	hs_spool_free(p->spool);
+	hs_settings_free(p->settings);
+	free(p);
+}
+
+void bench_path_request(struct bench_path *p, const struct bench_input *in,
+                        const struct bench_body *body)
+{
+	if (p->body == NULL || p->body->n != body->n)
+		snprintf(p->length, sizeof p->length, "CONTENT_LENGTH=%zu", body->n);
+	memcpy(p->signature + sizeof signature_is - 1, body->signature, BENCH_MAC_TEXT);
+	p->body = body;
+	p->at = p->accepted = 0;
+	hs_receive(p->receiver, p->settings, &p->gateway);
+	if (strncmp(p->status, "Status: 20", 10) != 0 || p->accepted != in->events)
+		bench_die("answer", p->status);
+}
