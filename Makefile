@@ -227,8 +227,8 @@ bench-core:
 
 profile:
 	$(Q)$(DEPS) --missing build test bench profile >/dev/null || $(DEPS) build test bench profile
-	$(Q)$(MAKE) --no-print-directory -s -j$(JOBS) bench-built
-	$(Q)HS_BUILD=$(B) bash tests/bench/profile.sh
+	$(Q)$(MAKE) --no-print-directory -s -j$(JOBS) B=$(B)/profile CFLAGS='-O2 -g -fno-omit-frame-pointer' bench-built
+	$(Q)HS_BUILD=$(B)/profile bash tests/bench/profile.sh
 
 ## make bench-index      what the index of ids costs at MILLIONS (10) of them
 MILLIONS ?= 10

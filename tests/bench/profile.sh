@@ -12,7 +12,7 @@ HERE=$(cd "$(dirname "$0")" && pwd)
 export HS_BUILD=${HS_BUILD:-build}
 HS_BUILD=$(cd "$HS_BUILD" && pwd) || exit 2
 export BENCH_BIN=$HS_BUILD/bench TMPDIR=$HS_BUILD/bench/tmp
-OUT=$BENCH_BIN/profile EVENT=$HERE/event.json LINES_EACH=${LINES_EACH:-25}
+OUT=$BENCH_BIN/recordings EVENT=$HERE/event.json LINES_EACH=${LINES_EACH:-25}
 rm -rf "$OUT" "$TMPDIR"
 mkdir -p "$OUT" "$TMPDIR"
 
@@ -22,15 +22,22 @@ may_record() {
 
 heading() { printf '\n### %s\n\n' "$1"; }
 
-# perf_tables FILE: by their own cost, and with what they call. Unknown addresses are left out.
+# perf_lines FILE [OPTION]...: a report's lines. Addresses without a name are left out: they
+# are OpenSSL's assembly, whose sum stands in the table of objects.
+perf_lines() {
+	perf report -i "$1" -g none --stdio -q "${@:2}" 2>/dev/null | grep -E '^ +[0-9]' |
+		grep -vE '0x[0-9a-f]{12}|0000000000| (main|_?_?libc_start.*|_start|start_thread|__clone.*)( |$)' |
+		head -n "$LINES_EACH" | sed -E 's/^ */  /; s/ +- +-? *$//'
+}
+
+# perf_tables FILE: by object, by a function's own cost, and with what it calls.
 perf_tables() {
-	printf '  self %%  function\n'
-	perf report -i "$1" --no-children -g none --sort symbol --stdio -q 2>/dev/null |
-		grep -E '^ +[0-9]' | head -n "$LINES_EACH" | sed 's/^ */  /'
-	printf '\n  with what it calls %%, self %%, function\n'
-	perf report -i "$1" --children -g none --sort symbol --stdio -q 2>/dev/null |
-		grep -E '^ +[0-9]' | grep -vE '\] (main|__libc_start|_start|start_thread|clone)' |
-		head -n "$LINES_EACH" | sed 's/^ */  /'
+	printf '  share  object\n'
+	perf_lines "$1" --no-children --sort dso
+	printf '\n  self  function ([k] is the kernel)\n'
+	perf_lines "$1" --no-children --sort symbol
+	printf '\n  with callees  self  function\n'
+	perf_lines "$1" --children --sort symbol
 }
 
 with_perf() {

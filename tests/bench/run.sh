@@ -96,11 +96,13 @@ pairs batch-php events_per_second '>= 5' '… / PHP-FPM behind lighttpd' \
 pairs batch-4000 events_per_second '>= 0.90' 'batches of 4000 / batches of 1000' \
 	"side $here $batch4" "side $here $batch"
 
+# One request while the server is idle: a client that sends at once again would wait for
+# Apache's end of the last one (it looks every 10 ms whether the program is gone).
+one='--clients 1 --rate 40'
 pairs cgi-lighttpd p50_us '<= 1.5' 'plain CGI, static, one request, lighttpd / empty program' \
-	"side hookspool-static@lighttpd-cgi --clients 1" "side empty-cgi@lighttpd-cgi --clients 1"
+	"side hookspool-static@lighttpd-cgi $one" "side empty-cgi@lighttpd-cgi $one"
 pairs cgi-apache p50_us '<= 1.5' 'plain CGI, static, one request, Apache / empty program' \
-	"side hookspool-static@apache-cgi --clients 1" "side empty-cgi@apache-cgi --clients 1"
-
+	"side hookspool-static@apache-cgi $one" "side empty-cgi@apache-cgi $one"
 
 # The answer's 99th percentile at half the rate that the program reaches here: not later than
 # the empty responder's at that rate and two syncs of this disk.

@@ -134,15 +134,26 @@ handlers() {
 	if [ -n "$PEER_PID" ]; then family "$PEER_PID"; else workers; fi
 }
 
-# ticks PID...: processor time used so far, in clock ticks.
+# ticks FIELD PID...: processor time used so far, in clock ticks: from field 14 of
+# proc_pid_stat(5) the process's own, from 16 that of its children that have ended.
 ticks() {
-	local pid sum=0 line
+	local field=$1 pid sum=0
+	shift
 	for pid; do
-		read -r line <"/proc/$pid/stat" || continue
-		set -- ${line##*) }
-		sum=$((sum + ${12} + ${13}))
+		sum=$((sum + $(sed 's/.*) /x x /' "/proc/$pid/stat" | cut -d ' ' -f "$field,$((field + 1))" --output-delimiter +)))
 	done 2>/dev/null
 	echo "$sum"
+}
+
+# Of the handlers; and of the web server without them.
+handler_ticks() {
+	case $MOUNT in
+	*-cgi) ticks 16 $(family "$SERVER_PID") ;;
+	*) ticks 14 $(handlers) ;;
+	esac
+}
+server_ticks() {
+	[ -z "$SERVER_PID" ] || ticks 14 $(comm -23 <(family "$SERVER_PID" | sort) <(handlers | sort))
 }
 
 # Peak of resident memory of the largest handler, in KiB.
@@ -166,8 +177,8 @@ all_kept() {
 }
 
 measure() {
-	local before after server_before server_after begin=${EPOCHREALTIME/./} server=$SERVER_PID result
-	before=$(ticks $(handlers)) server_before=$(ticks ${server:+$(family "$server")})
+	local handler server begin=${EPOCHREALTIME/./} result
+	handler=$(handler_ticks) server=$(server_ticks)
 	if [ -n "${PERF-}" ]; then
 		perf record -q -e cpu-clock -F 2000 --call-graph fp -o "$PERF" \
 			-p "$(handlers | paste -sd ,)" -- sleep 3 >&2 &
@@ -175,9 +186,9 @@ measure() {
 	fi
 	"$BENCH_BIN/load" --port "$http_port" --secret "$SECRET" "$@" "$EVENT" >"$T/result"
 	result=$?
-	after=$(ticks $(handlers)) server_after=$(ticks ${server:+$(family "$server")})
+	handler=$(($(handler_ticks) - handler)) server=$(($(server_ticks) - server))
 	jq -c --arg side "$HANDLER@$MOUNT" --argjson peak "$(peak | grep . || echo 0)" \
-		--argjson handler $((after - before)) --argjson server $((server_after - server_before)) \
+		--argjson handler "$handler" --argjson server "$server" \
 		--argjson us $((${EPOCHREALTIME/./} - begin)) --argjson hertz "$(getconf CLK_TCK)" \
 		'{side: $side} + . + {
 			handler_cpu_share: ($handler * 1000000 / $hertz / $us),
