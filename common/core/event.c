@@ -9,7 +9,7 @@ enum {
 };
 
 static const struct hs_slice names[HS_FIELD_COUNT] = {
-#define HS_FIELD_NAME(name, text) [HS_FIELD_##name] = { text, sizeof(text) - 1 },
+#define HS_FIELD_NAME(name, text, camel) [HS_FIELD_##name] = { text, sizeof(text) - 1 },
 	HS_FIELDS(HS_FIELD_NAME)
 #undef HS_FIELD_NAME
 };
@@ -49,14 +49,32 @@ static bool spells(struct hs_slice snake, struct hs_slice name)
 	return at == snake.n;
 }
 
+/* The fields as Segment's libraries spell them: most keys are found here. */
+static enum hs_field field_in_camel_case(struct hs_slice key)
+{
+	static const struct hs_slice camel[HS_FIELD_COUNT] = {
+#define HS_FIELD_CAMEL(name, snake, text) [HS_FIELD_##name] = { text, sizeof(text) - 1 },
+		HS_FIELDS(HS_FIELD_CAMEL)
+#undef HS_FIELD_CAMEL
+	};
+
+	for (int f = 0; f < HS_FIELD_COUNT; f++)
+		if (key.n == camel[f].n && memcmp(key.p, camel[f].p, key.n) == 0)
+			return (enum hs_field)f;
+	return HS_FIELD_COUNT;
+}
+
 /* The Spec field that a top-level key means, or HS_FIELD_COUNT. */
 static enum hs_field field_of_key(const struct hs_json *j, uint32_t key)
 {
 	struct hs_slice inner = hs_json_inner(j, key);
 	char decoded[KEY_MAX], snaked[HS_SNAKE_MAX(KEY_MAX)];
 	struct hs_buf buf = { .p = decoded, .cap = sizeof decoded, .max = sizeof decoded };
+	enum hs_field field = field_in_camel_case(inner);
 	struct hs_slice snake;
 
+	if (field != HS_FIELD_COUNT)
+		return field;
 	if (j->tok[key].escaped && inner.n <= KEY_MAX * ESCAPE) {
 		hs_json_unescape(inner, &buf);
 		if (!hs_buf_ok(&buf))
@@ -83,6 +101,7 @@ static bool is_nested(const struct hs_json *j, uint32_t value)
 static enum hs_result find_fields(struct hs_event *e, bool lenient)
 {
 	const struct hs_json *j = e->json;
+	unsigned flat = 0;
 
 	for (uint32_t key = e->root + 1; key < j->tok[e->root].next; key = j->tok[key + 1].next) {
 		enum hs_field f = field_of_key(j, key);
@@ -94,10 +113,13 @@ static enum hs_result find_fields(struct hs_event *e, bool lenient)
 				return HS_E_FIELD_NESTED;
 			continue;
 		}
-		if (e->field[f] == 0)
-			e->field[f] = key + 1;
-		else if (!lenient)
+		if (e->field[f] != 0 && !lenient)
 			return HS_E_FIELD_TWICE;
+		if (e->field[f] != 0)
+			continue;
+		e->field[f] = key + 1;
+		if (f < HS_FIELD_FLAT_COUNT)
+			e->flat[flat++] = key + 1;
 	}
 	return HS_OK;
 }

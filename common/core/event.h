@@ -10,32 +10,35 @@
 
 #include "core/json.h"
 
-/* The fixed names of a record, in the order in which they stand in it, … */
+/*
+ * The fixed names of a record, in the order in which they stand in it, each beside the
+ * spelling of Segment's own libraries …
+ */
 #define HS_FIELDS(X) \
-	X(TYPE, "type") \
-	X(EVENT, "event") \
-	X(TIMESTAMP, "timestamp") \
-	X(USER_ID, "user_id") \
-	X(ANONYMOUS_ID, "anonymous_id") \
-	X(MESSAGE_ID, "message_id") \
-	X(GROUP_ID, "group_id") \
-	X(PREVIOUS_ID, "previous_id") \
-	X(NAME, "name") \
-	X(CATEGORY, "category") \
-	X(RECEIVED_AT, "received_at") \
-	X(SENT_AT, "sent_at") \
-	X(ORIGINAL_TIMESTAMP, "original_timestamp") \
-	X(VERSION, "version") \
-	X(CHANNEL, "channel") \
-	X(PROJECT_ID, "project_id") \
+	X(TYPE, "type", "type") \
+	X(EVENT, "event", "event") \
+	X(TIMESTAMP, "timestamp", "timestamp") \
+	X(USER_ID, "user_id", "userId") \
+	X(ANONYMOUS_ID, "anonymous_id", "anonymousId") \
+	X(MESSAGE_ID, "message_id", "messageId") \
+	X(GROUP_ID, "group_id", "groupId") \
+	X(PREVIOUS_ID, "previous_id", "previousId") \
+	X(NAME, "name", "name") \
+	X(CATEGORY, "category", "category") \
+	X(RECEIVED_AT, "received_at", "receivedAt") \
+	X(SENT_AT, "sent_at", "sentAt") \
+	X(ORIGINAL_TIMESTAMP, "original_timestamp", "originalTimestamp") \
+	X(VERSION, "version", "version") \
+	X(CHANNEL, "channel", "channel") \
+	X(PROJECT_ID, "project_id", "projectId") \
 	/* … and the Spec fields that hold objects. */ \
-	X(CONTEXT, "context") \
-	X(PROPERTIES, "properties") \
-	X(TRAITS, "traits") \
-	X(INTEGRATIONS, "integrations")
+	X(CONTEXT, "context", "context") \
+	X(PROPERTIES, "properties", "properties") \
+	X(TRAITS, "traits", "traits") \
+	X(INTEGRATIONS, "integrations", "integrations")
 
 enum hs_field {
-#define HS_FIELD_ENUM(name, text) HS_FIELD_##name,
+#define HS_FIELD_ENUM(name, text, camel) HS_FIELD_##name,
 	HS_FIELDS(HS_FIELD_ENUM)
 #undef HS_FIELD_ENUM
 	HS_FIELD_COUNT,
@@ -46,6 +49,7 @@ struct hs_event {
 	const struct hs_json *json;
 	uint32_t root;                  /* the event's object */
 	uint32_t field[HS_FIELD_COUNT]; /* token of the value; 0: absent (0 is never a value) */
+	uint32_t flat[HS_FIELD_FLAT_COUNT + 1]; /* those of the flat ones, as they stand; then 0 */
 	bool timestamps_parse;          /* false: at least one is kept as sent, and counted */
 };
 

@@ -1,10 +1,6 @@
 #include "core/flatten.h"
-#include "core/hash.h"
-#include "core/snake.h"
 
-#include <stdlib.h>
-
-enum { SLOTS_FIRST = 256, SLOTS_KEEP = 1 << 12, WORK_KEEP = 1 << 16 };
+enum { KEY_KEEP = 1 << 16 };
 
 void hs_flattener_init(struct hs_flattener *f, enum hs_names names)
 {
@@ -14,152 +10,18 @@ void hs_flattener_init(struct hs_flattener *f, enum hs_names names)
 
 void hs_flattener_free(struct hs_flattener *f)
 {
-	hs_buf_free(&f->path);
-	hs_buf_free(&f->taken);
+	hs_paths_free(&f->paths);
 	hs_buf_free(&f->key);
-	free(f->slot);
-	hs_flattener_init(f, f->names);
+	f->leaves = 0;
 }
 
 void hs_flattener_shrink(struct hs_flattener *f)
 {
-	if (f->slots > SLOTS_KEEP) {
-		free(f->slot);
-		f->slot = NULL;
-		f->slots = 0;
-	}
-	hs_buf_shrink(&f->taken, WORK_KEEP);
-	hs_buf_shrink(&f->path, WORK_KEEP);
-	hs_buf_shrink(&f->key, WORK_KEEP);
-}
-
-/* --- names: each once in a record ------------------------------------------- */
-
-/*
- * The fixed names, and what hookspool adds, are taken whether they are present or not.
- * Otherwise {"message":{"id":…}} could pose as a message_id, and an event could bring
- * its own tenant.
- */
-static bool is_reserved(struct hs_slice name)
-{
-	return hs_field_named(name) != HS_FIELD_COUNT || hs_slice_eq(name, HS_SLICE("tenant")) ||
-	       hs_slice_eq(name, HS_SLICE("spooled_at"));
-}
-
-/* The slot that holds the name, or the empty one where it belongs. */
-static struct hs_name_slot *find_slot(struct hs_flattener *f, struct hs_slice name, uint32_t hash)
-{
-	uint32_t mask = f->slots - 1, at = hash & mask;
-
-	for (;; at = (at + 1) & mask) {
-		struct hs_name_slot *s = &f->slot[at];
-
-		if (s->era != f->era)
-			return s;
-		if (s->hash == hash && hs_slice_eq(hs_slice(f->taken.p + s->at, s->n), name))
-			return s;
-	}
-}
-
-static bool grow_slots(struct hs_flattener *f)
-{
-	uint32_t old_slots = f->slots;
-	struct hs_name_slot *old = f->slot;
-
-	f->slots = old_slots == 0 ? SLOTS_FIRST : old_slots * 2;
-	f->slot = calloc(f->slots, sizeof *f->slot);
-	if (f->slot == NULL) {
-		f->slot = old;
-		f->slots = old_slots;
-		return false;
-	}
-	for (uint32_t i = 0; i < old_slots; i++)
-		if (old[i].era == f->era)
-			*find_slot(f, hs_slice(f->taken.p + old[i].at, old[i].n), old[i].hash) = old[i];
-	free(old);
-	return true;
-}
-
-/*
- * Enters the name. The slot's suffix is 0 if the name was free; otherwise it is the
- * next number to try behind it. NULL: out of memory.
- */
-static struct hs_name_slot *enter_name(struct hs_flattener *f, struct hs_slice name)
-{
-	uint32_t hash;
-	struct hs_name_slot *s;
-
-	if (2 * (f->used + 1) > f->slots && !grow_slots(f))
-		return NULL;
-	hash = (uint32_t)hs_hash(name.p, name.n, (uint64_t)(uintptr_t)f);
-	s = find_slot(f, name, hash);
-	if (s->era == f->era) {
-		if (s->suffix == 0)
-			s->suffix = 2;
-		return s;
-	}
-	*s = (struct hs_name_slot){ f->era, hash, (uint32_t)f->taken.n, (uint32_t)name.n, 0 };
-	hs_buf_put_slice(&f->taken, name);
-	f->used++;
-	if (is_reserved(name))
-		s->suffix = 2;
-	return hs_buf_ok(&f->taken) ? s : NULL;
-}
-
-/*
- * Makes the name in f->path unique by _2, _3, … Each number is tried once a name, so
- * a thousand equal names cost a thousand steps and not a million.
- */
-static enum hs_result claim_name(struct hs_flattener *f)
-{
-	size_t base = f->path.n;
-	struct hs_name_slot *s = enter_name(f, hs_buf_slice(&f->path));
-
-	while (s != NULL && s->suffix != 0) {
-		uint32_t hash = s->hash, number = s->suffix++;
-
-		f->path.n = base;
-		hs_buf_putc(&f->path, '_');
-		hs_buf_put_uint(&f->path, number);
-		s = enter_name(f, hs_buf_slice(&f->path));
-		if (s == NULL || s->suffix == 0)
-			break;
-		s = find_slot(f, hs_slice(f->path.p, base), hash); /* it may have moved */
-	}
-	return s != NULL && hs_buf_ok(&f->path) ? HS_OK : HS_E_MEMORY;
+	hs_paths_shrink(&f->paths);
+	hs_buf_shrink(&f->key, KEY_KEEP);
 }
 
 /* --- output ----------------------------------------------------------------- */
-
-/* A name as the inside of a JSON string. Surrogates were kept in three bytes (json.h). */
-static void put_name(struct hs_buf *out, struct hs_slice name)
-{
-	static const char hex[] = "0123456789abcdef";
-	size_t from = 0;
-
-	for (size_t i = 0; i < name.n; i++) {
-		unsigned char c = (unsigned char)name.p[i];
-		uint32_t code = c;
-
-		if (c >= ' ' && c != '"' && c != '\\' && c != 0xED)
-			continue;
-		if (c == 0xED) {
-			if ((unsigned char)name.p[i + 1] < 0xA0)
-				continue;
-			code = 0xD000 | (uint32_t)(name.p[i + 1] & 0x3F) << 6 | (name.p[i + 2] & 0x3F);
-		}
-		hs_buf_put(out, name.p + from, i - from);
-		if (c == '"' || c == '\\') {
-			hs_buf_put(out, (char[]){ '\\', (char)c }, 2);
-		} else {
-			hs_buf_put(out, (char[]){ '\\', 'u', hex[code >> 12], hex[code >> 8 & 15],
-			                          hex[code >> 4 & 15], hex[code & 15] }, 6);
-		}
-		i += c == 0xED ? 2 : 0;
-		from = i + 1;
-	}
-	hs_buf_put(out, name.p + from, name.n - from);
-}
 
 /* Copies text into a string under way, with quotes and backslashes escaped. */
 static void put_quoted(struct hs_buf *out, struct hs_slice text)
@@ -169,8 +31,8 @@ static void put_quoted(struct hs_buf *out, struct hs_slice text)
 	if (to == NULL)
 		return;
 	for (size_t i = 0; i < text.n; i++) {
-		if (text.p[i] == '"' || text.p[i] == '\\')
-			*to++ = '\\';
+		*to = '\\'; /* no jump: every sixth byte of an array is a quote */
+		to += (text.p[i] == '"') | (text.p[i] == '\\');
 		*to++ = text.p[i];
 	}
 	out->n = (size_t)(to - out->p);
@@ -210,40 +72,9 @@ static void put_value(struct hs_buf *out, const struct hs_json *j, uint32_t valu
 }
 
 /* ,"name": — the comma also stands before the first; the record's brace replaces it. */
-static void put_label(struct hs_buf *out, struct hs_slice name)
-{
-	hs_buf_put(out, ",\"", 2);
-	put_name(out, name);
-	hs_buf_put(out, "\":", 2);
-}
+#define LABEL(name) HS_SLICE(",\"" name "\":")
 
 /* --- the walk --------------------------------------------------------------- */
-
-/* Appends a component to f->path, with the separator if it is not the first. */
-static enum hs_result push_component(struct hs_flattener *f, bool first, const struct hs_json *j,
-                                     uint32_t key)
-{
-	struct hs_slice name = hs_json_inner(j, key);
-	char *to;
-
-	if (name.n > HS_NAME_MAX * 6) /* no escape is longer than six bytes */
-		return HS_E_NAME_LONG;
-	if (j->tok[key].escaped) {
-		hs_buf_reset(&f->key);
-		hs_json_unescape(name, &f->key);
-		name = hs_buf_slice(&f->key);
-	}
-	if (!first)
-		hs_buf_putc(&f->path, f->names == HS_NAMES_VERBATIM ? '.' : '_');
-	to = hs_buf_reserve(&f->path, HS_SNAKE_MAX(name.n));
-	if (to == NULL || !hs_buf_ok(&f->key))
-		return HS_E_MEMORY;
-	if (f->names == HS_NAMES_VERBATIM)
-		hs_buf_put_slice(&f->path, name);
-	else
-		f->path.n += hs_snake(name, to);
-	return f->path.n > HS_NAME_MAX ? HS_E_NAME_LONG : HS_OK;
-}
 
 struct walk {
 	const struct hs_json *json;
@@ -252,46 +83,56 @@ struct walk {
 	size_t limit; /* of out->n */
 };
 
-static bool is_flat_field(const struct hs_event *e, uint32_t value)
+/* The step by a key token. */
+static enum hs_result go_down(struct hs_flattener *f, const struct hs_json *j, uint32_t parent,
+                              uint32_t key, uint32_t *step)
 {
-	for (int f = 0; f < HS_FIELD_FLAT_COUNT; f++)
-		if (e->field[f] == value)
-			return true;
-	return false;
+	struct hs_slice name = hs_json_inner(j, key);
+
+	if (name.n > HS_NAME_MAX * 6) /* no escape is longer than six bytes */
+		return HS_E_NAME_LONG;
+	if (j->tok[key].escaped) {
+		hs_buf_reset(&f->key);
+		hs_json_unescape(name, &f->key);
+		name = hs_buf_slice(&f->key);
+		if (!hs_buf_ok(&f->key))
+			return HS_E_MEMORY;
+	}
+	return hs_paths_step(&f->paths, parent, name, j->tok[key].hash, step);
 }
 
-static enum hs_result put_leaf(struct hs_flattener *f, const struct walk *w, uint32_t value)
+static enum hs_result put_leaf(struct hs_flattener *f, const struct walk *w, uint32_t step,
+                               uint32_t value)
 {
-	enum hs_result r = claim_name(f);
+	struct hs_slice label;
+	enum hs_result r = hs_paths_claim(&f->paths, step, &label);
 
 	if (r != HS_OK)
 		return r;
 	if (++f->leaves > HS_LEAVES_MAX)
 		return HS_E_RECORD_LARGE;
-	put_label(w->out, hs_buf_slice(&f->path));
+	hs_buf_put_slice(w->out, label);
 	put_value(w->out, w->json, value);
 	if (!hs_buf_ok(w->out))
 		return HS_E_MEMORY;
 	return w->out->n > w->limit ? HS_E_RECORD_LARGE : HS_OK;
 }
 
-/*
- * Every leaf of the object, depth first, in the order of the text. The names of the
- * objects around a leaf stand in f->path; `level` remembers how to take them off.
- */
-static enum hs_result put_leaves(struct hs_flattener *f, const struct walk *w, uint32_t object)
+/* Every leaf of the object below the step `top`, depth first, in the order of the text. */
+static enum hs_result put_leaves(struct hs_flattener *f, const struct walk *w, uint32_t object,
+                                 uint32_t top)
 {
 	struct {
-		uint32_t end;
-		size_t path;
-	} level[HS_JSON_DEPTH_MAX] = { { w->json->tok[object].next, f->path.n } };
-	bool bare = f->path.n == 0; /* no prefix above the top */
+		uint32_t end, step;
+	} level[HS_JSON_DEPTH_MAX] = { { w->json->tok[object].next, top } };
+	const uint32_t *flat = w->event != NULL ? w->event->flat : NULL;
 	unsigned depth = 0;
 	uint32_t key = object + 1;
 	enum hs_result r = HS_OK;
 
 	while (r == HS_OK) {
 		const struct hs_json_token *value;
+		uint32_t step;
 
 		if (key == level[depth].end) { /* the object is done; so may be the one around it */
 			if (depth-- == 0)
@@ -299,19 +140,19 @@ static enum hs_result put_leaves(struct hs_flattener *f, const struct walk *w, u
 			continue;
 		}
 		value = &w->json->tok[key + 1];
-		f->path.n = level[depth].path;
-		if (depth == 0 && w->event != NULL && is_flat_field(w->event, key + 1)) {
+		if (flat != NULL && key + 1 == *flat) {
+			flat++;
 			key = value->next;
 			continue;
 		}
-		r = push_component(f, bare && depth == 0, w->json, key);
+		r = go_down(f, w->json, level[depth].step, key, &step);
 		if (r == HS_OK && value->kind == HS_JSON_OBJECT) {
 			depth++;
 			level[depth].end = value->next;
-			level[depth].path = f->path.n;
+			level[depth].step = step;
 			key += 2;
 		} else if (r == HS_OK) {
-			r = put_leaf(f, w, key + 1);
+			r = put_leaf(f, w, step, key + 1);
 			key = value->next;
 		}
 	}
@@ -320,9 +161,15 @@ static enum hs_result put_leaves(struct hs_flattener *f, const struct walk *w, u
 
 static void put_fixed(const struct hs_event *e, struct hs_buf *out)
 {
+	static const struct hs_slice labels[] = {
+#define FIXED_LABEL(name, text, camel) [HS_FIELD_##name] = { ",\"" text "\":", sizeof(text) + 3 },
+		HS_FIELDS(FIXED_LABEL)
+#undef FIXED_LABEL
+	};
+
 	for (int f = 0; f < HS_FIELD_FLAT_COUNT; f++)
 		if (e->field[f] != 0) {
-			put_label(out, hs_field_name((enum hs_field)f));
+			hs_buf_put_slice(out, labels[f]);
 			put_value(out, e->json, e->field[f]);
 		}
 }
@@ -333,33 +180,20 @@ static enum hs_result put_stamp(struct hs_flattener *f, const struct hs_stamp *s
 	enum hs_result r = HS_OK;
 
 	if (stamp->tenant.n > 0) {
-		put_label(out, HS_SLICE("tenant"));
+		hs_buf_put_slice(out, LABEL("tenant"));
 		hs_buf_put_json(out, stamp->tenant);
 	}
 	if (stamp->settings != NULL) {
 		struct walk w = { stamp->settings, NULL, out, limit };
+		uint32_t step;
 
-		hs_buf_reset(&f->path);
-		hs_buf_put_slice(&f->path, HS_SLICE("settings"));
-		r = put_leaves(f, &w, 0);
+		r = hs_paths_step(&f->paths, HS_PATH_TOP, HS_SLICE("settings"), 0, &step);
+		if (r == HS_OK)
+			r = put_leaves(f, &w, 0, step);
 	}
-	put_label(out, HS_SLICE("spooled_at"));
+	hs_buf_put_slice(out, LABEL("spooled_at"));
 	hs_buf_put_json(out, stamp->spooled_at);
 	return r;
-}
-
-/* Forgets the names of the record before: slots of another era count as empty. */
-static void next_era(struct hs_flattener *f)
-{
-	if (++f->era == 0) { /* after four thousand million records: slots may look new again */
-		for (uint32_t i = 0; i < f->slots; i++)
-			f->slot[i].era = 0;
-		f->era = 1;
-	}
-	f->used = f->leaves = 0;
-	hs_buf_reset(&f->taken);
-	hs_buf_reset(&f->path);
-	hs_buf_reset(&f->key);
 }
 
 enum hs_result hs_flatten(struct hs_flattener *f, const struct hs_event *e,
@@ -371,12 +205,12 @@ enum hs_result hs_flatten(struct hs_flattener *f, const struct hs_event *e,
 	struct walk w = { e->json, e, out, limit };
 	enum hs_result r;
 
-	next_era(f);
+	hs_paths_next(&f->paths, f->names);
+	f->leaves = 0;
 	put_fixed(e, out);
 	r = put_stamp(f, stamp, out, limit);
-	hs_buf_reset(&f->path);
 	if (r == HS_OK)
-		r = put_leaves(f, &w, e->root);
+		r = put_leaves(f, &w, e->root, HS_PATH_TOP);
 	hs_buf_put(out, "}\n", 2);
 	if (r == HS_OK && !hs_buf_ok(out))
 		r = HS_E_MEMORY;

@@ -8,11 +8,9 @@
 #define HS_FLATTEN_H
 
 #include "core/event.h"
-
-enum hs_names { HS_NAMES_WAREHOUSE, HS_NAMES_VERBATIM };
+#include "core/paths.h"
 
 enum {
-	HS_NAME_MAX = 4096,        /* bytes of one flattened name */
 	HS_RECORD_BASE = 1 << 16,  /* a record may have this many bytes … */
 	HS_RECORD_FACTOR = 16,     /* … and so many for each byte of the event … */
 	/* … and so many leaves that it can be read again: two tokens each, beside the fixed */
@@ -22,17 +20,9 @@ enum {
 /* Working memory, one a thread, reset and not freed. */
 struct hs_flattener {
 	enum hs_names names;
-	struct hs_buf path;  /* the name being built */
-	struct hs_buf taken; /* every name of this record, one behind the other */
-	struct hs_buf key;   /* a decoded key */
-	struct hs_name_slot {
-		uint32_t era; /* of the record it belongs to: an old slot counts as empty */
-		uint32_t hash;
-		uint32_t at, n; /* the name, in `taken` */
-		uint32_t suffix; /* the next _N to try for this name */
-	} *slot;
-	uint32_t slots, used, era;
-	uint32_t leaves; /* of this record, the fixed ones aside */
+	struct hs_paths paths;
+	struct hs_buf key; /* a decoded key */
+	uint32_t leaves;   /* of this record, the fixed ones aside */
 };
 
 /* What hookspool adds to a record. */

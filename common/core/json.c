@@ -50,48 +50,59 @@ void hs_json_start(struct hs_json *j, struct hs_slice text)
 {
 	assert(text.n < UINT32_MAX);
 	j->text = text;
+	j->end = text.p + text.n;
 	j->pos = 0;
+	j->blanks = 0;
 	j->n = 0;
 	j->inside = false;
 }
 
+/*
+ * The functions below read from p on and return what stands behind it; or NULL, once
+ * they have noted what cannot stand, and where.
+ */
+
 /* --- bytes ------------------------------------------------------------------ */
 
-static bool at_end(const struct hs_json *j)
+static const char *fail(struct hs_json *j, const char *p, enum hs_result r)
 {
-	return j->pos == j->text.n;
-}
-
-/* RFC 8259, 2: the four blanks. Returns whether there was one. */
-static bool skip_blanks(struct hs_json *j)
-{
-	const char *p = j->text.p + j->pos, *end = j->text.p + j->text.n, *from = p;
-
-	while (p < end && (*p == ' ' || *p == '\n' || *p == '\r' || *p == '\t'))
-		p++;
 	j->pos = (size_t)(p - j->text.p);
-	return p != from;
+	j->failure = r;
+	return NULL;
 }
 
-/* What stands at pos cannot stand there; or nothing does. */
-static enum hs_result unexpected(const struct hs_json *j)
+/* What stands at p cannot stand there; or nothing does. */
+static const char *unexpected(struct hs_json *j, const char *p)
 {
-	return at_end(j) ? HS_E_JSON_END : HS_E_JSON_SYNTAX;
+	return fail(j, p, p == j->end ? HS_E_JSON_END : HS_E_JSON_SYNTAX);
 }
 
-static bool take(struct hs_json *j, char c)
+static bool is_at(const struct hs_json *j, const char *p, char c)
 {
-	if (at_end(j) || j->text.p[j->pos] != c)
-		return false;
-	j->pos++;
-	return true;
+	return p < j->end && *p == c;
+}
+
+static const char *skip_many_blanks(struct hs_json *j, const char *p)
+{
+	const char *from = p;
+
+	while (p < j->end && (*p == ' ' || *p == '\n' || *p == '\r' || *p == '\t'))
+		p++;
+	j->blanks += p != from;
+	return p;
+}
+
+/* RFC 8259, 2: the four blanks. Mostly there is none. */
+static inline const char *skip_blanks(struct hs_json *j, const char *p)
+{
+	return p < j->end && (unsigned char)*p <= ' ' ? skip_many_blanks(j, p) : p;
 }
 
 /*
  * First byte at or behind p that a string cannot simply contain: a quote, a backslash,
  * a control character, or one that is not ASCII.
  */
-static const char *skip_plain(const char *p, const char *end)
+static inline const char *skip_plain(const char *p, const char *end)
 {
 #ifdef __SSE2__
 	const __m128i quote = _mm_set1_epi8('"'), slash = _mm_set1_epi8('\\');
@@ -115,180 +126,183 @@ static const char *skip_plain(const char *p, const char *end)
 
 /* --- scalars ---------------------------------------------------------------- */
 
-/* pos is at the first of four hex digits. */
-static enum hs_result read_hex4(struct hs_json *j, uint32_t *code)
+/* p is at the first of four hex digits. */
+static const char *read_hex4(struct hs_json *j, const char *p, uint32_t *code)
 {
 	*code = 0;
-	for (int i = 0; i < 4; i++, j->pos++) {
-		int digit = at_end(j) ? -1 : hs_hex_digit(j->text.p[j->pos]);
+	for (int i = 0; i < 4; i++, p++) {
+		int digit = p == j->end ? -1 : hs_hex_digit(*p);
 
 		if (digit < 0)
-			return at_end(j) ? HS_E_JSON_END : HS_E_JSON_ESCAPE;
+			return fail(j, p, p == j->end ? HS_E_JSON_END : HS_E_JSON_ESCAPE);
 		*code = *code << 4 | (uint32_t)digit;
 	}
-	return HS_OK;
+	return p;
 }
 
-/* pos is at a backslash (RFC 8259, 7). */
-static enum hs_result read_escape(struct hs_json *j, bool is_key)
+/* p is at a backslash (RFC 8259, 7). */
+static const char *read_escape(struct hs_json *j, const char *p, bool is_key)
 {
-	size_t backslash = j->pos++;
+	const char *backslash = p++;
 	uint32_t code;
-	enum hs_result r;
 
-	if (at_end(j))
-		return HS_E_JSON_END;
-	switch (j->text.p[j->pos]) {
+	if (p == j->end)
+		return fail(j, p, HS_E_JSON_END);
+	switch (*p) {
 	case '"': case '\\': case '/': case 'b': case 'f': case 'n': case 'r': case 't':
-		j->pos++;
-		return HS_OK;
+		return p + 1;
 	case 'u':
-		j->pos++;
-		r = read_hex4(j, &code);
-		if (r == HS_OK && code == 0 && is_key) {
-			j->pos = backslash;
-			return HS_E_JSON_NUL_KEY;
-		}
-		return r;
+		p = read_hex4(j, p + 1, &code);
+		if (p != NULL && code == 0 && is_key)
+			return fail(j, backslash, HS_E_JSON_NUL_KEY);
+		return p;
 	default:
-		return HS_E_JSON_ESCAPE;
+		return fail(j, p, HS_E_JSON_ESCAPE);
 	}
 }
 
-/* pos is at the opening quote; afterwards behind the closing one. */
-static enum hs_result read_string(struct hs_json *j, bool is_key, bool *escaped)
+/* What is no plain byte of a string, nor its end. */
+static const char *read_odd(struct hs_json *j, const char *p, bool is_key, bool *escaped)
 {
-	const char *text = j->text.p, *end = text + j->text.n;
+	size_t length;
 
+	if (*p == '\\') {
+		*escaped = true;
+		return read_escape(j, p, is_key);
+	}
+	if ((unsigned char)*p < ' ')
+		return fail(j, p, HS_E_JSON_CONTROL);
+	length = hs_utf8_length(p, (size_t)(j->end - p));
+	return length == 0 ? fail(j, p, HS_E_JSON_UTF8) : p + length;
+}
+
+/* p is at the opening quote; afterwards behind the closing one. */
+static inline const char *read_string(struct hs_json *j, const char *p, bool is_key, bool *escaped)
+{
 	*escaped = false;
-	j->pos++;
-	for (;;) {
-		const char *p = skip_plain(text + j->pos, end);
-		enum hs_result r;
-		size_t length;
-
-		j->pos = (size_t)(p - text);
-		if (p == end)
-			return HS_E_JSON_END;
-		if (*p == '"') {
-			j->pos++;
-			return HS_OK;
-		}
-		if (*p == '\\') {
-			*escaped = true;
-			r = read_escape(j, is_key);
-			if (r != HS_OK)
-				return r;
-			continue;
-		}
-		if ((unsigned char)*p < ' ')
-			return HS_E_JSON_CONTROL;
-		length = hs_utf8_length(p, (size_t)(end - p));
-		if (length == 0)
-			return HS_E_JSON_UTF8;
-		j->pos += length;
+	p = skip_plain(p + 1, j->end);
+	while (p != NULL && !is_at(j, p, '"')) {
+		if (p == j->end)
+			return fail(j, p, HS_E_JSON_END);
+		p = read_odd(j, p, is_key, escaped);
+		if (p != NULL)
+			p = skip_plain(p, j->end);
 	}
+	return p == NULL ? NULL : p + 1;
 }
 
-static bool at_digit(const struct hs_json *j)
+static bool is_digit_at(const struct hs_json *j, const char *p)
 {
-	return !at_end(j) && j->text.p[j->pos] >= '0' && j->text.p[j->pos] <= '9';
+	return p < j->end && *p >= '0' && *p <= '9';
 }
 
 /* One digit or more. */
-static enum hs_result read_digits(struct hs_json *j)
+static const char *read_digits(struct hs_json *j, const char *p)
 {
-	if (!at_digit(j))
-		return at_end(j) ? HS_E_JSON_END : HS_E_JSON_NUMBER;
-	while (at_digit(j))
-		j->pos++;
-	return HS_OK;
+	if (!is_digit_at(j, p))
+		return fail(j, p, p == j->end ? HS_E_JSON_END : HS_E_JSON_NUMBER);
+	while (is_digit_at(j, p))
+		p++;
+	return p;
 }
 
-/* RFC 8259, 6. pos is at a minus or a digit. */
-static enum hs_result read_number(struct hs_json *j)
+/* RFC 8259, 6. p is at a minus or a digit. */
+static const char *read_number(struct hs_json *j, const char *p)
 {
-	enum hs_result r = HS_OK;
-
-	take(j, '-');
-	if (take(j, '0')) {
-		if (at_digit(j))
-			return HS_E_JSON_NUMBER; /* a leading zero */
+	p += is_at(j, p, '-');
+	if (is_at(j, p, '0')) {
+		p++;
+		if (is_digit_at(j, p)) /* a leading zero */
+			return fail(j, p, HS_E_JSON_NUMBER);
 	} else {
-		r = read_digits(j);
+		p = read_digits(j, p);
 	}
-	if (r == HS_OK && take(j, '.'))
-		r = read_digits(j);
-	if (r == HS_OK && (take(j, 'e') || take(j, 'E'))) {
-		if (!take(j, '+'))
-			take(j, '-');
-		r = read_digits(j);
+	if (p != NULL && is_at(j, p, '.'))
+		p = read_digits(j, p + 1);
+	if (p != NULL && (is_at(j, p, 'e') || is_at(j, p, 'E'))) {
+		p++;
+		p += is_at(j, p, '+') || is_at(j, p, '-');
+		p = read_digits(j, p);
 	}
-	return r;
+	return p;
 }
 
-static enum hs_result read_literal(struct hs_json *j, struct hs_slice word)
+static const char *read_literal(struct hs_json *j, const char *p, struct hs_slice word)
 {
-	for (size_t i = 0; i < word.n; i++)
-		if (!take(j, word.p[i]))
-			return unexpected(j);
-	return HS_OK;
+	for (size_t i = 0; i < word.n; i++, p++)
+		if (!is_at(j, p, word.p[i]))
+			return unexpected(j, p);
+	return p;
 }
 
 /* --- tokens ----------------------------------------------------------------- */
 
-static enum hs_result grow_tokens(struct hs_json *j)
+static bool grow_tokens(struct hs_json *j)
 {
 	uint32_t cap = j->cap == 0 ? TOKENS_FIRST : j->cap * 2;
 	struct hs_json_token *tok;
 
-	if (j->n == HS_JSON_TOKENS_MAX)
-		return HS_E_JSON_LARGE;
+	if (j->n == HS_JSON_TOKENS_MAX) {
+		j->failure = HS_E_JSON_LARGE;
+		return false;
+	}
 	tok = realloc(j->tok, cap * sizeof *tok);
-	if (tok == NULL)
-		return HS_E_MEMORY;
+	if (tok == NULL) {
+		j->failure = HS_E_MEMORY;
+		return false;
+	}
 	j->tok = tok;
 	j->cap = cap;
-	return HS_OK;
+	return true;
 }
 
-static enum hs_result push_token(struct hs_json *j, enum hs_json_kind kind, uint32_t *index)
+/* A token that begins at p; NULL as above. */
+static inline struct hs_json_token *push_token(struct hs_json *j, const char *p, enum hs_json_kind kind)
 {
-	enum hs_result r = j->n < j->cap ? HS_OK : grow_tokens(j);
+	struct hs_json_token *t;
 
-	if (r != HS_OK)
-		return r;
-	*index = j->n++;
-	j->tok[*index] = (struct hs_json_token){
-		.start = (uint32_t)j->pos, .next = *index + 1, .kind = (uint8_t)kind
-	};
-	return HS_OK;
-}
-
-static enum hs_result read_scalar(struct hs_json *j, enum hs_json_kind kind)
-{
-	uint32_t index;
-	bool escaped = false;
-	enum hs_result r = push_token(j, kind, &index);
-
-	if (r != HS_OK)
-		return r;
-	switch (kind) {
-	case HS_JSON_STRING: r = read_string(j, false, &escaped); break;
-	case HS_JSON_NUMBER: r = read_number(j); break;
-	case HS_JSON_TRUE: r = read_literal(j, HS_SLICE("true")); break;
-	case HS_JSON_FALSE: r = read_literal(j, HS_SLICE("false")); break;
-	default: r = read_literal(j, HS_SLICE("null")); break;
+	if (j->n == j->cap && !grow_tokens(j)) {
+		fail(j, p, j->failure);
+		return NULL;
 	}
-	j->tok[index].end = (uint32_t)j->pos;
-	j->tok[index].escaped = escaped;
-	return r;
+	t = &j->tok[j->n++];
+	*t = (struct hs_json_token){ .start = (uint32_t)(p - j->text.p), .next = j->n, .kind = (uint8_t)kind };
+	return t;
+}
+
+/* A value that holds no others, or what is none. */
+static inline const char *read_scalar(struct hs_json *j, const char *p)
+{
+	enum hs_json_kind kind = *p == '"'   ? HS_JSON_STRING
+	                         : *p == 't' ? HS_JSON_TRUE
+	                         : *p == 'f' ? HS_JSON_FALSE
+	                         : *p == 'n' ? HS_JSON_NULL
+	                                     : HS_JSON_NUMBER;
+	struct hs_json_token *t;
+	bool escaped = false;
+
+	if (kind == HS_JSON_NUMBER && *p != '-' && !is_digit_at(j, p))
+		return fail(j, p, HS_E_JSON_SYNTAX);
+	t = push_token(j, p, kind);
+	if (t == NULL)
+		return NULL;
+	switch (kind) {
+	case HS_JSON_STRING: p = read_string(j, p, false, &escaped); break;
+	case HS_JSON_TRUE: p = read_literal(j, p, HS_SLICE("true")); break;
+	case HS_JSON_FALSE: p = read_literal(j, p, HS_SLICE("false")); break;
+	case HS_JSON_NULL: p = read_literal(j, p, HS_SLICE("null")); break;
+	default: p = read_number(j, p); break;
+	}
+	if (p != NULL)
+		t->end = (uint32_t)(p - j->text.p);
+	t->escaped = escaped;
+	return p;
 }
 
 /* --- doubled keys ----------------------------------------------------------- */
 
 /* The key as it compares: its bytes, or, if it has escapes, decoded into buf. */
-static struct hs_slice key_text(const struct hs_json *j, uint32_t key, struct hs_buf *buf)
+static inline struct hs_slice key_text(const struct hs_json *j, uint32_t key, struct hs_buf *buf)
 {
 	struct hs_slice inner = hs_json_inner(j, key);
 
@@ -299,36 +313,41 @@ static struct hs_slice key_text(const struct hs_json *j, uint32_t key, struct hs
 	return hs_buf_slice(buf);
 }
 
-/* Is `name`, the text of the newest key, the same as an earlier key of the object? */
-static bool seen_before(struct hs_json *j, uint32_t object, uint32_t key, struct hs_slice name)
+/* Are two keys the same? Should memory be out: no, and a buffer has failed. */
+static bool is_same_key(struct hs_json *j, uint32_t a, uint32_t b)
+{
+	return j->tok[a].hash == j->tok[b].hash &&
+	       hs_slice_eq(key_text(j, a, &j->key_a), key_text(j, b, &j->key_b));
+}
+
+/* Is the newest key the same as an earlier one of the object? */
+static bool is_seen(struct hs_json *j, uint32_t object, uint32_t key)
 {
 	for (uint32_t i = object + 1; i < key; i = j->tok[i + 1].next)
-		if (hs_slice_eq(key_text(j, i, &j->key_b), name))
+		if (is_same_key(j, i, key))
 			return true;
 	return false;
 }
 
 static enum hs_result check_new_key(struct hs_json *j, struct hs_json_frame *f, uint32_t key)
 {
-	struct hs_slice name;
+	struct hs_slice name = key_text(j, key, &j->key_a);
 	uint64_t bit;
 
-	if (++f->keys > KEYS_COMPARED_EACH)
-		return HS_OK; /* check_many_keys will look, once, when the object ends */
-	name = key_text(j, key, &j->key_a);
 	if (!hs_buf_ok(&j->key_a))
 		return HS_E_MEMORY;
-	bit = UINT64_C(1) << (hs_hash(name.p, name.n, j->seed) & 63);
-	if ((f->seen & bit) != 0 && seen_before(j, f->token, key, name)) {
-		j->pos = j->tok[key].start;
+	j->tok[key].hash = (uint32_t)hs_hash(name.p, name.n, j->seed);
+	if (++f->keys > KEYS_COMPARED_EACH)
+		return HS_OK; /* check_many_keys will look, once, when the object ends */
+	bit = UINT64_C(1) << (j->tok[key].hash & 63);
+	if ((f->seen & bit) != 0 && is_seen(j, f->token, key))
 		return HS_E_JSON_TWICE;
-	}
 	f->seen |= bit;
-	return hs_buf_ok(&j->key_b) ? HS_OK : HS_E_MEMORY;
+	return hs_buf_ok(&j->key_a) && hs_buf_ok(&j->key_b) ? HS_OK : HS_E_MEMORY;
 }
 
 /* An empty open-addressing table for so many keys, at most half full. */
-static enum hs_result clear_table(struct hs_json *j, uint32_t keys)
+static bool clear_table(struct hs_json *j, uint32_t keys)
 {
 	uint32_t cap = j->table_cap == 0 ? 64 : j->table_cap;
 
@@ -339,181 +358,164 @@ static enum hs_result clear_table(struct hs_json *j, uint32_t keys)
 		j->table = malloc(cap * sizeof *j->table);
 		j->table_cap = j->table == NULL ? 0 : cap;
 		if (j->table == NULL)
-			return HS_E_MEMORY;
+			return false;
 	}
 	memset(j->table, 0, cap * sizeof *j->table);
-	return HS_OK;
+	return true;
 }
 
-static enum hs_result check_many_keys(struct hs_json *j, const struct hs_json_frame *f)
+/* p is at the end of an object of many keys; it is p again if none is there twice. */
+static const char *check_many_keys(struct hs_json *j, const struct hs_json_frame *f, const char *p)
 {
-	enum hs_result r = clear_table(j, f->keys);
+	if (!clear_table(j, f->keys))
+		return fail(j, p, HS_E_MEMORY);
+	for (uint32_t key = f->token + 1; key < j->n; key = j->tok[key + 1].next) {
+		uint32_t mask = j->table_cap - 1, at = j->tok[key].hash & mask;
 
-	for (uint32_t key = f->token + 1; r == HS_OK && key < j->n; key = j->tok[key + 1].next) {
-		struct hs_slice name = key_text(j, key, &j->key_a);
-		uint32_t mask = j->table_cap - 1;
-		uint32_t at = (uint32_t)hs_hash(name.p, name.n, j->seed) & mask;
-
-		for (; j->table[at] != 0 && r == HS_OK; at = (at + 1) & mask)
-			if (hs_slice_eq(key_text(j, j->table[at], &j->key_b), name)) {
-				j->pos = j->tok[key].start;
-				r = HS_E_JSON_TWICE;
-			}
+		for (; j->table[at] != 0; at = (at + 1) & mask)
+			if (is_same_key(j, j->table[at], key))
+				return fail(j, j->text.p + j->tok[key].start, HS_E_JSON_TWICE);
 		j->table[at] = key; /* never 0: a key stands behind its object */
 		if (!hs_buf_ok(&j->key_a) || !hs_buf_ok(&j->key_b))
-			r = HS_E_MEMORY;
+			return fail(j, p, HS_E_MEMORY);
 	}
-	return r;
+	return p;
 }
 
 /* --- containers ------------------------------------------------------------- */
 
-/* pos is at '{' or '['. */
-static enum hs_result open_container(struct hs_json *j, unsigned open, unsigned depth)
-{
-	enum hs_json_kind kind = j->text.p[j->pos] == '{' ? HS_JSON_OBJECT : HS_JSON_ARRAY;
-	struct hs_json_frame *f;
-	uint32_t index;
-	enum hs_result r;
-
-	if (open + depth >= HS_JSON_DEPTH_MAX)
-		return HS_E_JSON_DEPTH;
-	r = push_token(j, kind, &index);
-	if (r != HS_OK)
-		return r;
-	f = &j->frame[open];
-	*f = (struct hs_json_frame){ .token = index };
-	j->pos++;
-	f->spaced = skip_blanks(j);
-	return HS_OK;
-}
-
-/* pos is at the closing bracket of frame[open - 1]. */
-static enum hs_result close_container(struct hs_json *j, unsigned open)
-{
-	struct hs_json_frame *f = &j->frame[open - 1];
-	struct hs_json_token *t = &j->tok[f->token];
-
-	if (f->keys > KEYS_COMPARED_EACH) {
-		enum hs_result r = check_many_keys(j, f);
-
-		if (r != HS_OK)
-			return r;
-	}
-	j->pos++;
-	t->end = (uint32_t)j->pos;
-	t->next = j->n;
-	t->spaced = f->spaced;
-	if (open > 1)
-		j->frame[open - 2].spaced |= f->spaced;
-	return HS_OK;
-}
-
 /* A key and its colon, with the blanks around them. */
-static enum hs_result read_key(struct hs_json *j, struct hs_json_frame *f)
+static inline const char *read_key(struct hs_json *j, const char *p, struct hs_json_frame *f)
 {
-	uint32_t key;
-	bool escaped;
+	uint32_t key = j->n;
+	struct hs_json_token *t;
+	const char *from = p;
 	enum hs_result r;
+	bool escaped;
 
-	if (at_end(j) || j->text.p[j->pos] != '"')
-		return unexpected(j);
-	r = push_token(j, HS_JSON_STRING, &key);
-	if (r == HS_OK)
-		r = read_string(j, true, &escaped);
-	if (r != HS_OK)
-		return r;
-	j->tok[key].end = (uint32_t)j->pos;
-	j->tok[key].escaped = escaped;
+	if (!is_at(j, p, '"'))
+		return unexpected(j, p);
+	t = push_token(j, p, HS_JSON_KEY);
+	if (t != NULL)
+		p = read_string(j, p, true, &escaped);
+	if (t == NULL || p == NULL)
+		return NULL;
+	t->end = (uint32_t)(p - j->text.p);
+	t->escaped = escaped;
 	r = check_new_key(j, f, key);
 	if (r != HS_OK)
-		return r;
-	f->spaced |= skip_blanks(j);
-	if (!take(j, ':'))
-		return unexpected(j);
-	f->spaced |= skip_blanks(j);
-	return HS_OK;
+		return fail(j, r == HS_E_JSON_TWICE ? from : p, r);
+	p = skip_blanks(j, p);
+	if (!is_at(j, p, ':'))
+		return unexpected(j, p);
+	return skip_blanks(j, p + 1);
+}
+
+static char closing(const struct hs_json *j, const struct hs_json_frame *f)
+{
+	return j->tok[f->token].kind == HS_JSON_OBJECT ? '}' : ']';
+}
+
+/* p is at the closing bracket of the innermost container. */
+static const char *close_container(struct hs_json *j, const char *p)
+{
+	struct hs_json_frame *f = &j->frame[--j->open];
+	struct hs_json_token *t = &j->tok[f->token];
+
+	if (f->keys > KEYS_COMPARED_EACH)
+		p = check_many_keys(j, f, p);
+	if (p == NULL)
+		return NULL;
+	t->end = (uint32_t)(p + 1 - j->text.p);
+	t->next = j->n;
+	t->spaced = f->blanks != j->blanks;
+	return p + 1;
+}
+
+/*
+ * p is at '{' or '[', in `depth` others. Afterwards it is at the first value inside or,
+ * if that is missing, behind the closing bracket: then *empty.
+ */
+static const char *open_container(struct hs_json *j, const char *p, unsigned depth, bool *empty)
+{
+	bool object = *p == '{';
+	struct hs_json_frame *f;
+
+	if (depth >= HS_JSON_DEPTH_MAX)
+		return fail(j, p, HS_E_JSON_DEPTH);
+	if (push_token(j, p, object ? HS_JSON_OBJECT : HS_JSON_ARRAY) == NULL)
+		return NULL;
+	f = &j->frame[j->open++];
+	*f = (struct hs_json_frame){ .token = j->n - 1, .blanks = j->blanks };
+	p = skip_blanks(j, p + 1);
+	*empty = is_at(j, p, object ? '}' : ']');
+	if (*empty)
+		return close_container(j, p);
+	return object ? read_key(j, p, f) : p;
 }
 
 /*
  * Behind a value: closes every container that ends here, until a comma announces the
- * next value (*more) or none is open.
+ * next value, or none is open.
  */
-static enum hs_result after_value(struct hs_json *j, unsigned *open, bool *more)
+static inline const char *after_value(struct hs_json *j, const char *p)
 {
-	enum hs_result r = HS_OK;
+	while (p != NULL && j->open > 0) {
+		struct hs_json_frame *f = &j->frame[j->open - 1];
+		char close = closing(j, f);
 
-	*more = false;
-	while (*open > 0 && !*more && r == HS_OK) {
-		struct hs_json_frame *f = &j->frame[*open - 1];
-		bool object = j->tok[f->token].kind == HS_JSON_OBJECT;
-
-		f->spaced |= skip_blanks(j);
-		if (take(j, ',')) {
-			f->spaced |= skip_blanks(j);
-			*more = true;
-			r = object ? read_key(j, f) : HS_OK;
-		} else if (!at_end(j) && j->text.p[j->pos] == (object ? '}' : ']')) {
-			r = close_container(j, (*open)--);
-		} else {
-			r = unexpected(j);
+		p = skip_blanks(j, p);
+		if (is_at(j, p, ',')) {
+			p = skip_blanks(j, p + 1);
+			return close == '}' ? read_key(j, p, f) : p;
 		}
+		p = is_at(j, p, close) ? close_container(j, p) : unexpected(j, p);
 	}
-	return r;
-}
-
-/* Opens a container at pos. *more: a value follows; otherwise it was empty and is closed. */
-static enum hs_result enter(struct hs_json *j, unsigned *open, unsigned depth, bool *more)
-{
-	bool object = j->text.p[j->pos] == '{';
-	enum hs_result r = open_container(j, *open, depth);
-
-	if (r != HS_OK)
-		return r;
-	++*open;
-	*more = at_end(j) || j->text.p[j->pos] != (object ? '}' : ']');
-	if (!*more)
-		return close_container(j, (*open)--);
-	return object ? read_key(j, &j->frame[*open - 1]) : HS_OK;
+	return p;
 }
 
 enum hs_result hs_json_value(struct hs_json *j, unsigned depth)
 {
-	unsigned open = 0;
-	bool more = true;
-	enum hs_result r = HS_OK;
+	const char *p = skip_blanks(j, j->text.p + j->pos);
 
 	j->n = 0;
-	skip_blanks(j);
-	while (more && r == HS_OK) {
-		bool entered = false;
+	j->open = 0;
+	do {
+		bool whole = true; /* the value was read, and not only its opening bracket */
 
-		if (at_end(j))
-			return HS_E_JSON_END;
-		switch (j->text.p[j->pos]) {
-		case '{': case '[':
-			r = enter(j, &open, depth, &entered);
-			break;
-		case '"': r = read_scalar(j, HS_JSON_STRING); break;
-		case 't': r = read_scalar(j, HS_JSON_TRUE); break;
-		case 'f': r = read_scalar(j, HS_JSON_FALSE); break;
-		case 'n': r = read_scalar(j, HS_JSON_NULL); break;
-		case '-': case '0': case '1': case '2': case '3': case '4':
-		case '5': case '6': case '7': case '8': case '9':
-			r = read_scalar(j, HS_JSON_NUMBER);
-			break;
-		default: return HS_E_JSON_SYNTAX;
-		}
-		if (r == HS_OK && !entered)
-			r = after_value(j, &open, &more);
-	}
-	return r;
+		if (p == j->end)
+			p = fail(j, p, HS_E_JSON_END);
+		else if (*p == '{' || *p == '[')
+			p = open_container(j, p, depth + j->open, &whole);
+		else
+			p = read_scalar(j, p);
+		if (whole)
+			p = after_value(j, p);
+	} while (p != NULL && j->open > 0);
+	if (p == NULL)
+		return j->failure;
+	j->pos = (size_t)(p - j->text.p);
+	return HS_OK;
+}
+
+/* Moves over blanks; is there anything behind them? */
+static bool find_text(struct hs_json *j)
+{
+	j->pos = (size_t)(skip_blanks(j, j->text.p + j->pos) - j->text.p);
+	return j->pos < j->text.n;
+}
+
+static bool take(struct hs_json *j, char c)
+{
+	if (!is_at(j, j->text.p + j->pos, c))
+		return false;
+	j->pos++;
+	return true;
 }
 
 enum hs_result hs_json_end(struct hs_json *j)
 {
-	skip_blanks(j);
-	return at_end(j) ? HS_OK : HS_E_JSON_TRAILING;
+	return find_text(j) ? HS_E_JSON_TRAILING : HS_OK;
 }
 
 enum hs_result hs_json_document(struct hs_json *j, struct hs_slice text)
@@ -521,8 +523,7 @@ enum hs_result hs_json_document(struct hs_json *j, struct hs_slice text)
 	enum hs_result r;
 
 	hs_json_start(j, text);
-	skip_blanks(j);
-	if (at_end(j))
+	if (!find_text(j))
 		return HS_E_JSON_EMPTY;
 	r = hs_json_value(j, 0);
 	return r == HS_OK ? hs_json_end(j) : r;
@@ -530,8 +531,7 @@ enum hs_result hs_json_document(struct hs_json *j, struct hs_slice text)
 
 bool hs_json_is_array(struct hs_json *j)
 {
-	skip_blanks(j);
-	return !at_end(j) && j->text.p[j->pos] == '[';
+	return find_text(j) && j->text.p[j->pos] == '[';
 }
 
 enum hs_result hs_json_element(struct hs_json *j, bool *more)
@@ -540,17 +540,17 @@ enum hs_result hs_json_element(struct hs_json *j, bool *more)
 	enum hs_result r;
 
 	*more = false;
-	skip_blanks(j);
+	find_text(j);
 	if (first) {
 		if (!take(j, '['))
-			return unexpected(j);
+			return j->pos == j->text.n ? HS_E_JSON_END : HS_E_JSON_SYNTAX;
 		j->inside = true;
-		skip_blanks(j);
+		find_text(j);
 	}
 	if (take(j, ']'))
 		return hs_json_end(j);
 	if (!first && !take(j, ','))
-		return unexpected(j);
+		return j->pos == j->text.n ? HS_E_JSON_END : HS_E_JSON_SYNTAX;
 	r = hs_json_value(j, 1);
 	*more = r == HS_OK;
 	return r;

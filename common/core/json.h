@@ -33,6 +33,7 @@ enum hs_json_kind {
 	HS_JSON_TRUE,
 	HS_JSON_FALSE,
 	HS_JSON_NULL,
+	HS_JSON_KEY, /* no value: a string that names the one behind it */
 };
 
 /*
@@ -43,23 +44,30 @@ enum hs_json_kind {
 struct hs_json_token {
 	uint32_t start;  /* first byte of the value; a string's quote is part of it */
 	uint32_t end;    /* one past its last byte */
-	uint32_t next;   /* index of the token behind this value and all it holds */
-	uint8_t kind;    /* enum hs_json_kind; a key is a HS_JSON_STRING */
-	bool escaped;    /* a string that contains a backslash */
+	union {
+		uint32_t next; /* index of the token behind this value and all it holds */
+		uint32_t hash; /* of a key: of its decoded bytes, seeded */
+	};
+	uint8_t kind;    /* enum hs_json_kind */
+	bool escaped;    /* a string or key that contains a backslash */
 	bool spaced;     /* an array with blanks between its tokens, or in what it holds */
 };
 
 struct hs_json_frame {
 	uint32_t token; /* of the container */
 	uint32_t keys;  /* seen so far in this object */
+	uint32_t blanks; /* hs_json.blanks when it opened */
 	uint64_t seen;  /* a bit a key: a clear bit proves that a key is new */
-	bool spaced;
 };
 
 struct hs_json {
 	struct hs_slice text;
+	const char *end; /* of the text */
 	size_t pos;
-	bool inside; /* hs_json_element has read the opening bracket */
+	bool inside;     /* hs_json_element has read the opening bracket */
+	unsigned open;   /* containers, while a value is read */
+	uint32_t blanks; /* runs of them between tokens, so far */
+	enum hs_result failure;
 	struct hs_json_token *tok;
 	uint32_t n, cap;
 	uint64_t seed; /* for the doubled-key table: set once, from a random source */
@@ -117,7 +125,7 @@ static inline struct hs_slice hs_json_raw(const struct hs_json *j, uint32_t i)
 	return hs_slice(j->text.p + j->tok[i].start, j->tok[i].end - j->tok[i].start);
 }
 
-/* The bytes between the quotes of string token i, escapes as they were sent. */
+/* The bytes between the quotes of string or key i, escapes as they were sent. */
 static inline struct hs_slice hs_json_inner(const struct hs_json *j, uint32_t i)
 {
 	return hs_slice(j->text.p + j->tok[i].start + 1, j->tok[i].end - j->tok[i].start - 2);

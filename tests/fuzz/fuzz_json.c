@@ -25,6 +25,12 @@
  */
 #include "tests/fuzz/fuzz.h"
 
+/* The token behind this one and all it holds. */
+static uint32_t behind(const struct hs_json *j, uint32_t i)
+{
+	return j->tok[i].kind == HS_JSON_KEY ? i + 1 : j->tok[i].next;
+}
+
 /* Kinds match first bytes, values lie in one another, `next` leads behind the value. */
 static void check_tokens(const struct hs_json *j)
 {
@@ -33,11 +39,12 @@ static void check_tokens(const struct hs_json *j)
 		const char first = j->text.p[t->start];
 
 		MUST(t->start < t->end && t->end <= j->text.n);
-		MUST(t->next > i && t->next <= j->n);
+		MUST(behind(j, i) > i && behind(j, i) <= j->n);
 		MUST(i == 0 || t->start >= j->tok[i - 1].start);
 		switch (t->kind) {
 		case HS_JSON_OBJECT: MUST(first == '{' && j->text.p[t->end - 1] == '}'); break;
 		case HS_JSON_ARRAY: MUST(first == '[' && j->text.p[t->end - 1] == ']'); break;
+		case HS_JSON_KEY:
 		case HS_JSON_STRING: MUST(first == '"' && j->text.p[t->end - 1] == '"'); break;
 		case HS_JSON_NUMBER: MUST(first == '-' || (first >= '0' && first <= '9')); break;
 		case HS_JSON_TRUE: MUST(t->end - t->start == 4 && first == 't'); break;
@@ -45,10 +52,10 @@ static void check_tokens(const struct hs_json *j)
 		default: MUST(t->end - t->start == 4 && first == 'n'); break;
 		}
 		if (t->kind == HS_JSON_OBJECT || t->kind == HS_JSON_ARRAY) {
-			for (uint32_t k = i + 1; k < t->next; k = j->tok[k].next)
+			for (uint32_t k = i + 1; k < t->next; k = behind(j, k))
 				MUST(j->tok[k].end < t->end);
 		} else {
-			MUST(t->next == i + 1);
+			MUST(behind(j, i) == i + 1);
 		}
 	}
 }

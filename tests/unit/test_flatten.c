@@ -590,9 +590,9 @@ static void eras_may_wrap_round(void **state)
 	(void)state;
 	hs_flattener_init(&b.flattener, HS_NAMES_WAREHOUSE);
 	assert_result(flatten_text(&b, hs_slice_str(first)), HS_OK);
-	b.flattener.era = UINT32_MAX - 1;
+	b.flattener.paths.era = UINT32_MAX - 1;
 	assert_result(flatten_text(&b, hs_slice_str(other)), HS_OK);
-	b.flattener.era = UINT32_MAX;
+	b.flattener.paths.era = UINT32_MAX;
 	assert_result(flatten_text(&b, hs_slice_str(more)), HS_OK); /* the counter wraps here */
 	hs_buf_reset(&b.out);
 	assert_result(flatten_text(&b, hs_slice_str(first)), HS_OK);

@@ -76,6 +76,12 @@ static bool has_blank_outside_strings(struct hs_slice s)
 	return false;
 }
 
+/* The token behind this one and all it holds. */
+static uint32_t behind(const struct hs_json *j, uint32_t i)
+{
+	return j->tok[i].kind == HS_JSON_KEY ? i + 1 : j->tok[i].next;
+}
+
 static const char *token_fault(const struct hs_json *j, uint32_t i)
 {
 	const struct hs_json_token *t = &j->tok[i];
@@ -84,13 +90,14 @@ static const char *token_fault(const struct hs_json *j, uint32_t i)
 
 	if (t->start >= t->end || t->end > j->text.n)
 		return "the span lies outside the text";
-	if (t->next <= i || t->next > j->n)
+	if (behind(j, i) <= i || behind(j, i) > j->n)
 		return "next does not lead on";
 	if (t->kind <= HS_JSON_STRING && raw.p[0] != first[t->kind])
 		return "kind and first byte differ";
-	if (t->kind > HS_JSON_ARRAY && t->next != i + 1)
+	if (t->kind > HS_JSON_ARRAY && behind(j, i) != i + 1)
 		return "a scalar holds something";
-	if (t->kind == HS_JSON_STRING && t->escaped != (memchr(raw.p, '\\', raw.n) != NULL))
+	if ((t->kind == HS_JSON_STRING || t->kind == HS_JSON_KEY) &&
+	    t->escaped != (memchr(raw.p, '\\', raw.n) != NULL))
 		return "escaped is wrong";
 	if (t->kind == HS_JSON_ARRAY && t->spaced != has_blank_outside_strings(raw))
 		return "spaced is wrong";
@@ -112,8 +119,8 @@ static const char *tokens_fault(const struct hs_json *j)
 		if (j->tok[i].start < last)
 			return "the tokens are not in the order of the text";
 		last = j->tok[i].start;
-		for (uint32_t k = i + 1; k < j->tok[i].next; k = j->tok[k].next)
-			if (j->tok[k].end >= j->tok[i].end || j->tok[k].next > j->tok[i].next)
+		for (uint32_t k = i + 1; k < behind(j, i); k = behind(j, k))
+			if (j->tok[k].end >= j->tok[i].end || behind(j, k) > j->tok[i].next)
 				return "a child does not lie in its parent";
 	}
 	return NULL;
@@ -195,7 +202,7 @@ static void expect_token(const struct hs_json *j, uint32_t i, enum hs_json_kind 
 	assert_in_range(i, 0, j->n - 1);
 	assert_int_equal(j->tok[i].kind, kind);
 	assert_slice_equal(hs_json_raw(j, i), hs_slice_str(raw));
-	assert_int_equal(j->tok[i].next, next);
+	assert_int_equal(behind(j, i), next);
 }
 
 static void tokens_follow_the_text(void **state)
@@ -208,13 +215,13 @@ static void tokens_follow_the_text(void **state)
 	    HS_OK);
 	assert_int_equal(j.n, 9);
 	expect_token(&j, 0, HS_JSON_OBJECT, "{\"a\": [1, -2.50e1],\"b\\n\":{}, \"c\":null }", 9);
-	expect_token(&j, 1, HS_JSON_STRING, "\"a\"", 2);
+	expect_token(&j, 1, HS_JSON_KEY, "\"a\"", 2);
 	expect_token(&j, 2, HS_JSON_ARRAY, "[1, -2.50e1]", 5);
 	expect_token(&j, 3, HS_JSON_NUMBER, "1", 4);
 	expect_token(&j, 4, HS_JSON_NUMBER, "-2.50e1", 5);
-	expect_token(&j, 5, HS_JSON_STRING, "\"b\\n\"", 6);
+	expect_token(&j, 5, HS_JSON_KEY, "\"b\\n\"", 6);
 	expect_token(&j, 6, HS_JSON_OBJECT, "{}", 7);
-	expect_token(&j, 7, HS_JSON_STRING, "\"c\"", 8);
+	expect_token(&j, 7, HS_JSON_KEY, "\"c\"", 8);
 	expect_token(&j, 8, HS_JSON_NULL, "null", 9);
 	assert_slice_equal(hs_json_inner(&j, 5), HS_SLICE("b\\n"));
 	assert_true(j.tok[5].escaped);

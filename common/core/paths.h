@@ -1,0 +1,69 @@
+/*
+ * paths: the ways from keys to flattened names, remembered from record to record.
+ *
+ * A customer's events have the same few hundred keys for years. So each way down, from a
+ * path by a key, is gone once and is a step from then on; and a step that led to a value
+ * has its label ready to be copied. That a name stands in a record at most once is a mark
+ * on the name.
+ */
+#ifndef HS_PATHS_H
+#define HS_PATHS_H
+
+#include "core/buf.h"
+#include "core/result.h"
+
+enum hs_names { HS_NAMES_WAREHOUSE, HS_NAMES_VERBATIM };
+
+enum {
+	HS_NAME_MAX = 4096, /* bytes of one flattened name */
+	HS_PATH_TOP = 0,    /* the step that every path begins with */
+};
+
+/* One thread's. Bounded: hs_paths_next forgets everything when it is too much. */
+struct hs_paths {
+	enum hs_names names; /* how the remembered ones were made */
+	struct hs_buf text;  /* keys, names and labels, one behind the other */
+	struct hs_buf path;  /* a name while it is made */
+	struct hs_step {
+		uint32_t parent, hash; /* a step; the key's hash */
+		uint32_t at, n;        /* the decoded key, in `text` */
+		uint32_t path_n;       /* bytes of the name it leads to */
+		uint32_t name;         /* index + 1; 0: no value has stood here */
+	} *step;
+	struct hs_name {
+		uint32_t at, n;   /* the name, in `text` */
+		uint32_t label_n; /* behind it, as it goes into a record: ,"name": */
+		uint32_t hash;
+		uint32_t era;     /* the record it was last used in */
+		uint32_t suffix;  /* there: the next _N to try, or 0 */
+		bool reserved;    /* taken in every record */
+	} *name;
+	uint32_t *step_slot, *name_slot; /* index + 1; 0: empty; twice as many as entries */
+	uint32_t steps, step_cap, names_n, name_cap;
+	uint32_t era;
+};
+
+/* A zeroed struct is ready. */
+void hs_paths_free(struct hs_paths *p);
+
+/* Returns memory above a working size; for use between requests. */
+void hs_paths_shrink(struct hs_paths *p);
+
+/* A new record begins: every name is free again but the reserved ones. */
+void hs_paths_next(struct hs_paths *p, enum hs_names names);
+
+/*
+ * The step from `parent` by a key: its decoded bytes, and their hash, by any one function.
+ * Valid until hs_paths_next. HS_OK, HS_E_NAME_LONG, HS_E_RECORD_LARGE or HS_E_MEMORY.
+ */
+enum hs_result hs_paths_step(struct hs_paths *p, uint32_t parent, struct hs_slice key, uint32_t hash,
+                             uint32_t *step);
+
+/*
+ * Takes the name of a step for a value: as it is or, if this record has it already, with
+ * the next free _2, _3, … behind it. *label is ,"name": as JSON, valid until the next
+ * call. HS_OK, HS_E_RECORD_LARGE or HS_E_MEMORY.
+ */
+enum hs_result hs_paths_claim(struct hs_paths *p, uint32_t step, struct hs_slice *label);
+
+#endif
