@@ -59,7 +59,7 @@ static enum hs_field field_in_camel_case(struct hs_slice key)
 	};
 
 	for (int f = 0; f < HS_FIELD_COUNT; f++)
-		if (key.n == camel[f].n && memcmp(key.p, camel[f].p, key.n) == 0)
+		if (hs_slice_eq(key, camel[f]))
 			return (enum hs_field)f;
 	return HS_FIELD_COUNT;
 }

@@ -28,20 +28,39 @@ static inline uint64_t hs_hash_fold(uint64_t a, uint64_t b)
 #endif
 }
 
+static inline uint64_t hs_hash_word(const char *p)
+{
+	uint64_t word;
+
+	memcpy(&word, p, sizeof word);
+	return word;
+}
+
+/* The last 1 to 8 bytes, or fewer than 8 in all, as one word; n is never 0 here. */
+static inline uint64_t hs_hash_tail(const char *p, size_t n, size_t left)
+{
+	const unsigned char *u = (const unsigned char *)p;
+	uint32_t low, high;
+
+	if (n >= 8)
+		return hs_hash_word(p + left - 8); /* some of them once more: no harm */
+	if (n < 4)
+		return (uint64_t)u[0] << 16 | (uint64_t)u[n / 2] << 8 | u[n - 1];
+	memcpy(&low, p, sizeof low);
+	memcpy(&high, p + n - 4, sizeof high);
+	return (uint64_t)high << 32 | low;
+}
+
 static inline uint64_t hs_hash(const void *bytes, size_t n, uint64_t seed)
 {
 	const char *p = bytes;
-	uint64_t word, h = seed ^ 0xA0761D6478BD642F;
+	uint64_t h = seed ^ 0xA0761D6478BD642F;
 	size_t left = n;
 
-	for (; left >= sizeof word; left -= sizeof word, p += sizeof word) {
-		memcpy(&word, p, sizeof word);
-		h = hs_hash_fold(word ^ seed ^ 0xE7037ED1A0B428DB, h);
-	}
-	word = 0;
-	if (left > 0)
-		memcpy(&word, p, left);
-	return hs_hash_fold(word ^ 0x8EBC6AF09C88C6E3, h ^ (uint64_t)n ^ 0x589965CC75374CC3);
+	for (; left > 8; left -= 8, p += 8)
+		h = hs_hash_fold(hs_hash_word(p) ^ seed ^ 0xE7037ED1A0B428DB, h);
+	return hs_hash_fold((left == 0 ? 0 : hs_hash_tail(p, n, left)) ^ 0x8EBC6AF09C88C6E3,
+	                    h ^ (uint64_t)n ^ 0x589965CC75374CC3);
 }
 
 #endif

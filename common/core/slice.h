@@ -9,6 +9,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <string.h>
 
 struct hs_slice {
@@ -29,9 +30,28 @@ static inline struct hs_slice hs_slice_str(const char *s)
 	return (struct hs_slice){ s, s ? strlen(s) : 0 };
 }
 
+/* memcmp is called for what is long only: names are short, and there are many. */
+static inline bool hs_bytes_eq(const char *a, const char *b, size_t n)
+{
+	uint64_t x, y;
+
+	if (n > 32)
+		return memcmp(a, b, n) == 0;
+	for (; n >= sizeof x; n -= sizeof x, a += sizeof x, b += sizeof x) {
+		memcpy(&x, a, sizeof x);
+		memcpy(&y, b, sizeof y);
+		if (x != y)
+			return false;
+	}
+	for (; n > 0; n--)
+		if (*a++ != *b++)
+			return false;
+	return true;
+}
+
 static inline bool hs_slice_eq(struct hs_slice a, struct hs_slice b)
 {
-	return a.n == b.n && (a.n == 0 || memcmp(a.p, b.p, a.n) == 0);
+	return a.n == b.n && hs_bytes_eq(a.p, b.p, a.n);
 }
 
 /* ASCII letters compared without case, whatever the locale. */
