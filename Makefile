@@ -4,6 +4,7 @@ VERSION := 0.1.0
 PREFIX ?= /usr/local
 LIBEXECDIR ?= $(PREFIX)/lib/hookspool
 EXAMPLES = $(PREFIX)/share/doc/hookspool/examples
+COMPLETIONS = $(PREFIX)/share/bash-completion/completions
 B ?= build
 
 CC ?= cc
@@ -36,7 +37,7 @@ say = $(if $(V),,@printf '  %-6s %s\n' $(1) '$(2)')
 .PHONY: all help deps run test check asan fuzz install clean
 .DELETE_ON_ERROR:
 
-all: $(B)/hookspool.fcgi $(B)/hookspool.cgi $(B)/hookspool man $(B)/hookspool.conf
+all: $(B)/hookspool.fcgi $(B)/hookspool.cgi $(B)/hookspool man $(B)/hookspool.conf $(B)/hookspool.bash
 
 help:
 	@sed -n 's/^## //p' Makefile
@@ -88,6 +89,9 @@ $(B)/man/%: tools/man/%.in $(B)/hookspool tools/man/fill.sh
 
 $(B)/hookspool.conf: $(B)/hookspool
 	$(Q)$(B)/hookspool docs sample > $@
+
+$(B)/hookspool.bash: $(B)/hookspool
+	$(Q)$(B)/hookspool docs completion > $@
 
 # --- tests --------------------------------------------------------------------
 
@@ -293,7 +297,7 @@ faults-selftest:
 install: all
 	install -d $(DESTDIR)$(LIBEXECDIR) $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/man/man1 \
 	    $(DESTDIR)$(PREFIX)/share/man/man5 $(DESTDIR)$(PREFIX)/share/man/man8 \
-	    $(DESTDIR)$(EXAMPLES)/apache-conf $(DESTDIR)$(EXAMPLES)/lighttpd-conf
+	    $(DESTDIR)$(EXAMPLES)/apache-conf $(DESTDIR)$(EXAMPLES)/lighttpd-conf $(DESTDIR)$(COMPLETIONS)
 	install -m 755 $(B)/hookspool.fcgi $(DESTDIR)$(LIBEXECDIR)/hookspool.fcgi
 	ln -sf hookspool.fcgi $(DESTDIR)$(LIBEXECDIR)/hookspool.cgi
 	install -m 755 $(B)/hookspool $(DESTDIR)$(PREFIX)/bin/hookspool
@@ -301,6 +305,7 @@ install: all
 	install -m 644 $(B)/man/*.5 $(DESTDIR)$(PREFIX)/share/man/man5
 	install -m 644 $(B)/man/*.8 $(DESTDIR)$(PREFIX)/share/man/man8
 	install -m 644 $(B)/hookspool.conf $(DESTDIR)$(EXAMPLES)
+	install -m 644 $(B)/hookspool.bash $(DESTDIR)$(COMPLETIONS)/hookspool
 	install -m 644 apache-conf/* $(DESTDIR)$(EXAMPLES)/apache-conf
 	install -m 644 lighttpd-conf/* $(DESTDIR)$(EXAMPLES)/lighttpd-conf
 

@@ -6,18 +6,18 @@
 #include <stdio.h>
 #include <sysexits.h>
 
+const struct hs_option hs_check_options[] = { HS_OPTION_CONFIG, HS_OPTIONS_END };
+
 int hs_cmd_check(int argc, char **argv)
 {
-	static const struct option options[] = { { "config", required_argument, NULL, 'c' },
-		                                 { NULL, 0, NULL, 0 } };
 	const char *path = NULL;
 	struct hs_settings *settings;
 	struct hs_spool *spool;
 	enum hs_result r;
 	int option;
 
-	while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
-		if (option != 'c')
+	while ((option = hs_option(argc, argv)) != -1) {
+		if (option != HS_OPT_CONFIG)
 			return hs_usage("check");
 		path = optarg;
 	}

@@ -79,6 +79,92 @@ static int print_sample(void)
 	return 0;
 }
 
+/* A command's own options; --config, which all have, is told once. */
+static int print_options(const char *name)
+{
+	const struct hs_command *c = hs_command_find(name);
+
+	if (c == NULL || c->options == NULL)
+		return hs_usage("docs");
+	puts(".Bl -tag -width Ds");
+	for (const struct hs_option *o = c->options; o->name != NULL; o++) {
+		if (o->letter == HS_OPT_CONFIG)
+			continue;
+		fputs(".It ", stdout);
+		if (o->letter < HS_OPT_CONFIG)
+			printf("Fl %c , ", o->letter);
+		printf(o->argument != NULL ? "Fl -%s Ar %s\n" : "Fl -%s\n", o->name, o->argument);
+		put_text(o->help);
+	}
+	puts(".El");
+	return 0;
+}
+
+/* --- bash ---------------------------------------------------------------------- */
+
+/* The words behind one option: files, directories, or one of a|b|c. */
+static void print_words(const struct hs_command *c, const struct hs_option *o)
+{
+	printf("\t'%s --%s'", c->name, o->name);
+	if (o->letter < HS_OPT_CONFIG)
+		printf(" | '%s -%c'", c->name, o->letter);
+	if (strcmp(o->argument, "DIR") == 0)
+		puts(") kind=-d ;;");
+	else if (strstr(o->argument, "FILE") != NULL)
+		puts(") kind=-f ;;");
+	else
+		printf(") words='%s' ;;\n", strchr(o->argument, '|') != NULL ? o->argument : "");
+}
+
+static void print_option_words(const struct hs_command *c)
+{
+	printf("\t*-%s) words='", c->name);
+	for (const struct hs_option *o = c->options; o != NULL && o->name != NULL; o++)
+		printf("--%s ", o->name);
+	puts("--help' ;;");
+}
+
+static void print_command_words(const char *pattern, const char *more)
+{
+	printf("\t%s) words='", pattern);
+	for (const struct hs_command *c = hs_commands; c->name != NULL; c++)
+		if (c->help != NULL)
+			printf("%s ", c->name);
+	printf("%s' ;;\n", more);
+}
+
+/* compgen -W splits at IFS: a|b|c as well as blanks. */
+static int print_completion(void)
+{
+	const struct hs_command *c;
+
+	puts("# bash completion of hookspool, made from its tables: hookspool docs completion\n"
+	     "_hookspool() {\n"
+	     "\tlocal IFS=$' |\\n' word=${COMP_WORDS[COMP_CWORD]} kind=-W words=''\n"
+	     "\tcase \"${COMP_WORDS[1]} ${COMP_WORDS[COMP_CWORD - 1]}\" in");
+	for (c = hs_commands; c->name != NULL; c++)
+		for (const struct hs_option *o = c->options; o != NULL && o->name != NULL; o++)
+			if (o->argument != NULL)
+				print_words(c, o);
+	puts("\t*) case $COMP_CWORD-${COMP_WORDS[1]} in");
+	print_command_words("1-*", "--version --help");
+	print_command_words("2-help", "");
+	for (c = hs_commands; c->name != NULL; c++)
+		if (c->options != NULL)
+			print_option_words(c);
+	puts("\tesac ;;\n"
+	     "\tesac\n"
+	     "\tif [ $kind = -W ]; then\n"
+	     "\t\tmapfile -t COMPREPLY < <(compgen -W \"$words\" -- \"$word\")\n"
+	     "\telse\n"
+	     "\t\tcompopt -o filenames 2>/dev/null\n"
+	     "\t\tmapfile -t COMPREPLY < <(compgen $kind -- \"$word\")\n"
+	     "\tfi\n"
+	     "}\n"
+	     "complete -o default -F _hookspool hookspool");
+	return 0;
+}
+
 int hs_cmd_docs(int argc, char **argv)
 {
 	if (argc == 2 && strcmp(argv[1], "settings") == 0)
@@ -87,5 +173,9 @@ int hs_cmd_docs(int argc, char **argv)
 		return print_results();
 	if (argc == 2 && strcmp(argv[1], "sample") == 0)
 		return print_sample();
+	if (argc == 2 && strcmp(argv[1], "completion") == 0)
+		return print_completion();
+	if (argc == 3 && strcmp(argv[1], "options") == 0)
+		return print_options(argv[2]);
 	return hs_usage("docs");
 }

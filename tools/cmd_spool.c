@@ -10,6 +10,8 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+const struct hs_option hs_spool_options[] = { HS_OPTION_CONFIG, HS_OPTIONS_END };
+
 enum { ROTATE_MS = 70000 }; /* more than the longest rotate_min_gap */
 
 /* The spool of --config FILE; the only option these commands have. */
@@ -21,13 +23,11 @@ struct opened {
 /* 0, or the exit code. */
 static int open_spool(int argc, char **argv, struct opened *o)
 {
-	static const struct option options[] = { { "config", required_argument, NULL, 'c' },
-		                                 { NULL, 0, NULL, 0 } };
 	const char *path = NULL;
 	int option;
 
-	while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
-		if (option != 'c')
+	while ((option = hs_option(argc, argv)) != -1) {
+		if (option != HS_OPT_CONFIG)
 			return hs_usage(argv[0]);
 		path = optarg;
 	}

@@ -14,6 +14,7 @@ for conf in "$ROOT"/apache-conf/* "$ROOT"/lighttpd-conf/*; do
 	name=${conf#"$ROOT"/}
 	check "$name, as shipped" cmp "$conf" "$P/share/doc/hookspool/examples/$name"
 done
+check "bash's completion" bash -n "$P/share/bash-completion/completions/hookspool"
 check 'the sample settings are read, once a secret is set' eval \
 	'sed "s/^;secret = .*/secret = x/" "$P/share/doc/hookspool/examples/hookspool.conf" >"$T/sample.conf" &&
 	chmod 600 "$T/sample.conf" && HOOKSPOOL_CONF=$T/sample.conf "$P/lib/hookspool/hookspool.fcgi" --check'

@@ -1,10 +1,12 @@
 #!/bin/sh
 # Fills a manual page: fill.sh HOOKSPOOL VERSION < page.in > page
-# A line @settings@ or @results@ becomes that table of the program; @version@ its version.
+# A line @settings@, @results@ or @options COMMAND@ becomes that table of the program;
+# @version@ its version.
 program=$1 version=$2
 while IFS= read -r line; do
 	case $line in
-	@settings@ | @results@) "$program" docs "$(printf '%s' "$line" | tr -d @)" || exit 1 ;;
+	# shellcheck disable=SC2046 # two words are two arguments
+	@settings@ | @results@ | @options\ *@) "$program" docs $(printf '%s' "$line" | tr -d @) || exit 1 ;;
 	*@version@*) printf '%s\n' "${line%%@version@*}$version${line#*@version@}" ;;
 	*) printf '%s\n' "$line" ;;
 	esac

@@ -1,0 +1,137 @@
+#include "tools/command.h"
+#include "store/settings_file.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+extern char **environ;
+
+const struct hs_command *hs_command_find(const char *name)
+{
+	for (const struct hs_command *c = hs_commands; c->name != NULL; c++)
+		if (strcmp(c->name, name) == 0)
+			return c;
+	return NULL;
+}
+
+/* --- options ------------------------------------------------------------------ */
+
+static const struct hs_option none[] = { HS_OPTIONS_END };
+
+static const struct hs_option *options_of(const struct hs_command *c)
+{
+	return c->options == NULL ? none : c->options;
+}
+
+int hs_option(int argc, char **argv)
+{
+	struct option table[HS_OPTIONS_MAX + 1] = { 0 };
+	char letters[2 * HS_OPTIONS_MAX + 1] = "", *letter = letters;
+	const struct hs_option *o = options_of(hs_command_find(argv[0]));
+
+	for (size_t i = 0; i < HS_OPTIONS_MAX && o[i].name != NULL; i++) {
+		table[i].name = o[i].name;
+		table[i].has_arg = o[i].argument != NULL ? required_argument : no_argument;
+		table[i].val = o[i].letter;
+		if (o[i].letter < HS_OPT_CONFIG) {
+			*letter++ = (char)o[i].letter;
+			if (o[i].argument != NULL)
+				*letter++ = ':';
+		}
+	}
+	return getopt_long(argc, argv, letters, table, NULL);
+}
+
+bool hs_option_number(const char *name, const char *text, uint64_t low, uint64_t high,
+                      uint64_t *value)
+{
+	char *end;
+
+	errno = 0;
+	*value = strtoull(text, &end, 10);
+	if (*text >= '0' && *text <= '9' && *end == '\0' && errno == 0 && *value >= low && *value <= high)
+		return true;
+	fprintf(stderr, "hookspool: --%s %s: expected a number from %" PRIu64 " to %" PRIu64 "\n", name,
+	        text, low, high);
+	return false;
+}
+
+/* --- usage and help ----------------------------------------------------------- */
+
+enum { LISTED = 4, USAGE_COLUMN = 26 }; /* more options than that are one "[OPTION ...]" */
+
+static void put_usage(FILE *out, const struct hs_command *c)
+{
+	const struct hs_option *o = options_of(c);
+	size_t n = 0;
+
+	while (o[n].name != NULL)
+		n++;
+	fprintf(out, "usage: hookspool %s", c->name);
+	if (n > LISTED)
+		fputs(" [OPTION ...]", out);
+	else
+		for (size_t i = 0; i < n; i++)
+			fprintf(out, o[i].argument != NULL ? " [--%s %s]" : " [--%s]", o[i].name, o[i].argument);
+	fprintf(out, c->arguments[0] != '\0' ? " %s\n" : "%s\n", c->arguments);
+}
+
+int hs_usage(const char *name)
+{
+	put_usage(stderr, hs_command_find(name));
+	fprintf(stderr, "hookspool help %s says more\n", name);
+	return 2;
+}
+
+static void put_option(const struct hs_option *o)
+{
+	char short_form[8] = "", left[80];
+
+	if (o->letter < HS_OPT_CONFIG)
+		snprintf(short_form, sizeof short_form, "-%c, ", o->letter);
+	snprintf(left, sizeof left, "%s--%s %s", short_form, o->name,
+	         o->argument != NULL ? o->argument : "");
+	if (strlen(left) <= USAGE_COLUMN)
+		printf("  %-*s %s\n", USAGE_COLUMN, left, o->help);
+	else
+		printf("  %s\n  %-*s %s\n", left, USAGE_COLUMN, "", o->help);
+}
+
+int hs_cmd_help(int argc, char **argv)
+{
+	const struct hs_command *c = argc == 2 ? hs_command_find(argv[1]) : NULL;
+
+	if (argc > 2 || (argc == 2 && c == NULL))
+		return hs_usage("help");
+	if (c != NULL) {
+		put_usage(stdout, c);
+		puts(c->help != NULL ? c->help : "");
+		for (const struct hs_option *o = options_of(c); o->name != NULL; o++)
+			put_option(o);
+		return 0;
+	}
+	puts("usage: hookspool COMMAND [ARGUMENT ...]\n");
+	for (c = hs_commands; c->name != NULL; c++)
+		if (c->help != NULL)
+			printf("  %-8s %s\n", c->name, c->help);
+	puts("\nSee hookspool(1), hookspool.conf(5), hookspool-spool(5) and hookspool.fcgi(8).");
+	return 0;
+}
+
+/* --- settings ----------------------------------------------------------------- */
+
+struct hs_settings *hs_command_settings(const char *path)
+{
+	struct hs_settings_error error;
+	char used[PATH_MAX];
+	struct hs_settings *s = hs_settings_load(path, environ, used, sizeof used, &error);
+
+	if (s == NULL)
+		fprintf(stderr, "hookspool: settings: %s\n", error.text);
+	return s;
+}
