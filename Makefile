@@ -10,6 +10,9 @@ B ?= build
 CC ?= cc
 CLANG ?= clang
 CFLAGS ?= -O2 -g -fstack-protector-strong
+# CURL=no: `hookspool send` and `check --url` say what they lack; -static always lacks it,
+# because Debian's libcurl.a wants libraries that exist only as shared ones.
+CURL ?= $(if $(findstring -static,$(LDFLAGS)),no,yes)
 LDLIBS_COMMON = -linih -llmdb -lz -lcrypto -lpthread
 WARN = -Wall -Wextra -Wpedantic -Wshadow -Wconversion
 override CPPFLAGS += -I. -Icommon -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -DHS_VERSION='"$(VERSION)"'
@@ -21,7 +24,8 @@ endif
 COMMON := $(sort $(wildcard common/core/*.c common/store/*.c))
 CGI := $(sort $(wildcard cgi/*.c))
 CGI_PURE := cgi/request.c cgi/respond.c cgi/receive.c
-TOOLS := $(sort $(wildcard tools/*.c))
+TOOLS := $(filter-out tools/http$(if $(filter no,$(CURL)),,_none).c,$(sort $(wildcard tools/*.c)))
+TOOLS_PURE := tools/answer.c tools/sender.c tools/suite.c
 UNIT := $(sort $(wildcard tests/unit/test_*.c))
 TESTLIB := tests/lib/cases.c tests/lib/spooldir.c tests/lib/wrap.c
 
@@ -42,7 +46,7 @@ all: $(B)/hookspool.fcgi $(B)/hookspool.cgi $(B)/hookspool man $(B)/hookspool.co
 help:
 	@sed -n 's/^## //p' Makefile
 
-## make            build into build/
+## make            build into build/; CURL=no leaves libcurl out
 ## make run        lighttpd with a throwaway spool; ONCE=1 stops after seven events
 ## make test       every test, against real servers
 ## make check      test, static analysis, layering, manual pages, ten seconds of each fuzzer
@@ -73,9 +77,14 @@ $(B)/hookspool.fcgi: $(call obj,$(CGI)) $(B)/libhookspool.a
 $(B)/hookspool.cgi: $(B)/hookspool.fcgi
 	$(Q)cp $< $@
 
-$(B)/hookspool: $(call obj,$(TOOLS)) $(B)/libhookspool.a
+$(B)/hookspool: $(call obj,$(TOOLS)) $(B)/libhookspool.a $(B)/.curl-$(CURL)
 	$(call say,LINK,$@)
-	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $^ -o $@ $(LDLIBS_COMMON)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $(filter %.o %.a,$^) -o $@ $(if $(filter no,$(CURL)),,-lcurl) $(LDLIBS_COMMON)
+
+# Another choice of CURL than the last time links anew.
+$(B)/.curl-%:
+	@mkdir -p $(@D)
+	@rm -f $(B)/.curl-* && touch $@
 
 # --- documents: the tables of the code, put into the pages ---------------------
 
@@ -122,7 +131,7 @@ WRAPPED = calloc clock_gettime fallocate fallocate64 fchmod fdatasync flock fsta
 WRAP = $(addprefix -Wl$(comma)--wrap=,$(WRAPPED))
 comma := ,
 
-$(B)/unit/%: $(B)/obj/tests/unit/%.o $(call obj,$(CGI_PURE) $(TESTLIB)) $(B)/libhookspool.a
+$(B)/unit/%: $(B)/obj/tests/unit/%.o $(call obj,$(CGI_PURE) $(TOOLS_PURE) $(TESTLIB)) $(B)/libhookspool.a
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $(WRAP) $^ -o $@ -lcmocka -ljson-c $(LDLIBS_COMMON)

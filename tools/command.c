@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 extern char **environ;
 
@@ -134,4 +135,11 @@ struct hs_settings *hs_command_settings(const char *path)
 	if (s == NULL)
 		fprintf(stderr, "hookspool: settings: %s\n", error.text);
 	return s;
+}
+
+bool hs_command_colours(FILE *out)
+{
+	const char *no = getenv("NO_COLOR");
+
+	return isatty(fileno(out)) && (no == NULL || no[0] == '\0');
 }

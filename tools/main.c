@@ -10,6 +10,8 @@
 const struct hs_command hs_commands[] = {
 	{ "check", hs_cmd_check, hs_check_options, "",
 	  "look at settings and spool, say what is wrong" },
+	{ "send", hs_cmd_send, hs_send_options, "",
+	  "send events as Segment does, say how each was answered" },
 	{ "rotate", hs_cmd_rotate, hs_spool_options, "", "seal the open segments now" },
 	{ "maintain", hs_cmd_maintain, hs_spool_options, "",
 	  "seal by age, compress, delete what is too old; for cron under plain CGI" },

@@ -92,7 +92,7 @@ bool hs_io_boot_id(char id[static 37]);
 /* From the kernel, for seeds. */
 uint64_t hs_io_random(void);
 
-/* Sleeps; for back-off only. */
+/* Sleeps; for back-off, and to keep a rate. */
 void hs_io_pause(int64_t ms);
 
 /*

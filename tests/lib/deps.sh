@@ -20,6 +20,7 @@ build    libssl-dev             HMAC-SHA1 and SHA-256
 build    libinih-dev            reads the settings file
 build    liblmdb-dev           the index of event ids
 build    zlib1g-dev            reads and writes compressed segments
+build    libcurl4-openssl-dev   hookspool send and check --url speak HTTP
 test     libcmocka-dev          unit tests
 test     libjson-c-dev          the second opinion on JSON
 test     curl                   sends the requests

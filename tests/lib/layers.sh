@@ -17,6 +17,8 @@ no "cgi and tools do not know each other" '#include "tools/' cgi
 no "FastCGI is known to cgi/gw_fcgi.c alone" '#include <fcgi' common tools
 found=$(grep -rlE '#include <fcgi' cgi | grep -v '^cgi/gw_fcgi\.c$') &&
 	{ echo "FastCGI is known to cgi/gw_fcgi.c alone: $found" >&2; bad=1; }
+found=$(grep -rlE '#include <curl' common cgi tools | grep -v '^tools/http\.c$') &&
+	{ echo "libcurl is known to tools/http.c alone: $found" >&2; bad=1; }
 no "core makes a system call" \
 	'(^|[^a-z_>.])(getenv|open|openat|read|write|close|fsync|fdatasync|time|clock_gettime|gettimeofday|fopen|printf|fprintf|exit|abort|getpid|ioctl|mmap|rand|random)\(([^1-9]|$)' \
 	common/core

@@ -1,0 +1,226 @@
+#include "tools/http.h"
+
+#include <curl/curl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <strings.h>
+
+enum { CONNECT_MS = 10000, URL_BYTES = 2048 };
+
+struct hs_http {
+	const struct hs_http_target *target;
+	CURL *curl;
+	char why[CURL_ERROR_SIZE], error[CURL_ERROR_SIZE + 256];
+};
+
+struct hs_http *hs_http_new(const struct hs_http_target *target)
+{
+	struct hs_http *h = calloc(1, sizeof *h);
+
+	if (h == NULL || curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) {
+		free(h);
+		return NULL;
+	}
+	h->target = target;
+	h->curl = curl_easy_init();
+	if (h->curl == NULL) {
+		hs_http_free(h);
+		return NULL;
+	}
+	return h;
+}
+
+void hs_http_free(struct hs_http *h)
+{
+	if (h == NULL)
+		return;
+	curl_easy_cleanup(h->curl);
+	curl_global_cleanup();
+	free(h);
+}
+
+void hs_http_answer_free(struct hs_http_answer *answer)
+{
+	hs_buf_free(&answer->body);
+}
+
+const char *hs_http_error(const struct hs_http *h)
+{
+	return h->error;
+}
+
+/* --- what comes back ----------------------------------------------------------- */
+
+static size_t on_body(char *p, size_t size, size_t n, void *context)
+{
+	struct hs_http_answer *answer = context;
+	size_t room = HS_HTTP_BODY_MAX - answer->body.n;
+
+	hs_buf_put(&answer->body, p, size * n < room ? size * n : room);
+	return size * n;
+}
+
+/* The value of the header, if the line is of that name. */
+static bool take_header(struct hs_slice line, const char *name, char *to, size_t size)
+{
+	size_t n = strlen(name);
+	struct hs_slice value;
+
+	if (line.n <= n || line.p[n] != ':' || strncasecmp(line.p, name, n) != 0)
+		return false;
+	value = hs_slice(line.p + n + 1, line.n - n - 1);
+	while (value.n > 0 && strchr("\r\n", value.p[value.n - 1]) != NULL)
+		value.n--;
+	value = hs_slice_trim(value);
+	snprintf(to, size, "%.*s", value.n < size ? (int)value.n : (int)size - 1, value.p);
+	return true;
+}
+
+static size_t on_header(char *p, size_t size, size_t n, void *context)
+{
+	struct hs_http_answer *answer = context;
+	struct hs_slice line = hs_slice(p, size * n);
+	char date[64];
+
+	if (take_header(line, "Date", date, sizeof date))
+		answer->date_ms = (int64_t)curl_getdate(date, NULL) * 1000;
+	else if (!take_header(line, "Server", answer->server, sizeof answer->server))
+		take_header(line, "Location", answer->location, sizeof answer->location);
+	if (answer->date_ms < 0)
+		answer->date_ms = 0;
+	return size * n;
+}
+
+/* --- what goes out ------------------------------------------------------------- */
+
+/* libcurl's list of the lines; false: out of memory. */
+static bool make_list(struct hs_slice headers, struct curl_slist **list)
+{
+	/* no "Expect: 100-continue": Segment sends none */
+	*list = curl_slist_append(NULL, "Expect:");
+	for (size_t at = 0; at < headers.n && *list != NULL; at += strlen(headers.p + at) + 1) {
+		struct curl_slist *longer = curl_slist_append(*list, headers.p + at);
+
+		if (longer == NULL) {
+			curl_slist_free_all(*list);
+			*list = NULL;
+		} else {
+			*list = longer;
+		}
+	}
+	return *list != NULL;
+}
+
+static bool make_url(const struct hs_http *h, const char *below, char url[static URL_BYTES])
+{
+	const char *from = h->target->url;
+	size_t n = strlen(from);
+
+	while (n > 0 && from[n - 1] == '/')
+		n--;
+	if (strncasecmp(from, "http://", 7) != 0 && strncasecmp(from, "https://", 8) != 0)
+		return false;
+	return n < URL_BYTES && snprintf(url, URL_BYTES, "%.*s%s", (int)n, from, below) < URL_BYTES;
+}
+
+static bool set_up(struct hs_http *h, const struct hs_http_request *q, const char *url,
+                   struct curl_slist *headers, struct hs_http_answer *answer)
+{
+	CURL *c = h->curl;
+	bool ok;
+
+	curl_easy_reset(c);
+	ok = curl_easy_setopt(c, CURLOPT_ERRORBUFFER, h->why) == CURLE_OK &&
+	     curl_easy_setopt(c, CURLOPT_URL, url) == CURLE_OK &&
+	     curl_easy_setopt(c, CURLOPT_HTTPHEADER, headers) == CURLE_OK &&
+	     curl_easy_setopt(c, CURLOPT_CONNECTTIMEOUT_MS, (long)CONNECT_MS) == CURLE_OK &&
+	     curl_easy_setopt(c, CURLOPT_TIMEOUT_MS, (long)q->timeout_ms) == CURLE_OK &&
+	     curl_easy_setopt(c, CURLOPT_WRITEFUNCTION, on_body) == CURLE_OK &&
+	     curl_easy_setopt(c, CURLOPT_WRITEDATA, answer) == CURLE_OK &&
+	     curl_easy_setopt(c, CURLOPT_HEADERFUNCTION, on_header) == CURLE_OK &&
+	     curl_easy_setopt(c, CURLOPT_HEADERDATA, answer) == CURLE_OK;
+	if (ok && strcmp(q->method, "GET") != 0)
+		ok = curl_easy_setopt(c, CURLOPT_CUSTOMREQUEST, q->method) == CURLE_OK &&
+		     curl_easy_setopt(c, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)q->body.n) == CURLE_OK &&
+		     curl_easy_setopt(c, CURLOPT_POSTFIELDS, q->body.n > 0 ? q->body.p : "") == CURLE_OK;
+	if (ok && h->target->cacert != NULL)
+		ok = curl_easy_setopt(c, CURLOPT_CAINFO, h->target->cacert) == CURLE_OK;
+	if (ok && h->target->insecure)
+		ok = curl_easy_setopt(c, CURLOPT_SSL_VERIFYPEER, 0L) == CURLE_OK &&
+		     curl_easy_setopt(c, CURLOPT_SSL_VERIFYHOST, 0L) == CURLE_OK;
+	return ok;
+}
+
+/* --- how it went --------------------------------------------------------------- */
+
+static enum hs_http_result judge(CURLcode code)
+{
+	switch (code) {
+	case CURLE_OK: return HS_HTTP_OK;
+	case CURLE_OUT_OF_MEMORY: return HS_HTTP_MEMORY;
+	case CURLE_OPERATION_TIMEDOUT: return HS_HTTP_TIMEOUT;
+	case CURLE_URL_MALFORMAT:
+	case CURLE_UNSUPPORTED_PROTOCOL:
+	case CURLE_SSL_CACERT_BADFILE: return HS_HTTP_URL;
+	case CURLE_SSL_CONNECT_ERROR:
+	case CURLE_PEER_FAILED_VERIFICATION:
+	case CURLE_SSL_CERTPROBLEM:
+	case CURLE_SSL_CIPHER: return HS_HTTP_TLS;
+	case CURLE_SEND_ERROR:
+	case CURLE_RECV_ERROR:
+	case CURLE_GOT_NOTHING:
+	case CURLE_PARTIAL_FILE:
+	case CURLE_HTTP2:
+	case CURLE_HTTP2_STREAM:
+	case CURLE_WEIRD_SERVER_REPLY: return HS_HTTP_CUT;
+	default: return HS_HTTP_UNREACHABLE;
+	}
+}
+
+static const char *remedy(enum hs_http_result r)
+{
+	switch (r) {
+	case HS_HTTP_URL: return "expected --url http://… or https://…, and with --cacert a PEM file";
+	case HS_HTTP_UNREACHABLE: return "see that the web server runs, and that name and port are right";
+	case HS_HTTP_TLS:
+		return "Segment needs a certificate that everybody believes; for one of your own give "
+		       "--cacert FILE or --insecure";
+	case HS_HTTP_TIMEOUT: return "Segment would give up, too, and try again";
+	case HS_HTTP_CUT: return "see the web server's error log";
+	default: return "free some memory";
+	}
+}
+
+static enum hs_http_result fail(struct hs_http *h, enum hs_http_result r, const char *why)
+{
+	snprintf(h->error, sizeof h->error, "%.300s: %s", why, remedy(r));
+	return r;
+}
+
+enum hs_http_result hs_http_send(struct hs_http *h, const struct hs_http_request *request,
+                                 struct hs_http_answer *answer)
+{
+	struct curl_slist *headers;
+	char url[URL_BYTES];
+	curl_off_t took = 0;
+	long status = 0;
+	CURLcode code = CURLE_OUT_OF_MEMORY;
+
+	hs_buf_reset(&answer->body);
+	answer->server[0] = answer->location[0] = h->why[0] = '\0';
+	answer->date_ms = 0;
+	if (!make_url(h, request->below, url))
+		return fail(h, HS_HTTP_URL, h->target->url);
+	if (!make_list(request->headers, &headers))
+		return fail(h, HS_HTTP_MEMORY, url);
+	if (set_up(h, request, url, headers, answer))
+		code = curl_easy_perform(h->curl);
+	curl_slist_free_all(headers);
+	if (code != CURLE_OK)
+		return fail(h, judge(code), h->why[0] != '\0' ? h->why : curl_easy_strerror(code));
+	curl_easy_getinfo(h->curl, CURLINFO_RESPONSE_CODE, &status);
+	curl_easy_getinfo(h->curl, CURLINFO_TOTAL_TIME_T, &took);
+	answer->status = (int)status;
+	answer->took_us = (int64_t)took;
+	return HS_HTTP_OK;
+}

@@ -1,0 +1,30 @@
+/*
+ * suite: events to try a receiver with, as data: one of each of the seven types of
+ * Segment's Spec, then what real sources were seen to send and a receiver must survive.
+ * https://segment.com/docs/connections/spec/
+ */
+#ifndef HS_SUITE_H
+#define HS_SUITE_H
+
+#include "core/buf.h"
+
+/* What stands in the texts for the event's own id, and for the time of sending. */
+#define HS_SUITE_ID "@ID@"
+#define HS_SUITE_NOW "@NOW@"
+
+struct hs_suite_event {
+	const char *name; /* "track", "track: no messageId" */
+	const char *text; /* JSON in one line, as it is sent but for the two above */
+};
+
+size_t hs_suite_count(void);
+const struct hs_suite_event *hs_suite_event(size_t i);
+
+/*
+ * Appends the event's text. Its id is "suite-NUMBER" with NUMBER from 1, and behind it
+ * "-RUN" unless that is empty: the same run twice is the same events twice. `now_ms` is
+ * in milliseconds since 1970. Look at hs_buf_ok() afterwards.
+ */
+void hs_suite_put(size_t i, const char *run, int64_t now_ms, struct hs_buf *out);
+
+#endif
