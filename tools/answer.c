@@ -84,7 +84,7 @@ static void tell(struct hs_answer *a, int status)
 		         "%" PRIu64 " accepted, %" PRIu64 " duplicate, %" PRIu64 " rejected%s%.150s",
 		         a->accepted, a->duplicate, a->rejected, said[0] != '\0' ? "; " : "", said);
 	else if (!a->json && a->colour == HS_RED)
-		snprintf(a->message, sizeof a->message, "no JSON: the web server said %d, not the handler",
+		snprintf(a->message, sizeof a->message, "no JSON: %d is the web server's answer, not the handler's",
 		         status);
 }
 

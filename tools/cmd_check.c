@@ -1,39 +1,281 @@
-/* hookspool check: what a start of the handler would find. */
+/*
+ * hookspool check: what a start of the handler would find, what would trouble it later,
+ * and with --url what stands between Segment and it.
+ */
+#include "store/io.h"
+#include "store/sealed.h"
+#include "store/settings_file.h"
 #include "store/spool.h"
+#include "tools/check_url.h"
 #include "tools/command.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <getopt.h>
-#include <stdio.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <stdlib.h>
 #include <sysexits.h>
+#include <unistd.h>
 
-const struct hs_option hs_check_options[] = { HS_OPTION_CONFIG, HS_OPTIONS_END };
+extern char **environ;
+
+enum { OPT_URL = HS_OPT_OWN, OPT_KEY, OPT_CACERT, OPT_INSECURE };
+
+const struct hs_option hs_check_options[] = {
+	HS_OPTION_CONFIG,
+	{ "url", "URL", OPT_URL, "try this mount, too; nothing is written to the spool" },
+	{ "key", "@FILE|TEXT", OPT_KEY, "an API key to try it with, if the settings have none in clear" },
+	{ "cacert", "FILE", OPT_CACERT, "believe certificates that these authorities signed" },
+	{ "insecure", NULL, OPT_INSECURE, "believe any certificate" },
+	HS_OPTION_JSON,
+	HS_OPTIONS_END,
+};
+
+enum {
+	INODES_LOW = 1000,
+	INDEX_MS = 60000,  /* making it anew takes a while; see README.md for figures */
+	AHEAD_MS = 5000,   /* file systems count in ticks, and clocks are disciplined */
+};
+
+struct checked {
+	struct hs_report report;
+	struct hs_settings *settings;
+	char file[PATH_MAX]; /* of the settings; "": none */
+	int dir;             /* the spool; -1 */
+};
+
+/* --- settings ------------------------------------------------------------------ */
+
+static void check_file(struct checked *c)
+{
+	struct stat st;
+
+	if (c->file[0] == '\0')
+		return;
+	if (stat(c->file, &st) < 0)
+		hs_report_add(&c->report, HS_CHECK_FAIL, "permissions", "", "%s: %s", c->file,
+		              strerror(errno));
+	else if ((st.st_mode & (S_IWGRP | S_IWOTH)) != 0)
+		hs_report_add(&c->report, (st.st_mode & S_IWOTH) != 0 ? HS_CHECK_FAIL : HS_CHECK_WARN,
+		              "permissions", "chmod 640, or 600",
+		              "others may write to %s: they could let themselves in", c->file);
+	else
+		hs_report_add(&c->report, HS_CHECK_OK, "permissions", "", "%s has mode %03o", c->file,
+		              (unsigned)st.st_mode & 0777);
+}
+
+static bool check_settings(struct checked *c, const char *path)
+{
+	struct hs_settings_error error;
+
+	c->settings = hs_settings_load(path, environ, c->file, sizeof c->file, &error);
+	if (c->settings == NULL) {
+		hs_report_add(&c->report, HS_CHECK_FAIL, "settings", "", "%s", error.text);
+		return false;
+	}
+	hs_report_add(&c->report, HS_CHECK_OK, "settings", "", "%s",
+	              c->file[0] != '\0' ? c->file : "from the environment alone");
+	check_file(c);
+	if (c->settings->auth == HS_AUTH_NONE)
+		hs_report_add(&c->report, HS_CHECK_WARN, "access", "set secret or [keys]",
+		              "auth = none: anybody may send");
+	return true;
+}
+
+/* --- the spool ----------------------------------------------------------------- */
+
+/* Names that hosts give to what they serve. */
+static bool is_served(const char *path)
+{
+	static const char *const roots[] = { "/public_html/", "/htdocs/", "/httpdocs/", "/wwwroot/",
+		                             "/www/", "/html/" };
+	char folder[PATH_MAX + 1];
+
+	snprintf(folder, sizeof folder, "%s/", path);
+	for (size_t i = 0; i < sizeof roots / sizeof roots[0]; i++)
+		if (strstr(folder, roots[i]) != NULL)
+			return true;
+	return false;
+}
+
+/* Is there a .htaccess beside it, or beside a folder that holds it? */
+static bool is_below_htaccess(const char *path)
+{
+	static const char NAME[] = "/.htaccess";
+	char file[PATH_MAX + sizeof NAME], *slash;
+
+	snprintf(file, PATH_MAX, "%s", path);
+	while ((slash = strrchr(file, '/')) != NULL) {
+		memcpy(slash, NAME, sizeof NAME);
+		if (access(file, F_OK) == 0)
+			return true;
+		*slash = '\0';
+	}
+	return false;
+}
+
+static void check_place(struct checked *c)
+{
+	const char *path = c->settings->spool_dir;
+	struct stat st;
+
+	if (is_served(path) || is_below_htaccess(path))
+		hs_report_add(&c->report, HS_CHECK_WARN, "place",
+		              "let spool_dir lie outside of what the web server serves, or see that it is denied:\n"
+		              "Apache: Require all denied, in <Directory> of the spool\n"
+		              "lighttpd: $HTTP[\"url\"] =~ \"^/spool/\" { url.access-deny = ( \"\" ) }",
+		              "%s looks like a folder that is served", path);
+	if (hs_io_fstat(c->dir, &st) == 0 && (st.st_mode & S_IRWXO) != 0)
+		hs_report_add(&c->report, HS_CHECK_WARN, "place", "chmod 700, or 2750 with a group of readers",
+		              "every user may look into %s", path);
+}
+
+static void check_disk(struct checked *c)
+{
+	int64_t wanted = c->settings->min_free + c->settings->rotate_size;
+	int network = hs_io_is_network(c->dir);
+	struct hs_space space;
+
+	if (network == 0)
+		hs_report_add(&c->report, HS_CHECK_OK, "file system", "", "is a local one");
+	else
+		hs_report_add(&c->report, HS_CHECK_WARN, "file system", "move spool_dir to a local disk",
+		              network == 1 ? "is a network's, as allow_nfs = yes lets it be: no promise holds"
+		                           : "cannot be told");
+	if (hs_io_space(c->dir, &space) < 0)
+		hs_report_add(&c->report, HS_CHECK_FAIL, "space", "", "%s", strerror(errno));
+	else if (space.bytes < (uint64_t)c->settings->min_free)
+		hs_report_add(&c->report, HS_CHECK_FAIL, "space", hs_result_info(HS_E_FULL)->remedy,
+		              "%" PRIu64 " MB free, less than min_free: every event is answered 503",
+		              space.bytes >> 20);
+	else if (space.bytes < (uint64_t)wanted || space.inodes < INODES_LOW)
+		hs_report_add(&c->report, HS_CHECK_WARN, "space",
+		              "free some, or let hookspool delete: retain_days, retain_bytes",
+		              "%" PRIu64 " MB and %" PRIu64 " inodes free, and no room for one more segment",
+		              space.bytes >> 20, space.inodes);
+	else
+		hs_report_add(&c->report, HS_CHECK_OK, "space", "", "%" PRIu64 " MB free", space.bytes >> 20);
+}
+
+/* The newest time that anything in the spool bears, in milliseconds. */
+static int64_t newest(int dir)
+{
+	static const char *const names[] = { ".", "events.jsonl", ".hookspool/state" };
+	struct hs_sealed *list;
+	size_t count;
+	int64_t found = 0;
+
+	for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+		struct stat st;
+		int64_t ms = hs_io_stat(dir, names[i], &st) < 0 ? 0 : (int64_t)st.st_mtime * 1000;
+
+		found = ms > found ? ms : found;
+	}
+	if (hs_sealed_list(dir, "events", &list, &count) == HS_OK) {
+		if (count > 0 && list[count - 1].sealed_ms > found)
+			found = list[count - 1].sealed_ms;
+		free(list);
+	}
+	return found;
+}
+
+static void check_clock(struct checked *c)
+{
+	int64_t ahead = newest(c->dir) - hs_io_now();
+
+	if (ahead > AHEAD_MS)
+		hs_report_add(&c->report, HS_CHECK_WARN, "clock", "timedatectl set-ntp true",
+		              "the spool has files that are %" PRId64 " s from the future: the clock was set "
+		              "back, or is slow", ahead / 1000);
+	else
+		hs_report_add(&c->report, HS_CHECK_OK, "clock", "", "nothing in the spool is of the future");
+}
+
+static void check_index(struct checked *c, struct hs_spool *spool)
+{
+	struct hs_known known;
+	enum hs_result r = hs_spool_known(spool, hs_io_now_monotonic() + INDEX_MS, &known);
+
+	if (r != HS_OK)
+		hs_report_add(&c->report, HS_CHECK_FAIL, "index", hs_result_info(r)->remedy,
+		              "cannot be read: duplicates cannot be told");
+	else if (known.off)
+		hs_report_add(&c->report, HS_CHECK_WARN, "index", "set dedup_window",
+		              "dedup_window = 0: what Segment delivers twice stands there twice");
+	else
+		hs_report_add(&c->report, HS_CHECK_OK, "index", "", "knows %" PRIu64 " events%s", known.ids,
+		              known.anew && known.ids > 0 ? "; it had to be made anew, as after a reboot" : "");
+}
+
+static void check_spool(struct checked *c, struct hs_spool *spool)
+{
+	const char *path = c->settings->spool_dir;
+	enum hs_result r = hs_spool_health(spool);
+
+	if (r != HS_OK)
+		hs_report_add(&c->report, HS_CHECK_FAIL, "spool",
+		              r == HS_E_SPOOL_OWNER ? "run this as the user who runs the handler, or chown it"
+		                                    : hs_result_info(r)->remedy,
+		              "%s: %s", path, hs_result_info(r)->message);
+	else
+		hs_report_add(&c->report, HS_CHECK_OK, "spool", "", "%s can be read and written", path);
+	c->dir = hs_io_open_dir(AT_FDCWD, path);
+	if (c->dir < 0)
+		return;
+	check_place(c);
+	check_disk(c);
+	check_clock(c);
+	if (r == HS_OK)
+		check_index(c, spool);
+	hs_io_close(c->dir);
+}
+
+/* --- the command --------------------------------------------------------------- */
+
+static int check_all(struct checked *c, const char *path, const struct hs_http_target *target,
+                     struct hs_held *given)
+{
+	struct hs_spool *spool;
+	int code = 0;
+
+	if (!check_settings(c, path))
+		return EX_CONFIG;
+	spool = hs_spool_new(c->settings);
+	if (spool == NULL)
+		return EX_OSERR;
+	check_spool(c, spool);
+	hs_spool_free(spool);
+	if (target->url != NULL) {
+		if (given->key == NULL && !hs_held_key_from(given, c->file))
+			return EX_OSERR;
+		code = hs_check_url(&c->report, c->settings, given->key, target);
+	}
+	return code != 0 ? code : c->report.count[HS_CHECK_FAIL] > 0 ? 1 : 0;
+}
 
 int hs_cmd_check(int argc, char **argv)
 {
+	struct checked c = { .report = { .colours = hs_command_colours(stdout) }, .dir = -1 };
+	struct hs_http_target target = { 0 };
+	struct hs_held given = { 0 };
 	const char *path = NULL;
-	struct hs_settings *settings;
-	struct hs_spool *spool;
-	enum hs_result r;
-	int option;
+	int option, code;
+	bool usage = false;
 
-	while ((option = hs_option(argc, argv)) != -1) {
-		if (option != HS_OPT_CONFIG)
-			return hs_usage("check");
-		path = optarg;
-	}
-	if (optind != argc)
-		return hs_usage("check");
-	settings = hs_command_settings(path);
-	if (settings == NULL)
-		return EX_CONFIG;
-	puts("settings are fine");
-	spool = hs_spool_new(settings);
-	r = spool == NULL ? HS_E_MEMORY : hs_spool_health(spool);
-	if (r == HS_OK)
-		printf("spool %s is fine\n", settings->spool_dir);
-	else
-		fprintf(stderr, "spool %s: %s\n", settings->spool_dir, hs_result_info(r)->remedy);
-	hs_spool_free(spool);
-	hs_settings_free(settings);
-	return r == HS_OK ? 0 : 1;
+	while (!usage && (option = hs_option(argc, argv)) != -1)
+		switch (option) {
+		case HS_OPT_CONFIG: path = optarg; break;
+		case HS_OPT_JSON: c.report.json = true; break;
+		case OPT_URL: target.url = optarg; break;
+		case OPT_KEY: usage = !hs_held_key(&given, optarg); break;
+		case OPT_CACERT: target.cacert = optarg; break;
+		case OPT_INSECURE: target.insecure = true; break;
+		default: usage = true;
+		}
+	code = usage || optind != argc ? hs_usage(argv[0]) : check_all(&c, path, &target, &given);
+	hs_report_end(&c.report);
+	hs_held_free(&given);
+	hs_settings_free(c.settings);
+	return code;
 }

@@ -762,6 +762,11 @@ void hs_index_undo(struct hs_index *ix, uint64_t end_offset)
 	ix->generation = 0;
 }
 
+bool hs_index_is_trusted(const struct hs_index *ix)
+{
+	return is_as_left(ix);
+}
+
 enum hs_result hs_index_count(struct hs_index *ix, uint64_t *count)
 {
 	MDB_stat recent;

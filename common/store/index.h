@@ -56,6 +56,12 @@ void hs_index_rest(struct hs_index *ix);
 /* Removes the index's file: the next hs_index_follow makes it anew. */
 enum hs_result hs_index_discard(struct hs_index *ix);
 
+/*
+ * Is its file as this boot's processes left it? If not, the next hs_index_follow makes it
+ * anew. Under the events' append lock.
+ */
+bool hs_index_is_trusted(const struct hs_index *ix);
+
 /* How many identities it holds; for people. HS_OK or HS_E_IO. */
 enum hs_result hs_index_count(struct hs_index *ix, uint64_t *count);
 

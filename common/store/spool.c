@@ -403,6 +403,40 @@ enum hs_result hs_spool_health(struct hs_spool *spool)
 	return r;
 }
 
+/* Under the lock, prepared. */
+static enum hs_result ask_index(struct view *v, struct hs_known *known)
+{
+	enum hs_result r;
+
+	known->anew = !hs_index_is_trusted(v->index);
+	r = hs_index_follow(v->index, &v->segment[HS_EVENTS]);
+	return r == HS_OK ? hs_index_count(v->index, &known->ids) : r;
+}
+
+enum hs_result hs_spool_known(struct hs_spool *spool, int64_t deadline_ms, struct hs_known *known)
+{
+	struct view *v;
+	enum hs_result r = borrow(spool, &v);
+
+	memset(known, 0, sizeof *known);
+	if (r != HS_OK)
+		return r;
+	known->off = v->index == NULL;
+	if (!known->off) {
+		struct hs_segment *s = &v->segment[HS_EVENTS];
+
+		r = hs_segment_lock(s, deadline_ms);
+		if (r == HS_OK) {
+			r = hs_segment_prepare(s, 0, deadline_ms);
+			if (r == HS_OK)
+				r = ask_index(v, known);
+			hs_segment_unlock(s);
+		}
+	}
+	give_back(spool);
+	return r;
+}
+
 enum hs_result hs_spool_rotate(struct hs_spool *spool, int64_t deadline_ms)
 {
 	struct view *v;

@@ -56,6 +56,19 @@ enum hs_result hs_spool_append(struct hs_spool *spool, const struct hs_append *a
 /* HS_OK if an append would be tried: the directory is there, writable and has room. */
 enum hs_result hs_spool_health(struct hs_spool *spool);
 
+/* What the index of event ids holds. */
+struct hs_known {
+	bool off;     /* dedup_window = 0: there is none */
+	bool anew;    /* it was not there, of another boot, or not as it was left */
+	uint64_t ids;
+};
+
+/*
+ * Brings the index up to date, as the next append would, and counts. HS_OK, HS_E_BUSY at
+ * the deadline, or the results of append.
+ */
+enum hs_result hs_spool_known(struct hs_spool *spool, int64_t deadline_ms, struct hs_known *known);
+
 /* Seals the open segments that are not empty. Results of append. */
 enum hs_result hs_spool_rotate(struct hs_spool *spool, int64_t deadline_ms);
 

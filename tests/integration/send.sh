@@ -88,7 +88,7 @@ URL=$HTTPS/hookspool mine --insecure
 is '--insecure' "$CODE $(rows green)" '0 26'
 URL=$HTTP/elsewhere mine
 is 'no mount there: red' "$CODE $(rows red)" '1 27'
-check 'which is told from the handler' grep -q 'no JSON: the web server said 404' "$T/out"
+check 'which is told from the handler' grep -q "404 is the web server's answer" "$T/out"
 
 for wrong in '--batch 2 --as webhook' '--as nobody' '--rate 0' '--count x' '--unsigned --key k' \
 	'--new-ids --file x' '--secret @/nowhere' 'more' '--nothing'; do

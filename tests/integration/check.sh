@@ -1,0 +1,180 @@
+# hookspool check: what is wrong with settings and spool, and, with --url, with the mount.
+. "$(dirname "$0")/../lib/server.sh"
+
+SETTINGS='auth = both
+[keys]
+acme = key-of-acme'
+
+# look OPTION...: as the user of the server; CODE, T/out, T/err.
+look() {
+	(as_server_user "$S/bin/hookspool" check --config "$S/hookspool.conf" "$@") >"$T/out" 2>"$T/err"
+	CODE=$?
+}
+prepare() {
+	cp "$HS_BUILD/hookspool" "$S/bin/hookspool"
+	chmod 755 "$S/bin/hookspool"
+}
+
+# verdict CHECK: ok, warn or FAIL; the worst, if there are several.
+verdict() { grep -E "^(ok  |warn|FAIL) $1 " "$T/out" | sort | awk '{ v = v == "FAIL" ? v : $1 } END { print v }'; }
+fails() { grep '^FAIL' "$T/out" | cut -c 6-17 | xargs; }
+says() { grep -qF -- "$1" "$T/out"; }
+
+# finds NAME CHECK VERDICT EXIT-CODE TEXT...
+finds() {
+	local name=$1 got text
+	got="$(verdict "$2") $CODE"
+	[ "$got" = "$3 $4" ] || { not_ok "$name" "got $got, expected $3 $4" "$(cat "$T/out" "$T/err")"; return; }
+	shift 4
+	for text; do
+		says "$text" || { not_ok "$name" "not said: $text" "$(cat "$T/out")"; return; }
+	done
+	ok "$name"
+}
+
+### On this side ############################################################
+
+directory_make
+prepare
+look
+is 'all is well' "$CODE $(cut -c 1-4 "$T/out" | sort -u | xargs)" '0 ok'
+check 'and nothing is said to standard error' [ ! -s "$T/err" ]
+look --json
+is '--json says the same' "$CODE $(jq -r 'map(.verdict) | unique[]' "$T/out")" '0 ok'
+
+settings_write 'no_such_thing = 1'
+look
+finds 'bad settings: file, line, remedy' settings FAIL 78 "$S/hookspool.conf:3: no_such_thing" \
+	'see hookspool.conf(5)'
+look --json
+is '--json of that' "$CODE $(jq -r '.[].verdict' "$T/out")" '78 fail'
+settings_write "$SETTINGS"
+chmod 644 "$S/hookspool.conf"
+look
+finds 'settings that all may read' settings FAIL 78 'chmod 640'
+chmod 602 "$S/hookspool.conf"
+look
+finds 'settings that all may write' permissions FAIL 1 'chmod 640'
+settings_write 'auth = none' 'dedup_window = 0'
+look
+finds 'auth = none' access warn 0 'anybody may send'
+finds 'dedup_window = 0' index warn 0 'dedup_window'
+settings_write 'min_free = 1024G'
+look
+finds 'a disk that is full' space FAIL 1 'lower min_free'
+settings_write
+
+event i-1 >"$T/body"
+cgi REQUEST_METHOD=POST CONTENT_TYPE=application/json CONTENT_LENGTH="$(stat -c %s "$T/body")" \
+	HTTP_X_SIGNATURE="$(sign "$SECRET" "$T/body")" <"$T/body" >/dev/null
+look
+finds 'the index knows what is there' index ok 0 'knows 1 events'
+rm "$S/spool/.hookspool/index"
+look
+finds 'and after it was lost' index ok 0 'knows 1 events; it had to be made anew'
+touch -d '1 hour' "$SPOOL"
+look
+finds 'a clock that was set back' clock warn 0 'from the future' 'set-ntp'
+touch "$SPOOL"
+chmod 705 "$S/spool"
+look
+finds 'a spool that all may look into' place warn 0 'chmod 700'
+chmod 770 "$S/spool"
+look
+finds 'a spool that a group may write' spool FAIL 1 'this user alone may write'
+chmod 700 "$S/spool"
+if [ "$(id -u)" -eq 0 ]; then
+	chown root "$S/spool"
+	chmod 755 "$S/spool"
+	look
+	finds "a spool of somebody else's" spool FAIL 1 'run this as the user who runs the handler'
+fi
+mkdir "$S/htdocs"
+own "$S/htdocs"
+HOOKSPOOL_SPOOL_DIR=$S/htdocs/spool look
+finds 'a spool in the document root' place warn 0 'Require all denied' 'url.access-deny'
+HOOKSPOOL_SPOOL_DIR=$S/www/spool look
+finds 'or in another' place warn 0
+mkdir "$S/site" && touch "$S/site/.htaccess" && own "$S/site"
+HOOKSPOOL_SPOOL_DIR=$S/site/spool look
+finds 'or beside a .htaccess' place warn 0
+HOOKSPOOL_SPOOL_DIR=/proc/none look
+finds 'a spool that cannot be made' spool FAIL 1 '->'
+look more
+is 'usage' "$CODE" 2
+
+### Through the web server ##################################################
+
+server_start lighttpd-fcgi
+prepare
+look --url "$URL"
+is 'lighttpd: all is well' "$CODE $(fails)" '0 '
+for name in health stranger forger signed key 'large body'; do
+	is "lighttpd: $name" "$(verdict "$name")" ok
+done
+is 'nothing was written' "$(lines) $(lines "$S/spool/rejected.jsonl")" '0 0'
+look --url "$HTTPS/hookspool"
+finds 'a certificate nobody knows' url FAIL 1 '--cacert FILE'
+look --url "$HTTPS/hookspool" --cacert "$T/tls/ca.pem"
+is '--cacert' "$CODE $(fails)" '0 '
+look --url "$HTTP/elsewhere"
+finds 'nothing mounted' health FAIL 1 'fastcgi.server += ( "/elsewhere"'
+HOOKSPOOL_SECRET=another look --url "$URL"
+finds 'a secret that the handler does not have' signed FAIL 1 'the handler has another secret'
+HOOKSPOOL_MAX_BODY=40M look --url "$URL"
+finds 'a max_body that the handler does not have' 'large body' FAIL 1 'smaller max_body'
+settings_write 'auth = both' '[keys]' "acme = sha256:$(printf key-of-acme | sha256sum | cut -c 1-64)"
+look --url "$URL"
+finds 'keys that are stored as SHA-256: that one arrives is seen' key ok 0
+finds 'but not that one is taken' signed warn 0 'give --key'
+echo key-of-acme >"$T/key"
+chmod 644 "$T/key"
+look --url "$URL" --key "@$T/key"
+finds 'unless it is given' signed ok 0
+look --url "$URL" --key wrong
+finds 'a key that the handler does not know' key FAIL 1 'does not know'
+settings_write "$SETTINGS"
+server_stop
+look --url "$URL"
+finds 'server down' url FAIL 1 'see that the web server runs'
+
+CONF_EDIT='s/^(server.max-request-size *=).*/\1 1000/' server_start lighttpd-fcgi
+prepare
+look --url "$URL"
+finds 'lighttpd: a limit that is too small' 'large body' FAIL 1 'server.max-request-size = 40960'
+is 'and nothing else is wrong' "$(fails)" 'large body'
+server_stop
+
+SETTINGS='max_body = 4M
+auth = both
+[keys]
+acme = key-of-acme'
+CONF_EDIT='s/^(\s*LimitRequestBody) .*/\1 1000000/; s/^\s*CGIPassAuth.*//' server_start apache-cgi
+prepare
+look --url "$URL"
+finds 'Apache: Authorization lost' key FAIL 1 'CGIPassAuth On, in <Location /hookspool>'
+finds 'Apache: a limit that is too small' 'large body' FAIL 1 \
+	'LimitRequestBody 5242880, in <Location /hookspool>'
+is 'and nothing else is wrong' "$(fails)" 'key large body'
+server_stop
+
+CONF_EDIT='/^FcgidMaxRequestLen/d' server_start apache-fcgid
+prepare
+look --url "$URL"
+finds 'mod_fcgid: a limit that is too small' 'large body' FAIL 1 'FcgidMaxRequestLen 5242880'
+is 'and nothing else is wrong' "$(fails)" 'large body'
+server_stop
+
+CONF_EDIT='/proxy-fcgi-pathinfo/d' START_UNHEALTHY=1 server_start apache-proxy
+prepare
+look --url "$URL"
+finds 'mod_proxy_fcgi: no PATH_INFO' health FAIL 1 \
+	'SetEnvIf Request_URI ^/hookspool proxy-fcgi-pathinfo=1'
+server_stop
+
+CONF_EDIT='s/Require all granted/Require all denied/' START_UNHEALTHY=1 server_start apache-cgi
+prepare
+look --url "$URL"
+finds 'Apache: denied' health FAIL 1 'Require all granted, in <Location /hookspool>'
+server_stop
+done_testing

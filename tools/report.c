@@ -1,0 +1,57 @@
+#include "tools/report.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+static void print_row(const struct hs_report *r, enum hs_verdict verdict, const char *what,
+                      const char *remedy, const char *text)
+{
+	static const char *const word[] = { "ok  ", "warn", "FAIL" };
+	static const char *const paint[] = { "\033[32m", "\033[33m", "\033[31m" };
+
+	printf("%s%s%s %-11s %s\n", r->colours ? paint[verdict] : "", word[verdict],
+	       r->colours ? "\033[0m" : "", what, text);
+	while (*remedy != '\0') {
+		size_t n = strcspn(remedy, "\n");
+
+		printf("     -> %.*s\n", (int)n, remedy);
+		remedy += n + (remedy[n] == '\n');
+	}
+	fflush(stdout);
+}
+
+static void put_member(struct hs_buf *b, const char *name, const char *value)
+{
+	hs_buf_put_slice(b, hs_slice_str(name));
+	hs_buf_put_json(b, hs_slice_str(value));
+}
+
+void hs_report_add(struct hs_report *r, enum hs_verdict verdict, const char *what,
+                   const char *remedy, const char *format, ...)
+{
+	static const char *const word[] = { "ok", "warn", "fail" };
+	char text[1024];
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(text, sizeof text, format, args);
+	va_end(args);
+	r->count[verdict]++;
+	if (!r->json) {
+		print_row(r, verdict, what, remedy, text);
+		return;
+	}
+	hs_buf_put_slice(&r->text, r->text.n == 0 ? HS_SLICE("[") : HS_SLICE(",\n"));
+	put_member(&r->text, "{\"check\":", what);
+	put_member(&r->text, ",\"verdict\":", word[verdict]);
+	put_member(&r->text, ",\"text\":", text);
+	put_member(&r->text, ",\"remedy\":", remedy);
+	hs_buf_putc(&r->text, '}');
+}
+
+void hs_report_end(struct hs_report *r)
+{
+	if (r->json && r->text.n > 0)
+		printf("%.*s]\n", (int)r->text.n, r->text.p);
+	hs_buf_free(&r->text);
+}
