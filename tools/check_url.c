@@ -10,9 +10,9 @@
 #include <sysexits.h>
 
 enum {
-	ANSWER_MS = 10000,         /* Segment waits no longer */
-	UPLOAD_MS = 300000,        /* of the large body, from a slow line */
-	LARGE_MOST = 128 << 20,    /* bytes: Segment's largest batch, at its worst */
+	ANSWER_MS = 10000,      /* Segment waits no longer */
+	UPLOAD_MS = 300000,     /* of the large body, from a slow line */
+	LARGE_MOST = 128 << 20, /* bytes: Segment's largest batch, at its worst */
 	CLOCK_MS = 60000,
 	ADVICE = 1024,
 };
@@ -35,6 +35,11 @@ struct shown {
 	const struct hs_hmac *secret;
 	const char *key;
 };
+
+static const char COMPARE[] =
+    "let the handler read these settings, or compare them with those that "
+    "HOOKSPOOL_CONF names for it";
+static const char REDIRECT[] = "enter the URL that it leads to: Segment does not follow";
 
 /* --- advice -------------------------------------------------------------------- */
 
@@ -63,13 +68,8 @@ static void fail(struct probe *p, const char *what, const char *apache, const ch
 	if (!is_apache && apache != lighttpd)
 		put_advice(&advice, p, lighttpd);
 	hs_buf_putc(&advice, '\0');
-	hs_report_add(p->report, HS_CHECK_FAIL, what, hs_buf_ok(&advice) ? advice.p : "", "%s", text);
+	hs_report_fail(p->report, what, hs_buf_ok(&advice) ? advice.p : "", "%s", text);
 	hs_buf_free(&advice);
-}
-
-static void ok(struct probe *p, const char *what, const char *text)
-{
-	hs_report_add(p->report, HS_CHECK_OK, what, "", "%s", text);
 }
 
 /* --- requests ------------------------------------------------------------------ */
@@ -87,10 +87,12 @@ static bool ask(struct probe *p, const struct hs_http_request *request)
 /* The body in p->body, signed and keyed as `shown` says. False: no answer. */
 static bool post(struct probe *p, struct shown shown, int timeout_ms)
 {
-	struct hs_http_request request = { "POST", "", HS_SLICE_NONE, hs_buf_slice(&p->body), timeout_ms };
+	struct hs_http_request request = { "POST", "", HS_SLICE_NONE, hs_buf_slice(&p->body),
+		                           timeout_ms };
 
 	hs_buf_reset(&p->headers);
-	if (!hs_sender_headers(HS_SENDER_ACTIONS, shown.secret, shown.key, request.body, &p->headers)) {
+	if (!hs_sender_headers(HS_SENDER_ACTIONS, shown.secret, shown.key, request.body,
+	                       &p->headers)) {
 		p->result = HS_HTTP_MEMORY;
 		return false;
 	}
@@ -121,7 +123,7 @@ static bool is_taken(const struct probe *p)
 	return p->result == HS_HTTP_OK && p->told.colour == HS_GREEN && p->told.counted;
 }
 
-/* What came instead: to be shown behind "expected …". */
+/* What came instead of what should have. */
 static const char *came(const struct probe *p, char text[static 512])
 {
 	if (p->result != HS_HTTP_OK)
@@ -145,30 +147,33 @@ static void fail_as_told(struct probe *p, const char *what, const char *expected
 
 static void explain_health(struct probe *p)
 {
-	static const char LOG[] = "see the error log of Apache and of the handler; as its user: "
-	                          "hookspool.fcgi --check";
 	char text[600], answer[512];
+	int status = p->answer.status;
 
 	snprintf(text, sizeof text, "/health is not answered as it should be: %s", came(p, answer));
 	if (is_result(p, HS_E_METHOD)) /* the handler sees the mount itself */
-		fail(p, "health", "Apache: SetEnvIf Request_URI ^@ proxy-fcgi-pathinfo=1 (mod_proxy_fcgi)",
-		     "lighttpd: \"check-local\" => \"disable\" in fastcgi.server",
+		fail(p, "health",
+		     "Apache, mod_proxy_fcgi: SetEnvIf Request_URI ^@ proxy-fcgi-pathinfo=1",
+		     "lighttpd: \"check-local\" => \"disable\", in fastcgi.server",
 		     "the handler is not told the path below the mount (PATH_INFO)");
 	else if (p->told.json)
 		fail(p, "health", p->told.remedy, p->told.remedy, text);
-	else if (p->answer.status == 404)
-		fail(p, "health", "Apache: ScriptAlias @ /usr/local/lib/hookspool/hookspool.cgi, or part 3 of "
-		     "apache-conf/*.conf", "lighttpd: fastcgi.server += ( \"@\" => … ), part 2 of "
-		     "lighttpd-conf/hookspool-fastcgi.conf", "nothing is mounted at this URL: 404");
-	else if (p->answer.status == 403)
-		fail(p, "health", "Apache: Require all granted, in <Location @>; the program needs mode 755",
-		     "lighttpd: no url.access-deny for @; the program needs mode 755", text);
-	else if (p->answer.status >= 300 && p->answer.status < 400)
-		fail(p, "health", "enter the URL that it leads to: Segment does not follow",
-		     "enter the URL that it leads to: Segment does not follow", "the URL is a redirect");
+	else if (status == 404)
+		fail(p, "health", "Apache: ScriptAlias @ /usr/local/lib/hookspool/hookspool.cgi",
+		     "lighttpd: fastcgi.server += ( \"@\" => … ), as in hookspool-fastcgi.conf",
+		     "nothing is mounted at this URL: 404");
+	else if (status == 403)
+		fail(p, "health",
+		     "Apache: Require all granted, in <Location @>; chmod 755 the program",
+		     "lighttpd: no url.access-deny for @; chmod 755 the program", text);
+	else if (status >= 300 && status < 400)
+		fail(p, "health", REDIRECT, REDIRECT, "the URL is a redirect");
 	else
-		fail(p, "health", LOG, "see server.errorlog and server.breakagelog; as the handler's user: "
-		     "hookspool.fcgi --check", text);
+		fail(p, "health",
+		     "Apache: see ErrorLog; as the handler's user: hookspool.fcgi --check",
+		     "lighttpd: see server.errorlog and server.breakagelog; as the handler's user: "
+		     "hookspool.fcgi --check",
+		     text);
 }
 
 static void check_clock(struct probe *p)
@@ -176,26 +181,33 @@ static void check_clock(struct probe *p)
 	int64_t ahead = p->answer.date_ms - hs_io_now();
 
 	if (p->answer.date_ms > 0 && (ahead > CLOCK_MS || ahead < -CLOCK_MS))
-		hs_report_add(p->report, HS_CHECK_WARN, "clock", "timedatectl set-ntp true, on the one that errs",
-		              "the web server's clock is %" PRId64 " s %s this one", (ahead > 0 ? ahead : -ahead) / 1000,
-		              ahead > 0 ? "ahead of" : "behind");
+		hs_report_warn(p->report, "clock", "timedatectl set-ntp true, on the one that errs",
+		               "the web server's clock is %" PRId64 " s %s this one",
+		               (ahead > 0 ? ahead : -ahead) / 1000,
+		               ahead > 0 ? "ahead of" : "behind");
+}
+
+static bool is_loopback(const char *url)
+{
+	return strncmp(url, "http://127.", 11) == 0 || strncmp(url, "http://localhost", 16) == 0;
 }
 
 /* False: nobody answers, so nothing else can be tried. */
 static bool check_health(struct probe *p)
 {
-	struct hs_http_request request = { "GET", "/health", HS_SLICE_NONE, HS_SLICE_NONE, ANSWER_MS };
+	struct hs_http_request request = { "GET", "/health", HS_SLICE_NONE, HS_SLICE_NONE,
+		                           ANSWER_MS };
 
 	if (!ask(p, &request)) {
-		hs_report_add(p->report, HS_CHECK_FAIL, "url", "", "%s", hs_http_error(p->http));
+		hs_report_fail(p->report, "url", "", "%s", hs_http_error(p->http));
 		return false;
 	}
-	if (strncmp(p->target->url, "http://", 7) == 0 && strncmp(p->target->url, "http://127.", 11) != 0)
-		hs_report_add(p->report, HS_CHECK_WARN, "url", "give Segment the https URL",
-		              "over http the secrets and events are in clear");
+	if (strncmp(p->target->url, "http://", 7) == 0 && !is_loopback(p->target->url))
+		hs_report_warn(p->report, "url", "give Segment the https URL",
+		               "over http the secrets and events are in clear");
 	check_clock(p);
 	if (p->answer.status == 200 && p->told.json) {
-		ok(p, "health", "an event would be taken");
+		hs_report_ok(p->report, "health", "an event would be taken");
 		return true;
 	}
 	explain_health(p);
@@ -219,8 +231,8 @@ static struct shown credentials(const struct probe *p)
 {
 	bool secret = wants_secret(p->settings);
 
-	return (struct shown){ secret ? p->settings->secret[0] : NULL,
-		               wants_key(p->settings) ? p->key : NULL };
+	return (struct shown) { secret ? p->settings->secret[0] : NULL,
+		                wants_key(p->settings) ? p->key : NULL };
 }
 
 static bool can_enter(const struct probe *p)
@@ -233,20 +245,20 @@ static void check_refusals(struct probe *p)
 	struct hs_hmac *wrong = hs_hmac_new(HS_SLICE("not the secret"));
 	struct shown shown = credentials(p);
 
-	post_nothing(p, (struct shown){ NULL, NULL });
+	post_nothing(p, (struct shown) { NULL, NULL });
 	if (is_refusal(p))
-		ok(p, "stranger", "a request without signature and key is refused");
+		hs_report_ok(p->report, "stranger",
+		             "a request without signature and key is refused");
 	else if (is_taken(p))
-		fail(p, "stranger", "let the handler read these settings: SetEnv, FcgidInitialEnv HOOKSPOOL_CONF",
-		     "let the handler read these settings: HOOKSPOOL_CONF in bin-environment",
-		     "anybody may send: the handler has other settings than this command");
+		fail(p, "stranger", COMPARE, COMPARE,
+		     "anybody may send: the handler has other settings");
 	else
 		fail_as_told(p, "stranger", "an unsigned request should be refused");
 	if (wrong != NULL && shown.secret != NULL) {
 		shown.secret = wrong;
 		post_nothing(p, shown);
 		if (is_refusal(p))
-			ok(p, "forger", "a wrong signature is refused");
+			hs_report_ok(p->report, "forger", "a wrong signature is refused");
 		else
 			fail_as_told(p, "forger", "a wrong signature should be refused");
 	}
@@ -256,20 +268,21 @@ static void check_refusals(struct probe *p)
 static void check_signed(struct probe *p)
 {
 	if (!can_enter(p)) {
-		hs_report_add(p->report, HS_CHECK_WARN, "signed", "give --key @FILE",
-		              "not tried: the settings have no API key in clear");
+		hs_report_warn(p->report, "signed", "give --key @FILE",
+		               "not tried: the settings have no API key in clear");
 		return;
 	}
 	post_nothing(p, credentials(p));
 	if (is_taken(p))
-		ok(p, "signed", "an empty batch, as Segment would send it, is accepted");
+		hs_report_ok(p->report, "signed",
+		             "an empty batch, as Segment would send it, is accepted");
 	else if (is_result(p, HS_E_SIGNATURE))
-		fail(p, "signed", "compare secret in these settings and in those that HOOKSPOOL_CONF names there",
-		     "compare secret in these settings and in those that bin-environment names there",
-		     "the handler has another secret");
+		fail(p, "signed", COMPARE, COMPARE, "the handler has another secret");
 	else if (is_result(p, HS_E_NO_SIGNATURE) || is_result(p, HS_E_NO_CREDENTIALS))
-		fail(p, "signed", "Apache: take out RequestHeader unset X-Signature; look for a proxy before it",
-		     "lighttpd: look for a proxy before it", "X-Signature does not reach the handler");
+		fail(p, "signed",
+		     "Apache: take out RequestHeader unset X-Signature; look for a proxy before it",
+		     "lighttpd: look for a proxy before it",
+		     "X-Signature does not reach the handler");
 	else if (!is_result(p, HS_E_NO_KEY)) /* that is the next one's to say */
 		fail_as_told(p, "signed", "an empty batch should be accepted");
 }
@@ -283,19 +296,18 @@ static void check_key(struct probe *p)
 
 	post_nothing(p, shown);
 	if (is_taken(p))
-		ok(p, "key", "an API key is accepted");
+		hs_report_ok(p->report, "key", "an API key is accepted");
 	else if (is_result(p, HS_E_NO_KEY) || is_result(p, HS_E_NO_CREDENTIALS))
 		fail(p, "key",
 		     "Apache: CGIPassAuth On, in <Location @>\n"
-		     "Apache, in .htaccess: RewriteRule ^ - [E=HTTP_AUTHORIZATION:%{HTTP:Authorization}]",
+		     "Apache, in .htaccess: RewriteRule ^ - "
+		     "[E=HTTP_AUTHORIZATION:%{HTTP:Authorization}]",
 		     "lighttpd passes Authorization on: look for a proxy before it that does not",
 		     "the API key is lost: Authorization does not reach the handler");
 	else if (is_result(p, HS_E_KEY) && p->key == NULL)
-		ok(p, "key", "the API key's header reaches the handler");
+		hs_report_ok(p->report, "key", "the API key's header reaches the handler");
 	else if (is_result(p, HS_E_KEY))
-		fail(p, "key", "compare [keys] in these settings and in those that HOOKSPOOL_CONF names there",
-		     "compare [keys] in these settings and in those that bin-environment names there",
-		     "the handler does not know the API key");
+		fail(p, "key", COMPARE, COMPARE, "the handler does not know the API key");
 	else
 		fail_as_told(p, "key", "a request with an API key should be accepted");
 }
@@ -328,13 +340,15 @@ static void explain_large(struct probe *p, size_t n)
 	if (p->answer.status == 500)
 		snprintf(apache, sizeof apache, "%s %zu", FCGID, limit);
 	else if (p->answer.status == 413)
-		snprintf(apache, sizeof apache, "Apache: LimitRequestBody %zu, in <Location @>", limit);
+		snprintf(apache, sizeof apache, "Apache: LimitRequestBody %zu, in <Location @>",
+		         limit);
 	else
-		snprintf(apache, sizeof apache, "Apache: LimitRequestBody %zu, in <Location @>\n%s %zu", limit,
-		         FCGID, limit);
+		snprintf(apache, sizeof apache,
+		         "Apache: LimitRequestBody %zu, in <Location @>\n%s %zu", limit, FCGID,
+		         limit);
 	snprintf(lighttpd, sizeof lighttpd, "lighttpd: server.max-request-size = %zu", limit >> 10);
-	snprintf(text, sizeof text, "%zu bytes, which max_body allows, are not let through: %.80s", n,
-	         came(p, answer));
+	snprintf(text, sizeof text, "%zu bytes, which max_body allows, are not let through: %.80s",
+	         n, came(p, answer));
 	fail(p, "large body", apache, lighttpd, text);
 }
 
@@ -344,19 +358,19 @@ static void check_large(struct probe *p)
 	size_t n = most < LARGE_MOST ? (size_t)most : LARGE_MOST;
 
 	if (!make_large(&p->body, n)) {
-		hs_report_add(p->report, HS_CHECK_WARN, "large body", "free some memory, or lower max_body",
-		              "not tried: %zu MB of memory are wanted", n >> 20);
+		hs_report_warn(p->report, "large body", "free some memory, or lower max_body",
+		               "not tried: %zu MB of memory are wanted", n >> 20);
 		return;
 	}
 	post(p, credentials(p), UPLOAD_MS);
 	if (is_taken(p) || (!can_enter(p) && is_refusal(p) && p->told.json))
-		hs_report_add(p->report, HS_CHECK_OK, "large body", "", "%zu bytes are let through", n);
+		hs_report_ok(p->report, "large body", "%zu bytes are let through", n);
 	else if (is_result(p, HS_E_TOO_LARGE))
-		fail(p, "large body", "let the handler read these settings, with their max_body",
-		     "let the handler read these settings, with their max_body",
-		     "the handler has a smaller max_body than these settings");
-	else if (p->result == HS_HTTP_TIMEOUT || is_result(p, HS_E_SLOW_BODY) || p->answer.status == 408)
-		fail(p, "large body", "Apache: RequestReadTimeout header=10-20,MinRate=500 body=20,MinRate=1000",
+		fail(p, "large body", COMPARE, COMPARE, "the handler has a smaller max_body");
+	else if (p->result == HS_HTTP_TIMEOUT || is_result(p, HS_E_SLOW_BODY) ||
+	         p->answer.status == 408)
+		fail(p, "large body",
+		     "Apache: RequestReadTimeout header=10-20,MinRate=500 body=20,MinRate=1000",
 		     "lighttpd: server.max-read-idle = 20", "a large body does not arrive in time");
 	else if (p->told.json && p->result == HS_HTTP_OK)
 		fail_as_told(p, "large body", "an empty batch with many blanks should be accepted");
@@ -377,7 +391,9 @@ static const char *path_of(const char *url)
 static int check_mount(struct probe *p)
 {
 	if (!check_health(p))
-		return p->result == HS_HTTP_NONE ? EX_UNAVAILABLE : p->result == HS_HTTP_URL ? 2 : 0;
+		return p->result == HS_HTTP_NONE  ? EX_UNAVAILABLE
+		       : p->result == HS_HTTP_URL ? 2
+		                                  : 0;
 	if (p->settings->auth != HS_AUTH_NONE)
 		check_refusals(p);
 	check_signed(p);
@@ -391,8 +407,12 @@ static int check_mount(struct probe *p)
 int hs_check_url(struct hs_report *report, const struct hs_settings *settings, const char *key,
                  const struct hs_http_target *target)
 {
-	struct probe p = { .report = report, .settings = settings, .key = key, .target = target,
-		           .mount = path_of(target->url), .http = hs_http_new(target) };
+	struct probe p = { .report = report,
+		           .settings = settings,
+		           .key = key,
+		           .target = target,
+		           .mount = path_of(target->url),
+		           .http = hs_http_new(target) };
 	int code = p.http == NULL ? EX_OSERR : check_mount(&p);
 
 	hs_http_free(p.http);

@@ -25,7 +25,8 @@ enum { OPT_URL = HS_OPT_OWN, OPT_KEY, OPT_CACERT, OPT_INSECURE };
 const struct hs_option hs_check_options[] = {
 	HS_OPTION_CONFIG,
 	{ "url", "URL", OPT_URL, "try this mount, too; nothing is written to the spool" },
-	{ "key", "@FILE|TEXT", OPT_KEY, "an API key to try it with, if the settings have none in clear" },
+	{ "key", "@FILE|TEXT", OPT_KEY,
+	  "an API key to try it with, if the settings have none in clear" },
 	{ "cacert", "FILE", OPT_CACERT, "believe certificates that these authorities signed" },
 	{ "insecure", NULL, OPT_INSECURE, "believe any certificate" },
 	HS_OPTION_JSON,
@@ -34,8 +35,8 @@ const struct hs_option hs_check_options[] = {
 
 enum {
 	INODES_LOW = 1000,
-	INDEX_MS = 60000,  /* making it anew takes a while; see README.md for figures */
-	AHEAD_MS = 5000,   /* file systems count in ticks, and clocks are disciplined */
+	INDEX_MS = 60000, /* making it anew takes a while; see README.md for figures */
+	AHEAD_MS = 5000,  /* file systems count in ticks, and clocks are disciplined */
 };
 
 struct checked {
@@ -47,39 +48,38 @@ struct checked {
 
 /* --- settings ------------------------------------------------------------------ */
 
-static void check_file(struct checked *c)
+static void check_file(struct hs_report *r, const char *path)
 {
+	static const char remedy[] = "chmod 640, or 600";
 	struct stat st;
 
-	if (c->file[0] == '\0')
-		return;
-	if (stat(c->file, &st) < 0)
-		hs_report_add(&c->report, HS_CHECK_FAIL, "permissions", "", "%s: %s", c->file,
-		              strerror(errno));
-	else if ((st.st_mode & (S_IWGRP | S_IWOTH)) != 0)
-		hs_report_add(&c->report, (st.st_mode & S_IWOTH) != 0 ? HS_CHECK_FAIL : HS_CHECK_WARN,
-		              "permissions", "chmod 640, or 600",
-		              "others may write to %s: they could let themselves in", c->file);
+	if (stat(path, &st) < 0)
+		hs_report_fail(r, "permissions", "", "%s: %s", path, strerror(errno));
+	else if ((st.st_mode & S_IWOTH) != 0)
+		hs_report_fail(r, "permissions", remedy, "every user may write to %s", path);
+	else if ((st.st_mode & S_IWGRP) != 0)
+		hs_report_warn(r, "permissions", remedy, "a group may write to %s", path);
 	else
-		hs_report_add(&c->report, HS_CHECK_OK, "permissions", "", "%s has mode %03o", c->file,
-		              (unsigned)st.st_mode & 0777);
+		hs_report_ok(r, "permissions", "%s has mode %03o", path,
+		             (unsigned)st.st_mode & 0777);
 }
 
 static bool check_settings(struct checked *c, const char *path)
 {
+	struct hs_report *r = &c->report;
 	struct hs_settings_error error;
 
 	c->settings = hs_settings_load(path, environ, c->file, sizeof c->file, &error);
-	if (c->settings == NULL) {
-		hs_report_add(&c->report, HS_CHECK_FAIL, "settings", "", "%s", error.text);
+	if (c->settings == NULL) { /* the text has file, line and remedy */
+		hs_report_fail(r, "settings", "", "%s", error.text);
 		return false;
 	}
-	hs_report_add(&c->report, HS_CHECK_OK, "settings", "", "%s",
-	              c->file[0] != '\0' ? c->file : "from the environment alone");
-	check_file(c);
+	hs_report_ok(r, "settings", "%s", c->file[0] != '\0' ? c->file : "the environment's alone");
+	if (c->file[0] != '\0')
+		check_file(r, c->file);
 	if (c->settings->auth == HS_AUTH_NONE)
-		hs_report_add(&c->report, HS_CHECK_WARN, "access", "set secret or [keys]",
-		              "auth = none: anybody may send");
+		hs_report_warn(r, "access", "set secret or [keys]",
+		               "auth = none: anybody may send");
 	return true;
 }
 
@@ -88,8 +88,8 @@ static bool check_settings(struct checked *c, const char *path)
 /* Names that hosts give to what they serve. */
 static bool is_served(const char *path)
 {
-	static const char *const roots[] = { "/public_html/", "/htdocs/", "/httpdocs/", "/wwwroot/",
-		                             "/www/", "/html/" };
+	static const char *const roots[] = { "/public_html/", "/htdocs/", "/httpdocs/",
+		                             "/wwwroot/",     "/www/",    "/html/" };
 	char folder[PATH_MAX + 1];
 
 	snprintf(folder, sizeof folder, "%s/", path);
@@ -117,45 +117,57 @@ static bool is_below_htaccess(const char *path)
 
 static void check_place(struct checked *c)
 {
+	static const char denied[] =
+	    "let it lie outside of what the web server serves, or see that it is denied:\n"
+	    "Apache: Require all denied, in <Directory> of the spool\n"
+	    "lighttpd: $HTTP[\"url\"] =~ \"^/spool/\" { url.access-deny = ( \"\" ) }";
 	const char *path = c->settings->spool_dir;
 	struct stat st;
 
 	if (is_served(path) || is_below_htaccess(path))
-		hs_report_add(&c->report, HS_CHECK_WARN, "place",
-		              "let spool_dir lie outside of what the web server serves, or see that it is denied:\n"
-		              "Apache: Require all denied, in <Directory> of the spool\n"
-		              "lighttpd: $HTTP[\"url\"] =~ \"^/spool/\" { url.access-deny = ( \"\" ) }",
-		              "%s looks like a folder that is served", path);
+		hs_report_warn(&c->report, "place", denied, "%s looks like a folder that is served",
+		               path);
 	if (hs_io_fstat(c->dir, &st) == 0 && (st.st_mode & S_IRWXO) != 0)
-		hs_report_add(&c->report, HS_CHECK_WARN, "place", "chmod 700, or 2750 with a group of readers",
-		              "every user may look into %s", path);
+		hs_report_warn(&c->report, "place", "chmod 700, or 2750 with a group of readers",
+		               "every user may look into %s", path);
 }
 
-static void check_disk(struct checked *c)
+static void check_file_system(struct checked *c)
 {
-	int64_t wanted = c->settings->min_free + c->settings->rotate_size;
 	int network = hs_io_is_network(c->dir);
-	struct hs_space space;
 
 	if (network == 0)
-		hs_report_add(&c->report, HS_CHECK_OK, "file system", "", "is a local one");
+		hs_report_ok(&c->report, "file system", "is a local one");
+	else if (network < 0)
+		hs_report_warn(&c->report, "file system", "", "cannot be told: %s",
+		               strerror(errno));
+	else if (c->settings->allow_nfs)
+		hs_report_warn(&c->report, "file system", "move spool_dir to a local disk",
+		               "is a network's, which allow_nfs = yes permits: no promise holds");
 	else
-		hs_report_add(&c->report, HS_CHECK_WARN, "file system", "move spool_dir to a local disk",
-		              network == 1 ? "is a network's, as allow_nfs = yes lets it be: no promise holds"
-		                           : "cannot be told");
+		hs_report_fail(&c->report, "file system", hs_result_info(HS_E_SPOOL_NFS)->remedy,
+		               "is a network's: every event is answered 503");
+}
+
+static void check_space(struct checked *c)
+{
+	uint64_t min_free = (uint64_t)c->settings->min_free;
+	uint64_t segment = (uint64_t)c->settings->rotate_size;
+	struct hs_space space;
+
 	if (hs_io_space(c->dir, &space) < 0)
-		hs_report_add(&c->report, HS_CHECK_FAIL, "space", "", "%s", strerror(errno));
-	else if (space.bytes < (uint64_t)c->settings->min_free)
-		hs_report_add(&c->report, HS_CHECK_FAIL, "space", hs_result_info(HS_E_FULL)->remedy,
-		              "%" PRIu64 " MB free, less than min_free: every event is answered 503",
-		              space.bytes >> 20);
-	else if (space.bytes < (uint64_t)wanted || space.inodes < INODES_LOW)
-		hs_report_add(&c->report, HS_CHECK_WARN, "space",
-		              "free some, or let hookspool delete: retain_days, retain_bytes",
-		              "%" PRIu64 " MB and %" PRIu64 " inodes free, and no room for one more segment",
-		              space.bytes >> 20, space.inodes);
+		hs_report_fail(&c->report, "space", "", "%s", strerror(errno));
+	else if (space.bytes < min_free)
+		hs_report_fail(&c->report, "space", hs_result_info(HS_E_FULL)->remedy,
+		               "%" PRIu64
+		               " MB free, less than min_free: every event is answered 503",
+		               space.bytes >> 20);
+	else if (space.bytes < min_free + segment || space.inodes < INODES_LOW)
+		hs_report_warn(&c->report, "space", "free some, or set retain_days or retain_bytes",
+		               "%" PRIu64 " MB and %" PRIu64 " inodes free: not for long",
+		               space.bytes >> 20, space.inodes);
 	else
-		hs_report_add(&c->report, HS_CHECK_OK, "space", "", "%" PRIu64 " MB free", space.bytes >> 20);
+		hs_report_ok(&c->report, "space", "%" PRIu64 " MB free", space.bytes >> 20);
 }
 
 /* The newest time that anything in the spool bears, in milliseconds. */
@@ -184,12 +196,12 @@ static void check_clock(struct checked *c)
 {
 	int64_t ahead = newest(c->dir) - hs_io_now();
 
-	if (ahead > AHEAD_MS)
-		hs_report_add(&c->report, HS_CHECK_WARN, "clock", "timedatectl set-ntp true",
-		              "the spool has files that are %" PRId64 " s from the future: the clock was set "
-		              "back, or is slow", ahead / 1000);
+	if (ahead <= AHEAD_MS)
+		hs_report_ok(&c->report, "clock", "nothing in the spool is from the future");
 	else
-		hs_report_add(&c->report, HS_CHECK_OK, "clock", "", "nothing in the spool is of the future");
+		hs_report_warn(&c->report, "clock", "timedatectl set-ntp true",
+		               "the spool has files that are %" PRId64 " s from the future",
+		               ahead / 1000);
 }
 
 static void check_index(struct checked *c, struct hs_spool *spool)
@@ -198,33 +210,38 @@ static void check_index(struct checked *c, struct hs_spool *spool)
 	enum hs_result r = hs_spool_known(spool, hs_io_now_monotonic() + INDEX_MS, &known);
 
 	if (r != HS_OK)
-		hs_report_add(&c->report, HS_CHECK_FAIL, "index", hs_result_info(r)->remedy,
-		              "cannot be read: duplicates cannot be told");
+		hs_report_fail(&c->report, "index", hs_result_info(r)->remedy, "cannot be read");
 	else if (known.off)
-		hs_report_add(&c->report, HS_CHECK_WARN, "index", "set dedup_window",
-		              "dedup_window = 0: what Segment delivers twice stands there twice");
+		hs_report_warn(&c->report, "index", "set dedup_window",
+		               "dedup_window = 0: an event that comes twice stands there twice");
+	else if (known.anew && known.ids > 0)
+		hs_report_ok(&c->report, "index",
+		             "knows %" PRIu64 " events; it was made anew, as after a reboot",
+		             known.ids);
 	else
-		hs_report_add(&c->report, HS_CHECK_OK, "index", "", "knows %" PRIu64 " events%s", known.ids,
-		              known.anew && known.ids > 0 ? "; it had to be made anew, as after a reboot" : "");
+		hs_report_ok(&c->report, "index", "knows %" PRIu64 " events", known.ids);
 }
 
 static void check_spool(struct checked *c, struct hs_spool *spool)
 {
 	const char *path = c->settings->spool_dir;
 	enum hs_result r = hs_spool_health(spool);
+	const char *remedy =
+	    r == HS_E_SPOOL_OWNER
+		? "run this as the user who runs the handler, or chown it to that user"
+		: hs_result_info(r)->remedy;
 
-	if (r != HS_OK)
-		hs_report_add(&c->report, HS_CHECK_FAIL, "spool",
-		              r == HS_E_SPOOL_OWNER ? "run this as the user who runs the handler, or chown it"
-		                                    : hs_result_info(r)->remedy,
-		              "%s: %s", path, hs_result_info(r)->message);
+	if (r == HS_OK)
+		hs_report_ok(&c->report, "spool", "%s can be read and written", path);
 	else
-		hs_report_add(&c->report, HS_CHECK_OK, "spool", "", "%s can be read and written", path);
+		hs_report_fail(&c->report, "spool", remedy, "%s: %s", path,
+		               hs_result_info(r)->message);
 	c->dir = hs_io_open_dir(AT_FDCWD, path);
 	if (c->dir < 0)
 		return;
 	check_place(c);
-	check_disk(c);
+	check_file_system(c);
+	check_space(c);
 	check_clock(c);
 	if (r == HS_OK)
 		check_index(c, spool);

@@ -144,22 +144,28 @@ static int find_credentials(struct job *j)
 	if (!j->anonymous && j->given.secret == NULL && j->given.key == NULL) {
 		j->settings = hs_settings_load(j->config, environ, used, sizeof used, &error);
 		if (j->settings == NULL) {
-			fprintf(stderr, "hookspool: settings: %s\n"
-			        "hookspool: without settings give --secret, --key or --unsigned\n", error.text);
+			fprintf(stderr,
+			        "hookspool: settings: %s\n"
+			        "hookspool: without settings give --secret, --key or --unsigned\n",
+			        error.text);
 			return EX_CONFIG;
 		}
 		if (!hs_held_key_from(&j->given, used))
 			return EX_OSERR;
-		if (j->settings->keys > 0 && j->given.key == NULL && j->settings->auth != HS_AUTH_SIGNATURE)
-			fputs("hookspool: the settings have no key in clear: give --key to show one\n", stderr);
+		if (j->settings->keys > 0 && j->given.key == NULL &&
+		    j->settings->auth != HS_AUTH_SIGNATURE)
+			fputs("hookspool: the settings have no key in clear: give --key to show "
+			      "one\n",
+			      stderr);
 		if (j->settings->secrets > 0)
 			j->secret = j->settings->secret[0];
 	} else {
 		j->secret = j->given.secret;
 	}
 	if (j->as == HS_SENDERS)
-		j->as = j->secret == NULL && j->given.key != NULL && j->batch == 0 ? HS_SENDER_SUBSCRIPTION
-		                                                                   : HS_SENDER_ACTIONS;
+		j->as = j->secret == NULL && j->given.key != NULL && j->batch == 0
+		            ? HS_SENDER_SUBSCRIPTION
+		            : HS_SENDER_ACTIONS;
 	return 0;
 }
 
@@ -173,8 +179,9 @@ static void print_row(struct job *j, const struct hs_answer *a)
 
 	if (j->answer.status > 0)
 		snprintf(status, sizeof status, "%d", j->answer.status);
-	printf("%s%-6s %s%s  %-32s %7.1f ms  %s\n", j->colours ? paint[a->colour] : "", word[a->colour],
-	       status, j->colours ? "\033[0m" : "", j->name, (double)j->answer.took_us / 1000, a->message);
+	printf("%s%-6s %s%s  %-32s %7.1f ms  %s\n", j->colours ? paint[a->colour] : "",
+	       word[a->colour], status, j->colours ? "\033[0m" : "", j->name,
+	       (double)j->answer.took_us / 1000, a->message);
 	if (a->colour == HS_RED && a->remedy[0] != '\0' && strcmp(a->remedy, j->told) != 0)
 		printf("            -> %s\n", a->remedy);
 	j->told = a->remedy;
@@ -250,7 +257,8 @@ static int deliver(struct job *j)
 
 	hs_buf_reset(&j->headers);
 	if (!hs_parcel_end(&j->parcel) ||
-	    !hs_sender_headers(j->as, j->secret, j->given.key, hs_parcel_signed(&j->parcel), &j->headers))
+	    !hs_sender_headers(j->as, j->secret, j->given.key, hs_parcel_signed(&j->parcel),
+	                       &j->headers))
 		return EX_OSERR;
 	request.headers = hs_buf_slice(&j->headers);
 	request.body = hs_buf_slice(&j->parcel.body);
@@ -312,7 +320,8 @@ static void make_run(uint64_t round, const char *random, char run[static HS_SOUR
 
 	if (round > 0)
 		snprintf(number, sizeof number, "%" PRIu64, round + 1);
-	snprintf(run, HS_SOURCE_RUN, "%s%s%s", random, random[0] != '\0' && round > 0 ? "-" : "", number);
+	snprintf(run, HS_SOURCE_RUN, "%s%s%s", random, random[0] != '\0' && round > 0 ? "-" : "",
+	         number);
 }
 
 static int run(struct job *j)
@@ -328,13 +337,15 @@ static int run(struct job *j)
 		struct hs_source source;
 
 		make_run(round, random, run_name);
-		code = hs_source_open(&source, j->file, run_name) ? send_all(j, &source) : EX_NOINPUT;
+		code =
+		    hs_source_open(&source, j->file, run_name) ? send_all(j, &source) : EX_NOINPUT;
 		hs_source_close(&source);
 	}
 	if (!j->json && code == 0)
-		printf("%" PRIu64 " events in %" PRIu64 " requests as %s: %" PRIu64 " green, %" PRIu64
-		       " yellow, %" PRIu64 " red\n", j->events, j->requests, hs_sender_info(j->as)->name,
-		       j->colour[HS_GREEN], j->colour[HS_YELLOW], j->colour[HS_RED]);
+		printf("%" PRIu64 " events in %" PRIu64 " requests as %s: %" PRIu64
+		       " green, %" PRIu64 " yellow, %" PRIu64 " red\n",
+		       j->events, j->requests, hs_sender_info(j->as)->name, j->colour[HS_GREEN],
+		       j->colour[HS_YELLOW], j->colour[HS_RED]);
 	return code != 0 ? code : j->colour[HS_RED] > 0 ? 1 : 0;
 }
 
@@ -352,7 +363,9 @@ static void end(struct job *j)
 
 int hs_cmd_send(int argc, char **argv)
 {
-	struct job j = { .as = HS_SENDERS, .count = 1, .told = "", .colours = hs_command_colours(stdout) };
+	struct job j = {
+		.as = HS_SENDERS, .count = 1, .told = "", .colours = hs_command_colours(stdout)
+	};
 	int code;
 
 	if (!read_options(&j, argc, argv))

@@ -141,8 +141,10 @@ static bool set_up(struct hs_http *h, const struct hs_http_request *q, const cha
 	     curl_easy_setopt(c, CURLOPT_HEADERDATA, answer) == CURLE_OK;
 	if (ok && strcmp(q->method, "GET") != 0)
 		ok = curl_easy_setopt(c, CURLOPT_CUSTOMREQUEST, q->method) == CURLE_OK &&
-		     curl_easy_setopt(c, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)q->body.n) == CURLE_OK &&
-		     curl_easy_setopt(c, CURLOPT_POSTFIELDS, q->body.n > 0 ? q->body.p : "") == CURLE_OK;
+		     curl_easy_setopt(c, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)q->body.n) ==
+		         CURLE_OK &&
+		     curl_easy_setopt(c, CURLOPT_POSTFIELDS, q->body.n > 0 ? q->body.p : "") ==
+		         CURLE_OK;
 	if (ok && h->target->cacert != NULL)
 		ok = curl_easy_setopt(c, CURLOPT_CAINFO, h->target->cacert) == CURLE_OK;
 	if (ok && h->target->insecure)
@@ -180,10 +182,13 @@ static enum hs_http_result judge(CURLcode code)
 static const char *remedy(enum hs_http_result r)
 {
 	switch (r) {
-	case HS_HTTP_URL: return "expected --url http://… or https://…, and with --cacert a PEM file";
-	case HS_HTTP_UNREACHABLE: return "see that the web server runs, and that name and port are right";
+	case HS_HTTP_URL:
+		return "expected --url http://… or https://…, and with --cacert a PEM file";
+	case HS_HTTP_UNREACHABLE:
+		return "see that the web server runs, and that name and port are right";
 	case HS_HTTP_TLS:
-		return "Segment needs a certificate that everybody believes; for one of your own give "
+		return "Segment needs a certificate that everybody believes; for one of your own "
+		       "give "
 		       "--cacert FILE or --insecure";
 	case HS_HTTP_TIMEOUT: return "Segment would give up, too, and try again";
 	case HS_HTTP_CUT: return "see the web server's error log";

@@ -18,9 +18,9 @@ enum hs_http_result {
 	HS_HTTP_UNREACHABLE, /* no such host, nobody listens, no route */
 	HS_HTTP_TLS,         /* TLS or certificate */
 	HS_HTTP_TIMEOUT,
-	HS_HTTP_CUT,         /* the connection ended before there was an answer */
+	HS_HTTP_CUT, /* the connection ended before there was an answer */
 	HS_HTTP_MEMORY,
-	HS_HTTP_NONE,        /* built without libcurl */
+	HS_HTTP_NONE, /* built without libcurl */
 };
 
 struct hs_http_target {

@@ -26,16 +26,13 @@ static void put_member(struct hs_buf *b, const char *name, const char *value)
 	hs_buf_put_json(b, hs_slice_str(value));
 }
 
-void hs_report_add(struct hs_report *r, enum hs_verdict verdict, const char *what,
-                   const char *remedy, const char *format, ...)
+static void add(struct hs_report *r, enum hs_verdict verdict, const char *what, const char *remedy,
+                const char *format, va_list args)
 {
 	static const char *const word[] = { "ok", "warn", "fail" };
 	char text[1024];
-	va_list args;
 
-	va_start(args, format);
 	vsnprintf(text, sizeof text, format, args);
-	va_end(args);
 	r->count[verdict]++;
 	if (!r->json) {
 		print_row(r, verdict, what, remedy, text);
@@ -47,6 +44,35 @@ void hs_report_add(struct hs_report *r, enum hs_verdict verdict, const char *wha
 	put_member(&r->text, ",\"text\":", text);
 	put_member(&r->text, ",\"remedy\":", remedy);
 	hs_buf_putc(&r->text, '}');
+}
+
+void hs_report_ok(struct hs_report *r, const char *what, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	add(r, HS_CHECK_OK, what, "", format, args);
+	va_end(args);
+}
+
+void hs_report_warn(struct hs_report *r, const char *what, const char *remedy, const char *format,
+                    ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	add(r, HS_CHECK_WARN, what, remedy, format, args);
+	va_end(args);
+}
+
+void hs_report_fail(struct hs_report *r, const char *what, const char *remedy, const char *format,
+                    ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	add(r, HS_CHECK_FAIL, what, remedy, format, args);
+	va_end(args);
 }
 
 void hs_report_end(struct hs_report *r)

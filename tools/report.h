@@ -16,11 +16,16 @@ struct hs_report {
 
 /*
  * One finding: what was looked at ("space"), how it is, and the remedy: lines of their own
- * for more than one ("Apache: …\nlighttpd: …"), "" if there is nothing to do.
+ * for more than one ("Apache: …\nlighttpd: …"), "" if there is nothing to add.
  */
-__attribute__((format(printf, 5, 6)))
-void hs_report_add(struct hs_report *r, enum hs_verdict verdict, const char *what,
-                   const char *remedy, const char *format, ...);
+__attribute__((format(printf, 3, 4)))
+void hs_report_ok(struct hs_report *r, const char *what, const char *format, ...);
+__attribute__((format(printf, 4, 5)))
+void hs_report_warn(struct hs_report *r, const char *what, const char *remedy,
+                    const char *format, ...);
+__attribute__((format(printf, 4, 5)))
+void hs_report_fail(struct hs_report *r, const char *what, const char *remedy,
+                    const char *format, ...);
 
 /* Prints what is not yet printed, and returns the memory. */
 void hs_report_end(struct hs_report *r);

@@ -43,7 +43,7 @@ enum hs_sender hs_sender_named(const char *name);
 /* A body in the making. A zeroed struct is ready; hs_parcel_free returns its memory. */
 struct hs_parcel {
 	enum hs_sender sender;
-	bool batch;    /* an array, of one event as well */
+	bool batch; /* an array, of one event as well */
 	size_t events;
 	size_t first, first_end; /* the text of the first event in `body` */
 	struct hs_buf body;

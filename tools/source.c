@@ -49,7 +49,8 @@ bool hs_source_open(struct hs_source *s, const char *path, const char *run)
 		first = getc(s->file);
 	} while (first == ' ' || first == '\t' || first == '\r' || first == '\n');
 	if (first == EOF)
-		return fail(s, ferror(s->file) ? strerror(errno) : "is empty: expected JSON lines or an array");
+		return fail(s, ferror(s->file) ? strerror(errno)
+		                               : "is empty: expected JSON lines or an array");
 	ungetc(first, s->file);
 	s->is_array = first == '[';
 	return !s->is_array || read_array(s);

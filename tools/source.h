@@ -8,13 +8,13 @@
 
 #include <stdio.h>
 
-enum { HS_SOURCE_RUN = 40 };
+enum { HS_SOURCE_RUN = 48 };
 
 struct hs_source {
 	const char *path; /* NULL: the suite */
 	FILE *file;
 	bool is_array;
-	char *line;       /* getline's */
+	char *line; /* getline's */
 	size_t line_cap;
 	struct hs_json json;
 	struct hs_buf text; /* the whole array, or one event of the suite */
