@@ -488,6 +488,34 @@ static void threads_and_processes(void **state)
 	assert_sound(&s->d);
 }
 
+/* --- what the index knows ----------------------------------------------------------- */
+
+static void the_index_is_counted(void **state)
+{
+	struct scene *s = *state;
+	struct hs_known known;
+	char index[PATH_MAX + 32];
+
+	assert_int_equal(hs_spool_known(s->spool, soon(), &known), HS_OK);
+	assert_true(known.anew && !known.off && known.ids == 0);
+	assert_int_equal(put(s, "a b b acme/b"), HS_OK);
+	assert_int_equal(hs_spool_known(s->spool, soon(), &known), HS_OK);
+	assert_true(!known.anew && known.ids == 3);
+	hs_spool_free(s->spool); /* another process finds the same, or makes it */
+	s->spool = hs_spool_new(s->d.settings);
+	assert_int_equal(hs_spool_known(s->spool, soon(), &known), HS_OK);
+	assert_true(!known.anew && known.ids == 3);
+	hs_spool_free(s->spool);
+	snprintf(index, sizeof index, "%s/.hookspool/index", s->d.path);
+	assert_int_equal(unlink(index), 0);
+	s->spool = hs_spool_new(s->d.settings);
+	assert_int_equal(hs_spool_known(s->spool, soon(), &known), HS_OK);
+	assert_true(known.anew && known.ids == 3);
+	again(s, "dedup_window = 0\n");
+	assert_int_equal(hs_spool_known(s->spool, soon(), &known), HS_OK);
+	assert_true(known.off);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, begin, finish)
 
 int main(void)
@@ -507,6 +535,7 @@ int main(void)
 		TEST(writes_are_cut_short),
 		TEST(killed_before_every_call),
 		TEST(threads_and_processes),
+		TEST(the_index_is_counted),
 	};
 
 	return cmocka_run_group_tests_name("spool", tests, NULL, NULL);
