@@ -8,12 +8,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sysexits.h>
+#include <unistd.h>
 
 enum {
 	ANSWER_MS = 10000,      /* Segment waits no longer */
 	UPLOAD_MS = 300000,     /* of the large body, from a slow line */
 	LARGE_MOST = 128 << 20, /* bytes: Segment's largest batch, at its worst */
 	CLOCK_MS = 60000,
+	SHOWN_BYTES = 1 << 20,
 	ADVICE = 1024,
 };
 
@@ -28,6 +30,8 @@ struct probe {
 	struct hs_http_answer answer;
 	struct hs_answer told;
 	enum hs_http_result result;
+	int64_t show_ms; /* when the progress is to be shown next */
+	bool shown;
 };
 
 /* What a request shows. */
@@ -84,11 +88,29 @@ static bool ask(struct probe *p, const struct hs_http_request *request)
 	return hs_answer_read(&p->told, p->answer.status, hs_buf_slice(&p->answer.body));
 }
 
+/* The upload, from its second second on, and only where somebody looks. */
+static void show_upload(void *context, uint64_t sent, uint64_t all)
+{
+	struct probe *p = context;
+	int64_t now = hs_io_now_monotonic();
+
+	if (now < p->show_ms || all < SHOWN_BYTES || isatty(STDERR_FILENO) != 1)
+		return;
+	fprintf(stderr, "\r%3u %% of %" PRIu64 " MB sent", (unsigned)(sent * 100 / all), all >> 20);
+	p->show_ms = now + 200;
+	p->shown = true;
+}
+
 /* The body in p->body, signed and keyed as `shown` says. False: no answer. */
 static bool post(struct probe *p, struct shown shown, int timeout_ms)
 {
-	struct hs_http_request request = { "POST", "", HS_SLICE_NONE, hs_buf_slice(&p->body),
-		                           timeout_ms };
+	struct hs_http_request request = { .method = "POST",
+		                           .below = "",
+		                           .timeout_ms = timeout_ms,
+		                           .body = hs_buf_slice(&p->body),
+		                           .progress = show_upload,
+		                           .context = p };
+	bool answered;
 
 	hs_buf_reset(&p->headers);
 	if (!hs_sender_headers(HS_SENDER_ACTIONS, shown.secret, shown.key, request.body,
@@ -97,7 +119,12 @@ static bool post(struct probe *p, struct shown shown, int timeout_ms)
 		return false;
 	}
 	request.headers = hs_buf_slice(&p->headers);
-	return ask(p, &request);
+	p->show_ms = hs_io_now_monotonic() + 1000;
+	answered = ask(p, &request);
+	if (p->shown)
+		fputs("\r\033[K", stderr);
+	p->shown = false;
+	return answered;
 }
 
 static bool post_nothing(struct probe *p, struct shown shown)
@@ -195,8 +222,9 @@ static bool is_loopback(const char *url)
 /* False: nobody answers, so nothing else can be tried. */
 static bool check_health(struct probe *p)
 {
-	struct hs_http_request request = { "GET", "/health", HS_SLICE_NONE, HS_SLICE_NONE,
-		                           ANSWER_MS };
+	struct hs_http_request request = { .method = "GET",
+		                           .below = "/health",
+		                           .timeout_ms = ANSWER_MS };
 
 	if (!ask(p, &request)) {
 		hs_report_fail(p->report, "url", "", "%s", hs_http_error(p->http));

@@ -110,10 +110,11 @@ static void print_words(const struct hs_command *c, const struct hs_option *o)
 		printf(" | '%s -%c'", c->name, o->letter);
 	if (strcmp(o->argument, "DIR") == 0)
 		puts(") kind=-d ;;");
-	else if (strstr(o->argument, "FILE") != NULL)
+	else if (strncmp(o->argument, "FILE", 4) == 0)
 		puts(") kind=-f ;;");
-	else
-		printf(") words='%s' ;;\n", strchr(o->argument, '|') != NULL ? o->argument : "");
+	else /* "@FILE|TEXT" is no choice: bash takes the word apart at the @ */
+		printf(") words='%s' ;;\n",
+		       strchr(o->argument, '|') != NULL && o->argument[0] != '@' ? o->argument : "");
 }
 
 static void print_option_words(const struct hs_command *c)

@@ -8,7 +8,7 @@
 #include "tools/credentials.h"
 #include "tools/http.h"
 #include "tools/sender.h"
-#include "tools/source.h"
+#include "tools/outbox.h"
 
 #include <getopt.h>
 #include <inttypes.h>
@@ -250,8 +250,8 @@ static int no_answer(struct job *j, enum hs_http_result r)
 /* 0, or the exit code with which it all ends. */
 static int deliver(struct job *j)
 {
-	struct hs_http_request request = { "POST", "", HS_SLICE_NONE, HS_SLICE_NONE,
-		                           hs_sender_info(j->as)->timeout_ms };
+	struct hs_http_request request = { .method = "POST", .below = "",
+		                           .timeout_ms = hs_sender_info(j->as)->timeout_ms };
 	struct hs_answer a;
 	enum hs_http_result r;
 
@@ -287,16 +287,16 @@ static void keep_rate(const struct job *j)
 		hs_io_pause(due);
 }
 
-/* The source once, in parcels. 0 or an exit code. */
-static int send_all(struct job *j, struct hs_source *source)
+/* All of it once, in parcels. 0 or an exit code. */
+static int send_all(struct job *j, struct hs_outbox *outbox)
 {
 	uint64_t most = j->batch > 0 ? j->batch : 1;
 	struct hs_slice event;
 	int code = 0, got;
 
 	hs_parcel_start(&j->parcel, j->as, j->batch > 0);
-	while (code == 0 && (got = hs_source_next(source, &event)) > 0) {
-		snprintf(j->name, sizeof j->name, "%s", source->name);
+	while (code == 0 && (got = hs_outbox_next(outbox, &event)) > 0) {
+		snprintf(j->name, sizeof j->name, "%s", outbox->name);
 		hs_parcel_add(&j->parcel, event);
 		if (j->parcel.events < most)
 			continue;
@@ -314,19 +314,19 @@ static int send_all(struct job *j, struct hs_source *source)
 }
 
 /* What makes the ids of round n: nothing, the round, a random number, or both. */
-static void make_run(uint64_t round, const char *random, char run[static HS_SOURCE_RUN])
+static void make_run(uint64_t round, const char *random, char run[static HS_OUTBOX_RUN])
 {
 	char number[24] = "";
 
 	if (round > 0)
 		snprintf(number, sizeof number, "%" PRIu64, round + 1);
-	snprintf(run, HS_SOURCE_RUN, "%s%s%s", random, random[0] != '\0' && round > 0 ? "-" : "",
+	snprintf(run, HS_OUTBOX_RUN, "%s%s%s", random, random[0] != '\0' && round > 0 ? "-" : "",
 	         number);
 }
 
 static int run(struct job *j)
 {
-	char random[17] = "", run_name[HS_SOURCE_RUN];
+	char random[17] = "", run_name[HS_OUTBOX_RUN];
 	uint64_t bits = hs_io_random();
 	int code = 0;
 
@@ -334,12 +334,12 @@ static int run(struct job *j)
 		hs_hex_encode((const uint8_t *)&bits, sizeof bits, random);
 	j->started_ms = hs_io_now_monotonic();
 	for (uint64_t round = 0; code == 0 && round < j->count; round++) {
-		struct hs_source source;
+		struct hs_outbox outbox;
 
 		make_run(round, random, run_name);
 		code =
-		    hs_source_open(&source, j->file, run_name) ? send_all(j, &source) : EX_NOINPUT;
-		hs_source_close(&source);
+		    hs_outbox_open(&outbox, j->file, run_name) ? send_all(j, &outbox) : EX_NOINPUT;
+		hs_outbox_close(&outbox);
 	}
 	if (!j->json && code == 0)
 		printf("%" PRIu64 " events in %" PRIu64 " requests as %s: %" PRIu64

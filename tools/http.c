@@ -91,6 +91,17 @@ static size_t on_header(char *p, size_t size, size_t n, void *context)
 	return size * n;
 }
 
+static int on_progress(void *context, curl_off_t down_all, curl_off_t down, curl_off_t all,
+                       curl_off_t sent)
+{
+	const struct hs_http_request *q = context;
+
+	(void)down_all;
+	(void)down;
+	q->progress(q->context, (uint64_t)sent, (uint64_t)all);
+	return 0; /* go on */
+}
+
 /* --- what goes out ------------------------------------------------------------- */
 
 /* libcurl's list of the lines; false: out of memory. */
@@ -145,6 +156,10 @@ static bool set_up(struct hs_http *h, const struct hs_http_request *q, const cha
 		         CURLE_OK &&
 		     curl_easy_setopt(c, CURLOPT_POSTFIELDS, q->body.n > 0 ? q->body.p : "") ==
 		         CURLE_OK;
+	if (ok && q->progress != NULL)
+		ok = curl_easy_setopt(c, CURLOPT_NOPROGRESS, 0L) == CURLE_OK &&
+		     curl_easy_setopt(c, CURLOPT_XFERINFOFUNCTION, on_progress) == CURLE_OK &&
+		     curl_easy_setopt(c, CURLOPT_XFERINFODATA, q) == CURLE_OK;
 	if (ok && h->target->cacert != NULL)
 		ok = curl_easy_setopt(c, CURLOPT_CAINFO, h->target->cacert) == CURLE_OK;
 	if (ok && h->target->insecure)

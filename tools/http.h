@@ -35,6 +35,9 @@ struct hs_http_request {
 	struct hs_slice headers; /* lines, a NUL behind each; see hs_sender_headers */
 	struct hs_slice body;
 	int timeout_ms;
+	/* Called now and then with the bytes of the body that are sent; NULL: not. */
+	void (*progress)(void *context, uint64_t sent, uint64_t all);
+	void *context;
 };
 
 enum { HS_HTTP_BODY_MAX = 64 << 10 }; /* bytes; what follows is thrown away */

@@ -1,16 +1,16 @@
 /*
- * source: events to send: the suite's, or those of a file as they stand in it.
+ * outbox: events to send: the suite's, or those of a file as they stand in it.
  */
-#ifndef HS_SOURCE_H
-#define HS_SOURCE_H
+#ifndef HS_OUTBOX_H
+#define HS_OUTBOX_H
 
 #include "core/json.h"
 
 #include <stdio.h>
 
-enum { HS_SOURCE_RUN = 48 };
+enum { HS_OUTBOX_RUN = 48 };
 
-struct hs_source {
+struct hs_outbox {
 	const char *path; /* NULL: the suite */
 	FILE *file;
 	bool is_array;
@@ -19,7 +19,7 @@ struct hs_source {
 	struct hs_json json;
 	struct hs_buf text; /* the whole array, or one event of the suite */
 	size_t number;      /* of the event that was handed out last, from 1 */
-	char run[HS_SOURCE_RUN];
+	char run[HS_OUTBOX_RUN];
 	char name[64];
 };
 
@@ -27,16 +27,16 @@ struct hs_source {
  * A file of JSON lines, or of one JSON array (of at most 128 MB); "-" is standard input.
  * NULL is the suite, whose ids end in `run`. Lines are not looked at: a line that is no
  * JSON is sent, too. False after a message to standard error. In both cases
- * hs_source_close.
+ * hs_outbox_close.
  */
-bool hs_source_open(struct hs_source *s, const char *path, const char *run);
+bool hs_outbox_open(struct hs_outbox *o, const char *path, const char *run);
 
 /*
- * 1: *event is the next one, valid until the next call; s->name says which. 0: there is
+ * 1: *event is the next one, valid until the next call; o->name says which. 0: there is
  * none. -1 after a message to standard error.
  */
-int hs_source_next(struct hs_source *s, struct hs_slice *event);
+int hs_outbox_next(struct hs_outbox *o, struct hs_slice *event);
 
-void hs_source_close(struct hs_source *s);
+void hs_outbox_close(struct hs_outbox *o);
 
 #endif
