@@ -22,6 +22,7 @@ extern char **environ;
 enum {
 	OPT_URL = HS_OPT_OWN,
 	OPT_AS,
+	OPT_METHOD,
 	OPT_SECRET,
 	OPT_KEY,
 	OPT_UNSIGNED,
@@ -38,6 +39,7 @@ enum {
 const struct hs_option hs_send_options[] = {
 	{ "url", "URL", OPT_URL, "the mount, as it was entered at Segment (required)" },
 	{ "as", HS_SENDER_NAMES, OPT_AS, "which of Segment's senders to be" },
+	{ "method", "POST|PUT|PATCH", OPT_METHOD, "POST, unless it is given" },
 	{ "secret", "@FILE|TEXT", OPT_SECRET, "sign with this; a TEXT can be read by other users" },
 	{ "key", "@FILE|TEXT", OPT_KEY, "show this API key; the same holds for it" },
 	{ "unsigned", NULL, OPT_UNSIGNED, "neither sign nor show a key" },
@@ -54,7 +56,7 @@ const struct hs_option hs_send_options[] = {
 };
 
 struct job {
-	const char *config, *file;
+	const char *config, *file, *method;
 	enum hs_sender as; /* HS_SENDERS: what the credentials make likely */
 	bool anonymous, new_ids, json, colours;
 	uint64_t batch, count, rate; /* batch 0: one event, no array; rate 0: as fast as it goes */
@@ -84,6 +86,19 @@ static bool take_as(struct job *j, const char *name)
 	return j->as != HS_SENDERS;
 }
 
+static bool take_method(struct job *j, const char *name)
+{
+	static const char *const methods[] = { "POST", "PUT", "PATCH" };
+
+	j->method = NULL;
+	for (size_t i = 0; i < sizeof methods / sizeof methods[0]; i++)
+		if (strcmp(methods[i], name) == 0)
+			j->method = methods[i];
+	if (j->method == NULL)
+		fprintf(stderr, "hookspool: --method %s: expected POST, PUT or PATCH\n", name);
+	return j->method != NULL;
+}
+
 static bool take_option(struct job *j, int option)
 {
 	switch (option) {
@@ -91,6 +106,7 @@ static bool take_option(struct job *j, int option)
 	case HS_OPT_JSON: j->json = true; return true;
 	case OPT_URL: j->target.url = optarg; return true;
 	case OPT_AS: return take_as(j, optarg);
+	case OPT_METHOD: return take_method(j, optarg);
 	case OPT_SECRET: return hs_held_secret(&j->given, optarg);
 	case OPT_KEY: return hs_held_key(&j->given, optarg);
 	case OPT_UNSIGNED: j->anonymous = true; return true;
@@ -250,7 +266,7 @@ static int no_answer(struct job *j, enum hs_http_result r)
 /* 0, or the exit code with which it all ends. */
 static int deliver(struct job *j)
 {
-	struct hs_http_request request = { .method = "POST", .below = "",
+	struct hs_http_request request = { .method = j->method, .below = "",
 		                           .timeout_ms = hs_sender_info(j->as)->timeout_ms };
 	struct hs_answer a;
 	enum hs_http_result r;
@@ -364,7 +380,8 @@ static void end(struct job *j)
 int hs_cmd_send(int argc, char **argv)
 {
 	struct job j = {
-		.as = HS_SENDERS, .count = 1, .told = "", .colours = hs_command_colours(stdout)
+		.as = HS_SENDERS, .method = "POST", .count = 1, .told = "",
+		.colours = hs_command_colours(stdout),
 	};
 	int code;
 

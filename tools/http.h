@@ -30,7 +30,7 @@ struct hs_http_target {
 };
 
 struct hs_http_request {
-	const char *method;      /* GET or POST */
+	const char *method;      /* GET, or one with a body */
 	const char *below;       /* appended to the URL: "/health"; "" for the URL itself */
 	struct hs_slice headers; /* lines, a NUL behind each; see hs_sender_headers */
 	struct hs_slice body;

@@ -40,6 +40,10 @@ for sender in subscription webhook actions extensible; do
 	mine --as $sender
 	is "as $sender" "$CODE $(sum)" '0 26 green, 1 yellow, 0 red'
 done
+for method in PUT PATCH; do
+	mine --method $method
+	is "by $method" "$CODE $(rows green)" '0 26'
+done
 for sender in actions extensible; do
 	mine --as $sender --batch 10 --new-ids --json
 	is "as $sender in batches" "$CODE $(jq -s 'map(.accepted) | add, length' "$T/out" | xargs)" '0 26 3'
@@ -90,7 +94,7 @@ URL=$HTTP/elsewhere mine
 is 'no mount there: red' "$CODE $(rows red)" '1 27'
 check 'which is told from the handler' grep -q "404 is the web server's answer" "$T/out"
 
-for wrong in '--batch 2 --as webhook' '--as nobody' '--rate 0' '--count x' '--unsigned --key k' \
+for wrong in '--batch 2 --as webhook' '--as nobody' '--method GET' '--rate 0' '--count x' '--unsigned --key k' \
 	'--new-ids --file x' '--secret @/nowhere' 'more' '--nothing'; do
 	# shellcheck disable=SC2086 # options are words
 	send --secret x $wrong
@@ -103,6 +107,7 @@ is 'no settings, no secret: exit 78' "$CODE" 78
 check 'which names the remedy' grep -q 'give --secret' "$T/err"
 server_stop
 check 'the spool is whole' spool_is_whole
+is '--method PATCH is what the server saw' "$(grep -c '"PATCH /hookspool' "$S/log/access.log")" 27
 mine
 is 'nobody there: exit 69' "$CODE" 69
 check 'and no table' [ ! -s "$T/out" ]
