@@ -2,26 +2,22 @@
 #include "store/index.h"
 #include "store/io.h"
 #include "store/log.h"
+#include "store/place.h"
 #include "store/segment.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-static const char PRIVATE[] = ".hookspool";
 enum { HEALTH_MS = 1000, GAP_POLL_MS = 10, KEEP_BYTES = 1 << 20 };
 
 /* An open directory. */
 struct view {
-	int dir, private_dir;
+	struct hs_opened opened;
 	char state_path[PATH_MAX];
 	uint64_t device, inode; /* of that file */
-	struct hs_state_handle state;
-	struct hs_place place;
 	struct hs_segment segment[HS_FAMILIES];
 
 	/* under the events' append lock */
@@ -37,86 +33,15 @@ struct hs_spool {
 
 /* --- opening ---------------------------------------------------------------- */
 
-static enum hs_result dir_failed(const char *what, int error)
-{
-	hs_log_result(HS_E_SPOOL_DIR, "%s: %s", what, strerror(error));
-	return error == ENOSPC || error == EDQUOT ? HS_E_FULL : HS_E_SPOOL_DIR;
-}
-
-/* The directory's own name must survive a power cut, too. */
-static void sync_parent(const char *path)
-{
-	char *copy = strdup(path), *slash = copy == NULL ? NULL : strrchr(copy, '/');
-	int fd;
-
-	if (slash != NULL) {
-		slash[slash == copy ? 1 : 0] = '\0';
-		fd = hs_io_open_dir(AT_FDCWD, copy);
-		if (fd < 0 || hs_io_sync_dir(fd) < 0)
-			hs_log(HS_LOG_WARN, "the folder above spool_dir could not be synced: %s", strerror(errno));
-		if (fd >= 0)
-			hs_io_close(fd);
-	}
-	free(copy);
-}
-
-static enum hs_result check_dir(int fd, const struct hs_settings *settings, struct stat *st)
-{
-	if (hs_io_fstat(fd, st) < 0)
-		return HS_E_IO;
-	if (st->st_uid != geteuid())
-		return HS_E_SPOOL_OWNER;
-	if ((st->st_mode & (S_IWGRP | S_IWOTH)) != 0)
-		return HS_E_SPOOL_DIR;
-	return !settings->allow_nfs && hs_io_is_network(fd) == 1 ? HS_E_SPOOL_NFS : HS_OK;
-}
-
-static enum hs_result open_spool_dir(struct view *v, const struct hs_settings *settings)
-{
-	mode_t mode = settings->spool_mode == 0640 ? 0750 : 0700;
-	const char *path = settings->spool_dir;
-	struct stat st;
-	enum hs_result r;
-
-	if (hs_io_make_dir(AT_FDCWD, path, mode) == 0)
-		sync_parent(path);
-	else if (errno != EEXIST && errno != EROFS && errno != EACCES)
-		return dir_failed("spool_dir", errno);
-	v->dir = hs_io_open_dir(AT_FDCWD, path);
-	if (v->dir < 0)
-		return dir_failed("spool_dir", errno);
-	r = check_dir(v->dir, settings, &st);
-	return r;
-}
-
-static enum hs_result open_private_dir(struct view *v)
-{
-	struct stat st;
-
-	if (hs_io_make_dir(v->dir, PRIVATE, 0700) == 0 && hs_io_sync_dir(v->dir) < 0)
-		return HS_E_IO;
-	v->private_dir = hs_io_open_dir(v->dir, PRIVATE);
-	if (v->private_dir < 0)
-		return errno == ENOENT ? dir_failed(PRIVATE, EACCES) : HS_E_SPOOL_FILE;
-	if (hs_io_fstat(v->private_dir, &st) < 0)
-		return HS_E_IO;
-	return st.st_uid == geteuid() ? HS_OK : HS_E_SPOOL_OWNER;
-}
-
 static void close_view(struct view *v)
 {
 	if (v == NULL)
 		return;
 	hs_index_free(v->index);
 	hs_buf_free(&v->fresh);
-	for (int i = 0; v->state.state != NULL && i < HS_FAMILIES; i++)
+	for (int i = 0; i < HS_FAMILIES; i++)
 		hs_segment_close(&v->segment[i]);
-	if (v->state.state != NULL)
-		hs_state_close(&v->state);
-	if (v->private_dir >= 0)
-		hs_io_close(v->private_dir);
-	if (v->dir >= 0)
-		hs_io_close(v->dir);
+	hs_place_close(&v->opened);
 	free(v);
 }
 
@@ -128,27 +53,23 @@ static enum hs_result open_view(const struct hs_settings *settings, struct view 
 
 	if (v == NULL)
 		return HS_E_MEMORY;
-	v->dir = v->private_dir = -1;
-	r = open_spool_dir(v, settings);
-	if (r == HS_OK)
-		r = open_private_dir(v);
-	if (r == HS_OK)
-		r = hs_state_open(v->private_dir, &v->state);
-	if (r == HS_OK && hs_io_fstat(v->state.state_fd, &st) < 0)
-		r = HS_E_IO;
+	r = hs_place_open(&v->opened, settings, true);
 	if (r != HS_OK) {
-		hs_log_result(r, "open %s", settings->spool_dir);
-		close_view(v);
+		free(v);
 		return r;
 	}
-	snprintf(v->state_path, sizeof v->state_path, "%s/%s/state", settings->spool_dir, PRIVATE);
+	for (int i = 0; i < HS_FAMILIES; i++)
+		hs_segment_init(&v->segment[i], &v->opened.place, i);
+	if (hs_io_fstat(v->opened.state.state_fd, &st) < 0) {
+		hs_log_result(HS_E_IO, "open %s", settings->spool_dir);
+		close_view(v);
+		return HS_E_IO;
+	}
+	snprintf(v->state_path, sizeof v->state_path, "%s/.hookspool/state", settings->spool_dir);
 	v->device = (uint64_t)st.st_dev;
 	v->inode = (uint64_t)st.st_ino;
-	v->place = (struct hs_place){ v->dir, v->private_dir, settings, &v->state };
-	for (int i = 0; i < HS_FAMILIES; i++)
-		hs_segment_init(&v->segment[i], &v->place, i);
 	if (settings->dedup_window > 0) {
-		v->index = hs_index_new(&v->place, settings->spool_dir);
+		v->index = hs_index_new(&v->opened.place, settings->spool_dir);
 		if (v->index == NULL) {
 			close_view(v);
 			return HS_E_MEMORY;
@@ -349,7 +270,7 @@ static enum hs_result append_to(struct view *v, const struct hs_append *append, 
 
 static void count(struct view *v, const struct hs_append *append)
 {
-	struct hs_counters *c = &v->state.state->counters;
+	struct hs_counters *c = &v->opened.state.state->counters;
 
 	atomic_fetch_add(&c->requests, 1);
 	atomic_fetch_add(&c->accepted_bytes, append->records.n);
@@ -461,7 +382,7 @@ enum hs_result hs_spool_maintain(struct hs_spool *spool, bool (*stop)(void *cont
 		return r;
 	r = visit(v, hs_io_now_monotonic() + HEALTH_MS, false); /* prepare seals what is due */
 	if (r == HS_OK || r == HS_E_FULL)                       /* deleting may help */
-		r = hs_maintain(&v->place, stop, context, done);
+		r = hs_maintain(&v->opened.place, stop, context, done);
 	close_view(v);
 	return r;
 }
