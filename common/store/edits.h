@@ -1,0 +1,93 @@
+/*
+ * edits: sealed segments that were replaced by a clean copy, and where their lines went.
+ *
+ * A sealed segment never changes, with two exceptions: it is compressed, which moves no
+ * line of it, and `hookspool erase` replaces it by a copy without some of its lines. A
+ * consumer's position would then point into the middle of another line. So each such
+ * edit is a line of the journal .hookspool/edits, and a position carries the number of
+ * edits that its file had seen when the consumer opened it: what happened since is added
+ * when the position is used again. A consumer that still reads the old file through its
+ * open descriptor has a right position, too.
+ *
+ *	{"segment":42,"edit":1,"file":"events-….jsonl","inode":[3,9],"size":[700,400],
+ *	 "removed":[100,200,400,100]}
+ *	{"segment":42,"edit":1,"done":true}
+ *
+ * Two bytes [offset, length] of the file before for each range that is gone. The first
+ * line is on stable storage before the copy is renamed into place, the second one is
+ * written behind that. Only the last edit can be without it, after a kill: then the
+ * file's inode tells whether the rename happened. If it did not the line is void.
+ *
+ * The lock is flock(2) on .hookspool/edits.lock: shared by whoever opens a sealed segment
+ * and asks for its number of edits; exclusive for the moment in which one is replaced, by
+ * the compressor, too, since it gives the segment another inode. Never held for long.
+ */
+#ifndef HS_EDITS_H
+#define HS_EDITS_H
+
+#include "store/sealed.h"
+#include "store/segment.h"
+
+/* Where a consumer stands in the events: everything before it is done. Zeroed: the start. */
+struct hs_position {
+	uint64_t number; /* of the segment */
+	uint64_t offset; /* in its uncompressed text, at the start of a line */
+	uint64_t edit;   /* how often the file had been edited that the offset is of */
+};
+
+struct hs_edits;
+
+/*
+ * The place must outlive it. HS_OK, HS_E_MEMORY or the result of opening the lock's file;
+ * hs_edits_close(NULL) is fine.
+ */
+enum hs_result hs_edits_open(const struct hs_place *place, struct hs_edits **edits);
+void hs_edits_close(struct hs_edits *edits);
+
+/*
+ * Take the lock, shared or exclusively, and learn what others added to the journal. An
+ * exclusive holder also settles an edit that a kill interrupted. HS_OK, HS_E_BUSY (another
+ * process holds it for more than ten seconds), HS_E_IO, HS_E_SYNC, HS_E_FULL or HS_E_MEMORY:
+ * the lock is not held then.
+ */
+enum hs_result hs_edits_share(struct hs_edits *edits);
+enum hs_result hs_edits_claim(struct hs_edits *edits);
+void hs_edits_release(struct hs_edits *edits);
+
+/* Under either lock: how often this segment of the events was edited. */
+uint64_t hs_edits_number(const struct hs_edits *edits, uint64_t segment);
+
+/*
+ * Under either lock: turns the position into one of the segment's file as it is now; inside
+ * a range that is gone it becomes the start of what came behind. HS_OK, HS_E_IO or
+ * HS_E_MEMORY.
+ */
+enum hs_result hs_edits_translate(struct hs_edits *edits, struct hs_position *position);
+
+/* Bytes of the uncompressed text of the file before the edit. */
+struct hs_range {
+	uint64_t offset, bytes;
+};
+
+/* A clean copy that is ready to take a segment's place. All of it stays the caller's. */
+struct hs_edit {
+	const char *family;       /* "events", "rejected"; only edits of events are journaled */
+	struct hs_sealed sealed;  /* of this segment; the copy has the same form, plain or .gz */
+	uint64_t inode;           /* of the file that was read */
+	const char *copy;         /* name in .hookspool; whole and synced */
+	const struct hs_range *removed; /* ascending, not touching one another */
+	size_t count;
+};
+
+/*
+ * Takes the lock exclusively and puts the copy in the file's place, for good. HS_OK;
+ * HS_E_BUSY: the file is no longer the one that was read (it was compressed, edited,
+ * deleted), or the lock was not to be had: list the segments and read this one again.
+ * HS_E_IO, HS_E_SYNC, HS_E_FULL, HS_E_MEMORY. Unless it is HS_OK the copy still has its
+ * old name; after a kill the segment is the one or the other, and the journal knows it.
+ * If a segment stands there both plain and compressed, give the plain one: the other is
+ * removed first.
+ */
+enum hs_result hs_edits_replace(struct hs_edits *edits, const struct hs_edit *edit);
+
+#endif
