@@ -13,7 +13,8 @@
  *	 "removed":[100,200,400,100]}
  *	{"segment":42,"edit":1,"done":true}
  *
- * Two bytes [offset, length] of the file before for each range that is gone. The first
+ * `removed` has two numbers for each range that is gone: its offset in the file before,
+ * and its bytes; both of the uncompressed text. `size` is that of the files. The first
  * line is on stable storage before the copy is renamed into place, the second one is
  * written behind that. Only the last edit can be without it, after a kill: then the
  * file's inode tells whether the rename happened. If it did not the line is void.
@@ -83,8 +84,8 @@ struct hs_edit {
  * Takes the lock exclusively and puts the copy in the file's place, for good. HS_OK;
  * HS_E_BUSY: the file is no longer the one that was read (it was compressed, edited,
  * deleted), or the lock was not to be had: list the segments and read this one again.
- * HS_E_IO, HS_E_SYNC, HS_E_FULL, HS_E_MEMORY. Unless it is HS_OK the copy still has its
- * old name; after a kill the segment is the one or the other, and the journal knows it.
+ * HS_E_IO, HS_E_SYNC, HS_E_FULL, HS_E_MEMORY. After an error, and after a kill, the segment
+ * is the one or the other, whole, and the journal knows which.
  * If a segment stands there both plain and compressed, give the plain one: the other is
  * removed first.
  */

@@ -1,4 +1,5 @@
 #include "store/maintain.h"
+#include "store/edits.h"
 #include "store/io.h"
 #include "store/log.h"
 
@@ -15,6 +16,7 @@ static const char LOCK[] = "maintain", COPY[] = "gzip";
 
 struct work {
 	const struct hs_place *place;
+	struct hs_edits *edits;
 	bool (*stop)(void *context);
 	void *context;
 	struct hs_maintained *done;
@@ -76,16 +78,41 @@ static enum hs_result deflate_file(const struct work *w, struct deflater *d, boo
 	return r;
 }
 
-/* The copy is whole: sync, name, sync the name; only then the plain one may go. */
-static enum hs_result replace(const struct hs_place *place, int copy, const char *plain,
-                              const char *gz)
+/* The copy is whole: name, sync the name; only then the plain one may go. */
+static enum hs_result rename_copy(const struct hs_place *place, const char *plain, const char *gz)
 {
-	if (hs_io_sync_data(copy) < 0)
-		return HS_E_SYNC;
 	if (hs_io_rename(place->private_dir, COPY, place->dir, gz) < 0 ||
 	    hs_io_sync_dir(place->dir) < 0 || hs_io_unlink(place->dir, plain) < 0)
 		return HS_E_IO;
 	return HS_OK;
+}
+
+/*
+ * While nobody edits a segment: one that was edited since it was read must not come back.
+ * *fresh is false then, and the copy is of no use.
+ */
+static enum hs_result replace(const struct work *w, const struct deflater *d, const char *plain,
+                              const char *gz, bool *fresh)
+{
+	struct stat read, now;
+	enum hs_result r;
+
+	*fresh = false;
+	if (hs_io_sync_data(d->to) < 0)
+		return HS_E_SYNC;
+	r = hs_edits_claim(w->edits);
+	if (r != HS_OK)
+		return r;
+	if (hs_io_fstat(d->from, &read) < 0) {
+		r = HS_E_IO;
+	} else if (hs_io_stat(w->place->dir, plain, &now) < 0) {
+		r = errno == ENOENT ? HS_OK : HS_E_IO; /* retention was faster */
+	} else if (now.st_ino == read.st_ino) {
+		r = rename_copy(w->place, plain, gz);
+		*fresh = true;
+	}
+	hs_edits_release(w->edits);
+	return r;
 }
 
 static enum hs_result compress_file(const struct work *w, int from, const char *plain, const char *gz)
@@ -99,12 +126,12 @@ static enum hs_result compress_file(const struct work *w, int from, const char *
 	d->from = from;
 	d->to = hs_io_make(w->place->private_dir, COPY, (mode_t)w->place->settings->spool_mode);
 	r = d->to < 0 ? hs_io_result(errno) : deflate_file(w, d, &whole);
-	if (r == HS_OK && whole) {
-		r = replace(w->place, d->to, plain, gz);
-		w->done->compressed += r == HS_OK;
-	} else {
+	if (r == HS_OK && whole)
+		r = replace(w, d, plain, gz, &whole);
+	if (r == HS_OK && whole)
+		w->done->compressed++;
+	else
 		hs_io_unlink(w->place->private_dir, COPY);
-	}
 	if (d->to >= 0)
 		hs_io_close(d->to);
 	free(d);
@@ -136,6 +163,26 @@ static enum hs_result compress_one(const struct work *w, const char *family,
 	return r;
 }
 
+/*
+ * Killed between the two last steps: the copy has its name, so it is whole. Unless it is
+ * gone again, for an edit of the plain one removes it.
+ */
+static enum hs_result drop_plain(const struct work *w, const char *plain, const char *gz)
+{
+	enum hs_result r = hs_edits_claim(w->edits);
+	struct stat st;
+
+	if (r != HS_OK)
+		return r;
+	if (hs_io_stat(w->place->dir, gz, &st) < 0)
+		r = errno == ENOENT ? HS_OK : HS_E_IO;
+	else if (hs_io_sync_dir(w->place->dir) < 0 ||
+	         (hs_io_unlink(w->place->dir, plain) < 0 && errno != ENOENT))
+		r = HS_E_IO;
+	hs_edits_release(w->edits);
+	return r;
+}
+
 static enum hs_result compress_all(const struct work *w, const char *family)
 {
 	struct hs_sealed *list;
@@ -144,7 +191,7 @@ static enum hs_result compress_all(const struct work *w, const char *family)
 
 	for (size_t i = 0; i < count && r == HS_OK && !must_stop(w); i++) {
 		bool twice = i + 1 < count && list[i + 1].number == list[i].number;
-		char name[HS_SEALED_NAME];
+		char name[HS_SEALED_NAME], gz[HS_SEALED_NAME];
 
 		if (list[i].gzip)
 			continue;
@@ -152,10 +199,9 @@ static enum hs_result compress_all(const struct work *w, const char *family)
 			r = compress_one(w, family, &list[i]);
 			continue;
 		}
-		/* killed between the two last steps: the copy has its name, so it is whole */
 		hs_sealed_print(family, &list[i], name);
-		if (hs_io_sync_dir(w->place->dir) < 0 || hs_io_unlink(w->place->dir, name) < 0)
-			r = HS_E_IO;
+		hs_sealed_print(family, &list[i + 1], gz);
+		r = drop_plain(w, name, gz);
 	}
 	free(list);
 	return r;
@@ -239,7 +285,7 @@ static enum hs_result maintain_family(const struct work *w, int family)
 enum hs_result hs_maintain(const struct hs_place *place, bool (*stop)(void *context),
                            void *context, struct hs_maintained *done)
 {
-	struct work w = { place, stop, context, done };
+	struct work w = { place, NULL, stop, context, done };
 	enum hs_result r = HS_OK;
 	int lock = hs_io_open_or_make(place->private_dir, LOCK, 0600);
 
@@ -248,11 +294,13 @@ enum hs_result hs_maintain(const struct hs_place *place, bool (*stop)(void *cont
 		return hs_io_result(errno);
 	done->busy = hs_io_lock(lock, LOCK_EX | LOCK_NB) < 0;
 	if (!done->busy) {
+		r = hs_edits_open(place, &w.edits);
 		if (hs_io_unlink(place->private_dir, COPY) < 0 && errno != ENOENT) /* of a killed one */
 			r = HS_E_IO;
 		for (int i = 0; i < HS_FAMILIES && r == HS_OK && !must_stop(&w); i++)
 			r = maintain_family(&w, i);
 	}
+	hs_edits_close(w.edits);
 	hs_io_close(lock);
 	if (r != HS_OK)
 		hs_log_result(r, "maintain");

@@ -1,0 +1,330 @@
+/*
+ * edits: a position survives what was removed before it, whatever step is interrupted,
+ * and compression and edits do not undo one another.
+ */
+#include "store/edits.h"
+#include "store/io.h"
+#include "store/place.h"
+#include "store/spool.h"
+#include "tests/lib/cases.h"
+#include "tests/lib/spooldir.h"
+#include "tests/lib/wrap.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+struct scene {
+	struct spooldir d;
+	struct hs_spool *spool;
+	struct hs_opened o;
+	struct hs_edits *edits;
+};
+
+static struct scene s;
+
+/* A spool with one sealed segment, number 1, of these words. */
+static void make(const char *settings, const char *words)
+{
+	wrap_reset();
+	spooldir_make(&s.d, settings);
+	s.spool = hs_spool_new(s.d.settings);
+	assert_int_equal(spooldir_append(s.spool, words, NULL), HS_OK);
+	assert_int_equal(hs_spool_rotate(s.spool, hs_io_now_monotonic() + PATIENCE_MS), HS_OK);
+	assert_int_equal(hs_place_open(&s.o, s.d.settings, false), HS_OK);
+	assert_int_equal(hs_edits_open(&s.o.place, &s.edits), HS_OK);
+}
+
+static int finish(void **state)
+{
+	(void)state;
+	wrap_reset();
+	hs_edits_close(s.edits);
+	hs_place_close(&s.o);
+	hs_spool_free(s.spool);
+	spooldir_remove(&s.d);
+	return 0;
+}
+
+/* Where the nth line (from 0) of the segment begins. */
+static uint64_t line_at(unsigned nth)
+{
+	struct hs_buf text = spooldir_read(&s.d, spooldir_name(&s.d, "events-", 0));
+	uint64_t at = 0;
+
+	while (nth-- > 0)
+		at += (uint64_t)((char *)memchr(text.p + at, '\n', text.n - at) - (text.p + at)) + 1;
+	hs_buf_free(&text);
+	return at;
+}
+
+/* A clean copy of the segment without the nth line (from 0), plain. */
+static struct hs_edit prepare(unsigned nth, struct hs_range *removed)
+{
+	const char *name = spooldir_name(&s.d, "events-", 0);
+	struct hs_buf text = spooldir_read(&s.d, name), rest = { 0 };
+	struct hs_edit edit = { .family = "events", .copy = "erase-copy", .removed = removed, .count = 1 };
+
+	assert_true(hs_sealed_parse("events", name, &edit.sealed));
+	edit.inode = (uint64_t)spooldir_inode(&s.d, name);
+	removed->offset = line_at(nth);
+	removed->bytes = line_at(nth + 1) - removed->offset;
+	hs_buf_put(&rest, text.p, removed->offset);
+	hs_buf_put(&rest, text.p + removed->offset + removed->bytes,
+	           text.n - removed->offset - removed->bytes);
+	spooldir_write(&s.d, ".hookspool/erase-copy", hs_buf_slice(&rest));
+	hs_buf_free(&text);
+	hs_buf_free(&rest);
+	return edit;
+}
+
+static enum hs_result erase(unsigned nth)
+{
+	struct hs_range removed;
+	struct hs_edit edit = prepare(nth, &removed);
+
+	return hs_edits_replace(s.edits, &edit);
+}
+
+/* By a handle that has read the journal anew. */
+static uint64_t number(void)
+{
+	struct hs_edits *fresh;
+	uint64_t n;
+
+	assert_int_equal(hs_edits_open(&s.o.place, &fresh), HS_OK);
+	assert_int_equal(hs_edits_share(fresh), HS_OK);
+	n = hs_edits_number(fresh, 1);
+	hs_edits_close(fresh);
+	return n;
+}
+
+static uint64_t translate(uint64_t offset, uint64_t edit)
+{
+	struct hs_position p = { 1, offset, edit };
+
+	assert_int_equal(hs_edits_share(s.edits), HS_OK);
+	assert_int_equal(hs_edits_translate(s.edits, &p), HS_OK);
+	assert_int_equal(p.edit, hs_edits_number(s.edits, 1));
+	hs_edits_release(s.edits);
+	return p.offset;
+}
+
+static void positions_move_with_their_lines(void **state)
+{
+	uint64_t was[6], d;
+
+	(void)state;
+	make("", "a b c d e");
+	for (unsigned i = 0; i < 6; i++)
+		was[i] = line_at(i);
+	assert_int_equal(number(), 0);
+	assert_int_equal(translate(was[3], 0), was[3]);
+	assert_int_equal(erase(1), HS_OK); /* b */
+	assert_int_equal(number(), 1);
+	assert_int_equal(translate(was[0], 0), 0);
+	assert_int_equal(translate(was[1], 0), was[1]); /* behind a: before c */
+	assert_int_equal(translate(was[2], 0), was[1]);
+	assert_int_equal(translate(was[1] + 5, 0), was[1]);
+	assert_int_equal(translate(was[5], 0), was[4]);
+	d = line_at(2);
+	assert_int_equal(erase(0), HS_OK); /* a */
+	assert_int_equal(erase(1), HS_OK); /* d */
+	assert_int_equal(number(), 3);
+	assert_int_equal(translate(was[3], 0), line_at(1)); /* before d: now before e */
+	assert_int_equal(translate(d, 1), line_at(1));
+	assert_int_equal(translate(line_at(1), 3), line_at(1));
+	assert_once(&s.d, "c e");
+	assert_int_equal(spooldir_lines(&s.d), 2);
+}
+
+static void many_ranges(void **state)
+{
+	const char *name;
+	struct hs_range removed[3] = { { 0, 10 }, { 20, 5 }, { 100, 50 } };
+	struct hs_edit edit = { .family = "events", .copy = "c", .removed = removed, .count = 3 };
+
+	(void)state;
+	make("", "a b c d e");
+	name = spooldir_name(&s.d, "events-", 0);
+	assert_true(hs_sealed_parse("events", name, &edit.sealed));
+	edit.inode = (uint64_t)spooldir_inode(&s.d, name);
+	spooldir_write(&s.d, ".hookspool/c", HS_SLICE("{}\n"));
+	assert_int_equal(hs_edits_replace(s.edits, &edit), HS_OK);
+	assert_int_equal(translate(0, 0), 0);
+	assert_int_equal(translate(10, 0), 0);
+	assert_int_equal(translate(15, 0), 5);
+	assert_int_equal(translate(22, 0), 10);
+	assert_int_equal(translate(25, 0), 10);
+	assert_int_equal(translate(99, 0), 84);
+	assert_int_equal(translate(149, 0), 85);
+	assert_int_equal(translate(200, 0), 135);
+}
+
+static int erase_b(void *context)
+{
+	(void)context;
+	/* a lock that is shared with the parent would outlive us */
+	if (hs_edits_open(&s.o.place, &s.edits) != HS_OK)
+		return -1;
+	return (int)erase(1);
+}
+
+/* Killed before any call: the one file or the other, the journal knows it, and it can be done again. */
+static void a_kill_leaves_the_one_or_the_other(void **state)
+{
+	unsigned nth, undone = 0, done = 0;
+	int status = -1;
+
+	(void)state;
+	for (nth = 1; status != 0; nth++) {
+		uint64_t c;
+		bool there;
+
+		make("", "a b c");
+		c = line_at(2);
+		assert_int_equal(translate(c, 0), c); /* the handle has looked, and must look again */
+		prepare(1, &(struct hs_range){ 0, 0 });
+		wrap_kill(nth, true);
+		status = child_wait(child_start(erase_b, NULL));
+		wrap_reset();
+		there = spooldir_count(&s.d, "b") == 1;
+		assert_int_equal(number(), there ? 0 : 1);
+		assert_int_equal(translate(c, 0), there ? c : line_at(1));
+		if (there)
+			assert_int_equal(erase(1), HS_OK);
+		undone += there;
+		done += !there;
+		assert_int_equal(erase(0), HS_OK); /* settles what was left */
+		assert_int_equal(number(), 2);
+		assert_int_equal(translate(c, 0), 0);
+		assert_once(&s.d, "c");
+		finish(NULL);
+	}
+	assert_true(undone > 5 && done > 1);
+	make("", "a b");
+}
+
+static void any_call_may_fail(void **state)
+{
+	static const enum wrap_call calls[] = { WRAP_FDATASYNC, WRAP_FSYNC, WRAP_PWRITE, WRAP_OPENAT,
+		                                WRAP_RENAMEAT, WRAP_FTRUNCATE, WRAP_REALLOC };
+
+	(void)state;
+	for (size_t c = 0; c < sizeof calls / sizeof calls[0]; c++)
+		for (unsigned nth = 1; nth <= 3; nth++) {
+			struct hs_range removed;
+			struct hs_edit edit;
+			bool there;
+
+			make("", "a b c");
+			edit = prepare(1, &removed);
+			wrap_fail(calls[c], nth, 1, calls[c] == WRAP_PWRITE ? ENOSPC : EIO);
+			hs_edits_replace(s.edits, &edit);
+			wrap_reset();
+			there = spooldir_count(&s.d, "b") == 1;
+			assert_int_equal(number(), there ? 0 : 1);
+			if (there)
+				assert_int_equal(erase(1), HS_OK);
+			assert_int_equal(erase(0), HS_OK);
+			assert_int_equal(number(), 2);
+			assert_once(&s.d, "c");
+			finish(NULL);
+		}
+	make("", "a b");
+}
+
+static void a_file_that_changed_is_not_replaced(void **state)
+{
+	struct hs_range removed;
+	struct hs_maintained done;
+	struct hs_edit edit;
+
+	(void)state;
+	make("", "a b c");
+	edit = prepare(1, &removed);
+	assert_int_equal(hs_spool_maintain(s.spool, NULL, NULL, &done), HS_OK);
+	assert_int_equal(done.compressed, 1);
+	assert_int_equal(hs_edits_replace(s.edits, &edit), HS_E_BUSY);
+	assert_int_equal(number(), 0);
+	assert_once(&s.d, "a b c");
+}
+
+static void before_compressor_renames(void *context)
+{
+	*(enum hs_result *)context = erase(1);
+}
+
+/* The compressor has read the segment, and an edit comes before it gives its copy the name. */
+static void compression_does_not_bring_lines_back(void **state)
+{
+	enum hs_result erased = HS_E_IO;
+	struct hs_maintained done;
+
+	(void)state;
+	make("", "a b c");
+	wrap_before(WRAP_FDATASYNC, 1, before_compressor_renames, &erased);
+	assert_int_equal(hs_spool_maintain(s.spool, NULL, NULL, &done), HS_OK);
+	wrap_reset();
+	assert_int_equal(erased, HS_OK);
+	assert_int_equal(done.compressed, 0);
+	assert_int_equal(spooldir_count(&s.d, "b"), 0);
+	assert_int_equal(hs_spool_maintain(s.spool, NULL, NULL, &done), HS_OK);
+	assert_int_equal(done.compressed, 1);
+	assert_once(&s.d, "a c");
+	assert_int_equal(number(), 1);
+}
+
+/* Killed between the compressor's last steps, so that the segment stands there twice. */
+static void the_other_form_goes_first(void **state)
+{
+	const char *name;
+	char gz[HS_SEALED_NAME + 4];
+
+	(void)state;
+	make("", "a b c");
+	name = spooldir_name(&s.d, "events-", 0);
+	snprintf(gz, sizeof gz, "%s.gz", name);
+	spooldir_write(&s.d, gz, HS_SLICE("what the compressor left"));
+	assert_int_equal(erase(1), HS_OK);
+	assert_false(spooldir_exists(&s.d, gz));
+	assert_once(&s.d, "a c");
+}
+
+/* No position points into the rejected segments. */
+static void other_families_are_not_journaled(void **state)
+{
+	struct hs_edit edit = { .family = "rejected", .copy = "c", .sealed = { 7, 1000, false } };
+	char name[HS_SEALED_NAME];
+	struct hs_buf text;
+
+	(void)state;
+	make("", "a");
+	hs_sealed_print("rejected", &edit.sealed, name);
+	spooldir_write(&s.d, name, HS_SLICE("{\"a\":1}\n{\"b\":1}\n"));
+	spooldir_write(&s.d, ".hookspool/c", HS_SLICE("{\"b\":1}\n"));
+	edit.inode = (uint64_t)spooldir_inode(&s.d, name);
+	assert_int_equal(hs_edits_replace(s.edits, &edit), HS_OK);
+	text = spooldir_read(&s.d, name);
+	assert_int_equal(text.n, 8);
+	hs_buf_free(&text);
+	assert_false(spooldir_exists(&s.d, ".hookspool/edits"));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_teardown(positions_move_with_their_lines, finish),
+		cmocka_unit_test_teardown(many_ranges, finish),
+		cmocka_unit_test_teardown(a_kill_leaves_the_one_or_the_other, finish),
+		cmocka_unit_test_teardown(any_call_may_fail, finish),
+		cmocka_unit_test_teardown(a_file_that_changed_is_not_replaced, finish),
+		cmocka_unit_test_teardown(compression_does_not_bring_lines_back, finish),
+		cmocka_unit_test_teardown(the_other_form_goes_first, finish),
+		cmocka_unit_test_teardown(other_families_are_not_journaled, finish),
+	};
+
+	return cmocka_run_group_tests_name("edits", tests, NULL, NULL);
+}
