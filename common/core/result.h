@@ -110,7 +110,9 @@ enum hs_level { HS_LOG_ERROR, HS_LOG_WARN, HS_LOG_INFO, HS_LOG_DEBUG };
 	X(HS_E_SPOOL_VERSION, 503, ERROR, "spool unavailable, try again", \
 	  "the spool was written by another version or build of hookspool: stop the other, or update") \
 	/* the operator's side: start-up, tools */ \
-	X(HS_E_CONFIG, 503, ERROR, "not configured", "run: hookspool check")
+	X(HS_E_CONFIG, 503, ERROR, "not configured", "run: hookspool check") \
+	X(HS_E_CURSOR, 503, ERROR, "cursor unusable", \
+	  "the cursor's file in .hookspool/cursors is damaged, or of another spool: remove it to begin anew")
 
 enum hs_result {
 #define HS_RESULT_ENUM(name, status, level, message, remedy) name,

@@ -59,6 +59,8 @@ static const struct setting table[] = {
 	  "sealed segments older than this are deleted; 0 keeps all" },
 	{ "retain_bytes", KIND_SIZE, AT(retain_bytes), 0, 1048576 * GIB, "0", { NULL },
 	  "the oldest sealed segments are deleted above this sum; 0 keeps all" },
+	{ "retain_force", KIND_CHOICE, AT(retain_force), 0, 0, "no", { "no", "yes" },
+	  "delete them even if a cursor of tail or each has not passed them" },
 	{ "rejected_max", KIND_SIZE, AT(rejected_max), 64 * KIB, 1024 * GIB, "64M", { NULL },
 	  "sum of the rejected files; the oldest is deleted above it" },
 	{ "min_free", KIND_SIZE, AT(min_free), 0, 1048576 * GIB, "64M", { NULL },

@@ -25,15 +25,22 @@ void hs_commit_note(struct hs_family *f, int fd, uint64_t end, struct hs_ticket 
 
 /* --- the outcome ------------------------------------------------------------ */
 
-/* How much of a generation that has ended is safe; 0 if that is forgotten. */
-static uint64_t past_synced(const struct hs_family *f, uint64_t generation)
+bool hs_commit_past(const struct hs_family *f, uint64_t generation, uint64_t *synced)
 {
 	const struct hs_past *past = &f->past[generation % HS_PAST];
 	bool before = atomic_load(&past->generation) == generation;
-	uint64_t synced = atomic_load(&past->synced);
 
+	*synced = atomic_load(&past->synced);
 	/* looked at twice: the slot may just be given to a later generation */
-	return before && atomic_load(&past->generation) == generation ? synced : 0;
+	return before && atomic_load(&past->generation) == generation;
+}
+
+/* How much of a generation that has ended is safe; 0 if that is forgotten. */
+static uint64_t past_synced(const struct hs_family *f, uint64_t generation)
+{
+	uint64_t synced;
+
+	return hs_commit_past(f, generation, &synced) ? synced : 0;
 }
 
 /* Whether the ticket's fate is known, and which it is. */

@@ -56,6 +56,9 @@ enum hs_result hs_commit_all(struct hs_family *f, int fd);
  */
 void hs_commit_end(struct hs_family *f, uint64_t synced);
 
+/* Without a lock: how a generation ended; false if it has not, or if that is forgotten. */
+bool hs_commit_past(const struct hs_family *f, uint64_t generation, uint64_t *synced);
+
 /* Under the append lock: begins a generation, of a file that holds `size` synced bytes. */
 void hs_commit_begin(struct hs_family *f, uint64_t size);
 

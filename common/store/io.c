@@ -7,8 +7,10 @@
 #include <limits.h>
 #include <linux/futex.h>
 #include <linux/magic.h>
+#include <poll.h>
 #include <stdio.h>
 #include <sys/file.h>
+#include <sys/inotify.h>
 #include <sys/mman.h>
 #include <sys/random.h>
 #include <sys/statvfs.h>
@@ -281,6 +283,35 @@ int hs_io_list(int dir, bool (*each)(void *context, const char *name), void *con
 	closedir(d);
 	errno = saved;
 	return saved == 0 ? 0 : -1;
+}
+
+int hs_io_watch(const char *dir)
+{
+	int fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+
+	if (fd >= 0 && inotify_add_watch(fd, dir, IN_MODIFY | IN_MOVE | IN_CREATE | IN_ONLYDIR) < 0) {
+		int saved = errno;
+
+		hs_io_close(fd);
+		errno = saved;
+		return -1;
+	}
+	return fd;
+}
+
+void hs_io_drain(int fd)
+{
+	char events[4096];
+
+	while (read(fd, events, sizeof events) > 0)
+		continue;
+}
+
+void hs_io_wait_readable(int fd, int64_t ms)
+{
+	struct pollfd p = { .fd = fd, .events = POLLIN };
+
+	poll(&p, 1, ms < 0 ? -1 : ms > INT_MAX ? INT_MAX : (int)ms);
 }
 
 static int64_t clock_ms(clockid_t clock)

@@ -82,6 +82,15 @@ int hs_io_is_network(int fd);
 /* Calls each(context, name) for every entry but . and .., until it returns false. */
 int hs_io_list(int dir, bool (*each)(void *context, const char *name), void *context);
 
+/*
+ * A descriptor that becomes readable when a file in the directory is written to, made or
+ * renamed (inotify(7)). hs_io_drain takes what it has to tell. Closed by hs_io_close.
+ */
+int hs_io_watch(const char *dir);
+void hs_io_drain(int fd);
+/* Until the descriptor is readable, or a signal, or ms have passed (-1: no limit). */
+void hs_io_wait_readable(int fd, int64_t ms);
+
 /* Milliseconds: since 1970, and on a clock that never jumps. */
 int64_t hs_io_now(void);
 int64_t hs_io_now_monotonic(void);

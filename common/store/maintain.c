@@ -1,4 +1,5 @@
 #include "store/maintain.h"
+#include "store/cursor.h"
 #include "store/edits.h"
 #include "store/io.h"
 #include "store/log.h"
@@ -232,7 +233,7 @@ static uint64_t size_of(const struct hs_place *place, const char *family,
 }
 
 enum hs_result hs_maintain_cap(const struct hs_place *place, const char *family, uint64_t open_bytes,
-                               uint64_t most, uint64_t *deleted)
+                               uint64_t most, uint64_t keep, uint64_t *deleted)
 {
 	struct hs_sealed *list;
 	size_t count;
@@ -241,7 +242,7 @@ enum hs_result hs_maintain_cap(const struct hs_place *place, const char *family,
 
 	for (size_t i = 0; i < count; i++)
 		sum += size_of(place, family, &list[i]);
-	for (size_t i = 0; i < count && r == HS_OK && sum > most; i++) {
+	for (size_t i = 0; i < count && r == HS_OK && sum > most && list[i].number < keep; i++) {
 		sum -= size_of(place, family, &list[i]);
 		r = delete_one(place, family, &list[i], deleted);
 	}
@@ -249,14 +250,14 @@ enum hs_result hs_maintain_cap(const struct hs_place *place, const char *family,
 	return r;
 }
 
-static enum hs_result delete_old(const struct work *w, const char *family, int64_t days)
+static enum hs_result delete_old(const struct work *w, const char *family, int64_t days, uint64_t keep)
 {
 	int64_t before = hs_io_now() - days * DAY_MS;
 	struct hs_sealed *list;
 	size_t count;
 	enum hs_result r = hs_sealed_list(w->place->dir, family, &list, &count);
 
-	for (size_t i = 0; i < count && r == HS_OK && list[i].sealed_ms < before; i++)
+	for (size_t i = 0; i < count && r == HS_OK && list[i].sealed_ms < before && list[i].number < keep; i++)
 		r = delete_one(w->place, family, &list[i], &w->done->deleted);
 	free(list);
 	return r;
@@ -270,13 +271,16 @@ static enum hs_result maintain_family(const struct work *w, int family)
 	const struct hs_family *f = &w->place->state->state->family[family];
 	const char *name = family == HS_EVENTS ? "events" : "rejected";
 	uint64_t most = (uint64_t)(family == HS_EVENTS ? s->retain_bytes : s->rejected_max);
+	uint64_t keep = UINT64_MAX;
 	enum hs_result r = HS_OK;
 
-	if (s->retain_days > 0)
-		r = delete_old(w, name, s->retain_days);
+	if (family == HS_EVENTS && !s->retain_force)
+		r = hs_cursor_oldest(w->place->private_dir, &keep);
+	if (r == HS_OK && s->retain_days > 0)
+		r = delete_old(w, name, s->retain_days, keep);
 	if (r == HS_OK && most > 0)
 		r = hs_maintain_cap(w->place, name, family == HS_REJECTED ? atomic_load(&f->written) : 0, most,
-		                    &w->done->deleted);
+		                    keep, &w->done->deleted);
 	if (r == HS_OK && s->compress == HS_COMPRESS_GZIP)
 		r = compress_all(w, name);
 	return r;

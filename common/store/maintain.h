@@ -17,7 +17,8 @@ struct hs_maintained {
 };
 
 /*
- * Compresses and deletes what the settings ask for, both families. `stop` is asked now
+ * Compresses and deletes what the settings ask for, both families. What a cursor has not
+ * passed is kept, unless retain_force is set. `stop` is asked now
  * and then, and ends the work early if it says so (NULL: never). HS_OK, HS_E_IO,
  * HS_E_FULL, HS_E_SYNC or HS_E_MEMORY.
  */
@@ -26,9 +27,10 @@ enum hs_result hs_maintain(const struct hs_place *place, bool (*stop)(void *cont
 
 /*
  * Deletes the oldest sealed segments of a family until all of them and `open_bytes`
- * together are at most `most` bytes. HS_OK, HS_E_IO or HS_E_MEMORY.
+ * together are at most `most` bytes, but none from number `keep` on. HS_OK, HS_E_IO or
+ * HS_E_MEMORY.
  */
 enum hs_result hs_maintain_cap(const struct hs_place *place, const char *family, uint64_t open_bytes,
-                               uint64_t most, uint64_t *deleted);
+                               uint64_t most, uint64_t keep, uint64_t *deleted);
 
 #endif

@@ -410,7 +410,8 @@ static enum hs_result seal_and_open(struct hs_segment *s, int64_t deadline_ms)
 	if (r == HS_OK) /* the number must not come again after a power cut */
 		r = hs_state_sync(s->place->state);
 	if (r == HS_OK && s->family == &s->place->state->state->family[HS_REJECTED])
-		r = hs_maintain_cap(s->place, s->name, 0, (uint64_t)s->place->settings->rejected_max, &deleted);
+		r = hs_maintain_cap(s->place, s->name, 0, (uint64_t)s->place->settings->rejected_max, UINT64_MAX,
+		                    &deleted);
 	return r;
 }
 

@@ -1,0 +1,263 @@
+#include "store/cursor.h"
+#include "core/clock_text.h"
+#include "store/io.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+enum {
+	TEXT_MAX = 256,
+	FILE_NAME = HS_CURSOR_NAME_MAX + 2, /* its NUL included */
+	HOLD_TRIES = 10, /* somebody may just be looking whether it is held */
+	HOLD_MS = 5,
+};
+static const char DIRECTORY[] = "cursors";
+
+struct hs_cursor {
+	int dir, lock_fd;
+	struct hs_position position;
+	char name[FILE_NAME], copy[FILE_NAME]; /* no cursor's name has a '~' */
+};
+
+bool hs_cursor_is_name(const char *name)
+{
+	static const char allowed[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-";
+	size_t n = strlen(name);
+
+	return n > 0 && n <= HS_CURSOR_NAME_MAX && name[0] != '.' && strspn(name, allowed) == n;
+}
+
+/* --- its file ------------------------------------------------------------------- */
+
+static size_t print(char out[static TEXT_MAX], struct hs_position p)
+{
+	char now[HS_CLOCK_TEXT + 1];
+
+	hs_clock_text(hs_io_now(), now);
+	return (size_t)snprintf(out, TEXT_MAX,
+	                        "{\"number\":%" PRIu64 ",\"offset\":%" PRIu64 ",\"edit\":%" PRIu64
+	                        ",\"saved_at\":\"%s\"}\n",
+	                        p.number, p.offset, p.edit, now);
+}
+
+static bool parse(const char *text, struct hs_position *p, int64_t *saved_ms)
+{
+	char saved[HS_CLOCK_TEXT + 1];
+	int end = 0;
+
+	return sscanf(text,
+	              "{\"number\":%" SCNu64 ",\"offset\":%" SCNu64 ",\"edit\":%" SCNu64
+	              ",\"saved_at\":\"%24[^\"]\"}\n%n",
+	              &p->number, &p->offset, &p->edit, saved, &end) == 4 &&
+	       end > 0 && text[end] == '\0' && hs_clock_parse(hs_slice_str(saved), saved_ms);
+}
+
+/* HS_OK; HS_E_CURSOR; HS_E_IO, and errno is ENOENT if there is no such file. */
+static enum hs_result load(int dir, const char *name, struct hs_position *p, int64_t *saved_ms)
+{
+	char text[TEXT_MAX];
+	int fd = hs_io_open_read(dir, name), saved;
+	ssize_t got;
+
+	if (fd < 0)
+		return HS_E_IO;
+	got = hs_io_read_at(fd, text, sizeof text - 1, 0);
+	saved = errno;
+	hs_io_close(fd);
+	errno = saved;
+	if (got < 0)
+		return HS_E_IO;
+	text[got] = '\0';
+	return parse(text, p, saved_ms) ? HS_OK : HS_E_CURSOR;
+}
+
+/* --- holding it ----------------------------------------------------------------- */
+
+static enum hs_result open_directory(const struct hs_place *place, int *dir)
+{
+	if (hs_io_make_dir(place->private_dir, DIRECTORY, 0700) == 0) {
+		if (hs_io_sync_dir(place->private_dir) < 0)
+			return HS_E_IO;
+	} else if (errno != EEXIST) {
+		return hs_io_result(errno);
+	}
+	*dir = hs_io_open_dir(place->private_dir, DIRECTORY);
+	return *dir < 0 ? hs_io_result(errno) : HS_OK;
+}
+
+/* Who holds it, for people. */
+static int64_t read_holder(int fd)
+{
+	char text[32];
+	ssize_t got = hs_io_read_at(fd, text, sizeof text - 1, 0);
+
+	text[got > 0 ? got : 0] = '\0';
+	return strtoll(text, NULL, 10);
+}
+
+static enum hs_result hold(struct hs_cursor *c, int64_t *holder)
+{
+	char lock[FILE_NAME + 1], pid[32];
+	int tries = 0;
+
+	snprintf(lock, sizeof lock, ".%s", c->name);
+	c->lock_fd = hs_io_open_or_make(c->dir, lock, 0600);
+	if (c->lock_fd < 0)
+		return hs_io_result(errno);
+	while (hs_io_lock(c->lock_fd, LOCK_EX | LOCK_NB) < 0) {
+		if (errno != EWOULDBLOCK)
+			return HS_E_IO;
+		if (++tries == HOLD_TRIES) {
+			*holder = read_holder(c->lock_fd);
+			return HS_E_BUSY;
+		}
+		hs_io_pause(HOLD_MS);
+	}
+	snprintf(pid, sizeof pid, "%-20lld\n", (long long)getpid()); /* of one length: nothing to cut */
+	return hs_io_write_at(c->lock_fd, pid, strlen(pid), 0) < 0 ? hs_io_result(errno) : HS_OK;
+}
+
+enum hs_result hs_cursor_open(const struct hs_place *place, const char *name,
+                              struct hs_cursor **cursor, bool *fresh, int64_t *holder)
+{
+	struct hs_cursor *c;
+	int64_t saved_ms;
+	enum hs_result r;
+
+	*cursor = NULL;
+	*fresh = false;
+	*holder = 0;
+	if (!hs_cursor_is_name(name))
+		return HS_E_CURSOR;
+	c = calloc(1, sizeof *c);
+	if (c == NULL)
+		return HS_E_MEMORY;
+	c->dir = c->lock_fd = -1;
+	snprintf(c->name, sizeof c->name, "%s", name);
+	snprintf(c->copy, sizeof c->copy, "%s~", name);
+	r = open_directory(place, &c->dir);
+	if (r == HS_OK)
+		r = hold(c, holder);
+	if (r == HS_OK) {
+		r = load(c->dir, name, &c->position, &saved_ms);
+		*fresh = r == HS_E_IO && errno == ENOENT;
+	}
+	if (r != HS_OK && !*fresh) {
+		hs_cursor_close(c);
+		return r;
+	}
+	*cursor = c;
+	return HS_OK;
+}
+
+void hs_cursor_close(struct hs_cursor *c)
+{
+	if (c == NULL)
+		return;
+	if (c->lock_fd >= 0)
+		hs_io_close(c->lock_fd);
+	if (c->dir >= 0)
+		hs_io_close(c->dir);
+	free(c);
+}
+
+struct hs_position hs_cursor_position(const struct hs_cursor *c)
+{
+	return c->position;
+}
+
+enum hs_result hs_cursor_save(struct hs_cursor *c, struct hs_position position)
+{
+	char text[TEXT_MAX];
+	size_t n = print(text, position);
+	enum hs_result r = HS_OK;
+	int fd;
+
+	if (hs_io_unlink(c->dir, c->copy) < 0 && errno != ENOENT) /* of a killed one */
+		return HS_E_IO;
+	fd = hs_io_make(c->dir, c->copy, 0600);
+	if (fd < 0)
+		return hs_io_result(errno);
+	if (hs_io_write_at(fd, text, n, 0) < 0)
+		r = hs_io_result(errno);
+	else if (hs_io_sync_data(fd) < 0)
+		r = HS_E_SYNC;
+	hs_io_close(fd);
+	if (r == HS_OK && (hs_io_rename(c->dir, c->copy, c->dir, c->name) < 0 || hs_io_sync_dir(c->dir) < 0))
+		r = HS_E_IO;
+	if (r == HS_OK)
+		c->position = position;
+	return r;
+}
+
+/* --- all of them ------------------------------------------------------------------ */
+
+struct list {
+	int dir;
+	bool (*each)(void *context, const struct hs_cursor_info *info);
+	void *context;
+};
+
+static bool is_held(int dir, const char *name)
+{
+	char lock[FILE_NAME + 1];
+	bool held;
+	int fd;
+
+	snprintf(lock, sizeof lock, ".%s", name);
+	fd = hs_io_open_read(dir, lock);
+	if (fd < 0)
+		return false;
+	held = hs_io_lock(fd, LOCK_SH | LOCK_NB) < 0;
+	hs_io_close(fd);
+	return held;
+}
+
+static bool list_one(void *context, const char *name)
+{
+	struct list *l = context;
+	struct hs_cursor_info info = { .name = name };
+	enum hs_result r;
+
+	if (!hs_cursor_is_name(name))
+		return true;
+	r = load(l->dir, name, &info.position, &info.saved_ms);
+	if (r == HS_E_IO && errno == ENOENT) /* removed just now */
+		return true;
+	info.damaged = r != HS_OK;
+	info.held = is_held(l->dir, name);
+	return l->each(l->context, &info);
+}
+
+enum hs_result hs_cursor_list(int private_dir, bool (*each)(void *context, const struct hs_cursor_info *info),
+                              void *context)
+{
+	struct list l = { hs_io_open_dir(private_dir, DIRECTORY), each, context };
+	int r;
+
+	if (l.dir < 0)
+		return errno == ENOENT ? HS_OK : HS_E_IO;
+	r = hs_io_list(l.dir, list_one, &l);
+	hs_io_close(l.dir);
+	return r < 0 ? HS_E_IO : HS_OK;
+}
+
+static bool lowest(void *context, const struct hs_cursor_info *info)
+{
+	uint64_t *number = context, needs = info->damaged ? 0 : info->position.number;
+
+	if (needs < *number)
+		*number = needs;
+	return true;
+}
+
+enum hs_result hs_cursor_oldest(int private_dir, uint64_t *number)
+{
+	*number = UINT64_MAX;
+	return hs_cursor_list(private_dir, lowest, number);
+}

@@ -1,0 +1,617 @@
+#include "store/reader.h"
+#include "store/io.h"
+#include "store/lines.h"
+#include "store/log.h"
+#include "store/place.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+	LOCK_MS = 10000,        /* for the append lock; a writer holds it for a write */
+	ATTEMPTS = 16,          /* at a segment that is compressed, edited or sealed just now */
+	POLL_MS = 25,           /* without inotify */
+	SOON_FIRST_MS = 1,      /* until an acknowledgement that is on its way, doubled … */
+	SOON_MOST_MS = 32,      /* … up to this, for nobody knows whether it comes */
+	WINDOW = 1 << 20,       /* looked at first, of a segment's end, doubled … */
+};
+
+enum kind { NOTHING, SEALED, OPEN };
+
+/* The open segment, as a glance under the append lock shows it. */
+struct glance {
+	int fd;
+	uint64_t number, generation;
+};
+
+struct hs_reader {
+	struct hs_opened opened;
+	struct hs_segment events;
+	struct hs_edits *edits;
+	struct hs_sealed *list; /* as of the last look at the directory */
+	size_t count;
+
+	struct hs_position at;
+	enum kind kind;
+	int fd;
+	uint64_t generation; /* of an open one */
+	struct hs_lines lines;
+
+	enum hs_result result;
+	uint64_t gap_first, gap_last;
+	int watch;
+	bool watched; /* tried */
+	int64_t soon_ms;
+};
+
+/* --- opening and closing ------------------------------------------------------------ */
+
+enum hs_result hs_reader_open(const struct hs_settings *settings, struct hs_reader **reader)
+{
+	struct hs_reader *r = calloc(1, sizeof *r);
+	enum hs_result result;
+
+	*reader = NULL;
+	if (r == NULL)
+		return HS_E_MEMORY;
+	r->fd = r->watch = -1;
+	result = hs_place_open(&r->opened, settings, false);
+	if (result == HS_OK) {
+		hs_segment_init(&r->events, &r->opened.place, HS_EVENTS);
+		result = hs_edits_open(&r->opened.place, &r->edits);
+		if (result != HS_OK)
+			hs_place_close(&r->opened);
+	}
+	if (result != HS_OK) {
+		free(r);
+		return result;
+	}
+	*reader = r;
+	return HS_OK;
+}
+
+static void let_go(struct hs_reader *r)
+{
+	if (r->fd >= 0)
+		hs_io_close(r->fd);
+	r->fd = -1;
+	r->kind = NOTHING;
+}
+
+void hs_reader_close(struct hs_reader *r)
+{
+	if (r == NULL)
+		return;
+	let_go(r);
+	if (r->watch >= 0)
+		hs_io_close(r->watch);
+	free(r->list);
+	hs_lines_free(&r->lines);
+	hs_edits_close(r->edits);
+	hs_segment_close(&r->events);
+	hs_place_close(&r->opened);
+	free(r);
+}
+
+const struct hs_place *hs_reader_place(const struct hs_reader *r)
+{
+	return &r->opened.place;
+}
+
+void hs_reader_start(struct hs_reader *r, struct hs_position position)
+{
+	let_go(r);
+	r->at = position;
+}
+
+struct hs_position hs_reader_position(const struct hs_reader *r)
+{
+	return r->at;
+}
+
+enum hs_result hs_reader_result(const struct hs_reader *r)
+{
+	return r->result;
+}
+
+void hs_reader_gap(const struct hs_reader *r, uint64_t *first, uint64_t *last)
+{
+	*first = r->gap_first;
+	*last = r->gap_last;
+}
+
+static enum hs_read fail(struct hs_reader *r, enum hs_result result)
+{
+	r->result = result;
+	return HS_READ_FAILED;
+}
+
+/* --- the open segment ----------------------------------------------------------------- */
+
+/* Does the state know it, so that its marks count? Otherwise somebody has to set it right. */
+static bool is_known(const struct hs_family *f)
+{
+	return f->known != 0 && atomic_load(&f->current) == f->generation;
+}
+
+static enum hs_result glance_locked(struct hs_reader *r, struct glance *g)
+{
+	struct hs_family *f = r->events.family;
+	struct stat st;
+
+	g->fd = hs_io_open_read(r->opened.place.dir, "events.jsonl");
+	if (g->fd < 0)
+		return errno == ENOENT ? HS_OK : hs_io_result(errno);
+	g->number = f->number;
+	g->generation = f->generation;
+	if (hs_io_fstat(g->fd, &st) == 0 && (uint64_t)st.st_dev == f->device &&
+	    (uint64_t)st.st_ino == f->inode)
+		return HS_OK;
+	hs_io_close(g->fd); /* somebody moved ours away, or put another in its place */
+	g->fd = -1;
+	return HS_OK;
+}
+
+/* Opens it; the caller closes g->fd. */
+static enum hs_result glance(struct hs_reader *r, struct glance *g)
+{
+	int64_t deadline = hs_io_now_monotonic() + LOCK_MS;
+	enum hs_result result = hs_segment_lock(&r->events, deadline);
+
+	g->fd = -1;
+	if (result != HS_OK)
+		return result;
+	if (is_known(r->events.family))
+		result = glance_locked(r, g);
+	if (result == HS_OK && g->fd < 0) {
+		result = hs_segment_prepare(&r->events, 0, deadline);
+		if (result == HS_OK)
+			result = glance_locked(r, g);
+		if (result == HS_OK && g->fd < 0)
+			result = HS_E_IO;
+		hs_segment_close(&r->events); /* we never write: no need to keep it open */
+	}
+	hs_segment_unlock(&r->events);
+	return result;
+}
+
+/*
+ * How much of a generation may be read. *ended: no more will come. *known is false if it
+ * ended so long ago that nobody remembers how.
+ */
+static uint64_t limit_of(const struct hs_reader *r, uint64_t generation, bool *ended, bool *known)
+{
+	const struct hs_family *f = r->events.family;
+	bool durable = r->opened.place.settings->durability == HS_DURABILITY_FSYNC;
+	uint64_t limit;
+
+	*ended = false;
+	*known = true;
+	while (atomic_load(&f->current) == generation) {
+		limit = atomic_load(durable ? &f->synced : &f->written);
+		if (atomic_load(&f->current) == generation)
+			return limit; /* otherwise it may belong to the next segment */
+	}
+	*ended = true;
+	*known = hs_commit_past(f, generation, &limit);
+	return limit;
+}
+
+static void read_open(struct hs_reader *r, const struct glance *g)
+{
+	bool ended, known;
+	uint64_t limit = limit_of(r, g->generation, &ended, &known);
+
+	if (r->at.number != g->number)
+		r->at = (struct hs_position){ .number = g->number };
+	if (known && r->at.offset > limit) /* without durability a power cut can take lines back */
+		r->at.offset = limit;
+	r->kind = OPEN;
+	r->fd = g->fd;
+	r->generation = g->generation;
+	r->soon_ms = SOON_FIRST_MS;
+	hs_lines_start(&r->lines, g->fd, r->at.offset, known ? limit : r->at.offset);
+}
+
+/* --- sealed segments -------------------------------------------------------------------- */
+
+static enum hs_result list_again(struct hs_reader *r)
+{
+	free(r->list);
+	r->list = NULL;
+	return hs_sealed_list(r->opened.place.dir, "events", &r->list, &r->count);
+}
+
+/* The first one of this number or a higher one, of two forms the plain one. NULL: none. */
+static const struct hs_sealed *find(const struct hs_reader *r, uint64_t number)
+{
+	size_t low = 0, high = r->list == NULL ? 0 : r->count;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (r->list[middle].number < number)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return r->list != NULL && low < r->count ? &r->list[low] : NULL;
+}
+
+/* At the position, which is of this segment. *there is false if the name has gone. */
+static enum hs_result open_sealed(struct hs_reader *r, const struct hs_sealed *sealed, bool *there)
+{
+	enum hs_result result = hs_edits_share(r->edits);
+	char name[HS_SEALED_NAME];
+	struct stat st;
+
+	*there = false;
+	if (result != HS_OK)
+		return result;
+	hs_sealed_print("events", sealed, name);
+	r->fd = hs_io_open_read(r->opened.place.dir, name);
+	if (r->fd < 0)
+		result = errno == ENOENT ? HS_OK : hs_io_result(errno);
+	else
+		result = hs_edits_translate(r->edits, &r->at);
+	if (r->fd >= 0)
+		r->at.edit = hs_edits_number(r->edits, sealed->number);
+	hs_edits_release(r->edits);
+	if (result != HS_OK || r->fd < 0) {
+		let_go(r);
+		return result;
+	}
+	r->kind = SEALED;
+	*there = true;
+	if (sealed->gzip)
+		return hs_lines_start_gzip(&r->lines, r->fd, r->at.offset) ? HS_OK : HS_E_MEMORY;
+	if (hs_io_fstat(r->fd, &st) < 0)
+		return HS_E_IO;
+	hs_lines_start(&r->lines, r->fd, r->at.offset,
+	               (uint64_t)st.st_size > r->at.offset ? (uint64_t)st.st_size : r->at.offset);
+	return HS_OK;
+}
+
+/* --- finding the segment of a position ---------------------------------------------------- */
+
+static enum hs_read skip_to(struct hs_reader *r, uint64_t number)
+{
+	r->gap_first = r->at.number;
+	r->gap_last = number - 1;
+	r->at = (struct hs_position){ .number = number };
+	return HS_READ_GAP;
+}
+
+/*
+ * Opens what the position is of. HS_READ_LINE: there may be lines. Segments go from open
+ * to sealed and from there to nothing; so one that was not listed is looked for among the
+ * open first, then in a new list, and is gone only if it is in neither.
+ */
+static enum hs_read find_segment(struct hs_reader *r, bool *there)
+{
+	const struct hs_sealed *sealed = find(r, r->at.number);
+	struct glance g = { .fd = -1 };
+	enum hs_result glanced = HS_OK, result;
+	enum hs_read what = HS_READ_LINE;
+
+	*there = true;
+	if (sealed == NULL || sealed->number != r->at.number) {
+		glanced = glance(r, &g);
+		result = list_again(r);
+		if (result != HS_OK) {
+			if (g.fd >= 0)
+				hs_io_close(g.fd);
+			return fail(r, result);
+		}
+		sealed = find(r, r->at.number);
+	}
+	if (sealed == NULL && glanced == HS_OK && (g.number == r->at.number || r->at.number == 0)) {
+		read_open(r, &g);
+		return HS_READ_LINE;
+	}
+	if (sealed == NULL)
+		what = glanced != HS_OK           ? fail(r, glanced)
+		       : g.number > r->at.number ? skip_to(r, g.number)
+		                                 : HS_READ_AHEAD;
+	else if (sealed->number != r->at.number && r->at.number != 0)
+		what = skip_to(r, sealed->number);
+	else {
+		r->at.number = sealed->number;
+		result = open_sealed(r, sealed, there);
+		if (result != HS_OK)
+			what = fail(r, result);
+	}
+	if (g.fd >= 0)
+		hs_io_close(g.fd);
+	return what;
+}
+
+static enum hs_read open_segment(struct hs_reader *r)
+{
+	for (int i = 0; i < ATTEMPTS; i++) {
+		bool there;
+		enum hs_read what = find_segment(r, &there);
+
+		if (what != HS_READ_LINE || there)
+			return what;
+		if (list_again(r) != HS_OK) /* it has another form by now, or is gone */
+			break;
+	}
+	return fail(r, HS_E_IO);
+}
+
+/* --- reading -------------------------------------------------------------------------------- */
+
+/* The segment is read to its end. */
+static void step(struct hs_reader *r, uint64_t number)
+{
+	let_go(r);
+	r->at = (struct hs_position){ .number = number };
+}
+
+/* What to do at the end of what could be read of the open segment; false: nothing. */
+static bool go_on(struct hs_reader *r)
+{
+	bool ended, known;
+	uint64_t limit = limit_of(r, r->generation, &ended, &known);
+
+	if (!known) {
+		let_go(r); /* it lies among the sealed by now */
+	} else if (limit > r->lines.end) {
+		r->lines.end = limit;
+		r->soon_ms = SOON_FIRST_MS;
+	} else if (ended) {
+		/* one of which nothing was kept gives its number to the next */
+		step(r, limit > 0 ? r->at.number + 1 : r->at.number);
+	} else {
+		return false;
+	}
+	return true;
+}
+
+static enum hs_read reading_failed(struct hs_reader *r)
+{
+	enum hs_result result = errno == ENOMEM ? HS_E_MEMORY : HS_E_IO;
+
+	if (errno == EILSEQ)
+		hs_log(HS_LOG_ERROR, "segment %" PRIu64 " is damaged; hookspool repair keeps what is whole of it",
+		       r->at.number);
+	let_go(r);
+	return fail(r, result);
+}
+
+enum hs_read hs_reader_next(struct hs_reader *r, struct hs_slice *line)
+{
+	for (;;) {
+		int got;
+
+		if (r->kind == NOTHING) {
+			enum hs_read what = open_segment(r);
+
+			if (what != HS_READ_LINE)
+				return what;
+		}
+		got = hs_lines_next(&r->lines, line);
+		if (got == 1) {
+			r->at.offset = r->lines.at;
+			return HS_READ_LINE;
+		}
+		if (got < 0)
+			return reading_failed(r);
+		if (got == 2 && r->kind == SEALED)
+			hs_log(HS_LOG_WARN, "segment %" PRIu64 " ends in mid-line: see hookspool verify", r->at.number);
+		if (r->kind == SEALED)
+			step(r, r->at.number + 1);
+		else if (!go_on(r))
+			return HS_READ_END;
+	}
+}
+
+enum hs_result hs_reader_end(struct hs_reader *r, struct hs_position *end)
+{
+	struct glance g;
+	enum hs_result result = glance(r, &g);
+	bool ended, known;
+
+	if (result != HS_OK)
+		return result;
+	*end = (struct hs_position){ .number = g.number };
+	end->offset = limit_of(r, g.generation, &ended, &known);
+	if (!known) /* it was sealed since; all of it is before the end, which is good enough */
+		*end = (struct hs_position){ .number = g.number + 1 };
+	hs_io_close(g.fd);
+	return HS_OK;
+}
+
+bool hs_reader_has_passed(const struct hs_reader *r, struct hs_position end)
+{
+	return r->at.number > end.number || (r->at.number == end.number && r->at.offset >= end.offset);
+}
+
+/* --- the last lines ---------------------------------------------------------------------------- */
+
+struct last {
+	bool (*is_wanted)(void *context, struct hs_slice line);
+	void *context;
+	uint64_t *start; /* a ring of the `n` last wanted lines' offsets */
+	size_t n, found;
+};
+
+/* All wanted lines of what is open from here on. */
+static enum hs_result collect(struct hs_reader *r, struct last *l)
+{
+	struct hs_slice line;
+	uint64_t at = r->lines.at;
+	int got;
+
+	l->found = 0;
+	while ((got = hs_lines_next(&r->lines, &line)) == 1) {
+		if (l->is_wanted == NULL || l->is_wanted(l->context, line))
+			l->start[l->found++ % l->n] = at;
+		at = r->lines.at;
+	}
+	return got < 0 ? (errno == ENOMEM ? HS_E_MEMORY : HS_E_IO) : HS_OK;
+}
+
+/*
+ * Of a plain segment of which [0, end) counts: the end first, for that is nearly always
+ * enough; twice as much of it each time.
+ */
+static enum hs_result collect_plain(struct hs_reader *r, struct last *l, size_t want, uint64_t end)
+{
+	enum hs_result result = HS_OK;
+	uint64_t window = WINDOW, from = end;
+
+	while (result == HS_OK && from > 0) {
+		struct hs_slice line;
+
+		from = window < end ? end - window : 0;
+		hs_lines_start(&r->lines, r->fd, from, end);
+		if (from > 0 && hs_lines_next(&r->lines, &line) < 0) /* the rest of one */
+			return HS_E_IO;
+		result = collect(r, l);
+		if (l->found >= want)
+			break;
+		window *= 2;
+	}
+	return result;
+}
+
+/* In the segment that is open: *want is what is still missing of it afterwards. */
+static enum hs_result look_back(struct hs_reader *r, struct last *l, size_t *want)
+{
+	enum hs_result result;
+
+	if (r->lines.inflater != NULL)
+		result = collect(r, l);
+	else
+		result = collect_plain(r, l, *want, r->lines.end);
+	if (result != HS_OK)
+		return result;
+	if (l->found < *want) {
+		*want -= l->found;
+	} else {
+		r->at.offset = l->start[(l->found - *want) % l->n];
+		*want = 0;
+	}
+	return HS_OK;
+}
+
+/* The sealed segment before number `before`, the plain one if there are two. NULL: none. */
+static const struct hs_sealed *find_before(const struct hs_reader *r, uint64_t before)
+{
+	const struct hs_sealed *best = NULL;
+
+	for (size_t i = 0; r->list != NULL && i < r->count && r->list[i].number < before; i++)
+		if (best == NULL || best->number != r->list[i].number)
+			best = &r->list[i];
+	return best;
+}
+
+/* From the open segment back through the sealed ones, until there are enough. */
+static enum hs_result walk_back(struct hs_reader *r, struct last *l, size_t want)
+{
+	const struct hs_sealed *sealed;
+	struct hs_position found;
+	struct glance g;
+	enum hs_result result = glance(r, &g);
+
+	if (result != HS_OK)
+		return result;
+	let_go(r);
+	r->at = (struct hs_position){ .number = g.number };
+	read_open(r, &g);
+	result = look_back(r, l, &want);
+	found = r->at;
+	if (result == HS_OK && want > 0)
+		result = list_again(r);
+	while (result == HS_OK && want > 0 && (sealed = find_before(r, found.number)) != NULL) {
+		bool there;
+
+		let_go(r);
+		r->at = (struct hs_position){ .number = sealed->number };
+		result = open_sealed(r, sealed, &there);
+		if (result == HS_OK && !there) {
+			result = list_again(r); /* it has another form by now, or is gone */
+			continue;
+		}
+		if (result == HS_OK)
+			result = look_back(r, l, &want);
+		found = r->at;
+	}
+	let_go(r);
+	r->at = found;
+	return result;
+}
+
+enum hs_result hs_reader_last(struct hs_reader *r, size_t n,
+                              bool (*is_wanted)(void *context, struct hs_slice line), void *context)
+{
+	struct last l = { .is_wanted = is_wanted, .context = context, .n = n };
+	enum hs_result result;
+
+	if (n == 0) {
+		result = hs_reader_end(r, &r->at);
+		let_go(r);
+		return result;
+	}
+	l.start = calloc(n, sizeof *l.start);
+	if (l.start == NULL)
+		return HS_E_MEMORY;
+	result = walk_back(r, &l, n);
+	free(l.start);
+	return result;
+}
+
+/* --- following ------------------------------------------------------------------------------------ */
+
+int hs_reader_watch(struct hs_reader *r)
+{
+	const struct hs_settings *settings = r->opened.place.settings;
+
+	if (!r->watched && hs_io_is_network(r->opened.place.dir) == 0)
+		r->watch = hs_io_watch(settings->spool_dir);
+	r->watched = true;
+	return r->watch;
+}
+
+/* Is anything in the open segment's file that is not acknowledged yet? */
+static bool is_pending(const struct hs_reader *r)
+{
+	struct stat st;
+
+	return r->kind == OPEN && hs_io_fstat(r->fd, &st) == 0 && (uint64_t)st.st_size > r->lines.end;
+}
+
+int64_t hs_reader_patience(struct hs_reader *r)
+{
+	int64_t soon = r->soon_ms;
+
+	if (!r->watched) { /* what came before it is not told */
+		hs_reader_watch(r);
+		return 0;
+	}
+	if (!is_pending(r) && r->kind == OPEN)
+		return hs_reader_watch(r) < 0 ? POLL_MS : -1;
+	r->soon_ms = soon * 2 < SOON_MOST_MS ? soon * 2 : SOON_MOST_MS;
+	return soon > 0 ? soon : SOON_MOST_MS;
+}
+
+void hs_reader_look(struct hs_reader *r)
+{
+	if (r->watch >= 0)
+		hs_io_drain(r->watch);
+}
+
+void hs_reader_wait(struct hs_reader *r, int64_t most_ms)
+{
+	int64_t ms = hs_reader_patience(r);
+
+	if (ms < 0 || (most_ms >= 0 && most_ms < ms))
+		ms = most_ms;
+	hs_io_wait_readable(hs_reader_watch(r), ms);
+	hs_reader_look(r);
+}

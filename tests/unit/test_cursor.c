@@ -1,0 +1,202 @@
+/*
+ * cursor: a name for a position, which survives whatever interrupts its saving, and which
+ * one consumer holds at a time.
+ */
+#include "store/cursor.h"
+#include "store/io.h"
+#include "store/place.h"
+#include "tests/lib/cases.h"
+#include "tests/lib/spooldir.h"
+#include "tests/lib/wrap.h"
+
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+struct scene {
+	struct spooldir d;
+	struct hs_opened o;
+	struct hs_cursor *cursor;
+	bool fresh;
+	int64_t holder;
+};
+
+static struct scene s;
+static const struct hs_position first = { 3, 1000, 2 }, second = { 4, 77, 0 };
+
+static int make(void **state)
+{
+	(void)state;
+	wrap_reset();
+	spooldir_make(&s.d, "");
+	assert_int_equal(hs_place_open(&s.o, s.d.settings, true), HS_OK);
+	s.cursor = NULL;
+	return 0;
+}
+
+static int finish(void **state)
+{
+	(void)state;
+	wrap_reset();
+	hs_cursor_close(s.cursor);
+	hs_place_close(&s.o);
+	spooldir_remove(&s.d);
+	return 0;
+}
+
+static enum hs_result reopen(const char *name)
+{
+	hs_cursor_close(s.cursor);
+	return hs_cursor_open(&s.o.place, name, &s.cursor, &s.fresh, &s.holder);
+}
+
+static bool stands_at(struct hs_position p)
+{
+	struct hs_position at = hs_cursor_position(s.cursor);
+
+	return at.number == p.number && at.offset == p.offset && at.edit == p.edit;
+}
+
+static void it_remembers(void **state)
+{
+	(void)state;
+	assert_int_equal(reopen("mine"), HS_OK);
+	assert_true(s.fresh);
+	assert_true(stands_at((struct hs_position){ 0 }));
+	assert_int_equal(hs_cursor_save(s.cursor, first), HS_OK);
+	assert_int_equal(reopen("mine"), HS_OK);
+	assert_false(s.fresh);
+	assert_true(stands_at(first));
+	assert_int_equal(hs_cursor_save(s.cursor, second), HS_OK);
+	assert_int_equal(reopen("other"), HS_OK);
+	assert_true(s.fresh);
+	assert_int_equal(reopen("mine"), HS_OK);
+	assert_true(stands_at(second));
+}
+
+static void names(void **state)
+{
+	static const char *const bad[] = { "", ".x", "a/b", "a~", "..", "a b", "\xc3\xa9", "a\n" };
+	char longest[HS_CURSOR_NAME_MAX + 2];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
+		assert_int_equal(reopen(bad[i]), HS_E_CURSOR);
+	memset(longest, 'n', sizeof longest);
+	longest[HS_CURSOR_NAME_MAX + 1] = '\0';
+	assert_false(hs_cursor_is_name(longest));
+	longest[HS_CURSOR_NAME_MAX] = '\0';
+	assert_int_equal(reopen(longest), HS_OK);
+	assert_int_equal(hs_cursor_save(s.cursor, first), HS_OK);
+	assert_int_equal(reopen("A-z_0.9"), HS_OK);
+}
+
+static void one_consumer_at_a_time(void **state)
+{
+	struct hs_cursor *again;
+	int64_t holder;
+	bool fresh;
+
+	(void)state;
+	assert_int_equal(reopen("mine"), HS_OK);
+	assert_int_equal(hs_cursor_open(&s.o.place, "mine", &again, &fresh, &holder), HS_E_BUSY);
+	assert_int_equal(holder, getpid());
+	assert_int_equal(hs_cursor_open(&s.o.place, "yours", &again, &fresh, &holder), HS_OK);
+	hs_cursor_close(again);
+	assert_int_equal(reopen("mine"), HS_OK);
+}
+
+static int save_second(void *context)
+{
+	(void)context;
+	return hs_cursor_save(s.cursor, second) == HS_OK ? 0 : 1;
+}
+
+static void a_kill_leaves_the_one_or_the_other(void **state)
+{
+	unsigned nth, moved = 0;
+	int status = -1;
+
+	for (nth = 1; status != 0; nth++) {
+		assert_int_equal(reopen("mine"), HS_OK);
+		assert_int_equal(hs_cursor_save(s.cursor, first), HS_OK);
+		wrap_reset();
+		wrap_kill(nth, true);
+		status = child_wait(child_start(save_second, NULL));
+		wrap_reset();
+		assert_int_equal(reopen("mine"), HS_OK);
+		assert_true(stands_at(first) || stands_at(second));
+		moved += stands_at(second);
+		finish(state);
+		make(state);
+	}
+	assert_true(nth > 5 && moved > 0);
+}
+
+static void a_failure_is_told(void **state)
+{
+	static const enum wrap_call calls[] = { WRAP_FDATASYNC, WRAP_FSYNC, WRAP_PWRITE, WRAP_OPENAT,
+		                                WRAP_RENAMEAT };
+
+	(void)state;
+	assert_int_equal(reopen("mine"), HS_OK);
+	assert_int_equal(hs_cursor_save(s.cursor, first), HS_OK);
+	for (size_t i = 0; i < sizeof calls / sizeof calls[0]; i++) {
+		wrap_fail(calls[i], 1, 1, EIO);
+		assert_int_not_equal(hs_cursor_save(s.cursor, second), HS_OK);
+		wrap_reset();
+		assert_int_equal(reopen("mine"), HS_OK);
+		assert_true(stands_at(first) || calls[i] == WRAP_FSYNC);
+		assert_int_equal(hs_cursor_save(s.cursor, first), HS_OK);
+	}
+}
+
+static bool count_one(void *context, const struct hs_cursor_info *info)
+{
+	unsigned *count = context;
+
+	count[0]++;
+	count[1] += info->damaged;
+	count[2] += info->held;
+	if (!info->damaged)
+		assert_in_range(info->saved_ms, hs_io_now() - 60000, hs_io_now());
+	return true;
+}
+
+static void all_of_them(void **state)
+{
+	unsigned count[3] = { 0 };
+	uint64_t oldest;
+
+	(void)state;
+	assert_int_equal(hs_cursor_oldest(s.o.place.private_dir, &oldest), HS_OK);
+	assert_true(oldest == UINT64_MAX);
+	assert_int_equal(reopen("a"), HS_OK);
+	assert_int_equal(hs_cursor_save(s.cursor, second), HS_OK);
+	assert_int_equal(reopen("b"), HS_OK);
+	assert_int_equal(hs_cursor_save(s.cursor, first), HS_OK);
+	assert_int_equal(hs_cursor_oldest(s.o.place.private_dir, &oldest), HS_OK);
+	assert_int_equal(oldest, first.number);
+	spooldir_write(&s.d, ".hookspool/cursors/c", HS_SLICE("{\"number\":9,"));
+	assert_int_equal(hs_cursor_list(s.o.place.private_dir, count_one, count), HS_OK);
+	assert_int_equal(count[0], 3);
+	assert_int_equal(count[1], 1);
+	assert_int_equal(count[2], 1);
+	assert_int_equal(hs_cursor_oldest(s.o.place.private_dir, &oldest), HS_OK);
+	assert_int_equal(oldest, 0); /* nobody knows what it needs */
+	assert_int_equal(reopen("c"), HS_E_CURSOR);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(it_remembers, make, finish),
+		cmocka_unit_test_setup_teardown(names, make, finish),
+		cmocka_unit_test_setup_teardown(one_consumer_at_a_time, make, finish),
+		cmocka_unit_test_setup_teardown(a_kill_leaves_the_one_or_the_other, make, finish),
+		cmocka_unit_test_setup_teardown(a_failure_is_told, make, finish),
+		cmocka_unit_test_setup_teardown(all_of_them, make, finish),
+	};
+
+	return cmocka_run_group_tests_name("cursor", tests, NULL, NULL);
+}
