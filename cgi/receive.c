@@ -11,11 +11,8 @@ enum { ANSWER_BYTES = 1024 }; /* no head and no body of an answer is longer */
 struct hs_receiver {
 	const struct hs_keeper *keeper;
 	struct hs_json json, settings_json;
-	struct hs_flattener flattener;
-	struct hs_identifier identifier;
-	struct hs_buf body, records, rejected; /* large: see put_away */
-	struct hs_record *record; /* a row a line of `records` */
-	size_t record_cap;
+	struct hs_intake intake;
+	struct hs_buf body, rejected; /* large: see put_away */
 	struct hs_buf key, settings_text, head, answer;
 };
 
@@ -29,7 +26,6 @@ struct visit {
 	struct hs_slice tenant;
 	bool authenticated;
 	bool has_settings; /* r->settings_json holds the header */
-	uint64_t unparsed;
 	int64_t answer_by;
 	char spooled_at[HS_CLOCK_TEXT + 1];
 };
@@ -43,9 +39,8 @@ struct hs_receiver *hs_receiver_new(const struct hs_keeper *keeper, uint64_t see
 	r->keeper = keeper;
 	hs_json_init(&r->json, seed);
 	hs_json_init(&r->settings_json, seed);
-	hs_flattener_init(&r->flattener, HS_NAMES_WAREHOUSE);
 	/* taken now, so that "out of memory" can still be said when it comes to that */
-	if (!hs_identifier_init(&r->identifier) ||
+	if (!hs_intake_init(&r->intake) ||
 	    hs_buf_reserve(&r->head, ANSWER_BYTES) == NULL ||
 	    hs_buf_reserve(&r->answer, ANSWER_BYTES) == NULL) {
 		hs_receiver_free(r);
@@ -60,11 +55,8 @@ void hs_receiver_free(struct hs_receiver *r)
 		return;
 	hs_json_free(&r->json);
 	hs_json_free(&r->settings_json);
-	hs_flattener_free(&r->flattener);
-	hs_identifier_free(&r->identifier);
-	free(r->record);
+	hs_intake_free(&r->intake);
 	hs_buf_free(&r->body);
-	hs_buf_free(&r->records);
 	hs_buf_free(&r->rejected);
 	hs_buf_free(&r->key);
 	hs_buf_free(&r->settings_text);
@@ -77,18 +69,12 @@ void hs_receiver_free(struct hs_receiver *r)
 static void put_away(struct hs_receiver *r, size_t keep)
 {
 	hs_buf_shrink(&r->body, keep);
-	hs_buf_shrink(&r->records, keep);
 	hs_buf_shrink(&r->rejected, keep);
 	hs_buf_shrink(&r->settings_text, keep);
 	hs_buf_shrink(&r->key, keep);
-	hs_flattener_shrink(&r->flattener);
+	hs_intake_shrink(&r->intake, keep);
 	hs_json_shrink(&r->json);
 	hs_json_shrink(&r->settings_json);
-	if (r->record_cap > keep / sizeof *r->record) {
-		free(r->record);
-		r->record = NULL;
-		r->record_cap = 0;
-	}
 }
 
 void hs_receiver_rest(struct hs_receiver *r)
@@ -191,59 +177,21 @@ static enum hs_result reject_event(struct visit *v, uint32_t event, enum hs_resu
 	return r;
 }
 
-/* A row for one more record. NULL: out of memory. */
-static struct hs_record *next_record(struct visit *v)
-{
-	struct hs_receiver *r = v->r;
-	size_t cap = r->record_cap == 0 ? 16 : r->record_cap * 2;
-
-	if (v->outcome.accepted == r->record_cap) {
-		struct hs_record *record = realloc(r->record, cap * sizeof *record);
-
-		if (record == NULL)
-			return NULL;
-		r->record = record;
-		r->record_cap = cap;
-	}
-	return &r->record[v->outcome.accepted];
-}
-
-/* The event is a line at the end of `records`, from `start`. */
-static enum hs_result accept_event(struct visit *v, const struct hs_event *e, size_t start)
-{
-	struct hs_receiver *r = v->r;
-	struct hs_record *record = next_record(v);
-	struct hs_slice line = hs_slice(r->records.p + start, r->records.n - start);
-	enum hs_result result;
-
-	if (record == NULL)
-		return HS_E_MEMORY;
-	record->n = line.n;
-	result = hs_identity_of_event(&r->identifier, e, v->tenant, line, &record->identified,
-	                              &record->id);
-	v->outcome.accepted++;
-	v->unparsed += !e->timestamps_parse;
-	return result;
-}
-
 /* Judges the event at token `event`; HS_OK unless the whole request must end. */
 static enum hs_result take_event(struct visit *v, uint32_t event, uint64_t index)
 {
 	struct hs_receiver *r = v->r;
 	struct hs_stamp stamp = { v->tenant, v->has_settings ? &r->settings_json : NULL,
 		                  hs_slice_str(v->spooled_at) };
-	size_t start = r->records.n;
 	struct hs_event e;
 	enum hs_result result =
 	    hs_event_read(&e, &r->json, event, (enum hs_validate)v->settings->validate);
 
 	if (result == HS_OK)
-		result = hs_flatten(&r->flattener, &e, &stamp, &r->records);
-	if (result == HS_E_MEMORY)
-		return result;
-	if (result != HS_OK)
+		result = hs_intake_put(&r->intake, &e, &stamp, (enum hs_names)v->settings->names);
+	if (result != HS_OK && result != HS_E_MEMORY)
 		return reject_event(v, event, result, index);
-	return accept_event(v, &e, start);
+	return result;
 }
 
 static enum hs_result take_batch(struct visit *v)
@@ -284,7 +232,7 @@ static enum hs_result take_body(struct visit *v)
 	struct hs_slice body = hs_buf_slice(&r->body);
 	enum hs_result result = read_settings_header(v);
 
-	hs_buf_reset(&r->records);
+	hs_intake_reset(&r->intake);
 	hs_buf_reset(&r->rejected);
 	hs_json_start(&r->json, body);
 	if (result == HS_OK)
@@ -297,10 +245,10 @@ static enum hs_result take_body(struct visit *v)
 		return result;
 
 	/* Nothing in this text can be trusted: all of it is refused, and kept. */
-	hs_buf_reset(&r->records);
+	hs_intake_reset(&r->intake);
 	hs_buf_reset(&r->rejected);
 	v->outcome.result = result;
-	v->outcome.accepted = v->outcome.rejected = v->unparsed = 0;
+	v->outcome.rejected = 0;
 	return put_rejected(v, hs_result_info(result)->status, body);
 }
 
@@ -309,13 +257,14 @@ static enum hs_result take_body(struct visit *v)
 static enum hs_result keep(struct visit *v)
 {
 	const struct hs_keeper *keeper = v->r->keeper;
+	const struct hs_intake *in = &v->r->intake;
 	struct hs_append append = {
-		.records = hs_buf_slice(&v->r->records),
-		.record = v->r->record,
-		.count = v->outcome.accepted,
+		.records = hs_buf_slice(&in->lines),
+		.record = in->record,
+		.count = in->count,
 		.duplicate = &v->outcome.duplicate,
 		.rejected = hs_buf_slice(&v->r->rejected),
-		.unparsed = v->unparsed,
+		.unparsed = in->unparsed,
 		.deadline_ms = v->answer_by,
 	};
 	enum hs_result r;
@@ -323,7 +272,7 @@ static enum hs_result keep(struct visit *v)
 	if (append.records.n == 0 && append.rejected.n == 0)
 		return HS_OK;
 	r = keeper->append(keeper->self, &append);
-	v->outcome.accepted -= v->outcome.duplicate;
+	v->outcome.accepted = in->count - v->outcome.duplicate;
 	return r;
 }
 
@@ -392,7 +341,6 @@ void hs_receive(struct hs_receiver *r, const struct hs_settings *settings, struc
 {
 	struct visit v = { .r = r, .settings = settings, .gateway = g };
 
-	r->flattener.names = (enum hs_names)settings->names;
 	settle(&v, decide(&v));
 	log_outcome(&v);
 	hs_respond(&v.outcome, v.request.method == HS_METHOD_HEAD, &r->head, &r->answer);

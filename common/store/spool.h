@@ -10,7 +10,7 @@
 #define HS_SPOOL_H
 
 #include "core/result.h"
-#include "core/identity.h"
+#include "core/intake.h"
 #include "core/settings.h"
 #include "store/examine.h"
 #include "store/maintain.h"
@@ -19,17 +19,10 @@
 
 struct hs_spool;
 
-/* One line of hs_append.records. */
-struct hs_record {
-	size_t n; /* bytes, its '\n' included; the next record follows at once */
-	bool identified;
-	struct hs_identity id;
-};
-
 /* What one request wants kept. All of it stays the caller's. */
 struct hs_append {
 	struct hs_slice records;  /* whole lines for events.jsonl; may be empty */
-	const struct hs_record *record; /* of each of the `count` lines in `records` */
+	const struct hs_record *record; /* see intake.h; of each of the `count` lines */
 	size_t count;
 	struct hs_slice rejected; /* whole lines for rejected.jsonl; may be empty */
 	uint64_t unparsed;        /* events with a time stamp that does not parse: counted */

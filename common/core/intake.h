@@ -1,0 +1,45 @@
+/*
+ * intake: valid events on their way to the spool: each one a line of the record, with
+ * what makes it the same event as another. Deliveries and archives both come this way.
+ */
+#ifndef HS_INTAKE_H
+#define HS_INTAKE_H
+
+#include "core/flatten.h"
+#include "core/identity.h"
+
+/* One line of the intake. */
+struct hs_record {
+	size_t n; /* bytes, its '\n' included; the next record follows at once */
+	bool identified;
+	struct hs_identity id;
+};
+
+/* Working memory, one a thread, reset and not freed. */
+struct hs_intake {
+	struct hs_flattener flattener;
+	struct hs_identifier identifier;
+	struct hs_buf lines;
+	struct hs_record *record; /* a row a line, `count` of them */
+	size_t count, cap;
+	uint64_t unparsed; /* of these, events with a time stamp that does not parse */
+};
+
+bool hs_intake_init(struct hs_intake *in); /* false: out of memory; still to be freed */
+void hs_intake_free(struct hs_intake *in);
+
+/* Empty again, memory kept. */
+void hs_intake_reset(struct hs_intake *in);
+
+/* Empty again; lines and rows above `keep` bytes each are returned to the system. */
+void hs_intake_shrink(struct hs_intake *in, size_t keep);
+
+/*
+ * Takes an event that hs_event_read found good, flattened under `names`. HS_OK,
+ * HS_E_MEMORY, or why it will not do: HS_E_NAME_LONG, HS_E_RECORD_LARGE; then nothing was
+ * taken. After HS_E_MEMORY the intake is fit for nothing but reset, shrink or free.
+ */
+enum hs_result hs_intake_put(struct hs_intake *in, const struct hs_event *e,
+                             const struct hs_stamp *stamp, enum hs_names names);
+
+#endif

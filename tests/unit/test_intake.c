@@ -1,0 +1,96 @@
+/* intake: events become lines with an identity each; what will not do leaves no trace. */
+#include "core/intake.h"
+#include "tests/lib/cases.h"
+
+#include <stdio.h>
+
+#define AT "2026-11-23T10:15:00.123Z"
+
+static struct hs_json json;
+
+static enum hs_result put(struct hs_intake *in, const char *text, const char *tenant)
+{
+	struct hs_stamp stamp = { hs_slice_str(tenant), NULL, HS_SLICE(AT) };
+	struct hs_event e;
+
+	assert_int_equal(hs_json_document(&json, hs_slice_str(text)), HS_OK);
+	assert_int_equal(hs_event_read(&e, &json, 0, HS_VALIDATE_LENIENT), HS_OK);
+	return hs_intake_put(in, &e, &stamp, HS_NAMES_WAREHOUSE);
+}
+
+static void rows_and_lines_agree(void **state)
+{
+	struct hs_intake in;
+	char text[64];
+	size_t at = 0;
+
+	(void)state;
+	assert_true(hs_intake_init(&in));
+	for (int i = 0; i < 100; i++) {
+		snprintf(text, sizeof text, "{\"type\":\"page\",\"messageId\":\"m%d\"}", i);
+		assert_int_equal(put(&in, text, NULL), HS_OK);
+	}
+	assert_int_equal(in.count, 100);
+	for (size_t i = 0; i < in.count; i++) {
+		assert_true(in.record[i].identified);
+		at += in.record[i].n;
+		assert_int_equal(in.lines.p[at - 1], '\n');
+	}
+	assert_int_equal(at, in.lines.n);
+	hs_intake_free(&in);
+}
+
+static void sameness(void **state)
+{
+	static const char named[] = "{\"type\":\"page\",\"messageId\":\"m\"}";
+	struct hs_intake in;
+
+	(void)state;
+	assert_true(hs_intake_init(&in));
+	put(&in, named, NULL);
+	put(&in, named, NULL);
+	put(&in, named, "acme");
+	put(&in, "{\"type\":\"page\"}", NULL);
+	assert_memory_equal(&in.record[0].id, &in.record[1].id, sizeof in.record[0].id);
+	assert_memory_not_equal(&in.record[0].id, &in.record[2].id, sizeof in.record[0].id);
+	assert_false(in.record[3].identified);
+	hs_intake_free(&in);
+}
+
+static void refused_without_trace(void **state)
+{
+	struct hs_intake in;
+	struct hs_buf text = { 0 };
+
+	(void)state;
+	assert_true(hs_intake_init(&in));
+	put(&in, "{\"type\":\"page\",\"timestamp\":\"soon\"}", NULL);
+	assert_int_equal(in.unparsed, 1);
+	hs_buf_put_slice(&text, HS_SLICE("{\"type\":\"page\",\"timestamp\":\"soon\",\""));
+	for (int i = 0; i <= HS_NAME_MAX; i++)
+		hs_buf_putc(&text, 'k');
+	hs_buf_put(&text, "\":1}", 5);
+	assert_int_equal(put(&in, text.p, NULL), HS_E_NAME_LONG);
+	assert_int_equal(in.count, 1);
+	assert_int_equal(in.unparsed, 1);
+	assert_int_equal(in.lines.n, in.record[0].n);
+	hs_intake_shrink(&in, 0);
+	assert_int_equal(in.count + in.lines.n + in.unparsed, 0);
+	assert_int_equal(put(&in, "{\"type\":\"page\"}", NULL), HS_OK);
+	assert_int_equal(in.count, 1);
+	hs_buf_free(&text);
+	hs_intake_free(&in);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(rows_and_lines_agree),
+		cmocka_unit_test(sameness),
+		cmocka_unit_test(refused_without_trace),
+	};
+	int failed = cmocka_run_group_tests_name("intake", tests, NULL, NULL);
+
+	hs_json_free(&json);
+	return failed;
+}
