@@ -14,7 +14,8 @@
 #include <string.h>
 
 enum {
-	FLUSH_IDS = 64,        /* so many synced lines are moved to the index at once */
+	FLUSH_IDS = 1024,      /* so many synced lines are moved to the index at once, … */
+	FLUSH_READ = 64,       /* … or so many, if they had to be read back: others come after us */
 	PENDING_MOST = 1 << 16, /* above this many lines are synced only to be indexed */
 	SYNC_MS = 4000,        /* how long that may wait for a sync that is under way */
 	CATCH_UP_IDS = 20000,  /* lines of sealed segments read in one transaction */
@@ -81,13 +82,23 @@ static bool in_window(const struct hs_index *ix, uint32_t spooled_s, uint32_t no
 
 /* --- the file and its print -------------------------------------------------- */
 
+/* The file by its name or, once it is open, by its descriptor; it may have lost its name. */
+static bool look_at_file(const struct hs_index *ix, struct stat *st)
+{
+	int fd;
+
+	if (ix->env == NULL || mdb_env_get_fd(ix->env, &fd) != 0)
+		return hs_io_stat(ix->place->private_dir, INDEX, st) == 0;
+	return hs_io_fstat(fd, st) == 0 && st->st_nlink > 0;
+}
+
 /* Does the file look as it was left? */
 static bool is_as_left(const struct hs_index *ix)
 {
 	const struct hs_index_print *p = ix->print;
 	struct stat st;
 
-	if (p->changed_ns == 0 || hs_io_stat(ix->place->private_dir, INDEX, &st) < 0)
+	if (p->changed_ns == 0 || !look_at_file(ix, &st))
 		return false;
 	if (p->writing) /* its writer was killed: LMDB itself is safe against that */
 		return (uint64_t)st.st_ino == p->inode;
@@ -101,7 +112,7 @@ static void note_print(struct hs_index *ix)
 	struct stat st;
 
 	p->changed_ns = 0;
-	if (hs_io_stat(ix->place->private_dir, INDEX, &st) == 0) {
+	if (look_at_file(ix, &st)) {
 		p->inode = (uint64_t)st.st_ino;
 		p->size = (uint64_t)st.st_size;
 		p->changed_ns = st.st_mtim.tv_sec * INT64_C(1000000000) + st.st_mtim.tv_nsec;
@@ -624,7 +635,7 @@ static enum hs_result open_env(struct hs_index *ix)
 }
 
 /* Lines that others appended, or that we have not looked at since the segment changed. */
-static enum hs_result read_back(struct hs_index *ix, int fd, uint64_t written)
+static enum hs_result read_back(struct hs_index *ix, int fd, uint64_t written, size_t *lines)
 {
 	struct hs_slice line;
 	enum hs_result r = HS_OK;
@@ -633,7 +644,7 @@ static enum hs_result read_back(struct hs_index *ix, int fd, uint64_t written)
 	if (ix->seen == written)
 		return HS_OK;
 	hs_lines_start(&ix->lines, fd, ix->seen, written);
-	while (r == HS_OK && (more = hs_lines_next(&ix->lines, &line)) > 0) {
+	for (; r == HS_OK && (more = hs_lines_next(&ix->lines, &line)) > 0; ++*lines) {
 		struct hs_identity id;
 		uint32_t spooled_s;
 		bool known;
@@ -673,6 +684,7 @@ static enum hs_result follow(struct hs_index *ix, struct hs_segment *events)
 	struct hs_family *f = events->family;
 	uint64_t written = atomic_load(&f->written), synced = atomic_load(&f->synced);
 	enum hs_result r = HS_OK;
+	size_t lines = 0;
 
 	if (HS_DEFECT == HS_DEFECT_INDEX_FIRST)
 		synced = written;
@@ -691,12 +703,12 @@ static enum hs_result follow(struct hs_index *ix, struct hs_segment *events)
 			r = turn_to(ix, f);
 	}
 	if (r == HS_OK)
-		r = read_back(ix, hs_segment_fd(events), written);
+		r = read_back(ix, hs_segment_fd(events), written, &lines);
 	if (r == HS_OK && ix->pending.count >= PENDING_MOST) { /* durability = none: nobody syncs */
 		r = hs_segment_sync(events, hs_io_now_monotonic() + SYNC_MS);
 		synced = atomic_load(&f->synced);
 	}
-	if (r == HS_OK && ix->pending.count >= FLUSH_IDS &&
+	if (r == HS_OK && ix->pending.count >= (lines < FLUSH_READ ? FLUSH_IDS : FLUSH_READ) &&
 	    (ix->mark.number != f->number || synced > ix->mark.offset))
 		r = flush(ix, f->number, synced);
 	return r;

@@ -18,6 +18,9 @@
 enum {
 	RESERVE_BYTES = 1 << 20, /* blocks taken ahead of the writes */
 	INODES_MIN = 16,         /* below this many free inodes the disk counts as full */
+	ROOM_BYTES = 256 << 20, /* so much free beyond min_free is much */
+	ROOM_INODES = 4096,
+	ROOM_MS = 20,
 	ATTEMPTS = 8,            /* to bring the open segment into order */
 };
 
@@ -169,8 +172,8 @@ static enum hs_result create(struct hs_segment *s, const char *name)
 	return begin(s, fd, &st, 0);
 }
 
-/* Is the open segment's name still that of the file which the state speaks of? */
-static enum hs_result look_up(struct hs_segment *s, bool *ours)
+/* Is the open segment's name still that of the file which the state speaks of? And its size. */
+static enum hs_result look_up(struct hs_segment *s, bool *ours, uint64_t *size)
 {
 	char name[HS_SEALED_NAME];
 	struct stat st;
@@ -180,6 +183,7 @@ static enum hs_result look_up(struct hs_segment *s, bool *ours)
 	if (hs_io_stat(s->place->dir, name, &st) < 0)
 		return errno == ENOENT ? HS_OK : hs_io_result(errno);
 	*ours = (uint64_t)st.st_dev == s->family->device && (uint64_t)st.st_ino == s->family->inode;
+	*size = (uint64_t)st.st_size;
 	return HS_OK;
 }
 
@@ -193,8 +197,9 @@ static enum hs_result move_aside(struct hs_segment *s)
 	struct hs_family *f = s->family;
 	struct hs_aside aside = { f->number, atomic_load(&f->synced), false };
 	char from[HS_SEALED_NAME], to[HS_SEALED_NAME];
+	uint64_t size;
 	bool ours;
-	enum hs_result r = look_up(s, &ours);
+	enum hs_result r = look_up(s, &ours, &size);
 
 	if (r != HS_OK)
 		return r;
@@ -334,10 +339,10 @@ static enum hs_result take_stock(struct hs_segment *s, uint64_t size, int64_t de
 }
 
 /* Holds a descriptor of the open segment; *ours is false if the path leads elsewhere. */
-static enum hs_result reopen(struct hs_segment *s, bool *ours)
+static enum hs_result reopen(struct hs_segment *s, bool *ours, uint64_t *size)
 {
 	struct hs_family *f = s->family;
-	enum hs_result r = look_up(s, ours);
+	enum hs_result r = look_up(s, ours, size);
 	char name[HS_SEALED_NAME];
 	struct stat st;
 	int fd;
@@ -421,7 +426,7 @@ static enum hs_result seal_and_open(struct hs_segment *s, int64_t deadline_ms)
 static enum hs_result mend(struct hs_segment *s, uint64_t n, int64_t deadline_ms, bool *fit)
 {
 	struct hs_family *f = s->family;
-	struct stat st;
+	uint64_t size;
 	enum hs_result r;
 	bool ours;
 
@@ -429,7 +434,7 @@ static enum hs_result mend(struct hs_segment *s, uint64_t n, int64_t deadline_ms
 	/* the second: a process was killed when it had ended the generation, and no more */
 	if (f->known == 0 || atomic_load(&f->current) != f->generation)
 		return atomic_load(&f->poisoned) != 0 ? move_aside(s) : find_out(s);
-	r = reopen(s, &ours);
+	r = reopen(s, &ours, &size);
 	if (r != HS_OK)
 		return r;
 	if (!ours)
@@ -437,15 +442,13 @@ static enum hs_result mend(struct hs_segment *s, uint64_t n, int64_t deadline_ms
 	hs_commit_notice(f);
 	if (atomic_load(&f->poisoned) != 0)
 		return set_aside(s, deadline_ms);
-	if (hs_io_fstat(s->file->fd, &st) < 0)
-		return HS_E_IO;
-	if ((uint64_t)st.st_size < atomic_load(&f->written)) {
+	if (size < atomic_load(&f->written)) {
 		hs_log(HS_LOG_ERROR, "%s.jsonl was cut by somebody else: it is set aside", s->name);
 		atomic_store(&f->poisoned, 1); /* a sync of what is left proves nothing */
 		return set_aside(s, deadline_ms);
 	}
-	if ((uint64_t)st.st_size > atomic_load(&f->written))
-		return take_stock(s, (uint64_t)st.st_size, deadline_ms);
+	if (size > atomic_load(&f->written))
+		return take_stock(s, size, deadline_ms);
 	if (is_due(s, n))
 		return seal_and_open(s, deadline_ms);
 	*fit = true;
@@ -477,14 +480,26 @@ static enum hs_result reserve(struct hs_segment *s, uint64_t n)
 	return HS_OK;
 }
 
-static enum hs_result check_space(const struct hs_segment *s, uint64_t n)
+/* A disk that has much room is asked now and then only. */
+static enum hs_result check_space(struct hs_segment *s, uint64_t n)
 {
+	uint64_t min_free = (uint64_t)s->place->settings->min_free;
+	int64_t now = hs_io_now_monotonic();
 	struct hs_space space;
 
+	if (n > 0 && s->room > n && now < s->room_until_ms) {
+		s->room -= n;
+		return HS_OK;
+	}
+	s->room = 0;
 	if (hs_io_space(s->place->dir, &space) < 0)
 		return HS_E_IO;
-	if (space.bytes < (uint64_t)s->place->settings->min_free + n || space.inodes < INODES_MIN)
+	if (space.bytes < min_free + n || space.inodes < INODES_MIN)
 		return HS_E_FULL;
+	if (space.bytes - min_free > ROOM_BYTES && space.inodes > ROOM_INODES) {
+		s->room = ROOM_BYTES / 2; /* nobody else fills the other half so soon */
+		s->room_until_ms = now + ROOM_MS;
+	}
 	return HS_OK;
 }
 

@@ -421,7 +421,7 @@ static void killed_before_every_call(void **state)
 			assert_int_equal(spooldir_lines(&s->d), 7 + (size_t)beside);
 			assert_sound(&s->d);
 		}
-		assert_true(nth > 50);
+		assert_true(nth > 40);
 	}
 	munmap(l, sizeof *l);
 }
