@@ -16,6 +16,7 @@ CURL ?= $(if $(findstring -static,$(LDFLAGS)),no,yes)
 LDLIBS_COMMON = -linih -llmdb -lz -lcrypto -lpthread
 WARN = -Wall -Wextra -Wpedantic -Wshadow -Wconversion
 override CPPFLAGS += -I. -Icommon -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -DHS_VERSION='"$(VERSION)"'
+CORE_CFLAGS := $(if $(filter file,$(origin CFLAGS)),-O3) # the core is short, and every byte passes it
 override CFLAGS += -std=c11 $(WARN)
 ifdef WERROR
 override CFLAGS += -Werror
@@ -61,10 +62,11 @@ help:
 
 # --- programs -----------------------------------------------------------------
 
+$(B)/obj/common/core/%.o: MORE_CFLAGS = $(CORE_CFLAGS)
 $(B)/obj/%.o: %.c
 	@mkdir -p $(@D)
 	$(call say,CC,$<)
-	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c $< -o $@
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) $(MORE_CFLAGS) -MMD -MP -c $< -o $@
 
 $(B)/libhookspool.a: $(call obj,$(COMMON))
 	$(call say,AR,$@)

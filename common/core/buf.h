@@ -43,12 +43,33 @@ static inline char *hs_buf_reserve(struct hs_buf *b, size_t n)
 	return !b->failed && b->cap > 0 && b->cap - b->n >= n ? b->p + b->n : hs_buf_grow(b, n);
 }
 
+/* memcpy, without a call for what is short: names and values are. */
+static inline void hs_bytes_copy(char *to, const char *from, size_t n)
+{
+	if (n > 32) {
+		memcpy(to, from, n);
+	} else if (n >= 16) { /* two halves that may overlap */
+		memcpy(to, from, 16);
+		memcpy(to + n - 16, from + n - 16, 16);
+	} else if (n >= 8) {
+		memcpy(to, from, 8);
+		memcpy(to + n - 8, from + n - 8, 8);
+	} else if (n >= 4) {
+		memcpy(to, from, 4);
+		memcpy(to + n - 4, from + n - 4, 4);
+	} else if (n > 0) {
+		to[0] = from[0];
+		to[n / 2] = from[n / 2];
+		to[n - 1] = from[n - 1];
+	}
+}
+
 static inline void hs_buf_put(struct hs_buf *b, const char *p, size_t n)
 {
 	char *to = hs_buf_reserve(b, n);
 
-	if (to != NULL && n > 0) {
-		memcpy(to, p, n);
+	if (to != NULL) {
+		hs_bytes_copy(to, p, n);
 		b->n += n;
 	}
 }

@@ -192,7 +192,9 @@ static enum hs_result put_stamp(struct hs_flattener *f, const struct hs_stamp *s
 			r = put_leaves(f, &w, 0, step);
 	}
 	hs_buf_put_slice(out, LABEL("spooled_at"));
-	hs_buf_put_json(out, stamp->spooled_at);
+	hs_buf_putc(out, '"'); /* a time: nothing in it needs an escape */
+	hs_buf_put_slice(out, stamp->spooled_at);
+	hs_buf_putc(out, '"');
 	return r;
 }
 

@@ -590,7 +590,6 @@ void hs_json_unescape(struct hs_slice inner, struct hs_buf *out)
 	while (p < end) {
 		const char *slash = memchr(p, '\\', (size_t)(end - p));
 		const char *simple;
-		char encoded[4];
 		size_t used = 0;
 
 		if (slash == NULL) {
@@ -601,8 +600,10 @@ void hs_json_unescape(struct hs_slice inner, struct hs_buf *out)
 		p = slash + 1;
 		if (*p == 'u') {
 			uint32_t code = unescape_unicode(p, end, &used);
+			char *put = hs_buf_reserve(out, 4);
 
-			hs_buf_put(out, encoded, hs_utf8_put(encoded, code));
+			if (put != NULL)
+				out->n += hs_utf8_put(put, code);
 		} else {
 			simple = memchr(from, *p, sizeof from - 1);
 			hs_buf_putc(out, simple != NULL ? to[simple - from] : *p);

@@ -9,8 +9,8 @@
 
 enum {
 	ENTRIES_FIRST = 256,
-	ENTRIES_KEEP = 1 << 11,  /* names or steps that are remembered */
-	TEXT_KEEP = 1 << 17,     /* and their bytes */
+	ENTRIES_KEEP = 1 << 12,  /* names or steps that are remembered */
+	TEXT_KEEP = 1 << 19,     /* and their bytes */
 	LABEL_GROWS = 6,         /* a byte of a name as an escape: \u0001 */
 };
 

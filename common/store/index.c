@@ -14,7 +14,7 @@
 #include <string.h>
 
 enum {
-	FLUSH_IDS = 1024,      /* so many synced lines are moved to the index at once, … */
+	FLUSH_IDS = 4096,      /* so many synced lines are moved to the index at once, … */
 	FLUSH_READ = 64,       /* … or so many, if they had to be read back: others come after us */
 	PENDING_MOST = 1 << 16, /* above this many lines are synced only to be indexed */
 	SYNC_MS = 4000,        /* how long that may wait for a sync that is under way */

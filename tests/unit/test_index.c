@@ -421,13 +421,13 @@ static void old_ones_are_swept_out(void **state)
 
 	again(s, "dedup_window = 1h\nrotate_min_gap = 0\nrotate_age = 0\n");
 	for (int i = 0; i < 10; i++)
-		put(s->spool, many("old", 300 * i, 300 * i + 300), 0);
-	assert_true(ids_in_index(s) > 2000);
+		put(s->spool, many("old", 900 * i, 900 * i + 900), 0);
+	assert_true(ids_in_index(s) > 4000);
 	wrap_clock(7200000, 0);
-	for (int i = 0; i < 10; i++)
-		put(s->spool, many("new", 300 * i, 300 * i + 300), 0);
-	assert_true(ids_in_index(s) < 3100);
-	put(s->spool, many("new", 2700, 3000), 300);
+	for (int i = 0; i < 20; i++)
+		put(s->spool, many("new", 900 * i, 900 * i + 900), 0);
+	assert_true(ids_in_index(s) < 18100);
+	put(s->spool, many("new", 17100, 18000), 900);
 }
 
 /* --- an index that is lost, cut, damaged, put back ---------------------------------------- */
