@@ -24,7 +24,7 @@ endif
 
 COMMON := $(sort $(wildcard common/core/*.c common/store/*.c))
 CGI := $(sort $(wildcard cgi/*.c))
-CGI_PURE := cgi/request.c cgi/respond.c cgi/receive.c
+CGI_PURE := cgi/request.c cgi/respond.c cgi/receive.c cgi/gate.c
 TOOLS := $(filter-out tools/http$(if $(filter no,$(CURL)),,_none).c,$(sort $(wildcard tools/*.c)))
 TOOLS_PURE := tools/answer.c tools/sender.c tools/suite.c
 UNIT := $(sort $(wildcard tests/unit/test_*.c))

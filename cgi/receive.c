@@ -26,6 +26,7 @@ struct visit {
 	struct hs_slice tenant;
 	bool authenticated;
 	bool has_settings; /* r->settings_json holds the header */
+	bool inside;       /* the gate for large bodies */
 	int64_t answer_by;
 	char spooled_at[HS_CLOCK_TEXT + 1];
 };
@@ -254,6 +255,18 @@ static enum hs_result take_body(struct visit *v)
 
 /* --- kept -------------------------------------------------------------------- */
 
+/* The lines are in the file: while we wait for the disk, others can have our place. */
+static void make_way(void *context)
+{
+	struct visit *v = context;
+
+	if (!v->inside)
+		return;
+	put_away(v->r, HS_KEEP_BYTES);
+	hs_gate_leave(v->r->keeper->large);
+	v->inside = false;
+}
+
 static enum hs_result keep(struct visit *v)
 {
 	const struct hs_keeper *keeper = v->r->keeper;
@@ -266,17 +279,36 @@ static enum hs_result keep(struct visit *v)
 		.rejected = hs_buf_slice(&v->r->rejected),
 		.unparsed = in->unparsed,
 		.deadline_ms = v->answer_by,
+		.written = make_way,
+		.context = v,
 	};
 	enum hs_result r;
 
 	if (append.records.n == 0 && append.rejected.n == 0)
 		return HS_OK;
 	r = keeper->append(keeper->self, &append);
-	v->outcome.accepted = in->count - v->outcome.duplicate;
+	v->outcome.accepted = append.count - v->outcome.duplicate;
 	return r;
 }
 
 /* --- the story --------------------------------------------------------------- */
+
+/* Of a whole body. */
+static enum hs_result judge(struct visit *v)
+{
+	const struct hs_keeper *keeper = v->r->keeper;
+	enum hs_result r = hs_auth_check(v->settings, &v->request.credentials,
+	                                 hs_buf_slice(&v->r->body), &v->r->json, &v->r->key, &v->tenant);
+
+	if (r != HS_OK)
+		return r;
+	hs_clock_text(keeper->now(), v->spooled_at);
+	r = take_body(v);
+	if (r == HS_OK)
+		r = keep(v);
+	v->outcome.has_counts = r == HS_OK && v->outcome.result == HS_OK;
+	return r == HS_OK ? v->outcome.result : r;
+}
 
 /* Returns what the request comes to; what take_body noted in the outcome stands. */
 static enum hs_result decide(struct visit *v)
@@ -296,17 +328,14 @@ static enum hs_result decide(struct visit *v)
 	if (r != HS_OK)
 		return r;
 	v->answer_by = keeper->now_monotonic() + HS_ANSWER_MS;
-	r = hs_auth_check(v->settings, &v->request.credentials, hs_buf_slice(&v->r->body),
-	                  &v->r->json, &v->r->key, &v->tenant);
-	if (r != HS_OK)
-		return r;
-
-	hs_clock_text(keeper->now(), v->spooled_at);
-	r = take_body(v);
-	if (r == HS_OK)
-		r = keep(v);
-	v->outcome.has_counts = r == HS_OK && v->outcome.result == HS_OK;
-	return r == HS_OK ? v->outcome.result : r;
+	if (v->r->body.n > HS_LARGE_BYTES) {
+		v->inside = hs_gate_enter(keeper->large, v->answer_by);
+		if (!v->inside)
+			return HS_E_BUSY;
+	}
+	r = judge(v);
+	make_way(v);
+	return r;
 }
 
 /* Of what was noted, only what belongs to this result. */

@@ -7,6 +7,7 @@
 #ifndef HS_RECEIVE_H
 #define HS_RECEIVE_H
 
+#include "cgi/gate.h"
 #include "cgi/gateway.h"
 #include "cgi/respond.h"
 #include "core/flatten.h"
@@ -19,12 +20,14 @@ struct hs_keeper {
 	/* Milliseconds: since 1970, and on a clock that never jumps. */
 	int64_t (*now)(void);
 	int64_t (*now_monotonic)(void);
+	struct hs_gate *large; /* before a large body is judged; NULL: no limit */
 };
 
 enum {
 	HS_ANSWER_MS = 4000,     /* Segment's classic sender gives up after 5 s */
 	HS_BODY_MS = 10000,      /* for the body to arrive; a larger one gets 1 s for each MiB */
-	HS_KEEP_BYTES = 1 << 20, /* buffers above this size are returned after use … */
+	HS_LARGE_BYTES = 1 << 18, /* a body above this size is large */
+	HS_KEEP_BYTES = 1 << 17, /* buffers above this size are returned after use … */
 	HS_REST_BYTES = 1 << 14, /* … and above this one when nothing comes for a while */
 	HS_BATCH_MAX = 65536,    /* events in one batch; Segment sends at most 4000 */
 };

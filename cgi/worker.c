@@ -23,6 +23,7 @@ enum {
 	MAINTAIN_MS = 10000,    /* how often sealed segments are looked after */
 	STACK_BYTES = 256 << 10,
 	REST_MS = 2000,         /* a thread that has waited so long returns its buffers */
+	LARGE_MOST = 8,         /* large bodies that are judged at once */
 	MAP_BYTES = 128 << 10,  /* what malloc takes from, and returns to, the system at once */
 };
 
@@ -45,6 +46,7 @@ struct pool {
 	} *worker;
 	int workers, started;
 	int stop_fd;
+	struct hs_gate *large;
 	pthread_t maintainer;
 	_Atomic bool stopping;
 	_Atomic uint32_t nudge;    /* 1 wakes the maintainer to stop */
@@ -161,6 +163,14 @@ static void tune_malloc(void)
 #endif
 }
 
+/* One more than there are cores: somebody is always waiting for the append lock. */
+static int places(void)
+{
+	long cores = sysconf(_SC_NPROCESSORS_ONLN);
+
+	return cores > 0 && cores < LARGE_MOST ? (int)cores + 1 : LARGE_MOST;
+}
+
 static bool start_worker(struct pool *p, int listen_fd, uint64_t seed)
 {
 	struct worker *w = &p->worker[p->started];
@@ -169,6 +179,7 @@ static bool start_worker(struct pool *p, int listen_fd, uint64_t seed)
 
 	w->pool = p;
 	init_keeper(&w->keeper);
+	w->keeper.large = p->large;
 	w->gateway = hs_gw_fcgi_new(listen_fd, p->stop_fd);
 	w->receiver = hs_receiver_new(&w->keeper, seed);
 	if (w->gateway == NULL || w->receiver == NULL || pthread_attr_init(&attr) != 0)
@@ -322,9 +333,10 @@ int hs_worker_fcgi(int listen_fd, struct hs_settings *settings, hs_reload *reloa
 	block_signals(&waited);
 	p.service = new_service(settings);
 	p.worker = calloc((size_t)p.workers, sizeof *p.worker);
+	p.large = hs_gate_new(places());
 	p.stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	fcntl(listen_fd, F_SETFL, fcntl(listen_fd, F_GETFL) | O_NONBLOCK);
-	if (p.service == NULL || p.worker == NULL || p.stop_fd < 0 || !hs_gw_fcgi_init()) {
+	if (p.service == NULL || p.worker == NULL || p.large == NULL || p.stop_fd < 0 || !hs_gw_fcgi_init()) {
 		hs_log(HS_LOG_ERROR, "start: out of memory or descriptors");
 		free(p.worker);
 		return EX_OSERR;
@@ -341,6 +353,7 @@ int hs_worker_fcgi(int listen_fd, struct hs_settings *settings, hs_reload *reloa
 	if (maintained)
 		pthread_join(p.maintainer, NULL);
 	drop_service(p.service);
+	hs_gate_free(p.large);
 	close(p.stop_fd);
 	return ok || p.started > 0 ? 0 : EX_OSERR;
 }

@@ -257,6 +257,8 @@ static enum hs_result append_to(struct view *v, const struct hs_append *append, 
 		r = write_rejected(v, append, &pending[HS_REJECTED]);
 	if (r == HS_OK && append->records.n > 0)
 		r = write_events(v, append, &pending[HS_EVENTS]);
+	if (append->written != NULL)
+		append->written(append->context);
 	for (int i = 0; i < HS_FAMILIES; i++) {
 		if (pending[i].file == NULL)
 			continue;

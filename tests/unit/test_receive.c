@@ -207,7 +207,7 @@ static struct stage *new_stage(const char *conf, struct hs_slice body)
 					   .write = stage_write,
 					   .finish = stage_finish,
 					   .reads_past_length = true };
-	s->keeper = (struct hs_keeper) { s, stage_append, stage_health, wall, monotonic };
+	s->keeper = (struct hs_keeper) { s, stage_append, stage_health, wall, monotonic, NULL };
 	s->receiver = hs_receiver_new(&s->keeper, 7);
 	assert_non_null(s->receiver);
 	next_request(s, body);
