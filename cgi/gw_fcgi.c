@@ -28,7 +28,6 @@ enum {
 	HEAD_MS = 5000,    /* for the request's variables to arrive */
 	STOP_MS = 1000,    /* mod_fcgid kills 3 s after it has asked to stop */
 	BACK_OFF_MS = 100, /* when descriptors or memory have run out */
-	UNASKED_MOST = 16, /* connections taken in a row without a look at the stop signal */
 };
 
 struct gw_fcgi {
@@ -36,7 +35,6 @@ struct gw_fcgi {
 	FCGX_Request request;
 	int listen_fd, epoll_fd;
 	int64_t stop_by_ms; /* 0: not asked to stop yet */
-	int unasked;
 
 	pthread_mutex_t lock; /* of what follows: expire() comes from another thread */
 	int watched;          /* duplicate of the connection's descriptor, or -1 */
@@ -114,43 +112,24 @@ static bool is_time_up(struct gw_fcgi *f)
 	return now > f->stop_by_ms;
 }
 
-/* A connection, or -1. */
-static int accept_now(struct gw_fcgi *f)
-{
-	int fd = accept4(f->listen_fd, NULL, NULL, SOCK_CLOEXEC);
-
-	if (fd < 0 && (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)) {
-		hs_log(HS_LOG_WARN, "accept: %s: raise the limit of descriptors", strerror(errno));
-		hs_io_pause(BACK_OFF_MS);
-	}
-	return fd;
-}
-
-/*
- * A connection; -1: none, try again (or idle); -2: asked to stop. On a busy server the next
- * one is there already, and need not be waited for; but now and then we look all the same,
- * for that is how we are asked to stop.
- */
+/* A connection; -1: none, try again (or idle); -2: asked to stop. */
 static int accept_one(struct gw_fcgi *f)
 {
 	struct epoll_event events[2];
+	int n = epoll_wait(f->epoll_fd, events, 2, f->base.idle_ms > 0 ? f->base.idle_ms : -1), fd;
 	bool stopping = false;
-	int n, fd;
 
-	if (f->stop_by_ms == 0 && ++f->unasked < UNASKED_MOST) {
-		fd = accept_now(f);
-		if (fd >= 0)
-			return fd;
-	}
-	f->unasked = 0;
-	n = epoll_wait(f->epoll_fd, events, 2, f->base.idle_ms > 0 ? f->base.idle_ms : -1);
 	for (int i = 0; i < n; i++)
 		stopping |= events[i].data.fd != f->listen_fd;
 	if (n <= 0)
 		return -1;
 	if (stopping && is_time_up(f))
 		return -2;
-	fd = accept_now(f);
+	fd = accept4(f->listen_fd, NULL, NULL, SOCK_CLOEXEC);
+	if (fd < 0 && (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)) {
+		hs_log(HS_LOG_WARN, "accept: %s: raise the limit of descriptors", strerror(errno));
+		hs_io_pause(BACK_OFF_MS);
+	}
 	return fd < 0 && stopping ? -2 : fd;
 }
 

@@ -124,12 +124,14 @@ static enum hs_result put_leaves(struct hs_flattener *f, const struct walk *w, u
 {
 	struct {
 		uint32_t end, step;
-	} level[HS_JSON_DEPTH_MAX] = { { w->json->tok[object].next, top } };
+	} level[HS_JSON_DEPTH_MAX];
 	const uint32_t *flat = w->event != NULL ? w->event->flat : NULL;
 	unsigned depth = 0;
 	uint32_t key = object + 1;
 	enum hs_result r = HS_OK;
 
+	level[0].end = w->json->tok[object].next;
+	level[0].step = top;
 	while (r == HS_OK) {
 		const struct hs_json_token *value;
 		uint32_t step;

@@ -411,11 +411,6 @@ static inline const char *read_key(struct hs_json *j, const char *p, struct hs_j
 	return skip_blanks(j, p + 1);
 }
 
-static char closing(const struct hs_json *j, const struct hs_json_frame *f)
-{
-	return j->tok[f->token].kind == HS_JSON_OBJECT ? '}' : ']';
-}
-
 /* p is at the closing bracket of the innermost container. */
 static const char *close_container(struct hs_json *j, const char *p)
 {
@@ -446,9 +441,9 @@ static const char *open_container(struct hs_json *j, const char *p, unsigned dep
 	if (push_token(j, p, object ? HS_JSON_OBJECT : HS_JSON_ARRAY) == NULL)
 		return NULL;
 	f = &j->frame[j->open++];
-	*f = (struct hs_json_frame){ .token = j->n - 1, .blanks = j->blanks };
+	*f = (struct hs_json_frame){ .token = j->n - 1, .blanks = j->blanks, .close = object ? '}' : ']' };
 	p = skip_blanks(j, p + 1);
-	*empty = is_at(j, p, object ? '}' : ']');
+	*empty = is_at(j, p, f->close);
 	if (*empty)
 		return close_container(j, p);
 	return object ? read_key(j, p, f) : p;
@@ -462,14 +457,13 @@ static inline const char *after_value(struct hs_json *j, const char *p)
 {
 	while (p != NULL && j->open > 0) {
 		struct hs_json_frame *f = &j->frame[j->open - 1];
-		char close = closing(j, f);
 
 		p = skip_blanks(j, p);
 		if (is_at(j, p, ',')) {
 			p = skip_blanks(j, p + 1);
-			return close == '}' ? read_key(j, p, f) : p;
+			return f->close == '}' ? read_key(j, p, f) : p;
 		}
-		p = is_at(j, p, close) ? close_container(j, p) : unexpected(j, p);
+		p = is_at(j, p, f->close) ? close_container(j, p) : unexpected(j, p);
 	}
 	return p;
 }

@@ -58,6 +58,7 @@ struct hs_json_frame {
 	uint32_t keys;  /* seen so far in this object */
 	uint32_t blanks; /* hs_json.blanks when it opened */
 	uint64_t seen;  /* a bit a key: a clear bit proves that a key is new */
+	char close;     /* the bracket that ends it */
 };
 
 struct hs_json {
