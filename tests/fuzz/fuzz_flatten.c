@@ -26,7 +26,7 @@ static struct leaves leaves_of(const struct hs_json *j)
 		key = !key;
 		if (!key && t->kind != HS_JSON_OBJECT)
 			found.raw[found.n++] = hs_json_raw(j, i);
-		i = t->kind == HS_JSON_OBJECT ? i + 1 : t->next;
+		i = key || t->kind == HS_JSON_OBJECT ? i + 1 : t->next;
 	}
 	return found;
 }
