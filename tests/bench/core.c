@@ -398,7 +398,8 @@ static struct bench_input *input_new(const char *name, struct hs_slice event, si
 
 static int usage(void)
 {
-	fputs("usage: core [--rounds N] [--json] [--only PART --input event|batch|deep] EVENT-FILE DIRECTORY\n"
+	fputs("usage: core [--rounds N] [--json] EVENT-FILE DIRECTORY\n"
+	      "       core --only PART --input event|batch|deep EVENT-FILE DIRECTORY\n"
 	      "       core --deep\n", stderr);
 	return 2;
 }

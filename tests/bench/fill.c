@@ -30,8 +30,9 @@ static void make(struct lot *l)
 	hs_buf_reset(&l->lines);
 	for (size_t i = 0; i < l->events; i++) {
 		int n = snprintf(line, sizeof line,
-		                 "{\"type\":\"track\",\"event\":\"e\",\"user_id\":\"u\",\"message_id\":\"m-%016" PRIx64
-		                 "\",\"spooled_at\":\"%s\"}\n", l->next++, at);
+		                 "{\"type\":\"track\",\"event\":\"e\",\"user_id\":\"u\","
+		                 "\"message_id\":\"m-%016" PRIx64 "\",\"spooled_at\":\"%s\"}\n",
+		                 l->next++, at);
 		struct hs_record *r = &l->record[i];
 
 		hs_buf_put(&l->lines, line, (size_t)n);

@@ -297,7 +297,8 @@ static size_t answer_length(const struct client *c, bool *close_after)
 	p = strcasestr(c->answer, "\r\ncontent-length:");
 	if (p == NULL || p > head_end)
 		return SIZE_MAX;
-	return (size_t)(head_end + 4 - c->answer) + strtoul(p + sizeof "\r\ncontent-length:" - 1, NULL, 10);
+	return (size_t)(head_end + 4 - c->answer) +
+	       strtoul(p + sizeof "\r\ncontent-length:" - 1, NULL, 10);
 }
 
 /* The connection is gone. Before the first byte of an answer that is no fault: once more. */
@@ -424,8 +425,8 @@ static void report(struct load *l)
 	      (double)(u.ru_utime.tv_usec + u.ru_stime.tv_usec) / 1e6;
 	qsort(l->latency_us, l->latencies, sizeof *l->latency_us, by_size);
 	printf("{\"requests_per_second\":%.1f,\"events_per_second\":%.1f,\"mb_per_second\":%.3f,"
-	       "\"p50_us\":%u,\"p99_us\":%u,\"max_us\":%u,\"requests\":%zu,\"acknowledged_events\":%" PRIu64
-	       ",\"bad\":%" PRIu64 ",\"first_bad\":%d,\"late\":%" PRIu64 ",\"reconnects\":%" PRIu64
+	       "\"p50_us\":%u,\"p99_us\":%u,\"max_us\":%u,\"requests\":%zu,"
+	       "\"acknowledged_events\":%" PRIu64 ",\"bad\":%" PRIu64 ",\"first_bad\":%d,\"late\":%" PRIu64 ",\"reconnects\":%" PRIu64
 	       ",\"load_cpu_share\":%.3f,\"body_bytes\":%zu}\n",
 	       per_second, events, per_second * (double)(l->request_n - l->head_n) / 1e6,
 	       percentile(l, 0.5), percentile(l, 0.99), percentile(l, 1), l->latencies,

@@ -6,6 +6,7 @@
 #
 #	PROFILER=callgrind   instructions, not time (and without the SHA instructions, which
 #	                     valgrind does not know: signature and identity look dearer)
+#	LINES_EACH=25        lines a table
 set -u
 export LC_ALL=C
 HERE=$(cd "$(dirname "$0")" && pwd)

@@ -5,8 +5,8 @@
 #	ROUNDS=5          rounds a row
 #	SECONDS_EACH=3    seconds a measurement, after a second of warm-up that does not count
 #	ONLY=PATTERN      rows whose name matches the regular expression
-#	SKIP_BIG=1        not the row with ten million ids, whose spool takes a minute to fill (it
-#	                  stays in BUILD/bench for the next run, three gigabytes)
+#	SKIP_BIG=1        not the row with ten million ids, whose spool takes some minutes to fill
+#	                  (it stays in BUILD/bench for the next run: two gigabytes)
 #
 # Prints a table; leaves everything in BUILD/bench.json. A missed target is no failure here,
 # for machines differ: exit code 1 means that something did not run, or answered wrongly.
@@ -74,24 +74,28 @@ pairs() {
 single='--clients 64' batch='--clients 8 --batch 1000' batch4='--clients 8 --batch 4000'
 here='hookspool@lighttpd-fcgi'
 
+# Node with one process or with one a core (cluster), whichever is faster: behind lighttpd,
+# which opens a connection for each request, handing connections on costs more than it brings.
+two=NODE_WORKERS=$(nproc)
+
 pairs single-lighttpd requests_per_second '>= 0.80' 'single events, lighttpd, 64 clients / empty responder' \
 	"side $here $single" "side empty@lighttpd-fcgi $single"
-pairs single-node requests_per_second '>= 1.5' '… / Node behind lighttpd' \
+pairs single-node requests_per_second '>= 1.5' 'single events, lighttpd, 64 clients / Node behind lighttpd' \
 	"side $here $single" "side node@lighttpd-fcgi $single"
-pairs single-node-alone requests_per_second - '… / Node without a web server' \
-	"side $here $single" "side node@alone $single"
-pairs single-php requests_per_second '>= 5' '… / PHP-FPM behind lighttpd' \
+pairs single-node-alone requests_per_second - 'single events, lighttpd, 64 clients / Node alone' \
+	"side $here $single" "$two side node@alone $single"
+pairs single-php requests_per_second '>= 5' 'single events, lighttpd, 64 clients / PHP-FPM behind lighttpd' \
 	"side $here $single" "side php@lighttpd-fcgi $single"
 pairs single-apache requests_per_second '>= 0.80' 'single events, mod_fcgid, 64 clients / empty responder' \
 	"side hookspool@apache-fcgid $single --warm-up 2" "side empty@apache-fcgid $single --warm-up 2"
 
 pairs batch-lighttpd events_per_second '>= 0.40' 'batches of 1000, lighttpd, 8 clients / empty responder' \
 	"side $here $batch" "side empty@lighttpd-fcgi $batch"
-pairs batch-node events_per_second '>= 5' '… / Node behind lighttpd' \
-	"side $here $batch" "side node@lighttpd-fcgi $batch"
-pairs batch-node-alone events_per_second '>= 5' '… / Node without a web server' \
-	"side $here $batch" "side node@alone $batch"
-pairs batch-php events_per_second '>= 5' '… / PHP-FPM behind lighttpd' \
+pairs batch-node events_per_second '>= 5' 'batches of 1000, lighttpd, 8 clients / Node behind lighttpd' \
+	"side $here $batch" "$two side node@lighttpd-fcgi $batch"
+pairs batch-node-alone events_per_second '>= 5' 'batches of 1000, lighttpd, 8 clients / Node alone' \
+	"side $here $batch" "$two side node@alone $batch"
+pairs batch-php events_per_second '>= 5' 'batches of 1000, lighttpd, 8 clients / PHP-FPM behind lighttpd' \
 	"side $here $batch" "side php@lighttpd-fcgi $batch"
 pairs batch-4000 events_per_second '>= 0.90' 'batches of 4000 / batches of 1000' \
 	"side $here $batch4" "side $here $batch"
@@ -126,13 +130,13 @@ core() {
 }
 pairs flatten mb_per_second '>= 10' "scan and flatten, one core / json-c's parse" \
 	"core scan+flatten event" "core json-c event"
-pairs flatten-batch mb_per_second - '… of a batch of 1000' \
+pairs flatten-batch mb_per_second - "scan and flatten a batch of 1000 / json-c's parse" \
 	"core scan+flatten batch" "core json-c batch"
 
 "$BENCH_BIN/core" --deep >"$BENCH_BIN/deep.json"
-pairs deep-flatten mb_per_second '>= 0.50' '32 KB, 16 deep, 2000 leaves: scan and flatten / the ordinary event' \
+pairs deep-flatten mb_per_second '>= 0.50' 'scan and flatten 32 KB, 16 deep, 2000 leaves / the ordinary event' \
 	"core scan+flatten deep" "core scan+flatten event"
-pairs deep-lighttpd mb_per_second '>= 0.50' '… 64 clients behind lighttpd / the ordinary event' \
+pairs deep-lighttpd mb_per_second '>= 0.50' 'the same behind lighttpd, 64 clients / the ordinary event' \
 	"EVENT=$BENCH_BIN/deep.json side $here $single" "side $here $single"
 
 # An index is not believed after a restart of the machine: that is a spool of its own.
@@ -143,9 +147,9 @@ big=$BENCH_BIN/big-$(cut -c 1-8 /proc/sys/kernel/random/boot_id)
 
 # KiB. The bodies in flight: eight times 4000 events, with brackets and commas.
 bodies=$((8 * 4000 * $(wc -c <"$HERE/event.json") / 1024))
-pairs memory-single peak_rss_kb '<= 1' 'resident memory, 64 clients, KiB / 16 MiB' \
+pairs memory-single peak_rss_kb '<= 1' 'resident memory, 64 clients / 16 MiB' \
 	"side $here $single" "echo '{\"peak_rss_kb\": 16384}'"
-pairs memory-batch peak_rss_kb '<= 1' '… 8 clients, batches of 4000 / 16 MiB + 1.5 x bodies' \
+pairs memory-batch peak_rss_kb '<= 1' 'resident memory, 8 clients, batches of 4000 / 16 MiB + 1.5 x bodies' \
 	"side $here $batch4" "echo '{\"peak_rss_kb\": $((16384 + bodies * 3 / 2))}'"
 
 
@@ -155,16 +159,20 @@ jq -s --arg date "$(date -u +%FT%TZ)" --arg rounds "$ROUNDS" --arg each "$SECOND
 	--arg cores "$(nproc)" --arg cpu "$(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -n 1)" \
 	--arg kernel "$(uname -sr)" --arg disk "$(df --output=fstype,source "$TMPDIR" | tail -n 1)" \
 	--arg lighttpd "$(lighttpd -v | head -n 1)" --arg apache "$(apache2 -v | head -n 1)" \
+	--arg commit "$(git -C "$HERE" describe --always --dirty 2>/dev/null)" \
 	--arg node "$(node --version)" --arg php "$(php -v | head -n 1)" \
-	'{date: $date, rounds: $rounds, seconds_each: $each, cores: $cores, cpu: $cpu, kernel: $kernel,
+	'{date: $date, commit: $commit, rounds: $rounds, seconds_each: $each, cores: $cores, cpu: $cpu, kernel: $kernel,
 	  disk: $disk, versions: {lighttpd: $lighttpd, apache: $apache, node: $node, php: $php},
 	  rows: .}' "$RESULTS/rows" >"$HS_BUILD/bench.json"
 
-jq -r '.rows[] | [.row, .ratio, .lowest, .highest, .target,
+units='{"requests_per_second": "requests/s", "events_per_second": "events/s", "mb_per_second": "MB/s",
+	"p50_us": "us", "p99_us": "us", "peak_rss_kb": "KiB"}'
+jq -r --argjson units "$units" '.rows[] | [.row, .ratio, .lowest, .highest, .target,
 	(if .ran | not then "DID NOT RUN" elif .reached == null then "" elif .reached then "reached" else "missed" end),
-	.a, .b, .metric, .what] | @tsv' "$HS_BUILD/bench.json" | awk -F '\t' '
-	BEGIN { printf "%-18s %7s  %-15s %-8s %-8s %11s %11s  %s\n", "row", "ratio", "range", "target", "", "A", "B", "of" }
-	{ printf "%-18s %7.3f  %-15s %-8s %-8s %11.0f %11.0f  %s: %s\n", $1, $2,
-		sprintf("%.3f–%.3f", $3, $4), $5, $6, $7, $8, $9, $10 }'
+	.a, .b, $units[.metric], .what] | @tsv' "$HS_BUILD/bench.json" | awk -F '\t' '
+	BEGIN { printf "%-18s %7s  %-15s %-8s %-8s %9s %9s %-11s %s\n", "row", "ratio", "range", "target", "",
+		"A", "B", "", "A / B" }
+	{ printf "%-18s %7.3f  %-15s %-8s %-8s %9.0f %9.0f %-11s %s\n", $1, $2,
+		sprintf("%.3f-%.3f", $3, $4), $5, $6, $7, $8, $9, $10 }'
 echo "all of it: $HS_BUILD/bench.json"
 exit "$failed"

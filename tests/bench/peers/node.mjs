@@ -1,9 +1,10 @@
 // A receiver of Segment's webhooks in Node, without packages: what its documentation
 // suggests, made durable. One fdatasync serves all requests that wait (group commit).
 //
-//	SECRET=… FILE=events.jsonl node node.mjs PORT|SOCKET
+//	SECRET=… FILE=events.jsonl WORKERS=2 node node.mjs PORT|SOCKET
+import cluster from 'node:cluster'
 import { createHmac, timingSafeEqual } from 'node:crypto'
-import { openSync, write, fdatasync, fsyncSync, rmSync, chmodSync } from 'node:fs'
+import { openSync, write, fdatasync, fsyncSync, chmodSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { createServer } from 'node:http'
 
@@ -154,10 +155,14 @@ const server = createServer((req, res) => {
   })
 })
 
-const where = process.argv[2]
-if (/^\d+$/.test(where)) {
-  server.listen({ port: +where, host: '127.0.0.1', backlog: 1024 })
+function listen(where) {
+  if (/^\d+$/.test(where)) server.listen({ port: +where, host: '127.0.0.1', backlog: 1024 })
+  else server.listen({ path: where, backlog: 1024 }, () => chmodSync(where, 0o660))
+}
+
+const workers = +(process.env.WORKERS ?? 1)
+if (cluster.isPrimary && workers > 1) {
+  for (let i = 0; i < workers; i++) cluster.fork()
 } else {
-  rmSync(where, { force: true })
-  server.listen({ path: where, backlog: 1024 }, () => chmodSync(where, 0o660))
+  listen(process.argv[2])
 }
