@@ -16,6 +16,9 @@
 
 #include <getopt.h>
 #include <json-c/json.h>
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -396,6 +399,15 @@ static struct bench_input *input_new(const char *name, struct hs_slice event, si
 	return bench_input_new(name, event, events, n < 2 ? 2 : n > COPIES_MAX ? COPIES_MAX : n);
 }
 
+/* A tree of a whole batch must not pay for memory that goes to the system and comes back. */
+static void tune_malloc(void)
+{
+#ifdef __GLIBC__
+	mallopt(M_TRIM_THRESHOLD, 1 << 30);
+	mallopt(M_MMAP_THRESHOLD, 1 << 30);
+#endif
+}
+
 static int usage(void)
 {
 	fputs("usage: core [--rounds N] [--json] EVENT-FILE DIRECTORY\n"
@@ -440,6 +452,7 @@ int main(int argc, char **argv)
 
 	if (!options_read(&o, argc, argv))
 		return usage();
+	tune_malloc();
 	if (o.deep) {
 		printf("%.*s\n", (int)deep.n, deep.p);
 		return 0;

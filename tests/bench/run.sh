@@ -108,19 +108,21 @@ pairs cgi-lighttpd p50_us '<= 1.5' 'plain CGI, static, one request, lighttpd / e
 pairs cgi-apache p50_us '<= 1.5' 'plain CGI, static, one request, Apache / empty program' \
 	"side hookspool-static@apache-cgi $one" "side empty-cgi@apache-cgi $one"
 
-# The answer's 99th percentile at half the rate that the program reaches here: not later than
-# the empty responder's at that rate and two syncs of this disk.
+# The answer's 99th percentile at half the rate that the program reaches in this round: not
+# later than the empty responder's at that rate and two syncs of this disk, at that time.
+p99_half() {
+	side "$here" $single | jq '.requests_per_second / 2 | floor' >"$RESULTS/half" &&
+		side "$here" $single --rate "$(cat "$RESULTS/half")"
+}
 p99_limit() {
 	local empty sync
-	empty=$(side empty@lighttpd-fcgi $single --rate "$1") && sync=$("$BENCH_BIN/sync" "$TMPDIR") || return
-	jq -nc --argjson empty "$empty" --argjson sync "$sync" \
-		'{side: "limit", p99_us: ($empty.p99_us + 2 * $sync.p50_us), empty: $empty, sync: $sync}'
+	"$BENCH_BIN/sync" "$TMPDIR" "$SECONDS_EACH" >"$RESULTS/sync" &
+	empty=$(side empty@lighttpd-fcgi $single --rate "$(cat "$RESULTS/half")") && wait $! || return
+	jq -nc --argjson empty "$empty" --slurpfile sync "$RESULTS/sync" '{side: "limit",
+		p99_us: ($empty.p99_us + 2 * $sync[0].p50_us), empty: $empty, sync: $sync[0]}'
 }
-if wanted p99-half; then
-	half=$(side "$here" $single | jq '.requests_per_second / 2 | floor')
-	pairs p99-half p99_us '<= 1' "p99 at half the maximum rate (${half:=1000}/s) / empty responder's and two fdatasync" \
-		"side $here $single --rate $half" "p99_limit $half"
-fi
+pairs p99-half p99_us '<= 1' "p99 at half the maximum rate / empty responder's and two fdatasync" \
+	p99_half p99_limit
 
 # core PART INPUT: one figure of core.c.
 core() {

@@ -1,6 +1,6 @@
 /*
- * What one fdatasync costs on this disk: sync DIRECTORY. Appends 1 KiB to a file and syncs
- * it, a few hundred times; prints a JSON object.
+ * What one fdatasync costs on this disk: sync DIRECTORY SECONDS. Appends 1 KiB to a file and
+ * syncs it, a few hundred times spread over the seconds; prints a JSON object.
  */
 #include <fcntl.h>
 #include <stdint.h>
@@ -33,8 +33,8 @@ int main(int argc, char **argv)
 	char path[4096];
 	int fd;
 
-	if (argc != 2)
-		return fputs("usage: sync DIRECTORY\n", stderr), 2;
+	if (argc != 3 || atof(argv[2]) <= 0)
+		return fputs("usage: sync DIRECTORY SECONDS\n", stderr), 2;
 	snprintf(path, sizeof path, "%s/sync.%ld", argv[1], (long)getpid());
 	fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_APPEND, 0600);
 	if (fd < 0)
@@ -46,6 +46,7 @@ int main(int argc, char **argv)
 		if (write(fd, block, BYTES) != BYTES || fdatasync(fd) < 0)
 			return perror(path), 1;
 		ns[i] = now_ns() - start;
+		usleep((useconds_t)(atof(argv[2]) * 1e6 / COUNT));
 	}
 	close(fd);
 	qsort(ns, COUNT, sizeof *ns, by_size);
