@@ -24,6 +24,15 @@ rm -rf "$RESULTS" "$TMPDIR"
 mkdir -p "$RESULTS" "$TMPDIR"
 : >"$RESULTS/rows"
 
+# Durability must cost what it costs, and the servers' user must get to the files.
+unfit() {
+	echo "$TMPDIR $1: build elsewhere (make B=/some/directory bench)" >&2
+	exit 2
+}
+[ "$(stat -f -c %T "$TMPDIR")" != tmpfs ] || unfit "is in memory, where a sync costs nothing"
+[ "$(id -u)" -ne 0 ] || setpriv --reuid=www-data --regid=www-data --clear-groups \
+	test -x "$TMPDIR" || unfit "cannot be reached by www-data"
+
 
 ### One row #############################################################
 
