@@ -6,7 +6,6 @@
 
 #include <getopt.h>
 #include <limits.h>
-#include <openssl/crypto.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sysexits.h>
@@ -96,12 +95,6 @@ int main(int argc, char **argv)
 	};
 	int option;
 
-	/* the configuration file of OpenSSL costs a CGI process milliseconds */
-	if (OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG, NULL) != 1 ||
-	    OSSL_LIB_CTX_get0_global_default() == NULL) {
-		fputs("hookspool: OpenSSL does not start: out of memory?\n", stderr);
-		return EX_OSERR;
-	}
 	if (getenv("GATEWAY_INTERFACE") != NULL)
 		argc = 1; /* a CGI server passes parts of the URL as arguments (RFC 3875, 4.4) */
 	option = getopt_long(argc, argv, "", options, NULL);

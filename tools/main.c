@@ -1,7 +1,6 @@
 /* hookspool: everything a person does with the spool. The table of commands is main. */
 #include "tools/command.h"
 
-#include <openssl/crypto.h>
 #include <stdio.h>
 #include <string.h>
 #include <sysexits.h>
@@ -28,11 +27,6 @@ int main(int argc, char **argv)
 {
 	const struct hs_command *c = argc > 1 ? hs_command_find(argv[1]) : NULL;
 
-	if (OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG, NULL) != 1 ||
-	    OSSL_LIB_CTX_get0_global_default() == NULL) {
-		fputs("hookspool: OpenSSL does not start: out of memory?\n", stderr);
-		return EX_OSERR;
-	}
 	if (argc == 2 && strcmp(argv[1], "--version") == 0) {
 		puts("hookspool " HS_VERSION);
 		return 0;

@@ -1,93 +1,109 @@
+/*
+ * OpenSSL's SHA-1 and SHA-256 by the functions of its first versions. Those of today (EVP)
+ * set up providers and tables of names first, which takes a plain CGI program a millisecond
+ * at each start; and a keyed context is here a struct that is copied, without malloc.
+ */
+#define OPENSSL_SUPPRESS_DEPRECATED
 #include "core/hmac.h"
 
-#include <openssl/core_names.h>
 #include <openssl/crypto.h>
-#include <openssl/evp.h>
-#include <openssl/params.h>
+#include <openssl/sha.h>
+#include <stdlib.h>
 
-/* The opaque type is OpenSSL's context itself: there is nothing to add to it. */
-static EVP_MAC_CTX *context(const struct hs_hmac *h)
+struct hs_hmac {
+	SHA_CTX inner, outer; /* each has read its padded key (RFC 2104, 2) */
+};
+
+struct hs_digest {
+	SHA256_CTX sha;
+};
+
+static bool start_with_pad(SHA_CTX *sha, const uint8_t key[static SHA_CBLOCK], uint8_t pad)
 {
-	return (EVP_MAC_CTX *)(uintptr_t)h;
+	uint8_t block[SHA_CBLOCK];
+	bool ok;
+
+	for (size_t i = 0; i < sizeof block; i++)
+		block[i] = key[i] ^ pad;
+	ok = SHA1_Init(sha) == 1 && SHA1_Update(sha, block, sizeof block) == 1;
+	OPENSSL_cleanse(block, sizeof block);
+	return ok;
 }
 
 struct hs_hmac *hs_hmac_new(struct hs_slice key)
 {
-	char digest[] = "SHA1";
-	OSSL_PARAM params[] = { OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, digest, 0),
-		                OSSL_PARAM_construct_end() };
-	EVP_MAC *mac = EVP_MAC_fetch(NULL, "HMAC", NULL);
-	EVP_MAC_CTX *ctx = mac == NULL ? NULL : EVP_MAC_CTX_new(mac);
+	struct hs_hmac *h = malloc(sizeof *h);
+	uint8_t block[SHA_CBLOCK] = { 0 };
+	SHA_CTX sha;
+	bool ok = h != NULL;
 
-	EVP_MAC_free(mac); /* the context holds its own reference */
-	if (ctx != NULL &&
-	    EVP_MAC_init(ctx, (const unsigned char *)key.p, key.n, params) != 1) {
-		EVP_MAC_CTX_free(ctx);
-		ctx = NULL;
+	if (key.n <= sizeof block) {
+		if (key.n > 0)
+			memcpy(block, key.p, key.n);
+	} else {
+		ok = ok && SHA1_Init(&sha) == 1 && SHA1_Update(&sha, key.p, key.n) == 1 &&
+		     SHA1_Final(block, &sha) == 1;
 	}
-	return (struct hs_hmac *)(void *)ctx;
+	ok = ok && start_with_pad(&h->inner, block, 0x36) && start_with_pad(&h->outer, block, 0x5C);
+	OPENSSL_cleanse(block, sizeof block);
+	if (!ok) {
+		hs_hmac_free(h);
+		return NULL;
+	}
+	return h;
 }
 
 void hs_hmac_free(struct hs_hmac *h)
 {
-	EVP_MAC_CTX_free(context(h));
+	if (h != NULL)
+		OPENSSL_cleanse(h, sizeof *h);
+	free(h);
 }
 
 bool hs_hmac_sha1(const struct hs_hmac *h, struct hs_slice bytes,
                   uint8_t out[static HS_SHA1_BYTES])
 {
-	EVP_MAC_CTX *ctx = EVP_MAC_CTX_dup(context(h));
-	size_t n = 0;
-	bool ok = ctx != NULL &&
-	          EVP_MAC_update(ctx, (const unsigned char *)bytes.p, bytes.n) == 1 &&
-	          EVP_MAC_final(ctx, out, &n, HS_SHA1_BYTES) == 1 && n == HS_SHA1_BYTES;
+	SHA_CTX inner = h->inner, outer = h->outer;
+	uint8_t digest[HS_SHA1_BYTES];
+	bool ok = SHA1_Update(&inner, bytes.p, bytes.n) == 1 && SHA1_Final(digest, &inner) == 1 &&
+	          SHA1_Update(&outer, digest, sizeof digest) == 1 && SHA1_Final(out, &outer) == 1;
 
-	EVP_MAC_CTX_free(ctx);
+	OPENSSL_cleanse(&inner, sizeof inner);
+	OPENSSL_cleanse(&outer, sizeof outer);
 	return ok;
 }
 
 bool hs_sha256(struct hs_slice bytes, uint8_t out[static HS_SHA256_BYTES])
 {
-	size_t n = 0;
+	SHA256_CTX sha;
 
-	return EVP_Q_digest(NULL, "SHA256", NULL, bytes.p, bytes.n, out, &n) == 1 &&
-	       n == HS_SHA256_BYTES;
-}
-
-static EVP_MD_CTX *digest_context(struct hs_digest *d)
-{
-	return (EVP_MD_CTX *)(void *)d;
+	return SHA256_Init(&sha) == 1 && SHA256_Update(&sha, bytes.p, bytes.n) == 1 &&
+	       SHA256_Final(out, &sha) == 1;
 }
 
 struct hs_digest *hs_digest_new(void)
 {
-	EVP_MD_CTX *ctx = EVP_MD_CTX_new();
-
-	if (ctx != NULL && EVP_DigestInit_ex2(ctx, EVP_sha256(), NULL) != 1) {
-		EVP_MD_CTX_free(ctx);
-		ctx = NULL;
-	}
-	return (struct hs_digest *)(void *)ctx;
+	return malloc(sizeof(struct hs_digest));
 }
 
 void hs_digest_free(struct hs_digest *d)
 {
-	EVP_MD_CTX_free(digest_context(d));
+	free(d);
 }
 
 bool hs_digest_start(struct hs_digest *d)
 {
-	return EVP_DigestInit_ex2(digest_context(d), NULL, NULL) == 1; /* the same digest again */
+	return SHA256_Init(&d->sha) == 1;
 }
 
 bool hs_digest_add(struct hs_digest *d, struct hs_slice bytes)
 {
-	return EVP_DigestUpdate(digest_context(d), bytes.p, bytes.n) == 1;
+	return SHA256_Update(&d->sha, bytes.p, bytes.n) == 1;
 }
 
 bool hs_digest_end(struct hs_digest *d, uint8_t out[static HS_SHA256_BYTES])
 {
-	return EVP_DigestFinal_ex(digest_context(d), out, NULL) == 1;
+	return SHA256_Final(out, &d->sha) == 1;
 }
 
 bool hs_equal_constant_time(const void *a, const void *b, size_t n)

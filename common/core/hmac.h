@@ -1,6 +1,6 @@
 /*
  * hmac: HMAC-SHA1 (RFC 2104), SHA-256 (FIPS 180-4) and constant-time comparison, all
- * of them OpenSSL's. A keyed context is made once and duplicated for each message.
+ * of them OpenSSL's. A keyed context is made once and copied for each message.
  */
 #ifndef HS_HMAC_H
 #define HS_HMAC_H

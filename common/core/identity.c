@@ -123,6 +123,64 @@ enum hs_result hs_identity_of_line(struct hs_identifier *i, struct hs_json *json
 	return *known ? by_record(i, json, &p, tenant, id) : HS_OK;
 }
 
+/* Behind the string that begins at p; NULL: it does not end. */
+static const char *string_end(const char *p, const char *end)
+{
+	for (p++; p < end && *p != '"'; p++)
+		p += *p == '\\';
+	return p < end ? p + 1 : NULL;
+}
+
+/*
+ * Takes a member, and the brace or comma before it, off the left edge of a record: its name
+ * without quotes, and its value. False: that is not how a record goes on.
+ */
+static bool take_member(struct hs_slice *rest, struct hs_slice *name, struct hs_slice *value)
+{
+	const char *p = rest->p, *end = rest->p + rest->n, *colon, *behind;
+
+	if (rest->n < 2 || p[1] != '"' || (colon = string_end(p + 1, end)) == NULL ||
+	    colon + 1 >= end || *colon != ':')
+		return false;
+	*name = hs_slice(p + 2, (size_t)(colon - p) - 3);
+	p = behind = colon + 1;
+	if (*p == '"')
+		behind = string_end(p, end);
+	else
+		while (behind < end && *behind != ',' && *behind != '}')
+			behind++;
+	if (behind == NULL || behind == end)
+		return false;
+	*value = hs_slice(p, (size_t)(behind - p));
+	*rest = hs_slice(behind, (size_t)(end - behind));
+	return true;
+}
+
+/* The inside of a string; nothing if it is none, is empty or has escapes. */
+static struct hs_slice plain_inside(struct hs_slice value)
+{
+	if (value.n < 3 || value.p[0] != '"' || memchr(value.p, '\\', value.n) != NULL)
+		return HS_SLICE_NONE;
+	return hs_slice(value.p + 1, value.n - 2);
+}
+
+bool hs_identity_of_head(struct hs_identifier *i, struct hs_slice line, struct hs_identity *id,
+                         int64_t *spooled_ms)
+{
+	struct hs_slice name, value, message_id = HS_SLICE_NONE, tenant = HS_SLICE_NONE;
+
+	while (take_member(&line, &name, &value)) {
+		if (hs_slice_eq(name, HS_SLICE("message_id")))
+			message_id = plain_inside(value);
+		else if (hs_slice_eq(name, HS_SLICE("tenant")))
+			tenant = plain_inside(value);
+		else if (hs_slice_eq(name, HS_SLICE("spooled_at")))
+			return message_id.n > 0 && hs_clock_parse(plain_inside(value), spooled_ms) &&
+			       digest(i, 'm', tenant, message_id, HS_SLICE_NONE, id) == HS_OK;
+	}
+	return false;
+}
+
 enum hs_result hs_identity_of_event(struct hs_identifier *i, const struct hs_event *e,
                                     struct hs_slice tenant, struct hs_slice line, bool *known,
                                     struct hs_identity *id)

@@ -46,4 +46,12 @@ enum hs_result hs_identity_of_line(struct hs_identifier *i, struct hs_json *json
                                    struct hs_slice line, bool *known, struct hs_identity *id,
                                    int64_t *spooled_ms);
 
+/*
+ * The same, by the left edge alone, of a record that hookspool has written and that is
+ * known to be whole: a messageId without escapes, and when it was spooled. False: look at
+ * all of it.
+ */
+bool hs_identity_of_head(struct hs_identifier *i, struct hs_slice line, struct hs_identity *id,
+                         int64_t *spooled_ms);
+
 #endif

@@ -479,6 +479,19 @@ static enum hs_result identify(struct hs_index *ix, struct hs_slice line, bool *
 	return HS_OK;
 }
 
+/* The same for a line of the open segment, which a writer has reported as whole. */
+static enum hs_result identify_whole(struct hs_index *ix, struct hs_slice line, bool *known,
+                                     struct hs_identity *id, uint32_t *spooled_s)
+{
+	int64_t ms;
+
+	if (!hs_identity_of_head(&ix->identifier, line, id, &ms) || ms <= 0)
+		return identify(ix, line, known, id, spooled_s);
+	*known = true;
+	*spooled_s = (uint32_t)(ms / 1000);
+	return HS_OK;
+}
+
 /* One transaction's worth of a sealed segment. *more: not at its end yet. */
 static int index_lines(struct hs_index *ix, uint64_t number, bool *more)
 {
@@ -649,7 +662,7 @@ static enum hs_result read_back(struct hs_index *ix, int fd, uint64_t written, s
 		uint32_t spooled_s;
 		bool known;
 
-		r = identify(ix, line, &known, &id, &spooled_s);
+		r = identify_whole(ix, line, &known, &id, &spooled_s);
 		if (r == HS_OK && known && !hs_pending_add(&ix->pending, &id, ix->lines.at, spooled_s))
 			r = HS_E_MEMORY;
 	}

@@ -7,7 +7,10 @@
 #include "core/identity.h"
 #include "tests/lib/cases.h"
 
+#include <stdlib.h>
+
 struct sameness {
+	bool by_head; /* the left edge of the record was enough */
 	struct hs_identity id;
 	bool known;
 };
@@ -52,6 +55,13 @@ static struct sameness identify(const char *event, const struct delivery *d)
 		assert_memory_equal(&in.id, &back.id, sizeof in.id);
 	assert_true(hs_clock_parse(stamp.spooled_at, &expected_ms));
 	assert_int_equal(spooled_ms, expected_ms);
+	spooled_ms = 0;
+	in.by_head = hs_identity_of_head(&identifier, hs_slice(line.p, line.n - 1), &back.id, &spooled_ms);
+	if (in.by_head) {
+		assert_true(in.known);
+		assert_memory_equal(&in.id, &back.id, sizeof in.id);
+		assert_int_equal(spooled_ms, expected_ms);
+	}
 	hs_json_free(&json);
 	hs_json_free(&settings);
 	hs_json_free(&scratch);
@@ -209,10 +219,49 @@ static void lines_that_are_none(void **state)
 	hs_identifier_free(&i);
 }
 
+static void the_left_edge_is_enough(void **state)
+{
+	static const struct delivery tenant = { "acme", "{\"a\\\":\":{\"b\":[1,\"}\"]}}",
+						"2026-11-23T10:15:00.123Z", HS_NAMES_VERBATIM };
+	static const char ordinary[] =
+	    "{\"type\":\"a\",\"event\":\"\\\\\",\"messageId\":\"m\",\"version\":1.5,\"name\":\"\\\",\"}";
+
+	(void)state;
+	assert_true(identify(ordinary, &plain).by_head);
+	assert_true(identify(ordinary, &tenant).by_head);
+	assert_false(identify("{\"type\":\"a\",\"messageId\":\"\\u0061\"}", &plain).by_head);
+	assert_false(identify("{\"type\":\"a\",\"messageId\":\"\"}", &plain).by_head);
+	assert_false(identify("{\"type\":\"a\",\"messageId\":7}", &plain).by_head);
+	assert_false(identify("{\"type\":\"a\",\"x\":{\"message_id\":\"m\"}}", &plain).by_head);
+}
+
+/* What is cut anywhere, or is no record, is not read beyond its end. */
+static void a_cut_left_edge(void **state)
+{
+	static const char line[] =
+	    "{\"type\":\"a\",\"message_id\":\"m\",\"version\":1,\"spooled_at\":\"2026-11-23T10:15:00.123Z\"";
+	struct hs_identifier i;
+	struct hs_identity id;
+	int64_t ms;
+
+	(void)state;
+	assert_true(hs_identifier_init(&i));
+	for (size_t n = 0; n < sizeof line; n++) {
+		char *copy = malloc(n + 1); /* of that size, for the sanitizer */
+
+		memcpy(copy, line, n);
+		assert_false(hs_identity_of_head(&i, hs_slice(copy, n), &id, &ms));
+		free(copy);
+	}
+	hs_identifier_free(&i);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_message_id_decides),
+		cmocka_unit_test(the_left_edge_is_enough),
+		cmocka_unit_test(a_cut_left_edge),
 		cmocka_unit_test(nothing_else_poses_as_the_message_id),
 		cmocka_unit_test(without_an_id_the_record_decides),
 		cmocka_unit_test(with_neither_nothing_is_the_same),
