@@ -233,7 +233,7 @@ static enum hs_result take_body(struct visit *v)
 	struct hs_slice body = hs_buf_slice(&r->body);
 	enum hs_result result = read_settings_header(v);
 
-	hs_intake_reset(&r->intake);
+	hs_intake_reset(&r->intake, body.n);
 	hs_buf_reset(&r->rejected);
 	hs_json_start(&r->json, body);
 	if (result == HS_OK)
@@ -246,7 +246,7 @@ static enum hs_result take_body(struct visit *v)
 		return result;
 
 	/* Nothing in this text can be trusted: all of it is refused, and kept. */
-	hs_intake_reset(&r->intake);
+	hs_intake_reset(&r->intake, 0);
 	hs_buf_reset(&r->rejected);
 	v->outcome.result = result;
 	v->outcome.rejected = 0;

@@ -24,7 +24,7 @@ enum {
 	STACK_BYTES = 256 << 10,
 	REST_MS = 2000,         /* a thread that has waited so long returns its buffers */
 	LARGE_MOST = 8,         /* large bodies that are judged at once */
-	MAP_BYTES = 128 << 10,  /* what malloc takes from, and returns to, the system at once */
+	MAP_BYTES = 32 << 20,   /* below this malloc keeps what is freed, until we trim it */
 };
 
 /* Settings with the spool they describe; replaced as a whole at SIGHUP. */
@@ -128,6 +128,29 @@ static void init_keeper(struct hs_keeper *k)
 
 /* --- threads ---------------------------------------------------------------- */
 
+/*
+ * Buffers of large bodies are used again by the next one: a megabyte that is returned to the
+ * system and taken anew costs more than reading JSON from it. But when nothing comes for a
+ * while, all is returned. By default glibc does neither: it learns thresholds on the way, and
+ * keeps what threads free in arenas of their own.
+ */
+static void tune_malloc(void)
+{
+#ifdef __GLIBC__
+	mallopt(M_MMAP_THRESHOLD, MAP_BYTES);
+	mallopt(M_TRIM_THRESHOLD, 2 * MAP_BYTES);
+	mallopt(M_ARENA_MAX, 1);
+#endif
+}
+
+static void rest(struct worker *w)
+{
+	hs_receiver_rest(w->receiver);
+#ifdef __GLIBC__
+	malloc_trim(0);
+#endif
+}
+
 static void *serve(void *context)
 {
 	struct worker *w = context;
@@ -137,7 +160,7 @@ static void *serve(void *context)
 		struct service *s;
 
 		if (next < 0) {
-			hs_receiver_rest(w->receiver);
+			rest(w);
 			w->gateway->idle_ms = 0;
 			continue;
 		}
@@ -148,19 +171,6 @@ static void *serve(void *context)
 		drop_service(s);
 	}
 	return NULL;
-}
-
-/*
- * By default glibc raises the threshold with every large block that is freed, and keeps
- * what threads free in arenas of their own: buffers would be returned to nobody.
- */
-static void tune_malloc(void)
-{
-#ifdef __GLIBC__
-	mallopt(M_MMAP_THRESHOLD, MAP_BYTES);
-	mallopt(M_TRIM_THRESHOLD, MAP_BYTES);
-	mallopt(M_ARENA_MAX, 2);
-#endif
 }
 
 /* One more than there are cores: somebody is always waiting for the append lock. */

@@ -2,7 +2,10 @@
 
 #include <stdlib.h>
 
-enum { ROWS_FIRST = 16 };
+enum {
+	ROWS_FIRST = 16,
+	LONGER = 3, /* a line is a third longer than its event, at most, mostly */
+};
 
 bool hs_intake_init(struct hs_intake *in)
 {
@@ -20,16 +23,18 @@ void hs_intake_free(struct hs_intake *in)
 	memset(in, 0, sizeof *in);
 }
 
-void hs_intake_reset(struct hs_intake *in)
+void hs_intake_reset(struct hs_intake *in, size_t bytes)
 {
 	hs_buf_reset(&in->lines);
+	if (bytes > 0 && hs_buf_reserve(&in->lines, bytes + bytes / LONGER) == NULL)
+		hs_buf_reset(&in->lines); /* then it must grow */
 	in->count = 0;
 	in->unparsed = 0;
 }
 
 void hs_intake_shrink(struct hs_intake *in, size_t keep)
 {
-	hs_intake_reset(in);
+	hs_intake_reset(in, 0);
 	hs_buf_shrink(&in->lines, keep);
 	hs_flattener_shrink(&in->flattener);
 	if (in->cap > keep / sizeof *in->record) {

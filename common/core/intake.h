@@ -28,8 +28,8 @@ struct hs_intake {
 bool hs_intake_init(struct hs_intake *in); /* false: out of memory; still to be freed */
 void hs_intake_free(struct hs_intake *in);
 
-/* Empty again, memory kept. */
-void hs_intake_reset(struct hs_intake *in);
+/* Empty again, memory kept, with room for the lines of so many bytes of events, mostly. */
+void hs_intake_reset(struct hs_intake *in, size_t bytes);
 
 /* Empty again; lines and rows above `keep` bytes each are returned to the system. */
 void hs_intake_shrink(struct hs_intake *in, size_t keep);

@@ -19,7 +19,7 @@ enum {
 	PENDING_MOST = 1 << 16, /* above this many lines are synced only to be indexed */
 	SYNC_MS = 4000,        /* how long that may wait for a sync that is under way */
 	CATCH_UP_IDS = 20000,  /* lines of sealed segments read in one transaction */
-	RECENT_LEAST = 1 << 16, /* so many identities stay in `recent` */
+	RECENT_LEAST = 1 << 14, /* so many identities stay in `recent` */
 	RECENT_SHARE = 16,     /* or this part of those in blocks, if it is more */
 	TEND = 2,              /* identities looked at for each one put: no pause, yet it keeps up */
 	MAP_FIRST = 16 << 20,  /* bytes; doubled when they are full */
