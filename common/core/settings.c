@@ -67,7 +67,7 @@ static const struct setting table[] = {
 	  "below this much free space the answer is 503" },
 	{ "spool_mode", KIND_MODE, AT(spool_mode), 0600, 0640, "0600", { NULL },
 	  "mode of the files: 0600, or 0640 for a group of readers" },
-	{ "threads", KIND_COUNT, AT(threads), 1, 256, "64", { NULL },
+	{ "threads", KIND_COUNT, AT(threads), 1, 256, "16", { NULL },
 	  "FastCGI requests served at once by one process" },
 	{ "allow_nfs", KIND_CHOICE, AT(allow_nfs), 0, 0, "no", { "no", "yes" },
 	  "take a spool on a network file system, where none of the promises hold" },
