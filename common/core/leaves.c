@@ -1,0 +1,102 @@
+#include "core/leaves.h"
+#include "core/json.h"
+
+struct hs_leaves hs_leaves_of(struct hs_slice line)
+{
+	struct hs_leaves walk = { line.p, line.p + line.n };
+
+	if (line.n < 2 || line.p[0] != '{')
+		walk.p = walk.end;
+	return walk;
+}
+
+/* A string, from its opening quote on; the walk stands behind it then. */
+static bool take_string(struct hs_leaves *walk, struct hs_slice *inner, bool *escaped)
+{
+	const char *start = walk->p + 1, *p = start;
+
+	*escaped = false;
+	if (walk->p >= walk->end || *walk->p != '"')
+		return false;
+	for (; p < walk->end && *p != '"'; p++)
+		if (*p == '\\') {
+			*escaped = true;
+			p++;
+		}
+	if (p >= walk->end)
+		return false;
+	*inner = hs_slice(start, (size_t)(p - start));
+	walk->p = p + 1;
+	return true;
+}
+
+static bool take_literal(struct hs_leaves *walk, struct hs_slice *value)
+{
+	const char *start = walk->p;
+
+	while (walk->p < walk->end && *walk->p != ',' && *walk->p != '}')
+		walk->p++;
+	*value = hs_slice(start, (size_t)(walk->p - start));
+	return value->n > 0;
+}
+
+bool hs_leaf_next(struct hs_leaves *walk, struct hs_leaf *leaf)
+{
+	leaf->value_escaped = false;
+	if (walk->p >= walk->end || (*walk->p != '{' && *walk->p != ','))
+		return false;
+	walk->p++;
+	if (!take_string(walk, &leaf->name, &leaf->name_escaped) || walk->p >= walk->end || *walk->p != ':')
+		return false;
+	walk->p++;
+	leaf->is_string = walk->p < walk->end && *walk->p == '"';
+	return leaf->is_string ? take_string(walk, &leaf->value, &leaf->value_escaped)
+	                       : take_literal(walk, &leaf->value);
+}
+
+static bool equals(struct hs_slice inner, bool escaped, struct hs_slice text, struct hs_buf *scratch)
+{
+	if (!escaped)
+		return hs_slice_eq(inner, text);
+	hs_buf_reset(scratch);
+	hs_json_unescape(inner, scratch);
+	return hs_buf_ok(scratch) && hs_slice_eq(hs_buf_slice(scratch), text);
+}
+
+bool hs_leaf_is_named(const struct hs_leaf *leaf, struct hs_slice name, struct hs_buf *scratch)
+{
+	return equals(leaf->name, leaf->name_escaped, name, scratch);
+}
+
+static bool is_null(const struct hs_leaf *leaf)
+{
+	return !leaf->is_string && leaf->value.p[0] == 'n';
+}
+
+bool hs_leaf_is(const struct hs_leaf *leaf, struct hs_slice text, struct hs_buf *scratch)
+{
+	return !is_null(leaf) && equals(leaf->value, leaf->value_escaped, text, scratch);
+}
+
+/* A lone surrogate became three bytes (json.h) that no UTF-8 text may contain. */
+static void replace_surrogates(char *p, size_t n)
+{
+	for (size_t i = 0; i + 2 < n; i++)
+		if ((unsigned char)p[i] == 0xED && (unsigned char)p[i + 1] >= 0xA0)
+			memcpy(p + i, "\xef\xbf\xbd", 3);
+}
+
+void hs_leaf_put(const struct hs_leaf *leaf, struct hs_buf *out)
+{
+	size_t start = out->n;
+
+	if (is_null(leaf))
+		return;
+	if (!leaf->value_escaped) {
+		hs_buf_put_slice(out, leaf->value);
+		return;
+	}
+	hs_json_unescape(leaf->value, out);
+	if (hs_buf_ok(out))
+		replace_surrogates(out->p + start, out->n - start);
+}

@@ -1,0 +1,329 @@
+/* hookspool cat, tail: the records, one JSON line each, as they were spooled. */
+#include "store/io.h"
+#include "tools/columns.h"
+#include "tools/command.h"
+#include "tools/filter.h"
+#include "tools/output.h"
+#include "tools/source.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+
+enum {
+	LAST = 10,
+	TICK_LINES = 4096, /* a look at the clock and for signals */
+	SAVE_MS = 1000,    /* a cursor is saved this often while lines come in one after the other … */
+	SAVE_IDLE_MS = 100 /* … and no more often than this when they come one by one */
+};
+
+/* What the command line says. */
+struct options {
+	const char *config, *cursor;
+	struct hs_filter filter;
+	struct hs_columns columns; /* count 0: whole lines */
+	bool is_tail, follow, last_given;
+	size_t last;
+};
+
+struct run {
+	struct options options;
+	struct hs_source source;
+	struct hs_output out;
+	struct hs_position end, saved; /* the end as it was at the start, to stop there */
+	int64_t saved_ms;
+};
+
+/* --- the command line ------------------------------------------------------------------ */
+
+enum { OPTION_FIELDS = HS_OPT_OWN, OPTION_RAW, OPTION_CURSOR };
+
+#define OUTPUT_OPTIONS \
+	{ "fields", "A,B,C", OPTION_FIELDS, "these fields alone, with tabs between them" }, \
+	{ "raw", NULL, OPTION_RAW, "tabs and newlines in fields as they are" }
+
+/* clang-format off */
+const struct hs_option hs_cat_options[] = {
+	HS_FILTER_OPTIONS,
+	OUTPUT_OPTIONS,
+	HS_OPTION_CONFIG,
+	HS_OPTIONS_END,
+};
+
+const struct hs_option hs_tail_options[] = {
+	{ "follow", NULL, 'f', "go on with what arrives" },
+	{ "lines", "N", 'n', "begin with the last N records; 10" },
+	{ "cursor", "NAME", OPTION_CURSOR, "begin behind what an earlier run with this name has printed" },
+	HS_FILTER_OPTIONS,
+	OUTPUT_OPTIONS,
+	HS_OPTION_CONFIG,
+	HS_OPTIONS_END,
+};
+/* clang-format on */
+
+static bool take_last(struct options *o, const char *text)
+{
+	uint64_t n;
+
+	o->last_given = hs_option_number("lines", text, 0, HS_READER_LAST_MAX, &n);
+	o->last = (size_t)n;
+	return o->last_given;
+}
+
+static bool take_option(struct options *o, const char *command, int option, const char *argument)
+{
+	switch (option) {
+	case HS_OPT_CONFIG:
+		o->config = argument;
+		return true;
+	case OPTION_FIELDS:
+		o->columns.count = 0;
+		return hs_columns_set(&o->columns, command, argument);
+	case OPTION_RAW:
+		o->columns.raw = true;
+		return true;
+	case OPTION_CURSOR:
+		o->cursor = argument;
+		return true;
+	case 'f':
+		o->follow = true;
+		return true;
+	case 'n':
+		return take_last(o, argument);
+	default:
+		if (option >= HS_FILTER_OPTION)
+			return hs_filter_option(&o->filter, command, option, argument);
+		hs_usage(command);
+		return false;
+	}
+}
+
+static bool read_options(int argc, char **argv, struct options *o)
+{
+	int option;
+
+	while ((option = hs_option(argc, argv)) != -1)
+		if (!take_option(o, argv[0], option, optarg))
+			return false;
+	if (optind == argc)
+		return true;
+	hs_usage(argv[0]);
+	return false;
+}
+
+/* --- where to begin ---------------------------------------------------------------------- */
+
+static bool is_wanted(void *context, struct hs_slice line)
+{
+	return hs_filter_passes(context, line);
+}
+
+/* cat at the oldest event, tail near the end, a cursor where it stands. */
+static int begin(struct run *r)
+{
+	struct options *o = &r->options;
+	bool last = o->is_tail && (o->cursor == NULL || (r->source.fresh && o->last_given));
+	enum hs_result result = HS_OK;
+
+	if (!o->follow)
+		result = hs_reader_end(r->source.reader, &r->end);
+	if (result == HS_OK && last)
+		result = hs_reader_last(r->source.reader, o->last, is_wanted, &o->filter);
+	if (result != HS_OK)
+		return hs_source_result(&r->source, result);
+	r->saved = hs_reader_position(r->source.reader);
+	r->saved_ms = hs_io_now_monotonic();
+	if (r->source.fresh) /* retention must know from now on what is needed */
+		result = hs_cursor_save(r->source.cursor, r->saved);
+	if (result != HS_OK)
+		return hs_source_result(&r->source, result);
+	if (!hs_output_start(&r->out, o->cursor != NULL, r->saved)) {
+		fprintf(stderr, "hookspool %s: signals: %s\n", r->source.command, strerror(errno));
+		return EX_OSERR;
+	}
+	return 0;
+}
+
+/* --- the cursor ------------------------------------------------------------------------------ */
+
+static bool is_unsaved(const struct run *r)
+{
+	return r->source.cursor != NULL && memcmp(&r->saved, &r->out.confirmed, sizeof r->saved) != 0;
+}
+
+/* 0, or the exit code. */
+static int save(struct run *r)
+{
+	enum hs_result result = HS_OK;
+
+	if (is_unsaved(r))
+		result = hs_cursor_save(r->source.cursor, r->out.confirmed);
+	if (result == HS_OK) {
+		r->saved = r->out.confirmed;
+		r->saved_ms = hs_io_now_monotonic();
+	}
+	return hs_source_result(&r->source, result);
+}
+
+/* ms until the cursor should be saved; -1: there is nothing to save. */
+static int64_t until_save(const struct run *r, int64_t gap_ms)
+{
+	int64_t left = r->saved_ms + gap_ms - hs_io_now_monotonic();
+
+	return !is_unsaved(r) ? -1 : left > 0 ? left : 0;
+}
+
+/* --- the loop ----------------------------------------------------------------------------------- */
+
+enum { GO_ON = -1, DONE = 0 }; /* or an exit code */
+
+static int output_failed(const struct run *r)
+{
+	if (r->out.ended_by != 0)
+		return DONE;
+	fprintf(stderr, "hookspool %s: standard output: %s\n", r->source.command, strerror(errno));
+	return errno == ENOMEM ? EX_OSERR : EX_IOERR;
+}
+
+static int flush(struct run *r)
+{
+	return hs_output_flush(&r->out, hs_reader_position(r->source.reader)) ? GO_ON : output_failed(r);
+}
+
+static int end(struct run *r)
+{
+	int code = flush(r);
+
+	return code == GO_ON ? DONE : code;
+}
+
+static int show(struct run *r, struct hs_slice line)
+{
+	struct options *o = &r->options;
+
+	if (!hs_filter_passes(&o->filter, line))
+		return GO_ON;
+	if (o->columns.count > 0) {
+		hs_columns_put(&o->columns, line, &r->out.buf);
+	} else {
+		hs_buf_put_slice(&r->out.buf, line);
+		hs_buf_putc(&r->out.buf, '\n');
+	}
+	return hs_output_line(&r->out, hs_reader_position(r->source.reader)) ? GO_ON : output_failed(r);
+}
+
+/* Now and then, while lines come: a cursor moves, and signals are heard. */
+static int tick(struct run *r)
+{
+	int code = GO_ON;
+
+	if (r->source.cursor == NULL)
+		return GO_ON;
+	if (hs_output_stopped(&r->out))
+		return DONE;
+	if (hs_io_now_monotonic() - r->saved_ms >= SAVE_MS) {
+		code = flush(r);
+		if (code == GO_ON)
+			code = save(r);
+		if (code == 0)
+			code = GO_ON;
+	}
+	return code;
+}
+
+/* Nothing more for now: everything out, then wait for more or for the cursor's next turn. */
+static int idle(struct run *r)
+{
+	int64_t ms, due;
+	int code;
+
+	if (!r->options.follow)
+		return end(r);
+	code = flush(r);
+	if (code != GO_ON)
+		return code;
+	due = until_save(r, SAVE_IDLE_MS);
+	if (due == 0) {
+		code = save(r);
+		if (code != 0)
+			return code;
+		due = -1;
+	}
+	ms = hs_reader_patience(r->source.reader);
+	if (ms < 0 || (due >= 0 && due < ms))
+		ms = due;
+	if (!hs_output_wait(&r->out, hs_reader_watch(r->source.reader), ms))
+		return output_failed(r);
+	hs_reader_look(r->source.reader);
+	return GO_ON;
+}
+
+static int loop(struct run *r)
+{
+	struct hs_reader *reader = r->source.reader;
+	int code = GO_ON;
+
+	for (unsigned n = 1; code == GO_ON; n++) {
+		struct hs_slice line;
+		enum hs_read what;
+
+		if (!r->options.follow && hs_reader_has_passed(reader, r->end))
+			return end(r);
+		what = hs_reader_next(reader, &line);
+		if (what == HS_READ_LINE) {
+			code = show(r, line);
+		} else if (what == HS_READ_END) {
+			code = idle(r);
+		} else {
+			code = hs_source_trouble(&r->source, what);
+			code = code == 0 ? GO_ON : code;
+		}
+		if (code == GO_ON && n % TICK_LINES == 0)
+			code = tick(r);
+	}
+	return code;
+}
+
+static int run(int argc, char **argv, bool is_tail)
+{
+	struct run *r = calloc(1, sizeof *r);
+	int code = 2;
+
+	if (r == NULL)
+		return EX_OSERR;
+	r->options.is_tail = is_tail;
+	r->options.last = LAST;
+	r->out.signals = -1;
+	if (read_options(argc, argv, &r->options))
+		code = hs_source_open(&r->source, argv[0], r->options.config, r->options.cursor);
+	if (code == 0) {
+		code = begin(r);
+		if (code == 0) {
+			int saved;
+
+			code = loop(r);
+			saved = save(r);
+			code = code == 0 ? saved : code;
+		}
+		code = hs_source_close(&r->source, code);
+	}
+	hs_output_die(&r->out);
+	hs_output_free(&r->out);
+	hs_filter_free(&r->options.filter);
+	hs_columns_free(&r->options.columns);
+	free(r);
+	return code;
+}
+
+int hs_cmd_cat(int argc, char **argv)
+{
+	return run(argc, argv, false);
+}
+
+int hs_cmd_tail(int argc, char **argv)
+{
+	return run(argc, argv, true);
+}

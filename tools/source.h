@@ -1,0 +1,38 @@
+/*
+ * source: what the commands that read events share: settings, a reader, perhaps a cursor,
+ * and the words in which they say what is wrong.
+ */
+#ifndef HS_SOURCE_H
+#define HS_SOURCE_H
+
+#include "store/cursor.h"
+#include "store/reader.h"
+
+struct hs_source {
+	const char *command; /* for messages */
+	struct hs_settings *settings;
+	struct hs_reader *reader;
+	struct hs_cursor *cursor; /* NULL: none was named */
+	bool fresh;               /* the cursor is new */
+};
+
+/*
+ * The spool of the settings (`config` NULL: those found), and the cursor of that name
+ * (NULL: none); the reader starts where the cursor stands, or at the oldest event. 0, or
+ * an exit code after a message to standard error, and nothing is open.
+ */
+int hs_source_open(struct hs_source *s, const char *command, const char *config, const char *cursor);
+
+/* Returns the code; a zeroed struct is fine. */
+int hs_source_close(struct hs_source *s, int code);
+
+/* Says what a result means; returns the exit code for it (0 for HS_OK). */
+int hs_source_result(const struct hs_source *s, enum hs_result r);
+
+/*
+ * Says what another outcome than a line or the end means. 0: reading can go on (a gap);
+ * otherwise the exit code.
+ */
+int hs_source_trouble(const struct hs_source *s, enum hs_read what);
+
+#endif
