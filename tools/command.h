@@ -94,6 +94,7 @@ bool hs_command_colours(FILE *out);
 int hs_cmd_cat(int argc, char **argv);
 int hs_cmd_check(int argc, char **argv);
 int hs_cmd_docs(int argc, char **argv);
+int hs_cmd_each(int argc, char **argv);
 int hs_cmd_help(int argc, char **argv);
 int hs_cmd_maintain(int argc, char **argv);
 int hs_cmd_repair(int argc, char **argv);
@@ -105,6 +106,7 @@ int hs_cmd_verify(int argc, char **argv);
 /* Of each command that has options: its table, in its file. */
 extern const struct hs_option hs_cat_options[];
 extern const struct hs_option hs_check_options[];
+extern const struct hs_option hs_each_options[];
 extern const struct hs_option hs_send_options[];
 extern const struct hs_option hs_spool_options[]; /* rotate, maintain, verify, repair */
 extern const struct hs_option hs_tail_options[];

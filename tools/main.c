@@ -15,6 +15,8 @@ const struct hs_command hs_commands[] = {
 	  "print the records, one JSON line each, oldest first" },
 	{ "tail", hs_cmd_tail, hs_tail_options, "",
 	  "print the last records; follow; go on behind what an earlier run has printed" },
+	{ "each", hs_cmd_each, hs_each_options, "",
+	  "run a handler for each event of a type; go on where the cursor stands" },
 	{ "rotate", hs_cmd_rotate, hs_spool_options, "", "seal the open segments now" },
 	{ "maintain", hs_cmd_maintain, hs_spool_options, "",
 	  "seal by age, compress, delete what is too old; for cron under plain CGI" },

@@ -1,0 +1,622 @@
+#include "tools/lanes.h"
+#include "core/clock_text.h"
+#include "store/failed.h"
+#include "store/io.h"
+#include "tools/worker.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <strings.h>
+#include <sys/wait.h>
+#include <sysexits.h>
+
+enum {
+	DEPTH = 512,                /* records given to a long-lived handler ahead of its answers */
+	DEPTH_BYTES = 1 << 18,      /* … unless they are this long together */
+	USERS = 1 << 14,             /* a power of two: users that share a number wait for each other */
+	RETRY_FIRST_MS = 1000,      /* doubled each time … */
+	RETRY_MOST_MS = 600000,     /* … up to this; then half of it to all of it, by chance */
+	VARIABLE_MAX = 1 << 15,     /* bytes of one in the environment; longer ones are left out */
+	CODE_NOT_EXECUTABLE = 126,  /* sh(1) */
+	CODE_NOT_FOUND = 127,
+};
+
+struct queue {
+	struct hs_item *head, *tail;
+};
+
+/* A process, and the records it has not answered for. */
+struct slot {
+	struct hs_worker worker;
+	struct queue given;
+	unsigned count;
+	unsigned rule;
+	bool broken; /* it has said that it will not do: nothing more it says counts */
+};
+
+struct lane {
+	struct queue ready, parked; /* both in the order of the spool */
+	struct slot *slot;          /* one; with stream one for each rule */
+	uint16_t busy[USERS];       /* records of these users that later ones must wait for */
+};
+
+struct hs_lanes {
+	struct hs_lanes_options options;
+	struct lane *lane;
+	unsigned slots; /* of a lane */
+	bool stopping;
+	int code;
+	int64_t worked_ms; /* what was due by then has been given, or waits for a process */
+	struct hs_lanes_counts counts;
+	struct hs_buf text, scratch; /* of a line of failed.jsonl, of an environment */
+};
+
+/* --- queues ------------------------------------------------------------------------------ */
+
+static void push(struct queue *q, struct hs_item *item)
+{
+	item->next = NULL;
+	if (q->head == NULL)
+		q->head = item;
+	else
+		q->tail->next = item;
+	q->tail = item;
+}
+
+/* Takes out the one behind `before` (NULL: the first). */
+static struct hs_item *take_behind(struct queue *q, struct hs_item *before)
+{
+	struct hs_item *item = before == NULL ? q->head : before->next;
+
+	if (before == NULL)
+		q->head = item->next;
+	else
+		before->next = item->next;
+	if (q->tail == item)
+		q->tail = before;
+	item->next = NULL;
+	return item;
+}
+
+/* Puts all of `first` before `q`. */
+static void prepend(struct queue *q, struct queue *first)
+{
+	if (first->head == NULL)
+		return;
+	first->tail->next = q->head;
+	if (q->head == NULL)
+		q->tail = first->tail;
+	q->head = first->head;
+	*first = (struct queue){ NULL, NULL };
+}
+
+static uint16_t *busy(struct lane *lane, const struct hs_item *item)
+{
+	return &lane->busy[item->user & (USERS - 1)];
+}
+
+/* --- which record is next ------------------------------------------------------------------ */
+
+/* Is an earlier one of its user parked? */
+static bool is_behind(const struct lane *lane, const struct hs_item *item)
+{
+	for (const struct hs_item *i = lane->parked.head; i != item; i = i->next)
+		if (((i->user ^ item->user) & (USERS - 1)) == 0)
+			return true;
+	return false;
+}
+
+/* A parked one that is due, of the rule (-1: any); out of its queue. NULL: none. */
+static struct hs_item *take_parked(struct lane *lane, int rule, int64_t now)
+{
+	struct hs_item *before = NULL;
+
+	for (struct hs_item *i = lane->parked.head; i != NULL; before = i, i = i->next)
+		if (i->retry_ms <= now && (rule < 0 || (i->rule == (unsigned)rule && !i->alone)) &&
+		    !is_behind(lane, i)) {
+			--*busy(lane, i);
+			return take_behind(&lane->parked, before);
+		}
+	return NULL;
+}
+
+static struct hs_item *take_ready(struct lane *lane, int rule)
+{
+	struct hs_item *i = lane->ready.head;
+
+	if (i == NULL || *busy(lane, i) > 0 || (rule >= 0 && i->rule != (unsigned)rule))
+		return NULL;
+	return take_behind(&lane->ready, NULL);
+}
+
+static struct hs_item *take(struct lane *lane, int rule, int64_t now)
+{
+	struct hs_item *item = take_parked(lane, rule, now);
+
+	return item != NULL ? item : take_ready(lane, rule);
+}
+
+/* --- what became of a record ------------------------------------------------------------------ */
+
+static void stop_with(struct hs_lanes *l, int code)
+{
+	if (l->code == 0)
+		l->code = code;
+	l->stopping = true;
+}
+
+static void done(struct hs_lanes *l, struct hs_item *item)
+{
+	item->done = true;
+	l->counts.done++;
+}
+
+static void put_label(struct hs_buf *out, const char *label, struct hs_slice value)
+{
+	hs_buf_put_slice(out, hs_slice_str(label));
+	hs_buf_put_json(out, value);
+}
+
+/* On stable storage before it counts as done. */
+static void set_aside(struct hs_lanes *l, const struct slot *slot, struct hs_item *item, int code,
+                      struct hs_slice message)
+{
+	const struct hs_rule *rule = &l->options.rules->rule[item->rule];
+	struct hs_buf *out = &l->text;
+	char now[HS_CLOCK_TEXT + 1];
+	enum hs_result r;
+
+	hs_clock_text(hs_io_now(), now);
+	hs_buf_reset(out);
+	hs_buf_reset(&l->scratch);
+	hs_worker_put_noise(&slot->worker, &l->scratch);
+	put_label(out, "{\"failed_at\":", hs_slice_str(now));
+	put_label(out, ",\"cursor\":", hs_slice_str(l->options.cursor));
+	put_label(out, ",\"on\":", rule->on);
+	hs_buf_put_slice(out, HS_SLICE(",\"status\":"));
+	hs_buf_put_uint(out, (uint64_t)code);
+	hs_buf_put_slice(out, HS_SLICE(",\"tries\":"));
+	hs_buf_put_uint(out, item->tries + 1);
+	if (message.n > 0)
+		put_label(out, ",\"message\":", message);
+	put_label(out, ",\"stderr\":", hs_buf_slice(&l->scratch));
+	hs_buf_put_slice(out, HS_SLICE(",\"record\":"));
+	hs_buf_put(out, item->line, item->n - 1);
+	hs_buf_put(out, "}\n", 2);
+	r = hs_buf_ok(out) && hs_buf_ok(&l->scratch) ? hs_failed_append(l->options.place, hs_buf_slice(out))
+	                                             : HS_E_MEMORY;
+	if (r != HS_OK) {
+		fprintf(stderr, "hookspool %s: failed.jsonl: %s\n", l->options.command, hs_result_info(r)->remedy);
+		stop_with(l, r == HS_E_MEMORY ? EX_OSERR : EX_IOERR);
+		return;
+	}
+	item->done = true;
+	l->counts.aside++;
+}
+
+static int64_t delay(unsigned tries)
+{
+	int64_t ms = tries > 10 ? RETRY_MOST_MS : (int64_t)RETRY_FIRST_MS << (tries - 1);
+
+	ms = ms < RETRY_MOST_MS ? ms : RETRY_MOST_MS;
+	return ms / 2 + (int64_t)(hs_io_random() % (uint64_t)(ms / 2 + 1));
+}
+
+static void park(struct lane *lane, struct hs_item *item)
+{
+	struct hs_item *before = NULL;
+
+	/* in the order of the spool, which is that of positions */
+	for (struct hs_item *i = lane->parked.head; i != NULL; before = i, i = i->next)
+		if (i->after.number > item->after.number ||
+		    (i->after.number == item->after.number && i->after.offset > item->after.offset))
+			break;
+	++*busy(lane, item);
+	if (before == lane->parked.tail) {
+		push(&lane->parked, item);
+	} else {
+		item->next = before == NULL ? lane->parked.head : before->next;
+		*(before == NULL ? &lane->parked.head : &before->next) = item;
+	}
+}
+
+static void try_again(struct hs_lanes *l, struct lane *lane, const struct slot *slot, struct hs_item *item,
+                      int code, struct hs_slice message)
+{
+	int64_t now = hs_io_now_monotonic();
+
+	if (item->first_ms == 0)
+		item->first_ms = now;
+	if (now - item->first_ms >= l->options.retry_for_ms) {
+		set_aside(l, slot, item, code, message);
+		return;
+	}
+	item->tries++;
+	item->retry_ms = now + delay(item->tries);
+	l->counts.again++;
+	park(lane, item);
+}
+
+/* A refused batch is given again, a record at a time, to find the one that is meant. */
+static void split(struct lane *lane, struct hs_item *item)
+{
+	item->alone = true;
+	item->retry_ms = 0;
+	park(lane, item);
+}
+
+/* What the handler said of one record; `batch`: of how many at once. */
+static void outcome(struct hs_lanes *l, struct lane *lane, struct slot *slot, struct hs_item *item, int code,
+                    struct hs_slice message, unsigned batch)
+{
+	if (code == 0)
+		done(l, item);
+	else if (code == EX_DATAERR && batch > 1)
+		split(lane, item);
+	else if (code == EX_DATAERR)
+		set_aside(l, slot, item, code, message);
+	else if (code != EX_CONFIG)
+		try_again(l, lane, slot, item, code, message);
+}
+
+static void settings_are_bad(struct hs_lanes *l, struct slot *slot, const char *why)
+{
+	struct hs_slice on = l->options.rules->rule[slot->rule].on;
+
+	fprintf(stderr, "hookspool %s: handler of %.*s: %s; stopped\n", l->options.command, (int)on.n, on.p, why);
+	slot->broken = true;
+	hs_worker_kill(&slot->worker, SIGTERM);
+	stop_with(l, EX_CONFIG);
+}
+
+/* --- starting ---------------------------------------------------------------------------------------- */
+
+static bool is_ours(const char *variable)
+{
+	for (int f = 0; f < HS_MAIN_FIELDS; f++) {
+		const char *name = hs_main_name((enum hs_main_field)f);
+		size_t n = strlen(name);
+
+		if (strncasecmp(variable, "HS_", 3) == 0 && strncasecmp(variable + 3, name, n) == 0 &&
+		    variable[3 + n] == '=')
+			return true;
+	}
+	return false;
+}
+
+/* HS_USER_ID=… behind the others in `out`; nothing if it cannot be one. */
+static bool put_variable(struct hs_buf *out, enum hs_main_field field, const struct hs_leaf *leaf)
+{
+	size_t start = out->n, value;
+
+	if (leaf->name.p == NULL)
+		return false;
+	hs_buf_put_slice(out, HS_SLICE("HS_"));
+	for (const char *p = hs_main_name(field); *p != '\0'; p++)
+		hs_buf_putc(out, (char)(*p >= 'a' && *p <= 'z' ? *p - 'a' + 'A' : *p));
+	hs_buf_putc(out, '=');
+	value = out->n;
+	hs_leaf_put(leaf, out);
+	if (hs_buf_ok(out) && out->n - value <= VARIABLE_MAX && memchr(out->p + value, '\0', out->n - value) == NULL) {
+		hs_buf_putc(out, '\0');
+		return true;
+	}
+	out->n = start; /* cut off, it could pass for another's */
+	return false;
+}
+
+/* Our own variables, and those of the record (NULL: none). Freed with free(); NULL: no memory. */
+static char **make_environment(struct hs_buf *text, const struct hs_item *item)
+{
+	extern char **environ;
+	struct hs_main m = { 0 };
+	size_t count = 0, used = 0;
+	char **list, *p;
+
+	while (environ[count] != NULL)
+		count++;
+	list = calloc(count + HS_MAIN_FIELDS + 1, sizeof *list);
+	if (list == NULL)
+		return NULL;
+	for (size_t i = 0; i < count; i++)
+		if (!is_ours(environ[i]))
+			list[used++] = environ[i];
+	hs_buf_reset(text);
+	if (item != NULL)
+		hs_main_read(&m, hs_slice(item->line, item->n - 1));
+	count = 0;
+	for (int f = 0; f < HS_MAIN_FIELDS; f++)
+		count += put_variable(text, (enum hs_main_field)f, &m.leaf[f]);
+	for (p = text->p; count > 0 && hs_buf_ok(text); count--, p += strlen(p) + 1)
+		list[used++] = p;
+	return list;
+}
+
+static bool start(struct hs_lanes *l, struct slot *slot, unsigned rule, const struct hs_item *item)
+{
+	char **environment = make_environment(&l->scratch, item);
+	bool started;
+
+	slot->rule = rule;
+	if (environment == NULL)
+		errno = ENOMEM;
+	started = environment != NULL && hs_worker_start(&slot->worker, l->options.rules->rule[rule].command,
+	                                                 environment, l->options.stream);
+	if (!started) {
+		fprintf(stderr, "hookspool %s: /bin/sh cannot be started: %s\n", l->options.command, strerror(errno));
+		stop_with(l, EX_OSERR);
+	}
+	free(environment);
+	return started;
+}
+
+static void give(struct slot *slot, struct hs_item *item)
+{
+	push(&slot->given, item);
+	slot->count++;
+	hs_worker_give(&slot->worker, hs_slice(item->line, item->n));
+}
+
+static void put_back(struct lane *lane, struct hs_item *item)
+{
+	struct queue one = { item, item };
+
+	prepend(&lane->ready, &one);
+}
+
+/* A process for the next record, or for a batch of the same rule. */
+static void run_next(struct hs_lanes *l, struct lane *lane)
+{
+	struct slot *slot = &lane->slot[0];
+	int64_t now = l->worked_ms;
+	struct hs_item *item;
+
+	if (slot->worker.pid != 0 || (item = take(lane, -1, now)) == NULL)
+		return;
+	if (!start(l, slot, item->rule, l->options.batch == 1 ? item : NULL)) {
+		put_back(lane, item);
+		return;
+	}
+	give(slot, item);
+	while (!item->alone && slot->count < l->options.batch &&
+	       (item = take(lane, (int)slot->rule, now)) != NULL)
+		give(slot, item);
+	hs_worker_give_last(&slot->worker);
+	hs_worker_write(&slot->worker);
+}
+
+static bool has_room(const struct slot *slot)
+{
+	return slot->count == 0 || (slot->count < DEPTH && slot->worker.to_write.n < DEPTH_BYTES);
+}
+
+/* Records to the long-lived processes, for as long as the next one's has room. */
+static void stream_next(struct hs_lanes *l, struct lane *lane)
+{
+	int64_t now = l->worked_ms;
+	struct hs_item *item;
+
+	while (!l->stopping && (item = take(lane, -1, now)) != NULL) {
+		struct slot *slot = &lane->slot[item->rule];
+
+		if (!has_room(slot) || (slot->worker.pid == 0 && !start(l, slot, item->rule, NULL))) {
+			put_back(lane, item);
+			break;
+		}
+		++*busy(lane, item);
+		give(slot, item);
+	}
+	for (unsigned i = 0; i < l->slots; i++)
+		if (lane->slot[i].worker.pid != 0)
+			hs_worker_write(&lane->slot[i].worker);
+}
+
+/* --- answers and ends ------------------------------------------------------------------------------------ */
+
+/* "65 why": the code of the first record that has none yet. */
+static void take_answers(struct hs_lanes *l, struct lane *lane, struct slot *slot)
+{
+	struct hs_slice answer;
+
+	while (slot->count > 0 && !slot->broken && hs_worker_answer(&slot->worker, &answer)) {
+		struct hs_item *item;
+		int code = 0;
+		size_t n = 0;
+
+		for (; n < answer.n && n < 4 && answer.p[n] >= '0' && answer.p[n] <= '9'; n++)
+			code = code * 10 + (answer.p[n] - '0');
+		if (n == 0 || (code != 0 && code != EX_DATAERR && code != EX_TEMPFAIL && code != EX_CONFIG) ||
+		    (n < answer.n && answer.p[n] != ' ' && answer.p[n] != '\r')) {
+			settings_are_bad(l, slot, "an answer is not 0, 65, 75 or 78");
+			return;
+		}
+		item = take_behind(&slot->given, NULL);
+		slot->count--;
+		--*busy(lane, item);
+		if (code == EX_CONFIG)
+			settings_are_bad(l, slot, "it answered 78");
+		outcome(l, lane, slot, item, code, hs_slice_trim(hs_slice(answer.p + n, answer.n - n)), 1);
+	}
+}
+
+static int code_of(int status)
+{
+	int code = WIFEXITED(status) ? WEXITSTATUS(status) : EX_TEMPFAIL;
+
+	return code == CODE_NOT_EXECUTABLE || code == CODE_NOT_FOUND ? EX_CONFIG : code;
+}
+
+/* A process ended that was given some records, all of them. */
+static void run_ended(struct hs_lanes *l, struct lane *lane, struct slot *slot, int code)
+{
+	unsigned batch = slot->count;
+
+	while (slot->given.head != NULL)
+		outcome(l, lane, slot, take_behind(&slot->given, NULL), code, HS_SLICE_NONE, batch);
+	slot->count = 0;
+}
+
+/* A long-lived one: its code is about the first record it has not answered; the others go back. */
+static void stream_ended(struct hs_lanes *l, struct lane *lane, struct slot *slot, int code)
+{
+	take_answers(l, lane, slot);
+	for (struct hs_item *i = slot->given.head; i != NULL; i = i->next)
+		--*busy(lane, i);
+	if (slot->count > 0 && !slot->broken)
+		outcome(l, lane, slot, take_behind(&slot->given, NULL), code == 0 ? EX_TEMPFAIL : code,
+		        HS_SLICE("it ended without an answer"), 1);
+	prepend(&lane->ready, &slot->given);
+	slot->count = 0;
+}
+
+static void look_at_slot(struct hs_lanes *l, struct lane *lane, struct slot *slot)
+{
+	int status, code;
+
+	if (slot->worker.pid == 0)
+		return;
+	hs_worker_pump(&slot->worker);
+	if (l->options.stream)
+		take_answers(l, lane, slot);
+	if (l->stopping && slot->count == 0) {
+		hs_worker_give_last(&slot->worker);
+		hs_worker_write(&slot->worker);
+	}
+	if (!hs_worker_ended(&slot->worker, &status))
+		return;
+	code = code_of(status);
+	if (code == EX_CONFIG)
+		settings_are_bad(l, slot, "it cannot be run, or ended with 78");
+	if (l->options.stream)
+		stream_ended(l, lane, slot, code);
+	else
+		run_ended(l, lane, slot, code);
+}
+
+void hs_lanes_work(struct hs_lanes *l)
+{
+	l->worked_ms = hs_io_now_monotonic();
+	for (unsigned i = 0; i < l->options.jobs; i++) {
+		struct lane *lane = &l->lane[i];
+
+		for (unsigned k = 0; k < l->slots; k++)
+			look_at_slot(l, lane, &lane->slot[k]);
+		if (l->stopping)
+			continue;
+		if (l->options.stream)
+			stream_next(l, lane);
+		else
+			run_next(l, lane);
+	}
+}
+
+/* --- all of them ---------------------------------------------------------------------------------------------- */
+
+struct hs_lanes *hs_lanes_new(const struct hs_lanes_options *options)
+{
+	struct hs_lanes *l = calloc(1, sizeof *l);
+
+	if (l == NULL)
+		return NULL;
+	l->options = *options;
+	l->slots = options->stream ? options->rules->count : 1;
+	l->lane = calloc(options->jobs, sizeof *l->lane);
+	for (unsigned i = 0; l->lane != NULL && i < options->jobs; i++) {
+		l->lane[i].slot = calloc(l->slots, sizeof *l->lane[i].slot);
+		if (l->lane[i].slot == NULL) {
+			hs_lanes_free(l);
+			return NULL;
+		}
+	}
+	if (l->lane == NULL) {
+		free(l);
+		return NULL;
+	}
+	return l;
+}
+
+void hs_lanes_free(struct hs_lanes *l)
+{
+	if (l == NULL)
+		return;
+	for (unsigned i = 0; i < l->options.jobs; i++) {
+		for (unsigned k = 0; l->lane[i].slot != NULL && k < l->slots; k++)
+			hs_worker_free(&l->lane[i].slot[k].worker);
+		free(l->lane[i].slot);
+	}
+	free(l->lane);
+	hs_buf_free(&l->text);
+	hs_buf_free(&l->scratch);
+	free(l);
+}
+
+void hs_lanes_put(struct hs_lanes *l, struct hs_item *item)
+{
+	push(&l->lane[(item->user >> 32) % l->options.jobs].ready, item);
+}
+
+size_t hs_lanes_fds(const struct hs_lanes *l)
+{
+	return (size_t)l->options.jobs * l->slots * HS_WORKER_FDS;
+}
+
+size_t hs_lanes_poll(const struct hs_lanes *l, struct pollfd *p)
+{
+	size_t n = 0;
+
+	for (unsigned i = 0; i < l->options.jobs; i++)
+		for (unsigned k = 0; k < l->slots; k++)
+			if (l->lane[i].slot[k].worker.pid != 0) {
+				hs_worker_poll(&l->lane[i].slot[k].worker, p + n);
+				n += HS_WORKER_FDS;
+			}
+	return n;
+}
+
+int64_t hs_lanes_due(const struct hs_lanes *l)
+{
+	int64_t now = hs_io_now_monotonic(), due = -1;
+
+	for (unsigned i = 0; i < l->options.jobs && !l->stopping; i++)
+		for (const struct hs_item *k = l->lane[i].parked.head; k != NULL; k = k->next) {
+			int64_t left = k->retry_ms > now ? k->retry_ms - now : 0;
+
+			if (k->retry_ms > l->worked_ms && (due < 0 || left < due))
+				due = left;
+		}
+	return due;
+}
+
+void hs_lanes_stop(struct hs_lanes *l)
+{
+	l->stopping = true;
+}
+
+bool hs_lanes_running(const struct hs_lanes *l)
+{
+	for (unsigned i = 0; i < l->options.jobs; i++)
+		for (unsigned k = 0; k < l->slots; k++)
+			if (l->lane[i].slot[k].worker.pid != 0)
+				return true;
+	return false;
+}
+
+void hs_lanes_kill(const struct hs_lanes *l, int signal)
+{
+	for (unsigned i = 0; i < l->options.jobs; i++)
+		for (unsigned k = 0; k < l->slots; k++)
+			hs_worker_kill(&l->lane[i].slot[k].worker, signal);
+}
+
+int hs_lanes_code(const struct hs_lanes *l)
+{
+	return l->code;
+}
+
+struct hs_lanes_counts hs_lanes_counts(const struct hs_lanes *l)
+{
+	return l->counts;
+}

@@ -1,0 +1,105 @@
+#include "tools/rules.h"
+#include "core/hash.h"
+
+#include <stdio.h>
+
+bool hs_rules_add(struct hs_rules *r, const char *command, const char *argument)
+{
+	const char *equals = strchr(argument, '='), *colon;
+	struct hs_rule rule = { .on = hs_slice_str(argument) };
+
+	if (equals == NULL || equals == argument || equals[1] == '\0') {
+		fprintf(stderr, "hookspool %s: --on %s: expected TYPE=COMMAND, TYPE:NAME=COMMAND or *=COMMAND\n",
+		        command, argument);
+		return false;
+	}
+	if (r->count == HS_RULES_MAX) {
+		fprintf(stderr, "hookspool %s: at most %d handlers\n", command, HS_RULES_MAX);
+		return false;
+	}
+	rule.on.n = (size_t)(equals - argument);
+	rule.command = equals + 1;
+	colon = memchr(argument, ':', rule.on.n);
+	if (!hs_slice_eq(rule.on, HS_SLICE("*")))
+		rule.type = hs_slice(argument, colon != NULL ? (size_t)(colon - argument) : rule.on.n);
+	if (colon != NULL)
+		rule.name = hs_slice(colon + 1, (size_t)(equals - colon - 1));
+	r->rule[r->count++] = rule;
+	return true;
+}
+
+void hs_rules_free(struct hs_rules *r)
+{
+	hs_buf_free(&r->scratch);
+}
+
+static const char *const names[HS_MAIN_FIELDS] = {
+	[HS_MAIN_TYPE] = "type",
+	[HS_MAIN_EVENT] = "event",
+	[HS_MAIN_TIMESTAMP] = "timestamp",
+	[HS_MAIN_USER_ID] = "user_id",
+	[HS_MAIN_ANONYMOUS_ID] = "anonymous_id",
+	[HS_MAIN_MESSAGE_ID] = "message_id",
+	[HS_MAIN_GROUP_ID] = "group_id",
+	[HS_MAIN_NAME] = "name",
+	[HS_MAIN_TENANT] = "tenant",
+	[HS_MAIN_SPOOLED_AT] = "spooled_at",
+};
+
+const char *hs_main_name(enum hs_main_field field)
+{
+	return names[field];
+}
+
+void hs_main_read(struct hs_main *m, struct hs_slice line)
+{
+	struct hs_leaves walk = hs_leaves_of(line);
+	struct hs_leaf leaf;
+	int next = 0; /* they stand in a record in this order */
+
+	memset(m, 0, sizeof *m);
+	while (next < HS_MAIN_FIELDS && hs_leaf_next(&walk, &leaf))
+		for (int f = next; f < HS_MAIN_FIELDS; f++)
+			if (hs_slice_eq(leaf.name, hs_slice_str(names[f]))) {
+				m->leaf[f] = leaf;
+				next = f + 1;
+				break;
+			}
+}
+
+static bool is(const struct hs_leaf *leaf, struct hs_slice text, struct hs_buf *scratch)
+{
+	return leaf->name.p != NULL && hs_leaf_is(leaf, text, scratch);
+}
+
+int hs_rules_find(struct hs_rules *r, const struct hs_main *m)
+{
+	int best = -1, best_exact = -1;
+
+	for (unsigned i = 0; i < r->count; i++) {
+		const struct hs_rule *rule = &r->rule[i];
+		int exact = (rule->type.p != NULL) + (rule->name.p != NULL);
+
+		if (exact <= best_exact ||
+		    (rule->type.p != NULL && !is(&m->leaf[HS_MAIN_TYPE], rule->type, &r->scratch)) ||
+		    (rule->name.p != NULL && !is(&m->leaf[HS_MAIN_EVENT], rule->name, &r->scratch) &&
+		     !is(&m->leaf[HS_MAIN_NAME], rule->name, &r->scratch)))
+			continue;
+		best = (int)i;
+		best_exact = exact;
+	}
+	return best;
+}
+
+uint64_t hs_main_user(const struct hs_main *m)
+{
+	static const enum hs_main_field by[] = { HS_MAIN_USER_ID, HS_MAIN_ANONYMOUS_ID, HS_MAIN_MESSAGE_ID };
+
+	for (size_t i = 0; i < sizeof by / sizeof by[0]; i++) {
+		const struct hs_leaf *leaf = &m->leaf[by[i]];
+
+		if (leaf->name.p != NULL && leaf->value.n > 0)
+			return hs_hash(leaf->value.p, leaf->value.n, i);
+	}
+	return 0;
+}

@@ -1,0 +1,58 @@
+/*
+ * rules: --on TYPE=COMMAND, --on 'TYPE:NAME=COMMAND', --on '*=COMMAND': which handler a
+ * record is for. NAME is the event of a track, or the name of a page or screen. The most
+ * exact rule wins, and of equal ones the first.
+ */
+#ifndef HS_RULES_H
+#define HS_RULES_H
+
+#include "core/leaves.h"
+
+enum { HS_RULES_MAX = 64 };
+
+struct hs_rule {
+	struct hs_slice on;         /* as it was given, for people: slices of the argument */
+	struct hs_slice type, name; /* p == NULL: any */
+	const char *command;        /* for sh -c */
+};
+
+struct hs_rules {
+	struct hs_rule rule[HS_RULES_MAX];
+	unsigned count;
+	struct hs_buf scratch;
+};
+
+/* The argument must outlive the rules. False after a message to standard error. */
+bool hs_rules_add(struct hs_rules *r, const char *command, const char *argument);
+void hs_rules_free(struct hs_rules *r);
+
+/* What of a record decides where it goes, and what handlers find in the environment. */
+enum hs_main_field {
+	HS_MAIN_TYPE,
+	HS_MAIN_EVENT,
+	HS_MAIN_TIMESTAMP,
+	HS_MAIN_USER_ID,
+	HS_MAIN_ANONYMOUS_ID,
+	HS_MAIN_MESSAGE_ID,
+	HS_MAIN_GROUP_ID,
+	HS_MAIN_NAME,
+	HS_MAIN_TENANT,
+	HS_MAIN_SPOOLED_AT,
+	HS_MAIN_FIELDS
+};
+
+struct hs_main {
+	struct hs_leaf leaf[HS_MAIN_FIELDS]; /* name.p == NULL: the record has none */
+};
+
+void hs_main_read(struct hs_main *m, struct hs_slice line);
+/* The field's name in a record: "user_id". */
+const char *hs_main_name(enum hs_main_field field);
+
+/* The rule for a record; -1: none. */
+int hs_rules_find(struct hs_rules *r, const struct hs_main *m);
+
+/* Of the user_id, else the anonymous_id, else the message_id; same user, same number. */
+uint64_t hs_main_user(const struct hs_main *m);
+
+#endif
