@@ -13,8 +13,12 @@
 enum {
 	TEXT_MAX = 256,
 	FILE_NAME = HS_CURSOR_NAME_MAX + 2, /* its NUL included */
-	HOLD_TRIES = 10, /* somebody may just be looking whether it is held */
-	HOLD_MS = 5,
+	/*
+	 * Somebody may just be looking whether it is held; and a process that a killed holder
+	 * was starting has its descriptors until it has become another program.
+	 */
+	HOLD_TRIES = 100,
+	HOLD_MS = 10,
 };
 static const char DIRECTORY[] = "cursors";
 

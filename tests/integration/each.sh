@@ -1,0 +1,179 @@
+# hookspool each: a handler for each type; what its exit codes mean; order, batches, streams,
+# and kills, while a server writes. KILLS (10) says how many.
+. "$(dirname "$0")/../lib/server.sh"
+. "$(dirname "$0")/../lib/consume.sh"
+
+KILLS=${KILLS:-10}
+spool_start 'rotate_size = 8K' 'rotate_min_gap = 0'
+put_one '{"type":"identify","messageId":"m1","userId":"u-1","traits":{"a":1}}'
+put_one '{"type":"track","event":"Order Completed","messageId":"m2","userId":"u \"1\"\n","timestamp":"2026-11-21T10:00:00Z"}'
+put_one '{"type":"track","event":"Other","messageId":"m3","anonymousId":"a-1"}'
+put_one '{"type":"page","name":"Home","messageId":"m4","userId":"u-2"}'
+put_one '{"type":"group","groupId":"g","messageId":"m5","userId":"u-2"}'
+
+# each CURSOR ARGUMENT...: to the present end; what the handlers print is in T/out, STATUS the code.
+each() {
+	local cursor=$1
+	shift
+	hs each --cursor "$cursor" --once "$@" >"$T/out" 2>"$T/said"
+	STATUS=$?
+}
+summary() { sed -n 's/^hookspool each: \([0-9].*\)/\1/p' "$T/said"; }
+
+# --- who gets what
+each who --on 'track=echo "track $HS_MESSAGE_ID"' --on 'track:Order Completed=echo "order $HS_MESSAGE_ID"' \
+	--on 'page:Home=echo "home $HS_MESSAGE_ID"' --on 'identify=echo "identify $HS_MESSAGE_ID"'
+is "the most exact handler gets it" "$STATUS $(tr '\n' ' ' <"$T/out")" \
+	"0 identify m1 order m2 track m3 home m4 "
+is "what nobody handles is counted and passed" "$(summary)" \
+	"4 done, 0 set aside, 0 tried again, 1 without a handler"
+each who --on '*=echo "$HS_MESSAGE_ID"'
+is "the cursor has passed all of them" "$STATUS $(wc -c <"$T/out")" "0 0"
+each stdin --on '*=cat'
+hs cat >"$T/all"
+check "standard input is the record, as it was spooled" cmp "$T/out" "$T/all"
+HS_GROUP_ID=stale hs each --cursor env --once --on 'track:Order Completed=env | grep ^HS_ | sort' >"$T/out" 2>/dev/null
+is "the main fields are in the environment, and no others" "$(grep -v SPOOLED_AT "$T/out" | tr '\n' ' ')" \
+	'HS_EVENT=Order Completed HS_MESSAGE_ID=m2 HS_TIMESTAMP=2026-11-21T10:00:00Z HS_TYPE=track HS_USER_ID=u "1" '
+each decoded --on 'track:Order Completed=printf "%s|" "$HS_USER_ID"'
+is "… decoded" "$(cat "$T/out")" "$(printf 'u "1"\n|')"
+
+# --- exit codes
+each refuse --on 'track=echo "no good" >&2; exit 65' --on '*=true'
+is "65: set aside, the others are done" "$STATUS $(summary)" "0 3 done, 2 set aside, 0 tried again, 0 without a handler"
+is "in failed.jsonl, with the reason" \
+	"$(jq -c '[.cursor, .on, .status, .tries, .stderr, .record.message_id]' "$S/spool/failed.jsonl" | tr '\n' ' ')" \
+	'["refuse","track",65,1,"no good\n","m2"] ["refuse","track",65,1,"no good\n","m3"] '
+each noise --on 'track:Other=head -c 100000 /dev/zero | tr "\0" x >&2; echo the end >&2; exit 65'
+is "4 KB of what it said are kept, the last" \
+	"$(tail -n 1 "$S/spool/failed.jsonl" | jq -r '.stderr | "\(length) \(.[-8:])"' | head -n 1)" "4096 the end"
+each bad --on 'identify=true' --on 'track=exit 78' --on '*=true'
+is "78: stopped" "$STATUS $(grep -c 'handler of track: it cannot be run, or ended with 78' "$T/said")" "78 1"
+each bad --on '*=echo "$HS_MESSAGE_ID"'
+is "… and the next run begins with that record" "$(head -n 1 "$T/out")" m2
+each missing --on '*=no-such-command'
+is "a command that is not there: 78" "$STATUS" 78
+each again --on "*=test -e $OUT/\$HS_MESSAGE_ID || { touch $OUT/\$HS_MESSAGE_ID; exit 75; }; echo \$HS_MESSAGE_ID"
+is "75: tried again until it is done" "$STATUS $(summary) $(sort "$T/out" | tr '\n' ' ')" \
+	"0 5 done, 0 set aside, 5 tried again, 0 without a handler m1 m2 m3 m4 m5 "
+each never --retry-for 0s --on 'page=exit 1' --on '*=true'
+is "any other code is as 75; in the end it is set aside" \
+	"$STATUS $(tail -n 1 "$S/spool/failed.jsonl" | jq -c '[.status, .record.message_id]')" '0 [1,"m4"]'
+each unread --on '*=exec true'
+is "a handler need not read" "$STATUS" 0
+
+# --- batches
+put b 1 100
+each batch --on 'track=wc -l | tr -d " "' --batch 40
+is "--batch: so many at once" "$(tr '\n' ' ' <"$T/out")" "40 40 22 "
+each split --batch 50 --on 'track=input=$(cat); case $input in *\"b17\"*) exit 65 ;; esac; echo "$input"'
+is "a batch that is refused is given one by one" \
+	"$(summary) $(tail -n 1 "$S/spool/failed.jsonl" | jq -r .record.message_id) $(ids_of <"$T/out" | grep -c .)" \
+	"101 done, 1 set aside, 0 tried again, 3 without a handler b17 101"
+
+# --- order
+put c 1 400 7
+each order --jobs 5 --batch 3 --on "*=cat >>$OUT/order.\$\$; cat $OUT/order.\$\$ >>$OUT/order"
+for user in 0 1 2 3 4 5 6; do
+	grep "\"user_id\":\"u$user\"" "$OUT/order" | ids_of | sed -n 's/^c//p' >"$T/numbers"
+	sort -nc "$T/numbers" 2>/dev/null || echo "u$user"
+done >"$T/wrong"
+is "--jobs: each user's events are handled in their order, all of them" \
+	"$(cat "$T/wrong") $(ids_of <"$OUT/order" | grep -c ^c)" " 400"
+# u3's c3 fails twice; what u3 did later waits for it
+each later --jobs 2 --on "track=case \$HS_MESSAGE_ID in c3) n=\$(cat $OUT/n 2>/dev/null | wc -c);
+	[ \$n -ge 2 ] || { printf x >>$OUT/n; exit 75; } ;; c*) ;; *) exit 0 ;; esac; echo \$HS_USER_ID \$HS_MESSAGE_ID"
+is "one that is tried again holds up its user" "$(sed -n 's/^u3 c//p' "$T/out" | head -n 3 | tr '\n' ' ')" "3 10 17 "
+check "… and nobody else" [ "$(grep -n 'u3 c3$' "$T/out" | cut -d: -f1)" -gt 100 ]
+
+# --- streams
+each stream --stream --jobs 2 --on '*=while read -r line; do echo 0; printf "%s\n" "$line" >>'"$OUT/stream"'; done'
+is "--stream: lines in, answers out" "$STATUS $(wc -l <"$OUT/stream") $(summary)" \
+	"0 505 505 done, 0 set aside, 0 tried again, 0 without a handler"
+each answers --stream --on 'page=echo "65 not this page"; exec cat >/dev/null' --on 'group=exit 65' --on 'track=
+	while read -r line; do case $line in *\"m3\"*) if [ -e '"$OUT/asked"' ]; then echo 0; else touch '"$OUT/asked"'; echo 75; fi ;;
+		*) echo 0 extra words ;; esac; done'
+is "answers are exit codes, with a message" \
+	"$STATUS $(summary) $(tail -n 2 "$S/spool/failed.jsonl" | jq -r '.message' | sort | tr '\n' ' ')" \
+	"0 502 done, 2 set aside, 1 tried again, 1 without a handler it ended without an answer not this page "
+each wrong --stream --on '*=echo hello; cat >/dev/null'
+is "an answer that is none: 78" "$STATUS $(grep -c 'an answer is not 0, 65, 75 or 78' "$T/said")" "78 1"
+
+# --- following, signals
+(hs_exec each --cursor follow --on "*=echo \$HS_MESSAGE_ID >>$OUT/followed" 2>"$T/said") &
+EACH=$!
+wait_for 20 has 505 "$OUT/followed"
+put d 1 3
+check "it follows the spool" wait_for 10 has 508 "$OUT/followed"
+hs each --cursor follow --once --on '*=true' 2>"$T/out"
+is "a cursor has one consumer" "$? $(grep -c "in use by process $EACH" "$T/out")" "75 1"
+kill "$EACH"
+wait_for 10 gone "$EACH"
+wait "$EACH"
+is "SIGTERM ends it, in order" "$? $(summary)" "0 508 done, 0 set aside, 0 tried again, 0 without a handler"
+each follow --on '*=echo again'
+is "nothing is handled again" "$STATUS $(wc -c <"$T/out")" "0 0"
+put d 4 4
+(hs_exec each --cursor follow --on "*=touch $OUT/begun; until [ -e $OUT/go ]; do sleep 0.02; done; echo done >$OUT/finished") &
+EACH=$!
+wait_for 10 test -e "$OUT/begun"
+kill -INT "$EACH"
+touch "$OUT/go"
+wait_for 10 gone "$EACH"
+wait "$EACH"
+is "SIGINT: what is in hand is finished" "$? $(cat "$OUT/finished")" "130 done"
+each follow --on '*=echo again'
+is "… and counts" "$STATUS $(wc -c <"$T/out")" "0 0"
+
+# usage_error ARGUMENT...
+usage_error() {
+	hs each "$@" >"$T/out" 2>"$T/said"
+	is "usage: $*" "$? $([ -s "$T/said" ] && echo said)" "2 said"
+}
+usage_error --on '*=true'
+usage_error --cursor x
+usage_error --cursor x --on track
+usage_error --cursor x --on '=true'
+usage_error --cursor x --on '*=true' --jobs 0
+usage_error --cursor x --on '*=true' --jobs 65
+usage_error --cursor x --on '*=true' --batch 2 --stream
+usage_error --cursor x --on '*=true' --retry-for soon
+usage_error --cursor .x --on '*=true'
+
+# --- kills
+write_on() {
+	local i
+	for i in $(seq 1 10 100000); do
+		[ ! -e "$T/enough" ] || break
+		put k "$i" $((i + 9))
+		echo $((i + 9)) >"$T/written"
+	done
+}
+write_on &
+writer=$!
+for n in $(seq "$KILLS"); do
+	# by turns: a process for each batch, and long-lived ones; some are refused
+	if [ $((n % 2)) = 0 ]; then
+		set -- --batch 7 --on "track=cat >>$OUT/kill.\$\$"
+	else
+		set -- --stream --on "track=while read -r l; do printf '%s\\n' \"\$l\" >>$OUT/kill.\$\$; case \$l in *9\\\"*) echo 65 ;; *) echo 0 ;; esac; done"
+	fi
+	was=$(cat "$OUT"/kill.* 2>/dev/null | wc -l)
+	(hs_exec each --cursor k --jobs 2 "$@" 2>/dev/null) &
+	EACH=$!
+	wait_for 10 eval "[ \$(cat '$OUT'/kill.* 2>/dev/null | wc -l) -gt $was ]"
+	sleep "0.$((RANDOM % 2))$((RANDOM % 10))"
+	kill -9 "$EACH"
+	wait "$EACH" 2>/dev/null
+done
+touch "$T/enough"
+wait "$writer"
+each k --jobs 2 --batch 100 --on "track=cat >>$OUT/kill.\$\$"
+cat "$OUT"/kill.* | ids_of | grep ^k | sort -u >"$T/have"
+seq -f 'k%.0f' 1 "$(cat "$T/written")" | sort >"$T/want"
+is "$KILLS kills: no event is skipped" "$STATUS $(grep -v ' done, ' "$T/said")$(diff "$T/have" "$T/want" | head -n 5)" "0 "
+check "failed.jsonl is whole" spool_is_whole "$S/spool/failed.jsonl"
+check "events are not handled over and over" \
+	[ "$(cat "$OUT"/kill.* | ids_of | sort | uniq -c | sort -rn | awk 'NR == 1 { print $1 }')" -le "$((KILLS + 1))" ]
+server_stop
+done_testing

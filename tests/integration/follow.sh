@@ -1,0 +1,124 @@
+# hookspool tail -f and --cursor: every event once and in order, through rotations, signals
+# and kills, while a server writes. KILLS (10) says how many.
+. "$(dirname "$0")/../lib/server.sh"
+. "$(dirname "$0")/../lib/consume.sh"
+
+KILLS=${KILLS:-10}
+spool_start 'rotate_size = 4K' 'rotate_min_gap = 0'
+
+# follow FILE ARGUMENT...: hookspool tail -f in the background; TAIL is its process.
+follow() {
+	local file=$1
+	shift
+	(hs_exec tail -f "$@" >"$file" 2>>"$T/said") &
+	TAIL=$!
+}
+
+# ends NAME SIGNAL STATUS: that signal ends it, in order.
+ends() {
+	local status
+	kill -"$2" "$TAIL"
+	wait_for 10 gone "$TAIL"
+	wait "$TAIL"
+	status=$?
+	is "$1" "$status" "$3"
+}
+
+sleeps() { grep -q '^State:.S' "/proc/$TAIL/status"; }
+switches() { sed -n 's/^voluntary_ctxt_switches:.//p' "/proc/$TAIL/status"; }
+
+put a 1 3
+follow "$T/out" -n 2
+wait_for 10 has 2 "$T/out"
+for i in $(seq 4 12 100); do
+	put a "$i" $((i + 11))
+	[ $((i % 24)) -ne 4 ] || hs rotate
+	[ $((i % 36)) -ne 4 ] || hs maintain
+done
+check "everything that was posted arrives" wait_for 10 has 110 "$T/out"
+is "once, in order, through $(ls "$S"/spool/events-* | wc -l) rotations" \
+	"$(ids_of <"$T/out" | tr '\n' ' ')" "$(seq -f 'a%.0f' 2 111 | tr '\n' ' ')"
+
+# An idle one does not look around: nobody wakes it in this while.
+wait_for 10 sleeps
+was=$(switches)
+sleep 0.3
+is "idle, it sleeps" "$(switches)" "$was"
+put a 112 112
+check "and wakes up" wait_for 10 has 111 "$T/out"
+ends "SIGINT ends it" INT 130
+
+mkfifo "$T/pipe"
+(hs_exec tail -f -n 1 >"$T/pipe") &
+TAIL=$!
+head -n 1 "$T/pipe" >"$T/out"
+check "when nobody reads any more it ends by itself" wait_for 10 gone "$TAIL"
+
+# --- cursors
+hs tail --cursor c >"$T/first"
+is "a new cursor begins at the oldest event" "$(ids_of <"$T/first" | wc -l)" 112
+hs tail --cursor c >"$T/out"
+is "the next run has nothing to say" "$(wc -c <"$T/out")" 0
+put b 1 5
+follow "$T/out" --cursor c
+check "what came since is shown" wait_for 10 has 5 "$T/out"
+hs tail --cursor c >"$T/second" 2>"$T/said"
+is "a second one is refused, and told by whom" "$? $(grep -c "in use by process $TAIL" "$T/said")" "75 1"
+ends "SIGTERM ends it" TERM 143
+put b 6 9
+hs tail --cursor c --type page >"$T/out"
+put b 10 10
+hs tail --cursor c >"$T/out"
+is "what a filter held back counts as seen; after a signal nothing comes twice" \
+	"$(ids_of <"$T/out" | tr '\n' ' ')" "b10 "
+put b 11 1500
+(hs_exec tail -f --cursor c >"$T/pipe") &
+TAIL=$!
+head -n 7 "$T/pipe" >"$T/first"
+check "a closed pipe ends it" wait_for 10 gone "$TAIL"
+hs tail --cursor c >"$T/second"
+from=$(head -n 1 "$T/second" | ids_of | tr -d b)
+is "what was not written to the pipe comes the next time, all of it" \
+	"$(ids_of <"$T/second" | tr -d b)" "$(seq "$from" 1500)"
+# a pipe holds 64 KB, and head reads some KB at once
+check "what was written to it does not ($from)" \
+	[ $((from > 17 && (from - 11) * $(wc -c <"$T/first") / 7 < 100000)) = 1 ]
+
+# --- kills
+write_on() {
+	local i
+	for i in $(seq 1 10 100000); do
+		[ ! -e "$T/enough" ] || break
+		put k "$i" $((i + 9))
+		echo $((i + 9)) >"$T/written"
+	done
+}
+hs tail --cursor k >/dev/null
+write_on &
+writer=$!
+for n in $(seq "$KILLS"); do
+	follow "$T/kill.$n" --cursor k
+	wait_for 10 has 5 "$T/kill.$n"
+	[ $((n % 3)) -ne 0 ] || hs maintain >/dev/null
+	sleep "0.$((RANDOM % 2))$((RANDOM % 10))"
+	kill -9 "$TAIL"
+	wait "$TAIL" 2>/dev/null
+done
+touch "$T/enough"
+wait "$writer"
+hs tail --cursor k >"$T/kill.last"
+whole_lines "$T"/kill.[0-9]* "$T/kill.last" | ids_of | sort -u >"$T/have"
+seq -f 'k%.0f' 1 "$(cat "$T/written")" | sort >"$T/want"
+is "$KILLS kills: nothing is lost, nothing else is there" "$(diff "$T/have" "$T/want" | head -n 5)" ""
+ahead=0
+for n in $(seq 2 "$KILLS") last; do
+	from=$(head -n 1 "$T/kill.$n" | ids_of)
+	[ "$from" != k1 ] || ahead=$((ahead + 1))
+	whole_lines "$T/kill.$n" | ids_of | tr -d k >"$T/numbers"
+	sort -nc "$T/numbers" && [ "$(sort -u "$T/numbers" | wc -l)" = "$(wc -l <"$T/numbers")" ] ||
+		not_ok "run $n is in order, each once"
+done
+check "later runs begin where the cursor stood" [ "$ahead" -lt "$KILLS" ]
+is "nothing was said" "$(cat "$T/said" | grep -v 'in use')" ""
+server_stop
+done_testing

@@ -1,0 +1,51 @@
+# shellcheck shell=bash
+# consume.sh: what the tests of the commands that read a spool share. Source it behind server.sh.
+
+# hs ARGUMENT...: the command, as the user to whom the spool belongs. hs_exec replaces the shell.
+hs_exec() {
+	HOOKSPOOL_CONF=$S/hookspool.conf
+	export HOOKSPOOL_CONF
+	as_server_user "$S/bin/hookspool" "$@"
+}
+hs() { (hs_exec "$@"); }
+
+# spool_start [SETTING]...: lighttpd in front of a fresh spool, and the command beside it.
+# OUT is a directory into which handlers may write.
+spool_start() {
+	SETTINGS=$(printf '%s\n' "$@")
+	server_start lighttpd-fcgi
+	cp "$HS_BUILD/hookspool" "$S/bin/hookspool"
+	OUT=$S/run
+}
+
+# put PREFIX FROM TO [USERS]: posts one batch of small events; their users take turns.
+put() {
+	seq "$2" "$3" | awk -v p="$1" -v users="${4:-5}" '
+		BEGIN { printf "[" }
+		{ printf "%s{\"type\":\"track\",\"event\":\"e\",\"userId\":\"u%d\",\"messageId\":\"%s%d\"}",
+			comma, $1 % users, p, $1; comma = "," }
+		END { printf "]" }' >"$T/put"
+	signed "$T/put"
+	[ "$STATUS" = 200 ] || { not_ok "batch $1$2 to $3 is taken" "status $STATUS"; return 1; }
+}
+
+# put_one JSON: posts one event.
+put_one() {
+	printf '%s' "$1" >"$T/put"
+	signed "$T/put"
+	[ "$STATUS" = 200 ] || not_ok "event is taken" "$1" "status $STATUS"
+}
+
+# ids_of: the message ids of the lines on standard input, in their order.
+ids_of() { sed -n 's/.*"message_id":"\([^"]*\)".*/\1/p'; }
+
+# whole_lines FILE...: without what a kill left of a last line.
+whole_lines() {
+	local file
+	for file; do
+		if [ -n "$(tail -c 1 "$file")" ]; then head -n -1 "$file"; else cat "$file"; fi
+	done
+}
+
+# has LINES FILE: at least so many.
+has() { [ "$(wc -l <"$2" 2>/dev/null || echo 0)" -ge "$1" ]; }
