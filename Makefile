@@ -245,6 +245,18 @@ profile:
 	$(Q)$(MAKE) --no-print-directory -s -j$(JOBS) B=$(B)/profile CFLAGS='-O2 -g -fno-omit-frame-pointer' bench-built
 	$(Q)HS_BUILD=$(B)/profile bash tests/bench/profile.sh
 
+## make bench-read       cat beside grep, each --stream, how late tail -f is: ROUNDS, MEGABYTES
+.PHONY: bench-read
+bench-read:
+	$(Q)$(DEPS) --missing build test >/dev/null || $(DEPS) build test
+	$(Q)$(MAKE) --no-print-directory -s -j$(JOBS) all $(B)/bench/answer
+	$(Q)HS_BUILD=$(B) bash tests/bench/read.sh
+
+$(B)/bench/answer: $(call obj,tests/bench/answer.c)
+	@mkdir -p $(@D)
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $^ -o $@
+
 ## make bench-index      what the index of ids costs at MILLIONS (10) of them
 MILLIONS ?= 10
 .PHONY: bench-index
