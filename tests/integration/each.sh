@@ -86,31 +86,37 @@ each later --jobs 2 --on "track=case \$HS_MESSAGE_ID in c3) n=\$(cat $OUT/n 2>/d
 is "one that is tried again holds up its user" "$(sed -n 's/^u3 c//p' "$T/out" | head -n 3 | tr '\n' ' ')" "3 10 17 "
 check "… and nobody else" [ "$(grep -n 'u3 c3$' "$T/out" | cut -d: -f1)" -gt 100 ]
 
+put e 1 16 1
+each parked --batch 16 --on "track=input=\$(cat); case \$input in *'\"e1\"'*)
+	[ -e $OUT/parked ] || { touch $OUT/parked; exit 75; } ;; esac; echo \"\$input\""
+is "a batch that is tried again keeps the order of a user, too" \
+	"$(ids_of <"$T/out" | grep '^e' | tr '\n' ' ')" "$(seq -f 'e%.0f' 1 16 | tr '\n' ' ')"
+
 # --- streams
 each stream --stream --jobs 2 --on '*=while read -r line; do echo 0; printf "%s\n" "$line" >>'"$OUT/stream"'; done'
 is "--stream: lines in, answers out" "$STATUS $(wc -l <"$OUT/stream") $(summary)" \
-	"0 505 505 done, 0 set aside, 0 tried again, 0 without a handler"
+	"0 521 521 done, 0 set aside, 0 tried again, 0 without a handler"
 each answers --stream --on 'page=echo "65 not this page"; exec cat >/dev/null' --on 'group=exit 65' --on 'track=
 	while read -r line; do case $line in *\"m3\"*) if [ -e '"$OUT/asked"' ]; then echo 0; else touch '"$OUT/asked"'; echo 75; fi ;;
 		*) echo 0 extra words ;; esac; done'
 is "answers are exit codes, with a message" \
 	"$STATUS $(summary) $(tail -n 2 "$S/spool/failed.jsonl" | jq -r '.message' | sort | tr '\n' ' ')" \
-	"0 502 done, 2 set aside, 1 tried again, 1 without a handler it ended without an answer not this page "
+	"0 518 done, 2 set aside, 1 tried again, 1 without a handler it ended without an answer not this page "
 each wrong --stream --on '*=echo hello; cat >/dev/null'
 is "an answer that is none: 78" "$STATUS $(grep -c 'an answer is not 0, 65, 75 or 78' "$T/said")" "78 1"
 
 # --- following, signals
 (hs_exec each --cursor follow --on "*=echo \$HS_MESSAGE_ID >>$OUT/followed" 2>"$T/said") &
 EACH=$!
-wait_for 20 has 505 "$OUT/followed"
+wait_for 20 has 521 "$OUT/followed"
 put d 1 3
-check "it follows the spool" wait_for 10 has 508 "$OUT/followed"
+check "it follows the spool" wait_for 10 has 524 "$OUT/followed"
 hs each --cursor follow --once --on '*=true' 2>"$T/out"
 is "a cursor has one consumer" "$? $(grep -c "in use by process $EACH" "$T/out")" "75 1"
 kill "$EACH"
 wait_for 10 gone "$EACH"
 wait "$EACH"
-is "SIGTERM ends it, in order" "$? $(summary)" "0 508 done, 0 set aside, 0 tried again, 0 without a handler"
+is "SIGTERM ends it, in order" "$? $(summary)" "0 524 done, 0 set aside, 0 tried again, 0 without a handler"
 each follow --on '*=echo again'
 is "nothing is handled again" "$STATUS $(wc -c <"$T/out")" "0 0"
 put d 4 4

@@ -266,6 +266,21 @@ static void a_poisoned_segment(void **state)
 	assert_read("a b c");
 }
 
+/* One of which nothing was kept: the next one has its number. */
+static void a_segment_that_never_was(void **state)
+{
+	(void)state;
+	make("");
+	assert_int_equal(hs_spool_health(s.spool), HS_OK);
+	open_reader();
+	assert_read("");
+	wrap_fail(WRAP_FDATASYNC, 1, 1, EIO);
+	assert_int_equal(spooldir_append(s.spool, "lost", NULL), HS_E_SYNC);
+	wrap_reset();
+	put("a");
+	assert_read("a");
+}
+
 static void what_retention_took_is_told(void **state)
 {
 	uint64_t first, last;
@@ -495,6 +510,7 @@ int main(void)
 		cmocka_unit_test_teardown(without_durability_what_is_written, finish),
 		cmocka_unit_test_teardown(a_fragment_is_not_delivered, finish),
 		cmocka_unit_test_teardown(a_poisoned_segment, finish),
+		cmocka_unit_test_teardown(a_segment_that_never_was, finish),
 		cmocka_unit_test_teardown(what_retention_took_is_told, finish),
 		cmocka_unit_test_teardown(the_last_lines, finish),
 		cmocka_unit_test_teardown(the_last_wanted_lines, finish),
