@@ -159,7 +159,7 @@ static void from_any_position(void **state)
 
 static void through_rotations(void **state)
 {
-	char word[8], want[512] = "";
+	char word[16], want[512] = "";
 
 	(void)state;
 	make("rotate_min_gap = 0\n");
