@@ -68,6 +68,7 @@ usage_error cat --since yesterday
 usage_error cat --fields a,,b
 usage_error tail -n -1
 usage_error tail --cursor ../x
+usage_error tail --lines 2000000
 hs help tail >"$T/out"
 check "help tells the options" grep -q -- '--cursor NAME' "$T/out"
 HOOKSPOOL_CONF='' HOOKSPOOL_AUTH=none HOOKSPOOL_SPOOL_DIR=$T/none "$HS_BUILD/hookspool" cat >"$T/out" 2>"$T/said"
