@@ -2,7 +2,7 @@
  * edits: sealed segments that were replaced by a clean copy, and where their lines went.
  *
  * A sealed segment never changes, with two exceptions: it is compressed, which moves no
- * line of it, and `hookspool erase` replaces it by a copy without some of its lines. A
+ * line of it, and erase and repair replace it by a copy without some of its lines. A
  * consumer's position would then point into the middle of another line. So each such
  * edit is a line of the journal .hookspool/edits, and a position carries the number of
  * edits that its file had seen when the consumer opened it: what happened since is added

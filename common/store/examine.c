@@ -1,4 +1,5 @@
 #include "store/examine.h"
+#include "store/edits.h"
 #include "store/io.h"
 #include "store/lines.h"
 #include "store/log.h"
@@ -49,6 +50,9 @@ struct exam {
 	struct hs_buf clean; /* good lines on their way to the clean copy */
 	int clean_fd;
 	uint64_t clean_bytes;
+	uint64_t inode; /* of the file that is copied */
+	struct hs_range *removed; /* what the copy leaves out */
+	size_t removed_count, removed_cap;
 };
 
 const char *hs_problem_text(enum hs_problem p)
@@ -193,6 +197,31 @@ static enum hs_result keep_clean(struct exam *x, struct hs_slice line, size_t at
 	return HS_OK;
 }
 
+/* The line that was read last is left out of the copy: positions behind it will move. */
+static enum hs_result leave_out(struct exam *x, uint64_t bytes)
+{
+	uint64_t offset = x->lines.at - bytes;
+	struct hs_range *last = x->removed_count > 0 ? &x->removed[x->removed_count - 1] : NULL;
+
+	if (x->clean_fd < 0)
+		return HS_OK;
+	if (last != NULL && last->offset + last->bytes == offset) {
+		last->bytes += bytes;
+		return HS_OK;
+	}
+	if (x->removed_count == x->removed_cap) {
+		size_t cap = x->removed_cap == 0 ? 64 : x->removed_cap * 2;
+		struct hs_range *removed = realloc(x->removed, cap * sizeof *removed);
+
+		if (removed == NULL)
+			return HS_E_MEMORY;
+		x->removed = removed;
+		x->removed_cap = cap;
+	}
+	x->removed[x->removed_count++] = (struct hs_range){ offset, bytes };
+	return HS_OK;
+}
+
 static enum hs_result look_at_line(struct exam *x, struct hs_slice line, uint64_t number)
 {
 	struct entry *e = &x->entry[x->entries];
@@ -209,7 +238,7 @@ static enum hs_result look_at_line(struct exam *x, struct hs_slice line, uint64_
 	if (r != HS_OK) {
 		x->broken = true;
 		report(x, HS_PROBLEM_LINE, number);
-		return HS_OK;
+		return leave_out(x, line.n + 1);
 	}
 	x->found->lines++;
 	x->found->bytes += line.n + 1;
@@ -244,6 +273,7 @@ static enum hs_result look_at_lines(struct exam *x, bool sealed)
 			x->broken = true;
 			if (sealed)
 				report(x, HS_PROBLEM_TORN, number);
+			r = leave_out(x, line.n);
 			break;
 		}
 		r = look_at_line(x, line, number);
@@ -261,35 +291,52 @@ static enum hs_result look_at_lines(struct exam *x, bool sealed)
 
 /* --- mending ------------------------------------------------------------------- */
 
-/*
- * The original gets a second name in the private folder; then the copy takes its place,
- * at once. A compressed one is replaced by a plain one, which sorts before it and counts.
- */
-static enum hs_result put_in_place(struct exam *x, const struct hs_sealed *sealed)
+/* A damaged .gz makes way for a plain copy, which sorts before it and counts. */
+static enum hs_result replace_gzip(const struct exam *x, struct hs_edits *edits, const struct hs_sealed *sealed)
 {
 	struct hs_sealed plain = { sealed->number, sealed->sealed_ms, false };
-	char broken[HS_SEALED_NAME + 8], name[HS_SEALED_NAME];
 	const struct hs_place *p = x->place;
+	char name[HS_SEALED_NAME];
+	enum hs_result r = hs_edits_claim(edits);
 
+	if (r != HS_OK)
+		return r;
 	hs_sealed_print(x->segment->name, &plain, name);
+	if (hs_io_rename(p->private_dir, CLEAN, p->dir, name) < 0 || hs_io_sync_dir(p->dir) < 0 ||
+	    hs_io_unlink(p->dir, x->name) < 0)
+		r = HS_E_IO;
+	hs_edits_release(edits);
+	return r;
+}
+
+/* The original gets a second name in the private folder; then the copy takes its place. */
+static enum hs_result put_in_place(struct exam *x, const struct hs_sealed *sealed)
+{
+	struct hs_edit edit = { x->segment->name, *sealed, x->inode, CLEAN, x->removed, x->removed_count };
+	char broken[HS_SEALED_NAME + 8];
+	const struct hs_place *p = x->place;
+	struct hs_edits *edits;
+	enum hs_result r;
+
 	snprintf(broken, sizeof broken, "broken-%s", x->name);
 	if (hs_io_sync_data(x->clean_fd) < 0)
 		return HS_E_SYNC;
 	hs_io_unlink(p->private_dir, broken);
-	if (hs_io_link(p->dir, x->name, p->private_dir, broken) < 0 ||
-	    hs_io_sync_dir(p->private_dir) < 0 ||
-	    hs_io_rename(p->private_dir, CLEAN, p->dir, name) < 0 || hs_io_sync_dir(p->dir) < 0)
+	if (hs_io_link(p->dir, x->name, p->private_dir, broken) < 0 || hs_io_sync_dir(p->private_dir) < 0)
 		return HS_E_IO;
-	if (sealed->gzip && hs_io_unlink(p->dir, x->name) < 0)
-		return HS_E_IO;
-	x->found->mended++;
-	return HS_OK;
+	r = hs_edits_open(p, &edits);
+	if (r == HS_OK)
+		r = sealed->gzip ? replace_gzip(x, edits, sealed) : hs_edits_replace(edits, &edit);
+	hs_edits_close(edits);
+	x->found->mended += r == HS_OK;
+	return r;
 }
 
 static enum hs_result begin_clean(struct exam *x)
 {
 	hs_io_unlink(x->place->private_dir, CLEAN);
 	x->clean_bytes = 0;
+	x->removed_count = 0;
 	hs_buf_reset(&x->clean);
 	x->clean_fd = hs_io_make(x->place->private_dir, CLEAN, (mode_t)x->place->settings->spool_mode);
 	return x->clean_fd < 0 ? hs_io_result(errno) : HS_OK;
@@ -315,7 +362,7 @@ static enum hs_result read_sealed(struct exam *x, const struct hs_sealed *sealed
 {
 	int fd = hs_io_open_read(x->place->dir, x->name);
 	enum hs_result r = HS_OK;
-	struct stat st;
+	struct stat st = { 0 };
 
 	if (fd < 0)
 		return errno == ENOENT ? HS_OK : HS_E_IO; /* retention, or compression: it has moved on */
@@ -326,6 +373,7 @@ static enum hs_result read_sealed(struct exam *x, const struct hs_sealed *sealed
 	else if (!hs_lines_start_gzip(&x->lines, fd, 0))
 		r = HS_E_MEMORY;
 	x->broken = false;
+	x->inode = (uint64_t)st.st_ino;
 	if (r == HS_OK && copy)
 		r = begin_clean(x);
 	if (r == HS_OK)
@@ -350,6 +398,7 @@ static enum hs_result copy_good_lines(struct exam *x, const struct hs_sealed *se
 	hs_json_free(&y.json);
 	hs_lines_free(&y.lines);
 	hs_buf_free(&y.clean);
+	free(y.removed);
 	return r;
 }
 

@@ -399,6 +399,41 @@ static void an_edit_moves_no_position(void **state)
 	hs_edits_close(edits);
 }
 
+/* Repair leaves out what is no record; who had read up to there goes on behind it. */
+static void a_repair_moves_no_position(void **state)
+{
+	struct hs_examiner examiner = { .mend = true };
+	struct hs_examined found;
+	struct hs_position before;
+	struct hs_buf text, bad = { 0 };
+	const char *name;
+
+	(void)state;
+	make("rotate_min_gap = 0\ncompress = none\n");
+	put("a b c d");
+	rotate();
+	put("e");
+	name = spooldir_name(&s.d, "events-", 0);
+	text = spooldir_read(&s.d, name);
+	hs_buf_put_slice(&bad, HS_SLICE("not a record\n{\"nor\":\"this\n"));
+	hs_buf_put_slice(&bad, hs_buf_slice(&text));
+	hs_buf_put_slice(&bad, HS_SLICE("{\"torn"));
+	spooldir_write(&s.d, name, hs_buf_slice(&bad));
+	hs_buf_free(&text);
+	open_reader();
+	hs_reader_start(s.reader, (struct hs_position){ 1, strlen("not a record\n{\"nor\":\"this\n"), 0 });
+	read_some(2);
+	assert_string_equal(s.got, "a b");
+	before = hs_reader_position(s.reader);
+	assert_int_equal(hs_spool_examine(s.spool, &examiner, &found), HS_OK);
+	assert_int_equal(found.mended, 1);
+	hs_reader_start(s.reader, before);
+	assert_read("c d e");
+	hs_reader_start(s.reader, (struct hs_position){ 0 });
+	assert_read("a b c d e");
+	hs_buf_free(&bad);
+}
+
 /* --- following ---------------------------------------------------------------------- */
 
 static void *write_and_rotate(void *context)
@@ -515,6 +550,7 @@ int main(void)
 		cmocka_unit_test_teardown(the_last_lines, finish),
 		cmocka_unit_test_teardown(the_last_wanted_lines, finish),
 		cmocka_unit_test_teardown(an_edit_moves_no_position, finish),
+		cmocka_unit_test_teardown(a_repair_moves_no_position, finish),
 		cmocka_unit_test_teardown(followed_through_everything, finish),
 		cmocka_unit_test_teardown(retention_spares_what_a_cursor_needs, finish),
 	};
