@@ -130,6 +130,10 @@ static int begin(struct run *r)
 
 	if (!o->follow)
 		result = hs_reader_end(r->source.reader, &r->end);
+	if (result == HS_E_FULL && !last) { /* no room to mend the open segment: the others first */
+		r->end.number = UINT64_MAX;
+		result = HS_OK;
+	}
 	if (result == HS_OK && last)
 		result = hs_reader_last(r->source.reader, o->last, is_wanted, &o->filter);
 	if (result != HS_OK)

@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 enum {
+	READ_AT_ONCE = 4096,      /* records, before anything else is looked at */
 	WINDOW_LEAST = 4096,      /* records that are read and not done: what a crash repeats at most */
 	WINDOW_BYTES = 64 << 20,  /* … unless they are this long together */
 	SAVE_MS = 1000,           /* the cursor is saved this often while there is much to do … */
@@ -238,11 +239,11 @@ static bool is_through(const struct each *e)
 	return e->options.once && (e->at_end || hs_reader_has_passed(e->source.reader, e->end));
 }
 
-/* Reads until the window is full, or there is nothing more. */
+/* Reads until the window is full, or there is nothing more; not for long at once. */
 static void fill(struct each *e)
 {
 	e->at_end = false;
-	while (e->code == 0 && !is_full(&e->window) && !is_through(e)) {
+	for (int n = 0; n < READ_AT_ONCE && e->code == 0 && !is_full(&e->window) && !is_through(e); n++) {
 		struct hs_slice line;
 		enum hs_read what = hs_reader_next(e->source.reader, &line);
 
@@ -322,8 +323,6 @@ static void wait_for_something(struct each *e, bool reading)
 	poll(e->fds, n, ms < 0 ? -1 : ms > INT_MAX ? INT_MAX : (int)ms);
 	if (e->fds[1].revents != 0)
 		hs_reader_look(reader);
-	if (e->fds[0].revents != 0)
-		hear_signals(e);
 	if ((e->fds[2].revents & POLLERR) != 0) /* nobody reads what the handlers print */
 		e->ended_by = SIGPIPE;
 }
@@ -346,6 +345,7 @@ static void loop(struct each *e)
 	for (;;) {
 		bool more;
 
+		hear_signals(e);
 		if (!stopping)
 			fill(e);
 		hs_lanes_work(e->lanes);

@@ -11,7 +11,7 @@
 #include <sys/file.h>
 
 enum { LOCK_MS = 10000, POLL_MS = 1, HEAD_MAX = 384 /* of a line, before the ranges */ };
-static const char JOURNAL[] = "edits", LOCK[] = "edits.lock";
+static const char JOURNAL[] = "edits", COPY[] = "edits.new", LOCK[] = "edits.lock";
 
 /* One edit that happened. */
 struct entry {
@@ -469,6 +469,70 @@ enum hs_result hs_edits_replace(struct hs_edits *e, const struct hs_edit *edit)
 		r = announce(e, edit, &h);
 	if (r == HS_OK)
 		r = put_in_place(e, edit, &h, journaled);
+	hs_edits_release(e);
+	return r;
+}
+
+/* --- trimming --------------------------------------------------------------------------- */
+
+/* The lines of the edits that are still of use. */
+static enum hs_result copy_lines(struct hs_edits *e, uint64_t oldest, int to)
+{
+	uint64_t written = 0;
+	char done[HEAD_MAX];
+
+	for (size_t i = 0; i < e->count; i++) {
+		const struct entry *entry = &e->list[i];
+		struct hs_slice line;
+
+		if (entry->segment < oldest)
+			continue;
+		hs_lines_start(&e->lines, e->fd, entry->at, entry->end + 1);
+		if (hs_lines_next(&e->lines, &line) != 1)
+			return HS_E_IO;
+		print_done(done, entry);
+		if (hs_io_write_at(to, line.p, line.n, written) < 0 ||
+		    hs_io_write_at(to, "\n", 1, written + line.n) < 0 ||
+		    hs_io_write_at(to, done, strlen(done), written + line.n + 1) < 0)
+			return hs_io_result(errno);
+		written += line.n + 1 + strlen(done);
+	}
+	return HS_OK;
+}
+
+static enum hs_result write_again(struct hs_edits *e, uint64_t oldest)
+{
+	int dir = e->place->private_dir, to;
+	enum hs_result r;
+
+	if (hs_io_unlink(dir, COPY) < 0 && errno != ENOENT) /* of a killed one */
+		return HS_E_IO;
+	to = hs_io_make(dir, COPY, 0600);
+	if (to < 0)
+		return hs_io_result(errno);
+	r = copy_lines(e, oldest, to);
+	if (r == HS_OK && hs_io_sync_data(to) < 0)
+		r = HS_E_SYNC;
+	hs_io_close(to);
+	if (r == HS_OK && (hs_io_rename(dir, COPY, dir, JOURNAL) < 0 || hs_io_sync_dir(dir) < 0))
+		r = HS_E_IO;
+	if (r != HS_OK)
+		hs_io_unlink(dir, COPY);
+	forget(e);
+	return r;
+}
+
+enum hs_result hs_edits_trim(struct hs_edits *e, uint64_t oldest, uint64_t most)
+{
+	enum hs_result r = hs_edits_claim(e);
+	bool useless = false;
+
+	if (r != HS_OK)
+		return r;
+	for (size_t i = 0; i < e->count && !useless; i++)
+		useless = e->list[i].segment < oldest;
+	if (useless && e->settled_end > most)
+		r = write_again(e, oldest);
 	hs_edits_release(e);
 	return r;
 }

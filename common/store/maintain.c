@@ -11,7 +11,7 @@
 #include <sys/file.h>
 #include <zlib.h>
 
-enum { CHUNK = 1 << 17, LEVEL = 6, GZIP_WINDOW = 15 + 16 /* zlib.h: gzip, not zlib */ };
+enum { EDITS_MOST = 1 << 16, CHUNK = 1 << 17, LEVEL = 6, GZIP_WINDOW = 15 + 16 /* zlib.h: gzip, not zlib */ };
 static const char LOCK[] = "maintain", COPY[] = "gzip";
 #define DAY_MS INT64_C(86400000)
 
@@ -263,6 +263,19 @@ static enum hs_result delete_old(const struct work *w, const char *family, int64
 	return r;
 }
 
+/* What was noted of segments that are gone is of no use to anybody. */
+static enum hs_result trim_edits(const struct work *w, const char *family)
+{
+	struct hs_sealed *list;
+	size_t count;
+	enum hs_result r = hs_sealed_list(w->place->dir, family, &list, &count);
+
+	if (r == HS_OK && count > 0)
+		r = hs_edits_trim(w->edits, list[0].number, EDITS_MOST);
+	free(list);
+	return r;
+}
+
 /* --- all of it -------------------------------------------------------------- */
 
 static enum hs_result maintain_family(const struct work *w, int family)
@@ -281,6 +294,8 @@ static enum hs_result maintain_family(const struct work *w, int family)
 	if (r == HS_OK && most > 0)
 		r = hs_maintain_cap(w->place, name, family == HS_REJECTED ? atomic_load(&f->written) : 0, most,
 		                    keep, &w->done->deleted);
+	if (r == HS_OK && family == HS_EVENTS && w->done->deleted > 0)
+		r = trim_edits(w, name);
 	if (r == HS_OK && s->compress == HS_COMPRESS_GZIP)
 		r = compress_all(w, name);
 	return r;

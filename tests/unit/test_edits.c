@@ -313,6 +313,44 @@ static void other_families_are_not_journaled(void **state)
 	assert_false(spooldir_exists(&s.d, ".hookspool/edits"));
 }
 
+/* A second sealed segment, edited like the first; then the first is gone. */
+static void what_is_gone_is_forgotten(void **state)
+{
+	static const enum wrap_call calls[] = { WRAP_FDATASYNC, WRAP_PWRITE, WRAP_RENAMEAT, WRAP_FSYNC };
+	uint64_t size, c;
+	struct hs_position p;
+
+	(void)state;
+	make("compress = none\nrotate_min_gap = 0\n", "a b c");
+	assert_int_equal(erase(0), HS_OK);
+	assert_int_equal(spooldir_append(s.spool, "d e f", NULL), HS_OK);
+	assert_int_equal(hs_spool_rotate(s.spool, hs_io_now_monotonic() + PATIENCE_MS), HS_OK);
+	spooldir_unlink(&s.d, spooldir_name(&s.d, "events-", 0));
+	c = line_at(2);
+	assert_int_equal(erase(1), HS_OK); /* e, of segment 2 */
+	size = (uint64_t)spooldir_size(&s.d, ".hookspool/edits");
+	assert_int_equal(hs_edits_trim(s.edits, 2, size), HS_OK); /* not worth it */
+	assert_int_equal(spooldir_size(&s.d, ".hookspool/edits"), size);
+	for (size_t i = 0; i < sizeof calls / sizeof calls[0]; i++) {
+		wrap_fail(calls[i], 1, 1, EIO);
+		hs_edits_trim(s.edits, 2, 0);
+		wrap_reset();
+		assert_int_equal(hs_edits_share(s.edits), HS_OK);
+		assert_int_equal(hs_edits_number(s.edits, 2), 1);
+		hs_edits_release(s.edits);
+	}
+	assert_int_equal(hs_edits_trim(s.edits, 2, 0), HS_OK);
+	assert_true((uint64_t)spooldir_size(&s.d, ".hookspool/edits") < size);
+	assert_int_equal(number(), 0); /* of segment 1 */
+	p = (struct hs_position){ 2, c, 0 };
+	assert_int_equal(hs_edits_share(s.edits), HS_OK);
+	assert_int_equal(hs_edits_translate(s.edits, &p), HS_OK);
+	hs_edits_release(s.edits);
+	assert_int_equal(p.offset, line_at(1));
+	assert_int_equal(erase(0), HS_OK);
+	assert_once(&s.d, "f");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -324,6 +362,7 @@ int main(void)
 		cmocka_unit_test_teardown(compression_does_not_bring_lines_back, finish),
 		cmocka_unit_test_teardown(the_other_form_goes_first, finish),
 		cmocka_unit_test_teardown(other_families_are_not_journaled, finish),
+		cmocka_unit_test_teardown(what_is_gone_is_forgotten, finish),
 	};
 
 	return cmocka_run_group_tests_name("edits", tests, NULL, NULL);
