@@ -16,7 +16,7 @@
 enum {
 	LAST = 10,
 	TICK_LINES = 4096, /* a look at the clock and for signals */
-	SAVE_MS = 1000,    /* a cursor is saved this often while lines come in one after the other … */
+	SAVE_MS = 1000, /* a cursor is saved this often while lines come in one after the other … */
 	SAVE_IDLE_MS = 100 /* … and no more often than this when they come one by one */
 };
 
@@ -37,13 +37,15 @@ struct run {
 	int64_t saved_ms;
 };
 
-/* --- the command line ------------------------------------------------------------------ */
+/* --- the command line ----------------------------------------------------- */
 
 enum { OPTION_FIELDS = HS_OPT_OWN, OPTION_RAW, OPTION_CURSOR };
 
-#define OUTPUT_OPTIONS \
-	{ "fields", "A,B,C", OPTION_FIELDS, "these fields alone, with tabs between them" }, \
-	{ "raw", NULL, OPTION_RAW, "tabs and newlines in fields as they are" }
+#define OUTPUT_OPTIONS                                                                             \
+	{ "fields", "A,B,C", OPTION_FIELDS, "these fields alone, with tabs between them" },        \
+	{                                                                                          \
+		"raw", NULL, OPTION_RAW, "tabs and newlines in fields as they are"                 \
+	}
 
 /* clang-format off */
 const struct hs_option hs_cat_options[] = {
@@ -76,23 +78,14 @@ static bool take_last(struct options *o, const char *text)
 static bool take_option(struct options *o, const char *command, int option, const char *argument)
 {
 	switch (option) {
-	case HS_OPT_CONFIG:
-		o->config = argument;
-		return true;
+	case HS_OPT_CONFIG: o->config = argument; return true;
 	case OPTION_FIELDS:
 		o->columns.count = 0;
 		return hs_columns_set(&o->columns, command, argument);
-	case OPTION_RAW:
-		o->columns.raw = true;
-		return true;
-	case OPTION_CURSOR:
-		o->cursor = argument;
-		return true;
-	case 'f':
-		o->follow = true;
-		return true;
-	case 'n':
-		return take_last(o, argument);
+	case OPTION_RAW: o->columns.raw = true; return true;
+	case OPTION_CURSOR: o->cursor = argument; return true;
+	case 'f': o->follow = true; return true;
+	case 'n': return take_last(o, argument);
 	default:
 		if (option >= HS_FILTER_OPTION)
 			return hs_filter_option(&o->filter, command, option, argument);
@@ -114,7 +107,7 @@ static bool read_options(int argc, char **argv, struct options *o)
 	return false;
 }
 
-/* --- where to begin ---------------------------------------------------------------------- */
+/* --- where to begin ------------------------------------------------------- */
 
 static bool is_wanted(void *context, struct hs_slice line)
 {
@@ -151,11 +144,12 @@ static int begin(struct run *r)
 	return 0;
 }
 
-/* --- the cursor ------------------------------------------------------------------------------ */
+/* --- the cursor ----------------------------------------------------------- */
 
 static bool is_unsaved(const struct run *r)
 {
-	return r->source.cursor != NULL && memcmp(&r->saved, &r->out.confirmed, sizeof r->saved) != 0;
+	return r->source.cursor != NULL &&
+	       memcmp(&r->saved, &r->out.confirmed, sizeof r->saved) != 0;
 }
 
 /* 0, or the exit code. */
@@ -180,7 +174,7 @@ static int64_t until_save(const struct run *r, int64_t gap_ms)
 	return !is_unsaved(r) ? -1 : left > 0 ? left : 0;
 }
 
-/* --- the loop ----------------------------------------------------------------------------------- */
+/* --- the loop ------------------------------------------------------------- */
 
 enum { GO_ON = -1, DONE = 0 }; /* or an exit code */
 
@@ -194,7 +188,8 @@ static int output_failed(const struct run *r)
 
 static int flush(struct run *r)
 {
-	return hs_output_flush(&r->out, hs_reader_position(r->source.reader)) ? GO_ON : output_failed(r);
+	return hs_output_flush(&r->out, hs_reader_position(r->source.reader)) ? GO_ON
+									      : output_failed(r);
 }
 
 static int end(struct run *r)
@@ -216,7 +211,8 @@ static int show(struct run *r, struct hs_slice line)
 		hs_buf_put_slice(&r->out.buf, line);
 		hs_buf_putc(&r->out.buf, '\n');
 	}
-	return hs_output_line(&r->out, hs_reader_position(r->source.reader)) ? GO_ON : output_failed(r);
+	return hs_output_line(&r->out, hs_reader_position(r->source.reader)) ? GO_ON
+									     : output_failed(r);
 }
 
 /* Now and then, while lines come: a cursor moves, and signals are heard. */

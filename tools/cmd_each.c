@@ -18,11 +18,11 @@
 #include <unistd.h>
 
 enum {
-	READ_AT_ONCE = 4096,      /* records, before anything else is looked at */
-	WINDOW_LEAST = 4096,      /* records that are read and not done: what a crash repeats at most */
-	WINDOW_BYTES = 64 << 20,  /* … unless they are this long together */
-	SAVE_MS = 1000,           /* the cursor is saved this often while there is much to do … */
-	SAVE_IDLE_MS = 100,       /* … and no more often than this when little */
+	READ_AT_ONCE = 4096, /* records, before anything else is looked at */
+	WINDOW_LEAST = 4096, /* records that are read and not done: what a crash repeats at most */
+	WINDOW_BYTES = 64 << 20, /* … unless they are this long together */
+	SAVE_MS = 1000,          /* the cursor is saved this often while there is much to do … */
+	SAVE_IDLE_MS = 100,      /* … and no more often than this when little */
 	FIXED_FDS = 3,
 };
 
@@ -55,7 +55,7 @@ struct each {
 	int code;        /* not 0: stop with it */
 };
 
-/* --- the command line ---------------------------------------------------------------------- */
+/* --- the command line ----------------------------------------------------- */
 
 enum {
 	OPTION_CURSOR = HS_OPT_OWN,
@@ -90,7 +90,9 @@ static bool take_duration(const char *command, const char *text, int64_t *ms)
 	const char *unit = text[digits] == '\0' ? NULL : strchr(units, text[digits]);
 
 	if (digits == 0 || digits > 6 || unit == NULL || text[digits + 1] != '\0') {
-		fprintf(stderr, "hookspool %s: --retry-for %s: expected a time (30s, 15m, 4h, 2d)\n", command, text);
+		fprintf(stderr,
+			"hookspool %s: --retry-for %s: expected a time (30s, 15m, 4h, 2d)\n",
+			command, text);
 		return false;
 	}
 	*ms = strtoll(text, NULL, 10) * factor[unit - units];
@@ -100,29 +102,15 @@ static bool take_duration(const char *command, const char *text, int64_t *ms)
 static bool take_option(struct options *o, const char *command, int option, const char *argument)
 {
 	switch (option) {
-	case HS_OPT_CONFIG:
-		o->config = argument;
-		return true;
-	case OPTION_CURSOR:
-		o->cursor = argument;
-		return true;
-	case OPTION_ON:
-		return hs_rules_add(&o->rules, command, argument);
-	case OPTION_JOBS:
-		return hs_option_number("jobs", argument, 1, HS_LANES_MAX, &o->jobs);
-	case OPTION_BATCH:
-		return hs_option_number("batch", argument, 1, HS_BATCH_MAX, &o->batch);
-	case OPTION_ONCE:
-		o->once = true;
-		return true;
-	case OPTION_STREAM:
-		o->stream = true;
-		return true;
-	case OPTION_RETRY_FOR:
-		return take_duration(command, argument, &o->retry_for_ms);
-	default:
-		hs_usage(command);
-		return false;
+	case HS_OPT_CONFIG: o->config = argument; return true;
+	case OPTION_CURSOR: o->cursor = argument; return true;
+	case OPTION_ON: return hs_rules_add(&o->rules, command, argument);
+	case OPTION_JOBS: return hs_option_number("jobs", argument, 1, HS_LANES_MAX, &o->jobs);
+	case OPTION_BATCH: return hs_option_number("batch", argument, 1, HS_BATCH_MAX, &o->batch);
+	case OPTION_ONCE: o->once = true; return true;
+	case OPTION_STREAM: o->stream = true; return true;
+	case OPTION_RETRY_FOR: return take_duration(command, argument, &o->retry_for_ms);
+	default: hs_usage(command); return false;
 	}
 }
 
@@ -138,13 +126,14 @@ static bool read_options(int argc, char **argv, struct options *o)
 		return false;
 	}
 	if (o->stream && o->batch > 1) {
-		fputs("hookspool each: --stream reads lines ahead by itself: leave out --batch\n", stderr);
+		fputs("hookspool each: --stream reads lines ahead by itself: leave out --batch\n",
+		      stderr);
 		return false;
 	}
 	return true;
 }
 
-/* --- the window ------------------------------------------------------------------------------ */
+/* --- the window ----------------------------------------------------------- */
 
 static bool make_window(struct window *w, const struct options *o)
 {
@@ -188,7 +177,7 @@ static void free_window(struct window *w)
 	free(w->item);
 }
 
-/* --- reading ------------------------------------------------------------------------------------ */
+/* --- reading -------------------------------------------------------------- */
 
 /* Nobody handles what was just read: the cursor passes it with what came before. */
 static void pass(struct each *e)
@@ -243,7 +232,8 @@ static bool is_through(const struct each *e)
 static void fill(struct each *e)
 {
 	e->at_end = false;
-	for (int n = 0; n < READ_AT_ONCE && e->code == 0 && !is_full(&e->window) && !is_through(e); n++) {
+	for (int n = 0; n < READ_AT_ONCE && e->code == 0 && !is_full(&e->window) && !is_through(e);
+	     n++) {
 		struct hs_slice line;
 		enum hs_read what = hs_reader_next(e->source.reader, &line);
 
@@ -258,7 +248,7 @@ static void fill(struct each *e)
 	}
 }
 
-/* --- the cursor --------------------------------------------------------------------------------- */
+/* --- the cursor ----------------------------------------------------------- */
 
 static bool is_unsaved(const struct each *e)
 {
@@ -284,7 +274,7 @@ static int64_t until_save(const struct each *e)
 	return !is_unsaved(e) ? -1 : left > 0 ? left : 0;
 }
 
-/* --- the loop ------------------------------------------------------------------------------------- */
+/* --- the loop ------------------------------------------------------------- */
 
 static int64_t sooner(int64_t a, int64_t b)
 {
@@ -367,7 +357,7 @@ static void loop(struct each *e)
 		e->code = hs_lanes_code(e->lanes);
 }
 
-/* --- beginning and end -------------------------------------------------------------------------------- */
+/* --- beginning and end ---------------------------------------------------- */
 
 static bool catch_signals(struct each *e)
 {
@@ -387,13 +377,13 @@ static int prepare(struct each *e)
 {
 	struct options *o = &e->options;
 	struct hs_lanes_options lanes = { .command = e->source.command,
-		                          .cursor = o->cursor,
-		                          .place = hs_reader_place(e->source.reader),
-		                          .rules = &o->rules,
-		                          .jobs = (unsigned)o->jobs,
-		                          .batch = (unsigned)o->batch,
-		                          .stream = o->stream,
-		                          .retry_for_ms = o->retry_for_ms };
+					  .cursor = o->cursor,
+					  .place = hs_reader_place(e->source.reader),
+					  .rules = &o->rules,
+					  .jobs = (unsigned)o->jobs,
+					  .batch = (unsigned)o->batch,
+					  .stream = o->stream,
+					  .retry_for_ms = o->retry_for_ms };
 	enum hs_result r = HS_OK;
 
 	e->done = e->saved = hs_reader_position(e->source.reader);
@@ -416,9 +406,9 @@ static void sum_up(const struct each *e)
 	struct hs_lanes_counts c = hs_lanes_counts(e->lanes);
 
 	fprintf(stderr,
-	        "hookspool each: %" PRIu64 " done, %" PRIu64 " set aside, %" PRIu64 " tried again, %" PRIu64
-	        " without a handler\n",
-	        c.done, c.aside, c.again, e->passed);
+		"hookspool each: %" PRIu64 " done, %" PRIu64 " set aside, %" PRIu64
+		" tried again, %" PRIu64 " without a handler\n",
+		c.done, c.aside, c.again, e->passed);
 }
 
 static int work(struct each *e)

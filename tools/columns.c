@@ -8,8 +8,10 @@ bool hs_columns_set(struct hs_columns *c, const char *command, const char *list)
 		size_t n = strcspn(p, ",");
 
 		if (n == 0 || c->count == HS_COLUMNS_MAX) {
-			fprintf(stderr, "hookspool %s: --fields: expected 1 to %d names with commas between them\n",
-			        command, HS_COLUMNS_MAX);
+			fprintf(stderr,
+				"hookspool %s: --fields: expected 1 to %d names with commas "
+				"between them\n",
+				command, HS_COLUMNS_MAX);
 			return false;
 		}
 		c->name[c->count++] = hs_slice(p, n);
@@ -34,7 +36,8 @@ static void find_leaves(struct hs_columns *c, struct hs_slice line)
 	c->now++;
 	while (missing > 0 && hs_leaf_next(&walk, &leaf))
 		for (unsigned i = 0; i < c->count; i++)
-			if (c->era[i] != c->now && hs_leaf_is_named(&leaf, c->name[i], &c->scratch)) {
+			if (c->era[i] != c->now &&
+			    hs_leaf_is_named(&leaf, c->name[i], &c->scratch)) {
 				c->leaf[i] = leaf;
 				c->era[i] = c->now;
 				missing--;
@@ -61,7 +64,8 @@ static void put_escaped(struct hs_buf *out, struct hs_slice text)
 
 static void put_column(struct hs_columns *c, const struct hs_leaf *leaf, struct hs_buf *out)
 {
-	if (c->raw || !leaf->value_escaped) { /* only an escape can stand for what must be escaped */
+	if (c->raw ||
+	    !leaf->value_escaped) { /* only an escape can stand for what must be escaped */
 		hs_leaf_put(leaf, out);
 		return;
 	}

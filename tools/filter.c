@@ -22,14 +22,16 @@ bool hs_filter_when(const char *text, int64_t now_ms, int64_t *ms)
 	return hs_clock_parse(hs_slice_str(text), ms);
 }
 
-static bool take_time(const char *command, const char *name, const char *argument, bool *given, int64_t *ms)
+static bool take_time(const char *command, const char *name, const char *argument, bool *given,
+		      int64_t *ms)
 {
 	*given = hs_filter_when(argument, hs_io_now(), ms);
 	if (!*given)
 		fprintf(stderr,
-		        "hookspool %s: --%s %s: expected a date (2026-11-23, 2026-11-23T10:15:00Z) or an age "
-		        "(90s, 15m, 2h, 7d)\n",
-		        command, name, argument);
+			"hookspool %s: --%s %s: expected a date (2026-11-23, 2026-11-23T10:15:00Z) "
+			"or an age "
+			"(90s, 15m, 2h, 7d)\n",
+			command, name, argument);
 	return *given;
 }
 
@@ -43,7 +45,7 @@ bool hs_filter_option(struct hs_filter *f, const char *command, int option, cons
 		return take_time(command, "until", argument, &f->until_given, &f->until_ms);
 	if (f->by[by].count == HS_FILTER_VALUES_MAX) {
 		fprintf(stderr, "hookspool %s: one option may be given %d times at most\n", command,
-		        HS_FILTER_VALUES_MAX);
+			HS_FILTER_VALUES_MAX);
 		return false;
 	}
 	f->by[by].value[f->by[by].count++] = hs_slice_str(argument);
@@ -86,16 +88,18 @@ static bool look_at(struct hs_filter *f, const struct hs_leaf *leaf, struct answ
 		return !a->missing[HS_BY_TYPE];
 	}
 	if (NAMED(leaf, "event")) {
-		a->missing[HS_BY_EVENT] = a->missing[HS_BY_EVENT] && !is_one_of(f, HS_BY_EVENT, leaf);
+		a->missing[HS_BY_EVENT] =
+		    a->missing[HS_BY_EVENT] && !is_one_of(f, HS_BY_EVENT, leaf);
 		return !a->missing[HS_BY_EVENT];
 	}
 	if (NAMED(leaf, "user_id") || NAMED(leaf, "anonymous_id")) {
 		a->missing[HS_BY_USER] = a->missing[HS_BY_USER] && !is_one_of(f, HS_BY_USER, leaf);
 	} else if (NAMED(leaf, "tenant")) {
-		a->missing[HS_BY_TENANT] = a->missing[HS_BY_TENANT] && !is_one_of(f, HS_BY_TENANT, leaf);
+		a->missing[HS_BY_TENANT] =
+		    a->missing[HS_BY_TENANT] && !is_one_of(f, HS_BY_TENANT, leaf);
 		return !a->missing[HS_BY_TENANT];
 	} else if (!a->timed && (NAMED(leaf, "timestamp") || NAMED(leaf, "spooled_at")) &&
-	           hs_clock_parse(leaf->value, &ms)) {
+		   hs_clock_parse(leaf->value, &ms)) {
 		a->timed = true;
 		return is_in_time(f, ms);
 	}

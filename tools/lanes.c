@@ -14,13 +14,13 @@
 #include <sysexits.h>
 
 enum {
-	DEPTH = 512,                /* records given to a long-lived handler ahead of its answers */
-	DEPTH_BYTES = 1 << 18,      /* … unless they are this long together */
-	USERS = 1 << 14,             /* a power of two: users that share a number wait for each other */
-	RETRY_FIRST_MS = 1000,      /* doubled each time … */
-	RETRY_MOST_MS = 600000,     /* … up to this; then half of it to all of it, by chance */
-	VARIABLE_MAX = 1 << 15,     /* bytes of one in the environment; longer ones are left out */
-	CODE_NOT_EXECUTABLE = 126,  /* sh(1) */
+	DEPTH = 512,            /* records given to a long-lived handler ahead of its answers */
+	DEPTH_BYTES = 1 << 18,  /* … unless they are this long together */
+	USERS = 1 << 14,        /* a power of two: users that share a number wait for each other */
+	RETRY_FIRST_MS = 1000,  /* doubled each time … */
+	RETRY_MOST_MS = 600000, /* … up to this; then half of it to all of it, by chance */
+	VARIABLE_MAX = 1 << 15, /* bytes of one in the environment; longer ones are left out */
+	CODE_NOT_EXECUTABLE = 126, /* sh(1) */
 	CODE_NOT_FOUND = 127,
 };
 
@@ -54,7 +54,7 @@ struct hs_lanes {
 	struct hs_buf text, scratch; /* of a line of failed.jsonl, of an environment */
 };
 
-/* --- queues ------------------------------------------------------------------------------ */
+/* --- queues --------------------------------------------------------------- */
 
 static void push(struct queue *q, struct hs_item *item)
 {
@@ -98,7 +98,7 @@ static uint16_t *busy(struct lane *lane, const struct hs_item *item)
 	return &lane->busy[item->user & (USERS - 1)];
 }
 
-/* --- which record is next ------------------------------------------------------------------ */
+/* --- which record is next ------------------------------------------------- */
 
 /* Is an earlier one of its user parked? */
 static bool is_behind(const struct lane *lane, const struct hs_item *item)
@@ -139,7 +139,7 @@ static struct hs_item *take(struct lane *lane, int rule, int64_t now)
 	return item != NULL ? item : take_ready(lane, rule);
 }
 
-/* --- what became of a record ------------------------------------------------------------------ */
+/* --- what became of a record ---------------------------------------------- */
 
 static void stop_with(struct hs_lanes *l, int code)
 {
@@ -162,7 +162,7 @@ static void put_label(struct hs_buf *out, const char *label, struct hs_slice val
 
 /* On stable storage before it counts as done. */
 static void set_aside(struct hs_lanes *l, const struct slot *slot, struct hs_item *item, int code,
-                      struct hs_slice message)
+		      struct hs_slice message)
 {
 	const struct hs_rule *rule = &l->options.rules->rule[item->rule];
 	struct hs_buf *out = &l->text;
@@ -186,10 +186,12 @@ static void set_aside(struct hs_lanes *l, const struct slot *slot, struct hs_ite
 	hs_buf_put_slice(out, HS_SLICE(",\"record\":"));
 	hs_buf_put(out, item->line, item->n - 1);
 	hs_buf_put(out, "}\n", 2);
-	r = hs_buf_ok(out) && hs_buf_ok(&l->scratch) ? hs_failed_append(l->options.place, hs_buf_slice(out))
-	                                             : HS_E_MEMORY;
+	r = hs_buf_ok(out) && hs_buf_ok(&l->scratch)
+		? hs_failed_append(l->options.place, hs_buf_slice(out))
+		: HS_E_MEMORY;
 	if (r != HS_OK) {
-		fprintf(stderr, "hookspool %s: failed.jsonl: %s\n", l->options.command, hs_result_info(r)->remedy);
+		fprintf(stderr, "hookspool %s: failed.jsonl: %s\n", l->options.command,
+			hs_result_info(r)->remedy);
 		stop_with(l, r == HS_E_MEMORY ? EX_OSERR : EX_IOERR);
 		return;
 	}
@@ -223,8 +225,8 @@ static void park(struct lane *lane, struct hs_item *item)
 	}
 }
 
-static void try_again(struct hs_lanes *l, struct lane *lane, const struct slot *slot, struct hs_item *item,
-                      int code, struct hs_slice message)
+static void try_again(struct hs_lanes *l, struct lane *lane, const struct slot *slot,
+		      struct hs_item *item, int code, struct hs_slice message)
 {
 	int64_t now = hs_io_now_monotonic();
 
@@ -249,8 +251,8 @@ static void split(struct lane *lane, struct hs_item *item)
 }
 
 /* What the handler said of one record; `batch`: of how many at once. */
-static void outcome(struct hs_lanes *l, struct lane *lane, struct slot *slot, struct hs_item *item, int code,
-                    struct hs_slice message, unsigned batch)
+static void outcome(struct hs_lanes *l, struct lane *lane, struct slot *slot, struct hs_item *item,
+		    int code, struct hs_slice message, unsigned batch)
 {
 	if (code == 0)
 		done(l, item);
@@ -266,13 +268,14 @@ static void settings_are_bad(struct hs_lanes *l, struct slot *slot, const char *
 {
 	struct hs_slice on = l->options.rules->rule[slot->rule].on;
 
-	fprintf(stderr, "hookspool %s: handler of %.*s: %s; stopped\n", l->options.command, (int)on.n, on.p, why);
+	fprintf(stderr, "hookspool %s: handler of %.*s: %s; stopped\n", l->options.command,
+		(int)on.n, on.p, why);
 	slot->broken = true;
 	hs_worker_kill(&slot->worker, SIGTERM);
 	stop_with(l, EX_CONFIG);
 }
 
-/* --- starting ---------------------------------------------------------------------------------------- */
+/* --- starting ------------------------------------------------------------- */
 
 static bool is_ours(const char *variable)
 {
@@ -280,8 +283,8 @@ static bool is_ours(const char *variable)
 		const char *name = hs_main_name((enum hs_main_field)f);
 		size_t n = strlen(name);
 
-		if (strncasecmp(variable, "HS_", 3) == 0 && strncasecmp(variable + 3, name, n) == 0 &&
-		    variable[3 + n] == '=')
+		if (strncasecmp(variable, "HS_", 3) == 0 &&
+		    strncasecmp(variable + 3, name, n) == 0 && variable[3 + n] == '=')
 			return true;
 	}
 	return false;
@@ -300,7 +303,8 @@ static bool put_variable(struct hs_buf *out, enum hs_main_field field, const str
 	hs_buf_putc(out, '=');
 	value = out->n;
 	hs_leaf_put(leaf, out);
-	if (hs_buf_ok(out) && out->n - value <= VARIABLE_MAX && memchr(out->p + value, '\0', out->n - value) == NULL) {
+	if (hs_buf_ok(out) && out->n - value <= VARIABLE_MAX &&
+	    memchr(out->p + value, '\0', out->n - value) == NULL) {
 		hs_buf_putc(out, '\0');
 		return true;
 	}
@@ -343,10 +347,12 @@ static bool start(struct hs_lanes *l, struct slot *slot, unsigned rule, const st
 	slot->rule = rule;
 	if (environment == NULL)
 		errno = ENOMEM;
-	started = environment != NULL && hs_worker_start(&slot->worker, l->options.rules->rule[rule].command,
-	                                                 environment, l->options.stream);
+	started = environment != NULL &&
+		  hs_worker_start(&slot->worker, l->options.rules->rule[rule].command, environment,
+				  l->options.stream);
 	if (!started) {
-		fprintf(stderr, "hookspool %s: /bin/sh cannot be started: %s\n", l->options.command, strerror(errno));
+		fprintf(stderr, "hookspool %s: /bin/sh cannot be started: %s\n", l->options.command,
+			strerror(errno));
 		stop_with(l, EX_OSERR);
 	}
 	free(environment);
@@ -402,7 +408,8 @@ static void stream_next(struct hs_lanes *l, struct lane *lane)
 	while (!l->stopping && (item = take(lane, -1, now)) != NULL) {
 		struct slot *slot = &lane->slot[item->rule];
 
-		if (!has_room(slot) || (slot->worker.pid == 0 && !start(l, slot, item->rule, NULL))) {
+		if (!has_room(slot) ||
+		    (slot->worker.pid == 0 && !start(l, slot, item->rule, NULL))) {
 			put_back(lane, item);
 			break;
 		}
@@ -414,7 +421,7 @@ static void stream_next(struct hs_lanes *l, struct lane *lane)
 			hs_worker_write(&lane->slot[i].worker);
 }
 
-/* --- answers and ends ------------------------------------------------------------------------------------ */
+/* --- answers and ends ----------------------------------------------------- */
 
 /* "65 why": the code of the first record that has none yet. */
 static void take_answers(struct hs_lanes *l, struct lane *lane, struct slot *slot)
@@ -428,7 +435,8 @@ static void take_answers(struct hs_lanes *l, struct lane *lane, struct slot *slo
 
 		for (; n < answer.n && n < 4 && answer.p[n] >= '0' && answer.p[n] <= '9'; n++)
 			code = code * 10 + (answer.p[n] - '0');
-		if (n == 0 || (code != 0 && code != EX_DATAERR && code != EX_TEMPFAIL && code != EX_CONFIG) ||
+		if (n == 0 ||
+		    (code != 0 && code != EX_DATAERR && code != EX_TEMPFAIL && code != EX_CONFIG) ||
 		    (n < answer.n && answer.p[n] != ' ' && answer.p[n] != '\r')) {
 			settings_are_bad(l, slot, "an answer is not 0, 65, 75 or 78");
 			return;
@@ -438,7 +446,8 @@ static void take_answers(struct hs_lanes *l, struct lane *lane, struct slot *slo
 		--*busy(lane, item);
 		if (code == EX_CONFIG)
 			settings_are_bad(l, slot, "it answered 78");
-		outcome(l, lane, slot, item, code, hs_slice_trim(hs_slice(answer.p + n, answer.n - n)), 1);
+		outcome(l, lane, slot, item, code,
+			hs_slice_trim(hs_slice(answer.p + n, answer.n - n)), 1);
 	}
 }
 
@@ -466,8 +475,8 @@ static void stream_ended(struct hs_lanes *l, struct lane *lane, struct slot *slo
 	for (struct hs_item *i = slot->given.head; i != NULL; i = i->next)
 		--*busy(lane, i);
 	if (slot->count > 0 && !slot->broken)
-		outcome(l, lane, slot, take_behind(&slot->given, NULL), code == 0 ? EX_TEMPFAIL : code,
-		        HS_SLICE("it ended without an answer"), 1);
+		outcome(l, lane, slot, take_behind(&slot->given, NULL),
+			code == 0 ? EX_TEMPFAIL : code, HS_SLICE("it ended without an answer"), 1);
 	prepend(&lane->ready, &slot->given);
 	slot->count = 0;
 }
@@ -513,7 +522,7 @@ void hs_lanes_work(struct hs_lanes *l)
 	}
 }
 
-/* --- all of them ---------------------------------------------------------------------------------------------- */
+/* --- all of them ---------------------------------------------------------- */
 
 struct hs_lanes *hs_lanes_new(const struct hs_lanes_options *options)
 {

@@ -47,7 +47,8 @@ bool hs_output_stopped(struct hs_output *o)
 {
 	struct signalfd_siginfo info;
 
-	if (o->ended_by == 0 && o->signals >= 0 && read(o->signals, &info, sizeof info) == sizeof info)
+	if (o->ended_by == 0 && o->signals >= 0 &&
+	    read(o->signals, &info, sizeof info) == sizeof info)
 		o->ended_by = (int)info.ssi_signo;
 	return o->ended_by != 0;
 }
@@ -129,7 +130,9 @@ bool hs_output_flush(struct hs_output *o, struct hs_position position)
 
 bool hs_output_wait(struct hs_output *o, int fd, int64_t ms)
 {
-	struct pollfd p[3] = { { fd, POLLIN, 0 }, { o->signals, POLLIN, 0 }, { STDOUT_FILENO, 0, 0 } };
+	struct pollfd p[3] = { { fd, POLLIN, 0 },
+			       { o->signals, POLLIN, 0 },
+			       { STDOUT_FILENO, 0, 0 } };
 
 	if (hs_output_stopped(o))
 		return false;

@@ -17,8 +17,8 @@ enum { HS_OUTPUT_MARKS = 2048 };
 struct hs_output {
 	struct hs_buf buf; /* whole lines: put one here, then call hs_output_line */
 	bool careful;
-	int signals;       /* signalfd(2); -1: signals act by themselves */
-	int ended_by;      /* a signal's number; 0: none */
+	int signals;  /* signalfd(2); -1: signals act by themselves */
+	int ended_by; /* a signal's number; 0: none */
 	struct {
 		size_t end; /* in buf */
 		struct hs_position position;

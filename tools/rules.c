@@ -9,8 +9,10 @@ bool hs_rules_add(struct hs_rules *r, const char *command, const char *argument)
 	struct hs_rule rule = { .on = hs_slice_str(argument) };
 
 	if (equals == NULL || equals == argument || equals[1] == '\0') {
-		fprintf(stderr, "hookspool %s: --on %s: expected TYPE=COMMAND, TYPE:NAME=COMMAND or *=COMMAND\n",
-		        command, argument);
+		fprintf(stderr,
+			"hookspool %s: --on %s: expected TYPE=COMMAND, TYPE:NAME=COMMAND or "
+			"*=COMMAND\n",
+			command, argument);
 		return false;
 	}
 	if (r->count == HS_RULES_MAX) {
@@ -21,7 +23,8 @@ bool hs_rules_add(struct hs_rules *r, const char *command, const char *argument)
 	rule.command = equals + 1;
 	colon = memchr(argument, ':', rule.on.n);
 	if (!hs_slice_eq(rule.on, HS_SLICE("*")))
-		rule.type = hs_slice(argument, colon != NULL ? (size_t)(colon - argument) : rule.on.n);
+		rule.type =
+		    hs_slice(argument, colon != NULL ? (size_t)(colon - argument) : rule.on.n);
 	if (colon != NULL)
 		rule.name = hs_slice(colon + 1, (size_t)(equals - colon - 1));
 	r->rule[r->count++] = rule;
@@ -81,8 +84,10 @@ int hs_rules_find(struct hs_rules *r, const struct hs_main *m)
 		int exact = (rule->type.p != NULL) + (rule->name.p != NULL);
 
 		if (exact <= best_exact ||
-		    (rule->type.p != NULL && !is(&m->leaf[HS_MAIN_TYPE], rule->type, &r->scratch)) ||
-		    (rule->name.p != NULL && !is(&m->leaf[HS_MAIN_EVENT], rule->name, &r->scratch) &&
+		    (rule->type.p != NULL &&
+		     !is(&m->leaf[HS_MAIN_TYPE], rule->type, &r->scratch)) ||
+		    (rule->name.p != NULL &&
+		     !is(&m->leaf[HS_MAIN_EVENT], rule->name, &r->scratch) &&
 		     !is(&m->leaf[HS_MAIN_NAME], rule->name, &r->scratch)))
 			continue;
 		best = (int)i;
@@ -93,7 +98,8 @@ int hs_rules_find(struct hs_rules *r, const struct hs_main *m)
 
 uint64_t hs_main_user(const struct hs_main *m)
 {
-	static const enum hs_main_field by[] = { HS_MAIN_USER_ID, HS_MAIN_ANONYMOUS_ID, HS_MAIN_MESSAGE_ID };
+	static const enum hs_main_field by[] = { HS_MAIN_USER_ID, HS_MAIN_ANONYMOUS_ID,
+						 HS_MAIN_MESSAGE_ID };
 
 	for (size_t i = 0; i < sizeof by / sizeof by[0]; i++) {
 		const struct hs_leaf *leaf = &m->leaf[by[i]];

@@ -8,17 +8,17 @@
 
 static int code_of(enum hs_result r)
 {
-	return r == HS_OK           ? 0
+	return r == HS_OK         ? 0
 	       : r == HS_E_BUSY   ? EX_TEMPFAIL
 	       : r == HS_E_MEMORY ? EX_OSERR
-	                          : EX_IOERR;
+				  : EX_IOERR;
 }
 
 int hs_source_result(const struct hs_source *s, enum hs_result r)
 {
 	if (r != HS_OK)
 		fprintf(stderr, "hookspool %s: %s: %s\n", s->command, s->settings->spool_dir,
-		        hs_result_info(r)->remedy);
+			hs_result_info(r)->remedy);
 	return code_of(r);
 }
 
@@ -29,15 +29,18 @@ static int open_cursor(struct hs_source *s, const char *name)
 
 	if (!hs_cursor_is_name(name)) {
 		fprintf(stderr,
-		        "hookspool %s: --cursor %s: expected letters, digits, '.', '_' and '-', no dot first, at "
-		        "most %d\n",
-		        s->command, name, HS_CURSOR_NAME_MAX);
+			"hookspool %s: --cursor %s: expected letters, digits, '.', '_' and '-', no "
+			"dot first, at "
+			"most %d\n",
+			s->command, name, HS_CURSOR_NAME_MAX);
 		return 2;
 	}
 	r = hs_cursor_open(hs_reader_place(s->reader), name, &s->cursor, &s->fresh, &holder);
 	if (r == HS_E_BUSY) {
-		fprintf(stderr, "hookspool %s: cursor %s is in use by process %lld: stop it, or use another name\n",
-		        s->command, name, (long long)holder);
+		fprintf(stderr,
+			"hookspool %s: cursor %s is in use by process %lld: stop it, or use "
+			"another name\n",
+			s->command, name, (long long)holder);
 		return EX_TEMPFAIL;
 	}
 	if (r == HS_OK)
@@ -75,14 +78,13 @@ int hs_source_trouble(const struct hs_source *s, enum hs_read what)
 	switch (what) {
 	case HS_READ_GAP:
 		hs_reader_gap(s->reader, &first, &last);
-		fprintf(stderr, "hookspool %s: segments %" PRIu64 " to %" PRIu64 " are gone: retention deleted them\n",
-		        s->command, first, last);
+		fprintf(stderr,
+			"hookspool %s: segments %" PRIu64 " to %" PRIu64
+			" are gone: retention deleted them\n",
+			s->command, first, last);
 		return 0;
-	case HS_READ_AHEAD:
-		return hs_source_result(s, HS_E_CURSOR);
-	case HS_READ_FAILED:
-		return hs_source_result(s, hs_reader_result(s->reader));
-	default:
-		return 0;
+	case HS_READ_AHEAD: return hs_source_result(s, HS_E_CURSOR);
+	case HS_READ_FAILED: return hs_source_result(s, hs_reader_result(s->reader));
+	default: return 0;
 	}
 }

@@ -21,7 +21,8 @@ struct hs_source {
  * (NULL: none); the reader starts where the cursor stands, or at the oldest event. 0, or
  * an exit code after a message to standard error, and nothing is open.
  */
-int hs_source_open(struct hs_source *s, const char *command, const char *config, const char *cursor);
+int hs_source_open(struct hs_source *s, const char *command, const char *config,
+		   const char *cursor);
 
 /* Returns the code; a zeroed struct is fine. */
 int hs_source_close(struct hs_source *s, int code);

@@ -9,7 +9,7 @@
 
 enum { CHUNK = 1 << 16 };
 
-/* --- starting -------------------------------------------------------------------------- */
+/* --- starting ------------------------------------------------------------- */
 
 static void close_fd(int *fd)
 {
@@ -43,7 +43,7 @@ static int set_attributes(posix_spawnattr_t *a)
 	posix_spawnattr_setsigdefault(a, &pipe);
 	posix_spawnattr_setpgroup(a, 0);
 	return posix_spawnattr_setflags(a, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF |
-	                                       POSIX_SPAWN_SETPGROUP);
+					       POSIX_SPAWN_SETPGROUP);
 }
 
 static int spawn(pid_t *pid, const char *command, char **environment, const int theirs[3])
@@ -95,7 +95,7 @@ bool hs_worker_start(struct hs_worker *w, const char *command, char **environmen
 	return error == 0;
 }
 
-/* --- its input --------------------------------------------------------------------------- */
+/* --- its input ------------------------------------------------------------ */
 
 void hs_worker_give(struct hs_worker *w, struct hs_slice line)
 {
@@ -127,7 +127,7 @@ void hs_worker_write(struct hs_worker *w)
 		close_fd(&w->in);
 }
 
-/* --- what it has to say ---------------------------------------------------------------------- */
+/* --- what it has to say --------------------------------------------------- */
 
 /* Shown at once, and the last of it is kept. */
 static void read_noise(struct hs_worker *w)
@@ -205,7 +205,7 @@ bool hs_worker_answer(struct hs_worker *w, struct hs_slice *line)
 	return true;
 }
 
-/* --- its end ------------------------------------------------------------------------------------ */
+/* --- its end -------------------------------------------------------------- */
 
 bool hs_worker_ended(struct hs_worker *w, int *status)
 {

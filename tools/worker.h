@@ -22,7 +22,7 @@ enum {
 
 /* Zeroed: no process. */
 struct hs_worker {
-	pid_t pid; /* 0: none */
+	pid_t pid;        /* 0: none */
 	int in, out, err; /* -1: closed; out is -1 if it does not answer */
 	struct hs_buf to_write;
 	size_t written; /* of to_write */

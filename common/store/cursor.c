@@ -30,13 +30,14 @@ struct hs_cursor {
 
 bool hs_cursor_is_name(const char *name)
 {
-	static const char allowed[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-";
+	static const char allowed[] =
+	    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-";
 	size_t n = strlen(name);
 
 	return n > 0 && n <= HS_CURSOR_NAME_MAX && name[0] != '.' && strspn(name, allowed) == n;
 }
 
-/* --- its file ------------------------------------------------------------------- */
+/* --- its file ------------------------------------------------------------- */
 
 static size_t print(char out[static TEXT_MAX], struct hs_position p)
 {
@@ -44,9 +45,9 @@ static size_t print(char out[static TEXT_MAX], struct hs_position p)
 
 	hs_clock_text(hs_io_now(), now);
 	return (size_t)snprintf(out, TEXT_MAX,
-	                        "{\"number\":%" PRIu64 ",\"offset\":%" PRIu64 ",\"edit\":%" PRIu64
-	                        ",\"saved_at\":\"%s\"}\n",
-	                        p.number, p.offset, p.edit, now);
+				"{\"number\":%" PRIu64 ",\"offset\":%" PRIu64 ",\"edit\":%" PRIu64
+				",\"saved_at\":\"%s\"}\n",
+				p.number, p.offset, p.edit, now);
 }
 
 static bool parse(const char *text, struct hs_position *p, int64_t *saved_ms)
@@ -55,9 +56,9 @@ static bool parse(const char *text, struct hs_position *p, int64_t *saved_ms)
 	int end = 0;
 
 	return sscanf(text,
-	              "{\"number\":%" SCNu64 ",\"offset\":%" SCNu64 ",\"edit\":%" SCNu64
-	              ",\"saved_at\":\"%24[^\"]\"}\n%n",
-	              &p->number, &p->offset, &p->edit, saved, &end) == 4 &&
+		      "{\"number\":%" SCNu64 ",\"offset\":%" SCNu64 ",\"edit\":%" SCNu64
+		      ",\"saved_at\":\"%24[^\"]\"}\n%n",
+		      &p->number, &p->offset, &p->edit, saved, &end) == 4 &&
 	       end > 0 && text[end] == '\0' && hs_clock_parse(hs_slice_str(saved), saved_ms);
 }
 
@@ -80,7 +81,7 @@ static enum hs_result load(int dir, const char *name, struct hs_position *p, int
 	return parse(text, p, saved_ms) ? HS_OK : HS_E_CURSOR;
 }
 
-/* --- holding it ----------------------------------------------------------------- */
+/* --- holding it ----------------------------------------------------------- */
 
 static enum hs_result open_directory(const struct hs_place *place, int *dir)
 {
@@ -122,12 +123,13 @@ static enum hs_result hold(struct hs_cursor *c, int64_t *holder)
 		}
 		hs_io_pause(HOLD_MS);
 	}
-	snprintf(pid, sizeof pid, "%-20lld\n", (long long)getpid()); /* of one length: nothing to cut */
+	snprintf(pid, sizeof pid, "%-20lld\n",
+		 (long long)getpid()); /* of one length: nothing to cut */
 	return hs_io_write_at(c->lock_fd, pid, strlen(pid), 0) < 0 ? hs_io_result(errno) : HS_OK;
 }
 
 enum hs_result hs_cursor_open(const struct hs_place *place, const char *name,
-                              struct hs_cursor **cursor, bool *fresh, int64_t *holder)
+			      struct hs_cursor **cursor, bool *fresh, int64_t *holder)
 {
 	struct hs_cursor *c;
 	int64_t saved_ms;
@@ -192,14 +194,15 @@ enum hs_result hs_cursor_save(struct hs_cursor *c, struct hs_position position)
 	else if (hs_io_sync_data(fd) < 0)
 		r = HS_E_SYNC;
 	hs_io_close(fd);
-	if (r == HS_OK && (hs_io_rename(c->dir, c->copy, c->dir, c->name) < 0 || hs_io_sync_dir(c->dir) < 0))
+	if (r == HS_OK &&
+	    (hs_io_rename(c->dir, c->copy, c->dir, c->name) < 0 || hs_io_sync_dir(c->dir) < 0))
 		r = HS_E_IO;
 	if (r == HS_OK)
 		c->position = position;
 	return r;
 }
 
-/* --- all of them ------------------------------------------------------------------ */
+/* --- all of them ---------------------------------------------------------- */
 
 struct list {
 	int dir;
@@ -238,8 +241,9 @@ static bool list_one(void *context, const char *name)
 	return l->each(l->context, &info);
 }
 
-enum hs_result hs_cursor_list(int private_dir, bool (*each)(void *context, const struct hs_cursor_info *info),
-                              void *context)
+enum hs_result hs_cursor_list(int private_dir,
+			      bool (*each)(void *context, const struct hs_cursor_info *info),
+			      void *context)
 {
 	struct list l = { hs_io_open_dir(private_dir, DIRECTORY), each, context };
 	int r;

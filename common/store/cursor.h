@@ -27,7 +27,7 @@ bool hs_cursor_is_name(const char *name);
  * HS_E_CURSOR: its file is damaged, or the name is not one. HS_E_IO, HS_E_FULL, HS_E_MEMORY.
  */
 enum hs_result hs_cursor_open(const struct hs_place *place, const char *name,
-                              struct hs_cursor **cursor, bool *fresh, int64_t *holder);
+			      struct hs_cursor **cursor, bool *fresh, int64_t *holder);
 void hs_cursor_close(struct hs_cursor *cursor); /* NULL is fine */
 
 /* As it was read, or last saved; of the file that its number of edits tells. */
@@ -52,8 +52,9 @@ struct hs_cursor_info {
  * Calls each(context, info) for all of them, in no order, until it returns false. HS_OK,
  * also if there are none; HS_E_IO.
  */
-enum hs_result hs_cursor_list(int private_dir, bool (*each)(void *context, const struct hs_cursor_info *info),
-                              void *context);
+enum hs_result hs_cursor_list(int private_dir,
+			      bool (*each)(void *context, const struct hs_cursor_info *info),
+			      void *context);
 
 /*
  * The lowest segment that a cursor still needs: 0 if one is damaged, so that nothing of

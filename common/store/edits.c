@@ -30,8 +30,8 @@ struct head {
 struct hs_edits {
 	const struct hs_place *place;
 	int lock_fd;
-	int fd;         /* of the journal; -1: there is none */
-	uint64_t inode; /* of it */
+	int fd;               /* of the journal; -1: there is none */
+	uint64_t inode;       /* of it */
 	uint64_t settled_end; /* the journal has been read up to here, and that will not change */
 	size_t settled;       /* so many entries are from there */
 	size_t count, cap;    /* one more may be of an edit that is not settled */
@@ -39,26 +39,28 @@ struct hs_edits {
 	struct hs_lines lines;
 };
 
-/* --- lines of the journal ----------------------------------------------------- */
+/* --- lines of the journal ------------------------------------------------- */
 
 static bool parse_head(struct hs_slice line, struct head *h)
 {
 	char text[HEAD_MAX];
 
-	snprintf(text, sizeof text, "%.*s", (int)(line.n < HEAD_MAX ? line.n : HEAD_MAX - 1), line.p);
+	snprintf(text, sizeof text, "%.*s", (int)(line.n < HEAD_MAX ? line.n : HEAD_MAX - 1),
+		 line.p);
 	h->ranges = 0;
 	return sscanf(text,
-	              "{\"segment\":%" SCNu64 ",\"edit\":%" SCNu64 ",\"file\":\"%79[^\"]\",\"inode\":[%" SCNu64
-	              ",%" SCNu64 "],\"size\":[%" SCNu64 ",%" SCNu64 "],\"removed\":[%n",
-	              &h->segment, &h->edit, h->file, &h->inode[0], &h->inode[1], &h->size[0], &h->size[1],
-	              &h->ranges) == 7 &&
+		      "{\"segment\":%" SCNu64 ",\"edit\":%" SCNu64
+		      ",\"file\":\"%79[^\"]\",\"inode\":[%" SCNu64 ",%" SCNu64
+		      "],\"size\":[%" SCNu64 ",%" SCNu64 "],\"removed\":[%n",
+		      &h->segment, &h->edit, h->file, &h->inode[0], &h->inode[1], &h->size[0],
+		      &h->size[1], &h->ranges) == 7 &&
 	       h->ranges > 0;
 }
 
 static void print_done(char out[static HEAD_MAX], const struct entry *e)
 {
-	snprintf(out, HEAD_MAX, "{\"segment\":%" PRIu64 ",\"edit\":%" PRIu64 ",\"done\":true}\n", e->segment,
-	         e->edit);
+	snprintf(out, HEAD_MAX, "{\"segment\":%" PRIu64 ",\"edit\":%" PRIu64 ",\"done\":true}\n",
+		 e->segment, e->edit);
 }
 
 static bool is_done(struct hs_slice line, const struct entry *e)
@@ -74,9 +76,9 @@ static void print_edit(struct hs_buf *out, const struct head *h, const struct hs
 	char text[HEAD_MAX];
 
 	snprintf(text, sizeof text,
-	         "{\"segment\":%" PRIu64 ",\"edit\":%" PRIu64 ",\"file\":\"%s\",\"inode\":[%" PRIu64 ",%" PRIu64
-	         "],\"size\":[%" PRIu64 ",%" PRIu64 "],\"removed\":[",
-	         h->segment, h->edit, h->file, h->inode[0], h->inode[1], h->size[0], h->size[1]);
+		 "{\"segment\":%" PRIu64 ",\"edit\":%" PRIu64 ",\"file\":\"%s\",\"inode\":[%" PRIu64
+		 ",%" PRIu64 "],\"size\":[%" PRIu64 ",%" PRIu64 "],\"removed\":[",
+		 h->segment, h->edit, h->file, h->inode[0], h->inode[1], h->size[0], h->size[1]);
 	hs_buf_put_slice(out, hs_slice_str(text));
 	for (size_t i = 0; i < edit->count; i++) {
 		if (i > 0)
@@ -88,7 +90,7 @@ static void print_edit(struct hs_buf *out, const struct head *h, const struct hs
 	hs_buf_put(out, "]}\n", 3);
 }
 
-/* --- reading the journal -------------------------------------------------------- */
+/* --- reading the journal -------------------------------------------------- */
 
 static void forget(struct hs_edits *e)
 {
@@ -191,7 +193,7 @@ static enum hs_result refresh(struct hs_edits *e)
 	return put_entry(e, open) ? HS_OK : HS_E_MEMORY;
 }
 
-/* --- the lock --------------------------------------------------------------------- */
+/* --- the lock ------------------------------------------------------------- */
 
 enum hs_result hs_edits_open(const struct hs_place *place, struct hs_edits **edits)
 {
@@ -314,7 +316,7 @@ enum hs_result hs_edits_claim(struct hs_edits *e)
 	return r;
 }
 
-/* --- asking ------------------------------------------------------------------------- */
+/* --- asking --------------------------------------------------------------- */
 
 uint64_t hs_edits_number(const struct hs_edits *e, uint64_t segment)
 {
@@ -347,7 +349,8 @@ static uint64_t move(uint64_t offset, const char *p, const char *end)
 	return offset - gone;
 }
 
-static enum hs_result apply(struct hs_edits *e, const struct entry *entry, struct hs_position *position)
+static enum hs_result apply(struct hs_edits *e, const struct entry *entry,
+			    struct hs_position *position)
 {
 	struct hs_slice line;
 	struct head head;
@@ -374,7 +377,7 @@ enum hs_result hs_edits_translate(struct hs_edits *e, struct hs_position *positi
 	return r;
 }
 
-/* --- replacing ------------------------------------------------------------------------ */
+/* --- replacing ------------------------------------------------------------ */
 
 /* Is the segment's file the one that was read? Its other form, of the same lines, goes. */
 static enum hs_result check_segment(struct hs_edits *e, const struct hs_edit *edit, struct head *h)
@@ -400,7 +403,8 @@ static enum hs_result check_segment(struct hs_edits *e, const struct hs_edit *ed
 		return errno == ENOENT ? HS_OK : HS_E_IO;
 	if (edit->sealed.gzip)
 		return HS_E_BUSY; /* the plain one counts */
-	return hs_io_unlink(e->place->dir, name) < 0 || hs_io_sync_dir(e->place->dir) < 0 ? HS_E_IO : HS_OK;
+	return hs_io_unlink(e->place->dir, name) < 0 || hs_io_sync_dir(e->place->dir) < 0 ? HS_E_IO
+											  : HS_OK;
 }
 
 static enum hs_result make_journal(struct hs_edits *e)
@@ -428,8 +432,9 @@ static enum hs_result announce(struct hs_edits *e, const struct hs_edit *edit, s
 	h->segment = edit->sealed.number;
 	h->edit = hs_edits_number(e, h->segment) + 1;
 	print_edit(&line, h, edit);
-	if (r == HS_OK && (!hs_buf_ok(&line) || !put_entry(e, (struct entry){ h->segment, h->edit, at,
-	                                                                      at + line.n - 1 })))
+	if (r == HS_OK &&
+	    (!hs_buf_ok(&line) ||
+	     !put_entry(e, (struct entry){ h->segment, h->edit, at, at + line.n - 1 })))
 		r = HS_E_MEMORY;
 	if (r == HS_OK) {
 		r = append(e, at, hs_buf_slice(&line));
@@ -439,8 +444,8 @@ static enum hs_result announce(struct hs_edits *e, const struct hs_edit *edit, s
 	return r;
 }
 
-static enum hs_result put_in_place(struct hs_edits *e, const struct hs_edit *edit, const struct head *h,
-                                   bool journaled)
+static enum hs_result put_in_place(struct hs_edits *e, const struct hs_edit *edit,
+				   const struct head *h, bool journaled)
 {
 	if (hs_io_rename(e->place->private_dir, edit->copy, e->place->dir, h->file) < 0) {
 		enum hs_result r = hs_io_result(errno);
@@ -452,7 +457,8 @@ static enum hs_result put_in_place(struct hs_edits *e, const struct hs_edit *edi
 	if (hs_io_sync_dir(e->place->dir) < 0)
 		return HS_E_IO;
 	if (journaled && finish(e) != HS_OK)
-		hs_log(HS_LOG_WARN, "edits: the end of an edit could not be noted; it will be found out");
+		hs_log(HS_LOG_WARN,
+		       "edits: the end of an edit could not be noted; it will be found out");
 	return HS_OK;
 }
 
@@ -473,7 +479,7 @@ enum hs_result hs_edits_replace(struct hs_edits *e, const struct hs_edit *edit)
 	return r;
 }
 
-/* --- trimming --------------------------------------------------------------------------- */
+/* --- trimming ------------------------------------------------------------- */
 
 /* The lines of the edits that are still of use. */
 static enum hs_result copy_lines(struct hs_edits *e, uint64_t oldest, int to)

@@ -11,12 +11,12 @@
 #include <string.h>
 
 enum {
-	LOCK_MS = 10000,        /* for the append lock; a writer holds it for a write */
-	ATTEMPTS = 16,          /* at a segment that is compressed, edited or sealed just now */
-	POLL_MS = 25,           /* without inotify */
-	SOON_FIRST_MS = 1,      /* until an acknowledgement that is on its way, doubled … */
-	SOON_MOST_MS = 32,      /* … up to this, for nobody knows whether it comes */
-	WINDOW = 1 << 20,       /* looked at first, of a segment's end, doubled … */
+	LOCK_MS = 10000,   /* for the append lock; a writer holds it for a write */
+	ATTEMPTS = 16,     /* at a segment that is compressed, edited or sealed just now */
+	POLL_MS = 25,      /* without inotify */
+	SOON_FIRST_MS = 1, /* until an acknowledgement that is on its way, doubled … */
+	SOON_MOST_MS = 32, /* … up to this, for nobody knows whether it comes */
+	WINDOW = 1 << 20,  /* looked at first, of a segment's end, doubled … */
 };
 
 enum kind { NOTHING, SEALED, OPEN };
@@ -47,7 +47,7 @@ struct hs_reader {
 	int64_t soon_ms;
 };
 
-/* --- opening and closing ------------------------------------------------------------ */
+/* --- opening and closing -------------------------------------------------- */
 
 enum hs_result hs_reader_open(const struct hs_settings *settings, struct hs_reader **reader)
 {
@@ -129,7 +129,7 @@ static enum hs_read fail(struct hs_reader *r, enum hs_result result)
 	return HS_READ_FAILED;
 }
 
-/* --- the open segment ----------------------------------------------------------------- */
+/* --- the open segment ----------------------------------------------------- */
 
 /* Does the state know it, so that its marks count? Otherwise somebody has to set it right. */
 static bool is_known(const struct hs_family *f)
@@ -216,7 +216,7 @@ static void read_open(struct hs_reader *r, const struct glance *g)
 	hs_lines_start(&r->lines, g->fd, r->at.offset, known ? limit : r->at.offset);
 }
 
-/* --- sealed segments -------------------------------------------------------------------- */
+/* --- sealed segments ------------------------------------------------------ */
 
 static enum hs_result list_again(struct hs_reader *r)
 {
@@ -271,11 +271,11 @@ static enum hs_result open_sealed(struct hs_reader *r, const struct hs_sealed *s
 	if (hs_io_fstat(r->fd, &st) < 0)
 		return HS_E_IO;
 	hs_lines_start(&r->lines, r->fd, r->at.offset,
-	               (uint64_t)st.st_size > r->at.offset ? (uint64_t)st.st_size : r->at.offset);
+		       (uint64_t)st.st_size > r->at.offset ? (uint64_t)st.st_size : r->at.offset);
 	return HS_OK;
 }
 
-/* --- finding the segment of a position ---------------------------------------------------- */
+/* --- finding the segment of a position ------------------------------------ */
 
 static enum hs_read skip_to(struct hs_reader *r, uint64_t number)
 {
@@ -313,9 +313,9 @@ static enum hs_read find_segment(struct hs_reader *r, bool *there)
 		return HS_READ_LINE;
 	}
 	if (sealed == NULL)
-		what = glanced != HS_OK           ? fail(r, glanced)
+		what = glanced != HS_OK          ? fail(r, glanced)
 		       : g.number > r->at.number ? skip_to(r, g.number)
-		                                 : HS_READ_AHEAD;
+						 : HS_READ_AHEAD;
 	else if (sealed->number != r->at.number && r->at.number != 0)
 		what = skip_to(r, sealed->number);
 	else {
@@ -343,7 +343,7 @@ static enum hs_read open_segment(struct hs_reader *r)
 	return fail(r, HS_E_IO);
 }
 
-/* --- reading -------------------------------------------------------------------------------- */
+/* --- reading -------------------------------------------------------------- */
 
 /* The segment is read to its end. */
 static void step(struct hs_reader *r, uint64_t number)
@@ -377,7 +377,8 @@ static enum hs_read reading_failed(struct hs_reader *r)
 	enum hs_result result = errno == ENOMEM ? HS_E_MEMORY : HS_E_IO;
 
 	if (errno == EILSEQ)
-		hs_log(HS_LOG_ERROR, "segment %" PRIu64 " is damaged; hookspool repair keeps what is whole of it",
+		hs_log(HS_LOG_ERROR,
+		       "segment %" PRIu64 " is damaged; hookspool repair keeps what is whole of it",
 		       r->at.number);
 	let_go(r);
 	return fail(r, result);
@@ -402,7 +403,9 @@ enum hs_read hs_reader_next(struct hs_reader *r, struct hs_slice *line)
 		if (got < 0)
 			return reading_failed(r);
 		if (got == 2 && r->kind == SEALED)
-			hs_log(HS_LOG_WARN, "segment %" PRIu64 " ends in mid-line: see hookspool verify", r->at.number);
+			hs_log(HS_LOG_WARN,
+			       "segment %" PRIu64 " ends in mid-line: see hookspool verify",
+			       r->at.number);
 		if (r->kind == SEALED)
 			step(r, r->at.number + 1);
 		else if (!go_on(r))
@@ -428,10 +431,11 @@ enum hs_result hs_reader_end(struct hs_reader *r, struct hs_position *end)
 
 bool hs_reader_has_passed(const struct hs_reader *r, struct hs_position end)
 {
-	return r->at.number > end.number || (r->at.number == end.number && r->at.offset >= end.offset);
+	return r->at.number > end.number ||
+	       (r->at.number == end.number && r->at.offset >= end.offset);
 }
 
-/* --- the last lines ---------------------------------------------------------------------------- */
+/* --- the last lines ------------------------------------------------------- */
 
 struct last {
 	bool (*is_wanted)(void *context, struct hs_slice line);
@@ -548,7 +552,7 @@ static enum hs_result walk_back(struct hs_reader *r, struct last *l, size_t want
 }
 
 enum hs_result hs_reader_last(struct hs_reader *r, size_t n,
-                              bool (*is_wanted)(void *context, struct hs_slice line), void *context)
+			      bool (*is_wanted)(void *context, struct hs_slice line), void *context)
 {
 	struct last l = { .is_wanted = is_wanted, .context = context, .n = n };
 	enum hs_result result;
@@ -566,7 +570,7 @@ enum hs_result hs_reader_last(struct hs_reader *r, size_t n,
 	return result;
 }
 
-/* --- following ------------------------------------------------------------------------------------ */
+/* --- following ------------------------------------------------------------ */
 
 int hs_reader_watch(struct hs_reader *r)
 {
@@ -583,7 +587,8 @@ static bool is_pending(const struct hs_reader *r)
 {
 	struct stat st;
 
-	return r->kind == OPEN && hs_io_fstat(r->fd, &st) == 0 && (uint64_t)st.st_size > r->lines.end;
+	return r->kind == OPEN && hs_io_fstat(r->fd, &st) == 0 &&
+	       (uint64_t)st.st_size > r->lines.end;
 }
 
 int64_t hs_reader_patience(struct hs_reader *r)

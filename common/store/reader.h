@@ -68,7 +68,8 @@ bool hs_reader_has_passed(const struct hs_reader *reader, struct hs_position end
  */
 enum { HS_READER_LAST_MAX = 1 << 20 };
 enum hs_result hs_reader_last(struct hs_reader *reader, size_t n,
-                              bool (*is_wanted)(void *context, struct hs_slice line), void *context);
+			      bool (*is_wanted)(void *context, struct hs_slice line),
+			      void *context);
 
 /*
  * Following. After HS_READ_END: sleep until the descriptor is readable (poll(2)) or

@@ -165,9 +165,15 @@ for n in $(seq "$KILLS"); do
 		set -- --stream --on "track=while read -r l; do printf '%s\\n' \"\$l\" >>$OUT/kill.\$\$; case \$l in *9\\\"*) echo 65 ;; *) echo 0 ;; esac; done"
 	fi
 	was=$(cat "$OUT"/kill.* 2>/dev/null | wc -l)
+	cp "$S/spool/.hookspool/cursors/k" "$T/cursor" 2>/dev/null
 	(hs_exec each --cursor k --jobs 2 "$@" 2>/dev/null) &
 	EACH=$!
 	wait_for 10 eval "[ \$(cat '$OUT'/kill.* 2>/dev/null | wc -l) -gt $was ]"
+	if [ $((n % 3)) = 0 ]; then # twice: the first time may be after the first record
+		wait_for 10 has_moved k "$T/cursor"
+		cp "$S/spool/.hookspool/cursors/k" "$T/cursor"
+		wait_for 10 has_moved k "$T/cursor"
+	fi
 	sleep "0.0$((RANDOM % 10))"
 	kill -9 "$EACH"
 	wait "$EACH" 2>/dev/null
@@ -179,7 +185,8 @@ cat "$OUT"/kill.* | ids_of | grep ^k | sort -u >"$T/have"
 seq -f 'k%.0f' 1 "$(cat "$T/written")" | sort >"$T/want"
 is "$KILLS kills: no event is skipped" "$STATUS $(grep -v ' done, ' "$T/said")$(diff "$T/have" "$T/want" | head -n 5)" "0 "
 check "failed.jsonl is whole" spool_is_whole "$S/spool/failed.jsonl"
-check "events are not handled over and over" \
-	[ "$(cat "$OUT"/kill.* | ids_of | sort | uniq -c | sort -rn | awk 'NR == 1 { print $1 }')" -le "$((KILLS + 1))" ]
+often=$(cat "$OUT"/kill.* | ids_of | sort | uniq -c | sort -rn | head -n 3)
+check "events are not handled over and over ($(echo $often))" \
+	[ "$(echo "$often" | awk 'NR == 1 { print $1 }')" -le "$((KILLS / 2 + 2))" ]
 server_stop
 done_testing

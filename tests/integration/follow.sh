@@ -113,9 +113,10 @@ hs tail --cursor k >/dev/null
 write_on &
 writer=$!
 for n in $(seq "$KILLS"); do
+	cp "$S/spool/.hookspool/cursors/k" "$T/cursor"
 	follow "$T/kill.$n" --cursor k
 	wait_for 10 has 5 "$T/kill.$n"
-	[ $((n % 3)) -ne 0 ] || hs maintain >/dev/null
+	[ $((n % 3)) -ne 0 ] || { hs maintain >/dev/null; wait_for 10 has_moved k "$T/cursor"; }
 	sleep "0.0$((RANDOM % 10))"
 	kill -9 "$TAIL"
 	wait "$TAIL" 2>/dev/null
@@ -134,7 +135,7 @@ for n in $(seq 2 "$KILLS") last; do
 	sort -nc "$T/numbers" && [ "$(sort -u "$T/numbers" | wc -l)" = "$(wc -l <"$T/numbers")" ] ||
 		not_ok "run $n is in order, each once"
 done
-check "later runs begin where the cursor stood" [ "$ahead" -lt "$KILLS" ]
+check "later runs begin where the cursor stood" [ "$ahead" -lt $((KILLS / 2)) ]
 is "nothing was said" "$(cat "$T/said" | grep -v 'in use')" ""
 server_stop
 done_testing

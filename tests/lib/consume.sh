@@ -49,3 +49,6 @@ whole_lines() {
 
 # has LINES FILE: at least so many.
 has() { [ "$(wc -l <"$2" 2>/dev/null || echo 0)" -ge "$1" ]; }
+
+# has_moved CURSOR FILE: since it was copied to the file.
+has_moved() { ! cmp -s "$S/spool/.hookspool/cursors/$1" "$2"; }

@@ -135,8 +135,8 @@ static void a_kill_leaves_the_one_or_the_other(void **state)
 
 static void a_failure_is_told(void **state)
 {
-	static const enum wrap_call calls[] = { WRAP_FDATASYNC, WRAP_FSYNC, WRAP_PWRITE, WRAP_OPENAT,
-		                                WRAP_RENAMEAT };
+	static const enum wrap_call calls[] = { WRAP_FDATASYNC, WRAP_FSYNC, WRAP_PWRITE,
+						WRAP_OPENAT, WRAP_RENAMEAT };
 
 	(void)state;
 	assert_int_equal(reopen("mine"), HS_OK);

@@ -55,7 +55,8 @@ static uint64_t line_at(unsigned nth)
 	uint64_t at = 0;
 
 	while (nth-- > 0)
-		at += (uint64_t)((char *)memchr(text.p + at, '\n', text.n - at) - (text.p + at)) + 1;
+		at +=
+		    (uint64_t)((char *)memchr(text.p + at, '\n', text.n - at) - (text.p + at)) + 1;
 	hs_buf_free(&text);
 	return at;
 }
@@ -65,7 +66,9 @@ static struct hs_edit prepare(unsigned nth, struct hs_range *removed)
 {
 	const char *name = spooldir_name(&s.d, "events-", 0);
 	struct hs_buf text = spooldir_read(&s.d, name), rest = { 0 };
-	struct hs_edit edit = { .family = "events", .copy = "erase-copy", .removed = removed, .count = 1 };
+	struct hs_edit edit = {
+		.family = "events", .copy = "erase-copy", .removed = removed, .count = 1
+	};
 
 	assert_true(hs_sealed_parse("events", name, &edit.sealed));
 	edit.inode = (uint64_t)spooldir_inode(&s.d, name);
@@ -73,7 +76,7 @@ static struct hs_edit prepare(unsigned nth, struct hs_range *removed)
 	removed->bytes = line_at(nth + 1) - removed->offset;
 	hs_buf_put(&rest, text.p, removed->offset);
 	hs_buf_put(&rest, text.p + removed->offset + removed->bytes,
-	           text.n - removed->offset - removed->bytes);
+		   text.n - removed->offset - removed->bytes);
 	spooldir_write(&s.d, ".hookspool/erase-copy", hs_buf_slice(&rest));
 	hs_buf_free(&text);
 	hs_buf_free(&rest);
@@ -172,7 +175,8 @@ static int erase_b(void *context)
 	return (int)erase(1);
 }
 
-/* Killed before any call: the one file or the other, the journal knows it, and it can be done again. */
+/* Killed before any call: the one file or the other, the journal knows it, and it can be done
+ * again. */
 static void a_kill_leaves_the_one_or_the_other(void **state)
 {
 	unsigned nth, undone = 0, done = 0;
@@ -185,7 +189,8 @@ static void a_kill_leaves_the_one_or_the_other(void **state)
 
 		make("", "a b c");
 		c = line_at(2);
-		assert_int_equal(translate(c, 0), c); /* the handle has looked, and must look again */
+		assert_int_equal(translate(c, 0),
+				 c); /* the handle has looked, and must look again */
 		prepare(1, &(struct hs_range){ 0, 0 });
 		wrap_kill(nth, true);
 		status = child_wait(child_start(erase_b, NULL));
@@ -209,8 +214,9 @@ static void a_kill_leaves_the_one_or_the_other(void **state)
 
 static void any_call_may_fail(void **state)
 {
-	static const enum wrap_call calls[] = { WRAP_FDATASYNC, WRAP_FSYNC, WRAP_PWRITE, WRAP_OPENAT,
-		                                WRAP_RENAMEAT, WRAP_FTRUNCATE, WRAP_REALLOC };
+	static const enum wrap_call calls[] = { WRAP_FDATASYNC, WRAP_FSYNC,    WRAP_PWRITE,
+						WRAP_OPENAT,    WRAP_RENAMEAT, WRAP_FTRUNCATE,
+						WRAP_REALLOC };
 
 	(void)state;
 	for (size_t c = 0; c < sizeof calls / sizeof calls[0]; c++)
@@ -316,7 +322,8 @@ static void other_families_are_not_journaled(void **state)
 /* A second sealed segment, edited like the first; then the first is gone. */
 static void what_is_gone_is_forgotten(void **state)
 {
-	static const enum wrap_call calls[] = { WRAP_FDATASYNC, WRAP_PWRITE, WRAP_RENAMEAT, WRAP_FSYNC };
+	static const enum wrap_call calls[] = { WRAP_FDATASYNC, WRAP_PWRITE, WRAP_RENAMEAT,
+						WRAP_FSYNC };
 	uint64_t size, c;
 	struct hs_position p;
 

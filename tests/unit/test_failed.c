@@ -82,7 +82,8 @@ static int append_some(void *context)
 {
 	(void)context;
 	for (int i = 0; i < 50; i++)
-		if (hs_failed_append(&s.o.place, HS_SLICE("{\"from\":\"one of several\"}\n")) != HS_OK)
+		if (hs_failed_append(&s.o.place, HS_SLICE("{\"from\":\"one of several\"}\n")) !=
+		    HS_OK)
 			return 1;
 	return 0;
 }

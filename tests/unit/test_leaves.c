@@ -2,9 +2,9 @@
  * leaves: the names and values of a record, also of one with escapes; and a text that is
  * no record is never read beyond its end.
  */
-#include "core/leaves.h"
 #include "core/event.h"
 #include "core/flatten.h"
+#include "core/leaves.h"
 #include "tests/lib/cases.h"
 
 #include <stdlib.h>
@@ -30,20 +30,23 @@ static const char *walk(struct hs_slice line)
 static void names_and_values(void **state)
 {
 	(void)state;
-	assert_string_equal(walk(HS_SLICE("{\"type\":\"track\",\"n\":39.950,\"t\":true,\"z\":null,\"e\":\"\"}")),
-	                    "type=track;n=39.950;t=true;z=;e=;");
-	assert_string_equal(walk(HS_SLICE("{\"a\":\"x,\\\"}{\",\"b\":\"\\\\\",\"c\":1}")), "a=x,\"}{;b=\\;c=1;");
-	assert_string_equal(walk(HS_SLICE("{\"a\":\"Caf\\u00e9\",\"b\":\"\\ud83d\\ude00\",\"c\":\"x\\ud800y\"}")),
-	                    "a=Caf\xc3\xa9;b=\xf0\x9f\x98\x80;c=x\xef\xbf\xbdy;");
+	assert_string_equal(
+	    walk(HS_SLICE("{\"type\":\"track\",\"n\":39.950,\"t\":true,\"z\":null,\"e\":\"\"}")),
+	    "type=track;n=39.950;t=true;z=;e=;");
+	assert_string_equal(walk(HS_SLICE("{\"a\":\"x,\\\"}{\",\"b\":\"\\\\\",\"c\":1}")),
+			    "a=x,\"}{;b=\\;c=1;");
+	assert_string_equal(
+	    walk(HS_SLICE("{\"a\":\"Caf\\u00e9\",\"b\":\"\\ud83d\\ude00\",\"c\":\"x\\ud800y\"}")),
+	    "a=Caf\xc3\xa9;b=\xf0\x9f\x98\x80;c=x\xef\xbf\xbdy;");
 	assert_string_equal(walk(HS_SLICE("{}")), "");
 }
 
 /* Whatever hs_flatten makes is read back whole. */
 static void what_flatten_makes(void **state)
 {
-	static const char event[] =
-	    "{\"type\":\"track\",\"event\":\"a\\\"b\",\"userId\":\"u\",\"properties\":{\"x\":[1,\"]\",{\"a\":2}],"
-	    "\"\\\"q\":{\"y\":-1.5e3},\"s\":\"\\\\\\\\\"}}";
+	static const char event[] = "{\"type\":\"track\",\"event\":\"a\\\"b\",\"userId\":\"u\","
+				    "\"properties\":{\"x\":[1,\"]\",{\"a\":2}],"
+				    "\"\\\"q\":{\"y\":-1.5e3},\"s\":\"\\\\\\\\\"}}";
 	struct hs_flattener f;
 	struct hs_json json = { 0 };
 	struct hs_buf line = { 0 };
@@ -55,9 +58,10 @@ static void what_flatten_makes(void **state)
 	assert_result(hs_json_document(&json, HS_SLICE(event)), HS_OK);
 	assert_result(hs_event_read(&e, &json, 0, HS_VALIDATE_SPEC), HS_OK);
 	assert_result(hs_flatten(&f, &e, &stamp, &line), HS_OK);
-	assert_string_equal(walk(hs_slice(line.p, line.n - 1)),
-	                    "type=track;event=a\"b;user_id=u;spooled_at=2026-11-23T10:15:00.123Z;"
-	                    "properties_x=[1,\"]\",{\"a\":2}];properties_q_y=-1.5e3;properties_s=\\\\;");
+	assert_string_equal(
+	    walk(hs_slice(line.p, line.n - 1)),
+	    "type=track;event=a\"b;user_id=u;spooled_at=2026-11-23T10:15:00.123Z;"
+	    "properties_x=[1,\"]\",{\"a\":2}];properties_q_y=-1.5e3;properties_s=\\\\;");
 	hs_flattener_free(&f);
 	hs_json_free(&json);
 	hs_buf_free(&line);
@@ -65,7 +69,8 @@ static void what_flatten_makes(void **state)
 
 static void compared_decoded(void **state)
 {
-	struct hs_slice line = HS_SLICE("{\"na\\u006de\":\"\\u0061b\",\"n\":null,\"s\":\"null\",\"i\":12}");
+	struct hs_slice line =
+	    HS_SLICE("{\"na\\u006de\":\"\\u0061b\",\"n\":null,\"s\":\"null\",\"i\":12}");
 	struct hs_leaves leaves = hs_leaves_of(line);
 	struct hs_buf scratch = { 0 };
 	struct hs_leaf leaf;

@@ -75,7 +75,8 @@ static void note(struct hs_slice line)
 
 	assert_non_null(id);
 	id += strlen(label);
-	snprintf(s.got + used, sizeof s.got - used, "%s%.*s", used > 0 ? " " : "", (int)strcspn(id, "\""), id);
+	snprintf(s.got + used, sizeof s.got - used, "%s%.*s", used > 0 ? " " : "",
+		 (int)strcspn(id, "\""), id);
 }
 
 /* What comes until something else than a line comes, at most so many. */
@@ -90,10 +91,10 @@ static enum hs_read read_some(unsigned most)
 	return what;
 }
 
-#define assert_read(words) \
-	do { \
-		assert_int_equal(read_some(1000), HS_READ_END); \
-		assert_string_equal(s.got, words); \
+#define assert_read(words)                                                                         \
+	do {                                                                                       \
+		assert_int_equal(read_some(1000), HS_READ_END);                                    \
+		assert_string_equal(s.got, words);                                                 \
 	} while (0)
 
 static void all_segments_in_order(void **state)
@@ -361,12 +362,17 @@ static void erase_first(struct hs_edits *edits)
 {
 	const char *name = spooldir_name(&s.d, "events-", 0);
 	struct hs_buf text = spooldir_read(&s.d, name);
-	struct hs_range removed = { 0, (uint64_t)((char *)memchr(text.p, '\n', text.n) - text.p) + 1 };
-	struct hs_edit edit = { .family = "events", .copy = "c", .removed = &removed, .count = 1,
-		                .inode = (uint64_t)spooldir_inode(&s.d, name) };
+	struct hs_range removed = { 0,
+				    (uint64_t)((char *)memchr(text.p, '\n', text.n) - text.p) + 1 };
+	struct hs_edit edit = { .family = "events",
+				.copy = "c",
+				.removed = &removed,
+				.count = 1,
+				.inode = (uint64_t)spooldir_inode(&s.d, name) };
 
 	assert_true(hs_sealed_parse("events", name, &edit.sealed));
-	spooldir_write(&s.d, ".hookspool/c", hs_slice(text.p + removed.bytes, text.n - removed.bytes));
+	spooldir_write(&s.d, ".hookspool/c",
+		       hs_slice(text.p + removed.bytes, text.n - removed.bytes));
 	assert_int_equal(hs_edits_replace(edits, &edit), HS_OK);
 	hs_buf_free(&text);
 }
@@ -421,7 +427,8 @@ static void a_repair_moves_no_position(void **state)
 	spooldir_write(&s.d, name, hs_buf_slice(&bad));
 	hs_buf_free(&text);
 	open_reader();
-	hs_reader_start(s.reader, (struct hs_position){ 1, strlen("not a record\n{\"nor\":\"this\n"), 0 });
+	hs_reader_start(s.reader,
+			(struct hs_position){ 1, strlen("not a record\n{\"nor\":\"this\n"), 0 });
 	read_some(2);
 	assert_string_equal(s.got, "a b");
 	before = hs_reader_position(s.reader);
@@ -434,7 +441,7 @@ static void a_repair_moves_no_position(void **state)
 	hs_buf_free(&bad);
 }
 
-/* --- following ---------------------------------------------------------------------- */
+/* --- following ------------------------------------------------------------ */
 
 static void *write_and_rotate(void *context)
 {
@@ -471,11 +478,8 @@ static void follow(void)
 			if (memmem(line.p, line.n, want, strlen(want)) == NULL)
 				fail_msg("expected f%d, got %.*s", next - 1, (int)line.n, line.p);
 			break;
-		case HS_READ_END:
-			hs_reader_wait(s.reader, PATIENCE_MS);
-			break;
-		default:
-			fail_msg("neither a line nor the end");
+		case HS_READ_END: hs_reader_wait(s.reader, PATIENCE_MS); break;
+		default: fail_msg("neither a line nor the end");
 		}
 	}
 	pthread_join(writer, NULL);
@@ -493,7 +497,7 @@ static void followed_through_everything(void **state)
 	assert_true(hs_reader_watch(s.reader) >= 0);
 }
 
-/* --- cursors and retention ------------------------------------------------------------- */
+/* --- cursors and retention ------------------------------------------------ */
 
 static void retention_spares_what_a_cursor_needs(void **state)
 {
@@ -506,8 +510,9 @@ static void retention_spares_what_a_cursor_needs(void **state)
 		char text[256];
 		bool fresh;
 
-		snprintf(text, sizeof text, "rotate_min_gap = 0\ncompress = none\nretain_bytes = 1\n%s",
-		         settings[forced]);
+		snprintf(text, sizeof text,
+			 "rotate_min_gap = 0\ncompress = none\nretain_bytes = 1\n%s",
+			 settings[forced]);
 		make(text);
 		put("a");
 		rotate();
@@ -518,7 +523,9 @@ static void retention_spares_what_a_cursor_needs(void **state)
 		read_some(1);
 		read_some(1);
 		assert_string_equal(s.got, "b");
-		assert_int_equal(hs_cursor_open(hs_reader_place(s.reader), "x", &cursor, &fresh, &holder), HS_OK);
+		assert_int_equal(
+		    hs_cursor_open(hs_reader_place(s.reader), "x", &cursor, &fresh, &holder),
+		    HS_OK);
 		assert_int_equal(hs_cursor_save(cursor, hs_reader_position(s.reader)), HS_OK);
 		maintain();
 		assert_int_equal(spooldir_count(&s.d, "a"), 0);

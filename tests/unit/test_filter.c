@@ -1,0 +1,109 @@
+/* filter: which records pass, and how points in time are written. */
+#include "tests/lib/cases.h"
+#include "tools/filter.h"
+
+#include <stdarg.h>
+
+static const char text[] =
+    "{\"type\":\"track\",\"event\":\"Caf\\u00e9\",\"timestamp\":\"2026-11-23T10:15:00.500Z\","
+    "\"user_id\":\"u-1\",\"anonymous_id\":\"a-1\",\"tenant\":\"acme\","
+    "\"spooled_at\":\"2026-11-24T00:00:00.000Z\",\"properties_user_id\":\"u-2\",\"tenant_2\":"
+    "\"x\"}";
+static const struct hs_slice record = { text, sizeof text - 1 };
+
+/* Pairs of an option and its argument, up to a 0: do they let the line pass? */
+static bool passes(struct hs_slice line, ...)
+{
+	struct hs_filter f = { .since_given = false };
+	bool passed;
+	va_list list;
+	int option;
+
+	va_start(list, line);
+	while ((option = va_arg(list, int)) != 0)
+		assert_true(hs_filter_option(&f, "test", option, va_arg(list, const char *)));
+	va_end(list);
+	passed = hs_filter_passes(&f, line);
+	hs_filter_free(&f);
+	return passed;
+}
+
+enum {
+	TYPE = HS_FILTER_OPTION + HS_BY_TYPE,
+	EVENT = HS_FILTER_OPTION + HS_BY_EVENT,
+	USER = HS_FILTER_OPTION + HS_BY_USER,
+	TENANT = HS_FILTER_OPTION + HS_BY_TENANT
+};
+
+static void by_fields(void **state)
+{
+	(void)state;
+	assert_true(passes(record, 0));
+	assert_true(passes(record, TYPE, "track", 0));
+	assert_false(passes(record, TYPE, "trac", 0));
+	assert_true(passes(record, TYPE, "page", TYPE, "track", 0));
+	assert_true(passes(record, EVENT, "Caf\xc3\xa9", 0));
+	assert_false(passes(record, EVENT, "Caf\\u00e9", 0));
+	assert_true(passes(record, USER, "u-1", 0));
+	assert_true(passes(record, USER, "a-1", 0));
+	assert_false(passes(record, USER, "u-2", 0)); /* a property of that name is another thing */
+	assert_true(passes(record, TENANT, "acme", TYPE, "track", USER, "u-1", 0));
+	assert_false(passes(record, TENANT, "acme", TYPE, "track", USER, "u-9", 0));
+	assert_false(passes(record, TENANT, "x", 0));
+	assert_false(passes(HS_SLICE("not a record"), TYPE, "track", 0));
+	assert_false(passes(HS_SLICE("{\"type\":null}"), TYPE, "null", 0));
+}
+
+static void by_time(void **state)
+{
+	struct hs_slice odd = HS_SLICE("{\"type\":\"page\",\"timestamp\":\"soon\","
+						    "\"spooled_at\":\"2026-11-24T00:00:00.000Z\"}");
+
+	(void)state;
+	assert_true(passes(record, HS_FILTER_SINCE, "2026-11-23T10:15:00.500Z", 0));
+	assert_false(passes(record, HS_FILTER_SINCE, "2026-11-23T10:15:00.501Z", 0));
+	assert_false(passes(record, HS_FILTER_UNTIL, "2026-11-23T10:15:00.500Z", 0));
+	assert_true(passes(record, HS_FILTER_UNTIL, "2026-11-23T12:15:01+02:00", 0));
+	assert_true(passes(odd, HS_FILTER_SINCE, "2026-11-24", HS_FILTER_UNTIL, "2026-11-25", 0));
+	assert_false(passes(odd, HS_FILTER_UNTIL, "2026-11-24", 0));
+	assert_false(passes(HS_SLICE("{\"type\":\"page\"}"), HS_FILTER_SINCE, "2000-01-01", 0));
+}
+
+static void points_in_time(void **state)
+{
+	static const char *const bad[] = { "",    "yesterday", "2h ", "h",
+					   "-2h", "2w",        "2hh", "9999999999d" };
+	int64_t ms;
+
+	(void)state;
+	assert_true(hs_filter_when("90s", 1000000, &ms) && ms == 910000);
+	assert_true(hs_filter_when("15m", 1000000, &ms) && ms == 100000);
+	assert_true(hs_filter_when("2h", 0, &ms) && ms == -7200000);
+	assert_true(hs_filter_when("7d", 0, &ms) && ms == -604800000);
+	assert_true(hs_filter_when("1970-01-02", 5, &ms) && ms == 86400000);
+	for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
+		assert_false(hs_filter_when(bad[i], 0, &ms));
+}
+
+static void so_many_values(void **state)
+{
+	struct hs_filter f = { .since_given = false };
+
+	(void)state;
+	for (int i = 0; i < HS_FILTER_VALUES_MAX; i++)
+		assert_true(hs_filter_option(&f, "test", TYPE, "x"));
+	assert_false(hs_filter_option(&f, "test", TYPE, "x"));
+	hs_filter_free(&f);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(by_fields),
+		cmocka_unit_test(by_time),
+		cmocka_unit_test(points_in_time),
+		cmocka_unit_test(so_many_values),
+	};
+
+	return cmocka_run_group_tests_name("filter", tests, NULL, NULL);
+}
