@@ -16,6 +16,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 struct scene {
@@ -497,6 +498,25 @@ static void followed_through_everything(void **state)
 	assert_true(hs_reader_watch(s.reader) >= 0);
 }
 
+/* No descriptor for inotify: it is followed all the same. */
+static void without_inotify(void **state)
+{
+	struct rlimit was, none;
+
+	(void)state;
+	make("rotate_min_gap = 0\n");
+	assert_int_equal(hs_spool_health(s.spool), HS_OK);
+	open_reader();
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &was), 0);
+	none = (struct rlimit){ 0, was.rlim_max };
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+	assert_int_equal(hs_reader_watch(s.reader), -1);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &was), 0);
+	assert_read("");
+	assert_in_range(hs_reader_patience(s.reader), 1, 50);
+	follow();
+}
+
 /* --- cursors and retention ------------------------------------------------ */
 
 static void retention_spares_what_a_cursor_needs(void **state)
@@ -559,6 +579,7 @@ int main(void)
 		cmocka_unit_test_teardown(an_edit_moves_no_position, finish),
 		cmocka_unit_test_teardown(a_repair_moves_no_position, finish),
 		cmocka_unit_test_teardown(followed_through_everything, finish),
+		cmocka_unit_test_teardown(without_inotify, finish),
 		cmocka_unit_test_teardown(retention_spares_what_a_cursor_needs, finish),
 	};
 
