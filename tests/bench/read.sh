@@ -8,7 +8,7 @@ ROUNDS=${ROUNDS:-5} MEGABYTES=${MEGABYTES:-256}
 
 now() { echo "${EPOCHREALTIME/./}"; }
 # median: of the numbers on standard input, one a line; with the range.
-median() { sort -n | awk -v unit="$1" '{ v[NR] = $1 } END { printf "%10.2f %s (%.2f to %.2f)\n", v[int((NR + 1) / 2)], unit, v[1], v[NR] }'; }
+median() { sort -g | awk -v unit="$1" '{ v[NR] = $1 } END { printf "%10.2f %s (%.2f to %.2f)\n", v[int((NR + 1) / 2)], unit, v[1], v[NR] }'; }
 
 make_segment() {
 	awk -v bytes=$((MEGABYTES * 1000000)) 'BEGIN {
