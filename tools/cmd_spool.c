@@ -2,13 +2,12 @@
 #include "store/io.h"
 #include "store/spool.h"
 #include "tools/command.h"
+#include "tools/progress.h"
 
 #include <getopt.h>
 #include <inttypes.h>
-#include <signal.h>
 #include <stdio.h>
 #include <sysexits.h>
-#include <unistd.h>
 
 const struct hs_option hs_spool_options[] = { HS_OPTION_CONFIG, HS_OPTIONS_END };
 
@@ -89,22 +88,14 @@ enum { REPORTS_MAX = 100 }; /* lines a person reads; the sums at the end count a
 
 struct show {
 	uint64_t reports;
-	int64_t next_ms;
-	bool terminal, shown;
+	struct hs_progress progress;
 };
-
-static void clear_line(struct show *s)
-{
-	if (s->shown)
-		fputs("\r\033[K", stderr);
-	s->shown = false;
-}
 
 static void report(void *context, enum hs_problem p, const char *file, uint64_t line)
 {
 	struct show *s = context;
 
-	clear_line(s);
+	hs_progress_clear(&s->progress);
 	if (++s->reports == REPORTS_MAX + 1)
 		puts("…");
 	if (s->reports > REPORTS_MAX)
@@ -115,23 +106,17 @@ static void report(void *context, enum hs_problem p, const char *file, uint64_t 
 		printf("%s: %s\n", file, hs_problem_text(p));
 }
 
-/* From the second second on, and only where somebody looks. */
 static void progress(void *context, uint64_t done, uint64_t all)
 {
 	struct show *s = context;
-	int64_t now = hs_io_now_monotonic();
 
-	if (!s->terminal || now < s->next_ms || all == 0)
-		return;
-	fprintf(stderr, "\r%3u %% of %" PRIu64 " MB", (unsigned)(done * 100 / all), all >> 20);
-	s->next_ms = now + 200;
-	s->shown = true;
+	if (all > 0)
+		hs_progress_show(&s->progress, "%3u %% of %" PRIu64 " MB", (unsigned)(done * 100 / all), all >> 20);
 }
 
 static int examine(int argc, char **argv, bool mend)
 {
-	struct show show = { .terminal = isatty(STDERR_FILENO),
-		             .next_ms = hs_io_now_monotonic() + 1000 };
+	struct show show = { 0 };
 	struct hs_examiner examiner = { &show, report, progress, mend };
 	struct hs_examined found;
 	struct opened o;
@@ -141,8 +126,9 @@ static int examine(int argc, char **argv, bool mend)
 
 	if (code != 0)
 		return code;
+	hs_progress_begin(&show.progress);
 	r = hs_spool_examine(o.spool, &examiner, &found);
-	clear_line(&show);
+	hs_progress_clear(&show.progress);
 	for (int p = 0; p < HS_PROBLEMS; p++)
 		problems += found.problem[p];
 	if (r == HS_OK) {

@@ -143,3 +143,24 @@ bool hs_command_colours(FILE *out)
 
 	return isatty(fileno(out)) && (no == NULL || no[0] == '\0');
 }
+
+int hs_command_tenant(const struct hs_settings *settings, const char *command, const char *given,
+                      const char **tenant)
+{
+	*tenant = "";
+	if (given == NULL && settings->keys == 0)
+		return 0;
+	if (given != NULL && strcmp(given, "-") == 0)
+		return 0;
+	for (unsigned i = 0; given != NULL && i < settings->keys; i++)
+		if (strcmp(settings->key[i].tenant, given) == 0) {
+			*tenant = settings->key[i].tenant;
+			return 0;
+		}
+	if (given == NULL)
+		fprintf(stderr, "hookspool %s: there are [keys]: say whose events these are with --tenant LABEL, "
+		                "or --tenant - for nobody's\n", command);
+	else
+		fprintf(stderr, "hookspool %s: --tenant %s: [keys] has no such label\n", command, given);
+	return 2;
+}

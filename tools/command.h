@@ -92,10 +92,19 @@ struct hs_settings *hs_command_settings(const char *path);
 bool hs_command_colours(FILE *out);
 
 int hs_cmd_cat(int argc, char **argv);
+/*
+ * Whose events a command is about, from its --tenant (NULL: not given). Where there are
+ * [keys] it must be given, for what belongs to one customer must not become another's:
+ * one of their labels, or "-", nobody's. *tenant is "" for nobody. 0, or the exit code
+ * after a message to standard error.
+ */
+int hs_command_tenant(const struct hs_settings *settings, const char *command, const char *given,
+                      const char **tenant);
 int hs_cmd_check(int argc, char **argv);
 int hs_cmd_docs(int argc, char **argv);
 int hs_cmd_each(int argc, char **argv);
 int hs_cmd_help(int argc, char **argv);
+int hs_cmd_import(int argc, char **argv);
 int hs_cmd_maintain(int argc, char **argv);
 int hs_cmd_repair(int argc, char **argv);
 int hs_cmd_rotate(int argc, char **argv);
@@ -108,6 +117,7 @@ extern const struct hs_option hs_cat_options[];
 extern const struct hs_option hs_check_options[];
 extern const struct hs_option hs_each_options[];
 extern const struct hs_option hs_send_options[];
+extern const struct hs_option hs_import_options[];
 extern const struct hs_option hs_spool_options[]; /* rotate, maintain, verify, repair */
 extern const struct hs_option hs_tail_options[];
 

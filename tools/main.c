@@ -23,6 +23,8 @@ const struct hs_command hs_commands[] = {
 	{ "verify", hs_cmd_verify, hs_spool_options, "", "read the whole spool, say what is wrong" },
 	{ "repair", hs_cmd_repair, hs_spool_options, "",
 	  "the same, and mend it: broken segments set aside, the index made anew" },
+	{ "import", hs_cmd_import, hs_import_options, "[FILE ...]",
+	  "archives of original events into the spool, each event once" },
 	{ "help", hs_cmd_help, NULL, "[COMMAND]", "this list, or one command's options" },
 	{ "docs", hs_cmd_docs, NULL, "settings | results | sample | options COMMAND | completion", NULL },
 	{ NULL, NULL, NULL, NULL, NULL },

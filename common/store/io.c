@@ -72,6 +72,14 @@ int hs_io_open_read(int at, const char *name)
 	return open_file(at, name, O_RDONLY, 0);
 }
 
+int hs_io_open_outside(const char *path)
+{
+	int fd;
+
+	RETRY(fd, open(path, O_RDONLY | O_CLOEXEC));
+	return fd;
+}
+
 int hs_io_make(int at, const char *name, mode_t mode)
 {
 	int fd = open_file(at, name, O_RDWR | O_CREAT | O_EXCL, mode);
@@ -134,6 +142,11 @@ ssize_t hs_io_read_at(int fd, char *to, size_t n, uint64_t offset)
 
 	RETRY(got, pread(fd, to, n, (off_t)offset));
 	return got;
+}
+
+ssize_t hs_io_read(int fd, char *to, size_t n)
+{
+	return read(fd, to, n);
 }
 
 int hs_io_read_file(const char *path, size_t most, struct hs_buf *to, struct stat *st)

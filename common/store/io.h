@@ -30,6 +30,8 @@ int hs_io_open_or_make(int at, const char *name, mode_t mode);
 /* The same, but it must be new: EEXIST otherwise. */
 int hs_io_make(int at, const char *name, mode_t mode);
 int hs_io_open_read(int at, const char *name);
+/* Somebody else's file, to read: symbolic links are followed, a pipe may stand there. */
+int hs_io_open_outside(const char *path);
 int hs_io_close(int fd);
 
 int hs_io_stat(int at, const char *name, struct stat *st);
@@ -43,6 +45,8 @@ int hs_io_write_at(int fd, const char *p, size_t n, uint64_t offset);
 
 /* Up to n bytes from the offset; 0 at the end of the file. */
 ssize_t hs_io_read_at(int fd, char *to, size_t n, uint64_t offset);
+/* The same from where the descriptor, perhaps a pipe, stands; EINTR is for who must stop. */
+ssize_t hs_io_read(int fd, char *to, size_t n);
 
 /*
  * Appends a whole small file to the buffer and tells its mode; EFBIG above `most` bytes.

@@ -25,6 +25,11 @@ static void drop_inflater(struct hs_lines *l)
 	l->inflater = NULL;
 }
 
+static ssize_t read_raw(struct hs_lines *l, char *to, size_t n, uint64_t at)
+{
+	return l->stream ? hs_io_read(l->fd, to, n) : hs_io_read_at(l->fd, to, n, at);
+}
+
 /* Like read(2), of what is inside the file. */
 static ssize_t inflate_some(struct hs_lines *l, char *to, size_t n)
 {
@@ -36,7 +41,7 @@ static ssize_t inflate_some(struct hs_lines *l, char *to, size_t n)
 		int r;
 
 		if (i->z.avail_in == 0) {
-			ssize_t got = hs_io_read_at(l->fd, (char *)i->in, sizeof i->in, i->at);
+			ssize_t got = read_raw(l, (char *)i->in, sizeof i->in, i->at);
 
 			if (got < 0)
 				return -1;
@@ -59,20 +64,81 @@ static ssize_t inflate_some(struct hs_lines *l, char *to, size_t n)
 	return (ssize_t)(n - i->z.avail_out);
 }
 
-bool hs_lines_start_gzip(struct hs_lines *l, int fd, uint64_t at)
+static bool add_inflater(struct hs_lines *l)
+{
+	l->inflater = calloc(1, sizeof *l->inflater);
+	if (l->inflater != NULL && inflateInit2(&l->inflater->z, GZIP_WINDOW) == Z_OK)
+		return true;
+	free(l->inflater);
+	l->inflater = NULL;
+	errno = ENOMEM;
+	return false;
+}
+
+/* To the line that begins at the offset, or to the end: damage is for who reads on. */
+static void skip_to(struct hs_lines *l, uint64_t at)
 {
 	struct hs_slice line;
+	int more = 1;
+
+	while (l->at < at && (more == 1 || more == 3))
+		more = hs_lines_next(l, &line);
+}
+
+bool hs_lines_start_gzip(struct hs_lines *l, int fd, uint64_t at)
+{
+	hs_lines_start(l, fd, 0, UINT64_MAX);
+	if (!add_inflater(l))
+		return false;
+	skip_to(l, at);
+	return true;
+}
+
+/* The first bytes of the file, which tell what it is, into the inflater's room. */
+static bool read_head(struct hs_lines *l)
+{
+	struct hs_inflater *i = l->inflater;
+	ssize_t got = 1;
+
+	while (got > 0 && i->at < 2) {
+		got = read_raw(l, (char *)i->in + i->at, sizeof i->in - i->at, i->at);
+		i->at += got > 0 ? (uint64_t)got : 0;
+	}
+	i->z.next_in = i->in;
+	i->z.avail_in = (unsigned)i->at;
+	return got >= 0;
+}
+
+bool hs_lines_start_outside(struct hs_lines *l, int fd, bool stream, size_t longest, uint64_t at)
+{
+	struct hs_inflater *i;
+	bool gzip;
 
 	hs_lines_start(l, fd, 0, UINT64_MAX);
-	l->inflater = calloc(1, sizeof *l->inflater);
-	if (l->inflater == NULL || inflateInit2(&l->inflater->z, GZIP_WINDOW) != Z_OK) {
-		free(l->inflater);
-		l->inflater = NULL;
+	l->stream = stream;
+	l->longest = longest;
+	if (!add_inflater(l) || !read_head(l))
 		return false;
+	i = l->inflater;
+	gzip = i->at >= 2 && i->in[0] == 0x1F && i->in[1] == 0x8B; /* RFC 1952, 2.3.1 */
+	if (gzip || stream) {
+		if (!gzip) {
+			hs_buf_put(&l->buf, (const char *)i->in, (size_t)i->at);
+			l->loaded = i->at;
+			drop_inflater(l);
+		}
+		skip_to(l, at);
+	} else {
+		drop_inflater(l);
+		l->at = l->loaded = at;
 	}
-	while (l->at < at && hs_lines_next(l, &line) == 1)
-		continue;
-	return true;
+	errno = ENOMEM;
+	return hs_buf_ok(&l->buf);
+}
+
+uint64_t hs_lines_read(const struct hs_lines *l)
+{
+	return l->inflater != NULL ? l->inflater->at - l->inflater->z.avail_in : l->loaded;
 }
 
 /* --- lines ------------------------------------------------------------------ */
@@ -80,6 +146,8 @@ bool hs_lines_start_gzip(struct hs_lines *l, int fd, uint64_t at)
 void hs_lines_start(struct hs_lines *l, int fd, uint64_t at, uint64_t end)
 {
 	drop_inflater(l);
+	l->stream = false;
+	l->longest = 0;
 	l->fd = fd;
 	l->at = l->loaded = at;
 	l->end = end;
@@ -113,7 +181,7 @@ static int load(struct hs_lines *l)
 		errno = ENOMEM;
 		return -1;
 	}
-	got = l->inflater != NULL ? inflate_some(l, to, want) : hs_io_read_at(l->fd, to, want, l->loaded);
+	got = l->inflater != NULL ? inflate_some(l, to, want) : read_raw(l, to, want, l->loaded);
 	if (got <= 0)
 		return (int)got;
 	l->buf.n += (size_t)got;
@@ -121,17 +189,38 @@ static int load(struct hs_lines *l)
 	return 1;
 }
 
+/* What there is of a line that is too long. 3, or -1. */
+static int pass_over(struct hs_lines *l)
+{
+	int more = 1;
+
+	while (more > 0) {
+		const char *p = l->buf.p + l->used;
+		size_t n = l->buf.n - l->used;
+		const char *newline = n == 0 ? NULL : memchr(p, '\n', n);
+
+		n = newline != NULL ? (size_t)(newline - p) + 1 : n;
+		l->used += n;
+		l->at += n;
+		more = newline != NULL ? 0 : load(l);
+	}
+	return more < 0 ? -1 : 3;
+}
+
 int hs_lines_next(struct hs_lines *l, struct hs_slice *line)
 {
 	size_t searched = 0;
 	int more = 1;
 
+	*line = HS_SLICE_NONE;
 	while (more > 0) {
 		const char *p = l->buf.p + l->used;
 		size_t n = l->buf.n - l->used;
 		const char *newline =
 		    n == searched ? NULL : memchr(p + searched, '\n', n - searched);
 
+		if (l->longest > 0 && (newline != NULL ? (size_t)(newline - p) : n) > l->longest)
+			return pass_over(l);
 		if (newline != NULL) {
 			*line = hs_slice(p, (size_t)(newline - p));
 			l->used += line->n + 1;

@@ -12,6 +12,8 @@ struct hs_lines {
 	uint64_t end; /* nothing behind it is looked at */
 	uint64_t loaded; /* offset of the next byte to load */
 	struct hs_inflater *inflater; /* of a .gz file; NULL: plain */
+	bool stream;     /* read as it comes, as from a pipe; false: from `loaded` */
+	size_t longest;  /* bytes of a line; longer ones are passed over. 0: all are taken */
 	size_t used;     /* bytes of `buf` that were handed out */
 	struct hs_buf buf;
 };
@@ -27,8 +29,18 @@ bool hs_lines_start_gzip(struct hs_lines *l, int fd, uint64_t at);
 void hs_lines_free(struct hs_lines *l);
 
 /*
+ * A file or pipe from outside, plain or gzip as its first two bytes say, from `at` on;
+ * offsets count what is inside it. False: reading failed (errno).
+ */
+bool hs_lines_start_outside(struct hs_lines *l, int fd, bool stream, size_t longest, uint64_t at);
+
+/* Bytes of the file itself that were read so far; for people who wait. */
+uint64_t hs_lines_read(const struct hs_lines *l);
+
+/*
  * 1: *line is the next line, without its '\n'; valid until the next call. 2: the same,
- * but the end came before a '\n'. 0: there is none. -1: reading failed (errno).
+ * but the end came before a '\n'. 3: a line that is too long was passed over. 0: there is
+ * none. -1: reading failed (errno).
  */
 int hs_lines_next(struct hs_lines *l, struct hs_slice *line);
 

@@ -214,14 +214,14 @@ static enum hs_result write_fresh(struct view *v, const struct hs_append *append
 		if (r == HS_OK)
 			r = sort_out(v, append, &sorted);
 	}
-	if (r == HS_OK && sorted.fresh.n > 0)
+	if (r == HS_OK && sorted.fresh.n > 0 && !append->look_only)
 		r = hs_segment_write(s, sorted.fresh, pending);
-	else if (r == HS_OK && sorted.wait)
+	else if (r == HS_OK && sorted.wait && !append->look_only)
 		hs_segment_join(s, pending);
 	if (v->index != NULL) {
 		uint64_t written = atomic_load(&s->family->written);
 
-		if (r == HS_OK)
+		if (r == HS_OK && !append->look_only)
 			hs_index_appended(v->index, written);
 		else
 			hs_index_undo(v->index, written);
@@ -253,7 +253,7 @@ static enum hs_result append_to(struct view *v, const struct hs_append *append, 
 	enum hs_result r = HS_OK;
 
 	/* the rejected first: twice in that file is better than twice in the events */
-	if (append->rejected.n > 0)
+	if (append->rejected.n > 0 && !append->look_only)
 		r = write_rejected(v, append, &pending[HS_REJECTED]);
 	if (r == HS_OK && append->records.n > 0)
 		r = write_events(v, append, &pending[HS_EVENTS]);
@@ -289,7 +289,7 @@ enum hs_result hs_spool_append(struct hs_spool *spool, const struct hs_append *a
 	if (r != HS_OK)
 		return r;
 	r = append_to(v, append, spool->settings->durability == HS_DURABILITY_FSYNC);
-	if (r == HS_OK)
+	if (r == HS_OK && !append->look_only)
 		count(v, append);
 	give_back(spool);
 	return r;

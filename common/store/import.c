@@ -1,0 +1,603 @@
+#include "store/import.h"
+#include "core/clock_text.h"
+#include "core/hash.h"
+#include "core/hex.h"
+#include "store/bookmark.h"
+#include "store/io.h"
+#include "store/lines.h"
+#include "store/place.h"
+#include "store/rejected.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+	COMMIT_LINES = 4000,
+	COMMIT_BYTES = 4 << 20,
+	COMMIT_MS = 60000, /* a person waits, not a sender */
+	HEAD_BYTES = 1 << 16, /* of an archive's start and end, by which it is known again */
+	NAME_SHOWN = 200,
+};
+
+/* A line that nothing but the bookmark keeps from coming twice. */
+struct weak {
+	uint64_t hash;
+	size_t at, row; /* in the intake */
+	bool landed;    /* it is in the spool already */
+};
+
+/* Some thousand lines of the archive, on their way into the spool as one append. */
+struct commit {
+	struct hs_intake intake;
+	struct hs_buf rejected;
+	uint64_t rejections, left_out, duplicate, already;
+	uint64_t first_line, line, to, read; /* `to`: offset behind its last line */
+	char spooled_at[HS_CLOCK_TEXT + 1];
+	struct weak *weak; /* room for COMMIT_LINES */
+	size_t weaks;
+};
+
+/* A run over one archive. */
+struct run {
+	struct hs_spool *spool;
+	const struct hs_settings *settings;
+	const struct hs_importer *how;
+	struct hs_imported *done;
+	const char *name;
+	uint64_t seed;
+	uint64_t line; /* number of the last one read */
+	struct hs_lines lines;
+	struct hs_json json;
+	struct hs_buf message;
+	struct commit commit[2]; /* one is filled while the other one is appended */
+
+	/* the thread that appends; under the lock */
+	pthread_t appender;
+	pthread_mutex_t lock;
+	pthread_cond_t changed;
+	struct commit *handed_over; /* NULL: it has nothing to do */
+	enum hs_result result;      /* of the last append */
+	bool ending;
+
+	/* only with a bookmark */
+	bool marked;
+	struct hs_bookmark bookmark;
+	struct hs_opened opened;
+	uint64_t newest; /* number of the newest sealed segment when this began */
+};
+
+/* --- one line ------------------------------------------------------------------ */
+
+static enum hs_result reject(struct run *x, struct commit *c, struct hs_slice line,
+                             enum hs_result why)
+{
+	const struct hs_result_info *info = hs_result_info(why);
+	struct hs_rejection rejection = {
+		.spooled_at = hs_slice_str(c->spooled_at),
+		.status = info->status,
+		.tenant = hs_slice_str(x->how->tenant),
+		.body = line,
+	};
+	struct hs_slice name = hs_slice_str(x->name);
+
+	hs_buf_reset(&x->message);
+	hs_buf_put_slice(&x->message, HS_SLICE("import "));
+	hs_buf_put(&x->message, name.p, name.n < NAME_SHOWN ? name.n : NAME_SHOWN);
+	hs_buf_put_slice(&x->message, HS_SLICE(", line "));
+	hs_buf_put_uint(&x->message, x->line);
+	hs_buf_put_slice(&x->message, HS_SLICE(": "));
+	hs_buf_put_slice(&x->message, hs_slice_str(info->message));
+	rejection.message = hs_buf_slice(&x->message);
+	hs_rejected_put(&c->rejected, &rejection);
+	c->rejections++;
+	return hs_buf_ok(&x->message) && hs_buf_ok(&c->rejected) ? HS_OK : HS_E_MEMORY;
+}
+
+static bool has_type(const struct hs_importer *how, struct hs_slice type)
+{
+	for (size_t i = 0; i < how->types; i++)
+		if (hs_slice_eq(hs_slice_str(how->type[i]), type))
+			return true;
+	return how->types == 0;
+}
+
+/* Asked for, by type and time? Where an invalid event does not tell, it is. */
+static bool is_wanted(const struct hs_importer *how, const struct hs_event *e, bool valid)
+{
+	uint32_t type = e->field[HS_FIELD_TYPE], stamp = e->field[HS_FIELD_TIMESTAMP];
+	const struct hs_json *j = e->json;
+	int64_t ms;
+
+	if (type != 0 && j->tok[type].kind == HS_JSON_STRING && !has_type(how, hs_json_inner(j, type)))
+		return false;
+	if (!how->since_given && !how->until_given)
+		return true;
+	if (stamp == 0 || j->tok[stamp].kind != HS_JSON_STRING ||
+	    !hs_clock_parse(hs_json_inner(j, stamp), &ms))
+		return !valid;
+	return !(how->since_given && ms < how->since_ms) && !(how->until_given && ms >= how->until_ms);
+}
+
+static void note_weak(const struct run *x, struct commit *c, size_t at)
+{
+	size_t row = c->intake.count - 1, n = c->intake.record[row].n;
+
+	if (c->intake.record[row].identified && x->settings->dedup_window > 0)
+		return;
+	c->weak[c->weaks++] = (struct weak){ hs_hash(c->intake.lines.p + at, n, x->seed), at, row, false };
+}
+
+static bool is_blank(struct hs_slice line)
+{
+	for (size_t i = 0; i < line.n; i++)
+		if (line.p[i] != ' ' && line.p[i] != '\t' && line.p[i] != '\r')
+			return false;
+	return true;
+}
+
+static enum hs_result take_line(struct run *x, struct commit *c, struct hs_slice line)
+{
+	struct hs_stamp stamp = { hs_slice_str(x->how->tenant), NULL, hs_slice_str(c->spooled_at) };
+	size_t at = c->intake.lines.n;
+	struct hs_event e;
+	enum hs_result r;
+
+	if (is_blank(line))
+		return HS_OK;
+	r = hs_json_document(&x->json, line);
+	if (r == HS_OK) {
+		r = hs_event_read(&e, &x->json, 0, (enum hs_validate)x->settings->validate);
+		if (r != HS_E_MEMORY && r != HS_E_NOT_AN_EVENT && !is_wanted(x->how, &e, r == HS_OK)) {
+			c->left_out++;
+			return HS_OK;
+		}
+	}
+	if (r == HS_OK)
+		r = hs_intake_put(&c->intake, &e, &stamp, (enum hs_names)x->settings->names);
+	if (r == HS_OK)
+		note_weak(x, c, at);
+	return r == HS_OK || r == HS_E_MEMORY ? r : reject(x, c, line, r);
+}
+
+/* --- a commit ------------------------------------------------------------------- */
+
+static void empty(struct run *x, struct commit *c)
+{
+	hs_intake_reset(&c->intake);
+	hs_buf_reset(&c->rejected);
+	c->rejections = c->left_out = c->duplicate = c->already = 0;
+	c->weaks = 0;
+	c->first_line = x->line;
+}
+
+/* Reads lines into the commit, up to `to` at most. *more: the archive goes on behind it. */
+static enum hs_result fill(struct run *x, struct commit *c, uint64_t to, bool *more)
+{
+	uint64_t from = x->lines.at;
+	enum hs_result r = HS_OK;
+
+	empty(x, c);
+	*more = true;
+	while (r == HS_OK && x->lines.at < to && x->line - c->first_line < COMMIT_LINES &&
+	       x->lines.at - from < COMMIT_BYTES) {
+		struct hs_slice line;
+		int got = hs_lines_next(&x->lines, &line);
+
+		if (got <= 0) {
+			x->done->error = got < 0 ? errno : 0;
+			*more = false;
+			break;
+		}
+		x->line++;
+		r = got == 3 ? reject(x, c, HS_SLICE(""), HS_E_TOO_LARGE) : take_line(x, c, line);
+	}
+	c->line = x->line;
+	c->to = x->lines.at;
+	c->read = hs_lines_read(&x->lines);
+	return r;
+}
+
+/* A try that is cut short can be recognised by its lines, if it is known to have begun. */
+static enum hs_result announce(struct run *x, const struct commit *c)
+{
+	struct hs_try try = { .to = c->to, .line = c->line, .after = x->newest };
+
+	if (!x->marked || c->weaks == 0)
+		return HS_OK;
+	memcpy(try.spooled_at, c->spooled_at, sizeof try.spooled_at);
+	return hs_bookmark_try(&x->bookmark, &try);
+}
+
+static enum hs_result append(struct run *x, struct commit *c)
+{
+	struct hs_append append = {
+		.records = hs_buf_slice(&c->intake.lines),
+		.record = c->intake.record,
+		.count = c->intake.count,
+		.rejected = hs_buf_slice(&c->rejected),
+		.unparsed = c->intake.unparsed,
+		.duplicate = &c->duplicate,
+		.deadline_ms = hs_io_now_monotonic() + COMMIT_MS,
+		.look_only = x->how->look_only,
+	};
+	enum hs_result r = HS_OK;
+
+	if (append.records.n > 0 || append.rejected.n > 0)
+		r = hs_spool_append(x->spool, &append);
+	if (r == HS_OK && x->marked)
+		r = hs_bookmark_move(&x->bookmark, c->to, c->line, c->weaks > 0);
+	return r;
+}
+
+static void count(struct run *x, const struct commit *c)
+{
+	x->done->lines += c->line - c->first_line;
+	x->done->accepted += c->intake.count - c->duplicate;
+	x->done->duplicate += c->duplicate + c->already;
+	x->done->rejected += c->rejections;
+	x->done->left_out += c->left_out;
+	x->done->read = c->read;
+}
+
+/* --- the thread that appends, and waits for the disk, while the next lines are read ------ */
+
+static void *append_handed_over(void *context)
+{
+	struct run *x = context;
+
+	pthread_mutex_lock(&x->lock);
+	while (!x->ending || x->handed_over != NULL) {
+		enum hs_result r;
+
+		if (x->handed_over == NULL) {
+			pthread_cond_wait(&x->changed, &x->lock);
+			continue;
+		}
+		pthread_mutex_unlock(&x->lock);
+		r = announce(x, x->handed_over);
+		if (r == HS_OK)
+			r = append(x, x->handed_over);
+		pthread_mutex_lock(&x->lock);
+		if (r == HS_OK)
+			count(x, x->handed_over);
+		x->result = r;
+		x->handed_over = NULL;
+		pthread_cond_signal(&x->changed);
+	}
+	pthread_mutex_unlock(&x->lock);
+	return NULL;
+}
+
+/* Waits until what was handed over is in the spool, and hands over the next; NULL: none. */
+static enum hs_result hand_over(struct run *x, struct commit *c)
+{
+	enum hs_result r;
+
+	pthread_mutex_lock(&x->lock);
+	while (x->handed_over != NULL)
+		pthread_cond_wait(&x->changed, &x->lock);
+	r = x->result;
+	if (r == HS_OK)
+		x->handed_over = c;
+	x->ending = c == NULL;
+	pthread_cond_signal(&x->changed);
+	pthread_mutex_unlock(&x->lock);
+	return r;
+}
+
+/* Signals are for the thread that reads. */
+static bool start_appender(struct run *x)
+{
+	sigset_t all, before;
+	bool ok;
+
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	ok = pthread_create(&x->appender, NULL, append_handed_over, x) == 0;
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	return ok;
+}
+
+/* --- a try that was cut short: which of its lines are in the spool? --------------- */
+
+static int by_hash(const void *a, const void *b)
+{
+	const struct weak *x = a, *y = b;
+
+	return x->hash < y->hash ? -1 : x->hash > y->hash;
+}
+
+/* A line of the spool, its '\n' included, accounts for one line of the try. */
+static void note_landed(const struct run *x, struct commit *c, struct hs_slice line)
+{
+	uint64_t hash = hs_hash(line.p, line.n, x->seed);
+	size_t low = 0, high = c->weaks;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (c->weak[middle].hash < hash)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	for (; low < c->weaks && c->weak[low].hash == hash; low++) {
+		struct weak *w = &c->weak[low];
+		struct hs_slice ours = hs_slice(c->intake.lines.p + w->at, c->intake.record[w->row].n);
+
+		if (!w->landed && hs_slice_eq(ours, line)) {
+			w->landed = true;
+			return;
+		}
+	}
+}
+
+static enum hs_result look_through(const struct run *x, struct commit *c, struct hs_lines *lines)
+{
+	struct hs_slice line, stamp = hs_slice_str(c->spooled_at);
+	int more;
+
+	while ((more = hs_lines_next(lines, &line)) == 1)
+		if (memmem(line.p, line.n, stamp.p, stamp.n) != NULL)
+			note_landed(x, c, hs_slice(line.p, line.n + 1)); /* its '\n' stands behind it */
+	return more >= 0 || errno == EILSEQ ? HS_OK : errno == ENOMEM ? HS_E_MEMORY : HS_E_IO;
+}
+
+static enum hs_result look_into(const struct run *x, struct commit *c, struct hs_sealed sealed)
+{
+	struct hs_lines lines = { 0 };
+	char name[HS_SEALED_NAME];
+	enum hs_result r = HS_OK;
+	int fd;
+
+	hs_sealed_print("events", &sealed, name);
+	fd = hs_io_open_read(x->opened.place.dir, name);
+	if (fd < 0 && errno == ENOENT && !sealed.gzip) { /* it has been compressed just now */
+		sealed.gzip = true;
+		return look_into(x, c, sealed);
+	}
+	if (fd < 0)
+		return errno == ENOENT ? HS_OK : HS_E_IO;
+	if (!sealed.gzip)
+		hs_lines_start(&lines, fd, 0, UINT64_MAX);
+	else if (!hs_lines_start_gzip(&lines, fd, 0))
+		r = HS_E_MEMORY;
+	if (r == HS_OK)
+		r = look_through(x, c, &lines);
+	hs_lines_free(&lines);
+	hs_io_close(fd);
+	return r;
+}
+
+/* Takes the lines that have landed out of the commit. How many. */
+static uint64_t drop_landed(struct commit *c)
+{
+	struct hs_intake *in = &c->intake;
+	bool landed[COMMIT_LINES] = { false };
+	size_t to = 0, from = 0, kept = 0, rows = in->count;
+
+	for (size_t i = 0; i < c->weaks; i++)
+		landed[c->weak[i].row] |= c->weak[i].landed;
+	for (size_t i = 0; i < rows; i++) {
+		struct hs_record record = in->record[i];
+
+		if (!landed[i]) {
+			memmove(in->lines.p + to, in->lines.p + from, record.n);
+			to += record.n;
+			in->record[kept++] = record;
+		}
+		from += record.n;
+	}
+	in->lines.n = to;
+	in->count = kept;
+	return rows - kept;
+}
+
+static enum hs_result find_landed(struct run *x, struct commit *c)
+{
+	struct hs_sealed *list = NULL;
+	size_t count = 0;
+	/* seals what is there, mended and synced: then all of it stands in sealed segments */
+	enum hs_result r = hs_spool_rotate(x->spool, hs_io_now_monotonic() + COMMIT_MS);
+
+	qsort(c->weak, c->weaks, sizeof *c->weak, by_hash);
+	if (r == HS_OK)
+		r = hs_sealed_list(x->opened.place.dir, "events", &list, &count);
+	for (size_t i = 0; i < count && r == HS_OK; i++)
+		if (list[i].number > x->bookmark.try.after &&
+		    !(i > 0 && list[i].number == list[i - 1].number)) /* plain and .gz: once */
+			r = look_into(x, c, list[i]);
+	free(list);
+	return r;
+}
+
+/* Does an earlier run's last commit again, without what had arrived of it. */
+static enum hs_result finish_try(struct run *x, struct commit *c, bool *more)
+{
+	enum hs_result r;
+
+	memcpy(c->spooled_at, x->bookmark.try.spooled_at, sizeof c->spooled_at);
+	r = fill(x, c, x->bookmark.try.to, more);
+	if (r == HS_OK)
+		r = find_landed(x, c);
+	if (r != HS_OK)
+		return r;
+	c->already = drop_landed(c);
+	r = append(x, c);
+	if (r == HS_OK)
+		count(x, c);
+	return r;
+}
+
+/* --- the bookmark ------------------------------------------------------------------ */
+
+/* What the archive holds, and what of it is wanted: another choice is another import. */
+static bool digest_archive(const struct run *x, struct hs_digest *d, int fd, uint64_t size, char *room)
+{
+	const struct hs_importer *how = x->how;
+	int64_t choice[] = { (int64_t)size, how->since_given, how->since_ms, how->until_given, how->until_ms };
+	uint64_t ends[] = { 0, size > HEAD_BYTES ? size - HEAD_BYTES : 0 };
+	bool ok = hs_digest_start(d) && hs_digest_add(d, hs_slice((const char *)choice, sizeof choice)) &&
+	          hs_digest_add(d, hs_slice(how->tenant, strlen(how->tenant) + 1));
+
+	for (size_t i = 0; i < how->types && ok; i++)
+		ok = hs_digest_add(d, hs_slice(how->type[i], strlen(how->type[i]) + 1));
+	for (int i = 0; i < 2 && ok; i++) {
+		ssize_t got = hs_io_read_at(fd, room, HEAD_BYTES, ends[i]);
+
+		ok = got >= 0 && hs_digest_add(d, hs_slice(room, (size_t)got));
+	}
+	return ok;
+}
+
+static enum hs_result make_key(const struct run *x, int fd, uint64_t size,
+                               char key[static HS_BOOKMARK_KEY + 1])
+{
+	struct hs_digest *d = hs_digest_new();
+	uint8_t whole[HS_SHA256_BYTES];
+	char *room = malloc(HEAD_BYTES);
+	bool ok = d != NULL && room != NULL && digest_archive(x, d, fd, size, room) && hs_digest_end(d, whole);
+
+	if (ok) {
+		hs_hex_encode(whole, HS_BOOKMARK_KEY / 2, key);
+		key[HS_BOOKMARK_KEY] = '\0';
+	}
+	hs_digest_free(d);
+	free(room);
+	return ok ? HS_OK : HS_E_MEMORY;
+}
+
+static enum hs_result newest_number(struct run *x)
+{
+	struct hs_sealed *list = NULL;
+	size_t count = 0;
+	enum hs_result r = hs_sealed_list(x->opened.place.dir, "events", &list, &count);
+
+	x->newest = count > 0 ? list[count - 1].number : 0;
+	free(list);
+	return r;
+}
+
+static enum hs_result open_bookmark(struct run *x, int fd, uint64_t size)
+{
+	char key[HS_BOOKMARK_KEY + 1];
+	enum hs_result r = make_key(x, fd, size, key);
+
+	if (r == HS_OK)
+		r = hs_place_open(&x->opened, x->settings, true);
+	if (r != HS_OK)
+		return r;
+	r = hs_bookmark_open(x->opened.place.private_dir, key, &x->bookmark);
+	x->done->in_use = r == HS_E_BUSY;
+	x->marked = r == HS_OK;
+	if (r != HS_OK) {
+		hs_place_close(&x->opened);
+		return x->done->in_use ? HS_OK : r;
+	}
+	if (x->how->again)
+		hs_bookmark_forget(&x->bookmark);
+	x->done->done_before = x->bookmark.done;
+	x->line = x->done->resumed = x->bookmark.line;
+	return newest_number(x);
+}
+
+/* --- the run ------------------------------------------------------------------------ */
+
+static bool go_on(struct run *x)
+{
+	const struct hs_importer *how = x->how;
+	struct hs_imported so_far;
+
+	pthread_mutex_lock(&x->lock);
+	so_far = *x->done;
+	pthread_mutex_unlock(&x->lock);
+	x->done->stopped = how->go_on != NULL && !how->go_on(how->context, &so_far);
+	return !x->done->stopped;
+}
+
+static enum hs_result commit_all(struct run *x)
+{
+	enum hs_result r = HS_OK, last;
+	bool more = true;
+
+	if (x->marked && x->bookmark.try.open)
+		r = finish_try(x, &x->commit[0], &more);
+	if (r == HS_OK && !start_appender(x))
+		r = HS_E_MEMORY;
+	if (r != HS_OK)
+		return r;
+	for (int i = 0; r == HS_OK && more && go_on(x); i = !i) {
+		hs_clock_text(hs_io_now(), x->commit[i].spooled_at);
+		r = fill(x, &x->commit[i], UINT64_MAX, &more);
+		if (r == HS_OK)
+			r = hand_over(x, &x->commit[i]);
+	}
+	last = hand_over(x, NULL);
+	pthread_join(x->appender, NULL);
+	r = r == HS_OK ? last : r;
+	if (r == HS_OK && x->marked && !more && x->done->error == 0)
+		r = hs_bookmark_done(&x->bookmark, x->lines.at, x->line);
+	return r;
+}
+
+static enum hs_result run(struct run *x, int fd)
+{
+	struct stat st;
+	bool is_file;
+	enum hs_result r = HS_OK;
+
+	if (hs_io_fstat(fd, &st) < 0)
+		return HS_E_IO;
+	is_file = S_ISREG(st.st_mode);
+	if (is_file && !x->how->look_only)
+		r = open_bookmark(x, fd, (uint64_t)st.st_size);
+	if (r != HS_OK || x->done->in_use || x->done->done_before)
+		return r;
+	if (!hs_lines_start_outside(&x->lines, fd, !is_file, (size_t)x->settings->max_body,
+	                            x->marked ? x->bookmark.at : 0)) {
+		x->done->error = errno;
+		return errno == ENOMEM ? HS_E_MEMORY : HS_OK;
+	}
+	return commit_all(x);
+}
+
+static bool init_commit(struct commit *c)
+{
+	c->weak = malloc(COMMIT_LINES * sizeof *c->weak);
+	return hs_intake_init(&c->intake) && c->weak != NULL;
+}
+
+static void free_commit(struct commit *c)
+{
+	hs_intake_free(&c->intake);
+	hs_buf_free(&c->rejected);
+	free(c->weak);
+}
+
+enum hs_result hs_import(struct hs_spool *spool, const struct hs_settings *settings,
+                         const struct hs_importer *importer, int fd, const char *name,
+                         struct hs_imported *done)
+{
+	struct run x = { .spool = spool, .settings = settings, .how = importer, .done = done, .name = name,
+		         .lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER };
+	enum hs_result r = HS_E_MEMORY;
+
+	memset(done, 0, sizeof *done);
+	x.seed = hs_io_random();
+	hs_json_init(&x.json, x.seed);
+	if (init_commit(&x.commit[0]) && init_commit(&x.commit[1]))
+		r = run(&x, fd);
+	if (x.marked) {
+		hs_bookmark_close(&x.bookmark);
+		hs_place_close(&x.opened);
+	}
+	free_commit(&x.commit[0]);
+	free_commit(&x.commit[1]);
+	hs_json_free(&x.json);
+	hs_lines_free(&x.lines);
+	hs_buf_free(&x.message);
+	return r;
+}

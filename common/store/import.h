@@ -1,0 +1,51 @@
+/*
+ * import: archives of original events, a line each, into the spool by the way of a
+ * delivery: the same judgement, the same record, the same search for duplicates, the same
+ * file for what is refused. In commits of some thousand lines.
+ *
+ * It can be stopped or killed anywhere and run again. An event with an id, or with a
+ * timestamp, is found to be in the spool already. For the others (all of them, if
+ * dedup_window is 0) there is a bookmark for each archive, see bookmark.h: a commit that
+ * was cut short is looked for in the spool, by the very lines it would have written. A
+ * pipe has no bookmark: from a pipe, these others come twice when it is run twice.
+ */
+#ifndef HS_IMPORT_H
+#define HS_IMPORT_H
+
+#include "store/spool.h"
+
+struct hs_imported {
+	uint64_t lines, accepted, duplicate, rejected;
+	uint64_t left_out; /* by type or time */
+	uint64_t read;     /* bytes of the file */
+	uint64_t resumed;  /* lines that an earlier run had brought in already */
+	int error;         /* errno of reading the archive, EILSEQ: a damaged gzip; 0: none */
+	bool done_before;  /* an earlier run was through with it: nothing was done */
+	bool in_use;       /* another process imports this very file: nothing was done */
+	bool stopped;      /* go_on said so; what was counted is in the spool */
+};
+
+struct hs_importer {
+	const char *tenant;       /* of every event, one of the keys' labels; "": none */
+	const char *const *type;  /* only these, `types` of them; 0: all */
+	size_t types;
+	bool since_given, until_given;
+	int64_t since_ms, until_ms; /* by the event's timestamp: from since, before until */
+	bool look_only;             /* count, write nothing */
+	bool again;                 /* whatever the bookmark says */
+	void *context;
+	/* Behind each commit; false: stop. May be NULL. */
+	bool (*go_on)(void *context, const struct hs_imported *so_far);
+};
+
+/*
+ * Imports what the descriptor holds; `name` stands in the lines of the rejected file. The
+ * spool must be one of these settings. HS_OK, also if reading came to an early end (see
+ * hs_imported), HS_E_MEMORY, or a result of hs_spool_append: what was counted is in the
+ * spool, and the rest can be imported by running it again.
+ */
+enum hs_result hs_import(struct hs_spool *spool, const struct hs_settings *settings,
+                         const struct hs_importer *importer, int fd, const char *name,
+                         struct hs_imported *done);
+
+#endif

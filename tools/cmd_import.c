@@ -1,0 +1,235 @@
+/* hookspool import: archives of original events into the spool. */
+#include "store/import.h"
+#include "core/clock_text.h"
+#include "store/io.h"
+#include "tools/command.h"
+#include "tools/progress.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+enum { OPT_TYPE = HS_OPT_OWN, OPT_SINCE, OPT_UNTIL, OPT_TENANT, OPT_DRY_RUN, OPT_AGAIN };
+enum { TYPES_MAX = 32 };
+
+const struct hs_option hs_import_options[] = {
+	HS_OPTION_CONFIG,
+	{ "type", "TYPE", OPT_TYPE, "events of this type alone; may be repeated" },
+	{ "since", "TIME", OPT_SINCE, "events whose timestamp is not before TIME (ISO 8601, UTC)" },
+	{ "until", "TIME", OPT_UNTIL, "events whose timestamp is before TIME" },
+	{ "tenant", "LABEL", OPT_TENANT, "whose events these are, as in [keys]; - for nobody's" },
+	{ "again", NULL, OPT_AGAIN, "archives, too, that an earlier run was through with" },
+	{ "dry-run", NULL, OPT_DRY_RUN, "count, write nothing" },
+	HS_OPTION_JSON,
+	HS_OPTIONS_END,
+};
+
+struct import {
+	struct hs_settings *settings;
+	struct hs_spool *spool;
+	struct hs_importer how;
+	const char *type[TYPES_MAX];
+	const char *config, *tenant;
+	bool json;
+
+	struct hs_imported sum;
+	uint64_t files, done_before, failed;
+	const char *name; /* of the file at hand */
+	uint64_t size;    /* 0: a pipe */
+	struct hs_progress progress;
+	int code; /* of the first thing that went wrong */
+};
+
+/* --- options -------------------------------------------------------------------- */
+
+static bool read_time(const char *option, const char *text, bool *given, int64_t *ms)
+{
+	*given = hs_clock_parse(hs_slice_str(text), ms);
+	if (!*given)
+		fprintf(stderr, "hookspool import: --%s %s: expected a time such as 2026-11-24 or "
+		                "2026-11-24T10:15:00Z\n", option, text);
+	return *given;
+}
+
+static bool add_type(struct import *c, const char *type)
+{
+	if (c->how.types == TYPES_MAX) {
+		fprintf(stderr, "hookspool import: --type: at most %d\n", TYPES_MAX);
+		return false;
+	}
+	c->type[c->how.types++] = type;
+	return true;
+}
+
+static bool read_option(struct import *c, int option)
+{
+	switch (option) {
+	case HS_OPT_CONFIG: c->config = optarg; return true;
+	case HS_OPT_JSON: c->json = true; return true;
+	case OPT_TYPE: return add_type(c, optarg);
+	case OPT_SINCE: return read_time("since", optarg, &c->how.since_given, &c->how.since_ms);
+	case OPT_UNTIL: return read_time("until", optarg, &c->how.until_given, &c->how.until_ms);
+	case OPT_TENANT: c->tenant = optarg; return true;
+	case OPT_DRY_RUN: c->how.look_only = true; return true;
+	case OPT_AGAIN: c->how.again = true; return true;
+	default: return false;
+	}
+}
+
+/* --- files ------------------------------------------------------------------------ */
+
+static void note_failure(struct import *c, int code, const char *what, const char *remedy)
+{
+	hs_progress_clear(&c->progress);
+	fprintf(stderr, "hookspool import: %s: %s%s%s\n", c->name, what, remedy[0] != '\0' ? ": " : "",
+	        remedy);
+	c->failed++;
+	if (c->code == 0)
+		c->code = code;
+}
+
+static bool go_on(void *context, const struct hs_imported *so_far)
+{
+	struct import *c = context;
+	int64_t ms = hs_io_now_monotonic() - c->progress.begun_ms;
+	uint64_t lines = c->sum.lines + so_far->lines;
+	uint64_t rate = ms > 0 ? lines * 1000 / (uint64_t)ms : 0;
+
+	if (c->size > 0)
+		hs_progress_show(&c->progress, "%s: %" PRIu64 " %% of %" PRIu64 " MB, %" PRIu64 " lines/s",
+		                 c->name, so_far->read * 100 / c->size, c->size >> 20, rate);
+	else
+		hs_progress_show(&c->progress, "%s: %" PRIu64 " lines, %" PRIu64 " lines/s", c->name,
+		                 so_far->lines, rate);
+	return !hs_stop_asked();
+}
+
+static void add_up(struct import *c, const struct hs_imported *done)
+{
+	c->sum.lines += done->lines;
+	c->sum.accepted += done->accepted;
+	c->sum.duplicate += done->duplicate;
+	c->sum.rejected += done->rejected;
+	c->sum.left_out += done->left_out;
+	c->sum.resumed += done->resumed;
+	c->sum.stopped |= done->stopped;
+	c->done_before += done->done_before;
+}
+
+/* False: the spool itself is in trouble, or we are to stop: no more files. */
+static bool import_from(struct import *c, int fd)
+{
+	struct hs_imported done;
+	struct stat st;
+	enum hs_result r;
+
+	c->files++;
+	c->size = hs_io_fstat(fd, &st) == 0 && S_ISREG(st.st_mode) ? (uint64_t)st.st_size : 0;
+	r = hs_import(c->spool, c->settings, &c->how, fd, c->name, &done);
+	add_up(c, &done);
+	if (r != HS_OK)
+		note_failure(c, r == HS_E_MEMORY ? EX_OSERR : EX_IOERR, hs_result_info(r)->message,
+		             hs_result_info(r)->remedy);
+	else if (done.in_use)
+		note_failure(c, EX_TEMPFAIL, "another process imports it", "wait for it");
+	else if (done.error == EILSEQ)
+		note_failure(c, EX_DATAERR, "damaged or cut", "what came before the damage is in the spool");
+	else if (done.error == EISDIR)
+		note_failure(c, EX_NOINPUT, "a directory", "name the files in it");
+	else if (done.error != 0 && done.error != EINTR)
+		note_failure(c, EX_IOERR, strerror(done.error), "");
+	c->sum.stopped |= done.error == EINTR;
+	return r == HS_OK && !c->sum.stopped;
+}
+
+static bool import_file(struct import *c, const char *path)
+{
+	bool is_stdin = strcmp(path, "-") == 0, more;
+	int fd = is_stdin ? STDIN_FILENO : hs_io_open_outside(path);
+
+	c->name = is_stdin ? "standard input" : path;
+	if (fd < 0) {
+		note_failure(c, EX_NOINPUT, strerror(errno), "");
+		return !hs_stop_asked();
+	}
+	more = import_from(c, fd);
+	if (!is_stdin)
+		hs_io_close(fd);
+	return more;
+}
+
+/* --- the sum ------------------------------------------------------------------------ */
+
+static void print_sum(const struct import *c)
+{
+	const struct hs_imported *s = &c->sum;
+
+	if (c->json) {
+		printf("{\"files\":%" PRIu64 ",\"lines\":%" PRIu64 ",\"accepted\":%" PRIu64
+		       ",\"duplicate\":%" PRIu64 ",\"rejected\":%" PRIu64 ",\"left_out\":%" PRIu64
+		       ",\"resumed\":%" PRIu64 ",\"done_before\":%" PRIu64 ",\"failed\":%" PRIu64
+		       ",\"stopped\":%s}\n", c->files, s->lines, s->accepted, s->duplicate, s->rejected,
+		       s->left_out, s->resumed, c->done_before, c->failed, s->stopped ? "true" : "false");
+		return;
+	}
+	printf("%" PRIu64 " lines: %" PRIu64 " accepted, %" PRIu64 " duplicate, %" PRIu64
+	       " rejected, %" PRIu64 " left out\n", s->lines, s->accepted, s->duplicate, s->rejected,
+	       s->left_out);
+	if (s->resumed > 0)
+		printf("%" PRIu64 " lines were brought in by an earlier run\n", s->resumed);
+	if (c->done_before > 0)
+		printf("%" PRIu64 " of %" PRIu64 " archives were done before (--again takes them once more)\n",
+		       c->done_before, c->files);
+	if (s->rejected > 0 && !c->how.look_only)
+		puts("what was rejected, and why, stands in rejected.jsonl");
+	if (s->stopped)
+		puts("stopped: run it again to go on");
+}
+
+static int import_all(struct import *c, int argc, char **argv)
+{
+	bool more = true;
+
+	c->settings->durability = HS_DURABILITY_FSYNC; /* a bookmark may not be ahead of the lines */
+	c->spool = hs_spool_new(c->settings);
+	if (c->spool == NULL)
+		return EX_OSERR;
+	hs_stop_catch();
+	hs_progress_begin(&c->progress);
+	if (optind == argc)
+		import_file(c, "-");
+	for (int i = optind; i < argc && more; i++)
+		more = import_file(c, argv[i]);
+	hs_progress_clear(&c->progress);
+	print_sum(c);
+	hs_spool_free(c->spool);
+	return c->code != 0 ? c->code : c->sum.rejected > 0;
+}
+
+int hs_cmd_import(int argc, char **argv)
+{
+	struct import c = { .how.tenant = "" };
+	int option;
+
+	while ((option = hs_option(argc, argv)) != -1)
+		if (!read_option(&c, option))
+			return hs_usage("import");
+	if (optind == argc && isatty(STDIN_FILENO) == 1)
+		return hs_usage("import");
+	c.settings = hs_command_settings(c.config);
+	if (c.settings == NULL)
+		return EX_CONFIG;
+	c.how.type = c.type;
+	c.how.context = &c;
+	c.how.go_on = go_on;
+	c.code = hs_command_tenant(c.settings, "import", c.tenant, &c.how.tenant);
+	if (c.code == 0)
+		c.code = import_all(&c, argc, argv);
+	hs_settings_free(c.settings);
+	hs_stop_finish();
+	return c.code;
+}

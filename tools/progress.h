@@ -1,0 +1,33 @@
+/*
+ * progress: a line that says how far long work is, on a terminal, from its second second
+ * on; and the signals that end such work in good order.
+ */
+#ifndef HS_PROGRESS_H
+#define HS_PROGRESS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct hs_progress {
+	int64_t begun_ms, next_ms;
+	bool terminal; /* standard error is one */
+	bool shown;
+};
+
+void hs_progress_begin(struct hs_progress *p);
+
+/* Shows the line, unless the last one was shown just now. */
+__attribute__((format(printf, 2, 3)))
+void hs_progress_show(struct hs_progress *p, const char *format, ...);
+
+/* Takes the line away, before anything else is printed. */
+void hs_progress_clear(struct hs_progress *p);
+
+/* From now on SIGINT and SIGTERM are only noted; a blocked read(2) ends with EINTR. */
+void hs_stop_catch(void);
+bool hs_stop_asked(void);
+
+/* Ends the process by the signal that was noted, if there was one, as the shell expects. */
+void hs_stop_finish(void);
+
+#endif
