@@ -129,6 +129,58 @@ static void gzip_from_an_offset(void **state)
 	close(fd);
 }
 
+/* A file or a pipe of somebody else's, plain or not; a line that is too long is no line. */
+static void from_outside(void **state)
+{
+	struct hs_buf text = { 0 };
+	struct hs_lines l = { 0 };
+
+	(void)state;
+	hs_buf_put_slice(&text, HS_SLICE("one\n"));
+	for (int i = 0; i < CHUNK + 9; i++)
+		hs_buf_putc(&text, 'x');
+	hs_buf_put_slice(&text, HS_SLICE("\ntwo\nlonger than ten\nthree"));
+	for (int zip = 0; zip < 2; zip++)
+		for (int stream = 0; stream < 2; stream++) {
+			int fd = zip ? gzip_of(hs_buf_slice(&text)) : file_of(hs_buf_slice(&text));
+
+			assert_int_equal(lseek(fd, 0, SEEK_SET), 0);
+			assert_true(hs_lines_start_outside(&l, fd, stream, 10, 0));
+			expect_next(&l, 1, "one");
+			expect_next(&l, 3, "");
+			assert_int_equal(l.at, 4 + CHUNK + 10);
+			expect_next(&l, 1, "two");
+			expect_next(&l, 3, "");
+			expect_next(&l, 2, "three");
+			expect_next(&l, 0, NULL);
+			assert_int_equal(l.at, text.n);
+			lseek(fd, 0, SEEK_SET);
+			assert_true(hs_lines_start_outside(&l, fd, stream, 10, 4 + CHUNK + 10));
+			expect_next(&l, 1, "two");
+			close(fd);
+		}
+	hs_lines_free(&l);
+	hs_buf_free(&text);
+}
+
+static void from_outside_in_pieces(void **state)
+{
+	struct hs_lines l = { 0 };
+	int ends[2], empty = file_of(HS_SLICE(""));
+
+	(void)state;
+	assert_int_equal(pipe(ends), 0);
+	assert_int_equal(write(ends[1], "o", 1), 1);
+	close(ends[1]); /* one byte: too few to tell what it is */
+	assert_true(hs_lines_start_outside(&l, ends[0], true, 10, 0));
+	expect_next(&l, 2, "o");
+	assert_true(hs_lines_start_outside(&l, empty, false, 10, 0));
+	expect_next(&l, 0, NULL);
+	hs_lines_free(&l);
+	close(ends[0]);
+	close(empty);
+}
+
 /* Every cut, and every byte that is wrong, is noticed before the end is reported. */
 static void damage(void **state)
 {
@@ -201,9 +253,14 @@ static void what_a_record_is(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(lines_one_by_one),    cmocka_unit_test(borders),
-		cmocka_unit_test(gzip_from_an_offset), cmocka_unit_test(damage),
-		cmocka_unit_test(reading_fails),       cmocka_unit_test(what_a_record_is),
+		cmocka_unit_test(lines_one_by_one),
+		cmocka_unit_test(borders),
+		cmocka_unit_test(gzip_from_an_offset),
+		cmocka_unit_test(from_outside),
+		cmocka_unit_test(from_outside_in_pieces),
+		cmocka_unit_test(damage),
+		cmocka_unit_test(reading_fails),
+		cmocka_unit_test(what_a_record_is),
 	};
 
 	return cmocka_run_group_tests_name("lines", tests, NULL, NULL);

@@ -1,0 +1,180 @@
+#!/bin/bash
+# hookspool import: archives by the way of a delivery; killed and run again, each event once.
+. "$(dirname "$0")/../lib/server.sh"
+
+KILLS=${KILLS:-10} # how many imports are killed in mid-work
+LINES_EACH=9000    # of an archive: three commits
+LIVELY='auth = none
+rotate_size = 256K
+rotate_min_gap = 0
+min_free = 0'
+SETTINGS=$LIVELY
+
+# hs COMMAND...: the command, as the spool's owner; OUT and CODE have what came of it.
+hs() {
+	OUT=$(as_server_user env HOOKSPOOL_CONF="$S/hookspool.conf" "$S/bin/hookspool" "$@" 2>"$T/err")
+	CODE=$?
+}
+
+# spool_start: a fresh spool, and the program at work on it.
+spool_start() {
+	server_start listener
+	cp "$HS_BUILD/hookspool" "$S/bin/hookspool"
+}
+
+# spooled [FAMILY]: every line of the spool, wherever it stands.
+spooled() {
+	local file
+	for file in "$S/spool/${1:-events}"*; do
+		[ -e "$file" ] || continue
+		case $file in *.gz) gzip -dc "$file" ;; *) cat "$file" ;; esac
+	done
+}
+
+# archive NAME LINES: a third of the events has an id, a third only a time, a third neither.
+archive() {
+	awk -v name="$1" -v n="$2" 'BEGIN {
+		for (i = 1; i <= n; i++) {
+			printf "{\"type\":\"page\",\"userId\":\"u-%d\",", i % 50
+			if (i % 3 == 0) printf "\"messageId\":\"%s-%d\",", name, i
+			if (i % 3 == 1) printf "\"timestamp\":\"2026-11-23T10:15:00.000Z\","
+			printf "\"properties\":{\"n\":\"%s-%d\"}}\n", name, i
+		}
+	}'
+}
+
+# marks PREFIX: the n of every record of that archive, sorted.
+marks() { spooled | grep -o "\"properties_n\":\"$1[^\"]*" | cut -d '"' -f 4 | sort; }
+
+# sum JQ: of the last --json summary.
+sum() { jq -c "$1" <<<"$OUT"; }
+
+### What is imported ####################################################
+spool_start
+{
+	event a-1 track; echo
+	event a-2 identify; printf '\r\n\n'
+	event a-1 track; echo
+	echo '{"type":"track","userId":"u"}'
+	echo 'not JSON'
+	event a-3 delete
+} >"$T/a.jsonl"
+gzip -c "$T/a.jsonl" >"$T/renamed"
+chmod 644 "$T/a.jsonl" "$T/renamed"
+
+hs import --dry-run --json "$T/a.jsonl"
+is 'a dry run counts' "$(sum '[.accepted, .duplicate, .rejected]')" '[3,1,2]'
+is 'and writes nothing' "$(spooled | wc -l)$(spooled rejected | wc -l)" 00
+
+hs import "$T/a.jsonl"
+is 'the sum' "$OUT" "7 lines: 3 accepted, 1 duplicate, 2 rejected, 0 left out
+what was rejected, and why, stands in rejected.jsonl"
+is 'rejected lines are a problem found' $CODE 1
+is 'the events are in the spool' "$(spooled | sed -n 's/.*"message_id":"\([^"]*\)".*/\1/p' | sort | xargs)" 'a-1 a-2 a-3'
+is 'flattened like a delivery' "$(record a-1 '[.properties_order_id, .properties_total] | tojson')" '["o-1",39.95]'
+is 'the rejected file says where and why' "$(spooled rejected | jq -r .message | sed "s|$T|T|")" \
+	'import T/a.jsonl, line 5: event required, a non-empty string
+import T/a.jsonl, line 6: not JSON'
+
+hs import --json "$T/a.jsonl"
+is 'an archive is done once' "$(sum '[.lines, .done_before]')$CODE" '[0,1]0'
+hs import --json "$T/renamed"
+is 'gzip is known by its first bytes; every event is there already' "$(sum '[.accepted, .duplicate, .rejected]')" '[0,4,2]'
+hs import --json --again "$T/a.jsonl"
+is '--again reads it again' "$(sum '[.accepted, .duplicate]')" '[0,4]'
+hs import --json < <(event b-1; echo; event a-1)
+is 'a pipe, its last line without an end' "$(sum '[.accepted, .duplicate]')$CODE" '[1,1]0'
+hs import --json - < <(event b-2 | gzip)
+is 'a pipe with gzip in it' "$(sum .accepted)" 1
+
+head -c 60 "$T/renamed" >"$T/cut"
+chmod 644 "$T/cut"
+hs import "$T/cut" "$T/none" "$T" "$T/a.jsonl"
+is 'damage, a missing file and a directory do not keep the others back' "$CODE $(grep -c . "$T/err")" '65 3'
+check 'and are told apart' grep -q 'cut: damaged or cut' "$T/err"
+
+printf '{"type":"page","userId":"%01100000d"}\n' 1 >"$T/long"
+event b-3 >>"$T/long"
+chmod 644 "$T/long"
+OUT=$(as_server_user env HOOKSPOOL_CONF="$S/hookspool.conf" HOOKSPOOL_MAX_BODY=1M "$S/bin/hookspool" import --json "$T/long")
+is 'a line above max_body is passed over' "$(sum '[.accepted, .rejected]')" '[1,1]'
+
+### What is left out ####################################################
+for day in 21 22 23; do
+	echo "{\"type\":\"track\",\"event\":\"e\",\"userId\":\"u\",\"messageId\":\"d-$day\",\"timestamp\":\"2026-11-${day}T12:00:00Z\"}"
+done >"$T/days.jsonl"
+echo '{"type":"page","userId":"u","messageId":"d-none"}' >>"$T/days.jsonl"
+chmod 644 "$T/days.jsonl"
+hs import --json --since 2026-11-22 --until 2026-11-23 "$T/days.jsonl"
+is 'by time; what has none is left out' "$(sum '[.accepted, .left_out]')" '[1,3]'
+hs import --json --type page --type group "$T/days.jsonl"
+is 'by type' "$(sum '[.accepted, .left_out]')" '[1,3]'
+hs import --json "$T/days.jsonl"
+is 'another choice is another import' "$(sum '[.accepted, .duplicate, .done_before]')" '[2,2,0]'
+hs import --since soon "$T/days.jsonl"
+is 'a time that is none' $CODE 2
+hs import --tenant acme "$T/days.jsonl"
+is 'a tenant that is none' $CODE 2
+server_stop
+
+### Whose they are ######################################################
+SETTINGS='[keys]
+acme = one
+globex = two'
+spool_start
+event a-1 >"$T/one.jsonl"
+chmod 644 "$T/one.jsonl"
+hs import "$T/one.jsonl"
+is 'with [keys] the tenant must be said' "$CODE $(grep -c -e '--tenant' "$T/err")" '2 1'
+hs import --json --tenant acme "$T/one.jsonl"
+is 'events of a tenant' "$(sum .accepted)$(record a-1 .tenant)" 1acme
+hs import --json --tenant globex "$T/one.jsonl"
+is 'the same id of another tenant is another event' "$(sum .accepted)" 1
+hs import --json --tenant - "$T/one.jsonl"
+is 'or of nobody' "$(sum .accepted)" 1
+server_stop
+
+### Kills ###############################################################
+SETTINGS=$LIVELY
+spool_start
+
+# deliver: the program takes events as fast as one client sends them; acknowledged ones to T/sent.
+deliver() {
+	local n=0 body
+	while [ ! -e "$T/enough" ]; do
+		body="{\"type\":\"page\",\"userId\":\"u\",\"properties\":{\"n\":\"sent-$((++n))\"}}"
+		printf %s "$body" | cgi REQUEST_METHOD=POST CONTENT_TYPE=application/json \
+			CONTENT_LENGTH=${#body} | grep -q '^Status: 200' && echo "sent-$n" >>"$T/sent"
+	done
+}
+
+: >"$T/sent"
+deliver &
+delivering=$!
+killed=0
+for k in $(seq "$KILLS"); do
+	archive "k$k" $LINES_EACH >"$T/k.jsonl"
+	[ $((k % 2)) = 0 ] || { gzip -1 -f "$T/k.jsonl"; mv "$T/k.jsonl.gz" "$T/k.jsonl"; }
+	chmod 644 "$T/k.jsonl"
+	(as_server_user env HOOKSPOOL_CONF="$S/hookspool.conf" "$S/bin/hookspool" import "$T/k.jsonl") \
+		>/dev/null 2>&1 &
+	pid=$!
+	sleep "0.0$((RANDOM % 10))$((RANDOM % 10))" # the kill is to come anywhere
+	kill -9 $pid 2>/dev/null && killed=$((killed + 1))
+	wait $pid 2>/dev/null
+	hs import "$T/k.jsonl"
+	[ $CODE = 0 ] || not_ok "run again after kill $k" "exit $CODE" "$(cat "$T/err")"
+done
+touch "$T/enough"
+wait $delivering
+check "some of $KILLS kills hit ($killed)" test "$killed" -gt 0
+server_stop
+spool_reopen
+for k in $(seq "$KILLS"); do seq -f "k$k-%.0f" $LINES_EACH; done | sort >"$T/want"
+marks k >"$T/got"
+is 'nothing is lost' "$(comm -23 "$T/want" "$T/got" | head -3)" ''
+is 'nothing is there twice, with an id or without' "$(comm -13 "$T/want" "$T/got" | head -3)" ''
+is 'what the server acknowledged meanwhile is there' "$(comm -23 <(sort "$T/sent") <(marks sent) | head -3)" ''
+hs verify
+is 'the spool is in order' "$CODE" 0
+done_testing
