@@ -115,6 +115,7 @@ static void add_up(struct import *c, const struct hs_imported *done)
 	c->sum.duplicate += done->duplicate;
 	c->sum.rejected += done->rejected;
 	c->sum.left_out += done->left_out;
+	c->sum.suppressed += done->suppressed;
 	c->sum.resumed += done->resumed;
 	c->sum.stopped |= done->stopped;
 	c->done_before += done->done_before;
@@ -171,14 +172,16 @@ static void print_sum(const struct import *c)
 	if (c->json) {
 		printf("{\"files\":%" PRIu64 ",\"lines\":%" PRIu64 ",\"accepted\":%" PRIu64
 		       ",\"duplicate\":%" PRIu64 ",\"rejected\":%" PRIu64 ",\"left_out\":%" PRIu64
-		       ",\"resumed\":%" PRIu64 ",\"done_before\":%" PRIu64 ",\"failed\":%" PRIu64
+		       ",\"suppressed\":%" PRIu64 ",\"resumed\":%" PRIu64 ",\"done_before\":%" PRIu64 ",\"failed\":%" PRIu64
 		       ",\"stopped\":%s}\n", c->files, s->lines, s->accepted, s->duplicate, s->rejected,
-		       s->left_out, s->resumed, c->done_before, c->failed, s->stopped ? "true" : "false");
+		       s->left_out, s->suppressed, s->resumed, c->done_before, c->failed, s->stopped ? "true" : "false");
 		return;
 	}
 	printf("%" PRIu64 " lines: %" PRIu64 " accepted, %" PRIu64 " duplicate, %" PRIu64
 	       " rejected, %" PRIu64 " left out\n", s->lines, s->accepted, s->duplicate, s->rejected,
 	       s->left_out);
+	if (s->suppressed > 0)
+		printf("%" PRIu64 " lines were of users who are suppressed\n", s->suppressed);
 	if (s->resumed > 0)
 		printf("%" PRIu64 " lines were brought in by an earlier run\n", s->resumed);
 	if (c->done_before > 0)

@@ -103,6 +103,7 @@ int hs_command_tenant(const struct hs_settings *settings, const char *command, c
 int hs_cmd_check(int argc, char **argv);
 int hs_cmd_docs(int argc, char **argv);
 int hs_cmd_each(int argc, char **argv);
+int hs_cmd_erase(int argc, char **argv);
 int hs_cmd_help(int argc, char **argv);
 int hs_cmd_import(int argc, char **argv);
 int hs_cmd_maintain(int argc, char **argv);
@@ -117,6 +118,7 @@ extern const struct hs_option hs_cat_options[];
 extern const struct hs_option hs_check_options[];
 extern const struct hs_option hs_each_options[];
 extern const struct hs_option hs_send_options[];
+extern const struct hs_option hs_erase_options[];
 extern const struct hs_option hs_import_options[];
 extern const struct hs_option hs_spool_options[]; /* rotate, maintain, verify, repair */
 extern const struct hs_option hs_tail_options[];

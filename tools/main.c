@@ -25,6 +25,8 @@ const struct hs_command hs_commands[] = {
 	  "the same, and mend it: broken segments set aside, the index made anew" },
 	{ "import", hs_cmd_import, hs_import_options, "[FILE ...]",
 	  "archives of original events into the spool, each event once" },
+	{ "erase", hs_cmd_erase, hs_erase_options, "",
+	  "everything of a user out of the spool; later events of theirs are new" },
 	{ "help", hs_cmd_help, NULL, "[COMMAND]", "this list, or one command's options" },
 	{ "docs", hs_cmd_docs, NULL, "settings | results | sample | options COMMAND | completion", NULL },
 	{ NULL, NULL, NULL, NULL, NULL },

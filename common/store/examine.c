@@ -1,5 +1,6 @@
 #include "store/examine.h"
 #include "store/edits.h"
+#include "store/erased.h"
 #include "store/io.h"
 #include "store/lines.h"
 #include "store/log.h"
@@ -41,6 +42,7 @@ struct exam {
 	MDB_env *env; /* identities seen so far: a scratch file, not memory */
 	MDB_txn *txn;
 	MDB_dbi dbi;
+	int scratch_code; /* of the last put */
 
 	struct entry entry[IDS_AT_ONCE];
 	size_t entries;
@@ -62,6 +64,7 @@ const char *hs_problem_text(enum hs_problem p)
 		[HS_PROBLEM_TORN] = "ends in mid-line",
 		[HS_PROBLEM_DAMAGED] = "compressed file is damaged",
 		[HS_PROBLEM_TWICE] = "event stands in the spool already",
+		[HS_PROBLEM_ERASED] = "event was to be erased: run hookspool erase again",
 		[HS_PROBLEM_GAP] = "segment before this one is missing",
 		[HS_PROBLEM_INDEX] = "event unknown to the index",
 	};
@@ -115,6 +118,26 @@ static void close_scratch(struct exam *x)
 	hs_io_unlink(x->place->private_dir, SEEN);
 }
 
+/* What was erased counts as seen; one byte more tells the difference. */
+static bool note_erased(void *context, const struct hs_erased_id *e)
+{
+	struct exam *x = context;
+	char seen[sizeof e->spooled_s + 1] = { 0 };
+	MDB_val key = { sizeof e->id, (void *)(uintptr_t)&e->id }, value = { sizeof seen, seen };
+
+	memcpy(seen, &e->spooled_s, sizeof e->spooled_s);
+	x->scratch_code = mdb_put(x->txn, x->dbi, &key, &value, 0);
+	return x->scratch_code == 0;
+}
+
+static enum hs_result note_all_erased(struct exam *x)
+{
+	uint64_t known = 0;
+	enum hs_result r = hs_erased_each(x->place->private_dir, &known, note_erased, x);
+
+	return r == HS_OK ? scratch_result(x->scratch_code) : r;
+}
+
 static enum hs_result note_seen(struct exam *x, const struct entry *e)
 {
 	int64_t window_s = x->place->settings->dedup_window / 1000;
@@ -125,7 +148,7 @@ static enum hs_result note_seen(struct exam *x, const struct entry *e)
 	if (code == 0) {
 		memcpy(&before, value.mv_data, sizeof before);
 		if ((int64_t)spooled_s - before <= window_s)
-			report(x, HS_PROBLEM_TWICE, e->line);
+			report(x, value.mv_size > sizeof before ? HS_PROBLEM_ERASED : HS_PROBLEM_TWICE, e->line);
 	}
 	value = (MDB_val){ sizeof spooled_s, &spooled_s };
 	return scratch_result(code == 0 || code == MDB_NOTFOUND
@@ -503,6 +526,8 @@ enum hs_result hs_examine(struct hs_segment *segments, struct hs_index *index,
 		x->index = i == HS_EVENTS ? index : NULL;
 		if (x->index != NULL)
 			r = open_scratch(x);
+		if (r == HS_OK && x->index != NULL)
+			r = note_all_erased(x);
 		if (r == HS_OK && x->index != NULL && examiner->mend)
 			r = renew_index(x, x->segment);
 		if (r == HS_OK)

@@ -15,6 +15,7 @@ enum hs_problem {
 	HS_PROBLEM_TORN,    /* a sealed segment that does not end with a newline */
 	HS_PROBLEM_DAMAGED, /* a .gz that cannot be read to its end */
 	HS_PROBLEM_TWICE,   /* an event that stands in the spool already */
+	HS_PROBLEM_ERASED,  /* an event that was to be erased: `hookspool erase` was interrupted */
 	HS_PROBLEM_GAP,     /* a number that is missing */
 	HS_PROBLEM_INDEX,   /* an event that the index does not know */
 	HS_PROBLEMS

@@ -33,7 +33,7 @@ struct weak {
 struct commit {
 	struct hs_intake intake;
 	struct hs_buf rejected;
-	uint64_t rejections, left_out, duplicate, already;
+	uint64_t rejections, left_out, duplicate, suppressed, already;
 	uint64_t first_line, line, to, read; /* `to`: offset behind its last line */
 	char spooled_at[HS_CLOCK_TEXT + 1];
 	struct weak *weak; /* room for COMMIT_LINES */
@@ -168,7 +168,7 @@ static void empty(struct run *x, struct commit *c)
 {
 	hs_intake_reset(&c->intake);
 	hs_buf_reset(&c->rejected);
-	c->rejections = c->left_out = c->duplicate = c->already = 0;
+	c->rejections = c->left_out = c->duplicate = c->suppressed = c->already = 0;
 	c->weaks = 0;
 	c->first_line = x->line;
 }
@@ -220,6 +220,7 @@ static enum hs_result append(struct run *x, struct commit *c)
 		.rejected = hs_buf_slice(&c->rejected),
 		.unparsed = c->intake.unparsed,
 		.duplicate = &c->duplicate,
+		.suppressed = &c->suppressed,
 		.deadline_ms = hs_io_now_monotonic() + COMMIT_MS,
 		.look_only = x->how->look_only,
 	};
@@ -235,7 +236,8 @@ static enum hs_result append(struct run *x, struct commit *c)
 static void count(struct run *x, const struct commit *c)
 {
 	x->done->lines += c->line - c->first_line;
-	x->done->accepted += c->intake.count - c->duplicate;
+	x->done->accepted += c->intake.count - c->duplicate - c->suppressed;
+	x->done->suppressed += c->suppressed;
 	x->done->duplicate += c->duplicate + c->already;
 	x->done->rejected += c->rejections;
 	x->done->left_out += c->left_out;

@@ -1,6 +1,7 @@
 #include "store/index.h"
 #include "core/block.h"
 #include "store/defect.h"
+#include "store/erased.h"
 #include "store/io.h"
 #include "store/lines.h"
 #include "store/log.h"
@@ -576,6 +577,81 @@ static bool is_wanted(const struct hs_index *ix, const struct hs_sealed *list, s
 	       in_window(ix, (uint32_t)(list[i].sealed_ms / 1000), now_s());
 }
 
+/* --- what was erased ------------------------------------------------------------ */
+
+struct learning {
+	struct hs_index *ix;
+	MDB_cursor *recent;
+	size_t put;
+	int code;
+};
+
+static bool learn_one(void *context, const struct hs_erased_id *e)
+{
+	struct learning *l = context;
+
+	if (in_window(l->ix, e->spooled_s, now_s())) {
+		l->code = put_id(l->recent, &e->id, e->spooled_s);
+		l->put++;
+	}
+	return l->code == 0;
+}
+
+/* Entries of the file behind the first `known` bytes; the index notes how many it knows. */
+static int learn_once(struct hs_index *ix, uint64_t known)
+{
+	struct mark mark, caught_up = ix->mark;
+	MDB_val key = { 6, "erased" }, value = { sizeof known, &known };
+	struct learning l = { .ix = ix };
+	MDB_txn *txn;
+
+	l.code = begin_writing(ix, &txn, &l.recent);
+	if (l.code != 0)
+		return l.code;
+	mark = ix->mark;
+	mark.number = caught_up.number;
+	mark.offset = caught_up.offset;
+	if (hs_erased_each(ix->place->private_dir, &known, learn_one, &l) != HS_OK)
+		l.code = EIO;
+	if (l.code == 0)
+		l.code = mdb_put(txn, ix->meta, &key, &value, 0);
+	if (l.code == 0)
+		l.code = tend(ix, txn, l.recent, &mark, l.put);
+	l.code = end(ix, txn, l.recent, l.code, &mark);
+	if (l.code == MDB_MAP_FULL)
+		ix->mark = caught_up; /* the same once more */
+	return l.code;
+}
+
+/*
+ * The ids of erased events, from their file: after the sealed segments, never before. An
+ * id is noted there before its line goes, so one of the two is always met.
+ */
+static enum hs_result learn_erased(struct hs_index *ix)
+{
+	MDB_val key = { 6, "erased" }, value;
+	uint64_t known = 0, size;
+	enum hs_result r = hs_erased_size(ix->place->private_dir, &size);
+	int code;
+
+	if (r != HS_OK || size == 0)
+		return r;
+	code = start_reading(ix);
+	if (code == 0)
+		code = mdb_get(ix->reader, ix->meta, &key, &value);
+	if (code == 0 && value.mv_size == sizeof known)
+		memcpy(&known, value.mv_data, sizeof known);
+	hs_index_rest(ix);
+	if (code != 0 && code != MDB_NOTFOUND)
+		return mdb_result(ix, code, "read");
+	if (known == size)
+		return HS_OK;
+	do {
+		code = learn_once(ix, known > size ? 0 : known);
+	} while (code == MDB_MAP_FULL);
+	return mdb_result(ix, code, "take in what was erased");
+}
+
 /* Reads every sealed segment behind the mark; then the mark is at the open one. */
 static enum hs_result catch_up(struct hs_index *ix, uint64_t open_number)
 {
@@ -684,6 +760,8 @@ static enum hs_result turn_to(struct hs_index *ix, const struct hs_family *f)
 	r = mdb_result(ix, code, "read");
 	if (r == HS_OK)
 		r = catch_up(ix, f->number);
+	if (r == HS_OK)
+		r = learn_erased(ix);
 	if (r != HS_OK)
 		return r;
 	hs_pending_clear(&ix->pending);

@@ -4,6 +4,7 @@
 #include "store/log.h"
 #include "store/place.h"
 #include "store/segment.h"
+#include "store/suppress.h"
 
 #include <fcntl.h>
 #include <limits.h>
@@ -22,7 +23,8 @@ struct view {
 
 	/* under the events' append lock */
 	struct hs_index *index;  /* NULL: dedup_window = 0 */
-	struct hs_buf fresh;     /* the records that are not there yet, if some are */
+	struct hs_suppress *suppress;
+	struct hs_buf fresh;     /* the records that are to be written, if some are not */
 };
 
 struct hs_spool {
@@ -38,6 +40,7 @@ static void close_view(struct view *v)
 	if (v == NULL)
 		return;
 	hs_index_free(v->index);
+	hs_suppress_free(v->suppress);
 	hs_buf_free(&v->fresh);
 	for (int i = 0; i < HS_FAMILIES; i++)
 		hs_segment_close(&v->segment[i]);
@@ -68,12 +71,12 @@ static enum hs_result open_view(const struct hs_settings *settings, struct view 
 	snprintf(v->state_path, sizeof v->state_path, "%s/.hookspool/state", settings->spool_dir);
 	v->device = (uint64_t)st.st_dev;
 	v->inode = (uint64_t)st.st_ino;
-	if (settings->dedup_window > 0) {
+	v->suppress = hs_suppress_new(v->opened.place.private_dir);
+	if (settings->dedup_window > 0)
 		v->index = hs_index_new(&v->opened.place, settings->spool_dir);
-		if (v->index == NULL) {
-			close_view(v);
-			return HS_E_MEMORY;
-		}
+	if (v->suppress == NULL || (settings->dedup_window > 0 && v->index == NULL)) {
+		close_view(v);
+		return HS_E_MEMORY;
 	}
 	*view = v;
 	return HS_OK;
@@ -163,41 +166,60 @@ static enum hs_result write_rejected(struct view *v, const struct hs_append *app
 /* What became of the records of one append. */
 struct sorted {
 	struct hs_slice fresh; /* those to be written */
-	uint64_t duplicate;
+	uint64_t duplicate, suppressed;
 	bool wait; /* for a duplicate whose first delivery may not be on stable storage yet */
 };
 
-/*
- * Under the lock: which records are new. They are noted in the index as if they were
- * written already, so that an event that comes twice in one batch is found, too.
- */
-static enum hs_result sort_out(struct view *v, const struct hs_append *append, struct sorted *out)
+/* Is the record to be left out? Otherwise it is noted in the index; its line will end at `end`. */
+static enum hs_result judge(struct view *v, const struct hs_record *record, struct hs_slice line,
+                            bool suppressing, uint64_t end, struct sorted *out)
 {
-	uint64_t end = atomic_load(&v->segment[HS_EVENTS].family->written);
+	enum hs_seen seen = HS_SEEN_NEVER;
+	enum hs_result r = HS_OK;
+	bool suppressed = false;
+
+	if (suppressing)
+		r = hs_suppress_find(v->suppress, line, &suppressed);
+	if (r != HS_OK || suppressed) {
+		out->suppressed += suppressed;
+		return r;
+	}
+	if (v->index == NULL || !record->identified)
+		return HS_OK;
+	r = hs_index_find(v->index, &record->id, &seen);
+	out->duplicate += r == HS_OK && seen != HS_SEEN_NEVER;
+	out->wait |= seen == HS_SEEN_PENDING;
+	return r == HS_OK && seen == HS_SEEN_NEVER ? hs_index_add(v->index, &record->id, end) : r;
+}
+
+/*
+ * Under the lock: which records are new, and not suppressed. They are noted in the index as
+ * if they were written already, so that an event that comes twice in one batch is found, too.
+ */
+static enum hs_result sort_out(struct view *v, const struct hs_append *append, bool suppressing,
+                               struct sorted *out)
+{
+	uint64_t end = atomic_load(&v->segment[HS_EVENTS].family->written), left_out = 0;
 	const char *p = append->records.p;
 	enum hs_result r = HS_OK;
 
 	hs_buf_reset(&v->fresh);
 	for (size_t i = 0; i < append->count && r == HS_OK; p += append->record[i++].n) {
 		const struct hs_record *record = &append->record[i];
-		enum hs_seen seen = HS_SEEN_NEVER;
 
-		if (record->identified)
-			r = hs_index_find(v->index, &record->id, &seen);
-		if (r == HS_OK && seen != HS_SEEN_NEVER) {
-			if (out->duplicate++ == 0)
+		r = judge(v, record, hs_slice(p, record->n - 1), suppressing, end + record->n, out);
+		if (out->duplicate + out->suppressed > left_out) {
+			if (left_out++ == 0)
 				hs_buf_put(&v->fresh, append->records.p, (size_t)(p - append->records.p));
-			out->wait |= seen == HS_SEEN_PENDING;
 			continue;
 		}
-		if (out->duplicate > 0)
+		if (left_out > 0)
 			hs_buf_put(&v->fresh, p, record->n);
 		end += record->n;
-		if (r == HS_OK && record->identified)
-			r = hs_index_add(v->index, &record->id, end);
 	}
-	hs_index_rest(v->index);
-	out->fresh = out->duplicate > 0 ? hs_buf_slice(&v->fresh) : append->records;
+	if (v->index != NULL)
+		hs_index_rest(v->index);
+	out->fresh = left_out > 0 ? hs_buf_slice(&v->fresh) : append->records;
 	return r == HS_OK && !hs_buf_ok(&v->fresh) ? HS_E_MEMORY : r;
 }
 
@@ -207,13 +229,13 @@ static enum hs_result write_fresh(struct view *v, const struct hs_append *append
 {
 	struct hs_segment *s = &v->segment[HS_EVENTS];
 	struct sorted sorted = { .fresh = append->records };
-	enum hs_result r = HS_OK;
+	bool suppressing;
+	enum hs_result r = hs_suppress_follow(v->suppress, &suppressing);
 
-	if (v->index != NULL) {
+	if (r == HS_OK && v->index != NULL)
 		r = hs_index_follow(v->index, s);
-		if (r == HS_OK)
-			r = sort_out(v, append, &sorted);
-	}
+	if (r == HS_OK && (v->index != NULL || suppressing))
+		r = sort_out(v, append, suppressing, &sorted);
 	if (r == HS_OK && sorted.fresh.n > 0 && !append->look_only)
 		r = hs_segment_write(s, sorted.fresh, pending);
 	else if (r == HS_OK && sorted.wait && !append->look_only)
@@ -228,6 +250,10 @@ static enum hs_result write_fresh(struct view *v, const struct hs_append *append
 	}
 	hs_buf_shrink(&v->fresh, KEEP_BYTES);
 	*append->duplicate = sorted.duplicate;
+	if (append->suppressed != NULL)
+		*append->suppressed = sorted.suppressed;
+	if (r == HS_OK && !append->look_only)
+		atomic_fetch_add(&v->opened.state.state->counters.suppressed, sorted.suppressed);
 	return r;
 }
 

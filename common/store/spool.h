@@ -27,6 +27,7 @@ struct hs_append {
 	struct hs_slice rejected; /* whole lines for rejected.jsonl; may be empty */
 	uint64_t unparsed;        /* events with a time stamp that does not parse: counted */
 	uint64_t *duplicate;      /* set to how many of the records were there already */
+	uint64_t *suppressed;     /* … and were not kept, see suppress.h; NULL: do not tell */
 	int64_t deadline_ms;      /* on hs_io_now_monotonic()'s clock: give up with HS_E_BUSY */
 	bool look_only;           /* say what is there already, write nothing */
 	/* The slices are not looked at any more; what follows is waiting for the disk. Or NULL. */

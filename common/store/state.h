@@ -63,7 +63,7 @@ struct hs_index_print {
 };
 
 struct hs_counters {
-	_Atomic uint64_t requests, accepted_bytes, rejected_bytes, duplicates, unparsed_timestamps;
+	_Atomic uint64_t requests, accepted_bytes, rejected_bytes, duplicates, suppressed, unparsed_timestamps;
 };
 
 struct hs_state {

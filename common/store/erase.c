@@ -1,0 +1,819 @@
+#include "store/erase.h"
+#include "core/base64.h"
+#include "store/cursor.h"
+#include "store/edits.h"
+#include "store/erased.h"
+#include "store/io.h"
+#include "store/lines.h"
+#include "store/log.h"
+#include "store/place.h"
+#include "store/receipt.h"
+#include "store/suppress.h"
+#include "store/writer.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+
+enum {
+	WAIT_MS = 70000,   /* a person waits, not a sender; more than rotate_min_gap */
+	ATTEMPTS = 20,     /* at a file that somebody replaces meanwhile */
+	ALIAS_PASSES = 64,
+	GO_ON_LINES = 8192,
+	IDS_AT_ONCE = 4096,
+};
+static const char LOCK[] = "erase", COPY[] = "erase-copy";
+
+enum sort { EVENTS, REJECTED, FAILED, PRIVATE };
+
+/* A file to go through. */
+struct file {
+	enum sort sort;
+	bool open;               /* the open segment; only looked at */
+	struct hs_sealed sealed; /* of EVENTS and REJECTED */
+	char name[HS_SEALED_NAME + 8];
+};
+
+/* The clean copy in the making. */
+struct copy {
+	int fd; /* -1: none */
+	struct hs_writer writer;
+	struct hs_range *removed;
+	size_t count, cap;
+	uint64_t kept; /* lines */
+};
+
+struct erase {
+	struct hs_spool *spool;
+	const struct hs_settings *settings;
+	const struct hs_eraser *how;
+	struct hs_erasure *done;
+	struct hs_subjects *subjects;
+	struct hs_opened opened;
+	const struct hs_place *place;
+	struct hs_edits *edits;
+	struct file *file;
+	size_t files, cap;
+	uint64_t all_bytes, done_bytes;
+
+	/* the file at hand */
+	const struct file *at_hand;
+	int fd;
+	uint64_t inode;
+	struct hs_lines lines, prefix;
+	struct copy copy;
+	uint64_t removed; /* lines of it */
+	struct hs_erased_id *ids; /* of lines on their way out; room for IDS_AT_ONCE */
+	size_t id_count;
+
+	struct hs_json json, inner;
+	struct hs_buf text;
+	struct hs_identifier identifier;
+	struct hs_mark passed; /* what every cursor has passed */
+	bool learned;
+};
+
+static bool must_stop(struct erase *x)
+{
+	const struct hs_eraser *how = x->how;
+
+	if (how->go_on != NULL && !how->go_on(how->context, x->done_bytes, x->all_bytes))
+		x->done->stopped = true;
+	return x->done->stopped;
+}
+
+/* --- the files, in the order in which they are gone through ----------------------- */
+
+static enum hs_result add_file(struct erase *x, const struct file *f)
+{
+	size_t cap = x->cap == 0 ? 64 : x->cap * 2;
+
+	if (x->files == x->cap) {
+		struct file *file = realloc(x->file, cap * sizeof *file);
+
+		if (file == NULL)
+			return HS_E_MEMORY;
+		x->file = file;
+		x->cap = cap;
+	}
+	x->file[x->files++] = *f;
+	return HS_OK;
+}
+
+static const char *family_of(enum sort sort)
+{
+	return sort == REJECTED ? "rejected" : "events";
+}
+
+static enum hs_result add_family(struct erase *x, enum sort sort)
+{
+	struct hs_sealed *list;
+	size_t count;
+	uint64_t newest = 0;
+	struct file open = { .sort = sort, .open = true };
+	enum hs_result r = hs_sealed_list(x->place->dir, family_of(sort), &list, &count);
+
+	for (size_t i = 0; i < count && r == HS_OK; i++) {
+		struct file f = { .sort = sort, .sealed = list[i] };
+
+		newest = list[i].number;
+		if (i > 0 && list[i].number == list[i - 1].number)
+			continue; /* a .gz beside its plain one, which counts */
+		hs_sealed_print(family_of(sort), &list[i], f.name);
+		r = add_file(x, &f);
+	}
+	free(list);
+	if (r != HS_OK || !x->how->look_only)
+		return r;
+	open.sealed.number = newest + 1;
+	snprintf(open.name, sizeof open.name, "%s.jsonl", family_of(sort));
+	return add_file(x, &open);
+}
+
+struct listing {
+	struct erase *x;
+	enum sort sort;
+	enum hs_result result;
+};
+
+static bool begins(const char *name, const char *with)
+{
+	return strncmp(name, with, strlen(with)) == 0;
+}
+
+static bool ends(const char *name, const char *with)
+{
+	size_t n = strlen(name), m = strlen(with);
+
+	return n >= m && strcmp(name + n - m, with) == 0;
+}
+
+static bool add_named(void *context, const char *name)
+{
+	struct listing *l = context;
+	struct file f = { .sort = l->sort };
+	bool ours = l->sort == FAILED
+	                ? begins(name, "failed") && (ends(name, ".jsonl") || ends(name, ".jsonl.gz"))
+	                : begins(name, "broken-") || strcmp(name, "torn") == 0;
+
+	if (!ours || strlen(name) >= sizeof f.name)
+		return true;
+	memcpy(f.name, name, strlen(name) + 1);
+	f.sealed.gzip = ends(name, ".gz");
+	l->result = add_file(l->x, &f);
+	return l->result == HS_OK;
+}
+
+static int dir_of(const struct erase *x, const struct file *f)
+{
+	return f->sort == PRIVATE ? x->place->private_dir : x->place->dir;
+}
+
+/* The events last, and in their order: see the header. */
+static enum hs_result list_files(struct erase *x)
+{
+	struct listing failed = { x, FAILED, HS_OK }, broken = { x, PRIVATE, HS_OK };
+	enum hs_result r = add_family(x, REJECTED);
+	struct stat st;
+
+	if (r == HS_OK && (hs_io_list(x->place->dir, add_named, &failed) < 0 ||
+	                   hs_io_list(x->place->private_dir, add_named, &broken) < 0))
+		r = HS_E_IO;
+	if (r == HS_OK)
+		r = failed.result != HS_OK ? failed.result : broken.result;
+	if (r == HS_OK)
+		r = add_family(x, EVENTS);
+	for (size_t i = 0; i < x->files; i++)
+		if (hs_io_stat(dir_of(x, &x->file[i]), x->file[i].name, &st) == 0)
+			x->all_bytes += (uint64_t)st.st_size;
+	return r;
+}
+
+/* --- going through a file ----------------------------------------------------------- */
+
+static bool start_lines(struct hs_lines *lines, int fd, bool gzip)
+{
+	if (gzip)
+		return hs_lines_start_gzip(lines, fd, 0);
+	hs_lines_start(lines, fd, 0, UINT64_MAX);
+	return true;
+}
+
+/* Opens the file at hand; it may have become a .gz meanwhile. fd is -1 if it is gone. */
+static enum hs_result open_file(struct erase *x, struct file *f)
+{
+	struct stat st;
+
+	x->at_hand = f;
+	x->fd = hs_io_open_read(dir_of(x, f), f->name);
+	if (x->fd < 0 && errno == ENOENT && f->sort <= REJECTED && !f->open && !f->sealed.gzip) {
+		f->sealed.gzip = true;
+		hs_sealed_print(family_of(f->sort), &f->sealed, f->name);
+		return open_file(x, f);
+	}
+	if (x->fd < 0)
+		return errno == ENOENT ? HS_OK : HS_E_IO;
+	if (hs_io_fstat(x->fd, &st) < 0)
+		return HS_E_IO;
+	x->inode = (uint64_t)st.st_ino;
+	return start_lines(&x->lines, x->fd, f->sealed.gzip) ? HS_OK : HS_E_MEMORY;
+}
+
+static void close_file(struct erase *x)
+{
+	if (x->fd >= 0)
+		hs_io_close(x->fd);
+	x->fd = -1;
+}
+
+/* A line of the file at hand; `whole`: a newline ends it. */
+typedef enum hs_result visit_line(struct erase *x, struct hs_slice line, struct hs_mark at, bool whole);
+
+/* HS_OK also at damage; then *damaged. */
+static enum hs_result each_line(struct erase *x, visit_line *visit, bool *damaged)
+{
+	uint64_t before = x->done_bytes, count = 0;
+	enum hs_result r = HS_OK;
+	int more = 0;
+
+	while (r == HS_OK && !x->done->stopped) {
+		struct hs_mark at = { x->at_hand->sealed.number, x->lines.at };
+		struct hs_slice line;
+
+		more = hs_lines_next(&x->lines, &line);
+		if (more <= 0 || (more == 2 && x->at_hand->open)) /* just being written */
+			break;
+		r = visit(x, line, at, more == 1);
+		if (++count % GO_ON_LINES == 0) {
+			x->done_bytes = before + hs_lines_read(&x->lines);
+			must_stop(x);
+		}
+	}
+	x->done_bytes = before;
+	*damaged = r == HS_OK && more < 0 && errno == EILSEQ;
+	return r == HS_OK && more < 0 && errno != EILSEQ ? errno == ENOMEM ? HS_E_MEMORY : HS_E_IO : r;
+}
+
+/* Every line of the events. */
+static enum hs_result each_event(struct erase *x, visit_line *visit)
+{
+	enum hs_result r = HS_OK;
+	bool damaged;
+
+	for (size_t i = 0; i < x->files && r == HS_OK && !x->done->stopped; i++) {
+		if (x->file[i].sort != EVENTS)
+			continue;
+		r = open_file(x, &x->file[i]);
+		if (r == HS_OK && x->fd >= 0)
+			r = each_line(x, visit, &damaged);
+		close_file(x);
+	}
+	return r;
+}
+
+/* --- whom? --------------------------------------------------------------------------- */
+
+struct least {
+	struct erase *x;
+	struct hs_mark mark;
+	enum hs_result result;
+};
+
+static bool take_least(void *context, const struct hs_cursor_info *info)
+{
+	struct least *l = context;
+	struct hs_position p = info->position;
+
+	if (info->damaged)
+		memset(&p, 0, sizeof p);
+	else
+		l->result = hs_edits_translate(l->x->edits, &p);
+	if (p.number < l->mark.number || (p.number == l->mark.number && p.offset < l->mark.offset))
+		l->mark = (struct hs_mark){ p.number, p.offset };
+	return l->result == HS_OK;
+}
+
+/* Whoever carries deletes on, to a warehouse say, must have seen them before they go. */
+static enum hs_result find_passed(struct erase *x)
+{
+	struct least l = { x, { UINT64_MAX, UINT64_MAX }, HS_OK };
+	enum hs_result r = hs_edits_share(x->edits);
+
+	if (r != HS_OK)
+		return r;
+	r = hs_cursor_list(x->place->private_dir, take_least, &l);
+	hs_edits_release(x->edits);
+	x->passed = l.mark;
+	return r == HS_OK ? l.result : r;
+}
+
+static bool is_of_wanted_tenant(const struct erase *x, const struct hs_named *named)
+{
+	return x->how->tenant == NULL || hs_slice_eq(hs_slice_str(x->how->tenant), named->tenant);
+}
+
+static enum hs_result add_deleted(struct erase *x, const struct hs_named *named, struct hs_mark behind)
+{
+	struct hs_subject who = { .kind = HS_SUBJECT_USER, .before = behind, .until_ms = named->spooled_ms };
+	struct hs_buf tenant = { 0 };
+	bool ok;
+
+	hs_buf_reset(&x->text);
+	hs_buf_put_slice(&tenant, named->tenant);
+	hs_buf_putc(&tenant, '\0');
+	ok = hs_subject_text(named->json, named->user, &x->text) && hs_buf_ok(&tenant);
+	who.id = x->text.p;
+	who.n = x->text.n;
+	who.tenant = tenant.p;
+	if (ok && who.n > 0) {
+		ok = hs_subjects_add(x->subjects, &who, NULL);
+		x->done->deletes++;
+	}
+	hs_buf_free(&tenant);
+	return ok || (hs_buf_ok(&x->text) && who.n == 0) ? HS_OK : HS_E_MEMORY;
+}
+
+static enum hs_result look_for_delete(struct erase *x, struct hs_slice line, struct hs_mark at, bool whole)
+{
+	static const char begin[] = "{\"type\":\"delete\""; /* type comes first, its bytes as sent */
+	struct hs_mark behind = { at.number, at.offset + line.n + whole };
+	struct hs_named named;
+	enum hs_result r;
+
+	if (line.n < sizeof begin || memcmp(line.p, begin, sizeof begin - 1) != 0)
+		return HS_OK;
+	r = hs_json_document(&x->json, line);
+	if (r != HS_OK)
+		return r == HS_E_MEMORY ? r : HS_OK;
+	hs_named_in_record(&named, &x->json);
+	if (!is_of_wanted_tenant(x, &named))
+		return HS_OK;
+	if (behind.number > x->passed.number ||
+	    (behind.number == x->passed.number && behind.offset > x->passed.offset)) {
+		x->done->waiting++;
+		return HS_OK;
+	}
+	return add_deleted(x, &named, behind);
+}
+
+static enum hs_result look_for_alias(struct erase *x, struct hs_slice line, struct hs_mark at, bool whole)
+{
+	static const char identify[] = "{\"type\":\"identify\"", alias[] = "{\"type\":\"alias\"";
+	struct hs_named named;
+	enum hs_result r;
+
+	(void)whole;
+	if ((line.n < sizeof identify || memcmp(line.p, identify, sizeof identify - 1) != 0) &&
+	    (line.n < sizeof alias || memcmp(line.p, alias, sizeof alias - 1) != 0))
+		return HS_OK;
+	if (!hs_subjects_may_match(x->subjects, line))
+		return HS_OK;
+	r = hs_json_document(&x->json, line);
+	if (r != HS_OK)
+		return r == HS_E_MEMORY ? r : HS_OK;
+	hs_named_in_record(&named, &x->json);
+	return hs_subjects_learn(x->subjects, &named, &at, &x->learned) ? HS_OK : HS_E_MEMORY;
+}
+
+/* Until a pass over the events finds nobody new. */
+static enum hs_result follow_aliases(struct erase *x)
+{
+	size_t asked_for = x->subjects->count;
+	enum hs_result r = HS_OK;
+	int pass = 0;
+
+	do {
+		x->learned = false;
+		r = each_event(x, look_for_alias);
+		x->done->too_many = x->subjects->count - asked_for > HS_ERASE_ALIASES_MAX ||
+		                    (x->learned && pass == ALIAS_PASSES);
+	} while (r == HS_OK && x->learned && !x->done->too_many && !x->done->stopped && pass++ < ALIAS_PASSES);
+	return r;
+}
+
+static enum hs_result find_subjects(struct erase *x)
+{
+	enum hs_result r = HS_OK;
+
+	if (x->how->from_deletes)
+		r = find_passed(x);
+	if (r == HS_OK && x->how->from_deletes)
+		r = each_event(x, look_for_delete);
+	x->done->too_many = x->subjects->count > HS_ERASE_SUBJECTS_MAX;
+	if (r == HS_OK && x->how->aliases && !x->done->too_many)
+		r = follow_aliases(x);
+	return r;
+}
+
+/* --- whose is a line? ------------------------------------------------------------------ */
+
+static void note_subject(void *context, struct hs_subject *who)
+{
+	(void)context;
+	who->pending++;
+}
+
+/* The text of a body that was refused: an event, a batch of them, or no JSON at all. */
+static int judge_text(struct erase *x, struct hs_named *named)
+{
+	struct hs_slice text = hs_buf_slice(&x->text);
+	bool more = true;
+	int found = 0, n;
+	enum hs_result r;
+
+	hs_json_start(&x->inner, text);
+	if (!hs_json_is_array(&x->inner)) {
+		r = hs_json_document(&x->inner, text);
+		if (r == HS_OK) {
+			hs_named_in_event(named, &x->inner, 0);
+			return hs_subjects_match(x->subjects, named, NULL, note_subject, x);
+		}
+	} else {
+		while ((r = hs_json_element(&x->inner, &more)) == HS_OK && more) {
+			hs_named_in_event(named, &x->inner, hs_event_unwrap(&x->inner));
+			n = hs_subjects_match(x->subjects, named, NULL, note_subject, x);
+			if (n < 0)
+				return n;
+			found += n;
+		}
+	}
+	if (r == HS_E_MEMORY)
+		return -1;
+	return r == HS_OK ? found : hs_subjects_match_text(x->subjects, text, named, note_subject, x);
+}
+
+/* What a rejected or failed line holds beside its own fields: a body, or a record. */
+static int judge_member(struct erase *x, uint32_t key, struct hs_named *named)
+{
+	struct hs_slice name = hs_json_inner(&x->json, key);
+	uint32_t value = key + 1;
+
+	hs_buf_reset(&x->text);
+	if (x->json.tok[value].kind == HS_JSON_OBJECT) {
+		hs_named_in_event(named, &x->json, value);
+		return hs_subjects_match(x->subjects, named, NULL, note_subject, x);
+	}
+	if (x->json.tok[value].kind != HS_JSON_STRING)
+		return 0;
+	if (hs_slice_eq(name, HS_SLICE("body_base64"))) {
+		if (!hs_base64_decode(hs_json_inner(&x->json, value), &x->text))
+			return hs_buf_ok(&x->text) ? 0 : -1;
+	} else if (hs_slice_eq(name, HS_SLICE("body")) || hs_slice_eq(name, HS_SLICE("record"))) {
+		hs_json_unescape(hs_json_inner(&x->json, value), &x->text);
+	} else {
+		return 0;
+	}
+	return hs_buf_ok(&x->text) ? judge_text(x, named) : -1;
+}
+
+/* How many people the line belongs to; each one's `pending` is counted. -1: out of memory. */
+static int judge(struct erase *x, struct hs_slice line, struct hs_mark at)
+{
+	bool is_event = x->at_hand->sort == EVENTS;
+	struct hs_named named = { .spooled_ms = INT64_MIN }, inside;
+	enum hs_result r;
+	int found;
+
+	if (is_event && !hs_subjects_may_match(x->subjects, line))
+		return 0;
+	r = hs_json_document(&x->json, line);
+	if (r == HS_E_MEMORY)
+		return -1;
+	if (r != HS_OK || x->json.tok[0].kind != HS_JSON_OBJECT)
+		return hs_subjects_match_text(x->subjects, line, &named, note_subject, x);
+	hs_named_in_record(&named, &x->json);
+	found = hs_subjects_match(x->subjects, &named, is_event ? &at : NULL, note_subject, x);
+	if (is_event)
+		return found;
+	for (uint32_t key = 1; key < x->json.n && found == 0; key = x->json.tok[key + 1].next) {
+		inside = named;
+		found = judge_member(x, key, &inside);
+	}
+	return found;
+}
+
+/* --- the clean copy ---------------------------------------------------------------------- */
+
+static enum hs_result check_space(const struct erase *x)
+{
+	struct hs_space space;
+	struct stat st;
+
+	if (hs_io_fstat(x->fd, &st) < 0 || hs_io_space(x->place->dir, &space) < 0)
+		return HS_E_IO;
+	return space.bytes < (uint64_t)st.st_size + (uint64_t)x->settings->min_free ? HS_E_FULL : HS_OK;
+}
+
+static enum hs_result put_line(struct erase *x, struct hs_slice line, bool whole)
+{
+	x->copy.kept++;
+	return hs_writer_put(&x->copy.writer, hs_slice(line.p, line.n + whole)); /* its '\n' stands behind it */
+}
+
+/* A new copy, with what stands before `until`. */
+static enum hs_result begin_copy(struct erase *x, uint64_t until)
+{
+	enum hs_result r = check_space(x);
+	struct hs_slice line;
+	int more = 1;
+
+	if (r != HS_OK)
+		return r;
+	hs_io_unlink(x->place->private_dir, COPY);
+	x->copy.fd = hs_io_make(x->place->private_dir, COPY, (mode_t)x->settings->spool_mode);
+	if (x->copy.fd < 0)
+		return hs_io_result(errno);
+	r = hs_writer_start(&x->copy.writer, x->copy.fd, x->at_hand->sealed.gzip);
+	if (r == HS_OK && !start_lines(&x->prefix, x->fd, x->at_hand->sealed.gzip))
+		r = HS_E_MEMORY;
+	while (r == HS_OK && x->prefix.at < until && (more = hs_lines_next(&x->prefix, &line)) == 1)
+		r = put_line(x, line, true);
+	return r == HS_OK && more != 1 ? HS_E_IO : r;
+}
+
+static void drop_copy(struct erase *x)
+{
+	if (x->copy.fd >= 0) {
+		hs_io_close(x->copy.fd);
+		hs_io_unlink(x->place->private_dir, COPY);
+	}
+	hs_writer_free(&x->copy.writer);
+	free(x->copy.removed);
+	memset(&x->copy, 0, sizeof x->copy);
+	x->copy.fd = -1;
+}
+
+static enum hs_result add_range(struct copy *c, uint64_t offset, uint64_t bytes)
+{
+	struct hs_range *last = c->count == 0 ? NULL : &c->removed[c->count - 1];
+	size_t cap = c->cap == 0 ? 16 : c->cap * 2;
+
+	if (last != NULL && last->offset + last->bytes == offset) {
+		last->bytes += bytes;
+		return HS_OK;
+	}
+	if (c->count == c->cap) {
+		struct hs_range *removed = realloc(c->removed, cap * sizeof *removed);
+
+		if (removed == NULL)
+			return HS_E_MEMORY;
+		c->removed = removed;
+		c->cap = cap;
+	}
+	c->removed[c->count++] = (struct hs_range){ offset, bytes };
+	return HS_OK;
+}
+
+static enum hs_result put_ids(struct erase *x)
+{
+	enum hs_result r = hs_erased_put(x->place->private_dir, x->ids, x->id_count);
+
+	x->id_count = 0;
+	return r;
+}
+
+/* The event's id is to be known for ever; early is no harm, it is known now anyway. */
+static enum hs_result note_id(struct erase *x, struct hs_slice line)
+{
+	struct hs_erased_id *id = &x->ids[x->id_count];
+	bool known;
+	int64_t ms;
+	enum hs_result r;
+
+	if (x->at_hand->sort != EVENTS || x->settings->dedup_window == 0)
+		return HS_OK;
+	r = hs_identity_of_line(&x->identifier, &x->json, line, &known, &id->id, &ms);
+	if (r == HS_E_MEMORY)
+		return r;
+	if (r != HS_OK || !known)
+		return HS_OK;
+	id->spooled_s = (uint32_t)((ms > 0 ? ms : hs_io_now()) / 1000);
+	return ++x->id_count == IDS_AT_ONCE ? put_ids(x) : HS_OK;
+}
+
+static enum hs_result clean_line(struct erase *x, struct hs_slice line, struct hs_mark at, bool whole)
+{
+	int found = judge(x, line, at);
+	enum hs_result r = HS_OK;
+
+	if (found < 0)
+		return HS_E_MEMORY;
+	x->removed += found > 0;
+	if (x->how->look_only)
+		return HS_OK;
+	if (found == 0)
+		return x->copy.fd < 0 ? HS_OK : put_line(x, line, whole);
+	if (x->copy.fd < 0)
+		r = begin_copy(x, at.offset);
+	if (r == HS_OK)
+		r = add_range(&x->copy, at.offset, line.n + whole);
+	return r == HS_OK ? note_id(x, line) : r;
+}
+
+/* Of a file that nobody but us and its one writer knows; that one holds its lock, too. */
+static enum hs_result replace_plainly(struct erase *x)
+{
+	int dir = dir_of(x, x->at_hand);
+
+	if (hs_io_rename(x->place->private_dir, COPY, dir, x->at_hand->name) < 0 || hs_io_sync_dir(dir) < 0)
+		return HS_E_IO;
+	return HS_OK;
+}
+
+static enum hs_result replace(struct erase *x)
+{
+	struct hs_edit edit = {
+		.family = family_of(x->at_hand->sort),
+		.sealed = x->at_hand->sealed,
+		.inode = x->inode,
+		.copy = COPY,
+		.removed = x->copy.removed,
+		.count = x->copy.count,
+	};
+	enum hs_result r = hs_writer_end(&x->copy.writer);
+
+	if (r == HS_OK)
+		r = put_ids(x);
+	if (r != HS_OK)
+		return r;
+	return x->at_hand->sort <= REJECTED ? hs_edits_replace(x->edits, &edit) : replace_plainly(x);
+}
+
+/* --- one file after the other ----------------------------------------------------------- */
+
+/* What was found in a file counts once it is gone from it. */
+static void settle_counts(struct erase *x, bool gone)
+{
+	bool is_event = x->at_hand->sort == EVENTS;
+
+	for (size_t i = 0; i < x->subjects->count; i++) {
+		struct hs_subject *who = x->subjects->list[i];
+
+		if (gone)
+			*(is_event ? &who->events : &who->others) += who->pending;
+		who->pending = 0;
+	}
+	if (gone) {
+		*(is_event                         ? &x->done->events
+		  : x->at_hand->sort == REJECTED ? &x->done->rejected
+		                                 : &x->done->others) += x->removed;
+		x->done->files++;
+	}
+}
+
+static enum hs_result clean_once(struct erase *x, struct file *f)
+{
+	bool damaged = false, gone;
+	enum hs_result r = open_file(x, f);
+
+	x->removed = x->id_count = 0;
+	if (r != HS_OK || x->fd < 0)
+		return r;
+	if (f->sort >= FAILED && hs_io_lock(x->fd, LOCK_EX) < 0) /* a writer of it waits */
+		r = HS_E_IO;
+	if (r == HS_OK)
+		r = each_line(x, clean_line, &damaged);
+	if (damaged) {
+		x->done->damaged++;
+		hs_log(HS_LOG_ERROR, "erase: %s is damaged and stays as it is: run hookspool repair first", f->name);
+	}
+	gone = r == HS_OK && !damaged && !x->done->stopped && x->removed > 0;
+	if (gone && !x->how->look_only)
+		r = replace(x);
+	if (x->removed > 0)
+		settle_counts(x, gone && r == HS_OK);
+	drop_copy(x);
+	close_file(x);
+	return r;
+}
+
+static enum hs_result clean_all(struct erase *x)
+{
+	enum hs_result r = HS_OK;
+
+	for (size_t i = 0; i < x->files && r == HS_OK && !must_stop(x); i++) {
+		struct stat st;
+
+		if (hs_io_stat(dir_of(x, &x->file[i]), x->file[i].name, &st) < 0)
+			st.st_size = 0;
+		for (int attempt = 0; attempt < ATTEMPTS; attempt++) {
+			r = clean_once(x, &x->file[i]);
+			if (r != HS_E_BUSY)
+				break;
+		}
+		x->done_bytes += (uint64_t)st.st_size;
+	}
+	return r;
+}
+
+/* --- the whole ---------------------------------------------------------------------------- */
+
+/* Whatever is sealed is in the index: from now on it need not be read for its ids. */
+static enum hs_result catch_up(struct erase *x)
+{
+	struct hs_index *index = hs_index_new(x->place, x->settings->spool_dir);
+	int64_t deadline = hs_io_now_monotonic() + WAIT_MS;
+	struct hs_segment events;
+	enum hs_result r;
+
+	if (index == NULL)
+		return HS_E_MEMORY;
+	hs_segment_init(&events, x->place, HS_EVENTS);
+	r = hs_segment_lock(&events, deadline);
+	if (r == HS_OK) {
+		r = hs_segment_prepare(&events, 0, deadline);
+		if (r == HS_OK)
+			r = hs_index_follow(index, &events);
+		hs_segment_unlock(&events);
+	}
+	hs_index_free(index);
+	hs_segment_close(&events);
+	return r;
+}
+
+static enum hs_result seal(struct erase *x)
+{
+	enum hs_result r = hs_spool_rotate(x->spool, hs_io_now_monotonic() + WAIT_MS);
+
+	return r == HS_OK && x->settings->dedup_window > 0 ? catch_up(x) : r;
+}
+
+static enum hs_result put_receipts(struct erase *x, const char *state)
+{
+	struct hs_receipt receipt = { state, x->how->from_deletes ? "delete" : "command", x->how->suppress };
+
+	return x->how->look_only ? HS_OK : hs_receipts_put(x->place, x->subjects, &receipt);
+}
+
+static enum hs_result work(struct erase *x)
+{
+	enum hs_result r = x->how->look_only ? HS_OK : seal(x);
+
+	if (r == HS_OK)
+		r = list_files(x);
+	if (r == HS_OK)
+		r = find_subjects(x);
+	if (r != HS_OK || x->done->too_many || x->done->stopped || x->subjects->count == 0)
+		return r;
+	if (x->how->suppress && !x->how->look_only)
+		r = hs_suppress_add(x->place->private_dir, x->subjects);
+	if (r == HS_OK)
+		r = put_receipts(x, "begun");
+	if (r == HS_OK)
+		r = clean_all(x);
+	if (r == HS_OK && !x->done->stopped)
+		r = put_receipts(x, "done");
+	return r;
+}
+
+/* One at a time. */
+static enum hs_result work_alone(struct erase *x)
+{
+	int lock = hs_io_open_or_make(x->place->private_dir, LOCK, 0600);
+	enum hs_result r;
+
+	if (lock < 0)
+		return hs_io_result(errno);
+	x->done->busy = hs_io_lock(lock, LOCK_EX | LOCK_NB) < 0;
+	r = x->done->busy ? HS_OK : hs_edits_open(x->place, &x->edits);
+	if (r == HS_OK && !x->done->busy)
+		r = work(x);
+	hs_edits_close(x->edits);
+	hs_io_close(lock);
+	return r;
+}
+
+static void free_all(struct erase *x)
+{
+	free(x->file);
+	free(x->ids);
+	hs_lines_free(&x->lines);
+	hs_lines_free(&x->prefix);
+	hs_json_free(&x->json);
+	hs_json_free(&x->inner);
+	hs_buf_free(&x->text);
+	hs_identifier_free(&x->identifier);
+}
+
+enum hs_result hs_erase(struct hs_spool *spool, const struct hs_settings *settings,
+                        const struct hs_eraser *eraser, struct hs_erasure *done)
+{
+	struct erase x = { .spool = spool, .settings = settings, .how = eraser, .done = done,
+		           .subjects = eraser->subjects, .fd = -1, .copy.fd = -1 };
+	enum hs_result r;
+
+	memset(done, 0, sizeof *done);
+	x.ids = malloc(IDS_AT_ONCE * sizeof *x.ids);
+	r = hs_identifier_init(&x.identifier) && x.ids != NULL ? HS_OK : HS_E_MEMORY;
+	if (r == HS_OK)
+		r = hs_place_open(&x.opened, settings, !eraser->look_only);
+	if (r == HS_OK) {
+		x.place = &x.opened.place;
+		r = work_alone(&x);
+		hs_place_close(&x.opened);
+	}
+	free_all(&x);
+	return r;
+}

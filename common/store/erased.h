@@ -1,0 +1,38 @@
+/*
+ * erased: the ids of events that were erased: .hookspool/erased-ids.
+ *
+ * A retry of an erased event must not bring it back, so its identity (see identity.h: a
+ * hash, it tells nothing of the event) stays known when its line is gone. The index has
+ * it, but is made anew from the spool whenever it is lost; then it takes these in, too.
+ *
+ * Entries of HS_ERASED_ENTRY bytes: the identity, and the seconds since 1970 at which the
+ * event was spooled, least byte first. Appended and synced before the line goes; a part of
+ * an entry at the end, left by a kill, counts as nothing.
+ */
+#ifndef HS_ERASED_H
+#define HS_ERASED_H
+
+#include "core/identity.h"
+
+enum { HS_ERASED_ENTRY = HS_IDENTITY_BYTES + 4 };
+
+struct hs_erased_id {
+	struct hs_identity id;
+	uint32_t spooled_s;
+};
+
+/* Appends them, durably. HS_OK, HS_E_IO, HS_E_FULL, HS_E_SYNC or HS_E_MEMORY. */
+enum hs_result hs_erased_put(int private_dir, const struct hs_erased_id *ids, size_t count);
+
+/*
+ * Calls each(context, id) for those behind the first `*known` bytes of the file, until it
+ * returns false; *known becomes where they ended. No file: none. HS_OK, also if it was
+ * stopped, HS_E_IO or HS_E_MEMORY.
+ */
+enum hs_result hs_erased_each(int private_dir, uint64_t *known,
+                              bool (*each)(void *context, const struct hs_erased_id *id), void *context);
+
+/* Bytes of whole entries; 0: none. HS_OK or HS_E_IO. */
+enum hs_result hs_erased_size(int private_dir, uint64_t *size);
+
+#endif

@@ -1,0 +1,36 @@
+/*
+ * receipt: what was erased, without saying whose it was: erased.jsonl in the spool.
+ *
+ *	{"erased_at":"…","state":"done","kind":"user","id":"9f86…","tenant":"acme",
+ *	 "events":17,"others":1,"by":"delete","suppressed":false}
+ *
+ * "id" is the SHA-256 of the salt in .hookspool/salt, the kind, a colon and the id; so
+ * whoever knows an id can find its receipts, and nobody else can tell whom they are about:
+ *
+ *	printf %s "$(cat .hookspool/salt)user:u-1" | sha256sum
+ *
+ * A receipt is written twice: "begun" before the first line goes, "done" behind the last.
+ * A run that was killed leaves a "begun" alone; the next run has receipts of its own.
+ */
+#ifndef HS_RECEIPT_H
+#define HS_RECEIPT_H
+
+#include "core/subject.h"
+#include "store/segment.h"
+
+enum { HS_SALT = 32 }; /* hex digits */
+
+/* Reads the spool's salt, or makes it. HS_OK, HS_E_IO, HS_E_FULL, HS_E_SYNC. */
+enum hs_result hs_salt(int private_dir, char salt[static HS_SALT + 1]);
+
+struct hs_receipt {
+	const char *state; /* "begun", "done" */
+	const char *by;    /* "command", "delete" */
+	bool suppressed;
+};
+
+/* One line for each of them, durably. HS_OK, HS_E_IO, HS_E_FULL, HS_E_SYNC or HS_E_MEMORY. */
+enum hs_result hs_receipts_put(const struct hs_place *place, const struct hs_subjects *subjects,
+                               const struct hs_receipt *receipt);
+
+#endif

@@ -1,0 +1,237 @@
+#include "store/suppress.h"
+#include "core/hmac.h"
+#include "store/io.h"
+#include "store/receipt.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+static const char NAME[] = "suppressed", NEW[] = "suppressed-new";
+static const char MAGIC[] = "HSSUPP1\n";
+enum { MAGIC_BYTES = sizeof MAGIC - 1 };
+
+struct hs_suppress {
+	int private_dir;
+	uint64_t inode; /* of the list that is mapped; 0: none */
+	char *map;
+	size_t size;
+	char salt[HS_SALT + 1];
+	struct hs_digest *digest;
+	struct hs_json json;
+	struct hs_buf text;
+};
+
+struct hs_suppress *hs_suppress_new(int private_dir)
+{
+	struct hs_suppress *s = calloc(1, sizeof *s);
+
+	if (s == NULL)
+		return NULL;
+	s->private_dir = private_dir;
+	s->digest = hs_digest_new();
+	if (s->digest == NULL) {
+		free(s);
+		return NULL;
+	}
+	return s;
+}
+
+static void unmap(struct hs_suppress *s)
+{
+	if (s->map != NULL)
+		hs_io_unmap(s->map, s->size);
+	s->map = NULL;
+	s->size = 0;
+	s->inode = 0;
+}
+
+void hs_suppress_free(struct hs_suppress *s)
+{
+	if (s == NULL)
+		return;
+	unmap(s);
+	hs_digest_free(s->digest);
+	hs_json_free(&s->json);
+	hs_buf_free(&s->text);
+	free(s);
+}
+
+/* --- looking ---------------------------------------------------------------------- */
+
+static enum hs_result map_list(struct hs_suppress *s)
+{
+	int fd = hs_io_open(s->private_dir, NAME);
+	enum hs_result r = HS_OK;
+	struct stat st;
+
+	if (fd < 0)
+		return errno == ENOENT ? HS_OK : HS_E_IO;
+	if (hs_io_fstat(fd, &st) < 0) {
+		r = HS_E_IO;
+	} else if (st.st_size > MAGIC_BYTES) {
+		s->map = hs_io_map(fd, (size_t)st.st_size);
+		s->size = s->map == NULL ? 0 : (size_t)st.st_size;
+		r = s->map == NULL ? HS_E_MEMORY : HS_OK;
+	}
+	s->inode = r == HS_OK ? (uint64_t)st.st_ino : 0;
+	hs_io_close(fd);
+	if (r == HS_OK && s->map != NULL && memcmp(s->map, MAGIC, MAGIC_BYTES) != 0)
+		r = HS_E_SPOOL_VERSION;
+	return r == HS_OK && s->map != NULL ? hs_salt(s->private_dir, s->salt) : r;
+}
+
+enum hs_result hs_suppress_follow(struct hs_suppress *s, bool *active)
+{
+	enum hs_result r = HS_OK;
+	struct stat st;
+	int found = hs_io_stat(s->private_dir, NAME, &st);
+
+	if (found < 0 && errno != ENOENT)
+		return HS_E_IO;
+	if (found < 0) {
+		unmap(s);
+	} else if ((uint64_t)st.st_ino != s->inode) { /* the old one is mapped: its inode is not used again */
+		unmap(s);
+		r = map_list(s);
+		if (r != HS_OK)
+			unmap(s);
+	}
+	*active = s->map != NULL;
+	return r;
+}
+
+/* tenant.p NULL: whatever the tenant. */
+static bool make_hash(struct hs_digest *d, const char *salt, enum hs_subject_kind kind, struct hs_slice tenant,
+                      struct hs_slice id, uint8_t out[static HS_SUPPRESS_HASH])
+{
+	uint8_t whole[HS_SHA256_BYTES];
+
+	if (!hs_digest_start(d) || !hs_digest_add(d, hs_slice(salt, HS_SALT)) ||
+	    !hs_digest_add(d, kind == HS_SUBJECT_USER ? HS_SLICE("user") : HS_SLICE("anonymous")) ||
+	    !hs_digest_add(d, HS_SLICE("/")) ||
+	    !hs_digest_add(d, tenant.p == NULL ? HS_SLICE("*") : tenant) || !hs_digest_add(d, hs_slice("", 1)) ||
+	    !hs_digest_add(d, id) || !hs_digest_end(d, whole))
+		return false;
+	memcpy(out, whole, HS_SUPPRESS_HASH);
+	return true;
+}
+
+static int compare(const void *a, const void *b)
+{
+	return memcmp(a, b, HS_SUPPRESS_HASH);
+}
+
+static bool is_listed(const struct hs_suppress *s, const uint8_t hash[static HS_SUPPRESS_HASH])
+{
+	return bsearch(hash, s->map + MAGIC_BYTES, (s->size - MAGIC_BYTES) / HS_SUPPRESS_HASH, HS_SUPPRESS_HASH,
+	               compare) != NULL;
+}
+
+static enum hs_result find_token(struct hs_suppress *s, const struct hs_named *named, uint32_t token,
+                                 enum hs_subject_kind kind, bool *found)
+{
+	struct hs_slice tenants[] = { HS_SLICE_NONE, named->tenant.p != NULL ? named->tenant : HS_SLICE("") };
+	uint8_t hash[HS_SUPPRESS_HASH];
+
+	hs_buf_reset(&s->text);
+	if (!hs_subject_text(named->json, token, &s->text))
+		return hs_buf_ok(&s->text) ? HS_OK : HS_E_MEMORY;
+	for (int i = 0; i < 2 && !*found; i++) {
+		if (!make_hash(s->digest, s->salt, kind, tenants[i], hs_buf_slice(&s->text), hash))
+			return HS_E_MEMORY;
+		*found = is_listed(s, hash);
+	}
+	return HS_OK;
+}
+
+enum hs_result hs_suppress_find(struct hs_suppress *s, struct hs_slice record, bool *found)
+{
+	struct hs_named named;
+	enum hs_result r = hs_json_document(&s->json, record);
+
+	*found = false;
+	if (r != HS_OK)
+		return r == HS_E_MEMORY ? r : HS_OK;
+	hs_named_in_record(&named, &s->json);
+	r = find_token(s, &named, named.user, HS_SUBJECT_USER, found);
+	return r == HS_OK && !*found ? find_token(s, &named, named.anonymous, HS_SUBJECT_ANONYMOUS, found) : r;
+}
+
+/* --- adding -------------------------------------------------------------------------- */
+
+static enum hs_result put_hashes(struct hs_buf *list, const char *salt, const struct hs_subjects *subjects)
+{
+	struct hs_digest *d = hs_digest_new();
+	bool ok = d != NULL;
+
+	for (size_t i = 0; i < subjects->count && ok; i++) {
+		const struct hs_subject *who = subjects->list[i];
+		uint8_t hash[HS_SUPPRESS_HASH];
+
+		if (who->derived && who->kind == HS_SUBJECT_ANONYMOUS)
+			continue; /* perhaps a device that others use, too */
+		ok = make_hash(d, salt, who->kind, hs_slice_str(who->tenant), hs_slice(who->id, who->n), hash);
+		if (ok)
+			hs_buf_put(list, (const char *)hash, sizeof hash);
+	}
+	hs_digest_free(d);
+	return ok && hs_buf_ok(list) ? HS_OK : HS_E_MEMORY;
+}
+
+static void sort_and_thin(struct hs_buf *list)
+{
+	size_t count = list->n / HS_SUPPRESS_HASH, kept = 0;
+
+	if (count > 0)
+		qsort(list->p, count, HS_SUPPRESS_HASH, compare);
+	for (size_t i = 0; i < count; i++) {
+		char *hash = list->p + i * HS_SUPPRESS_HASH;
+
+		if (kept == 0 || compare(hash, list->p + (kept - 1) * HS_SUPPRESS_HASH) != 0)
+			memmove(list->p + kept++ * HS_SUPPRESS_HASH, hash, HS_SUPPRESS_HASH);
+	}
+	list->n = kept * HS_SUPPRESS_HASH;
+}
+
+static enum hs_result publish(int private_dir, struct hs_slice list)
+{
+	enum hs_result r = HS_OK;
+	int fd;
+
+	hs_io_unlink(private_dir, NEW);
+	fd = hs_io_make(private_dir, NEW, 0600);
+	if (fd < 0)
+		return hs_io_result(errno);
+	if (hs_io_write_at(fd, MAGIC, MAGIC_BYTES, 0) < 0 ||
+	    (list.n > 0 && hs_io_write_at(fd, list.p, list.n, MAGIC_BYTES) < 0))
+		r = hs_io_result(errno);
+	else if (hs_io_sync_data(fd) < 0)
+		r = HS_E_SYNC;
+	else if (hs_io_rename(private_dir, NEW, private_dir, NAME) < 0 || hs_io_sync_dir(private_dir) < 0)
+		r = HS_E_IO;
+	hs_io_close(fd);
+	return r;
+}
+
+enum hs_result hs_suppress_add(int private_dir, const struct hs_subjects *subjects)
+{
+	struct hs_suppress *s = hs_suppress_new(private_dir);
+	struct hs_buf list = { 0 };
+	char salt[HS_SALT + 1];
+	bool active = false;
+	enum hs_result r = s == NULL ? HS_E_MEMORY : hs_suppress_follow(s, &active);
+
+	if (r == HS_OK)
+		r = hs_salt(private_dir, salt);
+	if (r == HS_OK && active)
+		hs_buf_put(&list, s->map + MAGIC_BYTES, s->size - MAGIC_BYTES);
+	if (r == HS_OK)
+		r = put_hashes(&list, salt, subjects);
+	if (r == HS_OK) {
+		sort_and_thin(&list);
+		r = publish(private_dir, hs_buf_slice(&list));
+	}
+	hs_suppress_free(s);
+	hs_buf_free(&list);
+	return r;
+}

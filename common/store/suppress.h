@@ -1,0 +1,37 @@
+/*
+ * suppress: people whose events are no longer kept: .hookspool/suppressed.
+ *
+ * Eight bytes "HSSUPP1\n", then sorted hashes of HS_SUPPRESS_HASH bytes: of the salt (see
+ * receipt.h), the kind, the tenant ("*": whatever the tenant) and the id. Only ever
+ * replaced as a whole (temporary file, sync, rename), so it can be mapped and searched as
+ * it lies there, also by a CGI process that lives for one event.
+ *
+ * A record is suppressed if its user_id is a suppressed user's, or its anonymous_id a
+ * suppressed visitor's.
+ */
+#ifndef HS_SUPPRESS_H
+#define HS_SUPPRESS_H
+
+#include "core/subject.h"
+
+enum { HS_SUPPRESS_HASH = 16 };
+
+/* One process's view of the list; one thread at a time. */
+struct hs_suppress;
+struct hs_suppress *hs_suppress_new(int private_dir); /* NULL: out of memory */
+void hs_suppress_free(struct hs_suppress *s);         /* NULL is fine */
+
+/* Takes in a list that was replaced; one stat(2) if it was not. *active: it is not empty. */
+enum hs_result hs_suppress_follow(struct hs_suppress *s, bool *active);
+
+/* Is this record's user or visitor on the list? HS_OK or HS_E_MEMORY. */
+enum hs_result hs_suppress_find(struct hs_suppress *s, struct hs_slice record, bool *found);
+
+/*
+ * Puts them on the list, durably, for everybody who follows it; but no anonymous ids that
+ * were found out, for others may use that device. One process at a time, the
+ * caller sees to that. HS_OK, HS_E_IO, HS_E_FULL, HS_E_SYNC or HS_E_MEMORY.
+ */
+enum hs_result hs_suppress_add(int private_dir, const struct hs_subjects *subjects);
+
+#endif
