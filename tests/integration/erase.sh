@@ -1,0 +1,234 @@
+#!/bin/bash
+# hookspool erase: everything of a user goes, nothing else does; killed, and run again.
+. "$(dirname "$0")/../lib/server.sh"
+
+KILLS=${KILLS:-10} # how many erases are killed in mid-work
+LIVELY='auth = none
+rotate_size = 256K
+rotate_min_gap = 0
+min_free = 0'
+
+# hs COMMAND...: the command, as the spool's owner; OUT and CODE have what came of it.
+hs() {
+	OUT=$(as_server_user env HOOKSPOOL_CONF="$S/hookspool.conf" "$S/bin/hookspool" "$@" 2>"$T/err")
+	CODE=$?
+}
+
+spool_start() {
+	server_start listener
+	cp "$HS_BUILD/hookspool" "$S/bin/hookspool"
+}
+
+# take TEXT: what the program answers to a body.
+take() {
+	printf %s "$1" | cgi REQUEST_METHOD=POST CONTENT_TYPE=application/json CONTENT_LENGTH=${#1} \
+		${AUTH:+HTTP_AUTHORIZATION="$AUTH"} | tr -d '\r' | sed -n '1s/Status: \([0-9]*\).*/\1/p; $p' | xargs
+}
+
+# page ID USER [MORE]: an event.
+page() {
+	printf '{"type":"page","messageId":"%s","userId":"%s"%s}' "$1" "$2" "${3:+,$3}"
+}
+
+# spooled [FAMILY]: every line of the spool, wherever it stands.
+spooled() {
+	local file
+	for file in "$S/spool/${1:-events}"*; do
+		[ -e "$file" ] || continue
+		case $file in *.gz) gzip -dc "$file" ;; *) cat "$file" ;; esac
+	done
+}
+
+messages() { spooled | sed -n 's/.*"message_id":"\([^"]*\)".*/\1/p' | sort | xargs; }
+sum() { jq -c "$1" <<<"$OUT"; }
+sealed() { hs rotate && ls "$S/spool" | grep -c '^events-'; }
+
+### A user ##############################################################
+SETTINGS='auth = none
+compress = gzip'
+spool_start
+take "$(page p-1 anna)" >/dev/null
+take "$(page p-2 bert)" >/dev/null
+sealed >/dev/null
+hs maintain
+take "$(page p-3 bert)" >/dev/null
+take '{"type":"page","messageId":"p-4","userId":"\u0061nna"}' >/dev/null
+take '{"type":"alias","messageId":"p-5","userId":"a-new","previousId":"anna"}' >/dev/null
+sealed >/dev/null
+take "$(page p-6 anna)" >/dev/null
+take "$(page p-7 annabel '"properties":{"about":"anna"}')" >/dev/null
+take '{"type":"page","messageId":"p-8"}' >/dev/null # refused: nobody's
+take '{"type":"track","messageId":"r-1","userId":"anna"}' >/dev/null
+take '{"type":"track","messageId":"r-2","User ID":"bert"}' >/dev/null
+take '[{"type":"page","userId":"bert"},{"type":"track","USER_ID":"anna"}]' >/dev/null
+take '{"userId":"anna", broken' >/dev/null
+take '{"userId":"annabel", broken' >/dev/null
+printf '%s\n' '{"record":{"type":"page","user_id":"anna"}}' '{"record":{"type":"page","user_id":"bert"}}' >"$S/spool/failed.jsonl"
+own "$S/spool/failed.jsonl"
+spooled >"$T/before"
+is 'one segment is compressed' "$(find "$S/spool" -name 'events-*.gz' | wc -l)" 1
+
+hs erase --user anna --dry-run --json
+is 'a dry run counts' "$(sum '[.events, .rejected, .others, .files]')$CODE" '[4,3,1,5]0'
+is 'and writes nothing' "$(spooled | cmp - "$T/before" 2>&1)" ''
+hs erase --user anna
+is 'the sum' "$OUT" 'erased 4 events, 3 rejected and 1 other lines of 1 ids in 5 files'
+is 'nothing of hers is in the events' "$(messages)" 'p-2 p-3 p-7'
+is 'nothing else has changed' "$(spooled)" "$(grep -v '"p-[1456]"' "$T/before")"
+is 'nor is it in the rejected file' "$(spooled rejected | jq -r .body)" \
+	'{"type":"page","messageId":"p-8"}
+{"type":"track","messageId":"r-2","User ID":"bert"}
+{"userId":"annabel", broken'
+is 'nor where handlers set it aside' "$(cat "$S/spool/failed.jsonl")" '{"record":{"type":"page","user_id":"bert"}}'
+is 'compressed it stays compressed' "$(find "$S/spool" -name 'events-*.gz' | wc -l)" 1
+is 'the receipt tells nobody who' "$(grep -c anna "$S/spool/erased.jsonl")" 0
+id=$(printf %s "$(cat "$S/spool/.hookspool/salt")user:anna" | sha256sum | cut -c 1-64)
+is 'but who knows the id finds it' "$(jq -c "select(.id == \"$id\" and .state == \"done\") | [.events, .others, .by]" \
+	"$S/spool/erased.jsonl")" '[4,4,"command"]'
+
+is 'a retry does not bring it back' "$(take "$(page p-1 anna)")" '200 {accepted:0,duplicate:1,rejected:0}'
+server_stop
+rm "$S/spool/.hookspool/index"
+listener_start
+is 'not even when the index is lost' "$(take "$(page p-4 anna)")" '200 {accepted:0,duplicate:1,rejected:0}'
+is 'a later event is new data' "$(take "$(page p-9 anna)")" '200 {accepted:1,duplicate:0,rejected:0}'
+hs verify
+is 'the spool is in order' "$CODE" 0
+hs erase --user ''
+is 'an empty id is nobody' $CODE 2
+hs erase
+is 'somebody must be named' $CODE 2
+
+### For good ############################################################
+hs erase --user anna --suppress --json
+is 'with --suppress' "$(sum .events)" 1
+is 'a later event is answered, and not kept' "$(take "$(page p-10 anna)")$(spooled | grep -c '"user_id":"anna"')" \
+	'200 {accepted:1,duplicate:0,rejected:0}0'
+is 'in a batch the others are kept' "$(take "[$(page p-11 anna),$(page p-12 cleo)]")$(spooled | grep -c 'p-1[12]')" \
+	'200 {accepted:2,duplicate:0,rejected:0}1'
+page p-13 anna >"$T/archive"
+chmod 644 "$T/archive"
+hs import --json "$T/archive"
+is 'nor does an archive bring them back' "$(sum '[.accepted, .suppressed]')" '[0,1]'
+is 'who is on the list cannot be read from it' "$(grep -c anna "$S/spool/.hookspool/suppressed")" 0
+server_stop
+
+### Aliases #############################################################
+SETTINGS='auth = none'
+spool_start
+take '{"type":"identify","messageId":"i-1","userId":"u1","anonymousId":"dev"}' >/dev/null
+take '{"type":"page","messageId":"i-2","anonymousId":"dev"}' >/dev/null
+take '{"type":"identify","messageId":"i-3","userId":"u2","anonymousId":"dev"}' >/dev/null
+take '{"type":"page","messageId":"i-4","userId":"u2","anonymousId":"dev"}' >/dev/null
+take '{"type":"alias","messageId":"i-5","userId":"u1","previousId":"old"}' >/dev/null
+take '{"type":"page","messageId":"i-6","userId":"old"}' >/dev/null
+take '{"type":"alias","messageId":"i-7","userId":"old","previousId":"older"}' >/dev/null
+take '{"type":"page","messageId":"i-8","anonymousId":"older"}' >/dev/null
+hs erase --user u1 --dry-run --json
+is 'without --aliases' "$(sum .events)" 2
+hs erase --user u1 --aliases
+is 'aliases to the end; not who uses the same device' "$(messages)" 'i-3 i-4'
+hs erase --anonymous dev
+is 'an anonymous id that is asked for' "$(messages)" ''
+server_stop
+
+### Deletes #############################################################
+spool_start
+take "$(page d-1 anna)" >/dev/null
+take "$(page d-2 bert)" >/dev/null
+take '{"type":"delete","messageId":"d-3","userId":"anna"}' >/dev/null
+take "$(page d-4 anna)" >/dev/null
+sealed >/dev/null
+mkdir -p "$S/spool/.hookspool/cursors"
+first=$(head -n 1 "$S"/spool/events-*.jsonl | wc -c)
+printf '{"number":1,"offset":%d,"edit":0,"saved_at":"2026-11-24T10:15:00.123Z"}\n' "$first" >"$S/spool/.hookspool/cursors/etl"
+own "$S/spool/.hookspool/cursors" "$S/spool/.hookspool/cursors/etl"
+hs erase --from-deletes --json
+is 'a delete waits until every cursor has passed it' "$(sum '[.deletes, .waiting, .events]')" '[0,1,0]'
+rm "$S/spool/.hookspool/cursors/etl"
+hs erase --from-deletes --json
+is 'it is carried out' "$(sum '[.deletes, .waiting, .events]')" '[1,0,2]'
+is 'what came behind it is new data' "$(messages)" 'd-2 d-4'
+hs erase --from-deletes --json
+is 'and that is that' "$(sum '[.deletes, .events]')" '[0,0]'
+server_stop
+
+### Tenants #############################################################
+SETTINGS='auth = key
+[keys]
+acme = one
+globex = two'
+spool_start
+AUTH="Basic $(printf one: | base64)"
+take "$(page t-1 u)" >/dev/null
+AUTH="Basic $(printf two: | base64)"
+take "$(page t-2 u)" >/dev/null
+hs erase --user u
+is 'with [keys] the tenant must be said' $CODE 2
+hs erase --user u --tenant acme
+is 'only of that tenant' "$(messages)" t-2
+take '{"type":"delete","messageId":"t-3","userId":"u"}' >/dev/null
+AUTH="Basic $(printf one: | base64)"
+take "$(page t-4 u)" >/dev/null
+hs erase --from-deletes
+is 'a delete is about its own tenant' "$(messages)" t-4
+AUTH=
+server_stop
+
+### Kills ###############################################################
+SETTINGS=$LIVELY
+spool_start
+
+# deliver: acknowledged events to T/sent.
+deliver() {
+	local n=0
+	while [ ! -e "$T/enough" ]; do
+		n=$((n + 1))
+		case $(take "$(page "sent-$n" someone)") in '200 '*) echo "sent-$n" >>"$T/sent" ;; esac
+	done
+}
+
+# to each of the users that go, two files of three have something; to those that stay, too
+awk -v kills="$KILLS" 'BEGIN {
+	for (i = 1; i <= 24000; i++) {
+		user = i % 100 <= kills && i % 100 > 0 ? "goes-" i % 100 : "stays-" i % 100
+		if (kills > 99 && i % 2) user = "goes-" i % (kills + 1)
+		printf "{\"type\":\"page\",\"messageId\":\"%s-%d\",\"userId\":\"%s\",\"properties\":{\"a\":\"%080d\"}}\n", user, i, user, i
+	}
+}' >"$T/many.jsonl"
+chmod 644 "$T/many.jsonl"
+hs import --json "$T/many.jsonl"
+grep -o '"messageId":"stays[^"]*' "$T/many.jsonl" | cut -d '"' -f 4 | sort >"$T/want"
+: >"$T/sent"
+deliver &
+delivering=$!
+killed=0
+half=''
+for k in $(seq "$KILLS"); do
+	(as_server_user env HOOKSPOOL_CONF="$S/hookspool.conf" "$S/bin/hookspool" erase --user "goes-$k") \
+		>/dev/null 2>&1 &
+	pid=$!
+	sleep "0.0$((RANDOM % 10))$((RANDOM % 10))" # the kill is to come anywhere
+	kill -9 $pid 2>/dev/null && killed=$((killed + 1))
+	wait $pid 2>/dev/null
+	hs erase --user "goes-$k"
+	[ $CODE = 0 ] || not_ok "run again after kill $k" "exit $CODE" "$(cat "$T/err")"
+done
+touch "$T/enough"
+wait $delivering
+check "some of $KILLS kills hit ($killed)" test "$killed" -gt 0
+server_stop
+spool_reopen
+spooled >"$T/all"
+is 'every line is whole' "$(jq -c 'objects | 1' "$T/all" | wc -l)" "$(wc -l <"$T/all")"
+is 'who was to go is gone' "$(grep -c '"user_id":"goes' "$T/all")" 0
+sed -n 's/.*"message_id":"\([^"]*\)".*/\1/p' "$T/all" | sort >"$T/got"
+is 'nothing else is lost, nothing is there twice' \
+	"$(grep '^stays' "$T/got" | diff "$T/want" - | head -3)" ''
+is 'what the server acknowledged meanwhile is there, once' \
+	"$(grep '^sent' "$T/got" | comm -3 <(sort "$T/sent") - | sed '/^\t/d' | head -3)$(uniq -d "$T/got" | head -3)" ''
+hs import --json --again "$T/many.jsonl"
+is 'and every id is known still' "$(sum .accepted)" 0
+hs verify
+is 'the spool is in order' "$CODE" 0
+done_testing
