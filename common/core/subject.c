@@ -89,6 +89,12 @@ static bool same_tenant(const char *a, const char *b)
 	return a == b || (a != NULL && b != NULL && strcmp(a, b) == 0);
 }
 
+/* One who is found out is known already if they are asked for whatever the tenant. */
+static bool is_same_person(const struct hs_subject *there, const struct hs_subject *who)
+{
+	return same_tenant(there->tenant, who->tenant) || (who->derived && there->tenant == NULL);
+}
+
 static void widen(struct hs_subject *there, const struct hs_subject *who)
 {
 	if (who->before.number > there->before.number ||
@@ -123,7 +129,7 @@ bool hs_subjects_add(struct hs_subjects *s, const struct hs_subject *who, bool *
 	uint64_t hash = hs_hash(who->id, who->n, s->seed);
 	struct hs_subject *there = first_with(s, who->id, who->n, hash);
 
-	while (there != NULL && !(there->kind == who->kind && same_tenant(there->tenant, who->tenant)))
+	while (there != NULL && !(there->kind == who->kind && is_same_person(there, who)))
 		there = next_with(there);
 	if (added != NULL)
 		*added = there == NULL;

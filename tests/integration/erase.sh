@@ -188,11 +188,10 @@ deliver() {
 	done
 }
 
-# to each of the users that go, two files of three have something; to those that stay, too
+# of three events two are of users who go; each segment has some of each of them
 awk -v kills="$KILLS" 'BEGIN {
 	for (i = 1; i <= 24000; i++) {
-		user = i % 100 <= kills && i % 100 > 0 ? "goes-" i % 100 : "stays-" i % 100
-		if (kills > 99 && i % 2) user = "goes-" i % (kills + 1)
+		user = i % 3 ? "goes-" 1 + i % kills : "stays-" i % 100
 		printf "{\"type\":\"page\",\"messageId\":\"%s-%d\",\"userId\":\"%s\",\"properties\":{\"a\":\"%080d\"}}\n", user, i, user, i
 	}
 }' >"$T/many.jsonl"

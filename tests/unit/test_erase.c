@@ -1,0 +1,364 @@
+/*
+ * erase: who is asked for goes and nobody else; killed before any call on files, each
+ * line is there or not there, and the next run finishes; positions stay right.
+ */
+#include "store/erase.h"
+#include "store/erased.h"
+#include "store/io.h"
+#include "store/reader.h"
+#include "store/suppress.h"
+#include "tests/lib/cases.h"
+#include "tests/lib/spooldir.h"
+#include "tests/lib/wrap.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static struct scene {
+	struct spooldir d;
+	struct hs_spool *spool;
+	char got[4096];
+} s;
+
+static void make(const char *settings)
+{
+	wrap_reset();
+	spooldir_make(&s.d, settings);
+	s.spool = hs_spool_new(s.d.settings);
+	assert_non_null(s.spool);
+}
+
+static int finish(void **state)
+{
+	(void)state;
+	wrap_reset();
+	hs_spool_free(s.spool);
+	spooldir_remove(&s.d);
+	return 0;
+}
+
+/* Events "user/id", of each word one; returns how many were there already. */
+static uint64_t put(const char *words)
+{
+	struct hs_stamp stamp = { HS_SLICE_NONE, NULL, HS_SLICE("2026-11-23T10:15:00.123Z") };
+	uint64_t duplicate = 0;
+	struct hs_intake in;
+	struct hs_json json = { 0 };
+	struct hs_append append;
+
+	assert_true(hs_intake_init(&in));
+	while (*(words += strspn(words, " ")) != '\0') {
+		int user = (int)strcspn(words, "/"), all = (int)strcspn(words, " ");
+		struct hs_event e;
+		char text[200];
+
+		snprintf(text, sizeof text, "{\"type\":\"page\",\"userId\":\"%.*s\",\"messageId\":\"%.*s\"}", user,
+			 words, all, words);
+		assert_int_equal(hs_json_document(&json, hs_slice_str(text)), HS_OK);
+		assert_int_equal(hs_event_read(&e, &json, 0, HS_VALIDATE_SPEC), HS_OK);
+		assert_int_equal(hs_intake_put(&in, &e, &stamp, HS_NAMES_WAREHOUSE), HS_OK);
+		words += all;
+	}
+	append = (struct hs_append){ .records = hs_buf_slice(&in.lines), .record = in.record, .count = in.count,
+		                     .duplicate = &duplicate,
+		                     .deadline_ms = hs_io_now_monotonic() + PATIENCE_MS };
+	assert_int_equal(hs_spool_append(s.spool, &append), HS_OK);
+	hs_intake_free(&in);
+	hs_json_free(&json);
+	return duplicate;
+}
+
+static void rotate(void)
+{
+	assert_result(hs_spool_rotate(s.spool, hs_io_now_monotonic() + PATIENCE_MS), HS_OK);
+}
+
+static enum hs_result erase(const char *id, bool suppress, struct hs_erasure *done)
+{
+	struct hs_subject who = { .id = (char *)(uintptr_t)id, .n = strlen(id), .before = { UINT64_MAX, 0 },
+		                  .until_ms = INT64_MAX };
+	struct hs_subjects subjects;
+	struct hs_eraser eraser = { .subjects = &subjects, .suppress = suppress };
+	enum hs_result r;
+
+	hs_subjects_init(&subjects, 1);
+	assert_true(hs_subjects_add(&subjects, &who, NULL));
+	r = hs_erase(s.spool, s.d.settings, &eraser, done);
+	hs_subjects_free(&subjects);
+	return r;
+}
+
+static void read_on(struct hs_reader *reader)
+{
+	static const char label[] = "\"message_id\":\"";
+	struct hs_slice line;
+	size_t used = 0;
+
+	s.got[0] = '\0';
+	while (hs_reader_next(reader, &line) == HS_READ_LINE) {
+		const char *id = memmem(line.p, line.n, label, sizeof label - 1);
+
+		assert_non_null(id);
+		id += sizeof label - 1;
+		used += (size_t)snprintf(s.got + used, sizeof s.got - used, "%s%.*s", used > 0 ? " " : "",
+					 (int)strcspn(id, "\""), id);
+	}
+}
+
+#define assert_spool(words) \
+	do { \
+		struct hs_reader *reader; \
+		assert_int_equal(hs_reader_open(s.d.settings, &reader), HS_OK); \
+		hs_reader_start(reader, (struct hs_position){ 0 }); \
+		read_on(reader); \
+		hs_reader_close(reader); \
+		assert_string_equal(s.got, words); \
+	} while (0)
+
+static uint64_t problems(void)
+{
+	struct hs_examiner examiner = { 0 };
+	struct hs_examined found;
+	uint64_t sum = 0;
+
+	assert_int_equal(hs_spool_examine(s.spool, &examiner, &found), HS_OK);
+	for (int p = 0; p < HS_PROBLEMS; p++)
+		sum += found.problem[p];
+	return sum;
+}
+
+/* --- what goes, and what stays known --------------------------------------------------- */
+
+static void who_is_asked_for(void **state)
+{
+	struct hs_maintained maintained;
+	struct hs_erasure done;
+
+	(void)state;
+	make("rotate_min_gap = 0\n");
+	put("a/1 b/2 a/3");
+	rotate();
+	assert_int_equal(hs_spool_maintain(s.spool, NULL, NULL, &maintained), HS_OK);
+	put("b/4");
+	rotate();
+	put("a/5 c/6");
+	assert_int_equal(erase("a", false, &done), HS_OK);
+	assert_int_equal(done.events, 3);
+	assert_int_equal(done.files, 2);
+	assert_spool("b/2 b/4 c/6");
+	assert_sound(&s.d);
+	assert_int_equal(problems(), 0);
+	assert_int_equal(put("a/1 a/3 a/5 b/2 a/7"), 4);
+	assert_spool("b/2 b/4 c/6 a/7");
+	assert_int_equal(erase("a", false, &done), HS_OK);
+	assert_int_equal(done.events, 1);
+	assert_int_equal(spooldir_names(&s.d, "", "events-"), 4); /* an empty segment is still a number */
+	assert_int_equal(problems(), 0);
+}
+
+static void ids_outlive_the_index(void **state)
+{
+	struct hs_erasure done;
+
+	(void)state;
+	make("rotate_min_gap = 0\n");
+	put("a/1 b/2");
+	assert_int_equal(erase("a", false, &done), HS_OK);
+	put("b/3");
+	rotate();
+	hs_spool_free(s.spool);
+	spooldir_unlink(&s.d, ".hookspool/index");
+	spooldir_add(&s.d, ".hookspool/erased-ids", HS_SLICE("torn"));
+	s.spool = hs_spool_new(s.d.settings);
+	assert_int_equal(put("a/1 b/2 b/3 a/4"), 3);
+	assert_int_equal(erase("a", false, &done), HS_OK);
+	hs_spool_free(s.spool);
+	spooldir_unlink(&s.d, ".hookspool/index");
+	s.spool = hs_spool_new(s.d.settings);
+	assert_int_equal(put("a/1 a/4 b/2"), 3);
+}
+
+static void what_was_to_be_erased_is_a_problem(void **state)
+{
+	struct hs_erased_id id = { .spooled_s = 1795428900 };
+	struct hs_identifier identifier;
+	struct hs_json json = { 0 };
+	struct hs_buf text;
+	int64_t ms;
+	bool known;
+	int dir, private_dir;
+
+	(void)state;
+	make("");
+	put("a/1");
+	assert_int_equal(problems(), 0);
+	text = spooldir_read(&s.d, "events.jsonl");
+	assert_true(hs_identifier_init(&identifier));
+	assert_int_equal(hs_identity_of_line(&identifier, &json, hs_slice(text.p, text.n - 1), &known, &id.id, &ms),
+			 HS_OK);
+	dir = hs_io_open_dir(AT_FDCWD, s.d.path);
+	private_dir = hs_io_open_dir(dir, ".hookspool");
+	assert_int_equal(hs_erased_put(private_dir, &id, 1), HS_OK);
+	hs_io_close(private_dir);
+	hs_io_close(dir);
+	assert_int_equal(problems(), 1);
+	hs_identifier_free(&identifier);
+	hs_json_free(&json);
+	hs_buf_free(&text);
+}
+
+static void suppressed(void **state)
+{
+	struct hs_erasure done;
+
+	(void)state;
+	make("rotate_min_gap = 0\n");
+	put("a/1 b/2");
+	assert_int_equal(erase("a", true, &done), HS_OK);
+	assert_int_equal(put("b/3 a/4 b/2 a/5 b/6"), 1);
+	assert_spool("b/2 b/3 b/6");
+	assert_int_equal(erase("b", true, &done), HS_OK);
+	put("a/7 b/8 c/9");
+	assert_spool("c/9");
+}
+
+/* --- positions ------------------------------------------------------------------------- */
+
+static void positions_stay_right(void **state)
+{
+	static const char *const rest[] = { "b/2 b/4 c/6", "b/2 b/4 c/6", "b/4 c/6", "b/4 c/6",
+		                            "c/6",         "c/6",         "" };
+	struct hs_position at[7] = { { 0 } };
+	struct hs_reader *reader;
+	struct hs_erasure done;
+	struct hs_slice line;
+
+	(void)state;
+	make("rotate_min_gap = 0\ncompress = none\n");
+	put("a/1 b/2 a/3");
+	rotate();
+	put("b/4");
+	put("a/5 c/6");
+	assert_int_equal(hs_reader_open(s.d.settings, &reader), HS_OK);
+	hs_reader_start(reader, at[0]);
+	for (int i = 1; i < 7; i++) {
+		assert_int_equal(hs_reader_next(reader, &line), HS_READ_LINE);
+		at[i] = hs_reader_position(reader);
+	}
+	assert_int_equal(erase("a", false, &done), HS_OK);
+	for (int i = 0; i < 7; i++) {
+		hs_reader_start(reader, at[i]);
+		read_on(reader);
+		assert_string_equal(s.got, rest[i]);
+	}
+	hs_reader_close(reader);
+}
+
+/* --- killed ------------------------------------------------------------------------------ */
+
+static int erase_in_child(void *context)
+{
+	struct hs_erasure done;
+	unsigned nth = *(unsigned *)context;
+
+	hs_spool_free(s.spool); /* a process of its own opens it for itself */
+	s.spool = hs_spool_new(s.d.settings);
+	wrap_reset();
+	wrap_kill(nth, nth % 2 == 1); /* every second time in mid-write, if it is a write */
+	return s.spool != NULL && erase("a", nth % 5 == 0, &done) == HS_OK ? 0 : 1;
+}
+
+/* What a kill left: whole lines, nobody else's lost, nothing twice. */
+static void expect_others(void)
+{
+	struct hs_reader *reader;
+	char *word, *rest = NULL;
+	char others[64] = "";
+
+	assert_int_equal(hs_reader_open(s.d.settings, &reader), HS_OK);
+	hs_reader_start(reader, (struct hs_position){ 0 });
+	read_on(reader);
+	hs_reader_close(reader);
+	for (word = strtok_r(s.got, " ", &rest); word != NULL; word = strtok_r(NULL, " ", &rest))
+		if (word[0] != 'a') {
+			strcat(others, word);
+			strcat(others, " ");
+		}
+	assert_string_equal(others, "b/2 b/4 c/6 ");
+}
+
+static void killed_anywhere(void **state)
+{
+	bool ended = false;
+
+	for (unsigned nth = 1; !ended; nth++) {
+		struct hs_maintained maintained;
+		struct hs_erasure done;
+
+		make("rotate_min_gap = 0\n");
+		put("a/1 b/2 a/3");
+		rotate();
+		assert_int_equal(hs_spool_maintain(s.spool, NULL, NULL, &maintained), HS_OK);
+		put("b/4");
+		rotate();
+		put("a/5 c/6");
+		hs_spool_free(s.spool);
+		s.spool = hs_spool_new(s.d.settings);
+		ended = child_wait(child_start(erase_in_child, &nth)) == 0;
+		expect_others();
+		if (nth % 4 == 0) { /* the index is lost, too */
+			hs_spool_free(s.spool);
+			spooldir_unlink(&s.d, ".hookspool/index");
+			s.spool = hs_spool_new(s.d.settings);
+		}
+		assert_int_equal(erase("a", false, &done), HS_OK);
+		assert_spool("b/2 b/4 c/6");
+		assert_int_equal(put(nth % 5 == 0 ? "b/2 c/6" : "a/1 b/2 a/3 b/4 a/5 c/6"), nth % 5 == 0 ? 2 : 6);
+		assert_sound(&s.d);
+		assert_int_equal(problems(), 0);
+		if (!ended)
+			finish(state);
+		assert_true(nth < 2000);
+	}
+}
+
+/* --- failures ------------------------------------------------------------------------------ */
+
+static void a_call_fails(void **state)
+{
+	static const enum wrap_call calls[] = { WRAP_FDATASYNC, WRAP_FSYNC, WRAP_PWRITE, WRAP_RENAMEAT };
+	struct hs_erasure done;
+
+	for (size_t c = 0; c < sizeof calls / sizeof *calls; c++)
+		for (unsigned nth = 1; nth < 10; nth += 2) {
+			make("rotate_min_gap = 0\ncompress = none\n");
+			put("a/1 b/2 a/3");
+			rotate();
+			wrap_fail(calls[c], nth, 1, EIO);
+			erase("a", false, &done);
+			wrap_reset();
+			assert_int_equal(erase("a", false, &done), HS_OK);
+			assert_spool("b/2");
+			assert_int_equal(put("a/1 a/3"), 2);
+			finish(state);
+		}
+	make("");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_teardown(who_is_asked_for, finish),
+		cmocka_unit_test_teardown(ids_outlive_the_index, finish),
+		cmocka_unit_test_teardown(what_was_to_be_erased_is_a_problem, finish),
+		cmocka_unit_test_teardown(suppressed, finish),
+		cmocka_unit_test_teardown(positions_stay_right, finish),
+		cmocka_unit_test_teardown(killed_anywhere, finish),
+		cmocka_unit_test_teardown(a_call_fails, finish),
+	};
+
+	return cmocka_run_group_tests_name("erase", tests, NULL, NULL);
+}
