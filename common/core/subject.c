@@ -150,14 +150,14 @@ bool hs_subjects_add(struct hs_subjects *s, const struct hs_subject *who, bool *
 
 /* --- who is named ------------------------------------------------------------------ */
 
-void hs_named_in_record(struct hs_named *named, const struct hs_json *json)
+void hs_named_in_record(struct hs_named *named, const struct hs_json *json, uint32_t root)
 {
 	memset(named, 0, sizeof *named);
 	named->json = json;
 	named->spooled_ms = INT64_MIN;
-	if (json->tok[0].kind != HS_JSON_OBJECT)
+	if (json->tok[root].kind != HS_JSON_OBJECT)
 		return;
-	for (uint32_t key = 1; key < json->n; key = json->tok[key + 1].next) {
+	for (uint32_t key = root + 1; key < json->tok[root].next; key = json->tok[key + 1].next) {
 		struct hs_slice name = hs_json_inner(json, key);
 		enum hs_field f = hs_field_named(name);
 		bool is_string = json->tok[key + 1].kind == HS_JSON_STRING;

@@ -56,8 +56,8 @@ struct hs_named {
 	int64_t spooled_ms;         /* INT64_MIN: unknown */
 };
 
-/* Of a record that was read with hs_json_document: what its top level says. */
-void hs_named_in_record(struct hs_named *named, const struct hs_json *json);
+/* Of a record, the object at token `root` (0: a whole line). */
+void hs_named_in_record(struct hs_named *named, const struct hs_json *json, uint32_t root);
 /* Of an event as it was sent, whatever the casing; tenant and time stay as they are. */
 void hs_named_in_event(struct hs_named *named, const struct hs_json *json, uint32_t root);
 

@@ -24,7 +24,7 @@ enum {
 	GO_ON_LINES = 8192,
 	IDS_AT_ONCE = 4096,
 };
-static const char LOCK[] = "erase", COPY[] = "erase-copy";
+static const char LOCK[] = "erase", FAILED_LOCK[] = "failed.lock", COPY[] = "erase-copy";
 
 enum sort { EVENTS, REJECTED, FAILED, PRIVATE };
 
@@ -347,7 +347,7 @@ static enum hs_result look_for_delete(struct erase *x, struct hs_slice line, str
 	r = hs_json_document(&x->json, line);
 	if (r != HS_OK)
 		return r == HS_E_MEMORY ? r : HS_OK;
-	hs_named_in_record(&named, &x->json);
+	hs_named_in_record(&named, &x->json, 0);
 	if (!is_of_wanted_tenant(x, &named))
 		return HS_OK;
 	if (behind.number > x->passed.number ||
@@ -373,7 +373,7 @@ static enum hs_result look_for_alias(struct erase *x, struct hs_slice line, stru
 	r = hs_json_document(&x->json, line);
 	if (r != HS_OK)
 		return r == HS_E_MEMORY ? r : HS_OK;
-	hs_named_in_record(&named, &x->json);
+	hs_named_in_record(&named, &x->json, 0);
 	return hs_subjects_learn(x->subjects, &named, &at, &x->learned) ? HS_OK : HS_E_MEMORY;
 }
 
@@ -451,8 +451,8 @@ static int judge_member(struct erase *x, uint32_t key, struct hs_named *named)
 	uint32_t value = key + 1;
 
 	hs_buf_reset(&x->text);
-	if (x->json.tok[value].kind == HS_JSON_OBJECT) {
-		hs_named_in_event(named, &x->json, value);
+	if (hs_slice_eq(name, HS_SLICE("record"))) {
+		hs_named_in_record(named, &x->json, value);
 		return hs_subjects_match(x->subjects, named, NULL, note_subject, x);
 	}
 	if (x->json.tok[value].kind != HS_JSON_STRING)
@@ -460,7 +460,7 @@ static int judge_member(struct erase *x, uint32_t key, struct hs_named *named)
 	if (hs_slice_eq(name, HS_SLICE("body_base64"))) {
 		if (!hs_base64_decode(hs_json_inner(&x->json, value), &x->text))
 			return hs_buf_ok(&x->text) ? 0 : -1;
-	} else if (hs_slice_eq(name, HS_SLICE("body")) || hs_slice_eq(name, HS_SLICE("record"))) {
+	} else if (hs_slice_eq(name, HS_SLICE("body"))) {
 		hs_json_unescape(hs_json_inner(&x->json, value), &x->text);
 	} else {
 		return 0;
@@ -483,7 +483,7 @@ static int judge(struct erase *x, struct hs_slice line, struct hs_mark at)
 		return -1;
 	if (r != HS_OK || x->json.tok[0].kind != HS_JSON_OBJECT)
 		return hs_subjects_match_text(x->subjects, line, &named, note_subject, x);
-	hs_named_in_record(&named, &x->json);
+	hs_named_in_record(&named, &x->json, 0);
 	found = hs_subjects_match(x->subjects, &named, is_event ? &at : NULL, note_subject, x);
 	if (is_event)
 		return found;
@@ -612,7 +612,7 @@ static enum hs_result clean_line(struct erase *x, struct hs_slice line, struct h
 	return r == HS_OK ? note_id(x, line) : r;
 }
 
-/* Of a file that nobody but us and its one writer knows; that one holds its lock, too. */
+/* Of a file that has no positions; nobody writes to it now. */
 static enum hs_result replace_plainly(struct erase *x)
 {
 	int dir = dir_of(x, x->at_hand);
@@ -663,18 +663,26 @@ static void settle_counts(struct erase *x, bool gone)
 	}
 }
 
-static enum hs_result clean_once(struct erase *x, struct file *f)
+/*
+ * Who appends to failed.jsonl holds this lock, for a moment; so does who replaces it. *lock
+ * is -1 if the file at hand needs none.
+ */
+static enum hs_result keep_writers_out(const struct erase *x, const struct file *f, int *lock)
+{
+	*lock = -1;
+	if (f->sort != FAILED || x->how->look_only)
+		return HS_OK;
+	*lock = hs_io_open_or_make(x->place->private_dir, FAILED_LOCK, 0600);
+	if (*lock < 0)
+		return hs_io_result(errno);
+	return hs_io_lock(*lock, LOCK_EX) < 0 ? HS_E_IO : HS_OK;
+}
+
+static enum hs_result clean_opened(struct erase *x, const struct file *f)
 {
 	bool damaged = false, gone;
-	enum hs_result r = open_file(x, f);
+	enum hs_result r = each_line(x, clean_line, &damaged);
 
-	x->removed = x->id_count = 0;
-	if (r != HS_OK || x->fd < 0)
-		return r;
-	if (f->sort >= FAILED && hs_io_lock(x->fd, LOCK_EX) < 0) /* a writer of it waits */
-		r = HS_E_IO;
-	if (r == HS_OK)
-		r = each_line(x, clean_line, &damaged);
 	if (damaged) {
 		x->done->damaged++;
 		hs_log(HS_LOG_ERROR, "erase: %s is damaged and stays as it is: run hookspool repair first", f->name);
@@ -685,7 +693,22 @@ static enum hs_result clean_once(struct erase *x, struct file *f)
 	if (x->removed > 0)
 		settle_counts(x, gone && r == HS_OK);
 	drop_copy(x);
+	return r;
+}
+
+static enum hs_result clean_once(struct erase *x, struct file *f)
+{
+	int lock;
+	enum hs_result r = keep_writers_out(x, f, &lock);
+
+	x->removed = x->id_count = 0;
+	if (r == HS_OK)
+		r = open_file(x, f);
+	if (r == HS_OK && x->fd >= 0)
+		r = clean_opened(x, f);
 	close_file(x);
+	if (lock >= 0)
+		hs_io_close(lock);
 	return r;
 }
 

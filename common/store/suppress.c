@@ -152,7 +152,7 @@ enum hs_result hs_suppress_find(struct hs_suppress *s, struct hs_slice record, b
 	*found = false;
 	if (r != HS_OK)
 		return r == HS_E_MEMORY ? r : HS_OK;
-	hs_named_in_record(&named, &s->json);
+	hs_named_in_record(&named, &s->json, 0);
 	r = find_token(s, &named, named.user, HS_SUBJECT_USER, found);
 	return r == HS_OK && !*found ? find_token(s, &named, named.anonymous, HS_SUBJECT_ANONYMOUS, found) : r;
 }

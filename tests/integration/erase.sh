@@ -63,7 +63,7 @@ take '{"type":"track","messageId":"r-2","User ID":"bert"}' >/dev/null
 take '[{"type":"page","userId":"bert"},{"type":"track","USER_ID":"anna"}]' >/dev/null
 take '{"userId":"anna", broken' >/dev/null
 take '{"userId":"annabel", broken' >/dev/null
-printf '%s\n' '{"record":{"type":"page","user_id":"anna"}}' '{"record":{"type":"page","user_id":"bert"}}' >"$S/spool/failed.jsonl"
+printf '%s\n' '{"failed_at":"x","record":{"type":"page","user_id":"anna"}}' '{"record":{"type":"page","user_id":"bert"}}' >"$S/spool/failed.jsonl"
 own "$S/spool/failed.jsonl"
 spooled >"$T/before"
 is 'one segment is compressed' "$(find "$S/spool" -name 'events-*.gz' | wc -l)" 1

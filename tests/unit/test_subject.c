@@ -28,7 +28,7 @@ static int match_at(struct hs_subjects *s, const char *record, const struct hs_m
 	struct hs_named named;
 
 	assert_int_equal(hs_json_document(&json, hs_slice_str(record)), HS_OK);
-	hs_named_in_record(&named, &json);
+	hs_named_in_record(&named, &json, 0);
 	return hs_subjects_match(s, &named, at, count, NULL);
 }
 
@@ -146,7 +146,7 @@ static void learn(struct hs_subjects *s, const char *record, bool expected)
 	bool learned = false;
 
 	assert_int_equal(hs_json_document(&json, hs_slice_str(record)), HS_OK);
-	hs_named_in_record(&named, &json);
+	hs_named_in_record(&named, &json, 0);
 	assert_true(hs_subjects_learn(s, &named, &start, &learned));
 	assert_int_equal(learned, expected);
 }
