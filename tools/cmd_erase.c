@@ -136,7 +136,7 @@ static int report(const struct erase *c, enum hs_result r, const struct hs_erasu
 		return r == HS_E_MEMORY ? EX_OSERR : EX_IOERR;
 	}
 	if (d->busy) {
-		fputs("hookspool erase: another erase is at work: wait for it\n", stderr);
+		fputs("hookspool erase: another erase, or a repair, is at work: wait for it\n", stderr);
 		return EX_TEMPFAIL;
 	}
 	if (d->too_many) {

@@ -791,17 +791,31 @@ static enum hs_result work(struct erase *x)
 	return r;
 }
 
-/* One at a time. */
+enum hs_result hs_erase_lock(int private_dir, int *lock)
+{
+	enum hs_result r = HS_OK;
+
+	*lock = hs_io_open_or_make(private_dir, LOCK, 0600);
+	if (*lock < 0)
+		return hs_io_result(errno);
+	if (hs_io_lock(*lock, LOCK_EX | LOCK_NB) < 0) {
+		r = errno == EWOULDBLOCK ? HS_E_BUSY : HS_E_IO;
+		hs_io_close(*lock);
+		*lock = -1;
+	}
+	return r;
+}
+
 static enum hs_result work_alone(struct erase *x)
 {
-	int lock = hs_io_open_or_make(x->place->private_dir, LOCK, 0600);
-	enum hs_result r;
+	int lock;
+	enum hs_result r = hs_erase_lock(x->place->private_dir, &lock);
 
-	if (lock < 0)
-		return hs_io_result(errno);
-	x->done->busy = hs_io_lock(lock, LOCK_EX | LOCK_NB) < 0;
-	r = x->done->busy ? HS_OK : hs_edits_open(x->place, &x->edits);
-	if (r == HS_OK && !x->done->busy)
+	x->done->busy = r == HS_E_BUSY;
+	if (r != HS_OK)
+		return x->done->busy ? HS_OK : r;
+	r = hs_edits_open(x->place, &x->edits);
+	if (r == HS_OK)
 		r = work(x);
 	hs_edits_close(x->edits);
 	hs_io_close(lock);

@@ -25,7 +25,7 @@ struct hs_erasure {
 	uint64_t files;                    /* replaced; with look_only: that would be */
 	uint64_t deletes, waiting;         /* carried out; left because a cursor has not passed them */
 	uint64_t damaged;                  /* files that could not be read to their end: untouched */
-	bool busy;                         /* another erase is at work: nothing was done */
+	bool busy;                         /* another erase, or a repair, is at work: nothing was done */
 	bool too_many;                     /* more than the limits above: nothing was done */
 	bool stopped;                      /* go_on said so: run it again */
 };
@@ -41,6 +41,13 @@ struct hs_eraser {
 	/* Now and then: bytes done, of how many. False: stop. May be NULL. */
 	bool (*go_on)(void *context, uint64_t done, uint64_t all);
 };
+
+/*
+ * Erase and repair both put copies in the place of segments: one of them at a time. Takes
+ * their lock, for as long as *lock stays open. HS_OK, HS_E_BUSY (it is taken; *lock is -1),
+ * HS_E_FULL, HS_E_MEMORY or HS_E_IO.
+ */
+enum hs_result hs_erase_lock(int private_dir, int *lock);
 
 /*
  * The spool must be one of these settings. HS_OK, or HS_E_IO, HS_E_FULL, HS_E_SYNC,

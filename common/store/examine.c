@@ -1,5 +1,6 @@
 #include "store/examine.h"
 #include "store/edits.h"
+#include "store/erase.h"
 #include "store/erased.h"
 #include "store/io.h"
 #include "store/lines.h"
@@ -511,6 +512,7 @@ enum hs_result hs_examine(struct hs_segment *segments, struct hs_index *index,
 {
 	struct exam *x = calloc(1, sizeof *x);
 	enum hs_result r = HS_OK;
+	int lock = -1;
 
 	memset(found, 0, sizeof *found);
 	if (x == NULL || !hs_identifier_init(&x->identifier)) {
@@ -521,6 +523,8 @@ enum hs_result hs_examine(struct hs_segment *segments, struct hs_index *index,
 	x->examiner = examiner;
 	x->found = found;
 	x->clean_fd = -1;
+	if (examiner->mend) /* a copy of ours must not bring back what is being erased */
+		r = hs_erase_lock(x->place->private_dir, &lock);
 	for (int i = 0; i < HS_FAMILIES && r == HS_OK; i++) {
 		x->segment = &segments[i];
 		x->index = i == HS_EVENTS ? index : NULL;
@@ -533,6 +537,8 @@ enum hs_result hs_examine(struct hs_segment *segments, struct hs_index *index,
 		if (r == HS_OK)
 			r = look_at_family(x);
 	}
+	if (lock >= 0)
+		hs_io_close(lock);
 	close_scratch(x);
 	hs_identifier_free(&x->identifier);
 	hs_json_free(&x->json);
