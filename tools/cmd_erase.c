@@ -1,6 +1,7 @@
 /* hookspool erase: everything of a user out of the spool. */
 #include "store/erase.h"
 #include "store/io.h"
+#include "store/spool.h"
 #include "tools/command.h"
 #include "tools/progress.h"
 

@@ -1,5 +1,5 @@
 #include "store/erase.h"
-#include "core/base64.h"
+#include "core/judge.h"
 #include "store/cursor.h"
 #include "store/edits.h"
 #include "store/erased.h"
@@ -8,6 +8,7 @@
 #include "store/log.h"
 #include "store/place.h"
 #include "store/receipt.h"
+#include "store/spool.h"
 #include "store/suppress.h"
 #include "store/writer.h"
 
@@ -51,6 +52,7 @@ struct erase {
 	const struct hs_eraser *how;
 	struct hs_erasure *done;
 	struct hs_subjects *subjects;
+	struct hs_judge judge;
 	struct hs_opened opened;
 	const struct hs_place *place;
 	struct hs_edits *edits;
@@ -68,7 +70,7 @@ struct erase {
 	struct hs_erased_id *ids; /* of lines on their way out; room for IDS_AT_ONCE */
 	size_t id_count;
 
-	struct hs_json json, inner;
+	struct hs_json json;
 	struct hs_buf text;
 	struct hs_identifier identifier;
 	struct hs_mark passed; /* what every cursor has passed */
@@ -407,93 +409,6 @@ static enum hs_result find_subjects(struct erase *x)
 	return r;
 }
 
-/* --- whose is a line? ------------------------------------------------------------------ */
-
-static void note_subject(void *context, struct hs_subject *who)
-{
-	(void)context;
-	who->pending++;
-}
-
-/* The text of a body that was refused: an event, a batch of them, or no JSON at all. */
-static int judge_text(struct erase *x, struct hs_named *named)
-{
-	struct hs_slice text = hs_buf_slice(&x->text);
-	bool more = true;
-	int found = 0, n;
-	enum hs_result r;
-
-	hs_json_start(&x->inner, text);
-	if (!hs_json_is_array(&x->inner)) {
-		r = hs_json_document(&x->inner, text);
-		if (r == HS_OK) {
-			hs_named_in_event(named, &x->inner, 0);
-			return hs_subjects_match(x->subjects, named, NULL, note_subject, x);
-		}
-	} else {
-		while ((r = hs_json_element(&x->inner, &more)) == HS_OK && more) {
-			hs_named_in_event(named, &x->inner, hs_event_unwrap(&x->inner));
-			n = hs_subjects_match(x->subjects, named, NULL, note_subject, x);
-			if (n < 0)
-				return n;
-			found += n;
-		}
-	}
-	if (r == HS_E_MEMORY)
-		return -1;
-	return r == HS_OK ? found : hs_subjects_match_text(x->subjects, text, named, note_subject, x);
-}
-
-/* What a rejected or failed line holds beside its own fields: a body, or a record. */
-static int judge_member(struct erase *x, uint32_t key, struct hs_named *named)
-{
-	struct hs_slice name = hs_json_inner(&x->json, key);
-	uint32_t value = key + 1;
-
-	hs_buf_reset(&x->text);
-	if (hs_slice_eq(name, HS_SLICE("record"))) {
-		hs_named_in_record(named, &x->json, value);
-		return hs_subjects_match(x->subjects, named, NULL, note_subject, x);
-	}
-	if (x->json.tok[value].kind != HS_JSON_STRING)
-		return 0;
-	if (hs_slice_eq(name, HS_SLICE("body_base64"))) {
-		if (!hs_base64_decode(hs_json_inner(&x->json, value), &x->text))
-			return hs_buf_ok(&x->text) ? 0 : -1;
-	} else if (hs_slice_eq(name, HS_SLICE("body"))) {
-		hs_json_unescape(hs_json_inner(&x->json, value), &x->text);
-	} else {
-		return 0;
-	}
-	return hs_buf_ok(&x->text) ? judge_text(x, named) : -1;
-}
-
-/* How many people the line belongs to; each one's `pending` is counted. -1: out of memory. */
-static int judge(struct erase *x, struct hs_slice line, struct hs_mark at)
-{
-	bool is_event = x->at_hand->sort == EVENTS;
-	struct hs_named named = { .spooled_ms = INT64_MIN }, inside;
-	enum hs_result r;
-	int found;
-
-	if (is_event && !hs_subjects_may_match(x->subjects, line))
-		return 0;
-	r = hs_json_document(&x->json, line);
-	if (r == HS_E_MEMORY)
-		return -1;
-	if (r != HS_OK || x->json.tok[0].kind != HS_JSON_OBJECT)
-		return hs_subjects_match_text(x->subjects, line, &named, note_subject, x);
-	hs_named_in_record(&named, &x->json, 0);
-	found = hs_subjects_match(x->subjects, &named, is_event ? &at : NULL, note_subject, x);
-	if (is_event)
-		return found;
-	for (uint32_t key = 1; key < x->json.n && found == 0; key = x->json.tok[key + 1].next) {
-		inside = named;
-		found = judge_member(x, key, &inside);
-	}
-	return found;
-}
-
 /* --- the clean copy ---------------------------------------------------------------------- */
 
 static enum hs_result check_space(const struct erase *x)
@@ -595,7 +510,8 @@ static enum hs_result note_id(struct erase *x, struct hs_slice line)
 
 static enum hs_result clean_line(struct erase *x, struct hs_slice line, struct hs_mark at, bool whole)
 {
-	int found = judge(x, line, at);
+	int found = x->at_hand->sort == EVENTS ? hs_judge_event(&x->judge, line, &at)
+	                                       : hs_judge_other(&x->judge, line);
 	enum hs_result r = HS_OK;
 
 	if (found < 0)
@@ -829,7 +745,7 @@ static void free_all(struct erase *x)
 	hs_lines_free(&x->lines);
 	hs_lines_free(&x->prefix);
 	hs_json_free(&x->json);
-	hs_json_free(&x->inner);
+	hs_judge_free(&x->judge);
 	hs_buf_free(&x->text);
 	hs_identifier_free(&x->identifier);
 }
@@ -838,7 +754,7 @@ enum hs_result hs_erase(struct hs_spool *spool, const struct hs_settings *settin
                         const struct hs_eraser *eraser, struct hs_erasure *done)
 {
 	struct erase x = { .spool = spool, .settings = settings, .how = eraser, .done = done,
-		           .subjects = eraser->subjects, .fd = -1, .copy.fd = -1 };
+		           .subjects = eraser->subjects, .judge.subjects = eraser->subjects, .fd = -1, .copy.fd = -1 };
 	enum hs_result r;
 
 	memset(done, 0, sizeof *done);

@@ -12,8 +12,10 @@
 #ifndef HS_ERASE_H
 #define HS_ERASE_H
 
+#include "core/settings.h"
 #include "core/subject.h"
-#include "store/spool.h"
+
+struct hs_spool;
 
 enum {
 	HS_ERASE_SUBJECTS_MAX = 1 << 20, /* people in one run */

@@ -6,6 +6,7 @@
 #include "store/erased.h"
 #include "store/io.h"
 #include "store/reader.h"
+#include "store/spool.h"
 #include "store/suppress.h"
 #include "tests/lib/cases.h"
 #include "tests/lib/spooldir.h"

@@ -1,0 +1,116 @@
+#include "core/judge.h"
+#include "core/base64.h"
+
+void hs_judge_free(struct hs_judge *j)
+{
+	hs_json_free(&j->json);
+	hs_json_free(&j->inner);
+	hs_buf_free(&j->text);
+}
+
+static void count(void *context, struct hs_subject *who)
+{
+	(void)context;
+	who->pending++;
+}
+
+static int match(struct hs_judge *j, const struct hs_named *named)
+{
+	return hs_subjects_match(j->subjects, named, NULL, count, NULL);
+}
+
+int hs_judge_event(struct hs_judge *j, struct hs_slice line, const struct hs_mark *at)
+{
+	struct hs_named named = { .spooled_ms = INT64_MIN };
+	enum hs_result r;
+
+	if (!hs_subjects_may_match(j->subjects, line))
+		return 0;
+	r = hs_json_document(&j->json, line);
+	if (r == HS_E_MEMORY)
+		return -1;
+	if (r != HS_OK)
+		return hs_subjects_match_text(j->subjects, line, &named, count, NULL);
+	hs_named_in_record(&named, &j->json, 0);
+	return hs_subjects_match(j->subjects, &named, at, count, NULL);
+}
+
+/* --- what a line holds ----------------------------------------------------------- */
+
+static int judge_batch(struct hs_judge *j, struct hs_named *named, enum hs_result *result)
+{
+	int found = 0, n = 0;
+	bool more = true;
+
+	while (n >= 0 && (*result = hs_json_element(&j->inner, &more)) == HS_OK && more) {
+		hs_named_in_event(named, &j->inner, hs_event_unwrap(&j->inner));
+		n = match(j, named);
+		found += n;
+	}
+	return n < 0 ? -1 : found;
+}
+
+/* A body that was refused: an event, a batch of them, or no JSON at all. */
+static int judge_body(struct hs_judge *j, struct hs_named *named)
+{
+	struct hs_slice text = hs_buf_slice(&j->text);
+	enum hs_result r;
+	int found = 0;
+
+	hs_json_start(&j->inner, text);
+	if (hs_json_is_array(&j->inner)) {
+		found = judge_batch(j, named, &r);
+	} else {
+		r = hs_json_document(&j->inner, text);
+		if (r == HS_OK) {
+			hs_named_in_event(named, &j->inner, 0);
+			found = match(j, named);
+		}
+	}
+	if (r == HS_E_MEMORY || found < 0)
+		return -1;
+	return r == HS_OK || found > 0 ? found : hs_subjects_match_text(j->subjects, text, named, count, NULL);
+}
+
+static int judge_member(struct hs_judge *j, uint32_t key, struct hs_named *named)
+{
+	struct hs_slice name = hs_json_inner(&j->json, key);
+	uint32_t value = key + 1;
+
+	hs_buf_reset(&j->text);
+	if (hs_slice_eq(name, HS_SLICE("record"))) {
+		hs_named_in_record(named, &j->json, value);
+		return match(j, named);
+	}
+	if (j->json.tok[value].kind != HS_JSON_STRING)
+		return 0;
+	if (hs_slice_eq(name, HS_SLICE("body_base64"))) {
+		if (!hs_base64_decode(hs_json_inner(&j->json, value), &j->text))
+			return hs_buf_ok(&j->text) ? 0 : -1;
+	} else if (hs_slice_eq(name, HS_SLICE("body"))) {
+		hs_json_unescape(hs_json_inner(&j->json, value), &j->text);
+	} else {
+		return 0;
+	}
+	return hs_buf_ok(&j->text) ? judge_body(j, named) : -1;
+}
+
+int hs_judge_other(struct hs_judge *j, struct hs_slice line)
+{
+	struct hs_named named = { .spooled_ms = INT64_MIN };
+	enum hs_result r = hs_json_document(&j->json, line);
+	int found;
+
+	if (r == HS_E_MEMORY)
+		return -1;
+	if (r != HS_OK || j->json.tok[0].kind != HS_JSON_OBJECT)
+		return hs_subjects_match_text(j->subjects, line, &named, count, NULL);
+	hs_named_in_record(&named, &j->json, 0);
+	found = match(j, &named);
+	for (uint32_t key = 1; key < j->json.n && found == 0; key = j->json.tok[key + 1].next) {
+		struct hs_named inside = named;
+
+		found = judge_member(j, key, &inside);
+	}
+	return found;
+}

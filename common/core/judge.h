@@ -1,0 +1,30 @@
+/*
+ * judge: to whom does a line of the spool's files belong?
+ *
+ * An event is judged by its own fields. Other lines (rejected, failed) by theirs, or else by
+ * what they hold: a "record", or a "body" as it was sent, an event or a batch of them, whole
+ * or broken.
+ */
+#ifndef HS_JUDGE_H
+#define HS_JUDGE_H
+
+#include "core/subject.h"
+
+/* Working memory. Zeroed, with `subjects` set, it is ready. */
+struct hs_judge {
+	struct hs_subjects *subjects;
+	struct hs_json json;  /* of the line that was judged last */
+	struct hs_json inner; /* of a body in it */
+	struct hs_buf text;
+};
+
+void hs_judge_free(struct hs_judge *j); /* the subjects stay */
+
+/*
+ * How many subjects a line belongs to; each one's `pending` is counted up. -1: out of
+ * memory. An event is judged by where it stands, `at`; other lines by their spooled_at.
+ */
+int hs_judge_event(struct hs_judge *j, struct hs_slice line, const struct hs_mark *at);
+int hs_judge_other(struct hs_judge *j, struct hs_slice line);
+
+#endif
