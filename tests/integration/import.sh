@@ -99,6 +99,21 @@ chmod 644 "$T/long"
 OUT=$(as_server_user env HOOKSPOOL_CONF="$S/hookspool.conf" HOOKSPOOL_MAX_BODY=1M "$S/bin/hookspool" import --json "$T/long")
 is 'a line above max_body is passed over' "$(sum '[.accepted, .rejected]')" '[1,1]'
 
+# interrupted while a pipe keeps it waiting: what came so far is in the spool
+mkfifo "$T/fifo"
+(as_server_user env HOOKSPOOL_CONF="$S/hookspool.conf" "$S/bin/hookspool" import --json) \
+	<"$T/fifo" >"$T/out" 2>"$T/err" &
+pid=$!
+exec 9>"$T/fifo"
+for k in $(seq 1000); do event "c-$k"; echo; done >&9 # more than a pipe holds: it has been read
+wait_for 10 eval "kill -INT $pid; gone $pid"
+wait $pid
+is 'SIGINT ends it as the shell expects' $? 130
+exec 9>&-
+OUT=$(cat "$T/out")
+check 'with a sum of what is in the spool' test "$(sum .accepted)" -gt 0 -a "$(sum .stopped)" = true
+is 'and that is so' "$(spooled | grep -c '"message_id":"c-')" "$(sum .accepted)"
+
 ### What is left out ####################################################
 for day in 21 22 23; do
 	echo "{\"type\":\"track\",\"event\":\"e\",\"userId\":\"u\",\"messageId\":\"d-$day\",\"timestamp\":\"2026-11-${day}T12:00:00Z\"}"
