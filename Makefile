@@ -257,6 +257,11 @@ $(B)/bench/answer: $(call obj,tests/bench/answer.c)
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $^ -o $@
 
+## make bench-tools      how fast the commands work through a spool: ROUNDS, EVENTS
+.PHONY: bench-tools
+bench-tools: $(B)/hookspool
+	$(Q)HS_BUILD=$(B) bash tests/bench/tools.sh
+
 ## make bench-index      what the index of ids costs at MILLIONS (10) of them
 MILLIONS ?= 10
 .PHONY: bench-index

@@ -16,7 +16,7 @@ struct hs_suppress {
 	char *map;
 	size_t size;
 	char salt[HS_SALT + 1];
-	struct hs_digest *digest;
+	struct hs_digest *digest; /* made when there is a list */
 	struct hs_json json;
 	struct hs_buf text;
 };
@@ -25,14 +25,8 @@ struct hs_suppress *hs_suppress_new(int private_dir)
 {
 	struct hs_suppress *s = calloc(1, sizeof *s);
 
-	if (s == NULL)
-		return NULL;
-	s->private_dir = private_dir;
-	s->digest = hs_digest_new();
-	if (s->digest == NULL) {
-		free(s);
-		return NULL;
-	}
+	if (s != NULL)
+		s->private_dir = private_dir;
 	return s;
 }
 
@@ -77,7 +71,11 @@ static enum hs_result map_list(struct hs_suppress *s)
 	hs_io_close(fd);
 	if (r == HS_OK && s->map != NULL && memcmp(s->map, MAGIC, MAGIC_BYTES) != 0)
 		r = HS_E_SPOOL_VERSION;
-	return r == HS_OK && s->map != NULL ? hs_salt(s->private_dir, s->salt) : r;
+	if (r != HS_OK || s->map == NULL)
+		return r;
+	if (s->digest == NULL)
+		s->digest = hs_digest_new();
+	return s->digest == NULL ? HS_E_MEMORY : hs_salt(s->private_dir, s->salt);
 }
 
 enum hs_result hs_suppress_follow(struct hs_suppress *s, bool *active)
