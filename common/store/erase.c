@@ -697,7 +697,7 @@ static enum hs_result work(struct erase *x)
 	if (r != HS_OK || x->done->too_many || x->done->stopped || x->subjects->count == 0)
 		return r;
 	if (x->how->suppress && !x->how->look_only)
-		r = hs_suppress_add(x->place->private_dir, x->subjects);
+		r = hs_suppress_add(x->place, x->subjects);
 	if (r == HS_OK)
 		r = put_receipts(x, "begun");
 	if (r == HS_OK)

@@ -71,7 +71,7 @@ static enum hs_result open_view(const struct hs_settings *settings, struct view 
 	snprintf(v->state_path, sizeof v->state_path, "%s/.hookspool/state", settings->spool_dir);
 	v->device = (uint64_t)st.st_dev;
 	v->inode = (uint64_t)st.st_ino;
-	v->suppress = hs_suppress_new(v->opened.place.private_dir);
+	v->suppress = hs_suppress_new(&v->opened.place);
 	if (settings->dedup_window > 0)
 		v->index = hs_index_new(&v->opened.place, settings->spool_dir);
 	if (v->suppress == NULL || (settings->dedup_window > 0 && v->index == NULL)) {

@@ -75,6 +75,7 @@ struct hs_state {
 	struct hs_family family[HS_FAMILIES];
 	struct hs_index_print index;
 	struct hs_counters counters;
+	_Atomic uint64_t suppress_epoch; /* +1 each time the list of suppressed people is replaced */
 };
 
 struct hs_state_handle {

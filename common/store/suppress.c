@@ -11,9 +11,10 @@ static const char MAGIC[] = "HSSUPP1\n";
 enum { MAGIC_BYTES = sizeof MAGIC - 1 };
 
 struct hs_suppress {
-	int private_dir;
-	uint64_t inode; /* of the list that is mapped; 0: none */
-	char *map;
+	const struct hs_place *place;
+	bool looked;    /* … when the shared state had this epoch */
+	uint64_t epoch;
+	char *map; /* the list; NULL: there is none */
 	size_t size;
 	char salt[HS_SALT + 1];
 	struct hs_digest *digest; /* made when there is a list */
@@ -21,12 +22,12 @@ struct hs_suppress {
 	struct hs_buf text;
 };
 
-struct hs_suppress *hs_suppress_new(int private_dir)
+struct hs_suppress *hs_suppress_new(const struct hs_place *place)
 {
 	struct hs_suppress *s = calloc(1, sizeof *s);
 
 	if (s != NULL)
-		s->private_dir = private_dir;
+		s->place = place;
 	return s;
 }
 
@@ -36,7 +37,6 @@ static void unmap(struct hs_suppress *s)
 		hs_io_unmap(s->map, s->size);
 	s->map = NULL;
 	s->size = 0;
-	s->inode = 0;
 }
 
 void hs_suppress_free(struct hs_suppress *s)
@@ -54,7 +54,7 @@ void hs_suppress_free(struct hs_suppress *s)
 
 static enum hs_result map_list(struct hs_suppress *s)
 {
-	int fd = hs_io_open(s->private_dir, NAME);
+	int fd = hs_io_open(s->place->private_dir, NAME);
 	enum hs_result r = HS_OK;
 	struct stat st;
 
@@ -67,32 +67,28 @@ static enum hs_result map_list(struct hs_suppress *s)
 		s->size = s->map == NULL ? 0 : (size_t)st.st_size;
 		r = s->map == NULL ? HS_E_MEMORY : HS_OK;
 	}
-	s->inode = r == HS_OK ? (uint64_t)st.st_ino : 0;
 	hs_io_close(fd);
-	if (r == HS_OK && s->map != NULL && memcmp(s->map, MAGIC, MAGIC_BYTES) != 0)
-		r = HS_E_SPOOL_VERSION;
 	if (r != HS_OK || s->map == NULL)
 		return r;
+	if (memcmp(s->map, MAGIC, MAGIC_BYTES) != 0)
+		return HS_E_SPOOL_VERSION;
 	if (s->digest == NULL)
 		s->digest = hs_digest_new();
-	return s->digest == NULL ? HS_E_MEMORY : hs_salt(s->private_dir, s->salt);
+	return s->digest == NULL ? HS_E_MEMORY : hs_salt(s->place->private_dir, s->salt);
 }
 
 enum hs_result hs_suppress_follow(struct hs_suppress *s, bool *active)
 {
+	uint64_t epoch = atomic_load(&s->place->state->state->suppress_epoch);
 	enum hs_result r = HS_OK;
-	struct stat st;
-	int found = hs_io_stat(s->private_dir, NAME, &st);
 
-	if (found < 0 && errno != ENOENT)
-		return HS_E_IO;
-	if (found < 0) {
-		unmap(s);
-	} else if ((uint64_t)st.st_ino != s->inode) { /* the old one is mapped: its inode is not used again */
+	if (!s->looked || s->epoch != epoch) {
 		unmap(s);
 		r = map_list(s);
 		if (r != HS_OK)
 			unmap(s);
+		s->looked = r == HS_OK;
+		s->epoch = epoch;
 	}
 	*active = s->map != NULL;
 	return r;
@@ -211,24 +207,26 @@ static enum hs_result publish(int private_dir, struct hs_slice list)
 	return r;
 }
 
-enum hs_result hs_suppress_add(int private_dir, const struct hs_subjects *subjects)
+enum hs_result hs_suppress_add(const struct hs_place *place, const struct hs_subjects *subjects)
 {
-	struct hs_suppress *s = hs_suppress_new(private_dir);
+	struct hs_suppress *s = hs_suppress_new(place);
 	struct hs_buf list = { 0 };
 	char salt[HS_SALT + 1];
 	bool active = false;
 	enum hs_result r = s == NULL ? HS_E_MEMORY : hs_suppress_follow(s, &active);
 
 	if (r == HS_OK)
-		r = hs_salt(private_dir, salt);
+		r = hs_salt(place->private_dir, salt);
 	if (r == HS_OK && active)
 		hs_buf_put(&list, s->map + MAGIC_BYTES, s->size - MAGIC_BYTES);
 	if (r == HS_OK)
 		r = put_hashes(&list, salt, subjects);
 	if (r == HS_OK) {
 		sort_and_thin(&list);
-		r = publish(private_dir, hs_buf_slice(&list));
+		r = publish(place->private_dir, hs_buf_slice(&list));
 	}
+	if (r == HS_OK)
+		atomic_fetch_add(&place->state->state->suppress_epoch, 1);
 	hs_suppress_free(s);
 	hs_buf_free(&list);
 	return r;

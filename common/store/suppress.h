@@ -13,15 +13,20 @@
 #define HS_SUPPRESS_H
 
 #include "core/subject.h"
+#include "store/segment.h"
 
 enum { HS_SUPPRESS_HASH = 16 };
 
-/* One process's view of the list; one thread at a time. */
+/* One process's view of the list; one thread at a time. The place must outlive it. */
 struct hs_suppress;
-struct hs_suppress *hs_suppress_new(int private_dir); /* NULL: out of memory */
-void hs_suppress_free(struct hs_suppress *s);         /* NULL is fine */
+struct hs_suppress *hs_suppress_new(const struct hs_place *place); /* NULL: out of memory */
+void hs_suppress_free(struct hs_suppress *s);                      /* NULL is fine */
 
-/* Takes in a list that was replaced; one stat(2) if it was not. *active: it is not empty. */
+/*
+ * Takes in a list that hs_suppress_add has replaced; the shared state tells, so that it
+ * costs nothing if it has not. *active: it is not empty. HS_OK, HS_E_IO, HS_E_MEMORY or
+ * HS_E_SPOOL_VERSION (the file is not such a list).
+ */
 enum hs_result hs_suppress_follow(struct hs_suppress *s, bool *active);
 
 /* Is this record's user or visitor on the list? HS_OK or HS_E_MEMORY. */
@@ -32,6 +37,6 @@ enum hs_result hs_suppress_find(struct hs_suppress *s, struct hs_slice record, b
  * were found out, for others may use that device. One process at a time, the
  * caller sees to that. HS_OK, HS_E_IO, HS_E_FULL, HS_E_SYNC or HS_E_MEMORY.
  */
-enum hs_result hs_suppress_add(int private_dir, const struct hs_subjects *subjects);
+enum hs_result hs_suppress_add(const struct hs_place *place, const struct hs_subjects *subjects);
 
 #endif
