@@ -26,7 +26,8 @@ const struct hs_option hs_erase_options[] = {
 	HS_OPTION_CONFIG,
 	{ "user", "ID", OPT_USER, "whose user id this is; may be repeated" },
 	{ "anonymous", "ID", OPT_ANONYMOUS, "whose anonymous id this is; may be repeated" },
-	{ "from-deletes", NULL, OPT_FROM_DELETES, "carry out the delete events that stand in the spool" },
+	{ "from-deletes", NULL, OPT_FROM_DELETES,
+	  "carry out the delete events that stand in the spool" },
 	{ "aliases", NULL, OPT_ALIASES, "and the ids that alias and identify records reveal" },
 	{ "suppress", NULL, OPT_SUPPRESS, "and keep none of their events from now on" },
 	{ "tenant", "LABEL", OPT_TENANT, "of this one of the [keys]; - nobody's, '*' whosever" },
@@ -52,8 +53,9 @@ struct erase {
 static bool ask(struct erase *c, enum hs_subject_kind kind, char *id)
 {
 	if (id[0] == '\0' || c->count == ASKED_MAX) {
-		fprintf(stderr, "hookspool erase: %s\n", id[0] == '\0' ? "an id is empty: it would be nobody's"
-		                                                       : "too many ids at once: take 1000");
+		fprintf(stderr, "hookspool erase: %s\n",
+			id[0] == '\0' ? "an id is empty: it would be nobody's"
+				      : "too many ids at once: take 1000");
 		return false;
 	}
 	c->asked[c->count].kind = kind;
@@ -91,9 +93,12 @@ static int find_tenant(struct erase *c)
 static bool add_asked(struct erase *c)
 {
 	for (size_t i = 0; i < c->count; i++) {
-		struct hs_subject who = { .kind = c->asked[i].kind, .id = c->asked[i].id,
-			                  .n = strlen(c->asked[i].id), .tenant = (char *)(uintptr_t)c->tenant,
-			                  .before = { UINT64_MAX, UINT64_MAX }, .until_ms = INT64_MAX };
+		struct hs_subject who = { .kind = c->asked[i].kind,
+					  .id = c->asked[i].id,
+					  .n = strlen(c->asked[i].id),
+					  .tenant = (char *)(uintptr_t)c->tenant,
+					  .before = { UINT64_MAX, UINT64_MAX },
+					  .until_ms = INT64_MAX };
 
 		if (!hs_subjects_add(&c->subjects, &who, NULL))
 			return false;
@@ -106,24 +111,28 @@ static bool go_on(void *context, uint64_t done, uint64_t all)
 	struct erase *c = context;
 
 	if (all > 0)
-		hs_progress_show(&c->progress, "%3u %% of %" PRIu64 " MB", (unsigned)(done * 100 / all), all >> 20);
+		hs_progress_show(&c->progress, "%3u %% of %" PRIu64 " MB",
+				 (unsigned)(done * 100 / all), all >> 20);
 	return !hs_stop_asked();
 }
 
 static void print_sum(const struct erase *c, const struct hs_erasure *d)
 {
 	if (c->json) {
-		printf("{\"people\":%zu,\"events\":%" PRIu64 ",\"rejected\":%" PRIu64 ",\"others\":%" PRIu64
-		       ",\"files\":%" PRIu64 ",\"deletes\":%" PRIu64 ",\"waiting\":%" PRIu64
-		       ",\"damaged\":%" PRIu64 ",\"stopped\":%s}\n", c->subjects.count, d->events, d->rejected,
-		       d->others, d->files, d->deletes, d->waiting, d->damaged, d->stopped ? "true" : "false");
+		printf("{\"people\":%zu,\"events\":%" PRIu64 ",\"rejected\":%" PRIu64
+		       ",\"others\":%" PRIu64 ",\"files\":%" PRIu64 ",\"deletes\":%" PRIu64
+		       ",\"waiting\":%" PRIu64 ",\"damaged\":%" PRIu64 ",\"stopped\":%s}\n",
+		       c->subjects.count, d->events, d->rejected, d->others, d->files, d->deletes,
+		       d->waiting, d->damaged, d->stopped ? "true" : "false");
 		return;
 	}
-	printf("%s%" PRIu64 " events, %" PRIu64 " rejected and %" PRIu64 " other lines of %zu ids in %" PRIu64
-	       " files\n", c->how.look_only ? "would erase " : "erased ", d->events, d->rejected, d->others,
+	printf("%s%" PRIu64 " events, %" PRIu64 " rejected and %" PRIu64
+	       " other lines of %zu ids in %" PRIu64 " files\n",
+	       c->how.look_only ? "would erase " : "erased ", d->events, d->rejected, d->others,
 	       c->subjects.count, d->files);
 	if (d->waiting > 0)
-		printf("%" PRIu64 " delete events wait until every cursor has passed them\n", d->waiting);
+		printf("%" PRIu64 " delete events wait until every cursor has passed them\n",
+		       d->waiting);
 	if (d->stopped)
 		puts("stopped: run it again to finish");
 }
@@ -132,23 +141,28 @@ static void print_sum(const struct erase *c, const struct hs_erasure *d)
 static int report(const struct erase *c, enum hs_result r, const struct hs_erasure *d)
 {
 	if (r != HS_OK) {
-		fprintf(stderr, "hookspool erase: %s: %s; then run it again\n", c->settings->spool_dir,
-		        hs_result_info(r)->remedy);
+		fprintf(stderr, "hookspool erase: %s: %s; then run it again\n",
+			c->settings->spool_dir, hs_result_info(r)->remedy);
 		return r == HS_E_MEMORY ? EX_OSERR : EX_IOERR;
 	}
 	if (d->busy) {
-		fputs("hookspool erase: another erase, or a repair, is at work: wait for it\n", stderr);
+		fputs("hookspool erase: another erase, or a repair, is at work: wait for it\n",
+		      stderr);
 		return EX_TEMPFAIL;
 	}
 	if (d->too_many) {
-		fprintf(stderr, "hookspool erase: more than %d aliases or %d people: erase them in parts\n",
-		        HS_ERASE_ALIASES_MAX, HS_ERASE_SUBJECTS_MAX);
+		fprintf(stderr,
+			"hookspool erase: more than %d aliases or %d people: erase them in parts\n",
+			HS_ERASE_ALIASES_MAX, HS_ERASE_SUBJECTS_MAX);
 		return EX_SOFTWARE;
 	}
 	print_sum(c, d);
 	if (d->damaged > 0)
-		fprintf(stderr, "hookspool erase: %" PRIu64 " files are damaged and stay as they are: run hookspool "
-		                "repair, then this again\n", d->damaged);
+		fprintf(stderr,
+			"hookspool erase: %" PRIu64
+			" files are damaged and stay as they are: run hookspool "
+			"repair, then this again\n",
+			d->damaged);
 	return d->damaged > 0;
 }
 

@@ -1,6 +1,6 @@
 /* hookspool import: archives of original events into the spool. */
-#include "store/import.h"
 #include "core/clock_text.h"
+#include "store/import.h"
 #include "store/io.h"
 #include "tools/command.h"
 #include "tools/progress.h"
@@ -50,8 +50,10 @@ static bool read_time(const char *option, const char *text, bool *given, int64_t
 {
 	*given = hs_clock_parse(hs_slice_str(text), ms);
 	if (!*given)
-		fprintf(stderr, "hookspool import: --%s %s: expected a time such as 2026-11-24 or "
-		                "2026-11-24T10:15:00Z\n", option, text);
+		fprintf(stderr,
+			"hookspool import: --%s %s: expected a time such as 2026-11-24 or "
+			"2026-11-24T10:15:00Z\n",
+			option, text);
 	return *given;
 }
 
@@ -85,8 +87,8 @@ static bool read_option(struct import *c, int option)
 static void note_failure(struct import *c, int code, const char *what, const char *remedy)
 {
 	hs_progress_clear(&c->progress);
-	fprintf(stderr, "hookspool import: %s: %s%s%s\n", c->name, what, remedy[0] != '\0' ? ": " : "",
-	        remedy);
+	fprintf(stderr, "hookspool import: %s: %s%s%s\n", c->name, what,
+		remedy[0] != '\0' ? ": " : "", remedy);
 	c->failed++;
 	if (c->code == 0)
 		c->code = code;
@@ -100,11 +102,12 @@ static bool go_on(void *context, const struct hs_imported *so_far)
 	uint64_t rate = ms > 0 ? lines * 1000 / (uint64_t)ms : 0;
 
 	if (c->size > 0)
-		hs_progress_show(&c->progress, "%s: %" PRIu64 " %% of %" PRIu64 " MB, %" PRIu64 " lines/s",
-		                 c->name, so_far->read * 100 / c->size, c->size >> 20, rate);
+		hs_progress_show(&c->progress,
+				 "%s: %" PRIu64 " %% of %" PRIu64 " MB, %" PRIu64 " lines/s",
+				 c->name, so_far->read * 100 / c->size, c->size >> 20, rate);
 	else
-		hs_progress_show(&c->progress, "%s: %" PRIu64 " lines, %" PRIu64 " lines/s", c->name,
-		                 so_far->lines, rate);
+		hs_progress_show(&c->progress, "%s: %" PRIu64 " lines, %" PRIu64 " lines/s",
+				 c->name, so_far->lines, rate);
 	return !hs_stop_asked();
 }
 
@@ -134,11 +137,12 @@ static bool import_from(struct import *c, int fd)
 	add_up(c, &done);
 	if (r != HS_OK)
 		note_failure(c, r == HS_E_MEMORY ? EX_OSERR : EX_IOERR, hs_result_info(r)->message,
-		             hs_result_info(r)->remedy);
+			     hs_result_info(r)->remedy);
 	else if (done.in_use)
 		note_failure(c, EX_TEMPFAIL, "another process imports it", "wait for it");
 	else if (done.error == EILSEQ)
-		note_failure(c, EX_DATAERR, "damaged or cut", "what came before the damage is in the spool");
+		note_failure(c, EX_DATAERR, "damaged or cut",
+			     "what came before the damage is in the spool");
 	else if (done.error == EISDIR)
 		note_failure(c, EX_NOINPUT, "a directory", "name the files in it");
 	else if (done.error != 0 && done.error != EINTR)
@@ -172,20 +176,23 @@ static void print_sum(const struct import *c)
 	if (c->json) {
 		printf("{\"files\":%" PRIu64 ",\"lines\":%" PRIu64 ",\"accepted\":%" PRIu64
 		       ",\"duplicate\":%" PRIu64 ",\"rejected\":%" PRIu64 ",\"left_out\":%" PRIu64
-		       ",\"suppressed\":%" PRIu64 ",\"resumed\":%" PRIu64 ",\"done_before\":%" PRIu64 ",\"failed\":%" PRIu64
-		       ",\"stopped\":%s}\n", c->files, s->lines, s->accepted, s->duplicate, s->rejected,
-		       s->left_out, s->suppressed, s->resumed, c->done_before, c->failed, s->stopped ? "true" : "false");
+		       ",\"suppressed\":%" PRIu64 ",\"resumed\":%" PRIu64
+		       ",\"done_before\":%" PRIu64 ",\"failed\":%" PRIu64 ",\"stopped\":%s}\n",
+		       c->files, s->lines, s->accepted, s->duplicate, s->rejected, s->left_out,
+		       s->suppressed, s->resumed, c->done_before, c->failed,
+		       s->stopped ? "true" : "false");
 		return;
 	}
 	printf("%" PRIu64 " lines: %" PRIu64 " accepted, %" PRIu64 " duplicate, %" PRIu64
-	       " rejected, %" PRIu64 " left out\n", s->lines, s->accepted, s->duplicate, s->rejected,
-	       s->left_out);
+	       " rejected, %" PRIu64 " left out\n",
+	       s->lines, s->accepted, s->duplicate, s->rejected, s->left_out);
 	if (s->suppressed > 0)
 		printf("%" PRIu64 " lines were of users who are suppressed\n", s->suppressed);
 	if (s->resumed > 0)
 		printf("%" PRIu64 " lines were brought in by an earlier run\n", s->resumed);
 	if (c->done_before > 0)
-		printf("%" PRIu64 " of %" PRIu64 " archives were done before (--again takes them once more)\n",
+		printf("%" PRIu64 " of %" PRIu64
+		       " archives were done before (--again takes them once more)\n",
 		       c->done_before, c->files);
 	if (s->rejected > 0 && !c->how.look_only)
 		puts("what was rejected, and why, stands in rejected.jsonl");
@@ -197,7 +204,8 @@ static int import_all(struct import *c, int argc, char **argv)
 {
 	bool more = true;
 
-	c->settings->durability = HS_DURABILITY_FSYNC; /* a bookmark may not be ahead of the lines */
+	c->settings->durability =
+	    HS_DURABILITY_FSYNC; /* a bookmark may not be ahead of the lines */
 	c->spool = hs_spool_new(c->settings);
 	if (c->spool == NULL)
 		return EX_OSERR;

@@ -69,7 +69,9 @@ static int judge_body(struct hs_judge *j, struct hs_named *named)
 	}
 	if (r == HS_E_MEMORY || found < 0)
 		return -1;
-	return r == HS_OK || found > 0 ? found : hs_subjects_match_text(j->subjects, text, named, count, NULL);
+	return r == HS_OK || found > 0
+		   ? found
+		   : hs_subjects_match_text(j->subjects, text, named, count, NULL);
 }
 
 static int judge_member(struct hs_judge *j, uint32_t key, struct hs_named *named)

@@ -33,7 +33,8 @@ void hs_subjects_free(struct hs_subjects *s)
 
 /* --- the table ------------------------------------------------------------------- */
 
-static struct hs_subject *first_with(const struct hs_subjects *s, const char *id, size_t n, uint64_t hash)
+static struct hs_subject *first_with(const struct hs_subjects *s, const char *id, size_t n,
+				     uint64_t hash)
 {
 	struct hs_subject *who = s->slots == 0 ? NULL : s->slot[hash & (s->slots - 1)];
 
@@ -47,8 +48,8 @@ static struct hs_subject *next_with(const struct hs_subject *who)
 	const struct hs_subject *first = who;
 	struct hs_subject *next = who->same;
 
-	while (next != NULL &&
-	       (next->hash != first->hash || next->n != first->n || memcmp(next->id, first->id, first->n) != 0))
+	while (next != NULL && (next->hash != first->hash || next->n != first->n ||
+				memcmp(next->id, first->id, first->n) != 0))
 		next = next->same;
 	return next;
 }
@@ -98,7 +99,8 @@ static bool is_same_person(const struct hs_subject *there, const struct hs_subje
 static void widen(struct hs_subject *there, const struct hs_subject *who)
 {
 	if (who->before.number > there->before.number ||
-	    (who->before.number == there->before.number && who->before.offset > there->before.offset))
+	    (who->before.number == there->before.number &&
+	     who->before.offset > there->before.offset))
 		there->before = who->before;
 	if (who->until_ms > there->until_ms)
 		there->until_ms = who->until_ms;
@@ -170,10 +172,12 @@ void hs_named_in_record(struct hs_named *named, const struct hs_json *json, uint
 			named->anonymous = key + 1;
 		else if (f == HS_FIELD_PREVIOUS_ID)
 			named->previous = key + 1;
-		else if (is_string && named->tenant.p == NULL && hs_slice_eq(name, HS_SLICE("tenant")))
+		else if (is_string && named->tenant.p == NULL &&
+			 hs_slice_eq(name, HS_SLICE("tenant")))
 			named->tenant = hs_json_inner(json, key + 1);
-		else if (is_string && named->spooled_ms == INT64_MIN && hs_slice_eq(name, HS_SLICE("spooled_at")) &&
-		         !hs_clock_parse(hs_json_inner(json, key + 1), &named->spooled_ms))
+		else if (is_string && named->spooled_ms == INT64_MIN &&
+			 hs_slice_eq(name, HS_SLICE("spooled_at")) &&
+			 !hs_clock_parse(hs_json_inner(json, key + 1), &named->spooled_ms))
 			named->spooled_ms = INT64_MIN;
 	}
 }
@@ -200,7 +204,7 @@ bool hs_subject_text(const struct hs_json *json, uint32_t token, struct hs_buf *
 		hs_json_unescape(hs_json_inner(json, token), out);
 	else
 		hs_buf_put_slice(out, t->kind == HS_JSON_STRING ? hs_json_inner(json, token)
-		                                                : hs_json_raw(json, token));
+								: hs_json_raw(json, token));
 	return hs_buf_ok(out);
 }
 
@@ -258,7 +262,8 @@ bool hs_subjects_may_match(const struct hs_subjects *s, struct hs_slice record)
 		quoted = close[2] == '"';
 		value = close + 2 + quoted;
 		p = quoted ? plain_string(value, end) : plain_number(value, end);
-		while (quoted && !somebody && p == NULL) { /* an escape in another value: pass over it */
+		while (quoted && !somebody &&
+		       p == NULL) { /* an escape in another value: pass over it */
 			const char *slash = memchr(value, '\\', (size_t)(end - value));
 
 			if (slash == NULL || end - slash < 3)
@@ -281,7 +286,8 @@ static bool is_of_tenant(const struct hs_subject *who, struct hs_slice tenant)
 	return who->tenant == NULL || hs_slice_eq(hs_slice_str(who->tenant), tenant);
 }
 
-static bool is_in_limits(const struct hs_subject *who, const struct hs_named *named, const struct hs_mark *at)
+static bool is_in_limits(const struct hs_subject *who, const struct hs_named *named,
+			 const struct hs_mark *at)
 {
 	if (at == NULL)
 		return named->spooled_ms == INT64_MIN || named->spooled_ms <= who->until_ms;
@@ -343,7 +349,7 @@ static void match_token(struct matching *m, uint32_t token, unsigned kinds)
 }
 
 int hs_subjects_match(struct hs_subjects *s, const struct hs_named *named, const struct hs_mark *at,
-                      void (*each)(void *context, struct hs_subject *who), void *context)
+		      void (*each)(void *context, struct hs_subject *who), void *context)
 {
 	struct matching m = { s, named, at, each, context, 0 };
 
@@ -357,8 +363,8 @@ int hs_subjects_match(struct hs_subjects *s, const struct hs_named *named, const
 
 static bool is_part_of_id(char c)
 {
-	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
-	       c == '-' || (unsigned char)c >= 0x80;
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+	       c == '_' || c == '-' || (unsigned char)c >= 0x80;
 }
 
 static bool stands_in(const struct hs_subject *who, struct hs_slice text)
@@ -376,8 +382,9 @@ static bool stands_in(const struct hs_subject *who, struct hs_slice text)
 	return false;
 }
 
-int hs_subjects_match_text(struct hs_subjects *s, struct hs_slice text, const struct hs_named *named,
-                           void (*each)(void *context, struct hs_subject *who), void *context)
+int hs_subjects_match_text(struct hs_subjects *s, struct hs_slice text,
+			   const struct hs_named *named,
+			   void (*each)(void *context, struct hs_subject *who), void *context)
 {
 	int found = 0;
 
@@ -398,10 +405,11 @@ static void keep_one(void *context, struct hs_subject *who)
 }
 
 static bool add_derived(struct hs_subjects *s, const struct hs_named *named, uint32_t token,
-                        enum hs_subject_kind kind, const struct hs_subject *from, bool *learned)
+			enum hs_subject_kind kind, const struct hs_subject *from, bool *learned)
 {
-	struct hs_subject who = { .kind = kind, .derived = true, .before = from->before,
-		                  .until_ms = from->until_ms };
+	struct hs_subject who = {
+		.kind = kind, .derived = true, .before = from->before, .until_ms = from->until_ms
+	};
 	struct hs_buf id = { 0 }, tenant = { 0 };
 	bool ok = true, added = false;
 
@@ -426,8 +434,8 @@ static bool is_type(const struct hs_named *named, struct hs_slice type)
 	       hs_slice_eq(hs_json_inner(named->json, named->type), type);
 }
 
-bool hs_subjects_learn(struct hs_subjects *s, const struct hs_named *named, const struct hs_mark *at,
-                       bool *learned)
+bool hs_subjects_learn(struct hs_subjects *s, const struct hs_named *named,
+		       const struct hs_mark *at, bool *learned)
 {
 	struct hs_subject *from = NULL;
 	struct hs_named only = *named;

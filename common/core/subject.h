@@ -21,10 +21,10 @@ struct hs_subject {
 	enum hs_subject_kind kind;
 	char *id; /* decoded, `n` bytes */
 	size_t n;
-	char *tenant;     /* "": nobody's; NULL: whatever the tenant */
-	bool derived;     /* found out, not asked for: a record that names another user is not theirs */
-	struct hs_mark before; /* only events before it */
-	int64_t until_ms;      /* only other lines, by spooled_at, up to it */
+	char *tenant; /* "": nobody's; NULL: whatever the tenant */
+	bool derived; /* found out, not asked for: a record that names another user is not theirs */
+	struct hs_mark before;            /* only events before it */
+	int64_t until_ms;                 /* only other lines, by spooled_at, up to it */
 	uint64_t pending, events, others; /* the caller's to count */
 	uint64_t hash;
 	struct hs_subject *same; /* the next one in this slot of the table */
@@ -52,8 +52,8 @@ bool hs_subjects_add(struct hs_subjects *s, const struct hs_subject *who, bool *
 struct hs_named {
 	const struct hs_json *json;
 	uint32_t type, user, anonymous, previous;
-	struct hs_slice tenant;     /* n == 0: none */
-	int64_t spooled_ms;         /* INT64_MIN: unknown */
+	struct hs_slice tenant; /* n == 0: none */
+	int64_t spooled_ms;     /* INT64_MIN: unknown */
 };
 
 /* Of a record, the object at token `root` (0: a whole line). */
@@ -72,14 +72,15 @@ bool hs_subjects_may_match(const struct hs_subjects *s, struct hs_slice record);
  * an event of the spool; NULL: it is another line. Returns how many; -1: out of memory.
  */
 int hs_subjects_match(struct hs_subjects *s, const struct hs_named *named, const struct hs_mark *at,
-                      void (*each)(void *context, struct hs_subject *who), void *context);
+		      void (*each)(void *context, struct hs_subject *who), void *context);
 
 /*
  * The same for a text that cannot be read as JSON: whoever's id stands in it with no
  * letter, digit, '_' or '-' at either side. Of `named` only tenant and time are looked at.
  */
-int hs_subjects_match_text(struct hs_subjects *s, struct hs_slice text, const struct hs_named *named,
-                           void (*each)(void *context, struct hs_subject *who), void *context);
+int hs_subjects_match_text(struct hs_subjects *s, struct hs_slice text,
+			   const struct hs_named *named,
+			   void (*each)(void *context, struct hs_subject *who), void *context);
 
 /*
  * Adds whom an alias or identify record reveals: by an alias its user and its previous
@@ -87,8 +88,8 @@ int hs_subjects_match_text(struct hs_subjects *s, struct hs_slice text, const st
  * These are `derived`, of the record's tenant, with the limits of whom they were found by.
  * *learned is set if somebody is new. False: out of memory.
  */
-bool hs_subjects_learn(struct hs_subjects *s, const struct hs_named *named, const struct hs_mark *at,
-                       bool *learned);
+bool hs_subjects_learn(struct hs_subjects *s, const struct hs_named *named,
+		       const struct hs_mark *at, bool *learned);
 
 /* Appends the decoded text of an id's token. False: it is none, or out of memory. */
 bool hs_subject_text(const struct hs_json *json, uint32_t token, struct hs_buf *out);

@@ -14,13 +14,16 @@ static const char FOLDER[] = "imports";
 static void print_try(const struct hs_try *t, char out[static LINE_MAX_BYTES])
 {
 	snprintf(out, LINE_MAX_BYTES,
-	         "{\"try\":%" PRIu64 ",\"line\":%" PRIu64 ",\"spooled_at\":\"%s\",\"after\":%" PRIu64 "}\n",
-	         t->to, t->line, t->spooled_at, t->after);
+		 "{\"try\":%" PRIu64 ",\"line\":%" PRIu64
+		 ",\"spooled_at\":\"%s\",\"after\":%" PRIu64 "}\n",
+		 t->to, t->line, t->spooled_at, t->after);
 }
 
-static void print_place(const char *label, uint64_t at, uint64_t line, char out[static LINE_MAX_BYTES])
+static void print_place(const char *label, uint64_t at, uint64_t line,
+			char out[static LINE_MAX_BYTES])
 {
-	snprintf(out, LINE_MAX_BYTES, "{\"%s\":%" PRIu64 ",\"line\":%" PRIu64 "}\n", label, at, line);
+	snprintf(out, LINE_MAX_BYTES, "{\"%s\":%" PRIu64 ",\"line\":%" PRIu64 "}\n", label, at,
+		 line);
 }
 
 /* Takes a line in; what is not ours, to the letter, counts as nothing. */
@@ -31,16 +34,20 @@ static void read_line(struct hs_bookmark *b, struct hs_slice line)
 	uint64_t at, number;
 
 	snprintf(text, sizeof text, "%.*s\n", line.n < sizeof text ? (int)line.n : 0, line.p);
-	if (sscanf(text, "{\"try\":%" SCNu64 ",\"line\":%" SCNu64 ",\"spooled_at\":\"%24[^\"]\",\"after\":%" SCNu64,
-	           &t.to, &t.line, t.spooled_at, &t.after) == 4) {
+	if (sscanf(text,
+		   "{\"try\":%" SCNu64 ",\"line\":%" SCNu64
+		   ",\"spooled_at\":\"%24[^\"]\",\"after\":%" SCNu64,
+		   &t.to, &t.line, t.spooled_at, &t.after) == 4) {
 		print_try(&t, again);
 		if (strcmp(text, again) == 0)
 			b->try = t;
 		return;
 	}
 	for (int done = 0; done < 2; done++) {
-		if (sscanf(text, done ? "{\"done\":%" SCNu64 ",\"line\":%" SCNu64
-		                      : "{\"at\":%" SCNu64 ",\"line\":%" SCNu64, &at, &number) != 2)
+		if (sscanf(text,
+			   done ? "{\"done\":%" SCNu64 ",\"line\":%" SCNu64
+				: "{\"at\":%" SCNu64 ",\"line\":%" SCNu64,
+			   &at, &number) != 2)
 			continue;
 		print_place(done ? "done" : "at", at, number, again);
 		if (strcmp(text, again) != 0)
@@ -66,7 +73,8 @@ static enum hs_result read_all(struct hs_bookmark *b)
 	hs_lines_free(&lines);
 	if (more < 0)
 		return HS_E_IO;
-	return more == 2 && hs_io_truncate(b->fd, b->size) < 0 ? HS_E_IO : HS_OK; /* torn by a kill */
+	return more == 2 && hs_io_truncate(b->fd, b->size) < 0 ? HS_E_IO
+							       : HS_OK; /* torn by a kill */
 }
 
 static int open_file(int folder, const char *key)
@@ -138,7 +146,8 @@ enum hs_result hs_bookmark_try(struct hs_bookmark *b, const struct hs_try *try)
 	return put(b, line, true);
 }
 
-static enum hs_result settle(struct hs_bookmark *b, uint64_t at, uint64_t line, bool done, bool durable)
+static enum hs_result settle(struct hs_bookmark *b, uint64_t at, uint64_t line, bool done,
+			     bool durable)
 {
 	char text[LINE_MAX_BYTES];
 

@@ -19,8 +19,8 @@
 #include <sys/file.h>
 
 enum {
-	WAIT_MS = 70000,   /* a person waits, not a sender; more than rotate_min_gap */
-	ATTEMPTS = 20,     /* at a file that somebody replaces meanwhile */
+	WAIT_MS = 70000, /* a person waits, not a sender; more than rotate_min_gap */
+	ATTEMPTS = 20,   /* at a file that somebody replaces meanwhile */
 	ALIAS_PASSES = 64,
 	GO_ON_LINES = 8192,
 	IDS_AT_ONCE = 4096,
@@ -66,7 +66,7 @@ struct erase {
 	uint64_t inode;
 	struct hs_lines lines, prefix;
 	struct copy copy;
-	uint64_t removed; /* lines of it */
+	uint64_t removed;         /* lines of it */
 	struct hs_erased_id *ids; /* of lines on their way out; room for IDS_AT_ONCE */
 	size_t id_count;
 
@@ -156,9 +156,9 @@ static bool add_named(void *context, const char *name)
 {
 	struct listing *l = context;
 	struct file f = { .sort = l->sort };
-	bool ours = l->sort == FAILED
-	                ? begins(name, "failed") && (ends(name, ".jsonl") || ends(name, ".jsonl.gz"))
-	                : begins(name, "broken-") || strcmp(name, "torn") == 0;
+	bool ours = l->sort == FAILED ? begins(name, "failed") &&
+					    (ends(name, ".jsonl") || ends(name, ".jsonl.gz"))
+				      : begins(name, "broken-") || strcmp(name, "torn") == 0;
 
 	if (!ours || strlen(name) >= sizeof f.name)
 		return true;
@@ -181,7 +181,7 @@ static enum hs_result list_files(struct erase *x)
 	struct stat st;
 
 	if (r == HS_OK && (hs_io_list(x->place->dir, add_named, &failed) < 0 ||
-	                   hs_io_list(x->place->private_dir, add_named, &broken) < 0))
+			   hs_io_list(x->place->private_dir, add_named, &broken) < 0))
 		r = HS_E_IO;
 	if (r == HS_OK)
 		r = failed.result != HS_OK ? failed.result : broken.result;
@@ -231,7 +231,8 @@ static void close_file(struct erase *x)
 }
 
 /* A line of the file at hand; `whole`: a newline ends it. */
-typedef enum hs_result visit_line(struct erase *x, struct hs_slice line, struct hs_mark at, bool whole);
+typedef enum hs_result visit_line(struct erase *x, struct hs_slice line, struct hs_mark at,
+				  bool whole);
 
 /* HS_OK also at damage; then *damaged. */
 static enum hs_result each_line(struct erase *x, visit_line *visit, bool *damaged)
@@ -255,7 +256,8 @@ static enum hs_result each_line(struct erase *x, visit_line *visit, bool *damage
 	}
 	x->done_bytes = before;
 	*damaged = r == HS_OK && more < 0 && errno == EILSEQ;
-	return r == HS_OK && more < 0 && errno != EILSEQ ? errno == ENOMEM ? HS_E_MEMORY : HS_E_IO : r;
+	return r == HS_OK && more < 0 && errno != EILSEQ ? errno == ENOMEM ? HS_E_MEMORY : HS_E_IO
+							 : r;
 }
 
 /* Every line of the events. */
@@ -316,9 +318,12 @@ static bool is_of_wanted_tenant(const struct erase *x, const struct hs_named *na
 	return x->how->tenant == NULL || hs_slice_eq(hs_slice_str(x->how->tenant), named->tenant);
 }
 
-static enum hs_result add_deleted(struct erase *x, const struct hs_named *named, struct hs_mark behind)
+static enum hs_result add_deleted(struct erase *x, const struct hs_named *named,
+				  struct hs_mark behind)
 {
-	struct hs_subject who = { .kind = HS_SUBJECT_USER, .before = behind, .until_ms = named->spooled_ms };
+	struct hs_subject who = { .kind = HS_SUBJECT_USER,
+				  .before = behind,
+				  .until_ms = named->spooled_ms };
 	struct hs_buf tenant = { 0 };
 	bool ok;
 
@@ -337,9 +342,11 @@ static enum hs_result add_deleted(struct erase *x, const struct hs_named *named,
 	return ok || (hs_buf_ok(&x->text) && who.n == 0) ? HS_OK : HS_E_MEMORY;
 }
 
-static enum hs_result look_for_delete(struct erase *x, struct hs_slice line, struct hs_mark at, bool whole)
+static enum hs_result look_for_delete(struct erase *x, struct hs_slice line, struct hs_mark at,
+				      bool whole)
 {
-	static const char begin[] = "{\"type\":\"delete\""; /* type comes first, its bytes as sent */
+	/* type comes first, its bytes as they were sent */
+	static const char begin[] = "{\"type\":\"delete\"";
 	struct hs_mark behind = { at.number, at.offset + line.n + whole };
 	struct hs_named named;
 	enum hs_result r;
@@ -360,7 +367,8 @@ static enum hs_result look_for_delete(struct erase *x, struct hs_slice line, str
 	return add_deleted(x, &named, behind);
 }
 
-static enum hs_result look_for_alias(struct erase *x, struct hs_slice line, struct hs_mark at, bool whole)
+static enum hs_result look_for_alias(struct erase *x, struct hs_slice line, struct hs_mark at,
+				     bool whole)
 {
 	static const char identify[] = "{\"type\":\"identify\"", alias[] = "{\"type\":\"alias\"";
 	struct hs_named named;
@@ -390,8 +398,9 @@ static enum hs_result follow_aliases(struct erase *x)
 		x->learned = false;
 		r = each_event(x, look_for_alias);
 		x->done->too_many = x->subjects->count - asked_for > HS_ERASE_ALIASES_MAX ||
-		                    (x->learned && pass == ALIAS_PASSES);
-	} while (r == HS_OK && x->learned && !x->done->too_many && !x->done->stopped && pass++ < ALIAS_PASSES);
+				    (x->learned && pass == ALIAS_PASSES);
+	} while (r == HS_OK && x->learned && !x->done->too_many && !x->done->stopped &&
+		 pass++ < ALIAS_PASSES);
 	return r;
 }
 
@@ -418,13 +427,15 @@ static enum hs_result check_space(const struct erase *x)
 
 	if (hs_io_fstat(x->fd, &st) < 0 || hs_io_space(x->place->dir, &space) < 0)
 		return HS_E_IO;
-	return space.bytes < (uint64_t)st.st_size + (uint64_t)x->settings->min_free ? HS_E_FULL : HS_OK;
+	return space.bytes < (uint64_t)st.st_size + (uint64_t)x->settings->min_free ? HS_E_FULL
+										    : HS_OK;
 }
 
 static enum hs_result put_line(struct erase *x, struct hs_slice line, bool whole)
 {
 	x->copy.kept++;
-	return hs_writer_put(&x->copy.writer, hs_slice(line.p, line.n + whole)); /* its '\n' stands behind it */
+	/* its '\n' stands behind it */
+	return hs_writer_put(&x->copy.writer, hs_slice(line.p, line.n + whole));
 }
 
 /* A new copy, with what stands before `until`. */
@@ -508,10 +519,11 @@ static enum hs_result note_id(struct erase *x, struct hs_slice line)
 	return ++x->id_count == IDS_AT_ONCE ? put_ids(x) : HS_OK;
 }
 
-static enum hs_result clean_line(struct erase *x, struct hs_slice line, struct hs_mark at, bool whole)
+static enum hs_result clean_line(struct erase *x, struct hs_slice line, struct hs_mark at,
+				 bool whole)
 {
 	int found = x->at_hand->sort == EVENTS ? hs_judge_event(&x->judge, line, &at)
-	                                       : hs_judge_other(&x->judge, line);
+					       : hs_judge_other(&x->judge, line);
 	enum hs_result r = HS_OK;
 
 	if (found < 0)
@@ -533,7 +545,8 @@ static enum hs_result replace_plainly(struct erase *x)
 {
 	int dir = dir_of(x, x->at_hand);
 
-	if (hs_io_rename(x->place->private_dir, COPY, dir, x->at_hand->name) < 0 || hs_io_sync_dir(dir) < 0)
+	if (hs_io_rename(x->place->private_dir, COPY, dir, x->at_hand->name) < 0 ||
+	    hs_io_sync_dir(dir) < 0)
 		return HS_E_IO;
 	return HS_OK;
 }
@@ -554,7 +567,8 @@ static enum hs_result replace(struct erase *x)
 		r = put_ids(x);
 	if (r != HS_OK)
 		return r;
-	return x->at_hand->sort <= REJECTED ? hs_edits_replace(x->edits, &edit) : replace_plainly(x);
+	return x->at_hand->sort <= REJECTED ? hs_edits_replace(x->edits, &edit)
+					    : replace_plainly(x);
 }
 
 /* --- one file after the other ----------------------------------------------------------- */
@@ -572,9 +586,9 @@ static void settle_counts(struct erase *x, bool gone)
 		who->pending = 0;
 	}
 	if (gone) {
-		*(is_event                         ? &x->done->events
+		*(is_event                       ? &x->done->events
 		  : x->at_hand->sort == REJECTED ? &x->done->rejected
-		                                 : &x->done->others) += x->removed;
+						 : &x->done->others) += x->removed;
 		x->done->files++;
 	}
 }
@@ -601,7 +615,9 @@ static enum hs_result clean_opened(struct erase *x, const struct file *f)
 
 	if (damaged) {
 		x->done->damaged++;
-		hs_log(HS_LOG_ERROR, "erase: %s is damaged and stays as it is: run hookspool repair first", f->name);
+		hs_log(HS_LOG_ERROR,
+		       "erase: %s is damaged and stays as it is: run hookspool repair first",
+		       f->name);
 	}
 	gone = r == HS_OK && !damaged && !x->done->stopped && x->removed > 0;
 	if (gone && !x->how->look_only)
@@ -681,7 +697,8 @@ static enum hs_result seal(struct erase *x)
 
 static enum hs_result put_receipts(struct erase *x, const char *state)
 {
-	struct hs_receipt receipt = { state, x->how->from_deletes ? "delete" : "command", x->how->suppress };
+	struct hs_receipt receipt = { state, x->how->from_deletes ? "delete" : "command",
+				      x->how->suppress };
 
 	return x->how->look_only ? HS_OK : hs_receipts_put(x->place, x->subjects, &receipt);
 }
@@ -751,10 +768,16 @@ static void free_all(struct erase *x)
 }
 
 enum hs_result hs_erase(struct hs_spool *spool, const struct hs_settings *settings,
-                        const struct hs_eraser *eraser, struct hs_erasure *done)
+			const struct hs_eraser *eraser, struct hs_erasure *done)
 {
-	struct erase x = { .spool = spool, .settings = settings, .how = eraser, .done = done,
-		           .subjects = eraser->subjects, .judge.subjects = eraser->subjects, .fd = -1, .copy.fd = -1 };
+	struct erase x = { .spool = spool,
+			   .settings = settings,
+			   .how = eraser,
+			   .done = done,
+			   .subjects = eraser->subjects,
+			   .judge.subjects = eraser->subjects,
+			   .fd = -1,
+			   .copy.fd = -1 };
 	enum hs_result r;
 
 	memset(done, 0, sizeof *done);

@@ -25,11 +25,11 @@ enum {
 struct hs_erasure {
 	uint64_t events, rejected, others; /* lines */
 	uint64_t files;                    /* replaced; with look_only: that would be */
-	uint64_t deletes, waiting;         /* carried out; left because a cursor has not passed them */
-	uint64_t damaged;                  /* files that could not be read to their end: untouched */
-	bool busy;                         /* another erase, or a repair, is at work: nothing was done */
-	bool too_many;                     /* more than the limits above: nothing was done */
-	bool stopped;                      /* go_on said so: run it again */
+	uint64_t deletes, waiting; /* carried out; left because a cursor has not passed them */
+	uint64_t damaged;          /* files that could not be read to their end: untouched */
+	bool busy;                 /* another erase, or a repair, is at work: nothing was done */
+	bool too_many;             /* more than the limits above: nothing was done */
+	bool stopped;              /* go_on said so: run it again */
 };
 
 struct hs_eraser {
@@ -56,6 +56,6 @@ enum hs_result hs_erase_lock(int private_dir, int *lock);
  * HS_E_BUSY, HS_E_MEMORY, one of HS_E_SPOOL_: run it again.
  */
 enum hs_result hs_erase(struct hs_spool *spool, const struct hs_settings *settings,
-                        const struct hs_eraser *eraser, struct hs_erasure *done);
+			const struct hs_eraser *eraser, struct hs_erasure *done);
 
 #endif

@@ -78,11 +78,13 @@ enum hs_result hs_erased_size(int private_dir, uint64_t *size)
 }
 
 static enum hs_result read_entries(int fd, uint8_t *room, uint64_t *known,
-                                   bool (*each)(void *context, const struct hs_erased_id *id), void *context)
+				   bool (*each)(void *context, const struct hs_erased_id *id),
+				   void *context)
 {
 	ssize_t got;
 
-	while ((got = hs_io_read_at(fd, (char *)room, AT_ONCE * HS_ERASED_ENTRY, *known)) >= HS_ERASED_ENTRY) {
+	while ((got = hs_io_read_at(fd, (char *)room, AT_ONCE * HS_ERASED_ENTRY, *known)) >=
+	       HS_ERASED_ENTRY) {
 		for (ssize_t at = 0; at + HS_ERASED_ENTRY <= got; at += HS_ERASED_ENTRY) {
 			struct hs_erased_id id;
 
@@ -96,7 +98,8 @@ static enum hs_result read_entries(int fd, uint8_t *room, uint64_t *known,
 }
 
 enum hs_result hs_erased_each(int private_dir, uint64_t *known,
-                              bool (*each)(void *context, const struct hs_erased_id *id), void *context)
+			      bool (*each)(void *context, const struct hs_erased_id *id),
+			      void *context)
 {
 	int fd = hs_io_open_read(private_dir, NAME);
 	uint8_t *room;

@@ -30,7 +30,8 @@ enum hs_result hs_erased_put(int private_dir, const struct hs_erased_id *ids, si
  * stopped, HS_E_IO or HS_E_MEMORY.
  */
 enum hs_result hs_erased_each(int private_dir, uint64_t *known,
-                              bool (*each)(void *context, const struct hs_erased_id *id), void *context);
+			      bool (*each)(void *context, const struct hs_erased_id *id),
+			      void *context);
 
 /* Bytes of whole entries; 0: none. HS_OK or HS_E_IO. */
 enum hs_result hs_erased_size(int private_dir, uint64_t *size);

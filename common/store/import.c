@@ -17,7 +17,7 @@
 enum {
 	COMMIT_LINES = 4000,
 	COMMIT_BYTES = 4 << 20,
-	COMMIT_MS = 60000, /* a person waits, not a sender */
+	COMMIT_MS = 60000,    /* a person waits, not a sender */
 	HEAD_BYTES = 1 << 16, /* of an archive's start and end, by which it is known again */
 	NAME_SHOWN = 200,
 };
@@ -72,7 +72,7 @@ struct run {
 /* --- one line ------------------------------------------------------------------ */
 
 static enum hs_result reject(struct run *x, struct commit *c, struct hs_slice line,
-                             enum hs_result why)
+			     enum hs_result why)
 {
 	const struct hs_result_info *info = hs_result_info(why);
 	struct hs_rejection rejection = {
@@ -111,14 +111,16 @@ static bool is_wanted(const struct hs_importer *how, const struct hs_event *e, b
 	const struct hs_json *j = e->json;
 	int64_t ms;
 
-	if (type != 0 && j->tok[type].kind == HS_JSON_STRING && !has_type(how, hs_json_inner(j, type)))
+	if (type != 0 && j->tok[type].kind == HS_JSON_STRING &&
+	    !has_type(how, hs_json_inner(j, type)))
 		return false;
 	if (!how->since_given && !how->until_given)
 		return true;
 	if (stamp == 0 || j->tok[stamp].kind != HS_JSON_STRING ||
 	    !hs_clock_parse(hs_json_inner(j, stamp), &ms))
 		return !valid;
-	return !(how->since_given && ms < how->since_ms) && !(how->until_given && ms >= how->until_ms);
+	return !(how->since_given && ms < how->since_ms) &&
+	       !(how->until_given && ms >= how->until_ms);
 }
 
 static void note_weak(const struct run *x, struct commit *c, size_t at)
@@ -127,7 +129,8 @@ static void note_weak(const struct run *x, struct commit *c, size_t at)
 
 	if (c->intake.record[row].identified && x->settings->dedup_window > 0)
 		return;
-	c->weak[c->weaks++] = (struct weak){ hs_hash(c->intake.lines.p + at, n, x->seed), at, row, false };
+	c->weak[c->weaks++] =
+	    (struct weak){ hs_hash(c->intake.lines.p + at, n, x->seed), at, row, false };
 }
 
 static bool is_blank(struct hs_slice line)
@@ -150,7 +153,8 @@ static enum hs_result take_line(struct run *x, struct commit *c, struct hs_slice
 	r = hs_json_document(&x->json, line);
 	if (r == HS_OK) {
 		r = hs_event_read(&e, &x->json, 0, (enum hs_validate)x->settings->validate);
-		if (r != HS_E_MEMORY && r != HS_E_NOT_AN_EVENT && !is_wanted(x->how, &e, r == HS_OK)) {
+		if (r != HS_E_MEMORY && r != HS_E_NOT_AN_EVENT &&
+		    !is_wanted(x->how, &e, r == HS_OK)) {
 			c->left_out++;
 			return HS_OK;
 		}
@@ -328,7 +332,8 @@ static void note_landed(const struct run *x, struct commit *c, struct hs_slice l
 	}
 	for (; low < c->weaks && c->weak[low].hash == hash; low++) {
 		struct weak *w = &c->weak[low];
-		struct hs_slice ours = hs_slice(c->intake.lines.p + w->at, c->intake.record[w->row].n);
+		struct hs_slice ours =
+		    hs_slice(c->intake.lines.p + w->at, c->intake.record[w->row].n);
 
 		if (!w->landed && hs_slice_eq(ours, line)) {
 			w->landed = true;
@@ -344,7 +349,8 @@ static enum hs_result look_through(const struct run *x, struct commit *c, struct
 
 	while ((more = hs_lines_next(lines, &line)) == 1)
 		if (memmem(line.p, line.n, stamp.p, stamp.n) != NULL)
-			note_landed(x, c, hs_slice(line.p, line.n + 1)); /* its '\n' stands behind it */
+			note_landed(x, c,
+				    hs_slice(line.p, line.n + 1)); /* its '\n' stands behind it */
 	return more >= 0 || errno == EILSEQ ? HS_OK : errno == ENOMEM ? HS_E_MEMORY : HS_E_IO;
 }
 
@@ -437,13 +443,16 @@ static enum hs_result finish_try(struct run *x, struct commit *c, bool *more)
 /* --- the bookmark ------------------------------------------------------------------ */
 
 /* What the archive holds, and what of it is wanted: another choice is another import. */
-static bool digest_archive(const struct run *x, struct hs_digest *d, int fd, uint64_t size, char *room)
+static bool digest_archive(const struct run *x, struct hs_digest *d, int fd, uint64_t size,
+			   char *room)
 {
 	const struct hs_importer *how = x->how;
-	int64_t choice[] = { (int64_t)size, how->since_given, how->since_ms, how->until_given, how->until_ms };
+	int64_t choice[] = { (int64_t)size, how->since_given, how->since_ms, how->until_given,
+			     how->until_ms };
 	uint64_t ends[] = { 0, size > HEAD_BYTES ? size - HEAD_BYTES : 0 };
-	bool ok = hs_digest_start(d) && hs_digest_add(d, hs_slice((const char *)choice, sizeof choice)) &&
-	          hs_digest_add(d, hs_slice(how->tenant, strlen(how->tenant) + 1));
+	bool ok = hs_digest_start(d) &&
+		  hs_digest_add(d, hs_slice((const char *)choice, sizeof choice)) &&
+		  hs_digest_add(d, hs_slice(how->tenant, strlen(how->tenant) + 1));
 
 	for (size_t i = 0; i < how->types && ok; i++)
 		ok = hs_digest_add(d, hs_slice(how->type[i], strlen(how->type[i]) + 1));
@@ -456,12 +465,13 @@ static bool digest_archive(const struct run *x, struct hs_digest *d, int fd, uin
 }
 
 static enum hs_result make_key(const struct run *x, int fd, uint64_t size,
-                               char key[static HS_BOOKMARK_KEY + 1])
+			       char key[static HS_BOOKMARK_KEY + 1])
 {
 	struct hs_digest *d = hs_digest_new();
 	uint8_t whole[HS_SHA256_BYTES];
 	char *room = malloc(HEAD_BYTES);
-	bool ok = d != NULL && room != NULL && digest_archive(x, d, fd, size, room) && hs_digest_end(d, whole);
+	bool ok = d != NULL && room != NULL && digest_archive(x, d, fd, size, room) &&
+		  hs_digest_end(d, whole);
 
 	if (ok) {
 		hs_hex_encode(whole, HS_BOOKMARK_KEY / 2, key);
@@ -559,7 +569,7 @@ static enum hs_result run(struct run *x, int fd)
 	if (r != HS_OK || x->done->in_use || x->done->done_before)
 		return r;
 	if (!hs_lines_start_outside(&x->lines, fd, !is_file, (size_t)x->settings->max_body,
-	                            x->marked ? x->bookmark.at : 0)) {
+				    x->marked ? x->bookmark.at : 0)) {
 		x->done->error = errno;
 		return errno == ENOMEM ? HS_E_MEMORY : HS_OK;
 	}
@@ -580,11 +590,16 @@ static void free_commit(struct commit *c)
 }
 
 enum hs_result hs_import(struct hs_spool *spool, const struct hs_settings *settings,
-                         const struct hs_importer *importer, int fd, const char *name,
-                         struct hs_imported *done)
+			 const struct hs_importer *importer, int fd, const char *name,
+			 struct hs_imported *done)
 {
-	struct run x = { .spool = spool, .settings = settings, .how = importer, .done = done, .name = name,
-		         .lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER };
+	struct run x = { .spool = spool,
+			 .settings = settings,
+			 .how = importer,
+			 .done = done,
+			 .name = name,
+			 .lock = PTHREAD_MUTEX_INITIALIZER,
+			 .changed = PTHREAD_COND_INITIALIZER };
 	enum hs_result r = HS_E_MEMORY;
 
 	memset(done, 0, sizeof *done);

@@ -17,18 +17,18 @@
 struct hs_imported {
 	uint64_t lines, accepted, duplicate, rejected;
 	uint64_t suppressed; /* of users who were erased for good, see suppress.h */
-	uint64_t left_out; /* by type or time */
-	uint64_t read;     /* bytes of the file */
-	uint64_t resumed;  /* lines that an earlier run had brought in already */
-	int error;         /* errno of reading the archive, EILSEQ: a damaged gzip; 0: none */
-	bool done_before;  /* an earlier run was through with it: nothing was done */
-	bool in_use;       /* another process imports this very file: nothing was done */
-	bool stopped;      /* go_on said so; what was counted is in the spool */
+	uint64_t left_out;   /* by type or time */
+	uint64_t read;       /* bytes of the file */
+	uint64_t resumed;    /* lines that an earlier run had brought in already */
+	int error;           /* errno of reading the archive, EILSEQ: a damaged gzip; 0: none */
+	bool done_before;    /* an earlier run was through with it: nothing was done */
+	bool in_use;         /* another process imports this very file: nothing was done */
+	bool stopped;        /* go_on said so; what was counted is in the spool */
 };
 
 struct hs_importer {
-	const char *tenant;       /* of every event, one of the keys' labels; "": none */
-	const char *const *type;  /* only these, `types` of them; 0: all */
+	const char *tenant;      /* of every event, one of the keys' labels; "": none */
+	const char *const *type; /* only these, `types` of them; 0: all */
 	size_t types;
 	bool since_given, until_given;
 	int64_t since_ms, until_ms; /* by the event's timestamp: from since, before until */
@@ -46,7 +46,7 @@ struct hs_importer {
  * spool, and the rest can be imported by running it again.
  */
 enum hs_result hs_import(struct hs_spool *spool, const struct hs_settings *settings,
-                         const struct hs_importer *importer, int fd, const char *name,
-                         struct hs_imported *done);
+			 const struct hs_importer *importer, int fd, const char *name,
+			 struct hs_imported *done);
 
 #endif

@@ -27,7 +27,8 @@ static enum hs_result make_salt(int private_dir, char salt[static HS_SALT + 1])
 		r = hs_io_result(errno);
 	else if (hs_io_sync_data(fd) < 0)
 		r = HS_E_SYNC;
-	else if (hs_io_rename(private_dir, NEW_SALT, private_dir, SALT) < 0 || hs_io_sync_dir(private_dir) < 0)
+	else if (hs_io_rename(private_dir, NEW_SALT, private_dir, SALT) < 0 ||
+		 hs_io_sync_dir(private_dir) < 0)
 		r = HS_E_IO;
 	hs_io_close(fd);
 	return r;
@@ -80,7 +81,7 @@ static void put_label(struct hs_buf *out, const char *label, const char *value)
 }
 
 static bool put_receipt(struct hs_buf *out, const char *salt, const struct hs_subject *who,
-                        const struct hs_receipt *receipt)
+			const struct hs_receipt *receipt)
 {
 	char now[HS_CLOCK_TEXT + 1];
 
@@ -99,7 +100,7 @@ static bool put_receipt(struct hs_buf *out, const char *salt, const struct hs_su
 	hs_buf_put_uint(out, who->others);
 	put_label(out, ",\"by\":", receipt->by);
 	hs_buf_put_slice(out, receipt->suppressed ? HS_SLICE(",\"suppressed\":true}\n")
-	                                          : HS_SLICE(",\"suppressed\":false}\n"));
+						  : HS_SLICE(",\"suppressed\":false}\n"));
 	return hs_buf_ok(out);
 }
 
@@ -111,7 +112,8 @@ static enum hs_result find_end(int fd, uint64_t *end)
 
 	if (hs_io_fstat(fd, &st) < 0)
 		return HS_E_IO;
-	for (*end = (uint64_t)st.st_size; *end > 0; --*end) { /* no further than a kill left of a line */
+	for (*end = (uint64_t)st.st_size; *end > 0;
+	     --*end) { /* no further than a kill left of a line */
 		if (hs_io_read_at(fd, &c, 1, *end - 1) != 1)
 			return HS_E_IO;
 		if (c == '\n')
@@ -140,7 +142,7 @@ static enum hs_result append(const struct hs_place *place, struct hs_slice text)
 }
 
 enum hs_result hs_receipts_put(const struct hs_place *place, const struct hs_subjects *subjects,
-                               const struct hs_receipt *receipt)
+			       const struct hs_receipt *receipt)
 {
 	struct hs_buf text = { 0 };
 	char salt[HS_SALT + 1];

@@ -31,6 +31,6 @@ struct hs_receipt {
 
 /* One line for each of them, durably. HS_OK, HS_E_IO, HS_E_FULL, HS_E_SYNC or HS_E_MEMORY. */
 enum hs_result hs_receipts_put(const struct hs_place *place, const struct hs_subjects *subjects,
-                               const struct hs_receipt *receipt);
+			       const struct hs_receipt *receipt);
 
 #endif

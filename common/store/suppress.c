@@ -12,7 +12,7 @@ enum { MAGIC_BYTES = sizeof MAGIC - 1 };
 
 struct hs_suppress {
 	const struct hs_place *place;
-	bool looked;    /* … when the shared state had this epoch */
+	bool looked; /* … when the shared state had this epoch */
 	uint64_t epoch;
 	char *map; /* the list; NULL: there is none */
 	size_t size;
@@ -95,16 +95,17 @@ enum hs_result hs_suppress_follow(struct hs_suppress *s, bool *active)
 }
 
 /* tenant.p NULL: whatever the tenant. */
-static bool make_hash(struct hs_digest *d, const char *salt, enum hs_subject_kind kind, struct hs_slice tenant,
-                      struct hs_slice id, uint8_t out[static HS_SUPPRESS_HASH])
+static bool make_hash(struct hs_digest *d, const char *salt, enum hs_subject_kind kind,
+		      struct hs_slice tenant, struct hs_slice id,
+		      uint8_t out[static HS_SUPPRESS_HASH])
 {
 	uint8_t whole[HS_SHA256_BYTES];
 
 	if (!hs_digest_start(d) || !hs_digest_add(d, hs_slice(salt, HS_SALT)) ||
 	    !hs_digest_add(d, kind == HS_SUBJECT_USER ? HS_SLICE("user") : HS_SLICE("anonymous")) ||
 	    !hs_digest_add(d, HS_SLICE("/")) ||
-	    !hs_digest_add(d, tenant.p == NULL ? HS_SLICE("*") : tenant) || !hs_digest_add(d, hs_slice("", 1)) ||
-	    !hs_digest_add(d, id) || !hs_digest_end(d, whole))
+	    !hs_digest_add(d, tenant.p == NULL ? HS_SLICE("*") : tenant) ||
+	    !hs_digest_add(d, hs_slice("", 1)) || !hs_digest_add(d, id) || !hs_digest_end(d, whole))
 		return false;
 	memcpy(out, whole, HS_SUPPRESS_HASH);
 	return true;
@@ -117,14 +118,15 @@ static int compare(const void *a, const void *b)
 
 static bool is_listed(const struct hs_suppress *s, const uint8_t hash[static HS_SUPPRESS_HASH])
 {
-	return bsearch(hash, s->map + MAGIC_BYTES, (s->size - MAGIC_BYTES) / HS_SUPPRESS_HASH, HS_SUPPRESS_HASH,
-	               compare) != NULL;
+	return bsearch(hash, s->map + MAGIC_BYTES, (s->size - MAGIC_BYTES) / HS_SUPPRESS_HASH,
+		       HS_SUPPRESS_HASH, compare) != NULL;
 }
 
-static enum hs_result find_token(struct hs_suppress *s, const struct hs_named *named, uint32_t token,
-                                 enum hs_subject_kind kind, bool *found)
+static enum hs_result find_token(struct hs_suppress *s, const struct hs_named *named,
+				 uint32_t token, enum hs_subject_kind kind, bool *found)
 {
-	struct hs_slice tenants[] = { HS_SLICE_NONE, named->tenant.p != NULL ? named->tenant : HS_SLICE("") };
+	struct hs_slice tenants[] = { HS_SLICE_NONE,
+				      named->tenant.p != NULL ? named->tenant : HS_SLICE("") };
 	uint8_t hash[HS_SUPPRESS_HASH];
 
 	hs_buf_reset(&s->text);
@@ -148,12 +150,15 @@ enum hs_result hs_suppress_find(struct hs_suppress *s, struct hs_slice record, b
 		return r == HS_E_MEMORY ? r : HS_OK;
 	hs_named_in_record(&named, &s->json, 0);
 	r = find_token(s, &named, named.user, HS_SUBJECT_USER, found);
-	return r == HS_OK && !*found ? find_token(s, &named, named.anonymous, HS_SUBJECT_ANONYMOUS, found) : r;
+	return r == HS_OK && !*found
+		   ? find_token(s, &named, named.anonymous, HS_SUBJECT_ANONYMOUS, found)
+		   : r;
 }
 
 /* --- adding -------------------------------------------------------------------------- */
 
-static enum hs_result put_hashes(struct hs_buf *list, const char *salt, const struct hs_subjects *subjects)
+static enum hs_result put_hashes(struct hs_buf *list, const char *salt,
+				 const struct hs_subjects *subjects)
 {
 	struct hs_digest *d = hs_digest_new();
 	bool ok = d != NULL;
@@ -164,7 +169,8 @@ static enum hs_result put_hashes(struct hs_buf *list, const char *salt, const st
 
 		if (who->derived && who->kind == HS_SUBJECT_ANONYMOUS)
 			continue; /* perhaps a device that others use, too */
-		ok = make_hash(d, salt, who->kind, hs_slice_str(who->tenant), hs_slice(who->id, who->n), hash);
+		ok = make_hash(d, salt, who->kind, hs_slice_str(who->tenant),
+			       hs_slice(who->id, who->n), hash);
 		if (ok)
 			hs_buf_put(list, (const char *)hash, sizeof hash);
 	}
@@ -201,7 +207,8 @@ static enum hs_result publish(int private_dir, struct hs_slice list)
 		r = hs_io_result(errno);
 	else if (hs_io_sync_data(fd) < 0)
 		r = HS_E_SYNC;
-	else if (hs_io_rename(private_dir, NEW, private_dir, NAME) < 0 || hs_io_sync_dir(private_dir) < 0)
+	else if (hs_io_rename(private_dir, NEW, private_dir, NAME) < 0 ||
+		 hs_io_sync_dir(private_dir) < 0)
 		r = HS_E_IO;
 	hs_io_close(fd);
 	return r;

@@ -20,7 +20,7 @@ enum hs_result hs_writer_start(struct hs_writer *w, int fd, bool gzip)
 		return HS_OK;
 	w->deflater = calloc(1, sizeof *w->deflater);
 	if (w->deflater != NULL && deflateInit2(&w->deflater->z, LEVEL, Z_DEFLATED, GZIP_WINDOW, 8,
-	                                        Z_DEFAULT_STRATEGY) == Z_OK)
+						Z_DEFAULT_STRATEGY) == Z_OK)
 		return HS_OK;
 	free(w->deflater);
 	w->deflater = NULL;

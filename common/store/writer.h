@@ -9,8 +9,8 @@
 
 struct hs_writer {
 	int fd;
-	uint64_t bytes;       /* of the file so far */
-	struct hs_buf waiting; /* to be written together */
+	uint64_t bytes;               /* of the file so far */
+	struct hs_buf waiting;        /* to be written together */
 	struct hs_deflater *deflater; /* NULL: plain */
 };
 

@@ -39,7 +39,9 @@ static void open_again(struct hs_bookmark *b)
 
 static void places_are_kept(void **state)
 {
-	struct hs_try try = { .to = 900, .line = 9, .after = 41, .spooled_at = "2026-11-24T10:15:00.123Z" };
+	struct hs_try try = {
+		.to = 900, .line = 9, .after = 41, .spooled_at = "2026-11-24T10:15:00.123Z"
+	};
 	struct hs_bookmark b;
 
 	(void)state;

@@ -57,16 +57,19 @@ static uint64_t put(const char *words)
 		struct hs_event e;
 		char text[200];
 
-		snprintf(text, sizeof text, "{\"type\":\"page\",\"userId\":\"%.*s\",\"messageId\":\"%.*s\"}", user,
+		snprintf(text, sizeof text,
+			 "{\"type\":\"page\",\"userId\":\"%.*s\",\"messageId\":\"%.*s\"}", user,
 			 words, all, words);
 		assert_int_equal(hs_json_document(&json, hs_slice_str(text)), HS_OK);
 		assert_int_equal(hs_event_read(&e, &json, 0, HS_VALIDATE_SPEC), HS_OK);
 		assert_int_equal(hs_intake_put(&in, &e, &stamp, HS_NAMES_WAREHOUSE), HS_OK);
 		words += all;
 	}
-	append = (struct hs_append){ .records = hs_buf_slice(&in.lines), .record = in.record, .count = in.count,
-		                     .duplicate = &duplicate,
-		                     .deadline_ms = hs_io_now_monotonic() + PATIENCE_MS };
+	append = (struct hs_append){ .records = hs_buf_slice(&in.lines),
+				      .record = in.record,
+				      .count = in.count,
+				      .duplicate = &duplicate,
+				      .deadline_ms = hs_io_now_monotonic() + PATIENCE_MS };
 	assert_int_equal(hs_spool_append(s.spool, &append), HS_OK);
 	hs_intake_free(&in);
 	hs_json_free(&json);
@@ -80,8 +83,10 @@ static void rotate(void)
 
 static enum hs_result erase(const char *id, bool suppress, struct hs_erasure *done)
 {
-	struct hs_subject who = { .id = (char *)(uintptr_t)id, .n = strlen(id), .before = { UINT64_MAX, 0 },
-		                  .until_ms = INT64_MAX };
+	struct hs_subject who = { .id = (char *)(uintptr_t)id,
+				  .n = strlen(id),
+				  .before = { UINT64_MAX, 0 },
+				  .until_ms = INT64_MAX };
 	struct hs_subjects subjects;
 	struct hs_eraser eraser = { .subjects = &subjects, .suppress = suppress };
 	enum hs_result r;
@@ -105,19 +110,19 @@ static void read_on(struct hs_reader *reader)
 
 		assert_non_null(id);
 		id += sizeof label - 1;
-		used += (size_t)snprintf(s.got + used, sizeof s.got - used, "%s%.*s", used > 0 ? " " : "",
-					 (int)strcspn(id, "\""), id);
+		used += (size_t)snprintf(s.got + used, sizeof s.got - used, "%s%.*s",
+					 used > 0 ? " " : "", (int)strcspn(id, "\""), id);
 	}
 }
 
-#define assert_spool(words) \
-	do { \
-		struct hs_reader *reader; \
-		assert_int_equal(hs_reader_open(s.d.settings, &reader), HS_OK); \
-		hs_reader_start(reader, (struct hs_position){ 0 }); \
-		read_on(reader); \
-		hs_reader_close(reader); \
-		assert_string_equal(s.got, words); \
+#define assert_spool(words)                                                                        \
+	do {                                                                                       \
+		struct hs_reader *reader;                                                          \
+		assert_int_equal(hs_reader_open(s.d.settings, &reader), HS_OK);                    \
+		hs_reader_start(reader, (struct hs_position){ 0 });                               \
+		read_on(reader);                                                                   \
+		hs_reader_close(reader);                                                           \
+		assert_string_equal(s.got, words);                                                 \
 	} while (0)
 
 static uint64_t problems(void)
@@ -157,7 +162,8 @@ static void who_is_asked_for(void **state)
 	assert_spool("b/2 b/4 c/6 a/7");
 	assert_int_equal(erase("a", false, &done), HS_OK);
 	assert_int_equal(done.events, 1);
-	assert_int_equal(spooldir_names(&s.d, "", "events-"), 4); /* an empty segment is still a number */
+	assert_int_equal(spooldir_names(&s.d, "", "events-"),
+			 4); /* an empty segment is still a number */
 	assert_int_equal(problems(), 0);
 }
 
@@ -199,7 +205,8 @@ static void what_was_to_be_erased_is_a_problem(void **state)
 	assert_int_equal(problems(), 0);
 	text = spooldir_read(&s.d, "events.jsonl");
 	assert_true(hs_identifier_init(&identifier));
-	assert_int_equal(hs_identity_of_line(&identifier, &json, hs_slice(text.p, text.n - 1), &known, &id.id, &ms),
+	assert_int_equal(hs_identity_of_line(&identifier, &json, hs_slice(text.p, text.n - 1),
+					     &known, &id.id, &ms),
 			 HS_OK);
 	dir = hs_io_open_dir(AT_FDCWD, s.d.path);
 	private_dir = hs_io_open_dir(dir, ".hookspool");
@@ -232,7 +239,7 @@ static void suppressed(void **state)
 static void positions_stay_right(void **state)
 {
 	static const char *const rest[] = { "b/2 b/4 c/6", "b/2 b/4 c/6", "b/4 c/6", "b/4 c/6",
-		                            "c/6",         "c/6",         "" };
+					    "c/6",         "c/6",         "" };
 	struct hs_position at[7] = { { 0 } };
 	struct hs_reader *reader;
 	struct hs_erasure done;
@@ -318,7 +325,8 @@ static void killed_anywhere(void **state)
 		}
 		assert_int_equal(erase("a", false, &done), HS_OK);
 		assert_spool("b/2 b/4 c/6");
-		assert_int_equal(put(nth % 5 == 0 ? "b/2 c/6" : "a/1 b/2 a/3 b/4 a/5 c/6"), nth % 5 == 0 ? 2 : 6);
+		assert_int_equal(put(nth % 5 == 0 ? "b/2 c/6" : "a/1 b/2 a/3 b/4 a/5 c/6"),
+				 nth % 5 == 0 ? 2 : 6);
 		assert_sound(&s.d);
 		assert_int_equal(problems(), 0);
 		if (!ended)
@@ -331,7 +339,8 @@ static void killed_anywhere(void **state)
 
 static void a_call_fails(void **state)
 {
-	static const enum wrap_call calls[] = { WRAP_FDATASYNC, WRAP_FSYNC, WRAP_PWRITE, WRAP_RENAMEAT };
+	static const enum wrap_call calls[] = { WRAP_FDATASYNC, WRAP_FSYNC, WRAP_PWRITE,
+						WRAP_RENAMEAT };
 	struct hs_erasure done;
 
 	for (size_t c = 0; c < sizeof calls / sizeof *calls; c++)

@@ -7,8 +7,9 @@ static struct hs_judge judge;
 
 static int begin(void **state)
 {
-	struct hs_subject who = { .id = (char[]){ "anna" }, .n = 4, .before = { 5, 0 },
-		                  .until_ms = 1795428900123 }; /* 2026-11-23T10:15:00.123Z */
+	struct hs_subject who = {
+		.id = (char[]){ "anna" }, .n = 4, .before = { 5, 0 }, .until_ms = 1795428900123
+	}; /* 2026-11-23T10:15:00.123Z */
 
 	(void)state;
 	hs_subjects_init(&subjects, 7);
@@ -34,14 +35,17 @@ static void bodies(void **state)
 {
 	(void)state;
 	assert_int_equal(other("{\"body\":\"{\\\"User ID\\\":\\\"anna\\\"}\"}"), 1);
-	assert_int_equal(other("{\"body\":\"{\\\"user_id\\\":\\\"annabel\\\",\\\"x\\\":\\\"anna\\\"}\"}"), 0);
-	assert_int_equal(other("{\"body\":\"[{\\\"userId\\\":\\\"b\\\"},{\\\"userId\\\":\\\"anna\\\"}]\"}"), 1);
+	assert_int_equal(
+	    other("{\"body\":\"{\\\"user_id\\\":\\\"annabel\\\",\\\"x\\\":\\\"anna\\\"}\"}"), 0);
+	assert_int_equal(
+	    other("{\"body\":\"[{\\\"userId\\\":\\\"b\\\"},{\\\"userId\\\":\\\"anna\\\"}]\"}"), 1);
 	assert_int_equal(other("{\"body\":\"[{\\\"json\\\":{\\\"userId\\\":\\\"anna\\\"}}]\"}"), 1);
 	assert_int_equal(other("{\"body\":\"[{\\\"userId\\\":\\\"b\\\"}]\"}"), 0);
 	assert_int_equal(other("{\"body\":\"[{\\\"userId\\\":\\\"b\\\"}, broken anna\"}"), 1);
 	assert_int_equal(other("{\"body\":\"broken annabel\"}"), 0);
 	assert_int_equal(other("{\"body\":\"\"}"), 0);
-	assert_int_equal(other("{\"body\":\"\\ufffd\",\"body_base64\":\"eyJ1c2VySWQiOiJhbm5hIiwi/w==\"}"), 1);
+	assert_int_equal(
+	    other("{\"body\":\"\\ufffd\",\"body_base64\":\"eyJ1c2VySWQiOiJhbm5hIiwi/w==\"}"), 1);
 	assert_int_equal(other("{\"body\":7,\"body_base64\":\"?\"}"), 0);
 	assert_int_equal(other("anna, and no JSON"), 1);
 	assert_int_equal(other("[\"annabel\"]"), 0);
@@ -58,17 +62,26 @@ static void records(void **state)
 
 static void times(void **state)
 {
-	static const char early[] = "{\"user_id\":\"anna\",\"spooled_at\":\"2026-11-23T10:15:00.000Z\"}";
-	static const char late[] = "{\"user_id\":\"anna\",\"spooled_at\":\"2026-11-23T10:15:01.000Z\"}";
+	static const char early[] =
+	    "{\"user_id\":\"anna\",\"spooled_at\":\"2026-11-23T10:15:00.000Z\"}";
+	static const char late[] =
+	    "{\"user_id\":\"anna\",\"spooled_at\":\"2026-11-23T10:15:01.000Z\"}";
 
 	(void)state;
 	assert_int_equal(other(early), 1);
 	assert_int_equal(other(late), 0);
-	assert_int_equal(other("{\"record\":{\"user_id\":\"anna\",\"spooled_at\":\"2026-11-23T10:15:01.000Z\"}}"), 0);
-	assert_int_equal(other("{\"spooled_at\":\"2026-11-23T10:15:01.000Z\",\"body\":\"{\\\"userId\\\":\\\"anna\\\"}\"}"), 0);
+	assert_int_equal(
+	    other(
+		"{\"record\":{\"user_id\":\"anna\",\"spooled_at\":\"2026-11-23T10:15:01.000Z\"}}"),
+	    0);
+	assert_int_equal(other("{\"spooled_at\":\"2026-11-23T10:15:01.000Z\",\"body\":\"{"
+			       "\\\"userId\\\":\\\"anna\\\"}\"}"),
+			 0);
 	assert_int_equal(hs_judge_event(&judge, hs_slice_str(late), &(struct hs_mark){ 4, 9 }), 1);
-	assert_int_equal(hs_judge_event(&judge, hs_slice_str(early), &(struct hs_mark){ 5, 0 }), 0);
-	assert_int_equal(hs_judge_event(&judge, HS_SLICE("anna, torn"), &(struct hs_mark){ 4, 0 }), 1);
+	assert_int_equal(hs_judge_event(&judge, hs_slice_str(early), &(struct hs_mark){ 5, 0 }),
+			 0);
+	assert_int_equal(hs_judge_event(&judge, HS_SLICE("anna, torn"), &(struct hs_mark){ 4, 0 }),
+			 1);
 }
 
 int main(void)

@@ -8,11 +8,15 @@
 static const struct hs_mark nowhere = { UINT64_MAX, UINT64_MAX };
 static struct hs_json json;
 
-static void add(struct hs_subjects *s, enum hs_subject_kind kind, const char *id, const char *tenant)
+static void add(struct hs_subjects *s, enum hs_subject_kind kind, const char *id,
+		const char *tenant)
 {
-	struct hs_subject who = { .kind = kind, .id = (char *)(uintptr_t)id, .n = strlen(id),
-		                  .tenant = (char *)(uintptr_t)tenant, .before = nowhere,
-		                  .until_ms = INT64_MAX };
+	struct hs_subject who = { .kind = kind,
+				  .id = (char *)(uintptr_t)id,
+				  .n = strlen(id),
+				  .tenant = (char *)(uintptr_t)tenant,
+				  .before = nowhere,
+				  .until_ms = INT64_MAX };
 
 	assert_true(hs_subjects_add(s, &who, NULL));
 }
@@ -58,9 +62,14 @@ static void whose_a_record_is(void **state)
 	assert_int_equal(match(&s, "{\"type\":\"page\",\"user_id\":7," STAMP), 1);
 	assert_int_equal(match(&s, "{\"type\":\"page\",\"user_id\":\"7\"," STAMP), 1);
 	assert_int_equal(match(&s, "{\"type\":\"page\",\"anonymous_id\":\"dev\"," STAMP), 1);
-	assert_int_equal(match(&s, "{\"type\":\"alias\",\"user_id\":\"b\",\"previous_id\":\"anna\"," STAMP), 1);
-	assert_int_equal(match(&s, "{\"type\":\"alias\",\"user_id\":\"b\",\"previous_id\":\"dev\"," STAMP), 1);
-	assert_int_equal(match(&s, "{\"type\":\"track\",\"event\":\"say \\\"x\\\\\",\"user_id\":\"anna\"," STAMP), 1);
+	assert_int_equal(
+	    match(&s, "{\"type\":\"alias\",\"user_id\":\"b\",\"previous_id\":\"anna\"," STAMP), 1);
+	assert_int_equal(
+	    match(&s, "{\"type\":\"alias\",\"user_id\":\"b\",\"previous_id\":\"dev\"," STAMP), 1);
+	assert_int_equal(
+	    match(&s,
+		  "{\"type\":\"track\",\"event\":\"say \\\"x\\\\\",\"user_id\":\"anna\"," STAMP),
+	    1);
 	assert_int_equal(match(&s, "{\"type\":\"page\",\"user_id\":\"annabel\"," STAMP), 0);
 	assert_int_equal(match(&s, "{\"type\":\"page\",\"user_id\":\"dev\"," STAMP), 0);
 	assert_int_equal(match(&s, "{\"type\":\"page\",\"anonymous_id\":\"anna\"," STAMP), 0);
@@ -73,12 +82,23 @@ static void whose_a_record_is(void **state)
 static void cheaply_nobodys(void **state)
 {
 	static const char *const records[] = {
-		"{\"type\":\"page\",\"user_id\":\"bert\",\"anonymous_id\":\"x\",\"version\":2," STAMP,
+		"{\"type\":\"page\",\"user_id\":\"bert\",\"anonymous_id\":\"x\",\"version\":"
+		"2," STAMP,
 		"{\"type\":\"track\",\"event\":\"a \\\"b\\\" \\\\\",\"user_id\":\"bert\"," STAMP,
 		"{\"type\":\"page\",\"user_id\":12.5,\"message_id\":\"anna\"," STAMP,
 	};
-	static const char *const odd[] = { "", "{", "{}", "{\"a", "{\"a\"", "{\"a\":", "{\"a\":\"", "{\"a\":1",
-		                           "{\"a\":\"\\", "{\"a\":\"\\\"", "{\"user_id\":\"\\u0062\",", "[1]" };
+	static const char *const odd[] = { "",
+					   "{",
+					   "{}",
+					   "{\"a",
+					   "{\"a\"",
+					   "{\"a\":",
+					   "{\"a\":\"",
+					   "{\"a\":1",
+					   "{\"a\":\"\\",
+					   "{\"a\":\"\\\"",
+					   "{\"user_id\":\"\\u0062\",",
+					   "[1]" };
 	struct hs_subjects s;
 
 	(void)state;
@@ -117,7 +137,9 @@ static void tenants(void **state)
 
 static void limits(void **state)
 {
-	struct hs_subject who = { .id = (char[]){ "u" }, .n = 1, .before = { 3, 100 }, .until_ms = 1795428900123 };
+	struct hs_subject who = {
+		.id = (char[]){ "u" }, .n = 1, .before = { 3, 100 }, .until_ms = 1795428900123
+	};
 	static const char record[] = "{\"user_id\":\"u\"," STAMP;
 	bool added;
 	struct hs_subjects s;
@@ -131,7 +153,9 @@ static void limits(void **state)
 	assert_int_equal(match_at(&s, record, &(struct hs_mark){ 3, 100 }), 0);
 	assert_int_equal(match_at(&s, record, &(struct hs_mark){ 4, 0 }), 0);
 	assert_int_equal(match_at(&s, record, NULL), 1);
-	assert_int_equal(match_at(&s, "{\"user_id\":\"u\",\"spooled_at\":\"2026-11-23T10:15:00.124Z\"}", NULL), 0);
+	assert_int_equal(
+	    match_at(&s, "{\"user_id\":\"u\",\"spooled_at\":\"2026-11-23T10:15:00.124Z\"}", NULL),
+	    0);
 	who.before.number = 4;
 	assert_true(hs_subjects_add(&s, &who, &added)); /* the farther one holds */
 	assert_false(added);
@@ -167,7 +191,8 @@ static void aliases(void **state)
 	assert_int_equal(match(&s, "{\"user_id\":\"u3\"," STAMP), 1);
 	assert_int_equal(match(&s, "{\"anonymous_id\":\"d1\"," STAMP), 1);
 	assert_int_equal(match(&s, "{\"user_id\":\"u1\",\"anonymous_id\":\"d1\"," STAMP), 2);
-	assert_int_equal(match(&s, "{\"user_id\":\"u2\",\"anonymous_id\":\"d1\"," STAMP), 0); /* the same device */
+	assert_int_equal(match(&s, "{\"user_id\":\"u2\",\"anonymous_id\":\"d1\"," STAMP),
+			 0); /* the same device */
 	hs_subjects_free(&s);
 }
 

@@ -29,7 +29,9 @@ static int setup(void **state)
 	spooldir_make(&dir, "");
 	assert_int_equal(hs_io_make_dir(AT_FDCWD, dir.path, 0700), 0);
 	fd = hs_io_open_dir(AT_FDCWD, dir.path);
-	place = (struct hs_place){ .dir = fd, .private_dir = fd, .settings = dir.settings, .state = &handle };
+	place = (struct hs_place){
+		.dir = fd, .private_dir = fd, .settings = dir.settings, .state = &handle
+	};
 	hs_subjects_init(&people, 7);
 	return fd < 0;
 }
@@ -46,8 +48,11 @@ static int teardown(void **state)
 
 static void add(enum hs_subject_kind kind, const char *id, const char *tenant, bool derived)
 {
-	struct hs_subject who = { .kind = kind, .id = (char *)(uintptr_t)id, .n = strlen(id), .derived = derived,
-		                  .tenant = (char *)(uintptr_t)tenant };
+	struct hs_subject who = { .kind = kind,
+				  .id = (char *)(uintptr_t)id,
+				  .n = strlen(id),
+				  .derived = derived,
+				  .tenant = (char *)(uintptr_t)tenant };
 
 	assert_true(hs_subjects_add(&people, &who, NULL));
 }
@@ -171,7 +176,9 @@ static bool take(void *context, const struct hs_erased_id *id)
 
 static void ids(void **state)
 {
-	struct hs_erased_id id[3] = { { { { 1 } }, 1 }, { { { 2 } }, 0xFEDCBA98 }, { { { 3 } }, 3 } };
+	struct hs_erased_id id[3] = { { { { 1 } }, 1 },
+				      { { { 2 } }, 0xFEDCBA98 },
+				      { { { 3 } }, 3 } };
 	struct got got = { .most = 8 };
 	uint64_t known = 0, size;
 
