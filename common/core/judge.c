@@ -57,6 +57,8 @@ static int judge_body(struct hs_judge *j, struct hs_named *named)
 	enum hs_result r;
 	int found = 0;
 
+	if (text.n == 0)
+		return 0;
 	hs_json_start(&j->inner, text);
 	if (hs_json_is_array(&j->inner)) {
 		found = judge_batch(j, named, &r);

@@ -17,7 +17,7 @@
 enum {
 	COMMIT_LINES = 4000,
 	COMMIT_BYTES = 4 << 20,
-	COMMIT_MS = 60000,    /* a person waits, not a sender */
+	COMMIT_MS = 70000,    /* a person waits, not a sender; more than rotate_min_gap */
 	HEAD_BYTES = 1 << 16, /* of an archive's start and end, by which it is known again */
 	NAME_SHOWN = 200,
 };

@@ -1,0 +1,62 @@
+/*
+ * Whose a line is: the cheap look must never say no where the strict one says yes, and
+ * what it passes over must be a JSON text's beginning as far as it has looked. Lines of
+ * other files, whatever is in their bodies, must be judged without harm.
+ */
+#include "core/judge.h"
+#include "tests/fuzz/fuzz.h"
+
+static const char *const ids[] = { "u", "7", "a\"b", "\xC3\xA4", "anna" };
+enum { IDS = sizeof ids / sizeof ids[0] };
+
+static void add_all(struct hs_subjects *s)
+{
+	hs_subjects_init(s, 7);
+	for (int i = 0; i < 2 * IDS; i++) {
+		struct hs_subject who = { .kind = (enum hs_subject_kind)(i / IDS),
+					  .id = (char *)(uintptr_t)ids[i % IDS],
+					  .n = strlen(ids[i % IDS]),
+					  .before = { UINT64_MAX, 0 },
+					  .until_ms = INT64_MAX };
+
+		MUST(hs_subjects_add(s, &who, NULL));
+	}
+}
+
+static void ignore(void *context, struct hs_subject *who)
+{
+	(void)context;
+	(void)who;
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	struct hs_slice line = fuzz_copy(data, size);
+	struct hs_mark at = { 1, 0 };
+	struct hs_judge judge = { 0 };
+	struct hs_json json = { 0 };
+	struct hs_subjects subjects;
+	struct hs_named named;
+	bool learned = false;
+
+	add_all(&subjects);
+	judge.subjects = &subjects;
+	if (hs_json_document(&json, line) == HS_OK) {
+		int found;
+
+		hs_named_in_record(&named, &json, 0);
+		found = hs_subjects_match(&subjects, &named, &at, ignore, NULL);
+		MUST(found >= 0);
+		/* a record has its ids before spooled_at, and that name once (flatten.h) */
+		if (found > 0 && memmem(line.p, line.n, "spooled_at", 10) == NULL)
+			MUST(hs_subjects_may_match(&subjects, line));
+		MUST(hs_subjects_learn(&subjects, &named, &at, &learned));
+	}
+	MUST(hs_judge_event(&judge, line, &at) >= 0);
+	MUST(hs_judge_other(&judge, line) >= 0);
+	hs_judge_free(&judge);
+	hs_subjects_free(&subjects);
+	hs_json_free(&json);
+	free((char *)(uintptr_t)line.p);
+	return 0;
+}
