@@ -91,7 +91,6 @@ struct hs_settings *hs_command_settings(const char *path);
 /* May escape sequences colour what goes there? A terminal, and no NO_COLOR (no-color.org). */
 bool hs_command_colours(FILE *out);
 
-int hs_cmd_cat(int argc, char **argv);
 /*
  * Whose events a command is about, from its --tenant (NULL: not given). Where there are
  * [keys] it must be given, for what belongs to one customer must not become another's:
@@ -100,6 +99,8 @@ int hs_cmd_cat(int argc, char **argv);
  */
 int hs_command_tenant(const struct hs_settings *settings, const char *command, const char *given,
                       const char **tenant);
+
+int hs_cmd_cat(int argc, char **argv);
 int hs_cmd_check(int argc, char **argv);
 int hs_cmd_docs(int argc, char **argv);
 int hs_cmd_each(int argc, char **argv);

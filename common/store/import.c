@@ -170,7 +170,7 @@ static enum hs_result take_line(struct run *x, struct commit *c, struct hs_slice
 
 static void empty(struct run *x, struct commit *c)
 {
-	hs_intake_reset(&c->intake);
+	hs_intake_reset(&c->intake, 0);
 	hs_buf_reset(&c->rejected);
 	c->rejections = c->left_out = c->duplicate = c->suppressed = c->already = 0;
 	c->weaks = 0;
