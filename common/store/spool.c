@@ -1,4 +1,5 @@
 #include "store/spool.h"
+#include "store/group.h"
 #include "store/index.h"
 #include "store/io.h"
 #include "store/log.h"
@@ -12,7 +13,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { HEALTH_MS = 1000, GAP_POLL_MS = 10, KEEP_BYTES = 1 << 20 };
+enum {
+	HEALTH_MS = 1000,
+	GAP_POLL_MS = 10,
+	KEEP_BYTES = 1 << 20,
+	SMALL_BYTES = 1 << 16, /* appends up to this size go together with others */
+};
 
 /* An open directory. */
 struct view {
@@ -31,6 +37,7 @@ struct hs_spool {
 	const struct hs_settings *settings;
 	pthread_rwlock_t lock; /* held shared by users of the view, exclusively to replace it */
 	struct view *view;     /* NULL: not open */
+	struct hs_group group; /* of small appends */
 };
 
 /* --- opening ---------------------------------------------------------------- */
@@ -90,6 +97,11 @@ struct hs_spool *hs_spool_new(const struct hs_settings *settings)
 		free(spool);
 		return NULL;
 	}
+	if (!hs_group_init(&spool->group)) {
+		pthread_rwlock_destroy(&spool->lock);
+		free(spool);
+		return NULL;
+	}
 	spool->settings = settings;
 	return spool;
 }
@@ -99,6 +111,7 @@ void hs_spool_free(struct hs_spool *spool)
 	if (spool == NULL)
 		return;
 	close_view(spool->view);
+	hs_group_destroy(&spool->group);
 	pthread_rwlock_destroy(&spool->lock);
 	free(spool);
 }
@@ -163,11 +176,12 @@ static enum hs_result write_rejected(struct view *v, const struct hs_append *app
 	return r;
 }
 
-/* What became of the records of one append. */
+/* What became of the records of an append, or of several. */
 struct sorted {
-	struct hs_slice fresh; /* those to be written */
-	uint64_t duplicate, suppressed;
-	bool wait; /* for a duplicate whose first delivery may not be on stable storage yet */
+	uint64_t end;  /* where the next line that is to be written will begin */
+	bool copying;  /* what is to be written is gathered in view.fresh */
+	bool wait;     /* for a duplicate whose first delivery may not be on stable storage yet */
+	uint64_t duplicate, suppressed; /* of the append that is being sorted out */
 };
 
 /* Is the record to be left out? Otherwise it is noted in the index; its line will end at `end`. */
@@ -192,6 +206,20 @@ static enum hs_result judge(struct view *v, const struct hs_record *record, stru
 	return r == HS_OK && seen == HS_SEEN_NEVER ? hs_index_add(v->index, &record->id, end) : r;
 }
 
+/* Is the record at p to be written? What stands before it is copied, if it was not yet. */
+static void gather(struct view *v, const struct hs_append *append, const char *p, size_t n,
+                   bool left_out, struct sorted *out)
+{
+	if (left_out && !out->copying)
+		hs_buf_put(&v->fresh, append->records.p, (size_t)(p - append->records.p));
+	out->copying |= left_out;
+	if (left_out)
+		return;
+	if (out->copying)
+		hs_buf_put(&v->fresh, p, n);
+	out->end += n;
+}
+
 /*
  * Under the lock: which records are new, and not suppressed. They are noted in the index as
  * if they were written already, so that an event that comes twice in one batch is found, too.
@@ -199,75 +227,85 @@ static enum hs_result judge(struct view *v, const struct hs_record *record, stru
 static enum hs_result sort_out(struct view *v, const struct hs_append *append, bool suppressing,
                                struct sorted *out)
 {
-	uint64_t end = atomic_load(&v->segment[HS_EVENTS].family->written), left_out = 0;
 	const char *p = append->records.p;
 	enum hs_result r = HS_OK;
 
-	hs_buf_reset(&v->fresh);
+	out->duplicate = out->suppressed = 0;
 	for (size_t i = 0; i < append->count && r == HS_OK; p += append->record[i++].n) {
 		const struct hs_record *record = &append->record[i];
+		uint64_t left_out = out->duplicate + out->suppressed;
 
-		r = judge(v, record, hs_slice(p, record->n - 1), suppressing, end + record->n, out);
-		if (out->duplicate + out->suppressed > left_out) {
-			if (left_out++ == 0)
-				hs_buf_put(&v->fresh, append->records.p, (size_t)(p - append->records.p));
-			continue;
-		}
-		if (left_out > 0)
-			hs_buf_put(&v->fresh, p, record->n);
-		end += record->n;
+		r = judge(v, record, hs_slice(p, record->n - 1), suppressing, out->end + record->n, out);
+		gather(v, append, p, record->n, out->duplicate + out->suppressed > left_out, out);
 	}
+	*append->duplicate = out->duplicate;
+	if (append->suppressed != NULL)
+		*append->suppressed = out->suppressed;
+	if (r == HS_OK && !append->look_only)
+		atomic_fetch_add(&v->opened.state.state->counters.suppressed, out->suppressed);
+	return r;
+}
+
+/* The same for all of them; *fresh is what is to be written. */
+static enum hs_result sort_out_all(struct view *v, const struct hs_append *const *append, size_t n,
+                                   bool suppressing, struct sorted *out, struct hs_slice *fresh)
+{
+	enum hs_result r = HS_OK;
+
+	hs_buf_reset(&v->fresh);
+	for (size_t i = 0; i < n && r == HS_OK; i++)
+		r = sort_out(v, append[i], suppressing, out);
 	if (v->index != NULL)
 		hs_index_rest(v->index);
-	out->fresh = left_out > 0 ? hs_buf_slice(&v->fresh) : append->records;
+	*fresh = out->copying ? hs_buf_slice(&v->fresh) : append[0]->records;
 	return r == HS_OK && !hs_buf_ok(&v->fresh) ? HS_E_MEMORY : r;
 }
 
-/* Under the lock, prepared. */
-static enum hs_result write_fresh(struct view *v, const struct hs_append *append,
+/* Under the lock, prepared: all of these appends in one write. */
+static enum hs_result write_fresh(struct view *v, const struct hs_append *const *append, size_t n,
                                   struct hs_pending *pending)
 {
 	struct hs_segment *s = &v->segment[HS_EVENTS];
-	struct sorted sorted = { .fresh = append->records };
-	bool suppressing;
+	struct sorted sorted = { .end = atomic_load(&s->family->written), .copying = n > 1 };
+	bool suppressing, look_only = append[0]->look_only;
+	struct hs_slice fresh = HS_SLICE_NONE;
 	enum hs_result r = hs_suppress_follow(v->suppress, &suppressing);
 
 	if (r == HS_OK && v->index != NULL)
 		r = hs_index_follow(v->index, s);
-	if (r == HS_OK && (v->index != NULL || suppressing))
-		r = sort_out(v, append, suppressing, &sorted);
-	if (r == HS_OK && sorted.fresh.n > 0 && !append->look_only)
-		r = hs_segment_write(s, sorted.fresh, pending);
-	else if (r == HS_OK && sorted.wait && !append->look_only)
+	if (r == HS_OK)
+		r = sort_out_all(v, append, n, suppressing, &sorted, &fresh);
+	if (r == HS_OK && fresh.n > 0 && !look_only)
+		r = hs_segment_write(s, fresh, pending);
+	else if (r == HS_OK && sorted.wait && !look_only)
 		hs_segment_join(s, pending);
 	if (v->index != NULL) {
 		uint64_t written = atomic_load(&s->family->written);
 
-		if (r == HS_OK && !append->look_only)
+		if (r == HS_OK && !look_only)
 			hs_index_appended(v->index, written);
 		else
 			hs_index_undo(v->index, written);
 	}
 	hs_buf_shrink(&v->fresh, KEEP_BYTES);
-	*append->duplicate = sorted.duplicate;
-	if (append->suppressed != NULL)
-		*append->suppressed = sorted.suppressed;
-	if (r == HS_OK && !append->look_only)
-		atomic_fetch_add(&v->opened.state.state->counters.suppressed, sorted.suppressed);
 	return r;
 }
 
-static enum hs_result write_events(struct view *v, const struct hs_append *append,
+static enum hs_result write_events(struct view *v, const struct hs_append *const *append, size_t n,
                                    struct hs_pending *pending)
 {
 	struct hs_segment *s = &v->segment[HS_EVENTS];
-	enum hs_result r = hs_segment_lock(s, append->deadline_ms);
+	int64_t deadline_ms = append[0]->deadline_ms; /* of whoever has waited longest */
+	uint64_t bytes = 0;
+	enum hs_result r = hs_segment_lock(s, deadline_ms);
 
 	if (r != HS_OK)
 		return r;
-	r = hs_segment_prepare(s, append->records.n, append->deadline_ms);
+	for (size_t i = 0; i < n; i++)
+		bytes += append[i]->records.n;
+	r = hs_segment_prepare(s, bytes, deadline_ms);
 	if (r == HS_OK)
-		r = write_fresh(v, append, pending);
+		r = write_fresh(v, append, n, pending);
 	hs_segment_unlock(s);
 	return r;
 }
@@ -282,7 +320,7 @@ static enum hs_result append_to(struct view *v, const struct hs_append *append, 
 	if (append->rejected.n > 0 && !append->look_only)
 		r = write_rejected(v, append, &pending[HS_REJECTED]);
 	if (r == HS_OK && append->records.n > 0)
-		r = write_events(v, append, &pending[HS_EVENTS]);
+		r = write_events(v, &append, 1, &pending[HS_EVENTS]);
 	if (append->written != NULL)
 		append->written(append->context);
 	for (int i = 0; i < HS_FAMILIES; i++) {
@@ -296,29 +334,88 @@ static enum hs_result append_to(struct view *v, const struct hs_append *append, 
 	return r;
 }
 
-static void count(struct view *v, const struct hs_append *append)
+/* What an append, or several, add to the counters of the state. */
+struct sums {
+	uint64_t requests, accepted_bytes, rejected_bytes, duplicates, unparsed;
+};
+
+static void add_up(struct sums *s, const struct hs_append *append)
+{
+	s->requests++;
+	s->accepted_bytes += append->records.n;
+	s->rejected_bytes += append->rejected.n;
+	s->duplicates += *append->duplicate;
+	s->unparsed += append->unparsed;
+}
+
+static void count(struct view *v, const struct sums *s)
 {
 	struct hs_counters *c = &v->opened.state.state->counters;
 
-	atomic_fetch_add(&c->requests, 1);
-	atomic_fetch_add(&c->accepted_bytes, append->records.n);
-	atomic_fetch_add(&c->rejected_bytes, append->rejected.n);
-	atomic_fetch_add(&c->duplicates, *append->duplicate);
-	atomic_fetch_add(&c->unparsed_timestamps, append->unparsed);
+	atomic_fetch_add(&c->requests, s->requests);
+	atomic_fetch_add(&c->accepted_bytes, s->accepted_bytes);
+	atomic_fetch_add(&c->rejected_bytes, s->rejected_bytes);
+	atomic_fetch_add(&c->duplicates, s->duplicates);
+	atomic_fetch_add(&c->unparsed_timestamps, s->unparsed);
 }
 
-enum hs_result hs_spool_append(struct hs_spool *spool, const struct hs_append *append)
+static bool is_durable(const struct hs_spool *spool)
 {
+	return spool->settings->durability == HS_DURABILITY_FSYNC;
+}
+
+static enum hs_result append_alone(struct hs_spool *spool, const struct hs_append *append)
+{
+	struct sums sums = { 0 };
 	struct view *v;
 	enum hs_result r = borrow(spool, &v);
 
 	if (r != HS_OK)
 		return r;
-	r = append_to(v, append, spool->settings->durability == HS_DURABILITY_FSYNC);
+	r = append_to(v, append, is_durable(spool));
+	add_up(&sums, append);
 	if (r == HS_OK && !append->look_only)
-		count(v, append);
+		count(v, &sums);
 	give_back(spool);
 	return r;
+}
+
+/* One lock, one write and one wait for all members. */
+static enum hs_result append_together(void *context, struct hs_group *g, const struct hs_member *first)
+{
+	const struct hs_append *append[HS_GROUP_MOST] = { first->work };
+	struct hs_spool *spool = context;
+	struct hs_pending pending = { 0 };
+	struct sums sums = { 0 };
+	struct view *v;
+	size_t n = 0;
+	int64_t deadline_ms;
+	enum hs_result r = borrow(spool, &v);
+
+	if (r != HS_OK)
+		return r;
+	for (const struct hs_member *m = first; m != NULL; m = m->next)
+		append[n++] = m->work;
+	deadline_ms = append[0]->deadline_ms;
+	r = write_events(v, append, n, &pending);
+	for (size_t i = 0; i < n; i++)
+		add_up(&sums, append[i]);
+	hs_group_release(g); /* from here on some of them may be gone */
+	if (r == HS_OK && pending.file != NULL && is_durable(spool))
+		r = hs_segment_wait(&v->segment[HS_EVENTS], &pending, deadline_ms);
+	else if (pending.file != NULL)
+		hs_segment_forget(&pending);
+	if (r == HS_OK)
+		count(v, &sums);
+	give_back(spool);
+	return r;
+}
+
+enum hs_result hs_spool_append(struct hs_spool *spool, const struct hs_append *append)
+{
+	if (append->rejected.n > 0 || append->records.n > SMALL_BYTES || append->look_only)
+		return append_alone(spool, append);
+	return hs_group_do(&spool->group, append, append->deadline_ms, append_together, spool);
 }
 
 /* Under each family's lock in turn: brings the open segment into order, and rotates it. */

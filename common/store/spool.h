@@ -30,7 +30,7 @@ struct hs_append {
 	uint64_t *suppressed;     /* … and were not kept, see suppress.h; NULL: do not tell */
 	int64_t deadline_ms;      /* on hs_io_now_monotonic()'s clock: give up with HS_E_BUSY */
 	bool look_only;           /* say what is there already, write nothing */
-	/* The slices are not looked at any more; what follows is waiting for the disk. Or NULL. */
+	/* Of large ones: the slices are not looked at any more, waiting for the disk follows. Or NULL. */
 	void (*written)(void *context);
 	void *context;
 };
