@@ -680,7 +680,7 @@ static enum hs_result catch_up(struct erase *x)
 	if (r == HS_OK) {
 		r = hs_segment_prepare(&events, 0, deadline);
 		if (r == HS_OK)
-			r = hs_index_follow(index, &events);
+			r = hs_index_follow(index, &events, INT64_MAX);
 		hs_segment_unlock(&events);
 	}
 	hs_index_free(index);

@@ -171,7 +171,7 @@ static enum hs_result lock_and_follow(struct exam *x, struct hs_segment *events,
 	if (r == HS_OK && anew)
 		r = hs_index_discard(x->index);
 	if (r == HS_OK)
-		r = hs_index_follow(x->index, events);
+		r = hs_index_follow(x->index, events, INT64_MAX);
 	if (r != HS_OK)
 		hs_segment_unlock(events);
 	return r;

@@ -56,6 +56,7 @@ struct hs_index {
 	uint64_t seen;       /* its lines up to here are pending or in the index */
 	struct hs_pending_ids pending;
 
+	int64_t stop_ms; /* when reading sealed segments must be left for the next time */
 	struct hs_identifier identifier;
 	struct hs_json json;
 	struct hs_lines lines;
@@ -535,7 +536,7 @@ static enum hs_result index_sealed(struct hs_index *ix, const char *name, const 
 {
 	int fd = hs_io_open_read(ix->place->dir, name), code = 0;
 	struct stat st;
-	bool more = true;
+	bool more = true, late = false;
 
 	if (fd < 0 && errno == ENOENT && !sealed->gzip) { /* it has become a .gz just now */
 		char gz[HS_SEALED_NAME];
@@ -548,7 +549,7 @@ static enum hs_result index_sealed(struct hs_index *ix, const char *name, const 
 		return HS_OK; /* retention took it */
 	if (fd < 0 || hs_io_fstat(fd, &st) < 0)
 		return HS_E_IO;
-	while (more && code == 0) {
+	while (more && code == 0 && !late) {
 		uint64_t at = ix->mark.number == sealed->number ? ix->mark.offset : 0;
 
 		if (!sealed->gzip)
@@ -561,9 +562,10 @@ static enum hs_result index_sealed(struct hs_index *ix, const char *name, const 
 			more = true;
 			code = 0;
 		}
+		late = hs_io_now_monotonic() >= ix->stop_ms; /* but one step further each time */
 	}
 	hs_io_close(fd);
-	return mdb_result(ix, code, name);
+	return code == 0 && more ? HS_E_BUSY : mdb_result(ix, code, name);
 }
 
 /* --- catching up -------------------------------------------------------------- */
@@ -805,13 +807,16 @@ static enum hs_result follow(struct hs_index *ix, struct hs_segment *events)
 	return r;
 }
 
-enum hs_result hs_index_follow(struct hs_index *ix, struct hs_segment *events)
+enum hs_result hs_index_follow(struct hs_index *ix, struct hs_segment *events, int64_t deadline_ms)
 {
-	enum hs_result r = follow(ix, events);
+	enum hs_result r;
+
+	ix->stop_ms = deadline_ms;
+	r = follow(ix, events);
 
 	if (r != HS_OK && ix->damaged)
 		r = follow(ix, events); /* once more, from the files */
-	if (r != HS_OK) /* LMDB refuses to go on after a failed write: open it again next time */
+	if (r != HS_OK && r != HS_E_BUSY) /* LMDB refuses to go on after a failed write: open it again next time */
 		close_env(ix);
 	return r;
 }

@@ -272,7 +272,7 @@ static enum hs_result write_fresh(struct view *v, const struct hs_append *const 
 	enum hs_result r = hs_suppress_follow(v->suppress, &suppressing);
 
 	if (r == HS_OK && v->index != NULL)
-		r = hs_index_follow(v->index, s);
+		r = hs_index_follow(v->index, s, append[0]->deadline_ms);
 	if (r == HS_OK)
 		r = sort_out_all(v, append, n, suppressing, &sorted, &fresh);
 	if (r == HS_OK && fresh.n > 0 && !look_only)
@@ -450,12 +450,12 @@ enum hs_result hs_spool_health(struct hs_spool *spool)
 }
 
 /* Under the lock, prepared. */
-static enum hs_result ask_index(struct view *v, struct hs_known *known)
+static enum hs_result ask_index(struct view *v, int64_t deadline_ms, struct hs_known *known)
 {
 	enum hs_result r;
 
 	known->anew = !hs_index_is_trusted(v->index);
-	r = hs_index_follow(v->index, &v->segment[HS_EVENTS]);
+	r = hs_index_follow(v->index, &v->segment[HS_EVENTS], deadline_ms);
 	return r == HS_OK ? hs_index_count(v->index, &known->ids) : r;
 }
 
@@ -475,7 +475,7 @@ enum hs_result hs_spool_known(struct hs_spool *spool, int64_t deadline_ms, struc
 		if (r == HS_OK) {
 			r = hs_segment_prepare(s, 0, deadline_ms);
 			if (r == HS_OK)
-				r = ask_index(v, known);
+				r = ask_index(v, deadline_ms, known);
 			hs_segment_unlock(s);
 		}
 	}

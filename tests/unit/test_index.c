@@ -725,6 +725,25 @@ static void catching_up(void **state)
 	hs_spool_free(other);
 }
 
+/* A large spool is not read at one go while senders wait: each time further, until it is done. */
+static void hurried(struct scene *s)
+{
+	static const char line[] = "{\"type\":\"a\"}\n";
+	struct hs_record record = { .n = sizeof line - 1 };
+	uint64_t duplicate;
+	struct hs_append append = { .records = HS_SLICE(line), .record = &record, .count = 1,
+				    .duplicate = &duplicate };
+	enum hs_result r;
+	int busy = -1;
+
+	do {
+		append.deadline_ms = hs_io_now_monotonic() + 1;
+		r = hs_spool_append(s->spool, &append);
+		busy++;
+	} while (r == HS_E_BUSY && busy < 1000);
+	assert_true(busy > 1);
+}
+
 /* The segment to which the mark points is deleted; the next one is read from its start. */
 static void the_marked_segment_is_gone(void **state)
 {
@@ -761,6 +780,7 @@ static void the_map_grows(void **state)
 			   (size_t)snprintf(line, sizeof line, "{\"message_id\":\"m%d\"}\n", i));
 	spooldir_write(&s->d, "events-20261123T101500.123Z-000001.jsonl", hs_buf_slice(&text));
 	hs_buf_free(&text);
+	hurried(s);
 	put(s->spool, "m0 m1 m449999 m450000 m899999 m900000", 5);
 	assert_true(spooldir_size(&s->d, ".hookspool/index") > 16 << 20);
 	restart(s);
