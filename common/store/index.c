@@ -23,7 +23,7 @@ enum {
 	RECENT_LEAST = 1 << 14, /* so many identities stay in `recent` */
 	RECENT_SHARE = 16,     /* or this part of those in blocks, if it is more */
 	TEND = 2,              /* identities looked at for each one put: no pause, yet it keeps up */
-	MAP_FIRST = 16 << 20,  /* bytes; doubled when they are full */
+	MAP_FIRST = 16 << 20,  /* bytes; four times as many when they are full */
 	FORMAT = 2,
 };
 
@@ -397,7 +397,7 @@ static int end(struct hs_index *ix, MDB_txn *txn, MDB_cursor *cursor, int code, 
 	if (code == 0)
 		ix->mark = *mark;
 	if (code == MDB_MAP_FULL && mdb_env_info(ix->env, &info) == 0) {
-		int grown = mdb_env_set_mapsize(ix->env, info.me_mapsize * 2);
+		int grown = mdb_env_set_mapsize(ix->env, info.me_mapsize * 4);
 
 		return grown == 0 ? MDB_MAP_FULL : grown;
 	}
