@@ -303,7 +303,7 @@ enum hs_result hs_paths_step(struct hs_paths *p, uint32_t parent, struct hs_slic
 /* A value stands here for the first time: its name is made, from the top down. */
 static enum hs_result name_step(struct hs_paths *p, uint32_t step)
 {
-	uint32_t way[HS_JSON_DEPTH_MAX + 1], index = 0; /* and one for the settings */
+	uint32_t way[HS_JSON_DEPTH_MAX + 1] = { 0 }, index = 0; /* and one for the settings */
 	unsigned depth = 0;
 	enum hs_result r;
 
