@@ -1,9 +1,12 @@
 #include "cgi/listen.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
-#include <netdb.h>
+#include <netinet/in.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -64,27 +67,58 @@ static int listen_unix(const char *address, const char *path)
 	return listen(fd, BACKLOG) < 0 ? fail(fd, address, strerror(errno)) : fd;
 }
 
+union endpoint {
+	struct sockaddr any;
+	struct sockaddr_in v4;
+	struct sockaddr_in6 v6;
+};
+
+/*
+ * 127.0.0.1:9000 or [::1]:9000. Numbers only, and not by getaddrinfo(3), for which glibc
+ * loads libraries of its own version: a static program has none.
+ */
+static bool read_endpoint(const char *address, union endpoint *e, socklen_t *size)
+{
+	const char *colon = strrchr(address, ':');
+	char host[64] = "", *end;
+	size_t n = colon == NULL ? 0 : (size_t)(colon - address);
+	unsigned long port;
+
+	if (n == 0 || n >= sizeof host || colon[1] < '0' || colon[1] > '9')
+		return false;
+	port = strtoul(colon + 1, &end, 10);
+	if (*end != '\0' || port > 65535)
+		return false;
+	memset(e, 0, sizeof *e);
+	if (address[0] == '[' && address[n - 1] == ']')
+		memcpy(host, address + 1, n - 2);
+	else
+		memcpy(host, address, n);
+	if (inet_pton(AF_INET, host, &e->v4.sin_addr) == 1) {
+		e->v4.sin_family = AF_INET;
+		e->v4.sin_port = htons((uint16_t)port);
+		*size = sizeof e->v4;
+		return true;
+	}
+	e->v6.sin6_family = AF_INET6;
+	e->v6.sin6_port = htons((uint16_t)port);
+	*size = sizeof e->v6;
+	return inet_pton(AF_INET6, host, &e->v6.sin6_addr) == 1;
+}
+
 static int listen_tcp(const char *address)
 {
-	struct addrinfo hints = { .ai_flags = AI_NUMERICHOST | AI_NUMERICSERV | AI_PASSIVE,
-		                  .ai_socktype = SOCK_STREAM }, *info = NULL;
-	const char *colon = strrchr(address, ':');
-	char host[64] = "";
-	size_t n = colon == NULL ? 0 : (size_t)(colon - address);
+	union endpoint e;
+	socklen_t size;
 	int fd, on = 1;
 
-	if (n > 2 && address[0] == '[' && address[n - 1] == ']') /* [::1]:9000 */
-		snprintf(host, sizeof host, "%.*s", (int)(n - 2), address + 1);
-	else if (n > 0)
-		snprintf(host, sizeof host, "%.*s", (int)n, address);
-	if (host[0] == '\0' || getaddrinfo(host, colon + 1, &hints, &info) != 0)
+	if (!read_endpoint(address, &e, &size))
 		return fail(-1, address, "expected unix:/path or a numeric HOST:PORT, such as 127.0.0.1:9000");
-	fd = socket(info->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	fd = socket(e.any.sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (fd >= 0)
 		setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-	if (fd < 0 || bind(fd, info->ai_addr, info->ai_addrlen) < 0 || listen(fd, BACKLOG) < 0)
+	if (fd < 0 || bind(fd, &e.any, size) < 0 || listen(fd, BACKLOG) < 0)
 		fd = fail(fd, address, strerror(errno));
-	freeaddrinfo(info);
 	return fd;
 }
 
