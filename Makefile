@@ -49,6 +49,7 @@ help:
 
 ## make            build into build/; CURL=no leaves libcurl out
 ## make static     build/static/hookspool.fcgi and hookspool, which need no library of the host
+## make bundle     build/hookspool-VERSION-ARCH.tar.gz, for a host with a file manager and no more
 ## make run        lighttpd with a throwaway spool; ONCE=1 stops after seven events
 ## make test       every test, against real servers
 ## make check      test, static analysis, layering, manual pages, ten seconds of each fuzzer
@@ -97,6 +98,14 @@ static:
 	$(Q)$(MAKE) --no-print-directory -j$(JOBS) B=$(B)/static LDFLAGS='$(STATIC_LDFLAGS)' \
 	    $(addprefix $(B)/static/,hookspool.fcgi hookspool.cgi hookspool)
 
+ARCH := $(shell uname -m)
+BUNDLE = $(B)/hookspool-$(VERSION)-$(ARCH).tar.gz
+.PHONY: bundle
+bundle: static
+	$(call say,TAR,$(BUNDLE))
+	$(Q)sh tools/bundle/make.sh $(B)/static $(VERSION) $(ARCH) >$(BUNDLE).new
+	$(Q)mv $(BUNDLE).new $(BUNDLE)
+
 # --- documents: the tables of the code, put into the pages ---------------------
 
 .PHONY: man
@@ -131,7 +140,7 @@ test:
 	$(Q)$(MAKE) --no-print-directory -j$(JOBS) run-tests
 
 .PHONY: run-tests tests-built
-tests-built: all $(UNIT_BIN) $(B)/fcgi_raw
+tests-built: all $(UNIT_BIN) $(B)/fcgi_raw $(if $(findstring -fsanitize,$(CFLAGS)),,bundle)
 
 run-tests: tests-built
 	$(Q)HS_BUILD=$(B) bash tests/lib/run-tests.sh $(UNIT_BIN) $(sort $(wildcard tests/integration/*.sh))

@@ -25,6 +25,7 @@ static void print_help(void)
 
 	fputs(USAGE, stdout);
 	puts("\nSettings are read from $HOOKSPOOL_CONF, else hookspool.conf beside the program, else\n"
+	     "hookspool/hookspool.conf in the folder above the program's, else\n"
 	     "/etc/hookspool/hookspool.conf. HOOKSPOOL_<NAME> in the environment overrides one.\n");
 	for (size_t i = 0; i < hs_settings_count(); i++) {
 		hs_setting_doc(i, &doc);
@@ -34,17 +35,31 @@ static void print_help(void)
 	puts("\n  [keys]          LABEL = KEY, sha256:HEX or revoked:KEY; the label is the tenant");
 }
 
+static struct hs_settings *load_or_tell(struct hs_settings_error *error)
+{
+	char used[PATH_MAX];
+	struct hs_settings *s = hs_settings_load(NULL, environ, used, sizeof used, error);
+
+	if (s == NULL)
+		hs_log(HS_LOG_ERROR, "settings: %s", error->text);
+	return s;
+}
+
 /* hs_reload: also the first load. The context is not used. */
 static struct hs_settings *load(void *context)
 {
 	struct hs_settings_error error;
-	char used[PATH_MAX];
-	struct hs_settings *s = hs_settings_load(NULL, environ, used, sizeof used, &error);
 
 	(void)context;
-	if (s == NULL)
-		hs_log(HS_LOG_ERROR, "settings: %s", error.text);
-	return s;
+	return load_or_tell(&error);
+}
+
+static int serve_cgi(void)
+{
+	struct hs_settings_error error;
+	struct hs_settings *settings = load_or_tell(&error);
+
+	return hs_worker_cgi(settings, &error);
 }
 
 static int serve_fcgi(int fd)
@@ -81,7 +96,7 @@ static int serve_stdin(void)
 	if (hs_listen_is(STDIN_FILENO))
 		return serve_fcgi(STDIN_FILENO);
 	if (getenv("REQUEST_METHOD") != NULL)
-		return hs_worker_cgi(load(NULL));
+		return serve_cgi();
 	fputs(USAGE, stderr);
 	return 2;
 }

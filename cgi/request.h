@@ -21,6 +21,7 @@ struct hs_request {
 	struct hs_slice settings_header; /* X-Segment-Settings; p == NULL: not sent */
 	struct hs_slice remote_addr;     /* for the log and the rejected file */
 	uint64_t content_length;
+	bool wants_page; /* Accept names text/html, as every browser does and no monitor */
 };
 
 /*

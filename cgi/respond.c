@@ -87,16 +87,23 @@ static const char *reason(int status)
 	return "Error";
 }
 
-static void put_head(const struct hs_outcome *o, size_t content_length, struct hs_buf *head)
+static void put_status(int status, const char *type, size_t content_length, struct hs_buf *head)
 {
-	int status = hs_respond_status(o);
-
 	hs_buf_put_slice(head, HS_SLICE("Status: "));
 	hs_buf_put_uint(head, (uint64_t)status);
 	hs_buf_putc(head, ' ');
 	hs_buf_put_slice(head, hs_slice_str(reason(status)));
-	hs_buf_put_slice(head, HS_SLICE("\r\nContent-Type: application/json\r\nContent-Length: "));
+	hs_buf_put_slice(head, HS_SLICE("\r\nContent-Type: "));
+	hs_buf_put_slice(head, hs_slice_str(type));
+	hs_buf_put_slice(head, HS_SLICE("\r\nContent-Length: "));
 	hs_buf_put_uint(head, content_length);
+}
+
+static void put_head(const struct hs_outcome *o, size_t content_length, struct hs_buf *head)
+{
+	int status = hs_respond_status(o);
+
+	put_status(status, "application/json", content_length, head);
 	if (status == 401)
 		hs_buf_put_slice(head, HS_SLICE("\r\nWWW-Authenticate: Basic realm=\"hookspool\""));
 	if (status == 405)
@@ -116,4 +123,47 @@ void hs_respond(const struct hs_outcome *o, bool without_body, struct hs_buf *he
 	put_head(o, body->n, head);
 	if (without_body)
 		hs_buf_reset(body);
+}
+
+static const char *missing(enum hs_settings_fault fault)
+{
+	switch (fault) {
+	case HS_FAULT_ABSENT:
+		return "The settings: there is no hookspool.conf, neither beside this program nor in the\n"
+		       "folder \"hookspool\" that lies next to this program's folder.";
+	case HS_FAULT_UNREADABLE:
+		return "The settings: hookspool.conf is there, but the user who runs this program cannot\n"
+		       "read it. Give it the permissions 600 and the owner that this program has.";
+	case HS_FAULT_EXPOSED:
+		return "Privacy: hookspool.conf holds a secret, and every user of this machine may read\n"
+		       "it. Give it the permissions 600.";
+	case HS_FAULT_LINE:
+		return "A correct hookspool.conf: this program cannot take line ";
+	case HS_FAULT_ENVIRONMENT:
+		return "A correct variable HOOKSPOOL_... of the web server.";
+	case HS_FAULT_SPOOL_DIR:
+		return "The line spool_dir in hookspool.conf: which folder the events go to.";
+	case HS_FAULT_ACCESS:
+		return "Who may send: set a secret in hookspool.conf (and what auth demands there).";
+	case HS_FAULT_OTHER:
+		break;
+	}
+	return "Memory.";
+}
+
+void hs_respond_unconfigured(const struct hs_settings_error *error, struct hs_buf *head,
+                             struct hs_buf *body)
+{
+	hs_buf_reset(head);
+	hs_buf_reset(body);
+	hs_buf_put_slice(body, HS_SLICE("hookspool runs here, and takes no events yet. This is missing:\n\n"));
+	hs_buf_put_slice(body, hs_slice_str(missing(error->fault)));
+	if (error->fault == HS_FAULT_LINE) {
+		hs_buf_put_uint(body, (uint64_t)error->line);
+		hs_buf_putc(body, '.');
+	}
+	hs_buf_put_slice(body, HS_SLICE("\n\nThe error log of the web server says more. Then load this page again.\n"));
+	put_status(503, "text/plain; charset=utf-8", body->n, head);
+	hs_buf_put_slice(head, HS_SLICE("\r\nRetry-After: 5\r\nCache-Control: no-store"
+	                                "\r\nX-Content-Type-Options: nosniff\r\n\r\n"));
 }

@@ -8,6 +8,7 @@
 
 #include "cgi/request.h"
 #include "core/buf.h"
+#include "core/settings.h"
 
 struct hs_outcome {
 	enum hs_result result;
@@ -25,6 +26,13 @@ struct hs_outcome {
 /* Fills head and body. `without_body` (HEAD) leaves the body empty but counts it. */
 void hs_respond(const struct hs_outcome *o, bool without_body, struct hs_buf *head,
                 struct hs_buf *body);
+
+/*
+ * Instead, for a person in front of a browser: 503 and a page of plain text that says what is
+ * missing. Anybody can read it: there is no name, value or path of the settings in it.
+ */
+void hs_respond_unconfigured(const struct hs_settings_error *error, struct hs_buf *head,
+                             struct hs_buf *body);
 
 /* The status an outcome is answered with. */
 int hs_respond_status(const struct hs_outcome *o);

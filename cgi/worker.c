@@ -370,6 +370,14 @@ int hs_worker_fcgi(int listen_fd, struct hs_settings *settings, hs_reload *reloa
 
 /* --- plain CGI -------------------------------------------------------------- */
 
+static void send_and_free(struct hs_gateway *g, struct hs_buf *head, struct hs_buf *body)
+{
+	g->write(g, hs_buf_slice(head), hs_buf_slice(body));
+	g->finish(g);
+	hs_buf_free(head);
+	hs_buf_free(body);
+}
+
 /* A 503 without a look at the request. */
 static void answer_failure(struct hs_gateway *g, enum hs_result r)
 {
@@ -377,10 +385,28 @@ static void answer_failure(struct hs_gateway *g, enum hs_result r)
 	struct hs_buf head = { 0 }, body = { 0 };
 
 	hs_respond(&o, false, &head, &body);
-	g->write(g, hs_buf_slice(&head), hs_buf_slice(&body));
-	g->finish(g);
-	hs_buf_free(&head);
-	hs_buf_free(&body);
+	send_and_free(g, &head, &body);
+}
+
+/* Of whom a page is for: who opens the mount, which no sender does, or asks for a page. */
+static bool is_person(const struct hs_request *r)
+{
+	return r->method == HS_METHOD_GET &&
+	       (r->resource == HS_RESOURCE_INTAKE || (r->resource == HS_RESOURCE_HEALTH && r->wants_page));
+}
+
+static void answer_unconfigured(struct hs_gateway *g, const struct hs_settings_error *error)
+{
+	struct hs_request request;
+	struct hs_buf head = { 0 }, body = { 0 };
+
+	hs_request_read(&request, g->params(g), 0); /* that it is refused is no matter */
+	if (!is_person(&request)) {
+		answer_failure(g, HS_E_CONFIG);
+		return;
+	}
+	hs_respond_unconfigured(error, &head, &body);
+	send_and_free(g, &head, &body);
 }
 
 static void serve_cgi(struct hs_gateway *g, struct hs_settings *settings)
@@ -404,7 +430,7 @@ static void serve_cgi(struct hs_gateway *g, struct hs_settings *settings)
 	hs_receiver_free(receiver);
 }
 
-int hs_worker_cgi(struct hs_settings *settings)
+int hs_worker_cgi(struct hs_settings *settings, const struct hs_settings_error *error)
 {
 	struct hs_gateway *g = hs_gw_cgi_new();
 
@@ -416,7 +442,7 @@ int hs_worker_cgi(struct hs_settings *settings)
 		return EX_OSERR;
 	}
 	if (settings == NULL)
-		answer_failure(g, HS_E_CONFIG);
+		answer_unconfigured(g, error);
 	else
 		serve_cgi(g, settings);
 	g->free(g);

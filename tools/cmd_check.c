@@ -46,44 +46,7 @@ struct checked {
 	int dir;             /* the spool; -1 */
 };
 
-/* --- settings ------------------------------------------------------------------ */
-
-static void check_file(struct hs_report *r, const char *path)
-{
-	static const char remedy[] = "chmod 640, or 600";
-	struct stat st;
-
-	if (stat(path, &st) < 0)
-		hs_report_fail(r, "permissions", "", "%s: %s", path, strerror(errno));
-	else if ((st.st_mode & S_IWOTH) != 0)
-		hs_report_fail(r, "permissions", remedy, "every user may write to %s", path);
-	else if ((st.st_mode & S_IWGRP) != 0)
-		hs_report_warn(r, "permissions", remedy, "a group may write to %s", path);
-	else
-		hs_report_ok(r, "permissions", "%s has mode %03o", path,
-		             (unsigned)st.st_mode & 0777);
-}
-
-static bool check_settings(struct checked *c, const char *path)
-{
-	struct hs_report *r = &c->report;
-	struct hs_settings_error error;
-
-	c->settings = hs_settings_load(path, environ, c->file, sizeof c->file, &error);
-	if (c->settings == NULL) { /* the text has file, line and remedy */
-		hs_report_fail(r, "settings", "", "%s", error.text);
-		return false;
-	}
-	hs_report_ok(r, "settings", "%s", c->file[0] != '\0' ? c->file : "the environment's alone");
-	if (c->file[0] != '\0')
-		check_file(r, c->file);
-	if (c->settings->auth == HS_AUTH_NONE)
-		hs_report_warn(r, "access", "set secret or [keys]",
-		               "auth = none: anybody may send");
-	return true;
-}
-
-/* --- the spool ----------------------------------------------------------------- */
+/* --- what a web server serves --------------------------------------------------- */
 
 /* Names that hosts give to what they serve. */
 static bool is_served(const char *path)
@@ -115,6 +78,55 @@ static bool is_below_htaccess(const char *path)
 	return false;
 }
 
+static bool looks_served(const char *path)
+{
+	return is_served(path) || is_below_htaccess(path);
+}
+
+/* --- settings ------------------------------------------------------------------ */
+
+static void check_file(struct hs_report *r, const char *path)
+{
+	static const char remedy[] = "chmod 640, or 600";
+	struct stat st;
+
+	if (stat(path, &st) < 0)
+		hs_report_fail(r, "permissions", "", "%s: %s", path, strerror(errno));
+	else if ((st.st_mode & S_IWOTH) != 0)
+		hs_report_fail(r, "permissions", remedy, "every user may write to %s", path);
+	else if ((st.st_mode & S_IWGRP) != 0)
+		hs_report_warn(r, "permissions", remedy, "a group may write to %s", path);
+	else
+		hs_report_ok(r, "permissions", "%s has mode %03o", path,
+		             (unsigned)st.st_mode & 0777);
+}
+
+static bool check_settings(struct checked *c, const char *path)
+{
+	struct hs_report *r = &c->report;
+	struct hs_settings_error error;
+
+	c->settings = hs_settings_load(path, environ, c->file, sizeof c->file, &error);
+	if (c->settings == NULL) { /* the text has file, line and remedy */
+		hs_report_fail(r, "settings", "", "%s", error.text);
+		return false;
+	}
+	hs_report_ok(r, "settings", "%s", c->file[0] != '\0' ? c->file : "the environment's alone");
+	if (c->file[0] != '\0')
+		check_file(r, c->file);
+	if (looks_served(c->file))
+		hs_report_warn(r, "place",
+		               "move it out of what the web server serves: hookspool/hookspool.conf in the\n"
+		               "folder above the program's is found, too",
+		               "%s, the settings, looks like a file that is served", c->file);
+	if (c->settings->auth == HS_AUTH_NONE)
+		hs_report_warn(r, "access", "set secret or [keys]",
+		               "auth = none: anybody may send");
+	return true;
+}
+
+/* --- the spool ----------------------------------------------------------------- */
+
 static void check_place(struct checked *c)
 {
 	static const char denied[] =
@@ -124,7 +136,7 @@ static void check_place(struct checked *c)
 	const char *path = c->settings->spool_dir;
 	struct stat st;
 
-	if (is_served(path) || is_below_htaccess(path))
+	if (looks_served(path))
 		hs_report_warn(&c->report, "place", denied, "%s looks like a folder that is served",
 		               path);
 	if (hs_io_fstat(c->dir, &st) == 0 && (st.st_mode & S_IRWXO) != 0)

@@ -199,6 +199,7 @@ struct reading {
 	const char *name;     /* of the file */
 	struct hs_slice rest; /* of the text */
 	int line;
+	enum hs_settings_fault stage; /* what an error would be about */
 };
 
 /* Keeps the first error. Always false, so that callers can return it. */
@@ -212,6 +213,8 @@ static bool fail(struct reading *r, const char *format, ...)
 	if (r->failed)
 		return false;
 	r->failed = true;
+	r->error->fault = r->stage;
+	r->error->line = r->line;
 	if (r->line > 0)
 		n = (size_t)snprintf(out, sizeof r->error->text, "%.200s:%d: ", r->name, r->line);
 	else if (r->name != NULL)
@@ -416,6 +419,7 @@ static void read_file(struct reading *r, const char *name, struct hs_slice text)
 
 	r->name = name;
 	r->rest = text;
+	r->stage = HS_FAULT_LINE;
 	bad_line = ini_parse_stream(next_line, r, on_pair, r);
 	if (bad_line > 0 && !r->failed) {
 		r->line = bad_line;
@@ -440,6 +444,7 @@ static void read_environment(struct reading *r, char *const *variables)
 	static const char prefix[] = "HOOKSPOOL_";
 	char name[64];
 
+	r->stage = HS_FAULT_ENVIRONMENT;
 	for (; variables != NULL && *variables != NULL; variables++) {
 		const char *p = *variables, *value = strchr(p, '=');
 		const struct setting *s;
@@ -480,6 +485,8 @@ static void settle_auth(struct reading *r)
 	struct hs_settings *s = r->settings;
 	bool wants_secret, wants_key;
 
+	if (r->stage != HS_FAULT_ABSENT)
+		r->stage = HS_FAULT_ACCESS;
 	if (s->auth == HS_AUTH_UNSET)
 		s->auth = s->secrets > 0 && s->keys > 0 ? HS_AUTH_BOTH
 		          : s->secrets > 0              ? HS_AUTH_SIGNATURE
@@ -500,7 +507,7 @@ struct hs_settings *hs_settings_new(const char *name, struct hs_slice text, char
 {
 	struct reading r = { .settings = calloc(1, sizeof(struct hs_settings)), .error = error };
 
-	error->text[0] = '\0';
+	*error = (struct hs_settings_error){ .fault = HS_FAULT_OTHER };
 	if (r.settings == NULL) {
 		fail(&r, "out of memory");
 		return NULL;
@@ -510,6 +517,7 @@ struct hs_settings *hs_settings_new(const char *name, struct hs_slice text, char
 		read_file(&r, name, text);
 	read_environment(&r, variables);
 	r.name = text.p != NULL ? name : "no settings file";
+	r.stage = text.p != NULL ? HS_FAULT_SPOOL_DIR : HS_FAULT_ABSENT;
 	if (!r.failed && r.settings->spool_dir == NULL)
 		fail(&r, "spool_dir is missing: name the directory for the events");
 	if (!r.failed)

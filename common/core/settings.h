@@ -63,8 +63,22 @@ struct hs_settings {
 };
 
 /* What is wrong, where, and how to mend it: one line, ready for a person. */
+/* What is wrong, for those who must not see a name or a value out of the file. */
+enum hs_settings_fault {
+	HS_FAULT_OTHER,       /* memory */
+	HS_FAULT_ABSENT,      /* there is no file, and the environment says too little */
+	HS_FAULT_UNREADABLE,  /* the file */
+	HS_FAULT_EXPOSED,     /* it holds a secret, and everybody may read it */
+	HS_FAULT_LINE,        /* `line` */
+	HS_FAULT_ENVIRONMENT, /* a variable HOOKSPOOL_ */
+	HS_FAULT_SPOOL_DIR,   /* is not given */
+	HS_FAULT_ACCESS,      /* nobody says who may send */
+};
+
 struct hs_settings_error {
-	char text[512];
+	char text[512]; /* for the operator: with file, line, name, value and remedy */
+	enum hs_settings_fault fault;
+	int line; /* from 1; 0: of no line */
 };
 
 /*

@@ -9,22 +9,39 @@
 #include <unistd.h>
 
 enum { FILE_MAX = 1 << 20 };
-static const char NAME[] = "hookspool.conf", SYSTEM[] = "/etc/hookspool/hookspool.conf";
+static const char SYSTEM[] = "/etc/hookspool/hookspool.conf";
 
-/* hookspool.conf in the program's own folder; false if that cannot be told. */
-static bool beside_program(char out[static PATH_MAX])
+/* Has the program's owner put it there? In a folder like /tmp anybody could have. */
+static bool is_of_owner(const char *path, const struct stat *program)
 {
-	ssize_t n = readlink("/proc/self/exe", out, PATH_MAX - sizeof NAME);
+	struct stat st;
+
+	if (stat(path, &st) < 0)
+		return errno == EACCES; /* it is there: reading it will tell */
+	return st.st_uid == program->st_uid || st.st_uid == geteuid() || st.st_uid == 0;
+}
+
+/*
+ * `name` in the program's own folder (up 0) or the one above it (up 1), where it is out of a
+ * document root that holds the program; false if it is not there.
+ */
+static bool near_program(int up, const char *name, char out[static PATH_MAX])
+{
+	ssize_t n = readlink("/proc/self/exe", out, PATH_MAX - 1);
+	struct stat program;
 	char *slash;
 
-	if (n <= 0)
+	if (n <= 0 || stat("/proc/self/exe", &program) < 0)
 		return false;
 	out[n] = '\0';
-	slash = strrchr(out, '/');
-	if (slash == NULL)
+	for (slash = strrchr(out, '/'); slash != NULL && up > 0; up--) {
+		*slash = '\0';
+		slash = strrchr(out, '/');
+	}
+	if (slash == NULL || (size_t)(slash + 1 - out) + strlen(name) >= PATH_MAX)
 		return false;
-	memcpy(slash + 1, NAME, sizeof NAME);
-	return true;
+	memcpy(slash + 1, name, strlen(name) + 1);
+	return is_of_owner(out, &program);
 }
 
 static const char *find_in(char *const *variables, const char *name)
@@ -44,14 +61,16 @@ static void choose(const char *path, char *const *variables, char out[static PAT
 		path = find_in(variables, "HOOKSPOOL_CONF");
 	if (path != NULL && path[0] != '\0')
 		snprintf(out, PATH_MAX, "%s", path);
-	else if (!beside_program(out) || access(out, F_OK) != 0)
+	else if (!near_program(0, "hookspool.conf", out) &&
+	         !near_program(1, "hookspool/hookspool.conf", out))
 		snprintf(out, PATH_MAX, "%s", access(SYSTEM, F_OK) == 0 ? SYSTEM : "");
 }
 
 static struct hs_settings *refuse(struct hs_settings *s, struct hs_settings_error *error,
-                                  const char *path, const char *why)
+                                  enum hs_settings_fault fault, const char *path, const char *why)
 {
 	hs_settings_free(s);
+	*error = (struct hs_settings_error){ .fault = fault };
 	snprintf(error->text, sizeof error->text, "%.300s: %s", path, why);
 	return NULL;
 }
@@ -71,11 +90,12 @@ struct hs_settings *hs_settings_load(const char *path, char *const *variables, c
 	hs_buf_reserve(&text, 1); /* an empty file is a text, too */
 	if (hs_io_read_file(chosen, FILE_MAX, &text, &st) < 0) {
 		hs_buf_free(&text);
-		return refuse(NULL, error, chosen, strerror(errno));
+		return refuse(NULL, error, HS_FAULT_UNREADABLE, chosen, strerror(errno));
 	}
 	s = hs_settings_new(chosen, hs_buf_slice(&text), variables, error);
 	hs_buf_free(&text);
 	if (s != NULL && (st.st_mode & S_IROTH) != 0 && (s->secrets > 0 || s->keys > 0))
-		return refuse(s, error, chosen, "holds secrets and everybody may read it: chmod 640");
+		return refuse(s, error, HS_FAULT_EXPOSED, chosen,
+		              "holds secrets and everybody may read it: chmod 640");
 	return s;
 }

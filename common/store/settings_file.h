@@ -1,6 +1,7 @@
 /*
  * settings_file: finds and reads the settings: $HOOKSPOOL_CONF, else hookspool.conf
- * beside the program, else /etc/hookspool/hookspool.conf, else the environment alone.
+ * beside the program, else hookspool/hookspool.conf in the folder above the program's, else
+ * /etc/hookspool/hookspool.conf, else the environment alone.
  */
 #ifndef HS_SETTINGS_FILE_H
 #define HS_SETTINGS_FILE_H
