@@ -95,7 +95,7 @@ $(B)/.curl-%:
 STATIC_LDFLAGS = -static -Wl,--defsym=gethostbyname=abort -Wl,--fatal-warnings
 .PHONY: static
 static:
-	$(Q)$(MAKE) --no-print-directory -j$(JOBS) B=$(B)/static LDFLAGS='$(STATIC_LDFLAGS)' \
+	$(Q)$(MAKE) --no-print-directory $(if $(findstring jobserver,$(MAKEFLAGS)),,-j$(JOBS)) B=$(B)/static LDFLAGS='$(STATIC_LDFLAGS)' \
 	    $(addprefix $(B)/static/,hookspool.fcgi hookspool.cgi hookspool)
 
 ARCH := $(shell uname -m)

@@ -20,7 +20,7 @@
 void spooldir_make(struct spooldir *d, const char *settings)
 {
 	const char *tmp = getenv("TMPDIR");
-	struct hs_settings_error error = { "" };
+	struct hs_settings_error error = { .text = "" };
 	char text[PATH_MAX + 1024];
 	int n;
 

@@ -59,6 +59,8 @@ static void check_request(struct test_case *c, const struct hs_request *r)
 		case_fail(c, "the length is %llu", (unsigned long long)r->content_length);
 	if (r->credentials.signature_twice != case_find(c, "twice", &value))
 		case_fail(c, "signature_twice is %d", r->credentials.signature_twice);
+	if (case_find(c, "page", &value) != r->wants_page)
+		case_fail(c, "wants_page is %d", r->wants_page);
 	check_header(c, "signature", r->credentials.signature);
 	check_header(c, "authorization", r->credentials.authorization);
 	check_header(c, "settings", r->settings_header);

@@ -192,6 +192,34 @@ static void the_message_alone(void **state)
 	hs_buf_free(&b);
 }
 
+static void a_page_for_every_fault_of_the_settings(void **state)
+{
+	struct hs_buf head = { 0 }, body = { 0 }, last = { 0 };
+
+	(void)state;
+	for (int fault = HS_FAULT_OTHER; fault <= HS_FAULT_ACCESS; fault++) {
+		struct hs_settings_error e = { "/home/you/x.conf: secret = s3cret",
+			                       (enum hs_settings_fault)fault, 4711 };
+		char length[64];
+
+		hs_respond_unconfigured(&e, &head, &body);
+		snprintf(length, sizeof length, "\r\nContent-Length: %zu\r\n", body.n);
+		assert_non_null(memmem(head.p, head.n, length, strlen(length)));
+		assert_non_null(memmem(head.p, head.n, "Status: 503 ", 12));
+		assert_non_null(memmem(head.p, head.n, "text/plain", 10));
+		assert_null(memmem(body.p, body.n, "s3cret", 6));
+		assert_null(memmem(body.p, body.n, "/home", 5));
+		assert_true((memmem(body.p, body.n, " line 4711.", 11) != NULL) ==
+		            (fault == HS_FAULT_LINE));
+		assert_false(hs_slice_eq(hs_buf_slice(&body), hs_buf_slice(&last)));
+		hs_buf_reset(&last);
+		hs_buf_put_slice(&last, hs_buf_slice(&body));
+	}
+	hs_buf_free(&head);
+	hs_buf_free(&body);
+	hs_buf_free(&last);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -207,6 +235,7 @@ int main(void)
 		cmocka_unit_test(health),
 		cmocka_unit_test(every_result_has_an_answer),
 		cmocka_unit_test(the_message_alone),
+		cmocka_unit_test(a_page_for_every_fault_of_the_settings),
 	};
 
 	return cmocka_run_group_tests_name("respond", tests, NULL, NULL);

@@ -207,6 +207,19 @@ static void control_characters_do_not_reach_the_log(void **state)
 	assert_null(strchr(error.text, '\n'));
 }
 
+static void a_file_that_windows_saved(void **state)
+{
+	struct hs_settings_error error;
+	struct hs_settings *s = hs_settings_new(
+	    "x.conf", HS_SLICE("spool_dir = /a\r\n\r\nauth = key\r\n[keys]\r\nacme = k\r\n"), NULL, &error);
+
+	(void)state;
+	assert_non_null(s);
+	assert_string_equal(s->spool_dir, "/a");
+	assert_string_equal(s->key[0].tenant, "acme");
+	hs_settings_free(s);
+}
+
 static void a_file_that_does_not_end_with_a_newline(void **state)
 {
 	struct hs_settings_error error;
@@ -258,6 +271,7 @@ int main(void)
 		cmocka_unit_test(every_default_can_be_written),
 		cmocka_unit_test(errors_do_not_tell_secrets),
 		cmocka_unit_test(control_characters_do_not_reach_the_log),
+		cmocka_unit_test(a_file_that_windows_saved),
 		cmocka_unit_test(a_file_that_does_not_end_with_a_newline),
 		cmocka_unit_test(so_many_keys_and_no_more),
 	};

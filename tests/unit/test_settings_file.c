@@ -90,6 +90,43 @@ static void no_file_at_all(void **state)
 	spooldir_remove(&s.d);
 }
 
+/* For those who must not see the text. */
+static void the_fault_without_a_name(void **state)
+{
+	static const struct {
+		const char *text, *variable;
+		mode_t mode;
+		enum hs_settings_fault fault;
+		int line;
+	} cases[] = {
+		{ "spool_dir = /a\nsecret = x\n", "X=y", 0644, HS_FAULT_EXPOSED, 0 },
+		{ "spool_dir = /a\n\nsecert = x\n", "X=y", 0600, HS_FAULT_LINE, 3 },
+		{ "spool_dir = /a\nsecert\n", "X=y", 0600, HS_FAULT_LINE, 2 },
+		{ "spool_dir = /a\nsecret = x\n", "HOOKSPOOL_AUTH=x", 0600, HS_FAULT_ENVIRONMENT, 0 },
+		{ "secret = x\n", "X=y", 0600, HS_FAULT_SPOOL_DIR, 0 },
+		{ "spool_dir = /a\n", "X=y", 0600, HS_FAULT_ACCESS, 0 },
+		{ "spool_dir = /a\nauth = key\n", "X=y", 0600, HS_FAULT_ACCESS, 0 },
+	};
+	struct scene s;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		set(&s, cases[i].text, cases[i].mode);
+		assert_null(load(&s, s.path, (char *[]) { (char *)cases[i].variable, NULL }));
+		assert_int_equal(s.error.fault, cases[i].fault);
+		assert_int_equal(s.error.line, cases[i].line);
+		spooldir_remove(&s.d);
+	}
+	set(&s, "", 0644);
+	assert_null(load(&s, "/nowhere/x.conf", NULL));
+	assert_int_equal(s.error.fault, HS_FAULT_UNREADABLE);
+	if (access("/etc/hookspool/hookspool.conf", F_OK) != 0) {
+		assert_null(load(&s, NULL, NULL));
+		assert_int_equal(s.error.fault, HS_FAULT_ABSENT);
+	}
+	spooldir_remove(&s.d);
+}
+
 static void a_file_that_is_missing(void **state)
 {
 	struct scene s;
@@ -173,6 +210,7 @@ int main(void)
 		cmocka_unit_test(a_file_by_its_path),
 		cmocka_unit_test(a_file_by_the_environment),
 		cmocka_unit_test(no_file_at_all),
+		cmocka_unit_test(the_fault_without_a_name),
 		cmocka_unit_test(a_file_that_is_missing),
 		cmocka_unit_test(an_empty_file_is_a_file),
 		cmocka_unit_test(a_link_is_followed),
