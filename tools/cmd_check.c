@@ -2,6 +2,7 @@
  * hookspool check: what a start of the handler would find, what would trouble it later,
  * and with --url what stands between Segment and it.
  */
+#include "core/clock_text.h"
 #include "store/io.h"
 #include "store/sealed.h"
 #include "store/settings_file.h"
@@ -35,6 +36,7 @@ const struct hs_option hs_check_options[] = {
 
 enum {
 	INODES_LOW = 1000,
+	PROBE_BYTES = 1 << 20,
 	INDEX_MS = 60000, /* making it anew takes a while; see README.md for figures */
 	AHEAD_MS = 5000,  /* file systems count in ticks, and clocks are disciplined */
 };
@@ -182,6 +184,30 @@ static void check_space(struct checked *c)
 		hs_report_ok(&c->report, "space", "%" PRIu64 " MB free", space.bytes >> 20);
 }
 
+/*
+ * What statvfs(3) does not tell: whether this user's quota has room, and whether room can be
+ * taken ahead. A file of our own is tried.
+ */
+static void check_reserve(struct checked *c)
+{
+	static const char PROBE[] = ".hookspool/probe";
+	int fd = hs_io_open_or_make(c->dir, PROBE, 0600);
+	int r = fd < 0 ? -1 : hs_io_reserve(fd, 0, PROBE_BYTES), error = errno;
+
+	if (r == 0)
+		hs_report_ok(&c->report, "quota", "has room");
+	else if (error == EOPNOTSUPP || error == ENOSYS)
+		hs_report_warn(&c->report, "quota", "move spool_dir to ext4, XFS, btrfs or tmpfs",
+		               "no room can be taken ahead (fallocate): a full disk is noticed in mid-write");
+	else
+		hs_report_fail(&c->report, "quota", hs_result_info(hs_io_result(error))->remedy,
+		               "no room for a megabyte: %s", strerror(error));
+	if (fd >= 0) {
+		hs_io_unlink(c->dir, PROBE);
+		hs_io_close(fd);
+	}
+}
+
 /* The newest time that anything in the spool bears, in milliseconds. */
 static int64_t newest(int dir)
 {
@@ -206,9 +232,14 @@ static int64_t newest(int dir)
 
 static void check_clock(struct checked *c)
 {
-	int64_t ahead = newest(c->dir) - hs_io_now();
+	int64_t now = hs_io_now(), ahead = newest(c->dir) - now;
+	char text[HS_CLOCK_TEXT + 1];
 
-	if (ahead <= AHEAD_MS)
+	hs_clock_text(now, text);
+	if (!hs_clock_is_possible(now))
+		hs_report_fail(&c->report, "clock", hs_result_info(HS_E_CLOCK)->remedy,
+		               "shows %s: every event is answered 503", text);
+	else if (ahead <= AHEAD_MS)
 		hs_report_ok(&c->report, "clock", "nothing in the spool is from the future");
 	else
 		hs_report_warn(&c->report, "clock", "timedatectl set-ntp true",
@@ -255,8 +286,10 @@ static void check_spool(struct checked *c, struct hs_spool *spool)
 	check_file_system(c);
 	check_space(c);
 	check_clock(c);
-	if (r == HS_OK)
+	if (r == HS_OK) {
+		check_reserve(c);
 		check_index(c, spool);
+	}
 	hs_io_close(c->dir);
 }
 

@@ -6,9 +6,20 @@
 
 #include "core/slice.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 enum { HS_CLOCK_TEXT = 24, HS_CLOCK_STAMP = 20 };
+
+/*
+ * Is this a time that a clock can show which is in use? Before 2025 there was no hookspool: the
+ * battery is flat. From 2100 on retention would delete everything, and seconds would soon no
+ * longer fit into the index.
+ */
+static inline bool hs_clock_is_possible(int64_t ms)
+{
+	return ms >= INT64_C(1735689600000) && ms < INT64_C(4102444800000);
+}
 
 /* 2026-11-23T10:15:00.123Z and a NUL. Years 0 to 9999; others are held at the border. */
 void hs_clock_text(int64_t ms, char out[static HS_CLOCK_TEXT + 1]);

@@ -95,7 +95,9 @@ enum hs_level { HS_LOG_ERROR, HS_LOG_WARN, HS_LOG_INFO, HS_LOG_DEBUG };
 	  "the disk or another process holds the spool: see the storage, see for stopped processes") \
 	X(HS_E_STOPPING, 503, INFO, "restarting, try again", "") \
 	X(HS_E_FULL, 503, ERROR, "storage is full, try again", \
-	  "free space or inodes on the spool's file system, or lower min_free") \
+	  "free space, inodes or quota on the spool's file system, or lower min_free") \
+	X(HS_E_CLOCK, 503, ERROR, "the clock is wrong, try again", \
+	  "this machine's clock is years off: set it (timedatectl set-ntp true), or tell its host") \
 	X(HS_E_IO, 503, ERROR, "storage failed, try again", "see the system log for disk errors") \
 	X(HS_E_SYNC, 503, ERROR, "storage did not confirm, try again", \
 	  "a sync failed: see the system log for disk errors") \
@@ -107,6 +109,8 @@ enum hs_level { HS_LOG_ERROR, HS_LOG_WARN, HS_LOG_INFO, HS_LOG_DEBUG };
 	  "events.jsonl, rejected.jsonl and .hookspool must be plain files and a directory of our own") \
 	X(HS_E_SPOOL_NFS, 503, ERROR, "spool unavailable, try again", \
 	  "spool_dir is on a network file system: move it to a local disk, or set allow_nfs = yes") \
+	X(HS_E_SPOOL_FS, 503, ERROR, "spool unavailable, try again", \
+	  "the file system of spool_dir has no flock(2) or no shared mmap(2): move it to ext4, XFS or the like") \
 	X(HS_E_SPOOL_VERSION, 503, ERROR, "spool unavailable, try again", \
 	  "the spool was written by another version or build of hookspool: stop the other, or update") \
 	/* the operator's side: start-up, tools */ \

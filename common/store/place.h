@@ -16,8 +16,8 @@ struct hs_opened {
 /*
  * Opens the spool of the settings, which must outlive it. `make`: a directory that is
  * missing is made. HS_OK, or HS_E_SPOOL_DIR, HS_E_SPOOL_OWNER, HS_E_SPOOL_FILE,
- * HS_E_SPOOL_NFS, HS_E_SPOOL_VERSION, HS_E_BUSY, HS_E_FULL, HS_E_IO or HS_E_MEMORY: it is
- * logged, and nothing is open.
+ * HS_E_SPOOL_NFS, HS_E_SPOOL_FS, HS_E_SPOOL_VERSION, HS_E_BUSY, HS_E_FULL, HS_E_IO or
+ * HS_E_MEMORY: it is logged, and nothing is open.
  */
 enum hs_result hs_place_open(struct hs_opened *o, const struct hs_settings *settings, bool make);
 void hs_place_close(struct hs_opened *o);

@@ -505,7 +505,7 @@ static enum hs_result check_space(struct hs_segment *s, uint64_t n)
 
 enum hs_result hs_segment_prepare(struct hs_segment *s, uint64_t n, int64_t deadline_ms)
 {
-	enum hs_result r = check_space(s, n);
+	enum hs_result r = hs_clock_is_possible(hs_io_now()) ? check_space(s, n) : HS_E_CLOCK;
 	bool fit = false;
 
 	for (int i = 0; r == HS_OK && !fit; i++)

@@ -508,6 +508,8 @@ enum hs_result hs_spool_maintain(struct hs_spool *spool, bool (*stop)(void *cont
 	r = visit(v, hs_io_now_monotonic() + HEALTH_MS, false); /* prepare seals what is due */
 	if (r == HS_OK || r == HS_E_FULL)                       /* deleting may help */
 		r = hs_maintain(&v->opened.place, stop, context, done);
+	else if (r == HS_E_CLOCK) /* by which nothing may be deleted */
+		hs_log_result(r, "maintain");
 	close_view(v);
 	return r;
 }

@@ -140,6 +140,18 @@ static enum hs_result fill(int fd)
 	return HS_OK;
 }
 
+/* flock or mmap failed: perhaps because the file system has no such thing. */
+static enum hs_result call_failed(const char *call)
+{
+	int error = errno;
+
+	if (error != ENOLCK && error != ENOSYS && error != EOPNOTSUPP && error != EINVAL &&
+	    error != ENODEV)
+		return hs_io_result(error);
+	hs_log_result(HS_E_SPOOL_FS, "%s: %s", call, strerror(error));
+	return HS_E_SPOOL_FS;
+}
+
 /*
  * Shared, and whether we were alone. The step from exclusive to shared is not atomic
  * (flock(2)): another process may set up in between, which does no harm, as we have not
@@ -151,7 +163,7 @@ static enum hs_result share(int lock_fd)
 
 	while (hs_io_lock(lock_fd, LOCK_SH | LOCK_NB) < 0) {
 		if (errno != EWOULDBLOCK)
-			return HS_E_IO;
+			return call_failed("flock");
 		if (hs_io_now_monotonic() > deadline)
 			return HS_E_BUSY;
 		hs_io_pause(POLL_MS);
@@ -168,7 +180,7 @@ static enum hs_result map(struct hs_state_handle *h)
 	if (st.st_size != (off_t)sizeof(struct hs_state))
 		return HS_E_SPOOL_VERSION;
 	h->state = hs_io_map(h->state_fd, sizeof *h->state);
-	return h->state == NULL ? hs_io_result(errno) : HS_OK;
+	return h->state == NULL ? call_failed("mmap") : HS_OK;
 }
 
 static enum hs_result open_once(int private_dir, struct hs_state_handle *h)

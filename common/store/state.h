@@ -85,8 +85,8 @@ struct hs_state_handle {
 
 /*
  * Opens the state in the private directory. HS_OK, HS_E_BUSY (another process sets it up
- * and does not finish), HS_E_SPOOL_VERSION, HS_E_SPOOL_FILE, HS_E_FULL, HS_E_MEMORY or
- * HS_E_IO.
+ * and does not finish), HS_E_SPOOL_VERSION, HS_E_SPOOL_FILE, HS_E_SPOOL_FS, HS_E_FULL,
+ * HS_E_MEMORY or HS_E_IO.
  */
 enum hs_result hs_state_open(int private_dir, struct hs_state_handle *h);
 void hs_state_close(struct hs_state_handle *h);

@@ -89,6 +89,35 @@ if [ "$(id -u)" -eq 0 ]; then
 	look
 	finds "a spool of somebody else's" spool FAIL 1 'run this as the user who runs the handler'
 fi
+# Where the file system lacks something: look's command runs behind this one.
+refuse() {
+	local denied=$1
+	(as_server_user "$DENY" "$denied" "$S/bin/hookspool" check --config "$S/hookspool.conf") >"$T/out" 2>"$T/err"
+	CODE=$?
+}
+# sender CALL=ERRNO: what one is answered there, with a fresh spool.
+sender() {
+	rm -rf "$S/spool" && mkdir -m 700 "$S/spool" && own "$S/spool"
+	(as_server_user "$DENY" "$1" env GATEWAY_INTERFACE=CGI/1.1 HOOKSPOOL_CONF="$S/hookspool.conf" \
+		REQUEST_METHOD=POST CONTENT_TYPE=application/json CONTENT_LENGTH="$(stat -c %s "$T/body")" \
+		HTTP_X_SIGNATURE="$(sign "$SECRET" "$T/body")" "$S/bin/hookspool.fcgi") \
+		<"$T/body" 2>"$T/log" | sed -n '1s/Status: //p' | tr -d '\r'
+}
+DENY=$S/bin/deny
+cp "$HS_BUILD/deny" "$DENY"
+chmod 755 "$DENY"
+is 'without flock: 503' "$(sender flock=ENOLCK)" '503 Service Unavailable'
+check 'the log names the remedy' grep -q 'flock: No locks available.*move it to ext4' "$T/log"
+refuse flock=ENOLCK
+finds 'and so does check' spool FAIL 1 'move it to ext4'
+is 'without fallocate: events are taken' "$(sender fallocate=EOPNOTSUPP)" '200 OK'
+refuse fallocate=EOPNOTSUPP
+finds 'but check warns' quota warn 0 'fallocate' 'ext4'
+is 'a quota that is used up: 503' "$(sender fallocate=EDQUOT)" '503 Service Unavailable'
+check 'the log names the remedy' grep -q 'storage is full.*quota' "$T/log"
+refuse fallocate=EDQUOT
+finds 'and so does check' quota FAIL 1 'Disk quota exceeded' 'free space, inodes or quota'
+is 'check leaves no file of its own' "$(find "$S/spool" -name probe)" ''
 mkdir "$S/htdocs"
 own "$S/htdocs"
 HOOKSPOOL_SPOOL_DIR=$S/htdocs/spool look

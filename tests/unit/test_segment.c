@@ -690,6 +690,21 @@ static void rotation_on_demand(void **state)
 	assert_once(&s->d, "a");
 }
 
+/* By such a clock nothing is named, sealed or deleted; when it is right again service returns. */
+static void a_clock_that_is_decades_off(void **state)
+{
+	static const int64_t years[] = { -56, -5, 80, 300 };
+	struct scene *s = *state;
+
+	for (size_t i = 0; i < sizeof years / sizeof *years; i++) {
+		wrap_clock(years[i] * 365 * 86400000, 0);
+		assert_result(put(&s->view, "a"), HS_E_CLOCK);
+	}
+	wrap_clock(0, 0);
+	assert_result(put(&s->view, "a"), HS_OK);
+	assert_once(&s->d, "a");
+}
+
 /* Each has its own name, behind the one before, wherever the clock stands. */
 static void names_never_repeat(void **state)
 {
@@ -880,6 +895,7 @@ int main(void)
 		TEST(age_is_read_back),
 		TEST(the_gap_between_rotations),
 		TEST(rotation_on_demand),
+		TEST(a_clock_that_is_decades_off),
 		TEST(names_never_repeat),
 		TEST(the_numbers_are_synced),
 		TEST(a_sealed_segment_is_synced),

@@ -227,6 +227,22 @@ static void a_dead_leaders_mark_poisons(void **state)
 	hs_state_close(&h);
 }
 
+static void a_file_system_that_cannot(void **state)
+{
+	static const int errors[] = { ENOLCK, ENOSYS, EOPNOTSUPP, EINVAL };
+	struct scene *s = *state;
+	struct hs_state_handle h;
+
+	for (size_t i = 0; i < sizeof errors / sizeof *errors; i++) {
+		wrap_fail(WRAP_FLOCK, 1, WRAP_FOREVER, errors[i]);
+		assert_result(hs_state_open(s->dir, &h), HS_E_SPOOL_FS);
+		wrap_reset();
+	}
+	wrap_fail(WRAP_FLOCK, 1, WRAP_FOREVER, EIO);
+	assert_result(hs_state_open(s->dir, &h), HS_E_IO);
+	wrap_reset();
+}
+
 /* Locks that its last user left behind, as a killed one does, are free for the next. */
 static void locks_do_not_outlive_the_last_user(void **state)
 {
@@ -404,6 +420,7 @@ int main(void)
 		TEST(a_newer_version_is_refused),
 		TEST(a_second_user_mends_nothing),
 		TEST(a_dead_leaders_mark_poisons),
+		TEST(a_file_system_that_cannot),
 		TEST(locks_do_not_outlive_the_last_user),
 		TEST(a_dead_holder_is_noticed_once),
 		TEST(a_lock_that_is_held_is_waited_for),
