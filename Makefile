@@ -15,7 +15,7 @@ CFLAGS ?= -O2 -g -fstack-protector-strong
 CURL ?= $(if $(findstring -static,$(LDFLAGS)),no,yes)
 LDLIBS_COMMON = -linih -llmdb -lz -lcrypto -lpthread
 WARN = -Wall -Wextra -Wpedantic -Wshadow -Wconversion
-override CPPFLAGS += -I. -Icommon -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -DHS_VERSION='"$(VERSION)"'
+override CPPFLAGS += -I. -Icommon -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -D_TIME_BITS=64 -DHS_VERSION='"$(VERSION)"'
 CORE_CFLAGS := $(if $(filter file,$(origin CFLAGS)),-O3) # the core is short, and every byte passes it
 override CFLAGS += -std=c11 $(WARN)
 ifdef WERROR
@@ -189,6 +189,25 @@ lint:
 	$(Q)mandoc -T lint -W warning $(addprefix $(B)/gcc/man/,$(notdir $(MAN)))
 	$(Q)cppcheck --quiet --error-exitcode=1 --inline-suppr --std=c11 --enable=warning,portability \
 	    -I. -Icommon -D__GNUC__ $(COMMON) $(CGI) $(TOOLS)
+
+## make portable   compiles with musl, and for 32 bits; the libraries are not there to link with
+# Warnings are errors, but for -Wpsabi, which tells that an older gcc laid atomics out otherwise.
+# The headers of the libraries and of the kernel, without glibc's beside them, are the same for all.
+MULTIARCH = /usr/include/$(shell $(CC) -print-multiarch)
+BORROWED = $(B)/portable/include
+.PHONY: portable objects
+objects: $(call obj,$(COMMON) $(CGI) $(TOOLS))
+
+portable:
+	$(Q)$(DEPS) --missing build portable >/dev/null || $(DEPS) build portable
+	$(Q)rm -rf $(BORROWED) && mkdir -p $(BORROWED)/openssl
+	$(Q)ln -s /usr/include/linux /usr/include/asm-generic $(MULTIARCH)/asm \
+	    $(wildcard /usr/include/ini.h /usr/include/lmdb.h /usr/include/z*.h /usr/include/fcg*.h) $(BORROWED)
+	$(Q)ln -s $(wildcard /usr/include/openssl/*.h $(MULTIARCH)/openssl/*.h) $(BORROWED)/openssl
+	$(Q)$(MAKE) --no-print-directory -j$(JOBS) WERROR=1 CURL=no B=$(B)/portable/musl \
+	    CC='musl-gcc -isystem $(abspath $(BORROWED))' objects
+	$(Q)$(MAKE) --no-print-directory -j$(JOBS) WERROR=1 CURL=no B=$(B)/portable/32 \
+	    CC='$(CC) -m32 -Wno-psabi -isystem $(abspath $(BORROWED))' objects
 
 FUZZ_SECONDS ?= 600
 FUZZ_SRC = $(filter common/core/%,$(COMMON)) common/store/log.c common/store/rejected.c $(CGI_PURE)

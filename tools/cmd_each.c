@@ -137,7 +137,7 @@ static bool read_options(int argc, char **argv, struct options *o)
 
 static bool make_window(struct window *w, const struct options *o)
 {
-	w->cap = 2 * o->jobs * o->batch;
+	w->cap = (size_t)(2 * o->jobs * o->batch);
 	if (w->cap < WINDOW_LEAST)
 		w->cap = WINDOW_LEAST;
 	w->item = calloc(w->cap, sizeof(struct hs_item *));

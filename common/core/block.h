@@ -2,6 +2,9 @@
  * block: a sorted run of identities, each with the time it was spooled, packed to fill
  * one page of the index. Looked up by interpolation (identities are hashes, so evenly
  * spread): two or three cache lines, where a tree of single entries costs a dozen.
+ *
+ * Identities are bytes and sort as such; the time is in this machine's byte order. An index
+ * never leaves the machine: it is believed only by the boot that wrote it.
  */
 #ifndef HS_BLOCK_H
 #define HS_BLOCK_H

@@ -7,6 +7,7 @@
 #include "store/log.h"
 #include "store/pending.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <limits.h>
 #include <lmdb.h>
@@ -35,6 +36,9 @@ struct mark {
 	uint64_t in_blocks;       /* identities */
 	struct hs_identity hand;  /* `recent` is tended up to here, in turns */
 };
+
+static_assert(sizeof(struct mark) == 4 * sizeof(uint64_t) + sizeof(struct hs_identity),
+              "stored as it lies in memory, in this machine's byte order: no padding");
 
 struct hs_index {
 	const struct hs_place *place;

@@ -379,14 +379,21 @@ void hs_io_pause(int64_t ms)
 	nanosleep(&t, NULL);
 }
 
+/* Where a long has 32 bits and time_t 64, the old call would read half a time. */
+#ifdef SYS_futex_time64
+#define FUTEX (sizeof(time_t) > sizeof(long) ? SYS_futex_time64 : SYS_futex)
+#else
+#define FUTEX SYS_futex
+#endif
+
 void hs_io_wait(_Atomic uint32_t *word, uint32_t seen, int64_t ms)
 {
 	struct timespec t = timespec_of(ms);
 
-	syscall(SYS_futex, word, FUTEX_WAIT, seen, &t, NULL, 0);
+	syscall(FUTEX, word, FUTEX_WAIT, seen, &t, NULL, 0);
 }
 
 void hs_io_wake(_Atomic uint32_t *word, int sleepers)
 {
-	syscall(SYS_futex, word, FUTEX_WAKE, sleepers, NULL, NULL, 0);
+	syscall(FUTEX, word, FUTEX_WAKE, sleepers, NULL, NULL, 0);
 }

@@ -101,7 +101,7 @@ static bool read_head(struct hs_lines *l)
 	ssize_t got = 1;
 
 	while (got > 0 && i->at < 2) {
-		got = read_raw(l, (char *)i->in + i->at, sizeof i->in - i->at, i->at);
+		got = read_raw(l, (char *)i->in + i->at, sizeof i->in - (size_t)i->at, i->at);
 		i->at += got > 0 ? (uint64_t)got : 0;
 	}
 	i->z.next_in = i->in;

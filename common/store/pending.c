@@ -34,7 +34,7 @@ static struct hs_pending_id *find_slot(const struct hs_pending_ids *p, const str
 
 	for (size_t i = 0; i < SLOT_BYTES; i++)
 		at = at << 8 | id->bytes[i];
-	at /= SLOTS_MOST / p->slots;
+	at = (size_t)(at / (SLOTS_MOST / p->slots));
 	for (; p->slot[at].used; at = (at + 1) & mask)
 		if (memcmp(&p->slot[at].id, id, sizeof *id) == 0)
 			break;

@@ -11,6 +11,10 @@
 static const char magic[8] = "hookspl";
 enum { VERSION = 1, SETUP_MS = 4000, POLL_MS = 1 };
 
+/* Processes share these numbers: no lock of the C library's may hide beside them. */
+static_assert(ATOMIC_INT_LOCK_FREE == 2 && ATOMIC_LLONG_LOCK_FREE == 2 &&
+                  _Alignof(_Atomic uint64_t) == 8, "lock-free atomics of one layout");
+
 /* Two builds share a spool only if they see the same struct and the same mutex. */
 #ifdef __GLIBC__
 enum { LIBRARY = 1 };

@@ -4,7 +4,7 @@
 #	deps.sh GROUP...            install what is missing (with sudo when not root)
 #	deps.sh --missing GROUP...  print what is missing; exit 1 if anything is
 #
-# Groups: build, test, check, faults, faults-root, bench, profile. No service is started:
+# Groups: build, test, check, portable, faults, faults-root, bench, profile. No service is started:
 # invoke-rc.d(8) asks /usr/sbin/policy-rc.d first, and for as long as apt-get runs that one
 # says no.
 set -eu
@@ -34,6 +34,8 @@ check    clang                  fuzzing, a second compiler, static analysis
 check    libclang-rt-dev        sanitizers and libFuzzer
 check    cppcheck               static analysis
 check    mandoc                 lints the manual pages
+portable musl-tools             a compiler with another C library
+portable gcc-multilib           compiles for 32 bits
 faults   strace                 kills and errors at single system calls
 faults   faketime               clocks that jump
 faults   spin                   checks the model of the commit protocol
@@ -54,7 +56,7 @@ faults-root e2fsprogs           ext4
 
 usage()
 {
-	echo "usage: deps.sh [--missing] {build|test|check|faults|faults-root|bench|profile}..." >&2
+	echo "usage: deps.sh [--missing] {build|test|check|portable|faults|faults-root|bench|profile}..." >&2
 	exit 2
 }
 
