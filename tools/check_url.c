@@ -1,6 +1,7 @@
 #include "tools/check_url.h"
 #include "store/io.h"
 #include "tools/answer.h"
+#include "tools/progress.h"
 #include "tools/sender.h"
 
 #include <inttypes.h>
@@ -8,7 +9,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sysexits.h>
-#include <unistd.h>
 
 enum {
 	ANSWER_MS = 10000,      /* Segment waits no longer */
@@ -30,8 +30,7 @@ struct probe {
 	struct hs_http_answer answer;
 	struct hs_answer told;
 	enum hs_http_result result;
-	int64_t show_ms; /* when the progress is to be shown next */
-	bool shown;
+	struct hs_progress progress;
 };
 
 /* What a request shows. */
@@ -88,17 +87,13 @@ static bool ask(struct probe *p, const struct hs_http_request *request)
 	return hs_answer_read(&p->told, p->answer.status, hs_buf_slice(&p->answer.body));
 }
 
-/* The upload, from its second second on, and only where somebody looks. */
 static void show_upload(void *context, uint64_t sent, uint64_t all)
 {
 	struct probe *p = context;
-	int64_t now = hs_io_now_monotonic();
 
-	if (now < p->show_ms || all < SHOWN_BYTES || isatty(STDERR_FILENO) != 1)
-		return;
-	fprintf(stderr, "\r%3u %% of %" PRIu64 " MB sent", (unsigned)(sent * 100 / all), all >> 20);
-	p->show_ms = now + 200;
-	p->shown = true;
+	if (all >= SHOWN_BYTES)
+		hs_progress_show(&p->progress, "%3u %% of %" PRIu64 " MB sent",
+		                 (unsigned)(sent * 100 / all), all >> 20);
 }
 
 /* The body in p->body, signed and keyed as `shown` says. False: no answer. */
@@ -119,11 +114,9 @@ static bool post(struct probe *p, struct shown shown, int timeout_ms)
 		return false;
 	}
 	request.headers = hs_buf_slice(&p->headers);
-	p->show_ms = hs_io_now_monotonic() + 1000;
+	hs_progress_begin(&p->progress);
 	answered = ask(p, &request);
-	if (p->shown)
-		fputs("\r\033[K", stderr);
-	p->shown = false;
+	hs_progress_clear(&p->progress);
 	return answered;
 }
 

@@ -12,10 +12,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
+#include <unistd.h>
 
 enum {
 	LAST = 10,
-	TICK_LINES = 4096, /* a look at the clock and for signals */
 	SAVE_MS = 1000, /* a cursor is saved this often while lines come in one after the other … */
 	SAVE_IDLE_MS = 100 /* … and no more often than this when they come one by one */
 };
@@ -35,6 +35,8 @@ struct run {
 	struct hs_output out;
 	struct hs_position end, saved; /* the end as it was at the start, to stop there */
 	int64_t saved_ms;
+	struct hs_progress progress; /* begun only where nobody sees the lines themselves */
+	uint64_t bytes;              /* read so far */
 };
 
 /* --- the command line ----------------------------------------------------- */
@@ -220,6 +222,7 @@ static int tick(struct run *r)
 {
 	int code = GO_ON;
 
+	hs_source_show(&r->source, &r->progress, r->end, r->bytes);
 	if (r->source.cursor == NULL)
 		return GO_ON;
 	if (hs_output_stopped(&r->out))
@@ -274,17 +277,27 @@ static int loop(struct run *r)
 			return end(r);
 		what = hs_reader_next(reader, &line);
 		if (what == HS_READ_LINE) {
+			r->bytes += line.n + 1;
 			code = show(r, line);
 		} else if (what == HS_READ_END) {
 			code = idle(r);
 		} else {
+			hs_progress_clear(&r->progress);
 			code = hs_source_trouble(&r->source, what);
 			code = code == 0 ? GO_ON : code;
 		}
-		if (code == GO_ON && n % TICK_LINES == 0)
+		if (code == GO_ON && n % HS_SOURCE_LINES == 0)
 			code = tick(r);
 	}
 	return code;
+}
+
+/* Lines that go to a terminal or through a pipe are themselves a sign of life. */
+static bool is_to_file(void)
+{
+	struct stat st;
+
+	return hs_io_fstat(STDOUT_FILENO, &st) == 0 && S_ISREG(st.st_mode);
 }
 
 static int run(int argc, char **argv, bool is_tail)
@@ -304,7 +317,10 @@ static int run(int argc, char **argv, bool is_tail)
 		if (code == 0) {
 			int saved;
 
+			if (!r->options.follow && is_to_file())
+				hs_progress_begin(&r->progress);
 			code = loop(r);
+			hs_progress_clear(&r->progress);
 			saved = save(r);
 			code = code == 0 ? saved : code;
 		}

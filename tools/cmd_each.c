@@ -23,6 +23,7 @@ enum {
 	WINDOW_BYTES = 64 << 20, /* … unless they are this long together */
 	SAVE_MS = 1000,          /* the cursor is saved this often while there is much to do … */
 	SAVE_IDLE_MS = 100,      /* … and no more often than this when little */
+	SHOW_MS = 200,           /* the progress is shown anew this often */
 	FIXED_FDS = 3,
 };
 
@@ -49,6 +50,8 @@ struct each {
 	struct hs_position end, done, saved; /* once: where to stop; of the cursor */
 	int64_t saved_ms;
 	uint64_t passed; /* no handler */
+	struct hs_progress progress; /* of --once */
+	uint64_t bytes;              /* read so far */
 	int signals;     /* signalfd(2) */
 	int ended_by;    /* SIGINT, SIGTERM, SIGHUP, or SIGPIPE for a closed output; 0: none */
 	bool at_end;     /* nothing more to read for now */
@@ -241,9 +244,13 @@ static void fill(struct each *e)
 			e->at_end = true;
 			return;
 		}
-		if (what != HS_READ_LINE)
+		if (what != HS_READ_LINE) {
+			hs_progress_clear(&e->progress);
 			e->code = hs_source_trouble(&e->source, what);
-		else if (!sort_in(e, line))
+			continue;
+		}
+		e->bytes += line.n + 1;
+		if (!sort_in(e, line))
 			e->code = hs_source_result(&e->source, HS_E_MEMORY);
 	}
 }
@@ -302,6 +309,8 @@ static void wait_for_something(struct each *e, bool reading)
 	int64_t ms = sooner(until_save(e), hs_lanes_due(e->lanes));
 	size_t n = FIXED_FDS;
 
+	if (e->progress.terminal)
+		ms = sooner(ms, SHOW_MS);
 	e->fds[0] = (struct pollfd){ e->signals, POLLIN, 0 };
 	e->fds[1] = (struct pollfd){ -1, POLLIN, 0 };
 	e->fds[2] = (struct pollfd){ e->ended_by == 0 ? STDOUT_FILENO : -1, 0, 0 };
@@ -340,6 +349,7 @@ static void loop(struct each *e)
 			fill(e);
 		hs_lanes_work(e->lanes);
 		advance(e);
+		hs_source_show(&e->source, &e->progress, e->end, e->bytes);
 		if (until_save(e) == 0 && save(e) != 0)
 			e->code = EX_IOERR;
 		if (!stopping && must_stop(e)) {
@@ -416,7 +426,10 @@ static int work(struct each *e)
 	int code = prepare(e);
 
 	if (code == 0) {
+		if (e->options.once)
+			hs_progress_begin(&e->progress);
 		loop(e);
+		hs_progress_clear(&e->progress);
 		code = save(e);
 		code = e->code != 0 ? e->code : code;
 		sum_up(e);

@@ -1,4 +1,5 @@
 #include "tools/source.h"
+#include "store/io.h"
 #include "tools/command.h"
 
 #include <inttypes.h>
@@ -87,4 +88,17 @@ int hs_source_trouble(const struct hs_source *s, enum hs_read what)
 	case HS_READ_FAILED: return hs_source_result(s, hs_reader_result(s->reader));
 	default: return 0;
 	}
+}
+
+void hs_source_show(const struct hs_source *s, struct hs_progress *p, struct hs_position end,
+		    uint64_t bytes)
+{
+	int64_t ms;
+
+	if (!p->terminal)
+		return;
+	ms = hs_io_now_monotonic() - p->begun_ms;
+	hs_progress_show(p, "segment %" PRIu64 " of %" PRIu64 ", %" PRIu64 " MB, %" PRIu64 " MB/s",
+			 hs_reader_position(s->reader).number, end.number, bytes >> 20,
+			 ms > 0 ? (bytes / (uint64_t)ms * 1000) >> 20 : 0);
 }

@@ -7,6 +7,7 @@
 
 #include "store/cursor.h"
 #include "store/reader.h"
+#include "tools/progress.h"
 
 struct hs_source {
 	const char *command; /* for messages */
@@ -35,5 +36,13 @@ int hs_source_result(const struct hs_source *s, enum hs_result r);
  * otherwise the exit code.
  */
 int hs_source_trouble(const struct hs_source *s, enum hs_read what);
+
+/*
+ * Shows how far the reader is on its way to `end`, having delivered so many bytes; for the
+ * loops that call it once in some thousand lines.
+ */
+enum { HS_SOURCE_LINES = 4096 };
+void hs_source_show(const struct hs_source *s, struct hs_progress *p, struct hs_position end,
+		    uint64_t bytes);
 
 #endif
