@@ -111,6 +111,7 @@ int hs_cmd_maintain(int argc, char **argv);
 int hs_cmd_repair(int argc, char **argv);
 int hs_cmd_rotate(int argc, char **argv);
 int hs_cmd_send(int argc, char **argv);
+int hs_cmd_stats(int argc, char **argv);
 int hs_cmd_tail(int argc, char **argv);
 int hs_cmd_verify(int argc, char **argv);
 
@@ -122,6 +123,7 @@ extern const struct hs_option hs_send_options[];
 extern const struct hs_option hs_erase_options[];
 extern const struct hs_option hs_import_options[];
 extern const struct hs_option hs_spool_options[]; /* rotate, maintain, verify, repair */
+extern const struct hs_option hs_stats_options[];
 extern const struct hs_option hs_tail_options[];
 
 #endif

@@ -17,6 +17,8 @@ const struct hs_command hs_commands[] = {
 	  "print the last records; follow; go on behind what an earlier run has printed" },
 	{ "each", hs_cmd_each, hs_each_options, "",
 	  "run a handler for each event of a type; go on where the cursor stands" },
+	{ "stats", hs_cmd_stats, hs_stats_options, "",
+	  "count: types, events, tenants, days, what was rejected, how far each cursor is behind" },
 	{ "rotate", hs_cmd_rotate, hs_spool_options, "", "seal the open segments now" },
 	{ "maintain", hs_cmd_maintain, hs_spool_options, "",
 	  "seal by age, compress, delete what is too old; for cron under plain CGI" },

@@ -21,4 +21,11 @@ struct hs_rejection {
  */
 void hs_rejected_put(struct hs_buf *out, const struct hs_rejection *r);
 
+/*
+ * The message without what is of this one event or body alone ("event 17: ", ", at byte
+ * 8", the file and line of an import), so that like can be counted with like: one of the
+ * messages of result.h, or if it has none of them the whole.
+ */
+struct hs_slice hs_rejected_reason(struct hs_slice message);
+
 #endif

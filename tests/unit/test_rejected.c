@@ -50,12 +50,35 @@ static void odd_bytes_stay_within_the_line(void **state)
 	    "\"body_base64\":\"Yf/DKA==\"}\n");
 }
 
+static void expect_reason(const char *message, const char *want)
+{
+	struct hs_slice got = hs_rejected_reason(hs_slice_str(message));
+
+	if (!hs_slice_eq(got, hs_slice_str(want)))
+		fail_msg("got %.*s, expected %s", (int)got.n, got.p, want);
+}
+
+static void like_is_counted_with_like(void **state)
+{
+	(void)state;
+	expect_reason("not JSON", "not JSON");
+	expect_reason("not JSON, at byte 8", "not JSON");
+	expect_reason("event 17: groupId required", "groupId required");
+	expect_reason("event 17: not JSON, at byte 87", "not JSON");
+	expect_reason("import logs/a: b.gz, line 3: type required", "type required");
+	expect_reason("import type required", "import type required");
+	expect_reason("what an older version said, at byte 8", "what an older version said, at byte 8");
+	expect_reason("8", "8");
+	expect_reason("", "");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(all_members_in_their_order),
 		cmocka_unit_test(what_is_unknown_is_left_out),
 		cmocka_unit_test(odd_bytes_stay_within_the_line),
+		cmocka_unit_test(like_is_counted_with_like),
 	};
 
 	return cmocka_run_group_tests_name("rejected", tests, NULL, NULL);

@@ -1,0 +1,117 @@
+# hookspool stats: what is in the spool, counted; and the progress of long work, which is for
+# terminals alone.
+. "$(dirname "$0")/../lib/server.sh"
+. "$(dirname "$0")/../lib/consume.sh"
+
+# json FILTER [ARGUMENT]...: of stats --json.
+json() {
+	local filter=$1
+	shift
+	hs stats --json "$@" | jq -c "$filter"
+}
+
+spool_start 'auth = either' 'rotate_min_gap = 0' 'compress = gzip' '[keys]' 'acme = one'
+is 'an empty spool' "$(json '[.records, .bytes, .first, .types, .cursors]')" '[0,0,null,[],[]]'
+put_one '{"type":"identify","messageId":"m1","userId":"u-1","timestamp":"2026-11-20T23:59:59.999Z"}'
+put_one '{"type":"track","event":"Order Completed","messageId":"m2","userId":"u-1","timestamp":"2026-11-21T10:00:00Z"}'
+hs rotate && hs maintain >/dev/null
+put_one '{"type":"track","event":"Order \u0043ompleted","messageId":"m3","userId":"u-2","timestamp":"2026-11-21T01:00:00+02:00"}'
+put_one '{"type":"track","event":"\u001b[31mred","messageId":"m4","userId":"u-2","timestamp":"2026-11-22"}'
+hs rotate
+printf '%s' '{"type":"page","messageId":"m5","userId":"u-2","timestamp":"2026-11-23T10:15:00Z"}' >"$T/keyed"
+post "$T/keyed" -u one:
+put_one '{"type":"page","messageId":"m1","userId":"u-1","timestamp":"2026-11-20T23:59:59.999Z"}'
+for body in '[{"type":"page","messageId":"m6","userId":"u-3","timestamp":"2026-11-23T10:15:00Z"},{"type":"page"},{"type":"page"}]' \
+	'{"type":"page"}' '{"type":' '{"type":"track","userId":"u"}'; do
+	printf '%s' "$body" >"$T/put"
+	signed "$T/put"
+done
+printf '%s' '{"type":"page"}' >"$T/keyed"
+post "$T/keyed" -u one:
+hs rotate && hs maintain >/dev/null
+printf '%s' '{"type":"track","userId":"u"}' >"$T/put"
+signed "$T/put"
+printf '{"type":"page"}\n' | hs import --tenant acme >/dev/null
+
+is 'records and bytes' "$(json '[.records, .bytes]')" "[6,$(hs cat | wc -c)]"
+is 'first and last' "$(json '[.first, .last]')" '["2026-11-20T23:00:00.000Z","2026-11-23T10:15:00.000Z"]'
+is 'types, of sealed, compressed and open segments' "$(json '.types | map([.name, .records])')" \
+	'[["track",3],["page",2],["identify",1]]'
+is 'bytes, of each type' "$(json '.types[0].bytes')" "$(hs cat --type track | wc -c)"
+is 'events, compared decoded' "$(json '.events | map([.name, .records])')" '[["Order Completed",2],["\u001b[31mred",1]]'
+is 'tenants' "$(json '.tenants | map([.name, .records])')" '[["acme",1]]'
+is 'days in UTC, the last one first' "$(json '.days | map([.name[5:], .records])')" \
+	'[["11-23",2],["11-22",1],["11-21",1],["11-20",2]]'
+is 'duplicates' "$(json .duplicates)" 1
+is 'what was rejected, by reason, wherever the event stood' "$(json '.rejected.reasons | map([.name, .records])')" \
+	'[["userId or anonymousId required",5],["event required, a non-empty string",2],["JSON ends too early",1]]'
+is 'rejected in all' "$(json '[.rejected.records, .rejected.bytes]')" \
+	"[8,$({ zcat "$S"/spool/rejected-*.gz; cat "$S/spool/rejected.jsonl"; } | wc -c)]"
+is '--top' "$(json '.types | map([.name, .records])' --top 1)" '[["track",3],[null,3]]'
+is 'filters' "$(json '[.records, .rejected]' --type track --since 2026-11-21)" '[2,null]'
+is 'a tenant, and what was rejected of it' "$(json '[.records, .rejected.records]' --tenant acme)" '[1,2]'
+is 'a time, and what was rejected in it' "$(json '[.records, .rejected.records]' --until 2026-11-23)" '[4,0]'
+
+### Cursors #############################################################
+is 'no cursor is made' "$(json .cursors)" '[]'
+hs tail --cursor done >/dev/null
+hs each --once --cursor some --on '*=exit 78' 2>/dev/null
+cp "$S/spool/.hookspool/cursors/some" "$T/start"
+(hs_exec tail --cursor some 2>/dev/null | head -n 0) >/dev/null # a closed pipe: nothing is confirmed
+is 'a cursor at the end, and one at the start' "$(json '.cursors | map([.name, .records, .bytes, .usable])')" \
+	"[[\"done\",0,0,true],[\"some\",6,$(hs cat | wc -c),true]]"
+is 'what waits longest' "$(json '.cursors[1].oldest')" "$(hs cat | head -n 1 | jq -c .spooled_at)"
+number=$(ls "$S/spool" | sed -n 's/^events-.*Z-0*\([1-9][0-9]*\)\.jsonl.*/\1/p' | sed -n 2p)
+printf '{"number":%d,"offset":%d,"edit":0,"saved_at":"2026-11-24T10:15:00.123Z"}\n' "$number" \
+	"$(hs cat | sed -n 3p | wc -c)" >"$S/spool/.hookspool/cursors/some"
+is 'one in the middle of a segment' "$(json '.cursors[1] | [.records, .bytes, .saved_at]')" \
+	"[3,$(hs cat | tail -n 3 | wc -c),\"2026-11-24T10:15:00.123Z\"]"
+is 'filters do not count' "$(json '.cursors[1].records' --type none)" 3
+hs erase --user u-2 --tenant - >/dev/null
+is 'after an erase it is behind what is left' "$(json '.cursors[1].records')" \
+	"$(hs each --once --cursor some --on '*=cat' 2>/dev/null | wc -l)"
+echo broken >"$S/spool/.hookspool/cursors/done"
+printf '{"number":99,"offset":0,"edit":0,"saved_at":"2026-11-24T10:15:00.123Z"}\n' >"$S/spool/.hookspool/cursors/some"
+is 'cursors that are no use' "$(json '.cursors | map([.usable, .records])')" '[[false,0],[false,0]]'
+own "$S/spool/.hookspool/cursors"/*
+
+### Tables ##############################################################
+put_one '{"type":"track","event":"\u001b[31mred","messageId":"m7","userId":"u-2"}'
+hs stats >"$T/table"
+check 'a table' grep -qx 'page  *2  *[0-9]* B' "$T/table"
+is 'what a sender chose commands no terminal' "$(grep -c $'\033' "$T/table") $(grep -c '^?\[31mred ' "$T/table")" '0 1'
+is 'no bars in a pipe' "$(grep -c █ "$T/table")" 0
+is 'the cursors are there' "$(grep -c 'remove it to begin anew' "$T/table")" 2
+if command -v script >/dev/null; then
+	HOOKSPOOL_CONF=$S/hookspool.conf
+	# terminal COLUMNS WORDS: what a terminal so wide shows of the command.
+	terminal() {
+		(as_server_user env ${NO_COLOR:+NO_COLOR=1} HOOKSPOOL_CONF="$HOOKSPOOL_CONF" TERM=xterm script -qec \
+			"stty cols $1; $S/bin/hookspool $2" /dev/null </dev/null) | tr -d '\r'
+	}
+	terminal 80 stats >"$T/table"
+	is 'bars on a terminal' "$(grep -c $'  \033\[36m█.*█\033\[0m$' "$T/table")" "$(grep -c █ "$T/table")"
+	check 'there are some' grep -q █ "$T/table"
+	NO_COLOR=1 terminal 60 stats >"$T/table"
+	is 'NO_COLOR: without colour' "$(grep -c $'\033' "$T/table")" 0
+	check 'but they are there' grep -q █ "$T/table"
+	widest=$(grep █ "$T/table" | LC_ALL=C.UTF-8 wc -L)
+	check "no bar is wider than the terminal ($widest columns)" test "$widest" -gt 50 -a "$widest" -le 60
+	handler="until grep -q segment $OUT/shown; do sleep 0.05; done"
+	(as_server_user env HOOKSPOOL_CONF="$HOOKSPOOL_CONF" script -qefc \
+		"$S/bin/hookspool each --once --cursor slow --on 'track=$handler'" "$OUT/shown" </dev/null >/dev/null) &
+	slow=$!
+	wait_for 20 gone $slow || kill $slow
+	check 'long work shows its progress on a terminal' grep -q 'segment [0-9]* of [0-9]*, ' "$OUT/shown"
+	is 'and takes it away' "$(tr -d '\r' <"$OUT/shown" | grep -c '^hookspool each: .*done\|\[Khookspool each: .*done')" 1
+else
+	ok 'a terminal # SKIP there is no script(1)'
+fi
+usage_of() { hs "$@" >"$T/out" 2>&1; is "usage: $*" $? 2; }
+usage_of stats --top 0
+usage_of stats spool
+usage_of stats --since yesterday
+check 'an output that cannot be written is an error' sh -c "! HOOKSPOOL_CONF=$S/hookspool.conf '$S/bin/hookspool' stats >/dev/full 2>/dev/null"
+server_stop
+is 'no server is needed' "$(json .records)" 5
+done_testing

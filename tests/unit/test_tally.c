@@ -1,0 +1,100 @@
+/* tally: counts by name, decoded, for so many names and no more. */
+#include "tests/lib/cases.h"
+#include "tools/tally.h"
+
+#include <stdio.h>
+
+static struct hs_tally tally;
+
+static int finish(void **state)
+{
+	(void)state;
+	hs_tally_free(&tally);
+	return 0;
+}
+
+/* The value of "k" in the line. */
+static void add(const char *line, uint64_t bytes)
+{
+	struct hs_leaves walk = hs_leaves_of(hs_slice_str(line));
+	struct hs_leaf leaf;
+
+	assert_true(hs_leaf_next(&walk, &leaf));
+	assert_true(hs_tally_add_leaf(&tally, &leaf, bytes));
+}
+
+static void expect(size_t i, const char *name, uint64_t records, uint64_t bytes)
+{
+	assert_true(i < tally.count);
+	assert_string_equal(tally.row[i].name, name);
+	assert_int_equal(tally.row[i].n, strlen(name));
+	assert_int_equal(tally.row[i].records, records);
+	assert_int_equal(tally.row[i].bytes, bytes);
+}
+
+static void names(void **state)
+{
+	struct hs_leaf missing = { .name = HS_SLICE_NONE };
+
+	(void)state;
+	add("{\"k\":\"a\"}", 1);
+	add("{\"k\":\"b\"}", 10);
+	add("{\"k\":\"\\u0062\"}", 100);
+	add("{\"k\":\"\"}", 5);
+	add("{\"k\":39.950}", 7);
+	assert_true(hs_tally_add_leaf(&tally, &missing, 1000));
+	hs_tally_sort(&tally, false);
+	assert_int_equal(tally.count, 4);
+	expect(0, "b", 2, 110);
+	expect(1, "", 1, 5);
+	expect(2, "39.950", 1, 7);
+	expect(3, "a", 1, 1);
+	assert_int_equal(hs_tally_rest(&tally, 1).records, 3);
+	assert_int_equal(hs_tally_rest(&tally, 1).bytes, 13);
+	assert_int_equal(hs_tally_rest(&tally, 4).records, 0);
+	hs_tally_sort(&tally, true);
+	expect(0, "b", 2, 110);
+	expect(3, "", 1, 5);
+}
+
+static void not_more_than_so_many(void **state)
+{
+	char line[64];
+
+	(void)state;
+	for (int round = 0; round < 2; round++)
+		for (int i = 0; i < HS_TALLY_NAMES + 5; i++) {
+			snprintf(line, sizeof line, "{\"k\":\"name %d\"}", i);
+			add(line, 2);
+		}
+	assert_int_equal(tally.count, HS_TALLY_NAMES);
+	for (size_t i = 0; i < tally.count; i++)
+		assert_int_equal(tally.row[i].records, 2);
+	assert_int_equal(hs_tally_rest(&tally, HS_TALLY_NAMES).records, 10);
+	assert_int_equal(hs_tally_rest(&tally, HS_TALLY_NAMES).bytes, 20);
+}
+
+static void long_names(void **state)
+{
+	char name[2 * HS_TALLY_NAME];
+
+	(void)state;
+	memset(name, 'x', sizeof name);
+	memcpy(name + HS_TALLY_NAME - 1, "\xc3\xa9", 2); /* the cut would go through it */
+	assert_true(hs_tally_add(&tally, hs_slice(name, sizeof name), 1));
+	assert_true(hs_tally_add(&tally, hs_slice(name, sizeof name - 1), 1));
+	assert_int_equal(tally.count, 1);
+	assert_int_equal(tally.row[0].n, HS_TALLY_NAME - 1);
+	assert_int_equal(tally.row[0].records, 2);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_teardown(names, finish),
+		cmocka_unit_test_teardown(not_more_than_so_many, finish),
+		cmocka_unit_test_teardown(long_names, finish),
+	};
+
+	return cmocka_run_group_tests_name("tally", tests, NULL, NULL);
+}

@@ -1,0 +1,526 @@
+/* hookspool stats: what is in the spool, in numbers. */
+#include "core/clock_text.h"
+#include "store/io.h"
+#include "store/lines.h"
+#include "store/rejected.h"
+#include "tools/chart.h"
+#include "tools/command.h"
+#include "tools/filter.h"
+#include "tools/lag.h"
+#include "tools/progress.h"
+#include "tools/rules.h"
+#include "tools/source.h"
+#include "tools/tally.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+enum { TOP = 10, DAY = 10 /* bytes of 2026-11-23 */ };
+enum { BY_TYPE, BY_EVENT, BY_TENANT, BY_DAY, BY_REASON, TALLIES };
+
+struct stats {
+	const char *config;
+	bool json;
+	size_t top;
+	struct hs_filter filter;
+
+	struct hs_source source;
+	struct hs_progress progress;
+	struct hs_position end;
+	struct hs_lag lag;
+	struct hs_tally tally[TALLIES];
+	uint64_t records, bytes, rejected, rejected_bytes;
+	int64_t first_ms, last_ms; /* of those whose time can be read */
+	struct hs_buf scratch, out;
+};
+
+/* --- the command line --------------------------------------------------------------- */
+
+enum { OPTION_TOP = HS_OPT_OWN };
+
+/* clang-format off */
+const struct hs_option hs_stats_options[] = {
+	{ "top", "N", OPTION_TOP, "rows of each table; 10, and with --json all" },
+	HS_FILTER_OPTIONS,
+	HS_OPTION_JSON,
+	HS_OPTION_CONFIG,
+	HS_OPTIONS_END,
+};
+/* clang-format on */
+
+static bool take_option(struct stats *s, int option)
+{
+	uint64_t n;
+
+	switch (option) {
+	case HS_OPT_CONFIG: s->config = optarg; return true;
+	case HS_OPT_JSON: s->json = true; return true;
+	case OPTION_TOP:
+		if (!hs_option_number("top", optarg, 1, HS_TALLY_NAMES, &n))
+			return false;
+		s->top = (size_t)n;
+		return true;
+	default:
+		if (option >= HS_FILTER_OPTION)
+			return hs_filter_option(&s->filter, "stats", option, optarg);
+		hs_usage("stats");
+		return false;
+	}
+}
+
+static bool read_options(int argc, char **argv, struct stats *s)
+{
+	int option;
+
+	while ((option = hs_option(argc, argv)) != -1)
+		if (!take_option(s, option))
+			return false;
+	if (optind != argc) {
+		hs_usage("stats");
+		return false;
+	}
+	if (s->top == 0)
+		s->top = s->json ? HS_TALLY_NAMES : TOP;
+	return true;
+}
+
+/* --- records ------------------------------------------------------------------------ */
+
+static bool read_time(const struct hs_main *m, int64_t *ms)
+{
+	return hs_clock_parse(m->leaf[HS_MAIN_TIMESTAMP].value, ms) ||
+	       hs_clock_parse(m->leaf[HS_MAIN_SPOOLED_AT].value, ms);
+}
+
+static bool count_time(struct stats *s, const struct hs_main *m, uint64_t bytes)
+{
+	char text[HS_CLOCK_TEXT + 1];
+	int64_t ms;
+
+	if (!read_time(m, &ms))
+		return true;
+	if (s->tally[BY_DAY].count == 0 || ms < s->first_ms)
+		s->first_ms = ms;
+	if (s->tally[BY_DAY].count == 0 || ms > s->last_ms)
+		s->last_ms = ms;
+	hs_clock_text(ms, text);
+	return hs_tally_add(&s->tally[BY_DAY], hs_slice(text, DAY), bytes);
+}
+
+/* False: out of memory. */
+static bool count_record(struct stats *s, struct hs_slice line)
+{
+	uint64_t bytes = line.n + 1;
+	struct hs_main m;
+
+	if (!hs_filter_passes(&s->filter, line))
+		return true;
+	hs_main_read(&m, line);
+	s->records++;
+	s->bytes += bytes;
+	return hs_tally_add_leaf(&s->tally[BY_TYPE], &m.leaf[HS_MAIN_TYPE], bytes) &&
+	       hs_tally_add_leaf(&s->tally[BY_EVENT], &m.leaf[HS_MAIN_EVENT], bytes) &&
+	       hs_tally_add_leaf(&s->tally[BY_TENANT], &m.leaf[HS_MAIN_TENANT], bytes) &&
+	       count_time(s, &m, bytes);
+}
+
+/* To the end that the spool had at the beginning. 0, or the exit code. */
+static int count_records(struct stats *s)
+{
+	struct hs_reader *reader = s->source.reader;
+	int code = 0;
+
+	for (unsigned n = 1; code == 0 && !hs_reader_has_passed(reader, s->end); n++) {
+		struct hs_slice line;
+		enum hs_read what = hs_reader_next(reader, &line);
+
+		if (what == HS_READ_END)
+			return 0;
+		if (what != HS_READ_LINE) {
+			hs_progress_clear(&s->progress);
+			code = hs_source_trouble(&s->source, what);
+			continue;
+		}
+		hs_lag_line(&s->lag, hs_reader_position(reader), line);
+		if (!count_record(s, line))
+			code = hs_source_result(&s->source, HS_E_MEMORY);
+		if (n % HS_SOURCE_LINES == 0) {
+			hs_source_show(&s->source, &s->progress, s->end, s->lag.bytes);
+			if (hs_stop_asked())
+				return 0;
+		}
+	}
+	return code;
+}
+
+/* --- what was refused ----------------------------------------------------------------- */
+
+/* Of a refused line only its time and its tenant are known. */
+static bool shows_rejected(const struct stats *s)
+{
+	const struct hs_filter *f = &s->filter;
+
+	return f->by[HS_BY_TYPE].count + f->by[HS_BY_EVENT].count + f->by[HS_BY_USER].count == 0;
+}
+
+/* The leaves of a refused line that count; p == NULL: it has none. */
+struct refusal {
+	struct hs_leaf spooled_at, message, tenant;
+};
+
+static void read_refusal(struct refusal *r, struct hs_slice line)
+{
+	struct hs_leaves walk = hs_leaves_of(line);
+	struct hs_leaf leaf;
+
+	memset(r, 0, sizeof *r);
+	while (hs_leaf_next(&walk, &leaf) && !hs_slice_eq(leaf.name, HS_SLICE("body")))
+		if (hs_slice_eq(leaf.name, HS_SLICE("spooled_at")))
+			r->spooled_at = leaf;
+		else if (hs_slice_eq(leaf.name, HS_SLICE("message")))
+			r->message = leaf;
+		else if (hs_slice_eq(leaf.name, HS_SLICE("tenant")))
+			r->tenant = leaf;
+}
+
+static bool passes(struct stats *s, const struct refusal *r)
+{
+	const struct hs_filter *f = &s->filter;
+	bool ours = f->by[HS_BY_TENANT].count == 0;
+	int64_t ms;
+
+	for (unsigned i = 0; i < f->by[HS_BY_TENANT].count && r->tenant.name.p != NULL; i++)
+		ours |= hs_leaf_is(&r->tenant, f->by[HS_BY_TENANT].value[i], &s->scratch);
+	if (!ours || (!f->since_given && !f->until_given))
+		return ours;
+	return hs_clock_parse(r->spooled_at.value, &ms) &&
+	       (!f->since_given || ms >= f->since_ms) && (!f->until_given || ms < f->until_ms);
+}
+
+static bool count_rejected(struct stats *s, struct hs_slice line)
+{
+	struct refusal r;
+
+	read_refusal(&r, line);
+	if (!passes(s, &r))
+		return true;
+	s->rejected++;
+	s->rejected_bytes += line.n + 1;
+	if (r.message.name.p == NULL)
+		return true;
+	hs_buf_reset(&s->scratch);
+	hs_leaf_put(&r.message, &s->scratch);
+	return hs_buf_ok(&s->scratch) &&
+	       hs_tally_add(&s->tally[BY_REASON], hs_rejected_reason(hs_buf_slice(&s->scratch)),
+			    line.n + 1);
+}
+
+static enum hs_result count_lines(struct stats *s, int fd, bool gzip)
+{
+	struct hs_lines lines = { .fd = -1 };
+	enum hs_result r = HS_OK;
+	struct hs_slice line;
+	int more = 0;
+
+	if (!gzip)
+		hs_lines_start(&lines, fd, 0, UINT64_MAX);
+	else if (!hs_lines_start_gzip(&lines, fd, 0))
+		return HS_E_MEMORY;
+	while (r == HS_OK && !hs_stop_asked() && (more = hs_lines_next(&lines, &line)) == 1)
+		if (!count_rejected(s, line))
+			r = HS_E_MEMORY;
+	if (r == HS_OK && more < 0)
+		r = hs_io_result(errno);
+	hs_lines_free(&lines);
+	return r;
+}
+
+/* One that is missing was deleted by retention since it was listed. */
+static enum hs_result count_file(struct stats *s, const char *name, bool gzip)
+{
+	int fd = hs_io_open_read(hs_reader_place(s->source.reader)->dir, name);
+	enum hs_result r;
+
+	if (fd < 0)
+		return errno == ENOENT ? HS_OK : hs_io_result(errno);
+	r = count_lines(s, fd, gzip);
+	hs_io_close(fd);
+	return r;
+}
+
+/* It may have become a .gz meanwhile. */
+static enum hs_result count_sealed(struct stats *s, struct hs_sealed sealed)
+{
+	const struct hs_place *place = hs_reader_place(s->source.reader);
+	char name[HS_SEALED_NAME];
+	struct stat st;
+
+	hs_sealed_print("rejected", &sealed, name);
+	if (!sealed.gzip && hs_io_stat(place->dir, name, &st) < 0 && errno == ENOENT) {
+		sealed.gzip = true;
+		hs_sealed_print("rejected", &sealed, name);
+	}
+	return count_file(s, name, sealed.gzip);
+}
+
+static enum hs_result count_all_rejected(struct stats *s)
+{
+	struct hs_sealed *list = NULL;
+	size_t count = 0;
+	enum hs_result r = hs_sealed_list(hs_reader_place(s->source.reader)->dir, "rejected",
+					  &list, &count);
+
+	for (size_t i = 0; i < count && r == HS_OK; i++)
+		if (i == 0 || list[i].number != list[i - 1].number) /* not the .gz of the same */
+			r = count_sealed(s, list[i]);
+	free(list);
+	return r == HS_OK ? count_file(s, "rejected.jsonl", false) : r;
+}
+
+/* --- as JSON -------------------------------------------------------------------------- */
+
+static void put_number(struct hs_buf *out, const char *label, uint64_t n)
+{
+	hs_buf_put_slice(out, hs_slice_str(label));
+	hs_buf_put_uint(out, n);
+}
+
+static void put_time(struct hs_buf *out, const char *label, bool known, int64_t ms)
+{
+	char text[HS_CLOCK_TEXT + 1];
+
+	hs_clock_text(ms, text);
+	hs_buf_put_slice(out, hs_slice_str(label));
+	if (known)
+		hs_buf_put_json(out, hs_slice_str(text));
+	else
+		hs_buf_put_slice(out, HS_SLICE("null"));
+}
+
+static void put_row(struct hs_buf *out, const struct hs_tally_row *row, bool first)
+{
+	hs_buf_put_slice(out, first ? HS_SLICE("{\"name\":") : HS_SLICE(",{\"name\":"));
+	if (row->name != NULL)
+		hs_buf_put_json(out, hs_slice(row->name, row->n));
+	else
+		hs_buf_put_slice(out, HS_SLICE("null"));
+	put_number(out, ",\"records\":", row->records);
+	put_number(out, ",\"bytes\":", row->bytes);
+	hs_buf_putc(out, '}');
+}
+
+static void put_tally(struct stats *s, const char *label, int by)
+{
+	const struct hs_tally *t = &s->tally[by];
+	struct hs_tally_row rest = hs_tally_rest(t, s->top);
+
+	hs_buf_put_slice(&s->out, hs_slice_str(label));
+	for (size_t i = 0; i < t->count && i < s->top; i++)
+		put_row(&s->out, &t->row[i], i == 0);
+	if (rest.records > 0)
+		put_row(&s->out, &rest, false);
+	hs_buf_putc(&s->out, ']');
+}
+
+static const char *truth(bool value)
+{
+	return value ? "true" : "false";
+}
+
+static void put_cursor(struct hs_buf *out, const struct hs_lag_cursor *c, bool first)
+{
+	hs_buf_put_slice(out, first ? HS_SLICE("{\"name\":") : HS_SLICE(",{\"name\":"));
+	hs_buf_put_json(out, hs_slice_str(c->name));
+	put_number(out, ",\"records\":", c->records);
+	put_number(out, ",\"bytes\":", c->bytes);
+	hs_buf_put_slice(out, HS_SLICE(",\"oldest\":"));
+	if (c->oldest[0] != '\0')
+		hs_buf_put_json(out, hs_slice_str(c->oldest));
+	else
+		hs_buf_put_slice(out, HS_SLICE("null"));
+	put_time(out, ",\"saved_at\":", !c->damaged, c->saved_ms);
+	hs_buf_put_slice(out, HS_SLICE(",\"in_use\":"));
+	hs_buf_put_slice(out, hs_slice_str(truth(c->held)));
+	hs_buf_put_slice(out, HS_SLICE(",\"usable\":"));
+	hs_buf_put_slice(out, hs_slice_str(truth(!c->damaged && !c->ahead)));
+	hs_buf_putc(out, '}');
+}
+
+static uint64_t duplicates(const struct stats *s)
+{
+	const struct hs_place *place = hs_reader_place(s->source.reader);
+
+	return atomic_load(&place->state->state->counters.duplicates);
+}
+
+static void put_json(struct stats *s)
+{
+	struct hs_buf *out = &s->out;
+	bool dated = s->tally[BY_DAY].count > 0;
+
+	put_number(out, "{\"records\":", s->records);
+	put_number(out, ",\"bytes\":", s->bytes);
+	put_time(out, ",\"first\":", dated, s->first_ms);
+	put_time(out, ",\"last\":", dated, s->last_ms);
+	put_tally(s, ",\n\"types\":[", BY_TYPE);
+	put_tally(s, ",\n\"events\":[", BY_EVENT);
+	put_tally(s, ",\n\"tenants\":[", BY_TENANT);
+	put_tally(s, ",\n\"days\":[", BY_DAY);
+	if (shows_rejected(s)) {
+		put_number(out, ",\n\"rejected\":{\"records\":", s->rejected);
+		put_number(out, ",\"bytes\":", s->rejected_bytes);
+		put_tally(s, ",\"reasons\":[", BY_REASON);
+		hs_buf_putc(out, '}');
+	}
+	put_number(out, ",\n\"duplicates\":", duplicates(s));
+	hs_buf_put_slice(out, HS_SLICE(",\n\"cursors\":["));
+	for (size_t i = 0; i < s->lag.count; i++)
+		put_cursor(out, &s->lag.cursor[i], i == 0);
+	hs_buf_put_slice(out, HS_SLICE("]}\n"));
+}
+
+/* --- as tables ------------------------------------------------------------------------ */
+
+__attribute__((format(printf, 2, 3)))
+static void put_text(struct hs_buf *out, const char *format, ...)
+{
+	char line[256];
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(line, sizeof line, format, args);
+	va_end(args);
+	hs_buf_put_slice(out, hs_slice_str(line));
+}
+
+static void put_head(struct stats *s)
+{
+	char bytes[HS_CHART_BYTES], first[HS_CLOCK_TEXT + 1], last[HS_CLOCK_TEXT + 1];
+
+	hs_chart_bytes(s->bytes, bytes);
+	put_text(&s->out, "%" PRIu64 " records, %s", s->records, bytes);
+	hs_clock_text(s->first_ms, first);
+	hs_clock_text(s->last_ms, last);
+	if (s->tally[BY_DAY].count > 0)
+		put_text(&s->out, ", from %s to %s", first, last);
+	hs_chart_bytes(s->rejected_bytes, bytes);
+	if (shows_rejected(s))
+		put_text(&s->out, "\n%" PRIu64 " rejected, %s", s->rejected, bytes);
+	put_text(&s->out, "\n%" PRIu64 " duplicates since the machine was started\n",
+		 duplicates(s));
+}
+
+static void put_lag(struct stats *s)
+{
+	size_t width = strlen("cursor");
+
+	for (size_t i = 0; i < s->lag.count; i++)
+		if (strlen(s->lag.cursor[i].name) > width)
+			width = strlen(s->lag.cursor[i].name);
+	if (s->lag.count > 0)
+		put_text(&s->out, "\n%-*s      behind       bytes  oldest\n", (int)width, "cursor");
+	for (size_t i = 0; i < s->lag.count; i++) {
+		const struct hs_lag_cursor *c = &s->lag.cursor[i];
+		char bytes[HS_CHART_BYTES];
+
+		hs_chart_bytes(c->bytes, bytes);
+		put_text(&s->out, "%-*s%12" PRIu64 "%12s  %s%s\n", (int)width, c->name, c->records,
+			 bytes,
+			 c->damaged ? "damaged: remove it to begin anew"
+			 : c->ahead ? "of another spool: remove it to begin anew"
+				    : c->oldest,
+			 c->held ? " in use" : "");
+	}
+	if (s->lag.more)
+		put_text(&s->out, "and more than %d other cursors\n", HS_LAG_CURSORS);
+}
+
+static void put_tables(struct stats *s)
+{
+	static const char *const title[TALLIES] = { "type", "event", "tenant", "day", "rejected" };
+	struct hs_chart chart = { hs_chart_columns(STDOUT_FILENO), hs_command_colours(stdout) };
+
+	put_head(s);
+	for (int by = 0; by < TALLIES; by++)
+		hs_chart_put(&chart, title[by], &s->tally[by], s->top, &s->out);
+	put_lag(s);
+}
+
+/* --- the whole ------------------------------------------------------------------------- */
+
+static int print(struct stats *s)
+{
+	for (int by = 0; by < TALLIES; by++)
+		hs_tally_sort(&s->tally[by], by == BY_DAY);
+	if (s->json)
+		put_json(s);
+	else
+		put_tables(s);
+	if (!hs_buf_ok(&s->out))
+		return hs_source_result(&s->source, HS_E_MEMORY);
+	if (fwrite(s->out.p, 1, s->out.n, stdout) == s->out.n && fflush(stdout) == 0)
+		return 0;
+	fprintf(stderr, "hookspool stats: standard output: %s\n", strerror(errno));
+	return EX_IOERR;
+}
+
+static int count(struct stats *s)
+{
+	enum hs_result r = hs_lag_start(&s->lag, hs_reader_place(s->source.reader));
+	int code;
+
+	if (r == HS_OK)
+		r = hs_reader_end(s->source.reader, &s->end);
+	if (r != HS_OK)
+		return hs_source_result(&s->source, r);
+	code = count_records(s);
+	if (code == 0 && shows_rejected(s))
+		code = hs_source_result(&s->source, count_all_rejected(s));
+	hs_lag_end(&s->lag, s->end);
+	return code;
+}
+
+static int run(struct stats *s)
+{
+	uint64_t seed = hs_io_random();
+	int code;
+
+	for (int by = 0; by < TALLIES; by++)
+		s->tally[by].seed = seed;
+	hs_stop_catch();
+	hs_progress_begin(&s->progress);
+	code = count(s);
+	hs_progress_clear(&s->progress);
+	if (code == 0 && !hs_stop_asked())
+		code = print(s);
+	for (int by = 0; by < TALLIES; by++)
+		hs_tally_free(&s->tally[by]);
+	hs_lag_free(&s->lag);
+	hs_buf_free(&s->scratch);
+	hs_buf_free(&s->out);
+	return hs_source_close(&s->source, code);
+}
+
+int hs_cmd_stats(int argc, char **argv)
+{
+	struct stats *s = calloc(1, sizeof *s);
+	int code = 2;
+
+	if (s == NULL)
+		return EX_OSERR;
+	if (read_options(argc, argv, s))
+		code = hs_source_open(&s->source, argv[0], s->config, NULL);
+	if (code == 0)
+		code = run(s);
+	hs_filter_free(&s->filter);
+	free(s);
+	hs_stop_finish();
+	return code;
+}
