@@ -25,6 +25,8 @@ test     libcmocka-dev          unit tests
 test     libjson-c-dev          the second opinion on JSON
 test     curl                   sends the requests
 test     jq                     reads answers and spool
+test     sqlite3                loads the spool, as the README says
+test     rsync                  mirrors it
 test     openssl                signs bodies, makes the certificates
 test     lighttpd               a web server: FastCGI and CGI
 test     lighttpd-mod-openssl   its HTTPS
