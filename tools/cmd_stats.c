@@ -1,13 +1,13 @@
 /* hookspool stats: what is in the spool, in numbers. */
 #include "core/clock_text.h"
 #include "store/io.h"
-#include "store/lines.h"
 #include "store/rejected.h"
 #include "tools/chart.h"
 #include "tools/command.h"
 #include "tools/filter.h"
 #include "tools/lag.h"
 #include "tools/progress.h"
+#include "tools/refused.h"
 #include "tools/rules.h"
 #include "tools/source.h"
 #include "tools/tally.h"
@@ -38,6 +38,7 @@ struct stats {
 	struct hs_tally tally[TALLIES];
 	uint64_t records, bytes, rejected, rejected_bytes;
 	int64_t first_ms, last_ms; /* of those whose time can be read */
+	bool no_memory;
 	struct hs_buf scratch, out;
 };
 
@@ -170,27 +171,7 @@ static bool shows_rejected(const struct stats *s)
 	return f->by[HS_BY_TYPE].count + f->by[HS_BY_EVENT].count + f->by[HS_BY_USER].count == 0;
 }
 
-/* The leaves of a refused line that count; p == NULL: it has none. */
-struct refusal {
-	struct hs_leaf spooled_at, message, tenant;
-};
-
-static void read_refusal(struct refusal *r, struct hs_slice line)
-{
-	struct hs_leaves walk = hs_leaves_of(line);
-	struct hs_leaf leaf;
-
-	memset(r, 0, sizeof *r);
-	while (hs_leaf_next(&walk, &leaf) && !hs_slice_eq(leaf.name, HS_SLICE("body")))
-		if (hs_slice_eq(leaf.name, HS_SLICE("spooled_at")))
-			r->spooled_at = leaf;
-		else if (hs_slice_eq(leaf.name, HS_SLICE("message")))
-			r->message = leaf;
-		else if (hs_slice_eq(leaf.name, HS_SLICE("tenant")))
-			r->tenant = leaf;
-}
-
-static bool passes(struct stats *s, const struct refusal *r)
+static bool passes(struct stats *s, const struct hs_refusal *r)
 {
 	const struct hs_filter *f = &s->filter;
 	bool ours = f->by[HS_BY_TENANT].count == 0;
@@ -204,84 +185,35 @@ static bool passes(struct stats *s, const struct refusal *r)
 	       (!f->since_given || ms >= f->since_ms) && (!f->until_given || ms < f->until_ms);
 }
 
-static bool count_rejected(struct stats *s, struct hs_slice line)
+static bool count_reason(struct stats *s, const struct hs_refusal *r, uint64_t bytes)
 {
-	struct refusal r;
-
-	read_refusal(&r, line);
-	if (!passes(s, &r))
-		return true;
-	s->rejected++;
-	s->rejected_bytes += line.n + 1;
-	if (r.message.name.p == NULL)
-		return true;
 	hs_buf_reset(&s->scratch);
-	hs_leaf_put(&r.message, &s->scratch);
+	hs_leaf_put(&r->message, &s->scratch);
 	return hs_buf_ok(&s->scratch) &&
 	       hs_tally_add(&s->tally[BY_REASON], hs_rejected_reason(hs_buf_slice(&s->scratch)),
-			    line.n + 1);
+			    bytes);
 }
 
-static enum hs_result count_lines(struct stats *s, int fd, bool gzip)
+/* False: stop. */
+static bool count_rejected(void *context, struct hs_slice line)
 {
-	struct hs_lines lines = { .fd = -1 };
-	enum hs_result r = HS_OK;
-	struct hs_slice line;
-	int more = 0;
+	struct stats *s = context;
+	struct hs_refusal r;
 
-	if (!gzip)
-		hs_lines_start(&lines, fd, 0, UINT64_MAX);
-	else if (!hs_lines_start_gzip(&lines, fd, 0))
-		return HS_E_MEMORY;
-	while (r == HS_OK && !hs_stop_asked() && (more = hs_lines_next(&lines, &line)) == 1)
-		if (!count_rejected(s, line))
-			r = HS_E_MEMORY;
-	if (r == HS_OK && more < 0)
-		r = hs_io_result(errno);
-	hs_lines_free(&lines);
-	return r;
-}
-
-/* One that is missing was deleted by retention since it was listed. */
-static enum hs_result count_file(struct stats *s, const char *name, bool gzip)
-{
-	int fd = hs_io_open_read(hs_reader_place(s->source.reader)->dir, name);
-	enum hs_result r;
-
-	if (fd < 0)
-		return errno == ENOENT ? HS_OK : hs_io_result(errno);
-	r = count_lines(s, fd, gzip);
-	hs_io_close(fd);
-	return r;
-}
-
-/* It may have become a .gz meanwhile. */
-static enum hs_result count_sealed(struct stats *s, struct hs_sealed sealed)
-{
-	const struct hs_place *place = hs_reader_place(s->source.reader);
-	char name[HS_SEALED_NAME];
-	struct stat st;
-
-	hs_sealed_print("rejected", &sealed, name);
-	if (!sealed.gzip && hs_io_stat(place->dir, name, &st) < 0 && errno == ENOENT) {
-		sealed.gzip = true;
-		hs_sealed_print("rejected", &sealed, name);
-	}
-	return count_file(s, name, sealed.gzip);
+	hs_refusal_read(&r, line);
+	if (!passes(s, &r))
+		return !hs_stop_asked();
+	s->rejected++;
+	s->rejected_bytes += line.n + 1;
+	s->no_memory = r.message.name.p != NULL && !count_reason(s, &r, line.n + 1);
+	return !s->no_memory && !hs_stop_asked();
 }
 
 static enum hs_result count_all_rejected(struct stats *s)
 {
-	struct hs_sealed *list = NULL;
-	size_t count = 0;
-	enum hs_result r = hs_sealed_list(hs_reader_place(s->source.reader)->dir, "rejected",
-					  &list, &count);
+	enum hs_result r = hs_refused_walk(hs_reader_place(s->source.reader), count_rejected, s);
 
-	for (size_t i = 0; i < count && r == HS_OK; i++)
-		if (i == 0 || list[i].number != list[i - 1].number) /* not the .gz of the same */
-			r = count_sealed(s, list[i]);
-	free(list);
-	return r == HS_OK ? count_file(s, "rejected.jsonl", false) : r;
+	return s->no_memory ? HS_E_MEMORY : r;
 }
 
 /* --- as JSON -------------------------------------------------------------------------- */

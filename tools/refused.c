@@ -1,0 +1,91 @@
+#include "tools/refused.h"
+#include "store/io.h"
+#include "store/lines.h"
+#include "store/sealed.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+struct walk {
+	const struct hs_place *place;
+	bool (*take)(void *context, struct hs_slice line);
+	void *context;
+	bool stopped;
+};
+
+static enum hs_result walk_lines(struct walk *w, int fd, bool gzip)
+{
+	struct hs_lines lines = { .fd = -1 };
+	struct hs_slice line;
+	enum hs_result r;
+	int more = 0;
+
+	if (!gzip)
+		hs_lines_start(&lines, fd, 0, UINT64_MAX);
+	else if (!hs_lines_start_gzip(&lines, fd, 0))
+		return HS_E_MEMORY;
+	while (!w->stopped && (more = hs_lines_next(&lines, &line)) == 1)
+		w->stopped = !w->take(w->context, line);
+	r = more < 0 ? hs_io_result(errno) : HS_OK;
+	hs_lines_free(&lines);
+	return r;
+}
+
+/* One that is missing was deleted by retention since it was listed. */
+static enum hs_result walk_file(struct walk *w, const char *name, bool gzip)
+{
+	int fd = hs_io_open_read(w->place->dir, name);
+	enum hs_result r;
+
+	if (fd < 0)
+		return errno == ENOENT ? HS_OK : hs_io_result(errno);
+	r = walk_lines(w, fd, gzip);
+	hs_io_close(fd);
+	return r;
+}
+
+/* It may have become a .gz meanwhile. */
+static enum hs_result walk_sealed(struct walk *w, struct hs_sealed sealed)
+{
+	char name[HS_SEALED_NAME];
+	struct stat st;
+
+	hs_sealed_print("rejected", &sealed, name);
+	if (!sealed.gzip && hs_io_stat(w->place->dir, name, &st) < 0 && errno == ENOENT) {
+		sealed.gzip = true;
+		hs_sealed_print("rejected", &sealed, name);
+	}
+	return walk_file(w, name, sealed.gzip);
+}
+
+enum hs_result hs_refused_walk(const struct hs_place *place,
+			       bool (*take)(void *context, struct hs_slice line), void *context)
+{
+	struct walk w = { place, take, context, false };
+	struct hs_sealed *list;
+	size_t count;
+	enum hs_result r = hs_sealed_list(place->dir, "rejected", &list, &count);
+
+	if (r != HS_OK)
+		return r;
+	for (size_t i = 0; i < count && r == HS_OK; i++)
+		if (i == 0 || list[i].number != list[i - 1].number) /* not the .gz of the same */
+			r = walk_sealed(&w, list[i]);
+	free(list);
+	return r == HS_OK ? walk_file(&w, "rejected.jsonl", false) : r;
+}
+
+void hs_refusal_read(struct hs_refusal *r, struct hs_slice line)
+{
+	struct hs_leaves walk = hs_leaves_of(line);
+	struct hs_leaf leaf;
+
+	memset(r, 0, sizeof *r);
+	while (hs_leaf_next(&walk, &leaf) && !hs_slice_eq(leaf.name, HS_SLICE("body")))
+		if (hs_slice_eq(leaf.name, HS_SLICE("spooled_at")))
+			r->spooled_at = leaf;
+		else if (hs_slice_eq(leaf.name, HS_SLICE("message")))
+			r->message = leaf;
+		else if (hs_slice_eq(leaf.name, HS_SLICE("tenant")))
+			r->tenant = leaf;
+}
