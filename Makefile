@@ -24,7 +24,7 @@ endif
 
 COMMON := $(sort $(wildcard common/core/*.c common/store/*.c))
 CGI := $(sort $(wildcard cgi/*.c))
-CGI_PURE := cgi/request.c cgi/respond.c cgi/receive.c cgi/gate.c
+CGI_PURE := cgi/request.c cgi/respond.c cgi/receive.c cgi/gate.c cgi/notify.c
 TOOLS := $(filter-out tools/http$(if $(filter no,$(CURL)),,_none).c,$(sort $(wildcard tools/*.c)))
 TOOLS_PURE := tools/answer.c tools/chart.c tools/columns.c tools/filter.c tools/rules.c tools/sender.c tools/suite.c tools/tally.c
 UNIT := $(sort $(wildcard tests/unit/test_*.c))
@@ -140,7 +140,7 @@ test:
 	$(Q)$(MAKE) --no-print-directory -j$(JOBS) run-tests
 
 .PHONY: run-tests tests-built
-tests-built: all $(UNIT_BIN) $(B)/fcgi_raw $(B)/deny $(if $(findstring -fsanitize,$(CFLAGS)),,bundle)
+tests-built: all $(UNIT_BIN) $(B)/fcgi_raw $(B)/supervise $(B)/deny $(if $(findstring -fsanitize,$(CFLAGS)),,bundle)
 
 run-tests: tests-built
 	$(Q)HS_BUILD=$(B) bash tests/lib/run-tests.sh $(UNIT_BIN) $(sort $(wildcard tests/integration/*.sh))
@@ -156,7 +156,7 @@ $(B)/unit/%: $(B)/obj/tests/unit/%.o $(call obj,$(CGI_PURE) $(TOOLS_PURE) $(TEST
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $(WRAP) $^ -o $@ -lcmocka -ljson-c $(LDLIBS_COMMON)
 
-$(B)/fcgi_raw $(B)/deny: $(B)/%: $(B)/obj/tests/lib/%.o
+$(B)/fcgi_raw $(B)/supervise $(B)/deny: $(B)/%: $(B)/obj/tests/lib/%.o
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $^ -o $@
 
 SANITIZE = -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer

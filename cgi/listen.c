@@ -2,6 +2,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -13,7 +14,10 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-enum { BACKLOG = 1024 };
+enum {
+	BACKLOG = 1024,
+	INHERITED = 3, /* SD_LISTEN_FDS_START */
+};
 
 static int fail(int fd, const char *address, const char *why)
 {
@@ -127,6 +131,24 @@ int hs_listen(const char *address)
 	const char *path = unix_path(address);
 
 	return path != NULL ? listen_unix(address, path) : listen_tcp(address);
+}
+
+/* LISTEN_PID keeps a child, which inherits the variables, from taking them for its own. */
+int hs_listen_inherited(void)
+{
+	const char *pid = getenv("LISTEN_PID"), *count = getenv("LISTEN_FDS");
+	char own[24];
+
+	snprintf(own, sizeof own, "%ld", (long)getpid());
+	if (pid == NULL || count == NULL || strcmp(pid, own) != 0)
+		return -1;
+	if (strcmp(count, "1") != 0 || !hs_listen_is(INHERITED)) {
+		fprintf(stderr, "hookspool.fcgi: LISTEN_FDS=%s: expected one listening socket: "
+		                "one ListenStream= in the socket unit, and Accept=no\n", count);
+		return -2;
+	}
+	fcntl(INHERITED, F_SETFD, FD_CLOEXEC);
+	return INHERITED;
 }
 
 void hs_listen_end(const char *address)

@@ -11,6 +11,13 @@
  */
 int hs_listen(const char *address);
 
+/*
+ * The socket that a supervisor listens on for us, by the protocol of sd_listen_fds(3): it is
+ * descriptor 3 if $LISTEN_PID is this process. Returns the descriptor; -1 if there is none; -2,
+ * after a message to standard error, if it is not one listening socket.
+ */
+int hs_listen_inherited(void);
+
 /* Removes a unix socket's file. */
 void hs_listen_end(const char *address);
 

@@ -14,7 +14,8 @@
 extern char **environ;
 
 static const char USAGE[] =
-    "usage: hookspool.fcgi                  FastCGI if descriptor 0 listens, else CGI\n"
+    "usage: hookspool.fcgi                  FastCGI if a socket is handed over (descriptor 0,\n"
+    "                                       or LISTEN_FDS of systemd), else CGI\n"
     "       hookspool.fcgi --listen ADDRESS unix:/path or 127.0.0.1:9000\n"
     "       hookspool.fcgi --check          read the settings, say what is wrong, exit\n"
     "       hookspool.fcgi --help | --version\n";
@@ -91,8 +92,13 @@ static int check(void)
 	return 0;
 }
 
-static int serve_stdin(void)
+/* Without arguments: whoever started us has put the requests where we find them. */
+static int serve_inherited(void)
 {
+	int fd = hs_listen_inherited();
+
+	if (fd != -1)
+		return fd < 0 ? EX_UNAVAILABLE : serve_fcgi(fd);
 	if (hs_listen_is(STDIN_FILENO))
 		return serve_fcgi(STDIN_FILENO);
 	if (getenv("REQUEST_METHOD") != NULL)
@@ -114,7 +120,7 @@ int main(int argc, char **argv)
 		argc = 1; /* a CGI server passes parts of the URL as arguments (RFC 3875, 4.4) */
 	option = getopt_long(argc, argv, "", options, NULL);
 	switch (option) {
-	case -1: return optind == argc ? serve_stdin() : (fputs(USAGE, stderr), 2);
+	case -1: return optind == argc ? serve_inherited() : (fputs(USAGE, stderr), 2);
 	case 'l': return serve_address(optarg);
 	case 'c': return check();
 	case 'h': print_help(); return 0;

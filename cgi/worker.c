@@ -1,4 +1,5 @@
 #include "cgi/worker.h"
+#include "cgi/notify.h"
 #include "cgi/receive.h"
 #include "store/io.h"
 #include "store/log.h"
@@ -47,6 +48,7 @@ struct pool {
 	int workers, started;
 	int stop_fd;
 	struct hs_gate *large;
+	struct hs_notify notify; /* of the thread that ticks */
 	pthread_t maintainer;
 	_Atomic bool stopping;
 	_Atomic uint32_t nudge;    /* 1 wakes the maintainer to stop */
@@ -277,49 +279,58 @@ static void block_signals(sigset_t *waited)
 	pthread_sigmask(SIG_BLOCK, waited, NULL);
 }
 
-static void expire_all(struct pool *p)
+/* It passes every gateway's lock: if one of them is stuck, the watchdog hears no more. */
+static void tick(struct pool *p)
 {
 	int64_t now = hs_io_now_monotonic();
 
 	for (int i = 0; i < p->started; i++)
 		p->worker[i].gateway->expire(p->worker[i].gateway, now);
+	hs_notify_alive(&p->notify, now);
+}
+
+static void reload_settings(struct pool *p, hs_reload *reload, void *context)
+{
+	struct hs_settings *settings;
+
+	hs_notify_reloading(&p->notify);
+	settings = reload(context);
+	if (settings != NULL)
+		replace_service(p, settings);
+	hs_notify_ready(&p->notify);
 }
 
 static void wait_for_the_end(struct pool *p, const sigset_t *waited, hs_reload *reload, void *context)
 {
-	const struct timespec tick = { .tv_nsec = TICK_MS * 1000000L };
+	const struct timespec pause = { .tv_nsec = TICK_MS * 1000000L };
 
 	for (;;) {
-		int signal = sigtimedwait(waited, NULL, &tick);
+		int signal = sigtimedwait(waited, NULL, &pause);
 
-		if (signal == SIGHUP) {
-			struct hs_settings *settings = reload(context);
-
-			if (settings != NULL)
-				replace_service(p, settings);
-		} else if (signal > 0) {
+		if (signal == SIGHUP)
+			reload_settings(p, reload, context);
+		else if (signal > 0)
 			return;
-		}
-		expire_all(p);
+		tick(p);
 	}
 }
 
-/* Expires what is slow while the workers finish, too. */
-static void *expire_until_stopped(void *context)
+/* Expires what is slow while the workers finish, too, and keeps the watchdog content. */
+static void *tick_until_stopped(void *context)
 {
 	struct pool *p = context;
 
 	while (atomic_load(&p->finished) == 0) {
 		hs_io_wait(&p->finished, 0, TICK_MS);
-		expire_all(p);
+		tick(p);
 	}
 	return NULL;
 }
 
 static void finish(struct pool *p)
 {
-	pthread_t expirer;
-	bool expiring = pthread_create(&expirer, NULL, expire_until_stopped, p) == 0;
+	pthread_t ticker;
+	bool ticking = pthread_create(&ticker, NULL, tick_until_stopped, p) == 0;
 
 	atomic_store(&p->stopping, true);
 	atomic_store(&p->nudge, 1);
@@ -327,9 +338,9 @@ static void finish(struct pool *p)
 	stop_workers(p);
 	atomic_store(&p->finished, 1);
 	hs_io_wake(&p->finished, 1);
-	if (expiring)
-		pthread_join(expirer, NULL);
-	free_workers(p); /* not earlier: the expirer looks at them */
+	if (ticking)
+		pthread_join(ticker, NULL);
+	free_workers(p); /* not earlier: the ticker looks at them */
 }
 
 int hs_worker_fcgi(int listen_fd, struct hs_settings *settings, hs_reload *reload, void *context)
@@ -341,6 +352,7 @@ int hs_worker_fcgi(int listen_fd, struct hs_settings *settings, hs_reload *reloa
 
 	tune_malloc();
 	block_signals(&waited);
+	hs_notify_open(&p.notify);
 	p.service = new_service(settings);
 	p.worker = calloc((size_t)p.workers, sizeof *p.worker);
 	p.large = hs_gate_new(places());
@@ -357,12 +369,16 @@ int hs_worker_fcgi(int listen_fd, struct hs_settings *settings, hs_reload *reloa
 		hs_log(HS_LOG_ERROR, "start: thread %d of %d: lower threads, or raise the limits",
 		       p.started + 1, p.workers);
 	maintained = p.started > 0 && pthread_create(&p.maintainer, NULL, look_after, &p) == 0;
-	if (p.started > 0)
+	if (p.started > 0) {
+		hs_notify_ready(&p.notify);
 		wait_for_the_end(&p, &waited, reload, context);
+	}
+	hs_notify_stopping(&p.notify);
 	finish(&p);
 	if (maintained)
 		pthread_join(p.maintainer, NULL);
 	drop_service(p.service);
+	hs_notify_close(&p.notify);
 	hs_gate_free(p.large);
 	close(p.stop_fd);
 	return ok || p.started > 0 ? 0 : EX_OSERR;
