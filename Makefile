@@ -5,6 +5,7 @@ PREFIX ?= /usr/local
 LIBEXECDIR ?= $(PREFIX)/lib/hookspool
 EXAMPLES = $(PREFIX)/share/doc/hookspool/examples
 COMPLETIONS = $(PREFIX)/share/bash-completion/completions
+UNITDIR ?= $(PREFIX)/lib/systemd/system
 B ?= build
 
 CC ?= cc
@@ -358,10 +359,14 @@ faults-selftest:
 
 # --- installation ---------------------------------------------------------------
 
+# What is shipped names the places of PREFIX=/usr/local; elsewhere the paths are put right.
+PLACED = sed -e 's|/usr/local/lib/hookspool|$(LIBEXECDIR)|g' -e 's|/usr/local/bin|$(PREFIX)/bin|g'
+
 install: all
 	install -d $(DESTDIR)$(LIBEXECDIR) $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/man/man1 \
 	    $(DESTDIR)$(PREFIX)/share/man/man5 $(DESTDIR)$(PREFIX)/share/man/man8 \
-	    $(DESTDIR)$(EXAMPLES)/apache-conf $(DESTDIR)$(EXAMPLES)/lighttpd-conf $(DESTDIR)$(COMPLETIONS)
+	    $(DESTDIR)$(EXAMPLES)/apache-conf $(DESTDIR)$(EXAMPLES)/lighttpd-conf \
+	    $(DESTDIR)$(EXAMPLES)/nginx $(DESTDIR)$(COMPLETIONS) $(DESTDIR)$(UNITDIR)
 	install -m 755 $(B)/hookspool.fcgi $(DESTDIR)$(LIBEXECDIR)/hookspool.fcgi
 	ln -sf hookspool.fcgi $(DESTDIR)$(LIBEXECDIR)/hookspool.cgi
 	install -m 755 $(B)/hookspool $(DESTDIR)$(PREFIX)/bin/hookspool
@@ -370,8 +375,11 @@ install: all
 	install -m 644 $(B)/man/*.8 $(DESTDIR)$(PREFIX)/share/man/man8
 	install -m 644 $(B)/hookspool.conf $(DESTDIR)$(EXAMPLES)
 	install -m 644 $(B)/hookspool.bash $(DESTDIR)$(COMPLETIONS)/hookspool
-	install -m 644 apache-conf/* $(DESTDIR)$(EXAMPLES)/apache-conf
-	install -m 644 lighttpd-conf/* $(DESTDIR)$(EXAMPLES)/lighttpd-conf
+	set -e; for file in apache-conf/* lighttpd-conf/* tools/nginx/*; do \
+	    $(PLACED) $$file >$(DESTDIR)$(EXAMPLES)/$${file#tools/}; done
+	set -e; for unit in tools/systemd/*; do \
+	    $(PLACED) $$unit >$(DESTDIR)$(UNITDIR)/$${unit##*/}; done
+	chmod 644 $(DESTDIR)$(EXAMPLES)/*/* $(DESTDIR)$(UNITDIR)/hookspool*
 
 clean:
 	rm -rf $(B)

@@ -14,6 +14,16 @@ for conf in "$ROOT"/apache-conf/* "$ROOT"/lighttpd-conf/*; do
 	name=${conf#"$ROOT"/}
 	check "$name, as shipped" cmp "$conf" "$P/share/doc/hookspool/examples/$name"
 done
+check 'nginx/hookspool.conf, as shipped' \
+	cmp "$ROOT/tools/nginx/hookspool.conf" "$P/share/doc/hookspool/examples/nginx/hookspool.conf"
+for unit in "$ROOT"/tools/systemd/*; do
+	check "${unit##*/}, as shipped" cmp "$unit" "$P/lib/systemd/system/${unit##*/}"
+done
+check 'installed elsewhere, every path is that of the place' eval '
+	make -s -C "$ROOT" install B="$HS_BUILD" DESTDIR="$T/else" PREFIX=/opt/hs >"$T/install.log" 2>&1 &&
+	grep -q "^ExecStart=/opt/hs/lib/hookspool/hookspool.fcgi$" \
+		"$T/else/opt/hs/lib/systemd/system/hookspool.service" &&
+	! grep -rI /usr/local "$T/else/opt/hs/lib/systemd" "$T/else/opt/hs/share/doc"'
 check "bash's completion" bash -n "$P/share/bash-completion/completions/hookspool"
 check 'the sample settings are read, once a secret is set' eval \
 	'sed "s/^;secret = .*/secret = x/" "$P/share/doc/hookspool/examples/hookspool.conf" >"$T/sample.conf" &&

@@ -67,7 +67,7 @@ terminate_workers() {
 
 for mount in $MOUNTS; do
 	server_start "$mount"
-	case $mount in *-proxy) at_once "$HTTPS/hookspool" ;; *) at_once "$URL" ;; esac
+	case $mount in *-proxy | nginx) at_once "$HTTPS/hookspool" ;; *) at_once "$URL" ;; esac
 	case $mount in
 	lighttpd-fcgi | apache-fcgid)
 		signal_under_load term terminate_workers
@@ -78,7 +78,7 @@ for mount in $MOUNTS; do
 		;;
 	esac
 	case $mount in
-	lighttpd-* | apache-proxy)
+	lighttpd-* | apache-proxy | nginx)
 		signal_under_load stop server_stop
 		is "$mount: stopping all of it loses nothing acknowledged" "$(nothing_lost stop)" ''
 		;;

@@ -4,7 +4,7 @@
 #	deps.sh GROUP...            install what is missing (with sudo when not root)
 #	deps.sh --missing GROUP...  print what is missing; exit 1 if anything is
 #
-# Groups: build, test, check, portable, faults, faults-root, bench, profile. No service is started:
+# Groups: build, test, check, portable, faults, faults-root, bench, profile, package. No service is started:
 # invoke-rc.d(8) asks /usr/sbin/policy-rc.d first, and for as long as apt-get runs that one
 # says no.
 set -eu
@@ -32,6 +32,7 @@ test     lighttpd               a web server: FastCGI and CGI
 test     lighttpd-mod-openssl   its HTTPS
 test     apache2-bin            a web server, without the service that apache2 brings
 test     libapache2-mod-fcgid   its FastCGI process manager
+test     nginx                  a web server: FastCGI to a socket
 check    clang                  fuzzing, a second compiler, static analysis
 check    libclang-rt-dev        sanitizers and libFuzzer
 check    cppcheck               static analysis
@@ -48,6 +49,10 @@ bench    php-cli                says its version
 bench    procps                 finds the processes whose time and memory is read
 profile  linux-perf             samples processor time
 profile  valgrind               counts instructions, where perf may not record
+package  dpkg-dev               builds the Debian package
+package  debhelper              its steps
+package  lintian                looks at what came out
+package  systemd                systemd-analyze: how much the units allow
 faults-root fuse3               mounts the two below
 faults-root nbdkit              a disk that fails when told to
 faults-root libnbd-bin          makes a file of it
@@ -58,7 +63,7 @@ faults-root e2fsprogs           ext4
 
 usage()
 {
-	echo "usage: deps.sh [--missing] {build|test|check|portable|faults|faults-root|bench|profile}..." >&2
+	echo "usage: deps.sh [--missing] {build|test|check|portable|faults|faults-root|bench|profile|package}..." >&2
 	exit 2
 }
 

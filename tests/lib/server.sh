@@ -9,7 +9,7 @@
 #	server_stop
 #	done_testing
 #
-# Mounts: the five of MOUNTS, apache-htaccess, and "listener", which is the program alone
+# Mounts: the six of MOUNTS, apache-htaccess, and "listener", which is the program alone
 # (no HTTP; its socket is S/run/hookspool.sock). They run the shipped configurations; only
 # the variables at their top are given other values. As root the servers drop to www-data.
 # Everything lives in the temporary directory T and ends with the script.
@@ -19,7 +19,7 @@ export LC_ALL=C
 PATH=$PATH:/usr/sbin:/sbin
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 HS_BUILD=$(cd "${HS_BUILD:-$ROOT/build}" && pwd) || exit 2
-MOUNTS='lighttpd-fcgi lighttpd-cgi apache-fcgid apache-proxy apache-cgi'
+MOUNTS='lighttpd-fcgi lighttpd-cgi apache-fcgid apache-proxy apache-cgi nginx'
 SECRET='a shared secret of the tests'
 SETTINGS=
 CONF_EDIT= HTACCESS_EDIT= # one more sed script for what is shipped
@@ -168,6 +168,23 @@ variables_set() {
 	done
 }
 
+# nginx_conf_make: nginx has no variables for these: the words themselves are exchanged. One
+# that is not there is an error.
+nginx_conf_make() {
+	local pair
+	for pair in "www-data www-data;=$SERVER_USER $SERVER_GROUP;" 0.0.0.0:80="127.0.0.1:$http_port" \
+		0.0.0.0:443="127.0.0.1:$https_port" /etc/hookspool/certificate.pem="$T/tls/cert.pem" \
+		/etc/hookspool/private-key.pem="$T/tls/key.pem" /var/log/nginx="$S/log" \
+		/run/hookspool-nginx.pid="$S/run/nginx.pid" /var/lib/nginx="$S/uploads" \
+		'auto;=2;' /var/empty="$S/www" "unix:/run/hookspool/=unix:$S/run/"; do
+		grep -qF " ${pair%%=*}" "$S/server.conf" || {
+			echo "$S/server.conf has no ${pair%%=*}" >&2
+			exit 2
+		}
+		sed -i "s| ${pair%%=*}| ${pair#*=}|" "$S/server.conf"
+	done
+}
+
 # conf_make SOURCE: S/server.conf from a shipped configuration and the ports.
 conf_make() {
 	cp "$ROOT/$1" "$S/server.conf"
@@ -180,6 +197,7 @@ conf_make() {
 			user="$SERVER_USER" group="$SERVER_GROUP" run_dir="$S/run" \
 			log_dir="$S/log" upload_dir="$S/uploads" document_root="$S/www"
 		;;
+	tools/nginx/*) nginx_conf_make ;;
 	*)
 		variables_set "$S/server.conf" HS_ADDRESS=127.0.0.1 HS_HTTP_PORT="$http_port" \
 			HS_HTTPS_PORT="$https_port" HS_CERTIFICATE="$T/tls/cert.pem" \
@@ -274,6 +292,7 @@ conf_of() {
 	apache-proxy) echo apache-conf/hookspool-proxy-fcgi.conf ;;
 	apache-cgi) echo apache-conf/hookspool-cgi.conf ;;
 	apache-htaccess) echo tests/lib/shared-hosting.conf ;;
+	nginx) echo tools/nginx/hookspool.conf ;;
 	*) echo "no such mount: $1" >&2; exit 2 ;;
 	esac
 }
@@ -288,7 +307,9 @@ server_start() {
 	fi
 	[ -d "$T/tls" ] || certificates
 	[ "$mount" != apache-htaccess ] || shared_hosting_make
-	[ "$mount" != apache-proxy ] || listener_start || give_up "the program does not listen"
+	case $mount in
+	apache-proxy | nginx) listener_start || give_up "the program does not listen" ;;
+	esac
 	conf=$(conf_of "$mount") || exit 2
 	for try in 1 2 3 4 5; do # a port can be taken between choice and use
 		http_port=$(port_random) https_port=$(port_random)
@@ -299,6 +320,7 @@ server_start() {
 		case $mount in
 		lighttpd-*) launch lighttpd -D -f "$S/server.conf" ;;
 		apache-*) launch apache2 -D FOREGROUND -f "$S/server.conf" ;;
+		nginx) launch nginx -e "$S/log/error.log" -c "$S/server.conf" -g 'daemon off;' ;;
 		esac && break
 		alive "$SERVER_PID" && end_process "$SERVER_PID"
 		SERVER_PID=
