@@ -61,6 +61,7 @@ help:
 ## make fuzz       each fuzzer for FUZZ_SECONDS (600)
 ## make deps       install the Debian packages that build and tests need
 ## make install    into DESTDIR, PREFIX (/usr/local)
+## make deb        a Debian package in build/deb/
 ## make clean
 
 # --- programs -----------------------------------------------------------------
@@ -380,6 +381,23 @@ install: all
 	set -e; for unit in tools/systemd/*; do \
 	    $(PLACED) $$unit >$(DESTDIR)$(UNITDIR)/$${unit##*/}; done
 	chmod 644 $(DESTDIR)$(EXAMPLES)/*/* $(DESTDIR)$(UNITDIR)/hookspool*
+
+# debian/ is made here out of tools/debian/, so that it is no folder of the sources. The flags of
+# this make are not those of the package.
+DEB_TREE = $(B)/deb/hookspool-$(VERSION)
+.PHONY: deb
+deb:
+	$(Q)$(DEPS) --missing build package >/dev/null || $(DEPS) build package
+	$(Q)rm -rf $(B)/deb && mkdir -p $(DEB_TREE)
+	$(Q)cp -R Makefile LICENSE README.md CHANGELOG.md cgi common tools tests apache-conf lighttpd-conf $(DEB_TREE)
+	$(Q)mv $(DEB_TREE)/tools/debian $(DEB_TREE)/debian
+	$(Q)sed -e 's/@version@/$(VERSION)/' -e "s/@date@/$$(date -R -r CHANGELOG.md)/" \
+	    tools/debian/changelog.in >$(DEB_TREE)/debian/changelog && rm $(DEB_TREE)/debian/changelog.in
+	$(call say,DEB,$(B)/deb)
+	$(Q)cd $(DEB_TREE) && env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL dpkg-buildpackage -us -uc -b -j$(JOBS) \
+	    >../build.log 2>&1 || { tail -n 40 ../build.log; exit 1; }
+	$(Q)lintian --allow-root --fail-on error $(B)/deb/*.changes
+	$(Q)ls $(B)/deb/*.deb
 
 clean:
 	rm -rf $(B)

@@ -8,6 +8,10 @@ check 'the part for a running server is one location' \
 	awk '/^location/ { n++ } /^[a-z]/ && !/^location/ { exit 1 } END { if (n != 1) exit 1 }' \
 	<(snippet)
 
+is 'it is what the README prints' \
+	"$(sed -n '/^    location ~/,/^    }/s/^    //p' "$ROOT/README.md")" \
+	"$(snippet | sed -E '/^\t*#/d; /^$/d; s/\t/    /')"
+
 SETTINGS='auth = both
 [keys]
 acme = key-of-acme'
