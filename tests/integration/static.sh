@@ -6,6 +6,7 @@ if [ ! -d "$HS_BUILD/static" ]; then
 	done_testing
 fi
 for program in hookspool.fcgi hookspool; do
+	check "$program is there" test -x "$HS_BUILD/static/$program"
 	is "$program asks for no loader" "$(readelf -l "$HS_BUILD/static/$program" | grep -c INTERP)" 0
 	is 'and for no library' "$(readelf -d "$HS_BUILD/static/$program" | grep -c NEEDED)" 0
 	is 'glibc'"'"'s name services are not in it' "$(nm "$HS_BUILD/static/$program" | grep -c _nss_)" 0
