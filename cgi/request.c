@@ -137,7 +137,8 @@ enum hs_result hs_request_read(struct hs_request *r, char *const *params, uint64
 	r->resource = resource_of(var[PATH_INFO]);
 	r->settings_header = var[SETTINGS];
 	r->remote_addr = var[REMOTE_ADDR];
-	r->wants_page = var[ACCEPT].n > 0 && memmem(var[ACCEPT].p, var[ACCEPT].n, "text/html", 9) != NULL;
+	r->wants_page =
+	    var[ACCEPT].n > 0 && memmem(var[ACCEPT].p, var[ACCEPT].n, "text/html", 9) != NULL;
 	r->credentials.signature = var[SIGNATURE];
 	/* two headers that the server joined: X-Signature and X_Signature, say */
 	if (var[SIGNATURE].n > 0 && memchr(var[SIGNATURE].p, ',', var[SIGNATURE].n) != NULL)

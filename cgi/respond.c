@@ -156,13 +156,15 @@ void hs_respond_unconfigured(const struct hs_settings_error *error, struct hs_bu
 {
 	hs_buf_reset(head);
 	hs_buf_reset(body);
-	hs_buf_put_slice(body, HS_SLICE("hookspool runs here, and takes no events yet. This is missing:\n\n"));
+	hs_buf_put_slice(body, HS_SLICE("hookspool runs here, and takes no events yet. "
+	                                "This is missing:\n\n"));
 	hs_buf_put_slice(body, hs_slice_str(missing(error->fault)));
 	if (error->fault == HS_FAULT_LINE) {
 		hs_buf_put_uint(body, (uint64_t)error->line);
 		hs_buf_putc(body, '.');
 	}
-	hs_buf_put_slice(body, HS_SLICE("\n\nThe error log of the web server says more. Then load this page again.\n"));
+	hs_buf_put_slice(body, HS_SLICE("\n\nThe error log of the web server says more. "
+	                                "Then load this page again.\n"));
 	put_status(503, "text/plain; charset=utf-8", body->n, head);
 	hs_buf_put_slice(head, HS_SLICE("\r\nRetry-After: 5\r\nCache-Control: no-store"
 	                                "\r\nX-Content-Type-Options: nosniff\r\n\r\n"));

@@ -407,8 +407,10 @@ static void answer_failure(struct hs_gateway *g, enum hs_result r)
 /* Of whom a page is for: who opens the mount, which no sender does, or asks for a page. */
 static bool is_person(const struct hs_request *r)
 {
-	return r->method == HS_METHOD_GET &&
-	       (r->resource == HS_RESOURCE_INTAKE || (r->resource == HS_RESOURCE_HEALTH && r->wants_page));
+	if (r->method != HS_METHOD_GET)
+		return false;
+	return r->resource == HS_RESOURCE_INTAKE ||
+	       (r->resource == HS_RESOURCE_HEALTH && r->wants_page);
 }
 
 static void answer_unconfigured(struct hs_gateway *g, const struct hs_settings_error *error)

@@ -21,7 +21,8 @@ enum {
 	COPY_BYTES = 1 << 18,
 };
 static const char SEEN[] = "examine", CLEAN[] = "clean";
-static const size_t SEEN_BYTES = SIZE_MAX > UINT32_MAX ? (size_t)(UINT64_C(1) << 36) : (size_t)1 << 30;
+static const size_t SEEN_BYTES = /* of addresses */
+    SIZE_MAX > UINT32_MAX ? (size_t)(UINT64_C(1) << 36) : (size_t)1 << 30;
 
 /* An event that is being looked at. */
 struct entry {

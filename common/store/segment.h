@@ -49,8 +49,9 @@ void hs_segment_unlock(struct hs_segment *s);
 
 /*
  * Under the lock: makes the open segment fit to append n bytes to: it is there, ours,
- * whole, not poisoned, not due for rotation; there is room, and the clock shows a time by which
- * segments can be named, sealed and deleted. HS_OK, HS_E_FULL, HS_E_CLOCK, HS_E_IO, HS_E_SYNC, HS_E_MEMORY, HS_E_BUSY, HS_E_SPOOL_FILE or HS_E_SPOOL_OWNER.
+ * whole, not poisoned, not due for rotation; there is room, and the clock shows a time by
+ * which segments can be named, sealed and deleted. HS_OK, HS_E_FULL, HS_E_CLOCK, HS_E_IO,
+ * HS_E_SYNC, HS_E_MEMORY, HS_E_BUSY, HS_E_SPOOL_FILE or HS_E_SPOOL_OWNER.
  */
 enum hs_result hs_segment_prepare(struct hs_segment *s, uint64_t n, int64_t deadline_ms);
 

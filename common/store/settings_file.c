@@ -1,5 +1,6 @@
 #include "store/settings_file.h"
 #include "store/io.h"
+#include "store/log.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -11,14 +12,16 @@
 enum { FILE_MAX = 1 << 20 };
 static const char SYSTEM[] = "/etc/hookspool/hookspool.conf";
 
-/* Has the program's owner put it there? In a folder like /tmp anybody could have. */
-static bool is_of_owner(const char *path, const struct stat *program)
+/* Who put it there? In a folder like /tmp anybody could have. */
+static bool is_of_owner(const char *path, const struct stat *st)
 {
-	struct stat st;
+	struct stat program;
 
-	if (stat(path, &st) < 0)
-		return errno == EACCES; /* it is there: reading it will tell */
-	return st.st_uid == program->st_uid || st.st_uid == geteuid() || st.st_uid == 0;
+	if (st->st_uid == 0 || st->st_uid == geteuid() ||
+	    (stat("/proc/self/exe", &program) == 0 && st->st_uid == program.st_uid))
+		return true;
+	hs_log(HS_LOG_WARN, "settings: %s is not read: chown it to the user who runs this program", path);
+	return false;
 }
 
 /*
@@ -28,10 +31,11 @@ static bool is_of_owner(const char *path, const struct stat *program)
 static bool near_program(int up, const char *name, char out[static PATH_MAX])
 {
 	ssize_t n = readlink("/proc/self/exe", out, PATH_MAX - 1);
-	struct stat program;
+	bool above = up > 0;
+	struct stat st;
 	char *slash;
 
-	if (n <= 0 || stat("/proc/self/exe", &program) < 0)
+	if (n <= 0)
 		return false;
 	out[n] = '\0';
 	for (slash = strrchr(out, '/'); slash != NULL && up > 0; up--) {
@@ -41,7 +45,9 @@ static bool near_program(int up, const char *name, char out[static PATH_MAX])
 	if (slash == NULL || (size_t)(slash + 1 - out) + strlen(name) >= PATH_MAX)
 		return false;
 	memcpy(slash + 1, name, strlen(name) + 1);
-	return is_of_owner(out, &program);
+	if (stat(out, &st) < 0)
+		return errno == EACCES; /* it is there: who reads it will be told */
+	return !above || is_of_owner(out, &st);
 }
 
 static const char *find_in(char *const *variables, const char *name)

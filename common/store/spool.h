@@ -45,9 +45,9 @@ void hs_spool_free(struct hs_spool *spool); /* NULL is fine */
 
 /*
  * Appends, each event once, and makes durable: also those that were there already, for
- * their first delivery may still be on its way to the disk. At any result but HS_OK (HS_E_FULL, HS_E_CLOCK, HS_E_SYNC, HS_E_IO,
- * HS_E_BUSY, HS_E_MEMORY, one of HS_E_SPOOL_) nothing may be acknowledged; what was
- * written may yet be found in the spool, as whole lines.
+ * their first delivery may still be on its way to the disk. At any result but HS_OK
+ * (HS_E_FULL, HS_E_CLOCK, HS_E_SYNC, HS_E_IO, HS_E_BUSY, HS_E_MEMORY, one of HS_E_SPOOL_)
+ * nothing may be acknowledged; what was written may yet be found in the spool, as whole lines.
  */
 enum hs_result hs_spool_append(struct hs_spool *spool, const struct hs_append *append);
 

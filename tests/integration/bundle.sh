@@ -108,7 +108,12 @@ if [ "$(id -u)" -eq 0 ]; then
 	chown root "$S/hookspool"
 	browse
 	page 'in a folder nobody else may enter' 'cannot read it'
-	own "$S/hookspool" "$S/hookspool/hookspool.conf"
+	own "$S/hookspool"
+	chown 54321 "$S/hookspool/hookspool.conf"
+	browse
+	page 'settings that a stranger put there do not count' 'there is no hookspool.conf'
+	check 'the log says why' grep -q 'hookspool.conf is not read: chown it' "$S/log/error.log"
+	own "$S/hookspool/hookspool.conf"
 fi
 settings_edit -e 's|^spool_dir.*|spool_dir = /nowhere/spool|'
 browse

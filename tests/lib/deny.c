@@ -19,7 +19,8 @@ static const struct known {
 } calls[] = { { "flock", SYS_flock }, { "fallocate", SYS_fallocate } },
   errors[] = { { "ENOLCK", ENOLCK }, { "EOPNOTSUPP", EOPNOTSUPP }, { "EDQUOT", EDQUOT } };
 
-static const struct known *find(const struct known *table, size_t n, const char *name, size_t length)
+static const struct known *find(const struct known *table, size_t n, const char *name,
+                                size_t length)
 {
 	for (size_t i = 0; i < n; i++)
 		if (strlen(table[i].name) == length && memcmp(table[i].name, name, length) == 0)
