@@ -8,7 +8,7 @@ enum { FIRST_ROOM = 64 };
 /* Where the name is, or where it would go. */
 static uint32_t *find_slot(const struct hs_tally *t, struct hs_slice name, uint64_t hash)
 {
-	for (size_t i = hash & (t->slots - 1);; i = (i + 1) & (t->slots - 1)) {
+	for (size_t i = (size_t)hash & (t->slots - 1);; i = (i + 1) & (t->slots - 1)) {
 		const struct hs_tally_row *row = &t->row[t->slot[i] - (t->slot[i] > 0)];
 
 		if (t->slot[i] == 0 ||
