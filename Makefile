@@ -62,6 +62,7 @@ help:
 ## make deps       install the Debian packages that build and tests need
 ## make install    into DESTDIR, PREFIX (/usr/local)
 ## make deb        a Debian package in build/deb/
+## make fresh      as root: the commands of the README and the package on an empty Debian 12
 ## make clean
 
 # --- programs -----------------------------------------------------------------
@@ -398,6 +399,12 @@ deb:
 	    >../build.log 2>&1 || { tail -n 40 ../build.log; exit 1; }
 	$(Q)lintian --allow-root --fail-on error $(B)/deb/*.changes
 	$(Q)ls $(B)/deb/*.deb
+
+# The network, root, and Debian's own archives: not in every run.
+.PHONY: fresh
+fresh: deb
+	$(Q)$(DEPS) --missing fresh >/dev/null || $(DEPS) fresh
+	$(Q)HS_BUILD=$(B) bash tests/fresh/debian.sh
 
 clean:
 	rm -rf $(B)

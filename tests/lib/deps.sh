@@ -4,9 +4,9 @@
 #	deps.sh GROUP...            install what is missing (with sudo when not root)
 #	deps.sh --missing GROUP...  print what is missing; exit 1 if anything is
 #
-# Groups: build, test, check, portable, faults, faults-root, bench, profile, package. No service is started:
-# invoke-rc.d(8) asks /usr/sbin/policy-rc.d first, and for as long as apt-get runs that one
-# says no.
+# Groups: build, test, check, portable, faults, faults-root, bench, profile, package, fresh. No
+# service is started: invoke-rc.d(8) asks /usr/sbin/policy-rc.d first, and for as long as apt-get
+# runs that one says no.
 set -eu
 
 # group  package                why
@@ -53,6 +53,7 @@ package  dpkg-dev               builds the Debian package
 package  debhelper              its steps
 package  lintian                looks at what came out
 package  systemd                systemd-analyze: how much the units allow
+fresh    debootstrap            an empty Debian in a folder
 faults-root fuse3               mounts the two below
 faults-root nbdkit              a disk that fails when told to
 faults-root libnbd-bin          makes a file of it
@@ -63,7 +64,7 @@ faults-root e2fsprogs           ext4
 
 usage()
 {
-	echo "usage: deps.sh [--missing] {build|test|check|portable|faults|faults-root|bench|profile|package}..." >&2
+	echo "usage: deps.sh [--missing] GROUP...; the groups stand at the top of deps.sh" >&2
 	exit 2
 }
 

@@ -1,0 +1,222 @@
+#!/bin/bash
+# On a Debian 12 with nothing installed: the README's two commands, and the package. Run as root by
+# `make fresh`; it wants the network, and some minutes.
+#
+#	debian.sh [commands|package]...    the parts; all of them by default
+#
+# Each part has a folder of its own, unpacked from what debootstrap made the first time (kept in
+# build/fresh, with the packages that apt fetched). Mounts and processes live in namespaces that
+# end with this script, however it ends.
+set -u
+ROOT=$(cd "$(dirname "$0")/../.." && pwd)
+HS_BUILD=$(cd "${HS_BUILD:-$ROOT/build}" && pwd) || exit 2
+SUITE=bookworm MIRROR=${MIRROR:-http://deb.debian.org/debian}
+CACHE=$HS_BUILD/fresh
+PORT=$((20000 + RANDOM % 12000)) # on loopback, which is the host's
+[ "$(id -u)" -eq 0 ] || { echo 'debian.sh: only root can make a root folder: sudo make fresh' >&2; exit 2; }
+[ $$ -eq 1 ] || exec unshare --mount --pid --fork --kill-child --mount-proc bash "$0" "$@"
+
+T=$(mktemp -d "${TMPDIR:-/tmp}/hookspool-fresh.XXXXXX") || exit 2
+trap 'clean_up' EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM HUP
+test_count=0 failures=0
+
+clean_up() {
+	local status=$? at
+	trap - EXIT INT TERM HUP
+	# shellcheck disable=SC2046
+	[ -z "$(jobs -p)" ] || kill $(jobs -p) 2>/dev/null # the others end with this process
+	for at in $(awk -v t="$T/" 'index($2, t) == 1 { print $2 }' /proc/mounts | sort -r); do
+		umount "$at" || umount -l "$at"
+	done
+	rm -rf --one-file-system "$T"
+	exit "$status"
+}
+
+# check NAME COMMAND...: with the end of what it said, if it fails. T/said has all of it.
+check() {
+	local name=$1
+	shift
+	if "$@" >"$T/says" 2>&1; then
+		printf 'ok %d - %s\n' $((++test_count)) "$name"
+	else
+		printf 'not ok %d - %s\n' $((++test_count)) "$name"
+		tail -n 60 "$T/says" | sed 's/^/#   /'
+		failures=$((failures + 1))
+	fi
+	mv "$T/says" "$T/said"
+}
+
+
+### The folders #########################################################
+
+# base_make: what debootstrap installs, as an archive.
+base_make() {
+	[ ! -s "$CACHE/$SUITE.tar" ] || return 0
+	mkdir -p "$CACHE"
+	debootstrap --variant=minbase "$SUITE" "$T/base" "$MIRROR" &&
+		tar -C "$T/base" --numeric-owner -cf "$CACHE/$SUITE.tar.new" . &&
+		mv "$CACHE/$SUITE.tar.new" "$CACHE/$SUITE.tar"
+	rm -rf "$T/base"
+}
+
+# root_make NAME: a fresh machine in R; debootstrap has made its devices. "${INSIDE[@]}" COMMAND...
+# runs there, with nothing of our environment but its way to the net.
+root_make() {
+	R=$T/$1
+	INSIDE=(env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root
+		DEBIAN_FRONTEND=noninteractive ${http_proxy+"http_proxy=$http_proxy"} chroot "$R")
+	mkdir "$R" "$R/dev" 2>/dev/null
+	tar -C "$R" --numeric-owner -xpf "$CACHE/$SUITE.tar" &&
+		mount -t proc proc "$R/proc" &&
+		mkdir -p "$R/dev/shm" "$CACHE/archives" &&
+		mount -t tmpfs -o mode=1777 tmpfs "$R/dev/shm" &&
+		mount --bind "$CACHE/archives" "$R/var/cache/apt/archives" &&
+		cp -L /etc/resolv.conf "$R/etc/resolv.conf" &&
+		rm -f "$R/etc/apt/apt.conf.d/docker-clean"
+}
+
+inside() { "${INSIDE[@]}" "$@"; }
+
+install() {
+	inside apt-get -qq -y -o Dpkg::Use-Pty=0 -o APT::Keep-Downloaded-Packages=true \
+		--no-install-recommends install "$@"
+}
+
+
+### The README's two commands ###########################################
+
+commands() {
+	check 'a fresh machine' root_make commands
+	check 'it has no compiler, no web server, no make' \
+		inside sh -c '! command -v cc && ! command -v lighttpd && ! command -v make'
+	check 'its lists of packages' inside apt-get -qq update
+	check 'make, which nothing can do without' install make
+	mkdir "$R/root/hookspool"
+	tar -C "$ROOT" --exclude=./build --exclude=./.git -cf - . | tar -C "$R/root/hookspool" -xf -
+	check 'make run ONCE=1' inside make -C /root/hookspool run ONCE=1
+	check 'all records arrived' grep -q 'all seven records arrived' "$T/said"
+	check 'make test' inside make -C /root/hookspool test
+	tail -n 1 "$T/said" | sed 's/^/# make test: /'
+}
+
+
+### The package #########################################################
+
+AS_HOOKSPOOL=(setpriv --reuid=hookspool --regid=www-data --groups=hookspool)
+as_hookspool() { inside "${AS_HOOKSPOOL[@]}" "$@"; }
+
+# wait_for COMMAND...: at most ten seconds.
+wait_for() {
+	local try
+	for ((try = 0; try < 200; try++)); do
+		"$@" >/dev/null 2>&1 && return
+		sleep 0.05
+	done
+	return 1
+}
+
+healthy() { inside curl -fsS http://127.0.0.1:$PORT/hookspool/health; }
+spooled() { inside sh -c 'cat /var/lib/hookspool/spool/events*.jsonl | wc -l'; }
+
+# What README.Debian says, for each web server, on another port; with the server in front.
+mount_of() {
+	case $1 in
+	apache2)
+		inside sed -i -e "s/^Listen 80$/Listen 127.0.0.1:$PORT/" -e '/443/d' /etc/apache2/ports.conf
+		inside a2enmod -q proxy_fcgi env setenvif ssl && inside a2enconf -q hookspool
+		;;
+	lighttpd)
+		inside sed -i -e "s/^server.port .*/server.port = $PORT\nserver.bind = \"127.0.0.1\"/" \
+			-e '/use-ipv6/d' /etc/lighttpd/lighttpd.conf
+		inside lighty-enable-mod hookspool
+		;;
+	nginx)
+		inside sed -i -e "s/listen 80 .*/listen 127.0.0.1:$PORT; include snippets\/hookspool.conf;/" \
+			-e '/listen \[::\]/d' /etc/nginx/sites-available/default
+		;;
+	esac
+}
+
+# What the services' scripts would do; the process becomes the server.
+in_foreground() {
+	case $1 in
+	apache2) echo '. /etc/apache2/envvars; mkdir -p $APACHE_RUN_DIR; exec apache2 -D FOREGROUND' ;;
+	lighttpd)
+		echo 'install -d -o www-data /run/lighttpd'
+		echo 'exec lighttpd -D -f /etc/lighttpd/lighttpd.conf'
+		;;
+	nginx) echo "exec nginx -g 'daemon off;'" ;;
+	esac
+}
+
+# served_by SERVER: sends an event through the package's configuration of it.
+served_by() {
+	local pid
+	check "$1 is installed" install "$1"
+	check "$1: the package's configuration is put to use" mount_of "$1"
+	"${INSIDE[@]}" sh -c "$(in_foreground "$1")" >"$T/$1.log" 2>&1 &
+	pid=$!
+	check "$1: it answers that an event would be taken" wait_for healthy
+	check "$1: hookspool check --url finds nothing" \
+		as_hookspool hookspool check --url http://127.0.0.1:$PORT/hookspool
+	check "$1: hookspool send, with the secret of the installation" \
+		as_hookspool hookspool send --url http://127.0.0.1:$PORT/hookspool
+	check "$1: events are in the spool" test "$(spooled)" -gt 0
+	check "$1: it is the one that served" kill "$pid"
+	wait "$pid"
+}
+
+mode_of() { inside stat -c '%a %U:%G' "$1" | grep -x "$2"; }
+
+package() {
+	local deb program server
+	deb=$(ls "$HS_BUILD"/deb/hookspool_*.deb) || exit 2
+	check 'a fresh machine' root_make package
+	check 'its lists of packages' inside apt-get -qq update
+	printf '#!/bin/sh\nexit 101\n' >"$R/usr/sbin/policy-rc.d" # we start the servers ourselves
+	chmod 755 "$R/usr/sbin/policy-rc.d"
+	cp "$deb" "$R/hookspool.deb"
+	check 'the package is installed, with what it needs' install /hookspool.deb curl
+	check 'settings: root writes, hookspool reads' \
+		mode_of /etc/hookspool/hookspool.conf '640 root:hookspool'
+	check 'their secret is 256 bits' inside grep -qxE 'secret = [0-9a-f]{64}' /etc/hookspool/hookspool.conf
+	check 'the state directory is its own' mode_of /var/lib/hookspool '750 hookspool:hookspool'
+	check 'the handler likes its settings' as_hookspool /usr/lib/hookspool/hookspool.fcgi --check
+	check 'its manual page is there' inside test -s /usr/share/man/man8/hookspool.fcgi.8.gz
+
+	inside install -d -o hookspool -g www-data -m 750 /run/hookspool
+	"${INSIDE[@]}" "${AS_HOOKSPOOL[@]}" /usr/lib/hookspool/hookspool.fcgi \
+		--listen unix:/run/hookspool/hookspool.sock >"$T/program.log" 2>&1 &
+	program=$!
+	check 'the handler listens' wait_for inside test -S /run/hookspool/hookspool.sock
+	for server in nginx lighttpd apache2; do
+		[ "$server" = nginx ] || inside rm -rf /var/lib/hookspool/spool # they send the same events
+		served_by "$server"
+	done
+	check 'hookspool check is content' as_hookspool hookspool check
+	kill "$program"
+	wait "$program"
+	check 'SIGTERM ends the handler well' test $? -eq 0
+
+	inside sha256sum /etc/hookspool/hookspool.conf >"$T/before"
+	check 'installed again, the settings stay' inside sh -c 'dpkg -i /hookspool.deb'
+	check 'to the byte' eval 'inside sha256sum /etc/hookspool/hookspool.conf | cmp - "$T/before"'
+	check 'removed' inside apt-get -qq -y remove hookspool
+	check 'the spool stays' test "$(spooled)" -gt 0
+	check 'and the settings' inside test -s /etc/hookspool/hookspool.conf
+	check 'purged, and nothing is asked' inside apt-get -qq -y purge hookspool
+	check 'nothing is left' eval '! ls -d "$R"/var/lib/hookspool "$R"/etc/hookspool \
+		"$R"/etc/*/*/*hookspool* 2>/dev/null | grep .'
+}
+
+check "Debian $SUITE" base_make
+for part in ${*:-package commands}; do
+	case $part in
+	package | commands) "$part" ;;
+	*) echo "usage: debian.sh [commands|package]..." >&2; exit 2 ;;
+	esac
+done
+printf '1..%d\n' "$test_count"
+[ "$failures" -eq 0 ]
