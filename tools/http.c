@@ -170,15 +170,16 @@ static bool set_up(struct hs_http *h, const struct hs_http_request *q, const cha
 
 /* --- how it went --------------------------------------------------------------- */
 
-static enum hs_http_result judge(CURLcode code)
+/* Without a file of the caller's own it is the system's list (ca-certificates) that is missing. */
+static enum hs_http_result judge(CURLcode code, bool own_list)
 {
 	switch (code) {
 	case CURLE_OK: return HS_HTTP_OK;
 	case CURLE_OUT_OF_MEMORY: return HS_HTTP_MEMORY;
 	case CURLE_OPERATION_TIMEDOUT: return HS_HTTP_TIMEOUT;
 	case CURLE_URL_MALFORMAT:
-	case CURLE_UNSUPPORTED_PROTOCOL:
-	case CURLE_SSL_CACERT_BADFILE: return HS_HTTP_URL;
+	case CURLE_UNSUPPORTED_PROTOCOL: return HS_HTTP_URL;
+	case CURLE_SSL_CACERT_BADFILE: return own_list ? HS_HTTP_URL : HS_HTTP_TLS;
 	case CURLE_SSL_CONNECT_ERROR:
 	case CURLE_PEER_FAILED_VERIFICATION:
 	case CURLE_SSL_CERTPROBLEM:
@@ -237,7 +238,8 @@ enum hs_http_result hs_http_send(struct hs_http *h, const struct hs_http_request
 		code = curl_easy_perform(h->curl);
 	curl_slist_free_all(headers);
 	if (code != CURLE_OK)
-		return fail(h, judge(code), h->why[0] != '\0' ? h->why : curl_easy_strerror(code));
+		return fail(h, judge(code, h->target->cacert != NULL),
+		            h->why[0] != '\0' ? h->why : curl_easy_strerror(code));
 	curl_easy_getinfo(h->curl, CURLINFO_RESPONSE_CODE, &status);
 	curl_easy_getinfo(h->curl, CURLINFO_TOTAL_TIME_T, &took);
 	answer->status = (int)status;
