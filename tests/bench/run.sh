@@ -117,6 +117,19 @@ pairs cgi-lighttpd p50_us '<= 1.5' 'plain CGI, static, one request, lighttpd / e
 pairs cgi-apache p50_us '<= 1.5' 'plain CGI, static, one request, Apache / empty program' \
 	"side hookspool-static@apache-cgi $one" "side empty-cgi@apache-cgi $one"
 
+# program FILE: microseconds a start (of a hundred), and bytes without debugging symbols.
+program() {
+	local from=$EPOCHREALTIME i
+	for ((i = 0; i < 100; i++)); do "$HS_BUILD/$1" --version >/dev/null || return; done
+	strip -o "$TMPDIR/stripped" "$HS_BUILD/$1" &&
+		jq -nc --arg side "$1" --argjson us "$(((${EPOCHREALTIME/./} - ${from/./}) / 100))" \
+			--argjson bytes "$(stat -c %s "$TMPDIR/stripped")" '{side: $side, start_us: $us, bytes: $bytes}'
+}
+pairs start start_us - 'start of the static program / of the one with shared libraries' \
+	"program static/hookspool.fcgi" "program hookspool.fcgi"
+pairs size bytes - 'bytes of the static program / of the one with shared libraries' \
+	"program static/hookspool.fcgi" "program hookspool.fcgi"
+
 # The answer's 99th percentile at half the rate that the program reaches in this round: not
 # later than the empty responder's at that rate and two syncs of this disk, at that time.
 p99_half() {
@@ -175,7 +188,7 @@ jq -s --arg date "$(date -u +%FT%TZ)" --arg rounds "$ROUNDS" --arg each "$SECOND
 	  rows: .}' "$RESULTS/rows" >"$HS_BUILD/bench.json"
 
 units='{"requests_per_second": "requests/s", "events_per_second": "events/s", "mb_per_second": "MB/s",
-	"p50_us": "us", "p99_us": "us", "peak_rss_kb": "KiB"}'
+	"p50_us": "us", "start_us": "us", "bytes": "bytes", "p99_us": "us", "peak_rss_kb": "KiB"}'
 jq -r --argjson units "$units" '.rows[] | [.row, .ratio, .lowest, .highest, .target,
 	(if .ran | not then "DID NOT RUN" elif .reached == null then "" elif .reached then "reached" else "missed" end),
 	.a, .b, $units[.metric], .what] | @tsv' "$HS_BUILD/bench.json" | awk -F '\t' '
