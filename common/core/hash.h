@@ -36,7 +36,7 @@ static inline uint64_t hs_hash_word(const char *p)
 	return word;
 }
 
-/* The last 1 to 8 bytes, or fewer than 8 in all, as one word; n is never 0 here. */
+/* The last 1 to 8 of n > 0 bytes as one word; p is at the first of these `left` bytes. */
 static inline uint64_t hs_hash_tail(const char *p, size_t n, size_t left)
 {
 	const unsigned char *u = (const unsigned char *)p;
