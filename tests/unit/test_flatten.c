@@ -6,6 +6,8 @@
 #include "core/snake.h"
 #include "tests/lib/cases.h"
 
+#include <stdio.h>
+
 #include <json-c/json.h>
 #include <stdlib.h>
 
@@ -601,6 +603,24 @@ static void eras_may_wrap_round(void **state)
 	free_bench(&b);
 }
 
+/* Keys that never come again do not fill the memory. */
+static void new_names_are_not_remembered_for_ever(void **state)
+{
+	struct bench b = { 0 };
+	char text[96];
+
+	(void)state;
+	hs_flattener_init(&b.flattener, HS_NAMES_WAREHOUSE);
+	for (int i = 0; i < 30000; i++) {
+		snprintf(text, sizeof text, "{\"type\":\"page\",\"userId\":\"u\",\"k%d\":{\"l\":1}}", i);
+		hs_buf_reset(&b.out);
+		assert_result(flatten_text(&b, hs_slice_str(text)), HS_OK);
+	}
+	assert_true(b.flattener.paths.steps < 10000);
+	assert_true(b.flattener.paths.names_n < 10000);
+	free_bench(&b);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -612,6 +632,7 @@ int main(void)
 		cmocka_unit_test(an_event_must_not_swell),
 		cmocka_unit_test(a_full_buffer_is_out_of_memory),
 		cmocka_unit_test(thousands_of_names),
+		cmocka_unit_test(new_names_are_not_remembered_for_ever),
 	};
 	const struct case_set sets[] = { { "flatten.txt", run_flatten_case } };
 

@@ -725,6 +725,23 @@ static void catching_up(void **state)
 	hs_spool_free(other);
 }
 
+/* Two that put ids in turn: each goes on from what the other has put, and nothing is lost count of. */
+static void in_turns(void **state)
+{
+	enum { TURNS = 60, EACH = 900 };
+	struct scene *s = *state;
+	struct hs_spool *other = hs_spool_new(s->d.settings);
+	struct hs_known known;
+
+	for (int i = 0; i < TURNS; i++)
+		put(i % 2 == 0 ? s->spool : other, many("t", EACH * i, EACH * i + EACH), 0);
+	for (int i = 0; i < TURNS; i += 7)
+		put(i % 2 == 0 ? other : s->spool, many("t", EACH * i, EACH * i + EACH), EACH);
+	assert_result(hs_spool_known(s->spool, hs_io_now_monotonic() + PATIENCE_MS, &known), HS_OK);
+	assert_true(known.ids >= TURNS * EACH);
+	hs_spool_free(other);
+}
+
 /* A large spool is not read at one go while senders wait: each time further, until it is done. */
 static void hurried(struct scene *s)
 {
@@ -822,6 +839,7 @@ int main(void)
 		TEST(a_damaged_gzip_does_not_stop_it),
 		TEST(retention_takes_one),
 		TEST(catching_up),
+		TEST(in_turns),
 		TEST(the_marked_segment_is_gone),
 		TEST(the_map_grows),
 	};

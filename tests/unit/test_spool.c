@@ -177,6 +177,19 @@ static void health_writes_nothing(void **state)
 	assert_result(hs_spool_health(s->spool), HS_OK);
 }
 
+/* A disk with much room is asked now and then: what has changed since is noticed soon. */
+static void free_space_is_looked_at_again(void **state)
+{
+	struct scene *s = *state;
+
+	assert_result(put(s, "a"), HS_OK);
+	wrap_fail(WRAP_FSTATVFS, 1, WRAP_FOREVER, EIO);
+	wrap_clock(0, 1000);
+	assert_result(put(s, "b"), HS_E_IO);
+	wrap_reset();
+	assert_result(put(s, "b"), HS_OK);
+}
+
 /* --- both families ------------------------------------------------------------------- */
 
 static enum hs_result put_both(struct scene *s, const char *words, const char *body)
@@ -527,6 +540,7 @@ int main(void)
 		TEST(its_private_folder_is_removed),
 		TEST(foreign_files_are_left_alone),
 		TEST(health_writes_nothing),
+		TEST(free_space_is_looked_at_again),
 		TEST(both_are_kept_before_it_is_answered),
 		TEST(nothing_to_keep),
 		TEST(without_durability_nobody_waits),
