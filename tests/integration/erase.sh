@@ -8,17 +8,6 @@ rotate_size = 256K
 rotate_min_gap = 0
 min_free = 0'
 
-# hs COMMAND...: the command, as the spool's owner; OUT and CODE have what came of it.
-hs() {
-	OUT=$(as_server_user env HOOKSPOOL_CONF="$S/hookspool.conf" "$S/bin/hookspool" "$@" 2>"$T/err")
-	CODE=$?
-}
-
-spool_start() {
-	server_start listener
-	cp "$HS_BUILD/hookspool" "$S/bin/hookspool"
-}
-
 # take TEXT: what the program answers to a body.
 take() {
 	printf %s "$1" | cgi REQUEST_METHOD=POST CONTENT_TYPE=application/json CONTENT_LENGTH=${#1} \

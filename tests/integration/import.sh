@@ -10,18 +10,6 @@ rotate_min_gap = 0
 min_free = 0'
 SETTINGS=$LIVELY
 
-# hs COMMAND...: the command, as the spool's owner; OUT and CODE have what came of it.
-hs() {
-	OUT=$(as_server_user env HOOKSPOOL_CONF="$S/hookspool.conf" "$S/bin/hookspool" "$@" 2>"$T/err")
-	CODE=$?
-}
-
-# spool_start: a fresh spool, and the program at work on it.
-spool_start() {
-	server_start listener
-	cp "$HS_BUILD/hookspool" "$S/bin/hookspool"
-}
-
 # spooled [FAMILY]: every line of the spool, wherever it stands.
 spooled() {
 	local file

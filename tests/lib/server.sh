@@ -70,6 +70,21 @@ done_testing() {
 }
 
 
+### The command #########################################################
+
+# spool_start: a fresh spool, and the listener at work on it, and the command beside it.
+spool_start() {
+	server_start listener
+	cp "$HS_BUILD/hookspool" "$S/bin/hookspool"
+}
+
+# hs COMMAND...: the command, as the spool's owner; OUT and CODE have what came of it.
+hs() {
+	OUT=$(as_server_user env HOOKSPOOL_CONF="$S/hookspool.conf" "$S/bin/hookspool" "$@" 2>"$T/err")
+	CODE=$?
+}
+
+
 ### Waiting #############################################################
 
 # wait_for SECONDS COMMAND...: until the command succeeds. Fails when time is up.

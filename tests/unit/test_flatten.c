@@ -6,9 +6,8 @@
 #include "core/snake.h"
 #include "tests/lib/cases.h"
 
-#include <stdio.h>
-
 #include <json-c/json.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #define SPOOLED_AT "2026-11-23T10:15:00.123Z"
