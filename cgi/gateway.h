@@ -1,7 +1,8 @@
 /*
  * gateway: what a request's origin offers, whether FastCGI or plain CGI.
  *
- * One gateway object serves one thread. Its strings are valid until finish().
+ * One gateway object serves one request at a time, which may go from thread to thread. Its
+ * strings are valid until finish().
  */
 #ifndef HS_GATEWAY_H
 #define HS_GATEWAY_H
@@ -11,14 +12,6 @@
 #include <stdint.h>
 
 struct hs_gateway {
-	/*
-	 * Waits for the next request. 1: there is one; 0: none will come, end the thread;
-	 * -1: try again (a broken connection, descriptors ran out: it has waited a little; or
-	 * idle_ms passed).
-	 */
-	int (*next)(struct hs_gateway *g);
-	int idle_ms; /* how long next() may wait; 0: for ever */
-
 	/* The request's NAME=VALUE strings, NULL-terminated (RFC 3875, 4.1). */
 	char *const *(*params)(struct hs_gateway *g);
 
@@ -46,11 +39,14 @@ struct hs_gateway {
 /* Plain CGI: environ, descriptor 0, descriptor 1; one request. NULL: out of memory. */
 struct hs_gateway *hs_gw_cgi_new(void);
 
+/* FastCGI. NULL: out of memory. */
+struct hs_gateway *hs_gw_fcgi_new(void);
+
 /*
- * FastCGI on a listening descriptor, which all threads share. `stop_fd` becomes readable
- * when no further request is wanted. NULL: out of memory or descriptors.
+ * Takes the connection over and reads from it who asks for what; false: it was broken, and
+ * is closed.
  */
-struct hs_gateway *hs_gw_fcgi_new(int listen_fd, int stop_fd);
+bool hs_gw_fcgi_open(struct hs_gateway *g, int fd);
 
 /* Once, before the threads start, after the signal handlers. */
 bool hs_gw_fcgi_init(void);

@@ -17,20 +17,9 @@ enum {
 
 struct gw_cgi {
 	struct hs_gateway base; /* first: the two have one address */
-	bool served;
 	bool ended;     /* the body has been read to its end */
 	uint64_t bytes; /* of it that were read */
 };
-
-static int cgi_next(struct hs_gateway *g)
-{
-	struct gw_cgi *c = (struct gw_cgi *)g;
-
-	if (c->served)
-		return 0;
-	c->served = true;
-	return 1;
-}
 
 static char *const *cgi_params(struct hs_gateway *g)
 {
@@ -131,7 +120,7 @@ struct hs_gateway *hs_gw_cgi_new(void)
 
 	if (c == NULL)
 		return NULL;
-	c->base = (struct hs_gateway){ .next = cgi_next, .params = cgi_params, .read = cgi_read,
+	c->base = (struct hs_gateway){ .params = cgi_params, .read = cgi_read,
 		                       .write = cgi_write, .finish = cgi_finish, .free = cgi_free,
 		                       .expire = cgi_expire, .reads_past_length = false };
 	return &c->base;

@@ -1,8 +1,8 @@
 /*
  * FastCGI by libfcgi, of which this file knows what the rest need not:
  *
- * - Connections are accepted here, not by the library: its accept cannot be told to stop
- *   without a race, and gives no chance to set a time limit before it reads.
+ * - Connections are accepted by accept.h, not by the library: its accept cannot be told to
+ *   stop without a race, and gives no chance to set a time limit before it reads.
  * - It has no time limits at all. Each connection is watched through a duplicate of its
  *   descriptor (the library may close its own at any moment), and expire() shuts it.
  *   Answers need no limit: they are smaller than any send buffer, and never wait.
@@ -20,21 +20,17 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/epoll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 enum {
 	HEAD_MS = 5000,    /* for the request's variables to arrive */
-	STOP_MS = 1000,    /* mod_fcgid kills 3 s after it has asked to stop */
 	BACK_OFF_MS = 100, /* when descriptors or memory have run out */
 };
 
 struct gw_fcgi {
 	struct hs_gateway base; /* first: the two have one address */
 	FCGX_Request request;
-	int listen_fd, epoll_fd;
-	int64_t stop_by_ms; /* 0: not asked to stop yet */
 
 	pthread_mutex_t lock; /* of what follows: expire() comes from another thread */
 	int watched;          /* duplicate of the connection's descriptor, or -1 */
@@ -99,40 +95,6 @@ static void fcgi_expire(struct hs_gateway *g, int64_t now_ms)
 
 /* --- the next request ------------------------------------------------------- */
 
-/*
- * Those who are connected already when we are asked to stop are served, if that does not
- * take long: closed connections are 500 to their senders.
- */
-static bool is_time_up(struct gw_fcgi *f)
-{
-	int64_t now = hs_io_now_monotonic();
-
-	if (f->stop_by_ms == 0)
-		f->stop_by_ms = now + STOP_MS;
-	return now > f->stop_by_ms;
-}
-
-/* A connection; -1: none, try again (or idle); -2: asked to stop. */
-static int accept_one(struct gw_fcgi *f)
-{
-	struct epoll_event events[2];
-	int n = epoll_wait(f->epoll_fd, events, 2, f->base.idle_ms > 0 ? f->base.idle_ms : -1), fd;
-	bool stopping = false;
-
-	for (int i = 0; i < n; i++)
-		stopping |= events[i].data.fd != f->listen_fd;
-	if (n <= 0)
-		return -1;
-	if (stopping && is_time_up(f))
-		return -2;
-	fd = accept4(f->listen_fd, NULL, NULL, SOCK_CLOEXEC);
-	if (fd < 0 && (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)) {
-		hs_log(HS_LOG_WARN, "accept: %s: raise the limit of descriptors", strerror(errno));
-		hs_io_pause(BACK_OFF_MS);
-	}
-	return fd < 0 && stopping ? -2 : fd;
-}
-
 static bool prepare_connection(struct gw_fcgi *f, int fd)
 {
 	int duplicate = fcntl(fd, F_DUPFD_CLOEXEC, 0);
@@ -147,15 +109,12 @@ static bool prepare_connection(struct gw_fcgi *f, int fd)
 	return true;
 }
 
-static int fcgi_next(struct hs_gateway *g)
+bool hs_gw_fcgi_open(struct hs_gateway *g, int fd)
 {
 	struct gw_fcgi *f = self(g);
-	int fd = accept_one(f);
 
-	if (fd < 0)
-		return fd == -2 ? 0 : -1;
 	if (!prepare_connection(f, fd))
-		return -1;
+		return false;
 	/*
 	 * Hand the connection over as one that was kept from an earlier request: then the
 	 * library reads from it instead of accepting (FCGX_Accept_r, FCGX_Finish_r). If the
@@ -165,10 +124,10 @@ static int fcgi_next(struct hs_gateway *g)
 	f->request.keepConnection = 1;
 	if (FCGX_Accept_r(&f->request) < 0) {
 		unwatch(f);
-		return -1;
+		return false;
 	}
 	f->request.keepConnection = 0;
-	return 1;
+	return true;
 }
 
 /* --- one request ------------------------------------------------------------ */
@@ -215,8 +174,6 @@ static void fcgi_free(struct hs_gateway *g)
 {
 	struct gw_fcgi *f = self(g);
 
-	if (f->epoll_fd >= 0)
-		close(f->epoll_fd);
 	pthread_mutex_destroy(&f->lock);
 	free(f);
 }
@@ -228,29 +185,18 @@ bool hs_gw_fcgi_init(void)
 	return FCGX_Init() == 0;
 }
 
-static bool add(int epoll_fd, int fd, uint32_t events)
-{
-	struct epoll_event e = { .events = events, .data.fd = fd };
-
-	return epoll_ctl(epoll_fd, EPOLL_CTL_ADD, fd, &e) == 0;
-}
-
-struct hs_gateway *hs_gw_fcgi_new(int listen_fd, int stop_fd)
+struct hs_gateway *hs_gw_fcgi_new(void)
 {
 	struct gw_fcgi *f = calloc(1, sizeof *f);
 
 	if (f == NULL)
 		return NULL;
-	f->base = (struct hs_gateway){ .next = fcgi_next, .params = fcgi_params, .read = fcgi_read,
+	f->base = (struct hs_gateway){ .params = fcgi_params, .read = fcgi_read,
 		                       .write = fcgi_write, .finish = fcgi_finish, .free = fcgi_free,
 		                       .expire = fcgi_expire, .reads_past_length = true };
-	f->listen_fd = listen_fd;
 	f->watched = -1;
 	pthread_mutex_init(&f->lock, NULL);
-	f->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
-	/* exclusive: one connection wakes one thread, not all of them (epoll_ctl(2)) */
-	if (f->epoll_fd < 0 || FCGX_InitRequest(&f->request, -1, 0) != 0 ||
-	    !add(f->epoll_fd, listen_fd, EPOLLIN | EPOLLEXCLUSIVE) || !add(f->epoll_fd, stop_fd, EPOLLIN)) {
+	if (FCGX_InitRequest(&f->request, -1, 0) != 0) {
 		fcgi_free(&f->base);
 		return NULL;
 	}

@@ -4,6 +4,7 @@
 #include "store/log.h"
 #include "store/rejected.h"
 
+#include <stddef.h>
 #include <stdlib.h>
 
 enum { ANSWER_BYTES = 1024 }; /* no head and no body of an answer is longer */
@@ -13,20 +14,26 @@ struct hs_receiver {
 	struct hs_json json, settings_json;
 	struct hs_intake intake;
 	struct hs_buf body, rejected; /* large: see put_away */
-	struct hs_buf key, settings_text, head, answer;
+	struct hs_buf key, settings_text, message;
+	bool inside; /* the gate for large bodies */
 };
 
-/* What is known of the request being served. */
-struct visit {
-	struct hs_receiver *r;
-	const struct hs_settings *settings;
+struct hs_visit {
 	struct hs_gateway *gateway;
+	void (*ended)(void *context);
+	void *context;
+	struct hs_buf head, answer;
+	struct hs_taken taken; /* what is posted */
+	struct hs_post post;
+
+	/* what is known of the request being served */
+	struct hs_receiver *r; /* NULL: it is not in a thread's hands any more */
+	const struct hs_settings *settings;
 	struct hs_request request;
 	struct hs_outcome outcome;
 	struct hs_slice tenant;
-	bool authenticated;
 	bool has_settings; /* r->settings_json holds the header */
-	bool inside;       /* the gate for large bodies */
+	bool judged;       /* there may be something to keep */
 	int64_t answer_by;
 	char spooled_at[HS_CLOCK_TEXT + 1];
 };
@@ -40,10 +47,7 @@ struct hs_receiver *hs_receiver_new(const struct hs_keeper *keeper, uint64_t see
 	r->keeper = keeper;
 	hs_json_init(&r->json, seed);
 	hs_json_init(&r->settings_json, seed);
-	/* taken now, so that "out of memory" can still be said when it comes to that */
-	if (!hs_intake_init(&r->intake) ||
-	    hs_buf_reserve(&r->head, ANSWER_BYTES) == NULL ||
-	    hs_buf_reserve(&r->answer, ANSWER_BYTES) == NULL) {
+	if (!hs_intake_init(&r->intake)) {
 		hs_receiver_free(r);
 		return NULL;
 	}
@@ -61,9 +65,36 @@ void hs_receiver_free(struct hs_receiver *r)
 	hs_buf_free(&r->rejected);
 	hs_buf_free(&r->key);
 	hs_buf_free(&r->settings_text);
-	hs_buf_free(&r->head);
-	hs_buf_free(&r->answer);
+	hs_buf_free(&r->message);
 	free(r);
+}
+
+struct hs_visit *hs_visit_new(struct hs_gateway *gateway, void (*ended)(void *context), void *context)
+{
+	struct hs_visit *v = calloc(1, sizeof *v);
+
+	if (v == NULL)
+		return NULL;
+	v->gateway = gateway;
+	v->ended = ended;
+	v->context = context;
+	/* taken now, so that "out of memory" can still be said when it comes to that */
+	if (hs_buf_reserve(&v->head, ANSWER_BYTES) == NULL ||
+	    hs_buf_reserve(&v->answer, ANSWER_BYTES) == NULL) {
+		hs_visit_free(v);
+		return NULL;
+	}
+	return v;
+}
+
+void hs_visit_free(struct hs_visit *v)
+{
+	if (v == NULL)
+		return;
+	hs_buf_free(&v->head);
+	hs_buf_free(&v->answer);
+	hs_taken_free(&v->taken);
+	free(v);
 }
 
 /* Buffers above `keep` bytes are returned. */
@@ -83,16 +114,21 @@ void hs_receiver_rest(struct hs_receiver *r)
 	put_away(r, HS_REST_BYTES);
 }
 
+void hs_visit_rest(struct hs_visit *v)
+{
+	hs_taken_shrink(&v->taken, HS_REST_BYTES);
+}
+
 /* --- whole: the body, all of it and no more ---------------------------------- */
 
 /* A large body may take longer: 1 s for each MiB. */
-static int64_t body_deadline(const struct visit *v)
+static int64_t body_deadline(const struct hs_visit *v)
 {
 	return v->r->keeper->now_monotonic() + HS_BODY_MS +
 	       (int64_t)(v->request.content_length >> 20) * 1000;
 }
 
-static enum hs_result read_body(struct visit *v)
+static enum hs_result read_body(struct hs_visit *v)
 {
 	struct hs_gateway *g = v->gateway;
 	size_t want = (size_t)v->request.content_length;
@@ -119,7 +155,7 @@ static enum hs_result read_body(struct visit *v)
 /* --- valid: JSON, then each event against the Spec --------------------------- */
 
 /* X-Segment-Settings: base64 of a JSON object; flattened under settings_. */
-static enum hs_result read_settings_header(struct visit *v)
+static enum hs_result read_settings_header(struct hs_visit *v)
 {
 	struct hs_receiver *r = v->r;
 	enum hs_result result;
@@ -136,7 +172,7 @@ static enum hs_result read_settings_header(struct visit *v)
 	return v->has_settings ? HS_OK : HS_E_SETTINGS_HEADER;
 }
 
-static enum hs_result put_rejected(struct visit *v, int status, struct hs_slice body)
+static enum hs_result put_rejected(struct hs_visit *v, int status, struct hs_slice body)
 {
 	struct hs_rejection rejection = {
 		.spooled_at = hs_slice_str(v->spooled_at),
@@ -145,7 +181,7 @@ static enum hs_result put_rejected(struct visit *v, int status, struct hs_slice 
 		.remote_addr = v->request.remote_addr,
 		.body = body,
 	};
-	struct hs_buf *text = &v->r->answer; /* free until the answer is written */
+	struct hs_buf *text = &v->r->message;
 
 	hs_buf_reset(text);
 	hs_respond_message(&v->outcome, text);
@@ -155,7 +191,7 @@ static enum hs_result put_rejected(struct visit *v, int status, struct hs_slice 
 }
 
 /* An invalid event of a batch (or the only event) goes to the rejected file. */
-static enum hs_result reject_event(struct visit *v, uint32_t event, enum hs_result why,
+static enum hs_result reject_event(struct hs_visit *v, uint32_t event, enum hs_result why,
                                    uint64_t index)
 {
 	struct hs_outcome *o = &v->outcome, first = *o;
@@ -179,7 +215,7 @@ static enum hs_result reject_event(struct visit *v, uint32_t event, enum hs_resu
 }
 
 /* Judges the event at token `event`; HS_OK unless the whole request must end. */
-static enum hs_result take_event(struct visit *v, uint32_t event, uint64_t index)
+static enum hs_result take_event(struct hs_visit *v, uint32_t event, uint64_t index)
 {
 	struct hs_receiver *r = v->r;
 	struct hs_stamp stamp = { v->tenant, v->has_settings ? &r->settings_json : NULL,
@@ -195,7 +231,7 @@ static enum hs_result take_event(struct visit *v, uint32_t event, uint64_t index
 	return result;
 }
 
-static enum hs_result take_batch(struct visit *v)
+static enum hs_result take_batch(struct hs_visit *v)
 {
 	struct hs_json *json = &v->r->json;
 	bool more;
@@ -214,7 +250,7 @@ static enum hs_result take_batch(struct visit *v)
 	}
 }
 
-static enum hs_result take_one(struct visit *v)
+static enum hs_result take_one(struct hs_visit *v)
 {
 	struct hs_json *json = &v->r->json;
 	enum hs_result r = hs_json_document(json, hs_buf_slice(&v->r->body));
@@ -227,7 +263,7 @@ static bool is_json_error(enum hs_result r)
 	return r >= HS_E_JSON_EMPTY && r <= HS_E_JSON_TRAILING;
 }
 
-static enum hs_result take_body(struct visit *v)
+static enum hs_result take_body(struct hs_visit *v)
 {
 	struct hs_receiver *r = v->r;
 	struct hs_slice body = hs_buf_slice(&r->body);
@@ -253,93 +289,10 @@ static enum hs_result take_body(struct visit *v)
 	return put_rejected(v, hs_result_info(result)->status, body);
 }
 
-/* --- kept -------------------------------------------------------------------- */
-
-/* The lines are in the file: while we wait for the disk, others can have our place. */
-static void make_way(void *context)
-{
-	struct visit *v = context;
-
-	if (!v->inside)
-		return;
-	put_away(v->r, HS_KEEP_BYTES);
-	hs_gate_leave(v->r->keeper->large);
-	v->inside = false;
-}
-
-static enum hs_result keep(struct visit *v)
-{
-	const struct hs_keeper *keeper = v->r->keeper;
-	const struct hs_intake *in = &v->r->intake;
-	struct hs_append append = {
-		.records = hs_buf_slice(&in->lines),
-		.record = in->record,
-		.count = in->count,
-		.duplicate = &v->outcome.duplicate,
-		.rejected = hs_buf_slice(&v->r->rejected),
-		.unparsed = in->unparsed,
-		.deadline_ms = v->answer_by,
-		.written = make_way,
-		.context = v,
-	};
-	enum hs_result r;
-
-	if (append.records.n == 0 && append.rejected.n == 0)
-		return HS_OK;
-	r = keeper->append(keeper->self, &append);
-	v->outcome.accepted = append.count - v->outcome.duplicate;
-	return r;
-}
-
-/* --- the story --------------------------------------------------------------- */
-
-/* Of a whole body. */
-static enum hs_result judge(struct visit *v)
-{
-	const struct hs_keeper *keeper = v->r->keeper;
-	enum hs_result r = hs_auth_check(v->settings, &v->request.credentials,
-	                                 hs_buf_slice(&v->r->body), &v->r->json, &v->r->key, &v->tenant);
-
-	if (r != HS_OK)
-		return r;
-	hs_clock_text(keeper->now(), v->spooled_at);
-	r = take_body(v);
-	if (r == HS_OK)
-		r = keep(v);
-	v->outcome.has_counts = r == HS_OK && v->outcome.result == HS_OK;
-	return r == HS_OK ? v->outcome.result : r;
-}
-
-/* Returns what the request comes to; what take_body noted in the outcome stands. */
-static enum hs_result decide(struct visit *v)
-{
-	const struct hs_keeper *keeper = v->r->keeper;
-	enum hs_result r;
-
-	r = hs_request_read(&v->request, v->gateway->params(v->gateway),
-	                    (uint64_t)v->settings->max_body);
-	v->outcome.is_health = v->request.resource == HS_RESOURCE_HEALTH;
-	if (r != HS_OK)
-		return r;
-	if (v->outcome.is_health)
-		return keeper->health(keeper->self);
-
-	r = read_body(v);
-	if (r != HS_OK)
-		return r;
-	v->answer_by = keeper->now_monotonic() + HS_ANSWER_MS;
-	if (v->r->body.n > HS_LARGE_BYTES) {
-		v->inside = hs_gate_enter(keeper->large, v->answer_by);
-		if (!v->inside)
-			return HS_E_BUSY;
-	}
-	r = judge(v);
-	make_way(v);
-	return r;
-}
+/* --- answered ----------------------------------------------------------------- */
 
 /* Of what was noted, only what belongs to this result. */
-static void settle(struct visit *v, enum hs_result r)
+static void settle(struct hs_visit *v, enum hs_result r)
 {
 	struct hs_outcome *o = &v->outcome;
 
@@ -348,7 +301,7 @@ static void settle(struct visit *v, enum hs_result r)
 	o->not_synced = v->settings->durability == HS_DURABILITY_NONE;
 }
 
-static void log_outcome(const struct visit *v)
+static void log_outcome(const struct hs_visit *v)
 {
 	const struct hs_outcome *o = &v->outcome;
 	enum hs_result r = o->result != HS_OK ? o->result : o->why;
@@ -366,14 +319,156 @@ static void log_outcome(const struct visit *v)
 	       (unsigned long long)o->rejected);
 }
 
-void hs_receive(struct hs_receiver *r, const struct hs_settings *settings, struct hs_gateway *g)
+static void answer(struct hs_visit *v, enum hs_result r)
 {
-	struct visit v = { .r = r, .settings = settings, .gateway = g };
+	struct hs_gateway *g = v->gateway;
 
-	settle(&v, decide(&v));
-	log_outcome(&v);
-	hs_respond(&v.outcome, v.request.method == HS_METHOD_HEAD, &r->head, &r->answer);
-	g->write(g, hs_buf_slice(&r->head), hs_buf_slice(&r->answer));
+	settle(v, r);
+	log_outcome(v);
+	hs_respond(&v->outcome, v->request.method == HS_METHOD_HEAD, &v->head, &v->answer);
+	g->write(g, hs_buf_slice(&v->head), hs_buf_slice(&v->answer));
 	g->finish(g);
+	v->ended(v->context);
+}
+
+/* --- kept -------------------------------------------------------------------- */
+
+static void answer_kept(struct hs_visit *v, enum hs_result r)
+{
+	if (r == HS_OK)
+		v->outcome.accepted = v->post.append.count - v->outcome.duplicate;
+	v->outcome.has_counts = r == HS_OK && v->outcome.result == HS_OK;
+	answer(v, r == HS_OK ? v->outcome.result : r);
+}
+
+static void posted(struct hs_post *post, enum hs_result r)
+{
+	answer_kept((struct hs_visit *)((char *)post - offsetof(struct hs_visit, post)), r);
+}
+
+/* The lines are in the file: while we wait for the disk, others can have our place. */
+static void make_way(void *context)
+{
+	struct hs_receiver *r = context;
+
+	if (!r->inside)
+		return;
+	put_away(r, HS_KEEP_BYTES);
+	hs_gate_leave(r->keeper->large);
+	r->inside = false;
+}
+
+static void fill_append(struct hs_visit *v, const struct hs_taken *taken)
+{
+	v->post.append = (struct hs_append){
+		.records = hs_buf_slice(&taken->lines),
+		.record = taken->record,
+		.count = taken->count,
+		.duplicate = &v->outcome.duplicate,
+		.rejected = hs_buf_slice(&v->r->rejected),
+		.unparsed = taken->unparsed,
+		.deadline_ms = v->answer_by,
+	};
+}
+
+/* What was taken goes with the visit; the thread gets other memory for it. */
+static void post(struct hs_visit *v)
+{
+	const struct hs_keeper *keeper = v->r->keeper;
+	struct hs_taken taken = v->r->intake.taken;
+
+	v->r->intake.taken = v->taken;
+	v->taken = taken;
+	fill_append(v, &v->taken);
+	v->post.done = posted;
+	v->r = NULL;
+	keeper->post(keeper->self, &v->post);
+}
+
+/* What is large, or has rejected events, has a commit of its own. */
+static enum hs_result append(struct hs_visit *v)
+{
+	const struct hs_keeper *keeper = v->r->keeper;
+
+	v->post.append.written = make_way;
+	v->post.append.context = v->r;
+	return keeper->append(keeper->self, &v->post.append);
+}
+
+static void keep(struct hs_visit *v)
+{
+	size_t lines = v->r->intake.taken.lines.n, rejected = v->r->rejected.n;
+
+	if (rejected == 0 && lines > 0 && lines <= HS_POST_BYTES) {
+		post(v);
+		return;
+	}
+	fill_append(v, &v->r->intake.taken);
+	answer_kept(v, lines > 0 || rejected > 0 ? append(v) : HS_OK);
+}
+
+/* --- the story --------------------------------------------------------------- */
+
+/* Of a whole body. */
+static enum hs_result judge(struct hs_visit *v)
+{
+	enum hs_result r = hs_auth_check(v->settings, &v->request.credentials,
+	                                 hs_buf_slice(&v->r->body), &v->r->json, &v->r->key, &v->tenant);
+
+	if (r != HS_OK)
+		return r;
+	hs_clock_text(v->r->keeper->now(), v->spooled_at);
+	r = take_body(v);
+	v->judged = r == HS_OK;
+	return r;
+}
+
+/* Returns what the request comes to; what take_body noted in the outcome stands. */
+static enum hs_result decide(struct hs_visit *v)
+{
+	const struct hs_keeper *keeper = v->r->keeper;
+	enum hs_result r;
+
+	r = hs_request_read(&v->request, v->gateway->params(v->gateway),
+	                    (uint64_t)v->settings->max_body);
+	v->outcome.is_health = v->request.resource == HS_RESOURCE_HEALTH;
+	if (r != HS_OK)
+		return r;
+	if (v->outcome.is_health)
+		return keeper->health(keeper->self);
+
+	r = read_body(v);
+	if (r != HS_OK)
+		return r;
+	v->answer_by = keeper->now_monotonic() + HS_ANSWER_MS;
+	if (v->r->body.n > HS_LARGE_BYTES) {
+		v->r->inside = hs_gate_enter(keeper->large, v->answer_by);
+		if (!v->r->inside)
+			return HS_E_BUSY;
+	}
+	return judge(v);
+}
+
+static void begin(struct hs_visit *v, struct hs_receiver *r, const struct hs_settings *settings)
+{
+	v->r = r;
+	v->settings = settings;
+	v->outcome = (struct hs_outcome){ .result = HS_OK };
+	v->tenant = HS_SLICE_NONE;
+	v->has_settings = v->judged = false;
+}
+
+void hs_receive(struct hs_receiver *r, struct hs_visit *v, const struct hs_settings *settings)
+{
+	enum hs_result result;
+
+	begin(v, r, settings);
+	result = decide(v);
+	if (v->judged)
+		keep(v);
+	else
+		answer(v, result);
+	/* from here on the visit may be another request's */
+	make_way(r);
 	put_away(r, HS_KEEP_BYTES);
 }

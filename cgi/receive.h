@@ -1,8 +1,9 @@
 /*
  * receive: the story of one request: who → whole → valid → kept → answered.
  *
- * The spool is handed in as two functions, so that the whole story runs in a unit test
- * and in a fuzzer without a disk.
+ * A thread takes it as far as to what is to be kept. Small requests it then posts, and turns
+ * to the next one: who commits them answers them. The spool is handed in as functions, so
+ * that the whole story runs in a unit test and in a fuzzer without a disk.
  */
 #ifndef HS_RECEIVE_H
 #define HS_RECEIVE_H
@@ -16,6 +17,7 @@
 struct hs_keeper {
 	void *self;
 	enum hs_result (*append)(void *self, const struct hs_append *append);
+	void (*post)(void *self, struct hs_post *post); /* see spool.h */
 	enum hs_result (*health)(void *self);
 	/* Milliseconds: since 1970, and on a clock that never jumps. */
 	int64_t (*now)(void);
@@ -33,15 +35,25 @@ enum {
 };
 
 struct hs_receiver; /* the working memory of one thread */
+struct hs_visit;    /* that of one request, from its arrival to its answer */
 
-/* NULL: out of memory. The settings are looked at, not owned. */
+/* NULL: out of memory. The keeper is looked at, not owned. */
 struct hs_receiver *hs_receiver_new(const struct hs_keeper *keeper, uint64_t seed);
 void hs_receiver_free(struct hs_receiver *r);
 
-/* Returns memory; for a thread that has nothing to do. */
-void hs_receiver_rest(struct hs_receiver *r);
+/* NULL: out of memory. The gateway is looked at, not owned. */
+struct hs_visit *hs_visit_new(struct hs_gateway *gateway, void (*ended)(void *context), void *context);
+void hs_visit_free(struct hs_visit *v);
 
-/* Serves the request that g->next() announced, up to and including g->finish(). */
-void hs_receive(struct hs_receiver *r, const struct hs_settings *settings, struct hs_gateway *g);
+/* Returns memory, while there is nothing to do. */
+void hs_receiver_rest(struct hs_receiver *r);
+void hs_visit_rest(struct hs_visit *v);
+
+/*
+ * Serves the request that the visit's gateway has, up to and including its finish(); then
+ * ended() is called, once, by this thread or another, perhaps before this returns. Until then
+ * visit and settings must stay.
+ */
+void hs_receive(struct hs_receiver *r, struct hs_visit *v, const struct hs_settings *settings);
 
 #endif

@@ -1,4 +1,5 @@
 #include "cgi/worker.h"
+#include "cgi/accept.h"
 #include "cgi/notify.h"
 #include "cgi/receive.h"
 #include "store/io.h"
@@ -15,15 +16,18 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/resource.h>
 #include <sysexits.h>
 #include <time.h>
 #include <unistd.h>
 
 enum {
-	TICK_MS = 500,          /* how often time limits are looked at */
+	TICK_MS = 250,          /* how often time limits are looked at */
 	MAINTAIN_MS = 10000,    /* how often sealed segments are looked after */
 	STACK_BYTES = 256 << 10,
 	REST_MS = 2000,         /* a thread that has waited so long returns its buffers */
+	SEATS_A_THREAD = 4,     /* requests that are read, or wait for the disk: two descriptors each */
+	DESCRIPTORS = 32,       /* for all but seats and threads */
 	LARGE_MOST = 8,         /* large bodies that are judged at once */
 	MAP_BYTES = 32 << 20,   /* below this malloc keeps what is freed, until we trim it */
 };
@@ -35,18 +39,35 @@ struct service {
 	_Atomic int users;
 };
 
+struct pool;
+
+/* For one request, from its arrival to its answer. */
+struct seat {
+	struct pool *pool;
+	struct hs_gateway *gateway;
+	struct hs_visit *visit;
+	struct service *service; /* of the request, or NULL; under the pool's lock */
+	struct seat *next;       /* of those that are free */
+};
+
+struct worker {
+	struct pool *pool;
+	pthread_t thread;
+	struct hs_acceptor *acceptor;
+	struct hs_receiver *receiver;
+	struct hs_keeper keeper;
+};
+
 struct pool {
-	pthread_mutex_t lock; /* of `service` */
+	pthread_mutex_t lock; /* of `service`, and the free seats */
+	pthread_cond_t left;  /* a seat */
 	struct service *service;
-	struct worker {
-		struct pool *pool;
-		pthread_t thread;
-		struct hs_gateway *gateway;
-		struct hs_receiver *receiver;
-		struct hs_keeper keeper;
-	} *worker;
-	int workers, started;
-	int stop_fd;
+	struct seat *free;
+	int waiting; /* for a seat */
+	struct seat *seat;
+	struct worker *worker;
+	int seats, workers, started;
+	int listen_fd, stop_fd;
 	struct hs_gate *large;
 	struct hs_notify notify; /* of the thread that ticks */
 	pthread_t maintainer;
@@ -82,13 +103,20 @@ static void drop_service(struct service *s)
 	free(s);
 }
 
+/* NULL stays NULL. */
+static struct service *share_service(struct service *s)
+{
+	if (s != NULL)
+		atomic_fetch_add(&s->users, 1);
+	return s;
+}
+
 static struct service *use_service(struct pool *p)
 {
 	struct service *s;
 
 	pthread_mutex_lock(&p->lock);
-	s = p->service;
-	atomic_fetch_add(&s->users, 1);
+	s = share_service(p->service);
 	pthread_mutex_unlock(&p->lock);
 	return s;
 }
@@ -117,6 +145,11 @@ static enum hs_result keeper_append(void *spool, const struct hs_append *append)
 	return hs_spool_append(spool, append);
 }
 
+static void keeper_post(void *spool, struct hs_post *post)
+{
+	hs_spool_post(spool, post);
+}
+
 static enum hs_result keeper_health(void *spool)
 {
 	return hs_spool_health(spool);
@@ -124,8 +157,9 @@ static enum hs_result keeper_health(void *spool)
 
 static void init_keeper(struct hs_keeper *k)
 {
-	*k = (struct hs_keeper){ .append = keeper_append, .health = keeper_health,
-		                 .now = hs_io_now, .now_monotonic = hs_io_now_monotonic };
+	*k = (struct hs_keeper){ .append = keeper_append, .post = keeper_post,
+		                 .health = keeper_health, .now = hs_io_now,
+		                 .now_monotonic = hs_io_now_monotonic };
 }
 
 /* --- threads ---------------------------------------------------------------- */
@@ -145,34 +179,99 @@ static void tune_malloc(void)
 #endif
 }
 
-static void rest(struct worker *w)
+/* The one that was left last is given first: its memory is still in the cache. */
+static struct seat *take_seat(struct pool *p)
 {
+	struct seat *s;
+
+	pthread_mutex_lock(&p->lock);
+	p->waiting++;
+	while (p->free == NULL)
+		pthread_cond_wait(&p->left, &p->lock);
+	p->waiting--;
+	s = p->free;
+	p->free = s->next;
+	pthread_mutex_unlock(&p->lock);
+	return s;
+}
+
+static void leave_seat(struct seat *s)
+{
+	struct pool *p = s->pool;
+	struct service *service;
+
+	pthread_mutex_lock(&p->lock);
+	service = s->service;
+	s->service = NULL;
+	s->next = p->free;
+	p->free = s;
+	if (p->waiting > 0)
+		pthread_cond_signal(&p->left);
+	pthread_mutex_unlock(&p->lock);
+	if (service != NULL)
+		drop_service(service);
+}
+
+static void visit_ended(void *context)
+{
+	leave_seat(context);
+}
+
+static void rest(struct worker *w, struct seat *held)
+{
+	struct pool *p = w->pool;
+
 	hs_receiver_rest(w->receiver);
+	hs_visit_rest(held->visit);
+	pthread_mutex_lock(&p->lock);
+	for (struct seat *s = p->free; s != NULL; s = s->next)
+		hs_visit_rest(s->visit);
+	pthread_mutex_unlock(&p->lock);
 #ifdef __GLIBC__
 	malloc_trim(0);
 #endif
 }
 
+static void serve_connection(struct worker *w, struct seat *s, int fd)
+{
+	struct pool *p = w->pool;
+	struct service *service; /* the seat may be left, and taken again, before we return */
+
+	if (!hs_gw_fcgi_open(s->gateway, fd)) {
+		leave_seat(s);
+		return;
+	}
+	pthread_mutex_lock(&p->lock);
+	service = share_service(p->service);
+	s->service = share_service(p->service);
+	pthread_mutex_unlock(&p->lock);
+	w->keeper.self = service->spool;
+	hs_receive(w->receiver, s->visit, service->settings);
+	drop_service(service);
+}
+
 static void *serve(void *context)
 {
 	struct worker *w = context;
-	int next;
+	int idle_ms = REST_MS;
 
-	while ((next = w->gateway->next(w->gateway)) != 0) {
-		struct service *s;
+	for (;;) {
+		struct seat *s = take_seat(w->pool);
+		int fd = hs_acceptor_next(w->acceptor, idle_ms);
 
-		if (next < 0) {
-			rest(w);
-			w->gateway->idle_ms = 0;
+		if (fd >= 0) {
+			idle_ms = REST_MS;
+			serve_connection(w, s, fd);
 			continue;
 		}
-		w->gateway->idle_ms = REST_MS;
-		s = use_service(w->pool);
-		w->keeper.self = s->spool;
-		hs_receive(w->receiver, s->settings, w->gateway);
-		drop_service(s);
+		if (fd == HS_ACCEPT_IDLE) {
+			rest(w, s);
+			idle_ms = 0;
+		}
+		leave_seat(s);
+		if (fd == HS_ACCEPT_STOP)
+			return NULL;
 	}
-	return NULL;
 }
 
 /* One more than there are cores: somebody is always waiting for the append lock. */
@@ -183,7 +282,34 @@ static int places(void)
 	return cores > 0 && cores < LARGE_MOST ? (int)cores + 1 : LARGE_MOST;
 }
 
-static bool start_worker(struct pool *p, int listen_fd, uint64_t seed)
+/* So many that descriptors do not run out while all wait for the disk; one a thread at least. */
+static int seats(int threads)
+{
+	struct rlimit limit;
+	int most = threads * SEATS_A_THREAD;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < (rlim_t)(most * 2 + threads + DESCRIPTORS))
+		most = ((int)limit.rlim_cur - threads - DESCRIPTORS) / 2;
+	return most > threads ? most : threads;
+}
+
+static bool make_seats(struct pool *p)
+{
+	p->seat = calloc((size_t)p->seats, sizeof *p->seat);
+	for (int i = 0; p->seat != NULL && i < p->seats; i++) {
+		struct seat *s = &p->seat[i];
+
+		s->pool = p;
+		s->gateway = hs_gw_fcgi_new();
+		s->visit = s->gateway == NULL ? NULL : hs_visit_new(s->gateway, visit_ended, s);
+		if (s->visit == NULL)
+			return false;
+		leave_seat(s);
+	}
+	return p->seat != NULL;
+}
+
+static bool start_worker(struct pool *p, uint64_t seed)
 {
 	struct worker *w = &p->worker[p->started];
 	pthread_attr_t attr;
@@ -192,9 +318,9 @@ static bool start_worker(struct pool *p, int listen_fd, uint64_t seed)
 	w->pool = p;
 	init_keeper(&w->keeper);
 	w->keeper.large = p->large;
-	w->gateway = hs_gw_fcgi_new(listen_fd, p->stop_fd);
+	w->acceptor = hs_acceptor_new(p->listen_fd, p->stop_fd, &p->stopping);
 	w->receiver = hs_receiver_new(&w->keeper, seed);
-	if (w->gateway == NULL || w->receiver == NULL || pthread_attr_init(&attr) != 0)
+	if (w->acceptor == NULL || w->receiver == NULL || pthread_attr_init(&attr) != 0)
 		return false;
 	pthread_attr_setstacksize(&attr, STACK_BYTES);
 	ok = pthread_create(&w->thread, &attr, serve, w) == 0;
@@ -213,14 +339,19 @@ static void stop_workers(struct pool *p)
 		pthread_join(p->worker[i].thread, NULL);
 }
 
-static void free_workers(struct pool *p)
+static void free_all(struct pool *p)
 {
-	for (int i = 0; i < p->workers; i++) {
-		if (p->worker[i].gateway != NULL)
-			p->worker[i].gateway->free(p->worker[i].gateway);
+	for (int i = 0; p->worker != NULL && i < p->workers; i++) {
+		hs_acceptor_free(p->worker[i].acceptor);
 		hs_receiver_free(p->worker[i].receiver);
 	}
+	for (int i = 0; p->seat != NULL && i < p->seats; i++) {
+		hs_visit_free(p->seat[i].visit);
+		if (p->seat[i].gateway != NULL)
+			p->seat[i].gateway->free(p->seat[i].gateway);
+	}
 	free(p->worker);
+	free(p->seat);
 }
 
 /* --- maintenance ------------------------------------------------------------ */
@@ -279,13 +410,27 @@ static void block_signals(sigset_t *waited)
 	pthread_sigmask(SIG_BLOCK, waited, NULL);
 }
 
+static void expire_seat(struct seat *s, int64_t now)
+{
+	struct service *service;
+
+	s->gateway->expire(s->gateway, now);
+	pthread_mutex_lock(&s->pool->lock);
+	service = share_service(s->service);
+	pthread_mutex_unlock(&s->pool->lock);
+	if (service == NULL)
+		return;
+	hs_spool_expire(service->spool, now);
+	drop_service(service);
+}
+
 /* It passes every gateway's lock: if one of them is stuck, the watchdog hears no more. */
 static void tick(struct pool *p)
 {
 	int64_t now = hs_io_now_monotonic();
 
-	for (int i = 0; i < p->started; i++)
-		p->worker[i].gateway->expire(p->worker[i].gateway, now);
+	for (int i = 0; i < p->seats; i++)
+		expire_seat(&p->seat[i], now);
 	hs_notify_alive(&p->notify, now);
 }
 
@@ -340,31 +485,42 @@ static void finish(struct pool *p)
 	hs_io_wake(&p->finished, 1);
 	if (ticking)
 		pthread_join(ticker, NULL);
-	free_workers(p); /* not earlier: the ticker looks at them */
+	free_all(p); /* not earlier: the ticker looks at them */
+}
+
+static bool make_pool(struct pool *p, int listen_fd, struct hs_settings *settings)
+{
+	*p = (struct pool){ .lock = PTHREAD_MUTEX_INITIALIZER,
+		            .left = PTHREAD_COND_INITIALIZER,
+		            .workers = (int)settings->threads,
+		            .listen_fd = listen_fd };
+	p->seats = seats(p->workers);
+	p->service = new_service(settings);
+	p->worker = calloc((size_t)p->workers, sizeof *p->worker);
+	p->large = hs_gate_new(places());
+	p->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	fcntl(listen_fd, F_SETFL, fcntl(listen_fd, F_GETFL) | O_NONBLOCK);
+	return p->service != NULL && p->worker != NULL && p->large != NULL && p->stop_fd >= 0 &&
+	       hs_gw_fcgi_init() && make_seats(p);
 }
 
 int hs_worker_fcgi(int listen_fd, struct hs_settings *settings, hs_reload *reload, void *context)
 {
-	struct pool p = { .lock = PTHREAD_MUTEX_INITIALIZER, .workers = (int)settings->threads };
+	struct pool p;
 	uint64_t seed = hs_io_random();
 	sigset_t waited;
 	bool ok = true, maintained;
 
 	tune_malloc();
 	block_signals(&waited);
-	hs_notify_open(&p.notify);
-	p.service = new_service(settings);
-	p.worker = calloc((size_t)p.workers, sizeof *p.worker);
-	p.large = hs_gate_new(places());
-	p.stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	fcntl(listen_fd, F_SETFL, fcntl(listen_fd, F_GETFL) | O_NONBLOCK);
-	if (p.service == NULL || p.worker == NULL || p.large == NULL || p.stop_fd < 0 || !hs_gw_fcgi_init()) {
+	if (!make_pool(&p, listen_fd, settings)) {
 		hs_log(HS_LOG_ERROR, "start: out of memory or descriptors");
-		free(p.worker);
+		free_all(&p);
 		return EX_OSERR;
 	}
+	hs_notify_open(&p.notify);
 	while (ok && p.started < p.workers)
-		ok = start_worker(&p, listen_fd, seed);
+		ok = start_worker(&p, seed);
 	if (!ok)
 		hs_log(HS_LOG_ERROR, "start: thread %d of %d: lower threads, or raise the limits",
 		       p.started + 1, p.workers);
@@ -427,24 +583,30 @@ static void answer_unconfigured(struct hs_gateway *g, const struct hs_settings_e
 	send_and_free(g, &head, &body);
 }
 
+static void nothing_follows(void *context)
+{
+	(void)context;
+}
+
 static void serve_cgi(struct hs_gateway *g, struct hs_settings *settings)
 {
 	struct hs_keeper keeper;
 	struct hs_receiver *receiver = hs_receiver_new(&keeper, hs_io_random());
+	struct hs_visit *visit = hs_visit_new(g, nothing_follows, NULL);
 	struct service *s = new_service(settings);
 
 	init_keeper(&keeper);
-	if (receiver == NULL || s == NULL) {
+	if (receiver == NULL || visit == NULL || s == NULL) {
 		answer_failure(g, HS_E_MEMORY);
 	} else {
 		keeper.self = s->spool;
-		while (g->next(g) > 0)
-			hs_receive(receiver, s->settings, g);
+		hs_receive(receiver, visit, s->settings);
 	}
 	if (s != NULL)
 		drop_service(s);
 	else
 		hs_settings_free(settings);
+	hs_visit_free(visit);
 	hs_receiver_free(receiver);
 }
 

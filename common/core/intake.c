@@ -18,66 +18,85 @@ void hs_intake_free(struct hs_intake *in)
 {
 	hs_flattener_free(&in->flattener);
 	hs_identifier_free(&in->identifier);
-	hs_buf_free(&in->lines);
-	free(in->record);
+	hs_taken_free(&in->taken);
 	memset(in, 0, sizeof *in);
+}
+
+void hs_taken_reset(struct hs_taken *t)
+{
+	hs_buf_reset(&t->lines);
+	t->count = 0;
+	t->unparsed = 0;
+}
+
+void hs_taken_shrink(struct hs_taken *t, size_t keep)
+{
+	hs_taken_reset(t);
+	hs_buf_shrink(&t->lines, keep);
+	if (t->cap > keep / sizeof *t->record) {
+		free(t->record);
+		t->record = NULL;
+		t->cap = 0;
+	}
+}
+
+void hs_taken_free(struct hs_taken *t)
+{
+	hs_buf_free(&t->lines);
+	free(t->record);
+	memset(t, 0, sizeof *t);
 }
 
 void hs_intake_reset(struct hs_intake *in, size_t bytes)
 {
-	hs_buf_reset(&in->lines);
-	if (bytes > 0 && hs_buf_reserve(&in->lines, bytes + bytes / LONGER) == NULL)
-		hs_buf_reset(&in->lines); /* then it must grow */
-	in->count = 0;
-	in->unparsed = 0;
+	struct hs_buf *lines = &in->taken.lines;
+
+	hs_taken_reset(&in->taken);
+	if (bytes > 0 && hs_buf_reserve(lines, bytes + bytes / LONGER) == NULL)
+		hs_buf_reset(lines); /* then it must grow */
 }
 
 void hs_intake_shrink(struct hs_intake *in, size_t keep)
 {
-	hs_intake_reset(in, 0);
-	hs_buf_shrink(&in->lines, keep);
+	hs_taken_shrink(&in->taken, keep);
 	hs_flattener_shrink(&in->flattener);
-	if (in->cap > keep / sizeof *in->record) {
-		free(in->record);
-		in->record = NULL;
-		in->cap = 0;
-	}
 }
 
 /* A row for one more record. NULL: out of memory. */
-static struct hs_record *next_record(struct hs_intake *in)
+static struct hs_record *next_record(struct hs_taken *t)
 {
-	size_t cap = in->cap == 0 ? ROWS_FIRST : in->cap * 2;
+	size_t cap = t->cap == 0 ? ROWS_FIRST : t->cap * 2;
 
-	if (in->count == in->cap) {
-		struct hs_record *record = realloc(in->record, cap * sizeof *record);
+	if (t->count == t->cap) {
+		struct hs_record *record = realloc(t->record, cap * sizeof *record);
 
 		if (record == NULL)
 			return NULL;
-		in->record = record;
-		in->cap = cap;
+		t->record = record;
+		t->cap = cap;
 	}
-	return &in->record[in->count];
+	return &t->record[t->count];
 }
 
 enum hs_result hs_intake_put(struct hs_intake *in, const struct hs_event *e,
                              const struct hs_stamp *stamp, enum hs_names names)
 {
-	size_t start = in->lines.n;
+	struct hs_taken *t = &in->taken;
+	size_t start = t->lines.n;
 	struct hs_record *record;
 	enum hs_result r;
 
 	in->flattener.names = names;
-	r = hs_flatten(&in->flattener, e, stamp, &in->lines);
+	r = hs_flatten(&in->flattener, e, stamp, &t->lines);
 	if (r != HS_OK)
 		return r;
-	record = next_record(in);
+	record = next_record(t);
 	if (record == NULL)
 		return HS_E_MEMORY;
-	record->n = in->lines.n - start;
-	in->count++;
-	in->unparsed += !e->timestamps_parse;
+	record->n = t->lines.n - start;
+	t->count++;
+	t->unparsed += !e->timestamps_parse;
 	return hs_identity_of_event(&in->identifier, e, stamp->tenant,
-	                            hs_slice(in->lines.p + start, record->n), &record->identified,
+	                            hs_slice(t->lines.p + start, record->n), &record->identified,
 	                            &record->id);
 }

@@ -15,14 +15,27 @@ struct hs_record {
 	struct hs_identity id;
 };
 
-/* Working memory, one a thread, reset and not freed. */
-struct hs_intake {
-	struct hs_flattener flattener;
-	struct hs_identifier identifier;
+/* What was taken in. It can be moved elsewhere as a whole, and another put in its place. */
+struct hs_taken {
 	struct hs_buf lines;
 	struct hs_record *record; /* a row a line, `count` of them */
 	size_t count, cap;
 	uint64_t unparsed; /* of these, events with a time stamp that does not parse */
+};
+
+/* Empty again, memory kept. All zero is one that has none yet. */
+void hs_taken_reset(struct hs_taken *t);
+
+/* Empty again; lines and rows above `keep` bytes each are returned to the system. */
+void hs_taken_shrink(struct hs_taken *t, size_t keep);
+
+void hs_taken_free(struct hs_taken *t);
+
+/* Working memory, one a thread, reset and not freed. */
+struct hs_intake {
+	struct hs_flattener flattener;
+	struct hs_identifier identifier;
+	struct hs_taken taken;
 };
 
 bool hs_intake_init(struct hs_intake *in); /* false: out of memory; still to be freed */
@@ -31,7 +44,7 @@ void hs_intake_free(struct hs_intake *in);
 /* Empty again, memory kept, with room for the lines of so many bytes of events, mostly. */
 void hs_intake_reset(struct hs_intake *in, size_t bytes);
 
-/* Empty again; lines and rows above `keep` bytes each are returned to the system. */
+/* As hs_taken_shrink, with what the flattener has grown to. */
 void hs_intake_shrink(struct hs_intake *in, size_t keep);
 
 /*

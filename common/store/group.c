@@ -1,14 +1,12 @@
 #include "store/group.h"
 #include "store/io.h"
 
-#include <limits.h>
 #include <stddef.h>
 
-enum { LOOK_UP_MS = 20 }; /* sleepers look up this often, woken or not */
-
-bool hs_group_init(struct hs_group *g)
+bool hs_group_init(struct hs_group *g, hs_group_run *run, void *context)
 {
-	*g = (struct hs_group){ .running = false };
+	*g = (struct hs_group){ .run = run, .context = context };
+	g->end = &g->waiting;
 	return pthread_mutex_init(&g->lock, NULL) == 0;
 }
 
@@ -28,124 +26,120 @@ void hs_group_release(struct hs_group *g)
 
 static void join(struct hs_group *g, struct hs_member *m)
 {
-	struct hs_member **end = &g->waiting;
-
-	while (*end != NULL)
-		end = &(*end)->next;
-	*end = m;
+	m->next = NULL;
+	*g->end = m;
+	g->end = &m->next;
 }
 
-static void leave(struct hs_group *g, const struct hs_member *m)
+/* Moves those whose time is up from a list to the end of another, whose new end it returns. */
+static struct hs_member **take_late(struct hs_member **from, int64_t now_ms, struct hs_member **late)
 {
-	struct hs_member **at = m->taken ? &g->working : &g->waiting;
+	while (*from != NULL) {
+		struct hs_member *m = *from;
 
-	while (*at != m)
-		at = &(*at)->next;
-	*at = m->next;
+		if (now_ms < m->deadline_ms) {
+			from = &m->next;
+			continue;
+		}
+		*from = m->next;
+		m->next = NULL;
+		*late = m;
+		late = &m->next;
+	}
+	return late;
+}
+
+static struct hs_member **take_late_waiting(struct hs_group *g, int64_t now_ms, struct hs_member **late)
+{
+	late = take_late(&g->waiting, now_ms, late);
+	for (g->end = &g->waiting; *g->end != NULL; g->end = &(*g->end)->next)
+		;
+	return late;
 }
 
 /* Those who have waited longest. */
-static void begin(struct hs_group *g)
+static void begin(struct hs_group *g, int64_t now_us)
 {
 	struct hs_member **end = &g->waiting;
 
-	for (int n = 0; *end != NULL && n < HS_GROUP_MOST; n++, end = &(*end)->next)
-		(*end)->taken = true;
+	for (int n = 0; *end != NULL && n < HS_GROUP_MOST; n++)
+		end = &(*end)->next;
 	g->working = g->waiting;
 	g->waiting = *end;
 	*end = NULL;
-	g->running = true;
+	if (g->waiting == NULL)
+		g->end = &g->waiting;
 	g->released = false;
-	g->cycle++;
+	g->company = g->working != NULL && g->working->next != NULL;
+	g->begun_us = now_us;
 }
 
-static void end(struct hs_group *g, enum hs_result r)
+/* How long the next cycle waits for company. */
+static int64_t pause_us(const struct hs_group *g)
+{
+	return g->company ? g->begun_us + HS_GROUP_PACE_US - hs_io_now_us() : 0;
+}
+
+/* --- without ------------------------------------------------------------------- */
+
+static void tell(struct hs_member *m, enum hs_result r)
 {
 	struct hs_member *next;
 
-	for (struct hs_member *m = g->working; m != NULL; m = next) {
+	for (; m != NULL; m = next) {
 		next = m->next;
-		m->result = r;
-		atomic_store(&m->done, true);
+		m->done(m, r);
 	}
-	g->working = NULL;
-	g->running = false;
 }
 
 /* --- the story ----------------------------------------------------------------- */
 
-static void wake(struct hs_group *g, uint32_t cycle, int sleepers)
+/* Under the lock, which is let go for as long as anything takes. */
+static void lead(struct hs_group *g)
 {
-	atomic_fetch_add(&g->wake[cycle & 1], 1);
-	hs_io_wake(&g->wake[cycle & 1], sleepers);
-}
+	struct hs_member *late = NULL, *done;
+	enum hs_result r = HS_OK;
+	int64_t pause;
 
-/* Under the lock, which is let go for as long as the work takes. */
-static void lead(struct hs_group *g, hs_group_run *run, void *context)
-{
-	uint32_t cycle;
-	enum hs_result r;
-	bool more;
-
-	begin(g);
-	cycle = g->cycle;
-	pthread_mutex_unlock(&g->lock);
-	r = run(context, g, g->working);
-	pthread_mutex_lock(&g->lock);
-	end(g, r);
-	more = g->waiting != NULL;
-	pthread_mutex_unlock(&g->lock);
-	wake(g, cycle, INT_MAX);
-	if (more)
-		wake(g, cycle + 1, 1);
-	pthread_mutex_lock(&g->lock);
-}
-
-/* Under the lock, which is let go for the sleep; true, without it, if the member is done. */
-static bool sleep_on(struct hs_group *g, struct hs_member *m, int64_t left_ms)
-{
-	_Atomic uint32_t *word = &g->wake[(m->taken ? g->cycle : g->cycle + 1) & 1];
-	uint32_t seen = atomic_load(word);
-
-	pthread_mutex_unlock(&g->lock);
-	hs_io_wait(word, seen, left_ms > 0 && left_ms < LOOK_UP_MS ? left_ms : LOOK_UP_MS);
-	if (atomic_load(&m->done)) /* all of a cycle wake at once: no crowd at the lock */
-		return true;
-	pthread_mutex_lock(&g->lock);
-	return false;
-}
-
-/* Under the lock. */
-static enum hs_result give_up(struct hs_group *g, const struct hs_member *m)
-{
-	leave(g, m);
-	if (!g->running && g->waiting != NULL) /* it may have been me who was woken to lead */
-		wake(g, g->cycle + 1, 1);
-	return HS_E_BUSY;
-}
-
-enum hs_result hs_group_do(struct hs_group *g, const void *work, int64_t deadline_ms,
-                           hs_group_run *run, void *context)
-{
-	struct hs_member m = { .work = work };
-
-	pthread_mutex_lock(&g->lock);
-	join(g, &m);
-	while (!atomic_load(&m.done)) {
-		int64_t left_ms;
-
-		if (!m.taken && !g->running) {
-			lead(g, run, context);
-			continue;
-		}
-		left_ms = deadline_ms - hs_io_now_monotonic();
-		if (left_ms <= 0 && (!m.taken || g->released)) {
-			m.result = give_up(g, &m);
-			break;
-		}
-		if (sleep_on(g, &m, left_ms))
-			return m.result;
+	g->led = true;
+	pause = pause_us(g);
+	if (pause > 0) {
+		pthread_mutex_unlock(&g->lock);
+		hs_io_pause_us(pause);
+		pthread_mutex_lock(&g->lock);
 	}
+	take_late_waiting(g, hs_io_now_monotonic(), &late);
+	begin(g, hs_io_now_us());
 	pthread_mutex_unlock(&g->lock);
-	return m.result;
+	tell(late, HS_E_BUSY);
+	if (g->working != NULL)
+		r = g->run(g->context, g, g->working);
+	pthread_mutex_lock(&g->lock);
+	done = g->working;
+	g->working = NULL;
+	g->led = false;
+	pthread_mutex_unlock(&g->lock);
+	tell(done, r);
+	pthread_mutex_lock(&g->lock);
+}
+
+void hs_group_post(struct hs_group *g, struct hs_member *m)
+{
+	pthread_mutex_lock(&g->lock);
+	join(g, m);
+	while (!g->led && g->waiting != NULL)
+		lead(g);
+	pthread_mutex_unlock(&g->lock);
+}
+
+void hs_group_expire(struct hs_group *g, int64_t now_ms)
+{
+	struct hs_member *late = NULL, **end;
+
+	pthread_mutex_lock(&g->lock);
+	end = take_late_waiting(g, now_ms, &late);
+	if (g->released)
+		take_late(&g->working, now_ms, end);
+	pthread_mutex_unlock(&g->lock);
+	tell(late, HS_E_BUSY);
 }

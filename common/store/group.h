@@ -1,10 +1,14 @@
 /*
- * group: what several threads of a process want done at the same time is done by one of
- * them for all.
+ * group: what many want done at the same time is done by one for all, and nobody sleeps
+ * until it is done.
  *
- * Work goes in cycles, one at a time. Whoever comes while no cycle runs leads the next one,
- * for all who wait by then; those who come in the meantime wait for the one after it. So a
- * cycle that takes long (a sync) serves many, and nobody waits for company.
+ * Work goes in cycles, one at a time. Whoever posts while nobody leads becomes the leader:
+ * it does what is waiting by then, tells each of the members, and goes on until nothing is
+ * waiting. The others go back to what they have to do. So a cycle that takes long (a sync)
+ * serves many, and costs no thread a sleep and a waking.
+ *
+ * As long as cycles have company they begin at least HS_GROUP_PACE_US apart: what comes in
+ * the meantime shares the next one. Half as many syncs leave twice the disk to others.
  */
 #ifndef HS_GROUP_H
 #define HS_GROUP_H
@@ -12,32 +16,24 @@
 #include "core/result.h"
 
 #include <pthread.h>
-#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
-enum { HS_GROUP_MOST = 64 }; /* members of one cycle */
+enum {
+	HS_GROUP_MOST = 64, /* members of one cycle */
+	HS_GROUP_PACE_US = 1000,
+};
 
-/* One thread's part; it lives as long as hs_group_do. */
+/* One piece of work; it stays where it is, and belongs to the group until it is done. */
 struct hs_member {
-	const void *work; /* what it wants; for the leader to know */
+	const void *work;    /* what it wants; for the leader to know */
+	int64_t deadline_ms; /* on hs_io_now_monotonic's clock, see hs_group_expire */
+	/* Called once, by any thread, without a lock; then the group knows the member no more. */
+	void (*done)(struct hs_member *m, enum hs_result r);
 	struct hs_member *next;
-	bool taken;       /* it belongs to the cycle that runs */
-	enum hs_result result;
-	_Atomic bool done; /* set last: then nobody else looks at the member again */
 };
 
-struct hs_group {
-	pthread_mutex_t lock;
-	struct hs_member *waiting, *working;
-	bool running;         /* a cycle */
-	bool released;        /* its leader looks at nobody's work any more */
-	uint32_t cycle;       /* the last that began */
-	_Atomic uint32_t wake[2]; /* futexes: of even, of odd cycles */
-};
-
-bool hs_group_init(struct hs_group *g);
-void hs_group_destroy(struct hs_group *g);
+struct hs_group;
 
 /*
  * What a leader does with all members of its cycle, a list; the result is everybody's. It
@@ -47,11 +43,30 @@ void hs_group_destroy(struct hs_group *g);
 typedef enum hs_result hs_group_run(void *context, struct hs_group *g, const struct hs_member *first);
 void hs_group_release(struct hs_group *g);
 
+struct hs_group {
+	hs_group_run *run;
+	void *context;
+	pthread_mutex_t lock; /* of what follows */
+	struct hs_member *waiting, **end, *working;
+	bool led;         /* somebody leads */
+	bool released;    /* it looks at nobody's work any more */
+	bool company;     /* the last cycle had more than one member */
+	int64_t begun_us; /* when that cycle began */
+};
+
+bool hs_group_init(struct hs_group *g, hs_group_run *run, void *context);
+void hs_group_destroy(struct hs_group *g);
+
 /*
- * Returns when a cycle with this work has ended: its result; or HS_E_BUSY at `deadline_ms`
- * (hs_io_now_monotonic's clock), whether the work is under way or not.
+ * Has the member's work done, by this thread or another. Its done() may be called before this
+ * returns. A leader returns when nothing is left to do, which under load may be much later.
  */
-enum hs_result hs_group_do(struct hs_group *g, const void *work, int64_t deadline_ms,
-                           hs_group_run *run, void *context);
+void hs_group_post(struct hs_group *g, struct hs_member *m);
+
+/*
+ * Now and then, from a thread that is not held up by any of the work: members whose time is
+ * up are done with HS_E_BUSY, whether their work is under way or not.
+ */
+void hs_group_expire(struct hs_group *g, int64_t now_ms);
 
 #endif

@@ -125,12 +125,12 @@ static bool is_wanted(const struct hs_importer *how, const struct hs_event *e, b
 
 static void note_weak(const struct run *x, struct commit *c, size_t at)
 {
-	size_t row = c->intake.count - 1, n = c->intake.record[row].n;
+	size_t row = c->intake.taken.count - 1, n = c->intake.taken.record[row].n;
 
-	if (c->intake.record[row].identified && x->settings->dedup_window > 0)
+	if (c->intake.taken.record[row].identified && x->settings->dedup_window > 0)
 		return;
 	c->weak[c->weaks++] =
-	    (struct weak){ hs_hash(c->intake.lines.p + at, n, x->seed), at, row, false };
+	    (struct weak){ hs_hash(c->intake.taken.lines.p + at, n, x->seed), at, row, false };
 }
 
 static bool is_blank(struct hs_slice line)
@@ -144,7 +144,7 @@ static bool is_blank(struct hs_slice line)
 static enum hs_result take_line(struct run *x, struct commit *c, struct hs_slice line)
 {
 	struct hs_stamp stamp = { hs_slice_str(x->how->tenant), NULL, hs_slice_str(c->spooled_at) };
-	size_t at = c->intake.lines.n;
+	size_t at = c->intake.taken.lines.n;
 	struct hs_event e;
 	enum hs_result r;
 
@@ -218,11 +218,11 @@ static enum hs_result announce(struct run *x, const struct commit *c)
 static enum hs_result append(struct run *x, struct commit *c)
 {
 	struct hs_append append = {
-		.records = hs_buf_slice(&c->intake.lines),
-		.record = c->intake.record,
-		.count = c->intake.count,
+		.records = hs_buf_slice(&c->intake.taken.lines),
+		.record = c->intake.taken.record,
+		.count = c->intake.taken.count,
 		.rejected = hs_buf_slice(&c->rejected),
-		.unparsed = c->intake.unparsed,
+		.unparsed = c->intake.taken.unparsed,
 		.duplicate = &c->duplicate,
 		.suppressed = &c->suppressed,
 		.deadline_ms = hs_io_now_monotonic() + COMMIT_MS,
@@ -240,7 +240,7 @@ static enum hs_result append(struct run *x, struct commit *c)
 static void count(struct run *x, const struct commit *c)
 {
 	x->done->lines += c->line - c->first_line;
-	x->done->accepted += c->intake.count - c->duplicate - c->suppressed;
+	x->done->accepted += c->intake.taken.count - c->duplicate - c->suppressed;
 	x->done->suppressed += c->suppressed;
 	x->done->duplicate += c->duplicate + c->already;
 	x->done->rejected += c->rejections;
@@ -333,7 +333,7 @@ static void note_landed(const struct run *x, struct commit *c, struct hs_slice l
 	for (; low < c->weaks && c->weak[low].hash == hash; low++) {
 		struct weak *w = &c->weak[low];
 		struct hs_slice ours =
-		    hs_slice(c->intake.lines.p + w->at, c->intake.record[w->row].n);
+		    hs_slice(c->intake.taken.lines.p + w->at, c->intake.taken.record[w->row].n);
 
 		if (!w->landed && hs_slice_eq(ours, line)) {
 			w->landed = true;
@@ -383,7 +383,7 @@ static enum hs_result look_into(const struct run *x, struct commit *c, struct hs
 /* Takes the lines that have landed out of the commit. How many. */
 static uint64_t drop_landed(struct commit *c)
 {
-	struct hs_intake *in = &c->intake;
+	struct hs_taken *in = &c->intake.taken;
 	bool landed[COMMIT_LINES] = { false };
 	size_t to = 0, from = 0, kept = 0, rows = in->count;
 

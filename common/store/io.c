@@ -345,6 +345,14 @@ int64_t hs_io_now_monotonic(void)
 	return clock_ms(CLOCK_MONOTONIC);
 }
 
+int64_t hs_io_now_us(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
+}
+
 bool hs_io_boot_id(char id[static 37])
 {
 	int fd = open_file(AT_FDCWD, "/proc/sys/kernel/random/boot_id", O_RDONLY, 0);
@@ -375,6 +383,13 @@ static struct timespec timespec_of(int64_t ms)
 void hs_io_pause(int64_t ms)
 {
 	struct timespec t = timespec_of(ms);
+
+	nanosleep(&t, NULL);
+}
+
+void hs_io_pause_us(int64_t us)
+{
+	struct timespec t = { .tv_sec = (time_t)(us / 1000000), .tv_nsec = (long)(us % 1000000) * 1000 };
 
 	nanosleep(&t, NULL);
 }

@@ -98,6 +98,8 @@ void hs_io_wait_readable(int fd, int64_t ms);
 /* Milliseconds: since 1970, and on a clock that never jumps. */
 int64_t hs_io_now(void);
 int64_t hs_io_now_monotonic(void);
+/* The latter in microseconds. */
+int64_t hs_io_now_us(void);
 
 /* Identifies this boot of the machine; false if it cannot be told. */
 bool hs_io_boot_id(char id[static 37]);
@@ -107,6 +109,7 @@ uint64_t hs_io_random(void);
 
 /* Sleeps; for back-off, and to keep a rate. */
 void hs_io_pause(int64_t ms);
+void hs_io_pause_us(int64_t us);
 
 /*
  * Sleeps while *word is `seen`, at most so many ms, until hs_io_wake (futex(2)). The

@@ -1,5 +1,4 @@
 #include "store/spool.h"
-#include "store/group.h"
 #include "store/index.h"
 #include "store/io.h"
 #include "store/log.h"
@@ -7,6 +6,7 @@
 #include "store/segment.h"
 #include "store/suppress.h"
 
+#include <assert.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
@@ -17,7 +17,6 @@ enum {
 	HEALTH_MS = 1000,
 	GAP_POLL_MS = 10,
 	KEEP_BYTES = 1 << 20,
-	SMALL_BYTES = 1 << 16, /* appends up to this size go together with others */
 };
 
 /* An open directory. */
@@ -37,7 +36,7 @@ struct hs_spool {
 	const struct hs_settings *settings;
 	pthread_rwlock_t lock; /* held shared by users of the view, exclusively to replace it */
 	struct view *view;     /* NULL: not open */
-	struct hs_group group; /* of small appends */
+	struct hs_group group; /* of what is posted */
 };
 
 /* --- opening ---------------------------------------------------------------- */
@@ -87,33 +86,6 @@ static enum hs_result open_view(const struct hs_settings *settings, struct view 
 	}
 	*view = v;
 	return HS_OK;
-}
-
-struct hs_spool *hs_spool_new(const struct hs_settings *settings)
-{
-	struct hs_spool *spool = calloc(1, sizeof *spool);
-
-	if (spool == NULL || pthread_rwlock_init(&spool->lock, NULL) != 0) {
-		free(spool);
-		return NULL;
-	}
-	if (!hs_group_init(&spool->group)) {
-		pthread_rwlock_destroy(&spool->lock);
-		free(spool);
-		return NULL;
-	}
-	spool->settings = settings;
-	return spool;
-}
-
-void hs_spool_free(struct hs_spool *spool)
-{
-	if (spool == NULL)
-		return;
-	close_view(spool->view);
-	hs_group_destroy(&spool->group);
-	pthread_rwlock_destroy(&spool->lock);
-	free(spool);
 }
 
 /*
@@ -364,7 +336,7 @@ static bool is_durable(const struct hs_spool *spool)
 	return spool->settings->durability == HS_DURABILITY_FSYNC;
 }
 
-static enum hs_result append_alone(struct hs_spool *spool, const struct hs_append *append)
+enum hs_result hs_spool_append(struct hs_spool *spool, const struct hs_append *append)
 {
 	struct sums sums = { 0 };
 	struct view *v;
@@ -411,12 +383,57 @@ static enum hs_result append_together(void *context, struct hs_group *g, const s
 	return r;
 }
 
-enum hs_result hs_spool_append(struct hs_spool *spool, const struct hs_append *append)
+static void posted(struct hs_member *m, enum hs_result r)
 {
-	if (append->rejected.n > 0 || append->records.n > SMALL_BYTES || append->look_only)
-		return append_alone(spool, append);
-	return hs_group_do(&spool->group, append, append->deadline_ms, append_together, spool);
+	struct hs_post *post = (struct hs_post *)m;
+
+	post->done(post, r);
 }
+
+void hs_spool_post(struct hs_spool *spool, struct hs_post *post)
+{
+	assert(post->append.rejected.n == 0 && post->append.records.n <= HS_POST_BYTES);
+	post->member = (struct hs_member){ .work = &post->append,
+		                           .deadline_ms = post->append.deadline_ms,
+		                           .done = posted };
+	hs_group_post(&spool->group, &post->member);
+}
+
+void hs_spool_expire(struct hs_spool *spool, int64_t now_ms)
+{
+	hs_group_expire(&spool->group, now_ms);
+}
+
+/* --- the whole ---------------------------------------------------------------- */
+
+struct hs_spool *hs_spool_new(const struct hs_settings *settings)
+{
+	struct hs_spool *spool = calloc(1, sizeof *spool);
+
+	if (spool == NULL || pthread_rwlock_init(&spool->lock, NULL) != 0) {
+		free(spool);
+		return NULL;
+	}
+	if (!hs_group_init(&spool->group, append_together, spool)) {
+		pthread_rwlock_destroy(&spool->lock);
+		free(spool);
+		return NULL;
+	}
+	spool->settings = settings;
+	return spool;
+}
+
+void hs_spool_free(struct hs_spool *spool)
+{
+	if (spool == NULL)
+		return;
+	close_view(spool->view);
+	hs_group_destroy(&spool->group);
+	pthread_rwlock_destroy(&spool->lock);
+	free(spool);
+}
+
+/* --- other work ----------------------------------------------------------------- */
 
 /* Under each family's lock in turn: brings the open segment into order, and rotates it. */
 static enum hs_result visit(struct view *v, int64_t deadline_ms, bool rotate)

@@ -13,6 +13,7 @@
 #include "core/intake.h"
 #include "core/settings.h"
 #include "store/examine.h"
+#include "store/group.h"
 #include "store/maintain.h"
 
 #include <stdint.h>
@@ -50,6 +51,25 @@ void hs_spool_free(struct hs_spool *spool); /* NULL is fine */
  * nothing may be acknowledged; what was written may yet be found in the spool, as whole lines.
  */
 enum hs_result hs_spool_append(struct hs_spool *spool, const struct hs_append *append);
+
+/* An append that no thread waits for. All of it stays where it is until it is done. */
+struct hs_post {
+	struct hs_member member; /* first: the two have one address; the spool fills it */
+	struct hs_append append; /* no rejected lines, at most HS_POST_BYTES of records, no `written` */
+	/* Called once, by any thread, maybe before hs_spool_post returns: a result of append. */
+	void (*done)(struct hs_post *post, enum hs_result r);
+};
+
+enum { HS_POST_BYTES = 1 << 16 }; /* what is larger has a write and a sync of its own */
+
+/*
+ * Appends together with what other threads post at the same time: one lock, one write, one
+ * sync. The thread may be kept here to do the work of others as well, see group.h.
+ */
+void hs_spool_post(struct hs_spool *spool, struct hs_post *post);
+
+/* Now and then, from a thread that posts nothing: ends posts whose deadline has passed. */
+void hs_spool_expire(struct hs_spool *spool, int64_t now_ms);
 
 /*
  * HS_OK if an append would be tried: the directory is there, writable and has room, and the

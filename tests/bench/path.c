@@ -13,6 +13,7 @@ struct bench_path {
 	struct hs_settings *settings;
 	struct hs_spool *spool;
 	struct hs_receiver *receiver;
+	struct hs_visit *visit;
 	char length[48], signature[sizeof signature_is + BENCH_MAC_TEXT];
 	char *params[7];
 	const struct bench_body *body;
@@ -56,9 +57,11 @@ static bool write_answer(struct hs_gateway *g, struct hs_slice head, struct hs_s
 {
 	struct bench_path *p = (struct bench_path *)g;
 
-	(void)body;
+	char text[128];
+
 	snprintf(p->status, sizeof p->status, "%.*s", (int)head.n, head.p);
-	return true;
+	snprintf(text, sizeof text, "%.*s", (int)body.n, body.p);
+	return sscanf(text, "{\"accepted\":%zu", &p->accepted) == 1;
 }
 
 static void finish(struct hs_gateway *g)
@@ -69,13 +72,24 @@ static void finish(struct hs_gateway *g)
 static enum hs_result append(void *self, const struct hs_append *append)
 {
 	struct bench_path *p = self;
-	enum hs_result r = HS_OK;
 
 	*append->duplicate = 0;
+	return p->spool != NULL ? hs_spool_append(p->spool, append) : HS_OK;
+}
+
+static void post(void *self, struct hs_post *post)
+{
+	struct bench_path *p = self;
+
 	if (p->spool != NULL)
-		r = hs_spool_append(p->spool, append);
-	p->accepted = append->count - *append->duplicate;
-	return r;
+		hs_spool_post(p->spool, post);
+	else
+		post->done(post, append(self, &post->append));
+}
+
+static void ended(void *context)
+{
+	(void)context;
 }
 
 /* What a web server hands over; a real one adds some twenty more. */
@@ -97,13 +111,14 @@ struct bench_path *bench_path_new(const char *dir, const char *more)
 		bench_die("memory", "out of it");
 	p->settings = bench_settings(dir, more);
 	p->spool = dir == NULL ? NULL : hs_spool_new(p->settings);
-	p->keeper = (struct hs_keeper){ .self = p, .append = append, .now = hs_io_now,
+	p->keeper = (struct hs_keeper){ .self = p, .append = append, .post = post, .now = hs_io_now,
 		                        .now_monotonic = hs_io_now_monotonic };
 	p->gateway = (struct hs_gateway){ .params = params, .read = read_body,
 		                          .write = write_answer, .finish = finish };
 	set_params(p);
 	p->receiver = hs_receiver_new(&p->keeper, 0x5eed);
-	if (p->receiver == NULL || (dir != NULL && p->spool == NULL))
+	p->visit = hs_visit_new(&p->gateway, ended, p);
+	if (p->receiver == NULL || p->visit == NULL || (dir != NULL && p->spool == NULL))
 		bench_die("memory", "out of it");
 	return p;
 }
@@ -111,6 +126,7 @@ struct bench_path *bench_path_new(const char *dir, const char *more)
 void bench_path_free(struct bench_path *p)
 {
 	hs_receiver_free(p->receiver);
+	hs_visit_free(p->visit);
 	hs_spool_free(p->spool);
 	hs_settings_free(p->settings);
 	free(p);
@@ -124,7 +140,7 @@ void bench_path_request(struct bench_path *p, const struct bench_input *in,
 	memcpy(p->signature + sizeof signature_is - 1, body->signature, BENCH_MAC_TEXT);
 	p->body = body;
 	p->at = p->accepted = 0;
-	hs_receive(p->receiver, p->settings, &p->gateway);
+	hs_receive(p->receiver, p->visit, p->settings);
 	if (strncmp(p->status, "Status: 20", 10) != 0 || p->accepted != in->events)
 		bench_die("answer", p->status);
 }

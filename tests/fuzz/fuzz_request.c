@@ -22,7 +22,7 @@ struct fake {
 	char signature[sizeof signature_is + ORACLE_MAC_TEXT];
 	struct hs_slice body, whole; /* what is left to read; all of it */
 	struct hs_buf head, answer;
-	int finished, appended;
+	int finished, ended, appended;
 };
 
 static char *const *fake_params(struct hs_gateway *g)
@@ -57,6 +57,11 @@ static void fake_finish(struct hs_gateway *g)
 	((struct fake *)g)->finished++;
 }
 
+static void fake_ended(void *context)
+{
+	((struct fake *)context)->ended++;
+}
+
 static void check_lines(struct hs_slice lines)
 {
 	while (lines.n > 0) {
@@ -83,6 +88,12 @@ static enum hs_result keep(void *self, const struct hs_append *append)
 	MUST(sum == append->records.n);
 	*append->duplicate = 0;
 	return HS_OK;
+}
+
+static void post(void *self, struct hs_post *post)
+{
+	MUST(post->append.rejected.n == 0 && post->append.records.n <= HS_POST_BYTES);
+	post->done(post, keep(self, &post->append));
 }
 
 static enum hs_result health(void *self)
@@ -208,7 +219,7 @@ static void check_answer(const struct fake *f)
 	const char *method = param(f, "REQUEST_METHOD");
 	int status;
 
-	MUST(f->finished == 1 && f->appended <= 1);
+	MUST(f->finished == 1 && f->ended == 1 && f->appended <= 1);
 	MUST(head.n > 11 && memcmp(head.p, "Status: ", 8) == 0);
 	status = atoi(head.p + 8);
 	check_head(head, status, answer.n, method != NULL && strcmp(method, "HEAD") == 0);
@@ -230,18 +241,20 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct hs_settings *s = hs_settings_new("fuzz", HS_SLICE(conf), NULL, &error);
 	struct fake f = { .gateway = { .params = fake_params, .read = fake_read, .write = fake_write,
 		                       .finish = fake_finish, .reads_past_length = true } };
-	struct hs_keeper keeper = { &f, keep, health, now, now };
+	struct hs_keeper keeper = { &f, keep, post, health, now, now, NULL };
 	struct hs_receiver *r = hs_receiver_new(&keeper, 1);
+	struct hs_visit *v = hs_visit_new(&f.gateway, fake_ended, &f);
 	struct hs_slice text = hs_slice((const char *)data, size);
 	char *head = take_params(&f, &text);
 
 	hs_log_level(HS_LOG_ERROR);
-	MUST(s != NULL && r != NULL);
+	MUST(s != NULL && r != NULL && v != NULL);
 	f.body = f.whole = text;
 	sign(&f);
-	hs_receive(r, s, &f.gateway);
+	hs_receive(r, v, s);
 	check_answer(&f);
 	hs_receiver_free(r);
+	hs_visit_free(v);
 	hs_settings_free(s);
 	hs_buf_free(&f.head);
 	hs_buf_free(&f.answer);

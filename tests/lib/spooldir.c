@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -106,21 +107,45 @@ void events_free(struct events *e)
 	free(e);
 }
 
+/* A post, and one who waits for it. */
+struct waited {
+	struct hs_post post; /* first: the two have one address */
+	enum hs_result r;
+	_Atomic uint32_t done;
+};
+
+static void waited_done(struct hs_post *post, enum hs_result r)
+{
+	struct waited *w = (struct waited *)post;
+
+	w->r = r;
+	atomic_store(&w->done, 1);
+	hs_io_wake(&w->done, 1);
+}
+
+/* By the way that requests take; and if another thread leads, until that has done it. */
 enum hs_result spooldir_append(struct hs_spool *spool, const char *words, uint64_t *duplicate)
 {
 	struct events *e = events_new(words);
 	uint64_t ignored;
-	struct hs_append append = { .records = hs_buf_slice(&e->lines),
-				    .record = e->record,
-				    .count = e->count,
-				    .duplicate = duplicate != NULL ? duplicate : &ignored,
-				    .deadline_ms = hs_io_now_monotonic() + PATIENCE_MS };
-	enum hs_result r;
+	struct waited w = { .post = { .append = { .records = hs_buf_slice(&e->lines),
+						  .record = e->record,
+						  .count = e->count,
+						  .duplicate =
+						      duplicate != NULL ? duplicate : &ignored,
+						  .deadline_ms =
+						      hs_io_now_monotonic() + PATIENCE_MS },
+				      .done = waited_done } };
 
-	*append.duplicate = 0;
-	r = hs_spool_append(spool, &append);
+	*w.post.append.duplicate = 0;
+	if (e->lines.n <= HS_POST_BYTES)
+		hs_spool_post(spool, &w.post);
+	else
+		waited_done(&w.post, hs_spool_append(spool, &w.post.append));
+	while (atomic_load(&w.done) == 0)
+		hs_io_wait(&w.done, 0, 1000);
 	events_free(e);
-	return r;
+	return w.r;
 }
 
 struct apart {

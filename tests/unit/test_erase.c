@@ -65,9 +65,9 @@ static uint64_t put(const char *words)
 		assert_int_equal(hs_intake_put(&in, &e, &stamp, HS_NAMES_WAREHOUSE), HS_OK);
 		words += all;
 	}
-	append = (struct hs_append){ .records = hs_buf_slice(&in.lines),
-				      .record = in.record,
-				      .count = in.count,
+	append = (struct hs_append){ .records = hs_buf_slice(&in.taken.lines),
+				      .record = in.taken.record,
+				      .count = in.taken.count,
 				      .duplicate = &duplicate,
 				      .deadline_ms = hs_io_now_monotonic() + PATIENCE_MS };
 	assert_int_equal(hs_spool_append(s.spool, &append), HS_OK);

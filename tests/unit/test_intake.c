@@ -30,13 +30,13 @@ static void rows_and_lines_agree(void **state)
 		snprintf(text, sizeof text, "{\"type\":\"page\",\"messageId\":\"m%d\"}", i);
 		assert_int_equal(put(&in, text, NULL), HS_OK);
 	}
-	assert_int_equal(in.count, 100);
-	for (size_t i = 0; i < in.count; i++) {
-		assert_true(in.record[i].identified);
-		at += in.record[i].n;
-		assert_int_equal(in.lines.p[at - 1], '\n');
+	assert_int_equal(in.taken.count, 100);
+	for (size_t i = 0; i < in.taken.count; i++) {
+		assert_true(in.taken.record[i].identified);
+		at += in.taken.record[i].n;
+		assert_int_equal(in.taken.lines.p[at - 1], '\n');
 	}
-	assert_int_equal(at, in.lines.n);
+	assert_int_equal(at, in.taken.lines.n);
 	hs_intake_free(&in);
 }
 
@@ -51,9 +51,9 @@ static void sameness(void **state)
 	put(&in, named, NULL);
 	put(&in, named, "acme");
 	put(&in, "{\"type\":\"page\"}", NULL);
-	assert_memory_equal(&in.record[0].id, &in.record[1].id, sizeof in.record[0].id);
-	assert_memory_not_equal(&in.record[0].id, &in.record[2].id, sizeof in.record[0].id);
-	assert_false(in.record[3].identified);
+	assert_memory_equal(&in.taken.record[0].id, &in.taken.record[1].id, sizeof in.taken.record[0].id);
+	assert_memory_not_equal(&in.taken.record[0].id, &in.taken.record[2].id, sizeof in.taken.record[0].id);
+	assert_false(in.taken.record[3].identified);
 	hs_intake_free(&in);
 }
 
@@ -65,19 +65,19 @@ static void refused_without_trace(void **state)
 	(void)state;
 	assert_true(hs_intake_init(&in));
 	put(&in, "{\"type\":\"page\",\"timestamp\":\"soon\"}", NULL);
-	assert_int_equal(in.unparsed, 1);
+	assert_int_equal(in.taken.unparsed, 1);
 	hs_buf_put_slice(&text, HS_SLICE("{\"type\":\"page\",\"timestamp\":\"soon\",\""));
 	for (int i = 0; i <= HS_NAME_MAX; i++)
 		hs_buf_putc(&text, 'k');
 	hs_buf_put(&text, "\":1}", 5);
 	assert_int_equal(put(&in, text.p, NULL), HS_E_NAME_LONG);
-	assert_int_equal(in.count, 1);
-	assert_int_equal(in.unparsed, 1);
-	assert_int_equal(in.lines.n, in.record[0].n);
+	assert_int_equal(in.taken.count, 1);
+	assert_int_equal(in.taken.unparsed, 1);
+	assert_int_equal(in.taken.lines.n, in.taken.record[0].n);
 	hs_intake_shrink(&in, 0);
-	assert_int_equal(in.count + in.lines.n + in.unparsed, 0);
+	assert_int_equal(in.taken.count + in.taken.lines.n + in.taken.unparsed, 0);
 	assert_int_equal(put(&in, "{\"type\":\"page\"}", NULL), HS_OK);
-	assert_int_equal(in.count, 1);
+	assert_int_equal(in.taken.count, 1);
 	hs_buf_free(&text);
 	hs_intake_free(&in);
 }

@@ -3,7 +3,7 @@
  *
  * A `struct stage` is both: it feeds one request, takes what would have been kept, and
  * writes down in what order it was called, a letter a call:
- * R read, A append, H health, W write, F finish.
+ * R read, A append, P post, H health, W write, F finish, E ended.
  */
 #include "cgi/receive.h"
 #include "core/settings.h"
@@ -30,6 +30,7 @@ struct stage {
 	struct hs_gateway gateway; /* first: the gateway is the stage */
 	struct hs_settings *settings;
 	struct hs_receiver *receiver;
+	struct hs_visit *visit;
 	struct hs_keeper keeper;
 
 	/* the request */
@@ -53,6 +54,8 @@ struct stage {
 	struct hs_buf records, rejected, head, answer, log;
 
 	/* what the keeper says */
+	bool hold; /* what is posted is done later, by done_at_last */
+	struct hs_post *held;
 	enum hs_result append_result, health_result;
 	uint64_t duplicate;
 };
@@ -131,11 +134,8 @@ static void check_rows(struct stage *s, const struct hs_append *append)
 	assert_int_equal(at, append->records.n);
 }
 
-static enum hs_result stage_append(void *self, const struct hs_append *append)
+static enum hs_result take(struct stage *s, const struct hs_append *append)
 {
-	struct stage *s = self;
-
-	note(s, 'A');
 	check_rows(s, append);
 	*append->duplicate = s->duplicate;
 	hs_buf_put_slice(&s->records, append->records);
@@ -143,6 +143,35 @@ static enum hs_result stage_append(void *self, const struct hs_append *append)
 	s->append_deadline = append->deadline_ms;
 	s->unparsed = append->unparsed;
 	return s->append_result;
+}
+
+static enum hs_result stage_append(void *self, const struct hs_append *append)
+{
+	note(self, 'A');
+	return take(self, append);
+}
+
+static void stage_post(void *self, struct hs_post *post)
+{
+	struct stage *s = self;
+
+	note(s, 'P');
+	assert_int_equal(post->append.rejected.n, 0);
+	assert_in_range(post->append.records.n, 1, HS_POST_BYTES);
+	s->held = post;
+	if (!s->hold)
+		post->done(post, take(s, &post->append));
+}
+
+/* Some other thread, some time later, has done what was posted. */
+static void done_at_last(struct stage *s)
+{
+	s->held->done(s->held, take(s, &s->held->append));
+}
+
+static void stage_ended(void *context)
+{
+	note(context, 'E');
 }
 
 static enum hs_result stage_health(void *self)
@@ -207,9 +236,11 @@ static struct stage *new_stage(const char *conf, struct hs_slice body)
 					   .write = stage_write,
 					   .finish = stage_finish,
 					   .reads_past_length = true };
-	s->keeper = (struct hs_keeper) { s, stage_append, stage_health, wall, monotonic, NULL };
+	s->keeper = (struct hs_keeper) { s, stage_append, stage_post, stage_health, wall, monotonic, NULL };
 	s->receiver = hs_receiver_new(&s->keeper, 7);
+	s->visit = hs_visit_new(&s->gateway, stage_ended, s);
 	assert_non_null(s->receiver);
+	assert_non_null(s->visit);
 	next_request(s, body);
 	return s;
 }
@@ -217,6 +248,7 @@ static struct stage *new_stage(const char *conf, struct hs_slice body)
 static void free_stage(struct stage *s)
 {
 	hs_receiver_free(s->receiver);
+	hs_visit_free(s->visit);
 	hs_settings_free(s->settings);
 	hs_buf_free(&s->records);
 	hs_buf_free(&s->rejected);
@@ -249,7 +281,7 @@ static void serve_and_read_log(struct stage *s)
 
 	assert_non_null(log);
 	dup2(fileno(log), 2);
-	hs_receive(s->receiver, s->settings, &s->gateway);
+	hs_receive(s->receiver, s->visit, s->settings);
 	dup2(saved, 2);
 	close(saved);
 	rewind(log);
@@ -270,9 +302,9 @@ static int serve(struct stage *s)
 	int status;
 
 	serve_and_read_log(s);
-	assert_true(s->calls >= 2);
-	assert_string_equal(s->story + s->calls - 2,
-			    "WF"); /* answered and finished, once, at the end */
+	assert_true(s->calls >= 3);
+	assert_string_equal(s->story + s->calls - 3,
+			    "WFE"); /* answered, finished and ended, once, at the end */
 	for (size_t i = 0; i < sizeof secrets / sizeof *secrets; i++) {
 		assert_false(contains(&s->head, secrets[i]));
 		assert_false(contains(&s->answer, secrets[i]));
@@ -306,7 +338,7 @@ static void an_event_is_read_kept_and_answered(void **state)
 
 	(void)state;
 	assert_int_equal(serve(s), 200);
-	expect(s, "story", "RAWF");
+	expect(s, "story", "RPWFE");
 	expect(s, "records", PAGE_LINE);
 	expect(s, "rejected", "");
 	expect(s, "answer", "{\"accepted\":1,\"duplicate\":0,\"rejected\":0}\n");
@@ -485,7 +517,7 @@ static void expect_refused_by_head(const char *name, const char *value, int stat
 			strcpy(s->param[i], "X=");
 	param(s, name, value);
 	assert_int_equal(serve(s), status);
-	expect(s, "story", "WF");
+	expect(s, "story", "WFE");
 	free_stage(s);
 }
 
@@ -525,7 +557,7 @@ static void expect_body_fault(long then, size_t cut, int status, const char *ans
 	s->then = then;
 	s->step = 5;
 	assert_int_equal(serve(s), status);
-	expect(s, "story", "RWF");
+	expect(s, "story", "RWFE");
 	expect(s, "answer", answer);
 	free_stage(s);
 }
@@ -551,7 +583,7 @@ static void a_body_longer_than_announced(void **state)
 	(void)state;
 	s->body = HS_SLICE(PAGE "x");
 	assert_int_equal(serve(s), 400);
-	expect(s, "story", "RWF");
+	expect(s, "story", "RWFE");
 	expect(s, "answer", "{\"message\":\"body longer than Content-Length\"}\n");
 	free_stage(s);
 }
@@ -616,7 +648,7 @@ static void an_invalid_event_is_kept_as_rejected(void **state)
 	(void)state;
 	param(s, "HTTP_AUTHORIZATION", "Bearer k3y");
 	assert_int_equal(serve(s), 400);
-	expect(s, "story", "RAWF");
+	expect(s, "story", "RAWFE");
 	expect(s, "records", "");
 	expect(s, "rejected",
 	       "{\"spooled_at\":\"" AT
@@ -793,7 +825,7 @@ static void nothing_to_keep_is_not_appended(void **state)
 	(void)state;
 	s->append_result = HS_E_FULL; /* nobody would ask */
 	assert_int_equal(serve(s), 200);
-	expect(s, "story", "RWF");
+	expect(s, "story", "RWFE");
 	free_stage(s);
 }
 
@@ -930,7 +962,7 @@ static void a_peer_that_is_gone_does_no_harm(void **state)
 	(void)state;
 	s->peer_gone = true;
 	assert_int_equal(serve(s), 200);
-	expect(s, "story", "RAWF");
+	expect(s, "story", "RPWFE");
 	free_stage(s);
 }
 
@@ -944,7 +976,7 @@ static void health(void **state)
 	strcpy(s->param[1], "REQUEST_METHOD=GET");
 	param(s, "PATH_INFO", "/health");
 	assert_int_equal(serve(s), 200);
-	expect(s, "story", "HWF");
+	expect(s, "story", "HWFE");
 	expect(s, "answer", "{\"status\":\"ok\"}\n");
 
 	next_request(s, HS_SLICE(""));
@@ -986,6 +1018,47 @@ static void requests_do_not_know_each_other(void **state)
 	sign(s, s->body);
 	assert_int_equal(serve(s), 200);
 	expect(s, "records", PAGE_LINE);
+	free_stage(s);
+}
+
+/* While one waits for the disk, the thread serves others: all that it has is theirs. */
+static void what_is_posted_is_answered_later(void **state)
+{
+	struct stage *s = new_stage(CONF "auth = either\nsecret = s3cret\n[keys]\nacme = k3y\n",
+				    HS_SLICE(PAGE));
+	struct stage *other = new_stage(OPEN, HS_SLICE("[" PAGE "," PAGE "," NO_ID "]"));
+	struct hs_buf large = { 0 };
+
+	(void)state;
+	s->hold = true;
+	param(s, "HTTP_AUTHORIZATION", "Bearer k3y");
+	hs_receive(s->receiver, s->visit, s->settings);
+	expect(s, "story", "RP");
+	hs_receive(s->receiver, other->visit, other->settings);
+	put_batch(&large, PAGE, 30000);
+	next_request(other, hs_buf_slice(&large));
+	hs_receive(s->receiver, other->visit, other->settings);
+	hs_receiver_rest(s->receiver);
+	s->duplicate = 1;
+	done_at_last(s);
+	expect(s, "story", "RPAAWFE");
+	expect(s, "answer", "{\"accepted\":0,\"duplicate\":1,\"rejected\":0}\n");
+	assert_true(contains(&s->records, "\"tenant\":\"acme\""));
+	hs_buf_free(&large);
+	free_stage(other);
+	free_stage(s);
+}
+
+static void what_was_posted_and_fails_is_not_acknowledged(void **state)
+{
+	struct stage *s = new_stage(OPEN, HS_SLICE(PAGE));
+
+	(void)state;
+	s->hold = true;
+	hs_receive(s->receiver, s->visit, s->settings);
+	s->append_result = HS_E_BUSY;
+	done_at_last(s);
+	assert_true(contains(&s->head, "Status: 503"));
 	free_stage(s);
 }
 
@@ -1135,6 +1208,8 @@ int main(void)
 		cmocka_unit_test(a_peer_that_is_gone_does_no_harm),
 		cmocka_unit_test(health),
 		cmocka_unit_test(requests_do_not_know_each_other),
+		cmocka_unit_test(what_is_posted_is_answered_later),
+		cmocka_unit_test(what_was_posted_and_fails_is_not_acknowledged),
 		cmocka_unit_test(a_refusal_is_one_line_of_the_log),
 		cmocka_unit_test(memory_is_returned_after_a_batch),
 		cmocka_unit_test(memory_is_returned_after_a_refused_batch),
