@@ -43,10 +43,16 @@ struct hs_gateway *hs_gw_cgi_new(void);
 struct hs_gateway *hs_gw_fcgi_new(void);
 
 /*
- * Takes the connection over and reads from it who asks for what; false: it was broken, and
- * is closed.
+ * Has all of a request arrived on the connection, and is it small? Then nothing that is done
+ * with it will wait for the peer.
  */
-bool hs_gw_fcgi_open(struct hs_gateway *g, int fd);
+bool hs_gw_fcgi_is_whole(int fd);
+
+/*
+ * Takes the connection over and reads from it who asks for what; false: it was broken, and
+ * is closed. `whole` is what hs_gw_fcgi_is_whole said.
+ */
+bool hs_gw_fcgi_open(struct hs_gateway *g, int fd, bool whole);
 
 /* Once, before the threads start, after the signal handlers. */
 bool hs_gw_fcgi_init(void);

@@ -3,9 +3,10 @@
  *
  * - Connections are accepted by accept.h, not by the library: its accept cannot be told to
  *   stop without a race, and gives no chance to set a time limit before it reads.
- * - It has no time limits at all. Each connection is watched through a duplicate of its
- *   descriptor (the library may close its own at any moment), and expire() shuts it.
- *   Answers need no limit: they are smaller than any send buffer, and never wait.
+ * - It has no time limits at all. A connection whose request has not arrived yet is watched
+ *   through a duplicate of its descriptor (the library may close its own at any moment), and
+ *   expire() shuts it. Answers need no limit: they are smaller than any send buffer, and never
+ *   wait.
  * - A connection serves one request. Keeping it (FCGI_KEEP_CONN) is the application's
  *   choice, and an idle one would hold a thread.
  */
@@ -14,6 +15,7 @@
 #include "store/log.h"
 
 #include <errno.h>
+#include <fastcgi.h>
 #include <fcgiapp.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -25,12 +27,15 @@
 
 enum {
 	HEAD_MS = 5000,    /* for the request's variables to arrive */
+	WHOLE_BYTES = 16 << 10,
+	MOMENT_MS = 1,
 	BACK_OFF_MS = 100, /* when descriptors or memory have run out */
 };
 
 struct gw_fcgi {
 	struct hs_gateway base; /* first: the two have one address */
 	FCGX_Request request;
+	bool whole; /* all of it was there when it began: it needs no watching */
 
 	pthread_mutex_t lock; /* of what follows: expire() comes from another thread */
 	int watched;          /* duplicate of the connection's descriptor, or -1 */
@@ -95,7 +100,50 @@ static void fcgi_expire(struct hs_gateway *g, int64_t now_ms)
 
 /* --- the next request ------------------------------------------------------- */
 
-static bool prepare_connection(struct gw_fcgi *f, int fd)
+/*
+ * Do the bytes hold a request from its begin to its end (FastCGI specification, 3.3, 5 and
+ * 6.2: BEGIN_REQUEST, PARAMS …, an empty one, STDIN …, an empty one), and nothing strange?
+ */
+static bool holds_request(const unsigned char *p, size_t n)
+{
+	int expected = FCGI_BEGIN_REQUEST;
+
+	for (size_t at = 0; n - at >= FCGI_HEADER_LEN;) {
+		const unsigned char *header = p + at;
+		size_t content = (size_t)header[4] << 8 | header[5];
+		size_t next = at + FCGI_HEADER_LEN + content + header[6];
+
+		if (header[0] != FCGI_VERSION_1 || header[1] != expected || next > n ||
+		    header[2] != p[2] || header[3] != p[3])
+			return false;
+		if (expected == FCGI_BEGIN_REQUEST &&
+		    (content < 2 || (header[8] << 8 | header[9]) != FCGI_RESPONDER))
+			return false;
+		if (expected == FCGI_STDIN && content == 0)
+			return true;
+		if (expected == FCGI_BEGIN_REQUEST)
+			expected = FCGI_PARAMS;
+		else if (content == 0)
+			expected = FCGI_STDIN;
+		at = next;
+	}
+	return false;
+}
+
+/* It may come a moment behind the connection. */
+bool hs_gw_fcgi_is_whole(int fd)
+{
+	unsigned char bytes[WHOLE_BYTES];
+	ssize_t n = recv(fd, bytes, sizeof bytes, MSG_PEEK | MSG_DONTWAIT);
+
+	if (n < 0) {
+		hs_io_wait_readable(fd, MOMENT_MS);
+		n = recv(fd, bytes, sizeof bytes, MSG_PEEK | MSG_DONTWAIT);
+	}
+	return n > 0 && holds_request(bytes, (size_t)n);
+}
+
+static bool watch_connection(struct gw_fcgi *f, int fd)
 {
 	int duplicate = fcntl(fd, F_DUPFD_CLOEXEC, 0);
 
@@ -109,11 +157,12 @@ static bool prepare_connection(struct gw_fcgi *f, int fd)
 	return true;
 }
 
-bool hs_gw_fcgi_open(struct hs_gateway *g, int fd)
+bool hs_gw_fcgi_open(struct hs_gateway *g, int fd, bool whole)
 {
 	struct gw_fcgi *f = self(g);
 
-	if (!prepare_connection(f, fd))
+	f->whole = whole;
+	if (!whole && !watch_connection(f, fd))
 		return false;
 	/*
 	 * Hand the connection over as one that was kept from an earlier request: then the
@@ -142,11 +191,12 @@ static long fcgi_read(struct hs_gateway *g, char *to, size_t n, int64_t deadline
 	struct gw_fcgi *f = self(g);
 	int got;
 
-	set_deadline(f, deadline_ms);
+	if (!f->whole)
+		set_deadline(f, deadline_ms);
 	got = FCGX_GetStr(to, n > INT_MAX ? INT_MAX : (int)n, f->request.in);
 	if (got > 0)
 		return got;
-	if (has_expired(f))
+	if (!f->whole && has_expired(f))
 		return -2;
 	return FCGX_GetError(f->request.in) != 0 ? -1 : 0;
 }
@@ -159,11 +209,23 @@ static bool fcgi_write(struct hs_gateway *g, struct hs_slice head, struct hs_sli
 	       FCGX_PutStr(body.p, (int)body.n, out) == (int)body.n;
 }
 
+/* What was refused by its head has a body that nobody has read. */
+static void read_rest(struct gw_fcgi *f)
+{
+	char dropped[512];
+
+	while (FCGX_GetStr(dropped, sizeof dropped, f->request.in) > 0)
+		;
+}
+
 static void fcgi_finish(struct hs_gateway *g)
 {
 	struct gw_fcgi *f = self(g);
 
-	unwatch(f);
+	if (f->whole)
+		read_rest(f);
+	else
+		unwatch(f);
 	/* with nothing left to read, no need to linger for a peer that still sends */
 	if (FCGX_HasSeenEOF(f->request.in) != 0)
 		FCGX_Detach(&f->request);

@@ -26,6 +26,7 @@ enum {
 	MAINTAIN_MS = 10000,    /* how often sealed segments are looked after */
 	STACK_BYTES = 256 << 10,
 	REST_MS = 2000,         /* a thread that has waited so long returns its buffers */
+	LONG_MS = 3600000,
 	SEATS_A_THREAD = 4,     /* requests that are read, or wait for the disk: two descriptors each */
 	DESCRIPTORS = 32,       /* for all but seats and threads */
 	LARGE_MOST = 8,         /* large bodies that are judged at once */
@@ -56,6 +57,8 @@ struct worker {
 	struct hs_acceptor *acceptor;
 	struct hs_receiver *receiver;
 	struct hs_keeper keeper;
+	struct hs_spool *spool; /* of the request that it works on */
+	bool at_door;
 };
 
 struct pool {
@@ -69,6 +72,7 @@ struct pool {
 	int seats, workers, started;
 	int listen_fd, stop_fd;
 	struct hs_gate *large;
+	struct hs_gate *door; /* inside: threads that wait for connections, and will soon again */
 	struct hs_notify notify; /* of the thread that ticks */
 	pthread_t maintainer;
 	_Atomic bool stopping;
@@ -140,24 +144,48 @@ static void replace_service(struct pool *p, struct hs_settings *settings)
 
 /* --- the spool, as the story of a request knows it --------------------------- */
 
-static enum hs_result keeper_append(void *spool, const struct hs_append *append)
+/*
+ * Few threads wait for connections: a burst of them, which one could take as they come, would
+ * wake as many threads. Who stays near the door must not wait for anything else; so before a
+ * thread does, it lets another one come there.
+ */
+static void leave_door(struct worker *w)
 {
-	return hs_spool_append(spool, append);
+	if (w->at_door)
+		hs_gate_leave(w->pool->door);
+	w->at_door = false;
 }
 
-static void keeper_post(void *spool, struct hs_post *post)
+static enum hs_result keeper_append(void *self, const struct hs_append *append)
 {
-	hs_spool_post(spool, post);
+	struct worker *w = self;
+
+	leave_door(w);
+	return hs_spool_append(w->spool, append);
 }
 
-static enum hs_result keeper_health(void *spool)
+static void keeper_post(void *self, struct hs_post *post)
 {
-	return hs_spool_health(spool);
+	struct worker *w = self;
+	struct hs_spool *spool = w->spool;
+
+	if (!hs_spool_post(spool, post))
+		return;
+	leave_door(w);
+	hs_spool_commit(spool);
 }
 
-static void init_keeper(struct hs_keeper *k)
+static enum hs_result keeper_health(void *self)
 {
-	*k = (struct hs_keeper){ .append = keeper_append, .post = keeper_post,
+	struct worker *w = self;
+
+	leave_door(w);
+	return hs_spool_health(w->spool);
+}
+
+static void init_keeper(struct worker *w)
+{
+	w->keeper = (struct hs_keeper){ .self = w, .append = keeper_append, .post = keeper_post,
 		                 .health = keeper_health, .now = hs_io_now,
 		                 .now_monotonic = hs_io_now_monotonic };
 }
@@ -217,12 +245,11 @@ static void visit_ended(void *context)
 	leave_seat(context);
 }
 
-static void rest(struct worker *w, struct seat *held)
+static void rest(struct worker *w)
 {
 	struct pool *p = w->pool;
 
 	hs_receiver_rest(w->receiver);
-	hs_visit_rest(held->visit);
 	pthread_mutex_lock(&p->lock);
 	for (struct seat *s = p->free; s != NULL; s = s->next)
 		hs_visit_rest(s->visit);
@@ -236,8 +263,11 @@ static void serve_connection(struct worker *w, struct seat *s, int fd)
 {
 	struct pool *p = w->pool;
 	struct service *service; /* the seat may be left, and taken again, before we return */
+	bool whole = hs_gw_fcgi_is_whole(fd);
 
-	if (!hs_gw_fcgi_open(s->gateway, fd)) {
+	if (!whole)
+		leave_door(w);
+	if (!hs_gw_fcgi_open(s->gateway, fd, whole)) {
 		leave_seat(s);
 		return;
 	}
@@ -245,41 +275,64 @@ static void serve_connection(struct worker *w, struct seat *s, int fd)
 	service = share_service(p->service);
 	s->service = share_service(p->service);
 	pthread_mutex_unlock(&p->lock);
-	w->keeper.self = service->spool;
+	w->spool = service->spool;
 	hs_receive(w->receiver, s->visit, service->settings);
 	drop_service(service);
+}
+
+/* Buffers are not held for ever by one who waits for ever. */
+static void go_to_door(struct worker *w)
+{
+	int64_t wait_ms = REST_MS;
+
+	while (!w->at_door) {
+		w->at_door = hs_gate_enter(w->pool->door, hs_io_now_monotonic() + wait_ms);
+		if (!w->at_door && wait_ms == REST_MS)
+			rest(w);
+		wait_ms = LONG_MS;
+	}
 }
 
 static void *serve(void *context)
 {
 	struct worker *w = context;
-	int idle_ms = REST_MS;
+	int idle_ms = REST_MS, fd;
 
-	for (;;) {
-		struct seat *s = take_seat(w->pool);
-		int fd = hs_acceptor_next(w->acceptor, idle_ms);
+	do {
+		struct seat *s;
 
-		if (fd >= 0) {
-			idle_ms = REST_MS;
+		go_to_door(w);
+		s = take_seat(w->pool);
+		fd = hs_acceptor_next(w->acceptor, idle_ms);
+		if (fd >= 0)
 			serve_connection(w, s, fd);
-			continue;
-		}
-		if (fd == HS_ACCEPT_IDLE) {
-			rest(w, s);
-			idle_ms = 0;
-		}
-		leave_seat(s);
-		if (fd == HS_ACCEPT_STOP)
-			return NULL;
-	}
+		else
+			leave_seat(s);
+		if (fd == HS_ACCEPT_IDLE)
+			rest(w);
+		idle_ms = fd == HS_ACCEPT_IDLE ? 0 : REST_MS;
+	} while (fd != HS_ACCEPT_STOP);
+	leave_door(w);
+	return NULL;
+}
+
+static int cores(void)
+{
+	long cores = sysconf(_SC_NPROCESSORS_ONLN);
+
+	return cores < 1 ? 1 : cores < LARGE_MOST ? (int)cores : LARGE_MOST - 1;
 }
 
 /* One more than there are cores: somebody is always waiting for the append lock. */
 static int places(void)
 {
-	long cores = sysconf(_SC_NPROCESSORS_ONLN);
+	return cores() + 1;
+}
 
-	return cores > 0 && cores < LARGE_MOST ? (int)cores + 1 : LARGE_MOST;
+/* The other cores have web servers to serve. */
+static int doors(void)
+{
+	return cores() > 1 ? cores() / 2 : 1;
 }
 
 /* So many that descriptors do not run out while all wait for the disk; one a thread at least. */
@@ -316,7 +369,7 @@ static bool start_worker(struct pool *p, uint64_t seed)
 	bool ok;
 
 	w->pool = p;
-	init_keeper(&w->keeper);
+	init_keeper(w);
 	w->keeper.large = p->large;
 	w->acceptor = hs_acceptor_new(p->listen_fd, p->stop_fd, &p->stopping);
 	w->receiver = hs_receiver_new(&w->keeper, seed);
@@ -498,10 +551,11 @@ static bool make_pool(struct pool *p, int listen_fd, struct hs_settings *setting
 	p->service = new_service(settings);
 	p->worker = calloc((size_t)p->workers, sizeof *p->worker);
 	p->large = hs_gate_new(places());
+	p->door = hs_gate_new(doors());
 	p->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	fcntl(listen_fd, F_SETFL, fcntl(listen_fd, F_GETFL) | O_NONBLOCK);
-	return p->service != NULL && p->worker != NULL && p->large != NULL && p->stop_fd >= 0 &&
-	       hs_gw_fcgi_init() && make_seats(p);
+	return p->service != NULL && p->worker != NULL && p->large != NULL &&
+	       p->door != NULL && p->stop_fd >= 0 && hs_gw_fcgi_init() && make_seats(p);
 }
 
 int hs_worker_fcgi(int listen_fd, struct hs_settings *settings, hs_reload *reload, void *context)
@@ -536,6 +590,7 @@ int hs_worker_fcgi(int listen_fd, struct hs_settings *settings, hs_reload *reloa
 	drop_service(p.service);
 	hs_notify_close(&p.notify);
 	hs_gate_free(p.large);
+	hs_gate_free(p.door);
 	close(p.stop_fd);
 	return ok || p.started > 0 ? 0 : EX_OSERR;
 }
@@ -590,16 +645,16 @@ static void nothing_follows(void *context)
 
 static void serve_cgi(struct hs_gateway *g, struct hs_settings *settings)
 {
-	struct hs_keeper keeper;
-	struct hs_receiver *receiver = hs_receiver_new(&keeper, hs_io_random());
+	struct worker w = { .at_door = false };
+	struct hs_receiver *receiver = hs_receiver_new(&w.keeper, hs_io_random());
 	struct hs_visit *visit = hs_visit_new(g, nothing_follows, NULL);
 	struct service *s = new_service(settings);
 
-	init_keeper(&keeper);
+	init_keeper(&w);
 	if (receiver == NULL || visit == NULL || s == NULL) {
 		answer_failure(g, HS_E_MEMORY);
 	} else {
-		keeper.self = s->spool;
+		w.spool = s->spool;
 		hs_receive(receiver, visit, s->settings);
 	}
 	if (s != NULL)

@@ -24,7 +24,7 @@ void hs_group_release(struct hs_group *g)
 
 /* --- under the lock ----------------------------------------------------------- */
 
-static void join(struct hs_group *g, struct hs_member *m)
+static void add(struct hs_group *g, struct hs_member *m)
 {
 	m->next = NULL;
 	*g->end = m;
@@ -94,15 +94,14 @@ static void tell(struct hs_member *m, enum hs_result r)
 
 /* --- the story ----------------------------------------------------------------- */
 
-/* Under the lock, which is let go for as long as anything takes. */
-static void lead(struct hs_group *g)
+/* One cycle; under the lock, which is let go for as long as anything takes. */
+static void run_cycle(struct hs_group *g)
 {
 	struct hs_member *late = NULL, *done;
 	enum hs_result r = HS_OK;
-	int64_t pause;
+	int64_t pause = pause_us(g);
 
 	g->led = true;
-	pause = pause_us(g);
 	if (pause > 0) {
 		pthread_mutex_unlock(&g->lock);
 		hs_io_pause_us(pause);
@@ -123,12 +122,24 @@ static void lead(struct hs_group *g)
 	pthread_mutex_lock(&g->lock);
 }
 
-void hs_group_post(struct hs_group *g, struct hs_member *m)
+bool hs_group_join(struct hs_group *g, struct hs_member *m)
+{
+	bool leads;
+
+	pthread_mutex_lock(&g->lock);
+	add(g, m);
+	leads = !g->led;
+	g->led = true;
+	pthread_mutex_unlock(&g->lock);
+	return leads;
+}
+
+void hs_group_lead(struct hs_group *g)
 {
 	pthread_mutex_lock(&g->lock);
-	join(g, m);
-	while (!g->led && g->waiting != NULL)
-		lead(g);
+	do {
+		run_cycle(g);
+	} while (!g->led && g->waiting != NULL);
 	pthread_mutex_unlock(&g->lock);
 }
 

@@ -2,7 +2,7 @@
  * group: what many want done at the same time is done by one for all, and nobody sleeps
  * until it is done.
  *
- * Work goes in cycles, one at a time. Whoever posts while nobody leads becomes the leader:
+ * Work goes in cycles, one at a time. Whoever joins while nobody leads becomes the leader:
  * it does what is waiting by then, tells each of the members, and goes on until nothing is
  * waiting. The others go back to what they have to do. So a cycle that takes long (a sync)
  * serves many, and costs no thread a sleep and a waking.
@@ -58,10 +58,13 @@ bool hs_group_init(struct hs_group *g, hs_group_run *run, void *context);
 void hs_group_destroy(struct hs_group *g);
 
 /*
- * Has the member's work done, by this thread or another. Its done() may be called before this
- * returns. A leader returns when nothing is left to do, which under load may be much later.
+ * Has the member's work done, by this thread or another. True: by this one; it must call
+ * hs_group_lead, as soon as it likes to. The member's done() may be called before this returns.
  */
-void hs_group_post(struct hs_group *g, struct hs_member *m);
+bool hs_group_join(struct hs_group *g, struct hs_member *m);
+
+/* Returns when nothing is left to do, which under load may be much later. */
+void hs_group_lead(struct hs_group *g);
 
 /*
  * Now and then, from a thread that is not held up by any of the work: members whose time is

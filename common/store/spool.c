@@ -390,13 +390,18 @@ static void posted(struct hs_member *m, enum hs_result r)
 	post->done(post, r);
 }
 
-void hs_spool_post(struct hs_spool *spool, struct hs_post *post)
+bool hs_spool_post(struct hs_spool *spool, struct hs_post *post)
 {
 	assert(post->append.rejected.n == 0 && post->append.records.n <= HS_POST_BYTES);
 	post->member = (struct hs_member){ .work = &post->append,
 		                           .deadline_ms = post->append.deadline_ms,
 		                           .done = posted };
-	hs_group_post(&spool->group, &post->member);
+	return hs_group_join(&spool->group, &post->member);
+}
+
+void hs_spool_commit(struct hs_spool *spool)
+{
+	hs_group_lead(&spool->group);
 }
 
 void hs_spool_expire(struct hs_spool *spool, int64_t now_ms)

@@ -64,9 +64,12 @@ enum { HS_POST_BYTES = 1 << 16 }; /* what is larger has a write and a sync of it
 
 /*
  * Appends together with what other threads post at the same time: one lock, one write, one
- * sync. The thread may be kept here to do the work of others as well, see group.h.
+ * sync. True: nobody is at it, so this thread must call hs_spool_commit.
  */
-void hs_spool_post(struct hs_spool *spool, struct hs_post *post);
+bool hs_spool_post(struct hs_spool *spool, struct hs_post *post);
+
+/* Does what was posted, also by others in the meantime. */
+void hs_spool_commit(struct hs_spool *spool);
 
 /* Now and then, from a thread that posts nothing: ends posts whose deadline has passed. */
 void hs_spool_expire(struct hs_spool *spool, int64_t now_ms);

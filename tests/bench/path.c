@@ -81,10 +81,10 @@ static void post(void *self, struct hs_post *post)
 {
 	struct bench_path *p = self;
 
-	if (p->spool != NULL)
-		hs_spool_post(p->spool, post);
-	else
+	if (p->spool == NULL)
 		post->done(post, append(self, &post->append));
+	else if (hs_spool_post(p->spool, post))
+		hs_spool_commit(p->spool);
 }
 
 static void ended(void *context)

@@ -9,6 +9,7 @@
 # program is exchanged.
 #
 #	EVENT=FILE      the event; tests/bench/event.json
+#	MORE=LINES      settings of hookspool beside the defaults
 #	BIG=DIRECTORY   a spool of 10,000 segments and 10 million ids: made if it is not there,
 #	                used, and left there
 #	NODE_WORKERS=N, PHP_CHILDREN=N   processes of the peer: 1 and 32
@@ -30,7 +31,8 @@ BIG=${BIG:-} EVENT=${EVENT:-$HERE/event.json}
 PEER_PID=
 
 # Nothing is compressed while we look: the peers do not compress either.
-SETTINGS='compress = none'
+SETTINGS="compress = none
+${MORE:-}"
 as_peer() { (cd "$T/peer" && as_server_user "$@") </dev/null >"$T/peer/log" 2>&1 & }
 
 # The shipped lighttpd configuration with another backend in the mount: "MODULE" of

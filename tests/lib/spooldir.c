@@ -138,10 +138,10 @@ enum hs_result spooldir_append(struct hs_spool *spool, const char *words, uint64
 				      .done = waited_done } };
 
 	*w.post.append.duplicate = 0;
-	if (e->lines.n <= HS_POST_BYTES)
-		hs_spool_post(spool, &w.post);
-	else
+	if (e->lines.n > HS_POST_BYTES)
 		waited_done(&w.post, hs_spool_append(spool, &w.post.append));
+	else if (hs_spool_post(spool, &w.post))
+		hs_spool_commit(spool);
 	while (atomic_load(&w.done) == 0)
 		hs_io_wait(&w.done, 0, 1000);
 	events_free(e);

@@ -68,7 +68,8 @@ static void post(struct scene *s, int number, int64_t ms)
 	struct piece *p = &s->piece[number];
 
 	p->member = (struct hs_member) { p, hs_io_now_monotonic() + ms, done, NULL };
-	hs_group_post(&s->group, &p->member);
+	if (hs_group_join(&s->group, &p->member))
+		hs_group_lead(&s->group);
 }
 
 static void *post_the_first(void *context)
