@@ -11,11 +11,11 @@
  *   choice, and an idle one would hold a thread.
  */
 #include "cgi/gateway.h"
+#include "cgi/fcgi_records.h"
 #include "store/io.h"
 #include "store/log.h"
 
 #include <errno.h>
-#include <fastcgi.h>
 #include <fcgiapp.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -100,36 +100,6 @@ static void fcgi_expire(struct hs_gateway *g, int64_t now_ms)
 
 /* --- the next request ------------------------------------------------------- */
 
-/*
- * Do the bytes hold a request from its begin to its end (FastCGI specification, 3.3, 5 and
- * 6.2: BEGIN_REQUEST, PARAMS …, an empty one, STDIN …, an empty one), and nothing strange?
- */
-static bool holds_request(const unsigned char *p, size_t n)
-{
-	int expected = FCGI_BEGIN_REQUEST;
-
-	for (size_t at = 0; n - at >= FCGI_HEADER_LEN;) {
-		const unsigned char *header = p + at;
-		size_t content = (size_t)header[4] << 8 | header[5];
-		size_t next = at + FCGI_HEADER_LEN + content + header[6];
-
-		if (header[0] != FCGI_VERSION_1 || header[1] != expected || next > n ||
-		    header[2] != p[2] || header[3] != p[3])
-			return false;
-		if (expected == FCGI_BEGIN_REQUEST &&
-		    (content < 2 || (header[8] << 8 | header[9]) != FCGI_RESPONDER))
-			return false;
-		if (expected == FCGI_STDIN && content == 0)
-			return true;
-		if (expected == FCGI_BEGIN_REQUEST)
-			expected = FCGI_PARAMS;
-		else if (content == 0)
-			expected = FCGI_STDIN;
-		at = next;
-	}
-	return false;
-}
-
 /* It may come a moment behind the connection. */
 bool hs_gw_fcgi_is_whole(int fd)
 {
@@ -140,7 +110,7 @@ bool hs_gw_fcgi_is_whole(int fd)
 		hs_io_wait_readable(fd, MOMENT_MS);
 		n = recv(fd, bytes, sizeof bytes, MSG_PEEK | MSG_DONTWAIT);
 	}
-	return n > 0 && holds_request(bytes, (size_t)n);
+	return n > 0 && hs_fcgi_records_whole(bytes, (size_t)n);
 }
 
 static bool watch_connection(struct gw_fcgi *f, int fd)
