@@ -101,6 +101,8 @@ static void cgi_finish(struct hs_gateway *g)
 	while (!c->ended && c->bytes < all && hs_io_now_monotonic() < end)
 		if (cgi_read(g, dropped, sizeof dropped, hs_io_now_monotonic() + SILENCE_MS) <= 0)
 			break;
+	/* to the server this is the end of the answer; it need not wait until we are cleared away */
+	close(STDOUT_FILENO);
 }
 
 static void cgi_expire(struct hs_gateway *g, int64_t now_ms)
