@@ -1,5 +1,6 @@
 /* hookspool.fcgi: the handler. Settings, gateway, run. */
 #include "cgi/listen.h"
+#include "cgi/once.h"
 #include "cgi/worker.h"
 #include "store/log.h"
 #include "store/settings_file.h"
@@ -60,7 +61,7 @@ static int serve_cgi(void)
 	struct hs_settings_error error;
 	struct hs_settings *settings = load_or_tell(&error);
 
-	return hs_worker_cgi(settings, &error);
+	return hs_once(settings, &error);
 }
 
 static int serve_fcgi(int fd)

@@ -2,6 +2,7 @@
 #include "cgi/accept.h"
 #include "cgi/notify.h"
 #include "cgi/receive.h"
+#include "cgi/service.h"
 #include "store/io.h"
 #include "store/log.h"
 
@@ -33,13 +34,6 @@ enum {
 	MAP_BYTES = 32 << 20,   /* below this malloc keeps what is freed, until we trim it */
 };
 
-/* Settings with the spool they describe; replaced as a whole at SIGHUP. */
-struct service {
-	struct hs_settings *settings;
-	struct hs_spool *spool;
-	_Atomic int users;
-};
-
 struct pool;
 
 /* For one request, from its arrival to its answer. */
@@ -47,7 +41,7 @@ struct seat {
 	struct pool *pool;
 	struct hs_gateway *gateway;
 	struct hs_visit *visit;
-	struct service *service; /* of the request, or NULL; under the pool's lock */
+	struct hs_service *service; /* of the request, or NULL; under the pool's lock */
 	struct seat *next;       /* of those that are free */
 };
 
@@ -64,7 +58,7 @@ struct worker {
 struct pool {
 	pthread_mutex_t lock; /* of `service`, and the free seats */
 	pthread_cond_t left;  /* a seat */
-	struct service *service;
+	struct hs_service *service;
 	struct seat *free;
 	int waiting; /* for a seat */
 	struct seat *seat;
@@ -82,52 +76,19 @@ struct pool {
 
 /* --- settings that can be exchanged ----------------------------------------- */
 
-static struct service *new_service(struct hs_settings *settings)
+static struct hs_service *use_service(struct pool *p)
 {
-	struct service *s = calloc(1, sizeof *s);
-
-	if (s != NULL)
-		s->spool = hs_spool_new(settings);
-	if (s == NULL || s->spool == NULL) {
-		free(s);
-		return NULL;
-	}
-	s->settings = settings;
-	s->users = 1;
-	hs_log_level((enum hs_level)settings->log_level);
-	return s;
-}
-
-static void drop_service(struct service *s)
-{
-	if (atomic_fetch_sub(&s->users, 1) != 1)
-		return;
-	hs_spool_free(s->spool);
-	hs_settings_free(s->settings);
-	free(s);
-}
-
-/* NULL stays NULL. */
-static struct service *share_service(struct service *s)
-{
-	if (s != NULL)
-		atomic_fetch_add(&s->users, 1);
-	return s;
-}
-
-static struct service *use_service(struct pool *p)
-{
-	struct service *s;
+	struct hs_service *s;
 
 	pthread_mutex_lock(&p->lock);
-	s = share_service(p->service);
+	s = hs_service_share(p->service);
 	pthread_mutex_unlock(&p->lock);
 	return s;
 }
 
 static void replace_service(struct pool *p, struct hs_settings *settings)
 {
-	struct service *s = new_service(settings), *old;
+	struct hs_service *s = hs_service_new(settings), *old;
 
 	if (s == NULL) {
 		hs_log(HS_LOG_ERROR, "SIGHUP: out of memory: the old settings stay");
@@ -138,7 +99,7 @@ static void replace_service(struct pool *p, struct hs_settings *settings)
 	old = p->service;
 	p->service = s;
 	pthread_mutex_unlock(&p->lock);
-	drop_service(old);
+	hs_service_drop(old);
 	hs_log(HS_LOG_INFO, "SIGHUP: settings read again");
 }
 
@@ -183,13 +144,6 @@ static enum hs_result keeper_health(void *self)
 	return hs_spool_health(w->spool);
 }
 
-static void init_keeper(struct worker *w)
-{
-	w->keeper = (struct hs_keeper){ .self = w, .append = keeper_append, .post = keeper_post,
-		                 .health = keeper_health, .now = hs_io_now,
-		                 .now_monotonic = hs_io_now_monotonic };
-}
-
 /* --- threads ---------------------------------------------------------------- */
 
 /*
@@ -226,7 +180,7 @@ static struct seat *take_seat(struct pool *p)
 static void leave_seat(struct seat *s)
 {
 	struct pool *p = s->pool;
-	struct service *service;
+	struct hs_service *service;
 
 	pthread_mutex_lock(&p->lock);
 	service = s->service;
@@ -236,8 +190,7 @@ static void leave_seat(struct seat *s)
 	if (p->waiting > 0)
 		pthread_cond_signal(&p->left);
 	pthread_mutex_unlock(&p->lock);
-	if (service != NULL)
-		drop_service(service);
+	hs_service_drop(service);
 }
 
 static void visit_ended(void *context)
@@ -262,7 +215,7 @@ static void rest(struct worker *w)
 static void serve_connection(struct worker *w, struct seat *s, int fd)
 {
 	struct pool *p = w->pool;
-	struct service *service; /* the seat may be left, and taken again, before we return */
+	struct hs_service *service; /* the seat may be left, and taken again, before we return */
 	bool whole = hs_gw_fcgi_is_whole(fd);
 
 	if (!whole)
@@ -272,12 +225,12 @@ static void serve_connection(struct worker *w, struct seat *s, int fd)
 		return;
 	}
 	pthread_mutex_lock(&p->lock);
-	service = share_service(p->service);
-	s->service = share_service(p->service);
+	service = hs_service_share(p->service);
+	s->service = hs_service_share(p->service);
 	pthread_mutex_unlock(&p->lock);
 	w->spool = service->spool;
 	hs_receive(w->receiver, s->visit, service->settings);
-	drop_service(service);
+	hs_service_drop(service);
 }
 
 /* Buffers are not held for ever by one who waits for ever. */
@@ -369,8 +322,9 @@ static bool start_worker(struct pool *p, uint64_t seed)
 	bool ok;
 
 	w->pool = p;
-	init_keeper(w);
-	w->keeper.large = p->large;
+	w->keeper = (struct hs_keeper){ .self = w, .append = keeper_append, .post = keeper_post,
+		                        .health = keeper_health, .now = hs_io_now,
+		                        .now_monotonic = hs_io_now_monotonic, .large = p->large };
 	w->acceptor = hs_acceptor_new(p->listen_fd, p->stop_fd, &p->stopping);
 	w->receiver = hs_receiver_new(&w->keeper, seed);
 	if (w->acceptor == NULL || w->receiver == NULL || pthread_attr_init(&attr) != 0)
@@ -424,14 +378,14 @@ static void *look_after(void *context)
 
 	while (!is_stopping(p)) {
 		struct hs_maintained done;
-		struct service *s;
+		struct hs_service *s;
 
 		hs_io_wait(&p->nudge, 0, next_ms - hs_io_now_monotonic());
 		if (is_stopping(p) || hs_io_now_monotonic() < next_ms)
 			continue;
 		s = use_service(p);
 		hs_spool_maintain(s->spool, is_stopping, p, &done); /* it logs its errors */
-		drop_service(s);
+		hs_service_drop(s);
 		next_ms = hs_io_now_monotonic() + MAINTAIN_MS;
 	}
 	return NULL;
@@ -465,16 +419,15 @@ static void block_signals(sigset_t *waited)
 
 static void expire_seat(struct seat *s, int64_t now)
 {
-	struct service *service;
+	struct hs_service *service;
 
 	s->gateway->expire(s->gateway, now);
 	pthread_mutex_lock(&s->pool->lock);
-	service = share_service(s->service);
+	service = hs_service_share(s->service);
 	pthread_mutex_unlock(&s->pool->lock);
-	if (service == NULL)
-		return;
-	hs_spool_expire(service->spool, now);
-	drop_service(service);
+	if (service != NULL)
+		hs_spool_expire(service->spool, now);
+	hs_service_drop(service);
 }
 
 /* It passes every gateway's lock: if one of them is stuck, the watchdog hears no more. */
@@ -548,7 +501,7 @@ static bool make_pool(struct pool *p, int listen_fd, struct hs_settings *setting
 		            .workers = (int)settings->threads,
 		            .listen_fd = listen_fd };
 	p->seats = seats(p->workers);
-	p->service = new_service(settings);
+	p->service = hs_service_new(settings);
 	p->worker = calloc((size_t)p->workers, sizeof *p->worker);
 	p->large = hs_gate_new(places());
 	p->door = hs_gate_new(doors());
@@ -587,99 +540,10 @@ int hs_worker_fcgi(int listen_fd, struct hs_settings *settings, hs_reload *reloa
 	finish(&p);
 	if (maintained)
 		pthread_join(p.maintainer, NULL);
-	drop_service(p.service);
+	hs_service_drop(p.service);
 	hs_notify_close(&p.notify);
 	hs_gate_free(p.large);
 	hs_gate_free(p.door);
 	close(p.stop_fd);
 	return ok || p.started > 0 ? 0 : EX_OSERR;
-}
-
-/* --- plain CGI -------------------------------------------------------------- */
-
-static void send_and_free(struct hs_gateway *g, struct hs_buf *head, struct hs_buf *body)
-{
-	g->write(g, hs_buf_slice(head), hs_buf_slice(body));
-	g->finish(g);
-	hs_buf_free(head);
-	hs_buf_free(body);
-}
-
-/* A 503 without a look at the request. */
-static void answer_failure(struct hs_gateway *g, enum hs_result r)
-{
-	struct hs_outcome o = { .result = r };
-	struct hs_buf head = { 0 }, body = { 0 };
-
-	hs_respond(&o, false, &head, &body);
-	send_and_free(g, &head, &body);
-}
-
-/* Of whom a page is for: who opens the mount, which no sender does, or asks for a page. */
-static bool is_person(const struct hs_request *r)
-{
-	if (r->method != HS_METHOD_GET)
-		return false;
-	return r->resource == HS_RESOURCE_INTAKE ||
-	       (r->resource == HS_RESOURCE_HEALTH && r->wants_page);
-}
-
-static void answer_unconfigured(struct hs_gateway *g, const struct hs_settings_error *error)
-{
-	struct hs_request request;
-	struct hs_buf head = { 0 }, body = { 0 };
-
-	hs_request_read(&request, g->params(g), 0); /* that it is refused is no matter */
-	if (!is_person(&request)) {
-		answer_failure(g, HS_E_CONFIG);
-		return;
-	}
-	hs_respond_unconfigured(error, &head, &body);
-	send_and_free(g, &head, &body);
-}
-
-static void nothing_follows(void *context)
-{
-	(void)context;
-}
-
-static void serve_cgi(struct hs_gateway *g, struct hs_settings *settings)
-{
-	struct worker w = { .at_door = false };
-	struct hs_receiver *receiver = hs_receiver_new(&w.keeper, hs_io_random());
-	struct hs_visit *visit = hs_visit_new(g, nothing_follows, NULL);
-	struct service *s = new_service(settings);
-
-	init_keeper(&w);
-	if (receiver == NULL || visit == NULL || s == NULL) {
-		answer_failure(g, HS_E_MEMORY);
-	} else {
-		w.spool = s->spool;
-		hs_receive(receiver, visit, s->settings);
-	}
-	if (s != NULL)
-		drop_service(s);
-	else
-		hs_settings_free(settings);
-	hs_visit_free(visit);
-	hs_receiver_free(receiver);
-}
-
-int hs_worker_cgi(struct hs_settings *settings, const struct hs_settings_error *error)
-{
-	struct hs_gateway *g = hs_gw_cgi_new();
-
-	signal(SIGPIPE, SIG_IGN);
-	signal(SIGXFSZ, SIG_IGN);
-	signal(SIGTERM, SIG_IGN); /* what is in hand is finished; there is nothing else */
-	if (g == NULL) {
-		hs_settings_free(settings);
-		return EX_OSERR;
-	}
-	if (settings == NULL)
-		answer_unconfigured(g, error);
-	else
-		serve_cgi(g, settings);
-	g->free(g);
-	return 0; /* an answer has been given: a server would add one of its own */
 }

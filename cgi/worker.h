@@ -15,10 +15,4 @@ typedef struct hs_settings *hs_reload(void *context);
  */
 int hs_worker_fcgi(int listen_fd, struct hs_settings *settings, hs_reload *reload, void *context);
 
-/*
- * Serves one CGI request. settings NULL: answers that it is not configured; a person in front
- * of a browser is told what is missing, by the error. Returns the exit code.
- */
-int hs_worker_cgi(struct hs_settings *settings, const struct hs_settings_error *error);
-
 #endif
