@@ -61,8 +61,9 @@ static struct hs_member **take_late_waiting(struct hs_group *g, int64_t now_ms, 
 static void begin(struct hs_group *g, int64_t now_us)
 {
 	struct hs_member **end = &g->waiting;
+	int n = 0;
 
-	for (int n = 0; *end != NULL && n < HS_GROUP_MOST; n++)
+	for (; *end != NULL && n < HS_GROUP_MOST; n++)
 		end = &(*end)->next;
 	g->working = g->waiting;
 	g->waiting = *end;
@@ -70,14 +71,14 @@ static void begin(struct hs_group *g, int64_t now_us)
 	if (g->waiting == NULL)
 		g->end = &g->waiting;
 	g->released = false;
-	g->company = g->working != NULL && g->working->next != NULL;
+	g->crowded = n >= HS_GROUP_CROWD;
 	g->begun_us = now_us;
 }
 
-/* How long the next cycle waits for company. */
+/* How long the next cycle waits for more. */
 static int64_t pause_us(const struct hs_group *g)
 {
-	return g->company ? g->begun_us + HS_GROUP_PACE_US - hs_io_now_us() : 0;
+	return g->crowded ? g->begun_us + HS_GROUP_PACE_US - hs_io_now_us() : 0;
 }
 
 /* --- without ------------------------------------------------------------------- */

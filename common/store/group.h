@@ -7,8 +7,9 @@
  * waiting. The others go back to what they have to do. So a cycle that takes long (a sync)
  * serves many, and costs no thread a sleep and a waking.
  *
- * As long as cycles have company they begin at least HS_GROUP_PACE_US apart: what comes in
- * the meantime shares the next one. Half as many syncs leave twice the disk to others.
+ * Where much comes at once, cycles begin at least HS_GROUP_PACE_US apart: what comes in the
+ * meantime shares the next one. Fewer syncs leave more of disk and processor to all; where
+ * little comes nobody waits for company.
  */
 #ifndef HS_GROUP_H
 #define HS_GROUP_H
@@ -21,6 +22,7 @@
 
 enum {
 	HS_GROUP_MOST = 64, /* members of one cycle */
+	HS_GROUP_CROWD = 16, /* so many members are much */
 	HS_GROUP_PACE_US = 1000,
 };
 
@@ -50,7 +52,7 @@ struct hs_group {
 	struct hs_member *waiting, **end, *working;
 	bool led;         /* somebody leads */
 	bool released;    /* it looks at nobody's work any more */
-	bool company;     /* the last cycle had more than one member */
+	bool crowded;     /* much came in the last cycle */
 	int64_t begun_us; /* when that cycle began */
 };
 

@@ -174,8 +174,8 @@ static void a_crowd_goes_in_turns(void **state)
 	assert_int_equal(s->members[2], HS_GROUP_MOST);
 }
 
-/* The first cycle has no company, so the second may begin at once; the third may not. */
-static void cycles_with_company_keep_their_distance(void **state)
+/* The first cycle is of one, so the second may begin at once; the third may not. */
+static void crowded_cycles_keep_their_distance(void **state)
 {
 	struct scene *s = *state;
 	pthread_t leader;
@@ -301,7 +301,7 @@ int main(void)
 		TEST(alone),
 		TEST(who_comes_meanwhile_goes_on_and_is_served_together),
 		TEST(a_crowd_goes_in_turns),
-		TEST(cycles_with_company_keep_their_distance),
+		TEST(crowded_cycles_keep_their_distance),
 		TEST(who_waits_too_long_leaves),
 		TEST(who_is_late_when_a_cycle_begins_is_not_taken),
 		TEST(nobody_leaves_before_the_work_is_let_go),
