@@ -27,6 +27,7 @@ void hs_json_free(struct hs_json *j)
 	free(j->table);
 	hs_buf_free(&j->key_a);
 	hs_buf_free(&j->key_b);
+	hs_json_keys_free(&j->keys);
 	hs_json_init(j, j->seed);
 }
 
@@ -44,6 +45,7 @@ void hs_json_shrink(struct hs_json *j)
 	}
 	hs_buf_shrink(&j->key_a, TOKENS_KEEP);
 	hs_buf_shrink(&j->key_b, TOKENS_KEEP);
+	hs_json_keys_shrink(&j->keys);
 }
 
 void hs_json_start(struct hs_json *j, struct hs_slice text)
@@ -176,11 +178,9 @@ static const char *read_odd(struct hs_json *j, const char *p, bool is_key, bool 
 	return length == 0 ? fail(j, p, HS_E_JSON_UTF8) : p + length;
 }
 
-/* p is at the opening quote; afterwards behind the closing one. */
-static inline const char *read_string(struct hs_json *j, const char *p, bool is_key, bool *escaped)
+/* The rest of a string, from what is no plain byte on; afterwards behind the closing quote. */
+static const char *read_odd_string(struct hs_json *j, const char *p, bool is_key, bool *escaped)
 {
-	*escaped = false;
-	p = skip_plain(p + 1, j->end);
 	while (p != NULL && !is_at(j, p, '"')) {
 		if (p == j->end)
 			return fail(j, p, HS_E_JSON_END);
@@ -191,35 +191,57 @@ static inline const char *read_string(struct hs_json *j, const char *p, bool is_
 	return p == NULL ? NULL : p + 1;
 }
 
-static bool is_digit_at(const struct hs_json *j, const char *p)
+/* p is at the opening quote; afterwards behind the closing one. */
+static inline const char *read_string(struct hs_json *j, const char *p, bool is_key, bool *escaped)
 {
-	return p < j->end && *p >= '0' && *p <= '9';
+	*escaped = false;
+	p = skip_plain(p + 1, j->end);
+	return is_at(j, p, '"') ? p + 1 : read_odd_string(j, p, is_key, escaped);
 }
 
-/* One digit or more. */
-static const char *read_digits(struct hs_json *j, const char *p)
+static bool is_digit(char c)
 {
-	if (!is_digit_at(j, p))
-		return fail(j, p, p == j->end ? HS_E_JSON_END : HS_E_JSON_NUMBER);
-	while (is_digit_at(j, p))
+	return c >= '0' && c <= '9';
+}
+
+/* First byte at or behind p that is no digit. */
+static inline const char *skip_digits(const char *p, const char *end)
+{
+#ifdef __SSE2__
+	for (; end - p >= 16; p += 16) {
+		__m128i v = _mm_loadu_si128((const __m128i *)(const void *)p);
+		__m128i digit = _mm_and_si128(_mm_cmpgt_epi8(v, _mm_set1_epi8('0' - 1)),
+		                              _mm_cmplt_epi8(v, _mm_set1_epi8('9' + 1)));
+		unsigned others = (unsigned)_mm_movemask_epi8(digit) ^ 0xFFFF;
+
+		if (others != 0)
+			return p + __builtin_ctz(others);
+	}
+#endif
+	while (p < end && is_digit(*p))
 		p++;
 	return p;
 }
 
-/* RFC 8259, 6. p is at a minus or a digit. */
-static const char *read_number(struct hs_json *j, const char *p)
+/* One digit or more. */
+static inline const char *read_digits(struct hs_json *j, const char *p)
 {
-	p += is_at(j, p, '-');
-	if (is_at(j, p, '0')) {
-		p++;
-		if (is_digit_at(j, p)) /* a leading zero */
-			return fail(j, p, HS_E_JSON_NUMBER);
-	} else {
-		p = read_digits(j, p);
-	}
+	const char *behind = skip_digits(p, j->end);
+
+	return behind > p ? behind : fail(j, p, p == j->end ? HS_E_JSON_END : HS_E_JSON_NUMBER);
+}
+
+/* RFC 8259, 6. p is at a minus or a digit. */
+static inline const char *read_number(struct hs_json *j, const char *p)
+{
+	const char *first = p + (*p == '-');
+
+	p = read_digits(j, first);
+	if (p != NULL && *first == '0' && p > first + 1) /* a leading zero */
+		return fail(j, first + 1, HS_E_JSON_NUMBER);
 	if (p != NULL && is_at(j, p, '.'))
 		p = read_digits(j, p + 1);
-	if (p != NULL && (is_at(j, p, 'e') || is_at(j, p, 'E'))) {
+	if (p != NULL && p < j->end && (*p | 0x20) == 'e') {
 		p++;
 		p += is_at(j, p, '+') || is_at(j, p, '-');
 		p = read_digits(j, p);
@@ -237,18 +259,18 @@ static const char *read_literal(struct hs_json *j, const char *p, struct hs_slic
 
 /* --- tokens ----------------------------------------------------------------- */
 
-static bool grow_tokens(struct hs_json *j)
+static bool grow_tokens(struct hs_json *j, const char *p)
 {
 	uint32_t cap = j->cap == 0 ? TOKENS_FIRST : j->cap * 2;
 	struct hs_json_token *tok;
 
 	if (j->n == HS_JSON_TOKENS_MAX) {
-		j->failure = HS_E_JSON_LARGE;
+		fail(j, p, HS_E_JSON_LARGE);
 		return false;
 	}
 	tok = realloc(j->tok, cap * sizeof *tok);
 	if (tok == NULL) {
-		j->failure = HS_E_MEMORY;
+		fail(j, p, HS_E_MEMORY);
 		return false;
 	}
 	j->tok = tok;
@@ -256,46 +278,56 @@ static bool grow_tokens(struct hs_json *j)
 	return true;
 }
 
-/* A token that begins at p; NULL as above. */
-static inline struct hs_json_token *push_token(struct hs_json *j, const char *p, enum hs_json_kind kind)
+/* Is there room for the token of what stands at p? If not, that was noted. */
+static inline bool has_room(struct hs_json *j, const char *p)
 {
-	struct hs_json_token *t;
+	return j->n < j->cap || grow_tokens(j, p);
+}
 
-	if (j->n == j->cap && !grow_tokens(j)) {
-		fail(j, p, j->failure);
-		return NULL;
-	}
-	t = &j->tok[j->n++];
-	*t = (struct hs_json_token){ .start = (uint32_t)(p - j->text.p), .next = j->n, .kind = (uint8_t)kind };
+/* There must be room. */
+static inline struct hs_json_token *put_token(struct hs_json *j, enum hs_json_kind kind,
+                                              const char *from, const char *to)
+{
+	struct hs_json_token *t = &j->tok[j->n++];
+
+	t->start = (uint32_t)(from - j->text.p);
+	t->end = (uint32_t)(to - j->text.p);
+	t->next = j->n;
+	t->kind = (uint8_t)kind;
+	t->escaped = t->spaced = false;
 	return t;
+}
+
+/* What is no string and no container. */
+static const char *read_bare(struct hs_json *j, const char *p, enum hs_json_kind *kind)
+{
+	switch (*p) {
+	case 't': *kind = HS_JSON_TRUE; return read_literal(j, p, HS_SLICE("true"));
+	case 'f': *kind = HS_JSON_FALSE; return read_literal(j, p, HS_SLICE("false"));
+	case 'n': *kind = HS_JSON_NULL; return read_literal(j, p, HS_SLICE("null"));
+	default: *kind = HS_JSON_NUMBER; return read_number(j, p);
+	}
+}
+
+static bool begins_scalar(char c)
+{
+	return c == '"' || is_digit(c) || c == '-' || c == 't' || c == 'f' || c == 'n';
 }
 
 /* A value that holds no others, or what is none. */
 static inline const char *read_scalar(struct hs_json *j, const char *p)
 {
-	enum hs_json_kind kind = *p == '"'   ? HS_JSON_STRING
-	                         : *p == 't' ? HS_JSON_TRUE
-	                         : *p == 'f' ? HS_JSON_FALSE
-	                         : *p == 'n' ? HS_JSON_NULL
-	                                     : HS_JSON_NUMBER;
-	struct hs_json_token *t;
+	enum hs_json_kind kind = HS_JSON_STRING;
+	const char *from = p;
 	bool escaped = false;
 
-	if (kind == HS_JSON_NUMBER && *p != '-' && !is_digit_at(j, p))
+	if (!begins_scalar(*p))
 		return fail(j, p, HS_E_JSON_SYNTAX);
-	t = push_token(j, p, kind);
-	if (t == NULL)
+	if (!has_room(j, p))
 		return NULL;
-	switch (kind) {
-	case HS_JSON_STRING: p = read_string(j, p, false, &escaped); break;
-	case HS_JSON_TRUE: p = read_literal(j, p, HS_SLICE("true")); break;
-	case HS_JSON_FALSE: p = read_literal(j, p, HS_SLICE("false")); break;
-	case HS_JSON_NULL: p = read_literal(j, p, HS_SLICE("null")); break;
-	default: p = read_number(j, p); break;
-	}
+	p = *p == '"' ? read_string(j, p, false, &escaped) : read_bare(j, p, &kind);
 	if (p != NULL)
-		t->end = (uint32_t)(p - j->text.p);
-	t->escaped = escaped;
+		put_token(j, kind, from, p)->escaped = escaped;
 	return p;
 }
 
@@ -329,21 +361,43 @@ static bool is_seen(struct hs_json *j, uint32_t object, uint32_t key)
 	return false;
 }
 
-static enum hs_result check_new_key(struct hs_json *j, struct hs_json_frame *f, uint32_t key)
+/* How many keys the object has so far. */
+static uint32_t count_keys(const struct hs_json *j, uint32_t object)
 {
-	struct hs_slice name = key_text(j, key, &j->key_a);
-	uint64_t bit;
+	uint32_t keys = 0;
 
-	if (!hs_buf_ok(&j->key_a))
-		return HS_E_MEMORY;
-	j->tok[key].hash = (uint32_t)hs_hash(name.p, name.n, j->seed);
-	if (++f->keys > KEYS_COMPARED_EACH)
+	for (uint32_t i = object + 1; i < j->n; i = i + 1 < j->n ? j->tok[i + 1].next : j->n)
+		keys++;
+	return keys;
+}
+
+/*
+ * The newest key, or one before it in the object, is not remembered: from now on, each is
+ * compared with all the others.
+ */
+static enum hs_result check_strange_key(struct hs_json *j, struct hs_json_frame *f, uint32_t key)
+{
+	f->keys = f->strange ? f->keys + 1 : count_keys(j, f->token);
+	f->strange = true;
+	if (f->keys > KEYS_COMPARED_EACH)
 		return HS_OK; /* check_many_keys will look, once, when the object ends */
-	bit = UINT64_C(1) << (j->tok[key].hash & 63);
-	if ((f->seen & bit) != 0 && is_seen(j, f->token, key))
+	if (is_seen(j, f->token, key))
 		return HS_E_JSON_TWICE;
-	f->seen |= bit;
 	return hs_buf_ok(&j->key_a) && hs_buf_ok(&j->key_b) ? HS_OK : HS_E_MEMORY;
+}
+
+/* The newest key; `known` is its index among j->keys, or 0. */
+static enum hs_result check_new_key(struct hs_json *j, struct hs_json_frame *f, uint32_t key,
+                                    uint32_t known)
+{
+	struct hs_json_key *k = &j->keys.key[known];
+
+	if (known == 0 || f->strange)
+		return check_strange_key(j, f, key);
+	if (k->object == f->object)
+		return HS_E_JSON_TWICE;
+	k->object = f->object;
+	return HS_OK;
 }
 
 /* An empty open-addressing table for so many keys, at most half full. */
@@ -384,31 +438,63 @@ static const char *check_many_keys(struct hs_json *j, const struct hs_json_frame
 
 /* --- containers ------------------------------------------------------------- */
 
-/* A key and its colon, with the blanks around them. */
-static inline const char *read_key(struct hs_json *j, const char *p, struct hs_json_frame *f)
+/* The newest key is what should have been guessed. Nothing is guessed in a strange object. */
+static void remember(struct hs_json *j, struct hs_json_frame *f, uint32_t known)
 {
-	uint32_t key = j->n;
-	struct hs_json_token *t;
+	struct hs_json_key *key = j->keys.key;
+
+	if (!f->strange && f->key != 0)
+		key[f->key].next = known;
+	else if (!f->strange)
+		key[f->under].first = known;
+	f->key = known;
+	f->guess = f->strange ? 0 : key[known].next;
+}
+
+/* A key that was not guessed. */
+static const char *read_new_key(struct hs_json *j, const char *p, struct hs_json_frame *f)
+{
+	uint32_t key = j->n, known = 0;
+	struct hs_slice name;
 	const char *from = p;
+	bool escaped = false;
 	enum hs_result r;
-	bool escaped;
 
 	if (!is_at(j, p, '"'))
 		return unexpected(j, p);
-	t = push_token(j, p, HS_JSON_KEY);
-	if (t != NULL)
-		p = read_string(j, p, true, &escaped);
-	if (t == NULL || p == NULL)
+	if (!has_room(j, p))
 		return NULL;
-	t->end = (uint32_t)(p - j->text.p);
-	t->escaped = escaped;
-	r = check_new_key(j, f, key);
+	p = read_string(j, p, true, &escaped);
+	if (p == NULL)
+		return NULL;
+	put_token(j, HS_JSON_KEY, from, p)->escaped = escaped;
+	name = key_text(j, key, &j->key_a);
+	if (!hs_buf_ok(&j->key_a))
+		return fail(j, p, HS_E_MEMORY);
+	j->tok[key].hash = (uint32_t)hs_hash(name.p, name.n, j->seed);
+	if (!escaped && is_at(j, p, ':'))
+		known = hs_json_keys_find(&j->keys, f->under, hs_slice(name.p, name.n + 2), j->tok[key].hash);
+	r = check_new_key(j, f, key, known);
 	if (r != HS_OK)
 		return fail(j, r == HS_E_JSON_TWICE ? from : p, r);
+	remember(j, f, known);
 	p = skip_blanks(j, p);
-	if (!is_at(j, p, ':'))
-		return unexpected(j, p);
-	return skip_blanks(j, p + 1);
+	return is_at(j, p, ':') ? skip_blanks(j, p + 1) : unexpected(j, p);
+}
+
+/* A key and its colon, with the blanks around them. */
+static inline const char *read_key(struct hs_json *j, const char *p, struct hs_json_frame *f)
+{
+	struct hs_json_key *k = &j->keys.key[f->guess];
+
+	if (f->guess == 0 || !is_at(j, p, '"') || !hs_json_key_is_at(k, p + 1, j->end) ||
+	    k->object == f->object || j->n == j->cap)
+		return read_new_key(j, p, f);
+	put_token(j, HS_JSON_KEY, p, p + k->n)->hash = k->hash;
+	k->object = f->object;
+	f->key = f->guess;
+	f->guess = k->next;
+	return skip_blanks(j, p + 1 + k->n);
 }
 
 /* p is at the closing bracket of the innermost container. */
@@ -417,7 +503,7 @@ static const char *close_container(struct hs_json *j, const char *p)
 	struct hs_json_frame *f = &j->frame[--j->open];
 	struct hs_json_token *t = &j->tok[f->token];
 
-	if (f->keys > KEYS_COMPARED_EACH)
+	if (f->strange && f->keys > KEYS_COMPARED_EACH)
 		p = check_many_keys(j, f, p);
 	if (p == NULL)
 		return NULL;
@@ -435,13 +521,23 @@ static const char *open_container(struct hs_json *j, const char *p, unsigned dep
 {
 	bool object = *p == '{';
 	struct hs_json_frame *f;
+	uint32_t under;
 
 	if (depth >= HS_JSON_DEPTH_MAX)
 		return fail(j, p, HS_E_JSON_DEPTH);
-	if (push_token(j, p, object ? HS_JSON_OBJECT : HS_JSON_ARRAY) == NULL)
+	if (!has_room(j, p))
 		return NULL;
+	under = j->open == 0 ? HS_JSON_KEY_TOP : j->frame[j->open - 1].key;
 	f = &j->frame[j->open++];
-	*f = (struct hs_json_frame){ .token = j->n - 1, .blanks = j->blanks, .close = object ? '}' : ']' };
+	*f = (struct hs_json_frame){ .token = j->n, .blanks = j->blanks, .under = under,
+		                     .close = object ? '}' : ']' };
+	if (object) {
+		f->object = ++j->keys.objects;
+		f->guess = j->keys.key[under].first;
+	} else {
+		f->key = under; /* what is in an array stands under the array's key */
+	}
+	put_token(j, object ? HS_JSON_OBJECT : HS_JSON_ARRAY, p, p);
 	p = skip_blanks(j, p + 1);
 	*empty = is_at(j, p, f->close);
 	if (*empty)
@@ -474,6 +570,8 @@ enum hs_result hs_json_value(struct hs_json *j, unsigned depth)
 
 	j->n = 0;
 	j->open = 0;
+	if (!hs_json_keys_start(&j->keys))
+		return HS_E_MEMORY;
 	do {
 		bool whole = true; /* the value was read, and not only its opening bracket */
 

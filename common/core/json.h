@@ -8,16 +8,19 @@
  *
  * The reader owns the token array and its scratch; hs_json_free() returns them. The
  * text stays the caller's and must outlive the tokens. Texts are shorter than 4 GiB.
- * Memory is taken when the array grows, never for a value. Nothing recurses.
+ * Memory is taken when the array grows, or for a key it has not met, never for a value.
+ * Nothing recurses.
  *
  * Every function that reads returns HS_OK or one of the HS_E_JSON_ results; at an
  * error `pos` is the offset, in bytes, of the first byte that cannot stand. (In an
- * object of more than 16 keys a doubled key is looked for when the object ends.)
+ * object of more than 16 keys, one of which cannot be remembered, a doubled key may be
+ * looked for when the object ends only.)
  */
 #ifndef HS_JSON_H
 #define HS_JSON_H
 
 #include "core/buf.h"
+#include "core/json_keys.h"
 #include "core/result.h"
 
 enum {
@@ -54,11 +57,15 @@ struct hs_json_token {
 };
 
 struct hs_json_frame {
-	uint32_t token; /* of the container */
-	uint32_t keys;  /* seen so far in this object */
+	uint32_t token;  /* of the container */
 	uint32_t blanks; /* hs_json.blanks when it opened */
-	uint64_t seen;  /* a bit a key: a clear bit proves that a key is new */
-	char close;     /* the bracket that ends it */
+	uint32_t under;  /* what its keys stand under (json_keys.h) */
+	uint32_t key;    /* what the next value stands under */
+	uint32_t guess;  /* the key that is expected next; 0: none */
+	uint32_t keys;   /* in this object, since there was a strange one */
+	uint64_t object; /* its number, if it is one */
+	bool strange;    /* a key in it could not be remembered */
+	char close;      /* the bracket that ends it */
 };
 
 struct hs_json {
@@ -71,7 +78,8 @@ struct hs_json {
 	enum hs_result failure;
 	struct hs_json_token *tok;
 	uint32_t n, cap;
-	uint64_t seed; /* for the doubled-key table: set once, from a random source */
+	uint64_t seed; /* for the hashes of keys: set once, from a random source */
+	struct hs_json_keys keys;
 	uint32_t *table;
 	uint32_t table_cap;
 	struct hs_buf key_a, key_b; /* decoded keys, while two are compared */

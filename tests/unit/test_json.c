@@ -374,35 +374,113 @@ static void so_many_values_and_no_more(void **state)
 	hs_json_free(&j);
 }
 
-static void put_keys(struct hs_buf *b, unsigned count, unsigned doubled)
+/* How the keys of an object are written, beside their number. */
+struct spelling {
+	const char *before, *behind; /* the number and the quote */
+	unsigned odd_one;            /* this one has a blank before its colon */
+};
+
+/* The last has the number `last`. */
+static void put_keys(struct hs_buf *b, unsigned count, unsigned last, const struct spelling *s)
 {
 	hs_buf_putc(b, '{');
 	for (unsigned i = 0; i < count; i++) {
-		hs_buf_put(b, i == 0 ? "\"key" : ",\"key", i == 0 ? 4 : 5);
-		hs_buf_put_uint(b, i + 1 == count ? doubled : i);
-		hs_buf_put(b, "\":0", 3);
+		hs_buf_put_slice(b, i == 0 ? HS_SLICE("\"") : HS_SLICE(",\""));
+		hs_buf_put_slice(b, hs_slice_str(s->before));
+		hs_buf_put_uint(b, i + 1 == count ? last : i);
+		hs_buf_put_slice(b, hs_slice_str(s->behind));
+		hs_buf_put_slice(b, i == s->odd_one ? HS_SLICE("\" :0") : HS_SLICE("\":0"));
 	}
 	hs_buf_putc(b, '}');
 }
 
 static void doubled_keys_are_found_among_any_number(void **state)
 {
+	static const struct spelling spellings[] = {
+		{ "key", "", UINT32_MAX }, { "key", "", 0 }, { "key", "", 20 },
+		{ "a key that is too long to be ", " remembered", UINT32_MAX },
+		{ "\\u006bey", "", UINT32_MAX },
+	};
 	struct hs_json j = { 0 };
 	struct hs_buf b = { 0 };
 
 	(void)state;
 	hs_json_init(&j, 42);
 	for (unsigned count = 2; count < 3000; count += count < 70 ? 1 : 331) {
+		const struct spelling *s = &spellings[count % (sizeof spellings / sizeof *spellings)];
+
 		for (unsigned twin = 0; twin < count - 1; twin += 1 + count / 5) {
 			hs_buf_reset(&b);
-			put_keys(&b, count, twin);
+			put_keys(&b, count, twin, s);
 			assert_result(hs_json_document(&j, hs_buf_slice(&b)), HS_E_JSON_TWICE);
 		}
 		hs_buf_reset(&b);
-		put_keys(&b, count, count - 1);
+		put_keys(&b, count, count - 1, s);
 		assert_result(hs_json_document(&j, hs_buf_slice(&b)), HS_OK);
 	}
 	hs_buf_free(&b);
+	hs_json_free(&j);
+}
+
+/* More than are remembered from one text; and afterwards, everything is as before. */
+static void more_keys_than_are_remembered(void **state)
+{
+	static const struct spelling plain = { "k", "", UINT32_MAX };
+	enum { KEYS = 40000 };
+	struct hs_json j = { 0 };
+	struct hs_buf b = { 0 };
+
+	(void)state;
+	hs_json_init(&j, 42);
+	for (unsigned last = KEYS - 2; last <= KEYS; last++) {
+		hs_buf_reset(&b);
+		put_keys(&b, KEYS, last, &plain);
+		assert_result(hs_json_document(&j, hs_buf_slice(&b)),
+		              last < KEYS - 1 ? HS_E_JSON_TWICE : HS_OK);
+	}
+	hs_buf_reset(&b);
+	put_keys(&b, KEYS, 7, &plain);
+	assert_result(hs_json_document(&j, hs_buf_slice(&b)), HS_E_JSON_TWICE);
+	assert_result(hs_json_document(&j, HS_SLICE("{\"k7\":1,\"k8\":1,\"k7\":1}")),
+	              HS_E_JSON_TWICE);
+	assert_int_equal(j.pos, 15);
+	hs_json_shrink(&j);
+	assert_result(hs_json_document(&j, HS_SLICE("{\"k7\":1,\"k8\":1}")), HS_OK);
+	hs_buf_free(&b);
+	hs_json_free(&j);
+}
+
+/* A key is guessed from what it followed before: nothing of that may show. */
+static void texts_read_one_after_another(void **state)
+{
+	static const struct {
+		const char *text;
+		enum hs_result result;
+		size_t pos;
+	} table[] = {
+		{ "{\"a\":1,\"b\":{\"c\":1,\"a\":2},\"originalTimestamp\":3,\"padding\":0}", HS_OK, 0 },
+		{ "{\"a\":1,\"b\":{\"c\":1,\"a\":2},\"originalTimestamp\":3,\"padding\":0}", HS_OK, 0 },
+		{ "{\"a\":1,\"b\":{\"c\":1,\"c\":2},\"originalTimestamp\":3}", HS_E_JSON_TWICE, 18 },
+		{ "{\"b\":{\"a\":2,\"c\":1},\"originalTimestam\":3,\"a\":1,\"b\":2}", HS_E_JSON_TWICE, 46 },
+		{ "{\"a\":1,\"a\":{\"c\":1},\"originalTimestamp\":3,\"padding\":0}", HS_E_JSON_TWICE, 7 },
+		{ "[{\"a\":1},{\"a\":1},{\"a\":1,\"b\":{}},{\"a\":1,\"b\":[{\"c\":1},{\"c\":1}]}]", HS_OK, 0 },
+		{ "{\"a\":1,\"b\" :1,\"originalTimestamp\":3,\"b\":2,\"padding\":0}", HS_E_JSON_TWICE, 36 },
+		{ "{\"a\":1,\"b\";1,\"originalTimestamp\":3,\"padding\":0}", HS_E_JSON_SYNTAX, 10 },
+		{ "{\"a\":1,\"b", HS_E_JSON_END, 9 },
+		{ "{\"a\":1,\"b\":", HS_E_JSON_END, 11 },
+	};
+	struct hs_json j = { 0 };
+
+	(void)state;
+	hs_json_init(&j, 42);
+	for (int round = 0; round < 3; round++)
+		for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
+			assert_result(hs_json_document(&j, hs_slice_str(table[i].text)), table[i].result);
+			if (table[i].result != HS_OK)
+				assert_int_equal(j.pos, table[i].pos);
+			else
+				assert_null(tokens_fault(&j));
+		}
 	hs_json_free(&j);
 }
 
@@ -592,6 +670,8 @@ int main(void)
 		cmocka_unit_test(depth_counts_from_outside),
 		cmocka_unit_test(so_many_values_and_no_more),
 		cmocka_unit_test(doubled_keys_are_found_among_any_number),
+		cmocka_unit_test(more_keys_than_are_remembered),
+		cmocka_unit_test(texts_read_one_after_another),
 		cmocka_unit_test(an_odd_byte_stops_wherever_it_stands),
 		cmocka_unit_test(escapes_are_decoded),
 		cmocka_unit_test(lone_surrogates_stay_apart),

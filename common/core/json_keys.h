@@ -1,0 +1,75 @@
+/*
+ * json_keys: the keys that a reader has met, and which of them followed which.
+ *
+ * A customer's events have the same few hundred keys for years, nearly always in the same
+ * order. So which key comes next is guessed; and if the text goes on with just those bytes,
+ * that is one comparison instead of a string to be judged, hashed and looked for among the
+ * others of its object. A wrong guess costs that comparison: nothing is ever believed.
+ *
+ * A key is remembered by what it stands under, the key of the value around it, so that the
+ * `name` of a page and the `name` of a product have followers of their own.
+ */
+#ifndef HS_JSON_KEYS_H
+#define HS_JSON_KEYS_H
+
+#include "core/slice.h"
+
+enum {
+	HS_JSON_KEY_TEXT = 32, /* longer ones are not remembered */
+	HS_JSON_KEY_TOP = 0,   /* what the keys of the outermost object stand under */
+};
+
+struct hs_json_key {
+	char text[HS_JSON_KEY_TEXT]; /* without the first quote, with the second and the colon; zeros */
+	uint32_t n;             /* of its bytes */
+	uint32_t hash;
+	uint32_t under;         /* another key, or HS_JSON_KEY_TOP */
+	uint32_t first, next;   /* guesses: the first key in its value, the key behind it; 0: none */
+	uint64_t object;        /* the one that it stood in last */
+};
+
+/* A zeroed struct is empty. key[HS_JSON_KEY_TOP] has guesses, but no text. */
+struct hs_json_keys {
+	struct hs_json_key *key;
+	uint32_t *slot;   /* index of a key; 0: empty; twice as many as keys */
+	uint32_t n, cap;
+	uint64_t objects; /* so many have been read: their numbers */
+};
+
+void hs_json_keys_free(struct hs_json_keys *k);
+
+/* Returns memory above a working size; forgets all keys then. */
+void hs_json_keys_shrink(struct hs_json_keys *k);
+
+/* Before a text: forgets all keys if they are too many. False: out of memory. */
+bool hs_json_keys_start(struct hs_json_keys *k);
+
+/*
+ * The index of a key, remembered now if it was not before: `text` as in struct hs_json_key, and
+ * a hash of the name, by any one function. 0: it cannot be remembered. Moves k->key.
+ */
+uint32_t hs_json_keys_find(struct hs_json_keys *k, uint32_t under, struct hs_slice text, uint32_t hash);
+
+/* Do n bytes, up to 16, begin two texts that are both at least 16 bytes? No jump. */
+static inline bool hs_json_key_begins(const char *a, const char *b, size_t n)
+{
+	static const uint8_t compare[32] = { 255, 255, 255, 255, 255, 255, 255, 255,
+		                             255, 255, 255, 255, 255, 255, 255, 255 };
+	uint64_t x[2], y[2], mask[2];
+
+	memcpy(x, a, sizeof x);
+	memcpy(y, b, sizeof y);
+	memcpy(mask, compare + sizeof mask - n, sizeof mask);
+	return (((x[0] ^ y[0]) & mask[0]) | ((x[1] ^ y[1]) & mask[1])) == 0;
+}
+
+/* Does the text go on with this key at p, which is behind a quote? */
+static inline bool hs_json_key_is_at(const struct hs_json_key *key, const char *p, const char *end)
+{
+	if (key->n <= 16)
+		return end - p >= 16 && hs_json_key_begins(key->text, p, key->n);
+	return end - p >= 32 && hs_json_key_begins(key->text, p, 16) &&
+	       hs_json_key_begins(key->text + 16, p + 16, key->n - 16);
+}
+
+#endif
