@@ -98,7 +98,7 @@ static enum hs_result go_down(struct hs_flattener *f, const struct hs_json *j, u
 		if (!hs_buf_ok(&f->key))
 			return HS_E_MEMORY;
 	}
-	return hs_paths_step(&f->paths, parent, name, j->tok[key].hash, step);
+	return hs_paths_step(&f->paths, parent, name, step);
 }
 
 static enum hs_result put_leaf(struct hs_flattener *f, const struct walk *w, uint32_t step,
@@ -189,7 +189,7 @@ static enum hs_result put_stamp(struct hs_flattener *f, const struct hs_stamp *s
 		struct walk w = { stamp->settings, NULL, out, limit };
 		uint32_t step;
 
-		r = hs_paths_step(&f->paths, HS_PATH_TOP, HS_SLICE("settings"), 0, &step);
+		r = hs_paths_step(&f->paths, HS_PATH_TOP, HS_SLICE("settings"), &step);
 		if (r == HS_OK)
 			r = put_leaves(f, &w, 0, step);
 	}

@@ -36,7 +36,7 @@ static void forget(struct hs_paths *p)
 		memset(p->name_slot, 0, 2 * p->name_cap * sizeof *p->name_slot);
 	if (p->steps > 0)
 		memset(p->step_slot, 0, 2 * p->step_cap * sizeof *p->step_slot);
-	p->names_n = p->steps = 0;
+	p->names_n = p->steps = p->first = 0;
 	hs_buf_reset(&p->text);
 }
 
@@ -54,6 +54,7 @@ void hs_paths_next(struct hs_paths *p, enum hs_names names)
 		p->names = names;
 		p->era = 1;
 	}
+	p->last = 0;
 	p->text.failed = false;
 	hs_buf_reset(&p->path);
 }
@@ -167,6 +168,7 @@ static void put_escaped(struct hs_buf *out, struct hs_slice name)
 /* Offsets are of 32 bits; a record of such a size is refused anyway. */
 static enum hs_result make_room(struct hs_paths *p, size_t n)
 {
+	n += HS_LABEL_SLACK;
 	if (n > UINT32_MAX - p->text.n)
 		return HS_E_RECORD_LARGE;
 	return hs_buf_reserve(&p->text, n) != NULL ? HS_OK : HS_E_MEMORY;
@@ -176,7 +178,7 @@ static enum hs_result make_room(struct hs_paths *p, size_t n)
 static enum hs_result add_name(struct hs_paths *p, struct hs_slice name, uint32_t hash, uint32_t *index)
 {
 	enum hs_result r = make_room(p, name.n * (1 + LABEL_GROWS) + 4);
-	size_t at = p->text.n;
+	size_t at = p->text.n, label = at + name.n;
 
 	if (r != HS_OK)
 		return r;
@@ -188,7 +190,8 @@ static enum hs_result add_name(struct hs_paths *p, struct hs_slice name, uint32_
 	hs_buf_put(&p->text, "\":", 2);
 	*index = p->names_n++;
 	p->name[*index] = (struct hs_name){ .at = (uint32_t)at, .n = (uint32_t)name.n, .hash = hash,
-		                            .label_n = (uint32_t)(p->text.n - at - name.n),
+		                            .label = (uint32_t)label,
+		                            .label_n = (uint32_t)(p->text.n - label),
 		                            .reserved = is_reserved(name) };
 	fill(p->name_slot, p->name_cap, hash, *index);
 	return HS_OK;
@@ -276,28 +279,42 @@ static enum hs_result add_step(struct hs_paths *p, uint32_t parent, struct hs_sl
 	if (r != HS_OK)
 		return r;
 	p->step[p->steps] = (struct hs_step){ parent, hash, (uint32_t)p->text.n, (uint32_t)key.n,
-		                              (uint32_t)path_n, 0 };
+		                              (uint32_t)path_n, 0, 0 };
 	hs_buf_put_slice(&p->text, key);
 	fill(p->step_slot, p->step_cap, step_hash(parent, hash), p->steps);
 	*step = ++p->steps;
 	return HS_OK;
 }
 
-enum hs_result hs_paths_step(struct hs_paths *p, uint32_t parent, struct hs_slice key, uint32_t hash,
-                             uint32_t *step)
+/* What was asked for now will be expected behind what was asked for last. */
+static void remember(struct hs_paths *p, uint32_t step)
 {
+	if (p->last == 0)
+		p->first = step;
+	else
+		p->step[p->last - 1].next = step;
+	p->last = step;
+}
+
+enum hs_result hs_paths_find_step(struct hs_paths *p, uint32_t parent, struct hs_slice key,
+                                  uint32_t *step)
+{
+	uint32_t hash = (uint32_t)hs_hash(key.p, key.n, (uint64_t)(uintptr_t)p);
 	uint32_t mask = 2 * p->step_cap - 1, at = step_hash(parent, hash) & mask;
+	enum hs_result r;
 
 	assert(parent <= p->steps);
-	for (; p->step_cap > 0 && p->step_slot[at] != 0; at = (at + 1) & mask) {
+	*step = 0;
+	for (; p->step_cap > 0 && p->step_slot[at] != 0 && *step == 0; at = (at + 1) & mask) {
 		const struct hs_step *s = &p->step[p->step_slot[at] - 1];
 
-		if (s->hash == hash && s->parent == parent && hs_slice_eq(text_at(p, s->at, s->n), key)) {
+		if (s->hash == hash && s->parent == parent && hs_slice_eq(text_at(p, s->at, s->n), key))
 			*step = p->step_slot[at];
-			return HS_OK;
-		}
 	}
-	return add_step(p, parent, key, hash, step);
+	r = *step != 0 ? HS_OK : add_step(p, parent, key, hash, step);
+	if (r == HS_OK)
+		remember(p, *step);
+	return r;
 }
 
 /* A value stands here for the first time: its name is made, from the top down. */
@@ -325,7 +342,7 @@ static enum hs_result name_step(struct hs_paths *p, uint32_t step)
 	return r;
 }
 
-enum hs_result hs_paths_claim(struct hs_paths *p, uint32_t step, struct hs_slice *label)
+enum hs_result hs_paths_make_claim(struct hs_paths *p, uint32_t step, struct hs_slice *label)
 {
 	const struct hs_name *name;
 	enum hs_result r = HS_OK;
@@ -341,6 +358,6 @@ enum hs_result hs_paths_claim(struct hs_paths *p, uint32_t step, struct hs_slice
 	if (r != HS_OK)
 		return r;
 	name = &p->name[index];
-	*label = text_at(p, name->at + name->n, name->label_n);
+	*label = text_at(p, name->label, name->label_n);
 	return HS_OK;
 }

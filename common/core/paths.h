@@ -17,6 +17,7 @@ enum hs_names { HS_NAMES_WAREHOUSE, HS_NAMES_VERBATIM };
 enum {
 	HS_NAME_MAX = 4096, /* bytes of one flattened name */
 	HS_PATH_TOP = 0,    /* the step that every path begins with */
+	HS_LABEL_SLACK = 16,
 };
 
 /* One thread's. Bounded: hs_paths_next forgets everything when it is too much. */
@@ -25,14 +26,16 @@ struct hs_paths {
 	struct hs_buf text;  /* keys, names and labels, one behind the other */
 	struct hs_buf path;  /* a name while it is made */
 	struct hs_step {
-		uint32_t parent, hash; /* a step; the key's hash */
+		uint32_t parent, hash; /* a step; the decoded key's hash */
 		uint32_t at, n;        /* the decoded key, in `text` */
 		uint32_t path_n;       /* bytes of the name it leads to */
 		uint32_t name;         /* index + 1; 0: no value has stood here */
+		uint32_t next;         /* a guess: the step that is asked for after this one; or 0 */
 	} *step;
 	struct hs_name {
 		uint32_t at, n;   /* the name, in `text` */
-		uint32_t label_n; /* behind it, as it goes into a record: ,"name": */
+		uint32_t label;   /* there, as it goes into a record: ,"name": … */
+		uint32_t label_n; /* … and HS_LABEL_SLACK bytes that may be read */
 		uint32_t hash;
 		uint32_t era;     /* the record it was last used in */
 		uint32_t suffix;  /* there: the next _N to try, or 0 */
@@ -41,6 +44,7 @@ struct hs_paths {
 	uint32_t *step_slot, *name_slot; /* index + 1; 0: empty; twice as many as entries */
 	uint32_t steps, step_cap, names_n, name_cap;
 	uint32_t era;
+	uint32_t last, first; /* the step that was asked for last; the first one of a record; or 0 */
 };
 
 /* A zeroed struct is ready. */
@@ -53,17 +57,53 @@ void hs_paths_shrink(struct hs_paths *p);
 void hs_paths_next(struct hs_paths *p, enum hs_names names);
 
 /*
- * The step from `parent` by a key: its decoded bytes, and their hash, by any one function.
- * Valid until hs_paths_next. HS_OK, HS_E_NAME_LONG, HS_E_RECORD_LARGE or HS_E_MEMORY.
+ * The step from `parent` by a key, its decoded bytes. Valid until hs_paths_next. HS_OK,
+ * HS_E_NAME_LONG, HS_E_RECORD_LARGE or HS_E_MEMORY.
  */
-enum hs_result hs_paths_step(struct hs_paths *p, uint32_t parent, struct hs_slice key, uint32_t hash,
-                             uint32_t *step);
+static inline enum hs_result hs_paths_step(struct hs_paths *p, uint32_t parent, struct hs_slice key,
+                                           uint32_t *step);
 
 /*
  * Takes the name of a step for a value: as it is or, if this record has it already, with
  * the next free _2, _3, … behind it. *label is ,"name": as JSON, valid until the next
- * call. HS_OK, HS_E_RECORD_LARGE or HS_E_MEMORY.
+ * call; HS_LABEL_SLACK bytes behind it may be read. HS_OK, HS_E_RECORD_LARGE or HS_E_MEMORY.
  */
-enum hs_result hs_paths_claim(struct hs_paths *p, uint32_t step, struct hs_slice *label);
+static inline enum hs_result hs_paths_claim(struct hs_paths *p, uint32_t step, struct hs_slice *label);
+
+/* The same, whatever was guessed, and whether or not the name is made and free. */
+enum hs_result hs_paths_find_step(struct hs_paths *p, uint32_t parent, struct hs_slice key,
+                                  uint32_t *step);
+enum hs_result hs_paths_make_claim(struct hs_paths *p, uint32_t step, struct hs_slice *label);
+
+static inline enum hs_result hs_paths_step(struct hs_paths *p, uint32_t parent, struct hs_slice key,
+                                           uint32_t *step)
+{
+	uint32_t guess = p->last == 0 ? p->first : p->step[p->last - 1].next;
+	const struct hs_step *s;
+
+	if (guess == 0)
+		return hs_paths_find_step(p, parent, key, step);
+	s = &p->step[guess - 1];
+	if (s->parent != parent || !hs_slice_eq(hs_slice(p->text.p + s->at, s->n), key))
+		return hs_paths_find_step(p, parent, key, step);
+	*step = p->last = guess;
+	return HS_OK;
+}
+
+static inline enum hs_result hs_paths_claim(struct hs_paths *p, uint32_t step, struct hs_slice *label)
+{
+	uint32_t index = p->step[step - 1].name;
+	struct hs_name *name;
+
+	if (index == 0)
+		return hs_paths_make_claim(p, step, label);
+	name = &p->name[index - 1];
+	if (name->era == p->era || name->reserved)
+		return hs_paths_make_claim(p, step, label);
+	name->era = p->era;
+	name->suffix = 0;
+	*label = hs_slice(p->text.p + name->label, name->label_n);
+	return HS_OK;
+}
 
 #endif

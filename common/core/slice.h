@@ -30,23 +30,42 @@ static inline struct hs_slice hs_slice_str(const char *s)
 	return (struct hs_slice){ s, s ? strlen(s) : 0 };
 }
 
-/* memcmp is called for what is long only: names are short, and there are many. */
-static inline bool hs_bytes_eq(const char *a, const char *b, size_t n)
+/* Eight or four bytes at two places each; do they differ? */
+static inline bool hs_differ_8(const char *a, const char *b)
 {
 	uint64_t x, y;
 
+	memcpy(&x, a, sizeof x);
+	memcpy(&y, b, sizeof y);
+	return x != y;
+}
+
+static inline bool hs_differ_4(const char *a, const char *b)
+{
+	uint32_t x, y;
+
+	memcpy(&x, a, sizeof x);
+	memcpy(&y, b, sizeof y);
+	return x != y;
+}
+
+/*
+ * memcmp is called for what is long only: names are short, and there are many. The last
+ * bytes are compared as a word that may reach back over some before them.
+ */
+static inline bool hs_bytes_eq(const char *a, const char *b, size_t n)
+{
 	if (n > 32)
 		return memcmp(a, b, n) == 0;
-	for (; n >= sizeof x; n -= sizeof x, a += sizeof x, b += sizeof x) {
-		memcpy(&x, a, sizeof x);
-		memcpy(&y, b, sizeof y);
-		if (x != y)
-			return false;
+	if (n >= 8) {
+		for (size_t i = 0; i + 8 < n; i += 8)
+			if (hs_differ_8(a + i, b + i))
+				return false;
+		return !hs_differ_8(a + n - 8, b + n - 8);
 	}
-	for (; n > 0; n--)
-		if (*a++ != *b++)
-			return false;
-	return true;
+	if (n >= 4)
+		return !hs_differ_4(a, b) && !hs_differ_4(a + n - 4, b + n - 4);
+	return n == 0 || (a[0] == b[0] && a[n / 2] == b[n / 2] && a[n - 1] == b[n - 1]);
 }
 
 static inline bool hs_slice_eq(struct hs_slice a, struct hs_slice b)
