@@ -1,6 +1,11 @@
 #include "core/flatten.h"
+#include "core/sixteen.h"
 
-enum { KEY_KEEP = 1 << 16 };
+enum {
+	KEY_KEEP = 1 << 16,
+	SLACK = HS_LABEL_SLACK, /* bytes read and written behind the ones that are meant */
+	LABEL_MAX = 24,         /* of a fixed field: ,"original_timestamp": */
+};
 
 void hs_flattener_init(struct hs_flattener *f, enum hs_names names)
 {
@@ -23,52 +28,101 @@ void hs_flattener_shrink(struct hs_flattener *f)
 
 /* --- output ----------------------------------------------------------------- */
 
+/*
+ * Copies n bytes, and up to 15 more, sixteen at a time: what is copied here is short, and
+ * of every length, so that a jump by length would be guessed wrong.
+ */
+static inline char *copy_roughly(char *to, const char *from, size_t n)
+{
+	for (size_t i = 0; i < n; i += 16)
+		memcpy(to + i, from + i, 16);
+	return to + n;
+}
+
+/* Up to sixteen bytes with quotes and backslashes escaped; 32 may be read and written. */
+static inline char *copy_quoted(char *to, const char *from, size_t n)
+{
+	unsigned quotes = hs_sixteen_quotes(from) & ((1U << n) - 1);
+
+	memcpy(to, from, 16);
+	for (; quotes != 0; quotes &= quotes - 1) {
+		int at = __builtin_ctz(quotes);
+
+		to[at] = '\\';
+		memcpy(++to + at, from + at, 16);
+	}
+	return to + n;
+}
+
 /* Copies text into a string under way, with quotes and backslashes escaped. */
 static void put_quoted(struct hs_buf *out, struct hs_slice text)
 {
-	char *to = hs_buf_reserve(out, 2 * text.n);
+	char *to = hs_buf_reserve(out, 2 * text.n + 2 * SLACK), rest[3 * 16] = { 0 };
 
 	if (to == NULL)
 		return;
-	for (size_t i = 0; i < text.n; i++) {
-		*to = '\\'; /* no jump: every sixth byte of an array is a quote */
-		to += (text.p[i] == '"') | (text.p[i] == '\\');
-		*to++ = text.p[i];
-	}
+	for (; text.n >= 32; text.p += 16, text.n -= 16)
+		to = copy_quoted(to, text.p, 16);
+	memcpy(rest, text.p, text.n);
+	for (size_t i = 0; i < text.n; i += 16)
+		to = copy_quoted(to, rest + i, text.n - i < 16 ? text.n - i : 16);
 	out->n = (size_t)(to - out->p);
+}
+
+/* The same without the blanks between tokens. */
+static void put_unspaced(struct hs_buf *out, struct hs_slice text)
+{
+	bool in_string = false;
+	size_t from = 0;
+
+	for (size_t i = 0; i < text.n; i++) {
+		char c = text.p[i];
+
+		if (c == '"')
+			in_string = !in_string;
+		else if (c == '\\')
+			i++; /* in a string, for there is none elsewhere */
+		else if (!in_string && (c == ' ' || c == '\t' || c == '\n' || c == '\r')) {
+			put_quoted(out, hs_slice(text.p + from, i - from));
+			from = i + 1;
+		}
+	}
+	put_quoted(out, hs_slice(text.p + from, text.n - from));
 }
 
 /* An array as a string that holds its JSON text without the blanks between tokens. */
 static void put_array(struct hs_buf *out, const struct hs_json *j, uint32_t array)
 {
 	struct hs_slice text = hs_json_raw(j, array);
-	bool in_string = false;
 
 	hs_buf_putc(out, '"');
-	if (!j->tok[array].spaced) {
-		put_quoted(out, text);
-	} else {
-		for (size_t i = 0; i < text.n; i++) {
-			char c = text.p[i];
-
-			if (!in_string && (c == ' ' || c == '\t' || c == '\n' || c == '\r'))
-				continue;
-			put_quoted(out, hs_slice(&text.p[i], 1));
-			if (c == '"')
-				in_string = !in_string;
-			else if (c == '\\' && in_string)
-				put_quoted(out, hs_slice(&text.p[++i], 1));
-		}
-	}
+	(j->tok[array].spaced ? put_unspaced : put_quoted)(out, text);
 	hs_buf_putc(out, '"');
 }
 
-static void put_value(struct hs_buf *out, const struct hs_json *j, uint32_t value)
+/*
+ * A label, and the value behind it: the one place that every byte of a record passes.
+ * SLACK bytes behind the label may be read.
+ */
+static inline void put_member(struct hs_buf *out, struct hs_slice label, const struct hs_json *j,
+                              uint32_t value)
 {
-	if (j->tok[value].kind == HS_JSON_ARRAY)
+	struct hs_slice text = hs_json_raw(j, value);
+	char *to = hs_buf_reserve(out, label.n + text.n + SLACK);
+
+	if (to == NULL)
+		return;
+	to = copy_roughly(to, label.p, label.n);
+	if (j->tok[value].kind == HS_JSON_ARRAY) {
+		out->n += label.n;
 		put_array(out, j, value);
-	else
-		hs_buf_put_slice(out, hs_json_raw(j, value));
+	} else if (j->end - text.p >= (ptrdiff_t)text.n + SLACK) {
+		copy_roughly(to, text.p, text.n);
+		out->n += label.n + text.n;
+	} else {
+		memcpy(to, text.p, text.n);
+		out->n += label.n + text.n;
+	}
 }
 
 /* ,"name": — the comma also stands before the first; the record's brace replaces it. */
@@ -111,8 +165,7 @@ static enum hs_result put_leaf(struct hs_flattener *f, const struct walk *w, uin
 		return r;
 	if (++f->leaves > HS_LEAVES_MAX)
 		return HS_E_RECORD_LARGE;
-	hs_buf_put_slice(w->out, label);
-	put_value(w->out, w->json, value);
+	put_member(w->out, label, w->json, value);
 	if (!hs_buf_ok(w->out))
 		return HS_E_MEMORY;
 	return w->out->n > w->limit ? HS_E_RECORD_LARGE : HS_OK;
@@ -163,17 +216,18 @@ static enum hs_result put_leaves(struct hs_flattener *f, const struct walk *w, u
 
 static void put_fixed(const struct hs_event *e, struct hs_buf *out)
 {
-	static const struct hs_slice labels[] = {
+	static const struct {
+		char text[LABEL_MAX + SLACK];
+		size_t n;
+	} labels[] = {
 #define FIXED_LABEL(name, text, camel) [HS_FIELD_##name] = { ",\"" text "\":", sizeof(text) + 3 },
 		HS_FIELDS(FIXED_LABEL)
 #undef FIXED_LABEL
 	};
 
 	for (int f = 0; f < HS_FIELD_FLAT_COUNT; f++)
-		if (e->field[f] != 0) {
-			hs_buf_put_slice(out, labels[f]);
-			put_value(out, e->json, e->field[f]);
-		}
+		if (e->field[f] != 0)
+			put_member(out, hs_slice(labels[f].text, labels[f].n), e->json, e->field[f]);
 }
 
 static enum hs_result put_stamp(struct hs_flattener *f, const struct hs_stamp *stamp,

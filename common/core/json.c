@@ -1,13 +1,11 @@
 #include "core/json.h"
 #include "core/hash.h"
 #include "core/hex.h"
+#include "core/sixteen.h"
 #include "core/utf8.h"
 
 #include <assert.h>
 #include <stdlib.h>
-#ifdef __SSE2__
-#include <emmintrin.h>
-#endif
 
 enum {
 	TOKENS_FIRST = 512,
@@ -100,27 +98,15 @@ static inline const char *skip_blanks(struct hs_json *j, const char *p)
 	return p < j->end && (unsigned char)*p <= ' ' ? skip_many_blanks(j, p) : p;
 }
 
-/*
- * First byte at or behind p that a string cannot simply contain: a quote, a backslash,
- * a control character, or one that is not ASCII.
- */
+/* First byte at or behind p that a string cannot simply contain: hs_sixteen_odd. */
 static inline const char *skip_plain(const char *p, const char *end)
 {
-#ifdef __SSE2__
-	const __m128i quote = _mm_set1_epi8('"'), slash = _mm_set1_epi8('\\');
-	const __m128i blank = _mm_set1_epi8(' ');
-
 	for (; end - p >= 16; p += 16) {
-		__m128i v = _mm_loadu_si128((const __m128i *)(const void *)p);
-		/* as signed bytes, what is not ASCII lies below the blank as well */
-		__m128i odd = _mm_or_si128(_mm_cmplt_epi8(v, blank),
-		                           _mm_or_si128(_mm_cmpeq_epi8(v, quote), _mm_cmpeq_epi8(v, slash)));
-		int mask = _mm_movemask_epi8(odd);
+		unsigned odd = hs_sixteen_odd(p);
 
-		if (mask != 0)
-			return p + __builtin_ctz((unsigned)mask);
+		if (odd != 0)
+			return p + __builtin_ctz(odd);
 	}
-#endif
 	while (p < end && (unsigned char)*p >= ' ' && (unsigned char)*p < 0x80 && *p != '"' && *p != '\\')
 		p++;
 	return p;
@@ -207,17 +193,12 @@ static bool is_digit(char c)
 /* First byte at or behind p that is no digit. */
 static inline const char *skip_digits(const char *p, const char *end)
 {
-#ifdef __SSE2__
 	for (; end - p >= 16; p += 16) {
-		__m128i v = _mm_loadu_si128((const __m128i *)(const void *)p);
-		__m128i digit = _mm_and_si128(_mm_cmpgt_epi8(v, _mm_set1_epi8('0' - 1)),
-		                              _mm_cmplt_epi8(v, _mm_set1_epi8('9' + 1)));
-		unsigned others = (unsigned)_mm_movemask_epi8(digit) ^ 0xFFFF;
+		unsigned others = hs_sixteen_digits(p) ^ 0xFFFF;
 
 		if (others != 0)
 			return p + __builtin_ctz(others);
 	}
-#endif
 	while (p < end && is_digit(*p))
 		p++;
 	return p;
