@@ -1,4 +1,5 @@
 #include "core/clock_text.h"
+#include "core/sixteen.h"
 
 enum { DAY_MS = 86400000 };
 static const int64_t FIRST_MS = -62167219200000;  /* 0000-01-01 */
@@ -115,17 +116,48 @@ static bool take_char(struct hs_slice *s, char c)
 	return true;
 }
 
-static bool take_date(struct hs_slice *s, struct civil *c)
+static bool is_date(const struct civil *c)
 {
 	static const int month_days[] = { 31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31 };
-	bool leap;
+	bool leap = c->year % 4 == 0 && (c->year % 100 != 0 || c->year % 400 == 0);
 
-	if (!take_number(s, 4, &c->year) || !take_char(s, '-') || !take_number(s, 2, &c->month) ||
-	    !take_char(s, '-') || !take_number(s, 2, &c->day))
-		return false;
-	leap = c->year % 4 == 0 && (c->year % 100 != 0 || c->year % 400 == 0);
 	return c->month >= 1 && c->month <= 12 && c->day >= 1 &&
 	       c->day <= month_days[c->month - 1] + (leap && c->month == 2);
+}
+
+static bool is_time(const struct civil *c)
+{
+	return c->hour <= 23 && c->minute <= 59 && c->second <= 60;
+}
+
+static int two_digits(const char *p)
+{
+	return (p[0] - '0') * 10 + (p[1] - '0');
+}
+
+/* 2026-11-23T10:15:00.123Z, as JavaScript writes it and nearly every sender: no jump a digit. */
+static bool read_usual_form(struct hs_slice s, struct civil *c)
+{
+	const char *p = s.p;
+
+	if (s.n != HS_CLOCK_TEXT || hs_sixteen_digits(p) != 0xDB6F || hs_sixteen_digits(p + 8) != 0x76DB ||
+	    p[4] != '-' || p[7] != '-' || p[10] != 'T' || p[13] != ':' || p[16] != ':' || p[19] != '.' ||
+	    p[23] != 'Z')
+		return false;
+	c->year = two_digits(p) * 100 + two_digits(p + 2);
+	c->month = two_digits(p + 5);
+	c->day = two_digits(p + 8);
+	c->hour = two_digits(p + 11);
+	c->minute = two_digits(p + 14);
+	c->second = two_digits(p + 17);
+	c->ms = two_digits(p + 20) * 10 + (p[22] - '0');
+	return true;
+}
+
+static bool take_date(struct hs_slice *s, struct civil *c)
+{
+	return take_number(s, 4, &c->year) && take_char(s, '-') && take_number(s, 2, &c->month) &&
+	       take_char(s, '-') && take_number(s, 2, &c->day);
 }
 
 /* hh:mm, :ss and decimals if there are; milliseconds are cut, not rounded. */
@@ -147,7 +179,7 @@ static bool take_time(struct hs_slice *s, struct civil *c)
 			} while (take_number(s, 1, &digit));
 		}
 	}
-	return c->hour <= 23 && c->minute <= 59 && c->second <= 60;
+	return true;
 }
 
 /* Z, +01:00, +0100, +01, or nothing: minutes east of UTC. */
@@ -184,19 +216,25 @@ static bool is_go_tail(struct hs_slice s)
 	return s.n == 0 || (s.n > 4 && memcmp(s.p, " m=", 3) == 0);
 }
 
+static bool read_any_form(struct hs_slice s, struct civil *c, int *minutes)
+{
+	*c = (struct civil){ 0 };
+	if (!take_date(&s, c))
+		return false;
+	if (s.n == 0)
+		return true;
+	if (!take_char(&s, 'T') && !take_char(&s, 't') && !take_char(&s, ' '))
+		return false;
+	return take_time(&s, c) && take_zone(&s, minutes) && is_go_tail(s);
+}
+
 bool hs_clock_parse(struct hs_slice s, int64_t *ms)
 {
-	struct civil c = { 0 };
+	struct civil c;
 	int minutes = 0;
 
-	if (!take_date(&s, &c))
+	if ((!read_usual_form(s, &c) && !read_any_form(s, &c, &minutes)) || !is_date(&c) || !is_time(&c))
 		return false;
-	if (s.n > 0) {
-		if (!take_char(&s, 'T') && !take_char(&s, 't') && !take_char(&s, ' '))
-			return false;
-		if (!take_time(&s, &c) || !take_zone(&s, &minutes) || !is_go_tail(s))
-			return false;
-	}
 	*ms = days_from_civil(c.year, c.month, c.day) * DAY_MS + c.hour * INT64_C(3600000) +
 	      (c.minute - minutes) * INT64_C(60000) + c.second * INT64_C(1000) + c.ms;
 	return true;

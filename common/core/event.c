@@ -64,8 +64,8 @@ static enum hs_field field_in_camel_case(struct hs_slice key)
 	return HS_FIELD_COUNT;
 }
 
-/* The Spec field that a top-level key means, or HS_FIELD_COUNT. */
-static enum hs_field field_of_key(const struct hs_json *j, uint32_t key)
+/* The Spec field that a key means, or HS_FIELD_COUNT. */
+static enum hs_field find_field_of_key(const struct hs_json *j, uint32_t key)
 {
 	struct hs_slice inner = hs_json_inner(j, key);
 	char decoded[KEY_MAX], snaked[HS_SNAKE_MAX(KEY_MAX)];
@@ -90,6 +90,18 @@ static enum hs_field field_of_key(const struct hs_json *j, uint32_t key)
 		if (snake.p[0] == names[f].p[0] && spells(snake, names[f]))
 			return (enum hs_field)f;
 	return HS_FIELD_COUNT;
+}
+
+/* The same: what was found for a key is noted beside it. */
+static enum hs_field field_of_key(const struct hs_json *j, uint32_t key)
+{
+	struct hs_json_key *k = &j->keys.key[j->tok[key].key];
+
+	if (k == j->keys.key)
+		return find_field_of_key(j, key); /* not remembered */
+	if (k->note == 0)
+		k->note = (uint8_t)(find_field_of_key(j, key) + 1);
+	return (enum hs_field)(k->note - 1);
 }
 
 static bool is_nested(const struct hs_json *j, uint32_t value)
@@ -149,29 +161,31 @@ static bool is_object_or_void(const struct hs_json *j, uint32_t value)
 	       (t->kind == HS_JSON_ARRAY && t->next == value + 1);
 }
 
+#define TEXT(literal) { (literal), sizeof(literal) - 1 }
+
 /* What the Spec demands of each type, beside what it demands of every event. */
 static enum hs_result check_type(const struct hs_event *e)
 {
 	static const struct {
-		const char *type;
+		struct hs_slice type;
 		struct {
 			enum hs_field field;
 			enum hs_result missing; /* HS_OK: no demand */
 		} need[2];
 	} rules[] = {
-		{ "track", { { HS_FIELD_EVENT, HS_E_EVENT_NAME } } },
-		{ "identify", { { 0 } } },
-		{ "page", { { 0 } } },
-		{ "screen", { { 0 } } },
-		{ "group", { { HS_FIELD_GROUP_ID, HS_E_GROUP_ID } } },
-		{ "alias",
+		{ TEXT("track"), { { HS_FIELD_EVENT, HS_E_EVENT_NAME } } },
+		{ TEXT("identify"), { { 0 } } },
+		{ TEXT("page"), { { 0 } } },
+		{ TEXT("screen"), { { 0 } } },
+		{ TEXT("group"), { { HS_FIELD_GROUP_ID, HS_E_GROUP_ID } } },
+		{ TEXT("alias"),
 		  { { HS_FIELD_PREVIOUS_ID, HS_E_PREVIOUS_ID }, { HS_FIELD_USER_ID, HS_E_USER_ID } } },
-		{ "delete", { { HS_FIELD_USER_ID, HS_E_USER_ID } } },
+		{ TEXT("delete"), { { HS_FIELD_USER_ID, HS_E_USER_ID } } },
 	};
 	struct hs_slice type = hs_json_inner(e->json, e->field[HS_FIELD_TYPE]);
 
 	for (size_t i = 0; i < sizeof rules / sizeof rules[0]; i++) {
-		if (!hs_slice_eq(hs_slice_str(rules[i].type), type))
+		if (!hs_slice_eq(rules[i].type, type))
 			continue;
 		if (!has_id(e, HS_FIELD_USER_ID) && !has_id(e, HS_FIELD_ANONYMOUS_ID))
 			return HS_E_IDENTITY;

@@ -263,7 +263,8 @@ enum hs_result hs_flatten(struct hs_flattener *f, const struct hs_event *e,
 	struct walk w = { e->json, e, out, limit };
 	enum hs_result r;
 
-	hs_paths_next(&f->paths, f->names);
+	if (!hs_paths_next(&f->paths, f->names))
+		return HS_E_MEMORY;
 	f->leaves = 0;
 	put_fixed(e, out);
 	r = put_stamp(f, stamp, out, limit);

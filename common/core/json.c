@@ -329,8 +329,7 @@ static inline struct hs_slice key_text(const struct hs_json *j, uint32_t key, st
 /* Are two keys the same? Should memory be out: no, and a buffer has failed. */
 static bool is_same_key(struct hs_json *j, uint32_t a, uint32_t b)
 {
-	return j->tok[a].hash == j->tok[b].hash &&
-	       hs_slice_eq(key_text(j, a, &j->key_a), key_text(j, b, &j->key_b));
+	return hs_slice_eq(key_text(j, a, &j->key_a), key_text(j, b, &j->key_b));
 }
 
 /* Is the newest key the same as an earlier one of the object? */
@@ -405,7 +404,8 @@ static const char *check_many_keys(struct hs_json *j, const struct hs_json_frame
 	if (!clear_table(j, f->keys))
 		return fail(j, p, HS_E_MEMORY);
 	for (uint32_t key = f->token + 1; key < j->n; key = j->tok[key + 1].next) {
-		uint32_t mask = j->table_cap - 1, at = j->tok[key].hash & mask;
+		struct hs_slice name = key_text(j, key, &j->key_a);
+		uint32_t mask = j->table_cap - 1, at = (uint32_t)hs_hash(name.p, name.n, j->seed) & mask;
 
 		for (; j->table[at] != 0; at = (at + 1) & mask)
 			if (is_same_key(j, j->table[at], key))
@@ -436,7 +436,6 @@ static void remember(struct hs_json *j, struct hs_json_frame *f, uint32_t known)
 static const char *read_new_key(struct hs_json *j, const char *p, struct hs_json_frame *f)
 {
 	uint32_t key = j->n, known = 0;
-	struct hs_slice name;
 	const char *from = p;
 	bool escaped = false;
 	enum hs_result r;
@@ -449,12 +448,13 @@ static const char *read_new_key(struct hs_json *j, const char *p, struct hs_json
 	if (p == NULL)
 		return NULL;
 	put_token(j, HS_JSON_KEY, from, p)->escaped = escaped;
-	name = key_text(j, key, &j->key_a);
-	if (!hs_buf_ok(&j->key_a))
-		return fail(j, p, HS_E_MEMORY);
-	j->tok[key].hash = (uint32_t)hs_hash(name.p, name.n, j->seed);
-	if (!escaped && is_at(j, p, ':'))
-		known = hs_json_keys_find(&j->keys, f->under, hs_slice(name.p, name.n + 2), j->tok[key].hash);
+	if (!escaped && is_at(j, p, ':')) {
+		struct hs_slice name = hs_json_inner(j, key);
+
+		known = hs_json_keys_find(&j->keys, f->under, hs_slice(name.p, name.n + 2),
+		                          (uint32_t)hs_hash(name.p, name.n, j->seed));
+	}
+	j->tok[key].key = known;
 	r = check_new_key(j, f, key, known);
 	if (r != HS_OK)
 		return fail(j, r == HS_E_JSON_TWICE ? from : p, r);
@@ -471,7 +471,7 @@ static inline const char *read_key(struct hs_json *j, const char *p, struct hs_j
 	if (f->guess == 0 || !is_at(j, p, '"') || !hs_json_key_is_at(k, p + 1, j->end) ||
 	    k->object == f->object || j->n == j->cap)
 		return read_new_key(j, p, f);
-	put_token(j, HS_JSON_KEY, p, p + k->n)->hash = k->hash;
+	put_token(j, HS_JSON_KEY, p, p + k->n)->key = f->guess;
 	k->object = f->object;
 	f->key = f->guess;
 	f->guess = k->next;

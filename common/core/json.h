@@ -49,7 +49,7 @@ struct hs_json_token {
 	uint32_t end;    /* one past its last byte */
 	union {
 		uint32_t next; /* index of the token behind this value and all it holds */
-		uint32_t hash; /* of a key: of its decoded bytes, seeded */
+		uint32_t key;  /* of a key: its index among hs_json.keys, or 0 */
 	};
 	uint8_t kind;    /* enum hs_json_kind */
 	bool escaped;    /* a string or key that contains a backslash */

@@ -82,7 +82,7 @@ uint32_t hs_json_keys_find(struct hs_json_keys *k, uint32_t under, struct hs_sli
 	if (k->n == MOST || (k->n == k->cap && !grow(k)))
 		return 0;
 	key = &k->key[k->n];
-	*key = (struct hs_json_key){ .n = (uint32_t)text.n, .hash = hash, .under = under };
+	*key = (struct hs_json_key){ .n = (uint8_t)text.n, .hash = hash, .under = under };
 	memcpy(key->text, text.p, text.n);
 	fill(k, k->n);
 	return k->n++;

@@ -21,7 +21,8 @@ enum {
 
 struct hs_json_key {
 	char text[HS_JSON_KEY_TEXT]; /* without the first quote, with the second and the colon; zeros */
-	uint32_t n;             /* of its bytes */
+	uint8_t n;              /* of its bytes */
+	uint8_t note;           /* for who reads the tokens; 0 at first */
 	uint32_t hash;
 	uint32_t under;         /* another key, or HS_JSON_KEY_TOP */
 	uint32_t first, next;   /* guesses: the first key in its value, the key behind it; 0: none */

@@ -14,6 +14,8 @@ enum {
 	LABEL_GROWS = 6,         /* a byte of a name as an escape: \u0001 */
 };
 
+static const uint32_t NO_STEP = UINT32_MAX;
+
 void hs_paths_free(struct hs_paths *p)
 {
 	hs_buf_free(&p->text);
@@ -36,7 +38,7 @@ static void forget(struct hs_paths *p)
 		memset(p->name_slot, 0, 2 * p->name_cap * sizeof *p->name_slot);
 	if (p->steps > 0)
 		memset(p->step_slot, 0, 2 * p->step_cap * sizeof *p->step_slot);
-	p->names_n = p->steps = p->first = 0;
+	p->names_n = p->steps = 0;
 	hs_buf_reset(&p->text);
 }
 
@@ -45,18 +47,6 @@ void hs_paths_shrink(struct hs_paths *p)
 	if (is_too_much(p) || p->name_cap > ENTRIES_KEEP || p->step_cap > ENTRIES_KEEP)
 		hs_paths_free(p);
 	hs_buf_shrink(&p->path, TEXT_KEEP);
-}
-
-void hs_paths_next(struct hs_paths *p, enum hs_names names)
-{
-	if (names != p->names || is_too_much(p) || ++p->era == 0) {
-		forget(p);
-		p->names = names;
-		p->era = 1;
-	}
-	p->last = 0;
-	p->text.failed = false;
-	hs_buf_reset(&p->path);
 }
 
 /* --- tables ------------------------------------------------------------------ */
@@ -84,13 +74,13 @@ static uint32_t step_hash(uint32_t parent, uint32_t key_hash)
 	return key_hash ^ (parent + 1) * UINT32_C(0x9E3779B1);
 }
 
-static void fill(uint32_t *slot, uint32_t cap, uint32_t hash, uint32_t index)
+static void fill(uint32_t *slot, uint32_t cap, uint32_t hash, uint32_t entry)
 {
 	uint32_t mask = 2 * cap - 1, at = hash & mask;
 
 	while (slot[at] != 0)
 		at = (at + 1) & mask;
-	slot[at] = index + 1;
+	slot[at] = entry;
 }
 
 static bool grow_names(struct hs_paths *p)
@@ -101,7 +91,7 @@ static bool grow_names(struct hs_paths *p)
 		return false;
 	p->name = entry;
 	for (uint32_t i = 0; i < p->names_n; i++)
-		fill(p->name_slot, p->name_cap, p->name[i].hash, i);
+		fill(p->name_slot, p->name_cap, p->name[i].hash, i + 1);
 	return true;
 }
 
@@ -112,8 +102,26 @@ static bool grow_steps(struct hs_paths *p)
 	if (!grow(&entry, sizeof *p->step, &p->step_slot, &p->step_cap))
 		return false;
 	p->step = entry;
-	for (uint32_t i = 0; i < p->steps; i++)
+	for (uint32_t i = 1; i < p->steps; i++)
 		fill(p->step_slot, p->step_cap, step_hash(p->step[i].parent, p->step[i].hash), i);
+	return true;
+}
+
+bool hs_paths_next(struct hs_paths *p, enum hs_names names)
+{
+	if (names != p->names || is_too_much(p) || ++p->era == 0) {
+		forget(p);
+		p->names = names;
+		p->era = 1;
+	}
+	p->last = 0;
+	p->text.failed = false;
+	hs_buf_reset(&p->path);
+	if (p->steps == 0) {
+		if (p->step_cap == 0 && !grow_steps(p))
+			return false;
+		p->step[p->steps++] = (struct hs_step){ .parent = NO_STEP };
+	}
 	return true;
 }
 
@@ -193,7 +201,7 @@ static enum hs_result add_name(struct hs_paths *p, struct hs_slice name, uint32_
 		                            .label = (uint32_t)label,
 		                            .label_n = (uint32_t)(p->text.n - label),
 		                            .reserved = is_reserved(name) };
-	fill(p->name_slot, p->name_cap, hash, *index);
+	fill(p->name_slot, p->name_cap, hash, *index + 1);
 	return HS_OK;
 }
 
@@ -265,7 +273,7 @@ static void put_component(struct hs_paths *p, struct hs_slice key)
 static enum hs_result add_step(struct hs_paths *p, uint32_t parent, struct hs_slice key, uint32_t hash,
                                uint32_t *step)
 {
-	size_t path_n = parent == HS_PATH_TOP ? 0 : p->step[parent - 1].path_n + 1;
+	size_t path_n = parent == HS_PATH_TOP ? 0 : p->step[parent].path_n + 1;
 	enum hs_result r;
 
 	hs_buf_reset(&p->path);
@@ -282,17 +290,14 @@ static enum hs_result add_step(struct hs_paths *p, uint32_t parent, struct hs_sl
 		                              (uint32_t)path_n, 0, 0 };
 	hs_buf_put_slice(&p->text, key);
 	fill(p->step_slot, p->step_cap, step_hash(parent, hash), p->steps);
-	*step = ++p->steps;
+	*step = p->steps++;
 	return HS_OK;
 }
 
 /* What was asked for now will be expected behind what was asked for last. */
 static void remember(struct hs_paths *p, uint32_t step)
 {
-	if (p->last == 0)
-		p->first = step;
-	else
-		p->step[p->last - 1].next = step;
+	p->step[p->last].next = step;
 	p->last = step;
 }
 
@@ -303,10 +308,10 @@ enum hs_result hs_paths_find_step(struct hs_paths *p, uint32_t parent, struct hs
 	uint32_t mask = 2 * p->step_cap - 1, at = step_hash(parent, hash) & mask;
 	enum hs_result r;
 
-	assert(parent <= p->steps);
+	assert(parent < p->steps);
 	*step = 0;
-	for (; p->step_cap > 0 && p->step_slot[at] != 0 && *step == 0; at = (at + 1) & mask) {
-		const struct hs_step *s = &p->step[p->step_slot[at] - 1];
+	for (; p->step_slot[at] != 0 && *step == 0; at = (at + 1) & mask) {
+		const struct hs_step *s = &p->step[p->step_slot[at]];
 
 		if (s->hash == hash && s->parent == parent && hs_slice_eq(text_at(p, s->at, s->n), key))
 			*step = p->step_slot[at];
@@ -324,9 +329,9 @@ static enum hs_result name_step(struct hs_paths *p, uint32_t step)
 	unsigned depth = 0;
 	enum hs_result r;
 
-	for (uint32_t s = step; s != HS_PATH_TOP; s = p->step[s - 1].parent) {
+	for (uint32_t s = step; s != HS_PATH_TOP; s = p->step[s].parent) {
 		assert(depth < sizeof way / sizeof way[0]);
-		way[depth++] = s - 1;
+		way[depth++] = s;
 	}
 	hs_buf_reset(&p->path);
 	while (depth-- > 0) {
@@ -338,7 +343,7 @@ static enum hs_result name_step(struct hs_paths *p, uint32_t step)
 	}
 	r = enter_name(p, &index);
 	if (r == HS_OK)
-		p->step[step - 1].name = index + 1;
+		p->step[step].name = index + 1;
 	return r;
 }
 
@@ -348,11 +353,11 @@ enum hs_result hs_paths_make_claim(struct hs_paths *p, uint32_t step, struct hs_
 	enum hs_result r = HS_OK;
 	uint32_t index;
 
-	if (p->step[step - 1].name == 0)
+	if (p->step[step].name == 0)
 		r = name_step(p, step);
 	if (r != HS_OK)
 		return r;
-	index = p->step[step - 1].name - 1;
+	index = p->step[step].name - 1;
 	if (!take_name(p, index))
 		r = take_suffixed(p, index, &index);
 	if (r != HS_OK)

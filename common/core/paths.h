@@ -25,12 +25,12 @@ struct hs_paths {
 	enum hs_names names; /* how the remembered ones were made */
 	struct hs_buf text;  /* keys, names and labels, one behind the other */
 	struct hs_buf path;  /* a name while it is made */
-	struct hs_step {
+	struct hs_step {           /* the first is none, but knows which one is asked for first */
 		uint32_t parent, hash; /* a step; the decoded key's hash */
 		uint32_t at, n;        /* the decoded key, in `text` */
 		uint32_t path_n;       /* bytes of the name it leads to */
 		uint32_t name;         /* index + 1; 0: no value has stood here */
-		uint32_t next;         /* a guess: the step that is asked for after this one; or 0 */
+		uint32_t next;         /* a guess: the step that is asked for after this one */
 	} *step;
 	struct hs_name {
 		uint32_t at, n;   /* the name, in `text` */
@@ -41,10 +41,11 @@ struct hs_paths {
 		uint32_t suffix;  /* there: the next _N to try, or 0 */
 		bool reserved;    /* taken in every record */
 	} *name;
-	uint32_t *step_slot, *name_slot; /* index + 1; 0: empty; twice as many as entries */
+	uint32_t *step_slot; /* index; 0: empty; twice as many as entries */
+	uint32_t *name_slot; /* index + 1 */
 	uint32_t steps, step_cap, names_n, name_cap;
 	uint32_t era;
-	uint32_t last, first; /* the step that was asked for last; the first one of a record; or 0 */
+	uint32_t last; /* the step that was asked for last in this record; or 0 */
 };
 
 /* A zeroed struct is ready. */
@@ -53,8 +54,8 @@ void hs_paths_free(struct hs_paths *p);
 /* Returns memory above a working size; for use between requests. */
 void hs_paths_shrink(struct hs_paths *p);
 
-/* A new record begins: every name is free again but the reserved ones. */
-void hs_paths_next(struct hs_paths *p, enum hs_names names);
+/* A new record begins: every name is free again but the reserved ones. False: out of memory. */
+bool hs_paths_next(struct hs_paths *p, enum hs_names names);
 
 /*
  * The step from `parent` by a key, its decoded bytes. Valid until hs_paths_next. HS_OK,
@@ -78,12 +79,9 @@ enum hs_result hs_paths_make_claim(struct hs_paths *p, uint32_t step, struct hs_
 static inline enum hs_result hs_paths_step(struct hs_paths *p, uint32_t parent, struct hs_slice key,
                                            uint32_t *step)
 {
-	uint32_t guess = p->last == 0 ? p->first : p->step[p->last - 1].next;
-	const struct hs_step *s;
+	uint32_t guess = p->step[p->last].next;
+	const struct hs_step *s = &p->step[guess];
 
-	if (guess == 0)
-		return hs_paths_find_step(p, parent, key, step);
-	s = &p->step[guess - 1];
 	if (s->parent != parent || !hs_slice_eq(hs_slice(p->text.p + s->at, s->n), key))
 		return hs_paths_find_step(p, parent, key, step);
 	*step = p->last = guess;
@@ -92,7 +90,7 @@ static inline enum hs_result hs_paths_step(struct hs_paths *p, uint32_t parent, 
 
 static inline enum hs_result hs_paths_claim(struct hs_paths *p, uint32_t step, struct hs_slice *label)
 {
-	uint32_t index = p->step[step - 1].name;
+	uint32_t index = p->step[step].name;
 	struct hs_name *name;
 
 	if (index == 0)
