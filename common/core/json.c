@@ -82,7 +82,7 @@ static bool is_at(const struct hs_json *j, const char *p, char c)
 	return p < j->end && *p == c;
 }
 
-static const char *skip_many_blanks(struct hs_json *j, const char *p)
+static const char *skip_blanks(struct hs_json *j, const char *p)
 {
 	const char *from = p;
 
@@ -92,10 +92,16 @@ static const char *skip_many_blanks(struct hs_json *j, const char *p)
 	return p;
 }
 
-/* RFC 8259, 2: the four blanks. Mostly there is none. */
-static inline const char *skip_blanks(struct hs_json *j, const char *p)
+/*
+ * The byte at p, moved over blanks first (RFC 8259, 2: there are four; mostly there is
+ * none). '\0' at the end of the text.
+ */
+static inline char peek(struct hs_json *j, const char **p)
 {
-	return p < j->end && (unsigned char)*p <= ' ' ? skip_many_blanks(j, p) : p;
+	if (*p < j->end && (unsigned char)**p > ' ')
+		return **p;
+	*p = skip_blanks(j, *p);
+	return *p < j->end ? **p : '\0';
 }
 
 /* First byte at or behind p that a string cannot simply contain: hs_sixteen_odd. */
@@ -279,34 +285,29 @@ static inline struct hs_json_token *put_token(struct hs_json *j, enum hs_json_ki
 	return t;
 }
 
-/* What is no string and no container. */
-static const char *read_bare(struct hs_json *j, const char *p, enum hs_json_kind *kind)
+/* What is no string and no container, or nothing. */
+static const char *read_bare(struct hs_json *j, const char *p, char first, enum hs_json_kind *kind)
 {
-	switch (*p) {
+	switch (first) {
 	case 't': *kind = HS_JSON_TRUE; return read_literal(j, p, HS_SLICE("true"));
 	case 'f': *kind = HS_JSON_FALSE; return read_literal(j, p, HS_SLICE("false"));
 	case 'n': *kind = HS_JSON_NULL; return read_literal(j, p, HS_SLICE("null"));
-	default: *kind = HS_JSON_NUMBER; return read_number(j, p);
+	default:
+		*kind = HS_JSON_NUMBER;
+		return is_digit(first) || first == '-' ? read_number(j, p) : unexpected(j, p);
 	}
 }
 
-static bool begins_scalar(char c)
-{
-	return c == '"' || is_digit(c) || c == '-' || c == 't' || c == 'f' || c == 'n';
-}
-
-/* A value that holds no others, or what is none. */
-static inline const char *read_scalar(struct hs_json *j, const char *p)
+/* A value that holds no others, or what is none; `first` is its first byte. */
+static inline const char *read_scalar(struct hs_json *j, const char *p, char first)
 {
 	enum hs_json_kind kind = HS_JSON_STRING;
 	const char *from = p;
 	bool escaped = false;
 
-	if (!begins_scalar(*p))
-		return fail(j, p, HS_E_JSON_SYNTAX);
 	if (!has_room(j, p))
 		return NULL;
-	p = *p == '"' ? read_string(j, p, false, &escaped) : read_bare(j, p, &kind);
+	p = first == '"' ? read_string(j, p, false, &escaped) : read_bare(j, p, first, &kind);
 	if (p != NULL)
 		put_token(j, kind, from, p)->escaped = escaped;
 	return p;
@@ -432,139 +433,128 @@ static void remember(struct hs_json *j, struct hs_json_frame *f, uint32_t known)
 	f->guess = f->strange ? 0 : key[known].next;
 }
 
-/* A key that was not guessed. */
+/* A key that was not guessed, and its colon. */
 static const char *read_new_key(struct hs_json *j, const char *p, struct hs_json_frame *f)
 {
 	uint32_t key = j->n, known = 0;
-	const char *from = p;
 	bool escaped = false;
 	enum hs_result r;
+	const char *from;
 
 	if (!is_at(j, p, '"'))
 		return unexpected(j, p);
 	if (!has_room(j, p))
 		return NULL;
+	from = p;
 	p = read_string(j, p, true, &escaped);
 	if (p == NULL)
 		return NULL;
 	put_token(j, HS_JSON_KEY, from, p)->escaped = escaped;
-	if (!escaped && is_at(j, p, ':')) {
-		struct hs_slice name = hs_json_inner(j, key);
-
-		known = hs_json_keys_find(&j->keys, f->under, hs_slice(name.p, name.n + 2),
-		                          (uint32_t)hs_hash(name.p, name.n, j->seed));
-	}
+	if (!escaped && is_at(j, p, ':'))
+		known = hs_json_keys_find(&j->keys, f->under, hs_slice(from, (size_t)(p + 1 - from)), j->seed);
 	j->tok[key].key = known;
 	r = check_new_key(j, f, key, known);
 	if (r != HS_OK)
 		return fail(j, r == HS_E_JSON_TWICE ? from : p, r);
 	remember(j, f, known);
-	p = skip_blanks(j, p);
-	return is_at(j, p, ':') ? skip_blanks(j, p + 1) : unexpected(j, p);
+	return peek(j, &p) == ':' ? p + 1 : unexpected(j, p);
 }
 
-/* A key and its colon, with the blanks around them. */
+/* A key and its colon, with the blanks between them. */
 static inline const char *read_key(struct hs_json *j, const char *p, struct hs_json_frame *f)
 {
-	struct hs_json_key *k = &j->keys.key[f->guess];
+	uint32_t guess = f->guess;
+	struct hs_json_key *k = &j->keys.key[guess];
 
-	if (f->guess == 0 || !is_at(j, p, '"') || !hs_json_key_is_at(k, p + 1, j->end) ||
-	    k->object == f->object || j->n == j->cap)
+	if (guess == 0 || !hs_json_key_is_at(k, p, j->end) || k->object == f->object || j->n == j->cap)
 		return read_new_key(j, p, f);
-	put_token(j, HS_JSON_KEY, p, p + k->n)->key = f->guess;
 	k->object = f->object;
-	f->key = f->guess;
+	f->key = guess;
 	f->guess = k->next;
-	return skip_blanks(j, p + 1 + k->n);
+	put_token(j, HS_JSON_KEY, p, p + k->n - 1)->key = guess;
+	return p + k->n;
 }
 
-/* p is at the closing bracket of the innermost container. */
-static const char *close_container(struct hs_json *j, const char *p)
+/* p is at a bracket; afterwards behind it. `f` is for the container. */
+static inline const char *open_container(struct hs_json *j, const char *p, struct hs_json_frame *f)
 {
-	struct hs_json_frame *f = &j->frame[--j->open];
+	bool object = *p == '{';
+
+	if (!has_room(j, p))
+		return NULL;
+	f->token = j->n;
+	f->blanks = j->blanks;
+	f->strange = false;
+	f->under = f[-1].key;
+	f->key = object ? 0 : f->under; /* what is in an array stands under the array's key */
+	f->guess = object ? j->keys.key[f->under].first : 0;
+	f->object = ++j->keys.objects;
+	f->close = object ? '}' : ']';
+	put_token(j, object ? HS_JSON_OBJECT : HS_JSON_ARRAY, p, p);
+	return p + 1;
+}
+
+/* p is at the closing bracket; afterwards behind it. */
+static inline const char *close_container(struct hs_json *j, const char *p, const struct hs_json_frame *f)
+{
 	struct hs_json_token *t = &j->tok[f->token];
 
-	if (f->strange && f->keys > KEYS_COMPARED_EACH)
-		p = check_many_keys(j, f, p);
-	if (p == NULL)
-		return NULL;
 	t->end = (uint32_t)(p + 1 - j->text.p);
 	t->next = j->n;
 	t->spaced = f->blanks != j->blanks;
+	if (f->strange && f->keys > KEYS_COMPARED_EACH && check_many_keys(j, f, p) == NULL)
+		return NULL;
 	return p + 1;
 }
 
 /*
- * p is at '{' or '[', in `depth` others. Afterwards it is at the first value inside or,
- * if that is missing, behind the closing bracket: then *empty.
- */
-static const char *open_container(struct hs_json *j, const char *p, unsigned depth, bool *empty)
-{
-	bool object = *p == '{';
-	struct hs_json_frame *f;
-	uint32_t under;
-
-	if (depth >= HS_JSON_DEPTH_MAX)
-		return fail(j, p, HS_E_JSON_DEPTH);
-	if (!has_room(j, p))
-		return NULL;
-	under = j->open == 0 ? HS_JSON_KEY_TOP : j->frame[j->open - 1].key;
-	f = &j->frame[j->open++];
-	*f = (struct hs_json_frame){ .token = j->n, .blanks = j->blanks, .under = under,
-		                     .close = object ? '}' : ']' };
-	if (object) {
-		f->object = ++j->keys.objects;
-		f->guess = j->keys.key[under].first;
-	} else {
-		f->key = under; /* what is in an array stands under the array's key */
-	}
-	put_token(j, object ? HS_JSON_OBJECT : HS_JSON_ARRAY, p, p);
-	p = skip_blanks(j, p + 1);
-	*empty = is_at(j, p, f->close);
-	if (*empty)
-		return close_container(j, p);
-	return object ? read_key(j, p, f) : p;
-}
-
-/*
  * Behind a value: closes every container that ends here, until a comma announces the
- * next value, or none is open.
+ * next value, or none is open. *innermost is the one around the next value.
  */
-static inline const char *after_value(struct hs_json *j, const char *p)
+static inline const char *after_value(struct hs_json *j, const char *p, struct hs_json_frame **innermost)
 {
-	while (p != NULL && j->open > 0) {
-		struct hs_json_frame *f = &j->frame[j->open - 1];
+	struct hs_json_frame *f = *innermost;
 
-		p = skip_blanks(j, p);
-		if (is_at(j, p, ',')) {
-			p = skip_blanks(j, p + 1);
-			return f->close == '}' ? read_key(j, p, f) : p;
+	while (p != NULL && f->close != '\0') {
+		char c = peek(j, &p);
+
+		if (c == ',') {
+			p++;
+			if (f->close == '}') {
+				peek(j, &p);
+				p = read_key(j, p, f);
+			}
+			break;
 		}
-		p = is_at(j, p, f->close) ? close_container(j, p) : unexpected(j, p);
+		p = c == f->close ? close_container(j, p, f--) : unexpected(j, p);
 	}
+	*innermost = f;
 	return p;
 }
 
 enum hs_result hs_json_value(struct hs_json *j, unsigned depth)
 {
-	const char *p = skip_blanks(j, j->text.p + j->pos);
+	struct hs_json_frame *outside = j->frame, *f = outside, *deepest = outside + HS_JSON_DEPTH_MAX - depth;
+	const char *p = j->text.p + j->pos;
 
 	j->n = 0;
-	j->open = 0;
+	*outside = (struct hs_json_frame){ .key = HS_JSON_KEY_TOP };
 	if (!hs_json_keys_start(&j->keys))
 		return HS_E_MEMORY;
 	do {
-		bool whole = true; /* the value was read, and not only its opening bracket */
+		char c = peek(j, &p);
 
-		if (p == j->end)
-			p = fail(j, p, HS_E_JSON_END);
-		else if (*p == '{' || *p == '[')
-			p = open_container(j, p, depth + j->open, &whole);
-		else
-			p = read_scalar(j, p);
-		if (whole)
-			p = after_value(j, p);
-	} while (p != NULL && j->open > 0);
+		if (c == '{' || c == '[') {
+			p = f == deepest ? fail(j, p, HS_E_JSON_DEPTH) : open_container(j, p, ++f);
+			if (p != NULL && peek(j, &p) != f->close) {
+				p = c == '{' ? read_key(j, p, f) : p;
+				continue;
+			}
+		} else {
+			p = read_scalar(j, p, c);
+		}
+		p = after_value(j, p, &f);
+	} while (p != NULL && f != outside);
 	if (p == NULL)
 		return j->failure;
 	j->pos = (size_t)(p - j->text.p);
@@ -574,8 +564,11 @@ enum hs_result hs_json_value(struct hs_json *j, unsigned depth)
 /* Moves over blanks; is there anything behind them? */
 static bool find_text(struct hs_json *j)
 {
-	j->pos = (size_t)(skip_blanks(j, j->text.p + j->pos) - j->text.p);
-	return j->pos < j->text.n;
+	const char *p = j->text.p + j->pos;
+
+	peek(j, &p);
+	j->pos = (size_t)(p - j->text.p);
+	return p < j->end;
 }
 
 static bool take(struct hs_json *j, char c)

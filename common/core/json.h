@@ -65,7 +65,7 @@ struct hs_json_frame {
 	uint32_t keys;   /* in this object, since there was a strange one */
 	uint64_t object; /* its number, if it is one */
 	bool strange;    /* a key in it could not be remembered */
-	char close;      /* the bracket that ends it */
+	char close;      /* the bracket that ends it; '\0': there is nothing to end */
 };
 
 struct hs_json {
@@ -73,7 +73,6 @@ struct hs_json {
 	const char *end; /* of the text */
 	size_t pos;
 	bool inside;     /* hs_json_element has read the opening bracket */
-	unsigned open;   /* containers, while a value is read */
 	uint32_t blanks; /* runs of them between tokens, so far */
 	enum hs_result failure;
 	struct hs_json_token *tok;
@@ -83,7 +82,7 @@ struct hs_json {
 	uint32_t *table;
 	uint32_t table_cap;
 	struct hs_buf key_a, key_b; /* decoded keys, while two are compared */
-	struct hs_json_frame frame[HS_JSON_DEPTH_MAX];
+	struct hs_json_frame frame[1 + HS_JSON_DEPTH_MAX]; /* the first is around the value */
 };
 
 /* A zeroed struct is ready, too; the seed keeps outsiders from choosing collisions. */

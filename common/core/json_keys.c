@@ -1,4 +1,5 @@
 #include "core/json_keys.h"
+#include "core/hash.h"
 
 #include <stdlib.h>
 
@@ -66,8 +67,9 @@ bool hs_json_keys_start(struct hs_json_keys *k)
 	return true;
 }
 
-uint32_t hs_json_keys_find(struct hs_json_keys *k, uint32_t under, struct hs_slice text, uint32_t hash)
+uint32_t hs_json_keys_find(struct hs_json_keys *k, uint32_t under, struct hs_slice text, uint64_t seed)
 {
+	uint32_t hash = (uint32_t)hs_hash(text.p, text.n, seed);
 	uint32_t mask = 2 * k->cap - 1, at = (hash ^ under * UINT32_C(0x9E3779B1)) & mask;
 	struct hs_json_key *key;
 

@@ -20,7 +20,7 @@ enum {
 };
 
 struct hs_json_key {
-	char text[HS_JSON_KEY_TEXT]; /* without the first quote, with the second and the colon; zeros */
+	char text[HS_JSON_KEY_TEXT]; /* with quotes and colon; zeros behind it */
 	uint8_t n;              /* of its bytes */
 	uint8_t note;           /* for who reads the tokens; 0 at first */
 	uint32_t hash;
@@ -46,10 +46,10 @@ void hs_json_keys_shrink(struct hs_json_keys *k);
 bool hs_json_keys_start(struct hs_json_keys *k);
 
 /*
- * The index of a key, remembered now if it was not before: `text` as in struct hs_json_key, and
- * a hash of the name, by any one function. 0: it cannot be remembered. Moves k->key.
+ * The index of a key, remembered now if it was not before: `text` as in struct hs_json_key.
+ * 0: it cannot be remembered. Moves k->key. `seed` is always the same.
  */
-uint32_t hs_json_keys_find(struct hs_json_keys *k, uint32_t under, struct hs_slice text, uint32_t hash);
+uint32_t hs_json_keys_find(struct hs_json_keys *k, uint32_t under, struct hs_slice text, uint64_t seed);
 
 /* Do n bytes, up to 16, begin two texts that are both at least 16 bytes? No jump. */
 static inline bool hs_json_key_begins(const char *a, const char *b, size_t n)
@@ -64,7 +64,7 @@ static inline bool hs_json_key_begins(const char *a, const char *b, size_t n)
 	return (((x[0] ^ y[0]) & mask[0]) | ((x[1] ^ y[1]) & mask[1])) == 0;
 }
 
-/* Does the text go on with this key at p, which is behind a quote? */
+/* Does the text go on with this key at p? */
 static inline bool hs_json_key_is_at(const struct hs_json_key *key, const char *p, const char *end)
 {
 	if (key->n <= 16)
