@@ -235,7 +235,8 @@ bool hs_clock_parse(struct hs_slice s, int64_t *ms)
 
 	if ((!read_usual_form(s, &c) && !read_any_form(s, &c, &minutes)) || !is_date(&c) || !is_time(&c))
 		return false;
-	*ms = days_from_civil(c.year, c.month, c.day) * DAY_MS + c.hour * INT64_C(3600000) +
-	      (c.minute - minutes) * INT64_C(60000) + c.second * INT64_C(1000) + c.ms;
+	if (ms != NULL)
+		*ms = days_from_civil(c.year, c.month, c.day) * DAY_MS + c.hour * INT64_C(3600000) +
+		      (c.minute - minutes) * INT64_C(60000) + c.second * INT64_C(1000) + c.ms;
 	return true;
 }

@@ -29,13 +29,16 @@ void hs_flattener_shrink(struct hs_flattener *f)
 /* --- output ----------------------------------------------------------------- */
 
 /*
- * Copies n bytes, and up to 15 more, sixteen at a time: what is copied here is short, and
+ * Copies n bytes, and up to SLACK more, sixteen at a time: what is copied here is short, and
  * of every length, so that a jump by length would be guessed wrong.
  */
 static inline char *copy_roughly(char *to, const char *from, size_t n)
 {
-	for (size_t i = 0; i < n; i += 16)
+	size_t i = 0;
+
+	do
 		memcpy(to + i, from + i, 16);
+	while ((i += 16) < n);
 	return to + n;
 }
 

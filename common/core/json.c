@@ -51,6 +51,7 @@ void hs_json_start(struct hs_json *j, struct hs_slice text)
 	assert(text.n < UINT32_MAX);
 	j->text = text;
 	j->end = text.p + text.n;
+	j->block_end = text.n < 16 ? text.p : j->end - 15;
 	j->pos = 0;
 	j->blanks = 0;
 	j->n = 0;
@@ -105,15 +106,15 @@ static inline char peek(struct hs_json *j, const char **p)
 }
 
 /* First byte at or behind p that a string cannot simply contain: hs_sixteen_odd. */
-static inline const char *skip_plain(const char *p, const char *end)
+static inline const char *skip_plain(const struct hs_json *j, const char *p)
 {
-	for (; end - p >= 16; p += 16) {
+	for (; p < j->block_end; p += 16) {
 		unsigned odd = hs_sixteen_odd(p);
 
 		if (odd != 0)
-			return p + __builtin_ctz(odd);
+			return p + hs_sixteen_first(odd);
 	}
-	while (p < end && (unsigned char)*p >= ' ' && (unsigned char)*p < 0x80 && *p != '"' && *p != '\\')
+	while (p < j->end && (unsigned char)*p >= ' ' && (unsigned char)*p < 0x80 && *p != '"' && *p != '\\')
 		p++;
 	return p;
 }
@@ -178,7 +179,7 @@ static const char *read_odd_string(struct hs_json *j, const char *p, bool is_key
 			return fail(j, p, HS_E_JSON_END);
 		p = read_odd(j, p, is_key, escaped);
 		if (p != NULL)
-			p = skip_plain(p, j->end);
+			p = skip_plain(j, p);
 	}
 	return p == NULL ? NULL : p + 1;
 }
@@ -187,7 +188,7 @@ static const char *read_odd_string(struct hs_json *j, const char *p, bool is_key
 static inline const char *read_string(struct hs_json *j, const char *p, bool is_key, bool *escaped)
 {
 	*escaped = false;
-	p = skip_plain(p + 1, j->end);
+	p = skip_plain(j, p + 1);
 	return is_at(j, p, '"') ? p + 1 : read_odd_string(j, p, is_key, escaped);
 }
 
@@ -197,15 +198,15 @@ static bool is_digit(char c)
 }
 
 /* First byte at or behind p that is no digit. */
-static inline const char *skip_digits(const char *p, const char *end)
+static inline const char *skip_digits(const struct hs_json *j, const char *p)
 {
-	for (; end - p >= 16; p += 16) {
+	for (; p < j->block_end; p += 16) {
 		unsigned others = hs_sixteen_digits(p) ^ 0xFFFF;
 
 		if (others != 0)
-			return p + __builtin_ctz(others);
+			return p + hs_sixteen_first(others);
 	}
-	while (p < end && is_digit(*p))
+	while (p < j->end && is_digit(*p))
 		p++;
 	return p;
 }
@@ -213,7 +214,7 @@ static inline const char *skip_digits(const char *p, const char *end)
 /* One digit or more. */
 static inline const char *read_digits(struct hs_json *j, const char *p)
 {
-	const char *behind = skip_digits(p, j->end);
+	const char *behind = skip_digits(j, p);
 
 	return behind > p ? behind : fail(j, p, p == j->end ? HS_E_JSON_END : HS_E_JSON_NUMBER);
 }
@@ -466,7 +467,8 @@ static inline const char *read_key(struct hs_json *j, const char *p, struct hs_j
 	uint32_t guess = f->guess;
 	struct hs_json_key *k = &j->keys.key[guess];
 
-	if (guess == 0 || !hs_json_key_is_at(k, p, j->end) || k->object == f->object || j->n == j->cap)
+	if (guess == 0 || p >= j->block_end || !hs_json_key_begins(k, p, j->end) || k->object == f->object ||
+	    j->n == j->cap)
 		return read_new_key(j, p, f);
 	k->object = f->object;
 	f->key = guess;

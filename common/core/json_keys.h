@@ -51,8 +51,8 @@ bool hs_json_keys_start(struct hs_json_keys *k);
  */
 uint32_t hs_json_keys_find(struct hs_json_keys *k, uint32_t under, struct hs_slice text, uint64_t seed);
 
-/* Do n bytes, up to 16, begin two texts that are both at least 16 bytes? No jump. */
-static inline bool hs_json_key_begins(const char *a, const char *b, size_t n)
+/* Are the first n bytes, up to 16, of two times sixteen bytes the same? No jump. */
+static inline bool hs_json_key_same(const char *a, const char *b, size_t n)
 {
 	static const uint8_t compare[32] = { 255, 255, 255, 255, 255, 255, 255, 255,
 		                             255, 255, 255, 255, 255, 255, 255, 255 };
@@ -64,13 +64,13 @@ static inline bool hs_json_key_begins(const char *a, const char *b, size_t n)
 	return (((x[0] ^ y[0]) & mask[0]) | ((x[1] ^ y[1]) & mask[1])) == 0;
 }
 
-/* Does the text go on with this key at p? */
-static inline bool hs_json_key_is_at(const struct hs_json_key *key, const char *p, const char *end)
+/* Does the text at p, which has sixteen bytes at least, begin with this key? */
+static inline bool hs_json_key_begins(const struct hs_json_key *key, const char *p, const char *end)
 {
 	if (key->n <= 16)
-		return end - p >= 16 && hs_json_key_begins(key->text, p, key->n);
-	return end - p >= 32 && hs_json_key_begins(key->text, p, 16) &&
-	       hs_json_key_begins(key->text + 16, p + 16, key->n - 16);
+		return hs_json_key_same(key->text, p, key->n);
+	return end - p >= 32 && hs_json_key_same(key->text, p, 16) &&
+	       hs_json_key_same(key->text + 16, p + 16, key->n - 16);
 }
 
 #endif

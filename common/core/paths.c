@@ -122,6 +122,7 @@ bool hs_paths_next(struct hs_paths *p, enum hs_names names)
 			return false;
 		p->step[p->steps++] = (struct hs_step){ .parent = NO_STEP };
 	}
+	p->guess = p->step[0].next;
 	return true;
 }
 
@@ -286,8 +287,9 @@ static enum hs_result add_step(struct hs_paths *p, uint32_t parent, struct hs_sl
 	r = make_room(p, key.n);
 	if (r != HS_OK)
 		return r;
-	p->step[p->steps] = (struct hs_step){ parent, hash, (uint32_t)p->text.n, (uint32_t)key.n,
-		                              (uint32_t)path_n, 0, 0 };
+	p->step[p->steps] = (struct hs_step){ .parent = parent, .hash = hash,
+		                              .at = (uint32_t)p->text.n, .n = (uint32_t)key.n,
+		                              .path_n = (uint32_t)path_n };
 	hs_buf_put_slice(&p->text, key);
 	fill(p->step_slot, p->step_cap, step_hash(parent, hash), p->steps);
 	*step = p->steps++;
@@ -299,6 +301,7 @@ static void remember(struct hs_paths *p, uint32_t step)
 {
 	p->step[p->last].next = step;
 	p->last = step;
+	p->guess = p->step[step].next;
 }
 
 enum hs_result hs_paths_find_step(struct hs_paths *p, uint32_t parent, struct hs_slice key,

@@ -30,7 +30,8 @@ struct hs_paths {
 		uint32_t at, n;        /* the decoded key, in `text` */
 		uint32_t path_n;       /* bytes of the name it leads to */
 		uint32_t name;         /* index + 1; 0: no value has stood here */
-		uint32_t next;         /* a guess: the step that is asked for after this one */
+		uint32_t next;         /* the step that was asked for after this one */
+		uint32_t unused;       /* a power of two: a step is found by a shift */
 	} *step;
 	struct hs_name {
 		uint32_t at, n;   /* the name, in `text` */
@@ -45,7 +46,8 @@ struct hs_paths {
 	uint32_t *name_slot; /* index + 1 */
 	uint32_t steps, step_cap, names_n, name_cap;
 	uint32_t era;
-	uint32_t last; /* the step that was asked for last in this record; or 0 */
+	uint32_t last;  /* the step that was asked for last in this record; or 0 */
+	uint32_t guess; /* the one that is expected now: what followed it before */
 };
 
 /* A zeroed struct is ready. */
@@ -79,12 +81,12 @@ enum hs_result hs_paths_make_claim(struct hs_paths *p, uint32_t step, struct hs_
 static inline enum hs_result hs_paths_step(struct hs_paths *p, uint32_t parent, struct hs_slice key,
                                            uint32_t *step)
 {
-	uint32_t guess = p->step[p->last].next;
-	const struct hs_step *s = &p->step[guess];
+	const struct hs_step *s = &p->step[p->guess];
 
 	if (s->parent != parent || !hs_slice_eq(hs_slice(p->text.p + s->at, s->n), key))
 		return hs_paths_find_step(p, parent, key, step);
-	*step = p->last = guess;
+	*step = p->last = p->guess;
+	p->guess = s->next;
 	return HS_OK;
 }
 

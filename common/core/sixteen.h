@@ -8,6 +8,7 @@
 #ifndef HS_SIXTEEN_H
 #define HS_SIXTEEN_H
 
+#include <stddef.h>
 #include <stdint.h>
 #include <string.h>
 #if defined(__SSE2__) && !defined(HS_SCALAR)
@@ -67,6 +68,12 @@ static inline unsigned hs_eight_bits(uint64_t word)
 #define HS_SIXTEEN_BY_WORDS(question, p) \
 	(hs_eight_bits(question(hs_eight(p))) | hs_eight_bits(question(hs_eight((p) + 8))) << 8)
 
+/* How many bytes lie before the first that is meant; there is one. */
+static inline size_t hs_sixteen_first(unsigned bits)
+{
+	return (unsigned)__builtin_ctz(bits);
+}
+
 /* --- the questions ----------------------------------------------------------------- */
 
 #if defined(__SSE2__) && !defined(HS_SCALAR)
@@ -92,7 +99,7 @@ static inline unsigned hs_sixteen_odd(const char *p)
 #if defined(__SSE2__) && !defined(HS_SCALAR)
 	__m128i v = hs_sixteen_load(p);
 	/* as signed bytes, what is not ASCII lies below the blank as well */
-	__m128i low = _mm_cmplt_epi8(v, _mm_set1_epi8(' '));
+	__m128i low = _mm_cmpgt_epi8(_mm_set1_epi8(' '), v);
 
 	return (unsigned)_mm_movemask_epi8(_mm_or_si128(low, hs_sixteen_is_quote(v)));
 #else
