@@ -40,7 +40,7 @@ char *hs_buf_grow(struct hs_buf *b, size_t n);
 
 static inline char *hs_buf_reserve(struct hs_buf *b, size_t n)
 {
-	return !b->failed && b->cap - b->n > n ? b->p + b->n : hs_buf_grow(b, n);
+	return HS_MOSTLY(!b->failed && b->cap - b->n > n) ? b->p + b->n : hs_buf_grow(b, n);
 }
 
 /* memcpy, without a call for what is short: names and values are. */

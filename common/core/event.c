@@ -133,6 +133,7 @@ static enum hs_result find_fields(struct hs_event *e, bool lenient)
 		if (f < HS_FIELD_FLAT_COUNT)
 			e->flat[flat++] = key + 1;
 	}
+	e->flat[flat] = 0;
 	return HS_OK;
 }
 
@@ -223,9 +224,11 @@ enum hs_result hs_event_read(struct hs_event *e, const struct hs_json *json, uin
 	bool lenient = validate == HS_VALIDATE_LENIENT;
 	enum hs_result r;
 
-	memset(e, 0, sizeof *e);
 	e->json = json;
 	e->root = root;
+	memset(e->field, 0, sizeof e->field);
+	e->flat[0] = 0;
+	e->timestamps_parse = false;
 	if (json->tok[root].kind != HS_JSON_OBJECT)
 		return HS_E_NOT_AN_EVENT;
 	r = find_fields(e, lenient);

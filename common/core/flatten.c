@@ -29,16 +29,14 @@ void hs_flattener_shrink(struct hs_flattener *f)
 /* --- output ----------------------------------------------------------------- */
 
 /*
- * Copies n bytes, and up to SLACK more, sixteen at a time: what is copied here is short, and
- * of every length, so that a jump by length would be guessed wrong.
+ * Copies n bytes, and up to SLACK more: what is copied here is short, and of every length, so
+ * that a jump by length would be guessed wrong.
  */
 static inline char *copy_roughly(char *to, const char *from, size_t n)
 {
-	size_t i = 0;
-
-	do
+	memcpy(to, from, 32);
+	for (size_t i = 32; i < n; i += 16)
 		memcpy(to + i, from + i, 16);
-	while ((i += 16) < n);
 	return to + n;
 }
 
@@ -60,7 +58,7 @@ static inline char *copy_quoted(char *to, const char *from, size_t n)
 /* Copies text into a string under way, with quotes and backslashes escaped. */
 static void put_quoted(struct hs_buf *out, struct hs_slice text)
 {
-	char *to = hs_buf_reserve(out, 2 * text.n + 2 * SLACK), rest[3 * 16] = { 0 };
+	char *to = hs_buf_reserve(out, 2 * text.n + SLACK), rest[3 * 16] = { 0 };
 
 	if (to == NULL)
 		return;
@@ -119,13 +117,13 @@ static inline void put_member(struct hs_buf *out, struct hs_slice label, const s
 	if (j->tok[value].kind == HS_JSON_ARRAY) {
 		out->n += label.n;
 		put_array(out, j, value);
-	} else if (j->end - text.p >= (ptrdiff_t)text.n + SLACK) {
-		copy_roughly(to, text.p, text.n);
-		out->n += label.n + text.n;
-	} else {
-		memcpy(to, text.p, text.n);
-		out->n += label.n + text.n;
+		return;
 	}
+	if (HS_MOSTLY(j->end - (text.p + text.n) >= SLACK))
+		copy_roughly(to, text.p, text.n);
+	else
+		memcpy(to, text.p, text.n);
+	out->n += label.n + text.n;
 }
 
 /* ,"name": — the comma also stands before the first; the record's brace replaces it. */

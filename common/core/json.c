@@ -99,7 +99,7 @@ static const char *skip_blanks(struct hs_json *j, const char *p)
  */
 static inline char peek(struct hs_json *j, const char **p)
 {
-	if (*p < j->end && (unsigned char)**p > ' ')
+	if (HS_MOSTLY(*p < j->end && (unsigned char)**p > ' '))
 		return **p;
 	*p = skip_blanks(j, *p);
 	return *p < j->end ? **p : '\0';
@@ -189,7 +189,7 @@ static inline const char *read_string(struct hs_json *j, const char *p, bool is_
 {
 	*escaped = false;
 	p = skip_plain(j, p + 1);
-	return is_at(j, p, '"') ? p + 1 : read_odd_string(j, p, is_key, escaped);
+	return HS_MOSTLY(is_at(j, p, '"')) ? p + 1 : read_odd_string(j, p, is_key, escaped);
 }
 
 static bool is_digit(char c)
@@ -269,7 +269,7 @@ static bool grow_tokens(struct hs_json *j, const char *p)
 /* Is there room for the token of what stands at p? If not, that was noted. */
 static inline bool has_room(struct hs_json *j, const char *p)
 {
-	return j->n < j->cap || grow_tokens(j, p);
+	return HS_MOSTLY(j->n < j->cap) || grow_tokens(j, p);
 }
 
 /* There must be room. */
@@ -308,7 +308,7 @@ static inline const char *read_scalar(struct hs_json *j, const char *p, char fir
 
 	if (!has_room(j, p))
 		return NULL;
-	p = first == '"' ? read_string(j, p, false, &escaped) : read_bare(j, p, first, &kind);
+	p = HS_MOSTLY(first == '"') ? read_string(j, p, false, &escaped) : read_bare(j, p, first, &kind);
 	if (p != NULL)
 		put_token(j, kind, from, p)->escaped = escaped;
 	return p;
@@ -467,14 +467,15 @@ static inline const char *read_key(struct hs_json *j, const char *p, struct hs_j
 	uint32_t guess = f->guess;
 	struct hs_json_key *k = &j->keys.key[guess];
 
-	if (guess == 0 || p >= j->block_end || !hs_json_key_begins(k, p, j->end) || k->object == f->object ||
-	    j->n == j->cap)
-		return read_new_key(j, p, f);
-	k->object = f->object;
-	f->key = guess;
-	f->guess = k->next;
-	put_token(j, HS_JSON_KEY, p, p + k->n - 1)->key = guess;
-	return p + k->n;
+	if (HS_MOSTLY(guess != 0 && p < j->block_end && hs_json_key_begins(k, p, j->end) &&
+	           k->object != f->object && j->n < j->cap)) {
+		k->object = f->object;
+		f->key = guess;
+		f->guess = k->next;
+		put_token(j, HS_JSON_KEY, p, p + k->n - 1)->key = guess;
+		return p + k->n;
+	}
+	return read_new_key(j, p, f);
 }
 
 /* p is at a bracket; afterwards behind it. `f` is for the container. */
@@ -520,9 +521,9 @@ static inline const char *after_value(struct hs_json *j, const char *p, struct h
 	while (p != NULL && f->close != '\0') {
 		char c = peek(j, &p);
 
-		if (c == ',') {
+		if (HS_MOSTLY(c == ',')) {
 			p++;
-			if (f->close == '}') {
+			if (HS_MOSTLY(f->close == '}')) {
 				peek(j, &p);
 				p = read_key(j, p, f);
 			}

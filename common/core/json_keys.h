@@ -67,7 +67,7 @@ static inline bool hs_json_key_same(const char *a, const char *b, size_t n)
 /* Does the text at p, which has sixteen bytes at least, begin with this key? */
 static inline bool hs_json_key_begins(const struct hs_json_key *key, const char *p, const char *end)
 {
-	if (key->n <= 16)
+	if (HS_MOSTLY(key->n <= 16))
 		return hs_json_key_same(key->text, p, key->n);
 	return end - p >= 32 && hs_json_key_same(key->text, p, 16) &&
 	       hs_json_key_same(key->text + 16, p + 16, key->n - 16);

@@ -17,7 +17,7 @@ enum hs_names { HS_NAMES_WAREHOUSE, HS_NAMES_VERBATIM };
 enum {
 	HS_NAME_MAX = 4096, /* bytes of one flattened name */
 	HS_PATH_TOP = 0,    /* the step that every path begins with */
-	HS_LABEL_SLACK = 16,
+	HS_LABEL_SLACK = 32,
 };
 
 /* One thread's. Bounded: hs_paths_next forgets everything when it is too much. */
@@ -83,27 +83,29 @@ static inline enum hs_result hs_paths_step(struct hs_paths *p, uint32_t parent, 
 {
 	const struct hs_step *s = &p->step[p->guess];
 
-	if (s->parent != parent || !hs_slice_eq(hs_slice(p->text.p + s->at, s->n), key))
-		return hs_paths_find_step(p, parent, key, step);
-	*step = p->last = p->guess;
-	p->guess = s->next;
-	return HS_OK;
+	if (HS_MOSTLY(s->parent == parent && hs_slice_eq(hs_slice(p->text.p + s->at, s->n), key))) {
+		*step = p->last = p->guess;
+		p->guess = s->next;
+		return HS_OK;
+	}
+	return hs_paths_find_step(p, parent, key, step);
 }
 
 static inline enum hs_result hs_paths_claim(struct hs_paths *p, uint32_t step, struct hs_slice *label)
 {
 	uint32_t index = p->step[step].name;
-	struct hs_name *name;
 
-	if (index == 0)
-		return hs_paths_make_claim(p, step, label);
-	name = &p->name[index - 1];
-	if (name->era == p->era || name->reserved)
-		return hs_paths_make_claim(p, step, label);
-	name->era = p->era;
-	name->suffix = 0;
-	*label = hs_slice(p->text.p + name->label, name->label_n);
-	return HS_OK;
+	if (HS_MOSTLY(index != 0)) {
+		struct hs_name *name = &p->name[index - 1];
+
+		if (HS_MOSTLY(name->era != p->era && !name->reserved)) {
+			name->era = p->era;
+			name->suffix = 0;
+			*label = hs_slice(p->text.p + name->label, name->label_n);
+			return HS_OK;
+		}
+	}
+	return hs_paths_make_claim(p, step, label);
 }
 
 #endif

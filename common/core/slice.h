@@ -12,6 +12,9 @@
 #include <stdint.h>
 #include <string.h>
 
+/* For the paths that every byte takes: the code for what is so mostly is laid out straight on. */
+#define HS_MOSTLY(condition) __builtin_expect((condition), true)
+
 struct hs_slice {
 	const char *p; /* may be NULL: "absent", as opposed to empty */
 	size_t n;      /* bytes */
