@@ -156,19 +156,27 @@ static const char *read_escape(struct hs_json *j, const char *p, bool is_key)
 	}
 }
 
+/* Characters beyond ASCII: mostly a word of them. */
+static const char *read_utf8(struct hs_json *j, const char *p)
+{
+	do {
+		size_t length = hs_utf8_length(p, (size_t)(j->end - p));
+
+		if (length == 0)
+			return fail(j, p, HS_E_JSON_UTF8);
+		p += length;
+	} while (p < j->end && (unsigned char)*p >= 0x80);
+	return p;
+}
+
 /* What is no plain byte of a string, nor its end. */
 static const char *read_odd(struct hs_json *j, const char *p, bool is_key, bool *escaped)
 {
-	size_t length;
-
 	if (*p == '\\') {
 		*escaped = true;
 		return read_escape(j, p, is_key);
 	}
-	if ((unsigned char)*p < ' ')
-		return fail(j, p, HS_E_JSON_CONTROL);
-	length = hs_utf8_length(p, (size_t)(j->end - p));
-	return length == 0 ? fail(j, p, HS_E_JSON_UTF8) : p + length;
+	return (unsigned char)*p < ' ' ? fail(j, p, HS_E_JSON_CONTROL) : read_utf8(j, p);
 }
 
 /* The rest of a string, from what is no plain byte on; afterwards behind the closing quote. */
