@@ -177,10 +177,18 @@ $(B)/replay/%: $(call obj,tests/fuzz/replay.c $(CGI_PURE)) $(B)/libhookspool.a t
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) tests/fuzz/$*.c $(filter-out %.c,$^) -o $@ -ljson-c $(LDLIBS_COMMON)
 
+## make scalar     the tests of what uses vector instructions, without them
+SCALAR := $(addprefix $(B)/scalar/unit/test_,clock_text event flatten json receive sixteen)
+.PHONY: scalar
+scalar:
+	$(Q)$(MAKE) --no-print-directory -j$(JOBS) B=$(B)/scalar CPPFLAGS=-DHS_SCALAR $(SCALAR)
+	$(Q)HS_BUILD=$(B)/scalar bash tests/lib/run-tests.sh $(SCALAR)
+
 .PHONY: lint
 check:
 	$(Q)$(DEPS) --missing build test check faults >/dev/null || $(DEPS) build test check faults
 	$(Q)$(MAKE) --no-print-directory lint
+	$(Q)$(MAKE) --no-print-directory scalar
 	$(Q)$(MAKE) --no-print-directory -j$(JOBS) fuzzers
 	$(Q)bash tests/fuzz/run.sh replay $(B)/fuzz
 	$(Q)bash tests/fuzz/run.sh fuzz $(B)/fuzz 10

@@ -140,9 +140,9 @@ static bool read_usual_form(struct hs_slice s, struct civil *c)
 {
 	const char *p = s.p;
 
-	if (s.n != HS_CLOCK_TEXT || hs_sixteen_digits(p) != 0xDB6F || hs_sixteen_digits(p + 8) != 0x76DB ||
-	    p[4] != '-' || p[7] != '-' || p[10] != 'T' || p[13] != ':' || p[16] != ':' || p[19] != '.' ||
-	    p[23] != 'Z')
+	if (s.n != HS_CLOCK_TEXT || hs_sixteen_digits(p) != 0xDB6F ||
+	    hs_sixteen_digits(p + 8) != 0x76DB || p[4] != '-' || p[7] != '-' || p[10] != 'T' ||
+	    p[13] != ':' || p[16] != ':' || p[19] != '.' || p[23] != 'Z')
 		return false;
 	c->year = two_digits(p) * 100 + two_digits(p + 2);
 	c->month = two_digits(p + 5);
@@ -233,7 +233,8 @@ bool hs_clock_parse(struct hs_slice s, int64_t *ms)
 	struct civil c;
 	int minutes = 0;
 
-	if ((!read_usual_form(s, &c) && !read_any_form(s, &c, &minutes)) || !is_date(&c) || !is_time(&c))
+	if ((!read_usual_form(s, &c) && !read_any_form(s, &c, &minutes)) || !is_date(&c) ||
+	    !is_time(&c))
 		return false;
 	if (ms != NULL)
 		*ms = days_from_civil(c.year, c.month, c.day) * DAY_MS + c.hour * INT64_C(3600000) +

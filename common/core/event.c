@@ -204,7 +204,7 @@ static enum hs_result check_type(const struct hs_event *e)
 static bool timestamps_parse(const struct hs_event *e)
 {
 	static const enum hs_field stamps[] = { HS_FIELD_TIMESTAMP, HS_FIELD_RECEIVED_AT,
-		                                HS_FIELD_SENT_AT, HS_FIELD_ORIGINAL_TIMESTAMP };
+						HS_FIELD_SENT_AT, HS_FIELD_ORIGINAL_TIMESTAMP };
 
 	for (size_t i = 0; i < sizeof stamps / sizeof stamps[0]; i++) {
 		uint32_t t = e->field[stamps[i]];

@@ -106,7 +106,7 @@ static void put_array(struct hs_buf *out, const struct hs_json *j, uint32_t arra
  * SLACK bytes behind the label may be read.
  */
 static inline void put_member(struct hs_buf *out, struct hs_slice label, const struct hs_json *j,
-                              uint32_t value)
+			      uint32_t value)
 {
 	struct hs_slice text = hs_json_raw(j, value);
 	char *to = hs_buf_reserve(out, label.n + text.n + SLACK);
@@ -228,7 +228,8 @@ static void put_fixed(const struct hs_event *e, struct hs_buf *out)
 
 	for (int f = 0; f < HS_FIELD_FLAT_COUNT; f++)
 		if (e->field[f] != 0)
-			put_member(out, hs_slice(labels[f].text, labels[f].n), e->json, e->field[f]);
+			put_member(out, hs_slice(labels[f].text, labels[f].n), e->json,
+				   e->field[f]);
 }
 
 static enum hs_result put_stamp(struct hs_flattener *f, const struct hs_stamp *stamp,

@@ -114,7 +114,8 @@ static inline const char *skip_plain(const struct hs_json *j, const char *p)
 		if (odd != 0)
 			return p + hs_sixteen_first(odd);
 	}
-	while (p < j->end && (unsigned char)*p >= ' ' && (unsigned char)*p < 0x80 && *p != '"' && *p != '\\')
+	while (p < j->end && (unsigned char)*p >= ' ' && (unsigned char)*p < 0x80 && *p != '"' &&
+	       *p != '\\')
 		p++;
 	return p;
 }
@@ -282,7 +283,7 @@ static inline bool has_room(struct hs_json *j, const char *p)
 
 /* There must be room. */
 static inline struct hs_json_token *put_token(struct hs_json *j, enum hs_json_kind kind,
-                                              const char *from, const char *to)
+					      const char *from, const char *to)
 {
 	struct hs_json_token *t = &j->tok[j->n++];
 
@@ -316,7 +317,8 @@ static inline const char *read_scalar(struct hs_json *j, const char *p, char fir
 
 	if (!has_room(j, p))
 		return NULL;
-	p = HS_MOSTLY(first == '"') ? read_string(j, p, false, &escaped) : read_bare(j, p, first, &kind);
+	p = HS_MOSTLY(first == '"') ? read_string(j, p, false, &escaped)
+				    : read_bare(j, p, first, &kind);
 	if (p != NULL)
 		put_token(j, kind, from, p)->escaped = escaped;
 	return p;
@@ -378,7 +380,7 @@ static enum hs_result check_strange_key(struct hs_json *j, struct hs_json_frame 
 
 /* The newest key; `known` is its index among j->keys, or 0. */
 static enum hs_result check_new_key(struct hs_json *j, struct hs_json_frame *f, uint32_t key,
-                                    uint32_t known)
+				    uint32_t known)
 {
 	struct hs_json_key *k = &j->keys.key[known];
 
@@ -415,7 +417,8 @@ static const char *check_many_keys(struct hs_json *j, const struct hs_json_frame
 		return fail(j, p, HS_E_MEMORY);
 	for (uint32_t key = f->token + 1; key < j->n; key = j->tok[key + 1].next) {
 		struct hs_slice name = key_text(j, key, &j->key_a);
-		uint32_t mask = j->table_cap - 1, at = (uint32_t)hs_hash(name.p, name.n, j->seed) & mask;
+		uint32_t hash = (uint32_t)hs_hash(name.p, name.n, j->seed);
+		uint32_t mask = j->table_cap - 1, at = hash & mask;
 
 		for (; j->table[at] != 0; at = (at + 1) & mask)
 			if (is_same_key(j, j->table[at], key))
@@ -460,7 +463,8 @@ static const char *read_new_key(struct hs_json *j, const char *p, struct hs_json
 		return NULL;
 	put_token(j, HS_JSON_KEY, from, p)->escaped = escaped;
 	if (!escaped && is_at(j, p, ':'))
-		known = hs_json_keys_find(&j->keys, f->under, hs_slice(from, (size_t)(p + 1 - from)), j->seed);
+		known = hs_json_keys_find(&j->keys, f->under,
+					  hs_slice(from, (size_t)(p + 1 - from)), j->seed);
 	j->tok[key].key = known;
 	r = check_new_key(j, f, key, known);
 	if (r != HS_OK)
@@ -476,7 +480,7 @@ static inline const char *read_key(struct hs_json *j, const char *p, struct hs_j
 	struct hs_json_key *k = &j->keys.key[guess];
 
 	if (HS_MOSTLY(guess != 0 && p < j->block_end && hs_json_key_begins(k, p, j->end) &&
-	           k->object != f->object && j->n < j->cap)) {
+		      k->object != f->object && j->n < j->cap)) {
 		k->object = f->object;
 		f->key = guess;
 		f->guess = k->next;
@@ -506,7 +510,8 @@ static inline const char *open_container(struct hs_json *j, const char *p, struc
 }
 
 /* p is at the closing bracket; afterwards behind it. */
-static inline const char *close_container(struct hs_json *j, const char *p, const struct hs_json_frame *f)
+static inline const char *close_container(struct hs_json *j, const char *p,
+					  const struct hs_json_frame *f)
 {
 	struct hs_json_token *t = &j->tok[f->token];
 
@@ -522,7 +527,8 @@ static inline const char *close_container(struct hs_json *j, const char *p, cons
  * Behind a value: closes every container that ends here, until a comma announces the
  * next value, or none is open. *innermost is the one around the next value.
  */
-static inline const char *after_value(struct hs_json *j, const char *p, struct hs_json_frame **innermost)
+static inline const char *after_value(struct hs_json *j, const char *p,
+				      struct hs_json_frame **innermost)
 {
 	struct hs_json_frame *f = *innermost;
 
@@ -545,7 +551,8 @@ static inline const char *after_value(struct hs_json *j, const char *p, struct h
 
 enum hs_result hs_json_value(struct hs_json *j, unsigned depth)
 {
-	struct hs_json_frame *outside = j->frame, *f = outside, *deepest = outside + HS_JSON_DEPTH_MAX - depth;
+	struct hs_json_frame *outside = j->frame, *f = outside;
+	const struct hs_json_frame *deepest = outside + HS_JSON_DEPTH_MAX - depth;
 	const char *p = j->text.p + j->pos;
 
 	j->n = 0;

@@ -70,8 +70,8 @@ struct hs_json_frame {
 
 struct hs_json {
 	struct hs_slice text;
-	const char *end; /* of the text */
-	const char *block_end; /* behind the last byte from which sixteen can be read, or its start */
+	const char *end;       /* of the text */
+	const char *block_end; /* sixteen bytes can be read from each byte before this one */
 	size_t pos;
 	bool inside;     /* hs_json_element has read the opening bracket */
 	uint32_t blanks; /* runs of them between tokens, so far */

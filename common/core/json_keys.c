@@ -4,7 +4,7 @@
 #include <stdlib.h>
 
 enum {
-	FIRST = 256,
+	FIRST = 64,
 	KEEP = 1 << 12, /* so many outlive a text … */
 	MOST = 1 << 15, /* … and one text adds up to so many: two megabytes */
 };
@@ -67,7 +67,8 @@ bool hs_json_keys_start(struct hs_json_keys *k)
 	return true;
 }
 
-uint32_t hs_json_keys_find(struct hs_json_keys *k, uint32_t under, struct hs_slice text, uint64_t seed)
+uint32_t hs_json_keys_find(struct hs_json_keys *k, uint32_t under, struct hs_slice text,
+			   uint64_t seed)
 {
 	uint32_t hash = (uint32_t)hs_hash(text.p, text.n, seed);
 	uint32_t mask = 2 * k->cap - 1, at = (hash ^ under * UINT32_C(0x9E3779B1)) & mask;

@@ -21,18 +21,18 @@ enum {
 
 struct hs_json_key {
 	char text[HS_JSON_KEY_TEXT]; /* with quotes and colon; zeros behind it */
-	uint8_t n;              /* of its bytes */
-	uint8_t note;           /* for who reads the tokens; 0 at first */
+	uint8_t n;                   /* of its bytes */
+	uint8_t note;                /* for who reads the tokens; 0 at first */
 	uint32_t hash;
-	uint32_t under;         /* another key, or HS_JSON_KEY_TOP */
-	uint32_t first, next;   /* guesses: the first key in its value, the key behind it; 0: none */
-	uint64_t object;        /* the one that it stood in last */
+	uint32_t under;       /* another key, or HS_JSON_KEY_TOP */
+	uint32_t first, next; /* guesses: the first key in its value, the key behind it; 0: none */
+	uint64_t object;      /* the one that it stood in last */
 };
 
 /* A zeroed struct is empty. key[HS_JSON_KEY_TOP] has guesses, but no text. */
 struct hs_json_keys {
 	struct hs_json_key *key;
-	uint32_t *slot;   /* index of a key; 0: empty; twice as many as keys */
+	uint32_t *slot; /* index of a key; 0: empty; twice as many as keys */
 	uint32_t n, cap;
 	uint64_t objects; /* so many have been read: their numbers */
 };
@@ -49,13 +49,14 @@ bool hs_json_keys_start(struct hs_json_keys *k);
  * The index of a key, remembered now if it was not before: `text` as in struct hs_json_key.
  * 0: it cannot be remembered. Moves k->key. `seed` is always the same.
  */
-uint32_t hs_json_keys_find(struct hs_json_keys *k, uint32_t under, struct hs_slice text, uint64_t seed);
+uint32_t hs_json_keys_find(struct hs_json_keys *k, uint32_t under, struct hs_slice text,
+			   uint64_t seed);
 
 /* Are the first n bytes, up to 16, of two times sixteen bytes the same? No jump. */
 static inline bool hs_json_key_same(const char *a, const char *b, size_t n)
 {
 	static const uint8_t compare[32] = { 255, 255, 255, 255, 255, 255, 255, 255,
-		                             255, 255, 255, 255, 255, 255, 255, 255 };
+					     255, 255, 255, 255, 255, 255, 255, 255 };
 	uint64_t x[2], y[2], mask[2];
 
 	memcpy(x, a, sizeof x);

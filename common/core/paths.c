@@ -198,10 +198,12 @@ static enum hs_result add_name(struct hs_paths *p, struct hs_slice name, uint32_
 	put_escaped(&p->text, name);
 	hs_buf_put(&p->text, "\":", 2);
 	*index = p->names_n++;
-	p->name[*index] = (struct hs_name){ .at = (uint32_t)at, .n = (uint32_t)name.n, .hash = hash,
-		                            .label = (uint32_t)label,
-		                            .label_n = (uint32_t)(p->text.n - label),
-		                            .reserved = is_reserved(name) };
+	p->name[*index] = (struct hs_name){ .at = (uint32_t)at,
+					     .n = (uint32_t)name.n,
+					     .hash = hash,
+					     .label = (uint32_t)label,
+					     .label_n = (uint32_t)(p->text.n - label),
+					     .reserved = is_reserved(name) };
 	fill(p->name_slot, p->name_cap, hash, *index + 1);
 	return HS_OK;
 }
@@ -287,9 +289,11 @@ static enum hs_result add_step(struct hs_paths *p, uint32_t parent, struct hs_sl
 	r = make_room(p, key.n);
 	if (r != HS_OK)
 		return r;
-	p->step[p->steps] = (struct hs_step){ .parent = parent, .hash = hash,
-		                              .at = (uint32_t)p->text.n, .n = (uint32_t)key.n,
-		                              .path_n = (uint32_t)path_n };
+	p->step[p->steps] = (struct hs_step){ .parent = parent,
+					       .hash = hash,
+					       .at = (uint32_t)p->text.n,
+					       .n = (uint32_t)key.n,
+					       .path_n = (uint32_t)path_n };
 	hs_buf_put_slice(&p->text, key);
 	fill(p->step_slot, p->step_cap, step_hash(parent, hash), p->steps);
 	*step = p->steps++;
@@ -305,7 +309,7 @@ static void remember(struct hs_paths *p, uint32_t step)
 }
 
 enum hs_result hs_paths_find_step(struct hs_paths *p, uint32_t parent, struct hs_slice key,
-                                  uint32_t *step)
+				  uint32_t *step)
 {
 	uint32_t hash = (uint32_t)hs_hash(key.p, key.n, (uint64_t)(uintptr_t)p);
 	uint32_t mask = 2 * p->step_cap - 1, at = step_hash(parent, hash) & mask;
@@ -316,7 +320,8 @@ enum hs_result hs_paths_find_step(struct hs_paths *p, uint32_t parent, struct hs
 	for (; p->step_slot[at] != 0 && *step == 0; at = (at + 1) & mask) {
 		const struct hs_step *s = &p->step[p->step_slot[at]];
 
-		if (s->hash == hash && s->parent == parent && hs_slice_eq(text_at(p, s->at, s->n), key))
+		if (s->hash == hash && s->parent == parent &&
+		    hs_slice_eq(text_at(p, s->at, s->n), key))
 			*step = p->step_slot[at];
 	}
 	r = *step != 0 ? HS_OK : add_step(p, parent, key, hash, step);

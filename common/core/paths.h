@@ -25,13 +25,13 @@ struct hs_paths {
 	enum hs_names names; /* how the remembered ones were made */
 	struct hs_buf text;  /* keys, names and labels, one behind the other */
 	struct hs_buf path;  /* a name while it is made */
-	struct hs_step {           /* the first is none, but knows which one is asked for first */
+	struct hs_step { /* the first is none, but knows which one is asked for first */
 		uint32_t parent, hash; /* a step; the decoded key's hash */
 		uint32_t at, n;        /* the decoded key, in `text` */
 		uint32_t path_n;       /* bytes of the name it leads to */
 		uint32_t name;         /* index + 1; 0: no value has stood here */
 		uint32_t next;         /* the step that was asked for after this one */
-		uint32_t unused;       /* a power of two: a step is found by a shift */
+		uint32_t unused;       /* makes the size a power of two: an index is a shift */
 	} *step;
 	struct hs_name {
 		uint32_t at, n;   /* the name, in `text` */
@@ -64,22 +64,23 @@ bool hs_paths_next(struct hs_paths *p, enum hs_names names);
  * HS_E_NAME_LONG, HS_E_RECORD_LARGE or HS_E_MEMORY.
  */
 static inline enum hs_result hs_paths_step(struct hs_paths *p, uint32_t parent, struct hs_slice key,
-                                           uint32_t *step);
+					   uint32_t *step);
 
 /*
  * Takes the name of a step for a value: as it is or, if this record has it already, with
  * the next free _2, _3, … behind it. *label is ,"name": as JSON, valid until the next
  * call; HS_LABEL_SLACK bytes behind it may be read. HS_OK, HS_E_RECORD_LARGE or HS_E_MEMORY.
  */
-static inline enum hs_result hs_paths_claim(struct hs_paths *p, uint32_t step, struct hs_slice *label);
+static inline enum hs_result hs_paths_claim(struct hs_paths *p, uint32_t step,
+					    struct hs_slice *label);
 
 /* The same, whatever was guessed, and whether or not the name is made and free. */
 enum hs_result hs_paths_find_step(struct hs_paths *p, uint32_t parent, struct hs_slice key,
-                                  uint32_t *step);
+				  uint32_t *step);
 enum hs_result hs_paths_make_claim(struct hs_paths *p, uint32_t step, struct hs_slice *label);
 
 static inline enum hs_result hs_paths_step(struct hs_paths *p, uint32_t parent, struct hs_slice key,
-                                           uint32_t *step)
+					   uint32_t *step)
 {
 	const struct hs_step *s = &p->step[p->guess];
 
@@ -91,7 +92,8 @@ static inline enum hs_result hs_paths_step(struct hs_paths *p, uint32_t parent, 
 	return hs_paths_find_step(p, parent, key, step);
 }
 
-static inline enum hs_result hs_paths_claim(struct hs_paths *p, uint32_t step, struct hs_slice *label)
+static inline enum hs_result hs_paths_claim(struct hs_paths *p, uint32_t step,
+					    struct hs_slice *label)
 {
 	uint32_t index = p->step[step].name;
 

@@ -85,7 +85,8 @@ static inline __m128i hs_sixteen_load(const char *p)
 
 static inline __m128i hs_sixteen_is_quote(__m128i v)
 {
-	return _mm_or_si128(_mm_cmpeq_epi8(v, _mm_set1_epi8('"')), _mm_cmpeq_epi8(v, _mm_set1_epi8('\\')));
+	return _mm_or_si128(_mm_cmpeq_epi8(v, _mm_set1_epi8('"')),
+			    _mm_cmpeq_epi8(v, _mm_set1_epi8('\\')));
 }
 
 #endif
@@ -122,8 +123,8 @@ static inline unsigned hs_sixteen_digits(const char *p)
 #if defined(__SSE2__) && !defined(HS_SCALAR)
 	__m128i v = hs_sixteen_load(p);
 
-	return (unsigned)_mm_movemask_epi8(_mm_and_si128(_mm_cmpgt_epi8(v, _mm_set1_epi8('0' - 1)),
-	                                                 _mm_cmplt_epi8(v, _mm_set1_epi8('9' + 1))));
+	return (unsigned)_mm_movemask_epi8(_mm_and_si128(
+	    _mm_cmpgt_epi8(v, _mm_set1_epi8('0' - 1)), _mm_cmplt_epi8(v, _mm_set1_epi8('9' + 1))));
 #else
 	return HS_SIXTEEN_BY_WORDS(hs_eight_digits, p);
 #endif

@@ -397,7 +397,9 @@ static void put_keys(struct hs_buf *b, unsigned count, unsigned last, const stru
 static void doubled_keys_are_found_among_any_number(void **state)
 {
 	static const struct spelling spellings[] = {
-		{ "key", "", UINT32_MAX }, { "key", "", 0 }, { "key", "", 20 },
+		{ "key", "", UINT32_MAX },
+		{ "key", "", 0 },
+		{ "key", "", 20 },
 		{ "a key that is too long to be ", " remembered", UINT32_MAX },
 		{ "\\u006bey", "", UINT32_MAX },
 	};
@@ -407,7 +409,8 @@ static void doubled_keys_are_found_among_any_number(void **state)
 	(void)state;
 	hs_json_init(&j, 42);
 	for (unsigned count = 2; count < 3000; count += count < 70 ? 1 : 331) {
-		const struct spelling *s = &spellings[count % (sizeof spellings / sizeof *spellings)];
+		const struct spelling *s =
+		    &spellings[count % (sizeof spellings / sizeof *spellings)];
 
 		for (unsigned twin = 0; twin < count - 1; twin += 1 + count / 5) {
 			hs_buf_reset(&b);
@@ -436,13 +439,13 @@ static void more_keys_than_are_remembered(void **state)
 		hs_buf_reset(&b);
 		put_keys(&b, KEYS, last, &plain);
 		assert_result(hs_json_document(&j, hs_buf_slice(&b)),
-		              last < KEYS - 1 ? HS_E_JSON_TWICE : HS_OK);
+			      last < KEYS - 1 ? HS_E_JSON_TWICE : HS_OK);
 	}
 	hs_buf_reset(&b);
 	put_keys(&b, KEYS, 7, &plain);
 	assert_result(hs_json_document(&j, hs_buf_slice(&b)), HS_E_JSON_TWICE);
 	assert_result(hs_json_document(&j, HS_SLICE("{\"k7\":1,\"k8\":1,\"k7\":1}")),
-	              HS_E_JSON_TWICE);
+		      HS_E_JSON_TWICE);
 	assert_int_equal(j.pos, 15);
 	hs_json_shrink(&j);
 	assert_result(hs_json_document(&j, HS_SLICE("{\"k7\":1,\"k8\":1}")), HS_OK);
@@ -458,13 +461,20 @@ static void texts_read_one_after_another(void **state)
 		enum hs_result result;
 		size_t pos;
 	} table[] = {
-		{ "{\"a\":1,\"b\":{\"c\":1,\"a\":2},\"originalTimestamp\":3,\"padding\":0}", HS_OK, 0 },
-		{ "{\"a\":1,\"b\":{\"c\":1,\"a\":2},\"originalTimestamp\":3,\"padding\":0}", HS_OK, 0 },
-		{ "{\"a\":1,\"b\":{\"c\":1,\"c\":2},\"originalTimestamp\":3}", HS_E_JSON_TWICE, 18 },
-		{ "{\"b\":{\"a\":2,\"c\":1},\"originalTimestam\":3,\"a\":1,\"b\":2}", HS_E_JSON_TWICE, 46 },
-		{ "{\"a\":1,\"a\":{\"c\":1},\"originalTimestamp\":3,\"padding\":0}", HS_E_JSON_TWICE, 7 },
-		{ "[{\"a\":1},{\"a\":1},{\"a\":1,\"b\":{}},{\"a\":1,\"b\":[{\"c\":1},{\"c\":1}]}]", HS_OK, 0 },
-		{ "{\"a\":1,\"b\" :1,\"originalTimestamp\":3,\"b\":2,\"padding\":0}", HS_E_JSON_TWICE, 36 },
+		{ "{\"a\":1,\"b\":{\"c\":1,\"a\":2},\"originalTimestamp\":3,\"padding\":0}", HS_OK,
+		  0 },
+		{ "{\"a\":1,\"b\":{\"c\":1,\"a\":2},\"originalTimestamp\":3,\"padding\":0}", HS_OK,
+		  0 },
+		{ "{\"a\":1,\"b\":{\"c\":1,\"c\":2},\"originalTimestamp\":3}", HS_E_JSON_TWICE,
+		  18 },
+		{ "{\"b\":{\"a\":2,\"c\":1},\"originalTimestam\":3,\"a\":1,\"b\":2}",
+		  HS_E_JSON_TWICE, 46 },
+		{ "{\"a\":1,\"a\":{\"c\":1},\"originalTimestamp\":3,\"padding\":0}",
+		  HS_E_JSON_TWICE, 7 },
+		{ "[{\"a\":1},{\"a\":1},{\"a\":1,\"b\":{}},{\"a\":1,\"b\":[{\"c\":1},{\"c\":1}]}]",
+		  HS_OK, 0 },
+		{ "{\"a\":1,\"b\" :1,\"originalTimestamp\":3,\"b\":2,\"padding\":0}",
+		  HS_E_JSON_TWICE, 36 },
 		{ "{\"a\":1,\"b\";1,\"originalTimestamp\":3,\"padding\":0}", HS_E_JSON_SYNTAX, 10 },
 		{ "{\"a\":1,\"b", HS_E_JSON_END, 9 },
 		{ "{\"a\":1,\"b\":", HS_E_JSON_END, 11 },
@@ -475,7 +485,8 @@ static void texts_read_one_after_another(void **state)
 	hs_json_init(&j, 42);
 	for (int round = 0; round < 3; round++)
 		for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
-			assert_result(hs_json_document(&j, hs_slice_str(table[i].text)), table[i].result);
+			assert_result(hs_json_document(&j, hs_slice_str(table[i].text)),
+				      table[i].result);
 			if (table[i].result != HS_OK)
 				assert_int_equal(j.pos, table[i].pos);
 			else
