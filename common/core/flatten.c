@@ -40,14 +40,17 @@ static inline char *copy_roughly(char *to, const char *from, size_t n)
 	return to + n;
 }
 
-/* Up to sixteen bytes with quotes and backslashes escaped; 32 may be read and written. */
+/*
+ * Up to sixteen bytes with quotes and backslashes escaped. If there are fewer, no quote stands
+ * behind them; 32 may be read and written.
+ */
 static inline char *copy_quoted(char *to, const char *from, size_t n)
 {
-	unsigned quotes = hs_sixteen_quotes(from) & ((1U << n) - 1);
+	unsigned quotes = hs_sixteen_quotes(from);
 
 	memcpy(to, from, 16);
 	for (; quotes != 0; quotes &= quotes - 1) {
-		int at = __builtin_ctz(quotes);
+		size_t at = hs_sixteen_first(quotes);
 
 		to[at] = '\\';
 		memcpy(++to + at, from + at, 16);

@@ -67,9 +67,36 @@ static void every_day_as_the_c_library_has_it(void **state)
 	}
 }
 
+/* With a fourth decimal the same time stamp is not of the usual form, and read another way. */
+static void the_usual_form_is_read_like_any_other(void **state)
+{
+	static const char usual[] = "2026-11-23T10:15:00.123Z", bytes[] = "0159:-/.,+TtZz x\xB0\x01";
+
+	(void)state;
+	for (size_t at = 0; at < sizeof usual - 1; at++)
+		for (size_t i = 0; i < sizeof bytes - 1; i++) {
+			char text[sizeof usual], longer[sizeof usual + 1];
+			int64_t ms = 0, same = 0;
+			bool valid;
+
+			memcpy(text, usual, sizeof usual);
+			text[at] = bytes[i];
+			memcpy(longer, text, 23);
+			longer[23] = '0';
+			longer[24] = text[23];
+			valid = hs_clock_parse(hs_slice(text, 24), &ms);
+			assert_int_equal(valid, hs_clock_parse(hs_slice(longer, 25), &same));
+			assert_true(ms == same);
+			assert_int_equal(valid, hs_clock_parse(hs_slice(text, 24), NULL));
+		}
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(every_day_as_the_c_library_has_it) };
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(every_day_as_the_c_library_has_it),
+		cmocka_unit_test(the_usual_form_is_read_like_any_other),
+	};
 	const struct case_set sets[] = { { "clock.txt", run_clock_case } };
 
 	return CASES_RUN("clock_text", tests, sets);

@@ -453,6 +453,32 @@ static void more_keys_than_are_remembered(void **state)
 	hs_json_free(&j);
 }
 
+/* A new reader's tokens grow wherever they end: at a guessed key as well. */
+static void tokens_grow_anywhere(void **state)
+{
+	static const struct spelling plain = { "k", "", UINT32_MAX };
+	struct hs_buf b = { 0 };
+
+	(void)state;
+	hs_buf_put(&b, "[[", 2);
+	put_keys(&b, 3000, 2999, &plain);
+	hs_buf_put(&b, "]]", 2);
+	for (size_t skip = 0; skip < 2; skip++) { /* an odd and an even number of tokens before */
+		struct hs_slice text = hs_slice(b.p + skip, b.n - 2 * skip);
+		struct hs_json j = { 0 };
+
+		for (int round = 0; round < 2; round++) {
+			assert_result(hs_json_document(&j, text), HS_OK);
+			assert_null(tokens_fault(&j));
+			free(j.tok);
+			j.tok = NULL;
+			j.n = j.cap = 0;
+		}
+		hs_json_free(&j);
+	}
+	hs_buf_free(&b);
+}
+
 /* A key is guessed from what it followed before: nothing of that may show. */
 static void texts_read_one_after_another(void **state)
 {
@@ -475,6 +501,9 @@ static void texts_read_one_after_another(void **state)
 		  HS_OK, 0 },
 		{ "{\"a\":1,\"b\" :1,\"originalTimestamp\":3,\"b\":2,\"padding\":0}",
 		  HS_E_JSON_TWICE, 36 },
+		{ "{\"a\":1,\"b\":2,\"padding\":\"0123456789abcdef\"}", HS_OK, 0 },
+		{ "{\"padding\":\"0123456789abcdef\",\"b\":1,\"a\":2}", HS_OK, 0 },
+		{ "{\"a\":1,\"b\":2,\"a\":3,\"padding\":\"0123456789abcdef\"}", HS_E_JSON_TWICE, 13 },
 		{ "{\"a\":1,\"b\";1,\"originalTimestamp\":3,\"padding\":0}", HS_E_JSON_SYNTAX, 10 },
 		{ "{\"a\":1,\"b", HS_E_JSON_END, 9 },
 		{ "{\"a\":1,\"b\":", HS_E_JSON_END, 11 },
@@ -682,6 +711,7 @@ int main(void)
 		cmocka_unit_test(so_many_values_and_no_more),
 		cmocka_unit_test(doubled_keys_are_found_among_any_number),
 		cmocka_unit_test(more_keys_than_are_remembered),
+		cmocka_unit_test(tokens_grow_anywhere),
 		cmocka_unit_test(texts_read_one_after_another),
 		cmocka_unit_test(an_odd_byte_stops_wherever_it_stands),
 		cmocka_unit_test(escapes_are_decoded),
