@@ -215,7 +215,7 @@ portable:
 	$(Q)$(DEPS) --missing build portable >/dev/null || $(DEPS) build portable
 	$(Q)rm -rf $(BORROWED) && mkdir -p $(BORROWED)/openssl
 	$(Q)ln -s /usr/include/linux /usr/include/asm-generic $(MULTIARCH)/asm \
-	    $(wildcard /usr/include/ini.h /usr/include/lmdb.h /usr/include/z*.h /usr/include/fcg*.h) $(BORROWED)
+	    $(wildcard $(addprefix /usr/include/,ini.h lmdb.h z*.h fcg*.h fastcgi.h)) $(BORROWED)
 	$(Q)ln -s $(wildcard /usr/include/openssl/*.h $(MULTIARCH)/openssl/*.h) $(BORROWED)/openssl
 	$(Q)$(MAKE) --no-print-directory -j$(JOBS) WERROR=1 CURL=no B=$(B)/portable/musl \
 	    CC='musl-gcc -isystem $(abspath $(BORROWED))' objects
