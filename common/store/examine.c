@@ -188,11 +188,13 @@ static enum hs_result ask_index(struct exam *x)
 		return r;
 	for (size_t i = 0; i < x->entries && r == HS_OK; i++) {
 		const struct entry *e = &x->entry[i];
-		enum hs_seen seen;
+		const struct hs_identity *id = &e->id;
+		bool kept;
 
-		r = hs_index_find(x->index, &e->id, &seen);
+		r = hs_index_look(x->index, &id, 1, &kept);
 		/* a minute of grace: it may just be running out of the window */
-		if (r == HS_OK && seen == HS_SEEN_NEVER && now_s - e->spooled_s < window_s - 60)
+		if (r == HS_OK && hs_index_seen(x->index, id, kept) == HS_SEEN_NEVER &&
+		    now_s - e->spooled_s < window_s - 60)
 			report(x, HS_PROBLEM_INDEX, e->line);
 	}
 	hs_index_rest(x->index);

@@ -1,8 +1,8 @@
 #include "store/index.h"
-#include "core/block.h"
 #include "store/defect.h"
 #include "store/erased.h"
 #include "store/io.h"
+#include "store/levels.h"
 #include "store/lines.h"
 #include "store/log.h"
 #include "store/pending.h"
@@ -10,7 +10,6 @@
 #include <assert.h>
 #include <errno.h>
 #include <limits.h>
-#include <lmdb.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,23 +20,27 @@ enum {
 	PENDING_MOST = 1 << 16, /* above this many lines are synced only to be indexed */
 	SYNC_MS = 4000,        /* how long that may wait for a sync that is under way */
 	CATCH_UP_IDS = 20000,  /* lines of sealed segments read in one transaction */
-	RECENT_LEAST = 1 << 14, /* so many identities stay in `recent` */
-	RECENT_SHARE = 16,     /* or this part of those in blocks, if it is more */
-	TEND = 2,              /* identities looked at for each one put: no pause, yet it keeps up */
+	LOOK_IDS = 1000,       /* looked up at once: a batch of Segment's */
+	BATCH_IDS = 1 << 14,   /* identities sorted and put at a time */
 	MAP_FIRST = 16 << 20,  /* bytes; four times as many when they are full */
-	FORMAT = 2,
+	FORMAT = 3,
 };
 
 static const char INDEX[] = "index";
 
-/* How far the index has read, and the rest there is to know. Stored under the key "mark". */
+/*
+ * How far the index has read, and the rest there is to know. Stored under this key, which is
+ * the same in every byte order.
+ */
+static const uint64_t mark_key = UINT64_MAX;
+
 struct mark {
 	uint64_t format, number, offset;
-	uint64_t in_blocks;       /* identities */
-	struct hs_identity hand;  /* `recent` is tended up to here, in turns */
+	uint64_t erased; /* bytes of the erased ids' file that it has read */
+	struct hs_levels levels;
 };
 
-static_assert(sizeof(struct mark) == 4 * sizeof(uint64_t) + sizeof(struct hs_identity),
+static_assert(sizeof(struct mark) == 4 * sizeof(uint64_t) + sizeof(struct hs_levels),
               "stored as it lies in memory, in this machine's byte order: no padding");
 
 struct hs_index {
@@ -45,13 +48,12 @@ struct hs_index {
 	struct hs_index_print *print; /* in the shared state */
 	char path[PATH_MAX];
 	int64_t window_s;
+	uint32_t now_s; /* when it followed the files last */
 
 	MDB_env *env; /* NULL: not open */
-	MDB_dbi recent; /* identity: spooled_s */
-	MDB_dbi blocks; /* last identity that may be in it: packed block */
-	MDB_dbi meta;
+	MDB_dbi records; /* the levels' and the mark */
 	MDB_txn *reader; /* reset between appends */
-	MDB_cursor *find; /* of the reader, on `blocks` */
+	MDB_cursor *find; /* of the reader */
 	bool reading;
 	bool damaged; /* LMDB has complained of its file: make it anew */
 	struct mark mark;
@@ -76,14 +78,17 @@ static enum hs_result mdb_result(struct hs_index *ix, int code, const char *what
 	return code == ENOMEM ? HS_E_MEMORY : code == ENOSPC ? HS_E_FULL : HS_E_IO;
 }
 
-static uint32_t now_s(void)
+/* The oldest time within the window. */
+static uint32_t since_s(const struct hs_index *ix)
 {
-	return (uint32_t)(hs_io_now() / 1000);
+	int64_t since = (int64_t)ix->now_s - ix->window_s;
+
+	return since > 0 ? (uint32_t)since : 0;
 }
 
-static bool in_window(const struct hs_index *ix, uint32_t spooled_s, uint32_t now)
+static bool in_window(const struct hs_index *ix, uint32_t spooled_s)
 {
-	return (int64_t)now - (int64_t)spooled_s <= ix->window_s;
+	return spooled_s >= since_s(ix);
 }
 
 /* --- the file and its print -------------------------------------------------- */
@@ -187,7 +192,7 @@ static int start_reading(struct hs_index *ix)
 	if (ix->reader == NULL) {
 		code = begin(ix, MDB_RDONLY, &ix->reader);
 		if (code == 0)
-			code = mdb_cursor_open(ix->reader, ix->blocks, &ix->find);
+			code = mdb_cursor_open(ix->reader, ix->records, &ix->find);
 		if (code != 0)
 			close_reader(ix);
 	}
@@ -202,180 +207,77 @@ void hs_index_rest(struct hs_index *ix)
 	ix->reading = false;
 }
 
-static int put_mark(struct hs_index *ix, MDB_txn *txn, const struct mark *mark)
+static MDB_val key_of_mark(void)
 {
-	MDB_val key = { 4, "mark" }, value = { sizeof *mark, (void *)(uintptr_t)mark };
-
-	return mdb_put(txn, ix->meta, &key, &value, 0);
+	return (MDB_val){ sizeof mark_key, (void *)(uintptr_t)&mark_key };
 }
 
-static int get_mark(struct hs_index *ix, MDB_txn *txn)
+/* All zero if there is none. */
+static int get_mark(struct hs_index *ix, MDB_txn *txn, struct mark *mark)
 {
-	MDB_val key = { 4, "mark" }, value;
-	int code = mdb_get(txn, ix->meta, &key, &value);
+	MDB_val key = key_of_mark(), value;
+	int code = mdb_get(txn, ix->records, &key, &value);
 
-	memset(&ix->mark, 0, sizeof ix->mark);
-	if (code == 0 && value.mv_size == sizeof ix->mark)
-		memcpy(&ix->mark, value.mv_data, sizeof ix->mark);
+	memset(mark, 0, sizeof *mark);
+	if (code == 0 && value.mv_size == sizeof *mark)
+		memcpy(mark, value.mv_data, sizeof *mark);
 	return code == MDB_NOTFOUND ? 0 : code;
 }
 
-static MDB_val key_of(const struct hs_identity *id)
-{
-	return (MDB_val){ sizeof *id, (void *)(uintptr_t)id };
-}
+/* A transaction that writes. */
+struct writing {
+	MDB_txn *txn;
+	MDB_cursor *records;
+	struct mark mark; /* as it will be */
+	uint32_t since_s;
+	struct hs_block_entry *batch; /* not put yet */
+	size_t n;
+};
 
-static int put_id(MDB_cursor *recent, const struct hs_identity *id, uint32_t spooled_s)
-{
-	MDB_val key = key_of(id), value = { sizeof spooled_s, &spooled_s };
-
-	return mdb_cursor_put(recent, &key, &value, 0);
-}
-
-/*
- * The block an identity belongs to is the first whose key is not below it; the last one
- * has the highest key there is. MDB_NOTFOUND: there is no block yet.
- */
-static int find_block(MDB_cursor *blocks, const struct hs_identity *id, MDB_val *key, MDB_val *packed)
+/* end() ends it. The mark is what it is now, whoever set it. */
+static int begin_writing(struct hs_index *ix, struct writing *w)
 {
 	int code;
 
-	*key = key_of(id);
-	code = mdb_cursor_get(blocks, key, packed, MDB_SET_RANGE);
-	if (code == 0 && (key->mv_size != sizeof *id ||
-	                  packed->mv_size > HS_BLOCK_ENTRIES * sizeof(struct hs_block_entry)))
-		return MDB_CORRUPTED;
-	return code;
-}
-
-/* Puts what a block has become in its place: as two, if it is too large for one. */
-static int put_block(MDB_cursor *blocks, const struct hs_identity *last, const struct hs_block *b)
-{
-	size_t low = b->n > HS_BLOCK_ENTRIES ? b->n / 2 : 0;
-	MDB_val key = key_of(last), packed = { (b->n - low) * sizeof b->entry[0],
-		                               (void *)(uintptr_t)&b->entry[low] };
-	int code = mdb_cursor_put(blocks, &key, &packed, 0);
-
-	if (code == 0 && low > 0) {
-		key = key_of(&b->entry[low - 1].id);
-		packed = (MDB_val){ low * sizeof b->entry[0], (void *)(uintptr_t)b->entry };
-		code = mdb_cursor_put(blocks, &key, &packed, 0);
+	*w = (struct writing){ .since_s = since_s(ix) };
+	close_reader(ix); /* none may be open while the map moves */
+	w->batch = malloc(BATCH_IDS * sizeof *w->batch);
+	code = w->batch == NULL ? ENOMEM : begin(ix, 0, &w->txn);
+	if (code == 0)
+		code = get_mark(ix, w->txn, &w->mark);
+	w->mark.format = FORMAT;
+	if (code == 0)
+		code = mdb_cursor_open(w->txn, ix->records, &w->records);
+	if (code != 0) {
+		if (w->txn != NULL)
+			mdb_txn_abort(w->txn);
+		free(w->batch);
 	}
 	return code;
 }
 
-/*
- * Takes from `recent` those from *hand up to `last`, at most `most` of them; *hand is
- * where to go on.
- */
-static int take_recent(MDB_cursor *recent, struct hs_identity *hand, const struct hs_identity *last,
-                       size_t most, struct hs_block_entry *taken, size_t *count)
+static int put_batch(struct writing *w)
 {
-	MDB_val key = key_of(hand), value;
-	int code = mdb_cursor_get(recent, &key, &value, MDB_SET_RANGE);
+	size_t n = w->n;
 
-	for (*count = 0; code == 0 && *count < most && memcmp(key.mv_data, last, sizeof *last) <= 0;) {
-		memcpy(&taken[*count].id, key.mv_data, sizeof taken->id);
-		memcpy(&taken[*count].spooled_s, value.mv_data, sizeof taken->spooled_s);
-		++*count;
-		code = mdb_cursor_del(recent, 0);
-		if (code == 0)
-			code = mdb_cursor_get(recent, &key, &value, MDB_NEXT);
-	}
-	if (code == 0)
-		memcpy(hand, key.mv_data, sizeof *hand);
-	else if (code == MDB_NOTFOUND) /* at the end: begin again */
-		memset(hand, 0, sizeof *hand);
-	return code == MDB_NOTFOUND ? 0 : code;
+	w->n = 0;
+	hs_block_sort(w->batch, n);
+	return hs_levels_put(w->records, &w->mark.levels, w->since_s, w->batch, n);
 }
 
-/* The oldest time within the window. */
-static uint32_t since_s(const struct hs_index *ix)
+static int put_id(struct writing *w, const struct hs_identity *id, uint32_t spooled_s)
 {
-	int64_t since = (int64_t)now_s() - ix->window_s;
-
-	return since > 0 ? (uint32_t)since : 0;
+	w->batch[w->n++] = hs_block_entry(id, spooled_s);
+	return w->n < BATCH_IDS ? 0 : put_batch(w);
 }
 
-/* Moves those of `recent` from the hand on that belong to one block; at most `most`. */
-static int move(struct hs_index *ix, MDB_cursor *recent, MDB_cursor *blocks, struct mark *mark,
-                size_t most, size_t *moved)
+static int commit(struct hs_index *ix, MDB_txn *txn)
 {
-	struct hs_block_entry taken[HS_BLOCK_ENTRIES];
-	struct hs_identity last;
-	struct hs_block block;
-	MDB_val key = key_of(&mark->hand), packed;
-	int code = mdb_cursor_get(recent, &key, &packed, MDB_SET_RANGE);
-	bool there;
+	int code;
 
-	*moved = 0;
-	if (code == 0)
-		memcpy(&mark->hand, key.mv_data, sizeof mark->hand);
-	else if (code == MDB_NOTFOUND)
-		memset(&mark->hand, 0, sizeof mark->hand);
-	if (code != 0)
-		return code == MDB_NOTFOUND ? 0 : code;
-	code = find_block(blocks, &mark->hand, &key, &packed);
-	there = code == 0;
-	memset(&last, 0xff, sizeof last);
-	if (there)
-		memcpy(&last, key.mv_data, sizeof last);
-	if (there || code == MDB_NOTFOUND)
-		code = take_recent(recent, &mark->hand, &last, most, taken, moved);
-	packed = (MDB_val){ 0, NULL };
-	if (code == 0 && there)
-		code = mdb_cursor_get(blocks, &key, &packed, MDB_GET_CURRENT);
-	if (code != 0)
-		return code;
-	hs_block_merge(&block, hs_slice(packed.mv_data, packed.mv_size), since_s(ix), taken, *moved);
-	mark->in_blocks += block.n - packed.mv_size / sizeof block.entry[0];
-	return put_block(blocks, &last, &block);
-}
-
-/* Drops from `recent` what is too old, looking at the next so many. */
-static int sweep(struct hs_index *ix, MDB_cursor *recent, struct mark *mark, size_t entries)
-{
-	MDB_val key = key_of(&mark->hand), value;
-	uint32_t since = since_s(ix);
-	int code = mdb_cursor_get(recent, &key, &value, MDB_SET_RANGE);
-
-	for (; code == 0 && entries > 0; entries--) {
-		uint32_t spooled_s;
-
-		memcpy(&spooled_s, value.mv_data, sizeof spooled_s);
-		if (spooled_s < since)
-			code = mdb_cursor_del(recent, 0);
-		if (code == 0)
-			code = mdb_cursor_get(recent, &key, &value, MDB_NEXT);
-	}
-	if (code == 0)
-		memcpy(&mark->hand, key.mv_data, sizeof mark->hand);
-	else if (code == MDB_NOTFOUND)
-		memset(&mark->hand, 0, sizeof mark->hand);
-	return code == MDB_NOTFOUND ? 0 : code;
-}
-
-/*
- * After so many identities were put into `recent`: moves some into blocks, if so many are
- * there that each block it rewrites takes several; drops what is too old on the way.
- */
-static int tend(struct hs_index *ix, MDB_txn *txn, MDB_cursor *recent, struct mark *mark, size_t put)
-{
-	size_t budget = TEND * put, moved = 1;
-	MDB_cursor *blocks = NULL;
-	MDB_stat st;
-	int code = mdb_stat(txn, ix->recent, &st);
-
-	if (code != 0)
-		return code;
-	if (st.ms_entries <= RECENT_LEAST || st.ms_entries <= mark->in_blocks / RECENT_SHARE)
-		return sweep(ix, recent, mark, budget);
-	code = mdb_cursor_open(txn, ix->blocks, &blocks);
-	for (; code == 0 && budget > 0 && moved > 0; budget -= moved)
-		code = move(ix, recent, blocks, mark,
-		            budget < HS_BLOCK_ENTRIES ? budget : HS_BLOCK_ENTRIES, &moved);
-	if (blocks != NULL)
-		mdb_cursor_close(blocks);
+	ix->print->writing = 1;
+	code = mdb_txn_commit(txn);
+	note_print(ix);
 	return code;
 }
 
@@ -383,23 +285,23 @@ static int tend(struct hs_index *ix, MDB_txn *txn, MDB_cursor *recent, struct ma
  * Ends a transaction that was made of `code` so far. MDB_MAP_FULL: nothing was written,
  * the map is larger now, do it again.
  */
-static int end(struct hs_index *ix, MDB_txn *txn, MDB_cursor *cursor, int code, const struct mark *mark)
+static int end(struct hs_index *ix, struct writing *w, int code)
 {
+	MDB_val key = key_of_mark(), value = { sizeof w->mark, &w->mark };
 	MDB_envinfo info;
 
-	if (cursor != NULL)
-		mdb_cursor_close(cursor);
+	if (code == 0 && w->n > 0)
+		code = put_batch(w);
 	if (code == 0)
-		code = put_mark(ix, txn, mark);
-	if (code != 0) {
-		mdb_txn_abort(txn);
-	} else {
-		ix->print->writing = 1;
-		code = mdb_txn_commit(txn);
-		note_print(ix);
-	}
+		code = mdb_cursor_put(w->records, &key, &value, 0);
+	mdb_cursor_close(w->records);
+	free(w->batch);
 	if (code == 0)
-		ix->mark = *mark;
+		code = commit(ix, w->txn);
+	else
+		mdb_txn_abort(w->txn);
+	if (code == 0)
+		ix->mark = w->mark;
 	if (code == MDB_MAP_FULL && mdb_env_info(ix->env, &info) == 0) {
 		int grown = mdb_env_set_mapsize(ix->env, info.me_mapsize * 4);
 
@@ -408,52 +310,27 @@ static int end(struct hs_index *ix, MDB_txn *txn, MDB_cursor *cursor, int code, 
 	return code;
 }
 
-/* With a cursor on `recent`; end() ends both. The mark is what it is now, whoever set it. */
-static int begin_writing(struct hs_index *ix, MDB_txn **txn, MDB_cursor **recent)
-{
-	int code;
-
-	*txn = NULL;
-	close_reader(ix); /* none may be open while the map moves */
-	code = begin(ix, 0, txn);
-	if (code == 0)
-		code = get_mark(ix, *txn);
-	if (code == 0)
-		code = mdb_cursor_open(*txn, ix->recent, recent);
-	if (code != 0 && *txn != NULL)
-		mdb_txn_abort(*txn);
-	return code;
-}
-
 /* --- flushing ---------------------------------------------------------------- */
 
 /* Moves what is synced from pending to the index. */
 static int flush_once(struct hs_index *ix, uint64_t number, uint64_t synced)
 {
-	struct mark mark;
-	MDB_cursor *recent = NULL;
-	MDB_txn *txn;
+	struct writing w;
 	uint64_t there;
-	size_t put = 0;
-	int code = begin_writing(ix, &txn, &recent);
+	int code = begin_writing(ix, &w);
 
 	if (code != 0)
 		return code;
-	mark = ix->mark;
-	there = mark.number == number ? mark.offset : 0; /* by another process */
+	there = w.mark.number == number ? w.mark.offset : 0; /* by another process */
 	for (size_t i = 0; i < ix->pending.slots && code == 0; i++) {
 		const struct hs_pending_id *p = &ix->pending.slot[i];
 
-		if (p->used && p->end > there && p->end <= synced) {
-			code = put_id(recent, &p->id, p->spooled_s);
-			put++;
-		}
+		if (p->end > there && p->end <= synced)
+			code = put_id(&w, &p->id, p->spooled_s);
 	}
-	if (code == 0)
-		code = tend(ix, txn, recent, &mark, put);
-	mark.number = number;
-	mark.offset = synced > there ? synced : there;
-	return end(ix, txn, recent, code, &mark);
+	w.mark.number = number;
+	w.mark.offset = synced > there ? synced : there;
+	return end(ix, &w, code);
 }
 
 static enum hs_result flush(struct hs_index *ix, uint64_t number, uint64_t synced)
@@ -481,7 +358,7 @@ static enum hs_result identify(struct hs_index *ix, struct hs_slice line, bool *
 	if (r == HS_E_MEMORY)
 		return r;
 	*known = *known && r == HS_OK;
-	*spooled_s = ms > 0 ? (uint32_t)(ms / 1000) : now_s();
+	*spooled_s = ms > 0 ? (uint32_t)(ms / 1000) : ix->now_s;
 	return HS_OK;
 }
 
@@ -501,16 +378,11 @@ static enum hs_result identify_whole(struct hs_index *ix, struct hs_slice line, 
 /* One transaction's worth of a sealed segment. *more: not at its end yet. */
 static int index_lines(struct hs_index *ix, uint64_t number, bool *more)
 {
-	uint32_t now = now_s();
-	struct mark mark;
-	MDB_cursor *recent = NULL;
-	MDB_txn *txn;
-	size_t put = 0;
-	int code = begin_writing(ix, &txn, &recent);
+	struct writing w;
+	int code = begin_writing(ix, &w);
 
 	if (code != 0)
 		return code;
-	mark = ix->mark;
 	*more = true;
 	for (int i = 0; code == 0 && *more && i < CATCH_UP_IDS; i++) {
 		struct hs_slice line;
@@ -524,16 +396,12 @@ static int index_lines(struct hs_index *ix, uint64_t number, bool *more)
 			code = errno == EILSEQ ? 0 : errno; /* verify will speak of damage */
 		else if (*more && identify(ix, line, &known, &id, &spooled_s) != HS_OK)
 			code = ENOMEM;
-		if (code == 0 && known && in_window(ix, spooled_s, now)) {
-			code = put_id(recent, &id, spooled_s);
-			put++;
-		}
+		if (code == 0 && known && in_window(ix, spooled_s))
+			code = put_id(&w, &id, spooled_s);
 	}
-	if (code == 0)
-		code = tend(ix, txn, recent, &mark, put);
-	mark.number = *more ? number : number + 1;
-	mark.offset = *more ? ix->lines.at : 0;
-	return end(ix, txn, recent, code, &mark);
+	w.mark.number = *more ? number : number + 1;
+	w.mark.offset = *more ? ix->lines.at : 0;
+	return end(ix, &w, code);
 }
 
 static enum hs_result index_sealed(struct hs_index *ix, const char *name, const struct hs_sealed *sealed)
@@ -580,15 +448,14 @@ static bool is_wanted(const struct hs_index *ix, const struct hs_sealed *list, s
 	bool again = i > 0 && list[i].number == list[i - 1].number;
 
 	return list[i].number >= ix->mark.number && !again &&
-	       in_window(ix, (uint32_t)(list[i].sealed_ms / 1000), now_s());
+	       in_window(ix, (uint32_t)(list[i].sealed_ms / 1000));
 }
 
 /* --- what was erased ------------------------------------------------------------ */
 
 struct learning {
 	struct hs_index *ix;
-	MDB_cursor *recent;
-	size_t put;
+	struct writing writing;
 	int code;
 };
 
@@ -596,37 +463,25 @@ static bool learn_one(void *context, const struct hs_erased_id *e)
 {
 	struct learning *l = context;
 
-	if (in_window(l->ix, e->spooled_s, now_s())) {
-		l->code = put_id(l->recent, &e->id, e->spooled_s);
-		l->put++;
-	}
+	if (in_window(l->ix, e->spooled_s))
+		l->code = put_id(&l->writing, &e->id, e->spooled_s);
 	return l->code == 0;
 }
 
-/* Entries of the file behind the first `known` bytes; the index notes how many it knows. */
+/* Entries of the file behind the first `known` bytes. */
 static int learn_once(struct hs_index *ix, uint64_t known)
 {
-	struct mark mark, caught_up = ix->mark;
-	MDB_val key = { 6, "erased" }, value = { sizeof known, &known };
 	struct learning l = { .ix = ix };
-	MDB_txn *txn;
 
-	l.code = begin_writing(ix, &txn, &l.recent);
+	l.code = begin_writing(ix, &l.writing);
 	if (l.code != 0)
 		return l.code;
-	mark = ix->mark;
-	mark.number = caught_up.number;
-	mark.offset = caught_up.offset;
+	l.writing.mark.number = ix->mark.number; /* it has caught up */
+	l.writing.mark.offset = ix->mark.offset;
 	if (hs_erased_each(ix->place->private_dir, &known, learn_one, &l) != HS_OK)
 		l.code = EIO;
-	if (l.code == 0)
-		l.code = mdb_put(txn, ix->meta, &key, &value, 0);
-	if (l.code == 0)
-		l.code = tend(ix, txn, l.recent, &mark, l.put);
-	l.code = end(ix, txn, l.recent, l.code, &mark);
-	if (l.code == MDB_MAP_FULL)
-		ix->mark = caught_up; /* the same once more */
-	return l.code;
+	l.writing.mark.erased = known;
+	return end(ix, &l.writing, l.code);
 }
 
 /*
@@ -635,23 +490,12 @@ static int learn_once(struct hs_index *ix, uint64_t known)
  */
 static enum hs_result learn_erased(struct hs_index *ix)
 {
-	MDB_val key = { 6, "erased" }, value;
-	uint64_t known = 0, size;
+	uint64_t known = ix->mark.erased, size;
 	enum hs_result r = hs_erased_size(ix->place->private_dir, &size);
 	int code;
 
-	if (r != HS_OK || size == 0)
+	if (r != HS_OK || size == 0 || known == size)
 		return r;
-	code = start_reading(ix);
-	if (code == 0)
-		code = mdb_get(ix->reader, ix->meta, &key, &value);
-	if (code == 0 && value.mv_size == sizeof known)
-		memcpy(&known, value.mv_data, sizeof known);
-	hs_index_rest(ix);
-	if (code != 0 && code != MDB_NOTFOUND)
-		return mdb_result(ix, code, "read");
-	if (known == size)
-		return HS_OK;
 	do {
 		code = learn_once(ix, known > size ? 0 : known);
 	} while (code == MDB_MAP_FULL);
@@ -684,49 +528,61 @@ static enum hs_result catch_up(struct hs_index *ix, uint64_t open_number)
 	return r;
 }
 
-static enum hs_result open_env(struct hs_index *ix)
+static int open_file(struct hs_index *ix)
 {
-	MDB_txn *txn = NULL;
-	int code;
+	int code = mdb_env_create(&ix->env);
 
-	if (!is_as_left(ix)) {
-		enum hs_result r = hs_index_discard(ix);
-
-		if (r != HS_OK)
-			return r;
-	}
-	code = mdb_env_create(&ix->env);
-	if (code == 0)
-		code = mdb_env_set_maxdbs(ix->env, 3);
 	if (code == 0)
 		code = mdb_env_set_mapsize(ix->env, MAP_FIRST);
 	if (code == 0)
 		code = mdb_env_open(ix->env, ix->path,
 		                    MDB_NOSUBDIR | MDB_NOLOCK | MDB_NOSYNC | MDB_NOTLS, 0600);
-	if (code == 0)
-		code = begin(ix, 0, &txn);
-	if (code == 0)
-		code = mdb_dbi_open(txn, "recent", MDB_CREATE, &ix->recent);
-	if (code == 0)
-		code = mdb_dbi_open(txn, "blocks", MDB_CREATE, &ix->blocks);
-	if (code == 0)
-		code = mdb_dbi_open(txn, "meta", MDB_CREATE, &ix->meta);
-	if (code == 0)
-		code = get_mark(ix, txn);
-	if (code == 0 && ix->mark.format == FORMAT) {
-		code = mdb_txn_commit(txn); /* keeps the handles; nothing is new, nothing is written */
-	} else if (txn != NULL) {
-		struct mark none = { .format = FORMAT };
+	return code;
+}
 
-		code = end(ix, txn, NULL, code, &none);
+/* *foreign: the file is of another format. */
+static int open_records(struct hs_index *ix, bool *foreign)
+{
+	MDB_txn *txn;
+	MDB_stat st;
+	int code = begin(ix, 0, &txn);
+
+	if (code != 0)
+		return code;
+	code = mdb_dbi_open(txn, NULL, HS_LEVELS_FLAGS, &ix->records);
+	if (code == 0)
+		code = mdb_stat(txn, ix->records, &st);
+	if (code == 0)
+		code = get_mark(ix, txn, &ix->mark);
+	*foreign = code == 0 && st.ms_entries > 0 && ix->mark.format != FORMAT;
+	if (code != 0 || *foreign) {
+		mdb_txn_abort(txn);
+		return code;
 	}
+	return st.ms_entries > 0 ? mdb_txn_commit(txn) : commit(ix, txn);
+}
+
+static enum hs_result open_env(struct hs_index *ix)
+{
+	bool foreign = !is_as_left(ix);
+	enum hs_result r = HS_OK;
+	int code;
+
+	do {
+		if (foreign)
+			r = hs_index_discard(ix);
+		if (r != HS_OK)
+			return r;
+		foreign = false;
+		code = open_file(ix);
+		if (code == 0)
+			code = open_records(ix, &foreign);
+	} while (foreign);
 	if (code != 0) {
-		enum hs_result r = mdb_result(ix, code, "open");
-
+		r = mdb_result(ix, code, "open");
 		close_env(ix);
-		return r;
 	}
-	return HS_OK;
+	return r;
 }
 
 /* Lines that others appended, or that we have not looked at since the segment changed. */
@@ -762,7 +618,7 @@ static enum hs_result turn_to(struct hs_index *ix, const struct hs_family *f)
 	enum hs_result r;
 
 	if (code == 0)
-		code = get_mark(ix, ix->reader); /* another process may have read on */
+		code = get_mark(ix, ix->reader, &ix->mark); /* another process may have read on */
 	r = mdb_result(ix, code, "read");
 	if (r == HS_OK)
 		r = catch_up(ix, f->number);
@@ -816,6 +672,7 @@ enum hs_result hs_index_follow(struct hs_index *ix, struct hs_segment *events, i
 	enum hs_result r;
 
 	ix->stop_ms = deadline_ms;
+	ix->now_s = (uint32_t)(hs_io_now() / 1000);
 	r = follow(ix, events);
 
 	if (r != HS_OK && ix->damaged)
@@ -827,38 +684,50 @@ enum hs_result hs_index_follow(struct hs_index *ix, struct hs_segment *events, i
 
 /* --- look-ups ------------------------------------------------------------------ */
 
-enum hs_result hs_index_find(struct hs_index *ix, const struct hs_identity *id, enum hs_seen *seen)
+/* The same of not too many. */
+static int look_at_few(struct hs_index *ix, const struct hs_identity *const *id, size_t n,
+                       bool *kept)
 {
-	MDB_val key = key_of(id), value;
-	const struct hs_pending_id *pending;
-	uint32_t spooled_s = 0;
-	bool found = false;
+	struct hs_block_entry want[LOOK_IDS];
+	bool found[LOOK_IDS];
+	size_t known = 0;
 	int code;
 
-	pending = hs_pending_find(&ix->pending, id);
-	*seen = pending != NULL && in_window(ix, pending->spooled_s, now_s()) ? HS_SEEN_PENDING : HS_SEEN_NEVER;
-	if (pending != NULL)
-		return HS_OK;
-	code = start_reading(ix);
-	if (code == 0)
-		code = mdb_get(ix->reader, ix->recent, &key, &value);
-	if (code == 0) {
-		found = value.mv_size == sizeof spooled_s;
-		memcpy(&spooled_s, value.mv_data, found ? sizeof spooled_s : 0);
-	} else if (code == MDB_NOTFOUND) {
-		code = find_block(ix->find, id, &key, &value);
-		found = code == 0 && hs_block_find(hs_slice(value.mv_data, value.mv_size), id, &spooled_s);
-	}
-	if (code != 0 && code != MDB_NOTFOUND)
-		return mdb_result(ix, code, "read");
-	if (found && in_window(ix, spooled_s, now_s()))
-		*seen = HS_SEEN_KEPT;
-	return HS_OK;
+	memset(kept, false, n * sizeof *kept);
+	for (size_t i = 0; i < n; i++)
+		if (id[i] != NULL) {
+			hs_pending_prefetch(&ix->pending, id[i]);
+			want[known++] = hs_block_entry(id[i], (uint32_t)i);
+		}
+	hs_block_sort(want, known);
+	code = hs_levels_find(ix->find, want, known, since_s(ix), found);
+	for (size_t i = 0; i < known && code == 0; i++)
+		kept[want[i].spooled_s] = found[i];
+	return code;
+}
+
+enum hs_result hs_index_look(struct hs_index *ix, const struct hs_identity *const *id, size_t n,
+                             bool *kept)
+{
+	int code = start_reading(ix);
+
+	for (size_t i = 0; i < n && code == 0; i += LOOK_IDS)
+		code = look_at_few(ix, &id[i], n - i < LOOK_IDS ? n - i : LOOK_IDS, &kept[i]);
+	return mdb_result(ix, code, "read");
+}
+
+enum hs_seen hs_index_seen(const struct hs_index *ix, const struct hs_identity *id, bool kept)
+{
+	const struct hs_pending_id *pending = hs_pending_find(&ix->pending, id);
+
+	if (pending == NULL)
+		return kept ? HS_SEEN_KEPT : HS_SEEN_NEVER;
+	return in_window(ix, pending->spooled_s) ? HS_SEEN_PENDING : HS_SEEN_NEVER;
 }
 
 enum hs_result hs_index_add(struct hs_index *ix, const struct hs_identity *id, uint64_t end_offset)
 {
-	return hs_pending_add(&ix->pending, id, end_offset, now_s()) ? HS_OK : HS_E_MEMORY;
+	return hs_pending_add(&ix->pending, id, end_offset, ix->now_s) ? HS_OK : HS_E_MEMORY;
 }
 
 void hs_index_appended(struct hs_index *ix, uint64_t end_offset)
@@ -881,13 +750,15 @@ bool hs_index_is_trusted(const struct hs_index *ix)
 
 enum hs_result hs_index_count(struct hs_index *ix, uint64_t *count)
 {
-	MDB_stat recent;
+	struct mark mark;
 	int code = start_reading(ix);
 
 	if (code == 0)
-		code = mdb_stat(ix->reader, ix->recent, &recent);
+		code = get_mark(ix, ix->reader, &mark);
 	hs_index_rest(ix);
-	*count = code == 0 ? recent.ms_entries + ix->mark.in_blocks + ix->pending.count : 0;
+	*count = ix->pending.count;
+	for (int i = 0; code == 0 && i < HS_LEVELS; i++)
+		*count += mark.levels.count[i];
 	return mdb_result(ix, code, "count");
 }
 

@@ -8,9 +8,7 @@
  * So an index that is behind only has to catch up, and one that is lost, of another
  * boot, or was touched by somebody else, is made anew from the sealed segments.
  *
- * New identities go to `recent`, a tree of single entries that stays small; from there a
- * hand that goes round moves them, a run at a time, into packed blocks (core/block.h). So
- * a block that is rewritten takes several, however many identities there are.
+ * How millions of them are kept so that thousands can be put and asked for: levels.h.
  *
  * Everything here happens under the events' append lock; that is why LMDB needs no locks
  * of its own (MDB_NOLOCK). It never syncs (MDB_NOSYNC): after a power cut it is made anew.
@@ -41,8 +39,15 @@ enum hs_seen {
 	HS_SEEN_KEPT,    /* on stable storage */
 };
 
-/* Is this identity in the spool, within the window? HS_OK, HS_E_IO or HS_E_MEMORY. */
-enum hs_result hs_index_find(struct hs_index *ix, const struct hs_identity *id, enum hs_seen *seen);
+/*
+ * Which of these identities are on stable storage, within the window? NULL is not. Only of
+ * what is pending it does not know: that is for hs_index_seen. HS_OK, HS_E_IO or HS_E_MEMORY.
+ */
+enum hs_result hs_index_look(struct hs_index *ix, const struct hs_identity *const *id, size_t n,
+                             bool *kept);
+
+/* Is an identity in the spool, within the window? `kept`: what hs_index_look has said of it. */
+enum hs_seen hs_index_seen(const struct hs_index *ix, const struct hs_identity *id, bool kept);
 
 /* Notes one that is about to be appended; its line will end at offset `end`. */
 enum hs_result hs_index_add(struct hs_index *ix, const struct hs_identity *id, uint64_t end);

@@ -4,7 +4,7 @@
 
 enum { SLOT_BYTES = 4, SLOTS_FIRST = 256, SLOTS_KEEP = 1 << 14 };
 
-/* More would be 160 GB. */
+/* More would be 128 GB. */
 #define SLOTS_MOST (UINT64_C(1) << 8 * SLOT_BYTES)
 
 void hs_pending_free(struct hs_pending_ids *p)
@@ -24,18 +24,28 @@ void hs_pending_clear(struct hs_pending_ids *p)
 	p->count = 0;
 }
 
-/*
- * The identity's slot, or the free one where it belongs. An identity is a hash already;
- * its first bits are the slot, so that the table is all but sorted.
- */
-static struct hs_pending_id *find_slot(const struct hs_pending_ids *p, const struct hs_identity *id)
+/* An identity is a hash already; its first bits are the slot, so that the table is all but sorted. */
+static size_t first_slot(const struct hs_pending_ids *p, const struct hs_identity *id)
 {
-	size_t mask = p->slots - 1, at = 0;
+	size_t at = 0;
 
 	for (size_t i = 0; i < SLOT_BYTES; i++)
 		at = at << 8 | id->bytes[i];
-	at = (size_t)(at / (SLOTS_MOST / p->slots));
-	for (; p->slot[at].used; at = (at + 1) & mask)
+	return (size_t)(at / (SLOTS_MOST / p->slots));
+}
+
+void hs_pending_prefetch(const struct hs_pending_ids *p, const struct hs_identity *id)
+{
+	if (p->slots > 0)
+		__builtin_prefetch(&p->slot[first_slot(p, id)]);
+}
+
+/* The identity's slot, or the free one where it belongs. */
+static struct hs_pending_id *find_slot(const struct hs_pending_ids *p, const struct hs_identity *id)
+{
+	size_t mask = p->slots - 1, at = first_slot(p, id);
+
+	for (; p->slot[at].end != 0; at = (at + 1) & mask)
 		if (memcmp(&p->slot[at].id, id, sizeof *id) == 0)
 			break;
 	return &p->slot[at];
@@ -46,7 +56,7 @@ const struct hs_pending_id *hs_pending_find(const struct hs_pending_ids *p,
 {
 	const struct hs_pending_id *slot = p->slots == 0 ? NULL : find_slot(p, id);
 
-	return slot != NULL && slot->used ? slot : NULL;
+	return slot != NULL && slot->end != 0 ? slot : NULL;
 }
 
 /* A table of so many slots with the entries between low and high. */
@@ -62,7 +72,7 @@ static bool rebuild(struct hs_pending_ids *p, size_t slots, uint64_t low, uint64
 	p->slots = slots;
 	p->count = 0;
 	for (size_t i = 0; i < old.slots; i++)
-		if (old.slot[i].used && old.slot[i].end > low && old.slot[i].end <= high) {
+		if (old.slot[i].end > low && old.slot[i].end <= high) {
 			*find_slot(p, &old.slot[i].id) = old.slot[i];
 			p->count++;
 		}
@@ -79,8 +89,8 @@ bool hs_pending_add(struct hs_pending_ids *p, const struct hs_identity *id, uint
 	    !rebuild(p, p->slots == 0 ? SLOTS_FIRST : p->slots * 2, 0, UINT64_MAX))
 		return false;
 	slot = find_slot(p, id);
-	p->count += !slot->used;
-	*slot = (struct hs_pending_id){ *id, end, spooled_s, true };
+	p->count += slot->end == 0;
+	*slot = (struct hs_pending_id){ *id, end, spooled_s };
 	return true;
 }
 
@@ -89,7 +99,7 @@ bool hs_pending_keep(struct hs_pending_ids *p, uint64_t low, uint64_t high)
 	size_t left = 0;
 
 	for (size_t i = 0; i < p->slots; i++)
-		left += p->slot[i].used && p->slot[i].end > low && p->slot[i].end <= high;
+		left += p->slot[i].end > low && p->slot[i].end <= high;
 	if (left == 0)
 		hs_pending_clear(p);
 	return left == 0 || left == p->count || rebuild(p, p->slots, low, high);

@@ -9,9 +9,8 @@
 
 struct hs_pending_id {
 	struct hs_identity id;
-	uint64_t end;       /* offset behind its line */
+	uint64_t end;       /* offset behind its line; 0: the slot is free */
 	uint32_t spooled_s; /* seconds since 1970 */
-	bool used;
 };
 
 struct hs_pending_ids {
@@ -25,6 +24,9 @@ void hs_pending_clear(struct hs_pending_ids *p);
 /* The entry, or NULL. Valid until the next change. */
 const struct hs_pending_id *hs_pending_find(const struct hs_pending_ids *p,
                                             const struct hs_identity *id);
+
+/* Fetches from memory what hs_pending_find will look at. */
+void hs_pending_prefetch(const struct hs_pending_ids *p, const struct hs_identity *id);
 
 /* False: out of memory. One that is there already is that of the new line from now on. */
 bool hs_pending_add(struct hs_pending_ids *p, const struct hs_identity *id, uint64_t end,

@@ -17,6 +17,7 @@ enum {
 	HEALTH_MS = 1000,
 	GAP_POLL_MS = 10,
 	KEEP_BYTES = 1 << 20,
+	LOOK = 1000, /* records looked up in the index at once */
 };
 
 /* An open directory. */
@@ -156,11 +157,27 @@ struct sorted {
 	uint64_t duplicate, suppressed; /* of the append that is being sorted out */
 };
 
-/* Is the record to be left out? Otherwise it is noted in the index; its line will end at `end`. */
-static enum hs_result judge(struct view *v, const struct hs_record *record, struct hs_slice line,
-                            bool suppressing, uint64_t end, struct sorted *out)
+/* Which of these records does the index hold? */
+static enum hs_result look(struct view *v, const struct hs_record *record, size_t n, bool kept[LOOK])
 {
-	enum hs_seen seen = HS_SEEN_NEVER;
+	const struct hs_identity *id[LOOK];
+
+	memset(kept, false, LOOK * sizeof *kept);
+	if (v->index == NULL)
+		return HS_OK;
+	for (size_t i = 0; i < n; i++)
+		id[i] = record[i].identified ? &record[i].id : NULL;
+	return hs_index_look(v->index, id, n, kept);
+}
+
+/*
+ * Is the record to be left out? Otherwise it is noted in the index; its line will end at `end`.
+ * `kept`: the index holds it.
+ */
+static enum hs_result judge(struct view *v, const struct hs_record *record, struct hs_slice line,
+                            bool suppressing, bool kept, uint64_t end, struct sorted *out)
+{
+	enum hs_seen seen;
 	enum hs_result r = HS_OK;
 	bool suppressed = false;
 
@@ -172,10 +189,10 @@ static enum hs_result judge(struct view *v, const struct hs_record *record, stru
 	}
 	if (v->index == NULL || !record->identified)
 		return HS_OK;
-	r = hs_index_find(v->index, &record->id, &seen);
-	out->duplicate += r == HS_OK && seen != HS_SEEN_NEVER;
+	seen = hs_index_seen(v->index, &record->id, kept);
+	out->duplicate += seen != HS_SEEN_NEVER;
 	out->wait |= seen == HS_SEEN_PENDING;
-	return r == HS_OK && seen == HS_SEEN_NEVER ? hs_index_add(v->index, &record->id, end) : r;
+	return seen == HS_SEEN_NEVER ? hs_index_add(v->index, &record->id, end) : HS_OK;
 }
 
 /* Is the record at p to be written? What stands before it is copied, if it was not yet. */
@@ -201,13 +218,18 @@ static enum hs_result sort_out(struct view *v, const struct hs_append *append, b
 {
 	const char *p = append->records.p;
 	enum hs_result r = HS_OK;
+	bool kept[LOOK];
 
 	out->duplicate = out->suppressed = 0;
 	for (size_t i = 0; i < append->count && r == HS_OK; p += append->record[i++].n) {
 		const struct hs_record *record = &append->record[i];
 		uint64_t left_out = out->duplicate + out->suppressed;
 
-		r = judge(v, record, hs_slice(p, record->n - 1), suppressing, out->end + record->n, out);
+		if (i % LOOK == 0)
+			r = look(v, record, append->count - i < LOOK ? append->count - i : LOOK, kept);
+		if (r == HS_OK)
+			r = judge(v, record, hs_slice(p, record->n - 1), suppressing, kept[i % LOOK],
+			          out->end + record->n, out);
 		gather(v, append, p, record->n, out->duplicate + out->suppressed > left_out, out);
 	}
 	*append->duplicate = out->duplicate;
