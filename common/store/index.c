@@ -17,6 +17,7 @@
 enum {
 	FLUSH_IDS = 4096,      /* so many synced lines are moved to the index at once, … */
 	FLUSH_READ = 64,       /* … or so many, if they had to be read back: others come after us */
+	READ_BACK = 1 << 15,   /* lines read back at a time */
 	PENDING_MOST = 1 << 16, /* above this many lines are synced only to be indexed */
 	SYNC_MS = 4000,        /* how long that may wait for a sync that is under way */
 	CATCH_UP_IDS = 20000,  /* lines of sealed segments read in one transaction */
@@ -585,21 +586,28 @@ static enum hs_result open_env(struct hs_index *ix)
 	return r;
 }
 
-/* Lines that others appended, or that we have not looked at since the segment changed. */
+/*
+ * Lines that others appended, or that we have not looked at since the segment changed; at
+ * most READ_BACK of them.
+ */
 static enum hs_result read_back(struct hs_index *ix, int fd, uint64_t written, size_t *lines)
 {
 	struct hs_slice line;
 	enum hs_result r = HS_OK;
 	int more = 1;
 
+	*lines = 0;
 	if (ix->seen == written)
 		return HS_OK;
 	hs_lines_start(&ix->lines, fd, ix->seen, written);
-	for (; r == HS_OK && (more = hs_lines_next(&ix->lines, &line)) > 0; ++*lines) {
+	for (; r == HS_OK && *lines < READ_BACK; ++*lines) {
 		struct hs_identity id;
 		uint32_t spooled_s;
 		bool known;
 
+		more = hs_lines_next(&ix->lines, &line);
+		if (more <= 0)
+			break;
 		r = identify_whole(ix, line, &known, &id, &spooled_s);
 		if (r == HS_OK && known && !hs_pending_add(&ix->pending, &id, ix->lines.at, spooled_s))
 			r = HS_E_MEMORY;
@@ -607,7 +615,7 @@ static enum hs_result read_back(struct hs_index *ix, int fd, uint64_t written, s
 	if (r == HS_OK && more < 0)
 		r = HS_E_IO;
 	if (r == HS_OK)
-		ix->seen = written;
+		ix->seen = more > 0 ? ix->lines.at : written;
 	return r;
 }
 
@@ -632,15 +640,11 @@ static enum hs_result turn_to(struct hs_index *ix, const struct hs_family *f)
 	return HS_OK;
 }
 
-static enum hs_result follow(struct hs_index *ix, struct hs_segment *events)
+/* Opens or makes it; then it knows what stands in the sealed segments. */
+static enum hs_result get_ready(struct hs_index *ix, const struct hs_family *f, uint64_t written)
 {
-	struct hs_family *f = events->family;
-	uint64_t written = atomic_load(&f->written), synced = atomic_load(&f->synced);
 	enum hs_result r = HS_OK;
-	size_t lines = 0;
 
-	if (HS_DEFECT == HS_DEFECT_INDEX_FIRST)
-		synced = written;
 	if (ix->damaged || (ix->env != NULL && !is_as_left(ix)))
 		r = hs_index_discard(ix);
 	if (r == HS_OK && ix->env == NULL)
@@ -655,15 +659,45 @@ static enum hs_result follow(struct hs_index *ix, struct hs_segment *events)
 		if (r == HS_OK)
 			r = turn_to(ix, f);
 	}
-	if (r == HS_OK)
-		r = read_back(ix, hs_segment_fd(events), written, &lines);
-	if (r == HS_OK && ix->pending.count >= PENDING_MOST) { /* durability = none: nobody syncs */
+	return r;
+}
+
+/* Moves what is synced to the index, if enough is pending; `lines` of it were read back just now. */
+static enum hs_result settle(struct hs_index *ix, struct hs_segment *events, uint64_t synced,
+                             size_t lines)
+{
+	struct hs_family *f = events->family;
+	enum hs_result r = HS_OK;
+
+	if (ix->pending.count >= PENDING_MOST) { /* durability = none: nobody syncs */
 		r = hs_segment_sync(events, hs_io_now_monotonic() + SYNC_MS);
 		synced = atomic_load(&f->synced);
 	}
+	if (synced > ix->seen) /* not all of the segment has been read yet */
+		synced = ix->seen;
 	if (r == HS_OK && ix->pending.count >= (lines < FLUSH_READ ? FLUSH_IDS : FLUSH_READ) &&
 	    (ix->mark.number != f->number || synced > ix->mark.offset))
 		r = flush(ix, f->number, synced);
+	return r;
+}
+
+static enum hs_result follow(struct hs_index *ix, struct hs_segment *events)
+{
+	struct hs_family *f = events->family;
+	uint64_t written = atomic_load(&f->written), synced = atomic_load(&f->synced);
+	enum hs_result r = get_ready(ix, f, written);
+
+	if (HS_DEFECT == HS_DEFECT_INDEX_FIRST)
+		synced = written;
+	if (r != HS_OK)
+		return r;
+	do {
+		size_t lines;
+
+		r = read_back(ix, hs_segment_fd(events), written, &lines);
+		if (r == HS_OK)
+			r = settle(ix, events, synced, lines);
+	} while (r == HS_OK && ix->seen < written);
 	return r;
 }
 

@@ -791,6 +791,31 @@ static void hurried(struct scene *s)
 	assert_true(busy > 1);
 }
 
+/* An open segment longer than what is held in memory: all of it is in the index, for everybody. */
+static void a_long_open_segment(void **state)
+{
+	enum { LINES = 100000 };
+	struct scene *s = *state;
+	struct hs_buf text = { 0 };
+	struct hs_spool *other = hs_spool_new(s->d.settings);
+	char line[128];
+
+	assert_int_equal(mkdir(s->d.path, 0700), 0);
+	for (int i = 0; i < LINES; i++)
+		hs_buf_put(&text, line,
+			   (size_t)snprintf(line, sizeof line, "{\"message_id\":\"m%d\"}\n", i));
+	spooldir_write(&s->d, "events.jsonl", hs_buf_slice(&text));
+	hs_buf_free(&text);
+	put(s->spool, "m0 m99999 x", 2);
+	for (int i = 0; i < LINES; i += LINES / 20) {
+		put(s->spool, many("m", i, i + 300), 300);
+		put(other, many("m", i, i + 300), 300);
+	}
+	restart(s);
+	put(s->spool, "m0 m32767 m32768 m65535 m65536 m99999 x y", 7);
+	hs_spool_free(other);
+}
+
 /* The segment to which the mark points is deleted; the next one is read from its start. */
 static void the_marked_segment_is_gone(void **state)
 {
@@ -871,6 +896,7 @@ int main(void)
 		TEST(retention_takes_one),
 		TEST(catching_up),
 		TEST(in_turns),
+		TEST(a_long_open_segment),
 		TEST(the_marked_segment_is_gone),
 		TEST(the_map_grows),
 	};
