@@ -64,7 +64,7 @@ help:
 ## make deps       install the Debian packages that build and tests need
 ## make install    into DESTDIR, PREFIX (/usr/local)
 ## make deb        a Debian package in build/deb/
-## make fresh      as root: the commands of the README and the package on an empty Debian 12
+## make fresh      as root, on empty Debian 12s: the README's commands, package, bundle, a boot
 ## make clean
 
 # --- programs -----------------------------------------------------------------
@@ -412,9 +412,11 @@ deb:
 
 # The network, root, and Debian's own archives: not in every run.
 .PHONY: fresh
-fresh: deb
-	$(Q)$(DEPS) --missing fresh >/dev/null || $(DEPS) fresh
-	$(Q)HS_BUILD=$(B) bash tests/fresh/debian.sh
+fresh: deb bundle
+	$(Q)$(DEPS) --missing build test fresh >/dev/null || $(DEPS) build test fresh
+	$(Q)$(MAKE) --no-print-directory -j$(JOBS) all
+	$(Q)failed=0; for script in bundle boot debian; do \
+	    echo "# $$script"; HS_BUILD=$(B) bash tests/fresh/$$script.sh || failed=1; done; exit $$failed
 
 clean:
 	rm -rf $(B)

@@ -7,6 +7,7 @@
 #include "store/sealed.h"
 #include "store/settings_file.h"
 #include "store/spool.h"
+#include "tools/check_program.h"
 #include "tools/check_url.h"
 #include "tools/command.h"
 
@@ -301,6 +302,7 @@ static int check_all(struct checked *c, const char *path, const struct hs_http_t
 	struct hs_spool *spool;
 	int code = 0;
 
+	hs_check_program(&c->report);
 	if (!check_settings(c, path))
 		return EX_CONFIG;
 	spool = hs_spool_new(c->settings);

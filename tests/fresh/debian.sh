@@ -3,98 +3,17 @@
 # `make fresh`; it wants the network, and some minutes.
 #
 #	debian.sh [commands|package]...    the parts; all of them by default
-#
-# Each part has a folder of its own, unpacked from what debootstrap made the first time (kept in
-# build/fresh, with the packages that apt fetched). Mounts and processes live in namespaces that
-# end with this script, however it ends.
-set -u
-ROOT=$(cd "$(dirname "$0")/../.." && pwd)
-HS_BUILD=$(cd "${HS_BUILD:-$ROOT/build}" && pwd) || exit 2
-SUITE=bookworm MIRROR=${MIRROR:-http://deb.debian.org/debian}
-CACHE=$HS_BUILD/fresh
-PORT=$((20000 + RANDOM % 12000)) # on loopback, which is the host's
-[ "$(id -u)" -eq 0 ] || { echo 'debian.sh: only root can make a root folder: sudo make fresh' >&2; exit 2; }
-[ $$ -eq 1 ] || exec unshare --mount --pid --fork --kill-child --mount-proc bash "$0" "$@"
-
-T=$(mktemp -d "${TMPDIR:-/tmp}/hookspool-fresh.XXXXXX") || exit 2
-trap 'clean_up' EXIT
-trap 'exit 130' INT
-trap 'exit 143' TERM HUP
-test_count=0 failures=0
-
-clean_up() {
-	local status=$? at
-	trap - EXIT INT TERM HUP
-	# shellcheck disable=SC2046
-	[ -z "$(jobs -p)" ] || kill $(jobs -p) 2>/dev/null # the others end with this process
-	for at in $(awk -v t="$T/" 'index($2, t) == 1 { print $2 }' /proc/mounts | sort -r); do
-		umount "$at" || umount -l "$at"
-	done
-	rm -rf --one-file-system "$T"
-	exit "$status"
-}
-
-# check NAME COMMAND...: with the end of what it said, if it fails. T/said has all of it.
-check() {
-	local name=$1
-	shift
-	if "$@" >"$T/says" 2>&1; then
-		printf 'ok %d - %s\n' $((++test_count)) "$name"
-	else
-		printf 'not ok %d - %s\n' $((++test_count)) "$name"
-		tail -n 60 "$T/says" | sed 's/^/#   /'
-		failures=$((failures + 1))
-	fi
-	mv "$T/says" "$T/said"
-}
-
-
-### The folders #########################################################
-
-# base_make: what debootstrap installs, as an archive.
-base_make() {
-	[ ! -s "$CACHE/$SUITE.tar" ] || return 0
-	mkdir -p "$CACHE"
-	debootstrap --variant=minbase "$SUITE" "$T/base" "$MIRROR" &&
-		tar -C "$T/base" --numeric-owner -cf "$CACHE/$SUITE.tar.new" . &&
-		mv "$CACHE/$SUITE.tar.new" "$CACHE/$SUITE.tar"
-	rm -rf "$T/base"
-}
-
-# root_make NAME: a fresh machine in R; debootstrap has made its devices. "${INSIDE[@]}" COMMAND...
-# runs there, with nothing of our environment but its way to the net.
-root_make() {
-	R=$T/$1
-	INSIDE=(env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root
-		DEBIAN_FRONTEND=noninteractive ${http_proxy+"http_proxy=$http_proxy"} chroot "$R")
-	mkdir "$R" "$R/dev" 2>/dev/null
-	tar -C "$R" --numeric-owner -xpf "$CACHE/$SUITE.tar" &&
-		mount -t proc proc "$R/proc" &&
-		mkdir -p "$R/dev/shm" "$R/dev/pts" "$CACHE/archives" &&
-		mount -t tmpfs -o mode=1777 tmpfs "$R/dev/shm" &&
-		mount -t devpts -o newinstance,ptmxmode=666 devpts "$R/dev/pts" &&
-		ln -sf pts/ptmx "$R/dev/ptmx" &&
-		mount --bind "$CACHE/archives" "$R/var/cache/apt/archives" &&
-		cp -L /etc/resolv.conf "$R/etc/resolv.conf" &&
-		rm -f "$R/etc/apt/apt.conf.d/docker-clean"
-}
-
-inside() { "${INSIDE[@]}" "$@"; }
-
-install() {
-	inside apt-get -qq -y -o Dpkg::Use-Pty=0 -o APT::Keep-Downloaded-Packages=true \
-		--no-install-recommends install "$@"
-}
+. "$(dirname "$0")/lib.sh"
 
 
 ### The README's two commands ###########################################
 
 commands() {
-	check 'a fresh machine' root_make commands
+	need 'a fresh machine' root_make commands
 	check 'it has no compiler, no web server, no make' \
 		inside sh -c '! command -v cc && ! command -v lighttpd && ! command -v make'
-	check 'its lists of packages' inside apt-get -qq update
-	check 'make, which nothing can do without' install make
+	need 'its lists of packages' inside apt-get -qq update
+	need 'make, which nothing can do without' install make
 	mkdir "$R/root/hookspool"
 	tar -C "$ROOT" --exclude=./build --exclude=./.git -cf - . | tar -C "$R/root/hookspool" -xf -
 	check 'make run ONCE=1' inside make -C /root/hookspool run ONCE=1
@@ -108,16 +27,6 @@ commands() {
 
 AS_HOOKSPOOL=(setpriv --reuid=hookspool --regid=www-data --groups=hookspool)
 as_hookspool() { inside "${AS_HOOKSPOOL[@]}" "$@"; }
-
-# wait_for COMMAND...: at most ten seconds.
-wait_for() {
-	local try
-	for ((try = 0; try < 200; try++)); do
-		"$@" >/dev/null 2>&1 && return
-		sleep 0.05
-	done
-	return 1
-}
 
 healthy() { inside curl -fsS http://127.0.0.1:$PORT/hookspool/health; }
 spooled() { inside sh -c 'cat /var/lib/hookspool/spool/events*.jsonl | wc -l'; }
@@ -175,12 +84,11 @@ mode_of() { inside stat -c '%a %U:%G' "$1" | grep -x "$2"; }
 package() {
 	local deb program server
 	deb=$(ls "$HS_BUILD"/deb/hookspool_*.deb) || exit 2
-	check 'a fresh machine' root_make package
-	check 'its lists of packages' inside apt-get -qq update
-	printf '#!/bin/sh\nexit 101\n' >"$R/usr/sbin/policy-rc.d" # we start the servers ourselves
-	chmod 755 "$R/usr/sbin/policy-rc.d"
+	need 'a fresh machine' root_make package
+	need 'its lists of packages' inside apt-get -qq update
+	services_forbid
 	cp "$deb" "$R/hookspool.deb"
-	check 'the package is installed, with what it needs' install /hookspool.deb curl
+	need 'the package is installed, with what it needs' install /hookspool.deb curl
 	check 'settings: root writes, hookspool reads' \
 		mode_of /etc/hookspool/hookspool.conf '640 root:hookspool'
 	check 'their secret is 256 bits' inside grep -qxE 'secret = [0-9a-f]{64}' /etc/hookspool/hookspool.conf
@@ -213,12 +121,11 @@ package() {
 		"$R"/etc/*/*/*hookspool* 2>/dev/null | grep .'
 }
 
-check "Debian $SUITE" base_make
+need "Debian $SUITE" base_make
 for part in ${*:-package commands}; do
 	case $part in
 	package | commands) "$part" ;;
 	*) echo "usage: debian.sh [commands|package]..." >&2; exit 2 ;;
 	esac
 done
-printf '1..%d\n' "$test_count"
-[ "$failures" -eq 0 ]
+done_testing

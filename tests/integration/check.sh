@@ -89,6 +89,31 @@ if [ "$(id -u)" -eq 0 ]; then
 	look
 	finds "a spool of somebody else's" spool FAIL 1 'run this as the user who runs the handler'
 fi
+# The handler as INSTALL.txt places it: in the folder of the web pages, beside the command's own.
+program_with() { # MODE OF-ITS-FOLDER
+	cp "$S/bin/hookspool.fcgi" "$S/www/hookspool.cgi"
+	chmod "$1" "$S/www/hookspool.cgi"
+	chmod "$2" "$S/www"
+	look
+}
+settings_write
+rm -rf "$S/spool"
+mkdir -m 700 "$S/spool" && own "$S/spool"
+program_with 755 755
+finds 'a handler whose permissions are right' program ok 0 "$S/www/hookspool.cgi"
+program_with 775 755
+finds 'one that a group may write' program warn 0 'suEXEC' 'chmod 755'
+program_with 757 755
+finds 'one that everybody may write' program FAIL 1 'every user may write to' 'chmod 755'
+program_with 644 755
+finds 'one that cannot be run' program FAIL 1 'cannot be run' 'chmod 755'
+program_with 755 775
+finds 'a folder that a group may write' program warn 0 "$S/www, for" 'suEXEC' 'chmod 755'
+rm "$S/www/hookspool.cgi"
+chmod 755 "$S/www"
+look
+is 'no handler there: nothing is said of it' "$(verdict program)" ''
+
 # Where the file system lacks something: look's command runs behind this one.
 refuse() {
 	local denied=$1

@@ -54,6 +54,7 @@ package  debhelper              its steps
 package  lintian                looks at what came out
 package  systemd                systemd-analyze: how much the units allow
 fresh    debootstrap            an empty Debian in a folder
+fresh    systemd-container      boots it
 faults-root fuse3               mounts the two below
 faults-root nbdkit              a disk that fails when told to
 faults-root libnbd-bin          makes a file of it
