@@ -55,7 +55,7 @@ help:
 ## make bundle     build/hookspool-VERSION-ARCH.tar.gz, for a host with a file manager and no more
 ## make run        lighttpd with a throwaway spool; ONCE=1 stops after seven events
 ## make test       every test, against real servers
-## make check      test, static analysis, layering, manual pages, ten seconds of each fuzzer
+## make check      test, static analysis, layering, manual pages, portable, ten seconds of each fuzzer
 ## make asan       every test again, under the address and undefined-behaviour sanitizers
 ## make faults     kills, failing calls, full disks, many writers: the whole numbers
 ## make faults-root      the same for what needs root: write-back errors, power cuts
@@ -189,6 +189,7 @@ check:
 	$(Q)$(DEPS) --missing build test check faults >/dev/null || $(DEPS) build test check faults
 	$(Q)$(MAKE) --no-print-directory lint
 	$(Q)$(MAKE) --no-print-directory scalar
+	$(Q)$(MAKE) --no-print-directory portable
 	$(Q)$(MAKE) --no-print-directory -j$(JOBS) fuzzers
 	$(Q)bash tests/fuzz/run.sh replay $(B)/fuzz
 	$(Q)bash tests/fuzz/run.sh fuzz $(B)/fuzz 10

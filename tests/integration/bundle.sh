@@ -150,6 +150,9 @@ done
 URL=$MOUNT/health browse
 answer_check 200 '.status == "ok"' 'settings and .htaccess uploaded as text, with CR at each end'
 is 'to the command it is the same' "$(look)" '0 ok'
+event text-mode >"$T/body"
+URL=$MOUNT signed "$T/body"
+took 1 0 'and the CR is no part of the secret'
 server_stop
 
 

@@ -135,6 +135,10 @@ is 'without flock: 503' "$(sender flock=ENOLCK)" '503 Service Unavailable'
 check 'the log names the remedy' grep -q 'flock: No locks available.*move it to ext4' "$T/log"
 refuse flock=ENOLCK
 finds 'and so does check' spool FAIL 1 'move it to ext4'
+is 'without shared mmap: 503' "$(sender mmap-shared=ENODEV)" '503 Service Unavailable'
+check 'the log names the remedy' grep -q 'mmap: No such device.*no shared mmap.*move it to ext4' "$T/log"
+refuse mmap-shared=ENODEV
+finds 'and so does check' spool FAIL 1 'move it to ext4'
 is 'without fallocate: events are taken' "$(sender fallocate=EOPNOTSUPP)" '200 OK'
 refuse fallocate=EOPNOTSUPP
 finds 'but check warns' quota warn 0 'fallocate' 'ext4'

@@ -9,6 +9,7 @@
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -16,8 +17,11 @@
 static const struct known {
 	const char *name;
 	unsigned number;
-} calls[] = { { "flock", SYS_flock }, { "fallocate", SYS_fallocate } },
-  errors[] = { { "ENOLCK", ENOLCK }, { "EOPNOTSUPP", EOPNOTSUPP }, { "EDQUOT", EDQUOT } };
+	unsigned flags; /* only if the fourth argument has one of these; 0: always */
+} calls[] = { { "flock", SYS_flock, 0 }, { "fallocate", SYS_fallocate, 0 },
+	      { "mmap-shared", SYS_mmap, MAP_SHARED } },
+  errors[] = { { "ENOLCK", ENOLCK, 0 }, { "EOPNOTSUPP", EOPNOTSUPP, 0 },
+	       { "EDQUOT", EDQUOT, 0 }, { "ENODEV", ENODEV, 0 } };
 
 static const struct known *find(const struct known *table, size_t n, const char *name,
                                 size_t length)
@@ -28,11 +32,14 @@ static const struct known *find(const struct known *table, size_t n, const char 
 	return NULL;
 }
 
-static int deny(unsigned call, unsigned error)
+static int deny(const struct known *call, unsigned error)
 {
+	unsigned test = call->flags == 0 ? BPF_JGE : BPF_JSET; /* nothing is below 0 */
 	struct sock_filter code[] = {
 		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
-		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, call, 0, 1),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, call->number, 0, 3),
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, args[3])),
+		BPF_JUMP(BPF_JMP | test | BPF_K, call->flags, 0, 1),
 		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | error),
 		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
 	};
@@ -54,7 +61,7 @@ int main(int argc, char **argv)
 	}
 	call = find(calls, sizeof calls / sizeof *calls, argv[1], (size_t)(equals - argv[1]));
 	error = find(errors, sizeof errors / sizeof *errors, equals + 1, strlen(equals + 1));
-	if (call == NULL || error == NULL || deny(call->number, error->number) < 0) {
+	if (call == NULL || error == NULL || deny(call, error->number) < 0) {
 		fprintf(stderr, "deny %s: %s\n", argv[1], errno != 0 ? strerror(errno) : "not known");
 		return 71;
 	}
