@@ -262,6 +262,28 @@ static void without_inodes_nothing_is_written(void **state)
 	assert_result(put(&s->view, "a"), HS_OK);
 }
 
+/*
+ * A disk with much room is asked now and then, but not only by the clock: what is written in
+ * between is counted, so that it cannot fill what was seen to be free.
+ */
+static void room_is_counted_down_between_two_looks(void **state)
+{
+	enum { MEGABYTE = 1 << 20, ROOM = 128 };
+	struct scene *s = *state;
+	int64_t deadline = hs_io_now_monotonic() + 60000;
+	unsigned looks;
+
+	assert_result(put(&s->view, "a"), HS_OK);
+	wrap_clock(0, -10000); /* the time of a next look does not come */
+	looks = wrap_count(WRAP_FSTATVFS);
+	for (int i = 0; i < ROOM / 16; i++) {
+		assert_result(hs_segment_lock(&s->view.segment, deadline), HS_OK);
+		assert_result(hs_segment_prepare(&s->view.segment, 16 * MEGABYTE, deadline), HS_OK);
+		hs_segment_unlock(&s->view.segment);
+	}
+	assert_true(wrap_count(WRAP_FSTATVFS) > looks);
+}
+
 static void below_min_free_nothing_is_written(void **state)
 {
 	struct scene *s = *state;
@@ -872,6 +894,7 @@ int main(void)
 		TEST(a_failed_write_leaves_the_file_as_it_was),
 		TEST(a_fragment_that_cannot_be_undone),
 		TEST(blocks_are_reserved),
+		TEST(room_is_counted_down_between_two_looks),
 		TEST(below_min_free_nothing_is_written),
 		TEST(without_inodes_nothing_is_written),
 		TEST(whole_lines_are_adopted),
