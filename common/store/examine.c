@@ -5,6 +5,7 @@
 #include "store/io.h"
 #include "store/lines.h"
 #include "store/log.h"
+#include "store/writer.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -18,7 +19,6 @@ enum {
 	LOCK_MS = 60000,       /* a person waits, not a sender */
 	IDS_AT_ONCE = 512,     /* looked up in the index under one lock */
 	PROGRESS_LINES = 4096,
-	COPY_BYTES = 1 << 18,
 };
 static const char SEEN[] = "examine", CLEAN[] = "clean";
 static const size_t SEEN_BYTES = /* of addresses */
@@ -51,9 +51,8 @@ struct exam {
 	struct hs_identifier identifier;
 	struct hs_json json;
 	struct hs_lines lines;
-	struct hs_buf clean; /* good lines on their way to the clean copy */
-	int clean_fd;
-	uint64_t clean_bytes;
+	int clean_fd; /* of the clean copy; -1: none is made */
+	struct hs_writer clean;
 	uint64_t inode; /* of the file that is copied */
 	struct hs_range *removed; /* what the copy leaves out */
 	size_t removed_count, removed_cap;
@@ -205,23 +204,15 @@ static enum hs_result ask_index(struct exam *x)
 
 /* --- lines --------------------------------------------------------------------- */
 
-static enum hs_result keep_clean(struct exam *x, struct hs_slice line, size_t at_least)
+static enum hs_result keep_clean(struct exam *x, struct hs_slice line)
 {
-	if (x->clean_fd < 0)
-		return HS_OK;
-	if (line.p != NULL) {
-		hs_buf_put_slice(&x->clean, line);
-		hs_buf_putc(&x->clean, '\n');
-	}
-	if (!hs_buf_ok(&x->clean))
-		return HS_E_MEMORY;
-	if (x->clean.n == 0 || x->clean.n < at_least)
-		return HS_OK;
-	if (hs_io_write_at(x->clean_fd, x->clean.p, x->clean.n, x->clean_bytes) < 0)
-		return hs_io_result(errno);
-	x->clean_bytes += x->clean.n;
-	hs_buf_reset(&x->clean);
-	return HS_OK;
+	enum hs_result r = HS_OK;
+
+	if (x->clean_fd >= 0)
+		r = hs_writer_put(&x->clean, line);
+	if (x->clean_fd >= 0 && r == HS_OK)
+		r = hs_writer_put(&x->clean, HS_SLICE("\n"));
+	return r;
 }
 
 /* The line that was read last is left out of the copy: positions behind it will move. */
@@ -269,7 +260,7 @@ static enum hs_result look_at_line(struct exam *x, struct hs_slice line, uint64_
 	}
 	x->found->lines++;
 	x->found->bytes += line.n + 1;
-	r = keep_clean(x, line, COPY_BYTES);
+	r = keep_clean(x, line);
 	if (r != HS_OK || !identified)
 		return r;
 	e->line = number;
@@ -318,24 +309,6 @@ static enum hs_result look_at_lines(struct exam *x, bool sealed)
 
 /* --- mending ------------------------------------------------------------------- */
 
-/* A damaged .gz makes way for a plain copy, which sorts before it and counts. */
-static enum hs_result replace_gzip(const struct exam *x, struct hs_edits *edits, const struct hs_sealed *sealed)
-{
-	struct hs_sealed plain = { sealed->number, sealed->sealed_ms, false };
-	const struct hs_place *p = x->place;
-	char name[HS_SEALED_NAME];
-	enum hs_result r = hs_edits_claim(edits);
-
-	if (r != HS_OK)
-		return r;
-	hs_sealed_print(x->segment->name, &plain, name);
-	if (hs_io_rename(p->private_dir, CLEAN, p->dir, name) < 0 || hs_io_sync_dir(p->dir) < 0 ||
-	    hs_io_unlink(p->dir, x->name) < 0)
-		r = HS_E_IO;
-	hs_edits_release(edits);
-	return r;
-}
-
 /* The original gets a second name in the private folder; then the copy takes its place. */
 static enum hs_result put_in_place(struct exam *x, const struct hs_sealed *sealed)
 {
@@ -346,37 +319,37 @@ static enum hs_result put_in_place(struct exam *x, const struct hs_sealed *seale
 	enum hs_result r;
 
 	snprintf(broken, sizeof broken, "broken-%s", x->name);
-	if (hs_io_sync_data(x->clean_fd) < 0)
-		return HS_E_SYNC;
+	r = hs_writer_end(&x->clean);
+	if (r != HS_OK)
+		return r;
 	hs_io_unlink(p->private_dir, broken);
 	if (hs_io_link(p->dir, x->name, p->private_dir, broken) < 0 || hs_io_sync_dir(p->private_dir) < 0)
 		return HS_E_IO;
 	r = hs_edits_open(p, &edits);
 	if (r == HS_OK)
-		r = sealed->gzip ? replace_gzip(x, edits, sealed) : hs_edits_replace(edits, &edit);
+		r = hs_edits_replace(edits, &edit);
 	hs_edits_close(edits);
 	x->found->mended += r == HS_OK;
 	return r;
 }
 
-static enum hs_result begin_clean(struct exam *x)
+/* The copy has the form of its original, plain or .gz. */
+static enum hs_result begin_clean(struct exam *x, const struct hs_sealed *sealed)
 {
 	hs_io_unlink(x->place->private_dir, CLEAN);
-	x->clean_bytes = 0;
 	x->removed_count = 0;
-	hs_buf_reset(&x->clean);
 	x->clean_fd = hs_io_make(x->place->private_dir, CLEAN, (mode_t)x->place->settings->spool_mode);
-	return x->clean_fd < 0 ? hs_io_result(errno) : HS_OK;
+	return x->clean_fd < 0 ? hs_io_result(errno)
+	                       : hs_writer_start(&x->clean, x->clean_fd, sealed->gzip);
 }
 
 static enum hs_result end_clean(struct exam *x, enum hs_result r, const struct hs_sealed *sealed)
 {
 	if (x->clean_fd < 0)
 		return r;
-	if (r == HS_OK)
-		r = keep_clean(x, HS_SLICE_NONE, 0);
 	if (r == HS_OK && x->broken)
 		r = put_in_place(x, sealed);
+	hs_writer_free(&x->clean);
 	hs_io_close(x->clean_fd);
 	hs_io_unlink(x->place->private_dir, CLEAN);
 	x->clean_fd = -1;
@@ -402,7 +375,7 @@ static enum hs_result read_sealed(struct exam *x, const struct hs_sealed *sealed
 	x->broken = false;
 	x->inode = (uint64_t)st.st_ino;
 	if (r == HS_OK && copy)
-		r = begin_clean(x);
+		r = begin_clean(x, sealed);
 	if (r == HS_OK)
 		r = look_at_lines(x, true);
 	r = end_clean(x, r, sealed);
@@ -424,7 +397,6 @@ static enum hs_result copy_good_lines(struct exam *x, const struct hs_sealed *se
 	x->found->mended += again.mended;
 	hs_json_free(&y.json);
 	hs_lines_free(&y.lines);
-	hs_buf_free(&y.clean);
 	free(y.removed);
 	return r;
 }
@@ -546,7 +518,6 @@ enum hs_result hs_examine(struct hs_segment *segments, struct hs_index *index,
 	hs_identifier_free(&x->identifier);
 	hs_json_free(&x->json);
 	hs_lines_free(&x->lines);
-	hs_buf_free(&x->clean);
 	free(x);
 	return r;
 }

@@ -407,7 +407,7 @@ static void an_edit_moves_no_position(void **state)
 }
 
 /* Repair leaves out what is no record; who had read up to there goes on behind it. */
-static void a_repair_moves_no_position(void **state)
+static void repair_and_go_on(const char *settings, bool compressed)
 {
 	struct hs_examiner examiner = { .mend = true };
 	struct hs_examined found;
@@ -415,8 +415,7 @@ static void a_repair_moves_no_position(void **state)
 	struct hs_buf text, bad = { 0 };
 	const char *name;
 
-	(void)state;
-	make("rotate_min_gap = 0\ncompress = none\n");
+	make(settings);
 	put("a b c d");
 	rotate();
 	put("e");
@@ -427,6 +426,8 @@ static void a_repair_moves_no_position(void **state)
 	hs_buf_put_slice(&bad, HS_SLICE("{\"torn"));
 	spooldir_write(&s.d, name, hs_buf_slice(&bad));
 	hs_buf_free(&text);
+	if (compressed)
+		maintain();
 	open_reader();
 	hs_reader_start(s.reader,
 			(struct hs_position){ 1, strlen("not a record\n{\"nor\":\"this\n"), 0 });
@@ -440,6 +441,44 @@ static void a_repair_moves_no_position(void **state)
 	hs_reader_start(s.reader, (struct hs_position){ 0 });
 	assert_read("a b c d e");
 	hs_buf_free(&bad);
+}
+
+static void a_repair_moves_no_position(void **state)
+{
+	(void)state;
+	repair_and_go_on("rotate_min_gap = 0\ncompress = none\n", false);
+}
+
+static void a_repair_of_a_compressed_one_moves_no_position(void **state)
+{
+	(void)state;
+	repair_and_go_on("rotate_min_gap = 0\ncompress = gzip\n", true);
+}
+
+/* What was read before the damage is not there any more: on with what comes behind. */
+static void a_position_behind_what_could_be_repaired(void **state)
+{
+	struct hs_examiner examiner = { .mend = true };
+	struct hs_examined found;
+	struct hs_position before;
+	const char *name;
+
+	(void)state;
+	make("rotate_min_gap = 0\ncompress = gzip\n");
+	put("a b c d");
+	rotate();
+	put("e");
+	maintain();
+	open_reader();
+	hs_reader_start(s.reader, (struct hs_position){ 0 });
+	read_some(4);
+	before = hs_reader_position(s.reader);
+	name = spooldir_name(&s.d, "events-", 0);
+	spooldir_cut(&s.d, name, spooldir_size(&s.d, name) - 20);
+	assert_int_equal(hs_spool_examine(s.spool, &examiner, &found), HS_OK);
+	assert_int_equal(found.mended, 1);
+	hs_reader_start(s.reader, before);
+	assert_read("e");
 }
 
 /* --- following ------------------------------------------------------------ */
@@ -578,6 +617,8 @@ int main(void)
 		cmocka_unit_test_teardown(the_last_wanted_lines, finish),
 		cmocka_unit_test_teardown(an_edit_moves_no_position, finish),
 		cmocka_unit_test_teardown(a_repair_moves_no_position, finish),
+		cmocka_unit_test_teardown(a_repair_of_a_compressed_one_moves_no_position, finish),
+		cmocka_unit_test_teardown(a_position_behind_what_could_be_repaired, finish),
 		cmocka_unit_test_teardown(followed_through_everything, finish),
 		cmocka_unit_test_teardown(without_inotify, finish),
 		cmocka_unit_test_teardown(retention_spares_what_a_cursor_needs, finish),
