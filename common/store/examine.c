@@ -5,6 +5,7 @@
 #include "store/io.h"
 #include "store/lines.h"
 #include "store/log.h"
+#include "store/receipt.h"
 #include "store/writer.h"
 
 #include <errno.h>
@@ -66,6 +67,7 @@ const char *hs_problem_text(enum hs_problem p)
 		[HS_PROBLEM_DAMAGED] = "compressed file is damaged",
 		[HS_PROBLEM_TWICE] = "event stands in the spool already",
 		[HS_PROBLEM_ERASED] = "event was to be erased: run hookspool erase again",
+		[HS_PROBLEM_BEGUN] = "erase was begun and not finished: run it again",
 		[HS_PROBLEM_GAP] = "segment before this one is missing",
 		[HS_PROBLEM_INDEX] = "event unknown to the index",
 	};
@@ -473,6 +475,29 @@ static enum hs_result look_at_family(struct exam *x)
 	return r == HS_OK ? look_at_open(x) : r;
 }
 
+static void report_unfinished(void *context, uint64_t line)
+{
+	struct exam *x = context;
+
+	snprintf(x->name, sizeof x->name, "erased.jsonl");
+	report(x, HS_PROBLEM_BEGUN, line);
+}
+
+/* Who erases just now will come to an end: nothing is asked then. `locked`: nobody does. */
+static enum hs_result look_at_receipts(struct exam *x, bool locked)
+{
+	int lock = -1;
+	enum hs_result r = locked ? HS_OK : hs_erase_lock(x->place->private_dir, &lock);
+
+	if (r == HS_E_BUSY)
+		return HS_OK;
+	if (r == HS_OK)
+		r = hs_receipts_unfinished(x->place, report_unfinished, x);
+	if (lock >= 0)
+		hs_io_close(lock);
+	return r;
+}
+
 static enum hs_result renew_index(struct exam *x, struct hs_segment *events)
 {
 	enum hs_result r = lock_and_follow(x, events, true);
@@ -512,6 +537,8 @@ enum hs_result hs_examine(struct hs_segment *segments, struct hs_index *index,
 		if (r == HS_OK)
 			r = look_at_family(x);
 	}
+	if (r == HS_OK)
+		r = look_at_receipts(x, examiner->mend);
 	if (lock >= 0)
 		hs_io_close(lock);
 	close_scratch(x);

@@ -3,7 +3,8 @@
  *
  * Looked at: every line is one JSON object, strictly; no event stands twice within the
  * window; the numbers of the sealed segments have no gap (the oldest may have been
- * deleted); the index knows every event. A server may be at work meanwhile.
+ * deleted); the index knows every event; no erase was begun and not finished. A server may be
+ * at work meanwhile.
  */
 #ifndef HS_EXAMINE_H
 #define HS_EXAMINE_H
@@ -16,6 +17,7 @@ enum hs_problem {
 	HS_PROBLEM_DAMAGED, /* a .gz that cannot be read to its end */
 	HS_PROBLEM_TWICE,   /* an event that stands in the spool already */
 	HS_PROBLEM_ERASED,  /* an event that was to be erased: `hookspool erase` was interrupted */
+	HS_PROBLEM_BEGUN,   /* a receipt of an erase that was interrupted */
 	HS_PROBLEM_GAP,     /* a number that is missing */
 	HS_PROBLEM_INDEX,   /* an event that the index does not know */
 	HS_PROBLEMS

@@ -1,11 +1,14 @@
 #include "store/receipt.h"
 #include "core/clock_text.h"
+#include "core/hash.h"
 #include "core/hex.h"
 #include "core/hmac.h"
 #include "store/io.h"
+#include "store/lines.h"
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 static const char SALT[] = "salt", NEW_SALT[] = "salt-new", RECEIPTS[] = "erased.jsonl";
 
@@ -154,5 +157,99 @@ enum hs_result hs_receipts_put(const struct hs_place *place, const struct hs_sub
 	if (r == HS_OK && text.n > 0)
 		r = append(place, hs_buf_slice(&text));
 	hs_buf_free(&text);
+	return r;
+}
+
+/* --- what was left unfinished --------------------------------------------------------- */
+
+/* A receipt, as far as it matters here. */
+struct receipt {
+	uint64_t who; /* a hash of kind, id and tenant */
+	uint64_t line;
+	bool begun;
+};
+
+struct receipts {
+	struct receipt *list;
+	size_t count, cap;
+	uint64_t seed;
+};
+
+/* The bytes between two labels of a line that put_receipt made; none if it did not. */
+static struct hs_slice between(struct hs_slice line, struct hs_slice from, struct hs_slice to)
+{
+	const char *begin = memmem(line.p, line.n, from.p, from.n), *end;
+
+	if (begin == NULL)
+		return HS_SLICE_NONE;
+	end = memmem(begin, (size_t)(line.p + line.n - begin), to.p, to.n);
+	return end == NULL ? HS_SLICE_NONE : hs_slice(begin, (size_t)(end - begin));
+}
+
+static bool note_receipt(struct receipts *all, struct hs_slice line, uint64_t number)
+{
+	struct hs_slice who = between(line, HS_SLICE(",\"kind\":"), HS_SLICE(",\"events\":"));
+	static const char begun[] = ",\"state\":\"begun\",";
+	size_t cap = all->cap == 0 ? 64 : all->cap * 2;
+
+	if (who.n == 0)
+		return true;
+	if (all->count == all->cap) {
+		struct receipt *list = realloc(all->list, cap * sizeof *list);
+
+		if (list == NULL)
+			return false;
+		all->list = list;
+		all->cap = cap;
+	}
+	all->list[all->count++] = (struct receipt){
+		hs_hash(who.p, who.n, all->seed), number,
+		memmem(line.p, (size_t)(who.p - line.p) + 1, begun, sizeof begun - 1) != NULL
+	};
+	return true;
+}
+
+static int by_who(const void *a, const void *b)
+{
+	const struct receipt *x = a, *y = b;
+
+	if (x->who != y->who)
+		return x->who < y->who ? -1 : 1;
+	return x->line < y->line ? -1 : x->line > y->line;
+}
+
+static enum hs_result read_receipts(struct receipts *all, int fd)
+{
+	struct hs_lines lines = { 0 };
+	struct hs_slice line;
+	uint64_t number = 0;
+	bool ok = true;
+	int more = 0;
+
+	hs_lines_start(&lines, fd, 0, UINT64_MAX);
+	while (ok && (more = hs_lines_next(&lines, &line)) == 1) /* 2: what a kill left of one */
+		ok = note_receipt(all, line, ++number);
+	hs_lines_free(&lines);
+	return !ok ? HS_E_MEMORY : more < 0 ? HS_E_IO : HS_OK;
+}
+
+enum hs_result hs_receipts_unfinished(const struct hs_place *place,
+				      void (*report)(void *context, uint64_t line), void *context)
+{
+	struct receipts all = { .seed = hs_io_random() };
+	int fd = hs_io_open_read(place->dir, RECEIPTS);
+	enum hs_result r;
+
+	if (fd < 0)
+		return errno == ENOENT ? HS_OK : HS_E_IO;
+	r = read_receipts(&all, fd);
+	hs_io_close(fd);
+	if (r == HS_OK && all.count > 0)
+		qsort(all.list, all.count, sizeof *all.list, by_who);
+	for (size_t i = 0; i < all.count && r == HS_OK; i++)
+		if (all.list[i].begun &&
+		    (i + 1 == all.count || all.list[i + 1].who != all.list[i].who))
+			report(context, all.list[i].line);
+	free(all.list);
 	return r;
 }

@@ -10,7 +10,8 @@
  *	printf %s "$(cat .hookspool/salt)user:u-1" | sha256sum
  *
  * A receipt is written twice: "begun" before the first line goes, "done" behind the last.
- * A run that was killed leaves a "begun" alone; the next run has receipts of its own.
+ * A run that was killed leaves a "begun" alone, until somebody runs it again: the last
+ * receipt of an id is what counts.
  */
 #ifndef HS_RECEIPT_H
 #define HS_RECEIPT_H
@@ -32,5 +33,12 @@ struct hs_receipt {
 /* One line for each of them, durably. HS_OK, HS_E_IO, HS_E_FULL, HS_E_SYNC or HS_E_MEMORY. */
 enum hs_result hs_receipts_put(const struct hs_place *place, const struct hs_subjects *subjects,
 			       const struct hs_receipt *receipt);
+
+/*
+ * Reports the line (from 1) of each last receipt of an id, for a tenant, that is a "begun".
+ * The caller keeps others from erasing meanwhile. HS_OK, HS_E_IO or HS_E_MEMORY.
+ */
+enum hs_result hs_receipts_unfinished(const struct hs_place *place,
+				      void (*report)(void *context, uint64_t line), void *context);
 
 #endif

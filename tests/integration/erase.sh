@@ -83,6 +83,17 @@ is 'not even when the index is lost' "$(take "$(page p-4 anna)")" '200 {accepted
 is 'a later event is new data' "$(take "$(page p-9 anna)")" '200 {accepted:1,duplicate:0,rejected:0}'
 hs verify
 is 'the spool is in order' "$CODE" 0
+hs erase --user nobody
+sed -i '$d' "$S/spool/erased.jsonl" # killed before it was done
+hs verify
+is 'verify tells of an erase that was begun and not finished' "$CODE $(head -n 1 <<<"$OUT")" \
+	'1 erased.jsonl:3: erase was begun and not finished: run it again'
+hs erase --user cleo
+hs verify
+is "somebody else's changes nothing of that" "$CODE" 1
+hs erase --user nobody
+hs verify
+is 'the same again does' "$CODE" 0
 hs erase --user ''
 is 'an empty id is nobody' $CODE 2
 hs erase
