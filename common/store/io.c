@@ -301,6 +301,7 @@ int hs_io_list(int dir, bool (*each)(void *context, const char *name), void *con
 int hs_io_watch(const char *dir)
 {
 	int fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+	char above[PATH_MAX];
 
 	if (fd >= 0 && inotify_add_watch(fd, dir, IN_MODIFY | IN_MOVE | IN_CREATE | IN_ONLYDIR) < 0) {
 		int saved = errno;
@@ -309,6 +310,9 @@ int hs_io_watch(const char *dir)
 		errno = saved;
 		return -1;
 	}
+	/* a folder that is held open is not told of its own removal */
+	if (fd >= 0 && snprintf(above, sizeof above, "%s/..", dir) < (int)sizeof above)
+		inotify_add_watch(fd, above, IN_DELETE | IN_MOVED_FROM | IN_ONLYDIR);
 	return fd;
 }
 

@@ -88,7 +88,8 @@ int hs_io_list(int dir, bool (*each)(void *context, const char *name), void *con
 
 /*
  * A descriptor that becomes readable when a file in the directory is written to, made or
- * renamed (inotify(7)). hs_io_drain takes what it has to tell. Closed by hs_io_close.
+ * renamed, or, if the one above it may be read, the directory itself moved or removed
+ * (inotify(7)). hs_io_drain takes what it has to tell. Closed by hs_io_close.
  */
 int hs_io_watch(const char *dir);
 void hs_io_drain(int fd);

@@ -5,6 +5,7 @@
 #include "store/place.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -384,6 +385,20 @@ static enum hs_read reading_failed(struct hs_reader *r)
 	return fail(r, result);
 }
 
+/* Who follows would wait for ever in a folder that was moved away, or removed. */
+static enum hs_read at_end(struct hs_reader *r)
+{
+	const char *path = r->opened.place.settings->spool_dir;
+	struct stat held, there;
+
+	if (!r->watched || hs_io_fstat(r->opened.place.dir, &held) < 0 ||
+	    (hs_io_stat(AT_FDCWD, path, &there) == 0 && there.st_ino == held.st_ino &&
+	     there.st_dev == held.st_dev))
+		return HS_READ_END;
+	hs_log(HS_LOG_ERROR, "%s is no longer the folder that is read here: start anew", path);
+	return fail(r, HS_E_SPOOL_DIR);
+}
+
 enum hs_read hs_reader_next(struct hs_reader *r, struct hs_slice *line)
 {
 	for (;;) {
@@ -409,7 +424,7 @@ enum hs_read hs_reader_next(struct hs_reader *r, struct hs_slice *line)
 		if (r->kind == SEALED)
 			step(r, r->at.number + 1);
 		else if (!go_on(r))
-			return HS_READ_END;
+			return at_end(r);
 	}
 }
 

@@ -41,7 +41,8 @@ enum hs_read {
 	HS_READ_END,    /* there is none at present */
 	HS_READ_GAP,    /* segments are gone: see hs_reader_gap. Reading goes on behind them */
 	HS_READ_AHEAD,  /* the position lies behind the end: it is of another spool */
-	HS_READ_FAILED, /* see hs_reader_result; the next call tries again */
+	HS_READ_FAILED, /* see hs_reader_result; the next call tries again. HS_E_SPOOL_DIR, while
+	                   following: the folder was moved, removed or replaced: open it anew */
 };
 
 enum hs_read hs_reader_next(struct hs_reader *reader, struct hs_slice *line);

@@ -137,5 +137,24 @@ for n in $(seq 2 "$KILLS") last; do
 done
 check "later runs begin where the cursor stood" [ "$ahead" -lt $((KILLS / 2)) ]
 is "nothing was said" "$(cat "$T/said" | grep -v 'in use')" ""
+
+# --- another folder in the place of the one that is followed
+put m 1 1
+replaced() { # NAME COMMAND...
+	follow "$T/out" -n 1
+	wait_for 10 has 1 "$T/out"
+	wait_for 10 sleeps
+	"${@:2}"
+	check "$1: who follows it does not wait for ever" wait_for 10 gone "$TAIL"
+	alive "$TAIL" && kill "$TAIL"
+	wait "$TAIL"
+	is "$1: it ends with a status of its own" "$?" 74
+	check "$1: and says why" grep -q 'is no longer the folder that is read here: start anew' "$T/said"
+	: >"$T/said"
+}
 server_stop
+cp -a "$S/spool" "$S/copy"
+replaced 'moved away' mv "$S/spool" "$S/moved"
+mv "$S/copy" "$S/spool"
+replaced 'removed' rm -r "$S/spool"
 done_testing
