@@ -106,6 +106,9 @@ pairs batch-node-alone events_per_second '>= 5' 'batches of 1000, lighttpd, 8 cl
 	"side $here $batch" "$two side node@alone $batch"
 pairs batch-php events_per_second '>= 5' 'batches of 1000, lighttpd, 8 clients / PHP-FPM behind lighttpd' \
 	"side $here $batch" "side php@lighttpd-fcgi $batch"
+# What no program on this disk can exceed, unless two of its syncs help each other.
+pairs batch-disk events_per_second - 'batches of 1000, lighttpd, 8 clients / their lines written and synced, and nothing else' \
+	"side $here $batch" "$BENCH_BIN/sync $TMPDIR $SECONDS_EACH 1059000"
 pairs batch-4000 events_per_second '>= 0.90' 'batches of 4000 / batches of 1000' \
 	"side $here $batch4" "side $here $batch"
 
