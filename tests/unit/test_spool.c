@@ -12,6 +12,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -294,6 +295,81 @@ static void a_holder_that_does_not_let_go(void **state)
 	events_free(e);
 }
 
+/* --- a disk that hangs ------------------------------------------------------------------- */
+
+struct hanging {
+	struct hs_spool *spool;
+	_Atomic bool reached, let_go;
+	enum hs_result r; /* of who leads */
+};
+
+static void hang(void *context)
+{
+	struct hanging *h = context;
+
+	atomic_store(&h->reached, true);
+	while (!atomic_load(&h->let_go))
+		hs_io_pause(1);
+}
+
+static void *append_and_hang(void *context)
+{
+	struct hanging *h = context;
+
+	h->r = spooldir_append(h->spool, "a", NULL);
+	return NULL;
+}
+
+struct posted {
+	struct hs_post post; /* first: the two have one address */
+	enum hs_result r;
+	bool done;
+};
+
+static void post_done(struct hs_post *post, enum hs_result r)
+{
+	struct posted *p = (struct posted *)post;
+
+	assert_false(p->done);
+	p->r = r;
+	p->done = true;
+}
+
+/* Whoever looks after time limits ends what waits behind it, and the very one that hangs. */
+static void posts_end_in_time_though_the_disk_hangs(void **state)
+{
+	struct scene *s = *state;
+	struct hanging h = { .spool = s->spool, .r = HS_OK };
+	struct events *e = events_new("b");
+	uint64_t duplicate = 0;
+	struct posted b = { .post = { .append = { .records = hs_buf_slice(&e->lines),
+						  .record = e->record,
+						  .count = 1,
+						  .duplicate = &duplicate,
+						  .deadline_ms = hs_io_now_monotonic() + 50 },
+				      .done = post_done } };
+	pthread_t leader;
+
+	assert_result(put(s, "first"), HS_OK);
+	wrap_before(WRAP_FDATASYNC, 1, hang, &h);
+	assert_int_equal(pthread_create(&leader, NULL, append_and_hang, &h), 0);
+	while (!atomic_load(&h.reached))
+		hs_io_pause(1);
+	assert_false(hs_spool_post(s->spool, &b.post)); /* nobody waits here */
+	hs_spool_expire(s->spool, hs_io_now_monotonic() + PATIENCE_MS + 1000);
+	assert_true(b.done);
+	assert_result(b.r, HS_E_BUSY);
+	atomic_store(&h.let_go, true);
+	pthread_join(leader, NULL);
+	assert_result(h.r, HS_E_BUSY); /* its event is written, but its sender was told to try again */
+	assert_result(spooldir_append(s->spool, "a", &duplicate), HS_OK);
+	assert_int_equal(duplicate, 1);
+	assert_result(spooldir_append(s->spool, "b", &duplicate), HS_OK);
+	assert_int_equal(duplicate, 0);
+	assert_once(&s->d, "first a b");
+	events_free(e);
+}
+
 /* --- every call fails, every call kills ---------------------------------------------------- */
 
 /* What happens to a spool in a short life: two segments, a duplicate, a restart. */
@@ -545,6 +621,7 @@ int main(void)
 		TEST(nothing_to_keep),
 		TEST(without_durability_nobody_waits),
 		TEST(a_holder_that_does_not_let_go),
+		TEST(posts_end_in_time_though_the_disk_hangs),
 		cmocka_unit_test_setup_teardown(every_call_fails, begin, tell_plan),
 		TEST(writes_are_cut_short),
 		TEST(killed_before_every_call),
