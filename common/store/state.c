@@ -29,6 +29,12 @@ static uint32_t layout(void)
 
 /* --- setting up ------------------------------------------------------------- */
 
+/* This boot of the machine, if it can be told which it is. */
+struct boot {
+	char id[37];
+	bool known;
+};
+
 static enum hs_result make_mutex(pthread_mutex_t *m)
 {
 	pthread_mutexattr_t attr;
@@ -67,11 +73,10 @@ static void forget(struct hs_state *s, bool known)
  * We are alone. Whoever had a sync under way is dead: whether the kernel told it of lost
  * bytes nobody knows, and it tells only once. So that segment is poisoned.
  */
-static enum hs_result set_up(struct hs_state *s)
+static enum hs_result set_up(struct hs_state *s, const struct boot *boot)
 {
-	char boot_id[37];
 	bool known = memcmp(s->magic, magic, sizeof magic) == 0 && s->layout == layout();
-	bool same_boot = hs_io_boot_id(boot_id) && known && strcmp(s->boot_id, boot_id) == 0;
+	bool same_boot = boot->known && known && strcmp(s->boot_id, boot->id) == 0;
 
 	s->ready = 0;
 	if (!same_boot)
@@ -91,18 +96,15 @@ static enum hs_result set_up(struct hs_state *s)
 	memcpy(s->magic, magic, sizeof magic);
 	s->version = VERSION;
 	s->layout = layout();
-	memcpy(s->boot_id, boot_id, sizeof boot_id);
+	memcpy(s->boot_id, boot->id, sizeof boot->id);
 	s->ready = 1;
 	return HS_OK;
 }
 
-static enum hs_result check_shared(const struct hs_state *s)
+static enum hs_result check_shared(const struct hs_state *s, const struct boot *boot)
 {
-	char boot_id[37];
-
-	hs_io_boot_id(boot_id);
 	if (memcmp(s->magic, magic, sizeof magic) != 0 || s->version != VERSION ||
-	    s->layout != layout() || strcmp(s->boot_id, boot_id) != 0)
+	    s->layout != layout() || strcmp(s->boot_id, boot->id) != 0)
 		return HS_E_SPOOL_VERSION;
 	return s->ready ? HS_OK : HS_E_BUSY;
 }
@@ -190,6 +192,7 @@ static enum hs_result map(struct hs_state_handle *h)
 static enum hs_result open_once(int private_dir, struct hs_state_handle *h)
 {
 	enum hs_result r = HS_OK;
+	struct boot boot;
 	bool alone;
 
 	h->state = NULL;
@@ -202,6 +205,7 @@ static enum hs_result open_once(int private_dir, struct hs_state_handle *h)
 		hs_state_close(h);
 		return r;
 	}
+	boot.known = hs_io_boot_id(boot.id);
 	alone = hs_io_lock(h->lock_fd, LOCK_EX | LOCK_NB) == 0;
 	if (alone)
 		r = fill(h->state_fd);
@@ -210,11 +214,11 @@ static enum hs_result open_once(int private_dir, struct hs_state_handle *h)
 	if (r == HS_OK)
 		r = map(h);
 	if (r == HS_OK && alone)
-		r = set_up(h->state);
+		r = set_up(h->state, &boot);
 	if (r == HS_OK && alone)
 		r = share(h->lock_fd);
 	if (r == HS_OK)
-		r = check_shared(h->state);
+		r = check_shared(h->state, &boot);
 	if (r != HS_OK)
 		hs_state_close(h);
 	return r;
