@@ -1,5 +1,6 @@
 #include "core/identity.h"
 #include "core/clock_text.h"
+#include "core/sixteen.h"
 
 bool hs_identifier_init(struct hs_identifier *i)
 {
@@ -126,9 +127,20 @@ enum hs_result hs_identity_of_line(struct hs_identifier *i, struct hs_json *json
 /* Behind the string that begins at p; NULL: it does not end. */
 static const char *string_end(const char *p, const char *end)
 {
-	for (p++; p < end && *p != '"'; p++)
-		p += *p == '\\';
-	return p < end ? p + 1 : NULL;
+	p++;
+	while (p < end) {
+		unsigned quotes = end - p >= 16 ? hs_sixteen_quotes(p) : 1;
+
+		if (quotes == 0) {
+			p += 16;
+			continue;
+		}
+		p += hs_sixteen_first(quotes);
+		if (*p == '"')
+			return p + 1;
+		p += *p == '\\' ? 2 : 1;
+	}
+	return NULL;
 }
 
 /*
