@@ -1,0 +1,173 @@
+/* accept: what a thread hears that waits for connections. */
+#include "cgi/accept.h"
+#include "store/io.h"
+#include "tests/lib/cases.h"
+
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+enum { SOON_MS = 20, FOR_EVER = 0 };
+
+struct scene {
+	char path[100];
+	int listen_fd, stop_fd;
+	_Atomic bool stopping;
+	struct hs_acceptor *acceptor;
+};
+
+static struct sockaddr_un address(const struct scene *s)
+{
+	struct sockaddr_un a = { .sun_family = AF_UNIX };
+
+	snprintf(a.sun_path, sizeof a.sun_path, "%s", s->path);
+	return a;
+}
+
+static int begin(void **state)
+{
+	const char *tmp = getenv("TMPDIR");
+	struct scene *s = calloc(1, sizeof *s);
+	struct sockaddr_un a;
+
+	if (s == NULL)
+		return -1;
+	snprintf(s->path, sizeof s->path, "%s/hookspool-accept.%ld", tmp != NULL ? tmp : "/tmp",
+		 (long)getpid());
+	a = address(s);
+	unlink(s->path);
+	s->listen_fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0);
+	s->stop_fd = eventfd(0, EFD_NONBLOCK);
+	if (bind(s->listen_fd, (const struct sockaddr *)&a, sizeof a) < 0 || listen(s->listen_fd, 8) < 0)
+		return -1;
+	s->acceptor = hs_acceptor_new(s->listen_fd, s->stop_fd, &s->stopping);
+	*state = s;
+	return s->acceptor != NULL ? 0 : -1;
+}
+
+static int end(void **state)
+{
+	struct scene *s = *state;
+
+	hs_acceptor_free(s->acceptor);
+	close(s->listen_fd);
+	close(s->stop_fd);
+	unlink(s->path);
+	free(s);
+	return 0;
+}
+
+static int connect_to(const struct scene *s)
+{
+	struct sockaddr_un a = address(s);
+	int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+
+	assert_int_equal(connect(fd, (const struct sockaddr *)&a, sizeof a), 0);
+	return fd;
+}
+
+static void stop(struct scene *s)
+{
+	uint64_t one = 1;
+
+	atomic_store(&s->stopping, true);
+	assert_int_equal(write(s->stop_fd, &one, sizeof one), sizeof one);
+}
+
+static void nothing_comes(void **state)
+{
+	struct scene *s = *state;
+
+	assert_int_equal(hs_acceptor_next(s->acceptor, SOON_MS), HS_ACCEPT_IDLE);
+}
+
+static void who_is_there_is_taken(void **state)
+{
+	struct scene *s = *state;
+	int peer[2] = { connect_to(s), connect_to(s) };
+
+	for (int i = 0; i < 2; i++) {
+		int fd = hs_acceptor_next(s->acceptor, FOR_EVER);
+
+		assert_true(fd >= 0);
+		assert_int_equal(write(peer[i], "x", 1), 1);
+		assert_int_equal(close(fd), 0);
+		close(peer[i]);
+	}
+	assert_int_equal(hs_acceptor_next(s->acceptor, SOON_MS), HS_ACCEPT_IDLE);
+}
+
+static void *connect_later(void *context)
+{
+	hs_io_pause(SOON_MS);
+	return (void *)(intptr_t)connect_to(context);
+}
+
+static void who_comes_is_waited_for(void **state)
+{
+	struct scene *s = *state;
+	pthread_t thread;
+	void *peer;
+	int fd;
+
+	assert_int_equal(pthread_create(&thread, NULL, connect_later, s), 0);
+	fd = hs_acceptor_next(s->acceptor, FOR_EVER);
+	assert_true(fd >= 0);
+	pthread_join(thread, &peer);
+	close(fd);
+	close((int)(intptr_t)peer);
+}
+
+/* Who had connected before is not left standing. */
+static void the_end_comes_after_the_last_one(void **state)
+{
+	struct scene *s = *state;
+	int peer = connect_to(s), fd;
+
+	stop(s);
+	fd = hs_acceptor_next(s->acceptor, FOR_EVER);
+	assert_true(fd >= 0);
+	assert_int_equal(hs_acceptor_next(s->acceptor, FOR_EVER), HS_ACCEPT_STOP);
+	close(fd);
+	close(peer);
+}
+
+static void *stop_later(void *context)
+{
+	hs_io_pause(SOON_MS);
+	stop(context);
+	return NULL;
+}
+
+static void the_end_wakes_who_waits(void **state)
+{
+	struct scene *s = *state;
+	pthread_t thread;
+	int heard;
+
+	assert_int_equal(pthread_create(&thread, NULL, stop_later, s), 0);
+	do {
+		heard = hs_acceptor_next(s->acceptor, FOR_EVER);
+	} while (heard == HS_ACCEPT_AGAIN);
+	assert_int_equal(heard, HS_ACCEPT_STOP);
+	pthread_join(thread, NULL);
+}
+
+#define TEST(f) cmocka_unit_test_setup_teardown(f, begin, end)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(nothing_comes),
+		TEST(who_is_there_is_taken),
+		TEST(who_comes_is_waited_for),
+		TEST(the_end_comes_after_the_last_one),
+		TEST(the_end_wakes_who_waits),
+	};
+
+	return cmocka_run_group_tests_name("accept", tests, NULL, NULL);
+}
