@@ -76,7 +76,7 @@ function forget(path, id) {
 			unnamed[path] = 0
 }
 
-/^write\(1<[^>]*>, "Status: 200/ {
+/^writev\(1<[^>]*>, \[\{iov_base="Status: 200/ {
 	good = 0
 	for (key in safe) {
 		split(key, part, SUBSEP)

@@ -4,7 +4,7 @@
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 CONDITIONS='fresh next index rotate torn shared failed killed'
-LOOK='openat,unlinkat,renameat,pwrite64,fdatasync,fsync,write'
+LOOK='openat,unlinkat,renameat,pwrite64,fdatasync,fsync,writev'
 TRACE="strace -f -qq -y -s 200000"
 
 sweep_setup() {
@@ -42,7 +42,7 @@ path_calls() {
 		{ n[$1]++ }
 		index($0, spool) && !begun { begun = 1 }
 		begun && !ended && /^[a-z0-9_]+\(/ { print $1, n[$1] }
-		/^write\(1</ && ++answers == 2 { ended = 1 }' "$S/run/trace"
+		/^writev\(1</ { ended = 1 }' "$S/run/trace"
 }
 
 # meet CONDITION CALL WHEN ACTION: the request with the fault (FIRST is its status), and again
