@@ -10,9 +10,10 @@ export HS_BUILD logs CMOCKA_MESSAGE_OUTPUT=TAP
 run_one() {
 	name=$(basename "$1")
 	start=$SECONDS
+	# a background job of a script has SIGINT ignored, and would hand that on to what is tested
 	case $1 in
-	*.sh) bash "$1" ;;
-	*) "$1" ;;
+	*.sh) env --default-signal bash "$1" ;;
+	*) env --default-signal "$1" ;;
 	esac > "$logs/$name.log" 2>&1 < /dev/null
 	status=$?
 	passed=$(grep -c '^ok ' "$logs/$name.log")
