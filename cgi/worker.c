@@ -271,18 +271,18 @@ static void *serve(void *context)
 
 static int cores(void)
 {
-	long cores = sysconf(_SC_NPROCESSORS_ONLN);
+	long online = sysconf(_SC_NPROCESSORS_ONLN);
 
-	return cores < 1 ? 1 : cores < LARGE_MOST ? (int)cores : LARGE_MOST - 1;
+	return online > 1 ? (int)online : 1;
 }
 
-/* One more than there are cores: somebody is always waiting for the append lock. */
+/* For large bodies. One more than there are cores: somebody is always waiting for the append lock. */
 static int places(void)
 {
-	return cores() + 1;
+	return cores() < LARGE_MOST ? cores() + 1 : LARGE_MOST;
 }
 
-/* The other cores have web servers to serve. */
+/* For threads at the door. The other cores have web servers to serve. */
 static int doors(void)
 {
 	return cores() > 1 ? cores() / 2 : 1;

@@ -156,9 +156,9 @@ static void who_comes_meanwhile_goes_on_and_is_served_together(void **state)
 	assert_int_equal(s->members[1], 19);
 }
 
-static void a_crowd_goes_in_turns(void **state)
+/* The first cycle is held up until all the other pieces wait. */
+static void serve_a_crowd(struct scene *s)
 {
-	struct scene *s = *state;
 	pthread_t leader;
 
 	s->hold_after = true;
@@ -167,6 +167,13 @@ static void a_crowd_goes_in_turns(void **state)
 		post(s, i, 60000);
 	atomic_store(&s->hold_after, false);
 	pthread_join(leader, NULL);
+}
+
+static void a_crowd_goes_in_turns(void **state)
+{
+	struct scene *s = *state;
+
+	serve_a_crowd(s);
 	for (int i = 0; i < PIECES; i++)
 		expect_done(s, i, 1, HS_OK);
 	assert_int_equal(s->cycles, 4);
@@ -178,14 +185,8 @@ static void a_crowd_goes_in_turns(void **state)
 static void crowded_cycles_keep_their_distance(void **state)
 {
 	struct scene *s = *state;
-	pthread_t leader;
 
-	s->hold_after = true;
-	leader = start_leader(s);
-	for (int i = 1; i < PIECES; i++)
-		post(s, i, 60000);
-	atomic_store(&s->hold_after, false);
-	pthread_join(leader, NULL);
+	serve_a_crowd(s);
 	assert_true(s->begun_us[2] - s->begun_us[1] >= HS_GROUP_PACE_US);
 	assert_true(s->begun_us[3] - s->begun_us[2] >= HS_GROUP_PACE_US);
 }
