@@ -16,7 +16,7 @@
 
 enum {
 	FLUSH_IDS = 4096,      /* so many synced lines are moved to the index at once, … */
-	FLUSH_READ = 64,       /* … or so many, if they had to be read back: others come after us */
+	FLUSH_FIRST = 64,      /* … or so many, by who begins: plain CGI is always new to them */
 	READ_BACK = 1 << 15,   /* lines read back at a time */
 	PENDING_MOST = 1 << 16, /* above this many lines are synced only to be indexed */
 	SYNC_MS = 4000,        /* how long that may wait for a sync that is under way */
@@ -46,7 +46,9 @@ static_assert(sizeof(struct mark) == 4 * sizeof(uint64_t) + sizeof(struct hs_lev
 
 struct hs_index {
 	const struct hs_place *place;
-	struct hs_index_print *print; /* in the shared state */
+	struct hs_index_print *print; /* in the shared state … */
+	struct hs_recent *recent;     /* … as is this */
+	uint64_t noted;               /* there, of the append that is under way */
 	char path[PATH_MAX];
 	int64_t window_s;
 	uint32_t now_s; /* when it followed the files last */
@@ -586,21 +588,33 @@ static enum hs_result open_env(struct hs_index *ix)
 	return r;
 }
 
-/*
- * Lines that others appended, or that we have not looked at since the segment changed; at
- * most READ_BACK of them.
- */
-static enum hs_result read_back(struct hs_index *ix, int fd, uint64_t written, size_t *lines)
+/* What others have noted of the lines that we have not seen. *all: that is all of them. */
+static enum hs_result take_recent(struct hs_index *ix, uint64_t written, bool *all)
+{
+	uint64_t at, next;
+
+	*all = hs_recent_between(ix->recent, ix->generation, ix->seen, written, &at, &next);
+	if (!*all)
+		return HS_OK;
+	for (; at < next; at++) {
+		const struct hs_pending_id *id = hs_recent_at(ix->recent, at);
+
+		if (!hs_pending_add(&ix->pending, &id->id, id->end, id->spooled_s))
+			return HS_E_MEMORY;
+	}
+	ix->seen = written;
+	return HS_OK;
+}
+
+/* The lines behind `seen`, from the file; at most READ_BACK of them. */
+static enum hs_result read_lines(struct hs_index *ix, int fd, uint64_t written)
 {
 	struct hs_slice line;
 	enum hs_result r = HS_OK;
 	int more = 1;
 
-	*lines = 0;
-	if (ix->seen == written)
-		return HS_OK;
 	hs_lines_start(&ix->lines, fd, ix->seen, written);
-	for (; r == HS_OK && *lines < READ_BACK; ++*lines) {
+	for (int i = 0; r == HS_OK && i < READ_BACK; i++) {
 		struct hs_identity id;
 		uint32_t spooled_s;
 		bool known;
@@ -617,6 +631,17 @@ static enum hs_result read_back(struct hs_index *ix, int fd, uint64_t written, s
 	if (r == HS_OK)
 		ix->seen = more > 0 ? ix->lines.at : written;
 	return r;
+}
+
+/* Lines that others appended, or that we have not looked at since the segment changed. */
+static enum hs_result read_back(struct hs_index *ix, int fd, uint64_t written)
+{
+	bool all = true;
+	enum hs_result r = HS_OK;
+
+	if (ix->seen < written)
+		r = take_recent(ix, written, &all);
+	return r == HS_OK && !all ? read_lines(ix, fd, written) : r;
 }
 
 /* The open segment is another one than last time (or this is the first time). */
@@ -662,21 +687,39 @@ static enum hs_result get_ready(struct hs_index *ix, const struct hs_family *f, 
 	return r;
 }
 
-/* Moves what is synced to the index, if enough is pending; `lines` of it were read back just now. */
+/* What another process has moved to the index need not be pending here. */
+static enum hs_result drop_moved(struct hs_index *ix, const struct hs_family *f)
+{
+	struct mark mark;
+	int code = start_reading(ix);
+
+	if (code == 0)
+		code = get_mark(ix, ix->reader, &mark);
+	if (code == 0 && mark.number == f->number && mark.offset > ix->mark.offset) {
+		ix->mark = mark;
+		hs_pending_keep(&ix->pending, mark.offset, UINT64_MAX); /* as in flush */
+	}
+	return mdb_result(ix, code, "read");
+}
+
+/* Moves what is synced to the index, if `most` are pending. */
 static enum hs_result settle(struct hs_index *ix, struct hs_segment *events, uint64_t synced,
-                             size_t lines)
+                             size_t most)
 {
 	struct hs_family *f = events->family;
 	enum hs_result r = HS_OK;
 
+	if (ix->pending.count >= most)
+		r = drop_moved(ix, f);
+	if (r != HS_OK || ix->pending.count < most)
+		return r;
 	if (ix->pending.count >= PENDING_MOST) { /* durability = none: nobody syncs */
 		r = hs_segment_sync(events, hs_io_now_monotonic() + SYNC_MS);
 		synced = atomic_load(&f->synced);
 	}
 	if (synced > ix->seen) /* not all of the segment has been read yet */
 		synced = ix->seen;
-	if (r == HS_OK && ix->pending.count >= (lines < FLUSH_READ ? FLUSH_IDS : FLUSH_READ) &&
-	    (ix->mark.number != f->number || synced > ix->mark.offset))
+	if (r == HS_OK && (ix->mark.number != f->number || synced > ix->mark.offset))
 		r = flush(ix, f->number, synced);
 	return r;
 }
@@ -685,6 +728,7 @@ static enum hs_result follow(struct hs_index *ix, struct hs_segment *events)
 {
 	struct hs_family *f = events->family;
 	uint64_t written = atomic_load(&f->written), synced = atomic_load(&f->synced);
+	bool begins = ix->generation != f->generation;
 	enum hs_result r = get_ready(ix, f, written);
 
 	if (HS_DEFECT == HS_DEFECT_INDEX_FIRST)
@@ -692,12 +736,13 @@ static enum hs_result follow(struct hs_index *ix, struct hs_segment *events)
 	if (r != HS_OK)
 		return r;
 	do {
-		size_t lines;
-
-		r = read_back(ix, hs_segment_fd(events), written, &lines);
+		r = read_back(ix, hs_segment_fd(events), written);
 		if (r == HS_OK)
-			r = settle(ix, events, synced, lines);
+			r = settle(ix, events, synced, begins ? FLUSH_FIRST : FLUSH_IDS);
 	} while (r == HS_OK && ix->seen < written);
+	if (r == HS_OK)
+		hs_recent_begin(ix->recent, f->generation, written);
+	ix->noted = 0;
 	return r;
 }
 
@@ -761,12 +806,16 @@ enum hs_seen hs_index_seen(const struct hs_index *ix, const struct hs_identity *
 
 enum hs_result hs_index_add(struct hs_index *ix, const struct hs_identity *id, uint64_t end_offset)
 {
+	struct hs_pending_id noted = { *id, end_offset, ix->now_s };
+
+	hs_recent_note(ix->recent, ix->noted++, noted);
 	return hs_pending_add(&ix->pending, id, end_offset, ix->now_s) ? HS_OK : HS_E_MEMORY;
 }
 
 void hs_index_appended(struct hs_index *ix, uint64_t end_offset)
 {
 	ix->seen = end_offset;
+	hs_recent_end(ix->recent, ix->noted, end_offset);
 }
 
 void hs_index_undo(struct hs_index *ix, uint64_t end_offset)
@@ -808,6 +857,7 @@ struct hs_index *hs_index_new(const struct hs_place *place, const char *path)
 	}
 	ix->place = place;
 	ix->print = &place->state->state->index;
+	ix->recent = &place->state->state->recent;
 	ix->window_s = place->settings->dedup_window / 1000;
 	snprintf(ix->path, sizeof ix->path, "%s/.hookspool/%s", path, INDEX);
 	return ix;

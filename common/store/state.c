@@ -4,6 +4,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <time.h>
@@ -124,8 +125,9 @@ static bool is_newer(int fd)
 /* All of the file has blocks: a full disk must not be a SIGBUS. */
 static enum hs_result fill(int fd)
 {
-	static const char zeros[4096];
+	char *zeros;
 	struct stat st;
+	enum hs_result r = HS_OK;
 
 	if (hs_io_fstat(fd, &st) < 0)
 		return HS_E_IO;
@@ -137,13 +139,13 @@ static enum hs_result fill(int fd)
 		return HS_OK;
 	if (hs_io_truncate(fd, 0) < 0)
 		return HS_E_IO;
-	for (size_t at = 0; at < sizeof(struct hs_state); at += sizeof zeros) {
-		size_t n = sizeof(struct hs_state) - at;
-
-		if (hs_io_write_at(fd, zeros, n < sizeof zeros ? n : sizeof zeros, at) < 0)
-			return hs_io_result(errno);
-	}
-	return HS_OK;
+	zeros = calloc(1, sizeof(struct hs_state));
+	if (zeros == NULL)
+		return HS_E_MEMORY;
+	if (hs_io_write_at(fd, zeros, sizeof(struct hs_state), 0) < 0)
+		r = hs_io_result(errno);
+	free(zeros);
+	return r;
 }
 
 /* flock or mmap failed: perhaps because the file system has no such thing. */

@@ -12,6 +12,7 @@
 #define HS_STATE_H
 
 #include "core/result.h"
+#include "store/recent.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -75,6 +76,7 @@ struct hs_state {
 	char boot_id[40]; /* "" if it could not be told: then nothing is trusted when alone */
 	struct hs_family family[HS_FAMILIES];
 	struct hs_index_print index;
+	struct hs_recent recent; /* under the events' append lock */
 	struct hs_counters counters;
 	_Atomic uint64_t suppress_epoch; /* +1 each time the list of suppressed people is replaced */
 };

@@ -5,12 +5,15 @@
 #include "store/io.h"
 #include "store/levels.h"
 #include "store/spool.h"
+#include "store/state.h"
 #include "tests/lib/cases.h"
 #include "tests/lib/spooldir.h"
 #include "tests/lib/wrap.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <lmdb.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -165,22 +168,42 @@ static void turned_off(void **state)
 	assert_false(spooldir_exists(&s->d, ".hookspool/index"));
 }
 
-static void across_objects_and_processes(void **state)
+/* What each process has noted for the others is gone: they must read its lines. */
+static void lose_recent(struct scene *s)
 {
-	struct scene *s = *state;
+	static const uint64_t nowhere = UINT64_MAX;
+	char path[PATH_MAX + 32];
+	int fd;
+
+	snprintf(path, sizeof path, "%s/.hookspool/state", s->d.path);
+	fd = open(path, O_WRONLY);
+	assert_true(fd >= 0);
+	assert_int_equal(pwrite(fd, &nowhere, sizeof nowhere, offsetof(struct hs_state, recent.to)),
+			 sizeof nowhere);
+	close(fd);
+}
+
+static void lose_nothing(struct scene *s) { (void)s; }
+
+static void across(struct scene *s, void (*lose)(struct scene *s))
+{
 	struct hs_spool *other = hs_spool_new(s->d.settings);
 	uint64_t duplicate;
 
 	put(s->spool, "a b", 0);
 	put(other, "b c", 1);
-	put(s->spool, "c d", 1);
+	lose(s);
+	put(s->spool, "c !without d", 1);
+	lose(s);
 	assert_result(spooldir_append_apart(&s->d, "a b c d e", &duplicate), HS_OK);
 	assert_int_equal(duplicate, 4);
 	put(s->spool, "e", 1);
 	put(other, "e a", 2);
-	/* enough that each of them moves its share to the index */
 	put(s->spool, many("s", 0, 100), 0);
+	lose(s);
 	put(other, many("s", 50, 150), 50);
+	lose(s);
+	/* enough that whoever begins moves them to the index */
 	assert_result(spooldir_append_apart(&s->d, many("s", 100, 200), &duplicate), HS_OK);
 	assert_int_equal(duplicate, 50);
 	put(s->spool, many("s", 0, 200), 200);
@@ -188,7 +211,69 @@ static void across_objects_and_processes(void **state)
 	rotate(s);
 	put(other, many("s", 0, 200), 200);
 	put(s->spool, "a b c d e", 5);
-	assert_int_equal(spooldir_lines(&s->d), 205);
+	assert_int_equal(spooldir_lines(&s->d), 206);
+	hs_spool_free(other);
+}
+
+static void across_objects_and_processes(void **state)
+{
+	across(*state, lose_nothing);
+}
+
+static void across_them_without_what_they_noted(void **state)
+{
+	across(*state, lose_recent);
+}
+
+/* What others have appended need not be read: it is noted. */
+static void what_others_noted_is_not_read(void **state)
+{
+	struct scene *s = *state;
+	struct hs_spool *other = hs_spool_new(s->d.settings);
+	unsigned reads;
+
+	put(s->spool, "a", 0);
+	put(other, "b", 0);
+	reads = wrap_count(WRAP_PREAD);
+	for (int i = 0; i < 10; i++) {
+		put(s->spool, many("s", 100 * i, 100 * i + 100), 0);
+		put(other, many("s", 100 * i, 100 * i + 100), 100);
+	}
+	assert_int_equal(wrap_count(WRAP_PREAD), reads);
+	hs_spool_free(other);
+}
+
+/* Two that take turns at thousands: each finds in the index what the other has moved there. */
+static void across_objects_by_the_thousand(void **state)
+{
+	struct scene *s = *state;
+	struct hs_spool *other = hs_spool_new(s->d.settings);
+
+	for (int i = 1000; i <= 12000; i += 1000) {
+		put(i % 2000 == 0 ? s->spool : other, many("s", i, i + 1000), 0);
+		if (i == 1000)
+			continue;
+		put(s->spool, many("s", i - 1000, i + 1000), 2000);
+		put(other, many("s", i - 1000, i + 1000), 2000);
+	}
+	assert_int_equal(spooldir_lines(&s->d), 12000);
+	hs_spool_free(other);
+}
+
+/* One that asks for no duplicates notes nothing: what it wrote is read. */
+static void across_one_that_keeps_no_index(void **state)
+{
+	struct scene *s = *state;
+	struct hs_settings without = *s->d.settings;
+	struct hs_spool *other;
+
+	without.dedup_window = 0;
+	other = hs_spool_new(&without);
+	put(s->spool, "a b", 0);
+	put(other, "c a", 0);
+	put(s->spool, "c d", 1);
+	put(other, "e", 0);
+	put(s->spool, "a b c d e", 5);
 	hs_spool_free(other);
 }
 
@@ -314,9 +399,7 @@ static void only_what_is_synced_goes_to_the_index(void **state)
 	struct scene *s = *state;
 	struct hs_spool *other = hs_spool_new(s->d.settings);
 
-	put(s->spool, many("a", 0, 100), 0);
-	put(other, "y", 0);
-	put(s->spool, many("a", 100, 150), 0);
+	put(s->spool, many("a", 0, 150), 0);
 	wrap_before(WRAP_FDATASYNC, 1, append_beside, other);
 	wrap_fail(WRAP_FDATASYNC, 1, 1, EIO);
 	assert_result(spooldir_append(s->spool, many("b", 0, 200), NULL), HS_E_SYNC);
@@ -324,7 +407,7 @@ static void only_what_is_synced_goes_to_the_index(void **state)
 	put(other, many("b", 0, 200), 0);
 	put(s->spool, "z", 0);
 	put(s->spool, many("b", 0, 200), 200);
-	assert_int_equal(spooldir_lines(&s->d), 352);
+	assert_int_equal(spooldir_lines(&s->d), 351);
 	hs_spool_free(other);
 }
 
@@ -873,6 +956,10 @@ int main(void)
 		TEST(without_identity_nothing_is_a_duplicate),
 		TEST(turned_off),
 		TEST(across_objects_and_processes),
+		TEST(across_them_without_what_they_noted),
+		TEST(what_others_noted_is_not_read),
+		TEST(across_objects_by_the_thousand),
+		TEST(across_one_that_keeps_no_index),
 		TEST(through_rotations_and_restarts),
 		TEST(what_was_not_written_does_not_count),
 		TEST(not_written_and_no_memory),
