@@ -252,7 +252,7 @@ bench:
 	$(Q)HS_BUILD=$(B) bash tests/bench/run.sh
 
 bench-built: $(B)/hookspool.fcgi $(addprefix $(B)/bench/,load core fill sync profile \
-    empty/hookspool.fcgi empty-cgi/hookspool.fcgi)
+    empty/hookspool.fcgi empty-cgi/hookspool.fcgi keep/hookspool.fcgi keep-cgi/hookspool.fcgi)
 
 $(B)/bench/load: $(call obj,tests/bench/load.c)
 	@mkdir -p $(@D)
@@ -281,6 +281,17 @@ $(B)/bench/empty-cgi/hookspool.fcgi: $(call obj,tests/bench/empty_cgi.c)
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(CFLAGS) -static $^ -o $@
+
+# The same, but they append the body and sync: keep.h.
+$(B)/bench/keep/hookspool.fcgi: tests/bench/empty_fcgi.c tests/bench/keep.h
+	@mkdir -p $(@D)
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(CPPFLAGS) -DKEEP $(CFLAGS) $(LDFLAGS) $< -o $@ -lfcgi -lpthread
+
+$(B)/bench/keep-cgi/hookspool.fcgi: tests/bench/empty_cgi.c tests/bench/keep.h
+	@mkdir -p $(@D)
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(CPPFLAGS) -DKEEP $(CFLAGS) -static $< -o $@
 
 ## make bench-core       the parts of a request in one process, beside json-c's parse: ROUNDS
 ## make profile          where the time of a single event and of a batch goes

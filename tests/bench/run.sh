@@ -98,6 +98,12 @@ pairs single-php requests_per_second '>= 5' 'single events, lighttpd, 64 clients
 pairs single-apache requests_per_second '>= 0.80' 'single events, mod_fcgid, 64 clients / empty responder' \
 	"side hookspool@apache-fcgid $single --warm-up 2" "side empty@apache-fcgid $single --warm-up 2"
 
+# What anybody can reach there who syncs before the answer, be it without a look at the event.
+pairs single-apache-keep requests_per_second - 'single events, mod_fcgid, 64 clients / a responder that only appends and syncs' \
+	"side hookspool@apache-fcgid $single --warm-up 2" "side keep@apache-fcgid $single --warm-up 2"
+pairs single-keep requests_per_second - 'single events, lighttpd, 64 clients / a responder that only appends and syncs' \
+	"side $here $single" "side keep@lighttpd-fcgi $single"
+
 pairs batch-lighttpd events_per_second '>= 0.40' 'batches of 1000, lighttpd, 8 clients / empty responder' \
 	"side $here $batch" "side empty@lighttpd-fcgi $batch"
 pairs batch-node events_per_second '>= 5' 'batches of 1000, lighttpd, 8 clients / Node behind lighttpd' \
@@ -119,6 +125,11 @@ pairs cgi-lighttpd p50_us '<= 1.5' 'plain CGI, static, one request, lighttpd / e
 	"side hookspool-static@lighttpd-cgi $one" "side empty-cgi@lighttpd-cgi $one"
 pairs cgi-apache p50_us '<= 1.5' 'plain CGI, static, one request, Apache / empty program' \
 	"side hookspool-static@apache-cgi $one" "side empty-cgi@apache-cgi $one"
+# What anybody needs there who syncs before the answer.
+pairs cgi-lighttpd-keep p50_us - 'the empty program, if it appends the body and syncs, lighttpd / empty program' \
+	"side keep-cgi@lighttpd-cgi $one" "side empty-cgi@lighttpd-cgi $one"
+pairs cgi-apache-keep p50_us - 'the empty program, if it appends the body and syncs, Apache / empty program' \
+	"side keep-cgi@apache-cgi $one" "side empty-cgi@apache-cgi $one"
 
 # program FILE: microseconds a start (of a hundred), and bytes without debugging symbols.
 program() {

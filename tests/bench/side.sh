@@ -3,7 +3,8 @@
 # in a fresh directory, lets load go at it, checks that every acknowledged event was kept,
 # and prints load's JSON object with shares of a core and resident memory added.
 #
-# Handlers: hookspool, hookspool-static, empty, empty-cgi, node, php.
+# Handlers: hookspool, hookspool-static, empty, empty-cgi, keep, keep-cgi (the empty ones that
+# append the body and sync), node, php.
 # Mounts: those of tests/lib/server.sh, and "alone". The configuration is the shipped one: an
 # empty responder is put where the program would be; for the peers, the part that names the
 # program is exchanged.
@@ -22,7 +23,7 @@ HERE=$(cd "$(dirname "$0")" && pwd)
 BENCH_BIN=$(cd "$BENCH_BIN" && pwd) || exit 2
 PROGRAMS=$(cd "$HS_BUILD" && pwd) || exit 2
 case $HANDLER in
-empty | empty-cgi) HS_BUILD=$BENCH_BIN/$HANDLER ;;
+empty | empty-cgi | keep | keep-cgi) HS_BUILD=$BENCH_BIN/$HANDLER ;;
 hookspool-static) HS_BUILD=$PROGRAMS/static ;;
 esac
 # shellcheck source=tests/lib/server.sh
@@ -181,7 +182,7 @@ all_kept() {
 	case $HANDLER in empty*) return 0 ;; esac
 	[ -z "$BIG" ] || return 0
 	case $HANDLER in
-	hookspool*) kept=$(cat "$S"/spool/events*.jsonl | wc -l) ;;
+	hookspool* | keep*) kept=$(cat "$S"/spool/events*.jsonl | wc -l) ;;
 	*) kept=$(cat "$KEPT" | wc -l) ;;
 	esac 2>/dev/null
 	[ "$kept" -ge "$1" ] || { echo "acknowledged $1, kept $kept" >&2; return 1; }
