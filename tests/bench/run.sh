@@ -160,6 +160,15 @@ p99_limit() {
 pairs p99-half p99_us '<= 1' "p99 at half the maximum rate / empty responder's and two fdatasync" \
 	p99_half p99_limit
 
+# What stands in the way on a disk that stalls now and then: a plain append and fdatasync, a few
+# hundred times beside the empty responder at that rate.
+p99_sync() {
+	[ -s "$RESULTS/half" ] || p99_half >/dev/null || return
+	p99_limit >"$RESULTS/limit" && jq -c .sync "$RESULTS/limit"
+}
+pairs p99-sync p99_us - "p99 of a plain append and fdatasync, beside the empty responder at that rate / the same" \
+	p99_sync 'cat "$RESULTS/limit"'
+
 # core PART INPUT: one figure of core.c.
 core() {
 	rm -rf "$TMPDIR/core"
