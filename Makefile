@@ -251,7 +251,7 @@ bench:
 	$(Q)$(MAKE) --no-print-directory -s static
 	$(Q)HS_BUILD=$(B) bash tests/bench/run.sh
 
-bench-built: $(B)/hookspool.fcgi $(addprefix $(B)/bench/,load core fill sync profile \
+bench-built: $(B)/hookspool.fcgi $(addprefix $(B)/bench/,load core fill sync stops profile \
     empty/hookspool.fcgi empty-cgi/hookspool.fcgi keep/hookspool.fcgi keep-cgi/hookspool.fcgi)
 
 $(B)/bench/load: $(call obj,tests/bench/load.c)
@@ -259,7 +259,7 @@ $(B)/bench/load: $(call obj,tests/bench/load.c)
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $^ -o $@ -lcrypto
 
-$(B)/bench/sync: $(call obj,tests/bench/sync.c)
+$(B)/bench/sync $(B)/bench/stops: $(B)/bench/%: $(B)/obj/tests/bench/%.o
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $^ -o $@

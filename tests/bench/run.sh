@@ -146,10 +146,8 @@ pairs size bytes - 'bytes of the static program / of the one with shared librari
 
 # The answer's 99th percentile at half the rate that the program reaches in this round: not
 # later than the empty responder's at that rate and two syncs of this disk, at that time.
-p99_half() {
-	side "$here" $single | jq '.requests_per_second / 2 | floor' >"$RESULTS/half" &&
-		side "$here" $single --rate "$(cat "$RESULTS/half")"
-}
+half_rate() { side "$here" $single | jq '.requests_per_second / 2 | floor' >"$RESULTS/half"; }
+p99_half() { half_rate && side "$here" $single --rate "$(cat "$RESULTS/half")"; }
 p99_limit() {
 	local empty sync
 	"$BENCH_BIN/sync" "$TMPDIR" "$SECONDS_EACH" >"$RESULTS/sync" &
@@ -160,14 +158,16 @@ p99_limit() {
 pairs p99-half p99_us '<= 1' "p99 at half the maximum rate / empty responder's and two fdatasync" \
 	p99_half p99_limit
 
-# What stands in the way on a disk that stalls now and then: a plain append and fdatasync, a few
-# hundred times beside the empty responder at that rate.
-p99_sync() {
-	[ -s "$RESULTS/half" ] || p99_half >/dev/null || return
-	p99_limit >"$RESULTS/limit" && jq -c .sync "$RESULTS/limit"
+# What stands in the way on a host that stops its guests now and then: how long this machine was
+# stopped at worst, in the very seconds of that measurement, for a program that only sleeps.
+p99_stopped() {
+	half_rate || return
+	"$BENCH_BIN/stops" "$(jq -n "$SECONDS_EACH + 2")" >"$RESULTS/stops" &
+	side "$here" $single --rate "$(cat "$RESULTS/half")" && wait $! &&
+		jq -c '. + {p99_us: .longest_us}' "$RESULTS/stops" >"$RESULTS/stopped"
 }
-pairs p99-sync p99_us - "p99 of a plain append and fdatasync, beside the empty responder at that rate / the same" \
-	p99_sync 'cat "$RESULTS/limit"'
+pairs p99-stopped p99_us - "p99 at half the maximum rate / the longest stop of the machine meanwhile" \
+	p99_stopped 'cat "$RESULTS/stopped"'
 
 # core PART INPUT: one figure of core.c.
 core() {
