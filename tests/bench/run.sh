@@ -197,6 +197,10 @@ pairs memory-single peak_rss_kb '<= 1' 'resident memory, 64 clients / 16 MiB' \
 pairs memory-batch peak_rss_kb '<= 1' 'resident memory, 8 clients, batches of 4000 / 16 MiB + 1.5 x bodies' \
 	"side $here $batch4" "echo '{\"peak_rss_kb\": $((16384 + bodies * 3 / 2))}'"
 
+# Without the pages of the index: they belong to the system's cache, which takes them back.
+pairs memory-batch-own own_rss_kb - 'the same without pages of files' \
+	"OWN=1 side $here $batch4" "echo '{\"own_rss_kb\": $((16384 + bodies * 3 / 2))}'"
+
 
 ### The table ###########################################################
 
@@ -211,7 +215,7 @@ jq -s --arg date "$(date -u +%FT%TZ)" --arg rounds "$ROUNDS" --arg each "$SECOND
 	  rows: .}' "$RESULTS/rows" >"$HS_BUILD/bench.json"
 
 units='{"requests_per_second": "requests/s", "events_per_second": "events/s", "mb_per_second": "MB/s",
-	"p50_us": "us", "start_us": "us", "bytes": "bytes", "p99_us": "us", "peak_rss_kb": "KiB"}'
+	"p50_us": "us", "start_us": "us", "bytes": "bytes", "p99_us": "us", "peak_rss_kb": "KiB", "own_rss_kb": "KiB"}'
 jq -r --argjson units "$units" '.rows[] | [.row, .ratio, .lowest, .highest, .target,
 	(if .ran | not then "DID NOT RUN" elif .reached == null then "" elif .reached then "reached" else "missed" end),
 	.a, .b, $units[.metric], .what] | @tsv' "$HS_BUILD/bench.json" | awk -F '\t' '

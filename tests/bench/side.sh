@@ -14,6 +14,7 @@
 #	BIG=DIRECTORY   a spool of 10,000 segments and 10 million ids: made if it is not there,
 #	                used, and left there
 #	NODE_WORKERS=N, PHP_CHILDREN=N   processes of the peer: 1 and 32
+#	OWN=1           ask now and then for the memory that is the handler's own, not a file's
 #	PERF=FILE       record with perf(1) what the handlers do under load
 #	BENCH_BIN=…     where load and the empty responders are
 
@@ -176,6 +177,16 @@ peak() {
 	done 2>/dev/null | sort -n | tail -n 1
 }
 
+# own_watch: every 0.1 s the handlers' resident memory without pages of files, in KiB: what the
+# system could not take back (RssAnon of proc_pid_status(5)).
+own_watch() {
+	local status
+	mapfile -t status < <(handlers | sed 's|.*|/proc/&/status|')
+	while sleep 0.1; do
+		awk '/^RssAnon:/ { print $2 }' "${status[@]}"
+	done >"$T/own" 2>/dev/null
+}
+
 # all_kept ACKNOWLEDGED: what was answered 200 is in the file.
 all_kept() {
 	local kept
@@ -189,7 +200,12 @@ all_kept() {
 }
 
 measure() {
-	local handler server begin=${EPOCHREALTIME/./} result
+	local handler server begin=${EPOCHREALTIME/./} result watch=
+	: >"$T/own"
+	if [ -n "${OWN-}" ]; then
+		own_watch &
+		watch=$!
+	fi
 	handler=$(handler_ticks) server=$(server_ticks)
 	if [ -n "${PERF-}" ]; then
 		perf record -q -e cpu-clock -F 2000 --call-graph fp -o "$PERF" \
@@ -198,13 +214,15 @@ measure() {
 	fi
 	"$BENCH_BIN/load" --port "$http_port" --secret "$SECRET" "$@" "$EVENT" >"$T/result"
 	result=$?
+	[ -z "$watch" ] || { kill "$watch" && wait "$watch"; } 2>/dev/null
 	handler=$(($(handler_ticks) - handler)) server=$(($(server_ticks) - server))
 	jq -c --arg side "$HANDLER@$MOUNT" --argjson peak "$(peak | grep . || echo 0)" \
+		--argjson own "$(sort -n "$T/own" | tail -n 1 | grep . || echo 0)" \
 		--argjson handler "$handler" --argjson server "$server" \
 		--argjson us $((${EPOCHREALTIME/./} - begin)) --argjson hertz "$(getconf CLK_TCK)" \
 		'{side: $side} + . + {
 			handler_cpu_share: ($handler * 1000000 / $hertz / $us),
-			server_cpu_share: ($server * 1000000 / $hertz / $us), peak_rss_kb: $peak}' "$T/result"
+			server_cpu_share: ($server * 1000000 / $hertz / $us), peak_rss_kb: $peak, own_rss_kb: $own}' "$T/result"
 	return "$result"
 }
 
