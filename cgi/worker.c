@@ -2,6 +2,7 @@
 #include "cgi/accept.h"
 #include "cgi/notify.h"
 #include "cgi/receive.h"
+#include "cgi/seats.h"
 #include "cgi/service.h"
 #include "store/io.h"
 #include "store/log.h"
@@ -17,7 +18,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
-#include <sys/resource.h>
 #include <sysexits.h>
 #include <time.h>
 #include <unistd.h>
@@ -28,22 +28,11 @@ enum {
 	STACK_BYTES = 256 << 10,
 	REST_MS = 2000,         /* a thread that has waited so long returns its buffers */
 	LONG_MS = 3600000,
-	SEATS_A_THREAD = 4,     /* requests that are read, or wait for the disk: two descriptors each */
-	DESCRIPTORS = 32,       /* for all but seats and threads */
 	LARGE_MOST = 8,         /* large bodies that are judged at once */
 	MAP_BYTES = 32 << 20,   /* below this malloc keeps what is freed, until we trim it */
 };
 
 struct pool;
-
-/* For one request, from its arrival to its answer. */
-struct seat {
-	struct pool *pool;
-	struct hs_gateway *gateway;
-	struct hs_visit *visit;
-	struct hs_service *service; /* of the request, or NULL; under the pool's lock */
-	struct seat *next;       /* of those that are free */
-};
 
 struct worker {
 	struct pool *pool;
@@ -56,14 +45,11 @@ struct worker {
 };
 
 struct pool {
-	pthread_mutex_t lock; /* of `service`, and the free seats */
-	pthread_cond_t left;  /* a seat */
+	pthread_mutex_t lock; /* of `service` */
 	struct hs_service *service;
-	struct seat *free;
-	int waiting; /* for a seat */
-	struct seat *seat;
+	struct hs_seats *seats;
 	struct worker *worker;
-	int seats, workers, started;
+	int workers, started;
 	int listen_fd, stop_fd;
 	struct hs_gate *large;
 	struct hs_gate *door; /* inside: threads that wait for connections, and will soon again */
@@ -161,75 +147,30 @@ static void tune_malloc(void)
 #endif
 }
 
-/* The one that was left last is given first: its memory is still in the cache. */
-static struct seat *take_seat(struct pool *p)
-{
-	struct seat *s;
-
-	pthread_mutex_lock(&p->lock);
-	p->waiting++;
-	while (p->free == NULL)
-		pthread_cond_wait(&p->left, &p->lock);
-	p->waiting--;
-	s = p->free;
-	p->free = s->next;
-	pthread_mutex_unlock(&p->lock);
-	return s;
-}
-
-static void leave_seat(struct seat *s)
-{
-	struct pool *p = s->pool;
-	struct hs_service *service;
-
-	pthread_mutex_lock(&p->lock);
-	service = s->service;
-	s->service = NULL;
-	s->next = p->free;
-	p->free = s;
-	if (p->waiting > 0)
-		pthread_cond_signal(&p->left);
-	pthread_mutex_unlock(&p->lock);
-	hs_service_drop(service);
-}
-
-static void visit_ended(void *context)
-{
-	leave_seat(context);
-}
-
 static void rest(struct worker *w)
 {
-	struct pool *p = w->pool;
-
 	hs_receiver_rest(w->receiver);
-	pthread_mutex_lock(&p->lock);
-	for (struct seat *s = p->free; s != NULL; s = s->next)
-		hs_visit_rest(s->visit);
-	pthread_mutex_unlock(&p->lock);
+	hs_seats_rest(w->pool->seats);
 #ifdef __GLIBC__
 	malloc_trim(0);
 #endif
 }
 
-static void serve_connection(struct worker *w, struct seat *s, int fd)
+static void serve_connection(struct worker *w, struct hs_seat *seat, int fd)
 {
-	struct pool *p = w->pool;
 	struct hs_service *service; /* the seat may be left, and taken again, before we return */
 	bool whole = hs_gw_fcgi_is_whole(fd);
 
 	if (!whole)
 		leave_door(w);
-	if (!hs_gw_fcgi_open(s->gateway, fd, whole)) {
-		leave_seat(s);
+	if (!hs_gw_fcgi_open(seat->gateway, fd, whole)) {
+		hs_seat_leave(seat);
 		return;
 	}
-	pthread_mutex_lock(&p->lock);
-	service = hs_service_share(p->service);
-	s->service = hs_service_share(p->service);
-	pthread_mutex_unlock(&p->lock);
+	service = use_service(w->pool);
+	hs_seat_serve(seat, service);
 	w->spool = service->spool;
-	hs_receive(w->receiver, s->visit, service->settings);
+	hs_receive(w->receiver, seat->visit, service->settings);
 	hs_service_drop(service);
 }
 
@@ -252,15 +193,15 @@ static void *serve(void *context)
 	int idle_ms = REST_MS, fd;
 
 	do {
-		struct seat *s;
+		struct hs_seat *seat;
 
 		go_to_door(w);
-		s = take_seat(w->pool);
+		seat = hs_seats_take(w->pool->seats);
 		fd = hs_acceptor_next(w->acceptor, idle_ms);
 		if (fd >= 0)
-			serve_connection(w, s, fd);
+			serve_connection(w, seat, fd);
 		else
-			leave_seat(s);
+			hs_seat_leave(seat);
 		if (fd == HS_ACCEPT_IDLE)
 			rest(w);
 		idle_ms = fd == HS_ACCEPT_IDLE ? 0 : REST_MS;
@@ -286,33 +227,6 @@ static int places(void)
 static int doors(void)
 {
 	return cores() > 1 ? cores() / 2 : 1;
-}
-
-/* So many that descriptors do not run out while all wait for the disk; one a thread at least. */
-static int seats(int threads)
-{
-	struct rlimit limit;
-	int most = threads * SEATS_A_THREAD;
-
-	if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < (rlim_t)(most * 2 + threads + DESCRIPTORS))
-		most = ((int)limit.rlim_cur - threads - DESCRIPTORS) / 2;
-	return most > threads ? most : threads;
-}
-
-static bool make_seats(struct pool *p)
-{
-	p->seat = calloc((size_t)p->seats, sizeof *p->seat);
-	for (int i = 0; p->seat != NULL && i < p->seats; i++) {
-		struct seat *s = &p->seat[i];
-
-		s->pool = p;
-		s->gateway = hs_gw_fcgi_new();
-		s->visit = s->gateway == NULL ? NULL : hs_visit_new(s->gateway, visit_ended, s);
-		if (s->visit == NULL)
-			return false;
-		leave_seat(s);
-	}
-	return p->seat != NULL;
 }
 
 static bool start_worker(struct pool *p, uint64_t seed)
@@ -352,13 +266,8 @@ static void free_all(struct pool *p)
 		hs_acceptor_free(p->worker[i].acceptor);
 		hs_receiver_free(p->worker[i].receiver);
 	}
-	for (int i = 0; p->seat != NULL && i < p->seats; i++) {
-		hs_visit_free(p->seat[i].visit);
-		if (p->seat[i].gateway != NULL)
-			p->seat[i].gateway->free(p->seat[i].gateway);
-	}
+	hs_seats_free(p->seats);
 	free(p->worker);
-	free(p->seat);
 }
 
 /* --- maintenance ------------------------------------------------------------ */
@@ -417,26 +326,11 @@ static void block_signals(sigset_t *waited)
 	pthread_sigmask(SIG_BLOCK, waited, NULL);
 }
 
-static void expire_seat(struct seat *s, int64_t now)
-{
-	struct hs_service *service;
-
-	s->gateway->expire(s->gateway, now);
-	pthread_mutex_lock(&s->pool->lock);
-	service = hs_service_share(s->service);
-	pthread_mutex_unlock(&s->pool->lock);
-	if (service != NULL)
-		hs_spool_expire(service->spool, now);
-	hs_service_drop(service);
-}
-
-/* It passes every gateway's lock: if one of them is stuck, the watchdog hears no more. */
 static void tick(struct pool *p)
 {
 	int64_t now = hs_io_now_monotonic();
 
-	for (int i = 0; i < p->seats; i++)
-		expire_seat(&p->seat[i], now);
+	hs_seats_expire(p->seats, now); /* if it is stuck, the watchdog hears no more */
 	hs_notify_alive(&p->notify, now);
 }
 
@@ -497,18 +391,19 @@ static void finish(struct pool *p)
 static bool make_pool(struct pool *p, int listen_fd, struct hs_settings *settings)
 {
 	*p = (struct pool){ .lock = PTHREAD_MUTEX_INITIALIZER,
-		            .left = PTHREAD_COND_INITIALIZER,
 		            .workers = (int)settings->threads,
 		            .listen_fd = listen_fd };
-	p->seats = seats(p->workers);
 	p->service = hs_service_new(settings);
 	p->worker = calloc((size_t)p->workers, sizeof *p->worker);
 	p->large = hs_gate_new(places());
 	p->door = hs_gate_new(doors());
 	p->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	fcntl(listen_fd, F_SETFL, fcntl(listen_fd, F_GETFL) | O_NONBLOCK);
-	return p->service != NULL && p->worker != NULL && p->large != NULL &&
-	       p->door != NULL && p->stop_fd >= 0 && hs_gw_fcgi_init() && make_seats(p);
+	if (!hs_gw_fcgi_init())
+		return false;
+	p->seats = hs_seats_new(hs_seats_wanted(p->workers));
+	return p->service != NULL && p->worker != NULL && p->large != NULL && p->door != NULL &&
+	       p->stop_fd >= 0 && p->seats != NULL;
 }
 
 int hs_worker_fcgi(int listen_fd, struct hs_settings *settings, hs_reload *reload, void *context)
