@@ -97,8 +97,10 @@ int hs_io_make(int at, const char *name, mode_t mode)
 
 int hs_io_open_or_make(int at, const char *name, mode_t mode)
 {
-	int fd = hs_io_make(at, name, mode);
+	int fd = hs_io_open(at, name); /* mostly it is there */
 
+	if (fd < 0 && errno == ENOENT)
+		fd = hs_io_make(at, name, mode);
 	return fd < 0 && errno == EEXIST ? hs_io_open(at, name) : fd;
 }
 

@@ -51,11 +51,14 @@ static enum hs_result open_spool_dir(struct hs_place *place, bool make)
 	const char *path = settings->spool_dir;
 	struct stat st;
 
-	if (make && hs_io_make_dir(AT_FDCWD, path, mode) == 0)
-		sync_parent(path);
-	else if (make && errno != EEXIST && errno != EROFS && errno != EACCES)
-		return dir_failed("spool_dir", errno);
 	place->dir = hs_io_open_dir(AT_FDCWD, path);
+	if (place->dir < 0 && errno == ENOENT && make) {
+		if (hs_io_make_dir(AT_FDCWD, path, mode) == 0)
+			sync_parent(path);
+		else if (errno != EEXIST)
+			return dir_failed("spool_dir", errno);
+		place->dir = hs_io_open_dir(AT_FDCWD, path);
+	}
 	if (place->dir < 0)
 		return dir_failed("spool_dir", errno);
 	return check_dir(place->dir, settings, &st);
@@ -65,9 +68,12 @@ static enum hs_result open_private_dir(struct hs_place *place)
 {
 	struct stat st;
 
-	if (hs_io_make_dir(place->dir, PRIVATE, 0700) == 0 && hs_io_sync_dir(place->dir) < 0)
-		return HS_E_IO;
 	place->private_dir = hs_io_open_dir(place->dir, PRIVATE);
+	if (place->private_dir < 0 && errno == ENOENT) {
+		if (hs_io_make_dir(place->dir, PRIVATE, 0700) == 0 && hs_io_sync_dir(place->dir) < 0)
+			return HS_E_IO;
+		place->private_dir = hs_io_open_dir(place->dir, PRIVATE);
+	}
 	if (place->private_dir < 0)
 		return errno == ENOENT ? dir_failed(PRIVATE, EACCES) : HS_E_SPOOL_FILE;
 	if (hs_io_fstat(place->private_dir, &st) < 0)
