@@ -484,21 +484,22 @@ static enum hs_result reserve(struct hs_segment *s, uint64_t n)
 static enum hs_result check_space(struct hs_segment *s, uint64_t n)
 {
 	uint64_t min_free = (uint64_t)s->place->settings->min_free;
+	struct hs_family *f = s->family;
 	int64_t now = hs_io_now_monotonic();
 	struct hs_space space;
 
-	if (n > 0 && s->room > n && now < s->room_until_ms) {
-		s->room -= n;
+	if (n > 0 && f->room > n && now < f->room_until) {
+		f->room -= n;
 		return HS_OK;
 	}
-	s->room = 0;
+	f->room = 0;
 	if (hs_io_space(s->place->dir, &space) < 0)
 		return HS_E_IO;
 	if (space.bytes < min_free + n || space.inodes < INODES_MIN)
 		return HS_E_FULL;
 	if (space.bytes - min_free > ROOM_BYTES && space.inodes > ROOM_INODES) {
-		s->room = ROOM_BYTES / 2; /* nobody else fills the other half so soon */
-		s->room_until_ms = now + ROOM_MS;
+		f->room = ROOM_BYTES / 2; /* nobody else fills the other half so soon */
+		f->room_until = now + ROOM_MS;
 	}
 	return HS_OK;
 }

@@ -36,8 +36,6 @@ struct hs_segment {
 	const char *name;         /* "events", "rejected" */
 	struct hs_file *file;     /* under the family's append lock; may be out of date */
 	uint64_t rotate_size;
-	uint64_t room;            /* bytes that need no new look at the disk's free space … */
-	int64_t room_until_ms;    /* … until then, on the clock that never jumps */
 };
 
 void hs_segment_init(struct hs_segment *s, const struct hs_place *place, int family);
