@@ -488,7 +488,7 @@ static enum hs_result check_space(struct hs_segment *s, uint64_t n)
 	int64_t now = hs_io_now_monotonic();
 	struct hs_space space;
 
-	if (n > 0 && f->room > n && now < f->room_until) {
+	if (n > 0 && f->room > n && now < f->room_until_ms) {
 		f->room -= n;
 		return HS_OK;
 	}
@@ -499,7 +499,7 @@ static enum hs_result check_space(struct hs_segment *s, uint64_t n)
 		return HS_E_FULL;
 	if (space.bytes - min_free > ROOM_BYTES && space.inodes > ROOM_INODES) {
 		f->room = ROOM_BYTES / 2; /* nobody else fills the other half so soon */
-		f->room_until = now + ROOM_MS;
+		f->room_until_ms = now + ROOM_MS;
 	}
 	return HS_OK;
 }

@@ -43,7 +43,7 @@ struct hs_family {
 	int64_t sealed_ms;   /* stamp of the newest sealed segment */
 	int64_t rotated_ms;  /* when that was, on the clock that never jumps */
 	uint64_t room;       /* bytes that need no new look at the disk's free space … */
-	int64_t room_until;  /* … until then, on that clock */
+	int64_t room_until_ms; /* … until then, on that clock */
 
 	/* read without a lock, see commit.c */
 	struct hs_past past[HS_PAST]; /* [generation % HS_PAST] */
