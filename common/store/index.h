@@ -4,7 +4,8 @@
  * The index only ever follows the files: append, sync, then index. It holds the identity
  * of each event that is on stable storage, and a mark: the segment and offset up to which
  * it has read. What was appended behind the mark is known to each process by itself, as
- * `pending`: its own lines from the requests, those of others by reading them back.
+ * `pending`: its own lines from the requests, those of others as these have noted them
+ * (recent.h), or by reading them back.
  * So an index that is behind only has to catch up, and one that is lost, of another
  * boot, or was touched by somebody else, is made anew from the sealed segments.
  *
