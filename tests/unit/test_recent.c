@@ -2,7 +2,12 @@
 #include "store/recent.h"
 #include "tests/lib/cases.h"
 
+#include <signal.h>
 #include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/ptrace.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 enum { BYTES = 10 }; /* of a line */
 
@@ -51,15 +56,17 @@ static uint64_t append(struct hs_recent *r, uint64_t generation, uint64_t at, ui
 static void assert_knows(const struct hs_recent *r, uint64_t generation, uint64_t from, uint64_t to)
 {
 	uint64_t number, next;
+	bool right = true;
 
 	assert_true(hs_recent_between(r, generation, from, to, &number, &next));
 	assert_int_equal(next - number, (to - from) / BYTES);
 	for (uint64_t end = from + BYTES; number < next; number++, end += BYTES) {
 		struct hs_identity id = id_of(end);
 
-		assert_int_equal(hs_recent_at(r, number)->end, end);
-		assert_memory_equal(&hs_recent_at(r, number)->id, &id, sizeof id);
+		right &= hs_recent_at(r, number)->end == end &&
+			 memcmp(&hs_recent_at(r, number)->id, &id, sizeof id) == 0;
 	}
+	assert_true(right);
 }
 
 static void assert_does_not(const struct hs_recent *r, uint64_t generation, uint64_t from, uint64_t to)
@@ -181,6 +188,89 @@ static void an_end_that_was_half_told(void **state)
 	assert_knows(r, 1, end, end + 2 * BYTES);
 }
 
+/* --- killed before any instruction ---------------------------------------------------- */
+
+/* The child's part: an append of three lines, which begins when it was stopped once. */
+static pid_t start_traced(struct hs_recent *r, uint64_t at, int *status)
+{
+	pid_t pid = fork();
+
+	assert_true(pid >= 0);
+	if (pid == 0) {
+		if (ptrace(PTRACE_TRACEME, 0, NULL, NULL) != 0)
+			_exit(77);
+		kill(getpid(), SIGSTOP);
+		append(r, 1, at, 3);
+		_exit(0);
+	}
+	assert_int_equal(waitpid(pid, status, 0), pid);
+	return pid;
+}
+
+/* One instruction further. False: it has ended. */
+static bool step(pid_t pid, int *status)
+{
+	assert_int_equal(ptrace(PTRACE_SINGLESTEP, pid, NULL, NULL), 0);
+	assert_int_equal(waitpid(pid, status, 0), pid);
+	return WIFSTOPPED(*status);
+}
+
+/* What it says of the lines in (from, to], if it speaks of them, is all of the truth. */
+static void assert_true_if_any(const struct hs_recent *r, uint64_t from, uint64_t to)
+{
+	uint64_t number, next;
+
+	if (hs_recent_between(r, 1, from, to, &number, &next))
+		assert_knows(r, 1, from, to);
+}
+
+static void assert_true_of_all(const struct hs_recent *r, uint64_t to)
+{
+	assert_true_if_any(r, to - HS_RECENT * BYTES, to);
+	assert_true_if_any(r, to - (HS_RECENT - 3) * BYTES, to);
+	assert_true_if_any(r, to - 5 * BYTES, to);
+	assert_true_if_any(r, to - 3 * BYTES, to);
+}
+
+/*
+ * Were it killed here, this is what it would leave. Whether or not its lines were written
+ * before, the next one goes on behind them.
+ */
+static void assert_can_be_killed(const struct hs_recent *left, uint64_t at)
+{
+	struct hs_recent *r = malloc(sizeof *r);
+
+	assert_non_null(r);
+	for (uint64_t end = at; end <= at + 3 * BYTES; end += 3 * BYTES) {
+		*r = *left;
+		assert_true_of_all(r, end);
+		append(r, 1, end, 2);
+		assert_true_of_all(r, end + 2 * BYTES);
+		assert_knows(r, 1, end, end + 2 * BYTES);
+	}
+	free(r);
+}
+
+static void killed_before_any_instruction(void **state)
+{
+	struct hs_recent *full = *state, *r;
+	uint64_t at = append(full, 1, append(full, 1, 0, 100), HS_RECENT);
+	int status, steps = 0;
+	pid_t pid;
+
+	r = mmap(NULL, sizeof *r, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	assert_true(r != MAP_FAILED);
+	*r = *full;
+	pid = start_traced(r, at, &status);
+	if (WIFEXITED(status) && WEXITSTATUS(status) == 77)
+		skip(); /* a sandbox that forbids it */
+	for (; step(pid, &status); steps++)
+		assert_can_be_killed(r, at);
+	assert_true(WIFEXITED(status) && steps > 50);
+	assert_knows(r, 1, at - 5 * BYTES, at + 3 * BYTES);
+	munmap(r, sizeof *r);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, begin, finish)
 
 int main(void)
@@ -194,6 +284,7 @@ int main(void)
 		TEST(an_append_that_did_not_happen),
 		TEST(an_append_that_nobody_ended),
 		TEST(an_end_that_was_half_told),
+		TEST(killed_before_any_instruction),
 	};
 
 	return cmocka_run_group_tests_name("recent", tests, NULL, NULL);
