@@ -73,7 +73,8 @@ $(B)/obj/common/core/%.o: MORE_CFLAGS = $(CORE_CFLAGS)
 $(B)/obj/%.o: %.c
 	@mkdir -p $(@D)
 	$(call say,CC,$<)
-	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) $(MORE_CFLAGS) -MMD -MP -c $< -o $@
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) $(MORE_CFLAGS) -MMD -MP -c $< -o $@ || \
+	    { $(DEPS) --missing build >/dev/null || echo 'Packages are missing: make deps installs them.' >&2; exit 1; }
 
 $(B)/libhookspool.a: $(call obj,$(COMMON))
 	$(call say,AR,$@)
