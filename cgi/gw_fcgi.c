@@ -5,8 +5,9 @@
  *   stop without a race, and gives no chance to set a time limit before it reads.
  * - It has no time limits at all. A connection whose request has not arrived yet is watched
  *   through a duplicate of its descriptor (the library may close its own at any moment), and
- *   expire() shuts it. Answers need no limit: they are smaller than any send buffer, and never
- *   wait.
+ *   expire() shuts it: for reading first, so that an answer can be sent. Answers are smaller
+ *   than any send buffer; but a peer that asks for values and does not read the replies fills
+ *   that, and one that goes on sending keeps FCGX_Finish_r waiting: both directions are next.
  * - A connection serves one request. Keeping it (FCGI_KEEP_CONN) is the application's
  *   choice, and an idle one would hold a thread.
  */
@@ -29,6 +30,7 @@ enum {
 	HEAD_MS = 5000,    /* for the request's variables to arrive */
 	WHOLE_BYTES = 16 << 10,
 	MOMENT_MS = 1,
+	END_MS = 3000,     /* for the answer to leave, and the peer to hang up */
 	BACK_OFF_MS = 100, /* when descriptors or memory have run out */
 };
 
@@ -41,6 +43,7 @@ struct gw_fcgi {
 	int watched;          /* duplicate of the connection's descriptor, or -1 */
 	int64_t deadline_ms;
 	bool expired;
+	bool ending; /* the next limit is that of the connection */
 };
 
 static struct gw_fcgi *self(struct hs_gateway *g)
@@ -55,7 +58,7 @@ static void watch(struct gw_fcgi *f, int fd, int64_t deadline_ms)
 	pthread_mutex_lock(&f->lock);
 	f->watched = fd;
 	f->deadline_ms = deadline_ms;
-	f->expired = false;
+	f->expired = f->ending = false;
 	pthread_mutex_unlock(&f->lock);
 }
 
@@ -85,15 +88,23 @@ static void unwatch(struct gw_fcgi *f)
 	pthread_mutex_unlock(&f->lock);
 }
 
-/* Reading ends; an answer can still be sent. */
+/* From now on it has END_MS. */
+static void begin_to_end(struct gw_fcgi *f, int64_t now_ms)
+{
+	f->ending = true;
+	f->deadline_ms = now_ms + END_MS;
+}
+
+/* Reading ends; an answer can still be sent, but not for ever. */
 static void fcgi_expire(struct hs_gateway *g, int64_t now_ms)
 {
 	struct gw_fcgi *f = self(g);
 
 	pthread_mutex_lock(&f->lock);
-	if (f->watched >= 0 && now_ms > f->deadline_ms && !f->expired) {
+	if (f->watched >= 0 && now_ms > f->deadline_ms) {
 		f->expired = true;
-		shutdown(f->watched, SHUT_RD);
+		shutdown(f->watched, f->ending ? SHUT_RDWR : SHUT_RD);
+		begin_to_end(f, now_ms);
 	}
 	pthread_mutex_unlock(&f->lock);
 }
@@ -145,6 +156,16 @@ bool hs_gw_fcgi_open(struct hs_gateway *g, int fd, bool whole)
 		unwatch(f);
 		return false;
 	}
+	/*
+	 * Variables that end too early (time limit, EOF, ABORT_REQUEST) are to the library an end
+	 * like any other: what is there looks like a request that lacks the rest (405, 411), and
+	 * that would be final for the sender. Closed without an answer it is the server's 5xx.
+	 */
+	if (FCGX_GetError(f->request.in) != 0) {
+		FCGX_Free(&f->request, 1);
+		unwatch(f);
+		return false;
+	}
 	f->request.keepConnection = 0;
 	return true;
 }
@@ -192,14 +213,19 @@ static void fcgi_finish(struct hs_gateway *g)
 {
 	struct gw_fcgi *f = self(g);
 
-	if (f->whole)
+	if (f->whole) {
 		read_rest(f);
-	else
-		unwatch(f);
+	} else {
+		pthread_mutex_lock(&f->lock);
+		begin_to_end(f, hs_io_now_monotonic());
+		pthread_mutex_unlock(&f->lock);
+	}
 	/* with nothing left to read, no need to linger for a peer that still sends */
 	if (FCGX_HasSeenEOF(f->request.in) != 0)
 		FCGX_Detach(&f->request);
 	FCGX_Finish_r(&f->request);
+	if (!f->whole)
+		unwatch(f);
 }
 
 static void fcgi_free(struct hs_gateway *g)

@@ -32,7 +32,7 @@ static const char *unix_path(const char *address)
 	return strncmp(address, "unix:", 5) == 0 ? address + 5 : NULL;
 }
 
-/* A socket that nobody listens on any more. */
+/* A socket that nobody listens on any more. Full of connections (EAGAIN) it is alive. */
 static int is_dead(const struct sockaddr_un *a)
 {
 	struct stat st;
@@ -40,7 +40,7 @@ static int is_dead(const struct sockaddr_un *a)
 
 	if (lstat(a->sun_path, &st) < 0 || !S_ISSOCK(st.st_mode))
 		return 0;
-	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0)
 		return 0;
 	dead = connect(fd, (const struct sockaddr *)a, sizeof *a) < 0 && errno == ECONNREFUSED;
@@ -48,12 +48,14 @@ static int is_dead(const struct sockaddr_un *a)
 	return dead;
 }
 
-static int listen_unix(const char *address, const char *path)
+static int listen_unix(const char *address, const char *path, struct stat *file)
 {
 	struct sockaddr_un a = { .sun_family = AF_UNIX };
 	mode_t mask;
 	int fd, bound;
 
+	if (path[0] == '\0') /* to bind it would choose the abstract one, which has no permissions (unix(7)) */
+		return fail(-1, address, "expected unix:/path");
 	if (strlen(path) >= sizeof a.sun_path)
 		return fail(-1, address, "the path is too long for a socket: choose one under 108 bytes");
 	memcpy(a.sun_path, path, strlen(path) + 1);
@@ -68,7 +70,9 @@ static int listen_unix(const char *address, const char *path)
 	if (bound < 0)
 		return fail(fd, address, errno == EADDRINUSE ? "in use: stop the other, or choose another path"
 		                                             : strerror(errno));
-	return listen(fd, BACKLOG) < 0 ? fail(fd, address, strerror(errno)) : fd;
+	if (lstat(path, file) < 0 || listen(fd, BACKLOG) < 0)
+		return fail(fd, address, strerror(errno));
+	return fd;
 }
 
 union endpoint {
@@ -126,11 +130,11 @@ static int listen_tcp(const char *address)
 	return fd;
 }
 
-int hs_listen(const char *address)
+int hs_listen(const char *address, struct stat *file)
 {
 	const char *path = unix_path(address);
 
-	return path != NULL ? listen_unix(address, path) : listen_tcp(address);
+	return path != NULL ? listen_unix(address, path, file) : listen_tcp(address);
 }
 
 /* LISTEN_PID keeps a child, which inherits the variables, from taking them for its own. */
@@ -151,11 +155,12 @@ int hs_listen_inherited(void)
 	return INHERITED;
 }
 
-void hs_listen_end(const char *address)
+void hs_listen_end(const char *address, const struct stat *file)
 {
 	const char *path = unix_path(address);
+	struct stat st;
 
-	if (path != NULL)
+	if (path != NULL && lstat(path, &st) == 0 && st.st_dev == file->st_dev && st.st_ino == file->st_ino)
 		unlink(path);
 }
 

@@ -4,12 +4,14 @@
 #ifndef HS_LISTEN_H
 #define HS_LISTEN_H
 
+#include <sys/stat.h>
+
 /*
  * `address` is unix:/path (mode 0660; a dead socket in its place is replaced, a live one
- * and any other file is not) or HOST:PORT with a numeric host. Returns the descriptor,
- * or -1 after a message to standard error.
+ * and any other file is not) or HOST:PORT with a numeric host. Returns the descriptor, and of a
+ * unix socket what its file is; or -1 after a message to standard error.
  */
-int hs_listen(const char *address);
+int hs_listen(const char *address, struct stat *file);
 
 /*
  * The socket that a supervisor listens on for us, by the protocol of sd_listen_fds(3): it is
@@ -18,8 +20,8 @@ int hs_listen(const char *address);
  */
 int hs_listen_inherited(void);
 
-/* Removes a unix socket's file. */
-void hs_listen_end(const char *address);
+/* Removes a unix socket's file, if it is still that one: another program may have replaced it. */
+void hs_listen_end(const char *address, const struct stat *file);
 
 /* Is the descriptor a listening socket? (SO_ACCEPTCONN, socket(7)) */
 int hs_listen_is(int fd);

@@ -73,12 +73,13 @@ static int serve_fcgi(int fd)
 
 static int serve_address(const char *address)
 {
-	int fd = hs_listen(address), code;
+	struct stat file;
+	int fd = hs_listen(address, &file), code;
 
 	if (fd < 0)
 		return EX_UNAVAILABLE;
 	code = serve_fcgi(fd);
-	hs_listen_end(address);
+	hs_listen_end(address, &file);
 	return code;
 }
 

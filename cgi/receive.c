@@ -7,7 +7,10 @@
 #include <stddef.h>
 #include <stdlib.h>
 
-enum { ANSWER_BYTES = 1024 }; /* no head and no body of an answer is longer */
+enum {
+	ANSWER_BYTES = 1024, /* no head and no body of an answer is longer */
+	BODY_PART = 1 << 20, /* read at once: the next one has a time limit of its own */
+};
 
 struct hs_receiver {
 	const struct hs_keeper *keeper;
@@ -121,11 +124,13 @@ void hs_visit_rest(struct hs_visit *v)
 
 /* --- whole: the body, all of it and no more ---------------------------------- */
 
-/* A large body may take longer: 1 s for each MiB. */
-static int64_t body_deadline(const struct hs_visit *v)
+/*
+ * A large body may take longer: 1 s for each MiB, of those that came. What is announced costs a
+ * sender nothing: by that one who drips would hold a thread for as long as the largest body has.
+ */
+static int64_t body_deadline(int64_t begun_ms, size_t to_come)
 {
-	return v->r->keeper->now_monotonic() + HS_BODY_MS +
-	       (int64_t)(v->request.content_length >> 20) * 1000;
+	return begun_ms + HS_BODY_MS + (int64_t)(to_come >> 20) * 1000;
 }
 
 static enum hs_result read_body(struct hs_visit *v)
@@ -133,7 +138,7 @@ static enum hs_result read_body(struct hs_visit *v)
 	struct hs_gateway *g = v->gateway;
 	size_t want = (size_t)v->request.content_length;
 	struct hs_buf *body = &v->r->body;
-	int64_t deadline = body_deadline(v);
+	int64_t begun = v->r->keeper->now_monotonic(), deadline = body_deadline(begun, 0);
 	char *to, extra;
 	long got = 0;
 
@@ -142,7 +147,10 @@ static enum hs_result read_body(struct hs_visit *v)
 	if (to == NULL)
 		return HS_E_MEMORY;
 	while (body->n < want) {
-		got = g->read(g, to + body->n, want - body->n, deadline);
+		size_t part = want - body->n < BODY_PART ? want - body->n : BODY_PART;
+
+		deadline = body_deadline(begun, body->n + part);
+		got = g->read(g, to + body->n, part, deadline);
 		if (got <= 0)
 			return got == -2 ? HS_E_SLOW_BODY : HS_E_SHORT_BODY;
 		body->n += (size_t)got;

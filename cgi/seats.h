@@ -41,8 +41,9 @@ void hs_seats_rest(struct hs_seats *s);
 
 /*
  * Ends what has reached its time limit: bodies that are read, and whoever waits for the disk.
- * It passes every gateway's lock: if one is stuck, it does not return.
+ * It passes every gateway's lock: if one is stuck, it does not return. `peers_ms` is the time
+ * that counts for the bodies.
  */
-void hs_seats_expire(struct hs_seats *s, int64_t now_ms);
+void hs_seats_expire(struct hs_seats *s, int64_t now_ms, int64_t peers_ms);
 
 #endif

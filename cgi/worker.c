@@ -28,6 +28,7 @@ enum {
 	STACK_BYTES = 256 << 10,
 	REST_MS = 2000,         /* a thread that has waited so long returns its buffers */
 	LONG_MS = 3600000,
+	LAST_MS = 1500,         /* for what is still being sent when we are to end: mod_fcgid kills after 3 s */
 	LARGE_MOST = 8,         /* large bodies that are judged at once */
 	MAP_BYTES = 32 << 20,   /* below this malloc keeps what is freed, until we trim it */
 };
@@ -55,6 +56,7 @@ struct pool {
 	struct hs_gate *door; /* inside: threads that wait for connections, and will soon again */
 	struct hs_notify notify; /* of the thread that ticks */
 	pthread_t maintainer;
+	int64_t stop_ms; /* when we were asked to end; 0: we were not */
 	_Atomic bool stopping;
 	_Atomic uint32_t nudge;    /* 1 wakes the maintainer to stop */
 	_Atomic uint32_t finished; /* 1: every worker has ended */
@@ -326,11 +328,17 @@ static void block_signals(sigset_t *waited)
 	pthread_sigmask(SIG_BLOCK, waited, NULL);
 }
 
+/* To those who are still sending when we are to end it is soon an hour later. */
+static int64_t peers_time(const struct pool *p, int64_t now_ms)
+{
+	return p->stop_ms != 0 && now_ms - p->stop_ms > LAST_MS ? now_ms + LONG_MS : now_ms;
+}
+
 static void tick(struct pool *p)
 {
 	int64_t now = hs_io_now_monotonic();
 
-	hs_seats_expire(p->seats, now); /* if it is stuck, the watchdog hears no more */
+	hs_seats_expire(p->seats, now, peers_time(p, now)); /* if it is stuck, the watchdog hears no more */
 	hs_notify_alive(&p->notify, now);
 }
 
@@ -375,7 +383,10 @@ static void *tick_until_stopped(void *context)
 static void finish(struct pool *p)
 {
 	pthread_t ticker;
-	bool ticking = pthread_create(&ticker, NULL, tick_until_stopped, p) == 0;
+	bool ticking;
+
+	p->stop_ms = hs_io_now_monotonic();
+	ticking = pthread_create(&ticker, NULL, tick_until_stopped, p) == 0;
 
 	atomic_store(&p->stopping, true);
 	atomic_store(&p->nudge, 1);

@@ -49,6 +49,20 @@ is 'SIGTERM to an idle process: it ends with 0' $? 0
 check 'and takes its socket away' [ ! -e "$S/run/hookspool.sock" ]
 PROGRAM_PID=
 
+# A body of which much has come has seconds more to come in; but not when we are to end.
+server_start listener
+head -c 12000000 /dev/zero >"$T/much"
+"$HS_BUILD/fcgi_raw" "unix:$S/run/hookspool.sock" begin param=REQUEST_METHOD=POST \
+	param=CONTENT_TYPE=application/json param=CONTENT_LENGTH=30000000 params-end \
+	"stdin-file=$T/much" read >"$T/answer" 2>&1 &
+peer=$!
+wait_for 10 eval '[ "$(sed -n "s/^rchar: //p" "/proc/$PROGRAM_PID/io")" -gt 12000000 ]'
+exit_status_of "$PROGRAM_PID"
+is 'SIGTERM does not wait for a body that does not come' $? 0
+PROGRAM_PID=
+wait "$peer"
+check 'which is told to come again' grep -q 'Status: 503' "$T/answer"
+
 # A request whose body is half there when SIGTERM comes is served to its end.
 SETTINGS='auth = none'
 event half >"$T/body"

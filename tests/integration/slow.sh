@@ -17,7 +17,7 @@ ADDRESS=unix:$S/run/hookspool.sock
 export FCGI_RAW_MS=20000
 peers=()
 for i in 1 2 3 4 5 6 7 8; do
-	"$RAW" "$ADDRESS" "${PARAMS[@]}" wait-close >"$T/head.$i" 2>&1 &
+	"$RAW" "$ADDRESS" "${PARAMS[@]}" read >"$T/head.$i" 2>&1 &
 	peers+=($!)
 	"$RAW" "$ADDRESS" "${PARAMS[@]}" params-end 'stdin={"type":' read >"$T/body.$i" 2>&1 &
 	peers+=($!)
@@ -83,5 +83,25 @@ is 'eight that stopped in the parameters were cut off' "$(sort "$T/heads" | uniq
 is 'eight that stopped in the body were told 503' "$(sort "$T/bodies" | uniq -c | tr -s ' ')" \
 	' 8 Status: 503'
 is 'by the process that began' "$(workers)" "$PROGRAM_PID"
+server_stop
+
+# A peer that asks for values and reads none of the replies: to write them is not to wait for ever.
+SETTINGS='threads = 1'
+server_start listener
+# GET_VALUES of FCGI_MAX_CONNS (the FastCGI specification, 4.1), 512 in a step; more of them than
+# both directions of the socket can hold, so that it never comes to reading
+value=0109000000100000$(printf '\16\0FCGI_MAX_CONNS' | od -An -v -tx1 | tr -d ' \n')
+for i in 1 2 3 4 5 6 7 8 9; do value=$value$value; done
+values=()
+for i in {1..40}; do values+=("hex=$value"); done
+"$RAW" "unix:$S/run/hookspool.sock" hold-back begin "${values[@]}" flush wait-close >"$T/values" 2>&1 &
+peer=$!
+sleep 1.5 # it is in the thread's hands
+kill -STOP "$peer"
+FCGI_RAW_MS=15000 "$RAW" "unix:$S/run/hookspool.sock" begin param=REQUEST_METHOD=GET \
+	param=PATH_INFO=/health params-end stdin-end read >"$T/health" 2>&1
+check 'a peer that reads no replies costs its thread seconds' grep -q 'Status: 200' "$T/health"
+kill -KILL "$peer"
+wait "$peer" 2>/dev/null
 server_stop
 done_testing

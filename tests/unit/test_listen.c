@@ -1,0 +1,103 @@
+/* listen: whose the socket's file is. */
+#include "cgi/listen.h"
+#include "tests/lib/cases.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+static char address[100];
+static struct stat file;
+static const char *const path = address + sizeof "unix:" - 1;
+
+static int begin(void **state)
+{
+	const char *tmp = getenv("TMPDIR");
+
+	(void)state;
+	snprintf(address, sizeof address, "unix:%s/hookspool-listen.%ld", tmp != NULL ? tmp : "/tmp",
+		 (long)getpid());
+	unlink(path);
+	return 0;
+}
+
+static int end(void **state)
+{
+	(void)state;
+	unlink(path);
+	return 0;
+}
+
+static void its_file_goes_with_it(void **state)
+{
+	int fd = hs_listen(address, &file);
+
+	(void)state;
+	assert_true(fd >= 0);
+	assert_true(hs_listen_is(fd));
+	assert_int_equal(access(path, F_OK), 0);
+	hs_listen_end(address, &file);
+	assert_int_equal(access(path, F_OK), -1);
+	close(fd);
+}
+
+/* rm, start the new one, stop the old one: a restart without a gap. */
+static void the_successors_file_stays(void **state)
+{
+	int old = hs_listen(address, &file), new;
+	struct sockaddr_un a = { .sun_family = AF_UNIX };
+
+	(void)state;
+	assert_true(old >= 0);
+	unlink(path);
+	snprintf(a.sun_path, sizeof a.sun_path, "%s", path);
+	new = socket(AF_UNIX, SOCK_STREAM, 0);
+	assert_int_equal(bind(new, (const struct sockaddr *)&a, sizeof a), 0);
+	hs_listen_end(address, &file);
+	assert_int_equal(access(path, F_OK), 0);
+	close(old);
+	close(new);
+}
+
+/* connect(2) to one that has no room waits for as long as nobody accepts. */
+static void one_that_is_full_is_alive(void **state)
+{
+	int fd = hs_listen(address, &file), peer[2];
+	struct sockaddr_un a = { .sun_family = AF_UNIX };
+
+	(void)state;
+	assert_true(fd >= 0);
+	listen(fd, 0);
+	snprintf(a.sun_path, sizeof a.sun_path, "%s", path);
+	for (int i = 0; i < 2; i++) {
+		peer[i] = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0);
+		(void)!connect(peer[i], (const struct sockaddr *)&a, sizeof a);
+	}
+	alarm(5);
+	assert_int_equal(hs_listen(address, &file), -1);
+	alarm(0);
+	assert_int_equal(access(path, F_OK), 0);
+	for (int i = 0; i < 2; i++)
+		close(peer[i]);
+	close(fd);
+}
+
+static void no_path_is_no_address(void **state)
+{
+	(void)state;
+	assert_int_equal(hs_listen("unix:", &file), -1);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(its_file_goes_with_it),
+		cmocka_unit_test(the_successors_file_stays),
+		cmocka_unit_test(one_that_is_full_is_alive),
+		cmocka_unit_test(no_path_is_no_address),
+	};
+
+	return cmocka_run_group_tests(tests, begin, end);
+}
