@@ -120,16 +120,18 @@ static bool is_as_left(const struct hs_index *ix)
 	       st.st_mtim.tv_sec * INT64_C(1000000000) + st.st_mtim.tv_nsec == p->changed_ns;
 }
 
+/* Killed in it: `writing` stands, and the inode with it. */
 static void note_print(struct hs_index *ix)
 {
 	struct hs_index_print *p = ix->print;
 	struct stat st;
 
-	p->changed_ns = 0;
 	if (look_at_file(ix, &st)) {
 		p->inode = (uint64_t)st.st_ino;
 		p->size = (uint64_t)st.st_size;
 		p->changed_ns = st.st_mtim.tv_sec * INT64_C(1000000000) + st.st_mtim.tv_nsec;
+	} else {
+		p->changed_ns = 0;
 	}
 	p->writing = 0;
 }
@@ -665,13 +667,28 @@ static enum hs_result turn_to(struct hs_index *ix, const struct hs_family *f)
 	return HS_OK;
 }
 
+/*
+ * The file is not as it was left. If it has lost its name, another process has perhaps made it
+ * anew: that one is not ours to remove, open_env finds out whether it is believed.
+ */
+static enum hs_result let_go(struct hs_index *ix)
+{
+	struct stat st;
+
+	if (ix->env == NULL || look_at_file(ix, &st))
+		return hs_index_discard(ix);
+	close_env(ix);
+	ix->damaged = false;
+	return HS_OK;
+}
+
 /* Opens or makes it; then it knows what stands in the sealed segments. */
 static enum hs_result get_ready(struct hs_index *ix, const struct hs_family *f, uint64_t written)
 {
 	enum hs_result r = HS_OK;
 
 	if (ix->damaged || (ix->env != NULL && !is_as_left(ix)))
-		r = hs_index_discard(ix);
+		r = let_go(ix);
 	if (r == HS_OK && ix->env == NULL)
 		r = open_env(ix);
 	if (r == HS_OK && ix->generation != f->generation)

@@ -678,6 +678,27 @@ static void harmed_while_it_is_open(void **state)
 	assert_int_equal(child_wait(child_start(fill_and_use, s)), 0);
 }
 
+/* Several that have it open when it is lost: it is made anew once, not by each for each. */
+static void made_anew_once_for_all(void **state)
+{
+	struct scene *s = *state;
+	struct hs_spool *other = hs_spool_new(s->d.settings);
+	ino_t anew;
+
+	put(s->spool, many("m", 0, 300), 0);
+	put(other, many("m", 0, 300), 300);
+	lose_index(s);
+	put(s->spool, many("m", 0, 300), 300);
+	anew = spooldir_inode(&s->d, ".hookspool/index");
+	put(other, many("m", 0, 300), 300);
+	assert_int_equal(spooldir_inode(&s->d, ".hookspool/index"), anew);
+	put(s->spool, many("m", 0, 300), 300);
+	put(other, many("m", 0, 301), 300);
+	put(s->spool, many("m", 0, 302), 301);
+	assert_int_equal(spooldir_inode(&s->d, ".hookspool/index"), anew);
+	hs_spool_free(other);
+}
+
 /* An older copy is put back: it is behind the file, which is read again. */
 static void an_older_one_is_put_back(void **state)
 {
@@ -855,23 +876,55 @@ static void in_turns(void **state)
 	hs_spool_free(other);
 }
 
-/* A large spool is not read at one go while senders wait: each time further, until it is done. */
-static void hurried(struct scene *s)
+/* An event without identity, with no time to read much first. */
+static enum hs_result put_hurriedly(struct hs_spool *spool)
 {
 	static const char line[] = "{\"type\":\"a\"}\n";
 	struct hs_record record = { .n = sizeof line - 1 };
 	uint64_t duplicate;
 	struct hs_append append = { .records = HS_SLICE(line), .record = &record, .count = 1,
-				    .duplicate = &duplicate };
-	enum hs_result r;
-	int busy = -1;
+				    .duplicate = &duplicate,
+				    .deadline_ms = hs_io_now_monotonic() + 1 };
 
-	do {
-		append.deadline_ms = hs_io_now_monotonic() + 1;
-		r = hs_spool_append(s->spool, &append);
+	return hs_spool_append(spool, &append);
+}
+
+/* A large spool is not read at one go while senders wait: each time further, until it is done. */
+static void hurried(struct scene *s)
+{
+	int busy = 0;
+
+	while (put_hurriedly(s->spool) == HS_E_BUSY && busy < 1000)
 		busy++;
-	} while (r == HS_E_BUSY && busy < 1000);
 	assert_true(busy > 1);
+}
+
+/* A large spool, in steps: the two go on with each other's work instead of beginning again. */
+static void made_anew_in_turns(void **state)
+{
+	enum { LINES = 200000, ATTEMPTS = 300 };
+	struct scene *s = *state;
+	struct hs_spool *other = hs_spool_new(s->d.settings);
+	struct hs_buf text = { 0 };
+	char line[128];
+	int i;
+
+	assert_int_equal(mkdir(s->d.path, 0700), 0);
+	for (i = 0; i < LINES; i++)
+		hs_buf_put(&text, line,
+			   (size_t)snprintf(line, sizeof line, "{\"message_id\":\"m%d\"}\n", i));
+	spooldir_write(&s->d, "events-20261123T101500.123Z-000001.jsonl", hs_buf_slice(&text));
+	hs_buf_free(&text);
+	put(s->spool, "m0 x", 1);
+	put(other, "m0 x", 2);
+	lose_index(s);
+	for (i = 0; i < ATTEMPTS; i++)
+		if (put_hurriedly(i % 2 == 0 ? s->spool : other) == HS_OK)
+			break;
+	assert_true(i < ATTEMPTS);
+	put(s->spool, "m199999 x y", 2);
+	put(other, "m0 x y", 3);
+	hs_spool_free(other);
 }
 
 /* An open segment longer than what is held in memory: all of it is in the index, for everybody. */
@@ -974,6 +1027,8 @@ int main(void)
 		TEST(harmed_while_nobody_is_there),
 		TEST(of_another_format),
 		TEST(harmed_while_it_is_open),
+		TEST(made_anew_once_for_all),
+		TEST(made_anew_in_turns),
 		TEST(an_older_one_is_put_back),
 		TEST(ahead_of_the_file),
 		TEST(a_file_that_was_moved_away),
