@@ -165,11 +165,11 @@ static enum hs_result call_failed(const char *call)
  * (flock(2)): another process may set up in between, which does no harm, as we have not
  * looked at anything yet.
  */
-static enum hs_result share(int lock_fd)
+static enum hs_result share_one(int fd)
 {
 	int64_t deadline = hs_io_now_monotonic() + SETUP_MS;
 
-	while (hs_io_lock(lock_fd, LOCK_SH | LOCK_NB) < 0) {
+	while (hs_io_lock(fd, LOCK_SH | LOCK_NB) < 0) {
 		if (errno != EWOULDBLOCK)
 			return call_failed("flock");
 		if (hs_io_now_monotonic() > deadline)
@@ -177,6 +177,23 @@ static enum hs_result share(int lock_fd)
 		hs_io_pause(POLL_MS);
 	}
 	return HS_OK;
+}
+
+static enum hs_result share(const struct hs_state_handle *h)
+{
+	enum hs_result r = share_one(h->lock_fd);
+
+	return r == HS_OK ? share_one(h->state_fd) : r;
+}
+
+/*
+ * The state's own lock, too: somebody may take the other file for a stale lock and remove it,
+ * and mutexes that are held must not be made anew.
+ */
+static bool is_alone(const struct hs_state_handle *h)
+{
+	return hs_io_lock(h->lock_fd, LOCK_EX | LOCK_NB) == 0 &&
+	       hs_io_lock(h->state_fd, LOCK_EX | LOCK_NB) == 0;
 }
 
 static enum hs_result map(struct hs_state_handle *h)
@@ -208,17 +225,17 @@ static enum hs_result open_once(int private_dir, struct hs_state_handle *h)
 		return r;
 	}
 	boot.known = hs_io_boot_id(boot.id);
-	alone = hs_io_lock(h->lock_fd, LOCK_EX | LOCK_NB) == 0;
+	alone = is_alone(h);
 	if (alone)
 		r = fill(h->state_fd);
 	else
-		r = share(h->lock_fd);
+		r = share(h);
 	if (r == HS_OK)
 		r = map(h);
 	if (r == HS_OK && alone)
 		r = set_up(h->state, &boot);
 	if (r == HS_OK && alone)
-		r = share(h->lock_fd);
+		r = share(h);
 	if (r == HS_OK)
 		r = check_shared(h->state, &boot);
 	if (r != HS_OK)

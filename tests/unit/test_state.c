@@ -208,6 +208,23 @@ static void a_second_user_mends_nothing(void **state)
 	hs_state_close(&first);
 }
 
+/* Somebody takes the lock's file for a stale one, and removes it: the first user is still there. */
+static void a_removed_lock_makes_nobody_alone(void **state)
+{
+	struct scene *s = *state;
+	struct hs_state_handle first, second;
+	bool died;
+
+	assert_result(hs_state_open(s->dir, &first), HS_OK);
+	assert_result(hs_state_lock(&first.state->family[0].append, hs_io_now_monotonic() + 1000, &died), HS_OK);
+	spooldir_unlink(&s->d, "lock");
+	assert_result(hs_state_open(s->dir, &second), HS_OK);
+	assert_result(hs_state_try_lock(&second.state->family[0].append, &died), HS_E_BUSY);
+	hs_state_unlock(&first.state->family[0].append);
+	hs_state_close(&second);
+	hs_state_close(&first);
+}
+
 static void in_flight(struct hs_state *s)
 {
 	atomic_store(&s->family[HS_EVENTS].in_flight, 500);
@@ -419,6 +436,7 @@ int main(void)
 		TEST(of_another_size),
 		TEST(a_newer_version_is_refused),
 		TEST(a_second_user_mends_nothing),
+		TEST(a_removed_lock_makes_nobody_alone),
 		TEST(a_dead_leaders_mark_poisons),
 		TEST(a_file_system_that_cannot),
 		TEST(locks_do_not_outlive_the_last_user),
