@@ -424,8 +424,21 @@ static enum hs_result index_sealed(struct hs_index *ix, const char *name, const 
 	}
 	if (fd < 0 && errno == ENOENT)
 		return HS_OK; /* retention took it */
-	if (fd < 0 || hs_io_fstat(fd, &st) < 0)
+	if (fd < 0 && (errno == ELOOP || errno == EACCES)) { /* a person did that: no retry helps */
+		hs_log(HS_LOG_ERROR, "index: %s: %s: its events count as new", name, strerror(errno));
+		return HS_OK;
+	}
+	if (fd < 0 || hs_io_fstat(fd, &st) < 0) {
+		hs_log_result(HS_E_IO, "index: %s: %s", name, strerror(errno));
+		if (fd >= 0)
+			hs_io_close(fd);
 		return HS_E_IO;
+	}
+	if (!S_ISREG(st.st_mode)) {
+		hs_log(HS_LOG_ERROR, "index: %s is no file", name);
+		hs_io_close(fd);
+		return HS_OK;
+	}
 	while (more && code == 0 && !late) {
 		uint64_t at = ix->mark.number == sealed->number ? ix->mark.offset : 0;
 

@@ -828,6 +828,33 @@ static void a_damaged_gzip_does_not_stop_it(void **state)
 	put(s->spool, many("m", 600, 900), 300);
 }
 
+/* Archived elsewhere with a link in its place, a folder, of another user: service goes on. */
+static void what_is_no_segment_does_not_stop_it(void **state)
+{
+	struct scene *s = *state;
+	char path[PATH_MAX + 128];
+	const char *name;
+
+	for (int i = 0; i < 3; i++) {
+		again(s, "rotate_min_gap = 0\n");
+		fill_three_segments(s);
+		name = spooldir_name(&s->d, "events-", 0);
+		snprintf(path, sizeof path, "%s/%s", s->d.path, name);
+		if (i < 2)
+			spooldir_unlink(&s->d, name);
+		if (i == 0)
+			assert_int_equal(symlink("/archive/of/old", path), 0);
+		else if (i == 1)
+			assert_int_equal(mkdir(path, 0700), 0);
+		else
+			assert_int_equal(chmod(path, 0), 0);
+		restart(s);
+		lose_index(s);
+		put(s->spool, many("m", 300, 600), 300);
+		put(s->spool, many("m", 600, 900), 300);
+	}
+}
+
 /* One of the sealed ones goes while the index is behind. */
 static void retention_takes_one(void **state)
 {
@@ -1035,6 +1062,7 @@ int main(void)
 		TEST(a_file_that_was_replaced),
 		TEST(compressed_segments_are_read),
 		TEST(a_damaged_gzip_does_not_stop_it),
+		TEST(what_is_no_segment_does_not_stop_it),
 		TEST(retention_takes_one),
 		TEST(catching_up),
 		TEST(in_turns),
