@@ -2,6 +2,7 @@
 #include "store/cursor.h"
 #include "store/edits.h"
 #include "store/io.h"
+#include "store/lines.h"
 #include "store/log.h"
 
 #include <errno.h>
@@ -164,21 +165,73 @@ static enum hs_result compress_one(const struct work *w, const char *family,
 	return r;
 }
 
+/* Line by line; *same is false, too, if the .gz is damaged, cut or not finished. */
+static enum hs_result compare(struct hs_lines *plain, struct hs_lines *gz, bool *same)
+{
+	struct hs_slice a, b;
+	int more, there;
+
+	*same = false;
+	do {
+		more = hs_lines_next(plain, &a);
+		if (more < 0)
+			return HS_E_IO;
+		there = hs_lines_next(gz, &b);
+		if (there < 0)
+			return errno == EILSEQ ? HS_OK : hs_io_result(errno);
+		if (there != more || a.n != b.n || !hs_bytes_eq(a.p, b.p, a.n))
+			return HS_OK;
+	} while (more > 0);
+	*same = true;
+	return HS_OK;
+}
+
+static enum hs_result is_copy(const int fd[2], const struct stat st[2], bool *same)
+{
+	struct hs_lines plain = { 0 }, gz = { 0 };
+	enum hs_result r = HS_E_MEMORY;
+
+	hs_lines_start(&plain, fd[0], 0, (uint64_t)st[0].st_size);
+	if (hs_lines_start_gzip(&gz, fd[1], 0))
+		r = compare(&plain, &gz, same);
+	hs_lines_free(&plain);
+	hs_lines_free(&gz);
+	return r;
+}
+
+static bool is_still(int dir, const char *name, const struct stat *read)
+{
+	struct stat now;
+
+	return hs_io_stat(dir, name, &now) == 0 && now.st_ino == read->st_ino;
+}
+
 /*
- * Killed between the two last steps: the copy has its name, so it is whole. Unless it is
- * gone again, for an edit of the plain one removes it.
+ * Killed between the two last steps: the copy has its name, so it is whole. Or somebody else
+ * compresses it by hand, and is not done: then both stay. Unless it is gone again, for an
+ * edit of the plain one removes it.
  */
 static enum hs_result drop_plain(const struct work *w, const char *plain, const char *gz)
 {
-	enum hs_result r = hs_edits_claim(w->edits);
-	struct stat st;
+	int dir = w->place->dir, fd[2] = { hs_io_open_read(dir, plain), hs_io_open_read(dir, gz) };
+	bool same = false;
+	struct stat st[2];
+	enum hs_result r = HS_OK;
 
+	if (fd[0] >= 0 && fd[1] >= 0 && hs_io_fstat(fd[0], &st[0]) == 0 && hs_io_fstat(fd[1], &st[1]) == 0)
+		r = is_copy(fd, st, &same);
+	else if (errno != ENOENT)
+		r = HS_E_IO;
+	for (int i = 0; i < 2; i++)
+		if (fd[i] >= 0)
+			hs_io_close(fd[i]);
+	if (r != HS_OK || !same)
+		return r;
+	r = hs_edits_claim(w->edits);
 	if (r != HS_OK)
 		return r;
-	if (hs_io_stat(w->place->dir, gz, &st) < 0)
-		r = errno == ENOENT ? HS_OK : HS_E_IO;
-	else if (hs_io_sync_dir(w->place->dir) < 0 ||
-	         (hs_io_unlink(w->place->dir, plain) < 0 && errno != ENOENT))
+	if (is_still(dir, plain, &st[0]) && is_still(dir, gz, &st[1]) &&
+	    (hs_io_sync_dir(dir) < 0 || (hs_io_unlink(dir, plain) < 0 && errno != ENOENT)))
 		r = HS_E_IO;
 	hs_edits_release(w->edits);
 	return r;

@@ -98,6 +98,23 @@ static void a_finished_copy_is_believed(void **state)
 	assert_sound(&s.d);
 }
 
+/* One that somebody makes by hand, and has not finished, or left unfinished, is not. */
+static void an_unfinished_copy_is_not_believed(void **state)
+{
+	char gz[128];
+
+	(void)state;
+	make("rotate_min_gap = 0\n");
+	seal("a b");
+	snprintf(gz, sizeof gz, "%s.gz", spooldir_name(&s.d, "events-", 0));
+	spooldir_write(&s.d, gz, HS_SLICE("\x1f\x8b\x08"));
+	assert_int_equal(maintain(), HS_OK);
+	spooldir_unlink(&s.d, gz);
+	assert_once(&s.d, "a b");
+	assert_int_equal(maintain(), HS_OK);
+	assert_int_equal(s.done.compressed, 1);
+}
+
 /* Whatever call fails: the events are there once, and the next time all is well. */
 static void any_call_may_fail(void **state)
 {
@@ -207,6 +224,7 @@ int main(void)
 		cmocka_unit_test_teardown(sealed_segments_are_compressed, finish),
 		cmocka_unit_test_teardown(or_left_as_they_are, finish),
 		cmocka_unit_test_teardown(a_finished_copy_is_believed, finish),
+		cmocka_unit_test_teardown(an_unfinished_copy_is_not_believed, finish),
 		cmocka_unit_test_teardown(any_call_may_fail, finish),
 		cmocka_unit_test_teardown(only_one_at_a_time, finish),
 		cmocka_unit_test_teardown(it_stops_when_asked, finish),
