@@ -82,7 +82,11 @@ enum hs_result hs_salvage_look(const struct hs_place *place, const char *family,
 		return HS_E_IO;
 	if (found->aside.number != 0 && found->aside.keep == 0)
 		found->aside.sealed = false;
-	return hs_io_list(place->dir, look_at_sealed, &l) < 0 ? HS_E_IO : HS_OK;
+	/* twice: see hs_sealed_list */
+	return hs_io_list(place->dir, look_at_sealed, &l) < 0 ||
+	               hs_io_list(place->dir, look_at_sealed, &l) < 0
+	           ? HS_E_IO
+	           : HS_OK;
 }
 
 /* --- copying ---------------------------------------------------------------- */

@@ -80,7 +80,19 @@ static int by_number(const void *a, const void *b)
 
 	if (x->number != y->number)
 		return x->number < y->number ? -1 : 1;
-	return (int)x->gzip - (int)y->gzip;
+	if (x->gzip != y->gzip)
+		return (int)x->gzip - (int)y->gzip;
+	return (x->sealed_ms > y->sealed_ms) - (x->sealed_ms < y->sealed_ms);
+}
+
+static void drop_same(struct collect *c)
+{
+	size_t kept = 1;
+
+	for (size_t i = 1; i < c->count; i++)
+		if (by_number(&c->list[i], &c->list[kept - 1]) != 0)
+			c->list[kept++] = c->list[i];
+	c->count = kept;
 }
 
 enum hs_result hs_sealed_list(int dir, const char *family, struct hs_sealed **list, size_t *count)
@@ -88,7 +100,11 @@ enum hs_result hs_sealed_list(int dir, const char *family, struct hs_sealed **li
 	struct collect c = { .family = family };
 	enum hs_result r = HS_OK;
 
-	if (hs_io_list(dir, collect, &c) < 0)
+	/*
+	 * Twice: a reader of a large directory may pass the place of a .gz before it is made, and
+	 * come to that of the plain one when it is gone (readdir(3)). The second time it meets one.
+	 */
+	if (hs_io_list(dir, collect, &c) < 0 || hs_io_list(dir, collect, &c) < 0)
 		r = HS_E_IO;
 	else if (c.failed)
 		r = HS_E_MEMORY;
@@ -98,6 +114,7 @@ enum hs_result hs_sealed_list(int dir, const char *family, struct hs_sealed **li
 		c.count = 0;
 	} else if (c.count > 0) {
 		qsort(c.list, c.count, sizeof *c.list, by_number);
+		drop_same(&c);
 	}
 	*list = c.list;
 	*count = c.count;
