@@ -24,6 +24,7 @@ enum {
 	LOOK_IDS = 1000,       /* looked up at once: a batch of Segment's */
 	BATCH_IDS = 1 << 14,   /* identities sorted and put at a time */
 	MAP_FIRST = 16 << 20,  /* bytes; four times as many when they are full */
+	AHEAD_S = 3600,        /* a clock that was further ahead made it forget too much */
 	FORMAT = 3,
 };
 
@@ -81,12 +82,23 @@ static enum hs_result mdb_result(struct hs_index *ix, int code, const char *what
 	return code == ENOMEM ? HS_E_MEMORY : code == ENOSPC ? HS_E_FULL : HS_E_IO;
 }
 
+static uint32_t ago(const struct hs_index *ix, int64_t window_s)
+{
+	int64_t since = (int64_t)ix->now_s - window_s;
+
+	return since > 0 ? (uint32_t)since : 0;
+}
+
 /* The oldest time within the window. */
 static uint32_t since_s(const struct hs_index *ix)
 {
-	int64_t since = (int64_t)ix->now_s - ix->window_s;
+	return ago(ix, ix->window_s);
+}
 
-	return since > 0 ? (uint32_t)since : 0;
+/* What was spooled before is forgotten: it is in nobody's window. */
+static bool is_kept(const struct hs_index *ix, uint32_t spooled_s)
+{
+	return spooled_s >= ago(ix, ix->print->window_s);
 }
 
 static bool in_window(const struct hs_index *ix, uint32_t spooled_s)
@@ -162,6 +174,7 @@ enum hs_result hs_index_discard(struct hs_index *ix)
 	close_env(ix);
 	ix->damaged = false;
 	ix->print->changed_ns = 0;
+	ix->print->latest_s = 0;
 	if (hs_io_unlink(ix->place->private_dir, INDEX) < 0 && errno != ENOENT)
 		return HS_E_IO;
 	return HS_OK;
@@ -244,7 +257,7 @@ static int begin_writing(struct hs_index *ix, struct writing *w)
 {
 	int code;
 
-	*w = (struct writing){ .since_s = since_s(ix) };
+	*w = (struct writing){ .since_s = ago(ix, ix->print->window_s) };
 	close_reader(ix); /* none may be open while the map moves */
 	w->batch = malloc(BATCH_IDS * sizeof *w->batch);
 	code = w->batch == NULL ? ENOMEM : begin(ix, 0, &w->txn);
@@ -401,7 +414,7 @@ static int index_lines(struct hs_index *ix, uint64_t number, bool *more)
 			code = errno == EILSEQ ? 0 : errno; /* verify will speak of damage */
 		else if (*more && identify(ix, line, &known, &id, &spooled_s) != HS_OK)
 			code = ENOMEM;
-		if (code == 0 && known && in_window(ix, spooled_s))
+		if (code == 0 && known && is_kept(ix, spooled_s))
 			code = put_id(&w, &id, spooled_s);
 	}
 	w.mark.number = *more ? number : number + 1;
@@ -466,7 +479,7 @@ static bool is_wanted(const struct hs_index *ix, const struct hs_sealed *list, s
 	bool again = i > 0 && list[i].number == list[i - 1].number;
 
 	return list[i].number >= ix->mark.number && !again &&
-	       in_window(ix, (uint32_t)(list[i].sealed_ms / 1000));
+	       is_kept(ix, (uint32_t)(list[i].sealed_ms / 1000));
 }
 
 /* --- what was erased ------------------------------------------------------------ */
@@ -481,7 +494,7 @@ static bool learn_one(void *context, const struct hs_erased_id *e)
 {
 	struct learning *l = context;
 
-	if (in_window(l->ix, e->spooled_s))
+	if (is_kept(l->ix, e->spooled_s))
 		l->code = put_id(&l->writing, &e->id, e->spooled_s);
 	return l->code == 0;
 }
@@ -695,13 +708,22 @@ static enum hs_result let_go(struct hs_index *ix)
 	return HS_OK;
 }
 
-/* Opens or makes it; then it knows what stands in the sealed segments. */
+/*
+ * Opens or makes it; then it knows what stands in the sealed segments. One that was kept by a
+ * clock that was set back since, or for a shorter window, has forgotten what counts now.
+ */
 static enum hs_result get_ready(struct hs_index *ix, const struct hs_family *f, uint64_t written)
 {
 	enum hs_result r = HS_OK;
 
-	if (ix->damaged || (ix->env != NULL && !is_as_left(ix)))
+	if (ix->print->latest_s > ix->now_s + AHEAD_S || ix->print->window_s < ix->window_s)
+		r = hs_index_discard(ix);
+	else if (ix->damaged || (ix->env != NULL && !is_as_left(ix)))
 		r = let_go(ix);
+	if (r == HS_OK && ix->print->window_s < ix->window_s)
+		ix->print->window_s = (uint32_t)ix->window_s;
+	if (r == HS_OK && ix->print->latest_s < ix->now_s)
+		ix->print->latest_s = ix->now_s;
 	if (r == HS_OK && ix->env == NULL)
 		r = open_env(ix);
 	if (r == HS_OK && ix->generation != f->generation)

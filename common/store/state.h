@@ -64,6 +64,8 @@ struct hs_index_print {
 	uint64_t size, inode;
 	int64_t changed_ns; /* 0: nothing is known, and nothing is believed */
 	uint32_t writing;   /* a transaction is under way, or its writer was killed in it */
+	uint32_t window_s;  /* the longest that a process has asked for: so long ids are kept */
+	uint32_t latest_s;  /* the latest time at which it has forgotten what was out of the window */
 };
 
 struct hs_counters {

@@ -699,6 +699,68 @@ static void made_anew_once_for_all(void **state)
 	hs_spool_free(other);
 }
 
+/* The clock is a year ahead for a while: when it is right again, what was known still is. */
+static void the_clock_is_ahead_for_a_while(void **state)
+{
+	struct scene *s = *state;
+
+	put(s->spool, many("a", 0, 200), 0);
+	put(s->spool, many("b", 0, 200), 0);
+	wrap_clock(INT64_C(365) * 86400000, 0);
+	put(s->spool, many("c", 0, 200), 0);
+	restart(s);
+	put(s->spool, many("d", 0, 200), 0);
+	wrap_clock(0, 0);
+	put(s->spool, many("c", 0, 200), 200);
+	put(s->spool, many("d", 0, 200), 200);
+	put(s->spool, many("a", 0, 200), 200);
+	put(s->spool, many("b", 0, 200), 200);
+}
+
+/* Another process forgets sooner, by its settings: what it does not want to know others do. */
+static void another_has_a_shorter_window(void **state)
+{
+	struct scene *s = *state;
+	struct hs_settings shorter = *s->d.settings;
+	struct hs_spool *other;
+
+	shorter.dedup_window = 3600000;
+	other = hs_spool_new(&shorter);
+	put(s->spool, many("a", 0, 200), 0);
+	wrap_clock(7200000, 0);
+	put(other, many("b", 0, 200), 0);
+	put(other, many("b", 0, 200), 200);
+	hs_spool_free(other);
+	other = hs_spool_new(&shorter);
+	put(other, "b0 c", 1);
+	put(s->spool, many("a", 0, 200), 200);
+	restart(s);
+	put(s->spool, many("a", 0, 200), 200);
+	hs_spool_free(other);
+}
+
+/* The settings ask for more than before: what stands in the files is known again. */
+static void the_window_is_made_longer(void **state)
+{
+	struct scene *s = *state;
+	struct hs_settings longer;
+
+	again(s, "dedup_window = 1h\nrotate_min_gap = 0\n");
+	put(s->spool, many("a", 0, 200), 0);
+	wrap_clock(7200000, 0);
+	put(s->spool, many("b", 0, 200), 0);
+	restart(s);
+	put(s->spool, "b0 c", 1);
+	longer = *s->d.settings;
+	longer.dedup_window = INT64_C(28) * 86400000;
+	hs_spool_free(s->spool);
+	s->spool = hs_spool_new(&longer);
+	put(s->spool, many("a", 0, 200), 200);
+	put(s->spool, many("b", 0, 200), 200);
+	hs_spool_free(s->spool);
+	s->spool = hs_spool_new(s->d.settings);
+}
+
 /* An older copy is put back: it is behind the file, which is read again. */
 static void an_older_one_is_put_back(void **state)
 {
@@ -1056,6 +1118,9 @@ int main(void)
 		TEST(harmed_while_it_is_open),
 		TEST(made_anew_once_for_all),
 		TEST(made_anew_in_turns),
+		TEST(the_clock_is_ahead_for_a_while),
+		TEST(another_has_a_shorter_window),
+		TEST(the_window_is_made_longer),
 		TEST(an_older_one_is_put_back),
 		TEST(ahead_of_the_file),
 		TEST(a_file_that_was_moved_away),
