@@ -269,3 +269,18 @@ enum hs_result hs_cursor_oldest(int private_dir, uint64_t *number)
 	*number = UINT64_MAX;
 	return hs_cursor_list(private_dir, lowest, number);
 }
+
+static bool highest(void *context, const struct hs_cursor_info *info)
+{
+	uint64_t *number = context;
+
+	if (!info->damaged && info->position.number > *number)
+		*number = info->position.number;
+	return true;
+}
+
+enum hs_result hs_cursor_newest(int private_dir, uint64_t *number)
+{
+	*number = 0;
+	return hs_cursor_list(private_dir, highest, number);
+}

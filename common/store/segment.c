@@ -1,5 +1,6 @@
 #include "store/segment.h"
 #include "core/clock_text.h"
+#include "store/cursor.h"
 #include "store/defect.h"
 #include "store/io.h"
 #include "store/lines.h"
@@ -263,10 +264,15 @@ static enum hs_result find_out(struct hs_segment *s)
 	char name[HS_SEALED_NAME];
 	struct hs_found found = { 0 };
 	enum hs_result r = hs_salvage_look(s->place, s->name, &found);
+	uint64_t reached = 0; /* the state may be lost, and all that was sealed be deleted */
 	bool used;
 
 	if (r != HS_OK)
 		return r;
+	if (s->family == &s->place->state->state->family[HS_EVENTS])
+		hs_cursor_newest(s->place->private_dir, &reached);
+	if (f->number < reached)
+		f->number = reached;
 	if (f->sealed_ms < found.sealed_ms)
 		f->sealed_ms = found.sealed_ms;
 	if (f->number < found.number + 1)

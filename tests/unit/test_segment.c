@@ -756,6 +756,26 @@ static void names_never_repeat(void **state)
 	assert_non_null(strstr(spooldir_name(&s->d, "events-", 0), "-000008.jsonl"));
 }
 
+/* The state is lost, and all that was sealed was deleted: what comes is not behind a consumer. */
+static void numbers_go_on_where_a_cursor_stands(void **state)
+{
+	struct scene *s = *state;
+	char path[PATH_MAX + 32];
+
+	assert_result(put(&s->view, "a"), HS_OK);
+	close_view(&s->view);
+	spooldir_unlink(&s->d, ".hookspool/state");
+	snprintf(path, sizeof path, "%s/.hookspool/cursors", s->d.path);
+	assert_int_equal(mkdir(path, 0700), 0);
+	spooldir_write(&s->d, ".hookspool/cursors/c",
+		       HS_SLICE("{\"number\":42,\"offset\":0,\"edit\":0,"
+				"\"saved_at\":\"2026-11-23T10:15:00.123Z\"}\n"));
+	open_view(&s->view, &s->d, HS_EVENTS);
+	assert_result(put(&s->view, "b"), HS_OK);
+	assert_result(rotate(&s->view), HS_OK);
+	assert_non_null(strstr(spooldir_name(&s->d, "events-", 0), "-000042.jsonl"));
+}
+
 static void the_numbers_are_synced(void **state)
 {
 	struct scene *s = *state;
@@ -920,6 +940,7 @@ int main(void)
 		TEST(rotation_on_demand),
 		TEST(a_clock_that_is_decades_off),
 		TEST(names_never_repeat),
+		TEST(numbers_go_on_where_a_cursor_stands),
 		TEST(the_numbers_are_synced),
 		TEST(a_sealed_segment_is_synced),
 		TEST(waiting_over_a_rotation),
