@@ -426,7 +426,7 @@ static enum hs_result index_sealed(struct hs_index *ix, const char *name, const 
 {
 	int fd = hs_io_open_read(ix->place->dir, name), code = 0;
 	struct stat st;
-	bool more = true, late = false;
+	bool more = true, late = false, begun = false;
 
 	if (fd < 0 && errno == ENOENT && !sealed->gzip) { /* it has become a .gz just now */
 		char gz[HS_SEALED_NAME];
@@ -455,13 +455,17 @@ static enum hs_result index_sealed(struct hs_index *ix, const char *name, const 
 	while (more && code == 0 && !late) {
 		uint64_t at = ix->mark.number == sealed->number ? ix->mark.offset : 0;
 
-		if (!sealed->gzip)
+		if (begun) /* it stands where the last step ended: a .gz is not inflated again */
+			;
+		else if (!sealed->gzip)
 			hs_lines_start(&ix->lines, fd, at, (uint64_t)st.st_size);
 		else if (!hs_lines_start_gzip(&ix->lines, fd, at))
 			code = ENOMEM;
+		begun = true;
 		if (code == 0)
 			code = index_lines(ix, sealed->number, &more);
 		if (code == MDB_MAP_FULL) { /* the map has grown: the same lines again */
+			begun = false;
 			more = true;
 			code = 0;
 		}
