@@ -145,6 +145,7 @@ static void note_print(struct hs_index *ix)
 	} else {
 		p->changed_ns = 0;
 	}
+	atomic_signal_fence(memory_order_seq_cst); /* this is the last, also for who is killed here */
 	p->writing = 0;
 }
 

@@ -270,7 +270,7 @@ static enum hs_result find_out(struct hs_segment *s)
 	if (r != HS_OK)
 		return r;
 	if (s->family == &s->place->state->state->family[HS_EVENTS])
-		hs_cursor_newest(s->place->private_dir, &reached);
+		(void)hs_cursor_newest(s->place->private_dir, &reached); /* as if there were none */
 	if (f->number < reached)
 		f->number = reached;
 	if (f->sealed_ms < found.sealed_ms)
