@@ -1,4 +1,5 @@
 #include "tools/lanes.h"
+#include "tools/command.h"
 #include "core/clock_text.h"
 #include "store/failed.h"
 #include "store/io.h"
@@ -123,13 +124,16 @@ static struct hs_item *take_parked(struct lane *lane, int rule, int64_t now)
 	return NULL;
 }
 
+/* The first one whose user has none before it: those who wait let the others pass. */
 static struct hs_item *take_ready(struct lane *lane, int rule)
 {
-	struct hs_item *i = lane->ready.head;
+	struct hs_item *before = NULL, *i = lane->ready.head;
 
-	if (i == NULL || *busy(lane, i) > 0 || (rule >= 0 && i->rule != (unsigned)rule))
+	for (; i != NULL && *busy(lane, i) > 0; i = i->next)
+		before = i;
+	if (i == NULL || (rule >= 0 && i->rule != (unsigned)rule))
 		return NULL;
-	return take_behind(&lane->ready, NULL);
+	return take_behind(&lane->ready, before);
 }
 
 static struct hs_item *take(struct lane *lane, int rule, int64_t now)
@@ -192,7 +196,7 @@ static void set_aside(struct hs_lanes *l, const struct slot *slot, struct hs_ite
 	if (r != HS_OK) {
 		fprintf(stderr, "hookspool %s: failed.jsonl: %s\n", l->options.command,
 			hs_result_info(r)->remedy);
-		stop_with(l, r == HS_E_MEMORY ? EX_OSERR : EX_IOERR);
+		stop_with(l, hs_command_exit(r));
 		return;
 	}
 	item->done = true;
