@@ -451,7 +451,9 @@ static enum hs_result mend(struct hs_segment *s, uint64_t n, int64_t deadline_ms
 	if (size < atomic_load(&f->written)) {
 		hs_log(HS_LOG_ERROR, "%s.jsonl was cut by somebody else: it is set aside", s->name);
 		atomic_store(&f->poisoned, 1); /* a sync of what is left proves nothing */
-		return set_aside(s, deadline_ms);
+		r = set_aside(s, deadline_ms);
+		f->number += r == HS_OK; /* readers have been in it; perhaps nothing is left of it */
+		return r;
 	}
 	if (size > atomic_load(&f->written))
 		return take_stock(s, size, deadline_ms);

@@ -283,6 +283,25 @@ static void a_segment_that_never_was(void **state)
 	assert_read("a");
 }
 
+/* One that somebody emptied: its number is gone with it, or positions would be of another. */
+static void a_segment_that_was_emptied(void **state)
+{
+	struct hs_position position;
+
+	(void)state;
+	make("");
+	put("a b");
+	open_reader();
+	assert_read("a b");
+	position = hs_reader_position(s.reader);
+	spooldir_cut(&s.d, "events.jsonl", 0);
+	put("c d e");
+	assert_read("c d e");
+	hs_reader_start(s.reader, position);
+	assert_int_equal(read_some(10), HS_READ_GAP);
+	assert_read("c d e");
+}
+
 static void what_retention_took_is_told(void **state)
 {
 	uint64_t first, last;
@@ -612,6 +631,7 @@ int main(void)
 		cmocka_unit_test_teardown(a_fragment_is_not_delivered, finish),
 		cmocka_unit_test_teardown(a_poisoned_segment, finish),
 		cmocka_unit_test_teardown(a_segment_that_never_was, finish),
+		cmocka_unit_test_teardown(a_segment_that_was_emptied, finish),
 		cmocka_unit_test_teardown(what_retention_took_is_told, finish),
 		cmocka_unit_test_teardown(the_last_lines, finish),
 		cmocka_unit_test_teardown(the_last_wanted_lines, finish),
