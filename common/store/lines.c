@@ -57,6 +57,8 @@ static ssize_t inflate_some(struct hs_lines *l, char *to, size_t n)
 		r = inflate(&i->z, Z_NO_FLUSH);
 		i->ended = r == Z_STREAM_END;
 		if (r != Z_OK && !i->ended) { /* damaged, or cut: Z_BUF_ERROR */
+			if (i->z.avail_out < n)
+				break; /* what stands before the damage; the next call says the same */
 			errno = r == Z_MEM_ERROR ? ENOMEM : EILSEQ;
 			return -1;
 		}

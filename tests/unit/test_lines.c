@@ -215,6 +215,41 @@ static void damage(void **state)
 	hs_lines_free(&l);
 }
 
+/* What stands before the damage is delivered, also if it was inflated together with it. */
+static void before_damage(void **state)
+{
+	struct hs_buf text = { 0 };
+	struct hs_lines l = { 0 };
+	struct hs_slice line;
+	char bytes[8192];
+	int fd, lines = 0, more;
+	ssize_t n;
+
+	(void)state;
+	for (int i = 0; i < 1000; i++) {
+		char one[32];
+
+		snprintf(one, sizeof one, "{\"n\":%d}\n", i);
+		hs_buf_put_slice(&text, hs_slice_str(one));
+	}
+	fd = gzip_of(hs_buf_slice(&text));
+	n = hs_io_read_at(fd, bytes, sizeof bytes, 0);
+	assert_in_range(n, 1000, sizeof bytes - 1);
+	close(fd);
+	bytes[n - 8] ^= 0x55; /* the check sum: all of the text is before it */
+	fd = file_of(hs_slice(bytes, (size_t)n));
+	assert_true(hs_lines_start_gzip(&l, fd, 0));
+	while ((more = hs_lines_next(&l, &line)) == 1)
+		lines++;
+	assert_int_equal(more, -1);
+	assert_int_equal(errno, EILSEQ);
+	assert_int_equal(lines, 1000);
+	assert_int_equal(hs_lines_next(&l, &line), -1);
+	hs_lines_free(&l);
+	hs_buf_free(&text);
+	close(fd);
+}
+
 static void reading_fails(void **state)
 {
 	struct hs_lines l = { 0 };
@@ -259,6 +294,7 @@ int main(void)
 		cmocka_unit_test(from_outside),
 		cmocka_unit_test(from_outside_in_pieces),
 		cmocka_unit_test(damage),
+		cmocka_unit_test(before_damage),
 		cmocka_unit_test(reading_fails),
 		cmocka_unit_test(what_a_record_is),
 	};
