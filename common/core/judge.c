@@ -1,11 +1,13 @@
 #include "core/judge.h"
 #include "core/base64.h"
+#include "core/hex.h"
 
 void hs_judge_free(struct hs_judge *j)
 {
 	hs_json_free(&j->json);
 	hs_json_free(&j->inner);
 	hs_buf_free(&j->text);
+	hs_buf_free(&j->loose);
 }
 
 static void count(void *context, struct hs_subject *who)
@@ -19,6 +21,46 @@ static int match(struct hs_judge *j, const struct hs_named *named)
 	return hs_subjects_match(j->subjects, named, NULL, count, NULL);
 }
 
+/* --- texts that are no JSON ------------------------------------------------------- */
+
+/* Bytes of the escape at p, both halves of a pair; 1 if it is none. */
+static size_t escape_at(const char *p, const char *end)
+{
+	size_t n = 2;
+
+	if (end - p < 2)
+		return 1;
+	if (p[1] != 'u')
+		return n;
+	for (n = 2; n < 6; n++)
+		if (end - p <= (ptrdiff_t)n || hs_hex_digit(p[n]) < 0)
+			return 1;
+	return end - p >= 12 && p[6] == '\\' && p[7] == 'u' && escape_at(p + 6, p + 12) == 6 ? 12 : 6;
+}
+
+/* An id may stand there with escapes, as in the JSON that it was to be. */
+static int match_text(struct hs_judge *j, struct hs_slice text, const struct hs_named *named)
+{
+	int found = hs_subjects_match_text(j->subjects, text, named, count, NULL);
+	const char *p = text.p, *end = text.p + text.n, *slash;
+
+	if (found > 0 || text.n == 0 || memchr(p, '\\', text.n) == NULL)
+		return found;
+	hs_buf_reset(&j->loose);
+	while ((slash = memchr(p, '\\', (size_t)(end - p))) != NULL) {
+		size_t n = escape_at(slash, end);
+
+		hs_buf_put(&j->loose, p, (size_t)(slash - p));
+		if (n > 1)
+			hs_json_unescape(hs_slice(slash, n), &j->loose);
+		p = slash + n;
+	}
+	hs_buf_put(&j->loose, p, (size_t)(end - p));
+	return hs_buf_ok(&j->loose) ? hs_subjects_match_text(j->subjects, hs_buf_slice(&j->loose),
+							     named, count, NULL)
+				    : -1;
+}
+
 int hs_judge_event(struct hs_judge *j, struct hs_slice line, const struct hs_mark *at)
 {
 	struct hs_named named = { .spooled_ms = INT64_MIN };
@@ -30,7 +72,7 @@ int hs_judge_event(struct hs_judge *j, struct hs_slice line, const struct hs_mar
 	if (r == HS_E_MEMORY)
 		return -1;
 	if (r != HS_OK)
-		return hs_subjects_match_text(j->subjects, line, &named, count, NULL);
+		return match_text(j, line, &named);
 	hs_named_in_record(&named, &j->json, 0);
 	return hs_subjects_match(j->subjects, &named, at, count, NULL);
 }
@@ -50,11 +92,22 @@ static int judge_batch(struct hs_judge *j, struct hs_named *named, enum hs_resul
 	return n < 0 ? -1 : found;
 }
 
+/* A refused event may name two people, in two spellings, or nobody by its own fields. */
+static bool tells_whose(const struct hs_named *named)
+{
+	struct hs_event e;
+	enum hs_result r = hs_event_read(&e, named->json, 0, HS_VALIDATE_SPEC);
+
+	return r != HS_E_FIELD_TWICE && r != HS_E_FIELD_NESTED &&
+	       (named->user != 0 || named->anonymous != 0 || named->previous != 0);
+}
+
 /* A body that was refused: an event, a batch of them, or no JSON at all. */
 static int judge_body(struct hs_judge *j, struct hs_named *named)
 {
 	struct hs_slice text = hs_buf_slice(&j->text);
 	enum hs_result r;
+	bool told = true;
 	int found = 0;
 
 	if (text.n == 0)
@@ -67,13 +120,12 @@ static int judge_body(struct hs_judge *j, struct hs_named *named)
 		if (r == HS_OK) {
 			hs_named_in_event(named, &j->inner, 0);
 			found = match(j, named);
+			told = tells_whose(named);
 		}
 	}
 	if (r == HS_E_MEMORY || found < 0)
 		return -1;
-	return r == HS_OK || found > 0
-		   ? found
-		   : hs_subjects_match_text(j->subjects, text, named, count, NULL);
+	return (r == HS_OK && told) || found > 0 ? found : match_text(j, text, named);
 }
 
 static int judge_member(struct hs_judge *j, uint32_t key, struct hs_named *named)
@@ -108,7 +160,7 @@ int hs_judge_other(struct hs_judge *j, struct hs_slice line)
 	if (r == HS_E_MEMORY)
 		return -1;
 	if (r != HS_OK || j->json.tok[0].kind != HS_JSON_OBJECT)
-		return hs_subjects_match_text(j->subjects, line, &named, count, NULL);
+		return match_text(j, line, &named);
 	hs_named_in_record(&named, &j->json, 0);
 	found = match(j, &named);
 	for (uint32_t key = 1; key < j->json.n && found == 0; key = j->json.tok[key + 1].next) {

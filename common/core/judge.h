@@ -15,7 +15,7 @@ struct hs_judge {
 	struct hs_subjects *subjects;
 	struct hs_json json;  /* of the line that was judged last */
 	struct hs_json inner; /* of a body in it */
-	struct hs_buf text;
+	struct hs_buf text, loose;
 };
 
 void hs_judge_free(struct hs_judge *j); /* the subjects stay */

@@ -51,6 +51,37 @@ static void bodies(void **state)
 	assert_int_equal(other("[\"annabel\"]"), 0);
 }
 
+/* Where the fields do not tell, because the event was refused for them, the text does. */
+static void refused_fields(void **state)
+{
+	(void)state;
+	assert_int_equal(
+	    other("{\"body\":\"{\\\"userId\\\":\\\"\\\",\\\"user_id\\\":\\\"anna\\\"}\"}"), 1);
+	assert_int_equal(other("{\"body\":\"{\\\"userId\\\":{\\\"id\\\":\\\"anna\\\"}}\"}"), 1);
+	assert_int_equal(
+	    other("{\"body\":\"{\\\"batch\\\":[{\\\"userId\\\":\\\"anna\\\"}]}\"}"), 1);
+	assert_int_equal(other("{\"body\":\"{\\\"json\\\":{\\\"userId\\\":\\\"annabel\\\"}}\"}"), 0);
+}
+
+/* In what is no JSON an id may stand with escapes all the same. */
+static void escapes(void **state)
+{
+	struct hs_subject who = { .id = (char[]){ "j\xC3\xB6rg\"" }, .n = 6, .until_ms = INT64_MAX };
+	struct hs_subject smile = { .id = (char[]){ "\xF0\x9F\x98\x80" }, .n = 4, .until_ms = INT64_MAX };
+
+	(void)state;
+	assert_true(hs_subjects_add(&subjects, &who, NULL));
+	assert_true(hs_subjects_add(&subjects, &smile, NULL));
+	assert_int_equal(other("{\"user_id\":\"\\u0061nna\", broken"), 1);
+	assert_int_equal(other("{\"user_id\":\"\\u0061nnabel\", broken"), 0);
+	assert_int_equal(other("{\"user_id\":\"j\\u00f6rg\\\"\", broken"), 1);
+	assert_int_equal(other("{\"user_id\":\"\\ud83d\\ude00\", broken"), 1);
+	assert_int_equal(other("{\"user_id\":\"\\ud83d\\u"), 0);
+	assert_int_equal(other("\\"), 0);
+	assert_int_equal(other("\\u"), 0);
+	assert_int_equal(other("\\u006"), 0);
+}
+
 static void records(void **state)
 {
 	(void)state;
@@ -88,6 +119,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(bodies, begin, finish),
+		cmocka_unit_test_setup_teardown(refused_fields, begin, finish),
+		cmocka_unit_test_setup_teardown(escapes, begin, finish),
 		cmocka_unit_test_setup_teardown(records, begin, finish),
 		cmocka_unit_test_setup_teardown(times, begin, finish),
 	};
