@@ -739,6 +739,31 @@ enum hs_result hs_erase_lock(int private_dir, int *lock)
 	return r;
 }
 
+static bool is_gone(int dir, const char *name)
+{
+	return hs_io_unlink(dir, name) == 0 || errno == ENOENT;
+}
+
+/*
+ * What a kill left of the work of others: copies of lines, in no list. Who repairs has the
+ * lock that we hold; who compresses has one of its own, and its copy is void after ours.
+ */
+static enum hs_result drop_leftovers(const struct erase *x)
+{
+	int dir = x->place->private_dir, lock;
+	bool gone;
+
+	if (x->how->look_only)
+		return HS_OK;
+	lock = hs_io_open_or_make(dir, "maintain", 0600);
+	if (lock < 0)
+		return hs_io_result(errno);
+	gone = is_gone(dir, COPY) && is_gone(dir, "clean") &&
+	       (hs_io_lock(lock, LOCK_EX | LOCK_NB) < 0 || is_gone(dir, "gzip"));
+	hs_io_close(lock);
+	return gone ? HS_OK : HS_E_IO;
+}
+
 static enum hs_result work_alone(struct erase *x)
 {
 	int lock;
@@ -747,7 +772,9 @@ static enum hs_result work_alone(struct erase *x)
 	x->done->busy = r == HS_E_BUSY;
 	if (r != HS_OK)
 		return x->done->busy ? HS_OK : r;
-	r = hs_edits_open(x->place, &x->edits);
+	r = drop_leftovers(x);
+	if (r == HS_OK)
+		r = hs_edits_open(x->place, &x->edits);
 	if (r == HS_OK)
 		r = work(x);
 	hs_edits_close(x->edits);

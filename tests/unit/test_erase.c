@@ -219,6 +219,34 @@ static void what_was_to_be_erased_is_a_problem(void **state)
 	hs_buf_free(&text);
 }
 
+/* Copies in the making, which a killed repair, erase or maintenance has left. */
+static void leftovers_go(void **state)
+{
+	static const char *const names[] = { "clean", "gzip", "erase-copy" };
+	struct hs_erasure done;
+
+	(void)state;
+	make("");
+	put("bert/1");
+	for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+		char path[PATH_MAX + 40];
+		FILE *file;
+
+		snprintf(path, sizeof path, "%s/.hookspool/%s", s.d.path, names[i]);
+		file = fopen(path, "w");
+		assert_non_null(file);
+		fputs("{\"type\":\"page\",\"user_id\":\"anna\"}\n", file);
+		fclose(file);
+	}
+	assert_result(erase("anna", false, &done), HS_OK);
+	for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+		char path[PATH_MAX + 40];
+
+		snprintf(path, sizeof path, "%s/.hookspool/%s", s.d.path, names[i]);
+		assert_int_equal(access(path, F_OK), -1);
+	}
+}
+
 static void suppressed(void **state)
 {
 	struct hs_erasure done;
@@ -365,6 +393,7 @@ int main(void)
 		cmocka_unit_test_teardown(who_is_asked_for, finish),
 		cmocka_unit_test_teardown(ids_outlive_the_index, finish),
 		cmocka_unit_test_teardown(what_was_to_be_erased_is_a_problem, finish),
+		cmocka_unit_test_teardown(leftovers_go, finish),
 		cmocka_unit_test_teardown(suppressed, finish),
 		cmocka_unit_test_teardown(positions_stay_right, finish),
 		cmocka_unit_test_teardown(killed_anywhere, finish),
