@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 enum {
 	LOCK_MS = 60000,       /* a person waits, not a sender */
@@ -95,16 +96,18 @@ static enum hs_result scratch_result(int code)
 static enum hs_result open_scratch(struct exam *x)
 {
 	const unsigned flags = MDB_NOSUBDIR | MDB_NOLOCK | MDB_NOSYNC | MDB_NOTLS;
-	char path[PATH_MAX];
+	char path[PATH_MAX], name[32];
 	int code;
 
-	snprintf(path, sizeof path, "%s/.hookspool/%s", x->place->settings->spool_dir, SEEN);
-	hs_io_unlink(x->place->private_dir, SEEN);
+	snprintf(name, sizeof name, "%s-%ld", SEEN, (long)getpid()); /* others may be at it, too */
+	hs_io_unlink(x->place->private_dir, name);
+	snprintf(path, sizeof path, "%s/.hookspool/%s", x->place->settings->spool_dir, name);
 	code = mdb_env_create(&x->env);
 	if (code == 0)
 		code = mdb_env_set_mapsize(x->env, SEEN_BYTES);
 	if (code == 0)
 		code = mdb_env_open(x->env, path, flags, 0600);
+	hs_io_unlink(x->place->private_dir, name); /* it is open; a kill leaves nothing */
 	if (code == 0)
 		code = mdb_txn_begin(x->env, NULL, 0, &x->txn);
 	if (code == 0)
@@ -118,7 +121,6 @@ static void close_scratch(struct exam *x)
 		mdb_txn_abort(x->txn);
 	if (x->env != NULL)
 		mdb_env_close(x->env);
-	hs_io_unlink(x->place->private_dir, SEEN);
 }
 
 /* What was erased counts as seen; one byte more tells the difference. */
