@@ -96,6 +96,19 @@ int hs_rules_find(struct hs_rules *r, const struct hs_main *m)
 	return best;
 }
 
+/* One sender writes "\u00e9" and another one "é": they mean the same user. */
+static uint64_t hash_decoded(const struct hs_leaf *leaf, uint64_t seed)
+{
+	struct hs_buf text = { 0 };
+	uint64_t hash;
+
+	hs_leaf_put(leaf, &text);
+	hash = hs_buf_ok(&text) ? hs_hash(text.p, text.n, seed)
+				: hs_hash(leaf->value.p, leaf->value.n, seed);
+	hs_buf_free(&text);
+	return hash;
+}
+
 uint64_t hs_main_user(const struct hs_main *m)
 {
 	static const enum hs_main_field by[] = { HS_MAIN_USER_ID, HS_MAIN_ANONYMOUS_ID,
@@ -105,7 +118,8 @@ uint64_t hs_main_user(const struct hs_main *m)
 		const struct hs_leaf *leaf = &m->leaf[by[i]];
 
 		if (leaf->name.p != NULL && leaf->value.n > 0)
-			return hs_hash(leaf->value.p, leaf->value.n, i);
+			return leaf->value_escaped ? hash_decoded(leaf, i)
+						   : hs_hash(leaf->value.p, leaf->value.n, i);
 	}
 	return 0;
 }

@@ -71,6 +71,7 @@ static void users(void **state)
 	(void)state;
 	assert_true(u == user("{\"type\":\"page\",\"user_id\":\"u\",\"message_id\":\"2\"}"));
 	assert_true(u != user("{\"type\":\"page\",\"user_id\":\"v\",\"message_id\":\"2\"}"));
+	assert_true(u == user("{\"type\":\"page\",\"user_id\":\"\\u0075\",\"message_id\":\"3\"}"));
 	assert_true(user("{\"type\":\"page\",\"anonymous_id\":\"a\",\"message_id\":\"1\"}") ==
 		    user("{\"type\":\"page\",\"user_id\":\"\",\"anonymous_id\":\"a\",\"message_"
 			 "id\":\"2\"}"));
