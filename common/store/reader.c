@@ -373,7 +373,7 @@ static bool go_on(struct hs_reader *r)
 	return true;
 }
 
-static enum hs_read reading_failed(struct hs_reader *r)
+static enum hs_result why_reading_failed(const struct hs_reader *r)
 {
 	enum hs_result result = errno == ENOMEM ? HS_E_MEMORY : HS_E_IO;
 
@@ -381,6 +381,13 @@ static enum hs_read reading_failed(struct hs_reader *r)
 		hs_log(HS_LOG_ERROR,
 		       "segment %" PRIu64 " is damaged; hookspool repair keeps what is whole of it",
 		       r->at.number);
+	return result;
+}
+
+static enum hs_read reading_failed(struct hs_reader *r)
+{
+	enum hs_result result = why_reading_failed(r);
+
 	let_go(r);
 	return fail(r, result);
 }
@@ -472,7 +479,7 @@ static enum hs_result collect(struct hs_reader *r, struct last *l)
 			l->start[l->found++ % l->n] = at;
 		at = r->lines.at;
 	}
-	return got < 0 ? (errno == ENOMEM ? HS_E_MEMORY : HS_E_IO) : HS_OK;
+	return got < 0 ? why_reading_failed(r) : HS_OK;
 }
 
 /*
