@@ -143,7 +143,7 @@ static int report(const struct erase *c, enum hs_result r, const struct hs_erasu
 	if (r != HS_OK) {
 		fprintf(stderr, "hookspool erase: %s: %s; then run it again\n",
 			c->settings->spool_dir, hs_result_info(r)->remedy);
-		return r == HS_E_MEMORY ? EX_OSERR : EX_IOERR;
+		return hs_command_exit(r);
 	}
 	if (d->busy) {
 		fputs("hookspool erase: another erase, or a repair, is at work: wait for it\n",

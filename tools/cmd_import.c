@@ -136,7 +136,7 @@ static bool import_from(struct import *c, int fd)
 	r = hs_import(c->spool, c->settings, &c->how, fd, c->name, &done);
 	add_up(c, &done);
 	if (r != HS_OK)
-		note_failure(c, r == HS_E_MEMORY ? EX_OSERR : EX_IOERR, hs_result_info(r)->message,
+		note_failure(c, hs_command_exit(r), hs_result_info(r)->message,
 			     hs_result_info(r)->remedy);
 	else if (done.in_use)
 		note_failure(c, EX_TEMPFAIL, "another process imports it", "wait for it");

@@ -51,7 +51,7 @@ static int close_spool(struct opened *o, const char *command, enum hs_result r)
 		        hs_result_info(r)->remedy);
 	hs_spool_free(o->spool);
 	hs_settings_free(o->settings);
-	return r == HS_OK ? 0 : EX_IOERR;
+	return hs_command_exit(r);
 }
 
 int hs_cmd_rotate(int argc, char **argv)

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sysexits.h>
 #include <unistd.h>
 
 extern char **environ;
@@ -135,6 +136,14 @@ struct hs_settings *hs_command_settings(const char *path)
 	if (s == NULL)
 		fprintf(stderr, "hookspool: settings: %s\n", error.text);
 	return s;
+}
+
+int hs_command_exit(enum hs_result r)
+{
+	return r == HS_OK         ? 0
+	       : r == HS_E_BUSY   ? EX_TEMPFAIL
+	       : r == HS_E_MEMORY ? EX_OSERR
+	                          : EX_IOERR;
 }
 
 bool hs_command_colours(FILE *out)

@@ -27,6 +27,7 @@
 #ifndef HS_COMMAND_H
 #define HS_COMMAND_H
 
+#include "core/result.h"
 #include "core/settings.h"
 
 #include <stdint.h>
@@ -71,6 +72,9 @@ const struct hs_command *hs_command_find(const char *name);
  * after a message to standard error.
  */
 int hs_option(int argc, char **argv);
+
+/* The exit code of a result. */
+int hs_command_exit(enum hs_result r);
 
 /*
  * A whole number from low to high, with nothing around it. False after a message to

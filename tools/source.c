@@ -7,20 +7,12 @@
 #include <stdlib.h>
 #include <sysexits.h>
 
-static int code_of(enum hs_result r)
-{
-	return r == HS_OK         ? 0
-	       : r == HS_E_BUSY   ? EX_TEMPFAIL
-	       : r == HS_E_MEMORY ? EX_OSERR
-				  : EX_IOERR;
-}
-
 int hs_source_result(const struct hs_source *s, enum hs_result r)
 {
 	if (r != HS_OK)
 		fprintf(stderr, "hookspool %s: %s: %s\n", s->command, s->settings->spool_dir,
 			hs_result_info(r)->remedy);
-	return code_of(r);
+	return hs_command_exit(r);
 }
 
 static int open_cursor(struct hs_source *s, const char *name)
@@ -81,7 +73,7 @@ int hs_source_trouble(const struct hs_source *s, enum hs_read what)
 		hs_reader_gap(s->reader, &first, &last);
 		fprintf(stderr,
 			"hookspool %s: segments %" PRIu64 " to %" PRIu64
-			" are gone: retention deleted them\n",
+			" are gone: deleted by retention, or by somebody\n",
 			s->command, first, last);
 		return 0;
 	case HS_READ_AHEAD: return hs_source_result(s, HS_E_CURSOR);
