@@ -162,6 +162,8 @@ bool hs_gw_fcgi_open(struct hs_gateway *g, int fd, bool whole)
 	 * that would be final for the sender. Closed without an answer it is the server's 5xx.
 	 */
 	if (FCGX_GetError(f->request.in) != 0) {
+		if (!whole && has_expired(f))
+			hs_log(HS_LOG_WARN, "connection closed: no whole request head in %d s", HEAD_MS / 1000);
 		FCGX_Free(&f->request, 1);
 		unwatch(f);
 		return false;
