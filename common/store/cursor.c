@@ -270,17 +270,18 @@ enum hs_result hs_cursor_oldest(int private_dir, uint64_t *number)
 	return hs_cursor_list(private_dir, lowest, number);
 }
 
-static bool highest(void *context, const struct hs_cursor_info *info)
+static bool furthest(void *context, const struct hs_cursor_info *info)
 {
-	uint64_t *number = context;
+	const struct hs_position *p = &info->position;
+	struct hs_position *at = context;
 
-	if (!info->damaged && info->position.number > *number)
-		*number = info->position.number;
+	if (!info->damaged && (p->number > at->number || (p->number == at->number && p->offset > at->offset)))
+		*at = *p;
 	return true;
 }
 
-enum hs_result hs_cursor_newest(int private_dir, uint64_t *number)
+enum hs_result hs_cursor_newest(int private_dir, struct hs_position *at)
 {
-	*number = 0;
-	return hs_cursor_list(private_dir, highest, number);
+	*at = (struct hs_position){ 0 };
+	return hs_cursor_list(private_dir, furthest, at);
 }

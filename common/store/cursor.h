@@ -62,7 +62,7 @@ enum hs_result hs_cursor_list(int private_dir,
  */
 enum hs_result hs_cursor_oldest(int private_dir, uint64_t *number);
 
-/* The highest segment that a cursor has come to; 0 if there is none. HS_OK or HS_E_IO. */
-enum hs_result hs_cursor_newest(int private_dir, uint64_t *number);
+/* How far the first of them has come; number 0 if there is none. HS_OK or HS_E_IO. */
+enum hs_result hs_cursor_newest(int private_dir, struct hs_position *at);
 
 #endif

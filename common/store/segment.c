@@ -257,6 +257,29 @@ static int64_t next_stamp(struct hs_family *f)
 	return f->sealed_ms;
 }
 
+/*
+ * What will be written must not be behind a consumer. The state may be lost, and all that was
+ * sealed be deleted: then the numbers go on where a cursor stands. Or lines that it has passed
+ * are gone, by a power cut without durability: then their number goes with them.
+ */
+static enum hs_result pass_cursors(struct hs_segment *s)
+{
+	struct hs_family *f = s->family;
+	struct hs_position reached;
+	uint64_t size = 0;
+	bool ours;
+	enum hs_result r = look_up(s, &ours, &size);
+
+	if (r != HS_OK || f != &s->place->state->state->family[HS_EVENTS])
+		return r;
+	(void)hs_cursor_newest(s->place->private_dir, &reached); /* if that fails: as if there were none */
+	if (f->number < reached.number)
+		f->number = reached.number;
+	if (f->number == reached.number && size < reached.offset)
+		f->number++;
+	return HS_OK;
+}
+
 /* Finds out from the disk what the state does not know. */
 static enum hs_result find_out(struct hs_segment *s)
 {
@@ -264,15 +287,10 @@ static enum hs_result find_out(struct hs_segment *s)
 	char name[HS_SEALED_NAME];
 	struct hs_found found = { 0 };
 	enum hs_result r = hs_salvage_look(s->place, s->name, &found);
-	uint64_t reached = 0; /* the state may be lost, and all that was sealed be deleted */
 	bool used;
 
 	if (r != HS_OK)
 		return r;
-	if (s->family == &s->place->state->state->family[HS_EVENTS])
-		(void)hs_cursor_newest(s->place->private_dir, &reached); /* as if there were none */
-	if (f->number < reached)
-		f->number = reached;
 	if (f->sealed_ms < found.sealed_ms)
 		f->sealed_ms = found.sealed_ms;
 	if (f->number < found.number + 1)
@@ -285,8 +303,9 @@ static enum hs_result find_out(struct hs_segment *s)
 			f->number++;
 		return r; /* there may be another one: prepare comes back */
 	}
+	r = pass_cursors(s);
 	open_name(s, name);
-	return adopt(s, name);
+	return r == HS_OK ? adopt(s, name) : r;
 }
 
 /* --- trouble ---------------------------------------------------------------- */

@@ -756,24 +756,35 @@ static void names_never_repeat(void **state)
 	assert_non_null(strstr(spooldir_name(&s->d, "events-", 0), "-000008.jsonl"));
 }
 
-/* The state is lost, and all that was sealed was deleted: what comes is not behind a consumer. */
-static void numbers_go_on_where_a_cursor_stands(void **state)
+/* The state is lost, "a" is what is left, and a cursor stands in segment 42: which is b's? */
+static void number_behind_a_cursor(struct scene *s, const char *offset, const char *name)
 {
-	struct scene *s = *state;
-	char path[PATH_MAX + 32];
+	char path[PATH_MAX + 32], cursor[128];
 
 	assert_result(put(&s->view, "a"), HS_OK);
 	close_view(&s->view);
 	spooldir_unlink(&s->d, ".hookspool/state");
 	snprintf(path, sizeof path, "%s/.hookspool/cursors", s->d.path);
 	assert_int_equal(mkdir(path, 0700), 0);
-	spooldir_write(&s->d, ".hookspool/cursors/c",
-		       HS_SLICE("{\"number\":42,\"offset\":0,\"edit\":0,"
-				"\"saved_at\":\"2026-11-23T10:15:00.123Z\"}\n"));
+	snprintf(cursor, sizeof cursor,
+	         "{\"number\":42,\"offset\":%s,\"edit\":0,\"saved_at\":\"2026-11-23T10:15:00.123Z\"}\n", offset);
+	spooldir_write(&s->d, ".hookspool/cursors/c", hs_slice_str(cursor));
 	open_view(&s->view, &s->d, HS_EVENTS);
 	assert_result(put(&s->view, "b"), HS_OK);
 	assert_result(rotate(&s->view), HS_OK);
-	assert_non_null(strstr(spooldir_name(&s->d, "events-", 0), "-000042.jsonl"));
+	assert_non_null(strstr(spooldir_name(&s->d, "events-", 0), name));
+}
+
+/* All that was sealed was deleted, too: what comes is not behind a consumer. */
+static void numbers_go_on_where_a_cursor_stands(void **state)
+{
+	number_behind_a_cursor(*state, "0", "-000042.jsonl");
+}
+
+/* It has passed lines that are not there any more: what comes is not in their place. */
+static void a_cursor_beyond_the_end(void **state)
+{
+	number_behind_a_cursor(*state, "500", "-000043.jsonl");
 }
 
 static void the_numbers_are_synced(void **state)
@@ -941,6 +952,7 @@ int main(void)
 		TEST(a_clock_that_is_decades_off),
 		TEST(names_never_repeat),
 		TEST(numbers_go_on_where_a_cursor_stands),
+		TEST(a_cursor_beyond_the_end),
 		TEST(the_numbers_are_synced),
 		TEST(a_sealed_segment_is_synced),
 		TEST(waiting_over_a_rotation),
