@@ -66,6 +66,7 @@ const char *hs_problem_text(enum hs_problem p)
 		[HS_PROBLEM_LINE] = "not a JSON object",
 		[HS_PROBLEM_TORN] = "ends in mid-line",
 		[HS_PROBLEM_DAMAGED] = "compressed file is damaged",
+		[HS_PROBLEM_BESIDE] = "not the same as the plain segment beside it: remove it, unless gzip is at work",
 		[HS_PROBLEM_TWICE] = "event stands in the spool already",
 		[HS_PROBLEM_ERASED] = "event was to be erased: run hookspool erase again",
 		[HS_PROBLEM_BEGUN] = "erase was begun and not finished: run it again",
@@ -451,6 +452,28 @@ static void sum_sizes(struct exam *x, const struct hs_sealed *list, size_t count
 	}
 }
 
+/* x->name is that of the plain segment. */
+static enum hs_result look_beside(struct exam *x, const struct hs_sealed *gz)
+{
+	int plain_fd = hs_io_open_read(x->place->dir, x->name), gz_fd;
+	enum hs_result r = HS_OK;
+	struct stat st;
+	bool same = true;
+
+	hs_sealed_print(x->segment->name, gz, x->name);
+	gz_fd = hs_io_open_read(x->place->dir, x->name);
+	if (plain_fd >= 0 && gz_fd >= 0) /* otherwise one of them has gone just now */
+		r = hs_io_fstat(plain_fd, &st) < 0 ? HS_E_IO
+		                                   : hs_lines_is_copy(plain_fd, (uint64_t)st.st_size, gz_fd, &same);
+	if (r == HS_OK && !same)
+		report(x, HS_PROBLEM_BESIDE, 0);
+	if (plain_fd >= 0)
+		hs_io_close(plain_fd);
+	if (gz_fd >= 0)
+		hs_io_close(gz_fd);
+	return r;
+}
+
 static enum hs_result look_at_family(struct exam *x)
 {
 	struct hs_sealed *list;
@@ -462,8 +485,10 @@ static enum hs_result look_at_family(struct exam *x)
 		bool again = i > 0 && list[i].number == list[i - 1].number;
 		struct stat st;
 
-		if (again) /* a .gz beside its plain one, which has been looked at */
+		if (again) { /* a .gz beside its plain one, which has been looked at */
+			r = look_beside(x, &list[i]);
 			continue;
+		}
 		hs_sealed_print(x->segment->name, &list[i], x->name);
 		if (i > 0 && list[i].number != list[i - 1].number + 1)
 			report(x, HS_PROBLEM_GAP, 0);

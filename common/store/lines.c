@@ -248,3 +248,36 @@ enum hs_result hs_line_check(struct hs_json *json, struct hs_slice line)
 		r = HS_E_JSON_SYNTAX;
 	return r;
 }
+
+static enum hs_result compare(struct hs_lines *plain, struct hs_lines *gz, bool *same)
+{
+	struct hs_slice a, b;
+	int more, there;
+
+	do {
+		more = hs_lines_next(plain, &a);
+		if (more < 0)
+			return HS_E_IO;
+		there = hs_lines_next(gz, &b);
+		if (there < 0)
+			return errno == EILSEQ ? HS_OK : hs_io_result(errno);
+		if (there != more || (more > 0 && !hs_slice_eq(a, b)))
+			return HS_OK;
+	} while (more > 0);
+	*same = true;
+	return HS_OK;
+}
+
+enum hs_result hs_lines_is_copy(int plain_fd, uint64_t size, int gz_fd, bool *same)
+{
+	struct hs_lines plain = { 0 }, gz = { 0 };
+	enum hs_result r = HS_E_MEMORY;
+
+	*same = false;
+	hs_lines_start(&plain, plain_fd, 0, size);
+	if (hs_lines_start_gzip(&gz, gz_fd, 0))
+		r = compare(&plain, &gz, same);
+	hs_lines_free(&plain);
+	hs_lines_free(&gz);
+	return r;
+}

@@ -44,6 +44,12 @@ uint64_t hs_lines_read(const struct hs_lines *l);
  */
 int hs_lines_next(struct hs_lines *l, struct hs_slice *line);
 
+/*
+ * Do a plain file of `size` bytes and a gzip file hold the same lines? *same is false, too, if the
+ * second is damaged, cut, or not finished. HS_OK, HS_E_IO or HS_E_MEMORY.
+ */
+enum hs_result hs_lines_is_copy(int plain_fd, uint64_t size, int gz_fd, bool *same);
+
 /* Is it a record: a JSON object, strictly? HS_OK, a HS_E_JSON_ result, or HS_E_MEMORY. */
 enum hs_result hs_line_check(struct hs_json *json, struct hs_slice line);
 

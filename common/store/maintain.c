@@ -165,40 +165,6 @@ static enum hs_result compress_one(const struct work *w, const char *family,
 	return r;
 }
 
-/* Line by line; *same is false, too, if the .gz is damaged, cut or not finished. */
-static enum hs_result compare(struct hs_lines *plain, struct hs_lines *gz, bool *same)
-{
-	struct hs_slice a, b;
-	int more, there;
-
-	*same = false;
-	do {
-		more = hs_lines_next(plain, &a);
-		if (more < 0)
-			return HS_E_IO;
-		there = hs_lines_next(gz, &b);
-		if (there < 0)
-			return errno == EILSEQ ? HS_OK : hs_io_result(errno);
-		if (there != more || a.n != b.n || !hs_bytes_eq(a.p, b.p, a.n))
-			return HS_OK;
-	} while (more > 0);
-	*same = true;
-	return HS_OK;
-}
-
-static enum hs_result is_copy(const int fd[2], const struct stat st[2], bool *same)
-{
-	struct hs_lines plain = { 0 }, gz = { 0 };
-	enum hs_result r = HS_E_MEMORY;
-
-	hs_lines_start(&plain, fd[0], 0, (uint64_t)st[0].st_size);
-	if (hs_lines_start_gzip(&gz, fd[1], 0))
-		r = compare(&plain, &gz, same);
-	hs_lines_free(&plain);
-	hs_lines_free(&gz);
-	return r;
-}
-
 static bool is_still(int dir, const char *name, const struct stat *read)
 {
 	struct stat now;
@@ -219,7 +185,7 @@ static enum hs_result drop_plain(const struct work *w, const char *plain, const 
 	enum hs_result r = HS_OK;
 
 	if (fd[0] >= 0 && fd[1] >= 0 && hs_io_fstat(fd[0], &st[0]) == 0 && hs_io_fstat(fd[1], &st[1]) == 0)
-		r = is_copy(fd, st, &same);
+		r = hs_lines_is_copy(fd[0], (uint64_t)st[0].st_size, fd[1], &same);
 	else if (errno != ENOENT)
 		r = HS_E_IO;
 	for (int i = 0; i < 2; i++)

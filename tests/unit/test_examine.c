@@ -114,6 +114,36 @@ static void a_segment_that_ends_in_mid_line(void **state)
 	assert_once(&s.d, "a b");
 }
 
+/* Compressed by hand, and not finished: the plain one is what counts, and the other is told of. */
+static void a_gz_beside_that_is_no_copy(void **state)
+{
+	struct hs_maintained done;
+	char gz[HS_SEALED_NAME + 3], copy[8192];
+	FILE *file;
+	char path[PATH_MAX + 128];
+	size_t n;
+
+	(void)state;
+	seal("a b c d e f");
+	snprintf(gz, sizeof gz, "%s.gz", first());
+	spooldir_write(&s.d, gz, HS_SLICE("\x1f\x8b\x08"));
+	assert_int_equal(examine(false), 1);
+	assert_int_equal(s.found.problem[HS_PROBLEM_BESIDE], 1);
+	assert_int_equal(s.found.lines, 6);
+	/* a whole copy is what compression leaves if it is killed at its last step */
+	spooldir_unlink(&s.d, gz);
+	snprintf(path, sizeof path, "%s/%s", s.d.path, first());
+	file = fopen(path, "r");
+	assert_non_null(file);
+	n = fread(copy, 1, sizeof copy, file);
+	fclose(file);
+	assert_int_equal(hs_spool_maintain(s.spool, NULL, NULL, &done), HS_OK);
+	snprintf(gz, sizeof gz, "%.*s", (int)strlen(first()) - 3, first());
+	spooldir_write(&s.d, gz, hs_slice(copy, n));
+	assert_int_equal(examine(false), 0);
+	assert_int_equal(s.found.lines, 6);
+}
+
 static void a_compressed_one_that_is_cut(void **state)
 {
 	struct hs_maintained done;
@@ -235,6 +265,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(nothing_is_wrong, begin, finish),
 		cmocka_unit_test_setup_teardown(a_line_that_is_no_record, begin, finish),
 		cmocka_unit_test_setup_teardown(a_segment_that_ends_in_mid_line, begin, finish),
+		cmocka_unit_test_setup_teardown(a_gz_beside_that_is_no_copy, begin, finish),
 		cmocka_unit_test_setup_teardown(a_compressed_one_that_is_cut, begin, finish),
 		cmocka_unit_test_setup_teardown(a_second_member_behind_the_first, begin, finish),
 		cmocka_unit_test_setup_teardown(an_event_that_stands_there_twice, begin, finish),
