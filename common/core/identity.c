@@ -52,7 +52,8 @@ static enum hs_result by_message_id(struct hs_identifier *i, const struct hs_jso
 	return digest(i, 'm', tenant, text, HS_SLICE_NONE, id);
 }
 
-static bool is_message_id(const struct hs_json *j, uint32_t t)
+/* A messageId, or a timestamp, that says something: a number, or a string that is not empty. */
+static bool is_telling(const struct hs_json *j, uint32_t t)
 {
 	return j->tok[t].kind == HS_JSON_NUMBER ||
 	       (j->tok[t].kind == HS_JSON_STRING && hs_json_inner(j, t).n > 0);
@@ -118,9 +119,9 @@ enum hs_result hs_identity_of_line(struct hs_identifier *i, struct hs_json *json
 	if (p.spooled_at != 0 && !hs_clock_parse(hs_json_inner(json, p.spooled_at), spooled_ms))
 		*spooled_ms = 0;
 	*known = true;
-	if (p.message_id != 0 && is_message_id(json, p.message_id))
+	if (p.message_id != 0 && is_telling(json, p.message_id))
 		return by_message_id(i, json, p.message_id, tenant, id);
-	*known = p.timestamp != 0 && json->tok[p.timestamp].kind != HS_JSON_NULL;
+	*known = p.timestamp != 0 && is_telling(json, p.timestamp);
 	return *known ? by_record(i, json, &p, tenant, id) : HS_OK;
 }
 
@@ -203,9 +204,9 @@ enum hs_result hs_identity_of_event(struct hs_identifier *i, const struct hs_eve
 	enum hs_result r;
 
 	*known = true;
-	if (t != 0 && is_message_id(e->json, t))
+	if (t != 0 && is_telling(e->json, t))
 		return by_message_id(i, e->json, t, tenant, id);
-	*known = stamp != 0 && e->json->tok[stamp].kind != HS_JSON_NULL;
+	*known = stamp != 0 && is_telling(e->json, stamp);
 	if (!*known)
 		return HS_OK;
 	if (line.n > 0 && line.p[line.n - 1] == '\n')

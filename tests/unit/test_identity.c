@@ -136,6 +136,10 @@ static void with_neither_nothing_is_the_same(void **state)
 	expect_same(false, "{\"type\":\"a\"}", "{\"type\":\"a\"}");
 	expect_same(false, "{\"type\":\"a\",\"timestamp\":null}",
 		    "{\"type\":\"a\",\"timestamp\":null}");
+	expect_same(false, "{\"type\":\"a\",\"timestamp\":\"\"}",
+		    "{\"type\":\"a\",\"timestamp\":\"\"}");
+	expect_same(false, "{\"type\":\"a\",\"timestamp\":false}",
+		    "{\"type\":\"a\",\"timestamp\":false}");
 	expect_same(false, "{\"type\":\"a\",\"messageId\":\"\"}",
 		    "{\"type\":\"a\",\"messageId\":\"\"}");
 	expect_same(false, "{\"type\":\"a\",\"messageId\":null}",
