@@ -374,7 +374,24 @@ static int on_pair(void *user, const char *section, const char *name, const char
 	return set_value(r, s, value);
 }
 
-/* What inih would cut or join silently. */
+/* Blank to inih: it asks isspace(3). */
+static bool is_blank(char c)
+{
+	return c == ' ' || (c >= '\t' && c <= '\r');
+}
+
+/* inih reads no further than the bracket: only a comment may stand behind it. */
+static bool is_section_alone(struct hs_slice line)
+{
+	const char *bracket = line.n > 0 && line.p[0] == '[' ? memchr(line.p, ']', line.n) : NULL;
+	const char *p = bracket == NULL ? line.p + line.n : bracket + 1;
+
+	while (p < line.p + line.n && is_blank(*p))
+		p++;
+	return p == line.p + line.n || *p == ';' || *p == '#';
+}
+
+/* What inih would cut, join or pass over silently. */
 static bool check_line(struct reading *r, struct hs_slice line)
 {
 	size_t blanks = 0;
@@ -385,10 +402,12 @@ static bool check_line(struct reading *r, struct hs_slice line)
 		return fail(r, "line longer than %d bytes: shorten it", HS_SETTINGS_LINE_MAX);
 	if (memchr(line.p, '\0', line.n) != NULL)
 		return fail(r, "a NUL byte: save the file as plain text");
-	while (blanks < line.n && (line.p[blanks] == ' ' || line.p[blanks] == '\t'))
+	while (blanks < line.n && is_blank(line.p[blanks]))
 		blanks++;
 	if (blanks > 0 && blanks < line.n && strchr(";#", line.p[blanks]) == NULL)
 		return fail(r, "a line must not begin with a blank: it would continue the one above");
+	if (!is_section_alone(line))
+		return fail(r, "text behind a section's ]: give it a line of its own");
 	return true;
 }
 
