@@ -96,15 +96,20 @@ static bool is_same_person(const struct hs_subject *there, const struct hs_subje
 	return same_tenant(there->tenant, who->tenant) || (who->derived && there->tenant == NULL);
 }
 
-static void widen(struct hs_subject *there, const struct hs_subject *who)
+/* Are its limits farther now? */
+static bool widen(struct hs_subject *there, const struct hs_subject *who)
 {
-	if (who->before.number > there->before.number ||
-	    (who->before.number == there->before.number &&
-	     who->before.offset > there->before.offset))
+	bool farther = who->before.number > there->before.number ||
+		       (who->before.number == there->before.number &&
+			who->before.offset > there->before.offset);
+
+	if (farther)
 		there->before = who->before;
+	farther |= who->until_ms > there->until_ms;
 	if (who->until_ms > there->until_ms)
 		there->until_ms = who->until_ms;
 	there->derived = there->derived && who->derived;
+	return farther;
 }
 
 static struct hs_subject *copy_of(const struct hs_subject *who)
@@ -133,12 +138,15 @@ bool hs_subjects_add(struct hs_subjects *s, const struct hs_subject *who, bool *
 
 	while (there != NULL && !(there->kind == who->kind && is_same_person(there, who)))
 		there = next_with(there);
-	if (added != NULL)
-		*added = there == NULL;
 	if (there != NULL) {
-		widen(there, who);
+		bool farther = widen(there, who);
+
+		if (added != NULL)
+			*added = farther;
 		return true;
 	}
+	if (added != NULL)
+		*added = true;
 	there = copy_of(who);
 	if (there == NULL || !grow(s)) {
 		free_one(there);
@@ -399,9 +407,10 @@ int hs_subjects_match_text(struct hs_subjects *s, struct hs_slice text,
 
 /* --- aliases ------------------------------------------------------------------------------ */
 
-static void keep_one(void *context, struct hs_subject *who)
+/* Of several who are one person the farthest limits hold. */
+static void keep_farthest(void *context, struct hs_subject *who)
 {
-	*(struct hs_subject **)context = who;
+	widen(context, who);
 }
 
 static bool add_derived(struct hs_subjects *s, const struct hs_named *named, uint32_t token,
@@ -437,7 +446,7 @@ static bool is_type(const struct hs_named *named, struct hs_slice type)
 bool hs_subjects_learn(struct hs_subjects *s, const struct hs_named *named,
 		       const struct hs_mark *at, bool *learned)
 {
-	struct hs_subject *from = NULL;
+	struct hs_subject from = { .until_ms = INT64_MIN };
 	struct hs_named only = *named;
 	int found;
 
@@ -447,12 +456,12 @@ bool hs_subjects_learn(struct hs_subjects *s, const struct hs_named *named,
 		only.anonymous = 0;
 	else
 		return true;
-	found = hs_subjects_match(s, &only, at, keep_one, &from);
+	found = hs_subjects_match(s, &only, at, keep_farthest, &from);
 	if (found <= 0)
 		return found == 0;
 	if (only.previous == 0)
-		return add_derived(s, named, named->anonymous, HS_SUBJECT_ANONYMOUS, from, learned);
-	return add_derived(s, named, named->user, HS_SUBJECT_USER, from, learned) &&
-	       add_derived(s, named, named->previous, HS_SUBJECT_USER, from, learned) &&
-	       add_derived(s, named, named->previous, HS_SUBJECT_ANONYMOUS, from, learned);
+		return add_derived(s, named, named->anonymous, HS_SUBJECT_ANONYMOUS, &from, learned);
+	return add_derived(s, named, named->user, HS_SUBJECT_USER, &from, learned) &&
+	       add_derived(s, named, named->previous, HS_SUBJECT_USER, &from, learned) &&
+	       add_derived(s, named, named->previous, HS_SUBJECT_ANONYMOUS, &from, learned);
 }

@@ -43,8 +43,8 @@ void hs_subjects_init(struct hs_subjects *s, uint64_t seed);
 void hs_subjects_free(struct hs_subjects *s);
 
 /*
- * Adds somebody; if they are there already the farther limits hold. *added tells (may be
- * NULL). The subject's id and tenant are copied. False: out of memory.
+ * Adds somebody; if they are there already the farther limits hold. *added tells if that is
+ * news, they or their limits (may be NULL). The subject's id and tenant are copied. False: out of memory.
  */
 bool hs_subjects_add(struct hs_subjects *s, const struct hs_subject *who, bool *added);
 
@@ -85,8 +85,8 @@ int hs_subjects_match_text(struct hs_subjects *s, struct hs_slice text,
 /*
  * Adds whom an alias or identify record reveals: by an alias its user and its previous
  * id belong together; an identify of a user who is asked for tells their anonymous id.
- * These are `derived`, of the record's tenant, with the limits of whom they were found by.
- * *learned is set if somebody is new. False: out of memory.
+ * These are `derived`, of the record's tenant, with the farthest limits of those whom they were
+ * found by. *learned is set if somebody is new, or has farther limits now. False: out of memory.
  */
 bool hs_subjects_learn(struct hs_subjects *s, const struct hs_named *named,
 		       const struct hs_mark *at, bool *learned);

@@ -158,6 +158,8 @@ static void limits(void **state)
 	    0);
 	who.before.number = 4;
 	assert_true(hs_subjects_add(&s, &who, &added)); /* the farther one holds */
+	assert_true(added);
+	assert_true(hs_subjects_add(&s, &who, &added));
 	assert_false(added);
 	assert_int_equal(match_at(&s, record, &(struct hs_mark){ 4, 0 }), 1);
 	hs_subjects_free(&s);
@@ -194,6 +196,33 @@ static void aliases(void **state)
 	assert_int_equal(match(&s, "{\"user_id\":\"u2\",\"anonymous_id\":\"d1\"," STAMP),
 			 0); /* the same device */
 	hs_subjects_free(&s);
+}
+
+/* Two ids of one person, deleted at different times: what lies before the later one goes. */
+static void aliases_of_different_limits(void **state)
+{
+	static const char *const records[] = {
+		"{\"type\":\"alias\",\"user_id\":\"new\",\"previous_id\":\"old\"}",
+		"{\"type\":\"alias\",\"user_id\":\"old\",\"previous_id\":\"new\"}",
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof records / sizeof *records; i++) {
+		struct hs_subject before = { .id = (char[]){ "old" }, .n = 3, .before = { 3, 0 } };
+		struct hs_subject after = { .id = (char[]){ "new" }, .n = 3, .before = { 9, 0 } };
+		struct hs_subjects s;
+
+		hs_subjects_init(&s, 7);
+		assert_true(hs_subjects_add(&s, &before, NULL));
+		assert_true(hs_subjects_add(&s, &after, NULL));
+		learn(&s, records[i], true);
+		learn(&s, records[i], false);
+		assert_int_equal(
+		    match_at(&s, "{\"user_id\":\"old\"," STAMP, &(struct hs_mark){ 8, 0 }), 1);
+		assert_int_equal(
+		    match_at(&s, "{\"user_id\":\"old\"," STAMP, &(struct hs_mark){ 9, 0 }), 0);
+		hs_subjects_free(&s);
+	}
 }
 
 static int in_text(struct hs_subjects *s, const char *text)
@@ -243,6 +272,7 @@ int main(void)
 		cmocka_unit_test(tenants),
 		cmocka_unit_test(limits),
 		cmocka_unit_test(aliases),
+		cmocka_unit_test(aliases_of_different_limits),
 		cmocka_unit_test(texts),
 		cmocka_unit_test(many),
 	};
