@@ -79,27 +79,39 @@ int hs_judge_event(struct hs_judge *j, struct hs_slice line, const struct hs_mar
 
 /* --- what a line holds ----------------------------------------------------------- */
 
+/* A refused event may name two people, in two spellings, or nobody by its own fields. */
+static bool tells_whose(const struct hs_named *named, uint32_t root)
+{
+	struct hs_event e;
+	enum hs_result r = hs_event_read(&e, named->json, root, HS_VALIDATE_SPEC);
+
+	return r != HS_E_FIELD_TWICE && r != HS_E_FIELD_NESTED &&
+	       (named->user != 0 || named->anonymous != 0 || named->previous != 0);
+}
+
+/* The event in j->inner: by its fields, and where they do not tell by its text. */
+static int judge_sent(struct hs_judge *j, struct hs_named *named)
+{
+	uint32_t root = hs_event_unwrap(&j->inner);
+	int found;
+
+	hs_named_in_event(named, &j->inner, root);
+	found = match(j, named);
+	if (found != 0 || tells_whose(named, root))
+		return found;
+	return match_text(j, hs_json_raw(&j->inner, root), named);
+}
+
 static int judge_batch(struct hs_judge *j, struct hs_named *named, enum hs_result *result)
 {
 	int found = 0, n = 0;
 	bool more = true;
 
 	while (n >= 0 && (*result = hs_json_element(&j->inner, &more)) == HS_OK && more) {
-		hs_named_in_event(named, &j->inner, hs_event_unwrap(&j->inner));
-		n = match(j, named);
+		n = judge_sent(j, named);
 		found += n;
 	}
 	return n < 0 ? -1 : found;
-}
-
-/* A refused event may name two people, in two spellings, or nobody by its own fields. */
-static bool tells_whose(const struct hs_named *named)
-{
-	struct hs_event e;
-	enum hs_result r = hs_event_read(&e, named->json, 0, HS_VALIDATE_SPEC);
-
-	return r != HS_E_FIELD_TWICE && r != HS_E_FIELD_NESTED &&
-	       (named->user != 0 || named->anonymous != 0 || named->previous != 0);
 }
 
 /* A body that was refused: an event, a batch of them, or no JSON at all. */
@@ -107,7 +119,6 @@ static int judge_body(struct hs_judge *j, struct hs_named *named)
 {
 	struct hs_slice text = hs_buf_slice(&j->text);
 	enum hs_result r;
-	bool told = true;
 	int found = 0;
 
 	if (text.n == 0)
@@ -117,15 +128,12 @@ static int judge_body(struct hs_judge *j, struct hs_named *named)
 		found = judge_batch(j, named, &r);
 	} else {
 		r = hs_json_document(&j->inner, text);
-		if (r == HS_OK) {
-			hs_named_in_event(named, &j->inner, 0);
-			found = match(j, named);
-			told = tells_whose(named);
-		}
+		if (r == HS_OK)
+			found = judge_sent(j, named);
 	}
 	if (r == HS_E_MEMORY || found < 0)
 		return -1;
-	return (r == HS_OK && told) || found > 0 ? found : match_text(j, text, named);
+	return r == HS_OK || found > 0 ? found : match_text(j, text, named);
 }
 
 static int judge_member(struct hs_judge *j, uint32_t key, struct hs_named *named)

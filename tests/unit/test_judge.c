@@ -40,6 +40,11 @@ static void bodies(void **state)
 	assert_int_equal(
 	    other("{\"body\":\"[{\\\"userId\\\":\\\"b\\\"},{\\\"userId\\\":\\\"anna\\\"}]\"}"), 1);
 	assert_int_equal(other("{\"body\":\"[{\\\"json\\\":{\\\"userId\\\":\\\"anna\\\"}}]\"}"), 1);
+	assert_int_equal(other("{\"body\":\"{\\\"json\\\":{\\\"userId\\\":\\\"anna\\\"}}\"}"), 1);
+	assert_int_equal(
+	    other("{\"body\":\"{\\\"userId\\\":\\\"b\\\",\\\"user_id\\\":\\\"anna\\\"}\"}"), 1);
+	assert_int_equal(
+	    other("{\"body\":\"[{\\\"userId\\\":\\\"b\\\",\\\"user_id\\\":\\\"anna\\\"}]\"}"), 1);
 	assert_int_equal(other("{\"body\":\"[{\\\"userId\\\":\\\"b\\\"}]\"}"), 0);
 	assert_int_equal(other("{\"body\":\"[{\\\"userId\\\":\\\"b\\\"}, broken anna\"}"), 1);
 	assert_int_equal(other("{\"body\":\"broken annabel\"}"), 0);
