@@ -13,6 +13,9 @@ enum {
 	KEYS_COMPARED_EACH = 16 /* up to so many keys are compared as they come */
 };
 
+/* What stands under a key that is not remembered: no key in there can be, either. */
+static const uint32_t NO_KEY = UINT32_MAX;
+
 void hs_json_init(struct hs_json *j, uint64_t seed)
 {
 	memset(j, 0, sizeof *j);
@@ -441,7 +444,7 @@ static void remember(struct hs_json *j, struct hs_json_frame *f, uint32_t known)
 		key[f->key].next = known;
 	else if (!f->strange)
 		key[f->under].first = known;
-	f->key = known;
+	f->key = known != 0 ? known : NO_KEY;
 	f->guess = f->strange ? 0 : key[known].next;
 }
 
@@ -462,7 +465,7 @@ static const char *read_new_key(struct hs_json *j, const char *p, struct hs_json
 	if (p == NULL)
 		return NULL;
 	put_token(j, HS_JSON_KEY, from, p)->escaped = escaped;
-	if (!escaped && is_at(j, p, ':'))
+	if (!escaped && f->under != NO_KEY && is_at(j, p, ':'))
 		known = hs_json_keys_find(&j->keys, f->under,
 					  hs_slice(from, (size_t)(p + 1 - from)), j->seed);
 	j->tok[key].key = known;
@@ -499,10 +502,11 @@ static inline const char *open_container(struct hs_json *j, const char *p, struc
 		return NULL;
 	f->token = j->n;
 	f->blanks = j->blanks;
-	f->strange = false;
 	f->under = f[-1].key;
+	f->strange = object && f->under == NO_KEY;
+	f->keys = 0;
 	f->key = object ? 0 : f->under; /* what is in an array stands under the array's key */
-	f->guess = object ? j->keys.key[f->under].first : 0;
+	f->guess = object && !f->strange ? j->keys.key[f->under].first : 0;
 	f->object = ++j->keys.objects;
 	f->close = object ? '}' : ']';
 	put_token(j, object ? HS_JSON_OBJECT : HS_JSON_ARRAY, p, p);
