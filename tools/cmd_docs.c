@@ -60,7 +60,7 @@ static int print_sample(void)
 	struct hs_setting_doc doc;
 
 	puts("; hookspool.conf: see hookspool.conf(5). Keep it away from other users: chmod 640.\n"
-	     "; A line that begins with ; is off; the value shown is the default.\n");
+	     "; A line that begins with ; is off; the value shown is the default, or an example.\n");
 	for (size_t i = 0; i < hs_settings_count(); i++) {
 		hs_setting_doc(i, &doc);
 		printf("; %s\n; (%s)\n", doc.help, doc.expected);

@@ -41,9 +41,9 @@ as_peer() { (cd "$T/peer" && as_server_user "$@") </dev/null >"$T/peer/log" 2>&1
 # lighttpd, and its socket.
 other_backend() {
 	CONF_EDIT="s|^server.modules \+= \( \"mod_fastcgi\" \)|server.modules += ( \"mod_$1\" )|
-		s|^fastcgi.server|$1.server|
-		s|^(\t\"socket\" +=>).*|\1 \"$2\",|
-		/^\t\"(bin-path|bin-environment|max-procs|kill-signal)\"/d"
+		s|^\tfastcgi.server|\t$1.server|
+		s|^(\t\t\"socket\" +=>).*|\1 \"$2\",|
+		/^\t\t\"(bin-path|bin-environment|max-procs|kill-signal)\"/d"
 }
 
 peer_directory() {

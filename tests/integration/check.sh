@@ -196,7 +196,7 @@ server_stop
 look --url "$URL"
 finds 'server down' url FAIL 1 'see that the web server runs'
 
-CONF_EDIT='s/^(server.max-request-size *=).*/\1 1000/' server_start lighttpd-fcgi
+CONF_EDIT='s/^(\t?server.max-request-size *=).*/\1 1000/' server_start lighttpd-fcgi
 prepare
 look --url "$URL"
 finds 'lighttpd: a limit that is too small' 'large body' FAIL 1 'server.max-request-size = 40960'

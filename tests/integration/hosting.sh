@@ -29,9 +29,12 @@ for path in .htaccess hookspool.conf hookspool.conf.bak .git/config .env spool/e
 	is "/$path is denied" "$STATUS" 403
 done
 chmod 600 "$S/www/hookspool.conf"
-echo 'for all' >"$S/www/index.txt"
-URL=$HTTP/index.txt request
-is 'other files are served as before' "$STATUS" 200
+mkdir -p "$S/www/.well-known/acme-challenge"
+for path in index.txt .well-known/acme-challenge/token; do
+	echo 'for all' >"$S/www/$path"
+	URL=$HTTP/$path request
+	is "/$path is served as before" "$STATUS" 200
+done
 server_stop
 
 # Each of the two ways in .htaccess passes Authorization alone; without both, 401.

@@ -29,6 +29,16 @@ over() {
 	answer_check 200 '.status == "ok"' "$mount: health over $1"
 }
 
+# What only begins like it belongs to somebody else.
+neighbour() {
+	local before
+	before=$(lines)
+	event neighbour >"$T/body"
+	URL=${URL}x signed "$T/body"
+	# (the whole Apache denies all else)
+	is "$mount: ${URL##*/}x is not the mount" "${STATUS/403/404} $(($(lines) - before))" '404 0'
+}
+
 head_of_health() {
 	PATH_INFO=/health request --head
 	# curl --head writes the head where the body would go: nothing may follow it.
@@ -59,6 +69,7 @@ for mount in $MOUNTS apache-htaccess; do
 	server_start "$mount"
 	over HTTP
 	no_length
+	neighbour
 	check "$mount: HEAD of health has a length and no body" head_of_health
 	URL=$HTTPS/hookspool
 	over HTTPS

@@ -322,6 +322,8 @@ server_start() {
 	fi
 	[ -d "$T/tls" ] || certificates
 	[ "$mount" != apache-htaccess ] || shared_hosting_make
+	# as Debian's /run/apache2
+	[ "$mount" != apache-fcgid ] || [ "$(id -u)" -ne 0 ] || chown root:root "$S/run"
 	case $mount in
 	apache-proxy | nginx) listener_start || give_up "the program does not listen" ;;
 	esac
