@@ -156,8 +156,8 @@ own() { [ "$(id -u)" -ne 0 ] || chown "$SERVER_USER:$SERVER_GROUP" "$@"; }
 directory_make() {
 	S=$T/server$((++server_count))
 	SPOOL=$S/spool/events.jsonl
-	mkdir "$S" "$S/run" "$S/log" "$S/uploads" "$S/www" "$S/bin" "$S/spool"
-	chmod 755 "$S" "$S/bin" "$S/www"
+	mkdir "$S" "$S/run" "$S/apache" "$S/log" "$S/uploads" "$S/www" "$S/bin" "$S/spool"
+	chmod 755 "$S" "$S/bin" "$S/www" "$S/apache" # the last is root's, as Debian's /run/apache2
 	chmod 700 "$S/spool"
 	own "$S/run" "$S/log" "$S/uploads" "$S/www" "$S/spool"
 	cp "$HS_BUILD/hookspool.fcgi" "$S/bin/hookspool.fcgi" || exit 2
@@ -217,7 +217,7 @@ conf_make() {
 		variables_set "$S/server.conf" HS_ADDRESS=127.0.0.1 HS_HTTP_PORT="$http_port" \
 			HS_HTTPS_PORT="$https_port" HS_CERTIFICATE="$T/tls/cert.pem" \
 			HS_PRIVATE_KEY="$T/tls/key.pem" HS_USER="$SERVER_USER" \
-			HS_GROUP="$SERVER_GROUP" HS_RUN_DIR="$S/run" HS_LOG_DIR="$S/log"
+			HS_GROUP="$SERVER_GROUP" HS_RUN_DIR="$S/apache" HS_LOG_DIR="$S/log"
 		;;
 	esac
 	case $1 in
@@ -322,8 +322,6 @@ server_start() {
 	fi
 	[ -d "$T/tls" ] || certificates
 	[ "$mount" != apache-htaccess ] || shared_hosting_make
-	# as Debian's /run/apache2
-	[ "$mount" != apache-fcgid ] || [ "$(id -u)" -ne 0 ] || chown root:root "$S/run"
 	case $mount in
 	apache-proxy | nginx) listener_start || give_up "the program does not listen" ;;
 	esac
