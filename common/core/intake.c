@@ -52,6 +52,9 @@ void hs_intake_reset(struct hs_intake *in, size_t bytes)
 	struct hs_buf *lines = &in->taken.lines;
 
 	hs_taken_reset(&in->taken);
+	in->most = bytes == 0 || bytes > (SIZE_MAX - HS_TAKEN_BASE) / HS_TAKEN_FACTOR
+	               ? 0
+	               : HS_TAKEN_BASE + HS_TAKEN_FACTOR * bytes;
 	if (bytes > 0 && hs_buf_reserve(lines, bytes + bytes / LONGER) == NULL)
 		hs_buf_reset(lines); /* then it must grow */
 }
@@ -90,6 +93,10 @@ enum hs_result hs_intake_put(struct hs_intake *in, const struct hs_event *e,
 	r = hs_flatten(&in->flattener, e, stamp, &t->lines);
 	if (r != HS_OK)
 		return r;
+	if (in->most > 0 && t->lines.n > in->most) {
+		t->lines.n = start;
+		return HS_E_RECORD_LARGE;
+	}
 	record = next_record(t);
 	if (record == NULL)
 		return HS_E_MEMORY;

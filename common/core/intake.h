@@ -8,6 +8,11 @@
 #include "core/flatten.h"
 #include "core/identity.h"
 
+enum {
+	HS_TAKEN_BASE = 1 << 20, /* a request's lines may have this many bytes … */
+	HS_TAKEN_FACTOR = 8,     /* … and so many for each byte of its body */
+};
+
 /* One line of the intake. */
 struct hs_record {
 	size_t n; /* bytes, its '\n' included; the next record follows at once */
@@ -36,12 +41,17 @@ struct hs_intake {
 	struct hs_flattener flattener;
 	struct hs_identifier identifier;
 	struct hs_taken taken;
+	size_t most; /* bytes of lines that may be taken in; 0: any */
 };
 
 bool hs_intake_init(struct hs_intake *in); /* false: out of memory; still to be freed */
 void hs_intake_free(struct hs_intake *in);
 
-/* Empty again, memory kept, with room for the lines of so many bytes of events, mostly. */
+/*
+ * Empty again, memory kept, with room for the lines of so many bytes of events, mostly; and all
+ * of them together may grow to HS_TAKEN_BASE and HS_TAKEN_FACTOR times that. 0: to any size.
+ * (A line repeats its keys' names and the settings header, so it can be far longer than its event.)
+ */
 void hs_intake_reset(struct hs_intake *in, size_t bytes);
 
 /* As hs_taken_shrink, with what the flattener has grown to. */

@@ -82,12 +82,49 @@ static void refused_without_trace(void **state)
 	hs_intake_free(&in);
 }
 
+/* Small events with long keys: each may grow to 64 KB, but not all of them together. */
+static void all_together_do_not_grow_too_large(void **state)
+{
+	struct hs_intake in;
+	struct hs_buf text = { 0 };
+	size_t n, events = 0;
+
+	(void)state;
+	assert_true(hs_intake_init(&in));
+	hs_buf_put_slice(&text, HS_SLICE("{\"type\":\"page\",\""));
+	for (int i = 0; i < 700; i++)
+		hs_buf_putc(&text, 'k');
+	hs_buf_put_slice(&text, HS_SLICE("\":{\"a\":1"));
+	for (int i = 0; i < 100; i++) {
+		hs_buf_put_slice(&text, HS_SLICE(",\"b"));
+		hs_buf_put_uint(&text, (uint64_t)i);
+		hs_buf_put_slice(&text, HS_SLICE("\":1"));
+	}
+	hs_buf_put(&text, "}}", 3);
+	hs_intake_reset(&in, 100 * text.n);
+	while (events < 100 && put(&in, text.p, NULL) == HS_OK)
+		events++;
+	assert_in_range(events, 2, 99);
+	assert_in_range(in.taken.lines.n, 1, HS_TAKEN_BASE + HS_TAKEN_FACTOR * 100 * text.n);
+	assert_int_equal(in.taken.count, events);
+	n = in.taken.lines.n;
+	assert_int_equal(put(&in, text.p, NULL), HS_E_RECORD_LARGE);
+	assert_int_equal(in.taken.lines.n, n);
+	assert_int_equal(put(&in, "{\"type\":\"page\"}", NULL), HS_OK); /* what is small still has room */
+	hs_intake_reset(&in, 0);
+	for (int i = 0; i < 100; i++)
+		assert_int_equal(put(&in, text.p, NULL), HS_OK);
+	hs_buf_free(&text);
+	hs_intake_free(&in);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(rows_and_lines_agree),
 		cmocka_unit_test(sameness),
 		cmocka_unit_test(refused_without_trace),
+		cmocka_unit_test(all_together_do_not_grow_too_large),
 	};
 	int failed = cmocka_run_group_tests_name("intake", tests, NULL, NULL);
 
