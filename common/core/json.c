@@ -395,33 +395,39 @@ static enum hs_result check_new_key(struct hs_json *j, struct hs_json_frame *f, 
 	return HS_OK;
 }
 
-/* An empty open-addressing table for so many keys, at most half full. */
-static bool clear_table(struct hs_json *j, uint32_t keys)
+/*
+ * An empty open-addressing table for so many keys, at most half full: how many slots, or 0. Of a
+ * table that a larger object left no more is cleared than these keys need: small ones may follow
+ * by the thousand.
+ */
+static uint32_t clear_table(struct hs_json *j, uint32_t keys)
 {
-	uint32_t cap = j->table_cap == 0 ? 64 : j->table_cap;
+	uint32_t slots = 64;
 
-	while (cap < 2 * keys)
-		cap *= 2;
-	if (cap != j->table_cap) {
+	while (slots < 2 * keys)
+		slots *= 2;
+	if (slots > j->table_cap) {
 		free(j->table);
-		j->table = malloc(cap * sizeof *j->table);
-		j->table_cap = j->table == NULL ? 0 : cap;
+		j->table = malloc(slots * sizeof *j->table);
+		j->table_cap = j->table == NULL ? 0 : slots;
 		if (j->table == NULL)
-			return false;
+			return 0;
 	}
-	memset(j->table, 0, cap * sizeof *j->table);
-	return true;
+	memset(j->table, 0, slots * sizeof *j->table);
+	return slots;
 }
 
 /* p is at the end of an object of many keys; it is p again if none is there twice. */
 static const char *check_many_keys(struct hs_json *j, const struct hs_json_frame *f, const char *p)
 {
-	if (!clear_table(j, f->keys))
+	uint32_t slots = clear_table(j, f->keys);
+
+	if (slots == 0)
 		return fail(j, p, HS_E_MEMORY);
 	for (uint32_t key = f->token + 1; key < j->n; key = j->tok[key + 1].next) {
 		struct hs_slice name = key_text(j, key, &j->key_a);
 		uint32_t hash = (uint32_t)hs_hash(name.p, name.n, j->seed);
-		uint32_t mask = j->table_cap - 1, at = hash & mask;
+		uint32_t mask = slots - 1, at = hash & mask;
 
 		for (; j->table[at] != 0; at = (at + 1) & mask)
 			if (is_same_key(j, j->table[at], key))
@@ -563,6 +569,8 @@ enum hs_result hs_json_value(struct hs_json *j, unsigned depth)
 	*outside = (struct hs_json_frame){ .key = HS_JSON_KEY_TOP };
 	if (!hs_json_keys_start(&j->keys))
 		return HS_E_MEMORY;
+	if (j->seed == 0) /* none was given; addresses outsiders do not know, either */
+		j->seed = (uint64_t)(uintptr_t)j->keys.key;
 	do {
 		char c = peek(j, &p);
 

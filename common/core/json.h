@@ -78,7 +78,7 @@ struct hs_json {
 	enum hs_result failure;
 	struct hs_json_token *tok;
 	uint32_t n, cap;
-	uint64_t seed; /* for the hashes of keys: set once, from a random source */
+	uint64_t seed; /* for the hashes of keys: set once, from a random source; 0: not yet */
 	struct hs_json_keys keys;
 	uint32_t *table;
 	uint32_t table_cap;
@@ -86,7 +86,10 @@ struct hs_json {
 	struct hs_json_frame frame[1 + HS_JSON_DEPTH_MAX]; /* the first is around the value */
 };
 
-/* A zeroed struct is ready, too; the seed keeps outsiders from choosing collisions. */
+/*
+ * The seed keeps outsiders from choosing collisions. A zeroed struct is ready, too: it
+ * takes one from where its memory lies.
+ */
 void hs_json_init(struct hs_json *j, uint64_t seed);
 void hs_json_free(struct hs_json *j);
 

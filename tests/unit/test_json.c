@@ -425,6 +425,49 @@ static void doubled_keys_are_found_among_any_number(void **state)
 	hs_json_free(&j);
 }
 
+/* Otherwise a small object would take as long as the largest one before it. */
+static void a_small_object_touches_little_of_a_large_table(void **state)
+{
+	static const struct spelling strange = { "\\u006bey", "", UINT32_MAX };
+	struct hs_json j = { 0 };
+	struct hs_buf b = { 0 };
+
+	(void)state;
+	hs_json_init(&j, 42);
+	put_keys(&b, 5000, 5000 - 1, &strange);
+	assert_result(hs_json_document(&j, hs_buf_slice(&b)), HS_OK);
+	assert_true(j.table_cap >= 2 * 5000);
+	memset(j.table, 0xFF, j.table_cap * sizeof *j.table);
+	for (unsigned last = 40 - 2; last < 40; last++) {
+		hs_buf_reset(&b);
+		put_keys(&b, 40, last, &strange);
+		assert_result(hs_json_document(&j, hs_buf_slice(&b)),
+			      last == 40 - 1 ? HS_OK : HS_E_JSON_TWICE);
+		for (uint32_t i = 128; i < j.table_cap; i++)
+			assert_int_equal(j.table[i], UINT32_MAX);
+	}
+	hs_buf_free(&b);
+	hs_json_free(&j);
+}
+
+/* Many readers are only zeroed, and what they read was chosen by a sender. */
+static void a_zeroed_reader_has_a_seed_of_its_own(void **state)
+{
+	struct hs_json a = { 0 }, b = { 0 };
+	uint64_t seed;
+
+	(void)state;
+	assert_result(hs_json_document(&a, HS_SLICE("{\"k\":1}")), HS_OK);
+	assert_result(hs_json_document(&b, HS_SLICE("{\"k\":1}")), HS_OK);
+	assert_true(a.seed != 0 && b.seed != 0 && a.seed != b.seed);
+	seed = a.seed;
+	hs_json_free(&a);
+	assert_result(hs_json_document(&a, HS_SLICE("{\"k\":1}")), HS_OK);
+	assert_true(a.seed == seed);
+	hs_json_free(&a);
+	hs_json_free(&b);
+}
+
 /* More than are remembered from one text; and afterwards, everything is as before. */
 static void more_keys_than_are_remembered(void **state)
 {
@@ -711,6 +754,8 @@ int main(void)
 		cmocka_unit_test(depth_counts_from_outside),
 		cmocka_unit_test(so_many_values_and_no_more),
 		cmocka_unit_test(doubled_keys_are_found_among_any_number),
+		cmocka_unit_test(a_small_object_touches_little_of_a_large_table),
+		cmocka_unit_test(a_zeroed_reader_has_a_seed_of_its_own),
 		cmocka_unit_test(more_keys_than_are_remembered),
 		cmocka_unit_test(tokens_grow_anywhere),
 		cmocka_unit_test(texts_read_one_after_another),
