@@ -391,7 +391,16 @@ static bool is_section_alone(struct hs_slice line)
 	return p == line.p + line.n || *p == ';' || *p == '#';
 }
 
-/* What inih would cut, join or pass over silently. */
+/* inih parts a line at a colon, too: acme:eu = KEY would be the key "eu = KEY" of acme. */
+static bool is_parted_by_colon(struct hs_slice line)
+{
+	const char *colon = line.n == 0 ? NULL : memchr(line.p, ':', line.n);
+
+	return colon != NULL && !is_blank(line.p[0]) && strchr(";#[", line.p[0]) == NULL &&
+	       memchr(line.p, '=', (size_t)(colon - line.p)) == NULL;
+}
+
+/* What inih would cut, join, part or pass over silently. */
 static bool check_line(struct reading *r, struct hs_slice line)
 {
 	size_t blanks = 0;
@@ -408,6 +417,8 @@ static bool check_line(struct reading *r, struct hs_slice line)
 		return fail(r, "a line must not begin with a blank: it would continue the one above");
 	if (!is_section_alone(line))
 		return fail(r, "text behind a section's ]: give it a line of its own");
+	if (is_parted_by_colon(line))
+		return fail(r, "a colon before the =: write name = value");
 	return true;
 }
 
@@ -434,8 +445,11 @@ static char *next_line(char *to, int size, void *user)
 
 static void read_file(struct reading *r, const char *name, struct hs_slice text)
 {
+	static const char mark[] = { '\xEF', '\xBB', '\xBF' }; /* some editors on Windows begin so */
 	int bad_line;
 
+	if (text.n >= sizeof mark && memcmp(text.p, mark, sizeof mark) == 0)
+		text = hs_slice(text.p + sizeof mark, text.n - sizeof mark);
 	r->name = name;
 	r->rest = text;
 	r->stage = HS_FAULT_LINE;
