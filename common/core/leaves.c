@@ -1,4 +1,5 @@
 #include "core/leaves.h"
+#include "core/hex.h"
 #include "core/json.h"
 
 struct hs_leaves hs_leaves_of(struct hs_slice line)
@@ -8,6 +9,17 @@ struct hs_leaves hs_leaves_of(struct hs_slice line)
 	if (line.n < 2 || line.p[0] != '{')
 		walk.p = walk.end;
 	return walk;
+}
+
+/* p is behind a backslash: is the rest of an escape there, as hs_json_unescape needs it? */
+static bool is_escape(const char *p, const char *end)
+{
+	if (p == end || *p != 'u')
+		return p < end;
+	for (int i = 1; i <= 4; i++)
+		if (end - p <= i || hs_hex_digit(p[i]) < 0)
+			return false;
+	return true;
 }
 
 /* A string, from its opening quote on; the walk stands behind it then. */
@@ -21,7 +33,8 @@ static bool take_string(struct hs_leaves *walk, struct hs_slice *inner, bool *es
 	for (; p < walk->end && *p != '"'; p++)
 		if (*p == '\\') {
 			*escaped = true;
-			p++;
+			if (!is_escape(++p, walk->end))
+				return false;
 		}
 	if (p >= walk->end)
 		return false;

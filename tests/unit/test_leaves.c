@@ -112,6 +112,27 @@ static void cut_anywhere(void **state)
 	assert_string_equal(walk(HS_SLICE("{\"a\":,\"b\":1}")), "");
 }
 
+/* A damaged line: nothing behind the string is taken for the digits of its last escape. */
+static void cut_escapes(void **state)
+{
+	static const char *const texts[] = { "{\"a\":1,\"b\":\"x\\u\",\"c\":1}",
+					     "{\"a\":1,\"b\":\"x\\u00e\"}",
+					     "{\"a\":1,\"b\":\"\\u00eg\"}",
+					     "{\"a\":1,\"\\u006\":1}",
+					     "{\"a\":1,\"b\":\"x\\" };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
+		size_t n = strlen(texts[i]);
+		char *copy = malloc(n);
+
+		assert_non_null(copy);
+		memcpy(copy, texts[i], n);
+		assert_string_equal(walk(hs_slice(copy, n)), "a=1;");
+		free(copy);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -119,6 +140,7 @@ int main(void)
 		cmocka_unit_test(what_flatten_makes),
 		cmocka_unit_test(compared_decoded),
 		cmocka_unit_test(cut_anywhere),
+		cmocka_unit_test(cut_escapes),
 	};
 
 	return cmocka_run_group_tests_name("leaves", tests, NULL, NULL);
