@@ -201,6 +201,12 @@ static bool take_zone(struct hs_slice *s, int *minutes)
 	return hour <= 23 && minute <= 59;
 }
 
+/* Of a zone's name: letters, or the offset itself where a zone has none (-03, +0545). */
+static bool is_of_zone(char c)
+{
+	return (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '+' || c == '-';
+}
+
 /*
  * What Go's time.Time.String appends behind the offset: the zone's name, and the
  * monotonic clock (https://pkg.go.dev/time#Time.String).
@@ -211,7 +217,7 @@ static bool is_go_tail(struct hs_slice s)
 		return true;
 	if (!take_char(&s, ' '))
 		return false;
-	while (s.n > 0 && s.p[0] >= 'A' && s.p[0] <= 'Z')
+	while (s.n > 0 && is_of_zone(s.p[0]))
 		s.p++, s.n--;
 	return s.n == 0 || (s.n > 4 && memcmp(s.p, " m=", 3) == 0);
 }
