@@ -43,7 +43,7 @@ struct gw_fcgi {
 	int watched;          /* duplicate of the connection's descriptor, or -1 */
 	int64_t deadline_ms;
 	bool expired;
-	bool ending; /* the next limit is that of the connection */
+	bool ending; /* reading has ended, or need not go on: what is limited now is the rest */
 };
 
 static struct gw_fcgi *self(struct hs_gateway *g)
@@ -88,8 +88,8 @@ static void unwatch(struct gw_fcgi *f)
 	pthread_mutex_unlock(&f->lock);
 }
 
-/* From now on it has END_MS. */
-static void begin_to_end(struct gw_fcgi *f, int64_t now_ms)
+/* Under the lock: END_MS from now it is shut in both directions. */
+static void limit_end(struct gw_fcgi *f, int64_t now_ms)
 {
 	f->ending = true;
 	f->deadline_ms = now_ms + END_MS;
@@ -104,7 +104,7 @@ static void fcgi_expire(struct hs_gateway *g, int64_t now_ms)
 	if (f->watched >= 0 && now_ms > f->deadline_ms) {
 		f->expired = true;
 		shutdown(f->watched, f->ending ? SHUT_RDWR : SHUT_RD);
-		begin_to_end(f, now_ms);
+		limit_end(f, now_ms);
 	}
 	pthread_mutex_unlock(&f->lock);
 }
@@ -219,7 +219,7 @@ static void fcgi_finish(struct hs_gateway *g)
 		read_rest(f);
 	} else {
 		pthread_mutex_lock(&f->lock);
-		begin_to_end(f, hs_io_now_monotonic());
+		limit_end(f, hs_io_now_monotonic());
 		pthread_mutex_unlock(&f->lock);
 	}
 	/* with nothing left to read, no need to linger for a peer that still sends */

@@ -328,7 +328,7 @@ static void block_signals(sigset_t *waited)
 	pthread_sigmask(SIG_BLOCK, waited, NULL);
 }
 
-/* To those who are still sending when we are to end it is soon an hour later. */
+/* The time as it counts for those who send: when we are to end, soon an hour later. */
 static int64_t peers_time(const struct pool *p, int64_t now_ms)
 {
 	return p->stop_ms != 0 && now_ms - p->stop_ms > LAST_MS ? now_ms + LONG_MS : now_ms;

@@ -1,8 +1,8 @@
 #include "tools/lanes.h"
-#include "tools/command.h"
 #include "core/clock_text.h"
 #include "store/failed.h"
 #include "store/io.h"
+#include "tools/command.h"
 #include "tools/worker.h"
 
 #include <errno.h>

@@ -44,7 +44,8 @@ void hs_subjects_free(struct hs_subjects *s);
 
 /*
  * Adds somebody; if they are there already the farther limits hold. *added tells if that is
- * news, they or their limits (may be NULL). The subject's id and tenant are copied. False: out of memory.
+ * news, they or their limits (may be NULL). The subject's id and tenant are copied. False: out
+ * of memory.
  */
 bool hs_subjects_add(struct hs_subjects *s, const struct hs_subject *who, bool *added);
 

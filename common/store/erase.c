@@ -3,9 +3,11 @@
 #include "store/cursor.h"
 #include "store/edits.h"
 #include "store/erased.h"
+#include "store/examine.h"
 #include "store/io.h"
 #include "store/lines.h"
 #include "store/log.h"
+#include "store/maintain.h"
 #include "store/place.h"
 #include "store/receipt.h"
 #include "store/spool.h"
@@ -755,11 +757,11 @@ static enum hs_result drop_leftovers(const struct erase *x)
 
 	if (x->how->look_only)
 		return HS_OK;
-	lock = hs_io_open_or_make(dir, "maintain", 0600);
+	lock = hs_io_open_or_make(dir, HS_MAINTAIN_LOCK, 0600);
 	if (lock < 0)
 		return hs_io_result(errno);
-	gone = is_gone(dir, COPY) && is_gone(dir, "clean") &&
-	       (hs_io_lock(lock, LOCK_EX | LOCK_NB) < 0 || is_gone(dir, "gzip"));
+	gone = is_gone(dir, COPY) && is_gone(dir, HS_EXAMINE_COPY) &&
+	       (hs_io_lock(lock, LOCK_EX | LOCK_NB) < 0 || is_gone(dir, HS_MAINTAIN_COPY));
 	hs_io_close(lock);
 	return gone ? HS_OK : HS_E_IO;
 }

@@ -22,7 +22,7 @@ enum {
 	IDS_AT_ONCE = 512,     /* looked up in the index under one lock */
 	PROGRESS_LINES = 4096,
 };
-static const char SEEN[] = "examine", CLEAN[] = "clean";
+static const char SEEN[] = "examine", CLEAN[] = HS_EXAMINE_COPY;
 static const size_t SEEN_BYTES = /* of addresses */
     SIZE_MAX > UINT32_MAX ? (size_t)(UINT64_C(1) << 36) : (size_t)1 << 30;
 
@@ -453,25 +453,19 @@ static void sum_sizes(struct exam *x, const struct hs_sealed *list, size_t count
 }
 
 /* x->name is that of the plain segment. */
-static enum hs_result look_beside(struct exam *x, const struct hs_sealed *gz)
+static enum hs_result look_beside(struct exam *x, const struct hs_sealed *sealed)
 {
-	int plain_fd = hs_io_open_read(x->place->dir, x->name), gz_fd;
-	enum hs_result r = HS_OK;
-	struct stat st;
-	bool same = true;
+	char gz[HS_SEALED_NAME];
+	struct hs_pair pair;
+	enum hs_result r;
 
-	hs_sealed_print(x->segment->name, gz, x->name);
-	gz_fd = hs_io_open_read(x->place->dir, x->name);
-	if (plain_fd >= 0 && gz_fd >= 0) /* otherwise one of them has gone just now */
-		r = hs_io_fstat(plain_fd, &st) < 0 ? HS_E_IO
-		                                   : hs_lines_is_copy(plain_fd, (uint64_t)st.st_size, gz_fd, &same);
-	if (r == HS_OK && !same)
-		report(x, HS_PROBLEM_BESIDE, 0);
-	if (plain_fd >= 0)
-		hs_io_close(plain_fd);
-	if (gz_fd >= 0)
-		hs_io_close(gz_fd);
-	return r;
+	hs_sealed_print(x->segment->name, sealed, gz);
+	r = hs_lines_pair(x->place->dir, x->name, gz, &pair);
+	if (r != HS_OK || !pair.both || pair.same)
+		return r;
+	memcpy(x->name, gz, sizeof gz);
+	report(x, HS_PROBLEM_BESIDE, 0);
+	return HS_OK;
 }
 
 static enum hs_result look_at_family(struct exam *x)

@@ -11,6 +11,8 @@
 
 #include "store/index.h"
 
+#define HS_EXAMINE_COPY "clean" /* below .hookspool: a segment that is being mended */
+
 enum hs_problem {
 	HS_PROBLEM_LINE,    /* not a JSON object */
 	HS_PROBLEM_TORN,    /* a sealed segment that does not end with a newline */

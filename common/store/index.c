@@ -82,23 +82,24 @@ static enum hs_result mdb_result(struct hs_index *ix, int code, const char *what
 	return code == ENOMEM ? HS_E_MEMORY : code == ENOSPC ? HS_E_FULL : HS_E_IO;
 }
 
-static uint32_t ago(const struct hs_index *ix, int64_t window_s)
+/* The oldest time within a window. */
+static uint32_t oldest(const struct hs_index *ix, int64_t window_s)
 {
 	int64_t since = (int64_t)ix->now_s - window_s;
 
 	return since > 0 ? (uint32_t)since : 0;
 }
 
-/* The oldest time within the window. */
+/* Within ours. */
 static uint32_t since_s(const struct hs_index *ix)
 {
-	return ago(ix, ix->window_s);
+	return oldest(ix, ix->window_s);
 }
 
 /* What was spooled before is forgotten: it is in nobody's window. */
 static bool is_kept(const struct hs_index *ix, uint32_t spooled_s)
 {
-	return spooled_s >= ago(ix, ix->print->window_s);
+	return spooled_s >= oldest(ix, ix->print->window_s);
 }
 
 static bool in_window(const struct hs_index *ix, uint32_t spooled_s)
@@ -258,7 +259,7 @@ static int begin_writing(struct hs_index *ix, struct writing *w)
 {
 	int code;
 
-	*w = (struct writing){ .since_s = ago(ix, ix->print->window_s) };
+	*w = (struct writing){ .since_s = oldest(ix, ix->print->window_s) };
 	close_reader(ix); /* none may be open while the map moves */
 	w->batch = malloc(BATCH_IDS * sizeof *w->batch);
 	code = w->batch == NULL ? ENOMEM : begin(ix, 0, &w->txn);
@@ -423,50 +424,66 @@ static int index_lines(struct hs_index *ix, uint64_t number, bool *more)
 	return end(ix, &w, code);
 }
 
+/* *fd is -1 if there is nothing to read under this name, and never will be. */
+static enum hs_result open_sealed(struct hs_index *ix, const char *name, int *fd, uint64_t *size)
+{
+	struct stat st;
+	int error;
+
+	*fd = hs_io_open_read(ix->place->dir, name);
+	error = *fd < 0 || hs_io_fstat(*fd, &st) < 0 ? errno : S_ISREG(st.st_mode) ? 0 : EISDIR;
+	if (error == 0) {
+		*size = (uint64_t)st.st_size;
+		return HS_OK;
+	}
+	if (*fd >= 0)
+		hs_io_close(*fd);
+	*fd = -1;
+	if (error == ENOENT) /* it has become a .gz just now, or retention took it */
+		return HS_OK;
+	if (error == ELOOP || error == EACCES || error == EISDIR) { /* a person did that: no retry helps */
+		hs_log(HS_LOG_ERROR, "index: %s: %s: its events count as new; put the file back, for its owner to read",
+		       name, strerror(error));
+		return HS_OK;
+	}
+	hs_log_result(HS_E_IO, "index: %s: %s", name, strerror(error));
+	return HS_E_IO;
+}
+
+/* At the mark. */
+static int start_lines(struct hs_index *ix, const struct hs_sealed *sealed, int fd, uint64_t size)
+{
+	uint64_t at = ix->mark.number == sealed->number ? ix->mark.offset : 0;
+
+	if (sealed->gzip)
+		return hs_lines_start_gzip(&ix->lines, fd, at) ? 0 : ENOMEM;
+	hs_lines_start(&ix->lines, fd, at, size);
+	return 0;
+}
+
 static enum hs_result index_sealed(struct hs_index *ix, const char *name, const struct hs_sealed *sealed)
 {
-	int fd = hs_io_open_read(ix->place->dir, name), code = 0;
-	struct stat st;
-	bool more = true, late = false, begun = false;
+	bool more = true, late = false, start = true;
+	int fd, code = 0;
+	uint64_t size;
+	enum hs_result r = open_sealed(ix, name, &fd, &size);
 
-	if (fd < 0 && errno == ENOENT && !sealed->gzip) { /* it has become a .gz just now */
+	if (fd < 0 && r == HS_OK && !sealed->gzip) {
 		char gz[HS_SEALED_NAME];
 		struct hs_sealed compressed = { sealed->number, sealed->sealed_ms, true };
 
 		hs_sealed_print("events", &compressed, gz);
 		return index_sealed(ix, gz, &compressed);
 	}
-	if (fd < 0 && errno == ENOENT)
-		return HS_OK; /* retention took it */
-	if (fd < 0 && (errno == ELOOP || errno == EACCES)) { /* a person did that: no retry helps */
-		hs_log(HS_LOG_ERROR, "index: %s: %s: its events count as new", name, strerror(errno));
-		return HS_OK;
-	}
-	if (fd < 0 || hs_io_fstat(fd, &st) < 0) {
-		hs_log_result(HS_E_IO, "index: %s: %s", name, strerror(errno));
-		if (fd >= 0)
-			hs_io_close(fd);
-		return HS_E_IO;
-	}
-	if (!S_ISREG(st.st_mode)) {
-		hs_log(HS_LOG_ERROR, "index: %s is no file", name);
-		hs_io_close(fd);
-		return HS_OK;
-	}
+	if (fd < 0)
+		return r;
 	while (more && code == 0 && !late) {
-		uint64_t at = ix->mark.number == sealed->number ? ix->mark.offset : 0;
-
-		if (begun) /* it stands where the last step ended: a .gz is not inflated again */
-			;
-		else if (!sealed->gzip)
-			hs_lines_start(&ix->lines, fd, at, (uint64_t)st.st_size);
-		else if (!hs_lines_start_gzip(&ix->lines, fd, at))
-			code = ENOMEM;
-		begun = true;
+		if (start)
+			code = start_lines(ix, sealed, fd, size);
 		if (code == 0)
 			code = index_lines(ix, sealed->number, &more);
-		if (code == MDB_MAP_FULL) { /* the map has grown: the same lines again */
-			begun = false;
+		start = code == MDB_MAP_FULL; /* the map has grown: the same lines again */
+		if (start) {
 			more = true;
 			code = 0;
 		}
@@ -713,22 +730,32 @@ static enum hs_result let_go(struct hs_index *ix)
 	return HS_OK;
 }
 
-/*
- * Opens or makes it; then it knows what stands in the sealed segments. One that was kept by a
- * clock that was set back since, or for a shorter window, has forgotten what counts now.
- */
+/* Kept by a clock that was set back since, or for a shorter window, it lacks what counts now. */
+static bool has_forgotten(const struct hs_index *ix)
+{
+	return ix->print->latest_s > ix->now_s + AHEAD_S || ix->print->window_s < ix->window_s;
+}
+
+/* By what it forgets from now on. */
+static void note_window(struct hs_index *ix)
+{
+	if (ix->print->window_s < ix->window_s)
+		ix->print->window_s = (uint32_t)ix->window_s;
+	if (ix->print->latest_s < ix->now_s)
+		ix->print->latest_s = ix->now_s;
+}
+
+/* Opens or makes it; then it knows what stands in the sealed segments. */
 static enum hs_result get_ready(struct hs_index *ix, const struct hs_family *f, uint64_t written)
 {
 	enum hs_result r = HS_OK;
 
-	if (ix->print->latest_s > ix->now_s + AHEAD_S || ix->print->window_s < ix->window_s)
+	if (has_forgotten(ix))
 		r = hs_index_discard(ix);
 	else if (ix->damaged || (ix->env != NULL && !is_as_left(ix)))
 		r = let_go(ix);
-	if (r == HS_OK && ix->print->window_s < ix->window_s)
-		ix->print->window_s = (uint32_t)ix->window_s;
-	if (r == HS_OK && ix->print->latest_s < ix->now_s)
-		ix->print->latest_s = ix->now_s;
+	if (r == HS_OK)
+		note_window(ix);
 	if (r == HS_OK && ix->env == NULL)
 		r = open_env(ix);
 	if (r == HS_OK && ix->generation != f->generation)

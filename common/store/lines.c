@@ -268,16 +268,40 @@ static enum hs_result compare(struct hs_lines *plain, struct hs_lines *gz, bool 
 	return HS_OK;
 }
 
-enum hs_result hs_lines_is_copy(int plain_fd, uint64_t size, int gz_fd, bool *same)
+static enum hs_result compare_files(const int fd[2], const struct stat st[2], bool *same)
 {
 	struct hs_lines plain = { 0 }, gz = { 0 };
 	enum hs_result r = HS_E_MEMORY;
 
-	*same = false;
-	hs_lines_start(&plain, plain_fd, 0, size);
-	if (hs_lines_start_gzip(&gz, gz_fd, 0))
+	hs_lines_start(&plain, fd[0], 0, (uint64_t)st[0].st_size);
+	if (hs_lines_start_gzip(&gz, fd[1], 0))
 		r = compare(&plain, &gz, same);
 	hs_lines_free(&plain);
 	hs_lines_free(&gz);
+	return r;
+}
+
+enum hs_result hs_lines_pair(int dir, const char *plain, const char *gz, struct hs_pair *pair)
+{
+	const char *const name[] = { plain, gz };
+	enum hs_result r = HS_OK;
+	struct stat st[2];
+	int fd[2];
+
+	*pair = (struct hs_pair){ .both = true };
+	for (int i = 0; i < 2; i++) {
+		fd[i] = hs_io_open_read(dir, name[i]);
+		pair->both = pair->both && fd[i] >= 0;
+		if (fd[i] >= 0 ? hs_io_fstat(fd[i], &st[i]) < 0 : errno != ENOENT)
+			r = HS_E_IO;
+	}
+	if (r == HS_OK && pair->both) {
+		pair->inode[0] = st[0].st_ino;
+		pair->inode[1] = st[1].st_ino;
+		r = compare_files(fd, st, &pair->same);
+	}
+	for (int i = 0; i < 2; i++)
+		if (fd[i] >= 0)
+			hs_io_close(fd[i]);
 	return r;
 }

@@ -6,6 +6,8 @@
 
 #include "core/json.h"
 
+#include <sys/types.h>
+
 struct hs_lines {
 	int fd;
 	uint64_t at;  /* offset of the next line */
@@ -44,11 +46,15 @@ uint64_t hs_lines_read(const struct hs_lines *l);
  */
 int hs_lines_next(struct hs_lines *l, struct hs_slice *line);
 
-/*
- * Do a plain file of `size` bytes and a gzip file hold the same lines? *same is false, too, if the
- * second is damaged, cut, or not finished. HS_OK, HS_E_IO or HS_E_MEMORY.
- */
-enum hs_result hs_lines_is_copy(int plain_fd, uint64_t size, int gz_fd, bool *same);
+/* A plain file and the gzip file beside it. */
+struct hs_pair {
+	bool both; /* otherwise one of them has gone */
+	bool same; /* line by line; not if the second is damaged, cut, or not finished */
+	ino_t inode[2];
+};
+
+/* HS_OK, HS_E_IO or HS_E_MEMORY. */
+enum hs_result hs_lines_pair(int dir, const char *plain, const char *gz, struct hs_pair *pair);
 
 /* Is it a record: a JSON object, strictly? HS_OK, a HS_E_JSON_ result, or HS_E_MEMORY. */
 enum hs_result hs_line_check(struct hs_json *json, struct hs_slice line);

@@ -13,7 +13,7 @@
 #include <zlib.h>
 
 enum { EDITS_MOST = 1 << 16, CHUNK = 1 << 17, LEVEL = 6, GZIP_WINDOW = 15 + 16 /* zlib.h: gzip, not zlib */ };
-static const char LOCK[] = "maintain", COPY[] = "gzip";
+static const char LOCK[] = HS_MAINTAIN_LOCK, COPY[] = HS_MAINTAIN_COPY;
 #define DAY_MS INT64_C(86400000)
 
 struct work {
@@ -165,11 +165,11 @@ static enum hs_result compress_one(const struct work *w, const char *family,
 	return r;
 }
 
-static bool is_still(int dir, const char *name, const struct stat *read)
+static bool is_still(int dir, const char *name, ino_t inode)
 {
-	struct stat now;
+	struct stat st;
 
-	return hs_io_stat(dir, name, &now) == 0 && now.st_ino == read->st_ino;
+	return hs_io_stat(dir, name, &st) == 0 && st.st_ino == inode;
 }
 
 /*
@@ -179,24 +179,16 @@ static bool is_still(int dir, const char *name, const struct stat *read)
  */
 static enum hs_result drop_plain(const struct work *w, const char *plain, const char *gz)
 {
-	int dir = w->place->dir, fd[2] = { hs_io_open_read(dir, plain), hs_io_open_read(dir, gz) };
-	bool same = false;
-	struct stat st[2];
-	enum hs_result r = HS_OK;
+	int dir = w->place->dir;
+	struct hs_pair pair;
+	enum hs_result r = hs_lines_pair(dir, plain, gz, &pair);
 
-	if (fd[0] >= 0 && fd[1] >= 0 && hs_io_fstat(fd[0], &st[0]) == 0 && hs_io_fstat(fd[1], &st[1]) == 0)
-		r = hs_lines_is_copy(fd[0], (uint64_t)st[0].st_size, fd[1], &same);
-	else if (errno != ENOENT)
-		r = HS_E_IO;
-	for (int i = 0; i < 2; i++)
-		if (fd[i] >= 0)
-			hs_io_close(fd[i]);
-	if (r != HS_OK || !same)
+	if (r != HS_OK || !pair.same)
 		return r;
 	r = hs_edits_claim(w->edits);
 	if (r != HS_OK)
 		return r;
-	if (is_still(dir, plain, &st[0]) && is_still(dir, gz, &st[1]) &&
+	if (is_still(dir, plain, pair.inode[0]) && is_still(dir, gz, pair.inode[1]) &&
 	    (hs_io_sync_dir(dir) < 0 || (hs_io_unlink(dir, plain) < 0 && errno != ENOENT)))
 		r = HS_E_IO;
 	hs_edits_release(w->edits);

@@ -11,6 +11,10 @@
 
 #include "store/segment.h"
 
+/* Below .hookspool: who is at it, and the copy that is being made. */
+#define HS_MAINTAIN_LOCK "maintain"
+#define HS_MAINTAIN_COPY "gzip"
+
 struct hs_maintained {
 	uint64_t compressed, deleted; /* segments */
 	bool busy;                    /* another process is at it: nothing was done */

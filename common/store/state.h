@@ -3,9 +3,9 @@
  *
  * It holds no data, only where things stand, in this machine's byte order; it is rebuilt from
  * the spool whenever it cannot be trusted: after a reboot, so on another machine, too. Who
- * may trust it is settled by flock(2) on .hookspool/lock and on the state itself: every user holds
- * both shared for as long as the spool is open; whoever gets both exclusively is alone, and sets the state up
- * again before sharing it. So locks that a killed process left behind, or that an earlier
+ * may trust it is settled by flock(2) on .hookspool/lock and on the state itself: every user
+ * holds both shared for as long as the spool is open; whoever gets both exclusively is alone,
+ * and sets the state up again before sharing it. So locks that a killed process left behind, or that an earlier
  * boot wrote, never outlive the last user.
  */
 #ifndef HS_STATE_H

@@ -75,6 +75,14 @@ static void other_names_are_not_ours(void **state)
 	}
 }
 
+/* An empty spool directory, open. */
+static int make(struct spooldir *d)
+{
+	spooldir_make(d, "");
+	assert_int_equal(mkdir(d->path, 0700), 0);
+	return hs_io_open_dir(AT_FDCWD, d->path);
+}
+
 static void the_list_is_in_order_and_has_no_others(void **state)
 {
 	struct spooldir d;
@@ -83,9 +91,7 @@ static void the_list_is_in_order_and_has_no_others(void **state)
 	int fd;
 
 	(void)state;
-	spooldir_make(&d, "");
-	assert_int_equal(mkdir(d.path, 0700), 0);
-	fd = hs_io_open_dir(AT_FDCWD, d.path);
+	fd = make(&d);
 	assert_result(hs_sealed_list(fd, "events", &list, &count), HS_OK);
 	assert_int_equal(count, 0);
 	assert_null(list);
@@ -131,9 +137,7 @@ static void one_that_is_compressed_meanwhile_is_in_the_list(void **state)
 	int fd;
 
 	(void)state;
-	spooldir_make(&d, "");
-	assert_int_equal(mkdir(d.path, 0700), 0);
-	fd = hs_io_open_dir(AT_FDCWD, d.path);
+	fd = make(&d);
 	wrap_reset();
 	wrap_before(WRAP_OPENAT, 2, compress_it, &d);
 	assert_result(hs_sealed_list(fd, "events", &list, &count), HS_OK);
