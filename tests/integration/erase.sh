@@ -94,6 +94,12 @@ is "somebody else's changes nothing of that" "$CODE" 1
 hs erase --user nobody
 hs verify
 is 'the same again does' "$CODE" 0
+exec 7<>"$S/spool/.hookspool/erase" && flock 7
+for command in 'erase --user anna' repair; do
+	hs $command
+	is "$command while another is at it: 75, try again" "$CODE" 75
+done
+exec 7>&-
 hs erase --user ''
 is 'an empty id is nobody' $CODE 2
 hs erase
