@@ -191,7 +191,7 @@ static void check_space(struct checked *c)
  */
 static void check_reserve(struct checked *c)
 {
-	static const char PROBE[] = ".hookspool/probe";
+	static const char PROBE[] = ".hookspool/run/probe";
 	int fd = hs_io_open_or_make(c->dir, PROBE, 0600);
 	int r = fd < 0 ? -1 : hs_io_reserve(fd, 0, PROBE_BYTES), error = errno;
 
@@ -212,7 +212,7 @@ static void check_reserve(struct checked *c)
 /* The newest time that anything in the spool bears, in milliseconds. */
 static int64_t newest(int dir)
 {
-	static const char *const names[] = { ".", "events.jsonl", ".hookspool/state" };
+	static const char *const names[] = { ".", "events.jsonl", ".hookspool/run/state" };
 	struct hs_sealed *list;
 	size_t count;
 	int64_t found = 0;

@@ -204,7 +204,7 @@ enum hs_result hs_edits_open(const struct hs_place *place, struct hs_edits **edi
 		return HS_E_MEMORY;
 	e->place = place;
 	e->fd = -1;
-	e->lock_fd = hs_io_open_or_make(place->private_dir, LOCK, 0600);
+	e->lock_fd = hs_io_open_or_make(place->run_dir, LOCK, 0600);
 	if (e->lock_fd < 0) {
 		enum hs_result r = hs_io_result(errno);
 
@@ -393,7 +393,7 @@ static enum hs_result check_segment(struct hs_edits *e, const struct hs_edit *ed
 		return HS_E_BUSY;
 	h->inode[0] = (uint64_t)st.st_ino;
 	h->size[0] = (uint64_t)st.st_size;
-	if (hs_io_stat(e->place->private_dir, edit->copy, &st) < 0)
+	if (hs_io_stat(e->place->run_dir, edit->copy, &st) < 0)
 		return HS_E_IO;
 	h->inode[1] = (uint64_t)st.st_ino;
 	h->size[1] = (uint64_t)st.st_size;
@@ -447,7 +447,7 @@ static enum hs_result announce(struct hs_edits *e, const struct hs_edit *edit, s
 static enum hs_result put_in_place(struct hs_edits *e, const struct hs_edit *edit,
 				   const struct head *h, bool journaled)
 {
-	if (hs_io_rename(e->place->private_dir, edit->copy, e->place->dir, h->file) < 0) {
+	if (hs_io_rename(e->place->run_dir, edit->copy, e->place->dir, h->file) < 0) {
 		enum hs_result r = hs_io_result(errno);
 
 		if (journaled && hs_io_truncate(e->fd, e->settled_end) == 0)

@@ -19,7 +19,7 @@
  * written behind that. Only the last edit can be without it, after a kill: then the
  * file's inode tells whether the rename happened. If it did not the line is void.
  *
- * The lock is flock(2) on .hookspool/edits.lock: shared by whoever opens a sealed segment
+ * The lock is flock(2) on .hookspool/run/edits.lock: shared by whoever opens a sealed segment
  * and asks for its number of edits; exclusive for the moment in which one is replaced, by
  * the compressor, too, since it gives the segment another inode. Never held for long.
  */
@@ -75,7 +75,7 @@ struct hs_edit {
 	const char *family;      /* "events", "rejected"; only edits of events are journaled */
 	struct hs_sealed sealed; /* of this segment; the copy has the same form, plain or .gz */
 	uint64_t inode;          /* of the file that was read */
-	const char *copy;        /* name in .hookspool; whole and synced */
+	const char *copy;        /* name in .hookspool/run; whole and synced */
 	const struct hs_range *removed; /* ascending, not touching one another */
 	size_t count;
 };

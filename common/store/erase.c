@@ -449,8 +449,8 @@ static enum hs_result begin_copy(struct erase *x, uint64_t until)
 
 	if (r != HS_OK)
 		return r;
-	hs_io_unlink(x->place->private_dir, COPY);
-	x->copy.fd = hs_io_make(x->place->private_dir, COPY, (mode_t)x->settings->spool_mode);
+	hs_io_unlink(x->place->run_dir, COPY);
+	x->copy.fd = hs_io_make(x->place->run_dir, COPY, (mode_t)x->settings->spool_mode);
 	if (x->copy.fd < 0)
 		return hs_io_result(errno);
 	r = hs_writer_start(&x->copy.writer, x->copy.fd, x->at_hand->sealed.gzip);
@@ -465,7 +465,7 @@ static void drop_copy(struct erase *x)
 {
 	if (x->copy.fd >= 0) {
 		hs_io_close(x->copy.fd);
-		hs_io_unlink(x->place->private_dir, COPY);
+		hs_io_unlink(x->place->run_dir, COPY);
 	}
 	hs_writer_free(&x->copy.writer);
 	free(x->copy.removed);
@@ -547,7 +547,7 @@ static enum hs_result replace_plainly(struct erase *x)
 {
 	int dir = dir_of(x, x->at_hand);
 
-	if (hs_io_rename(x->place->private_dir, COPY, dir, x->at_hand->name) < 0 ||
+	if (hs_io_rename(x->place->run_dir, COPY, dir, x->at_hand->name) < 0 ||
 	    hs_io_sync_dir(dir) < 0)
 		return HS_E_IO;
 	return HS_OK;
@@ -604,7 +604,7 @@ static enum hs_result keep_writers_out(const struct erase *x, const struct file 
 	*lock = -1;
 	if (f->sort != FAILED || x->how->look_only)
 		return HS_OK;
-	*lock = hs_io_open_or_make(x->place->private_dir, FAILED_LOCK, 0600);
+	*lock = hs_io_open_or_make(x->place->run_dir, FAILED_LOCK, 0600);
 	if (*lock < 0)
 		return hs_io_result(errno);
 	return hs_io_lock(*lock, LOCK_EX) < 0 ? HS_E_IO : HS_OK;
@@ -726,11 +726,11 @@ static enum hs_result work(struct erase *x)
 	return r;
 }
 
-enum hs_result hs_erase_lock(int private_dir, int *lock)
+enum hs_result hs_erase_lock(int run_dir, int *lock)
 {
 	enum hs_result r = HS_OK;
 
-	*lock = hs_io_open_or_make(private_dir, LOCK, 0600);
+	*lock = hs_io_open_or_make(run_dir, LOCK, 0600);
 	if (*lock < 0)
 		return hs_io_result(errno);
 	if (hs_io_lock(*lock, LOCK_EX | LOCK_NB) < 0) {
@@ -752,7 +752,7 @@ static bool is_gone(int dir, const char *name)
  */
 static enum hs_result drop_leftovers(const struct erase *x)
 {
-	int dir = x->place->private_dir, lock;
+	int dir = x->place->run_dir, lock;
 	bool gone;
 
 	if (x->how->look_only)
@@ -769,7 +769,7 @@ static enum hs_result drop_leftovers(const struct erase *x)
 static enum hs_result work_alone(struct erase *x)
 {
 	int lock;
-	enum hs_result r = hs_erase_lock(x->place->private_dir, &lock);
+	enum hs_result r = hs_erase_lock(x->place->run_dir, &lock);
 
 	x->done->busy = r == HS_E_BUSY;
 	if (r != HS_OK)

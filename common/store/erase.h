@@ -49,7 +49,7 @@ struct hs_eraser {
  * their lock, for as long as *lock stays open. HS_OK, HS_E_BUSY (it is taken; *lock is -1),
  * HS_E_FULL, HS_E_MEMORY or HS_E_IO.
  */
-enum hs_result hs_erase_lock(int private_dir, int *lock);
+enum hs_result hs_erase_lock(int run_dir, int *lock);
 
 /*
  * The spool must be one of these settings. HS_OK, or HS_E_IO, HS_E_FULL, HS_E_SYNC,

@@ -101,14 +101,14 @@ static enum hs_result open_scratch(struct exam *x)
 	int code;
 
 	snprintf(name, sizeof name, "%s-%ld", SEEN, (long)getpid()); /* others may be at it, too */
-	hs_io_unlink(x->place->private_dir, name);
-	snprintf(path, sizeof path, "%s/.hookspool/%s", x->place->settings->spool_dir, name);
+	hs_io_unlink(x->place->run_dir, name);
+	snprintf(path, sizeof path, "%s/.hookspool/run/%s", x->place->settings->spool_dir, name);
 	code = mdb_env_create(&x->env);
 	if (code == 0)
 		code = mdb_env_set_mapsize(x->env, SEEN_BYTES);
 	if (code == 0)
 		code = mdb_env_open(x->env, path, flags, 0600);
-	hs_io_unlink(x->place->private_dir, name); /* it is open; a kill leaves nothing */
+	hs_io_unlink(x->place->run_dir, name); /* it is open; a kill leaves nothing */
 	if (code == 0)
 		code = mdb_txn_begin(x->env, NULL, 0, &x->txn);
 	if (code == 0)
@@ -341,9 +341,9 @@ static enum hs_result put_in_place(struct exam *x, const struct hs_sealed *seale
 /* The copy has the form of its original, plain or .gz. */
 static enum hs_result begin_clean(struct exam *x, const struct hs_sealed *sealed)
 {
-	hs_io_unlink(x->place->private_dir, CLEAN);
+	hs_io_unlink(x->place->run_dir, CLEAN);
 	x->removed_count = 0;
-	x->clean_fd = hs_io_make(x->place->private_dir, CLEAN, (mode_t)x->place->settings->spool_mode);
+	x->clean_fd = hs_io_make(x->place->run_dir, CLEAN, (mode_t)x->place->settings->spool_mode);
 	return x->clean_fd < 0 ? hs_io_result(errno)
 	                       : hs_writer_start(&x->clean, x->clean_fd, sealed->gzip);
 }
@@ -356,7 +356,7 @@ static enum hs_result end_clean(struct exam *x, enum hs_result r, const struct h
 		r = put_in_place(x, sealed);
 	hs_writer_free(&x->clean);
 	hs_io_close(x->clean_fd);
-	hs_io_unlink(x->place->private_dir, CLEAN);
+	hs_io_unlink(x->place->run_dir, CLEAN);
 	x->clean_fd = -1;
 	return r;
 }
@@ -508,7 +508,7 @@ static void report_unfinished(void *context, uint64_t line)
 static enum hs_result look_at_receipts(struct exam *x, bool locked)
 {
 	int lock = -1;
-	enum hs_result r = locked ? HS_OK : hs_erase_lock(x->place->private_dir, &lock);
+	enum hs_result r = locked ? HS_OK : hs_erase_lock(x->place->run_dir, &lock);
 
 	if (r == HS_E_BUSY)
 		return HS_OK;
@@ -545,7 +545,7 @@ enum hs_result hs_examine(struct hs_segment *segments, struct hs_index *index,
 	x->found = found;
 	x->clean_fd = -1;
 	if (examiner->mend) /* a copy of ours must not bring back what is being erased */
-		r = hs_erase_lock(x->place->private_dir, &lock);
+		r = hs_erase_lock(x->place->run_dir, &lock);
 	for (int i = 0; i < HS_FAMILIES && r == HS_OK; i++) {
 		x->segment = &segments[i];
 		x->index = i == HS_EVENTS ? index : NULL;

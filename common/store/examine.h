@@ -11,7 +11,7 @@
 
 #include "store/index.h"
 
-#define HS_EXAMINE_COPY "clean" /* below .hookspool: a segment that is being mended */
+#define HS_EXAMINE_COPY "clean" /* below .hookspool/run: a segment that is being mended */
 
 enum hs_problem {
 	HS_PROBLEM_LINE,    /* not a JSON object */

@@ -12,7 +12,7 @@ enum hs_result hs_failed_lock(const struct hs_place *place, int *lock)
 	int64_t deadline = hs_io_now_monotonic() + LOCK_MS;
 	enum hs_result r = HS_OK;
 
-	*lock = hs_io_open_or_make(place->private_dir, LOCK, 0600);
+	*lock = hs_io_open_or_make(place->run_dir, LOCK, 0600);
 	if (*lock < 0)
 		return hs_io_result(errno);
 	while (r == HS_OK && hs_io_lock(*lock, LOCK_EX | LOCK_NB) < 0) {

@@ -2,7 +2,7 @@
  * failed: failed.jsonl beside the events: records that a handler of `hookspool each` could
  * not deal with, each with the reason.
  *
- * Appended to under an exclusive flock(2) on .hookspool/failed.lock, one line at a time, on
+ * Appended to under an exclusive flock(2) on .hookspool/run/failed.lock, one line at a time, on
  * stable storage before the cursor moves past the record. Whoever replaces the file takes
  * the same lock. It is never rotated or deleted by hookspool: it is for a person to look
  * at, and to remove.

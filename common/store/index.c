@@ -115,7 +115,7 @@ static bool look_at_file(const struct hs_index *ix, struct stat *st)
 	int fd;
 
 	if (ix->env == NULL || mdb_env_get_fd(ix->env, &fd) != 0)
-		return hs_io_stat(ix->place->private_dir, INDEX, st) == 0;
+		return hs_io_stat(ix->place->run_dir, INDEX, st) == 0;
 	return hs_io_fstat(fd, st) == 0 && st->st_nlink > 0;
 }
 
@@ -177,7 +177,7 @@ enum hs_result hs_index_discard(struct hs_index *ix)
 	ix->damaged = false;
 	ix->print->changed_ns = 0;
 	ix->print->latest_s = 0;
-	if (hs_io_unlink(ix->place->private_dir, INDEX) < 0 && errno != ENOENT)
+	if (hs_io_unlink(ix->place->run_dir, INDEX) < 0 && errno != ENOENT)
 		return HS_E_IO;
 	return HS_OK;
 }
@@ -943,7 +943,7 @@ struct hs_index *hs_index_new(const struct hs_place *place, const char *path)
 	ix->print = &place->state->state->index;
 	ix->recent = &place->state->state->recent;
 	ix->window_s = place->settings->dedup_window / 1000;
-	snprintf(ix->path, sizeof ix->path, "%s/.hookspool/%s", path, INDEX);
+	snprintf(ix->path, sizeof ix->path, "%s/.hookspool/run/%s", path, INDEX);
 	return ix;
 }
 

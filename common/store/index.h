@@ -1,5 +1,5 @@
 /*
- * index: which events are in the spool already. LMDB, in .hookspool/index.
+ * index: which events are in the spool already. LMDB, in .hookspool/run/index.
  *
  * The index only ever follows the files: append, sync, then index. It holds the identity
  * of each event that is on stable storage, and a mark: the segment and offset up to which

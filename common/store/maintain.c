@@ -83,7 +83,7 @@ static enum hs_result deflate_file(const struct work *w, struct deflater *d, boo
 /* The copy is whole: name, sync the name; only then the plain one may go. */
 static enum hs_result rename_copy(const struct hs_place *place, const char *plain, const char *gz)
 {
-	if (hs_io_rename(place->private_dir, COPY, place->dir, gz) < 0 ||
+	if (hs_io_rename(place->run_dir, COPY, place->dir, gz) < 0 ||
 	    hs_io_sync_dir(place->dir) < 0 || hs_io_unlink(place->dir, plain) < 0)
 		return HS_E_IO;
 	return HS_OK;
@@ -126,14 +126,14 @@ static enum hs_result compress_file(const struct work *w, int from, const char *
 	if (d == NULL)
 		return HS_E_MEMORY;
 	d->from = from;
-	d->to = hs_io_make(w->place->private_dir, COPY, (mode_t)w->place->settings->spool_mode);
+	d->to = hs_io_make(w->place->run_dir, COPY, (mode_t)w->place->settings->spool_mode);
 	r = d->to < 0 ? hs_io_result(errno) : deflate_file(w, d, &whole);
 	if (r == HS_OK && whole)
 		r = replace(w, d, plain, gz, &whole);
 	if (r == HS_OK && whole)
 		w->done->compressed++;
 	else
-		hs_io_unlink(w->place->private_dir, COPY);
+		hs_io_unlink(w->place->run_dir, COPY);
 	if (d->to >= 0)
 		hs_io_close(d->to);
 	free(d);
@@ -317,7 +317,7 @@ enum hs_result hs_maintain(const struct hs_place *place, bool (*stop)(void *cont
 {
 	struct work w = { place, NULL, stop, context, done };
 	enum hs_result r = HS_OK;
-	int lock = hs_io_open_or_make(place->private_dir, LOCK, 0600);
+	int lock = hs_io_open_or_make(place->run_dir, LOCK, 0600);
 
 	memset(done, 0, sizeof *done);
 	if (lock < 0)
@@ -325,7 +325,7 @@ enum hs_result hs_maintain(const struct hs_place *place, bool (*stop)(void *cont
 	done->busy = hs_io_lock(lock, LOCK_EX | LOCK_NB) < 0;
 	if (!done->busy) {
 		r = hs_edits_open(place, &w.edits);
-		if (hs_io_unlink(place->private_dir, COPY) < 0 && errno != ENOENT) /* of a killed one */
+		if (hs_io_unlink(place->run_dir, COPY) < 0 && errno != ENOENT) /* of a killed one */
 			r = HS_E_IO;
 		for (int i = 0; i < HS_FAMILIES && r == HS_OK && !must_stop(&w); i++)
 			r = maintain_family(&w, i);

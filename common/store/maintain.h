@@ -1,7 +1,7 @@
 /*
  * maintain: what becomes of sealed segments: compressed, and in the end deleted.
  *
- * One process at a time does it (flock on .hookspool/maintain), outside the path of any
+ * One process at a time does it (flock on .hookspool/run/maintain), outside the path of any
  * request: a thread of the FastCGI handler, or `hookspool maintain` from cron. Each step
  * can be interrupted anywhere: a compressed copy gets its name only when it is whole and
  * synced, and the plain one goes only after that.
@@ -11,7 +11,7 @@
 
 #include "store/segment.h"
 
-/* Below .hookspool: who is at it, and the copy that is being made. */
+/* Below .hookspool/run: who is at it, and the copy that is being made. */
 #define HS_MAINTAIN_LOCK "maintain"
 #define HS_MAINTAIN_COPY "gzip"
 

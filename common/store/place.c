@@ -8,7 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
-static const char PRIVATE[] = ".hookspool";
+static const char PRIVATE[] = ".hookspool", RUN[] = "run";
 
 static enum hs_result dir_failed(const char *what, int error)
 {
@@ -64,19 +64,23 @@ static enum hs_result open_spool_dir(struct hs_place *place, bool make)
 	return check_dir(place->dir, settings, &st);
 }
 
-static enum hs_result open_private_dir(struct hs_place *place)
+/*
+ * A folder of our own below `at`, made if it is missing. Its name is on stable storage before
+ * anything is put into it, so a power cut leaves no part of what lies below.
+ */
+static enum hs_result open_own_dir(int at, const char *name, int *dir)
 {
 	struct stat st;
 
-	place->private_dir = hs_io_open_dir(place->dir, PRIVATE);
-	if (place->private_dir < 0 && errno == ENOENT) {
-		if (hs_io_make_dir(place->dir, PRIVATE, 0700) == 0 && hs_io_sync_dir(place->dir) < 0)
+	*dir = hs_io_open_dir(at, name);
+	if (*dir < 0 && errno == ENOENT) {
+		if (hs_io_make_dir(at, name, 0700) == 0 && hs_io_sync_dir(at) < 0)
 			return HS_E_IO;
-		place->private_dir = hs_io_open_dir(place->dir, PRIVATE);
+		*dir = hs_io_open_dir(at, name);
 	}
-	if (place->private_dir < 0)
-		return errno == ENOENT ? dir_failed(PRIVATE, EACCES) : HS_E_SPOOL_FILE;
-	if (hs_io_fstat(place->private_dir, &st) < 0)
+	if (*dir < 0)
+		return errno == ENOENT ? dir_failed(name, EACCES) : HS_E_SPOOL_FILE;
+	if (hs_io_fstat(*dir, &st) < 0)
 		return HS_E_IO;
 	return st.st_uid == geteuid() ? HS_OK : HS_E_SPOOL_OWNER;
 }
@@ -85,12 +89,14 @@ enum hs_result hs_place_open(struct hs_opened *o, const struct hs_settings *sett
 {
 	enum hs_result r;
 
-	*o = (struct hs_opened){ .place = { -1, -1, settings, &o->state } };
+	*o = (struct hs_opened){ .place = { -1, -1, -1, settings, &o->state } };
 	r = open_spool_dir(&o->place, make);
 	if (r == HS_OK)
-		r = open_private_dir(&o->place);
+		r = open_own_dir(o->place.dir, PRIVATE, &o->place.private_dir);
 	if (r == HS_OK)
-		r = hs_state_open(o->place.private_dir, &o->state);
+		r = open_own_dir(o->place.private_dir, RUN, &o->place.run_dir);
+	if (r == HS_OK)
+		r = hs_state_open(o->place.run_dir, &o->state);
 	if (r != HS_OK) {
 		hs_log_result(r, "open %s", settings->spool_dir);
 		hs_place_close(o);
@@ -102,9 +108,11 @@ void hs_place_close(struct hs_opened *o)
 {
 	if (o->state.state != NULL)
 		hs_state_close(&o->state);
+	if (o->place.run_dir >= 0)
+		hs_io_close(o->place.run_dir);
 	if (o->place.private_dir >= 0)
 		hs_io_close(o->place.private_dir);
 	if (o->place.dir >= 0)
 		hs_io_close(o->place.dir);
-	o->place.private_dir = o->place.dir = -1;
+	o->place.run_dir = o->place.private_dir = o->place.dir = -1;
 }

@@ -1,5 +1,5 @@
 /*
- * place: opens a spool's two directories and its shared state, with the checks that every
+ * place: opens a spool's directories and its shared state, with the checks that every
  * user of a spool makes first.
  */
 #ifndef HS_PLACE_H

@@ -76,7 +76,7 @@ enum hs_result hs_salvage_look(const struct hs_place *place, const char *family,
 
 	memset(found, 0, sizeof *found);
 	copy_name(family, copy);
-	if (hs_io_unlink(place->private_dir, copy) < 0 && errno != ENOENT)
+	if (hs_io_unlink(place->run_dir, copy) < 0 && errno != ENOENT)
 		return HS_E_IO;
 	if (hs_io_list(place->private_dir, look_at_aside, &l) < 0)
 		return HS_E_IO;
@@ -176,7 +176,7 @@ static enum hs_result publish(const struct hs_place *place, const char *family,
 	hs_sealed_print(family, to, name);
 	if (hs_io_sync_data(c->to) < 0)
 		return HS_E_SYNC;
-	if (hs_io_rename(place->private_dir, from, place->dir, name) < 0 ||
+	if (hs_io_rename(place->run_dir, from, place->dir, name) < 0 ||
 	    hs_io_sync_dir(place->dir) < 0)
 		return HS_E_IO;
 	hs_log(HS_LOG_WARN, "a segment was set aside; %" PRIu64 " bytes of whole lines are in %s",
@@ -195,7 +195,7 @@ static enum hs_result copy_aside(const struct hs_place *place, const char *famil
 	enum hs_result r;
 
 	copy_name(family, temporary);
-	c.to = hs_io_make(place->private_dir, temporary, (mode_t)place->settings->spool_mode);
+	c.to = hs_io_make(place->run_dir, temporary, (mode_t)place->settings->spool_mode);
 	if (c.to < 0)
 		return hs_io_result(errno);
 	hs_lines_start(&lines, from, 0, aside->keep);
@@ -208,7 +208,7 @@ static enum hs_result copy_aside(const struct hs_place *place, const char *famil
 		keep_torn(place, &c.torn);
 	}
 	if (r != HS_OK || !*sealed)
-		hs_io_unlink(place->private_dir, temporary);
+		hs_io_unlink(place->run_dir, temporary);
 	hs_io_close(c.to);
 	hs_lines_free(&lines);
 	hs_buf_free(&c.good);

@@ -21,7 +21,9 @@
 
 /* Where the files lie; shared by the families of one open spool. */
 struct hs_place {
-	int dir, private_dir;
+	int dir;
+	int private_dir; /* .hookspool: what is not in the segments and cannot be made anew */
+	int run_dir;     /* .hookspool/run: what can be: no backup needs it */
 	const struct hs_settings *settings;
 	struct hs_state_handle *state;
 };

@@ -75,7 +75,7 @@ static enum hs_result open_view(const struct hs_settings *settings, struct view 
 		close_view(v);
 		return HS_E_IO;
 	}
-	snprintf(v->state_path, sizeof v->state_path, "%s/.hookspool/state", settings->spool_dir);
+	snprintf(v->state_path, sizeof v->state_path, "%s/.hookspool/run/state", settings->spool_dir);
 	v->device = (uint64_t)st.st_dev;
 	v->inode = (uint64_t)st.st_ino;
 	v->suppress = hs_suppress_new(&v->opened.place);

@@ -10,7 +10,7 @@
 #include <time.h>
 
 static const char magic[8] = "hookspl";
-enum { VERSION = 1, SETUP_MS = 4000, POLL_MS = 1 };
+enum { VERSION = 2, SETUP_MS = 4000, POLL_MS = 1 };
 
 /* Processes share these numbers: no lock of the C library's may hide beside them. */
 static_assert(ATOMIC_INT_LOCK_FREE == 2 && ATOMIC_LLONG_LOCK_FREE == 2 &&
@@ -208,7 +208,7 @@ static enum hs_result map(struct hs_state_handle *h)
 	return h->state == NULL ? call_failed("mmap") : HS_OK;
 }
 
-static enum hs_result open_once(int private_dir, struct hs_state_handle *h)
+static enum hs_result open_once(int run_dir, struct hs_state_handle *h)
 {
 	enum hs_result r = HS_OK;
 	struct boot boot;
@@ -216,9 +216,9 @@ static enum hs_result open_once(int private_dir, struct hs_state_handle *h)
 
 	h->state = NULL;
 	h->state_fd = -1;
-	h->lock_fd = hs_io_open_or_make(private_dir, "lock", 0600);
+	h->lock_fd = hs_io_open_or_make(run_dir, "lock", 0600);
 	if (h->lock_fd >= 0)
-		h->state_fd = hs_io_open_or_make(private_dir, "state", 0600);
+		h->state_fd = hs_io_open_or_make(run_dir, "state", 0600);
 	if (h->lock_fd < 0 || h->state_fd < 0) {
 		r = errno == ELOOP || errno == EISDIR ? HS_E_SPOOL_FILE : hs_io_result(errno);
 		hs_state_close(h);
@@ -243,13 +243,13 @@ static enum hs_result open_once(int private_dir, struct hs_state_handle *h)
 	return r;
 }
 
-enum hs_result hs_state_open(int private_dir, struct hs_state_handle *h)
+enum hs_result hs_state_open(int run_dir, struct hs_state_handle *h)
 {
 	int64_t deadline = hs_io_now_monotonic() + SETUP_MS;
 	enum hs_result r;
 
 	/* busy: it was being set up by one who was killed; perhaps we are alone now */
-	while ((r = open_once(private_dir, h)) == HS_E_BUSY && hs_io_now_monotonic() < deadline)
+	while ((r = open_once(run_dir, h)) == HS_E_BUSY && hs_io_now_monotonic() < deadline)
 		hs_io_pause(POLL_MS);
 	return r;
 }

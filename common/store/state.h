@@ -1,9 +1,9 @@
 /*
- * state: what the processes that use one spool share: .hookspool/state, mapped.
+ * state: what the processes that use one spool share: .hookspool/run/state, mapped.
  *
  * It holds no data, only where things stand, in this machine's byte order; it is rebuilt from
  * the spool whenever it cannot be trusted: after a reboot, so on another machine, too. Who
- * may trust it is settled by flock(2) on .hookspool/lock and on the state itself: every user
+ * may trust it is settled by flock(2) on .hookspool/run/lock and on the state itself: every user
  * holds both shared for as long as the spool is open; whoever gets both exclusively is alone,
  * and sets the state up again before sharing it. So locks that a killed process left behind, or that an earlier
  * boot wrote, never outlive the last user.
@@ -91,11 +91,11 @@ struct hs_state_handle {
 };
 
 /*
- * Opens the state in the private directory. HS_OK, HS_E_BUSY (another process sets it up
+ * Opens the state in .hookspool/run. HS_OK, HS_E_BUSY (another process sets it up
  * and does not finish), HS_E_SPOOL_VERSION, HS_E_SPOOL_FILE, HS_E_SPOOL_FS, HS_E_FULL,
  * HS_E_MEMORY or HS_E_IO.
  */
-enum hs_result hs_state_open(int private_dir, struct hs_state_handle *h);
+enum hs_result hs_state_open(int run_dir, struct hs_state_handle *h);
 void hs_state_close(struct hs_state_handle *h);
 
 /* Makes what must survive a power cut (the numbers) do so. HS_OK or HS_E_IO. */

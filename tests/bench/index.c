@@ -128,7 +128,7 @@ int main(int argc, char **argv)
 		fflush(stdout);
 	}
 	hs_spool_free(spool);
-	snprintf(index_path, sizeof index_path, "%s/.hookspool/index", argv[1]);
+	snprintf(index_path, sizeof index_path, "%s/.hookspool/run/index", argv[1]);
 	remove(index_path);
 	spool = hs_spool_new(with);
 	start = now_ns();

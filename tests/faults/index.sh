@@ -10,7 +10,7 @@ batch_body next 601 1000
 batch_body both 500 1000
 one old
 one next
-INDEX=$SPOOL_DIR/.hookspool/index
+INDEX=$SPOOL_DIR/.hookspool/run/index
 
 random_at() { echo $(((RANDOM << 15 | RANDOM) % $1)); }
 

@@ -75,11 +75,11 @@ returns 'events.jsonl was something else'
 
 # From a newer version: the number behind the magic of the state.
 one 2
-printf '\377' | dd of="$SPOOL_DIR/.hookspool/state" bs=1 seek=8 conv=notrunc 2>/dev/null
+printf '\377' | dd of="$SPOOL_DIR/.hookspool/run/state" bs=1 seek=8 conv=notrunc 2>/dev/null
 cp -a "$SPOOL_DIR" "$T/before"
 refuses 'from a newer version' 'version'
 check 'from a newer version: nothing is touched' diff -r "$T/before" "$SPOOL_DIR"
-printf '\1' | dd of="$SPOOL_DIR/.hookspool/state" bs=1 seek=8 conv=notrunc 2>/dev/null
+printf '\2' | dd of="$SPOOL_DIR/.hookspool/run/state" bs=1 seek=8 conv=notrunc 2>/dev/null
 returns 'from a newer version'
 
 # Foreign files, some with names like ours.

@@ -129,7 +129,7 @@ done
 
 ### Each on their own ###################################################
 
-PRIVATE='hookspool hookspool/spool hookspool/hookspool.conf hookspool/spool/events.jsonl hookspool/spool/.hookspool/state'
+PRIVATE='hookspool hookspool/spool hookspool/hookspool.conf hookspool/spool/events.jsonl hookspool/spool/.hookspool/run/state'
 
 # may_not USER OWNER: USER can open nothing of OWNER's, for all that file modes say.
 may_not() {

@@ -166,7 +166,7 @@ URL=$HTTPS/hookspool signed "$T/body"
 took 1 0 'settings and spool in the document root work, too'
 by_user mkdir -p www/spool/deeper
 by_user chmod -R a+rX www/spool
-for path in hookspool.conf spool/events.jsonl spool/.hookspool/index spool/deeper/ .htaccess; do
+for path in hookspool.conf spool/events.jsonl spool/.hookspool/run/index spool/deeper/ .htaccess; do
 	URL=$HTTPS/$path request
 	is "/$path is denied" "$STATUS" 403
 done

@@ -69,7 +69,7 @@ cgi REQUEST_METHOD=POST CONTENT_TYPE=application/json CONTENT_LENGTH="$(stat -c 
 	HTTP_X_SIGNATURE="$(sign "$SECRET" "$T/body")" <"$T/body" >/dev/null
 look
 finds 'the index knows what is there' index ok 0 'knows 1 events'
-rm "$S/spool/.hookspool/index"
+rm "$S/spool/.hookspool/run/index"
 look
 finds 'and after it was lost' index ok 0 'knows 1 events; it was made anew'
 touch -d '1 hour' "$SPOOL"

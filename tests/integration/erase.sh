@@ -77,7 +77,7 @@ is 'but who knows the id finds it' "$(jq -c "select(.id == \"$id\" and .state ==
 
 is 'a retry does not bring it back' "$(take "$(page p-1 anna)")" '200 {accepted:0,duplicate:1,rejected:0}'
 server_stop
-rm "$S/spool/.hookspool/index"
+rm "$S/spool/.hookspool/run/index"
 listener_start
 is 'not even when the index is lost' "$(take "$(page p-4 anna)")" '200 {accepted:0,duplicate:1,rejected:0}'
 is 'a later event is new data' "$(take "$(page p-9 anna)")" '200 {accepted:1,duplicate:0,rejected:0}'
@@ -94,7 +94,7 @@ is "somebody else's changes nothing of that" "$CODE" 1
 hs erase --user nobody
 hs verify
 is 'the same again does' "$CODE" 0
-exec 7<>"$S/spool/.hookspool/erase" && flock 7
+exec 7<>"$S/spool/.hookspool/run/erase" && flock 7
 for command in 'erase --user anna' repair; do
 	hs $command
 	is "$command while another is at it: 75, try again" "$CODE" 75

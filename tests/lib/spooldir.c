@@ -469,7 +469,7 @@ void spooldir_assert_sound(const struct spooldir *d, const char *file, int line)
 		}
 		free(names);
 	}
-	if (spooldir_names(d, ".hookspool", "aside-") + spooldir_names(d, ".hookspool", "copy-") >
+	if (spooldir_names(d, ".hookspool", "aside-") + spooldir_names(d, ".hookspool/run", "copy-") >
 	    0) {
 		print_error("# something is left to be cleaned in .hookspool\n");
 		_fail(file, line);
@@ -481,11 +481,11 @@ void spooldir_assert_sound(const struct spooldir *d, const char *file, int line)
 struct hs_state *spooldir_state(const struct spooldir *d)
 {
 	char path[PATH_MAX];
-	int fd = open(path_of(d, ".hookspool/state", path), O_RDWR | O_CLOEXEC);
+	int fd = open(path_of(d, ".hookspool/run/state", path), O_RDWR | O_CLOEXEC);
 	struct hs_state *state;
 
 	assert_true(fd >= 0);
-	assert_int_equal(spooldir_size(d, ".hookspool/state"), sizeof *state);
+	assert_int_equal(spooldir_size(d, ".hookspool/run/state"), sizeof *state);
 	state = mmap(NULL, sizeof *state, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 	assert_true(state != MAP_FAILED);
 	close(fd);

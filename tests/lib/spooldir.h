@@ -56,7 +56,7 @@ bool wait_until(bool (*is_so)(void *context), void *context);
 
 /* --- files ----------------------------------------------------------------------- */
 
-/* The whole text of a file of the spool (".hookspool/state"), unzipped if it is a .gz. */
+/* The whole text of a file of the spool (".hookspool/run/state"), unzipped if it is a .gz. */
 struct hs_buf spooldir_read(const struct spooldir *d, const char *name);
 /* Makes or replaces a file; appends to one; cuts one. */
 void spooldir_write(const struct spooldir *d, const char *name, struct hs_slice text);

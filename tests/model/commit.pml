@@ -44,7 +44,7 @@ byte dirty;        /* lines that are in memory alone */
 byte safe[FILES];  /* lines on stable storage */
 bool aside;        /* a segment waits in .hookspool to be cleaned */
 
-/* --- .hookspool/state ------------------------------------------------------------------ */
+/* --- .hookspool/run/state ------------------------------------------------------------------ */
 
 byte append_lock, sync_lock;
 bool known, poisoned;

@@ -77,7 +77,7 @@ static struct hs_edit prepare(unsigned nth, struct hs_range *removed)
 	hs_buf_put(&rest, text.p, removed->offset);
 	hs_buf_put(&rest, text.p + removed->offset + removed->bytes,
 		   text.n - removed->offset - removed->bytes);
-	spooldir_write(&s.d, ".hookspool/erase-copy", hs_buf_slice(&rest));
+	spooldir_write(&s.d, ".hookspool/run/erase-copy", hs_buf_slice(&rest));
 	hs_buf_free(&text);
 	hs_buf_free(&rest);
 	return edit;
@@ -154,7 +154,7 @@ static void many_ranges(void **state)
 	name = spooldir_name(&s.d, "events-", 0);
 	assert_true(hs_sealed_parse("events", name, &edit.sealed));
 	edit.inode = (uint64_t)spooldir_inode(&s.d, name);
-	spooldir_write(&s.d, ".hookspool/c", HS_SLICE("{}\n"));
+	spooldir_write(&s.d, ".hookspool/run/c", HS_SLICE("{}\n"));
 	assert_int_equal(hs_edits_replace(s.edits, &edit), HS_OK);
 	assert_int_equal(translate(0, 0), 0);
 	assert_int_equal(translate(10, 0), 0);
@@ -310,7 +310,7 @@ static void other_families_are_not_journaled(void **state)
 	make("", "a");
 	hs_sealed_print("rejected", &edit.sealed, name);
 	spooldir_write(&s.d, name, HS_SLICE("{\"a\":1}\n{\"b\":1}\n"));
-	spooldir_write(&s.d, ".hookspool/c", HS_SLICE("{\"b\":1}\n"));
+	spooldir_write(&s.d, ".hookspool/run/c", HS_SLICE("{\"b\":1}\n"));
 	edit.inode = (uint64_t)spooldir_inode(&s.d, name);
 	assert_int_equal(hs_edits_replace(s.edits, &edit), HS_OK);
 	text = spooldir_read(&s.d, name);

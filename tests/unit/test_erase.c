@@ -178,13 +178,13 @@ static void ids_outlive_the_index(void **state)
 	put("b/3");
 	rotate();
 	hs_spool_free(s.spool);
-	spooldir_unlink(&s.d, ".hookspool/index");
+	spooldir_unlink(&s.d, ".hookspool/run/index");
 	spooldir_add(&s.d, ".hookspool/erased-ids", HS_SLICE("torn"));
 	s.spool = hs_spool_new(s.d.settings);
 	assert_int_equal(put("a/1 b/2 b/3 a/4"), 3);
 	assert_int_equal(erase("a", false, &done), HS_OK);
 	hs_spool_free(s.spool);
-	spooldir_unlink(&s.d, ".hookspool/index");
+	spooldir_unlink(&s.d, ".hookspool/run/index");
 	s.spool = hs_spool_new(s.d.settings);
 	assert_int_equal(put("a/1 a/4 b/2"), 3);
 }
@@ -232,7 +232,7 @@ static void leftovers_go(void **state)
 		char path[PATH_MAX + 40];
 		FILE *file;
 
-		snprintf(path, sizeof path, "%s/.hookspool/%s", s.d.path, names[i]);
+		snprintf(path, sizeof path, "%s/.hookspool/run/%s", s.d.path, names[i]);
 		file = fopen(path, "w");
 		assert_non_null(file);
 		fputs("{\"type\":\"page\",\"user_id\":\"anna\"}\n", file);
@@ -242,7 +242,7 @@ static void leftovers_go(void **state)
 	for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
 		char path[PATH_MAX + 40];
 
-		snprintf(path, sizeof path, "%s/.hookspool/%s", s.d.path, names[i]);
+		snprintf(path, sizeof path, "%s/.hookspool/run/%s", s.d.path, names[i]);
 		assert_int_equal(access(path, F_OK), -1);
 	}
 }
@@ -348,7 +348,7 @@ static void killed_anywhere(void **state)
 		expect_others();
 		if (nth % 4 == 0) { /* the index is lost, too */
 			hs_spool_free(s.spool);
-			spooldir_unlink(&s.d, ".hookspool/index");
+			spooldir_unlink(&s.d, ".hookspool/run/index");
 			s.spool = hs_spool_new(s.d.settings);
 		}
 		assert_int_equal(erase("a", false, &done), HS_OK);

@@ -165,7 +165,7 @@ static void turned_off(void **state)
 	put(s->spool, "a a", 0);
 	put(s->spool, "a", 0);
 	assert_int_equal(spooldir_count(&s->d, "a"), 3);
-	assert_false(spooldir_exists(&s->d, ".hookspool/index"));
+	assert_false(spooldir_exists(&s->d, ".hookspool/run/index"));
 }
 
 /* What each process has noted for the others is gone: they must read its lines. */
@@ -175,7 +175,7 @@ static void lose_recent(struct scene *s)
 	char path[PATH_MAX + 32];
 	int fd;
 
-	snprintf(path, sizeof path, "%s/.hookspool/state", s->d.path);
+	snprintf(path, sizeof path, "%s/.hookspool/run/state", s->d.path);
 	fd = open(path, O_WRONLY);
 	assert_true(fd >= 0);
 	assert_int_equal(pwrite(fd, &nowhere, sizeof nowhere, offsetof(struct hs_state, recent.to)),
@@ -505,51 +505,51 @@ static void old_ones_are_swept_out(void **state)
 
 static void lose_index(struct scene *s)
 {
-	spooldir_unlink(&s->d, ".hookspool/index");
+	spooldir_unlink(&s->d, ".hookspool/run/index");
 }
 
 static void cut_index(struct scene *s)
 {
-	spooldir_cut(&s->d, ".hookspool/index", spooldir_size(&s->d, ".hookspool/index") / 2);
+	spooldir_cut(&s->d, ".hookspool/run/index", spooldir_size(&s->d, ".hookspool/run/index") / 2);
 }
 
 static void empty_index(struct scene *s)
 {
-	spooldir_cut(&s->d, ".hookspool/index", 0);
+	spooldir_cut(&s->d, ".hookspool/run/index", 0);
 }
 
 static void put_noise(struct scene *s)
 {
 	struct case_random r = case_random_new(11);
-	size_t n = (size_t)spooldir_size(&s->d, ".hookspool/index");
+	size_t n = (size_t)spooldir_size(&s->d, ".hookspool/run/index");
 	struct hs_buf noise = { 0 };
 
 	while (noise.n < n)
 		hs_buf_putc(&noise, (char)case_random_below(&r, 256));
-	spooldir_write(&s->d, ".hookspool/index", hs_buf_slice(&noise));
+	spooldir_write(&s->d, ".hookspool/run/index", hs_buf_slice(&noise));
 	hs_buf_free(&noise);
 }
 
 /* Its first pages are right, what they lead to is not. */
 static void put_noise_behind_the_head(struct scene *s)
 {
-	struct hs_buf text = spooldir_read(&s->d, ".hookspool/index");
+	struct hs_buf text = spooldir_read(&s->d, ".hookspool/run/index");
 
 	for (size_t i = 8192; i < text.n; i++)
 		text.p[i] = (char)(i * 2654435761U >> 7);
-	spooldir_write(&s->d, ".hookspool/index", hs_buf_slice(&text));
+	spooldir_write(&s->d, ".hookspool/run/index", hs_buf_slice(&text));
 	hs_buf_free(&text);
 }
 
 static void put_another(struct scene *s)
 {
 	spooldir_write(&s->d, ".hookspool/new", HS_SLICE("this is no index"));
-	spooldir_rename(&s->d, ".hookspool/new", ".hookspool/index");
+	spooldir_rename(&s->d, ".hookspool/new", ".hookspool/run/index");
 }
 
 static void lose_state(struct scene *s)
 {
-	spooldir_unlink(&s->d, ".hookspool/state");
+	spooldir_unlink(&s->d, ".hookspool/run/state");
 }
 
 static void boot(struct scene *s)
@@ -612,7 +612,7 @@ static void of_another_format(void **state)
 	fill_three_segments(s);
 	put(s->spool, "x", 0);
 	hs_spool_free(s->spool);
-	snprintf(path, sizeof path, "%s/.hookspool/index", s->d.path);
+	snprintf(path, sizeof path, "%s/.hookspool/run/index", s->d.path);
 	assert_int_equal(mdb_env_create(&env), 0);
 	assert_int_equal(mdb_env_open(env, path, MDB_NOSUBDIR | MDB_NOLOCK, 0600), 0);
 	assert_int_equal(mdb_txn_begin(env, NULL, 0, &txn), 0);
@@ -689,13 +689,13 @@ static void made_anew_once_for_all(void **state)
 	put(other, many("m", 0, 300), 300);
 	lose_index(s);
 	put(s->spool, many("m", 0, 300), 300);
-	anew = spooldir_inode(&s->d, ".hookspool/index");
+	anew = spooldir_inode(&s->d, ".hookspool/run/index");
 	put(other, many("m", 0, 300), 300);
-	assert_int_equal(spooldir_inode(&s->d, ".hookspool/index"), anew);
+	assert_int_equal(spooldir_inode(&s->d, ".hookspool/run/index"), anew);
 	put(s->spool, many("m", 0, 300), 300);
 	put(other, many("m", 0, 301), 300);
 	put(s->spool, many("m", 0, 302), 301);
-	assert_int_equal(spooldir_inode(&s->d, ".hookspool/index"), anew);
+	assert_int_equal(spooldir_inode(&s->d, ".hookspool/run/index"), anew);
 	hs_spool_free(other);
 }
 
@@ -770,12 +770,12 @@ static void an_older_one_is_put_back(void **state)
 	put(s->spool, many("m", 0, 300), 0);
 	put(s->spool, "x", 0);
 	hs_spool_free(s->spool);
-	old = spooldir_read(&s->d, ".hookspool/index");
+	old = spooldir_read(&s->d, ".hookspool/run/index");
 	s->spool = hs_spool_new(s->d.settings);
 	put(s->spool, many("m", 300, 600), 0);
 	put(s->spool, "y", 0);
 	hs_spool_free(s->spool);
-	spooldir_write(&s->d, ".hookspool/index", hs_buf_slice(&old));
+	spooldir_write(&s->d, ".hookspool/run/index", hs_buf_slice(&old));
 	s->spool = hs_spool_new(s->d.settings);
 	put(s->spool, many("m", 0, 600), 600);
 	put(s->spool, "x y", 2);
@@ -866,7 +866,7 @@ static void compressed_segments_are_read(void **state)
 	fill_three_segments(s);
 	gzip_in_place(s, spooldir_name(&s->d, "events-", 0));
 	hs_spool_free(s->spool);
-	spooldir_unlink(&s->d, ".hookspool/index");
+	spooldir_unlink(&s->d, ".hookspool/run/index");
 	s->spool = hs_spool_new(s->d.settings);
 	for (int j = 0; j < 3; j++)
 		put(s->spool, many("m", 300 * j, 300 * j + 300), 300);
@@ -884,7 +884,7 @@ static void a_damaged_gzip_does_not_stop_it(void **state)
 	name = spooldir_name(&s->d, "events-", 0);
 	spooldir_cut(&s->d, name, spooldir_size(&s->d, name) - 8);
 	hs_spool_free(s->spool);
-	spooldir_unlink(&s->d, ".hookspool/index");
+	spooldir_unlink(&s->d, ".hookspool/run/index");
 	s->spool = hs_spool_new(s->d.settings);
 	put(s->spool, many("m", 300, 600), 300);
 	put(s->spool, many("m", 600, 900), 300);
@@ -924,7 +924,7 @@ static void retention_takes_one(void **state)
 
 	fill_three_segments(s);
 	hs_spool_free(s->spool);
-	spooldir_unlink(&s->d, ".hookspool/index");
+	spooldir_unlink(&s->d, ".hookspool/run/index");
 	spooldir_unlink(&s->d, spooldir_name(&s->d, "events-", 0));
 	s->spool = hs_spool_new(s->d.settings);
 	put(s->spool, many("m", 300, 600), 300);
@@ -1079,7 +1079,7 @@ static void the_map_grows(void **state)
 	hs_buf_free(&text);
 	hurried(s);
 	put(s->spool, "m0 m1 m449999 m450000 m899999 m900000", 5);
-	assert_true(spooldir_size(&s->d, ".hookspool/index") > 16 << 20);
+	assert_true(spooldir_size(&s->d, ".hookspool/run/index") > 16 << 20);
 	restart(s);
 	put(s->spool, "m0 m899999 m900000 new", 3);
 	for (int i = 0; i < LINES; i += LINES / 30) /* hashes: they are everywhere in it */

@@ -147,7 +147,7 @@ static void only_one_at_a_time(void **state)
 	(void)state;
 	make("rotate_min_gap = 0\n");
 	seal("a");
-	snprintf(path, sizeof path, "%s/.hookspool/maintain", s.d.path);
+	snprintf(path, sizeof path, "%s/.hookspool/run/maintain", s.d.path);
 	fd = open(path, O_RDWR | O_CREAT, 0600);
 	assert_int_equal(flock(fd, LOCK_EX), 0);
 	assert_int_equal(maintain(), HS_OK);
@@ -212,7 +212,7 @@ static void duplicates_are_known_from_compressed_segments(void **state)
 	make("rotate_min_gap = 0\n");
 	seal("a b");
 	assert_int_equal(maintain(), HS_OK);
-	spooldir_unlink(&s.d, ".hookspool/index");
+	spooldir_unlink(&s.d, ".hookspool/run/index");
 	assert_int_equal(spooldir_append(s.spool, "a b c", &duplicate), HS_OK);
 	assert_int_equal(duplicate, 2);
 	assert_once(&s.d, "a b c");

@@ -239,7 +239,7 @@ static void a_fragment_is_not_delivered(void **state)
 	hs_reader_close(s.reader);
 	s.reader = NULL;
 	hs_spool_free(s.spool);
-	spooldir_unlink(&s.d, ".hookspool/state");
+	spooldir_unlink(&s.d, ".hookspool/run/state");
 	spooldir_add(&s.d, "events.jsonl", HS_SLICE("{\"type\":\"tra"));
 	s.spool = hs_spool_new(s.d.settings);
 	open_reader();
@@ -391,7 +391,7 @@ static void erase_first(struct hs_edits *edits)
 				.inode = (uint64_t)spooldir_inode(&s.d, name) };
 
 	assert_true(hs_sealed_parse("events", name, &edit.sealed));
-	spooldir_write(&s.d, ".hookspool/c",
+	spooldir_write(&s.d, ".hookspool/run/c",
 		       hs_slice(text.p + removed.bytes, text.n - removed.bytes));
 	assert_int_equal(hs_edits_replace(edits, &edit), HS_OK);
 	hs_buf_free(&text);

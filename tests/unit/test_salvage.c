@@ -29,6 +29,8 @@ static struct scene *make(void)
 	s.place.dir = hs_io_open_dir(AT_FDCWD, s.d.path);
 	assert_int_equal(hs_io_make_dir(s.place.dir, ".hookspool", 0700), 0);
 	s.place.private_dir = hs_io_open_dir(s.place.dir, ".hookspool");
+	assert_int_equal(hs_io_make_dir(s.place.private_dir, "run", 0700), 0);
+	s.place.run_dir = hs_io_open_dir(s.place.private_dir, "run");
 	s.place.settings = s.d.settings;
 	return &s;
 }
@@ -44,6 +46,7 @@ static int finish(void **state)
 	struct scene *s = *state;
 
 	wrap_reset();
+	close(s->place.run_dir);
 	close(s->place.private_dir);
 	close(s->place.dir);
 	spooldir_remove(&s->d);
@@ -222,12 +225,12 @@ static void a_copy_that_was_left_half_done(void **state)
 	struct scene *s = *state;
 
 	set_aside(s, "a b", "", 7, -1);
-	spooldir_write(&s->d, ".hookspool/copy-events", HS_SLICE("{\"half"));
-	spooldir_write(&s->d, ".hookspool/copy-rejected", HS_SLICE("{\"half"));
+	spooldir_write(&s->d, ".hookspool/run/copy-events", HS_SLICE("{\"half"));
+	spooldir_write(&s->d, ".hookspool/run/copy-rejected", HS_SLICE("{\"half"));
 	assert_true(finish_aside(s, HS_OK));
-	assert_true(spooldir_exists(&s->d, ".hookspool/copy-rejected")); /* not ours */
+	assert_true(spooldir_exists(&s->d, ".hookspool/run/copy-rejected")); /* not ours */
 	assert_once(&s->d, "a b");
-	spooldir_unlink(&s->d, ".hookspool/copy-rejected");
+	spooldir_unlink(&s->d, ".hookspool/run/copy-rejected");
 	assert_sound(&s->d);
 }
 

@@ -33,9 +33,11 @@ static void open_view(struct view *v, const struct spooldir *d, int family)
 	v->place.dir = hs_io_open_dir(AT_FDCWD, d->path);
 	hs_io_make_dir(v->place.dir, ".hookspool", 0700);
 	v->place.private_dir = hs_io_open_dir(v->place.dir, ".hookspool");
+	hs_io_make_dir(v->place.private_dir, "run", 0700);
+	v->place.run_dir = hs_io_open_dir(v->place.private_dir, "run");
 	v->place.settings = d->settings;
 	v->place.state = &v->state;
-	assert_result(hs_state_open(v->place.private_dir, &v->state), HS_OK);
+	assert_result(hs_state_open(v->place.run_dir, &v->state), HS_OK);
 	hs_segment_init(&v->segment, &v->place, family);
 }
 
@@ -43,6 +45,7 @@ static void close_view(struct view *v)
 {
 	hs_segment_close(&v->segment);
 	hs_state_close(&v->state);
+	close(v->place.run_dir);
 	close(v->place.private_dir);
 	close(v->place.dir);
 }
@@ -357,7 +360,7 @@ static void a_first_look_at_a_torn_file(void **state)
 	close_view(&s->view);
 	spooldir_add(&s->d, "events.jsonl", HS_SLICE("{\"torn\":\n"));
 	spooldir_add(&s->d, "events.jsonl", hs_buf_slice(&e->lines));
-	spooldir_unlink(&s->d, ".hookspool/state");
+	spooldir_unlink(&s->d, ".hookspool/run/state");
 	open_view(&s->view, &s->d, HS_EVENTS);
 	assert_result(put(&s->view, "c"), HS_OK);
 	assert_once(&s->d, "a b c");
@@ -371,7 +374,7 @@ static void what_is_adopted_is_synced_first(void **state)
 
 	assert_result(put(&s->view, "a"), HS_OK);
 	close_view(&s->view);
-	spooldir_unlink(&s->d, ".hookspool/state");
+	spooldir_unlink(&s->d, ".hookspool/run/state");
 	open_view(&s->view, &s->d, HS_EVENTS);
 	wrap_reset();
 	assert_result(prepare(&s->view, 0), HS_OK);
@@ -665,7 +668,7 @@ static void age_is_read_back(void **state)
 	again(s, "rotate_age = 1h\nrotate_min_gap = 0\n");
 	assert_result(put(&s->view, "a"), HS_OK);
 	close_view(&s->view);
-	spooldir_unlink(&s->d, ".hookspool/state");
+	spooldir_unlink(&s->d, ".hookspool/run/state");
 	open_view(&s->view, &s->d, HS_EVENTS);
 	wrap_clock(3599000, 0);
 	assert_result(put(&s->view, "b"), HS_OK);
@@ -745,7 +748,7 @@ static void names_never_repeat(void **state)
 		if (i % 2 == 0)
 			continue;
 		close_view(&s->view); /* the state is lost; the names tell */
-		spooldir_unlink(&s->d, ".hookspool/state");
+		spooldir_unlink(&s->d, ".hookspool/run/state");
 		open_view(&s->view, &s->d, HS_EVENTS);
 	}
 	/* deleted ones do not come again either: the state remembers their numbers */
@@ -763,7 +766,7 @@ static void number_behind_a_cursor(struct scene *s, const char *offset, const ch
 
 	assert_result(put(&s->view, "a"), HS_OK);
 	close_view(&s->view);
-	spooldir_unlink(&s->d, ".hookspool/state");
+	spooldir_unlink(&s->d, ".hookspool/run/state");
 	snprintf(path, sizeof path, "%s/.hookspool/cursors", s->d.path);
 	assert_int_equal(mkdir(path, 0700), 0);
 	snprintf(cursor, sizeof cursor,

@@ -88,8 +88,9 @@ static void it_is_made_when_it_is_needed(void **state)
 	assert_int_equal(mode_of(s, ""), 0700);
 	assert_int_equal(mode_of(s, ".hookspool"), 0700);
 	assert_int_equal(mode_of(s, "events.jsonl"), 0600);
-	assert_int_equal(mode_of(s, ".hookspool/state"), 0600);
-	assert_int_equal(mode_of(s, ".hookspool/index"), 0600);
+	assert_int_equal(mode_of(s, ".hookspool/run"), 0700);
+	assert_int_equal(mode_of(s, ".hookspool/run/state"), 0600);
+	assert_int_equal(mode_of(s, ".hookspool/run/index"), 0600);
 	again(s, "spool_mode = 0640\n");
 	assert_result(hs_spool_health(s->spool), HS_OK);
 	assert_int_equal(mode_of(s, ""), 0750);
@@ -150,6 +151,32 @@ static void its_private_folder_is_removed(void **state)
 	assert_result(spooldir_append(s->spool, "c a b", &duplicate), HS_OK);
 	assert_int_equal(duplicate, 2);
 	assert_once(&s->d, "a b c");
+}
+
+/* No backup needs .hookspool/run; what is in trouble waits beside it, not in it. */
+static void what_is_in_run_is_made_anew(void **state)
+{
+	struct scene *s = *state;
+	struct hs_buf lines;
+	uint64_t duplicate;
+
+	assert_result(put(s, "a b"), HS_OK);
+	lines = spooldir_read(&s->d, "events.jsonl");
+	hs_spool_free(s->spool);
+	spooldir_unlink(&s->d, "events.jsonl");
+	spooldir_write(&s->d, ".hookspool/aside-events-7-9999999", hs_buf_slice(&lines));
+	hs_buf_free(&lines);
+	spooldir_rename(&s->d, ".hookspool/run", "gone");
+	s->spool = hs_spool_new(s->d.settings);
+	assert_result(spooldir_append(s->spool, "b c", &duplicate), HS_OK);
+	assert_int_equal(duplicate, 1);
+	assert_result(hs_spool_rotate(s->spool, soon()), HS_OK);
+	assert_int_equal(spooldir_names(&s->d, "", "events-"), 2);
+	assert_non_null(strstr(spooldir_name(&s->d, "events-", 1), "-000008.jsonl"));
+	assert_once(&s->d, "a b c");
+	spooldir_rename(&s->d, ".hookspool/run", "gone too");
+	spooldir_write(&s->d, ".hookspool/run", HS_SLICE(""));
+	assert_result(put(s, "d"), HS_E_SPOOL_FILE);
 }
 
 static void foreign_files_are_left_alone(void **state)
@@ -595,7 +622,7 @@ static void the_index_is_counted(void **state)
 	assert_int_equal(hs_spool_known(s->spool, soon(), &known), HS_OK);
 	assert_true(!known.anew && known.ids == 3);
 	hs_spool_free(s->spool);
-	snprintf(index, sizeof index, "%s/.hookspool/index", s->d.path);
+	snprintf(index, sizeof index, "%s/.hookspool/run/index", s->d.path);
 	assert_int_equal(unlink(index), 0);
 	s->spool = hs_spool_new(s->d.settings);
 	assert_int_equal(hs_spool_known(s->spool, soon(), &known), HS_OK);
@@ -614,6 +641,7 @@ int main(void)
 		TEST(a_bad_place_is_refused_and_a_good_one_taken),
 		TEST(it_follows_the_path),
 		TEST(its_private_folder_is_removed),
+		TEST(what_is_in_run_is_made_anew),
 		TEST(foreign_files_are_left_alone),
 		TEST(health_writes_nothing),
 		TEST(free_space_is_looked_at_again),

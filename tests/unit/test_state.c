@@ -162,10 +162,12 @@ static void a_newer_version_is_refused(void **state)
 	struct scene *s = *state;
 	struct hs_state_handle h;
 	struct hs_buf before, after;
-	uint32_t version = 2;
+	uint32_t version;
 
 	leave(s, NULL);
 	before = spooldir_read(&s->d, "state");
+	memcpy(&version, before.p + 8, sizeof version);
+	version++;
 	memcpy(before.p + 8, &version, sizeof version);
 	hs_buf_put_slice(&before, HS_SLICE("and more"));
 	for (int longer = 0; longer < 2; longer++) {

@@ -30,7 +30,7 @@ static int setup(void **state)
 	assert_int_equal(hs_io_make_dir(AT_FDCWD, dir.path, 0700), 0);
 	fd = hs_io_open_dir(AT_FDCWD, dir.path);
 	place = (struct hs_place){
-		.dir = fd, .private_dir = fd, .settings = dir.settings, .state = &handle
+		.dir = fd, .private_dir = fd, .run_dir = -1, .settings = dir.settings, .state = &handle
 	};
 	hs_subjects_init(&people, 7);
 	return fd < 0;
