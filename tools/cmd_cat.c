@@ -22,7 +22,7 @@ enum {
 
 /* What the command line says. */
 struct options {
-	const char *config, *cursor;
+	const char *config, *cursor, *from;
 	struct hs_filter filter;
 	struct hs_columns columns; /* count 0: whole lines */
 	bool is_tail, follow, last_given;
@@ -41,7 +41,7 @@ struct run {
 
 /* --- the command line ----------------------------------------------------- */
 
-enum { OPTION_FIELDS = HS_OPT_OWN, OPTION_RAW, OPTION_CURSOR };
+enum { OPTION_FIELDS = HS_OPT_OWN, OPTION_RAW, OPTION_CURSOR, OPTION_FROM };
 
 #define OUTPUT_OPTIONS                                                                             \
 	{ "fields", "A,B,C", OPTION_FIELDS, "these fields alone, with tabs between them" },        \
@@ -61,6 +61,7 @@ const struct hs_option hs_tail_options[] = {
 	{ "follow", NULL, 'f', "go on with what arrives" },
 	{ "lines", "N", 'n', "begin with the last N records; 10" },
 	{ "cursor", "NAME", OPTION_CURSOR, "begin behind what an earlier run with this name has printed" },
+	HS_SOURCE_FROM(OPTION_FROM),
 	HS_FILTER_OPTIONS,
 	OUTPUT_OPTIONS,
 	HS_OPTION_CONFIG,
@@ -86,6 +87,7 @@ static bool take_option(struct options *o, const char *command, int option, cons
 		return hs_columns_set(&o->columns, command, argument);
 	case OPTION_RAW: o->columns.raw = true; return true;
 	case OPTION_CURSOR: o->cursor = argument; return true;
+	case OPTION_FROM: o->from = argument; return hs_source_is_from(command, argument);
 	case 'f': o->follow = true; return true;
 	case 'n': return take_last(o, argument);
 	default:
@@ -103,6 +105,10 @@ static bool read_options(int argc, char **argv, struct options *o)
 	while ((option = hs_option(argc, argv)) != -1)
 		if (!take_option(o, argv[0], option, optarg))
 			return false;
+	if (o->from != NULL && (o->cursor == NULL || o->last_given)) {
+		fputs("hookspool tail: --from is for a --cursor, and without --lines\n", stderr);
+		return false;
+	}
 	if (optind == argc)
 		return true;
 	hs_usage(argv[0]);
@@ -122,6 +128,7 @@ static int begin(struct run *r)
 	struct options *o = &r->options;
 	bool last = o->is_tail && (o->cursor == NULL || (r->source.fresh && o->last_given));
 	enum hs_result result = HS_OK;
+	int code;
 
 	if (!o->follow)
 		result = hs_reader_end(r->source.reader, &r->end);
@@ -133,6 +140,9 @@ static int begin(struct run *r)
 		result = hs_reader_last(r->source.reader, o->last, is_wanted, &o->filter);
 	if (result != HS_OK)
 		return hs_source_result(&r->source, result);
+	code = hs_source_begun(&r->source, o->from != NULL || last);
+	if (code != 0)
+		return code;
 	r->saved = hs_reader_position(r->source.reader);
 	r->saved_ms = hs_io_now_monotonic();
 	if (r->source.fresh) /* retention must know from now on what is needed */
@@ -311,7 +321,8 @@ static int run(int argc, char **argv, bool is_tail)
 	r->options.last = LAST;
 	r->out.signals = -1;
 	if (read_options(argc, argv, &r->options))
-		code = hs_source_open(&r->source, argv[0], r->options.config, r->options.cursor);
+		code = hs_source_open(&r->source, argv[0], r->options.config, r->options.cursor,
+				      r->options.from);
 	if (code == 0) {
 		code = begin(r);
 		if (code == 0) {

@@ -28,7 +28,7 @@ enum {
 };
 
 struct options {
-	const char *config, *cursor;
+	const char *config, *cursor, *from;
 	struct hs_rules rules;
 	uint64_t jobs, batch;
 	bool stream, once;
@@ -67,12 +67,14 @@ enum {
 	OPTION_BATCH,
 	OPTION_ONCE,
 	OPTION_STREAM,
-	OPTION_RETRY_FOR
+	OPTION_RETRY_FOR,
+	OPTION_FROM
 };
 
 /* clang-format off */
 const struct hs_option hs_each_options[] = {
 	{ "cursor", "NAME", OPTION_CURSOR, "begin behind what an earlier run with this name has done" },
+	HS_SOURCE_FROM(OPTION_FROM),
 	{ "on", "TYPE=COMMAND", OPTION_ON, "a handler: TYPE=…, TYPE:NAME=… or *=…; may be repeated" },
 	{ "once", NULL, OPTION_ONCE, "stop at the present end of the spool" },
 	{ "jobs", "N", OPTION_JOBS, "so many handlers in parallel, each user's events in order; 1" },
@@ -107,6 +109,7 @@ static bool take_option(struct options *o, const char *command, int option, cons
 	switch (option) {
 	case HS_OPT_CONFIG: o->config = argument; return true;
 	case OPTION_CURSOR: o->cursor = argument; return true;
+	case OPTION_FROM: o->from = argument; return hs_source_is_from(command, argument);
 	case OPTION_ON: return hs_rules_add(&o->rules, command, argument);
 	case OPTION_JOBS: return hs_option_number("jobs", argument, 1, HS_LANES_MAX, &o->jobs);
 	case OPTION_BATCH: return hs_option_number("batch", argument, 1, HS_BATCH_MAX, &o->batch);
@@ -395,7 +398,10 @@ static int prepare(struct each *e)
 					  .stream = o->stream,
 					  .retry_for_ms = o->retry_for_ms };
 	enum hs_result r = HS_OK;
+	int code = hs_source_begun(&e->source, o->from != NULL);
 
+	if (code != 0)
+		return code;
 	e->done = e->saved = hs_reader_position(e->source.reader);
 	if (o->once)
 		r = hs_reader_end(e->source.reader, &e->end);
@@ -453,7 +459,8 @@ int hs_cmd_each(int argc, char **argv)
 	e->options.jobs = e->options.batch = 1;
 	e->options.retry_for_ms = INT64_C(4) * 3600000; /* as long as Segment itself tries */
 	if (read_options(argc, argv, &e->options))
-		code = hs_source_open(&e->source, argv[0], e->options.config, e->options.cursor);
+		code = hs_source_open(&e->source, argv[0], e->options.config, e->options.cursor,
+				      e->options.from);
 	if (code == 0)
 		code = work(e);
 	ended_by = e->ended_by;

@@ -448,7 +448,7 @@ int hs_cmd_stats(int argc, char **argv)
 	if (s == NULL)
 		return EX_OSERR;
 	if (read_options(argc, argv, s))
-		code = hs_source_open(&s->source, argv[0], s->config, NULL);
+		code = hs_source_open(&s->source, argv[0], s->config, NULL, NULL);
 	if (code == 0)
 		code = run(s);
 	hs_filter_free(&s->filter);

@@ -1,10 +1,12 @@
 #include "tools/source.h"
 #include "store/io.h"
 #include "tools/command.h"
+#include "tools/filter.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sysexits.h>
 
 int hs_source_result(const struct hs_source *s, enum hs_result r)
@@ -15,7 +17,76 @@ int hs_source_result(const struct hs_source *s, enum hs_result r)
 	return hs_command_exit(r);
 }
 
-static int open_cursor(struct hs_source *s, const char *name)
+/* --- where a cursor begins ------------------------------------------------- */
+
+bool hs_source_is_from(const char *command, const char *from)
+{
+	int64_t ms;
+
+	if (strcmp(from, "oldest") == 0 || strcmp(from, "now") == 0 ||
+	    hs_filter_when(from, hs_io_now(), &ms))
+		return true;
+	fprintf(stderr,
+		"hookspool %s: --from %s: expected oldest, now, a time (2026-11-23T10:15:00Z) or how "
+		"long ago (2h, 7d)\n",
+		command, from);
+	return false;
+}
+
+enum hs_result hs_source_from(struct hs_reader *reader, const char *from)
+{
+	struct hs_position at = { 0 };
+	enum hs_result r = HS_OK;
+	int64_t ms;
+
+	if (strcmp(from, "now") == 0)
+		r = hs_reader_end(reader, &at);
+	else if (strcmp(from, "oldest") != 0 && hs_filter_when(from, hs_io_now(), &ms))
+		return hs_reader_since(reader, ms);
+	if (r == HS_OK)
+		hs_reader_start(reader, at);
+	return r;
+}
+
+int hs_source_begun(struct hs_source *s, bool from_given)
+{
+	struct hs_position at = hs_reader_position(s->reader), end = { 0 };
+	enum hs_result r;
+
+	if (!s->fresh || s->cursor == NULL)
+		return 0;
+	r = hs_reader_remember(s->reader);
+	if (r == HS_OK)
+		r = hs_reader_end(s->reader, &end);
+	if (r != HS_OK && r != HS_E_FULL)
+		return hs_source_result(s, r);
+	if (end.number <= 1 && end.offset == 0) /* a spool without events */
+		return 0;
+	if (at.number == 0)
+		fprintf(stderr, "hookspool %s: cursor %s is new: it begins at the oldest event%s\n",
+			s->command, s->name, from_given ? "" : " (--from now: with what comes next)");
+	else
+		fprintf(stderr,
+			"hookspool %s: cursor %s is new: it begins in segment %" PRIu64 " at byte %" PRIu64
+			", the spool ends in segment %" PRIu64 " at byte %" PRIu64 "\n",
+			s->command, s->name, at.number, at.offset, end.number, end.offset);
+	return 0;
+}
+
+/* Where it stands, unless that is a position of another history. */
+static enum hs_result go_on(struct hs_source *s)
+{
+	enum hs_fit fit;
+	enum hs_result r = hs_reader_fit(s->reader, hs_cursor_position(s->cursor), &fit);
+
+	if (r != HS_OK)
+		return r;
+	return fit == HS_FIT_NOT || (fit == HS_FIT_UNKNOWN && hs_cursor_is_foreign(s->cursor))
+		       ? HS_E_HISTORY
+		       : HS_OK;
+}
+
+static int open_cursor(struct hs_source *s, const char *name, const char *from)
 {
 	int64_t holder;
 	enum hs_result r;
@@ -36,12 +107,23 @@ static int open_cursor(struct hs_source *s, const char *name)
 			s->command, name, (long long)holder);
 		return EX_TEMPFAIL;
 	}
+	s->name = name;
+	if (r == HS_OK && !s->fresh)
+		r = go_on(s);
+	else if (r == HS_OK && from != NULL)
+		r = hs_source_from(s->reader, from);
 	if (r == HS_OK)
-		hs_reader_start(s->reader, hs_cursor_position(s->cursor));
-	return hs_source_result(s, r);
+		r = hs_reader_remember(s->reader);
+	if (r == HS_E_HISTORY)
+		fprintf(stderr,
+			"hookspool %s: cursor %s: what it has passed is not what stands in %s: run "
+			"hookspool adopt; hookspool adopt --from oldest|now|TIME sets it\n",
+			s->command, name, s->settings->spool_dir);
+	return r == HS_E_HISTORY ? hs_command_exit(r) : hs_source_result(s, r);
 }
 
-int hs_source_open(struct hs_source *s, const char *command, const char *config, const char *cursor)
+int hs_source_open(struct hs_source *s, const char *command, const char *config, const char *cursor,
+		   const char *from)
 {
 	int code;
 
@@ -51,7 +133,7 @@ int hs_source_open(struct hs_source *s, const char *command, const char *config,
 		return EX_CONFIG;
 	code = hs_source_result(s, hs_reader_open(s->settings, &s->reader));
 	if (code == 0 && cursor != NULL)
-		code = open_cursor(s, cursor);
+		code = open_cursor(s, cursor, from);
 	return code == 0 ? 0 : hs_source_close(s, code);
 }
 

@@ -14,16 +14,35 @@ struct hs_source {
 	struct hs_settings *settings;
 	struct hs_reader *reader;
 	struct hs_cursor *cursor; /* NULL: none was named */
-	bool fresh;               /* the cursor is new */
+	const char *name;         /* of the cursor */
+	bool fresh;               /* it is new */
 };
+
+/* A row for a command's table of options (command.h): where a new cursor begins. */
+#define HS_SOURCE_FROM(letter) \
+	{ "from", "WHEN", letter, "where a new cursor begins: oldest, now, 2026-11-23T10:15:00Z, 2h (ago)" }
+
+/* Is it an argument of --from? False after a message to standard error. */
+bool hs_source_is_from(const char *command, const char *from);
 
 /*
  * The spool of the settings (`config` NULL: those found), and the cursor of that name
- * (NULL: none); the reader starts where the cursor stands, or at the oldest event. 0, or
- * an exit code after a message to standard error, and nothing is open.
+ * (NULL: none); the reader starts where the cursor stands; a new one where `from` says (NULL:
+ * the oldest event). 0, or an exit code after a
+ * message to standard error, and nothing is open: EX_IOERR, too, for a position of another
+ * history.
  */
 int hs_source_open(struct hs_source *s, const char *command, const char *config,
-		   const char *cursor);
+		   const char *cursor, const char *from);
+
+/*
+ * Once it is known where a new cursor begins: says so, if there is anything to be missed or
+ * to be had twice. 0 or an exit code.
+ */
+int hs_source_begun(struct hs_source *s, bool from_given);
+
+/* The reader starts where --from says. HS_OK or a result of reading. */
+enum hs_result hs_source_from(struct hs_reader *reader, const char *from);
 
 /* Returns the code; a zeroed struct is fine. */
 int hs_source_close(struct hs_source *s, int code);

@@ -116,7 +116,15 @@ enum hs_level { HS_LOG_ERROR, HS_LOG_WARN, HS_LOG_INFO, HS_LOG_DEBUG };
 	/* the operator's side: start-up, tools */ \
 	X(HS_E_CONFIG, 503, ERROR, "not configured", "run: hookspool check") \
 	X(HS_E_CURSOR, 503, ERROR, "cursor unusable", \
-	  "the cursor's file in .hookspool/cursors is damaged, or of another spool: remove it to begin anew")
+	  "the cursor's file in .hookspool/cursors is damaged, or of another spool: remove it to begin anew") \
+	X(HS_E_HISTORY, 503, ERROR, "cursor of another history of the spool", \
+	  "the spool is a restored or another one: run hookspool adopt, it tells which cursors fit") \
+	X(HS_E_SUPPRESSED, 503, ERROR, "list of suppressed people lost, try again", \
+	  "erased.jsonl tells of suppressed people, and .hookspool/suppressed or its salt is gone: " \
+	  "restore .hookspool from a backup, or give them up: hookspool adopt --accept-loss") \
+	X(HS_E_SALT, 503, ERROR, "salt lost, try again", \
+	  "receipts in erased.jsonl need .hookspool/salt, which is gone: " \
+	  "restore .hookspool from a backup, or give it up: hookspool adopt --accept-loss")
 
 enum hs_result {
 #define HS_RESULT_ENUM(name, status, level, message, remedy) name,

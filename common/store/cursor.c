@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 enum {
-	TEXT_MAX = 256,
+	TEXT_MAX = 320,
 	FILE_NAME = HS_CURSOR_NAME_MAX + 2, /* its NUL included */
 	/*
 	 * Somebody may just be looking whether it is held; and a process that a killed holder
@@ -23,8 +23,10 @@ enum {
 static const char DIRECTORY[] = "cursors";
 
 struct hs_cursor {
+	const struct hs_place *place;
 	int dir, lock_fd;
 	struct hs_position position;
+	struct hs_history history; /* in which it was saved */
 	char name[FILE_NAME], copy[FILE_NAME]; /* no cursor's name has a '~' */
 };
 
@@ -39,31 +41,34 @@ bool hs_cursor_is_name(const char *name)
 
 /* --- its file ------------------------------------------------------------- */
 
-static size_t print(char out[static TEXT_MAX], struct hs_position p)
+static size_t print(char out[static TEXT_MAX], struct hs_position p, const struct hs_history *h)
 {
 	char now[HS_CLOCK_TEXT + 1];
 
 	hs_clock_text(hs_io_now(), now);
 	return (size_t)snprintf(out, TEXT_MAX,
 				"{\"number\":%" PRIu64 ",\"offset\":%" PRIu64 ",\"edit\":%" PRIu64
+				",\"before\":\"%016" PRIx64 "\",\"spool\":\"%s\",\"epoch\":%" PRIu64
 				",\"saved_at\":\"%s\"}\n",
-				p.number, p.offset, p.edit, now);
+				p.number, p.offset, p.edit, p.before, h->id, h->epoch, now);
 }
 
-static bool parse(const char *text, struct hs_position *p, int64_t *saved_ms)
+static bool parse(const char *text, struct hs_position *p, struct hs_history *h, int64_t *saved_ms)
 {
 	char saved[HS_CLOCK_TEXT + 1];
 	int end = 0;
 
 	return sscanf(text,
 		      "{\"number\":%" SCNu64 ",\"offset\":%" SCNu64 ",\"edit\":%" SCNu64
+		      ",\"before\":\"%16" SCNx64 "\",\"spool\":\"%32[0-9a-f]\",\"epoch\":%" SCNu64
 		      ",\"saved_at\":\"%24[^\"]\"}\n%n",
-		      &p->number, &p->offset, &p->edit, saved, &end) == 4 &&
+		      &p->number, &p->offset, &p->edit, &p->before, h->id, &h->epoch, saved, &end) == 7 &&
 	       end > 0 && text[end] == '\0' && hs_clock_parse(hs_slice_str(saved), saved_ms);
 }
 
 /* HS_OK; HS_E_CURSOR; HS_E_IO, and errno is ENOENT if there is no such file. */
-static enum hs_result load(int dir, const char *name, struct hs_position *p, int64_t *saved_ms)
+static enum hs_result load(int dir, const char *name, struct hs_position *p, struct hs_history *h,
+			   int64_t *saved_ms)
 {
 	char text[TEXT_MAX];
 	int fd = hs_io_open_read(dir, name), saved;
@@ -78,7 +83,7 @@ static enum hs_result load(int dir, const char *name, struct hs_position *p, int
 	if (got < 0)
 		return HS_E_IO;
 	text[got] = '\0';
-	return parse(text, p, saved_ms) ? HS_OK : HS_E_CURSOR;
+	return parse(text, p, h, saved_ms) ? HS_OK : HS_E_CURSOR;
 }
 
 /* --- holding it ----------------------------------------------------------- */
@@ -143,6 +148,7 @@ enum hs_result hs_cursor_open(const struct hs_place *place, const char *name,
 	c = calloc(1, sizeof *c);
 	if (c == NULL)
 		return HS_E_MEMORY;
+	c->place = place;
 	c->dir = c->lock_fd = -1;
 	snprintf(c->name, sizeof c->name, "%s", name);
 	snprintf(c->copy, sizeof c->copy, "%s~", name);
@@ -150,13 +156,15 @@ enum hs_result hs_cursor_open(const struct hs_place *place, const char *name,
 	if (r == HS_OK)
 		r = hold(c, holder);
 	if (r == HS_OK) {
-		r = load(c->dir, name, &c->position, &saved_ms);
+		r = load(c->dir, name, &c->position, &c->history, &saved_ms);
 		*fresh = r == HS_E_IO && errno == ENOENT;
 	}
 	if (r != HS_OK && !*fresh) {
 		hs_cursor_close(c);
 		return r;
 	}
+	if (*fresh)
+		c->history = place->history;
 	*cursor = c;
 	return HS_OK;
 }
@@ -177,10 +185,17 @@ struct hs_position hs_cursor_position(const struct hs_cursor *c)
 	return c->position;
 }
 
+bool hs_cursor_is_foreign(const struct hs_cursor *c)
+{
+	const struct hs_history *h = &c->place->history;
+
+	return strcmp(c->history.id, h->id) != 0 || c->history.epoch != h->epoch;
+}
+
 enum hs_result hs_cursor_save(struct hs_cursor *c, struct hs_position position)
 {
 	char text[TEXT_MAX];
-	size_t n = print(text, position);
+	size_t n = print(text, position, &c->place->history);
 	enum hs_result r = HS_OK;
 	int fd;
 
@@ -197,8 +212,10 @@ enum hs_result hs_cursor_save(struct hs_cursor *c, struct hs_position position)
 	if (r == HS_OK &&
 	    (hs_io_rename(c->dir, c->copy, c->dir, c->name) < 0 || hs_io_sync_dir(c->dir) < 0))
 		r = HS_E_IO;
-	if (r == HS_OK)
+	if (r == HS_OK) {
 		c->position = position;
+		c->history = c->place->history;
+	}
 	return r;
 }
 
@@ -233,7 +250,7 @@ static bool list_one(void *context, const char *name)
 
 	if (!hs_cursor_is_name(name))
 		return true;
-	r = load(l->dir, name, &info.position, &info.saved_ms);
+	r = load(l->dir, name, &info.position, &info.history, &info.saved_ms);
 	if (r == HS_E_IO && errno == ENOENT) /* removed just now */
 		return true;
 	info.damaged = r != HS_OK;

@@ -1,9 +1,11 @@
 /*
  * cursor: how far a consumer has come, kept in .hookspool/cursors/NAME.
  *
- *	{"number":42,"offset":1234,"edit":0,"saved_at":"2026-11-23T10:15:00.123Z"}
+ *	{"number":42,"offset":1234,"edit":0,"before":"9f86d081884c7d65",
+ *	 "spool":"5f0c0f6b…","epoch":2,"saved_at":"2026-11-23T10:15:00.123Z"}
  *
- * Everything before that position of the events is done. The file is replaced as a whole
+ * Everything before that position of the events is done. "before" is a hash of the line
+ * before it (history.h), 0 if it is not known; "spool" and "epoch" say of which history it is. The file is replaced as a whole
  * (temporary file, sync, rename, directory sync), so it is never older than the last save
  * that succeeded, and never half of one. One consumer at a time holds a cursor: flock(2)
  * on .NAME beside it, which holds the consumer's process id. Retention keeps the segments
@@ -33,6 +35,9 @@ void hs_cursor_close(struct hs_cursor *cursor); /* NULL is fine */
 /* As it was read, or last saved; of the file that its number of edits tells. */
 struct hs_position hs_cursor_position(const struct hs_cursor *cursor);
 
+/* Was it saved in another history than the spool's: another id, or another epoch? */
+bool hs_cursor_is_foreign(const struct hs_cursor *cursor);
+
 /*
  * Moves it, on stable storage. HS_OK, HS_E_IO, HS_E_SYNC or HS_E_FULL: then it may stand
  * where it was, or at the new place.
@@ -46,6 +51,7 @@ struct hs_cursor_info {
 	int64_t saved_ms;
 	bool damaged; /* nothing but its name is known */
 	bool held;    /* a consumer is at work */
+	struct hs_history history; /* in which it was saved */
 };
 
 /*

@@ -354,6 +354,7 @@ static enum hs_result apply(struct hs_edits *e, const struct entry *entry,
 {
 	struct hs_slice line;
 	struct head head;
+	uint64_t to;
 	int got;
 
 	hs_lines_start(&e->lines, e->fd, entry->at, entry->end);
@@ -362,7 +363,11 @@ static enum hs_result apply(struct hs_edits *e, const struct entry *entry,
 		return errno == ENOMEM ? HS_E_MEMORY : HS_E_IO;
 	if (got == 0 || !parse_head(line, &head))
 		return HS_E_IO;
-	position->offset = move(position->offset, line.p + head.ranges, line.p + line.n);
+	to = move(position->offset, line.p + head.ranges, line.p + line.n);
+	if (position->offset > 0 &&
+	    move(position->offset - 1, line.p + head.ranges, line.p + line.n) + 1 != to)
+		position->before = 0;
+	position->offset = to;
 	position->edit = entry->edit;
 	return HS_OK;
 }

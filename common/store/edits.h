@@ -34,6 +34,7 @@ struct hs_position {
 	uint64_t number; /* of the segment */
 	uint64_t offset; /* in its uncompressed text, at the start of a line */
 	uint64_t edit;   /* how often the file had been edited that the offset is of */
+	uint64_t before; /* a hash of the line before it, see history.h; 0: not known */
 };
 
 struct hs_edits;
@@ -60,8 +61,8 @@ uint64_t hs_edits_number(const struct hs_edits *edits, uint64_t segment);
 
 /*
  * Under either lock: turns the position into one of the segment's file as it is now; inside
- * a range that is gone it becomes the start of what came behind. HS_OK, HS_E_IO or
- * HS_E_MEMORY.
+ * a range that is gone it becomes the start of what came behind; if the line before it is
+ * gone that is no longer known. HS_OK, HS_E_IO or HS_E_MEMORY.
  */
 enum hs_result hs_edits_translate(struct hs_edits *edits, struct hs_position *position);
 

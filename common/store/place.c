@@ -89,7 +89,7 @@ enum hs_result hs_place_open(struct hs_opened *o, const struct hs_settings *sett
 {
 	enum hs_result r;
 
-	*o = (struct hs_opened){ .place = { -1, -1, -1, settings, &o->state } };
+	*o = (struct hs_opened){ .place = { -1, -1, -1, settings, &o->state, { .epoch = 0 } } };
 	r = open_spool_dir(&o->place, make);
 	if (r == HS_OK)
 		r = open_own_dir(o->place.dir, PRIVATE, &o->place.private_dir);
@@ -97,6 +97,8 @@ enum hs_result hs_place_open(struct hs_opened *o, const struct hs_settings *sett
 		r = open_own_dir(o->place.private_dir, RUN, &o->place.run_dir);
 	if (r == HS_OK)
 		r = hs_state_open(o->place.run_dir, &o->state);
+	if (r == HS_OK)
+		r = hs_history_open(&o->place, &o->place.history);
 	if (r != HS_OK) {
 		hs_log_result(r, "open %s", settings->spool_dir);
 		hs_place_close(o);

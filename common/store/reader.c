@@ -1,4 +1,6 @@
 #include "store/reader.h"
+#include "core/clock_text.h"
+#include "core/hmac.h"
 #include "store/io.h"
 #include "store/lines.h"
 #include "store/log.h"
@@ -18,6 +20,7 @@ enum {
 	SOON_FIRST_MS = 1, /* until an acknowledgement that is on its way, doubled … */
 	SOON_MOST_MS = 32, /* … up to this, for nobody knows whether it comes */
 	WINDOW = 1 << 20,  /* looked at first, of a segment's end, doubled … */
+	FIRST_LOOK = 1 << 16, /* the same, for one line */
 };
 
 enum kind { NOTHING, SEALED, OPEN };
@@ -40,6 +43,8 @@ struct hs_reader {
 	int fd;
 	uint64_t generation; /* of an open one */
 	struct hs_lines lines;
+
+	struct hs_digest *digest; /* positions carry a hash of the line before; NULL: they do not */
 
 	enum hs_result result;
 	uint64_t gap_first, gap_last;
@@ -91,6 +96,7 @@ void hs_reader_close(struct hs_reader *r)
 		hs_io_close(r->watch);
 	free(r->list);
 	hs_lines_free(&r->lines);
+	hs_digest_free(r->digest);
 	hs_edits_close(r->edits);
 	hs_segment_close(&r->events);
 	hs_place_close(&r->opened);
@@ -208,8 +214,10 @@ static void read_open(struct hs_reader *r, const struct glance *g)
 
 	if (r->at.number != g->number)
 		r->at = (struct hs_position){ .number = g->number };
-	if (known && r->at.offset > limit) /* without durability a power cut can take lines back */
+	if (known && r->at.offset > limit) { /* without durability a power cut can take lines back */
 		r->at.offset = limit;
+		r->at.before = 0;
+	}
 	r->kind = OPEN;
 	r->fd = g->fd;
 	r->generation = g->generation;
@@ -350,7 +358,7 @@ static enum hs_read open_segment(struct hs_reader *r)
 static void step(struct hs_reader *r, uint64_t number)
 {
 	let_go(r);
-	r->at = (struct hs_position){ .number = number };
+	r->at = (struct hs_position){ .number = number, .before = r->at.before };
 }
 
 /* What to do at the end of what could be read of the open segment; false: nothing. */
@@ -420,6 +428,8 @@ enum hs_read hs_reader_next(struct hs_reader *r, struct hs_slice *line)
 		got = hs_lines_next(&r->lines, line);
 		if (got == 1) {
 			r->at.offset = r->lines.at;
+			if (r->digest != NULL && !hs_history_hash(r->digest, *line, &r->at.before))
+				return fail(r, HS_E_MEMORY);
 			return HS_READ_LINE;
 		}
 		if (got < 0)
@@ -589,6 +599,194 @@ enum hs_result hs_reader_last(struct hs_reader *r, size_t n,
 		return HS_E_MEMORY;
 	result = walk_back(r, &l, n);
 	free(l.start);
+	return result;
+}
+
+/* --- saved positions ------------------------------------------------------- */
+
+/* The hash of the line that ends at `offset` (UINT64_MAX: of the last one). 0: none does. */
+static enum hs_result hash_plain(struct hs_reader *r, uint64_t offset, uint64_t *hash)
+{
+	uint64_t end = offset, from, window = FIRST_LOOK;
+	struct hs_slice line;
+	struct stat st;
+	int got;
+
+	if (hs_io_fstat(r->fd, &st) < 0)
+		return HS_E_IO;
+	if (offset == UINT64_MAX)
+		end = (uint64_t)st.st_size;
+	if (end == 0 || end > (uint64_t)st.st_size)
+		return HS_OK;
+	do {
+		from = window < end ? end - window : 0;
+		hs_lines_start(&r->lines, r->fd, from, end);
+		got = from > 0 ? hs_lines_next(&r->lines, &line) : 1; /* the rest of one */
+		while (got == 1 && (got = hs_lines_next(&r->lines, &line)) == 1 && r->lines.at < end)
+			;
+		window *= 2;
+	} while (got == 0 && from > 0); /* a line is longer than that */
+	if (got < 0)
+		return why_reading_failed(r);
+	return got != 1 || hs_history_hash(r->digest, line, hash) ? HS_OK : HS_E_MEMORY;
+}
+
+static enum hs_result hash_gzip(struct hs_reader *r, uint64_t offset, uint64_t *hash)
+{
+	uint64_t found = 0;
+	struct hs_slice line;
+	int got = 1;
+
+	if (!hs_lines_start_gzip(&r->lines, r->fd, 0))
+		return HS_E_MEMORY;
+	while (r->lines.at < offset && (got = hs_lines_next(&r->lines, &line)) == 1)
+		if (r->lines.at >= offset || offset == UINT64_MAX)
+			if (!hs_history_hash(r->digest, line, &found))
+				return HS_E_MEMORY;
+	if (got < 0)
+		return why_reading_failed(r);
+	if (offset == UINT64_MAX || r->lines.at == offset)
+		*hash = found;
+	return HS_OK;
+}
+
+/*
+ * The hash of the line before the start of a segment: the last one of the segment before it.
+ * 0: that one is gone, or was edited, or nothing is known of it.
+ */
+static enum hs_result hash_of_last(struct hs_reader *r, uint64_t number, uint64_t *hash)
+{
+	const struct hs_sealed *sealed;
+	enum hs_result result = list_again(r);
+	bool there;
+
+	sealed = result == HS_OK ? find(r, number) : NULL;
+	if (sealed == NULL || sealed->number != number)
+		return result;
+	let_go(r);
+	r->at = (struct hs_position){ .number = number };
+	result = open_sealed(r, sealed, &there);
+	if (result == HS_OK && there && r->at.edit == 0)
+		result = sealed->gzip ? hash_gzip(r, UINT64_MAX, hash)
+				      : hash_plain(r, UINT64_MAX, hash);
+	return result;
+}
+
+/* In the segment of the position, which is open. *limit: so far it may be read. */
+static enum hs_result hash_before(struct hs_reader *r, uint64_t *hash)
+{
+	return r->lines.inflater != NULL ? hash_gzip(r, r->at.offset, hash)
+					 : hash_plain(r, r->at.offset, hash);
+}
+
+static bool have_digest(struct hs_reader *r)
+{
+	if (r->digest == NULL)
+		r->digest = hs_digest_new();
+	return r->digest != NULL;
+}
+
+enum hs_result hs_reader_remember(struct hs_reader *r)
+{
+	struct hs_position at = r->at;
+	enum hs_result result = HS_OK;
+
+	if (!have_digest(r))
+		return HS_E_MEMORY;
+	if (at.before != 0 || at.number == 0)
+		return HS_OK;
+	if (at.offset == 0)
+		result = hash_of_last(r, at.number - 1, &at.before);
+	else if (open_segment(r) == HS_READ_LINE && r->at.offset == at.offset)
+		result = hash_before(r, &at.before);
+	hs_reader_start(r, at);
+	return result;
+}
+
+/* The position is not at the start of a segment. */
+static enum hs_result fit_inside(struct hs_reader *r, struct hs_position p, enum hs_fit *fit)
+{
+	bool durable = r->opened.place.settings->durability == HS_DURABILITY_FSYNC;
+	enum hs_read what;
+	uint64_t hash = 0;
+	enum hs_result result;
+
+	hs_reader_start(r, p);
+	what = open_segment(r);
+	if (what == HS_READ_FAILED)
+		return r->result;
+	if (what != HS_READ_LINE) {
+		*fit = what == HS_READ_AHEAD ? HS_FIT_NOT : HS_FIT_UNKNOWN;
+		return HS_OK;
+	}
+	if (r->kind == OPEN && r->lines.end < p.offset) {
+		*fit = durable ? HS_FIT_NOT : HS_FIT_UNKNOWN;
+		return HS_OK;
+	}
+	if (r->at.before == 0) /* not noted, or erased */
+		return HS_OK;
+	result = hash_before(r, &hash);
+	if (result == HS_OK)
+		*fit = hash == p.before ? HS_FIT : HS_FIT_NOT;
+	return result;
+}
+
+enum hs_result hs_reader_fit(struct hs_reader *r, struct hs_position p, enum hs_fit *fit)
+{
+	enum hs_result result = HS_OK;
+	struct hs_position end;
+	uint64_t hash = 0;
+
+	*fit = HS_FIT_UNKNOWN;
+	if (!have_digest(r))
+		return HS_E_MEMORY;
+	if (p.number == 0) {
+		*fit = HS_FIT; /* nothing is done yet */
+	} else if (p.offset > 0) {
+		result = fit_inside(r, p, fit);
+	} else {
+		result = hs_reader_end(r, &end);
+		if (result == HS_OK && p.number > end.number)
+			*fit = HS_FIT_NOT;
+		else if (result == HS_OK && p.before != 0)
+			result = hash_of_last(r, p.number - 1, &hash);
+		if (hash != 0)
+			*fit = hash == p.before ? HS_FIT : HS_FIT_NOT;
+	}
+	hs_reader_start(r, p);
+	return result == HS_E_FULL ? HS_OK : result; /* no room to look at the open one */
+}
+
+static int64_t spooled_ms(struct hs_slice line)
+{
+	static const char label[] = "\"spooled_at\":\"";
+	const char *at = memmem(line.p, line.n, label, sizeof label - 1);
+	int64_t ms = INT64_MAX; /* rather begin too early */
+
+	if (at != NULL && (size_t)(line.p + line.n - at) >= sizeof label - 1 + HS_CLOCK_TEXT)
+		hs_clock_parse(hs_slice(at + sizeof label - 1, HS_CLOCK_TEXT), &ms);
+	return ms;
+}
+
+enum hs_result hs_reader_since(struct hs_reader *r, int64_t ms)
+{
+	struct hs_position before = { 0 };
+	enum hs_result result = list_again(r);
+	struct hs_slice line;
+	enum hs_read what;
+
+	if (result != HS_OK)
+		return result;
+	for (size_t i = 0; r->list != NULL && i < r->count && r->list[i].sealed_ms < ms; i++)
+		before.number = r->list[i].number + 1; /* all of it is older */
+	hs_reader_start(r, before);
+	while ((what = hs_reader_next(r, &line)) == HS_READ_LINE || what == HS_READ_GAP) {
+		if (what == HS_READ_LINE && spooled_ms(line) >= ms)
+			break;
+		before = r->at;
+	}
+	result = what == HS_READ_FAILED ? r->result : HS_OK;
+	hs_reader_start(r, before);
 	return result;
 }
 

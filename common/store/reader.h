@@ -36,6 +36,26 @@ const struct hs_place *hs_reader_place(const struct hs_reader *reader);
 /* The next line will be the one at this position. */
 void hs_reader_start(struct hs_reader *reader, struct hs_position position);
 
+/*
+ * From now on positions carry the hash of the line before them; so does the present one, if
+ * it can be had. HS_OK, HS_E_MEMORY or a result of reading.
+ */
+enum hs_result hs_reader_remember(struct hs_reader *reader);
+
+/* Is a saved position one of this history: does the line before it stand there? */
+enum hs_fit {
+	HS_FIT,
+	HS_FIT_UNKNOWN, /* nobody can tell: that line was erased, deleted, or not noted */
+	HS_FIT_NOT,     /* another line stands there, or none */
+};
+
+/* Then starts there, as hs_reader_start. HS_OK, HS_E_MEMORY or a result of reading. */
+enum hs_result hs_reader_fit(struct hs_reader *reader, struct hs_position position,
+			     enum hs_fit *fit);
+
+/* Starts at the first event that was spooled at this time or later. HS_OK or as above. */
+enum hs_result hs_reader_since(struct hs_reader *reader, int64_t ms);
+
 enum hs_read {
 	HS_READ_LINE,   /* *line is the next line, without its '\n', until the next call */
 	HS_READ_END,    /* there is none at present */

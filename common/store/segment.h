@@ -17,6 +17,7 @@
 
 #include "core/settings.h"
 #include "store/commit.h"
+#include "store/history.h"
 #include "store/sealed.h"
 
 /* Where the files lie; shared by the families of one open spool. */
@@ -26,6 +27,7 @@ struct hs_place {
 	int run_dir;     /* .hookspool/run: what can be: no backup needs it */
 	const struct hs_settings *settings;
 	struct hs_state_handle *state;
+	struct hs_history history;
 };
 
 /* An open segment's descriptor, kept until the last waiter is done with it. */

@@ -4,6 +4,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
@@ -263,6 +264,28 @@ void hs_state_close(struct hs_state_handle *h)
 	if (h->lock_fd >= 0)
 		hs_io_close(h->lock_fd);
 	*h = (struct hs_state_handle){ NULL, -1, -1 };
+}
+
+enum hs_result hs_state_distrust(int run_dir)
+{
+	struct hs_state_handle h = { NULL, -1, -1 };
+	char none[sizeof h.state->boot_id] = "";
+	enum hs_result r = HS_OK;
+
+	h.lock_fd = hs_io_open_or_make(run_dir, "lock", 0600);
+	if (h.lock_fd >= 0)
+		h.state_fd = hs_io_open_or_make(run_dir, "state", 0600);
+	if (h.lock_fd < 0 || h.state_fd < 0)
+		r = hs_io_result(errno);
+	else if (!is_alone(&h))
+		r = HS_E_BUSY;
+	else
+		r = fill(h.state_fd);
+	if (r == HS_OK && hs_io_write_at(h.state_fd, none, sizeof none,
+					 offsetof(struct hs_state, boot_id)) < 0)
+		r = hs_io_result(errno);
+	hs_state_close(&h);
+	return r;
 }
 
 enum hs_result hs_state_sync(const struct hs_state_handle *h)

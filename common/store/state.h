@@ -83,6 +83,9 @@ struct hs_state {
 	struct hs_recent recent; /* under the events' append lock */
 	struct hs_counters counters;
 	_Atomic uint64_t suppress_epoch; /* +1 each time the list of suppressed people is replaced */
+	_Atomic uint64_t receipts_seen;  /* bytes of erased.jsonl, and nobody is suppressed by them */
+	char spool_id[40];    /* what history.h read last: if its file alone is lost */
+	uint64_t spool_epoch;
 };
 
 struct hs_state_handle {
@@ -97,6 +100,12 @@ struct hs_state_handle {
  */
 enum hs_result hs_state_open(int run_dir, struct hs_state_handle *h);
 void hs_state_close(struct hs_state_handle *h);
+
+/*
+ * Makes the next user find out everything anew, as after a reboot; the numbers are kept.
+ * HS_OK, HS_E_BUSY (somebody uses the spool) or results of opening.
+ */
+enum hs_result hs_state_distrust(int run_dir);
 
 /* Makes what must survive a power cut (the numbers) do so. HS_OK or HS_E_IO. */
 enum hs_result hs_state_sync(const struct hs_state_handle *h);

@@ -147,7 +147,7 @@ take "$(page d-4 anna)" >/dev/null
 sealed >/dev/null
 mkdir -p "$S/spool/.hookspool/cursors"
 first=$(head -n 1 "$S"/spool/events-*.jsonl | wc -c)
-printf '{"number":1,"offset":%d,"edit":0,"saved_at":"2026-11-24T10:15:00.123Z"}\n' "$first" >"$S/spool/.hookspool/cursors/etl"
+printf '{"number":1,"offset":%d,"edit":0,"before":"0000000000000000","spool":"00000000000000000000000000000000","epoch":1,"saved_at":"2026-11-24T10:15:00.123Z"}\n' "$first" >"$S/spool/.hookspool/cursors/etl"
 own "$S/spool/.hookspool/cursors" "$S/spool/.hookspool/cursors/etl"
 hs erase --from-deletes --json
 is 'a delete waits until every cursor has passed it' "$(sum '[.deletes, .waiting, .events]')" '[0,1,0]'

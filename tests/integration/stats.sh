@@ -67,13 +67,11 @@ is 'a cursor at the end, and one at the start' "$(json '.cursors | map([.name, .
 	"[[\"done\",0,0,true],[\"some\",6,$(hs cat | wc -c),true]]"
 is 'what waits longest' "$(json '.cursors[1].oldest')" "$(hs cat | head -n 1 | jq -c .spooled_at)"
 number=$(ls "$S/spool" | sed -n 's/^events-.*Z-0*\([1-9][0-9]*\)\.jsonl.*/\1/p' | sed -n 2p)
-printf '{"number":%d,"offset":%d,"edit":0,"saved_at":"2026-11-24T10:15:00.123Z"}\n' "$number" \
-	"$(hs cat | sed -n 3p | wc -c)" >"$S/spool/.hookspool/cursors/some"
+position "$number" "$(hs cat | sed -n 3p | wc -c)" >"$S/spool/.hookspool/cursors/some"
 is 'one in the middle of a segment' "$(json '.cursors[1] | [.records, .bytes, .saved_at]')" \
 	"[3,$(hs cat | tail -n 3 | wc -c),\"2026-11-24T10:15:00.123Z\"]"
 is 'filters do not count' "$(json '.cursors[1].records' --type none)" 3
-printf '{"number":%d,"offset":%d,"edit":0,"saved_at":"2026-11-24T10:15:00.123Z"}\n' $((number + 1)) \
-	"$(hs cat | sed -n 5p | wc -c)" >"$S/spool/.hookspool/cursors/some"
+position $((number + 1)) "$(hs cat | sed -n 5p | wc -c)" >"$S/spool/.hookspool/cursors/some"
 hs erase --user u-2 --tenant acme >/dev/null
 is 'one before which lines were erased' "$(json '.cursors[1].records')" 1
 is 'as each finds it' "$(hs each --once --cursor some --on '*=cat' 2>/dev/null | ids_of)" m6
@@ -85,7 +83,7 @@ own "$S/spool/.hookspool/cursors"/*
 is 'many cursors' "$(json '.cursors | map(.records)')" '[0,0,0,0,0,5,5,5]'
 rm "$S"/spool/.hookspool/cursors/{start,end}[123]
 echo broken >"$S/spool/.hookspool/cursors/done"
-printf '{"number":99,"offset":0,"edit":0,"saved_at":"2026-11-24T10:15:00.123Z"}\n' >"$S/spool/.hookspool/cursors/some"
+position 99 0 >"$S/spool/.hookspool/cursors/some"
 is 'cursors that are no use' "$(json '.cursors | map([.usable, .records])')" '[[false,0],[false,0]]'
 own "$S/spool/.hookspool/cursors"/*
 

@@ -47,6 +47,12 @@ whole_lines() {
 	done
 }
 
+# position NUMBER OFFSET: what stands in the file of a cursor there.
+position() {
+	printf '{"number":%d,"offset":%d,"edit":0,"before":"0000000000000000","spool":"%s","epoch":%d,"saved_at":"2026-11-24T10:15:00.123Z"}\n' \
+		"$1" "$2" "$(jq -r .id "$S/spool/.hookspool/spool")" "$(jq .epoch "$S/spool/.hookspool/spool")"
+}
+
 # has LINES FILE: at least so many.
 has() { [ "$(wc -l <"$2" 2>/dev/null || echo 0)" -ge "$1" ]; }
 

@@ -22,7 +22,7 @@ struct scene {
 };
 
 static struct scene s;
-static const struct hs_position first = { 3, 1000, 2 }, second = { 4, 77, 0 };
+static const struct hs_position first = { 3, 1000, 2, 7 }, second = { 4, 77, 0, UINT64_MAX };
 
 static int make(void **state)
 {
@@ -54,7 +54,8 @@ static bool stands_at(struct hs_position p)
 {
 	struct hs_position at = hs_cursor_position(s.cursor);
 
-	return at.number == p.number && at.offset == p.offset && at.edit == p.edit;
+	return at.number == p.number && at.offset == p.offset && at.edit == p.edit &&
+	       at.before == p.before;
 }
 
 static void it_remembers(void **state)

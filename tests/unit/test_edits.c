@@ -106,7 +106,7 @@ static uint64_t number(void)
 
 static uint64_t translate(uint64_t offset, uint64_t edit)
 {
-	struct hs_position p = { 1, offset, edit };
+	struct hs_position p = { 1, offset, edit, 0 };
 
 	assert_int_equal(hs_edits_share(s.edits), HS_OK);
 	assert_int_equal(hs_edits_translate(s.edits, &p), HS_OK);
@@ -349,7 +349,7 @@ static void what_is_gone_is_forgotten(void **state)
 	assert_int_equal(hs_edits_trim(s.edits, 2, 0), HS_OK);
 	assert_true((uint64_t)spooldir_size(&s.d, ".hookspool/edits") < size);
 	assert_int_equal(number(), 0); /* of segment 1 */
-	p = (struct hs_position){ 2, c, 0 };
+	p = (struct hs_position){ 2, c, 0, 0 };
 	assert_int_equal(hs_edits_share(s.edits), HS_OK);
 	assert_int_equal(hs_edits_translate(s.edits, &p), HS_OK);
 	hs_edits_release(s.edits);

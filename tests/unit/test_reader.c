@@ -449,7 +449,7 @@ static void repair_and_go_on(const char *settings, bool compressed)
 		maintain();
 	open_reader();
 	hs_reader_start(s.reader,
-			(struct hs_position){ 1, strlen("not a record\n{\"nor\":\"this\n"), 0 });
+			(struct hs_position){ 1, strlen("not a record\n{\"nor\":\"this\n"), 0, 0 });
 	read_some(2);
 	assert_string_equal(s.got, "a b");
 	before = hs_reader_position(s.reader);

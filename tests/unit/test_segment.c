@@ -762,7 +762,7 @@ static void names_never_repeat(void **state)
 /* The state is lost, "a" is what is left, and a cursor stands in segment 42: which is b's? */
 static void number_behind_a_cursor(struct scene *s, const char *offset, const char *name)
 {
-	char path[PATH_MAX + 32], cursor[128];
+	char path[PATH_MAX + 32], cursor[256];
 
 	assert_result(put(&s->view, "a"), HS_OK);
 	close_view(&s->view);
@@ -770,7 +770,9 @@ static void number_behind_a_cursor(struct scene *s, const char *offset, const ch
 	snprintf(path, sizeof path, "%s/.hookspool/cursors", s->d.path);
 	assert_int_equal(mkdir(path, 0700), 0);
 	snprintf(cursor, sizeof cursor,
-	         "{\"number\":42,\"offset\":%s,\"edit\":0,\"saved_at\":\"2026-11-23T10:15:00.123Z\"}\n", offset);
+	         "{\"number\":42,\"offset\":%s,\"edit\":0,"
+	         "\"before\":\"0000000000000000\",\"spool\":\"00000000000000000000000000000000\","
+	         "\"epoch\":1,\"saved_at\":\"2026-11-23T10:15:00.123Z\"}\n", offset);
 	spooldir_write(&s->d, ".hookspool/cursors/c", hs_slice_str(cursor));
 	open_view(&s->view, &s->d, HS_EVENTS);
 	assert_result(put(&s->view, "b"), HS_OK);
