@@ -4,6 +4,8 @@
  */
 #include "core/clock_text.h"
 #include "store/io.h"
+#include "store/loss.h"
+#include "store/place.h"
 #include "store/sealed.h"
 #include "store/settings_file.h"
 #include "store/spool.h"
@@ -266,6 +268,33 @@ static void check_index(struct checked *c, struct hs_spool *spool)
 		hs_report_ok(&c->report, "index", "knows %" PRIu64 " events", known.ids);
 }
 
+/* What cannot be made anew, and is gone. */
+static void check_losses(struct checked *c)
+{
+	static const char give_up[] = "restore .hookspool from a backup; or give it up: hookspool adopt --accept-loss";
+	static const char *const without[] = {
+		"receipts and suppressed people cannot be told without it",
+		"every event is answered 503, for nobody knows whose are not to be kept",
+		"a retry of an erased event would come back",
+		"made anew; cursors, imports and what else was in .hookspool may be lost, too",
+	};
+	struct hs_opened o;
+	unsigned lost = 0;
+
+	if (hs_place_open(&o, c->settings, false) != HS_OK)
+		return;
+	if (hs_loss_find(&o.place, &lost) != HS_OK)
+		hs_report_fail(&c->report, "losses", "", "cannot be told: %s", strerror(errno));
+	for (unsigned i = 0; i < HS_LOSSES; i++)
+		if ((lost & 1U << i) != 0 && 1U << i == HS_LOSS_SUPPRESSED)
+			hs_report_fail(&c->report, "lost", give_up, "%s: %s", hs_loss_name(1U << i), without[i]);
+		else if ((lost & 1U << i) != 0)
+			hs_report_warn(&c->report, "lost",
+			               1U << i == HS_LOSS_HISTORY ? "run hookspool adopt" : give_up,
+			               "%s: %s", hs_loss_name(1U << i), without[i]);
+	hs_place_close(&o);
+}
+
 static void check_spool(struct checked *c, struct hs_spool *spool)
 {
 	const char *path = c->settings->spool_dir;
@@ -283,6 +312,7 @@ static void check_spool(struct checked *c, struct hs_spool *spool)
 	c->dir = hs_io_open_dir(AT_FDCWD, path);
 	if (c->dir < 0)
 		return;
+	check_losses(c);
 	check_place(c);
 	check_file_system(c);
 	check_space(c);

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 
 enum { AT_ONCE = 4096 }; /* entries */
-static const char NAME[] = "erased-ids";
+static const char NAME[] = HS_ERASED_FILE;
 
 static void pack(const struct hs_erased_id *id, uint8_t out[static HS_ERASED_ENTRY])
 {
@@ -48,6 +48,22 @@ static enum hs_result append(int fd, const struct hs_erased_id *ids, size_t coun
 	else if (hs_io_sync_data(fd) < 0)
 		r = HS_E_SYNC;
 	hs_buf_free(&text);
+	return r;
+}
+
+enum hs_result hs_erased_make(int private_dir)
+{
+	enum hs_result r;
+	struct stat st;
+	int fd;
+
+	if (hs_io_stat(private_dir, NAME, &st) == 0)
+		return HS_OK;
+	fd = hs_io_open_or_make(private_dir, NAME, 0600);
+	if (fd < 0)
+		return hs_io_result(errno);
+	r = hs_io_sync_dir(private_dir) < 0 ? HS_E_IO : HS_OK;
+	hs_io_close(fd);
 	return r;
 }
 

@@ -21,6 +21,14 @@ struct hs_erased_id {
 	uint32_t spooled_s;
 };
 
+#define HS_ERASED_FILE "erased-ids"
+
+/*
+ * Makes the file if it is not there, durably: where something was erased one that is missing
+ * is lost. HS_OK, HS_E_IO or HS_E_FULL.
+ */
+enum hs_result hs_erased_make(int private_dir);
+
 /* Appends them, durably. HS_OK, HS_E_IO, HS_E_FULL, HS_E_SYNC or HS_E_MEMORY. */
 enum hs_result hs_erased_put(int private_dir, const struct hs_erased_id *ids, size_t count);
 

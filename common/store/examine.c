@@ -4,6 +4,7 @@
 #include "store/erased.h"
 #include "store/io.h"
 #include "store/lines.h"
+#include "store/loss.h"
 #include "store/log.h"
 #include "store/receipt.h"
 #include "store/writer.h"
@@ -72,6 +73,7 @@ const char *hs_problem_text(enum hs_problem p)
 		[HS_PROBLEM_BEGUN] = "erase was begun and not finished: run it again",
 		[HS_PROBLEM_GAP] = "segment before this one is missing",
 		[HS_PROBLEM_INDEX] = "event unknown to the index",
+		[HS_PROBLEM_LOST] = "lost: restore .hookspool from a backup, or run hookspool adopt",
 	};
 
 	return text[p];
@@ -519,6 +521,19 @@ static enum hs_result look_at_receipts(struct exam *x, bool locked)
 	return r;
 }
 
+static enum hs_result look_for_losses(struct exam *x)
+{
+	unsigned lost;
+	enum hs_result r = hs_loss_find(x->place, &lost);
+
+	for (unsigned i = 0; i < HS_LOSSES && r == HS_OK; i++)
+		if ((lost & 1U << i) != 0) {
+			snprintf(x->name, sizeof x->name, "%s", hs_loss_name(1U << i));
+			report(x, HS_PROBLEM_LOST, 0);
+		}
+	return r;
+}
+
 static enum hs_result renew_index(struct exam *x, struct hs_segment *events)
 {
 	enum hs_result r = lock_and_follow(x, events, true);
@@ -560,6 +575,8 @@ enum hs_result hs_examine(struct hs_segment *segments, struct hs_index *index,
 	}
 	if (r == HS_OK)
 		r = look_at_receipts(x, examiner->mend);
+	if (r == HS_OK)
+		r = look_for_losses(x);
 	if (lock >= 0)
 		hs_io_close(lock);
 	close_scratch(x);

@@ -3,7 +3,8 @@
  *
  * Looked at: every line is one JSON object, strictly; no event stands twice within the
  * window; the numbers of the sealed segments have no gap (the oldest may have been
- * deleted); the index knows every event; no erase was begun and not finished. A server may be
+ * deleted); the index knows every event; no erase was begun and not finished;
+ * nothing is lost that cannot be made anew (loss.h). A server may be
  * at work meanwhile.
  */
 #ifndef HS_EXAMINE_H
@@ -23,6 +24,7 @@ enum hs_problem {
 	HS_PROBLEM_BEGUN,   /* a receipt of an erase that was interrupted */
 	HS_PROBLEM_GAP,     /* a number that is missing */
 	HS_PROBLEM_INDEX,   /* an event that the index does not know */
+	HS_PROBLEM_LOST,    /* a file that cannot be made anew */
 	HS_PROBLEMS
 };
 

@@ -57,10 +57,10 @@ static bool parse(const char *text, struct hs_history *h)
 	return h->settled || strcmp(settled, "false") == 0;
 }
 
-enum hs_result hs_history_read(int private_dir, struct hs_history *h)
+enum hs_result hs_history_read(int private_dir, const char *name, struct hs_history *h)
 {
 	char text[TEXT_MAX];
-	int fd = hs_io_open_read(private_dir, NAME), saved;
+	int fd = hs_io_open_read(private_dir, name), saved;
 	ssize_t got;
 
 	if (fd < 0)
@@ -97,14 +97,15 @@ static enum hs_result write_copy(int dir, const struct hs_history *h, char name[
 	return r;
 }
 
-enum hs_result hs_history_put(int private_dir, int temporary_dir, const struct hs_history *h)
+enum hs_result hs_history_put(int private_dir, int temporary_dir, const char *name,
+			      const struct hs_history *h)
 {
 	char copy[NAME_MAX_BYTES];
 	enum hs_result r = write_copy(temporary_dir, h, copy);
 
 	if (r != HS_OK)
 		return r;
-	if (hs_io_rename(temporary_dir, copy, private_dir, NAME) < 0) {
+	if (hs_io_rename(temporary_dir, copy, private_dir, name) < 0) {
 		r = hs_io_result(errno);
 		hs_io_unlink(temporary_dir, copy);
 		return r;
@@ -177,13 +178,13 @@ static enum hs_result begin(const struct hs_place *place, bool damaged, struct h
 	if (made && !h->settled)
 		hs_log(HS_LOG_ERROR, ".hookspool/" HS_HISTORY_FILE " was lost, and with it what is "
 				     "kept beside it: restore it from a backup, or run hookspool adopt");
-	return made ? HS_OK : hs_history_read(place->private_dir, h);
+	return made ? HS_OK : hs_history_read(place->private_dir, NAME, h);
 }
 
 enum hs_result hs_history_open(const struct hs_place *place, struct hs_history *h)
 {
 	struct hs_state *state = place->state->state;
-	enum hs_result r = hs_history_read(place->private_dir, h);
+	enum hs_result r = hs_history_read(place->private_dir, NAME, h);
 
 	if (r == HS_E_CURSOR || (r == HS_E_IO && errno == ENOENT))
 		r = begin(place, r == HS_E_CURSOR, h);

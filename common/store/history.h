@@ -23,6 +23,7 @@
 
 enum { HS_HISTORY_ID = 32 }; /* hex digits */
 #define HS_HISTORY_FILE "spool"
+#define HS_HISTORY_BACKUP "backup" /* the same of a backup, see backup.h; settled: it is whole */
 
 struct hs_history {
 	char id[HS_HISTORY_ID + 1];
@@ -38,11 +39,12 @@ struct hs_place;
  */
 enum hs_result hs_history_open(const struct hs_place *place, struct hs_history *h);
 
-/* HS_OK; HS_E_CURSOR: it is damaged; HS_E_IO, and errno is ENOENT if it is not there. */
-enum hs_result hs_history_read(int private_dir, struct hs_history *h);
+/* One of the two files. HS_OK; HS_E_CURSOR: it is damaged; HS_E_IO, and errno is ENOENT if it is not there. */
+enum hs_result hs_history_read(int private_dir, const char *name, struct hs_history *h);
 
 /* Replaces it, durably; on its way it is a file in `temporary_dir`. Results of hs_history_open. */
-enum hs_result hs_history_put(int private_dir, int temporary_dir, const struct hs_history *h);
+enum hs_result hs_history_put(int private_dir, int temporary_dir, const char *name,
+			      const struct hs_history *h);
 
 /* Of a line: the first eight bytes of its SHA-256; never 0. False: out of memory. */
 struct hs_digest;

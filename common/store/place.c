@@ -85,7 +85,8 @@ static enum hs_result open_own_dir(int at, const char *name, int *dir)
 	return st.st_uid == geteuid() ? HS_OK : HS_E_SPOOL_OWNER;
 }
 
-enum hs_result hs_place_open(struct hs_opened *o, const struct hs_settings *settings, bool make)
+/* All of it but the state. */
+static enum hs_result open_dirs(struct hs_opened *o, const struct hs_settings *settings, bool make)
 {
 	enum hs_result r;
 
@@ -95,6 +96,26 @@ enum hs_result hs_place_open(struct hs_opened *o, const struct hs_settings *sett
 		r = open_own_dir(o->place.dir, PRIVATE, &o->place.private_dir);
 	if (r == HS_OK)
 		r = open_own_dir(o->place.private_dir, RUN, &o->place.run_dir);
+	return r;
+}
+
+enum hs_result hs_place_distrust(const struct hs_settings *settings)
+{
+	struct hs_opened o;
+	enum hs_result r = open_dirs(&o, settings, false);
+
+	if (r == HS_OK)
+		r = hs_state_distrust(o.place.run_dir);
+	if (r != HS_OK && r != HS_E_BUSY)
+		hs_log_result(r, "open %s", settings->spool_dir);
+	hs_place_close(&o);
+	return r;
+}
+
+enum hs_result hs_place_open(struct hs_opened *o, const struct hs_settings *settings, bool make)
+{
+	enum hs_result r = open_dirs(o, settings, make);
+
 	if (r == HS_OK)
 		r = hs_state_open(o->place.run_dir, &o->state);
 	if (r == HS_OK)

@@ -3,14 +3,16 @@
 #include "core/hash.h"
 #include "core/hex.h"
 #include "core/hmac.h"
+#include "store/erased.h"
 #include "store/io.h"
 #include "store/lines.h"
+#include "store/loss.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-static const char SALT[] = "salt", NEW_SALT[] = "salt-new", RECEIPTS[] = "erased.jsonl";
+static const char SALT[] = HS_SALT_FILE, NEW_SALT[] = "salt-new", RECEIPTS[] = "erased.jsonl";
 
 /* --- the salt -------------------------------------------------------------------- */
 
@@ -37,17 +39,35 @@ static enum hs_result make_salt(int private_dir, char salt[static HS_SALT + 1])
 	return r;
 }
 
-enum hs_result hs_salt(int private_dir, char salt[static HS_SALT + 1])
+enum hs_result hs_salt_renew(int private_dir)
 {
-	int fd = hs_io_open_read(private_dir, SALT);
-	ssize_t got;
+	char salt[HS_SALT + 1];
 
-	if (fd < 0)
-		return errno == ENOENT ? make_salt(private_dir, salt) : HS_E_IO;
-	got = hs_io_read_at(fd, salt, HS_SALT, 0);
-	hs_io_close(fd);
+	return make_salt(private_dir, salt);
+}
+
+enum hs_result hs_salt(const struct hs_place *place, char salt[static HS_SALT + 1])
+{
+	int fd = hs_io_open_read(place->private_dir, SALT);
+	ssize_t got = 0;
+	bool needed;
+	enum hs_result r;
+
+	if (fd < 0 && errno != ENOENT)
+		return HS_E_IO;
+	if (fd >= 0) {
+		got = hs_io_read_at(fd, salt, HS_SALT, 0);
+		hs_io_close(fd);
+	}
 	salt[HS_SALT] = '\0';
-	return got == HS_SALT ? HS_OK : HS_E_IO;
+	if (got == HS_SALT)
+		return HS_OK;
+	if (got < 0)
+		return HS_E_IO;
+	r = hs_loss_needs_salt(place, &needed);
+	if (r != HS_OK)
+		return r;
+	return needed ? HS_E_SALT : make_salt(place->private_dir, salt);
 }
 
 /* --- receipts ----------------------------------------------------------------------- */
@@ -149,11 +169,13 @@ enum hs_result hs_receipts_put(const struct hs_place *place, const struct hs_sub
 {
 	struct hs_buf text = { 0 };
 	char salt[HS_SALT + 1];
-	enum hs_result r = hs_salt(place->private_dir, salt);
+	enum hs_result r = hs_salt(place, salt);
 
 	for (size_t i = 0; i < subjects->count && r == HS_OK; i++)
 		if (!put_receipt(&text, salt, subjects->list[i], receipt))
 			r = HS_E_MEMORY;
+	if (r == HS_OK) /* no id may be in it: the events had none, or none are looked for */
+		r = hs_erased_make(place->private_dir);
 	if (r == HS_OK && text.n > 0)
 		r = append(place, hs_buf_slice(&text));
 	hs_buf_free(&text);

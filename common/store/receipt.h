@@ -21,8 +21,16 @@
 
 enum { HS_SALT = 32 }; /* hex digits */
 
-/* Reads the spool's salt, or makes it. HS_OK, HS_E_IO, HS_E_FULL, HS_E_SYNC. */
-enum hs_result hs_salt(int private_dir, char salt[static HS_SALT + 1]);
+#define HS_SALT_FILE "salt"
+
+/*
+ * Reads the spool's salt, or makes it. HS_E_SALT: it is gone or damaged, and there are receipts
+ * or suppressed people that need it. HS_OK, HS_E_IO, HS_E_FULL, HS_E_SYNC.
+ */
+enum hs_result hs_salt(const struct hs_place *place, char salt[static HS_SALT + 1]);
+
+/* Makes a new one whatever was there. HS_OK, HS_E_IO, HS_E_FULL, HS_E_SYNC. */
+enum hs_result hs_salt_renew(int private_dir);
 
 struct hs_receipt {
 	const char *state; /* "begun", "done" */
@@ -30,7 +38,10 @@ struct hs_receipt {
 	bool suppressed;
 };
 
-/* One line for each of them, durably. HS_OK, HS_E_IO, HS_E_FULL, HS_E_SYNC or HS_E_MEMORY. */
+/*
+ * One line for each of them, durably. HS_OK, HS_E_SALT, HS_E_IO, HS_E_FULL, HS_E_SYNC or
+ * HS_E_MEMORY.
+ */
 enum hs_result hs_receipts_put(const struct hs_place *place, const struct hs_subjects *subjects,
 			       const struct hs_receipt *receipt);
 

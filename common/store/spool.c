@@ -481,6 +481,20 @@ static enum hs_result visit(struct view *v, int64_t deadline_ms, bool rotate)
 	return r;
 }
 
+/* Are those whose events must not be kept known? */
+static enum hs_result look_at_suppressed(struct view *v, int64_t deadline_ms)
+{
+	struct hs_segment *s = &v->segment[HS_EVENTS];
+	enum hs_result r = hs_segment_lock(s, deadline_ms);
+	bool active;
+
+	if (r != HS_OK)
+		return r;
+	r = hs_suppress_follow(v->suppress, &active);
+	hs_segment_unlock(s);
+	return r;
+}
+
 enum hs_result hs_spool_health(struct hs_spool *spool)
 {
 	struct view *v;
@@ -489,6 +503,8 @@ enum hs_result hs_spool_health(struct hs_spool *spool)
 	if (r != HS_OK)
 		return r;
 	r = visit(v, hs_io_now_monotonic() + HEALTH_MS, false);
+	if (r == HS_OK)
+		r = look_at_suppressed(v, hs_io_now_monotonic() + HEALTH_MS);
 	give_back(spool);
 	return r;
 }

@@ -75,8 +75,8 @@ void hs_spool_commit(struct hs_spool *spool);
 void hs_spool_expire(struct hs_spool *spool, int64_t now_ms);
 
 /*
- * HS_OK if an append would be tried: the directory is there, writable and has room, and the
- * clock is right to some years.
+ * HS_OK if an append would be tried: the directory is there, writable and has room, the
+ * clock is right to some years, and the list of suppressed people is not lost.
  */
 enum hs_result hs_spool_health(struct hs_spool *spool);
 

@@ -1,14 +1,16 @@
 #include "store/suppress.h"
 #include "core/hmac.h"
 #include "store/io.h"
+#include "store/loss.h"
 #include "store/receipt.h"
 
 #include <errno.h>
 #include <stdlib.h>
 
-static const char NAME[] = "suppressed", NEW[] = "suppressed-new";
+static const char NAME[] = HS_SUPPRESS_FILE, NEW[] = "suppressed-new";
 static const char MAGIC[] = "HSSUPP1\n";
 enum { MAGIC_BYTES = sizeof MAGIC - 1 };
+_Static_assert((int)MAGIC_BYTES == (int)HS_SUPPRESS_EMPTY, "what an empty list has");
 
 struct hs_suppress {
 	const struct hs_place *place;
@@ -52,6 +54,15 @@ void hs_suppress_free(struct hs_suppress *s)
 
 /* --- looking ---------------------------------------------------------------------- */
 
+/* Nobody is suppressed, unless somebody was. */
+static enum hs_result without_list(const struct hs_suppress *s)
+{
+	bool lost;
+	enum hs_result r = hs_loss_suppressed(s->place, &lost);
+
+	return r == HS_OK && lost ? HS_E_SUPPRESSED : r;
+}
+
 static enum hs_result map_list(struct hs_suppress *s)
 {
 	int fd = hs_io_open(s->place->private_dir, NAME);
@@ -59,9 +70,11 @@ static enum hs_result map_list(struct hs_suppress *s)
 	struct stat st;
 
 	if (fd < 0)
-		return errno == ENOENT ? HS_OK : HS_E_IO;
+		return errno == ENOENT ? without_list(s) : HS_E_IO;
 	if (hs_io_fstat(fd, &st) < 0) {
 		r = HS_E_IO;
+	} else if (st.st_size < MAGIC_BYTES) { /* emptied */
+		r = HS_E_SUPPRESSED;
 	} else if (st.st_size > MAGIC_BYTES) {
 		s->map = hs_io_map(fd, (size_t)st.st_size);
 		s->size = s->map == NULL ? 0 : (size_t)st.st_size;
@@ -74,7 +87,8 @@ static enum hs_result map_list(struct hs_suppress *s)
 		return HS_E_SPOOL_VERSION;
 	if (s->digest == NULL)
 		s->digest = hs_digest_new();
-	return s->digest == NULL ? HS_E_MEMORY : hs_salt(s->place->private_dir, s->salt);
+	r = s->digest == NULL ? HS_E_MEMORY : hs_salt(s->place, s->salt);
+	return r == HS_E_SALT ? HS_E_SUPPRESSED : r;
 }
 
 enum hs_result hs_suppress_follow(struct hs_suppress *s, bool *active)
@@ -214,6 +228,15 @@ static enum hs_result publish(int private_dir, struct hs_slice list)
 	return r;
 }
 
+enum hs_result hs_suppress_clear(const struct hs_place *place)
+{
+	enum hs_result r = publish(place->private_dir, HS_SLICE_NONE);
+
+	if (r == HS_OK)
+		atomic_fetch_add(&place->state->state->suppress_epoch, 1);
+	return r;
+}
+
 enum hs_result hs_suppress_add(const struct hs_place *place, const struct hs_subjects *subjects)
 {
 	struct hs_suppress *s = hs_suppress_new(place);
@@ -223,7 +246,7 @@ enum hs_result hs_suppress_add(const struct hs_place *place, const struct hs_sub
 	enum hs_result r = s == NULL ? HS_E_MEMORY : hs_suppress_follow(s, &active);
 
 	if (r == HS_OK)
-		r = hs_salt(place->private_dir, salt);
+		r = hs_salt(place, salt);
 	if (r == HS_OK && active)
 		hs_buf_put(&list, s->map + MAGIC_BYTES, s->size - MAGIC_BYTES);
 	if (r == HS_OK)

@@ -15,7 +15,8 @@
 #include "core/subject.h"
 #include "store/segment.h"
 
-enum { HS_SUPPRESS_HASH = 16 };
+#define HS_SUPPRESS_FILE "suppressed"
+enum { HS_SUPPRESS_HASH = 16, HS_SUPPRESS_EMPTY = 8 /* bytes of a list of nobody */ };
 
 /* One process's view of the list; one thread at a time. The place must outlive it. */
 struct hs_suppress;
@@ -24,8 +25,9 @@ void hs_suppress_free(struct hs_suppress *s);                      /* NULL is fi
 
 /*
  * Takes in a list that hs_suppress_add has replaced; the shared state tells, so that it
- * costs nothing if it has not. *active: it is not empty. HS_OK, HS_E_IO, HS_E_MEMORY or
- * HS_E_SPOOL_VERSION (the file is not such a list).
+ * costs nothing if it has not. *active: it is not empty. HS_OK, HS_E_IO, HS_E_MEMORY,
+ * HS_E_SPOOL_VERSION (the file is not such a list), or HS_E_SUPPRESSED: there was one, as
+ * the receipts tell, and it or its salt is gone.
  */
 enum hs_result hs_suppress_follow(struct hs_suppress *s, bool *active);
 
@@ -38,5 +40,8 @@ enum hs_result hs_suppress_find(struct hs_suppress *s, struct hs_slice record, b
  * caller sees to that. HS_OK, HS_E_IO, HS_E_FULL, HS_E_SYNC or HS_E_MEMORY.
  */
 enum hs_result hs_suppress_add(const struct hs_place *place, const struct hs_subjects *subjects);
+
+/* A list of nobody in place of what there was. HS_OK, HS_E_IO, HS_E_FULL or HS_E_SYNC. */
+enum hs_result hs_suppress_clear(const struct hs_place *place);
 
 #endif

@@ -140,8 +140,8 @@ static void receipts(void **state)
 	int lines = 0;
 
 	(void)state;
-	assert_int_equal(hs_salt(fd, salt), HS_OK);
-	assert_int_equal(hs_salt(fd, again), HS_OK);
+	assert_int_equal(hs_salt(&place, salt), HS_OK);
+	assert_int_equal(hs_salt(&place, again), HS_OK);
 	assert_string_equal(salt, again);
 	add(HS_SUBJECT_USER, "a\"b", "acme", false);
 	add(HS_SUBJECT_ANONYMOUS, "dev", NULL, false);
