@@ -104,6 +104,8 @@ bool hs_command_colours(FILE *out);
 int hs_command_tenant(const struct hs_settings *settings, const char *command, const char *given,
                       const char **tenant);
 
+int hs_cmd_adopt(int argc, char **argv);
+int hs_cmd_backup(int argc, char **argv);
 int hs_cmd_cat(int argc, char **argv);
 int hs_cmd_check(int argc, char **argv);
 int hs_cmd_docs(int argc, char **argv);
@@ -120,6 +122,8 @@ int hs_cmd_tail(int argc, char **argv);
 int hs_cmd_verify(int argc, char **argv);
 
 /* Of each command that has options: its table, in its file. */
+extern const struct hs_option hs_adopt_options[];
+extern const struct hs_option hs_backup_options[];
 extern const struct hs_option hs_cat_options[];
 extern const struct hs_option hs_check_options[];
 extern const struct hs_option hs_each_options[];

@@ -65,6 +65,9 @@ int hs_source_begun(struct hs_source *s, bool from_given)
 	if (at.number == 0)
 		fprintf(stderr, "hookspool %s: cursor %s is new: it begins at the oldest event%s\n",
 			s->command, s->name, from_given ? "" : " (--from now: with what comes next)");
+	else if (hs_reader_has_passed(s->reader, end))
+		fprintf(stderr, "hookspool %s: cursor %s is new: it begins with what comes next\n",
+			s->command, s->name);
 	else
 		fprintf(stderr,
 			"hookspool %s: cursor %s is new: it begins in segment %" PRIu64 " at byte %" PRIu64

@@ -219,6 +219,16 @@ enum hs_result hs_cursor_save(struct hs_cursor *c, struct hs_position position)
 	return r;
 }
 
+enum hs_result hs_cursor_remove(const struct hs_place *place, const char *name)
+{
+	int dir = hs_io_open_dir(place->private_dir, DIRECTORY);
+	bool ok = dir >= 0 && (hs_io_unlink(dir, name) == 0 || errno == ENOENT) && hs_io_sync_dir(dir) == 0;
+
+	if (dir >= 0)
+		hs_io_close(dir);
+	return ok ? HS_OK : HS_E_IO;
+}
+
 /* --- all of them ---------------------------------------------------------- */
 
 struct list {

@@ -44,6 +44,9 @@ bool hs_cursor_is_foreign(const struct hs_cursor *cursor);
  */
 enum hs_result hs_cursor_save(struct hs_cursor *cursor, struct hs_position position);
 
+/* Removes its file, durably, whatever stands in it. HS_OK or HS_E_IO. */
+enum hs_result hs_cursor_remove(const struct hs_place *place, const char *name);
+
 /* One of the cursors of a spool. */
 struct hs_cursor_info {
 	const char *name;

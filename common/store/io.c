@@ -214,6 +214,13 @@ int hs_io_link(int from_dir, const char *from, int to_dir, const char *to)
 	return linkat(from_dir, from, to_dir, to, 0);
 }
 
+int hs_io_set_changed(int fd, const struct stat *of)
+{
+	const struct timespec times[2] = { { .tv_nsec = UTIME_OMIT }, of->st_mtim };
+
+	return futimens(fd, times);
+}
+
 int hs_io_unlink(int dir, const char *name)
 {
 	return unlinkat(dir, name, 0);

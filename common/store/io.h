@@ -66,6 +66,8 @@ int hs_io_rename(int from_dir, const char *from, int to_dir, const char *to);
 /* A second name for a file. */
 int hs_io_link(int from_dir, const char *from, int to_dir, const char *to);
 int hs_io_unlink(int dir, const char *name);
+/* The file gets the time of change that the other one had. */
+int hs_io_set_changed(int fd, const struct stat *of);
 
 /* flock(2): operation as there, LOCK_NB included. */
 int hs_io_lock(int fd, int operation);

@@ -1,0 +1,79 @@
+/* hookspool backup: a copy of the spool, to be adopted where it is needed. */
+#include "store/backup.h"
+#include "tools/command.h"
+#include "tools/progress.h"
+
+#include <getopt.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <sysexits.h>
+
+const struct hs_option hs_backup_options[] = { HS_OPTION_CONFIG, HS_OPTIONS_END };
+
+static bool go_on(void *context, uint64_t done, uint64_t all)
+{
+	hs_progress_show(context, "segment %" PRIu64 " of %" PRIu64, done + 1, all);
+	return !hs_stop_asked();
+}
+
+static int report(const char *to, const struct hs_settings *settings, enum hs_result r,
+		  const struct hs_backup *d)
+{
+	if (r != HS_OK) {
+		fprintf(stderr, "hookspool backup: %s: %s; then run it again\n",
+			r == HS_E_FULL ? to : settings->spool_dir,
+			r == HS_E_SPOOL_DIR ? "see the message above" : hs_result_info(r)->remedy);
+		return hs_command_exit(r);
+	}
+	if (d->busy) {
+		fputs("hookspool backup: erase, repair, maintenance or another backup is at work: wait "
+		      "for it\n", stderr);
+		return EX_TEMPFAIL;
+	}
+	if (d->refused || d->inside) {
+		fprintf(stderr, "hookspool backup: %s %s: name a new directory\n", to,
+			d->inside ? "is in the spool" : "is not empty, and no backup of this spool");
+		return EX_CANTCREAT;
+	}
+	if (d->stopped) {
+		puts("stopped: run it again to finish");
+		return 0;
+	}
+	printf("%s: whole\n"
+	       "  %" PRIu64 " segments linked, %" PRIu64 " copied\n"
+	       "  %" PRIu64 " were there, %" PRIu64 " removed\n"
+	       "  %" PRIu64 " bytes of the open segments\n",
+	       to, d->linked, d->copied, d->kept, d->removed, d->bytes);
+	return 0;
+}
+
+int hs_cmd_backup(int argc, char **argv)
+{
+	struct hs_progress progress;
+	struct hs_backup_how how = { NULL, &progress, go_on };
+	struct hs_settings *settings;
+	const char *config = NULL;
+	struct hs_backup done;
+	enum hs_result r;
+	int option, code;
+
+	while ((option = hs_option(argc, argv)) != -1) {
+		if (option != HS_OPT_CONFIG)
+			return hs_usage(argv[0]);
+		config = optarg;
+	}
+	if (optind + 1 != argc)
+		return hs_usage(argv[0]);
+	how.to = argv[optind];
+	settings = hs_command_settings(config);
+	if (settings == NULL)
+		return EX_CONFIG;
+	hs_stop_catch();
+	hs_progress_begin(&progress);
+	r = hs_backup(settings, &how, &done);
+	hs_progress_clear(&progress);
+	code = report(how.to, settings, r, &done);
+	hs_settings_free(settings);
+	hs_stop_finish();
+	return code;
+}
