@@ -1,0 +1,384 @@
+/*
+ * history: a spool has one id, which everybody sees; its loss is told; and a saved position
+ * of another history is told from one of this.
+ */
+#include "store/history.h"
+#include "store/io.h"
+#include "store/place.h"
+#include "store/reader.h"
+#include "store/spool.h"
+#include "tests/lib/cases.h"
+#include "tests/lib/spooldir.h"
+#include "tests/lib/wrap.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+struct scene {
+	struct spooldir d;
+	struct hs_spool *spool;
+	struct hs_reader *reader;
+};
+
+static struct scene s;
+
+static void make(const char *settings)
+{
+	wrap_reset();
+	spooldir_make(&s.d, settings);
+	s.spool = hs_spool_new(s.d.settings);
+	s.reader = NULL;
+}
+
+static int finish(void **state)
+{
+	(void)state;
+	wrap_reset();
+	hs_reader_close(s.reader);
+	hs_spool_free(s.spool);
+	spooldir_remove(&s.d);
+	return 0;
+}
+
+static void put(const char *words)
+{
+	assert_int_equal(spooldir_append(s.spool, words, NULL), HS_OK);
+}
+
+static void rotate(void)
+{
+	assert_int_equal(hs_spool_rotate(s.spool, hs_io_now_monotonic() + PATIENCE_MS), HS_OK);
+}
+
+static struct hs_history history(void)
+{
+	struct hs_opened o;
+	struct hs_history h;
+
+	assert_int_equal(hs_place_open(&o, s.d.settings, true), HS_OK);
+	h = o.place.history;
+	hs_place_close(&o);
+	return h;
+}
+
+/* As if nobody had had the spool open. */
+static void nobody_is_there(void)
+{
+	hs_reader_close(s.reader);
+	s.reader = NULL;
+	hs_spool_free(s.spool);
+	s.spool = hs_spool_new(s.d.settings);
+}
+
+/* --- its file --------------------------------------------------------------- */
+
+static void it_is_made_once(void **state)
+{
+	struct hs_history first, again;
+
+	(void)state;
+	make("");
+	put("a");
+	first = history();
+	assert_int_equal(strlen(first.id), HS_HISTORY_ID);
+	assert_true(first.epoch == 1 && first.settled);
+	again = history();
+	assert_string_equal(first.id, again.id);
+	finish(state);
+	make("");
+	assert_string_not_equal(first.id, history().id);
+}
+
+static int open_and_keep(void *context)
+{
+	struct hs_opened o;
+	FILE *file;
+	char path[PATH_MAX + 32];
+
+	snprintf(path, sizeof path, "%s/id%d", s.d.above, *(int *)context);
+	if (hs_place_open(&o, s.d.settings, true) != HS_OK)
+		return 1;
+	file = fopen(path, "w");
+	fputs(o.place.history.id, file);
+	fclose(file);
+	hs_place_close(&o);
+	return 0;
+}
+
+static void all_who_begin_at_once_agree(void **state)
+{
+	enum { CHILDREN = 6 };
+	pid_t child[CHILDREN];
+
+	make("");
+	for (int i = 0; i < CHILDREN; i++)
+		child[i] = child_start(open_and_keep, &i);
+	for (int i = 0; i < CHILDREN; i++)
+		assert_int_equal(child_wait(child[i]), 0);
+	for (int i = 0; i < CHILDREN; i++) {
+		char path[PATH_MAX + 32], id[HS_HISTORY_ID + 1] = "";
+		FILE *file;
+
+		snprintf(path, sizeof path, "%s/id%d", s.d.above, i);
+		file = fopen(path, "r");
+		assert_int_equal(fread(id, 1, HS_HISTORY_ID, file), HS_HISTORY_ID);
+		fclose(file);
+		assert_string_equal(id, history().id);
+	}
+	assert_true(history().settled);
+	finish(state);
+	make("");
+}
+
+static void the_state_knows_it_if_the_file_alone_is_lost(void **state)
+{
+	struct hs_history first;
+
+	(void)state;
+	make("");
+	put("a");
+	first = history();
+	spooldir_unlink(&s.d, ".hookspool/" HS_HISTORY_FILE);
+	assert_string_equal(history().id, first.id);
+	assert_true(history().settled);
+}
+
+/* Service goes on; that it was lost is known until somebody settles it. */
+static void the_loss_of_all_is_told(void **state)
+{
+	static const char *const damage[] = { NULL, "", "{\"id\":\"12\"}\n" };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof damage / sizeof damage[0]; i++) {
+		struct hs_history first, second;
+
+		make("");
+		put("a");
+		first = history();
+		nobody_is_there();
+		spooldir_unlink(&s.d, ".hookspool/run/state");
+		if (damage[i] == NULL)
+			spooldir_rename(&s.d, ".hookspool", "lost");
+		else
+			spooldir_write(&s.d, ".hookspool/" HS_HISTORY_FILE, hs_slice_str(damage[i]));
+		put("b");
+		second = history();
+		assert_string_not_equal(first.id, second.id);
+		assert_false(second.settled);
+		assert_once(&s.d, "a b");
+		finish(state);
+	}
+	make("");
+}
+
+static int put_a(void *context)
+{
+	struct hs_spool *spool = hs_spool_new(s.d.settings);
+
+	(void)context;
+	return spooldir_append(spool, "a", NULL) == HS_OK ? 0 : 1;
+}
+
+/* Whatever is interrupted: what has events has a settled id. */
+static void a_kill_leaves_no_events_without_it(void **state)
+{
+	int status = -1;
+
+	for (unsigned nth = 1; status != 0; nth++) {
+		make("");
+		wrap_kill(nth, true);
+		status = child_wait(child_start(put_a, NULL));
+		wrap_reset();
+		put("b");
+		assert_true(history().settled);
+		finish(state);
+	}
+	make("");
+}
+
+/* --- positions --------------------------------------------------------------- */
+
+static void open_reader(void)
+{
+	hs_reader_close(s.reader);
+	assert_int_equal(hs_reader_open(s.d.settings, &s.reader), HS_OK);
+	assert_int_equal(hs_reader_remember(s.reader), HS_OK);
+}
+
+/* Behind so many lines. */
+static struct hs_position behind(unsigned lines)
+{
+	struct hs_slice line;
+
+	open_reader();
+	while (lines-- > 0)
+		assert_int_equal(hs_reader_next(s.reader, &line), HS_READ_LINE);
+	return hs_reader_position(s.reader);
+}
+
+static enum hs_fit fit(struct hs_position p)
+{
+	enum hs_fit fit;
+
+	open_reader();
+	assert_int_equal(hs_reader_fit(s.reader, p, &fit), HS_OK);
+	return fit;
+}
+
+static void maintain(void)
+{
+	struct hs_maintained done;
+
+	assert_int_equal(hs_spool_maintain(s.spool, NULL, NULL, &done), HS_OK);
+}
+
+/* At every line, in whatever form its segment is, and at the start of a segment. */
+static void what_was_saved_here_fits(void **state)
+{
+	struct hs_position p[8], start;
+
+	(void)state;
+	make("rotate_min_gap = 0\ncompress = gzip\n");
+	put("a b");
+	rotate();
+	put("c");
+	rotate();
+	maintain();
+	put("d e");
+	rotate();
+	put("f g");
+	for (unsigned i = 0; i < 8; i++)
+		p[i] = behind(i);
+	assert_true(spooldir_names(&s.d, "", "events-") == 3);
+	for (int again = 0; again < 2; again++) {
+		for (unsigned i = 0; i < 8; i++) {
+			assert_int_equal(fit(p[i]), HS_FIT);
+			start = (struct hs_position){ p[i].number + 1, 0, 0, p[i].before };
+			if (i == 2 || i == 3 || i == 5) /* the last of its segment */
+				assert_int_equal(fit(start), HS_FIT);
+		}
+		rotate();
+		maintain();
+	}
+}
+
+static void another_line_is_told(void **state)
+{
+	struct hs_position sealed, open, start, beyond;
+	struct hs_buf text;
+
+	(void)state;
+	for (int gzip = 0; gzip < 2; gzip++) {
+		make("rotate_min_gap = 0\ncompress = gzip\n");
+		put("a b c");
+		sealed = behind(2);
+		start = (struct hs_position){ 2, 0, 0, behind(3).before };
+		rotate();
+		put("d e");
+		open = behind(5);
+		sealed.before++;
+		start.before++;
+		assert_int_equal(fit(sealed), HS_FIT_NOT);
+		assert_int_equal(fit(start), HS_FIT_NOT);
+		open.before++;
+		assert_int_equal(fit(open), HS_FIT_NOT);
+		if (gzip)
+			maintain();
+		assert_int_equal(fit(sealed), HS_FIT_NOT);
+		assert_int_equal(fit(start), HS_FIT_NOT);
+		sealed.before--;
+		sealed.offset--; /* in the middle of a line */
+		assert_int_equal(fit(sealed), HS_FIT_NOT);
+		beyond = open;
+		beyond.offset += 1000;
+		assert_int_equal(fit(beyond), HS_FIT_NOT);
+		beyond = (struct hs_position){ 9, 0, 0, open.before };
+		assert_int_equal(fit(beyond), HS_FIT_NOT);
+		beyond = (struct hs_position){ 9, 44, 0, open.before };
+		assert_int_equal(fit(beyond), HS_FIT_NOT);
+		finish(state);
+	}
+	/* a number that was used again: an older copy came back, and went on */
+	make("rotate_min_gap = 0\n");
+	put("a");
+	text = spooldir_read(&s.d, "events.jsonl");
+	put("b c");
+	open = behind(3);
+	nobody_is_there();
+	spooldir_write(&s.d, "events.jsonl", hs_buf_slice(&text));
+	spooldir_unlink(&s.d, ".hookspool/run/state");
+	put("x y z");
+	assert_int_equal(fit(open), HS_FIT_NOT);
+	hs_buf_free(&text);
+}
+
+/* Lines that are gone, or that nobody noted, are no other history. */
+static void what_cannot_be_told_is_not_told(void **state)
+{
+	struct hs_position p, start;
+
+	(void)state;
+	make("rotate_min_gap = 0\n");
+	put("a b");
+	p = behind(2);
+	start = (struct hs_position){ 2, 0, 0, p.before };
+	rotate();
+	put("c");
+	assert_int_equal(fit((struct hs_position){ 1, p.offset, 0, 0 }), HS_FIT_UNKNOWN);
+	assert_int_equal(fit((struct hs_position){ 2, 0, 0, 0 }), HS_FIT_UNKNOWN);
+	assert_int_equal(fit((struct hs_position){ 0, 0, 0, 0 }), HS_FIT);
+	spooldir_unlink(&s.d, spooldir_name(&s.d, "events-", 0)); /* retention */
+	assert_int_equal(fit(start), HS_FIT_UNKNOWN);
+	assert_int_equal(fit(p), HS_FIT_UNKNOWN);
+	finish(state);
+	make("durability = none\n"); /* a power cut may take lines back */
+	put("a");
+	p = behind(1);
+	p.offset += 1000;
+	assert_int_equal(fit(p), HS_FIT_UNKNOWN);
+}
+
+/* So long that the first look does not see its start. */
+static void a_long_line(void **state)
+{
+	struct hs_position p;
+	struct hs_buf text = { 0 };
+
+	(void)state;
+	make("");
+	put("a");
+	nobody_is_there();
+	hs_buf_put_slice(&text, HS_SLICE("{\"message_id\":\"long\",\"x\":\""));
+	for (int i = 0; i < 300000; i++)
+		hs_buf_putc(&text, 'x');
+	hs_buf_put_slice(&text, HS_SLICE("\"}\n"));
+	spooldir_add(&s.d, "events.jsonl", hs_buf_slice(&text));
+	put("b");
+	p = behind(2);
+	assert_int_equal(fit(p), HS_FIT);
+	p.before++;
+	assert_int_equal(fit(p), HS_FIT_NOT);
+	assert_int_equal(fit(behind(3)), HS_FIT);
+	hs_buf_free(&text);
+}
+
+#define TEST(f) cmocka_unit_test_teardown(f, finish)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(it_is_made_once),
+		TEST(all_who_begin_at_once_agree),
+		TEST(the_state_knows_it_if_the_file_alone_is_lost),
+		TEST(the_loss_of_all_is_told),
+		TEST(a_kill_leaves_no_events_without_it),
+		TEST(what_was_saved_here_fits),
+		TEST(another_line_is_told),
+		TEST(what_cannot_be_told_is_not_told),
+		TEST(a_long_line),
+	};
+
+	return cmocka_run_group_tests_name("history", tests, NULL, NULL);
+}
