@@ -185,11 +185,14 @@ struct hs_position hs_cursor_position(const struct hs_cursor *c)
 	return c->position;
 }
 
+static bool is_same(const struct hs_history *a, const struct hs_history *b)
+{
+	return strcmp(a->id, b->id) == 0 && a->epoch == b->epoch;
+}
+
 bool hs_cursor_is_foreign(const struct hs_cursor *c)
 {
-	const struct hs_history *h = &c->place->history;
-
-	return strcmp(c->history.id, h->id) != 0 || c->history.epoch != h->epoch;
+	return !is_same(&c->history, &c->place->history);
 }
 
 enum hs_result hs_cursor_save(struct hs_cursor *c, struct hs_position position)
@@ -297,18 +300,26 @@ enum hs_result hs_cursor_oldest(int private_dir, uint64_t *number)
 	return hs_cursor_list(private_dir, lowest, number);
 }
 
+struct furthest {
+	const struct hs_history *history;
+	struct hs_position *at;
+};
+
 static bool furthest(void *context, const struct hs_cursor_info *info)
 {
 	const struct hs_position *p = &info->position;
-	struct hs_position *at = context;
+	const struct furthest *f = context;
+	struct hs_position *at = f->at;
 
-	if (!info->damaged && (p->number > at->number || (p->number == at->number && p->offset > at->offset)))
+	if (!info->damaged && is_same(&info->history, f->history) && (p->number > at->number || (p->number == at->number && p->offset > at->offset)))
 		*at = *p;
 	return true;
 }
 
-enum hs_result hs_cursor_newest(int private_dir, struct hs_position *at)
+enum hs_result hs_cursor_newest(const struct hs_place *place, struct hs_position *at)
 {
+	struct furthest f = { &place->history, at };
+
 	*at = (struct hs_position){ 0 };
-	return hs_cursor_list(private_dir, furthest, at);
+	return hs_cursor_list(place->private_dir, furthest, &f);
 }

@@ -71,7 +71,10 @@ enum hs_result hs_cursor_list(int private_dir,
  */
 enum hs_result hs_cursor_oldest(int private_dir, uint64_t *number);
 
-/* How far the first of them has come; number 0 if there is none. HS_OK or HS_E_IO. */
-enum hs_result hs_cursor_newest(int private_dir, struct hs_position *at);
+/*
+ * How far the first of them has come, of those that are of the spool's history; number 0 if
+ * there is none. HS_OK or HS_E_IO.
+ */
+enum hs_result hs_cursor_newest(const struct hs_place *place, struct hs_position *at);
 
 #endif

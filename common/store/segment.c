@@ -272,7 +272,7 @@ static enum hs_result pass_cursors(struct hs_segment *s)
 
 	if (r != HS_OK || f != &s->place->state->state->family[HS_EVENTS])
 		return r;
-	(void)hs_cursor_newest(s->place->private_dir, &reached); /* if that fails: as if there were none */
+	(void)hs_cursor_newest(s->place, &reached); /* if that fails: as if there were none */
 	if (f->number < reached.number)
 		f->number = reached.number;
 	if (f->number == reached.number && size < reached.offset)

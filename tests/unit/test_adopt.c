@@ -1,0 +1,400 @@
+/*
+ * adopt: what came from elsewhere becomes a spool: numbers go on behind all that is there,
+ * cursors are followed if they fit and told if not, what is lost is told; killed anywhere it
+ * can be run again. And loss: nothing that cannot be made anew is made anew silently.
+ */
+#include "store/adopt.h"
+#include "store/cursor.h"
+#include "store/erased.h"
+#include "store/io.h"
+#include "store/loss.h"
+#include "store/place.h"
+#include "store/reader.h"
+#include "store/receipt.h"
+#include "store/spool.h"
+#include "store/suppress.h"
+#include "tests/lib/cases.h"
+#include "tests/lib/spooldir.h"
+#include "tests/lib/wrap.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static struct scene {
+	struct spooldir d;
+	struct hs_spool *spool;
+	char told[512]; /* "name:what name:what" */
+} s;
+
+static void make(void)
+{
+	wrap_reset();
+	spooldir_make(&s.d, "rotate_min_gap = 0\n");
+	s.spool = hs_spool_new(s.d.settings);
+}
+
+static int finish(void **state)
+{
+	(void)state;
+	wrap_reset();
+	hs_spool_free(s.spool);
+	spooldir_remove(&s.d);
+	return 0;
+}
+
+static enum hs_result append(const char *words)
+{
+	return spooldir_append(s.spool, words, NULL);
+}
+
+static void put(const char *words)
+{
+	assert_int_equal(append(words), HS_OK);
+}
+
+static void rotate(void)
+{
+	assert_int_equal(hs_spool_rotate(s.spool, hs_io_now_monotonic() + PATIENCE_MS), HS_OK);
+}
+
+/* The handler is stopped, and started again when it is needed. */
+static void stop(void)
+{
+	hs_spool_free(s.spool);
+	s.spool = hs_spool_new(s.d.settings);
+}
+
+static void note(void *context, const char *name, enum hs_adopted what, struct hs_position p)
+{
+	size_t used = strlen(s.told);
+
+	(void)context;
+	(void)p;
+	snprintf(s.told + used, sizeof s.told - used, "%s%s:%d", used > 0 ? " " : "", name, (int)what);
+}
+
+static struct hs_adoption adopt(enum hs_adopt_from from, bool accept_loss)
+{
+	struct hs_adopter how = { .from = from, .accept_loss = accept_loss, .cursor = note };
+	struct hs_adoption done;
+
+	s.told[0] = '\0';
+	stop();
+	assert_int_equal(hs_adopt(s.d.settings, &how, &done), HS_OK);
+	return done;
+}
+
+static struct hs_position behind(unsigned lines)
+{
+	struct hs_reader *reader;
+	struct hs_slice line;
+	struct hs_position p;
+
+	assert_int_equal(hs_reader_open(s.d.settings, &reader), HS_OK);
+	assert_int_equal(hs_reader_remember(reader), HS_OK);
+	while (lines-- > 0)
+		assert_int_equal(hs_reader_next(reader, &line), HS_READ_LINE);
+	p = hs_reader_position(reader);
+	hs_reader_close(reader);
+	return p;
+}
+
+/* Opens it; saves if `p` is given. Tells where it stands, and whether it is of this history. */
+static struct hs_position cursor(const char *name, const struct hs_position *p, bool *foreign)
+{
+	struct hs_position at;
+	struct hs_opened o;
+	struct hs_cursor *c;
+	int64_t holder;
+	bool fresh;
+
+	assert_int_equal(hs_place_open(&o, s.d.settings, true), HS_OK);
+	assert_int_equal(hs_cursor_open(&o.place, name, &c, &fresh, &holder), HS_OK);
+	if (p != NULL)
+		assert_int_equal(hs_cursor_save(c, *p), HS_OK);
+	at = hs_cursor_position(c);
+	if (foreign != NULL)
+		*foreign = hs_cursor_is_foreign(c);
+	hs_cursor_close(c);
+	hs_place_close(&o);
+	return at;
+}
+
+/* --- numbers, cursors --------------------------------------------------------- */
+
+static void cursors_that_fit_go_on(void **state)
+{
+	struct hs_position p, at;
+	struct hs_adoption done;
+	bool foreign;
+
+	(void)state;
+	make();
+	put("a b");
+	rotate();
+	put("c d");
+	p = behind(3);
+	cursor("fits", &p, NULL);
+	p.before++;
+	cursor("other", &p, NULL);
+	p.before = 0;
+	cursor("unknown", &p, NULL);
+	p = (struct hs_position){ 7, 100, 0, 1 };
+	cursor("ahead", &p, NULL);
+	spooldir_write(&s.d, ".hookspool/cursors/broken", HS_SLICE("x"));
+	done = adopt(HS_ADOPT_LEAVE, false);
+	assert_true(done.now.epoch == 2 && done.fit == 1 && done.left == 4 && done.set == 0);
+	assert_string_equal(s.told, "ahead:2 broken:4 fits:0 other:2 unknown:3");
+	at = cursor("fits", NULL, &foreign);
+	assert_true(at.number == 2 && at.offset > 0 && !foreign);
+	cursor("unknown", NULL, &foreign);
+	assert_true(foreign);
+	done = adopt(HS_ADOPT_OLDEST, false);
+	assert_true(done.now.epoch == 3 && done.fit == 1 && done.set == 4 && done.left == 0);
+	at = cursor("broken", NULL, &foreign);
+	assert_true(at.number == 0 && !foreign);
+	p.number = 9;
+	cursor("ahead", &p, NULL);
+	done = adopt(HS_ADOPT_NOW, false);
+	at = cursor("ahead", NULL, &foreign);
+	assert_true(done.set == 1 && at.number == done.end.number && at.offset == done.end.offset);
+	assert_true(at.before == behind(4).before);
+	done = adopt(HS_ADOPT_NOW, false);
+	assert_true(done.fit == 5 && done.left == 0 && done.set == 0);
+}
+
+/* A mirror of the segments alone takes over: here is no .hookspool, there may be an old one. */
+static void a_mirror_takes_over(void **state)
+{
+	struct hs_adoption done;
+	struct hs_buf text;
+
+	(void)state;
+	for (int old = 0; old < 2; old++) {
+		make();
+		if (old) { /* it was served once, in this very boot */
+			put("z");
+			rotate();
+			stop();
+			spooldir_unlink(&s.d, spooldir_name(&s.d, "events-", 0));
+		} else {
+			assert_int_equal(mkdir(s.d.path, 0700), 0);
+		}
+		spooldir_write(&s.d, "events-20260101T000000.000Z-000006.jsonl",
+			       HS_SLICE("{\"type\":\"page\",\"message_id\":\"x\"}\n"));
+		spooldir_write(&s.d, "events-20260101T000001.000Z-000007.jsonl",
+			       HS_SLICE("{\"type\":\"page\",\"message_id\":\"y\"}\n"));
+		text = spooldir_read(&s.d, "events-20260101T000001.000Z-000007.jsonl");
+		spooldir_write(&s.d, "events.jsonl", hs_buf_slice(&text)); /* as it was a moment before */
+		hs_buf_free(&text);
+		done = adopt(HS_ADOPT_LEAVE, false);
+		assert_true(done.segments == 2 && done.end.number == 8 && done.dropped == 1);
+		assert_true(done.now.settled && done.now.epoch == 2);
+		put("n");
+		rotate();
+		assert_non_null(strstr(spooldir_name(&s.d, "events-", 2), "-000008.jsonl"));
+		assert_once(&s.d, "x y n");
+		assert_sound(&s.d);
+		finish(state);
+	}
+	make();
+}
+
+static void not_while_it_is_used(void **state)
+{
+	struct hs_adopter how = { .from = HS_ADOPT_LEAVE };
+	struct hs_adoption done;
+
+	(void)state;
+	make();
+	assert_int_equal(hs_adopt(s.d.settings, &how, &done), HS_E_SPOOL_DIR);
+	put("a");
+	assert_int_equal(hs_adopt(s.d.settings, &how, &done), HS_OK);
+	assert_true(done.busy);
+	assert_true(adopt(HS_ADOPT_LEAVE, false).now.epoch == 2);
+}
+
+static void imports_begin_anew(void **state)
+{
+	struct hs_adoption done;
+	char path[PATH_MAX + 32];
+
+	(void)state;
+	make();
+	put("a");
+	snprintf(path, sizeof path, "%s/.hookspool/imports", s.d.path);
+	assert_int_equal(mkdir(path, 0700), 0);
+	spooldir_write(&s.d, ".hookspool/imports/0123", HS_SLICE("{\"done\":1,\"line\":1}\n"));
+	done = adopt(HS_ADOPT_LEAVE, false);
+	assert_true(done.imports == 1);
+	assert_false(spooldir_exists(&s.d, ".hookspool/imports/0123"));
+}
+
+/* --- losses --------------------------------------------------------------------- */
+
+static unsigned lost(void)
+{
+	struct hs_opened o;
+	unsigned lost;
+
+	assert_int_equal(hs_place_open(&o, s.d.settings, true), HS_OK);
+	assert_int_equal(hs_loss_find(&o.place, &lost), HS_OK);
+	hs_place_close(&o);
+	return lost;
+}
+
+/* Anna was erased and is suppressed. */
+static void with_anna(bool suppressed)
+{
+	struct hs_receipt begun = { "begun", "command", suppressed }, end = { "done", "command", suppressed };
+	struct hs_subjects people;
+	struct hs_subject anna = { .kind = HS_SUBJECT_USER, .id = (char[]){ "anna" }, .n = 4,
+				   .tenant = (char[]){ "" }, .until_ms = INT64_MAX };
+	struct hs_opened o;
+
+	make();
+	put("a");
+	assert_int_equal(hs_place_open(&o, s.d.settings, true), HS_OK);
+	hs_subjects_init(&people, 7);
+	assert_true(hs_subjects_add(&people, &anna, NULL));
+	if (suppressed)
+		assert_int_equal(hs_suppress_add(&o.place, &people), HS_OK);
+	assert_int_equal(hs_receipts_put(&o.place, &people, &begun), HS_OK);
+	people.list[0]->events = 3;
+	assert_int_equal(hs_receipts_put(&o.place, &people, &end), HS_OK);
+	hs_subjects_free(&people);
+	hs_place_close(&o);
+	assert_int_equal(lost(), 0);
+	stop();
+}
+
+static void a_list_that_is_lost_is_503(void **state)
+{
+	(void)state;
+	for (int how = 0; how < 3; how++) {
+		with_anna(true);
+		if (how == 0)
+			spooldir_unlink(&s.d, ".hookspool/suppressed");
+		else if (how == 1)
+			spooldir_cut(&s.d, ".hookspool/suppressed", 0);
+		else
+			spooldir_unlink(&s.d, ".hookspool/salt");
+		assert_int_equal(append("b"), HS_E_SUPPRESSED);
+		assert_int_equal(hs_spool_health(s.spool), HS_E_SUPPRESSED);
+		assert_int_equal(lost(), how < 2 ? HS_LOSS_SUPPRESSED : HS_LOSS_SALT);
+		assert_false(spooldir_exists(&s.d, ".hookspool/salt") && how == 2);
+		assert_true(adopt(HS_ADOPT_LEAVE, false).lost != 0);
+		assert_int_equal(append("b"), HS_E_SUPPRESSED);
+		assert_true(adopt(HS_ADOPT_LEAVE, true).lost != 0);
+		put("b");
+		assert_int_equal(hs_spool_health(s.spool), HS_OK);
+		assert_int_equal(lost(), 0);
+		assert_int_equal(adopt(HS_ADOPT_LEAVE, false).lost, 0);
+		finish(state);
+	}
+	with_anna(false); /* nobody is on a list: nothing is lost */
+	put("b");
+	assert_int_equal(hs_spool_health(s.spool), HS_OK);
+}
+
+static void a_loss_is_told_once_it_is_accepted_not(void **state)
+{
+	(void)state;
+	with_anna(false);
+	spooldir_unlink(&s.d, ".hookspool/salt");
+	spooldir_unlink(&s.d, ".hookspool/erased-ids");
+	assert_int_equal(lost(), HS_LOSS_SALT | HS_LOSS_ERASED);
+	put("b");
+	spooldir_rename(&s.d, ".hookspool", "lost");
+	stop();
+	assert_int_equal(lost(), HS_LOSS_SALT | HS_LOSS_ERASED | HS_LOSS_HISTORY);
+	put("c");
+	assert_int_equal(adopt(HS_ADOPT_LEAVE, true).lost, HS_LOSS_SALT | HS_LOSS_ERASED);
+	assert_int_equal(lost(), 0);
+	assert_once(&s.d, "a b c");
+}
+
+/* The receipts are read as far as they have grown, also by those who keep the spool open. */
+static void a_list_that_comes_later(void **state)
+{
+	(void)state;
+	with_anna(false);
+	put("b");
+	spooldir_add(&s.d, "erased.jsonl", HS_SLICE("{\"state\":\"done\",\"suppressed\":true}\n"));
+	put("c"); /* who serves already has looked */
+	stop();
+	assert_int_equal(append("d"), HS_E_SUPPRESSED);
+}
+
+/* --- killed ------------------------------------------------------------------------ */
+
+static int run_adopt(void *context)
+{
+	struct hs_adopter how = { .from = HS_ADOPT_OLDEST, .accept_loss = true };
+	struct hs_adoption done;
+
+	(void)context;
+	return hs_adopt(s.d.settings, &how, &done) == HS_OK ? 0 : 1;
+}
+
+static void killed_before_every_call(void **state)
+{
+	enum { STEP = 4 };
+	unsigned nth, unsettled = 0;
+	int status = -1;
+
+	(void)state;
+	for (nth = 1 + (unsigned)(hs_io_random() % STEP); status != 0; nth += STEP) {
+		struct hs_position p;
+		bool foreign;
+
+		with_anna(true);
+		put("b");
+		rotate();
+		put("c");
+		p = behind(2);
+		cursor("fits", &p, NULL);
+		p.number = 9;
+		cursor("ahead", &p, NULL);
+		spooldir_unlink(&s.d, ".hookspool/suppressed");
+		stop();
+		wrap_kill(nth, true);
+		status = child_wait(child_start(run_adopt, NULL));
+		wrap_reset();
+		unsettled += (lost() & HS_LOSS_HISTORY) != 0;
+		assert_true(adopt(HS_ADOPT_OLDEST, true).now.settled);
+		assert_int_equal(lost(), 0);
+		p = cursor("fits", NULL, &foreign);
+		assert_true(p.number == 1 && p.offset > 0 && !foreign);
+		p = cursor("ahead", NULL, &foreign);
+		assert_true(p.number == 0 && !foreign);
+		put("d");
+		assert_once(&s.d, "a b c d");
+		assert_sound(&s.d);
+		finish(state);
+	}
+	assert_true(nth > 40 && unsettled > 3);
+	make();
+}
+
+#define TEST(f) cmocka_unit_test_teardown(f, finish)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(cursors_that_fit_go_on),
+		TEST(a_mirror_takes_over),
+		TEST(not_while_it_is_used),
+		TEST(imports_begin_anew),
+		TEST(a_list_that_is_lost_is_503),
+		TEST(a_loss_is_told_once_it_is_accepted_not),
+		TEST(a_list_that_comes_later),
+		TEST(killed_before_every_call),
+	};
+
+	return cmocka_run_group_tests_name("adopt", tests, NULL, NULL);
+}
