@@ -651,28 +651,30 @@ static enum hs_result hash_gzip(struct hs_reader *r, uint64_t offset, uint64_t *
 }
 
 /*
- * The hash of the line before the start of a segment: the last one of the segment before it.
- * 0: that one is gone, or was edited, or nothing is known of it.
+ * The hash of the last line of a sealed segment: of the line before the start of the next one.
+ * 0: it is gone. *edited: once another line may have been the last one.
  */
-static enum hs_result hash_of_last(struct hs_reader *r, uint64_t number, uint64_t *hash)
+static enum hs_result hash_of_last(struct hs_reader *r, uint64_t number, uint64_t *hash, bool *edited)
 {
 	const struct hs_sealed *sealed;
 	enum hs_result result = list_again(r);
 	bool there;
 
+	*edited = false;
 	sealed = result == HS_OK ? find(r, number) : NULL;
 	if (sealed == NULL || sealed->number != number)
 		return result;
 	let_go(r);
 	r->at = (struct hs_position){ .number = number };
 	result = open_sealed(r, sealed, &there);
-	if (result == HS_OK && there && r->at.edit == 0)
+	*edited = r->at.edit > 0;
+	if (result == HS_OK && there)
 		result = sealed->gzip ? hash_gzip(r, UINT64_MAX, hash)
 				      : hash_plain(r, UINT64_MAX, hash);
 	return result;
 }
 
-/* In the segment of the position, which is open. *limit: so far it may be read. */
+/* In the segment of the position, which is open here. */
 static enum hs_result hash_before(struct hs_reader *r, uint64_t *hash)
 {
 	return r->lines.inflater != NULL ? hash_gzip(r, r->at.offset, hash)
@@ -690,13 +692,14 @@ enum hs_result hs_reader_remember(struct hs_reader *r)
 {
 	struct hs_position at = r->at;
 	enum hs_result result = HS_OK;
+	bool edited;
 
 	if (!have_digest(r))
 		return HS_E_MEMORY;
 	if (at.before != 0 || at.number == 0)
 		return HS_OK;
 	if (at.offset == 0)
-		result = hash_of_last(r, at.number - 1, &at.before);
+		result = hash_of_last(r, at.number - 1, &at.before, &edited);
 	else if (open_segment(r) == HS_READ_LINE && r->at.offset == at.offset)
 		result = hash_before(r, &at.before);
 	hs_reader_start(r, at);
@@ -735,6 +738,7 @@ enum hs_result hs_reader_fit(struct hs_reader *r, struct hs_position p, enum hs_
 {
 	enum hs_result result = HS_OK;
 	struct hs_position end;
+	bool edited = false;
 	uint64_t hash = 0;
 
 	*fit = HS_FIT_UNKNOWN;
@@ -749,8 +753,8 @@ enum hs_result hs_reader_fit(struct hs_reader *r, struct hs_position p, enum hs_
 		if (result == HS_OK && p.number > end.number)
 			*fit = HS_FIT_NOT;
 		else if (result == HS_OK && p.before != 0)
-			result = hash_of_last(r, p.number - 1, &hash);
-		if (hash != 0)
+			result = hash_of_last(r, p.number - 1, &hash, &edited);
+		if (hash != 0 && (hash == p.before || !edited))
 			*fit = hash == p.before ? HS_FIT : HS_FIT_NOT;
 	}
 	hs_reader_start(r, p);

@@ -1,0 +1,182 @@
+#!/bin/bash
+# hookspool adopt: a standby takes over from a mirror, an older copy comes back, .hookspool is
+# lost in each of its parts: what is lost is told, and nothing is followed that does not fit.
+. "$(dirname "$0")/../lib/server.sh"
+
+SETTINGS='auth = none
+rotate_min_gap = 0'
+
+# take ID...: an event each, by plain CGI; what is answered.
+take() {
+	local id text
+	for id; do
+		text="{\"type\":\"page\",\"messageId\":\"$id\",\"userId\":\"u-$id\"}"
+		printf %s "$text" | cgi REQUEST_METHOD=POST CONTENT_TYPE=application/json CONTENT_LENGTH=${#text} |
+			tr -d '\r' | sed -n '1s/Status: \([0-9]*\).*/\1/p; $p' | xargs
+	done
+}
+health() { cgi REQUEST_METHOD=GET PATH_INFO=/health </dev/null | sed -n '1s/Status: \([0-9]*\).*/\1/p' | tr -d '\r'; }
+messages() { hs cat && sed -n 's/.*"message_id":"\([^"]*\)".*/\1/p' <<<"$OUT" | xargs; }
+said() { cat "$T/err"; }
+# fresh: a spool of its own that nobody has open.
+fresh() {
+	directory_make
+	cp "$HS_BUILD/hookspool" "$S/bin/hookspool"
+}
+P=.hookspool
+
+### A standby that takes over ###########################################
+fresh
+take m1 m2 >/dev/null
+hs rotate
+take m3 >/dev/null
+hs rotate
+take m4 >/dev/null # not mirrored: it is in the open segment
+hs tail --cursor etl
+primary=$S
+fresh
+cp -p "$primary"/spool/events-*.jsonl "$S/spool/" # the mirror of the README: sealed segments alone
+own "$S"/spool/*
+hs adopt
+is 'a mirror is adopted' "$CODE $(sed -n '2,4p' <<<"$OUT" | xargs)" \
+	'0 its id was lost, or an adoption interrupted 2 sealed segments the open one is 3, with 0 bytes'
+is 'its events are duplicates, others are new' "$(take m1 m3 m5 | xargs)" \
+	'200 {accepted:0,duplicate:1,rejected:0} 200 {accepted:0,duplicate:1,rejected:0} 200 {accepted:1,duplicate:0,rejected:0}'
+hs rotate
+is 'numbers go on behind it' "$(find "$S/spool" -name 'events-*-000003.jsonl' | wc -l) $(messages)" '1 m1 m2 m3 m5'
+mkdir "$S/spool/$P/cursors"
+cp "$primary/spool/$P/cursors/etl" "$S/spool/$P/cursors/"
+own "$S/spool/$P/cursors" "$S/spool/$P/cursors/etl"
+hs tail --cursor etl
+is 'a cursor that had gone further there is not followed' "$CODE $OUT" '74 '
+is '… and the remedy is told' "$(said | grep -c 'run hookspool adopt')" 1
+hs adopt
+is 'adopt says so, too' "$CODE $(sed -n 2p <<<"$OUT" | sed 's/:.*//')" '1   does not fit'
+hs adopt --from now
+is '… and sets it if it is told to' "$CODE $(sed -n 2p <<<"$OUT" | sed 's/:.*//')" '0   did not fit'
+take m6 >/dev/null
+hs tail --cursor etl
+is 'then it goes on from there' "$CODE $(grep -o '"m[0-9]"' <<<"$OUT" | xargs)" '0 m6'
+hs verify
+is 'verify finds nothing' "$CODE" 0
+
+### An older copy comes back ############################################
+fresh
+take a1 a2 >/dev/null
+cp -a "$S/spool" "$S/older"
+take a3 a4 >/dev/null
+hs tail --cursor etl
+cp "$S/spool/$P/cursors/etl" "$T/etl"
+rm -rf "$S/spool"
+mv "$S/older" "$S/spool"
+rm -rf "$S/spool/$P/run"
+take b3 b4 >/dev/null # under the numbers, and at the places, of a3 and a4
+mkdir -p "$S/spool/$P/cursors"
+cp "$T/etl" "$S/spool/$P/cursors/etl"
+own "$S/spool/$P/cursors" "$S/spool/$P/cursors/etl"
+hs tail --cursor etl
+is 'other lines at its place: the cursor is not followed' "$CODE $OUT" '74 '
+hs each --once --cursor etl --on '*=cat'
+is '… nor by each' "$CODE $OUT" '74 '
+hs adopt --from oldest
+hs tail --cursor etl
+is '… until it is set' "$CODE $(grep -o '"[ab][0-9]"' <<<"$OUT" | xargs)" '0 a1 a2 b3 b4'
+
+### A new cursor ########################################################
+hs tail --cursor new
+is 'a new cursor says where it begins' "$CODE $(said)" \
+	'0 hookspool tail: cursor new is new: it begins at the oldest event (--from now: with what comes next)'
+hs tail --cursor new
+is '… once' "$CODE$OUT$(said)" 0
+hs tail --cursor new1 --from now
+is '--from now' "$CODE$OUT $(said)" '0 hookspool tail: cursor new1 is new: it begins with what comes next'
+sleep 0.01
+now=$(date -u +%Y-%m-%dT%H:%M:%S.%3NZ)
+take c1 c2 >/dev/null
+hs tail --cursor new2 --from "$now"
+is '--from a time' "$CODE $(grep -o '"c[0-9]"' <<<"$OUT" | xargs)" '0 c1 c2'
+hs each --once --cursor new3 --from 0s --on '*=cat'
+is '--from, each' "$CODE$OUT" 0
+take c3 >/dev/null
+hs tail --cursor new2 --from now
+is 'a cursor that is there goes on whatever --from says' "$(grep -o '"c[0-9]"' <<<"$OUT" | xargs)" c3
+hs tail --cursor new4 --from soon
+is 'usage: --from soon' "$CODE" 2
+hs tail --from now
+is 'usage: --from without a cursor' "$CODE" 2
+
+### .hookspool is lost, in each of its parts ############################
+fresh
+take d1 d2 d3 >/dev/null
+hs erase --user u-d1 --suppress
+hs erase --user u-d2
+hs tail --cursor etl
+cp -a "$S/spool" "$S/good"
+is 'who is suppressed is not kept' "$(take d1) $(messages)" '200 {accepted:1,duplicate:0,rejected:0} d3'
+
+# lose FILE...: beside a spool as it was before.
+lose() {
+	rm -rf "$S/spool"
+	cp -a "$S/good" "$S/spool"
+	(cd "$S/spool" && rm -rf "$@" $P/run)
+	: >"$S/log/program.log"
+}
+# tells WHAT: check and verify do, and what they answer is 1, or 0 for check that only warns.
+tells() {
+	hs check
+	is "$1: check tells" "$(grep -c "lost .*$1" <<<"$OUT")" 1
+	hs verify
+	is "$1: verify tells" "$CODE $(grep -c "$1: lost" <<<"$OUT")" '1 1'
+}
+lose $P/suppressed
+is 'the list is lost: 503' "$(take d4 | cut -c 1-3) $(health)" '503 503'
+check 'the log has the remedy' grep -q 'adopt --accept-loss' "$S/log/program.log"
+tells $P/suppressed
+hs adopt
+is 'adopt gives nobody up by itself' "$CODE $(take d4 | cut -c 1-3)" '1 503'
+hs erase --user u-d3 --suppress
+is 'erase --suppress does not begin another list' "$CODE $(find "$S/spool/$P" -name suppressed | wc -l)" '74 0'
+hs adopt --accept-loss
+is '… but if it is told to' "$CODE $(take d4 | cut -c 1-3) $(health)" '0 200 200'
+hs check
+is '… for good' "$(grep -c lost <<<"$OUT")" 0
+lose $P/salt
+is 'the salt is lost: 503, for the list needs it' "$(take d4 | cut -c 1-3) $(find "$S/spool/$P" -name salt | wc -l)" '503 0'
+tells $P/salt
+lose $P/salt $P/suppressed erased.jsonl
+hs erase --user u-d3
+is 'where no receipt is a salt is made' "$CODE $(find "$S/spool/$P" -name salt | wc -l)" '0 1'
+lose $P/erased-ids
+is 'the erased ids are lost: service goes on' "$(take d4)" '200 {accepted:1,duplicate:0,rejected:0}'
+tells $P/erased-ids
+lose $P/spool
+is 'the id is lost: service goes on' "$(take d4)" '200 {accepted:1,duplicate:0,rejected:0}'
+tells $P/spool
+hs tail --cursor etl
+is 'a cursor whose line stands there goes on' "$CODE $(grep -o '"d[0-9]"' <<<"$OUT" | xargs)" '0 d4'
+hs adopt
+hs verify
+is 'adopt settles it' "$CODE" 0
+lose $P/cursors
+hs tail --cursor etl
+is 'the cursors are lost: where they begin is said' "$CODE $(said | grep -c 'is new: it begins')" '0 1'
+lose $P/run
+is 'run is lost: nothing is' "$(take d3 | tail -n 1) $(hs verify; echo $CODE)" '200 {accepted:0,duplicate:1,rejected:0} 0'
+lose $P
+is 'all of it is lost: people may be kept, so 503' "$(take d4 | cut -c 1-3)" 503
+hs adopt --accept-loss
+is 'adopt' "$CODE $(grep -c 'begun anew' <<<"$OUT")" '0 3'
+is 'service goes on' "$(take d5)" '200 {accepted:1,duplicate:0,rejected:0}'
+
+### While it is in use ##################################################
+listener_start
+hs adopt
+is 'a handler that has not been asked yet is not in the way' "$CODE" 0
+as_server_user env HOOKSPOOL_CONF="$S/hookspool.conf" "$S/bin/hookspool" tail -f >"$T/followed" 2>/dev/null &
+follower=$!
+wait_for 10 test -s "$T/followed"
+hs adopt
+is 'not while somebody uses the spool' "$CODE" 75
+end_process "$follower"
+server_stop
+done_testing
