@@ -123,6 +123,8 @@ static enum hs_result put_first(const struct hs_place *place, const struct hs_hi
 	if (r != HS_OK)
 		return r;
 	*made = hs_io_link(place->run_dir, copy, place->private_dir, NAME) == 0;
+	if (!*made && (errno == EPERM || errno == EOPNOTSUPP || errno == ENOSYS)) /* no links here */
+		*made = hs_io_rename(place->run_dir, copy, place->private_dir, NAME) == 0;
 	if (!*made && errno != EEXIST)
 		r = hs_io_result(errno);
 	hs_io_unlink(place->run_dir, copy);

@@ -143,6 +143,39 @@ static void positions_move_with_their_lines(void **state)
 	assert_int_equal(spooldir_lines(&s.d), 2);
 }
 
+/* The hash of the line before a position, once one of these lines is gone. */
+static uint64_t before_is(uint64_t offset)
+{
+	struct hs_position p = { 1, offset, 0, 77 };
+
+	assert_int_equal(hs_edits_share(s.edits), HS_OK);
+	assert_int_equal(hs_edits_translate(s.edits, &p), HS_OK);
+	hs_edits_release(s.edits);
+	return p.before;
+}
+
+static void the_line_before_is_known_while_it_stands(void **state)
+{
+	uint64_t was[6];
+
+	(void)state;
+	make("", "a b c d e");
+	for (unsigned i = 0; i < 6; i++)
+		was[i] = line_at(i);
+	assert_int_equal(erase(1), HS_OK); /* b */
+	assert_int_equal(before_is(was[1]), 77);
+	assert_int_equal(before_is(was[2]), 0);
+	assert_int_equal(before_is(was[3]), 77);
+	assert_int_equal(before_is(was[5]), 77);
+	assert_int_equal(erase(1), HS_OK); /* c */
+	assert_int_equal(erase(2), HS_OK); /* e */
+	assert_int_equal(before_is(was[1]), 77);
+	assert_int_equal(before_is(was[2]), 0);
+	assert_int_equal(before_is(was[3]), 0);
+	assert_int_equal(before_is(was[4]), 77);
+	assert_int_equal(before_is(was[5]), 0);
+}
+
 static void many_ranges(void **state)
 {
 	const char *name;
@@ -362,6 +395,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_teardown(positions_move_with_their_lines, finish),
+		cmocka_unit_test_teardown(the_line_before_is_known_while_it_stands, finish),
 		cmocka_unit_test_teardown(many_ranges, finish),
 		cmocka_unit_test_teardown(a_kill_leaves_the_one_or_the_other, finish),
 		cmocka_unit_test_teardown(any_call_may_fail, finish),
