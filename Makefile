@@ -152,8 +152,8 @@ run-tests: tests-built
 	$(Q)HS_BUILD=$(B) bash tests/lib/run-tests.sh $(UNIT_BIN) $(sort $(wildcard tests/integration/*.sh))
 
 # Unit tests make single calls of the C library fail (tests/lib/wrap.h).
-WRAPPED = calloc clock_gettime fallocate fallocate64 fchmod fdatasync flock fstatvfs fstatvfs64 fsync \
-    ftruncate ftruncate64 openat openat64 pread pread64 pwrite pwrite64 realloc renameat unlinkat
+WRAPPED = calloc clock_gettime fallocate fallocate64 fchmod fdatasync flock fstat fstat64 fstatat fstatat64 \
+    fstatvfs fstatvfs64 fsync ftruncate ftruncate64 openat openat64 pread pread64 pwrite pwrite64 realloc renameat unlinkat
 WRAP = $(addprefix -Wl$(comma)--wrap=,$(WRAPPED))
 comma := ,
 

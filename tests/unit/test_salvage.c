@@ -94,7 +94,7 @@ static bool finish_aside(struct scene *s, enum hs_result expected)
 	bool used = false;
 
 	assert_int_not_equal(found.aside.number, 0);
-	assert_result(hs_salvage_finish(&s->place, "events", &found.aside, 5000, &used), expected);
+	assert_result(hs_salvage_finish(&s->place, "events", &found.aside, &used), expected);
 	return used;
 }
 
@@ -285,7 +285,7 @@ static void the_original_goes_last(void **state)
 		set_aside(s, "a b", "", 7, -1);
 		found = look(s);
 		wrap_fail(faults[i].call, 1, 1, faults[i].error);
-		assert_result(hs_salvage_finish(&s->place, "events", &found.aside, 5000, &used),
+		assert_result(hs_salvage_finish(&s->place, "events", &found.aside, &used),
 			      faults[i].expected);
 		assert_int_equal(look(s).aside.number, 7);
 		wrap_reset();
@@ -303,7 +303,7 @@ static int copy_and_die(void *context)
 	bool used;
 
 	hs_salvage_look(&s->place, "events", &found);
-	hs_salvage_finish(&s->place, "events", &found.aside, 5000, &used);
+	hs_salvage_finish(&s->place, "events", &found.aside, &used);
 	return 0;
 }
 

@@ -52,7 +52,6 @@ static void leave(struct scene *s, void (*change)(struct hs_state *state))
 		f->sealed_ms = 1000 + i;
 		f->generation = 3;
 		f->known = 1;
-		f->device = 1;
 		atomic_store(&f->current, 3);
 		atomic_store(&f->written, 500);
 		atomic_store(&f->synced, 400);
