@@ -111,7 +111,7 @@ static bool is_own(const struct hs_family *f, const struct hs_sealed *sealed)
 {
 	const struct hs_own *own = &f->own[sealed->number % HS_OWN];
 
-	return sealed->named == 0 && own->number == sealed->number && own->sealed_ms == sealed->sealed_ms;
+	return !sealed->moved && own->number == sealed->number && own->sealed_ms == sealed->sealed_ms;
 }
 
 static int64_t arrived_ns(const struct hs_place *place, const char *family, const struct hs_sealed *sealed)
@@ -162,7 +162,7 @@ static struct group group_at(const struct hs_sealed *list, size_t count, size_t 
 
 static bool is_new(const struct hs_family *f, const struct hs_sealed *list, const struct group *g)
 {
-	return g->several || list[g->from].number == 0 || list[g->from].number >= f->number;
+	return g->several || list[g->from].number >= f->number;
 }
 
 static enum hs_result list_all(const struct hs_place *place, const char *family, struct hs_sealed **list,
@@ -232,7 +232,7 @@ static enum hs_result move(struct intake *in, size_t i)
 {
 	struct hs_sealed *s = &in->list[i];
 	bool growing = is_growing(in->place, in->family, s);
-	uint64_t number = growing ? 0 : in->highest + 1;
+	uint64_t number = growing ? HS_SEALED_LATER : in->highest + 1;
 	char name[HS_SEALED_NAME];
 	enum hs_result r = HS_OK;
 
@@ -268,7 +268,7 @@ static enum hs_result part(struct intake *in, const struct group *g, bool taken)
 static enum hs_result take_group(struct intake *in, const struct group *g, bool keep)
 {
 	uint64_t number = in->list[g->from].number;
-	bool taken = number == 0 || (keep && number == in->f->number);
+	bool taken = number == HS_SEALED_LATER || (keep && number == in->f->number);
 	enum hs_result r = HS_OK;
 
 	if (taken || g->several)
@@ -285,8 +285,8 @@ static enum hs_result take_all(struct intake *in, bool keep)
 	struct group g;
 
 	find_news(in->place, in->family, in->f, in->list, in->count, &news, &growing);
-	if (in->count > 0)
-		in->highest = in->list[in->count - 1].number;
+	for (size_t i = 0; i < in->count && in->list[i].number != HS_SEALED_LATER; i++)
+		in->highest = in->list[i].number;
 	if (in->highest < in->f->number)
 		in->highest = in->f->number - !keep;
 	for (size_t i = 0; i < in->count && r == HS_OK && news; i = g.to) {

@@ -476,11 +476,13 @@ enum hs_read hs_reader_next(struct hs_reader *r, struct hs_slice *line)
 		if (r->kind == SEALED)
 			step(r, r->at.number + 1);
 		else if (!go_on(r)) {
+			enum hs_read what = at_end(r);
+
+			if (what != HS_READ_END)
+				return what;
 			r->result = look_for_news(r, &news);
-			if (r->result != HS_OK)
-				return HS_READ_FAILED;
-			if (!news)
-				return at_end(r);
+			if (r->result != HS_OK || !news)
+				return r->result == HS_OK ? what : HS_READ_FAILED;
 		}
 	}
 }

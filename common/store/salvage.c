@@ -52,8 +52,6 @@ static bool look_at_sealed(void *context, const char *name)
 	struct hs_sealed sealed;
 
 	if (hs_sealed_parse(l->family, name, &sealed)) {
-		if (sealed.number > l->found->number)
-			l->found->number = sealed.number;
 		if (sealed.sealed_ms > l->found->sealed_ms)
 			l->found->sealed_ms = sealed.sealed_ms;
 		/* the stamp, too: somebody else may have put a segment of this number there */

@@ -9,8 +9,7 @@
 
 /* What the folders tell about a family. */
 struct hs_found {
-	uint64_t number;   /* highest of a sealed segment; 0: there is none */
-	int64_t sealed_ms; /* its stamp */
+	int64_t sealed_ms; /* highest stamp of a sealed segment; 0: there is none */
 	struct hs_aside {
 		uint64_t number, keep; /* of an aside file; number 0: there is none */
 		int64_t sealed_ms;     /* with this stamp what is kept of it will be sealed */

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* They count up from 1; a name made by hand must not use them up. */
+/* They count up; a name made by hand must not use them up. */
 #define NUMBER_MOST (UINT64_C(1) << 62)
 
 void hs_sealed_print(const char *family, const struct hs_sealed *sealed,
@@ -19,7 +19,7 @@ void hs_sealed_print(const char *family, const struct hs_sealed *sealed,
 
 	hs_clock_stamp(sealed->sealed_ms, stamp);
 	snprintf(out, HS_SEALED_NAME, "%s-%s-%06" PRIu64 ".jsonl%s", family, stamp,
-	         sealed->named != 0 ? sealed->named : sealed->number, sealed->gzip ? ".gz" : "");
+	         sealed->moved ? sealed->named : sealed->number, sealed->gzip ? ".gz" : "");
 }
 
 /* 20261123T101500.123Z as the text that hs_clock_parse reads. */
@@ -44,7 +44,7 @@ bool hs_sealed_parse(const char *family, const char *name, struct hs_sealed *sea
 	if (strncmp(name, family, prefix) != 0 || name[prefix] != '-' ||
 	    !parse_stamp(p, &sealed->sealed_ms) ||
 	    sscanf(p + HS_CLOCK_STAMP, "-%" SCNu64 ".jsonl", &sealed->number) != 1 ||
-	    sealed->number == 0 || sealed->number > NUMBER_MOST)
+	    sealed->number > NUMBER_MOST)
 		return false;
 	sealed->gzip = strcmp(name + n - 3, ".gz") == 0;
 	hs_sealed_print(family, sealed, again);
@@ -94,7 +94,7 @@ static bool take_line(struct numbers *n, struct hs_slice line)
 	}
 	if (known == NULL)
 		known = &n->map[n->count++];
-	*known = (struct hs_sealed){ number, sealed.sealed_ms, false, sealed.number };
+	*known = (struct hs_sealed){ number, sealed.sealed_ms, false, true, sealed.number };
 	return true;
 }
 
@@ -162,6 +162,7 @@ static void renumber(const struct numbers *n, struct hs_sealed *sealed)
 
 	if (other == NULL || other->number == sealed->number)
 		return;
+	sealed->moved = true;
 	sealed->named = sealed->number;
 	sealed->number = other->number;
 }
@@ -199,12 +200,15 @@ static int by_number(const void *a, const void *b)
 		return x->sealed_ms < y->sealed_ms ? -1 : 1;
 	if (x->named != y->named)
 		return x->named < y->named ? -1 : 1;
+	if (x->moved != y->moved)
+		return (int)x->moved - (int)y->moved;
 	return (int)x->gzip - (int)y->gzip;
 }
 
 bool hs_sealed_same(const struct hs_sealed *a, const struct hs_sealed *b)
 {
-	return a->number == b->number && a->sealed_ms == b->sealed_ms && a->named == b->named;
+	return a->number == b->number && a->sealed_ms == b->sealed_ms && a->named == b->named &&
+	       a->moved == b->moved;
 }
 
 static void drop_same(struct collect *c)
@@ -253,12 +257,8 @@ enum hs_result hs_sealed_list_all(int dir, const char *family, struct hs_sealed 
 enum hs_result hs_sealed_list(int dir, const char *family, struct hs_sealed **list, size_t *count)
 {
 	enum hs_result r = hs_sealed_list_all(dir, family, list, count);
-	size_t hidden = 0;
 
-	while (hidden < *count && (*list)[hidden].number == 0)
-		hidden++;
-	*count -= hidden;
-	if (hidden > 0)
-		memmove(*list, *list + hidden, *count * sizeof **list);
+	while (*count > 0 && (*list)[*count - 1].number == HS_SEALED_LATER)
+		--*count;
 	return r;
 }

@@ -7,7 +7,7 @@
  *
  * Somebody else may put segments into the spool whose numbers are in use. Their names stay, so
  * that a mirror does not bring them again; the number under which they are read stands in
- * .hookspool/numbers, a line each, the last one counts, 0: not yet read. See numbers.h.
+ * .hookspool/numbers, a line each, the last one counts. See numbers.h.
  *
  *	{"file":"events-20261123T101500.123Z-000042.jsonl","number":57}
  */
@@ -26,8 +26,12 @@ struct hs_sealed {
 	uint64_t number;
 	int64_t sealed_ms;
 	bool gzip;
-	uint64_t named; /* the number in its name, if that is another one; 0: it is not */
+	bool moved;     /* its name has another number … */
+	uint64_t named; /* … which is this one */
 };
+
+/* A segment that is not to be read yet. */
+#define HS_SEALED_LATER UINT64_MAX
 
 /* Is `name` one of the family's ("events", "rejected")? Only the one spelling is. */
 bool hs_sealed_parse(const char *family, const char *name, struct hs_sealed *sealed);
@@ -41,7 +45,7 @@ void hs_sealed_print(const char *family, const struct hs_sealed *sealed,
  */
 enum hs_result hs_sealed_list(int dir, const char *family, struct hs_sealed **list, size_t *count);
 
-/* Those that are not yet read, too; they come first, their number is 0. */
+/* Those that are not to be read yet, too; they come last, their number is HS_SEALED_LATER. */
 enum hs_result hs_sealed_list_all(int dir, const char *family, struct hs_sealed **list, size_t *count);
 
 /* Are the two one segment, plain and compressed? */

@@ -164,7 +164,7 @@ static void what_is_in_run_is_made_anew(void **state)
 	lines = spooldir_read(&s->d, "events.jsonl");
 	hs_spool_free(s->spool);
 	spooldir_unlink(&s->d, "events.jsonl");
-	spooldir_write(&s->d, ".hookspool/aside-events-7-9999999", hs_buf_slice(&lines));
+	spooldir_write(&s->d, ".hookspool/aside-events-7-9999999-1795428900123", hs_buf_slice(&lines));
 	hs_buf_free(&lines);
 	spooldir_rename(&s->d, ".hookspool/run", "gone");
 	s->spool = hs_spool_new(s->d.settings);
@@ -181,7 +181,7 @@ static void what_is_in_run_is_made_anew(void **state)
 
 static void foreign_files_are_left_alone(void **state)
 {
-	static const char *const names[] = { "README", "aside-events-1-2", ".hookspool/notes" };
+	static const char *const names[] = { "README", "aside-events-1-2-3", ".hookspool/notes" };
 	struct scene *s = *state;
 
 	assert_result(hs_spool_health(s->spool), HS_OK);
