@@ -171,21 +171,34 @@ static enum hs_result list_all(const struct hs_place *place, const char *family,
 	return hs_sealed_list_all(place->dir, family, list, count);
 }
 
-/* Is there news, and is any of it growing? */
-static void find_news(const struct hs_place *place, const char *family, const struct hs_family *f,
-                      const struct hs_sealed *list, size_t count, bool *news, bool *growing)
+struct news {
+	bool any;
+	bool now;     /* something can be done about it */
+	bool growing; /* above what is settled: that has to wait */
+};
+
+static struct news find_news(const struct hs_place *place, const char *family, const struct hs_family *f,
+                             const struct hs_sealed *list, size_t count)
 {
+	bool whole = false, collision = false;
+	struct news n = { 0 };
 	struct group g;
 
-	*news = *growing = false;
 	for (size_t i = 0; i < count; i = g.to) {
 		g = group_at(list, count, i);
 		if (!is_new(f, list, &g))
 			continue;
-		*news = true;
-		for (size_t k = g.from; k < g.to && !*growing; k++)
-			*growing = is_growing(place, family, &list[k]);
+		n.any = true;
+		collision |= list[i].number < f->number; /* if it grows it is put off, at once */
+		for (size_t k = g.from; k < g.to && list[i].number >= f->number; k++) {
+			bool growing = is_growing(place, family, &list[k]);
+
+			whole |= !growing;
+			n.growing |= growing && list[i].number != HS_SEALED_LATER;
+		}
 	}
+	n.now = collision || (whole && !n.growing);
+	return n;
 }
 
 /* Until the directory changes nothing needs to be looked at: unless this was too soon, or vain. */
@@ -203,16 +216,16 @@ enum hs_result hs_numbers_look(const struct hs_place *place, const char *family,
 	int64_t began_us = hs_io_now_us(), ns = changed_ns(place);
 	struct hs_sealed *list;
 	size_t count;
-	bool growing;
+	struct news n;
 	enum hs_result r = list_all(place, family, &list, &count);
 
 	*news = false;
 	if (r != HS_OK)
 		return r;
-	find_news(place, family, f, list, count, news, &growing);
+	n = find_news(place, family, f, list, count);
 	free(list);
-	note_look(f, ns, began_us, *news);
-	*news = *news && !growing;
+	note_look(f, ns, began_us, n.any);
+	*news = n.now;
 	return HS_OK;
 }
 
@@ -281,21 +294,20 @@ static enum hs_result take_group(struct intake *in, const struct group *g, bool 
 static enum hs_result take_all(struct intake *in, bool keep)
 {
 	enum hs_result r = HS_OK;
-	bool news, growing;
+	struct news n = find_news(in->place, in->family, in->f, in->list, in->count);
 	struct group g;
 
-	find_news(in->place, in->family, in->f, in->list, in->count, &news, &growing);
 	for (size_t i = 0; i < in->count && in->list[i].number != HS_SEALED_LATER; i++)
 		in->highest = in->list[i].number;
 	if (in->highest < in->f->number)
 		in->highest = in->f->number - !keep;
-	for (size_t i = 0; i < in->count && r == HS_OK && news; i = g.to) {
+	for (size_t i = 0; i < in->count && r == HS_OK && n.any; i = g.to) {
 		g = group_at(in->list, in->count, i);
 		r = take_group(in, &g, keep);
 	}
-	if (r == HS_OK && news && hs_io_sync_dir(in->place->dir) < 0)
+	if (r == HS_OK && n.any && hs_io_sync_dir(in->place->dir) < 0)
 		r = HS_E_IO;
-	if (growing && !keep && in->f->number != 0) /* above it all waits, until that is whole */
+	if (n.growing && !keep && in->f->number != 0) /* above it all waits, until that is whole */
 		in->highest = in->f->number - 1;
 	return r;
 }
