@@ -105,6 +105,17 @@ static void another_boot_keeps_the_numbers_alone(void **state)
 	expect_after(*state, reboot, false, true);
 }
 
+/* A copy of it speaks of the files of another spool. */
+static void another_file(struct hs_state *s)
+{
+	s->inode++;
+}
+
+static void a_copy_keeps_the_numbers_alone(void **state)
+{
+	expect_after(*state, another_file, false, true);
+}
+
 static void no_magic(struct hs_state *s)
 {
 	s->magic[0] = '\0';
@@ -432,6 +443,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(the_same_boot_is_believed),
 		TEST(another_boot_keeps_the_numbers_alone),
+		TEST(a_copy_keeps_the_numbers_alone),
 		TEST(what_is_no_state_is_forgotten),
 		TEST(a_boot_that_cannot_be_told),
 		TEST(of_another_size),
