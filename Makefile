@@ -339,7 +339,7 @@ $(B)/bench_index: $(call obj,tests/bench/index.c) $(B)/libhookspool.a
 
 # --- faults ---------------------------------------------------------------------
 
-FAULTS_ROOT := $(wildcard tests/faults/writeback.sh tests/faults/power.sh)
+FAULTS_ROOT := $(wildcard $(addprefix tests/faults/,power.sh remount.sh writeback.sh))
 FAULTS := $(filter-out %/lib.sh %/sweep.sh %/selftest.sh $(FAULTS_ROOT),$(sort $(wildcard tests/faults/*.sh)))
 FAULT_BIN := $(addprefix $(B)/,faults_driver faults_count faults_replay failmalloc.so)
 .PHONY: faults faults-root faults-selftest faults-built
