@@ -459,7 +459,6 @@ static enum hs_result rename_sealed(struct hs_segment *s)
 	} while (hs_io_stat(s->place->dir, to, &st) == 0);
 	open_name(s, from);
 	hs_numbers_note(f, sealed.number, sealed.sealed_ms);
-	f->unsaved = 1;
 	return hs_io_rename(s->place->dir, from, s->place->dir, to) < 0 ? hs_io_result(errno) : HS_OK;
 }
 
@@ -483,13 +482,22 @@ static enum hs_result seal(struct hs_segment *s, int64_t deadline_ms)
 	return HS_OK;
 }
 
-/* The number must not come again after a power cut. */
+/*
+ * After a power cut the open segment must be told from a sealed one that others have put there,
+ * so nothing is appended to it before its number is on stable storage. A new spool has no others.
+ */
 static enum hs_result save_number(struct hs_segment *s)
 {
-	enum hs_result r = hs_state_sync(s->place->state);
+	struct hs_family *f = s->family;
+	uint64_t was = f->saved;
+	enum hs_result r;
 
-	if (r == HS_OK)
-		s->family->unsaved = 0;
+	f->saved = f->number;
+	if (was == 0 && f->number == 1)
+		return HS_OK;
+	r = hs_state_sync(s->place->state);
+	if (r != HS_OK)
+		f->saved = was;
 	return r;
 }
 
@@ -555,7 +563,7 @@ static enum hs_result mend_number(struct hs_segment *s, uint64_t n, int64_t dead
 		r = hs_numbers_look(s->place, s->name, f, &news);
 	if (r == HS_OK && news)
 		return take_in(s, deadline_ms);
-	if (r == HS_OK && f->unsaved)
+	if (r == HS_OK && f->saved != f->number)
 		return save_number(s);
 	if (r == HS_OK && is_due(s, n))
 		return seal_and_open(s, deadline_ms);

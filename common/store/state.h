@@ -43,7 +43,7 @@ struct hs_family {
 	uint32_t known;      /* 0: what follows must be found out from the disk */
 	uint64_t generation; /* of the open segment, +1 each time one is opened */
 	uint64_t number;     /* in the sealed name it will get */
-	uint32_t unsaved;    /* it must be on stable storage before anything is appended */
+	uint64_t saved;      /* the number that is on stable storage: nothing is appended under another */
 	struct hs_own own[HS_OWN]; /* [number % HS_OWN] */
 	int64_t looked_ns;   /* ctime of the directory when that was read; see numbers.h */
 	int64_t look_again_us; /* not before that, on the clock that never jumps */
