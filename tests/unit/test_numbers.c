@@ -257,6 +257,23 @@ static void the_later_one_moves(void **state)
 	assert_no_problems();
 }
 
+/* Ours keeps its number, even if somebody has changed its mode since. */
+static void ours_stays(void **state)
+{
+	char path[PATH_MAX + 128];
+
+	(void)state;
+	put("a", 0);
+	rotate();
+	assert_more("a");
+	snprintf(path, sizeof path, "%s/%s", s.d.path, spooldir_name(&s.d, "events-", 0));
+	bring(1, "x");
+	hs_io_pause(20);
+	assert_int_equal(chmod(path, 0640), 0);
+	assert_more("x");
+	assert_all("a x");
+}
+
 /* The mirror goes on after the take-over: nothing comes again. */
 static void brought_again_and_again(void **state)
 {
@@ -371,6 +388,8 @@ static void what_cannot_be_noted(void **state)
 		bring(1, "x");
 		wrap_fail(faults[i].call, 1, 1, faults[i].error);
 		assert_result(spooldir_append(s.spool, "x b", &duplicate), faults[i].result);
+		if (faults[i].call == WRAP_FDATASYNC) /* its lines come first */
+			assert_false(spooldir_exists(&s.d, ".hookspool/numbers"));
 		wrap_reset();
 		put("x b", 1);
 		assert_more("x b");
@@ -474,6 +493,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(found_by_who_opens_it, begin, finish),
 		cmocka_unit_test_setup_teardown(a_number_of_the_past, begin, finish),
 		cmocka_unit_test_setup_teardown(the_later_one_moves, begin, finish),
+		cmocka_unit_test_setup_teardown(ours_stays, begin, finish),
 		cmocka_unit_test_setup_teardown(brought_again_and_again, begin, finish),
 		cmocka_unit_test_setup_teardown(one_that_moved_is_compressed_and_mended, begin, finish),
 		cmocka_unit_test_setup_teardown(two_of_one_number_from_the_start, begin, finish),
