@@ -152,8 +152,8 @@ run-tests: tests-built
 	$(Q)HS_BUILD=$(B) bash tests/lib/run-tests.sh $(UNIT_BIN) $(sort $(wildcard tests/integration/*.sh))
 
 # Unit tests make single calls of the C library fail (tests/lib/wrap.h).
-WRAPPED = calloc clock_gettime fallocate fallocate64 fchmod fdatasync flock fstatvfs fstatvfs64 fsync \
-    ftruncate ftruncate64 openat openat64 pread pread64 pwrite pwrite64 realloc renameat unlinkat
+WRAPPED = calloc clock_gettime fallocate fallocate64 fchmod fdatasync flock fstat fstat64 fstatat fstatat64 \
+    fstatvfs fstatvfs64 fsync ftruncate ftruncate64 openat openat64 pread pread64 pwrite pwrite64 realloc renameat unlinkat
 WRAP = $(addprefix -Wl$(comma)--wrap=,$(WRAPPED))
 comma := ,
 
@@ -339,7 +339,7 @@ $(B)/bench_index: $(call obj,tests/bench/index.c) $(B)/libhookspool.a
 
 # --- faults ---------------------------------------------------------------------
 
-FAULTS_ROOT := $(wildcard tests/faults/writeback.sh tests/faults/power.sh)
+FAULTS_ROOT := $(wildcard $(addprefix tests/faults/,power.sh remount.sh writeback.sh))
 FAULTS := $(filter-out %/lib.sh %/sweep.sh %/selftest.sh $(FAULTS_ROOT),$(sort $(wildcard tests/faults/*.sh)))
 FAULT_BIN := $(addprefix $(B)/,faults_driver faults_count faults_replay failmalloc.so)
 .PHONY: faults faults-root faults-selftest faults-built

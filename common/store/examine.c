@@ -67,7 +67,9 @@ const char *hs_problem_text(enum hs_problem p)
 		[HS_PROBLEM_LINE] = "not a JSON object",
 		[HS_PROBLEM_TORN] = "ends in mid-line",
 		[HS_PROBLEM_DAMAGED] = "compressed file is damaged",
-		[HS_PROBLEM_BESIDE] = "not the same as the plain segment beside it: remove it, unless gzip is at work",
+		[HS_PROBLEM_BESIDE] = "not the same as the plain segment beside it, which counts: move it out of the spool and "
+		                      "compare the two, unless gzip is at work",
+		[HS_PROBLEM_NUMBER] = "another segment has its number, and both are needed: run hookspool repair",
 		[HS_PROBLEM_TWICE] = "event stands in the spool already",
 		[HS_PROBLEM_ERASED] = "event was to be erased: run hookspool erase again",
 		[HS_PROBLEM_BEGUN] = "erase was begun and not finished: run it again",
@@ -470,15 +472,30 @@ static enum hs_result look_beside(struct exam *x, const struct hs_sealed *sealed
 	return HS_OK;
 }
 
+/* What somebody else has put there is taken in before it is looked at. */
+static enum hs_result settle_numbers(struct exam *x)
+{
+	int64_t deadline = hs_io_now_monotonic() + LOCK_MS;
+	enum hs_result r = hs_segment_lock(x->segment, deadline);
+
+	if (r != HS_OK)
+		return r;
+	r = hs_segment_settle(x->segment, deadline);
+	hs_segment_unlock(x->segment);
+	return r;
+}
+
 static enum hs_result look_at_family(struct exam *x)
 {
-	struct hs_sealed *list;
-	size_t count;
-	enum hs_result r = hs_sealed_list(x->place->dir, x->segment->name, &list, &count);
+	struct hs_sealed *list = NULL;
+	size_t count = 0;
+	enum hs_result r = settle_numbers(x);
 
+	if (r == HS_OK)
+		r = hs_sealed_list(x->place->dir, x->segment->name, &list, &count);
 	sum_sizes(x, list, count);
 	for (size_t i = 0; i < count && r == HS_OK; i++) {
-		bool again = i > 0 && list[i].number == list[i - 1].number;
+		bool again = i > 0 && hs_sealed_same(&list[i], &list[i - 1]);
 		struct stat st;
 
 		if (again) { /* a .gz beside its plain one, which has been looked at */
@@ -486,7 +503,9 @@ static enum hs_result look_at_family(struct exam *x)
 			continue;
 		}
 		hs_sealed_print(x->segment->name, &list[i], x->name);
-		if (i > 0 && list[i].number != list[i - 1].number + 1)
+		if (i > 0 && list[i].number == list[i - 1].number)
+			report(x, HS_PROBLEM_NUMBER, 0);
+		else if (i > 0 && list[i].number != list[i - 1].number + 1)
 			report(x, HS_PROBLEM_GAP, 0);
 		if (hs_io_stat(x->place->dir, x->name, &st) < 0)
 			st.st_size = 0;

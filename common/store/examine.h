@@ -19,6 +19,7 @@ enum hs_problem {
 	HS_PROBLEM_TORN,    /* a sealed segment that does not end with a newline */
 	HS_PROBLEM_DAMAGED, /* a .gz that cannot be read to its end */
 	HS_PROBLEM_BESIDE,  /* a .gz beside its segment that does not hold the same */
+	HS_PROBLEM_NUMBER,  /* a segment whose number another one has */
 	HS_PROBLEM_TWICE,   /* an event that stands in the spool already */
 	HS_PROBLEM_ERASED,  /* an event that was to be erased: `hookspool erase` was interrupted */
 	HS_PROBLEM_BEGUN,   /* a receipt of an erase that was interrupted */

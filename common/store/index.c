@@ -470,8 +470,9 @@ static enum hs_result index_sealed(struct hs_index *ix, const char *name, const 
 
 	if (fd < 0 && r == HS_OK && !sealed->gzip) {
 		char gz[HS_SEALED_NAME];
-		struct hs_sealed compressed = { sealed->number, sealed->sealed_ms, true };
+		struct hs_sealed compressed = *sealed;
 
+		compressed.gzip = true;
 		hs_sealed_print("events", &compressed, gz);
 		return index_sealed(ix, gz, &compressed);
 	}
@@ -565,7 +566,7 @@ static enum hs_result catch_up(struct hs_index *ix, uint64_t open_number)
 	if (ix->mark.number >= open_number)
 		return HS_OK;
 	r = hs_sealed_list(ix->place->dir, "events", &list, &count);
-	for (size_t i = 0; i < count && r == HS_OK; i++) {
+	for (size_t i = 0; i < count && r == HS_OK && list[i].number < open_number; i++) {
 		char name[HS_SEALED_NAME];
 
 		if (!is_wanted(ix, list, i))

@@ -17,6 +17,7 @@ enum {
 	LOCK_MS = 10000,   /* for the append lock; a writer holds it for a write */
 	ATTEMPTS = 16,     /* at a segment that is compressed, edited or sealed just now */
 	POLL_MS = 25,      /* without inotify */
+	NEWS_MS = 20,      /* a directory whose ctime is older gets another one when it changes */
 	SOON_FIRST_MS = 1, /* until an acknowledgement that is on its way, doubled … */
 	SOON_MOST_MS = 32, /* … up to this, for nobody knows whether it comes */
 	WINDOW = 1 << 20,  /* looked at first, of a segment's end, doubled … */
@@ -35,8 +36,10 @@ struct hs_reader {
 	struct hs_opened opened;
 	struct hs_segment events;
 	struct hs_edits *edits;
-	struct hs_sealed *list; /* as of the last look at the directory */
+	struct hs_sealed *list; /* as of the last look at the directory, below `below` */
 	size_t count;
+	uint64_t below;    /* the open segment's number then; 0: not known */
+	int64_t looked_ns; /* the directory's ctime when it was last looked at for news; 0: look */
 
 	struct hs_position at;
 	enum kind kind;
@@ -154,8 +157,7 @@ static enum hs_result glance_locked(struct hs_reader *r, struct glance *g)
 		return errno == ENOENT ? HS_OK : hs_io_result(errno);
 	g->number = f->number;
 	g->generation = f->generation;
-	if (hs_io_fstat(g->fd, &st) == 0 && (uint64_t)st.st_dev == f->device &&
-	    (uint64_t)st.st_ino == f->inode)
+	if (hs_io_fstat(g->fd, &st) == 0 && (uint64_t)st.st_ino == f->inode)
 		return HS_OK;
 	hs_io_close(g->fd); /* somebody moved ours away, or put another in its place */
 	g->fd = -1;
@@ -167,11 +169,14 @@ static enum hs_result glance(struct hs_reader *r, struct glance *g)
 {
 	int64_t deadline = hs_io_now_monotonic() + LOCK_MS;
 	enum hs_result result = hs_segment_lock(&r->events, deadline);
+	bool news = false;
 
 	g->fd = -1;
 	if (result != HS_OK)
 		return result;
 	if (is_known(r->events.family))
+		result = hs_segment_has_news(&r->events, &news);
+	if (result == HS_OK && !news && is_known(r->events.family))
 		result = glance_locked(r, g);
 	if (result == HS_OK && g->fd < 0) {
 		result = hs_segment_prepare(&r->events, 0, deadline);
@@ -182,6 +187,8 @@ static enum hs_result glance(struct hs_reader *r, struct glance *g)
 		hs_segment_close(&r->events); /* we never write: no need to keep it open */
 	}
 	hs_segment_unlock(&r->events);
+	if (result == HS_OK)
+		r->below = g->number;
 	return result;
 }
 
@@ -227,11 +234,17 @@ static void read_open(struct hs_reader *r, const struct glance *g)
 
 /* --- sealed segments ------------------------------------------------------ */
 
+/* What came since the last glance is not settled: it may yet get another number (numbers.h). */
 static enum hs_result list_again(struct hs_reader *r)
 {
+	enum hs_result result;
+
 	free(r->list);
 	r->list = NULL;
-	return hs_sealed_list(r->opened.place.dir, "events", &r->list, &r->count);
+	result = hs_sealed_list(r->opened.place.dir, "events", &r->list, &r->count);
+	while (r->below > 0 && r->count > 0 && r->list[r->count - 1].number >= r->below)
+		r->count--;
+	return result;
 }
 
 /* The first one of this number or a higher one, of two forms the plain one. NULL: none. */
@@ -414,9 +427,41 @@ static enum hs_read at_end(struct hs_reader *r)
 	return fail(r, HS_E_SPOOL_DIR);
 }
 
+/* Of the directory; 0 if that may change again without another ctime. */
+static int64_t settled_ns(const struct hs_reader *r)
+{
+	struct stat st;
+	int64_t age;
+
+	if (hs_io_fstat(r->opened.place.dir, &st) < 0)
+		return 0;
+	age = hs_io_now() - ((int64_t)st.st_ctim.tv_sec * 1000 + st.st_ctim.tv_nsec / 1000000);
+	return age > -NEWS_MS && age < NEWS_MS ? 0 : st.st_ctim.tv_sec * INT64_C(1000000000) + st.st_ctim.tv_nsec;
+}
+
+/* At the end of the open segment: has somebody put others there, which come before the next? */
+static enum hs_result look_for_news(struct hs_reader *r, bool *news)
+{
+	int64_t ns = settled_ns(r);
+	enum hs_result result;
+	struct glance g;
+
+	*news = false;
+	if (ns != 0 && ns == r->looked_ns)
+		return HS_OK;
+	result = glance(r, &g);
+	if (result != HS_OK)
+		return result;
+	hs_io_close(g.fd);
+	r->looked_ns = r->events.family->looked_ns == 0 ? 0 : ns;
+	*news = g.generation != r->generation;
+	return HS_OK;
+}
+
 enum hs_read hs_reader_next(struct hs_reader *r, struct hs_slice *line)
 {
 	for (;;) {
+		bool news;
 		int got;
 
 		if (r->kind == NOTHING) {
@@ -440,8 +485,15 @@ enum hs_read hs_reader_next(struct hs_reader *r, struct hs_slice *line)
 			       r->at.number);
 		if (r->kind == SEALED)
 			step(r, r->at.number + 1);
-		else if (!go_on(r))
-			return at_end(r);
+		else if (!go_on(r)) {
+			enum hs_read what = at_end(r);
+
+			if (what != HS_READ_END)
+				return what;
+			r->result = look_for_news(r, &news);
+			if (r->result != HS_OK || !news)
+				return r->result == HS_OK ? what : HS_READ_FAILED;
+		}
 	}
 }
 
@@ -824,7 +876,7 @@ int64_t hs_reader_patience(struct hs_reader *r)
 		return 0;
 	}
 	if (!is_pending(r) && r->kind == OPEN)
-		return hs_reader_watch(r) < 0 ? POLL_MS : -1;
+		return r->looked_ns == 0 ? NEWS_MS : hs_reader_watch(r) < 0 ? POLL_MS : -1;
 	r->soon_ms = soon * 2 < SOON_MOST_MS ? soon * 2 : SOON_MOST_MS;
 	return soon > 0 ? soon : SOON_MOST_MS;
 }

@@ -16,8 +16,8 @@ static const char COPY[] = "copy-"; /* of a segment, not complete */
 void hs_salvage_name(const char *family, const struct hs_aside *aside,
                      char out[static HS_SEALED_NAME])
 {
-	snprintf(out, HS_SEALED_NAME, "aside-%s-%" PRIu64 "-%" PRIu64, family, aside->number,
-	         aside->keep);
+	snprintf(out, HS_SEALED_NAME, "aside-%s-%" PRIu64 "-%" PRIu64 "-%" PRId64, family, aside->number,
+	         aside->keep, aside->sealed_ms);
 }
 
 static bool parse_aside(const char *family, const char *name, struct hs_aside *aside)
@@ -27,7 +27,8 @@ static bool parse_aside(const char *family, const char *name, struct hs_aside *a
 
 	memset(aside, 0, sizeof *aside);
 	if (strlen(name) >= HS_SEALED_NAME || strlen(name) <= (size_t)(p - name) ||
-	    sscanf(p, "-%" SCNu64 "-%" SCNu64, &aside->number, &aside->keep) != 2)
+	    sscanf(p, "-%" SCNu64 "-%" SCNu64 "-%" SCNd64, &aside->number, &aside->keep,
+	           &aside->sealed_ms) != 3)
 		return false;
 	hs_salvage_name(family, aside, again); /* the one spelling, or it is not ours */
 	return strcmp(name, again) == 0 && aside->number > 0;
@@ -51,11 +52,11 @@ static bool look_at_sealed(void *context, const char *name)
 	struct hs_sealed sealed;
 
 	if (hs_sealed_parse(l->family, name, &sealed)) {
-		if (sealed.number > l->found->number)
-			l->found->number = sealed.number;
 		if (sealed.sealed_ms > l->found->sealed_ms)
 			l->found->sealed_ms = sealed.sealed_ms;
-		if (sealed.number == l->found->aside.number)
+		/* the stamp, too: somebody else may have put a segment of this number there */
+		if (sealed.number == l->found->aside.number &&
+		    sealed.sealed_ms == l->found->aside.sealed_ms)
 			l->found->aside.sealed = true;
 	}
 	return true;
@@ -185,10 +186,9 @@ static enum hs_result publish(const struct hs_place *place, const char *family,
 }
 
 static enum hs_result copy_aside(const struct hs_place *place, const char *family,
-                                 const struct hs_aside *aside, int from, int64_t stamp_ms,
-                                 bool *sealed)
+                                 const struct hs_aside *aside, int from, bool *sealed)
 {
-	struct hs_sealed name = { aside->number, stamp_ms, false };
+	struct hs_sealed name = { .number = aside->number, .sealed_ms = aside->sealed_ms };
 	char temporary[HS_SEALED_NAME];
 	struct hs_lines lines = { 0 };
 	struct copy c = { 0 };
@@ -218,7 +218,7 @@ static enum hs_result copy_aside(const struct hs_place *place, const char *famil
 }
 
 enum hs_result hs_salvage_finish(const struct hs_place *place, const char *family,
-                                 const struct hs_aside *aside, int64_t stamp_ms, bool *sealed)
+                                 const struct hs_aside *aside, bool *sealed)
 {
 	char name[HS_SEALED_NAME];
 	enum hs_result r = HS_OK;
@@ -230,7 +230,7 @@ enum hs_result hs_salvage_finish(const struct hs_place *place, const char *famil
 		fd = hs_io_open_read(place->private_dir, name);
 		if (fd < 0)
 			return HS_E_IO;
-		r = copy_aside(place, family, aside, fd, stamp_ms, sealed);
+		r = copy_aside(place, family, aside, fd, sealed);
 		hs_io_close(fd);
 	} else if (hs_io_sync_dir(place->dir) < 0) { /* the copy's name, before the original goes */
 		r = HS_E_IO;

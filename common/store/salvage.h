@@ -9,10 +9,10 @@
 
 /* What the folders tell about a family. */
 struct hs_found {
-	uint64_t number;   /* highest of a sealed segment; 0: there is none */
-	int64_t sealed_ms; /* its stamp */
+	int64_t sealed_ms; /* highest stamp of a sealed segment; 0: there is none */
 	struct hs_aside {
 		uint64_t number, keep; /* of an aside file; number 0: there is none */
+		int64_t sealed_ms;     /* with this stamp what is kept of it will be sealed */
 		bool sealed;           /* its sealed segment is complete */
 	} aside;
 };
@@ -27,13 +27,13 @@ void hs_salvage_name(const char *family, const struct hs_aside *aside,
 
 /*
  * Copies the whole lines among the first `keep` bytes of the aside file to a new sealed
- * segment with this stamp (no segment, if there are none), syncs it and its name, and
+ * segment with its stamp (no segment, if there are none), syncs it and its name, and
  * removes the aside file; if the segment is there already, only that. What is not a
  * whole line is left in .hookspool/torn, the last such text only. *sealed tells whether
  * the number is used up. HS_OK, HS_E_IO, HS_E_FULL or HS_E_MEMORY.
  */
 enum hs_result hs_salvage_finish(const struct hs_place *place, const char *family,
-                                 const struct hs_aside *aside, int64_t stamp_ms, bool *sealed);
+                                 const struct hs_aside *aside, bool *sealed);
 
 /*
  * How many bytes from `from` to `to` are whole lines that are JSON objects, up to the

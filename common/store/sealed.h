@@ -4,6 +4,12 @@
  * events-20261123T101500.123Z-000042.jsonl: the stamp is when it was sealed, the number
  * counts up and never repeats; with .gz behind it once it is compressed. Sorted by name
  * they are in the order of sealing.
+ *
+ * Somebody else may put segments into the spool whose numbers are in use. Their names stay, so
+ * that a mirror does not bring them again; the number under which they are read stands in
+ * .hookspool/numbers, a line each, the last one counts. See numbers.h.
+ *
+ *	{"file":"events-20261123T101500.123Z-000042.jsonl","number":57}
  */
 #ifndef HS_SEALED_H
 #define HS_SEALED_H
@@ -20,7 +26,12 @@ struct hs_sealed {
 	uint64_t number;
 	int64_t sealed_ms;
 	bool gzip;
+	bool moved;     /* its name has another number … */
+	uint64_t named; /* … which is this one */
 };
+
+/* A segment that is not to be read yet. */
+#define HS_SEALED_LATER UINT64_MAX
 
 /* Is `name` one of the family's ("events", "rejected")? Only the one spelling is. */
 bool hs_sealed_parse(const char *family, const char *name, struct hs_sealed *sealed);
@@ -28,10 +39,23 @@ void hs_sealed_print(const char *family, const struct hs_sealed *sealed,
                      char out[static HS_SEALED_NAME]);
 
 /*
- * All of them, in order; while one is being compressed it may stand there twice, the
- * plain one first. The array is the caller's, for free(); NULL if there is none. HS_OK,
+ * All that are to be read, in order; while one is being compressed it may stand there twice,
+ * the plain one first. The array is the caller's, for free(); NULL if there is none. HS_OK,
  * HS_E_IO or HS_E_MEMORY.
  */
 enum hs_result hs_sealed_list(int dir, const char *family, struct hs_sealed **list, size_t *count);
+
+/* Those that are not to be read yet, too; they come last, their number is HS_SEALED_LATER. */
+enum hs_result hs_sealed_list_all(int dir, const char *family, struct hs_sealed **list, size_t *count);
+
+/* Are the two one segment, plain and compressed? */
+bool hs_sealed_same(const struct hs_sealed *a, const struct hs_sealed *b);
+
+/*
+ * From now on this segment is read under another number, whichever its name has. On stable
+ * storage at HS_OK; otherwise HS_E_IO, HS_E_SYNC or HS_E_FULL. Under the append lock.
+ */
+enum hs_result hs_sealed_renumber(int private_dir, const char *family, const struct hs_sealed *sealed,
+                                  uint64_t number);
 
 #endif

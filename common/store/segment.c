@@ -6,6 +6,7 @@
 #include "store/lines.h"
 #include "store/log.h"
 #include "store/maintain.h"
+#include "store/numbers.h"
 #include "store/salvage.h"
 
 #include <assert.h>
@@ -23,6 +24,7 @@ enum {
 	ROOM_INODES = 4096,
 	ROOM_MS = 20,
 	ATTEMPTS = 8,            /* to bring the open segment into order */
+	GAP_POLL_MS = 5,
 };
 
 struct hs_file {
@@ -148,7 +150,6 @@ static enum hs_result begin(struct hs_segment *s, int fd, const struct stat *st,
 	struct hs_family *f = s->family;
 
 	hs_commit_begin(f, size);
-	f->device = (uint64_t)st->st_dev;
 	f->inode = (uint64_t)st->st_ino;
 	f->opened_ms = size == 0 ? 0 : first_spooled(fd, size);
 	f->known = 1;
@@ -183,9 +184,19 @@ static enum hs_result look_up(struct hs_segment *s, bool *ours, uint64_t *size)
 	open_name(s, name);
 	if (hs_io_stat(s->place->dir, name, &st) < 0)
 		return errno == ENOENT ? HS_OK : hs_io_result(errno);
-	*ours = (uint64_t)st.st_dev == s->family->device && (uint64_t)st.st_ino == s->family->inode;
+	*ours = (uint64_t)st.st_ino == s->family->inode;
 	*size = (uint64_t)st.st_size;
 	return HS_OK;
+}
+
+/* A stamp that sorts behind every earlier one, even if the clock was set back. */
+static int64_t next_stamp(struct hs_family *f)
+{
+	int64_t now = hs_io_now();
+
+	f->sealed_ms = now > f->sealed_ms ? now : f->sealed_ms + 1;
+	f->rotated_ms = hs_io_now_monotonic();
+	return f->sealed_ms;
 }
 
 /*
@@ -196,7 +207,7 @@ static enum hs_result look_up(struct hs_segment *s, bool *ours, uint64_t *size)
 static enum hs_result move_aside(struct hs_segment *s)
 {
 	struct hs_family *f = s->family;
-	struct hs_aside aside = { f->number, atomic_load(&f->synced), false };
+	struct hs_aside aside = { f->number, atomic_load(&f->synced), next_stamp(f), false };
 	char from[HS_SEALED_NAME], to[HS_SEALED_NAME];
 	uint64_t size;
 	bool ours;
@@ -237,7 +248,6 @@ static enum hs_result adopt(struct hs_segment *s, const char *name)
 		hs_io_close(fd);
 		return r;
 	}
-	f->device = (uint64_t)st.st_dev;
 	f->inode = (uint64_t)st.st_ino;
 	atomic_store(&f->synced, size);
 	atomic_store(&f->poisoned, 1);
@@ -245,16 +255,6 @@ static enum hs_result adopt(struct hs_segment *s, const char *name)
 		return begin(s, fd, &st, size);
 	hs_io_close(fd);
 	return move_aside(s);
-}
-
-/* A stamp that sorts behind every earlier one, even if the clock was set back. */
-static int64_t next_stamp(struct hs_family *f)
-{
-	int64_t now = hs_io_now();
-
-	f->sealed_ms = now > f->sealed_ms ? now : f->sealed_ms + 1;
-	f->rotated_ms = hs_io_now_monotonic();
-	return f->sealed_ms;
 }
 
 /*
@@ -280,6 +280,43 @@ static enum hs_result pass_cursors(struct hs_segment *s)
 	return HS_OK;
 }
 
+/*
+ * Raises the open segment's number above those of all sealed ones: unless it has lines, for
+ * readers know them under its number; then prepare seals it first.
+ */
+static enum hs_result pass_sealed(struct hs_segment *s, bool may_keep)
+{
+	struct hs_family *f = s->family;
+	uint64_t size = 0, highest;
+	bool ours;
+	enum hs_result r = look_up(s, &ours, &size);
+	bool keep = may_keep && f->number != 0 && size > 0;
+
+	if (r == HS_OK)
+		r = hs_numbers_take_in(s->place, s->name, f, keep, &highest);
+	if (r == HS_OK && !keep && f->number <= highest)
+		f->number = highest + 1;
+	return r;
+}
+
+/* What is whole in a segment that was set aside goes among the sealed ones. */
+static enum hs_result finish_aside(struct hs_segment *s, const struct hs_aside *aside)
+{
+	struct hs_family *f = s->family;
+	enum hs_result r;
+	bool used;
+
+	if (f->number < aside->number)
+		f->number = aside->number;
+	if (f->sealed_ms < aside->sealed_ms)
+		f->sealed_ms = aside->sealed_ms;
+	hs_numbers_note(f, aside->number, aside->sealed_ms);
+	r = hs_salvage_finish(s->place, s->name, aside, &used);
+	if (r == HS_OK && used && f->number == aside->number)
+		f->number++;
+	return r;
+}
+
 /* Finds out from the disk what the state does not know. */
 static enum hs_result find_out(struct hs_segment *s)
 {
@@ -287,23 +324,16 @@ static enum hs_result find_out(struct hs_segment *s)
 	char name[HS_SEALED_NAME];
 	struct hs_found found = { 0 };
 	enum hs_result r = hs_salvage_look(s->place, s->name, &found);
-	bool used;
 
 	if (r != HS_OK)
 		return r;
 	if (f->sealed_ms < found.sealed_ms)
 		f->sealed_ms = found.sealed_ms;
-	if (f->number < found.number + 1)
-		f->number = found.number + 1;
-	if (found.aside.number != 0) {
-		if (f->number < found.aside.number)
-			f->number = found.aside.number;
-		r = hs_salvage_finish(s->place, s->name, &found.aside, next_stamp(f), &used);
-		if (r == HS_OK && used && f->number == found.aside.number)
-			f->number++;
-		return r; /* there may be another one: prepare comes back */
-	}
-	r = pass_cursors(s);
+	r = pass_sealed(s, found.aside.number == 0);
+	if (r == HS_OK && found.aside.number != 0)
+		return finish_aside(s, &found.aside); /* there may be another one: prepare comes back */
+	if (r == HS_OK)
+		r = pass_cursors(s);
 	open_name(s, name);
 	return r == HS_OK ? adopt(s, name) : r;
 }
@@ -379,7 +409,7 @@ static enum hs_result reopen(struct hs_segment *s, bool *ours, uint64_t *size)
 	if (fd < 0)
 		return open_failed(errno);
 	r = check_file(fd, &st);
-	*ours = r == HS_OK && (uint64_t)st.st_dev == f->device && (uint64_t)st.st_ino == f->inode;
+	*ours = r == HS_OK && (uint64_t)st.st_ino == f->inode;
 	if (*ours)
 		return hold_file(s, fd);
 	hs_io_close(fd);
@@ -408,11 +438,34 @@ static bool is_due(const struct hs_segment *s, uint64_t n)
 	        hs_io_now() - f->opened_ms >= settings->rotate_age);
 }
 
+/*
+ * Gives the open segment its sealed name, which nobody else's file has: so none is replaced.
+ * Another segment of its number gets a free one first.
+ */
+static enum hs_result rename_sealed(struct hs_segment *s)
+{
+	struct hs_family *f = s->family;
+	struct hs_sealed sealed = { .number = f->number };
+	char from[HS_SEALED_NAME], to[HS_SEALED_NAME];
+	uint64_t highest;
+	struct stat st;
+	enum hs_result r = hs_numbers_take_in(s->place, s->name, f, true, &highest);
+
+	if (r != HS_OK)
+		return r;
+	do {
+		sealed.sealed_ms = next_stamp(f);
+		hs_sealed_print(s->name, &sealed, to);
+	} while (hs_io_stat(s->place->dir, to, &st) == 0);
+	open_name(s, from);
+	hs_numbers_note(f, sealed.number, sealed.sealed_ms);
+	return hs_io_rename(s->place->dir, from, s->place->dir, to) < 0 ? hs_io_result(errno) : HS_OK;
+}
+
 /* HS_OK with the generation ended and the file sealed; its successor is not there yet. */
 static enum hs_result seal(struct hs_segment *s, int64_t deadline_ms)
 {
 	struct hs_family *f = s->family;
-	char from[HS_SEALED_NAME], to[HS_SEALED_NAME];
 	enum hs_result r = end_generation(s, deadline_ms);
 
 	if (r != HS_OK)
@@ -420,14 +473,32 @@ static enum hs_result seal(struct hs_segment *s, int64_t deadline_ms)
 	if (atomic_load(&f->poisoned) != 0)
 		return move_aside(s);
 	f->known = 0;
-	open_name(s, from);
-	hs_sealed_print(s->name, &(struct hs_sealed){ f->number, next_stamp(f), false }, to);
-	if (hs_io_rename(s->place->dir, from, s->place->dir, to) < 0)
-		return hs_io_result(errno);
+	r = rename_sealed(s);
+	if (r != HS_OK)
+		return r;
 	f->number++;
 	if (s->file != NULL) /* gives back the blocks behind the end; the size stays */
 		hs_io_truncate(s->file->fd, atomic_load(&f->written));
 	return HS_OK;
+}
+
+/*
+ * After a power cut the open segment must be told from a sealed one that others have put there,
+ * so nothing is appended to it before its number is on stable storage. A new spool has no others.
+ */
+static enum hs_result save_number(struct hs_segment *s)
+{
+	struct hs_family *f = s->family;
+	uint64_t was = f->saved;
+	enum hs_result r;
+
+	f->saved = f->number;
+	if (was == 0 && f->number == 1)
+		return HS_OK;
+	r = hs_state_sync(s->place->state);
+	if (r != HS_OK)
+		f->saved = was;
+	return r;
 }
 
 static enum hs_result seal_and_open(struct hs_segment *s, int64_t deadline_ms)
@@ -437,15 +508,68 @@ static enum hs_result seal_and_open(struct hs_segment *s, int64_t deadline_ms)
 
 	if (r == HS_OK)
 		r = find_out(s);
-	if (r == HS_OK) /* the number must not come again after a power cut */
-		r = hs_state_sync(s->place->state);
+	if (r == HS_OK)
+		r = save_number(s);
 	if (r == HS_OK && s->family == &s->place->state->state->family[HS_REJECTED])
 		r = hs_maintain_cap(s->place, s->name, 0, (uint64_t)s->place->settings->rejected_max, UINT64_MAX,
 		                    &deleted);
 	return r;
 }
 
+/* --- what others put there --------------------------------------------------- */
+
+enum hs_result hs_segment_has_news(struct hs_segment *s, bool *news)
+{
+	*news = false;
+	if (!hs_numbers_may_differ(s->place, s->family, true))
+		return HS_OK;
+	return hs_numbers_look(s->place, s->name, s->family, news);
+}
+
+/* The open segment must come after the news: without lines it only gets another number. */
+static enum hs_result take_in(struct hs_segment *s, int64_t deadline_ms)
+{
+	struct hs_family *f = s->family;
+	enum hs_result r;
+
+	if (atomic_load(&f->written) == 0) {
+		r = end_generation(s, deadline_ms);
+		if (r == HS_OK)
+			f->known = 0;
+		return r;
+	}
+	for (; is_too_soon(s); hs_io_pause(GAP_POLL_MS))
+		if (hs_io_now_monotonic() >= deadline_ms)
+			return HS_E_BUSY;
+	return seal_and_open(s, deadline_ms);
+}
+
+enum hs_result hs_segment_settle(struct hs_segment *s, int64_t deadline_ms)
+{
+	s->family->looked_ns = 0;
+	return hs_segment_prepare(s, 0, deadline_ms);
+}
+
 /* --- the way to an append ---------------------------------------------------- */
+
+/* The open segment itself is in order: is it to be sealed, or to get another number? */
+static enum hs_result mend_number(struct hs_segment *s, uint64_t n, int64_t deadline_ms, bool *fit)
+{
+	struct hs_family *f = s->family;
+	enum hs_result r = HS_OK;
+	bool news = false;
+
+	if (hs_numbers_may_differ(s->place, f, n == 0))
+		r = hs_numbers_look(s->place, s->name, f, &news);
+	if (r == HS_OK && news)
+		return take_in(s, deadline_ms);
+	if (r == HS_OK && f->saved != f->number)
+		return save_number(s);
+	if (r == HS_OK && is_due(s, n))
+		return seal_and_open(s, deadline_ms);
+	*fit = r == HS_OK;
+	return r;
+}
 
 /* One look at the segment: *fit if it is in order, otherwise one thing was mended. */
 static enum hs_result mend(struct hs_segment *s, uint64_t n, int64_t deadline_ms, bool *fit)
@@ -476,10 +600,7 @@ static enum hs_result mend(struct hs_segment *s, uint64_t n, int64_t deadline_ms
 	}
 	if (size > atomic_load(&f->written))
 		return take_stock(s, size, deadline_ms);
-	if (is_due(s, n))
-		return seal_and_open(s, deadline_ms);
-	*fit = true;
-	return HS_OK;
+	return mend_number(s, n, deadline_ms, fit);
 }
 
 /*

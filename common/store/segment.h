@@ -3,9 +3,10 @@
  *
  * events.jsonl                              open: appended to, never cut
  * events-20261123T101500.123Z-000042.jsonl  sealed: never changed
- * .hookspool/aside-events-42-1234           being cleaned: a segment that was torn by a
+ * .hookspool/aside-events-42-1234-1795…     being cleaned: a segment that was torn by a
  *                                           kill or poisoned by a failed sync; its first
- *                                           1234 bytes are to be kept
+ *                                           1234 bytes are to be kept, and sealed with this
+ *                                           stamp (ms)
  *
  * A segment in trouble is not repaired in place, since `tail -F` would print all of a
  * file again that was cut. It is renamed aside, what is whole in it is copied to the
@@ -83,6 +84,18 @@ void hs_segment_forget(struct hs_pending *pending);
  * ago: try again.
  */
 enum hs_result hs_segment_rotate(struct hs_segment *s, int64_t deadline_ms);
+
+/*
+ * Under the lock, of an open segment that the state knows: has somebody put sealed segments
+ * there that are not taken in (numbers.h)? prepare takes them in. HS_OK, HS_E_IO or HS_E_MEMORY.
+ */
+enum hs_result hs_segment_has_news(struct hs_segment *s, bool *news);
+
+/*
+ * Under the lock: looks at the directory whatever its ctime says, and settles the numbers: what
+ * prepare does when it sees that something has changed. Results of prepare.
+ */
+enum hs_result hs_segment_settle(struct hs_segment *s, int64_t deadline_ms);
 
 /* Under the lock, after prepare: the open segment's descriptor, to read from. */
 int hs_segment_fd(const struct hs_segment *s);

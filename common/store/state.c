@@ -57,17 +57,22 @@ static enum hs_result make_mutex(pthread_mutex_t *m)
 /* Of a state that another boot wrote, or that is not one: keep the numbers, at most. */
 static void forget(struct hs_state *s, bool known)
 {
-	uint64_t number[HS_FAMILIES];
-	int64_t sealed_ms[HS_FAMILIES];
+	struct {
+		uint64_t number;
+		int64_t sealed_ms;
+		struct hs_own own[HS_OWN];
+	} kept[HS_FAMILIES] = { 0 };
 
-	for (int i = 0; i < HS_FAMILIES; i++) {
-		number[i] = known ? s->family[i].number : 0;
-		sealed_ms[i] = known ? s->family[i].sealed_ms : 0;
+	for (int i = 0; i < HS_FAMILIES && known; i++) {
+		kept[i].number = s->family[i].number;
+		kept[i].sealed_ms = s->family[i].sealed_ms;
+		memcpy(kept[i].own, s->family[i].own, sizeof kept[i].own);
 	}
 	memset(s, 0, sizeof *s);
 	for (int i = 0; i < HS_FAMILIES; i++) {
-		s->family[i].number = number[i];
-		s->family[i].sealed_ms = sealed_ms[i];
+		s->family[i].number = kept[i].number;
+		s->family[i].sealed_ms = kept[i].sealed_ms;
+		memcpy(s->family[i].own, kept[i].own, sizeof kept[i].own);
 	}
 }
 
@@ -75,13 +80,13 @@ static void forget(struct hs_state *s, bool known)
  * We are alone. Whoever had a sync under way is dead: whether the kernel told it of lost
  * bytes nobody knows, and it tells only once. So that segment is poisoned.
  */
-static enum hs_result set_up(struct hs_state *s, const struct boot *boot)
+static enum hs_result set_up(struct hs_state *s, const struct boot *boot, uint64_t inode)
 {
 	bool known = memcmp(s->magic, magic, sizeof magic) == 0 && s->layout == layout();
 	bool same_boot = boot->known && known && strcmp(s->boot_id, boot->id) == 0;
 
 	s->ready = 0;
-	if (!same_boot)
+	if (!same_boot || s->inode != inode)
 		forget(s, known);
 	for (int i = 0; i < HS_FAMILIES; i++) {
 		struct hs_family *f = &s->family[i];
@@ -99,6 +104,7 @@ static enum hs_result set_up(struct hs_state *s, const struct boot *boot)
 	s->version = VERSION;
 	s->layout = layout();
 	memcpy(s->boot_id, boot->id, sizeof boot->id);
+	s->inode = inode;
 	s->ready = 1;
 	return HS_OK;
 }
@@ -197,7 +203,7 @@ static bool is_alone(const struct hs_state_handle *h)
 	       hs_io_lock(h->state_fd, LOCK_EX | LOCK_NB) == 0;
 }
 
-static enum hs_result map(struct hs_state_handle *h)
+static enum hs_result map(struct hs_state_handle *h, uint64_t *inode)
 {
 	struct stat st;
 
@@ -205,6 +211,7 @@ static enum hs_result map(struct hs_state_handle *h)
 		return HS_E_IO;
 	if (st.st_size != (off_t)sizeof(struct hs_state))
 		return HS_E_SPOOL_VERSION;
+	*inode = (uint64_t)st.st_ino;
 	h->state = hs_io_map(h->state_fd, sizeof *h->state);
 	return h->state == NULL ? call_failed("mmap") : HS_OK;
 }
@@ -213,6 +220,7 @@ static enum hs_result open_once(int run_dir, struct hs_state_handle *h)
 {
 	enum hs_result r = HS_OK;
 	struct boot boot;
+	uint64_t inode = 0;
 	bool alone;
 
 	h->state = NULL;
@@ -232,9 +240,9 @@ static enum hs_result open_once(int run_dir, struct hs_state_handle *h)
 	else
 		r = share(h);
 	if (r == HS_OK)
-		r = map(h);
+		r = map(h, &inode);
 	if (r == HS_OK && alone)
-		r = set_up(h->state, &boot);
+		r = set_up(h->state, &boot, inode);
 	if (r == HS_OK && alone)
 		r = share(h);
 	if (r == HS_OK)

@@ -20,12 +20,18 @@
 #include <stdint.h>
 
 enum { HS_EVENTS, HS_REJECTED, HS_FAMILIES };
-enum { HS_PAST = 64 };
+enum { HS_PAST = 64, HS_OWN = 64 };
 
 /* How a segment ended that is no longer open. */
 struct hs_past {
 	_Atomic uint64_t generation;
 	_Atomic uint64_t synced; /* bytes of it that are on stable storage */
+};
+
+/* A segment that this spool has sealed itself. */
+struct hs_own {
+	uint64_t number;
+	int64_t sealed_ms;
 };
 
 /* One family of files: events.jsonl and the sealed events-….jsonl, or the rejected. */
@@ -37,7 +43,11 @@ struct hs_family {
 	uint32_t known;      /* 0: what follows must be found out from the disk */
 	uint64_t generation; /* of the open segment, +1 each time one is opened */
 	uint64_t number;     /* in the sealed name it will get */
-	uint64_t device, inode;
+	uint64_t saved;      /* the number that is on stable storage: nothing is appended under another */
+	struct hs_own own[HS_OWN]; /* [number % HS_OWN] */
+	int64_t looked_ns;   /* ctime of the directory when that was read; see numbers.h */
+	int64_t look_again_us; /* not before that, on the clock that never jumps */
+	uint64_t inode;      /* of its file: the device's number may change at a remount */
 	uint64_t reserved;   /* blocks are allocated up to here */
 	int64_t opened_ms;   /* when the open segment got its first line; 0: it is empty */
 	int64_t sealed_ms;   /* stamp of the newest sealed segment */
@@ -78,6 +88,7 @@ struct hs_state {
 	uint32_t layout;  /* of this struct and of the C library's mutex: both sides must agree */
 	uint32_t ready;   /* 0: whoever set it up was killed over it */
 	char boot_id[40]; /* "" if it could not be told: then nothing is trusted when alone */
+	uint64_t inode;   /* of this file: a copy speaks of other files, and is not trusted */
 	struct hs_family family[HS_FAMILIES];
 	struct hs_index_print index;
 	struct hs_recent recent; /* under the events' append lock */

@@ -41,6 +41,7 @@ is "once, in order, through $(ls "$S"/spool/events-* | wc -l) rotations" \
 
 # An idle one does not look around: nobody wakes it in this while.
 wait_for 10 sleeps
+sleep 0.1 # the folder has changed just now
 was=$(switches)
 sleep 0.3
 is "idle, it sleeps" "$(switches)" "$was"

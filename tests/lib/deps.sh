@@ -61,6 +61,7 @@ faults-root libnbd-bin          makes a file of it
 faults-root qemu-system-common  logs every write of a disk
 faults-root xfsprogs            XFS
 faults-root e2fsprogs           ext4
+faults-root btrfs-progs         btrfs
 '
 
 usage()

@@ -451,7 +451,7 @@ void spooldir_assert_sound(const struct spooldir *d, const char *file, int line)
 	static const char *const families[] = { "events", "rejected" };
 
 	for (size_t f = 0; f < 2; f++) {
-		struct hs_sealed before = { 0, 0, false }, sealed;
+		struct hs_sealed before = { 0 }, sealed;
 		struct dirent **names;
 		int n = list(d, "", &names);
 

@@ -34,6 +34,8 @@ WEAK int __real_unlinkat(int dir, const char *name, int flags);
 WEAK int REAL(ftruncate)(int fd, off_t size);
 WEAK int REAL(fallocate)(int fd, int mode, off_t offset, off_t n);
 WEAK int REAL(fstatvfs)(int fd, struct statvfs *out);
+WEAK int REAL(fstat)(int fd, struct stat *st);
+WEAK int REAL(fstatat)(int at, const char *path, struct stat *st, int flags);
 WEAK int __real_fchmod(int fd, mode_t mode);
 WEAK int __real_flock(int fd, int operation);
 WEAK void *__real_calloc(size_t count, size_t n);
@@ -50,6 +52,8 @@ int __wrap_unlinkat(int dir, const char *name, int flags);
 int WRAP(ftruncate)(int fd, off_t size);
 int WRAP(fallocate)(int fd, int mode, off_t offset, off_t n);
 int WRAP(fstatvfs)(int fd, struct statvfs *out);
+int WRAP(fstat)(int fd, struct stat *st);
+int WRAP(fstatat)(int at, const char *path, struct stat *st, int flags);
 int __wrap_fchmod(int fd, mode_t mode);
 int __wrap_flock(int fd, int operation);
 void *__wrap_calloc(size_t count, size_t n);
@@ -74,10 +78,16 @@ static unsigned short_at;
 static _Atomic int64_t date_shift, monotonic_shift;
 
 static _Atomic long long inodes_free = -1;
+static _Atomic unsigned device_shift;
 
 void wrap_inodes(long long free)
 {
 	atomic_store(&inodes_free, free);
+}
+
+void wrap_device(unsigned shift)
+{
+	atomic_store(&device_shift, shift);
 }
 
 void wrap_reset(void)
@@ -91,6 +101,7 @@ void wrap_reset(void)
 	atomic_store(&kill_at, 0);
 	short_at = 0;
 	wrap_inodes(-1);
+	wrap_device(0);
 	wrap_clock(0, 0);
 }
 
@@ -242,6 +253,22 @@ int WRAP(fstatvfs)(int fd, struct statvfs *out)
 		out->f_files = 1000000;
 		out->f_ffree = out->f_favail = (fsfilcnt_t)inodes;
 	}
+	return r;
+}
+
+int WRAP(fstat)(int fd, struct stat *st)
+{
+	int r = REAL(fstat)(fd, st);
+
+	st->st_dev += r == 0 ? atomic_load(&device_shift) : 0;
+	return r;
+}
+
+int WRAP(fstatat)(int at, const char *path, struct stat *st, int flags)
+{
+	int r = REAL(fstatat)(at, path, st, flags);
+
+	st->st_dev += r == 0 ? atomic_load(&device_shift) : 0;
 	return r;
 }
 

@@ -206,6 +206,8 @@ static void not_before_it_is_acknowledged(void **state)
 	assert_in_range(hs_reader_patience(s.reader), 1, 32);
 	shared->family[HS_EVENTS].synced = was + e->lines.n;
 	assert_read("b");
+	hs_io_pause(30); /* the directory has changed just now */
+	assert_read("");
 	assert_true(hs_reader_patience(s.reader) < 0); /* idle: no need to look */
 	spooldir_state_done(shared);
 	events_free(e);

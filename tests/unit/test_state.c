@@ -52,7 +52,6 @@ static void leave(struct scene *s, void (*change)(struct hs_state *state))
 		f->sealed_ms = 1000 + i;
 		f->generation = 3;
 		f->known = 1;
-		f->device = 1;
 		atomic_store(&f->current, 3);
 		atomic_store(&f->written, 500);
 		atomic_store(&f->synced, 400);
@@ -104,6 +103,17 @@ static void reboot(struct hs_state *s)
 static void another_boot_keeps_the_numbers_alone(void **state)
 {
 	expect_after(*state, reboot, false, true);
+}
+
+/* A copy of it speaks of the files of another spool. */
+static void another_file(struct hs_state *s)
+{
+	s->inode++;
+}
+
+static void a_copy_keeps_the_numbers_alone(void **state)
+{
+	expect_after(*state, another_file, false, true);
 }
 
 static void no_magic(struct hs_state *s)
@@ -433,6 +443,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(the_same_boot_is_believed),
 		TEST(another_boot_keeps_the_numbers_alone),
+		TEST(a_copy_keeps_the_numbers_alone),
 		TEST(what_is_no_state_is_forgotten),
 		TEST(a_boot_that_cannot_be_told),
 		TEST(of_another_size),

@@ -1,0 +1,328 @@
+#include "store/numbers.h"
+#include "store/io.h"
+#include "store/lines.h"
+#include "store/log.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+
+enum {
+	SETTLED_MS = 20,    /* a directory's ctime this old changes with the next change */
+	GROWING_MS = 2000,  /* without a write, and a copy is as complete as it will be */
+	SHARE = 10,         /* looks take this part of the time */
+};
+
+static int64_t changed_ns(const struct hs_place *place)
+{
+	struct stat st;
+
+	if (hs_io_fstat(place->dir, &st) < 0)
+		return -1;
+	return st.st_ctim.tv_sec * INT64_C(1000000000) + st.st_ctim.tv_nsec;
+}
+
+bool hs_numbers_may_differ(const struct hs_place *place, const struct hs_family *f, bool urgent)
+{
+	int64_t now_us = hs_io_now_us();
+
+	if (changed_ns(place) == f->looked_ns)
+		return false;
+	return urgent || now_us >= f->look_again_us ||
+	       f->look_again_us - now_us > 1000000; /* of a boot before this one */
+}
+
+/* --- one segment ------------------------------------------------------------ */
+
+static int open_it(const struct hs_place *place, const char *family, const struct hs_sealed *sealed,
+                   struct stat *st)
+{
+	char name[HS_SEALED_NAME];
+	int fd;
+
+	hs_sealed_print(family, sealed, name);
+	if (hs_io_stat(place->dir, name, st) < 0 || !S_ISREG(st->st_mode))
+		return -1;
+	fd = hs_io_open_read(place->dir, name);
+	if (fd >= 0 && hs_io_fstat(fd, st) == 0)
+		return fd;
+	if (fd >= 0)
+		hs_io_close(fd);
+	return -1;
+}
+
+static bool ends_whole(int fd, bool gzip, uint64_t size)
+{
+	struct hs_lines lines = { 0 };
+	struct hs_slice line;
+	char last = 0;
+	int more;
+
+	if (!gzip)
+		return size > 0 && hs_io_read_at(fd, &last, 1, size - 1) == 1 && last == '\n';
+	if (!hs_lines_start_gzip(&lines, fd, 0))
+		return false;
+	while ((more = hs_lines_next(&lines, &line)) == 1)
+		;
+	hs_lines_free(&lines);
+	return more == 0;
+}
+
+/* Is it still being copied? What cannot be read at all is not waited for. */
+static bool is_growing(const struct hs_place *place, const char *family, const struct hs_sealed *sealed)
+{
+	struct stat st;
+	int fd = open_it(place, family, sealed, &st);
+	int64_t age;
+	bool growing;
+
+	if (fd < 0)
+		return false;
+	age = hs_io_now() - ((int64_t)st.st_mtim.tv_sec * 1000 + st.st_mtim.tv_nsec / 1000000);
+	growing = age > -GROWING_MS && age < GROWING_MS && !ends_whole(fd, sealed->gzip, (uint64_t)st.st_size);
+	hs_io_close(fd);
+	return growing;
+}
+
+/* What is not on stable storage must not be called a duplicate. */
+static enum hs_result sync_it(const struct hs_place *place, const char *family,
+                              const struct hs_sealed *sealed)
+{
+	struct stat st;
+	int fd = open_it(place, family, sealed, &st);
+	enum hs_result r = HS_OK;
+
+	if (fd < 0) /* gone, or not for us to read: whoever reads it will say so */
+		return HS_OK;
+	if (hs_io_sync_data(fd) < 0)
+		r = HS_E_SYNC;
+	hs_io_close(fd);
+	return r;
+}
+
+/* --- whose number it is ----------------------------------------------------- */
+
+void hs_numbers_note(struct hs_family *f, uint64_t number, int64_t sealed_ms)
+{
+	f->own[number % HS_OWN] = (struct hs_own){ number, sealed_ms };
+}
+
+static bool is_own(const struct hs_family *f, const struct hs_sealed *sealed)
+{
+	const struct hs_own *own = &f->own[sealed->number % HS_OWN];
+
+	return !sealed->moved && own->number == sealed->number && own->sealed_ms == sealed->sealed_ms;
+}
+
+static int64_t arrived_ns(const struct hs_place *place, const char *family, const struct hs_sealed *sealed)
+{
+	char name[HS_SEALED_NAME];
+	struct stat st;
+
+	hs_sealed_print(family, sealed, name);
+	if (hs_io_stat(place->dir, name, &st) < 0)
+		return INT64_MAX;
+	return st.st_ctim.tv_sec * INT64_C(1000000000) + st.st_ctim.tv_nsec;
+}
+
+/* Of the segments list[from] to list[to - 1], which have one number: the one that keeps it. */
+static size_t keeper(const struct hs_place *place, const char *family, const struct hs_family *f,
+                     const struct hs_sealed *list, size_t from, size_t to)
+{
+	int64_t oldest = INT64_MAX;
+	size_t best = from;
+
+	for (size_t i = from; i < to; i++) {
+		int64_t ns = is_own(f, &list[i]) ? INT64_MIN : arrived_ns(place, family, &list[i]);
+
+		if (ns < oldest) {
+			oldest = ns;
+			best = i;
+		}
+	}
+	return best;
+}
+
+/* --- all of them ------------------------------------------------------------ */
+
+/* Segments of one number. */
+struct group {
+	size_t from, to;
+	bool several; /* and not one, plain and compressed */
+};
+
+static struct group group_at(const struct hs_sealed *list, size_t count, size_t from)
+{
+	struct group g = { from, from + 1, false };
+
+	for (; g.to < count && list[g.to].number == list[from].number; g.to++)
+		g.several |= !hs_sealed_same(&list[g.to], &list[from]);
+	return g;
+}
+
+static bool is_new(const struct hs_family *f, const struct hs_sealed *list, const struct group *g)
+{
+	return g->several || list[g->from].number >= f->number;
+}
+
+static enum hs_result list_all(const struct hs_place *place, const char *family, struct hs_sealed **list,
+                               size_t *count)
+{
+	return hs_sealed_list_all(place->dir, family, list, count);
+}
+
+struct news {
+	bool any;
+	bool now;     /* something can be done about it */
+	bool growing; /* above what is settled: that has to wait */
+};
+
+static struct news find_news(const struct hs_place *place, const char *family, const struct hs_family *f,
+                             const struct hs_sealed *list, size_t count)
+{
+	bool whole = false, collision = false;
+	struct news n = { 0 };
+	struct group g;
+
+	for (size_t i = 0; i < count; i = g.to) {
+		g = group_at(list, count, i);
+		if (!is_new(f, list, &g))
+			continue;
+		n.any = true;
+		collision |= list[i].number < f->number; /* if it grows it is put off, at once */
+		for (size_t k = g.from; k < g.to && list[i].number >= f->number; k++) {
+			bool growing = is_growing(place, family, &list[k]);
+
+			whole |= !growing;
+			n.growing |= growing && list[i].number != HS_SEALED_LATER;
+		}
+	}
+	n.now = collision || (whole && !n.growing);
+	return n;
+}
+
+/* Until the directory changes nothing needs to be looked at: unless this was too soon, or vain. */
+static void note_look(struct hs_family *f, int64_t ns, int64_t began_us, bool again)
+{
+	int64_t now_us = hs_io_now_us(), age_ms = hs_io_now() - ns / 1000000;
+
+	f->looked_ns = again || (age_ms > -SETTLED_MS && age_ms < SETTLED_MS) ? 0 : ns;
+	f->look_again_us = now_us + (now_us - began_us) * SHARE;
+}
+
+enum hs_result hs_numbers_look(const struct hs_place *place, const char *family, struct hs_family *f,
+                               bool *news)
+{
+	int64_t began_us = hs_io_now_us(), ns = changed_ns(place);
+	struct hs_sealed *list;
+	size_t count;
+	struct news n;
+	enum hs_result r = list_all(place, family, &list, &count);
+
+	*news = false;
+	if (r != HS_OK)
+		return r;
+	n = find_news(place, family, f, list, count);
+	free(list);
+	note_look(f, ns, began_us, n.any);
+	*news = n.now;
+	return HS_OK;
+}
+
+/* --- taking in -------------------------------------------------------------- */
+
+struct intake {
+	const struct hs_place *place;
+	const char *family;
+	struct hs_family *f;
+	struct hs_sealed *list;
+	size_t count;
+	uint64_t highest;
+};
+
+/* list[i] is read under a free number from now on; later, if it is growing. */
+static enum hs_result move(struct intake *in, size_t i)
+{
+	struct hs_sealed *s = &in->list[i];
+	bool growing = is_growing(in->place, in->family, s);
+	uint64_t number = growing ? HS_SEALED_LATER : in->highest + 1;
+	char name[HS_SEALED_NAME];
+	enum hs_result r = HS_OK;
+
+	if (s->number == number)
+		return HS_OK;
+	hs_sealed_print(in->family, s, name);
+	if (!growing)
+		r = sync_it(in->place, in->family, s);
+	if (r == HS_OK)
+		r = hs_sealed_renumber(in->place->private_dir, in->family, s, number);
+	if (r != HS_OK || growing)
+		return r;
+	in->highest = number;
+	hs_log(HS_LOG_WARN, "%s: another segment has its number: it is read as number %" PRIu64, name, number);
+	return HS_OK;
+}
+
+/* All of a number but the one that keeps it, which may have two forms. */
+static enum hs_result part(struct intake *in, const struct group *g, bool taken)
+{
+	size_t keeps = taken ? g->to : keeper(in->place, in->family, in->f, in->list, g->from, g->to);
+	enum hs_result r = HS_OK;
+
+	for (size_t i = g->from; i < g->to && r == HS_OK; i++) {
+		bool again = i > g->from && hs_sealed_same(&in->list[i], &in->list[i - 1]);
+
+		if (!again && (taken || !hs_sealed_same(&in->list[i], &in->list[keeps])))
+			r = move(in, i);
+	}
+	return r;
+}
+
+static enum hs_result take_group(struct intake *in, const struct group *g, bool keep)
+{
+	uint64_t number = in->list[g->from].number;
+	bool taken = number == HS_SEALED_LATER || (keep && number == in->f->number);
+	enum hs_result r = HS_OK;
+
+	if (taken || g->several)
+		r = part(in, g, taken);
+	for (size_t i = g->from; i < g->to && r == HS_OK && number >= in->f->number && !taken; i++)
+		r = sync_it(in->place, in->family, &in->list[i]);
+	return r;
+}
+
+static enum hs_result take_all(struct intake *in, bool keep)
+{
+	enum hs_result r = HS_OK;
+	struct news n = find_news(in->place, in->family, in->f, in->list, in->count);
+	struct group g;
+
+	for (size_t i = 0; i < in->count && in->list[i].number != HS_SEALED_LATER; i++)
+		in->highest = in->list[i].number;
+	if (in->highest < in->f->number)
+		in->highest = in->f->number - !keep;
+	for (size_t i = 0; i < in->count && r == HS_OK && n.any; i = g.to) {
+		g = group_at(in->list, in->count, i);
+		r = take_group(in, &g, keep);
+	}
+	if (r == HS_OK && n.any && hs_io_sync_dir(in->place->dir) < 0)
+		r = HS_E_IO;
+	if (n.growing && !keep && in->f->number != 0) /* above it all waits, until that is whole */
+		in->highest = in->f->number - 1;
+	return r;
+}
+
+enum hs_result hs_numbers_take_in(const struct hs_place *place, const char *family, struct hs_family *f,
+                                  bool keep, uint64_t *highest)
+{
+	struct intake in = { .place = place, .family = family, .f = f };
+	enum hs_result r = list_all(place, family, &in.list, &in.count);
+
+	if (r == HS_OK)
+		r = take_all(&in, keep);
+	free(in.list);
+	*highest = in.highest;
+	f->looked_ns = 0; /* once more, when all is done */
+	f->look_again_us = 0;
+	return r;
+}

@@ -1,0 +1,53 @@
+/*
+ * numbers: sealed segments that somebody else puts into the spool: a mirror that is made
+ * again, a backup that is restored, a file copied by hand.
+ *
+ * Readers, cursors and the index go by numbers, upwards. So every number below the open
+ * segment's (the state's) is settled: one segment has it, and never another one. What is
+ * found at or above it is news. It is taken in under the append lock:
+ *
+ *	news      are synced, for whoever sends an event of theirs again is told that it is kept
+ *	open      an open segment without lines gets a number above all of them; one with lines is
+ *	          sealed first, under the number that readers know it by
+ *	collision a segment whose number is that of another one is read under a free number above
+ *	          all others (sealed.h); its name stays. The one that this spool has sealed keeps
+ *	          its number; if that is not known, the one that was there first (st_ctime)
+ *	growing   a segment that is just being copied, under its name at that, is not looked into:
+ *	          while its last line is not whole, for at most two seconds after the last write
+ *
+ * The directory's ctime tells that there may be news: it is compared before each append and
+ * at each end of a reader, which costs one fstat(2); only if it has changed the directory is
+ * read. For it changes in steps of the kernel's tick, a look within SETTLED_MS of it is
+ * repeated. Looks before appends take a tenth of the time at most.
+ *
+ * A number below that nobody else has (what retention had deleted is put back) is no news:
+ * consumers have passed it. `hookspool repair` teaches the index its events.
+ */
+#ifndef HS_NUMBERS_H
+#define HS_NUMBERS_H
+
+#include "store/segment.h"
+
+/*
+ * All of it under the family's append lock.
+ *
+ * May there be news? `urgent`: somebody wants to read, so it counts how it is now.
+ */
+bool hs_numbers_may_differ(const struct hs_place *place, const struct hs_family *f, bool urgent);
+
+/* Reads the directory: is anything to be taken in? HS_OK, HS_E_IO or HS_E_MEMORY. */
+enum hs_result hs_numbers_look(const struct hs_place *place, const char *family, struct hs_family *f,
+                               bool *news);
+
+/*
+ * Settles all of them. `keep`: the open segment keeps its number, whoever else has it; *highest
+ * is then the highest of all numbers. Otherwise the open segment's number must be above
+ * *highest. HS_OK, HS_E_IO, HS_E_SYNC, HS_E_FULL or HS_E_MEMORY.
+ */
+enum hs_result hs_numbers_take_in(const struct hs_place *place, const char *family, struct hs_family *f,
+                                  bool keep, uint64_t *highest);
+
+/* This spool seals a segment, or has just tried to. */
+void hs_numbers_note(struct hs_family *f, uint64_t number, int64_t sealed_ms);
+
+#endif
