@@ -53,7 +53,7 @@ struct hs_json_token {
 	};
 	uint8_t kind;    /* enum hs_json_kind */
 	bool escaped;    /* a string or key that contains a backslash */
-	bool spaced;     /* an array with blanks between its tokens, or in what it holds */
+	bool spaced;     /* an object or array with blanks between its tokens, or in what it holds */
 };
 
 struct hs_json_frame {
