@@ -63,10 +63,10 @@ took 1 0 'the same of another user is another one'
 hs rotate
 hs maintain >/dev/null
 again_in_every_way 'sealed, '
-rm -r "$S/spool/.hookspool/index"*
+rm -r "$S/spool/.hookspool/run/index"*
 again_in_every_way 'index lost, '
 hs rotate
-rm -r "$S/spool/.hookspool/index"*
+rm -r "$S/spool/.hookspool/run/index"*
 again_in_every_way 'index lost, all sealed, '
 purchase u-1 >"$T/archive"
 chmod 644 "$T/archive"
@@ -78,7 +78,7 @@ is 'erased' "$(count '"user_id":"u-1"')" 0
 purchase u-1 >"$T/body"
 by_http
 is 'a retry does not bring it back' "$(jq .duplicate "$T/answer.body") $(count '"user_id":"u-1"')" '1 0'
-rm -r "$S/spool/.hookspool/index"*
+rm -r "$S/spool/.hookspool/run/index"*
 by_http
 is 'nor when the index was lost' "$(jq .duplicate "$T/answer.body") $(count '"user_id":"u-1"')" '1 0'
 
@@ -111,7 +111,7 @@ for names in warehouse verbatim; do
 	took 1 0 "$names: a NUL in a key"
 	by_http
 	is "$names: again" "$(jq .duplicate "$T/answer.body")" 1
-	rm -r "$S/spool/.hookspool/index"*
+	rm -r "$S/spool/.hookspool/run/index"*
 	by_cgi
 	is "$names: the index lost" "$(jq .duplicate "$T/answer.body")" 1
 	case $names in

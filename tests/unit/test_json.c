@@ -99,7 +99,7 @@ static const char *token_fault(const struct hs_json *j, uint32_t i)
 	if ((t->kind == HS_JSON_STRING || t->kind == HS_JSON_KEY) &&
 	    t->escaped != (memchr(raw.p, '\\', raw.n) != NULL))
 		return "escaped is wrong";
-	if (t->kind == HS_JSON_ARRAY && t->spaced != has_blank_outside_strings(raw))
+	if (t->kind <= HS_JSON_ARRAY && t->spaced != has_blank_outside_strings(raw))
 		return "spaced is wrong";
 	return NULL;
 }
