@@ -44,7 +44,10 @@ static void find_leaves(struct hs_columns *c, struct hs_slice line)
 			}
 }
 
-/* As PostgreSQL's COPY reads it. No text there may hold a NUL; as a lone surrogate, it is U+FFFD. */
+/*
+ * As PostgreSQL's COPY reads it. No text there may hold a NUL, so that is U+FFFD, as a lone
+ * surrogate is.
+ */
 static void put_escaped(struct hs_buf *out, struct hs_slice text)
 {
 	static const char special[] = "\t\n\r\\", letter[] = "tnr\\";

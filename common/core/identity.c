@@ -135,7 +135,8 @@ static bool is_of_delivery(const struct hs_json *j, uint32_t key, bool in_contex
 }
 
 /* The members of an object that count. */
-static void put_members(struct hs_buf *out, const struct hs_json *j, uint32_t object, bool in_context)
+static void put_members(struct hs_buf *out, const struct hs_json *j, uint32_t object,
+                        bool in_context)
 {
 	bool first = true;
 

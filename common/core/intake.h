@@ -48,6 +48,7 @@ bool hs_intake_init(struct hs_intake *in); /* false: out of memory; still to be 
 
 /* Before events are put. No other intake may have the same, in this process or another. */
 void hs_intake_seed(struct hs_intake *in, uint64_t seed);
+
 void hs_intake_free(struct hs_intake *in);
 
 /*

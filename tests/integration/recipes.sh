@@ -139,6 +139,13 @@ else
 fi
 [ -z "$POSTGRES" ] || end_process "$POSTGRES"
 
+### What a handler refused ############################################
+# the manual's way to the records of failed.jsonl: every digit stays, and it is not led astray
+printf '%s\n' '{"failed_at":"x","stderr":"\"record\":{","record":{"type":"page","n":12345678901234567890,"record":"}"}}' >"$T/failed.jsonl"
+sed -n 's/^\.Dl \(grep -o .*\) | \.\/handler$/\1/p' "$ROOT/tools/man/hookspool-spool.5.in" |
+	sed "s/\\\\(dq/\"/g; s,spool/failed.jsonl,$T/failed.jsonl," >"$T/recipe"
+is 'hand failed records to another handler' "$(bash "$T/recipe")" '{"type":"page","n":12345678901234567890,"record":"}"}'
+
 ### Another host ########################################################
 mkdir "$S/other"
 printf '#!/bin/sh\nshift\ncd "%s" && exec sh -c "$*"\n' "$S/other" >"$S/bin/other" # as ssh does: HOST COMMAND...
