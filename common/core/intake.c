@@ -68,6 +68,7 @@ void hs_intake_shrink(struct hs_intake *in, size_t keep)
 {
 	hs_taken_shrink(&in->taken, keep);
 	hs_flattener_shrink(&in->flattener);
+	hs_buf_shrink(&in->identifier.text, keep);
 }
 
 /* A row for one more record. NULL: out of memory. */

@@ -58,7 +58,7 @@ void hs_intake_free(struct hs_intake *in);
  */
 void hs_intake_reset(struct hs_intake *in, size_t bytes);
 
-/* As hs_taken_shrink, with what the flattener has grown to. */
+/* As hs_taken_shrink, with what the flattener and the identifier have grown to. */
 void hs_intake_shrink(struct hs_intake *in, size_t keep);
 
 /*

@@ -87,6 +87,27 @@ static void refused_without_trace(void **state)
 	hs_intake_free(&in);
 }
 
+/* A long event is copied for the id that is made of it; that memory is returned. */
+static void a_long_event_without_an_id(void **state)
+{
+	struct hs_intake in;
+	struct hs_buf text = { 0 };
+
+	(void)state;
+	assert_true(hs_intake_init(&in));
+	hs_buf_put_slice(&text, HS_SLICE("{\"type\":\"page\",\"timestamp\":\"2026\",\"x\":\""));
+	for (int i = 0; i < 1 << 20; i++)
+		hs_buf_putc(&text, 'x');
+	hs_buf_put(&text, "\"}", 3);
+	assert_int_equal(put(&in, text.p, NULL), HS_OK);
+	assert_false(in.taken.record[0].random);
+	assert_true(in.identifier.text.cap > 1 << 20);
+	hs_intake_shrink(&in, 4096);
+	assert_true(in.identifier.text.cap <= 4096);
+	hs_buf_free(&text);
+	hs_intake_free(&in);
+}
+
 /* Small events with long keys: each may grow to 64 KB, but not all of them together. */
 static void all_together_do_not_grow_too_large(void **state)
 {
@@ -130,6 +151,7 @@ int main(void)
 		cmocka_unit_test(rows_and_lines_agree),
 		cmocka_unit_test(sameness),
 		cmocka_unit_test(refused_without_trace),
+		cmocka_unit_test(a_long_event_without_an_id),
 		cmocka_unit_test(all_together_do_not_grow_too_large),
 	};
 	int failed = cmocka_run_group_tests_name("intake", tests, NULL, NULL);
