@@ -179,7 +179,7 @@ $(B)/replay/%: $(call obj,tests/fuzz/replay.c $(CGI_PURE)) $(B)/libhookspool.a t
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) tests/fuzz/$*.c $(filter-out %.c,$^) -o $@ -ljson-c $(LDLIBS_COMMON)
 
 ## make scalar     the tests of what uses vector instructions, without them
-SCALAR := $(addprefix $(B)/scalar/unit/test_,clock_text event flatten json receive sixteen)
+SCALAR := $(addprefix $(B)/scalar/unit/test_,clock_text event flatten identity json leaves receive sixteen)
 .PHONY: scalar
 scalar:
 	$(Q)$(MAKE) --no-print-directory -j$(JOBS) B=$(B)/scalar CPPFLAGS=-DHS_SCALAR $(SCALAR)

@@ -54,6 +54,7 @@ struct hs_receiver *hs_receiver_new(const struct hs_keeper *keeper, uint64_t see
 		hs_receiver_free(r);
 		return NULL;
 	}
+	hs_intake_seed(&r->intake, seed ^ (uint64_t)(uintptr_t)r); /* threads have one seed */
 	return r;
 }
 

@@ -44,19 +44,25 @@ static void find_leaves(struct hs_columns *c, struct hs_slice line)
 			}
 }
 
+/*
+ * As PostgreSQL's COPY reads it. No text there may hold a NUL, so that is U+FFFD, as a lone
+ * surrogate is.
+ */
 static void put_escaped(struct hs_buf *out, struct hs_slice text)
 {
 	static const char special[] = "\t\n\r\\", letter[] = "tnr\\";
 	size_t from = 0;
 
 	for (size_t i = 0; i < text.n; i++) {
-		const char *found = text.p[i] == '\0' ? NULL : strchr(special, text.p[i]);
+		const char *found = strchr(special, text.p[i]); /* its end, for a NUL */
 
-		if (found == NULL && text.p[i] != '\0')
+		if (found == NULL)
 			continue;
 		hs_buf_put(out, text.p + from, i - from);
-		hs_buf_putc(out, '\\');
-		hs_buf_putc(out, found == NULL ? '0' : letter[found - special]);
+		if (*found == '\0')
+			hs_buf_put_slice(out, HS_SLICE("\xef\xbf\xbd"));
+		else
+			hs_buf_put(out, (char[]){ '\\', letter[found - special] }, 2);
 		from = i + 1;
 	}
 	hs_buf_put(out, text.p + from, text.n - from);

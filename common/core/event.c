@@ -64,27 +64,38 @@ static enum hs_field field_in_camel_case(struct hs_slice key)
 	return HS_FIELD_COUNT;
 }
 
+/* A key in snake case; n == 0: it is too long for a name that is known here. */
+static struct hs_slice snake_of_key(const struct hs_json *j, uint32_t key,
+				    char snaked[static HS_SNAKE_MAX(KEY_MAX)])
+{
+	struct hs_slice inner = hs_json_inner(j, key);
+	char decoded[KEY_MAX];
+	struct hs_buf buf = { .p = decoded, .cap = sizeof decoded, .max = sizeof decoded };
+	size_t n;
+
+	if (j->tok[key].escaped && inner.n <= KEY_MAX * ESCAPE) {
+		hs_json_unescape(inner, &buf);
+		if (!hs_buf_ok(&buf))
+			return HS_SLICE_NONE;
+		inner = hs_buf_slice(&buf);
+	}
+	if (inner.n > KEY_MAX)
+		return HS_SLICE_NONE;
+	n = hs_snake(inner, snaked);
+	return n > FIELD_NAME_MAX ? HS_SLICE_NONE : hs_slice(snaked, n);
+}
+
 /* The Spec field that a key means, or HS_FIELD_COUNT. */
 static enum hs_field find_field_of_key(const struct hs_json *j, uint32_t key)
 {
-	struct hs_slice inner = hs_json_inner(j, key);
-	char decoded[KEY_MAX], snaked[HS_SNAKE_MAX(KEY_MAX)];
-	struct hs_buf buf = { .p = decoded, .cap = sizeof decoded, .max = sizeof decoded };
-	enum hs_field field = field_in_camel_case(inner);
+	char snaked[HS_SNAKE_MAX(KEY_MAX)];
+	enum hs_field field = field_in_camel_case(hs_json_inner(j, key));
 	struct hs_slice snake;
 
 	if (field != HS_FIELD_COUNT)
 		return field;
-	if (j->tok[key].escaped && inner.n <= KEY_MAX * ESCAPE) {
-		hs_json_unescape(inner, &buf);
-		if (!hs_buf_ok(&buf))
-			return HS_FIELD_COUNT;
-		inner = hs_buf_slice(&buf);
-	}
-	if (inner.n > KEY_MAX)
-		return HS_FIELD_COUNT;
-	snake = hs_slice(snaked, hs_snake(inner, snaked));
-	if (snake.n > FIELD_NAME_MAX)
+	snake = snake_of_key(j, key, snaked);
+	if (snake.n == 0)
 		return HS_FIELD_COUNT;
 	for (int f = 0; f < HS_FIELD_COUNT; f++)
 		if (snake.p[0] == names[f].p[0] && spells(snake, names[f]))
@@ -92,8 +103,8 @@ static enum hs_field find_field_of_key(const struct hs_json *j, uint32_t key)
 	return HS_FIELD_COUNT;
 }
 
-/* The same: what was found for a key is noted beside it. */
-static enum hs_field field_of_key(const struct hs_json *j, uint32_t key)
+/* What was found for a key is noted beside it. */
+enum hs_field hs_event_field_of_key(const struct hs_json *j, uint32_t key)
 {
 	struct hs_json_key *k = &j->keys.key[j->tok[key].key];
 
@@ -102,6 +113,14 @@ static enum hs_field field_of_key(const struct hs_json *j, uint32_t key)
 	if (k->note == 0)
 		k->note = (uint8_t)(find_field_of_key(j, key) + 1);
 	return (enum hs_field)(k->note - 1);
+}
+
+bool hs_event_is_address(const struct hs_json *j, uint32_t key)
+{
+	char snaked[HS_SNAKE_MAX(KEY_MAX)];
+	struct hs_slice snake = snake_of_key(j, key, snaked);
+
+	return spells(snake, HS_SLICE("ip")) || spells(snake, HS_SLICE("request_ip"));
 }
 
 static bool is_nested(const struct hs_json *j, uint32_t value)
@@ -116,7 +135,7 @@ static enum hs_result find_fields(struct hs_event *e, bool lenient)
 	unsigned flat = 0;
 
 	for (uint32_t key = e->root + 1; key < j->tok[e->root].next; key = j->tok[key + 1].next) {
-		enum hs_field f = field_of_key(j, key);
+		enum hs_field f = hs_event_field_of_key(j, key);
 
 		if (f == HS_FIELD_COUNT)
 			continue;

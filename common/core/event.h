@@ -70,6 +70,12 @@ enum hs_result hs_event_read(struct hs_event *e, const struct hs_json *json, uin
  */
 uint32_t hs_event_unwrap(const struct hs_json *json);
 
+/* The Spec field that a key of an event means, in any casing, or HS_FIELD_COUNT. */
+enum hs_field hs_event_field_of_key(const struct hs_json *json, uint32_t key);
+
+/* Does the key, in any casing, name an address of the sender's: ip, or request_ip? */
+bool hs_event_is_address(const struct hs_json *json, uint32_t key);
+
 /* The record's name of a field. */
 struct hs_slice hs_field_name(enum hs_field f);
 

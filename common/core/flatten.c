@@ -218,7 +218,15 @@ static enum hs_result put_leaves(struct hs_flattener *f, const struct walk *w, u
 	return r;
 }
 
-static void put_fixed(const struct hs_event *e, struct hs_buf *out)
+static void put_message_id(struct hs_slice id, struct hs_buf *out)
+{
+	hs_buf_put_slice(out, LABEL("message_id"));
+	hs_buf_putc(out, '"'); /* made here: nothing in it needs an escape */
+	hs_buf_put_slice(out, id);
+	hs_buf_putc(out, '"');
+}
+
+static void put_fixed(const struct hs_event *e, struct hs_slice message_id, struct hs_buf *out)
 {
 	static const struct {
 		char text[LABEL_MAX + SLACK];
@@ -230,7 +238,9 @@ static void put_fixed(const struct hs_event *e, struct hs_buf *out)
 	};
 
 	for (int f = 0; f < HS_FIELD_FLAT_COUNT; f++)
-		if (e->field[f] != 0)
+		if (f == HS_FIELD_MESSAGE_ID && message_id.n > 0)
+			put_message_id(message_id, out);
+		else if (e->field[f] != 0)
 			put_member(out, hs_slice(labels[f].text, labels[f].n), e->json,
 				   e->field[f]);
 }
@@ -271,7 +281,7 @@ enum hs_result hs_flatten(struct hs_flattener *f, const struct hs_event *e,
 	if (!hs_paths_next(&f->paths, f->names))
 		return HS_E_MEMORY;
 	f->leaves = 0;
-	put_fixed(e, out);
+	put_fixed(e, f->message_id, out);
 	r = put_stamp(f, stamp, out, limit);
 	if (r == HS_OK)
 		r = put_leaves(f, &w, e->root, HS_PATH_TOP);

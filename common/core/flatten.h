@@ -20,6 +20,7 @@ enum {
 /* Working memory, one a thread, reset and not freed. */
 struct hs_flattener {
 	enum hs_names names;
+	struct hs_slice message_id; /* of the next record, as it stands; n == 0: the event's own */
 	struct hs_paths paths;
 	struct hs_buf key; /* a decoded key */
 	uint32_t leaves;   /* of this record, the fixed ones aside */

@@ -1,6 +1,10 @@
 #include "core/identity.h"
 #include "core/clock_text.h"
-#include "core/sixteen.h"
+#include "core/hex.h"
+#include "core/leaves.h"
+
+#include <assert.h>
+#include <strings.h>
 
 bool hs_identifier_init(struct hs_identifier *i)
 {
@@ -16,87 +20,228 @@ void hs_identifier_free(struct hs_identifier *i)
 	memset(i, 0, sizeof *i);
 }
 
-/*
- * SHA-256 over a letter, the tenant, a zero, and up to two pieces of text. The letter
- * keeps message ids and records apart; a tenant's label has no zero.
- */
-static enum hs_result digest(struct hs_identifier *i, char kind, struct hs_slice tenant,
-                             struct hs_slice a, struct hs_slice b, struct hs_identity *id)
+/* The start of a SHA-256 over three texts, one behind the other. */
+static enum hs_result digest(struct hs_identifier *i, struct hs_slice a, struct hs_slice b,
+                             struct hs_slice c, uint8_t out[static HS_IDENTITY_BYTES])
 {
 	uint8_t whole[HS_SHA256_BYTES];
 
-	if (!hs_digest_start(i->digest) || !hs_digest_add(i->digest, hs_slice(&kind, 1)) ||
-	    !hs_digest_add(i->digest, tenant) || !hs_digest_add(i->digest, hs_slice("", 1)) ||
-	    !hs_digest_add(i->digest, a) || !hs_digest_add(i->digest, b) ||
+	if (!hs_digest_start(i->digest) || !hs_digest_add(i->digest, a) ||
+	    !hs_digest_add(i->digest, b) || !hs_digest_add(i->digest, c) ||
 	    !hs_digest_end(i->digest, whole))
 		return HS_E_MEMORY;
-	memcpy(id->bytes, whole, sizeof id->bytes);
+	memcpy(out, whole, HS_IDENTITY_BYTES);
 	return HS_OK;
 }
 
-/* By the messageId in token t: "a" and "\u0061" are the same one. */
-static enum hs_result by_message_id(struct hs_identifier *i, const struct hs_json *j, uint32_t t,
-                                    struct hs_slice tenant, struct hs_identity *id)
+/*
+ * By an id, between its quotes if it is a string: "a" and "\u0061" are the same one. A zero
+ * parts it from the tenant, whose label has none.
+ */
+static enum hs_result of_id(struct hs_identifier *i, struct hs_slice id, bool escaped,
+                            struct hs_slice tenant, struct hs_identity *identity)
 {
-	struct hs_slice text = hs_json_raw(j, t);
-
-	if (j->tok[t].kind == HS_JSON_STRING)
-		text = hs_json_inner(j, t);
-	if (j->tok[t].escaped) {
+	if (escaped) {
 		hs_buf_reset(&i->text);
-		hs_json_unescape(text, &i->text);
-		text = hs_buf_slice(&i->text);
+		hs_json_unescape(id, &i->text);
+		id = hs_buf_slice(&i->text);
 		if (!hs_buf_ok(&i->text))
 			return HS_E_MEMORY;
 	}
-	return digest(i, 'm', tenant, text, HS_SLICE_NONE, id);
+	return digest(i, tenant, hs_slice("", 1), id, identity->bytes);
 }
 
-/* A messageId, or a timestamp, that says something: a number, or a string that is not empty. */
-static bool is_telling(const struct hs_json *j, uint32_t t)
+/* --- an id of its own --------------------------------------------------------------- */
+
+/* The text of a number or string as it was sent; else nothing. */
+static struct hs_slice text_of(const struct hs_json *j, uint32_t t)
 {
-	return j->tok[t].kind == HS_JSON_NUMBER ||
-	       (j->tok[t].kind == HS_JSON_STRING && hs_json_inner(j, t).n > 0);
+	if (t == 0)
+		return HS_SLICE_NONE;
+	if (j->tok[t].kind == HS_JSON_STRING)
+		return hs_json_inner(j, t);
+	return j->tok[t].kind == HS_JSON_NUMBER ? hs_json_raw(j, t) : HS_SLICE_NONE;
 }
 
-/* The parts of a record: fixed fields, what hookspool adds, the rest. */
-struct parts {
-	uint32_t message_id, timestamp, tenant, spooled_at; /* tokens of the values; 0: absent */
-	size_t stamp, rest; /* offsets of the second and of the third part */
-};
-
-static void take_apart(const struct hs_json *j, struct parts *p)
+/* What programs write where there is no value. As an id, it would make all events one. */
+static bool is_placeholder(struct hs_slice id)
 {
-	memset(p, 0, sizeof *p);
-	p->rest = j->text.n;
-	for (uint32_t key = 1; key < j->n && p->spooled_at == 0; key = j->tok[key + 1].next) {
-		struct hs_slice name = hs_json_inner(j, key);
-		enum hs_field f = hs_field_named(name);
+	static const struct hs_slice words[] = {
+		{ "null", 4 }, { "undefined", 9 }, { "none", 4 },  { "nil", 3 },
+		{ "nan", 3 },  { "false", 5 },     { "true", 4 },  { "[object Object]", 15 },
+	};
 
-		if (f == HS_FIELD_MESSAGE_ID)
-			p->message_id = key + 1;
-		else if (f == HS_FIELD_TIMESTAMP)
-			p->timestamp = key + 1;
-		if (f != HS_FIELD_COUNT)
-			continue;
-		if (p->stamp == 0)
-			p->stamp = j->tok[key].start;
-		if (hs_slice_eq(name, HS_SLICE("tenant")))
-			p->tenant = key + 1;
-		if (hs_slice_eq(name, HS_SLICE("spooled_at"))) {
-			p->spooled_at = key + 1;
-			p->rest = j->tok[key + 1].end;
+	for (size_t k = 0; k < sizeof words / sizeof words[0]; k++)
+		if (id.n == words[k].n && strncasecmp(id.p, words[k].p, id.n) == 0)
+			return true;
+	return false;
+}
+
+static bool has_own_id(const struct hs_event *e)
+{
+	struct hs_slice id = text_of(e->json, e->field[HS_FIELD_MESSAGE_ID]);
+	size_t k = 0;
+
+	while (k < id.n && (id.p[k] == '0' || id.p[k] == '-' || id.p[k] == ' '))
+		k++;
+	return k < id.n && !is_placeholder(id);
+}
+
+/* --- an id that is made ------------------------------------------------------------- */
+
+/* A time has a digit that is no zero. */
+static bool has_timestamp(const struct hs_event *e)
+{
+	struct hs_slice stamp = text_of(e->json, e->field[HS_FIELD_TIMESTAMP]);
+
+	for (size_t k = 0; k < stamp.n; k++)
+		if (stamp.p[k] >= '1' && stamp.p[k] <= '9')
+			return true;
+	return false;
+}
+
+static bool is_blank(char c)
+{
+	return c == ' ' || c == '\t' || c == '\n' || c == '\r';
+}
+
+/* A value's JSON text, without the blanks between tokens. */
+static void put_value(struct hs_buf *out, const struct hs_json *j, uint32_t t)
+{
+	struct hs_slice text = hs_json_raw(j, t);
+	bool in_string = false;
+	size_t from = 0;
+
+	for (size_t k = 0; k < text.n && j->tok[t].spaced; k++) {
+		if (text.p[k] == '"')
+			in_string = !in_string;
+		else if (text.p[k] == '\\')
+			k++; /* in a string, for there is none elsewhere */
+		else if (!in_string && is_blank(text.p[k])) {
+			hs_buf_put(out, text.p + from, k - from);
+			from = k + 1;
 		}
 	}
+	hs_buf_put(out, text.p + from, text.n - from);
 }
 
-/* By the record without its second part, which differs from delivery to delivery. */
-static enum hs_result by_record(struct hs_identifier *i, const struct hs_json *j,
-                                const struct parts *p, struct hs_slice tenant,
-                                struct hs_identity *id)
+/* Differs from delivery to delivery, or is no part of what happened. */
+static bool is_of_delivery(const struct hs_json *j, uint32_t key, bool in_context)
 {
-	return digest(i, 'r', tenant, hs_slice(j->text.p, p->stamp),
-	              hs_slice(j->text.p + p->rest, j->text.n - p->rest), id);
+	enum hs_field f = in_context ? HS_FIELD_COUNT : hs_event_field_of_key(j, key);
+
+	return f == HS_FIELD_MESSAGE_ID || f == HS_FIELD_SENT_AT || f == HS_FIELD_RECEIVED_AT ||
+	       (f == HS_FIELD_COUNT && hs_event_is_address(j, key));
+}
+
+/* The members of an object that count. */
+static void put_members(struct hs_buf *out, const struct hs_json *j, uint32_t object,
+                        bool in_context)
+{
+	bool first = true;
+
+	hs_buf_putc(out, '{');
+	for (uint32_t key = object + 1; key < j->tok[object].next; key = j->tok[key + 1].next) {
+		bool nested = !in_context && j->tok[key + 1].kind == HS_JSON_OBJECT &&
+			      hs_event_field_of_key(j, key) == HS_FIELD_CONTEXT;
+
+		if (is_of_delivery(j, key, in_context))
+			continue;
+		if (!first)
+			hs_buf_putc(out, ',');
+		first = false;
+		hs_buf_put_slice(out, hs_json_raw(j, key));
+		hs_buf_putc(out, ':');
+		if (nested)
+			put_members(out, j, key + 1, true);
+		else
+			put_value(out, j, key + 1);
+	}
+	hs_buf_putc(out, '}');
+}
+
+/* From a hash of two texts. */
+static enum hs_result make(struct hs_identifier *i, const char *prefix, struct hs_slice a,
+                           struct hs_slice b, struct hs_made_id *made)
+{
+	uint8_t bytes[HS_IDENTITY_BYTES];
+	size_t n = strlen(prefix);
+	enum hs_result r = digest(i, a, b, HS_SLICE_NONE, bytes);
+
+	memcpy(i->made, prefix, n);
+	hs_hex_encode(bytes, sizeof bytes, i->made + n);
+	made->text = hs_slice(i->made, n + 2 * sizeof bytes);
+	return r;
+}
+
+enum hs_result hs_identity_make_id(struct hs_identifier *i, const struct hs_event *e,
+                                   struct hs_slice spooled_at, struct hs_made_id *made)
+{
+	uint64_t source[2];
+
+	*made = (struct hs_made_id){ HS_SLICE_NONE, false };
+	if (has_own_id(e))
+		return HS_OK;
+	if (has_timestamp(e)) {
+		hs_buf_reset(&i->text);
+		put_members(&i->text, e->json, e->root, false);
+		return hs_buf_ok(&i->text) ? make(i, "hs-", hs_buf_slice(&i->text), HS_SLICE_NONE, made)
+					   : HS_E_MEMORY;
+	}
+	assert(i->seed != 0);
+	source[0] = i->seed;
+	source[1] = i->serial++;
+	made->random = true;
+	return make(i, "hs-r", spooled_at, hs_slice((const char *)source, sizeof source), made);
+}
+
+enum hs_result hs_identity_of_event(struct hs_identifier *i, const struct hs_event *e,
+                                    const struct hs_made_id *made, struct hs_slice tenant,
+                                    struct hs_identity *id)
+{
+	uint32_t t = e->field[HS_FIELD_MESSAGE_ID];
+
+	if (made->text.n > 0)
+		return of_id(i, made->text, false, tenant, id);
+	return of_id(i, text_of(e->json, t), e->json->tok[t].escaped, tenant, id);
+}
+
+/* --- records ------------------------------------------------------------------------- */
+
+static bool is_called(const struct hs_leaf *leaf, struct hs_slice name)
+{
+	return hs_slice_eq(leaf->name, name); /* hookspool writes these without escapes */
+}
+
+/* null, true and false are no ids. */
+static bool is_id(const struct hs_leaf *leaf)
+{
+	return leaf->value.n > 0 && (leaf->is_string || leaf->value.p[0] == '-' ||
+				     (leaf->value.p[0] >= '0' && leaf->value.p[0] <= '9'));
+}
+
+enum hs_result hs_identity_of_record(struct hs_identifier *i, struct hs_slice line, bool *known,
+                                     struct hs_identity *id, int64_t *spooled_ms)
+{
+	struct hs_leaves walk = hs_leaves_of(line);
+	struct hs_leaf leaf, message_id = { .value = HS_SLICE_NONE };
+	struct hs_slice tenant = HS_SLICE_NONE;
+
+	bool at_end = false;
+
+	*spooled_ms = 0;
+	while (!at_end && hs_leaf_next(&walk, &leaf)) {
+		if (is_called(&leaf, HS_SLICE("message_id")))
+			message_id = leaf;
+		else if (is_called(&leaf, HS_SLICE("tenant")))
+			tenant = leaf.value; /* a label: nothing in it is ever escaped */
+		at_end = is_called(&leaf, HS_SLICE("spooled_at"));
+	}
+	if (at_end && !hs_clock_parse(leaf.value, spooled_ms))
+		*spooled_ms = 0;
+	at_end = at_end || (walk.end - walk.p == 1 && *walk.p == '}');
+	*known = at_end && is_id(&message_id);
+	return *known ? of_id(i, message_id.value, message_id.value_escaped, tenant, id) : HS_OK;
 }
 
 enum hs_result hs_identity_of_line(struct hs_identifier *i, struct hs_json *json,
@@ -104,8 +249,6 @@ enum hs_result hs_identity_of_line(struct hs_identifier *i, struct hs_json *json
                                    int64_t *spooled_ms)
 {
 	enum hs_result r = hs_json_document(json, line);
-	struct hs_slice tenant = HS_SLICE_NONE;
-	struct parts p;
 
 	*known = false;
 	*spooled_ms = 0;
@@ -113,105 +256,5 @@ enum hs_result hs_identity_of_line(struct hs_identifier *i, struct hs_json *json
 		return r;
 	if (json->tok[0].kind != HS_JSON_OBJECT)
 		return HS_E_JSON_SYNTAX;
-	take_apart(json, &p);
-	if (p.tenant != 0)
-		tenant = hs_json_inner(json, p.tenant); /* a label: nothing in it is ever escaped */
-	if (p.spooled_at != 0 && !hs_clock_parse(hs_json_inner(json, p.spooled_at), spooled_ms))
-		*spooled_ms = 0;
-	*known = true;
-	if (p.message_id != 0 && is_telling(json, p.message_id))
-		return by_message_id(i, json, p.message_id, tenant, id);
-	*known = p.timestamp != 0 && is_telling(json, p.timestamp);
-	return *known ? by_record(i, json, &p, tenant, id) : HS_OK;
-}
-
-/* Behind the string that begins at p; NULL: it does not end. */
-static const char *string_end(const char *p, const char *end)
-{
-	p++;
-	while (p < end) {
-		unsigned quotes = end - p >= 16 ? hs_sixteen_quotes(p) : 1;
-
-		if (quotes == 0) {
-			p += 16;
-			continue;
-		}
-		p += hs_sixteen_first(quotes);
-		if (*p == '"')
-			return p + 1;
-		p += *p == '\\' ? 2 : 1;
-	}
-	return NULL;
-}
-
-/*
- * Takes a member, and the brace or comma before it, off the left edge of a record: its name
- * without quotes, and its value. False: that is not how a record goes on.
- */
-static bool take_member(struct hs_slice *rest, struct hs_slice *name, struct hs_slice *value)
-{
-	const char *p = rest->p, *end = rest->p + rest->n, *colon, *behind;
-
-	if (rest->n < 2 || p[1] != '"' || (colon = string_end(p + 1, end)) == NULL ||
-	    colon + 1 >= end || *colon != ':')
-		return false;
-	*name = hs_slice(p + 2, (size_t)(colon - p) - 3);
-	p = behind = colon + 1;
-	if (*p == '"')
-		behind = string_end(p, end);
-	else
-		while (behind < end && *behind != ',' && *behind != '}')
-			behind++;
-	if (behind == NULL || behind == end)
-		return false;
-	*value = hs_slice(p, (size_t)(behind - p));
-	*rest = hs_slice(behind, (size_t)(end - behind));
-	return true;
-}
-
-/* The inside of a string; nothing if it is none, is empty or has escapes. */
-static struct hs_slice plain_inside(struct hs_slice value)
-{
-	if (value.n < 3 || value.p[0] != '"' || memchr(value.p, '\\', value.n) != NULL)
-		return HS_SLICE_NONE;
-	return hs_slice(value.p + 1, value.n - 2);
-}
-
-bool hs_identity_of_head(struct hs_identifier *i, struct hs_slice line, struct hs_identity *id,
-                         int64_t *spooled_ms)
-{
-	struct hs_slice name, value, message_id = HS_SLICE_NONE, tenant = HS_SLICE_NONE;
-
-	while (take_member(&line, &name, &value)) {
-		if (hs_slice_eq(name, HS_SLICE("message_id")))
-			message_id = plain_inside(value);
-		else if (hs_slice_eq(name, HS_SLICE("tenant")))
-			tenant = plain_inside(value);
-		else if (hs_slice_eq(name, HS_SLICE("spooled_at")))
-			return message_id.n > 0 && hs_clock_parse(plain_inside(value), spooled_ms) &&
-			       digest(i, 'm', tenant, message_id, HS_SLICE_NONE, id) == HS_OK;
-	}
-	return false;
-}
-
-enum hs_result hs_identity_of_event(struct hs_identifier *i, const struct hs_event *e,
-                                    struct hs_slice tenant, struct hs_slice line, bool *known,
-                                    struct hs_identity *id)
-{
-	uint32_t t = e->field[HS_FIELD_MESSAGE_ID], stamp = e->field[HS_FIELD_TIMESTAMP];
-	struct hs_json json = { 0 };
-	int64_t spooled_ms;
-	enum hs_result r;
-
-	*known = true;
-	if (t != 0 && is_telling(e->json, t))
-		return by_message_id(i, e->json, t, tenant, id);
-	*known = stamp != 0 && is_telling(e->json, stamp);
-	if (!*known)
-		return HS_OK;
-	if (line.n > 0 && line.p[line.n - 1] == '\n')
-		line.n--;
-	r = hs_identity_of_line(i, &json, line, known, id, &spooled_ms); /* rare: no working memory */
-	hs_json_free(&json);
-	return r;
+	return hs_identity_of_record(i, line, known, id, spooled_ms);
 }

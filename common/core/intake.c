@@ -14,6 +14,11 @@ bool hs_intake_init(struct hs_intake *in)
 	return hs_identifier_init(&in->identifier);
 }
 
+void hs_intake_seed(struct hs_intake *in, uint64_t seed)
+{
+	in->identifier.seed = seed == 0 ? 1 : seed;
+}
+
 void hs_intake_free(struct hs_intake *in)
 {
 	hs_flattener_free(&in->flattener);
@@ -63,6 +68,7 @@ void hs_intake_shrink(struct hs_intake *in, size_t keep)
 {
 	hs_taken_shrink(&in->taken, keep);
 	hs_flattener_shrink(&in->flattener);
+	hs_buf_shrink(&in->identifier.text, keep);
 }
 
 /* A row for one more record. NULL: out of memory. */
@@ -87,9 +93,13 @@ enum hs_result hs_intake_put(struct hs_intake *in, const struct hs_event *e,
 	struct hs_taken *t = &in->taken;
 	size_t start = t->lines.n;
 	struct hs_record *record;
-	enum hs_result r;
+	struct hs_made_id made;
+	enum hs_result r = hs_identity_make_id(&in->identifier, e, stamp->spooled_at, &made);
 
+	if (r != HS_OK)
+		return r;
 	in->flattener.names = names;
+	in->flattener.message_id = made.text;
 	r = hs_flatten(&in->flattener, e, stamp, &t->lines);
 	if (r != HS_OK)
 		return r;
@@ -101,9 +111,8 @@ enum hs_result hs_intake_put(struct hs_intake *in, const struct hs_event *e,
 	if (record == NULL)
 		return HS_E_MEMORY;
 	record->n = t->lines.n - start;
+	record->random = made.random;
 	t->count++;
 	t->unparsed += !e->timestamps_parse;
-	return hs_identity_of_event(&in->identifier, e, stamp->tenant,
-	                            hs_slice(t->lines.p + start, record->n), &record->identified,
-	                            &record->id);
+	return hs_identity_of_event(&in->identifier, e, &made, stamp->tenant, &record->id);
 }

@@ -15,8 +15,8 @@ enum {
 
 /* One line of the intake. */
 struct hs_record {
-	size_t n; /* bytes, its '\n' included; the next record follows at once */
-	bool identified;
+	size_t n;    /* bytes, its '\n' included; the next record follows at once */
+	bool random; /* its id is: delivered again, the event has another */
 	struct hs_identity id;
 };
 
@@ -45,6 +45,10 @@ struct hs_intake {
 };
 
 bool hs_intake_init(struct hs_intake *in); /* false: out of memory; still to be freed */
+
+/* Before events are put. No other intake may have the same, in this process or another. */
+void hs_intake_seed(struct hs_intake *in, uint64_t seed);
+
 void hs_intake_free(struct hs_intake *in);
 
 /*
@@ -54,7 +58,7 @@ void hs_intake_free(struct hs_intake *in);
  */
 void hs_intake_reset(struct hs_intake *in, size_t bytes);
 
-/* As hs_taken_shrink, with what the flattener has grown to. */
+/* As hs_taken_shrink, with what the flattener and the identifier have grown to. */
 void hs_intake_shrink(struct hs_intake *in, size_t keep);
 
 /*

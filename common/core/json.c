@@ -126,35 +126,24 @@ static inline const char *skip_plain(const struct hs_json *j, const char *p)
 /* --- scalars ---------------------------------------------------------------- */
 
 /* p is at the first of four hex digits. */
-static const char *read_hex4(struct hs_json *j, const char *p, uint32_t *code)
+static const char *read_hex4(struct hs_json *j, const char *p)
 {
-	*code = 0;
-	for (int i = 0; i < 4; i++, p++) {
-		int digit = p == j->end ? -1 : hs_hex_digit(*p);
-
-		if (digit < 0)
+	for (int i = 0; i < 4; i++, p++)
+		if (p == j->end || hs_hex_digit(*p) < 0)
 			return fail(j, p, p == j->end ? HS_E_JSON_END : HS_E_JSON_ESCAPE);
-		*code = *code << 4 | (uint32_t)digit;
-	}
 	return p;
 }
 
 /* p is at a backslash (RFC 8259, 7). */
-static const char *read_escape(struct hs_json *j, const char *p, bool is_key)
+static const char *read_escape(struct hs_json *j, const char *p)
 {
-	const char *backslash = p++;
-	uint32_t code;
-
-	if (p == j->end)
+	if (++p == j->end)
 		return fail(j, p, HS_E_JSON_END);
 	switch (*p) {
 	case '"': case '\\': case '/': case 'b': case 'f': case 'n': case 'r': case 't':
 		return p + 1;
 	case 'u':
-		p = read_hex4(j, p + 1, &code);
-		if (p != NULL && code == 0 && is_key)
-			return fail(j, backslash, HS_E_JSON_NUL_KEY);
-		return p;
+		return read_hex4(j, p + 1);
 	default:
 		return fail(j, p, HS_E_JSON_ESCAPE);
 	}
@@ -174,22 +163,22 @@ static const char *read_utf8(struct hs_json *j, const char *p)
 }
 
 /* What is no plain byte of a string, nor its end. */
-static const char *read_odd(struct hs_json *j, const char *p, bool is_key, bool *escaped)
+static const char *read_odd(struct hs_json *j, const char *p, bool *escaped)
 {
 	if (*p == '\\') {
 		*escaped = true;
-		return read_escape(j, p, is_key);
+		return read_escape(j, p);
 	}
 	return (unsigned char)*p < ' ' ? fail(j, p, HS_E_JSON_CONTROL) : read_utf8(j, p);
 }
 
 /* The rest of a string, from what is no plain byte on; afterwards behind the closing quote. */
-static const char *read_odd_string(struct hs_json *j, const char *p, bool is_key, bool *escaped)
+static const char *read_odd_string(struct hs_json *j, const char *p, bool *escaped)
 {
 	while (p != NULL && !is_at(j, p, '"')) {
 		if (p == j->end)
 			return fail(j, p, HS_E_JSON_END);
-		p = read_odd(j, p, is_key, escaped);
+		p = read_odd(j, p, escaped);
 		if (p != NULL)
 			p = skip_plain(j, p);
 	}
@@ -197,11 +186,11 @@ static const char *read_odd_string(struct hs_json *j, const char *p, bool is_key
 }
 
 /* p is at the opening quote; afterwards behind the closing one. */
-static inline const char *read_string(struct hs_json *j, const char *p, bool is_key, bool *escaped)
+static inline const char *read_string(struct hs_json *j, const char *p, bool *escaped)
 {
 	*escaped = false;
 	p = skip_plain(j, p + 1);
-	return HS_MOSTLY(is_at(j, p, '"')) ? p + 1 : read_odd_string(j, p, is_key, escaped);
+	return HS_MOSTLY(is_at(j, p, '"')) ? p + 1 : read_odd_string(j, p, escaped);
 }
 
 static bool is_digit(char c)
@@ -320,7 +309,7 @@ static inline const char *read_scalar(struct hs_json *j, const char *p, char fir
 
 	if (!has_room(j, p))
 		return NULL;
-	p = HS_MOSTLY(first == '"') ? read_string(j, p, false, &escaped)
+	p = HS_MOSTLY(first == '"') ? read_string(j, p, &escaped)
 				    : read_bare(j, p, first, &kind);
 	if (p != NULL)
 		put_token(j, kind, from, p)->escaped = escaped;
@@ -467,7 +456,7 @@ static const char *read_new_key(struct hs_json *j, const char *p, struct hs_json
 	if (!has_room(j, p))
 		return NULL;
 	from = p;
-	p = read_string(j, p, true, &escaped);
+	p = read_string(j, p, &escaped);
 	if (p == NULL)
 		return NULL;
 	put_token(j, HS_JSON_KEY, from, p)->escaped = escaped;

@@ -1,10 +1,10 @@
 /*
  * json: one strict pass over a JSON text. No tree: tokens that point into the text.
  *
- * RFC 8259 to the letter, UTF-8 well formed, plus two refusals, because a doubled or
- * cut name can hide an identity: the same key twice in one object (compared decoded,
- * so "a" and "\u0061" are the same), and \u0000 in a key. A lone surrogate escape in
- * a string is legal and passes. A byte order mark is not JSON here (RFC 8259, 8.1).
+ * RFC 8259 to the letter, UTF-8 well formed, plus one refusal, because a doubled name can
+ * hide an identity: the same key twice in one object (compared decoded, so "a" and "\u0061"
+ * are the same, and "a" and "a\u0000" are two). A lone surrogate escape or a \u0000 in a
+ * string or key is legal and passes. A byte order mark is not JSON here (RFC 8259, 8.1).
  *
  * The reader owns the token array and its scratch; hs_json_free() returns them. The
  * text stays the caller's and must outlive the tokens. Texts are shorter than 4 GiB.
@@ -53,7 +53,7 @@ struct hs_json_token {
 	};
 	uint8_t kind;    /* enum hs_json_kind */
 	bool escaped;    /* a string or key that contains a backslash */
-	bool spaced;     /* an array with blanks between its tokens, or in what it holds */
+	bool spaced;     /* an object or array with blanks between its tokens, or in what it holds */
 };
 
 struct hs_json_frame {

@@ -1,6 +1,7 @@
 #include "core/leaves.h"
 #include "core/hex.h"
 #include "core/json.h"
+#include "core/sixteen.h"
 
 struct hs_leaves hs_leaves_of(struct hs_slice line)
 {
@@ -22,6 +23,20 @@ static bool is_escape(const char *p, const char *end)
 	return true;
 }
 
+/* The first quote or backslash at or behind p; or the end. */
+static const char *find_quote(const char *p, const char *end)
+{
+	for (; end - p >= 16; p += 16) {
+		unsigned quotes = hs_sixteen_quotes(p);
+
+		if (quotes != 0)
+			return p + hs_sixteen_first(quotes);
+	}
+	while (p < end && *p != '"' && *p != '\\')
+		p++;
+	return p;
+}
+
 /* A string, from its opening quote on; the walk stands behind it then. */
 static bool take_string(struct hs_leaves *walk, struct hs_slice *inner, bool *escaped)
 {
@@ -30,12 +45,12 @@ static bool take_string(struct hs_leaves *walk, struct hs_slice *inner, bool *es
 	*escaped = false;
 	if (walk->p >= walk->end || *walk->p != '"')
 		return false;
-	for (; p < walk->end && *p != '"'; p++)
-		if (*p == '\\') {
-			*escaped = true;
-			if (!is_escape(++p, walk->end))
-				return false;
-		}
+	while ((p = find_quote(p, walk->end)) < walk->end && *p == '\\') {
+		*escaped = true;
+		if (!is_escape(++p, walk->end))
+			return false;
+		p++;
+	}
 	if (p >= walk->end)
 		return false;
 	*inner = hs_slice(start, (size_t)(p - start));

@@ -61,7 +61,6 @@ enum hs_level { HS_LOG_ERROR, HS_LOG_WARN, HS_LOG_INFO, HS_LOG_DEBUG };
 	X(HS_E_JSON_UTF8, 400, INFO, "not UTF-8", "look at the sender") \
 	X(HS_E_JSON_DEPTH, 400, INFO, "nested too deeply", "at most 64 levels are taken") \
 	X(HS_E_JSON_TWICE, 400, INFO, "the same key twice in one object", "look at the sender") \
-	X(HS_E_JSON_NUL_KEY, 400, INFO, "\\u0000 in a key", "look at the sender") \
 	X(HS_E_JSON_LARGE, 400, INFO, "too many values in one event", \
 	  "at most 1048576 values and keys are taken") \
 	X(HS_E_BATCH_LARGE, 400, INFO, "too many events in one batch", \

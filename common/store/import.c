@@ -127,7 +127,7 @@ static void note_weak(const struct run *x, struct commit *c, size_t at)
 {
 	size_t row = c->intake.taken.count - 1, n = c->intake.taken.record[row].n;
 
-	if (c->intake.taken.record[row].identified && x->settings->dedup_window > 0)
+	if (!c->intake.taken.record[row].random && x->settings->dedup_window > 0)
 		return;
 	c->weak[c->weaks++] =
 	    (struct weak){ hs_hash(c->intake.taken.lines.p + at, n, x->seed), at, row, false };
@@ -159,6 +159,7 @@ static enum hs_result take_line(struct run *x, struct commit *c, struct hs_slice
 			return HS_OK;
 		}
 	}
+	c->intake.identifier.serial = x->line;
 	if (r == HS_OK)
 		r = hs_intake_put(&c->intake, &e, &stamp, (enum hs_names)x->settings->names);
 	if (r == HS_OK)
@@ -482,6 +483,21 @@ static enum hs_result make_key(const struct run *x, int fd, uint64_t size,
 	return ok ? HS_OK : HS_E_MEMORY;
 }
 
+/*
+ * A try that is made again, with its spooled_at, must give the same random ids to the same lines,
+ * so the archive's key is their seed; NULL: it has none.
+ */
+static void seed_ids(struct run *x, const char *key)
+{
+	uint8_t bytes[sizeof(uint64_t)];
+	uint64_t seed = x->seed;
+
+	if (key != NULL && hs_hex_decode(hs_slice(key, 2 * sizeof bytes), bytes, sizeof bytes))
+		memcpy(&seed, bytes, sizeof seed);
+	for (int i = 0; i < 2; i++)
+		hs_intake_seed(&x->commit[i].intake, seed);
+}
+
 static enum hs_result newest_number(struct run *x)
 {
 	struct hs_sealed *list = NULL;
@@ -509,6 +525,7 @@ static enum hs_result open_bookmark(struct run *x, int fd, uint64_t size)
 		hs_place_close(&x->opened);
 		return x->done->in_use ? HS_OK : r;
 	}
+	seed_ids(x, key);
 	if (x->how->again)
 		hs_bookmark_forget(&x->bookmark);
 	x->done->done_before = x->bookmark.done;
@@ -564,6 +581,7 @@ static enum hs_result run(struct run *x, int fd)
 	if (hs_io_fstat(fd, &st) < 0)
 		return HS_E_IO;
 	is_file = S_ISREG(st.st_mode);
+	seed_ids(x, NULL);
 	if (is_file && !x->how->look_only)
 		r = open_bookmark(x, fd, (uint64_t)st.st_size);
 	if (r != HS_OK || x->done->in_use || x->done->done_before)

@@ -367,7 +367,7 @@ static enum hs_result flush(struct hs_index *ix, uint64_t number, uint64_t synce
 
 /* --- reading lines back -------------------------------------------------------- */
 
-/* The identity of a line; *known false if it has none (or is no record: not ours to say). */
+/* The identity of a line; *known false if it is no record: not ours to say. */
 static enum hs_result identify(struct hs_index *ix, struct hs_slice line, bool *known,
                                struct hs_identity *id, uint32_t *spooled_s)
 {
@@ -387,12 +387,10 @@ static enum hs_result identify_whole(struct hs_index *ix, struct hs_slice line, 
                                      struct hs_identity *id, uint32_t *spooled_s)
 {
 	int64_t ms;
+	enum hs_result r = hs_identity_of_record(&ix->identifier, line, known, id, &ms);
 
-	if (!hs_identity_of_head(&ix->identifier, line, id, &ms) || ms <= 0)
-		return identify(ix, line, known, id, spooled_s);
-	*known = true;
-	*spooled_s = (uint32_t)(ms / 1000);
-	return HS_OK;
+	*spooled_s = ms > 0 ? (uint32_t)(ms / 1000) : ix->now_s;
+	return r;
 }
 
 /* One transaction's worth of a sealed segment. *more: not at its end yet. */

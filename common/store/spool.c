@@ -166,7 +166,7 @@ static enum hs_result look(struct view *v, const struct hs_record *record, size_
 	if (v->index == NULL)
 		return HS_OK;
 	for (size_t i = 0; i < n; i++)
-		id[i] = record[i].identified ? &record[i].id : NULL;
+		id[i] = &record[i].id;
 	return hs_index_look(v->index, id, n, kept);
 }
 
@@ -187,7 +187,7 @@ static enum hs_result judge(struct view *v, const struct hs_record *record, stru
 		out->suppressed += suppressed;
 		return r;
 	}
-	if (v->index == NULL || !record->identified)
+	if (v->index == NULL)
 		return HS_OK;
 	seen = hs_index_seen(v->index, &record->id, kept);
 	out->duplicate += seen != HS_SEEN_NEVER;

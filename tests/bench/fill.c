@@ -26,6 +26,7 @@ static void make(struct lot *l)
 {
 	char at[HS_CLOCK_TEXT + 1], line[256];
 	int64_t ms;
+	bool known;
 
 	hs_clock_text(hs_io_now(), at);
 	hs_buf_reset(&l->lines);
@@ -39,7 +40,7 @@ static void make(struct lot *l)
 		hs_buf_put(&l->lines, line, (size_t)n);
 		r->n = (size_t)n;
 		if (hs_identity_of_line(&l->identifier, &l->json, hs_slice(line, (size_t)n - 1),
-		                        &r->identified, &r->id, &ms) != HS_OK)
+		                        &known, &r->id, &ms) != HS_OK)
 			bench_die("fill", "no identity");
 	}
 }

@@ -75,6 +75,7 @@ static int64_t append(struct load *l, struct hs_spool *spool, int batches)
 			size_t at = l->lines.n;
 			char line[256];
 			int64_t ms;
+			bool known;
 			int n = snprintf(line, sizeof line,
 			                 "{\"type\":\"track\",\"event\":\"e\",\"user_id\":\"u\",\"message_id\":\"m-%" PRIu64
 			                 "\",\"spooled_at\":\"2026-11-23T10:15:00.123Z\"}\n", l->next++);
@@ -82,7 +83,7 @@ static int64_t append(struct load *l, struct hs_spool *spool, int batches)
 			hs_buf_put(&l->lines, line, (size_t)n);
 			l->record[i].n = l->lines.n - at;
 			hs_identity_of_line(&l->identifier, &l->json, hs_slice(line, (size_t)n - 1),
-			                    &l->record[i].identified, &l->record[i].id, &ms);
+			                    &known, &l->record[i].id, &ms);
 		}
 		a.records = hs_buf_slice(&l->lines);
 		start = now_ns();

@@ -93,23 +93,20 @@ static void check_leaves(const struct hs_json *event, struct hs_slice line, size
 	hs_json_free(&json);
 }
 
-/* What is read back from the spool is the same event. */
-static void check_identity(const struct hs_event *e, struct hs_slice tenant, struct hs_slice line)
+/* Every record has an id, and what is read back from the spool is the same event. */
+static void check_identity(struct hs_identifier *i, const struct hs_event *e,
+                           const struct hs_made_id *made, struct hs_slice tenant, struct hs_slice line)
 {
-	struct hs_identifier identifier;
 	struct hs_identity a, b;
 	struct hs_json json = { 0 };
-	bool known_a, known_b;
+	bool known;
 	int64_t ms;
 
-	MUST(hs_identifier_init(&identifier));
-	MUST(hs_identity_of_event(&identifier, e, tenant, line, &known_a, &a) == HS_OK);
-	MUST(hs_identity_of_line(&identifier, &json, hs_slice(line.p, line.n - 1), &known_b, &b, &ms) == HS_OK);
-	MUST(known_a == known_b);
-	MUST(!known_a || memcmp(&a, &b, sizeof a) == 0);
+	MUST(hs_identity_of_event(i, e, made, tenant, &a) == HS_OK);
+	MUST(hs_identity_of_line(i, &json, hs_slice(line.p, line.n - 1), &known, &b, &ms) == HS_OK);
+	MUST(known && memcmp(&a, &b, sizeof a) == 0);
 	MUST(ms == 1795428900123);
 	hs_json_free(&json);
-	hs_identifier_free(&identifier);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -128,19 +125,30 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	hs_buf_put_slice(&out, HS_SLICE("before\n"));
 	if (hs_json_document(&json, text) == HS_OK &&
 	    hs_event_read(&e, &json, 0, (choice & 2) != 0 ? HS_VALIDATE_LENIENT : HS_VALIDATE_SPEC) == HS_OK) {
-		enum hs_result r = hs_flatten(&f, &e, &stamp, &out);
+		struct hs_identifier identifier;
+		struct hs_made_id made;
+		enum hs_result r;
+
+		MUST(hs_identifier_init(&identifier));
+		identifier.seed = 1;
+		MUST(hs_identity_make_id(&identifier, &e, stamp.spooled_at, &made) == HS_OK);
+		f.message_id = made.text;
+		r = hs_flatten(&f, &e, &stamp, &out);
 
 		MUST(memcmp(out.p, "before\n", 7) == 0);
 		if (r == HS_OK) {
 			struct hs_slice line = hs_slice(out.p + 7, out.n - 7);
 
 			fuzz_check_line(line);
-			check_leaves(&json, line, stamp.tenant.n > 0 ? 2 : 1); /* spooled_at */
-			check_identity(&e, stamp.tenant, line);
+			if (made.text.n == 0 || e.field[HS_FIELD_MESSAGE_ID] == 0) /* none was replaced */
+				check_leaves(&json, line,
+				             1U + (stamp.tenant.n > 0) + (made.text.n > 0)); /* spooled_at */
+			check_identity(&identifier, &e, &made, stamp.tenant, line);
 		} else {
 			MUST(r == HS_E_NAME_LONG || r == HS_E_RECORD_LARGE);
 			MUST(out.n == 7);
 		}
+		hs_identifier_free(&identifier);
 	}
 	hs_buf_free(&out);
 	hs_flattener_free(&f);

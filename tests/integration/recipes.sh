@@ -26,6 +26,18 @@ run() {
 	) >"$T/out" 2>"$T/err" </dev/null || not_ok "$1" "exit $?" "$(cat "$T/err")"
 }
 
+# fails WORDS: the recipe tells it when "hookspool cat" dies in the middle of its work.
+fails() {
+	recipe "$1" >"$T/recipe"
+	(
+		cd "$WORK" || exit
+		PATH=$S/cut:$S/bin:$PATH HOME=$WORK HOOKSPOOL_CONF=$S/hookspool.conf
+		export PATH HOME HOOKSPOOL_CONF
+		as_server_user bash "$T/recipe"
+	) >"$T/out" 2>"$T/err" </dev/null
+	check "$1: a cat that fails is told" [ $? -ne 0 ]
+}
+
 # works WORDS WANT: what it printed, blanks at the left aside.
 works() {
 	run "$1"
@@ -53,8 +65,15 @@ put_one '{"type":"page","name":"Home","messageId":"m5","userId":"u-1","timestamp
 orders="m0|2025-01-20|||
 m1|2025-01-20|u-1|o-m1|39.95
 m2|2025-01-20|u \"\\2|o-m2|10
-m3|$today|u-1|o-m3|0.05"
-query='id, substr(timestamp, 1, 10), user_id, order_id, total FROM order_completed ORDER BY id'
+m3|$today|u-1|o-m3|0.05
+m8�a|2025-01-23|n�a|\u0000	|
+m8�b|2025-01-23|n*b|x�|"
+query="id, substr(timestamp, 1, 10), replace(user_id, '�b', '*b'), order_id, total FROM order_completed WHERE id LIKE 'm%' ORDER BY id"
+made_query="SELECT count(*) FROM order_completed WHERE id LIKE 'hs-%'"
+mkdir "$S/cut"
+printf '#!/bin/sh\n"%s" "$@" | head -n 2\nexit 74\n' "$S/bin/hookspool" >"$S/cut/hookspool"
+chmod 755 "$S/cut/hookspool"
+own "$S/cut"
 
 run 'see the top events'
 is 'see the top events' "$(tail -n 2 "$T/out" | sed 's/^ *//') $(grep -c '^Order Completed *4 ' "$T/out")" '1 Signed Up
@@ -70,10 +89,22 @@ works 'know the top products' '3 Tea
 1 A "tea"	pot'
 
 ### Tables ##############################################################
+# two without an id; and two that differ by what stands behind a NUL
+put_one '{"type":"track","event":"Order Completed","anonymousId":"b","timestamp":"2025-01-22T12:00:00Z","properties":{"orderId":"o-m6","total":0}}'
+put_one '{"type":"track","event":"Order Completed","anonymousId":"b","properties":{"orderId":"o-m7"},"timestamp":null}'
+put_one '{"type":"track","event":"Order Completed","messageId":"m8\u0000a","userId":"n\u0000a","timestamp":"2025-01-23T12:00:00Z","properties":{"orderId":"\\u0000\t"}}'
+put_one '{"type":"track","event":"Order Completed","messageId":"m8\u0000b","userId":"n\ud800b","timestamp":"2025-01-23T12:00:00Z","properties":{"orderId":"x\u0000"}}'
+made=$(hs cat --event 'Order Completed' | grep -c '"message_id":"hs-')
+is 'two have an id that was made' "$made" 2
 for again in '' ' again'; do
 	run 'load SQLite'
-	is "load SQLite$again" "$(sqlite3 "$WORK/warehouse.db" "SELECT $query")" "$orders"
+	# SQLite keeps the three bytes of a lone surrogate, which are no text
+	is "load SQLite$again" "$(sqlite3 "$WORK/warehouse.db" "SELECT $query" | LC_ALL=C sed 's/n[^|]*b|/n*b|/')" "$orders"
+	is "load SQLite$again: without an id" "$(sqlite3 "$WORK/warehouse.db" "$made_query")" 2
 done
+rm "$WORK/warehouse.db"
+fails 'load SQLite'
+is 'load SQLite: and nothing was loaded' "$(sqlite3 "$WORK/warehouse.db" 'SELECT count(*) FROM order_completed')" 0
 
 # postgres_start: a server of our own, on a socket in T. False if it is not installed.
 postgres_start() {
@@ -94,15 +125,26 @@ postgres_start() {
 if postgres_start; then
 	for again in '' ' again'; do
 		run 'load PostgreSQL'
-		is "load PostgreSQL$again" "$(psql -At -c "SET timezone = 'UTC'" -c "SELECT ${query/timestamp/timestamp::text}" | tail -n 4)" \
+		is "load PostgreSQL$again" "$(psql -At -c "SET timezone = 'UTC'" -c "SELECT ${query/timestamp/timestamp::text}" | tail -n 6)" \
 			"$(sed 's/39.95$/39.950/' <<<"$orders")"
+		is "load PostgreSQL$again: without an id" "$(psql -At -c "$made_query")" 2
 	done
+	psql -q -c 'DROP TABLE order_completed'
+	fails 'load PostgreSQL'
+	is 'load PostgreSQL: and nothing was loaded' "$(psql -At -c 'SELECT count(*) FROM order_completed')" 0
 elif [ -n "$POSTGRES" ]; then
 	not_ok 'PostgreSQL starts' "$(cat "$S/log/postgres.log")"
 else
 	ok 'load PostgreSQL # SKIP it is not installed'
 fi
 [ -z "$POSTGRES" ] || end_process "$POSTGRES"
+
+### What a handler refused ############################################
+# the manual's way to the records of failed.jsonl: every digit stays, and it is not led astray
+printf '%s\n' '{"failed_at":"x","stderr":"\"record\":{","record":{"type":"page","n":12345678901234567890,"record":"}"}}' >"$T/failed.jsonl"
+sed -n 's/^\.Dl \(grep -o .*\) | \.\/handler$/\1/p' "$ROOT/tools/man/hookspool-spool.5.in" |
+	sed "s/\\\\(dq/\"/g; s,spool/failed.jsonl,$T/failed.jsonl," >"$T/recipe"
+is 'hand failed records to another handler' "$(bash "$T/recipe")" '{"type":"page","n":12345678901234567890,"record":"}"}'
 
 ### Another host ########################################################
 mkdir "$S/other"

@@ -61,25 +61,29 @@ static void add_event(struct events *e, struct hs_identifier *identifier, struct
 	const char *slash = memchr(word, '/', n);
 	int tenant = slash == NULL ? 0 : (int)(slash - word);
 	const char *id = slash == NULL ? word : slash + 1;
-	bool anonymous = word[0] == '!';
-	char now[HS_CLOCK_TEXT + 1], line[512];
+	static _Atomic unsigned made;
+	bool known, random = word[0] == '!';
+	char now[HS_CLOCK_TEXT + 1], line[512], suffix[40] = "";
 	int64_t ms;
 	int length;
 
 	assert_true(e->count <= EVENTS_MOST);
 	hs_clock_text(hs_io_now(), now);
+	if (random)
+		snprintf(suffix, sizeof suffix, "-%d-%u", (int)getpid(), made++);
 	length =
 	    snprintf(line, sizeof line,
-		     "{\"type\":\"track\",\"%s\":\"%.*s\"%s%.*s%s,\"spooled_at\":\"%s\"}\n",
-		     anonymous ? "event" : "message_id", (int)(word + n - id), id,
+		     "{\"type\":\"track\",\"message_id\":\"%.*s%s\"%s%.*s%s,\"spooled_at\":\"%s\"}\n",
+		     (int)(word + n - id), id, suffix,
 		     tenant > 0 ? ",\"tenant\":\"" : "", tenant, word, tenant > 0 ? "\"" : "", now);
 	assert_true(length > 0 && (size_t)length < sizeof line);
 	hs_buf_put(&e->lines, line, (size_t)length);
 	record->n = (size_t)length;
-	assert_result(hs_identity_of_line(identifier, json, hs_slice(line, record->n - 1),
-					  &record->identified, &record->id, &ms),
+	record->random = random;
+	assert_result(hs_identity_of_line(identifier, json, hs_slice(line, record->n - 1), &known,
+					  &record->id, &ms),
 		      HS_OK);
-	assert_true(record->identified == !anonymous);
+	assert_true(known);
 }
 
 struct events *events_new(const char *words)

@@ -31,7 +31,7 @@ struct events {
 	size_t count;
 };
 
-/* The caller frees it with events_free. A word that begins with '!' has no identity. */
+/* The caller frees it with events_free. A word that begins with '!' gets another id each time. */
 struct events *events_new(const char *words);
 void events_free(struct events *e);
 

@@ -26,13 +26,14 @@ static void rows_and_lines_agree(void **state)
 
 	(void)state;
 	assert_true(hs_intake_init(&in));
+	hs_intake_seed(&in, 1);
 	for (int i = 0; i < 100; i++) {
 		snprintf(text, sizeof text, "{\"type\":\"page\",\"messageId\":\"m%d\"}", i);
 		assert_int_equal(put(&in, text, NULL), HS_OK);
 	}
 	assert_int_equal(in.taken.count, 100);
 	for (size_t i = 0; i < in.taken.count; i++) {
-		assert_true(in.taken.record[i].identified);
+		assert_false(in.taken.record[i].random);
 		at += in.taken.record[i].n;
 		assert_int_equal(in.taken.lines.p[at - 1], '\n');
 	}
@@ -47,13 +48,16 @@ static void sameness(void **state)
 
 	(void)state;
 	assert_true(hs_intake_init(&in));
+	hs_intake_seed(&in, 1);
 	put(&in, named, NULL);
 	put(&in, named, NULL);
 	put(&in, named, "acme");
 	put(&in, "{\"type\":\"page\"}", NULL);
+	put(&in, "{\"type\":\"page\"}", NULL);
 	assert_memory_equal(&in.taken.record[0].id, &in.taken.record[1].id, sizeof in.taken.record[0].id);
 	assert_memory_not_equal(&in.taken.record[0].id, &in.taken.record[2].id, sizeof in.taken.record[0].id);
-	assert_false(in.taken.record[3].identified);
+	assert_true(in.taken.record[3].random);
+	assert_memory_not_equal(&in.taken.record[3].id, &in.taken.record[4].id, sizeof in.taken.record[0].id);
 	hs_intake_free(&in);
 }
 
@@ -64,6 +68,7 @@ static void refused_without_trace(void **state)
 
 	(void)state;
 	assert_true(hs_intake_init(&in));
+	hs_intake_seed(&in, 1);
 	put(&in, "{\"type\":\"page\",\"timestamp\":\"soon\"}", NULL);
 	assert_int_equal(in.taken.unparsed, 1);
 	hs_buf_put_slice(&text, HS_SLICE("{\"type\":\"page\",\"timestamp\":\"soon\",\""));
@@ -82,6 +87,27 @@ static void refused_without_trace(void **state)
 	hs_intake_free(&in);
 }
 
+/* A long event is copied for the id that is made of it; that memory is returned. */
+static void a_long_event_without_an_id(void **state)
+{
+	struct hs_intake in;
+	struct hs_buf text = { 0 };
+
+	(void)state;
+	assert_true(hs_intake_init(&in));
+	hs_buf_put_slice(&text, HS_SLICE("{\"type\":\"page\",\"timestamp\":\"2026\",\"x\":\""));
+	for (int i = 0; i < 1 << 20; i++)
+		hs_buf_putc(&text, 'x');
+	hs_buf_put(&text, "\"}", 3);
+	assert_int_equal(put(&in, text.p, NULL), HS_OK);
+	assert_false(in.taken.record[0].random);
+	assert_true(in.identifier.text.cap > 1 << 20);
+	hs_intake_shrink(&in, 4096);
+	assert_true(in.identifier.text.cap <= 4096);
+	hs_buf_free(&text);
+	hs_intake_free(&in);
+}
+
 /* Small events with long keys: each may grow to 64 KB, but not all of them together. */
 static void all_together_do_not_grow_too_large(void **state)
 {
@@ -91,6 +117,7 @@ static void all_together_do_not_grow_too_large(void **state)
 
 	(void)state;
 	assert_true(hs_intake_init(&in));
+	hs_intake_seed(&in, 1);
 	hs_buf_put_slice(&text, HS_SLICE("{\"type\":\"page\",\""));
 	for (int i = 0; i < 700; i++)
 		hs_buf_putc(&text, 'k');
@@ -124,6 +151,7 @@ int main(void)
 		cmocka_unit_test(rows_and_lines_agree),
 		cmocka_unit_test(sameness),
 		cmocka_unit_test(refused_without_trace),
+		cmocka_unit_test(a_long_event_without_an_id),
 		cmocka_unit_test(all_together_do_not_grow_too_large),
 	};
 	int failed = cmocka_run_group_tests_name("intake", tests, NULL, NULL);

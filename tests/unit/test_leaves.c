@@ -91,6 +91,25 @@ static void compared_decoded(void **state)
 	hs_buf_free(&scratch);
 }
 
+/* A NUL ends nothing: "a" and "a\u0000b" are two names. */
+static void names_with_a_nul(void **state)
+{
+	struct hs_leaves leaves =
+	    hs_leaves_of(HS_SLICE("{\"a\\u0000b\":1,\"a\":\"x\\u0000\"}"));
+	struct hs_buf scratch = { 0 };
+	struct hs_leaf leaf;
+
+	(void)state;
+	assert_true(hs_leaf_next(&leaves, &leaf));
+	assert_false(hs_leaf_is_named(&leaf, HS_SLICE("a"), &scratch));
+	assert_true(hs_leaf_is_named(&leaf, HS_SLICE("a\0b"), &scratch));
+	assert_true(hs_leaf_next(&leaves, &leaf));
+	assert_true(hs_leaf_is_named(&leaf, HS_SLICE("a"), &scratch));
+	assert_false(hs_leaf_is(&leaf, HS_SLICE("x"), &scratch));
+	assert_true(hs_leaf_is(&leaf, HS_SLICE("x\0"), &scratch));
+	hs_buf_free(&scratch);
+}
+
 /* Every beginning of a line, in memory of exactly that size: the sanitizers watch. */
 static void cut_anywhere(void **state)
 {
@@ -139,6 +158,7 @@ int main(void)
 		cmocka_unit_test(names_and_values),
 		cmocka_unit_test(what_flatten_makes),
 		cmocka_unit_test(compared_decoded),
+		cmocka_unit_test(names_with_a_nul),
 		cmocka_unit_test(cut_anywhere),
 		cmocka_unit_test(cut_escapes),
 	};

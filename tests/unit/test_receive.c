@@ -18,8 +18,8 @@
 #include <unistd.h>
 
 #define AT "2026-11-23T10:15:00.123Z"
-#define PAGE "{\"type\":\"page\",\"userId\":\"u\"}"
-#define PAGE_LINE "{\"type\":\"page\",\"user_id\":\"u\",\"spooled_at\":\"" AT "\"}\n"
+#define PAGE "{\"type\":\"page\",\"userId\":\"u\",\"messageId\":\"m\"}"
+#define PAGE_LINE "{\"type\":\"page\",\"user_id\":\"u\",\"message_id\":\"m\",\"spooled_at\":\"" AT "\"}\n"
 #define CONF "spool_dir = /nowhere\n"
 #define OPEN CONF "auth = none\n"
 #define SIGNED CONF "secret = s3cret\n"
@@ -49,7 +49,7 @@ struct stage {
 	size_t asked; /* the furthest byte that a read asked for */
 	int64_t body_deadline, append_deadline;
 	uint64_t unparsed;
-	size_t count, identified; /* of the records */
+	size_t count, random; /* of the records: all, and those whose id is random */
 	struct hs_identity last_id;
 	struct hs_buf records, rejected, head, answer, log;
 
@@ -120,14 +120,14 @@ static void check_rows(struct stage *s, const struct hs_append *append)
 {
 	size_t at = 0;
 
-	s->identified = 0;
+	s->random = 0;
 	s->count = append->count;
 	for (size_t i = 0; i < append->count; i++) {
 		assert_true(append->record[i].n > 0);
 		at += append->record[i].n;
 		assert_in_range(at, 1, append->records.n);
 		assert_int_equal(append->records.p[at - 1], '\n');
-		s->identified += append->record[i].identified;
+		s->random += append->record[i].random;
 		s->last_id = append->record[i].id;
 	}
 	assert_int_equal(at, append->records.n);
@@ -390,7 +390,7 @@ static void the_tenant_is_in_the_record(void **state)
 	param(s, "HTTP_AUTHORIZATION", "Basic azN5Og==");
 	assert_int_equal(serve(s), 200);
 	expect(s, "records",
-	       "{\"type\":\"page\",\"user_id\":\"u\",\"tenant\":\"acme\",\"spooled_at\":\"" AT
+	       "{\"type\":\"page\",\"user_id\":\"u\",\"message_id\":\"m\",\"tenant\":\"acme\",\"spooled_at\":\"" AT
 	       "\"}\n");
 	free_stage(s);
 }
@@ -399,11 +399,11 @@ static void the_settings_decide(void **state)
 {
 	struct stage *s =
 	    new_stage(OPEN "durability = none\nnames = verbatim\nvalidate = lenient\n",
-		      HS_SLICE("{\"type\":\"custom\",\"a\":{\"bC\":1}}"));
+		      HS_SLICE("{\"type\":\"custom\",\"messageId\":1,\"a\":{\"bC\":1}}"));
 
 	(void)state;
 	assert_int_equal(serve(s), 202);
-	expect(s, "records", "{\"type\":\"custom\",\"spooled_at\":\"" AT "\",\"a.bC\":1}\n");
+	expect(s, "records", "{\"type\":\"custom\",\"message_id\":1,\"spooled_at\":\"" AT "\",\"a.bC\":1}\n");
 	free_stage(s);
 }
 
@@ -430,7 +430,7 @@ static void the_settings_header_is_in_the_record(void **state)
 	param(s, "HTTP_X_SEGMENT_SETTINGS", " eyJhcGlLZXkiOiJ4In0= "); /* {"apiKey":"x"} */
 	assert_int_equal(serve(s), 200);
 	expect(s, "records",
-	       "{\"type\":\"page\",\"user_id\":\"u\",\"settings_api_key\":\"x\","
+	       "{\"type\":\"page\",\"user_id\":\"u\",\"message_id\":\"m\",\"settings_api_key\":\"x\","
 	       "\"spooled_at\":\"" AT "\"}\n");
 
 	next_request(s, HS_SLICE(PAGE)); /* and forgotten with the request */
@@ -697,10 +697,10 @@ static void broken_json_is_kept_whole_and_nothing_of_it_spooled(void **state)
 		const char *body, *answer;
 	} table[] = {
 		{ "{\"type\":}", "{\"message\":\"not JSON, at byte 8\"}\n" },
-		{ "[" PAGE "," PAGE "," PAGE "x]", "{\"message\":\"not JSON, at byte 87\"}\n" },
-		{ "[" PAGE "," PAGE, "{\"message\":\"JSON ends too early, at byte 58\"}\n" },
-		{ "[" PAGE "]]", "{\"message\":\"text behind the JSON, at byte 30\"}\n" },
-		{ PAGE " " PAGE, "{\"message\":\"text behind the JSON, at byte 29\"}\n" },
+		{ "[" PAGE "," PAGE "," PAGE "x]", "{\"message\":\"not JSON, at byte 135\"}\n" },
+		{ "[" PAGE "," PAGE, "{\"message\":\"JSON ends too early, at byte 90\"}\n" },
+		{ "[" PAGE "]]", "{\"message\":\"text behind the JSON, at byte 46\"}\n" },
+		{ PAGE " " PAGE, "{\"message\":\"text behind the JSON, at byte 45\"}\n" },
 		{ "[{\"type\":\"page\"},{\"a\":1,\"a\":2}]",
 		  "{\"message\":\"the same key twice in one object, at byte 24\"}\n" },
 	};
@@ -943,14 +943,14 @@ static void events_come_with_their_identity(void **state)
 {
 	struct stage *s = new_stage(
 	    OPEN,
-	    HS_SLICE("[" PAGE ",{\"type\":\"page\",\"userId\":\"u\",\"timestamp\":\"2026-11-23\"},"
+	    HS_SLICE("[{\"type\":\"page\",\"userId\":\"u\"},{\"type\":\"page\",\"userId\":\"u\",\"timestamp\":\"2026-11-23\"},"
 		     "{\"type\":\"page\",\"userId\":\"u\",\"messageId\":\"m-1\"}]"));
 	struct hs_identity first;
 
 	(void)state;
 	assert_int_equal(serve(s), 200);
 	assert_int_equal(s->count, 3);
-	assert_int_equal(s->identified, 2);
+	assert_int_equal(s->random, 1);
 	first = s->last_id;
 	next_request(s, HS_SLICE("{\"type\":\"screen\",\"userId\":\"v\",\"message_id\":\"m-1\"}"));
 	assert_int_equal(serve(s), 200);

@@ -101,9 +101,9 @@ static void broken_json_says_where(void **state)
 	(void)state;
 	expect_answer(&o, "Status: 400 Bad Request" COMMON "\r\n",
 		      "{\"message\":\"the same key twice in one object, at byte 4711\"}\n");
-	o = (struct hs_outcome) { .result = HS_E_JSON_NUL_KEY, .has_offset = true, .offset = 0 };
+	o = (struct hs_outcome) { .result = HS_E_JSON_SYNTAX, .has_offset = true, .offset = 0 };
 	expect_answer(&o, "Status: 400 Bad Request" COMMON "\r\n",
-		      "{\"message\":\"\\\\u0000 in a key, at byte 0\"}\n");
+		      "{\"message\":\"not JSON, at byte 0\"}\n");
 }
 
 static void who_must_show_what(void **state)
