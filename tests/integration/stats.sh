@@ -109,7 +109,7 @@ if command -v script >/dev/null; then
 	check 'but they are there' grep -q █ "$T/table"
 	widest=$(grep █ "$T/table" | LC_ALL=C.UTF-8 wc -L)
 	check "no bar is wider than the terminal ($widest columns)" test "$widest" -gt 50 -a "$widest" -le 60
-	handler="until grep -q segment $OUT/shown; do sleep 0.05; done"
+	handler="until grep -q segment.[0-9] $OUT/shown; do sleep 0.05; done"
 	(as_server_user env HOOKSPOOL_CONF="$HOOKSPOOL_CONF" script -qefc \
 		"$S/bin/hookspool each --once --cursor slow --on 'track=$handler'" "$OUT/shown" </dev/null >/dev/null) &
 	slow=$!
