@@ -311,6 +311,8 @@ static int names_another(struct hs_subjects *s, const struct hs_named *named)
 	hs_buf_reset(&s->text);
 	if (!hs_subject_text(named->json, named->user, &s->text))
 		return hs_buf_ok(&s->text) ? 0 : -1;
+	if (s->text.n == 0) /* no user at all */
+		return 0;
 	who = first_with(s, s->text.p, s->text.n, hs_hash(s->text.p, s->text.n, s->seed));
 	for (; who != NULL; who = next_with(who))
 		if (who->kind == HS_SUBJECT_USER && is_of_tenant(who, named->tenant))
