@@ -201,7 +201,8 @@ static void print_sum(const struct erase *c, const struct hs_erasure *d)
 		       "if you mean it erase it by --user\n",
 		       d->placeholders);
 	if (d->stopped)
-		puts("stopped: the next erase finishes it");
+		puts(d->unfinished ? "stopped: the next erase finishes it"
+				   : "stopped, before anything was removed");
 }
 
 /* The exit code of a run that did nothing of what it was asked for, or failed; 0: it did. */

@@ -6,9 +6,10 @@
  * The steps, in an order in which a kill, a power cut or a full disk anywhere leaves each line
  * whole, there or gone, and something from which the next run of any erase finishes:
  *
- *	1. Plans that interrupted runs have left (plan.h) are finished: steps 3 to 5.
- *	2. The open segment is sealed; what comes later is new data. Whom it is about is found out
- *	   (with `aliases`: by the rule of links.h) and written down, synced, as a plan.
+ *	1. The open segment is sealed; what comes later is new data. Plans that interrupted runs have
+ *	   left (plan.h) are finished: steps 3 to 5.
+ *	2. Whom this run is about is found out (with `aliases`: by the rule of links.h) and written
+ *	   down, synced, as a plan.
  *	3. Suppression (suppress.h) and the receipts that say "begun" (receipt.h).
  *	4. Each file with a line of theirs is replaced by a clean copy (edits.h, so cursors stay
  *	   good), the events last and in their order. Before a file goes the ids of its events are

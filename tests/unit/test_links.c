@@ -70,7 +70,7 @@ static void look(const char *words, bool checking)
 	}
 }
 
-/* What was found, "kind/id=verdict" each. */
+/* Runs both looks; tells each id that was found, as "kind/id=verdict". */
 static const char *found(const char *records)
 {
 	static const char *const verdicts[] = { "yes", "placeholder", "user", "shared", "many" };
