@@ -193,7 +193,7 @@ static int look_through(struct run *r, bool checking)
 	struct hs_slice line;
 	int code = 0;
 
-	hs_reader_start(reader, (struct hs_position){ 0 });
+	hs_reader_start(reader, (struct hs_position) { 0 });
 	while (code == 0 && !hs_reader_has_passed(reader, r->end)) {
 		struct hs_position p = hs_reader_position(reader);
 		enum hs_read what = hs_reader_next(reader, &line);
@@ -206,7 +206,8 @@ static int look_through(struct run *r, bool checking)
 		else if (checking)
 			ok = hs_links_check(&r->links, line);
 		else
-			ok = hs_links_find(&r->links, line, (struct hs_mark){ p.number, p.offset });
+			ok =
+			    hs_links_find(&r->links, line, (struct hs_mark) { p.number, p.offset });
 		if (!ok)
 			code = EX_OSERR;
 	}
@@ -234,7 +235,7 @@ static int find_people(struct run *r)
 	if (text.n > 0)
 		fwrite(text.p, 1, text.n, stderr);
 	hs_buf_free(&text);
-	hs_reader_start(r->source.reader, (struct hs_position){ 0 });
+	hs_reader_start(r->source.reader, (struct hs_position) { 0 });
 	return 0;
 }
 

@@ -29,7 +29,8 @@ const struct hs_option hs_erase_options[] = {
 	{ "anonymous", "ID", OPT_ANONYMOUS, "whose anonymous id this is; may be repeated" },
 	{ "from-deletes", NULL, OPT_FROM_DELETES,
 	  "carry out the delete events that stand in the spool" },
-	{ "aliases", NULL, OPT_ALIASES, "and the anonymous ids to which identify and alias records lead" },
+	{ "aliases", NULL, OPT_ALIASES,
+	  "and the anonymous ids to which identify and alias records lead" },
 	{ "suppress", NULL, OPT_SUPPRESS, "and keep none of their events from now on" },
 	{ "tenant", "LABEL", OPT_TENANT, "of this one of the [keys]; - nobody's, '*' whosever" },
 	{ "dry-run", NULL, OPT_DRY_RUN, "tell whom it is about and count, write nothing" },
@@ -44,7 +45,7 @@ struct erase {
 	struct {
 		enum hs_subject_kind kind;
 		char *id;
-	} *asked; /* room for each argument */
+	} * asked;           /* room for each argument */
 	size_t count, named; /* arguments; people of them */
 	const char *config, *given, *tenant;
 	bool json;
@@ -178,8 +179,9 @@ static void print_earlier(const struct erase *c, const struct hs_erasure *d)
 	if (c->how.look_only)
 		puts("an interrupted erase is not finished: the next one finishes it first");
 	else
-		printf("%s what an interrupted erase had left: %" PRIu64 " lines of %" PRIu64 " ids\n",
-		       d->unfinished ? "went on with" : "finished", d->plans_lines, d->plans_people);
+		printf(
+		    "%s what an interrupted erase had left: %" PRIu64 " lines of %" PRIu64 " ids\n",
+		    d->unfinished ? "went on with" : "finished", d->plans_lines, d->plans_people);
 }
 
 static void print_sum(const struct erase *c, const struct hs_erasure *d)
@@ -197,7 +199,8 @@ static void print_sum(const struct erase *c, const struct hs_erasure *d)
 		printf("%" PRIu64 " delete events wait until every cursor has passed them\n",
 		       d->waiting);
 	if (d->placeholders > 0)
-		printf("%" PRIu64 " delete events name a placeholder, which is nobody's id: they stay; "
+		printf("%" PRIu64
+		       " delete events name a placeholder, which is nobody's id: they stay; "
 		       "if you mean it erase it by --user\n",
 		       d->placeholders);
 	if (d->stopped)

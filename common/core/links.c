@@ -5,12 +5,48 @@
 /* --- placeholders ------------------------------------------------------------------ */
 
 static const char *const placeholders[] = {
-	"undefined", "null",	 "(null)",    "<null>",		"nil",	     "(nil)",	 "<nil>",
-	"none",	     "nan",	 "n/a",	      "0x0",		"unknown",   "anonymous", "anon",
-	"guest",     "visitor",	 "nobody",    "default",	"empty",     "missing",	 "unset",
-	"not set",   "(not set)", "not-set",  "not_set",	"notset",    "invalid",	 "true",
-	"false",     "[object object]", "object", "string",	"user",	     "userid",	 "user_id",
-	"user id",   "id",	 "anonymousid", "anonymous_id", "uuid",	     "test",	 "void",
+	"undefined",
+	"null",
+	"(null)",
+	"<null>",
+	"nil",
+	"(nil)",
+	"<nil>",
+	"none",
+	"nan",
+	"n/a",
+	"0x0",
+	"unknown",
+	"anonymous",
+	"anon",
+	"guest",
+	"visitor",
+	"nobody",
+	"default",
+	"empty",
+	"missing",
+	"unset",
+	"not set",
+	"(not set)",
+	"not-set",
+	"not_set",
+	"notset",
+	"invalid",
+	"true",
+	"false",
+	"[object object]",
+	"object",
+	"string",
+	"user",
+	"userid",
+	"user_id",
+	"user id",
+	"id",
+	"anonymousid",
+	"anonymous_id",
+	"uuid",
+	"test",
+	"void",
 	"9774d56d682e549c", /* what many phones of 2010 said when asked for their Android id */
 };
 
@@ -61,7 +97,8 @@ static bool skip_zeros(struct hs_slice *s)
 	return small(s) == 0;
 }
 
-/* "0", "-0.00", "0e7", "-1", "-1.0", "-01e0": any spelling that JSON or a program may have for 0 and -1. */
+/* "0", "-0.00", "0e7", "-1", "-1.0", "-01e0": any spelling that JSON or a program may have for 0
+ * and -1. */
 static bool is_zero_or_minus_one(struct hs_slice s)
 {
 	bool minus = s.n > 0 && s.p[0] == '-';
@@ -142,7 +179,8 @@ const char *hs_verdict_text(enum hs_verdict v)
 	static const char *const text[HS_VERDICTS] = {
 		[HS_LINK_FOLLOWED] = "",
 		[HS_LINK_PLACEHOLDER] = "a placeholder is nobody's",
-		[HS_LINK_IS_USER] = "it is a user's id, which no link can prove to be the same person's",
+		[HS_LINK_IS_USER] =
+		    "it is a user's id, which no link can prove to be the same person's",
 		[HS_LINK_SHARED] = "it stands beside another user, too",
 		[HS_LINK_TOO_MANY] = "its user has too many ids for one person",
 	};
@@ -193,10 +231,9 @@ static enum hs_verdict first_verdict(const struct hs_links *l, const struct foun
 
 static bool add_link(struct hs_links *l, const struct hs_named *named, const struct found *f)
 {
-	struct hs_subject who = { .kind = f->kind,
-				  .id = l->id.p,
-				  .n = l->id.n,
-				  .before = { UINT64_MAX, UINT64_MAX } };
+	struct hs_subject who = {
+		.kind = f->kind, .id = l->id.p, .n = l->id.n, .before = { UINT64_MAX, UINT64_MAX }
+	};
 	struct hs_buf tenant = { 0 };
 	size_t count = l->ids.count;
 	bool ok = make_room(l);
@@ -215,12 +252,12 @@ static bool add_link(struct hs_links *l, const struct hs_named *named, const str
 		return ok;
 	f->by->links++;
 	l->ids.list[count]->pending = count;
-	l->list[count] = (struct hs_link){ .id = l->ids.list[count],
-					   .by = f->by,
-					   .type = f->type,
-					   .field = f->field,
-					   .spooled_ms = named->spooled_ms,
-					   .verdict = first_verdict(l, f) };
+	l->list[count] = (struct hs_link) { .id = l->ids.list[count],
+					    .by = f->by,
+					    .type = f->type,
+					    .field = f->field,
+					    .spooled_ms = named->spooled_ms,
+					    .verdict = first_verdict(l, f) };
 	return true;
 }
 

@@ -44,10 +44,10 @@ enum hs_verdict {
 
 /* The record by which an id was found first, and what came of it. */
 struct hs_link {
-	const struct hs_subject *id;  /* whose kind, id and tenant it tells */
-	const struct hs_subject *by;  /* one of those asked for */
-	struct hs_slice type, field;  /* of the record; the field in which the id stands. Literals */
-	int64_t spooled_ms;           /* INT64_MIN: unknown */
+	const struct hs_subject *id; /* whose kind, id and tenant it tells */
+	const struct hs_subject *by; /* one of those asked for */
+	struct hs_slice type, field; /* of the record; the field in which the id stands. Literals */
+	int64_t spooled_ms;          /* INT64_MIN: unknown */
 	enum hs_verdict verdict;
 };
 

@@ -22,7 +22,8 @@ struct hs_subject {
 	char *id; /* decoded, `n` bytes */
 	size_t n;
 	char *tenant; /* "": nobody's; NULL: whatever the tenant */
-	bool derived; /* found by a link (links.h): a record that names another user is not theirs */
+	bool
+	    derived; /* found by a link (links.h): a record that names another user is not theirs */
 	struct hs_mark before;            /* only events before it */
 	int64_t until_ms;                 /* only other lines, by spooled_at, up to it */
 	uint64_t pending, events, others; /* the caller's to count */

@@ -378,6 +378,9 @@ static enum hs_result look_for_link(struct erase *x, struct hs_slice line, struc
 				    bool whole)
 {
 	(void)whole;
+	x->done->too_many |= x->links.ids.count > HS_ERASE_SUBJECTS_MAX;
+	if (x->done->too_many)
+		return HS_OK;
 	return hs_links_find(&x->links, line, at) ? HS_OK : HS_E_MEMORY;
 }
 
@@ -393,9 +396,9 @@ static enum hs_result follow_links(struct erase *x)
 {
 	enum hs_result r = each_event(x, look_for_link);
 
-	if (r == HS_OK && x->links.ids.count > 0 && !x->done->stopped)
+	if (r == HS_OK && x->links.ids.count > 0 && !x->done->stopped && !x->done->too_many)
 		r = each_event(x, check_links);
-	if (r != HS_OK || x->done->stopped)
+	if (r != HS_OK || x->done->stopped || x->done->too_many)
 		return r;
 	if (!hs_links_settle(&x->links))
 		return HS_E_MEMORY;
@@ -414,7 +417,7 @@ static enum hs_result find_subjects(struct erase *x)
 		r = each_event(x, look_for_delete);
 	if (r == HS_OK && x->how->aliases && x->subjects->count <= HS_ERASE_SUBJECTS_MAX)
 		r = follow_links(x);
-	x->done->too_many = x->subjects->count > HS_ERASE_SUBJECTS_MAX;
+	x->done->too_many |= x->subjects->count > HS_ERASE_SUBJECTS_MAX;
 	return r;
 }
 
@@ -835,7 +838,8 @@ static enum hs_result drop_leftovers(const struct erase *x)
 	lock = hs_io_open_or_make(dir, HS_MAINTAIN_LOCK, 0600);
 	if (lock < 0)
 		return hs_io_result(errno);
-	gone = hs_plan_drop_unwritten(dir) == HS_OK && is_gone(dir, COPY) && is_gone(dir, HS_EXAMINE_COPY) &&
+	gone = hs_plan_drop_unwritten(dir) == HS_OK && is_gone(dir, COPY) &&
+	       is_gone(dir, HS_EXAMINE_COPY) &&
 	       (hs_io_lock(lock, LOCK_EX | LOCK_NB) < 0 || is_gone(dir, HS_MAINTAIN_COPY));
 	hs_io_close(lock);
 	return gone ? HS_OK : HS_E_IO;

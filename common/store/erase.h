@@ -6,8 +6,8 @@
  * The steps, in an order in which a kill, a power cut or a full disk anywhere leaves each line
  * whole, there or gone, and something from which the next run of any erase finishes:
  *
- *	1. The open segment is sealed; what comes later is new data. Plans that interrupted runs have
- *	   left (plan.h) are finished: steps 3 to 5.
+ *	1. The open segment is sealed; what comes later is new data. Plans that interrupted runs
+ *have left (plan.h) are finished: steps 3 to 5.
  *	2. Whom this run is about is found out (with `aliases`: by the rule of links.h) and written
  *	   down, synced, as a plan.
  *	3. Suppression (suppress.h) and the receipts that say "begun" (receipt.h).
@@ -21,8 +21,8 @@
 #ifndef HS_ERASE_H
 #define HS_ERASE_H
 
-#include "core/settings.h"
 #include "core/links.h"
+#include "core/settings.h"
 
 struct hs_spool;
 
@@ -38,10 +38,10 @@ struct hs_erasure {
 	uint64_t damaged;          /* files that could not be read to their end: untouched */
 	uint64_t plans;            /* of interrupted runs, found; with look_only: that wait */
 	uint64_t plans_people, plans_lines; /* of those that were finished first */
-	bool busy;                 /* another erase, or a repair, is at work: nothing was done */
-	bool too_many;             /* more than the limit above: nothing of this run was done */
-	bool stopped;              /* go_on said so: the next run finishes it */
-	bool unfinished;           /* a plan is still there, of this run or an earlier one */
+	bool busy;       /* another erase, or a repair, is at work: nothing was done */
+	bool too_many;   /* more than the limit above: nothing of this run was done */
+	bool stopped;    /* go_on said so: the next run finishes it */
+	bool unfinished; /* a plan is still there, of this run or an earlier one */
 };
 
 struct hs_eraser {

@@ -169,7 +169,7 @@ static void put_people(struct hs_buf *out, struct hs_edits *edits, uint64_t next
 		struct hs_position before = { who->before.number, who->before.offset, 0 };
 
 		if (before.number >= next)
-			before = (struct hs_position){ .number = next };
+			before = (struct hs_position) { .number = next };
 		before.edit = hs_edits_number(edits, before.number);
 		put_person(out, who, before, who->until_ms == INT64_MAX ? now : who->until_ms);
 	}
@@ -342,7 +342,7 @@ static enum hs_result read_person(struct reading *x)
 	who.n = x->id.n;
 	who.tenant = get_tenant(x);
 	who.derived = is_word(&x->json, HS_SLICE("derived"), HS_SLICE("true"));
-	who.before = (struct hs_mark){ before.number, before.offset };
+	who.before = (struct hs_mark) { before.number, before.offset };
 	who.until_ms = (int64_t)until;
 	if (!hs_buf_ok(&x->id) || !hs_buf_ok(&x->tenant) ||
 	    !hs_subjects_add(x->plan->people, &who, NULL))
@@ -389,7 +389,8 @@ enum hs_result hs_plan_read(const struct hs_place *place, struct hs_edits *edits
 	if (r == HS_E_IO)
 		hs_log(HS_LOG_ERROR,
 		       "erase: .hookspool/%s, the plan of an interrupted erase, cannot be read: "
-		       "remove it, and erase its people by their ids again", name);
+		       "remove it, and erase its people by their ids again",
+		       name);
 	if (fd >= 0)
 		hs_io_close(fd);
 	snprintf(plan->name, sizeof plan->name, "%s", name);

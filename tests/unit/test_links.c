@@ -66,7 +66,7 @@ static void look(const char *words, bool checking)
 			      ",\"spooled_at\":\"2026-11-23T10:15:00.123Z\"}");
 		assert_true(checking ? hs_links_check(&links, hs_slice(line, (size_t)n))
 				     : hs_links_find(&links, hs_slice(line, (size_t)n),
-						     (struct hs_mark){ 1, offset++ }));
+						     (struct hs_mark) { 1, offset++ }));
 	}
 }
 
@@ -117,7 +117,8 @@ static const struct {
 	  "a/00000000-0000-0000-0000-000000000000=placeholder", "" },
 	/* tenants */
 	{ "i:u1:d1:-:acme i:u2:d1:-:globex", "a/d1=yes", "another tenant's device is another one" },
-	{ "i:u1:d1:-:acme i:u2:d1:-:acme i:u1:d1:-:globex", "a/d1=shared a/d1=yes", "each by itself" },
+	{ "i:u1:d1:-:acme i:u2:d1:-:acme i:u1:d1:-:globex", "a/d1=shared a/d1=yes",
+	  "each by itself" },
 };
 
 static void the_rule(void **state)
@@ -158,12 +159,13 @@ static void what_is_added(void **state)
 static void limits(void **state)
 {
 	struct hs_subject who = {
-		.id = (char[]){ "u1" }, .n = 2, .before = { 1, 2 }, .until_ms = 5
+		.id = (char[]) { "u1" }, .n = 2, .before = { 1, 2 }, .until_ms = 5
 	};
 
 	(void)state;
 	assert_true(hs_subjects_add(&subjects, &who, NULL));
-	assert_string_equal(found("i:u1:d1:- i:u1:d2:- i:u1:d3:- t:u2:d2:-"), "a/d1=yes a/d2=shared");
+	assert_string_equal(found("i:u1:d1:- i:u1:d2:- i:u1:d3:- t:u2:d2:-"),
+			    "a/d1=yes a/d2=shared");
 	assert_int_equal(subjects.count, 2);
 	assert_int_equal(subjects.list[1]->before.offset, 2);
 	assert_int_equal(subjects.list[1]->until_ms, 5);
@@ -217,18 +219,65 @@ static void too_many(void **state)
 static void placeholders(void **state)
 {
 	static const char *const yes[] = {
-		"",	     " ",	 "undefined", "Undefined", " NULL ", "none",   "anonymous",
-		"Anonymous", "0",	 "00",	      "-0",	   "0.0",    "0e5",    "0E-7",
-		"+0",	     ".0",	 "-1",	      "-1.0",	   "-01",    "-1e0",   "-1.00E+0",
-		"0x0",	     "-",	 "---",	      "?",	   "n/a",    "NaN",    "(not set)",
-		"00000000-0000-0000-0000-000000000000",		   "{}",     "000000", "[object Object]",
-		"FFFFFFFF-FFFF-FFFF-FFFF-FFFFFFFFFFFF",		   "xxxxxxxx-xxxx-xxxx",
+		"",
+		" ",
+		"undefined",
+		"Undefined",
+		" NULL ",
+		"none",
+		"anonymous",
+		"Anonymous",
+		"0",
+		"00",
+		"-0",
+		"0.0",
+		"0e5",
+		"0E-7",
+		"+0",
+		".0",
+		"-1",
+		"-1.0",
+		"-01",
+		"-1e0",
+		"-1.00E+0",
+		"0x0",
+		"-",
+		"---",
+		"?",
+		"n/a",
+		"NaN",
+		"(not set)",
+		"00000000-0000-0000-0000-000000000000",
+		"{}",
+		"000000",
+		"[object Object]",
+		"FFFFFFFF-FFFF-FFFF-FFFF-FFFFFFFFFFFF",
+		"xxxxxxxx-xxxx-xxxx",
 		"9774d56d682e549c",
 	};
 	static const char *const no[] = {
-		"1",	"10",	   "100", "0.5", "-10",	  "-1.5", "1e0",	 "u-0",	   "00000001",
-		"f",	"x",	   "ff",  "a",	 "\xC3\xA4", "nullo", "undefined1", "anonymous7", "1111",
-		"-1e1", "0e5x", "00000000-0000-0000-0000-000000000001", "none@example.com",
+		"1",
+		"10",
+		"100",
+		"0.5",
+		"-10",
+		"-1.5",
+		"1e0",
+		"u-0",
+		"00000001",
+		"f",
+		"x",
+		"ff",
+		"a",
+		"\xC3\xA4",
+		"nullo",
+		"undefined1",
+		"anonymous7",
+		"1111",
+		"-1e1",
+		"0e5x",
+		"00000000-0000-0000-0000-000000000001",
+		"none@example.com",
 	};
 
 	(void)state;
