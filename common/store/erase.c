@@ -838,7 +838,7 @@ static enum hs_result drop_leftovers(const struct erase *x)
 	lock = hs_io_open_or_make(dir, HS_MAINTAIN_LOCK, 0600);
 	if (lock < 0)
 		return hs_io_result(errno);
-	gone = hs_plan_drop_unwritten(dir) == HS_OK && is_gone(dir, COPY) &&
+	gone = hs_plan_drop_unwritten(x->place->private_dir) == HS_OK && is_gone(dir, COPY) &&
 	       is_gone(dir, HS_EXAMINE_COPY) &&
 	       (hs_io_lock(lock, LOCK_EX | LOCK_NB) < 0 || is_gone(dir, HS_MAINTAIN_COPY));
 	hs_io_close(lock);

@@ -58,7 +58,7 @@ template_make() {
 	printf '%s\n' '{"record":{"type":"track","message_id":"anna-8","user_id":"anna-u","spooled_at":"2026-11-23T10:15:00.123Z"}}' \
 		'{"record":{"type":"track","message_id":"keep-5","user_id":"bert","spooled_at":"2026-11-23T10:15:00.123Z"}}' >"$SPOOL_DIR/failed.jsonl"
 	own "$SPOOL_DIR/failed.jsonl"
-	rm -rf "$SPOOL_DIR/.hookspool/state" "$SPOOL_DIR/.hookspool/imports" "$T/template"
+	rm -rf "$SPOOL_DIR/.hookspool/run/state" "$SPOOL_DIR/.hookspool/imports" "$T/template"
 	cp -a "$SPOOL_DIR" "$T/template"
 }
 

@@ -240,10 +240,10 @@ rotate_min_gap = 0'
 	hs verify
 	is 'then all is in order' "$CODE" 0
 	server_stop
-	rm -rf "$S/spool" && cp -a "$T/backup" "$S/spool" && rm "$S/spool/.hookspool/state"
+	rm -rf "$S/spool" && cp -a "$T/backup" "$S/spool" && rm "$S/spool/.hookspool/run/state"
 	hs erase --user u1 --aliases --json
 	is 'so it is in a spool that was restored' "$(plans) $(messages) $(sum '[.earlier.lines, .events]')" '0 c-2 c-4 c-6 [1,1]'
-	rm -rf "$S/spool" && cp -a "$T/backup" "$S/spool" && rm "$S/spool/.hookspool/state"
+	rm -rf "$S/spool" && cp -a "$T/backup" "$S/spool" && rm "$S/spool/.hookspool/run/state"
 	printf 'torn' >"$S/spool/.hookspool/erase-plan-1"
 	own "$S/spool/.hookspool/erase-plan-1"
 	hs erase --user u1
