@@ -707,8 +707,8 @@ static enum hs_result put_receipts(struct erase *x, const struct hs_plan *plan, 
 	return hs_receipts_put(x->place, plan->people, &receipt);
 }
 
-/* Steps 3 to 5 of the header, of a plan that is written. */
-static enum hs_result carry_out(struct erase *x, const struct hs_plan *plan)
+/* Steps 3 to 5 of the header, of a plan that is written; `again`: a run has begun with it. */
+static enum hs_result carry_out(struct erase *x, const struct hs_plan *plan, bool again)
 {
 	enum hs_result r = HS_OK;
 
@@ -717,7 +717,7 @@ static enum hs_result carry_out(struct erase *x, const struct hs_plan *plan)
 	x->done->unfinished = true;
 	if (plan->suppress)
 		r = hs_suppress_add(x->place, plan->people);
-	if (r == HS_OK)
+	if (r == HS_OK && !again)
 		r = put_receipts(x, plan, "begun");
 	if (r == HS_OK)
 		r = clean_all(x);
@@ -742,7 +742,7 @@ static enum hs_result finish_plan(struct erase *x, const char *name)
 	hs_subjects_init(&people, hs_io_random());
 	r = hs_plan_read(x->place, x->edits, name, &plan);
 	if (r == HS_OK)
-		r = carry_out(x, &plan);
+		r = carry_out(x, &plan, true);
 	done->plans_people += people.count;
 	done->plans_lines += done->events + done->rejected + done->others;
 	done->events = done->rejected = done->others = done->files = 0;
@@ -799,7 +799,7 @@ static enum hs_result work(struct erase *x)
 		return clean_all(x);
 	r = hs_plan_write(x->place, x->edits, x->next, &plan);
 	if (r == HS_OK)
-		r = carry_out(x, &plan);
+		r = carry_out(x, &plan, false);
 	x->done->unfinished |= any_left;
 	return r;
 }

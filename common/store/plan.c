@@ -160,18 +160,25 @@ static void put_person(struct hs_buf *out, const struct hs_subject *who, struct 
 	hs_buf_put(out, "}\n", 2);
 }
 
-/* Under the lock of `edits`: the number of edits is that of the files as they are now. */
+/*
+ * Under the lock of `edits`: the number of edits is that of the files as they are now. Whose later
+ * events are not to be kept gets no limit, for some may come before that takes effect.
+ */
 static void put_people(struct hs_buf *out, struct hs_edits *edits, uint64_t next, int64_t now,
-		       const struct hs_subjects *people)
+		       const struct hs_plan *plan)
 {
-	for (size_t i = 0; i < people->count; i++) {
-		const struct hs_subject *who = people->list[i];
+	for (size_t i = 0; i < plan->people->count; i++) {
+		const struct hs_subject *who = plan->people->list[i];
 		struct hs_position before = { who->before.number, who->before.offset, 0 };
+		int64_t until_ms = who->until_ms;
+		bool is_limited = !plan->suppress || who->derived;
 
-		if (before.number >= next)
+		if (before.number >= next && is_limited)
 			before = (struct hs_position) { .number = next };
+		if (until_ms == INT64_MAX && is_limited)
+			until_ms = now;
 		before.edit = hs_edits_number(edits, before.number);
-		put_person(out, who, before, who->until_ms == INT64_MAX ? now : who->until_ms);
+		put_person(out, who, before, until_ms);
 	}
 }
 
@@ -225,7 +232,7 @@ enum hs_result hs_plan_write(const struct hs_place *place, struct hs_edits *edit
 	if (r != HS_OK)
 		return r;
 	put_head(&text, plan, now);
-	put_people(&text, edits, next, now, plan->people);
+	put_people(&text, edits, next, now, plan);
 	hs_edits_release(edits);
 	r = hs_buf_ok(&text) ? publish(place->private_dir, hs_buf_slice(&text), plan->name)
 			     : HS_E_MEMORY;

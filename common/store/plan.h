@@ -35,8 +35,8 @@ struct hs_plan {
 /* The caller of all of these holds the erase lock, and no lock of `edits`. */
 
 /*
- * Writes the plan, for good, and gives it a name. People without a limit get one: events
- * before segment `next`, and what was spooled until now. HS_OK, HS_E_IO, HS_E_FULL, HS_E_SYNC,
+ * Writes the plan, for good, and gives it a name. People without a limit get one, unless they are
+ * suppressed: events before segment `next`, and what was spooled until now. HS_OK, HS_E_IO, HS_E_FULL, HS_E_SYNC,
  * HS_E_BUSY or HS_E_MEMORY: no plan is there.
  */
 enum hs_result hs_plan_write(const struct hs_place *place, struct hs_edits *edits, uint64_t next,

@@ -439,6 +439,32 @@ static void killed_with_links(void **state)
 	}
 }
 
+/* Between the plan and the suppression events of the person may come; these go, too. */
+static void killed_before_suppression(void **state)
+{
+	bool ended = false;
+
+	for (unsigned nth = 5; !ended; nth += 5) { /* those of which erase_in_child suppresses */
+		struct hs_erasure done;
+		bool settled;
+
+		make("rotate_min_gap = 0\n");
+		put("a/1 b/2");
+		ended = child_wait(child_start(erase_in_child, &nth)) == 0;
+		settled = spooldir_names(&s.d, ".hookspool", "erase-plan-1") > 0;
+		hs_spool_free(s.spool);
+		s.spool = hs_spool_new(s.d.settings);
+		put("a/3 b/4");
+		assert_int_equal(erase(settled ? "nobody" : "a", !settled, &done), HS_OK);
+		assert_spool("b/2 b/4");
+		put("a/5");
+		assert_spool("b/2 b/4");
+		if (!ended)
+			finish(state);
+		assert_true(nth < 2000);
+	}
+}
+
 static void damaged_plan(void **state)
 {
 	struct hs_erasure done;
@@ -492,6 +518,7 @@ int main(void)
 		cmocka_unit_test_teardown(positions_stay_right, finish),
 		cmocka_unit_test_teardown(killed_anywhere, finish),
 		cmocka_unit_test_teardown(killed_with_links, finish),
+		cmocka_unit_test_teardown(killed_before_suppression, finish),
 		cmocka_unit_test_teardown(damaged_plan, finish),
 		cmocka_unit_test_teardown(a_call_fails, finish),
 	};
