@@ -465,6 +465,47 @@ static void killed_before_suppression(void **state)
 	}
 }
 
+static bool count_down(void *context, uint64_t bytes, uint64_t all)
+{
+	unsigned *left = context;
+
+	(void)bytes;
+	(void)all;
+	return *left > 0 && (*left)--;
+}
+
+/* Ctrl-C: nothing is settled yet, or the next erase finishes it. */
+static void stopped_anywhere(void **state)
+{
+	bool stopped = true;
+
+	for (unsigned turns = 0; stopped; turns++) {
+		unsigned left = turns;
+		struct hs_eraser how = { .aliases = true, .context = &left, .go_on = count_down };
+		struct hs_erasure done;
+
+		make("rotate_min_gap = 0\n");
+		put("a@d/1 b/2");
+		rotate();
+		put("@d/3 b/4");
+		assert_int_equal(erase_by("a", &how, &done), HS_OK);
+		stopped = done.stopped;
+		assert_true(done.unfinished ==
+			    (spooldir_names(&s.d, ".hookspool", "erase-plan") > 0));
+		assert_true(!done.unfinished || stopped);
+		assert_int_equal(erase("nobody", false, &done), HS_OK);
+		assert_int_equal(done.unfinished, 0);
+		if (is_spooled("a@d/1"))
+			assert_spool("a@d/1 b/2 @d/3 b/4");
+		else
+			assert_spool("b/2 b/4");
+		assert_int_equal(problems(), 0);
+		if (stopped)
+			finish(state);
+		assert_true(turns < 100);
+	}
+}
+
 static void damaged_plan(void **state)
 {
 	struct hs_erasure done;
@@ -519,6 +560,7 @@ int main(void)
 		cmocka_unit_test_teardown(killed_anywhere, finish),
 		cmocka_unit_test_teardown(killed_with_links, finish),
 		cmocka_unit_test_teardown(killed_before_suppression, finish),
+		cmocka_unit_test_teardown(stopped_anywhere, finish),
 		cmocka_unit_test_teardown(damaged_plan, finish),
 		cmocka_unit_test_teardown(a_call_fails, finish),
 	};
