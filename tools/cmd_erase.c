@@ -157,6 +157,27 @@ static void print_people(const struct erase *c)
 		fwrite(c->people.p, 1, c->people.n, stdout);
 }
 
+static void print_deleted_json(const struct erase *c)
+{
+	struct hs_buf text = { 0 };
+
+	for (size_t i = c->named; i < c->subjects.count; i++) {
+		const struct hs_subject *who = c->subjects.list[i];
+
+		if (who->derived)
+			continue;
+		hs_buf_put_slice(&text, text.n > 0 ? HS_SLICE(",{\"id\":") : HS_SLICE("{\"id\":"));
+		hs_buf_put_json(&text, hs_slice(who->id, who->n));
+		if (who->tenant != NULL && who->tenant[0] != '\0') {
+			hs_buf_put_slice(&text, HS_SLICE(",\"tenant\":"));
+			hs_buf_put_json(&text, hs_slice_str(who->tenant));
+		}
+		hs_buf_putc(&text, '}');
+	}
+	printf(",\"deleted\":[%.*s]", (int)text.n, text.n > 0 ? text.p : "");
+	hs_buf_free(&text);
+}
+
 static void print_json(const struct erase *c, const struct hs_erasure *d)
 {
 	printf("{\"people\":%zu,\"events\":%" PRIu64 ",\"rejected\":%" PRIu64 ",\"others\":%" PRIu64
@@ -167,6 +188,8 @@ static void print_json(const struct erase *c, const struct hs_erasure *d)
 	printf(",\"unfinished\":%s,\"earlier\":{\"runs\":%" PRIu64 ",\"people\":%" PRIu64
 	       ",\"lines\":%" PRIu64 "}",
 	       d->unfinished ? "true" : "false", d->plans, d->plans_people, d->plans_lines);
+	if (c->how.from_deletes && tells_people(c))
+		print_deleted_json(c);
 	if (c->how.aliases)
 		printf(",\"links\":[%.*s]", (int)c->people.n, c->people.n > 0 ? c->people.p : "");
 	puts("}");

@@ -186,6 +186,8 @@ take '{"type":"identify","messageId":"x-4","userId":"mallory","anonymousId":"ann
 take '{"type":"identify","messageId":"x-5","userId":"mallory","anonymousId":"track"}' >/dev/null
 take '{"type":"delete","messageId":"x-6","userId":"mallory"}' >/dev/null
 rejected=$(spooled rejected)
+hs erase --from-deletes --dry-run --json
+is 'a dry run tells whom the delete events name' "$(sum .deleted)" '[{"id":"mallory"}]'
 hs erase --from-deletes --aliases --suppress
 is 'who aliases a victim to himself and is erased takes nothing of theirs along' "$(messages)" 'v-1 v-2 v-3'
 is 'not by a word that stands in their refused bodies' "$(spooled rejected)" "$rejected"
