@@ -1,8 +1,11 @@
 /* hookspool cat, tail: the records, one JSON line each, as they were spooled. */
+#include "core/judge.h"
+#include "core/links.h"
 #include "store/io.h"
 #include "tools/columns.h"
 #include "tools/command.h"
 #include "tools/filter.h"
+#include "tools/linked.h"
 #include "tools/output.h"
 #include "tools/source.h"
 
@@ -25,12 +28,15 @@ struct options {
 	const char *config, *cursor, *from;
 	struct hs_filter filter;
 	struct hs_columns columns; /* count 0: whole lines */
-	bool is_tail, follow, last_given;
+	bool is_tail, follow, last_given, aliases;
 	size_t last;
 };
 
 struct run {
 	struct options options;
+	struct hs_subjects people; /* with --aliases: whose records */
+	struct hs_links links;
+	struct hs_judge judge;
 	struct hs_source source;
 	struct hs_output out;
 	struct hs_position end, saved; /* the end as it was at the start, to stop there */
@@ -41,7 +47,7 @@ struct run {
 
 /* --- the command line ----------------------------------------------------- */
 
-enum { OPTION_FIELDS = HS_OPT_OWN, OPTION_RAW, OPTION_CURSOR, OPTION_FROM };
+enum { OPTION_FIELDS = HS_OPT_OWN, OPTION_RAW, OPTION_CURSOR, OPTION_FROM, OPTION_ALIASES };
 
 #define OUTPUT_OPTIONS                                                                             \
 	{ "fields", "A,B,C", OPTION_FIELDS, "these fields alone, with tabs between them" },        \
@@ -52,6 +58,7 @@ enum { OPTION_FIELDS = HS_OPT_OWN, OPTION_RAW, OPTION_CURSOR, OPTION_FROM };
 /* clang-format off */
 const struct hs_option hs_cat_options[] = {
 	HS_FILTER_OPTIONS,
+	{ "aliases", NULL, OPTION_ALIASES, "all that erase --aliases would take of these users' events" },
 	OUTPUT_OPTIONS,
 	HS_OPTION_CONFIG,
 	HS_OPTIONS_END,
@@ -88,6 +95,7 @@ static bool take_option(struct options *o, const char *command, int option, cons
 	case OPTION_RAW: o->columns.raw = true; return true;
 	case OPTION_CURSOR: o->cursor = argument; return true;
 	case OPTION_FROM: o->from = argument; return hs_source_is_from(command, argument);
+	case OPTION_ALIASES: o->aliases = true; return true;
 	case 'f': o->follow = true; return true;
 	case 'n': return take_last(o, argument);
 	default:
@@ -109,7 +117,7 @@ static bool read_options(int argc, char **argv, struct options *o)
 		fputs("hookspool tail: --from is for a --cursor, and without --lines\n", stderr);
 		return false;
 	}
-	if (optind == argc)
+	if (optind == argc && (!o->aliases || o->filter.by[HS_BY_USER].count > 0))
 		return true;
 	hs_usage(argv[0]);
 	return false;
@@ -154,6 +162,99 @@ static int begin(struct run *r)
 		return EX_OSERR;
 	}
 	return 0;
+}
+
+/* --- one person's records ------------------------------------------------- */
+
+/* The users of --user, of the tenant of --tenant: from now on these decide, not the filter. */
+static int take_people(struct run *r)
+{
+	struct hs_filter *f = &r->options.filter;
+	const struct hs_settings *settings = r->source.settings;
+	const char *given = NULL, *tenant = NULL;
+	int code = 0;
+
+	if (f->by[HS_BY_TENANT].count > 0)
+		given = f->by[HS_BY_TENANT].value[f->by[HS_BY_TENANT].count - 1].p;
+	if (given == NULL ? settings->keys > 0 : strcmp(given, "*") != 0)
+		code = hs_command_tenant(settings, r->source.command, given, &tenant);
+	if (code != 0)
+		return code;
+	for (unsigned i = 0; i < f->by[HS_BY_USER].count; i++) {
+		struct hs_slice id = f->by[HS_BY_USER].value[i];
+		struct hs_subject who = { .kind = HS_SUBJECT_USER,
+					  .id = (char *)(uintptr_t)id.p,
+					  .n = id.n,
+					  .tenant = (char *)(uintptr_t)tenant,
+					  .before = { UINT64_MAX, UINT64_MAX },
+					  .until_ms = INT64_MAX };
+
+		if (!hs_subjects_add(&r->people, &who, NULL))
+			return EX_OSERR;
+	}
+	f->by[HS_BY_USER].count = f->by[HS_BY_TENANT].count = 0;
+	return 0;
+}
+
+/* All events up to the end, for the links. 0, or the exit code. */
+static int look_through(struct run *r, bool checking)
+{
+	struct hs_reader *reader = r->source.reader;
+	struct hs_slice line;
+	int code = 0;
+
+	hs_reader_start(reader, (struct hs_position) { 0 });
+	while (code == 0 && !hs_reader_has_passed(reader, r->end)) {
+		struct hs_position p = hs_reader_position(reader);
+		enum hs_read what = hs_reader_next(reader, &line);
+		bool ok = true;
+
+		if (what == HS_READ_END)
+			break;
+		if (what != HS_READ_LINE)
+			code = hs_source_trouble(&r->source, what);
+		else if (checking)
+			ok = hs_links_check(&r->links, line);
+		else
+			ok =
+			    hs_links_find(&r->links, line, (struct hs_mark) { p.number, p.offset });
+		if (!ok)
+			code = EX_OSERR;
+	}
+	return code;
+}
+
+/* Whose are these users' anonymous ids? As erase finds it out; standard error tells. */
+static int find_people(struct run *r)
+{
+	struct hs_buf text = { 0 };
+	int code = take_people(r);
+
+	hs_links_init(&r->links, &r->people, hs_io_random());
+	r->judge.subjects = &r->people;
+	if (code == 0)
+		code = look_through(r, false);
+	if (code == 0 && r->links.ids.count > 0)
+		code = look_through(r, true);
+	if (code != 0)
+		return code;
+	if (!hs_links_settle(&r->links))
+		return EX_OSERR;
+	for (size_t i = 0; i < r->links.ids.count; i++)
+		hs_linked_put(&text, &r->links.list[i]);
+	if (text.n > 0)
+		fwrite(text.p, 1, text.n, stderr);
+	hs_buf_free(&text);
+	hs_reader_start(r->source.reader, (struct hs_position) { 0 });
+	return 0;
+}
+
+/* 1: it is; -1: out of memory. */
+static int is_theirs(struct run *r, struct hs_slice line)
+{
+	static const struct hs_mark anywhere = { 0, 0 };
+
+	return r->options.aliases ? hs_judge_event(&r->judge, line, &anywhere) : 1;
 }
 
 /* --- the cursor ----------------------------------------------------------- */
@@ -214,9 +315,13 @@ static int end(struct run *r)
 static int show(struct run *r, struct hs_slice line)
 {
 	struct options *o = &r->options;
+	int theirs;
 
 	if (!hs_filter_passes(&o->filter, line))
 		return GO_ON;
+	theirs = is_theirs(r, line);
+	if (theirs <= 0)
+		return theirs == 0 ? GO_ON : EX_OSERR;
 	if (o->columns.count > 0) {
 		hs_columns_put(&o->columns, line, &r->out.buf);
 	} else {
@@ -325,6 +430,8 @@ static int run(int argc, char **argv, bool is_tail)
 				      r->options.from);
 	if (code == 0) {
 		code = begin(r);
+		if (code == 0 && r->options.aliases)
+			code = find_people(r);
 		if (code == 0) {
 			int saved;
 
@@ -339,6 +446,9 @@ static int run(int argc, char **argv, bool is_tail)
 	}
 	hs_output_die(&r->out);
 	hs_output_free(&r->out);
+	hs_links_free(&r->links);
+	hs_judge_free(&r->judge);
+	hs_subjects_free(&r->people);
 	hs_filter_free(&r->options.filter);
 	hs_columns_free(&r->options.columns);
 	free(r);

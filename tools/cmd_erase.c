@@ -3,11 +3,13 @@
 #include "store/io.h"
 #include "store/spool.h"
 #include "tools/command.h"
+#include "tools/linked.h"
 #include "tools/progress.h"
 
 #include <getopt.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
 
@@ -20,7 +22,6 @@ enum {
 	OPT_TENANT,
 	OPT_DRY_RUN,
 };
-enum { ASKED_MAX = 1000 };
 
 const struct hs_option hs_erase_options[] = {
 	HS_OPTION_CONFIG,
@@ -28,10 +29,11 @@ const struct hs_option hs_erase_options[] = {
 	{ "anonymous", "ID", OPT_ANONYMOUS, "whose anonymous id this is; may be repeated" },
 	{ "from-deletes", NULL, OPT_FROM_DELETES,
 	  "carry out the delete events that stand in the spool" },
-	{ "aliases", NULL, OPT_ALIASES, "and the ids that alias and identify records reveal" },
+	{ "aliases", NULL, OPT_ALIASES,
+	  "and the anonymous ids to which identify and alias records lead" },
 	{ "suppress", NULL, OPT_SUPPRESS, "and keep none of their events from now on" },
 	{ "tenant", "LABEL", OPT_TENANT, "of this one of the [keys]; - nobody's, '*' whosever" },
-	{ "dry-run", NULL, OPT_DRY_RUN, "count, write nothing" },
+	{ "dry-run", NULL, OPT_DRY_RUN, "tell whom it is about and count, write nothing" },
 	HS_OPTION_JSON,
 	HS_OPTIONS_END,
 };
@@ -43,19 +45,18 @@ struct erase {
 	struct {
 		enum hs_subject_kind kind;
 		char *id;
-	} asked[ASKED_MAX];
-	size_t count;
+	} * asked;           /* room for each argument */
+	size_t count, named; /* arguments; people of them */
 	const char *config, *given, *tenant;
 	bool json;
+	struct hs_buf people; /* lines, or with json the elements of an array */
 	struct hs_progress progress;
 };
 
 static bool ask(struct erase *c, enum hs_subject_kind kind, char *id)
 {
-	if (id[0] == '\0' || c->count == ASKED_MAX) {
-		fprintf(stderr, "hookspool erase: %s\n",
-			id[0] == '\0' ? "an id is empty: it would be nobody's"
-				      : "too many ids at once: take 1000");
+	if (id[0] == '\0') {
+		fputs("hookspool erase: an id is empty: it would be nobody's\n", stderr);
 		return false;
 	}
 	c->asked[c->count].kind = kind;
@@ -116,16 +117,103 @@ static bool go_on(void *context, uint64_t done, uint64_t all)
 	return !hs_stop_asked();
 }
 
+/* Whom the run is about, as far as it found out by itself. */
+static void tell_link(void *context, const struct hs_link *link)
+{
+	struct erase *c = context;
+
+	if (c->json && c->people.n > 0)
+		hs_buf_putc(&c->people, ',');
+	(c->json ? hs_linked_put_json : hs_linked_put)(&c->people, link);
+}
+
+static bool tells_people(const struct erase *c)
+{
+	return c->how.aliases || c->how.look_only;
+}
+
+/* The people of delete events, behind those who were asked for by name. */
+static void print_deleted(const struct erase *c)
+{
+	struct hs_buf text = { 0 };
+
+	for (size_t i = c->named; i < c->subjects.count; i++)
+		if (!c->subjects.list[i]->derived) {
+			hs_linked_put_id(&text, c->subjects.list[i]);
+			hs_buf_put_slice(&text, HS_SLICE(": of a delete record\n"));
+		}
+	if (text.n > 0)
+		fwrite(text.p, 1, text.n, stdout);
+	hs_buf_free(&text);
+}
+
+static void print_people(const struct erase *c)
+{
+	if (c->json || !tells_people(c))
+		return;
+	if (c->how.from_deletes)
+		print_deleted(c);
+	if (c->people.n > 0)
+		fwrite(c->people.p, 1, c->people.n, stdout);
+}
+
+static void print_deleted_json(const struct erase *c)
+{
+	struct hs_buf text = { 0 };
+
+	for (size_t i = c->named; i < c->subjects.count; i++) {
+		const struct hs_subject *who = c->subjects.list[i];
+
+		if (who->derived)
+			continue;
+		hs_buf_put_slice(&text, text.n > 0 ? HS_SLICE(",{\"id\":") : HS_SLICE("{\"id\":"));
+		hs_buf_put_json(&text, hs_slice(who->id, who->n));
+		if (who->tenant != NULL && who->tenant[0] != '\0') {
+			hs_buf_put_slice(&text, HS_SLICE(",\"tenant\":"));
+			hs_buf_put_json(&text, hs_slice_str(who->tenant));
+		}
+		hs_buf_putc(&text, '}');
+	}
+	printf(",\"deleted\":[%.*s]", (int)text.n, text.n > 0 ? text.p : "");
+	hs_buf_free(&text);
+}
+
+static void print_json(const struct erase *c, const struct hs_erasure *d)
+{
+	printf("{\"people\":%zu,\"events\":%" PRIu64 ",\"rejected\":%" PRIu64 ",\"others\":%" PRIu64
+	       ",\"files\":%" PRIu64 ",\"deletes\":%" PRIu64 ",\"waiting\":%" PRIu64
+	       ",\"placeholders\":%" PRIu64 ",\"damaged\":%" PRIu64 ",\"stopped\":%s",
+	       c->subjects.count, d->events, d->rejected, d->others, d->files, d->deletes,
+	       d->waiting, d->placeholders, d->damaged, d->stopped ? "true" : "false");
+	printf(",\"unfinished\":%s,\"earlier\":{\"runs\":%" PRIu64 ",\"people\":%" PRIu64
+	       ",\"lines\":%" PRIu64 "}",
+	       d->unfinished ? "true" : "false", d->plans, d->plans_people, d->plans_lines);
+	if (c->how.from_deletes && tells_people(c))
+		print_deleted_json(c);
+	if (c->how.aliases)
+		printf(",\"links\":[%.*s]", (int)c->people.n, c->people.n > 0 ? c->people.p : "");
+	puts("}");
+}
+
+static void print_earlier(const struct erase *c, const struct hs_erasure *d)
+{
+	if (d->plans == 0)
+		return;
+	if (c->how.look_only)
+		puts("an interrupted erase is not finished: the next one finishes it first");
+	else
+		printf(
+		    "%s what an interrupted erase had left: %" PRIu64 " lines of %" PRIu64 " ids\n",
+		    d->unfinished ? "went on with" : "finished", d->plans_lines, d->plans_people);
+}
+
 static void print_sum(const struct erase *c, const struct hs_erasure *d)
 {
 	if (c->json) {
-		printf("{\"people\":%zu,\"events\":%" PRIu64 ",\"rejected\":%" PRIu64
-		       ",\"others\":%" PRIu64 ",\"files\":%" PRIu64 ",\"deletes\":%" PRIu64
-		       ",\"waiting\":%" PRIu64 ",\"damaged\":%" PRIu64 ",\"stopped\":%s}\n",
-		       c->subjects.count, d->events, d->rejected, d->others, d->files, d->deletes,
-		       d->waiting, d->damaged, d->stopped ? "true" : "false");
+		print_json(c, d);
 		return;
 	}
+	print_earlier(c, d);
 	printf("%s%" PRIu64 " events, %" PRIu64 " rejected and %" PRIu64
 	       " other lines of %zu ids in %" PRIu64 " files\n",
 	       c->how.look_only ? "would erase " : "erased ", d->events, d->rejected, d->others,
@@ -133,14 +221,21 @@ static void print_sum(const struct erase *c, const struct hs_erasure *d)
 	if (d->waiting > 0)
 		printf("%" PRIu64 " delete events wait until every cursor has passed them\n",
 		       d->waiting);
+	if (d->placeholders > 0)
+		printf("%" PRIu64
+		       " delete events name a placeholder, which is nobody's id: they stay; "
+		       "if you mean it erase it by --user\n",
+		       d->placeholders);
 	if (d->stopped)
-		puts("stopped: run it again to finish");
+		puts(d->unfinished ? "stopped: the next erase finishes it"
+				   : "stopped, before anything was removed");
 }
 
-/* The exit code of what came of it. */
-static int report(const struct erase *c, enum hs_result r, const struct hs_erasure *d)
+/* The exit code of a run that did nothing of what it was asked for, or failed; 0: it did. */
+static int report_failure(const struct erase *c, enum hs_result r, const struct hs_erasure *d)
 {
 	if (r != HS_OK) {
+		print_earlier(c, d);
 		fprintf(stderr, "hookspool erase: %s: %s; then run it again\n",
 			c->settings->spool_dir, hs_result_info(r)->remedy);
 		return hs_command_exit(r);
@@ -151,11 +246,21 @@ static int report(const struct erase *c, enum hs_result r, const struct hs_erasu
 		return EX_TEMPFAIL;
 	}
 	if (d->too_many) {
-		fprintf(stderr,
-			"hookspool erase: more than %d aliases or %d people: erase them in parts\n",
-			HS_ERASE_ALIASES_MAX, HS_ERASE_SUBJECTS_MAX);
+		fprintf(stderr, "hookspool erase: more than %d people: erase them in parts\n",
+			HS_ERASE_SUBJECTS_MAX);
 		return EX_SOFTWARE;
 	}
+	return 0;
+}
+
+/* The exit code of what came of it. */
+static int report(const struct erase *c, enum hs_result r, const struct hs_erasure *d)
+{
+	int code = report_failure(c, r, d);
+
+	if (code != 0)
+		return code;
+	print_people(c);
 	print_sum(c, d);
 	if (d->damaged > 0)
 		fprintf(stderr,
@@ -163,7 +268,7 @@ static int report(const struct erase *c, enum hs_result r, const struct hs_erasu
 			" files are damaged and stay as they are: run hookspool "
 			"repair, then this again\n",
 			d->damaged);
-	return d->damaged > 0;
+	return d->damaged > 0 || (d->unfinished && !c->how.look_only);
 }
 
 static int run(struct erase *c)
@@ -177,8 +282,10 @@ static int run(struct erase *c)
 	c->how.tenant = c->tenant;
 	c->how.context = c;
 	c->how.go_on = go_on;
+	c->how.tell_link = tell_link;
 	memset(&done, 0, sizeof done);
 	r = spool != NULL && add_asked(c) ? HS_OK : HS_E_MEMORY;
+	c->named = c->subjects.count;
 	hs_stop_catch();
 	hs_progress_begin(&c->progress);
 	if (r == HS_OK)
@@ -188,24 +295,35 @@ static int run(struct erase *c)
 	return report(c, r, &done);
 }
 
+static int end(struct erase *c, int code)
+{
+	hs_subjects_free(&c->subjects);
+	hs_buf_free(&c->people);
+	hs_settings_free(c->settings);
+	free(c->asked);
+	return code;
+}
+
 int hs_cmd_erase(int argc, char **argv)
 {
 	struct erase c = { .config = NULL };
 	int option, code;
 
+	c.asked = calloc((size_t)argc, sizeof *c.asked);
+	if (c.asked == NULL)
+		return EX_OSERR;
 	while ((option = hs_option(argc, argv)) != -1)
 		if (!read_option(&c, option))
-			return hs_usage("erase");
+			return end(&c, hs_usage("erase"));
 	if (optind != argc || (c.count == 0 && !c.how.from_deletes))
-		return hs_usage("erase");
+		return end(&c, hs_usage("erase"));
 	c.settings = hs_command_settings(c.config);
 	if (c.settings == NULL)
-		return EX_CONFIG;
+		return end(&c, EX_CONFIG);
 	code = find_tenant(&c);
 	if (code == 0)
 		code = run(&c);
-	hs_subjects_free(&c.subjects);
-	hs_settings_free(c.settings);
+	code = end(&c, code);
 	hs_stop_finish();
 	return code;
 }

@@ -127,7 +127,7 @@ static struct hs_subject *copy_of(const struct hs_subject *who)
 	}
 	memcpy(copy->id, who->id, who->n);
 	copy->id[who->n] = '\0';
-	copy->pending = copy->events = copy->others = 0;
+	copy->pending = copy->events = copy->others = copy->links = 0;
 	return copy;
 }
 
@@ -311,6 +311,8 @@ static int names_another(struct hs_subjects *s, const struct hs_named *named)
 	hs_buf_reset(&s->text);
 	if (!hs_subject_text(named->json, named->user, &s->text))
 		return hs_buf_ok(&s->text) ? 0 : -1;
+	if (s->text.n == 0) /* no user at all */
+		return 0;
 	who = first_with(s, s->text.p, s->text.n, hs_hash(s->text.p, s->text.n, s->seed));
 	for (; who != NULL; who = next_with(who))
 		if (who->kind == HS_SUBJECT_USER && is_of_tenant(who, named->tenant))
@@ -397,71 +399,10 @@ int hs_subjects_match_text(struct hs_subjects *s, struct hs_slice text,
 	int found = 0;
 
 	for (size_t i = 0; i < s->count; i++)
-		if (s->list[i]->n > 0 && is_of_tenant(s->list[i], named->tenant) &&
+		if (s->list[i]->n > 0 && !s->list[i]->derived && is_of_tenant(s->list[i], named->tenant) &&
 		    is_in_limits(s->list[i], named, NULL) && stands_in(s->list[i], text)) {
 			found++;
 			each(context, s->list[i]);
 		}
 	return found;
-}
-
-/* --- aliases ------------------------------------------------------------------------------ */
-
-/* Of several who are one person the farthest limits hold. */
-static void keep_farthest(void *context, struct hs_subject *who)
-{
-	widen(context, who);
-}
-
-static bool add_derived(struct hs_subjects *s, const struct hs_named *named, uint32_t token,
-			enum hs_subject_kind kind, const struct hs_subject *from, bool *learned)
-{
-	struct hs_subject who = {
-		.kind = kind, .derived = true, .before = from->before, .until_ms = from->until_ms
-	};
-	struct hs_buf id = { 0 }, tenant = { 0 };
-	bool ok = true, added = false;
-
-	hs_buf_put_slice(&tenant, named->tenant);
-	hs_buf_putc(&tenant, '\0');
-	if (hs_subject_text(named->json, token, &id) && id.n > 0 && hs_buf_ok(&tenant)) {
-		who.id = id.p;
-		who.n = id.n;
-		who.tenant = tenant.p;
-		ok = hs_subjects_add(s, &who, &added);
-	}
-	ok = ok && hs_buf_ok(&id) && hs_buf_ok(&tenant);
-	*learned |= added;
-	hs_buf_free(&id);
-	hs_buf_free(&tenant);
-	return ok;
-}
-
-static bool is_type(const struct hs_named *named, struct hs_slice type)
-{
-	return named->type != 0 && named->json->tok[named->type].kind == HS_JSON_STRING &&
-	       hs_slice_eq(hs_json_inner(named->json, named->type), type);
-}
-
-bool hs_subjects_learn(struct hs_subjects *s, const struct hs_named *named,
-		       const struct hs_mark *at, bool *learned)
-{
-	struct hs_subject from = { .until_ms = INT64_MIN };
-	struct hs_named only = *named;
-	int found;
-
-	if (is_type(named, HS_SLICE("identify")))
-		only.anonymous = only.previous = 0;
-	else if (is_type(named, HS_SLICE("alias")))
-		only.anonymous = 0;
-	else
-		return true;
-	found = hs_subjects_match(s, &only, at, keep_farthest, &from);
-	if (found <= 0)
-		return found == 0;
-	if (only.previous == 0)
-		return add_derived(s, named, named->anonymous, HS_SUBJECT_ANONYMOUS, &from, learned);
-	return add_derived(s, named, named->user, HS_SUBJECT_USER, &from, learned) &&
-	       add_derived(s, named, named->previous, HS_SUBJECT_USER, &from, learned) &&
-	       add_derived(s, named, named->previous, HS_SUBJECT_ANONYMOUS, &from, learned);
 }

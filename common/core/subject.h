@@ -22,10 +22,12 @@ struct hs_subject {
 	char *id; /* decoded, `n` bytes */
 	size_t n;
 	char *tenant; /* "": nobody's; NULL: whatever the tenant */
-	bool derived; /* found out, not asked for: a record that names another user is not theirs */
+	bool
+	    derived; /* found by a link (links.h): a record that names another user is not theirs */
 	struct hs_mark before;            /* only events before it */
 	int64_t until_ms;                 /* only other lines, by spooled_at, up to it */
 	uint64_t pending, events, others; /* the caller's to count */
+	uint32_t links;                   /* ids that were found by them, see links.h */
 	uint64_t hash;
 	struct hs_subject *same; /* the next one in this slot of the table */
 };
@@ -77,20 +79,12 @@ int hs_subjects_match(struct hs_subjects *s, const struct hs_named *named, const
 
 /*
  * The same for a text that cannot be read as JSON: whoever's id stands in it with no
- * letter, digit, '_' or '-' at either side. Of `named` only tenant and time are looked at.
+ * letter, digit, '_' or '-' at either side; but no `derived` one, for a sender may choose a
+ * word as his id that stands in everybody's texts. Of `named` only tenant and time are looked at.
  */
 int hs_subjects_match_text(struct hs_subjects *s, struct hs_slice text,
 			   const struct hs_named *named,
 			   void (*each)(void *context, struct hs_subject *who), void *context);
-
-/*
- * Adds whom an alias or identify record reveals: by an alias its user and its previous
- * id belong together; an identify of a user who is asked for tells their anonymous id.
- * These are `derived`, of the record's tenant, with the farthest limits of those whom they were
- * found by. *learned is set if somebody is new, or has farther limits now. False: out of memory.
- */
-bool hs_subjects_learn(struct hs_subjects *s, const struct hs_named *named,
-		       const struct hs_mark *at, bool *learned);
 
 /* Appends the decoded text of an id's token. False: it is none, or out of memory. */
 bool hs_subject_text(const struct hs_json *json, uint32_t token, struct hs_buf *out);

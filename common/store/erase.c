@@ -9,6 +9,7 @@
 #include "store/log.h"
 #include "store/maintain.h"
 #include "store/place.h"
+#include "store/plan.h"
 #include "store/receipt.h"
 #include "store/spool.h"
 #include "store/suppress.h"
@@ -23,7 +24,6 @@
 enum {
 	WAIT_MS = 70000, /* a person waits, not a sender; more than rotate_min_gap */
 	ATTEMPTS = 20,   /* at a file that somebody replaces meanwhile */
-	ALIAS_PASSES = 64,
 	GO_ON_LINES = 8192,
 	IDS_AT_ONCE = 4096,
 };
@@ -53,13 +53,15 @@ struct erase {
 	const struct hs_settings *settings;
 	const struct hs_eraser *how;
 	struct hs_erasure *done;
-	struct hs_subjects *subjects;
+	struct hs_subjects *subjects; /* of the plan at hand */
 	struct hs_judge judge;
+	struct hs_links links;
 	struct hs_opened opened;
 	const struct hs_place *place;
 	struct hs_edits *edits;
 	struct file *file;
 	size_t files, cap;
+	uint64_t next; /* the first segment of new data */
 	uint64_t all_bytes, done_bytes;
 
 	/* the file at hand */
@@ -76,7 +78,6 @@ struct erase {
 	struct hs_buf text;
 	struct hs_identifier identifier;
 	struct hs_mark passed; /* what every cursor has passed */
-	bool learned;
 };
 
 static bool must_stop(struct erase *x)
@@ -129,6 +130,8 @@ static enum hs_result add_family(struct erase *x, enum sort sort)
 		r = add_file(x, &f);
 	}
 	free(list);
+	if (sort == EVENTS)
+		x->next = newest + 1;
 	if (r != HS_OK || !x->how->look_only)
 		return r;
 	open.sealed.number = newest + 1;
@@ -336,7 +339,9 @@ static enum hs_result add_deleted(struct erase *x, const struct hs_named *named,
 	who.id = x->text.p;
 	who.n = x->text.n;
 	who.tenant = tenant.p;
-	if (ok && who.n > 0) {
+	if (ok && hs_is_placeholder(hs_buf_slice(&x->text))) {
+		x->done->placeholders++; /* one customer's bug is not everybody's wish */
+	} else if (ok && who.n > 0) {
 		ok = hs_subjects_add(x->subjects, &who, NULL);
 		x->done->deletes++;
 	}
@@ -369,41 +374,37 @@ static enum hs_result look_for_delete(struct erase *x, struct hs_slice line, str
 	return add_deleted(x, &named, behind);
 }
 
-static enum hs_result look_for_alias(struct erase *x, struct hs_slice line, struct hs_mark at,
-				     bool whole)
+static enum hs_result look_for_link(struct erase *x, struct hs_slice line, struct hs_mark at,
+				    bool whole)
 {
-	static const char identify[] = "{\"type\":\"identify\"", alias[] = "{\"type\":\"alias\"";
-	struct hs_named named;
-	enum hs_result r;
-
 	(void)whole;
-	if ((line.n < sizeof identify || memcmp(line.p, identify, sizeof identify - 1) != 0) &&
-	    (line.n < sizeof alias || memcmp(line.p, alias, sizeof alias - 1) != 0))
+	x->done->too_many |= x->links.ids.count > HS_ERASE_SUBJECTS_MAX;
+	if (x->done->too_many)
 		return HS_OK;
-	if (!hs_subjects_may_match(x->subjects, line))
-		return HS_OK;
-	r = hs_json_document(&x->json, line);
-	if (r != HS_OK)
-		return r == HS_E_MEMORY ? r : HS_OK;
-	hs_named_in_record(&named, &x->json, 0);
-	return hs_subjects_learn(x->subjects, &named, &at, &x->learned) ? HS_OK : HS_E_MEMORY;
+	return hs_links_find(&x->links, line, at) ? HS_OK : HS_E_MEMORY;
 }
 
-/* Until a pass over the events finds nobody new. */
-static enum hs_result follow_aliases(struct erase *x)
+static enum hs_result check_links(struct erase *x, struct hs_slice line, struct hs_mark at,
+				  bool whole)
 {
-	size_t asked_for = x->subjects->count;
-	enum hs_result r = HS_OK;
-	int pass = 0;
+	(void)at;
+	(void)whole;
+	return hs_links_check(&x->links, line) ? HS_OK : HS_E_MEMORY;
+}
 
-	do {
-		x->learned = false;
-		r = each_event(x, look_for_alias);
-		x->done->too_many = x->subjects->count - asked_for > HS_ERASE_ALIASES_MAX ||
-				    (x->learned && pass == ALIAS_PASSES);
-	} while (r == HS_OK && x->learned && !x->done->too_many && !x->done->stopped &&
-		 pass++ < ALIAS_PASSES);
-	return r;
+static enum hs_result follow_links(struct erase *x)
+{
+	enum hs_result r = each_event(x, look_for_link);
+
+	if (r == HS_OK && x->links.ids.count > 0 && !x->done->stopped && !x->done->too_many)
+		r = each_event(x, check_links);
+	if (r != HS_OK || x->done->stopped || x->done->too_many)
+		return r;
+	if (!hs_links_settle(&x->links))
+		return HS_E_MEMORY;
+	for (size_t i = 0; i < x->links.ids.count && x->how->tell_link != NULL; i++)
+		x->how->tell_link(x->how->context, &x->links.list[i]);
+	return HS_OK;
 }
 
 static enum hs_result find_subjects(struct erase *x)
@@ -414,9 +415,9 @@ static enum hs_result find_subjects(struct erase *x)
 		r = find_passed(x);
 	if (r == HS_OK && x->how->from_deletes)
 		r = each_event(x, look_for_delete);
-	x->done->too_many = x->subjects->count > HS_ERASE_SUBJECTS_MAX;
-	if (r == HS_OK && x->how->aliases && !x->done->too_many)
-		r = follow_aliases(x);
+	if (r == HS_OK && x->how->aliases && x->subjects->count <= HS_ERASE_SUBJECTS_MAX)
+		r = follow_links(x);
+	x->done->too_many |= x->subjects->count > HS_ERASE_SUBJECTS_MAX;
 	return r;
 }
 
@@ -617,9 +618,10 @@ static enum hs_result clean_opened(struct erase *x, const struct file *f)
 
 	if (damaged) {
 		x->done->damaged++;
-		hs_log(HS_LOG_ERROR,
-		       "erase: %s is damaged and stays as it is: run hookspool repair first",
-		       f->name);
+		hs_log(HS_LOG_ERROR, "erase: %s%s is damaged and stays as it is: %s",
+		       f->sort == PRIVATE ? ".hookspool/" : "", f->name,
+		       f->sort == PRIVATE ? "delete it when you have looked at it"
+					  : "run hookspool repair first");
 	}
 	gone = r == HS_OK && !damaged && !x->done->stopped && x->removed > 0;
 	if (gone && !x->how->look_only)
@@ -697,32 +699,108 @@ static enum hs_result seal(struct erase *x)
 	return r == HS_OK && x->settings->dedup_window > 0 ? catch_up(x) : r;
 }
 
-static enum hs_result put_receipts(struct erase *x, const char *state)
+static enum hs_result put_receipts(struct erase *x, const struct hs_plan *plan, const char *state)
 {
-	struct hs_receipt receipt = { state, x->how->from_deletes ? "delete" : "command",
-				      x->how->suppress };
+	struct hs_receipt receipt = { state, plan->from_deletes ? "delete" : "command",
+				      plan->suppress };
 
-	return x->how->look_only ? HS_OK : hs_receipts_put(x->place, x->subjects, &receipt);
+	return hs_receipts_put(x->place, plan->people, &receipt);
+}
+
+/* Steps 3 to 5 of the header, of a plan that is written; `again`: a run has begun with it. */
+static enum hs_result carry_out(struct erase *x, const struct hs_plan *plan, bool again)
+{
+	enum hs_result r = HS_OK;
+
+	x->subjects = x->judge.subjects = plan->people;
+	x->done_bytes = x->done->damaged = 0;
+	x->done->unfinished = true;
+	if (plan->suppress)
+		r = hs_suppress_add(x->place, plan->people);
+	if (r == HS_OK && !again)
+		r = put_receipts(x, plan, "begun");
+	if (r == HS_OK)
+		r = clean_all(x);
+	if (r != HS_OK || x->done->stopped || x->done->damaged > 0)
+		return r;
+	r = put_receipts(x, plan, "done");
+	if (r == HS_OK)
+		r = hs_plan_remove(x->place->private_dir, plan->name);
+	x->done->unfinished = r != HS_OK;
+	return r;
+}
+
+/* --- what earlier runs have left ---------------------------------------------------------- */
+
+static enum hs_result finish_plan(struct erase *x, const char *name)
+{
+	struct hs_erasure *done = x->done;
+	struct hs_subjects people;
+	struct hs_plan plan = { .people = &people };
+	enum hs_result r;
+
+	hs_subjects_init(&people, hs_io_random());
+	r = hs_plan_read(x->place, x->edits, name, &plan);
+	if (r == HS_OK)
+		r = carry_out(x, &plan, true);
+	done->plans_people += people.count;
+	done->plans_lines += done->events + done->rejected + done->others;
+	done->events = done->rejected = done->others = done->files = 0;
+	x->subjects = x->judge.subjects = x->how->subjects;
+	hs_subjects_free(&people);
+	return r;
+}
+
+struct unfinished {
+	struct erase *x;
+	bool any; /* stays so */
+	enum hs_result result;
+};
+
+static void take_plan(void *context, const char *name)
+{
+	struct unfinished *u = context;
+
+	if (u->result != HS_OK || u->x->done->stopped)
+		return;
+	u->x->done->plans++;
+	u->x->done->unfinished = true;
+	if (!u->x->how->look_only)
+		u->result = finish_plan(u->x, name);
+	u->any |= u->x->done->unfinished;
+}
+
+static enum hs_result finish_plans(struct erase *x, bool *any_left)
+{
+	struct unfinished u = { x, false, HS_OK };
+	enum hs_result r = hs_plan_list(x->place->private_dir, take_plan, &u);
+
+	*any_left = x->done->unfinished = u.any;
+	return r == HS_OK ? u.result : r;
 }
 
 static enum hs_result work(struct erase *x)
 {
+	struct hs_plan plan = { .from_deletes = x->how->from_deletes,
+				.suppress = x->how->suppress,
+				.people = x->subjects };
+	bool any_left = false;
 	enum hs_result r = x->how->look_only ? HS_OK : seal(x);
 
 	if (r == HS_OK)
 		r = list_files(x);
 	if (r == HS_OK)
+		r = finish_plans(x, &any_left);
+	if (r == HS_OK && !x->done->stopped)
 		r = find_subjects(x);
 	if (r != HS_OK || x->done->too_many || x->done->stopped || x->subjects->count == 0)
 		return r;
-	if (x->how->suppress && !x->how->look_only)
-		r = hs_suppress_add(x->place, x->subjects);
+	if (x->how->look_only)
+		return clean_all(x);
+	r = hs_plan_write(x->place, x->edits, x->next, &plan);
 	if (r == HS_OK)
-		r = put_receipts(x, "begun");
-	if (r == HS_OK)
-		r = clean_all(x);
-	if (r == HS_OK && !x->done->stopped)
-		r = put_receipts(x, "done");
+		r = carry_out(x, &plan, false);
+	x->done->unfinished |= any_left;
 	return r;
 }
 
@@ -760,7 +838,8 @@ static enum hs_result drop_leftovers(const struct erase *x)
 	lock = hs_io_open_or_make(dir, HS_MAINTAIN_LOCK, 0600);
 	if (lock < 0)
 		return hs_io_result(errno);
-	gone = is_gone(dir, COPY) && is_gone(dir, HS_EXAMINE_COPY) &&
+	gone = hs_plan_drop_unwritten(x->place->private_dir) == HS_OK && is_gone(dir, COPY) &&
+	       is_gone(dir, HS_EXAMINE_COPY) &&
 	       (hs_io_lock(lock, LOCK_EX | LOCK_NB) < 0 || is_gone(dir, HS_MAINTAIN_COPY));
 	hs_io_close(lock);
 	return gone ? HS_OK : HS_E_IO;
@@ -786,6 +865,7 @@ static enum hs_result work_alone(struct erase *x)
 
 static void free_all(struct erase *x)
 {
+	hs_links_free(&x->links);
 	free(x->file);
 	free(x->ids);
 	hs_lines_free(&x->lines);
@@ -810,6 +890,7 @@ enum hs_result hs_erase(struct hs_spool *spool, const struct hs_settings *settin
 	enum hs_result r;
 
 	memset(done, 0, sizeof *done);
+	hs_links_init(&x.links, eraser->subjects, hs_io_random());
 	x.ids = malloc(IDS_AT_ONCE * sizeof *x.ids);
 	r = hs_identifier_init(&x.identifier) && x.ids != NULL ? HS_OK : HS_E_MEMORY;
 	if (r == HS_OK)

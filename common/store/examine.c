@@ -2,6 +2,7 @@
 #include "store/edits.h"
 #include "store/erase.h"
 #include "store/erased.h"
+#include "store/plan.h"
 #include "store/io.h"
 #include "store/lines.h"
 #include "store/loss.h"
@@ -525,6 +526,14 @@ static void report_unfinished(void *context, uint64_t line)
 	report(x, HS_PROBLEM_BEGUN, line);
 }
 
+static void report_plan(void *context, const char *name)
+{
+	struct exam *x = context;
+
+	snprintf(x->name, sizeof x->name, ".hookspool/%s", name);
+	report(x, HS_PROBLEM_BEGUN, 0);
+}
+
 /* Who erases just now will come to an end: nothing is asked then. `locked`: nobody does. */
 static enum hs_result look_at_receipts(struct exam *x, bool locked)
 {
@@ -533,6 +542,8 @@ static enum hs_result look_at_receipts(struct exam *x, bool locked)
 
 	if (r == HS_E_BUSY)
 		return HS_OK;
+	if (r == HS_OK)
+		r = hs_plan_list(x->place->private_dir, report_plan, x);
 	if (r == HS_OK)
 		r = hs_receipts_unfinished(x->place, report_unfinished, x);
 	if (lock >= 0)

@@ -22,7 +22,7 @@ enum hs_problem {
 	HS_PROBLEM_NUMBER,  /* a segment whose number another one has */
 	HS_PROBLEM_TWICE,   /* an event that stands in the spool already */
 	HS_PROBLEM_ERASED,  /* an event that was to be erased: `hookspool erase` was interrupted */
-	HS_PROBLEM_BEGUN,   /* a receipt of an erase that was interrupted */
+	HS_PROBLEM_BEGUN,   /* a plan, or a receipt, of an erase that was interrupted */
 	HS_PROBLEM_GAP,     /* a number that is missing */
 	HS_PROBLEM_INDEX,   /* an event that the index does not know */
 	HS_PROBLEM_LOST,    /* a file that cannot be made anew */

@@ -157,16 +157,22 @@ static enum hs_result find_token(struct hs_suppress *s, const struct hs_named *n
 enum hs_result hs_suppress_find(struct hs_suppress *s, struct hs_slice record, bool *found)
 {
 	struct hs_named named;
+	const struct {
+		const uint32_t *token;
+		enum hs_subject_kind kind;
+	} look[] = { { &named.user, HS_SUBJECT_USER },
+		     { &named.anonymous, HS_SUBJECT_ANONYMOUS },
+		     { &named.previous, HS_SUBJECT_USER },
+		     { &named.previous, HS_SUBJECT_ANONYMOUS } };
 	enum hs_result r = hs_json_document(&s->json, record);
 
 	*found = false;
 	if (r != HS_OK)
 		return r == HS_E_MEMORY ? r : HS_OK;
 	hs_named_in_record(&named, &s->json, 0);
-	r = find_token(s, &named, named.user, HS_SUBJECT_USER, found);
-	return r == HS_OK && !*found
-		   ? find_token(s, &named, named.anonymous, HS_SUBJECT_ANONYMOUS, found)
-		   : r;
+	for (size_t i = 0; i < sizeof look / sizeof *look && r == HS_OK && !*found; i++)
+		r = find_token(s, &named, *look[i].token, look[i].kind, found);
+	return r;
 }
 
 /* --- adding -------------------------------------------------------------------------- */
@@ -181,8 +187,8 @@ static enum hs_result put_hashes(struct hs_buf *list, const char *salt,
 		const struct hs_subject *who = subjects->list[i];
 		uint8_t hash[HS_SUPPRESS_HASH];
 
-		if (who->derived && who->kind == HS_SUBJECT_ANONYMOUS)
-			continue; /* perhaps a device that others use, too */
+		if (who->derived)
+			continue; /* others may come to use that device */
 		ok = make_hash(d, salt, who->kind, hs_slice_str(who->tenant),
 			       hs_slice(who->id, who->n), hash);
 		if (ok)

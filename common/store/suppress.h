@@ -6,8 +6,9 @@
  * replaced as a whole (temporary file, sync, rename), so it can be mapped and searched as
  * it lies there, also by a CGI process that lives for one event.
  *
- * A record is suppressed if its user_id is a suppressed user's, or its anonymous_id a
- * suppressed visitor's.
+ * A record is suppressed if its user_id is a suppressed user's, its anonymous_id a suppressed
+ * visitor's, or its previous_id either's: as erase would remove it (subject.h). Only ids that
+ * were asked for are on the list, none to which a link leads.
  */
 #ifndef HS_SUPPRESS_H
 #define HS_SUPPRESS_H
@@ -35,8 +36,8 @@ enum hs_result hs_suppress_follow(struct hs_suppress *s, bool *active);
 enum hs_result hs_suppress_find(struct hs_suppress *s, struct hs_slice record, bool *found);
 
 /*
- * Puts them on the list, durably, for everybody who follows it; but no anonymous ids that
- * were found out, for others may use that device. One process at a time, the
+ * Puts them on the list, durably, for everybody who follows it; but no ids that are
+ * `derived`, for others may come to use that device. One process at a time, the
  * caller sees to that. HS_OK, HS_E_IO, HS_E_FULL, HS_E_SYNC or HS_E_MEMORY.
  */
 enum hs_result hs_suppress_add(const struct hs_place *place, const struct hs_subjects *subjects);

@@ -4,6 +4,7 @@
  * other files, whatever is in their bodies, must be judged without harm.
  */
 #include "core/judge.h"
+#include "core/links.h"
 #include "tests/fuzz/fuzz.h"
 
 static const char *const ids[] = { "u", "7", "a\"b", "\xC3\xA4", "anna" };
@@ -37,7 +38,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct hs_json json = { 0 };
 	struct hs_subjects subjects;
 	struct hs_named named;
-	bool learned = false;
+	struct hs_links links;
 
 	add_all(&subjects);
 	judge.subjects = &subjects;
@@ -50,8 +51,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		/* a record has its ids before spooled_at, and that name once (flatten.h) */
 		if (found > 0 && memmem(line.p, line.n, "spooled_at", 10) == NULL)
 			MUST(hs_subjects_may_match(&subjects, line));
-		MUST(hs_subjects_learn(&subjects, &named, &at, &learned));
 	}
+	hs_links_init(&links, &subjects, 7);
+	MUST(hs_links_find(&links, line, at));
+	MUST(hs_links_check(&links, line));
+	MUST(hs_links_settle(&links));
+	MUST(subjects.count <= 2 * IDS + links.ids.count);
+	hs_links_free(&links);
+	hs_is_placeholder(line);
 	MUST(hs_judge_event(&judge, line, &at) >= 0);
 	MUST(hs_judge_other(&judge, line) >= 0);
 	hs_judge_free(&judge);

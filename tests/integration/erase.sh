@@ -124,18 +124,183 @@ SETTINGS='auth = none'
 spool_start
 take '{"type":"identify","messageId":"i-1","userId":"u1","anonymousId":"dev"}' >/dev/null
 take '{"type":"page","messageId":"i-2","anonymousId":"dev"}' >/dev/null
-take '{"type":"identify","messageId":"i-3","userId":"u2","anonymousId":"dev"}' >/dev/null
-take '{"type":"page","messageId":"i-4","userId":"u2","anonymousId":"dev"}' >/dev/null
-take '{"type":"alias","messageId":"i-5","userId":"u1","previousId":"old"}' >/dev/null
-take '{"type":"page","messageId":"i-6","userId":"old"}' >/dev/null
-take '{"type":"alias","messageId":"i-7","userId":"old","previousId":"older"}' >/dev/null
-take '{"type":"page","messageId":"i-8","anonymousId":"older"}' >/dev/null
+take '{"type":"identify","messageId":"i-3","userId":"u1","anonymousId":"tablet"}' >/dev/null
+take '{"type":"page","messageId":"i-4","userId":"u2","anonymousId":"tablet"}' >/dev/null
+take '{"type":"page","messageId":"i-5","anonymousId":"tablet"}' >/dev/null
+take '{"type":"alias","messageId":"i-6","userId":"u1","previousId":"guest-7"}' >/dev/null
+take '{"type":"page","messageId":"i-7","anonymousId":"guest-7"}' >/dev/null
+take '{"type":"alias","messageId":"i-8","userId":"u1","previousId":"old"}' >/dev/null
+take '{"type":"page","messageId":"i-9","userId":"old"}' >/dev/null
+for id in undefined null 0 '' 00000000-0000-0000-0000-000000000000; do
+	take '{"type":"identify","messageId":"j-'"$id"'","userId":"u1","anonymousId":"'"$id"'"}' >/dev/null
+	take '{"type":"page","messageId":"k-'"$id"'","userId":"u2","anonymousId":"'"$id"'"}' >/dev/null
+	take '{"type":"page","messageId":"l-'"$id"'","anonymousId":"'"$id"'"}' >/dev/null
+done
+take '{"type":"identify","messageId":"m-1","userId":"u1","anonymousId":"Anonymous"}' >/dev/null
+take '{"type":"page","messageId":"m-2","anonymousId":"Anonymous"}' >/dev/null
 hs erase --user u1 --dry-run --json
-is 'without --aliases' "$(sum .events)" 2
+is 'without --aliases' "$(sum '[.people, .events]')" '[1,10]'
+hs erase --user u1 --aliases --dry-run
+is 'a dry run tells whom it found, by which record, and whom it does not follow, and why' \
+	"$(sed 's/20..-[^ :]*Z/TIME/;s/20..-..-..T[0-9:.]*Z/TIME/' <<<"$OUT")" \
+	'anonymous "dev": of user "u1" by anonymous_id of an identify record of TIME
+not followed: anonymous "tablet": of user "u1" by anonymous_id of an identify record of TIME: it stands beside another user, too
+anonymous "guest-7": of user "u1" by previous_id of an alias record of TIME
+not followed: anonymous "old": of user "u1" by previous_id of an alias record of TIME: it is a user'"'"'s id, which no link can prove to be the same person'"'"'s
+not followed: anonymous "undefined": of user "u1" by anonymous_id of an identify record of TIME: a placeholder is nobody'"'"'s
+not followed: anonymous "null": of user "u1" by anonymous_id of an identify record of TIME: a placeholder is nobody'"'"'s
+not followed: anonymous "0": of user "u1" by anonymous_id of an identify record of TIME: a placeholder is nobody'"'"'s
+not followed: anonymous "00000000-0000-0000-0000-000000000000": of user "u1" by anonymous_id of an identify record of TIME: a placeholder is nobody'"'"'s
+not followed: anonymous "Anonymous": of user "u1" by anonymous_id of an identify record of TIME: a placeholder is nobody'"'"'s
+would erase 12 events, 0 rejected and 0 other lines of 3 ids in 1 files'
+hs erase --user u1 --aliases --dry-run --json
+is 'as JSON' "$(sum '[.links[] | select(.followed) | [.kind, .id, .by, .type, .field]]')$(sum '.links[1].reason')" \
+	'[["anonymous","dev","u1","identify","anonymous_id"],["anonymous","guest-7","u1","alias","previous_id"]]"it stands beside another user, too"'
+before=$(messages)
+hs cat --user u1 --aliases
+shown=$(jq -r .message_id <<<"$OUT" | sort | xargs)
+is 'cat --aliases shows the records of the person' "$shown" \
+	'i-1 i-2 i-3 i-6 i-7 i-8 j- j-0 j-00000000-0000-0000-0000-000000000000 j-null j-undefined m-1'
+check 'and tells which ids these are' grep -qF 'anonymous "dev": of user "u1"' "$T/err"
+hs cat --user u1 --aliases --type page --fields message_id
+is 'with other filters' "$(xargs <<<"$OUT")" 'i-2 i-7'
+hs cat --aliases
+is 'of somebody' $CODE 2
 hs erase --user u1 --aliases
-is 'aliases to the end; not who uses the same device' "$(messages)" 'i-3 i-4'
-hs erase --anonymous dev
-is 'an anonymous id that is asked for' "$(messages)" ''
+is 'erase --aliases removes the same records, nobody else'"'"'s' \
+	"$(comm -23 <(tr ' ' '\n' <<<"$before") <(messages | tr ' ' '\n') | xargs)" "$shown"
+hs erase --anonymous tablet
+is 'an anonymous id that is asked for' "$(messages | grep -c 'i-5')" 0
+server_stop
+
+# whatever mallory sends, and whoever erases him: anna loses nothing
+spool_start
+take '{"type":"identify","messageId":"v-1","userId":"anna","anonymousId":"anna-dev"}' >/dev/null
+take '{"type":"page","messageId":"v-2","anonymousId":"anna-dev"}' >/dev/null
+take "$(page v-3 anna)" >/dev/null
+take '{"userId":"anna","type":"track" broken' >/dev/null
+take '{"type":"alias","messageId":"x-1","userId":"mallory","previousId":"anna"}' >/dev/null
+take '{"type":"alias","messageId":"x-2","userId":"mallory","previousId":"anna-dev"}' >/dev/null
+take '{"type":"identify","messageId":"x-3","userId":"mallory","anonymousId":"anna-dev"}' >/dev/null
+take '{"type":"identify","messageId":"x-4","userId":"mallory","anonymousId":"anna"}' >/dev/null
+take '{"type":"identify","messageId":"x-5","userId":"mallory","anonymousId":"track"}' >/dev/null
+take '{"type":"delete","messageId":"x-6","userId":"mallory"}' >/dev/null
+rejected=$(spooled rejected)
+hs erase --from-deletes --dry-run --json
+is 'a dry run tells whom the delete events name' "$(sum .deleted)" '[{"id":"mallory"}]'
+hs erase --from-deletes --aliases --suppress
+is 'who aliases a victim to himself and is erased takes nothing of theirs along' "$(messages)" 'v-1 v-2 v-3'
+is 'not by a word that stands in their refused bodies' "$(spooled rejected)" "$rejected"
+is 'and it says whom it was about' "$(head -n 1 <<<"$OUT")" 'user "mallory": of a delete record'
+is 'nor are their later events dropped' \
+	"$(take "$(page v-4 anna)" >/dev/null; take '{"type":"page","messageId":"v-5","anonymousId":"anna-dev"}' >/dev/null; messages)" 'v-1 v-2 v-3 v-4 v-5'
+take '{"type":"alias","messageId":"x-7","userId":"anna","previousId":"mallory"}' >/dev/null
+is 'an alias of somebody suppressed is not kept' "$(messages)" 'v-1 v-2 v-3 v-4 v-5'
+take '{"type":"delete","messageId":"w-1","userId":"undefined"}' >/dev/null
+take '{"type":"delete","messageId":"w-2","userId":-0.0}' >/dev/null
+take "$(page w-3 undefined)" >/dev/null
+take "$(page w-4 0)" >/dev/null
+hs erase --from-deletes --aliases
+is 'a delete of a placeholder is told, and not carried out' "$(messages | grep -o 'w-.*')$(grep -o '^. delete events name' <<<"$OUT")" \
+	'w-1 w-2 w-3 w-42 delete events name'
+hs erase --user undefined
+is 'by name it is' "$(messages | grep -o 'w-.*')" 'w-2 w-4'
+server_stop
+
+### Interrupted ##########################################################
+cut_short() { # CALL WHEN COMMAND...: killed at that call
+	(
+		(as_server_user strace -qq -o /dev/null -e trace="$1" -e inject="$1:signal=SIGKILL:when=$2" \
+			env HOOKSPOOL_CONF="$S/hookspool.conf" "$S/bin/hookspool" "${@:3}")
+		exit $?
+	) >/dev/null 2>&1
+}
+plans() { find "$S/spool/.hookspool" -name 'erase-plan*' | wc -l; }
+if command -v strace >/dev/null; then
+	SETTINGS='auth = none
+rotate_min_gap = 0'
+	spool_start
+	take '{"type":"identify","messageId":"c-1","userId":"u1","anonymousId":"dev"}' >/dev/null
+	take "$(page c-2 u2)" >/dev/null
+	sealed >/dev/null
+	take '{"type":"page","messageId":"c-3","anonymousId":"dev"}' >/dev/null
+	take "$(page c-4 u2)" >/dev/null
+	cut_short renameat 5 erase --user u1 --aliases
+	is 'it was cut between two segments' "$(plans) $(messages)" '1 c-2 c-3 c-4'
+	is 'the plan is nobody else'"'"'s to read' "$(stat -c %a "$S"/spool/.hookspool/erase-plan-1)" 600
+	hs verify
+	is 'verify tells of it' "$CODE $(grep plan <<<"$OUT")" \
+		'1 .hookspool/erase-plan-1: erase was begun and not finished: run it again'
+	take "$(page c-5 u1)" >/dev/null # new data
+	take '{"type":"page","messageId":"c-6","anonymousId":"dev"}' >/dev/null
+	cp -a "$S/spool" "$T/backup"
+	hs erase --user nobody --dry-run
+	is 'so does a dry run' "$(head -n 1 <<<"$OUT")" 'an interrupted erase is not finished: the next one finishes it first'
+	hs erase --user nobody
+	is 'any erase finishes it, and says so' "$(plans) $(messages) $(head -n 1 <<<"$OUT")" \
+		'0 c-2 c-4 c-5 c-6 finished what an interrupted erase had left: 1 lines of 2 ids'
+	hs verify
+	is 'then all is in order' "$CODE" 0
+	server_stop
+	rm -rf "$S/spool" && cp -a "$T/backup" "$S/spool" && rm "$S/spool/.hookspool/run/state"
+	hs erase --user u1 --aliases --json
+	is 'so it is in a spool that was restored' "$(plans) $(messages) $(sum '[.earlier.lines, .events]')" '0 c-2 c-4 c-6 [1,1]'
+	rm -rf "$S/spool" && cp -a "$T/backup" "$S/spool" && rm "$S/spool/.hookspool/run/state"
+	printf 'torn' >"$S/spool/.hookspool/erase-plan-1"
+	own "$S/spool/.hookspool/erase-plan-1"
+	hs erase --user u1
+	check 'a plan that cannot be read is told, with the remedy' \
+		grep -q 'erase-plan-1.*cannot be read: remove it' "$T/err"
+	is 'and nothing is done' "$([ "$CODE" != 0 ] && messages)" 'c-2 c-3 c-4 c-5 c-6'
+
+	spool_start
+	take "$(page d-1 anna)" >/dev/null
+	take "$(page d-2 bert)" >/dev/null
+	take '{"type":"delete","messageId":"d-3","userId":"anna"}' >/dev/null
+	take "$(page d-4 anna)" >/dev/null
+	as_is=$(messages)
+	calls=$( (as_server_user strace -qq -e trace=unlinkat env HOOKSPOOL_CONF="$S/hookspool.conf" "$S/bin/hookspool" \
+		erase --user none) 2>&1 >/dev/null | grep -c unlinkat)
+	cut_short unlinkat "$calls" erase --from-deletes # at the plan's
+	hs erase --user nobody
+	is 'deletes that were cut behind the last line: what came behind them stays' "$as_is: $(messages) $(plans)" \
+		'd-1 d-2 d-3 d-4: d-2 d-4 0'
+	hs verify
+	is 'and verify is content' "$CODE" 0
+	server_stop
+fi
+
+# a copy that repair has set aside, and a file that is damaged
+SETTINGS='auth = none
+compress = gzip
+rotate_min_gap = 0'
+spool_start
+take "$(page e-1 anna)" >/dev/null
+take "$(page e-2 bert)" >/dev/null
+sealed >/dev/null
+hs maintain
+truncate -s -9 "$S"/spool/events-*.gz
+hs erase --user anna
+is 'a damaged file stays as it is, and the erase is not done' "$CODE $(plans)" '1 1'
+hs repair
+rm "$S"/spool/.hookspool/broken-*
+hs erase --user bert --dry-run
+hs erase --user nobody
+is 'once it is repaired the next erase finishes it' "$CODE $(plans) $(messages | grep -c e-1)" '0 0 0'
+server_stop
+
+### Many ################################################################
+SETTINGS='auth = none
+min_free = 0'
+spool_start
+awk 'BEGIN { for (i = 1; i <= 2400; i++) for (n = 1; n < 4; n++) {
+	printf "{\"type\":\"page\",\"messageId\":\"q-%d-%d\",\"userId\":\"u-%d\"}\n", i, n, i
+	printf "{\"type\":\"page\",\"messageId\":\"r-%d-%d\",\"userId\":\"w-%d\"}\n", i, n, i } }' >"$T/people.jsonl"
+chmod 644 "$T/people.jsonl"
+hs import "$T/people.jsonl"
+hs erase --json $(seq -f '--user u-%g' 2400)
+is '2,400 people at once' "$(sum '[.people, .events]') $(spooled | grep -c '"w-')" '[2400,7200] 7200'
+is 'each has a receipt' "$(grep -c '"done"' "$S/spool/erased.jsonl") $(plans)" '2400 0'
 server_stop
 
 ### Deletes #############################################################

@@ -42,7 +42,10 @@ static int finish(void **state)
 	return 0;
 }
 
-/* Events "user/id", of each word one; returns how many were there already. */
+/*
+ * Events "user/id", of each word one; returns how many were there already. "user@device/id" is an
+ * identify, "@device/id" a page of nobody known.
+ */
 static uint64_t put(const char *words)
 {
 	struct hs_stamp stamp = { HS_SLICE_NONE, NULL, HS_SLICE("2026-11-23T10:15:00.123Z") };
@@ -53,13 +56,18 @@ static uint64_t put(const char *words)
 
 	assert_true(hs_intake_init(&in));
 	while (*(words += strspn(words, " ")) != '\0') {
-		int user = (int)strcspn(words, "/"), all = (int)strcspn(words, " ");
+		int user = (int)strcspn(words, "@/"), who = (int)strcspn(words, "/"),
+		    all = (int)strcspn(words, " ");
 		struct hs_event e;
-		char text[200];
+		char text[200], device[60] = "";
 
+		if (user < who)
+			snprintf(device, sizeof device, ",\"anonymousId\":\"%.*s\"",
+				 who - user - 1, words + user + 1);
 		snprintf(text, sizeof text,
-			 "{\"type\":\"page\",\"userId\":\"%.*s\",\"messageId\":\"%.*s\"}", user,
-			 words, all, words);
+			 "{\"type\":\"%s\",\"userId\":\"%.*s\"%s,\"messageId\":\"%.*s\"}",
+			 user > 0 && user < who ? "identify" : "page", user, words, device, all,
+			 words);
 		assert_int_equal(hs_json_document(&json, hs_slice_str(text)), HS_OK);
 		assert_int_equal(hs_event_read(&e, &json, 0, HS_VALIDATE_SPEC), HS_OK);
 		assert_int_equal(hs_intake_put(&in, &e, &stamp, HS_NAMES_WAREHOUSE), HS_OK);
@@ -81,21 +89,28 @@ static void rotate(void)
 	assert_result(hs_spool_rotate(s.spool, hs_io_now_monotonic() + PATIENCE_MS), HS_OK);
 }
 
-static enum hs_result erase(const char *id, bool suppress, struct hs_erasure *done)
+static enum hs_result erase_by(const char *id, const struct hs_eraser *how,
+			       struct hs_erasure *done)
 {
 	struct hs_subject who = { .id = (char *)(uintptr_t)id,
 				  .n = strlen(id),
 				  .before = { UINT64_MAX, 0 },
 				  .until_ms = INT64_MAX };
 	struct hs_subjects subjects;
-	struct hs_eraser eraser = { .subjects = &subjects, .suppress = suppress };
+	struct hs_eraser eraser = *how;
 	enum hs_result r;
 
+	eraser.subjects = &subjects;
 	hs_subjects_init(&subjects, 1);
 	assert_true(hs_subjects_add(&subjects, &who, NULL));
 	r = hs_erase(s.spool, s.d.settings, &eraser, done);
 	hs_subjects_free(&subjects);
 	return r;
+}
+
+static enum hs_result erase(const char *id, bool suppress, struct hs_erasure *done)
+{
+	return erase_by(id, &(struct hs_eraser){ .suppress = suppress }, done);
 }
 
 static void read_on(struct hs_reader *reader)
@@ -363,6 +378,152 @@ static void killed_anywhere(void **state)
 	}
 }
 
+static bool is_spooled(const char *id)
+{
+	struct hs_reader *reader;
+
+	assert_int_equal(hs_reader_open(s.d.settings, &reader), HS_OK);
+	hs_reader_start(reader, (struct hs_position){ 0 });
+	read_on(reader);
+	hs_reader_close(reader);
+	return strstr(s.got, id) != NULL;
+}
+
+static int erase_linked_in_child(void *context)
+{
+	struct hs_erasure done;
+	unsigned nth = *(unsigned *)context;
+
+	hs_spool_free(s.spool);
+	s.spool = hs_spool_new(s.d.settings);
+	wrap_reset();
+	wrap_kill(nth, nth % 2 == 1);
+	return s.spool != NULL &&
+			       erase_by("a", &(struct hs_eraser){ .aliases = true }, &done) == HS_OK
+		       ? 0
+		       : 1;
+}
+
+/* The link goes with the first file; the records of the device must not stay for that. */
+static void killed_with_links(void **state)
+{
+	bool ended = false;
+
+	for (unsigned nth = 1; !ended; nth++) {
+		struct hs_erasure done;
+		bool settled;
+
+		make("rotate_min_gap = 0\n");
+		put("a@d/1 a@shared/2 b@shared/3");
+		rotate();
+		put("@d/4 @shared/5 c/6");
+		hs_spool_free(s.spool);
+		s.spool = hs_spool_new(s.d.settings);
+		ended = child_wait(child_start(erase_linked_in_child, &nth)) == 0;
+		settled = spooldir_names(&s.d, ".hookspool", "erase-plan-1") > 0;
+		assert_true(!settled || problems() > 0);
+		settled |= !is_spooled("@d/4"); /* or all is done */
+		put("a/7 @d/8"); /* what comes later is new data, however late the rest is finished */
+		assert_int_equal(
+		    erase_by(settled ? "nobody" : "a",
+			     &(struct hs_eraser){ .aliases = !settled }, &done),
+		    HS_OK);
+		assert_spool(settled ? "b@shared/3 @shared/5 c/6 a/7 @d/8"
+					      : "b@shared/3 @shared/5 c/6");
+		assert_int_equal(spooldir_names(&s.d, ".hookspool", "erase-plan"), 0);
+		assert_sound(&s.d);
+		assert_int_equal(problems(), 0);
+		if (!ended)
+			finish(state);
+		assert_true(nth < 2000);
+	}
+}
+
+/* Between the plan and the suppression events of the person may come; these go, too. */
+static void killed_before_suppression(void **state)
+{
+	bool ended = false;
+
+	for (unsigned nth = 5; !ended; nth += 5) { /* those of which erase_in_child suppresses */
+		struct hs_erasure done;
+		bool settled;
+
+		make("rotate_min_gap = 0\n");
+		put("a/1 b/2");
+		ended = child_wait(child_start(erase_in_child, &nth)) == 0;
+		settled = spooldir_names(&s.d, ".hookspool", "erase-plan-1") > 0;
+		hs_spool_free(s.spool);
+		s.spool = hs_spool_new(s.d.settings);
+		put("a/3 b/4");
+		assert_int_equal(erase(settled ? "nobody" : "a", !settled, &done), HS_OK);
+		assert_spool("b/2 b/4");
+		put("a/5");
+		assert_spool("b/2 b/4");
+		if (!ended)
+			finish(state);
+		assert_true(nth < 2000);
+	}
+}
+
+static bool count_down(void *context, uint64_t bytes, uint64_t all)
+{
+	unsigned *left = context;
+
+	(void)bytes;
+	(void)all;
+	return *left > 0 && (*left)--;
+}
+
+/* Ctrl-C: nothing is settled yet, or the next erase finishes it. */
+static void stopped_anywhere(void **state)
+{
+	bool stopped = true;
+
+	for (unsigned turns = 0; stopped; turns++) {
+		unsigned left = turns;
+		struct hs_eraser how = { .aliases = true, .context = &left, .go_on = count_down };
+		struct hs_erasure done;
+
+		make("rotate_min_gap = 0\n");
+		put("a@d/1 b/2");
+		rotate();
+		put("@d/3 b/4");
+		assert_int_equal(erase_by("a", &how, &done), HS_OK);
+		stopped = done.stopped;
+		assert_true(done.unfinished ==
+			    (spooldir_names(&s.d, ".hookspool", "erase-plan") > 0));
+		assert_true(!done.unfinished || stopped);
+		assert_int_equal(erase("nobody", false, &done), HS_OK);
+		assert_int_equal(done.unfinished, 0);
+		if (is_spooled("a@d/1"))
+			assert_spool("a@d/1 b/2 @d/3 b/4");
+		else
+			assert_spool("b/2 b/4");
+		assert_int_equal(problems(), 0);
+		if (stopped)
+			finish(state);
+		assert_true(turns < 100);
+	}
+}
+
+static void damaged_plan(void **state)
+{
+	struct hs_erasure done;
+
+	(void)state;
+	make("");
+	put("a/1 b/2");
+	spooldir_add(&s.d, ".hookspool/erase-plan-1", HS_SLICE("{\"plan\":1,\"people\":2}\n"));
+	assert_result(erase("a", false, &done), HS_E_IO);
+	assert_spool("a/1 b/2");
+	spooldir_unlink(&s.d, ".hookspool/erase-plan-1");
+	spooldir_add(&s.d, ".hookspool/erase-plan-new", HS_SLICE("{\"plan"));
+	assert_int_equal(problems(), 1);
+	assert_result(erase("a", false, &done), HS_OK);
+	assert_spool("b/2");
+	assert_int_equal(problems(), 0);
+}
+
 /* --- failures ------------------------------------------------------------------------------ */
 
 static void a_call_fails(void **state)
@@ -397,6 +558,10 @@ int main(void)
 		cmocka_unit_test_teardown(suppressed, finish),
 		cmocka_unit_test_teardown(positions_stay_right, finish),
 		cmocka_unit_test_teardown(killed_anywhere, finish),
+		cmocka_unit_test_teardown(killed_with_links, finish),
+		cmocka_unit_test_teardown(killed_before_suppression, finish),
+		cmocka_unit_test_teardown(stopped_anywhere, finish),
+		cmocka_unit_test_teardown(damaged_plan, finish),
 		cmocka_unit_test_teardown(a_call_fails, finish),
 	};
 

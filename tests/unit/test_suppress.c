@@ -90,6 +90,11 @@ static void who_is_on_the_list(void **state)
 	assert_true(is_suppressed(s, "{\"user_id\":\"b\",\"anonymous_id\":\"dev\"}"));
 	assert_false(is_suppressed(s, "{\"user_id\":\"dev\",\"anonymous_id\":\"anna\"}"));
 	assert_false(is_suppressed(s, "{\"anonymous_id\":\"shared\"}"));
+	assert_true(is_suppressed(s, "{\"type\":\"alias\",\"user_id\":\"new\",\"previous_id\":\"anna\"}"));
+	assert_true(is_suppressed(s, "{\"user_id\":\"new\",\"previous_id\":\"dev\"}"));
+	assert_true(is_suppressed(s, "{\"user_id\":\"new\",\"previous_id\":7,\"tenant\":\"acme\"}"));
+	assert_false(is_suppressed(s, "{\"user_id\":\"new\",\"previous_id\":\"7\"}"));
+	assert_false(is_suppressed(s, "{\"user_id\":\"new\",\"previous_id\":\"shared\"}"));
 	hs_suppress_free(s);
 }
 
