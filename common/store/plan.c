@@ -169,7 +169,7 @@ static void put_people(struct hs_buf *out, struct hs_edits *edits, uint64_t next
 {
 	for (size_t i = 0; i < plan->people->count; i++) {
 		const struct hs_subject *who = plan->people->list[i];
-		struct hs_position before = { who->before.number, who->before.offset, 0 };
+		struct hs_position before = { .number = who->before.number, .offset = who->before.offset };
 		int64_t until_ms = who->until_ms;
 		bool is_limited = !plan->suppress || who->derived;
 
