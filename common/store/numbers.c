@@ -10,7 +10,8 @@
 enum {
 	SETTLED_MS = 20,    /* a directory's ctime this old changes with the next change */
 	GROWING_MS = 2000,  /* without a write, and a copy is as complete as it will be */
-	SHARE = 10,         /* looks take this part of the time */
+	SHARE = 10,         /* looks take this part of the time … */
+	AGAIN_US = 10000,   /* … but are never so far apart */
 };
 
 static int64_t changed_ns(const struct hs_place *place)
@@ -24,12 +25,9 @@ static int64_t changed_ns(const struct hs_place *place)
 
 bool hs_numbers_may_differ(const struct hs_place *place, const struct hs_family *f, bool urgent)
 {
-	int64_t now_us = hs_io_now_us();
-
 	if (changed_ns(place) == f->looked_ns)
 		return false;
-	return urgent || now_us >= f->look_again_us ||
-	       f->look_again_us - now_us > 1000000; /* of a boot before this one */
+	return urgent || hs_io_now_us() >= f->look_again_us;
 }
 
 /* --- one segment ------------------------------------------------------------ */
@@ -205,9 +203,10 @@ static struct news find_news(const struct hs_place *place, const char *family, c
 static void note_look(struct hs_family *f, int64_t ns, int64_t began_us, bool again)
 {
 	int64_t now_us = hs_io_now_us(), age_ms = hs_io_now() - ns / 1000000;
+	int64_t pause_us = (now_us - began_us) * SHARE;
 
 	f->looked_ns = again || (age_ms > -SETTLED_MS && age_ms < SETTLED_MS) ? 0 : ns;
-	f->look_again_us = now_us + (now_us - began_us) * SHARE;
+	f->look_again_us = now_us + (pause_us < AGAIN_US ? pause_us : AGAIN_US);
 }
 
 enum hs_result hs_numbers_look(const struct hs_place *place, const char *family, struct hs_family *f,

@@ -18,7 +18,9 @@
  * The directory's ctime tells that there may be news: it is compared before each append and
  * at each end of a reader, which costs one fstat(2); only if it has changed the directory is
  * read. For it changes in steps of the kernel's tick, a look within SETTLED_MS of it is
- * repeated. Looks before appends take a tenth of the time at most.
+ * repeated. Before appends it is read at most every ten times as long as that takes, but at least
+ * every 10 ms: so long, at most, the append path may not know of news; who opens a spool that nobody
+ * has open looks at once.
  *
  * A number below that nobody else has (what retention had deleted is put back) is no news:
  * consumers have passed it. `hookspool repair` teaches the index its events.

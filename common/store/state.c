@@ -99,6 +99,7 @@ static enum hs_result set_up(struct hs_state *s, const struct boot *boot, uint64
 		if (atomic_load(&f->in_flight) != 0)
 			atomic_store(&f->poisoned, 1);
 		atomic_store(&f->in_flight, 0);
+		f->looked_ns = f->look_again_us = 0; /* whoever was here before, look at once */
 	}
 	memcpy(s->magic, magic, sizeof magic);
 	s->version = VERSION;
