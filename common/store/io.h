@@ -12,6 +12,7 @@
 #include "core/buf.h"
 #include "core/result.h"
 
+#include <setjmp.h>
 #include <stdint.h>
 #include <sys/stat.h>
 #include <sys/types.h>
@@ -70,9 +71,29 @@ int hs_io_unlink(int dir, const char *name);
 /* flock(2): operation as there, LOCK_NB included. */
 int hs_io_lock(int fd, int operation);
 
-/* n bytes of the file, shared and writable; NULL at failure. */
+/*
+ * n bytes of the file, shared and writable; NULL at failure. If the file is cut, or a page of
+ * it cannot be read, the kernel sends SIGBUS to whoever touches the mapping. Then all of it
+ * becomes zeros, in memory of this process alone: whatever is mapped needs a word in it that
+ * is never 0, to be looked at after what was read and before anything is done about it.
+ */
 void *hs_io_map(int fd, size_t n);
 void hs_io_unmap(void *p, size_t n);
+/* The same zeros without a SIGBUS; the memory stays for as long as the process lives. */
+void hs_io_unmap_lost(void *p, size_t n);
+
+/*
+ * For mappings that are not ours (LMDB's): from HS_IO_GUARDED, which is true, to
+ * hs_io_guard_end a SIGBUS in this thread makes HS_IO_GUARDED return again, with false, and
+ * what was under way must be abandoned. Not around code that holds locks or buffers dear.
+ */
+struct hs_io_guard {
+	sigjmp_buf back;
+	struct hs_io_guard *outer;
+};
+#define HS_IO_GUARDED(guard) (hs_io_guard_begin(guard), sigsetjmp((guard)->back, 0) == 0)
+void hs_io_guard_begin(struct hs_io_guard *guard);
+void hs_io_guard_end(struct hs_io_guard *guard);
 
 struct hs_space {
 	uint64_t bytes;  /* free for this user */

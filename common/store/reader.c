@@ -15,6 +15,7 @@ enum {
 	LOCK_MS = 10000,   /* for the append lock; a writer holds it for a write */
 	ATTEMPTS = 16,     /* at a segment that is compressed, edited or sealed just now */
 	POLL_MS = 25,      /* without inotify */
+	LOOK_MS = 1000,    /* so often the shared state is looked at by who waits: see is_lost */
 	SOON_FIRST_MS = 1, /* until an acknowledgement that is on its way, doubled … */
 	SOON_MOST_MS = 32, /* … up to this, for nobody knows whether it comes */
 	WINDOW = 1 << 20,  /* looked at first, of a segment's end, doubled … */
@@ -132,6 +133,28 @@ static enum hs_read fail(struct hs_reader *r, enum hs_result result)
 
 /* --- the open segment ----------------------------------------------------- */
 
+/* Was the state cut, emptied or replaced? Whoever sets it up anew waits until we let it go. */
+static bool is_lost(const struct hs_reader *r)
+{
+	return r->opened.state.state == NULL ||
+	       !hs_state_is_current(&r->opened.state, r->opened.place.run_dir);
+}
+
+/* The same position in the same files, by a new state. */
+static enum hs_result open_state_again(struct hs_reader *r)
+{
+	enum hs_result result;
+
+	if (r->opened.state.state != NULL)
+		hs_log(HS_LOG_WARN, "the spool's shared state was cut, emptied or replaced by somebody else: it is made anew");
+	let_go(r);
+	hs_segment_close(&r->events);
+	result = hs_place_open_state_again(&r->opened);
+	if (result == HS_OK)
+		hs_segment_init(&r->events, &r->opened.place, HS_EVENTS);
+	return result;
+}
+
 /* Does the state know it, so that its marks count? Otherwise somebody has to set it right. */
 static bool is_known(const struct hs_family *f)
 {
@@ -160,9 +183,11 @@ static enum hs_result glance_locked(struct hs_reader *r, struct glance *g)
 static enum hs_result glance(struct hs_reader *r, struct glance *g)
 {
 	int64_t deadline = hs_io_now_monotonic() + LOCK_MS;
-	enum hs_result result = hs_segment_lock(&r->events, deadline);
+	enum hs_result result = is_lost(r) ? open_state_again(r) : HS_OK;
 
 	g->fd = -1;
+	if (result == HS_OK)
+		result = hs_segment_lock(&r->events, deadline);
 	if (result != HS_OK)
 		return result;
 	if (is_known(r->events.family))
@@ -430,6 +455,8 @@ enum hs_read hs_reader_next(struct hs_reader *r, struct hs_slice *line)
 			       r->at.number);
 		if (r->kind == SEALED)
 			step(r, r->at.number + 1);
+		else if (is_lost(r))
+			let_go(r); /* nothing that it says counts */
 		else if (!go_on(r))
 			return at_end(r);
 	}
@@ -622,7 +649,7 @@ int64_t hs_reader_patience(struct hs_reader *r)
 		return 0;
 	}
 	if (!is_pending(r) && r->kind == OPEN)
-		return hs_reader_watch(r) < 0 ? POLL_MS : -1;
+		return hs_reader_watch(r) < 0 ? POLL_MS : LOOK_MS;
 	r->soon_ms = soon * 2 < SOON_MOST_MS ? soon * 2 : SOON_MOST_MS;
 	return soon > 0 ? soon : SOON_MOST_MS;
 }

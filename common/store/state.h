@@ -7,6 +7,12 @@
  * holds both shared for as long as the spool is open; whoever gets both exclusively is alone,
  * and sets the state up again before sharing it. So locks that a killed process left behind, or that an earlier
  * boot wrote, never outlive the last user.
+ *
+ * Somebody may cut or empty the file while it is mapped. Then all or part of it reads as zeros
+ * (io.h), its locks among them, which would exclude nobody. So words that are never 0 stand
+ * around each family: they are looked at after what was read and before a byte is written, a
+ * name is changed or a 200 is given. A state that is lost is closed, and set up again by
+ * whoever gets alone, as ever: until then nobody writes.
  */
 #ifndef HS_STATE_H
 #define HS_STATE_H
@@ -21,6 +27,7 @@
 
 enum { HS_EVENTS, HS_REJECTED, HS_FAMILIES };
 enum { HS_PAST = 64 };
+#define HS_INTACT UINT64_C(0x68737069746e6163)
 
 /* How a segment ended that is no longer open. */
 struct hs_past {
@@ -30,6 +37,7 @@ struct hs_past {
 
 /* One family of files: events.jsonl and the sealed events-….jsonl, or the rejected. */
 struct hs_family {
+	_Atomic uint64_t first; /* HS_INTACT */
 	pthread_mutex_t append; /* who writes, seals, opens. Taken before `sync`, never after */
 	pthread_mutex_t sync;   /* who syncs: the leader of a group commit */
 
@@ -39,6 +47,7 @@ struct hs_family {
 	uint64_t number;     /* in the sealed name it will get */
 	uint64_t device, inode;
 	uint64_t reserved;   /* blocks are allocated up to here */
+	uint32_t trusted;    /* a file that is found was left by another boot: no write-back error of it is lost */
 	int64_t opened_ms;   /* when the open segment got its first line; 0: it is empty */
 	int64_t sealed_ms;   /* stamp of the newest sealed segment */
 	int64_t rotated_ms;  /* when that was, on the clock that never jumps */
@@ -54,6 +63,7 @@ struct hs_family {
 	_Atomic uint32_t poisoned;  /* a sync of the open segment failed, or may have */
 	_Atomic uint32_t epoch;     /* syncs begun */
 	_Atomic uint32_t wake[2];   /* futexes: those who wait for an even, an odd epoch */
+	_Atomic uint64_t last;      /* HS_INTACT */
 };
 
 /*
@@ -83,6 +93,7 @@ struct hs_state {
 	struct hs_recent recent; /* under the events' append lock */
 	struct hs_counters counters;
 	_Atomic uint64_t suppress_epoch; /* +1 each time the list of suppressed people is replaced */
+	_Atomic uint64_t last; /* HS_INTACT */
 };
 
 struct hs_state_handle {
@@ -90,10 +101,16 @@ struct hs_state_handle {
 	int lock_fd, state_fd;
 };
 
+/* False: the state is lost, and nothing that was read of it counts. */
+bool hs_family_is_intact(const struct hs_family *f);
+bool hs_state_is_intact(const struct hs_state *s);
+/* The same, and the file has its size and its name in .hookspool/run: otherwise open it again. */
+bool hs_state_is_current(const struct hs_state_handle *h, int run_dir);
+
 /*
  * Opens the state in .hookspool/run. HS_OK, HS_E_BUSY (another process sets it up
- * and does not finish), HS_E_SPOOL_VERSION, HS_E_SPOOL_FILE, HS_E_SPOOL_FS, HS_E_FULL,
- * HS_E_MEMORY or HS_E_IO.
+ * and does not finish), HS_E_SPOOL_VERSION, HS_E_SPOOL_FILE, HS_E_SPOOL_FS, HS_E_SPOOL_STATE
+ * (it cannot be read, or it is cut and others have it open), HS_E_FULL, HS_E_MEMORY or HS_E_IO.
  */
 enum hs_result hs_state_open(int run_dir, struct hs_state_handle *h);
 void hs_state_close(struct hs_state_handle *h);
