@@ -195,7 +195,7 @@ static void lead(struct hs_family *f, const struct hs_ticket *t)
 	uint32_t epoch = atomic_fetch_add(&f->epoch, 1);
 
 	sync_marked(f, t->fd, t->blind, atomic_load(&f->written));
-	hs_state_unlock(&f->sync);
+	hs_family_unlock(f, &f->sync);
 	wake(f, epoch, INT_MAX);
 	wake(f, epoch + 1, 1);
 }
@@ -203,7 +203,7 @@ static void lead(struct hs_family *f, const struct hs_ticket *t)
 /* There was nothing to lead for; but somebody may have gone to sleep because of us. */
 static void step_down(struct hs_family *f)
 {
-	hs_state_unlock(&f->sync);
+	hs_family_unlock(f, &f->sync);
 	wake(f, atomic_load(&f->epoch), 1);
 }
 
@@ -269,7 +269,7 @@ enum hs_result hs_commit_quiesce(struct hs_family *f, int64_t deadline_ms)
 
 void hs_commit_resume(struct hs_family *f)
 {
-	hs_state_unlock(&f->sync);
+	hs_family_unlock(f, &f->sync);
 	wake_everybody(f);
 }
 

@@ -279,11 +279,9 @@ static void on_bus_error(int number, siginfo_t *info, void *context)
 static void catch_bus_errors(void)
 {
 	struct sigaction action = { .sa_sigaction = on_bus_error, .sa_flags = SA_SIGINFO | SA_NODEFER };
-	static _Atomic bool caught;
 
 	sigemptyset(&action.sa_mask);
-	if (!atomic_exchange(&caught, true))
-		sigaction(SIGBUS, &action, NULL);
+	sigaction(SIGBUS, &action, NULL);
 }
 
 static void note_mapping(uintptr_t at, size_t n)
@@ -333,7 +331,6 @@ void hs_io_unmap_lost(void *p, size_t n)
 
 void hs_io_guard_begin(struct hs_io_guard *guard)
 {
-	catch_bus_errors();
 	guard->outer = guarding;
 	guarding = guard;
 }
@@ -420,6 +417,11 @@ int hs_io_watch(const char *dir)
 	if (fd >= 0 && snprintf(above, sizeof above, "%s/..", dir) < (int)sizeof above)
 		inotify_add_watch(fd, above, IN_DELETE | IN_MOVED_FROM | IN_ONLYDIR);
 	return fd;
+}
+
+void hs_io_watch_file(int fd, const char *path)
+{
+	inotify_add_watch(fd, path, IN_MODIFY | IN_ATTRIB | IN_MOVE_SELF);
 }
 
 void hs_io_drain(int fd)

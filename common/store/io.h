@@ -85,7 +85,7 @@ void hs_io_unmap_lost(void *p, size_t n);
 /*
  * For mappings that are not ours (LMDB's): from HS_IO_GUARDED, which is true, to
  * hs_io_guard_end a SIGBUS in this thread makes HS_IO_GUARDED return again, with false, and
- * what was under way must be abandoned. Not around code that holds locks or buffers dear.
+ * what was under way must be abandoned. Something must have been mapped by hs_io_map before.
  */
 struct hs_io_guard {
 	sigjmp_buf back;
@@ -113,6 +113,8 @@ int hs_io_list(int dir, bool (*each)(void *context, const char *name), void *con
  * (inotify(7)). hs_io_drain takes what it has to tell. Closed by hs_io_close.
  */
 int hs_io_watch(const char *dir);
+/* The same descriptor tells of a file, too: that it is written to, cut, or loses its name. */
+void hs_io_watch_file(int fd, const char *path);
 void hs_io_drain(int fd);
 /* Until the descriptor is readable, or a signal, or ms have passed (-1: no limit). */
 void hs_io_wait_readable(int fd, int64_t ms);

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,7 +16,6 @@ enum {
 	LOCK_MS = 10000,   /* for the append lock; a writer holds it for a write */
 	ATTEMPTS = 16,     /* at a segment that is compressed, edited or sealed just now */
 	POLL_MS = 25,      /* without inotify */
-	LOOK_MS = 1000,    /* so often the shared state is looked at by who waits: see is_lost */
 	SOON_FIRST_MS = 1, /* until an acknowledgement that is on its way, doubled … */
 	SOON_MOST_MS = 32, /* … up to this, for nobody knows whether it comes */
 	WINDOW = 1 << 20,  /* looked at first, of a segment's end, doubled … */
@@ -133,6 +133,16 @@ static enum hs_read fail(struct hs_reader *r, enum hs_result result)
 
 /* --- the open segment ----------------------------------------------------- */
 
+/* Besides the folder: cutting it is a change that inotify tells of, using it is none. */
+static void watch_state(const struct hs_reader *r)
+{
+	char path[PATH_MAX];
+
+	if (r->watch >= 0 && snprintf(path, sizeof path, "%s/.hookspool/run/state",
+	                              r->opened.place.settings->spool_dir) < (int)sizeof path)
+		hs_io_watch_file(r->watch, path);
+}
+
 /* Was the state cut, emptied or replaced? Whoever sets it up anew waits until we let it go. */
 static bool is_lost(const struct hs_reader *r)
 {
@@ -152,6 +162,7 @@ static enum hs_result open_state_again(struct hs_reader *r)
 	result = hs_place_open_state_again(&r->opened);
 	if (result == HS_OK)
 		hs_segment_init(&r->events, &r->opened.place, HS_EVENTS);
+	watch_state(r);
 	return result;
 }
 
@@ -627,6 +638,8 @@ int hs_reader_watch(struct hs_reader *r)
 
 	if (!r->watched && hs_io_is_network(r->opened.place.dir) == 0)
 		r->watch = hs_io_watch(settings->spool_dir);
+	if (!r->watched)
+		watch_state(r);
 	r->watched = true;
 	return r->watch;
 }
@@ -649,7 +662,7 @@ int64_t hs_reader_patience(struct hs_reader *r)
 		return 0;
 	}
 	if (!is_pending(r) && r->kind == OPEN)
-		return hs_reader_watch(r) < 0 ? POLL_MS : LOOK_MS;
+		return hs_reader_watch(r) < 0 ? POLL_MS : -1;
 	r->soon_ms = soon * 2 < SOON_MOST_MS ? soon * 2 : SOON_MOST_MS;
 	return soon > 0 ? soon : SOON_MOST_MS;
 }

@@ -108,18 +108,14 @@ enum hs_result hs_segment_lock(struct hs_segment *s, int64_t deadline_ms)
 
 		r = hs_state_lock(&s->family->append, soon < deadline_ms ? soon : deadline_ms, &died);
 	} while (r == HS_E_BUSY && hs_family_is_intact(s->family) && hs_io_now_monotonic() < deadline_ms);
-	if (hs_family_is_intact(s->family))
-		return r;
-	if (r == HS_OK)
-		hs_state_unlock(&s->family->append);
-	return HS_E_SPOOL_STATE;
+	return hs_family_is_intact(s->family) ? r : HS_E_SPOOL_STATE;
 }
 
 void hs_segment_unlock(struct hs_segment *s)
 {
 	if (HS_DEFECT == HS_DEFECT_NO_LOCK)
 		return;
-	hs_state_unlock(&s->family->append);
+	hs_family_unlock(s->family, &s->family->append);
 }
 
 /* --- opening ---------------------------------------------------------------- */

@@ -394,3 +394,9 @@ void hs_state_unlock(pthread_mutex_t *m)
 {
 	pthread_mutex_unlock(m); /* fails only if the state is lost */
 }
+
+void hs_family_unlock(const struct hs_family *f, pthread_mutex_t *m)
+{
+	if (hs_family_is_intact(f))
+		hs_state_unlock(m);
+}

@@ -126,5 +126,10 @@ enum hs_result hs_state_lock(pthread_mutex_t *m, int64_t deadline_ms, bool *died
 /* The same without waiting: HS_E_BUSY if somebody else has it. */
 enum hs_result hs_state_try_lock(pthread_mutex_t *m, bool *died);
 void hs_state_unlock(pthread_mutex_t *m);
+/*
+ * One of the family's. In a state that is lost it stays as it is: what the C library would read
+ * and follow there may be zeros by half.
+ */
+void hs_family_unlock(const struct hs_family *f, pthread_mutex_t *m);
 
 #endif
