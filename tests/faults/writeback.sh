@@ -143,7 +143,7 @@ role_killed() {
 # syncs the same file, is told of it. Whoever opens the file after that hears nothing of it.
 role_foreign() {
 	local pid waiting
-	(ANSWER=$T/leader one 2 strace -qq -o /dev/null -P "$SPOOL" -e inject=pwrite64:delay_exit=20000000) &
+	(ANSWER=$T/leader one 2 strace -qq -o /dev/null -P "$SPOOL" -e inject=pwrite64:delay_exit=3000000) &
 	waiting=$!
 	wait_for 5 has m-2 || not_ok "$FS, $ROLE: the line is written"
 	pid=$(workers | head -n 1)
