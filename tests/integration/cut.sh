@@ -70,6 +70,9 @@ for size in 0 100 2048; do
 	is "state$size: the log tells once" "$(($(told 'run/state was cut') - was))" 1
 done
 was=$(told 'run/state was cut')
+under_load removed rm "$RUN/state"
+is "removed: the log tells once" "$(($(told 'run/state was cut') - was))" 1
+was=$(told 'run/state was cut')
 hs rotate
 under_load index cut_index 0
 under_load half cut_index 8192
