@@ -143,6 +143,20 @@ static void watch_state(const struct hs_reader *r)
 		hs_io_watch_file(r->watch, path);
 }
 
+/* Who follows would wait for ever in a folder that was moved away, or removed. */
+static bool is_moved(const struct hs_reader *r)
+{
+	const char *path = r->opened.place.settings->spool_dir;
+	struct stat held, there;
+
+	if (hs_io_fstat(r->opened.place.dir, &held) < 0 ||
+	    (hs_io_stat(AT_FDCWD, path, &there) == 0 && there.st_ino == held.st_ino &&
+	     there.st_dev == held.st_dev))
+		return false;
+	hs_log(HS_LOG_ERROR, "%s is no longer the folder that is read here: start anew", path);
+	return true;
+}
+
 /* Was the state cut, emptied or replaced? Whoever sets it up anew waits until we let it go. */
 static bool is_lost(const struct hs_reader *r)
 {
@@ -155,6 +169,8 @@ static enum hs_result open_state_again(struct hs_reader *r)
 {
 	enum hs_result result;
 
+	if (is_moved(r))
+		return HS_E_SPOOL_DIR;
 	if (r->opened.state.state != NULL)
 		hs_log(HS_LOG_WARN, "the spool's shared state was cut, emptied or replaced by somebody else: it is made anew");
 	let_go(r);
@@ -428,18 +444,9 @@ static enum hs_read reading_failed(struct hs_reader *r)
 	return fail(r, result);
 }
 
-/* Who follows would wait for ever in a folder that was moved away, or removed. */
 static enum hs_read at_end(struct hs_reader *r)
 {
-	const char *path = r->opened.place.settings->spool_dir;
-	struct stat held, there;
-
-	if (!r->watched || hs_io_fstat(r->opened.place.dir, &held) < 0 ||
-	    (hs_io_stat(AT_FDCWD, path, &there) == 0 && there.st_ino == held.st_ino &&
-	     there.st_dev == held.st_dev))
-		return HS_READ_END;
-	hs_log(HS_LOG_ERROR, "%s is no longer the folder that is read here: start anew", path);
-	return fail(r, HS_E_SPOOL_DIR);
+	return r->watched && is_moved(r) ? fail(r, HS_E_SPOOL_DIR) : HS_READ_END;
 }
 
 enum hs_read hs_reader_next(struct hs_reader *r, struct hs_slice *line)
