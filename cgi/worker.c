@@ -25,6 +25,7 @@
 enum {
 	TICK_MS = 250,          /* how often time limits are looked at */
 	MAINTAIN_MS = 10000,    /* how often sealed segments are looked after */
+	LOOK_MS = 1000,         /* how often the shared state is, by a process that may be idle */
 	STACK_BYTES = 256 << 10,
 	REST_MS = 2000,         /* a thread that has waited so long returns its buffers */
 	LONG_MS = 3600000,
@@ -290,11 +291,17 @@ static void *look_after(void *context)
 	while (!is_stopping(p)) {
 		struct hs_maintained done;
 		struct hs_service *s;
+		int64_t left_ms = next_ms - hs_io_now_monotonic();
 
-		hs_io_wait(&p->nudge, 0, next_ms - hs_io_now_monotonic());
-		if (is_stopping(p) || hs_io_now_monotonic() < next_ms)
+		hs_io_wait(&p->nudge, 0, left_ms < LOOK_MS ? left_ms : LOOK_MS);
+		if (is_stopping(p))
 			continue;
 		s = use_service(p);
+		hs_spool_look(s->spool);
+		if (hs_io_now_monotonic() < next_ms) {
+			hs_service_drop(s);
+			continue;
+		}
 		hs_spool_maintain(s->spool, is_stopping, p, &done); /* it logs its errors */
 		hs_service_drop(s);
 		next_ms = hs_io_now_monotonic() + MAINTAIN_MS;

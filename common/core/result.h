@@ -112,6 +112,9 @@ enum hs_level { HS_LOG_ERROR, HS_LOG_WARN, HS_LOG_INFO, HS_LOG_DEBUG };
 	  "the file system of spool_dir has no flock(2) or no shared mmap(2): move it to ext4, XFS or the like") \
 	X(HS_E_SPOOL_VERSION, 503, ERROR, "spool unavailable, try again", \
 	  "the spool was written by another version or build of hookspool: stop the other, or update") \
+	X(HS_E_SPOOL_STATE, 503, ERROR, "spool unavailable, try again", \
+	  ".hookspool/run/state was cut, or cannot be read: it is made anew by itself; if this goes on, see the " \
+	  "system log for disk errors, stop every hookspool process and remove .hookspool/run") \
 	/* the operator's side: start-up, tools */ \
 	X(HS_E_CONFIG, 503, ERROR, "not configured", "run: hookspool check") \
 	X(HS_E_CURSOR, 503, ERROR, "cursor unusable", \

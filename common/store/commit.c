@@ -1,6 +1,7 @@
 #include "store/commit.h"
 #include "store/defect.h"
 #include "store/io.h"
+#include "store/lines.h"
 #include "store/log.h"
 
 #include <errno.h>
@@ -11,16 +12,16 @@
  * Sleepers look up this often even if nobody wakes them: a leader that is killed wakes
  * nobody, and a process that is killed may take the wake-up of another with it.
  */
-enum { LOOK_UP_MS = 20 };
+enum { LOOK_UP_MS = 20, WRITE_BYTES = 1 << 18 };
 
-void hs_commit_note(struct hs_family *f, int fd, uint64_t end, struct hs_ticket *t)
+void hs_commit_note(struct hs_family *f, int fd, uint64_t blind, uint64_t end, struct hs_ticket *t)
 {
 	atomic_store(&f->written, end);
 	/*
 	 * Read after the store: a leader adds to the epoch before it reads `written`, so the
 	 * sync that turns this number into the next one sees our end.
 	 */
-	*t = (struct hs_ticket){ f->generation, end, atomic_load(&f->epoch), fd };
+	*t = (struct hs_ticket){ f->generation, end, atomic_load(&f->epoch), fd, blind };
 }
 
 /* --- the outcome ------------------------------------------------------------ */
@@ -53,10 +54,10 @@ static bool is_decided(const struct hs_family *f, const struct hs_ticket *t, enu
 
 		if (atomic_load(&f->current) != t->generation)
 			break; /* what was read may belong to the next segment */
-		*r = poisoned ? HS_E_SYNC : HS_OK;
-		return poisoned || synced >= t->target;
+		*r = poisoned || !hs_family_is_intact(f) ? HS_E_SYNC : HS_OK;
+		return *r != HS_OK || synced >= t->target;
 	}
-	*r = past_synced(f, t->generation) >= t->target ? HS_OK : HS_E_SYNC;
+	*r = past_synced(f, t->generation) >= t->target && hs_family_is_intact(f) ? HS_OK : HS_E_SYNC;
 	return true;
 }
 
@@ -84,13 +85,84 @@ static void pass_on(struct hs_family *f, const struct hs_ticket *t)
 		wake(f, t->epoch, 1);
 }
 
+/* --- writing anew ------------------------------------------------------------- */
+
+/* Lines that are gathered, and where they begin in the file. */
+struct renewal {
+	int fd;
+	uint64_t at;
+	struct hs_buf text;
+};
+
+static enum hs_result put_back(struct renewal *w, size_t at_least)
+{
+	if (!hs_buf_ok(&w->text))
+		return HS_E_MEMORY;
+	if (w->text.n < at_least || w->text.n == 0)
+		return HS_OK;
+	if (hs_io_write_at(w->fd, w->text.p, w->text.n, w->at) < 0)
+		return HS_E_IO;
+	w->at += w->text.n;
+	hs_buf_reset(&w->text);
+	return HS_OK;
+}
+
+/* What is written was checked, not what the next look at the file would show. */
+static enum hs_result renew_lines(struct renewal *w, struct hs_lines *lines, struct hs_json *json)
+{
+	enum hs_result r = HS_OK;
+	struct hs_slice line;
+	int more;
+
+	while (r == HS_OK && (more = hs_lines_next(lines, &line)) != 0) {
+		r = more == 1 ? hs_line_check(json, line) : HS_E_IO;
+		if (r != HS_OK)
+			return r;
+		hs_buf_put_slice(&w->text, line);
+		hs_buf_putc(&w->text, '\n');
+		r = put_back(w, WRITE_BYTES);
+	}
+	return r == HS_OK ? put_back(w, 0) : r;
+}
+
+enum hs_result hs_commit_renew(int fd, uint64_t from, uint64_t to)
+{
+	struct renewal w = { .fd = fd, .at = from };
+	struct hs_lines lines = { 0 };
+	struct hs_json json = { 0 };
+	enum hs_result r;
+
+	hs_lines_start(&lines, fd, from, to);
+	r = renew_lines(&w, &lines, &json);
+	hs_lines_free(&lines);
+	hs_json_free(&json);
+	hs_buf_free(&w.text);
+	return r == HS_OK && w.at == to ? HS_OK : HS_E_SYNC;
+}
+
 /* --- leading ---------------------------------------------------------------- */
 
+/* Under the sync lock: makes the sync of this descriptor speak for all up to `end`. */
+static bool is_seeing(struct hs_family *f, int fd, uint64_t blind, uint64_t end)
+{
+	uint64_t from = atomic_load(&f->synced), to = blind < end ? blind : end;
+
+	if (HS_DEFECT == HS_DEFECT_BLIND_SYNC || from >= to || hs_commit_renew(fd, from, to) == HS_OK)
+		return true;
+	hs_log(HS_LOG_WARN, "a process ended before it synced what it wrote, and that is no longer whole: "
+			    "its segment is set aside");
+	return false;
+}
+
 /* Under the sync lock. The mark stays if we are killed: that is what it is for. */
-static enum hs_result sync_marked(struct hs_family *f, int fd, uint64_t end)
+static enum hs_result sync_marked(struct hs_family *f, int fd, uint64_t blind, uint64_t end)
 {
 	bool good;
 
+	if (!is_seeing(f, fd, blind, end)) {
+		atomic_store(&f->poisoned, 1);
+		return HS_E_SYNC;
+	}
 	atomic_store(&f->in_flight, end);
 	good = hs_io_sync_data(fd) == 0;
 	if (good) {
@@ -122,8 +194,8 @@ static void lead(struct hs_family *f, const struct hs_ticket *t)
 {
 	uint32_t epoch = atomic_fetch_add(&f->epoch, 1);
 
-	sync_marked(f, t->fd, atomic_load(&f->written));
-	hs_state_unlock(&f->sync);
+	sync_marked(f, t->fd, t->blind, atomic_load(&f->written));
+	hs_family_unlock(f, &f->sync);
 	wake(f, epoch, INT_MAX);
 	wake(f, epoch + 1, 1);
 }
@@ -131,7 +203,7 @@ static void lead(struct hs_family *f, const struct hs_ticket *t)
 /* There was nothing to lead for; but somebody may have gone to sleep because of us. */
 static void step_down(struct hs_family *f)
 {
-	hs_state_unlock(&f->sync);
+	hs_family_unlock(f, &f->sync);
 	wake(f, atomic_load(&f->epoch), 1);
 }
 
@@ -197,17 +269,17 @@ enum hs_result hs_commit_quiesce(struct hs_family *f, int64_t deadline_ms)
 
 void hs_commit_resume(struct hs_family *f)
 {
-	hs_state_unlock(&f->sync);
+	hs_family_unlock(f, &f->sync);
 	wake_everybody(f);
 }
 
-enum hs_result hs_commit_all(struct hs_family *f, int fd)
+enum hs_result hs_commit_all(struct hs_family *f, int fd, uint64_t blind)
 {
 	uint64_t end = atomic_load(&f->written);
 
 	if (atomic_load(&f->poisoned) != 0)
 		return HS_E_SYNC;
-	return atomic_load(&f->synced) >= end ? HS_OK : sync_marked(f, fd, end);
+	return atomic_load(&f->synced) >= end ? HS_OK : sync_marked(f, fd, blind, end);
 }
 
 void hs_commit_end(struct hs_family *f, uint64_t synced)

@@ -12,6 +12,23 @@
  * segment; so does whoever finds the sync lock of a dead leader with its mark still in
  * flight, for that leader may have been told of an error and died of something else.
  * Everyone who waits gets HS_E_SYNC, and the next writer sets the segment aside.
+ *
+ * An error is told to the descriptors that were open when it occurred, and to no later one
+ * once anybody has been told, any program whose sync of the same file came first included
+ * (errseq_t, Linux 4.17). So a sync proves nothing of bytes that were written before its
+ * descriptor was opened. Two marks tell of writers that died:
+ *
+ * the file's length  grows with the write itself, so not even death in mid-write hides it.
+ *                    Whoever opens the file keeps it as the descriptor's `blind` mark: what
+ *                    lies between `synced` and there was written before.
+ * in_flight          is stored before a sync: up to here.
+ *
+ * A leader whose descriptor is blind to a part of what it will sync writes that part anew
+ * first, through its own descriptor, line by line: then its sync speaks for those bytes,
+ * too. So a writer that was killed before its sync costs the others two system calls and no
+ * 503. Only if what it wrote is no longer whole in the page cache is the segment poisoned.
+ * Writers that live lead for themselves as a rule: whoever wrote the first byte that is not
+ * synced had the file open before it.
  */
 #ifndef HS_COMMIT_H
 #define HS_COMMIT_H
@@ -23,10 +40,17 @@ struct hs_ticket {
 	uint64_t target;     /* its bytes up to here must be on stable storage */
 	uint32_t epoch;      /* the first sync that begins after this number covers it */
 	int fd;              /* of that segment, open until the wait is over */
+	uint64_t blind;      /* what this descriptor's sync does not speak for */
 };
 
 /* Under the append lock, after the write: publishes the new end and fills the ticket. */
-void hs_commit_note(struct hs_family *f, int fd, uint64_t end, struct hs_ticket *t);
+void hs_commit_note(struct hs_family *f, int fd, uint64_t blind, uint64_t end, struct hs_ticket *t);
+
+/*
+ * Writes the lines between two offsets anew, at their place. HS_OK, or HS_E_SYNC: they are
+ * not whole lines of JSON any more, or cannot be read or written.
+ */
+enum hs_result hs_commit_renew(int fd, uint64_t from, uint64_t to);
 
 /*
  * Waits, or leads. HS_OK: on stable storage. HS_E_SYNC: it is not, or nobody can tell.
@@ -48,7 +72,7 @@ void hs_commit_resume(struct hs_family *f);
  * Under the append lock, quiesced: syncs the open segment to its end. HS_OK, or
  * HS_E_SYNC: then it is poisoned.
  */
-enum hs_result hs_commit_all(struct hs_family *f, int fd);
+enum hs_result hs_commit_all(struct hs_family *f, int fd, uint64_t blind);
 
 /*
  * Under the append lock, quiesced: ends the open segment's generation. Those who wait on

@@ -133,6 +133,14 @@ static bool is_as_left(const struct hs_index *ix)
 	       st.st_mtim.tv_sec * INT64_C(1000000000) + st.st_mtim.tv_nsec == p->changed_ns;
 }
 
+/* It only ever grows. */
+static bool is_cut(const struct hs_index *ix)
+{
+	struct stat st;
+
+	return ix->print->changed_ns != 0 && look_at_file(ix, &st) && (uint64_t)st.st_size < ix->print->size;
+}
+
 /* Killed in it: `writing` stands, and the inode with it. */
 static void note_print(struct hs_index *ix)
 {
@@ -180,6 +188,26 @@ enum hs_result hs_index_discard(struct hs_index *ix)
 	if (hs_io_unlink(ix->place->run_dir, INDEX) < 0 && errno != ENOENT)
 		return HS_E_IO;
 	return HS_OK;
+}
+
+/* --- a file that is cut ---------------------------------------------------------- */
+
+/*
+ * SIGBUS while LMDB read its mapping. Where it stood nobody knows: its environment, with the
+ * descriptor and the map, is left as it is until the process ends, and the file is made anew.
+ */
+static enum hs_result abandon(struct hs_index *ix)
+{
+	ix->env = NULL;
+	ix->find = NULL;
+	ix->reader = NULL;
+	ix->reading = false;
+	ix->damaged = true;
+	ix->generation = 0;
+	hs_pending_clear(&ix->pending);
+	hs_log(HS_LOG_ERROR, "index: its file was cut by somebody else, or cannot be read: it is made anew; "
+			     "if this goes on, see the system log for disk errors");
+	return HS_E_IO;
 }
 
 /* --- transactions ------------------------------------------------------------ */
@@ -295,6 +323,11 @@ static int commit(struct hs_index *ix, MDB_txn *txn)
 {
 	int code;
 
+	/* cut since the transaction began: what is written now would fill it up with holes */
+	if (is_cut(ix)) {
+		mdb_txn_abort(txn);
+		return MDB_INVALID;
+	}
 	ix->print->writing = 1;
 	code = mdb_txn_commit(txn);
 	note_print(ix);
@@ -829,16 +862,24 @@ static enum hs_result follow(struct hs_index *ix, struct hs_segment *events)
 	return r;
 }
 
+static enum hs_result follow_guarded(struct hs_index *ix, struct hs_segment *events)
+{
+	struct hs_io_guard guard;
+	enum hs_result r = HS_IO_GUARDED(&guard) ? follow(ix, events) : abandon(ix);
+
+	hs_io_guard_end(&guard);
+	return r;
+}
+
 enum hs_result hs_index_follow(struct hs_index *ix, struct hs_segment *events, int64_t deadline_ms)
 {
 	enum hs_result r;
 
 	ix->stop_ms = deadline_ms;
 	ix->now_s = (uint32_t)(hs_io_now() / 1000);
-	r = follow(ix, events);
-
+	r = follow_guarded(ix, events);
 	if (r != HS_OK && ix->damaged)
-		r = follow(ix, events); /* once more, from the files */
+		r = follow_guarded(ix, events); /* once more, from the files */
 	if (r != HS_OK && r != HS_E_BUSY) /* LMDB refuses to go on after a failed write: open it again next time */
 		close_env(ix);
 	return r;
@@ -868,14 +909,23 @@ static int look_at_few(struct hs_index *ix, const struct hs_identity *const *id,
 	return code;
 }
 
-enum hs_result hs_index_look(struct hs_index *ix, const struct hs_identity *const *id, size_t n,
-                             bool *kept)
+static enum hs_result look(struct hs_index *ix, const struct hs_identity *const *id, size_t n, bool *kept)
 {
 	int code = start_reading(ix);
 
 	for (size_t i = 0; i < n && code == 0; i += LOOK_IDS)
 		code = look_at_few(ix, &id[i], n - i < LOOK_IDS ? n - i : LOOK_IDS, &kept[i]);
 	return mdb_result(ix, code, "read");
+}
+
+enum hs_result hs_index_look(struct hs_index *ix, const struct hs_identity *const *id, size_t n,
+                             bool *kept)
+{
+	struct hs_io_guard guard;
+	enum hs_result r = HS_IO_GUARDED(&guard) ? look(ix, id, n, kept) : abandon(ix);
+
+	hs_io_guard_end(&guard);
+	return r;
 }
 
 enum hs_seen hs_index_seen(const struct hs_index *ix, const struct hs_identity *id, bool kept)
@@ -914,7 +964,7 @@ bool hs_index_is_trusted(const struct hs_index *ix)
 	return is_as_left(ix);
 }
 
-enum hs_result hs_index_count(struct hs_index *ix, uint64_t *count)
+static enum hs_result count_ids(struct hs_index *ix, uint64_t *count)
 {
 	struct mark mark;
 	int code = start_reading(ix);
@@ -926,6 +976,15 @@ enum hs_result hs_index_count(struct hs_index *ix, uint64_t *count)
 	for (int i = 0; code == 0 && i < HS_LEVELS; i++)
 		*count += mark.levels.count[i];
 	return mdb_result(ix, code, "count");
+}
+
+enum hs_result hs_index_count(struct hs_index *ix, uint64_t *count)
+{
+	struct hs_io_guard guard;
+	enum hs_result r = HS_IO_GUARDED(&guard) ? count_ids(ix, count) : abandon(ix);
+
+	hs_io_guard_end(&guard);
+	return r;
 }
 
 /* --- the object ---------------------------------------------------------------- */

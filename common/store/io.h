@@ -12,6 +12,7 @@
 #include "core/buf.h"
 #include "core/result.h"
 
+#include <setjmp.h>
 #include <stdint.h>
 #include <sys/stat.h>
 #include <sys/types.h>
@@ -72,9 +73,29 @@ int hs_io_set_changed(int fd, const struct stat *of);
 /* flock(2): operation as there, LOCK_NB included. */
 int hs_io_lock(int fd, int operation);
 
-/* n bytes of the file, shared and writable; NULL at failure. */
+/*
+ * n bytes of the file, shared and writable; NULL at failure. If the file is cut, or a page of
+ * it cannot be read, the kernel sends SIGBUS to whoever touches the mapping. Then all of it
+ * becomes zeros, in memory of this process alone: whatever is mapped needs a word in it that
+ * is never 0, to be looked at after what was read and before anything is done about it.
+ */
 void *hs_io_map(int fd, size_t n);
 void hs_io_unmap(void *p, size_t n);
+/* The same zeros without a SIGBUS; the memory stays for as long as the process lives. */
+void hs_io_unmap_lost(void *p, size_t n);
+
+/*
+ * For mappings that are not ours (LMDB's): from HS_IO_GUARDED, which is true, to
+ * hs_io_guard_end a SIGBUS in this thread makes HS_IO_GUARDED return again, with false, and
+ * what was under way must be abandoned. Something must have been mapped by hs_io_map before.
+ */
+struct hs_io_guard {
+	sigjmp_buf back;
+	struct hs_io_guard *outer;
+};
+#define HS_IO_GUARDED(guard) (hs_io_guard_begin(guard), sigsetjmp((guard)->back, 0) == 0)
+void hs_io_guard_begin(struct hs_io_guard *guard);
+void hs_io_guard_end(struct hs_io_guard *guard);
 
 struct hs_space {
 	uint64_t bytes;  /* free for this user */
@@ -94,6 +115,8 @@ int hs_io_list(int dir, bool (*each)(void *context, const char *name), void *con
  * (inotify(7)). hs_io_drain takes what it has to tell. Closed by hs_io_close.
  */
 int hs_io_watch(const char *dir);
+/* The same descriptor tells of a file, too: that it is written to, cut, or loses its name. */
+void hs_io_watch_file(int fd, const char *path);
 void hs_io_drain(int fd);
 /* Until the descriptor is readable, or a signal, or ms have passed (-1: no limit). */
 void hs_io_wait_readable(int fd, int64_t ms);

@@ -127,6 +127,22 @@ enum hs_result hs_place_open(struct hs_opened *o, const struct hs_settings *sett
 	return r;
 }
 
+enum hs_result hs_place_open_state_again(struct hs_opened *o)
+{
+	enum hs_result r;
+
+	if (o->state.state != NULL)
+		hs_state_close(&o->state);
+	if (o->place.run_dir >= 0)
+		hs_io_close(o->place.run_dir);
+	r = open_own_dir(o->place.private_dir, RUN, &o->place.run_dir);
+	if (r == HS_OK)
+		r = hs_state_open(o->place.run_dir, &o->state);
+	if (r != HS_OK)
+		hs_log_result(r, "open %s", o->place.settings->spool_dir);
+	return r;
+}
+
 void hs_place_close(struct hs_opened *o)
 {
 	if (o->state.state != NULL)

@@ -20,11 +20,18 @@ struct hs_opened {
  * HS_E_MEMORY: it is logged, and nothing is open.
  */
 enum hs_result hs_place_open(struct hs_opened *o, const struct hs_settings *settings, bool make);
+
 /*
  * Makes whoever opens it next find out everything anew, as after a reboot. HS_OK, HS_E_BUSY
  * (somebody uses it) or the results of opening; logged as there.
  */
 enum hs_result hs_place_distrust(const struct hs_settings *settings);
+
+/*
+ * The state was cut or replaced: closes it and opens the one that is there. At failure none is
+ * open; try again, or hs_place_close. Families of the old one must not be used any more.
+ */
+enum hs_result hs_place_open_state_again(struct hs_opened *o);
 
 void hs_place_close(struct hs_opened *o);
 

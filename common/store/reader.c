@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -141,6 +142,55 @@ static enum hs_read fail(struct hs_reader *r, enum hs_result result)
 
 /* --- the open segment ----------------------------------------------------- */
 
+/* Besides the folder: cutting it is a change that inotify tells of, using it is none. */
+static void watch_state(const struct hs_reader *r)
+{
+	char path[PATH_MAX];
+
+	if (r->watch >= 0 && snprintf(path, sizeof path, "%s/.hookspool/run/state",
+	                              r->opened.place.settings->spool_dir) < (int)sizeof path)
+		hs_io_watch_file(r->watch, path);
+}
+
+/* Who follows would wait for ever in a folder that was moved away, or removed. */
+static bool is_moved(const struct hs_reader *r)
+{
+	const char *path = r->opened.place.settings->spool_dir;
+	struct stat held, there;
+
+	if (hs_io_fstat(r->opened.place.dir, &held) < 0 ||
+	    (hs_io_stat(AT_FDCWD, path, &there) == 0 && there.st_ino == held.st_ino &&
+	     there.st_dev == held.st_dev))
+		return false;
+	hs_log(HS_LOG_ERROR, "%s is no longer the folder that is read here: start anew", path);
+	return true;
+}
+
+/* Was the state cut, emptied or replaced? Whoever sets it up anew waits until we let it go. */
+static bool is_lost(const struct hs_reader *r)
+{
+	return r->opened.state.state == NULL ||
+	       !hs_state_is_current(&r->opened.state, r->opened.place.run_dir);
+}
+
+/* The same position in the same files, by a new state. */
+static enum hs_result open_state_again(struct hs_reader *r)
+{
+	enum hs_result result;
+
+	if (is_moved(r))
+		return HS_E_SPOOL_DIR;
+	if (r->opened.state.state != NULL)
+		hs_log(HS_LOG_WARN, "the spool's shared state was cut, emptied or replaced by somebody else: it is made anew");
+	let_go(r);
+	hs_segment_close(&r->events);
+	result = hs_place_open_state_again(&r->opened);
+	if (result == HS_OK)
+		hs_segment_init(&r->events, &r->opened.place, HS_EVENTS);
+	watch_state(r);
+	return result;
+}
+
 /* Does the state know it, so that its marks count? Otherwise somebody has to set it right. */
 static bool is_known(const struct hs_family *f)
 {
@@ -168,10 +218,12 @@ static enum hs_result glance_locked(struct hs_reader *r, struct glance *g)
 static enum hs_result glance(struct hs_reader *r, struct glance *g)
 {
 	int64_t deadline = hs_io_now_monotonic() + LOCK_MS;
-	enum hs_result result = hs_segment_lock(&r->events, deadline);
+	enum hs_result result = is_lost(r) ? open_state_again(r) : HS_OK;
 	bool news = false;
 
 	g->fd = -1;
+	if (result == HS_OK)
+		result = hs_segment_lock(&r->events, deadline);
 	if (result != HS_OK)
 		return result;
 	if (is_known(r->events.family))
@@ -413,18 +465,9 @@ static enum hs_read reading_failed(struct hs_reader *r)
 	return fail(r, result);
 }
 
-/* Who follows would wait for ever in a folder that was moved away, or removed. */
 static enum hs_read at_end(struct hs_reader *r)
 {
-	const char *path = r->opened.place.settings->spool_dir;
-	struct stat held, there;
-
-	if (!r->watched || hs_io_fstat(r->opened.place.dir, &held) < 0 ||
-	    (hs_io_stat(AT_FDCWD, path, &there) == 0 && there.st_ino == held.st_ino &&
-	     there.st_dev == held.st_dev))
-		return HS_READ_END;
-	hs_log(HS_LOG_ERROR, "%s is no longer the folder that is read here: start anew", path);
-	return fail(r, HS_E_SPOOL_DIR);
+	return r->watched && is_moved(r) ? fail(r, HS_E_SPOOL_DIR) : HS_READ_END;
 }
 
 /* Of the directory; 0 if that may change again without another ctime. */
@@ -485,6 +528,8 @@ enum hs_read hs_reader_next(struct hs_reader *r, struct hs_slice *line)
 			       r->at.number);
 		if (r->kind == SEALED)
 			step(r, r->at.number + 1);
+		else if (is_lost(r))
+			let_go(r); /* nothing that it says counts */
 		else if (!go_on(r)) {
 			enum hs_read what = at_end(r);
 
@@ -854,6 +899,8 @@ int hs_reader_watch(struct hs_reader *r)
 
 	if (!r->watched && hs_io_is_network(r->opened.place.dir) == 0)
 		r->watch = hs_io_watch(settings->spool_dir);
+	if (!r->watched)
+		watch_state(r);
 	r->watched = true;
 	return r->watch;
 }

@@ -95,7 +95,8 @@ enum hs_result hs_reader_last(struct hs_reader *reader, size_t n,
 /*
  * Following. After HS_READ_END: sleep until the descriptor is readable (poll(2)) or
  * hs_reader_patience() milliseconds have passed (-1: no limit), call hs_reader_look, and
- * then hs_reader_next again. Idle, this costs nothing: inotify(7) tells of each write. The
+ * then hs_reader_next again. Idle, this costs nothing: inotify(7) tells of each write, and of
+ * the loss of the shared state, which nobody can set up before we let it go. The
  * acknowledgement comes a moment after the write; from the one to the other the reader
  * asks to be called again soon. Where inotify is not to be had (-1, ignored by poll) it
  * asks for that always, every 25 ms.

@@ -25,11 +25,13 @@ enum {
 	ROOM_MS = 20,
 	ATTEMPTS = 8,            /* to bring the open segment into order */
 	GAP_POLL_MS = 5,
+	LOCK_LOOK_MS = 250,      /* so often those who wait for a lock see whether it is still one */
 };
 
 struct hs_file {
 	int fd;
 	uint64_t generation;
+	uint64_t blind; /* its length when it was opened; see commit.h */
 	_Atomic int users;
 };
 
@@ -56,8 +58,11 @@ static void drop_file(struct hs_file *file)
 	}
 }
 
-/* Takes the descriptor over, for the generation that is open now. */
-static enum hs_result hold_file(struct hs_segment *s, int fd)
+/*
+ * Takes the descriptor over, for the generation that is open now, of a file that had this
+ * size when it was opened. Without durability nobody syncs, and nothing is promised.
+ */
+static enum hs_result hold_file(struct hs_segment *s, int fd, uint64_t size)
 {
 	struct hs_file *file = malloc(sizeof *file);
 
@@ -65,7 +70,9 @@ static enum hs_result hold_file(struct hs_segment *s, int fd)
 		hs_io_close(fd);
 		return HS_E_MEMORY;
 	}
-	*file = (struct hs_file){ .fd = fd, .generation = s->family->generation, .users = 1 };
+	if (s->place->settings->durability != HS_DURABILITY_FSYNC)
+		size = 0;
+	*file = (struct hs_file){ .fd = fd, .generation = s->family->generation, .blind = size, .users = 1 };
 	drop_file(s->file);
 	s->file = file;
 	return HS_OK;
@@ -93,18 +100,24 @@ void hs_segment_close(struct hs_segment *s)
 
 enum hs_result hs_segment_lock(struct hs_segment *s, int64_t deadline_ms)
 {
+	enum hs_result r;
 	bool died; /* in the middle of anything: prepare looks at everything anew */
 
 	if (HS_DEFECT == HS_DEFECT_NO_LOCK)
 		return HS_OK;
-	return hs_state_lock(&s->family->append, deadline_ms, &died);
+	do {
+		int64_t soon = hs_io_now_monotonic() + LOCK_LOOK_MS;
+
+		r = hs_state_lock(&s->family->append, soon < deadline_ms ? soon : deadline_ms, &died);
+	} while (r == HS_E_BUSY && hs_family_is_intact(s->family) && hs_io_now_monotonic() < deadline_ms);
+	return hs_family_is_intact(s->family) ? r : HS_E_SPOOL_STATE;
 }
 
 void hs_segment_unlock(struct hs_segment *s)
 {
 	if (HS_DEFECT == HS_DEFECT_NO_LOCK)
 		return;
-	hs_state_unlock(&s->family->append);
+	hs_family_unlock(s->family, &s->family->append);
 }
 
 /* --- opening ---------------------------------------------------------------- */
@@ -153,7 +166,8 @@ static enum hs_result begin(struct hs_segment *s, int fd, const struct stat *st,
 	f->inode = (uint64_t)st->st_ino;
 	f->opened_ms = size == 0 ? 0 : first_spooled(fd, size);
 	f->known = 1;
-	return hold_file(s, fd);
+	f->trusted = 0;
+	return hold_file(s, fd, size);
 }
 
 /* Nothing is told to be durable before the file's name is. */
@@ -217,6 +231,8 @@ static enum hs_result move_aside(struct hs_segment *s)
 		return r;
 	open_name(s, from);
 	hs_salvage_name(s->name, &aside, to);
+	if (!hs_family_is_intact(f))
+		return HS_E_SPOOL_STATE; /* what is to be kept was read of it */
 	if (ours && hs_io_rename(s->place->dir, from, s->place->private_dir, to) < 0)
 		return hs_io_result(errno);
 	f->known = 0;
@@ -228,7 +244,8 @@ static enum hs_result move_aside(struct hs_segment *s)
  * Opens events.jsonl as it is found, by nobody's word: it must consist of whole lines,
  * and is synced, data and name, before any byte of it counts. Until that has succeeded it
  * is marked as poisoned: a torn one, or one whose sync fails, is copied line by line to a
- * new file with a sync of its own.
+ * new file with a sync of its own. If it may have been written in this boot it is written
+ * anew, too: an error of it may have been told to somebody who is dead.
  */
 static enum hs_result adopt(struct hs_segment *s, const char *name)
 {
@@ -251,7 +268,12 @@ static enum hs_result adopt(struct hs_segment *s, const char *name)
 	f->inode = (uint64_t)st.st_ino;
 	atomic_store(&f->synced, size);
 	atomic_store(&f->poisoned, 1);
-	if (whole == size && hs_io_sync_data(fd) == 0 && hs_io_sync_dir(s->place->dir) == 0)
+	if (!hs_family_is_intact(f)) {
+		hs_io_close(fd);
+		return HS_E_SPOOL_STATE;
+	}
+	if (whole == size && (f->trusted || hs_commit_renew(fd, 0, size) == HS_OK) && hs_io_sync_data(fd) == 0 &&
+	    hs_io_sync_dir(s->place->dir) == 0)
 		return begin(s, fd, &st, size);
 	hs_io_close(fd);
 	return move_aside(s);
@@ -349,7 +371,7 @@ static enum hs_result end_generation(struct hs_segment *s, int64_t deadline_ms)
 	if (r != HS_OK)
 		return r;
 	if (s->file != NULL && s->file->generation == f->generation)
-		hs_commit_all(f, s->file->fd); /* at failure only what was synced before counts */
+		hs_commit_all(f, s->file->fd, s->file->blind); /* at failure only what was synced before counts */
 	hs_commit_end(f, atomic_load(&f->synced));
 	hs_commit_resume(f);
 	return HS_OK;
@@ -411,7 +433,7 @@ static enum hs_result reopen(struct hs_segment *s, bool *ours, uint64_t *size)
 	r = check_file(fd, &st);
 	*ours = r == HS_OK && (uint64_t)st.st_ino == f->inode;
 	if (*ours)
-		return hold_file(s, fd);
+		return hold_file(s, fd, (uint64_t)st.st_size);
 	hs_io_close(fd);
 	return r;
 }
@@ -458,6 +480,8 @@ static enum hs_result rename_sealed(struct hs_segment *s)
 		hs_sealed_print(s->name, &sealed, to);
 	} while (hs_io_stat(s->place->dir, to, &st) == 0);
 	open_name(s, from);
+	if (!hs_family_is_intact(f))
+		return HS_E_SPOOL_STATE;
 	hs_numbers_note(f, sealed.number, sealed.sealed_ms);
 	return hs_io_rename(s->place->dir, from, s->place->dir, to) < 0 ? hs_io_result(errno) : HS_OK;
 }
@@ -466,6 +490,7 @@ static enum hs_result rename_sealed(struct hs_segment *s)
 static enum hs_result seal(struct hs_segment *s, int64_t deadline_ms)
 {
 	struct hs_family *f = s->family;
+	struct stat st;
 	enum hs_result r = end_generation(s, deadline_ms);
 
 	if (r != HS_OK)
@@ -477,8 +502,8 @@ static enum hs_result seal(struct hs_segment *s, int64_t deadline_ms)
 	if (r != HS_OK)
 		return r;
 	f->number++;
-	if (s->file != NULL) /* gives back the blocks behind the end; the size stays */
-		hs_io_truncate(s->file->fd, atomic_load(&f->written));
+	if (s->file != NULL && hs_io_fstat(s->file->fd, &st) == 0)
+		hs_io_truncate(s->file->fd, (uint64_t)st.st_size); /* gives back the blocks behind the end */
 	return HS_OK;
 }
 
@@ -580,6 +605,8 @@ static enum hs_result mend(struct hs_segment *s, uint64_t n, int64_t deadline_ms
 	bool ours;
 
 	*fit = false;
+	if (!hs_family_is_intact(f))
+		return HS_E_SPOOL_STATE;
 	/* the second: a process was killed when it had ended the generation, and no more */
 	if (f->known == 0 || atomic_load(&f->current) != f->generation)
 		return atomic_load(&f->poisoned) != 0 ? move_aside(s) : find_out(s);
@@ -600,6 +627,7 @@ static enum hs_result mend(struct hs_segment *s, uint64_t n, int64_t deadline_ms
 	}
 	if (size > atomic_load(&f->written))
 		return take_stock(s, size, deadline_ms);
+	s->end = size;
 	return mend_number(s, n, deadline_ms, fit);
 }
 
@@ -666,8 +694,11 @@ enum hs_result hs_segment_write(struct hs_segment *s, struct hs_slice lines,
                                 struct hs_pending *pending)
 {
 	struct hs_family *f = s->family;
-	uint64_t at = atomic_load(&f->written);
+	uint64_t at = s->end;
 
+	/* a state that reads as zeros must not lead us to the file's beginning */
+	if (atomic_load(&f->written) != at || s->file->generation != f->generation || !hs_family_is_intact(f))
+		return HS_E_SPOOL_STATE;
 	assert(lines.n > 0 && lines.p[lines.n - 1] == '\n');
 	if (hs_io_write_at(s->file->fd, lines.p, lines.n, at) < 0) {
 		enum hs_result r = hs_io_result(errno);
@@ -680,8 +711,9 @@ enum hs_result hs_segment_write(struct hs_segment *s, struct hs_slice lines,
 	}
 	if (f->opened_ms == 0)
 		f->opened_ms = hs_io_now();
+	s->end = at + lines.n;
 	pending->file = use_file(s->file);
-	hs_commit_note(f, s->file->fd, at + lines.n, &pending->ticket);
+	hs_commit_note(f, s->file->fd, s->file->blind, at + lines.n, &pending->ticket);
 	return HS_OK;
 }
 
@@ -696,7 +728,7 @@ enum hs_result hs_segment_sync(struct hs_segment *s, int64_t deadline_ms)
 
 	if (r != HS_OK)
 		return r;
-	r = hs_commit_all(s->family, s->file->fd);
+	r = hs_commit_all(s->family, s->file->fd, s->file->blind);
 	hs_commit_resume(s->family);
 	return r;
 }
@@ -704,7 +736,8 @@ enum hs_result hs_segment_sync(struct hs_segment *s, int64_t deadline_ms)
 void hs_segment_join(struct hs_segment *s, struct hs_pending *pending)
 {
 	pending->file = use_file(s->file);
-	hs_commit_note(s->family, s->file->fd, atomic_load(&s->family->written), &pending->ticket);
+	hs_commit_note(s->family, s->file->fd, s->file->blind, atomic_load(&s->family->written),
+	               &pending->ticket);
 }
 
 enum hs_result hs_segment_wait(struct hs_segment *s, struct hs_pending *pending,

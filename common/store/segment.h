@@ -41,12 +41,13 @@ struct hs_segment {
 	const char *name;         /* "events", "rejected" */
 	struct hs_file *file;     /* under the family's append lock; may be out of date */
 	uint64_t rotate_size;
+	uint64_t end; /* of the open segment's file, as prepare found it: never read from the state */
 };
 
 void hs_segment_init(struct hs_segment *s, const struct hs_place *place, int family);
 void hs_segment_close(struct hs_segment *s);
 
-/* Takes and returns the family's append lock. HS_OK, HS_E_BUSY or HS_E_IO. */
+/* Takes and returns the family's append lock. HS_OK, HS_E_BUSY, HS_E_SPOOL_STATE or HS_E_IO. */
 enum hs_result hs_segment_lock(struct hs_segment *s, int64_t deadline_ms);
 void hs_segment_unlock(struct hs_segment *s);
 
@@ -54,7 +55,7 @@ void hs_segment_unlock(struct hs_segment *s);
  * Under the lock: makes the open segment fit to append n bytes to: it is there, ours,
  * whole, not poisoned, not due for rotation; there is room, and the clock shows a time by
  * which segments can be named, sealed and deleted. HS_OK, HS_E_FULL, HS_E_CLOCK, HS_E_IO,
- * HS_E_SYNC, HS_E_MEMORY, HS_E_BUSY, HS_E_SPOOL_FILE or HS_E_SPOOL_OWNER.
+ * HS_E_SYNC, HS_E_MEMORY, HS_E_BUSY, HS_E_SPOOL_FILE, HS_E_SPOOL_OWNER or HS_E_SPOOL_STATE.
  */
 enum hs_result hs_segment_prepare(struct hs_segment *s, uint64_t n, int64_t deadline_ms);
 
@@ -66,7 +67,7 @@ struct hs_pending {
 
 /*
  * Under the lock, after prepare: appends whole lines. HS_OK fills *pending, which must go
- * to hs_segment_wait. At HS_E_FULL or HS_E_IO the file is as it was.
+ * to hs_segment_wait. At HS_E_FULL, HS_E_IO or HS_E_SPOOL_STATE the file is as it was.
  */
 enum hs_result hs_segment_write(struct hs_segment *s, struct hs_slice lines,
                                 struct hs_pending *pending);

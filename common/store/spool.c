@@ -91,7 +91,7 @@ static enum hs_result open_view(const struct hs_settings *settings, struct view 
 
 /*
  * Does the path still lead to what is open? Judged by the state's file: two processes
- * with different ones would not know of each other.
+ * with different ones would not know of each other. And is that whole?
  */
 static bool is_current(const struct hs_spool *spool)
 {
@@ -99,7 +99,16 @@ static bool is_current(const struct hs_spool *spool)
 	struct stat st;
 
 	return v != NULL && hs_io_stat(AT_FDCWD, v->state_path, &st) == 0 &&
-	       (uint64_t)st.st_dev == v->device && (uint64_t)st.st_ino == v->inode;
+	       (uint64_t)st.st_dev == v->device && (uint64_t)st.st_ino == v->inode &&
+	       st.st_size == (off_t)sizeof(struct hs_state) && hs_state_is_intact(v->opened.state.state);
+}
+
+/* Once for each loss: it is closed after that. */
+static void tell_of_loss(const struct view *v)
+{
+	if (v != NULL)
+		hs_log(HS_LOG_WARN, "%s was cut, emptied or replaced by somebody else: it is made anew from the spool",
+		       v->state_path);
 }
 
 /* Shares the view; at HS_OK it must be returned by give_back. */
@@ -112,6 +121,7 @@ static enum hs_result borrow(struct hs_spool *spool, struct view **view)
 		pthread_rwlock_unlock(&spool->lock);
 		pthread_rwlock_wrlock(&spool->lock);
 		if (!is_current(spool)) {
+			tell_of_loss(spool->view);
 			close_view(spool->view);
 			spool->view = NULL;
 			r = open_view(spool->settings, &spool->view);
@@ -130,6 +140,18 @@ static enum hs_result borrow(struct hs_spool *spool, struct view **view)
 static void give_back(struct hs_spool *spool)
 {
 	pthread_rwlock_unlock(&spool->lock);
+}
+
+void hs_spool_look(struct hs_spool *spool)
+{
+	struct view *v;
+	bool stale;
+
+	pthread_rwlock_rdlock(&spool->lock);
+	stale = spool->view != NULL && !is_current(spool);
+	pthread_rwlock_unlock(&spool->lock);
+	if (stale && borrow(spool, &v) == HS_OK)
+		give_back(spool);
 }
 
 /* --- appending -------------------------------------------------------------- */
@@ -300,6 +322,8 @@ static enum hs_result write_events(struct view *v, const struct hs_append *const
 	r = hs_segment_prepare(s, bytes, deadline_ms);
 	if (r == HS_OK)
 		r = write_fresh(v, append, n, pending);
+	if (r == HS_OK && pending->file == NULL && !hs_family_is_intact(s->family))
+		r = HS_E_SPOOL_STATE; /* "known already" was perhaps read from it */
 	hs_segment_unlock(s);
 	return r;
 }

@@ -75,6 +75,12 @@ void hs_spool_commit(struct hs_spool *spool);
 void hs_spool_expire(struct hs_spool *spool, int64_t now_ms);
 
 /*
+ * Now and then, from a long-lived process that may have nothing else to do: if the shared state
+ * was cut or replaced it is closed, for the others wait until nobody holds it, and opened anew.
+ */
+void hs_spool_look(struct hs_spool *spool);
+
+/*
  * HS_OK if an append would be tried: the directory is there, writable and has room, the
  * clock is right to some years, and the list of suppressed people is not lost.
  */

@@ -11,11 +11,31 @@
 #include <time.h>
 
 static const char magic[8] = "hookspl";
-enum { VERSION = 2, SETUP_MS = 4000, POLL_MS = 1 };
+enum { VERSION = 2, SETUP_MS = 4000, POLL_MS = 1, READ_BYTES = 1 << 14 };
+
+/* A state's first words, in every version. */
+struct head {
+	char magic[8];
+	uint32_t version, layout;
+};
 
 /* Processes share these numbers: no lock of the C library's may hide beside them. */
 static_assert(ATOMIC_INT_LOCK_FREE == 2 && ATOMIC_LLONG_LOCK_FREE == 2 &&
                   _Alignof(_Atomic uint64_t) == 8, "lock-free atomics of one layout");
+
+bool hs_family_is_intact(const struct hs_family *f)
+{
+	return atomic_load(&f->first) == HS_INTACT && atomic_load(&f->last) == HS_INTACT;
+}
+
+bool hs_state_is_intact(const struct hs_state *s)
+{
+	bool intact = atomic_load(&s->last) == HS_INTACT;
+
+	for (int i = 0; i < HS_FAMILIES; i++)
+		intact = intact && hs_family_is_intact(&s->family[i]);
+	return intact;
+}
 
 /* Two builds share a spool only if they see the same struct and the same mutex. */
 #ifdef __GLIBC__
@@ -82,8 +102,9 @@ static void forget(struct hs_state *s, bool known)
  */
 static enum hs_result set_up(struct hs_state *s, const struct boot *boot, uint64_t inode)
 {
-	bool known = memcmp(s->magic, magic, sizeof magic) == 0 && s->layout == layout();
+	bool known = memcmp(s->magic, magic, sizeof magic) == 0 && s->layout == layout() && hs_state_is_intact(s);
 	bool same_boot = boot->known && known && strcmp(s->boot_id, boot->id) == 0;
+	bool other_boot = boot->known && known && !same_boot && s->boot_id[0] != '\0';
 
 	s->ready = 0;
 	if (!same_boot || s->inode != inode)
@@ -100,7 +121,11 @@ static enum hs_result set_up(struct hs_state *s, const struct boot *boot, uint64
 			atomic_store(&f->poisoned, 1);
 		atomic_store(&f->in_flight, 0);
 		f->looked_ns = f->look_again_us = 0; /* whoever was here before, look at once */
+		f->trusted = other_boot || (same_boot && f->trusted);
+		atomic_store(&f->first, HS_INTACT);
+		atomic_store(&f->last, HS_INTACT);
 	}
+	atomic_store(&s->last, HS_INTACT);
 	memcpy(s->magic, magic, sizeof magic);
 	s->version = VERSION;
 	s->layout = layout();
@@ -112,22 +137,41 @@ static enum hs_result set_up(struct hs_state *s, const struct boot *boot, uint64
 
 static enum hs_result check_shared(const struct hs_state *s, const struct boot *boot)
 {
+	if (!hs_state_is_intact(s))
+		return HS_E_BUSY; /* cut: whoever has it open is about to find out */
 	if (memcmp(s->magic, magic, sizeof magic) != 0 || s->version != VERSION ||
 	    s->layout != layout() || strcmp(s->boot_id, boot->id) != 0)
 		return HS_E_SPOOL_VERSION;
 	return s->ready ? HS_OK : HS_E_BUSY;
 }
 
-/* A file of a newer version may have another size; it is not to be overwritten. */
-static bool is_newer(int fd)
+/*
+ * Every page is read before one is mapped: what cannot be read would be a SIGBUS there. *head
+ * is the beginning, zeros if the file is shorter.
+ */
+static enum hs_result read_all(int fd, struct head *head)
 {
-	struct {
-		char magic[8];
-		uint32_t version;
-	} head;
+	char page[READ_BYTES];
+	uint64_t at = 0;
+	ssize_t got;
 
-	return hs_io_read_at(fd, (char *)&head, sizeof head, 0) == (ssize_t)sizeof head &&
-	       memcmp(head.magic, magic, sizeof magic) == 0 && head.version > VERSION;
+	memset(head, 0, sizeof *head);
+	while ((got = hs_io_read_at(fd, page, sizeof page, at)) > 0) {
+		if (at == 0 && (size_t)got >= sizeof *head)
+			memcpy(head, page, sizeof *head);
+		at += (uint64_t)got;
+		if (at > 2 * sizeof(struct hs_state))
+			break; /* not ours, and perhaps without end */
+	}
+	if (got >= 0)
+		return HS_OK;
+	hs_log_result(HS_E_SPOOL_STATE, "read .hookspool/run/state: %s", strerror(errno));
+	return HS_E_SPOOL_STATE;
+}
+
+static bool is_ours(const struct head *head)
+{
+	return memcmp(head->magic, magic, sizeof magic) == 0;
 }
 
 /* All of the file has blocks: a full disk must not be a SIGBUS. */
@@ -135,13 +179,18 @@ static enum hs_result fill(int fd)
 {
 	char *zeros;
 	struct stat st;
+	struct head head;
 	enum hs_result r = HS_OK;
 
 	if (hs_io_fstat(fd, &st) < 0)
 		return HS_E_IO;
 	if (!S_ISREG(st.st_mode))
 		return HS_E_SPOOL_FILE;
-	if (is_newer(fd))
+	r = read_all(fd, &head);
+	if (r != HS_OK)
+		return r;
+	/* a file of a newer version may have another size; it is not to be overwritten */
+	if (is_ours(&head) && head.version > VERSION)
 		return HS_E_SPOOL_VERSION;
 	if (st.st_size == (off_t)sizeof(struct hs_state))
 		return HS_OK;
@@ -204,17 +253,41 @@ static bool is_alone(const struct hs_state_handle *h)
 	       hs_io_lock(h->state_fd, LOCK_EX | LOCK_NB) == 0;
 }
 
+/* Somebody else uses it: is it whole, and of our kind? */
+static enum hs_result look_at_shared(int fd)
+{
+	struct stat st;
+	struct head head;
+	enum hs_result r = read_all(fd, &head);
+
+	if (r != HS_OK)
+		return r;
+	if (is_ours(&head) && (head.version != VERSION || head.layout != layout()))
+		return HS_E_SPOOL_VERSION;
+	return hs_io_fstat(fd, &st) == 0 && st.st_size == (off_t)sizeof(struct hs_state) ? HS_OK : HS_E_BUSY;
+}
+
 static enum hs_result map(struct hs_state_handle *h, uint64_t *inode)
 {
 	struct stat st;
 
 	if (hs_io_fstat(h->state_fd, &st) < 0)
 		return HS_E_IO;
-	if (st.st_size != (off_t)sizeof(struct hs_state))
-		return HS_E_SPOOL_VERSION;
 	*inode = (uint64_t)st.st_ino;
 	h->state = hs_io_map(h->state_fd, sizeof *h->state);
 	return h->state == NULL ? call_failed("mmap") : HS_OK;
+}
+
+/* No lock of it has been taken. */
+static void give_up(struct hs_state_handle *h)
+{
+	if (h->state != NULL)
+		hs_io_unmap(h->state, sizeof *h->state);
+	if (h->state_fd >= 0)
+		hs_io_close(h->state_fd);
+	if (h->lock_fd >= 0)
+		hs_io_close(h->lock_fd);
+	*h = (struct hs_state_handle){ NULL, -1, -1 };
 }
 
 static enum hs_result open_once(int run_dir, struct hs_state_handle *h)
@@ -231,7 +304,7 @@ static enum hs_result open_once(int run_dir, struct hs_state_handle *h)
 		h->state_fd = hs_io_open_or_make(run_dir, "state", 0600);
 	if (h->lock_fd < 0 || h->state_fd < 0) {
 		r = errno == ELOOP || errno == EISDIR ? HS_E_SPOOL_FILE : hs_io_result(errno);
-		hs_state_close(h);
+		give_up(h);
 		return r;
 	}
 	boot.known = hs_io_boot_id(boot.id);
@@ -240,6 +313,8 @@ static enum hs_result open_once(int run_dir, struct hs_state_handle *h)
 		r = fill(h->state_fd);
 	else
 		r = share(h);
+	if (r == HS_OK && !alone)
+		r = look_at_shared(h->state_fd);
 	if (r == HS_OK)
 		r = map(h, &inode);
 	if (r == HS_OK && alone)
@@ -249,7 +324,7 @@ static enum hs_result open_once(int run_dir, struct hs_state_handle *h)
 	if (r == HS_OK)
 		r = check_shared(h->state, &boot);
 	if (r != HS_OK)
-		hs_state_close(h);
+		give_up(h);
 	return r;
 }
 
@@ -258,7 +333,10 @@ enum hs_result hs_state_open(int run_dir, struct hs_state_handle *h)
 	int64_t deadline = hs_io_now_monotonic() + SETUP_MS;
 	enum hs_result r;
 
-	/* busy: it was being set up by one who was killed; perhaps we are alone now */
+	/*
+	 * busy: it was being set up by one who was killed, or it is cut and those who have it open
+	 * are about to find out; perhaps we are alone now
+	 */
 	while ((r = open_once(run_dir, h)) == HS_E_BUSY && hs_io_now_monotonic() < deadline)
 		hs_io_pause(POLL_MS);
 	return r;
@@ -266,13 +344,21 @@ enum hs_result hs_state_open(int run_dir, struct hs_state_handle *h)
 
 void hs_state_close(struct hs_state_handle *h)
 {
-	if (h->state != NULL)
-		hs_io_unmap(h->state, sizeof *h->state);
-	if (h->state_fd >= 0)
-		hs_io_close(h->state_fd);
-	if (h->lock_fd >= 0)
-		hs_io_close(h->lock_fd);
-	*h = (struct hs_state_handle){ NULL, -1, -1 };
+	/* of a lost one the C library may still hold the address of a lock, in its list of robust ones */
+	if (h->state != NULL && !hs_state_is_intact(h->state)) {
+		hs_io_unmap_lost(h->state, sizeof *h->state);
+		h->state = NULL;
+	}
+	give_up(h);
+}
+
+bool hs_state_is_current(const struct hs_state_handle *h, int run_dir)
+{
+	struct stat ours, named;
+
+	return hs_state_is_intact(h->state) && hs_io_fstat(h->state_fd, &ours) == 0 &&
+	       hs_io_stat(run_dir, "state", &named) == 0 && named.st_ino == ours.st_ino &&
+	       named.st_dev == ours.st_dev && named.st_size == (off_t)sizeof *h->state;
 }
 
 enum hs_result hs_state_distrust(int run_dir)
@@ -342,8 +428,11 @@ enum hs_result hs_state_try_lock(pthread_mutex_t *m, bool *died)
 
 void hs_state_unlock(pthread_mutex_t *m)
 {
-	int error = pthread_mutex_unlock(m);
+	pthread_mutex_unlock(m); /* fails only if the state is lost */
+}
 
-	assert(error == 0);
-	(void)error;
+void hs_family_unlock(const struct hs_family *f, pthread_mutex_t *m)
+{
+	if (hs_family_is_intact(f))
+		hs_state_unlock(m);
 }

@@ -7,6 +7,12 @@
  * holds both shared for as long as the spool is open; whoever gets both exclusively is alone,
  * and sets the state up again before sharing it. So locks that a killed process left behind, or that an earlier
  * boot wrote, never outlive the last user.
+ *
+ * Somebody may cut or empty the file while it is mapped. Then all or part of it reads as zeros
+ * (io.h), its locks among them, which would exclude nobody. So words that are never 0 stand
+ * around each family: they are looked at after what was read and before a byte is written, a
+ * name is changed or a 200 is given. A state that is lost is closed, and set up again by
+ * whoever gets alone, as ever: until then nobody writes.
  */
 #ifndef HS_STATE_H
 #define HS_STATE_H
@@ -21,6 +27,7 @@
 
 enum { HS_EVENTS, HS_REJECTED, HS_FAMILIES };
 enum { HS_PAST = 64, HS_OWN = 64 };
+#define HS_INTACT UINT64_C(0x68737069746e6163)
 
 /* How a segment ended that is no longer open. */
 struct hs_past {
@@ -36,6 +43,7 @@ struct hs_own {
 
 /* One family of files: events.jsonl and the sealed events-….jsonl, or the rejected. */
 struct hs_family {
+	_Atomic uint64_t first; /* HS_INTACT */
 	pthread_mutex_t append; /* who writes, seals, opens. Taken before `sync`, never after */
 	pthread_mutex_t sync;   /* who syncs: the leader of a group commit */
 
@@ -49,6 +57,7 @@ struct hs_family {
 	int64_t look_again_us; /* not before that, on the clock that never jumps */
 	uint64_t inode;      /* of its file: the device's number may change at a remount */
 	uint64_t reserved;   /* blocks are allocated up to here */
+	uint32_t trusted;    /* a file that is found was left by another boot: no write-back error of it is lost */
 	int64_t opened_ms;   /* when the open segment got its first line; 0: it is empty */
 	int64_t sealed_ms;   /* stamp of the newest sealed segment */
 	int64_t rotated_ms;  /* when that was, on the clock that never jumps */
@@ -64,6 +73,7 @@ struct hs_family {
 	_Atomic uint32_t poisoned;  /* a sync of the open segment failed, or may have */
 	_Atomic uint32_t epoch;     /* syncs begun */
 	_Atomic uint32_t wake[2];   /* futexes: those who wait for an even, an odd epoch */
+	_Atomic uint64_t last;      /* HS_INTACT */
 };
 
 /*
@@ -97,6 +107,7 @@ struct hs_state {
 	_Atomic uint64_t receipts_seen;  /* bytes of erased.jsonl, and nobody is suppressed by them */
 	char spool_id[40];    /* what history.h read last: if its file alone is lost */
 	uint64_t spool_epoch;
+	_Atomic uint64_t last; /* HS_INTACT */
 };
 
 struct hs_state_handle {
@@ -104,10 +115,16 @@ struct hs_state_handle {
 	int lock_fd, state_fd;
 };
 
+/* False: the state is lost, and nothing that was read of it counts. */
+bool hs_family_is_intact(const struct hs_family *f);
+bool hs_state_is_intact(const struct hs_state *s);
+/* The same, and the file has its size and its name in .hookspool/run: otherwise open it again. */
+bool hs_state_is_current(const struct hs_state_handle *h, int run_dir);
+
 /*
  * Opens the state in .hookspool/run. HS_OK, HS_E_BUSY (another process sets it up
- * and does not finish), HS_E_SPOOL_VERSION, HS_E_SPOOL_FILE, HS_E_SPOOL_FS, HS_E_FULL,
- * HS_E_MEMORY or HS_E_IO.
+ * and does not finish), HS_E_SPOOL_VERSION, HS_E_SPOOL_FILE, HS_E_SPOOL_FS, HS_E_SPOOL_STATE
+ * (it cannot be read, or it is cut and others have it open), HS_E_FULL, HS_E_MEMORY or HS_E_IO.
  */
 enum hs_result hs_state_open(int run_dir, struct hs_state_handle *h);
 void hs_state_close(struct hs_state_handle *h);
@@ -129,5 +146,10 @@ enum hs_result hs_state_lock(pthread_mutex_t *m, int64_t deadline_ms, bool *died
 /* The same without waiting: HS_E_BUSY if somebody else has it. */
 enum hs_result hs_state_try_lock(pthread_mutex_t *m, bool *died);
 void hs_state_unlock(pthread_mutex_t *m);
+/*
+ * One of the family's. In a state that is lost it stays as it is: what the C library would read
+ * and follow there may be zeros by half.
+ */
+void hs_family_unlock(const struct hs_family *f, pthread_mutex_t *m);
 
 #endif

@@ -16,7 +16,7 @@ struct hs_suppress {
 	const struct hs_place *place;
 	bool looked; /* … when the shared state had this epoch */
 	uint64_t epoch;
-	char *map; /* the list; NULL: there is none */
+	char *list; /* the whole file; NULL: there is none */
 	size_t size;
 	char salt[HS_SALT + 1];
 	struct hs_digest *digest; /* made when there is a list */
@@ -33,11 +33,10 @@ struct hs_suppress *hs_suppress_new(const struct hs_place *place)
 	return s;
 }
 
-static void unmap(struct hs_suppress *s)
+static void forget(struct hs_suppress *s)
 {
-	if (s->map != NULL)
-		hs_io_unmap(s->map, s->size);
-	s->map = NULL;
+	free(s->list);
+	s->list = NULL;
 	s->size = 0;
 }
 
@@ -45,7 +44,7 @@ void hs_suppress_free(struct hs_suppress *s)
 {
 	if (s == NULL)
 		return;
-	unmap(s);
+	forget(s);
 	hs_digest_free(s->digest);
 	hs_json_free(&s->json);
 	hs_buf_free(&s->text);
@@ -63,7 +62,25 @@ static enum hs_result without_list(const struct hs_suppress *s)
 	return r == HS_OK && lost ? HS_E_SUPPRESSED : r;
 }
 
-static enum hs_result map_list(struct hs_suppress *s)
+/* Into memory of our own: a mapping would be lost with a file that somebody empties. */
+static enum hs_result read_list(struct hs_suppress *s, int fd, size_t size)
+{
+	size_t at = 0;
+	ssize_t got = 1;
+
+	s->list = malloc(size);
+	if (s->list == NULL)
+		return HS_E_MEMORY;
+	s->size = size;
+	while (at < size && got > 0) {
+		got = hs_io_read_at(fd, s->list + at, size - at, at);
+		if (got > 0)
+			at += (size_t)got;
+	}
+	return at == size ? HS_OK : HS_E_IO;
+}
+
+static enum hs_result load_list(struct hs_suppress *s)
 {
 	int fd = hs_io_open(s->place->private_dir, NAME);
 	enum hs_result r = HS_OK;
@@ -76,14 +93,12 @@ static enum hs_result map_list(struct hs_suppress *s)
 	} else if (st.st_size < MAGIC_BYTES) { /* emptied */
 		r = HS_E_SUPPRESSED;
 	} else if (st.st_size > MAGIC_BYTES) {
-		s->map = hs_io_map(fd, (size_t)st.st_size);
-		s->size = s->map == NULL ? 0 : (size_t)st.st_size;
-		r = s->map == NULL ? HS_E_MEMORY : HS_OK;
+		r = read_list(s, fd, (size_t)st.st_size);
 	}
 	hs_io_close(fd);
-	if (r != HS_OK || s->map == NULL)
+	if (r != HS_OK || s->list == NULL)
 		return r;
-	if (memcmp(s->map, MAGIC, MAGIC_BYTES) != 0)
+	if (memcmp(s->list, MAGIC, MAGIC_BYTES) != 0)
 		return HS_E_SPOOL_VERSION;
 	if (s->digest == NULL)
 		s->digest = hs_digest_new();
@@ -97,14 +112,14 @@ enum hs_result hs_suppress_follow(struct hs_suppress *s, bool *active)
 	enum hs_result r = HS_OK;
 
 	if (!s->looked || s->epoch != epoch) {
-		unmap(s);
-		r = map_list(s);
+		forget(s);
+		r = load_list(s);
 		if (r != HS_OK)
-			unmap(s);
+			forget(s);
 		s->looked = r == HS_OK;
 		s->epoch = epoch;
 	}
-	*active = s->map != NULL;
+	*active = s->list != NULL;
 	return r;
 }
 
@@ -132,7 +147,7 @@ static int compare(const void *a, const void *b)
 
 static bool is_listed(const struct hs_suppress *s, const uint8_t hash[static HS_SUPPRESS_HASH])
 {
-	return bsearch(hash, s->map + MAGIC_BYTES, (s->size - MAGIC_BYTES) / HS_SUPPRESS_HASH,
+	return bsearch(hash, s->list + MAGIC_BYTES, (s->size - MAGIC_BYTES) / HS_SUPPRESS_HASH,
 		       HS_SUPPRESS_HASH, compare) != NULL;
 }
 
@@ -254,7 +269,7 @@ enum hs_result hs_suppress_add(const struct hs_place *place, const struct hs_sub
 	if (r == HS_OK)
 		r = hs_salt(place, salt);
 	if (r == HS_OK && active)
-		hs_buf_put(&list, s->map + MAGIC_BYTES, s->size - MAGIC_BYTES);
+		hs_buf_put(&list, s->list + MAGIC_BYTES, s->size - MAGIC_BYTES);
 	if (r == HS_OK)
 		r = put_hashes(&list, salt, subjects);
 	if (r == HS_OK) {

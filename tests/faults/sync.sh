@@ -47,4 +47,40 @@ fail_sync() {
 fail_sync 'sync fails' :error=EIO:when=1
 fail_sync 'sync fails for good' :error=EIO:when=1+
 fail_sync 'leader killed in its sync' ''
+
+held() { # the process that strace holds in its write
+	local pid
+	for pid in $(workers); do
+		grep -q '^TracerPid:.0$' "/proc/$pid/status" || echo "$pid"
+	done 2>/dev/null
+}
+
+in_spool() { grep -q "\"message_id\":\"$1\"" "$SPOOL"; }
+
+# A storm of writers that are killed when they have written and not synced: those who wait for the
+# lock meanwhile, and those who come after them, are all answered 200. (A killed process goes on
+# to exist until the end of the delay.)
+ROUNDS=$(size 6 40)
+bodies_make $((3 * ROUNDS))
+spool_clear
+: >"$T/ledger"
+for ((round = 0; round < ROUNDS; round++)); do
+	dies=$((3 * round + 1))
+	(ANSWER=$T/dies one $dies strace -qq -o /dev/null -P "$SPOOL" -e inject=pwrite64:delay_exit=1500000) &
+	wait_for 5 in_spool "m-$dies" || not_ok "round $round: the line is written"
+	for other in $((dies + 1)) $((dies + 2)); do
+		(ANSWER=$T/answer.$other one $other; echo "$STATUS m-$other" >>"$T/storm") &
+	done
+	sleep 0.2
+	kill -9 $(held)
+	wait
+	one $dies
+	echo "$STATUS m-$dies" >>"$T/storm"
+done
+refused=$(grep -vc '^200 ' "$T/storm")
+is "killed before their syncs: nobody else is refused" "$refused" 0
+sed -n 's/^200 //p' "$T/storm" >"$T/ledger"
+count_check 'killed before their syncs: each event once' "$T/ledger"
+is 'killed before their syncs: no segment is set aside' "$(ls "$SPOOL_DIR" | grep -c '^events-')" 0
+figure "writers killed before their sync: $ROUNDS, others refused: $refused"
 done_testing

@@ -139,8 +139,26 @@ role_killed() {
 	wait "$waiting"
 }
 
+# Killed between its write and its sync; write-back fails; and a program of somebody else, which
+# syncs the same file, is told of it. Whoever opens the file after that hears nothing of it.
+role_foreign() {
+	local pid waiting
+	(ANSWER=$T/leader one 2 strace -qq -o /dev/null -P "$SPOOL" -e inject=pwrite64:delay_exit=3000000) &
+	waiting=$!
+	wait_for 5 has m-2 || not_ok "$FS, $ROLE: the line is written"
+	pid=$(workers | head -n 1)
+	kill -9 "$pid"
+	wait "$waiting"
+	if sync -d "$SPOOL" 2>/dev/null; then
+		not_ok "$FS, $ROLE: the foreign sync is told of the error"
+	else
+		ok "$FS, $ROLE: the foreign sync is told of the error"
+	fi
+	check "$FS, $ROLE: and nobody after it" sync -d "$SPOOL"
+}
+
 for fs in ${ONLY-ext4 xfs}; do
-	for what in ${ROLES-leader follower opener killed}; do role "$fs" "$what"; done
+	for what in ${ROLES-leader follower opener killed foreign}; do role "$fs" "$what"; done
 done
 figure "real write-back errors: $roles cases, false 200s: $false200"
 done_testing

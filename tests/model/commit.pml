@@ -11,6 +11,9 @@
  *   LATE_POISON    the poison is forgotten before the file has lost its name
  *   NO_QUIESCE     a segment is ended while a leader may be at work on it
  *   NOT_ROBUST     the locks of a dead process stay taken
+ *   NO_BLIND       a sync counts for what was written before its descriptor was opened
+ *   NO_DOUBT       the same of a file that is found without a state
+ *   NO_CHECK       what is written anew is not looked at: zeros are written over zeros
  *   NEVER_200      no defect: claims that nothing is ever acknowledged
  */
 #ifndef CRASHES
@@ -42,6 +45,14 @@ byte size;         /* whole lines in it */
 bool torn;         /* half a line behind them */
 byte dirty;        /* lines that are in memory alone */
 byte safe[FILES];  /* lines on stable storage */
+byte cached;       /* lines that a reader of the file finds whole */
+
+/*
+ * Who has it open, and is to be told of an error. Whoever opens it later hears nothing: as
+ * if a program of somebody else had synced the file, and been told, the moment it occurred.
+ */
+byte open_by;      /* processes, a mask */
+byte to_be_told;
 bool aside;        /* a segment waits in .hookspool to be cleaned */
 
 /* --- .hookspool/run/state ------------------------------------------------------------------ */
@@ -66,9 +77,15 @@ byte busy; /* which processes are in an append */
 #define AFTER_DEATH DEAD
 #endif
 
+#define LET_GO \
+	open_by = open_by & ~(1 << me); \
+	to_be_told = to_be_told & ~(1 << me); \
+	held = 0
+
 /* SIGKILL. The locks of a dead process say so; a new one takes its place. */
 #define DIE \
 	crashes--; \
+	LET_GO; \
 	append_lock = (append_lock == me + 1 -> AFTER_DEATH : append_lock); \
 	sync_lock = (sync_lock == me + 1 -> AFTER_DEATH : sync_lock); \
 	goto end_of_append
@@ -78,18 +95,58 @@ byte busy; /* which processes are in an append */
 /* What no other process sees half done; but death may come before it. */
 #define STEP(what) if :: d_step { what } MAY_DIE fi
 
+/* Write-back fails. The lost lines count as clean; a cache may show them still, or zeros. */
+#define FAIL_WRITE_BACK(lost) \
+	faults--; \
+	cached = cached & ~(lost); \
+	dirty = 0; \
+	to_be_told = to_be_told | open_by
+
 /*
- * fdatasync: a write-back error is reported to one caller, once. Then the lost lines
- * count as clean, and the next call answers 0. That the error is known to the kernel
- * and not yet to the caller is the place where death hurts.
+ * fdatasync: a write-back error, of this call or an earlier one, is reported once to each
+ * descriptor that was open when it occurred. The next call answers 0 over the lost lines, and
+ * so does one by a later descriptor. That the error is known to the kernel and not yet to the
+ * caller is the place where death hurts.
  */
 inline fdatasync()
 {
 	if
-	:: d_step { failed = false; safe[file] = safe[file] | dirty; dirty = 0 }
-	:: d_step { faults > 0 && dirty != 0 -> faults--; failed = true; dirty = 0 }
+	:: d_step { (to_be_told & (1 << me)) == 0 -> failed = false; safe[file] = safe[file] | dirty; dirty = 0 }
+	:: d_step { (to_be_told & (1 << me)) != 0 -> failed = true; to_be_told = to_be_told & ~(1 << me) }
+	:: d_step { faults > 0 && dirty != 0 -> FAIL_WRITE_BACK(0); failed = true; to_be_told = to_be_told & ~(1 << me) }
+	:: d_step { faults > 0 && dirty != 0 -> FAIL_WRITE_BACK(dirty); failed = true; to_be_told = to_be_told & ~(1 << me) }
 	MAY_DIE
 	fi
+}
+
+/* It has lost its name: nobody syncs it any more. */
+#define LEAVE_FILE open_by = 0; to_be_told = 0
+
+/* The file is opened: what is in it by now this descriptor's sync does not speak for. */
+#define HOLD(generation_) \
+	held = generation_; \
+	blind = size; \
+	open_by = open_by | (1 << me); \
+	to_be_told = to_be_told & ~(1 << me)
+
+#define RANGE(from, to) (LINES(to) & ~LINES(from))
+
+#ifdef NO_CHECK
+#define NOT_WHOLE(from, to) 0
+#else
+#define NOT_WHOLE(from, to) (RANGE(from, to) & ~cached)
+#endif
+
+/* Lines that are whole in the cache are written anew, through our descriptor. */
+inline renew(from, to)
+{
+	STEP(
+		failed = (NOT_WHOLE(from, to) != 0);
+		if
+		:: !failed -> dirty = dirty | (RANGE(from, to) & cached)
+		:: else
+		fi
+	)
 }
 
 /* --- locks ------------------------------------------------------------------------------------ */
@@ -118,25 +175,41 @@ inline bury_leader()
 inline sync_marked()
 {
 	mark = written;
-#ifndef NO_MARK
-	STEP(in_flight = mark);
+	failed = false;
+#ifndef NO_BLIND
+	if
+	:: synced < blind && synced < mark ->
+		till = (blind < mark -> blind : mark);
+		renew(synced, till);
+		till = 0
+	:: else
+	fi;
 #endif
-#ifdef EARLY_MARK
-	STEP(synced = mark);
-#endif
-	fdatasync();
-#ifndef NO_POISON
 	if
 	:: failed -> STEP(poisoned = true)
-	:: else -> STEP(synced = mark)
-	fi;
-#else
-	if
-	:: failed
-	:: else -> STEP(synced = mark)
-	fi;
+	:: else ->
+#ifndef NO_MARK
+		STEP(in_flight = mark);
 #endif
-	STEP(in_flight = 0; failed = false; mark = 0)
+#ifdef EARLY_MARK
+		STEP(synced = mark);
+#endif
+		fdatasync();
+#ifndef NO_POISON
+		if
+		:: failed -> STEP(poisoned = true)
+		:: else -> STEP(synced = mark)
+		fi;
+#else
+		if
+		:: failed
+		:: else -> STEP(synced = mark)
+		fi;
+#endif
+		STEP(in_flight = 0)
+	fi;
+	failed = false;
+	mark = 0
 }
 
 inline end_generation()
@@ -159,7 +232,7 @@ inline end_generation()
 inline begin_generation(n)
 {
 	STEP(assert(ARE_SAFE(file, n)); generation++; assert(generation < GENERATIONS); written = n; synced = n);
-	STEP(poisoned = false; current = generation; known = true)
+	STEP(poisoned = false; current = generation; known = true; held = generation)
 }
 
 /*
@@ -220,7 +293,7 @@ inline move_aside()
 	STEP(known = false; poisoned = false);
 #endif
 	if
-	:: exists -> STEP(exists = false; aside = true; dirty = 0; torn = false)
+	:: exists -> STEP(exists = false; aside = true; dirty = 0; torn = false; LEAVE_FILE)
 	:: exists -> skip /* rename fails */
 	:: else
 	fi;
@@ -232,7 +305,7 @@ inline move_aside()
 
 inline create()
 {
-	STEP(exists = true; file++; assert(file < FILES); size = 0; torn = false; dirty = 0);
+	STEP(exists = true; file++; assert(file < FILES); size = 0; torn = false; dirty = 0; cached = 0; HOLD(0));
 	begin_generation(0)
 }
 
@@ -242,10 +315,18 @@ inline adopt()
 	STEP(synced = size);
 	STEP(poisoned = true);
 #endif
+	STEP(HOLD(0));
+	failed = false;
 	if
-	:: torn -> move_aside()
+	:: torn || (LINES(size) & ~cached) != 0 -> move_aside()
 	:: else ->
-		fdatasync();
+#ifndef NO_DOUBT
+		renew(0, size);
+#endif
+		if
+		:: !failed -> fdatasync()
+		:: failed
+		fi;
 		if
 		:: failed -> failed = false; move_aside()
 		:: else -> begin_generation(size)
@@ -268,6 +349,10 @@ inline prepare()
 		fi
 	:: !rename_fails && known && current == generation ->
 		if
+		:: held != generation -> STEP(HOLD(generation))
+		:: else
+		fi;
+		if
 		:: poisoned -> end_generation(); move_aside()
 		:: !poisoned && (torn || size > written) ->
 			STEP(written = size);
@@ -283,7 +368,7 @@ inline prepare()
 			:: else ->
 				STEP(known = false);
 				/* what is sealed counts as spooled */
-				STEP(assert(ARE_SAFE(file, size)); exists = false; dirty = 0)
+				STEP(assert(ARE_SAFE(file, size)); exists = false; dirty = 0; LEAVE_FILE)
 			fi
 		:: !poisoned && !torn && size == written -> break
 		fi
@@ -299,6 +384,8 @@ inline prepare()
 proctype Process(byte me)
 {
 	byte t_generation, t_target, t_file, mark, decided;
+	byte till;
+	byte held, blind; /* the generation whose file we have open; 0: none */
 	bool died, failed, rename_fails;
 
 start:
@@ -312,8 +399,10 @@ start:
 			in_flight = 0;
 			BEGIN };
 		goto append
-	:: atomic { MY_TURN && busy == 0 && losses > 0 && !poisoned && in_flight == 0 ->
+	:: atomic { MY_TURN && busy == 0 && losses > 0 ->
 			losses--;
+			poisoned = false;
+			in_flight = 0;
 			sync_lock = FREE;
 			known = false;
 			current = 0;
@@ -329,7 +418,7 @@ append:
 	:: else
 	fi;
 	if /* a new line, or a duplicate of what stands there: it waits as well */
-	:: d_step { dirty = dirty | (1 << size); size++; assert(size < 8) };
+	:: d_step { dirty = dirty | (1 << size); cached = cached | (1 << size); size++; assert(size < 8) };
 		STEP(written = size)
 	:: size > 0
 	:: atomic { crashes > 0 -> torn = true; DIE } /* in mid-write */
@@ -346,13 +435,27 @@ end_of_append:
 	atomic {
 		busy = busy & ~(1 << me);
 		t_generation = 0; t_target = 0; t_file = 0;
-		mark = 0; decided = 0; died = false; failed = false; rename_fails = false
+		mark = 0; till = 0; decided = 0; died = false; failed = false; rename_fails = false
 	};
+	if /* plain CGI: the next append is by a process that opens the file anew */
+	:: d_step { held != 0 -> LET_GO; blind = 0 }
+	:: skip
+	fi;
 	goto start;
 done:
 	skip
 }
 
+/* Write-back, at any time: nobody waits for it. */
+proctype Disk()
+{
+end:
+	do
+	:: d_step { faults > 0 && dirty != 0 -> FAIL_WRITE_BACK(0) }
+	:: d_step { faults > 0 && dirty != 0 -> FAIL_WRITE_BACK(dirty) }
+	od
+}
+
 init {
-	atomic { run Process(0); run Process(1); run Process(2) }
+	atomic { run Disk(); run Process(0); run Process(1); run Process(2) }
 }

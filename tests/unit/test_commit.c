@@ -67,7 +67,7 @@ static struct hs_ticket take(struct scene *s)
 	bool died;
 
 	hs_state_lock(&s->f->append, soon(), &died);
-	hs_commit_note(s->f, s->fd, atomic_load(&s->f->written) + BYTES, &t);
+	hs_commit_note(s->f, s->fd, 0, atomic_load(&s->f->written) + BYTES, &t);
 	hs_state_unlock(&s->f->append);
 	return t;
 }
@@ -162,7 +162,7 @@ static void one_writer(void **state)
 	assert_int_equal(wrap_count(WRAP_FDATASYNC), 1);
 	assert_int_equal(atomic_load(&s->f->synced), BYTES);
 	assert_int_equal(atomic_load(&s->f->in_flight), 0);
-	hs_commit_note(s->f, s->fd, BYTES, &t); /* all of it is safe already */
+	hs_commit_note(s->f, s->fd, 0, BYTES, &t); /* all of it is safe already */
 	assert_result(hs_commit_wait(s->f, &t, soon()), HS_OK);
 	assert_int_equal(wrap_count(WRAP_FDATASYNC), 1);
 }
@@ -251,7 +251,7 @@ static void a_failed_sync_is_final_for_all(void **state)
 	assert_int_equal(atomic_load(&s->f->synced), BYTES);
 	assert_int_equal(atomic_load(&s->f->poisoned), 1);
 	assert_int_equal(atomic_load(&s->f->in_flight), 0);
-	assert_result(hs_commit_all(s->f, s->fd), HS_E_SYNC);
+	assert_result(hs_commit_all(s->f, s->fd, 0), HS_E_SYNC);
 	assert_int_equal(wrap_count(WRAP_FDATASYNC), 2);
 }
 
@@ -265,7 +265,7 @@ static void a_generation_that_ended(void **state)
 	bad = take(s);
 	wrap_fail(WRAP_FDATASYNC, 1, 1, EIO);
 	assert_result(hs_commit_quiesce(s->f, soon()), HS_OK);
-	assert_result(hs_commit_all(s->f, s->fd), HS_E_SYNC);
+	assert_result(hs_commit_all(s->f, s->fd, 0), HS_E_SYNC);
 	hs_commit_end(s->f, atomic_load(&s->f->synced));
 	hs_commit_resume(s->f);
 	assert_result(hs_commit_wait(s->f, &good, soon()), HS_OK); /* between two */
@@ -294,7 +294,7 @@ static void waiting_over_a_rotation(void **state)
 		start(&w[i], s);
 	for (int i = 0; i < WRITERS; i++)
 		assert_int_equal(atomic_load(&w[i].done), 0);
-	assert_result(hs_commit_all(s->f, s->fd), HS_OK);
+	assert_result(hs_commit_all(s->f, s->fd, 0), HS_OK);
 	hs_commit_end(s->f, atomic_load(&s->f->synced));
 	hs_commit_resume(s->f);
 	hs_commit_begin(s->f, 0);
@@ -358,7 +358,7 @@ static void whoever_rotates_finds_a_dead_leader(void **state)
 
 	assert_int_equal(child_wait(child_start(lead_and_die, s)), -1);
 	assert_result(hs_commit_quiesce(s->f, soon()), HS_OK);
-	assert_result(hs_commit_all(s->f, s->fd), HS_E_SYNC);
+	assert_result(hs_commit_all(s->f, s->fd, 0), HS_E_SYNC);
 	assert_int_equal(wrap_count(WRAP_FDATASYNC), 0);
 	hs_commit_end(s->f, atomic_load(&s->f->synced));
 	hs_commit_resume(s->f);

@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -920,6 +921,208 @@ static void the_rejected_are_bounded(void **state)
 	assert_sound(&s->d);
 }
 
+/* --- writers that die before their sync ---------------------------------------------- */
+
+static int write_and_die(void *context)
+{
+	struct scene *s = context;
+	struct hs_pending pending;
+	struct view v;
+
+	open_view(&v, &s->d, HS_EVENTS);
+	if (write_line(&v, "a", &pending) == HS_OK)
+		raise(SIGKILL);
+	return 1;
+}
+
+/* The dead process leaves "a", `lost`: as NULs, for its write-back has failed and somebody was told. */
+static void leave_unsynced(struct scene *s, bool lost)
+{
+	off_t from = spooldir_size(&s->d, "events.jsonl");
+	static const char nuls[4096];
+	char path[PATH_MAX + 16];
+	int fd;
+
+	assert_int_equal(child_wait(child_start(write_and_die, s)), -1);
+	if (!lost)
+		return;
+	snprintf(path, sizeof path, "%s/events.jsonl", s->d.path);
+	fd = open(path, O_WRONLY);
+	assert_true(fd >= 0);
+	from = from < 0 ? 0 : from;
+	assert_true(pwrite(fd, nuls, (size_t)(spooldir_size(&s->d, "events.jsonl") - from), from) > 0);
+	close(fd);
+}
+
+static void reopen_view(struct scene *s)
+{
+	close_view(&s->view);
+	open_view(&s->view, &s->d, HS_EVENTS);
+	wrap_reset();
+}
+
+/* Its sync says nothing of what was written before the file was opened: that is written anew. */
+static void what_a_dead_writer_left_is_written_anew(void **state)
+{
+	struct scene *s = *state;
+
+	assert_result(put(&s->view, "x"), HS_OK);
+	leave_unsynced(s, false);
+	reopen_view(s);
+	assert_result(put(&s->view, "b"), HS_OK); /* nobody is refused */
+	assert_int_equal(wrap_count(WRAP_PWRITE), 2);
+	assert_result(put(&s->view, "c"), HS_OK); /* and once is enough */
+	assert_int_equal(wrap_count(WRAP_PWRITE), 3);
+	assert_int_equal(sealed(s), 0);
+	assert_once(&s->d, "x a b c");
+	assert_sound(&s->d);
+}
+
+/* Whoever had the file open before it was written is told of any error. */
+static void an_older_descriptor_needs_no_rewriting(void **state)
+{
+	struct scene *s = *state;
+
+	assert_result(put(&s->view, "x"), HS_OK);
+	leave_unsynced(s, false);
+	wrap_reset();
+	assert_result(put(&s->view, "b"), HS_OK);
+	assert_int_equal(wrap_count(WRAP_PWRITE), 1);
+	assert_once(&s->d, "x a b");
+}
+
+/* A sync answers 0 over it: nothing above it may be acknowledged, and nothing of it counts. */
+static void what_a_dead_writer_lost_is_not_believed(void **state)
+{
+	struct scene *s = *state;
+
+	assert_result(put(&s->view, "x"), HS_OK);
+	leave_unsynced(s, true);
+	reopen_view(s);
+	assert_result(put(&s->view, "b"), HS_E_SYNC);
+	assert_result(put(&s->view, "b"), HS_OK);
+	assert_result(put(&s->view, "a"), HS_OK);
+	assert_once(&s->d, "x a b");
+	assert_sound(&s->d);
+}
+
+static void a_rotation_does_not_seal_what_was_lost(void **state)
+{
+	struct scene *s = *state;
+
+	assert_result(put(&s->view, "x"), HS_OK);
+	leave_unsynced(s, true);
+	reopen_view(s);
+	rotate(&s->view);
+	assert_result(put(&s->view, "b"), HS_OK);
+	assert_once(&s->d, "x b");
+	assert_sound(&s->d);
+}
+
+/* The rewriting fails, or its process dies in it: as if a sync had failed, and no more. */
+static void rewriting_fails(void **state)
+{
+	struct scene *s = *state;
+
+	assert_result(put(&s->view, "x"), HS_OK);
+	leave_unsynced(s, false);
+	reopen_view(s);
+	wrap_fail(WRAP_PWRITE, 2, 1, EIO);
+	assert_result(put(&s->view, "b"), HS_E_SYNC);
+	assert_result(put(&s->view, "b"), HS_OK);
+	assert_once(&s->d, "x b");
+	assert_sound(&s->d);
+}
+
+/* Without its state nobody knows what of the file was synced: all of it is written anew. */
+static void a_lost_state_vouches_for_nothing(void **state)
+{
+	struct scene *s = *state;
+
+	assert_result(put(&s->view, "x y"), HS_OK);
+	leave_unsynced(s, false);
+	spooldir_unlink(&s->d, ".hookspool/run/state");
+	reopen_view(s);
+	assert_result(put(&s->view, "b"), HS_OK);
+	assert_int_equal(wrap_count(WRAP_PWRITE), 2);
+	assert_once(&s->d, "x y a b");
+	assert_sound(&s->d);
+}
+
+/* Processes that write and are killed before their sync, one after the other: nobody is refused. */
+static void a_storm_of_deaths_before_the_sync(void **state)
+{
+	struct scene *s = *state;
+	char word[16];
+
+	for (int i = 0; i < 40; i++) {
+		leave_unsynced(s, false);
+		if (i % 2 == 0)
+			reopen_view(s);
+		snprintf(word, sizeof word, "w%d", i);
+		assert_result(put(&s->view, word), HS_OK);
+		assert_once(&s->d, word);
+	}
+	assert_int_equal(sealed(s), 0);
+	assert_sound(&s->d);
+}
+
+/* --- a state that is cut -------------------------------------------------------------- */
+
+static const off_t lengths[] = { 0, 100, 2048, 4096, sizeof(struct hs_state) - 4096, sizeof(struct hs_state) - 8 };
+enum { LENGTHS = sizeof lengths / sizeof *lengths };
+
+/* Under the lock, prepared: the write must not go where a state of zeros says. */
+static void a_state_that_is_cut_before_a_write(void **state)
+{
+	struct scene *s = *state;
+
+	for (int i = 0; i < LENGTHS; i++) {
+		bool lost = lengths[i] < (off_t)offsetof(struct hs_state, family[HS_EVENTS + 1]);
+		struct events *e = events_new("b");
+		struct hs_pending pending = { 0 };
+		struct hs_buf before, after;
+
+		again(s, "rotate_min_gap = 0\n");
+		assert_result(put(&s->view, "a x y"), HS_OK);
+		assert_result(hs_segment_lock(&s->view.segment, soon()), HS_OK);
+		assert_result(hs_segment_prepare(&s->view.segment, e->lines.n, soon()), HS_OK);
+		before = spooldir_read(&s->d, "events.jsonl");
+		spooldir_cut(&s->d, ".hookspool/run/state", lengths[i]);
+		assert_result(hs_segment_write(&s->view.segment, hs_buf_slice(&e->lines), &pending),
+			      lost ? HS_E_SPOOL_STATE : HS_OK);
+		hs_segment_forget(&pending);
+		after = spooldir_read(&s->d, "events.jsonl");
+		assert_int_equal(after.n, before.n + (lost ? 0 : e->lines.n));
+		assert_memory_equal(after.p, before.p, before.n);
+		hs_segment_unlock(&s->view.segment);
+		assert_result(prepare(&s->view, 1), lost ? HS_E_SPOOL_STATE : HS_OK);
+		hs_buf_free(&before);
+		hs_buf_free(&after);
+		events_free(e);
+		reopen_view(s);
+		assert_result(put(&s->view, "c"), HS_OK);
+		assert_once(&s->d, "a x y c");
+		assert_sound(&s->d);
+	}
+}
+
+/* Nobody who waits is told that it is safe, by zeros. */
+static void a_state_that_is_cut_before_a_sync(void **state)
+{
+	struct scene *s = *state;
+	struct hs_pending pending;
+
+	reopen_view(s); /* now, for cmocka has set a handler of its own since the scene was made */
+	assert_result(write_line(&s->view, "a", &pending), HS_OK);
+	spooldir_cut(&s->d, ".hookspool/run/state", 0);
+	assert_result(hs_segment_wait(&s->view.segment, &pending, soon()), HS_E_SYNC);
+	reopen_view(s);
+	assert_result(put(&s->view, "b"), HS_OK);
+	assert_once(&s->d, "a b");
+	assert_sound(&s->d);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, begin, finish)
 
 int main(void)
@@ -966,6 +1169,15 @@ int main(void)
 		TEST(two_processes_see_each_others_segments),
 		TEST(the_families_are_apart),
 		TEST(the_rejected_are_bounded),
+		TEST(what_a_dead_writer_left_is_written_anew),
+		TEST(an_older_descriptor_needs_no_rewriting),
+		TEST(what_a_dead_writer_lost_is_not_believed),
+		TEST(a_rotation_does_not_seal_what_was_lost),
+		TEST(rewriting_fails),
+		TEST(a_lost_state_vouches_for_nothing),
+		TEST(a_storm_of_deaths_before_the_sync),
+		TEST(a_state_that_is_cut_before_a_write),
+		TEST(a_state_that_is_cut_before_a_sync),
 	};
 
 	return cmocka_run_group_tests_name("segment", tests, NULL, NULL);

@@ -606,6 +606,137 @@ static void threads_and_processes(void **state)
 	assert_sound(&s->d);
 }
 
+/* --- files that are cut under a running process -------------------------------------------- */
+
+struct cut {
+	const struct spooldir *d;
+	const char *name;
+	off_t size;
+};
+
+static void cut(void *context)
+{
+	const struct cut *c = context;
+
+	spooldir_cut(c->d, c->name, c->size);
+}
+
+static const char STATE[] = ".hookspool/run/state", INDEX[] = ".hookspool/run/index";
+
+/*
+ * Cut while nobody is at work, or before any call of an append: it may be refused, but the next
+ * one succeeds, what was kept is there once, and a retry is a duplicate.
+ */
+static void a_file_that_is_cut(const struct cut *c, struct scene *s)
+{
+	static const enum wrap_call calls[] = { WRAP_FSTATVFS, WRAP_FALLOCATE, WRAP_PREAD, WRAP_PWRITE, WRAP_FDATASYNC };
+	uint64_t duplicate;
+
+	for (size_t i = 0; i <= sizeof calls / sizeof *calls; i++) {
+		enum hs_result r;
+
+		again(s, "rotate_min_gap = 0\n");
+		assert_result(put(s, "a b"), HS_OK);
+		assert_result(hs_spool_rotate(s->spool, soon()), HS_OK);
+		assert_result(put(s, "c"), HS_OK);
+		wrap_reset();
+		if (i == 0)
+			cut((void *)(uintptr_t)c);
+		else
+			wrap_before(calls[i - 1], 1, cut, (void *)(uintptr_t)c);
+		r = put(s, "d e");
+		assert_true(r == HS_OK || r == HS_E_SPOOL_STATE || r == HS_E_SYNC || r == HS_E_IO);
+		if (r == HS_OK)
+			assert_once(&s->d, "d e");
+		wrap_reset();
+		assert_result(put(s, "d e"), HS_OK);
+		assert_result(spooldir_append(s->spool, "a b c d e", &duplicate), HS_OK);
+		assert_int_equal(duplicate, 5);
+		assert_once(&s->d, "a b c d e");
+		assert_int_equal(spooldir_lines(&s->d), 5);
+		assert_sound(&s->d);
+	}
+}
+
+static void a_state_that_is_cut(void **state)
+{
+	struct scene *s = *state;
+	static const off_t lengths[] = { 0, 100, 2048, 4096, 100000, sizeof(struct hs_state) - 4096 };
+
+	for (size_t i = 0; i < sizeof lengths / sizeof *lengths; i++)
+		a_file_that_is_cut(&(struct cut) { &s->d, STATE, lengths[i] }, s);
+}
+
+static void an_index_that_is_cut(void **state)
+{
+	struct scene *s = *state;
+	static const off_t lengths[] = { 0, 4096, 8192 };
+
+	for (size_t i = 0; i < sizeof lengths / sizeof *lengths; i++)
+		a_file_that_is_cut(&(struct cut) { &s->d, INDEX, lengths[i] }, s);
+}
+
+/* Every page of it is gone, and its print says that it is as it was left: no look at it helps. */
+static void an_index_that_is_cut_unseen(void **state)
+{
+	struct scene *s = *state;
+	struct hs_state *shared;
+	uint64_t duplicate;
+
+	assert_result(put(s, "a b"), HS_OK);
+	assert_result(hs_spool_rotate(s->spool, soon()), HS_OK);
+	assert_result(put(s, "c"), HS_OK);
+	shared = spooldir_state(&s->d);
+	shared->index.writing = 1; /* a writer was killed: then the size is not compared */
+	spooldir_cut(&s->d, INDEX, 0);
+	if (spooldir_append(s->spool, "a b c", &duplicate) != HS_OK)
+		assert_result(spooldir_append(s->spool, "a b c", &duplicate), HS_OK);
+	assert_int_equal(duplicate, 3);
+	assert_once(&s->d, "a b c");
+	spooldir_state_done(shared);
+}
+
+/* The kernel's error when it is read: no signal, no loss; and it goes on when the disk does. */
+static void a_state_that_cannot_be_read(void **state)
+{
+	struct scene *s = *state;
+
+	assert_result(put(s, "a"), HS_OK);
+	hs_spool_free(s->spool);
+	s->spool = hs_spool_new(s->d.settings);
+	wrap_reset();
+	wrap_fail(WRAP_PREAD, 1, WRAP_FOREVER, EIO);
+	assert_result(put(s, "b"), HS_E_SPOOL_STATE);
+	wrap_reset();
+	wrap_fail(WRAP_PREAD, 2, 1, EIO); /* of a page behind the first */
+	assert_result(put(s, "b"), HS_E_SPOOL_STATE);
+	wrap_reset();
+	assert_result(put(s, "b"), HS_OK);
+	assert_once(&s->d, "a b");
+}
+
+static bool is_set_up_again(void *context)
+{
+	const struct spooldir *d = context;
+
+	return spooldir_size(d, STATE) == (off_t)sizeof(struct hs_state);
+}
+
+/* An idle process that looks now and then does not keep the others from service. */
+static void an_idle_process_lets_go(void **state)
+{
+	struct scene *s = *state;
+
+	assert_result(put(s, "a"), HS_OK);
+	spooldir_cut(&s->d, STATE, 0);
+	hs_spool_look(s->spool);
+	assert_true(is_set_up_again(&s->d));
+	assert_result(spooldir_append_apart(&s->d, "b", NULL), HS_OK);
+	assert_result(put(s, "c"), HS_OK);
+	assert_once(&s->d, "a b c");
+	assert_sound(&s->d);
+}
+
 /* --- what the index knows ----------------------------------------------------------- */
 
 static void the_index_is_counted(void **state)
@@ -657,6 +788,11 @@ int main(void)
 		TEST(killed_before_every_call),
 		TEST(threads_and_processes),
 		TEST(the_index_is_counted),
+		TEST(a_state_that_is_cut),
+		TEST(an_index_that_is_cut),
+		TEST(an_index_that_is_cut_unseen),
+		TEST(a_state_that_cannot_be_read),
+		TEST(an_idle_process_lets_go),
 	};
 
 	return cmocka_run_group_tests_name("spool", tests, NULL, NULL);

@@ -1,0 +1,122 @@
+# Files of the spool are cut or emptied under a running server with load, and under `tail -f`:
+# service goes on within two seconds, every 200 is in the spool once, and the log tells.
+. "$(dirname "$0")/../lib/server.sh"
+. "$(dirname "$0")/../lib/consume.sh"
+
+spool_start 'rotate_min_gap = 0' 'min_free = 0' 'auth = none'
+RUN=$S/spool/.hookspool/run
+
+# load PREFIX: four senders, each event again until it is answered 200, as Segment does; T/PREFIX.times
+# gets "MS ID" for each, the time that it took. Ends when T/stop is there.
+load() {
+	local sender
+	rm -f "$T/stop"
+	for sender in 1 2 3 4; do
+		(
+			for ((i = 1; ; i++)); do
+				[ ! -e "$T/stop" ] || exit
+				id=$1-$sender-$i began=${EPOCHREALTIME/./}
+				until [ "$(curl -s --max-time 20 -o /dev/null -w '%{http_code}' --cacert "$T/tls/ca.pem" \
+					-H 'Content-Type: application/json' -d "$(event "$id")" "$URL")" = 200 ]; do
+					sleep 0.05
+				done
+				echo "$(((${EPOCHREALTIME/./} - began) / 1000)) $id"
+			done
+		) >"$T/$1.times.$sender" 2>/dev/null &
+	done
+	LOAD=$(jobs -p | tail -n 4)
+}
+
+times() { cat "$T/$1".times.*; }
+answered() { [ "$(times "$1" | wc -l)" -ge "$2" ]; }
+acknowledged() { times "$1" | cut -d ' ' -f 2 | sort; }
+told() { grep -cE "$1" "$S/log/hookspool.log"; }
+
+# under_load PREFIX COMMAND...: the command under load and a follower; then all is looked at.
+under_load() {
+	local prefix=$1 before follower most
+	shift
+	(hs_exec tail -f -n 0 >"$T/$prefix.tail" 2>>"$T/said") &
+	follower=$!
+	wait_for 10 grep -q inotify <(ls -l "/proc/$follower/fd")
+	worker=$(workers)
+	load "$prefix"
+	check "$prefix: the load runs" wait_for 10 answered "$prefix" 12
+	"$@"
+	before=$(times "$prefix" | wc -l)
+	check "$prefix: service goes on" wait_for 10 answered "$prefix" $((before + 24))
+	: >"$T/stop"
+	wait $LOAD
+	most=$(times "$prefix" | sort -n | tail -n 1 | cut -d ' ' -f 1)
+	check "$prefix: within two seconds ($most ms)" [ "$most" -lt 2000 ]
+	is "$prefix: by the same process" "$(workers)" "$worker"
+	is "$prefix: no 200 is lost" "$(comm -23 <(acknowledged "$prefix") <(ids))" ''
+	is "$prefix: none is there twice" "$(ids | grep "^$prefix-" | uniq -d)" ''
+	check "$prefix: tail -f goes on" wait_for 5 eval \
+		'[ -z "$(comm -23 <(acknowledged '"$prefix"') <(ids_of <"$T/'"$prefix"'.tail" | sort))" ]'
+	is "$prefix: and shows nothing twice" "$(ids_of <"$T/$prefix.tail" | sort | uniq -d)" ''
+	kill "$follower"
+	wait "$follower" 2>/dev/null
+	hs verify >"$T/verified" 2>&1
+	is "$prefix: verify finds nothing" $? 0
+}
+
+cut_state() { truncate -s "$1" "$RUN/state"; }
+cut_index() { truncate -s "$1" "$RUN/index"; }
+
+for size in 0 100 2048; do
+	was=$(told 'run/state was cut')
+	under_load "state$size" cut_state $size
+	is "state$size: the log tells once" "$(($(told 'run/state was cut') - was))" 1
+done
+was=$(told 'run/state was cut')
+under_load removed rm "$RUN/state"
+is "removed: the log tells once" "$(($(told 'run/state was cut') - was))" 1
+was=$(told 'run/state was cut')
+hs rotate
+under_load index cut_index 0
+under_load half cut_index 8192
+is 'the index has nothing to do with the state' "$(told 'run/state was cut')" "$was"
+
+# Nobody sends anything: an idle server and an idle follower let go all the same.
+(hs_exec tail -f -n 0 >"$T/idle" 2>>"$T/said") &
+TAIL=$!
+sleep 0.5
+cut_state 0
+check 'an idle server makes it anew' wait_for 5 eval '[ "$(stat -c %s "$RUN/state")" -gt 4096 ]'
+is 'plain CGI beside it is served' "$(event idle-1 | cgi REQUEST_METHOD=POST CONTENT_TYPE=application/json \
+	CONTENT_LENGTH="$(event idle-1 | wc -c)" | head -n 1 | tr -d '\r')" 'Status: 200 OK'
+check 'and tail -f shows it' wait_for 5 has 1 "$T/idle"
+kill $TAIL
+
+# The list of suppressed people, emptied in place: what the server has read stands.
+hs erase --user u-gone --suppress >"$T/out" 2>&1
+put_one "$(event gone-1 | sed 's/u-1/u-gone/')"
+: >"$S/spool/.hookspool/suppressed"
+put_one "$(event gone-2 | sed 's/u-1/u-gone/')"
+is 'an emptied suppression list is no SIGBUS, and what was read of it stands' "$(ids | grep -c '^gone-')" 0
+
+# The open segment, emptied: its lines are gone, and service goes on in a new one.
+worker=$(workers)
+put before 1 3
+: >"$SPOOL"
+put after 1 3
+is 'events.jsonl emptied: the next batch is taken' "$(ids | grep -c '^after')" 3
+is 'by the same process' "$(workers)" "$worker"
+check 'and the log tells' [ "$(told 'was cut by somebody else: it is set aside')" = 1 ]
+
+# An error of the disk where the state lies: an answer and the remedy, no signal.
+if command -v strace >/dev/null; then
+	server_stop
+	event eio-1 >"$T/body"
+	as_cgi() {
+		(as_server_user env GATEWAY_INTERFACE=CGI/1.1 HOOKSPOOL_CONF="$S/hookspool.conf" REQUEST_METHOD=POST \
+			CONTENT_TYPE=application/json CONTENT_LENGTH="$(stat -c %s "$T/body")" \
+			strace -qq -o /dev/null -P "$RUN/state" -e inject=pread64:error=EIO "$S/bin/hookspool.fcgi") \
+			<"$T/body" 2>"$T/said.cgi"
+	}
+	is 'EIO where the state is read: plain CGI says 503' "$(as_cgi | head -n 1 | tr -d '\r')" \
+		'Status: 503 Service Unavailable'
+	check 'and the log names the remedy' grep -q 'remove .hookspool/run' "$T/said.cgi" "$S/log/hookspool.log"
+fi
+done_testing
