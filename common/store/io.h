@@ -12,6 +12,7 @@
 #include "core/buf.h"
 #include "core/result.h"
 
+#include <errno.h>
 #include <stdint.h>
 #include <sys/stat.h>
 #include <sys/types.h>
@@ -30,6 +31,9 @@ int hs_io_open_or_make(int at, const char *name, mode_t mode);
 /* The same, but it must be new: EEXIST otherwise. */
 int hs_io_make(int at, const char *name, mode_t mode);
 int hs_io_open_read(int at, const char *name);
+/* The same; HS_IO_NOT_PLAIN if another kind of file has that name: a directory, a FIFO … */
+#define HS_IO_NOT_PLAIN EMEDIUMTYPE
+int hs_io_open_plain(int at, const char *name);
 /* Somebody else's file, to read: symbolic links are followed, a pipe may stand there. */
 int hs_io_open_outside(const char *path);
 int hs_io_close(int fd);
@@ -85,6 +89,8 @@ int hs_io_is_network(int fd);
 
 /* Calls each(context, name) for every entry but . and .., until it returns false. */
 int hs_io_list(int dir, bool (*each)(void *context, const char *name), void *context);
+/* The same, and whether it is a plain file. */
+int hs_io_list_kinds(int dir, bool (*each)(void *context, const char *name, bool plain), void *context);
 
 /*
  * A descriptor that becomes readable when a file in the directory is written to, made or
@@ -99,6 +105,8 @@ void hs_io_wait_readable(int fd, int64_t ms);
 /* Milliseconds: since 1970, and on a clock that never jumps. */
 int64_t hs_io_now(void);
 int64_t hs_io_now_monotonic(void);
+/* The same, since boot: it counts the time that the machine has slept, too. */
+int64_t hs_io_now_boot(void);
 /* The latter in microseconds. */
 int64_t hs_io_now_us(void);
 

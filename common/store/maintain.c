@@ -1,4 +1,6 @@
 #include "store/maintain.h"
+#include "core/hash.h"
+#include "store/clock.h"
 #include "store/cursor.h"
 #include "store/edits.h"
 #include "store/io.h"
@@ -195,25 +197,30 @@ static enum hs_result drop_plain(const struct work *w, const char *plain, const 
 	return r;
 }
 
+/* A segment that cannot be read does not keep the others from it; a disk that is full does. */
 static enum hs_result compress_all(const struct work *w, const char *family)
 {
 	struct hs_sealed *list;
 	size_t count;
 	enum hs_result r = hs_sealed_list(w->place->dir, family, &list, &count);
 
-	for (size_t i = 0; i < count && r == HS_OK && !must_stop(w); i++) {
+	for (size_t i = 0; i < count && (r == HS_OK || r == HS_E_IO) && !must_stop(w); i++) {
 		bool twice = i + 1 < count && list[i + 1].number == list[i].number;
 		char name[HS_SEALED_NAME], gz[HS_SEALED_NAME];
+		enum hs_result one;
 
 		if (list[i].gzip)
 			continue;
-		if (!twice) {
-			r = compress_one(w, family, &list[i]);
-			continue;
-		}
 		hs_sealed_print(family, &list[i], name);
-		hs_sealed_print(family, &list[i + 1], gz);
-		r = drop_plain(w, name, gz);
+		if (twice) {
+			hs_sealed_print(family, &list[i + 1], gz);
+			one = drop_plain(w, name, gz);
+		} else {
+			one = compress_one(w, family, &list[i]);
+		}
+		if (one == HS_E_IO)
+			hs_log_result(one, "maintain: %s: %s", name, strerror(errno));
+		r = one == HS_OK ? r : one;
 	}
 	free(list);
 	return r;
@@ -263,13 +270,21 @@ enum hs_result hs_maintain_cap(const struct hs_place *place, const char *family,
 
 static enum hs_result delete_old(const struct work *w, const char *family, int64_t days, uint64_t keep)
 {
-	int64_t before = hs_io_now() - days * DAY_MS;
+	struct hs_ages ages = { 0 };
 	struct hs_sealed *list;
+	int64_t before;
 	size_t count;
 	enum hs_result r = hs_sealed_list(w->place->dir, family, &list, &count);
 
-	for (size_t i = 0; i < count && r == HS_OK && list[i].sealed_ms < before && list[i].number < keep; i++)
+	if (r == HS_OK)
+		r = hs_ages_init(&ages, w->place, family, list, count);
+	before = ages.now_ms - days * DAY_MS;
+	for (size_t i = 0; i < count && r == HS_OK && list[i].number < keep; i++) {
+		if (hs_ages_sealed_ms(&ages, i, before) >= before)
+			break;
 		r = delete_one(w->place, family, &list[i], &w->done->deleted);
+	}
+	hs_ages_free(&ages);
 	free(list);
 	return r;
 }
@@ -289,6 +304,45 @@ static enum hs_result trim_edits(const struct work *w, const char *family)
 
 /* --- all of it -------------------------------------------------------------- */
 
+struct telling {
+	uint64_t hash; /* of all of the names */
+	bool tell;
+};
+
+static void note_strange(void *context, const char *name)
+{
+	struct telling *t = context;
+
+	t->hash += hs_hash(name, strlen(name), 0) | 1;
+	if (t->tell)
+		hs_log(HS_LOG_WARN, "%s is no plain file and is passed over: move it out of the spool", name);
+}
+
+/* What has a segment's name and is none is told of once, by whichever process comes first. */
+static enum hs_result tell_strange(const struct work *w)
+{
+	static const char *const family[] = { "events", "rejected" };
+	_Atomic uint64_t *told = &w->place->state->state->strange;
+	struct telling t = { 0 };
+	enum hs_result r = HS_OK;
+
+	for (int i = 0; i < HS_FAMILIES && r == HS_OK; i++)
+		r = hs_sealed_strange(w->place->dir, family[i], note_strange, &t);
+	if (r != HS_OK || atomic_exchange(told, t.hash) == t.hash)
+		return r;
+	t.tell = true;
+	for (int i = 0; i < HS_FAMILIES && r == HS_OK; i++)
+		r = hs_sealed_strange(w->place->dir, family[i], note_strange, &t);
+	return r;
+}
+
+/* Each step is done though the one before has failed; the first failure is the result. */
+static void note_failure(enum hs_result *first, enum hs_result r)
+{
+	if (*first == HS_OK)
+		*first = r;
+}
+
 static enum hs_result maintain_family(const struct work *w, int family)
 {
 	const struct hs_settings *s = w->place->settings;
@@ -301,14 +355,30 @@ static enum hs_result maintain_family(const struct work *w, int family)
 	if (family == HS_EVENTS && !s->retain_force)
 		r = hs_cursor_oldest(w->place->private_dir, &keep);
 	if (r == HS_OK && s->retain_days > 0)
-		r = delete_old(w, name, s->retain_days, keep);
+		note_failure(&r, delete_old(w, name, s->retain_days, keep));
 	if (r == HS_OK && most > 0)
-		r = hs_maintain_cap(w->place, name, family == HS_REJECTED ? atomic_load(&f->written) : 0, most,
-		                    keep, &w->done->deleted);
+		note_failure(&r, hs_maintain_cap(w->place, name,
+		                                 family == HS_REJECTED ? atomic_load(&f->written) : 0, most, keep,
+		                                 &w->done->deleted));
 	if (r == HS_OK && family == HS_EVENTS && w->done->deleted > 0)
 		r = trim_edits(w, name);
-	if (r == HS_OK && s->compress == HS_COMPRESS_GZIP)
-		r = compress_all(w, name);
+	if (s->compress == HS_COMPRESS_GZIP && !must_stop(w))
+		note_failure(&r, compress_all(w, name));
+	return r;
+}
+
+/* Under the lock of maintenance. */
+static enum hs_result maintain_all(struct work *w)
+{
+	enum hs_result r = hs_edits_open(w->place, &w->edits);
+
+	if (r != HS_OK)
+		return r;
+	if (hs_io_unlink(w->place->run_dir, COPY) < 0 && errno != ENOENT) /* of a killed one */
+		return HS_E_IO;
+	r = tell_strange(w);
+	for (int i = 0; i < HS_FAMILIES && !must_stop(w); i++)
+		note_failure(&r, maintain_family(w, i));
 	return r;
 }
 
@@ -323,13 +393,8 @@ enum hs_result hs_maintain(const struct hs_place *place, bool (*stop)(void *cont
 	if (lock < 0)
 		return hs_io_result(errno);
 	done->busy = hs_io_lock(lock, LOCK_EX | LOCK_NB) < 0;
-	if (!done->busy) {
-		r = hs_edits_open(place, &w.edits);
-		if (hs_io_unlink(place->run_dir, COPY) < 0 && errno != ENOENT) /* of a killed one */
-			r = HS_E_IO;
-		for (int i = 0; i < HS_FAMILIES && r == HS_OK && !must_stop(&w); i++)
-			r = maintain_family(&w, i);
-	}
+	if (!done->busy)
+		r = maintain_all(&w);
 	hs_edits_close(w.edits);
 	hs_io_close(lock);
 	if (r != HS_OK)

@@ -52,12 +52,12 @@ struct collect {
 	bool failed;
 };
 
-static bool collect(void *context, const char *name)
+static bool collect(void *context, const char *name, bool plain)
 {
 	struct collect *c = context;
 	struct hs_sealed sealed;
 
-	if (!hs_sealed_parse(c->family, name, &sealed))
+	if (!plain || !hs_sealed_parse(c->family, name, &sealed))
 		return true;
 	if (c->count == c->cap) {
 		size_t cap = c->cap == 0 ? 64 : c->cap * 2;
@@ -104,7 +104,7 @@ enum hs_result hs_sealed_list(int dir, const char *family, struct hs_sealed **li
 	 * Twice: a reader of a large directory may pass the place of a .gz before it is made, and
 	 * come to that of the plain one when it is gone (readdir(3)). The second time it meets one.
 	 */
-	if (hs_io_list(dir, collect, &c) < 0 || hs_io_list(dir, collect, &c) < 0)
+	if (hs_io_list_kinds(dir, collect, &c) < 0 || hs_io_list_kinds(dir, collect, &c) < 0)
 		r = HS_E_IO;
 	else if (c.failed)
 		r = HS_E_MEMORY;
@@ -119,4 +119,28 @@ enum hs_result hs_sealed_list(int dir, const char *family, struct hs_sealed **li
 	*list = c.list;
 	*count = c.count;
 	return r;
+}
+
+struct strange {
+	const char *family;
+	void (*each)(void *context, const char *name);
+	void *context;
+};
+
+static bool look_for_strange(void *context, const char *name, bool plain)
+{
+	struct strange *s = context;
+	struct hs_sealed sealed;
+
+	if (!plain && hs_sealed_parse(s->family, name, &sealed))
+		s->each(s->context, name);
+	return true;
+}
+
+enum hs_result hs_sealed_strange(int dir, const char *family, void (*each)(void *context, const char *name),
+                                 void *context)
+{
+	struct strange s = { family, each, context };
+
+	return hs_io_list_kinds(dir, look_for_strange, &s) < 0 ? HS_E_IO : HS_OK;
 }

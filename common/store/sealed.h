@@ -28,10 +28,17 @@ void hs_sealed_print(const char *family, const struct hs_sealed *sealed,
                      char out[static HS_SEALED_NAME]);
 
 /*
- * All of them, in order; while one is being compressed it may stand there twice, the
+ * All of them that are plain files, in order; while one is being compressed it may stand there twice, the
  * plain one first. The array is the caller's, for free(); NULL if there is none. HS_OK,
  * HS_E_IO or HS_E_MEMORY.
  */
 enum hs_result hs_sealed_list(int dir, const char *family, struct hs_sealed **list, size_t *count);
+
+/*
+ * Calls each(context, name) for whatever bears the name of one and is no plain file: a directory,
+ * a symbolic link, a FIFO. It is passed over by everything else. HS_OK or HS_E_IO.
+ */
+enum hs_result hs_sealed_strange(int dir, const char *family, void (*each)(void *context, const char *name),
+                                 void *context);
 
 #endif

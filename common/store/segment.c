@@ -1,5 +1,6 @@
 #include "store/segment.h"
 #include "core/clock_text.h"
+#include "store/clock.h"
 #include "store/cursor.h"
 #include "store/defect.h"
 #include "store/io.h"
@@ -124,22 +125,15 @@ static enum hs_result open_failed(int error)
 	                                                           : hs_io_result(error);
 }
 
-/* When the open segment got its first line: every line tells. */
-static int64_t first_spooled(int fd, uint64_t size)
+/* When the open segment got its first line, in believed time: every line tells. */
+static int64_t first_spooled(const struct hs_segment *s)
 {
-	static const char label[] = "\"spooled_at\":\"";
-	struct hs_lines lines = { 0 };
-	struct hs_slice line;
-	const char *at = NULL;
-	int64_t ms = 0;
+	int64_t now = hs_clock_now(s->place), ms;
+	char name[HS_SEALED_NAME];
 
-	hs_lines_start(&lines, fd, 0, size);
-	if (hs_lines_next(&lines, &line) == 1)
-		at = memmem(line.p, line.n, label, sizeof label - 1);
-	if (at != NULL && (size_t)(line.p + line.n - at) >= sizeof label - 1 + HS_CLOCK_TEXT)
-		hs_clock_parse(hs_slice(at + sizeof label - 1, HS_CLOCK_TEXT), &ms);
-	hs_lines_free(&lines);
-	return ms != 0 ? ms : hs_io_now();
+	open_name(s, name);
+	ms = hs_clock_of_first(s->place->dir, name, false);
+	return ms > 0 && ms < now ? ms : now; /* one from the future would never be due */
 }
 
 /* A generation begins with this file, `size` bytes of which are safe. */
@@ -150,7 +144,7 @@ static enum hs_result begin(struct hs_segment *s, int fd, const struct stat *st,
 	hs_commit_begin(f, size);
 	f->device = (uint64_t)st->st_dev;
 	f->inode = (uint64_t)st->st_ino;
-	f->opened_ms = size == 0 ? 0 : first_spooled(fd, size);
+	f->opened_ms = size == 0 ? 0 : first_spooled(s);
 	f->known = 1;
 	return hold_file(s, fd);
 }
@@ -247,10 +241,11 @@ static enum hs_result adopt(struct hs_segment *s, const char *name)
 	return move_aside(s);
 }
 
-/* A stamp that sorts behind every earlier one, even if the clock was set back. */
-static int64_t next_stamp(struct hs_family *f)
+/* A stamp that sorts behind every earlier one, even if the clock was set back: see clock.h. */
+static int64_t next_stamp(struct hs_segment *s)
 {
-	int64_t now = hs_io_now();
+	struct hs_family *f = s->family;
+	int64_t now = hs_clock_now(s->place);
 
 	f->sealed_ms = now > f->sealed_ms ? now : f->sealed_ms + 1;
 	f->rotated_ms = hs_io_now_monotonic();
@@ -298,7 +293,7 @@ static enum hs_result find_out(struct hs_segment *s)
 	if (found.aside.number != 0) {
 		if (f->number < found.aside.number)
 			f->number = found.aside.number;
-		r = hs_salvage_finish(s->place, s->name, &found.aside, next_stamp(f), &used);
+		r = hs_salvage_finish(s->place, s->name, &found.aside, next_stamp(s), &used);
 		if (r == HS_OK && used && f->number == found.aside.number)
 			f->number++;
 		return r; /* there may be another one: prepare comes back */
@@ -395,17 +390,23 @@ static bool is_too_soon(const struct hs_segment *s)
 	                                         s->place->settings->rotate_min_gap;
 }
 
-static bool is_due(const struct hs_segment *s, uint64_t n)
+static bool is_due(struct hs_segment *s, uint64_t n)
 {
 	const struct hs_settings *settings = s->place->settings;
-	const struct hs_family *f = s->family;
+	struct hs_family *f = s->family;
 	uint64_t written = atomic_load(&f->written);
+	int64_t now;
 
 	if (written == 0 || is_too_soon(s))
 		return false;
-	return written + n > s->rotate_size ||
-	       (settings->rotate_age > 0 && f->opened_ms > 0 &&
-	        hs_io_now() - f->opened_ms >= settings->rotate_age);
+	if (written + n > s->rotate_size)
+		return true;
+	if (settings->rotate_age == 0 || f->opened_ms == 0)
+		return false;
+	now = hs_clock_now(s->place);
+	if (f->opened_ms > now) /* the clock was set back: its age is counted anew */
+		f->opened_ms = now;
+	return now - f->opened_ms >= settings->rotate_age;
 }
 
 /* HS_OK with the generation ended and the file sealed; its successor is not there yet. */
@@ -421,7 +422,7 @@ static enum hs_result seal(struct hs_segment *s, int64_t deadline_ms)
 		return move_aside(s);
 	f->known = 0;
 	open_name(s, from);
-	hs_sealed_print(s->name, &(struct hs_sealed){ f->number, next_stamp(f), false }, to);
+	hs_sealed_print(s->name, &(struct hs_sealed){ f->number, next_stamp(s), false }, to);
 	if (hs_io_rename(s->place->dir, from, s->place->dir, to) < 0)
 		return hs_io_result(errno);
 	f->number++;
@@ -558,7 +559,7 @@ enum hs_result hs_segment_write(struct hs_segment *s, struct hs_slice lines,
 		return r;
 	}
 	if (f->opened_ms == 0)
-		f->opened_ms = hs_io_now();
+		f->opened_ms = hs_clock_now(s->place);
 	pending->file = use_file(s->file);
 	hs_commit_note(f, s->file->fd, at + lines.n, &pending->ticket);
 	return HS_OK;

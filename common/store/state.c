@@ -58,12 +58,22 @@ static void forget(struct hs_state *s, bool known)
 {
 	uint64_t number[HS_FAMILIES];
 	int64_t sealed_ms[HS_FAMILIES];
+	struct hs_clock clock = { .boot_ms = -1 };
 
+	if (known) {
+		clock.wall_ms = s->clock.wall_ms;
+		clock.steady_ms = s->clock.steady_ms;
+		clock.lag_ms = atomic_load(&s->clock.lag_ms);
+	}
 	for (int i = 0; i < HS_FAMILIES; i++) {
 		number[i] = known ? s->family[i].number : 0;
 		sealed_ms[i] = known ? s->family[i].sealed_ms : 0;
 	}
 	memset(s, 0, sizeof *s);
+	s->clock.wall_ms = clock.wall_ms;
+	s->clock.boot_ms = clock.boot_ms;
+	s->clock.steady_ms = clock.steady_ms;
+	atomic_store(&s->clock.lag_ms, clock.lag_ms);
 	for (int i = 0; i < HS_FAMILIES; i++) {
 		s->family[i].number = number[i];
 		s->family[i].sealed_ms = sealed_ms[i];
@@ -94,6 +104,8 @@ static enum hs_result set_up(struct hs_state *s, const struct boot *boot)
 			atomic_store(&f->poisoned, 1);
 		atomic_store(&f->in_flight, 0);
 	}
+	if (make_mutex(&s->clock.lock) != HS_OK)
+		return HS_E_MEMORY;
 	memcpy(s->magic, magic, sizeof magic);
 	s->version = VERSION;
 	s->layout = layout();

@@ -68,6 +68,15 @@ struct hs_index_print {
 	uint32_t latest_s;  /* the latest time at which it has forgotten what was out of the window */
 };
 
+/* The wall clock beside one that no correction moves: see clock.h. Under `lock`, the last taken. */
+struct hs_clock {
+	pthread_mutex_t lock;
+	int64_t wall_ms;   /* at the last look; 0: nobody has looked */
+	int64_t boot_ms;   /* since boot, then; -1: that was another boot */
+	int64_t steady_ms; /* how long it has run without a jump */
+	_Atomic int64_t lag_ms; /* how far the clock is ahead of the believed time */
+};
+
 struct hs_counters {
 	_Atomic uint64_t requests, accepted_bytes, rejected_bytes, duplicates, suppressed, unparsed_timestamps;
 };
@@ -80,8 +89,10 @@ struct hs_state {
 	char boot_id[40]; /* "" if it could not be told: then nothing is trusted when alone */
 	struct hs_family family[HS_FAMILIES];
 	struct hs_index_print index;
+	struct hs_clock clock;
 	struct hs_recent recent; /* under the events' append lock */
 	struct hs_counters counters;
+	_Atomic uint64_t strange; /* a hash of the names that maintenance has told of; 0: none */
 	_Atomic uint64_t suppress_epoch; /* +1 each time the list of suppressed people is replaced */
 };
 
