@@ -28,8 +28,9 @@ static void jump_ahead(struct hs_clock *c, int64_t drift, int64_t limit)
 static void jump_back(struct hs_clock *c, int64_t drift, int64_t limit, bool same_boot)
 {
 	int64_t lag = c->lag_ms + drift;
+	bool was_proved = c->lag_ms <= 0 && c->steady_ms >= MS * HS_CLOCK_STEADY_S;
 
-	c->lag_ms = lag > limit || (lag < -limit && !same_boot) ? lag : 0;
+	c->lag_ms = lag > limit || (lag < -limit && (!same_boot || was_proved)) ? lag : 0;
 	if (c->lag_ms <= 0)
 		c->steady_ms = 0;
 }
@@ -41,15 +42,14 @@ void hs_clock_move(struct hs_clock *c, int64_t wall_ms, int64_t boot_ms)
 	int64_t passed = same_boot ? boot_ms - c->boot_ms : 0;
 	int64_t drift = wall_ms - (c->wall_ms + passed);
 
-	c->steady_ms += passed;
+	if (c->steady_ms < MS * HS_CLOCK_STEADY_S)
+		c->steady_ms += passed;
 	if (drift > limit)
 		jump_ahead(c, drift, limit);
 	else if (drift < -limit)
 		jump_back(c, drift, limit, same_boot);
 	if (c->steady_ms >= MS * HS_CLOCK_STEADY_S && c->lag_ms <= MS * HS_CLOCK_LAG_MOST_S)
 		c->lag_ms = 0;
-	if (c->lag_ms == 0)
-		c->steady_ms = 0;
 	c->wall_ms = wall_ms; /* first: a kill in between must not look like a jump ahead */
 	c->boot_ms = boot_ms;
 }

@@ -14,10 +14,11 @@
  *
  * - A drift of at most an hour within a boot, or a day across one, is believed at once.
  * - A larger one ahead adds to the lag: believed time goes on as if nothing had happened.
- * - One back takes from the lag. It never makes it negative within a boot; across a boot it
- *   does, until the clock has been set right: a board without a battery starts in the past.
+ * - One back takes from the lag. It makes it negative, so that the way ahead again is believed,
+ *   across a boot, for a board without a battery starts in the past; and within a boot if the
+ *   clock had been right for 7 days of uptime. Otherwise it was wrong before, and ends at 0.
  * - A lag of at most 400 days ends when the clock has run steadily for 7 days of uptime: the
- *   machine was off, or was a snapshot. A jump during that time sets the count back, in the
+ *   machine was off, or was a snapshot. So does a negative one. A jump during that time sets the count back, in the
  *   proportion in which it adds to the lag.
  * - A longer one ends only when somebody vouches for the clock: `hookspool maintain
  *   --trust-clock`. That ends any lag at once.

@@ -497,7 +497,7 @@ static enum hs_result look_at_family(struct exam *x)
 {
 	struct hs_sealed *list;
 	size_t count;
-	int64_t now_ms = hs_clock_now(x->place);
+	int64_t now_ms = hs_io_now();
 	enum hs_result r = hs_sealed_strange(x->place->dir, x->segment->name, report_strange, x);
 
 	if (r != HS_OK)

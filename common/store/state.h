@@ -73,7 +73,7 @@ struct hs_clock {
 	pthread_mutex_t lock;
 	int64_t wall_ms;   /* at the last look; 0: nobody has looked */
 	int64_t boot_ms;   /* since boot, then; -1: that was another boot */
-	int64_t steady_ms; /* how long it has run without a jump */
+	int64_t steady_ms; /* how long it has run without a jump, up to a week */
 	_Atomic int64_t lag_ms; /* how far the clock is ahead of the believed time */
 };
 
