@@ -83,6 +83,10 @@ int hs_subjects_match_text(struct hs_subjects *s, struct hs_slice text,
 			   const struct hs_named *named,
 			   void (*each)(void *context, struct hs_subject *who), void *context);
 
+/* The same for a text whose end is missing: it may be of anybody within its tenant and time. */
+int hs_subjects_match_tenant(struct hs_subjects *s, const struct hs_named *named,
+			     void (*each)(void *context, struct hs_subject *who), void *context);
+
 /*
  * Adds whom an alias or identify record reveals: by an alias its user and its previous
  * id belong together; an identify of a user who is asked for tells their anonymous id.

@@ -80,6 +80,7 @@ static enum hs_result reject(struct run *x, struct commit *c, struct hs_slice li
 		.status = info->status,
 		.tenant = hs_slice_str(x->how->tenant),
 		.body = line,
+		.settings = x->settings,
 	};
 	struct hs_slice name = hs_slice_str(x->name);
 

@@ -6,6 +6,7 @@
 #include "store/io.h"
 #include "store/lines.h"
 #include "store/log.h"
+#include "store/share.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -14,7 +15,7 @@
 #include <sys/file.h>
 #include <zlib.h>
 
-enum { EDITS_MOST = 1 << 16, CHUNK = 1 << 17, LEVEL = 6, GZIP_WINDOW = 15 + 16 /* zlib.h: gzip, not zlib */ };
+enum { LOCK_MS = 10000, EDITS_MOST = 1 << 16, CHUNK = 1 << 17, LEVEL = 6, GZIP_WINDOW = 15 + 16 /* zlib.h: gzip, not zlib */ };
 static const char LOCK[] = HS_MAINTAIN_LOCK, COPY[] = HS_MAINTAIN_COPY;
 #define DAY_MS INT64_C(86400000)
 
@@ -343,10 +344,22 @@ static void note_failure(enum hs_result *first, enum hs_result r)
 		*first = r;
 }
 
+static enum hs_result cap_rejected(const struct work *w, uint64_t most)
+{
+	struct hs_family *f = &w->place->state->state->family[HS_REJECTED];
+	bool died; /* its next writer looks at everything anew */
+	enum hs_result r = hs_state_lock(&f->append, hs_io_now_monotonic() + LOCK_MS, &died);
+
+	if (r != HS_OK)
+		return r == HS_E_BUSY ? HS_OK : r; /* who writes there caps it, too */
+	r = hs_share_cap(w->place, atomic_load(&f->written), most, &w->done->deleted);
+	hs_state_unlock(&f->append);
+	return r;
+}
+
 static enum hs_result maintain_family(const struct work *w, int family)
 {
 	const struct hs_settings *s = w->place->settings;
-	const struct hs_family *f = &w->place->state->state->family[family];
 	const char *name = family == HS_EVENTS ? "events" : "rejected";
 	uint64_t most = (uint64_t)(family == HS_EVENTS ? s->retain_bytes : s->rejected_max);
 	uint64_t keep = UINT64_MAX;
@@ -356,13 +369,13 @@ static enum hs_result maintain_family(const struct work *w, int family)
 		r = hs_cursor_oldest(w->place->private_dir, &keep);
 	if (r == HS_OK && s->retain_days > 0)
 		note_failure(&r, delete_old(w, name, s->retain_days, keep));
-	if (r == HS_OK && most > 0)
-		note_failure(&r, hs_maintain_cap(w->place, name,
-		                                 family == HS_REJECTED ? atomic_load(&f->written) : 0, most, keep,
-		                                 &w->done->deleted));
+	if (r == HS_OK && family == HS_REJECTED)
+		note_failure(&r, cap_rejected(w, most));
+	else if (r == HS_OK && most > 0)
+		note_failure(&r, hs_maintain_cap(w->place, name, 0, most, keep, &w->done->deleted));
 	if (r == HS_OK && family == HS_EVENTS && w->done->deleted > 0)
 		r = trim_edits(w, name);
-	if (s->compress == HS_COMPRESS_GZIP && !must_stop(w))
+	if (family == HS_EVENTS && s->compress == HS_COMPRESS_GZIP && !must_stop(w))
 		note_failure(&r, compress_all(w, name));
 	return r;
 }

@@ -6,8 +6,8 @@
 #include "store/io.h"
 #include "store/lines.h"
 #include "store/log.h"
-#include "store/maintain.h"
 #include "store/salvage.h"
+#include "store/share.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -390,6 +390,12 @@ static bool is_too_soon(const struct hs_segment *s)
 	                                         s->place->settings->rotate_min_gap;
 }
 
+/* So far the open segment of the rejected grows between two rotations, unless one append is more. */
+static uint64_t open_most(const struct hs_segment *s)
+{
+	return s->rotate_size + s->rotate_size / 2;
+}
+
 static bool is_due(struct hs_segment *s, uint64_t n)
 {
 	const struct hs_settings *settings = s->place->settings;
@@ -397,7 +403,11 @@ static bool is_due(struct hs_segment *s, uint64_t n)
 	uint64_t written = atomic_load(&f->written);
 	int64_t now;
 
-	if (written == 0 || is_too_soon(s))
+	if (written == 0)
+		return false;
+	if (f == &s->place->state->state->family[HS_REJECTED] && written + n > open_most(s))
+		return true; /* the sum of them is bounded, whatever tail -F may miss of a flood */
+	if (is_too_soon(s))
 		return false;
 	if (written + n > s->rotate_size)
 		return true;
@@ -441,8 +451,7 @@ static enum hs_result seal_and_open(struct hs_segment *s, int64_t deadline_ms)
 	if (r == HS_OK) /* the number must not come again after a power cut */
 		r = hs_state_sync(s->place->state);
 	if (r == HS_OK && s->family == &s->place->state->state->family[HS_REJECTED])
-		r = hs_maintain_cap(s->place, s->name, 0, (uint64_t)s->place->settings->rejected_max, UINT64_MAX,
-		                    &deleted);
+		r = hs_share_cap(s->place, open_most(s), (uint64_t)s->place->settings->rejected_max, &deleted);
 	return r;
 }
 
