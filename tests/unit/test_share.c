@@ -54,7 +54,10 @@ static void reject(const char *tenant, const char *word, size_t n)
 {
 	static char body[1 << 20];
 	struct hs_buf line = { 0 };
-	struct hs_append append = { .deadline_ms = hs_io_now_monotonic() + PATIENCE_MS };
+	uint64_t duplicate, suppressed;
+	struct hs_append append = { .duplicate = &duplicate,
+		                    .suppressed = &suppressed,
+		                    .deadline_ms = hs_io_now_monotonic() + PATIENCE_MS };
 
 	memset(body, 'x', n);
 	memcpy(body, word, strlen(word));
@@ -102,7 +105,7 @@ static bool is_kept(const char *word)
 static void a_flood_takes_from_itself(void **state)
 {
 	(void)state;
-	make("rejected_max = 256K\nrotate_min_gap = 1m\n");
+	make("durability = none\nrejected_max = 256K\nrotate_min_gap = 1m\n");
 	for (int i = 0; i < 20; i++)
 		reject("acme", "a", 500);
 	for (int i = 0; i < 3000; i++)
@@ -118,7 +121,7 @@ static void a_flood_takes_from_itself(void **state)
 static void large_ones_too(void **state)
 {
 	(void)state;
-	make("rejected_max = 256K\nrotate_min_gap = 0\n");
+	make("durability = none\nrejected_max = 256K\nrotate_min_gap = 0\n");
 	for (int i = 0; i < 20; i++)
 		reject("acme", "a", 500);
 	for (int i = 0; i < 50; i++)
@@ -133,7 +136,7 @@ static void shares_are_even(void **state)
 	size_t least = SIZE_MAX, most = 0;
 
 	(void)state;
-	make("rejected_max = 256K\nrotate_min_gap = 0\n");
+	make("durability = none\nrejected_max = 256K\nrotate_min_gap = 0\n");
 	for (int i = 0; i < 1500; i++) {
 		if (i % 100 == 0)
 			reject("quiet", "q", 300);
@@ -158,7 +161,7 @@ static void a_copy_that_fails(void **state)
 	struct hs_maintained done;
 
 	(void)state;
-	make("rejected_max = 256K\nrotate_min_gap = 0\n");
+	make("durability = none\nrejected_max = 256K\nrotate_min_gap = 0\n");
 	reject("acme", "a", 500);
 	for (int i = 0; i < 1000; i++) {
 		wrap_reset();
