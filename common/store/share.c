@@ -210,7 +210,7 @@ static enum hs_result put_in_place(struct share *s, const struct hs_sealed *seal
 /* The lines that stay go to a copy, which takes the segment's place. */
 static enum hs_result thin_out(struct share *s, const struct hs_sealed *sealed, int from, const struct stat *st)
 {
-	int dir = s->place->private_dir, to;
+	int dir = s->place->run_dir, to;
 	enum hs_result r;
 
 	hs_io_unlink(dir, COPY); /* of a killed one */

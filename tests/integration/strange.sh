@@ -17,8 +17,9 @@ rejected-20260101T000000.000Z-000002.jsonl
 rejected-20260101T000000.000Z-000002.jsonl.gz'
 OTHERS='events.jsonl rejected.jsonl failed.jsonl failed-1.jsonl erased.jsonl
 .hookspool/salt .hookspool/suppressed .hookspool/erased-ids .hookspool/cursors/c
-.hookspool/cursors/.c .hookspool/cursors .hookspool/edits .hookspool/imports .hookspool/index
-.hookspool/broken-x .hookspool/gzip .hookspool/share-copy .hookspool/maintain .hookspool/erase'
+.hookspool/cursors/.c .hookspool/cursors .hookspool/edits .hookspool/imports .hookspool/broken-x
+.hookspool/run/index .hookspool/run/gzip .hookspool/run/share-copy .hookspool/run/maintain
+.hookspool/run/erase'
 
 # place KIND PATH: puts it there.
 place() {

@@ -262,7 +262,7 @@ static void it_may_be_the_first_that_is_seen(void **state)
 	make("retain_days = 1\nrotate_min_gap = 0\n");
 	seal("a");
 	hs_spool_free(s.spool);
-	spooldir_unlink(&s.d, ".hookspool/state");
+	spooldir_unlink(&s.d, ".hookspool/run/state");
 	s.spool = hs_spool_new(s.d.settings);
 	show(10 * YEAR, 0);
 	assert_int_equal(deleted(), 0);

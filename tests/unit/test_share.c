@@ -171,7 +171,7 @@ static void a_copy_that_fails(void **state)
 	wrap_reset();
 	assert_result(hs_spool_maintain(s.spool, NULL, NULL, &done), HS_OK);
 	reject("globex", "g", 1000);
-	assert_int_equal(spooldir_names(&s.d, ".hookspool", "share"), 0);
+	assert_int_equal(spooldir_names(&s.d, ".hookspool/run", "share"), 0);
 }
 
 static void expect_tenant(const char *line, const char *tenant)
