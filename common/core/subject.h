@@ -83,7 +83,7 @@ int hs_subjects_match_text(struct hs_subjects *s, struct hs_slice text,
 			   const struct hs_named *named,
 			   void (*each)(void *context, struct hs_subject *who), void *context);
 
-/* The same for a text whose end is missing: it may be of anybody within its tenant and time. */
+/* Calls each() for everybody of the tenant and time: a text whose end is missing may be theirs. */
 int hs_subjects_match_tenant(struct hs_subjects *s, const struct hs_named *named,
 			     void (*each)(void *context, struct hs_subject *who), void *context);
 

@@ -81,8 +81,10 @@ enum hs_result hs_ages_init(struct hs_ages *a, const struct hs_place *place, con
                             const struct hs_sealed *list, size_t count);
 void hs_ages_free(struct hs_ages *a);
 
-/* INT64_MAX: nothing tells, so it is as new as can be. Reads the segment if `before_ms` (a
- * limit that the caller compares with) is later than its stamp. */
+/*
+ * When list[i] was sealed, at the earliest; INT64_MAX: nothing tells, so it is as new as can be.
+ * The caller compares with `before_ms`: a segment whose stamp is later need not be read.
+ */
 int64_t hs_ages_sealed_ms(struct hs_ages *a, size_t i, int64_t before_ms);
 
 /* Is this stamp from the future, by more than clocks differ? */

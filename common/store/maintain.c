@@ -319,7 +319,7 @@ static void note_strange(void *context, const char *name)
 		hs_log(HS_LOG_WARN, "%s is no plain file and is passed over: move it out of the spool", name);
 }
 
-/* What has a segment's name and is none is told of once, by whichever process comes first. */
+/* Tells once of files that have a segment's name and are none: the first process to see them. */
 static enum hs_result tell_strange(const struct work *w)
 {
 	static const char *const family[] = { "events", "rejected" };
