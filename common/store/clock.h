@@ -18,8 +18,8 @@
  *   across a boot, for a board without a battery starts in the past; and within a boot if the
  *   clock had been right for 7 days of uptime. Otherwise it was wrong before, and ends at 0.
  * - A lag of at most 400 days ends when the clock has run steadily for 7 days of uptime: the
- *   machine was off, or was a snapshot. So does a negative one. A jump during that time sets the count back, in the
- *   proportion in which it adds to the lag.
+ *   machine was off, or was a snapshot. So does a negative one. A jump during that time sets
+ *   the count back, in the proportion in which it adds to the lag.
  * - A longer one ends only when somebody vouches for the clock: `hookspool maintain
  *   --trust-clock`. That ends any lag at once.
  *
