@@ -189,6 +189,7 @@ static enum hs_result put_rejected(struct hs_visit *v, int status, struct hs_sli
 		.tenant = v->tenant,
 		.remote_addr = v->request.remote_addr,
 		.body = body,
+		.settings = v->settings,
 	};
 	struct hs_buf *text = &v->r->message;
 

@@ -233,20 +233,27 @@ static int64_t newest(int dir)
 	return found;
 }
 
-static void check_clock(struct checked *c)
+static void check_clock(struct checked *c, struct hs_spool *spool)
 {
-	int64_t now = hs_io_now(), ahead = newest(c->dir) - now;
+	int64_t now = hs_io_now(), ahead = newest(c->dir) - now, lag = 0;
 	char text[HS_CLOCK_TEXT + 1];
 
 	hs_clock_text(now, text);
 	if (!hs_clock_is_possible(now))
 		hs_report_fail(&c->report, "clock", hs_result_info(HS_E_CLOCK)->remedy,
 		               "shows %s: every event is answered 503", text);
+	else if (hs_spool_clock_lag(spool, &lag) == HS_OK && lag > 0)
+		hs_report_warn(&c->report, "clock",
+		               "timedatectl set-ntp true, or if it is right: hookspool maintain --trust-clock",
+		               "shows %s, %" PRId64 " hours ahead of what is believed: nothing is deleted or "
+		               "forgotten by that",
+		               text, lag / 3600000);
 	else if (ahead <= AHEAD_MS)
 		hs_report_ok(&c->report, "clock", "nothing in the spool is from the future");
 	else
 		hs_report_warn(&c->report, "clock", "timedatectl set-ntp true",
-		               "the spool has files that are %" PRId64 " s from the future",
+		               "the spool has files that are %" PRId64 " s from the future; names go on from "
+		               "there, and they are deleted in their turn",
 		               ahead / 1000);
 }
 
@@ -316,7 +323,7 @@ static void check_spool(struct checked *c, struct hs_spool *spool)
 	check_place(c);
 	check_file_system(c);
 	check_space(c);
-	check_clock(c);
+	check_clock(c, spool);
 	if (r == HS_OK) {
 		check_reserve(c);
 		check_index(c, spool);

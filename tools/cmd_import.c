@@ -140,6 +140,11 @@ static bool import_from(struct import *c, int fd)
 			     hs_result_info(r)->remedy);
 	else if (done.in_use)
 		note_failure(c, EX_TEMPFAIL, "another process imports it", "wait for it");
+	else if (done.foreign != NULL)
+		note_failure(c, EX_DATAERR, done.foreign, done.remedy);
+	else if (done.garbage)
+		note_failure(c, EX_DATAERR, "a thousand lines in turn are no JSON objects",
+			     "what came before them is in the spool: mend the file, and import it again");
 	else if (done.error == EILSEQ)
 		note_failure(c, EX_DATAERR, "damaged or cut",
 			     "what came before the damage is in the spool");

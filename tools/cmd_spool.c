@@ -9,14 +9,23 @@
 #include <stdio.h>
 #include <sysexits.h>
 
+enum { OPT_TRUST_CLOCK = HS_OPT_OWN };
+
 const struct hs_option hs_spool_options[] = { HS_OPTION_CONFIG, HS_OPTIONS_END };
+
+const struct hs_option hs_maintain_options[] = {
+	HS_OPTION_CONFIG,
+	{ "trust-clock", NULL, OPT_TRUST_CLOCK, "the clock is right, though it has jumped ahead" },
+	HS_OPTIONS_END,
+};
 
 enum { ROTATE_MS = 70000 }; /* more than the longest rotate_min_gap */
 
-/* The spool of --config FILE; the only option these commands have. */
+/* The spool of --config FILE. */
 struct opened {
 	struct hs_settings *settings;
 	struct hs_spool *spool;
+	bool trust_clock; /* maintain */
 };
 
 /* 0, or the exit code. */
@@ -25,10 +34,14 @@ static int open_spool(int argc, char **argv, struct opened *o)
 	const char *path = NULL;
 	int option;
 
+	o->trust_clock = false;
 	while ((option = hs_option(argc, argv)) != -1) {
-		if (option != HS_OPT_CONFIG)
+		if (option == OPT_TRUST_CLOCK)
+			o->trust_clock = true;
+		else if (option == HS_OPT_CONFIG)
+			path = optarg;
+		else
 			return hs_usage(argv[0]);
-		path = optarg;
 	}
 	if (optind != argc)
 		return hs_usage(argv[0]);
@@ -74,6 +87,9 @@ int hs_cmd_maintain(int argc, char **argv)
 
 	if (code != 0)
 		return code;
+	r = o.trust_clock ? hs_spool_trust_clock(o.spool) : HS_OK;
+	if (r != HS_OK)
+		return close_spool(&o, argv[0], r);
 	r = hs_spool_maintain(o.spool, NULL, NULL, &done);
 	if (r == HS_OK && done.busy)
 		puts("another process is at it: nothing done");
@@ -130,10 +146,12 @@ static int examine(int argc, char **argv, bool mend)
 	r = hs_spool_examine(o.spool, &examiner, &found);
 	hs_progress_clear(&show.progress);
 	for (int p = 0; p < HS_PROBLEMS; p++)
-		problems += found.problem[p];
+		problems += hs_problem_is_fault((enum hs_problem)p) ? found.problem[p] : 0;
 	if (r == HS_OK) {
 		printf("%" PRIu64 " sealed segments, %" PRIu64 " lines, %" PRIu64 " problems", found.segments,
 		       found.lines, problems);
+		if (found.problem[HS_PROBLEM_FUTURE] > 0)
+			printf(", %" PRIu64 " stamps from the future", found.problem[HS_PROBLEM_FUTURE]);
 		if (mend)
 			printf(", %" PRIu64 " segments mended, index made anew", found.mended);
 		putchar('\n');

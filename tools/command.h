@@ -130,7 +130,8 @@ extern const struct hs_option hs_each_options[];
 extern const struct hs_option hs_send_options[];
 extern const struct hs_option hs_erase_options[];
 extern const struct hs_option hs_import_options[];
-extern const struct hs_option hs_spool_options[]; /* rotate, maintain, verify, repair */
+extern const struct hs_option hs_spool_options[]; /* rotate, verify, repair */
+extern const struct hs_option hs_maintain_options[];
 extern const struct hs_option hs_stats_options[];
 extern const struct hs_option hs_tail_options[];
 

@@ -20,7 +20,7 @@ const struct hs_command hs_commands[] = {
 	{ "stats", hs_cmd_stats, hs_stats_options, "",
 	  "count: types, events, tenants, days, what was rejected, how far each cursor is behind" },
 	{ "rotate", hs_cmd_rotate, hs_spool_options, "", "seal the open segments now" },
-	{ "maintain", hs_cmd_maintain, hs_spool_options, "",
+	{ "maintain", hs_cmd_maintain, hs_maintain_options, "",
 	  "seal by age, compress, delete what is too old; for cron under plain CGI" },
 	{ "verify", hs_cmd_verify, hs_spool_options, "", "read the whole spool, say what is wrong" },
 	{ "repair", hs_cmd_repair, hs_spool_options, "",

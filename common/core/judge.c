@@ -159,6 +159,15 @@ static int judge_member(struct hs_judge *j, uint32_t key, struct hs_named *named
 	return hs_buf_ok(&j->text) ? judge_body(j, named) : -1;
 }
 
+/* Was only a part of the body kept? Then whose it is may have been said in the rest. */
+static bool is_cut(const struct hs_judge *j)
+{
+	for (uint32_t key = 1; key < j->json.n; key = j->json.tok[key + 1].next)
+		if (hs_slice_eq(hs_json_inner(&j->json, key), HS_SLICE("body_cut")))
+			return true;
+	return false;
+}
+
 int hs_judge_other(struct hs_judge *j, struct hs_slice line)
 {
 	struct hs_named named = { .spooled_ms = INT64_MIN };
@@ -176,5 +185,7 @@ int hs_judge_other(struct hs_judge *j, struct hs_slice line)
 
 		found = judge_member(j, key, &inside);
 	}
-	return found;
+	return found != 0 || !is_cut(j)
+		       ? found
+		       : hs_subjects_match_tenant(j->subjects, &named, count, NULL);
 }

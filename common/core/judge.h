@@ -3,7 +3,8 @@
  *
  * An event is judged by its own fields. Other lines (rejected, failed) by theirs, or else by
  * what they hold: a "record", or a "body" as it was sent, an event or a batch of them, whole
- * or broken.
+ * or broken. A body of which only a part was kept (body_cut) is anybody's within the tenant,
+ * for the rest may have named them.
  */
 #ifndef HS_JUDGE_H
 #define HS_JUDGE_H

@@ -19,7 +19,8 @@ struct setting {
 	size_t at; /* offset in struct hs_settings: int for a choice, int64_t for a number */
 	int64_t low, high;
 	const char *fallback; /* read like a value of the file; NULL: none */
-	const char *choice[CHOICES_MAX]; /* of KIND_CHOICE, the text of value 0, 1, … */
+	const char *choice[CHOICES_MAX]; /* of KIND_CHOICE, the text of value 0, 1, …; of KIND_SIZE
+	                                    choice[0], if it is there, is a word for 0 */
 	const char *help;
 };
 
@@ -62,7 +63,9 @@ static const struct setting table[] = {
 	{ "retain_force", KIND_CHOICE, AT(retain_force), 0, 0, "no", { "no", "yes" },
 	  "delete them even if a cursor of tail or each has not passed them" },
 	{ "rejected_max", KIND_SIZE, AT(rejected_max), 64 * KIB, 1024 * GIB, "64M", { NULL },
-	  "sum of the rejected files; the oldest is deleted above it" },
+	  "sum of the rejected files; above it the tenant with the most loses its oldest lines" },
+	{ "rejected_body", KIND_SIZE, AT(rejected_body), 0, GIB, "64K", { "none" },
+	  "what is kept of a refused body, with the SHA-256 of all of it; none: neither" },
 	{ "min_free", KIND_SIZE, AT(min_free), 0, 1048576 * GIB, "64M", { NULL },
 	  "below this much free space the answer is 503" },
 	{ "spool_mode", KIND_MODE, AT(spool_mode), 0600, 0640, "0600", { NULL },
@@ -169,10 +172,11 @@ static void print_expected(const struct setting *s, char *out, size_t n)
 	} else {
 		print_number(s->kind, s->low, low, sizeof low);
 		print_number(s->kind, s->high, high, sizeof high);
-		snprintf(out, n, "%s from %s to %s%s", what[s->kind], low, high,
+		snprintf(out, n, "%s from %s to %s%s%s%s", what[s->kind], low, high,
 		         s->kind == KIND_SIZE       ? " (bytes, K, M, G)"
 		         : s->kind == KIND_DURATION ? " (ms, s, m, h, d)"
-		                                    : "");
+		                                    : "",
+		         s->choice[0] != NULL ? ", or " : "", s->choice[0] != NULL ? s->choice[0] : "");
 	}
 }
 
@@ -274,6 +278,9 @@ static bool set_value(struct reading *r, const struct setting *s, const char *va
 				*(int *)member(r->settings, s) = i;
 				return true;
 			}
+	} else if (s->choice[0] != NULL && strcmp(s->choice[0], value) == 0) {
+		*(int64_t *)member(r->settings, s) = 0;
+		return true;
 	} else if (read_number(s->kind, value, &number) && number >= s->low && number <= s->high &&
 	           (s->kind != KIND_MODE || number == s->low || number == s->high)) {
 		*(int64_t *)member(r->settings, s) = number;

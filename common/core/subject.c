@@ -406,3 +406,16 @@ int hs_subjects_match_text(struct hs_subjects *s, struct hs_slice text,
 		}
 	return found;
 }
+
+int hs_subjects_match_tenant(struct hs_subjects *s, const struct hs_named *named,
+			     void (*each)(void *context, struct hs_subject *who), void *context)
+{
+	int found = 0;
+
+	for (size_t i = 0; i < s->count; i++)
+		if (is_of_tenant(s->list[i], named->tenant) && is_in_limits(s->list[i], named, NULL)) {
+			found++;
+			each(context, s->list[i]);
+		}
+	return found;
+}

@@ -86,6 +86,10 @@ int hs_subjects_match_text(struct hs_subjects *s, struct hs_slice text,
 			   const struct hs_named *named,
 			   void (*each)(void *context, struct hs_subject *who), void *context);
 
+/* Calls each() for everybody of the tenant and time: a text whose end is missing may be theirs. */
+int hs_subjects_match_tenant(struct hs_subjects *s, const struct hs_named *named,
+			     void (*each)(void *context, struct hs_subject *who), void *context);
+
 /* Appends the decoded text of an id's token. False: it is none, or out of memory. */
 bool hs_subject_text(const struct hs_json *json, uint32_t token, struct hs_buf *out);
 

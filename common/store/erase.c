@@ -214,7 +214,11 @@ static enum hs_result open_file(struct erase *x, struct file *f)
 	struct stat st;
 
 	x->at_hand = f;
-	x->fd = hs_io_open_read(dir_of(x, f), f->name);
+	x->fd = hs_io_open_plain(dir_of(x, f), f->name);
+	if (x->fd < 0 && errno == HS_IO_NOT_PLAIN) {
+		hs_log(HS_LOG_WARN, "%s is no plain file and is passed over: move it out of the spool", f->name);
+		return HS_OK;
+	}
 	if (x->fd < 0 && errno == ENOENT && f->sort <= REJECTED && !f->open && !f->sealed.gzip) {
 		f->sealed.gzip = true;
 		hs_sealed_print(family_of(f->sort), &f->sealed, f->name);

@@ -1,4 +1,5 @@
 #include "store/examine.h"
+#include "store/clock.h"
 #include "store/edits.h"
 #include "store/erase.h"
 #include "store/erased.h"
@@ -77,9 +78,17 @@ const char *hs_problem_text(enum hs_problem p)
 		[HS_PROBLEM_GAP] = "segment before this one is missing",
 		[HS_PROBLEM_INDEX] = "event unknown to the index",
 		[HS_PROBLEM_LOST] = "lost: restore .hookspool from a backup, or run hookspool adopt",
+		[HS_PROBLEM_STRANGE] = "no plain file, passed over: move it out of the spool",
+		[HS_PROBLEM_UNREADABLE] = "cannot be read: chown it to the user who runs the handler, mode 0600",
+		[HS_PROBLEM_FUTURE] = "stamp is from the future: the next segment's first record tells its age",
 	};
 
 	return text[p];
+}
+
+bool hs_problem_is_fault(enum hs_problem p)
+{
+	return p != HS_PROBLEM_FUTURE;
 }
 
 static void report(struct exam *x, enum hs_problem p, uint64_t line)
@@ -370,10 +379,15 @@ static enum hs_result end_clean(struct exam *x, enum hs_result r, const struct h
 
 static enum hs_result read_sealed(struct exam *x, const struct hs_sealed *sealed, bool copy)
 {
-	int fd = hs_io_open_read(x->place->dir, x->name);
+	int fd = hs_io_open_plain(x->place->dir, x->name);
 	enum hs_result r = HS_OK;
 	struct stat st = { 0 };
 
+	x->broken = false;
+	if (fd < 0 && (errno == HS_IO_NOT_PLAIN || errno == EACCES || errno == EPERM)) {
+		report(x, errno == HS_IO_NOT_PLAIN ? HS_PROBLEM_STRANGE : HS_PROBLEM_UNREADABLE, 0);
+		return HS_OK;
+	}
 	if (fd < 0)
 		return errno == ENOENT ? HS_OK : HS_E_IO; /* retention, or compression: it has moved on */
 	if (hs_io_fstat(fd, &st) < 0)
@@ -382,7 +396,6 @@ static enum hs_result read_sealed(struct exam *x, const struct hs_sealed *sealed
 		hs_lines_start(&x->lines, fd, 0, (uint64_t)st.st_size);
 	else if (!hs_lines_start_gzip(&x->lines, fd, 0))
 		r = HS_E_MEMORY;
-	x->broken = false;
 	x->inode = (uint64_t)st.st_ino;
 	if (r == HS_OK && copy)
 		r = begin_clean(x, sealed);
@@ -438,6 +451,10 @@ static enum hs_result look_at_open(struct exam *x)
 	snprintf(x->name, sizeof x->name, "%s.jsonl", x->segment->name);
 	fd = r == HS_OK ? hs_io_open_read(x->place->dir, x->name) : -1;
 	hs_segment_unlock(x->segment);
+	if (r == HS_E_SPOOL_FILE) {
+		report(x, HS_PROBLEM_STRANGE, 0);
+		return HS_OK;
+	}
 	if (r != HS_OK || fd < 0)
 		return r != HS_OK ? r : HS_E_IO;
 	hs_lines_start(&x->lines, fd, 0, end);
@@ -486,12 +503,23 @@ static enum hs_result settle_numbers(struct exam *x)
 	return r;
 }
 
+static void report_strange(void *context, const char *name)
+{
+	struct exam *x = context;
+
+	snprintf(x->name, sizeof x->name, "%s", name);
+	report(x, HS_PROBLEM_STRANGE, 0);
+}
+
 static enum hs_result look_at_family(struct exam *x)
 {
 	struct hs_sealed *list = NULL;
 	size_t count = 0;
+	int64_t now_ms = hs_io_now();
 	enum hs_result r = settle_numbers(x);
 
+	if (r == HS_OK)
+		r = hs_sealed_strange(x->place->dir, x->segment->name, report_strange, x);
 	if (r == HS_OK)
 		r = hs_sealed_list(x->place->dir, x->segment->name, &list, &count);
 	sum_sizes(x, list, count);
@@ -508,6 +536,8 @@ static enum hs_result look_at_family(struct exam *x)
 			report(x, HS_PROBLEM_NUMBER, 0);
 		else if (i > 0 && list[i].number != list[i - 1].number + 1)
 			report(x, HS_PROBLEM_GAP, 0);
+		if (hs_clock_is_ahead(list[i].sealed_ms, now_ms))
+			report(x, HS_PROBLEM_FUTURE, 0);
 		if (hs_io_stat(x->place->dir, x->name, &st) < 0)
 			st.st_size = 0;
 		r = look_at_sealed(x, &list[i]);

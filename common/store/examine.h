@@ -26,11 +26,17 @@ enum hs_problem {
 	HS_PROBLEM_GAP,     /* a number that is missing */
 	HS_PROBLEM_INDEX,   /* an event that the index does not know */
 	HS_PROBLEM_LOST,    /* a file that cannot be made anew */
+	HS_PROBLEM_STRANGE, /* a directory, symbolic link, FIFO … with a segment's name */
+	HS_PROBLEM_UNREADABLE, /* a segment that this user may not read */
+	HS_PROBLEM_FUTURE,  /* a stamp that the clock has not reached, see clock.h */
 	HS_PROBLEMS
 };
 
 /* What a problem is, in a few words. */
 const char *hs_problem_text(enum hs_problem p);
+
+/* False: it is to be known, and nothing needs to be mended. */
+bool hs_problem_is_fault(enum hs_problem p);
 
 struct hs_examined {
 	uint64_t segments, lines, bytes; /* bytes of lines, uncompressed */

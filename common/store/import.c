@@ -20,6 +20,8 @@ enum {
 	COMMIT_MS = 70000,    /* a person waits, not a sender; more than rotate_min_gap */
 	HEAD_BYTES = 1 << 16, /* of an archive's start and end, by which it is known again */
 	NAME_SHOWN = 200,
+	GARBAGE_MOST = 1000, /* lines that are no JSON object, one after another */
+	BINARY_BYTES = 4096, /* of the first line, where no NUL may be */
 };
 
 /* A line that nothing but the bookmark keeps from coming twice. */
@@ -35,6 +37,7 @@ struct commit {
 	struct hs_buf rejected;
 	uint64_t rejections, left_out, duplicate, suppressed, already;
 	uint64_t first_line, line, to, read; /* `to`: offset behind its last line */
+	uint64_t texts, objects; /* lines that are not blank; of these, JSON objects */
 	char spooled_at[HS_CLOCK_TEXT + 1];
 	struct weak *weak; /* room for COMMIT_LINES */
 	size_t weaks;
@@ -49,6 +52,7 @@ struct run {
 	const char *name;
 	uint64_t seed;
 	uint64_t line; /* number of the last one read */
+	uint64_t garbage; /* lines up to this one that are no JSON objects */
 	struct hs_lines lines;
 	struct hs_json json;
 	struct hs_buf message;
@@ -69,6 +73,61 @@ struct run {
 	uint64_t newest; /* number of the newest sealed segment when this began */
 };
 
+/* --- what is no JSON lines -------------------------------------------------------- */
+
+struct kind {
+	size_t at, n;
+	const char *magic, *what, *remedy;
+};
+
+#define MAGIC(bytes) sizeof(bytes) - 1, (bytes)
+static const char UNPACK[] = "unpack it first, and pipe what is in it: … | hookspool import -",
+		  CONVERT[] = "export it as JSON lines: one event, a JSON object, a line";
+
+static const struct kind kinds[] = {
+	{ 0, MAGIC("PK\x03\x04"), "a zip archive", "unzip -p FILE | hookspool import -" },
+	{ 0, MAGIC("PK\x05\x06"), "an empty zip archive", "there is nothing in it" },
+	{ 0, MAGIC("\x28\xB5\x2F\xFD"), "compressed by zstd", "zstd -dc FILE | hookspool import -" },
+	{ 0, MAGIC("\xFD" "7zXZ\0"), "compressed by xz", "xz -dc FILE | hookspool import -" },
+	{ 0, MAGIC("BZh"), "compressed by bzip2", "bzip2 -dc FILE | hookspool import -" },
+	{ 0, MAGIC("\x04\x22\x4D\x18"), "compressed by lz4", "lz4 -dc FILE | hookspool import -" },
+	{ 0, MAGIC("\x1F\x8B"), "compressed by gzip twice", "gzip -dc FILE | hookspool import -" },
+	{ 0, MAGIC("7z\xBC\xAF\x27\x1C"), "a 7z archive", "7z x -so FILE | hookspool import -" },
+	{ 0, MAGIC("Rar!\x1A\x07"), "a rar archive", UNPACK },
+	{ 257, MAGIC("ustar"), "a tar archive", "tar -xOf FILE | hookspool import -" },
+	{ 0, MAGIC("PAR1"), "a Parquet file", CONVERT },
+	{ 0, MAGIC("Obj\x01"), "an Avro file", CONVERT },
+	{ 0, MAGIC("ORC"), "an ORC file", CONVERT },
+	{ 0, MAGIC("SQLite format 3"), "an SQLite database", CONVERT },
+	{ 0, MAGIC("\xFF\xFE"), "UTF-16 text", "iconv -f UTF-16 -t UTF-8 FILE | hookspool import -" },
+	{ 0, MAGIC("\xFE\xFF"), "UTF-16 text", "iconv -f UTF-16 -t UTF-8 FILE | hookspool import -" },
+	{ 0, MAGIC("\x7F" "ELF"), "a program", "give archives of events" },
+	{ 0, MAGIC("MZ"), "a program", "give archives of events" },
+	{ 0, MAGIC("%PDF-"), "a PDF document", "give archives of events" },
+	{ 0, MAGIC("\x89PNG"), "an image", "give archives of events" },
+	{ 0, MAGIC("GIF8"), "an image", "give archives of events" },
+	{ 0, MAGIC("\xFF\xD8\xFF"), "an image", "give archives of events" },
+};
+
+/* By the start of the first line, which may be all of it. */
+static bool is_foreign(struct run *x, struct hs_slice line)
+{
+	for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+		const struct kind *k = &kinds[i];
+
+		if (line.n < k->at + k->n || memcmp(line.p + k->at, k->magic, k->n) != 0)
+			continue;
+		x->done->foreign = k->what;
+		x->done->remedy = k->remedy;
+		return true;
+	}
+	if (line.n > 0 && memchr(line.p, '\0', line.n < BINARY_BYTES ? line.n : BINARY_BYTES) != NULL) {
+		x->done->foreign = "binary";
+		x->done->remedy = CONVERT;
+	}
+	return x->done->foreign != NULL;
+}
+
 /* --- one line ------------------------------------------------------------------ */
 
 static enum hs_result reject(struct run *x, struct commit *c, struct hs_slice line,
@@ -80,6 +139,7 @@ static enum hs_result reject(struct run *x, struct commit *c, struct hs_slice li
 		.status = info->status,
 		.tenant = hs_slice_str(x->how->tenant),
 		.body = line,
+		.settings = x->settings,
 	};
 	struct hs_slice name = hs_slice_str(x->name);
 
@@ -150,7 +210,13 @@ static enum hs_result take_line(struct run *x, struct commit *c, struct hs_slice
 
 	if (is_blank(line))
 		return HS_OK;
+	c->texts++;
+	x->garbage++;
 	r = hs_json_document(&x->json, line);
+	if (r == HS_OK && x->json.tok[0].kind == HS_JSON_OBJECT) {
+		c->objects++;
+		x->garbage = 0;
+	}
 	if (r == HS_OK) {
 		r = hs_event_read(&e, &x->json, 0, (enum hs_validate)x->settings->validate);
 		if (r != HS_E_MEMORY && r != HS_E_NOT_AN_EVENT &&
@@ -174,8 +240,30 @@ static void empty(struct run *x, struct commit *c)
 	hs_intake_reset(&c->intake, 0);
 	hs_buf_reset(&c->rejected);
 	c->rejections = c->left_out = c->duplicate = c->suppressed = c->already = 0;
+	c->texts = c->objects = 0;
 	c->weaks = 0;
 	c->first_line = x->line;
+}
+
+/* Nothing of an archive is taken whose first lines are none. */
+static void judge_commit(struct run *x, struct commit *c, bool *more)
+{
+	bool first = c->first_line == 0;
+
+	if (first && x->done->foreign == NULL && c->texts > 0 && c->objects == 0) {
+		x->done->foreign = "no JSON lines";
+		x->done->remedy =
+		    "each event must be a JSON object on a line of its own: jq -c . FILE, or "
+		    "for an array jq -c '.[]' FILE, makes them: … | hookspool import -";
+	}
+	if (x->done->foreign != NULL) {
+		empty(x, c);
+		x->line = 0;
+		c->first_line = 0;
+		x->done->garbage = false;
+	}
+	if (x->done->foreign != NULL || x->done->garbage)
+		*more = false;
 }
 
 /* Reads lines into the commit, up to `to` at most. *more: the archive goes on behind it. */
@@ -196,9 +284,14 @@ static enum hs_result fill(struct run *x, struct commit *c, uint64_t to, bool *m
 			*more = false;
 			break;
 		}
-		x->line++;
+		if (++x->line == 1 && is_foreign(x, line))
+			break;
 		r = got == 3 ? reject(x, c, HS_SLICE(""), HS_E_TOO_LARGE) : take_line(x, c, line);
+		x->done->garbage = x->garbage >= GARBAGE_MOST;
+		if (x->done->garbage)
+			break;
 	}
+	judge_commit(x, c, more);
 	c->line = x->line;
 	c->to = x->lines.at;
 	c->read = hs_lines_read(&x->lines);
@@ -561,13 +654,14 @@ static enum hs_result commit_all(struct run *x)
 	for (int i = 0; r == HS_OK && more && go_on(x); i = !i) {
 		hs_clock_text(hs_io_now(), x->commit[i].spooled_at);
 		r = fill(x, &x->commit[i], UINT64_MAX, &more);
-		if (r == HS_OK)
+		if (r == HS_OK && x->done->foreign == NULL)
 			r = hand_over(x, &x->commit[i]);
 	}
 	last = hand_over(x, NULL);
 	pthread_join(x->appender, NULL);
 	r = r == HS_OK ? last : r;
-	if (r == HS_OK && x->marked && !more && x->done->error == 0)
+	if (r == HS_OK && x->marked && !more && x->done->error == 0 && x->done->foreign == NULL &&
+	    !x->done->garbage)
 		r = hs_bookmark_done(&x->bookmark, x->lines.at, x->line);
 	return r;
 }

@@ -8,6 +8,10 @@
  * dedup_window is 0) there is a bookmark for each archive, see bookmark.h: a commit that
  * was cut short is looked for in the spool, by the very lines it would have written. A
  * pipe has no bookmark: from a pipe, these others come twice when it is run twice.
+ *
+ * A file that is no JSON lines is recognised by its first bytes, or because none of the lines of
+ * the first commit is a JSON object: then nothing is written. One that becomes rubbish in the
+ * middle is given up after a thousand lines of it.
  */
 #ifndef HS_IMPORT_H
 #define HS_IMPORT_H
@@ -21,6 +25,9 @@ struct hs_imported {
 	uint64_t read;       /* bytes of the file */
 	uint64_t resumed;    /* lines that an earlier run had brought in already */
 	int error;           /* errno of reading the archive, EILSEQ: a damaged gzip; 0: none */
+	const char *foreign; /* no JSON lines but this; NULL: they are. Nothing was written … */
+	const char *remedy;  /* … and what to do about it */
+	bool garbage;        /* lines that are no JSON, one after another: reading was given up */
 	bool done_before;    /* an earlier run was through with it: nothing was done */
 	bool in_use;         /* another process imports this very file: nothing was done */
 	bool stopped;        /* go_on said so; what was counted is in the spool */

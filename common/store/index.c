@@ -1,4 +1,5 @@
 #include "store/index.h"
+#include "store/clock.h"
 #include "store/defect.h"
 #include "store/erased.h"
 #include "store/io.h"
@@ -52,7 +53,8 @@ struct hs_index {
 	uint64_t noted;               /* there, of the append that is under way */
 	char path[PATH_MAX];
 	int64_t window_s;
-	uint32_t now_s; /* when it followed the files last */
+	uint32_t now_s; /* when it followed the files last, in believed time … */
+	uint32_t wall_s; /* … and by the clock, as the records say */
 
 	MDB_env *env; /* NULL: not open */
 	MDB_dbi records; /* the levels' and the mark */
@@ -411,7 +413,7 @@ static enum hs_result identify(struct hs_index *ix, struct hs_slice line, bool *
 	if (r == HS_E_MEMORY)
 		return r;
 	*known = *known && r == HS_OK;
-	*spooled_s = ms > 0 ? (uint32_t)(ms / 1000) : ix->now_s;
+	*spooled_s = ms > 0 ? (uint32_t)(ms / 1000) : ix->wall_s;
 	return HS_OK;
 }
 
@@ -876,7 +878,8 @@ enum hs_result hs_index_follow(struct hs_index *ix, struct hs_segment *events, i
 	enum hs_result r;
 
 	ix->stop_ms = deadline_ms;
-	ix->now_s = (uint32_t)(hs_io_now() / 1000);
+	ix->now_s = (uint32_t)(hs_clock_now(ix->place) / 1000);
+	ix->wall_s = (uint32_t)(hs_io_now() / 1000);
 	r = follow_guarded(ix, events);
 	if (r != HS_OK && ix->damaged)
 		r = follow_guarded(ix, events); /* once more, from the files */
@@ -939,10 +942,10 @@ enum hs_seen hs_index_seen(const struct hs_index *ix, const struct hs_identity *
 
 enum hs_result hs_index_add(struct hs_index *ix, const struct hs_identity *id, uint64_t end_offset)
 {
-	struct hs_pending_id noted = { *id, end_offset, ix->now_s };
+	struct hs_pending_id noted = { *id, end_offset, ix->wall_s };
 
 	hs_recent_note(ix->recent, ix->noted++, noted);
-	return hs_pending_add(&ix->pending, id, end_offset, ix->now_s) ? HS_OK : HS_E_MEMORY;
+	return hs_pending_add(&ix->pending, id, end_offset, ix->wall_s) ? HS_OK : HS_E_MEMORY;
 }
 
 void hs_index_appended(struct hs_index *ix, uint64_t end_offset)

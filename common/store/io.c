@@ -74,6 +74,23 @@ int hs_io_open_read(int at, const char *name)
 	return open_file(at, name, O_RDONLY, 0);
 }
 
+int hs_io_open_plain(int at, const char *name)
+{
+	int fd = hs_io_open_read(at, name);
+	struct stat st;
+
+	if (fd < 0) {
+		if (errno == ELOOP || errno == ENXIO) /* a symbolic link, a socket */
+			errno = HS_IO_NOT_PLAIN;
+		return -1;
+	}
+	if (hs_io_fstat(fd, &st) == 0 && S_ISREG(st.st_mode))
+		return fd;
+	hs_io_close(fd);
+	errno = HS_IO_NOT_PLAIN;
+	return -1;
+}
+
 int hs_io_open_outside(const char *path)
 {
 	int fd;
@@ -380,7 +397,16 @@ int hs_io_is_network(int fd)
 	}
 }
 
-int hs_io_list(int dir, bool (*each)(void *context, const char *name), void *context)
+static bool is_plain(int dir, const struct dirent *entry)
+{
+	struct stat st;
+
+	if (entry->d_type != DT_UNKNOWN)
+		return entry->d_type == DT_REG;
+	return hs_io_stat(dir, entry->d_name, &st) < 0 || S_ISREG(st.st_mode);
+}
+
+int hs_io_list_kinds(int dir, bool (*each)(void *context, const char *name, bool plain), void *context)
 {
 	int fd = hs_io_open_dir(dir, ".");
 	DIR *d = fd < 0 ? NULL : fdopendir(fd);
@@ -398,7 +424,7 @@ int hs_io_list(int dir, bool (*each)(void *context, const char *name), void *con
 	while ((entry = readdir(d)) != NULL) {
 		bool dots = strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0;
 
-		if (!dots && !each(context, entry->d_name))
+		if (!dots && !each(context, entry->d_name, is_plain(dir, entry)))
 			break;
 		errno = 0;
 	}
@@ -406,6 +432,26 @@ int hs_io_list(int dir, bool (*each)(void *context, const char *name), void *con
 	closedir(d);
 	errno = saved;
 	return saved == 0 ? 0 : -1;
+}
+
+struct names_only {
+	bool (*each)(void *context, const char *name);
+	void *context;
+};
+
+static bool pass_name(void *context, const char *name, bool plain)
+{
+	struct names_only *n = context;
+
+	(void)plain;
+	return n->each(n->context, name);
+}
+
+int hs_io_list(int dir, bool (*each)(void *context, const char *name), void *context)
+{
+	struct names_only n = { each, context };
+
+	return hs_io_list_kinds(dir, pass_name, &n);
 }
 
 int hs_io_watch(const char *dir)
@@ -462,6 +508,11 @@ int64_t hs_io_now(void)
 int64_t hs_io_now_monotonic(void)
 {
 	return clock_ms(CLOCK_MONOTONIC);
+}
+
+int64_t hs_io_now_boot(void)
+{
+	return clock_ms(CLOCK_BOOTTIME);
 }
 
 int64_t hs_io_now_us(void)

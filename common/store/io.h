@@ -12,6 +12,7 @@
 #include "core/buf.h"
 #include "core/result.h"
 
+#include <errno.h>
 #include <setjmp.h>
 #include <stdint.h>
 #include <sys/stat.h>
@@ -31,6 +32,9 @@ int hs_io_open_or_make(int at, const char *name, mode_t mode);
 /* The same, but it must be new: EEXIST otherwise. */
 int hs_io_make(int at, const char *name, mode_t mode);
 int hs_io_open_read(int at, const char *name);
+/* hs_io_open_read, but HS_IO_NOT_PLAIN if a directory, link, FIFO or device has that name. */
+#define HS_IO_NOT_PLAIN EMEDIUMTYPE
+int hs_io_open_plain(int at, const char *name);
 /* Somebody else's file, to read: symbolic links are followed, a pipe may stand there. */
 int hs_io_open_outside(const char *path);
 int hs_io_close(int fd);
@@ -108,6 +112,8 @@ int hs_io_is_network(int fd);
 
 /* Calls each(context, name) for every entry but . and .., until it returns false. */
 int hs_io_list(int dir, bool (*each)(void *context, const char *name), void *context);
+/* hs_io_list, but it tells whether each is a plain file, too. */
+int hs_io_list_kinds(int dir, bool (*each)(void *context, const char *name, bool plain), void *context);
 
 /*
  * A descriptor that becomes readable when a file in the directory is written to, made or
@@ -124,6 +130,8 @@ void hs_io_wait_readable(int fd, int64_t ms);
 /* Milliseconds: since 1970, and on a clock that never jumps. */
 int64_t hs_io_now(void);
 int64_t hs_io_now_monotonic(void);
+/* Milliseconds since boot; unlike the monotonic clock it counts the time asleep. */
+int64_t hs_io_now_boot(void);
 /* The latter in microseconds. */
 int64_t hs_io_now_us(void);
 

@@ -1,9 +1,12 @@
 #include "store/maintain.h"
+#include "core/hash.h"
+#include "store/clock.h"
 #include "store/cursor.h"
 #include "store/edits.h"
 #include "store/io.h"
 #include "store/lines.h"
 #include "store/log.h"
+#include "store/share.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -12,7 +15,7 @@
 #include <sys/file.h>
 #include <zlib.h>
 
-enum { EDITS_MOST = 1 << 16, CHUNK = 1 << 17, LEVEL = 6, GZIP_WINDOW = 15 + 16 /* zlib.h: gzip, not zlib */ };
+enum { LOCK_MS = 10000, EDITS_MOST = 1 << 16, CHUNK = 1 << 17, LEVEL = 6, GZIP_WINDOW = 15 + 16 /* zlib.h: gzip, not zlib */ };
 static const char LOCK[] = HS_MAINTAIN_LOCK, COPY[] = HS_MAINTAIN_COPY;
 #define DAY_MS INT64_C(86400000)
 
@@ -196,27 +199,34 @@ static enum hs_result drop_plain(const struct work *w, const char *plain, const 
 	return r;
 }
 
-/* Not what is not taken in yet: it may just be copied (numbers.h). */
+/*
+ * Not what is not taken in yet: it may just be copied (numbers.h). A segment that cannot be read
+ * does not keep the others from it; a disk that is full does.
+ */
 static enum hs_result compress_all(const struct work *w, const char *family, uint64_t open_number)
 {
 	struct hs_sealed *list;
 	size_t count;
 	enum hs_result r = hs_sealed_list(w->place->dir, family, &list, &count);
 
-	for (size_t i = 0; i < count && r == HS_OK && !must_stop(w) && list[i].number < open_number;
-	     i++) {
+	for (size_t i = 0; i < count && (r == HS_OK || r == HS_E_IO) && !must_stop(w) &&
+	                   list[i].number < open_number; i++) {
 		bool twice = i + 1 < count && hs_sealed_same(&list[i + 1], &list[i]);
 		char name[HS_SEALED_NAME], gz[HS_SEALED_NAME];
+		enum hs_result one;
 
 		if (list[i].gzip)
 			continue;
-		if (!twice) {
-			r = compress_one(w, family, &list[i]);
-			continue;
-		}
 		hs_sealed_print(family, &list[i], name);
-		hs_sealed_print(family, &list[i + 1], gz);
-		r = drop_plain(w, name, gz);
+		if (twice) {
+			hs_sealed_print(family, &list[i + 1], gz);
+			one = drop_plain(w, name, gz);
+		} else {
+			one = compress_one(w, family, &list[i]);
+		}
+		if (one == HS_E_IO)
+			hs_log_result(one, "maintain: %s: %s", name, strerror(errno));
+		r = one == HS_OK ? r : one;
 	}
 	free(list);
 	return r;
@@ -266,13 +276,21 @@ enum hs_result hs_maintain_cap(const struct hs_place *place, const char *family,
 
 static enum hs_result delete_old(const struct work *w, const char *family, int64_t days, uint64_t keep)
 {
-	int64_t before = hs_io_now() - days * DAY_MS;
+	struct hs_ages ages = { 0 };
 	struct hs_sealed *list;
+	int64_t before;
 	size_t count;
 	enum hs_result r = hs_sealed_list(w->place->dir, family, &list, &count);
 
-	for (size_t i = 0; i < count && r == HS_OK && list[i].sealed_ms < before && list[i].number < keep; i++)
+	if (r == HS_OK)
+		r = hs_ages_init(&ages, w->place, family, list, count);
+	before = ages.now_ms - days * DAY_MS;
+	for (size_t i = 0; i < count && r == HS_OK && list[i].number < keep; i++) {
+		if (hs_ages_sealed_ms(&ages, i, before) >= before)
+			break;
 		r = delete_one(w->place, family, &list[i], &w->done->deleted);
+	}
+	hs_ages_free(&ages);
 	free(list);
 	return r;
 }
@@ -292,10 +310,61 @@ static enum hs_result trim_edits(const struct work *w, const char *family)
 
 /* --- all of it -------------------------------------------------------------- */
 
+struct telling {
+	uint64_t hash; /* of all of the names */
+	bool tell;
+};
+
+static void note_strange(void *context, const char *name)
+{
+	struct telling *t = context;
+
+	t->hash += hs_hash(name, strlen(name), 0) | 1;
+	if (t->tell)
+		hs_log(HS_LOG_WARN, "%s is no plain file and is passed over: move it out of the spool", name);
+}
+
+/* Tells once of files that have a segment's name and are none: the first process to see them. */
+static enum hs_result tell_strange(const struct work *w)
+{
+	static const char *const family[] = { "events", "rejected" };
+	_Atomic uint64_t *told = &w->place->state->state->strange;
+	struct telling t = { 0 };
+	enum hs_result r = HS_OK;
+
+	for (int i = 0; i < HS_FAMILIES && r == HS_OK; i++)
+		r = hs_sealed_strange(w->place->dir, family[i], note_strange, &t);
+	if (r != HS_OK || atomic_exchange(told, t.hash) == t.hash)
+		return r;
+	t.tell = true;
+	for (int i = 0; i < HS_FAMILIES && r == HS_OK; i++)
+		r = hs_sealed_strange(w->place->dir, family[i], note_strange, &t);
+	return r;
+}
+
+/* Each step is done though the one before has failed; the first failure is the result. */
+static void note_failure(enum hs_result *first, enum hs_result r)
+{
+	if (*first == HS_OK)
+		*first = r;
+}
+
+static enum hs_result cap_rejected(const struct work *w, uint64_t most)
+{
+	struct hs_family *f = &w->place->state->state->family[HS_REJECTED];
+	bool died; /* its next writer looks at everything anew */
+	enum hs_result r = hs_state_lock(&f->append, hs_io_now_monotonic() + LOCK_MS, &died);
+
+	if (r != HS_OK)
+		return r == HS_E_BUSY ? HS_OK : r; /* who writes there caps it, too */
+	r = hs_share_cap(w->place, atomic_load(&f->written), most, &w->done->deleted);
+	hs_state_unlock(&f->append);
+	return r;
+}
+
 static enum hs_result maintain_family(const struct work *w, int family)
 {
 	const struct hs_settings *s = w->place->settings;
-	const struct hs_family *f = &w->place->state->state->family[family];
 	const char *name = family == HS_EVENTS ? "events" : "rejected";
 	uint64_t most = (uint64_t)(family == HS_EVENTS ? s->retain_bytes : s->rejected_max);
 	uint64_t keep = UINT64_MAX;
@@ -304,14 +373,30 @@ static enum hs_result maintain_family(const struct work *w, int family)
 	if (family == HS_EVENTS && !s->retain_force)
 		r = hs_cursor_oldest(w->place->private_dir, &keep);
 	if (r == HS_OK && s->retain_days > 0)
-		r = delete_old(w, name, s->retain_days, keep);
-	if (r == HS_OK && most > 0)
-		r = hs_maintain_cap(w->place, name, family == HS_REJECTED ? atomic_load(&f->written) : 0, most,
-		                    keep, &w->done->deleted);
+		note_failure(&r, delete_old(w, name, s->retain_days, keep));
+	if (r == HS_OK && family == HS_REJECTED)
+		note_failure(&r, cap_rejected(w, most));
+	else if (r == HS_OK && most > 0)
+		note_failure(&r, hs_maintain_cap(w->place, name, 0, most, keep, &w->done->deleted));
 	if (r == HS_OK && family == HS_EVENTS && w->done->deleted > 0)
 		r = trim_edits(w, name);
-	if (r == HS_OK && s->compress == HS_COMPRESS_GZIP)
-		r = compress_all(w, name, f->number);
+	if (family == HS_EVENTS && s->compress == HS_COMPRESS_GZIP && !must_stop(w))
+		note_failure(&r, compress_all(w, name, w->place->state->state->family[family].number));
+	return r;
+}
+
+/* Under the lock of maintenance. */
+static enum hs_result maintain_all(struct work *w)
+{
+	enum hs_result r = hs_edits_open(w->place, &w->edits);
+
+	if (r != HS_OK)
+		return r;
+	if (hs_io_unlink(w->place->run_dir, COPY) < 0 && errno != ENOENT) /* of a killed one */
+		return HS_E_IO;
+	r = tell_strange(w);
+	for (int i = 0; i < HS_FAMILIES && !must_stop(w); i++)
+		note_failure(&r, maintain_family(w, i));
 	return r;
 }
 
@@ -326,13 +411,8 @@ enum hs_result hs_maintain(const struct hs_place *place, bool (*stop)(void *cont
 	if (lock < 0)
 		return hs_io_result(errno);
 	done->busy = hs_io_lock(lock, LOCK_EX | LOCK_NB) < 0;
-	if (!done->busy) {
-		r = hs_edits_open(place, &w.edits);
-		if (hs_io_unlink(place->run_dir, COPY) < 0 && errno != ENOENT) /* of a killed one */
-			r = HS_E_IO;
-		for (int i = 0; i < HS_FAMILIES && r == HS_OK && !must_stop(&w); i++)
-			r = maintain_family(&w, i);
-	}
+	if (!done->busy)
+		r = maintain_all(&w);
 	hs_edits_close(w.edits);
 	hs_io_close(lock);
 	if (r != HS_OK)

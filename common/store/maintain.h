@@ -21,7 +21,9 @@ struct hs_maintained {
 };
 
 /*
- * Compresses and deletes what the settings ask for, both families. What a cursor has not
+ * Compresses and deletes what the settings ask for, both families. Ages go by believed time, see
+ * clock.h. A directory, link or FIFO with a segment's name is told of once and passed over; a
+ * segment that cannot be read is told of and does not hold up the others. What a cursor has not
  * passed is kept, unless retain_force is set. `stop` is asked now
  * and then, and ends the work early if it says so (NULL: never). HS_OK, HS_E_IO,
  * HS_E_FULL, HS_E_SYNC or HS_E_MEMORY.

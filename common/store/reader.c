@@ -59,6 +59,12 @@ struct hs_reader {
 
 /* --- opening and closing -------------------------------------------------- */
 
+static void tell_strange(void *context, const char *name)
+{
+	(void)context;
+	hs_log(HS_LOG_WARN, "%s is no plain file and is passed over: move it out of the spool", name);
+}
+
 enum hs_result hs_reader_open(const struct hs_settings *settings, struct hs_reader **reader)
 {
 	struct hs_reader *r = calloc(1, sizeof *r);
@@ -71,6 +77,7 @@ enum hs_result hs_reader_open(const struct hs_settings *settings, struct hs_read
 	result = hs_place_open(&r->opened, settings, false);
 	if (result == HS_OK) {
 		hs_segment_init(&r->events, &r->opened.place, HS_EVENTS);
+		hs_sealed_strange(r->opened.place.dir, "events", tell_strange, NULL);
 		result = hs_edits_open(&r->opened.place, &r->edits);
 		if (result != HS_OK)
 			hs_place_close(&r->opened);
@@ -326,9 +333,9 @@ static enum hs_result open_sealed(struct hs_reader *r, const struct hs_sealed *s
 	if (result != HS_OK)
 		return result;
 	hs_sealed_print("events", sealed, name);
-	r->fd = hs_io_open_read(r->opened.place.dir, name);
-	if (r->fd < 0)
-		result = errno == ENOENT ? HS_OK : hs_io_result(errno);
+	r->fd = hs_io_open_plain(r->opened.place.dir, name);
+	if (r->fd < 0) /* not plain any more: it is not in the next list */
+		result = errno == ENOENT || errno == HS_IO_NOT_PLAIN ? HS_OK : hs_io_result(errno);
 	else
 		result = hs_edits_translate(r->edits, &r->at);
 	if (r->fd >= 0)

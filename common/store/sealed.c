@@ -167,12 +167,12 @@ static void renumber(const struct numbers *n, struct hs_sealed *sealed)
 	sealed->number = other->number;
 }
 
-static bool collect(void *context, const char *name)
+static bool collect(void *context, const char *name, bool plain)
 {
 	struct collect *c = context;
 	struct hs_sealed sealed;
 
-	if (!hs_sealed_parse(c->family, name, &sealed))
+	if (!plain || !hs_sealed_parse(c->family, name, &sealed))
 		return true;
 	renumber(c->numbers, &sealed);
 	if (c->count == c->cap) {
@@ -227,7 +227,7 @@ static enum hs_result list_names(int dir, struct collect *c)
 	 * Twice: a reader of a large directory may pass the place of a .gz before it is made, and
 	 * come to that of the plain one when it is gone (readdir(3)). The second time it meets one.
 	 */
-	if (hs_io_list(dir, collect, c) < 0 || hs_io_list(dir, collect, c) < 0)
+	if (hs_io_list_kinds(dir, collect, c) < 0 || hs_io_list_kinds(dir, collect, c) < 0)
 		return HS_E_IO;
 	return c->failed ? HS_E_MEMORY : HS_OK;
 }
@@ -261,4 +261,28 @@ enum hs_result hs_sealed_list(int dir, const char *family, struct hs_sealed **li
 	while (*count > 0 && (*list)[*count - 1].number == HS_SEALED_LATER)
 		--*count;
 	return r;
+}
+
+struct strange {
+	const char *family;
+	void (*each)(void *context, const char *name);
+	void *context;
+};
+
+static bool look_for_strange(void *context, const char *name, bool plain)
+{
+	struct strange *s = context;
+	struct hs_sealed sealed;
+
+	if (!plain && hs_sealed_parse(s->family, name, &sealed))
+		s->each(s->context, name);
+	return true;
+}
+
+enum hs_result hs_sealed_strange(int dir, const char *family, void (*each)(void *context, const char *name),
+                                 void *context)
+{
+	struct strange s = { family, each, context };
+
+	return hs_io_list_kinds(dir, look_for_strange, &s) < 0 ? HS_E_IO : HS_OK;
 }

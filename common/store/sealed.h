@@ -39,8 +39,8 @@ void hs_sealed_print(const char *family, const struct hs_sealed *sealed,
                      char out[static HS_SEALED_NAME]);
 
 /*
- * All that are to be read, in order; while one is being compressed it may stand there twice,
- * the plain one first. The array is the caller's, for free(); NULL if there is none. HS_OK,
+ * All plain files that are to be read, in order; while one is being compressed it may stand there
+ * twice, the plain one first. The array is the caller's, for free(); NULL if there is none. HS_OK,
  * HS_E_IO or HS_E_MEMORY.
  */
 enum hs_result hs_sealed_list(int dir, const char *family, struct hs_sealed **list, size_t *count);
@@ -57,5 +57,12 @@ bool hs_sealed_same(const struct hs_sealed *a, const struct hs_sealed *b);
  */
 enum hs_result hs_sealed_renumber(int private_dir, const char *family, const struct hs_sealed *sealed,
                                   uint64_t number);
+
+/*
+ * Calls each(context, name) for whatever bears the name of one and is no plain file: a directory,
+ * a symbolic link, a FIFO. It is passed over by everything else. HS_OK or HS_E_IO.
+ */
+enum hs_result hs_sealed_strange(int dir, const char *family, void (*each)(void *context, const char *name),
+                                 void *context);
 
 #endif

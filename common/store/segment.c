@@ -1,13 +1,14 @@
 #include "store/segment.h"
 #include "core/clock_text.h"
+#include "store/clock.h"
 #include "store/cursor.h"
 #include "store/defect.h"
 #include "store/io.h"
 #include "store/lines.h"
 #include "store/log.h"
-#include "store/maintain.h"
 #include "store/numbers.h"
 #include "store/salvage.h"
+#include "store/share.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -139,22 +140,15 @@ static enum hs_result open_failed(int error)
 	                                                           : hs_io_result(error);
 }
 
-/* When the open segment got its first line: every line tells. */
-static int64_t first_spooled(int fd, uint64_t size)
+/* When the open segment got its first line, in believed time: every line tells. */
+static int64_t first_spooled(const struct hs_segment *s)
 {
-	static const char label[] = "\"spooled_at\":\"";
-	struct hs_lines lines = { 0 };
-	struct hs_slice line;
-	const char *at = NULL;
-	int64_t ms = 0;
+	int64_t now = hs_clock_now(s->place), ms;
+	char name[HS_SEALED_NAME];
 
-	hs_lines_start(&lines, fd, 0, size);
-	if (hs_lines_next(&lines, &line) == 1)
-		at = memmem(line.p, line.n, label, sizeof label - 1);
-	if (at != NULL && (size_t)(line.p + line.n - at) >= sizeof label - 1 + HS_CLOCK_TEXT)
-		hs_clock_parse(hs_slice(at + sizeof label - 1, HS_CLOCK_TEXT), &ms);
-	hs_lines_free(&lines);
-	return ms != 0 ? ms : hs_io_now();
+	open_name(s, name);
+	ms = hs_clock_of_first(s->place->dir, name, false);
+	return ms > 0 && ms < now ? ms : now; /* one from the future would never be due */
 }
 
 /* A generation begins with this file, `size` bytes of which are safe. */
@@ -164,7 +158,7 @@ static enum hs_result begin(struct hs_segment *s, int fd, const struct stat *st,
 
 	hs_commit_begin(f, size);
 	f->inode = (uint64_t)st->st_ino;
-	f->opened_ms = size == 0 ? 0 : first_spooled(fd, size);
+	f->opened_ms = size == 0 ? 0 : first_spooled(s);
 	f->known = 1;
 	f->trusted = 0;
 	return hold_file(s, fd, size);
@@ -203,10 +197,11 @@ static enum hs_result look_up(struct hs_segment *s, bool *ours, uint64_t *size)
 	return HS_OK;
 }
 
-/* A stamp that sorts behind every earlier one, even if the clock was set back. */
-static int64_t next_stamp(struct hs_family *f)
+/* A stamp that sorts behind every earlier one, even if the clock was set back: see clock.h. */
+static int64_t next_stamp(struct hs_segment *s)
 {
-	int64_t now = hs_io_now();
+	struct hs_family *f = s->family;
+	int64_t now = hs_clock_now(s->place);
 
 	f->sealed_ms = now > f->sealed_ms ? now : f->sealed_ms + 1;
 	f->rotated_ms = hs_io_now_monotonic();
@@ -221,7 +216,7 @@ static int64_t next_stamp(struct hs_family *f)
 static enum hs_result move_aside(struct hs_segment *s)
 {
 	struct hs_family *f = s->family;
-	struct hs_aside aside = { f->number, atomic_load(&f->synced), next_stamp(f), false };
+	struct hs_aside aside = { f->number, atomic_load(&f->synced), next_stamp(s), false };
 	char from[HS_SEALED_NAME], to[HS_SEALED_NAME];
 	uint64_t size;
 	bool ours;
@@ -447,17 +442,33 @@ static bool is_too_soon(const struct hs_segment *s)
 	                                         s->place->settings->rotate_min_gap;
 }
 
-static bool is_due(const struct hs_segment *s, uint64_t n)
+/* So far the open segment of the rejected grows between two rotations, unless one append is more. */
+static uint64_t open_most(const struct hs_segment *s)
+{
+	return s->rotate_size + s->rotate_size / 2;
+}
+
+static bool is_due(struct hs_segment *s, uint64_t n)
 {
 	const struct hs_settings *settings = s->place->settings;
-	const struct hs_family *f = s->family;
+	struct hs_family *f = s->family;
 	uint64_t written = atomic_load(&f->written);
+	int64_t now;
 
-	if (written == 0 || is_too_soon(s))
+	if (written == 0)
 		return false;
-	return written + n > s->rotate_size ||
-	       (settings->rotate_age > 0 && f->opened_ms > 0 &&
-	        hs_io_now() - f->opened_ms >= settings->rotate_age);
+	if (f == &s->place->state->state->family[HS_REJECTED] && written + n > open_most(s))
+		return true; /* the sum of them is bounded, whatever tail -F may miss of a flood */
+	if (is_too_soon(s))
+		return false;
+	if (written + n > s->rotate_size)
+		return true;
+	if (settings->rotate_age == 0 || f->opened_ms == 0)
+		return false;
+	now = hs_clock_now(s->place);
+	if (f->opened_ms > now) /* the clock was set back: its age is counted anew */
+		f->opened_ms = now;
+	return now - f->opened_ms >= settings->rotate_age;
 }
 
 /*
@@ -476,7 +487,7 @@ static enum hs_result rename_sealed(struct hs_segment *s)
 	if (r != HS_OK)
 		return r;
 	do {
-		sealed.sealed_ms = next_stamp(f);
+		sealed.sealed_ms = next_stamp(s);
 		hs_sealed_print(s->name, &sealed, to);
 	} while (hs_io_stat(s->place->dir, to, &st) == 0);
 	open_name(s, from);
@@ -536,8 +547,7 @@ static enum hs_result seal_and_open(struct hs_segment *s, int64_t deadline_ms)
 	if (r == HS_OK)
 		r = save_number(s);
 	if (r == HS_OK && s->family == &s->place->state->state->family[HS_REJECTED])
-		r = hs_maintain_cap(s->place, s->name, 0, (uint64_t)s->place->settings->rejected_max, UINT64_MAX,
-		                    &deleted);
+		r = hs_share_cap(s->place, open_most(s), (uint64_t)s->place->settings->rejected_max, &deleted);
 	return r;
 }
 
@@ -710,7 +720,7 @@ enum hs_result hs_segment_write(struct hs_segment *s, struct hs_slice lines,
 		return r;
 	}
 	if (f->opened_ms == 0)
-		f->opened_ms = hs_io_now();
+		f->opened_ms = hs_clock_now(s->place);
 	s->end = at + lines.n;
 	pending->file = use_file(s->file);
 	hs_commit_note(f, s->file->fd, s->file->blind, at + lines.n, &pending->ticket);

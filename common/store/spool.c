@@ -1,4 +1,5 @@
 #include "store/spool.h"
+#include "store/clock.h"
 #include "store/index.h"
 #include "store/io.h"
 #include "store/log.h"
@@ -590,12 +591,41 @@ enum hs_result hs_spool_maintain(struct hs_spool *spool, bool (*stop)(void *cont
 	if (r != HS_OK)
 		return r;
 	r = visit(v, hs_io_now_monotonic() + HEALTH_MS, false); /* prepare seals what is due */
-	if (r == HS_OK || r == HS_E_FULL)                       /* deleting may help */
+	if (r == HS_OK || r == HS_E_FULL || r == HS_E_SPOOL_FILE) { /* deleting may help; the sealed are there */
+		enum hs_result visited = r == HS_E_SPOOL_FILE ? r : HS_OK;
+
 		r = hs_maintain(&v->opened.place, stop, context, done);
-	else if (r == HS_E_CLOCK) /* by which nothing may be deleted */
+		r = r == HS_OK ? visited : r;
+	} else if (r == HS_E_CLOCK) { /* by which nothing may be deleted */
 		hs_log_result(r, "maintain");
+	}
 	close_view(v);
 	return r;
+}
+
+enum hs_result hs_spool_trust_clock(struct hs_spool *spool)
+{
+	struct view *v;
+	enum hs_result r = borrow(spool, &v);
+
+	if (r != HS_OK)
+		return r;
+	hs_clock_trust(&v->opened.place);
+	give_back(spool);
+	return HS_OK;
+}
+
+enum hs_result hs_spool_clock_lag(struct hs_spool *spool, int64_t *lag_ms)
+{
+	struct view *v;
+	enum hs_result r = borrow(spool, &v);
+
+	*lag_ms = 0;
+	if (r != HS_OK)
+		return r;
+	*lag_ms = hs_clock_lag(&v->opened.place);
+	give_back(spool);
+	return HS_OK;
 }
 
 enum hs_result hs_spool_examine(struct hs_spool *spool, const struct hs_examiner *examiner,

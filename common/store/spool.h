@@ -109,6 +109,12 @@ enum hs_result hs_spool_rotate(struct hs_spool *spool, int64_t deadline_ms);
 enum hs_result hs_spool_maintain(struct hs_spool *spool, bool (*stop)(void *context),
                                  void *context, struct hs_maintained *done);
 
+/* Vouches for the clock, see clock.h. Results of opening the spool. */
+enum hs_result hs_spool_trust_clock(struct hs_spool *spool);
+
+/* How far the clock is ahead of the time that is believed, in milliseconds; 0: not at all. */
+enum hs_result hs_spool_clock_lag(struct hs_spool *spool, int64_t *lag_ms);
+
 /* Reads all of it, and mends it if the examiner says so; see examine.h. */
 enum hs_result hs_spool_examine(struct hs_spool *spool, const struct hs_examiner *examiner,
                                 struct hs_examined *found);

@@ -82,13 +82,23 @@ static void forget(struct hs_state *s, bool known)
 		int64_t sealed_ms;
 		struct hs_own own[HS_OWN];
 	} kept[HS_FAMILIES] = { 0 };
+	struct hs_clock clock = { .boot_ms = -1 };
 
+	if (known) {
+		clock.wall_ms = s->clock.wall_ms;
+		clock.steady_ms = s->clock.steady_ms;
+		clock.lag_ms = atomic_load(&s->clock.lag_ms);
+	}
 	for (int i = 0; i < HS_FAMILIES && known; i++) {
 		kept[i].number = s->family[i].number;
 		kept[i].sealed_ms = s->family[i].sealed_ms;
 		memcpy(kept[i].own, s->family[i].own, sizeof kept[i].own);
 	}
 	memset(s, 0, sizeof *s);
+	s->clock.wall_ms = clock.wall_ms;
+	s->clock.boot_ms = clock.boot_ms;
+	s->clock.steady_ms = clock.steady_ms;
+	atomic_store(&s->clock.lag_ms, clock.lag_ms);
 	for (int i = 0; i < HS_FAMILIES; i++) {
 		s->family[i].number = kept[i].number;
 		s->family[i].sealed_ms = kept[i].sealed_ms;
@@ -125,6 +135,8 @@ static enum hs_result set_up(struct hs_state *s, const struct boot *boot, uint64
 		atomic_store(&f->first, HS_INTACT);
 		atomic_store(&f->last, HS_INTACT);
 	}
+	if (make_mutex(&s->clock.lock) != HS_OK)
+		return HS_E_MEMORY;
 	atomic_store(&s->last, HS_INTACT);
 	memcpy(s->magic, magic, sizeof magic);
 	s->version = VERSION;

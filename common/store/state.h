@@ -88,6 +88,15 @@ struct hs_index_print {
 	uint32_t latest_s;  /* the latest time at which it has forgotten what was out of the window */
 };
 
+/* The wall clock beside one that no correction moves: see clock.h. Under `lock`, the last taken. */
+struct hs_clock {
+	pthread_mutex_t lock;
+	int64_t wall_ms;   /* at the last look; 0: nobody has looked */
+	int64_t boot_ms;   /* since boot, then; -1: that was another boot */
+	int64_t steady_ms; /* how long it has run without a jump, up to a week */
+	_Atomic int64_t lag_ms; /* how far the clock is ahead of the believed time */
+};
+
 struct hs_counters {
 	_Atomic uint64_t requests, accepted_bytes, rejected_bytes, duplicates, suppressed, unparsed_timestamps;
 };
@@ -101,8 +110,10 @@ struct hs_state {
 	uint64_t inode;   /* of this file: a copy speaks of other files, and is not trusted */
 	struct hs_family family[HS_FAMILIES];
 	struct hs_index_print index;
+	struct hs_clock clock;
 	struct hs_recent recent; /* under the events' append lock */
 	struct hs_counters counters;
+	_Atomic uint64_t strange; /* a hash of the names that maintenance has told of; 0: none */
 	_Atomic uint64_t suppress_epoch; /* +1 each time the list of suppressed people is replaced */
 	_Atomic uint64_t receipts_seen;  /* bytes of erased.jsonl, and nobody is suppressed by them */
 	char spool_id[40];    /* what history.h read last: if its file alone is lost */

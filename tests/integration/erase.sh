@@ -401,4 +401,22 @@ hs import --json --again "$T/many.jsonl"
 is 'and every id is known still' "$(sum .accepted)" 0
 hs verify
 is 'the spool is in order' "$CODE" 0
+### A refused body that was cut #########################################
+# Whose it is may stand in what was cut off: it goes with anybody of its tenant.
+SETTINGS=$(printf '%s\n' 'rejected_body = 40' '[keys]' 'acme = k1' 'globex = k2')
+spool_start
+for tenant in acme globex; do
+	printf '{"type":"track","traits":{"email":"a@example.org"},"pad":"%0100d","userId":"anna"}\n' 0 >"$T/long"
+	printf '{"type":"track","userId":"bert"}\n' >>"$T/long"
+	chmod 644 "$T/long"
+	hs import --tenant $tenant "$T/long"
+done
+is 'two of four are cut' "$(spooled rejected | jq -c '[.tenant, .body_cut, .body_bytes]' | sort | xargs)" \
+	"$(printf '[%s] ' acme,null,null acme,true,"$(head -n 1 "$T/long" | tr -d '\n' | wc -c)" \
+		globex,null,null globex,true,"$(head -n 1 "$T/long" | tr -d '\n' | wc -c)" | sed 's/ $//')"
+hs erase --tenant acme --user anna --json
+is 'the one of her tenant goes, and no other line' "$(sum '[.events, .rejected]') $(spooled rejected | jq -c '[.tenant, .body_cut]' | sort | xargs)" \
+	'[0,1] [acme,null] [globex,null] [globex,true]'
+server_stop
+
 done_testing

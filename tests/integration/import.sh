@@ -102,6 +102,50 @@ OUT=$(cat "$T/out")
 check 'with a sum of what is in the spool' test "$(sum .accepted)" -gt 0 -a "$(sum .stopped)" = true
 is 'and that is so' "$(spooled | grep -c '"message_id":"c-')" "$(sum .accepted)"
 
+### What is no JSON lines ###############################################
+# foreign NAME WORD: the file is recognised, nothing is written, and the remedy is told.
+foreign() {
+	local before
+	before=$(spooled | wc -l)+$(spooled rejected | wc -l)
+	chmod 644 "$T/$1"
+	hs import "$T/$1"
+	is "$1: nothing is written" "$(spooled | wc -l)+$(spooled rejected | wc -l)" "$before"
+	is "$1: exit code and counts" "$CODE $OUT" '65 0 lines: 0 accepted, 0 duplicate, 0 rejected, 0 left out'
+	check "$1: told what it is" grep -q "$1: $2: ." "$T/err"
+	hs import --json - <"$T/$1"
+	is "$1: by a pipe" "$CODE $(sum '[.lines, .rejected, .failed]')" '65 [0,0,1]'
+}
+noise() { seq 40000 | sed 's/^/{broken &/'; }
+{ printf 'PK\3\4'; noise; } >"$T/events.zip"
+{ printf '\50\265\57\375'; noise; } >"$T/events.zst"
+{ printf 'PAR1'; noise; } >"$T/events.parquet"
+{ printf '\211PNG\r\n'; noise; } >"$T/picture.png"
+{ printf '\177ELF'; noise; } >"$T/program"
+{ printf '{"a":\0'; noise; } >"$T/zeros"
+printf '{"type":"page","userId":"u"}\n' | iconv -t UTF-16 >"$T/utf16"
+noise >"$T/rubbish"
+printf '{\n"type":"page",\n"userId":"u"\n}\n' >"$T/pretty"
+{ head -c 257 /dev/zero; printf 'ustar'; printf '\n{"type":"page","userId":"u"}\n'; } >"$T/events.tar"
+gzip -c "$T/events.tar" >"$T/events.tgz"
+printf 'type,userId\npage,u\n' >"$T/events.csv"
+foreign events.zip 'a zip archive'
+foreign events.zst 'compressed by zstd'
+foreign events.parquet 'a Parquet file'
+foreign picture.png 'an image'
+foreign program 'a program'
+foreign zeros binary
+foreign utf16 'UTF-16 text'
+foreign rubbish 'no JSON lines'
+foreign pretty 'no JSON lines'
+foreign events.tar 'a tar archive'
+foreign events.tgz 'a tar archive'
+foreign events.csv 'no JSON lines'
+
+{ printf '{"type":"page","userId":"turns"}\n'; noise; } >"$T/turns"
+chmod 644 "$T/turns"
+hs import --json "$T/turns"
+is 'one that becomes rubbish is given up' "$CODE $(sum '[.accepted, .rejected, .failed]')" '65 [1,1000,1]'
+
 ### What is left out ####################################################
 for day in 21 22 23; do
 	echo "{\"type\":\"track\",\"event\":\"e\",\"userId\":\"u\",\"messageId\":\"d-$day\",\"timestamp\":\"2026-11-${day}T12:00:00Z\"}"

@@ -494,7 +494,7 @@ static void old_ones_are_swept_out(void **state)
 	for (int i = 0; i < 10; i++)
 		put(s->spool, many("old", 900 * i, 900 * i + 900), 0);
 	assert_int_equal(ids_known(s), 9000);
-	wrap_clock(7200000, 0);
+	wrap_clock(7200000, 7200000);
 	for (int i = 0; i < 30; i++)
 		put(s->spool, many("new", 900 * i, 900 * i + 900), 0);
 	assert_int_equal(ids_known(s), 27000);
@@ -727,7 +727,7 @@ static void another_has_a_shorter_window(void **state)
 	shorter.dedup_window = 3600000;
 	other = hs_spool_new(&shorter);
 	put(s->spool, many("a", 0, 200), 0);
-	wrap_clock(7200000, 0);
+	wrap_clock(7200000, 7200000);
 	put(other, many("b", 0, 200), 0);
 	put(other, many("b", 0, 200), 200);
 	hs_spool_free(other);
@@ -747,7 +747,7 @@ static void the_window_is_made_longer(void **state)
 
 	again(s, "dedup_window = 1h\nrotate_min_gap = 0\n");
 	put(s->spool, many("a", 0, 200), 0);
-	wrap_clock(7200000, 0);
+	wrap_clock(7200000, 7200000);
 	put(s->spool, many("b", 0, 200), 0);
 	restart(s);
 	put(s->spool, "b0 c", 1);

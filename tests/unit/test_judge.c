@@ -53,6 +53,9 @@ static void bodies(void **state)
 	    other("{\"body\":\"\\ufffd\",\"body_base64\":\"eyJ1c2VySWQiOiJhbm5hIiwi/w==\"}"), 1);
 	assert_int_equal(other("{\"body\":7,\"body_base64\":\"?\"}"), 0);
 	assert_int_equal(other("anna, and no JSON"), 1);
+	/* what was cut off may have named anybody of the tenant */
+	assert_int_equal(other("{\"body_cut\":true,\"body_bytes\":99,\"body\":\"{\\\"email\\\":\\\"a\"}"), 1);
+	assert_int_equal(other("{\"body_bytes\":99,\"body_sha256\":\"00\",\"body\":\"\"}"), 0);
 	assert_int_equal(other("[\"annabel\"]"), 0);
 }
 

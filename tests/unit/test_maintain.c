@@ -193,7 +193,7 @@ static void old_segments_are_deleted(void **state)
 
 	(void)state;
 	make("retain_days = 30\n");
-	assert_int_equal(hs_spool_health(s.spool), HS_OK);
+	assert_int_equal(maintain(), HS_OK); /* the clock is believed before there is an old segment */
 	spooldir_write(&s.d, old, HS_SLICE("{\"type\":\"page\"}\n"));
 	assert_int_equal(spooldir_append(s.spool, "a", NULL), HS_OK);
 	spooldir_write(&s.d, "notes.txt", HS_SLICE("mine\n"));

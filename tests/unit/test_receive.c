@@ -658,8 +658,8 @@ static void an_invalid_event_is_kept_as_rejected(void **state)
 	expect(s, "records", "");
 	expect(s, "rejected",
 	       "{\"spooled_at\":\"" AT
-	       "\",\"status\":400,\"message\":\"userId or anonymousId required\","
-	       "\"tenant\":\"acme\",\"remote_addr\":\"192.0.2.1\",\"body\":\"{\\\"type\\\":"
+	       "\",\"status\":400,\"tenant\":\"acme\",\"message\":\"userId or anonymousId "
+	       "required\",\"remote_addr\":\"192.0.2.1\",\"body\":\"{\\\"type\\\":"
 	       "\\\"page\\\"}\"}\n");
 	expect(s, "answer", "{\"message\":\"userId or anonymousId required\"}\n");
 	free_stage(s);

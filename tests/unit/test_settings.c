@@ -32,6 +32,7 @@ static int64_t number_called(const struct test_case *c, const struct hs_settings
 		{ "retain_days", s->retain_days },
 		{ "retain_bytes", s->retain_bytes },
 		{ "rejected_max", s->rejected_max },
+		{ "rejected_body", s->rejected_body },
 		{ "min_free", s->min_free },
 		{ "spool_mode", s->spool_mode },
 		{ "threads", s->threads },
