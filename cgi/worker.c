@@ -340,6 +340,7 @@ static void tick(struct pool *p)
 
 	hs_seats_expire(p->seats, now, peers_time(p, now)); /* if it is stuck, the watchdog hears no more */
 	hs_notify_alive(&p->notify, now);
+	hs_log_flush();
 }
 
 static void reload_settings(struct pool *p, hs_reload *reload, void *context)
