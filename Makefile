@@ -27,7 +27,7 @@ endif
 
 COMMON := $(sort $(wildcard common/core/*.c common/store/*.c))
 CGI := $(sort $(wildcard cgi/*.c))
-CGI_PURE := cgi/request.c cgi/respond.c cgi/receive.c cgi/gate.c cgi/notify.c cgi/fcgi_records.c
+CGI_PURE := cgi/request.c cgi/respond.c cgi/receive.c cgi/gate.c cgi/notify.c cgi/fcgi_records.c cgi/budget.c
 TOOLS := $(filter-out tools/http$(if $(filter no,$(CURL)),,_none).c,$(sort $(wildcard tools/*.c)))
 TOOLS_PURE := tools/answer.c tools/chart.c tools/columns.c tools/filter.c tools/rules.c tools/sender.c tools/suite.c tools/tally.c
 UNIT := $(sort $(wildcard tests/unit/test_*.c))

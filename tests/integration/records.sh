@@ -40,8 +40,8 @@ sound() {
 	gets 'Status: 200.*\[end 0 0\]' 'with padding' begin padding=255 "${HEAD[@]:1}" \
 		"param=CONTENT_LENGTH=$LENGTH" padding=0 params-end padding=7 "stdin-file=$T/body" \
 		stdin-end read
-	# libfcgi 2.4.2 forgets padding behind BEGIN_REQUEST; no web server sends any there.
-	gets '^\[closed\]' 'with padding behind BEGIN_REQUEST' padding=8 "${GOOD[@]}" read
+	# libfcgi 2.4.2 forgets this padding, so it does not get the request
+	gets 'Status: 200.*\[end 0 0\]' 'with padding behind BEGIN_REQUEST' padding=8 "${GOOD[@]}" read
 	gets 'Status: 200.*\[end 0 0\]' 'a large request id' id=65535 "${GOOD[@]}" read
 	gets 'Status: 200.*\[end 0 0\]' 'KEEP_CONN' begin=keep "${GOOD[@]:1}" read
 	gets 'Status: 200.*\[end 0 0\]' 'a name of 300 bytes' "${HEAD[@]}" \

@@ -32,6 +32,7 @@ struct stage {
 	struct hs_receiver *receiver;
 	struct hs_visit *visit;
 	struct hs_keeper keeper;
+	struct hs_budget unverified;
 
 	/* the request */
 	char param[PARAMS_MAX][300];
@@ -235,7 +236,9 @@ static struct stage *new_stage(const char *conf, struct hs_slice body)
 					   .write = stage_write,
 					   .finish = stage_finish,
 					   .reads_past_length = true };
-	s->keeper = (struct hs_keeper) { s, stage_append, stage_post, stage_health, wall, monotonic, NULL };
+	s->keeper = (struct hs_keeper) {
+		s, stage_append, stage_post, stage_health, wall, monotonic, NULL, &s->unverified
+	};
 	s->receiver = hs_receiver_new(&s->keeper, 7);
 	s->visit = hs_visit_new(&s->gateway, stage_ended, s);
 	assert_non_null(s->receiver);
