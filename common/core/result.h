@@ -49,8 +49,6 @@ enum hs_level { HS_LOG_ERROR, HS_LOG_WARN, HS_LOG_INFO, HS_LOG_DEBUG };
 	X(HS_E_KEY_REVOKED, 403, INFO, "API key revoked", "give the customer a new key") \
 	X(HS_E_NO_CREDENTIALS, 401, INFO, "X-Signature or API key required", \
 	  "set the shared secret or the key at the sender") \
-	X(HS_E_UNVERIFIED, 503, WARN, "busy with large bodies, try again", \
-	  "many large bodies with wrong signatures came: see who sends them, and keep them out at the web server") \
 	/* the text */ \
 	X(HS_E_SETTINGS_HEADER, 400, INFO, "X-Segment-Settings is not base64 of a JSON object", \
 	  "look at the sender") \
@@ -95,6 +93,8 @@ enum hs_level { HS_LOG_ERROR, HS_LOG_WARN, HS_LOG_INFO, HS_LOG_DEBUG };
 	  "lower threads or max_body, or give the process more memory") \
 	X(HS_E_BUSY, 503, WARN, "busy, try again", \
 	  "the disk or another process holds the spool: see the storage, see for stopped processes") \
+	X(HS_E_UNVERIFIED, 503, WARN, "busy with large bodies, try again", \
+	  "many large bodies with wrong signatures came: see who sends them, and keep them out at the web server") \
 	X(HS_E_CROWDED, 503, WARN, "too many unfinished bodies, try again", \
 	  "senders are slow or hostile, and the web server streams: let it buffer bodies, or limit clients") \
 	X(HS_E_STOPPING, 503, INFO, "restarting, try again", "") \
