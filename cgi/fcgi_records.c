@@ -90,9 +90,10 @@ static bool pairs_end(const struct pairs *s)
 
 bool hs_fcgi_variables(struct hs_slice pairs, struct hs_buf *text, size_t *count)
 {
-	const unsigned char *p = (const unsigned char *)pairs.p, *end = p + pairs.n;
+	const unsigned char *p = (const unsigned char *)pairs.p;
 
-	for (*count = 0; p < end; ++*count) {
+	*count = 0;
+	for (const unsigned char *begun = p; p != NULL && (size_t)(p - begun) < pairs.n; ++*count) {
 		size_t name = read_length(p), value;
 
 		p += length_bytes(*p);
