@@ -157,7 +157,7 @@ WRAPPED = calloc clock_gettime fallocate fallocate64 fchmod fdatasync flock fsta
 WRAP = $(addprefix -Wl$(comma)--wrap=,$(WRAPPED))
 comma := ,
 
-$(B)/unit/%: $(B)/obj/tests/unit/%.o $(call obj,cgi/accept.c cgi/listen.c $(CGI_PURE) $(TOOLS_PURE) $(TESTLIB)) $(B)/libhookspool.a
+$(B)/unit/%: $(B)/obj/tests/unit/%.o $(call obj,cgi/accept.c cgi/arrival.c cgi/arrivals.c cgi/listen.c cgi/service.c $(CGI_PURE) $(TOOLS_PURE) $(TESTLIB)) $(B)/libhookspool.a
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $(WRAP) $^ -o $@ -lcmocka -ljson-c $(LDLIBS_COMMON)

@@ -237,14 +237,20 @@ static void read_one(struct hs_arrivals *as, struct hs_arrival *a)
 	hs_service_drop(service);
 }
 
-/* Those who still send what is dropped go first, then the oldest. */
-static void make_place(struct hs_arrivals *as)
+/*
+ * Those who still send what is dropped go first, then the oldest; but not for the sake of one who is
+ * answered already, or one that had no place would cost another its own.
+ */
+static void make_place(struct hs_arrivals *as, const struct hs_arrival *newcomer)
 {
 	struct hs_arrival *victim = as->first;
 
-	for (struct hs_arrival *a = as->first; a != NULL && !victim->answered; a = a->next)
-		if (a->answered)
-			victim = a;
+	while (victim != NULL && !victim->answered)
+		victim = victim->next;
+	if (victim == NULL && !newcomer->answered)
+		victim = as->first;
+	if (victim == NULL)
+		return;
 	if (victim->params == NULL && !victim->answered)
 		hs_log(HS_LOG_WARN, "connection closed: more than %d are unfinished", as->most);
 	end_one(as, victim, HS_E_CROWDED);
@@ -263,7 +269,7 @@ static void take_in(struct hs_arrivals *as)
 	for (; a != NULL; a = next) {
 		next = a->next;
 		if (as->n >= as->most)
-			make_place(as);
+			make_place(as, a);
 		if (a->answered)
 			a->deadline_ms = hs_io_now_monotonic() + HS_REST_MS;
 		if (!link_in(as, a))
