@@ -5,11 +5,16 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
-enum { PART_BYTES = 16 << 10, RECORD_MOST = 65535 };
+enum {
+	PART_BYTES = 16 << 10,
+	RECORD_MOST = 65535,
+	LARGE_BYTES = 1 << 20, /* a body that has come so far gets all of its memory at once */
+};
 
 static struct hs_arrival *self(struct hs_gateway *g)
 {
@@ -23,10 +28,10 @@ static _Atomic size_t *share_of(struct hs_arrival *a)
 	return a->known ? &a->room->known : &a->room->unknown;
 }
 
-/* Counts what the arrival holds now. */
+/* Counts what the arrival holds now. Of a large body only the pages that have been written are there. */
 static void count(struct hs_arrival *a)
 {
-	size_t now = a->request.head.cap + a->request.body.cap + a->text.cap;
+	size_t now = a->request.head.cap + a->request.body.n + a->text.cap;
 
 	if (now > a->taken)
 		atomic_fetch_add(share_of(a), now - a->taken);
@@ -189,6 +194,18 @@ static enum hs_arrival_state state_of(const struct hs_arrival *a)
 	           : HS_ARRIVAL_OPEN;
 }
 
+/*
+ * To grow step by step would copy it, and leave holes as large as itself. Memory that is not
+ * written to costs nothing, so it is no matter that the rest may never come.
+ */
+static void reserve_large(struct hs_arrival *a)
+{
+	struct hs_buf *body = &a->request.body;
+
+	if (body->n > LARGE_BYTES && body->n < a->length && body->cap < a->length)
+		hs_buf_reserve(body, a->length + PART_BYTES - body->n);
+}
+
 static enum hs_arrival_state feed(struct hs_arrival *a, const unsigned char *p, size_t n,
                                   const struct hs_settings *settings, int64_t now_ms)
 {
@@ -201,6 +218,7 @@ static enum hs_arrival_state feed(struct hs_arrival *a, const unsigned char *p, 
 		judge_head(a, settings, now_ms);
 	if (a->request.state == HS_FCGI_BODY)
 		a->deadline_ms = hs_body_deadline(a->begun_ms, a->request.body.n);
+	reserve_large(a);
 	count(a);
 	return state_of(a);
 }
@@ -232,12 +250,31 @@ enum hs_arrival_state hs_arrival_read(struct hs_arrival *a, size_t most,
 	return state;
 }
 
+/*
+ * Nobody will read it: others can have the room now. Its pages go back to the system by themselves, for
+ * malloc keeps what is freed (worker.c has told it to).
+ */
+static void drop_body(struct hs_arrival *a)
+{
+	struct hs_buf *body = &a->request.body;
+	uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE), from, to;
+
+	if (body->cap > LARGE_BYTES) {
+		from = ((uintptr_t)body->p + page - 1) / page * page;
+		to = ((uintptr_t)body->p + body->cap) / page * page;
+		madvise((void *)from, to - from, MADV_DONTNEED);
+	}
+	hs_buf_free(body);
+}
+
 enum hs_arrival_state hs_arrival_end(struct hs_arrival *a, enum hs_result verdict)
 {
 	if (a->params == NULL)
 		return HS_ARRIVAL_GONE;
 	if (a->gateway.verdict == HS_OK)
 		a->gateway.verdict = verdict;
+	drop_body(a);
+	count(a);
 	return HS_ARRIVAL_READY;
 }
 

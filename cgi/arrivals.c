@@ -37,10 +37,10 @@ struct hs_arrivals {
 
 	pthread_mutex_t lock; /* of what follows */
 	pthread_cond_t changed;
-	struct hs_arrival *entering;             /* on their way to the poller */
+	struct hs_arrival *entering, **entering_end; /* on their way to the poller */
 	struct hs_arrival *ready, **ready_end;
-	int open;                                /* that are still to be answered, or closed: entering, polled or ready */
-	int64_t end_ms;                          /* 0: we are not to end */
+	int open;       /* that are still to be answered, or closed: entering, polled or ready */
+	int64_t end_ms; /* 0: we are not to end */
 	bool quit;
 	_Atomic int ready_n;
 };
@@ -56,9 +56,10 @@ static void signal_fd(int fd)
 
 static void send_to_poller(struct hs_arrivals *as, struct hs_arrival *a)
 {
+	a->next = NULL;
 	pthread_mutex_lock(&as->lock);
-	a->next = as->entering;
-	as->entering = a;
+	*as->entering_end = a;
+	as->entering_end = &a->next;
 	as->open += !a->answered;
 	pthread_mutex_unlock(&as->lock);
 	signal_fd(as->wake_fd);
@@ -265,6 +266,7 @@ static void take_in(struct hs_arrivals *as)
 	pthread_mutex_lock(&as->lock);
 	a = as->entering;
 	as->entering = NULL;
+	as->entering_end = &as->entering;
 	pthread_mutex_unlock(&as->lock);
 	for (; a != NULL; a = next) {
 		next = a->next;
@@ -435,6 +437,7 @@ struct hs_arrivals *hs_arrivals_new(int most, int threads, hs_use_service *use, 
 	as->most = most;
 	as->threads = threads;
 	as->ready_end = &as->ready;
+	as->entering_end = &as->entering;
 	as->epoll_fd = as->wake_fd = as->ready_fd = -1;
 	pthread_mutex_init(&as->lock, NULL);
 	pthread_cond_init(&as->changed, NULL);
