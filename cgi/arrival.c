@@ -213,7 +213,7 @@ static enum hs_arrival_state feed(struct hs_arrival *a, const unsigned char *p, 
 	if (!send_replies(a))
 		return HS_ARRIVAL_GONE;
 	if (a->request.state == HS_FCGI_BROKEN && !a->request.aborted)
-		hs_log(HS_LOG_INFO, "connection closed: its records break FastCGI's rules, or are too many");
+		hs_log(HS_LOG_INFO, "connection closed: its records break FastCGI's rules; see what connects to the socket");
 	if ((a->request.state == HS_FCGI_BODY || a->request.state == HS_FCGI_WHOLE) && a->params == NULL)
 		judge_head(a, settings, now_ms);
 	if (a->request.state == HS_FCGI_BODY)

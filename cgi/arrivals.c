@@ -195,13 +195,13 @@ static void end_one(struct hs_arrivals *as, struct hs_arrival *a, enum hs_result
 	go_on(as, a, a->answered ? HS_ARRIVAL_GONE : hs_arrival_end(a, verdict), true);
 }
 
-/* Of the largest bodies four, and of those who are known as many as there are threads. */
+/* For unknown senders four of the largest bodies; for known ones four more than there are threads. */
 static bool is_room(const struct hs_arrivals *as, const struct hs_settings *settings, bool known)
 {
-	size_t max = (size_t)settings->max_body, most = UNKNOWN_BODIES * max;
+	uint64_t body = (uint64_t)settings->max_body, most = UNKNOWN_BODIES * body;
 
 	if (known)
-		return atomic_load(&as->room.known) <= (size_t)(as->threads + UNKNOWN_BODIES) * max;
+		return atomic_load(&as->room.known) <= ((uint64_t)as->threads + UNKNOWN_BODIES) * body;
 	return atomic_load(&as->room.unknown) <= (most > UNKNOWN_LEAST ? most : UNKNOWN_LEAST);
 }
 

@@ -23,6 +23,21 @@ void hs_log_level(enum hs_level level)
 
 /* --- writing, without ever waiting -------------------------------------------- */
 
+/* EOPNOTSUPP and the like: the kernel, or the C library, has it not. */
+static ssize_t write_at_once(char *line, size_t n)
+{
+#ifdef RWF_NOWAIT
+	struct iovec part = { line, n };
+
+	return pwritev2(STDERR_FILENO, &part, 1, -1, RWF_NOWAIT);
+#else
+	(void)line;
+	(void)n;
+	errno = ENOSYS;
+	return -1;
+#endif
+}
+
 /*
  * O_NONBLOCK belongs to the open file description, which we share with whoever gave us the
  * descriptor; so the call must not wait, or the description must be our own. Linux 6.4 and later
@@ -30,8 +45,7 @@ void hs_log_level(enum hs_level level)
  */
 static ssize_t write_pipe(char *line, size_t n)
 {
-	struct iovec part = { line, n };
-	ssize_t written = pwritev2(STDERR_FILENO, &part, 1, -1, RWF_NOWAIT);
+	ssize_t written = write_at_once(line, n);
 	int own;
 
 	if (written >= 0 || (errno != EOPNOTSUPP && errno != ENOSYS && errno != EINVAL))
