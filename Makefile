@@ -27,7 +27,7 @@ endif
 
 COMMON := $(sort $(wildcard common/core/*.c common/store/*.c))
 CGI := $(sort $(wildcard cgi/*.c))
-CGI_PURE := cgi/request.c cgi/respond.c cgi/receive.c cgi/gate.c cgi/notify.c cgi/fcgi_records.c
+CGI_PURE := cgi/request.c cgi/respond.c cgi/receive.c cgi/gate.c cgi/notify.c cgi/fcgi_records.c cgi/budget.c
 TOOLS := $(filter-out tools/http$(if $(filter no,$(CURL)),,_none).c,$(sort $(wildcard tools/*.c)))
 TOOLS_PURE := tools/answer.c tools/chart.c tools/columns.c tools/filter.c tools/rules.c tools/sender.c tools/suite.c tools/tally.c
 UNIT := $(sort $(wildcard tests/unit/test_*.c))
@@ -157,7 +157,7 @@ WRAPPED = calloc clock_gettime fallocate fallocate64 fchmod fdatasync flock fsta
 WRAP = $(addprefix -Wl$(comma)--wrap=,$(WRAPPED))
 comma := ,
 
-$(B)/unit/%: $(B)/obj/tests/unit/%.o $(call obj,cgi/accept.c cgi/listen.c $(CGI_PURE) $(TOOLS_PURE) $(TESTLIB)) $(B)/libhookspool.a
+$(B)/unit/%: $(B)/obj/tests/unit/%.o $(call obj,cgi/accept.c cgi/arrival.c cgi/arrivals.c cgi/listen.c cgi/service.c $(CGI_PURE) $(TOOLS_PURE) $(TESTLIB)) $(B)/libhookspool.a
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $(WRAP) $^ -o $@ -lcmocka -ljson-c $(LDLIBS_COMMON)

@@ -27,7 +27,8 @@ static bool add(int epoll_fd, int fd, uint32_t events)
 	return epoll_ctl(epoll_fd, EPOLL_CTL_ADD, fd, &e) == 0;
 }
 
-struct hs_acceptor *hs_acceptor_new(int listen_fd, int stop_fd, const _Atomic bool *stopping)
+struct hs_acceptor *hs_acceptor_new(int listen_fd, int stop_fd, int ready_fd,
+                                    const _Atomic bool *stopping)
 {
 	struct hs_acceptor *a = calloc(1, sizeof *a);
 
@@ -38,7 +39,8 @@ struct hs_acceptor *hs_acceptor_new(int listen_fd, int stop_fd, const _Atomic bo
 	a->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	/* exclusive: one connection wakes one thread, not all of them (epoll_ctl(2)) */
 	if (a->epoll_fd < 0 || !add(a->epoll_fd, listen_fd, EPOLLIN | EPOLLEXCLUSIVE) ||
-	    !add(a->epoll_fd, stop_fd, EPOLLIN)) {
+	    !add(a->epoll_fd, stop_fd, EPOLLIN) ||
+	    (ready_fd >= 0 && !add(a->epoll_fd, ready_fd, EPOLLIN | EPOLLEXCLUSIVE))) {
 		hs_acceptor_free(a);
 		return NULL;
 	}
@@ -77,7 +79,7 @@ static int accept_one(struct hs_acceptor *a)
 
 int hs_acceptor_next(struct hs_acceptor *a, int idle_ms)
 {
-	struct epoll_event events[2];
+	struct epoll_event events[3];
 	bool stopping = atomic_load(a->stopping);
 	int fd, ready;
 
@@ -88,7 +90,7 @@ int hs_acceptor_next(struct hs_acceptor *a, int idle_ms)
 		return fd;
 	if (stopping)
 		return HS_ACCEPT_STOP;
-	ready = epoll_wait(a->epoll_fd, events, 2, idle_ms > 0 ? idle_ms : -1);
+	ready = epoll_wait(a->epoll_fd, events, 3, idle_ms > 0 ? idle_ms : -1);
 	if (ready == 0)
 		return HS_ACCEPT_IDLE;
 	fd = accept_one(a);

@@ -7,7 +7,8 @@
 #ifndef HS_GATEWAY_H
 #define HS_GATEWAY_H
 
-#include "core/slice.h"
+#include "core/buf.h"
+#include "core/result.h"
 
 #include <stdint.h>
 
@@ -29,8 +30,14 @@ struct hs_gateway {
 
 	void (*free)(struct hs_gateway *g);
 
-	/* From another thread, now and then: ends a read whose deadline has passed. */
-	void (*expire)(struct hs_gateway *g, int64_t now_ms);
+	/*
+	 * The body, where it was read before the request came to a thread; else NULL, and read()
+	 * reads it. Its memory may be exchanged for other memory.
+	 */
+	struct hs_buf *body;
+
+	/* Not HS_OK: the request is answered with this instead, unless its head forbids more. */
+	enum hs_result verdict;
 
 	/* Whether bytes behind CONTENT_LENGTH may be asked for (RFC 3875, 4.2 forbids CGI to). */
 	bool reads_past_length;
@@ -43,16 +50,13 @@ struct hs_gateway *hs_gw_cgi_new(void);
 struct hs_gateway *hs_gw_fcgi_new(void);
 
 /*
- * Has all of a request arrived on the connection, and is it small? Then nothing that is done
- * with it will wait for the peer.
+ * Has all of a request arrived on the connection, is it small, and does it keep to the protocol?
+ * Then nothing that is done with it will wait for the peer.
  */
 bool hs_gw_fcgi_is_whole(int fd);
 
-/*
- * Takes the connection over and reads from it who asks for what; false: it was broken, and
- * is closed. `whole` is what hs_gw_fcgi_is_whole said.
- */
-bool hs_gw_fcgi_open(struct hs_gateway *g, int fd, bool whole);
+/* Takes over a connection of which hs_gw_fcgi_is_whole is true; false: it is closed. */
+bool hs_gw_fcgi_open(struct hs_gateway *g, int fd);
 
 /* Once, before the threads start, after the signal handlers. */
 bool hs_gw_fcgi_init(void);

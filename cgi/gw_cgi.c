@@ -115,12 +115,6 @@ static void cgi_finish(struct hs_gateway *g)
 	close(STDOUT_FILENO);
 }
 
-static void cgi_expire(struct hs_gateway *g, int64_t now_ms)
-{
-	(void)g;
-	(void)now_ms; /* cgi_read looks at its deadline itself */
-}
-
 static void cgi_free(struct hs_gateway *g)
 {
 	free(g);
@@ -134,6 +128,6 @@ struct hs_gateway *hs_gw_cgi_new(void)
 		return NULL;
 	c->base = (struct hs_gateway){ .params = cgi_params, .read = cgi_read,
 		                       .write = cgi_write, .finish = cgi_finish, .free = cgi_free,
-		                       .expire = cgi_expire, .reads_past_length = false };
+		                       .reads_past_length = false };
 	return &c->base;
 }

@@ -101,6 +101,11 @@ void hs_visit_free(struct hs_visit *v)
 	free(v);
 }
 
+void hs_visit_from(struct hs_visit *v, struct hs_gateway *gateway)
+{
+	v->gateway = gateway;
+}
+
 /* Buffers above `keep` bytes are returned. */
 static void put_away(struct hs_receiver *r, size_t keep)
 {
@@ -125,13 +130,18 @@ void hs_visit_rest(struct hs_visit *v)
 
 /* --- whole: the body, all of it and no more ---------------------------------- */
 
-/*
- * A large body may take longer: 1 s for each MiB, of those that came. What is announced costs a
- * sender nothing: by that one who drips would hold a thread for as long as the largest body has.
- */
-static int64_t body_deadline(int64_t begun_ms, size_t to_come)
+/* What another thread has read. */
+static enum hs_result take_read_body(struct hs_visit *v)
 {
-	return begun_ms + HS_BODY_MS + (int64_t)(to_come >> 20) * 1000;
+	struct hs_buf *from = v->gateway->body, *to = &v->r->body, kept = *to;
+	size_t want = (size_t)v->request.content_length;
+
+	if (from->n != want)
+		return from->n < want ? HS_E_SHORT_BODY : HS_E_LONG_BODY;
+	*to = *from;
+	to->max = 0;
+	*from = kept;
+	return hs_buf_reserve(to, 1) == NULL ? HS_E_MEMORY : HS_OK; /* an empty body has an address, too */
 }
 
 static enum hs_result read_body(struct hs_visit *v)
@@ -139,10 +149,12 @@ static enum hs_result read_body(struct hs_visit *v)
 	struct hs_gateway *g = v->gateway;
 	size_t want = (size_t)v->request.content_length;
 	struct hs_buf *body = &v->r->body;
-	int64_t begun = v->r->keeper->now_monotonic(), deadline = body_deadline(begun, 0);
+	int64_t begun = v->r->keeper->now_monotonic(), deadline = hs_body_deadline(begun, 0);
 	char *to, extra;
 	long got = 0;
 
+	if (g->body != NULL)
+		return take_read_body(v);
 	hs_buf_reset(body);
 	to = hs_buf_reserve(body, want + 1); /* + 1: an empty body has an address, too */
 	if (to == NULL)
@@ -150,7 +162,7 @@ static enum hs_result read_body(struct hs_visit *v)
 	while (body->n < want) {
 		size_t part = want - body->n < BODY_PART ? want - body->n : BODY_PART;
 
-		deadline = body_deadline(begun, body->n + part);
+		deadline = hs_body_deadline(begun, body->n + part);
 		got = g->read(g, to + body->n, part, deadline);
 		if (got <= 0)
 			return got == -2 ? HS_E_SLOW_BODY : HS_E_SHORT_BODY;
@@ -419,11 +431,43 @@ static void keep(struct hs_visit *v)
 
 /* --- the story --------------------------------------------------------------- */
 
-/* Of a whole body. */
-static enum hs_result judge(struct hs_visit *v)
+enum hs_result hs_head_read(struct hs_head *h, const struct hs_settings *settings,
+                            char *const *params, struct hs_buf *key)
 {
-	enum hs_result r = hs_auth_check(v->settings, &v->request.credentials,
-	                                 hs_buf_slice(&v->r->body), &v->r->json, &v->r->key, &v->tenant);
+	enum hs_result r;
+
+	h->tenant = HS_SLICE_NONE;
+	h->needs_signature = false;
+	r = hs_request_read(&h->request, params, (uint64_t)settings->max_body);
+	if (r != HS_OK || h->request.resource == HS_RESOURCE_HEALTH)
+		return r;
+	return hs_auth_head(settings, &h->request.credentials, key, &h->tenant, &h->needs_signature);
+}
+
+/*
+ * A body that matches no secret has cost its bytes times the secrets. For so much of that there
+ * is a budget; what matches costs nothing of it.
+ */
+static enum hs_result check_signature(struct hs_visit *v)
+{
+	const struct hs_keeper *keeper = v->r->keeper;
+	int64_t now = keeper->now_monotonic();
+	struct hs_auth_effort effort = { .first = hs_budget_hint(keeper->unverified),
+		                         .only_small = !hs_budget_allows(keeper->unverified, now) };
+	enum hs_result r = hs_auth_body(v->settings, &v->request.credentials,
+	                                hs_buf_slice(&v->r->body), &v->r->json, &effort);
+
+	if (r == HS_OK)
+		hs_budget_set_hint(keeper->unverified, effort.first);
+	else
+		hs_budget_charge(keeper->unverified, effort.hashed, now);
+	return r;
+}
+
+/* A whole body. */
+static enum hs_result judge(struct hs_visit *v, const struct hs_head *head)
+{
+	enum hs_result r = head->needs_signature ? check_signature(v) : HS_OK;
 
 	if (r != HS_OK)
 		return r;
@@ -437,15 +481,19 @@ static enum hs_result judge(struct hs_visit *v)
 static enum hs_result decide(struct hs_visit *v)
 {
 	const struct hs_keeper *keeper = v->r->keeper;
+	struct hs_head head;
 	enum hs_result r;
 
-	r = hs_request_read(&v->request, v->gateway->params(v->gateway),
-	                    (uint64_t)v->settings->max_body);
+	r = hs_head_read(&head, v->settings, v->gateway->params(v->gateway), &v->r->key);
+	v->request = head.request;
+	v->tenant = head.tenant;
 	v->outcome.is_health = v->request.resource == HS_RESOURCE_HEALTH;
 	if (r != HS_OK)
 		return r;
 	if (v->outcome.is_health)
 		return keeper->health(keeper->self);
+	if (v->gateway->verdict != HS_OK)
+		return v->gateway->verdict;
 
 	r = read_body(v);
 	if (r != HS_OK)
@@ -456,7 +504,7 @@ static enum hs_result decide(struct hs_visit *v)
 		if (!v->r->inside)
 			return HS_E_BUSY;
 	}
-	return judge(v);
+	return judge(v, &head);
 }
 
 static void begin(struct hs_visit *v, struct hs_receiver *r, const struct hs_settings *settings)

@@ -8,6 +8,7 @@
 #ifndef HS_RECEIVE_H
 #define HS_RECEIVE_H
 
+#include "cgi/budget.h"
 #include "cgi/gate.h"
 #include "cgi/gateway.h"
 #include "cgi/respond.h"
@@ -23,6 +24,7 @@ struct hs_keeper {
 	int64_t (*now)(void);
 	int64_t (*now_monotonic)(void);
 	struct hs_gate *large; /* before a large body is judged; NULL: no limit */
+	struct hs_budget *unverified; /* for hashing large bodies that match no secret; NULL: no limit */
 };
 
 enum {
@@ -34,6 +36,29 @@ enum {
 	HS_BATCH_MAX = 65536,    /* events in one batch; Segment sends at most 4000 */
 };
 
+/*
+ * A large body may take longer: 1 s for each MiB, of those that came. What is announced costs a
+ * sender nothing: by that one who drips could take as long as the largest body has.
+ */
+static inline int64_t hs_body_deadline(int64_t begun_ms, size_t came)
+{
+	return begun_ms + HS_BODY_MS + (int64_t)(came >> 20) * 1000;
+}
+
+/* What is decided by the head alone, before a byte of the body is read. */
+struct hs_head {
+	struct hs_request request; /* points into the variables */
+	struct hs_slice tenant;    /* points into the settings */
+	bool needs_signature;      /* the body decides whether the sender is let in */
+};
+
+/*
+ * HS_OK, or what the request comes to: hs_request_read's results, then hs_auth_head's. `key` is
+ * scratch, and wiped.
+ */
+enum hs_result hs_head_read(struct hs_head *h, const struct hs_settings *settings,
+                            char *const *params, struct hs_buf *key);
+
 struct hs_receiver; /* the working memory of one thread */
 struct hs_visit;    /* that of one request, from its arrival to its answer */
 
@@ -44,6 +69,9 @@ void hs_receiver_free(struct hs_receiver *r);
 /* NULL: out of memory. The gateway is looked at, not owned. */
 struct hs_visit *hs_visit_new(struct hs_gateway *gateway, void (*ended)(void *context), void *context);
 void hs_visit_free(struct hs_visit *v);
+
+/* The next request comes from this gateway. */
+void hs_visit_from(struct hs_visit *v, struct hs_gateway *gateway);
 
 /* Returns memory, while there is nothing to do. */
 void hs_receiver_rest(struct hs_receiver *r);

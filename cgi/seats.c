@@ -6,8 +6,8 @@
 
 enum {
 	SEATS_A_THREAD = 4,
-	DESCRIPTORS_A_SEAT = 2,
-	DESCRIPTORS = 32, /* for all but seats and threads */
+	DESCRIPTORS_A_SEAT = 2, /* its own, and that of a request that is still arriving */
+	DESCRIPTORS = 32,       /* for all but seats and threads */
 };
 
 struct hs_seats {
@@ -120,11 +120,10 @@ void hs_seats_rest(struct hs_seats *s)
 	pthread_mutex_unlock(&s->lock);
 }
 
-static void expire_seat(struct hs_seats *s, struct hs_seat *seat, int64_t now_ms, int64_t peers_ms)
+static void expire_seat(struct hs_seats *s, struct hs_seat *seat, int64_t now_ms)
 {
 	struct hs_service *service;
 
-	seat->gateway->expire(seat->gateway, peers_ms);
 	pthread_mutex_lock(&s->lock);
 	service = hs_service_share(seat->service);
 	pthread_mutex_unlock(&s->lock);
@@ -133,8 +132,8 @@ static void expire_seat(struct hs_seats *s, struct hs_seat *seat, int64_t now_ms
 	hs_service_drop(service);
 }
 
-void hs_seats_expire(struct hs_seats *s, int64_t now_ms, int64_t peers_ms)
+void hs_seats_expire(struct hs_seats *s, int64_t now_ms)
 {
 	for (int i = 0; i < s->n; i++)
-		expire_seat(s, &s->seat[i], now_ms, peers_ms);
+		expire_seat(s, &s->seat[i], now_ms);
 }

@@ -12,7 +12,7 @@
 struct hs_seats;
 
 struct hs_seat {
-	struct hs_gateway *gateway;
+	struct hs_gateway *gateway; /* for a request that has arrived whole; see hs_visit_from */
 	struct hs_visit *visit; /* leaves the seat when it has ended */
 
 	/* seats.c's */
@@ -39,11 +39,7 @@ void hs_seat_leave(struct hs_seat *seat);
 /* Returns what memory the free ones hold. */
 void hs_seats_rest(struct hs_seats *s);
 
-/*
- * Ends what has reached its time limit: bodies that are read, and whoever waits for the disk.
- * It passes every gateway's lock: if one is stuck, it does not return. `peers_ms` is the time
- * that counts for the bodies.
- */
-void hs_seats_expire(struct hs_seats *s, int64_t now_ms, int64_t peers_ms);
+/* Ends what has reached its time limit: whoever waits for the disk. */
+void hs_seats_expire(struct hs_seats *s, int64_t now_ms);
 
 #endif

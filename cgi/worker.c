@@ -1,5 +1,6 @@
 #include "cgi/worker.h"
 #include "cgi/accept.h"
+#include "cgi/arrivals.h"
 #include "cgi/notify.h"
 #include "cgi/receive.h"
 #include "cgi/seats.h"
@@ -31,6 +32,7 @@ enum {
 	LONG_MS = 3600000,
 	LAST_MS = 1500,         /* for what is still being sent when we are to end: mod_fcgid kills after 3 s */
 	LARGE_MOST = 8,         /* large bodies that are judged at once */
+	OTHER_FDS = 64,         /* descriptors of all but connections, seats and threads */
 	MAP_BYTES = 32 << 20,   /* below this malloc keeps what is freed, until we trim it */
 };
 
@@ -50,6 +52,8 @@ struct pool {
 	pthread_mutex_t lock; /* of `service` */
 	struct hs_service *service;
 	struct hs_seats *seats;
+	struct hs_arrivals *arrivals;
+	struct hs_budget unverified;
 	struct worker *worker;
 	int workers, started;
 	int listen_fd, stop_fd;
@@ -57,7 +61,6 @@ struct pool {
 	struct hs_gate *door; /* inside: threads that wait for connections, and will soon again */
 	struct hs_notify notify; /* of the thread that ticks */
 	pthread_t maintainer;
-	int64_t stop_ms; /* when we were asked to end; 0: we were not */
 	_Atomic bool stopping;
 	_Atomic uint32_t nudge;    /* 1 wakes the maintainer to stop */
 	_Atomic uint32_t finished; /* 1: every worker has ended */
@@ -159,22 +162,42 @@ static void rest(struct worker *w)
 #endif
 }
 
-static void serve_connection(struct worker *w, struct hs_seat *seat, int fd)
+static void serve_request(struct worker *w, struct hs_seat *seat, struct hs_gateway *g)
 {
-	struct hs_service *service; /* the seat may be left, and taken again, before we return */
-	bool whole = hs_gw_fcgi_is_whole(fd);
+	/* the seat may be left, and taken again, before we return */
+	struct hs_service *service = use_service(w->pool);
 
-	if (!whole)
-		leave_door(w);
-	if (!hs_gw_fcgi_open(seat->gateway, fd, whole)) {
-		hs_seat_leave(seat);
-		return;
-	}
-	service = use_service(w->pool);
 	hs_seat_serve(seat, service);
 	w->spool = service->spool;
+	hs_visit_from(seat->visit, g);
 	hs_receive(w->receiver, seat->visit, service->settings);
 	hs_service_drop(service);
+}
+
+/* What has not arrived whole may take time, if only to be judged: not at the door. */
+static void serve_arrival(struct worker *w, struct hs_seat *seat, struct hs_arrival *a)
+{
+	leave_door(w);
+	serve_request(w, seat, &a->gateway);
+}
+
+static void serve_connection(struct worker *w, struct hs_seat *seat, int fd)
+{
+	struct hs_arrival *a;
+
+	if (hs_gw_fcgi_is_whole(fd)) {
+		if (hs_gw_fcgi_open(seat->gateway, fd))
+			serve_request(w, seat, seat->gateway);
+		else
+			hs_seat_leave(seat);
+		return;
+	}
+	leave_door(w);
+	a = hs_arrivals_enter(w->pool->arrivals, fd);
+	if (a != NULL)
+		serve_arrival(w, seat, a);
+	else
+		hs_seat_leave(seat);
 }
 
 /* Buffers are not held for ever by one who waits for ever. */
@@ -190,26 +213,48 @@ static void go_to_door(struct worker *w)
 	}
 }
 
+/* Takes one that is ready, or else waits for a connection. Returns what hs_acceptor_next does. */
+static int serve_next(struct worker *w, int idle_ms)
+{
+	struct hs_seat *seat = hs_seats_take(w->pool->seats);
+	struct hs_arrival *a = hs_arrivals_next(w->pool->arrivals);
+	int fd;
+
+	if (a != NULL) {
+		serve_arrival(w, seat, a);
+		return HS_ACCEPT_AGAIN;
+	}
+	fd = hs_acceptor_next(w->acceptor, idle_ms);
+	if (fd >= 0)
+		serve_connection(w, seat, fd);
+	else
+		hs_seat_leave(seat);
+	return fd;
+}
+
+/* We are to end: what has begun to arrive is still served, if that does not take long. */
+static void serve_last(struct worker *w)
+{
+	struct hs_arrival *a;
+
+	while ((a = hs_arrivals_last(w->pool->arrivals)) != NULL)
+		serve_arrival(w, hs_seats_take(w->pool->seats), a);
+}
+
 static void *serve(void *context)
 {
 	struct worker *w = context;
-	int idle_ms = REST_MS, fd;
+	int idle_ms = REST_MS, heard;
 
 	do {
-		struct hs_seat *seat;
-
 		go_to_door(w);
-		seat = hs_seats_take(w->pool->seats);
-		fd = hs_acceptor_next(w->acceptor, idle_ms);
-		if (fd >= 0)
-			serve_connection(w, seat, fd);
-		else
-			hs_seat_leave(seat);
-		if (fd == HS_ACCEPT_IDLE)
+		heard = serve_next(w, idle_ms);
+		if (heard == HS_ACCEPT_IDLE)
 			rest(w);
-		idle_ms = fd == HS_ACCEPT_IDLE ? 0 : REST_MS;
-	} while (fd != HS_ACCEPT_STOP);
+		idle_ms = heard == HS_ACCEPT_IDLE ? 0 : REST_MS;
+	} while (heard != HS_ACCEPT_STOP);
 	leave_door(w);
+	serve_last(w);
 	return NULL;
 }
 
@@ -241,8 +286,9 @@ static bool start_worker(struct pool *p, uint64_t seed)
 	w->pool = p;
 	w->keeper = (struct hs_keeper){ .self = w, .append = keeper_append, .post = keeper_post,
 		                        .health = keeper_health, .now = hs_io_now,
-		                        .now_monotonic = hs_io_now_monotonic, .large = p->large };
-	w->acceptor = hs_acceptor_new(p->listen_fd, p->stop_fd, &p->stopping);
+		                        .now_monotonic = hs_io_now_monotonic, .large = p->large,
+		                        .unverified = &p->unverified };
+	w->acceptor = hs_acceptor_new(p->listen_fd, p->stop_fd, hs_arrivals_fd(p->arrivals), &p->stopping);
 	w->receiver = hs_receiver_new(&w->keeper, seed);
 	if (w->acceptor == NULL || w->receiver == NULL || pthread_attr_init(&attr) != 0)
 		return false;
@@ -269,6 +315,7 @@ static void free_all(struct pool *p)
 		hs_acceptor_free(p->worker[i].acceptor);
 		hs_receiver_free(p->worker[i].receiver);
 	}
+	hs_arrivals_free(p->arrivals);
 	hs_seats_free(p->seats);
 	free(p->worker);
 }
@@ -335,18 +382,13 @@ static void block_signals(sigset_t *waited)
 	pthread_sigmask(SIG_BLOCK, waited, NULL);
 }
 
-/* The time as it counts for those who send: when we are to end, soon an hour later. */
-static int64_t peers_time(const struct pool *p, int64_t now_ms)
-{
-	return p->stop_ms != 0 && now_ms - p->stop_ms > LAST_MS ? now_ms + LONG_MS : now_ms;
-}
-
 static void tick(struct pool *p)
 {
 	int64_t now = hs_io_now_monotonic();
 
-	hs_seats_expire(p->seats, now, peers_time(p, now)); /* if it is stuck, the watchdog hears no more */
+	hs_seats_expire(p->seats, now); /* if it is stuck, the watchdog hears no more */
 	hs_notify_alive(&p->notify, now);
+	hs_log_flush();
 }
 
 static void reload_settings(struct pool *p, hs_reload *reload, void *context)
@@ -392,10 +434,10 @@ static void finish(struct pool *p)
 	pthread_t ticker;
 	bool ticking;
 
-	p->stop_ms = hs_io_now_monotonic();
 	ticking = pthread_create(&ticker, NULL, tick_until_stopped, p) == 0;
 
 	atomic_store(&p->stopping, true);
+	hs_arrivals_stop(p->arrivals, LAST_MS);
 	atomic_store(&p->nudge, 1);
 	hs_io_wake(&p->nudge, 1);
 	stop_workers(p);
@@ -404,6 +446,18 @@ static void finish(struct pool *p)
 	if (ticking)
 		pthread_join(ticker, NULL);
 	free_all(p); /* not earlier: the ticker looks at them */
+}
+
+static struct hs_service *service_of(void *context)
+{
+	return use_service(context);
+}
+
+static struct hs_arrivals *make_arrivals(struct pool *p)
+{
+	int others = p->workers + hs_seats_wanted(p->workers) + OTHER_FDS;
+
+	return hs_arrivals_new(hs_arrivals_wanted(others), p->workers, service_of, p);
 }
 
 static bool make_pool(struct pool *p, int listen_fd, struct hs_settings *settings)
@@ -420,8 +474,9 @@ static bool make_pool(struct pool *p, int listen_fd, struct hs_settings *setting
 	if (!hs_gw_fcgi_init())
 		return false;
 	p->seats = hs_seats_new(hs_seats_wanted(p->workers));
+	p->arrivals = make_arrivals(p);
 	return p->service != NULL && p->worker != NULL && p->large != NULL && p->door != NULL &&
-	       p->stop_fd >= 0 && p->seats != NULL;
+	       p->stop_fd >= 0 && p->seats != NULL && p->arrivals != NULL;
 }
 
 int hs_worker_fcgi(int listen_fd, struct hs_settings *settings, hs_reload *reload, void *context)

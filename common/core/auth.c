@@ -5,16 +5,24 @@
 
 #include <openssl/crypto.h>
 
-/* Looks at every secret, matching or not. */
+/* Stops at the first that matches. */
 static enum hs_result matches_any_secret(const struct hs_settings *s, const uint8_t *mac,
-                                         struct hs_slice span, bool *match)
+                                         struct hs_slice span, struct hs_auth_effort *e, bool *match)
 {
 	uint8_t expected[HS_SHA1_BYTES];
+	unsigned first = e->first < s->secrets ? e->first : 0;
 
-	for (unsigned i = 0; i < s->secrets; i++) {
-		if (!hs_hmac_sha1(s->secret[i], span, expected))
+	if (span.n > HS_AUTH_SMALL && e->only_small)
+		return HS_E_UNVERIFIED;
+	for (unsigned i = 0; i < s->secrets && !*match; i++) {
+		unsigned tried = (first + i) % s->secrets;
+
+		if (!hs_hmac_sha1(s->secret[tried], span, expected))
 			return HS_E_MEMORY;
-		*match |= hs_equal_constant_time(expected, mac, sizeof expected);
+		e->hashed += span.n > HS_AUTH_SMALL ? span.n : 0;
+		*match = hs_equal_constant_time(expected, mac, sizeof expected);
+		if (*match)
+			e->first = tried;
 	}
 	return HS_OK;
 }
@@ -24,7 +32,8 @@ static enum hs_result matches_any_secret(const struct hs_settings *s, const uint
  * whole body, which takes as long as reading it.
  */
 static enum hs_result check_first_event(const struct hs_settings *s, const uint8_t *mac,
-                                        struct hs_slice body, struct hs_json *json, bool *match)
+                                        struct hs_slice body, struct hs_json *json,
+                                        struct hs_auth_effort *e, bool *match)
 {
 	uint32_t event;
 	enum hs_result r;
@@ -36,29 +45,35 @@ static enum hs_result check_first_event(const struct hs_settings *s, const uint8
 	r = hs_json_element(json, &more);
 	if (r != HS_OK || !more)
 		return r == HS_E_MEMORY ? r : HS_OK;
-	r = matches_any_secret(s, mac, hs_json_raw(json, 0), match);
+	r = matches_any_secret(s, mac, hs_json_raw(json, 0), e, match);
 	event = hs_event_unwrap(json);
 	if (r == HS_OK && !*match && event != 0)
-		r = matches_any_secret(s, mac, hs_json_raw(json, event), match);
+		r = matches_any_secret(s, mac, hs_json_raw(json, event), e, match);
 	return r;
 }
 
-static enum hs_result check_signature(const struct hs_settings *s, const struct hs_credentials *c,
-                                      struct hs_slice body, struct hs_json *json)
+/* Has the header the shape of a signature? Then `mac` is what it says. */
+static enum hs_result read_signature(const struct hs_credentials *c, uint8_t mac[static HS_SHA1_BYTES])
 {
-	uint8_t mac[HS_SHA1_BYTES];
-	bool match = false;
-	enum hs_result r;
-
 	if (c->signature_twice)
 		return HS_E_SIGNATURE_TWICE;
 	if (c->signature.p == NULL)
 		return HS_E_NO_SIGNATURE;
-	if (!hs_hex_decode(hs_slice_trim(c->signature), mac, sizeof mac))
-		return HS_E_SIGNATURE;
-	r = check_first_event(s, mac, body, json, &match);
+	return hs_hex_decode(hs_slice_trim(c->signature), mac, HS_SHA1_BYTES) ? HS_OK : HS_E_SIGNATURE;
+}
+
+enum hs_result hs_auth_body(const struct hs_settings *s, const struct hs_credentials *c,
+                            struct hs_slice body, struct hs_json *json,
+                            struct hs_auth_effort *effort)
+{
+	uint8_t mac[HS_SHA1_BYTES];
+	bool match = false;
+	enum hs_result r = read_signature(c, mac);
+
+	if (r == HS_OK)
+		r = check_first_event(s, mac, body, json, effort, &match);
 	if (r == HS_OK && !match)
-		r = matches_any_secret(s, mac, body, &match);
+		r = matches_any_secret(s, mac, body, effort, &match);
 	return r != HS_OK || match ? r : HS_E_SIGNATURE;
 }
 
@@ -122,29 +137,49 @@ static enum hs_result check_key(const struct hs_settings *s, const struct hs_cre
 	return r;
 }
 
-enum hs_result hs_auth_check(const struct hs_settings *s, const struct hs_credentials *c,
-                             struct hs_slice body, struct hs_json *json, struct hs_buf *key,
-                             struct hs_slice *tenant)
+static enum hs_result check_shape(const struct hs_credentials *c, bool *needs_body)
+{
+	uint8_t mac[HS_SHA1_BYTES];
+	enum hs_result r = read_signature(c, mac);
+
+	*needs_body = r == HS_OK;
+	return r;
+}
+
+enum hs_result hs_auth_head(const struct hs_settings *s, const struct hs_credentials *c,
+                            struct hs_buf *key, struct hs_slice *tenant, bool *needs_body)
 {
 	enum hs_result by_key, by_signature;
 
 	*tenant = HS_SLICE_NONE;
+	*needs_body = false;
 	if (s->auth == HS_AUTH_NONE)
 		return HS_OK;
 	if (s->auth == HS_AUTH_SIGNATURE)
-		return check_signature(s, c, body, json);
+		return check_shape(c, needs_body);
 
 	by_key = check_key(s, c, key, tenant);
 	if (s->auth == HS_AUTH_KEY || by_key == HS_E_KEY_REVOKED || by_key == HS_E_MEMORY)
 		return by_key;
 	if (s->auth == HS_AUTH_BOTH)
-		return by_key != HS_OK ? by_key : check_signature(s, c, body, json);
+		return by_key != HS_OK ? by_key : check_shape(c, needs_body);
 
 	/* either */
 	if (by_key == HS_OK)
 		return HS_OK;
-	by_signature = check_signature(s, c, body, json);
+	by_signature = check_shape(c, needs_body);
 	if (by_signature == HS_E_NO_SIGNATURE)
 		return by_key == HS_E_NO_KEY ? HS_E_NO_CREDENTIALS : by_key;
 	return by_signature;
+}
+
+enum hs_result hs_auth_check(const struct hs_settings *s, const struct hs_credentials *c,
+                             struct hs_slice body, struct hs_json *json, struct hs_buf *key,
+                             struct hs_slice *tenant)
+{
+	struct hs_auth_effort effort = { 0 };
+	bool needs_body;
+	enum hs_result r = hs_auth_head(s, c, key, tenant, &needs_body);
+
+	return r == HS_OK && needs_body ? hs_auth_body(s, c, body, json, &effort) : r;
 }

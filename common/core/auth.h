@@ -11,7 +11,11 @@
  *
  * An API key comes as the user name of Basic (RFC 7617; the password does not count)
  * or as a Bearer token (RFC 6750). MACs and keys are compared in constant time, and
- * every configured one is compared, so the time does not tell which.
+ * every configured key is compared, so the time does not tell which. Of the secrets the one that
+ * matched last comes first, and the rest are tried only if it does not match.
+ *
+ * What the head alone can decide is decided without the body: hs_auth_head. Only a signature that
+ * has the right shape needs the body: hs_auth_body.
  */
 #ifndef HS_AUTH_H
 #define HS_AUTH_H
@@ -26,13 +30,38 @@ struct hs_credentials {
 };
 
 /*
- * HS_OK, HS_E_NO_SIGNATURE to HS_E_NO_CREDENTIALS, or HS_E_MEMORY. *tenant is the
- * label of the key that matched (it points into the settings), or empty. `json` is
- * scratch; so is `key`, which is wiped before the function returns.
+ * A body costs its bytes times the secrets, before anything is known of its sender. A text up to
+ * HS_AUTH_SMALL bytes costs less than the rest of its request; hashing larger ones is an effort
+ * that the caller may refuse.
+ */
+enum { HS_AUTH_SMALL = 1 << 16 };
+
+struct hs_auth_effort {
+	unsigned first;  /* index of the secret to try first; set to that of the one that matched */
+	bool only_small; /* hash no text above HS_AUTH_SMALL bytes: HS_E_UNVERIFIED instead */
+	uint64_t hashed; /* bytes of texts above HS_AUTH_SMALL that were hashed, added */
+};
+
+/*
+ * HS_OK, HS_E_NO_SIGNATURE to HS_E_NO_CREDENTIALS, or HS_E_MEMORY. If *needs_body is true the
+ * result is HS_OK, and hs_auth_body decides. *tenant is the label of the key that matched (it
+ * points into the settings), or empty. `key` is scratch, which is wiped before the function returns.
  *
  * Under `either` a revoked key is HS_E_KEY_REVOKED even beside a valid signature; under
  * `signature` keys are not looked at.
  */
+enum hs_result hs_auth_head(const struct hs_settings *s, const struct hs_credentials *c,
+                            struct hs_buf *key, struct hs_slice *tenant, bool *needs_body);
+
+/*
+ * Does the signature match the body? HS_OK, HS_E_SIGNATURE, HS_E_UNVERIFIED or HS_E_MEMORY.
+ * `json` is scratch.
+ */
+enum hs_result hs_auth_body(const struct hs_settings *s, const struct hs_credentials *c,
+                            struct hs_slice body, struct hs_json *json,
+                            struct hs_auth_effort *effort);
+
+/* Both, without a limit. */
 enum hs_result hs_auth_check(const struct hs_settings *s, const struct hs_credentials *c,
                              struct hs_slice body, struct hs_json *json, struct hs_buf *key,
                              struct hs_slice *tenant);

@@ -92,6 +92,10 @@ enum hs_level { HS_LOG_ERROR, HS_LOG_WARN, HS_LOG_INFO, HS_LOG_DEBUG };
 	  "lower threads or max_body, or give the process more memory") \
 	X(HS_E_BUSY, 503, WARN, "busy, try again", \
 	  "the disk or another process holds the spool: see the storage, see for stopped processes") \
+	X(HS_E_UNVERIFIED, 503, WARN, "busy with large bodies, try again", \
+	  "many large bodies with wrong signatures came: see who sends them, and keep them out at the web server") \
+	X(HS_E_CROWDED, 503, WARN, "too many unfinished bodies, try again", \
+	  "senders are slow or hostile, and the web server streams: let it buffer bodies, or limit clients") \
 	X(HS_E_STOPPING, 503, INFO, "restarting, try again", "") \
 	X(HS_E_FULL, 503, ERROR, "storage is full, try again", \
 	  "free space, inodes or quota on the spool's file system, or lower min_free") \

@@ -1,20 +1,137 @@
 #include "store/log.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
 #include <stdarg.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 static _Atomic int highest = HS_LOG_INFO;
+static _Atomic unsigned long dropped; /* lines, since it was last said how many */
 
 void hs_log_level(enum hs_level level)
 {
 	atomic_store(&highest, (int)level);
 }
 
-/* Cuts, cleans and writes. Nobody can be told of a failure to log. */
+/* --- writing, without ever waiting -------------------------------------------- */
+
+/* EOPNOTSUPP and the like: the kernel, or the C library, has it not. */
+static ssize_t write_at_once(char *line, size_t n)
+{
+#ifdef RWF_NOWAIT
+	struct iovec part = { line, n };
+
+	return pwritev2(STDERR_FILENO, &part, 1, -1, RWF_NOWAIT);
+#else
+	(void)line;
+	(void)n;
+	errno = ENOSYS;
+	return -1;
+#endif
+}
+
+/*
+ * O_NONBLOCK belongs to the open file description, which we share with whoever gave us the
+ * descriptor; so the call must not wait, or the description must be our own. Linux 6.4 and later
+ * take RWF_NOWAIT for a pipe. A pipe of our own user can be opened anew.
+ */
+static ssize_t write_pipe(char *line, size_t n)
+{
+	ssize_t written = write_at_once(line, n);
+	int own;
+
+	if (written >= 0 || (errno != EOPNOTSUPP && errno != ENOSYS && errno != EINVAL))
+		return written;
+	own = open("/proc/self/fd/2", O_WRONLY | O_NONBLOCK | O_CLOEXEC);
+	if (own < 0)
+		return -1;
+	written = write(own, line, n);
+	close(own);
+	return written;
+}
+
+/*
+ * The last way for a pipe: splice(2) heeds its own flag, not the description's. It comes last
+ * because every line then takes a page of the pipe.
+ */
+static ssize_t splice_pipe(const char *line, size_t n)
+{
+	int ends[2];
+	ssize_t written = -1;
+
+	if (pipe2(ends, O_CLOEXEC | O_NONBLOCK) < 0)
+		return -1;
+	if (write(ends[1], line, n) == (ssize_t)n)
+		written = splice(ends[0], NULL, STDERR_FILENO, NULL, n, SPLICE_F_NONBLOCK);
+	close(ends[0]);
+	close(ends[1]);
+	return written;
+}
+
+/* A terminal that is stopped, or a device. */
+static ssize_t write_ready(const char *line, size_t n)
+{
+	struct pollfd p = { .fd = STDERR_FILENO, .events = POLLOUT };
+
+	return poll(&p, 1, 0) > 0 && (p.revents & POLLOUT) != 0 ? write(STDERR_FILENO, line, n) : -1;
+}
+
+/* False: there is no room for the line, or no outlet. A line of a pipe is written whole (PIPE_BUF). */
+static bool write_line(char *line, size_t n)
+{
+	struct stat st;
+	ssize_t written;
+
+	if (fstat(STDERR_FILENO, &st) < 0)
+		return false;
+	if (S_ISREG(st.st_mode)) {
+		written = write(STDERR_FILENO, line, n);
+	} else if (S_ISSOCK(st.st_mode)) {
+		written = send(STDERR_FILENO, line, n, MSG_DONTWAIT | MSG_NOSIGNAL);
+	} else if (S_ISFIFO(st.st_mode)) {
+		written = write_pipe(line, n);
+		if (written < 0 && errno != EAGAIN && errno != EPIPE)
+			written = splice_pipe(line, n);
+	} else {
+		written = write_ready(line, n);
+	}
+	return written > 0;
+}
+
+static size_t put_head(char line[static HS_LOG_LINE], enum hs_level level)
+{
+	static const char *const names[] = { "error", "warn", "info", "debug" };
+
+	return (size_t)snprintf(line, HS_LOG_LINE, "hookspool[%ld]: %s: ", (long)getpid(), names[level]);
+}
+
+void hs_log_flush(void)
+{
+	unsigned long n = atomic_exchange(&dropped, 0);
+	char line[HS_LOG_LINE];
+	size_t length;
+
+	if (n == 0)
+		return;
+	length = put_head(line, HS_LOG_WARN);
+	length += (size_t)snprintf(line + length, sizeof line - length,
+	                           "%lu lines of the log were dropped: standard error took no more; see "
+	                           "whether what reads it is stopped or slow\n", n);
+	if (!write_line(line, length))
+		atomic_fetch_add(&dropped, n);
+}
+
+/* --- lines --------------------------------------------------------------------- */
+
+/* Cuts, cleans and writes, or counts what could not be written. */
 static void emit(char line[static HS_LOG_LINE], size_t n)
 {
 	if (n > HS_LOG_LINE - 1)
@@ -23,8 +140,10 @@ static void emit(char line[static HS_LOG_LINE], size_t n)
 		if ((unsigned char)line[i] < ' ' || line[i] == 0x7F)
 			line[i] = '?';
 	line[n++] = '\n';
-	if (write(STDERR_FILENO, line, n) < 0)
-		return;
+	if (atomic_load(&dropped) > 0)
+		hs_log_flush(); /* in front of the first line that passes again */
+	if (!write_line(line, n))
+		atomic_fetch_add(&dropped, 1);
 }
 
 static size_t put(char line[static HS_LOG_LINE], size_t n, const char *format, va_list args)
@@ -35,13 +154,6 @@ static size_t put(char line[static HS_LOG_LINE], size_t n, const char *format, v
 		return n;
 	more = vsnprintf(line + n, HS_LOG_LINE - n, format, args);
 	return more < 0 ? n : n + (size_t)more;
-}
-
-static size_t put_head(char line[static HS_LOG_LINE], enum hs_level level)
-{
-	static const char *const names[] = { "error", "warn", "info", "debug" };
-
-	return (size_t)snprintf(line, HS_LOG_LINE, "hookspool[%ld]: %s: ", (long)getpid(), names[level]);
 }
 
 void hs_log(enum hs_level level, const char *format, ...)

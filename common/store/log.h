@@ -4,6 +4,9 @@
  * A line is one write(2), so lines of threads and processes do not mix; it is at most
  * HS_LOG_LINE bytes, and control characters in it are replaced, so a sender cannot forge a
  * line. Never hand it a secret, a key or a signature.
+ *
+ * Logging never waits: a pipe or socket that is full, because nobody reads it, costs the line.
+ * Lines that were dropped are counted, and the next line that passes is preceded by their number.
  */
 #ifndef HS_LOG_H
 #define HS_LOG_H
@@ -14,6 +17,9 @@ enum { HS_LOG_LINE = 1024 };
 
 /* Lines above this level are dropped; HS_LOG_INFO until it is called. */
 void hs_log_level(enum hs_level level);
+
+/* Says now how many lines were dropped, if any were and there is room again. */
+void hs_log_flush(void);
 
 __attribute__((format(printf, 2, 3)))
 void hs_log(enum hs_level level, const char *format, ...);

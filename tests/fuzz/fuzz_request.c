@@ -241,7 +241,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct hs_settings *s = hs_settings_new("fuzz", HS_SLICE(conf), NULL, &error);
 	struct fake f = { .gateway = { .params = fake_params, .read = fake_read, .write = fake_write,
 		                       .finish = fake_finish, .reads_past_length = true } };
-	struct hs_keeper keeper = { &f, keep, post, health, now, now, NULL };
+	struct hs_keeper keeper = { &f, keep, post, health, now, now, NULL, NULL };
 	struct hs_receiver *r = hs_receiver_new(&keeper, 1);
 	struct hs_visit *v = hs_visit_new(&f.gateway, fake_ended, &f);
 	struct hs_slice text = hs_slice((const char *)data, size);

@@ -19,7 +19,7 @@ static const struct known {
 	unsigned number;
 	unsigned flags; /* only if the fourth argument has one of these; 0: always */
 } calls[] = { { "flock", SYS_flock, 0 }, { "fallocate", SYS_fallocate, 0 },
-	      { "mmap-shared", SYS_mmap, MAP_SHARED } },
+	      { "mmap-shared", SYS_mmap, MAP_SHARED }, { "pwritev2", SYS_pwritev2, 0 } },
   errors[] = { { "ENOLCK", ENOLCK, 0 }, { "EOPNOTSUPP", EOPNOTSUPP, 0 },
 	       { "EDQUOT", EDQUOT, 0 }, { "ENODEV", ENODEV, 0 } };
 

@@ -8,6 +8,7 @@
  *	param=NAME=VALUE  one PARAMS record        params-end    its empty record
  *	stdin=TEXT        STDIN record             stdin-end     its empty record
  *	stdin-file=PATH   as many STDIN records as the file needs
+ *	drip=N            a byte of STDIN every half a second, N of them or until an answer comes
  *	abort             ABORT_REQUEST            values        GET_VALUES (management)
  *	record=TYPE:TEXT  any other record         hex=BYTES     bytes that are no record
  * What the records behind it look like:
@@ -324,6 +325,15 @@ static bool set_number(struct client *c, const char *name, const char *value)
 	return true;
 }
 
+static void drip(struct client *c, int n)
+{
+	struct pollfd p = { .fd = c->fd, .events = POLLIN };
+
+	do
+		send_record(c, STDIN, "x", 1);
+	while (--n > 0 && poll(&p, 1, 500) == 0);
+}
+
 static bool step_plain(struct client *c, const char *name)
 {
 	if (strcmp(name, "begin") == 0)
@@ -363,6 +373,8 @@ static bool step_with_value(struct client *c, const char *name, const char *valu
 		send_record(c, STDIN, value, strlen(value));
 	else if (strcmp(name, "stdin-file") == 0)
 		send_stdin_file(c, value);
+	else if (strcmp(name, "drip") == 0)
+		drip(c, atoi(value));
 	else if (strcmp(name, "record") == 0)
 		send_any(c, value);
 	else if (strcmp(name, "hex") == 0)

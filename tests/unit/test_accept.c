@@ -15,7 +15,7 @@ enum { SOON_MS = 20, FOR_EVER = 0 };
 
 struct scene {
 	char path[100];
-	int listen_fd, stop_fd;
+	int listen_fd, stop_fd, ready_fd;
 	_Atomic bool stopping;
 	struct hs_acceptor *acceptor;
 };
@@ -42,9 +42,10 @@ static int begin(void **state)
 	unlink(s->path);
 	s->listen_fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0);
 	s->stop_fd = eventfd(0, EFD_NONBLOCK);
+	s->ready_fd = eventfd(0, EFD_NONBLOCK | EFD_SEMAPHORE);
 	if (bind(s->listen_fd, (const struct sockaddr *)&a, sizeof a) < 0 || listen(s->listen_fd, 8) < 0)
 		return -1;
-	s->acceptor = hs_acceptor_new(s->listen_fd, s->stop_fd, &s->stopping);
+	s->acceptor = hs_acceptor_new(s->listen_fd, s->stop_fd, s->ready_fd, &s->stopping);
 	*state = s;
 	return s->acceptor != NULL ? 0 : -1;
 }
@@ -56,6 +57,7 @@ static int end(void **state)
 	hs_acceptor_free(s->acceptor);
 	close(s->listen_fd);
 	close(s->stop_fd);
+	close(s->ready_fd);
 	unlink(s->path);
 	free(s);
 	return 0;
@@ -157,6 +159,17 @@ static void the_end_wakes_who_waits(void **state)
 	pthread_join(thread, NULL);
 }
 
+static void what_is_ready_elsewhere_wakes(void **state)
+{
+	struct scene *s = *state;
+	uint64_t one = 1;
+
+	assert_int_equal(write(s->ready_fd, &one, sizeof one), sizeof one);
+	assert_int_equal(hs_acceptor_next(s->acceptor, FOR_EVER), HS_ACCEPT_AGAIN);
+	assert_int_equal(read(s->ready_fd, &one, sizeof one), sizeof one);
+	assert_int_equal(hs_acceptor_next(s->acceptor, SOON_MS), HS_ACCEPT_IDLE);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, begin, end)
 
 int main(void)
@@ -167,6 +180,7 @@ int main(void)
 		TEST(who_comes_is_waited_for),
 		TEST(the_end_comes_after_the_last_one),
 		TEST(the_end_wakes_who_waits),
+		TEST(what_is_ready_elsewhere_wakes),
 	};
 
 	return cmocka_run_group_tests_name("accept", tests, NULL, NULL);

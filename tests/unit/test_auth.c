@@ -61,6 +61,22 @@ static struct hs_slice signature(struct test_case *c, struct hs_slice body, char
 	return hs_slice(room, 40);
 }
 
+/* What needs no body is decided without one; what needs one, by nothing but a signature. */
+static void check_head(struct test_case *c, const struct hs_settings *s,
+		       const struct hs_credentials *credentials, enum hs_result all)
+{
+	struct hs_buf key = { 0 };
+	struct hs_slice tenant;
+	bool needs_body;
+	enum hs_result r = hs_auth_head(s, credentials, &key, &tenant, &needs_body);
+
+	if (needs_body && (r != HS_OK || (all != HS_OK && all != HS_E_SIGNATURE)))
+		case_fail(c, "the body has nothing to decide here");
+	if (!needs_body)
+		case_result(c, r, all);
+	hs_buf_free(&key);
+}
+
 static void run_auth_case(struct test_case *c)
 {
 	char mac[41], header[300];
@@ -78,6 +94,7 @@ static void run_auth_case(struct test_case *c)
 		body = HS_SLICE("{}");
 	credentials.signature = signature(c, body, mac);
 	credentials.authorization = authorization(c, header, sizeof header);
+	check_head(c, s, &credentials, v.result);
 	case_result(c, hs_auth_check(s, &credentials, body, &json, &key, &tenant), v.result);
 	if (v.result == HS_OK)
 		case_same(c, "the tenant", tenant, v.rest);
@@ -143,11 +160,48 @@ static void the_key_is_wiped(void **state)
 	hs_buf_free(&key);
 }
 
+/* Sixteen secrets, of which the last one is the sender's. */
+static void what_a_large_body_costs(void **state)
+{
+	struct hs_settings *s = settings_of(HS_SLICE(
+	    "spool_dir = /nowhere\nsecret = one-one\nsecret = two-two\nsecret = three-3\nsecret = s3cret\n"));
+	struct hs_auth_effort e = { .first = 0 };
+	struct hs_json json = { 0 };
+	static char body[10 * HS_AUTH_SMALL];
+	struct hs_slice large = hs_slice(body, sizeof body), small = hs_slice(body, HS_AUTH_SMALL);
+	char mac[41], mac_small[41];
+	struct hs_credentials c = { .signature = hs_slice(mac, 40) };
+
+	(void)state;
+	memset(body, 'x', sizeof body);
+	sign(HS_SLICE("s3cret"), large, mac);
+	sign(HS_SLICE("s3cret"), small, mac_small);
+	assert_result(hs_auth_body(s, &c, large, &json, &e), HS_OK);
+	assert_int_equal(e.hashed, 4 * sizeof body);
+	assert_int_equal(e.first, 3);
+	e.hashed = 0;
+	assert_result(hs_auth_body(s, &c, large, &json, &e), HS_OK);
+	assert_int_equal(e.hashed, sizeof body); /* what matched last comes first */
+	e.hashed = 0;
+	e.only_small = true;
+	assert_result(hs_auth_body(s, &c, large, &json, &e), HS_E_UNVERIFIED);
+	c.signature = hs_slice(mac_small, 40);
+	assert_result(hs_auth_body(s, &c, small, &json, &e), HS_OK);
+	assert_int_equal(e.hashed, 0);
+	e.only_small = false;
+	e.first = 77; /* of settings that had more of them */
+	assert_result(hs_auth_body(s, &c, large, &json, &e), HS_E_SIGNATURE);
+	assert_int_equal(e.hashed, 4 * sizeof body);
+	hs_settings_free(s);
+	hs_json_free(&json);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_first_of_four_thousand),
 		cmocka_unit_test(the_key_is_wiped),
+		cmocka_unit_test(what_a_large_body_costs),
 	};
 	const struct case_set sets[] = { { "auth.txt", run_auth_case } };
 

@@ -1,4 +1,7 @@
-/* fcgi_records: a request is whole when its last byte is there, and only if nothing in it is odd. */
+/*
+ * fcgi_records: a request is whole when its last byte is there, and only if nothing in it is odd;
+ * and tests/cases/fcgi.txt, in one piece, byte by byte, and as far as libfcgi is concerned.
+ */
 #include "cgi/fcgi_records.h"
 #include "tests/lib/cases.h"
 
@@ -12,7 +15,7 @@ struct bytes {
 	size_t n;
 };
 
-/* Appends a record of so many bytes of content, and of padding. */
+/* Appends a record of so many bytes of content, and of padding; zeros are pairs of nothing. */
 static void put(struct bytes *b, unsigned type, unsigned number, size_t content, size_t padding)
 {
 	const unsigned char header[8] = { 1,
@@ -26,7 +29,7 @@ static void put(struct bytes *b, unsigned type, unsigned number, size_t content,
 
 	assert_true(b->n + sizeof header + content + padding <= sizeof b->p);
 	memcpy(b->p + b->n, header, sizeof header);
-	memset(b->p + b->n + sizeof header, 'x', content + padding);
+	memset(b->p + b->n + sizeof header, type == PARAMS ? 0 : 'x', content + padding);
 	b->n += sizeof header + content + padding;
 }
 
@@ -41,7 +44,7 @@ static void put_begin(struct bytes *b, unsigned number, unsigned role, size_t pa
 
 static void put_streams(struct bytes *b, unsigned number)
 {
-	put(b, PARAMS, number, 300, 4);
+	put(b, PARAMS, number, 301, 4);
 	put(b, PARAMS, number, 7, 0);
 	put(b, PARAMS, number, 0, 0);
 	put(b, STDIN, number, 860, 4);
@@ -139,8 +142,82 @@ static void another_version(void **state)
 	assert_false(is_whole(&b, b.n));
 }
 
+/* --- cases ------------------------------------------------------------------------ */
+
+static void put_record(struct test_case *c, struct hs_buf *b, struct hs_slice line)
+{
+	int64_t type = case_number(c, case_word(&line)), number = case_number(c, case_word(&line));
+	struct hs_slice length = case_word(&line);
+	int64_t n = hs_slice_eq(length, HS_SLICE("=")) ? (int64_t)line.n : case_number(c, length);
+	const char header[8] = { 1, (char)type, (char)(number >> 8), (char)number, (char)(n >> 8), (char)n, 0, 0 };
+
+	hs_buf_put(b, header, sizeof header);
+	hs_buf_put_slice(b, line);
+}
+
+static struct hs_buf bytes_of(struct test_case *c)
+{
+	struct hs_buf b = { 0 };
+
+	for (size_t i = 0; i < c->count; i++) {
+		struct case_line *line = &c->lines[i];
+
+		if (strcmp(line->key, "record") == 0)
+			put_record(c, &b, line->value);
+		else if (strcmp(line->key, "bytes") == 0)
+			hs_buf_put_slice(&b, line->value);
+		else
+			continue;
+		line->asked = true;
+	}
+	return b;
+}
+
+static void check_request(struct test_case *c, struct hs_fcgi_request *f)
+{
+	static const char *const names[] = { "head", "body", "whole", "broken" };
+	struct hs_slice expected;
+	struct hs_buf text = { 0 };
+	size_t count, zeros = 0;
+
+	case_same(c, "the state", hs_slice_str(names[f->state]), case_get(c, "state"));
+	if (case_find(c, "reply", &expected))
+		case_same(c, "the reply", hs_buf_slice(&f->reply), expected);
+	if (f->state != HS_FCGI_BODY && f->state != HS_FCGI_WHOLE)
+		return;
+	assert_true(hs_fcgi_variables(hs_buf_slice(&f->head), &text, &count));
+	for (size_t i = 0; i < text.n; i++)
+		zeros += text.p[i] == '\0';
+	assert_int_equal(zeros, count);
+	case_same(c, "the variables", hs_buf_slice(&text), case_get(c, "variables"));
+	case_same(c, "the body", hs_buf_slice(&f->body), case_get(c, "body"));
+	hs_buf_free(&text);
+}
+
+static void run_fcgi_case(struct test_case *c)
+{
+	struct hs_buf b = bytes_of(c);
+	struct hs_fcgi_request one = { 0 }, many = { 0 };
+	unsigned char *exact = (unsigned char *)case_exact(hs_buf_slice(&b));
+	struct hs_slice yes;
+	bool whole = case_find(c, "whole", &yes);
+
+	if (hs_fcgi_records_whole(exact, b.n) != whole)
+		case_fail(c, "libfcgi %s", whole ? "would not get it" : "would get it");
+	hs_fcgi_feed(&one, exact, b.n);
+	check_request(c, &one);
+	for (size_t i = 0; i < b.n; i++)
+		hs_fcgi_feed(&many, exact + i, 1);
+	check_request(c, &many);
+	hs_fcgi_request_free(&one);
+	hs_fcgi_request_free(&many);
+	hs_buf_free(&b);
+	free(exact);
+}
+
 int main(void)
 {
+	static const struct case_set sets[] = { { "fcgi.txt", run_fcgi_case } };
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(whole_at_the_last_byte),
 		cmocka_unit_test(without_a_body),
@@ -148,5 +225,5 @@ int main(void)
 		cmocka_unit_test(another_version),
 	};
 
-	return cmocka_run_group_tests_name("fcgi_records", tests, NULL, NULL);
+	return CASES_RUN("fcgi_records", tests, sets);
 }

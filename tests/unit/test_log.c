@@ -1,10 +1,13 @@
 /* log: one write a line, whatever is in it. */
+#include "core/buf.h"
 #include "store/log.h"
 #include "tests/lib/cases.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 /* What stands on descriptor 2 meanwhile; the caller frees it. */
@@ -130,6 +133,116 @@ static void errno_stays(void **state)
 	assert_int_equal(errno, ENOSPC);
 }
 
+/* --- nobody reads ------------------------------------------------------------- */
+
+enum { FLOOD = 4000 }; /* lines; more than a pipe or a socket holds */
+
+static void fill(int *passed)
+{
+	alarm(20); /* before this was so, the line that found no room waited for ever */
+	for (*passed = 0; *passed < FLOOD; ++*passed)
+		hs_log(HS_LOG_WARN, "line %d of a flood", *passed);
+	alarm(0);
+}
+
+/* Adds what can be read now; waits for nothing. */
+static void take_all(int fd, struct hs_buf *text)
+{
+	char part[4096];
+	ssize_t got;
+
+	while ((got = recv(fd, part, sizeof part, MSG_DONTWAIT)) > 0 ||
+	       (got < 0 && errno == ENOTSOCK && (got = read(fd, part, sizeof part)) > 0))
+		hs_buf_put(text, part, (size_t)got);
+	hs_buf_putc(text, '\0');
+	text->n--;
+}
+
+/* What is said then is whole lines, and how many there are not. */
+static void check_flood(const char *text)
+{
+	int lines = 0, said = 0;
+	unsigned long missing = 0;
+
+	for (const char *p = text, *end; *p != '\0'; p = end + 1, lines++) {
+		const char *dropped = strstr(p, "warn: ");
+
+		end = strchr(p, '\n');
+		assert_non_null(end);
+		if (sscanf(dropped, "warn: %lu lines of the log were dropped", &missing) == 1)
+			said++;
+	}
+	assert_int_equal(said, 1);
+	assert_true(missing > 0);
+	/* the flood less what is missing, the line that says so, and the one behind it */
+	assert_int_equal(lines, (int)(FLOOD - missing) + 2);
+	assert_non_null(strstr(text, "dropped: standard error took no more"));
+	assert_non_null(strstr(text, "warn: it flows again\n"));
+}
+
+static void flood(int reader, int writer)
+{
+	struct hs_buf text = { 0 };
+	int saved = dup(STDERR_FILENO), passed;
+
+	dup2(writer, STDERR_FILENO);
+	fill(&passed);
+	assert_int_equal(fcntl(STDERR_FILENO, F_GETFL) & O_NONBLOCK, 0); /* shared with others */
+	take_all(reader, &text);
+	hs_log(HS_LOG_WARN, "it flows again");
+	hs_log_flush(); /* there is nothing more to say */
+	take_all(reader, &text);
+	dup2(saved, STDERR_FILENO);
+	close(saved);
+	check_flood(text.p);
+	hs_buf_free(&text);
+	close(reader);
+	close(writer);
+}
+
+static void a_pipe_that_nobody_reads(void **state)
+{
+	int ends[2];
+
+	(void)state;
+	assert_int_equal(pipe(ends), 0);
+	fcntl(ends[0], F_SETFL, O_NONBLOCK);
+	flood(ends[0], ends[1]);
+}
+
+static void a_socket_that_nobody_reads(void **state)
+{
+	int ends[2];
+
+	(void)state;
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, ends), 0);
+	flood(ends[0], ends[1]);
+}
+
+/* The number of what was dropped does not wait for another line. */
+static void how_many_is_said_without_another_line(void **state)
+{
+	struct hs_buf text = { 0 };
+	int ends[2], saved = dup(STDERR_FILENO), passed;
+
+	(void)state;
+	assert_int_equal(pipe(ends), 0);
+	fcntl(ends[0], F_SETFL, O_NONBLOCK);
+	dup2(ends[1], STDERR_FILENO);
+	fill(&passed);
+	hs_log_flush();
+	take_all(ends[0], &text);
+	assert_null(strstr(text.p, "dropped"));
+	hs_log_flush();
+	take_all(ends[0], &text);
+	dup2(saved, STDERR_FILENO);
+	assert_non_null(strstr(text.p, "lines of the log were dropped"));
+	hs_buf_free(&text);
+	close(saved);
+	close(ends[0]);
+	close(ends[1]);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -139,6 +252,9 @@ int main(void)
 		cmocka_unit_test(a_result_comes_with_its_remedy),
 		cmocka_unit_test(levels),
 		cmocka_unit_test(errno_stays),
+		cmocka_unit_test(a_pipe_that_nobody_reads),
+		cmocka_unit_test(a_socket_that_nobody_reads),
+		cmocka_unit_test(how_many_is_said_without_another_line),
 	};
 
 	return cmocka_run_group_tests_name("log", tests, NULL, NULL);

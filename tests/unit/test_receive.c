@@ -32,6 +32,7 @@ struct stage {
 	struct hs_receiver *receiver;
 	struct hs_visit *visit;
 	struct hs_keeper keeper;
+	struct hs_budget unverified;
 
 	/* the request */
 	char param[PARAMS_MAX][300];
@@ -235,7 +236,9 @@ static struct stage *new_stage(const char *conf, struct hs_slice body)
 					   .write = stage_write,
 					   .finish = stage_finish,
 					   .reads_past_length = true };
-	s->keeper = (struct hs_keeper) { s, stage_append, stage_post, stage_health, wall, monotonic, NULL };
+	s->keeper = (struct hs_keeper) {
+		s, stage_append, stage_post, stage_health, wall, monotonic, NULL, &s->unverified
+	};
 	s->receiver = hs_receiver_new(&s->keeper, 7);
 	s->visit = hs_visit_new(&s->gateway, stage_ended, s);
 	assert_non_null(s->receiver);
@@ -1176,6 +1179,130 @@ static void memory_is_returned_after_a_long_array(void **state)
 	expect_memory_returned(&body, 200);
 }
 
+/* --- strangers ------------------------------------------------------------------------ */
+
+/* The body is not read where the head decides. */
+static void refused_by_the_head_alone(void **state)
+{
+	static const struct {
+		const char *conf, *name, *value;
+		int status;
+	} heads[] = {
+		{ SIGNED, "HTTP_ACCEPT", "text/html", 401 },
+		{ SIGNED, "HTTP_X_SIGNATURE", "0123", 401 },
+		{ SIGNED, "HTTP_X_SIGNATURE", "00,11", 401 },
+		{ CONF "[keys]\nacme = k3y\n", "HTTP_ACCEPT", "text/html", 401 },
+		{ CONF "[keys]\nacme = k3y\n", "HTTP_AUTHORIZATION", "Bearer other", 401 },
+		{ CONF "[keys]\nacme = revoked:k3y\n", "HTTP_AUTHORIZATION", "Bearer k3y", 403 },
+		{ OPEN, "CONTENT_TYPE", "text/plain", 415 },
+		{ OPEN, "PATH_INFO", "/elsewhere", 404 },
+		{ OPEN "max_body = 1K\n", "HTTP_CONTENT_ENCODING", "gzip", 415 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof heads / sizeof *heads; i++) {
+		struct stage *s = new_stage(heads[i].conf, HS_SLICE(PAGE));
+
+		param(s, heads[i].name, heads[i].value);
+		assert_int_equal(serve(s), heads[i].status);
+		expect(s, "story", "WFE");
+		free_stage(s);
+	}
+}
+
+/* A body that was read elsewhere is taken as it is, and its memory exchanged. */
+static void a_body_that_was_read(void **state)
+{
+	struct stage *s = new_stage(SIGNED, HS_SLICE(PAGE));
+	struct hs_buf body = { 0 };
+
+	(void)state;
+	sign(s, s->body);
+	hs_buf_put_slice(&body, s->body);
+	s->gateway.body = &body;
+	assert_int_equal(serve(s), 200);
+	expect(s, "story", "PWFE");
+	expect(s, "records", PAGE_LINE);
+
+	next_request(s, HS_SLICE(PAGE));
+	sign(s, s->body);
+	hs_buf_reset(&body);
+	hs_buf_put_slice(&body, hs_slice(s->body.p, s->body.n - 1));
+	assert_int_equal(serve(s), 400);
+	assert_true(contains(&s->answer, "shorter"));
+
+	next_request(s, HS_SLICE(PAGE));
+	sign(s, s->body);
+	hs_buf_reset(&body);
+	hs_buf_put_slice(&body, s->body);
+	hs_buf_putc(&body, ' ');
+	assert_int_equal(serve(s), 400);
+	assert_true(contains(&s->answer, "longer"));
+	hs_buf_free(&body);
+	free_stage(s);
+}
+
+/* What the gateway has to say comes behind what the head decides. */
+static void a_verdict(void **state)
+{
+	struct stage *s = new_stage(SIGNED, HS_SLICE(PAGE));
+
+	(void)state;
+	sign(s, s->body);
+	s->gateway.verdict = HS_E_CROWDED;
+	assert_int_equal(serve(s), 503);
+	assert_true(contains(&s->head, "Retry-After"));
+	expect(s, "story", "WFE");
+	next_request(s, HS_SLICE(PAGE));
+	assert_int_equal(serve(s), 401);
+	next_request(s, HS_SLICE(""));
+	snprintf(s->param[1], sizeof s->param[1], "REQUEST_METHOD=GET");
+	param(s, "PATH_INFO", "/health");
+	assert_int_equal(serve(s), 200);
+	free_stage(s);
+}
+
+static int serve_large(struct stage *s, struct hs_slice body, struct hs_slice is_signed)
+{
+	next_request(s, body);
+	sign(s, is_signed);
+	return serve(s);
+}
+
+/* Strangers' large bodies use up a budget; small ones, and what is known by a small text, are served. */
+static void large_bodies_with_wrong_signatures(void **state)
+{
+	struct stage *s = new_stage(SIGNED, HS_SLICE(PAGE));
+	struct hs_buf large = { 0 }, batch = { 0 };
+	int refused = 0, status;
+
+	(void)state;
+	hs_buf_put_slice(&large, HS_SLICE("{\"type\":\"page\",\"userId\":\"u\",\"x\":\""));
+	for (int i = 0; i < 16 << 20; i += 16)
+		hs_buf_put(&large, "xxxxxxxxxxxxxxxx", 16);
+	hs_buf_put_slice(&large, HS_SLICE("\"}"));
+	put_batch(&batch, PAGE, 9000);
+	for (int i = 0; i < 14; i++) {
+		status = serve_large(s, hs_buf_slice(&large), HS_SLICE("other"));
+		assert_true(status == 401 || status == 503);
+		refused += status == 401;
+	}
+	assert_in_range(refused, 1, 12); /* a second's worth and one more, in no time */
+	assert_int_equal(status, 503);
+	assert_true(contains(&s->answer, "busy with large bodies"));
+	assert_int_equal(serve_large(s, HS_SLICE(PAGE), HS_SLICE(PAGE)), 200);
+	assert_int_equal(serve_large(s, hs_buf_slice(&batch), HS_SLICE(PAGE)), 200);
+	/* an honest one hears no 401; it is told to come again, and is taken then */
+	assert_int_equal(serve_large(s, hs_buf_slice(&large), hs_buf_slice(&large)), 503);
+	assert_true(contains(&s->head, "Retry-After"));
+	monotonic_ms += 5000;
+	for (int i = 0; i < 2; i++)
+		assert_int_equal(serve_large(s, hs_buf_slice(&large), hs_buf_slice(&large)), 200);
+	hs_buf_free(&large);
+	hs_buf_free(&batch);
+	free_stage(s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -1222,6 +1349,10 @@ int main(void)
 		cmocka_unit_test(memory_is_returned_after_broken_json),
 		cmocka_unit_test(memory_is_returned_after_a_long_array),
 		cmocka_unit_test(memory_is_returned_after_a_wide_event),
+		cmocka_unit_test(refused_by_the_head_alone),
+		cmocka_unit_test(a_body_that_was_read),
+		cmocka_unit_test(a_verdict),
+		cmocka_unit_test(large_bodies_with_wrong_signatures),
 	};
 
 	return cmocka_run_group_tests_name("receive", tests, NULL, NULL);

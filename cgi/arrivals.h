@@ -1,0 +1,49 @@
+/*
+ * arrivals: all connections whose request is not whole. No thread that serves belongs to one of
+ * them: a poller has them all, reads what comes, and queues those that are ready. It keeps the
+ * time limits, and it bounds what all of them hold.
+ *
+ * Limits: HS_HEAD_MS for the head, hs_body_deadline for the body, HS_REST_MS for the rest of one that was
+ * refused. Bytes in memory are bounded by two shares, of senders whose key was checked and of those of whom
+ * nothing is known before the body is whole: these cannot take the room of the others. Where
+ * there is no room, the largest of the same share is answered 503; where there are too many, the oldest.
+ */
+#ifndef HS_ARRIVALS_H
+#define HS_ARRIVALS_H
+
+#include "cgi/arrival.h"
+#include "cgi/service.h"
+
+struct hs_arrivals;
+
+/* Hands out the service that holds now, a user more. */
+typedef struct hs_service *hs_use_service(void *context);
+
+/* At most so many connections for this limit of descriptors (RLIMIT_NOFILE), beside `others`. */
+int hs_arrivals_wanted(int others);
+
+/* Starts the poller. NULL: out of memory, threads or descriptors. `threads` is how many serve. */
+struct hs_arrivals *hs_arrivals_new(int most, int threads, hs_use_service *use, void *context);
+
+/* Nobody may use it any more. Closes what is left. NULL is fine. */
+void hs_arrivals_free(struct hs_arrivals *as);
+
+/*
+ * Takes over a connection. If its request arrives within some milliseconds the arrival that is ready is
+ * returned; else NULL, and the poller has it.
+ */
+struct hs_arrival *hs_arrivals_enter(struct hs_arrivals *as, int fd);
+
+/* One that is ready, or NULL. Costs nothing where there is none. */
+struct hs_arrival *hs_arrivals_next(struct hs_arrivals *as);
+
+/* Readable while one is ready. */
+int hs_arrivals_fd(const struct hs_arrivals *as);
+
+/* From now on all have `ms` to be ready, and are answered 503 then. */
+void hs_arrivals_stop(struct hs_arrivals *as, int64_t ms);
+
+/* Waits for the next one that is ready; NULL: none is left. After hs_arrivals_stop only. */
+struct hs_arrival *hs_arrivals_last(struct hs_arrivals *as);
+
+#endif
