@@ -1,4 +1,5 @@
 #include "store/log.h"
+#include "core/utf8.h"
 
 #include <errno.h>
 #include <stdarg.h>
@@ -14,14 +15,27 @@ void hs_log_level(enum hs_level level)
 	atomic_store(&highest, (int)level);
 }
 
+/* '?' for each character that could forge a line or control a terminal. Returns the new length. */
+static size_t clean(char *line, size_t n)
+{
+	size_t to = 0;
+
+	for (size_t at = 0, length; at < n; at += length)
+		if (hs_utf8_unprintable(line + at, n - at, &length)) {
+			line[to++] = '?';
+		} else {
+			memmove(line + to, line + at, length);
+			to += length;
+		}
+	return to;
+}
+
 /* Cuts, cleans and writes. Nobody can be told of a failure to log. */
 static void emit(char line[static HS_LOG_LINE], size_t n)
 {
 	if (n > HS_LOG_LINE - 1)
 		n = HS_LOG_LINE - 1;
-	for (size_t i = 0; i < n; i++)
-		if ((unsigned char)line[i] < ' ' || line[i] == 0x7F)
-			line[i] = '?';
+	n = clean(line, n);
 	line[n++] = '\n';
 	if (write(STDERR_FILENO, line, n) < 0)
 		return;
