@@ -20,6 +20,22 @@ override CPPFLAGS += -I. -Icommon -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -D_TIME_B
 # The core is short, and every byte passes it. Its small fields are stored one by one, as they are
 # read again: joined in a vector register first, they come too late.
 CORE_CFLAGS := $(if $(filter file,$(origin CFLAGS)),-O3 -fno-tree-slp-vectorize)
+# What the compiler and the linker do against mistakes of ours; a sanitizer's build has its own
+# means. Each flag only where the compiler has it for the target; _FORTIFY_SOURCE works by
+# optimisation, and a level that is asked for by the caller stays.
+HARDENING = -fPIE -fstack-clash-protection -fcf-protection=full -mbranch-protection=standard
+HARDENED := $(if $(findstring -fsanitize,$(CFLAGS)),,yes)
+ifdef HARDENED
+SET_LEVEL = $(findstring _FORTIFY_SOURCE,$(CFLAGS) $(CPPFLAGS))
+FORTIFY = $(if $(SET_LEVEL),,$(if $(filter-out -O0,$(filter -O%,$(CFLAGS))),3 2))
+HARDENING := $(shell has() { $(CC) $(CFLAGS) -Werror -include stdio.h $$1 $$2 -c -x c /dev/null \
+        -o /dev/null 2>/dev/null && echo $$1 $$2; }; \
+    for flag in $(HARDENING); do has $$flag; done; \
+    for level in $(FORTIFY); do has -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=$$level && break; done)
+override CFLAGS += $(HARDENING)
+PIE := $(if $(findstring -static,$(LDFLAGS)),,-pie)
+override LDFLAGS += $(PIE) -Wl,-z,relro,-z,now
+endif
 override CFLAGS += -std=c11 $(WARN)
 ifdef WERROR
 override CFLAGS += -Werror
@@ -70,7 +86,7 @@ help:
 # --- programs -----------------------------------------------------------------
 
 $(B)/obj/common/core/%.o: MORE_CFLAGS = $(CORE_CFLAGS)
-$(B)/obj/%.o: %.c
+$(B)/obj/%.o: %.c Makefile
 	@mkdir -p $(@D)
 	$(call say,CC,$<)
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) $(MORE_CFLAGS) -MMD -MP -c $< -o $@ || \
@@ -98,7 +114,7 @@ $(B)/.curl-%:
 
 # No name is looked up and no library loaded at run time: the linker would warn of that, and
 # its warnings are errors. libfcgi's gethostbyname(3) is for who connects; nobody here does.
-STATIC_LDFLAGS = -static -Wl,--defsym=gethostbyname=abort -Wl,--fatal-warnings
+STATIC_LDFLAGS = -static-pie -Wl,--defsym=gethostbyname=abort -Wl,--fatal-warnings
 .PHONY: static
 static:
 	$(Q)$(MAKE) --no-print-directory $(if $(findstring jobserver,$(MAKEFLAGS)),,-j$(JOBS)) B=$(B)/static LDFLAGS='$(STATIC_LDFLAGS)' \

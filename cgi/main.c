@@ -2,6 +2,7 @@
 #include "cgi/listen.h"
 #include "cgi/once.h"
 #include "cgi/worker.h"
+#include "store/io.h"
 #include "store/log.h"
 #include "store/settings_file.h"
 
@@ -118,6 +119,7 @@ int main(int argc, char **argv)
 	};
 	int option;
 
+	hs_io_keep_private();
 	if (getenv("GATEWAY_INTERFACE") != NULL)
 		argc = 1; /* a CGI server passes parts of the URL as arguments (RFC 3875, 4.4) */
 	option = getopt_long(argc, argv, "", options, NULL);
