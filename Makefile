@@ -58,7 +58,7 @@ Q := $(if $(V),,@)
 say = $(if $(V),,@printf '  %-6s %s\n' $(1) '$(2)')
 
 .SECONDARY:
-.PHONY: all help deps run test check asan fuzz install clean
+.PHONY: all help deps run test check asan fuzz install uninstall clean
 .DELETE_ON_ERROR:
 
 all: $(B)/hookspool.fcgi $(B)/hookspool.cgi $(B)/hookspool man $(B)/hookspool.conf $(B)/hookspool.bash
@@ -78,7 +78,7 @@ help:
 ## make faults-selftest  shows that the harness catches deliberate defects
 ## make fuzz       each fuzzer for FUZZ_SECONDS (600)
 ## make deps       install the Debian packages that build and tests need
-## make install    into DESTDIR, PREFIX (/usr/local)
+## make install    into DESTDIR, PREFIX (/usr/local); make uninstall removes it again
 ## make deb        a Debian package in build/deb/
 ## make fresh      as root, on empty Debian 12s: the README's commands, package, bundle, a boot
 ## make clean
@@ -153,7 +153,7 @@ deps:
 	$(Q)$(DEPS) build test check
 
 run:
-	$(Q)$(DEPS) --missing build test >/dev/null || $(DEPS) build test
+	$(Q)$(DEPS) --missing build run >/dev/null || $(DEPS) build run
 	$(Q)$(MAKE) --no-print-directory -s -j$(JOBS) $(B)/hookspool.fcgi
 	$(Q)HS_BUILD=$(B) ONCE=$(ONCE) bash tests/lib/demo.sh
 
@@ -403,13 +403,14 @@ faults-selftest:
 # --- installation ---------------------------------------------------------------
 
 # What is shipped names the places of PREFIX=/usr/local; elsewhere the paths are put right.
+CONFIGURATIONS := $(wildcard apache-conf/* lighttpd-conf/* tools/nginx/*)
+UNITS := $(wildcard tools/systemd/*)
 PLACED = sed -e 's|/usr/local/lib/hookspool|$(LIBEXECDIR)|g' -e 's|/usr/local/bin|$(PREFIX)/bin|g'
 
 install: all
-	install -d $(DESTDIR)$(LIBEXECDIR) $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/man/man1 \
-	    $(DESTDIR)$(PREFIX)/share/man/man5 $(DESTDIR)$(PREFIX)/share/man/man8 \
-	    $(DESTDIR)$(EXAMPLES)/apache-conf $(DESTDIR)$(EXAMPLES)/lighttpd-conf \
-	    $(DESTDIR)$(EXAMPLES)/nginx $(DESTDIR)$(COMPLETIONS) $(DESTDIR)$(UNITDIR)
+	install -d $(DESTDIR)$(LIBEXECDIR) $(DESTDIR)$(PREFIX)/bin $(addprefix $(DESTDIR)$(PREFIX)/share/man/man,1 5 8) \
+	    $(addprefix $(DESTDIR)$(EXAMPLES)/,apache-conf lighttpd-conf nginx) \
+	    $(DESTDIR)$(COMPLETIONS) $(DESTDIR)$(UNITDIR)
 	install -m 755 $(B)/hookspool.fcgi $(DESTDIR)$(LIBEXECDIR)/hookspool.fcgi
 	ln -sf hookspool.fcgi $(DESTDIR)$(LIBEXECDIR)/hookspool.cgi
 	install -m 755 $(B)/hookspool $(DESTDIR)$(PREFIX)/bin/hookspool
@@ -418,11 +419,20 @@ install: all
 	install -m 644 $(B)/man/*.8 $(DESTDIR)$(PREFIX)/share/man/man8
 	install -m 644 $(B)/hookspool.conf $(DESTDIR)$(EXAMPLES)
 	install -m 644 $(B)/hookspool.bash $(DESTDIR)$(COMPLETIONS)/hookspool
-	set -e; for file in apache-conf/* lighttpd-conf/* tools/nginx/*; do \
+	set -e; for file in $(CONFIGURATIONS); do \
 	    $(PLACED) $$file >$(DESTDIR)$(EXAMPLES)/$${file#tools/}; done
-	set -e; for unit in tools/systemd/*; do \
+	set -e; for unit in $(UNITS); do \
 	    $(PLACED) $$unit >$(DESTDIR)$(UNITDIR)/$${unit##*/}; done
-	chmod 644 $(DESTDIR)$(EXAMPLES)/*/* $(DESTDIR)$(UNITDIR)/hookspool*
+	chmod 644 $(DESTDIR)$(EXAMPLES)/*/* $(addprefix $(DESTDIR)$(UNITDIR)/,$(notdir $(UNITS)))
+
+# The files of `install`, and the folders that are only its own. Settings and spool stay.
+uninstall:
+	rm -f $(addprefix $(DESTDIR)$(LIBEXECDIR)/hookspool.,fcgi cgi) $(DESTDIR)$(PREFIX)/bin/hookspool \
+	    $(foreach page,$(notdir $(MAN)),$(DESTDIR)$(PREFIX)/share/man/man$(subst .,,$(suffix $(page)))/$(page)) \
+	    $(DESTDIR)$(COMPLETIONS)/hookspool $(addprefix $(DESTDIR)$(UNITDIR)/,$(notdir $(UNITS))) \
+	    $(addprefix $(DESTDIR)$(EXAMPLES)/,hookspool.conf $(CONFIGURATIONS:tools/%=%))
+	for folder in $(LIBEXECDIR) $(addprefix $(EXAMPLES)/,apache-conf lighttpd-conf nginx .) $(dir $(EXAMPLES)); do \
+	    [ ! -d $(DESTDIR)$$folder ] || rmdir --ignore-fail-on-non-empty $(DESTDIR)$${folder%/.}; done
 
 # debian/ is made here out of tools/debian/, so that it is no folder of the sources. The flags of
 # this make are not those of the package.
