@@ -80,7 +80,7 @@ help:
 ## make deps       install the Debian packages that build and tests need
 ## make install    into DESTDIR, PREFIX (/usr/local); make uninstall removes it again
 ## make deb        a Debian package in build/deb/
-## make fresh      as root, on empty Debian 12s: the README's commands, package, bundle, a boot
+## make fresh      as root, on empty Debians (SUITES): the README's commands, package, bundle, a boot
 ## make clean
 
 # --- programs -----------------------------------------------------------------
@@ -452,12 +452,14 @@ deb:
 	$(Q)ls $(B)/deb/*.deb
 
 # The network, root, and Debian's own archives: not in every run.
+SUITES ?= bookworm trixie
 .PHONY: fresh
-fresh: deb bundle
+fresh: bundle
 	$(Q)$(DEPS) --missing build test fresh >/dev/null || $(DEPS) build test fresh
 	$(Q)$(MAKE) --no-print-directory -j$(JOBS) all
-	$(Q)failed=0; for script in bundle boot debian; do \
-	    echo "# $$script"; HS_BUILD=$(B) bash tests/fresh/$$script.sh || failed=1; done; exit $$failed
+	$(Q)failed=0; for suite in $(SUITES); do for script in debian boot bundle; do \
+	    echo "# $$suite: $$script"; \
+	    SUITE=$$suite HS_BUILD=$(B) bash tests/fresh/$$script.sh || failed=1; done; done; exit $$failed
 
 clean:
 	rm -rf $(B)
