@@ -8,6 +8,7 @@
 
 #include <getopt.h>
 #include <limits.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sysexits.h>
@@ -72,11 +73,25 @@ static int serve_fcgi(int fd)
 	return settings == NULL ? EX_CONFIG : hs_worker_fcgi(fd, settings, load, NULL);
 }
 
+/* These wait until the worker hears them: as soon as there is a socket it must be taken away. */
+static void hold_signals(void)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGHUP);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+}
+
 static int serve_address(const char *address)
 {
 	struct stat file;
-	int fd = hs_listen(address, &file), code;
+	int fd, code;
 
+	hold_signals();
+	fd = hs_listen(address, &file);
 	if (fd < 0)
 		return EX_UNAVAILABLE;
 	code = serve_fcgi(fd);
