@@ -20,6 +20,22 @@ override CPPFLAGS += -I. -Icommon -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -D_TIME_B
 # The core is short, and every byte passes it. Its small fields are stored one by one, as they are
 # read again: joined in a vector register first, they come too late.
 CORE_CFLAGS := $(if $(filter file,$(origin CFLAGS)),-O3 -fno-tree-slp-vectorize)
+# What the compiler and the linker do against mistakes of ours; a sanitizer's build has its own
+# means. Each flag only where the compiler has it for the target; _FORTIFY_SOURCE works by
+# optimisation, and a level that is asked for by the caller stays.
+HARDENING = -fPIE -fstack-clash-protection -fcf-protection=full -mbranch-protection=standard
+HARDENED := $(if $(findstring -fsanitize,$(CFLAGS)),,yes)
+ifdef HARDENED
+SET_LEVEL = $(findstring _FORTIFY_SOURCE,$(CFLAGS) $(CPPFLAGS))
+FORTIFY = $(if $(SET_LEVEL),,$(if $(filter-out -O0,$(filter -O%,$(CFLAGS))),3 2))
+HARDENING := $(shell has() { $(CC) $(CFLAGS) -Werror -include stdio.h $$1 $$2 -c -x c /dev/null \
+        -o /dev/null 2>/dev/null && echo $$1 $$2; }; \
+    for flag in $(HARDENING); do has $$flag; done; \
+    for level in $(FORTIFY); do has -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=$$level && break; done)
+override CFLAGS += $(HARDENING)
+PIE := $(if $(findstring -static,$(LDFLAGS)),,-pie)
+override LDFLAGS += $(PIE) -Wl,-z,relro,-z,now
+endif
 override CFLAGS += -std=c11 $(WARN)
 ifdef WERROR
 override CFLAGS += -Werror
@@ -29,7 +45,7 @@ COMMON := $(sort $(wildcard common/core/*.c common/store/*.c))
 CGI := $(sort $(wildcard cgi/*.c))
 CGI_PURE := cgi/request.c cgi/respond.c cgi/receive.c cgi/gate.c cgi/notify.c cgi/fcgi_records.c cgi/budget.c
 TOOLS := $(filter-out tools/http$(if $(filter no,$(CURL)),,_none).c,$(sort $(wildcard tools/*.c)))
-TOOLS_PURE := tools/answer.c tools/chart.c tools/columns.c tools/filter.c tools/rules.c tools/sender.c tools/suite.c tools/tally.c
+TOOLS_PURE := tools/answer.c tools/chart.c tools/columns.c tools/filter.c tools/rules.c tools/sender.c tools/suite.c tools/tally.c tools/terminal.c
 UNIT := $(sort $(wildcard tests/unit/test_*.c))
 TESTLIB := tests/lib/cases.c tests/lib/spooldir.c tests/lib/wrap.c
 
@@ -42,7 +58,7 @@ Q := $(if $(V),,@)
 say = $(if $(V),,@printf '  %-6s %s\n' $(1) '$(2)')
 
 .SECONDARY:
-.PHONY: all help deps run test check asan fuzz install clean
+.PHONY: all help deps run test check asan fuzz install uninstall clean
 .DELETE_ON_ERROR:
 
 all: $(B)/hookspool.fcgi $(B)/hookspool.cgi $(B)/hookspool man $(B)/hookspool.conf $(B)/hookspool.bash
@@ -62,15 +78,15 @@ help:
 ## make faults-selftest  shows that the harness catches deliberate defects
 ## make fuzz       each fuzzer for FUZZ_SECONDS (600)
 ## make deps       install the Debian packages that build and tests need
-## make install    into DESTDIR, PREFIX (/usr/local)
+## make install    into DESTDIR, PREFIX (/usr/local); make uninstall removes it again
 ## make deb        a Debian package in build/deb/
-## make fresh      as root, on empty Debian 12s: the README's commands, package, bundle, a boot
+## make fresh      as root, on empty Debians (SUITES): the README's commands, package, bundle, a boot
 ## make clean
 
 # --- programs -----------------------------------------------------------------
 
 $(B)/obj/common/core/%.o: MORE_CFLAGS = $(CORE_CFLAGS)
-$(B)/obj/%.o: %.c
+$(B)/obj/%.o: %.c Makefile
 	@mkdir -p $(@D)
 	$(call say,CC,$<)
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) $(MORE_CFLAGS) -MMD -MP -c $< -o $@ || \
@@ -98,7 +114,7 @@ $(B)/.curl-%:
 
 # No name is looked up and no library loaded at run time: the linker would warn of that, and
 # its warnings are errors. libfcgi's gethostbyname(3) is for who connects; nobody here does.
-STATIC_LDFLAGS = -static -Wl,--defsym=gethostbyname=abort -Wl,--fatal-warnings
+STATIC_LDFLAGS = -static-pie -Wl,--defsym=gethostbyname=abort -Wl,--fatal-warnings
 .PHONY: static
 static:
 	$(Q)$(MAKE) --no-print-directory $(if $(findstring jobserver,$(MAKEFLAGS)),,-j$(JOBS)) B=$(B)/static LDFLAGS='$(STATIC_LDFLAGS)' \
@@ -137,7 +153,7 @@ deps:
 	$(Q)$(DEPS) build test check
 
 run:
-	$(Q)$(DEPS) --missing build test >/dev/null || $(DEPS) build test
+	$(Q)$(DEPS) --missing build run >/dev/null || $(DEPS) build run
 	$(Q)$(MAKE) --no-print-directory -s -j$(JOBS) $(B)/hookspool.fcgi
 	$(Q)HS_BUILD=$(B) ONCE=$(ONCE) bash tests/lib/demo.sh
 
@@ -387,13 +403,14 @@ faults-selftest:
 # --- installation ---------------------------------------------------------------
 
 # What is shipped names the places of PREFIX=/usr/local; elsewhere the paths are put right.
+CONFIGURATIONS := $(wildcard apache-conf/* lighttpd-conf/* tools/nginx/*)
+UNITS := $(wildcard tools/systemd/*)
 PLACED = sed -e 's|/usr/local/lib/hookspool|$(LIBEXECDIR)|g' -e 's|/usr/local/bin|$(PREFIX)/bin|g'
 
 install: all
-	install -d $(DESTDIR)$(LIBEXECDIR) $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/man/man1 \
-	    $(DESTDIR)$(PREFIX)/share/man/man5 $(DESTDIR)$(PREFIX)/share/man/man8 \
-	    $(DESTDIR)$(EXAMPLES)/apache-conf $(DESTDIR)$(EXAMPLES)/lighttpd-conf \
-	    $(DESTDIR)$(EXAMPLES)/nginx $(DESTDIR)$(COMPLETIONS) $(DESTDIR)$(UNITDIR)
+	install -d $(DESTDIR)$(LIBEXECDIR) $(DESTDIR)$(PREFIX)/bin $(addprefix $(DESTDIR)$(PREFIX)/share/man/man,1 5 8) \
+	    $(addprefix $(DESTDIR)$(EXAMPLES)/,apache-conf lighttpd-conf nginx) \
+	    $(DESTDIR)$(COMPLETIONS) $(DESTDIR)$(UNITDIR)
 	install -m 755 $(B)/hookspool.fcgi $(DESTDIR)$(LIBEXECDIR)/hookspool.fcgi
 	ln -sf hookspool.fcgi $(DESTDIR)$(LIBEXECDIR)/hookspool.cgi
 	install -m 755 $(B)/hookspool $(DESTDIR)$(PREFIX)/bin/hookspool
@@ -402,11 +419,20 @@ install: all
 	install -m 644 $(B)/man/*.8 $(DESTDIR)$(PREFIX)/share/man/man8
 	install -m 644 $(B)/hookspool.conf $(DESTDIR)$(EXAMPLES)
 	install -m 644 $(B)/hookspool.bash $(DESTDIR)$(COMPLETIONS)/hookspool
-	set -e; for file in apache-conf/* lighttpd-conf/* tools/nginx/*; do \
+	set -e; for file in $(CONFIGURATIONS); do \
 	    $(PLACED) $$file >$(DESTDIR)$(EXAMPLES)/$${file#tools/}; done
-	set -e; for unit in tools/systemd/*; do \
+	set -e; for unit in $(UNITS); do \
 	    $(PLACED) $$unit >$(DESTDIR)$(UNITDIR)/$${unit##*/}; done
-	chmod 644 $(DESTDIR)$(EXAMPLES)/*/* $(DESTDIR)$(UNITDIR)/hookspool*
+	chmod 644 $(DESTDIR)$(EXAMPLES)/*/* $(addprefix $(DESTDIR)$(UNITDIR)/,$(notdir $(UNITS)))
+
+# The files of `install`, and the folders that are only its own. Settings and spool stay.
+uninstall:
+	rm -f $(addprefix $(DESTDIR)$(LIBEXECDIR)/hookspool.,fcgi cgi) $(DESTDIR)$(PREFIX)/bin/hookspool \
+	    $(foreach page,$(notdir $(MAN)),$(DESTDIR)$(PREFIX)/share/man/man$(subst .,,$(suffix $(page)))/$(page)) \
+	    $(DESTDIR)$(COMPLETIONS)/hookspool $(addprefix $(DESTDIR)$(UNITDIR)/,$(notdir $(UNITS))) \
+	    $(addprefix $(DESTDIR)$(EXAMPLES)/,hookspool.conf $(CONFIGURATIONS:tools/%=%))
+	for folder in $(LIBEXECDIR) $(addprefix $(EXAMPLES)/,apache-conf lighttpd-conf nginx .) $(dir $(EXAMPLES)); do \
+	    [ ! -d $(DESTDIR)$$folder ] || rmdir --ignore-fail-on-non-empty $(DESTDIR)$${folder%/.}; done
 
 # debian/ is made here out of tools/debian/, so that it is no folder of the sources. The flags of
 # this make are not those of the package.
@@ -426,12 +452,14 @@ deb:
 	$(Q)ls $(B)/deb/*.deb
 
 # The network, root, and Debian's own archives: not in every run.
+SUITES ?= bookworm trixie
 .PHONY: fresh
-fresh: deb bundle
+fresh: bundle
 	$(Q)$(DEPS) --missing build test fresh >/dev/null || $(DEPS) build test fresh
 	$(Q)$(MAKE) --no-print-directory -j$(JOBS) all
-	$(Q)failed=0; for script in bundle boot debian; do \
-	    echo "# $$script"; HS_BUILD=$(B) bash tests/fresh/$$script.sh || failed=1; done; exit $$failed
+	$(Q)failed=0; for suite in $(SUITES); do for script in debian boot bundle; do \
+	    echo "# $$suite: $$script"; \
+	    SUITE=$$suite HS_BUILD=$(B) bash tests/fresh/$$script.sh || failed=1; done; done; exit $$failed
 
 clean:
 	rm -rf $(B)

@@ -2,11 +2,13 @@
 #include "cgi/listen.h"
 #include "cgi/once.h"
 #include "cgi/worker.h"
+#include "store/io.h"
 #include "store/log.h"
 #include "store/settings_file.h"
 
 #include <getopt.h>
 #include <limits.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sysexits.h>
@@ -71,11 +73,25 @@ static int serve_fcgi(int fd)
 	return settings == NULL ? EX_CONFIG : hs_worker_fcgi(fd, settings, load, NULL);
 }
 
+/* These wait until the worker hears them: as soon as there is a socket it must be taken away. */
+static void hold_signals(void)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGHUP);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+}
+
 static int serve_address(const char *address)
 {
 	struct stat file;
-	int fd = hs_listen(address, &file), code;
+	int fd, code;
 
+	hold_signals();
+	fd = hs_listen(address, &file);
 	if (fd < 0)
 		return EX_UNAVAILABLE;
 	code = serve_fcgi(fd);
@@ -118,6 +134,7 @@ int main(int argc, char **argv)
 	};
 	int option;
 
+	hs_io_keep_private();
 	if (getenv("GATEWAY_INTERFACE") != NULL)
 		argc = 1; /* a CGI server passes parts of the URL as arguments (RFC 3875, 4.4) */
 	option = getopt_long(argc, argv, "", options, NULL);

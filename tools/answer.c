@@ -1,24 +1,22 @@
 #include "tools/answer.h"
 #include "core/json.h"
+#include "core/utf8.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 
-/* The text with what is not for a terminal replaced, cut between characters. */
+/* The text with '?' for what is not for a terminal, cut between characters. */
 static void copy_text(char *to, size_t size, struct hs_slice text)
 {
-	size_t n = text.n < size - 1 ? text.n : size - 1;
+	size_t n = 0;
 
-	while (n < text.n && n > 0 && ((unsigned char)text.p[n] & 0xC0) == 0x80)
-		n--;
-	for (size_t i = 0; i < n; i++) {
-		unsigned char c = (unsigned char)text.p[i];
-		/* U+0080 to U+009F are control characters, too: C2 80 to C2 9F */
-		bool c1 = i > 0 && (unsigned char)text.p[i - 1] == 0xC2 && c < 0xA0;
+	for (size_t at = 0, length; at < text.n; at += length) {
+		bool bad = hs_utf8_unprintable(text.p + at, text.n - at, &length);
 
-		if (c1)
-			to[i - 1] = '?';
-		to[i] = c < ' ' || c == 0x7F || c1 ? '?' : (char)c;
+		if (n + (bad ? 1 : length) >= size)
+			break;
+		memcpy(to + n, bad ? "?" : text.p + at, bad ? 1 : length);
+		n += bad ? 1 : length;
 	}
 	to[n] = '\0';
 }

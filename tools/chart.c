@@ -1,4 +1,5 @@
 #include "tools/chart.h"
+#include "core/utf8.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -33,36 +34,13 @@ void hs_chart_bytes(uint64_t n, char out[static HS_CHART_BYTES])
 
 /* --- names ------------------------------------------------------------------------ */
 
-static bool is_inside(char c)
-{
-	return ((unsigned char)c & 0xC0) == 0x80;
-}
-
 static size_t width_of(struct hs_slice name)
 {
 	size_t width = 0;
 
-	for (size_t i = 0; i < name.n; i++)
-		width += !is_inside(name.p[i]);
+	for (size_t at = 0, length; at < name.n; at += length, width++)
+		hs_utf8_unprintable(name.p + at, name.n - at, &length);
 	return width;
-}
-
-/* The bytes of one character. */
-static size_t next_of(struct hs_slice rest)
-{
-	size_t n = 1;
-
-	while (n < rest.n && is_inside(rest.p[n]))
-		n++;
-	return n;
-}
-
-static bool is_control(struct hs_slice character)
-{
-	unsigned char first = (unsigned char)character.p[0];
-
-	return first < 0x20 || first == 0x7F ||
-	       (first == 0xC2 && character.n == 2 && (unsigned char)character.p[1] < 0xA0);
 }
 
 void hs_chart_put_name(struct hs_slice name, size_t most, size_t width, struct hs_buf *out)
@@ -71,13 +49,13 @@ void hs_chart_put_name(struct hs_slice name, size_t most, size_t width, struct h
 	size_t used = 0;
 
 	while (name.n > 0 && !(cut && used + 1 >= most)) {
-		struct hs_slice character = hs_slice(name.p, next_of(name));
+		size_t length;
 
-		if (is_control(character))
+		if (hs_utf8_unprintable(name.p, name.n, &length))
 			hs_buf_putc(out, '?');
 		else
-			hs_buf_put_slice(out, character);
-		name = hs_slice(name.p + character.n, name.n - character.n);
+			hs_buf_put(out, name.p, length);
+		name = hs_slice(name.p + length, name.n - length);
 		used++;
 	}
 	if (cut) {

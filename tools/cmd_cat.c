@@ -8,6 +8,7 @@
 #include "tools/linked.h"
 #include "tools/output.h"
 #include "tools/source.h"
+#include "tools/terminal.h"
 
 #include <errno.h>
 #include <getopt.h>
@@ -243,7 +244,7 @@ static int find_people(struct run *r)
 	for (size_t i = 0; i < r->links.ids.count; i++)
 		hs_linked_put(&text, &r->links.list[i]);
 	if (text.n > 0)
-		fwrite(text.p, 1, text.n, stderr);
+		hs_terminal_write(stderr, hs_buf_slice(&text));
 	hs_buf_free(&text);
 	hs_reader_start(r->source.reader, (struct hs_position) { 0 });
 	return 0;

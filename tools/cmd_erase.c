@@ -5,6 +5,7 @@
 #include "tools/command.h"
 #include "tools/linked.h"
 #include "tools/progress.h"
+#include "tools/terminal.h"
 
 #include <getopt.h>
 #include <inttypes.h>
@@ -143,7 +144,7 @@ static void print_deleted(const struct erase *c)
 			hs_buf_put_slice(&text, HS_SLICE(": of a delete record\n"));
 		}
 	if (text.n > 0)
-		fwrite(text.p, 1, text.n, stdout);
+		hs_terminal_write(stdout, hs_buf_slice(&text));
 	hs_buf_free(&text);
 }
 
@@ -154,7 +155,7 @@ static void print_people(const struct erase *c)
 	if (c->how.from_deletes)
 		print_deleted(c);
 	if (c->people.n > 0)
-		fwrite(c->people.p, 1, c->people.n, stdout);
+		hs_terminal_write(stdout, hs_buf_slice(&c->people));
 }
 
 static void print_deleted_json(const struct erase *c)

@@ -9,6 +9,7 @@
 #include "tools/http.h"
 #include "tools/sender.h"
 #include "tools/outbox.h"
+#include "tools/terminal.h"
 
 #include <getopt.h>
 #include <inttypes.h>
@@ -195,9 +196,10 @@ static void print_row(struct job *j, const struct hs_answer *a)
 
 	if (j->answer.status > 0)
 		snprintf(status, sizeof status, "%d", j->answer.status);
-	printf("%s%-6s %s%s  %-32s %7.1f ms  %s\n", j->colours ? paint[a->colour] : "",
-	       word[a->colour], status, j->colours ? "\033[0m" : "", j->name,
-	       (double)j->answer.took_us / 1000, a->message);
+	printf("%s%-6s %s%s  ", j->colours ? paint[a->colour] : "", word[a->colour], status,
+	       j->colours ? "\033[0m" : "");
+	hs_terminal_printf(stdout, "%-32s %7.1f ms  %s\n", j->name,
+			   (double)j->answer.took_us / 1000, a->message);
 	if (a->colour == HS_RED && a->remedy[0] != '\0' && strcmp(a->remedy, j->told) != 0)
 		printf("            -> %s\n", a->remedy);
 	j->told = a->remedy;
@@ -231,7 +233,7 @@ static void print_json(const struct job *j, const struct hs_answer *a)
 	hs_buf_put_slice(&b, HS_SLICE(",\"remedy\":"));
 	hs_buf_put_json(&b, hs_slice_str(a->remedy));
 	hs_buf_put_slice(&b, HS_SLICE("}\n"));
-	fwrite(b.p, 1, b.n, stdout);
+	hs_terminal_write(stdout, hs_buf_slice(&b));
 	hs_buf_free(&b);
 }
 
@@ -253,7 +255,7 @@ static int no_answer(struct job *j, enum hs_http_result r)
 	struct hs_answer a = { .colour = HS_RED, .remedy = "" };
 
 	if (r != HS_HTTP_TIMEOUT && r != HS_HTTP_CUT) {
-		fprintf(stderr, "hookspool: %s\n", hs_http_error(j->http));
+		hs_terminal_printf(stderr, "hookspool: %s\n", hs_http_error(j->http));
 		return r == HS_HTTP_URL ? 2 : r == HS_HTTP_MEMORY ? EX_OSERR : EX_UNAVAILABLE;
 	}
 	j->answer.status = 0;

@@ -3,6 +3,7 @@
 #include "store/spool.h"
 #include "tools/command.h"
 #include "tools/progress.h"
+#include "tools/terminal.h"
 
 #include <getopt.h>
 #include <inttypes.h>
@@ -117,9 +118,9 @@ static void report(void *context, enum hs_problem p, const char *file, uint64_t 
 	if (s->reports > REPORTS_MAX)
 		return;
 	if (line > 0)
-		printf("%s:%" PRIu64 ": %s\n", file, line, hs_problem_text(p));
+		hs_terminal_printf(stdout, "%s:%" PRIu64 ": %s\n", file, line, hs_problem_text(p));
 	else
-		printf("%s: %s\n", file, hs_problem_text(p));
+		hs_terminal_printf(stdout, "%s: %s\n", file, hs_problem_text(p));
 }
 
 static void progress(void *context, uint64_t done, uint64_t all)

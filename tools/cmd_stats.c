@@ -11,6 +11,7 @@
 #include "tools/rules.h"
 #include "tools/source.h"
 #include "tools/tally.h"
+#include "tools/terminal.h"
 
 #include <errno.h>
 #include <getopt.h>
@@ -395,6 +396,8 @@ static int print(struct stats *s)
 		put_json(s);
 	else
 		put_tables(s);
+	if (s->json && isatty(STDOUT_FILENO) == 1) /* the tables have clean names, and colours */
+		hs_terminal_clean(&s->out, 0);
 	if (!hs_buf_ok(&s->out))
 		return hs_source_result(&s->source, HS_E_MEMORY);
 	if (fwrite(s->out.p, 1, s->out.n, stdout) == s->out.n && fflush(stdout) == 0)

@@ -3,6 +3,7 @@
 #include "store/failed.h"
 #include "store/io.h"
 #include "tools/command.h"
+#include "tools/terminal.h"
 #include "tools/worker.h"
 
 #include <errno.h>
@@ -272,8 +273,8 @@ static void settings_are_bad(struct hs_lanes *l, struct slot *slot, const char *
 {
 	struct hs_slice on = l->options.rules->rule[slot->rule].on;
 
-	fprintf(stderr, "hookspool %s: handler of %.*s: %s; stopped\n", l->options.command,
-		(int)on.n, on.p, why);
+	hs_terminal_printf(stderr, "hookspool %s: handler of %.*s: %s; stopped\n",
+			   l->options.command, (int)on.n, on.p, why);
 	slot->broken = true;
 	hs_worker_kill(&slot->worker, SIGTERM);
 	stop_with(l, EX_CONFIG);

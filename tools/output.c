@@ -1,4 +1,5 @@
 #include "tools/output.h"
+#include "tools/terminal.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -25,6 +26,7 @@ bool hs_output_start(struct hs_output *o, bool careful, struct hs_position from)
 	sigset_t set;
 
 	*o = (struct hs_output){ .careful = careful, .signals = -1, .confirmed = from };
+	o->terminal = isatty(STDOUT_FILENO) == 1;
 	if (!careful)
 		return true;
 	ending_signals(&set);
@@ -107,12 +109,16 @@ static bool write_all(struct hs_output *o)
 	for (size_t i = 0; i < o->marks && o->mark[i].end <= wrote; i++)
 		o->confirmed = o->mark[i].position;
 	o->marks = 0;
-	o->buf.n = 0;
+	o->buf.n = o->cleaned = 0;
 	return wrote == n;
 }
 
 bool hs_output_line(struct hs_output *o, struct hs_position position)
 {
+	if (o->terminal) {
+		hs_terminal_clean(&o->buf, o->cleaned);
+		o->cleaned = o->buf.n;
+	}
 	if (o->careful) {
 		o->mark[o->marks].end = o->buf.n;
 		o->mark[o->marks++].position = position;

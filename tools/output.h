@@ -5,6 +5,7 @@
  * cursor it must know which lines were written before it ends. Then SIGINT, SIGTERM, SIGHUP
  * and a closed pipe only set `ended_by`, the position behind the last line that was written
  * whole can be asked for, and at the very end hs_output_die lets the signal do its work.
+ * On a terminal the lines are shown without what would control it.
  */
 #ifndef HS_OUTPUT_H
 #define HS_OUTPUT_H
@@ -16,7 +17,8 @@ enum { HS_OUTPUT_MARKS = 2048 };
 
 struct hs_output {
 	struct hs_buf buf; /* whole lines: put one here, then call hs_output_line */
-	bool careful;
+	bool careful, terminal; /* to a terminal what others sent is cleaned: terminal.h */
+	size_t cleaned;         /* bytes of buf that are */
 	int signals;  /* signalfd(2); -1: signals act by themselves */
 	int ended_by; /* a signal's number; 0: none */
 	struct {

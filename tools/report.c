@@ -1,4 +1,5 @@
 #include "tools/report.h"
+#include "tools/terminal.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -9,12 +10,13 @@ static void print_row(const struct hs_report *r, enum hs_verdict verdict, const 
 	static const char *const word[] = { "ok  ", "warn", "FAIL" };
 	static const char *const paint[] = { "\033[32m", "\033[33m", "\033[31m" };
 
-	printf("%s%s%s %-11s %s\n", r->colours ? paint[verdict] : "", word[verdict],
-	       r->colours ? "\033[0m" : "", what, text);
+	printf("%s%s%s ", r->colours ? paint[verdict] : "", word[verdict],
+	       r->colours ? "\033[0m" : "");
+	hs_terminal_printf(stdout, "%-11s %s\n", what, text);
 	while (*remedy != '\0') {
 		size_t n = strcspn(remedy, "\n");
 
-		printf("     -> %.*s\n", (int)n, remedy);
+		hs_terminal_printf(stdout, "     -> %.*s\n", (int)n, remedy);
 		remedy += n + (remedy[n] == '\n');
 	}
 	fflush(stdout);
@@ -78,6 +80,6 @@ void hs_report_fail(struct hs_report *r, const char *what, const char *remedy, c
 void hs_report_end(struct hs_report *r)
 {
 	if (r->json && r->text.n > 0)
-		printf("%.*s]\n", (int)r->text.n, r->text.p);
+		hs_terminal_printf(stdout, "%.*s]\n", (int)r->text.n, r->text.p);
 	hs_buf_free(&r->text);
 }

@@ -1,4 +1,5 @@
 #include "tools/worker.h"
+#include "tools/terminal.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -129,6 +130,24 @@ void hs_worker_write(struct hs_worker *w)
 
 /* --- what it has to say --------------------------------------------------- */
 
+/* A handler may repeat what a sender sent. */
+static void show_noise(const char *text, size_t n)
+{
+	size_t at = 0;
+
+	if (isatty(STDERR_FILENO) == 1) {
+		hs_terminal_write(stderr, hs_slice(text, n));
+		return;
+	}
+	while (at < n) {
+		ssize_t wrote = write(STDERR_FILENO, text + at, n - at);
+
+		if (wrote < 0)
+			return; /* nobody listens */
+		at += (size_t)wrote;
+	}
+}
+
 /* Shown at once, and the last of it is kept. */
 static void read_noise(struct hs_worker *w)
 {
@@ -140,11 +159,7 @@ static void read_noise(struct hs_worker *w)
 			continue;
 		if (n < 0)
 			return;
-		for (ssize_t at = 0, wrote; at < n; at += wrote) {
-			wrote = write(STDERR_FILENO, text + at, (size_t)(n - at));
-			if (wrote < 0)
-				break; /* nobody listens */
-		}
+		show_noise(text, (size_t)n);
 		for (ssize_t i = n > HS_WORKER_NOISE ? n - HS_WORKER_NOISE : 0; i < n; i++)
 			w->noise[(w->noise_n + (size_t)i) % HS_WORKER_NOISE] = text[i];
 		w->noise_n += (size_t)n;

@@ -114,3 +114,10 @@ void hs_buf_free(struct hs_buf *b)
 	b->p = NULL;
 	b->cap = 0;
 }
+
+void hs_buf_wipe(struct hs_buf *b)
+{
+	if (b->p != NULL)
+		explicit_bzero(b->p, b->cap);
+	hs_buf_free(b);
+}

@@ -101,4 +101,7 @@ void hs_buf_shrink(struct hs_buf *b, size_t keep);
 
 void hs_buf_free(struct hs_buf *b);
 
+/* The same, and the bytes are gone from memory. */
+void hs_buf_wipe(struct hs_buf *b);
+
 #endif

@@ -317,6 +317,29 @@ static bool take_prefix(const char **s, const char *prefix)
 	return true;
 }
 
+/* There is room for one more than are counted: add_key may have failed in the middle of it. */
+static void forget_keys(struct hs_settings *s)
+{
+	if (s->key != NULL)
+		explicit_bzero(s->key, (s->keys + 1) * sizeof *s->key);
+	free(s->key);
+	s->key = NULL;
+}
+
+/* Room for one behind the others, zeroed; realloc(3) would leave a copy. NULL: out of memory. */
+static struct hs_key *more_keys(struct hs_settings *s)
+{
+	struct hs_key *k = calloc(s->keys + 2, sizeof *k);
+
+	if (k == NULL)
+		return NULL;
+	if (s->keys > 0)
+		memcpy(k, s->key, s->keys * sizeof *k);
+	forget_keys(s);
+	s->key = k;
+	return &k[s->keys];
+}
+
 static bool add_key(struct reading *r, const char *label, const char *value)
 {
 	struct hs_settings *s = r->settings;
@@ -329,12 +352,9 @@ static bool add_key(struct reading *r, const char *label, const char *value)
 		return fail(r, "[keys] %s: is a setting: move it above [keys]", label);
 	if (s->keys == HS_KEYS_MAX)
 		return fail(r, "[keys]: at most %d are taken", HS_KEYS_MAX);
-	k = realloc(s->key, (s->keys + 1) * sizeof *k);
+	k = more_keys(s);
 	if (k == NULL)
 		return fail(r, "out of memory");
-	s->key = k;
-	k += s->keys;
-	memset(k, 0, sizeof *k);
 	memcpy(k->tenant, label, strlen(label));
 	k->revoked = take_prefix(&value, "revoked:");
 	if (take_prefix(&value, "sha256:")) {
@@ -574,7 +594,7 @@ void hs_settings_free(struct hs_settings *s)
 	if (s == NULL)
 		return;
 	forget_secrets(s);
-	free(s->key);
+	forget_keys(s);
 	free(s->spool_dir);
 	free(s);
 }

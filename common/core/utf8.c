@@ -57,3 +57,30 @@ size_t hs_utf8_put(char out[static 4], uint32_t c)
 	out[3] = (char)(0x80 | (c & 0x3F));
 	return 4;
 }
+
+static bool is_format(uint32_t c)
+{
+	static const uint16_t range[][2] = {
+		{ 0x061C, 0x061C }, { 0x200E, 0x200F }, { 0x2028, 0x202E },
+		{ 0x2060, 0x206F }, { 0xFEFF, 0xFEFF }, { 0xFFF9, 0xFFFB },
+	};
+
+	for (size_t i = 0; i < sizeof range / sizeof range[0]; i++)
+		if (c >= range[i][0] && c <= range[i][1])
+			return true;
+	return false;
+}
+
+bool hs_utf8_unprintable(const char *text, size_t n, size_t *length)
+{
+	const unsigned char *p = (const unsigned char *)text;
+
+	*length = hs_utf8_length(text, n);
+	switch (*length) {
+	case 0: *length = 1; return true;
+	case 1: return p[0] < 0x20 || p[0] == 0x7F;
+	case 2: return p[0] == 0xC2 ? p[1] < 0xA0 : is_format((p[0] & 0x1Fu) << 6 | (p[1] & 0x3Fu));
+	case 3: return is_format((p[0] & 0x0Fu) << 12 | (p[1] & 0x3Fu) << 6 | (p[2] & 0x3Fu));
+	default: return false;
+	}
+}

@@ -7,6 +7,7 @@
 #ifndef HS_UTF8_H
 #define HS_UTF8_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -22,5 +23,15 @@ size_t hs_utf8_length(const char *p, size_t n);
  * from every other key (see hs_json_unescape).
  */
 size_t hs_utf8_put(char out[static 4], uint32_t code_point);
+
+/*
+ * True if a terminal or a log must not get the character at p as it is: a control
+ * character (C0, DEL, C1), a mark that reorders the text around it (Unicode's
+ * Bidi_Control), a separator of lines or paragraphs (U+2028, U+2029), a format character
+ * that shows nothing (U+2060 to U+206F, U+FEFF, U+FFF9 to U+FFFB), or a byte that is no
+ * UTF-8. Joiners and variation selectors may pass: scripts and emoji need them.
+ * *length is the character's bytes. Reads at most n bytes; n must be at least 1.
+ */
+bool hs_utf8_unprintable(const char *p, size_t n, size_t *length);
 
 #endif

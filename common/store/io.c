@@ -14,7 +14,9 @@
 #include <sys/file.h>
 #include <sys/inotify.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/random.h>
+#include <sys/resource.h>
 #include <sys/statvfs.h>
 #include <sys/syscall.h>
 #include <sys/vfs.h>
@@ -181,6 +183,8 @@ int hs_io_read_file(const char *path, size_t most, struct hs_buf *to, struct sta
 		return -1;
 	if (hs_io_fstat(fd, st) < 0)
 		got = -1;
+	else if (st->st_size > 0 && (uint64_t)st->st_size <= most)
+		hs_buf_reserve(to, (size_t)st->st_size + 4096); /* growth would leave copies of secrets */
 	while (got > 0) {
 		char *p = hs_buf_reserve(to, 4096);
 
@@ -543,6 +547,14 @@ uint64_t hs_io_random(void)
 	if (getrandom(&v, sizeof v, 0) == (ssize_t)sizeof v)
 		return v;
 	return (uint64_t)clock_ms(CLOCK_MONOTONIC) << 20 ^ (uint64_t)getpid();
+}
+
+void hs_io_keep_private(void)
+{
+	struct rlimit none = { 0, 0 };
+
+	setrlimit(RLIMIT_CORE, &none);
+	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
 }
 
 static struct timespec timespec_of(int64_t ms)

@@ -141,6 +141,13 @@ bool hs_io_boot_id(char id[static 37]);
 /* From the kernel, for seeds. */
 uint64_t hs_io_random(void);
 
+/*
+ * Keeps secrets in this process: no core of it is written, and no other process of its user
+ * may trace it or read its memory (PR_SET_DUMPABLE, RLIMIT_CORE; root may). Children that
+ * run other programs inherit the limit. Best effort: failure is not told.
+ */
+void hs_io_keep_private(void);
+
 /* Sleeps; for back-off, and to keep a rate. */
 void hs_io_pause(int64_t ms);
 void hs_io_pause_us(int64_t us);

@@ -1,4 +1,5 @@
 #include "store/log.h"
+#include "core/utf8.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -19,6 +20,21 @@ static _Atomic unsigned long dropped; /* lines, since it was last said how many 
 void hs_log_level(enum hs_level level)
 {
 	atomic_store(&highest, (int)level);
+}
+
+/* '?' for each character that could forge a line or control a terminal. Returns the new length. */
+static size_t clean(char *line, size_t n)
+{
+	size_t to = 0;
+
+	for (size_t at = 0, length; at < n; at += length)
+		if (hs_utf8_unprintable(line + at, n - at, &length)) {
+			line[to++] = '?';
+		} else {
+			memmove(line + to, line + at, length);
+			to += length;
+		}
+	return to;
 }
 
 /* --- writing, without ever waiting -------------------------------------------- */
@@ -136,9 +152,7 @@ static void emit(char line[static HS_LOG_LINE], size_t n)
 {
 	if (n > HS_LOG_LINE - 1)
 		n = HS_LOG_LINE - 1;
-	for (size_t i = 0; i < n; i++)
-		if ((unsigned char)line[i] < ' ' || line[i] == 0x7F)
-			line[i] = '?';
+	n = clean(line, n);
 	line[n++] = '\n';
 	if (atomic_load(&dropped) > 0)
 		hs_log_flush(); /* in front of the first line that passes again */

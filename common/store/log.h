@@ -2,8 +2,9 @@
  * log: lines to descriptor 2, where both web servers collect them.
  *
  * A line is one write(2), so lines of threads and processes do not mix; it is at most
- * HS_LOG_LINE bytes, and control characters in it are replaced, so a sender cannot forge a
- * line. Never hand it a secret, a key or a signature.
+ * HS_LOG_LINE bytes, and control characters and marks that reorder text
+ * (hs_utf8_unprintable) are replaced by '?', so a sender cannot forge a line. Never hand it
+ * a secret, a key or a signature.
  *
  * Logging never waits: a pipe or socket that is full, because nobody reads it, costs the line.
  * Lines that were dropped are counted, and the next line that passes is preceded by their number.

@@ -81,6 +81,15 @@ static struct hs_settings *refuse(struct hs_settings *s, struct hs_settings_erro
 	return NULL;
 }
 
+/* inih parts lines on the stack, and hashes are begun there: below the caller's frame. */
+__attribute__((noinline))
+static void wipe_stack(void)
+{
+	char below[16384];
+
+	explicit_bzero(below, sizeof below);
+}
+
 struct hs_settings *hs_settings_load(const char *path, char *const *variables, char *used, size_t n,
                                      struct hs_settings_error *error)
 {
@@ -95,11 +104,12 @@ struct hs_settings *hs_settings_load(const char *path, char *const *variables, c
 		return hs_settings_new(NULL, HS_SLICE_NONE, variables, error);
 	hs_buf_reserve(&text, 1); /* an empty file is a text, too */
 	if (hs_io_read_file(chosen, FILE_MAX, &text, &st) < 0) {
-		hs_buf_free(&text);
+		hs_buf_wipe(&text);
 		return refuse(NULL, error, HS_FAULT_UNREADABLE, chosen, strerror(errno));
 	}
 	s = hs_settings_new(chosen, hs_buf_slice(&text), variables, error);
-	hs_buf_free(&text);
+	hs_buf_wipe(&text);
+	wipe_stack();
 	if (s != NULL && (st.st_mode & S_IROTH) != 0 && (s->secrets > 0 || s->keys > 0))
 		return refuse(s, error, HS_FAULT_EXPOSED, chosen,
 		              "holds secrets and everybody may read it: chmod 640");

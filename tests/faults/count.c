@@ -7,8 +7,9 @@
  * prints one line of figures. Exit 0: nothing lost, nothing twice, every line one JSON
  * object, the numbers of the sealed segments without a gap or a repetition.
  */
+#include "tests/lib/json_c.h"
+
 #include <dirent.h>
-#include <json-c/json.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -16,7 +17,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { SLOTS = 1 << 22, SHOWN = 5 };
+enum { SLOTS = 1 << 22, SHOWN = 5, LEVELS = 32 };
 
 struct id {
 	char *text;
@@ -58,15 +59,13 @@ static void complain(unsigned long n, const char *what, const char *where, const
 }
 
 /* The strict parser of json-c forgives some things; that it is one line is known already. */
-static bool count_record(struct json_tokener *tok, const char *line, size_t n)
+static bool count_record(const char *line, size_t n)
 {
 	struct json_object *o, *id;
 	bool good;
 
-	json_tokener_reset(tok);
-	o = json_tokener_parse_ex(tok, line, (int)n + 1);
-	good = json_tokener_get_error(tok) == json_tokener_success && line[0] == '{' &&
-	       line[n - 1] == '}' && strlen(line) == n;
+	good = json_c_reads(line, n, LEVELS, &o) && line[0] == '{' && line[n - 1] == '}' &&
+	       strlen(line) == n;
 	if (good && json_object_object_get_ex(o, "message_id", &id) &&
 	    find(json_object_get_string(id))->found++ > 0)
 		complain(++doubled, "twice", "id", json_object_get_string(id));
@@ -74,7 +73,7 @@ static bool count_record(struct json_tokener *tok, const char *line, size_t n)
 	return good;
 }
 
-static void count_file(const char *dir, const char *name, struct json_tokener *tok)
+static void count_file(const char *dir, const char *name)
 {
 	char path[4096], *line = NULL;
 	size_t cap = 0;
@@ -94,7 +93,7 @@ static void count_file(const char *dir, const char *name, struct json_tokener *t
 		}
 		line[--n] = '\0';
 		lines++;
-		if (n == 0 || !count_record(tok, line, (size_t)n))
+		if (n == 0 || !count_record(line, (size_t)n))
 			complain(++broken, "no JSON object", name, line);
 	}
 	free(line);
@@ -135,7 +134,6 @@ static int is_events(const struct dirent *d)
 
 int main(int argc, char **argv)
 {
-	struct json_tokener *tok = json_tokener_new();
 	struct dirent **list;
 	unsigned long last = 0;
 	int n;
@@ -144,7 +142,6 @@ int main(int argc, char **argv)
 		fputs("usage: count SPOOL [LEDGER]\n", stderr);
 		return 2;
 	}
-	json_tokener_set_flags(tok, JSON_TOKENER_STRICT);
 	table = calloc(SLOTS, sizeof *table);
 	n = scandir(argv[1], &list, is_events, alphasort);
 	if (n < 0 || table == NULL) {
@@ -158,7 +155,7 @@ int main(int argc, char **argv)
 			gaps += ++segments > 1 && strtoul(number + 1, NULL, 10) != last + 1;
 			last = strtoul(number + 1, NULL, 10);
 		}
-		count_file(argv[1], list[i]->d_name, tok);
+		count_file(argv[1], list[i]->d_name);
 	}
 	if (argc == 3)
 		count_ledger(argv[2]);

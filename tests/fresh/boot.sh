@@ -1,5 +1,5 @@
 #!/bin/bash
-# The package on a Debian 12 that boots: systemd as process 1 of a container, with the units as
+# The package on a Debian (SUITE) that boots: systemd as process 1 of a container, with the units as
 # they are installed, nginx in front. Run as root by `make fresh`.
 . "$(dirname "$0")/lib.sh"
 
@@ -38,13 +38,13 @@ nginx_configure() {
 	inside sed -i -e "s/listen 80 .*/listen 127.0.0.1:$PORT; include snippets\/hookspool.conf;/" \
 		-e '/listen \[::\]/d' /etc/nginx/sites-available/default
 }
-DEB=$(ls "$HS_BUILD"/deb/hookspool_*.deb) || exit 2
 need "Debian $SUITE" base_make
+need 'its package: debian.sh builds it' test -s "$PACKAGE"
 need 'a fresh machine' root_make boot
 need 'its lists of packages' inside apt-get -qq update
 services_forbid
 need 'systemd as its process 1, and nginx' install systemd-sysv nginx
-cp "$DEB" "$R/hookspool.deb"
+cp "$PACKAGE" "$R/hookspool.deb"
 need 'the package' install /hookspool.deb
 check 'nginx is told of it' nginx_configure
 umount "$R/var/cache/apt/archives" "$R/dev/pts" "$R/dev/shm" "$R/proc"

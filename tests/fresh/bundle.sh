@@ -1,5 +1,5 @@
 #!/bin/bash
-# The archive of `make bundle` on a Debian 12 with Apache, and nothing else that we need: two
+# The archive of `make bundle` on a Debian (SUITE) with Apache, and nothing else that we need: two
 # accounts on one machine do what INSTALL.txt says. Apache runs CGI programs as their owners
 # (suEXEC), with HTTPS on an address for each. Run as root by `make fresh`.
 . "$(dirname "$0")/lib.sh"

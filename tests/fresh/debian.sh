@@ -1,25 +1,57 @@
 #!/bin/bash
-# On a Debian 12 with nothing installed: the README's two commands, and the package. Run as root by
-# `make fresh`; it wants the network, and some minutes.
+# On a Debian (SUITE) with nothing installed: the README's two commands, its `make deb`, and the
+# package. Run as root by `make fresh`; it wants the network, and some minutes.
 #
-#	debian.sh [commands|package]...    the parts; all of them by default
+#	debian.sh [build|package|commands]...    the parts; all of them by default
 . "$(dirname "$0")/lib.sh"
 
 
-### The README's two commands ###########################################
+### The machines ########################################################
 
-commands() {
-	need 'a fresh machine' root_make commands
+# sources_in NAME: a fresh machine with make, and the sources in /root/hookspool.
+sources_in() {
+	need 'a fresh machine' root_make "$1"
 	check 'it has no compiler, no web server, no make' \
 		inside sh -c '! command -v cc && ! command -v lighttpd && ! command -v make'
 	need 'its lists of packages' inside apt-get -qq update
 	need 'make, which nothing can do without' install make
 	mkdir "$R/root/hookspool"
 	tar -C "$ROOT" --exclude=./build --exclude=./.git -cf - . | tar -C "$R/root/hookspool" -xf -
+}
+
+# tests NAME COMMAND...: with what failed.
+tests() {
+	check "$@"
+	grep -aE '^  .* FAILED$|^ +not ok|passed, [0-9]+ failed$' "$T/said" | sed 's/^/# make test: /'
+}
+
+
+### The README's two commands ###########################################
+
+commands() {
+	sources_in commands
 	check 'make run ONCE=1' inside make -C /root/hookspool run ONCE=1
 	check 'all records arrived' grep -q 'all seven records arrived' "$T/said"
-	check 'make test' inside make -C /root/hookspool test
-	grep -aE '^  .* FAILED$|^ +not ok|passed, [0-9]+ failed$' "$T/said" | sed 's/^/# make test: /'
+	check 'it installed lighttpd, and no other web server' inside sh -c \
+		'command -v lighttpd && ! command -v apache2 && ! command -v nginx'
+	tests 'make test' inside make -C /root/hookspool test
+	check 'make install' inside make -C /root/hookspool install
+	check 'the command is there' inside hookspool --version
+	check 'make uninstall' inside make -C /root/hookspool uninstall
+	is 'and nothing of it is left' "$(inside find /usr/local -name '*hookspool*')" ''
+	inside useradd --create-home user
+	cp -a "$R/root/hookspool" "$R/home/user/hookspool"
+	inside chown -R user:user /home/user/hookspool
+	tests 'make test, by an ordinary user' inside_as user env HOME=/home/user make -C /home/user/hookspool test
+}
+
+
+### make deb ############################################################
+
+build() {
+	sources_in build
+	check 'make deb has all that it asks for' inside make -C /root/hookspool deb
+	check 'there is a package' eval 'cp "$R"/root/hookspool/build/deb/hookspool_*.deb "$PACKAGE"'
 }
 
 
@@ -82,12 +114,12 @@ served_by() {
 mode_of() { inside stat -c '%a %U:%G' "$1" | grep -x "$2"; }
 
 package() {
-	local deb program server
-	deb=$(ls "$HS_BUILD"/deb/hookspool_*.deb) || exit 2
+	local program server
+	need 'it has been built' test -s "$PACKAGE"
 	need 'a fresh machine' root_make package
 	need 'its lists of packages' inside apt-get -qq update
 	services_forbid
-	cp "$deb" "$R/hookspool.deb"
+	cp "$PACKAGE" "$R/hookspool.deb"
 	need 'the package is installed, with what it needs' install /hookspool.deb curl
 	check 'settings: root writes, hookspool reads' \
 		mode_of /etc/hookspool/hookspool.conf '640 root:hookspool'
@@ -122,10 +154,10 @@ package() {
 }
 
 need "Debian $SUITE" base_make
-for part in ${*:-package commands}; do
+for part in ${*:-build package commands}; do
 	case $part in
-	package | commands) "$part" ;;
-	*) echo "usage: debian.sh [commands|package]..." >&2; exit 2 ;;
+	build | package | commands) "$part" ;;
+	*) echo "usage: debian.sh [build|package|commands]..." >&2; exit 2 ;;
 	esac
 done
 done_testing

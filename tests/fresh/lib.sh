@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # lib.sh: fresh machines, each a folder that debootstrap filled. Source it first of all; as root.
 #
-#	root_make NAME             # a Debian 12 with nothing more, in R
+#	root_make NAME             # a Debian SUITE (bookworm) with nothing more, in R
 #	install apache2            # there
 #	inside COMMAND...          # there, with nothing of our environment
 #	check 'what' COMMAND...
@@ -13,8 +13,9 @@
 set -u
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 HS_BUILD=$(cd "${HS_BUILD:-$ROOT/build}" && pwd) || exit 2
-SUITE=bookworm MIRROR=${MIRROR:-http://deb.debian.org/debian}
+SUITE=${SUITE:-bookworm} MIRROR=${MIRROR:-http://deb.debian.org/debian}
 CACHE=$HS_BUILD/fresh
+PACKAGE=$CACHE/hookspool-$SUITE.deb # built there: debian.sh
 PORT=$((20000 + RANDOM % 12000))
 [ "$(id -u)" -eq 0 ] || { echo "$0: only root can make a root folder: sudo make fresh" >&2; exit 2; }
 [ $$ -eq 1 ] || exec unshare --mount --pid --fork --kill-child --mount-proc bash "$0" "$@"

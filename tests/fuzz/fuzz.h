@@ -7,8 +7,8 @@
 
 #include "core/flatten.h"
 #include "core/json.h"
+#include "tests/lib/json_c.h"
 
-#include <json-c/json.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -37,18 +37,9 @@ static inline struct hs_slice fuzz_copy(const void *data, size_t size)
 /* The second opinion: json-c's tree, or NULL if it takes the text for no JSON. */
 static inline struct json_object *fuzz_json_c(struct hs_slice text)
 {
-	struct json_tokener *tok = json_tokener_new_ex(HS_JSON_DEPTH_MAX + 1);
 	struct json_object *o;
 
-	json_tokener_set_flags(tok, JSON_TOKENER_STRICT | JSON_TOKENER_VALIDATE_UTF8);
-	o = json_tokener_parse_ex(tok, text.p, (int)text.n);
-	if (json_tokener_get_error(tok) == json_tokener_continue) /* a number may end here */
-		o = json_tokener_parse_ex(tok, "", -1);
-	if (json_tokener_get_error(tok) != json_tokener_success) {
-		json_object_put(o);
-		o = NULL;
-	}
-	json_tokener_free(tok);
+	json_c_reads(text.p, text.n, HS_JSON_DEPTH_MAX + 1, &o);
 	return o;
 }
 

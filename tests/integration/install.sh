@@ -28,4 +28,18 @@ check "bash's completion" bash -n "$P/share/bash-completion/completions/hookspoo
 check 'the sample settings are read, once a secret is set' eval \
 	'sed "s/^;secret = .*/secret = x/" "$P/share/doc/hookspool/examples/hookspool.conf" >"$T/sample.conf" &&
 	chmod 600 "$T/sample.conf" && HOOKSPOOL_CONF=$T/sample.conf "$P/lib/hookspool/hookspool.fcgi" --check'
+
+# what somebody else has put beside it stays
+everything() { (cd "$1" && find . ! -type d | sort); }
+touch "$P/bin/other" "$P/share/man/man1/other.1" "$P/lib/systemd/system/hookspool.service.mine"
+mkdir "$I/etc" && touch "$I/etc/hookspool.conf"
+check 'make uninstall succeeds' eval \
+	'make -s -C "$ROOT" uninstall B="$T/no-build" DESTDIR="$I" PREFIX=/usr/local >"$T/install.log" 2>&1'
+is 'no file of ours is left, and no other is gone' "$(everything "$I" | xargs)" \
+	'./etc/hookspool.conf ./usr/local/bin/other ./usr/local/lib/systemd/system/hookspool.service.mine ./usr/local/share/man/man1/other.1'
+is 'nor a folder of ours' "$(find "$I" -type d -name 'hookspool*')" ''
+check 'once more, and nothing is wrong' \
+	make -s -C "$ROOT" uninstall B="$T/no-build" DESTDIR="$I" PREFIX=/usr/local
+check 'installed elsewhere' eval \
+	'make -s -C "$ROOT" uninstall DESTDIR="$T/else" PREFIX=/opt/hs && [ -z "$(everything "$T/else")" ]'
 done_testing

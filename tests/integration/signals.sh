@@ -49,6 +49,25 @@ is 'SIGTERM to an idle process: it ends with 0' $? 0
 check 'and takes its socket away' [ ! -e "$S/run/hookspool.sock" ]
 PROGRAM_PID=
 
+# The same as soon as there is a socket, before it is at work.
+if command -v strace >/dev/null; then
+	directory_make
+	(
+		# (a sanitizer looks for leaks by tracing, and nobody is traced twice)
+		export HOOKSPOOL_CONF=$S/hookspool.conf ASAN_OPTIONS=detect_leaks=0
+		as_server_user strace -D -qq -o /dev/null -e inject=listen:delay_exit=1000000 \
+			"$S/bin/hookspool.fcgi" --listen "unix:$S/run/hookspool.sock"
+	) </dev/null >>"$S/log/program.log" 2>&1 &
+	PROGRAM_PID=$!
+	check 'a slow start' wait_for 10 test -S "$S/run/hookspool.sock"
+	exit_status_of "$PROGRAM_PID"
+	is 'SIGTERM in the middle of it: it ends with 0, too' $? 0
+	check 'and takes its socket away' [ ! -e "$S/run/hookspool.sock" ]
+	PROGRAM_PID=
+else
+	ok 'SIGTERM in the middle of a start # SKIP no strace'
+fi
+
 # A body of which much has come has seconds more to come in; but not when we are to end.
 server_start listener
 head -c 12000000 /dev/zero >"$T/much"

@@ -28,6 +28,11 @@ for service in hookspool.service hookspool-maintain.service; do
 		awk -v level="${level:-10}" 'BEGIN { print level; exit !(level <= 1.0) }'
 done
 
+for service in "$T"/units/*.service; do
+	check "$(basename "$service"): no core, and no more memory than it is given" \
+		eval 'grep -qx LimitCORE=0 "$service" && grep -qE "^MemoryMax=[0-9]+[MG]$" "$service"'
+done
+
 # calls_of SET...: the names of system calls in sets such as @system-service.
 calls_of() {
 	local set name

@@ -4,12 +4,12 @@
 #	deps.sh GROUP...            install what is missing (with sudo when not root)
 #	deps.sh --missing GROUP...  print what is missing; exit 1 if anything is
 #
-# Groups: build, test, check, portable, faults, faults-root, bench, profile, package, fresh. No
-# service is started: invoke-rc.d(8) asks /usr/sbin/policy-rc.d first, and for as long as apt-get
+# Groups: build, run, test, check, portable, faults, faults-root, bench, profile, package, fresh.
+# No service is started: invoke-rc.d(8) asks /usr/sbin/policy-rc.d first, and for as long as apt-get
 # runs that one says no.
 set -eu
 
-# group  package                why
+# groups package                why
 table='
 build    gcc                    the compiler
 build    libc6-dev              the C library'"'"'s headers
@@ -23,13 +23,13 @@ build    zlib1g-dev            reads and writes compressed segments
 build    libcurl4-openssl-dev   hookspool send and check --url speak HTTP
 test     libcmocka-dev          unit tests
 test     libjson-c-dev          the second opinion on JSON
-test     curl                   sends the requests
-test     jq                     reads answers and spool
+run,test curl                   sends the requests
+run,test jq                     reads answers and spool
 test     sqlite3                loads the spool, as the README says
 test     rsync                  mirrors it
-test     openssl                signs bodies, makes the certificates
-test     lighttpd               a web server: FastCGI and CGI
-test     lighttpd-mod-openssl   its HTTPS
+run,test openssl                signs bodies, makes the certificates
+run,test lighttpd               a web server: FastCGI and CGI
+run,test lighttpd-mod-openssl   its HTTPS
 test     apache2-bin            a web server, without the service that apache2 brings
 test     libapache2-mod-fcgid   its FastCGI process manager
 test     nginx                  a web server: FastCGI to a socket
@@ -49,6 +49,7 @@ bench    php-cli                says its version
 bench    procps                 finds the processes whose time and memory is read
 profile  linux-perf             samples processor time
 profile  valgrind               counts instructions, where perf may not record
+package  build-essential        dpkg-buildpackage builds nothing without it
 package  dpkg-dev               builds the Debian package
 package  debhelper              its steps
 package  lintian                looks at what came out
@@ -70,11 +71,13 @@ usage()
 	exit 2
 }
 
+rows() { printf '%s' "$table" | awk -v g="$1" 'index("," $1 ",", "," g ",") > 0'; }
+
 # packages GROUP...: their names, one a line.
 packages()
 {
 	for group; do
-		names=$(printf '%s' "$table" | awk -v g="$group" '$1 == g { print $2 }')
+		names=$(rows "$group" | awk '{ print $2 }')
 		[ -n "$names" ] || usage
 		printf '%s\n' "$names"
 	done
@@ -97,7 +100,7 @@ elsewhere()
 {
 	echo "This is no Debian or Ubuntu. Install what these packages hold, then run make again:" >&2
 	for group; do
-		printf '%s' "$table" | awk -v g="$group" '$1 == g { sub(/^[a-z]+ +/, "  "); print }'
+		rows "$group" | sed 's/^[^ ]* */  /'
 	done
 	exit 1
 }

@@ -110,11 +110,17 @@ end_process() {
 	wait "$1" 2>/dev/null || true
 }
 
-# workers: the processes that run this server's copy of the program.
+# workers: the processes that run this server's copy of the program. Only root sees what file a
+# process that may not be traced runs; for others its command line has to do.
 workers() {
-	local process
+	local process words
 	for process in /proc/[0-9]*; do
-		[ "$process/exe" -ef "$S/bin/hookspool.fcgi" ] && echo "${process#/proc/}"
+		if [ "$process/exe" -ef "$S/bin/hookspool.fcgi" ]; then
+			echo "${process#/proc/}"
+		elif [ ! -r "$process/exe" ] && mapfile -d '' words <"$process/cmdline" &&
+			[ "${words[0]-}" = "$S/bin/hookspool.fcgi" ]; then
+			echo "${process#/proc/}"
+		fi
 	done 2>/dev/null
 }
 
@@ -259,7 +265,8 @@ listens() {
 	local inode
 	inode=$(awk -v a="$(printf '0100007F:%04X' "$2")" \
 		'$2 == a && $4 == "0A" { print $10 }' /proc/net/tcp)
-	[ -n "$inode" ] && find "/proc/$1/fd" -lname "socket:\[$inode\]" 2>/dev/null | grep -q .
+	[ -n "$inode" ] && { [ ! -r "/proc/$1/fd" ] || # only root may look into the program
+		find "/proc/$1/fd" -lname "socket:\[$inode\]" 2>/dev/null | grep -q .; }
 }
 
 # as_server_user COMMAND...: for what no web server starts. Replaces the shell.

@@ -5,28 +5,26 @@
 #include "core/flatten.h"
 #include "core/snake.h"
 #include "tests/lib/cases.h"
+#include "tests/lib/json_c.h"
 
-#include <json-c/json.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #define SPOOLED_AT "2026-11-23T10:15:00.123Z"
 
-enum { RANDOM_EVENTS = 4000, LEAVES_MAX = 400 };
+enum { RANDOM_EVENTS = 4000, LEAVES_MAX = 400, LEVELS = 32 };
 
 /* --- a line must be flat JSON, whatever else ---------------------------------- */
 
 /* json-c's opinion. NULL, or what is wrong with the line; `names` is how many it has; 0: who knows. */
 static const char *line_fault(struct hs_slice line, unsigned names)
 {
-	struct json_tokener *tokener = json_tokener_new();
 	struct json_object *object;
 	const char *fault = NULL;
 
 	if (line.n == 0 || memchr(line.p, '\n', line.n) != line.p + line.n - 1)
 		fault = "it does not end with its only newline";
-	json_tokener_set_flags(tokener, JSON_TOKENER_STRICT | JSON_TOKENER_VALIDATE_UTF8);
-	object = json_tokener_parse_ex(tokener, line.p, (int)line.n);
+	json_c_reads(line.p, line.n, LEVELS, &object);
 	if (fault == NULL && !json_object_is_type(object, json_type_object))
 		fault = "json-c cannot read it";
 	else if (fault == NULL && names > 0 && json_object_object_length(object) != (int)names)
@@ -40,7 +38,6 @@ static const char *line_fault(struct hs_slice line, unsigned names)
 		}
 	}
 	json_object_put(object);
-	json_tokener_free(tokener);
 	return fault == NULL ? NULL : "not one flat object";
 }
 

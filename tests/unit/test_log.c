@@ -49,6 +49,11 @@ static void say_controls(void)
 	hs_log(HS_LOG_ERROR, "a%sb", "\nhookspool[1]: error: forged\r\t\x1b[2J\x7f");
 }
 
+static void say_marks(void)
+{
+	hs_log(HS_LOG_ERROR, "a%sb", "\xC2\x9B" "2J\x9B\xE2\x80\xAE\xE2\x81\xA9\xC3\xA9\xE2\x80\xA8");
+}
+
 static void say_much(void)
 {
 	char much[4 * HS_LOG_LINE];
@@ -80,6 +85,7 @@ static void a_line_cannot_be_forged(void **state)
 {
 	(void)state;
 	expect(say_controls, "error: a?hookspool[1]: error: forged???[2J?b");
+	expect(say_marks, "error: a?2J???\xC3\xA9?b");
 }
 
 static void a_long_line_is_cut(void **state)

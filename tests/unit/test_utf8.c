@@ -132,6 +132,39 @@ static void code_points_have_their_bytes(void **state)
 	}
 }
 
+/* The ranges once more, as Unicode's table of general categories and Bidi_Control has them. */
+static bool harms_a_terminal(uint32_t c)
+{
+	return c < 0x20 || (c >= 0x7F && c <= 0x9F) ||                    /* Cc */
+	       c == 0x61C || c == 0x200E || c == 0x200F ||                /* Bidi_Control */
+	       (c >= 0x202A && c <= 0x202E) || (c >= 0x2066 && c <= 0x2069) ||
+	       c == 0x2028 || c == 0x2029 ||                              /* Zl, Zp */
+	       (c >= 0x2060 && c <= 0x206F) || c == 0xFEFF ||             /* other Cf */
+	       (c >= 0xFFF9 && c <= 0xFFFB) || (c >= 0xD800 && c <= 0xDFFF); /* no UTF-8 */
+}
+
+static void what_harms_a_terminal_is_unprintable(void **state)
+{
+	(void)state;
+	for (uint32_t code = 0; code <= 0x10FFFF; code++) {
+		bool surrogate = code >= 0xD800 && code <= 0xDFFF;
+		char p[4];
+		size_t n = hs_utf8_put(p, code), length = 0;
+
+		if (hs_utf8_unprintable(p, n, &length) != harms_a_terminal(code) ||
+		    length != (surrogate ? 1 : n))
+			fail_msg("U+%04X: %zu of %zu bytes", code, length, n);
+	}
+	for (size_t i = 0; i < 3; i++) { /* cut: a byte that is no UTF-8 */
+		char *p = case_exact(hs_slice("\xE2\x82\xAC", i));
+		size_t length;
+
+		assert_true(i == 0 || hs_utf8_unprintable(p, i, &length));
+		assert_true(i == 0 || length == 1);
+		free(p);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -140,6 +173,7 @@ int main(void)
 		cmocka_unit_test(cut_sequences),
 		cmocka_unit_test(what_is_put_is_well_formed),
 		cmocka_unit_test(code_points_have_their_bytes),
+		cmocka_unit_test(what_harms_a_terminal_is_unprintable),
 	};
 
 	return cmocka_run_group_tests_name("utf8", tests, NULL, NULL);

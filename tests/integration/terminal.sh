@@ -1,0 +1,84 @@
+# What a sender, or a receiver, puts into its text must not control the terminal of who looks
+# at it: escape sequences, C1, marks that reorder text. In a pipe or a file it is all there.
+. "$(dirname "$0")/../lib/server.sh"
+. "$(dirname "$0")/../lib/consume.sh"
+
+ESC=$(printf '\033') BEL=$(printf '\a') CSI=$(printf '\302\233') RLO=$(printf '\342\200\256')
+HARM="$ESC|$BEL|$CSI|$RLO|$(printf '\342\201\246|\342\200\250|\177')"
+
+# on_terminal COMMAND...: what a terminal gets, T/shown; each line ends as the program ended it.
+on_terminal() {
+	printf '%q ' "$@" >"$T/command"
+	NO_COLOR=1 script -qec "stty -onlcr; . $T/command" /dev/null </dev/null >"$T/shown"
+}
+hs_on_terminal() { on_terminal $AS env HOOKSPOOL_CONF="$S/hookspool.conf" "$S/bin/hookspool" "$@"; }
+harmless() { grep -aqE "$1" "$T/shown" && ! grep -aE "$HARM" "$T/shown" || { cat -v "$T/shown"; false; }; }
+
+AS=
+[ "$(id -u)" -ne 0 ] || AS="setpriv --reuid=$SERVER_USER --regid=$SERVER_GROUP --clear-groups"
+not_grep() { ! grep -arE "$@"; }
+
+spool_start
+# the escapes of JSON for what JSON does not take as it is, the rest in UTF-8
+put_one '{"type":"track","messageId":"h1","userId":"u-1","event":"e\u001b]0;x\u0007'"$CSI"'2J'"$RLO"'z","properties":{"a\u001b":"\u009b\u202e\u2028\u2066\u007f\r\u001b[2J"}}'
+
+hs cat >"$T/piped"
+check 'cat in a pipe: C1 as it was sent' grep -aq "$CSI" "$T/piped"
+hs_on_terminal cat
+check 'cat: nothing controls the terminal' harmless '"event":"e\\u001b\]0;x\\u0007\\u009b2J\\u202ez"'
+check 'and it is the same JSON' eval '[ "$(jq -cS . "$T/shown")" = "$(jq -cS . "$T/piped")" ]'
+hs_on_terminal tail -n 1
+check 'tail: the same' cmp "$T/shown" <(sed "s/$CSI/\\\\u009b/g; s/$RLO/\\\\u202e/g" "$T/piped")
+
+is '--fields in a pipe: every byte' "$(hs cat --fields event)" "e${ESC}]0;x${BEL}${CSI}2J${RLO}z"
+hs_on_terminal cat --fields event,user_id
+is '--fields: escaped, in columns' "$(cat "$T/shown")" 'e\u001b]0;x\u0007\u009b2J\u202ez	u-1'
+hs_on_terminal cat --raw --fields properties_a
+is '--raw: tabs and newlines only' "$(cat "$T/shown")" '\u009b\u202e\u2028\u2066\u007f\u000d\u001b[2J'
+hs_on_terminal tail --cursor c --fields event
+check 'tail --cursor' harmless '^e.u001b'
+hs tail --cursor c >"$T/rest"
+is 'stands behind what was shown, longer as it was' "$(wc -c <"$T/rest")" 0
+
+hs_on_terminal stats
+check 'stats: names in the tables' harmless '^e\?\]0;x\?\?2J\?z'
+hs_on_terminal stats --json
+check 'stats --json' harmless '"e\\u001b\]0;x\\u0007\\u009b2J\\u202ez"'
+
+# a handler that repeats what it was sent
+hs_on_terminal each --cursor h --once --on 'track=cat >&2'
+check 'each: what a handler says' harmless '"a\\u001b"|\\u202ez'
+hs each --cursor i --once --on 'track=cat >&2' 2>"$T/said"
+check 'in a file every byte of it' cmp <(head -n 1 "$T/said") "$T/piped"
+
+# a receiver that answers with escape sequences: JSON of the handler's shape, and its headers
+cat >"$T/receiver.pl" <<'END'
+use IO::Socket::INET;
+my $l = IO::Socket::INET->new(Listen => 5, LocalAddr => "127.0.0.1:0") or die;
+open(my $f, ">", "$ARGV[0].new"); print $f $l->sockport; close($f); rename("$ARGV[0].new", $ARGV[0]);
+my $text = "m\\u001b[2J\xc2\x9b\xe2\x80\xaew\\u009b";
+my $body = "{\"message\":\"$text\",\"accepted\":0,\"duplicate\":0,\"rejected\":1}";
+while (my $c = $l->accept) {
+	sysread($c, my $request, 1 << 16);
+	print $c "HTTP/1.0 400 Bad\r\nServer: x\e[2J\xc2\x9b\r\nLocation: http://x/\e[2J\r\n",
+		"Content-Type: application/json\r\nContent-Length: ", length($body), "\r\n\r\n", $body;
+	close($c);
+}
+END
+perl "$T/receiver.pl" "$T/port" & # ends with the script
+check 'a receiver listens' wait_for 10 test -s "$T/port"
+printf '{"type":"track","event":"e","messageId":"x","userId":"u"}' >"$T/one"
+receiver=http://127.0.0.1:$(cat "$T/port")
+on_terminal "$HS_BUILD/hookspool" send --url "$receiver" --secret x --file "$T/one"
+check 'send: a message' harmless 'm\?\[2J\?\?w\?'
+on_terminal "$HS_BUILD/hookspool" send --url "$receiver" --secret x --file "$T/one" --json
+check 'send --json' harmless 'm\?\[2J\?\?w\?'
+on_terminal "$HS_BUILD/hookspool" check --config "$S/hookspool.conf" --url "$receiver"
+check 'check --url' harmless 'FAIL'
+
+# the log: a refusal repeats names of the sender's
+printf '{"type":"track","event":"e","userId":"u","a%s":1,"a%s":2}' "$CSI$RLO" "$CSI$RLO" >"$T/one"
+signed "$T/one"
+check 'the log has none of it' not_grep "$HARM" "$S/log"
+server_stop
+done_testing

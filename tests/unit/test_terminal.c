@@ -1,0 +1,68 @@
+/* terminal: what others sent, as a terminal may show it. */
+#include "tests/lib/cases.h"
+#include "tools/terminal.h"
+
+#include <stdlib.h>
+
+static void expect(struct hs_slice text, struct hs_slice want)
+{
+	struct hs_buf out = { 0 };
+
+	hs_terminal_put(&out, text);
+	if (!hs_slice_eq(hs_buf_slice(&out), want))
+		fail_msg("got %.*s", (int)out.n, out.p);
+	hs_buf_reset(&out);
+	hs_buf_put_slice(&out, HS_SLICE("\033[1mours")); /* stays as it is */
+	hs_buf_put_slice(&out, text);
+	hs_terminal_clean(&out, 8);
+	assert_int_equal(memcmp(out.p, "\033[1mours", 8), 0);
+	assert_slice_equal(hs_slice(out.p + 8, out.n - 8), want);
+	hs_buf_free(&out);
+}
+
+static void what_is_harmless_stays(void **state)
+{
+	(void)state;
+	expect(HS_SLICE(""), HS_SLICE(""));
+	expect(HS_SLICE("{\"a\":\"caf\xC3\xA9 \\u001b\"}\n"), HS_SLICE("{\"a\":\"caf\xC3\xA9 \\u001b\"}\n"));
+	expect(HS_SLICE("a\tb\n"), HS_SLICE("a\tb\n"));
+	expect(HS_SLICE("\xE2\x80\x8D\xF0\x9F\x98\x80"), HS_SLICE("\xE2\x80\x8D\xF0\x9F\x98\x80"));
+}
+
+static void what_controls_is_escaped(void **state)
+{
+	(void)state;
+	expect(HS_SLICE("\033]0;title\a"), HS_SLICE("\\u001b]0;title\\u0007"));
+	expect(HS_SLICE("\r\b\x7F\0"), HS_SLICE("\\u000d\\u0008\\u007f\\u0000"));
+	expect(HS_SLICE("\xC2\x9B" "2J"), HS_SLICE("\\u009b2J"));
+	expect(HS_SLICE("x\xE2\x80\xAEy\xE2\x81\xA6z"), HS_SLICE("x\\u202ey\\u2066z"));
+	expect(HS_SLICE("\xD8\x9C\xEF\xBB\xBF\xE2\x80\xA8"), HS_SLICE("\\u061c\\ufeff\\u2028"));
+	expect(HS_SLICE("\x9B" "2J\xE2\x80"), HS_SLICE("\\x9b2J\\xe2\\x80"));
+}
+
+static void a_file_gets_every_byte(void **state)
+{
+	char *text = NULL;
+	size_t n = 0;
+	FILE *file = tmpfile();
+
+	(void)state;
+	assert_non_null(file);
+	assert_true(hs_terminal_printf(file, "%s\n", "\033[2J\xC2\x9B"));
+	rewind(file);
+	assert_int_equal(getline(&text, &n, file), 7);
+	assert_string_equal(text, "\033[2J\xC2\x9B\n");
+	free(text);
+	fclose(file);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(what_is_harmless_stays),
+		cmocka_unit_test(what_controls_is_escaped),
+		cmocka_unit_test(a_file_gets_every_byte),
+	};
+
+	return cmocka_run_group_tests_name("terminal", tests, NULL, NULL);
+}
