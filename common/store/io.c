@@ -13,6 +13,7 @@
 #include <sys/inotify.h>
 #include <sys/mman.h>
 #include <sys/random.h>
+#include <sys/resource.h>
 #include <sys/statvfs.h>
 #include <sys/syscall.h>
 #include <sys/vfs.h>
@@ -417,4 +418,10 @@ void hs_io_wait(_Atomic uint32_t *word, uint32_t seen, int64_t ms)
 void hs_io_wake(_Atomic uint32_t *word, int sleepers)
 {
 	syscall(FUTEX, word, FUTEX_WAKE, sleepers, NULL, NULL, 0);
+}
+
+/* On Linux a thread has a priority of its own: setpriority(2), Bugs. */
+void hs_io_yield_to_all(void)
+{
+	setpriority(PRIO_PROCESS, (id_t)syscall(SYS_gettid), 19);
 }
