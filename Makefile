@@ -252,7 +252,7 @@ bench:
 	$(Q)$(MAKE) --no-print-directory -s static
 	$(Q)HS_BUILD=$(B) bash tests/bench/run.sh
 
-bench-built: $(B)/hookspool.fcgi $(addprefix $(B)/bench/,load core fill sync stops profile \
+bench-built: $(B)/hookspool.fcgi $(addprefix $(B)/bench/,load core fill gzip sync stops profile \
     empty/hookspool.fcgi empty-cgi/hookspool.fcgi keep/hookspool.fcgi keep-cgi/hookspool.fcgi)
 
 $(B)/bench/load: $(call obj,tests/bench/load.c)
@@ -271,6 +271,11 @@ $(addprefix $(B)/bench/,core fill profile): $(B)/bench/%: $(B)/obj/tests/bench/%
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $^ -o $@ -ljson-c $(LDLIBS_COMMON)
+
+$(B)/bench/gzip: $(call obj,tests/bench/gzip.c) $(B)/libhookspool.a
+	@mkdir -p $(@D)
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $^ -o $@ $(LDLIBS_COMMON)
 
 # The empty responders stand in the program's place: they have its file name.
 $(B)/bench/empty/hookspool.fcgi: $(call obj,tests/bench/empty_fcgi.c)
