@@ -5,7 +5,7 @@
  * a process for each (or for each batch), or with `stream` a long-lived process for each
  * rule, which is given records ahead of its answers, but never two of one user at once. A
  * record that is to be tried again is parked; its user's later ones wait behind it, other
- * users' pass.
+ * users' pass. What waits, and why, is said on standard error, once for each rule.
  */
 #ifndef HS_LANES_H
 #define HS_LANES_H
@@ -26,7 +26,8 @@ struct hs_item {
 	int64_t retry_ms;
 	unsigned tries; /* that failed */
 	unsigned rule;
-	bool alone; /* its batch was refused: find out which one it was */
+	bool alone;   /* its batch was refused: find out which one it was */
+	bool is_next; /* of its user: those that wait come after it */
 	bool done;
 	size_t n;
 	char line[]; /* n bytes, its '\n' included */
@@ -60,7 +61,7 @@ void hs_lanes_work(struct hs_lanes *l);
 /* What to wait for: how many of p (of hs_lanes_fds()) were filled. */
 size_t hs_lanes_fds(const struct hs_lanes *l);
 size_t hs_lanes_poll(const struct hs_lanes *l, struct pollfd *p);
-/* ms until a parked record is due; -1: none is. */
+/* ms until a parked record is due, or a handler has been silent for long; -1: neither. */
 int64_t hs_lanes_due(const struct hs_lanes *l);
 
 /* Nothing more is begun; long-lived handlers are told the end. */
