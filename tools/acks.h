@@ -1,15 +1,11 @@
 /*
- * acks: which of the records that were read are done, in the order of the spool.
+ * acks: the records that were read and are not done, in the order of the spool.
  *
- * Records are done in any order. The cursor can move only to the first that is not; what is
- * done after it is kept as ranges, so that one record which is tried again for hours holds up
- * neither the others nor, after a restart, makes them be handled twice.
- *
- *	cursor                 a range that is done            another
- *	  |  [ not done ]  [ (from ———————————————— to] ]  [ not done ]  (…]
- *
- * The list alternates between records that are not done and ranges that are, so its length
- * is at most twice the number of the former.
+ * Records are done in any order, but those of one user in theirs. The cursor can stand no
+ * further than the first that is not done. What is done behind it is remembered by what is not:
+ * all up to the last that was read, but for some users, from the first of theirs on (struct
+ * hs_ahead). So one record that is tried again for hours holds up its user alone, and after a
+ * restart nobody else's are handled twice, however many there were.
  */
 #ifndef HS_ACKS_H
 #define HS_ACKS_H
@@ -20,7 +16,7 @@
 struct hs_item {
 	struct hs_item *next;              /* in a queue of its lane */
 	struct hs_item *earlier, *later;   /* in the order of the spool */
-	struct hs_position after; /* behind it in the spool */
+	struct hs_position before;         /* where it begins in the spool */
 	uint64_t user;            /* hs_main_user */
 	int64_t first_ms;         /* when it failed first; 0: never */
 	int64_t retry_ms;
@@ -28,30 +24,44 @@ struct hs_item {
 	unsigned rule;
 	bool alone;   /* its batch was refused: find out which one it was */
 	bool is_next; /* of its user: those that wait come after it */
-	bool done;
 	size_t n;
 	char line[]; /* n bytes, its '\n' included */
 };
 
+/* Zeroed: none. */
 struct hs_acks {
-	struct hs_position position; /* everything before it is done */
 	struct hs_item *first, *last;
-	size_t open, bytes; /* records that are not done, and their lines together */
+	size_t open, bytes; /* records, and their lines together */
 };
 
-void hs_acks_start(struct hs_acks *a, struct hs_position position);
 void hs_acks_free(struct hs_acks *a);
 
-/* Takes a copy of the line, which is the next in the spool and ends at `after`. NULL: no memory. */
-struct hs_item *hs_acks_add(struct hs_acks *a, struct hs_slice line, struct hs_position after);
+/* Takes a copy of the line, behind all others. NULL: out of memory. */
+struct hs_item *hs_acks_add(struct hs_acks *a, struct hs_slice line, struct hs_position before);
 
-/* What comes next in the spool, up to `after`, is done. False: no memory. */
-bool hs_acks_pass(struct hs_acks *a, struct hs_position after);
-
-/* It is done, and no longer there. */
+/* It is done, and gone. */
 void hs_acks_done(struct hs_acks *a, struct hs_item *item);
 
-/* The first ranges behind the position that are done, at most so many: how many there are. */
-size_t hs_acks_ranges(const struct hs_acks *a, struct hs_span *to, size_t most);
+/* Where the cursor can stand, if everything up to `read` was read. */
+struct hs_position hs_acks_position(const struct hs_acks *a, struct hs_position read);
+
+/*
+ * What is done behind that position. `unread` is what an earlier run has left to say of
+ * records that were not read again yet; its `to` has the number 0 if there are none.
+ */
+void hs_acks_ahead(const struct hs_acks *a, struct hs_position read, const struct hs_ahead *unread,
+		   struct hs_ahead *ahead);
+
+/*
+ * Has an earlier run, which has left this, done the user's record that ends at `after`? Within
+ * a segment positions of different edits cannot be compared: then no. Users must be sorted.
+ */
+bool hs_ahead_has_done(const struct hs_ahead *ahead, struct hs_position after, uint64_t user);
+
+/* Sorts the users. */
+void hs_ahead_sort(struct hs_ahead *ahead);
+
+/* Is `a` behind `b`? Within a segment only of one edit; otherwise false. */
+bool hs_is_behind(struct hs_position a, struct hs_position b);
 
 #endif

@@ -22,7 +22,7 @@ enum {
 	RETRY_FIRST_MS = 1000,  /* doubled each time … */
 	RETRY_MOST_MS = 600000, /* … up to this; then half of it to all of it, by chance */
 	VARIABLE_MAX = 1 << 15, /* bytes of one in the environment; longer ones are left out */
-	SILENT_MS = 30000,         /* a handler that takes longer is spoken of */
+	SILENT_MS = 10000,         /* a handler that takes longer is spoken of */
 	CODE_NOT_EXECUTABLE = 126, /* sh(1) */
 	CODE_NOT_FOUND = 127,
 };
@@ -278,7 +278,7 @@ static void stop_with(struct hs_lanes *l, int code)
 
 static void done(struct hs_lanes *l, struct hs_item *item)
 {
-	item->done = true;
+	hs_acks_done(l->options.acks, item);
 	l->counts.done++;
 }
 
@@ -323,7 +323,7 @@ static void set_aside(struct hs_lanes *l, const struct slot *slot, struct hs_ite
 		stop_with(l, hs_command_exit(r));
 		return;
 	}
-	item->done = true;
+	hs_acks_done(l->options.acks, item);
 	l->counts.aside++;
 }
 
@@ -341,8 +341,8 @@ static void park(struct lane *lane, struct hs_item *item)
 
 	/* in the order of the spool, which is that of positions */
 	for (struct hs_item *i = lane->parked.head; i != NULL; before = i, i = i->next)
-		if (i->after.number > item->after.number ||
-		    (i->after.number == item->after.number && i->after.offset > item->after.offset))
+		if (i->before.number > item->before.number ||
+		    (i->before.number == item->before.number && i->before.offset > item->before.offset))
 			break;
 	hold(lane, item);
 	lane->parked_of[slot_of(item)]++;

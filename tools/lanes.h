@@ -10,28 +10,12 @@
 #ifndef HS_LANES_H
 #define HS_LANES_H
 
-#include "store/edits.h"
+#include "tools/acks.h"
 #include "tools/rules.h"
 
 #include <poll.h>
 
 enum { HS_LANES_MAX = 64, HS_BATCH_MAX = 10000 };
-
-/* A record that somebody handles. It belongs to who made it, until it is done. */
-struct hs_item {
-	struct hs_item *next;
-	struct hs_position after; /* of the cursor, once this one and all before it are done */
-	uint64_t user;            /* hs_main_user */
-	int64_t first_ms;         /* when it failed first; 0: never */
-	int64_t retry_ms;
-	unsigned tries; /* that failed */
-	unsigned rule;
-	bool alone;   /* its batch was refused: find out which one it was */
-	bool is_next; /* of its user: those that wait come after it */
-	bool done;
-	size_t n;
-	char line[]; /* n bytes, its '\n' included */
-};
 
 struct hs_lanes_options {
 	const char *command, *cursor; /* for messages and for failed.jsonl */
@@ -40,6 +24,7 @@ struct hs_lanes_options {
 	unsigned jobs, batch;
 	bool stream;
 	int64_t retry_for_ms; /* since the first failure; then it is set aside */
+	struct hs_acks *acks; /* is told of each record that is done or set aside */
 };
 
 struct hs_lanes_counts {
