@@ -14,7 +14,7 @@ CFLAGS ?= -O2 -g -fstack-protector-strong
 # CURL=no: `hookspool send` and `check --url` say what they lack; -static always lacks it,
 # because Debian's libcurl.a wants libraries that exist only as shared ones.
 CURL ?= $(if $(findstring -static,$(LDFLAGS)),no,yes)
-LDLIBS_COMMON = -linih -llmdb -lz -lcrypto -lpthread
+LDLIBS_COMMON = -linih -llmdb -ldeflate -lz -lcrypto -lpthread
 WARN = -Wall -Wextra -Wpedantic -Wshadow -Wconversion
 override CPPFLAGS += -I. -Icommon -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -D_TIME_BITS=64 -DHS_VERSION='"$(VERSION)"'
 # The core is short, and every byte passes it. Its small fields are stored one by one, as they are
@@ -45,7 +45,7 @@ COMMON := $(sort $(wildcard common/core/*.c common/store/*.c))
 CGI := $(sort $(wildcard cgi/*.c))
 CGI_PURE := cgi/request.c cgi/respond.c cgi/receive.c cgi/gate.c cgi/notify.c cgi/fcgi_records.c cgi/budget.c
 TOOLS := $(filter-out tools/http$(if $(filter no,$(CURL)),,_none).c,$(sort $(wildcard tools/*.c)))
-TOOLS_PURE := tools/answer.c tools/chart.c tools/columns.c tools/filter.c tools/rules.c tools/sender.c tools/suite.c tools/tally.c tools/terminal.c
+TOOLS_PURE := tools/acks.c tools/answer.c tools/chart.c tools/columns.c tools/filter.c tools/rules.c tools/sender.c tools/suite.c tools/tally.c tools/terminal.c
 UNIT := $(sort $(wildcard tests/unit/test_*.c))
 TESTLIB := tests/lib/cases.c tests/lib/spooldir.c tests/lib/wrap.c
 
@@ -235,7 +235,7 @@ portable:
 	$(Q)$(DEPS) --missing build portable >/dev/null || $(DEPS) build portable
 	$(Q)rm -rf $(BORROWED) && mkdir -p $(BORROWED)/openssl
 	$(Q)ln -s /usr/include/linux /usr/include/asm-generic $(MULTIARCH)/asm \
-	    $(wildcard $(addprefix /usr/include/,ini.h lmdb.h z*.h fcg*.h fastcgi.h)) $(BORROWED)
+	    $(wildcard $(addprefix /usr/include/,ini.h lmdb.h libdeflate.h z*.h fcg*.h fastcgi.h)) $(BORROWED)
 	$(Q)ln -s $(wildcard /usr/include/openssl/*.h $(MULTIARCH)/openssl/*.h) $(BORROWED)/openssl
 	$(Q)$(MAKE) --no-print-directory -j$(JOBS) WERROR=1 CURL=no B=$(B)/portable/musl \
 	    CC='musl-gcc -isystem $(abspath $(BORROWED))' objects
@@ -268,7 +268,7 @@ bench:
 	$(Q)$(MAKE) --no-print-directory -s static
 	$(Q)HS_BUILD=$(B) bash tests/bench/run.sh
 
-bench-built: $(B)/hookspool.fcgi $(addprefix $(B)/bench/,load core fill sync stops profile \
+bench-built: $(B)/hookspool.fcgi $(addprefix $(B)/bench/,load core fill gzip sync stops profile \
     empty/hookspool.fcgi empty-cgi/hookspool.fcgi keep/hookspool.fcgi keep-cgi/hookspool.fcgi)
 
 $(B)/bench/load: $(call obj,tests/bench/load.c)
@@ -287,6 +287,11 @@ $(addprefix $(B)/bench/,core fill profile): $(B)/bench/%: $(B)/obj/tests/bench/%
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $^ -o $@ -ljson-c $(LDLIBS_COMMON)
+
+$(B)/bench/gzip: $(call obj,tests/bench/gzip.c) $(B)/libhookspool.a
+	@mkdir -p $(@D)
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $^ -o $@ $(LDLIBS_COMMON)
 
 # The empty responders stand in the program's place: they have its file name.
 $(B)/bench/empty/hookspool.fcgi: $(call obj,tests/bench/empty_fcgi.c)

@@ -19,8 +19,8 @@
 
 enum {
 	READ_AT_ONCE = 4096, /* records, before anything else is looked at */
-	WINDOW_LEAST = 4096, /* records that are read and not done: what a crash repeats at most */
-	WINDOW_BYTES = 64 << 20, /* … unless they are this long together */
+	OPEN_MOST = 16384,       /* records that are read and not done … */
+	OPEN_BYTES = 64 << 20,   /* … unless they are this long together */
 	SAVE_MS = 1000,          /* the cursor is saved this often while there is much to do … */
 	SAVE_IDLE_MS = 100,      /* … and no more often than this when little */
 	SHOW_MS = 200,           /* the progress is shown anew this often */
@@ -35,19 +35,17 @@ struct options {
 	int64_t retry_for_ms;
 };
 
-/* What is read and not yet done, in the order of the spool: a ring. */
-struct window {
-	struct hs_item **item;
-	size_t cap, first, count, bytes;
-};
-
 struct each {
 	struct options options;
 	struct hs_source source;
 	struct hs_lanes *lanes;
-	struct window window;
+	struct hs_acks acks;
 	struct pollfd *fds;
-	struct hs_position end, done, saved; /* once: where to stop; of the cursor */
+	struct hs_position end; /* once: where to stop */
+	struct hs_position read; /* the next record to be read begins here */
+	struct hs_ahead before; /* what an earlier run has done behind the cursor */
+	size_t most; /* records that may be read and not done */
+	bool unsaved, said_full;
 	int64_t saved_ms;
 	uint64_t passed; /* no handler */
 	struct hs_progress progress; /* of --once */
@@ -139,93 +137,52 @@ static bool read_options(int argc, char **argv, struct options *o)
 	return true;
 }
 
-/* --- the window ----------------------------------------------------------- */
-
-static bool make_window(struct window *w, const struct options *o)
-{
-	w->cap = (size_t)(2 * o->jobs * o->batch);
-	if (w->cap < WINDOW_LEAST)
-		w->cap = WINDOW_LEAST;
-	w->item = calloc(w->cap, sizeof(struct hs_item *));
-	return w->item != NULL;
-}
-
-static bool is_full(const struct window *w)
-{
-	return w->count == w->cap || (w->count > 0 && w->bytes >= WINDOW_BYTES);
-}
-
-static struct hs_item *last_of(const struct window *w)
-{
-	return w->count == 0 ? NULL : w->item[(w->first + w->count - 1) % w->cap];
-}
-
-/* Everything up to here is done: the cursor may move. */
-static void advance(struct each *e)
-{
-	struct window *w = &e->window;
-
-	while (w->count > 0 && w->item[w->first]->done) {
-		struct hs_item *item = w->item[w->first];
-
-		e->done = item->after;
-		w->bytes -= item->n;
-		w->first = (w->first + 1) % w->cap;
-		w->count--;
-		free(item);
-	}
-}
-
-static void free_window(struct window *w)
-{
-	for (; w->count > 0; w->count--, w->first = (w->first + 1) % w->cap)
-		free(w->item[w->first]);
-	free(w->item);
-}
-
 /* --- reading -------------------------------------------------------------- */
 
-/* Nobody handles what was just read: the cursor passes it with what came before. */
-static void pass(struct each *e)
+static bool is_full(const struct each *e)
 {
-	struct hs_item *last = last_of(&e->window);
-
-	e->passed++;
-	if (last == NULL)
-		e->done = hs_reader_position(e->source.reader);
-	else
-		last->after = hs_reader_position(e->source.reader);
+	return e->acks.open >= e->most || (e->acks.open > 0 && e->acks.bytes >= OPEN_BYTES);
 }
 
-static bool take_in(struct each *e, struct hs_slice line, int rule, uint64_t user)
+/* Nothing more is read until something is done; so people must know what is not. */
+static void say_full(struct each *e)
 {
-	struct window *w = &e->window;
-	struct hs_item *item = calloc(1, sizeof *item + line.n + 1);
+	const struct hs_item *first = e->acks.first;
+
+	if (e->said_full || first == NULL || first->tries == 0)
+		return;
+	e->said_full = true;
+	fprintf(stderr, "hookspool each: %zu records wait for earlier ones of their users that are tried again: nothing "
+		"more is read until one is done. Mend the handler, or give up sooner with --retry-for\n", e->acks.open);
+}
+
+static bool take_in(struct each *e, struct hs_slice line, struct hs_position before, int rule, uint64_t user)
+{
+	struct hs_item *item = hs_acks_add(&e->acks, line, before);
 
 	if (item == NULL)
 		return false;
-	item->after = hs_reader_position(e->source.reader);
 	item->user = user;
 	item->rule = (unsigned)rule;
-	item->n = line.n + 1;
-	memcpy(item->line, line.p, line.n);
-	item->line[line.n] = '\n';
-	w->item[(w->first + w->count++) % w->cap] = item;
-	w->bytes += item->n;
 	hs_lanes_put(e->lanes, item);
 	return true;
 }
 
 static bool sort_in(struct each *e, struct hs_slice line)
 {
+	struct hs_position before = e->read;
 	struct hs_main m;
 	int rule;
 
+	e->read = hs_reader_position(e->source.reader);
+	e->unsaved = true;
 	hs_main_read(&m, line);
+	if (hs_ahead_has_done(&e->before, e->read, hs_main_user(&m)))
+		return true;
 	rule = hs_rules_find(&e->options.rules, &m);
 	if (rule >= 0)
-		return take_in(e, line, rule, hs_main_user(&m));
-	pass(e);
+		return take_in(e, line, before, rule, hs_main_user(&m));
+	e->passed++;
 	return true;
 }
 
@@ -234,11 +191,11 @@ static bool is_through(const struct each *e)
 	return e->options.once && (e->at_end || hs_reader_has_passed(e->source.reader, e->end));
 }
 
-/* Reads until the window is full, or there is nothing more; not for long at once. */
+/* Reads until enough is in hand, or there is nothing more; not for long at once. */
 static void fill(struct each *e)
 {
 	e->at_end = false;
-	for (int n = 0; n < READ_AT_ONCE && e->code == 0 && !is_full(&e->window) && !is_through(e);
+	for (int n = 0; n < READ_AT_ONCE && e->code == 0 && !is_full(e) && !is_through(e);
 	     n++) {
 		struct hs_slice line;
 		enum hs_read what = hs_reader_next(e->source.reader, &line);
@@ -260,17 +217,16 @@ static void fill(struct each *e)
 
 /* --- the cursor ----------------------------------------------------------- */
 
-static bool is_unsaved(const struct each *e)
-{
-	return memcmp(&e->done, &e->saved, sizeof e->done) != 0;
-}
-
 static int save(struct each *e)
 {
-	enum hs_result r = is_unsaved(e) ? hs_cursor_save(e->source.cursor, e->done) : HS_OK;
+	struct hs_ahead ahead = { 0 };
+	enum hs_result r = HS_OK;
 
+	hs_acks_ahead(&e->acks, e->read, &e->before, &ahead);
+	if (e->unsaved)
+		r = hs_cursor_save_ahead(e->source.cursor, hs_acks_position(&e->acks, e->read), &ahead);
 	if (r == HS_OK)
-		e->saved = e->done;
+		e->unsaved = false;
 	e->saved_ms = hs_io_now_monotonic();
 	return hs_source_result(&e->source, r);
 }
@@ -278,10 +234,10 @@ static int save(struct each *e)
 /* ms until it should be saved; -1: there is nothing to save. */
 static int64_t until_save(const struct each *e)
 {
-	int64_t gap = e->at_end && e->window.count == 0 ? SAVE_IDLE_MS : SAVE_MS;
+	int64_t gap = e->at_end && e->acks.open == 0 ? SAVE_IDLE_MS : SAVE_MS;
 	int64_t left = e->saved_ms + gap - hs_io_now_monotonic();
 
-	return !is_unsaved(e) ? -1 : left > 0 ? left : 0;
+	return !e->unsaved ? -1 : left > 0 ? left : 0;
 }
 
 /* --- the loop ------------------------------------------------------------- */
@@ -332,7 +288,7 @@ static void wait_for_something(struct each *e, bool reading)
 /* Nothing more will come, and nothing that came is undone. */
 static bool is_finished(const struct each *e)
 {
-	return is_through(e) && e->window.count == 0;
+	return is_through(e) && e->acks.open == 0;
 }
 
 static bool must_stop(const struct each *e)
@@ -345,13 +301,15 @@ static void loop(struct each *e)
 	bool stopping = false;
 
 	for (;;) {
+		size_t open;
 		bool more;
 
 		hear_signals(e);
 		if (!stopping)
 			fill(e);
+		open = e->acks.open;
 		hs_lanes_work(e->lanes);
-		advance(e);
+		e->unsaved = e->unsaved || e->acks.open != open;
 		hs_source_show(&e->source, &e->progress, e->end, e->bytes);
 		if (until_save(e) == 0 && save(e) != 0)
 			e->code = EX_IOERR;
@@ -362,7 +320,9 @@ static void loop(struct each *e)
 		}
 		if (stopping && !hs_lanes_running(e->lanes))
 			break;
-		more = !stopping && !is_full(&e->window);
+		more = !stopping && !is_full(e);
+		if (!stopping && !more)
+			say_full(e);
 		if (!more || e->at_end || is_through(e)) /* otherwise room has come: read on */
 			wait_for_something(e, more);
 	}
@@ -386,6 +346,34 @@ static bool catch_signals(struct each *e)
 	return e->signals >= 0;
 }
 
+/* What an earlier run has done behind the cursor; segments may have been edited since. */
+static enum hs_result translate(const struct hs_place *place, struct hs_ahead *a)
+{
+	struct hs_edits *edits;
+	enum hs_result r = hs_edits_open(place, &edits);
+
+	if (r != HS_OK)
+		return r;
+	r = hs_edits_share(edits);
+	if (r == HS_OK) {
+		r = hs_edits_translate(edits, &a->to);
+		for (size_t i = 0; r == HS_OK && i < a->count; i++)
+			r = hs_edits_translate(edits, &a->held[i].from);
+		hs_edits_release(edits);
+	}
+	hs_edits_close(edits);
+	return r;
+}
+
+static enum hs_result recall(struct each *e)
+{
+	if (hs_cursor_is_foreign(e->source.cursor))
+		return HS_OK;
+	e->before = *hs_cursor_ahead(e->source.cursor);
+	hs_ahead_sort(&e->before);
+	return e->before.to.number == 0 ? HS_OK : translate(hs_reader_place(e->source.reader), &e->before);
+}
+
 static int prepare(struct each *e)
 {
 	struct options *o = &e->options;
@@ -396,23 +384,28 @@ static int prepare(struct each *e)
 					  .jobs = (unsigned)o->jobs,
 					  .batch = (unsigned)o->batch,
 					  .stream = o->stream,
-					  .retry_for_ms = o->retry_for_ms };
-	enum hs_result r = HS_OK;
+					  .retry_for_ms = o->retry_for_ms,
+					  .acks = &e->acks };
+	enum hs_result r;
 	int code = hs_source_begun(&e->source, o->from != NULL);
 
 	if (code != 0)
 		return code;
-	e->done = e->saved = hs_reader_position(e->source.reader);
-	if (o->once)
+	e->read = hs_reader_position(e->source.reader);
+	e->most = (size_t)(2 * o->jobs * o->batch);
+	if (e->most < OPEN_MOST)
+		e->most = OPEN_MOST;
+	r = recall(e);
+	if (r == HS_OK && o->once)
 		r = hs_reader_end(e->source.reader, &e->end);
 	if (r == HS_OK && e->source.fresh) /* retention must know from now on what is needed */
-		r = hs_cursor_save(e->source.cursor, e->done);
+		r = hs_cursor_save(e->source.cursor, e->read);
 	if (r != HS_OK)
 		return hs_source_result(&e->source, r);
 	e->lanes = hs_lanes_new(&lanes);
 	if (e->lanes != NULL)
 		e->fds = calloc(FIXED_FDS + hs_lanes_fds(e->lanes), sizeof *e->fds);
-	if (e->fds == NULL || !make_window(&e->window, o) || !catch_signals(e))
+	if (e->fds == NULL || !catch_signals(e))
 		return hs_source_result(&e->source, HS_E_MEMORY);
 	return 0;
 }
@@ -442,7 +435,7 @@ static int work(struct each *e)
 	}
 	hs_lanes_free(e->lanes);
 	free(e->fds);
-	free_window(&e->window);
+	hs_acks_free(&e->acks);
 	if (e->signals >= 0)
 		close(e->signals);
 	return hs_source_close(&e->source, code);

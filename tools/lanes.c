@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <signal.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <strings.h>
@@ -22,6 +23,7 @@ enum {
 	RETRY_FIRST_MS = 1000,  /* doubled each time … */
 	RETRY_MOST_MS = 600000, /* … up to this; then half of it to all of it, by chance */
 	VARIABLE_MAX = 1 << 15, /* bytes of one in the environment; longer ones are left out */
+	SILENT_MS = 10000,         /* a handler that takes longer is spoken of */
 	CODE_NOT_EXECUTABLE = 126, /* sh(1) */
 	CODE_NOT_FOUND = 127,
 };
@@ -36,18 +38,31 @@ struct slot {
 	struct queue given;
 	unsigned count;
 	unsigned rule;
-	bool broken; /* it has said that it will not do: nothing more it says counts */
+	int64_t since_ms; /* when it was given something to do, or last answered */
+	bool broken;      /* it has said that it will not do: nothing more it says counts */
 };
 
+/*
+ * Users are told apart by USERS numbers. Of one number, in the order of the spool: what is
+ * parked or given comes before what is waiting, and that before what is ready.
+ */
 struct lane {
 	struct queue ready, parked; /* both in the order of the spool */
 	struct slot *slot;          /* one; with stream one for each rule */
-	uint16_t busy[USERS];       /* records of these users that later ones must wait for */
+	struct queue waiting[USERS]; /* for earlier ones of their user */
+	uint16_t busy[USERS];        /* how many those are: parked, or with stream given */
+	uint16_t parked_of[USERS];
+};
+
+/* What was said of a rule's handler; each is said once. */
+struct said {
+	bool again, ended, silent;
 };
 
 struct hs_lanes {
 	struct hs_lanes_options options;
 	struct lane *lane;
+	struct said said[HS_RULES_MAX];
 	unsigned slots; /* of a lane */
 	bool stopping;
 	int code;
@@ -95,53 +110,162 @@ static void prepend(struct queue *q, struct queue *first)
 	*first = (struct queue){ NULL, NULL };
 }
 
-static uint16_t *busy(struct lane *lane, const struct hs_item *item)
+static unsigned slot_of(const struct hs_item *item)
 {
-	return &lane->busy[item->user & (USERS - 1)];
+	return (unsigned)item->user & (USERS - 1);
+}
+
+static void push_front(struct queue *q, struct hs_item *item)
+{
+	struct queue one = { item, item };
+
+	prepend(q, &one);
 }
 
 /* --- which record is next ------------------------------------------------- */
 
+static void hold(struct lane *lane, const struct hs_item *item)
+{
+	lane->busy[slot_of(item)]++;
+}
+
+/*
+ * One that its user's later ones had to wait for is taken or done. They are ready then: with
+ * stream only the first of them, since the next must wait for that.
+ */
+static void let_go(const struct hs_lanes *l, struct lane *lane, const struct hs_item *item)
+{
+	struct queue *waiting = &lane->waiting[slot_of(item)];
+	struct hs_item *next;
+
+	if (--lane->busy[slot_of(item)] > 0 || waiting->head == NULL)
+		return;
+	if (!l->options.stream) {
+		prepend(&lane->ready, waiting);
+		return;
+	}
+	next = take_behind(waiting, NULL);
+	next->is_next = true;
+	push_front(&lane->ready, next);
+}
+
 /* Is an earlier one of its user parked? */
 static bool is_behind(const struct lane *lane, const struct hs_item *item)
 {
+	if (lane->parked_of[slot_of(item)] == 1)
+		return false;
 	for (const struct hs_item *i = lane->parked.head; i != item; i = i->next)
-		if (((i->user ^ item->user) & (USERS - 1)) == 0)
+		if (slot_of(i) == slot_of(item))
 			return true;
 	return false;
 }
 
 /* A parked one that is due, of the rule (-1: any); out of its queue. NULL: none. */
-static struct hs_item *take_parked(struct lane *lane, int rule, int64_t now)
+static struct hs_item *take_parked(const struct hs_lanes *l, struct lane *lane, int rule)
 {
-	struct hs_item *before = NULL;
+	struct hs_item *before = NULL, *i = lane->parked.head;
 
-	for (struct hs_item *i = lane->parked.head; i != NULL; before = i, i = i->next)
-		if (i->retry_ms <= now && (rule < 0 || (i->rule == (unsigned)rule && !i->alone)) &&
-		    !is_behind(lane, i)) {
-			--*busy(lane, i);
-			return take_behind(&lane->parked, before);
-		}
-	return NULL;
+	for (; i != NULL; before = i, i = i->next)
+		if (i->retry_ms <= l->worked_ms && (rule < 0 || (i->rule == (unsigned)rule && !i->alone)) &&
+		    !is_behind(lane, i))
+			break;
+	if (i == NULL)
+		return NULL;
+	take_behind(&lane->parked, before);
+	lane->parked_of[slot_of(i)]--;
+	let_go(l, lane, i);
+	return i;
 }
 
-/* The first one whose user has none before it: those who wait let the others pass. */
+/* The first one whose user has none before it: those who must wait make way. */
 static struct hs_item *take_ready(struct lane *lane, int rule)
 {
-	struct hs_item *before = NULL, *i = lane->ready.head;
+	struct hs_item *i;
 
-	for (; i != NULL && *busy(lane, i) > 0; i = i->next)
-		before = i;
-	if (i == NULL || (rule >= 0 && i->rule != (unsigned)rule))
-		return NULL;
-	return take_behind(&lane->ready, before);
+	for (; (i = lane->ready.head) != NULL; i->is_next = false) {
+		struct queue *waiting = &lane->waiting[slot_of(i)];
+
+		if (lane->busy[slot_of(i)] == 0 && (i->is_next || waiting->head == NULL))
+			break;
+		take_behind(&lane->ready, NULL);
+		if (i->is_next)
+			push_front(waiting, i);
+		else
+			push(waiting, i);
+	}
+	return i == NULL || (rule >= 0 && i->rule != (unsigned)rule) ? NULL : take_behind(&lane->ready, NULL);
 }
 
-static struct hs_item *take(struct lane *lane, int rule, int64_t now)
+static struct hs_item *take(const struct hs_lanes *l, struct lane *lane, int rule)
 {
-	struct hs_item *item = take_parked(lane, rule, now);
+	struct hs_item *item = take_parked(l, lane, rule);
 
-	return item != NULL ? item : take_ready(lane, rule);
+	if (item == NULL)
+		item = take_ready(lane, rule);
+	if (item != NULL)
+		item->is_next = false;
+	return item;
+}
+
+/* What cannot be given now is next again. */
+static void put_back(struct lane *lane, struct hs_item *item)
+{
+	item->is_next = true;
+	push_front(&lane->ready, item);
+}
+
+/* --- what a person should know, once --------------------------------------- */
+
+static void say(const struct hs_lanes *l, unsigned rule, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+
+static void say(const struct hs_lanes *l, unsigned rule, const char *format, ...)
+{
+	struct hs_slice on = l->options.rules->rule[rule].on;
+	va_list arguments;
+
+	fprintf(stderr, "hookspool %s: handler of %.*s: ", l->options.command, (int)on.n, on.p);
+	va_start(arguments, format);
+	vfprintf(stderr, format, arguments);
+	va_end(arguments);
+	fputc('\n', stderr);
+}
+
+static void say_again(struct hs_lanes *l, const struct hs_item *item, int code)
+{
+	struct said *said = &l->said[item->rule];
+
+	if (said->again)
+		return;
+	said->again = true;
+	say(l, item->rule, "it ended with %d: the record is tried again, for %" PRId64 " s (--retry-for); later "
+	    "ones of its user wait for it, others do not", code, l->options.retry_for_ms / 1000);
+}
+
+static void say_ended(struct hs_lanes *l, const struct slot *slot, int code)
+{
+	struct said *said = &l->said[slot->rule];
+
+	if (said->ended)
+		return;
+	said->ended = true;
+	say(l, slot->rule, "it ended with %d and left %u records without an answer: with --stream it must read "
+	    "to the end of its input, and answer each line with a line", code, slot->count);
+}
+
+/* When this handler has been silent for long; never, if there is nothing to say. */
+static int64_t silent_ms(const struct hs_lanes *l, const struct slot *slot)
+{
+	return slot->worker.pid == 0 || slot->count == 0 || l->said[slot->rule].silent ? INT64_MAX
+	                                                                               : slot->since_ms + SILENT_MS;
+}
+
+static void say_silent(struct hs_lanes *l, const struct slot *slot)
+{
+	l->said[slot->rule].silent = true;
+	say(l, slot->rule, l->options.stream
+	    ? "no answer for %d s: it must write a line for each one that it reads, and flush it"
+	    : "it has been at work for %d s: what comes after waits; --jobs runs more at once", SILENT_MS / 1000);
 }
 
 /* --- what became of a record ---------------------------------------------- */
@@ -155,7 +279,7 @@ static void stop_with(struct hs_lanes *l, int code)
 
 static void done(struct hs_lanes *l, struct hs_item *item)
 {
-	item->done = true;
+	hs_acks_done(l->options.acks, item);
 	l->counts.done++;
 }
 
@@ -200,7 +324,7 @@ static void set_aside(struct hs_lanes *l, const struct slot *slot, struct hs_ite
 		stop_with(l, hs_command_exit(r));
 		return;
 	}
-	item->done = true;
+	hs_acks_done(l->options.acks, item);
 	l->counts.aside++;
 }
 
@@ -218,10 +342,11 @@ static void park(struct lane *lane, struct hs_item *item)
 
 	/* in the order of the spool, which is that of positions */
 	for (struct hs_item *i = lane->parked.head; i != NULL; before = i, i = i->next)
-		if (i->after.number > item->after.number ||
-		    (i->after.number == item->after.number && i->after.offset > item->after.offset))
+		if (i->before.number > item->before.number ||
+		    (i->before.number == item->before.number && i->before.offset > item->before.offset))
 			break;
-	++*busy(lane, item);
+	hold(lane, item);
+	lane->parked_of[slot_of(item)]++;
 	if (before == lane->parked.tail) {
 		push(&lane->parked, item);
 	} else {
@@ -241,6 +366,7 @@ static void try_again(struct hs_lanes *l, struct lane *lane, const struct slot *
 		set_aside(l, slot, item, code, message);
 		return;
 	}
+	say_again(l, item, code);
 	item->tries++;
 	item->retry_ms = now + delay(item->tries);
 	l->counts.again++;
@@ -366,26 +492,19 @@ static bool start(struct hs_lanes *l, struct slot *slot, unsigned rule, const st
 
 static void give(struct slot *slot, struct hs_item *item)
 {
+	if (slot->count++ == 0)
+		slot->since_ms = hs_io_now_monotonic();
 	push(&slot->given, item);
-	slot->count++;
 	hs_worker_give(&slot->worker, hs_slice(item->line, item->n));
-}
-
-static void put_back(struct lane *lane, struct hs_item *item)
-{
-	struct queue one = { item, item };
-
-	prepend(&lane->ready, &one);
 }
 
 /* A process for the next record, or for a batch of the same rule. */
 static void run_next(struct hs_lanes *l, struct lane *lane)
 {
 	struct slot *slot = &lane->slot[0];
-	int64_t now = l->worked_ms;
 	struct hs_item *item;
 
-	if (slot->worker.pid != 0 || (item = take(lane, -1, now)) == NULL)
+	if (slot->worker.pid != 0 || (item = take(l, lane, -1)) == NULL)
 		return;
 	if (!start(l, slot, item->rule, l->options.batch == 1 ? item : NULL)) {
 		put_back(lane, item);
@@ -393,7 +512,7 @@ static void run_next(struct hs_lanes *l, struct lane *lane)
 	}
 	give(slot, item);
 	while (!item->alone && slot->count < l->options.batch &&
-	       (item = take(lane, (int)slot->rule, now)) != NULL)
+	       (item = take(l, lane, (int)slot->rule)) != NULL)
 		give(slot, item);
 	hs_worker_give_last(&slot->worker);
 	hs_worker_write(&slot->worker);
@@ -407,10 +526,9 @@ static bool has_room(const struct slot *slot)
 /* Records to the long-lived processes, for as long as the next one's has room. */
 static void stream_next(struct hs_lanes *l, struct lane *lane)
 {
-	int64_t now = l->worked_ms;
 	struct hs_item *item;
 
-	while (!l->stopping && (item = take(lane, -1, now)) != NULL) {
+	while (!l->stopping && (item = take(l, lane, -1)) != NULL) {
 		struct slot *slot = &lane->slot[item->rule];
 
 		if (!has_room(slot) ||
@@ -418,7 +536,7 @@ static void stream_next(struct hs_lanes *l, struct lane *lane)
 			put_back(lane, item);
 			break;
 		}
-		++*busy(lane, item);
+		hold(lane, item);
 		give(slot, item);
 	}
 	for (unsigned i = 0; i < l->slots; i++)
@@ -448,7 +566,8 @@ static void take_answers(struct hs_lanes *l, struct lane *lane, struct slot *slo
 		}
 		item = take_behind(&slot->given, NULL);
 		slot->count--;
-		--*busy(lane, item);
+		slot->since_ms = l->worked_ms;
+		let_go(l, lane, item);
 		if (code == EX_CONFIG)
 			settings_are_bad(l, slot, "it answered 78");
 		outcome(l, lane, slot, item, code,
@@ -477,11 +596,15 @@ static void run_ended(struct hs_lanes *l, struct lane *lane, struct slot *slot, 
 static void stream_ended(struct hs_lanes *l, struct lane *lane, struct slot *slot, int code)
 {
 	take_answers(l, lane, slot);
-	for (struct hs_item *i = slot->given.head; i != NULL; i = i->next)
-		--*busy(lane, i);
-	if (slot->count > 0 && !slot->broken)
+	for (struct hs_item *i = slot->given.head; i != NULL; i = i->next) {
+		let_go(l, lane, i);
+		i->is_next = true;
+	}
+	if (slot->count > 0 && !slot->broken) {
+		say_ended(l, slot, code);
 		outcome(l, lane, slot, take_behind(&slot->given, NULL),
 			code == 0 ? EX_TEMPFAIL : code, HS_SLICE("it ended without an answer"), 1);
+	}
 	prepend(&lane->ready, &slot->given);
 	slot->count = 0;
 }
@@ -495,6 +618,8 @@ static void look_at_slot(struct hs_lanes *l, struct lane *lane, struct slot *slo
 	hs_worker_pump(&slot->worker);
 	if (l->options.stream)
 		take_answers(l, lane, slot);
+	if (l->worked_ms >= silent_ms(l, slot))
+		say_silent(l, slot);
 	if (l->stopping && slot->count == 0) {
 		hs_worker_give_last(&slot->worker);
 		hs_worker_write(&slot->worker);
@@ -600,6 +725,13 @@ int64_t hs_lanes_due(const struct hs_lanes *l)
 
 			if (k->retry_ms > l->worked_ms && (due < 0 || left < due))
 				due = left;
+		}
+	for (unsigned i = 0; i < l->options.jobs; i++)
+		for (unsigned k = 0; k < l->slots; k++) {
+			int64_t at = silent_ms(l, &l->lane[i].slot[k]);
+
+			if (at != INT64_MAX && (due < 0 || at - now < due))
+				due = at > now ? at - now : 0;
 		}
 	return due;
 }

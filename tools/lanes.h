@@ -5,32 +5,17 @@
  * a process for each (or for each batch), or with `stream` a long-lived process for each
  * rule, which is given records ahead of its answers, but never two of one user at once. A
  * record that is to be tried again is parked; its user's later ones wait behind it, other
- * users' pass.
+ * users' pass. What waits, and why, is said on standard error, once for each rule.
  */
 #ifndef HS_LANES_H
 #define HS_LANES_H
 
-#include "store/edits.h"
+#include "tools/acks.h"
 #include "tools/rules.h"
 
 #include <poll.h>
 
 enum { HS_LANES_MAX = 64, HS_BATCH_MAX = 10000 };
-
-/* A record that somebody handles. It belongs to who made it, until it is done. */
-struct hs_item {
-	struct hs_item *next;
-	struct hs_position after; /* of the cursor, once this one and all before it are done */
-	uint64_t user;            /* hs_main_user */
-	int64_t first_ms;         /* when it failed first; 0: never */
-	int64_t retry_ms;
-	unsigned tries; /* that failed */
-	unsigned rule;
-	bool alone; /* its batch was refused: find out which one it was */
-	bool done;
-	size_t n;
-	char line[]; /* n bytes, its '\n' included */
-};
 
 struct hs_lanes_options {
 	const char *command, *cursor; /* for messages and for failed.jsonl */
@@ -39,6 +24,7 @@ struct hs_lanes_options {
 	unsigned jobs, batch;
 	bool stream;
 	int64_t retry_for_ms; /* since the first failure; then it is set aside */
+	struct hs_acks *acks; /* is told of each record that is done or set aside */
 };
 
 struct hs_lanes_counts {
@@ -60,7 +46,7 @@ void hs_lanes_work(struct hs_lanes *l);
 /* What to wait for: how many of p (of hs_lanes_fds()) were filled. */
 size_t hs_lanes_fds(const struct hs_lanes *l);
 size_t hs_lanes_poll(const struct hs_lanes *l, struct pollfd *p);
-/* ms until a parked record is due; -1: none is. */
+/* ms until a parked record is due, or a handler has been silent for long; -1: neither. */
 int64_t hs_lanes_due(const struct hs_lanes *l);
 
 /* Nothing more is begun; long-lived handlers are told the end. */

@@ -2,19 +2,57 @@
 #include "core/hash.h"
 
 #include <stdio.h>
+#include <stdlib.h>
+
+static const char *const types[] = { "identify", "track", "page", "screen", "group", "alias", "delete" };
+
+static bool is_type(struct hs_slice text)
+{
+	for (size_t i = 0; i < sizeof types / sizeof types[0]; i++)
+		if (hs_slice_eq(text, hs_slice_str(types[i])))
+			return true;
+	return false;
+}
+
+/* The '=' that ends what the handler is for; one behind a backslash belongs to a name. */
+static const char *end_of(const char *text)
+{
+	for (; *text != '\0' && *text != '='; text++)
+		if (*text == '\\' && text[1] != '\0')
+			text++;
+	return *text == '=' ? text : NULL;
+}
+
+/* The name without its backslashes; p is NULL if memory is short. */
+static struct hs_slice unescape(struct hs_rules *r, struct hs_slice name)
+{
+	char *copy = malloc(name.n + 1);
+	size_t n = 0;
+
+	if (copy == NULL)
+		return HS_SLICE_NONE;
+	r->name[r->count] = copy;
+	for (size_t i = 0; i < name.n; i++) {
+		if (name.p[i] == '\\' && i + 1 < name.n)
+			i++;
+		copy[n++] = name.p[i];
+	}
+	return hs_slice(copy, n);
+}
+
+static bool refuse(const char *command, const char *argument, const char *expected)
+{
+	fprintf(stderr, "hookspool %s: --on %s: expected %s\n", command, argument, expected);
+	return false;
+}
 
 bool hs_rules_add(struct hs_rules *r, const char *command, const char *argument)
 {
-	const char *equals = strchr(argument, '='), *colon;
+	const char *equals = end_of(argument), *colon;
 	struct hs_rule rule = { .on = hs_slice_str(argument) };
 
-	if (equals == NULL || equals == argument || equals[1] == '\0') {
-		fprintf(stderr,
-			"hookspool %s: --on %s: expected TYPE=COMMAND, TYPE:NAME=COMMAND or "
-			"*=COMMAND\n",
-			command, argument);
-		return false;
-	}
+	if (equals == NULL || equals == argument || equals[1] == '\0')
+		return refuse(command, argument, "TYPE=COMMAND, TYPE:NAME=COMMAND or *=COMMAND");
 	if (r->count == HS_RULES_MAX) {
 		fprintf(stderr, "hookspool %s: at most %d handlers\n", command, HS_RULES_MAX);
 		return false;
@@ -23,16 +61,22 @@ bool hs_rules_add(struct hs_rules *r, const char *command, const char *argument)
 	rule.command = equals + 1;
 	colon = memchr(argument, ':', rule.on.n);
 	if (!hs_slice_eq(rule.on, HS_SLICE("*")))
-		rule.type =
-		    hs_slice(argument, colon != NULL ? (size_t)(colon - argument) : rule.on.n);
-	if (colon != NULL)
-		rule.name = hs_slice(colon + 1, (size_t)(equals - colon - 1));
+		rule.type = hs_slice(argument, colon != NULL ? (size_t)(colon - argument) : rule.on.n);
+	if (rule.type.p != NULL && !is_type(rule.type))
+		return refuse(command, argument, "identify, track, page, screen, group, alias, delete or *");
+	if (colon != NULL) {
+		rule.name = unescape(r, hs_slice(colon + 1, (size_t)(equals - colon - 1)));
+		if (rule.name.p == NULL)
+			return refuse(command, argument, "more memory");
+	}
 	r->rule[r->count++] = rule;
 	return true;
 }
 
 void hs_rules_free(struct hs_rules *r)
 {
+	for (unsigned i = 0; i < HS_RULES_MAX; i++)
+		free(r->name[i]);
 	hs_buf_free(&r->scratch);
 }
 
@@ -96,6 +140,13 @@ int hs_rules_find(struct hs_rules *r, const struct hs_main *m)
 	return best;
 }
 
+/* null is no user. Other literals are: numbers. */
+static bool is_nobody(const struct hs_leaf *leaf)
+{
+	return leaf->name.p == NULL || leaf->value.n == 0 ||
+	       (!leaf->is_string && hs_slice_eq(leaf->value, HS_SLICE("null")));
+}
+
 /* One sender writes "\u00e9" and another one "é": they mean the same user. */
 static uint64_t hash_decoded(const struct hs_leaf *leaf, uint64_t seed)
 {
@@ -117,7 +168,7 @@ uint64_t hs_main_user(const struct hs_main *m)
 	for (size_t i = 0; i < sizeof by / sizeof by[0]; i++) {
 		const struct hs_leaf *leaf = &m->leaf[by[i]];
 
-		if (leaf->name.p != NULL && leaf->value.n > 0)
+		if (!is_nobody(leaf))
 			return leaf->value_escaped ? hash_decoded(leaf, i)
 						   : hs_hash(leaf->value.p, leaf->value.n, i);
 	}

@@ -1,7 +1,8 @@
 /*
  * rules: --on TYPE=COMMAND, --on 'TYPE:NAME=COMMAND', --on '*=COMMAND': which handler a
- * record is for. NAME is the event of a track, or the name of a page or screen. The most
- * exact rule wins, and of equal ones the first.
+ * record is for. TYPE is one of the Spec's seven. NAME is the event of a track, or the name of
+ * a page or screen; in it \= is an equals sign and \\ a backslash. The most exact rule wins,
+ * and of equal ones the first.
  */
 #ifndef HS_RULES_H
 #define HS_RULES_H
@@ -12,13 +13,14 @@ enum { HS_RULES_MAX = 64 };
 
 struct hs_rule {
 	struct hs_slice on;         /* as it was given, for people: slices of the argument */
-	struct hs_slice type, name; /* p == NULL: any */
+	struct hs_slice type, name; /* p == NULL: any. The name is without its backslashes */
 	const char *command;        /* for sh -c */
 };
 
 struct hs_rules {
 	struct hs_rule rule[HS_RULES_MAX];
 	unsigned count;
+	char *name[HS_RULES_MAX]; /* what the rules' names are slices of; for free() */
 	struct hs_buf scratch;
 };
 
@@ -52,7 +54,7 @@ const char *hs_main_name(enum hs_main_field field);
 /* The rule for a record; -1: none. */
 int hs_rules_find(struct hs_rules *r, const struct hs_main *m);
 
-/* Of the user_id, else the anonymous_id, else the message_id; same user, same number. */
+/* Of the user_id, else the anonymous_id, else the message_id (null is none); same user, same number. */
 uint64_t hs_main_user(const struct hs_main *m);
 
 #endif

@@ -11,7 +11,8 @@
 #include <unistd.h>
 
 enum {
-	TEXT_MAX = 320,
+	HEAD_MAX = 384, /* bytes of all but the users, and of a user */
+	TEXT_MAX = HEAD_MAX + HS_CURSOR_HELD * 96,
 	FILE_NAME = HS_CURSOR_NAME_MAX + 2, /* its NUL included */
 	/*
 	 * Somebody may just be looking whether it is held; and a process that a killed holder
@@ -21,14 +22,6 @@ enum {
 	HOLD_MS = 10,
 };
 static const char DIRECTORY[] = "cursors";
-
-struct hs_cursor {
-	const struct hs_place *place;
-	int dir, lock_fd;
-	struct hs_position position;
-	struct hs_history history; /* in which it was saved */
-	char name[FILE_NAME], copy[FILE_NAME]; /* no cursor's name has a '~' */
-};
 
 bool hs_cursor_is_name(const char *name)
 {
@@ -41,39 +34,97 @@ bool hs_cursor_is_name(const char *name)
 
 /* --- its file ------------------------------------------------------------- */
 
-static size_t print(char out[static TEXT_MAX], struct hs_position p, const struct hs_history *h)
+static void print_ahead(struct hs_buf *out, const struct hs_ahead *a)
 {
-	char now[HS_CLOCK_TEXT + 1];
+	char text[HEAD_MAX];
 
-	hs_clock_text(hs_io_now(), now);
-	return (size_t)snprintf(out, TEXT_MAX,
-				"{\"number\":%" PRIu64 ",\"offset\":%" PRIu64 ",\"edit\":%" PRIu64
-				",\"before\":\"%016" PRIx64 "\",\"spool\":\"%s\",\"epoch\":%" PRIu64
-				",\"saved_at\":\"%s\"}\n",
-				p.number, p.offset, p.edit, p.before, h->id, h->epoch, now);
+	snprintf(text, sizeof text, ",\"ahead\":[%" PRIu64 ",%" PRIu64 ",%" PRIu64 "],\"held\":[", a->to.number,
+		 a->to.offset, a->to.edit);
+	hs_buf_put_slice(out, hs_slice_str(text));
+	for (size_t i = 0; i < a->count; i++) {
+		const struct hs_held *h = &a->held[i];
+
+		snprintf(text, sizeof text, "%s[\"%016" PRIx64 "\",%" PRIu64 ",%" PRIu64 ",%" PRIu64 "]",
+			 i == 0 ? "" : ",", h->user, h->from.number, h->from.offset, h->from.edit);
+		hs_buf_put_slice(out, hs_slice_str(text));
+	}
+	hs_buf_putc(out, ']');
 }
 
-static bool parse(const char *text, struct hs_position *p, struct hs_history *h, int64_t *saved_ms)
+static void print(struct hs_buf *out, struct hs_position p, const struct hs_history *h, const struct hs_ahead *a)
 {
+	char now[HS_CLOCK_TEXT + 1], text[HEAD_MAX];
+
+	hs_clock_text(hs_io_now(), now);
+	snprintf(text, sizeof text,
+		 "{\"number\":%" PRIu64 ",\"offset\":%" PRIu64 ",\"edit\":%" PRIu64
+		 ",\"before\":\"%016" PRIx64 "\",\"spool\":\"%s\",\"epoch\":%" PRIu64 ",\"saved_at\":\"%s\"",
+		 p.number, p.offset, p.edit, p.before, h->id, h->epoch, now);
+	hs_buf_put_slice(out, hs_slice_str(text));
+	if (a != NULL && a->to.number != 0)
+		print_ahead(out, a);
+	hs_buf_put_slice(out, HS_SLICE("}\n"));
+}
+
+/* What a cursor's file says. */
+struct saved {
+	struct hs_position position;
+	struct hs_history history;
+	int64_t ms;
+	struct hs_ahead ahead;
+};
+
+/* What stands behind it; NULL if it is none. */
+static const char *parse_ahead(const char *text, struct hs_ahead *a)
+{
+	int end = 0;
+
+	sscanf(text, ",\"ahead\":[%" SCNu64 ",%" SCNu64 ",%" SCNu64 "],\"held\":[%n", &a->to.number, &a->to.offset,
+	       &a->to.edit, &end);
+	if (end == 0)
+		return NULL;
+	for (text += end; *text != ']'; text += end) {
+		struct hs_held h = { 0 };
+
+		end = 0;
+		text += a->count > 0 && *text == ',';
+		if (a->count == HS_CURSOR_HELD ||
+		    sscanf(text, "[\"%16" SCNx64 "\",%" SCNu64 ",%" SCNu64 ",%" SCNu64 "]%n", &h.user, &h.from.number,
+			   &h.from.offset, &h.from.edit, &end) != 4 || end == 0)
+			return NULL;
+		a->held[a->count++] = h;
+	}
+	return text + 1;
+}
+
+static bool parse(const char *text, struct saved *s)
+{
+	struct hs_position *p = &s->position;
 	char saved[HS_CLOCK_TEXT + 1];
 	int end = 0;
 
-	return sscanf(text,
-		      "{\"number\":%" SCNu64 ",\"offset\":%" SCNu64 ",\"edit\":%" SCNu64
-		      ",\"before\":\"%16" SCNx64 "\",\"spool\":\"%32[0-9a-f]\",\"epoch\":%" SCNu64
-		      ",\"saved_at\":\"%24[^\"]\"}\n%n",
-		      &p->number, &p->offset, &p->edit, &p->before, h->id, &h->epoch, saved, &end) == 7 &&
-	       end > 0 && text[end] == '\0' && hs_clock_parse(hs_slice_str(saved), saved_ms);
+	memset(s, 0, sizeof *s);
+	if (sscanf(text,
+		   "{\"number\":%" SCNu64 ",\"offset\":%" SCNu64 ",\"edit\":%" SCNu64
+		   ",\"before\":\"%16" SCNx64 "\",\"spool\":\"%32[0-9a-f]\",\"epoch\":%" SCNu64
+		   ",\"saved_at\":\"%24[^\"]\"%n",
+		   &p->number, &p->offset, &p->edit, &p->before, s->history.id, &s->history.epoch, saved, &end) != 7 ||
+	    end == 0 || !hs_clock_parse(hs_slice_str(saved), &s->ms))
+		return false;
+	text += end;
+	if (*text == ',')
+		text = parse_ahead(text, &s->ahead);
+	return text != NULL && strcmp(text, "}\n") == 0;
 }
 
 /* HS_OK; HS_E_CURSOR; HS_E_IO, and errno is ENOENT if there is no such file. */
-static enum hs_result load(int dir, const char *name, struct hs_position *p, struct hs_history *h,
-			   int64_t *saved_ms)
+static enum hs_result load(int dir, const char *name, struct saved *s)
 {
 	char text[TEXT_MAX];
 	int fd = hs_io_open_read(dir, name), saved;
 	ssize_t got;
 
+	memset(s, 0, sizeof *s);
 	if (fd < 0)
 		return HS_E_IO;
 	got = hs_io_read_at(fd, text, sizeof text - 1, 0);
@@ -83,10 +134,17 @@ static enum hs_result load(int dir, const char *name, struct hs_position *p, str
 	if (got < 0)
 		return HS_E_IO;
 	text[got] = '\0';
-	return parse(text, p, h, saved_ms) ? HS_OK : HS_E_CURSOR;
+	return parse(text, s) ? HS_OK : HS_E_CURSOR;
 }
 
 /* --- holding it ----------------------------------------------------------- */
+
+struct hs_cursor {
+	const struct hs_place *place;
+	int dir, lock_fd;
+	struct saved saved;
+	char name[FILE_NAME], copy[FILE_NAME]; /* no cursor's name has a '~' */
+};
 
 static enum hs_result open_directory(const struct hs_place *place, int *dir)
 {
@@ -137,7 +195,6 @@ enum hs_result hs_cursor_open(const struct hs_place *place, const char *name,
 			      struct hs_cursor **cursor, bool *fresh, int64_t *holder)
 {
 	struct hs_cursor *c;
-	int64_t saved_ms;
 	enum hs_result r;
 
 	*cursor = NULL;
@@ -156,7 +213,7 @@ enum hs_result hs_cursor_open(const struct hs_place *place, const char *name,
 	if (r == HS_OK)
 		r = hold(c, holder);
 	if (r == HS_OK) {
-		r = load(c->dir, name, &c->position, &c->history, &saved_ms);
+		r = load(c->dir, name, &c->saved);
 		*fresh = r == HS_E_IO && errno == ENOENT;
 	}
 	if (r != HS_OK && !*fresh) {
@@ -164,7 +221,7 @@ enum hs_result hs_cursor_open(const struct hs_place *place, const char *name,
 		return r;
 	}
 	if (*fresh)
-		c->history = place->history;
+		c->saved.history = place->history;
 	*cursor = c;
 	return HS_OK;
 }
@@ -182,7 +239,7 @@ void hs_cursor_close(struct hs_cursor *c)
 
 struct hs_position hs_cursor_position(const struct hs_cursor *c)
 {
-	return c->position;
+	return c->saved.position;
 }
 
 static bool is_same(const struct hs_history *a, const struct hs_history *b)
@@ -192,13 +249,16 @@ static bool is_same(const struct hs_history *a, const struct hs_history *b)
 
 bool hs_cursor_is_foreign(const struct hs_cursor *c)
 {
-	return !is_same(&c->history, &c->place->history);
+	return !is_same(&c->saved.history, &c->place->history);
 }
 
-enum hs_result hs_cursor_save(struct hs_cursor *c, struct hs_position position)
+const struct hs_ahead *hs_cursor_ahead(const struct hs_cursor *c)
 {
-	char text[TEXT_MAX];
-	size_t n = print(text, position, &c->place->history);
+	return &c->saved.ahead;
+}
+
+static enum hs_result write_copy(const struct hs_cursor *c, struct hs_slice text)
+{
 	enum hs_result r = HS_OK;
 	int fd;
 
@@ -207,19 +267,36 @@ enum hs_result hs_cursor_save(struct hs_cursor *c, struct hs_position position)
 	fd = hs_io_make(c->dir, c->copy, 0600);
 	if (fd < 0)
 		return hs_io_result(errno);
-	if (hs_io_write_at(fd, text, n, 0) < 0)
+	if (hs_io_write_at(fd, text.p, text.n, 0) < 0)
 		r = hs_io_result(errno);
 	else if (hs_io_sync_data(fd) < 0)
 		r = HS_E_SYNC;
 	hs_io_close(fd);
+	return r;
+}
+
+enum hs_result hs_cursor_save_ahead(struct hs_cursor *c, struct hs_position position, const struct hs_ahead *ahead)
+{
+	struct hs_buf text = { 0 };
+	enum hs_result r;
+
+	print(&text, position, &c->place->history, ahead);
+	r = hs_buf_ok(&text) ? write_copy(c, hs_buf_slice(&text)) : HS_E_MEMORY;
+	hs_buf_free(&text);
 	if (r == HS_OK &&
 	    (hs_io_rename(c->dir, c->copy, c->dir, c->name) < 0 || hs_io_sync_dir(c->dir) < 0))
 		r = HS_E_IO;
 	if (r == HS_OK) {
-		c->position = position;
-		c->history = c->place->history;
+		c->saved.position = position;
+		c->saved.history = c->place->history;
+		c->saved.ahead = ahead != NULL ? *ahead : (struct hs_ahead){ 0 };
 	}
 	return r;
+}
+
+enum hs_result hs_cursor_save(struct hs_cursor *c, struct hs_position position)
+{
+	return hs_cursor_save_ahead(c, position, NULL);
 }
 
 enum hs_result hs_cursor_remove(const struct hs_place *place, const char *name)
@@ -259,13 +336,17 @@ static bool list_one(void *context, const char *name)
 {
 	struct list *l = context;
 	struct hs_cursor_info info = { .name = name };
+	struct saved saved;
 	enum hs_result r;
 
 	if (!hs_cursor_is_name(name))
 		return true;
-	r = load(l->dir, name, &info.position, &info.history, &info.saved_ms);
+	r = load(l->dir, name, &saved);
 	if (r == HS_E_IO && errno == ENOENT) /* removed just now */
 		return true;
+	info.position = saved.position;
+	info.history = saved.history;
+	info.saved_ms = saved.ms;
 	info.damaged = r != HS_OK;
 	info.held = is_held(l->dir, name);
 	return l->each(l->context, &info);

@@ -5,8 +5,15 @@
  *	 "spool":"5f0c0f6b…","epoch":2,"saved_at":"2026-11-23T10:15:00.123Z"}
  *
  * Everything before that position of the events is done. "before" is a hash of the line
- * before it (history.h), 0 if it is not known; "spool" and "epoch" say of which history it is. The file is replaced as a whole
- * (temporary file, sync, rename, directory sync), so it is never older than the last save
+ * before it (history.h), 0 if it is not known; "spool" and "epoch" say of which history it is.
+ * A consumer that does not work in order has done more, behind "saved_at":
+ *
+ *	"ahead":[44,0,0],"held":[["c0ffee0123456789",43,1200,0],…]
+ *
+ * is done up to the first position (number, offset, edit) but for these users' records behind theirs;
+ * a user is known by a hash.
+ *
+ * The file is replaced as a whole (temporary file, sync, rename, directory sync), so it is never older than the last save
  * that succeeded, and never half of one. One consumer at a time holds a cursor: flock(2)
  * on .NAME beside it, which holds the consumer's process id. Retention keeps the segments
  * that a cursor has not passed, unless retain_force is set.
@@ -16,7 +23,19 @@
 
 #include "store/edits.h"
 
-enum { HS_CURSOR_NAME_MAX = 64 };
+enum { HS_CURSOR_NAME_MAX = 64, HS_CURSOR_HELD = 512 };
+
+struct hs_held {
+	uint64_t user; /* a number that belongs to him */
+	struct hs_position from;
+};
+
+/* What is done behind a cursor: all up to `to`, but for these users' records behind `from`. */
+struct hs_ahead {
+	struct hs_position to; /* its number is 0: nothing is */
+	size_t count;
+	struct hs_held held[HS_CURSOR_HELD];
+};
 
 struct hs_cursor;
 
@@ -43,6 +62,13 @@ bool hs_cursor_is_foreign(const struct hs_cursor *cursor);
  * where it was, or at the new place.
  */
 enum hs_result hs_cursor_save(struct hs_cursor *cursor, struct hs_position position);
+
+/* The same, with what is done behind the position. */
+enum hs_result hs_cursor_save_ahead(struct hs_cursor *cursor, struct hs_position position,
+				    const struct hs_ahead *ahead);
+
+/* That, as it was read or last saved. */
+const struct hs_ahead *hs_cursor_ahead(const struct hs_cursor *cursor);
 
 /* Removes its file, durably, whatever stands in it. HS_OK or HS_E_IO. */
 enum hs_result hs_cursor_remove(const struct hs_place *place, const char *name);

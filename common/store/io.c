@@ -594,3 +594,9 @@ void hs_io_wake(_Atomic uint32_t *word, int sleepers)
 {
 	syscall(FUTEX, word, FUTEX_WAKE, sleepers, NULL, NULL, 0);
 }
+
+/* On Linux a thread has a priority of its own: setpriority(2), Bugs. */
+void hs_io_yield_to_all(void)
+{
+	setpriority(PRIO_PROCESS, (id_t)syscall(SYS_gettid), 19);
+}

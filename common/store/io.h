@@ -152,6 +152,9 @@ void hs_io_keep_private(void);
 void hs_io_pause(int64_t ms);
 void hs_io_pause_us(int64_t us);
 
+/* Gives this thread the lowest priority. If that fails it goes on as it is. */
+void hs_io_yield_to_all(void);
+
 /*
  * Sleeps while *word is `seen`, at most so many ms, until hs_io_wake (futex(2)). The
  * word may lie in a file mapped by several processes.

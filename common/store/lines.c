@@ -1,4 +1,5 @@
 #include "store/lines.h"
+#include "store/gzip.h"
 #include "store/io.h"
 
 #include <errno.h>
@@ -87,11 +88,32 @@ static void skip_to(struct hs_lines *l, uint64_t at)
 		more = hs_lines_next(l, &line);
 }
 
+/* Passes the members before the offset by their heads alone; none that the file does not hold whole. */
+static void skip_members(struct hs_lines *l, uint64_t at)
+{
+	struct hs_inflater *i = l->inflater;
+	char head[HS_GZIP_HEAD];
+	uint32_t member, plain;
+	struct stat st;
+
+	if (at == 0 || hs_io_fstat(l->fd, &st) < 0)
+		return;
+	while (hs_io_read_at(l->fd, head, sizeof head, i->at) == (ssize_t)sizeof head &&
+	       hs_gzip_head(hs_slice(head, sizeof head), &member, &plain) && l->at + plain <= at &&
+	       i->at + member <= (uint64_t)st.st_size) {
+		i->at += member;
+		i->ended = true;
+		l->at += plain;
+		l->loaded += plain;
+	}
+}
+
 bool hs_lines_start_gzip(struct hs_lines *l, int fd, uint64_t at)
 {
 	hs_lines_start(l, fd, 0, UINT64_MAX);
 	if (!add_inflater(l))
 		return false;
+	skip_members(l, at);
 	skip_to(l, at);
 	return true;
 }

@@ -7,21 +7,22 @@
 #include "store/lines.h"
 #include "store/log.h"
 #include "store/share.h"
+#include "store/writer.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
-#include <zlib.h>
 
-enum { LOCK_MS = 10000, EDITS_MOST = 1 << 16, CHUNK = 1 << 17, LEVEL = 6, GZIP_WINDOW = 15 + 16 /* zlib.h: gzip, not zlib */ };
+enum { LOCK_MS = 10000, EDITS_MOST = 1 << 16, CHUNK = 1 << 17 };
 static const char LOCK[] = HS_MAINTAIN_LOCK, COPY[] = HS_MAINTAIN_COPY;
 #define DAY_MS INT64_C(86400000)
 
 struct work {
 	const struct hs_place *place;
 	struct hs_edits *edits;
+	enum hs_writer_form form; /* of what is compressed */
 	bool (*stop)(void *context);
 	void *context;
 	struct hs_maintained *done;
@@ -32,54 +33,35 @@ static bool must_stop(const struct work *w)
 	return w->stop != NULL && w->stop(w->context);
 }
 
-/* --- compressing ------------------------------------------------------------ */
-
-struct deflater {
-	int from, to;
-	uint64_t read, written;
-	z_stream z;
-	unsigned char in[CHUNK], out[CHUNK];
-};
-
-/* Compresses what is in z, and writes it. */
-static enum hs_result squeeze(struct deflater *d, int flush)
+static uint64_t size_of(const struct hs_place *place, const char *family,
+                        const struct hs_sealed *sealed)
 {
-	do {
-		size_t n;
+	char name[HS_SEALED_NAME];
+	struct stat st;
 
-		d->z.next_out = d->out;
-		d->z.avail_out = sizeof d->out;
-		deflate(&d->z, flush); /* fails only if it is misused */
-		n = sizeof d->out - d->z.avail_out;
-		if (n > 0 && hs_io_write_at(d->to, (const char *)d->out, n, d->written) < 0)
-			return hs_io_result(errno);
-		d->written += n;
-	} while (d->z.avail_out == 0);
-	return HS_OK;
+	hs_sealed_print(family, sealed, name);
+	return hs_io_stat(place->dir, name, &st) < 0 ? 0 : (uint64_t)st.st_size;
 }
 
-/* *whole is false if it was asked to stop. */
-static enum hs_result deflate_file(const struct work *w, struct deflater *d, bool *whole)
+/* --- compressing ------------------------------------------------------------ */
+
+/* Copies the segment into a .gz. *whole is false if it was asked to stop. */
+static enum hs_result compress_into(const struct work *w, int from, struct hs_writer *to, bool *whole)
 {
-	enum hs_result r = HS_OK;
+	char *chunk = malloc(CHUNK);
+	enum hs_result r = chunk != NULL ? HS_OK : HS_E_MEMORY;
+	uint64_t at = 0;
 	ssize_t got = 1;
 
-	*whole = false;
-	if (deflateInit2(&d->z, LEVEL, Z_DEFLATED, GZIP_WINDOW, 8, Z_DEFAULT_STRATEGY) != Z_OK)
-		return HS_E_MEMORY;
 	while (got > 0 && r == HS_OK && !must_stop(w)) {
-		got = hs_io_read_at(d->from, (char *)d->in, sizeof d->in, d->read);
-		if (got < 0) {
-			r = HS_E_IO;
-			break;
-		}
-		d->read += (uint64_t)got;
-		d->z.next_in = d->in;
-		d->z.avail_in = (unsigned)got;
-		r = squeeze(d, got == 0 ? Z_FINISH : Z_NO_FLUSH);
-		*whole = r == HS_OK && got == 0;
+		got = hs_io_read_at(from, chunk, CHUNK, at);
+		at += got > 0 ? (uint64_t)got : 0;
+		r = got < 0 ? HS_E_IO : hs_writer_put(to, hs_slice(chunk, (size_t)got));
 	}
-	deflateEnd(&d->z);
+	*whole = r == HS_OK && got == 0;
+	if (*whole)
+		r = hs_writer_end(to);
+	free(chunk);
 	return r;
 }
 
@@ -96,19 +78,15 @@ static enum hs_result rename_copy(const struct hs_place *place, const char *plai
  * While nobody edits a segment: one that was edited since it was read must not come back.
  * *fresh is false then, and the copy is of no use.
  */
-static enum hs_result replace(const struct work *w, const struct deflater *d, const char *plain,
-                              const char *gz, bool *fresh)
+static enum hs_result replace(const struct work *w, int from, const char *plain, const char *gz, bool *fresh)
 {
 	struct stat read, now;
-	enum hs_result r;
+	enum hs_result r = hs_edits_claim(w->edits);
 
 	*fresh = false;
-	if (hs_io_sync_data(d->to) < 0)
-		return HS_E_SYNC;
-	r = hs_edits_claim(w->edits);
 	if (r != HS_OK)
 		return r;
-	if (hs_io_fstat(d->from, &read) < 0) {
+	if (hs_io_fstat(from, &read) < 0) {
 		r = HS_E_IO;
 	} else if (hs_io_stat(w->place->dir, plain, &now) < 0) {
 		r = errno == ENOENT ? HS_OK : HS_E_IO; /* retention was faster */
@@ -122,24 +100,22 @@ static enum hs_result replace(const struct work *w, const struct deflater *d, co
 
 static enum hs_result compress_file(const struct work *w, int from, const char *plain, const char *gz)
 {
-	struct deflater *d = calloc(1, sizeof *d);
-	enum hs_result r;
+	struct hs_writer copy = { 0 };
 	bool whole = false;
+	int to = hs_io_make(w->place->run_dir, COPY, (mode_t)w->place->settings->spool_mode);
+	enum hs_result r = to < 0 ? hs_io_result(errno) : hs_writer_start(&copy, to, w->form);
 
-	if (d == NULL)
-		return HS_E_MEMORY;
-	d->from = from;
-	d->to = hs_io_make(w->place->run_dir, COPY, (mode_t)w->place->settings->spool_mode);
-	r = d->to < 0 ? hs_io_result(errno) : deflate_file(w, d, &whole);
+	if (r == HS_OK)
+		r = compress_into(w, from, &copy, &whole);
 	if (r == HS_OK && whole)
-		r = replace(w, d, plain, gz, &whole);
+		r = replace(w, from, plain, gz, &whole);
 	if (r == HS_OK && whole)
 		w->done->compressed++;
 	else
 		hs_io_unlink(w->place->run_dir, COPY);
-	if (d->to >= 0)
-		hs_io_close(d->to);
-	free(d);
+	hs_writer_free(&copy);
+	if (to >= 0)
+		hs_io_close(to);
 	return r;
 }
 
@@ -200,15 +176,33 @@ static enum hs_result drop_plain(const struct work *w, const char *plain, const 
 }
 
 /*
+ * Compressing must not take time from intake, unless what waits for it is about to fill the
+ * disk: when it exceeds half of what is free.
+ */
+static enum hs_writer_form form_for(const struct hs_place *place, const char *family,
+                                    const struct hs_sealed *list, size_t count)
+{
+	struct hs_space space = { 0 };
+	uint64_t waiting = 0;
+
+	for (size_t i = 0; i < count; i++)
+		if (!list[i].gzip)
+			waiting += size_of(place, family, &list[i]);
+	return hs_io_space(place->dir, &space) == 0 && waiting < space.bytes / 2 ? HS_WRITER_GZIP_BACKGROUND
+	                                                                         : HS_WRITER_GZIP;
+}
+
+/*
  * Not what is not taken in yet: it may just be copied (numbers.h). A segment that cannot be read
  * does not keep the others from it; a disk that is full does.
  */
-static enum hs_result compress_all(const struct work *w, const char *family, uint64_t open_number)
+static enum hs_result compress_all(struct work *w, const char *family, uint64_t open_number)
 {
 	struct hs_sealed *list;
 	size_t count;
 	enum hs_result r = hs_sealed_list(w->place->dir, family, &list, &count);
 
+	w->form = form_for(w->place, family, list, count);
 	for (size_t i = 0; i < count && (r == HS_OK || r == HS_E_IO) && !must_stop(w) &&
 	                   list[i].number < open_number; i++) {
 		bool twice = i + 1 < count && hs_sealed_same(&list[i + 1], &list[i]);
@@ -244,16 +238,6 @@ static enum hs_result delete_one(const struct hs_place *place, const char *famil
 		return HS_E_IO;
 	++*deleted;
 	return HS_OK;
-}
-
-static uint64_t size_of(const struct hs_place *place, const char *family,
-                        const struct hs_sealed *sealed)
-{
-	char name[HS_SEALED_NAME];
-	struct stat st;
-
-	hs_sealed_print(family, sealed, name);
-	return hs_io_stat(place->dir, name, &st) < 0 ? 0 : (uint64_t)st.st_size;
 }
 
 enum hs_result hs_maintain_cap(const struct hs_place *place, const char *family, uint64_t open_bytes,
@@ -362,7 +346,7 @@ static enum hs_result cap_rejected(const struct work *w, uint64_t most)
 	return r;
 }
 
-static enum hs_result maintain_family(const struct work *w, int family)
+static enum hs_result maintain_family(struct work *w, int family)
 {
 	const struct hs_settings *s = w->place->settings;
 	const char *name = family == HS_EVENTS ? "events" : "rejected";
@@ -403,7 +387,7 @@ static enum hs_result maintain_all(struct work *w)
 enum hs_result hs_maintain(const struct hs_place *place, bool (*stop)(void *context),
                            void *context, struct hs_maintained *done)
 {
-	struct work w = { place, NULL, stop, context, done };
+	struct work w = { place, NULL, HS_WRITER_GZIP_BACKGROUND, stop, context, done };
 	enum hs_result r = HS_OK;
 	int lock = hs_io_open_or_make(place->run_dir, LOCK, 0600);
 

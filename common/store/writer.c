@@ -1,72 +1,67 @@
 #include "store/writer.h"
+#include "store/gzip.h"
 #include "store/io.h"
 
 #include <errno.h>
-#include <stdlib.h>
-#include <zlib.h>
+#include <string.h>
 
-enum { AT_ONCE = 1 << 18, LEVEL = 6, GZIP_WINDOW = 15 + 16 /* zlib.h: gzip, not zlib */ };
+enum { AT_ONCE = 1 << 18 };
 
-struct hs_deflater {
-	z_stream z;
-	unsigned char out[AT_ONCE];
-};
-
-enum hs_result hs_writer_start(struct hs_writer *w, int fd, bool gzip)
+enum hs_result hs_writer_start(struct hs_writer *w, int fd, enum hs_writer_form form)
 {
 	memset(w, 0, sizeof *w);
 	w->fd = fd;
-	if (!gzip)
+	if (form == HS_WRITER_PLAIN)
 		return HS_OK;
-	w->deflater = calloc(1, sizeof *w->deflater);
-	if (w->deflater != NULL && deflateInit2(&w->deflater->z, LEVEL, Z_DEFLATED, GZIP_WINDOW, 8,
-						Z_DEFAULT_STRATEGY) == Z_OK)
-		return HS_OK;
-	free(w->deflater);
-	w->deflater = NULL;
-	return HS_E_MEMORY;
+	w->gzip = hs_gzip_new(form == HS_WRITER_GZIP_BACKGROUND);
+	return w->gzip != NULL ? HS_OK : HS_E_MEMORY;
 }
 
 void hs_writer_free(struct hs_writer *w)
 {
-	if (w->deflater != NULL)
-		deflateEnd(&w->deflater->z);
-	free(w->deflater);
+	hs_gzip_free(w->gzip);
 	hs_buf_free(&w->waiting);
 	memset(w, 0, sizeof *w);
 }
 
-static enum hs_result write_out(struct hs_writer *w, const char *p, size_t n)
+static enum hs_result write_out(struct hs_writer *w, struct hs_slice bytes)
 {
-	if (n > 0 && hs_io_write_at(w->fd, p, n, w->bytes) < 0)
+	if (bytes.n > 0 && hs_io_write_at(w->fd, bytes.p, bytes.n, w->bytes) < 0)
 		return hs_io_result(errno);
-	w->bytes += n;
+	w->bytes += bytes.n;
 	return HS_OK;
 }
 
-static enum hs_result squeeze(struct hs_writer *w, int flush)
+/* How many of the bytes go into the next member: whole lines, if one fits. */
+static size_t member_of(struct hs_slice bytes)
 {
-	struct hs_deflater *d = w->deflater;
+	size_t n = bytes.n < HS_GZIP_MEMBER ? bytes.n : HS_GZIP_MEMBER;
+	const char *newline = n < bytes.n ? memrchr(bytes.p, '\n', n) : NULL;
+
+	return newline != NULL ? (size_t)(newline - bytes.p) + 1 : n;
+}
+
+/* Members of what is waiting, until less than `most` bytes are; what is left moves to the front. */
+static enum hs_result write_members(struct hs_writer *w, size_t most)
+{
+	struct hs_slice left = hs_buf_slice(&w->waiting);
 	enum hs_result r = HS_OK;
 
-	d->z.next_in = (unsigned char *)w->waiting.p;
-	d->z.avail_in = (unsigned)w->waiting.n;
-	do {
-		d->z.next_out = d->out;
-		d->z.avail_out = sizeof d->out;
-		deflate(&d->z, flush); /* fails only if it is misused */
-		r = write_out(w, (const char *)d->out, sizeof d->out - d->z.avail_out);
-	} while (r == HS_OK && d->z.avail_out == 0);
+	while (r == HS_OK && left.n > 0 && left.n >= most) {
+		size_t n = member_of(left);
+
+		r = write_out(w, hs_gzip_member(w->gzip, hs_slice(left.p, n)));
+		left = hs_slice(left.p + n, left.n - n);
+	}
+	memmove(w->waiting.p, left.p, left.n);
+	w->waiting.n = left.n;
 	return r;
 }
 
-static enum hs_result let_go(struct hs_writer *w, int flush)
+static enum hs_result write_plain(struct hs_writer *w)
 {
-	enum hs_result r;
+	enum hs_result r = write_out(w, hs_buf_slice(&w->waiting));
 
-	if (!hs_buf_ok(&w->waiting))
-		return HS_E_MEMORY;
-	r = w->deflater != NULL ? squeeze(w, flush) : write_out(w, w->waiting.p, w->waiting.n);
 	hs_buf_shrink(&w->waiting, 2 * AT_ONCE);
 	return r;
 }
@@ -74,12 +69,24 @@ static enum hs_result let_go(struct hs_writer *w, int flush)
 enum hs_result hs_writer_put(struct hs_writer *w, struct hs_slice bytes)
 {
 	hs_buf_put_slice(&w->waiting, bytes);
-	return w->waiting.n < AT_ONCE && hs_buf_ok(&w->waiting) ? HS_OK : let_go(w, Z_NO_FLUSH);
+	if (!hs_buf_ok(&w->waiting))
+		return HS_E_MEMORY;
+	if (w->gzip != NULL)
+		return w->waiting.n <= HS_GZIP_MEMBER ? HS_OK : write_members(w, HS_GZIP_MEMBER);
+	return w->waiting.n < AT_ONCE ? HS_OK : write_plain(w);
 }
 
 enum hs_result hs_writer_end(struct hs_writer *w)
 {
-	enum hs_result r = let_go(w, Z_FINISH);
+	enum hs_result r = HS_OK;
 
+	if (!hs_buf_ok(&w->waiting))
+		return HS_E_MEMORY;
+	if (w->gzip == NULL)
+		r = write_plain(w);
+	else if (w->waiting.n > 0)
+		r = write_members(w, 0);
+	else if (w->bytes == 0) /* no file is an empty gzip file */
+		r = write_out(w, hs_gzip_member(w->gzip, HS_SLICE_NONE));
 	return r == HS_OK && hs_io_sync_data(w->fd) < 0 ? HS_E_SYNC : r;
 }

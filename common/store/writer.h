@@ -1,5 +1,5 @@
 /*
- * writer: a new file that is written from start to end, plain or gzip (RFC 1952).
+ * writer: a new file that is written from start to end, plain or gzip (see gzip.h).
  */
 #ifndef HS_WRITER_H
 #define HS_WRITER_H
@@ -7,18 +7,24 @@
 #include "core/buf.h"
 #include "core/result.h"
 
+enum hs_writer_form {
+	HS_WRITER_PLAIN,
+	HS_WRITER_GZIP,
+	HS_WRITER_GZIP_BACKGROUND, /* the compressing yields to everything else */
+};
+
 struct hs_writer {
 	int fd;
-	uint64_t bytes;               /* of the file so far */
-	struct hs_buf waiting;        /* to be written together */
-	struct hs_deflater *deflater; /* NULL: plain */
+	uint64_t bytes;        /* of the file so far */
+	struct hs_buf waiting; /* to be written together */
+	struct hs_gzip *gzip;  /* NULL: plain */
 };
 
 /*
  * Onto an empty file that stays the caller's. HS_OK or HS_E_MEMORY. hs_writer_free returns
  * memory, at any time, and may be called for a zeroed one.
  */
-enum hs_result hs_writer_start(struct hs_writer *w, int fd, bool gzip);
+enum hs_result hs_writer_start(struct hs_writer *w, int fd, enum hs_writer_form form);
 void hs_writer_free(struct hs_writer *w);
 
 /* HS_OK, HS_E_FULL, HS_E_IO or HS_E_MEMORY. */

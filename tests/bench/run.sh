@@ -118,6 +118,25 @@ pairs batch-disk events_per_second - 'batches of 1000, lighttpd, 8 clients / the
 pairs batch-4000 events_per_second '>= 0.90' 'batches of 4000 / batches of 1000' \
 	"side $here $batch4" "side $here $batch"
 
+# Long enough that segments are sealed and compressed all the while.
+pairs batch-gzip events_per_second '>= 0.92' 'batches of 1000, lighttpd, 8 clients, compress = gzip / compress = none' \
+	"SECONDS_EACH=15 COMPRESS=gzip side $here $batch --warm-up 10" "SECONDS_EACH=15 side $here $batch --warm-up 10"
+
+# gzip HOW: the lines of 50 MB of events with ids, users, times and prices of their own.
+gzip_lines() {
+	[ -s "$BENCH_BIN/lines.jsonl" ] || awk 'BEGIN { srand(7) } { for (i = 0; i < 60000; i++) {
+		s = $0
+		gsub(/user-[0-9]+/, "user-" int(rand() * 20000), s)
+		gsub(/ajs-next-[0-9a-f-]*/, sprintf("ajs-next-%08x%08x%08x", rand() * 4e9, rand() * 4e9, rand() * 4e9), s)
+		gsub(/"total":[0-9.]+/, "\"total\":" int(rand() * 10000) / 100, s)
+		print s } }' "$HERE/event.json" >"$BENCH_BIN/lines.jsonl"
+	"$BENCH_BIN/gzip" "$1" "$BENCH_BIN/lines.jsonl"
+}
+pairs gzip-speed mb_per_second '>= 2' "compressing lines, one core / zlib at its default level" \
+	"gzip_lines here" "gzip_lines zlib"
+pairs gzip-size times_smaller '>= 1' "how many times smaller they become / by zlib" \
+	"gzip_lines here" "gzip_lines zlib"
+
 # One request while the server is idle: a client that sends at once again would wait for
 # Apache's end of the last one (it looks every 10 ms whether the program is gone).
 one='--clients 1 --rate 40'
@@ -215,7 +234,7 @@ jq -s --arg date "$(date -u +%FT%TZ)" --arg rounds "$ROUNDS" --arg each "$SECOND
 	  rows: .}' "$RESULTS/rows" >"$HS_BUILD/bench.json"
 
 units='{"requests_per_second": "requests/s", "events_per_second": "events/s", "mb_per_second": "MB/s",
-	"p50_us": "us", "start_us": "us", "bytes": "bytes", "p99_us": "us", "peak_rss_kb": "KiB", "own_rss_kb": "KiB"}'
+	"p50_us": "us", "start_us": "us", "bytes": "bytes", "p99_us": "us", "peak_rss_kb": "KiB", "own_rss_kb": "KiB", "times_smaller": "times"}'
 jq -r --argjson units "$units" '.rows[] | [.row, .ratio, .lowest, .highest, .target,
 	(if .ran | not then "DID NOT RUN" elif .reached == null then "" elif .reached then "reached" else "missed" end),
 	.a, .b, $units[.metric], .what] | @tsv' "$HS_BUILD/bench.json" | awk -F '\t' '

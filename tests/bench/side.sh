@@ -10,6 +10,7 @@
 # program is exchanged.
 #
 #	EVENT=FILE      the event; tests/bench/event.json
+#	COMPRESS=gzip   sealed segments are compressed meanwhile
 #	MORE=LINES      settings of hookspool beside the defaults
 #	BIG=DIRECTORY   a spool of 10,000 segments and 10 million ids: made if it is not there,
 #	                used, and left there
@@ -32,8 +33,8 @@ esac
 BIG=${BIG:-} EVENT=${EVENT:-$HERE/event.json}
 PEER_PID=
 
-# Nothing is compressed while we look: the peers do not compress either.
-SETTINGS="compress = none
+# Nothing is compressed, as a rule: the peers do not compress either.
+SETTINGS="compress = ${COMPRESS:-none}
 ${MORE:-}"
 as_peer() { (cd "$T/peer" && as_server_user "$@") </dev/null >"$T/peer/log" 2>&1 & }
 
@@ -193,7 +194,7 @@ all_kept() {
 	case $HANDLER in empty*) return 0 ;; esac
 	[ -z "$BIG" ] || return 0
 	case $HANDLER in
-	hookspool* | keep*) kept=$(cat "$S"/spool/events*.jsonl | wc -l) ;;
+	hookspool* | keep*) kept=$(zcat -f "$S"/spool/events*.jsonl* | wc -l) ;;
 	*) kept=$(cat "$KEPT" | wc -l) ;;
 	esac 2>/dev/null
 	[ "$kept" -ge "$1" ] || { echo "acknowledged $1, kept $kept" >&2; return 1; }

@@ -38,6 +38,10 @@ is "the main fields are in the environment, and no others" "$(grep -v -e SPOOLED
 each decoded --on 'track:Order Completed=printf "%s|" "$HS_USER_ID"'
 is "… decoded" "$(cat "$T/out")" "$(printf 'u "1"\n|')"
 
+# a handler that never answers, until the end of this script looks
+(hs_exec each --cursor silent --from oldest --stream --on 'page=exec cat >/dev/null' 2>"$T/silent") &
+SILENT=$!
+
 # --- exit codes
 each refuse --on 'track=echo "no good" >&2; exit 65' --on '*=true'
 is "65: set aside, the others are done" "$STATUS $(summary)" "0 3 done, 2 set aside, 0 tried again, 0 without a handler"
@@ -99,6 +103,8 @@ is "--stream: lines in, answers out" "$STATUS $(wc -l <"$OUT/stream") $(summary)
 each answers --stream --on 'page=echo "65 not this page"; exec cat >/dev/null' --on 'group=exit 65' --on 'track=
 	while read -r line; do case $line in *\"m3\"*) if [ -e '"$OUT/asked"' ]; then echo 0; else touch '"$OUT/asked"'; echo 75; fi ;;
 		*) echo 0 extra words ;; esac; done'
+is "… a handler that ends without an answer is spoken of" \
+	"$(grep -c 'handler of group: it ended with 65 and left 1 records without an answer: with --stream it must read' "$T/said")" 1
 is "answers are exit codes, with a message" \
 	"$STATUS $(summary) $(tail -n 2 "$S/spool/failed.jsonl" | jq -r '.message' | sort | tr '\n' ' ')" \
 	"0 518 done, 2 set aside, 1 tried again, 1 without a handler it ended without an answer not this page "
@@ -140,6 +146,7 @@ usage_error --on '*=true'
 usage_error --cursor x
 usage_error --cursor x --on track
 usage_error --cursor x --on '=true'
+usage_error --cursor x --on 'trakc=true'
 usage_error --cursor x --on '*=true' --jobs 0
 usage_error --cursor x --on '*=true' --jobs 65
 usage_error --cursor x --on '*=true' --batch 2 --stream
@@ -188,5 +195,53 @@ check "failed.jsonl is whole" spool_is_whole "$S/spool/failed.jsonl"
 often=$(cat "$OUT"/kill.* | ids_of | sort | uniq -c | sort -rn | head -n 3)
 check "events are not handled over and over ($(echo $often))" \
 	[ "$(echo "$often" | awk 'NR == 1 { print $1 }')" -le "$((KILLS / 2 + 2))" ]
+# --- those who wait
+# The first event of u0 is tried again for as long as FAILING is there: only u0 waits, however much comes after it.
+for n in $(seq 5); do put w$n- 1 2000 7; done
+touch "$OUT/FAILING"
+stuck="while read -r line; do case \$line in *'\"w1-7\"'*) if [ -e $OUT/FAILING ]; then echo 75; continue; fi ;; esac
+	printf '%s\n' \"\$line\" >>$OUT/stuck; echo 0; done"
+(hs_exec each --cursor stuck --from oldest --stream --on "track=$stuck" 2>"$T/said") &
+EACH=$!
+others() { [ "$(grep -c '"user_id":"u[1-6]","message_id":"w' "$OUT/stuck" 2>/dev/null)" = 8575 ]; }
+check "one that is tried again holds up its user alone, for thousands of events" wait_for 20 others
+is "… none of whose is handled before it" "$(grep -c '"user_id":"u0","message_id":"w' "$OUT/stuck")" 0
+is "… and that is said once" "$(grep -c 'handler of track: it ended with 75: the record is tried again, for 14400 s (--retry-for)' "$T/said")" 1
+wait_for 5 eval "[ \"\$(jq -c '.held | length' '$S/spool/.hookspool/cursors/stuck')\" = 1 ]"
+kill -9 "$EACH"
+wait "$EACH" 2>/dev/null
+rm "$OUT/FAILING"
+each stuck --stream --on "track=$stuck"
+is "after a kill what was done behind it is not handled again" \
+	"$STATUS $(ids_of <"$OUT/stuck" | grep -c ^w) $(ids_of <"$OUT/stuck" | grep ^w | sort -u | wc -l)" "0 10000 10000"
+is "… and its user's events came in their order" \
+	"$(grep '"user_id":"u0","message_id":"w' "$OUT/stuck" | ids_of | sed 's/^w\(.\)-/\1 /' | sort -c -k1,1n -k2,2n 2>&1)" ""
+# an erase moves the lines that the ranges speak of
+touch "$OUT/FAILING"
+rm "$OUT/stuck"
+(hs_exec each --cursor edited --from oldest --stream --on "track=$stuck" 2>/dev/null) &
+EACH=$!
+wait_for 20 others
+kill "$EACH"
+wait "$EACH"
+hs erase --user u3 >/dev/null 2>&1
+rm "$OUT/FAILING"
+each edited --stream --on "track=$stuck"
+is "… also where an erase has moved the lines meanwhile" \
+	"$STATUS $(ids_of <"$OUT/stuck" | grep -c ^w) $(ids_of <"$OUT/stuck" | grep ^w | sort -u | wc -l)" "0 10000 10000"
+put_one '{"type":"track","event":"Anonymous","messageId":"n1","userId":null,"anonymousId":"n-1"}'
+put_one '{"type":"track","event":"Anonymous","messageId":"n2","userId":null,"anonymousId":"n-2"}'
+each anonymous --from oldest --stream --retry-for 2s --on "track:Anonymous=while read -r line; do case \$line in *'\"n1\"'*) echo 75 ;;
+	*) echo ok \"\$line\" >>$OUT/anonymous; echo 0 ;; esac; done"
+is '"userId":null is not one user: another visitor passes' "$STATUS $(grep -c '"n2"' "$OUT/anonymous") $(summary)" \
+	"0 1 1 done, 1 set aside, $(sed -n 's/.*, \([0-9]*\) tried again.*/\1/p' "$T/said") tried again, $(sed -n 's/.*, \([0-9]*\) without a handler/\1/p' "$T/said") without a handler"
+each equals --from oldest --on 'track:Order\=Completed=true' --on 'track:Other=echo "$HS_MESSAGE_ID"'
+is "a name may have an equals sign" "$STATUS $(cat "$T/out")" "0 m3"
+
+check "a handler that does not answer is spoken of" wait_for 15 grep -q \
+	'handler of page: no answer for 10 s: it must write a line for each one that it reads, and flush it' "$T/silent"
+kill "$SILENT"
+kill "$SILENT"
+wait_for 10 gone "$SILENT"
 server_stop
 done_testing

@@ -75,6 +75,30 @@ static void it_remembers(void **state)
 	assert_true(stands_at(second));
 }
 
+/* What is done behind it, of a consumer that does not work in order. */
+static void it_remembers_what_is_ahead(void **state)
+{
+	struct hs_ahead ahead = { .to = { UINT64_MAX, UINT64_MAX, UINT64_MAX, 0 }, .count = HS_CURSOR_HELD };
+
+	(void)state;
+	for (uint64_t i = 0; i < HS_CURSOR_HELD; i++)
+		ahead.held[i] = (struct hs_held){ UINT64_MAX - i, { UINT64_MAX - i, UINT64_MAX, UINT64_MAX, 0 } };
+	assert_int_equal(reopen("mine"), HS_OK);
+	assert_int_equal(hs_cursor_ahead(s.cursor)->to.number, 0);
+	assert_int_equal(hs_cursor_save_ahead(s.cursor, first, &ahead), HS_OK);
+	assert_int_equal(reopen("mine"), HS_OK);
+	assert_true(stands_at(first));
+	assert_memory_equal(hs_cursor_ahead(s.cursor), &ahead, sizeof ahead);
+	ahead.count = 0;
+	assert_int_equal(hs_cursor_save_ahead(s.cursor, first, &ahead), HS_OK);
+	assert_int_equal(reopen("mine"), HS_OK);
+	assert_true(hs_cursor_ahead(s.cursor)->to.number == UINT64_MAX);
+	assert_int_equal(hs_cursor_ahead(s.cursor)->count, 0);
+	assert_int_equal(hs_cursor_save(s.cursor, second), HS_OK);
+	assert_int_equal(reopen("mine"), HS_OK);
+	assert_int_equal(hs_cursor_ahead(s.cursor)->to.number, 0);
+}
+
 static void names(void **state)
 {
 	static const char *const bad[] = { "", ".x", "a/b", "a~", "..", "a b", "\xc3\xa9", "a\n" };
@@ -192,6 +216,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(it_remembers, make, finish),
+		cmocka_unit_test_setup_teardown(it_remembers_what_is_ahead, make, finish),
 		cmocka_unit_test_setup_teardown(names, make, finish),
 		cmocka_unit_test_setup_teardown(one_consumer_at_a_time, make, finish),
 		cmocka_unit_test_setup_teardown(a_kill_leaves_the_one_or_the_other, make, finish),

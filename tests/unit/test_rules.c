@@ -44,12 +44,30 @@ static void the_most_exact(void **state)
 	assert_int_equal(find("no record"), 3);
 }
 
+static void names_with_an_equals_sign(void **state)
+{
+	(void)state;
+	add("track:a\\=b=c=d");
+	add("track:back\\\\slash=e");
+	add("track:x:y=f");
+	assert_int_equal(find("{\"type\":\"track\",\"event\":\"a=b\"}"), 0);
+	assert_string_equal(rules.rule[0].command, "c=d");
+	assert_int_equal(find("{\"type\":\"track\",\"event\":\"back\\\\slash\"}"), 1);
+	assert_int_equal(find("{\"type\":\"track\",\"event\":\"x:y\"}"), 2);
+	assert_int_equal(find("{\"type\":\"track\",\"event\":\"a\"}"), -1);
+}
+
 static void what_is_no_rule(void **state)
 {
 	(void)state;
 	assert_false(hs_rules_add(&rules, "test", "track"));
 	assert_false(hs_rules_add(&rules, "test", "=true"));
 	assert_false(hs_rules_add(&rules, "test", "track="));
+	assert_false(hs_rules_add(&rules, "test", "trakc=true")); /* it would pass the whole spool */
+	assert_false(hs_rules_add(&rules, "test", "Track=true"));
+	assert_false(hs_rules_add(&rules, "test", "trakc:Order Completed=true"));
+	assert_false(hs_rules_add(&rules, "test", "*:Order Completed=true"));
+	assert_false(hs_rules_add(&rules, "test", "track:a\\=true")); /* the name goes on */
 	for (int i = 0; i < HS_RULES_MAX; i++)
 		add("*=true");
 	assert_false(hs_rules_add(&rules, "test", "*=true"));
@@ -75,6 +93,12 @@ static void users(void **state)
 	assert_true(user("{\"type\":\"page\",\"anonymous_id\":\"a\",\"message_id\":\"1\"}") ==
 		    user("{\"type\":\"page\",\"user_id\":\"\",\"anonymous_id\":\"a\",\"message_"
 			 "id\":\"2\"}"));
+	assert_true(user("{\"type\":\"page\",\"user_id\":null,\"anonymous_id\":\"a\"}") ==
+		    user("{\"type\":\"page\",\"anonymous_id\":\"a\"}"));
+	assert_true(user("{\"type\":\"page\",\"user_id\":null,\"anonymous_id\":\"b\"}") !=
+		    user("{\"type\":\"page\",\"anonymous_id\":\"a\"}"));
+	assert_true(user("{\"type\":\"page\",\"user_id\":\"null\",\"anonymous_id\":\"b\"}") ==
+		    user("{\"type\":\"page\",\"user_id\":\"null\",\"anonymous_id\":\"c\"}"));
 	assert_true(user("{\"type\":\"page\",\"message_id\":\"1\"}") !=
 		    user("{\"type\":\"page\",\"message_id\":\"2\"}"));
 }
@@ -83,6 +107,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_teardown(the_most_exact, finish),
+		cmocka_unit_test_teardown(names_with_an_equals_sign, finish),
 		cmocka_unit_test_teardown(what_is_no_rule, finish),
 		cmocka_unit_test_teardown(users, finish),
 	};
