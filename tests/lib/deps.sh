@@ -20,7 +20,7 @@ build    libssl-dev             HMAC-SHA1 and SHA-256
 build    libinih-dev            reads the settings file
 build    liblmdb-dev           the index of event ids
 build    zlib1g-dev            reads compressed segments
-build    libdeflate-dev        compresses them, at more than twice zlib's speed
+build    libdeflate-dev        compresses them
 build    libcurl4-openssl-dev   hookspool send and check --url speak HTTP
 test     libcmocka-dev          unit tests
 test     libjson-c-dev          the second opinion on JSON
