@@ -61,7 +61,9 @@ is "and the second one" "$(on "$B" cat | ids)" "m1 m2 m3 m4 m5 m6 "
 is "its consumer goes on" "$(on "$B" tail --cursor c | ids)" "m4 m5 m6 "
 check "one that follows sees them come" wait_for 10 has 3 "$T/followed"
 is "each once" "$(ids <"$T/followed")" "m4 m5 m6 "
-check "verify finds nothing" on "$B" verify
+# a mirror of the sealed segments alone has no private folder: that is told until it is adopted
+is "verify finds nothing else" "$(on "$B" verify | grep -c ' 1 problems$') $(on "$B" verify | head -n 1)" \
+	"1 .hookspool/spool: lost: restore .hookspool from a backup, or run hookspool adopt"
 
 post "$A" m7 >/dev/null
 on "$A" rotate
@@ -85,8 +87,8 @@ is "its events are known" "$(post "$B" m8 n2 n3)" "01 01 10"
 is "its consumer gets what is new, once" "$(on "$B" tail --cursor c | ids)" "m8 n3 "
 mirror
 is "mirrored again, nothing comes again" "$(on "$B" tail --cursor c | ids)" ""
-check "verify finds nothing" on "$B" verify
-check "repair has nothing to lose" on "$B" repair
+is "verify finds nothing else" "$(on "$B" verify | grep -c ' 1 problems$')" 1
+is "repair has nothing to lose" "$(on "$B" repair | grep -c ' 1 problems, 0 segments mended')" 1
 on "$B" maintain
 is "all of it is there once" "$(on "$B" cat | ids_of | sort | tr '\n' ' ')" "m1 m2 m3 m4 m5 m6 m7 m8 n1 n2 n3 "
 check "one that follows has had all that is new" wait_for 10 has 8 "$T/followed"

@@ -53,7 +53,10 @@ filtered() {
 	allow=$(sed -n 's/^SystemCallFilter=@/@/p' "$T/units/$1")
 	deny=$(sed -n 's/^SystemCallFilter=~//p' "$T/units/$1")
 	# shellcheck disable=SC2086 # sets, divided by blanks
-	comm -23 <(calls_of $allow | sort -u) <(calls_of $deny | sort -u)
+	{
+		comm -23 <(calls_of $allow | sort -u) <(calls_of $deny | sort -u)
+		sed -n 's/^SystemCallFilter=\([a-z].*\)/\1/p' "$T/units/$1"
+	} | sort -u
 }
 
 # outside SERVICE TRACE: calls in strace's record that the service may not make.
