@@ -235,9 +235,10 @@ static bool add_cursor(void *context, const struct hs_cursor_info *info)
 	struct names *n = context;
 	void *list = realloc(n->list, (n->count + 1) * sizeof *n->list);
 
-	n->failed = list == NULL;
-	if (n->failed)
+	if (list == NULL) {
+		n->failed = true;
 		return false;
+	}
 	n->list = list;
 	snprintf(n->list[n->count++], sizeof *n->list, "%s", info->name);
 	return true;

@@ -50,9 +50,10 @@ static bool add_name(void *context, const char *name)
 		size_t cap = n->cap == 0 ? 64 : n->cap * 2;
 		void *list = realloc(n->list, cap * sizeof *n->list);
 
-		n->failed = list == NULL;
-		if (n->failed)
+		if (list == NULL) {
+			n->failed = true;
 			return false;
+		}
 		n->list = list;
 		n->cap = cap;
 	}

@@ -69,8 +69,8 @@ const char *hs_problem_text(enum hs_problem p)
 		[HS_PROBLEM_LINE] = "not a JSON object",
 		[HS_PROBLEM_TORN] = "ends in mid-line",
 		[HS_PROBLEM_DAMAGED] = "compressed file is damaged",
-		[HS_PROBLEM_BESIDE] = "not the same as the plain segment beside it, which counts: move it out of the spool and "
-		                      "compare the two, unless gzip is at work",
+		[HS_PROBLEM_BESIDE] = ("not the same as the plain segment beside it, which counts: move it out of the spool and "
+		                      "compare the two, unless gzip is at work"),
 		[HS_PROBLEM_NUMBER] = "another segment has its number, and both are needed: run hookspool repair",
 		[HS_PROBLEM_TWICE] = "event stands in the spool already",
 		[HS_PROBLEM_ERASED] = "event was to be erased: run hookspool erase again",

@@ -282,7 +282,7 @@ static enum hs_result adopt(struct hs_segment *s, const char *name)
 static enum hs_result pass_cursors(struct hs_segment *s)
 {
 	struct hs_family *f = s->family;
-	struct hs_position reached;
+	struct hs_position reached = { 0 };
 	uint64_t size = 0;
 	bool ours;
 	enum hs_result r = look_up(s, &ours, &size);
