@@ -203,7 +203,7 @@ static void reserve_large(struct hs_arrival *a)
 	struct hs_buf *body = &a->request.body;
 
 	if (body->n > LARGE_BYTES && body->n < a->length && body->cap < a->length)
-		hs_buf_reserve(body, a->length + PART_BYTES - body->n);
+		hs_buf_reserve(body, (size_t)a->length + PART_BYTES - body->n);
 }
 
 static enum hs_arrival_state feed(struct hs_arrival *a, const unsigned char *p, size_t n,

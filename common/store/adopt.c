@@ -129,11 +129,13 @@ static enum hs_result drop_repeated(struct adopt *a, int dir, const char *name, 
 static enum hs_result look_at_segments(struct adopt *a)
 {
 	struct hs_sealed *list;
+	size_t count;
 	char name[HS_SEALED_NAME];
-	enum hs_result r = hs_sealed_list(a->place->dir, "events", &list, &a->done->segments);
+	enum hs_result r = hs_sealed_list(a->place->dir, "events", &list, &count);
 	bool repeated = false;
 
-	for (size_t i = a->done->segments; i > 0 && r == HS_OK && !repeated; i--)
+	a->done->segments = count;
+	for (size_t i = count; i > 0 && r == HS_OK && !repeated; i--)
 		if (!list[i - 1].gzip) {
 			hs_sealed_print("events", &list[i - 1], name);
 			r = drop_repeated(a, a->place->dir, name, &repeated);
