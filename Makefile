@@ -401,7 +401,7 @@ faults-root:
 faults-selftest:
 	$(Q)$(DEPS) --missing build test faults >/dev/null || $(DEPS) build test faults
 	$(Q)$(MAKE) --no-print-directory -j$(JOBS) faults-built
-	$(Q)for n in 1 2 3 4; do $(MAKE) --no-print-directory -j$(JOBS) B=$(B)/defect/$$n \
+	$(Q)for n in 1 2 3 4 5; do $(MAKE) --no-print-directory -j$(JOBS) B=$(B)/defect/$$n \
 	    CPPFLAGS=-DHS_DEFECT=$$n faults-built || exit 1; done
 	$(Q)HS_BUILD=$(B) bash tests/faults/selftest.sh
 

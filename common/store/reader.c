@@ -18,6 +18,7 @@ enum {
 	LOCK_MS = 10000,   /* for the append lock; a writer holds it for a write */
 	ATTEMPTS = 16,     /* at a segment that is compressed, edited or sealed just now */
 	POLL_MS = 25,      /* without inotify */
+	SETTLE_MS = 50,    /* after the loss of the state, before it is opened again */
 	NEWS_MS = 20,      /* a directory whose ctime is older gets another one when it changes */
 	SOON_FIRST_MS = 1, /* until an acknowledgement that is on its way, doubled … */
 	SOON_MOST_MS = 32, /* … up to this, for nobody knows whether it comes */
@@ -185,6 +186,7 @@ static enum hs_result open_state_again(struct hs_reader *r)
 {
 	enum hs_result result;
 
+	hs_io_pause(SETTLE_MS); /* it may be the beginning of "rm -r": then make nothing in its way */
 	if (is_moved(r))
 		return HS_E_SPOOL_DIR;
 	if (r->opened.state.state != NULL)
@@ -195,7 +197,7 @@ static enum hs_result open_state_again(struct hs_reader *r)
 	if (result == HS_OK)
 		hs_segment_init(&r->events, &r->opened.place, HS_EVENTS);
 	watch_state(r);
-	return result;
+	return result != HS_OK && is_moved(r) ? HS_E_SPOOL_DIR : result;
 }
 
 /* Does the state know it, so that its marks count? Otherwise somebody has to set it right. */

@@ -7,13 +7,13 @@
  *   NO_MARK        a leader does not publish that its sync is under way
  *   NO_POISON      a failed sync is forgotten
  *   EARLY_MARK     "synced" is published before the sync
- *   NO_ADOPT_MARK  a file that was found is synced without being marked as suspect
  *   LATE_POISON    the poison is forgotten before the file has lost its name
  *   NO_QUIESCE     a segment is ended while a leader may be at work on it
  *   NOT_ROBUST     the locks of a dead process stay taken
  *   NO_BLIND       a sync counts for what was written before its descriptor was opened
  *   NO_DOUBT       the same of a file that is found without a state
  *   NO_CHECK       what is written anew is not looked at: zeros are written over zeros
+ *   TOLD_ONCE      no defect: a kernel that tells one caller of an error, whoever has the file open
  *   NEVER_200      no defect: claims that nothing is ever acknowledged
  */
 #ifndef CRASHES
@@ -102,6 +102,12 @@ byte busy; /* which processes are in an append */
 	dirty = 0; \
 	to_be_told = to_be_told | open_by
 
+#ifdef TOLD_ONCE
+#define TOLD to_be_told = 0
+#else
+#define TOLD to_be_told = to_be_told & ~(1 << me)
+#endif
+
 /*
  * fdatasync: a write-back error, of this call or an earlier one, is reported once to each
  * descriptor that was open when it occurred. The next call answers 0 over the lost lines, and
@@ -112,9 +118,9 @@ inline fdatasync()
 {
 	if
 	:: d_step { (to_be_told & (1 << me)) == 0 -> failed = false; safe[file] = safe[file] | dirty; dirty = 0 }
-	:: d_step { (to_be_told & (1 << me)) != 0 -> failed = true; to_be_told = to_be_told & ~(1 << me) }
-	:: d_step { faults > 0 && dirty != 0 -> FAIL_WRITE_BACK(0); failed = true; to_be_told = to_be_told & ~(1 << me) }
-	:: d_step { faults > 0 && dirty != 0 -> FAIL_WRITE_BACK(dirty); failed = true; to_be_told = to_be_told & ~(1 << me) }
+	:: d_step { (to_be_told & (1 << me)) != 0 -> failed = true; TOLD }
+	:: d_step { faults > 0 && dirty != 0 -> FAIL_WRITE_BACK(0); failed = true; TOLD }
+	:: d_step { faults > 0 && dirty != 0 -> FAIL_WRITE_BACK(dirty); failed = true; TOLD }
 	MAY_DIE
 	fi
 }
@@ -311,10 +317,8 @@ inline create()
 
 inline adopt()
 {
-#ifndef NO_ADOPT_MARK
 	STEP(synced = size);
 	STEP(poisoned = true);
-#endif
 	STEP(HOLD(0));
 	failed = false;
 	if
