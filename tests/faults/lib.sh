@@ -96,11 +96,18 @@ batch_body() {
 
 # one BODY [COMMAND]...: the program as a CGI process, once, behind the command if there is
 # one (strace …). The answer is in $T/answer (or ANSWER); STATUS is 000 if it is not a whole one.
+#
+# What files the program has open is for root to see, and so for strace -y and -P: so root traces,
+# and strace gives the program its user.
 one() {
-	local body=$1
+	local body=$1 as=as_server_user
 	shift
+	if [ "${1-}" = strace ] && [ "$(id -u)" -eq 0 ]; then
+		as=
+		set -- strace -u "$SERVER_USER" "${@:2}"
+	fi
 	( # two shells: the inner one's death is told to the log, not to whoever watches
-		(as_server_user timeout -k 2 "${LIMIT:-30}" env GATEWAY_INTERFACE=CGI/1.1 REQUEST_METHOD=POST \
+		($as timeout -k 2 "${LIMIT:-30}" env GATEWAY_INTERFACE=CGI/1.1 REQUEST_METHOD=POST \
 			CONTENT_TYPE=application/json CONTENT_LENGTH="$(stat -c %s "$T/body.$body")" \
 			HTTP_X_SIGNATURE="$(<"$T/sign.$body")" HOOKSPOOL_CONF="$S/hookspool.conf" \
 			"$@" "$S/bin/hookspool.fcgi" <"$T/body.$body")

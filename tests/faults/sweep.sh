@@ -9,6 +9,7 @@ TRACE="strace -f -qq -y -s 200000"
 
 sweep_setup() {
 	need strace
+	need_root # strace -y
 	place_make 'rotate_size = 8K'
 	bodies_make 4
 	batch_body many 1 70

@@ -5,6 +5,7 @@
 . "$(dirname "$0")/lib.sh"
 
 need strace
+need_root # strace -P
 LIMIT=12 # a program that goes round in circles shall not take long
 place_make
 bodies_make 4
