@@ -231,22 +231,34 @@ static void stop(struct target *t, int signal)
 	waitpid(t->pid, NULL, 0);
 }
 
-/* Kills every process that runs this very file; how many. */
+/* Was it started by this path? What file it runs only root may see, for it cannot be traced. */
+static bool runs(int pid, const char *program)
+{
+	char path[64], words[4096] = "";
+	FILE *file;
+
+	snprintf(path, sizeof path, "/proc/%d/cmdline", pid);
+	file = fopen(path, "r");
+	if (file == NULL)
+		return false;
+	words[fread(words, 1, sizeof words - 1, file)] = '\0';
+	fclose(file);
+	return strcmp(words, program) == 0;
+}
+
+/* Kills every process of this program; how many. */
 static int kill_all_of(const char *program)
 {
-	struct stat ours, st;
 	struct dirent *entry;
 	DIR *proc = opendir("/proc");
-	char path[64];
 	int n = 0;
 
-	if (proc == NULL || stat(program, &ours) < 0)
+	if (proc == NULL)
 		return 0;
 	while ((entry = readdir(proc)) != NULL) {
 		int pid = atoi(entry->d_name);
 
-		snprintf(path, sizeof path, "/proc/%d/exe", pid);
-		if (pid > 0 && stat(path, &st) == 0 && st.st_ino == ours.st_ino && st.st_dev == ours.st_dev)
+		if (pid > 0 && runs(pid, program))
 			n += kill(pid, SIGKILL) == 0;
 	}
 	closedir(proc);
