@@ -105,7 +105,7 @@ enum hs_result hs_place_distrust(const struct hs_settings *settings)
 	enum hs_result r = open_dirs(&o, settings, false);
 
 	if (r == HS_OK)
-		r = hs_state_distrust(o.place.run_dir);
+		r = hs_state_distrust(o.place.dir, o.place.run_dir);
 	if (r != HS_OK && r != HS_E_BUSY)
 		hs_log_result(r, "open %s", settings->spool_dir);
 	hs_place_close(&o);
@@ -117,7 +117,7 @@ enum hs_result hs_place_open(struct hs_opened *o, const struct hs_settings *sett
 	enum hs_result r = open_dirs(o, settings, make);
 
 	if (r == HS_OK)
-		r = hs_state_open(o->place.run_dir, &o->state);
+		r = hs_state_open(o->place.dir, o->place.run_dir, &o->state);
 	if (r == HS_OK)
 		r = hs_history_open(&o->place, &o->place.history);
 	if (r != HS_OK) {
@@ -137,7 +137,7 @@ enum hs_result hs_place_open_state_again(struct hs_opened *o)
 		hs_io_close(o->place.run_dir);
 	r = open_own_dir(o->place.private_dir, RUN, &o->place.run_dir);
 	if (r == HS_OK)
-		r = hs_state_open(o->place.run_dir, &o->state);
+		r = hs_state_open(o->place.dir, o->place.run_dir, &o->state);
 	if (r != HS_OK)
 		hs_log_result(r, "open %s", o->place.settings->spool_dir);
 	return r;

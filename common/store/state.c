@@ -256,8 +256,8 @@ static enum hs_result share(const struct hs_state_handle *h)
 }
 
 /*
- * The state's own lock, too: somebody may take the other file for a stale lock and remove it,
- * and mutexes that are held must not be made anew.
+ * The lock that counts is the spool directory's: whoever removes all that is in .hookspool/run must
+ * not make anybody think that he is alone. The state's own is for those who still have it open.
  */
 static bool is_alone(const struct hs_state_handle *h)
 {
@@ -302,7 +302,7 @@ static void give_up(struct hs_state_handle *h)
 	*h = (struct hs_state_handle){ NULL, -1, -1 };
 }
 
-static enum hs_result open_once(int run_dir, struct hs_state_handle *h)
+static enum hs_result open_once(int spool_dir, int run_dir, struct hs_state_handle *h)
 {
 	enum hs_result r = HS_OK;
 	struct boot boot;
@@ -311,7 +311,7 @@ static enum hs_result open_once(int run_dir, struct hs_state_handle *h)
 
 	h->state = NULL;
 	h->state_fd = -1;
-	h->lock_fd = hs_io_open_or_make(run_dir, "lock", 0600);
+	h->lock_fd = hs_io_open_dir(spool_dir, ".");
 	if (h->lock_fd >= 0)
 		h->state_fd = hs_io_open_or_make(run_dir, "state", 0600);
 	if (h->lock_fd < 0 || h->state_fd < 0) {
@@ -340,7 +340,7 @@ static enum hs_result open_once(int run_dir, struct hs_state_handle *h)
 	return r;
 }
 
-enum hs_result hs_state_open(int run_dir, struct hs_state_handle *h)
+enum hs_result hs_state_open(int spool_dir, int run_dir, struct hs_state_handle *h)
 {
 	int64_t deadline = hs_io_now_monotonic() + SETUP_MS;
 	enum hs_result r;
@@ -349,7 +349,7 @@ enum hs_result hs_state_open(int run_dir, struct hs_state_handle *h)
 	 * busy: it was being set up by one who was killed, or it is cut and those who have it open
 	 * are about to find out; perhaps we are alone now
 	 */
-	while ((r = open_once(run_dir, h)) == HS_E_BUSY && hs_io_now_monotonic() < deadline)
+	while ((r = open_once(spool_dir, run_dir, h)) == HS_E_BUSY && hs_io_now_monotonic() < deadline)
 		hs_io_pause(POLL_MS);
 	return r;
 }
@@ -373,13 +373,13 @@ bool hs_state_is_current(const struct hs_state_handle *h, int run_dir)
 	       named.st_dev == ours.st_dev && named.st_size == (off_t)sizeof *h->state;
 }
 
-enum hs_result hs_state_distrust(int run_dir)
+enum hs_result hs_state_distrust(int spool_dir, int run_dir)
 {
 	struct hs_state_handle h = { NULL, -1, -1 };
 	char none[sizeof h.state->boot_id] = "";
 	enum hs_result r = HS_OK;
 
-	h.lock_fd = hs_io_open_or_make(run_dir, "lock", 0600);
+	h.lock_fd = hs_io_open_dir(spool_dir, ".");
 	if (h.lock_fd >= 0)
 		h.state_fd = hs_io_open_or_make(run_dir, "state", 0600);
 	if (h.lock_fd < 0 || h.state_fd < 0)

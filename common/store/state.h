@@ -3,9 +3,11 @@
  *
  * It holds no data, only where things stand, in this machine's byte order; it is rebuilt from
  * the spool whenever it cannot be trusted: after a reboot, so on another machine, too. Who
- * may trust it is settled by flock(2) on .hookspool/run/lock and on the state itself: every user
+ * may trust it is settled by flock(2) on the spool directory and on the state itself: every user
  * holds both shared for as long as the spool is open; whoever gets both exclusively is alone,
- * and sets the state up again before sharing it. So locks that a killed process left behind, or that an earlier
+ * and sets the state up again before sharing it. (Not on a file in .hookspool/run: who removed
+ * that would part those who come from those who are there.) So locks that a killed process left
+ * behind, or that an earlier
  * boot wrote, never outlive the last user.
  *
  * Somebody may cut or empty the file while it is mapped. Then all or part of it reads as zeros
@@ -123,7 +125,8 @@ struct hs_state {
 
 struct hs_state_handle {
 	struct hs_state *state;
-	int lock_fd, state_fd;
+	int lock_fd; /* the spool directory, opened once more: flock(2) belongs to the description */
+	int state_fd;
 };
 
 /* False: the state is lost, and nothing that was read of it counts. */
@@ -137,14 +140,14 @@ bool hs_state_is_current(const struct hs_state_handle *h, int run_dir);
  * and does not finish), HS_E_SPOOL_VERSION, HS_E_SPOOL_FILE, HS_E_SPOOL_FS, HS_E_SPOOL_STATE
  * (it cannot be read, or it is cut and others have it open), HS_E_FULL, HS_E_MEMORY or HS_E_IO.
  */
-enum hs_result hs_state_open(int run_dir, struct hs_state_handle *h);
+enum hs_result hs_state_open(int spool_dir, int run_dir, struct hs_state_handle *h);
 void hs_state_close(struct hs_state_handle *h);
 
 /*
  * Makes the next user find out everything anew, as after a reboot; the numbers are kept.
  * HS_OK, HS_E_BUSY (somebody uses the spool) or results of opening.
  */
-enum hs_result hs_state_distrust(int run_dir);
+enum hs_result hs_state_distrust(int spool_dir, int run_dir);
 
 /* Makes what must survive a power cut (the numbers) do so. HS_OK or HS_E_IO. */
 enum hs_result hs_state_sync(const struct hs_state_handle *h);

@@ -28,7 +28,7 @@ spool_prepare() {
 	index) settings_write 'min_free = 0' 'compress = none' 'log_level = warn'; one many ;;
 	rotate) one many ;;
 	torn) one 1; printf '{"type":"tra' >>"$SPOOL" ;;
-	shared) one 1; exec 9<"$SPOOL_DIR/.hookspool/run/lock"; flock -s 9 ;;
+	shared) one 1; exec 9<"$SPOOL_DIR"; flock -s 9 ;;
 	failed) one 1; one 3 strace -qq -o /dev/null -e inject=fdatasync:error=EIO:when=1+ ;;
 	killed) one 1; one 3 strace -qq -o /dev/null -e inject=fdatasync:signal=SIGKILL ;;
 	esac

@@ -21,7 +21,7 @@ refused 404 'no such' '/hookspool/x'
 
 mkdir "$S/www/spool" "$S/www/.git"
 for path in .htaccess hookspool.conf hookspool.conf.bak .git/config .env spool/events.jsonl \
-	spool/events-1.jsonl.gz spool/.hookspool/run/lock spool/x rejected.jsonl; do
+	spool/events-1.jsonl.gz spool/.hookspool/run/state spool/x rejected.jsonl; do
 	mkdir -p "$S/www/$(dirname "$path")"
 	[ -e "$S/www/$path" ] || echo 'for nobody' >"$S/www/$path"
 	chmod 644 "$S/www/$path" 2>/dev/null

@@ -33,7 +33,7 @@ static int begin(void **state)
 	spooldir_make(&s.d, "");
 	assert_int_equal(mkdir(s.d.path, 0700), 0);
 	s.dir = hs_io_open_dir(AT_FDCWD, s.d.path);
-	assert_result(hs_state_open(s.dir, &s.h), HS_OK);
+	assert_result(hs_state_open(s.dir, s.dir, &s.h), HS_OK);
 	s.f = &s.h.state->family[HS_EVENTS];
 	s.fd = hs_io_make(s.dir, "events.jsonl", 0600);
 	assert_result(hs_state_try_lock(&s.f->append, &died), HS_OK);

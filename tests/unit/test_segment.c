@@ -39,7 +39,7 @@ static void open_view(struct view *v, const struct spooldir *d, int family)
 	v->place.settings = d->settings;
 	v->place.state = &v->state;
 	v->place.history = (struct hs_history){ "00000000000000000000000000000000", 1, true };
-	assert_result(hs_state_open(v->place.run_dir, &v->state), HS_OK);
+	assert_result(hs_state_open(v->place.dir, v->place.run_dir, &v->state), HS_OK);
 	hs_segment_init(&v->segment, &v->place, family);
 }
 

@@ -146,6 +146,8 @@ static void its_private_folder_is_removed(void **state)
 
 	assert_result(put(s, "a"), HS_OK);
 	spooldir_rename(&s->d, ".hookspool", "gone");
+	assert_result(spooldir_append_apart(&s->d, "b", &duplicate), HS_E_BUSY); /* ours is still at work */
+	hs_spool_look(s->spool);
 	assert_result(spooldir_append_apart(&s->d, "b a", &duplicate), HS_OK);
 	assert_int_equal(duplicate, 1);
 	assert_result(spooldir_append(s->spool, "c a b", &duplicate), HS_OK);

@@ -44,7 +44,7 @@ static void leave(struct scene *s, void (*change)(struct hs_state *state))
 {
 	struct hs_state_handle h;
 
-	assert_result(hs_state_open(s->dir, &h), HS_OK);
+	assert_result(hs_state_open(s->dir, s->dir, &h), HS_OK);
 	for (int i = 0; i < HS_FAMILIES; i++) {
 		struct hs_family *f = &h.state->family[i];
 
@@ -85,7 +85,7 @@ static void expect_after(struct scene *s, void (*change)(struct hs_state *state)
 	struct hs_state_handle h;
 
 	leave(s, change);
-	assert_result(hs_state_open(s->dir, &h), HS_OK);
+	assert_result(hs_state_open(s->dir, s->dir, &h), HS_OK);
 	expect_left(h.state, trusted, numbers);
 	hs_state_close(&h);
 }
@@ -139,9 +139,9 @@ static void a_boot_that_cannot_be_told(void **state)
 	struct hs_state_handle h;
 
 	leave(s, NULL);
-	/* "lock" and "state" take a call each, for they are there; then comes the boot id */
+	/* the directory and "state" take a call each; then comes the boot id */
 	wrap_fail(WRAP_OPENAT, 3, WRAP_FOREVER, EMFILE);
-	assert_result(hs_state_open(s->dir, &h), HS_OK);
+	assert_result(hs_state_open(s->dir, s->dir, &h), HS_OK);
 	expect_left(h.state, false, true);
 	hs_state_close(&h);
 	wrap_reset();
@@ -157,12 +157,12 @@ static void of_another_size(void **state)
 		spooldir_cut(&s->d, "state", size);
 		if (size == (off_t)sizeof(struct hs_state))
 			continue;
-		assert_result(hs_state_open(s->dir, &h), HS_OK);
+		assert_result(hs_state_open(s->dir, s->dir, &h), HS_OK);
 		expect_left(h.state, false, false);
 		hs_state_close(&h);
 	}
 	spooldir_write(&s->d, "state", HS_SLICE("this is no state"));
-	assert_result(hs_state_open(s->dir, &h), HS_OK);
+	assert_result(hs_state_open(s->dir, s->dir, &h), HS_OK);
 	hs_state_close(&h);
 }
 
@@ -184,7 +184,7 @@ static void a_newer_version_is_refused(void **state)
 		struct hs_slice text = hs_slice(before.p, before.n - (longer ? 0 : 8));
 
 		spooldir_write(&s->d, "state", text);
-		assert_result(hs_state_open(s->dir, &h), HS_E_SPOOL_VERSION);
+		assert_result(hs_state_open(s->dir, s->dir, &h), HS_E_SPOOL_VERSION);
 		after = spooldir_read(&s->d, "state");
 		assert_slice_equal(hs_buf_slice(&after), text);
 		hs_buf_free(&after);
@@ -198,43 +198,41 @@ static void a_second_user_mends_nothing(void **state)
 	struct scene *s = *state;
 	struct hs_state_handle first, second;
 
-	assert_result(hs_state_open(s->dir, &first), HS_OK);
+	assert_result(hs_state_open(s->dir, s->dir, &first), HS_OK);
 	first.state->family[0].number = 55;
 	atomic_store(&first.state->family[0].in_flight, 10);
-	assert_result(hs_state_open(s->dir, &second), HS_OK);
+	assert_result(hs_state_open(s->dir, s->dir, &second), HS_OK);
 	assert_int_equal(second.state->family[0].number, 55);
 	assert_int_equal(atomic_load(&second.state->family[0].in_flight), 10);
 	assert_int_equal(atomic_load(&second.state->family[0].poisoned), 0);
 	hs_state_close(&second);
 	first.state->layout++;
-	assert_result(hs_state_open(s->dir, &second), HS_E_SPOOL_VERSION);
+	assert_result(hs_state_open(s->dir, s->dir, &second), HS_E_SPOOL_VERSION);
 	first.state->layout--;
 	first.state->version++;
-	assert_result(hs_state_open(s->dir, &second), HS_E_SPOOL_VERSION);
+	assert_result(hs_state_open(s->dir, s->dir, &second), HS_E_SPOOL_VERSION);
 	first.state->version--;
 	first.state->ready = 0; /* whoever set it up was killed half way */
-	assert_result(hs_state_open(s->dir, &second), HS_E_BUSY);
+	assert_result(hs_state_open(s->dir, s->dir, &second), HS_E_BUSY);
 	first.state->ready = 1;
 	first.state->boot_id[0] ^= 1;
-	assert_result(hs_state_open(s->dir, &second), HS_E_SPOOL_VERSION);
+	assert_result(hs_state_open(s->dir, s->dir, &second), HS_E_SPOOL_VERSION);
 	hs_state_close(&first);
 }
 
-/* Somebody takes the lock's file for a stale one, and removes it: the first user is still there. */
-static void a_removed_lock_makes_nobody_alone(void **state)
+/* Somebody removes what can be made anew: the first user is still there, with locks of his own. */
+static void a_removed_state_makes_nobody_alone(void **state)
 {
 	struct scene *s = *state;
 	struct hs_state_handle first, second;
-	bool died;
 
-	assert_result(hs_state_open(s->dir, &first), HS_OK);
-	assert_result(hs_state_lock(&first.state->family[0].append, hs_io_now_monotonic() + 1000, &died), HS_OK);
-	spooldir_unlink(&s->d, "lock");
-	assert_result(hs_state_open(s->dir, &second), HS_OK);
-	assert_result(hs_state_try_lock(&second.state->family[0].append, &died), HS_E_BUSY);
-	hs_state_unlock(&first.state->family[0].append);
-	hs_state_close(&second);
+	assert_result(hs_state_open(s->dir, s->dir, &first), HS_OK);
+	spooldir_unlink(&s->d, "state");
+	assert_result(hs_state_open(s->dir, s->dir, &second), HS_E_BUSY);
+	assert_false(hs_state_is_current(&first, s->dir));
 	hs_state_close(&first);
+	assert_result(hs_state_open(s->dir, s->dir, &second), HS_OK);
+	hs_state_close(&second);
 }
 
 static void in_flight(struct hs_state *s)
@@ -248,7 +246,7 @@ static void a_dead_leaders_mark_poisons(void **state)
 	struct hs_state_handle h;
 
 	leave(s, in_flight);
-	assert_result(hs_state_open(s->dir, &h), HS_OK);
+	assert_result(hs_state_open(s->dir, s->dir, &h), HS_OK);
 	assert_int_equal(atomic_load(&h.state->family[HS_EVENTS].poisoned), 1);
 	assert_int_equal(atomic_load(&h.state->family[HS_EVENTS].in_flight), 0);
 	assert_int_equal(atomic_load(&h.state->family[HS_REJECTED].poisoned), 0);
@@ -264,11 +262,11 @@ static void a_file_system_that_cannot(void **state)
 
 	for (size_t i = 0; i < sizeof errors / sizeof *errors; i++) {
 		wrap_fail(WRAP_FLOCK, 1, WRAP_FOREVER, errors[i]);
-		assert_result(hs_state_open(s->dir, &h), HS_E_SPOOL_FS);
+		assert_result(hs_state_open(s->dir, s->dir, &h), HS_E_SPOOL_FS);
 		wrap_reset();
 	}
 	wrap_fail(WRAP_FLOCK, 1, WRAP_FOREVER, EIO);
-	assert_result(hs_state_open(s->dir, &h), HS_E_IO);
+	assert_result(hs_state_open(s->dir, s->dir, &h), HS_E_IO);
 	wrap_reset();
 }
 
@@ -279,11 +277,11 @@ static void locks_do_not_outlive_the_last_user(void **state)
 	struct hs_state_handle h;
 	bool died = true;
 
-	assert_result(hs_state_open(s->dir, &h), HS_OK);
+	assert_result(hs_state_open(s->dir, s->dir, &h), HS_OK);
 	memset(&h.state->family[0].append, 0xFF, sizeof h.state->family[0].append);
 	memset(&h.state->family[1].sync, 0xFF, sizeof h.state->family[1].sync);
 	hs_state_close(&h);
-	assert_result(hs_state_open(s->dir, &h), HS_OK);
+	assert_result(hs_state_open(s->dir, s->dir, &h), HS_OK);
 	assert_result(hs_state_try_lock(&h.state->family[0].append, &died), HS_OK);
 	assert_false(died);
 	hs_state_unlock(&h.state->family[0].append);
@@ -298,7 +296,7 @@ static int die_with_the_lock(void *context)
 	struct hs_state_handle h;
 	bool died;
 
-	if (hs_state_open(s->dir, &h) != HS_OK ||
+	if (hs_state_open(s->dir, s->dir, &h) != HS_OK ||
 	    hs_state_try_lock(&h.state->family[0].append, &died) != HS_OK)
 		return 1;
 	raise(SIGKILL);
@@ -311,7 +309,7 @@ static void a_dead_holder_is_noticed_once(void **state)
 	struct hs_state_handle h;
 	bool died;
 
-	assert_result(hs_state_open(s->dir, &h), HS_OK);
+	assert_result(hs_state_open(s->dir, s->dir, &h), HS_OK);
 	for (int i = 0; i < 2; i++) {
 		assert_int_equal(child_wait(child_start(die_with_the_lock, s)), -1);
 		if (i == 0)
@@ -349,7 +347,7 @@ static void a_lock_that_is_held_is_waited_for(void **state)
 	void *wrong;
 	bool died;
 
-	assert_result(hs_state_open(s->dir, &h), HS_OK);
+	assert_result(hs_state_open(s->dir, s->dir, &h), HS_OK);
 	assert_result(hs_state_try_lock(&h.state->family[0].append, &died), HS_OK);
 	assert_int_equal(pthread_create(&thread, NULL, try_to_lock, &h.state->family[0].append), 0);
 	pthread_join(thread, &wrong);
@@ -363,34 +361,30 @@ static void a_setup_that_does_not_end(void **state)
 {
 	struct scene *s = *state;
 	struct hs_state_handle h;
-	int lock = hs_io_open_or_make(s->dir, "lock", 0600);
+	int lock = hs_io_open_dir(s->dir, ".");
 
 	assert_int_equal(hs_io_lock(lock, LOCK_EX | LOCK_NB), 0);
-	assert_result(hs_state_open(s->dir, &h), HS_E_BUSY);
+	assert_result(hs_state_open(s->dir, s->dir, &h), HS_E_BUSY);
 	close(lock);
-	assert_result(hs_state_open(s->dir, &h), HS_OK);
+	assert_result(hs_state_open(s->dir, s->dir, &h), HS_OK);
 	hs_state_close(&h);
 }
 
 static void what_stands_in_the_way(void **state)
 {
-	static const char *const names[] = { "state", "lock" };
 	struct scene *s = *state;
 	struct hs_state_handle h;
 
-	for (size_t i = 0; i < 2; i++) {
-		unlinkat(s->dir, names[i], 0);
-		assert_int_equal(symlinkat("target", s->dir, names[i]), 0);
-		assert_result(hs_state_open(s->dir, &h), HS_E_SPOOL_FILE);
-		assert_false(spooldir_exists(&s->d, "target"));
-		spooldir_unlink(&s->d, names[i]);
-		assert_int_equal(mkdirat(s->dir, names[i], 0700), 0);
-		assert_result(hs_state_open(s->dir, &h), HS_E_SPOOL_FILE);
-		assert_int_equal(unlinkat(s->dir, names[i], AT_REMOVEDIR), 0);
-	}
 	unlinkat(s->dir, "state", 0);
+	assert_int_equal(symlinkat("target", s->dir, "state"), 0);
+	assert_result(hs_state_open(s->dir, s->dir, &h), HS_E_SPOOL_FILE);
+	assert_false(spooldir_exists(&s->d, "target"));
+	spooldir_unlink(&s->d, "state");
+	assert_int_equal(mkdirat(s->dir, "state", 0700), 0);
+	assert_result(hs_state_open(s->dir, s->dir, &h), HS_E_SPOOL_FILE);
+	assert_int_equal(unlinkat(s->dir, "state", AT_REMOVEDIR), 0);
 	assert_int_equal(mkfifoat(s->dir, "state", 0600), 0);
-	assert_result(hs_state_open(s->dir, &h), HS_E_SPOOL_FILE);
+	assert_result(hs_state_open(s->dir, s->dir, &h), HS_E_SPOOL_FILE);
 	spooldir_unlink(&s->d, "state");
 }
 
@@ -420,14 +414,13 @@ static void every_call_fails(void **state)
 
 	for (size_t i = 0; i < sizeof faults / sizeof *faults; i++) {
 		unlinkat(s->dir, "state", 0);
-		unlinkat(s->dir, "lock", 0);
 		wrap_fail(faults[i].call, 1, 1, faults[i].error);
 		if (faults[i].call != WRAP_FLOCK) {
-			assert_result(hs_state_open(s->dir, &h), faults[i].expected);
+			assert_result(hs_state_open(s->dir, s->dir, &h), faults[i].expected);
 			assert_int_equal(descriptors(), before);
 		}
 		wrap_reset();
-		assert_result(hs_state_open(s->dir, &h), HS_OK);
+		assert_result(hs_state_open(s->dir, s->dir, &h), HS_OK);
 		assert_result(hs_state_sync(&h), HS_OK);
 		wrap_fail(WRAP_FDATASYNC, 1, 1, EIO);
 		assert_result(hs_state_sync(&h), HS_E_IO);
@@ -449,7 +442,7 @@ int main(void)
 		TEST(of_another_size),
 		TEST(a_newer_version_is_refused),
 		TEST(a_second_user_mends_nothing),
-		TEST(a_removed_lock_makes_nobody_alone),
+		TEST(a_removed_state_makes_nobody_alone),
 		TEST(a_dead_leaders_mark_poisons),
 		TEST(a_file_system_that_cannot),
 		TEST(locks_do_not_outlive_the_last_user),
