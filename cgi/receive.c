@@ -294,8 +294,10 @@ static enum hs_result take_body(struct hs_visit *v)
 	hs_intake_reset(&r->intake, body.n);
 	hs_buf_reset(&r->rejected);
 	hs_json_start(&r->json, body);
-	if (result == HS_OK)
-		result = hs_json_is_array(&r->json) ? take_batch(v) : take_one(v);
+	if (result == HS_OK && hs_json_is_array(&r->json))
+		result = v->settings->batches ? take_batch(v) : HS_E_BATCHES;
+	else if (result == HS_OK)
+		result = take_one(v);
 	if (is_json_error(result)) {
 		v->outcome.has_offset = true;
 		v->outcome.offset = r->json.pos;
@@ -455,7 +457,7 @@ static enum hs_result check_signature(struct hs_visit *v)
 	struct hs_auth_effort effort = { .first = hs_budget_hint(keeper->unverified),
 		                         .only_small = !hs_budget_allows(keeper->unverified, now) };
 	enum hs_result r = hs_auth_body(v->settings, &v->request.credentials,
-	                                hs_buf_slice(&v->r->body), &v->r->json, &effort);
+	                                hs_buf_slice(&v->r->body), &v->r->json, &effort, &v->tenant);
 
 	if (r == HS_OK)
 		hs_budget_set_hint(keeper->unverified, effort.first);

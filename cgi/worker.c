@@ -92,7 +92,7 @@ static void replace_service(struct pool *p, struct hs_settings *settings)
 	p->service = s;
 	pthread_mutex_unlock(&p->lock);
 	hs_service_drop(old);
-	hs_log(HS_LOG_INFO, "SIGHUP: settings read again");
+	hs_log(HS_LOG_INFO, "SIGHUP: settings read again: a sender must show %s", hs_settings_demand(settings));
 }
 
 /* --- the spool, as the story of a request knows it --------------------------- */
@@ -157,7 +157,8 @@ static void rest(struct worker *w)
 {
 	hs_receiver_rest(w->receiver);
 	hs_seats_rest(w->pool->seats);
-#ifdef __GLIBC__
+/* A sanitizer's malloc leaves glibc's as it was at the start, and two threads would set it up at once. */
+#if defined __GLIBC__ && !defined __SANITIZE_ADDRESS__
 	malloc_trim(0);
 #endif
 }

@@ -177,7 +177,7 @@ static int take_people(struct run *r)
 
 	if (f->by[HS_BY_TENANT].count > 0)
 		given = f->by[HS_BY_TENANT].value[f->by[HS_BY_TENANT].count - 1].p;
-	if (given == NULL ? settings->keys > 0 : strcmp(given, "*") != 0)
+	if (given == NULL ? hs_settings_have_tenants(settings) : strcmp(given, "*") != 0)
 		code = hs_command_tenant(settings, r->source.command, given, &tenant);
 	if (code != 0)
 		return code;

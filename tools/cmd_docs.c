@@ -67,13 +67,16 @@ static int print_sample(void)
 		if (strcmp(doc.name, "spool_dir") == 0)
 			puts("spool_dir = /var/lib/hookspool/spool\n");
 		else if (strcmp(doc.name, "secret") == 0)
-			puts(";secret = the shared secret that you gave Segment\n");
+			puts(";secret = " HS_SETTINGS_SAMPLE_SECRET "\n");
 		else
 			printf(";%s = %s\n\n", doc.name, doc.fallback);
 	}
-	puts("; API keys, a line each: the label becomes the record's tenant.\n"
+	puts("; Shared secrets with a label, which becomes the record's tenant; beside secret above, or without it.\n"
+	     "[secrets]\n"
+	     ";acme = " HS_SETTINGS_SAMPLE_SECRET "\n\n"
+	     "; API keys, a line each: the label becomes the record's tenant.\n"
 	     "[keys]\n"
-	     ";acme = a key in clear\n"
+	     ";acme = " HS_SETTINGS_SAMPLE_KEY "\n"
 	     ";globex = sha256:64 hex digits\n"
 	     ";initech = revoked:sha256:64 hex digits");
 	return 0;

@@ -87,7 +87,7 @@ static int find_tenant(struct erase *c)
 	bool all = c->given != NULL && strcmp(c->given, "*") == 0;
 
 	c->tenant = NULL;
-	if (all || (c->given == NULL && (c->settings->keys == 0 || c->how.from_deletes)))
+	if (all || (c->given == NULL && (!hs_settings_have_tenants(c->settings) || c->how.from_deletes)))
 		return 0;
 	return hs_command_tenant(c->settings, "erase", c->given, &c->tenant);
 }

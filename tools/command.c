@@ -157,19 +157,18 @@ int hs_command_tenant(const struct hs_settings *settings, const char *command, c
                       const char **tenant)
 {
 	*tenant = "";
-	if (given == NULL && settings->keys == 0)
+	if (given == NULL && !hs_settings_have_tenants(settings))
 		return 0;
 	if (given != NULL && strcmp(given, "-") == 0)
 		return 0;
-	for (unsigned i = 0; given != NULL && i < settings->keys; i++)
-		if (strcmp(settings->key[i].tenant, given) == 0) {
-			*tenant = settings->key[i].tenant;
-			return 0;
-		}
+	if (given != NULL && hs_settings_tenant(settings, given) != NULL) {
+		*tenant = hs_settings_tenant(settings, given);
+		return 0;
+	}
 	if (given == NULL)
-		fprintf(stderr, "hookspool %s: there are [keys]: say whose events these are with --tenant LABEL, "
+		fprintf(stderr, "hookspool %s: there are labels in the settings: say whose events these are with --tenant LABEL, "
 		                "or --tenant - for nobody's\n", command);
 	else
-		fprintf(stderr, "hookspool %s: --tenant %s: [keys] has no such label\n", command, given);
+		fprintf(stderr, "hookspool %s: --tenant %s: neither [keys] nor [secrets] has such a label\n", command, given);
 	return 2;
 }

@@ -31,18 +31,13 @@ static enum hs_result matches_any_secret(const struct hs_settings *s, const uint
  * The signature of a batch is that of its first event. It is looked at before that of the
  * whole body, which takes as long as reading it.
  */
-static enum hs_result check_first_event(const struct hs_settings *s, const uint8_t *mac,
-                                        struct hs_slice body, struct hs_json *json,
+static enum hs_result check_first_event(const struct hs_settings *s, const uint8_t *mac, struct hs_json *json,
                                         struct hs_auth_effort *e, bool *match)
 {
 	uint32_t event;
-	enum hs_result r;
 	bool more;
+	enum hs_result r = hs_json_element(json, &more);
 
-	hs_json_start(json, body);
-	if (!hs_json_is_array(json))
-		return HS_OK;
-	r = hs_json_element(json, &more);
 	if (r != HS_OK || !more)
 		return r == HS_E_MEMORY ? r : HS_OK;
 	r = matches_any_secret(s, mac, hs_json_raw(json, 0), e, match);
@@ -62,19 +57,36 @@ static enum hs_result read_signature(const struct hs_credentials *c, uint8_t mac
 	return hs_hex_decode(hs_slice_trim(c->signature), mac, HS_SHA1_BYTES) ? HS_OK : HS_E_SIGNATURE;
 }
 
+/* A secret's label is the tenant; a key's must be the same. */
+static enum hs_result settle_tenant(const struct hs_settings *s, unsigned secret, struct hs_slice *tenant)
+{
+	struct hs_slice label = hs_slice_str(s->secret_tenant[secret]);
+
+	if (label.n == 0)
+		return HS_OK;
+	if (tenant->n > 0 && !hs_slice_eq(*tenant, label))
+		return HS_E_TENANT;
+	*tenant = label;
+	return HS_OK;
+}
+
 enum hs_result hs_auth_body(const struct hs_settings *s, const struct hs_credentials *c,
                             struct hs_slice body, struct hs_json *json,
-                            struct hs_auth_effort *effort)
+                            struct hs_auth_effort *effort, struct hs_slice *tenant)
 {
 	uint8_t mac[HS_SHA1_BYTES];
-	bool match = false;
+	bool match = false, is_batch;
 	enum hs_result r = read_signature(c, mac);
 
-	if (r == HS_OK)
-		r = check_first_event(s, mac, body, json, effort, &match);
-	if (r == HS_OK && !match)
+	hs_json_start(json, body);
+	is_batch = hs_json_is_array(json);
+	if (r == HS_OK && is_batch && s->batch_signature != HS_BATCH_SIGNATURE_WHOLE)
+		r = check_first_event(s, mac, json, effort, &match);
+	if (r == HS_OK && !match && !(is_batch && s->batch_signature == HS_BATCH_SIGNATURE_FIRST))
 		r = matches_any_secret(s, mac, body, effort, &match);
-	return r != HS_OK || match ? r : HS_E_SIGNATURE;
+	if (r != HS_OK || !match)
+		return r != HS_OK ? r : HS_E_SIGNATURE;
+	return settle_tenant(s, effort->first, tenant);
 }
 
 /* The key inside an Authorization header: appended to `key`; false if there is none. */
@@ -181,5 +193,5 @@ enum hs_result hs_auth_check(const struct hs_settings *s, const struct hs_creden
 	bool needs_body;
 	enum hs_result r = hs_auth_head(s, c, key, tenant, &needs_body);
 
-	return r == HS_OK && needs_body ? hs_auth_body(s, c, body, json, &effort) : r;
+	return r == HS_OK && needs_body ? hs_auth_body(s, c, body, json, &effort, tenant) : r;
 }

@@ -6,6 +6,7 @@
  *   - the whole body (one event; and the whole batch, which is proposed upstream),
  *   - the text of a batch's first element,
  *   - where that element is {"json": value} and nothing else, the text of the value.
+ * batch_signature in the settings takes only some of these for a batch.
  * The bytes are those of the body; nothing is serialised again. Of the JSON no more is
  * read than the first element, and only when the body itself does not match.
  *
@@ -54,12 +55,13 @@ enum hs_result hs_auth_head(const struct hs_settings *s, const struct hs_credent
                             struct hs_buf *key, struct hs_slice *tenant, bool *needs_body);
 
 /*
- * Does the signature match the body? HS_OK, HS_E_SIGNATURE, HS_E_UNVERIFIED or HS_E_MEMORY.
- * `json` is scratch.
+ * Does the signature match the body? HS_OK, HS_E_SIGNATURE, HS_E_TENANT (the secret that matches has
+ * another label than *tenant), HS_E_UNVERIFIED or HS_E_MEMORY. At HS_OK *tenant is the secret's
+ * label, unless it has none. `json` is scratch.
  */
 enum hs_result hs_auth_body(const struct hs_settings *s, const struct hs_credentials *c,
                             struct hs_slice body, struct hs_json *json,
-                            struct hs_auth_effort *effort);
+                            struct hs_auth_effort *effort, struct hs_slice *tenant);
 
 /* Both, without a limit. */
 enum hs_result hs_auth_check(const struct hs_settings *s, const struct hs_credentials *c,

@@ -47,11 +47,15 @@ enum hs_level { HS_LOG_ERROR, HS_LOG_WARN, HS_LOG_INFO, HS_LOG_DEBUG };
 	  "set the key at the sender; under Apache see that Authorization is passed on") \
 	X(HS_E_KEY, 401, INFO, "API key unknown", "add the key to [keys], or correct it") \
 	X(HS_E_KEY_REVOKED, 403, INFO, "API key revoked", "give the customer a new key") \
+	X(HS_E_TENANT, 403, INFO, "API key and X-Signature are of different customers", \
+	  "give the label of the secret and that of the key the same name, or correct one of them at the sender") \
 	X(HS_E_NO_CREDENTIALS, 401, INFO, "X-Signature or API key required", \
 	  "set the shared secret or the key at the sender") \
 	/* the text */ \
 	X(HS_E_SETTINGS_HEADER, 400, INFO, "X-Segment-Settings is not base64 of a JSON object", \
 	  "look at the sender") \
+	X(HS_E_BATCHES, 400, INFO, "batches are not taken here, send single events", \
+	  "turn batching off at the sender, or set batches = yes") \
 	X(HS_E_JSON_EMPTY, 400, INFO, "body is empty", "look at the sender") \
 	X(HS_E_JSON_END, 400, INFO, "JSON ends too early", "look at the sender") \
 	X(HS_E_JSON_SYNTAX, 400, INFO, "not JSON", "look at the sender") \

@@ -37,7 +37,11 @@ static const struct setting table[] = {
 	  "shared secret for X-Signature; may be repeated while a customer changes secrets" },
 	{ "auth", KIND_CHOICE, AT(auth), 0, 0, NULL,
 	  { NULL, "signature", "key", "both", "either", "none" },
-	  "what a sender must show; by default all that is configured" },
+	  "what a sender must show; with secrets and keys beside each other it must be given" },
+	{ "batch_signature", KIND_CHOICE, AT(batch_signature), 0, 0, "either", { "either", "first", "whole" },
+	  "what the signature of a batch must cover: its first event, as Segment signs today, the whole body, or either" },
+	{ "batches", KIND_CHOICE, AT(batches), 0, 0, "yes", { "no", "yes" },
+	  "whether several events may come in one request; no: 400" },
 	{ "max_body", KIND_SIZE, AT(max_body), KIB, GIB, "32M", { NULL },
 	  "largest request body; above it the answer is 413" },
 	{ "validate", KIND_CHOICE, AT(validate), 0, 0, "spec", { "spec", "lenient" },
@@ -204,6 +208,7 @@ struct reading {
 	struct hs_slice rest; /* of the text */
 	int line;
 	enum hs_settings_fault stage; /* what an error would be about */
+	struct hs_slice raw; /* the line at hand, as it stands in the file; n == 0: none */
 };
 
 /* Keeps the first error. Always false, so that callers can return it. */
@@ -248,15 +253,78 @@ static bool set_path(struct reading *r, const struct setting *s, const char *val
 	return *path != NULL || fail(r, "out of memory");
 }
 
-static bool add_secret(struct reading *r, const char *value)
+/* Blank to inih: it asks isspace(3). */
+static bool is_blank(char c)
+{
+	return c == ' ' || (c >= '\t' && c <= '\r');
+}
+
+/* A value that inih has cut, or that has quotes, as other programs' files want them. */
+static void doubt(struct reading *r, const char *value)
+{
+	struct hs_settings *s = r->settings;
+	const char *equals = r->raw.n == 0 ? NULL : memchr(r->raw.p, '=', r->raw.n);
+	size_t n = strlen(value);
+	struct hs_slice written;
+
+	if (equals == NULL || s->doubtful_line != 0)
+		return;
+	written = hs_slice(equals + 1, (size_t)(r->raw.p + r->raw.n - equals) - 1);
+	while (written.n > 0 && is_blank(written.p[written.n - 1])) /* a carriage return among them */
+		written.n--;
+	written = hs_slice_trim(written);
+	if (written.n > n)
+		s->doubt = "what stands behind the blank and the semicolon is a comment and no part of it";
+	else if (n > 1 && (value[0] == '"' || value[0] == '\'') && value[n - 1] == value[0])
+		s->doubt = "the quotes are a part of it";
+	else if (strstr(value, " #") != NULL)
+		s->doubt = "what stands behind the # is a part of it: a comment there begins with a semicolon";
+	else
+		return;
+	s->doubtful_line = r->line;
+}
+
+static bool is_label(const char *s)
+{
+	static const char allowed[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-";
+
+	return s[0] != '\0' && strlen(s) <= HS_TENANT_MAX && strspn(s, allowed) == strlen(s);
+}
+
+static const struct setting *find_setting(const char *name)
+{
+	for (size_t i = 0; i < SETTINGS; i++)
+		if (strcmp(table[i].name, name) == 0)
+			return &table[i];
+	return NULL;
+}
+
+/* Of [keys] or [secrets]. */
+static bool check_label(struct reading *r, const char *section, const char *label)
+{
+	if (!is_label(label))
+		return fail(r, "[%s] %s: a label has 1 to %d letters, digits, dots, _ or -", section, label, HS_TENANT_MAX);
+	if (find_setting(label) != NULL)
+		return fail(r, "[%s] %s: is a setting: move it above [%s]", section, label, section);
+	return true;
+}
+
+/* `label`: the tenant of what it signs; "" for none. */
+static bool add_secret(struct reading *r, const char *label, const char *value)
 {
 	struct hs_settings *s = r->settings;
 
+	if (value[0] == '\0')
+		return fail(r, "[secrets] %s has no value", label);
+	if (strcmp(value, HS_SETTINGS_SAMPLE_SECRET) == 0)
+		return fail(r, "secret: is still the sample's text: enter the shared secret");
 	if (s->secrets == HS_SECRETS_MAX)
 		return fail(r, "secret: at most %d are taken: remove the oldest", HS_SECRETS_MAX);
+	doubt(r, value);
 	s->secret[s->secrets] = hs_hmac_new(hs_slice_str(value));
 	if (s->secret[s->secrets] == NULL)
 		return fail(r, "out of memory");
+	snprintf(s->secret_tenant[s->secrets], sizeof s->secret_tenant[0], "%s", label);
 	s->secrets++;
 	return true;
 }
@@ -271,7 +339,7 @@ static bool set_value(struct reading *r, const struct setting *s, const char *va
 	if (s->kind == KIND_PATH)
 		return set_path(r, s, value);
 	if (s->kind == KIND_SECRET)
-		return add_secret(r, value);
+		return add_secret(r, "", value);
 	if (s->kind == KIND_CHOICE) {
 		for (int i = 0; i < CHOICES_MAX; i++)
 			if (s->choice[i] != NULL && strcmp(s->choice[i], value) == 0) {
@@ -290,22 +358,7 @@ static bool set_value(struct reading *r, const struct setting *s, const char *va
 	return fail(r, "%s = %s: expected %s", s->name, value, expected);
 }
 
-static const struct setting *find_setting(const char *name)
-{
-	for (size_t i = 0; i < SETTINGS; i++)
-		if (strcmp(table[i].name, name) == 0)
-			return &table[i];
-	return NULL;
-}
-
 /* --- [keys] ----------------------------------------------------------------- */
-
-static bool is_label(const char *s)
-{
-	static const char allowed[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-";
-
-	return s[0] != '\0' && strlen(s) <= HS_TENANT_MAX && strspn(s, allowed) == strlen(s);
-}
 
 static bool take_prefix(const char **s, const char *prefix)
 {
@@ -345,11 +398,9 @@ static bool add_key(struct reading *r, const char *label, const char *value)
 	struct hs_settings *s = r->settings;
 	struct hs_key *k;
 
-	if (!is_label(label))
-		return fail(r, "[keys] %s: a label has 1 to %d letters, digits, dots, _ or -", label,
-		            HS_TENANT_MAX);
-	if (find_setting(label) != NULL)
-		return fail(r, "[keys] %s: is a setting: move it above [keys]", label);
+	if (!check_label(r, "keys", label))
+		return false;
+	doubt(r, value);
 	if (s->keys == HS_KEYS_MAX)
 		return fail(r, "[keys]: at most %d are taken", HS_KEYS_MAX);
 	k = more_keys(s);
@@ -361,6 +412,8 @@ static bool add_key(struct reading *r, const char *label, const char *value)
 		if (!hs_hex_decode(hs_slice_str(value), k->sha256, sizeof k->sha256))
 			return fail(r, "[keys] %s: sha256: must be followed by 64 hex digits "
 			               "(printf %%s KEY | sha256sum)", label);
+	} else if (strcmp(value, HS_SETTINGS_SAMPLE_KEY) == 0) {
+		return fail(r, "[keys] %s: is still the sample's text: enter the key", label);
 	} else if (value[0] == '\0') {
 		return fail(r, "[keys] %s has no value", label);
 	} else if (!hs_sha256(hs_slice_str(value), k->sha256)) {
@@ -389,8 +442,10 @@ static int on_pair(void *user, const char *section, const char *name, const char
 		return 0;
 	if (strcmp(section, "keys") == 0)
 		return add_key(r, name, value);
+	if (strcmp(section, "secrets") == 0)
+		return check_label(r, "secrets", name) && add_secret(r, name, value);
 	if (section[0] != '\0')
-		return fail(r, "[%s]: unknown section: there is only [keys], and what stands above it",
+		return fail(r, "[%s]: unknown section: there are [secrets] and [keys], and what stands above them",
 		            section);
 	s = find_setting(name);
 	if (s == NULL)
@@ -399,12 +454,6 @@ static int on_pair(void *user, const char *section, const char *name, const char
 		return fail(r, "%s stands twice: remove one", name);
 	r->given[s - table] = true;
 	return set_value(r, s, value);
-}
-
-/* Blank to inih: it asks isspace(3). */
-static bool is_blank(char c)
-{
-	return c == ' ' || (c >= '\t' && c <= '\r');
 }
 
 /* inih reads no further than the bracket: only a comment may stand behind it. */
@@ -461,6 +510,7 @@ static char *next_line(char *to, int size, void *user)
 	newline = memchr(r->rest.p, '\n', r->rest.n);
 	line = hs_slice(r->rest.p, newline == NULL ? r->rest.n : (size_t)(newline - r->rest.p));
 	r->line++;
+	r->raw = line;
 	if (!check_line(r, line) || line.n >= (size_t)size)
 		return NULL;
 	r->rest.p += line.n + (newline != NULL);
@@ -488,6 +538,7 @@ static void read_file(struct reading *r, const char *name, struct hs_slice text)
 		fail(r, "cannot be read: out of memory");
 	}
 	r->line = 0;
+	r->raw = HS_SLICE_NONE;
 }
 
 /* --- the environment -------------------------------------------------------- */
@@ -547,11 +598,14 @@ static void settle_auth(struct reading *r)
 
 	if (r->stage != HS_FAULT_ABSENT)
 		r->stage = HS_FAULT_ACCESS;
+	/* to demand both as soon as there are both would turn away for good who could send until then */
+	if (s->auth == HS_AUTH_UNSET && s->secrets > 0 && s->keys > 0) {
+		fail(r, "secrets and keys: add auth = either (one of the two is enough) or auth = both (a sender must "
+		        "show a signature and a key)");
+		return;
+	}
 	if (s->auth == HS_AUTH_UNSET)
-		s->auth = s->secrets > 0 && s->keys > 0 ? HS_AUTH_BOTH
-		          : s->secrets > 0              ? HS_AUTH_SIGNATURE
-		          : s->keys > 0                 ? HS_AUTH_KEY
-		                                        : HS_AUTH_UNSET;
+		s->auth = s->secrets > 0 ? HS_AUTH_SIGNATURE : s->keys > 0 ? HS_AUTH_KEY : HS_AUTH_UNSET;
 	wants_secret = s->auth == HS_AUTH_SIGNATURE || s->auth == HS_AUTH_BOTH || s->auth == HS_AUTH_EITHER;
 	wants_key = s->auth == HS_AUTH_KEY || s->auth == HS_AUTH_BOTH || s->auth == HS_AUTH_EITHER;
 	if (s->auth == HS_AUTH_UNSET)
@@ -560,6 +614,36 @@ static void settle_auth(struct reading *r)
 		fail(r, "auth demands a signature: set secret");
 	else if (wants_key && s->keys == 0)
 		fail(r, "auth demands an API key: add [keys]");
+}
+
+const char *hs_settings_tenant(const struct hs_settings *s, const char *label)
+{
+	for (unsigned i = 0; i < s->keys; i++)
+		if (strcmp(s->key[i].tenant, label) == 0)
+			return s->key[i].tenant;
+	for (unsigned i = 0; i < s->secrets; i++)
+		if (label[0] != '\0' && strcmp(s->secret_tenant[i], label) == 0)
+			return s->secret_tenant[i];
+	return NULL;
+}
+
+bool hs_settings_have_tenants(const struct hs_settings *s)
+{
+	for (unsigned i = 0; i < s->secrets; i++)
+		if (s->secret_tenant[i][0] != '\0')
+			return true;
+	return s->keys > 0;
+}
+
+const char *hs_settings_demand(const struct hs_settings *s)
+{
+	static const char *const demand[] = {
+		[HS_AUTH_SIGNATURE] = "a signature", [HS_AUTH_KEY] = "an API key",
+		[HS_AUTH_BOTH] = "a signature and an API key", [HS_AUTH_EITHER] = "a signature or an API key",
+		[HS_AUTH_NONE] = "nothing",
+	};
+
+	return demand[s->auth];
 }
 
 struct hs_settings *hs_settings_new(const char *name, struct hs_slice text, char *const *variables,

@@ -24,6 +24,9 @@ enum hs_auth_mode {
 	HS_AUTH_NONE,
 };
 
+/* What the signature of a batch must cover. */
+enum hs_batch_signature { HS_BATCH_SIGNATURE_EITHER, HS_BATCH_SIGNATURE_FIRST, HS_BATCH_SIGNATURE_WHOLE };
+
 enum hs_durability { HS_DURABILITY_FSYNC, HS_DURABILITY_NONE };
 enum hs_compress { HS_COMPRESS_GZIP, HS_COMPRESS_NONE };
 
@@ -44,10 +47,13 @@ struct hs_key {
 struct hs_settings {
 	char *spool_dir;
 	struct hs_hmac *secret[HS_SECRETS_MAX];
+	char secret_tenant[HS_SECRETS_MAX][HS_TENANT_MAX + 1]; /* of each; "": it has no label */
 	unsigned secrets;
 	struct hs_key *key; /* of `keys`, in the order of the file */
 	unsigned keys;
 	int auth;       /* enum hs_auth_mode, never HS_AUTH_UNSET after a good read */
+	int batch_signature; /* enum hs_batch_signature */
+	int batches;    /* 0 or 1 */
 	int validate;   /* enum hs_validate */
 	int names;      /* enum hs_names */
 	int durability; /* enum hs_durability */
@@ -60,6 +66,8 @@ struct hs_settings {
 	int64_t retain_days;
 	int64_t spool_mode; /* 0600 or 0640 */
 	int64_t threads;
+	int doubtful_line; /* of a secret or key that is probably not what was meant; 0: none … */
+	const char *doubt; /* … and why */
 };
 
 /* What is wrong, where, and how to mend it: one line, ready for a person. */
@@ -90,6 +98,19 @@ struct hs_settings_error {
 struct hs_settings *hs_settings_new(const char *name, struct hs_slice text, char *const *variables,
                                     struct hs_settings_error *error);
 void hs_settings_free(struct hs_settings *s);
+
+/* Do keys or secrets have labels, so that records may have a tenant? */
+bool hs_settings_have_tenants(const struct hs_settings *s);
+
+/* The label as it stands in the settings; NULL: there is none such. */
+const char *hs_settings_tenant(const struct hs_settings *s, const char *label);
+
+/* What a sender must show, for people: "a signature and an API key". */
+const char *hs_settings_demand(const struct hs_settings *s);
+
+/* What the sample says where a secret or a key must be entered; it is not taken for one. */
+#define HS_SETTINGS_SAMPLE_SECRET "the shared secret that you gave Segment"
+#define HS_SETTINGS_SAMPLE_KEY "a key in clear"
 
 /* One row of the table, for people: --help, the manual page, the sample file. */
 struct hs_setting_doc {

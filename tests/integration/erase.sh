@@ -403,7 +403,7 @@ hs verify
 is 'the spool is in order' "$CODE" 0
 ### A refused body that was cut #########################################
 # Whose it is may stand in what was cut off: it goes with anybody of its tenant.
-SETTINGS=$(printf '%s\n' 'rejected_body = 40' '[keys]' 'acme = k1' 'globex = k2')
+SETTINGS=$(printf '%s\n' 'rejected_body = 40' 'auth = key' '[keys]' 'acme = k1' 'globex = k2')
 spool_start
 for tenant in acme globex; do
 	printf '{"type":"track","traits":{"email":"a@example.org"},"pad":"%0100d","userId":"anna"}\n' 0 >"$T/long"

@@ -165,7 +165,8 @@ is 'a tenant that is none' $CODE 2
 server_stop
 
 ### Whose they are ######################################################
-SETTINGS='[keys]
+SETTINGS='auth = either
+[keys]
 acme = one
 globex = two'
 spool_start

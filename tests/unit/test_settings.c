@@ -18,6 +18,9 @@ static int64_t number_called(const struct test_case *c, const struct hs_settings
 		int64_t value;
 	} table[] = {
 		{ "secrets", s->secrets },
+		{ "doubtful_line", s->doubtful_line },
+		{ "batch_signature", s->batch_signature },
+		{ "batches", s->batches },
 		{ "keys", s->keys },
 		{ "auth", s->auth },
 		{ "max_body", s->max_body },
@@ -177,7 +180,7 @@ static void errors_do_not_tell_secrets(void **state)
 		"spool_dir = /s\n[keys]\nacme = sha256:TOPSECRET\n",
 		"spool_dir = /s\n[keys]\nac me = TOPSECRET\n",
 		"spool_dir = /s\nsecrte = TOPSECRET\n",
-		"spool_dir = /s\n[secrets]\na = TOPSECRET\n",
+		"spool_dir = /s\n[secrets]\na b = TOPSECRET\n",
 		"spool_dir = /s\nsecret TOPSECRET\n",
 		"spool_dir = /s\n secret = TOPSECRET\n",
 		"auth = none\nsecret = TOPSECRET\n",
