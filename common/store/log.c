@@ -1,5 +1,7 @@
 #include "store/log.h"
+#include "core/clock_text.h"
 #include "core/utf8.h"
+#include "store/io.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -122,11 +124,24 @@ static bool write_line(char *line, size_t n)
 	return written > 0;
 }
 
+/* A server's log, a journal and a pipe to either have a time of their own; what a plain file gets has not. */
+static size_t put_time(char line[static HS_LOG_LINE])
+{
+	struct stat st;
+
+	if (fstat(STDERR_FILENO, &st) < 0 || !S_ISREG(st.st_mode))
+		return 0;
+	hs_clock_text(hs_io_now(), line);
+	line[HS_CLOCK_TEXT] = ' ';
+	return HS_CLOCK_TEXT + 1;
+}
+
 static size_t put_head(char line[static HS_LOG_LINE], enum hs_level level)
 {
 	static const char *const names[] = { "error", "warn", "info", "debug" };
+	size_t n = put_time(line);
 
-	return (size_t)snprintf(line, HS_LOG_LINE, "hookspool[%ld]: %s: ", (long)getpid(), names[level]);
+	return n + (size_t)snprintf(line + n, HS_LOG_LINE - n, "hookspool[%ld]: %s: ", (long)getpid(), names[level]);
 }
 
 void hs_log_flush(void)

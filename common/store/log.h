@@ -6,6 +6,9 @@
  * (hs_utf8_unprintable) are replaced by '?', so a sender cannot forge a line. Never hand it
  * a secret, a key or a signature.
  *
+ * If descriptor 2 is a plain file (lighttpd's server.breakagelog, a shell's 2>>), a line begins with
+ * the time, UTC; elsewhere whoever collects it adds one.
+ *
  * Logging never waits: a pipe or socket that is full, because nobody reads it, costs the line.
  * Lines that were dropped are counted, and the next line that passes is preceded by their number.
  */
