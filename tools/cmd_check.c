@@ -132,7 +132,7 @@ static bool check_settings(struct checked *c, const char *path)
 	if (c->settings->doubtful_line != 0)
 		hs_report_warn(r, "secrets", "if that is what was meant, it is as it should be; otherwise correct the line",
 		               "line %d holds a secret or key: %s", c->settings->doubtful_line, c->settings->doubt);
-	return true;
+	return hs_command_as_owner(c->settings);
 }
 
 /* --- the spool ----------------------------------------------------------------- */

@@ -1,7 +1,9 @@
 #include "tools/command.h"
+#include "store/io.h"
 #include "store/settings_file.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <getopt.h>
 #include <inttypes.h>
 #include <limits.h>
@@ -127,6 +129,26 @@ int hs_cmd_help(int argc, char **argv)
 
 /* --- settings ----------------------------------------------------------------- */
 
+bool hs_command_as_owner(const struct hs_settings *settings)
+{
+	char above[PATH_MAX], *slash;
+	struct stat st;
+
+	if (geteuid() != 0)
+		return true;
+	snprintf(above, sizeof above, "%s", settings->spool_dir);
+	slash = strrchr(above, '/');
+	if (slash != NULL && slash != above)
+		*slash = '\0';
+	if (hs_io_stat(AT_FDCWD, settings->spool_dir, &st) < 0 && hs_io_stat(AT_FDCWD, above, &st) < 0)
+		return true; /* nothing is there to be opened, and that is said by who tries */
+	if (st.st_uid == 0 || hs_io_become(st.st_uid, st.st_gid) == 0)
+		return true;
+	fprintf(stderr, "hookspool: %s is of user %lu, who cannot be worked as: %s; try sudo -u '#%lu' hookspool\n",
+		settings->spool_dir, (unsigned long)st.st_uid, strerror(errno), (unsigned long)st.st_uid);
+	return false;
+}
+
 struct hs_settings *hs_command_settings(const char *path)
 {
 	struct hs_settings_error error;
@@ -135,6 +157,10 @@ struct hs_settings *hs_command_settings(const char *path)
 
 	if (s == NULL)
 		fprintf(stderr, "hookspool: settings: %s\n", error.text);
+	if (s != NULL && !hs_command_as_owner(s)) {
+		hs_settings_free(s);
+		s = NULL;
+	}
 	return s;
 }
 

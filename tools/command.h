@@ -87,8 +87,15 @@ bool hs_option_number(const char *name, const char *text, uint64_t low, uint64_t
 int hs_usage(const char *name);
 
 /*
- * The settings of --config FILE, or those that the handler would find. NULL after a
- * message to standard error: exit with EX_CONFIG. The caller's, for hs_settings_free.
+ * Run by root, a command works as the spool's owner, or if it is not there yet as that of the
+ * folder above: what it makes must be his. Nothing for others. False after a message to standard error.
+ */
+bool hs_command_as_owner(const struct hs_settings *settings);
+
+/*
+ * The settings of --config FILE, or those that the handler would find, read as who we are; from
+ * then on hs_command_as_owner. NULL after a message to standard error: exit with EX_CONFIG. The
+ * caller's, for hs_settings_free.
  */
 struct hs_settings *hs_command_settings(const char *path);
 

@@ -4,6 +4,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <grp.h>
 #include <limits.h>
 #include <linux/futex.h>
 #include <linux/magic.h>
@@ -599,4 +600,9 @@ void hs_io_wake(_Atomic uint32_t *word, int sleepers)
 void hs_io_yield_to_all(void)
 {
 	setpriority(PRIO_PROCESS, (id_t)syscall(SYS_gettid), 19);
+}
+
+int hs_io_become(uid_t user, gid_t group)
+{
+	return setgroups(1, &group) < 0 || setgid(group) < 0 || setuid(user) < 0 ? -1 : 0;
 }

@@ -135,6 +135,9 @@ int64_t hs_io_now_boot(void);
 /* The latter in microseconds. */
 int64_t hs_io_now_us(void);
 
+/* For root: gives up everything but this user and this group, for good. */
+int hs_io_become(uid_t user, gid_t group);
+
 /* Identifies this boot of the machine; false if it cannot be told. */
 bool hs_io_boot_id(char id[static 37]);
 

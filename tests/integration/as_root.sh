@@ -1,0 +1,37 @@
+# Commands that root runs: they work as the spool's owner, and leave nothing that he cannot use.
+. "$(dirname "$0")/../lib/server.sh"
+. "$(dirname "$0")/../lib/consume.sh"
+
+if [ "$(id -u)" -ne 0 ]; then
+	echo 'ok 1 - # SKIP needs root'
+	echo 1..1
+	exit 0
+fi
+
+root() { HOOKSPOOL_CONF="$S/hookspool.conf" "$S/bin/hookspool" "$@"; }
+strangers() { find "$S/spool" ! -user "$SERVER_USER" -printf '%P '; }
+
+spool_start 'rotate_min_gap = 0'
+chown root "$S/hookspool.conf" # root reads it before it is no longer root
+put a 1 20
+printf '{"type":"track","event":"e","userId":"u1","messageId":"i1","timestamp":"2026-11-21T10:00:00Z"}\n' >"$OUT/archive"
+chmod 644 "$OUT/archive"
+for command in check rotate maintain verify 'cat --type track' 'tail -n 1' 'tail --cursor c' stats 'each --cursor e --once --on *=true' \
+	"import $OUT/archive" 'erase --user u3' repair 'erase --from-deletes' adopt; do
+	[ "$command" != adopt ] || server_stop # it wants to be alone
+	# shellcheck disable=SC2086
+	root $command >"$T/out" 2>&1
+	code=$?
+	is "$command: done, and all of the spool is its owner's" "$code $(strangers)" "0 "
+done
+chown "$SERVER_USER" "$S/hookspool.conf"
+is "its owner goes on with it" "$(hs cat | wc -l) $(hs tail --cursor c | wc -l) $(hs verify >/dev/null && echo sound)" "17 1 sound"
+
+# No spool yet: it will be that of the owner of the folder above.
+mkdir "$S/home"
+own "$S/home"
+sed "s|^spool_dir.*|spool_dir = $S/home/spool|" "$S/hookspool.conf" >"$S/home.conf"
+chmod 600 "$S/home.conf"
+"$S/bin/hookspool" rotate --config "$S/home.conf" >"$T/out" 2>&1
+is "a new spool belongs to the owner of the folder above" "$(stat -c %U "$S/home/spool" 2>&1)" "$SERVER_USER"
+done_testing
