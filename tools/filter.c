@@ -60,7 +60,8 @@ void hs_filter_free(struct hs_filter *f)
 static bool is_one_of(struct hs_filter *f, enum hs_filter_by by, const struct hs_leaf *leaf)
 {
 	for (unsigned i = 0; i < f->by[by].count; i++)
-		if (hs_leaf_is(leaf, f->by[by].value[i], &f->scratch))
+		if (by == HS_BY_USER ? hs_leaf_is_id(leaf, f->by[by].value[i], &f->scratch)
+				     : hs_leaf_is(leaf, f->by[by].value[i], &f->scratch))
 			return true;
 	return false;
 }

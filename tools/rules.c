@@ -147,13 +147,13 @@ static bool is_nobody(const struct hs_leaf *leaf)
 	       (!leaf->is_string && hs_slice_eq(leaf->value, HS_SLICE("null")));
 }
 
-/* One sender writes "\u00e9" and another one "é": they mean the same user. */
-static uint64_t hash_decoded(const struct hs_leaf *leaf, uint64_t seed)
+/* One sender writes "\u00e9" or 7.0, another one "é" or "7": they mean the same user. */
+static uint64_t hash_text(const struct hs_leaf *leaf, uint64_t seed)
 {
 	struct hs_buf text = { 0 };
 	uint64_t hash;
 
-	hs_leaf_put(leaf, &text);
+	hs_leaf_put_id(leaf, &text);
 	hash = hs_buf_ok(&text) ? hs_hash(text.p, text.n, seed)
 				: hs_hash(leaf->value.p, leaf->value.n, seed);
 	hs_buf_free(&text);
@@ -169,8 +169,9 @@ uint64_t hs_main_user(const struct hs_main *m)
 		const struct hs_leaf *leaf = &m->leaf[by[i]];
 
 		if (!is_nobody(leaf))
-			return leaf->value_escaped ? hash_decoded(leaf, i)
-						   : hs_hash(leaf->value.p, leaf->value.n, i);
+			return leaf->value_escaped || !leaf->is_string
+				       ? hash_text(leaf, i)
+				       : hs_hash(leaf->value.p, leaf->value.n, i);
 	}
 	return 0;
 }

@@ -92,7 +92,7 @@ bool hs_tally_add(struct hs_tally *t, struct hs_slice name, uint64_t bytes)
 
 bool hs_tally_add_leaf(struct hs_tally *t, const struct hs_leaf *leaf, uint64_t bytes)
 {
-	if (leaf->name.p == NULL)
+	if (leaf->name.p == NULL || (!leaf->is_string && hs_slice_eq(leaf->value, HS_SLICE("null"))))
 		return true;
 	if (!leaf->value_escaped && leaf->is_string)
 		return hs_tally_add(t, leaf->value, bytes);

@@ -1,5 +1,6 @@
 #include "core/leaves.h"
 #include "core/hex.h"
+#include "core/id_text.h"
 #include "core/json.h"
 #include "core/sixteen.h"
 
@@ -129,4 +130,27 @@ void hs_leaf_put(const struct hs_leaf *leaf, struct hs_buf *out)
 	hs_json_unescape(leaf->value, out);
 	if (hs_buf_ok(out))
 		replace_surrogates(out->p + start, out->n - start);
+}
+
+/* A number whose literal is not its text as an id. */
+static bool is_odd_number(const struct hs_leaf *leaf)
+{
+	return !leaf->is_string && !is_null(leaf) && !hs_id_is_plain(leaf->value);
+}
+
+bool hs_leaf_is_id(const struct hs_leaf *leaf, struct hs_slice id, struct hs_buf *scratch)
+{
+	if (!is_odd_number(leaf))
+		return hs_leaf_is(leaf, id, scratch);
+	hs_buf_reset(scratch);
+	hs_id_put_number(scratch, leaf->value);
+	return hs_buf_ok(scratch) && hs_slice_eq(hs_buf_slice(scratch), id);
+}
+
+void hs_leaf_put_id(const struct hs_leaf *leaf, struct hs_buf *out)
+{
+	if (is_odd_number(leaf))
+		hs_id_put_number(out, leaf->value);
+	else
+		hs_leaf_put(leaf, out);
 }

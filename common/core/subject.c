@@ -1,6 +1,7 @@
 #include "core/subject.h"
 #include "core/clock_text.h"
 #include "core/hash.h"
+#include "core/id_text.h"
 
 #include <stdlib.h>
 
@@ -208,18 +209,30 @@ bool hs_subject_text(const struct hs_json *json, uint32_t token, struct hs_buf *
 
 	if (token == 0 || (t->kind != HS_JSON_STRING && t->kind != HS_JSON_NUMBER))
 		return false;
-	if (t->escaped)
+	if (t->kind == HS_JSON_NUMBER)
+		hs_id_put_number(out, hs_json_raw(json, token));
+	else if (t->escaped)
 		hs_json_unescape(hs_json_inner(json, token), out);
 	else
-		hs_buf_put_slice(out, t->kind == HS_JSON_STRING ? hs_json_inner(json, token)
-								: hs_json_raw(json, token));
+		hs_buf_put_slice(out, hs_json_inner(json, token));
 	return hs_buf_ok(out);
 }
 
 /* --- the cheap look ------------------------------------------------------------------ */
 
-static bool is_known(const struct hs_subjects *s, const char *p, size_t n)
+/* A long number in another form than its text is for the strict reader. */
+static bool may_be_known(const struct hs_subjects *s, const char *p, size_t n, bool quoted)
 {
+	char room[2 * HS_ID_TEXT_ZEROS];
+	struct hs_buf text = { .p = room, .cap = sizeof room, .max = sizeof room };
+
+	if (!quoted && !hs_id_is_plain(hs_slice(p, n))) {
+		hs_id_put_number(&text, hs_slice(p, n));
+		if (!hs_buf_ok(&text))
+			return true;
+		p = text.p;
+		n = text.n;
+	}
 	return first_with(s, p, n, hs_hash(p, n, s->seed)) != NULL;
 }
 
@@ -279,7 +292,7 @@ bool hs_subjects_may_match(const struct hs_subjects *s, struct hs_slice record)
 			value = slash + 2;
 			p = plain_string(value, end);
 		}
-		if (p == NULL || (somebody && is_known(s, value, (size_t)(p - value))))
+		if (p == NULL || (somebody && may_be_known(s, value, (size_t)(p - value), quoted)))
 			return true;
 		p += quoted;
 		if (p >= end || *p != ',')

@@ -2,8 +2,8 @@
  * subject: the people whose records are asked for, and whose a record is.
  *
  * A record is a user's if its user_id or previous_id is theirs, and an anonymous
- * visitor's if its anonymous_id or previous_id is. Ids are compared decoded: "a" and
- * "\u0061" are the same, and so are "7" and 7. The tenant is part of who somebody is.
+ * visitor's if its anonymous_id or previous_id is. Ids are compared by their texts (id_text.h):
+ * "a" and "\u0061" are the same, and so are "7", 7 and 7.0. The tenant is part of who somebody is.
  */
 #ifndef HS_SUBJECT_H
 #define HS_SUBJECT_H

@@ -99,6 +99,10 @@ static void users(void **state)
 		    user("{\"type\":\"page\",\"anonymous_id\":\"a\"}"));
 	assert_true(user("{\"type\":\"page\",\"user_id\":\"null\",\"anonymous_id\":\"b\"}") ==
 		    user("{\"type\":\"page\",\"user_id\":\"null\",\"anonymous_id\":\"c\"}"));
+	assert_true(user("{\"type\":\"page\",\"user_id\":\"7\"}") == user("{\"user_id\":7}"));
+	assert_true(user("{\"type\":\"page\",\"user_id\":0.7e1}") == user("{\"user_id\":7.0}"));
+	assert_true(user("{\"type\":\"page\",\"user_id\":7}") == user("{\"user_id\":7.0}"));
+	assert_true(user("{\"type\":\"page\",\"user_id\":\"7.0\"}") != user("{\"user_id\":7.0}"));
 	assert_true(user("{\"type\":\"page\",\"message_id\":\"1\"}") !=
 		    user("{\"type\":\"page\",\"message_id\":\"2\"}"));
 }

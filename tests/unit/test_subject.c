@@ -218,6 +218,32 @@ static void texts(void **state)
 	hs_subjects_free(&s);
 }
 
+/* The cheap look must not pass over a number in another form: match() asks it, too. */
+static void numbers(void **state)
+{
+	static const struct {
+		const char *id;
+		int found;
+	} cases[] = {
+		{ "12345", 1 },      { "12345.0", 1 },    { "1.2345e4", 1 },   { "1234500E-2", 1 },
+		{ "\"12345\"", 1 },  { "12345.1", 0 },    { "-12345", 0 },     { "123450", 0 },
+		{ "\"12345.0\"", 0 }, { "\"012345\"", 0 }, { "null", 0 },       { "9007199254740993", 1 },
+		{ "9007199254740992", 0 }, { "0.9007199254740993e16", 1 },
+	};
+	struct hs_subjects s;
+	char text[120];
+
+	(void)state;
+	hs_subjects_init(&s, 7);
+	add(&s, HS_SUBJECT_USER, "12345", NULL);
+	add(&s, HS_SUBJECT_USER, "9007199254740993", NULL);
+	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		snprintf(text, sizeof text, "{\"type\":\"page\",\"user_id\":%s," STAMP, cases[i].id);
+		assert_int_equal(match(&s, text), cases[i].found);
+	}
+	hs_subjects_free(&s);
+}
+
 static void many(void **state)
 {
 	struct hs_subjects s;
@@ -245,6 +271,7 @@ int main(void)
 		cmocka_unit_test(limits),
 		cmocka_unit_test(on_a_derived_device),
 		cmocka_unit_test(texts),
+		cmocka_unit_test(numbers),
 		cmocka_unit_test(many),
 	};
 	int failed = cmocka_run_group_tests_name("subject", tests, NULL, NULL);

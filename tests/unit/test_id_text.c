@@ -1,0 +1,72 @@
+/* id_text: one number, one text; two numbers, two texts. */
+#include "core/id_text.h"
+#include "tests/lib/cases.h"
+
+#define ZEROS_60 "000000000000000000000000000000000000000000000000000000000000"
+
+static void one_number_one_text(void **state)
+{
+	static const struct {
+		const char *literal, *text;
+	} cases[] = {
+		{ "12345", "12345" },
+		{ "12345.0", "12345" },
+		{ "1.2345e4", "12345" },
+		{ "1.2345E+04", "12345" },
+		{ "1234500e-2", "12345" },
+		{ "-12345.000", "-12345" },
+		{ "0", "0" },
+		{ "-0", "0" },
+		{ "-0.00e17", "0" },
+		{ "0e99999999999999999999", "0e99999999999999999999" },
+		{ "9007199254740993", "9007199254740993" },
+		{ "900719925474099.3e1", "9007199254740993" },
+		{ "123456789012345678901234567890", "123456789012345678901234567890" },
+		{ "1.50", "1.5" },
+		{ "15e-1", "1.5" },
+		{ "0.001", "0.001" },
+		{ "1e-3", "0.001" },
+		{ "100", "100" },
+		{ "1e2", "100" },
+		{ "1000" ZEROS_60, "1000" ZEROS_60 },
+		{ "1e63", "1000" ZEROS_60 },
+		{ "1e64", "1e64" },
+		{ "10000" ZEROS_60, "1e64" },
+		{ "1e400", "1e400" },
+		{ "10e399", "1e400" },
+		{ "0.1e401", "1e400" },
+		{ "-12e400", "-12e400" },
+		{ "1.50e-99", "15e-100" },
+		{ "1e999999999999999", "1e999999999999999" },
+		{ "1e0000000000000000001", "10" },
+		{ "1e9999999999999999", "1e9999999999999999" },
+		{ "true", "true" },
+		{ "", "" },
+		{ "1.", "1." },
+		{ "1e", "1e" },
+		{ "1e+", "1e+" },
+		{ "-", "-" },
+	};
+	struct hs_buf out = { 0 };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		hs_buf_reset(&out);
+		hs_id_put_number(&out, hs_slice_str(cases[i].literal));
+		hs_buf_putc(&out, '\0');
+		assert_true(hs_buf_ok(&out));
+		assert_string_equal(out.p, cases[i].text);
+		if (hs_id_is_plain(hs_slice_str(cases[i].literal)))
+			assert_string_equal(cases[i].literal, cases[i].text);
+	}
+	hs_buf_free(&out);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(one_number_one_text),
+	};
+
+	return cmocka_run_group_tests_name("id_text", tests, NULL, NULL);
+}
