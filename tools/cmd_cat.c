@@ -1,12 +1,14 @@
 /* hookspool cat, tail: the records, one JSON line each, as they were spooled. */
 #include "core/judge.h"
 #include "core/links.h"
+#include "store/failed.h"
 #include "store/io.h"
 #include "tools/columns.h"
 #include "tools/command.h"
 #include "tools/filter.h"
 #include "tools/linked.h"
 #include "tools/output.h"
+#include "tools/refused.h"
 #include "tools/source.h"
 #include "tools/terminal.h"
 
@@ -30,6 +32,7 @@ struct options {
 	struct hs_filter filter;
 	struct hs_columns columns; /* count 0: whole lines */
 	bool is_tail, follow, last_given, aliases;
+	bool rejected, failed; /* not the events */
 	size_t last;
 };
 
@@ -48,7 +51,7 @@ struct run {
 
 /* --- the command line ----------------------------------------------------- */
 
-enum { OPTION_FIELDS = HS_OPT_OWN, OPTION_RAW, OPTION_CURSOR, OPTION_FROM, OPTION_ALIASES };
+enum { OPTION_FIELDS = HS_OPT_OWN, OPTION_RAW, OPTION_CURSOR, OPTION_FROM, OPTION_ALIASES, OPTION_REJECTED, OPTION_FAILED };
 
 #define OUTPUT_OPTIONS                                                                             \
 	{ "fields", "A,B,C", OPTION_FIELDS, "these fields alone, with tabs between them" },        \
@@ -59,6 +62,8 @@ enum { OPTION_FIELDS = HS_OPT_OWN, OPTION_RAW, OPTION_CURSOR, OPTION_FROM, OPTIO
 /* clang-format off */
 const struct hs_option hs_cat_options[] = {
 	HS_FILTER_OPTIONS,
+	{ "rejected", NULL, OPTION_REJECTED, "what was refused, instead; by --tenant, --since, --until" },
+	{ "failed", NULL, OPTION_FAILED, "what handlers of each set aside, instead; the filters are for its records" },
 	{ "aliases", NULL, OPTION_ALIASES, "all that erase --aliases would take of these users' events" },
 	OUTPUT_OPTIONS,
 	HS_OPTION_CONFIG,
@@ -97,6 +102,8 @@ static bool take_option(struct options *o, const char *command, int option, cons
 	case OPTION_CURSOR: o->cursor = argument; return true;
 	case OPTION_FROM: o->from = argument; return hs_source_is_from(command, argument);
 	case OPTION_ALIASES: o->aliases = true; return true;
+	case OPTION_REJECTED: o->rejected = true; return true;
+	case OPTION_FAILED: o->failed = true; return true;
 	case 'f': o->follow = true; return true;
 	case 'n': return take_last(o, argument);
 	default:
@@ -116,6 +123,16 @@ static bool read_options(int argc, char **argv, struct options *o)
 			return false;
 	if (o->from != NULL && (o->cursor == NULL || o->last_given)) {
 		fputs("hookspool tail: --from is for a --cursor, and without --lines\n", stderr);
+		return false;
+	}
+	if (o->rejected + o->failed + o->aliases > 1) {
+		fputs("hookspool cat: --rejected, --failed and --aliases exclude each other\n", stderr);
+		return false;
+	}
+	if (o->rejected && o->filter.by[HS_BY_TYPE].count + o->filter.by[HS_BY_EVENT].count +
+				   o->filter.by[HS_BY_USER].count > 0) {
+		fputs("hookspool cat: --rejected: what was refused need not be an event: only --tenant, --since and "
+		      "--until can choose\n", stderr);
 		return false;
 	}
 	if (optind == argc && (!o->aliases || o->filter.by[HS_BY_USER].count > 0))
@@ -408,6 +425,59 @@ static int loop(struct run *r)
 	return code;
 }
 
+/* --- what are no events --------------------------------------------------- */
+
+struct others {
+	struct run *run;
+	bool failed; /* to write, or for want of memory */
+};
+
+static bool put_other(struct others *x, struct hs_slice line, struct hs_slice fields)
+{
+	struct run *r = x->run;
+
+	if (r->options.columns.count > 0) {
+		hs_columns_put(&r->options.columns, fields, &r->out.buf);
+	} else {
+		hs_buf_put_slice(&r->out.buf, line);
+		hs_buf_putc(&r->out.buf, '\n');
+	}
+	x->failed = !hs_output_line(&r->out, (struct hs_position){ 0 });
+	return !x->failed;
+}
+
+static bool show_rejected(void *context, struct hs_slice line)
+{
+	struct others *x = context;
+	struct hs_refusal refusal;
+
+	hs_refusal_read(&refusal, line);
+	return !hs_refusal_passes(&refusal, &x->run->options.filter) || put_other(x, line, line);
+}
+
+static bool show_failed(void *context, struct hs_slice line)
+{
+	struct others *x = context;
+	struct hs_slice record = hs_failed_record(line);
+
+	return !hs_filter_passes(&x->run->options.filter, record) || put_other(x, line, record);
+}
+
+static int show_others(struct run *r)
+{
+	struct others x = { r, false };
+	const struct hs_place *place = hs_reader_place(r->source.reader);
+	enum hs_result result;
+
+	if (!hs_output_start(&r->out, false, (struct hs_position){ 0 }))
+		return output_failed(r);
+	result = r->options.failed ? hs_refused_walk_family(place, "failed", show_failed, &x)
+				   : hs_refused_walk(place, show_rejected, &x);
+	if (!x.failed && result != HS_OK)
+		return hs_source_result(&r->source, result);
+	return x.failed || !hs_output_flush(&r->out, (struct hs_position){ 0 }) ? output_failed(r) : 0;
+}
+
 /* Lines that go to a terminal or through a pipe are themselves a sign of life. */
 static bool is_to_file(void)
 {
@@ -429,7 +499,9 @@ static int run(int argc, char **argv, bool is_tail)
 	if (read_options(argc, argv, &r->options))
 		code = hs_source_open(&r->source, argv[0], r->options.config, r->options.cursor,
 				      r->options.from);
-	if (code == 0) {
+	if (code == 0 && (r->options.rejected || r->options.failed)) {
+		code = hs_source_close(&r->source, show_others(r));
+	} else if (code == 0) {
 		code = begin(r);
 		if (code == 0 && r->options.aliases)
 			code = find_people(r);

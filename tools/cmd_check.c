@@ -9,9 +9,11 @@
 #include "store/sealed.h"
 #include "store/settings_file.h"
 #include "store/spool.h"
+#include "tools/check_consumers.h"
 #include "tools/check_program.h"
 #include "tools/check_url.h"
 #include "tools/command.h"
+#include "tools/filter.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -24,7 +26,7 @@
 
 extern char **environ;
 
-enum { OPT_URL = HS_OPT_OWN, OPT_KEY, OPT_CACERT, OPT_INSECURE };
+enum { OPT_URL = HS_OPT_OWN, OPT_KEY, OPT_CACERT, OPT_INSECURE, OPT_NAGIOS, OPT_QUIET_FOR };
 
 const struct hs_option hs_check_options[] = {
 	HS_OPTION_CONFIG,
@@ -33,6 +35,8 @@ const struct hs_option hs_check_options[] = {
 	  "an API key to try it with, if the settings have none in clear" },
 	{ "cacert", "FILE", OPT_CACERT, "believe certificates that these authorities signed" },
 	{ "insecure", NULL, OPT_INSECURE, "believe any certificate" },
+	{ "quiet-for", "TIME", OPT_QUIET_FOR, "warn if no event has come for so long (30m, 1h, 2d)" },
+	{ "nagios", NULL, OPT_NAGIOS, "one line, and the exit codes of Nagios' plugins: 0, 1, 2, 3" },
 	HS_OPTION_JSON,
 	HS_OPTIONS_END,
 };
@@ -41,6 +45,7 @@ enum {
 	INODES_LOW = 1000,
 	PROBE_BYTES = 1 << 20,
 	INDEX_MS = 60000, /* making it anew takes a while; see README.md for figures */
+	NAGIOS_UNKNOWN = 3,
 	AHEAD_MS = 5000,  /* file systems count in ticks, and clocks are disciplined */
 };
 
@@ -49,6 +54,7 @@ struct checked {
 	struct hs_settings *settings;
 	char file[PATH_MAX]; /* of the settings; "": none */
 	int dir;             /* the spool; -1 */
+	const char *quiet_for; /* NULL: it may be */
 };
 
 /* --- what a web server serves --------------------------------------------------- */
@@ -177,7 +183,11 @@ static void check_space(struct checked *c)
 	uint64_t segment = (uint64_t)c->settings->rotate_size;
 	struct hs_space space;
 
-	if (hs_io_space(c->dir, &space) < 0)
+	bool known = hs_io_space(c->dir, &space) == 0;
+
+	if (known)
+		hs_report_figure(&c->report, "free", space.bytes, "B");
+	if (!known)
 		hs_report_fail(&c->report, "space", "", "%s", strerror(errno));
 	else if (space.bytes < min_free)
 		hs_report_fail(&c->report, "space", hs_result_info(HS_E_FULL)->remedy,
@@ -329,6 +339,8 @@ static void check_spool(struct checked *c, struct hs_spool *spool)
 	check_file_system(c);
 	check_space(c);
 	check_clock(c, spool);
+	hs_check_cursors(&c->report, c->settings, c->dir);
+	hs_check_quiet(&c->report, c->settings, c->quiet_for);
 	if (r == HS_OK) {
 		check_reserve(c);
 		check_index(c, spool);
@@ -360,6 +372,24 @@ static int check_all(struct checked *c, const char *path, const struct hs_http_t
 	return code != 0 ? code : c->report.count[HS_CHECK_FAIL] > 0 ? 1 : 0;
 }
 
+/* An age, as --since takes it; not a date. */
+static bool is_duration(const char *text)
+{
+	size_t digits = strspn(text, "0123456789");
+	int64_t ms;
+
+	if (digits > 0 && text[digits] != '\0' && text[digits + 1] == '\0' && hs_filter_when(text, hs_io_now(), &ms))
+		return true;
+	fprintf(stderr, "hookspool check: --quiet-for %s: expected a time (90s, 30m, 1h, 2d)\n", text);
+	return false;
+}
+
+/* A plugin's exit code; what could not be looked at is unknown. */
+static int nagios_exit(const struct hs_report *r, int code)
+{
+	return code == EX_CONFIG || code == 0 || code == 1 ? hs_report_nagios_exit(r) : NAGIOS_UNKNOWN;
+}
+
 int hs_cmd_check(int argc, char **argv)
 {
 	struct checked c = { .report = { .colours = hs_command_colours(stdout) }, .dir = -1 };
@@ -373,13 +403,20 @@ int hs_cmd_check(int argc, char **argv)
 		switch (option) {
 		case HS_OPT_CONFIG: path = optarg; break;
 		case HS_OPT_JSON: c.report.json = true; break;
+		case OPT_NAGIOS: c.report.nagios = true; break;
+		case OPT_QUIET_FOR:
+			c.quiet_for = optarg;
+			usage = !is_duration(optarg);
+			break;
 		case OPT_URL: target.url = optarg; break;
 		case OPT_KEY: usage = !hs_held_key(&given, optarg); break;
 		case OPT_CACERT: target.cacert = optarg; break;
 		case OPT_INSECURE: target.insecure = true; break;
 		default: usage = true;
 		}
-	code = usage || optind != argc ? hs_usage(argv[0]) : check_all(&c, path, &target, &given);
+	usage = usage || optind != argc || (c.report.nagios && c.report.json);
+	code = usage ? hs_usage(argv[0]) : check_all(&c, path, &target, &given);
+	code = c.report.nagios ? nagios_exit(&c.report, code) : code;
 	hs_report_end(&c.report);
 	hs_held_free(&given);
 	hs_settings_free(c.settings);

@@ -13,10 +13,12 @@
 enum { OPT_TRUST_CLOCK = HS_OPT_OWN };
 
 const struct hs_option hs_spool_options[] = { HS_OPTION_CONFIG, HS_OPTIONS_END };
+const struct hs_option hs_examine_options[] = { HS_OPTION_JSON, HS_OPTION_CONFIG, HS_OPTIONS_END };
 
 const struct hs_option hs_maintain_options[] = {
 	HS_OPTION_CONFIG,
 	{ "trust-clock", NULL, OPT_TRUST_CLOCK, "the clock is right, though it has jumped ahead" },
+	HS_OPTION_JSON,
 	HS_OPTIONS_END,
 };
 
@@ -27,6 +29,7 @@ struct opened {
 	struct hs_settings *settings;
 	struct hs_spool *spool;
 	bool trust_clock; /* maintain */
+	bool json;
 };
 
 /* 0, or the exit code. */
@@ -35,10 +38,12 @@ static int open_spool(int argc, char **argv, struct opened *o)
 	const char *path = NULL;
 	int option;
 
-	o->trust_clock = false;
+	o->trust_clock = o->json = false;
 	while ((option = hs_option(argc, argv)) != -1) {
 		if (option == OPT_TRUST_CLOCK)
 			o->trust_clock = true;
+		else if (option == HS_OPT_JSON)
+			o->json = true;
 		else if (option == HS_OPT_CONFIG)
 			path = optarg;
 		else
@@ -92,7 +97,10 @@ int hs_cmd_maintain(int argc, char **argv)
 	if (r != HS_OK)
 		return close_spool(&o, argv[0], r);
 	r = hs_spool_maintain(o.spool, NULL, NULL, &done);
-	if (r == HS_OK && done.busy)
+	if (r == HS_OK && o.json)
+		printf("{\"busy\":%s,\"compressed\":%" PRIu64 ",\"deleted\":%" PRIu64 "}\n",
+		       done.busy ? "true" : "false", done.compressed, done.deleted);
+	else if (r == HS_OK && done.busy)
 		puts("another process is at it: nothing done");
 	else if (done.compressed > 0 || done.deleted > 0)
 		printf("%" PRIu64 " compressed, %" PRIu64 " deleted\n", done.compressed, done.deleted);
@@ -106,13 +114,35 @@ enum { REPORTS_MAX = 100 }; /* lines a person reads; the sums at the end count a
 struct show {
 	uint64_t reports;
 	struct hs_progress progress;
+	bool json;
+	struct hs_buf found; /* json: an object for each problem */
 };
+
+static void report_json(struct show *s, enum hs_problem p, const char *file, uint64_t line)
+{
+	hs_buf_put_slice(&s->found, s->found.n > 0 ? HS_SLICE(",\n{\"file\":") : HS_SLICE("{\"file\":"));
+	hs_buf_put_json(&s->found, hs_slice_str(file));
+	hs_buf_put_slice(&s->found, HS_SLICE(",\"line\":"));
+	if (line > 0)
+		hs_buf_put_uint(&s->found, line);
+	else
+		hs_buf_put_slice(&s->found, HS_SLICE("null"));
+	hs_buf_put_slice(&s->found, HS_SLICE(",\"problem\":"));
+	hs_buf_put_json(&s->found, hs_slice_str(hs_problem_text(p)));
+	hs_buf_put_slice(&s->found, hs_problem_is_fault(p) ? HS_SLICE(",\"fault\":true}")
+							    : HS_SLICE(",\"fault\":false}"));
+}
 
 static void report(void *context, enum hs_problem p, const char *file, uint64_t line)
 {
 	struct show *s = context;
 
 	hs_progress_clear(&s->progress);
+	if (s->json) {
+		if (++s->reports <= REPORTS_MAX)
+			report_json(s, p, file, line);
+		return;
+	}
 	if (++s->reports == REPORTS_MAX + 1)
 		puts("…");
 	if (s->reports > REPORTS_MAX)
@@ -131,6 +161,31 @@ static void progress(void *context, uint64_t done, uint64_t all)
 		hs_progress_show(&s->progress, "%3u %% of %" PRIu64 " MB", (unsigned)(done * 100 / all), all >> 20);
 }
 
+static void print_sum(const struct hs_examined *found, uint64_t problems, bool mend)
+{
+	printf("%" PRIu64 " sealed segments, %" PRIu64 " lines, %" PRIu64 " problems", found->segments, found->lines,
+	       problems);
+	if (found->problem[HS_PROBLEM_FUTURE] > 0)
+		printf(", %" PRIu64 " stamps from the future", found->problem[HS_PROBLEM_FUTURE]);
+	if (mend)
+		printf(", %" PRIu64 " segments mended, index made anew", found->mended);
+	putchar('\n');
+}
+
+/* The sums count all; of the findings themselves there are as many as a person would see. */
+static enum hs_result print_json(const struct show *s, const struct hs_examined *found, uint64_t problems, bool mend)
+{
+	if (!hs_buf_ok(&s->found))
+		return HS_E_MEMORY;
+	printf("{\"segments\":%" PRIu64 ",\"lines\":%" PRIu64 ",\"problems\":%" PRIu64 ",\"future\":%" PRIu64,
+	       found->segments, found->lines, problems, found->problem[HS_PROBLEM_FUTURE]);
+	if (mend)
+		printf(",\"mended\":%" PRIu64, found->mended);
+	printf(",\"more\":%s,\n\"found\":[", s->reports > REPORTS_MAX ? "true" : "false");
+	hs_terminal_printf(stdout, "%.*s]}\n", (int)s->found.n, s->found.n > 0 ? s->found.p : "");
+	return HS_OK;
+}
+
 static int examine(int argc, char **argv, bool mend)
 {
 	struct show show = { 0 };
@@ -143,20 +198,17 @@ static int examine(int argc, char **argv, bool mend)
 
 	if (code != 0)
 		return code;
+	show.json = o.json;
 	hs_progress_begin(&show.progress);
 	r = hs_spool_examine(o.spool, &examiner, &found);
 	hs_progress_clear(&show.progress);
 	for (int p = 0; p < HS_PROBLEMS; p++)
 		problems += hs_problem_is_fault((enum hs_problem)p) ? found.problem[p] : 0;
-	if (r == HS_OK) {
-		printf("%" PRIu64 " sealed segments, %" PRIu64 " lines, %" PRIu64 " problems", found.segments,
-		       found.lines, problems);
-		if (found.problem[HS_PROBLEM_FUTURE] > 0)
-			printf(", %" PRIu64 " stamps from the future", found.problem[HS_PROBLEM_FUTURE]);
-		if (mend)
-			printf(", %" PRIu64 " segments mended, index made anew", found.mended);
-		putchar('\n');
-	}
+	if (r == HS_OK && show.json)
+		r = print_json(&show, &found, problems, mend);
+	else if (r == HS_OK)
+		print_sum(&found, problems, mend);
+	hs_buf_free(&show.found);
 	code = close_spool(&o, argv[0], r);
 	return code == 0 && problems > 0 ? 1 : code;
 }

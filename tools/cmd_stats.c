@@ -172,20 +172,6 @@ static bool shows_rejected(const struct stats *s)
 	return f->by[HS_BY_TYPE].count + f->by[HS_BY_EVENT].count + f->by[HS_BY_USER].count == 0;
 }
 
-static bool passes(struct stats *s, const struct hs_refusal *r)
-{
-	const struct hs_filter *f = &s->filter;
-	bool ours = f->by[HS_BY_TENANT].count == 0;
-	int64_t ms;
-
-	for (unsigned i = 0; i < f->by[HS_BY_TENANT].count && r->tenant.name.p != NULL; i++)
-		ours |= hs_leaf_is(&r->tenant, f->by[HS_BY_TENANT].value[i], &s->scratch);
-	if (!ours || (!f->since_given && !f->until_given))
-		return ours;
-	return hs_clock_parse(r->spooled_at.value, &ms) &&
-	       (!f->since_given || ms >= f->since_ms) && (!f->until_given || ms < f->until_ms);
-}
-
 static bool count_reason(struct stats *s, const struct hs_refusal *r, uint64_t bytes)
 {
 	hs_buf_reset(&s->scratch);
@@ -202,7 +188,7 @@ static bool count_rejected(void *context, struct hs_slice line)
 	struct hs_refusal r;
 
 	hs_refusal_read(&r, line);
-	if (!passes(s, &r))
+	if (!hs_refusal_passes(&r, &s->filter))
 		return !hs_stop_asked();
 	s->rejected++;
 	s->rejected_bytes += line.n + 1;

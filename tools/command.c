@@ -34,11 +34,14 @@ static const struct hs_option *options_of(const struct hs_command *c)
 
 int hs_option(int argc, char **argv)
 {
-	struct option table[HS_OPTIONS_MAX + 1] = { 0 };
-	char letters[2 * HS_OPTIONS_MAX + 1] = "", *letter = letters;
+	static const struct option help = { "help", no_argument, NULL, 'h' };
+	struct option table[HS_OPTIONS_MAX + 2] = { 0 };
+	char letters[2 * HS_OPTIONS_MAX + 2] = "h", *letter = letters + 1;
 	const struct hs_option *o = options_of(hs_command_find(argv[0]));
+	size_t i;
+	int found;
 
-	for (size_t i = 0; i < HS_OPTIONS_MAX && o[i].name != NULL; i++) {
+	for (i = 0; i < HS_OPTIONS_MAX && o[i].name != NULL; i++) {
 		table[i].name = o[i].name;
 		table[i].has_arg = o[i].argument != NULL ? required_argument : no_argument;
 		table[i].val = o[i].letter;
@@ -48,7 +51,14 @@ int hs_option(int argc, char **argv)
 				*letter++ = ':';
 		}
 	}
-	return getopt_long(argc, argv, letters, table, NULL);
+	table[i] = help;
+	found = getopt_long(argc, argv, letters, table, NULL);
+	if (found == 'h') {
+		char *words[] = { argv[0], argv[0], NULL };
+
+		exit(hs_cmd_help(2, words));
+	}
+	return found;
 }
 
 bool hs_option_number(const char *name, const char *text, uint64_t low, uint64_t high,

@@ -69,7 +69,7 @@ const struct hs_command *hs_command_find(const char *name);
 /*
  * The next option of the command argv[0]: its letter, with `optarg` and `optind` as
  * getopt_long(3) leaves them. -1: no more, the arguments begin at argv[optind]; '?'
- * after a message to standard error.
+ * after a message to standard error. At -h and --help it prints the help and exits.
  */
 int hs_option(int argc, char **argv);
 
@@ -115,6 +115,7 @@ int hs_cmd_adopt(int argc, char **argv);
 int hs_cmd_backup(int argc, char **argv);
 int hs_cmd_cat(int argc, char **argv);
 int hs_cmd_check(int argc, char **argv);
+int hs_cmd_cursors(int argc, char **argv);
 int hs_cmd_docs(int argc, char **argv);
 int hs_cmd_each(int argc, char **argv);
 int hs_cmd_erase(int argc, char **argv);
@@ -133,11 +134,13 @@ extern const struct hs_option hs_adopt_options[];
 extern const struct hs_option hs_backup_options[];
 extern const struct hs_option hs_cat_options[];
 extern const struct hs_option hs_check_options[];
+extern const struct hs_option hs_cursors_options[];
 extern const struct hs_option hs_each_options[];
+extern const struct hs_option hs_examine_options[]; /* verify, repair */
 extern const struct hs_option hs_send_options[];
 extern const struct hs_option hs_erase_options[];
 extern const struct hs_option hs_import_options[];
-extern const struct hs_option hs_spool_options[]; /* rotate, verify, repair */
+extern const struct hs_option hs_spool_options[]; /* rotate */
 extern const struct hs_option hs_maintain_options[];
 extern const struct hs_option hs_stats_options[];
 extern const struct hs_option hs_tail_options[];

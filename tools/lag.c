@@ -50,7 +50,9 @@ static bool add_cursor(void *context, const struct hs_cursor_info *info)
 	struct hs_lag_cursor c = { .at = info->position,
 				   .saved_ms = info->saved_ms,
 				   .damaged = info->damaged,
-				   .held = info->held };
+				   .held = info->held,
+				   .holder = info->holder,
+				   .history = info->history };
 
 	l->lag->more = l->lag->count == HS_LAG_CURSORS;
 	l->no_memory = !l->lag->more && l->lag->count == l->lag->room && !grow(l->lag);

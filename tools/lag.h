@@ -18,6 +18,8 @@ struct hs_lag_cursor {
 	struct hs_position at; /* in the file as it is now */
 	int64_t saved_ms;
 	bool damaged, held;
+	int64_t holder;            /* held: by this process; 0: not known */
+	struct hs_history history; /* in which it was saved */
 	bool ahead;              /* behind the end: of another spool */
 	bool met;                /* the walk has passed it, and found a line behind it */
 	uint64_t records, bytes; /* met: before it, and after hs_lag_end behind it */

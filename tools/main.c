@@ -19,11 +19,13 @@ const struct hs_command hs_commands[] = {
 	  "run a handler for each event of a type; go on where the cursor stands" },
 	{ "stats", hs_cmd_stats, hs_stats_options, "",
 	  "count: types, events, tenants, days, what was rejected, how far each cursor is behind" },
+	{ "cursors", hs_cmd_cursors, hs_cursors_options, "[list | reset NAME --from WHEN | remove NAME]",
+	  "how far consumers have come; set a cursor anew, or remove it" },
 	{ "rotate", hs_cmd_rotate, hs_spool_options, "", "seal the open segments now" },
 	{ "maintain", hs_cmd_maintain, hs_maintain_options, "",
 	  "seal by age, compress, delete what is too old; for cron under plain CGI" },
-	{ "verify", hs_cmd_verify, hs_spool_options, "", "read the whole spool, say what is wrong" },
-	{ "repair", hs_cmd_repair, hs_spool_options, "",
+	{ "verify", hs_cmd_verify, hs_examine_options, "", "read the whole spool, say what is wrong" },
+	{ "repair", hs_cmd_repair, hs_examine_options, "",
 	  "the same, and mend it: broken segments set aside, the index made anew" },
 	{ "backup", hs_cmd_backup, hs_backup_options, "DIR",
 	  "a copy of the spool while it is served; the next one brings what is new" },
@@ -39,6 +41,11 @@ const struct hs_command hs_commands[] = {
 };
 /* clang-format on */
 
+static bool is_help(const char *word)
+{
+	return strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0;
+}
+
 int main(int argc, char **argv)
 {
 	const struct hs_command *c = argc > 1 ? hs_command_find(argv[1]) : NULL;
@@ -47,13 +54,13 @@ int main(int argc, char **argv)
 		puts("hookspool " HS_VERSION);
 		return 0;
 	}
-	if (argc == 2 && strcmp(argv[1], "--help") == 0)
+	if (argc == 2 && is_help(argv[1]))
 		return hs_cmd_help(1, argv);
 	if (c == NULL) {
 		fputs("usage: hookspool COMMAND [ARGUMENT ...]; hookspool help lists them\n", stderr);
 		return 2;
 	}
-	if (argc == 3 && strcmp(argv[2], "--help") == 0)
+	if (argc == 3 && is_help(argv[2]))
 		return hs_cmd_help(2, argv);
 	return c->run(argc - 1, argv + 1);
 }

@@ -1,13 +1,16 @@
 #include "tools/refused.h"
+#include "core/clock_text.h"
 #include "store/io.h"
 #include "store/lines.h"
 #include "store/sealed.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 struct walk {
 	const struct hs_place *place;
+	const char *family;
 	bool (*take)(void *context, struct hs_slice line);
 	void *context;
 	bool stopped;
@@ -50,21 +53,22 @@ static enum hs_result walk_sealed(struct walk *w, struct hs_sealed sealed)
 	char name[HS_SEALED_NAME];
 	struct stat st;
 
-	hs_sealed_print("rejected", &sealed, name);
+	hs_sealed_print(w->family, &sealed, name);
 	if (!sealed.gzip && hs_io_stat(w->place->dir, name, &st) < 0 && errno == ENOENT) {
 		sealed.gzip = true;
-		hs_sealed_print("rejected", &sealed, name);
+		hs_sealed_print(w->family, &sealed, name);
 	}
 	return walk_file(w, name, sealed.gzip);
 }
 
-enum hs_result hs_refused_walk(const struct hs_place *place,
-			       bool (*take)(void *context, struct hs_slice line), void *context)
+enum hs_result hs_refused_walk_family(const struct hs_place *place, const char *family,
+				      bool (*take)(void *context, struct hs_slice line), void *context)
 {
-	struct walk w = { place, take, context, false };
+	struct walk w = { place, family, take, context, false };
+	char open[HS_SEALED_NAME];
 	struct hs_sealed *list;
 	size_t count;
-	enum hs_result r = hs_sealed_list(place->dir, "rejected", &list, &count);
+	enum hs_result r = hs_sealed_list(place->dir, family, &list, &count);
 
 	if (r != HS_OK)
 		return r;
@@ -72,7 +76,14 @@ enum hs_result hs_refused_walk(const struct hs_place *place,
 		if (i == 0 || list[i].number != list[i - 1].number) /* not the .gz of the same */
 			r = walk_sealed(&w, list[i]);
 	free(list);
-	return r == HS_OK ? walk_file(&w, "rejected.jsonl", false) : r;
+	snprintf(open, sizeof open, "%s.jsonl", family);
+	return r == HS_OK ? walk_file(&w, open, false) : r;
+}
+
+enum hs_result hs_refused_walk(const struct hs_place *place,
+			       bool (*take)(void *context, struct hs_slice line), void *context)
+{
+	return hs_refused_walk_family(place, "rejected", take, context);
 }
 
 void hs_refusal_read(struct hs_refusal *r, struct hs_slice line)
@@ -88,4 +99,17 @@ void hs_refusal_read(struct hs_refusal *r, struct hs_slice line)
 			r->message = leaf;
 		else if (hs_slice_eq(leaf.name, HS_SLICE("tenant")))
 			r->tenant = leaf;
+}
+
+bool hs_refusal_passes(const struct hs_refusal *r, struct hs_filter *f)
+{
+	bool ours = f->by[HS_BY_TENANT].count == 0;
+	int64_t ms;
+
+	for (unsigned i = 0; i < f->by[HS_BY_TENANT].count && r->tenant.name.p != NULL; i++)
+		ours |= hs_leaf_is(&r->tenant, f->by[HS_BY_TENANT].value[i], &f->scratch);
+	if (!ours || (!f->since_given && !f->until_given))
+		return ours;
+	return r->spooled_at.name.p != NULL && hs_clock_parse(r->spooled_at.value, &ms) &&
+	       (!f->since_given || ms >= f->since_ms) && (!f->until_given || ms < f->until_ms);
 }

@@ -7,6 +7,13 @@
 
 #include "core/leaves.h"
 #include "store/segment.h"
+#include "tools/filter.h"
+
+/*
+ * The same of another family of files of lines: "rejected" or "failed".
+ */
+enum hs_result hs_refused_walk_family(const struct hs_place *place, const char *family,
+				      bool (*take)(void *context, struct hs_slice line), void *context);
 
 /*
  * Calls take(context, line) for each whole line, without its '\n', until it returns false.
@@ -21,5 +28,8 @@ struct hs_refusal {
 };
 
 void hs_refusal_read(struct hs_refusal *r, struct hs_slice line);
+
+/* Is it of a filter's tenants and in its time? There is no more to know of it. */
+bool hs_refusal_passes(const struct hs_refusal *r, struct hs_filter *f);
 
 #endif

@@ -28,6 +28,61 @@ static void put_member(struct hs_buf *b, const char *name, const char *value)
 	hs_buf_put_json(b, hs_slice_str(value));
 }
 
+/* Only the worst are told; a bar would begin the figures. */
+static void note(struct hs_report *r, enum hs_verdict verdict, const char *what, const char *text)
+{
+	size_t start;
+
+	for (unsigned worse = verdict + 1U; worse <= HS_CHECK_FAIL; worse++)
+		if (r->count[worse] > 0)
+			return;
+	if (verdict == HS_CHECK_OK)
+		return;
+	if (r->count[verdict] == 1)
+		hs_buf_reset(&r->text);
+	else
+		hs_buf_put_slice(&r->text, HS_SLICE("; "));
+	start = r->text.n;
+	hs_buf_put_slice(&r->text, hs_slice_str(what));
+	hs_buf_put_slice(&r->text, HS_SLICE(": "));
+	hs_buf_put_slice(&r->text, hs_slice_str(text));
+	for (size_t i = start; hs_buf_ok(&r->text) && i < r->text.n; i++)
+		if (r->text.p[i] == '|' || r->text.p[i] == '\n')
+			r->text.p[i] = ' ';
+}
+
+void hs_report_figure(struct hs_report *r, const char *label, uint64_t value, const char *unit)
+{
+	if (!r->nagios)
+		return;
+	hs_buf_putc(&r->figures, ' ');
+	hs_buf_put_slice(&r->figures, hs_slice_str(label));
+	hs_buf_putc(&r->figures, '=');
+	hs_buf_put_uint(&r->figures, value);
+	hs_buf_put_slice(&r->figures, hs_slice_str(unit));
+}
+
+int hs_report_nagios_exit(const struct hs_report *r)
+{
+	return r->count[HS_CHECK_FAIL] > 0 ? 2 : r->count[HS_CHECK_WARN] > 0 ? 1 : 0;
+}
+
+static void print_nagios(struct hs_report *r)
+{
+	static const char *const word[] = { "OK", "WARNING", "CRITICAL" };
+	static const char FINE[] = "nothing is out of order";
+	int n = (int)r->text.n;
+
+	hs_report_figure(r, "warnings", r->count[HS_CHECK_WARN], "");
+	hs_report_figure(r, "failures", r->count[HS_CHECK_FAIL], "");
+	if (r->count[HS_CHECK_OK] + r->count[HS_CHECK_WARN] + r->count[HS_CHECK_FAIL] == 0)
+		puts("HOOKSPOOL UNKNOWN: nothing was looked at");
+	else
+		hs_terminal_printf(stdout, "HOOKSPOOL %s: %.*s |%.*s\n", word[hs_report_nagios_exit(r)],
+				   n > 0 ? n : (int)sizeof FINE, n > 0 ? r->text.p : FINE, (int)r->figures.n,
+				   r->figures.p);
+}
+
 static void add(struct hs_report *r, enum hs_verdict verdict, const char *what, const char *remedy,
                 const char *format, va_list args)
 {
@@ -36,6 +91,10 @@ static void add(struct hs_report *r, enum hs_verdict verdict, const char *what, 
 
 	vsnprintf(text, sizeof text, format, args);
 	r->count[verdict]++;
+	if (r->nagios) {
+		note(r, verdict, what, text);
+		return;
+	}
 	if (!r->json) {
 		print_row(r, verdict, what, remedy, text);
 		return;
@@ -79,7 +138,10 @@ void hs_report_fail(struct hs_report *r, const char *what, const char *remedy, c
 
 void hs_report_end(struct hs_report *r)
 {
-	if (r->json && r->text.n > 0)
+	if (r->nagios)
+		print_nagios(r);
+	else if (r->json && r->text.n > 0)
 		hs_terminal_printf(stdout, "%.*s]\n", (int)r->text.n, r->text.p);
 	hs_buf_free(&r->text);
+	hs_buf_free(&r->figures);
 }

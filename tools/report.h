@@ -1,17 +1,22 @@
 /*
- * report: what `hookspool check` finds: a line each, or a JSON array.
+ * report: what `hookspool check` finds: a line each, or a JSON array; or one line for a monitor,
+ * as Nagios' plugins print it: the worst finding, and figures behind a bar.
  */
 #ifndef HS_REPORT_H
 #define HS_REPORT_H
 
 #include "core/buf.h"
 
+#include <stdint.h>
+
 enum hs_verdict { HS_CHECK_OK, HS_CHECK_WARN, HS_CHECK_FAIL };
 
 struct hs_report {
 	bool json, colours;
 	unsigned count[HS_CHECK_FAIL + 1]; /* of each verdict */
-	struct hs_buf text;                /* JSON so far */
+	bool nagios;
+	struct hs_buf text;                /* JSON so far; nagios: the findings of the worst verdict */
+	struct hs_buf figures;             /* nagios */
 };
 
 /*
@@ -26,6 +31,12 @@ void hs_report_warn(struct hs_report *r, const char *what, const char *remedy,
 __attribute__((format(printf, 4, 5)))
 void hs_report_fail(struct hs_report *r, const char *what, const char *remedy,
                     const char *format, ...);
+
+/* A figure for a monitor: free=1234B. Other reports leave it out. */
+void hs_report_figure(struct hs_report *r, const char *label, uint64_t value, const char *unit);
+
+/* Nagios' exit code: 0 OK, 1 WARNING, 2 CRITICAL. */
+int hs_report_nagios_exit(const struct hs_report *r);
 
 /* Prints what is not yet printed, and returns the memory. */
 void hs_report_end(struct hs_report *r);

@@ -191,8 +191,8 @@ static enum hs_result hold(struct hs_cursor *c, int64_t *holder)
 	return hs_io_write_at(c->lock_fd, pid, strlen(pid), 0) < 0 ? hs_io_result(errno) : HS_OK;
 }
 
-enum hs_result hs_cursor_open(const struct hs_place *place, const char *name,
-			      struct hs_cursor **cursor, bool *fresh, int64_t *holder)
+static enum hs_result open_held(const struct hs_place *place, const char *name, bool anew,
+				struct hs_cursor **cursor, bool *fresh, int64_t *holder)
 {
 	struct hs_cursor *c;
 	enum hs_result r;
@@ -214,7 +214,7 @@ enum hs_result hs_cursor_open(const struct hs_place *place, const char *name,
 		r = hold(c, holder);
 	if (r == HS_OK) {
 		r = load(c->dir, name, &c->saved);
-		*fresh = r == HS_E_IO && errno == ENOENT;
+		*fresh = (r == HS_E_IO && errno == ENOENT) || (anew && r == HS_E_CURSOR);
 	}
 	if (r != HS_OK && !*fresh) {
 		hs_cursor_close(c);
@@ -224,6 +224,20 @@ enum hs_result hs_cursor_open(const struct hs_place *place, const char *name,
 		c->saved.history = place->history;
 	*cursor = c;
 	return HS_OK;
+}
+
+enum hs_result hs_cursor_open(const struct hs_place *place, const char *name,
+			      struct hs_cursor **cursor, bool *fresh, int64_t *holder)
+{
+	return open_held(place, name, false, cursor, fresh, holder);
+}
+
+enum hs_result hs_cursor_open_anew(const struct hs_place *place, const char *name,
+				   struct hs_cursor **cursor, int64_t *holder)
+{
+	bool fresh;
+
+	return open_held(place, name, true, cursor, &fresh, holder);
 }
 
 void hs_cursor_close(struct hs_cursor *c)
@@ -317,7 +331,7 @@ struct list {
 	void *context;
 };
 
-static bool is_held(int dir, const char *name)
+static bool is_held(int dir, const char *name, int64_t *holder)
 {
 	char lock[FILE_NAME + 1];
 	bool held;
@@ -328,6 +342,7 @@ static bool is_held(int dir, const char *name)
 	if (fd < 0)
 		return false;
 	held = hs_io_lock(fd, LOCK_SH | LOCK_NB) < 0;
+	*holder = held ? read_holder(fd) : 0;
 	hs_io_close(fd);
 	return held;
 }
@@ -348,7 +363,7 @@ static bool list_one(void *context, const char *name)
 	info.history = saved.history;
 	info.saved_ms = saved.ms;
 	info.damaged = r != HS_OK;
-	info.held = is_held(l->dir, name);
+	info.held = is_held(l->dir, name, &info.holder);
 	return l->each(l->context, &info);
 }
 

@@ -49,6 +49,9 @@ bool hs_cursor_is_name(const char *name);
  */
 enum hs_result hs_cursor_open(const struct hs_place *place, const char *name,
 			      struct hs_cursor **cursor, bool *fresh, int64_t *holder);
+/* The same of one that is to be set anew: a damaged file counts as a new cursor. */
+enum hs_result hs_cursor_open_anew(const struct hs_place *place, const char *name,
+				   struct hs_cursor **cursor, int64_t *holder);
 void hs_cursor_close(struct hs_cursor *cursor); /* NULL is fine */
 
 /* As it was read, or last saved; of the file that its number of edits tells. */
@@ -79,7 +82,8 @@ struct hs_cursor_info {
 	struct hs_position position;
 	int64_t saved_ms;
 	bool damaged; /* nothing but its name is known */
-	bool held;    /* a consumer is at work */
+	bool held;    /* a consumer is at work … */
+	int64_t holder; /* … this process, 0: not known */
 	struct hs_history history; /* in which it was saved */
 };
 

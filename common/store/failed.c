@@ -80,3 +80,15 @@ enum hs_result hs_failed_append(const struct hs_place *place, struct hs_slice li
 	hs_io_close(lock);
 	return r;
 }
+
+/* It is the last member, and no quote stands bare in a string before it. */
+struct hs_slice hs_failed_record(struct hs_slice line)
+{
+	static const char NAME_OF_IT[] = ",\"record\":{";
+	const char *p = line.n == 0 ? NULL : memmem(line.p, line.n, NAME_OF_IT, sizeof NAME_OF_IT - 1);
+
+	if (p == NULL || line.p[line.n - 1] != '}')
+		return HS_SLICE_NONE;
+	p += sizeof NAME_OF_IT - 2;
+	return hs_slice(p, (size_t)(line.p + line.n - 1 - p));
+}

@@ -25,4 +25,7 @@ enum hs_result hs_failed_lock(const struct hs_place *place, int *lock);
  */
 enum hs_result hs_failed_append(const struct hs_place *place, struct hs_slice line);
 
+/* The record that such a line holds, as it stands there; n == 0: it is damaged. */
+struct hs_slice hs_failed_record(struct hs_slice line);
+
 #endif

@@ -1,0 +1,292 @@
+/* hookspool cursors: how far each consumer has come; one cursor set anew, or removed. */
+#include "store/io.h"
+#include "tools/chart.h"
+#include "tools/command.h"
+#include "tools/lag.h"
+#include "tools/source.h"
+#include "tools/terminal.h"
+
+#include <getopt.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sysexits.h>
+
+enum { OPT_FROM = HS_OPT_OWN };
+
+const struct hs_option hs_cursors_options[] = {
+	{ "from", "WHEN", OPT_FROM, "reset: to oldest, now, 2026-11-23T10:15:00Z or 2h (ago)" },
+	HS_OPTION_JSON,
+	HS_OPTION_CONFIG,
+	HS_OPTIONS_END,
+};
+
+struct run {
+	struct hs_source source;
+	struct hs_lag lag;
+	const char *config, *from;
+	bool json;
+};
+
+/* --- how far they are ------------------------------------------------------- */
+
+/* From the segment of the first of them on; what stands before it is behind nobody. */
+static int walk(struct run *r, struct hs_position end)
+{
+	struct hs_reader *reader = r->source.reader;
+	int code = 0;
+
+	if (r->lag.count == 0 || r->lag.cursor[0].at.number > end.number)
+		return 0;
+	hs_reader_start(reader, (struct hs_position){ .number = r->lag.cursor[0].at.number });
+	while (code == 0 && !hs_reader_has_passed(reader, end)) {
+		struct hs_slice line;
+		enum hs_read what = hs_reader_next(reader, &line);
+
+		if (what == HS_READ_END)
+			return 0;
+		if (what == HS_READ_LINE)
+			hs_lag_line(&r->lag, hs_reader_position(reader), line);
+		else
+			code = hs_source_trouble(&r->source, what);
+	}
+	return code;
+}
+
+static int find_lag(struct run *r)
+{
+	struct hs_position end;
+	enum hs_result result = hs_lag_start(&r->lag, hs_reader_place(r->source.reader));
+	int code;
+
+	if (result == HS_OK)
+		result = hs_reader_end(r->source.reader, &end);
+	if (result != HS_OK)
+		return hs_source_result(&r->source, result);
+	code = walk(r, end);
+	hs_lag_end(&r->lag, end);
+	return code;
+}
+
+/* --- the list ----------------------------------------------------------------- */
+
+__attribute__((format(printf, 2, 3)))
+static void put(struct hs_buf *out, const char *format, ...)
+{
+	char line[512];
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(line, sizeof line, format, args);
+	va_end(args);
+	hs_buf_put_slice(out, hs_slice_str(line));
+}
+
+static bool is_of_this_spool(const struct run *r, const struct hs_lag_cursor *c)
+{
+	return strcmp(c->history.id, hs_reader_place(r->source.reader)->history.id) == 0;
+}
+
+static const char *state_of(const struct run *r, const struct hs_lag_cursor *c)
+{
+	return c->damaged                  ? "damaged"
+	       : !is_of_this_spool(r, c) ? "of another spool"
+	       : c->ahead                  ? "behind the end of the spool"
+	       : c->held                   ? "in use"
+				           : "";
+}
+
+static void put_json_row(const struct run *r, const struct hs_lag_cursor *c, struct hs_buf *out)
+{
+	char saved[HS_CLOCK_TEXT + 1];
+
+	put(out, "{\"name\":\"%s\",\"usable\":%s", c->name,
+	    c->damaged || c->ahead || !is_of_this_spool(r, c) ? "false" : "true");
+	if (!c->damaged) {
+		hs_clock_text(c->saved_ms, saved);
+		put(out, ",\"segment\":%" PRIu64 ",\"offset\":%" PRIu64 ",\"saved_at\":\"%s\"", c->at.number,
+		    c->at.offset, saved);
+		put(out, ",\"spool\":\"%s\",\"epoch\":%" PRIu64, c->history.id, c->history.epoch);
+		put(out, ",\"records\":%" PRIu64 ",\"bytes\":%" PRIu64, c->records, c->bytes);
+		put(out, c->oldest[0] != '\0' ? ",\"oldest\":\"%s\"" : ",\"oldest\":null", c->oldest);
+	}
+	put(out, ",\"in_use\":%s", c->held ? "true" : "false");
+	if (c->holder > 0)
+		put(out, ",\"process\":%" PRId64, c->holder);
+	put(out, "}");
+}
+
+static void put_row(const struct run *r, const struct hs_lag_cursor *c, int width, struct hs_buf *out)
+{
+	char bytes[HS_CHART_BYTES], saved[HS_CLOCK_TEXT + 1], at[48];
+
+	if (c->damaged) {
+		put(out, "%-*s damaged: hookspool cursors reset %s --from oldest|now|TIME\n", width, c->name,
+		    c->name);
+		return;
+	}
+	hs_chart_bytes(c->bytes, bytes);
+	hs_clock_text(c->saved_ms, saved);
+	snprintf(at, sizeof at, "%" PRIu64 ":%" PRIu64, c->at.number, c->at.offset);
+	put(out, "%-*s %10" PRIu64 " %11s  %-24s  %-24s  %-16s", width, c->name, c->records, bytes,
+	    c->oldest[0] != '\0' ? c->oldest : "-", saved, at);
+	put(out, " %5" PRIu64 "  %s", c->history.epoch, state_of(r, c));
+	if (c->holder > 0)
+		put(out, " by process %" PRId64, c->holder);
+	hs_buf_putc(out, '\n');
+}
+
+static int list(struct run *r)
+{
+	struct hs_buf out = { 0 };
+	int code = find_lag(r), width = (int)strlen("cursor");
+
+	for (size_t i = 0; i < r->lag.count; i++)
+		if ((int)strlen(r->lag.cursor[i].name) > width)
+			width = (int)strlen(r->lag.cursor[i].name);
+	if (r->json)
+		put(&out, "[");
+	else if (r->lag.count == 0)
+		put(&out, "no cursors: tail --cursor NAME and each --cursor NAME make one\n");
+	else
+		put(&out, "%-*s %10s %11s  %-24s  %-24s  %-16s %5s\n", width, "cursor", "behind", "bytes",
+		    "oldest waiting", "saved at", "segment:byte", "epoch");
+	for (size_t i = 0; i < r->lag.count; i++) {
+		if (r->json && i > 0)
+			put(&out, ",\n");
+		if (r->json)
+			put_json_row(r, &r->lag.cursor[i], &out);
+		else
+			put_row(r, &r->lag.cursor[i], width, &out);
+	}
+	if (r->json)
+		put(&out, "]\n");
+	else if (r->lag.more)
+		put(&out, "and more than %d other cursors\n", HS_LAG_CURSORS);
+	if (code == 0 && !hs_buf_ok(&out))
+		code = hs_source_result(&r->source, HS_E_MEMORY);
+	if (code == 0)
+		hs_terminal_write(stdout, hs_buf_slice(&out));
+	hs_buf_free(&out);
+	return code;
+}
+
+/* --- one of them ---------------------------------------------------------------- */
+
+struct search {
+	const char *name;
+	bool found;
+};
+
+static bool look_at(void *context, const struct hs_cursor_info *info)
+{
+	struct search *s = context;
+
+	s->found = strcmp(s->name, info->name) == 0;
+	return !s->found;
+}
+
+/* The cursor, held, so that no consumer is at work with it. 0, or the exit code. */
+static int hold(struct run *r, const char *name, struct hs_cursor **cursor)
+{
+	const struct hs_place *place = hs_reader_place(r->source.reader);
+	struct search s = { .name = name };
+	int64_t holder = 0;
+	enum hs_result result = hs_cursor_list(place->private_dir, look_at, &s);
+
+	if (result == HS_OK && !s.found) {
+		hs_terminal_printf(stderr, "hookspool cursors: there is no cursor %s: hookspool cursors lists them\n",
+				   name);
+		return 1;
+	}
+	if (result == HS_OK)
+		result = hs_cursor_open_anew(place, name, cursor, &holder);
+	if (result == HS_E_BUSY) {
+		fprintf(stderr, "hookspool cursors: cursor %s is in use by process %" PRId64 ": stop it first\n",
+			name, holder);
+		return EX_TEMPFAIL;
+	}
+	return hs_source_result(&r->source, result);
+}
+
+static int reset(struct run *r, const char *name)
+{
+	struct hs_reader *reader = r->source.reader;
+	struct hs_position at = { 0 };
+	struct hs_cursor *cursor;
+	enum hs_result result;
+	int code = hold(r, name, &cursor);
+
+	if (code != 0)
+		return code;
+	result = hs_source_from(reader, r->from);
+	if (result == HS_OK)
+		result = hs_reader_remember(reader);
+	at = hs_reader_position(reader);
+	if (result == HS_OK)
+		result = hs_cursor_save(cursor, at);
+	hs_cursor_close(cursor);
+	if (result == HS_OK && at.number == 0)
+		printf("cursor %s: it goes on with the oldest event\n", name);
+	else if (result == HS_OK)
+		printf("cursor %s: it goes on in segment %" PRIu64 " at byte %" PRIu64 "\n", name, at.number,
+		       at.offset);
+	return hs_source_result(&r->source, result);
+}
+
+static int remove_one(struct run *r, const char *name)
+{
+	struct hs_cursor *cursor;
+	int code = hold(r, name, &cursor);
+
+	if (code != 0)
+		return code;
+	code = hs_source_result(&r->source, hs_cursor_remove(hs_reader_place(r->source.reader), name));
+	hs_cursor_close(cursor);
+	if (code == 0)
+		printf("cursor %s: removed\n", name);
+	return code;
+}
+
+/* --- the command ------------------------------------------------------------------ */
+
+static int act(struct run *r, int words, char **word)
+{
+	bool is_list = words == 0 || (words == 1 && strcmp(word[0], "list") == 0);
+	bool is_reset = words == 2 && strcmp(word[0], "reset") == 0;
+	bool is_remove = words == 2 && strcmp(word[0], "remove") == 0;
+	int code;
+
+	if ((!is_list && !is_reset && !is_remove) || (r->json && !is_list))
+		return hs_usage("cursors");
+	if (is_reset != (r->from != NULL)) {
+		fputs(is_reset ? "hookspool cursors: reset needs --from oldest, now or a time\n"
+			       : "hookspool cursors: --from is for reset\n",
+		      stderr);
+		return 2;
+	}
+	if (r->from != NULL && !hs_source_is_from("cursors", r->from))
+		return 2;
+	code = hs_source_open(&r->source, "cursors", r->config, NULL, NULL);
+	if (code != 0)
+		return code;
+	code = is_list ? list(r) : is_reset ? reset(r, word[1]) : remove_one(r, word[1]);
+	hs_lag_free(&r->lag);
+	return hs_source_close(&r->source, code);
+}
+
+int hs_cmd_cursors(int argc, char **argv)
+{
+	struct run r = { .json = false };
+	int option;
+
+	while ((option = hs_option(argc, argv)) != -1)
+		switch (option) {
+		case HS_OPT_CONFIG: r.config = optarg; break;
+		case HS_OPT_JSON: r.json = true; break;
+		case OPT_FROM: r.from = optarg; break;
+		default: return hs_usage(argv[0]);
+		}
+	return act(&r, argc - optind, argv + optind);
+}
