@@ -272,11 +272,9 @@ static void put_cursor(struct hs_buf *out, const struct hs_lag_cursor *c, bool f
 	hs_buf_putc(out, '}');
 }
 
-static uint64_t duplicates(const struct stats *s)
+static const struct hs_counters *counters(const struct stats *s)
 {
-	const struct hs_place *place = hs_reader_place(s->source.reader);
-
-	return atomic_load(&place->state->state->counters.duplicates);
+	return &hs_reader_place(s->source.reader)->state->state->counters;
 }
 
 static void put_json(struct stats *s)
@@ -298,7 +296,8 @@ static void put_json(struct stats *s)
 		put_tally(s, ",\"reasons\":[", BY_REASON);
 		hs_buf_putc(out, '}');
 	}
-	put_number(out, ",\n\"duplicates\":", duplicates(s));
+	put_number(out, ",\n\"duplicates\":", atomic_load(&counters(s)->duplicates));
+	put_number(out, ",\n\"conflicting\":", atomic_load(&counters(s)->conflicting));
 	hs_buf_put_slice(out, HS_SLICE(",\n\"cursors\":["));
 	for (size_t i = 0; i < s->lag.count; i++)
 		put_cursor(out, &s->lag.cursor[i], i == 0);
@@ -322,6 +321,7 @@ static void put_text(struct hs_buf *out, const char *format, ...)
 static void put_head(struct stats *s)
 {
 	char bytes[HS_CHART_BYTES], first[HS_CLOCK_TEXT + 1], last[HS_CLOCK_TEXT + 1];
+	uint64_t conflicting = atomic_load(&counters(s)->conflicting);
 
 	hs_chart_bytes(s->bytes, bytes);
 	put_text(&s->out, "%" PRIu64 " records, %s", s->records, bytes);
@@ -333,7 +333,10 @@ static void put_head(struct stats *s)
 	if (shows_rejected(s))
 		put_text(&s->out, "\n%" PRIu64 " rejected, %s", s->rejected, bytes);
 	put_text(&s->out, "\n%" PRIu64 " duplicates since the machine was started\n",
-		 duplicates(s));
+		 atomic_load(&counters(s)->duplicates));
+	if (conflicting > 0)
+		put_text(&s->out, "%" PRIu64 " of them conflicting: their message id was that of another event, which "
+				  "was kept\n", conflicting);
 }
 
 static void put_lag(struct stats *s)

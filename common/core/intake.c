@@ -1,4 +1,5 @@
 #include "core/intake.h"
+#include "core/hash.h"
 
 #include <stdlib.h>
 
@@ -87,6 +88,30 @@ static struct hs_record *next_record(struct hs_taken *t)
 	return &t->record[t->count];
 }
 
+/* By the text, however it is escaped; a wrong guess for want of memory is only counted. */
+static uint32_t gist_of(struct hs_identifier *i, const struct hs_event *e)
+{
+	static const enum hs_field by[] = { HS_FIELD_TYPE, HS_FIELD_EVENT, HS_FIELD_USER_ID,
+					    HS_FIELD_ANONYMOUS_ID };
+	uint64_t hash = 0;
+
+	for (size_t k = 0; k < sizeof by / sizeof by[0]; k++) {
+		uint32_t token = e->field[by[k]];
+		struct hs_slice text = HS_SLICE_NONE;
+
+		if (token != 0 && e->json->tok[token].escaped) {
+			hs_buf_reset(&i->text);
+			hs_json_unescape(hs_json_inner(e->json, token), &i->text);
+			text = hs_buf_slice(&i->text);
+		} else if (token != 0) {
+			text = e->json->tok[token].kind == HS_JSON_STRING ? hs_json_inner(e->json, token)
+									  : hs_json_raw(e->json, token);
+		}
+		hash = hs_hash(text.p, text.n, hash + k);
+	}
+	return (uint32_t)hash | 1;
+}
+
 enum hs_result hs_intake_put(struct hs_intake *in, const struct hs_event *e,
                              const struct hs_stamp *stamp, enum hs_names names)
 {
@@ -112,6 +137,7 @@ enum hs_result hs_intake_put(struct hs_intake *in, const struct hs_event *e,
 		return HS_E_MEMORY;
 	record->n = t->lines.n - start;
 	record->random = made.random;
+	record->gist = gist_of(&in->identifier, e);
 	t->count++;
 	t->unparsed += !e->timestamps_parse;
 	return hs_identity_of_event(&in->identifier, e, &made, stamp->tenant, &record->id);

@@ -17,6 +17,7 @@ enum {
 struct hs_record {
 	size_t n;    /* bytes, its '\n' included; the next record follows at once */
 	bool random; /* its id is: delivered again, the event has another */
+	uint32_t gist; /* of its type, event and user: another one, and it is another event. Never 0 */
 	struct hs_identity id;
 };
 

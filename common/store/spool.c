@@ -178,6 +178,7 @@ struct sorted {
 	bool copying;  /* what is to be written is gathered in view.fresh */
 	bool wait;     /* for a duplicate whose first delivery may not be on stable storage yet */
 	uint64_t duplicate, suppressed; /* of the append that is being sorted out */
+	uint64_t conflicting;           /* of the duplicates */
 };
 
 /* Which of these records does the index hold? */
@@ -200,6 +201,7 @@ static enum hs_result look(struct view *v, const struct hs_record *record, size_
 static enum hs_result judge(struct view *v, const struct hs_record *record, struct hs_slice line,
                             bool suppressing, bool kept, uint64_t end, struct sorted *out)
 {
+	struct hs_gists *gists = &v->opened.state.state->gists;
 	enum hs_seen seen;
 	enum hs_result r = HS_OK;
 	bool suppressed = false;
@@ -215,6 +217,10 @@ static enum hs_result judge(struct view *v, const struct hs_record *record, stru
 	seen = hs_index_seen(v->index, &record->id, kept);
 	out->duplicate += seen != HS_SEEN_NEVER;
 	out->wait |= seen == HS_SEEN_PENDING;
+	if (seen == HS_SEEN_NEVER)
+		hs_gists_note(gists, &record->id, record->gist);
+	else
+		out->conflicting += hs_gists_conflict(gists, &record->id, record->gist);
 	return seen == HS_SEEN_NEVER ? hs_index_add(v->index, &record->id, end) : HS_OK;
 }
 
@@ -243,7 +249,7 @@ static enum hs_result sort_out(struct view *v, const struct hs_append *append, b
 	enum hs_result r = HS_OK;
 	bool kept[LOOK];
 
-	out->duplicate = out->suppressed = 0;
+	out->duplicate = out->suppressed = out->conflicting = 0;
 	for (size_t i = 0; i < append->count && r == HS_OK; p += append->record[i++].n) {
 		const struct hs_record *record = &append->record[i];
 		uint64_t left_out = out->duplicate + out->suppressed;
@@ -258,8 +264,10 @@ static enum hs_result sort_out(struct view *v, const struct hs_append *append, b
 	*append->duplicate = out->duplicate;
 	if (append->suppressed != NULL)
 		*append->suppressed = out->suppressed;
-	if (r == HS_OK && !append->look_only)
+	if (r == HS_OK && !append->look_only) {
 		atomic_fetch_add(&v->opened.state.state->counters.suppressed, out->suppressed);
+		atomic_fetch_add(&v->opened.state.state->counters.conflicting, out->conflicting);
+	}
 	return r;
 }
 

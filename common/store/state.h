@@ -20,6 +20,7 @@
 #define HS_STATE_H
 
 #include "core/result.h"
+#include "store/gists.h"
 #include "store/recent.h"
 
 #include <pthread.h>
@@ -100,7 +101,9 @@ struct hs_clock {
 };
 
 struct hs_counters {
-	_Atomic uint64_t requests, accepted_bytes, rejected_bytes, duplicates, suppressed, unparsed_timestamps;
+	_Atomic uint64_t requests, accepted_bytes, rejected_bytes, duplicates;
+	_Atomic uint64_t conflicting; /* of the duplicates: another event than the one with this id */
+	_Atomic uint64_t suppressed, unparsed_timestamps;
 };
 
 struct hs_state {
@@ -113,7 +116,8 @@ struct hs_state {
 	struct hs_family family[HS_FAMILIES];
 	struct hs_index_print index;
 	struct hs_clock clock;
-	struct hs_recent recent; /* under the events' append lock */
+	struct hs_recent recent; /* under the events' append lock; so is the next one */
+	struct hs_gists gists;
 	struct hs_counters counters;
 	_Atomic uint64_t strange; /* a hash of the names that maintenance has told of; 0: none */
 	_Atomic uint64_t suppress_epoch; /* +1 each time the list of suppressed people is replaced */

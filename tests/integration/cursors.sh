@@ -117,8 +117,8 @@ is 'one of them' "$CODE" 2
 is 'maintain --json' "$(hs maintain --json | jq -c keys)" '["busy","compressed","deleted"]'
 is 'verify --json' "$(hs verify --json | jq -c '[.segments > 0, .problems, .more, .found]')" '[true,0,false,[]]'
 first=$(ls "$S/spool" | grep '^events-' | head -n 1)
-case $first in *.gz) as_server_user gunzip "$S/spool/$first"; first=${first%.gz} ;; esac
-as_server_user sh -c "echo '{\"type' >>'$S/spool/$first'"
+case $first in *.gz) (as_server_user gunzip "$S/spool/$first"); first=${first%.gz} ;; esac
+(as_server_user sh -c "echo '{\"type' >>'$S/spool/$first'")
 hs verify --json >"$T/verify" 2>/dev/null
 is 'what verify finds' "$? $(jq -c '[.problems, .found[0].fault, (.found[0].file | startswith("events-"))]' "$T/verify")" '1 [1,true,true]'
 

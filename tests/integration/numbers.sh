@@ -37,4 +37,19 @@ is 'a track whose event is null is refused' \
 take '{"type":"page","messageId":"n2","userId":"u","event":null}' >/dev/null
 is 'null is no event in the statistics' "$(hs stats --json | jq -c .events)" '[]'
 is 'nor for a filter' "$(hs cat --event null | ids)$(hs cat --event '' | ids)" ''
+
+### A used message id ###################################################
+before=$(hs stats --json | jq .duplicates)
+for body in '{"type":"track","messageId":"c1","userId":"u-1","event":"A"}' \
+	'{"type":"track","messageId":"c1","userId":"u-1","event":"\u0041"}' \
+	'{"type":"track","messageId":"c1","userId":"u-1","event":"B"}' \
+	'{"type":"track","messageId":"c1","userId":"u-2","event":"A"}' \
+	'{"type":"page","messageId":"c1","userId":"u-1"}'; do
+	take "$body" >/dev/null
+done
+is 'another event under a used id is kept out' "$(hs cat | grep -c '"message_id":"c1"')" 1
+is 'and counted, a retry is not' "$(hs stats --json | jq -c "[.duplicates - $before, .conflicting]")" '[4,3]'
+is 'and told' "$(hs stats | sed -n 's/^\(3 of them conflicting\).*/\1/p')" '3 of them conflicting'
+take '[{"type":"page","messageId":"c2","userId":"u-1"},{"type":"page","messageId":"c2","userId":"u-1"},{"type":"page","messageId":"c2","userId":"u-3"}]' >/dev/null
+is 'in one batch, too' "$(hs stats --json | jq .conflicting)" 4
 done_testing
