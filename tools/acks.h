@@ -20,7 +20,8 @@ struct hs_item {
 	uint64_t user;            /* hs_main_user */
 	int64_t first_ms;         /* when it failed first; 0: never */
 	int64_t retry_ms;
-	unsigned tries; /* that failed */
+	unsigned tries; /* that failed … */
+	unsigned tries_before; /* … and those before it was set aside, if it is tried again since */
 	unsigned rule;
 	bool alone;   /* its batch was refused: find out which one it was */
 	bool is_next; /* of its user: those that wait come after it */

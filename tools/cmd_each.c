@@ -3,6 +3,7 @@
 #include "store/io.h"
 #include "tools/command.h"
 #include "tools/lanes.h"
+#include "tools/letters.h"
 #include "tools/source.h"
 
 #include <errno.h>
@@ -21,6 +22,7 @@ enum {
 	READ_AT_ONCE = 4096, /* records, before anything else is looked at */
 	OPEN_MOST = 16384,       /* records that are read and not done … */
 	OPEN_BYTES = 64 << 20,   /* … unless they are this long together */
+	SAVE_FAILED_MS = 10000,  /* the whole file is written anew */
 	SAVE_MS = 1000,          /* the cursor is saved this often while there is much to do … */
 	SAVE_IDLE_MS = 100,      /* … and no more often than this when little */
 	SHOW_MS = 200,           /* the progress is shown anew this often */
@@ -31,8 +33,9 @@ struct options {
 	const char *config, *cursor, *from;
 	struct hs_rules rules;
 	uint64_t jobs, batch;
-	bool stream, once;
+	bool stream, once, failed;
 	int64_t retry_for_ms;
+	bool retry_for_given;
 };
 
 struct each {
@@ -40,6 +43,7 @@ struct each {
 	struct hs_source source;
 	struct hs_lanes *lanes;
 	struct hs_acks acks;
+	struct hs_letters letters; /* failed: what is read instead of the events */
 	struct pollfd *fds;
 	struct hs_position end; /* once: where to stop */
 	struct hs_position read; /* the next record to be read begins here */
@@ -66,7 +70,8 @@ enum {
 	OPTION_ONCE,
 	OPTION_STREAM,
 	OPTION_RETRY_FOR,
-	OPTION_FROM
+	OPTION_FROM,
+	OPTION_FAILED
 };
 
 /* clang-format off */
@@ -78,6 +83,7 @@ const struct hs_option hs_each_options[] = {
 	{ "jobs", "N", OPTION_JOBS, "so many handlers in parallel, each user's events in order; 1" },
 	{ "batch", "N", OPTION_BATCH, "up to N records at once; 1" },
 	{ "stream", NULL, OPTION_STREAM, "handlers stay: they read lines and answer lines" },
+	{ "failed", NULL, OPTION_FAILED, "once more, what was set aside under this cursor: failed.jsonl" },
 	{ "retry-for", "TIME", OPTION_RETRY_FOR, "try again for so long (30s, 15m, 4h, 2d); 4h" },
 	HS_OPTION_CONFIG,
 	HS_OPTIONS_END,
@@ -112,8 +118,11 @@ static bool take_option(struct options *o, const char *command, int option, cons
 	case OPTION_JOBS: return hs_option_number("jobs", argument, 1, HS_LANES_MAX, &o->jobs);
 	case OPTION_BATCH: return hs_option_number("batch", argument, 1, HS_BATCH_MAX, &o->batch);
 	case OPTION_ONCE: o->once = true; return true;
+	case OPTION_FAILED: o->failed = o->once = true; return true;
 	case OPTION_STREAM: o->stream = true; return true;
-	case OPTION_RETRY_FOR: return take_duration(command, argument, &o->retry_for_ms);
+	case OPTION_RETRY_FOR:
+		o->retry_for_given = true;
+		return take_duration(command, argument, &o->retry_for_ms);
 	default: hs_usage(command); return false;
 	}
 }
@@ -129,6 +138,13 @@ static bool read_options(int argc, char **argv, struct options *o)
 		hs_usage(argv[0]);
 		return false;
 	}
+	if (o->failed && (o->from != NULL || !hs_cursor_is_name(o->cursor))) {
+		fputs("hookspool each: --failed goes by the cursor's name that stands in failed.jsonl: without --from\n",
+		      stderr);
+		return false;
+	}
+	if (o->failed && !o->retry_for_given)
+		o->retry_for_ms = 0; /* who sits before it wants to know */
 	if (o->stream && o->batch > 1) {
 		fputs("hookspool each: --stream reads lines ahead by itself: leave out --batch\n",
 		      stderr);
@@ -186,8 +202,34 @@ static bool sort_in(struct each *e, struct hs_slice line)
 	return true;
 }
 
+/* The next dead letter. */
+static enum hs_result take_letter(struct each *e)
+{
+	struct hs_slice record;
+	struct hs_main m;
+	unsigned tries;
+	enum hs_result r = hs_letters_next(&e->letters, &record, &tries);
+	int rule;
+
+	if (r != HS_OK || record.n == 0)
+		return r;
+	hs_main_read(&m, record);
+	rule = hs_rules_find(&e->options.rules, &m);
+	if (rule < 0) {
+		e->passed++;
+		return HS_OK;
+	}
+	if (!take_in(e, record, hs_letters_take(&e->letters), rule, hs_main_user(&m)))
+		return HS_E_MEMORY;
+	e->acks.last->tries_before = tries;
+	e->unsaved = true;
+	return HS_OK;
+}
+
 static bool is_through(const struct each *e)
 {
+	if (e->options.failed)
+		return e->letters.at_end;
 	return e->options.once && (e->at_end || hs_reader_has_passed(e->source.reader, e->end));
 }
 
@@ -198,8 +240,13 @@ static void fill(struct each *e)
 	for (int n = 0; n < READ_AT_ONCE && e->code == 0 && !is_full(e) && !is_through(e);
 	     n++) {
 		struct hs_slice line;
-		enum hs_read what = hs_reader_next(e->source.reader, &line);
+		enum hs_read what;
 
+		if (e->options.failed) {
+			e->code = hs_source_result(&e->source, take_letter(e));
+			continue;
+		}
+		what = hs_reader_next(e->source.reader, &line);
 		if (what == HS_READ_END) {
 			e->at_end = true;
 			return;
@@ -222,8 +269,11 @@ static int save(struct each *e)
 	struct hs_ahead ahead = { 0 };
 	enum hs_result r = HS_OK;
 
-	hs_acks_ahead(&e->acks, e->read, &e->before, &ahead);
-	if (e->unsaved)
+	if (e->options.failed && e->unsaved)
+		r = hs_letters_save(&e->letters, &e->acks);
+	else if (e->unsaved)
+		hs_acks_ahead(&e->acks, e->read, &e->before, &ahead);
+	if (e->unsaved && !e->options.failed)
 		r = hs_cursor_save_ahead(e->source.cursor, hs_acks_position(&e->acks, e->read), &ahead);
 	if (r == HS_OK)
 		e->unsaved = false;
@@ -234,7 +284,7 @@ static int save(struct each *e)
 /* ms until it should be saved; -1: there is nothing to save. */
 static int64_t until_save(const struct each *e)
 {
-	int64_t gap = e->at_end && e->acks.open == 0 ? SAVE_IDLE_MS : SAVE_MS;
+	int64_t gap = e->options.failed ? SAVE_FAILED_MS : e->at_end && e->acks.open == 0 ? SAVE_IDLE_MS : SAVE_MS;
 	int64_t left = e->saved_ms + gap - hs_io_now_monotonic();
 
 	return !e->unsaved ? -1 : left > 0 ? left : 0;
@@ -374,6 +424,35 @@ static enum hs_result recall(struct each *e)
 	return e->before.to.number == 0 ? HS_OK : translate(hs_reader_place(e->source.reader), &e->before);
 }
 
+/* The events, from where the cursor stands. */
+static int prepare_events(struct each *e)
+{
+	const struct options *o = &e->options;
+	enum hs_result r;
+	int code = hs_source_begun(&e->source, o->from != NULL);
+
+	if (code != 0)
+		return code;
+	e->read = hs_reader_position(e->source.reader);
+	r = recall(e);
+	if (r == HS_OK && o->once)
+		r = hs_reader_end(e->source.reader, &e->end);
+	if (r == HS_OK && e->source.fresh) /* retention must know from now on what is needed */
+		r = hs_cursor_save(e->source.cursor, e->read);
+	return hs_source_result(&e->source, r);
+}
+
+static int prepare_letters(struct each *e)
+{
+	enum hs_result r = hs_letters_open(&e->letters, hs_reader_place(e->source.reader), e->options.cursor,
+					   hs_io_random());
+
+	if (r != HS_E_BUSY)
+		return hs_source_result(&e->source, r);
+	fputs("hookspool each: another each --failed is at it: wait for it, or stop it first\n", stderr);
+	return EX_TEMPFAIL;
+}
+
 static int prepare(struct each *e)
 {
 	struct options *o = &e->options;
@@ -386,22 +465,13 @@ static int prepare(struct each *e)
 					  .stream = o->stream,
 					  .retry_for_ms = o->retry_for_ms,
 					  .acks = &e->acks };
-	enum hs_result r;
-	int code = hs_source_begun(&e->source, o->from != NULL);
+	int code = o->failed ? prepare_letters(e) : prepare_events(e);
 
 	if (code != 0)
 		return code;
-	e->read = hs_reader_position(e->source.reader);
 	e->most = (size_t)(2 * o->jobs * o->batch);
 	if (e->most < OPEN_MOST)
 		e->most = OPEN_MOST;
-	r = recall(e);
-	if (r == HS_OK && o->once)
-		r = hs_reader_end(e->source.reader, &e->end);
-	if (r == HS_OK && e->source.fresh) /* retention must know from now on what is needed */
-		r = hs_cursor_save(e->source.cursor, e->read);
-	if (r != HS_OK)
-		return hs_source_result(&e->source, r);
 	e->lanes = hs_lanes_new(&lanes);
 	if (e->lanes != NULL)
 		e->fds = calloc(FIXED_FDS + hs_lanes_fds(e->lanes), sizeof *e->fds);
@@ -425,7 +495,7 @@ static int work(struct each *e)
 	int code = prepare(e);
 
 	if (code == 0) {
-		if (e->options.once)
+		if (e->options.once && !e->options.failed)
 			hs_progress_begin(&e->progress);
 		loop(e);
 		hs_progress_clear(&e->progress);
@@ -436,6 +506,8 @@ static int work(struct each *e)
 	hs_lanes_free(e->lanes);
 	free(e->fds);
 	hs_acks_free(&e->acks);
+	if (e->options.failed)
+		hs_letters_close(&e->letters);
 	if (e->signals >= 0)
 		close(e->signals);
 	return hs_source_close(&e->source, code);
@@ -449,11 +521,12 @@ int hs_cmd_each(int argc, char **argv)
 	if (e == NULL)
 		return EX_OSERR;
 	e->signals = -1;
+	e->letters.fd = e->letters.lock = -1;
 	e->options.jobs = e->options.batch = 1;
 	e->options.retry_for_ms = INT64_C(4) * 3600000; /* as long as Segment itself tries */
 	if (read_options(argc, argv, &e->options))
-		code = hs_source_open(&e->source, argv[0], e->options.config, e->options.cursor,
-				      e->options.from);
+		code = hs_source_open(&e->source, argv[0], e->options.config,
+				      e->options.failed ? NULL : e->options.cursor, e->options.from);
 	if (code == 0)
 		code = work(e);
 	ended_by = e->ended_by;

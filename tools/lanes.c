@@ -308,7 +308,7 @@ static void set_aside(struct hs_lanes *l, const struct slot *slot, struct hs_ite
 	hs_buf_put_slice(out, HS_SLICE(",\"status\":"));
 	hs_buf_put_uint(out, (uint64_t)code);
 	hs_buf_put_slice(out, HS_SLICE(",\"tries\":"));
-	hs_buf_put_uint(out, item->tries + 1);
+	hs_buf_put_uint(out, (uint64_t)item->tries_before + item->tries + 1);
 	if (message.n > 0)
 		put_label(out, ",\"message\":", message);
 	put_label(out, ",\"stderr\":", hs_buf_slice(&l->scratch));

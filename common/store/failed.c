@@ -1,11 +1,14 @@
 #include "store/failed.h"
+#include "core/hash.h"
 #include "store/io.h"
+#include "store/lines.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <sys/file.h>
 
-enum { LOCK_MS = 10000, POLL_MS = 2 };
-static const char NAME[] = "failed.jsonl", LOCK[] = "failed.lock";
+enum { LOCK_MS = 10000, POLL_MS = 2, COPY_AT_ONCE = 1 << 18 };
+static const char NAME[] = "failed.jsonl", COPY[] = "failed-copy.jsonl", LOCK[] = "failed.lock";
 
 enum hs_result hs_failed_lock(const struct hs_place *place, int *lock)
 {
@@ -78,6 +81,123 @@ enum hs_result hs_failed_append(const struct hs_place *place, struct hs_slice li
 		return r;
 	r = append_locked(place, line);
 	hs_io_close(lock);
+	return r;
+}
+
+/* --- taking out ---------------------------------------------------------------- */
+
+uint64_t hs_failed_hash(struct hs_slice line, uint64_t seed)
+{
+	return hs_hash(line.p, line.n, seed) | 1;
+}
+
+static int by_hash(const void *a, const void *b)
+{
+	const struct hs_failed_line *x = a, *y = b;
+
+	return (x->hash > y->hash) - (x->hash < y->hash);
+}
+
+struct dropping {
+	struct hs_failed_line *lines;
+	size_t count;
+	uint64_t seed;
+	struct hs_buf kept; /* not yet written */
+	uint64_t written;
+};
+
+static bool is_to_go(struct dropping *d, struct hs_slice line)
+{
+	struct hs_failed_line key = { .hash = hs_failed_hash(line, d->seed) };
+	struct hs_failed_line *l = bsearch(&key, d->lines, d->count, sizeof key, by_hash);
+
+	if (l == NULL)
+		return false;
+	while (l > d->lines && l[-1].hash == key.hash)
+		l--;
+	for (; l < d->lines + d->count && l->hash == key.hash; l++)
+		if (!l->gone) {
+			l->gone = true;
+			return true;
+		}
+	return false;
+}
+
+static enum hs_result write_kept(struct dropping *d, int to)
+{
+	if (!hs_buf_ok(&d->kept))
+		return HS_E_MEMORY;
+	if (d->kept.n > 0 && hs_io_write_at(to, d->kept.p, d->kept.n, d->written) < 0)
+		return hs_io_result(errno);
+	d->written += d->kept.n;
+	hs_buf_reset(&d->kept);
+	return HS_OK;
+}
+
+static enum hs_result copy_kept(struct dropping *d, int from, int to)
+{
+	struct hs_lines lines = { .fd = -1 };
+	struct hs_slice line;
+	enum hs_result r = HS_OK;
+	int more = 0;
+
+	hs_lines_start(&lines, from, 0, UINT64_MAX);
+	while (r == HS_OK && (more = hs_lines_next(&lines, &line)) > 0) {
+		if (is_to_go(d, line))
+			continue;
+		hs_buf_put_slice(&d->kept, line);
+		hs_buf_putc(&d->kept, '\n');
+		if (d->kept.n >= COPY_AT_ONCE)
+			r = write_kept(d, to);
+	}
+	if (r == HS_OK)
+		r = more < 0 ? hs_io_result(errno) : write_kept(d, to);
+	if (r == HS_OK && hs_io_sync_data(to) < 0)
+		r = HS_E_SYNC;
+	hs_lines_free(&lines);
+	return r;
+}
+
+static enum hs_result drop_locked(const struct hs_place *place, struct dropping *d)
+{
+	int from = hs_io_open_read(place->dir, NAME), to = -1;
+	enum hs_result r = HS_OK;
+
+	if (from < 0)
+		return errno == ENOENT ? HS_OK : hs_io_result(errno); /* all were erased or removed */
+	if (hs_io_unlink(place->dir, COPY) < 0 && errno != ENOENT) /* of a killed one */
+		r = HS_E_IO;
+	if (r == HS_OK && (to = hs_io_make(place->dir, COPY, (mode_t)place->settings->spool_mode)) < 0)
+		r = hs_io_result(errno);
+	if (r == HS_OK)
+		r = copy_kept(d, from, to);
+	if (r == HS_OK && hs_io_rename(place->dir, COPY, place->dir, NAME) < 0)
+		r = HS_E_IO;
+	if (r == HS_OK && d->written == 0 && hs_io_unlink(place->dir, NAME) < 0)
+		r = HS_E_IO;
+	if (r == HS_OK && hs_io_sync_dir(place->dir) < 0)
+		r = HS_E_IO;
+	if (r != HS_OK)
+		hs_io_unlink(place->dir, COPY);
+	if (to >= 0)
+		hs_io_close(to);
+	hs_io_close(from);
+	return r;
+}
+
+enum hs_result hs_failed_drop(const struct hs_place *place, struct hs_failed_line *lines, size_t count,
+			      uint64_t seed)
+{
+	struct dropping d = { .lines = lines, .count = count, .seed = seed };
+	int lock;
+	enum hs_result r = hs_failed_lock(place, &lock);
+
+	if (r != HS_OK)
+		return r;
+	qsort(lines, count, sizeof *lines, by_hash);
+	r = drop_locked(place, &d);
+	hs_io_close(lock);
+	hs_buf_free(&d.kept);
 	return r;
 }
 

@@ -4,8 +4,8 @@
  *
  * Appended to under an exclusive flock(2) on .hookspool/run/failed.lock, one line at a time, on
  * stable storage before the cursor moves past the record. Whoever replaces the file takes
- * the same lock. It is never rotated or deleted by hookspool: it is for a person to look
- * at, and to remove.
+ * the same lock. It is for a person to look at, and for `each --failed`, which takes out what
+ * was done at last.
  */
 #ifndef HS_FAILED_H
 #define HS_FAILED_H
@@ -24,6 +24,23 @@ enum hs_result hs_failed_lock(const struct hs_place *place, int *lock);
  * or HS_E_FULL: then the file is as it was.
  */
 enum hs_result hs_failed_append(const struct hs_place *place, struct hs_slice line);
+
+/* A line to be taken out, by hs_failed_hash. */
+struct hs_failed_line {
+	uint64_t hash;
+	bool gone;
+};
+
+uint64_t hs_failed_hash(struct hs_slice line, uint64_t seed); /* the line without its '\n'; never 0 */
+
+/*
+ * Takes these lines out, durably, wherever they stand by now, once each. They are sorted,
+ * and those that were found are `gone` then. The file is replaced as a whole, under its lock: an append or an
+ * erase in between is kept; no lines are left: it is removed. The copy on its way has a name that
+ * erase knows. HS_OK, or as hs_failed_append: then they may stand there still.
+ */
+enum hs_result hs_failed_drop(const struct hs_place *place, struct hs_failed_line *lines, size_t count,
+			      uint64_t seed);
 
 /* The record that such a line holds, as it stands there; n == 0: it is damaged. */
 struct hs_slice hs_failed_record(struct hs_slice line);

@@ -1,0 +1,60 @@
+#!/bin/bash
+# hookspool each --failed: dead letters are tried again, at least once, in order for each user.
+. "$(dirname "$0")/../lib/server.sh"
+. "$(dirname "$0")/../lib/consume.sh"
+
+# again CURSOR [OPTION]...: SAID is the sum.
+again() {
+	local cursor=$1
+	shift
+	hs each --failed --cursor "$cursor" "$@" >"$T/out" 2>"$T/err"
+	CODE=$?
+	SAID=$(tail -n 1 "$T/err")
+}
+letters() { jq -r '"\(.record.message_id)/\(.tries)"' "$S/spool/failed.jsonl" | sort -V | xargs; }
+
+spool_start 'auth = none' 'rotate_min_gap = 0'
+again crm --on '*=true'
+is 'nothing has failed' "$CODE $SAID" '0 hookspool each: 0 done, 0 set aside, 0 tried again, 0 without a handler'
+put a 1 10 2
+hs each --once --cursor crm --on 'track=exit 65' 2>/dev/null
+hs each --once --cursor mail --on 'track=[ "$HS_MESSAGE_ID" = a3 ] && exit 65; exit 0' 2>/dev/null
+is 'the letters' "$(letters)" 'a1/1 a2/1 a3/1 a3/1 a4/1 a5/1 a6/1 a7/1 a8/1 a9/1 a10/1'
+echo '{"damaged' >"$T/damaged"
+(as_server_user sh -c "cat '$T/damaged' >>'$S/spool/failed.jsonl'")
+again crm --on 'page=true'
+is 'what has no handler stays' "$CODE $(wc -l <"$S/spool/failed.jsonl")" '0 12'
+again crm --jobs 3 --on '*=case $HS_MESSAGE_ID in a3) exit 65 ;; a4) exit 1 ;; a5) sleep 0.3 ;; esac; echo $HS_MESSAGE_ID'
+is 'what is done goes, what fails has one more try' "$CODE $SAID" \
+	'0 hookspool each: 8 done, 2 set aside, 0 tried again, 0 without a handler'
+is 'in order for each user' "$(grep -E '[13579]$' "$T/out" | xargs); $(grep -E '[02468]$' "$T/out" | xargs)" \
+	'a1 a5 a7 a9; a2 a6 a8 a10'
+is 'a damaged line and other cursors are left alone' "$(grep -c damaged "$S/spool/failed.jsonl")" 1
+sed -i '/damaged/d' "$S/spool/failed.jsonl"
+is 'left' "$(letters)" 'a3/1 a3/2 a4/2'
+is 'cat --failed shows them' "$(hs cat --failed --fields message_id | sort | xargs)" 'a3 a3 a4'
+
+### Killed ##############################################################
+hs_exec each --failed --cursor crm --on "*=echo \$HS_MESSAGE_ID >>$OUT/tried; [ \$HS_MESSAGE_ID = a3 ] || sleep 3" 2>/dev/null &
+pid=$!
+until has 2 "$OUT/tried"; do sleep 0.05; done
+again crm --on '*=true'
+is 'one at a time' "$CODE" 75
+kill -9 "$pid"
+wait "$pid" 2>/dev/null
+is 'after a kill all are there' "$(letters)" 'a3/1 a3/2 a4/2'
+
+### While others append and erase #######################################
+hs each --failed --cursor crm --on '*=[ $HS_MESSAGE_ID = a3 ] && sleep 1; exit 0' 2>/dev/null &
+pid=$!
+sleep 0.3
+put b 1 2 2
+hs each --once --cursor mail --on 'track=[ "$HS_MESSAGE_ID" = b1 ] && exit 65; exit 0' 2>/dev/null
+hs erase --user u0 >/dev/null
+wait "$pid"
+is 'their lines are kept, erased ones stay gone' "$(letters)" 'a3/1 b1/1'
+again mail --on '*=true'
+is 'the last one takes the file with it' "$CODE $(ls "$S/spool" | grep -c failed)" '0 0'
+again mail --from now --on '*=true'
+is '--from is not for it' "$CODE" 2
+done_testing
