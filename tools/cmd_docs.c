@@ -153,6 +153,7 @@ static int print_completion(void)
 	puts("\t*) case $COMP_CWORD-${COMP_WORDS[1]} in");
 	print_command_words("1-*", "--version --help");
 	print_command_words("2-help", "");
+	puts("\t2-cursors) words='list reset remove --json --config --help' ;;");
 	for (c = hs_commands; c->name != NULL; c++)
 		if (c->options != NULL)
 			print_option_words(c);

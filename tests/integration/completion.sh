@@ -17,6 +17,7 @@ is 'a command' "$(offered hookspool rep)" repair
 is 'a command, to be helped with' "$(offered hookspool help mai)" maintain
 is 'an option' "$(offered hookspool verify --co)" --config
 is 'a choice' "$(offered hookspool send --as e)" extensible
+is 'a word of a command' "$(offered hookspool cursors res)" reset
 is 'no word that is not one' "$(offered hookspool send --secret '')" ''
 mkdir "$T/with blank" && touch "$T/with blank/a b.conf"
 is 'a file, blanks and all' "$(offered hookspool check --config "$T/with blank/a")" "$T/with blank/a b.conf"
