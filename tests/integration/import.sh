@@ -182,6 +182,29 @@ hs import --json --tenant - "$T/one.jsonl"
 is 'or of nobody' "$(sum .accepted)" 1
 server_stop
 
+### What others write #######################################################
+SETTINGS=$LIVELY
+spool_start
+{ printf '\357\273\277'; event m-1; echo; event m-2; echo; } >"$T/mark.jsonl"
+chmod 644 "$T/mark.jsonl"
+hs import --json "$T/mark.jsonl"
+is 'a byte order mark costs no line' "$CODE $(sum .accepted) $(sum .rejected)" '0 2 0'
+{ { event z-1; echo; event z-2; echo; } | gzip; head -c 200000 /dev/zero; } >"$T/padded.gz"
+chmod 644 "$T/padded.gz"
+hs import --json "$T/padded.gz"
+is 'zeros behind a .gz are no damage' "$CODE $(sum .accepted) $(sum .failed)" '0 2 0'
+{ event y-1; echo | gzip; head -c 512 /dev/zero; printf 'rubbish'; } >"$T/rubbish.gz"
+chmod 644 "$T/rubbish.gz"
+hs import --json "$T/rubbish.gz"
+is 'anything else is' "$CODE $(sum .failed)" '65 1'
+{ event r-1; echo; echo '{"type":'; } >"$T/refused.jsonl"
+chmod 644 "$T/refused.jsonl"
+hs import --json "$T/refused.jsonl"
+is 'a refused line is an exit code' "$CODE $(sum .rejected)" '1 1'
+hs import --json "$T/refused.jsonl"
+is 'of the second run, too' "$CODE $(sum .done_before) $(sum .rejected_before)" '1 1 1'
+server_stop
+
 ### Kills ###############################################################
 SETTINGS=$LIVELY
 spool_start
