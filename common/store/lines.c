@@ -62,7 +62,7 @@ static ssize_t inflate_some(struct hs_lines *l, char *to, size_t n)
 		}
 		if (i->ended)
 			pass_padding(l, i);
-		if (i->done || i->z.avail_in == 0)
+		if (i->done || (i->ended && i->z.avail_in == 0)) /* a cut member is for inflate to tell */
 			continue;
 		if (i->ended) /* RFC 1952, 2.2: members follow one another */
 			inflateReset(&i->z);
