@@ -65,7 +65,7 @@ is 'the rejected file says where and why' "$(spooled rejected | jq -r .message |
 import T/a.jsonl, line 6: not JSON'
 
 hs import --json "$T/a.jsonl"
-is 'an archive is done once' "$(sum '[.lines, .done_before]')$CODE" '[0,1]0'
+is 'an archive is done once' "$(sum '[.lines, .done_before]')$CODE" '[0,1]1'
 hs import --json "$T/renamed"
 is 'gzip is known by its first bytes; every event is there already' "$(sum '[.accepted, .duplicate, .rejected]')" '[0,4,2]'
 hs import --json --again "$T/a.jsonl"
