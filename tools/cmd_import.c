@@ -120,6 +120,7 @@ static void add_up(struct import *c, const struct hs_imported *done)
 	c->sum.left_out += done->left_out;
 	c->sum.suppressed += done->suppressed;
 	c->sum.resumed += done->resumed;
+	c->sum.rejected_before += done->rejected_before;
 	c->sum.stopped |= done->stopped;
 	c->done_before += done->done_before;
 }
@@ -181,10 +182,10 @@ static void print_sum(const struct import *c)
 	if (c->json) {
 		printf("{\"files\":%" PRIu64 ",\"lines\":%" PRIu64 ",\"accepted\":%" PRIu64
 		       ",\"duplicate\":%" PRIu64 ",\"rejected\":%" PRIu64 ",\"left_out\":%" PRIu64
-		       ",\"suppressed\":%" PRIu64 ",\"resumed\":%" PRIu64
+		       ",\"suppressed\":%" PRIu64 ",\"resumed\":%" PRIu64 ",\"rejected_before\":%" PRIu64
 		       ",\"done_before\":%" PRIu64 ",\"failed\":%" PRIu64 ",\"stopped\":%s}\n",
 		       c->files, s->lines, s->accepted, s->duplicate, s->rejected, s->left_out,
-		       s->suppressed, s->resumed, c->done_before, c->failed,
+		       s->suppressed, s->resumed, s->rejected_before, c->done_before, c->failed,
 		       s->stopped ? "true" : "false");
 		return;
 	}
@@ -199,7 +200,9 @@ static void print_sum(const struct import *c)
 		printf("%" PRIu64 " of %" PRIu64
 		       " archives were done before (--again takes them once more)\n",
 		       c->done_before, c->files);
-	if (s->rejected > 0 && !c->how.look_only)
+	if (s->rejected_before > 0)
+		printf("%" PRIu64 " lines were rejected by an earlier run\n", s->rejected_before);
+	if (s->rejected + s->rejected_before > 0 && !c->how.look_only)
 		puts("what was rejected, and why, stands in rejected.jsonl");
 	if (s->stopped)
 		puts("stopped: run it again to go on");
@@ -223,7 +226,7 @@ static int import_all(struct import *c, int argc, char **argv)
 	hs_progress_clear(&c->progress);
 	print_sum(c);
 	hs_spool_free(c->spool);
-	return c->code != 0 ? c->code : c->sum.rejected > 0;
+	return c->code != 0 ? c->code : c->sum.rejected + c->sum.rejected_before > 0;
 }
 
 int hs_cmd_import(int argc, char **argv)

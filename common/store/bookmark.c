@@ -20,10 +20,10 @@ static void print_try(const struct hs_try *t, char out[static LINE_MAX_BYTES])
 }
 
 static void print_place(const char *label, uint64_t at, uint64_t line,
-			char out[static LINE_MAX_BYTES])
+			uint64_t rejected, char out[static LINE_MAX_BYTES])
 {
-	snprintf(out, LINE_MAX_BYTES, "{\"%s\":%" PRIu64 ",\"line\":%" PRIu64 "}\n", label, at,
-		 line);
+	snprintf(out, LINE_MAX_BYTES, "{\"%s\":%" PRIu64 ",\"line\":%" PRIu64 ",\"rejected\":%" PRIu64 "}\n",
+		 label, at, line, rejected);
 }
 
 /* Takes a line in; what is not ours, to the letter, counts as nothing. */
@@ -31,7 +31,7 @@ static void read_line(struct hs_bookmark *b, struct hs_slice line)
 {
 	char text[LINE_MAX_BYTES], again[LINE_MAX_BYTES];
 	struct hs_try t = { .open = true };
-	uint64_t at, number;
+	uint64_t at, number, rejected;
 
 	snprintf(text, sizeof text, "%.*s\n", line.n < sizeof text ? (int)line.n : 0, line.p);
 	if (sscanf(text,
@@ -45,15 +45,16 @@ static void read_line(struct hs_bookmark *b, struct hs_slice line)
 	}
 	for (int done = 0; done < 2; done++) {
 		if (sscanf(text,
-			   done ? "{\"done\":%" SCNu64 ",\"line\":%" SCNu64
-				: "{\"at\":%" SCNu64 ",\"line\":%" SCNu64,
-			   &at, &number) != 2)
+			   done ? "{\"done\":%" SCNu64 ",\"line\":%" SCNu64 ",\"rejected\":%" SCNu64
+				: "{\"at\":%" SCNu64 ",\"line\":%" SCNu64 ",\"rejected\":%" SCNu64,
+			   &at, &number, &rejected) != 3)
 			continue;
-		print_place(done ? "done" : "at", at, number, again);
+		print_place(done ? "done" : "at", at, number, rejected, again);
 		if (strcmp(text, again) != 0)
 			continue;
 		b->at = at;
 		b->line = number;
+		b->rejected = rejected;
 		b->done = done != 0;
 		b->try.open = false;
 	}
@@ -155,12 +156,14 @@ static enum hs_result settle(struct hs_bookmark *b, uint64_t at, uint64_t line, 
 	b->line = line;
 	b->done = done;
 	b->try.open = false;
-	print_place(done ? "done" : "at", at, line, text);
+	print_place(done ? "done" : "at", at, line, b->rejected, text);
 	return put(b, text, durable);
 }
 
-enum hs_result hs_bookmark_move(struct hs_bookmark *b, uint64_t at, uint64_t line, bool durable)
+enum hs_result hs_bookmark_move(struct hs_bookmark *b, uint64_t at, uint64_t line, uint64_t rejected,
+				bool durable)
 {
+	b->rejected += rejected;
 	return settle(b, at, line, false, durable);
 }
 
@@ -171,6 +174,6 @@ enum hs_result hs_bookmark_done(struct hs_bookmark *b, uint64_t at, uint64_t lin
 
 void hs_bookmark_forget(struct hs_bookmark *b)
 {
-	b->at = b->line = 0;
+	b->at = b->line = b->rejected = 0;
 	b->done = b->try.open = false;
 }

@@ -2,10 +2,11 @@
  * bookmark: how far an archive was imported: .hookspool/imports/KEY, a line a commit.
  *
  *	{"try":4194211,"line":4000,"spooled_at":"2026-11-24T…Z","after":41}
- *	{"at":4194211,"line":4000}
- *	{"done":9000123,"line":8711}
+ *	{"at":4194211,"line":4000,"rejected":0}
+ *	{"done":9000123,"line":8711,"rejected":2}
  *
- * "at": what stands before this byte of the archive's text is in the spool, durably.
+ * "at": what stands before this byte of the archive's text is in the spool, durably;
+ * "rejected" of its lines were refused, so that every further run can say so.
  * "try": the part up to this byte is about to be appended, all of it with this spooled_at.
  * A try that no "at" follows was cut short by a kill or an error: whether it arrived is
  * found out from the spool itself, in the sealed segments behind number `after`.
@@ -21,7 +22,7 @@ enum { HS_BOOKMARK_KEY = 32 }; /* hex digits of an archive's name here */
 struct hs_bookmark {
 	int fd;
 	uint64_t size; /* of the bookmark's own file */
-	uint64_t at, line;
+	uint64_t at, line, rejected;
 	bool done;
 	struct hs_try {
 		bool open; /* begun, and its end unknown */
@@ -40,8 +41,12 @@ void hs_bookmark_close(struct hs_bookmark *b);
 /* Notes a try, durably. HS_OK, HS_E_FULL, HS_E_SYNC or HS_E_IO; so, too, the next two. */
 enum hs_result hs_bookmark_try(struct hs_bookmark *b, const struct hs_try *try);
 
-/* The try is over, everything up to here is in the spool. Not synced unless `durable`. */
-enum hs_result hs_bookmark_move(struct hs_bookmark *b, uint64_t at, uint64_t line, bool durable);
+/*
+ * The try is over, everything up to here is in the spool, but `rejected` lines more. Not synced
+ * unless `durable`.
+ */
+enum hs_result hs_bookmark_move(struct hs_bookmark *b, uint64_t at, uint64_t line, uint64_t rejected,
+				bool durable);
 
 /* The archive has ended here. Durable. */
 enum hs_result hs_bookmark_done(struct hs_bookmark *b, uint64_t at, uint64_t line);

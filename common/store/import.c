@@ -266,6 +266,13 @@ static void judge_commit(struct run *x, struct commit *c, bool *more)
 		*more = false;
 }
 
+/* Without a byte order mark, which also begins a later line where files were put together. */
+static struct hs_slice without_mark(struct hs_slice line)
+{
+	return line.n >= 3 && memcmp(line.p, "\xEF\xBB\xBF", 3) == 0 ? hs_slice(line.p + 3, line.n - 3)
+								    : line;
+}
+
 /* Reads lines into the commit, up to `to` at most. *more: the archive goes on behind it. */
 static enum hs_result fill(struct run *x, struct commit *c, uint64_t to, bool *more)
 {
@@ -284,6 +291,7 @@ static enum hs_result fill(struct run *x, struct commit *c, uint64_t to, bool *m
 			*more = false;
 			break;
 		}
+		line = without_mark(line);
 		if (++x->line == 1 && is_foreign(x, line))
 			break;
 		r = got == 3 ? reject(x, c, HS_SLICE(""), HS_E_TOO_LARGE) : take_line(x, c, line);
@@ -327,7 +335,7 @@ static enum hs_result append(struct run *x, struct commit *c)
 	if (append.records.n > 0 || append.rejected.n > 0)
 		r = hs_spool_append(x->spool, &append);
 	if (r == HS_OK && x->marked)
-		r = hs_bookmark_move(&x->bookmark, c->to, c->line, c->weaks > 0);
+		r = hs_bookmark_move(&x->bookmark, c->to, c->line, c->rejections, c->weaks > 0);
 	return r;
 }
 
@@ -623,6 +631,7 @@ static enum hs_result open_bookmark(struct run *x, int fd, uint64_t size)
 		hs_bookmark_forget(&x->bookmark);
 	x->done->done_before = x->bookmark.done;
 	x->line = x->done->resumed = x->bookmark.line;
+	x->done->rejected_before = x->bookmark.rejected;
 	return newest_number(x);
 }
 

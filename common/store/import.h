@@ -23,7 +23,8 @@ struct hs_imported {
 	uint64_t suppressed; /* of users who were erased for good, see suppress.h */
 	uint64_t left_out;   /* by type or time */
 	uint64_t read;       /* bytes of the file */
-	uint64_t resumed;    /* lines that an earlier run had brought in already */
+	uint64_t resumed;    /* lines that an earlier run had brought in already … */
+	uint64_t rejected_before; /* … or had refused, as `rejected` of this run */
 	int error;           /* errno of reading the archive, EILSEQ: a damaged gzip; 0: none */
 	const char *foreign; /* no JSON lines but this; NULL: they are. Nothing was written … */
 	const char *remedy;  /* … and what to do about it */

@@ -31,6 +31,15 @@ static ssize_t read_raw(struct hs_lines *l, char *to, size_t n, uint64_t at)
 	return l->stream ? hs_io_read(l->fd, to, n) : hs_io_read_at(l->fd, to, n, at);
 }
 
+/* Zeros behind a member pad the blocks of a tape; no member begins with one. */
+static void pass_padding(const struct hs_lines *l, struct hs_inflater *i)
+{
+	while (l->outside && i->z.avail_in > 0 && *i->z.next_in == 0) {
+		i->z.next_in++;
+		i->z.avail_in--;
+	}
+}
+
 /* Like read(2), of what is inside the file. */
 static ssize_t inflate_some(struct hs_lines *l, char *to, size_t n)
 {
@@ -51,8 +60,10 @@ static ssize_t inflate_some(struct hs_lines *l, char *to, size_t n)
 			i->at += (uint64_t)got;
 			i->done = got == 0 && i->ended;
 		}
-		if (i->done)
-			break;
+		if (i->ended)
+			pass_padding(l, i);
+		if (i->done || (i->ended && i->z.avail_in == 0)) /* a cut member is for inflate to tell */
+			continue;
 		if (i->ended) /* RFC 1952, 2.2: members follow one another */
 			inflateReset(&i->z);
 		r = inflate(&i->z, Z_NO_FLUSH);
@@ -140,6 +151,7 @@ bool hs_lines_start_outside(struct hs_lines *l, int fd, bool stream, size_t long
 
 	hs_lines_start(l, fd, 0, UINT64_MAX);
 	l->stream = stream;
+	l->outside = true;
 	l->longest = longest;
 	if (!add_inflater(l) || !read_head(l))
 		return false;
@@ -171,6 +183,7 @@ void hs_lines_start(struct hs_lines *l, int fd, uint64_t at, uint64_t end)
 {
 	drop_inflater(l);
 	l->stream = false;
+	l->outside = false;
 	l->longest = 0;
 	l->fd = fd;
 	l->at = l->loaded = at;

@@ -15,6 +15,7 @@ struct hs_lines {
 	uint64_t loaded; /* offset of the next byte to load */
 	struct hs_inflater *inflater; /* of a .gz file; NULL: plain */
 	bool stream;     /* read as it comes, as from a pipe; false: from `loaded` */
+	bool outside;    /* of others: zeros may pad the end of its gzip members */
 	size_t longest;  /* bytes of a line; longer ones are passed over. 0: all are taken */
 	size_t used;     /* bytes of `buf` that were handed out */
 	struct hs_buf buf;

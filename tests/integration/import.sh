@@ -65,7 +65,7 @@ is 'the rejected file says where and why' "$(spooled rejected | jq -r .message |
 import T/a.jsonl, line 6: not JSON'
 
 hs import --json "$T/a.jsonl"
-is 'an archive is done once' "$(sum '[.lines, .done_before]')$CODE" '[0,1]0'
+is 'an archive is done once' "$(sum '[.lines, .done_before]')$CODE" '[0,1]1'
 hs import --json "$T/renamed"
 is 'gzip is known by its first bytes; every event is there already' "$(sum '[.accepted, .duplicate, .rejected]')" '[0,4,2]'
 hs import --json --again "$T/a.jsonl"
@@ -180,6 +180,29 @@ hs import --json --tenant globex "$T/one.jsonl"
 is 'the same id of another tenant is another event' "$(sum .accepted)" 1
 hs import --json --tenant - "$T/one.jsonl"
 is 'or of nobody' "$(sum .accepted)" 1
+server_stop
+
+### What others write #######################################################
+SETTINGS=$LIVELY
+spool_start
+{ printf '\357\273\277'; event m-1; echo; event m-2; echo; } >"$T/mark.jsonl"
+chmod 644 "$T/mark.jsonl"
+hs import --json "$T/mark.jsonl"
+is 'a byte order mark costs no line' "$CODE $(sum .accepted) $(sum .rejected)" '0 2 0'
+{ { event z-1; echo; event z-2; echo; } | gzip; head -c 200000 /dev/zero; } >"$T/padded.gz"
+chmod 644 "$T/padded.gz"
+hs import --json "$T/padded.gz"
+is 'zeros behind a .gz are no damage' "$CODE $(sum .accepted) $(sum .failed)" '0 2 0'
+{ event y-1; echo | gzip; head -c 512 /dev/zero; printf 'rubbish'; } >"$T/rubbish.gz"
+chmod 644 "$T/rubbish.gz"
+hs import --json "$T/rubbish.gz"
+is 'anything else is' "$CODE $(sum .failed)" '65 1'
+{ event r-1; echo; echo '{"type":'; } >"$T/refused.jsonl"
+chmod 644 "$T/refused.jsonl"
+hs import --json "$T/refused.jsonl"
+is 'a refused line is an exit code' "$CODE $(sum .rejected)" '1 1'
+hs import --json "$T/refused.jsonl"
+is 'of the second run, too' "$CODE $(sum .done_before) $(sum .rejected_before)" '1 1 1'
 server_stop
 
 ### Kills ###############################################################

@@ -47,20 +47,21 @@ static void places_are_kept(void **state)
 	(void)state;
 	assert_int_equal(hs_bookmark_open(fd, KEY, &b), HS_OK);
 	assert_int_equal(b.at, 0);
-	assert_int_equal(hs_bookmark_move(&b, 500, 5, false), HS_OK);
+	assert_int_equal(hs_bookmark_move(&b, 500, 5, 2, false), HS_OK);
 	assert_int_equal(hs_bookmark_try(&b, &try), HS_OK);
 	open_again(&b);
 	assert_int_equal(b.at, 500);
 	assert_true(b.try.open);
 	assert_int_equal(b.try.to + b.try.line + b.try.after, 900 + 9 + 41);
 	assert_string_equal(b.try.spooled_at, try.spooled_at);
-	assert_int_equal(hs_bookmark_move(&b, 900, 9, true), HS_OK);
+	assert_int_equal(hs_bookmark_move(&b, 900, 9, 0, true), HS_OK);
 	open_again(&b);
 	assert_false(b.try.open || b.done);
 	assert_int_equal(hs_bookmark_done(&b, 950, 10), HS_OK);
 	open_again(&b);
 	assert_true(b.done);
 	assert_int_equal(b.line, 10);
+	assert_int_equal(b.rejected, 2);
 	hs_bookmark_close(&b);
 }
 
@@ -70,11 +71,11 @@ static void torn_lines_count_as_nothing(void **state)
 
 	(void)state;
 	assert_int_equal(hs_bookmark_open(fd, KEY, &b), HS_OK);
-	assert_int_equal(hs_bookmark_move(&b, 500, 5, true), HS_OK);
+	assert_int_equal(hs_bookmark_move(&b, 500, 5, 0, true), HS_OK);
 	spooldir_add(&dir, NAME, HS_SLICE("{\"at\":777,\"line\":7,\"x\":1}\n{\"at\":99999,\"li"));
 	open_again(&b);
 	assert_int_equal(b.at, 500);
-	assert_int_equal(hs_bookmark_move(&b, 600, 6, true), HS_OK);
+	assert_int_equal(hs_bookmark_move(&b, 600, 6, 0, true), HS_OK);
 	open_again(&b);
 	assert_int_equal(b.at, 600);
 	hs_bookmark_close(&b);
@@ -106,12 +107,12 @@ static void a_write_fails(void **state)
 
 	(void)state;
 	assert_int_equal(hs_bookmark_open(fd, KEY, &b), HS_OK);
-	assert_int_equal(hs_bookmark_move(&b, 500, 5, true), HS_OK);
+	assert_int_equal(hs_bookmark_move(&b, 500, 5, 0, true), HS_OK);
 	wrap_fail(WRAP_PWRITE, 1, 1, ENOSPC);
-	assert_int_equal(hs_bookmark_move(&b, 600, 6, true), HS_E_FULL);
+	assert_int_equal(hs_bookmark_move(&b, 600, 6, 0, true), HS_E_FULL);
 	wrap_reset();
 	wrap_fail(WRAP_FDATASYNC, 1, 1, EIO);
-	assert_int_equal(hs_bookmark_move(&b, 700, 7, true), HS_E_SYNC);
+	assert_int_equal(hs_bookmark_move(&b, 700, 7, 0, true), HS_E_SYNC);
 	wrap_reset();
 	hs_bookmark_close(&b);
 }
