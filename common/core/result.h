@@ -103,6 +103,8 @@ enum hs_level { HS_LOG_ERROR, HS_LOG_WARN, HS_LOG_INFO, HS_LOG_DEBUG };
 	X(HS_E_STOPPING, 503, INFO, "restarting, try again", "") \
 	X(HS_E_FULL, 503, ERROR, "storage is full, try again", \
 	  "free space, inodes or quota on the spool's file system, or lower min_free") \
+	X(HS_E_READ_ONLY, 503, ERROR, "storage is read-only, try again", \
+	  "the system log says why: check the disk and mount it for writing again; a sandbox needs spool_dir writable") \
 	X(HS_E_CLOCK, 503, ERROR, "the clock is wrong, try again", \
 	  "this machine's clock is years off: set it (timedatectl set-ntp true), or tell its host") \
 	X(HS_E_IO, 503, ERROR, "storage failed, try again", "see the system log for disk errors") \

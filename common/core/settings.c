@@ -309,6 +309,31 @@ static bool check_label(struct reading *r, const char *section, const char *labe
 	return true;
 }
 
+static bool is_same_secret(const struct hs_hmac *a, const struct hs_hmac *b)
+{
+	uint8_t mac[2][HS_SHA1_BYTES];
+
+	return hs_hmac_sha1(a, HS_SLICE("same"), mac[0]) && hs_hmac_sha1(b, HS_SLICE("same"), mac[1]) &&
+	       hs_equal_constant_time(mac[0], mac[1], HS_SHA1_BYTES);
+}
+
+/* With two labels for one secret, chance would decide whose the events are. */
+static bool check_one_label(struct reading *r, unsigned last)
+{
+	const struct hs_settings *s = r->settings;
+	const char *label = s->secret_tenant[last];
+
+	for (unsigned i = 0; i < last; i++) {
+		const char *other = s->secret_tenant[i];
+
+		if (strcmp(label, other) != 0 && is_same_secret(s->secret[i], s->secret[last]))
+			return fail(r, "[secrets] %s: the same secret as %s: give each customer one of its own",
+			            label[0] != '\0' ? label : other,
+			            label[0] != '\0' && other[0] != '\0' ? other : "one without a label");
+	}
+	return true;
+}
+
 /* `label`: the tenant of what it signs; "" for none. */
 static bool add_secret(struct reading *r, const char *label, const char *value)
 {
@@ -326,7 +351,7 @@ static bool add_secret(struct reading *r, const char *label, const char *value)
 		return fail(r, "out of memory");
 	snprintf(s->secret_tenant[s->secrets], sizeof s->secret_tenant[0], "%s", label);
 	s->secrets++;
-	return true;
+	return check_one_label(r, s->secrets - 1);
 }
 
 static bool set_value(struct reading *r, const struct setting *s, const char *value)

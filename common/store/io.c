@@ -35,6 +35,8 @@ enum hs_result hs_io_result(int error)
 	switch (error) {
 	case ENOSPC: case EDQUOT: case EFBIG:
 		return HS_E_FULL;
+	case EROFS:
+		return HS_E_READ_ONLY;
 	case ENOMEM:
 		return HS_E_MEMORY;
 	default:

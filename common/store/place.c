@@ -12,8 +12,12 @@ static const char PRIVATE[] = ".hookspool", RUN[] = "run";
 
 static enum hs_result dir_failed(const char *what, int error)
 {
-	hs_log_result(HS_E_SPOOL_DIR, "%s: %s", what, strerror(error));
-	return error == ENOSPC || error == EDQUOT ? HS_E_FULL : HS_E_SPOOL_DIR;
+	enum hs_result r = hs_io_result(error);
+
+	if (r != HS_E_FULL && r != HS_E_READ_ONLY)
+		r = HS_E_SPOOL_DIR;
+	hs_log_result(r, "%s: %s", what, strerror(error));
+	return r;
 }
 
 /* The directory's own name must survive a power cut, too. */

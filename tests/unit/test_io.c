@@ -54,7 +54,7 @@ static void what_errno_means(void **state)
 	assert_result(hs_io_result(EFBIG), HS_E_FULL);
 	assert_result(hs_io_result(ENOMEM), HS_E_MEMORY);
 	assert_result(hs_io_result(EIO), HS_E_IO);
-	assert_result(hs_io_result(EROFS), HS_E_IO);
+	assert_result(hs_io_result(EROFS), HS_E_READ_ONLY);
 	assert_result(hs_io_result(0), HS_E_IO);
 }
 
