@@ -118,6 +118,9 @@ static void add_up(struct import *c, const struct hs_imported *done)
 	c->sum.duplicate += done->duplicate;
 	c->sum.rejected += done->rejected;
 	c->sum.left_out += done->left_out;
+	if (c->sum.undated == 0)
+		c->sum.undated_line = done->undated_line;
+	c->sum.undated += done->undated;
 	c->sum.suppressed += done->suppressed;
 	c->sum.resumed += done->resumed;
 	c->sum.rejected_before += done->rejected_before;
@@ -181,10 +184,10 @@ static void print_sum(const struct import *c)
 
 	if (c->json) {
 		printf("{\"files\":%" PRIu64 ",\"lines\":%" PRIu64 ",\"accepted\":%" PRIu64
-		       ",\"duplicate\":%" PRIu64 ",\"rejected\":%" PRIu64 ",\"left_out\":%" PRIu64
+		       ",\"duplicate\":%" PRIu64 ",\"rejected\":%" PRIu64 ",\"left_out\":%" PRIu64 ",\"undated\":%" PRIu64
 		       ",\"suppressed\":%" PRIu64 ",\"resumed\":%" PRIu64 ",\"rejected_before\":%" PRIu64
 		       ",\"done_before\":%" PRIu64 ",\"failed\":%" PRIu64 ",\"stopped\":%s}\n",
-		       c->files, s->lines, s->accepted, s->duplicate, s->rejected, s->left_out,
+		       c->files, s->lines, s->accepted, s->duplicate, s->rejected, s->left_out, s->undated,
 		       s->suppressed, s->resumed, s->rejected_before, c->done_before, c->failed,
 		       s->stopped ? "true" : "false");
 		return;
@@ -192,6 +195,9 @@ static void print_sum(const struct import *c)
 	printf("%" PRIu64 " lines: %" PRIu64 " accepted, %" PRIu64 " duplicate, %" PRIu64
 	       " rejected, %" PRIu64 " left out\n",
 	       s->lines, s->accepted, s->duplicate, s->rejected, s->left_out);
+	if (s->undated > 0)
+		printf("%" PRIu64 " of those left out have a timestamp that cannot be read, such as line %" PRIu64
+		       ": without --since and --until they are taken\n", s->undated, s->undated_line);
 	if (s->suppressed > 0)
 		printf("%" PRIu64 " lines were of users who are suppressed\n", s->suppressed);
 	if (s->resumed > 0)

@@ -182,7 +182,15 @@ static bool take_time(struct hs_slice *s, struct civil *c)
 	return true;
 }
 
-/* Z, +01:00, +0100, +01, or nothing: minutes east of UTC. */
+static bool take_word(struct hs_slice *s, struct hs_slice word)
+{
+	if (s->n < word.n || memcmp(s->p, word.p, word.n) != 0)
+		return false;
+	*s = hs_slice(s->p + word.n, s->n - word.n);
+	return true;
+}
+
+/* Z, UTC, GMT, +01:00, +0100, +01, or nothing: minutes east of UTC. */
 static bool take_zone(struct hs_slice *s, int *minutes)
 {
 	int sign, hour, minute = 0;
@@ -191,6 +199,8 @@ static bool take_zone(struct hs_slice *s, int *minutes)
 	if (s->n == 0 || take_char(s, 'Z') || take_char(s, 'z'))
 		return true;
 	take_char(s, ' ');
+	if (take_word(s, HS_SLICE("UTC")) || take_word(s, HS_SLICE("GMT")))
+		return s->n == 0;
 	sign = take_char(s, '+') ? 1 : take_char(s, '-') ? -1 : 0;
 	if (sign == 0 || !take_number(s, 2, &hour))
 		return false;
@@ -232,6 +242,26 @@ static bool read_any_form(struct hs_slice s, struct civil *c, int *minutes)
 	if (!take_char(&s, 'T') && !take_char(&s, 't') && !take_char(&s, ' '))
 		return false;
 	return take_time(&s, c) && take_zone(&s, minutes) && is_go_tail(s);
+}
+
+bool hs_clock_parse_epoch(struct hs_slice s, int64_t *ms)
+{
+	int64_t value = 0, scale = 1000;
+	size_t digits = 0;
+	int digit;
+
+	for (; digits < 14 && take_number(&s, 1, &digit); digits++)
+		value = value * 10 + digit;
+	if (digits == 13 && s.n == 0) {
+		*ms = value;
+		return true;
+	}
+	if (digits != 10 || (s.n > 0 && (!take_char(&s, '.') || s.n == 0)))
+		return false;
+	*ms = value * 1000;
+	while (take_number(&s, 1, &digit))
+		*ms += digit * (scale /= 10);
+	return s.n == 0;
 }
 
 bool hs_clock_parse(struct hs_slice s, int64_t *ms)

@@ -29,10 +29,16 @@ void hs_clock_stamp(int64_t ms, char out[static HS_CLOCK_STAMP + 1]);
 
 /*
  * Reads what senders write: ISO 8601 dates and date-times (a blank instead of the T,
- * any number of decimals, Z, +01:00, +0100 or nothing, which is UTC), and Go's
+ * any number of decimals, Z, UTC, GMT, +01:00, +0100 or nothing, which is UTC), and Go's
  * "2020-05-09 23:54:49.209808489 +0000 UTC m=+70366.298768264". False if it is neither.
  * `ms` may be NULL.
  */
 bool hs_clock_parse(struct hs_slice text, int64_t *ms);
+
+/*
+ * Reads a number since 1970: of ten digits, with decimals or without, it is seconds, of thirteen
+ * milliseconds (so from 2001 to 2286). False: it is neither.
+ */
+bool hs_clock_parse_epoch(struct hs_slice text, int64_t *ms);
 
 #endif

@@ -35,6 +35,7 @@ struct weak {
 struct commit {
 	struct hs_intake intake;
 	struct hs_buf rejected;
+	uint64_t undated, undated_line; /* of left_out */
 	uint64_t rejections, left_out, duplicate, suppressed, already;
 	uint64_t first_line, line, to, read; /* `to`: offset behind its last line */
 	uint64_t texts, objects; /* lines that are not blank; of these, JSON objects */
@@ -164,21 +165,31 @@ static bool has_type(const struct hs_importer *how, struct hs_slice type)
 	return how->types == 0;
 }
 
-/* Asked for, by type and time? Where an invalid event does not tell, it is. */
-static bool is_wanted(const struct hs_importer *how, const struct hs_event *e, bool valid)
+/* A timestamp as text, or as a number since 1970. */
+static bool read_stamp(const struct hs_json *j, uint32_t stamp, int64_t *ms)
 {
-	uint32_t type = e->field[HS_FIELD_TYPE], stamp = e->field[HS_FIELD_TIMESTAMP];
+	if (stamp != 0 && j->tok[stamp].kind == HS_JSON_STRING)
+		return hs_clock_parse(hs_json_inner(j, stamp), ms) || hs_clock_parse_epoch(hs_json_inner(j, stamp), ms);
+	return stamp != 0 && j->tok[stamp].kind == HS_JSON_NUMBER && hs_clock_parse_epoch(hs_json_raw(j, stamp), ms);
+}
+
+/* Asked for, by type and time? Where an invalid event does not tell, it is. */
+static bool is_wanted(const struct hs_importer *how, const struct hs_event *e, bool valid, bool *undated)
+{
+	uint32_t type = e->field[HS_FIELD_TYPE];
 	const struct hs_json *j = e->json;
 	int64_t ms;
 
+	*undated = false;
 	if (type != 0 && j->tok[type].kind == HS_JSON_STRING &&
 	    !has_type(how, hs_json_inner(j, type)))
 		return false;
 	if (!how->since_given && !how->until_given)
 		return true;
-	if (stamp == 0 || j->tok[stamp].kind != HS_JSON_STRING ||
-	    !hs_clock_parse(hs_json_inner(j, stamp), &ms))
+	if (!read_stamp(j, e->field[HS_FIELD_TIMESTAMP], &ms)) {
+		*undated = valid;
 		return !valid;
+	}
 	return !(how->since_given && ms < how->since_ms) &&
 	       !(how->until_given && ms >= how->until_ms);
 }
@@ -207,6 +218,7 @@ static enum hs_result take_line(struct run *x, struct commit *c, struct hs_slice
 	size_t at = c->intake.taken.lines.n;
 	struct hs_event e;
 	enum hs_result r;
+	bool undated;
 
 	if (is_blank(line))
 		return HS_OK;
@@ -220,8 +232,10 @@ static enum hs_result take_line(struct run *x, struct commit *c, struct hs_slice
 	if (r == HS_OK) {
 		r = hs_event_read(&e, &x->json, 0, (enum hs_validate)x->settings->validate);
 		if (r != HS_E_MEMORY && r != HS_E_NOT_AN_EVENT &&
-		    !is_wanted(x->how, &e, r == HS_OK)) {
+		    !is_wanted(x->how, &e, r == HS_OK, &undated)) {
 			c->left_out++;
+			if (undated && c->undated++ == 0)
+				c->undated_line = x->line;
 			return HS_OK;
 		}
 	}
@@ -239,7 +253,7 @@ static void empty(struct run *x, struct commit *c)
 {
 	hs_intake_reset(&c->intake, 0);
 	hs_buf_reset(&c->rejected);
-	c->rejections = c->left_out = c->duplicate = c->suppressed = c->already = 0;
+	c->undated = c->rejections = c->left_out = c->duplicate = c->suppressed = c->already = 0;
 	c->texts = c->objects = 0;
 	c->weaks = 0;
 	c->first_line = x->line;
@@ -347,6 +361,9 @@ static void count(struct run *x, const struct commit *c)
 	x->done->duplicate += c->duplicate + c->already;
 	x->done->rejected += c->rejections;
 	x->done->left_out += c->left_out;
+	if (x->done->undated == 0)
+		x->done->undated_line = c->undated_line;
+	x->done->undated += c->undated;
 	x->done->read = c->read;
 }
 

@@ -22,6 +22,8 @@ struct hs_imported {
 	uint64_t lines, accepted, duplicate, rejected;
 	uint64_t suppressed; /* of users who were erased for good, see suppress.h */
 	uint64_t left_out;   /* by type or time */
+	uint64_t undated;    /* of these, because their time cannot be read … */
+	uint64_t undated_line; /* … such as this line, from 1 */
 	uint64_t read;       /* bytes of the file */
 	uint64_t resumed;    /* lines that an earlier run had brought in already … */
 	uint64_t rejected_before; /* … or had refused, as `rejected` of this run */

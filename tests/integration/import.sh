@@ -154,6 +154,16 @@ echo '{"type":"page","userId":"u","messageId":"d-none"}' >>"$T/days.jsonl"
 chmod 644 "$T/days.jsonl"
 hs import --json --since 2026-11-22 --until 2026-11-23 "$T/days.jsonl"
 is 'by time; what has none is left out' "$(sum '[.accepted, .left_out]')" '[1,3]'
+# times that other programs write; what cannot be read is told, with a line
+n=0
+for stamp in '"2026-11-22 10:15:00 UTC"' 1795342500 1795342500123 '"1795342500.5"' '"last Sunday"' '"22/11/2026"'; do
+	echo "{\"type\":\"track\",\"event\":\"e\",\"userId\":\"u\",\"messageId\":\"s-$((n += 1))\",\"timestamp\":$stamp}"
+done >"$T/stamps.jsonl"
+chmod 644 "$T/stamps.jsonl"
+hs import --json --since 2026-11-22 --until 2026-11-23 "$T/stamps.jsonl"
+is 'by time: a blank and UTC, seconds and milliseconds since 1970' "$(sum '[.accepted, .left_out, .undated]')" '[4,2,2]'
+hs import --again --since 2026-11-22 --until 2026-11-23 "$T/stamps.jsonl"
+is 'what cannot be read is told' "$(grep -c "2 of those left out have a timestamp that cannot be read, such as line 5" <<<"$OUT")" 1
 hs import --json --type page --type group "$T/days.jsonl"
 is 'by type' "$(sum '[.accepted, .left_out]')" '[1,3]'
 hs import --json "$T/days.jsonl"
