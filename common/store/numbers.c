@@ -23,11 +23,16 @@ static int64_t changed_ns(const struct hs_place *place)
 	return st.st_ctim.tv_sec * INT64_C(1000000000) + st.st_ctim.tv_nsec;
 }
 
-bool hs_numbers_may_differ(const struct hs_place *place, const struct hs_family *f, bool urgent)
+bool hs_numbers_may_differ(const struct hs_place *place, struct hs_family *f, bool urgent)
 {
-	if (changed_ns(place) == f->looked_ns)
+	int64_t now_us = hs_io_now_us();
+
+	if (!urgent && now_us < f->look_again_us)
 		return false;
-	return urgent || hs_io_now_us() >= f->look_again_us;
+	if (changed_ns(place) != f->looked_ns)
+		return true;
+	f->look_again_us = now_us + AGAIN_US; /* a busy spool asks the kernel a hundred times a second */
+	return false;
 }
 
 /* --- one segment ------------------------------------------------------------ */

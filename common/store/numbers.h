@@ -35,7 +35,7 @@
  *
  * May there be news? `urgent`: somebody wants to read, so it counts how it is now.
  */
-bool hs_numbers_may_differ(const struct hs_place *place, const struct hs_family *f, bool urgent);
+bool hs_numbers_may_differ(const struct hs_place *place, struct hs_family *f, bool urgent);
 
 /* Reads the directory: is anything to be taken in? HS_OK, HS_E_IO or HS_E_MEMORY. */
 enum hs_result hs_numbers_look(const struct hs_place *place, const char *family, struct hs_family *f,
