@@ -243,7 +243,7 @@ portable:
 	    CC='$(CC) -m32 -Wno-psabi -isystem $(abspath $(BORROWED))' objects
 
 FUZZ_SECONDS ?= 600
-FUZZ_SRC = $(filter common/core/%,$(COMMON)) common/store/log.c common/store/rejected.c $(CGI_PURE)
+FUZZ_SRC = $(filter common/core/%,$(COMMON)) common/store/io.c common/store/log.c common/store/rejected.c $(CGI_PURE)
 FUZZ_FLAGS = -g -O1 -std=c11 $(CPPFLAGS) -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all
 .PHONY: fuzzers
 fuzzers: $(addprefix $(B)/fuzz/,$(FUZZ))
