@@ -142,9 +142,17 @@ void hs_reader_gap(const struct hs_reader *r, uint64_t *first, uint64_t *last)
 	*last = r->gap_last;
 }
 
+static bool is_moved(const struct hs_reader *r);
+
 static enum hs_read fail(struct hs_reader *r, enum hs_result result)
 {
 	r->result = result;
+	/* a folder that is being removed fails in many ways, and only in the end in this one */
+	if (r->watched && result != HS_E_SPOOL_DIR) {
+		hs_io_pause(SETTLE_MS);
+		if (is_moved(r))
+			r->result = HS_E_SPOOL_DIR;
+	}
 	return HS_READ_FAILED;
 }
 
