@@ -251,7 +251,7 @@ enum hs_arrival_state hs_arrival_read(struct hs_arrival *a, size_t most,
 }
 
 /*
- * Nobody will read it: others can have the room now. Its pages go back to the system by themselves, for
+ * It will not be read: others can have the room now. Its pages go back to the system by themselves, for
  * malloc keeps what is freed (worker.c has told it to).
  */
 static void drop_body(struct hs_arrival *a)

@@ -177,7 +177,7 @@ static void close_it(struct hs_arrivals *as, struct hs_arrival *a)
 	pthread_mutex_unlock(&as->lock);
 }
 
-/* One that is linked, or was not linked in: it goes where its state says. */
+/* Puts an arrival where its state says, whether it was in a list or not. */
 static void go_on(struct hs_arrivals *as, struct hs_arrival *a, enum hs_arrival_state state, bool linked)
 {
 	if (state == HS_ARRIVAL_OPEN)

@@ -25,7 +25,7 @@ int hs_arrivals_wanted(int others);
 /* Starts the poller. NULL: out of memory, threads or descriptors. `threads` is how many serve. */
 struct hs_arrivals *hs_arrivals_new(int most, int threads, hs_use_service *use, void *context);
 
-/* Nobody may use it any more. Closes what is left. NULL is fine. */
+/* It must no longer be in use. Closes what is left. NULL is fine. */
 void hs_arrivals_free(struct hs_arrivals *as);
 
 /*
@@ -34,7 +34,7 @@ void hs_arrivals_free(struct hs_arrivals *as);
  */
 struct hs_arrival *hs_arrivals_enter(struct hs_arrivals *as, int fd);
 
-/* One that is ready, or NULL. Costs nothing where there is none. */
+/* Returns an arrival that is ready, or NULL; costs nothing if there is none. */
 struct hs_arrival *hs_arrivals_next(struct hs_arrivals *as);
 
 /* Readable while one is ready. */

@@ -188,7 +188,7 @@ static void refuse(struct hs_fcgi_request *f, size_t number, unsigned why)
 	reply(f, END_REQUEST, number, 0, why);
 }
 
-/* What is asked for and we can say: one request at a time a connection (4.1). */
+/* Answers what it is asked and can say: a connection carries one request at a time (4.1). */
 static void reply_values(struct hs_fcgi_request *f)
 {
 	static const char name[] = "FCGI_MPXS_CONNS";

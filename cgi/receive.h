@@ -45,7 +45,7 @@ static inline int64_t hs_body_deadline(int64_t begun_ms, size_t came)
 	return begun_ms + HS_BODY_MS + (int64_t)(came >> 20) * 1000;
 }
 
-/* What is decided by the head alone, before a byte of the body is read. */
+/* Decides what the head alone can decide, before a byte of the body is read. */
 struct hs_head {
 	struct hs_request request; /* points into the variables */
 	struct hs_slice tenant;    /* points into the settings */

@@ -54,7 +54,7 @@ struct lane {
 	uint16_t parked_of[USERS];
 };
 
-/* What was said of a rule's handler; each is said once. */
+/* Which messages about a rule's handler were printed; each is printed once. */
 struct said {
 	bool again, ended, silent;
 };
@@ -130,7 +130,7 @@ static void hold(struct lane *lane, const struct hs_item *item)
 }
 
 /*
- * One that its user's later ones had to wait for is taken or done. They are ready then: with
+ * A record that its user's later ones waited for is taken or done. They are ready then: with
  * stream only the first of them, since the next must wait for that.
  */
 static void let_go(const struct hs_lanes *l, struct lane *lane, const struct hs_item *item)

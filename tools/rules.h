@@ -54,7 +54,7 @@ const char *hs_main_name(enum hs_main_field field);
 /* The rule for a record; -1: none. */
 int hs_rules_find(struct hs_rules *r, const struct hs_main *m);
 
-/* Of the user_id, else the anonymous_id, else the message_id (null is none); same user, same number. */
+/* Hashes the user_id, else the anonymous_id, else the message_id; null is none. A user has one number. */
 uint64_t hs_main_user(const struct hs_main *m);
 
 #endif

@@ -103,7 +103,7 @@ static enum hs_field find_field_of_key(const struct hs_json *j, uint32_t key)
 	return HS_FIELD_COUNT;
 }
 
-/* What was found for a key is noted beside it. */
+/* Notes the result beside the key, for its next use. */
 enum hs_field hs_event_field_of_key(const struct hs_json *j, uint32_t key)
 {
 	struct hs_json_key *k = &j->keys.key[j->tok[key].key];

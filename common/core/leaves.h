@@ -44,7 +44,7 @@ bool hs_leaf_is(const struct hs_leaf *leaf, struct hs_slice text, struct hs_buf 
  */
 void hs_leaf_put(const struct hs_leaf *leaf, struct hs_buf *out);
 
-/* The same of an id, for which a number is its value: 7.0 is 7 (id_text.h). */
+/* An id's text; a number counts by its value, so 7.0 is 7 (id_text.h). */
 bool hs_leaf_is_id(const struct hs_leaf *leaf, struct hs_slice id, struct hs_buf *scratch);
 void hs_leaf_put_id(const struct hs_leaf *leaf, struct hs_buf *out);
 

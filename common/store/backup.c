@@ -233,7 +233,7 @@ static bool is_same(const struct stat *a, const struct stat *b)
 		a->st_mtim.tv_nsec == b->st_mtim.tv_nsec);
 }
 
-/* One that an erase has replaced has another inode or size, and goes first. */
+/* A file that an erase has replaced has another inode or size: remove it first. */
 static enum hs_result take_sealed(struct backup *b, const char *name)
 {
 	struct stat st, there;
@@ -471,7 +471,7 @@ static enum hs_result take_everything(struct backup *b)
 	return r == HS_OK ? mark(b, true) : r;
 }
 
-/* Nobody erases, repairs, compresses or deletes meanwhile. */
+/* Keeps erase, repair and maintenance away meanwhile. */
 static enum hs_result keep_others_out(struct backup *b)
 {
 	enum hs_result r = hs_erase_lock(b->place->run_dir, &b->erase_lock);

@@ -72,7 +72,7 @@ static int64_t newest_of(const struct hs_place *place, const char *family)
 	return newest;
 }
 
-/* Nobody has looked yet: what the files say stands for the last look, if it is not ahead. */
+/* There was no look before: take the files' newest time for it, unless that is ahead. */
 static void begin(const struct hs_place *place, struct hs_clock *c, int64_t wall_ms)
 {
 	int64_t events = newest_of(place, "events"), rejected = newest_of(place, "rejected");

@@ -107,7 +107,7 @@ static enum hs_result put_back(struct renewal *w, size_t at_least)
 	return HS_OK;
 }
 
-/* What is written was checked, not what the next look at the file would show. */
+/* Writes the bytes that were checked, not those that another read would return. */
 static enum hs_result renew_lines(struct renewal *w, struct hs_lines *lines, struct hs_json *json)
 {
 	enum hs_result r = HS_OK;

@@ -74,7 +74,7 @@ struct saved {
 	struct hs_ahead ahead;
 };
 
-/* What stands behind it; NULL if it is none. */
+/* Returns the text after it; NULL if it is malformed. */
 static const char *parse_ahead(const char *text, struct hs_ahead *a)
 {
 	int end = 0;

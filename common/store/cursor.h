@@ -30,7 +30,7 @@ struct hs_held {
 	struct hs_position from;
 };
 
-/* What is done behind a cursor: all up to `to`, but for these users' records behind `from`. */
+/* Records after the cursor that are done: all up to `to`, except these users' after `from`. */
 struct hs_ahead {
 	struct hs_position to; /* its number is 0: nothing is */
 	size_t count;

@@ -46,7 +46,7 @@ enum hs_result hs_history_read(int private_dir, const char *name, struct hs_hist
 enum hs_result hs_history_put(int private_dir, int temporary_dir, const char *name,
 			      const struct hs_history *h);
 
-/* Of a line: the first eight bytes of its SHA-256; never 0. False: out of memory. */
+/* Hashes a line: the first eight bytes of its SHA-256; never 0. False: out of memory. */
 struct hs_digest;
 bool hs_history_hash(struct hs_digest *d, struct hs_slice line, uint64_t *hash);
 

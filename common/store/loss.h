@@ -21,7 +21,7 @@ enum {
 /* The file of one of these, as people know it: ".hookspool/salt". */
 const char *hs_loss_name(unsigned loss);
 
-/* What is lost: a sum of the above; 0: nothing. HS_OK, HS_E_IO or HS_E_MEMORY. */
+/* Tells what is lost, as a sum of the above; 0: nothing. HS_OK, HS_E_IO or HS_E_MEMORY. */
 enum hs_result hs_loss_find(const struct hs_place *place, unsigned *lost);
 
 /*

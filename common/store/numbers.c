@@ -87,7 +87,7 @@ static bool is_growing(const struct hs_place *place, const char *family, const s
 	return growing;
 }
 
-/* What is not on stable storage must not be called a duplicate. */
+/* A line must be on stable storage before another counts as its duplicate. */
 static enum hs_result sync_it(const struct hs_place *place, const char *family,
                               const struct hs_sealed *sealed)
 {
@@ -128,7 +128,7 @@ static int64_t arrived_ns(const struct hs_place *place, const char *family, cons
 	return st.st_ctim.tv_sec * INT64_C(1000000000) + st.st_ctim.tv_nsec;
 }
 
-/* Of the segments list[from] to list[to - 1], which have one number: the one that keeps it. */
+/* Chooses which of list[from] to list[to - 1], which share a number, keeps it. */
 static size_t keeper(const struct hs_place *place, const char *family, const struct hs_family *f,
                      const struct hs_sealed *list, size_t from, size_t to)
 {

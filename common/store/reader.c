@@ -168,7 +168,7 @@ static void watch_state(const struct hs_reader *r)
 		hs_io_watch_file(r->watch, path);
 }
 
-/* Who follows would wait for ever in a folder that was moved away, or removed. */
+/* A follower would wait for ever in a folder that was moved away, or removed. */
 static bool is_moved(const struct hs_reader *r)
 {
 	const char *path = r->opened.place.settings->spool_dir;
@@ -303,7 +303,7 @@ static void read_open(struct hs_reader *r, const struct glance *g)
 
 /* --- sealed segments ------------------------------------------------------ */
 
-/* What came since the last glance is not settled: it may yet get another number (numbers.h). */
+/* Segments that came since the last glance may yet get other numbers (numbers.h). */
 static enum hs_result list_again(struct hs_reader *r)
 {
 	enum hs_result result;
@@ -487,7 +487,7 @@ static enum hs_read at_end(struct hs_reader *r)
 	return r->watched && is_moved(r) ? fail(r, HS_E_SPOOL_DIR) : HS_READ_END;
 }
 
-/* Of the directory; 0 if that may change again without another ctime. */
+/* The directory's ctime; 0 if it may change again without another ctime. */
 static int64_t settled_ns(const struct hs_reader *r)
 {
 	struct stat st;

@@ -53,7 +53,7 @@ void hs_suppress_free(struct hs_suppress *s)
 
 /* --- looking ---------------------------------------------------------------------- */
 
-/* Nobody is suppressed, unless somebody was. */
+/* Without a list no one is suppressed, unless receipts say otherwise. */
 static enum hs_result without_list(const struct hs_suppress *s)
 {
 	bool lost;

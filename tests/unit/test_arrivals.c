@@ -190,7 +190,7 @@ static void in_pieces(void **state)
 	assert_null(hs_arrivals_next(s->arrivals));
 }
 
-/* What is there is served by who accepted it. */
+/* If all of it is there, the accepting thread serves it. */
 static void at_once(void **state)
 {
 	struct scene *s = *state;
@@ -284,7 +284,7 @@ static void too_many(void **state)
 		close(fd[i]);
 }
 
-/* Who is asked to end gives them a moment, and answers them. */
+/* On shutdown they get a moment to finish, and an answer. */
 static void the_end(void **state)
 {
 	struct scene *s = *state;
