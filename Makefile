@@ -14,7 +14,7 @@ CFLAGS ?= -O2 -g -fstack-protector-strong
 # CURL=no: `hookspool send` and `check --url` say what they lack; -static always lacks it,
 # because Debian's libcurl.a wants libraries that exist only as shared ones.
 CURL ?= $(if $(findstring -static,$(LDFLAGS)),no,yes)
-LDLIBS_COMMON = -linih -llmdb -ldeflate -lz -lcrypto -lpthread
+LDLIBS_COMMON = -llmdb -ldeflate -lz -lcrypto -lpthread
 WARN = -Wall -Wextra -Wpedantic -Wshadow -Wconversion
 override CPPFLAGS += -I. -Icommon -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -D_TIME_BITS=64 -DHS_VERSION='"$(VERSION)"'
 # The core is short, and every byte passes it. Its small fields are stored one by one, as they are
@@ -176,7 +176,7 @@ comma := ,
 $(B)/unit/%: $(B)/obj/tests/unit/%.o $(call obj,cgi/accept.c cgi/arrival.c cgi/arrivals.c cgi/listen.c cgi/service.c $(CGI_PURE) $(TOOLS_PURE) $(TESTLIB)) $(B)/libhookspool.a
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)
-	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $(WRAP) $^ -o $@ -lcmocka -ljson-c $(LDLIBS_COMMON)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $(WRAP) $^ -o $@ -lcmocka -linih -ljson-c $(LDLIBS_COMMON)
 
 $(B)/fcgi_raw $(B)/supervise $(B)/deny: $(B)/%: $(B)/obj/tests/lib/%.o
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $^ -o $@
@@ -235,7 +235,7 @@ portable:
 	$(Q)$(DEPS) --missing build portable >/dev/null || $(DEPS) build portable
 	$(Q)rm -rf $(BORROWED) && mkdir -p $(BORROWED)/openssl
 	$(Q)ln -s /usr/include/linux /usr/include/asm-generic $(MULTIARCH)/asm \
-	    $(wildcard $(addprefix /usr/include/,ini.h lmdb.h libdeflate.h z*.h fcg*.h fastcgi.h)) $(BORROWED)
+	    $(wildcard $(addprefix /usr/include/,lmdb.h libdeflate.h z*.h fcg*.h fastcgi.h)) $(BORROWED)
 	$(Q)ln -s $(wildcard /usr/include/openssl/*.h $(MULTIARCH)/openssl/*.h) $(BORROWED)/openssl
 	$(Q)$(MAKE) --no-print-directory -j$(JOBS) WERROR=1 CURL=no B=$(B)/portable/musl \
 	    CC='musl-gcc -isystem $(abspath $(BORROWED))' objects

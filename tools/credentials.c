@@ -1,14 +1,14 @@
 #include "tools/credentials.h"
+#include "core/ini.h"
 #include "store/io.h"
 
 #include <errno.h>
-#include <ini.h>
 #include <openssl/crypto.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { TEXT_MAX = 4096 };
+enum { TEXT_MAX = 4096, SETTINGS_MAX = 1 << 20 };
 
 static void wipe(char *text)
 {
@@ -74,22 +74,31 @@ bool hs_held_key(struct hs_held *h, char *argument)
 	return h->key != NULL;
 }
 
-/* inih's handler: the settings were read and judged before; this only looks for a key. */
-static int on_pair(void *context, const char *section, const char *name, const char *value)
+/* The first key that is in clear and not revoked; NULL: there is none, or no memory. */
+static char *find_key(struct hs_slice text)
 {
-	struct hs_held *h = context;
+	struct hs_ini ini;
+	char *key = NULL;
 
-	(void)name;
-	if (h->key != NULL || strcmp(section, "keys") != 0 || strncmp(value, "sha256:", 7) == 0 ||
-	    strncmp(value, "revoked:", 8) == 0)
-		return 1;
-	h->key = strdup(value);
-	return h->key != NULL;
+	hs_ini_start(&ini, text);
+	while (key == NULL && hs_ini_next(&ini))
+		if (hs_slice_eq(ini.section, HS_SLICE("keys")) && strncmp(ini.value, "sha256:", 7) != 0 &&
+		    strncmp(ini.value, "revoked:", 8) != 0)
+			key = strdup(ini.value);
+	hs_ini_end(&ini);
+	return key;
 }
 
 bool hs_held_key_from(struct hs_held *h, const char *path)
 {
-	return path[0] == '\0' || ini_parse(path, on_pair, h) == 0;
+	struct hs_buf text = { 0 };
+	struct stat st;
+	bool ok = path[0] == '\0' || hs_io_read_file(path, SETTINGS_MAX, &text, &st) == 0;
+
+	if (ok && h->key == NULL)
+		h->key = find_key(hs_buf_slice(&text));
+	hs_buf_wipe(&text);
+	return ok;
 }
 
 void hs_held_free(struct hs_held *h)

@@ -1,8 +1,8 @@
 #include "core/settings.h"
 #include "core/hex.h"
+#include "core/ini.h"
 #include "core/result.h"
 
-#include <ini.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -205,10 +205,9 @@ struct reading {
 	bool failed;
 	bool given[SETTINGS]; /* in the file: a scalar may stand once */
 	const char *name;     /* of the file */
-	struct hs_slice rest; /* of the text */
-	int line;
+	int line;             /* 0: of no line */
 	enum hs_settings_fault stage; /* what an error would be about */
-	struct hs_slice raw; /* the line at hand, as it stands in the file; n == 0: none */
+	struct hs_slice raw; /* the line at hand as written; n == 0: none */
 };
 
 /* Keeps the first error. Always false, so that callers can return it. */
@@ -253,13 +252,7 @@ static bool set_path(struct reading *r, const struct setting *s, const char *val
 	return *path != NULL || fail(r, "out of memory");
 }
 
-/* Blank to inih: it asks isspace(3). */
-static bool is_blank(char c)
-{
-	return c == ' ' || (c >= '\t' && c <= '\r');
-}
-
-/* A value that inih has cut, or that has quotes, as other programs' files want them. */
+/* Notes a value that a comment cuts, or that has the quotes that other programs want. */
 static void doubt(struct reading *r, const char *value)
 {
 	struct hs_settings *s = r->settings;
@@ -269,10 +262,7 @@ static void doubt(struct reading *r, const char *value)
 
 	if (equals == NULL || s->doubtful_line != 0)
 		return;
-	written = hs_slice(equals + 1, (size_t)(r->raw.p + r->raw.n - equals) - 1);
-	while (written.n > 0 && is_blank(written.p[written.n - 1])) /* a carriage return among them */
-		written.n--;
-	written = hs_slice_trim(written);
+	written = hs_slice_trim(hs_slice(equals + 1, (size_t)(r->raw.p + r->raw.n - equals) - 1));
 	if (written.n > n)
 		s->doubt = "what stands behind the blank and the semicolon is a comment and no part of it";
 	else if (n > 1 && (value[0] == '"' || value[0] == '\'') && value[n - 1] == value[0])
@@ -446,7 +436,7 @@ static bool add_key(struct reading *r, const char *label, const char *value)
 	}
 	for (unsigned i = 0; i < s->keys; i++) {
 		if (strcmp(s->key[i].tenant, k->tenant) == 0)
-			return fail(r, "[keys] %s stands twice: give each key a label of its own", label);
+			return fail(r, "[keys] %s is given twice: give each key a label of its own", label);
 		if (memcmp(s->key[i].sha256, k->sha256, sizeof k->sha256) == 0)
 			return fail(r, "[keys] %s: the same key as %s: give each customer a key of its own",
 			            label, s->key[i].tenant);
@@ -457,111 +447,43 @@ static bool add_key(struct reading *r, const char *label, const char *value)
 
 /* --- the file --------------------------------------------------------------- */
 
-/* inih's handler: 1 goes on, 0 is an error. */
-static int on_pair(void *user, const char *section, const char *name, const char *value)
+static bool set_pair(struct reading *r, struct hs_slice section, const char *name, const char *value)
 {
-	struct reading *r = user;
 	const struct setting *s;
 
-	if (r->failed)
-		return 0;
-	if (strcmp(section, "keys") == 0)
+	if (hs_slice_eq(section, HS_SLICE("keys")))
 		return add_key(r, name, value);
-	if (strcmp(section, "secrets") == 0)
+	if (hs_slice_eq(section, HS_SLICE("secrets")))
 		return check_label(r, "secrets", name) && add_secret(r, name, value);
-	if (section[0] != '\0')
-		return fail(r, "[%s]: unknown section: there are [secrets] and [keys], and what stands above them",
-		            section);
+	if (section.n > 0)
+		return fail(r, "[%.*s]: unknown section: there are [secrets] and [keys], and what is above them",
+		            (int)section.n, section.p);
 	s = find_setting(name);
 	if (s == NULL)
 		return fail(r, "%s: unknown setting: see hookspool.conf(5)", name);
 	if (s->kind != KIND_SECRET && r->given[s - table])
-		return fail(r, "%s stands twice: remove one", name);
+		return fail(r, "%s is given twice: remove one", name);
 	r->given[s - table] = true;
 	return set_value(r, s, value);
 }
 
-/* inih reads no further than the bracket: only a comment may stand behind it. */
-static bool is_section_alone(struct hs_slice line)
-{
-	const char *bracket = line.n > 0 && line.p[0] == '[' ? memchr(line.p, ']', line.n) : NULL;
-	const char *p = bracket == NULL ? line.p + line.n : bracket + 1;
-
-	while (p < line.p + line.n && is_blank(*p))
-		p++;
-	return p == line.p + line.n || *p == ';' || *p == '#';
-}
-
-/* inih parts a line at a colon, too: acme:eu = KEY would be the key "eu = KEY" of acme. */
-static bool is_parted_by_colon(struct hs_slice line)
-{
-	const char *colon = line.n == 0 ? NULL : memchr(line.p, ':', line.n);
-
-	return colon != NULL && !is_blank(line.p[0]) && strchr(";#[", line.p[0]) == NULL &&
-	       memchr(line.p, '=', (size_t)(colon - line.p)) == NULL;
-}
-
-/* What inih would cut, join, part or pass over silently. */
-static bool check_line(struct reading *r, struct hs_slice line)
-{
-	size_t blanks = 0;
-
-	if (line.n > 0 && line.p[line.n - 1] == '\r') /* saved on Windows */
-		line.n--;
-	if (line.n > HS_SETTINGS_LINE_MAX)
-		return fail(r, "line longer than %d bytes: shorten it", HS_SETTINGS_LINE_MAX);
-	if (memchr(line.p, '\0', line.n) != NULL)
-		return fail(r, "a NUL byte: save the file as plain text");
-	while (blanks < line.n && is_blank(line.p[blanks]))
-		blanks++;
-	if (blanks > 0 && blanks < line.n && strchr(";#", line.p[blanks]) == NULL)
-		return fail(r, "a line must not begin with a blank: it would continue the one above");
-	if (!is_section_alone(line))
-		return fail(r, "text behind a section's ]: give it a line of its own");
-	if (is_parted_by_colon(line))
-		return fail(r, "a colon before the =: write name = value");
-	return true;
-}
-
-/* inih's reader: one line, like fgets. */
-static char *next_line(char *to, int size, void *user)
-{
-	struct reading *r = user;
-	const char *newline;
-	struct hs_slice line;
-
-	if (r->failed || r->rest.n == 0)
-		return NULL;
-	newline = memchr(r->rest.p, '\n', r->rest.n);
-	line = hs_slice(r->rest.p, newline == NULL ? r->rest.n : (size_t)(newline - r->rest.p));
-	r->line++;
-	r->raw = line;
-	if (!check_line(r, line) || line.n >= (size_t)size)
-		return NULL;
-	r->rest.p += line.n + (newline != NULL);
-	r->rest.n -= line.n + (newline != NULL);
-	memcpy(to, line.p, line.n);
-	to[line.n] = '\0';
-	return to;
-}
-
 static void read_file(struct reading *r, const char *name, struct hs_slice text)
 {
-	static const char mark[] = { '\xEF', '\xBB', '\xBF' }; /* some editors on Windows begin so */
-	int bad_line;
+	struct hs_ini ini;
 
-	if (text.n >= sizeof mark && memcmp(text.p, mark, sizeof mark) == 0)
-		text = hs_slice(text.p + sizeof mark, text.n - sizeof mark);
 	r->name = name;
-	r->rest = text;
 	r->stage = HS_FAULT_LINE;
-	bad_line = ini_parse_stream(next_line, r, on_pair, r);
-	if (bad_line > 0 && !r->failed) {
-		r->line = bad_line;
-		fail(r, "expected [section] or name = value");
-	} else if (bad_line != 0 || r->rest.n > 0) {
-		fail(r, "cannot be read: out of memory");
+	hs_ini_start(&ini, text);
+	while (!r->failed && hs_ini_next(&ini)) {
+		r->line = ini.line;
+		r->raw = ini.raw;
+		set_pair(r, ini.section, ini.name, ini.value);
 	}
+	if (ini.error != NULL) {
+		r->line = ini.line;
+		fail(r, "%s", ini.error);
+	}
+	hs_ini_end(&ini);
 	r->line = 0;
 	r->raw = HS_SLICE_NONE;
 }

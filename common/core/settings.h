@@ -1,12 +1,8 @@
 /*
  * settings: one table declares every setting; the parser, --help, `--settings` and the
- * manual page all come from it. Reading the file is somebody else's work: this module
- * is given its text and the environment.
- *
- * INI, read with inih: [section], name = value, ';' or '#' at the start of a line is a
- * comment, and so is anything behind a blank and a ';'. Beyond inih, because nothing
- * may be ignored silently: a line that starts with a blank (inih would append it to the
- * value above), a line over 196 bytes (inih would cut it) and a NUL byte are errors.
+ * manual page all come from it. The module reads no
+ * file: it is given the text and the environment.
+ * Its form is that of core/ini.h.
  */
 #ifndef HS_SETTINGS_H
 #define HS_SETTINGS_H
@@ -33,7 +29,6 @@ enum hs_compress { HS_COMPRESS_GZIP, HS_COMPRESS_NONE };
 enum {
 	HS_SECRETS_MAX = 16,
 	HS_KEYS_MAX = 1024,
-	HS_SETTINGS_LINE_MAX = 196, /* bytes: what inih reads whole */
 	HS_TENANT_MAX = 64,         /* bytes of a key's label */
 };
 

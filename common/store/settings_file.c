@@ -81,7 +81,7 @@ static struct hs_settings *refuse(struct hs_settings *s, struct hs_settings_erro
 	return NULL;
 }
 
-/* inih parts lines on the stack, and hashes are begun there: below the caller's frame. */
+/* Wipes the stack below the caller's frame, where lines were split and hashes begun. */
 __attribute__((noinline))
 static void wipe_stack(void)
 {

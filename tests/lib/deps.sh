@@ -17,13 +17,13 @@ build    make                   runs the Makefile
 build    pkg-config             finds the libraries below
 build    libfcgi-dev            FastCGI
 build    libssl-dev             HMAC-SHA1 and SHA-256
-build    libinih-dev            reads the settings file
 build    liblmdb-dev           the index of event ids
 build    zlib1g-dev            reads compressed segments
 build    libdeflate-dev        compresses them
 build    libcurl4-openssl-dev   hookspool send and check --url speak HTTP
 test     libcmocka-dev          unit tests
 test     libjson-c-dev          the second opinion on JSON
+test     libinih-dev            the second opinion on settings files
 run,test curl                   sends the requests
 run,test jq                     reads answers and spool
 test     sqlite3                loads the spool, as the README says
