@@ -116,7 +116,7 @@ static bool take_option(struct options *o, const char *command, int option, cons
 	case OPTION_FROM: o->from = argument; return hs_source_is_from(command, argument);
 	case OPTION_ON: return hs_rules_add(&o->rules, command, argument);
 	case OPTION_JOBS: return hs_option_number("jobs", argument, 1, HS_LANES_MAX, &o->jobs);
-	case OPTION_BATCH: return hs_option_number("batch", argument, 1, HS_BATCH_MAX, &o->batch);
+	case OPTION_BATCH: return hs_option_number("batch", argument, 1, HS_HANDLER_BATCH_MAX, &o->batch);
 	case OPTION_ONCE: o->once = true; return true;
 	case OPTION_FAILED: o->failed = o->once = true; return true;
 	case OPTION_STREAM: o->stream = true; return true;

@@ -15,7 +15,7 @@
 
 #include <poll.h>
 
-enum { HS_LANES_MAX = 64, HS_BATCH_MAX = 10000 };
+enum { HS_LANES_MAX = 64, HS_HANDLER_BATCH_MAX = 10000 };
 
 struct hs_lanes_options {
 	const char *command, *cursor; /* for messages and for failed.jsonl */

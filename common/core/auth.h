@@ -7,8 +7,9 @@
  *   - the text of a batch's first element,
  *   - where that element is {"json": value} and nothing else, the text of the value.
  * batch_signature in the settings takes only some of these for a batch.
- * The bytes are those of the body; nothing is serialised again. Of the JSON no more is
- * read than the first element, and only when the body itself does not match.
+ * The bytes are those of the body; nothing is serialised again. A batch's first element is
+ * compared first, since the whole body takes as long as reading it; no JSON after that element
+ * is read. A body that is no array is compared as a whole, and its JSON is not read at all.
  *
  * An API key comes as the user name of Basic (RFC 7617; the password does not count)
  * or as a Bearer token (RFC 6750). MACs and keys are compared in constant time, and

@@ -100,7 +100,6 @@ enum hs_level { HS_LOG_ERROR, HS_LOG_WARN, HS_LOG_INFO, HS_LOG_DEBUG };
 	  "many large bodies with wrong signatures came: see who sends them, and keep them out at the web server") \
 	X(HS_E_CROWDED, 503, WARN, "too many unfinished bodies, try again", \
 	  "senders are slow or hostile, and the web server streams: let it buffer bodies, or limit clients") \
-	X(HS_E_STOPPING, 503, INFO, "restarting, try again", "") \
 	X(HS_E_FULL, 503, ERROR, "storage is full, try again", \
 	  "free space, inodes or quota on the spool's file system, or lower min_free") \
 	X(HS_E_READ_ONLY, 503, ERROR, "storage is read-only, try again", \

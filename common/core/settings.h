@@ -65,7 +65,6 @@ struct hs_settings {
 	const char *doubt; /* … and why */
 };
 
-/* What is wrong, where, and how to mend it: one line, ready for a person. */
 /* What is wrong, for those who must not see a name or a value out of the file. */
 enum hs_settings_fault {
 	HS_FAULT_OTHER,       /* memory */
@@ -78,6 +77,7 @@ enum hs_settings_fault {
 	HS_FAULT_ACCESS,      /* nobody says who may send */
 };
 
+/* What is wrong, where, and the remedy. */
 struct hs_settings_error {
 	char text[512]; /* for the operator: with file, line, name, value and remedy */
 	enum hs_settings_fault fault;

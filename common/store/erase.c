@@ -4,6 +4,7 @@
 #include "store/edits.h"
 #include "store/erased.h"
 #include "store/examine.h"
+#include "store/failed.h"
 #include "store/io.h"
 #include "store/lines.h"
 #include "store/log.h"
@@ -27,7 +28,7 @@ enum {
 	GO_ON_LINES = 8192,
 	IDS_AT_ONCE = 4096,
 };
-static const char LOCK[] = "erase", FAILED_LOCK[] = "failed.lock", COPY[] = "erase-copy";
+static const char LOCK[] = "erase", COPY[] = "erase-copy";
 
 enum sort { EVENTS, REJECTED, FAILED, PRIVATE };
 
@@ -600,19 +601,13 @@ static void settle_counts(struct erase *x, bool gone)
 	}
 }
 
-/*
- * Who appends to failed.jsonl holds this lock, for a moment; so does who replaces it. *lock
- * is -1 if the file at hand needs none.
- */
+/* Takes the lock of failed.jsonl. *lock is -1 if the file at hand needs none, and at failure. */
 static enum hs_result keep_writers_out(const struct erase *x, const struct file *f, int *lock)
 {
 	*lock = -1;
 	if (f->sort != FAILED || x->how->look_only)
 		return HS_OK;
-	*lock = hs_io_open_or_make(x->place->run_dir, FAILED_LOCK, 0600);
-	if (*lock < 0)
-		return hs_io_result(errno);
-	return hs_io_lock(*lock, LOCK_EX) < 0 ? HS_E_IO : HS_OK;
+	return hs_failed_lock(x->place, lock);
 }
 
 static enum hs_result clean_opened(struct erase *x, const struct file *f)

@@ -26,8 +26,10 @@ enum hs_result hs_failed_lock(const struct hs_place *place, int *lock)
 		else
 			hs_io_pause(POLL_MS);
 	}
-	if (r != HS_OK)
+	if (r != HS_OK) {
 		hs_io_close(*lock);
+		*lock = -1;
+	}
 	return r;
 }
 

@@ -14,8 +14,8 @@
 #include "store/segment.h"
 
 /*
- * Takes the lock, for as long as the descriptor *lock stays open. HS_OK, HS_E_BUSY (not to
- * be had within ten seconds), HS_E_IO or HS_E_FULL.
+ * Takes the lock, for as long as the descriptor *lock stays open. HS_OK, HS_E_BUSY (after
+ * ten seconds), HS_E_IO or HS_E_FULL: then *lock is -1.
  */
 enum hs_result hs_failed_lock(const struct hs_place *place, int *lock);
 
