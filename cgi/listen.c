@@ -1,4 +1,5 @@
 #include "cgi/listen.h"
+#include "store/io.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -38,7 +39,7 @@ static int is_dead(const struct sockaddr_un *a)
 	struct stat st;
 	int fd, dead;
 
-	if (lstat(a->sun_path, &st) < 0 || !S_ISSOCK(st.st_mode))
+	if (hs_io_stat(AT_FDCWD, a->sun_path, &st) < 0 || !S_ISSOCK(st.st_mode))
 		return 0;
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0)
@@ -63,14 +64,14 @@ static int listen_unix(const char *address, const char *path, struct stat *file)
 	if (fd < 0)
 		return fail(fd, address, strerror(errno));
 	if (is_dead(&a))
-		unlink(path);
+		hs_io_unlink(AT_FDCWD, path);
 	mask = umask(0117); /* the web server, by its group, and nobody else */
 	bound = bind(fd, (const struct sockaddr *)&a, sizeof a);
 	umask(mask);
 	if (bound < 0)
 		return fail(fd, address, errno == EADDRINUSE ? "in use: stop the other, or choose another path"
 		                                             : strerror(errno));
-	if (lstat(path, file) < 0 || listen(fd, BACKLOG) < 0)
+	if (hs_io_stat(AT_FDCWD, path, file) < 0 || listen(fd, BACKLOG) < 0)
 		return fail(fd, address, strerror(errno));
 	return fd;
 }
@@ -160,8 +161,8 @@ void hs_listen_end(const char *address, const struct stat *file)
 	const char *path = unix_path(address);
 	struct stat st;
 
-	if (path != NULL && lstat(path, &st) == 0 && st.st_dev == file->st_dev && st.st_ino == file->st_ino)
-		unlink(path);
+	if (path != NULL && hs_io_stat(AT_FDCWD, path, &st) == 0 && st.st_dev == file->st_dev && st.st_ino == file->st_ino)
+		hs_io_unlink(AT_FDCWD, path);
 }
 
 int hs_listen_is(int fd)

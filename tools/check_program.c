@@ -1,11 +1,11 @@
 #include "tools/check_program.h"
+#include "store/io.h"
 
-#include <dirent.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 static const char HANDLER[] = "/hookspool.cgi", REMEDY[] = "chmod 755";
 
@@ -29,7 +29,8 @@ static void check_handler(struct hs_report *r, const char *path)
 	bool told;
 
 	snprintf(folder, sizeof folder, "%.*s", (int)(strlen(path) - strlen(HANDLER)), path);
-	if (stat(path, &program) < 0 || !S_ISREG(program.st_mode) || stat(folder, &around) < 0)
+	if (hs_io_stat_outside(path, &program) < 0 || !S_ISREG(program.st_mode) ||
+	    hs_io_stat_outside(folder, &around) < 0)
 		return;
 	told = is_open_to_others(r, path, program.st_mode);
 	told = is_open_to_others(r, folder, around.st_mode) || told;
@@ -43,12 +44,10 @@ static void check_handler(struct hs_report *r, const char *path)
 /* The folder above the one that this program lies in; false if it cannot be told. */
 static bool folder_above(char out[static PATH_MAX])
 {
-	ssize_t n = readlink("/proc/self/exe", out, PATH_MAX - 1);
 	char *slash;
 
-	if (n <= 0)
+	if (hs_io_own_path(out, PATH_MAX) < 0)
 		return false;
-	out[n] = '\0';
 	for (int up = 0; up < 2; up++) {
 		slash = strrchr(out, '/');
 		if (slash == NULL)
@@ -58,22 +57,33 @@ static bool folder_above(char out[static PATH_MAX])
 	return true;
 }
 
+struct looking {
+	struct hs_report *report;
+	char above[PATH_MAX];
+};
+
+static bool look_at(void *context, const char *name)
+{
+	struct looking *l = context;
+	char path[PATH_MAX + NAME_MAX + sizeof HANDLER + 1];
+
+	if (name[0] == '.')
+		return true;
+	snprintf(path, sizeof path, "%s/%s%s", l->above, name, HANDLER);
+	check_handler(l->report, path);
+	return true;
+}
+
 void hs_check_program(struct hs_report *report)
 {
-	char above[PATH_MAX], path[PATH_MAX + NAME_MAX + sizeof HANDLER + 1];
-	struct dirent *entry;
-	DIR *d;
+	struct looking l = { .report = report };
+	int dir;
 
-	if (!folder_above(above))
+	if (!folder_above(l.above))
 		return;
-	d = opendir(above[0] != '\0' ? above : "/");
-	if (d == NULL)
+	dir = hs_io_open_dir(AT_FDCWD, l.above[0] != '\0' ? l.above : "/");
+	if (dir < 0)
 		return;
-	while ((entry = readdir(d)) != NULL) {
-		if (entry->d_name[0] == '.')
-			continue;
-		snprintf(path, sizeof path, "%s/%s%s", above, entry->d_name, HANDLER);
-		check_handler(report, path);
-	}
-	closedir(d);
+	hs_io_list(dir, look_at, &l);
+	hs_io_close(dir);
 }

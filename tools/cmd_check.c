@@ -78,11 +78,12 @@ static bool is_below_htaccess(const char *path)
 {
 	static const char NAME[] = "/.htaccess";
 	char file[PATH_MAX + sizeof NAME], *slash;
+	struct stat st;
 
 	snprintf(file, PATH_MAX, "%s", path);
 	while ((slash = strrchr(file, '/')) != NULL) {
 		memcpy(slash, NAME, sizeof NAME);
-		if (access(file, F_OK) == 0)
+		if (hs_io_stat_outside(file, &st) == 0)
 			return true;
 		*slash = '\0';
 	}
@@ -101,7 +102,7 @@ static void check_file(struct hs_report *r, const char *path)
 	static const char remedy[] = "chmod 640, or 600";
 	struct stat st;
 
-	if (stat(path, &st) < 0)
+	if (hs_io_stat_outside(path, &st) < 0)
 		hs_report_fail(r, "permissions", "", "%s: %s", path, strerror(errno));
 	else if ((st.st_mode & S_IWOTH) != 0)
 		hs_report_fail(r, "permissions", remedy, "every user may write to %s", path);

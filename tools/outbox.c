@@ -35,14 +35,15 @@ static bool read_array(struct hs_outbox *o)
 
 bool hs_outbox_open(struct hs_outbox *o, const char *path, const char *run)
 {
-	int first;
+	int first, fd;
 
 	memset(o, 0, sizeof *o);
 	o->path = path;
 	snprintf(o->run, sizeof o->run, "%s", run);
 	if (path == NULL)
 		return true;
-	o->file = strcmp(path, "-") == 0 ? stdin : fopen(path, "re");
+	fd = strcmp(path, "-") == 0 ? -1 : hs_io_open_outside(path);
+	o->file = strcmp(path, "-") == 0 ? stdin : fd < 0 ? NULL : fdopen(fd, "r");
 	if (o->file == NULL)
 		return fail(o, strerror(errno));
 	do {

@@ -138,6 +138,28 @@ int hs_io_stat(int at, const char *name, struct stat *st)
 	return fstatat(at, name, st, AT_SYMLINK_NOFOLLOW);
 }
 
+int hs_io_stat_outside(const char *path, struct stat *st)
+{
+	return fstatat(AT_FDCWD, path, st, 0);
+}
+
+static const char OWN[] = "/proc/self/exe";
+
+int hs_io_own_path(char *path, size_t n)
+{
+	ssize_t got = readlink(OWN, path, n - 1);
+
+	if (got < 0)
+		return -1;
+	path[got] = '\0';
+	return 0;
+}
+
+int hs_io_own_stat(struct stat *st)
+{
+	return hs_io_stat_outside(OWN, st);
+}
+
 int hs_io_fstat(int fd, struct stat *st)
 {
 	return fstat(fd, st);

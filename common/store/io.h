@@ -41,6 +41,11 @@ int hs_io_close(int fd);
 
 int hs_io_stat(int at, const char *name, struct stat *st);
 int hs_io_fstat(int fd, struct stat *st);
+/* Of somebody else's file, by its path: symbolic links are followed. */
+int hs_io_stat_outside(const char *path, struct stat *st);
+/* The running program's own file: its path and a NUL, and what it is. */
+int hs_io_own_path(char *path, size_t n);
+int hs_io_own_stat(struct stat *st);
 
 /*
  * Writes all n bytes at the offset. At -1 some of them may have been written; errno is

@@ -18,7 +18,7 @@ static bool is_of_owner(const char *path, const struct stat *st)
 	struct stat program;
 
 	if (st->st_uid == 0 || st->st_uid == geteuid() ||
-	    (stat("/proc/self/exe", &program) == 0 && st->st_uid == program.st_uid))
+	    (hs_io_own_stat(&program) == 0 && st->st_uid == program.st_uid))
 		return true;
 	hs_log(HS_LOG_WARN, "settings: %s is not read: chown it to the user who runs this program", path);
 	return false;
@@ -30,14 +30,12 @@ static bool is_of_owner(const char *path, const struct stat *st)
  */
 static bool near_program(int up, const char *name, char out[static PATH_MAX])
 {
-	ssize_t n = readlink("/proc/self/exe", out, PATH_MAX - 1);
 	bool above = up > 0;
 	struct stat st;
 	char *slash;
 
-	if (n <= 0)
+	if (hs_io_own_path(out, PATH_MAX) < 0)
 		return false;
-	out[n] = '\0';
 	for (slash = strrchr(out, '/'); slash != NULL && up > 0; up--) {
 		*slash = '\0';
 		slash = strrchr(out, '/');
@@ -45,7 +43,7 @@ static bool near_program(int up, const char *name, char out[static PATH_MAX])
 	if (slash == NULL || (size_t)(slash + 1 - out) + strlen(name) >= PATH_MAX)
 		return false;
 	memcpy(slash + 1, name, strlen(name) + 1);
-	if (stat(out, &st) < 0)
+	if (hs_io_stat_outside(out, &st) < 0)
 		return errno == EACCES; /* it is there: who reads it will be told */
 	return !above || is_of_owner(out, &st);
 }
@@ -63,13 +61,15 @@ static const char *find_in(char *const *variables, const char *name)
 /* Which file to read; "" for none. */
 static void choose(const char *path, char *const *variables, char out[static PATH_MAX])
 {
+	struct stat st;
+
 	if (path == NULL)
 		path = find_in(variables, "HOOKSPOOL_CONF");
 	if (path != NULL && path[0] != '\0')
 		snprintf(out, PATH_MAX, "%s", path);
 	else if (!near_program(0, "hookspool.conf", out) &&
 	         !near_program(1, "hookspool/hookspool.conf", out))
-		snprintf(out, PATH_MAX, "%s", access(SYSTEM, F_OK) == 0 ? SYSTEM : "");
+		snprintf(out, PATH_MAX, "%s", hs_io_stat_outside(SYSTEM, &st) == 0 ? SYSTEM : "");
 }
 
 static struct hs_settings *refuse(struct hs_settings *s, struct hs_settings_error *error,
