@@ -112,7 +112,11 @@ enum hs_level { HS_LOG_ERROR, HS_LOG_WARN, HS_LOG_INFO, HS_LOG_DEBUG };
 	X(HS_E_SPOOL_DIR, 503, ERROR, "spool unavailable, try again", \
 	  "spool_dir must be a directory, no symlink, that this user alone may write") \
 	X(HS_E_SPOOL_OWNER, 503, ERROR, "spool unavailable, try again", \
-	  "spool_dir belongs to another user: chown it to the user the handler runs as") \
+	  "spool_dir belongs to another user: run commands as that user (sudo -u USER hookspool ...); a handler's own " \
+	  "must be: chown it") \
+	X(HS_E_SPOOL_ASLEEP, 503, WARN, "spool unavailable, try again", \
+	  "nobody has opened the spool since the machine was started: the next event does, or a command of its owner's " \
+	  "(sudo -u USER hookspool stats)") \
 	X(HS_E_SPOOL_FILE, 503, ERROR, "spool unavailable, try again", \
 	  "events.jsonl, rejected.jsonl and .hookspool must be plain files and a directory of our own") \
 	X(HS_E_SPOOL_NFS, 503, ERROR, "spool unavailable, try again", \

@@ -148,7 +148,7 @@ struct hs_cursor {
 
 static enum hs_result open_directory(const struct hs_place *place, int *dir)
 {
-	if (hs_io_make_dir(place->private_dir, DIRECTORY, 0700) == 0) {
+	if (hs_io_make_dir(place->private_dir, DIRECTORY, place->settings->spool_mode == 0640 ? 0750 : 0700) == 0) {
 		if (hs_io_sync_dir(place->private_dir) < 0)
 			return HS_E_IO;
 	} else if (errno != EEXIST) {
@@ -174,7 +174,7 @@ static enum hs_result hold(struct hs_cursor *c, int64_t *holder)
 	int tries = 0;
 
 	snprintf(lock, sizeof lock, ".%s", c->name);
-	c->lock_fd = hs_io_open_or_make(c->dir, lock, 0600);
+	c->lock_fd = hs_io_open_or_make(c->dir, lock, (mode_t)c->place->settings->spool_mode);
 	if (c->lock_fd < 0)
 		return hs_io_result(errno);
 	while (hs_io_lock(c->lock_fd, LOCK_EX | LOCK_NB) < 0) {
@@ -278,7 +278,7 @@ static enum hs_result write_copy(const struct hs_cursor *c, struct hs_slice text
 
 	if (hs_io_unlink(c->dir, c->copy) < 0 && errno != ENOENT) /* of a killed one */
 		return HS_E_IO;
-	fd = hs_io_make(c->dir, c->copy, 0600);
+	fd = hs_io_make(c->dir, c->copy, (mode_t)c->place->settings->spool_mode);
 	if (fd < 0)
 		return hs_io_result(errno);
 	if (hs_io_write_at(fd, text.p, text.n, 0) < 0)

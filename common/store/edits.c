@@ -115,7 +115,8 @@ static enum hs_result reopen(struct hs_edits *e, uint64_t *size)
 	if (e->fd >= 0 && e->inode == (uint64_t)st.st_ino && *size >= e->settled_end)
 		return HS_OK;
 	forget(e);
-	e->fd = hs_io_open(e->place->private_dir, JOURNAL);
+	e->fd = e->place->read_only ? hs_io_open_read(e->place->private_dir, JOURNAL)
+				    : hs_io_open(e->place->private_dir, JOURNAL);
 	e->inode = (uint64_t)st.st_ino;
 	return e->fd < 0 ? hs_io_result(errno) : HS_OK;
 }
@@ -204,7 +205,8 @@ enum hs_result hs_edits_open(const struct hs_place *place, struct hs_edits **edi
 		return HS_E_MEMORY;
 	e->place = place;
 	e->fd = -1;
-	e->lock_fd = hs_io_open_or_make(place->run_dir, LOCK, 0600);
+	e->lock_fd = place->read_only ? hs_io_open_read(place->run_dir, LOCK)
+				      : hs_io_open_or_make(place->run_dir, LOCK, (mode_t)place->settings->spool_mode);
 	if (e->lock_fd < 0) {
 		enum hs_result r = hs_io_result(errno);
 
@@ -418,7 +420,7 @@ static enum hs_result make_journal(struct hs_edits *e)
 
 	if (e->fd >= 0)
 		return HS_OK;
-	e->fd = hs_io_open_or_make(e->place->private_dir, JOURNAL, 0600);
+	e->fd = hs_io_open_or_make(e->place->private_dir, JOURNAL, (mode_t)e->place->settings->spool_mode);
 	if (e->fd < 0)
 		return hs_io_result(errno);
 	if (hs_io_fstat(e->fd, &st) < 0 || hs_io_sync_dir(e->place->private_dir) < 0)
@@ -518,7 +520,7 @@ static enum hs_result write_again(struct hs_edits *e, uint64_t oldest)
 
 	if (hs_io_unlink(dir, COPY) < 0 && errno != ENOENT) /* of a killed one */
 		return HS_E_IO;
-	to = hs_io_make(dir, COPY, 0600);
+	to = hs_io_make(dir, COPY, (mode_t)e->place->settings->spool_mode);
 	if (to < 0)
 		return hs_io_result(errno);
 	r = copy_lines(e, oldest, to);

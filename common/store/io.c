@@ -60,6 +60,16 @@ int hs_io_make_dir(int at, const char *path, mode_t mode)
 	return r;
 }
 
+int hs_io_set_mode(int fd, mode_t mode)
+{
+	return fchmod(fd, mode);
+}
+
+int hs_io_set_group(int fd, gid_t group)
+{
+	return fchown(fd, (uid_t)-1, group);
+}
+
 static int open_file(int at, const char *name, int flags, mode_t mode)
 {
 	int fd;
@@ -359,15 +369,25 @@ static void forget_mapping(uintptr_t at)
 		}
 }
 
-void *hs_io_map(int fd, size_t n)
+static void *map(int fd, size_t n, int protection)
 {
-	void *p = mmap(NULL, n, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	void *p = mmap(NULL, n, protection, MAP_SHARED, fd, 0);
 
 	if (p == MAP_FAILED)
 		return NULL;
 	catch_bus_errors();
 	note_mapping((uintptr_t)p, n);
 	return p;
+}
+
+void *hs_io_map(int fd, size_t n)
+{
+	return map(fd, n, PROT_READ | PROT_WRITE);
+}
+
+const void *hs_io_map_read(int fd, size_t n)
+{
+	return map(fd, n, PROT_READ);
 }
 
 void hs_io_unmap(void *p, size_t n)

@@ -25,6 +25,10 @@ enum hs_result hs_io_result(int error);
 int hs_io_open_dir(int at, const char *path);
 int hs_io_make_dir(int at, const char *path, mode_t mode);
 
+/* The mode, the set-group-id bit included, or the group of what is open. */
+int hs_io_set_mode(int fd, mode_t mode);
+int hs_io_set_group(int fd, gid_t group);
+
 /* A plain file: to read and write. */
 int hs_io_open(int at, const char *name);
 /* The same, made if it is missing, with exactly this mode whatever the umask. */
@@ -89,6 +93,8 @@ int hs_io_lock(int fd, int operation);
  * is never 0, to be looked at after what was read and before anything is done about it.
  */
 void *hs_io_map(int fd, size_t n);
+/* The same of a file that is open to read only: who writes there is killed. */
+const void *hs_io_map_read(int fd, size_t n);
 void hs_io_unmap(void *p, size_t n);
 /* The same zeros without a SIGBUS; the memory stays for as long as the process lives. */
 void hs_io_unmap_lost(void *p, size_t n);

@@ -259,7 +259,8 @@ static enum hs_result move(struct intake *in, size_t i)
 	if (!growing)
 		r = sync_it(in->place, in->family, s);
 	if (r == HS_OK)
-		r = hs_sealed_renumber(in->place->private_dir, in->family, s, number);
+		r = hs_sealed_renumber(in->place->private_dir, in->family, s, number,
+		                       (mode_t)in->place->settings->spool_mode);
 	if (r != HS_OK || growing)
 		return r;
 	in->highest = number;

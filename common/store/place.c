@@ -37,6 +37,16 @@ static void sync_parent(const char *path)
 	free(copy);
 }
 
+/* The remedy for somebody else: which is not to take the spool from its owner. */
+static enum hs_result tell_owner(const char *path, const struct stat *st)
+{
+	unsigned long owner = (unsigned long)st->st_uid;
+
+	hs_log(HS_LOG_ERROR, "%s belongs to user %lu, and this is user %lu: sudo -u '#%lu' hookspool ...; its group may "
+	       "use cat, tail and stats where spool_mode = 0640", path, owner, (unsigned long)geteuid(), owner);
+	return HS_E_SPOOL_OWNER;
+}
+
 static enum hs_result check_dir(int fd, const struct hs_settings *settings, struct stat *st)
 {
 	if (hs_io_fstat(fd, st) < 0)
@@ -48,12 +58,18 @@ static enum hs_result check_dir(int fd, const struct hs_settings *settings, stru
 	return !settings->allow_nfs && hs_io_is_network(fd) == 1 ? HS_E_SPOOL_NFS : HS_OK;
 }
 
+static mode_t dir_mode(const struct hs_settings *settings)
+{
+	return settings->spool_mode == 0640 ? 0750 : 0700;
+}
+
 static enum hs_result open_spool_dir(struct hs_place *place, bool make)
 {
 	const struct hs_settings *settings = place->settings;
-	mode_t mode = settings->spool_mode == 0640 ? 0750 : 0700;
+	mode_t mode = dir_mode(settings);
 	const char *path = settings->spool_dir;
 	struct stat st;
+	enum hs_result r;
 
 	place->dir = hs_io_open_dir(AT_FDCWD, path);
 	if (place->dir < 0 && errno == ENOENT && make) {
@@ -63,22 +79,25 @@ static enum hs_result open_spool_dir(struct hs_place *place, bool make)
 			return dir_failed("spool_dir", errno);
 		place->dir = hs_io_open_dir(AT_FDCWD, path);
 	}
+	if (place->dir < 0 && errno == EACCES && hs_io_stat(AT_FDCWD, path, &st) == 0 && st.st_uid != geteuid())
+		return tell_owner(path, &st);
 	if (place->dir < 0)
 		return dir_failed("spool_dir", errno);
-	return check_dir(place->dir, settings, &st);
+	r = check_dir(place->dir, settings, &st);
+	return r == HS_E_SPOOL_OWNER ? tell_owner(path, &st) : r;
 }
 
 /*
  * A folder of our own below `at`, made if it is missing. Its name is on stable storage before
  * anything is put into it, so a power cut leaves no part of what lies below.
  */
-static enum hs_result open_own_dir(int at, const char *name, int *dir)
+static enum hs_result open_own_dir(const struct hs_place *place, int at, const char *name, int *dir)
 {
 	struct stat st;
 
 	*dir = hs_io_open_dir(at, name);
 	if (*dir < 0 && errno == ENOENT) {
-		if (hs_io_make_dir(at, name, 0700) == 0 && hs_io_sync_dir(at) < 0)
+		if (hs_io_make_dir(at, name, dir_mode(place->settings)) == 0 && hs_io_sync_dir(at) < 0)
 			return HS_E_IO;
 		*dir = hs_io_open_dir(at, name);
 	}
@@ -94,12 +113,12 @@ static enum hs_result open_dirs(struct hs_opened *o, const struct hs_settings *s
 {
 	enum hs_result r;
 
-	*o = (struct hs_opened){ .place = { -1, -1, -1, settings, &o->state, { .epoch = 0 } } };
+	*o = (struct hs_opened){ .place = { .dir = -1, .private_dir = -1, .run_dir = -1, .settings = settings, .state = &o->state } };
 	r = open_spool_dir(&o->place, make);
 	if (r == HS_OK)
-		r = open_own_dir(o->place.dir, PRIVATE, &o->place.private_dir);
+		r = open_own_dir(&o->place, o->place.dir, PRIVATE, &o->place.private_dir);
 	if (r == HS_OK)
-		r = open_own_dir(o->place.private_dir, RUN, &o->place.run_dir);
+		r = open_own_dir(&o->place, o->place.private_dir, RUN, &o->place.run_dir);
 	return r;
 }
 
@@ -131,6 +150,78 @@ enum hs_result hs_place_open(struct hs_opened *o, const struct hs_settings *sett
 	return r;
 }
 
+/* --- to read only ------------------------------------------------------------ */
+
+static enum hs_result open_theirs(int at, const char *name, uid_t owner, int *dir)
+{
+	struct stat st;
+
+	*dir = hs_io_open_dir(at, name);
+	if (*dir < 0)
+		return errno == ENOENT ? HS_E_SPOOL_ASLEEP : errno == EACCES ? HS_E_SPOOL_OWNER : HS_E_SPOOL_FILE;
+	if (hs_io_fstat(*dir, &st) < 0)
+		return HS_E_IO;
+	return st.st_uid == owner && (st.st_mode & (S_IWGRP | S_IWOTH)) == 0 ? HS_OK : HS_E_SPOOL_DIR;
+}
+
+static enum hs_result open_run_to_read(struct hs_opened *o)
+{
+	struct stat st;
+	enum hs_result r;
+
+	if (hs_io_fstat(o->place.private_dir, &st) < 0)
+		return HS_E_IO;
+	r = open_theirs(o->place.private_dir, RUN, st.st_uid, &o->place.run_dir);
+	if (r == HS_OK)
+		r = hs_state_open_to_read(o->place.run_dir, &o->state);
+	if (r == HS_OK) {
+		memcpy(o->place.history.id, o->state.state->spool_id, HS_HISTORY_ID);
+		o->place.history.epoch = o->state.state->spool_epoch;
+		o->place.history.settled = true;
+	}
+	return r;
+}
+
+/* Of somebody else's spool, all that there is to be opened. */
+static enum hs_result open_all_to_read(struct hs_opened *o, const struct stat *st)
+{
+	const struct hs_settings *settings = o->place.settings;
+	enum hs_result r = HS_OK;
+
+	if ((st->st_mode & (S_IWGRP | S_IWOTH)) != 0)
+		r = HS_E_SPOOL_DIR;
+	else if (!settings->allow_nfs && hs_io_is_network(o->place.dir) == 1)
+		r = HS_E_SPOOL_NFS;
+	if (r == HS_OK)
+		r = open_theirs(o->place.dir, PRIVATE, st->st_uid, &o->place.private_dir);
+	if (r == HS_OK)
+		r = open_run_to_read(o);
+	return r == HS_E_SPOOL_OWNER ? tell_owner(settings->spool_dir, st) : r;
+}
+
+enum hs_result hs_place_open_to_read(struct hs_opened *o, const struct hs_settings *settings)
+{
+	int dir = hs_io_open_dir(AT_FDCWD, settings->spool_dir);
+	struct stat st;
+	enum hs_result r;
+
+	if (dir < 0 || hs_io_fstat(dir, &st) < 0 || st.st_uid == geteuid()) {
+		if (dir >= 0)
+			hs_io_close(dir);
+		return hs_place_open(o, settings, false); /* it says why it cannot be opened, too */
+	}
+	*o = (struct hs_opened){ .place = { .dir = dir, .private_dir = -1, .run_dir = -1, .settings = settings,
+					    .state = &o->state, .read_only = true } };
+	r = open_all_to_read(o, &st);
+	if (r != HS_OK) {
+		hs_log_result(r, "open %s", settings->spool_dir);
+		hs_place_close(o);
+	}
+	return r;
+}
+
+/* ------------------------------------------------------------------------------ */
+
 enum hs_result hs_place_open_state_again(struct hs_opened *o)
 {
 	enum hs_result r;
@@ -139,10 +230,14 @@ enum hs_result hs_place_open_state_again(struct hs_opened *o)
 		hs_state_close(&o->state);
 	if (o->place.run_dir >= 0)
 		hs_io_close(o->place.run_dir);
-	r = open_own_dir(o->place.private_dir, RUN, &o->place.run_dir);
-	if (r == HS_OK)
+	o->place.run_dir = -1;
+	if (o->place.read_only)
+		r = open_run_to_read(o);
+	else
+		r = open_own_dir(&o->place, o->place.private_dir, RUN, &o->place.run_dir);
+	if (r == HS_OK && !o->place.read_only)
 		r = hs_state_open(o->place.dir, o->place.run_dir, &o->state);
-	if (r != HS_OK)
+	if (r != HS_OK && r != HS_E_SPOOL_ASLEEP) /* that is waited for */
 		hs_log_result(r, "open %s", o->place.settings->spool_dir);
 	return r;
 }

@@ -22,6 +22,17 @@ struct hs_opened {
 enum hs_result hs_place_open(struct hs_opened *o, const struct hs_settings *settings, bool make);
 
 /*
+ * The same for those who may read the spool and no more: of its group, where spool_mode is 0640
+ * (modes.h). place.read_only is set then. For the owner it is hs_place_open; for root, too, who
+ * should rather become the owner first.
+ *
+ * A reader takes no lock of the state and no lock but a shared one (edits.lock), makes nothing
+ * and writes nothing. Its marks it reads without a lock, see reader.c. The id and the epoch of
+ * `history` are those that the state remembers. Results of hs_place_open, and HS_E_SPOOL_ASLEEP.
+ */
+enum hs_result hs_place_open_to_read(struct hs_opened *o, const struct hs_settings *settings);
+
+/*
  * Makes whoever opens it next find out everything anew, as after a reboot. HS_OK, HS_E_BUSY
  * (somebody uses it) or the results of opening; logged as there.
  */

@@ -15,6 +15,7 @@
 #include <string.h>
 
 enum {
+	PEEK_MS = 4000,    /* without a lock, at a writer who is just going on to the next segment */
 	LOCK_MS = 10000,   /* for the append lock; a writer holds it for a write */
 	ATTEMPTS = 16,     /* at a segment that is compressed, edited or sealed just now */
 	POLL_MS = 25,      /* without inotify */
@@ -75,7 +76,7 @@ enum hs_result hs_reader_open(const struct hs_settings *settings, struct hs_read
 	if (r == NULL)
 		return HS_E_MEMORY;
 	r->fd = r->watch = -1;
-	result = hs_place_open(&r->opened, settings, false);
+	result = hs_place_open_to_read(&r->opened, settings);
 	if (result == HS_OK) {
 		hs_segment_init(&r->events, &r->opened.place, HS_EVENTS);
 		hs_sealed_strange(r->opened.place.dir, "events", tell_strange, NULL);
@@ -197,7 +198,7 @@ static enum hs_result open_state_again(struct hs_reader *r)
 	hs_io_pause(SETTLE_MS); /* it may be the beginning of "rm -r": then make nothing in its way */
 	if (is_moved(r))
 		return HS_E_SPOOL_DIR;
-	if (r->opened.state.state != NULL)
+	if (r->opened.state.state != NULL && !r->opened.place.read_only)
 		hs_log(HS_LOG_WARN, "the spool's shared state was cut, emptied or replaced by somebody else: it is made anew");
 	let_go(r);
 	hs_segment_close(&r->events);
@@ -231,14 +232,65 @@ static enum hs_result glance_locked(struct hs_reader *r, struct glance *g)
 	return HS_OK;
 }
 
+/*
+ * For who may read only: no lock, and nothing can be set right. The number and the inode stand
+ * still while `current` is not 0, which the writer makes it before it changes them; *again if
+ * it was changing.
+ */
+static enum hs_result peek(struct hs_reader *r, struct glance *g, bool *again)
+{
+	const volatile struct hs_family *f = r->events.family;
+	uint64_t generation = atomic_load(&f->current);
+	struct stat st;
+
+	*again = true;
+	if (generation == 0)
+		return HS_OK;
+	g->fd = hs_io_open_read(r->opened.place.dir, "events.jsonl");
+	if (g->fd < 0)
+		return errno == ENOENT ? HS_OK : errno == EACCES ? HS_E_SPOOL_OWNER : hs_io_result(errno);
+	g->number = f->number;
+	g->generation = generation;
+	*again = hs_io_fstat(g->fd, &st) < 0 || (uint64_t)st.st_ino != f->inode ||
+		 atomic_load(&f->current) != generation || is_lost(r);
+	if (*again)
+		hs_io_close(g->fd);
+	if (*again)
+		g->fd = -1;
+	return HS_OK;
+}
+
+static enum hs_result glance_to_read(struct hs_reader *r, struct glance *g)
+{
+	int64_t deadline = hs_io_now_monotonic() + PEEK_MS;
+	enum hs_result result;
+	bool again = true;
+
+	do {
+		result = is_lost(r) ? open_state_again(r) : HS_OK;
+		if (result == HS_OK)
+			result = peek(r, g, &again);
+		if (result == HS_OK && again)
+			hs_io_pause(1);
+	} while (again && (result == HS_OK || result == HS_E_SPOOL_ASLEEP) && hs_io_now_monotonic() < deadline);
+	if (result == HS_OK && again)
+		result = HS_E_SPOOL_ASLEEP; /* a killed writer's, until the next one comes */
+	if (result == HS_OK)
+		r->below = g->number;
+	return result;
+}
+
 /* Opens it; the caller closes g->fd. */
 static enum hs_result glance(struct hs_reader *r, struct glance *g)
 {
 	int64_t deadline = hs_io_now_monotonic() + LOCK_MS;
-	enum hs_result result = is_lost(r) ? open_state_again(r) : HS_OK;
+	enum hs_result result;
 	bool news = false;
 
 	g->fd = -1;
+	if (r->opened.place.read_only)
+		return glance_to_read(r, g);
+	result = is_lost(r) ? open_state_again(r) : HS_OK;
 	if (result == HS_OK)
 		result = hs_segment_lock(&r->events, deadline);
 	if (result != HS_OK)
@@ -269,17 +321,19 @@ static uint64_t limit_of(const struct hs_reader *r, uint64_t generation, bool *e
 {
 	const struct hs_family *f = r->events.family;
 	bool durable = r->opened.place.settings->durability == HS_DURABILITY_FSYNC;
-	uint64_t limit;
+	uint64_t limit = 0;
 
 	*ended = false;
 	*known = true;
 	while (atomic_load(&f->current) == generation) {
 		limit = atomic_load(durable ? &f->synced : &f->written);
+		if (r->opened.place.read_only && is_lost(r))
+			break; /* set up anew, perhaps with the same number for another file */
 		if (atomic_load(&f->current) == generation)
 			return limit; /* otherwise it may belong to the next segment */
 	}
 	*ended = true;
-	*known = hs_commit_past(f, generation, &limit);
+	*known = hs_commit_past(f, generation, &limit) && !(r->opened.place.read_only && is_lost(r));
 	return limit;
 }
 

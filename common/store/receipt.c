@@ -147,7 +147,7 @@ static enum hs_result find_end(int fd, uint64_t *end)
 
 static enum hs_result append(const struct hs_place *place, struct hs_slice text)
 {
-	int fd = hs_io_open_or_make(place->dir, RECEIPTS, (mode_t)place->settings->spool_mode);
+	int fd = hs_io_open_or_make(place->dir, RECEIPTS, 0600);
 	enum hs_result r;
 	uint64_t end;
 

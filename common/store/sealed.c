@@ -120,11 +120,11 @@ static enum hs_result read_numbers(int dir, struct numbers *n)
 }
 
 enum hs_result hs_sealed_renumber(int private_dir, const char *family, const struct hs_sealed *sealed,
-                                  uint64_t number)
+                                  uint64_t number, mode_t mode)
 {
 	struct hs_sealed plain = *sealed;
 	char file[HS_SEALED_NAME], line[ENTRY_MAX];
-	int fd = hs_io_open_or_make(private_dir, NUMBERS, 0600);
+	int fd = hs_io_open_or_make(private_dir, NUMBERS, mode);
 	enum hs_result r = HS_OK;
 	struct stat st;
 

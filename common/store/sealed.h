@@ -19,6 +19,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 enum { HS_SEALED_NAME = 80 }; /* bytes of the longest file name, its NUL included */
 
@@ -53,10 +54,10 @@ bool hs_sealed_same(const struct hs_sealed *a, const struct hs_sealed *b);
 
 /*
  * From now on this segment is read under another number, whichever its name has. On stable
- * storage at HS_OK; otherwise HS_E_IO, HS_E_SYNC or HS_E_FULL. Under the append lock.
+ * storage at HS_OK; the file that says so has this mode. Otherwise HS_E_IO, HS_E_SYNC or HS_E_FULL. Under the append lock.
  */
 enum hs_result hs_sealed_renumber(int private_dir, const char *family, const struct hs_sealed *sealed,
-                                  uint64_t number);
+                                  uint64_t number, mode_t mode);
 
 /*
  * Calls each(context, name) for whatever bears the name of one and is no plain file: a directory,

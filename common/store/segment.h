@@ -29,6 +29,7 @@ struct hs_place {
 	const struct hs_settings *settings;
 	struct hs_state_handle *state;
 	struct hs_history history;
+	bool read_only; /* for who may read and no more: see place.h */
 };
 
 /* An open segment's descriptor, kept until the last waiter is done with it. */

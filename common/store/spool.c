@@ -3,6 +3,7 @@
 #include "store/index.h"
 #include "store/io.h"
 #include "store/log.h"
+#include "store/modes.h"
 #include "store/place.h"
 #include "store/segment.h"
 #include "store/suppress.h"
@@ -150,6 +151,8 @@ void hs_spool_look(struct hs_spool *spool)
 
 	pthread_rwlock_rdlock(&spool->lock);
 	stale = spool->view != NULL && !is_current(spool);
+	if (spool->view != NULL && !stale)
+		(void)hs_modes_follow(&spool->view->opened.place); /* maintenance tries again, and tells */
 	pthread_rwlock_unlock(&spool->lock);
 	if (stale && borrow(spool, &v) == HS_OK)
 		give_back(spool);

@@ -77,6 +77,7 @@ void hs_spool_expire(struct hs_spool *spool, int64_t now_ms);
 /*
  * Now and then, from a long-lived process that may have nothing else to do: if the shared state
  * was cut or replaced it is closed, for the others wait until nobody holds it, and opened anew.
+ * Files follow a change of spool_mode then: see modes.h.
  */
 void hs_spool_look(struct hs_spool *spool);
 

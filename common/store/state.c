@@ -117,8 +117,10 @@ static enum hs_result set_up(struct hs_state *s, const struct boot *boot, uint64
 	bool other_boot = boot->known && known && !same_boot && s->boot_id[0] != '\0';
 
 	s->ready = 0;
-	if (!same_boot || s->inode != inode)
+	if (!same_boot || s->inode != inode) {
 		forget(s, known);
+		s->life = hs_io_random();
+	}
 	for (int i = 0; i < HS_FAMILIES; i++) {
 		struct hs_family *f = &s->family[i];
 		enum hs_result r = make_mutex(&f->append);
@@ -299,7 +301,7 @@ static void give_up(struct hs_state_handle *h)
 		hs_io_close(h->state_fd);
 	if (h->lock_fd >= 0)
 		hs_io_close(h->lock_fd);
-	*h = (struct hs_state_handle){ NULL, -1, -1 };
+	*h = (struct hs_state_handle){ NULL, -1, -1, 0 };
 }
 
 static enum hs_result open_once(int spool_dir, int run_dir, struct hs_state_handle *h)
@@ -354,6 +356,60 @@ enum hs_result hs_state_open(int spool_dir, int run_dir, struct hs_state_handle 
 	return r;
 }
 
+/* --- to read only ----------------------------------------------------------- */
+
+static enum hs_result look_at_file(int fd)
+{
+	struct stat st;
+	struct head head;
+	enum hs_result r;
+
+	if (hs_io_fstat(fd, &st) < 0)
+		return HS_E_IO;
+	if (!S_ISREG(st.st_mode))
+		return HS_E_SPOOL_FILE;
+	r = read_all(fd, &head);
+	if (r == HS_OK && is_ours(&head) && (head.version != VERSION || head.layout != layout()))
+		r = HS_E_SPOOL_VERSION;
+	if (r == HS_OK && (!is_ours(&head) || st.st_size != (off_t)sizeof(struct hs_state)))
+		r = HS_E_SPOOL_ASLEEP;
+	return r;
+}
+
+/* Its marks are good for as long as the machine runs, whether anybody has it open or not. */
+static bool is_awake(const struct hs_state *s)
+{
+	struct boot boot = { .known = false };
+
+	boot.known = hs_io_boot_id(boot.id);
+	return boot.known && check_shared(s, &boot) == HS_OK;
+}
+
+enum hs_result hs_state_open_to_read(int run_dir, struct hs_state_handle *h)
+{
+	enum hs_result r;
+
+	*h = (struct hs_state_handle){ NULL, -1, -1, 0 };
+	h->state_fd = hs_io_open_read(run_dir, "state");
+	if (h->state_fd < 0)
+		return errno == ENOENT   ? HS_E_SPOOL_ASLEEP
+		       : errno == EACCES ? HS_E_SPOOL_OWNER
+		       : errno == ELOOP  ? HS_E_SPOOL_FILE
+		                         : hs_io_result(errno);
+	r = look_at_file(h->state_fd);
+	if (r == HS_OK) {
+		h->state = (struct hs_state *)(uintptr_t)hs_io_map_read(h->state_fd, sizeof *h->state);
+		r = h->state == NULL ? call_failed("mmap") : HS_OK;
+	}
+	if (r == HS_OK) {
+		h->life = h->state->life;
+		r = is_awake(h->state) && h->life == h->state->life ? HS_OK : HS_E_SPOOL_ASLEEP;
+	}
+	if (r != HS_OK)
+		give_up(h);
+	return r;
+}
+
 void hs_state_close(struct hs_state_handle *h)
 {
 	/* of a lost one the C library may still hold the address of a lock, in its list of robust ones */
@@ -368,14 +424,15 @@ bool hs_state_is_current(const struct hs_state_handle *h, int run_dir)
 {
 	struct stat ours, named;
 
-	return hs_state_is_intact(h->state) && hs_io_fstat(h->state_fd, &ours) == 0 &&
+	return hs_state_is_intact(h->state) && (h->lock_fd >= 0 || h->state->life == h->life) &&
+	       hs_io_fstat(h->state_fd, &ours) == 0 &&
 	       hs_io_stat(run_dir, "state", &named) == 0 && named.st_ino == ours.st_ino &&
 	       named.st_dev == ours.st_dev && named.st_size == (off_t)sizeof *h->state;
 }
 
 enum hs_result hs_state_distrust(int spool_dir, int run_dir)
 {
-	struct hs_state_handle h = { NULL, -1, -1 };
+	struct hs_state_handle h = { NULL, -1, -1, 0 };
 	char none[sizeof h.state->boot_id] = "";
 	enum hs_result r = HS_OK;
 

@@ -113,6 +113,7 @@ struct hs_state {
 	uint32_t ready;   /* 0: whoever set it up was killed over it */
 	char boot_id[40]; /* "" if it could not be told: then nothing is trusted when alone */
 	uint64_t inode;   /* of this file: a copy speaks of other files, and is not trusted */
+	uint64_t life;    /* random, another one each time that nothing of before counts */
 	struct hs_family family[HS_FAMILIES];
 	struct hs_index_print index;
 	struct hs_clock clock;
@@ -122,6 +123,7 @@ struct hs_state {
 	_Atomic uint64_t strange; /* a hash of the names that maintenance has told of; 0: none */
 	_Atomic uint64_t suppress_epoch; /* +1 each time the list of suppressed people is replaced */
 	_Atomic uint64_t receipts_seen;  /* bytes of erased.jsonl, and nobody is suppressed by them */
+	_Atomic uint64_t modes;  /* what the files' modes follow, see modes.h; 0: it is not known */
 	char spool_id[40];    /* what history.h read last: if its file alone is lost */
 	uint64_t spool_epoch;
 	_Atomic uint64_t last; /* HS_INTACT */
@@ -131,6 +133,7 @@ struct hs_state_handle {
 	struct hs_state *state;
 	int lock_fd; /* the spool directory, opened once more: flock(2) belongs to the description */
 	int state_fd;
+	uint64_t life; /* of one that is open to read only */
 };
 
 /* False: the state is lost, and nothing that was read of it counts. */
@@ -145,6 +148,15 @@ bool hs_state_is_current(const struct hs_state_handle *h, int run_dir);
  * (it cannot be read, or it is cut and others have it open), HS_E_FULL, HS_E_MEMORY or HS_E_IO.
  */
 enum hs_result hs_state_open(int spool_dir, int run_dir, struct hs_state_handle *h);
+
+/*
+ * The same for who may read the file and no more. No lock is taken, so nothing may be written
+ * there, and what is there may be set up anew at any time: hs_state_is_current tells, after what
+ * was read. HS_OK, HS_E_SPOOL_ASLEEP (nobody has set it up since the machine was started),
+ * HS_E_SPOOL_OWNER (it may not be read), HS_E_SPOOL_VERSION, HS_E_SPOOL_FILE, HS_E_SPOOL_FS,
+ * HS_E_SPOOL_STATE or HS_E_IO.
+ */
+enum hs_result hs_state_open_to_read(int run_dir, struct hs_state_handle *h);
 void hs_state_close(struct hs_state_handle *h);
 
 /*
