@@ -5,6 +5,7 @@
 #include "core/clock_text.h"
 #include "store/io.h"
 #include "store/loss.h"
+#include "store/modes.h"
 #include "store/place.h"
 #include "store/sealed.h"
 #include "store/settings_file.h"
@@ -291,6 +292,29 @@ static void check_index(struct checked *c, struct hs_spool *spool)
 		hs_report_ok(&c->report, "index", "knows %" PRIu64 " events", known.ids);
 }
 
+/* Files that do not follow spool_mode: of an earlier one, or that somebody has put there. */
+static void check_modes(struct checked *c, const struct hs_place *place)
+{
+	unsigned mode = (unsigned)c->settings->spool_mode;
+	struct hs_modes left;
+	char remedy[2 * PATH_MAX + 128] = "hookspool maintain";
+	enum hs_result r = hs_modes_look(place, &left);
+	struct stat st;
+
+	if (left.group && hs_io_fstat(place->dir, &st) == 0)
+		snprintf(remedy, sizeof remedy, "sudo chgrp -R %lu %s && sudo find %s -type d -exec chmod 2750 {} +",
+		         (unsigned long)st.st_gid, c->settings->spool_dir, c->settings->spool_dir);
+	if (r != HS_OK)
+		hs_report_warn(&c->report, "modes", hs_result_info(r)->remedy, "cannot be told");
+	else if (left.count == 0)
+		hs_report_ok(&c->report, "modes", "all files follow spool_mode = %04o", mode);
+	else if (left.count == 1)
+		hs_report_warn(&c->report, "modes", remedy, "%s does not follow spool_mode = %04o", left.first, mode);
+	else
+		hs_report_warn(&c->report, "modes", remedy, "%s and %" PRIu64 " more do not follow spool_mode = %04o",
+		               left.first, left.count - 1, mode);
+}
+
 /* What cannot be made anew, and is gone. */
 static void check_losses(struct checked *c)
 {
@@ -315,6 +339,7 @@ static void check_losses(struct checked *c)
 			hs_report_warn(&c->report, "lost",
 			               1U << i == HS_LOSS_HISTORY ? "run hookspool adopt" : give_up,
 			               "%s: %s", hs_loss_name(1U << i), without[i]);
+	check_modes(c, &o.place);
 	hs_place_close(&o);
 }
 

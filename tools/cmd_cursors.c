@@ -271,6 +271,10 @@ static int act(struct run *r, int words, char **word)
 	code = hs_source_open(&r->source, "cursors", r->config, NULL, NULL);
 	if (code != 0)
 		return code;
+	if (!is_list)
+		code = hs_source_owned(&r->source, word[0]);
+	if (code != 0)
+		return hs_source_close(&r->source, code);
 	code = is_list ? list(r) : is_reset ? reset(r, word[1]) : remove_one(r, word[1]);
 	hs_lag_free(&r->lag);
 	return hs_source_close(&r->source, code);

@@ -527,6 +527,10 @@ int hs_cmd_each(int argc, char **argv)
 	if (read_options(argc, argv, &e->options))
 		code = hs_source_open(&e->source, argv[0], e->options.config,
 				      e->options.failed ? NULL : e->options.cursor, e->options.from);
+	if (code == 0 && e->options.failed) {
+		code = hs_source_owned(&e->source, "--failed");
+		code = code == 0 ? 0 : hs_source_close(&e->source, code);
+	}
 	if (code == 0)
 		code = work(e);
 	ended_by = e->ended_by;

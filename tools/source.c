@@ -1,5 +1,6 @@
 #include "tools/source.h"
 #include "store/io.h"
+#include "store/place.h"
 #include "tools/command.h"
 #include "tools/filter.h"
 
@@ -125,6 +126,24 @@ static int open_cursor(struct hs_source *s, const char *name, const char *from)
 	return r == HS_E_HISTORY ? hs_command_exit(r) : hs_source_result(s, r);
 }
 
+int hs_source_owned(const struct hs_source *s, const char *option)
+{
+	const struct hs_place *place = hs_reader_place(s->reader);
+	char name[HS_PLACE_USER];
+	struct stat st;
+
+	if (!place->read_only)
+		return 0;
+	if (hs_io_fstat(place->dir, &st) < 0)
+		return hs_source_result(s, HS_E_IO);
+	hs_place_user(st.st_uid, name);
+	fprintf(stderr,
+		"hookspool %s: %s writes to %s, which belongs to %s, and its group may only read: sudo -u %s "
+		"hookspool %s ...\n",
+		s->command, option, s->settings->spool_dir, name, name, s->command);
+	return hs_command_exit(HS_E_SPOOL_OWNER);
+}
+
 int hs_source_open(struct hs_source *s, const char *command, const char *config, const char *cursor,
 		   const char *from)
 {
@@ -135,6 +154,8 @@ int hs_source_open(struct hs_source *s, const char *command, const char *config,
 	if (s->settings == NULL)
 		return EX_CONFIG;
 	code = hs_source_result(s, hs_reader_open(s->settings, &s->reader));
+	if (code == 0 && cursor != NULL)
+		code = hs_source_owned(s, "--cursor");
 	if (code == 0 && cursor != NULL)
 		code = open_cursor(s, cursor, from);
 	return code == 0 ? 0 : hs_source_close(s, code);

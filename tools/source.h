@@ -41,6 +41,12 @@ int hs_source_open(struct hs_source *s, const char *command, const char *config,
  */
 int hs_source_begun(struct hs_source *s, bool from_given);
 
+/*
+ * For what changes the spool, if no more than its cursors: 0 for its owner; for one of its group,
+ * who may only read, EX_IOERR after a message to standard error that names the owner.
+ */
+int hs_source_owned(const struct hs_source *s, const char *option);
+
 /* The reader starts where --from says. HS_OK or a result of reading. */
 enum hs_result hs_source_from(struct hs_reader *reader, const char *from);
 

@@ -70,6 +70,17 @@ int hs_io_set_group(int fd, gid_t group)
 	return fchown(fd, (uid_t)-1, group);
 }
 
+bool hs_io_is_in_group(gid_t group)
+{
+	gid_t list[256];
+	int n = getgroups(sizeof list / sizeof list[0], list);
+
+	for (int i = 0; i < n; i++)
+		if (list[i] == group)
+			return true;
+	return group == getegid();
+}
+
 static int open_file(int at, const char *name, int flags, mode_t mode)
 {
 	int fd;

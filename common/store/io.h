@@ -28,6 +28,8 @@ int hs_io_make_dir(int at, const char *path, mode_t mode);
 /* The mode, the set-group-id bit included, or the group of what is open. */
 int hs_io_set_mode(int fd, mode_t mode);
 int hs_io_set_group(int fd, gid_t group);
+/* Is it a group of this process's? */
+bool hs_io_is_in_group(gid_t group);
 
 /* A plain file: to read and write. */
 int hs_io_open(int at, const char *name);

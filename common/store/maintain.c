@@ -6,7 +6,6 @@
 #include "store/io.h"
 #include "store/lines.h"
 #include "store/log.h"
-#include "store/modes.h"
 #include "store/share.h"
 #include "store/writer.h"
 
@@ -380,7 +379,6 @@ static enum hs_result maintain_all(struct work *w)
 	if (hs_io_unlink(w->place->run_dir, COPY) < 0 && errno != ENOENT) /* of a killed one */
 		return HS_E_IO;
 	r = tell_strange(w);
-	note_failure(&r, hs_modes_follow(w->place));
 	for (int i = 0; i < HS_FAMILIES && !must_stop(w); i++)
 		note_failure(&r, maintain_family(w, i));
 	return r;

@@ -38,20 +38,29 @@ static bool is_right(int fd, mode_t bits, mode_t mode, struct stat *st)
 	return hs_io_fstat(fd, st) == 0 && (st->st_mode & bits) == (mode & bits);
 }
 
+/*
+ * The kernel takes the set-group-id bit from a folder whose mode is changed, unless its group is
+ * one of ours. Where that bit does its work root has to change the mode.
+ */
+static bool would_lose_bit(mode_t mode, const struct stat *st)
+{
+	return (mode & st->st_mode & S_ISGID) != 0 && !hs_io_is_in_group(st->st_gid);
+}
+
 /* The group first: to give it away takes bits of the mode. */
 static void give(struct walk *w, int fd, const char *name, mode_t bits, mode_t mode)
 {
-	bool group = is_for_group(w);
-	struct stat st;
-	bool right = is_right(fd, bits, mode, &st);
+	bool group = is_for_group(w), right;
+	struct stat st = { 0 };
 
+	right = is_right(fd, bits, mode, &st);
 	if (w->mend && group && st.st_gid != w->group && hs_io_set_group(fd, w->group) == 0)
 		right = is_right(fd, bits, mode, &st);
-	if (w->mend && !right &&
+	if (w->mend && !right && !would_lose_bit(mode, &st) &&
 	    hs_io_set_mode(fd, (mode & bits) | (st.st_mode & (07777 & ~bits))) == 0)
 		right = is_right(fd, bits, mode, &st);
 	if (!right || (group && st.st_gid != w->group))
-		note(w, name, right);
+		note(w, name, group && (st.st_gid != w->group || (mode & S_ISGID) != 0));
 }
 
 static void give_file(struct walk *w, const char *name, mode_t mode)
@@ -67,10 +76,7 @@ static void give_file(struct walk *w, const char *name, mode_t mode)
 	hs_io_close(fd);
 }
 
-/*
- * What is made in a folder gets our own group, or the folder's if that has the set-group-id bit,
- * which the kernel takes away when we change the mode of one that is not of a group of ours.
- */
+/* What is made in a folder gets our own group, or the folder's if that has the set-group-id bit. */
 static void give_dir(struct walk *w, int fd, const char *name)
 {
 	bool group = is_for_group(w);
@@ -180,18 +186,19 @@ enum hs_result hs_modes_look(const struct hs_place *place, struct hs_modes *left
 	return walk_all(place, false, left);
 }
 
-enum hs_result hs_modes_follow(const struct hs_place *place)
+enum hs_result hs_modes_follow(const struct hs_place *place, bool anew)
 {
 	_Atomic uint64_t *done = &place->state->state->modes;
 	struct hs_modes left;
 	struct stat st;
-	uint64_t wanted;
+	uint64_t wanted, was;
 	enum hs_result r;
 
 	if (hs_io_fstat(place->dir, &st) < 0)
 		return HS_E_IO;
 	wanted = (uint64_t)st.st_gid << 16 | (uint64_t)place->settings->spool_mode;
-	if (atomic_load(done) == wanted)
+	was = atomic_load(done);
+	if (was == wanted || (!anew && was != 0 && was >> 16 == wanted >> 16))
 		return HS_OK;
 	r = walk_all(place, true, &left);
 	if (r != HS_OK)

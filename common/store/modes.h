@@ -25,7 +25,7 @@
 /* What does not have the mode, or the group, that it should have. */
 struct hs_modes {
 	uint64_t count;
-	bool group; /* of some it is the group */
+	bool group; /* it takes root, or a member of the group: of some it is the group, or its bit */
 	char first[HS_SEALED_NAME + 32]; /* below spool_dir */
 };
 
@@ -33,9 +33,11 @@ struct hs_modes {
 enum hs_result hs_modes_look(const struct hs_place *place, struct hs_modes *left);
 
 /*
- * Sets right what is to be, unless that was done already since anything changed: then it costs
- * one fstat(2). What cannot be is logged, once. HS_OK, HS_E_SPOOL_DIR or HS_E_IO.
+ * Sets right what is to be, unless that is done; then it costs one fstat(2). `anew`: it is not
+ * done either if it was done for another spool_mode. A process asks so once, that two with
+ * different settings do not undo each other's work for ever. What cannot be set right is logged.
+ * HS_OK, HS_E_SPOOL_DIR, HS_E_FULL or HS_E_IO.
  */
-enum hs_result hs_modes_follow(const struct hs_place *place);
+enum hs_result hs_modes_follow(const struct hs_place *place, bool anew);
 
 #endif

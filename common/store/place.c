@@ -4,10 +4,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+enum { PASSWD_MOST = 1 << 20 };
 static const char PRIVATE[] = ".hookspool", RUN[] = "run";
 
 static enum hs_result dir_failed(const char *what, int error)
@@ -37,13 +39,36 @@ static void sync_parent(const char *path)
 	free(copy);
 }
 
+/* As sudo(8) takes it. No getpwuid(3): a static program cannot load what that may need. */
+void hs_place_user(uid_t user, char out[static HS_PLACE_USER])
+{
+	struct hs_buf text = { 0 };
+	struct stat st;
+	char *line, *rest;
+
+	snprintf(out, HS_PLACE_USER, "'#%lu'", (unsigned long)user);
+	if (hs_io_read_file("/etc/passwd", PASSWD_MOST, &text, &st) == 0) {
+		hs_buf_putc(&text, '\0');
+		for (line = hs_buf_ok(&text) ? strtok_r(text.p, "\n", &rest) : NULL; line != NULL;
+		     line = strtok_r(NULL, "\n", &rest)) {
+			char name[HS_PLACE_USER - 1];
+			unsigned long number;
+
+			if (sscanf(line, "%33[^:]:%*[^:]:%lu", name, &number) == 2 && number == user)
+				snprintf(out, HS_PLACE_USER, "%s", name);
+		}
+	}
+	hs_buf_free(&text);
+}
+
 /* The remedy for somebody else: which is not to take the spool from its owner. */
 static enum hs_result tell_owner(const char *path, const struct stat *st)
 {
-	unsigned long owner = (unsigned long)st->st_uid;
+	char name[HS_PLACE_USER];
 
-	hs_log(HS_LOG_ERROR, "%s belongs to user %lu, and this is user %lu: sudo -u '#%lu' hookspool ...; its group may "
-	       "use cat, tail and stats where spool_mode = 0640", path, owner, (unsigned long)geteuid(), owner);
+	hs_place_user(st->st_uid, name);
+	hs_log(HS_LOG_ERROR, "%s belongs to %s: sudo -u %s hookspool ...; where spool_mode = 0640 its group may use cat, "
+	       "tail and stats", path, name, name);
 	return HS_E_SPOOL_OWNER;
 }
 

@@ -32,6 +32,10 @@ enum hs_result hs_place_open(struct hs_opened *o, const struct hs_settings *sett
  */
 enum hs_result hs_place_open_to_read(struct hs_opened *o, const struct hs_settings *settings);
 
+/* The name of a user for a command line, or '#1000' if /etc/passwd has none. */
+enum { HS_PLACE_USER = 36 };
+void hs_place_user(uid_t user, char out[static HS_PLACE_USER]);
+
 /*
  * Makes whoever opens it next find out everything anew, as after a reboot. HS_OK, HS_E_BUSY
  * (somebody uses it) or the results of opening; logged as there.

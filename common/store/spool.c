@@ -39,6 +39,7 @@ struct hs_spool {
 	const struct hs_settings *settings;
 	pthread_rwlock_t lock; /* held shared by users of the view, exclusively to replace it */
 	struct view *view;     /* NULL: not open */
+	_Atomic bool followed; /* the files' modes have followed these settings */
 	struct hs_group group; /* of what is posted */
 };
 
@@ -144,18 +145,28 @@ static void give_back(struct hs_spool *spool)
 	pthread_rwlock_unlock(&spool->lock);
 }
 
+/* Once for these settings: where two processes have different ones the last to begin decides. */
+static enum hs_result follow_modes(struct hs_spool *spool, const struct view *v)
+{
+	return hs_modes_follow(&v->opened.place, !atomic_exchange(&spool->followed, true));
+}
+
 void hs_spool_look(struct hs_spool *spool)
 {
 	struct view *v;
-	bool stale;
+	bool open, fresh = !atomic_load(&spool->followed);
 
 	pthread_rwlock_rdlock(&spool->lock);
-	stale = spool->view != NULL && !is_current(spool);
-	if (spool->view != NULL && !stale)
-		(void)hs_modes_follow(&spool->view->opened.place); /* maintenance tries again, and tells */
+	open = spool->view != NULL;
 	pthread_rwlock_unlock(&spool->lock);
-	if (stale && borrow(spool, &v) == HS_OK)
+	if (!open && !fresh)
+		return;
+	if (borrow(spool, &v) == HS_OK) {
+		(void)follow_modes(spool, v); /* what cannot be set right check tells, too */
 		give_back(spool);
+	} else {
+		atomic_store(&spool->followed, true); /* that is said once, and again by whoever needs it */
+	}
 }
 
 /* --- appending -------------------------------------------------------------- */
@@ -606,6 +617,7 @@ enum hs_result hs_spool_maintain(struct hs_spool *spool, bool (*stop)(void *cont
 		enum hs_result visited = r == HS_E_SPOOL_FILE ? r : HS_OK;
 
 		r = hs_maintain(&v->opened.place, stop, context, done);
+		r = r == HS_OK ? follow_modes(spool, v) : r;
 		r = r == HS_OK ? visited : r;
 	} else if (r == HS_E_CLOCK) { /* by which nothing may be deleted */
 		hs_log_result(r, "maintain");

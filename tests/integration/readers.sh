@@ -1,0 +1,158 @@
+# Who may read a spool: its owner, and with spool_mode = 0640 a group, which changes nothing.
+. "$(dirname "$0")/../lib/server.sh"
+. "$(dirname "$0")/../lib/consume.sh"
+
+if [ "$(id -u)" -ne 0 ] || ! getent passwd games >/dev/null || ! getent passwd news >/dev/null; then
+	echo 'ok 1 - # SKIP needs root, and the users games and news'
+	echo 1..1
+	exit 0
+fi
+
+GROUP=$(id -g man) # of the readers; neither the owner nor the stranger is in it
+modes() { (cd "$S/spool" && find . -type f -printf '%m %P\n' | sort -k 2); }
+left() { # MODE of files: what does not have it, and should
+	(cd "$S/spool" && find . \( -name '*.jsonl' -o -name '*.gz' \) ! -name erased.jsonl ! -perm "$1" -printf '%P '
+	find .hookspool/edits .hookspool/cursors/* .hookspool/run/state .hookspool/run/edits.lock ! -perm "$1" -printf '%p ')
+}
+all_follow() { [ -z "$(left 600)" ]; }
+# as USER GROUP COMMAND...: with settings of that user's own, which hold no secret.
+as() {
+	local user=$1 group=$2
+	shift 2
+	setpriv --reuid "$user" --regid "$(id -g "$user")" --groups "${group:-$(id -g "$user")}" \
+		env -i HOOKSPOOL_SPOOL_DIR="$S/spool" HOOKSPOOL_AUTH=none PATH="$PATH" "$S/bin/hookspool" "$@"
+}
+reader() { as games "$GROUP" "$@"; }
+stranger() { as news '' "$@"; }
+mode_is() {
+	sed -i '/^spool_mode/d' "$S/hookspool.conf"
+	sed -i "1i spool_mode = $1" "$S/hookspool.conf"
+}
+sum() { (cd "$S/spool" && find . -printf '%P %m %u %g %s %T@\n' | sort | sha256sum); }
+
+spool_start 'rotate_min_gap = 0' 'compress = gzip'
+chmod 711 "$S" "$S/bin" 2>/dev/null
+chmod 755 "$S/bin/hookspool"
+put a 1 20
+hs rotate
+put b 1 5
+hs tail --cursor c >/dev/null
+hs erase --user u3 >/dev/null # makes erased.jsonl, edits, the salt
+hs maintain >/dev/null
+printf '{"type":"track"}' >"$T/put"
+signed "$T/put" # refused
+is 'there is something of each kind' "$(cd "$S/spool" && ls -d events-*.gz erased.jsonl rejected.jsonl .hookspool/edits | wc -l)" 5
+
+# Mode 0600: the owner alone, and others are told whose it is.
+for who in reader stranger; do
+	$who cat >"$T/out" 2>"$T/err"
+	is "0600: $who gets nothing" "$? $(wc -c <"$T/out")" '74 0'
+	check "0600: $who is told how it is done" grep -q "sudo -u $SERVER_USER hookspool" "$T/err"
+done
+
+# To 0640, by the maintenance of a command; then by the server's.
+mode_is 0640
+hs check >"$T/check"
+check 'check tells of files that do not follow' grep -q 'modes.*not follow spool_mode = 0640' "$T/check"
+hs maintain >/dev/null
+is '0640: all files follow' "$(left 640)" ''
+kill -HUP $(workers)
+chgrp "$GROUP" "$S/spool" # and no more: its owner is not in that group
+hs maintain >/dev/null 2>&1
+hs check >"$T/check"
+remedy=$(sed -n 's/.*sudo \(chgrp.*\) && sudo/\1 \&\&/p' "$T/check")
+check 'check tells what root has to do about the group' test -n "$remedy"
+sh -c "$remedy"
+hs maintain >"$T/maintain" 2>&1
+is '0640: all files that readers need follow' "$(left 640)" ''
+is '0640: the rest is its owner'\''s' "$(modes | awk '$1 != 600 && $2 !~ /jsonl|edits|cursors|state/')" ''
+is '0640: receipts, salt' "$(cd "$S/spool" && stat -c %a erased.jsonl .hookspool/salt | tr '\n' ' ')" '600 600 '
+hs check >"$T/check"
+check 'check: all follow' grep -q 'all files follow spool_mode = 0640' "$T/check"
+put d 1 7
+hs rotate
+hs maintain >/dev/null
+is 'what is made from now on, compressed, too, has mode and group' \
+	"$(left 640)$(find "$S/spool" ! -group "$GROUP" -printf '%P ')" ''
+before=$(sum)
+n=0
+for command in cat 'tail -n 3' stats 'stats --json' 'cat --rejected' 'cat --failed' cursors 'cat --user u1 --aliases'; do
+	# shellcheck disable=SC2086
+	reader $command >"$T/said$n" 2>&1
+	n=$((n + 1))
+done
+is 'a reader has changed nothing' "$(sum)" "$before"
+n=0
+for command in cat 'tail -n 3' stats 'stats --json' 'cat --rejected' 'cat --failed' cursors 'cat --user u1 --aliases'; do
+	# shellcheck disable=SC2086
+	is "a reader has what the owner has: $command" "$(sha256sum <"$T/said$n")" "$(hs $command 2>&1 | sha256sum)"
+	n=$((n + 1))
+done
+before=$(sum)
+for command in 'tail --cursor c' 'tail --cursor mine' 'cursors remove c' 'each --cursor e --once --on *=true' \
+	'each --failed --cursor e --on *=true' rotate maintain verify repair 'erase --user u1' adopt; do
+	# shellcheck disable=SC2086
+	reader $command >"$T/out" 2>"$T/err" </dev/null
+	is "a reader may not: $command" "$? $(grep -c "sudo -u $SERVER_USER hookspool" "$T/err")" '74 1'
+done
+is 'a reader has still changed nothing' "$(sum)" "$before"
+for command in cat stats 'tail -n 1'; do
+	# shellcheck disable=SC2086
+	stranger $command >"$T/out" 2>"$T/err"
+	is "0640: a stranger may not: $command" "$? $(wc -c <"$T/out")" '74 0'
+done
+
+# A follower among writers, rotation, compression and erasing.
+reader tail -f -n 0 >"$T/follow" 2>"$T/follow.err" &
+follower=$!
+sleep 0.3
+for i in 1 2 3 4 5 6; do
+	put "f$i-" 1 50
+	hs rotate
+	hs maintain >/dev/null
+	hs erase --user "u$((i % 5))" >/dev/null
+done
+put 'end' 1 1
+if wait_for 10 grep -q '"end1"' "$T/follow"; then ok 'a reader follows'; else not_ok 'a reader follows' "$(tail -n 3 "$T/follow.err")"; fi
+kill "$follower"
+wait "$follower" 2>/dev/null
+is 'it had each event once' "$(ids_of <"$T/follow" | sort | uniq -d | wc -l) $(ids_of <"$T/follow" | wc -l)" '0 301'
+is 'what is erased is shown to nobody' "$(reader cat | grep -c '"user_id":"u[0-4]"')" "$(hs cat | grep -c '"user_id":"u[0-4]"')"
+is 'and so is all else' "$(reader cat | sha256sum)" "$(hs cat | sha256sum)"
+
+# And back, by a reload of the server: within a second or two, with nothing sent.
+mode_is 0600
+kill -HUP $(workers)
+check '0600: all files follow' wait_for 5 all_follow
+is '0600: the folders, too' "$(find "$S/spool" -type d -perm /077 -printf '%P ')" ''
+reader cat >"$T/out" 2>"$T/err"
+is '0600: a reader gets nothing' "$? $(wc -c <"$T/out")" '74 0'
+mode_is 0640
+kill -HUP $(workers)
+wait_for 5 test "$(stat -c %a "$SPOOL")" = 640
+chgrp -R "$GROUP" "$S/spool"
+find "$S/spool" -type d -exec chmod 2750 {} +
+hs maintain
+
+# The state of another boot: nothing may be believed, and that is said.
+server_stop
+state=$S/spool/.hookspool/run/state
+cp -p "$state" "$T/state"
+boot=$(cat /proc/sys/kernel/random/boot_id)
+LC_ALL=C sed -i "s/$boot/00000000-0000-0000-0000-000000000000/" "$state"
+chown "$SERVER_USER:$GROUP" "$state"
+chmod 640 "$state"
+reader cat >"$T/out" 2>"$T/err"
+is 'after a reboot a reader waits for the owner' "$? $(wc -c <"$T/out") $(grep -c 'nobody has opened the spool' "$T/err")" '74 0 2'
+hs stats >/dev/null
+is 'who has been there' "$(reader cat | sha256sum)" "$(hs cat | sha256sum)"
+
+# A rewrite log that cannot be read: no line rather than a wrong one.
+chmod 600 "$S/spool/.hookspool/edits"
+reader cat >"$T/out" 2>"$T/err"
+is 'without the rewrite log nothing is shown' "$?" 74
+hs check >"$T/check"
+check 'check tells which file' grep -q 'hookspool/edits does not follow' "$T/check"
+chmod 640 "$S/spool/.hookspool/edits"
+
+done_testing
