@@ -130,7 +130,7 @@ static bool read_options(int argc, char **argv, struct options *o)
 		return false;
 	}
 	if (o->rejected && o->filter.by[HS_BY_TYPE].count + o->filter.by[HS_BY_EVENT].count +
-				   o->filter.by[HS_BY_USER].count > 0) {
+				   o->filter.by[HS_BY_USER].count + o->filter.no_test > 0) {
 		fputs("hookspool cat: --rejected: what was refused need not be an event: only --tenant, --since and "
 		      "--until can choose\n", stderr);
 		return false;

@@ -71,7 +71,8 @@ enum {
 	OPTION_STREAM,
 	OPTION_RETRY_FOR,
 	OPTION_FROM,
-	OPTION_FAILED
+	OPTION_FAILED,
+	OPTION_NO_TEST
 };
 
 /* clang-format off */
@@ -84,6 +85,7 @@ const struct hs_option hs_each_options[] = {
 	{ "batch", "N", OPTION_BATCH, "up to N records at once; 1" },
 	{ "stream", NULL, OPTION_STREAM, "handlers stay: they read lines and answer lines" },
 	{ "failed", NULL, OPTION_FAILED, "once more, what was set aside under this cursor: failed.jsonl" },
+	{ "no-test", NULL, OPTION_NO_TEST, "pass the events that hookspool send makes up" },
 	{ "retry-for", "TIME", OPTION_RETRY_FOR, "try again for so long (30s, 15m, 4h, 2d); 4h" },
 	HS_OPTION_CONFIG,
 	HS_OPTIONS_END,
@@ -119,6 +121,7 @@ static bool take_option(struct options *o, const char *command, int option, cons
 	case OPTION_BATCH: return hs_option_number("batch", argument, 1, HS_HANDLER_BATCH_MAX, &o->batch);
 	case OPTION_ONCE: o->once = true; return true;
 	case OPTION_FAILED: o->failed = o->once = true; return true;
+	case OPTION_NO_TEST: o->rules.no_test = true; return true;
 	case OPTION_STREAM: o->stream = true; return true;
 	case OPTION_RETRY_FOR:
 		o->retry_for_given = true;

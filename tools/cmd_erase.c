@@ -5,6 +5,7 @@
 #include "tools/command.h"
 #include "tools/linked.h"
 #include "tools/progress.h"
+#include "tools/suite.h"
 #include "tools/terminal.h"
 
 #include <getopt.h>
@@ -21,6 +22,7 @@ enum {
 	OPT_FROM_DELETES,
 	OPT_SUPPRESS,
 	OPT_TENANT,
+	OPT_TEST,
 	OPT_DRY_RUN,
 };
 
@@ -33,6 +35,7 @@ const struct hs_option hs_erase_options[] = {
 	{ "aliases", NULL, OPT_ALIASES,
 	  "and the anonymous ids to which identify and alias records lead" },
 	{ "suppress", NULL, OPT_SUPPRESS, "and keep none of their events from now on" },
+	{ "test", NULL, OPT_TEST, "the user and the visitor whose events hookspool send makes up" },
 	{ "tenant", "LABEL", OPT_TENANT, "of this one of the [keys]; - nobody's, '*' whosever" },
 	{ "dry-run", NULL, OPT_DRY_RUN, "tell whom it is about and count, write nothing" },
 	HS_OPTION_JSON,
@@ -49,7 +52,7 @@ struct erase {
 	} * asked;           /* room for each argument */
 	size_t count, named; /* arguments; people of them */
 	const char *config, *given, *tenant;
-	bool json;
+	bool json, test;
 	struct hs_buf people; /* lines, or with json the elements of an array */
 	struct hs_progress progress;
 };
@@ -75,6 +78,7 @@ static bool read_option(struct erase *c, int option)
 	case OPT_ALIASES: c->how.aliases = true; return true;
 	case OPT_FROM_DELETES: c->how.from_deletes = true; return true;
 	case OPT_SUPPRESS: c->how.suppress = true; return true;
+	case OPT_TEST: c->test = true; return true;
 	case OPT_TENANT: c->given = optarg; return true;
 	case OPT_DRY_RUN: c->how.look_only = true; return true;
 	default: return false;
@@ -307,15 +311,20 @@ static int end(struct erase *c, int code)
 
 int hs_cmd_erase(int argc, char **argv)
 {
+	static char test[] = HS_SUITE_USER;
 	struct erase c = { .config = NULL };
 	int option, code;
 
-	c.asked = calloc((size_t)argc, sizeof *c.asked);
+	c.asked = calloc((size_t)argc + 2, sizeof *c.asked);
 	if (c.asked == NULL)
 		return EX_OSERR;
 	while ((option = hs_option(argc, argv)) != -1)
 		if (!read_option(&c, option))
 			return end(&c, hs_usage("erase"));
+	if (c.test) {
+		ask(&c, HS_SUBJECT_USER, test);
+		ask(&c, HS_SUBJECT_ANONYMOUS, test);
+	}
 	if (optind != argc || (c.count == 0 && !c.how.from_deletes))
 		return end(&c, hs_usage("erase"));
 	c.settings = hs_command_settings(c.config);

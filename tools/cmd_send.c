@@ -9,6 +9,7 @@
 #include "tools/http.h"
 #include "tools/sender.h"
 #include "tools/outbox.h"
+#include "tools/suite.h"
 #include "tools/terminal.h"
 
 #include <getopt.h>
@@ -364,6 +365,9 @@ static int run(struct job *j)
 		       " green, %" PRIu64 " yellow, %" PRIu64 " red\n",
 		       j->events, j->requests, hs_sender_info(j->as)->name, j->colour[HS_GREEN],
 		       j->colour[HS_YELLOW], j->colour[HS_RED]);
+	if (!j->json && code == 0 && j->file == NULL)
+		puts("they are of the user " HS_SUITE_USER ": cat, tail, stats and each leave them out with --no-test, "
+		     "and hookspool erase --test removes them");
 	return code != 0 ? code : j->colour[HS_RED] > 0 ? 1 : 0;
 }
 

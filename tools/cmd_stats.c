@@ -10,6 +10,7 @@
 #include "tools/refused.h"
 #include "tools/rules.h"
 #include "tools/source.h"
+#include "tools/suite.h"
 #include "tools/tally.h"
 #include "tools/terminal.h"
 
@@ -181,6 +182,12 @@ static bool count_reason(struct stats *s, const struct hs_refusal *r, uint64_t b
 			    bytes);
 }
 
+/* Of what was refused no more is asked than whether the name stands in it. */
+static bool is_left_out(const struct stats *s, struct hs_slice line)
+{
+	return s->filter.no_test && memmem(line.p, line.n, HS_SUITE_USER, sizeof HS_SUITE_USER - 1) != NULL;
+}
+
 /* False: stop. */
 static bool count_rejected(void *context, struct hs_slice line)
 {
@@ -188,7 +195,7 @@ static bool count_rejected(void *context, struct hs_slice line)
 	struct hs_refusal r;
 
 	hs_refusal_read(&r, line);
-	if (!hs_refusal_passes(&r, &s->filter))
+	if (!hs_refusal_passes(&r, &s->filter) || is_left_out(s, line))
 		return !hs_stop_asked();
 	s->rejected++;
 	s->rejected_bytes += line.n + 1;

@@ -1,6 +1,7 @@
 #include "tools/filter.h"
 #include "core/clock_text.h"
 #include "store/io.h"
+#include "tools/rules.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -41,6 +42,10 @@ bool hs_filter_option(struct hs_filter *f, const char *command, int option, cons
 
 	if (option == HS_FILTER_SINCE)
 		return take_time(command, "since", argument, &f->since_given, &f->since_ms);
+	if (option == HS_FILTER_NO_TEST) {
+		f->no_test = true;
+		return true;
+	}
 	if (option == HS_FILTER_UNTIL)
 		return take_time(command, "until", argument, &f->until_given, &f->until_ms);
 	if (f->by[by].count == HS_FILTER_VALUES_MAX) {
@@ -107,6 +112,14 @@ static bool look_at(struct hs_filter *f, const struct hs_leaf *leaf, struct answ
 	return true;
 }
 
+static bool is_test(struct hs_filter *f, struct hs_slice line)
+{
+	struct hs_main m;
+
+	hs_main_read(&m, line);
+	return hs_main_is_test(&m, &f->scratch);
+}
+
 bool hs_filter_passes(struct hs_filter *f, struct hs_slice line)
 {
 	struct hs_leaves walk = hs_leaves_of(line);
@@ -116,6 +129,8 @@ bool hs_filter_passes(struct hs_filter *f, struct hs_slice line)
 
 	for (int by = 0; by < HS_BYS; by++)
 		open |= a.missing[by] = f->by[by].count > 0;
+	if (f->no_test && is_test(f, line))
+		return false;
 	while (open && hs_leaf_next(&walk, &leaf)) {
 		bool last = NAMED(&leaf, "spooled_at"); /* of the fixed names */
 

@@ -1,6 +1,6 @@
 /*
  * filter: which records a command is about: --type, --event, --user, --tenant, --since and
- * --until. Each of the first four may be given several times: any of its values will do.
+ * --until, and --no-test. Each of the first four may be given several times: any of its values will do.
  */
 #ifndef HS_FILTER_H
 #define HS_FILTER_H
@@ -21,19 +21,21 @@ struct hs_filter {
 		unsigned count;
 	} by[HS_BYS];
 	bool since_given, until_given;
+	bool no_test;               /* not what hookspool send has made up, see rules.h */
 	int64_t since_ms, until_ms; /* since_ms <= time < until_ms */
 	struct hs_buf scratch;
 };
 
 /* Rows for a command's table of options (command.h). */
-enum { HS_FILTER_OPTION = 0x200, HS_FILTER_SINCE = HS_FILTER_OPTION + HS_BYS, HS_FILTER_UNTIL };
+enum { HS_FILTER_OPTION = 0x200, HS_FILTER_SINCE = HS_FILTER_OPTION + HS_BYS, HS_FILTER_UNTIL, HS_FILTER_NO_TEST };
 #define HS_FILTER_OPTIONS \
 	{ "type", "TYPE", HS_FILTER_OPTION + HS_BY_TYPE, "records of this type; each filter may be repeated" }, \
 	{ "event", "NAME", HS_FILTER_OPTION + HS_BY_EVENT, "of this event" }, \
 	{ "user", "ID", HS_FILTER_OPTION + HS_BY_USER, "of this user_id or anonymous_id" }, \
 	{ "tenant", "LABEL", HS_FILTER_OPTION + HS_BY_TENANT, "that came with this key" }, \
 	{ "since", "WHEN", HS_FILTER_SINCE, "not before this: 2026-11-23, 2026-11-23T10:15:00Z, 2h, 7d (ago)" }, \
-	{ "until", "WHEN", HS_FILTER_UNTIL, "before this" }
+	{ "until", "WHEN", HS_FILTER_UNTIL, "before this" }, \
+	{ "no-test", NULL, HS_FILTER_NO_TEST, "without the events that hookspool send makes up" }
 
 /*
  * Takes one option; the argument must outlive the filter. False after a message to

@@ -1,5 +1,6 @@
 #include "tools/rules.h"
 #include "core/hash.h"
+#include "tools/suite.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -119,10 +120,19 @@ static bool is(const struct hs_leaf *leaf, struct hs_slice text, struct hs_buf *
 	return leaf->name.p != NULL && hs_leaf_is(leaf, text, scratch);
 }
 
+bool hs_main_is_test(const struct hs_main *m, struct hs_buf *scratch)
+{
+	static const struct hs_slice name = { HS_SUITE_USER, sizeof HS_SUITE_USER - 1 };
+
+	return is(&m->leaf[HS_MAIN_USER_ID], name, scratch) || is(&m->leaf[HS_MAIN_ANONYMOUS_ID], name, scratch);
+}
+
 int hs_rules_find(struct hs_rules *r, const struct hs_main *m)
 {
 	int best = -1, best_exact = -1;
 
+	if (r->no_test && hs_main_is_test(m, &r->scratch))
+		return -1;
 	for (unsigned i = 0; i < r->count; i++) {
 		const struct hs_rule *rule = &r->rule[i];
 		int exact = (rule->type.p != NULL) + (rule->name.p != NULL);

@@ -20,6 +20,7 @@ struct hs_rule {
 struct hs_rules {
 	struct hs_rule rule[HS_RULES_MAX];
 	unsigned count;
+	bool no_test;             /* none for what hookspool send has made up */
 	char *name[HS_RULES_MAX]; /* what the rules' names are slices of; for free() */
 	struct hs_buf scratch;
 };
@@ -50,6 +51,13 @@ struct hs_main {
 void hs_main_read(struct hs_main *m, struct hs_slice line);
 /* The field's name in a record: "user_id". */
 const char *hs_main_name(enum hs_main_field field);
+
+/*
+ * Is it one of the events that `hookspool send` makes up: of the user, or the anonymous visitor,
+ * HS_SUITE_USER (suite.h)? Anybody can send that: so it is for who asks to leave them out, and
+ * nothing else is decided by it.
+ */
+bool hs_main_is_test(const struct hs_main *m, struct hs_buf *scratch);
 
 /* The rule for a record; -1: none. */
 int hs_rules_find(struct hs_rules *r, const struct hs_main *m);

@@ -4,15 +4,15 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Everything the suite sends is about this user: easy to find, and to erase. */
-#define USER "\"userId\":\"hookspool-suite\""
+#define USER "\"userId\":\"" HS_SUITE_USER "\""
+#define VISITOR "\"anonymousId\":\"" HS_SUITE_USER "\""
 #define ID "\"messageId\":\"" HS_SUITE_ID "\""
 #define NOW "\"timestamp\":\"" HS_SUITE_NOW "\""
 #define COMMON ID "," USER "," NOW
 
 /* clang-format off */
 static const struct hs_suite_event suite[] = {
-	{ "identify", "{\"type\":\"identify\"," COMMON ",\"anonymousId\":\"a-1\","
+	{ "identify", "{\"type\":\"identify\"," COMMON "," VISITOR ","
 	  "\"traits\":{\"email\":\"peter@example.com\",\"plan\":\"premium\",\"logins\":5}}" },
 	{ "track", "{\"type\":\"track\"," COMMON ",\"event\":\"Order Completed\","
 	  "\"properties\":{\"orderId\":\"o-1\",\"total\":39.950,\"currency\":\"EUR\"}}" },
@@ -27,11 +27,11 @@ static const struct hs_suite_event suite[] = {
 
 	/* "The casing on these fields will vary by customer" */
 	{ "track: user_id", "{\"type\":\"track\",\"message_id\":\"" HS_SUITE_ID "\","
-	  "\"user_id\":\"hookspool-suite\",\"event\":\"Casing\",\"sent_at\":\"" HS_SUITE_NOW "\"}" },
+	  "\"user_id\":\"" HS_SUITE_USER "\",\"event\":\"Casing\",\"sent_at\":\"" HS_SUITE_NOW "\"}" },
 	{ "identify: UserID, MessageID", "{\"type\":\"identify\",\"MessageID\":\"" HS_SUITE_ID "\","
-	  "\"UserID\":\"hookspool-suite\",\"Traits\":{}}" },
+	  "\"UserID\":\"" HS_SUITE_USER "\",\"Traits\":{}}" },
 	{ "alias: User ID, Previous ID", "{\"type\":\"alias\",\"Message ID\":\"" HS_SUITE_ID "\","
-	  "\"User ID\":\"hookspool-suite\",\"Previous ID\":\"a-1\"}" },
+	  "\"User ID\":\"" HS_SUITE_USER "\",\"Previous ID\":\"a-1\"}" },
 
 	{ "track: no messageId", "{\"type\":\"track\"," USER ",\"event\":\"No Id\","
 	  "\"timestamp\":\"2026-01-01T00:00:00.000Z\",\"properties\":{\"run\":\"" HS_SUITE_ID "\"}}" },
@@ -42,9 +42,9 @@ static const struct hs_suite_event suite[] = {
 	{ "page: messageId of the browser", "{\"type\":\"page\",\"messageId\":\"ajs-" HS_SUITE_ID "\","
 	  USER ",\"context\":{\"userAgentData\":{\"brands\":[{\"brand\":\"Chromium\","
 	  "\"version\":\"120\"}],\"mobile\":false}}}" },
-	{ "track: a number as userId", "{\"type\":\"track\"," ID ",\"userId\":4711,"
+	{ "track: a number as userId", "{\"type\":\"track\"," ID "," VISITOR ",\"userId\":4711,"
 	  "\"event\":\"Number\"," NOW "}" },
-	{ "track: anonymousId alone", "{\"type\":\"track\"," ID ",\"anonymousId\":\"a-1\","
+	{ "track: anonymousId alone", "{\"type\":\"track\"," ID "," VISITOR ","
 	  "\"event\":\"Anonymous\"," NOW "}" },
 
 	{ "track: version 2", "{\"type\":\"track\"," COMMON ",\"event\":\"Version\",\"version\":2}" },

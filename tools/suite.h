@@ -8,6 +8,12 @@
 
 #include "core/buf.h"
 
+/*
+ * All that the suite sends is of this user, or else of this anonymous visitor: that is the mark by
+ * which --no-test leaves it out, and `erase --test` removes it.
+ */
+#define HS_SUITE_USER "hookspool-suite"
+
 /* What stands in the texts for the event's own id, and for the time of sending. */
 #define HS_SUITE_ID "@ID@"
 #define HS_SUITE_NOW "@NOW@"

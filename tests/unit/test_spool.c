@@ -94,9 +94,15 @@ static void it_is_made_when_it_is_needed(void **state)
 	again(s, "spool_mode = 0640\n");
 	assert_result(hs_spool_health(s->spool), HS_OK);
 	assert_int_equal(mode_of(s, ""), 0750);
-	assert_int_equal(mode_of(s, ".hookspool"), 0700);
+	assert_int_equal(mode_of(s, ".hookspool"), 0750);
 	assert_int_equal(mode_of(s, "events.jsonl"), 0640);
 	assert_int_equal(mode_of(s, "rejected.jsonl"), 0640);
+	hs_spool_look(s->spool); /* what was there follows: here the state, which was made before */
+	assert_int_equal(mode_of(s, ".hookspool/run"), 0750);
+	assert_int_equal(mode_of(s, ".hookspool/run/state"), 0640);
+	assert_int_equal(mode_of(s, ".hookspool/run/edits.lock"), 0640);
+	assert_int_equal(mode_of(s, ".hookspool/run/index"), 0600);
+	assert_int_equal(mode_of(s, ".hookspool/spool"), 0600);
 }
 
 static void a_bad_place_is_refused_and_a_good_one_taken(void **state)
