@@ -35,7 +35,10 @@ void hs_chart_put(const struct hs_chart *c, const char *title, const struct hs_t
 void hs_chart_put_name(struct hs_slice name, size_t most, size_t width, struct hs_buf *out);
 
 enum { HS_CHART_BYTES = 16 };
-/* 812 B, 1.2 KB (1024 of them), 3.4 MB … */
+/*
+ * 812 B, 1.2 KB, 3.4 MB …: each is 1024 of the one before, as in hookspool.conf(5). Every size that
+ * a command shows to people is printed by this; JSON and figures for monitors are in bytes.
+ */
 void hs_chart_bytes(uint64_t n, char out[static HS_CHART_BYTES]);
 
 #endif

@@ -6,6 +6,7 @@
 #include "store/place.h"
 #include "store/reader.h"
 #include "store/sealed.h"
+#include "tools/chart.h"
 #include "tools/filter.h"
 
 #include <inttypes.h>
@@ -56,7 +57,7 @@ static bool check_cursor(void *context, const struct hs_cursor_info *info)
 	struct hs_report *r = w->report;
 	int64_t days = (hs_io_now() - info->saved_ms) / DAY_MS;
 	uint64_t bytes, segments;
-	char remedy[256];
+	char remedy[256], text[HS_CHART_BYTES];
 
 	snprintf(remedy, sizeof remedy, "start its consumer; or give it up: hookspool cursors remove %s", info->name);
 	if (info->damaged) {
@@ -67,8 +68,9 @@ static bool check_cursor(void *context, const struct hs_cursor_info *info)
 	segments = kept_for(w, info->position, &bytes);
 	if (days < STALE_DAYS || segments == 0)
 		return true;
-	hs_report_warn(r, "cursor", remedy, "%s has not moved for %" PRId64 " days: %" PRIu64 " segments, %" PRIu64
-		       " MB, %s", info->name, days, segments, bytes >> 20,
+	hs_chart_bytes(bytes, text);
+	hs_report_warn(r, "cursor", remedy, "%s has not moved for %" PRId64 " days: %" PRIu64 " segments, %s, %s",
+		       info->name, days, segments, text,
 		       w->settings->retain_force ? "wait for it, until retention deletes them unread"
 						    : "wait for it, and retention does not delete them");
 	return true;

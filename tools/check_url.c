@@ -1,6 +1,7 @@
 #include "tools/check_url.h"
 #include "store/io.h"
 #include "tools/answer.h"
+#include "tools/chart.h"
 #include "tools/progress.h"
 #include "tools/sender.h"
 
@@ -92,8 +93,7 @@ static void show_upload(void *context, uint64_t sent, uint64_t all)
 	struct probe *p = context;
 
 	if (all >= SHOWN_BYTES)
-		hs_progress_show(&p->progress, "%3u %% of %" PRIu64 " MB sent",
-		                 (unsigned)(sent * 100 / all), all >> 20);
+		hs_progress_part(&p->progress, sent, all, " sent");
 }
 
 /* The body in p->body, signed and keyed as `shown` says. False: no answer. */
@@ -355,7 +355,7 @@ static bool make_large(struct hs_buf *body, size_t n)
 static void explain_large(struct probe *p, size_t n)
 {
 	static const char FCGID[] = "Apache, mod_fcgid: FcgidMaxRequestLen";
-	char apache[200], lighttpd[80], text[200], answer[512];
+	char apache[200], lighttpd[80], text[200], answer[512], bytes[HS_CHART_BYTES];
 	size_t limit = n + n / 4;
 
 	if (p->answer.status == 500)
@@ -368,8 +368,9 @@ static void explain_large(struct probe *p, size_t n)
 		         "Apache: LimitRequestBody %zu, in <Location @>\n%s %zu", limit, FCGID,
 		         limit);
 	snprintf(lighttpd, sizeof lighttpd, "lighttpd: server.max-request-size = %zu", limit >> 10);
-	snprintf(text, sizeof text, "%zu bytes, which max_body allows, are not let through: %.80s",
-	         n, came(p, answer));
+	hs_chart_bytes(n, bytes);
+	snprintf(text, sizeof text, "%s, which max_body allows, are not let through: %.80s",
+	         bytes, came(p, answer));
 	fail(p, "large body", apache, lighttpd, text);
 }
 
@@ -377,15 +378,17 @@ static void check_large(struct probe *p)
 {
 	int64_t most = p->settings->max_body;
 	size_t n = most < LARGE_MOST ? (size_t)most : LARGE_MOST;
+	char bytes[HS_CHART_BYTES];
 
+	hs_chart_bytes(n, bytes);
 	if (!make_large(&p->body, n)) {
 		hs_report_warn(p->report, "large body", "free some memory, or lower max_body",
-		               "not tried: %zu MB of memory are wanted", n >> 20);
+		               "not tried: %s of memory are wanted", bytes);
 		return;
 	}
 	post(p, credentials(p), UPLOAD_MS);
 	if (is_taken(p) || (!can_enter(p) && is_refusal(p) && p->told.json))
-		hs_report_ok(p->report, "large body", "%zu bytes are let through", n);
+		hs_report_ok(p->report, "large body", "%s are let through", bytes);
 	else if (is_result(p, HS_E_TOO_LARGE))
 		fail(p, "large body", COMPARE, COMPARE, "the handler has a smaller max_body");
 	else if (p->result == HS_HTTP_TIMEOUT || is_result(p, HS_E_SLOW_BODY) ||

@@ -2,6 +2,7 @@
 #include "store/adopt.h"
 #include "store/io.h"
 #include "store/loss.h"
+#include "tools/chart.h"
 #include "tools/command.h"
 #include "tools/filter.h"
 #include "tools/source.h"
@@ -64,13 +65,16 @@ static void show_losses(const struct hs_adoption *d, bool accepted)
 
 static void show(const struct hs_adoption *d)
 {
+	char bytes[HS_CHART_BYTES];
+
+	hs_chart_bytes(d->end.offset, bytes);
 	printf("epoch %" PRIu64 " of spool %s\n", d->now.epoch, d->now.id);
 	if (d->before.settled)
 		printf("  it was epoch %" PRIu64 "%s\n", d->before.epoch, d->backup ? ", a backup" : "");
 	else
 		puts("  its id was lost, or an adoption interrupted");
-	printf("%" PRIu64 " sealed segments\n  the open one is %" PRIu64 ", with %" PRIu64 " bytes\n",
-	       d->segments, d->end.number, d->end.offset);
+	printf("%" PRIu64 " sealed segments\n  the open one is %" PRIu64 ", with %s\n",
+	       d->segments, d->end.number, bytes);
 	if (d->dropped > 0)
 		puts("  events.jsonl repeated a sealed one: removed");
 	if (d->imports > 0)

@@ -1,5 +1,6 @@
 /* hookspool backup: a copy of the spool, to be adopted where it is needed. */
 #include "store/backup.h"
+#include "tools/chart.h"
 #include "tools/command.h"
 #include "tools/progress.h"
 
@@ -19,6 +20,8 @@ static bool go_on(void *context, uint64_t done, uint64_t all)
 static int report(const char *to, const struct hs_settings *settings, enum hs_result r,
 		  const struct hs_backup *d)
 {
+	char bytes[HS_CHART_BYTES];
+
 	if (r != HS_OK) {
 		fprintf(stderr, "hookspool backup: %s: %s; then run it again\n",
 			r == HS_E_FULL ? to : settings->spool_dir,
@@ -39,11 +42,12 @@ static int report(const char *to, const struct hs_settings *settings, enum hs_re
 		puts("stopped: run it again to finish");
 		return 0;
 	}
+	hs_chart_bytes(d->bytes, bytes);
 	printf("%s: whole\n"
 	       "  %" PRIu64 " segments linked, %" PRIu64 " copied\n"
 	       "  %" PRIu64 " were there, %" PRIu64 " removed\n"
-	       "  %" PRIu64 " bytes of the open segments\n",
-	       to, d->linked, d->copied, d->kept, d->removed, d->bytes);
+	       "  %s of the open segments\n",
+	       to, d->linked, d->copied, d->kept, d->removed, bytes);
 	return 0;
 }
 

@@ -148,6 +148,15 @@ static bool is_wanted(void *context, struct hs_slice line)
 	return hs_filter_passes(context, line);
 }
 
+static void tell_if_empty(const struct run *r)
+{
+	char *text = hs_source_empty(&r->source, r->end);
+
+	if (text != NULL)
+		fprintf(stderr, "hookspool %s: %s\n", r->source.command, text);
+	free(text);
+}
+
 /* cat at the oldest event, tail near the end, a cursor where it stands. */
 static int begin(struct run *r)
 {
@@ -166,6 +175,8 @@ static int begin(struct run *r)
 		result = hs_reader_last(r->source.reader, o->last, is_wanted, &o->filter);
 	if (result != HS_OK)
 		return hs_source_result(&r->source, result);
+	if (!o->follow)
+		tell_if_empty(r);
 	code = hs_source_begun(&r->source, o->from != NULL || last);
 	if (code != 0)
 		return code;

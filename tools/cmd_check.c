@@ -10,6 +10,7 @@
 #include "store/sealed.h"
 #include "store/settings_file.h"
 #include "store/spool.h"
+#include "tools/chart.h"
 #include "tools/check_consumers.h"
 #include "tools/check_program.h"
 #include "tools/check_url.h"
@@ -183,25 +184,24 @@ static void check_space(struct checked *c)
 {
 	uint64_t min_free = (uint64_t)c->settings->min_free;
 	uint64_t segment = (uint64_t)c->settings->rotate_size;
+	char bytes[HS_CHART_BYTES];
 	struct hs_space space;
 
 	bool known = hs_io_space(c->dir, &space) == 0;
 
+	hs_chart_bytes(known ? space.bytes : 0, bytes);
 	if (known)
 		hs_report_figure(&c->report, "free", space.bytes, "B");
 	if (!known)
 		hs_report_fail(&c->report, "space", "", "%s", strerror(errno));
 	else if (space.bytes < min_free)
 		hs_report_fail(&c->report, "space", hs_result_info(HS_E_FULL)->remedy,
-		               "%" PRIu64
-		               " MB free, less than min_free: every event is answered 503",
-		               space.bytes >> 20);
+		               "%s free, less than min_free: every event is answered 503", bytes);
 	else if (space.bytes < min_free + segment || space.inodes < INODES_LOW)
 		hs_report_warn(&c->report, "space", "free some, or set retain_days or retain_bytes",
-		               "%" PRIu64 " MB and %" PRIu64 " inodes free: not for long",
-		               space.bytes >> 20, space.inodes);
+		               "%s and %" PRIu64 " inodes free: not for long", bytes, space.inodes);
 	else
-		hs_report_ok(&c->report, "space", "%" PRIu64 " MB free", space.bytes >> 20);
+		hs_report_ok(&c->report, "space", "%s free", bytes);
 }
 
 /*

@@ -117,8 +117,7 @@ static bool go_on(void *context, uint64_t done, uint64_t all)
 	struct erase *c = context;
 
 	if (all > 0)
-		hs_progress_show(&c->progress, "%3u %% of %" PRIu64 " MB",
-				 (unsigned)(done * 100 / all), all >> 20);
+		hs_progress_part(&c->progress, done, all, "");
 	return !hs_stop_asked();
 }
 

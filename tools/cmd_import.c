@@ -2,6 +2,7 @@
 #include "core/clock_text.h"
 #include "store/import.h"
 #include "store/io.h"
+#include "tools/chart.h"
 #include "tools/command.h"
 #include "tools/progress.h"
 
@@ -100,11 +101,12 @@ static bool go_on(void *context, const struct hs_imported *so_far)
 	int64_t ms = hs_io_now_monotonic() - c->progress.begun_ms;
 	uint64_t lines = c->sum.lines + so_far->lines;
 	uint64_t rate = ms > 0 ? lines * 1000 / (uint64_t)ms : 0;
+	char bytes[HS_CHART_BYTES];
 
+	hs_chart_bytes(c->size, bytes);
 	if (c->size > 0)
-		hs_progress_show(&c->progress,
-				 "%s: %" PRIu64 " %% of %" PRIu64 " MB, %" PRIu64 " lines/s",
-				 c->name, so_far->read * 100 / c->size, c->size >> 20, rate);
+		hs_progress_show(&c->progress, "%s: %" PRIu64 " %% of %s, %" PRIu64 " lines/s", c->name,
+				 so_far->read * 100 / c->size, bytes, rate);
 	else
 		hs_progress_show(&c->progress, "%s: %" PRIu64 " lines, %" PRIu64 " lines/s",
 				 c->name, so_far->lines, rate);

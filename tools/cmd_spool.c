@@ -158,7 +158,7 @@ static void progress(void *context, uint64_t done, uint64_t all)
 	struct show *s = context;
 
 	if (all > 0)
-		hs_progress_show(&s->progress, "%3u %% of %" PRIu64 " MB", (unsigned)(done * 100 / all), all >> 20);
+		hs_progress_part(&s->progress, done, all, "");
 }
 
 static void print_sum(const struct hs_examined *found, uint64_t problems, bool mend)

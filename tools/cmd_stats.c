@@ -329,6 +329,7 @@ static void put_head(struct stats *s)
 {
 	char bytes[HS_CHART_BYTES], first[HS_CLOCK_TEXT + 1], last[HS_CLOCK_TEXT + 1];
 	uint64_t conflicting = atomic_load(&counters(s)->conflicting);
+	char *empty = hs_source_empty(&s->source, s->end);
 
 	hs_chart_bytes(s->bytes, bytes);
 	put_text(&s->out, "%" PRIu64 " records, %s", s->records, bytes);
@@ -339,6 +340,11 @@ static void put_head(struct stats *s)
 	hs_chart_bytes(s->rejected_bytes, bytes);
 	if (shows_rejected(s))
 		put_text(&s->out, "\n%" PRIu64 " rejected, %s", s->rejected, bytes);
+	if (empty != NULL) {
+		hs_buf_putc(&s->out, '\n');
+		hs_buf_put_slice(&s->out, hs_slice_str(empty));
+	}
+	free(empty);
 	put_text(&s->out, "\n%" PRIu64 " duplicates since the machine was started\n",
 		 atomic_load(&counters(s)->duplicates));
 	if (conflicting > 0)

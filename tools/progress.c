@@ -1,5 +1,6 @@
 #include "tools/progress.h"
 #include "store/io.h"
+#include "tools/chart.h"
 
 #include <signal.h>
 #include <stdarg.h>
@@ -67,4 +68,12 @@ void hs_stop_finish(void)
 	fflush(NULL);
 	signal(asked, SIG_DFL);
 	raise(asked);
+}
+
+void hs_progress_part(struct hs_progress *p, uint64_t done, uint64_t all, const char *what)
+{
+	char bytes[HS_CHART_BYTES];
+
+	hs_chart_bytes(all, bytes);
+	hs_progress_show(p, "%3u %% of %s%s", (unsigned)(done * 100 / all), bytes, what);
 }

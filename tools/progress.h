@@ -30,4 +30,7 @@ bool hs_stop_asked(void);
 /* Ends the process by the signal that was noted, if there was one, as the shell expects. */
 void hs_stop_finish(void);
 
+/* Shows "17 % of 3.4 MB" and `what` behind it. `all` is not 0. */
+void hs_progress_part(struct hs_progress *p, uint64_t done, uint64_t all, const char *what);
+
 #endif

@@ -1,9 +1,12 @@
 #include "tools/source.h"
 #include "store/io.h"
 #include "store/place.h"
+#include "tools/chart.h"
 #include "tools/command.h"
 #include "tools/filter.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -144,6 +147,34 @@ int hs_source_owned(const struct hs_source *s, const char *option)
 	return hs_command_exit(HS_E_SPOOL_OWNER);
 }
 
+char *hs_source_empty(const struct hs_source *s, struct hs_position end)
+{
+	static const char words[] = "no event has come to %s yet: try it with hookspool send --url URL, or see hookspool check";
+	size_t n = sizeof words + strlen(s->settings->spool_dir);
+	char *text;
+
+	if (end.number > 1 || end.offset > 0)
+		return NULL;
+	text = malloc(n);
+	if (text != NULL)
+		snprintf(text, n, words, s->settings->spool_dir);
+	return text;
+}
+
+/* A folder that is not there is nobody's mistake, before the first event. */
+static bool is_missing(const struct hs_source *s)
+{
+	struct stat st;
+
+	if (hs_io_stat(AT_FDCWD, s->settings->spool_dir, &st) == 0 || errno != ENOENT)
+		return false;
+	fprintf(stderr,
+		"hookspool %s: %s is not there: the first event makes it (try hookspool send --url URL), unless "
+		"spool_dir names another place than the handler's settings do (see hookspool check)\n",
+		s->command, s->settings->spool_dir);
+	return true;
+}
+
 int hs_source_open(struct hs_source *s, const char *command, const char *config, const char *cursor,
 		   const char *from)
 {
@@ -153,7 +184,7 @@ int hs_source_open(struct hs_source *s, const char *command, const char *config,
 	s->settings = hs_command_settings(config);
 	if (s->settings == NULL)
 		return EX_CONFIG;
-	code = hs_source_result(s, hs_reader_open(s->settings, &s->reader));
+	code = is_missing(s) ? hs_command_exit(HS_E_SPOOL_DIR) : hs_source_result(s, hs_reader_open(s->settings, &s->reader));
 	if (code == 0 && cursor != NULL)
 		code = hs_source_owned(s, "--cursor");
 	if (code == 0 && cursor != NULL)
@@ -191,12 +222,14 @@ int hs_source_trouble(const struct hs_source *s, enum hs_read what)
 void hs_source_show(const struct hs_source *s, struct hs_progress *p, struct hs_position end,
 		    uint64_t bytes)
 {
+	char read[HS_CHART_BYTES], rate[HS_CHART_BYTES];
 	int64_t ms;
 
 	if (!p->terminal)
 		return;
 	ms = hs_io_now_monotonic() - p->begun_ms;
-	hs_progress_show(p, "segment %" PRIu64 " of %" PRIu64 ", %" PRIu64 " MB, %" PRIu64 " MB/s",
-			 hs_reader_position(s->reader).number, end.number, bytes >> 20,
-			 ms > 0 ? (bytes / (uint64_t)ms * 1000) >> 20 : 0);
+	hs_chart_bytes(bytes, read);
+	hs_chart_bytes(ms > 0 ? bytes / (uint64_t)ms * 1000 : 0, rate);
+	hs_progress_show(p, "segment %" PRIu64 " of %" PRIu64 ", %s, %s/s",
+			 hs_reader_position(s->reader).number, end.number, read, rate);
 }

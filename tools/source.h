@@ -47,6 +47,12 @@ int hs_source_begun(struct hs_source *s, bool from_given);
  */
 int hs_source_owned(const struct hs_source *s, const char *option);
 
+/*
+ * Is `end` that of a spool to which no event has come yet? The text, to be freed, says so, where
+ * it was looked, and what to do, in one line; NULL: events have come, or out of memory.
+ */
+char *hs_source_empty(const struct hs_source *s, struct hs_position end);
+
 /* The reader starts where --from says. HS_OK or a result of reading. */
 enum hs_result hs_source_from(struct hs_reader *reader, const char *from);
 

@@ -104,6 +104,15 @@ static const struct unit *units_of(enum kind kind, size_t *count)
 	return kind == KIND_SIZE ? sizes : kind == KIND_DURATION ? durations : plain;
 }
 
+/* Sizes may be written as commands print them, too: 64 MB for 64M. */
+static bool is_unit(enum kind kind, const char *text, const char *suffix)
+{
+	size_t n = strlen(suffix);
+
+	return strncmp(text, suffix, n) == 0 &&
+	       (text[n] == '\0' || (kind == KIND_SIZE && text[n] == 'B' && text[n + 1] == '\0'));
+}
+
 static bool read_number(enum kind kind, const char *text, int64_t *value)
 {
 	size_t count;
@@ -122,8 +131,10 @@ static bool read_number(enum kind kind, const char *text, int64_t *value)
 		*value = 0;
 		return true;
 	}
+	for (; kind == KIND_SIZE && *p == ' '; p++)
+		;
 	for (size_t i = 0; i < count; i++)
-		if (strcmp(p, unit[i].suffix) == 0 && n <= INT64_MAX / unit[i].factor) {
+		if (is_unit(kind, p, unit[i].suffix) && n <= INT64_MAX / unit[i].factor) {
 			*value = n * unit[i].factor;
 			return true;
 		}
