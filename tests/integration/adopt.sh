@@ -39,7 +39,7 @@ cp -p "$primary"/spool/events-*.jsonl "$S/spool/" # the mirror of the README: se
 own "$S"/spool/*
 hs adopt
 is 'a mirror is adopted' "$CODE $(sed -n '2,4p' <<<"$OUT" | xargs)" \
-	'0 its id was lost, or an adoption interrupted 2 sealed segments the open one is 3, with 0 bytes'
+	'0 its id was lost, or an adoption interrupted 2 sealed segments the open one is 3, with 0 B'
 is 'its events are duplicates, others are new' "$(take m1 m3 m5 | xargs)" \
 	'200 {accepted:0,duplicate:1,rejected:0} 200 {accepted:0,duplicate:1,rejected:0} 200 {accepted:1,duplicate:0,rejected:0}'
 hs rotate

@@ -66,7 +66,7 @@ warned() { hs check 2>/dev/null | grep "^warn $1 " | tr -s ' '; }
 is 'a cursor that has just moved is fine' "$(warned cursor)" ''
 sed -i 's/"saved_at":"[^"]*"/"saved_at":"2026-01-02T03:04:05.678Z"/' "$cursors/mail"
 is 'one that is left alone is told' "$(warned cursor | sed 's/for [0-9]* days/for N days/')" \
-	'warn cursor mail has not moved for N days: 1 segments, 0 MB, wait for it, and retention does not delete them'
+	'warn cursor mail has not moved for N days: 1 segments, 510 B, wait for it, and retention does not delete them'
 hs cursors reset mail --from now >/dev/null
 sed -i 's/"saved_at":"[^"]*"/"saved_at":"2026-01-02T03:04:05.678Z"/' "$cursors/mail"
 is 'but not if nothing waits for it' "$(warned cursor)" ''

@@ -73,7 +73,7 @@ hs help tail >"$T/out"
 check "help tells the options" grep -q -- '--cursor NAME' "$T/out"
 HOOKSPOOL_CONF='' HOOKSPOOL_AUTH=none HOOKSPOOL_SPOOL_DIR=$T/none "$HS_BUILD/hookspool" cat >"$T/out" 2>"$T/said"
 is "no spool: exit 74, the remedy is said, and none is made" \
-	"$? $(grep -c 'hookspool cat: .*: spool_dir must be a directory' "$T/said") $(ls -d "$T/none" 2>&1 | grep -c 'No such')" "74 1 1"
+	"$? $(grep -c 'hookspool cat: .* is not there: the first event makes it' "$T/said") $(ls -d "$T/none" 2>&1 | grep -c 'No such')" "74 1 1"
 server_stop
 shows "no server is needed" "m1 m2 m3 m4 m5 m6" cat
 done_testing

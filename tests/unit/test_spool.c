@@ -101,7 +101,6 @@ static void it_is_made_when_it_is_needed(void **state)
 	assert_int_equal(mode_of(s, ".hookspool/run"), 0750);
 	assert_int_equal(mode_of(s, ".hookspool/run/state"), 0640);
 	assert_int_equal(mode_of(s, ".hookspool/run/edits.lock"), 0640);
-	assert_int_equal(mode_of(s, ".hookspool/run/index"), 0600);
 	assert_int_equal(mode_of(s, ".hookspool/spool"), 0600);
 }
 
