@@ -13,8 +13,9 @@
  * do so; folders bear the set-group-id bit where files would get another group without it.
  *
  * Files are made with their mode. Those that are there when spool_mode or the group of spool_dir
- * changes follow when a handler next looks after its spool (a thread of its own does so, within
- * a second of its start or reload), and with `hookspool maintain`: never on the way of a request.
+ * changes follow when a FastCGI handler next looks after its spool (a thread of its own does so,
+ * within two seconds of its start or reload), and with `hookspool maintain`: never on the way of a
+ * request, as in plain CGI everything is but that command.
  * The shared state remembers what was done, so that a spool is walked through once.
  */
 #ifndef HS_MODES_H

@@ -251,8 +251,9 @@ static enum hs_result peek(struct hs_reader *r, struct glance *g, bool *again)
 		return errno == ENOENT ? HS_OK : errno == EACCES ? HS_E_SPOOL_OWNER : hs_io_result(errno);
 	g->number = f->number;
 	g->generation = generation;
-	*again = hs_io_fstat(g->fd, &st) < 0 || (uint64_t)st.st_ino != f->inode ||
-		 atomic_load(&f->current) != generation || is_lost(r);
+	*again = hs_io_fstat(g->fd, &st) < 0 || (uint64_t)st.st_ino != f->inode;
+	atomic_thread_fence(memory_order_acquire); /* the number was read before this is */
+	*again = *again || atomic_load(&f->current) != generation || is_lost(r);
 	if (*again)
 		hs_io_close(g->fd);
 	if (*again)

@@ -56,6 +56,8 @@ hs check >"$T/check"
 check 'check tells of files that do not follow' grep -q 'modes.*not follow spool_mode = 0640' "$T/check"
 hs maintain >/dev/null
 is '0640: all files follow' "$(left 640)" ''
+sleep 2.5
+is 'a server that has not read the settings again does not undo it' "$(left 640)" ''
 kill -HUP $(workers)
 chgrp "$GROUP" "$S/spool" # and no more: its owner is not in that group
 hs maintain >/dev/null 2>&1
@@ -105,6 +107,13 @@ done
 # A follower among writers, rotation, compression and erasing.
 reader tail -f -n 0 >"$T/follow" 2>"$T/follow.err" &
 follower=$!
+: >"$T/busy"
+while [ -e "$T/busy" ]; do
+	reader cat >"$T/cat" 2>"$T/cat.err" || { echo "exit $?"; head -n 2 "$T/cat.err"; }
+	ids_of <"$T/cat" | sort | uniq -d | sed 's/^/twice: /'
+	echo read
+done >"$T/cats" &
+cats=$!
 sleep 0.3
 for i in 1 2 3 4 5 6; do
 	put "f$i-" 1 50
@@ -113,6 +122,9 @@ for i in 1 2 3 4 5 6; do
 	hs erase --user "u$((i % 5))" >/dev/null
 done
 put 'end' 1 1
+rm "$T/busy"
+wait "$cats"
+is 'others read all of it, over and over, without an error' "$(grep -v read "$T/cats" | head -n 3) $([ "$(wc -l <"$T/cats")" -gt 5 ] && echo often)" ' often'
 if wait_for 10 grep -q '"end1"' "$T/follow"; then ok 'a reader follows'; else not_ok 'a reader follows' "$(tail -n 3 "$T/follow.err")"; fi
 kill "$follower"
 wait "$follower" 2>/dev/null
@@ -146,6 +158,12 @@ reader cat >"$T/out" 2>"$T/err"
 is 'after a reboot a reader waits for the owner' "$? $(wc -c <"$T/out") $(grep -c 'nobody has opened the spool' "$T/err")" '74 0 2'
 hs stats >/dev/null
 is 'who has been there' "$(reader cat | sha256sum)" "$(hs cat | sha256sum)"
+
+# What comes from a backup follows, too: adopt makes whoever opens the spool look at everything.
+find "$S/spool" -maxdepth 1 -name 'events-*' -exec chmod 600 {} +
+hs adopt >/dev/null
+hs maintain
+is 'what is adopted follows' "$(left 640)" ''
 
 # A rewrite log that cannot be read: no line rather than a wrong one.
 chmod 600 "$S/spool/.hookspool/edits"

@@ -431,6 +431,37 @@ static void every_call_fails(void **state)
 
 #define TEST(f) cmocka_unit_test_setup_teardown(f, begin, finish)
 
+/* To read only: what is not of this boot, half made or not there is not believed. */
+static void a_reader(void **state)
+{
+	struct scene *s = *state;
+	struct hs_state_handle owner, reader;
+
+	assert_result(hs_state_open_to_read(s->dir, &reader), HS_E_SPOOL_ASLEEP);
+	assert_int_equal(faccessat(s->dir, "state", F_OK, 0), -1);
+	leave(s, NULL);
+	assert_result(hs_state_open_to_read(s->dir, &reader), HS_OK);
+	assert_int_equal(reader.state->family[HS_EVENTS].number, 7);
+	assert_true(hs_state_is_current(&reader, s->dir));
+	/* it holds no lock: whoever comes is alone, and may begin anew */
+	assert_result(hs_state_open(s->dir, s->dir, &owner), HS_OK);
+	assert_true(hs_state_is_current(&reader, s->dir));
+	memset(owner.state->boot_id, 'x', sizeof owner.state->boot_id - 1);
+	hs_state_close(&owner);
+	assert_result(hs_state_open(s->dir, s->dir, &owner), HS_OK);
+	assert_false(hs_state_is_current(&reader, s->dir)); /* though the file is the one that it was */
+	owner.state->ready = 0;
+	hs_state_close(&reader);
+	assert_result(hs_state_open_to_read(s->dir, &reader), HS_E_SPOOL_ASLEEP);
+	owner.state->ready = 1;
+	memset(owner.state->boot_id, 'x', sizeof owner.state->boot_id - 1);
+	assert_result(hs_state_open_to_read(s->dir, &reader), HS_E_SPOOL_ASLEEP);
+	hs_state_close(&owner);
+	assert_int_equal(unlinkat(s->dir, "state", 0), 0);
+	assert_int_equal(mkfifoat(s->dir, "state", 0600), 0);
+	assert_result(hs_state_open_to_read(s->dir, &reader), HS_E_SPOOL_FILE);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -450,6 +481,7 @@ int main(void)
 		TEST(a_lock_that_is_held_is_waited_for),
 		TEST(a_setup_that_does_not_end),
 		TEST(what_stands_in_the_way),
+		TEST(a_reader),
 		TEST(every_call_fails),
 	};
 
