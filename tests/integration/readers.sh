@@ -51,6 +51,7 @@ for who in reader stranger; do
 done
 
 # To 0640, by the maintenance of a command; then by the server's.
+sleep 2 # the server has looked after its spool once
 mode_is 0640
 hs check >"$T/check"
 check 'check tells of files that do not follow' grep -q 'modes.*not follow spool_mode = 0640' "$T/check"
