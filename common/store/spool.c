@@ -186,7 +186,7 @@ static enum hs_result look(struct view *v, const struct hs_record *record, size_
 {
 	const struct hs_identity *id[LOOK];
 
-	memset(kept, false, LOOK * sizeof *kept);
+	memset(kept, false, n * sizeof *kept);
 	if (v->index == NULL)
 		return HS_OK;
 	for (size_t i = 0; i < n; i++)

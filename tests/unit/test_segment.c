@@ -650,14 +650,14 @@ static void rotation_by_age(void **state)
 
 	again(s, "rotate_age = 1h\nrotate_min_gap = 0\n");
 	assert_result(put(&s->view, "a"), HS_OK);
-	wrap_clock(3599000, 0);
+	wrap_clock(3599000, 3599000);
 	assert_result(put(&s->view, "b"), HS_OK);
 	assert_int_equal(sealed(s), 0);
-	wrap_clock(3601000, 0);
+	wrap_clock(3601000, 3601000);
 	assert_result(prepare(&s->view, 0), HS_OK);
 	assert_int_equal(sealed(s), 1);
 	assert_int_equal(spooldir_size(&s->d, "events.jsonl"), 0);
-	wrap_clock(360000000, 0); /* an empty one has no age */
+	wrap_clock(360000000, 360000000); /* an empty one has no age */
 	assert_result(prepare(&s->view, 0), HS_OK);
 	assert_int_equal(sealed(s), 1);
 }
