@@ -59,6 +59,7 @@ struct stage {
 	struct hs_post *held;
 	enum hs_result append_result, health_result;
 	uint64_t duplicate;
+	int64_t hangs_ms; /* it takes so long, while another thread looks after time limits */
 };
 
 static int64_t monotonic_ms = 1000000;
@@ -145,9 +146,18 @@ static enum hs_result take(struct stage *s, const struct hs_append *append)
 	return s->append_result;
 }
 
+/* The spool is at it for so long. */
+static void hang(struct stage *s)
+{
+	monotonic_ms += s->hangs_ms;
+	hs_visit_expire(s->visit, monotonic_ms);
+	hs_visit_expire(s->visit, monotonic_ms); /* a second look finds nothing to do */
+}
+
 static enum hs_result stage_append(void *self, const struct hs_append *append)
 {
 	note(self, 'A');
+	hang(self);
 	return take(self, append);
 }
 
@@ -179,6 +189,7 @@ static enum hs_result stage_health(void *self)
 	struct stage *s = self;
 
 	note(s, 'H');
+	hang(s);
 	return s->health_result;
 }
 
@@ -1071,6 +1082,67 @@ static void what_was_posted_and_fails_is_not_acknowledged(void **state)
 	free_stage(s);
 }
 
+static void expect_late(struct stage *s, const char *story)
+{
+	expect(s, "story", story);
+	assert_true(contains(&s->head, "Status: 503"));
+	assert_true(contains(&s->head, "Retry-After"));
+	expect(s, "answer", "{\"message\":\"busy, try again\"}\n");
+	hs_visit_expire(s->visit, INT64_MAX); /* it is over */
+	expect(s, "story", story);
+}
+
+/* A disk that hangs: the sender has an answer in time, and one only, whatever is known later. */
+static void who_hangs_is_answered_in_time(void **state)
+{
+	static const char *const bodies[] = { "[" PAGE "," NO_ID "]", NO_ID, "broken" };
+	struct stage *s;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof bodies / sizeof *bodies; i++) {
+		s = new_stage(OPEN, hs_slice_str(bodies[i]));
+		s->hangs_ms = HS_ANSWER_MS;
+		serve_and_read_log(s);
+		expect_late(s, "RAWFE");
+		next_request(s, s->body); /* the visit is as good as new */
+		s->hangs_ms = HS_ANSWER_MS - 1;
+		assert_in_range(serve(s), 200, 400);
+		expect(s, "story", "RAWFE");
+		free_stage(s);
+	}
+}
+
+static void what_is_posted_and_hangs_is_answered_in_time(void **state)
+{
+	struct stage *s = new_stage(OPEN, HS_SLICE(PAGE));
+	int64_t due = monotonic_ms + HS_ANSWER_MS;
+
+	(void)state;
+	s->hold = true;
+	hs_receive(s->receiver, s->visit, s->settings);
+	hs_visit_expire(s->visit, due - 1);
+	expect(s, "story", "RP");
+	hs_visit_expire(s->visit, due);
+	expect(s, "story", "RPWF"); /* not ended: what is to be written is still looked at */
+	done_at_last(s);
+	expect_late(s, "RPWFE");
+	expect(s, "records", PAGE_LINE);
+	free_stage(s);
+}
+
+static void health_that_hangs_is_answered_in_time(void **state)
+{
+	struct stage *s = new_stage(SIGNED, HS_SLICE(""));
+
+	(void)state;
+	strcpy(s->param[1], "REQUEST_METHOD=GET");
+	param(s, "PATH_INFO", "/health");
+	s->hangs_ms = HS_ANSWER_MS;
+	serve_and_read_log(s);
+	expect_late(s, "HWFE");
+	free_stage(s);
+}
+
 /* A refusal is logged, one line, and what the sender chose cannot break it. */
 static void a_refusal_is_one_line_of_the_log(void **state)
 {
@@ -1343,6 +1415,9 @@ int main(void)
 		cmocka_unit_test(requests_do_not_know_each_other),
 		cmocka_unit_test(what_is_posted_is_answered_later),
 		cmocka_unit_test(what_was_posted_and_fails_is_not_acknowledged),
+		cmocka_unit_test(who_hangs_is_answered_in_time),
+		cmocka_unit_test(what_is_posted_and_hangs_is_answered_in_time),
+		cmocka_unit_test(health_that_hangs_is_answered_in_time),
 		cmocka_unit_test(a_refusal_is_one_line_of_the_log),
 		cmocka_unit_test(memory_is_returned_after_a_batch),
 		cmocka_unit_test(memory_is_returned_after_a_refused_batch),
