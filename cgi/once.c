@@ -19,6 +19,7 @@ struct once {
 	struct hs_visit *visit;
 	pthread_t watch;
 	bool watched;
+	int64_t begun_ms;      /* when the spool was opened for it; 0: it was not */
 	_Atomic uint32_t over; /* 1: the request is */
 };
 
@@ -76,20 +77,32 @@ static void *watch(void *context)
 	return NULL;
 }
 
-/* Without it a disk that hangs makes the answer late, and nothing else. */
-static void begin_watch(struct once *o)
+/*
+ * A thread for one request costs a twentieth of all that the request costs. So there is one only
+ * when the disk has been slow lately: of those who meet the beginning of it, the one that writes
+ * or syncs for all answers late. Where no thread can be had, so do others.
+ */
+static enum hs_result begin(struct once *o)
 {
+	int64_t now = hs_io_now_monotonic();
 	pthread_attr_t attr;
+	bool slow;
+	enum hs_result r = hs_spool_is_slow(o->spool, &slow);
 
-	if (pthread_attr_init(&attr) != 0)
-		return;
+	if (r != HS_OK)
+		return r;
+	o->begun_ms = now;
+	if (!slow || pthread_attr_init(&attr) != 0)
+		return HS_OK;
 	pthread_attr_setstacksize(&attr, STACK_BYTES);
 	o->watched = pthread_create(&o->watch, &attr, watch, o) == 0;
 	pthread_attr_destroy(&attr);
+	return HS_OK;
 }
 
-static void end_watch(struct once *o)
+static void end(struct once *o)
 {
+	hs_spool_note_time(o->spool, o->begun_ms);
 	if (!o->watched)
 		return;
 	atomic_store(&o->over, 1);
@@ -102,26 +115,28 @@ static void end_watch(struct once *o)
 static enum hs_result keeper_append(void *self, const struct hs_append *append)
 {
 	struct once *o = self;
+	enum hs_result r = begin(o);
 
-	begin_watch(o);
-	return hs_spool_append(o->spool, append);
+	return r == HS_OK ? hs_spool_append(o->spool, append) : r;
 }
 
 static void keeper_post(void *self, struct hs_post *post)
 {
 	struct once *o = self;
+	enum hs_result r = begin(o);
 
-	begin_watch(o);
-	if (hs_spool_post(o->spool, post))
+	if (r != HS_OK)
+		post->done(post, r);
+	else if (hs_spool_post(o->spool, post))
 		hs_spool_commit(o->spool);
 }
 
 static enum hs_result keeper_health(void *self)
 {
 	struct once *o = self;
+	enum hs_result r = begin(o);
 
-	begin_watch(o);
-	return hs_spool_health(o->spool);
+	return r == HS_OK ? hs_spool_health(o->spool) : r;
 }
 
 static void nothing_follows(void *context)
@@ -143,7 +158,8 @@ static void serve(struct hs_gateway *g, struct hs_settings *settings)
 	} else {
 		o.spool = s->spool;
 		hs_receive(receiver, o.visit, s->settings);
-		end_watch(&o);
+		if (o.begun_ms != 0)
+			end(&o);
 	}
 	if (s == NULL)
 		hs_settings_free(settings);
