@@ -405,7 +405,7 @@ static void posts_end_in_time_though_the_disk_hangs(void **state)
 static void a_slow_disk_is_told_on(void **state)
 {
 	struct scene *s = *state;
-	struct hs_spool *other = hs_spool_new(s->settings);
+	struct hs_spool *other = hs_spool_new(s->d.settings);
 	bool slow;
 
 	hs_spool_note_time(s->spool, hs_io_now_monotonic() - 900);
