@@ -10,7 +10,6 @@
 #include "store/log.h"
 #include "tests/lib/cases.h"
 
-#include <malloc.h>
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
 #include <stdio.h>
@@ -1160,19 +1159,6 @@ static void a_refusal_is_one_line_of_the_log(void **state)
 	free_stage(s);
 }
 
-/* Bytes in use on the heap; a sanitizer has a heap of its own. */
-size_t __sanitizer_get_current_allocated_bytes(void) __attribute__((weak));
-
-static size_t heap_in_use(void)
-{
-	struct mallinfo2 info;
-
-	if (__sanitizer_get_current_allocated_bytes != NULL)
-		return __sanitizer_get_current_allocated_bytes();
-	info = mallinfo2();
-	return info.uordblks + info.hblkhd;
-}
-
 static void put_wide_event(struct hs_buf *body, unsigned leaves)
 {
 	hs_buf_put_slice(body, HS_SLICE("{\"type\":\"page\",\"userId\":\"u\""));
@@ -1191,12 +1177,12 @@ static void expect_memory_returned(struct hs_buf *body, int status)
 	size_t before, after;
 
 	assert_int_equal(serve(s), 200);
-	before = heap_in_use();
+	before = case_heap();
 	next_request(s, hs_buf_slice(body));
 	assert_int_equal(serve(s), status);
 	hs_buf_free(&s->records);
 	hs_buf_free(&s->rejected);
-	after = heap_in_use();
+	after = case_heap();
 	if (after > before + (2u << 20))
 		fail_msg("%zu KiB are kept", (after - before) / 1024);
 	hs_buf_free(body);
@@ -1249,6 +1235,40 @@ static void memory_is_returned_after_a_long_array(void **state)
 	put_batch(&body, "1", 300000);
 	hs_buf_putc(&body, '}');
 	expect_memory_returned(&body, 200);
+}
+
+/* And one that nobody has asked for a while holds next to nothing. */
+static void an_idle_receiver_holds_little(void **state)
+{
+	struct stage *s = new_stage(OPEN, HS_SLICE(PAGE));
+	struct hs_buf body = { 0 }, page = { 0 };
+	size_t before, busy, idle;
+
+	(void)state;
+	assert_int_equal(serve(s), 200);
+	hs_receiver_rest(s->receiver);
+	hs_visit_rest(s->visit);
+	before = case_heap();
+	put_batch(&body, PAGE, 800); /* below HS_KEEP_BYTES in every form: it is kept for the next one */
+	for (int i = 0; i < 3; i++) {
+		next_request(s, hs_buf_slice(&body));
+		assert_int_equal(serve(s), 200);
+	}
+	put_batch(&page, PAGE, 300); /* small enough to be posted: that goes with the visit */
+	next_request(s, hs_buf_slice(&page));
+	assert_int_equal(serve(s), 200);
+	hs_buf_free(&s->records);
+	hs_buf_free(&s->log);
+	busy = case_heap();
+	hs_receiver_rest(s->receiver);
+	hs_visit_rest(s->visit);
+	idle = case_heap();
+	hs_buf_free(&body);
+	hs_buf_free(&page);
+	assert_true(busy > before + HS_KEEP_BYTES); /* or there is nothing to see here */
+	if (idle > before + 6 * HS_REST_BYTES)
+		fail_msg("%zu KiB are kept", (idle - before) / 1024);
+	free_stage(s);
 }
 
 /* --- strangers ------------------------------------------------------------------------ */
@@ -1423,6 +1443,7 @@ int main(void)
 		cmocka_unit_test(memory_is_returned_after_a_refused_batch),
 		cmocka_unit_test(memory_is_returned_after_broken_json),
 		cmocka_unit_test(memory_is_returned_after_a_long_array),
+		cmocka_unit_test(an_idle_receiver_holds_little),
 		cmocka_unit_test(memory_is_returned_after_a_wide_event),
 		cmocka_unit_test(refused_by_the_head_alone),
 		cmocka_unit_test(a_body_that_was_read),

@@ -289,6 +289,31 @@ static void room_is_counted_down_between_two_looks(void **state)
 	assert_true(wrap_count(WRAP_FSTATVFS) > looks);
 }
 
+/* And one that comes near its reserve is asked each time: of that nothing is ever taken. */
+static void near_the_reserve_each_append_looks(void **state)
+{
+	enum { MEGABYTE = 1 << 20, RESERVE = 64, NEAR = 256 };
+	struct scene *s = *state;
+	int64_t deadline = hs_io_now_monotonic() + 60000;
+	unsigned looks;
+
+	again(s, "min_free = 64M\n");
+	wrap_space((long long)(RESERVE + NEAR) * MEGABYTE);
+	wrap_clock(0, -10000);
+	assert_result(put(&s->view, "a"), HS_OK);
+	looks = wrap_count(WRAP_FSTATVFS);
+	for (int i = 0; i < 3; i++)
+		assert_result(put(&s->view, "b"), HS_OK);
+	assert_int_equal(wrap_count(WRAP_FSTATVFS), looks + 3);
+	wrap_space((long long)(RESERVE + 16) * MEGABYTE - 4096);
+	assert_result(hs_segment_lock(&s->view.segment, deadline), HS_OK);
+	assert_result(hs_segment_prepare(&s->view.segment, 16 * MEGABYTE, deadline), HS_E_FULL);
+	hs_segment_unlock(&s->view.segment);
+	assert_result(put(&s->view, "c"), HS_OK); /* what fits is taken */
+	wrap_space((long long)RESERVE * MEGABYTE);
+	assert_result(put(&s->view, "d"), HS_E_FULL);
+}
+
 static void below_min_free_nothing_is_written(void **state)
 {
 	struct scene *s = *state;
@@ -1137,6 +1162,7 @@ int main(void)
 		TEST(a_fragment_that_cannot_be_undone),
 		TEST(blocks_are_reserved),
 		TEST(room_is_counted_down_between_two_looks),
+		TEST(near_the_reserve_each_append_looks),
 		TEST(below_min_free_nothing_is_written),
 		TEST(without_inodes_nothing_is_written),
 		TEST(whole_lines_are_adopted),
