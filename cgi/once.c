@@ -3,8 +3,25 @@
 #include "cgi/service.h"
 #include "store/io.h"
 
+#include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <sysexits.h>
+
+enum {
+	TICK_MS = 250,          /* how often the time limit is looked at */
+	STACK_BYTES = 128 << 10,
+};
+
+/* What the functions below are handed. */
+struct once {
+	struct hs_spool *spool;
+	struct hs_visit *visit;
+	pthread_t watch;
+	bool watched;
+	int64_t begun_ms;      /* when the spool was opened for it; 0: it was not */
+	_Atomic uint32_t over; /* 1: the request is */
+};
 
 static void send_and_free(struct hs_gateway *g, struct hs_buf *head, struct hs_buf *body)
 {
@@ -47,22 +64,79 @@ static void answer_unconfigured(struct hs_gateway *g, const struct hs_settings_e
 	send_and_free(g, &head, &body);
 }
 
+/* --- a disk that hangs: another thread can still answer ----------------------- */
+
+static void *watch(void *context)
+{
+	struct once *o = context;
+
+	while (atomic_load(&o->over) == 0) {
+		hs_io_wait(&o->over, 0, TICK_MS);
+		hs_visit_expire(o->visit, hs_io_now_monotonic());
+	}
+	return NULL;
+}
+
+/*
+ * A thread for one request costs a twentieth of all that the request costs. So there is one only
+ * when the disk has been slow lately: of those who meet the beginning of it, the one that writes
+ * or syncs for all answers late. Where no thread can be had, so do others.
+ */
+static enum hs_result begin(struct once *o)
+{
+	int64_t now = hs_io_now_monotonic();
+	pthread_attr_t attr;
+	bool slow;
+	enum hs_result r = hs_spool_is_slow(o->spool, &slow);
+
+	if (r != HS_OK)
+		return r;
+	o->begun_ms = now;
+	if (!slow || pthread_attr_init(&attr) != 0)
+		return HS_OK;
+	pthread_attr_setstacksize(&attr, STACK_BYTES);
+	o->watched = pthread_create(&o->watch, &attr, watch, o) == 0;
+	pthread_attr_destroy(&attr);
+	return HS_OK;
+}
+
+static void end(struct once *o)
+{
+	hs_spool_note_time(o->spool, o->begun_ms);
+	if (!o->watched)
+		return;
+	atomic_store(&o->over, 1);
+	hs_io_wake(&o->over, 1);
+	pthread_join(o->watch, NULL);
+}
+
 /* --- the spool, as the story of a request knows it --------------------------- */
 
-static enum hs_result keeper_append(void *spool, const struct hs_append *append)
+static enum hs_result keeper_append(void *self, const struct hs_append *append)
 {
-	return hs_spool_append(spool, append);
+	struct once *o = self;
+	enum hs_result r = begin(o);
+
+	return r == HS_OK ? hs_spool_append(o->spool, append) : r;
 }
 
-static void keeper_post(void *spool, struct hs_post *post)
+static void keeper_post(void *self, struct hs_post *post)
 {
-	if (hs_spool_post(spool, post))
-		hs_spool_commit(spool);
+	struct once *o = self;
+	enum hs_result r = begin(o);
+
+	if (r != HS_OK)
+		post->done(post, r);
+	else if (hs_spool_post(o->spool, post))
+		hs_spool_commit(o->spool);
 }
 
-static enum hs_result keeper_health(void *spool)
+static enum hs_result keeper_health(void *self)
 {
-	return hs_spool_health(spool);
+	struct once *o = self;
+	enum hs_result r = begin(o);
+
+	return r == HS_OK ? hs_spool_health(o->spool) : r;
 }
 
 static void nothing_follows(void *context)
@@ -72,22 +146,25 @@ static void nothing_follows(void *context)
 
 static void serve(struct hs_gateway *g, struct hs_settings *settings)
 {
-	struct hs_keeper keeper = { .append = keeper_append, .post = keeper_post, .health = keeper_health,
-		                    .now = hs_io_now, .now_monotonic = hs_io_now_monotonic };
+	struct once o = { .visit = hs_visit_new(g, nothing_follows, NULL) };
+	struct hs_keeper keeper = { .self = &o, .append = keeper_append, .post = keeper_post,
+		                    .health = keeper_health, .now = hs_io_now,
+		                    .now_monotonic = hs_io_now_monotonic };
 	struct hs_receiver *receiver = hs_receiver_new(&keeper, hs_io_random());
-	struct hs_visit *visit = hs_visit_new(g, nothing_follows, NULL);
 	struct hs_service *s = hs_service_new(settings);
 
-	if (receiver == NULL || visit == NULL || s == NULL) {
+	if (receiver == NULL || o.visit == NULL || s == NULL) {
 		answer_failure(g, HS_E_MEMORY);
 	} else {
-		keeper.self = s->spool;
-		hs_receive(receiver, visit, s->settings);
+		o.spool = s->spool;
+		hs_receive(receiver, o.visit, s->settings);
+		if (o.begun_ms != 0)
+			end(&o);
 	}
 	if (s == NULL)
 		hs_settings_free(settings);
 	hs_service_drop(s);
-	hs_visit_free(visit);
+	hs_visit_free(o.visit);
 	hs_receiver_free(receiver);
 }
 

@@ -4,6 +4,7 @@
 #include "store/log.h"
 #include "store/rejected.h"
 
+#include <stdatomic.h>
 #include <stddef.h>
 #include <stdlib.h>
 
@@ -38,6 +39,8 @@ struct hs_visit {
 	bool has_settings; /* r->settings_json holds the header */
 	bool judged;       /* there may be something to keep */
 	int64_t answer_by;
+	bool handed;           /* to the spool, which may hang: */
+	_Atomic uint64_t turn; /* whose it is to answer, see hs_visit_expire */
 	char spooled_at[HS_CLOCK_TEXT + 1];
 };
 
@@ -325,9 +328,8 @@ static void settle(struct hs_visit *v, enum hs_result r)
 	o->not_synced = v->settings->durability == HS_DURABILITY_NONE;
 }
 
-static void log_outcome(const struct hs_visit *v)
+static void log_outcome(const struct hs_visit *v, const struct hs_outcome *o)
 {
-	const struct hs_outcome *o = &v->outcome;
 	enum hs_result r = o->result != HS_OK ? o->result : o->why;
 	char room[256];
 	struct hs_buf text = { .p = room, .cap = sizeof room, .max = sizeof room };
@@ -343,15 +345,67 @@ static void log_outcome(const struct hs_visit *v)
 	       (unsigned long long)o->rejected);
 }
 
-static void answer(struct hs_visit *v, enum hs_result r)
+static void say(struct hs_visit *v, const struct hs_outcome *o)
 {
 	struct hs_gateway *g = v->gateway;
 
-	settle(v, r);
-	log_outcome(v);
-	hs_respond(&v->outcome, v->request.method == HS_METHOD_HEAD, &v->head, &v->answer);
+	log_outcome(v, o);
+	hs_respond(o, v->request.method == HS_METHOD_HEAD, &v->head, &v->answer);
 	g->write(g, hs_buf_slice(&v->head), hs_buf_slice(&v->answer));
 	g->finish(g);
+}
+
+/*
+ * Nobody can end a system call on a disk that hangs. So while the spool has a visit in hand, its
+ * `turn` is when it must be answered: until then it is for whoever comes back from the spool to
+ * answer, and from then on for hs_visit_expire. Whichever of the two is the last ends the visit.
+ */
+enum { LATE = 1, SAID = 2, BACK = 4, TURN_BITS = 3 };
+
+static uint64_t turn_of(const struct hs_visit *v)
+{
+	return (uint64_t)v->answer_by << TURN_BITS;
+}
+
+static void hand_over(struct hs_visit *v)
+{
+	v->handed = true;
+	atomic_store(&v->turn, turn_of(v));
+}
+
+/* Back from the spool. False: the visit was answered in the meantime, and may be another's now. */
+static bool take_back(struct hs_visit *v)
+{
+	uint64_t turn = turn_of(v);
+
+	v->handed = false;
+	if (atomic_compare_exchange_strong(&v->turn, &turn, 0))
+		return true;
+	if ((atomic_fetch_or(&v->turn, BACK) & SAID) != 0)
+		v->ended(v->context);
+	return false;
+}
+
+void hs_visit_expire(struct hs_visit *v, int64_t now_ms)
+{
+	struct hs_outcome late = { .result = HS_E_BUSY };
+	uint64_t turn = atomic_load(&v->turn);
+
+	if (turn >> TURN_BITS == 0 || (turn & LATE) != 0 || now_ms < (int64_t)(turn >> TURN_BITS) ||
+	    !atomic_compare_exchange_strong(&v->turn, &turn, turn | LATE))
+		return;
+	late.is_health = v->outcome.is_health;
+	say(v, &late);
+	if ((atomic_fetch_or(&v->turn, SAID) & BACK) != 0)
+		v->ended(v->context);
+}
+
+static void answer(struct hs_visit *v, enum hs_result r)
+{
+	if (v->handed && !take_back(v))
+		return;
+	settle(v, r);
+	say(v, &v->outcome);
 	v->ended(v->context);
 }
 
@@ -406,6 +460,7 @@ static void post(struct hs_visit *v)
 	fill_append(v, &v->taken);
 	v->post.done = posted;
 	v->r = NULL;
+	hand_over(v);
 	keeper->post(keeper->self, &v->post);
 }
 
@@ -416,6 +471,7 @@ static enum hs_result append(struct hs_visit *v)
 
 	v->post.append.written = make_way;
 	v->post.append.context = v->r;
+	hand_over(v);
 	return keeper->append(keeper->self, &v->post.append);
 }
 
@@ -492,8 +548,11 @@ static enum hs_result decide(struct hs_visit *v)
 	v->outcome.is_health = v->request.resource == HS_RESOURCE_HEALTH;
 	if (r != HS_OK)
 		return r;
-	if (v->outcome.is_health)
+	if (v->outcome.is_health) {
+		v->answer_by = keeper->now_monotonic() + HS_ANSWER_MS;
+		hand_over(v);
 		return keeper->health(keeper->self);
+	}
 	if (v->gateway->verdict != HS_OK)
 		return v->gateway->verdict;
 

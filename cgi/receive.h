@@ -84,4 +84,12 @@ void hs_visit_rest(struct hs_visit *v);
  */
 void hs_receive(struct hs_receiver *r, struct hs_visit *v, const struct hs_settings *settings);
 
+/*
+ * Now and then, from a thread that waits for no disk, as long as the visit is there: if the spool
+ * has kept the visit's request for HS_ANSWER_MS it is answered with HS_E_BUSY, wherever the thread
+ * that has it hangs. What that one comes back with is not told any more: if it is success, the
+ * sender's next try is a duplicate. Before ended() is called, both are done with the visit.
+ */
+void hs_visit_expire(struct hs_visit *v, int64_t now_ms);
+
 #endif

@@ -129,6 +129,7 @@ static void expire_seat(struct hs_seats *s, struct hs_seat *seat, int64_t now_ms
 	pthread_mutex_unlock(&s->lock);
 	if (service != NULL)
 		hs_spool_expire(service->spool, now_ms);
+	hs_visit_expire(seat->visit, now_ms);
 	hs_service_drop(service);
 }
 

@@ -1,29 +1,37 @@
 #include "core/hex.h"
 
+enum { IS = 0x80 };
+
+/* A table, for a request's signature is looked at twice. */
+static const uint8_t digit[256] = {
+	['0'] = IS | 0, ['1'] = IS | 1, ['2'] = IS | 2, ['3'] = IS | 3, ['4'] = IS | 4,
+	['5'] = IS | 5, ['6'] = IS | 6, ['7'] = IS | 7, ['8'] = IS | 8, ['9'] = IS | 9,
+	['a'] = IS | 10, ['b'] = IS | 11, ['c'] = IS | 12, ['d'] = IS | 13, ['e'] = IS | 14,
+	['f'] = IS | 15, ['A'] = IS | 10, ['B'] = IS | 11, ['C'] = IS | 12, ['D'] = IS | 13,
+	['E'] = IS | 14, ['F'] = IS | 15,
+};
+
 int hs_hex_digit(char c)
 {
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	if (c >= 'A' && c <= 'F')
-		return c - 'A' + 10;
-	return -1;
+	uint8_t d = digit[(unsigned char)c];
+
+	return d != 0 ? d & 15 : -1;
 }
 
 bool hs_hex_decode(struct hs_slice text, uint8_t *out, size_t n)
 {
+	const unsigned char *p = (const unsigned char *)text.p;
+	unsigned all = IS;
+
 	if (text.n != 2 * n)
 		return false;
-	for (size_t i = 0; i < n; i++) {
-		int high = hs_hex_digit(text.p[2 * i]);
-		int low = hs_hex_digit(text.p[2 * i + 1]);
+	for (size_t i = 0; i < n; i++, p += 2) {
+		unsigned high = digit[p[0]], low = digit[p[1]];
 
-		if (high < 0 || low < 0)
-			return false;
-		out[i] = (uint8_t)(high << 4 | low);
+		all &= high & low;
+		out[i] = (uint8_t)(high << 4 | (low & 15));
 	}
-	return true;
+	return all != 0;
 }
 
 void hs_hex_encode(const uint8_t *bytes, size_t n, char *out)

@@ -873,13 +873,23 @@ static enum hs_result follow_guarded(struct hs_index *ix, struct hs_segment *eve
 	return r;
 }
 
+/* Once for each second of the clock: the believed time is under a lock of its own. */
+static void take_time(struct hs_index *ix)
+{
+	uint32_t wall_s = (uint32_t)(hs_io_now() / 1000);
+
+	if (wall_s == ix->wall_s)
+		return;
+	ix->wall_s = wall_s;
+	ix->now_s = (uint32_t)(hs_clock_now(ix->place) / 1000);
+}
+
 enum hs_result hs_index_follow(struct hs_index *ix, struct hs_segment *events, int64_t deadline_ms)
 {
 	enum hs_result r;
 
 	ix->stop_ms = deadline_ms;
-	ix->now_s = (uint32_t)(hs_clock_now(ix->place) / 1000);
-	ix->wall_s = (uint32_t)(hs_io_now() / 1000);
+	take_time(ix);
 	r = follow_guarded(ix, events);
 	if (r != HS_OK && ix->damaged)
 		r = follow_guarded(ix, events); /* once more, from the files */

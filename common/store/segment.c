@@ -102,15 +102,18 @@ void hs_segment_close(struct hs_segment *s)
 enum hs_result hs_segment_lock(struct hs_segment *s, int64_t deadline_ms)
 {
 	enum hs_result r;
+	int64_t now;
 	bool died; /* in the middle of anything: prepare looks at everything anew */
 
 	if (HS_DEFECT == HS_DEFECT_NO_LOCK)
 		return HS_OK;
-	do {
-		int64_t soon = hs_io_now_monotonic() + LOCK_LOOK_MS;
+	r = hs_state_try_lock(&s->family->append, &died);
+	while (r == HS_E_BUSY && hs_family_is_intact(s->family) &&
+	       (now = hs_io_now_monotonic()) < deadline_ms) {
+		int64_t soon = now + LOCK_LOOK_MS;
 
 		r = hs_state_lock(&s->family->append, soon < deadline_ms ? soon : deadline_ms, &died);
-	} while (r == HS_E_BUSY && hs_family_is_intact(s->family) && hs_io_now_monotonic() < deadline_ms);
+	}
 	return hs_family_is_intact(s->family) ? r : HS_E_SPOOL_STATE;
 }
 
@@ -465,6 +468,9 @@ static bool is_due(struct hs_segment *s, uint64_t n)
 		return true;
 	if (settings->rotate_age == 0 || f->opened_ms == 0)
 		return false;
+	now = hs_io_now();
+	if (f->opened_ms <= now && now - f->opened_ms < settings->rotate_age)
+		return false; /* nor by believed time, which is never ahead of the clock's */
 	now = hs_clock_now(s->place);
 	if (f->opened_ms > now) /* the clock was set back: its age is counted anew */
 		f->opened_ms = now;

@@ -19,6 +19,8 @@ enum {
 	HEALTH_MS = 1000,
 	GAP_POLL_MS = 10,
 	KEEP_BYTES = 1 << 20,
+	SLOW_MS = 1000,         /* an append that takes so long … */
+	SLOW_FOR_MS = 600000,   /* … is remembered for so long */
 	LOOK = 1000, /* records looked up in the index at once */
 };
 
@@ -200,7 +202,7 @@ static enum hs_result look(struct view *v, const struct hs_record *record, size_
 {
 	const struct hs_identity *id[LOOK];
 
-	memset(kept, false, LOOK * sizeof *kept);
+	memset(kept, false, n * sizeof *kept);
 	if (v->index == NULL)
 		return HS_OK;
 	for (size_t i = 0; i < n; i++)
@@ -419,6 +421,32 @@ enum hs_result hs_spool_append(struct hs_spool *spool, const struct hs_append *a
 		count(v, &sums);
 	give_back(spool);
 	return r;
+}
+
+enum hs_result hs_spool_is_slow(struct hs_spool *spool, bool *slow)
+{
+	struct view *v;
+	int64_t slow_ms;
+	enum hs_result r = borrow(spool, &v);
+
+	*slow = false;
+	if (r != HS_OK)
+		return r;
+	slow_ms = atomic_load(&v->opened.state.state->slow_ms);
+	*slow = slow_ms != 0 && hs_io_now_monotonic() - slow_ms < SLOW_FOR_MS;
+	give_back(spool);
+	return HS_OK;
+}
+
+void hs_spool_note_time(struct hs_spool *spool, int64_t begun_ms)
+{
+	int64_t now = hs_io_now_monotonic();
+	struct view *v;
+
+	if (now - begun_ms < SLOW_MS || borrow(spool, &v) != HS_OK)
+		return;
+	atomic_store(&v->opened.state.state->slow_ms, now);
+	give_back(spool);
 }
 
 /* One lock, one write and one wait for all members. */

@@ -52,6 +52,14 @@ void hs_spool_free(struct hs_spool *spool); /* NULL is fine */
  */
 enum hs_result hs_spool_append(struct hs_spool *spool, const struct hs_append *append);
 
+/*
+ * For a process that ends with its request: has an append taken a second or longer in the last ten
+ * minutes, in whichever process? Opens the spool for that; results of opening it. note_time tells
+ * of an append that began then and has just ended.
+ */
+enum hs_result hs_spool_is_slow(struct hs_spool *spool, bool *slow);
+void hs_spool_note_time(struct hs_spool *spool, int64_t begun_ms);
+
 /* An append that no thread waits for. All of it stays where it is until it is done. */
 struct hs_post {
 	struct hs_member member; /* first: the two have one address; the spool fills it */

@@ -124,6 +124,7 @@ struct hs_state {
 	_Atomic uint64_t suppress_epoch; /* +1 each time the list of suppressed people is replaced */
 	_Atomic uint64_t receipts_seen;  /* bytes of erased.jsonl, and nobody is suppressed by them */
 	_Atomic uint64_t modes;  /* what the files' modes follow, see modes.h; 0: it is not known */
+	_Atomic int64_t slow_ms; /* when an append last took long (hs_io_now_monotonic's clock); 0: never */
 	char spool_id[40];    /* what history.h read last: if its file alone is lost */
 	uint64_t spool_epoch;
 	_Atomic uint64_t last; /* HS_INTACT */

@@ -1,7 +1,8 @@
 #!/bin/bash
 # paused.sh: a process stops (SIGSTOP) while it holds what the others need: in the middle of an
 # append, of a sync, of setting the spool up. They answer 503 within their four seconds; when it
-# is killed, service returns at once and nothing is lost or doubled.
+# is killed, service returns at once and nothing is lost or doubled. And where the disk itself
+# hangs, so does the answer of whoever waits for it: its own sender gives up after five seconds.
 . "$(dirname "$0")/lib.sh"
 
 need strace
@@ -47,6 +48,87 @@ pause_at() {
 pause_at 'stopped before the write' pwrite64
 pause_at 'stopped before the sync' fdatasync
 pause_at 'stopped in setting up' flock
+
+# For the disk takes HANG_S for a call: longer than any sender waits.
+HANG_S=7
+events bulk- 1 1200 | sed 's/^/[/; s/$/]/' >"$T/body.bulk" # more than is committed together
+sign "$SECRET" <(events bulk- 1 1) >"$T/sign.bulk"
+{ printf '[' && event m-9 && printf ',{"type":"track"}]'; } >"$T/body.bad"
+sign "$SECRET" <(event m-9) >"$T/sign.bad"
+event m-8 >"$T/body.8" && sign "$SECRET" "$T/body.8" >"$T/sign.8"
+chmod 644 "$T"/body.* "$T"/sign.*
+
+# in_time NAME MS: it was answered 503, and when.
+in_time() {
+	is "$1: is answered 503" "$STATUS" 503
+	is "$1: in time ($2 ms)" "$(($2 > 3500 && $2 < 4900))" 1
+	figure "$1: answered $STATUS after $2 ms"
+}
+
+# again NAME BODY...: the disk is well again, and each event of the bodies is taken, and there once.
+again() {
+	local name=$1 body
+	shift
+	for body; do
+		one "$body"
+		is "$name: later $body is taken" "$STATUS" 200
+	done
+	count_check "$name: each event once" "$T/ledger"
+}
+
+# hang_cgi NAME CALL BODY: a process of plain CGI. What it wrote last tells when it answered. It is
+# on its guard only when the disk has been slow before.
+hang_cgi() {
+	local start
+	spool_clear
+	one 1 strace -f -qq -o /dev/null -e inject=fdatasync:delay_enter=1200000:when=1
+	is "CGI: $1: a slow disk" "$STATUS" 200
+	start=$(date +%s%3N)
+	LIMIT=20 one "$3" strace -f -qq -o /dev/null -e inject="$2:delay_enter=${HANG_S}000000:when=1"
+	in_time "CGI: $1" $(($(stat -c %.3Y "$T/answer" | tr -d .) - start))
+	is "CGI: $1: it lives on until the disk is done" "$(($(date +%s%3N) - start >= HANG_S * 1000))" 1
+	again "CGI: $1" "$3"
+}
+
+printf 'm-1\nm-8\n' >"$T/ledger"
+hang_cgi 'the sync of an event' fdatasync 8
+hang_cgi 'the write of an event' pwrite64 8
+{ echo m-1 && seq -f 'bulk-%.0f' 1200; } >"$T/ledger"
+hang_cgi 'the sync of a large batch' fdatasync bulk
+
+# hang_fcgi NAME CALL BODY: a server process with threads, through a web server; another request comes
+# meanwhile and cannot be served either.
+hang_fcgi() {
+	local start tracer
+	strace -f -qq -o /dev/null -p "$PROGRAM_PID" -e inject="$2:delay_enter=${HANG_S}000000:when=1" &
+	tracer=$!
+	wait_for 5 grep -q "^TracerPid:.*$tracer" "/proc/$PROGRAM_PID/status"
+	start=$(date +%s%3N)
+	post "$T/body.$3" --max-time 20 -H "X-Signature: $(<"$T/sign.$3")"
+	in_time "FastCGI: $1" $(($(date +%s%3N) - start))
+	URL=$HTTP/hookspool wait_for 10 healthy || not_ok "FastCGI: $1: service returns"
+	kill "$tracer"
+	wait "$tracer"
+	post "$T/body.$3" --max-time 20 -H "X-Signature: $(<"$T/sign.$3")"
+	is "FastCGI: $1: the next try is told of a duplicate" \
+		"$STATUS $(jq -c '[.accepted, .duplicate]' "$T/answer.body")" "200 [0,$4]"
+}
+
+if [ "$(id -u)" -eq 0 ] && command -v nginx >/dev/null; then
+	SETTINGS='threads = 4'
+	place_S=$S place_SPOOL_DIR=$SPOOL_DIR
+	server_start nginx
+	SPOOL_DIR=$S/spool
+	signed "$T/body.1"
+	hang_fcgi 'the sync of an event' fdatasync 2 1
+	hang_fcgi 'the write of an event' pwrite64 8 1
+	hang_fcgi 'the sync of a large batch' fdatasync bulk 1200
+	hang_fcgi 'the sync of a batch with a refused event' fdatasync bad 1
+	server_stop
+	{ printf 'm-%d\n' 1 2 8 9 && seq -f 'bulk-%.0f' 1200; } >"$T/ledger"
+	count_check 'FastCGI: each event once' "$T/ledger"
+	S=$place_S SPOOL_DIR=$place_SPOOL_DIR SETTINGS=
+fi
 
 # A FastCGI process with many threads is stopped under load, at any time.
 stops=0 bad=0

@@ -34,6 +34,20 @@ took 1 0 'a body of 30 MB'
 check 'its buffers are returned' wait_for 5 small VmRSS
 show 'after 30 MB'
 
+# Bodies whose buffers each thread keeps for the next one, as long as there is a next one.
+{ printf '['; events kept- 1 1500; printf ']'; } >"$T/kept" # 100 KB
+signature=$(sign "$SECRET" "$T/kept")
+for _ in $(seq 400); do
+	printf 'url = "%s"\nheader = "X-Signature: %s"\nheader = "Content-Type: application/json"\n' \
+		"$URL" "$signature"
+	printf 'data-binary = "@%s"\noutput = /dev/null\nwrite-out = "%%{http_code}\\n"\nnext\n' "$T/kept"
+done | sed '$d' | curl --no-progress-meter --parallel --parallel-max 32 -K - >"$T/answers"
+is '400 batches of 1500' "$(sort "$T/answers" | uniq -c | tr -s ' ')" ' 400 200'
+show 'while they are kept'
+idle() { [ "$(kb RssAnon)" -lt $((LIMIT_KB / 2 + 512)) ]; }
+check 'threads with nothing to do return those, too' wait_for 5 idle
+show 'when nothing comes'
+
 # Many threads have their turn: 16 large ones, four at a time.
 signature=$(sign "$SECRET" "$T/many")
 for _ in $(seq 16); do

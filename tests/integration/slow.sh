@@ -79,6 +79,24 @@ for mount in $MOUNTS; do
 drip-$mount"
 done
 
+# Plain CGI: the rest of a body that was refused is read, so that the web server hears the answer,
+# but not for ever. It runs beside the peers above.
+# refused_in FROM TO NAME: the sender is standard input. It is told 401, and heard so many ms.
+refused_in() {
+	local ms=${EPOCHREALTIME/./}
+	cgi REQUEST_METHOD=POST CONTENT_TYPE=application/json CONTENT_LENGTH=33000000 >"$T/refused"
+	ms=$(((${EPOCHREALTIME/./} - ms) / 1000))
+	check "plain CGI: $3: is told" grep -q 'Status: 401' "$T/refused"
+	is "plain CGI: $3: is heard long enough, and no longer ($ms ms)" "$((ms >= $1 && ms < $2))" 1
+}
+S=$listener_S
+refused_in 900 3000 'a refused sender that is silent' < <(sleep 4)
+refused_in 9000 12500 'a refused sender that drips without an end' < <(
+	trap '' PIPE
+	while printf x 2>/dev/null; do sleep 0.3; done
+)
+refused_in 0 5000 'a refused sender that floods' < <(cat /dev/zero 2>/dev/null)
+
 S=$listener_S PROGRAM_PID=$listener_pid
 wait "${peers[@]}" # they wait for 20 s at most
 for i in 1 2 3 4 5 6 7 8; do

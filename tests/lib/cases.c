@@ -3,6 +3,7 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
@@ -441,4 +442,19 @@ uint32_t case_random_below(struct case_random *r, uint32_t below)
 	z = (z ^ z >> 30) * 0xBF58476D1CE4E5B9;
 	z = (z ^ z >> 27) * 0x94D049BB133111EB;
 	return (uint32_t)((z ^ z >> 31) >> 32) % below;
+}
+
+/* --- memory ---------------------------------------------------------------- */
+
+/* A sanitizer has a heap of its own. */
+size_t __sanitizer_get_current_allocated_bytes(void) __attribute__((weak));
+
+size_t case_heap(void)
+{
+	struct mallinfo2 info;
+
+	if (__sanitizer_get_current_allocated_bytes != NULL)
+		return __sanitizer_get_current_allocated_bytes();
+	info = mallinfo2();
+	return info.uordblks + info.hblkhd;
 }

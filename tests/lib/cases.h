@@ -136,4 +136,7 @@ uint64_t case_seed(void);
 struct case_random case_random_new(uint64_t seed);
 uint32_t case_random_below(struct case_random *r, uint32_t below);
 
+/* Bytes in use on the heap. */
+size_t case_heap(void);
+
 #endif

@@ -77,12 +77,17 @@ static bool kill_torn;
 static unsigned short_at;
 static _Atomic int64_t date_shift, monotonic_shift;
 
-static _Atomic long long inodes_free = -1;
+static _Atomic long long inodes_free = -1, bytes_free = -1;
 static _Atomic unsigned device_shift;
 
 void wrap_inodes(long long free)
 {
 	atomic_store(&inodes_free, free);
+}
+
+void wrap_space(long long free)
+{
+	atomic_store(&bytes_free, free);
 }
 
 void wrap_device(unsigned shift)
@@ -101,6 +106,7 @@ void wrap_reset(void)
 	atomic_store(&kill_at, 0);
 	short_at = 0;
 	wrap_inodes(-1);
+	wrap_space(-1);
 	wrap_device(0);
 	wrap_clock(0, 0);
 }
@@ -247,12 +253,14 @@ int WRAP(fallocate)(int fd, int mode, off_t offset, off_t n)
 int WRAP(fstatvfs)(int fd, struct statvfs *out)
 {
 	int r = may_file(WRAP_FSTATVFS) ? REAL(fstatvfs)(fd, out) : -1;
-	long long inodes = atomic_load(&inodes_free);
+	long long inodes = atomic_load(&inodes_free), bytes = atomic_load(&bytes_free);
 
 	if (r == 0 && inodes >= 0) {
 		out->f_files = 1000000;
 		out->f_ffree = out->f_favail = (fsfilcnt_t)inodes;
 	}
+	if (r == 0 && bytes >= 0)
+		out->f_bfree = out->f_bavail = (fsblkcnt_t)bytes / out->f_frsize;
 	return r;
 }
 

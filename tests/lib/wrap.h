@@ -58,6 +58,9 @@ unsigned wrap_count_files(void);
 /* From now on every file system has so many free inodes; -1: as many as it has. */
 void wrap_inodes(long long free);
 
+/* … so many free bytes. */
+void wrap_space(long long free);
+
 /* From now on every file is on another device: its number is so much higher. */
 void wrap_device(unsigned shift);
 

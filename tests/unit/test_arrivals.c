@@ -3,6 +3,7 @@
 #include "cgi/receive.h"
 #include "store/io.h"
 #include "tests/lib/cases.h"
+#include "tests/lib/wrap.h"
 
 #include <poll.h>
 #include <stdlib.h>
@@ -227,6 +228,29 @@ static void refused_by_the_head(void **state)
 	check_answer(fd);
 }
 
+/* Whoever goes on sending after the answer is heard for a while, and then no more. */
+static void a_refused_body_without_an_end(void **state)
+{
+	struct scene *s = *state;
+	struct hs_arrival *a;
+	int fd = connected(s, &a, "33000000", NULL);
+
+	assert_non_null(a);
+	answer(a);
+	hs_io_pause(300); /* the poller has it, and has looked at its time */
+	wrap_clock(0, HS_REST_MS - 1000);
+	for (int i = 0; i < 30; i++) {
+		say(fd, HS_SLICE("x"));
+		hs_io_pause(10);
+	}
+	wrap_clock(0, HS_REST_MS + 1000);
+	for (int i = 0; i < SOON_MS / 10 && send(fd, "x", 1, MSG_NOSIGNAL) == 1; i++)
+		hs_io_pause(10);
+	assert_int_equal(send(fd, "x", 1, MSG_NOSIGNAL), -1);
+	wrap_reset();
+	close(fd);
+}
+
 static void a_peer_that_goes(void **state)
 {
 	struct scene *s = *state;
@@ -327,6 +351,7 @@ int main(void)
 		TEST(in_pieces),
 		TEST(at_once),
 		TEST(refused_by_the_head),
+		TEST(a_refused_body_without_an_end),
 		TEST(a_peer_that_goes),
 		TEST(a_lie_is_closed),
 		TEST(too_many),

@@ -1016,21 +1016,55 @@ static void made_anew_in_turns(void **state)
 	hs_spool_free(other);
 }
 
+static size_t peak;
+
+/* Before each read: how much memory is in use? */
+static void weigh(void *context)
+{
+	size_t now = case_heap();
+
+	peak = now > peak ? now : peak;
+	wrap_before(WRAP_PREAD, 1, weigh, context);
+}
+
+static void fill_open_segment(struct scene *s, int lines)
+{
+	struct hs_buf text = { 0 };
+	char line[128];
+
+	assert_int_equal(mkdir(s->d.path, 0700), 0);
+	for (int i = 0; i < lines; i++)
+		hs_buf_put(&text, line,
+			   (size_t)snprintf(line, sizeof line, "{\"message_id\":\"m%d\"}\n", i));
+	spooldir_write(&s->d, "events.jsonl", hs_buf_slice(&text));
+	hs_buf_free(&text);
+}
+
+/* However long it is, it goes to the index by parts: what is read is never held all at once. */
+static void a_long_open_segment_takes_little_memory(void **state)
+{
+	enum { LINES = 400000, MOST = 18 << 20 };
+	struct scene *s = *state;
+	size_t before;
+
+	fill_open_segment(s, LINES);
+	before = peak = case_heap();
+	wrap_before(WRAP_PREAD, 1, weigh, NULL);
+	put(s->spool, "m0 m399999 x", 2);
+	wrap_reset();
+	assert_true(peak > before);
+	if (peak - before > MOST)
+		fail_msg("%zu KiB are held at once", (peak - before) / 1024);
+}
+
 /* An open segment longer than what is held in memory: all of it is in the index, for everybody. */
 static void a_long_open_segment(void **state)
 {
 	enum { LINES = 100000 };
 	struct scene *s = *state;
-	struct hs_buf text = { 0 };
 	struct hs_spool *other = hs_spool_new(s->d.settings);
-	char line[128];
 
-	assert_int_equal(mkdir(s->d.path, 0700), 0);
-	for (int i = 0; i < LINES; i++)
-		hs_buf_put(&text, line,
-			   (size_t)snprintf(line, sizeof line, "{\"message_id\":\"m%d\"}\n", i));
-	spooldir_write(&s->d, "events.jsonl", hs_buf_slice(&text));
-	hs_buf_free(&text);
+	fill_open_segment(s, LINES);
 	put(s->spool, "m0 m99999 x", 2);
 	for (int i = 0; i < LINES; i += LINES / 20) {
 		put(s->spool, many("m", i, i + 300), 300);
@@ -1132,6 +1166,7 @@ int main(void)
 		TEST(catching_up),
 		TEST(in_turns),
 		TEST(a_long_open_segment),
+		TEST(a_long_open_segment_takes_little_memory),
 		TEST(the_marked_segment_is_gone),
 		TEST(the_map_grows),
 	};

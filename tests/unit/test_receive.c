@@ -10,7 +10,6 @@
 #include "store/log.h"
 #include "tests/lib/cases.h"
 
-#include <malloc.h>
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
 #include <stdio.h>
@@ -59,6 +58,7 @@ struct stage {
 	struct hs_post *held;
 	enum hs_result append_result, health_result;
 	uint64_t duplicate;
+	int64_t hangs_ms; /* it takes so long, while another thread looks after time limits */
 };
 
 static int64_t monotonic_ms = 1000000;
@@ -145,9 +145,18 @@ static enum hs_result take(struct stage *s, const struct hs_append *append)
 	return s->append_result;
 }
 
+/* The spool is at it for so long. */
+static void hang(struct stage *s)
+{
+	monotonic_ms += s->hangs_ms;
+	hs_visit_expire(s->visit, monotonic_ms);
+	hs_visit_expire(s->visit, monotonic_ms); /* a second look finds nothing to do */
+}
+
 static enum hs_result stage_append(void *self, const struct hs_append *append)
 {
 	note(self, 'A');
+	hang(self);
 	return take(self, append);
 }
 
@@ -179,6 +188,7 @@ static enum hs_result stage_health(void *self)
 	struct stage *s = self;
 
 	note(s, 'H');
+	hang(s);
 	return s->health_result;
 }
 
@@ -1071,6 +1081,67 @@ static void what_was_posted_and_fails_is_not_acknowledged(void **state)
 	free_stage(s);
 }
 
+static void expect_late(struct stage *s, const char *story)
+{
+	expect(s, "story", story);
+	assert_true(contains(&s->head, "Status: 503"));
+	assert_true(contains(&s->head, "Retry-After"));
+	expect(s, "answer", "{\"message\":\"busy, try again\"}\n");
+	hs_visit_expire(s->visit, INT64_MAX); /* it is over */
+	expect(s, "story", story);
+}
+
+/* A disk that hangs: the sender has an answer in time, and one only, whatever is known later. */
+static void who_hangs_is_answered_in_time(void **state)
+{
+	static const char *const bodies[] = { "[" PAGE "," NO_ID "]", NO_ID, "broken" };
+	struct stage *s;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof bodies / sizeof *bodies; i++) {
+		s = new_stage(OPEN, hs_slice_str(bodies[i]));
+		s->hangs_ms = HS_ANSWER_MS;
+		serve_and_read_log(s);
+		expect_late(s, "RAWFE");
+		next_request(s, s->body); /* the visit is as good as new */
+		s->hangs_ms = HS_ANSWER_MS - 1;
+		assert_in_range(serve(s), 200, 400);
+		expect(s, "story", "RAWFE");
+		free_stage(s);
+	}
+}
+
+static void what_is_posted_and_hangs_is_answered_in_time(void **state)
+{
+	struct stage *s = new_stage(OPEN, HS_SLICE(PAGE));
+	int64_t due = monotonic_ms + HS_ANSWER_MS;
+
+	(void)state;
+	s->hold = true;
+	hs_receive(s->receiver, s->visit, s->settings);
+	hs_visit_expire(s->visit, due - 1);
+	expect(s, "story", "RP");
+	hs_visit_expire(s->visit, due);
+	expect(s, "story", "RPWF"); /* not ended: what is to be written is still looked at */
+	done_at_last(s);
+	expect_late(s, "RPWFE");
+	expect(s, "records", PAGE_LINE);
+	free_stage(s);
+}
+
+static void health_that_hangs_is_answered_in_time(void **state)
+{
+	struct stage *s = new_stage(SIGNED, HS_SLICE(""));
+
+	(void)state;
+	strcpy(s->param[1], "REQUEST_METHOD=GET");
+	param(s, "PATH_INFO", "/health");
+	s->hangs_ms = HS_ANSWER_MS;
+	serve_and_read_log(s);
+	expect_late(s, "HWFE");
+	free_stage(s);
+}
+
 /* A refusal is logged, one line, and what the sender chose cannot break it. */
 static void a_refusal_is_one_line_of_the_log(void **state)
 {
@@ -1086,19 +1157,6 @@ static void a_refusal_is_one_line_of_the_log(void **state)
 	assert_int_equal(serve(s), 200);
 	assert_int_equal(s->log.n, 0); /* a line for every request only at debug */
 	free_stage(s);
-}
-
-/* Bytes in use on the heap; a sanitizer has a heap of its own. */
-size_t __sanitizer_get_current_allocated_bytes(void) __attribute__((weak));
-
-static size_t heap_in_use(void)
-{
-	struct mallinfo2 info;
-
-	if (__sanitizer_get_current_allocated_bytes != NULL)
-		return __sanitizer_get_current_allocated_bytes();
-	info = mallinfo2();
-	return info.uordblks + info.hblkhd;
 }
 
 static void put_wide_event(struct hs_buf *body, unsigned leaves)
@@ -1119,12 +1177,12 @@ static void expect_memory_returned(struct hs_buf *body, int status)
 	size_t before, after;
 
 	assert_int_equal(serve(s), 200);
-	before = heap_in_use();
+	before = case_heap();
 	next_request(s, hs_buf_slice(body));
 	assert_int_equal(serve(s), status);
 	hs_buf_free(&s->records);
 	hs_buf_free(&s->rejected);
-	after = heap_in_use();
+	after = case_heap();
 	if (after > before + (2u << 20))
 		fail_msg("%zu KiB are kept", (after - before) / 1024);
 	hs_buf_free(body);
@@ -1177,6 +1235,40 @@ static void memory_is_returned_after_a_long_array(void **state)
 	put_batch(&body, "1", 300000);
 	hs_buf_putc(&body, '}');
 	expect_memory_returned(&body, 200);
+}
+
+/* And one that nobody has asked for a while holds next to nothing. */
+static void an_idle_receiver_holds_little(void **state)
+{
+	struct stage *s = new_stage(OPEN, HS_SLICE(PAGE));
+	struct hs_buf body = { 0 }, page = { 0 };
+	size_t before, busy, idle;
+
+	(void)state;
+	assert_int_equal(serve(s), 200);
+	hs_receiver_rest(s->receiver);
+	hs_visit_rest(s->visit);
+	before = case_heap();
+	put_batch(&body, PAGE, 800); /* below HS_KEEP_BYTES in every form: it is kept for the next one */
+	for (int i = 0; i < 3; i++) {
+		next_request(s, hs_buf_slice(&body));
+		assert_int_equal(serve(s), 200);
+	}
+	put_batch(&page, PAGE, 300); /* small enough to be posted: that goes with the visit */
+	next_request(s, hs_buf_slice(&page));
+	assert_int_equal(serve(s), 200);
+	hs_buf_free(&s->records);
+	hs_buf_free(&s->log);
+	busy = case_heap();
+	hs_receiver_rest(s->receiver);
+	hs_visit_rest(s->visit);
+	idle = case_heap();
+	hs_buf_free(&body);
+	hs_buf_free(&page);
+	assert_true(busy > before + HS_KEEP_BYTES); /* or there is nothing to see here */
+	if (idle > before + 6 * HS_REST_BYTES)
+		fail_msg("%zu KiB are kept", (idle - before) / 1024);
+	free_stage(s);
 }
 
 /* --- strangers ------------------------------------------------------------------------ */
@@ -1343,11 +1435,15 @@ int main(void)
 		cmocka_unit_test(requests_do_not_know_each_other),
 		cmocka_unit_test(what_is_posted_is_answered_later),
 		cmocka_unit_test(what_was_posted_and_fails_is_not_acknowledged),
+		cmocka_unit_test(who_hangs_is_answered_in_time),
+		cmocka_unit_test(what_is_posted_and_hangs_is_answered_in_time),
+		cmocka_unit_test(health_that_hangs_is_answered_in_time),
 		cmocka_unit_test(a_refusal_is_one_line_of_the_log),
 		cmocka_unit_test(memory_is_returned_after_a_batch),
 		cmocka_unit_test(memory_is_returned_after_a_refused_batch),
 		cmocka_unit_test(memory_is_returned_after_broken_json),
 		cmocka_unit_test(memory_is_returned_after_a_long_array),
+		cmocka_unit_test(an_idle_receiver_holds_little),
 		cmocka_unit_test(memory_is_returned_after_a_wide_event),
 		cmocka_unit_test(refused_by_the_head_alone),
 		cmocka_unit_test(a_body_that_was_read),

@@ -289,6 +289,31 @@ static void room_is_counted_down_between_two_looks(void **state)
 	assert_true(wrap_count(WRAP_FSTATVFS) > looks);
 }
 
+/* And one that comes near its reserve is asked each time: of that nothing is ever taken. */
+static void near_the_reserve_each_append_looks(void **state)
+{
+	enum { MEGABYTE = 1 << 20, RESERVE = 64, NEAR = 256 };
+	struct scene *s = *state;
+	int64_t deadline = hs_io_now_monotonic() + 60000;
+	unsigned looks;
+
+	again(s, "min_free = 64M\n");
+	wrap_space((long long)(RESERVE + NEAR) * MEGABYTE);
+	wrap_clock(0, -10000);
+	assert_result(put(&s->view, "a"), HS_OK);
+	looks = wrap_count(WRAP_FSTATVFS);
+	for (int i = 0; i < 3; i++)
+		assert_result(put(&s->view, "b"), HS_OK);
+	assert_int_equal(wrap_count(WRAP_FSTATVFS), looks + 3);
+	wrap_space((long long)(RESERVE + 16) * MEGABYTE - 4096);
+	assert_result(hs_segment_lock(&s->view.segment, deadline), HS_OK);
+	assert_result(hs_segment_prepare(&s->view.segment, 16 * MEGABYTE, deadline), HS_E_FULL);
+	hs_segment_unlock(&s->view.segment);
+	assert_result(put(&s->view, "c"), HS_OK); /* what fits is taken */
+	wrap_space((long long)RESERVE * MEGABYTE);
+	assert_result(put(&s->view, "d"), HS_E_FULL);
+}
+
 static void below_min_free_nothing_is_written(void **state)
 {
 	struct scene *s = *state;
@@ -650,14 +675,14 @@ static void rotation_by_age(void **state)
 
 	again(s, "rotate_age = 1h\nrotate_min_gap = 0\n");
 	assert_result(put(&s->view, "a"), HS_OK);
-	wrap_clock(3599000, 0);
+	wrap_clock(3599000, 3599000);
 	assert_result(put(&s->view, "b"), HS_OK);
 	assert_int_equal(sealed(s), 0);
-	wrap_clock(3601000, 0);
+	wrap_clock(3601000, 3601000);
 	assert_result(prepare(&s->view, 0), HS_OK);
 	assert_int_equal(sealed(s), 1);
 	assert_int_equal(spooldir_size(&s->d, "events.jsonl"), 0);
-	wrap_clock(360000000, 0); /* an empty one has no age */
+	wrap_clock(360000000, 360000000); /* an empty one has no age */
 	assert_result(prepare(&s->view, 0), HS_OK);
 	assert_int_equal(sealed(s), 1);
 }
@@ -1137,6 +1162,7 @@ int main(void)
 		TEST(a_fragment_that_cannot_be_undone),
 		TEST(blocks_are_reserved),
 		TEST(room_is_counted_down_between_two_looks),
+		TEST(near_the_reserve_each_append_looks),
 		TEST(below_min_free_nothing_is_written),
 		TEST(without_inodes_nothing_is_written),
 		TEST(whole_lines_are_adopted),

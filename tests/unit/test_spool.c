@@ -406,6 +406,28 @@ static void posts_end_in_time_though_the_disk_hangs(void **state)
 	events_free(e);
 }
 
+/* Whoever comes next learns that the disk is slow, for ten minutes. */
+static void a_slow_disk_is_told_on(void **state)
+{
+	struct scene *s = *state;
+	struct hs_spool *other = hs_spool_new(s->d.settings);
+	bool slow;
+
+	hs_spool_note_time(s->spool, hs_io_now_monotonic() - 900);
+	assert_result(hs_spool_is_slow(other, &slow), HS_OK);
+	assert_false(slow);
+	hs_spool_note_time(s->spool, hs_io_now_monotonic() - 1000);
+	assert_result(hs_spool_is_slow(other, &slow), HS_OK);
+	assert_true(slow);
+	wrap_clock(0, 599000);
+	assert_result(hs_spool_is_slow(other, &slow), HS_OK);
+	assert_true(slow);
+	wrap_clock(0, 600000);
+	assert_result(hs_spool_is_slow(other, &slow), HS_OK);
+	assert_false(slow);
+	hs_spool_free(other);
+}
+
 /* --- every call fails, every call kills ---------------------------------------------------- */
 
 /* What happens to a spool in a short life: two segments, a duplicate, a restart. */
@@ -797,6 +819,7 @@ int main(void)
 		TEST(without_durability_nobody_waits),
 		TEST(a_holder_that_does_not_let_go),
 		TEST(posts_end_in_time_though_the_disk_hangs),
+		TEST(a_slow_disk_is_told_on),
 		cmocka_unit_test_setup_teardown(every_call_fails, begin, tell_plan),
 		TEST(writes_are_cut_short),
 		TEST(killed_before_every_call),
