@@ -98,22 +98,23 @@ static bool go_on(void *context, const struct hs_imported *so_far)
 {
 	struct import *c = context;
 	int64_t ms = hs_io_now_monotonic() - c->progress.begun_ms;
-	uint64_t lines = c->sum.lines + so_far->lines;
-	uint64_t rate = ms > 0 ? lines * 1000 / (uint64_t)ms : 0;
+	uint64_t events = c->sum.events + so_far->events;
+	uint64_t rate = ms > 0 ? events * 1000 / (uint64_t)ms : 0;
 
 	if (c->size > 0)
 		hs_progress_show(&c->progress,
-				 "%s: %" PRIu64 " %% of %" PRIu64 " MB, %" PRIu64 " lines/s",
+				 "%s: %" PRIu64 " %% of %" PRIu64 " MB, %" PRIu64 " events/s",
 				 c->name, so_far->read * 100 / c->size, c->size >> 20, rate);
 	else
-		hs_progress_show(&c->progress, "%s: %" PRIu64 " lines, %" PRIu64 " lines/s",
-				 c->name, so_far->lines, rate);
+		hs_progress_show(&c->progress, "%s: %" PRIu64 " events, %" PRIu64 " events/s",
+				 c->name, so_far->events, rate);
 	return !hs_stop_asked();
 }
 
 static void add_up(struct import *c, const struct hs_imported *done)
 {
 	c->sum.lines += done->lines;
+	c->sum.events += done->events;
 	c->sum.accepted += done->accepted;
 	c->sum.duplicate += done->duplicate;
 	c->sum.rejected += done->rejected;
@@ -183,11 +184,11 @@ static void print_sum(const struct import *c)
 	const struct hs_imported *s = &c->sum;
 
 	if (c->json) {
-		printf("{\"files\":%" PRIu64 ",\"lines\":%" PRIu64 ",\"accepted\":%" PRIu64
+		printf("{\"files\":%" PRIu64 ",\"lines\":%" PRIu64 ",\"events\":%" PRIu64 ",\"accepted\":%" PRIu64
 		       ",\"duplicate\":%" PRIu64 ",\"rejected\":%" PRIu64 ",\"left_out\":%" PRIu64 ",\"undated\":%" PRIu64
 		       ",\"suppressed\":%" PRIu64 ",\"resumed\":%" PRIu64 ",\"rejected_before\":%" PRIu64
 		       ",\"done_before\":%" PRIu64 ",\"failed\":%" PRIu64 ",\"stopped\":%s}\n",
-		       c->files, s->lines, s->accepted, s->duplicate, s->rejected, s->left_out, s->undated,
+		       c->files, s->lines, s->events, s->accepted, s->duplicate, s->rejected, s->left_out, s->undated,
 		       s->suppressed, s->resumed, s->rejected_before, c->done_before, c->failed,
 		       s->stopped ? "true" : "false");
 		return;

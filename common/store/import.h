@@ -19,7 +19,9 @@
 #include "store/spool.h"
 
 struct hs_imported {
-	uint64_t lines, accepted, duplicate, rejected;
+	uint64_t lines; /* that were begun or passed over */
+	uint64_t events; /* in them, or what stands in the place of one */
+	uint64_t accepted, duplicate, rejected;
 	uint64_t suppressed; /* of users who were erased for good, see suppress.h */
 	uint64_t left_out;   /* by type or time */
 	uint64_t undated;    /* of these, because their time cannot be read … */
