@@ -32,6 +32,7 @@ struct import {
 	struct hs_settings *settings;
 	struct hs_spool *spool;
 	struct hs_importer how;
+	struct hs_inventory inventory; /* of a dry run */
 	const char *type[TYPES_MAX];
 	const char *config, *tenant;
 	bool json;
@@ -215,10 +216,29 @@ static void print_sum(const struct import *c)
 		puts("stopped: run it again to go on");
 }
 
+/* A dry run makes no spool, and changes none. */
+static bool look_at_spool(struct import *c)
+{
+	enum hs_result r;
+
+	if (!c->how.look_only || !hs_inventory_is_needed(c->settings))
+		return true;
+	c->how.inventory = &c->inventory;
+	r = hs_inventory_take(&c->inventory, c->settings);
+	if (r == HS_OK)
+		return true;
+	fprintf(stderr, "hookspool import: %s: %s: %s\n", c->settings->spool_dir, strerror(errno),
+		hs_result_info(r)->remedy);
+	c->code = hs_command_exit(r);
+	return false;
+}
+
 static int import_all(struct import *c, int argc, char **argv)
 {
-	bool more = true;
+	bool more = look_at_spool(c);
 
+	if (!more)
+		return c->code;
 	c->settings->durability =
 	    HS_DURABILITY_FSYNC; /* a bookmark may not be ahead of the lines */
 	c->spool = hs_spool_new(c->settings);
@@ -255,6 +275,7 @@ int hs_cmd_import(int argc, char **argv)
 	c.code = hs_command_tenant(c.settings, "import", c.tenant, &c.how.tenant);
 	if (c.code == 0)
 		c.code = import_all(&c, argc, argv);
+	hs_inventory_free(&c.inventory);
 	hs_settings_free(c.settings);
 	hs_stop_finish();
 	return c.code;

@@ -458,6 +458,33 @@ static enum hs_result announce(struct run *x, const struct commit *c)
 	return hs_bookmark_try(&x->bookmark, &try);
 }
 
+static int by_identity(const void *a, const void *b)
+{
+	return memcmp(a, b, sizeof(struct hs_identity));
+}
+
+/* As the spool would say it: is it there, or in this commit already? */
+static enum hs_result compare(const struct run *x, struct commit *c)
+{
+	const struct hs_taken *in = &c->intake.taken;
+	struct hs_identity *fresh = malloc((in->count + 1) * sizeof *fresh);
+	size_t n = 0;
+
+	if (fresh == NULL)
+		return HS_E_MEMORY;
+	for (size_t i = 0; i < in->count && x->settings->dedup_window > 0; i++) {
+		if (hs_inventory_has(x->how->inventory, &in->record[i].id))
+			c->duplicate++;
+		else
+			fresh[n++] = in->record[i].id;
+	}
+	qsort(fresh, n, sizeof *fresh, by_identity);
+	for (size_t i = 1; i < n; i++)
+		c->duplicate += by_identity(&fresh[i - 1], &fresh[i]) == 0;
+	free(fresh);
+	return HS_OK;
+}
+
 static enum hs_result append(struct run *x, struct commit *c)
 {
 	struct hs_append append = {
@@ -473,7 +500,9 @@ static enum hs_result append(struct run *x, struct commit *c)
 	};
 	enum hs_result r = HS_OK;
 
-	if (append.records.n > 0 || append.rejected.n > 0)
+	if (x->how->look_only && x->how->inventory != NULL)
+		r = compare(x, c);
+	else if (append.records.n > 0 || append.rejected.n > 0)
 		r = hs_spool_append(x->spool, &append);
 	if (r == HS_OK && x->marked)
 		r = hs_bookmark_move(&x->bookmark, &c->to, c->rejections, needs_try(x, c));

@@ -16,6 +16,7 @@
 #ifndef HS_IMPORT_H
 #define HS_IMPORT_H
 
+#include "store/inventory.h"
 #include "store/spool.h"
 
 struct hs_imported {
@@ -45,6 +46,7 @@ struct hs_importer {
 	bool since_given, until_given;
 	int64_t since_ms, until_ms; /* by the event's timestamp: from since, before until */
 	bool look_only;             /* count, write nothing */
+	const struct hs_inventory *inventory; /* then: ask this, and do not open the spool; or NULL */
 	bool again;                 /* whatever the bookmark says */
 	void *context;
 	/* Behind each commit; false: stop. May be NULL. */
