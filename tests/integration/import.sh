@@ -298,6 +298,11 @@ chmod 644 "$T/dry.jsonl"
 sed "s|^spool_dir.*|spool_dir = $S/dry|" "$S/hookspool.conf" >"$T/dry.conf"
 cat "$T/dry.conf" >"$S/hookspool.conf"
 dry 'no spool yet' '[.accepted, .duplicate]' '[3,0]' as_server_user
+for command in verify 'erase --dry-run --user u' stats cat cursors "backup $T/copy"; do
+	# shellcheck disable=SC2086
+	hs $command
+	is "$command: nor does this make a spool" "$(find "$S/dry" 2>/dev/null)" ''
+done
 mkdir -m 700 "$S/dry"
 own "$S/dry"
 dry 'an empty folder' '[.accepted, .duplicate]' '[3,0]' as_server_user

@@ -84,7 +84,8 @@ static int finish(void **state)
 
 static enum hs_result import(bool look_only, struct hs_imported *done)
 {
-	struct hs_importer how = { .tenant = "", .look_only = look_only };
+	static const struct hs_inventory nothing;
+	struct hs_importer how = { .tenant = "", .look_only = look_only, .inventory = &nothing };
 	struct hs_spool *spool = hs_spool_new(s.d.settings);
 	char path[] = "/tmp/hookspool-import-XXXXXX";
 	int fd = mkstemp(path);
@@ -185,6 +186,53 @@ static void all_of_it(void **state)
 	assert_complete();
 }
 
+/* --- a line that comes in parts --------------------------------------------------------- */
+
+enum { LONGEST = 160, ROUNDS = 12 };
+
+/* Two events and two refusals, whose bytes are cut everywhere by one of the sizes. */
+static void put_round(struct hs_buf *to, int n)
+{
+	hs_buf_put_slice(to, HS_SLICE(" [ {\"type\":\"page\",\"userId\":\"\\u00e9\\\"\xC3\xA9\xF0\x9F\x98\x80\","
+				      "\"properties\":{\"a\":[true,-1.5e+3,{}],\"n\":"));
+	hs_buf_put_uint(to, (uint64_t)n);
+	hs_buf_put_slice(to, HS_SLICE("}} , 12.25e1 ,null] [] "));
+	put_event(to, n + 1);
+}
+
+static struct hs_imported look(int64_t max_body)
+{
+	struct hs_imported done;
+
+	s.d.settings->max_body = max_body;
+	assert_int_equal(import(true, &done), HS_OK);
+	return done;
+}
+
+static void parts_of_every_size(void **state)
+{
+	struct hs_imported done;
+
+	(void)state;
+	make(false);
+	hs_buf_reset(&s.archive);
+	for (int n = 0; n < 2 * ROUNDS; n += 2)
+		put_round(&s.archive, n);
+	for (int64_t size = LONGEST; size < LONGEST + 200; size++) {
+		done = look(size);
+		assert_int_equal(done.lines, 1);
+		assert_int_equal(done.accepted, 2 * ROUNDS);
+		assert_int_equal(done.rejected, 2 * ROUNDS);
+	}
+	hs_buf_put_slice(&s.archive, HS_SLICE("\n"));
+	put_event(&s.archive, 1);
+	done = look(60); /* one event is that short, and has a line of its own */
+	assert_int_equal(done.lines, 2);
+	assert_int_equal(done.accepted, 1);
+	assert_int_equal(done.rejected, 1);
+	assert_int_equal(access(s.d.path, F_OK), -1); /* looking makes no spool */
+}
+
 static void kill_everywhere(void **state, bool known)
 {
 	unsigned nth, kills = 0;
@@ -252,6 +300,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(all_of_it),
+		TEST(parts_of_every_size),
 		TEST(killed_before_every_call),
 		TEST(every_failure_is_made_good),
 	};
