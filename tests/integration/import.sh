@@ -286,25 +286,27 @@ server_stop
 dry() {
 	local what=$1 jq=$2 wanted=$3 before
 	shift 3
-	before=$(find "$S/dry" -printf '%p %i %s %T@\n' 2>&1 | sort)
-	OUT=$("$@" env HOOKSPOOL_CONF="$S/hookspool.conf" HOOKSPOOL_SPOOL_DIR="$S/dry" "$S/bin/hookspool" import --json --dry-run "$T/dry.jsonl" 2>"$T/err")
+	before=$(find "$S/above/dry" -printf '%p %i %s %T@\n' 2>&1 | sort)
+	OUT=$("$@" env HOOKSPOOL_CONF="$S/hookspool.conf" HOOKSPOOL_SPOOL_DIR="$S/above/dry" "$S/bin/hookspool" import --json --dry-run "$T/dry.jsonl" 2>"$T/err")
 	is "$what" "$? $(sum "$jq")" "0 $wanted"
-	is "$what: the spool is as it was" "$(find "$S/dry" -printf '%p %i %s %T@\n' 2>&1 | sort)" "$before"
+	is "$what: the spool is as it was" "$(find "$S/above/dry" -printf '%p %i %s %T@\n' 2>&1 | sort)" "$before"
 }
 SETTINGS=$LIVELY
 spool_start
 for k in 1 2 3; do event "d-$k"; echo; done >"$T/dry.jsonl"
 chmod 644 "$T/dry.jsonl"
-sed "s|^spool_dir.*|spool_dir = $S/dry|" "$S/hookspool.conf" >"$T/dry.conf"
+sed "s|^spool_dir.*|spool_dir = $S/above/dry|" "$S/hookspool.conf" >"$T/dry.conf"
 cat "$T/dry.conf" >"$S/hookspool.conf"
+mkdir "$S/above" # where its user may make one
+own "$S/above"
 dry 'no spool yet' '[.accepted, .duplicate]' '[3,0]' as_server_user
 for command in verify 'erase --dry-run --user u' stats cat cursors "backup $T/copy"; do
 	# shellcheck disable=SC2086
 	hs $command
-	is "$command: nor does this make a spool" "$(find "$S/dry" 2>/dev/null)" ''
+	is "$command: nor does this make a spool" "$(find "$S/above/dry" 2>/dev/null)" ''
 done
-mkdir -m 700 "$S/dry"
-own "$S/dry"
+mkdir -m 700 "$S/above/dry"
+own "$S/above/dry"
 dry 'an empty folder' '[.accepted, .duplicate]' '[3,0]' as_server_user
 head -n 1 "$T/dry.jsonl" >"$T/first"
 sed -n 2p "$T/dry.jsonl" >"$T/second"
@@ -313,15 +315,15 @@ hs import "$T/first"
 hs rotate
 hs maintain
 hs import "$T/second"
-find "$S/dry" | sort >"$T/before"
+find "$S/above/dry" | sort >"$T/before"
 hs import --json --dry-run "$T/dry.jsonl"
 is 'a spool at work' "$CODE $(sum '[.accepted, .duplicate]')" '0 [1,2]'
-is 'a spool at work: nothing is made in it' "$(find "$S/dry" | sort | diff - "$T/before")" ''
-rm -rf "$S/dry/.hookspool"
+is 'a spool at work: nothing is made in it' "$(find "$S/above/dry" | sort | diff - "$T/before")" ''
+rm -rf "$S/above/dry/.hookspool"
 dry 'a spool that nobody has opened yet, such as a restored one' '[.accepted, .duplicate]' '[1,2]' as_server_user
 if [ "$(id -u)" = 0 ]; then # somebody who may read it, and not write
 	hs import "$T/second" # makes what only its owner may write
-	chmod 755 "$S" "$S/dry" && chmod -R a+rX "$S/dry"
+	chmod 755 "$S" "$S/above" "$S/above/dry" && chmod -R a+rX "$S/above/dry"
 	chown 65533 "$S/hookspool.conf"
 	dry 'without permission to write' '[.accepted, .duplicate]' '[1,2]' setpriv --reuid=65533 --regid=65533 --clear-groups
 fi
