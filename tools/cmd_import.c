@@ -23,7 +23,7 @@ const struct hs_option hs_import_options[] = {
 	{ "until", "TIME", OPT_UNTIL, "events whose timestamp is before TIME" },
 	{ "tenant", "LABEL", OPT_TENANT, "whose events these are, as in [keys]; - for nobody's" },
 	{ "again", NULL, OPT_AGAIN, "archives, too, that an earlier run was through with" },
-	{ "dry-run", NULL, OPT_DRY_RUN, "count, write nothing" },
+	{ "dry-run", NULL, OPT_DRY_RUN, "count; write nothing, make no spool" },
 	HS_OPTION_JSON,
 	HS_OPTIONS_END,
 };
