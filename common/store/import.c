@@ -324,47 +324,60 @@ static void read_on(struct reading *in, size_t from)
 }
 
 /*
- * The next event of the text at hand. What cannot be read is refused, with all that follows in
- * its line: nobody knows where in there an event begins.
+ * What stands from `from` on cannot be read. It is refused with all that follows in its line: nobody
+ * knows where in there an event begins.
  */
+static enum hs_result refuse_rest(struct run *x, struct commit *c, size_t from, enum hs_result why,
+				  bool *more)
+{
+	struct reading *in = &x->in;
+	struct hs_slice rest = hs_slice(in->json.text.p + from, in->json.text.n - from);
+	bool alone = in->spot.event++ == 0;
+	enum hs_result r;
+
+	if (why != HS_E_TOO_LARGE) {
+		c->texts++;
+		x->garbage++;
+	}
+	r = reject(x, c, in->cut ? HS_SLICE("") : rest, alone, why);
+	pass_over(x, more);
+	return r;
+}
+
+/* A value was read: is it an event? `element`: of an array. */
+static enum hs_result take_value(struct run *x, struct commit *c, size_t from, bool element)
+{
+	struct hs_json *j = &x->in.json;
+	bool is_object = j->tok[0].kind == HS_JSON_OBJECT;
+	bool alone = x->in.spot.event++ == 0 && !element && j->pos == j->text.n;
+
+	c->texts++;
+	c->objects += is_object;
+	x->garbage = is_object ? 0 : x->garbage + 1;
+	return take_event(x, c, element ? hs_event_unwrap(j) : 0, x->in.base + from, alone);
+}
+
+/* The next event of the text at hand. */
 static enum hs_result take_piece(struct run *x, struct commit *c, bool *more)
 {
 	struct reading *in = &x->in;
 	struct hs_json *j = &in->json;
 	size_t from = j->pos;
-	bool alone = in->spot.event == 0, element = hs_json_is_array(j) || j->inside, found;
+	bool element = j->inside || hs_json_is_array(j), found;
 	enum hs_result r;
 
 	j->pos = from;
 	r = hs_json_piece(j, &found);
-	if (is_unfinished(in, r)) {
-		if (from > 0) {
-			read_on(in, from);
-			return HS_OK;
-		}
+	if (is_unfinished(in, r) && from > 0) {
+		read_on(in, from);
+		return HS_OK;
+	}
+	if (is_unfinished(in, r))
 		r = HS_E_TOO_LARGE;
-	}
-	if (r == HS_E_MEMORY)
-		return r;
-	in->spot.event += r != HS_OK || found;
-	if (r != HS_OK) {
-		if (r != HS_E_TOO_LARGE) {
-			c->texts++;
-			x->garbage++;
-		}
-		r = reject(x, c, in->cut ? HS_SLICE("") : hs_slice(j->text.p + from, j->text.n - from), alone, r);
-		pass_over(x, more);
-		return r;
-	}
-	if (found) {
-		bool is_object = j->tok[0].kind == HS_JSON_OBJECT;
-
-		c->texts++;
-		c->objects += is_object;
-		x->garbage = is_object ? 0 : x->garbage + 1;
-		alone = alone && j->pos == j->text.n && !element;
-		r = take_event(x, c, element ? hs_event_unwrap(j) : 0, in->base + from, alone);
-	}
+	if (r != HS_OK)
+		return r == HS_E_MEMORY ? r : refuse_rest(x, c, from, r, more);
+	if (found)
+		r = take_value(x, c, from, element);
 	in->spot.at = in->base + j->pos;
 	in->spot.array = j->inside;
 	if (j->pos == j->text.n)
