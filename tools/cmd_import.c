@@ -24,7 +24,7 @@ const struct hs_option hs_import_options[] = {
 	{ "until", "TIME", OPT_UNTIL, "events whose timestamp is before TIME" },
 	{ "tenant", "LABEL", OPT_TENANT, "whose events these are, as in [keys]; - for nobody's" },
 	{ "again", NULL, OPT_AGAIN, "archives, too, that an earlier run was through with" },
-	{ "dry-run", NULL, OPT_DRY_RUN, "count, write nothing" },
+	{ "dry-run", NULL, OPT_DRY_RUN, "count; write nothing, make no spool" },
 	HS_OPTION_JSON,
 	HS_OPTIONS_END,
 };
@@ -33,6 +33,7 @@ struct import {
 	struct hs_settings *settings;
 	struct hs_spool *spool;
 	struct hs_importer how;
+	struct hs_inventory inventory; /* of a dry run */
 	const char *type[TYPES_MAX];
 	const char *config, *tenant;
 	bool json;
@@ -99,23 +100,24 @@ static bool go_on(void *context, const struct hs_imported *so_far)
 {
 	struct import *c = context;
 	int64_t ms = hs_io_now_monotonic() - c->progress.begun_ms;
-	uint64_t lines = c->sum.lines + so_far->lines;
-	uint64_t rate = ms > 0 ? lines * 1000 / (uint64_t)ms : 0;
+	uint64_t events = c->sum.events + so_far->events;
+	uint64_t rate = ms > 0 ? events * 1000 / (uint64_t)ms : 0;
 	char bytes[HS_CHART_BYTES];
 
 	hs_chart_bytes(c->size, bytes);
 	if (c->size > 0)
-		hs_progress_show(&c->progress, "%s: %" PRIu64 " %% of %s, %" PRIu64 " lines/s", c->name,
+		hs_progress_show(&c->progress, "%s: %" PRIu64 " %% of %s, %" PRIu64 " events/s", c->name,
 				 so_far->read * 100 / c->size, bytes, rate);
 	else
-		hs_progress_show(&c->progress, "%s: %" PRIu64 " lines, %" PRIu64 " lines/s",
-				 c->name, so_far->lines, rate);
+		hs_progress_show(&c->progress, "%s: %" PRIu64 " events, %" PRIu64 " events/s",
+				 c->name, so_far->events, rate);
 	return !hs_stop_asked();
 }
 
 static void add_up(struct import *c, const struct hs_imported *done)
 {
 	c->sum.lines += done->lines;
+	c->sum.events += done->events;
 	c->sum.accepted += done->accepted;
 	c->sum.duplicate += done->duplicate;
 	c->sum.rejected += done->rejected;
@@ -185,11 +187,11 @@ static void print_sum(const struct import *c)
 	const struct hs_imported *s = &c->sum;
 
 	if (c->json) {
-		printf("{\"files\":%" PRIu64 ",\"lines\":%" PRIu64 ",\"accepted\":%" PRIu64
+		printf("{\"files\":%" PRIu64 ",\"lines\":%" PRIu64 ",\"events\":%" PRIu64 ",\"accepted\":%" PRIu64
 		       ",\"duplicate\":%" PRIu64 ",\"rejected\":%" PRIu64 ",\"left_out\":%" PRIu64 ",\"undated\":%" PRIu64
 		       ",\"suppressed\":%" PRIu64 ",\"resumed\":%" PRIu64 ",\"rejected_before\":%" PRIu64
 		       ",\"done_before\":%" PRIu64 ",\"failed\":%" PRIu64 ",\"stopped\":%s}\n",
-		       c->files, s->lines, s->accepted, s->duplicate, s->rejected, s->left_out, s->undated,
+		       c->files, s->lines, s->events, s->accepted, s->duplicate, s->rejected, s->left_out, s->undated,
 		       s->suppressed, s->resumed, s->rejected_before, c->done_before, c->failed,
 		       s->stopped ? "true" : "false");
 		return;
@@ -216,10 +218,29 @@ static void print_sum(const struct import *c)
 		puts("stopped: run it again to go on");
 }
 
+/* A dry run makes no spool, and changes none. */
+static bool look_at_spool(struct import *c)
+{
+	enum hs_result r;
+
+	if (!c->how.look_only || !hs_inventory_is_needed(c->settings))
+		return true;
+	c->how.inventory = &c->inventory;
+	r = hs_inventory_take(&c->inventory, c->settings);
+	if (r == HS_OK)
+		return true;
+	fprintf(stderr, "hookspool import: %s: %s: %s\n", c->settings->spool_dir, strerror(errno),
+		hs_result_info(r)->remedy);
+	c->code = hs_command_exit(r);
+	return false;
+}
+
 static int import_all(struct import *c, int argc, char **argv)
 {
-	bool more = true;
+	bool more = look_at_spool(c);
 
+	if (!more)
+		return c->code;
 	c->settings->durability =
 	    HS_DURABILITY_FSYNC; /* a bookmark may not be ahead of the lines */
 	c->spool = hs_spool_new(c->settings);
@@ -256,6 +277,7 @@ int hs_cmd_import(int argc, char **argv)
 	c.code = hs_command_tenant(c.settings, "import", c.tenant, &c.how.tenant);
 	if (c.code == 0)
 		c.code = import_all(&c, argc, argv);
+	hs_inventory_free(&c.inventory);
 	hs_settings_free(c.settings);
 	hs_stop_finish();
 	return c.code;

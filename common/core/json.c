@@ -641,6 +641,60 @@ enum hs_result hs_json_element(struct hs_json *j, bool *more)
 	return r;
 }
 
+static enum hs_result cannot_stand(const struct hs_json *j, enum hs_result r)
+{
+	return j->pos == j->text.n ? HS_E_JSON_END : r;
+}
+
+/* Opens an array, if one begins here, and passes over those that hold nothing. */
+static bool find_value(struct hs_json *j, bool *first)
+{
+	*first = false;
+	while (!j->inside && find_text(j)) {
+		if (!take(j, '['))
+			return true;
+		*first = j->inside = true;
+		find_text(j);
+		if (take(j, ']'))
+			*first = j->inside = false;
+	}
+	return j->inside;
+}
+
+/* Behind a value: up to what follows it. */
+static enum hs_result end_piece(struct hs_json *j)
+{
+	bool is_value = j->tok[0].kind == HS_JSON_OBJECT || j->inside;
+
+	find_text(j);
+	if (j->inside && is_at(j, j->text.p + j->pos, ','))
+		return HS_OK;
+	if (j->inside && !take(j, ']'))
+		return cannot_stand(j, HS_E_JSON_SYNTAX);
+	j->inside = false;
+	if (!find_text(j))
+		return HS_OK;
+	return is_value && (j->text.p[j->pos] == '{' || j->text.p[j->pos] == '[') ? HS_OK : HS_E_JSON_TRAILING;
+}
+
+enum hs_result hs_json_piece(struct hs_json *j, bool *more)
+{
+	bool first;
+	enum hs_result r;
+
+	*more = false;
+	if (!find_value(j, &first))
+		return HS_OK;
+	find_text(j);
+	if (j->inside && !first && !take(j, ','))
+		return cannot_stand(j, HS_E_JSON_SYNTAX);
+	r = hs_json_value(j, j->inside);
+	if (r == HS_OK)
+		r = end_piece(j);
+	*more = r == HS_OK;
+	return r;
+}
+
 /* --- decoded text ----------------------------------------------------------- */
 
 static uint32_t hex4(const char *p)

@@ -73,7 +73,7 @@ struct hs_json {
 	const char *end;       /* of the text */
 	const char *block_end; /* sixteen bytes can be read from each byte before this one */
 	size_t pos;
-	bool inside;     /* hs_json_element has read the opening bracket */
+	bool inside;     /* hs_json_element or hs_json_piece has read the opening bracket */
 	uint32_t blanks; /* runs of them between tokens, so far */
 	enum hs_result failure;
 	struct hs_json_token *tok;
@@ -130,6 +130,24 @@ enum hs_result hs_json_document(struct hs_json *j, struct hs_slice text);
  */
 bool hs_json_is_array(struct hs_json *j);
 enum hs_result hs_json_element(struct hs_json *j, bool *more);
+
+/*
+ * Objects, and arrays of values, one behind the other, with blanks between them or without: a
+ * value at a time, an array's by elements.
+ *
+ *	hs_json_start(j, line);
+ *	for (;;) {
+ *		r = hs_json_piece(j, &more);
+ *		if (r != HS_OK || !more)
+ *			break;
+ *		… tok[0] is the value …
+ *	}
+ *
+ * HS_OK is said only once what follows the value is seen to be fit for that place: the next value,
+ * an array's comma or bracket, or the end. *more is false at the end of the text.
+ * A text can be read on from `pos` in another one, if `inside` is set again after hs_json_start.
+ */
+enum hs_result hs_json_piece(struct hs_json *j, bool *more);
 
 /* The bytes of token i, a string's quotes included. */
 static inline struct hs_slice hs_json_raw(const struct hs_json *j, uint32_t i)

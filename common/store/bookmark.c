@@ -1,4 +1,5 @@
 #include "store/bookmark.h"
+#include "core/hex.h"
 #include "store/io.h"
 #include "store/lines.h"
 
@@ -8,52 +9,81 @@
 #include <string.h>
 #include <sys/file.h>
 
-enum { LINE_MAX_BYTES = 160 };
+enum { LINE_MAX_BYTES = 768, NAME_DIGITS = 2 * HS_BOOKMARK_NAME };
 static const char FOLDER[] = "imports";
+
+#define SPOT_PRINT "\":%" PRIu64 ",\"line\":%" PRIu64 ",\"event\":%" PRIu64 ",\"array\":%u"
+#define SPOT_SCAN "\":%" SCNu64 ",\"line\":%" SCNu64 ",\"event\":%" SCNu64 ",\"array\":%u"
 
 static void print_try(const struct hs_try *t, char out[static LINE_MAX_BYTES])
 {
+	char name[NAME_DIGITS + 1];
+
+	hs_hex_encode((const uint8_t *)t->name, t->name_n, name);
+	name[2 * t->name_n] = '\0';
 	snprintf(out, LINE_MAX_BYTES,
-		 "{\"try\":%" PRIu64 ",\"line\":%" PRIu64
-		 ",\"spooled_at\":\"%s\",\"after\":%" PRIu64 "}\n",
-		 t->to, t->line, t->spooled_at, t->after);
+		 "{\"try" SPOT_PRINT ",\"spooled_at\":\"%s\",\"after\":%" PRIu64
+		 ",\"rejected_after\":%" PRIu64 ",\"name\":\"%s\"}\n",
+		 t->to.at, t->to.line, t->to.event, t->to.array, t->spooled_at, t->after,
+		 t->rejected_after, name);
 }
 
-static void print_place(const char *label, uint64_t at, uint64_t line,
-			uint64_t rejected, char out[static LINE_MAX_BYTES])
+static void print_place(const char *label, const struct hs_spot *to, uint64_t rejected,
+			char out[static LINE_MAX_BYTES])
 {
-	snprintf(out, LINE_MAX_BYTES, "{\"%s\":%" PRIu64 ",\"line\":%" PRIu64 ",\"rejected\":%" PRIu64 "}\n",
-		 label, at, line, rejected);
+	snprintf(out, LINE_MAX_BYTES, "{\"%s" SPOT_PRINT ",\"rejected\":%" PRIu64 "}\n", label, to->at,
+		 to->line, to->event, to->array, rejected);
+}
+
+/* What is not a try of ours, to the letter, is none. */
+static bool read_try(const char *text, struct hs_try *t)
+{
+	char again[LINE_MAX_BYTES], name[NAME_DIGITS + 1] = "";
+	unsigned array;
+
+	*t = (struct hs_try){ .open = true };
+	if (sscanf(text,
+		   "{\"try" SPOT_SCAN ",\"spooled_at\":\"%24[^\"]\",\"after\":%" SCNu64
+		   ",\"rejected_after\":%" SCNu64 ",\"name\":\"%400[0-9a-f]",
+		   &t->to.at, &t->to.line, &t->to.event, &array, t->spooled_at, &t->after,
+		   &t->rejected_after, name) != 8)
+		return false;
+	t->to.array = array == 1;
+	t->name_n = strlen(name) / 2;
+	if (!hs_hex_decode(hs_slice(name, 2 * t->name_n), (uint8_t *)t->name, t->name_n))
+		return false;
+	print_try(t, again);
+	return strcmp(text, again) == 0;
+}
+
+static bool read_place(const char *text, bool done, struct hs_spot *spot, uint64_t *rejected)
+{
+	char again[LINE_MAX_BYTES];
+	unsigned array;
+
+	if (sscanf(text, done ? "{\"done" SPOT_SCAN ",\"rejected\":%" SCNu64 : "{\"at" SPOT_SCAN ",\"rejected\":%" SCNu64,
+		   &spot->at, &spot->line, &spot->event, &array, rejected) != 5)
+		return false;
+	spot->array = array == 1;
+	print_place(done ? "done" : "at", spot, *rejected, again);
+	return strcmp(text, again) == 0;
 }
 
 /* Takes a line in; what is not ours, to the letter, counts as nothing. */
 static void read_line(struct hs_bookmark *b, struct hs_slice line)
 {
-	char text[LINE_MAX_BYTES], again[LINE_MAX_BYTES];
-	struct hs_try t = { .open = true };
-	uint64_t at, number, rejected;
+	char text[LINE_MAX_BYTES];
+	struct hs_spot spot;
+	struct hs_try t;
+	uint64_t rejected;
 
-	snprintf(text, sizeof text, "%.*s\n", line.n < sizeof text ? (int)line.n : 0, line.p);
-	if (sscanf(text,
-		   "{\"try\":%" SCNu64 ",\"line\":%" SCNu64
-		   ",\"spooled_at\":\"%24[^\"]\",\"after\":%" SCNu64,
-		   &t.to, &t.line, t.spooled_at, &t.after) == 4) {
-		print_try(&t, again);
-		if (strcmp(text, again) == 0)
-			b->try = t;
-		return;
-	}
+	snprintf(text, sizeof text, "%.*s\n", line.n + 1 < sizeof text ? (int)line.n : 0, line.p);
+	if (read_try(text, &t))
+		b->try = t;
 	for (int done = 0; done < 2; done++) {
-		if (sscanf(text,
-			   done ? "{\"done\":%" SCNu64 ",\"line\":%" SCNu64 ",\"rejected\":%" SCNu64
-				: "{\"at\":%" SCNu64 ",\"line\":%" SCNu64 ",\"rejected\":%" SCNu64,
-			   &at, &number, &rejected) != 3)
+		if (!read_place(text, done != 0, &spot, &rejected))
 			continue;
-		print_place(done ? "done" : "at", at, number, rejected, again);
-		if (strcmp(text, again) != 0)
-			continue;
-		b->at = at;
-		b->line = number;
+		b->spot = spot;
 		b->rejected = rejected;
 		b->done = done != 0;
 		b->try.open = false;
@@ -147,33 +177,32 @@ enum hs_result hs_bookmark_try(struct hs_bookmark *b, const struct hs_try *try)
 	return put(b, line, true);
 }
 
-static enum hs_result settle(struct hs_bookmark *b, uint64_t at, uint64_t line, bool done,
-			     bool durable)
+static enum hs_result settle(struct hs_bookmark *b, const struct hs_spot *to, bool done, bool durable)
 {
 	char text[LINE_MAX_BYTES];
 
-	b->at = at;
-	b->line = line;
+	b->spot = *to;
 	b->done = done;
 	b->try.open = false;
-	print_place(done ? "done" : "at", at, line, b->rejected, text);
+	print_place(done ? "done" : "at", to, b->rejected, text);
 	return put(b, text, durable);
 }
 
-enum hs_result hs_bookmark_move(struct hs_bookmark *b, uint64_t at, uint64_t line, uint64_t rejected,
+enum hs_result hs_bookmark_move(struct hs_bookmark *b, const struct hs_spot *to, uint64_t rejected,
 				bool durable)
 {
 	b->rejected += rejected;
-	return settle(b, at, line, false, durable);
+	return settle(b, to, false, durable);
 }
 
-enum hs_result hs_bookmark_done(struct hs_bookmark *b, uint64_t at, uint64_t line)
+enum hs_result hs_bookmark_done(struct hs_bookmark *b, const struct hs_spot *to)
 {
-	return settle(b, at, line, true, true);
+	return settle(b, to, true, true);
 }
 
 void hs_bookmark_forget(struct hs_bookmark *b)
 {
-	b->at = b->line = b->rejected = 0;
+	b->spot = (struct hs_spot){ .at = 0 };
+	b->rejected = 0;
 	b->done = b->try.open = false;
 }

@@ -15,33 +15,50 @@
 #include <string.h>
 
 enum {
-	COMMIT_LINES = 4000,
+	COMMIT_EVENTS = 4000,
 	COMMIT_BYTES = 4 << 20,
 	COMMIT_MS = 70000,    /* a person waits, not a sender; more than rotate_min_gap */
 	HEAD_BYTES = 1 << 16, /* of an archive's start and end, by which it is known again */
-	NAME_SHOWN = 200,
-	GARBAGE_MOST = 1000, /* lines that are no JSON object, one after another */
+	GARBAGE_MOST = 1000, /* lines and events that are no JSON object, one after another */
+	CUT_BYTES = 4,       /* where a text was cut, an error may be found so long before its end */
 	BINARY_BYTES = 4096, /* of the first line, where no NUL may be */
 };
 
-/* A line that nothing but the bookmark keeps from coming twice. */
-struct weak {
+/* A line on its way into the spool that nothing but the bookmark keeps from coming twice. */
+struct trace {
 	uint64_t hash;
-	size_t at, row; /* in the intake */
-	bool landed;    /* it is in the spool already */
+	size_t at, n, row; /* in the buffer: bytes, and the how manieth */
+	bool landed;       /* it is in the spool already */
 };
 
-/* Some thousand lines of the archive, on their way into the spool as one append. */
+/* Of one family. */
+struct traces {
+	const struct hs_buf *lines; /* the buffer */
+	struct trace *trace;        /* room for COMMIT_EVENTS */
+	size_t count;
+};
+
+/* Some thousand events of the archive, on their way into the spool as one append. */
 struct commit {
 	struct hs_intake intake;
 	struct hs_buf rejected;
 	uint64_t undated, undated_line; /* of left_out */
 	uint64_t rejections, left_out, duplicate, suppressed, already;
-	uint64_t first_line, line, to, read; /* `to`: offset behind its last line */
-	uint64_t texts, objects; /* lines that are not blank; of these, JSON objects */
+	uint64_t first_line, read;
+	struct hs_spot to; /* behind its last event */
+	uint64_t texts, objects; /* events, or what stands in their place; of these, JSON objects */
 	char spooled_at[HS_CLOCK_TEXT + 1];
-	struct weak *weak; /* room for COMMIT_LINES */
-	size_t weaks;
+	struct traces weak, refused;
+};
+
+/* Where the reading of the archive is. */
+struct reading {
+	struct hs_lines lines;
+	struct hs_json json; /* reads the text at hand: a line, or a part of one that is long */
+	uint64_t base;       /* offset of that text */
+	bool open;           /* there is one */
+	bool cut;            /* and more of its line behind it */
+	struct hs_spot spot; /* of what is read next. `event` counts also what is refused */
 };
 
 /* A run over one archive. */
@@ -50,12 +67,10 @@ struct run {
 	const struct hs_settings *settings;
 	const struct hs_importer *how;
 	struct hs_imported *done;
-	const char *name;
+	struct hs_slice name; /* as it is written into the rejected file */
 	uint64_t seed;
-	uint64_t line; /* number of the last one read */
-	uint64_t garbage; /* lines up to this one that are no JSON objects */
-	struct hs_lines lines;
-	struct hs_json json;
+	uint64_t garbage; /* lines and events up to this one that are no JSON objects */
+	struct reading in;
 	struct hs_buf message;
 	struct commit commit[2]; /* one is filled while the other one is appended */
 
@@ -71,7 +86,7 @@ struct run {
 	bool marked;
 	struct hs_bookmark bookmark;
 	struct hs_opened opened;
-	uint64_t newest; /* number of the newest sealed segment when this began */
+	uint64_t newest[HS_FAMILIES]; /* numbers of the newest sealed segments when this began */
 };
 
 /* --- what is no JSON lines -------------------------------------------------------- */
@@ -129,9 +144,17 @@ static bool is_foreign(struct run *x, struct hs_slice line)
 	return x->done->foreign != NULL;
 }
 
-/* --- one line ------------------------------------------------------------------ */
+/* --- one event ----------------------------------------------------------------- */
 
-static enum hs_result reject(struct run *x, struct commit *c, struct hs_slice line,
+static void note_trace(const struct run *x, struct traces *t, size_t at, size_t row)
+{
+	size_t n = t->lines->n - at;
+
+	t->trace[t->count++] = (struct trace){ hs_hash(t->lines->p + at, n, x->seed), at, n, row, false };
+}
+
+/* `alone`: there is nothing else in its line. */
+static enum hs_result reject(struct run *x, struct commit *c, struct hs_slice text, bool alone,
 			     enum hs_result why)
 {
 	const struct hs_result_info *info = hs_result_info(why);
@@ -139,22 +162,30 @@ static enum hs_result reject(struct run *x, struct commit *c, struct hs_slice li
 		.spooled_at = hs_slice_str(c->spooled_at),
 		.status = info->status,
 		.tenant = hs_slice_str(x->how->tenant),
-		.body = line,
+		.body = text,
 		.settings = x->settings,
 	};
-	struct hs_slice name = hs_slice_str(x->name);
+	size_t at = c->rejected.n;
 
 	hs_buf_reset(&x->message);
 	hs_buf_put_slice(&x->message, HS_SLICE("import "));
-	hs_buf_put(&x->message, name.p, name.n < NAME_SHOWN ? name.n : NAME_SHOWN);
+	hs_buf_put_slice(&x->message, x->name);
 	hs_buf_put_slice(&x->message, HS_SLICE(", line "));
-	hs_buf_put_uint(&x->message, x->line);
+	hs_buf_put_uint(&x->message, x->in.spot.line);
+	if (!alone) {
+		hs_buf_put_slice(&x->message, HS_SLICE(", event "));
+		hs_buf_put_uint(&x->message, x->in.spot.event);
+	}
 	hs_buf_put_slice(&x->message, HS_SLICE(": "));
 	hs_buf_put_slice(&x->message, hs_slice_str(info->message));
 	rejection.message = hs_buf_slice(&x->message);
 	hs_rejected_put(&c->rejected, &rejection);
 	c->rejections++;
-	return hs_buf_ok(&x->message) && hs_buf_ok(&c->rejected) ? HS_OK : HS_E_MEMORY;
+	if (!hs_buf_ok(&x->message) || !hs_buf_ok(&c->rejected))
+		return HS_E_MEMORY;
+	if (c->rejected.n > at)
+		note_trace(x, &c->refused, at, c->refused.count);
+	return HS_OK;
 }
 
 static bool has_type(const struct hs_importer *how, struct hs_slice type)
@@ -194,57 +225,164 @@ static bool is_wanted(const struct hs_importer *how, const struct hs_event *e, b
 	       !(how->until_given && ms >= how->until_ms);
 }
 
-static void note_weak(const struct run *x, struct commit *c, size_t at)
+static bool is_weak(const struct run *x, const struct hs_record *record)
 {
-	size_t row = c->intake.taken.count - 1, n = c->intake.taken.record[row].n;
-
-	if (!c->intake.taken.record[row].random && x->settings->dedup_window > 0)
-		return;
-	c->weak[c->weaks++] =
-	    (struct weak){ hs_hash(c->intake.taken.lines.p + at, n, x->seed), at, row, false };
+	return record->random || x->settings->dedup_window == 0;
 }
 
-static bool is_blank(struct hs_slice line)
-{
-	for (size_t i = 0; i < line.n; i++)
-		if (line.p[i] != ' ' && line.p[i] != '\t' && line.p[i] != '\r')
-			return false;
-	return true;
-}
-
-static enum hs_result take_line(struct run *x, struct commit *c, struct hs_slice line)
+/* The event at token `root`. Its offset in the archive is what tells it from others without an id. */
+static enum hs_result take_event(struct run *x, struct commit *c, uint32_t root, uint64_t offset,
+				 bool alone)
 {
 	struct hs_stamp stamp = { hs_slice_str(x->how->tenant), NULL, hs_slice_str(c->spooled_at) };
-	size_t at = c->intake.taken.lines.n;
+	struct hs_taken *taken = &c->intake.taken;
+	size_t at = taken->lines.n;
 	struct hs_event e;
-	enum hs_result r;
 	bool undated;
+	enum hs_result r = hs_event_read(&e, &x->in.json, root, (enum hs_validate)x->settings->validate);
 
-	if (is_blank(line))
+	if (r != HS_E_MEMORY && r != HS_E_NOT_AN_EVENT && !is_wanted(x->how, &e, r == HS_OK, &undated)) {
+		c->left_out++;
+		if (undated && c->undated++ == 0)
+			c->undated_line = x->in.spot.line;
 		return HS_OK;
-	c->texts++;
-	x->garbage++;
-	r = hs_json_document(&x->json, line);
-	if (r == HS_OK && x->json.tok[0].kind == HS_JSON_OBJECT) {
-		c->objects++;
-		x->garbage = 0;
 	}
-	if (r == HS_OK) {
-		r = hs_event_read(&e, &x->json, 0, (enum hs_validate)x->settings->validate);
-		if (r != HS_E_MEMORY && r != HS_E_NOT_AN_EVENT &&
-		    !is_wanted(x->how, &e, r == HS_OK, &undated)) {
-			c->left_out++;
-			if (undated && c->undated++ == 0)
-				c->undated_line = x->line;
-			return HS_OK;
-		}
-	}
-	c->intake.identifier.serial = x->line;
+	c->intake.identifier.serial = offset;
 	if (r == HS_OK)
 		r = hs_intake_put(&c->intake, &e, &stamp, (enum hs_names)x->settings->names);
-	if (r == HS_OK)
-		note_weak(x, c, at);
-	return r == HS_OK || r == HS_E_MEMORY ? r : reject(x, c, line, r);
+	if (r == HS_OK && is_weak(x, &taken->record[taken->count - 1]))
+		note_trace(x, &c->weak, at, taken->count - 1);
+	return r == HS_OK || r == HS_E_MEMORY ? r : reject(x, c, hs_json_raw(&x->in.json, root), alone, r);
+}
+
+/* --- a line -------------------------------------------------------------------- */
+
+/* Without a byte order mark, which also begins a later line where files were put together. */
+static struct hs_slice without_mark(struct hs_slice line)
+{
+	return line.n >= 3 && memcmp(line.p, "\xEF\xBB\xBF", 3) == 0 ? hs_slice(line.p + 3, line.n - 3)
+								    : line;
+}
+
+/* The next line, or what follows in one. *more: there is one, and it is at hand. */
+static enum hs_result open_text(struct run *x, bool *more)
+{
+	struct reading *in = &x->in;
+	struct hs_slice text;
+	int got = hs_lines_next(&in->lines, &text);
+
+	*more = got > 0;
+	if (got <= 0) {
+		x->done->error = got < 0 ? errno : 0;
+		return HS_OK;
+	}
+	if (in->spot.event == 0) {
+		text = without_mark(text);
+		*more = ++in->spot.line > 1 || !is_foreign(x, text);
+	}
+	hs_json_start(&in->json, text);
+	in->json.inside = in->spot.array;
+	in->cut = got == 3;
+	in->base = in->lines.at - text.n - (got == 1);
+	in->open = *more;
+	return HS_OK;
+}
+
+static void end_line(struct reading *in)
+{
+	in->open = false;
+	in->spot = (struct hs_spot){ .at = in->lines.at, .line = in->spot.line };
+}
+
+/* Ends the line, with what was not looked at. *more: the archive can be read on. */
+static void pass_over(struct run *x, bool *more)
+{
+	struct hs_slice text;
+	int got = x->in.cut ? 3 : 1;
+
+	while (got == 3)
+		got = hs_lines_next(&x->in.lines, &text);
+	*more = got >= 0;
+	x->done->error = got < 0 ? errno : 0;
+	end_line(&x->in);
+}
+
+/* Was as much read of a text that is cut that what is behind it may change the result? */
+static bool is_unfinished(const struct reading *in, enum hs_result r)
+{
+	size_t left = in->json.text.n - in->json.pos;
+
+	return in->cut && r != HS_E_MEMORY && left < (r == HS_OK ? 1 : CUT_BYTES + 1);
+}
+
+/* Back to `from`, to read on from there with more behind it. */
+static void read_on(struct reading *in, size_t from)
+{
+	hs_lines_back(&in->lines, in->json.text.n - from);
+	in->open = false;
+	in->spot.at = in->base + from;
+}
+
+/*
+ * What stands from `from` on cannot be read. It is refused with all that follows in its line: nobody
+ * knows where in there an event begins.
+ */
+static enum hs_result refuse_rest(struct run *x, struct commit *c, size_t from, enum hs_result why,
+				  bool *more)
+{
+	struct reading *in = &x->in;
+	struct hs_slice rest = hs_slice(in->json.text.p + from, in->json.text.n - from);
+	bool alone = in->spot.event++ == 0;
+	enum hs_result r;
+
+	if (why != HS_E_TOO_LARGE) {
+		c->texts++;
+		x->garbage++;
+	}
+	r = reject(x, c, in->cut ? HS_SLICE("") : rest, alone, why);
+	pass_over(x, more);
+	return r;
+}
+
+/* A value was read: is it an event? `element`: of an array. */
+static enum hs_result take_value(struct run *x, struct commit *c, size_t from, bool element)
+{
+	struct hs_json *j = &x->in.json;
+	bool is_object = j->tok[0].kind == HS_JSON_OBJECT;
+	bool alone = x->in.spot.event++ == 0 && !element && j->pos == j->text.n;
+
+	c->texts++;
+	c->objects += is_object;
+	x->garbage = is_object ? 0 : x->garbage + 1;
+	return take_event(x, c, element ? hs_event_unwrap(j) : 0, x->in.base + from, alone);
+}
+
+/* The next event of the text at hand. */
+static enum hs_result take_piece(struct run *x, struct commit *c, bool *more)
+{
+	struct reading *in = &x->in;
+	struct hs_json *j = &in->json;
+	size_t from = j->pos;
+	bool element = j->inside || hs_json_is_array(j), found;
+	enum hs_result r;
+
+	j->pos = from;
+	r = hs_json_piece(j, &found);
+	if (is_unfinished(in, r) && from > 0) {
+		read_on(in, from);
+		return HS_OK;
+	}
+	if (is_unfinished(in, r))
+		r = HS_E_TOO_LARGE;
+	if (r != HS_OK)
+		return r == HS_E_MEMORY ? r : refuse_rest(x, c, from, r, more);
+	if (found)
+		r = take_value(x, c, from, element);
+	in->spot.at = in->base + j->pos;
+	in->spot.array = j->inside;
+	if (j->pos == j->text.n)
+		end_line(in);
+	return r;
 }
 
 /* --- a commit ------------------------------------------------------------------- */
@@ -255,8 +393,8 @@ static void empty(struct run *x, struct commit *c)
 	hs_buf_reset(&c->rejected);
 	c->undated = c->rejections = c->left_out = c->duplicate = c->suppressed = c->already = 0;
 	c->texts = c->objects = 0;
-	c->weaks = 0;
-	c->first_line = x->line;
+	c->weak.count = c->refused.count = 0;
+	c->first_line = x->in.spot.line;
 }
 
 /* Nothing of an archive is taken whose first lines are none. */
@@ -272,63 +410,92 @@ static void judge_commit(struct run *x, struct commit *c, bool *more)
 	}
 	if (x->done->foreign != NULL) {
 		empty(x, c);
-		x->line = 0;
-		c->first_line = 0;
+		x->in.spot.line = c->first_line = 0;
 		x->done->garbage = false;
 	}
 	if (x->done->foreign != NULL || x->done->garbage)
 		*more = false;
 }
 
-/* Without a byte order mark, which also begins a later line where files were put together. */
-static struct hs_slice without_mark(struct hs_slice line)
+/* An event, or a line without one. *more: the archive goes on behind it. */
+static enum hs_result step(struct run *x, struct commit *c, bool *more)
 {
-	return line.n >= 3 && memcmp(line.p, "\xEF\xBB\xBF", 3) == 0 ? hs_slice(line.p + 3, line.n - 3)
-								    : line;
+	enum hs_result r = HS_OK;
+
+	do {
+		if (!x->in.open)
+			r = open_text(x, more);
+		if (r == HS_OK && *more)
+			r = take_piece(x, c, more);
+	} while (r == HS_OK && *more && !x->in.open && x->in.spot.event > 0);
+	return r;
 }
 
-/* Reads lines into the commit, up to `to` at most. *more: the archive goes on behind it. */
+/* Reads events into the commit, up to `to` at most. *more: the archive goes on behind it. */
 static enum hs_result fill(struct run *x, struct commit *c, uint64_t to, bool *more)
 {
-	uint64_t from = x->lines.at;
+	uint64_t from = x->in.spot.at;
 	enum hs_result r = HS_OK;
 
 	empty(x, c);
 	*more = true;
-	while (r == HS_OK && x->lines.at < to && x->line - c->first_line < COMMIT_LINES &&
-	       x->lines.at - from < COMMIT_BYTES) {
-		struct hs_slice line;
-		int got = hs_lines_next(&x->lines, &line);
-
-		if (got <= 0) {
-			x->done->error = got < 0 ? errno : 0;
-			*more = false;
-			break;
-		}
-		line = without_mark(line);
-		if (++x->line == 1 && is_foreign(x, line))
-			break;
-		r = got == 3 ? reject(x, c, HS_SLICE(""), HS_E_TOO_LARGE) : take_line(x, c, line);
+	for (int n = 0; r == HS_OK && *more && x->in.spot.at < to && n < COMMIT_EVENTS &&
+			x->in.spot.at - from < COMMIT_BYTES && !x->done->garbage; n++) {
+		r = step(x, c, more);
 		x->done->garbage = x->garbage >= GARBAGE_MOST;
-		if (x->done->garbage)
-			break;
 	}
 	judge_commit(x, c, more);
-	c->line = x->line;
-	c->to = x->lines.at;
-	c->read = hs_lines_read(&x->lines);
+	c->to = x->in.spot;
+	c->read = hs_lines_read(&x->in.lines);
 	return r;
+}
+
+/* Does it hold what only the bookmark keeps from coming twice? */
+static bool needs_try(const struct run *x, const struct commit *c)
+{
+	return x->marked && c->weak.count + c->refused.count > 0;
 }
 
 /* A try that is cut short can be recognised by its lines, if it is known to have begun. */
 static enum hs_result announce(struct run *x, const struct commit *c)
 {
-	struct hs_try try = { .to = c->to, .line = c->line, .after = x->newest };
+	struct hs_try try = { .to = c->to,
+			      .after = x->newest[HS_EVENTS],
+			      .rejected_after = x->newest[HS_REJECTED],
+			      .name_n = x->name.n };
 
-	if (!x->marked || c->weaks == 0)
+	if (!needs_try(x, c))
 		return HS_OK;
 	memcpy(try.spooled_at, c->spooled_at, sizeof try.spooled_at);
+	memcpy(try.name, x->name.p, x->name.n);
 	return hs_bookmark_try(&x->bookmark, &try);
+}
+
+static int by_identity(const void *a, const void *b)
+{
+	return memcmp(a, b, sizeof(struct hs_identity));
+}
+
+/* As the spool would say it: is it there, or in this commit already? */
+static enum hs_result compare(const struct run *x, struct commit *c)
+{
+	const struct hs_taken *in = &c->intake.taken;
+	struct hs_identity *fresh = malloc((in->count + 1) * sizeof *fresh);
+	size_t n = 0;
+
+	if (fresh == NULL)
+		return HS_E_MEMORY;
+	for (size_t i = 0; i < in->count && x->settings->dedup_window > 0; i++) {
+		if (hs_inventory_has(x->how->inventory, &in->record[i].id))
+			c->duplicate++;
+		else
+			fresh[n++] = in->record[i].id;
+	}
+	qsort(fresh, n, sizeof *fresh, by_identity);
+	for (size_t i = 1; i < n; i++)
+		c->duplicate += by_identity(&fresh[i - 1], &fresh[i]) == 0;
+	free(fresh);
+	return HS_OK;
 }
 
 static enum hs_result append(struct run *x, struct commit *c)
@@ -346,16 +513,19 @@ static enum hs_result append(struct run *x, struct commit *c)
 	};
 	enum hs_result r = HS_OK;
 
-	if (append.records.n > 0 || append.rejected.n > 0)
+	if (x->how->look_only && x->how->inventory != NULL)
+		r = compare(x, c);
+	else if (append.records.n > 0 || append.rejected.n > 0)
 		r = hs_spool_append(x->spool, &append);
 	if (r == HS_OK && x->marked)
-		r = hs_bookmark_move(&x->bookmark, c->to, c->line, c->rejections, c->weaks > 0);
+		r = hs_bookmark_move(&x->bookmark, &c->to, c->rejections, needs_try(x, c));
 	return r;
 }
 
 static void count(struct run *x, const struct commit *c)
 {
-	x->done->lines += c->line - c->first_line;
+	x->done->lines += c->to.line - c->first_line;
+	x->done->events += c->texts;
 	x->done->accepted += c->intake.taken.count - c->duplicate - c->suppressed;
 	x->done->suppressed += c->suppressed;
 	x->done->duplicate += c->duplicate + c->already;
@@ -430,61 +600,67 @@ static bool start_appender(struct run *x)
 
 static int by_hash(const void *a, const void *b)
 {
-	const struct weak *x = a, *y = b;
+	const struct trace *x = a, *y = b;
 
 	return x->hash < y->hash ? -1 : x->hash > y->hash;
 }
 
+static int by_row(const void *a, const void *b)
+{
+	const struct trace *x = a, *y = b;
+
+	return x->row < y->row ? -1 : x->row > y->row;
+}
+
 /* A line of the spool, its '\n' included, accounts for one line of the try. */
-static void note_landed(const struct run *x, struct commit *c, struct hs_slice line)
+static void note_landed(const struct run *x, struct traces *t, struct hs_slice line)
 {
 	uint64_t hash = hs_hash(line.p, line.n, x->seed);
-	size_t low = 0, high = c->weaks;
+	size_t low = 0, high = t->count;
 
 	while (low < high) {
 		size_t middle = low + (high - low) / 2;
 
-		if (c->weak[middle].hash < hash)
+		if (t->trace[middle].hash < hash)
 			low = middle + 1;
 		else
 			high = middle;
 	}
-	for (; low < c->weaks && c->weak[low].hash == hash; low++) {
-		struct weak *w = &c->weak[low];
-		struct hs_slice ours =
-		    hs_slice(c->intake.taken.lines.p + w->at, c->intake.taken.record[w->row].n);
+	for (; low < t->count && t->trace[low].hash == hash; low++) {
+		struct trace *w = &t->trace[low];
 
-		if (!w->landed && hs_slice_eq(ours, line)) {
+		if (!w->landed && hs_slice_eq(hs_slice(t->lines->p + w->at, w->n), line)) {
 			w->landed = true;
 			return;
 		}
 	}
 }
 
-static enum hs_result look_through(const struct run *x, struct commit *c, struct hs_lines *lines)
+static enum hs_result look_through(const struct run *x, struct traces *t, struct hs_slice stamp,
+				   struct hs_lines *lines)
 {
-	struct hs_slice line, stamp = hs_slice_str(c->spooled_at);
+	struct hs_slice line;
 	int more;
 
 	while ((more = hs_lines_next(lines, &line)) == 1)
 		if (memmem(line.p, line.n, stamp.p, stamp.n) != NULL)
-			note_landed(x, c,
-				    hs_slice(line.p, line.n + 1)); /* its '\n' stands behind it */
+			note_landed(x, t, hs_slice(line.p, line.n + 1)); /* its '\n' stands behind it */
 	return more >= 0 || errno == EILSEQ ? HS_OK : errno == ENOMEM ? HS_E_MEMORY : HS_E_IO;
 }
 
-static enum hs_result look_into(const struct run *x, struct commit *c, struct hs_sealed sealed)
+static enum hs_result look_into(const struct run *x, struct traces *t, struct hs_slice stamp,
+				const char *family, struct hs_sealed sealed)
 {
 	struct hs_lines lines = { 0 };
 	char name[HS_SEALED_NAME];
 	enum hs_result r = HS_OK;
 	int fd;
 
-	hs_sealed_print("events", &sealed, name);
+	hs_sealed_print(family, &sealed, name);
 	fd = hs_io_open_read(x->opened.place.dir, name);
 	if (fd < 0 && errno == ENOENT && !sealed.gzip) { /* it has been compressed just now */
 		sealed.gzip = true;
-		return look_into(x, c, sealed);
+		return look_into(x, t, stamp, family, sealed);
 	}
 	if (fd < 0)
 		return errno == ENOENT ? HS_OK : HS_E_IO;
@@ -493,9 +669,27 @@ static enum hs_result look_into(const struct run *x, struct commit *c, struct hs
 	else if (!hs_lines_start_gzip(&lines, fd, 0))
 		r = HS_E_MEMORY;
 	if (r == HS_OK)
-		r = look_through(x, c, &lines);
+		r = look_through(x, t, stamp, &lines);
 	hs_lines_free(&lines);
 	hs_io_close(fd);
+	return r;
+}
+
+/* In the segments sealed behind number `after`. */
+static enum hs_result find_landed(const struct run *x, struct traces *t, struct hs_slice stamp,
+				  const char *family, uint64_t after)
+{
+	struct hs_sealed *list = NULL;
+	size_t count = 0;
+	enum hs_result r = hs_sealed_list(x->opened.place.dir, family, &list, &count);
+
+	if (t->count > 0)
+		qsort(t->trace, t->count, sizeof *t->trace, by_hash);
+	for (size_t i = 0; i < count && r == HS_OK; i++)
+		if (list[i].number > after &&
+		    !(i > 0 && list[i].number == list[i - 1].number)) /* plain and .gz: once */
+			r = look_into(x, t, stamp, family, list[i]);
+	free(list);
 	return r;
 }
 
@@ -503,11 +697,11 @@ static enum hs_result look_into(const struct run *x, struct commit *c, struct hs
 static uint64_t drop_landed(struct commit *c)
 {
 	struct hs_taken *in = &c->intake.taken;
-	bool landed[COMMIT_LINES] = { false };
+	bool landed[COMMIT_EVENTS] = { false };
 	size_t to = 0, from = 0, kept = 0, rows = in->count;
 
-	for (size_t i = 0; i < c->weaks; i++)
-		landed[c->weak[i].row] |= c->weak[i].landed;
+	for (size_t i = 0; i < c->weak.count; i++)
+		landed[c->weak.trace[i].row] |= c->weak.trace[i].landed;
 	for (size_t i = 0; i < rows; i++) {
 		struct hs_record record = in->record[i];
 
@@ -523,36 +717,55 @@ static uint64_t drop_landed(struct commit *c)
 	return rows - kept;
 }
 
-static enum hs_result find_landed(struct run *x, struct commit *c)
+/* The same of what is refused. */
+static void drop_refused(struct commit *c)
 {
-	struct hs_sealed *list = NULL;
-	size_t count = 0;
-	/* seals what is there, mended and synced: then all of it stands in sealed segments */
-	enum hs_result r = hs_spool_rotate(x->spool, hs_io_now_monotonic() + COMMIT_MS);
+	struct traces *t = &c->refused;
+	size_t to = 0;
 
-	qsort(c->weak, c->weaks, sizeof *c->weak, by_hash);
-	if (r == HS_OK)
-		r = hs_sealed_list(x->opened.place.dir, "events", &list, &count);
-	for (size_t i = 0; i < count && r == HS_OK; i++)
-		if (list[i].number > x->bookmark.try.after &&
-		    !(i > 0 && list[i].number == list[i - 1].number)) /* plain and .gz: once */
-			r = look_into(x, c, list[i]);
-	free(list);
+	if (t->count > 0)
+		qsort(t->trace, t->count, sizeof *t->trace, by_row);
+	for (size_t i = 0; i < t->count; i++) {
+		if (t->trace[i].landed)
+			continue;
+		memmove(c->rejected.p + to, c->rejected.p + t->trace[i].at, t->trace[i].n);
+		to += t->trace[i].n;
+	}
+	c->rejected.n = to;
+}
+
+/* What an earlier run was about to append, to the letter. */
+static enum hs_result fill_again(struct run *x, struct commit *c, bool *more)
+{
+	const struct hs_try *try = &x->bookmark.try;
+	struct hs_slice name = x->name;
+	enum hs_result r;
+
+	memcpy(c->spooled_at, try->spooled_at, sizeof c->spooled_at);
+	x->name = hs_slice(try->name, try->name_n);
+	r = fill(x, c, try->to.at, more);
+	x->name = name;
 	return r;
 }
 
 /* Does an earlier run's last commit again, without what had arrived of it. */
 static enum hs_result finish_try(struct run *x, struct commit *c, bool *more)
 {
-	enum hs_result r;
+	struct hs_try try = x->bookmark.try;
+	struct hs_slice stamp = hs_slice_str(try.spooled_at);
+	enum hs_result r = fill_again(x, c, more);
 
-	memcpy(c->spooled_at, x->bookmark.try.spooled_at, sizeof c->spooled_at);
-	r = fill(x, c, x->bookmark.try.to, more);
+	/* seals what is there, mended and synced: then all of it stands in sealed segments */
 	if (r == HS_OK)
-		r = find_landed(x, c);
+		r = hs_spool_rotate(x->spool, hs_io_now_monotonic() + COMMIT_MS);
+	if (r == HS_OK)
+		r = find_landed(x, &c->weak, stamp, "events", try.after);
+	if (r == HS_OK)
+		r = find_landed(x, &c->refused, stamp, "rejected", try.rejected_after);
 	if (r != HS_OK)
 		return r;
 	c->already = drop_landed(c);
+	drop_refused(c);
 	r = append(x, c);
 	if (r == HS_OK)
 		count(x, c);
@@ -616,13 +829,13 @@ static void seed_ids(struct run *x, const char *key)
 		hs_intake_seed(&x->commit[i].intake, seed);
 }
 
-static enum hs_result newest_number(struct run *x)
+static enum hs_result newest_number(const struct run *x, const char *family, uint64_t *newest)
 {
 	struct hs_sealed *list = NULL;
 	size_t count = 0;
-	enum hs_result r = hs_sealed_list(x->opened.place.dir, "events", &list, &count);
+	enum hs_result r = hs_sealed_list(x->opened.place.dir, family, &list, &count);
 
-	x->newest = count > 0 ? list[count - 1].number : 0;
+	*newest = count > 0 ? list[count - 1].number : 0;
 	free(list);
 	return r;
 }
@@ -647,9 +860,11 @@ static enum hs_result open_bookmark(struct run *x, int fd, uint64_t size)
 	if (x->how->again)
 		hs_bookmark_forget(&x->bookmark);
 	x->done->done_before = x->bookmark.done;
-	x->line = x->done->resumed = x->bookmark.line;
+	x->in.spot = x->bookmark.spot;
+	x->done->resumed = x->bookmark.spot.line;
 	x->done->rejected_before = x->bookmark.rejected;
-	return newest_number(x);
+	r = newest_number(x, "events", &x->newest[HS_EVENTS]);
+	return r == HS_OK ? newest_number(x, "rejected", &x->newest[HS_REJECTED]) : r;
 }
 
 /* --- the run ------------------------------------------------------------------------ */
@@ -688,7 +903,7 @@ static enum hs_result commit_all(struct run *x)
 	r = r == HS_OK ? last : r;
 	if (r == HS_OK && x->marked && !more && x->done->error == 0 && x->done->foreign == NULL &&
 	    !x->done->garbage)
-		r = hs_bookmark_done(&x->bookmark, x->lines.at, x->line);
+		r = hs_bookmark_done(&x->bookmark, &x->in.spot);
 	return r;
 }
 
@@ -706,8 +921,8 @@ static enum hs_result run(struct run *x, int fd)
 		r = open_bookmark(x, fd, (uint64_t)st.st_size);
 	if (r != HS_OK || x->done->in_use || x->done->done_before)
 		return r;
-	if (!hs_lines_start_outside(&x->lines, fd, !is_file, (size_t)x->settings->max_body,
-				    x->marked ? x->bookmark.at : 0)) {
+	if (!hs_lines_start_outside(&x->in.lines, fd, !is_file, (size_t)x->settings->max_body,
+				    x->in.spot.at)) {
 		x->done->error = errno;
 		return errno == ENOMEM ? HS_E_MEMORY : HS_OK;
 	}
@@ -716,15 +931,19 @@ static enum hs_result run(struct run *x, int fd)
 
 static bool init_commit(struct commit *c)
 {
-	c->weak = malloc(COMMIT_LINES * sizeof *c->weak);
-	return hs_intake_init(&c->intake) && c->weak != NULL;
+	c->weak.lines = &c->intake.taken.lines;
+	c->weak.trace = malloc(COMMIT_EVENTS * sizeof *c->weak.trace);
+	c->refused.lines = &c->rejected;
+	c->refused.trace = malloc(COMMIT_EVENTS * sizeof *c->refused.trace);
+	return hs_intake_init(&c->intake) && c->weak.trace != NULL && c->refused.trace != NULL;
 }
 
 static void free_commit(struct commit *c)
 {
 	hs_intake_free(&c->intake);
 	hs_buf_free(&c->rejected);
-	free(c->weak);
+	free(c->weak.trace);
+	free(c->refused.trace);
 }
 
 enum hs_result hs_import(struct hs_spool *spool, const struct hs_settings *settings,
@@ -735,14 +954,16 @@ enum hs_result hs_import(struct hs_spool *spool, const struct hs_settings *setti
 			 .settings = settings,
 			 .how = importer,
 			 .done = done,
-			 .name = name,
+			 .name = hs_slice_str(name),
 			 .lock = PTHREAD_MUTEX_INITIALIZER,
 			 .changed = PTHREAD_COND_INITIALIZER };
 	enum hs_result r = HS_E_MEMORY;
 
 	memset(done, 0, sizeof *done);
 	x.seed = hs_io_random();
-	hs_json_init(&x.json, x.seed);
+	if (x.name.n > HS_BOOKMARK_NAME)
+		x.name.n = HS_BOOKMARK_NAME;
+	hs_json_init(&x.in.json, x.seed);
 	if (init_commit(&x.commit[0]) && init_commit(&x.commit[1]))
 		r = run(&x, fd);
 	if (x.marked) {
@@ -751,8 +972,8 @@ enum hs_result hs_import(struct hs_spool *spool, const struct hs_settings *setti
 	}
 	free_commit(&x.commit[0]);
 	free_commit(&x.commit[1]);
-	hs_json_free(&x.json);
-	hs_lines_free(&x.lines);
+	hs_json_free(&x.in.json);
+	hs_lines_free(&x.in.lines);
 	hs_buf_free(&x.message);
 	return r;
 }

@@ -1,25 +1,32 @@
 /*
- * import: archives of original events, a line each, into the spool by the way of a
+ * import: archives of original events, some on each line, into the spool by the way of a
  * delivery: the same judgement, the same record, the same search for duplicates, the same
- * file for what is refused. In commits of some thousand lines.
+ * file for what is refused. In commits of some thousand events.
+ *
+ * A line holds events and arrays of events, one behind the other (hs_json_piece). What cannot be
+ * read is refused with the rest of its line. A line may be of any length: max_body bounds an event,
+ * and memory. A commit, and so the bookmark, may end between two events of a line.
  *
  * It can be stopped or killed anywhere and run again. An event with an id, or with a
  * timestamp, is found to be in the spool already. For the others (all of them, if
- * dedup_window is 0) there is a bookmark for each archive, see bookmark.h: a commit that
- * was cut short is looked for in the spool, by the very lines it would have written. A
- * pipe has no bookmark: from a pipe, these others come twice when it is run twice.
+ * dedup_window is 0) and for what is refused there is a bookmark for each archive, see
+ * bookmark.h: a commit that was cut short is looked for in the spool, by the very lines it would
+ * have written. A pipe has no bookmark: from a pipe, these come twice when it is run twice.
  *
- * A file that is no JSON lines is recognised by its first bytes, or because none of the lines of
- * the first commit is a JSON object: then nothing is written. One that becomes rubbish in the
- * middle is given up after a thousand lines of it.
+ * A file that is no JSON lines is recognised by its first bytes, or because there is no JSON object
+ * in the first commit: then nothing is written. One that becomes rubbish in the middle is given up
+ * after a thousand lines of it.
  */
 #ifndef HS_IMPORT_H
 #define HS_IMPORT_H
 
+#include "store/inventory.h"
 #include "store/spool.h"
 
 struct hs_imported {
-	uint64_t lines, accepted, duplicate, rejected;
+	uint64_t lines; /* that were begun or passed over */
+	uint64_t events; /* in them, or what stands in the place of one */
+	uint64_t accepted, duplicate, rejected;
 	uint64_t suppressed; /* of users who were erased for good, see suppress.h */
 	uint64_t left_out;   /* by type or time */
 	uint64_t undated;    /* of these, because their time cannot be read … */
@@ -43,6 +50,7 @@ struct hs_importer {
 	bool since_given, until_given;
 	int64_t since_ms, until_ms; /* by the event's timestamp: from since, before until */
 	bool look_only;             /* count, write nothing */
+	const struct hs_inventory *inventory; /* then: ask this, and do not open the spool; or NULL */
 	bool again;                 /* whatever the bookmark says */
 	void *context;
 	/* Behind each commit; false: stop. May be NULL. */

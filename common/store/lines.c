@@ -164,6 +164,8 @@ bool hs_lines_start_outside(struct hs_lines *l, int fd, bool stream, size_t long
 			drop_inflater(l);
 		}
 		skip_to(l, at);
+		if (l->at > at)
+			hs_lines_back(l, (size_t)(l->at - at));
 	} else {
 		drop_inflater(l);
 		l->at = l->loaded = at;
@@ -226,22 +228,12 @@ static int load(struct hs_lines *l)
 	return 1;
 }
 
-/* What there is of a line that is too long. 3, or -1. */
-static int pass_over(struct hs_lines *l)
+static int hand_out(struct hs_lines *l, size_t n, size_t behind, int what, struct hs_slice *line)
 {
-	int more = 1;
-
-	while (more > 0) {
-		const char *p = l->buf.p + l->used;
-		size_t n = l->buf.n - l->used;
-		const char *newline = n == 0 ? NULL : memchr(p, '\n', n);
-
-		n = newline != NULL ? (size_t)(newline - p) + 1 : n;
-		l->used += n;
-		l->at += n;
-		more = newline != NULL ? 0 : load(l);
-	}
-	return more < 0 ? -1 : 3;
+	*line = hs_slice(l->buf.p + l->used, n);
+	l->used += n + behind;
+	l->at += n + behind;
+	return what;
 }
 
 int hs_lines_next(struct hs_lines *l, struct hs_slice *line)
@@ -257,22 +249,21 @@ int hs_lines_next(struct hs_lines *l, struct hs_slice *line)
 		    n == searched ? NULL : memchr(p + searched, '\n', n - searched);
 
 		if (l->longest > 0 && (newline != NULL ? (size_t)(newline - p) : n) > l->longest)
-			return pass_over(l);
-		if (newline != NULL) {
-			*line = hs_slice(p, (size_t)(newline - p));
-			l->used += line->n + 1;
-			l->at += line->n + 1;
-			return 1;
-		}
+			return hand_out(l, l->longest, 0, 3, line);
+		if (newline != NULL)
+			return hand_out(l, (size_t)(newline - p), 1, 1, line);
 		searched = n;
 		more = load(l);
 	}
 	if (more < 0)
 		return -1;
-	*line = hs_slice(l->buf.p + l->used, l->buf.n - l->used);
-	l->used = l->buf.n;
-	l->at += line->n;
-	return line->n > 0 ? 2 : 0;
+	return hand_out(l, l->buf.n - l->used, 0, l->buf.n > l->used ? 2 : 0, line);
+}
+
+void hs_lines_back(struct hs_lines *l, size_t n)
+{
+	l->used -= n;
+	l->at -= n;
 }
 
 enum hs_result hs_line_check(struct hs_json *json, struct hs_slice line)

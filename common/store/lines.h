@@ -16,7 +16,7 @@ struct hs_lines {
 	struct hs_inflater *inflater; /* of a .gz file; NULL: plain */
 	bool stream;     /* read as it comes, as from a pipe; false: from `loaded` */
 	bool outside;    /* of others: zeros may pad the end of its gzip members */
-	size_t longest;  /* bytes of a line; longer ones are passed over. 0: all are taken */
+	size_t longest;  /* bytes of a line; longer ones come in parts. 0: all come whole */
 	size_t used;     /* bytes of `buf` that were handed out */
 	struct hs_buf buf;
 };
@@ -33,7 +33,7 @@ void hs_lines_free(struct hs_lines *l);
 
 /*
  * A file or pipe from outside, plain or gzip as its first two bytes say, from `at` on;
- * offsets count what is inside it. False: reading failed (errno).
+ * offsets count what is inside it. It need not be the start of a line. False: reading failed (errno).
  */
 bool hs_lines_start_outside(struct hs_lines *l, int fd, bool stream, size_t longest, uint64_t at);
 
@@ -42,10 +42,13 @@ uint64_t hs_lines_read(const struct hs_lines *l);
 
 /*
  * 1: *line is the next line, without its '\n'; valid until the next call. 2: the same,
- * but the end came before a '\n'. 3: a line that is too long was passed over. 0: there is
- * none. -1: reading failed (errno).
+ * but the end came before a '\n'. 3: the first `longest` bytes of a line that is longer; what
+ * follows in it comes with the next call. 0: there is none. -1: reading failed (errno).
  */
 int hs_lines_next(struct hs_lines *l, struct hs_slice *line);
+
+/* The last n bytes that were handed out come again with the next call. */
+void hs_lines_back(struct hs_lines *l, size_t n);
 
 /* A plain file and the gzip file beside it. */
 struct hs_pair {

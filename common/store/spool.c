@@ -60,7 +60,7 @@ static void close_view(struct view *v)
 	free(v);
 }
 
-static enum hs_result open_view(const struct hs_settings *settings, struct view **view)
+static enum hs_result open_view(const struct hs_settings *settings, bool make, struct view **view)
 {
 	struct view *v = calloc(1, sizeof *v);
 	struct stat st;
@@ -68,7 +68,7 @@ static enum hs_result open_view(const struct hs_settings *settings, struct view 
 
 	if (v == NULL)
 		return HS_E_MEMORY;
-	r = hs_place_open(&v->opened, settings, true);
+	r = hs_place_open(&v->opened, settings, make);
 	if (r != HS_OK) {
 		free(v);
 		return r;
@@ -129,7 +129,7 @@ static enum hs_result borrow(struct hs_spool *spool, struct view **view)
 			tell_of_loss(spool->view);
 			close_view(spool->view);
 			spool->view = NULL;
-			r = open_view(spool->settings, &spool->view);
+			r = open_view(spool->settings, true, &spool->view);
 		}
 		pthread_rwlock_unlock(&spool->lock);
 		pthread_rwlock_rdlock(&spool->lock);
@@ -635,7 +635,7 @@ enum hs_result hs_spool_maintain(struct hs_spool *spool, bool (*stop)(void *cont
                                  void *context, struct hs_maintained *done)
 {
 	struct view *v; /* of its own: compressing takes long, and requests must not wait for it */
-	enum hs_result r = open_view(spool->settings, &v);
+	enum hs_result r = open_view(spool->settings, true, &v);
 
 	memset(done, 0, sizeof *done);
 	if (r != HS_OK)
@@ -683,7 +683,7 @@ enum hs_result hs_spool_examine(struct hs_spool *spool, const struct hs_examiner
                                 struct hs_examined *found)
 {
 	struct view *v;
-	enum hs_result r = open_view(spool->settings, &v);
+	enum hs_result r = open_view(spool->settings, false, &v);
 
 	memset(found, 0, sizeof *found);
 	if (r != HS_OK)

@@ -124,7 +124,7 @@ enum hs_result hs_spool_trust_clock(struct hs_spool *spool);
 /* How far the clock is ahead of the time that is believed, in milliseconds; 0: not at all. */
 enum hs_result hs_spool_clock_lag(struct hs_spool *spool, int64_t *lag_ms);
 
-/* Reads all of it, and mends it if the examiner says so; see examine.h. */
+/* Reads all of it, and mends it if the examiner says so; see examine.h. It must be there. */
 enum hs_result hs_spool_examine(struct hs_spool *spool, const struct hs_examiner *examiner,
                                 struct hs_examined *found);
 

@@ -80,6 +80,22 @@ static void check_elements(struct hs_json *j, struct hs_slice text, enum hs_resu
 	MUST(r == HS_OK || j->pos == pos);
 }
 
+/* A value alone, and an array by elements, is the same in pieces; whatever follows ends somewhere. */
+static void check_pieces(struct hs_json *j, struct hs_slice text, enum hs_result whole)
+{
+	bool more = true;
+	enum hs_result r = HS_OK;
+
+	hs_json_start(j, text);
+	for (size_t before = 0; r == HS_OK && more; before = j->pos) {
+		r = hs_json_piece(j, &more);
+		MUST(j->pos <= text.n && (r != HS_OK || !more || j->pos > before));
+		if (r == HS_OK && more)
+			check_tokens(j);
+	}
+	MUST(whole != HS_OK || r == HS_OK);
+}
+
 /* --- json-c ------------------------------------------------------------------- */
 
 /* Is the refusal one of the table's? pos is the byte that cannot stand. */
@@ -222,6 +238,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		check_tokens(&json);
 	check_second_opinion(&json, r);
 	check_elements(&again, text, r, json.pos);
+	check_pieces(&again, text, r);
 	hs_json_free(&json);
 	hs_json_free(&again);
 	free((void *)(uintptr_t)text.p);

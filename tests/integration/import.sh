@@ -215,6 +215,120 @@ hs import --json "$T/refused.jsonl"
 is 'of the second run, too' "$CODE $(sum .done_before) $(sum .rejected_before)" '1 1 1'
 server_stop
 
+### Several events on a line ##################################################
+SETTINGS=$LIVELY
+spool_start
+
+# imports WHAT JQ WANTED <TEXT: the sum of an archive of this text, and its exit code.
+imports() {
+	cat >"$T/several"
+	chmod 644 "$T/several"
+	hs import --json "$T/several"
+	is "$1" "$CODE $(sum "$2")" "$3"
+}
+# refused: the newest rejected lines' places and reasons.
+refused() { spooled rejected | tail -n "$1" | jq -r .message | sed 's/.*several, //'; }
+plain() { printf '{"type":"page","userId":"u","properties":{"n":"%s"}}' "$1"; } # with neither id nor time
+
+imports 'nothing between events' '[.lines, .events, .accepted]' '0 [1,2,2]' < <(event n-1; event n-2)
+imports 'a blank between events' '[.lines, .events, .accepted]' '0 [1,3,3]' < <(event n-3; printf ' '; event n-4; printf ' \t'; event n-5; echo)
+imports 'arrays' '[.lines, .events, .accepted]' '0 [2,5,5]' \
+	< <(printf '[%s, %s]\n[] [%s][%s]%s' "$(event n-6)" "$(event n-7)" "$(event n-8)" "$(event n-9)" "$(event n-10)")
+imports 'arrays of wrapped events, as a delivery has them' '[.accepted, .rejected]' '0 [2,0]' \
+	< <(printf '[{"json":%s},{"json":%s}]\n' "$(event n-11)" "$(event n-12)")
+is 'each once, as it was' "$(spooled | jq -r 'select(.message_id | startswith("n-")) | .message_id' | sort -V | xargs)" \
+	"$(seq -f 'n-%.0f' 12 | xargs)"
+imports 'gzip members whose last line has no end' '[.accepted, .failed]' '0 [4,0]' \
+	< <({ event g-1; echo; event g-2; } | gzip; { event g-3; echo; event g-4; } | gzip)
+imports 'without ids they stay as many as they are' '[.accepted, .duplicate]' '0 [5,0]' \
+	< <(plain w-1; plain w-1; echo; printf '[%s,%s,%s]' "$(plain w-1)" "$(plain w-1)" "$(plain w-1)")
+is 'each with an id of its own' "$(spooled | grep '"properties_n":"w-1"' | jq -r .message_id | sort -u | wc -l)" 5
+hs import --json "$T/several"
+is 'and are done once' "$CODE $(sum '[.done_before, .accepted]')" '0 [1,0]'
+imports 'the same event twice on a line is one' '[.accepted, .duplicate]' '0 [1,1]' < <(event n-13; event n-13)
+
+nameless='{"type":"track","userId":"u"}'
+imports 'one of them refused' '[.accepted, .rejected]' '1 [3,1]' < <(event o-1; echo "$nameless$(event o-3)"; event o-4)
+is '… with its place, and its own text' "$(refused 1) $(spooled rejected | tail -n 1 | jq -r .body)" \
+	"line 1, event 2: event required, a non-empty string $nameless"
+imports 'damage in the middle' '[.accepted, .rejected]' '1 [2,1]' < <(event p-1; printf '{"type":"tra'; event p-2; echo; event p-3)
+is '… costs what follows in its line' "$(refused 1)" 'line 1, event 2: not JSON'
+hs import --json "$T/several"
+is '… and the exit code of the second run' "$CODE $(sum .rejected_before)" '1 1'
+imports 'an event is taken only if what follows can stand there' '[.accepted, .rejected]' '1 [1,3]' \
+	< <(event q-1; echo garbage; event q-2; echo ','; event q-3; echo; event q-4; echo 12)
+is '… all of the line is refused otherwise' "$(refused 3)" "line 1: text behind the JSON
+line 2: text behind the JSON
+line 4: text behind the JSON"
+imports 'an array that is cut' '[.accepted, .rejected]' '1 [1,1]' < <(printf '[%s,%s' "$(event r-5)" "$(event r-6)")
+is '… is refused from there' "$(refused 1)" 'line 1, event 2: JSON ends too early'
+imports 'what is no event in an array' '[.accepted, .rejected]' '1 [1,3]' < <(printf '[12,%s,[%s],null]' "$(event r-7)" "$(event r-8)")
+imports 'a batch under a key is no event' '[.accepted, .rejected]' '1 [0,1]' < <(printf '{"batch":[%s]}' "$(event r-9)")
+
+# one line of many events, longer than max_body and than a commit, as Kinesis Firehose writes it
+for k in $(seq 9000); do plain "f-$k"; done >"$T/firehose"
+{ printf '['; for k in $(seq 9000); do [ "$k" = 1 ] || printf ','; plain "e-$k"; done; printf ']'; } >"$T/array"
+chmod 644 "$T/firehose" "$T/array"
+for file in firehose array; do
+	OUT=$(as_server_user env HOOKSPOOL_CONF="$S/hookspool.conf" HOOKSPOOL_MAX_BODY=64K "$S/bin/hookspool" import --json "$T/$file")
+	is "$file: a line longer than max_body" "$(sum '[.lines, .events, .accepted, .rejected]')" '[1,9000,9000,0]'
+done
+is '… and each is there once' "$(marks '[ef]-' | uniq | wc -l) $(marks '[ef]-' | uniq -d | wc -l)" '18000 0'
+{ event l-1; printf '{"type":"page","userId":"%070000d"}' 1; event l-2; echo; event l-3; } >"$T/long"
+chmod 644 "$T/long"
+OUT=$(as_server_user env HOOKSPOOL_CONF="$S/hookspool.conf" HOOKSPOOL_MAX_BODY=64K "$S/bin/hookspool" import --json "$T/long")
+is 'an event longer than max_body costs what follows in its line' "$(sum '[.accepted, .rejected]')" '[2,1]'
+is '… and is told' "$(spooled rejected | tail -n 1 | jq -r .message | sed 's/.*long, //')" 'line 1, event 2: body too large'
+server_stop
+
+### A dry run ###########################################################
+# dry WHAT JQ WANTED [COMMAND...]: it counts, and the spool is as before; made if it was not there: no.
+dry() {
+	local what=$1 jq=$2 wanted=$3 before
+	shift 3
+	before=$(find "$S/above/dry" -printf '%p %i %s %T@\n' 2>&1 | sort)
+	OUT=$("$@" env HOOKSPOOL_CONF="$S/hookspool.conf" HOOKSPOOL_SPOOL_DIR="$S/above/dry" "$S/bin/hookspool" import --json --dry-run "$T/dry.jsonl" 2>"$T/err")
+	is "$what" "$? $(sum "$jq")" "0 $wanted"
+	is "$what: the spool is as it was" "$(find "$S/above/dry" -printf '%p %i %s %T@\n' 2>&1 | sort)" "$before"
+}
+SETTINGS=$LIVELY
+spool_start
+for k in 1 2 3; do event "d-$k"; echo; done >"$T/dry.jsonl"
+chmod 644 "$T/dry.jsonl"
+sed "s|^spool_dir.*|spool_dir = $S/above/dry|" "$S/hookspool.conf" >"$T/dry.conf"
+cat "$T/dry.conf" >"$S/hookspool.conf"
+mkdir "$S/above" # where its user may make one
+own "$S/above"
+dry 'no spool yet' '[.accepted, .duplicate]' '[3,0]' as_server_user
+for command in verify 'erase --dry-run --user u' stats cat cursors "backup $T/copy"; do
+	# shellcheck disable=SC2086
+	hs $command
+	is "$command: nor does this make a spool" "$(find "$S/above/dry" 2>/dev/null)" ''
+done
+mkdir -m 700 "$S/above/dry"
+own "$S/above/dry"
+dry 'an empty folder' '[.accepted, .duplicate]' '[3,0]' as_server_user
+head -n 1 "$T/dry.jsonl" >"$T/first"
+sed -n 2p "$T/dry.jsonl" >"$T/second"
+chmod 644 "$T/first" "$T/second"
+hs import "$T/first"
+hs rotate
+hs maintain
+hs import "$T/second"
+find "$S/above/dry" | sort >"$T/before"
+hs import --json --dry-run "$T/dry.jsonl"
+is 'a spool at work' "$CODE $(sum '[.accepted, .duplicate]')" '0 [1,2]'
+is 'a spool at work: nothing is made in it' "$(find "$S/above/dry" | sort | diff - "$T/before")" ''
+rm -rf "$S/above/dry/.hookspool"
+dry 'a spool that nobody has opened yet, such as a restored one' '[.accepted, .duplicate]' '[1,2]' as_server_user
+if [ "$(id -u)" = 0 ]; then # somebody who may read it, and not write
+	hs import "$T/second" # makes what only its owner may write
+	chmod 755 "$S" "$S/above" "$S/above/dry" && chmod -R a+rX "$S/above/dry"
+	chown 65533 "$S/hookspool.conf"
+	dry 'without permission to write' '[.accepted, .duplicate]' '[1,2]' setpriv --reuid=65533 --regid=65533 --clear-groups
+fi
+server_stop
+
 ### Kills ###############################################################
 SETTINGS=$LIVELY
 spool_start
@@ -235,6 +349,11 @@ delivering=$!
 killed=0
 for k in $(seq "$KILLS"); do
 	archive "k$k" $LINES_EACH >"$T/k.jsonl"
+	case $((k % 4)) in # as lines, as one line, as one array
+	2) tr -d '\n' <"$T/k.jsonl" >"$T/one" && mv "$T/one" "$T/k.jsonl" ;;
+	3) { printf '['; paste -sd , "$T/k.jsonl"; printf ']'; } | tr -d '\n' >"$T/one" && mv "$T/one" "$T/k.jsonl" ;;
+	esac
+	printf '\n{"refused":"k%d"}\n' "$k" >>"$T/k.jsonl"
 	[ $((k % 2)) = 0 ] || { gzip -1 -f "$T/k.jsonl"; mv "$T/k.jsonl.gz" "$T/k.jsonl"; }
 	chmod 644 "$T/k.jsonl"
 	(as_server_user env HOOKSPOOL_CONF="$S/hookspool.conf" "$S/bin/hookspool" import "$T/k.jsonl") \
@@ -244,7 +363,7 @@ for k in $(seq "$KILLS"); do
 	kill -9 $pid 2>/dev/null && killed=$((killed + 1))
 	wait $pid 2>/dev/null
 	hs import "$T/k.jsonl"
-	[ $CODE = 0 ] || not_ok "run again after kill $k" "exit $CODE" "$(cat "$T/err")"
+	[ $CODE = 1 ] || not_ok "run again after kill $k" "exit $CODE" "$(cat "$T/err")"
 done
 touch "$T/enough"
 wait $delivering
@@ -255,6 +374,7 @@ for k in $(seq "$KILLS"); do seq -f "k$k-%.0f" $LINES_EACH; done | sort >"$T/wan
 marks k >"$T/got"
 is 'nothing is lost' "$(comm -23 "$T/want" "$T/got" | head -3)" ''
 is 'nothing is there twice, with an id or without' "$(comm -13 "$T/want" "$T/got" | head -3)" ''
+is 'what is refused is there once' "$(spooled rejected | jq -r .body | sort -V)" "$(for k in $(seq "$KILLS"); do echo "{\"refused\":\"k$k\"}"; done)"
 is 'what the server acknowledged meanwhile is there' "$(comm -23 <(sort "$T/sent") <(marks sent) | head -3)" ''
 hs verify
 is 'the spool is in order' "$CODE" 0

@@ -40,27 +40,32 @@ static void open_again(struct hs_bookmark *b)
 static void places_are_kept(void **state)
 {
 	struct hs_try try = {
-		.to = 900, .line = 9, .after = 41, .spooled_at = "2026-11-24T10:15:00.123Z"
+		.to = { 900, 9, 3, true }, .after = 41, .rejected_after = 7, .spooled_at = "2026-11-24T10:15:00.123Z",
+		.name = "a \"b\".jsonl\xff", .name_n = 12
 	};
 	struct hs_bookmark b;
 
 	(void)state;
 	assert_int_equal(hs_bookmark_open(fd, KEY, &b), HS_OK);
-	assert_int_equal(b.at, 0);
-	assert_int_equal(hs_bookmark_move(&b, 500, 5, 2, false), HS_OK);
+	assert_int_equal(b.spot.at, 0);
+	assert_int_equal(hs_bookmark_move(&b, &(struct hs_spot){ 500, 5, 0, false }, 2, false), HS_OK);
 	assert_int_equal(hs_bookmark_try(&b, &try), HS_OK);
 	open_again(&b);
-	assert_int_equal(b.at, 500);
+	assert_int_equal(b.spot.at, 500);
 	assert_true(b.try.open);
-	assert_int_equal(b.try.to + b.try.line + b.try.after, 900 + 9 + 41);
+	assert_int_equal(b.try.to.at + b.try.to.line + b.try.to.event, 900 + 9 + 3);
+	assert_true(b.try.to.array);
+	assert_int_equal(b.try.after + b.try.rejected_after, 41 + 7);
+	assert_memory_equal(b.try.name, try.name, try.name_n);
+	assert_int_equal(b.try.name_n, try.name_n);
 	assert_string_equal(b.try.spooled_at, try.spooled_at);
-	assert_int_equal(hs_bookmark_move(&b, 900, 9, 0, true), HS_OK);
+	assert_int_equal(hs_bookmark_move(&b, &(struct hs_spot){ 900, 9, 0, false }, 0, true), HS_OK);
 	open_again(&b);
 	assert_false(b.try.open || b.done);
-	assert_int_equal(hs_bookmark_done(&b, 950, 10), HS_OK);
+	assert_int_equal(hs_bookmark_done(&b, &(struct hs_spot){ 950, 10, 0, false }), HS_OK);
 	open_again(&b);
 	assert_true(b.done);
-	assert_int_equal(b.line, 10);
+	assert_int_equal(b.spot.line, 10);
 	assert_int_equal(b.rejected, 2);
 	hs_bookmark_close(&b);
 }
@@ -71,13 +76,13 @@ static void torn_lines_count_as_nothing(void **state)
 
 	(void)state;
 	assert_int_equal(hs_bookmark_open(fd, KEY, &b), HS_OK);
-	assert_int_equal(hs_bookmark_move(&b, 500, 5, 0, true), HS_OK);
-	spooldir_add(&dir, NAME, HS_SLICE("{\"at\":777,\"line\":7,\"x\":1}\n{\"at\":99999,\"li"));
+	assert_int_equal(hs_bookmark_move(&b, &(struct hs_spot){ 500, 5, 0, false }, 0, true), HS_OK);
+	spooldir_add(&dir, NAME, HS_SLICE("{\"at\":777,\"line\":7,\"event\":0,\"array\":0,\"x\":1}\n{\"at\":99999,\"li"));
 	open_again(&b);
-	assert_int_equal(b.at, 500);
-	assert_int_equal(hs_bookmark_move(&b, 600, 6, 0, true), HS_OK);
+	assert_int_equal(b.spot.at, 500);
+	assert_int_equal(hs_bookmark_move(&b, &(struct hs_spot){ 600, 6, 0, false }, 0, true), HS_OK);
 	open_again(&b);
-	assert_int_equal(b.at, 600);
+	assert_int_equal(b.spot.at, 600);
 	hs_bookmark_close(&b);
 }
 
@@ -107,12 +112,12 @@ static void a_write_fails(void **state)
 
 	(void)state;
 	assert_int_equal(hs_bookmark_open(fd, KEY, &b), HS_OK);
-	assert_int_equal(hs_bookmark_move(&b, 500, 5, 0, true), HS_OK);
+	assert_int_equal(hs_bookmark_move(&b, &(struct hs_spot){ 500, 5, 0, false }, 0, true), HS_OK);
 	wrap_fail(WRAP_PWRITE, 1, 1, ENOSPC);
-	assert_int_equal(hs_bookmark_move(&b, 600, 6, 0, true), HS_E_FULL);
+	assert_int_equal(hs_bookmark_move(&b, &(struct hs_spot){ 600, 6, 0, false }, 0, true), HS_E_FULL);
 	wrap_reset();
 	wrap_fail(WRAP_FDATASYNC, 1, 1, EIO);
-	assert_int_equal(hs_bookmark_move(&b, 700, 7, 0, true), HS_E_SYNC);
+	assert_int_equal(hs_bookmark_move(&b, &(struct hs_spot){ 700, 7, 0, false }, 0, true), HS_E_SYNC);
 	wrap_reset();
 	hs_bookmark_close(&b);
 }

@@ -299,6 +299,86 @@ static void an_empty_array_has_no_element(void **state)
 	hs_json_free(&j);
 }
 
+/* The pieces of a text, one a line, and how it ended. */
+static const struct {
+	const char *text, *pieces;
+	enum hs_result end;
+} in_pieces[] = {
+	{ "", "", HS_OK },
+	{ " {} ", "{}\n", HS_OK },
+	{ "{}{\"a\":1} {}", "{}\n{\"a\":1}\n{}\n", HS_OK },
+	{ "[{},1, \"x\" ,[2]]", "{}\n1\n\"x\"\n[2]\n", HS_OK },
+	{ "[][{}]{}[ ]", "{}\n{}\n", HS_OK },
+	{ "12", "12\n", HS_OK },
+	{ "12 13", "", HS_E_JSON_TRAILING },
+	{ "12{}", "", HS_E_JSON_TRAILING },
+	{ "{}12", "", HS_E_JSON_TRAILING },
+	{ "{}{},{}", "{}\n", HS_E_JSON_TRAILING },
+	{ "{}]", "", HS_E_JSON_TRAILING },
+	{ "[{}]]", "", HS_E_JSON_TRAILING },
+	{ "[{}", "", HS_E_JSON_END },
+	{ "[{},", "{}\n", HS_E_JSON_END },
+	{ "[{},]", "{}\n", HS_E_JSON_SYNTAX },
+	{ "[{}{}]", "", HS_E_JSON_SYNTAX },
+	{ "[,{}]", "", HS_E_JSON_SYNTAX },
+	{ "[}", "", HS_E_JSON_SYNTAX },
+	{ "[", "", HS_E_JSON_END },
+	{ "{}{\"a\":}", "{}\n", HS_E_JSON_SYNTAX },
+	{ "]", "", HS_E_JSON_SYNTAX },
+};
+
+static enum hs_result read_pieces(struct hs_json *j, struct hs_buf *out)
+{
+	enum hs_result r;
+	bool more;
+
+	while ((r = hs_json_piece(j, &more)) == HS_OK && more) {
+		hs_buf_put_slice(out, hs_json_raw(j, 0));
+		hs_buf_putc(out, '\n');
+	}
+	return r;
+}
+
+static void pieces_come_one_at_a_time(void **state)
+{
+	struct hs_buf out = { 0 };
+	struct hs_json j = { 0 };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof in_pieces / sizeof in_pieces[0]; i++) {
+		hs_buf_reset(&out);
+		hs_json_start(&j, hs_slice_str(in_pieces[i].text));
+		assert_result(read_pieces(&j, &out), in_pieces[i].end);
+		assert_slice_equal(hs_buf_slice(&out), hs_slice_str(in_pieces[i].pieces));
+	}
+	hs_buf_free(&out);
+	hs_json_free(&j);
+}
+
+/* From behind each piece on, as another text. */
+static void pieces_are_read_on(void **state)
+{
+	struct hs_slice text = HS_SLICE("{\"a\":1}[{},2,[3]] {} [4]");
+	struct hs_buf out = { 0 };
+	struct hs_json j = { 0 };
+	bool more = true;
+
+	(void)state;
+	while (more) {
+		bool inside = j.inside;
+
+		hs_json_start(&j, text);
+		j.inside = inside;
+		assert_result(hs_json_piece(&j, &more), HS_OK);
+		if (more)
+			hs_buf_put_slice(&out, hs_json_raw(&j, 0));
+		text = hs_slice(text.p + j.pos, text.n - j.pos);
+	}
+	assert_slice_equal(hs_buf_slice(&out), HS_SLICE("{\"a\":1}{}2[3]{}4"));
+	hs_buf_free(&out);
+	hs_json_free(&j);
+}
+
 static void only_a_bracket_begins_an_array(void **state)
 {
 	static const char *const texts[] = { "", " ", "{}", "\"[\"", "1", "{[", "x[" };
@@ -736,6 +816,8 @@ int main(void)
 		cmocka_unit_test(blanks_mark_an_array_and_those_around_it),
 		cmocka_unit_test(elements_come_one_at_a_time),
 		cmocka_unit_test(an_empty_array_has_no_element),
+		cmocka_unit_test(pieces_come_one_at_a_time),
+		cmocka_unit_test(pieces_are_read_on),
 		cmocka_unit_test(only_a_bracket_begins_an_array),
 		cmocka_unit_test(depth_counts_from_outside),
 		cmocka_unit_test(so_many_values_and_no_more),

@@ -129,7 +129,7 @@ static void gzip_from_an_offset(void **state)
 	close(fd);
 }
 
-/* A file or a pipe of somebody else's, plain or not; a line that is too long is no line. */
+/* A file or a pipe of somebody else's, plain or not; a line that is too long comes in parts. */
 static void from_outside(void **state)
 {
 	struct hs_buf text = { 0 };
@@ -147,16 +147,23 @@ static void from_outside(void **state)
 			assert_int_equal(lseek(fd, 0, SEEK_SET), 0);
 			assert_true(hs_lines_start_outside(&l, fd, stream, 10, 0));
 			expect_next(&l, 1, "one");
-			expect_next(&l, 3, "");
+			for (int part = 0; part < (CHUNK + 9) / 10; part++)
+				expect_next(&l, 3, "xxxxxxxxxx");
+			expect_next(&l, 1, "xxx");
 			assert_int_equal(l.at, 4 + CHUNK + 10);
 			expect_next(&l, 1, "two");
-			expect_next(&l, 3, "");
+			expect_next(&l, 3, "longer tha");
+			hs_lines_back(&l, 3);
+			expect_next(&l, 1, "than ten");
 			expect_next(&l, 2, "three");
 			expect_next(&l, 0, NULL);
 			assert_int_equal(l.at, text.n);
 			lseek(fd, 0, SEEK_SET);
 			assert_true(hs_lines_start_outside(&l, fd, stream, 10, 4 + CHUNK + 10));
 			expect_next(&l, 1, "two");
+			lseek(fd, 0, SEEK_SET);
+			assert_true(hs_lines_start_outside(&l, fd, stream, 10, 4 + CHUNK + 10 + 4 + 3));
+			expect_next(&l, 3, "ger than t"); /* from the middle of a line */
 			close(fd);
 		}
 	hs_lines_free(&l);

@@ -1,0 +1,309 @@
+/*
+ * import: killed before any call on files, or failed by one, and run again: each event is once in
+ * the spool and each refusal once in the rejected file, wherever in a line a commit ends.
+ */
+#include "store/import.h"
+#include "store/io.h"
+#include "tests/lib/cases.h"
+#include "tests/lib/spooldir.h"
+#include "tests/lib/wrap.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+enum {
+	EVENTS = 4030,   /* more than a commit, most of them on one line */
+	REFUSALS = 5,    /* in three places of the first commit, and in the second */
+	STEP = 3,        /* not every call each time: there are many */
+};
+
+static struct {
+	struct spooldir d;
+	struct hs_buf archive;
+	bool known;       /* its events have ids: then only what is refused may come twice */
+	const char *name; /* by which it is imported: each run may use another */
+} s;
+
+/* --- an archive ------------------------------------------------------------------- */
+
+static void put_event(struct hs_buf *to, int n)
+{
+	hs_buf_put_slice(to, HS_SLICE("{\"type\":\"page\",\"userId\":\"u\","));
+	if (s.known) {
+		hs_buf_put_slice(to, HS_SLICE("\"messageId\":\"id-"));
+		hs_buf_put_uint(to, (uint64_t)n);
+		hs_buf_put_slice(to, HS_SLICE("\","));
+	}
+	hs_buf_put_slice(to, HS_SLICE("\"properties\":{\"n\":"));
+	hs_buf_put_uint(to, (uint64_t)n);
+	hs_buf_put_slice(to, HS_SLICE("}}"));
+}
+
+static void make_archive(void)
+{
+	struct hs_buf *a = &s.archive;
+	int n = 0;
+
+	hs_buf_reset(a);
+	hs_buf_put_slice(a, HS_SLICE("{\"type\":\"track\",\"userId\":\"u\"}{\"type\":\"bogus\"}"));
+	while (n < 10)
+		put_event(a, n++);
+	hs_buf_put_slice(a, HS_SLICE("\n\n{\"type\"\n["));
+	while (n < EVENTS - 5) {
+		put_event(a, n++);
+		hs_buf_putc(a, ',');
+	}
+	hs_buf_put_slice(a, HS_SLICE("12] "));
+	while (n < EVENTS)
+		put_event(a, n++);
+	hs_buf_put_slice(a, HS_SLICE("{\"type\""));
+	assert_true(hs_buf_ok(a));
+}
+
+static void make(bool known)
+{
+	s.known = known;
+	spooldir_make(&s.d, "rotate_min_gap = 0");
+	make_archive();
+	s.name = "first.jsonl";
+}
+
+static int finish(void **state)
+{
+	(void)state;
+	wrap_reset();
+	spooldir_remove(&s.d);
+	hs_buf_free(&s.archive);
+	return 0;
+}
+
+/* --- importing -------------------------------------------------------------------- */
+
+static enum hs_result import(bool look_only, struct hs_imported *done)
+{
+	static const struct hs_inventory nothing;
+	struct hs_importer how = { .tenant = "", .look_only = look_only, .inventory = &nothing };
+	struct hs_spool *spool = hs_spool_new(s.d.settings);
+	char path[] = "/tmp/hookspool-import-XXXXXX";
+	int fd = mkstemp(path);
+	enum hs_result r;
+
+	assert_true(fd >= 0 && spool != NULL);
+	unlink(path);
+	assert_int_equal(write(fd, s.archive.p, s.archive.n), s.archive.n);
+	r = hs_import(spool, s.d.settings, &how, fd, s.name, done);
+	close(fd);
+	hs_spool_free(spool);
+	return r;
+}
+
+static int run_import(void *context)
+{
+	struct hs_imported done;
+
+	(void)context;
+	return import(false, &done) == HS_OK ? 0 : 1;
+}
+
+/* --- what is in the spool ----------------------------------------------------------- */
+
+/* All text of a family, with a NUL behind it. */
+static struct hs_buf text_of(const char *family)
+{
+	struct hs_buf all = { 0 };
+	size_t names = spooldir_names(&s.d, "", family);
+
+	for (size_t i = 0; i < names; i++) {
+		struct hs_buf one = spooldir_read(&s.d, spooldir_name(&s.d, family, i));
+
+		hs_buf_put(&all, one.p, one.n);
+		hs_buf_free(&one);
+	}
+	hs_buf_putc(&all, '\0');
+	return all;
+}
+
+static void assert_each_event_once(void)
+{
+	struct hs_buf text = text_of("events");
+	static int seen[EVENTS];
+
+	memset(seen, 0, sizeof seen);
+	for (const char *p = text.p; (p = strstr(p, "\"properties_n\":")) != NULL; p++) {
+		long n = strtol(p + 15, NULL, 10);
+
+		assert_in_range(n, 0, EVENTS - 1);
+		seen[n]++;
+	}
+	for (int n = 0; n < EVENTS; n++)
+		assert_int_equal(seen[n], 1);
+	hs_buf_free(&text);
+}
+
+static void assert_each_refusal_once(void)
+{
+	static const char *const places[REFUSALS] = { "line 1, event 1: ", "line 1, event 2: ", "line 3: ",
+						      "line 4, event 4016: ", "line 4, event 4022: " };
+	struct hs_buf text = text_of("rejected");
+	size_t lines = 0;
+
+	for (const char *p = text.p; (p = strchr(p, '\n')) != NULL; p++)
+		lines++;
+	assert_int_equal(lines, REFUSALS);
+	for (size_t i = 0; i < REFUSALS; i++)
+		assert_non_null(strstr(text.p, places[i]));
+	hs_buf_free(&text);
+}
+
+static void assert_complete(void)
+{
+	assert_each_event_once();
+	assert_each_refusal_once();
+	assert_sound(&s.d);
+}
+
+/* --- the tests ------------------------------------------------------------------------ */
+
+static void all_of_it(void **state)
+{
+	struct hs_imported done;
+
+	(void)state;
+	make(false);
+	assert_int_equal(import(false, &done), HS_OK);
+	assert_int_equal(done.lines, 4);
+	assert_int_equal(done.events, EVENTS + REFUSALS);
+	assert_int_equal(done.accepted, EVENTS);
+	assert_int_equal(done.rejected, REFUSALS);
+	assert_complete();
+	s.name = "second.jsonl";
+	assert_int_equal(import(false, &done), HS_OK);
+	assert_true(done.done_before);
+	assert_int_equal(done.rejected_before, REFUSALS);
+	assert_complete();
+}
+
+/* --- a line that comes in parts --------------------------------------------------------- */
+
+enum { LONGEST = 160, ROUNDS = 12 };
+
+/* Two events and two refusals, whose bytes are cut everywhere by one of the sizes. */
+static void put_round(struct hs_buf *to, int n)
+{
+	hs_buf_put_slice(to, HS_SLICE(" [ {\"type\":\"page\",\"userId\":\"\\u00e9\\\"\xC3\xA9\xF0\x9F\x98\x80\","
+				      "\"properties\":{\"a\":[true,-1.5e+3,{}],\"n\":"));
+	hs_buf_put_uint(to, (uint64_t)n);
+	hs_buf_put_slice(to, HS_SLICE("}} , 12.25e1 ,null] [] "));
+	put_event(to, n + 1);
+}
+
+static struct hs_imported look(int64_t max_body)
+{
+	struct hs_imported done;
+
+	s.d.settings->max_body = max_body;
+	assert_int_equal(import(true, &done), HS_OK);
+	return done;
+}
+
+static void parts_of_every_size(void **state)
+{
+	struct hs_imported done;
+
+	(void)state;
+	make(false);
+	hs_buf_reset(&s.archive);
+	for (int n = 0; n < 2 * ROUNDS; n += 2)
+		put_round(&s.archive, n);
+	for (int64_t size = LONGEST; size < LONGEST + 200; size++) {
+		done = look(size);
+		assert_int_equal(done.lines, 1);
+		assert_int_equal(done.accepted, 2 * ROUNDS);
+		assert_int_equal(done.rejected, 2 * ROUNDS);
+	}
+	hs_buf_put_slice(&s.archive, HS_SLICE("\n"));
+	put_event(&s.archive, 1);
+	done = look(60); /* one event is that short, and has a line of its own */
+	assert_int_equal(done.lines, 2);
+	assert_int_equal(done.accepted, 1);
+	assert_int_equal(done.rejected, 1);
+	assert_int_equal(access(s.d.path, F_OK), -1); /* looking makes no spool */
+}
+
+static void kill_everywhere(void **state, bool known)
+{
+	unsigned nth, kills = 0;
+	int status = -1;
+
+	for (nth = 1 + (unsigned)(hs_io_random() % STEP); status != 0; nth += STEP) {
+		struct hs_imported done;
+
+		make(known);
+		wrap_kill(nth, nth % 2 == 1);
+		status = child_wait(child_start(run_import, NULL));
+		wrap_reset();
+		kills += status != 0;
+		s.name = "a/path with, line 1, event 1: /second.jsonl";
+		if (nth % 4 == 1) { /* and once more, in the run that was to mend it */
+			wrap_kill(1 + (unsigned)(hs_io_random() % nth), true);
+			child_wait(child_start(run_import, NULL));
+			wrap_reset();
+			s.name = "third.jsonl";
+		}
+		assert_int_equal(import(false, &done), HS_OK);
+		assert_int_equal(done.error, 0);
+		assert_complete();
+		assert_int_equal(import(false, &done), HS_OK);
+		assert_true(done.done_before);
+		assert_int_equal(done.rejected_before, REFUSALS);
+		finish(state);
+	}
+	assert_true(kills > 40 / STEP);
+}
+
+static void killed_before_every_call(void **state)
+{
+	kill_everywhere(state, false);
+	kill_everywhere(state, true);
+	make(false);
+}
+
+static void every_failure_is_made_good(void **state)
+{
+	static const enum wrap_call calls[] = { WRAP_PWRITE, WRAP_FDATASYNC };
+
+	for (size_t i = 0; i < sizeof calls / sizeof calls[0]; i++) {
+		bool ended = false;
+
+		for (unsigned nth = 1; !ended; nth++) {
+			struct hs_imported done;
+
+			make(hs_io_random() % 2 == 0);
+			wrap_fail(calls[i], nth, 1, calls[i] == WRAP_PWRITE ? ENOSPC : EIO);
+			import(false, &done);
+			ended = wrap_count(calls[i]) < nth;
+			wrap_reset();
+			assert_int_equal(import(false, &done), HS_OK);
+			assert_complete();
+			finish(state);
+		}
+	}
+	make(false);
+}
+
+#define TEST(f) cmocka_unit_test_teardown(f, finish)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(all_of_it),
+		TEST(parts_of_every_size),
+		TEST(killed_before_every_call),
+		TEST(every_failure_is_made_good),
+	};
+
+	return cmocka_run_group_tests_name("import", tests, NULL, NULL);
+}
