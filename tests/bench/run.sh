@@ -124,7 +124,7 @@ pairs batch-gzip events_per_second '>= 0.92' 'batches of 1000, lighttpd, 8 clien
 
 # At half the rate that it sustains, compression keeps up: what waits for it is not more in the last
 # third of a minute and a half than in the first, but for a segment that has just been sealed.
-# (Sealed segments are looked after every ten seconds: so the most of each half minute is compared.)
+# (Sealed segments are looked after every ten seconds: so means of half minutes are compared.)
 backlog_last() {
 	local rate
 	rate=$(SECONDS_EACH=15 COMPRESS=gzip side "$here" $batch --warm-up 10 | jq '.requests_per_second / 2 | floor') &&

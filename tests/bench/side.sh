@@ -16,7 +16,7 @@
 #	                used, and left there
 #	NODE_WORKERS=N, PHP_CHILDREN=N   processes of the peer: 1 and 32
 #	BACKLOG=N       count the sealed segments that wait to be compressed, each second after the
-#	                first N; the most in each third of that time
+#	                first N: the most of them, and their mean bytes, in each third of that time
 #	OWN=1           ask now and then for the memory that is the handler's own, not a file's
 #	PERF=FILE       record with perf(1) what the handlers do under load
 #	BENCH_BIN=…     where load and the empty responders are
@@ -236,7 +236,7 @@ measure() {
 	jq -c --arg side "$HANDLER@$MOUNT" --argjson peak "$(peak | grep . || echo 0)" \
 		--argjson backlog "$(jq -nRc '[inputs | split(" ") | map(tonumber)] | length as $n |
 			[range(3) as $i | .[$n * $i / 3 | floor:$n * ($i + 1) / 3 | floor] |
-				{segments: (map(.[0]) | max), bytes: (map(.[1]) | max)}]' "$T/backlog")" \
+				{segments: (map(.[0]) | max), bytes: (map(.[1]) | add / length)}]' "$T/backlog")" \
 		--argjson own "$(sort -n "$T/own" | tail -n 1 | grep . || echo 0)" \
 		--argjson handler "$handler" --argjson server "$server" \
 		--argjson us $((${EPOCHREALTIME/./} - begin)) --argjson hertz "$(getconf CLK_TCK)" \

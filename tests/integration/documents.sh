@@ -48,6 +48,7 @@ PORT=$(port_random) LINK_L=../conf-available/50-hookspool.conf LINK_A=../conf-av
 # lighttpd with what is enabled; paths below /usr/local are those in D.
 cat >"$T/lighttpd.conf" <<END
 server.document-root = "$T/www"
+server.bind = "127.0.0.1"
 server.port = $PORT
 include_shell "cat $D/etc/lighttpd/conf-enabled/*.conf 2>/dev/null | sed 's#\"/usr/local#\"$D/usr/local#; s#\"/run/lighttpd#\"$T/log#; s#\"/var/log/lighttpd#\"$T/log#'"
 END
@@ -107,8 +108,11 @@ all_start 'mounted twice'
 check 'make uninstall' uninstall_ours
 check 'once more' uninstall_ours
 all_start 'uninstalled'
-check 'Apache and nginx, which do not mind, keep their mounts' \
-	[ -e "$D/etc/apache2/conf-enabled/hookspool.conf" -a -e "$D/etc/nginx/snippets/hookspool.conf" ]
+lighttpd -D -f "$T/lighttpd.conf" >"$T/out" 2>&1 &
+SERVER_PID=$!
+check 'and lighttpd, which looks for the program at its start, really does' eval 'wait_for 10 listens "$SERVER_PID" "$PORT" || { cat "$T/out"; false; }'
+end_process "$SERVER_PID"
+SERVER_PID=
 
 # The package: its configurations lie where the README's do. dpkg deletes them, and then the script
 # runs; links are there under the usual names, and under another.
