@@ -236,7 +236,7 @@ measure() {
 	jq -c --arg side "$HANDLER@$MOUNT" --argjson peak "$(peak | grep . || echo 0)" \
 		--argjson backlog "$(jq -nRc '[inputs | split(" ") | map(tonumber)] | length as $n |
 			[range(3) as $i | .[$n * $i / 3 | floor:$n * ($i + 1) / 3 | floor] |
-				{segments: (map(.[0]) | max), bytes: (map(.[1]) | add / length)}]' "$T/backlog")" \
+				{segments: (map(.[0]) | max), bytes: (if length == 0 then null else (map(.[1]) | add / length | floor) end)}]' "$T/backlog")" \
 		--argjson own "$(sort -n "$T/own" | tail -n 1 | grep . || echo 0)" \
 		--argjson handler "$handler" --argjson server "$server" \
 		--argjson us $((${EPOCHREALTIME/./} - begin)) --argjson hertz "$(getconf CLK_TCK)" \
