@@ -430,12 +430,16 @@ install: all
 	    $(PLACED) $$unit >$(DESTDIR)$(UNITDIR)/$${unit##*/}; done
 	chmod 644 $(DESTDIR)$(EXAMPLES)/*/* $(addprefix $(DESTDIR)$(UNITDIR)/,$(notdir $(UNITS)))
 
-# The files of `install`, and the folders that are only its own. Settings and spool stay.
+# The files of `install`, and the folders that are only its own. Settings and spool stay. The other
+# web servers start without the program; lighttpd looks for it.
 uninstall:
 	rm -f $(addprefix $(DESTDIR)$(LIBEXECDIR)/hookspool.,fcgi cgi) $(DESTDIR)$(PREFIX)/bin/hookspool \
 	    $(foreach page,$(notdir $(MAN)),$(DESTDIR)$(PREFIX)/share/man/man$(subst .,,$(suffix $(page)))/$(page)) \
 	    $(DESTDIR)$(COMPLETIONS)/hookspool $(addprefix $(DESTDIR)$(UNITDIR)/,$(notdir $(UNITS))) \
 	    $(addprefix $(DESTDIR)$(EXAMPLES)/,hookspool.conf $(CONFIGURATIONS:tools/%=%))
+	conf=$(DESTDIR)/etc/lighttpd/conf-enabled/50-hookspool.conf; \
+	    if grep -qs '"$(LIBEXECDIR)/hookspool.fcgi"' "$$conf"; then rm "$$conf"; \
+	    echo "$$conf is disabled: lighttpd would not start without the program"; fi
 	for folder in $(LIBEXECDIR) $(addprefix $(EXAMPLES)/,apache-conf lighttpd-conf nginx .) $(dir $(EXAMPLES)); do \
 	    [ ! -d $(DESTDIR)$$folder ] || rmdir --ignore-fail-on-non-empty $(DESTDIR)$${folder%/.}; done
 

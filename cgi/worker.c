@@ -78,6 +78,12 @@ static struct hs_service *use_service(struct pool *p)
 	return s;
 }
 
+static void log_demand(const char *when, const struct hs_settings *settings)
+{
+	hs_log(HS_LOG_INFO, "%s: a sender must show %s%s", when, hs_settings_demand(settings),
+	       hs_settings_batch_demand(settings));
+}
+
 static void replace_service(struct pool *p, struct hs_settings *settings)
 {
 	struct hs_service *s = hs_service_new(settings), *old;
@@ -92,7 +98,7 @@ static void replace_service(struct pool *p, struct hs_settings *settings)
 	p->service = s;
 	pthread_mutex_unlock(&p->lock);
 	hs_service_drop(old);
-	hs_log(HS_LOG_INFO, "SIGHUP: settings read again: a sender must show %s", hs_settings_demand(settings));
+	log_demand("SIGHUP: settings read again", settings);
 }
 
 /* --- the spool, as the story of a request knows it --------------------------- */
@@ -494,6 +500,7 @@ int hs_worker_fcgi(int listen_fd, struct hs_settings *settings, hs_reload *reloa
 		free_all(&p);
 		return EX_OSERR;
 	}
+	log_demand("start", settings);
 	hs_notify_open(&p.notify);
 	while (ok && p.started < p.workers)
 		ok = start_worker(&p, seed);

@@ -137,7 +137,8 @@ static bool check_settings(struct checked *c, const char *path)
 		hs_report_warn(r, "access", "set secret or [keys]",
 		               "auth = none: anybody may send");
 	else
-		hs_report_ok(r, "access", "a sender must show %s", hs_settings_demand(c->settings));
+		hs_report_ok(r, "access", "a sender must show %s%s", hs_settings_demand(c->settings),
+		             hs_settings_batch_demand(c->settings));
 	if (c->settings->doubtful_line != 0)
 		hs_report_warn(r, "secrets", "if that is what was meant, it is as it should be; otherwise correct the line",
 		               "line %d holds a secret or key: %s", c->settings->doubtful_line, c->settings->doubt);

@@ -16,7 +16,7 @@ enum hs_http_result {
 	HS_HTTP_OK,          /* there is an answer, of whatever status */
 	HS_HTTP_URL,         /* not an http or https URL, or the CA file cannot be read */
 	HS_HTTP_UNREACHABLE, /* no such host, nobody listens, no route */
-	HS_HTTP_TLS,         /* TLS or certificate */
+	HS_HTTP_TLS,         /* TLS or certificate; or one side speaks TLS and the other does not */
 	HS_HTTP_TIMEOUT,
 	HS_HTTP_CUT, /* the connection ended before there was an answer */
 	HS_HTTP_MEMORY,

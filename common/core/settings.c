@@ -604,6 +604,19 @@ const char *hs_settings_demand(const struct hs_settings *s)
 	return demand[s->auth];
 }
 
+const char *hs_settings_batch_demand(const struct hs_settings *s)
+{
+	static const char *const demand[] = {
+		[HS_BATCH_SIGNATURE_EITHER] = "; a batch's signature may cover its first event or its whole body",
+		[HS_BATCH_SIGNATURE_FIRST] = "; a batch's signature covers its first event",
+		[HS_BATCH_SIGNATURE_WHOLE] = "; a batch's signature covers its whole body",
+	};
+
+	if (!s->batches)
+		return "; batches are refused";
+	return s->auth == HS_AUTH_NONE || s->auth == HS_AUTH_KEY ? "" : demand[s->batch_signature];
+}
+
 struct hs_settings *hs_settings_new(const char *name, struct hs_slice text, char *const *variables,
                                     struct hs_settings_error *error)
 {

@@ -103,6 +103,9 @@ const char *hs_settings_tenant(const struct hs_settings *s, const char *label);
 /* What a sender must show, for people: "a signature and an API key". */
 const char *hs_settings_demand(const struct hs_settings *s);
 
+/* What must hold for a batch, to be put behind that; "" if nothing more does. */
+const char *hs_settings_batch_demand(const struct hs_settings *s);
+
 /* What the sample says where a secret or a key must be entered; it is not taken for one. */
 #define HS_SETTINGS_SAMPLE_SECRET "the shared secret that you gave Segment"
 #define HS_SETTINGS_SAMPLE_KEY "a key in clear"

@@ -15,6 +15,8 @@
 #	BIG=DIRECTORY   a spool of 10,000 segments and 10 million ids: made if it is not there,
 #	                used, and left there
 #	NODE_WORKERS=N, PHP_CHILDREN=N   processes of the peer: 1 and 32
+#	BACKLOG=N       count the sealed segments that wait to be compressed, each second after the
+#	                first N: the most of them, and their mean bytes, in each third of that time
 #	OWN=1           ask now and then for the memory that is the handler's own, not a file's
 #	PERF=FILE       record with perf(1) what the handlers do under load
 #	BENCH_BIN=…     where load and the empty responders are
@@ -188,6 +190,15 @@ own_watch() {
 	done >"$T/own" 2>/dev/null
 }
 
+# backlog_watch SECONDS: after these, every second how many plain sealed segments there are, and their bytes.
+backlog_watch() {
+	sleep "$1"
+	while sleep 1; do
+		find "$S/spool" -maxdepth 1 -name 'events-*.jsonl' -printf '%s\n' |
+			awk '{ n++; bytes += $1 } END { printf "%d %.0f\n", n, bytes }'
+	done >"$T/backlog" 2>/dev/null
+}
+
 # all_kept ACKNOWLEDGED: what was answered 200 is in the file.
 all_kept() {
 	local kept
@@ -203,6 +214,11 @@ all_kept() {
 measure() {
 	local handler server begin=${EPOCHREALTIME/./} result watch=
 	: >"$T/own"
+	: >"$T/backlog"
+	if [ -n "${BACKLOG-}" ]; then
+		backlog_watch "$BACKLOG" &
+		watch=$!
+	fi
 	if [ -n "${OWN-}" ]; then
 		own_watch &
 		watch=$!
@@ -218,12 +234,16 @@ measure() {
 	[ -z "$watch" ] || { kill "$watch" && wait "$watch"; } 2>/dev/null
 	handler=$(($(handler_ticks) - handler)) server=$(($(server_ticks) - server))
 	jq -c --arg side "$HANDLER@$MOUNT" --argjson peak "$(peak | grep . || echo 0)" \
+		--argjson backlog "$(jq -nRc '[inputs | split(" ") | map(tonumber)] | length as $n |
+			[range(3) as $i | .[$n * $i / 3 | floor:$n * ($i + 1) / 3 | floor] |
+				{segments: (map(.[0]) | max), bytes: (if length == 0 then null else (map(.[1]) | add / length | floor) end)}]' "$T/backlog")" \
 		--argjson own "$(sort -n "$T/own" | tail -n 1 | grep . || echo 0)" \
 		--argjson handler "$handler" --argjson server "$server" \
 		--argjson us $((${EPOCHREALTIME/./} - begin)) --argjson hertz "$(getconf CLK_TCK)" \
 		'{side: $side} + . + {
 			handler_cpu_share: ($handler * 1000000 / $hertz / $us),
-			server_cpu_share: ($server * 1000000 / $hertz / $us), peak_rss_kb: $peak, own_rss_kb: $own}' "$T/result"
+			server_cpu_share: ($server * 1000000 / $hertz / $us), peak_rss_kb: $peak, own_rss_kb: $own}
+			+ if $backlog[0].bytes then {backlog: $backlog} else {} end' "$T/result"
 	return "$result"
 }
 

@@ -35,7 +35,7 @@ power_off() { booted systemctl poweroff; wait "$CONTAINER"; }
 ### The machine #########################################################
 
 nginx_configure() {
-	inside sed -i -e "s/listen 80 .*/listen 127.0.0.1:$PORT; include snippets\/hookspool.conf;/" \
+	inside sed -i -e "s/listen 80 .*/listen 127.0.0.1:$PORT; include snippets\/hookspool[.]conf;/" \
 		-e '/listen \[::\]/d' /etc/nginx/sites-available/default
 }
 need "Debian $SUITE" base_make

@@ -68,7 +68,7 @@ mount_of() {
 	case $1 in
 	apache2)
 		inside sed -i -e "s/^Listen 80$/Listen 127.0.0.1:$PORT/" -e '/443/d' /etc/apache2/ports.conf
-		inside a2enmod -q proxy_fcgi env setenvif ssl && inside a2enconf -q hookspool
+		inside sh -c 'a2enmod -q proxy_fcgi env setenvif ssl && a2enconf -q hookspool'
 		;;
 	lighttpd)
 		inside sed -i -e "s/^server.port .*/server.port = $PORT\nserver.bind = \"127.0.0.1\"/" \
@@ -76,7 +76,7 @@ mount_of() {
 		inside lighty-enable-mod hookspool
 		;;
 	nginx)
-		inside sed -i -e "s/listen 80 .*/listen 127.0.0.1:$PORT; include snippets\/hookspool.conf;/" \
+		inside sed -i -e "s/listen 80 .*/listen 127.0.0.1:$PORT; include snippets\/hookspool[.]conf;/" \
 			-e '/listen \[::\]/d' /etc/nginx/sites-available/default
 		;;
 	esac
@@ -99,8 +99,8 @@ served_by() {
 	local pid
 	check "$1 is installed" install "$1"
 	check "$1: the package's configuration is put to use" mount_of "$1"
-	"${INSIDE[@]}" sh -c "$(in_foreground "$1")" >"$T/$1.log" 2>&1 &
-	pid=$!
+	check "$1: and once more" again "$1"
+	server_run "$1"
 	check "$1: it answers that an event would be taken" wait_for healthy
 	check "$1: hookspool check --url finds nothing" \
 		as_hookspool hookspool check --url http://127.0.0.1:$PORT/hookspool
@@ -109,6 +109,35 @@ served_by() {
 	check "$1: events are in the spool" test "$(spooled)" -gt 0
 	check "$1: it is the one that served" kill "$pid"
 	wait "$pid"
+}
+
+# again SERVER: the commands of README.Debian a second time. lighty-enable-mod says 2 then, which is
+# why a semicolon follows it there.
+again() {
+	case $1 in
+	lighttpd) inside sh -c 'lighty-enable-mod hookspool; lighttpd -tt -f /etc/lighttpd/lighttpd.conf' ;;
+	apache2) inside sh -c 'a2enmod proxy_fcgi env setenvif ssl && a2enconf hookspool && apache2ctl configtest' ;;
+	nginx) inside nginx -t ;;
+	esac
+}
+
+# server_run SERVER: pid is the process.
+server_run() {
+	"${INSIDE[@]}" sh -c "$(in_foreground "$1")" >"$T/$1.log" 2>&1 &
+	pid=$!
+}
+
+# starts SERVER: as its service would start it, and answers, be it that nothing is mounted.
+starts() {
+	local pid good=0
+	server_run "$1"
+	wait_for inside curl -s -o /dev/null http://127.0.0.1:$PORT/ && kill "$pid" || good=1
+	wait "$pid"
+	[ "$good" = 0 ] || { cat "$T/$1.log"; false; }
+}
+servers_start() {
+	local server
+	for server in nginx lighttpd apache2; do check "$1: $server starts" starts "$server"; done
 }
 
 mode_of() { inside stat -c '%a %U:%G' "$1" | grep -x "$2"; }
@@ -143,14 +172,26 @@ package() {
 	check 'SIGTERM ends the handler well' test $? -eq 0
 
 	inside sha256sum /etc/hookspool/hookspool.conf >"$T/before"
-	check 'installed again, the settings stay' inside sh -c 'dpkg -i /hookspool.deb'
+	check 'installed again, the settings stay' \
+		inside apt-get -qq -y -o Dpkg::Use-Pty=0 install --reinstall /hookspool.deb
+	check 'and again' inside dpkg -i /hookspool.deb
 	check 'to the byte' eval 'inside sha256sum /etc/hookspool/hookspool.conf | cmp - "$T/before"'
 	check 'removed' inside apt-get -qq -y remove hookspool
+	servers_start removed
 	check 'the spool stays' test "$(spooled)" -gt 0
 	check 'and the settings' inside test -s /etc/hookspool/hookspool.conf
+	# enabled by hand under another name
+	inside ln -s ../conf-available/hookspool.conf /etc/apache2/conf-enabled/zz-events.conf
 	check 'purged, and nothing is asked' inside apt-get -qq -y purge hookspool
+	check 'nginx as the documents have it: no warning' not grep -q 'nginx does not start' "$T/said"
 	check 'nothing is left' eval '! ls -d "$R"/var/lib/hookspool "$R"/etc/hookspool \
-		"$R"/etc/*/*/*hookspool* 2>/dev/null | grep .'
+		"$R"/etc/*/*/*hookspool* "$R"/var/lib/apache2/conf/*/hookspool 2>/dev/null | grep .'
+	check 'nor a link to what is gone' eval '! find "$R"/etc/apache2 "$R"/etc/lighttpd "$R"/etc/nginx -xtype l | grep .'
+	servers_start purged
+	inside sed -i 's/hookspool\[[.]\]conf/hookspool.conf/' /etc/nginx/sites-available/default
+	install /hookspool.deb >/dev/null 2>&1
+	inside apt-get -qq -y purge hookspool >"$T/said" 2>&1
+	check 'an include of the very name: purging tells of it' grep -q 'nginx does not start' "$T/said"
 }
 
 need "Debian $SUITE" base_make

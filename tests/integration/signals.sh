@@ -36,6 +36,39 @@ is 'a mended file is taken' "$STATUS" 200
 is 'all of it by one process' "$(workers)" "$worker"
 server_stop
 
+# What is demanded of senders stands in the log: once when the program starts, not for each thread,
+# and again with each reload. Plain CGI, which starts for each request, keeps silent.
+demands() { grep -o 'info: [A-Za-z: ]*: a sender must show .*' "$S/log/program.log"; }
+SETTINGS='threads = 4' server_start listener
+own_words='a signature; a batch.s signature may cover its first event or its whole body'
+check 'the start tells what a sender must show' wait_for 5 grep -q "start: a sender must show $own_words\$" "$S/log/program.log"
+is 'in one line' "$(demands | wc -l)" 1
+n=1
+while IFS='|' read -r lines words; do
+	# shellcheck disable=SC2086 # lines of the settings, divided by commas
+	IFS=, && settings_write $lines && unset IFS
+	kill -HUP "$PROGRAM_PID"
+	wait_for 5 eval '[ "$(demands | wc -l)" -gt '$n' ]'
+	n=$((n + 1))
+	is "a reload: $lines" "$(demands | tail -n 1)" "info: SIGHUP: settings read again: a sender must show $words"
+done <<'END'
+batch_signature = whole|a signature; a batch's signature covers its whole body
+batch_signature = first,auth = both,[keys],a = a key of a|a signature and an API key; a batch's signature covers its first event
+batches = no,auth = either,[keys],a = a key of a|a signature or an API key; batches are refused
+auth = key,[keys],a = a key of a|an API key
+auth = none|nothing
+END
+event told >"$T/body"
+cgi REQUEST_METHOD=POST CONTENT_TYPE=application/json CONTENT_LENGTH="$(wc -c <"$T/body")" <"$T/body" >/dev/null
+is 'plain CGI says nothing' "$(demands | wc -l)" "$n"
+server_stop
+for mount in lighttpd-fcgi apache-fcgid; do
+	server_start $mount
+	is "$mount: a line a process" "$(cat "$S/log/hookspool.log" "$S/log/error.log" 2>/dev/null |
+		grep -c 'start: a sender must show a signature')" "$(workers | wc -l)"
+	server_stop
+done
+
 # A process that ends by itself says 0; one that a signal ended says more than 128.
 exit_status_of() {
 	kill -TERM "$1"
