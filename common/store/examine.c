@@ -234,10 +234,9 @@ static enum hs_result keep_clean(struct exam *x, struct hs_slice line)
 	return r;
 }
 
-/* The line that was read last is left out of the copy: positions behind it will move. */
-static enum hs_result leave_out(struct exam *x, uint64_t bytes)
+/* These bytes are left out of the copy: positions behind them will move. */
+static enum hs_result leave_out_at(struct exam *x, uint64_t offset, uint64_t bytes)
 {
-	uint64_t offset = x->lines.at - bytes;
 	struct hs_range *last = x->removed_count > 0 ? &x->removed[x->removed_count - 1] : NULL;
 
 	if (x->clean_fd < 0)
@@ -257,6 +256,20 @@ static enum hs_result leave_out(struct exam *x, uint64_t bytes)
 	}
 	x->removed[x->removed_count++] = (struct hs_range){ offset, bytes };
 	return HS_OK;
+}
+
+/* The line that was read last. */
+static enum hs_result leave_out(struct exam *x, uint64_t bytes)
+{
+	return leave_out_at(x, x->lines.at - bytes, bytes);
+}
+
+/* A .gz ends here, before its end: nobody knows how much is lost, but a position may be in there. */
+static enum hs_result leave_out_rest(struct exam *x)
+{
+	x->broken = true;
+	report(x, HS_PROBLEM_DAMAGED, 0);
+	return leave_out_at(x, x->lines.at, UINT64_MAX - x->lines.at);
 }
 
 static enum hs_result look_at_line(struct exam *x, struct hs_slice line, uint64_t number)
@@ -320,8 +333,7 @@ static enum hs_result look_at_lines(struct exam *x, bool sealed)
 	if (r == HS_OK && more < 0) {
 		if (errno != EILSEQ)
 			return errno == ENOMEM ? HS_E_MEMORY : HS_E_IO;
-		x->broken = true;
-		report(x, HS_PROBLEM_DAMAGED, 0);
+		r = leave_out_rest(x);
 	}
 	return r == HS_OK && x->index != NULL ? ask_index(x) : r;
 }
@@ -621,6 +633,8 @@ enum hs_result hs_examine(struct hs_segment *segments, struct hs_index *index,
 	x->clean_fd = -1;
 	if (examiner->mend) /* a copy of ours must not bring back what is being erased */
 		r = hs_erase_lock(x->place->run_dir, &lock);
+	if (examiner->mend && r == HS_OK && hs_io_unlink(x->place->run_dir, CLEAN) < 0 && errno != ENOENT)
+		r = hs_io_result(errno); /* of a killed one */
 	for (int i = 0; i < HS_FAMILIES && r == HS_OK; i++) {
 		x->segment = &segments[i];
 		x->index = i == HS_EVENTS ? index : NULL;
