@@ -162,14 +162,15 @@ static enum hs_result copy_kept(struct dropping *d, int from, int to)
 
 static enum hs_result drop_locked(const struct hs_place *place, struct dropping *d)
 {
-	int from = hs_io_open_read(place->dir, NAME), to = -1;
 	enum hs_result r = HS_OK;
+	int from, to = -1;
 
+	if (hs_io_unlink(place->dir, COPY) < 0 && errno != ENOENT) /* of a killed one */
+		return hs_io_result(errno);
+	from = hs_io_open_read(place->dir, NAME);
 	if (from < 0)
 		return errno == ENOENT ? HS_OK : hs_io_result(errno); /* all were erased or removed */
-	if (hs_io_unlink(place->dir, COPY) < 0 && errno != ENOENT) /* of a killed one */
-		r = HS_E_IO;
-	if (r == HS_OK && (to = hs_io_make(place->dir, COPY, (mode_t)place->settings->spool_mode)) < 0)
+	if ((to = hs_io_make(place->dir, COPY, (mode_t)place->settings->spool_mode)) < 0)
 		r = hs_io_result(errno);
 	if (r == HS_OK)
 		r = copy_kept(d, from, to);
