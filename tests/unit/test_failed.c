@@ -50,8 +50,8 @@ static void assert_text(const char *want)
 static void lines_follow_one_another(void **state)
 {
 	(void)state;
-	assert_int_equal(hs_failed_append(&s.o.place, HS_SLICE("{\"a\":1}\n")), HS_OK);
-	assert_int_equal(hs_failed_append(&s.o.place, HS_SLICE("{\"b\":2}\n")), HS_OK);
+	assert_int_equal(hs_failed_append(&s.o.place, HS_SLICE("{\"a\":1}\n"), UINT64_MAX), HS_OK);
+	assert_int_equal(hs_failed_append(&s.o.place, HS_SLICE("{\"b\":2}\n"), UINT64_MAX), HS_OK);
 	assert_true(wrap_count(WRAP_FDATASYNC) >= 2 && wrap_count(WRAP_FSYNC) >= 1);
 	assert_text("{\"a\":1}\n{\"b\":2}\n");
 }
@@ -60,7 +60,7 @@ static void a_fragment_gets_a_line_of_its_own(void **state)
 {
 	(void)state;
 	spooldir_write(&s.d, "failed.jsonl", HS_SLICE("{\"a\":1}\n{\"torn"));
-	assert_int_equal(hs_failed_append(&s.o.place, HS_SLICE("{\"b\":2}\n")), HS_OK);
+	assert_int_equal(hs_failed_append(&s.o.place, HS_SLICE("{\"b\":2}\n"), UINT64_MAX), HS_OK);
 	assert_text("{\"a\":1}\n{\"torn\n{\"b\":2}\n");
 }
 
@@ -69,15 +69,15 @@ static void a_failure_leaves_it_as_it_was(void **state)
 	static const enum wrap_call calls[] = { WRAP_PWRITE, WRAP_FDATASYNC, WRAP_PREAD };
 
 	(void)state;
-	assert_int_equal(hs_failed_append(&s.o.place, HS_SLICE("{\"a\":1}\n")), HS_OK);
+	assert_int_equal(hs_failed_append(&s.o.place, HS_SLICE("{\"a\":1}\n"), UINT64_MAX), HS_OK);
 	for (size_t i = 0; i < sizeof calls / sizeof calls[0]; i++) {
 		wrap_fail(calls[i], 1, 1, calls[i] == WRAP_PWRITE ? ENOSPC : EIO);
-		assert_int_not_equal(hs_failed_append(&s.o.place, HS_SLICE("{\"b\":2}\n")), HS_OK);
+		assert_int_not_equal(hs_failed_append(&s.o.place, HS_SLICE("{\"b\":2}\n"), UINT64_MAX), HS_OK);
 		wrap_reset();
 		assert_text("{\"a\":1}\n");
 	}
 	wrap_short_write(1, ENOSPC);
-	assert_int_equal(hs_failed_append(&s.o.place, HS_SLICE("{\"b\":2}\n")), HS_E_FULL);
+	assert_int_equal(hs_failed_append(&s.o.place, HS_SLICE("{\"b\":2}\n"), UINT64_MAX), HS_E_FULL);
 	wrap_reset();
 	assert_text("{\"a\":1}\n");
 }
@@ -86,7 +86,7 @@ static int append_some(void *context)
 {
 	(void)context;
 	for (int i = 0; i < 50; i++)
-		if (hs_failed_append(&s.o.place, HS_SLICE("{\"from\":\"one of several\"}\n")) !=
+		if (hs_failed_append(&s.o.place, HS_SLICE("{\"from\":\"one of several\"}\n"), UINT64_MAX) !=
 		    HS_OK)
 			return 1;
 	return 0;
@@ -200,13 +200,13 @@ static void killed_anywhere(void **state)
 
 		make(state);
 		for (int n = 1; n < LETTERS; n++)
-			assert_int_equal(hs_failed_append(&s.o.place, hs_slice_str(letter(n))), HS_OK);
+			assert_int_equal(hs_failed_append(&s.o.place, hs_slice_str(letter(n)), UINT64_MAX), HS_OK);
 		ended = child_wait(child_start(drop_in_child, &nth)) == 0;
 		copy_left |= spooldir_exists(&s.d, "failed-copy.jsonl");
 		copy_said_a |= erase && says_a("failed-copy.jsonl");
 		for (int n = 1; n < LETTERS; n++)
 			assert_in_range(times("failed.jsonl", n), ended ? n != 2 && n != 4 : n % 2, n != 2 || !ended);
-		assert_int_equal(hs_failed_append(&s.o.place, hs_slice_str(letter(LETTERS))), HS_OK);
+		assert_int_equal(hs_failed_append(&s.o.place, hs_slice_str(letter(LETTERS)), UINT64_MAX), HS_OK);
 		if (erase)
 			erase_a();
 		assert_false(erase && (says_a("failed.jsonl") || says_a("failed-copy.jsonl")));
@@ -219,6 +219,97 @@ static void killed_anywhere(void **state)
 		assert_true(nth < 200);
 	}
 	assert_true(copy_left && copy_said_a); /* otherwise this has shown nothing */
+}
+
+/* --- a bound ------------------------------------------------------------------------- */
+
+static void full_it_takes_no_more(void **state)
+{
+	struct hs_slice line = hs_slice_str(letter(1));
+
+	(void)state;
+	assert_int_equal(hs_failed_append(&s.o.place, line, 10), HS_OK); /* a first one always fits */
+	assert_int_equal(hs_failed_append(&s.o.place, line, 2 * line.n), HS_OK);
+	assert_int_equal(hs_failed_append(&s.o.place, line, 3 * line.n - 1), HS_E_FAILED_MAX);
+	assert_int_equal(hs_failed_append(&s.o.place, line, line.n / 2), HS_E_FAILED_MAX);
+	assert_int_equal(times("failed.jsonl", 1), 2);
+	assert_int_equal(hs_failed_append(&s.o.place, line, 3 * line.n), HS_OK);
+}
+
+/* Of a day of October; the record was spooled on another one. */
+static void add_dated(const char *failed, const char *spooled)
+{
+	char text[200];
+
+	snprintf(text, sizeof text, "{\"failed_at\":\"2026-10-%sT00:00:00.000Z\",\"cursor\":\"crm\","
+		 "\"record\":{\"type\":\"page\",\"spooled_at\":\"2026-10-%sT00:00:00.000Z\"}}\n", failed, spooled);
+	assert_int_equal(hs_failed_append(&s.o.place, hs_slice_str(text), UINT64_MAX), HS_OK);
+}
+
+enum { DAY = 86400 };
+static const int64_t OCTOBER_MS = INT64_C(1790812800000);
+
+static void what_is_old_goes(void **state)
+{
+	struct hs_failed_size size;
+	struct hs_buf after;
+	uint64_t gone;
+
+	(void)state;
+	spooldir_write(&s.d, "failed.jsonl", HS_SLICE("{\"damaged\n")); /* for a person */
+	add_dated("05", "04");
+	add_dated("09", "08");
+	add_dated("06", "10"); /* a clock was wrong: the later time counts */
+	assert_int_equal(hs_failed_look(s.o.place.dir, &size), HS_OK);
+	assert_int_equal(size.oldest_ms, OCTOBER_MS + 4 * DAY * INT64_C(1000));
+	assert_int_equal(hs_failed_expire(&s.o.place, OCTOBER_MS + 4 * DAY * INT64_C(1000), &gone), HS_OK);
+	assert_int_equal(gone, 0);
+	assert_int_equal(hs_failed_expire(&s.o.place, OCTOBER_MS + 8 * DAY * INT64_C(1000), &gone), HS_OK);
+	assert_int_equal(gone, 1);
+	after = spooldir_read(&s.d, "failed.jsonl");
+	assert_non_null(memmem(after.p, after.n, "{\"damaged\n", 10));
+	assert_null(memmem(after.p, after.n, "10-05", 5));
+	assert_non_null(memmem(after.p, after.n, "at\":\"2026-10-09", 15));
+	assert_int_equal(hs_failed_expire(&s.o.place, OCTOBER_MS + 30 * DAY * INT64_C(1000), &gone), HS_OK);
+	assert_int_equal(gone, 2);
+	hs_buf_free(&after);
+}
+
+static int expire_in_child(void *context)
+{
+	unsigned nth = *(unsigned *)context;
+	uint64_t gone;
+
+	wrap_reset();
+	wrap_kill(nth, nth % 2 == 1);
+	return hs_failed_expire(&s.o.place, OCTOBER_MS + 7 * DAY * INT64_C(1000), &gone) == HS_OK ? 0 : 1;
+}
+
+static void killed_while_old_ones_go(void **state)
+{
+	bool ended = false;
+
+	finish(state);
+	for (unsigned nth = 1; !ended; nth++) {
+		struct hs_buf text;
+		uint64_t gone;
+
+		make(state);
+		add_dated("05", "04");
+		add_dated("09", "08");
+		ended = child_wait(child_start(expire_in_child, &nth)) == 0;
+		add_dated("11", "10");
+		assert_int_equal(hs_failed_expire(&s.o.place, OCTOBER_MS + 7 * DAY * INT64_C(1000), &gone), HS_OK);
+		text = spooldir_read(&s.d, "failed.jsonl");
+		assert_null(memmem(text.p, text.n, "10-05", 5));
+		assert_non_null(memmem(text.p, text.n, "at\":\"2026-10-09", 15));
+		assert_non_null(memmem(text.p, text.n, "at\":\"2026-10-11", 15));
+		assert_false(spooldir_exists(&s.d, "failed-copy.jsonl"));
+		hs_buf_free(&text);
+		if (!ended)
+			finish(state);
+		assert_true(nth < 200);
+	}
 }
 
 /* A person removed the file, or all of it was erased: the copy goes all the same. */
@@ -239,6 +330,9 @@ int main(void)
 		cmocka_unit_test_setup_teardown(several_at_once, make, finish),
 		cmocka_unit_test_setup_teardown(killed_anywhere, make, finish),
 		cmocka_unit_test_setup_teardown(a_copy_without_its_file, make, finish),
+		cmocka_unit_test_setup_teardown(full_it_takes_no_more, make, finish),
+		cmocka_unit_test_setup_teardown(what_is_old_goes, make, finish),
+		cmocka_unit_test_setup_teardown(killed_while_old_ones_go, make, finish),
 	};
 
 	return cmocka_run_group_tests_name("failed", tests, NULL, NULL);
