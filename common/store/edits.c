@@ -189,7 +189,7 @@ static enum hs_result refresh(struct hs_edits *e)
 		return HS_OK;
 	/* what a kill may have left out: a power cut must not take the new name back */
 	if (hs_io_sync_dir(e->place->dir) < 0)
-		return HS_E_IO;
+		return hs_io_result(errno);
 	return put_entry(e, open) ? HS_OK : HS_E_MEMORY;
 }
 
@@ -300,7 +300,7 @@ static enum hs_result settle(struct hs_edits *e)
 	if (hs_io_fstat(e->fd, &st) < 0)
 		return HS_E_IO;
 	if ((uint64_t)st.st_size > end && hs_io_truncate(e->fd, end) < 0)
-		return HS_E_IO;
+		return hs_io_result(errno);
 	return e->count > e->settled ? finish(e) : HS_OK;
 }
 
@@ -408,7 +408,7 @@ static enum hs_result check_segment(struct hs_edits *e, const struct hs_edit *ed
 		return errno == ENOENT ? HS_OK : HS_E_IO;
 	if (edit->sealed.gzip)
 		return HS_E_BUSY; /* the plain one counts */
-	return hs_io_unlink(e->place->dir, name) < 0 || hs_io_sync_dir(e->place->dir) < 0 ? HS_E_IO
+	return hs_io_unlink(e->place->dir, name) < 0 || hs_io_sync_dir(e->place->dir) < 0 ? hs_io_result(errno)
 											  : HS_OK;
 }
 
@@ -422,7 +422,7 @@ static enum hs_result make_journal(struct hs_edits *e)
 	if (e->fd < 0)
 		return hs_io_result(errno);
 	if (hs_io_fstat(e->fd, &st) < 0 || hs_io_sync_dir(e->place->private_dir) < 0)
-		return HS_E_IO;
+		return hs_io_result(errno);
 	e->inode = (uint64_t)st.st_ino;
 	return HS_OK;
 }
@@ -460,7 +460,7 @@ static enum hs_result put_in_place(struct hs_edits *e, const struct hs_edit *edi
 		return r;
 	}
 	if (hs_io_sync_dir(e->place->dir) < 0)
-		return HS_E_IO;
+		return hs_io_result(errno);
 	if (journaled && finish(e) != HS_OK)
 		hs_log(HS_LOG_WARN,
 		       "edits: the end of an edit could not be noted; it will be found out");
@@ -517,7 +517,7 @@ static enum hs_result write_again(struct hs_edits *e, uint64_t oldest)
 	enum hs_result r;
 
 	if (hs_io_unlink(dir, COPY) < 0 && errno != ENOENT) /* of a killed one */
-		return HS_E_IO;
+		return hs_io_result(errno);
 	to = hs_io_make(dir, COPY, 0600);
 	if (to < 0)
 		return hs_io_result(errno);
@@ -526,7 +526,7 @@ static enum hs_result write_again(struct hs_edits *e, uint64_t oldest)
 		r = HS_E_SYNC;
 	hs_io_close(to);
 	if (r == HS_OK && (hs_io_rename(dir, COPY, dir, JOURNAL) < 0 || hs_io_sync_dir(dir) < 0))
-		r = HS_E_IO;
+		r = hs_io_result(errno);
 	if (r != HS_OK)
 		hs_io_unlink(dir, COPY);
 	forget(e);

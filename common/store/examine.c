@@ -105,7 +105,7 @@ static enum hs_result scratch_result(int code)
 	if (code == 0)
 		return HS_OK;
 	hs_log(HS_LOG_ERROR, "examine: scratch file: %s", mdb_strerror(code));
-	return code == ENOSPC || code == MDB_MAP_FULL ? HS_E_FULL : code == ENOMEM ? HS_E_MEMORY : HS_E_IO;
+	return hs_index_result(code);
 }
 
 static enum hs_result open_scratch(struct exam *x)
@@ -355,7 +355,7 @@ static enum hs_result put_in_place(struct exam *x, const struct hs_sealed *seale
 		return r;
 	hs_io_unlink(p->private_dir, broken);
 	if (hs_io_link(p->dir, x->name, p->private_dir, broken) < 0 || hs_io_sync_dir(p->private_dir) < 0)
-		return HS_E_IO;
+		return hs_io_result(errno);
 	r = hs_edits_open(p, &edits);
 	if (r == HS_OK)
 		r = hs_edits_replace(edits, &edit);

@@ -73,7 +73,7 @@ static enum hs_result append_locked(const struct hs_place *place, struct hs_slic
 			hs_io_truncate(fd, size);
 	}
 	if (r == HS_OK && size == 0 && hs_io_sync_dir(place->dir) < 0)
-		r = HS_E_IO;
+		r = hs_io_result(errno);
 	hs_io_close(fd);
 	return r;
 }
@@ -207,11 +207,11 @@ static enum hs_result drop_locked(const struct hs_place *place, struct dropping 
 	if (r == HS_OK)
 		r = copy_kept(d, from, to);
 	if (r == HS_OK && hs_io_rename(place->dir, COPY, place->dir, NAME) < 0)
-		r = HS_E_IO;
+		r = hs_io_result(errno);
 	if (r == HS_OK && d->written == 0 && hs_io_unlink(place->dir, NAME) < 0)
-		r = HS_E_IO;
+		r = hs_io_result(errno);
 	if (r == HS_OK && hs_io_sync_dir(place->dir) < 0)
-		r = HS_E_IO;
+		r = hs_io_result(errno);
 	if (r != HS_OK)
 		hs_io_unlink(place->dir, COPY);
 	if (to >= 0)

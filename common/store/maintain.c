@@ -73,7 +73,7 @@ static enum hs_result rename_copy(const struct hs_place *place, const char *plai
 {
 	if (hs_io_rename(place->run_dir, COPY, place->dir, gz) < 0 ||
 	    hs_io_sync_dir(place->dir) < 0 || hs_io_unlink(place->dir, plain) < 0)
-		return HS_E_IO;
+		return hs_io_result(errno);
 	return HS_OK;
 }
 
@@ -139,7 +139,7 @@ static enum hs_result compress_one(const struct work *w, const char *family,
 	if (fd < 0)
 		return errno == ENOENT ? HS_OK : HS_E_IO;
 	if (hs_io_fstat(fd, &st) < 0 || hs_io_space(w->place->dir, &space) < 0)
-		r = HS_E_IO;
+		r = hs_io_result(errno);
 	else if (space.bytes < (uint64_t)st.st_size + (uint64_t)w->place->settings->min_free)
 		r = HS_OK; /* the room is needed for events; the next time, perhaps */
 	else
@@ -173,7 +173,7 @@ static enum hs_result drop_plain(const struct work *w, const char *plain, const 
 		return r;
 	if (is_still(dir, plain, pair.inode[0]) && is_still(dir, gz, pair.inode[1]) &&
 	    (hs_io_sync_dir(dir) < 0 || (hs_io_unlink(dir, plain) < 0 && errno != ENOENT)))
-		r = HS_E_IO;
+		r = hs_io_result(errno);
 	hs_edits_release(w->edits);
 	return r;
 }
@@ -238,7 +238,7 @@ static enum hs_result delete_one(const struct hs_place *place, const char *famil
 
 	hs_sealed_print(family, sealed, name);
 	if (hs_io_unlink(place->dir, name) < 0 && errno != ENOENT)
-		return HS_E_IO;
+		return hs_io_result(errno);
 	++*deleted;
 	return HS_OK;
 }
@@ -447,7 +447,7 @@ static enum hs_result maintain_all(struct work *w)
 	if (r != HS_OK)
 		return r;
 	if (hs_io_unlink(w->place->run_dir, COPY) < 0 && errno != ENOENT) /* of a killed one */
-		return HS_E_IO;
+		return hs_io_result(errno);
 	r = tell_strange(w);
 	for (int i = 0; i < HS_FAMILIES && !must_stop(w); i++)
 		note_failure(&r, maintain_family(w, i));

@@ -379,6 +379,9 @@ static void what_is_gone_is_forgotten(void **state)
 		assert_int_equal(hs_edits_number(s.edits, 2), 1);
 		hs_edits_release(s.edits);
 	}
+	wrap_fail(WRAP_RENAMEAT, 1, 1, EROFS);
+	assert_result(hs_edits_trim(s.edits, 2, 0), HS_E_READ_ONLY);
+	wrap_reset();
 	assert_int_equal(hs_edits_trim(s.edits, 2, 0), HS_OK);
 	assert_true((uint64_t)spooldir_size(&s.d, ".hookspool/edits") < size);
 	assert_int_equal(number(), 0); /* of segment 1 */

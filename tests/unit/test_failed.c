@@ -312,6 +312,20 @@ static void killed_while_old_ones_go(void **state)
 	}
 }
 
+static void a_read_only_disk_has_its_word(void **state)
+{
+	static const enum wrap_call calls[] = { WRAP_UNLINKAT, WRAP_PWRITE, WRAP_RENAMEAT };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof calls / sizeof calls[0]; i++) {
+		assert_int_equal(hs_failed_append(&s.o.place, hs_slice_str(letter(1)), UINT64_MAX), HS_OK);
+		wrap_fail(calls[i], 1, 1, EROFS);
+		assert_result(drop_2_and_4(), HS_E_READ_ONLY);
+		wrap_reset();
+		assert_int_equal(times("failed.jsonl", 1), i + 1);
+	}
+}
+
 /* A person removed the file, or all of it was erased: the copy goes all the same. */
 static void a_copy_without_its_file(void **state)
 {
@@ -330,6 +344,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(several_at_once, make, finish),
 		cmocka_unit_test_setup_teardown(killed_anywhere, make, finish),
 		cmocka_unit_test_setup_teardown(a_copy_without_its_file, make, finish),
+		cmocka_unit_test_setup_teardown(a_read_only_disk_has_its_word, make, finish),
 		cmocka_unit_test_setup_teardown(full_it_takes_no_more, make, finish),
 		cmocka_unit_test_setup_teardown(what_is_old_goes, make, finish),
 		cmocka_unit_test_setup_teardown(killed_while_old_ones_go, make, finish),
