@@ -564,14 +564,16 @@ static bool learn_one(void *context, const struct hs_erased_id *e)
 static int learn_once(struct hs_index *ix, uint64_t known)
 {
 	struct learning l = { .ix = ix };
+	enum hs_result r;
 
 	l.code = begin_writing(ix, &l.writing);
 	if (l.code != 0)
 		return l.code;
 	l.writing.mark.number = ix->mark.number; /* it has caught up */
 	l.writing.mark.offset = ix->mark.offset;
-	if (hs_erased_each(ix->place->private_dir, &known, learn_one, &l) != HS_OK)
-		l.code = EIO;
+	r = hs_erased_each(ix->place->private_dir, &known, learn_one, &l);
+	if (r != HS_OK)
+		l.code = r == HS_E_MEMORY ? ENOMEM : EIO;
 	l.writing.mark.erased = known;
 	return end(ix, &l.writing, l.code);
 }

@@ -285,12 +285,14 @@ static enum hs_result delete_old(const struct work *w, const char *family, int64
 /* What was noted of segments that are gone is of no use to anybody. */
 static enum hs_result trim_edits(const struct work *w, const char *family)
 {
+	/* asked for before the list, so that one sealed in between is not below it */
+	uint64_t open_number = atomic_load(&w->place->state->state->family[HS_EVENTS].number);
 	struct hs_sealed *list;
 	size_t count;
 	enum hs_result r = hs_sealed_list(w->place->dir, family, &list, &count);
 
-	if (r == HS_OK && count > 0)
-		r = hs_edits_trim(w->edits, list[0].number, EDITS_MOST);
+	if (r == HS_OK)
+		r = hs_edits_trim(w->edits, count > 0 ? list[0].number : open_number, EDITS_MOST);
 	free(list);
 	return r;
 }

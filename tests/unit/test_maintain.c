@@ -246,6 +246,31 @@ static void dead_letters_stay_without_retention(void **state)
 	assert_false(spooldir_exists(&s.d, "failed-copy.jsonl"));
 }
 
+/* Also when retention has taken all segments: no position can name one of them. */
+static void edits_of_deleted_segments_go(void **state)
+{
+	static const char old[] = "events-20200101T000000.000Z-000001.jsonl";
+	struct hs_buf text = { 0 };
+
+	(void)state;
+	make("retain_days = 30\n");
+	assert_int_equal(maintain(), HS_OK); /* the clock is believed before there is an old segment */
+	spooldir_write(&s.d, old, HS_SLICE("{\"spooled_at\":\"2020-01-01T00:00:00.000Z\"}\n"));
+	assert_int_equal(spooldir_append(s.spool, "a", NULL), HS_OK);
+	for (int n = 1; n < 1000; n++) {
+		char line[256];
+
+		snprintf(line, sizeof line, "{\"segment\":1,\"edit\":%d,\"file\":\"%s\",\"inode\":[1,2],\"size\":[9,8],"
+			 "\"removed\":[0,1]}\n{\"segment\":1,\"edit\":%d,\"done\":true}\n", n, old, n);
+		hs_buf_put_slice(&text, hs_slice_str(line));
+	}
+	spooldir_write(&s.d, ".hookspool/edits", hs_buf_slice(&text));
+	hs_buf_free(&text);
+	assert_int_equal(maintain(), HS_OK);
+	assert_int_equal(s.done.deleted, 1);
+	assert_int_equal(spooldir_size(&s.d, ".hookspool/edits"), 0);
+}
+
 /* What was compressed is still known to the index that is made anew. */
 static void duplicates_are_known_from_compressed_segments(void **state)
 {
@@ -274,6 +299,7 @@ int main(void)
 		cmocka_unit_test_teardown(the_oldest_go_first, finish),
 		cmocka_unit_test_teardown(old_segments_are_deleted, finish),
 		cmocka_unit_test_teardown(old_dead_letters_go, finish),
+		cmocka_unit_test_teardown(edits_of_deleted_segments_go, finish),
 		cmocka_unit_test_teardown(dead_letters_stay_without_retention, finish),
 		cmocka_unit_test_teardown(duplicates_are_known_from_compressed_segments, finish),
 	};
