@@ -24,6 +24,7 @@ enum {
 	LOCK_MS = 60000,       /* a person waits, not a sender */
 	IDS_AT_ONCE = 512,     /* looked up in the index under one lock */
 	PROGRESS_LINES = 4096,
+	BROKEN_MOST = 99,      /* originals of one segment that are kept, and the last one anew */
 };
 static const char SEEN[] = "examine", CLEAN[] = HS_EXAMINE_COPY;
 static const size_t SEEN_BYTES = /* of addresses */
@@ -340,23 +341,50 @@ static enum hs_result look_at_lines(struct exam *x, bool sealed)
 
 /* --- mending ------------------------------------------------------------------- */
 
+/* Its nth name in the private folder: broken-NAME, broken-2-NAME …; *taken: by another file. */
+static enum hs_result link_original(struct exam *x, unsigned nth, bool *taken)
+{
+	const struct hs_place *p = x->place;
+	char broken[HS_SEALED_NAME + 24];
+	struct stat st;
+
+	if (nth == 1)
+		snprintf(broken, sizeof broken, "broken-%s", x->name);
+	else
+		snprintf(broken, sizeof broken, "broken-%u-%s", nth, x->name);
+	if (nth == BROKEN_MOST && hs_io_unlink(p->private_dir, broken) < 0 && errno != ENOENT)
+		return hs_io_result(errno);
+	if (hs_io_stat(p->private_dir, broken, &st) == 0) {
+		*taken = (uint64_t)st.st_ino != x->inode; /* or a killed run has done it */
+		return HS_OK;
+	}
+	*taken = false;
+	return hs_io_link(p->dir, x->name, p->private_dir, broken) < 0 ? hs_io_result(errno) : HS_OK;
+}
+
+/* One that was kept before stays, for it may hold what only a person can read. */
+static enum hs_result keep_original(struct exam *x)
+{
+	bool taken = true;
+	enum hs_result r = HS_OK;
+
+	for (unsigned nth = 1; r == HS_OK && taken; nth++)
+		r = link_original(x, nth, &taken);
+	return r == HS_OK && hs_io_sync_dir(x->place->private_dir) < 0 ? hs_io_result(errno) : r;
+}
+
 /* The original gets a second name in the private folder; then the copy takes its place. */
 static enum hs_result put_in_place(struct exam *x, const struct hs_sealed *sealed)
 {
 	struct hs_edit edit = { x->segment->name, *sealed, x->inode, CLEAN, x->removed, x->removed_count };
-	char broken[HS_SEALED_NAME + 8];
-	const struct hs_place *p = x->place;
 	struct hs_edits *edits;
-	enum hs_result r;
+	enum hs_result r = hs_writer_end(&x->clean);
 
-	snprintf(broken, sizeof broken, "broken-%s", x->name);
-	r = hs_writer_end(&x->clean);
+	if (r == HS_OK)
+		r = keep_original(x);
 	if (r != HS_OK)
 		return r;
-	hs_io_unlink(p->private_dir, broken);
-	if (hs_io_link(p->dir, x->name, p->private_dir, broken) < 0 || hs_io_sync_dir(p->private_dir) < 0)
-		return hs_io_result(errno);
-	r = hs_edits_open(p, &edits);
+	r = hs_edits_open(x->place, &edits);
 	if (r == HS_OK)
 		r = hs_edits_replace(edits, &edit);
 	hs_edits_close(edits);

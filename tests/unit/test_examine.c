@@ -103,6 +103,22 @@ static void a_line_that_is_no_record(void **state)
 	assert_int_equal(spooldir_names(&s.d, ".hookspool", "broken-"), 1);
 }
 
+/* Nothing that was set aside is written over. */
+static void each_original_is_kept(void **state)
+{
+	(void)state;
+	seal("a b");
+	for (int n = 1; n <= 3; n++) {
+		spooldir_add(&s.d, first(), HS_SLICE("{\"a\":}\n"));
+		examine(true);
+		assert_int_equal(s.found.mended, 1);
+		assert_int_equal(examine(false), 0);
+		assert_int_equal(spooldir_names(&s.d, ".hookspool", "broken-"), n);
+	}
+	assert_int_equal(spooldir_names(&s.d, ".hookspool", "broken-3-events-"), 1);
+	assert_once(&s.d, "a b");
+}
+
 static void a_segment_that_ends_in_mid_line(void **state)
 {
 	(void)state;
@@ -411,6 +427,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(nothing_is_wrong, begin, finish),
 		cmocka_unit_test_setup_teardown(a_line_that_is_no_record, begin, finish),
+		cmocka_unit_test_setup_teardown(each_original_is_kept, begin, finish),
 		cmocka_unit_test_setup_teardown(a_segment_that_ends_in_mid_line, begin, finish),
 		cmocka_unit_test_setup_teardown(a_gz_beside_that_is_no_copy, begin, finish),
 		cmocka_unit_test_setup_teardown(a_compressed_one_that_is_cut, begin, finish),
