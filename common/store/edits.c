@@ -533,16 +533,31 @@ static enum hs_result write_again(struct hs_edits *e, uint64_t oldest)
 	return r;
 }
 
-enum hs_result hs_edits_trim(struct hs_edits *e, uint64_t oldest, uint64_t most)
+/* Under the lock no segment is edited that is not there; if none is there, none of the journal is of use. */
+static enum hs_result oldest_there(const struct hs_edits *e, uint64_t *oldest)
+{
+	struct hs_sealed *list;
+	size_t count;
+	enum hs_result r = hs_sealed_list(e->place->dir, "events", &list, &count);
+
+	*oldest = r != HS_OK ? 0 : count > 0 ? list[0].number : UINT64_MAX;
+	free(list);
+	return r;
+}
+
+enum hs_result hs_edits_trim(struct hs_edits *e, uint64_t most)
 {
 	enum hs_result r = hs_edits_claim(e);
 	bool useless = false;
+	uint64_t oldest = 0;
 
 	if (r != HS_OK)
 		return r;
+	if (e->settled_end > most)
+		r = oldest_there(e, &oldest);
 	for (size_t i = 0; i < e->count && !useless; i++)
 		useless = e->list[i].segment < oldest;
-	if (useless && e->settled_end > most)
+	if (useless)
 		r = write_again(e, oldest);
 	hs_edits_release(e);
 	return r;

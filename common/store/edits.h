@@ -102,9 +102,9 @@ struct hs_edit {
 enum hs_result hs_edits_replace(struct hs_edits *edits, const struct hs_edit *edit);
 
 /*
- * Drops what the journal says of segments below number `oldest`, which are gone, once it has
- * more than `most` bytes. HS_OK, also if there is nothing to drop; or an error as above.
+ * Drops what the journal says of segments before the oldest that is there, once it has more than
+ * `most` bytes. HS_OK, also if there is nothing to drop; or an error as above.
  */
-enum hs_result hs_edits_trim(struct hs_edits *edits, uint64_t oldest, uint64_t most);
+enum hs_result hs_edits_trim(struct hs_edits *edits, uint64_t most);
 
 #endif

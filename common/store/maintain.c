@@ -282,21 +282,6 @@ static enum hs_result delete_old(const struct work *w, const char *family, int64
 	return r;
 }
 
-/* What was noted of segments that are gone is of no use to anybody. */
-static enum hs_result trim_edits(const struct work *w, const char *family)
-{
-	/* asked for before the list, so that one sealed in between is not below it */
-	uint64_t open_number = atomic_load(&w->place->state->state->family[HS_EVENTS].number);
-	struct hs_sealed *list;
-	size_t count;
-	enum hs_result r = hs_sealed_list(w->place->dir, family, &list, &count);
-
-	if (r == HS_OK)
-		r = hs_edits_trim(w->edits, count > 0 ? list[0].number : open_number, EDITS_MOST);
-	free(list);
-	return r;
-}
-
 /* --- all of it -------------------------------------------------------------- */
 
 struct telling {
@@ -368,7 +353,7 @@ static enum hs_result maintain_family(struct work *w, int family)
 	else if (r == HS_OK && most > 0)
 		note_failure(&r, hs_maintain_cap(w->place, name, 0, most, keep, &w->done->deleted));
 	if (r == HS_OK && family == HS_EVENTS && w->done->deleted > 0)
-		r = trim_edits(w, name);
+		r = hs_edits_trim(w->edits, EDITS_MOST);
 	if (family == HS_EVENTS && s->compress == HS_COMPRESS_GZIP && !must_stop(w))
 		note_failure(&r, compress_all(w, name, w->place->state->state->family[family].number));
 	return r;

@@ -369,20 +369,20 @@ static void what_is_gone_is_forgotten(void **state)
 	c = line_at(2);
 	assert_int_equal(erase(1), HS_OK); /* e, of segment 2 */
 	size = (uint64_t)spooldir_size(&s.d, ".hookspool/edits");
-	assert_int_equal(hs_edits_trim(s.edits, 2, size), HS_OK); /* not worth it */
+	assert_int_equal(hs_edits_trim(s.edits, size), HS_OK); /* not worth it */
 	assert_int_equal(spooldir_size(&s.d, ".hookspool/edits"), size);
 	wrap_fail(WRAP_RENAMEAT, 1, 1, EROFS);
-	assert_result(hs_edits_trim(s.edits, 2, 0), HS_E_READ_ONLY);
+	assert_result(hs_edits_trim(s.edits, 0), HS_E_READ_ONLY);
 	wrap_reset();
 	for (size_t i = 0; i < sizeof calls / sizeof calls[0]; i++) {
 		wrap_fail(calls[i], 1, 1, EIO);
-		hs_edits_trim(s.edits, 2, 0);
+		hs_edits_trim(s.edits, 0);
 		wrap_reset();
 		assert_int_equal(hs_edits_share(s.edits), HS_OK);
 		assert_int_equal(hs_edits_number(s.edits, 2), 1);
 		hs_edits_release(s.edits);
 	}
-	assert_int_equal(hs_edits_trim(s.edits, 2, 0), HS_OK);
+	assert_int_equal(hs_edits_trim(s.edits, 0), HS_OK);
 	assert_true((uint64_t)spooldir_size(&s.d, ".hookspool/edits") < size);
 	assert_int_equal(number(), 0); /* of segment 1 */
 	p = (struct hs_position){ 2, c, 0, 0 };
@@ -400,7 +400,7 @@ static int trim_in_child(void *context)
 
 	wrap_reset();
 	wrap_kill(nth, nth % 2 == 1);
-	return hs_edits_trim(s.edits, 2, 0) == HS_OK ? 0 : 1;
+	return hs_edits_trim(s.edits, 0) == HS_OK ? 0 : 1;
 }
 
 /* Whatever is left, what is said of the segment that is there is whole, and the next run trims. */
@@ -428,7 +428,7 @@ static void a_kill_while_it_is_trimmed(void **state)
 			assert_int_equal(hs_edits_translate(s.edits, &p), HS_OK);
 			hs_edits_release(s.edits);
 			assert_int_equal(p.offset, line_at(1));
-			assert_int_equal(hs_edits_trim(s.edits, 2, 0), HS_OK);
+			assert_int_equal(hs_edits_trim(s.edits, 0), HS_OK);
 		}
 		assert_true((uint64_t)spooldir_size(&s.d, ".hookspool/edits") < size);
 		assert_int_equal(number(), 0); /* of segment 1 */
