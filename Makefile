@@ -45,7 +45,7 @@ COMMON := $(sort $(wildcard common/core/*.c common/store/*.c))
 CGI := $(sort $(wildcard cgi/*.c))
 CGI_PURE := cgi/request.c cgi/respond.c cgi/receive.c cgi/gate.c cgi/notify.c cgi/fcgi_records.c cgi/budget.c
 TOOLS := $(filter-out tools/http$(if $(filter no,$(CURL)),,_none).c,$(sort $(wildcard tools/*.c)))
-TOOLS_PURE := tools/acks.c tools/answer.c tools/chart.c tools/columns.c tools/filter.c tools/rules.c tools/sender.c tools/suite.c tools/tally.c tools/terminal.c
+TOOLS_PURE := tools/acks.c tools/answer.c tools/chart.c tools/columns.c tools/filter.c tools/report.c tools/rules.c tools/sender.c tools/suite.c tools/tally.c tools/terminal.c
 UNIT := $(sort $(wildcard tests/unit/test_*.c))
 TESTLIB := tests/lib/cases.c tests/lib/spooldir.c tests/lib/wrap.c
 

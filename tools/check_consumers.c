@@ -2,6 +2,7 @@
 #include "core/clock_text.h"
 #include "core/leaves.h"
 #include "store/cursor.h"
+#include "store/failed.h"
 #include "store/io.h"
 #include "store/place.h"
 #include "store/reader.h"
@@ -93,6 +94,35 @@ void hs_check_cursors(struct hs_report *report, const struct hs_settings *settin
 		hs_report_warn(report, "cursor", hs_result_info(r)->remedy, "cannot be read");
 	free(list);
 	hs_place_close(&o);
+}
+
+void hs_check_failed(struct hs_report *report, const struct hs_settings *settings, int dir)
+{
+	static const char remedy[] = "hookspool cat --failed shows them, hookspool each --failed tries them again; or "
+				     "raise failed_max";
+	uint64_t most = (uint64_t)settings->failed_max;
+	char bytes[HS_CHART_BYTES], since[HS_CLOCK_TEXT + 1] = "an unknown time";
+	struct hs_failed_size size;
+	enum hs_result r = hs_failed_look(dir, &size);
+
+	if (r != HS_OK) {
+		hs_report_warn(report, "failed", hs_result_info(r)->remedy, "failed.jsonl cannot be read");
+		return;
+	}
+	if (size.bytes == 0)
+		return;
+	hs_report_figure(report, "failed", size.bytes, "B");
+	hs_chart_bytes(size.bytes, bytes);
+	if (size.oldest_ms > 0)
+		hs_clock_text(size.oldest_ms, since);
+	if (size.bytes >= most - most / 16) /* a letter may not fit before it is reached */
+		hs_report_fail(report, "failed", remedy, "%s of dead letters since %s: at failed_max each gives up no "
+			       "record, and its user waits", bytes, since);
+	else if (size.bytes >= most / 2)
+		hs_report_warn(report, "failed", remedy, "%s of dead letters since %s: more than half of failed_max",
+			       bytes, since);
+	else
+		hs_report_ok(report, "failed", "%s of dead letters since %s: hookspool cat --failed", bytes, since);
 }
 
 static bool any(void *context, struct hs_slice line)

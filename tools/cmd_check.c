@@ -367,6 +367,7 @@ static void check_spool(struct checked *c, struct hs_spool *spool)
 	check_space(c);
 	check_clock(c, spool);
 	hs_check_cursors(&c->report, c->settings, c->dir);
+	hs_check_failed(&c->report, c->settings, c->dir);
 	hs_check_quiet(&c->report, c->settings, c->quiet_for);
 	if (r == HS_OK) {
 		check_reserve(c);

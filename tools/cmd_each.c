@@ -467,6 +467,7 @@ static int prepare(struct each *e)
 					  .batch = (unsigned)o->batch,
 					  .stream = o->stream,
 					  .retry_for_ms = o->retry_for_ms,
+					  .letters = o->failed,
 					  .acks = &e->acks };
 	int code = o->failed ? prepare_letters(e) : prepare_events(e);
 

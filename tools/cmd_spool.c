@@ -98,12 +98,14 @@ int hs_cmd_maintain(int argc, char **argv)
 		return close_spool(&o, argv[0], r);
 	r = hs_spool_maintain(o.spool, NULL, NULL, &done);
 	if (r == HS_OK && o.json)
-		printf("{\"busy\":%s,\"compressed\":%" PRIu64 ",\"deleted\":%" PRIu64 "}\n",
-		       done.busy ? "true" : "false", done.compressed, done.deleted);
+		printf("{\"busy\":%s,\"compressed\":%" PRIu64 ",\"deleted\":%" PRIu64 ",\"letters\":%" PRIu64 "}\n",
+		       done.busy ? "true" : "false", done.compressed, done.deleted, done.letters);
 	else if (r == HS_OK && done.busy)
 		puts("another process is at it: nothing done");
 	else if (done.compressed > 0 || done.deleted > 0)
 		printf("%" PRIu64 " compressed, %" PRIu64 " deleted\n", done.compressed, done.deleted);
+	if (r == HS_OK && !o.json && done.letters > 0)
+		printf("%" PRIu64 " old dead letters taken out of failed.jsonl\n", done.letters);
 	return close_spool(&o, argv[0], r);
 }
 

@@ -1,5 +1,6 @@
 /* hookspool stats: what is in the spool, in numbers. */
 #include "core/clock_text.h"
+#include "store/failed.h"
 #include "store/io.h"
 #include "store/rejected.h"
 #include "tools/chart.h"
@@ -39,6 +40,7 @@ struct stats {
 	struct hs_lag lag;
 	struct hs_tally tally[TALLIES];
 	uint64_t records, bytes, rejected, rejected_bytes;
+	struct hs_failed_size failed;
 	int64_t first_ms, last_ms; /* of those whose time can be read */
 	bool no_memory;
 	struct hs_buf scratch, out;
@@ -303,6 +305,11 @@ static void put_json(struct stats *s)
 		put_tally(s, ",\"reasons\":[", BY_REASON);
 		hs_buf_putc(out, '}');
 	}
+	if (s->failed.bytes > 0) {
+		put_number(out, ",\n\"failed\":{\"bytes\":", s->failed.bytes);
+		put_time(out, ",\"oldest\":", s->failed.oldest_ms > 0, s->failed.oldest_ms);
+		hs_buf_putc(out, '}');
+	}
 	put_number(out, ",\n\"duplicates\":", atomic_load(&counters(s)->duplicates));
 	put_number(out, ",\n\"conflicting\":", atomic_load(&counters(s)->conflicting));
 	hs_buf_put_slice(out, HS_SLICE(",\n\"cursors\":["));
@@ -345,6 +352,11 @@ static void put_head(struct stats *s)
 		hs_buf_put_slice(&s->out, hs_slice_str(empty));
 	}
 	free(empty);
+	if (s->failed.bytes > 0) {
+		hs_chart_bytes(s->failed.bytes, bytes);
+		hs_clock_text(s->failed.oldest_ms, first);
+		put_text(&s->out, "\n%s in failed.jsonl, since %s", bytes, first);
+	}
 	put_text(&s->out, "\n%" PRIu64 " duplicates since the machine was started\n",
 		 atomic_load(&counters(s)->duplicates));
 	if (conflicting > 0)
@@ -420,6 +432,8 @@ static int count(struct stats *s)
 	code = count_records(s);
 	if (code == 0 && shows_rejected(s))
 		code = hs_source_result(&s->source, count_all_rejected(s));
+	if (code == 0 && shows_rejected(s))
+		code = hs_source_result(&s->source, hs_failed_look(hs_reader_place(s->source.reader)->dir, &s->failed));
 	hs_lag_end(&s->lag, s->end);
 	return code;
 }

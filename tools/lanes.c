@@ -64,7 +64,7 @@ struct hs_lanes {
 	struct lane *lane;
 	struct said said[HS_RULES_MAX];
 	unsigned slots; /* of a lane */
-	bool stopping;
+	bool stopping, said_full;
 	int code;
 	int64_t worked_ms; /* what was due by then has been given, or waits for a process */
 	struct hs_lanes_counts counts;
@@ -242,6 +242,16 @@ static void say_again(struct hs_lanes *l, const struct hs_item *item, int code)
 	    "ones of its user wait for it, others do not", code, l->options.retry_for_ms / 1000);
 }
 
+static void say_full(struct hs_lanes *l)
+{
+	if (l->said_full)
+		return;
+	l->said_full = true;
+	fprintf(stderr, "hookspool %s: failed.jsonl has reached failed_max: no record is given up, each that fails is "
+		"tried again; later ones of its user wait for it, others do not. See them: hookspool cat --failed; try "
+		"them again: hookspool each --failed; or raise failed_max\n", l->options.command);
+}
+
 static void say_ended(struct hs_lanes *l, const struct slot *slot, int code)
 {
 	struct said *said = &l->said[slot->rule];
@@ -289,10 +299,11 @@ static void put_label(struct hs_buf *out, const char *label, struct hs_slice val
 	hs_buf_put_json(out, value);
 }
 
-/* On stable storage before it counts as done. */
-static void set_aside(struct hs_lanes *l, const struct slot *slot, struct hs_item *item, int code,
+/* On stable storage before it counts as done. False: there is no room, so it is not given up. */
+static bool set_aside(struct hs_lanes *l, const struct slot *slot, struct hs_item *item, int code,
 		      struct hs_slice message)
 {
+	uint64_t most = l->options.letters ? UINT64_MAX : (uint64_t)l->options.place->settings->failed_max;
 	const struct hs_rule *rule = &l->options.rules->rule[item->rule];
 	struct hs_buf *out = &l->text;
 	char now[HS_CLOCK_TEXT + 1];
@@ -316,16 +327,19 @@ static void set_aside(struct hs_lanes *l, const struct slot *slot, struct hs_ite
 	hs_buf_put(out, item->line, item->n - 1);
 	hs_buf_put(out, "}\n", 2);
 	r = hs_buf_ok(out) && hs_buf_ok(&l->scratch)
-		? hs_failed_append(l->options.place, hs_buf_slice(out))
+		? hs_failed_append(l->options.place, hs_buf_slice(out), most)
 		: HS_E_MEMORY;
+	if (r == HS_E_FAILED_MAX)
+		return false;
 	if (r != HS_OK) {
 		fprintf(stderr, "hookspool %s: failed.jsonl: %s\n", l->options.command,
 			hs_result_info(r)->remedy);
 		stop_with(l, hs_command_exit(r));
-		return;
+		return true;
 	}
 	hs_acks_done(l->options.acks, item);
 	l->counts.aside++;
+	return true;
 }
 
 static int64_t delay(unsigned tries)
@@ -355,6 +369,23 @@ static void park(struct lane *lane, struct hs_item *item)
 	}
 }
 
+static void park_again(struct hs_lanes *l, struct lane *lane, struct hs_item *item)
+{
+	item->tries++;
+	item->retry_ms = hs_io_now_monotonic() + delay(item->tries);
+	l->counts.again++;
+	park(lane, item);
+}
+
+static void give_up(struct hs_lanes *l, struct lane *lane, const struct slot *slot, struct hs_item *item,
+		    int code, struct hs_slice message)
+{
+	if (set_aside(l, slot, item, code, message))
+		return;
+	say_full(l);
+	park_again(l, lane, item);
+}
+
 static void try_again(struct hs_lanes *l, struct lane *lane, const struct slot *slot,
 		      struct hs_item *item, int code, struct hs_slice message)
 {
@@ -363,14 +394,11 @@ static void try_again(struct hs_lanes *l, struct lane *lane, const struct slot *
 	if (item->first_ms == 0)
 		item->first_ms = now;
 	if (now - item->first_ms >= l->options.retry_for_ms) {
-		set_aside(l, slot, item, code, message);
+		give_up(l, lane, slot, item, code, message);
 		return;
 	}
 	say_again(l, item, code);
-	item->tries++;
-	item->retry_ms = now + delay(item->tries);
-	l->counts.again++;
-	park(lane, item);
+	park_again(l, lane, item);
 }
 
 /* A refused batch is given again, a record at a time, to find the one that is meant. */
@@ -390,7 +418,7 @@ static void outcome(struct hs_lanes *l, struct lane *lane, struct slot *slot, st
 	else if (code == EX_DATAERR && batch > 1)
 		split(lane, item);
 	else if (code == EX_DATAERR)
-		set_aside(l, slot, item, code, message);
+		give_up(l, lane, slot, item, code, message);
 	else if (code != EX_CONFIG)
 		try_again(l, lane, slot, item, code, message);
 }

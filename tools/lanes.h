@@ -5,7 +5,8 @@
  * a process for each (or for each batch), or with `stream` a long-lived process for each
  * rule, which is given records ahead of its answers, but never two of one user at once. A
  * record that is to be tried again is parked; its user's later ones wait behind it, other
- * users' pass. What waits, and why, is said on standard error, once for each rule.
+ * users' pass. What waits, and why, is said on standard error, once for each rule. A record that
+ * would be set aside while failed.jsonl has reached failed_max is tried again, too.
  */
 #ifndef HS_LANES_H
 #define HS_LANES_H
@@ -24,6 +25,7 @@ struct hs_lanes_options {
 	unsigned jobs, batch;
 	bool stream;
 	int64_t retry_for_ms; /* since the first failure; then it is set aside */
+	bool letters; /* they stand in failed.jsonl already: what fails again may exceed failed_max */
 	struct hs_acks *acks; /* is told of each record that is done or set aside */
 };
 

@@ -28,7 +28,7 @@ static void put_member(struct hs_buf *b, const char *name, const char *value)
 	hs_buf_put_json(b, hs_slice_str(value));
 }
 
-/* Only the worst are told; a bar would begin the figures. */
+/* Only the worst are told; a bar would begin the figures, and a monitor shows it who knows where. */
 static void note(struct hs_report *r, enum hs_verdict verdict, const char *what, const char *text)
 {
 	size_t start;
@@ -47,7 +47,7 @@ static void note(struct hs_report *r, enum hs_verdict verdict, const char *what,
 	hs_buf_put_slice(&r->text, HS_SLICE(": "));
 	hs_buf_put_slice(&r->text, hs_slice_str(text));
 	for (size_t i = start; hs_buf_ok(&r->text) && i < r->text.n; i++)
-		if (r->text.p[i] == '|' || r->text.p[i] == '\n')
+		if (r->text.p[i] == '|' || (unsigned char)r->text.p[i] < ' ' || r->text.p[i] == 127)
 			r->text.p[i] = ' ';
 }
 

@@ -130,6 +130,8 @@ enum hs_level { HS_LOG_ERROR, HS_LOG_WARN, HS_LOG_INFO, HS_LOG_DEBUG };
 	  "system log for disk errors, stop every hookspool process and remove .hookspool/run") \
 	/* the operator's side: start-up, tools */ \
 	X(HS_E_CONFIG, 503, ERROR, "not configured", "run: hookspool check") \
+	X(HS_E_FAILED_MAX, 503, WARN, "failed.jsonl is full, try again", \
+	  "see what failed: hookspool cat --failed; try it again: hookspool each --failed; or raise failed_max") \
 	X(HS_E_CURSOR, 503, ERROR, "cursor unusable", \
 	  "the cursor's file in .hookspool/cursors is damaged, or of another spool: remove it to begin anew") \
 	X(HS_E_HISTORY, 503, ERROR, "cursor of another history of the spool", \

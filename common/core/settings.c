@@ -70,6 +70,8 @@ static const struct setting table[] = {
 	  "sum of the rejected files; above it the tenant with the most loses its oldest lines" },
 	{ "rejected_body", KIND_SIZE, AT(rejected_body), 0, GIB, "64K", { "none" },
 	  "what is kept of a refused body, with the SHA-256 of all of it; none: neither" },
+	{ "failed_max", KIND_SIZE, AT(failed_max), 64 * KIB, 1024 * GIB, "256M", { NULL },
+	  "size of failed.jsonl; at it each gives up no record: its user waits, others do not" },
 	{ "min_free", KIND_SIZE, AT(min_free), 0, 1048576 * GIB, "64M", { NULL },
 	  "below this much free space the answer is 503" },
 	{ "spool_mode", KIND_MODE, AT(spool_mode), 0600, 0640, "0600", { NULL },

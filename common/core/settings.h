@@ -56,7 +56,7 @@ struct hs_settings {
 	int log_level;  /* enum hs_level */
 	int allow_nfs;  /* 0 or 1 */
 	int retain_force; /* 0 or 1 */
-	int64_t max_body, min_free, rejected_max, rejected_body, rotate_size, retain_bytes; /* bytes */
+	int64_t max_body, min_free, rejected_max, rejected_body, failed_max, rotate_size, retain_bytes; /* bytes */
 	int64_t dedup_window, rotate_age, rotate_min_gap; /* milliseconds */
 	int64_t retain_days;
 	int64_t spool_mode; /* 0600 or 0640 */

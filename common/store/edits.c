@@ -190,7 +190,7 @@ static enum hs_result refresh(struct hs_edits *e)
 		return HS_OK;
 	/* what a kill may have left out: a power cut must not take the new name back */
 	if (hs_io_sync_dir(e->place->dir) < 0)
-		return HS_E_IO;
+		return hs_io_result(errno);
 	return put_entry(e, open) ? HS_OK : HS_E_MEMORY;
 }
 
@@ -302,7 +302,7 @@ static enum hs_result settle(struct hs_edits *e)
 	if (hs_io_fstat(e->fd, &st) < 0)
 		return HS_E_IO;
 	if ((uint64_t)st.st_size > end && hs_io_truncate(e->fd, end) < 0)
-		return HS_E_IO;
+		return hs_io_result(errno);
 	return e->count > e->settled ? finish(e) : HS_OK;
 }
 
@@ -410,7 +410,7 @@ static enum hs_result check_segment(struct hs_edits *e, const struct hs_edit *ed
 		return errno == ENOENT ? HS_OK : HS_E_IO;
 	if (edit->sealed.gzip)
 		return HS_E_BUSY; /* the plain one counts */
-	return hs_io_unlink(e->place->dir, name) < 0 || hs_io_sync_dir(e->place->dir) < 0 ? HS_E_IO
+	return hs_io_unlink(e->place->dir, name) < 0 || hs_io_sync_dir(e->place->dir) < 0 ? hs_io_result(errno)
 											  : HS_OK;
 }
 
@@ -424,7 +424,7 @@ static enum hs_result make_journal(struct hs_edits *e)
 	if (e->fd < 0)
 		return hs_io_result(errno);
 	if (hs_io_fstat(e->fd, &st) < 0 || hs_io_sync_dir(e->place->private_dir) < 0)
-		return HS_E_IO;
+		return hs_io_result(errno);
 	e->inode = (uint64_t)st.st_ino;
 	return HS_OK;
 }
@@ -462,7 +462,7 @@ static enum hs_result put_in_place(struct hs_edits *e, const struct hs_edit *edi
 		return r;
 	}
 	if (hs_io_sync_dir(e->place->dir) < 0)
-		return HS_E_IO;
+		return hs_io_result(errno);
 	if (journaled && finish(e) != HS_OK)
 		hs_log(HS_LOG_WARN,
 		       "edits: the end of an edit could not be noted; it will be found out");
@@ -519,7 +519,7 @@ static enum hs_result write_again(struct hs_edits *e, uint64_t oldest)
 	enum hs_result r;
 
 	if (hs_io_unlink(dir, COPY) < 0 && errno != ENOENT) /* of a killed one */
-		return HS_E_IO;
+		return hs_io_result(errno);
 	to = hs_io_make(dir, COPY, (mode_t)e->place->settings->spool_mode);
 	if (to < 0)
 		return hs_io_result(errno);
@@ -528,23 +528,38 @@ static enum hs_result write_again(struct hs_edits *e, uint64_t oldest)
 		r = HS_E_SYNC;
 	hs_io_close(to);
 	if (r == HS_OK && (hs_io_rename(dir, COPY, dir, JOURNAL) < 0 || hs_io_sync_dir(dir) < 0))
-		r = HS_E_IO;
+		r = hs_io_result(errno);
 	if (r != HS_OK)
 		hs_io_unlink(dir, COPY);
 	forget(e);
 	return r;
 }
 
-enum hs_result hs_edits_trim(struct hs_edits *e, uint64_t oldest, uint64_t most)
+/* Under the lock no segment is edited that is not there; if none is there, none of the journal is of use. */
+static enum hs_result oldest_there(const struct hs_edits *e, uint64_t *oldest)
+{
+	struct hs_sealed *list;
+	size_t count;
+	enum hs_result r = hs_sealed_list(e->place->dir, "events", &list, &count);
+
+	*oldest = r != HS_OK ? 0 : count > 0 ? list[0].number : UINT64_MAX;
+	free(list);
+	return r;
+}
+
+enum hs_result hs_edits_trim(struct hs_edits *e, uint64_t most)
 {
 	enum hs_result r = hs_edits_claim(e);
 	bool useless = false;
+	uint64_t oldest = 0;
 
 	if (r != HS_OK)
 		return r;
+	if (e->settled_end > most)
+		r = oldest_there(e, &oldest);
 	for (size_t i = 0; i < e->count && !useless; i++)
 		useless = e->list[i].segment < oldest;
-	if (useless && e->settled_end > most)
+	if (useless)
 		r = write_again(e, oldest);
 	hs_edits_release(e);
 	return r;

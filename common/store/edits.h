@@ -19,6 +19,15 @@
  * written behind that. Only the last edit can be without it, after a kill: then the
  * file's inode tells whether the rename happened. If it did not the line is void.
  *
+ * An entry goes with its segment: maintenance trims the journal once it has deleted some
+ * (hs_edits_trim), for a position in a segment that is gone leads to the next one whatever the edit.
+ * While the segment is there each of its entries stays: a position carries the number of any
+ * earlier edit, and it may stand in a cursor, in a backup's cursor that came back with this
+ * journal, or only in the memory of a command that has read for hours. A million entries with one
+ * range each are 200 MB, and cost each command that opens the spool two seconds and 40 MB: a
+ * thousand segments that were each edited a thousand times. Erasing many people in one run makes
+ * one entry a segment.
+ *
  * The lock is flock(2) on .hookspool/run/edits.lock: shared by whoever opens a sealed segment
  * and asks for its number of edits; exclusive for the moment in which one is replaced, by
  * the compressor, too, since it gives the segment another inode. Never held for long.
@@ -93,9 +102,9 @@ struct hs_edit {
 enum hs_result hs_edits_replace(struct hs_edits *edits, const struct hs_edit *edit);
 
 /*
- * Drops what the journal says of segments below number `oldest`, which are gone, once it has
- * more than `most` bytes. HS_OK, also if there is nothing to drop; or an error as above.
+ * Drops what the journal says of segments before the oldest that is there, once it has more than
+ * `most` bytes. HS_OK, also if there is nothing to drop; or an error as above.
  */
-enum hs_result hs_edits_trim(struct hs_edits *edits, uint64_t oldest, uint64_t most);
+enum hs_result hs_edits_trim(struct hs_edits *edits, uint64_t most);
 
 #endif

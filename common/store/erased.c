@@ -62,7 +62,7 @@ enum hs_result hs_erased_make(int private_dir)
 	fd = hs_io_open_or_make(private_dir, NAME, 0600);
 	if (fd < 0)
 		return hs_io_result(errno);
-	r = hs_io_sync_dir(private_dir) < 0 ? HS_E_IO : HS_OK;
+	r = hs_io_sync_dir(private_dir) < 0 ? hs_io_result(errno) : HS_OK;
 	hs_io_close(fd);
 	return r;
 }
@@ -77,7 +77,7 @@ enum hs_result hs_erased_put(int private_dir, const struct hs_erased_id *ids, si
 	fd = hs_io_open_or_make(private_dir, NAME, 0600);
 	if (fd < 0)
 		return hs_io_result(errno);
-	r = hs_io_sync_dir(private_dir) < 0 ? HS_E_IO : append(fd, ids, count);
+	r = hs_io_sync_dir(private_dir) < 0 ? hs_io_result(errno) : append(fd, ids, count);
 	hs_io_close(fd);
 	return r;
 }

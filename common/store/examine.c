@@ -24,6 +24,7 @@ enum {
 	LOCK_MS = 60000,       /* a person waits, not a sender */
 	IDS_AT_ONCE = 512,     /* looked up in the index under one lock */
 	PROGRESS_LINES = 4096,
+	BROKEN_MOST = 99,      /* originals of one segment that are kept, and the last one anew */
 };
 static const char SEEN[] = "examine", CLEAN[] = HS_EXAMINE_COPY;
 static const size_t SEEN_BYTES = /* of addresses */
@@ -105,7 +106,7 @@ static enum hs_result scratch_result(int code)
 	if (code == 0)
 		return HS_OK;
 	hs_log(HS_LOG_ERROR, "examine: scratch file: %s", mdb_strerror(code));
-	return code == ENOSPC || code == MDB_MAP_FULL ? HS_E_FULL : code == ENOMEM ? HS_E_MEMORY : HS_E_IO;
+	return hs_index_result(code);
 }
 
 static enum hs_result open_scratch(struct exam *x)
@@ -234,10 +235,9 @@ static enum hs_result keep_clean(struct exam *x, struct hs_slice line)
 	return r;
 }
 
-/* The line that was read last is left out of the copy: positions behind it will move. */
-static enum hs_result leave_out(struct exam *x, uint64_t bytes)
+/* These bytes are left out of the copy: positions behind them will move. */
+static enum hs_result leave_out_at(struct exam *x, uint64_t offset, uint64_t bytes)
 {
-	uint64_t offset = x->lines.at - bytes;
 	struct hs_range *last = x->removed_count > 0 ? &x->removed[x->removed_count - 1] : NULL;
 
 	if (x->clean_fd < 0)
@@ -257,6 +257,20 @@ static enum hs_result leave_out(struct exam *x, uint64_t bytes)
 	}
 	x->removed[x->removed_count++] = (struct hs_range){ offset, bytes };
 	return HS_OK;
+}
+
+/* The line that was read last. */
+static enum hs_result leave_out(struct exam *x, uint64_t bytes)
+{
+	return leave_out_at(x, x->lines.at - bytes, bytes);
+}
+
+/* A .gz ends here, before its end: nobody knows how much is lost, but a position may be in there. */
+static enum hs_result leave_out_rest(struct exam *x)
+{
+	x->broken = true;
+	report(x, HS_PROBLEM_DAMAGED, 0);
+	return leave_out_at(x, x->lines.at, UINT64_MAX - x->lines.at);
 }
 
 static enum hs_result look_at_line(struct exam *x, struct hs_slice line, uint64_t number)
@@ -320,31 +334,57 @@ static enum hs_result look_at_lines(struct exam *x, bool sealed)
 	if (r == HS_OK && more < 0) {
 		if (errno != EILSEQ)
 			return errno == ENOMEM ? HS_E_MEMORY : HS_E_IO;
-		x->broken = true;
-		report(x, HS_PROBLEM_DAMAGED, 0);
+		r = leave_out_rest(x);
 	}
 	return r == HS_OK && x->index != NULL ? ask_index(x) : r;
 }
 
 /* --- mending ------------------------------------------------------------------- */
 
+/* Its nth name in the private folder: broken-NAME, broken-2-NAME …; *taken: by another file. */
+static enum hs_result link_original(struct exam *x, unsigned nth, bool *taken)
+{
+	const struct hs_place *p = x->place;
+	char broken[HS_SEALED_NAME + 24];
+	struct stat st;
+
+	if (nth == 1)
+		snprintf(broken, sizeof broken, "broken-%s", x->name);
+	else
+		snprintf(broken, sizeof broken, "broken-%u-%s", nth, x->name);
+	if (nth == BROKEN_MOST && hs_io_unlink(p->private_dir, broken) < 0 && errno != ENOENT)
+		return hs_io_result(errno);
+	if (hs_io_stat(p->private_dir, broken, &st) == 0) {
+		*taken = (uint64_t)st.st_ino != x->inode; /* or a killed run has done it */
+		return HS_OK;
+	}
+	*taken = false;
+	return hs_io_link(p->dir, x->name, p->private_dir, broken) < 0 ? hs_io_result(errno) : HS_OK;
+}
+
+/* One that was kept before stays, for it may hold what only a person can read. */
+static enum hs_result keep_original(struct exam *x)
+{
+	bool taken = true;
+	enum hs_result r = HS_OK;
+
+	for (unsigned nth = 1; r == HS_OK && taken; nth++)
+		r = link_original(x, nth, &taken);
+	return r == HS_OK && hs_io_sync_dir(x->place->private_dir) < 0 ? hs_io_result(errno) : r;
+}
+
 /* The original gets a second name in the private folder; then the copy takes its place. */
 static enum hs_result put_in_place(struct exam *x, const struct hs_sealed *sealed)
 {
 	struct hs_edit edit = { x->segment->name, *sealed, x->inode, CLEAN, x->removed, x->removed_count };
-	char broken[HS_SEALED_NAME + 8];
-	const struct hs_place *p = x->place;
 	struct hs_edits *edits;
-	enum hs_result r;
+	enum hs_result r = hs_writer_end(&x->clean);
 
-	snprintf(broken, sizeof broken, "broken-%s", x->name);
-	r = hs_writer_end(&x->clean);
+	if (r == HS_OK)
+		r = keep_original(x);
 	if (r != HS_OK)
 		return r;
-	hs_io_unlink(p->private_dir, broken);
-	if (hs_io_link(p->dir, x->name, p->private_dir, broken) < 0 || hs_io_sync_dir(p->private_dir) < 0)
-		return HS_E_IO;
-	r = hs_edits_open(p, &edits);
+	r = hs_edits_open(x->place, &edits);
 	if (r == HS_OK)
 		r = hs_edits_replace(edits, &edit);
 	hs_edits_close(edits);
@@ -621,6 +661,8 @@ enum hs_result hs_examine(struct hs_segment *segments, struct hs_index *index,
 	x->clean_fd = -1;
 	if (examiner->mend) /* a copy of ours must not bring back what is being erased */
 		r = hs_erase_lock(x->place->run_dir, &lock);
+	if (examiner->mend && r == HS_OK && hs_io_unlink(x->place->run_dir, CLEAN) < 0 && errno != ENOENT)
+		r = hs_io_result(errno); /* of a killed one */
 	for (int i = 0; i < HS_FAMILIES && r == HS_OK; i++) {
 		x->segment = &segments[i];
 		x->index = i == HS_EVENTS ? index : NULL;

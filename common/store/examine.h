@@ -52,7 +52,10 @@ struct hs_examiner {
 	void (*progress)(void *context, uint64_t done, uint64_t all);
 	/*
 	 * Replaces each broken sealed segment by a copy of its good lines, under the same
-	 * number; the original is kept as .hookspool/broken-NAME. The index is made anew.
+	 * number; the original is kept as .hookspool/broken-NAME, and of another time
+	 * as broken-2-NAME and so on. The index is made anew. A kill
+	 * leaves the one or the other, whole, and the next run finishes. Positions stay right, see
+	 * edits.h: of a .gz that cannot be read to its end all that comes after is noted as gone.
 	 */
 	bool mend;
 };

@@ -1,5 +1,7 @@
 #include "store/failed.h"
+#include "core/clock_text.h"
 #include "core/hash.h"
+#include "core/leaves.h"
 #include "store/io.h"
 #include "store/lines.h"
 
@@ -51,7 +53,7 @@ static enum hs_result end_fragment(int fd, uint64_t *size)
 	return hs_io_write_at(fd, "\n", 1, (*size)++) < 0 ? hs_io_result(errno) : HS_OK;
 }
 
-static enum hs_result append_locked(const struct hs_place *place, struct hs_slice line)
+static enum hs_result append_locked(const struct hs_place *place, struct hs_slice line, uint64_t most)
 {
 	int fd = hs_io_open_or_make(place->dir, NAME, (mode_t)place->settings->spool_mode);
 	enum hs_result r;
@@ -60,6 +62,8 @@ static enum hs_result append_locked(const struct hs_place *place, struct hs_slic
 	if (fd < 0)
 		return hs_io_result(errno);
 	r = end_fragment(fd, &size);
+	if (r == HS_OK && size > 0 && (size > most || line.n > most - size))
+		r = HS_E_FAILED_MAX;
 	if (r == HS_OK) {
 		if (hs_io_write_at(fd, line.p, line.n, size) < 0)
 			r = hs_io_result(errno);
@@ -69,19 +73,19 @@ static enum hs_result append_locked(const struct hs_place *place, struct hs_slic
 			hs_io_truncate(fd, size);
 	}
 	if (r == HS_OK && size == 0 && hs_io_sync_dir(place->dir) < 0)
-		r = HS_E_IO;
+		r = hs_io_result(errno);
 	hs_io_close(fd);
 	return r;
 }
 
-enum hs_result hs_failed_append(const struct hs_place *place, struct hs_slice line)
+enum hs_result hs_failed_append(const struct hs_place *place, struct hs_slice line, uint64_t most)
 {
 	int lock;
 	enum hs_result r = hs_failed_lock(place, &lock);
 
 	if (r != HS_OK)
 		return r;
-	r = append_locked(place, line);
+	r = append_locked(place, line, most);
 	hs_io_close(lock);
 	return r;
 }
@@ -101,14 +105,40 @@ static int by_hash(const void *a, const void *b)
 }
 
 struct dropping {
-	struct hs_failed_line *lines;
+	struct hs_failed_line *lines; /* NULL: by time */
 	size_t count;
 	uint64_t seed;
+	int64_t before_ms;
+	uint64_t gone;
 	struct hs_buf kept; /* not yet written */
 	uint64_t written;
 };
 
-static bool is_to_go(struct dropping *d, struct hs_slice line)
+/* The later one of failed_at and the record's spooled_at; 0: there is no failed_at. */
+static int64_t time_of(struct hs_slice line)
+{
+	struct hs_leaves walk = hs_leaves_of(line);
+	struct hs_leaf leaf;
+	int64_t failed_ms, spooled_ms;
+
+	if (!hs_leaf_next(&walk, &leaf) || !hs_slice_eq(leaf.name, HS_SLICE("failed_at")) ||
+	    !hs_clock_parse(leaf.value, &failed_ms) || failed_ms <= 0)
+		return 0;
+	walk = hs_leaves_of(hs_failed_record(line));
+	while (hs_leaf_next(&walk, &leaf))
+		if (hs_slice_eq(leaf.name, HS_SLICE("spooled_at")))
+			return hs_clock_parse(leaf.value, &spooled_ms) && spooled_ms > failed_ms ? spooled_ms : failed_ms;
+	return failed_ms;
+}
+
+static bool is_old(const struct dropping *d, struct hs_slice line)
+{
+	int64_t ms = time_of(line);
+
+	return ms > 0 && ms < d->before_ms;
+}
+
+static bool is_listed(struct dropping *d, struct hs_slice line)
 {
 	struct hs_failed_line key = { .hash = hs_failed_hash(line, d->seed) };
 	struct hs_failed_line *l = bsearch(&key, d->lines, d->count, sizeof key, by_hash);
@@ -145,8 +175,10 @@ static enum hs_result copy_kept(struct dropping *d, int from, int to)
 
 	hs_lines_start(&lines, from, 0, UINT64_MAX);
 	while (r == HS_OK && (more = hs_lines_next(&lines, &line)) > 0) {
-		if (is_to_go(d, line))
+		if (d->lines == NULL ? is_old(d, line) : is_listed(d, line)) {
+			d->gone++;
 			continue;
+		}
 		hs_buf_put_slice(&d->kept, line);
 		hs_buf_putc(&d->kept, '\n');
 		if (d->kept.n >= COPY_AT_ONCE)
@@ -162,23 +194,24 @@ static enum hs_result copy_kept(struct dropping *d, int from, int to)
 
 static enum hs_result drop_locked(const struct hs_place *place, struct dropping *d)
 {
-	int from = hs_io_open_read(place->dir, NAME), to = -1;
 	enum hs_result r = HS_OK;
+	int from, to = -1;
 
+	if (hs_io_unlink(place->dir, COPY) < 0 && errno != ENOENT) /* of a killed one */
+		return hs_io_result(errno);
+	from = hs_io_open_read(place->dir, NAME);
 	if (from < 0)
 		return errno == ENOENT ? HS_OK : hs_io_result(errno); /* all were erased or removed */
-	if (hs_io_unlink(place->dir, COPY) < 0 && errno != ENOENT) /* of a killed one */
-		r = HS_E_IO;
-	if (r == HS_OK && (to = hs_io_make(place->dir, COPY, (mode_t)place->settings->spool_mode)) < 0)
+	if ((to = hs_io_make(place->dir, COPY, (mode_t)place->settings->spool_mode)) < 0)
 		r = hs_io_result(errno);
 	if (r == HS_OK)
 		r = copy_kept(d, from, to);
 	if (r == HS_OK && hs_io_rename(place->dir, COPY, place->dir, NAME) < 0)
-		r = HS_E_IO;
+		r = hs_io_result(errno);
 	if (r == HS_OK && d->written == 0 && hs_io_unlink(place->dir, NAME) < 0)
-		r = HS_E_IO;
+		r = hs_io_result(errno);
 	if (r == HS_OK && hs_io_sync_dir(place->dir) < 0)
-		r = HS_E_IO;
+		r = hs_io_result(errno);
 	if (r != HS_OK)
 		hs_io_unlink(place->dir, COPY);
 	if (to >= 0)
@@ -200,6 +233,70 @@ enum hs_result hs_failed_drop(const struct hs_place *place, struct hs_failed_lin
 	r = drop_locked(place, &d);
 	hs_io_close(lock);
 	hs_buf_free(&d.kept);
+	return r;
+}
+
+/* Of the first line that has a time; 0: none has. */
+static enum hs_result first_time(int dir, int64_t *ms, uint64_t *bytes)
+{
+	int fd = hs_io_open_read(dir, NAME), more = 0;
+	struct hs_lines lines = { .fd = -1 };
+	struct hs_slice line;
+	struct stat st;
+	enum hs_result r = HS_OK;
+
+	*ms = 0;
+	*bytes = 0;
+	if (fd < 0)
+		return errno == ENOENT ? HS_OK : hs_io_result(errno);
+	hs_lines_start(&lines, fd, 0, UINT64_MAX);
+	while (*ms == 0 && (more = hs_lines_next(&lines, &line)) == 1)
+		*ms = time_of(line);
+	if (more < 0 || hs_io_fstat(fd, &st) < 0)
+		r = hs_io_result(errno);
+	else
+		*bytes = (uint64_t)st.st_size;
+	hs_lines_free(&lines);
+	hs_io_close(fd);
+	return r;
+}
+
+enum hs_result hs_failed_look(int dir, struct hs_failed_size *size)
+{
+	return first_time(dir, &size->oldest_ms, &size->bytes);
+}
+
+/* Under the lock: an append waits no longer than for one copy, and that not for nothing. */
+static enum hs_result expire_locked(const struct hs_place *place, struct dropping *d)
+{
+	uint64_t bytes;
+	int64_t first_ms;
+	enum hs_result r = first_time(place->dir, &first_ms, &bytes);
+
+	if (r != HS_OK)
+		return r;
+	if (first_ms > 0 && first_ms < d->before_ms)
+		return drop_locked(place, d);
+	return hs_io_unlink(place->dir, COPY) < 0 && errno != ENOENT ? hs_io_result(errno) : HS_OK;
+}
+
+enum hs_result hs_failed_expire(const struct hs_place *place, int64_t before_ms, uint64_t *gone)
+{
+	struct dropping d = { .before_ms = before_ms };
+	struct stat st;
+	int lock;
+	enum hs_result r;
+
+	*gone = 0;
+	if (hs_io_stat(place->dir, NAME, &st) < 0 && hs_io_stat(place->dir, COPY, &st) < 0)
+		return errno == ENOENT ? HS_OK : hs_io_result(errno);
+	r = hs_failed_lock(place, &lock);
+	if (r != HS_OK)
+		return r;
+	r = expire_locked(place, &d);
+	hs_io_close(lock);
+	hs_buf_free(&d.kept);
+	*gone = r == HS_OK ? d.gone : 0;
 	return r;
 }
 

@@ -5,7 +5,9 @@
  * Appended to under an exclusive flock(2) on .hookspool/run/failed.lock, one line at a time, on
  * stable storage before the cursor moves past the record. Whoever replaces the file takes
  * the same lock. It is for a person to look at, and for `each --failed`, which takes out what
- * was done at last.
+ * was done at last. It does not grow without bound: `maintain` takes out what is older than
+ * retain_days and than all that the spool still has; and above failed_max nothing is appended, so
+ * the record is tried again and its user waits.
  */
 #ifndef HS_FAILED_H
 #define HS_FAILED_H
@@ -20,10 +22,11 @@
 enum hs_result hs_failed_lock(const struct hs_place *place, int *lock);
 
 /*
- * Appends a whole line, its '\n' included, for good. HS_OK, HS_E_BUSY, HS_E_IO, HS_E_SYNC
- * or HS_E_FULL: then the file is as it was.
+ * Appends a whole line, its '\n' included, for good, if the file is not longer than `most` bytes
+ * then; a first line always fits. HS_OK, HS_E_FAILED_MAX, HS_E_BUSY, HS_E_IO, HS_E_SYNC, HS_E_FULL
+ * or HS_E_READ_ONLY: then the file is as it was.
  */
-enum hs_result hs_failed_append(const struct hs_place *place, struct hs_slice line);
+enum hs_result hs_failed_append(const struct hs_place *place, struct hs_slice line, uint64_t most);
 
 /* A line to be taken out, by hs_failed_hash. */
 struct hs_failed_line {
@@ -41,6 +44,23 @@ uint64_t hs_failed_hash(struct hs_slice line, uint64_t seed); /* the line withou
  */
 enum hs_result hs_failed_drop(const struct hs_place *place, struct hs_failed_line *lines, size_t count,
 			      uint64_t seed);
+
+/*
+ * Takes out, in the same way, the lines of which failed_at and the record's spooled_at are both
+ * before this time (ms since 1970), once the first of the lines that have a time is one. Those
+ * without a time stay, for a person. What a killed one has left is removed. *gone: how many
+ * lines. HS_OK, or as hs_failed_drop.
+ */
+enum hs_result hs_failed_expire(const struct hs_place *place, int64_t before_ms, uint64_t *gone);
+
+/* How large it is, and when the oldest record in it failed. */
+struct hs_failed_size {
+	uint64_t bytes;
+	int64_t oldest_ms; /* since 1970; 0: nothing tells */
+};
+
+/* No file: zeroed. HS_OK, HS_E_IO or HS_E_MEMORY. */
+enum hs_result hs_failed_look(int dir, struct hs_failed_size *size);
 
 /* The record that such a line holds, as it stands there; n == 0: it is damaged. */
 struct hs_slice hs_failed_record(struct hs_slice line);

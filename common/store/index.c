@@ -74,6 +74,11 @@ struct hs_index {
 	struct hs_lines lines;
 };
 
+enum hs_result hs_index_result(int code)
+{
+	return code == 0 ? HS_OK : code == MDB_MAP_FULL ? HS_E_FULL : code > 0 ? hs_io_result(code) : HS_E_IO;
+}
+
 static enum hs_result mdb_result(struct hs_index *ix, int code, const char *what)
 {
 	if (code == 0)
@@ -81,7 +86,7 @@ static enum hs_result mdb_result(struct hs_index *ix, int code, const char *what
 	ix->damaged |= code == MDB_CORRUPTED || code == MDB_INVALID || code == MDB_PAGE_NOTFOUND ||
 	               code == MDB_VERSION_MISMATCH || code == MDB_BAD_TXN || code == MDB_PANIC;
 	hs_log(HS_LOG_ERROR, "index: %s: %s", what, mdb_strerror(code));
-	return code == ENOMEM ? HS_E_MEMORY : code == ENOSPC ? HS_E_FULL : HS_E_IO;
+	return hs_index_result(code);
 }
 
 /* The oldest time within a window. */
@@ -188,7 +193,7 @@ enum hs_result hs_index_discard(struct hs_index *ix)
 	ix->print->changed_ns = 0;
 	ix->print->latest_s = 0;
 	if (hs_io_unlink(ix->place->run_dir, INDEX) < 0 && errno != ENOENT)
-		return HS_E_IO;
+		return hs_io_result(errno);
 	return HS_OK;
 }
 
@@ -559,14 +564,16 @@ static bool learn_one(void *context, const struct hs_erased_id *e)
 static int learn_once(struct hs_index *ix, uint64_t known)
 {
 	struct learning l = { .ix = ix };
+	enum hs_result r;
 
 	l.code = begin_writing(ix, &l.writing);
 	if (l.code != 0)
 		return l.code;
 	l.writing.mark.number = ix->mark.number; /* it has caught up */
 	l.writing.mark.offset = ix->mark.offset;
-	if (hs_erased_each(ix->place->private_dir, &known, learn_one, &l) != HS_OK)
-		l.code = EIO;
+	r = hs_erased_each(ix->place->private_dir, &known, learn_one, &l);
+	if (r != HS_OK)
+		l.code = r == HS_E_MEMORY ? ENOMEM : EIO;
 	l.writing.mark.erased = known;
 	return end(ix, &l.writing, l.code);
 }

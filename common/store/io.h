@@ -18,7 +18,7 @@
 #include <sys/stat.h>
 #include <sys/types.h>
 
-/* What errno means to a sender: HS_E_FULL, HS_E_MEMORY or HS_E_IO. */
+/* What errno means to a sender: HS_E_FULL, HS_E_READ_ONLY, HS_E_MEMORY or HS_E_IO. */
 enum hs_result hs_io_result(int error);
 
 /* A directory, by absolute path or below another descriptor. */

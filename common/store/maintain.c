@@ -3,6 +3,7 @@
 #include "store/clock.h"
 #include "store/cursor.h"
 #include "store/edits.h"
+#include "store/failed.h"
 #include "store/io.h"
 #include "store/lines.h"
 #include "store/log.h"
@@ -10,12 +11,14 @@
 #include "store/writer.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 
-enum { LOCK_MS = 10000, EDITS_MOST = 1 << 16, CHUNK = 1 << 17 };
+enum { LOCK_MS = 10000, EDITS_MOST = 1 << 16, CHUNK = 1 << 17,
+       AT_A_TIME = 32 /* letters of a 32nd of retain_days go together */ };
 static const char LOCK[] = HS_MAINTAIN_LOCK, COPY[] = HS_MAINTAIN_COPY;
 #define DAY_MS INT64_C(86400000)
 
@@ -70,7 +73,7 @@ static enum hs_result rename_copy(const struct hs_place *place, const char *plai
 {
 	if (hs_io_rename(place->run_dir, COPY, place->dir, gz) < 0 ||
 	    hs_io_sync_dir(place->dir) < 0 || hs_io_unlink(place->dir, plain) < 0)
-		return HS_E_IO;
+		return hs_io_result(errno);
 	return HS_OK;
 }
 
@@ -136,7 +139,7 @@ static enum hs_result compress_one(const struct work *w, const char *family,
 	if (fd < 0)
 		return errno == ENOENT ? HS_OK : HS_E_IO;
 	if (hs_io_fstat(fd, &st) < 0 || hs_io_space(w->place->dir, &space) < 0)
-		r = HS_E_IO;
+		r = hs_io_result(errno);
 	else if (space.bytes < (uint64_t)st.st_size + (uint64_t)w->place->settings->min_free)
 		r = HS_OK; /* the room is needed for events; the next time, perhaps */
 	else
@@ -170,7 +173,7 @@ static enum hs_result drop_plain(const struct work *w, const char *plain, const 
 		return r;
 	if (is_still(dir, plain, pair.inode[0]) && is_still(dir, gz, pair.inode[1]) &&
 	    (hs_io_sync_dir(dir) < 0 || (hs_io_unlink(dir, plain) < 0 && errno != ENOENT)))
-		r = HS_E_IO;
+		r = hs_io_result(errno);
 	hs_edits_release(w->edits);
 	return r;
 }
@@ -235,7 +238,7 @@ static enum hs_result delete_one(const struct hs_place *place, const char *famil
 
 	hs_sealed_print(family, sealed, name);
 	if (hs_io_unlink(place->dir, name) < 0 && errno != ENOENT)
-		return HS_E_IO;
+		return hs_io_result(errno);
 	++*deleted;
 	return HS_OK;
 }
@@ -275,19 +278,6 @@ static enum hs_result delete_old(const struct work *w, const char *family, int64
 		r = delete_one(w->place, family, &list[i], &w->done->deleted);
 	}
 	hs_ages_free(&ages);
-	free(list);
-	return r;
-}
-
-/* What was noted of segments that are gone is of no use to anybody. */
-static enum hs_result trim_edits(const struct work *w, const char *family)
-{
-	struct hs_sealed *list;
-	size_t count;
-	enum hs_result r = hs_sealed_list(w->place->dir, family, &list, &count);
-
-	if (r == HS_OK && count > 0)
-		r = hs_edits_trim(w->edits, list[0].number, EDITS_MOST);
 	free(list);
 	return r;
 }
@@ -363,10 +353,77 @@ static enum hs_result maintain_family(struct work *w, int family)
 	else if (r == HS_OK && most > 0)
 		note_failure(&r, hs_maintain_cap(w->place, name, 0, most, keep, &w->done->deleted));
 	if (r == HS_OK && family == HS_EVENTS && w->done->deleted > 0)
-		r = trim_edits(w, name);
+		r = hs_edits_trim(w->edits, EDITS_MOST);
 	if (family == HS_EVENTS && s->compress == HS_COMPRESS_GZIP && !must_stop(w))
 		note_failure(&r, compress_all(w, name, w->place->state->state->family[family].number));
 	return r;
+}
+
+/* When its first event was spooled, into *ms if that is earlier; 0: nothing tells. A part without events counts as none. */
+static void note_first(const struct hs_place *place, const char *name, bool gzip, int64_t *ms)
+{
+	struct stat st;
+	int64_t first;
+
+	if (hs_io_stat(place->dir, name, &st) < 0 || st.st_size == 0)
+		return;
+	first = hs_clock_of_first(place->dir, name, gzip);
+	if (first < *ms)
+		*ms = first;
+}
+
+/*
+ * When the oldest event was spooled that is there, if that is before *ms. Of the sealed segments
+ * the first is asked, and all that may have been begun by then: a copied one has a late number.
+ */
+static enum hs_result oldest_event(const struct hs_place *place, int64_t *ms)
+{
+	int64_t sealed_most = *ms + place->settings->rotate_age + DAY_MS;
+	struct hs_sealed *list;
+	size_t count;
+	enum hs_result r = hs_sealed_list(place->dir, "events", &list, &count);
+
+	for (size_t i = 0; i < count && r == HS_OK; i++) {
+		char name[HS_SEALED_NAME];
+
+		hs_sealed_print("events", &list[i], name);
+		if (i == 0 || list[i].sealed_ms < sealed_most)
+			note_first(place, name, list[i].gzip, ms);
+	}
+	if (r == HS_OK)
+		note_first(place, "events.jsonl", false, ms);
+	free(list);
+	return r;
+}
+
+/*
+ * A dead letter stays for as long as its record would: see retain_days, and what a cursor holds.
+ * *before is 0 if none goes now. They go together, for the whole file is written anew.
+ */
+static enum hs_result age_of_letters(const struct hs_place *place, int64_t *before)
+{
+	int64_t keep = place->settings->retain_days * DAY_MS;
+	struct hs_failed_size size;
+	enum hs_result r = hs_failed_look(place->dir, &size);
+
+	*before = hs_clock_now(place) - keep;
+	if (r == HS_OK && keep > 0 && size.oldest_ms > 0 && size.oldest_ms < *before - keep / AT_A_TIME)
+		return oldest_event(place, before);
+	*before = 0;
+	return r;
+}
+
+static enum hs_result drop_old_letters(const struct work *w)
+{
+	int64_t before;
+	enum hs_result r = age_of_letters(w->place, &before);
+
+	if (r == HS_OK)
+		r = hs_failed_expire(w->place, before, &w->done->letters);
+	if (w->done->letters > 0)
+		hs_log(HS_LOG_INFO, "maintain: %" PRIu64 " dead letters older than retain_days were taken out of "
+		       "failed.jsonl", w->done->letters);
+	return r == HS_E_BUSY ? HS_OK : r; /* each is at it: the next time */
 }
 
 /* Under the lock of maintenance. */
@@ -377,10 +434,12 @@ static enum hs_result maintain_all(struct work *w)
 	if (r != HS_OK)
 		return r;
 	if (hs_io_unlink(w->place->run_dir, COPY) < 0 && errno != ENOENT) /* of a killed one */
-		return HS_E_IO;
+		return hs_io_result(errno);
 	r = tell_strange(w);
 	for (int i = 0; i < HS_FAMILIES && !must_stop(w); i++)
 		note_failure(&r, maintain_family(w, i));
+	if (!must_stop(w))
+		note_failure(&r, drop_old_letters(w));
 	return r;
 }
 

@@ -17,6 +17,7 @@
 
 struct hs_maintained {
 	uint64_t compressed, deleted; /* segments */
+	uint64_t letters;             /* dead letters that were taken out of failed.jsonl */
 	bool busy;                    /* another process is at it: nothing was done */
 };
 
@@ -24,7 +25,8 @@ struct hs_maintained {
  * Compresses and deletes what the settings ask for, both families. Ages go by believed time, see
  * clock.h. A directory, link or FIFO with a segment's name is told of once and passed over; a
  * segment that cannot be read is told of and does not hold up the others. What a cursor has not
- * passed is kept, unless retain_force is set. `stop` is asked now
+ * passed is kept, unless retain_force is set. A dead letter goes when it is older than retain_days
+ * and than the oldest event that is left. `stop` is asked now
  * and then, and ends the work early if it says so (NULL: never). HS_OK, HS_E_IO,
  * HS_E_FULL, HS_E_SYNC or HS_E_MEMORY.
  */

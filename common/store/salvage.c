@@ -78,7 +78,7 @@ enum hs_result hs_salvage_look(const struct hs_place *place, const char *family,
 	memset(found, 0, sizeof *found);
 	copy_name(family, copy);
 	if (hs_io_unlink(place->run_dir, copy) < 0 && errno != ENOENT)
-		return HS_E_IO;
+		return hs_io_result(errno);
 	if (hs_io_list(place->private_dir, look_at_aside, &l) < 0)
 		return HS_E_IO;
 	if (found->aside.number != 0 && found->aside.keep == 0)
@@ -179,7 +179,7 @@ static enum hs_result publish(const struct hs_place *place, const char *family,
 		return HS_E_SYNC;
 	if (hs_io_rename(place->run_dir, from, place->dir, name) < 0 ||
 	    hs_io_sync_dir(place->dir) < 0)
-		return HS_E_IO;
+		return hs_io_result(errno);
 	hs_log(HS_LOG_WARN, "a segment was set aside; %" PRIu64 " bytes of whole lines are in %s",
 	       c->written, name);
 	return HS_OK;
@@ -229,14 +229,14 @@ enum hs_result hs_salvage_finish(const struct hs_place *place, const char *famil
 	if (!aside->sealed) {
 		fd = hs_io_open_read(place->private_dir, name);
 		if (fd < 0)
-			return HS_E_IO;
+			return hs_io_result(errno);
 		r = copy_aside(place, family, aside, fd, sealed);
 		hs_io_close(fd);
 	} else if (hs_io_sync_dir(place->dir) < 0) { /* the copy's name, before the original goes */
-		r = HS_E_IO;
+		r = hs_io_result(errno);
 	}
 	if (r == HS_OK && hs_io_unlink(place->private_dir, name) < 0)
-		r = HS_E_IO;
+		r = hs_io_result(errno);
 	return r;
 }
 

@@ -114,7 +114,7 @@ says cat --failed --rejected
 is 'one of them' "$CODE" 2
 
 ### JSON ################################################################
-is 'maintain --json' "$(hs maintain --json | jq -c keys)" '["busy","compressed","deleted"]'
+is 'maintain --json' "$(hs maintain --json | jq -c keys)" '["busy","compressed","deleted","letters"]'
 is 'verify --json' "$(hs verify --json | jq -c '[.segments > 0, .problems, .more, .found]')" '[true,0,false,[]]'
 first=$(ls "$S/spool" | grep '^events-' | head -n 1)
 case $first in *.gz) (as_server_user gunzip "$S/spool/$first"); first=${first%.gz} ;; esac

@@ -13,7 +13,7 @@ again() {
 }
 letters() { jq -r '"\(.record.message_id)/\(.tries)"' "$S/spool/failed.jsonl" | sort -V | xargs; }
 
-spool_start 'auth = none' 'rotate_min_gap = 0'
+spool_start 'auth = none' 'rotate_min_gap = 0' 'failed_max = 64K'
 again crm --on '*=true'
 is 'nothing has failed' "$CODE $SAID" '0 hookspool each: 0 done, 0 set aside, 0 tried again, 0 without a handler'
 put a 1 10 2
@@ -57,4 +57,28 @@ again mail --on '*=true'
 is 'the last one takes the file with it' "$CODE $(ls "$S/spool" | grep -c failed)" '0 0'
 again mail --from now --on '*=true'
 is '--from is not for it' "$CODE" 2
+
+### Full ################################################################
+# Who fails waits, is told of once, and is given up when there is room; others go on.
+{ printf '{"failed_at":"2026-01-02T03:04:05.000Z","cursor":"other","record":{"user_id":"zoe","x":"'
+	head -c 65440 /dev/zero | tr '\0' x
+	printf '"}}\n'; } >"$T/letter"
+(as_server_user sh -c "cat '$T/letter' >'$S/spool/failed.jsonl'")
+size=$(stat -c %s "$S/spool/failed.jsonl")
+put c 1 10 2
+hs_exec each --once --cursor late --on '*=case $HS_MESSAGE_ID in c*) ;; *) exit 0 ;; esac; [ $HS_USER_ID = u1 ] && exit 65; echo $HS_MESSAGE_ID' >"$T/out" 2>"$T/err" &
+pid=$!
+until [ "$(wc -l <"$T/out")" = 5 ] && grep -q failed_max "$T/err"; do sleep 0.1; done
+sleep 2
+is 'no record is given up, its user waits, others do not' \
+	"$(stat -c %s "$S/spool/failed.jsonl") $(sort -V "$T/out" | xargs) $(grep -c 'failed_max.*each --failed' "$T/err")" \
+	"$size c2 c4 c6 c8 c10 1"
+is 'check fails for it' "$(hs check --json 2>/dev/null | jq -r '.[] | select(.check == "failed") | .verdict, .text' | xargs)" \
+	'fail 64.0 KB of dead letters since 2026-01-02T03:04:05.000Z: at failed_max each gives up no record, and its user waits'
+is 'stats tells its size and age' "$(hs stats --json | jq -c .failed)" "{\"bytes\":$size,\"oldest\":\"2026-01-02T03:04:05.000Z\"}"
+again other --on '*=exit 65'
+is 'a letter that fails again needs no room' "$CODE $(jq -r '.cursor + "/\(.tries)"' "$S/spool/failed.jsonl" | xargs)" '0 other/1'
+hs erase --user zoe >/dev/null
+wait "$pid"
+is 'once there is room it ends' "$? $(jq -r .record.message_id "$S/spool/failed.jsonl" | xargs)" '0 c1 c3 c5 c7 c9'
 done_testing

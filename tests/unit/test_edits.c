@@ -369,17 +369,20 @@ static void what_is_gone_is_forgotten(void **state)
 	c = line_at(2);
 	assert_int_equal(erase(1), HS_OK); /* e, of segment 2 */
 	size = (uint64_t)spooldir_size(&s.d, ".hookspool/edits");
-	assert_int_equal(hs_edits_trim(s.edits, 2, size), HS_OK); /* not worth it */
+	assert_int_equal(hs_edits_trim(s.edits, size), HS_OK); /* not worth it */
 	assert_int_equal(spooldir_size(&s.d, ".hookspool/edits"), size);
+	wrap_fail(WRAP_RENAMEAT, 1, 1, EROFS);
+	assert_result(hs_edits_trim(s.edits, 0), HS_E_READ_ONLY);
+	wrap_reset();
 	for (size_t i = 0; i < sizeof calls / sizeof calls[0]; i++) {
 		wrap_fail(calls[i], 1, 1, EIO);
-		hs_edits_trim(s.edits, 2, 0);
+		hs_edits_trim(s.edits, 0);
 		wrap_reset();
 		assert_int_equal(hs_edits_share(s.edits), HS_OK);
 		assert_int_equal(hs_edits_number(s.edits, 2), 1);
 		hs_edits_release(s.edits);
 	}
-	assert_int_equal(hs_edits_trim(s.edits, 2, 0), HS_OK);
+	assert_int_equal(hs_edits_trim(s.edits, 0), HS_OK);
 	assert_true((uint64_t)spooldir_size(&s.d, ".hookspool/edits") < size);
 	assert_int_equal(number(), 0); /* of segment 1 */
 	p = (struct hs_position){ 2, c, 0, 0 };
@@ -389,6 +392,52 @@ static void what_is_gone_is_forgotten(void **state)
 	assert_int_equal(p.offset, line_at(1));
 	assert_int_equal(erase(0), HS_OK);
 	assert_once(&s.d, "f");
+}
+
+static int trim_in_child(void *context)
+{
+	unsigned nth = *(unsigned *)context;
+
+	wrap_reset();
+	wrap_kill(nth, nth % 2 == 1);
+	return hs_edits_trim(s.edits, 0) == HS_OK ? 0 : 1;
+}
+
+/* Whatever is left, what is said of the segment that is there is whole, and the next run trims. */
+static void a_kill_while_it_is_trimmed(void **state)
+{
+	bool ended = false;
+
+	for (unsigned nth = 1; !ended; nth++) {
+		struct hs_position p;
+		uint64_t size, c;
+
+		make("compress = none\nrotate_min_gap = 0\n", "a b c");
+		assert_int_equal(erase(0), HS_OK);
+		assert_int_equal(spooldir_append(s.spool, "d e f", NULL), HS_OK);
+		assert_int_equal(hs_spool_rotate(s.spool, hs_io_now_monotonic() + PATIENCE_MS), HS_OK);
+		spooldir_unlink(&s.d, spooldir_name(&s.d, "events-", 0));
+		c = line_at(2);
+		assert_int_equal(erase(1), HS_OK); /* e, of segment 2 */
+		size = (uint64_t)spooldir_size(&s.d, ".hookspool/edits");
+		ended = child_wait(child_start(trim_in_child, &nth)) == 0;
+		for (int run = 0; run < 2; run++) { /* as the kill left it; trimmed */
+			p = (struct hs_position){ 2, c, 0, 0 };
+			assert_int_equal(hs_edits_share(s.edits), HS_OK);
+			assert_int_equal(hs_edits_number(s.edits, 2), 1);
+			assert_int_equal(hs_edits_translate(s.edits, &p), HS_OK);
+			hs_edits_release(s.edits);
+			assert_int_equal(p.offset, line_at(1));
+			assert_int_equal(hs_edits_trim(s.edits, 0), HS_OK);
+		}
+		assert_true((uint64_t)spooldir_size(&s.d, ".hookspool/edits") < size);
+		assert_int_equal(number(), 0); /* of segment 1 */
+		if (ended)
+			assert_true(nth > 6); /* or this has shown nothing */
+		else
+			finish(state);
+		assert_true(nth < 200);
+	}
 }
 
 int main(void)
@@ -404,6 +453,7 @@ int main(void)
 		cmocka_unit_test_teardown(the_other_form_goes_first, finish),
 		cmocka_unit_test_teardown(other_families_are_not_journaled, finish),
 		cmocka_unit_test_teardown(what_is_gone_is_forgotten, finish),
+		cmocka_unit_test_teardown(a_kill_while_it_is_trimmed, finish),
 	};
 
 	return cmocka_run_group_tests_name("edits", tests, NULL, NULL);

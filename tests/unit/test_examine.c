@@ -4,6 +4,7 @@
  */
 #include "store/examine.h"
 #include "store/io.h"
+#include "store/reader.h"
 #include "store/spool.h"
 #include "tests/lib/cases.h"
 #include "tests/lib/spooldir.h"
@@ -100,6 +101,22 @@ static void a_line_that_is_no_record(void **state)
 	assert_int_equal(s.found.lines, 3);
 	assert_once(&s.d, "a b");
 	assert_int_equal(spooldir_names(&s.d, ".hookspool", "broken-"), 1);
+}
+
+/* Nothing that was set aside is written over. */
+static void each_original_is_kept(void **state)
+{
+	(void)state;
+	seal("a b");
+	for (int n = 1; n <= 3; n++) {
+		spooldir_add(&s.d, first(), HS_SLICE("{\"a\":}\n"));
+		examine(true);
+		assert_int_equal(s.found.mended, 1);
+		assert_int_equal(examine(false), 0);
+		assert_int_equal(spooldir_names(&s.d, ".hookspool", "broken-"), n);
+	}
+	assert_int_equal(spooldir_names(&s.d, ".hookspool", "broken-3-events-"), 1);
+	assert_once(&s.d, "a b");
 }
 
 static void a_segment_that_ends_in_mid_line(void **state)
@@ -259,11 +276,158 @@ static void mending_may_be_interrupted(void **state)
 	begin(state);
 }
 
+/* As it is on the disk. */
+static struct hs_buf file_of(const char *name)
+{
+	struct hs_buf text = { 0 };
+	char path[PATH_MAX + 256];
+	FILE *file;
+	int c;
+
+	snprintf(path, sizeof path, "%s/%s", s.d.path, name);
+	file = fopen(path, "r");
+	assert_non_null(file);
+	while ((c = getc(file)) != EOF)
+		hs_buf_putc(&text, (char)c);
+	fclose(file);
+	return text;
+}
+
+/* --- killed ---------------------------------------------------------------------- */
+
+static struct hs_position position_behind(unsigned lines)
+{
+	struct hs_reader *reader;
+	struct hs_slice line;
+	struct hs_position p;
+
+	assert_int_equal(hs_reader_open(s.d.settings, &reader), HS_OK);
+	assert_int_equal(hs_reader_remember(reader), HS_OK);
+	while (lines-- > 0)
+		assert_int_equal(hs_reader_next(reader, &line), HS_READ_LINE);
+	p = hs_reader_position(reader);
+	hs_reader_close(reader);
+	return p;
+}
+
+/* A consumer that was there is told that it fits, unless its place is lost, and goes on with these. */
+static void assert_goes_on(struct hs_position at, const char *words, bool may_be_unknown)
+{
+	struct hs_reader *reader;
+	struct hs_slice line;
+	enum hs_fit fit;
+	const char *w = words;
+
+	assert_int_equal(hs_reader_open(s.d.settings, &reader), HS_OK);
+	assert_int_equal(hs_reader_fit(reader, at, &fit), HS_OK);
+	assert_true(fit == HS_FIT || (may_be_unknown && fit == HS_FIT_UNKNOWN));
+	hs_reader_start(reader, at);
+	for (; hs_reader_next(reader, &line) == HS_READ_LINE; w++) {
+		char id[32];
+
+		snprintf(id, sizeof id, "\"message_id\":\"%c\"", *w);
+		assert_non_null(memmem(line.p, line.n, id, strlen(id)));
+	}
+	assert_int_equal(*w, '\0');
+	hs_reader_close(reader);
+}
+
+static int mend_in_child(void *context)
+{
+	struct hs_examiner examiner = { .mend = true };
+	unsigned nth = *(unsigned *)context;
+
+	hs_spool_free(s.spool); /* a process of its own opens it for itself */
+	s.spool = hs_spool_new(s.d.settings);
+	wrap_reset();
+	wrap_kill(nth, nth % 2 == 1); /* every second time in mid-write, if it is a write */
+	return s.spool != NULL && hs_spool_examine(s.spool, &examiner, &s.found) == HS_OK ? 0 : 1;
+}
+
+enum form { PLAIN, GZIP, GZIP_CUT, FORMS };
+
+/* a b, a line that is no record, c d, in a segment; e in the next. A cut .gz has lost some of them. */
+static void damage(enum form form, struct hs_position *before, struct hs_position *after)
+{
+	struct hs_buf bad = { 0 }, text;
+	struct hs_maintained done;
+
+	seal("a b c d");
+	text = spooldir_read(&s.d, first());
+	*before = position_behind(2);
+	*after = position_behind(4);
+	if (form != GZIP_CUT) {
+		hs_buf_put(&bad, text.p, before->offset);
+		hs_buf_put_slice(&bad, HS_SLICE("not a record\n"));
+		hs_buf_put(&bad, text.p + before->offset, text.n - before->offset);
+		hs_buf_put_slice(&bad, HS_SLICE("{\"torn"));
+		spooldir_write(&s.d, first(), hs_buf_slice(&bad));
+		after->offset += strlen("not a record\n");
+	}
+	if (form != PLAIN)
+		assert_int_equal(hs_spool_maintain(s.spool, NULL, NULL, &done), HS_OK);
+	if (form == GZIP_CUT) /* of its last member */
+		spooldir_cut(&s.d, first(), spooldir_size(&s.d, first()) - 20);
+	seal("e");
+	hs_buf_free(&bad);
+	hs_buf_free(&text);
+}
+
+/* The old file or the mended one, whole; nothing that was read is read again; the next run finishes. */
+static void killed_at_any_step(void **state)
+{
+	finish(state);
+	for (enum form form = PLAIN; form < FORMS; form++) {
+		bool ended = false;
+
+		for (unsigned nth = 1; !ended; nth++) {
+			struct hs_position before, after;
+			struct hs_buf was, is, kept;
+			char name[HS_SEALED_NAME], broken[2 * HS_SEALED_NAME];
+
+			begin(state);
+			damage(form, &before, &after);
+			snprintf(name, sizeof name, "%s", first());
+			snprintf(broken, sizeof broken, ".hookspool/broken-%s", name);
+			was = file_of(name);
+			ended = child_wait(child_start(mend_in_child, &nth)) == 0;
+			is = file_of(name);
+			assert_int_equal(spooldir_names(&s.d, "", "events-"), 2);
+			if (!hs_slice_eq(hs_buf_slice(&is), hs_buf_slice(&was))) { /* then the original is kept */
+				kept = file_of(broken);
+				assert_true(hs_slice_eq(hs_buf_slice(&kept), hs_buf_slice(&was)));
+				hs_buf_free(&kept);
+				assert_goes_on(after, "e", form == GZIP_CUT);
+				if (form != GZIP_CUT)
+					assert_goes_on(before, "cde", false);
+			} else {
+				assert_false(ended);
+			}
+			examine(true);
+			assert_int_equal(examine(false), 0);
+			assert_once(&s.d, form == GZIP_CUT ? "e" : "a b c d e");
+			assert_goes_on(after, "e", form == GZIP_CUT);
+			if (form != GZIP_CUT)
+				assert_goes_on(before, "cde", false);
+			assert_int_equal(spooldir_names(&s.d, ".hookspool/run", HS_EXAMINE_COPY), 0);
+			kept = file_of(broken);
+			assert_true(hs_slice_eq(hs_buf_slice(&kept), hs_buf_slice(&was)));
+			hs_buf_free(&was);
+			hs_buf_free(&is);
+			hs_buf_free(&kept);
+			finish(state);
+			assert_true(nth < 2000);
+		}
+	}
+	begin(state);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(nothing_is_wrong, begin, finish),
 		cmocka_unit_test_setup_teardown(a_line_that_is_no_record, begin, finish),
+		cmocka_unit_test_setup_teardown(each_original_is_kept, begin, finish),
 		cmocka_unit_test_setup_teardown(a_segment_that_ends_in_mid_line, begin, finish),
 		cmocka_unit_test_setup_teardown(a_gz_beside_that_is_no_copy, begin, finish),
 		cmocka_unit_test_setup_teardown(a_compressed_one_that_is_cut, begin, finish),
@@ -273,6 +437,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(the_oldest_may_be_gone, begin, finish),
 		cmocka_unit_test_setup_teardown(an_event_that_the_index_does_not_know, begin, finish),
 		cmocka_unit_test_setup_teardown(mending_may_be_interrupted, begin, finish),
+		cmocka_unit_test_setup_teardown(killed_at_any_step, begin, finish),
 	};
 
 	return cmocka_run_group_tests_name("examine", tests, NULL, NULL);

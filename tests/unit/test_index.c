@@ -13,10 +13,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <lmdb.h>
+#include <signal.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <unistd.h>
 #include <zlib.h>
 
@@ -1120,12 +1122,58 @@ static void the_map_grows(void **state)
 		put(s->spool, many("m", i, i + 300), 300);
 }
 
+/* --- what LMDB's errors mean --------------------------------------------------------- */
+
+static void an_error_of_lmdb_has_its_word(void **state)
+{
+	static const struct {
+		int code;
+		enum hs_result result;
+	} want[] = {
+		{ 0, HS_OK }, { EROFS, HS_E_READ_ONLY }, { ENOSPC, HS_E_FULL }, { EDQUOT, HS_E_FULL },
+		{ EFBIG, HS_E_FULL }, { MDB_MAP_FULL, HS_E_FULL }, { ENOMEM, HS_E_MEMORY }, { EIO, HS_E_IO },
+		{ MDB_CORRUPTED, HS_E_IO }, { MDB_PANIC, HS_E_IO },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof want / sizeof want[0]; i++)
+		assert_result(hs_index_result(want[i].code), want[i].result);
+}
+
+static int make_anew_within_a_limit(void *context)
+{
+	struct rlimit limit = { 0, 0 }; /* EFBIG: no file may grow */
+	struct scene *s = context;
+	struct hs_known known;
+
+	hs_spool_free(s->spool);
+	spooldir_unlink(&s->d, ".hookspool/run/index");
+	s->spool = hs_spool_new(s->d.settings);
+	signal(SIGXFSZ, SIG_IGN);
+	if (s->spool == NULL || setrlimit(RLIMIT_FSIZE, &limit) < 0)
+		return -1;
+	return (int)hs_spool_known(s->spool, hs_io_now_monotonic() + PATIENCE_MS, &known);
+}
+
+/* The index is what does not fit: storage is full, which is not a broken disk. */
+static void an_index_that_does_not_fit(void **state)
+{
+	struct scene *s = *state;
+
+	assert_result(spooldir_append(s->spool, "a", NULL), HS_OK);
+	assert_int_equal(child_wait(child_start(make_anew_within_a_limit, s)), HS_E_FULL);
+	assert_result(spooldir_append(s->spool, "a", NULL), HS_OK);
+	assert_once(&s->d, "a");
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, begin, finish)
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(within_one_append),
+		TEST(an_error_of_lmdb_has_its_word),
+		TEST(an_index_that_does_not_fit),
 		TEST(across_appends),
 		TEST(the_order_of_the_others_stays),
 		TEST(tenants_are_apart),

@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 struct scene {
@@ -204,6 +205,72 @@ static void old_segments_are_deleted(void **state)
 	assert_once(&s.d, "a");
 }
 
+/* The letters of January 2020 and of today; the first one as long as its record could be there. */
+static void old_dead_letters_go(void **state)
+{
+	static const char old[] = "events-20200101T000000.000Z-000001.jsonl";
+	static const char letter[] = "{\"failed_at\":\"2020-01-01T00:00:00.000Z\",\"record\":{\"spooled_at\":"
+				     "\"2020-01-01T00:00:00.000Z\"}}\n{\"failed_at\":\"2039-01-01T00:00:00.000Z\","
+				     "\"record\":{\"spooled_at\":\"2039-01-01T00:00:00.000Z\"}}\n";
+	char cursors[PATH_MAX + 32];
+
+	(void)state;
+	make("retain_days = 30\n");
+	assert_int_equal(maintain(), HS_OK); /* the clock is believed before there is an old segment */
+	spooldir_write(&s.d, old, HS_SLICE("{\"spooled_at\":\"2020-01-01T00:00:00.000Z\"}\n"));
+	assert_int_equal(spooldir_append(s.spool, "a", NULL), HS_OK);
+	spooldir_write(&s.d, "failed.jsonl", HS_SLICE(letter));
+	snprintf(cursors, sizeof cursors, "%s/.hookspool/cursors", s.d.path);
+	assert_int_equal(mkdir(cursors, 0700), 0);
+	spooldir_write(&s.d, ".hookspool/cursors/broken", HS_SLICE("x")); /* it holds all segments */
+	assert_int_equal(maintain(), HS_OK);
+	assert_int_equal(s.done.deleted, 0);
+	assert_int_equal(s.done.letters, 0);
+	spooldir_unlink(&s.d, ".hookspool/cursors/broken");
+	assert_int_equal(maintain(), HS_OK);
+	assert_int_equal(s.done.deleted, 1);
+	assert_int_equal(s.done.letters, 1);
+	assert_int_equal(spooldir_size(&s.d, "failed.jsonl"), (sizeof letter - 1) / 2);
+}
+
+static void dead_letters_stay_without_retention(void **state)
+{
+	(void)state;
+	make("");
+	assert_int_equal(spooldir_append(s.spool, "a", NULL), HS_OK);
+	spooldir_write(&s.d, "failed.jsonl", HS_SLICE("{\"failed_at\":\"2020-01-01T00:00:00.000Z\",\"record\":{}}\n"));
+	spooldir_write(&s.d, "failed-copy.jsonl", HS_SLICE("{}\n")); /* of a killed one */
+	assert_int_equal(maintain(), HS_OK);
+	assert_int_equal(s.done.letters, 0);
+	assert_true(spooldir_size(&s.d, "failed.jsonl") > 0);
+	assert_false(spooldir_exists(&s.d, "failed-copy.jsonl"));
+}
+
+/* Also when retention has taken all segments: no position can name one of them. */
+static void edits_of_deleted_segments_go(void **state)
+{
+	static const char old[] = "events-20200101T000000.000Z-000001.jsonl";
+	struct hs_buf text = { 0 };
+
+	(void)state;
+	make("retain_days = 30\n");
+	assert_int_equal(maintain(), HS_OK); /* the clock is believed before there is an old segment */
+	spooldir_write(&s.d, old, HS_SLICE("{\"spooled_at\":\"2020-01-01T00:00:00.000Z\"}\n"));
+	assert_int_equal(spooldir_append(s.spool, "a", NULL), HS_OK);
+	for (int n = 1; n < 1000; n++) {
+		char line[256];
+
+		snprintf(line, sizeof line, "{\"segment\":1,\"edit\":%d,\"file\":\"%s\",\"inode\":[1,2],\"size\":[9,8],"
+			 "\"removed\":[0,1]}\n{\"segment\":1,\"edit\":%d,\"done\":true}\n", n, old, n);
+		hs_buf_put_slice(&text, hs_slice_str(line));
+	}
+	spooldir_write(&s.d, ".hookspool/edits", hs_buf_slice(&text));
+	hs_buf_free(&text);
+	assert_int_equal(maintain(), HS_OK);
+	assert_int_equal(s.done.deleted, 1);
+	assert_int_equal(spooldir_size(&s.d, ".hookspool/edits"), 0);
+}
+
 /* What was compressed is still known to the index that is made anew. */
 static void duplicates_are_known_from_compressed_segments(void **state)
 {
@@ -231,6 +298,9 @@ int main(void)
 		cmocka_unit_test_teardown(it_stops_when_asked, finish),
 		cmocka_unit_test_teardown(the_oldest_go_first, finish),
 		cmocka_unit_test_teardown(old_segments_are_deleted, finish),
+		cmocka_unit_test_teardown(old_dead_letters_go, finish),
+		cmocka_unit_test_teardown(edits_of_deleted_segments_go, finish),
+		cmocka_unit_test_teardown(dead_letters_stay_without_retention, finish),
 		cmocka_unit_test_teardown(duplicates_are_known_from_compressed_segments, finish),
 	};
 

@@ -35,6 +35,7 @@ static int64_t number_called(const struct test_case *c, const struct hs_settings
 		{ "retain_days", s->retain_days },
 		{ "retain_bytes", s->retain_bytes },
 		{ "rejected_max", s->rejected_max },
+		{ "failed_max", s->failed_max },
 		{ "rejected_body", s->rejected_body },
 		{ "min_free", s->min_free },
 		{ "spool_mode", s->spool_mode },
