@@ -41,11 +41,11 @@ ifdef WERROR
 override CFLAGS += -Werror
 endif
 
-COMMON := $(sort $(wildcard common/core/*.c common/store/*.c))
-CGI := $(sort $(wildcard cgi/*.c))
-CGI_PURE := cgi/request.c cgi/respond.c cgi/receive.c cgi/gate.c cgi/notify.c cgi/fcgi_records.c cgi/budget.c
-TOOLS := $(filter-out tools/http$(if $(filter no,$(CURL)),,_none).c,$(sort $(wildcard tools/*.c)))
-TOOLS_PURE := tools/acks.c tools/answer.c tools/chart.c tools/columns.c tools/filter.c tools/report.c tools/rules.c tools/sender.c tools/suite.c tools/tally.c tools/terminal.c
+COMMON := $(sort $(shell find common -name '*.c'))
+CGI := $(sort $(shell find cgi -name '*.c'))
+CGI_PURE := cgi/http/auth/auth.c cgi/http/request.c cgi/http/response.c cgi/http/ingest.c cgi/http/semaphore.c cgi/server/sd_notify.c cgi/server/fcgi_records.c cgi/http/hash_budget.c
+TOOLS := $(filter-out tools/probe/http$(if $(filter no,$(CURL)),,_none).c,$(sort $(shell find tools -name '*.c')))
+TOOLS_PURE := tools/sink/ack_tracker.c tools/probe/response_verdict.c tools/report/bar_table.c tools/report/projection.c tools/report/filter.c tools/report/findings.c tools/sink/routing_rules.c tools/probe/sender.c tools/probe/sample_events.c tools/report/top_counts.c tools/report/terminal.c
 UNIT := $(sort $(wildcard tests/unit/test_*.c))
 TESTLIB := tests/lib/cases.c tests/lib/spooldir.c tests/lib/wrap.c
 
@@ -85,7 +85,7 @@ help:
 
 # --- programs -----------------------------------------------------------------
 
-$(B)/obj/common/core/%.o: MORE_CFLAGS = $(CORE_CFLAGS)
+$(B)/obj/common/base/%.o $(B)/obj/common/event/%.o $(B)/obj/common/spool/dedup/%.o: MORE_CFLAGS = $(CORE_CFLAGS)
 $(B)/obj/%.o: %.c Makefile
 	@mkdir -p $(@D)
 	$(call say,CC,$<)
@@ -125,7 +125,7 @@ BUNDLE = $(B)/hookspool-$(VERSION)-$(ARCH).tar.gz
 .PHONY: bundle
 bundle: static
 	$(call say,TAR,$(BUNDLE))
-	$(Q)sh tools/bundle/make.sh $(B)/static $(VERSION) $(ARCH) >$(BUNDLE).new
+	$(Q)sh tools/packaging/bundle/make.sh $(B)/static $(VERSION) $(ARCH) >$(BUNDLE).new
 	$(Q)mv $(BUNDLE).new $(BUNDLE)
 
 # --- documents: the tables of the code, put into the pages ---------------------
@@ -133,10 +133,10 @@ bundle: static
 .PHONY: man
 man: $(MAN)
 
-$(B)/man/%: tools/man/%.in $(B)/hookspool tools/man/fill.sh
+$(B)/man/%: tools/packaging/man/%.in $(B)/hookspool tools/packaging/man/fill.sh
 	@mkdir -p $(@D)
 	$(call say,MAN,$@)
-	$(Q)sh tools/man/fill.sh $(B)/hookspool $(VERSION) < $< > $@
+	$(Q)sh tools/packaging/man/fill.sh $(B)/hookspool $(VERSION) < $< > $@
 
 $(B)/hookspool.conf: $(B)/hookspool
 	$(Q)$(B)/hookspool docs sample > $@
@@ -173,7 +173,7 @@ WRAPPED = calloc clock_gettime fallocate fallocate64 fchmod fdatasync flock fsta
 WRAP = $(addprefix -Wl$(comma)--wrap=,$(WRAPPED))
 comma := ,
 
-$(B)/unit/%: $(B)/obj/tests/unit/%.o $(call obj,cgi/accept.c cgi/arrival.c cgi/arrivals.c cgi/listen.c cgi/service.c $(CGI_PURE) $(TOOLS_PURE) $(TESTLIB)) $(B)/libhookspool.a
+$(B)/unit/%: $(B)/obj/tests/unit/%.o $(call obj,cgi/server/accept.c cgi/server/partial_request.c cgi/server/partial_poller.c cgi/server/listen.c cgi/server/runtime.c $(CGI_PURE) $(TOOLS_PURE) $(TESTLIB)) $(B)/libhookspool.a
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $(WRAP) $^ -o $@ -lcmocka -linih -ljson-c $(LDLIBS_COMMON)
@@ -195,7 +195,7 @@ $(B)/replay/%: $(call obj,tests/fuzz/replay.c $(CGI_PURE)) $(B)/libhookspool.a t
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) tests/fuzz/$*.c $(filter-out %.c,$^) -o $@ -ljson-c $(LDLIBS_COMMON)
 
 ## make scalar     the tests of what uses vector instructions, without them
-SCALAR := $(addprefix $(B)/scalar/unit/test_,clock_text event flatten identity json leaves receive sixteen)
+SCALAR := $(addprefix $(B)/scalar/unit/test_,timestamp event flatten dedup_key json record_fields ingest byte_scan)
 .PHONY: scalar
 scalar:
 	$(Q)$(MAKE) --no-print-directory -j$(JOBS) B=$(B)/scalar CPPFLAGS=-DHS_SCALAR $(SCALAR)
@@ -243,12 +243,12 @@ portable:
 	    CC='$(CC) -m32 -Wno-psabi -isystem $(abspath $(BORROWED))' objects
 
 FUZZ_SECONDS ?= 600
-FUZZ_SRC = $(filter common/core/%,$(COMMON)) common/store/io.c common/store/log.c common/store/rejected.c $(CGI_PURE)
+FUZZ_SRC = $(filter common/base/% common/config/% common/event/%,$(COMMON)) common/spool/write/rejected.c $(CGI_PURE)
 FUZZ_FLAGS = -g -O1 -std=c11 $(CPPFLAGS) -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all
 .PHONY: fuzzers
 fuzzers: $(addprefix $(B)/fuzz/,$(FUZZ))
 
-$(B)/fuzz/%: tests/fuzz/%.c $(FUZZ_SRC) $(wildcard common/*/*.h cgi/*.h tests/fuzz/*.h)
+$(B)/fuzz/%: tests/fuzz/%.c $(FUZZ_SRC) $(shell find common cgi tests/fuzz -name '*.h')
 	@mkdir -p $(@D)
 	$(call say,FUZZ,$@)
 	$(Q)$(CLANG) $(FUZZ_FLAGS) $< $(FUZZ_SRC) -o $@ -ljson-c $(LDLIBS_COMMON)
@@ -408,8 +408,8 @@ faults-selftest:
 # --- installation ---------------------------------------------------------------
 
 # What is shipped names the places of PREFIX=/usr/local; elsewhere the paths are put right.
-CONFIGURATIONS := $(wildcard apache-conf/* lighttpd-conf/* tools/nginx/*)
-UNITS := $(wildcard tools/systemd/*)
+CONFIGURATIONS := $(wildcard apache-conf/* lighttpd-conf/* tools/packaging/nginx/*)
+UNITS := $(wildcard tools/packaging/systemd/*)
 PLACED = sed -e 's|/usr/local/lib/hookspool|$(LIBEXECDIR)|g' -e 's|/usr/local/bin|$(PREFIX)/bin|g'
 
 install: all
@@ -425,7 +425,7 @@ install: all
 	install -m 644 $(B)/hookspool.conf $(DESTDIR)$(EXAMPLES)
 	install -m 644 $(B)/hookspool.bash $(DESTDIR)$(COMPLETIONS)/hookspool
 	set -e; for file in $(CONFIGURATIONS); do \
-	    $(PLACED) $$file >$(DESTDIR)$(EXAMPLES)/$${file#tools/}; done
+	    $(PLACED) $$file >$(DESTDIR)$(EXAMPLES)/$${file#tools/packaging/}; done
 	set -e; for unit in $(UNITS); do \
 	    $(PLACED) $$unit >$(DESTDIR)$(UNITDIR)/$${unit##*/}; done
 	chmod 644 $(DESTDIR)$(EXAMPLES)/*/* $(addprefix $(DESTDIR)$(UNITDIR)/,$(notdir $(UNITS)))
@@ -436,14 +436,14 @@ uninstall:
 	rm -f $(addprefix $(DESTDIR)$(LIBEXECDIR)/hookspool.,fcgi cgi) $(DESTDIR)$(PREFIX)/bin/hookspool \
 	    $(foreach page,$(notdir $(MAN)),$(DESTDIR)$(PREFIX)/share/man/man$(subst .,,$(suffix $(page)))/$(page)) \
 	    $(DESTDIR)$(COMPLETIONS)/hookspool $(addprefix $(DESTDIR)$(UNITDIR)/,$(notdir $(UNITS))) \
-	    $(addprefix $(DESTDIR)$(EXAMPLES)/,hookspool.conf $(CONFIGURATIONS:tools/%=%))
+	    $(addprefix $(DESTDIR)$(EXAMPLES)/,hookspool.conf $(CONFIGURATIONS:tools/packaging/%=%))
 	conf=$(DESTDIR)/etc/lighttpd/conf-enabled/50-hookspool.conf; \
 	    if grep -qs '"$(LIBEXECDIR)/hookspool.fcgi"' "$$conf"; then rm "$$conf"; \
 	    echo "$$conf is disabled: lighttpd would not start without the program"; fi
 	for folder in $(LIBEXECDIR) $(addprefix $(EXAMPLES)/,apache-conf lighttpd-conf nginx .) $(dir $(EXAMPLES)); do \
 	    [ ! -d $(DESTDIR)$$folder ] || rmdir --ignore-fail-on-non-empty $(DESTDIR)$${folder%/.}; done
 
-# debian/ is made here out of tools/debian/, so that it is no folder of the sources. The flags of
+# debian/ is made here out of tools/packaging/debian/, so that it is no folder of the sources. The flags of
 # this make are not those of the package.
 DEB_TREE = $(B)/deb/hookspool-$(VERSION)
 .PHONY: deb
@@ -451,9 +451,9 @@ deb:
 	$(Q)$(DEPS) --missing build package >/dev/null || $(DEPS) build package
 	$(Q)rm -rf $(B)/deb && mkdir -p $(DEB_TREE)
 	$(Q)cp -R Makefile LICENSE README.md CHANGELOG.md cgi common tools tests apache-conf lighttpd-conf $(DEB_TREE)
-	$(Q)mv $(DEB_TREE)/tools/debian $(DEB_TREE)/debian
+	$(Q)mv $(DEB_TREE)/tools/packaging/debian $(DEB_TREE)/debian
 	$(Q)sed -e 's/@version@/$(VERSION)/' -e "s/@date@/$$(date -R -r CHANGELOG.md)/" \
-	    tools/debian/changelog.in >$(DEB_TREE)/debian/changelog && rm $(DEB_TREE)/debian/changelog.in
+	    tools/packaging/debian/changelog.in >$(DEB_TREE)/debian/changelog && rm $(DEB_TREE)/debian/changelog.in
 	$(call say,DEB,$(B)/deb)
 	$(Q)cd $(DEB_TREE) && env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL dpkg-buildpackage -us -uc -b -j$(JOBS) \
 	    >../build.log 2>&1 || { tail -n 40 ../build.log; exit 1; }

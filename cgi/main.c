@@ -1,10 +1,10 @@
 /* hookspool.fcgi: the handler. Settings, gateway, run. */
-#include "cgi/listen.h"
-#include "cgi/once.h"
-#include "cgi/worker.h"
-#include "store/io.h"
-#include "store/log.h"
-#include "store/settings_file.h"
+#include "cgi/server/listen.h"
+#include "cgi/server/serve_cgi.h"
+#include "cgi/server/serve_fcgi.h"
+#include "base/io.h"
+#include "base/log.h"
+#include "config/settings_file.h"
 
 #include <getopt.h>
 #include <limits.h>
@@ -63,14 +63,14 @@ static int serve_cgi(void)
 	struct hs_settings_error error;
 	struct hs_settings *settings = load_or_tell(&error);
 
-	return hs_once(settings, &error);
+	return hs_serve_cgi(settings, &error);
 }
 
 static int serve_fcgi(int fd)
 {
 	struct hs_settings *settings = load(NULL);
 
-	return settings == NULL ? EX_CONFIG : hs_worker_fcgi(fd, settings, load, NULL);
+	return settings == NULL ? EX_CONFIG : hs_serve_fcgi(fd, settings, load, NULL);
 }
 
 /* These wait until the worker hears them: as soon as there is a socket it must be taken away. */

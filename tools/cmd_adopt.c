@@ -1,11 +1,11 @@
 /* hookspool adopt: a restored backup, a copy or a mirror becomes a spool that is served. */
-#include "store/adopt.h"
-#include "store/io.h"
-#include "store/loss.h"
-#include "tools/chart.h"
+#include "spool/admin/adopt.h"
+#include "base/io.h"
+#include "spool/admin/loss.h"
+#include "tools/report/bar_table.h"
 #include "tools/command.h"
-#include "tools/filter.h"
-#include "tools/source.h"
+#include "tools/report/filter.h"
+#include "tools/sink/event_source.h"
 
 #include <getopt.h>
 #include <inttypes.h>
@@ -42,7 +42,7 @@ static void show_cursor(void *context, const char *name, enum hs_adopted what, s
 
 static bool take_from(struct hs_adopter *how, const char *text)
 {
-	if (!hs_source_is_from("adopt", text))
+	if (!hs_event_source_is_from("adopt", text))
 		return false;
 	if (strcmp(text, "oldest") == 0)
 		how->from = HS_ADOPT_OLDEST;
@@ -65,9 +65,9 @@ static void show_losses(const struct hs_adoption *d, bool accepted)
 
 static void show(const struct hs_adoption *d)
 {
-	char bytes[HS_CHART_BYTES];
+	char bytes[HS_BAR_TABLE_BYTES];
 
-	hs_chart_bytes(d->end.offset, bytes);
+	hs_bar_table_bytes(d->end.offset, bytes);
 	printf("epoch %" PRIu64 " of spool %s\n", d->now.epoch, d->now.id);
 	if (d->before.settled)
 		printf("  it was epoch %" PRIu64 "%s\n", d->before.epoch, d->backup ? ", a backup" : "");

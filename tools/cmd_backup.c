@@ -1,8 +1,8 @@
 /* hookspool backup: a copy of the spool, to be adopted where it is needed. */
-#include "store/backup.h"
-#include "tools/chart.h"
+#include "spool/admin/backup.h"
+#include "tools/report/bar_table.h"
 #include "tools/command.h"
-#include "tools/progress.h"
+#include "tools/report/progress.h"
 
 #include <getopt.h>
 #include <inttypes.h>
@@ -20,7 +20,7 @@ static bool go_on(void *context, uint64_t done, uint64_t all)
 static int report(const char *to, const struct hs_settings *settings, enum hs_result r,
 		  const struct hs_backup *d)
 {
-	char bytes[HS_CHART_BYTES];
+	char bytes[HS_BAR_TABLE_BYTES];
 
 	if (r != HS_OK) {
 		fprintf(stderr, "hookspool backup: %s: %s; then run it again\n",
@@ -42,7 +42,7 @@ static int report(const char *to, const struct hs_settings *settings, enum hs_re
 		puts("stopped: run it again to finish");
 		return 0;
 	}
-	hs_chart_bytes(d->bytes, bytes);
+	hs_bar_table_bytes(d->bytes, bytes);
 	printf("%s: whole\n"
 	       "  %" PRIu64 " segments linked, %" PRIu64 " copied\n"
 	       "  %" PRIu64 " were there, %" PRIu64 " removed\n"

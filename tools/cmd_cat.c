@@ -1,16 +1,16 @@
 /* hookspool cat, tail: the records, one JSON line each, as they were spooled. */
-#include "core/judge.h"
-#include "core/links.h"
-#include "store/failed.h"
-#include "store/io.h"
-#include "tools/columns.h"
+#include "event/subject_match.h"
+#include "event/links.h"
+#include "spool/admin/dead_letters.h"
+#include "base/io.h"
+#include "tools/report/projection.h"
 #include "tools/command.h"
-#include "tools/filter.h"
-#include "tools/linked.h"
-#include "tools/output.h"
-#include "tools/refused.h"
-#include "tools/source.h"
-#include "tools/terminal.h"
+#include "tools/report/filter.h"
+#include "tools/report/link_text.h"
+#include "tools/report/output.h"
+#include "tools/report/rejected_reader.h"
+#include "tools/sink/event_source.h"
+#include "tools/report/terminal.h"
 
 #include <errno.h>
 #include <getopt.h>
@@ -30,7 +30,7 @@ enum {
 struct options {
 	const char *config, *cursor, *from;
 	struct hs_filter filter;
-	struct hs_columns columns; /* count 0: whole lines */
+	struct hs_projection columns; /* count 0: whole lines */
 	bool is_tail, follow, last_given, aliases;
 	bool rejected, failed; /* not the events */
 	size_t last;
@@ -40,8 +40,8 @@ struct run {
 	struct options options;
 	struct hs_subjects people; /* with --aliases: whose records */
 	struct hs_links links;
-	struct hs_judge judge;
-	struct hs_source source;
+	struct hs_subject_matcher matcher;
+	struct hs_event_source source;
 	struct hs_output out;
 	struct hs_position end, saved; /* the end as it was at the start, to stop there */
 	int64_t saved_ms;
@@ -74,7 +74,7 @@ const struct hs_option hs_tail_options[] = {
 	{ "follow", NULL, 'f', "go on with what arrives" },
 	{ "lines", "N", 'n', "begin with the last N records; 10" },
 	{ "cursor", "NAME", OPTION_CURSOR, "begin behind what an earlier run with this name has printed" },
-	HS_SOURCE_FROM(OPTION_FROM),
+	HS_EVENT_SOURCE_FROM(OPTION_FROM),
 	HS_FILTER_OPTIONS,
 	OUTPUT_OPTIONS,
 	HS_OPTION_CONFIG,
@@ -97,10 +97,10 @@ static bool take_option(struct options *o, const char *command, int option, cons
 	case HS_OPT_CONFIG: o->config = argument; return true;
 	case OPTION_FIELDS:
 		o->columns.count = 0;
-		return hs_columns_set(&o->columns, command, argument);
+		return hs_projection_set(&o->columns, command, argument);
 	case OPTION_RAW: o->columns.raw = true; return true;
 	case OPTION_CURSOR: o->cursor = argument; return true;
-	case OPTION_FROM: o->from = argument; return hs_source_is_from(command, argument);
+	case OPTION_FROM: o->from = argument; return hs_event_source_is_from(command, argument);
 	case OPTION_ALIASES: o->aliases = true; return true;
 	case OPTION_REJECTED: o->rejected = true; return true;
 	case OPTION_FAILED: o->failed = true; return true;
@@ -150,7 +150,7 @@ static bool is_wanted(void *context, struct hs_slice line)
 
 static void tell_if_empty(const struct run *r)
 {
-	char *text = hs_source_empty(&r->source, r->end);
+	char *text = hs_event_source_empty(&r->source, r->end);
 
 	if (text != NULL)
 		fprintf(stderr, "hookspool %s: %s\n", r->source.command, text);
@@ -174,10 +174,10 @@ static int begin(struct run *r)
 	if (result == HS_OK && last)
 		result = hs_reader_last(r->source.reader, o->last, is_wanted, &o->filter);
 	if (result != HS_OK)
-		return hs_source_result(&r->source, result);
+		return hs_event_source_result(&r->source, result);
 	if (!o->follow)
 		tell_if_empty(r);
-	code = hs_source_begun(&r->source, o->from != NULL || last);
+	code = hs_event_source_begun(&r->source, o->from != NULL || last);
 	if (code != 0)
 		return code;
 	r->saved = hs_reader_position(r->source.reader);
@@ -185,7 +185,7 @@ static int begin(struct run *r)
 	if (r->source.fresh) /* retention must know from now on what is needed */
 		result = hs_cursor_save(r->source.cursor, r->saved);
 	if (result != HS_OK)
-		return hs_source_result(&r->source, result);
+		return hs_event_source_result(&r->source, result);
 	if (!hs_output_start(&r->out, o->cursor != NULL, r->saved)) {
 		fprintf(stderr, "hookspool %s: signals: %s\n", r->source.command, strerror(errno));
 		return EX_OSERR;
@@ -241,7 +241,7 @@ static int look_through(struct run *r, bool checking)
 		if (what == HS_READ_END)
 			break;
 		if (what != HS_READ_LINE)
-			code = hs_source_trouble(&r->source, what);
+			code = hs_event_source_trouble(&r->source, what);
 		else if (checking)
 			ok = hs_links_check(&r->links, line);
 		else
@@ -260,7 +260,7 @@ static int find_people(struct run *r)
 	int code = take_people(r);
 
 	hs_links_init(&r->links, &r->people, hs_io_random());
-	r->judge.subjects = &r->people;
+	r->matcher.subjects = &r->people;
 	if (code == 0)
 		code = look_through(r, false);
 	if (code == 0 && r->links.ids.count > 0)
@@ -270,7 +270,7 @@ static int find_people(struct run *r)
 	if (!hs_links_settle(&r->links))
 		return EX_OSERR;
 	for (size_t i = 0; i < r->links.ids.count; i++)
-		hs_linked_put(&text, &r->links.list[i]);
+		hs_link_text_put(&text, &r->links.list[i]);
 	if (text.n > 0)
 		hs_terminal_write(stderr, hs_buf_slice(&text));
 	hs_buf_free(&text);
@@ -283,7 +283,7 @@ static int is_theirs(struct run *r, struct hs_slice line)
 {
 	static const struct hs_mark anywhere = { 0, 0 };
 
-	return r->options.aliases ? hs_judge_event(&r->judge, line, &anywhere) : 1;
+	return r->options.aliases ? hs_subject_match_event(&r->matcher, line, &anywhere) : 1;
 }
 
 /* --- the cursor ----------------------------------------------------------- */
@@ -305,7 +305,7 @@ static int save(struct run *r)
 		r->saved = r->out.confirmed;
 		r->saved_ms = hs_io_now_monotonic();
 	}
-	return hs_source_result(&r->source, result);
+	return hs_event_source_result(&r->source, result);
 }
 
 /* ms until the cursor should be saved; -1: there is nothing to save. */
@@ -352,7 +352,7 @@ static int show(struct run *r, struct hs_slice line)
 	if (theirs <= 0)
 		return theirs == 0 ? GO_ON : EX_OSERR;
 	if (o->columns.count > 0) {
-		hs_columns_put(&o->columns, line, &r->out.buf);
+		hs_projection_put(&o->columns, line, &r->out.buf);
 	} else {
 		hs_buf_put_slice(&r->out.buf, line);
 		hs_buf_putc(&r->out.buf, '\n');
@@ -366,7 +366,7 @@ static int tick(struct run *r)
 {
 	int code = GO_ON;
 
-	hs_source_show(&r->source, &r->progress, r->end, r->bytes);
+	hs_event_source_show(&r->source, &r->progress, r->end, r->bytes);
 	if (r->source.cursor == NULL)
 		return GO_ON;
 	if (hs_output_stopped(&r->out))
@@ -427,10 +427,10 @@ static int loop(struct run *r)
 			code = idle(r);
 		} else {
 			hs_progress_clear(&r->progress);
-			code = hs_source_trouble(&r->source, what);
+			code = hs_event_source_trouble(&r->source, what);
 			code = code == 0 ? GO_ON : code;
 		}
-		if (code == GO_ON && n % HS_SOURCE_LINES == 0)
+		if (code == GO_ON && n % HS_EVENT_SOURCE_LINES == 0)
 			code = tick(r);
 	}
 	return code;
@@ -448,7 +448,7 @@ static bool put_other(struct others *x, struct hs_slice line, struct hs_slice fi
 	struct run *r = x->run;
 
 	if (r->options.columns.count > 0) {
-		hs_columns_put(&r->options.columns, fields, &r->out.buf);
+		hs_projection_put(&r->options.columns, fields, &r->out.buf);
 	} else {
 		hs_buf_put_slice(&r->out.buf, line);
 		hs_buf_putc(&r->out.buf, '\n');
@@ -460,16 +460,16 @@ static bool put_other(struct others *x, struct hs_slice line, struct hs_slice fi
 static bool show_rejected(void *context, struct hs_slice line)
 {
 	struct others *x = context;
-	struct hs_refusal refusal;
+	struct hs_rejected_line refusal;
 
-	hs_refusal_read(&refusal, line);
-	return !hs_refusal_passes(&refusal, &x->run->options.filter) || put_other(x, line, line);
+	hs_rejected_line_read(&refusal, line);
+	return !hs_rejected_line_passes(&refusal, &x->run->options.filter) || put_other(x, line, line);
 }
 
 static bool show_failed(void *context, struct hs_slice line)
 {
 	struct others *x = context;
-	struct hs_slice record = hs_failed_record(line);
+	struct hs_slice record = hs_dead_letters_record(line);
 
 	return !hs_filter_passes(&x->run->options.filter, record) || put_other(x, line, record);
 }
@@ -477,15 +477,15 @@ static bool show_failed(void *context, struct hs_slice line)
 static int show_others(struct run *r)
 {
 	struct others x = { r, false };
-	const struct hs_place *place = hs_reader_place(r->source.reader);
+	const struct hs_spool_dir *dir = hs_reader_place(r->source.reader);
 	enum hs_result result;
 
 	if (!hs_output_start(&r->out, false, (struct hs_position){ 0 }))
 		return output_failed(r);
-	result = r->options.failed ? hs_refused_walk_family(place, "failed", show_failed, &x)
-				   : hs_refused_walk(place, show_rejected, &x);
+	result = r->options.failed ? hs_rejected_reader_walk_stream(dir, "failed", show_failed, &x)
+				   : hs_rejected_reader_walk(dir, show_rejected, &x);
 	if (!x.failed && result != HS_OK)
-		return hs_source_result(&r->source, result);
+		return hs_event_source_result(&r->source, result);
 	return x.failed || !hs_output_flush(&r->out, (struct hs_position){ 0 }) ? output_failed(r) : 0;
 }
 
@@ -508,10 +508,10 @@ static int run(int argc, char **argv, bool is_tail)
 	r->options.last = LAST;
 	r->out.signals = -1;
 	if (read_options(argc, argv, &r->options))
-		code = hs_source_open(&r->source, argv[0], r->options.config, r->options.cursor,
+		code = hs_event_source_open(&r->source, argv[0], r->options.config, r->options.cursor,
 				      r->options.from);
 	if (code == 0 && (r->options.rejected || r->options.failed)) {
-		code = hs_source_close(&r->source, show_others(r));
+		code = hs_event_source_close(&r->source, show_others(r));
 	} else if (code == 0) {
 		code = begin(r);
 		if (code == 0 && r->options.aliases)
@@ -526,15 +526,15 @@ static int run(int argc, char **argv, bool is_tail)
 			saved = save(r);
 			code = code == 0 ? saved : code;
 		}
-		code = hs_source_close(&r->source, code);
+		code = hs_event_source_close(&r->source, code);
 	}
 	hs_output_die(&r->out);
 	hs_output_free(&r->out);
 	hs_links_free(&r->links);
-	hs_judge_free(&r->judge);
+	hs_subject_matcher_free(&r->matcher);
 	hs_subjects_free(&r->people);
 	hs_filter_free(&r->options.filter);
-	hs_columns_free(&r->options.columns);
+	hs_projection_free(&r->options.columns);
 	free(r);
 	return code;
 }

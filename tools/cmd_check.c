@@ -2,20 +2,20 @@
  * hookspool check: what a start of the handler would find, what would trouble it later,
  * and with --url what stands between Segment and it.
  */
-#include "core/clock_text.h"
-#include "store/io.h"
-#include "store/loss.h"
-#include "store/modes.h"
-#include "store/place.h"
-#include "store/sealed.h"
-#include "store/settings_file.h"
-#include "store/spool.h"
-#include "tools/chart.h"
-#include "tools/check_consumers.h"
-#include "tools/check_program.h"
-#include "tools/check_url.h"
+#include "base/timestamp.h"
+#include "base/io.h"
+#include "spool/admin/loss.h"
+#include "spool/shared/modes.h"
+#include "spool/shared/spool_dir.h"
+#include "spool/file/segment_list.h"
+#include "config/settings_file.h"
+#include "spool/spool.h"
+#include "tools/report/bar_table.h"
+#include "tools/probe/check_consumers.h"
+#include "tools/probe/check_program.h"
+#include "tools/probe/check_url.h"
 #include "tools/command.h"
-#include "tools/filter.h"
+#include "tools/report/filter.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -52,7 +52,7 @@ enum {
 };
 
 struct checked {
-	struct hs_report report;
+	struct hs_findings report;
 	struct hs_settings *settings;
 	char file[PATH_MAX]; /* of the settings; "": none */
 	int dir;             /* the spool; -1 */
@@ -99,48 +99,48 @@ static bool looks_served(const char *path)
 
 /* --- settings ------------------------------------------------------------------ */
 
-static void check_file(struct hs_report *r, const char *path)
+static void check_file(struct hs_findings *r, const char *path)
 {
 	static const char remedy[] = "chmod 640, or 600";
 	struct stat st;
 
 	if (hs_io_stat_outside(path, &st) < 0)
-		hs_report_fail(r, "permissions", "", "%s: %s", path, strerror(errno));
+		hs_findings_fail(r, "permissions", "", "%s: %s", path, strerror(errno));
 	else if ((st.st_mode & S_IWOTH) != 0)
-		hs_report_fail(r, "permissions", remedy, "every user may write to %s", path);
+		hs_findings_fail(r, "permissions", remedy, "every user may write to %s", path);
 	else if ((st.st_mode & S_IWGRP) != 0)
-		hs_report_warn(r, "permissions", remedy, "a group may write to %s", path);
+		hs_findings_warn(r, "permissions", remedy, "a group may write to %s", path);
 	else
-		hs_report_ok(r, "permissions", "%s has mode %03o", path,
+		hs_findings_ok(r, "permissions", "%s has mode %03o", path,
 		             (unsigned)st.st_mode & 0777);
 }
 
 static bool check_settings(struct checked *c, const char *path)
 {
-	struct hs_report *r = &c->report;
+	struct hs_findings *r = &c->report;
 	struct hs_settings_error error;
 
 	c->settings = hs_settings_load(path, environ, c->file, sizeof c->file, &error);
 	if (c->settings == NULL) { /* the text has file, line and remedy */
-		hs_report_fail(r, "settings", "", "%s", error.text);
+		hs_findings_fail(r, "settings", "", "%s", error.text);
 		return false;
 	}
-	hs_report_ok(r, "settings", "%s", c->file[0] != '\0' ? c->file : "the environment's alone");
+	hs_findings_ok(r, "settings", "%s", c->file[0] != '\0' ? c->file : "the environment's alone");
 	if (c->file[0] != '\0')
 		check_file(r, c->file);
 	if (looks_served(c->file))
-		hs_report_warn(r, "place",
+		hs_findings_warn(r, "place",
 		               "move it out of what the web server serves: hookspool/hookspool.conf in the\n"
 		               "folder above the program's is found, too",
 		               "%s, the settings, looks like a file that is served", c->file);
 	if (c->settings->auth == HS_AUTH_NONE)
-		hs_report_warn(r, "access", "set secret or [keys]",
+		hs_findings_warn(r, "access", "set secret or [keys]",
 		               "auth = none: anybody may send");
 	else
-		hs_report_ok(r, "access", "a sender must show %s%s", hs_settings_demand(c->settings),
+		hs_findings_ok(r, "access", "a sender must show %s%s", hs_settings_demand(c->settings),
 		             hs_settings_batch_demand(c->settings));
 	if (c->settings->doubtful_line != 0)
-		hs_report_warn(r, "secrets", "if that is what was meant, it is as it should be; otherwise correct the line",
+		hs_findings_warn(r, "secrets", "if that is what was meant, it is as it should be; otherwise correct the line",
 		               "line %d holds a secret or key: %s", c->settings->doubtful_line, c->settings->doubt);
 	return hs_command_as_owner(c->settings);
 }
@@ -157,10 +157,10 @@ static void check_place(struct checked *c)
 	struct stat st;
 
 	if (looks_served(path))
-		hs_report_warn(&c->report, "place", denied, "%s looks like a folder that is served",
+		hs_findings_warn(&c->report, "place", denied, "%s looks like a folder that is served",
 		               path);
 	if (hs_io_fstat(c->dir, &st) == 0 && (st.st_mode & S_IRWXO) != 0)
-		hs_report_warn(&c->report, "place", "chmod 700, or 2750 with a group of readers",
+		hs_findings_warn(&c->report, "place", "chmod 700, or 2750 with a group of readers",
 		               "every user may look into %s", path);
 }
 
@@ -169,15 +169,15 @@ static void check_file_system(struct checked *c)
 	int network = hs_io_is_network(c->dir);
 
 	if (network == 0)
-		hs_report_ok(&c->report, "file system", "is a local one");
+		hs_findings_ok(&c->report, "file system", "is a local one");
 	else if (network < 0)
-		hs_report_warn(&c->report, "file system", "", "cannot be told: %s",
+		hs_findings_warn(&c->report, "file system", "", "cannot be told: %s",
 		               strerror(errno));
 	else if (c->settings->allow_nfs)
-		hs_report_warn(&c->report, "file system", "move spool_dir to a local disk",
+		hs_findings_warn(&c->report, "file system", "move spool_dir to a local disk",
 		               "is a network's, which allow_nfs = yes permits: no promise holds");
 	else
-		hs_report_fail(&c->report, "file system", hs_result_info(HS_E_SPOOL_NFS)->remedy,
+		hs_findings_fail(&c->report, "file system", hs_result_info(HS_E_SPOOL_NFS)->remedy,
 		               "is a network's: every event is answered 503");
 }
 
@@ -185,24 +185,24 @@ static void check_space(struct checked *c)
 {
 	uint64_t min_free = (uint64_t)c->settings->min_free;
 	uint64_t segment = (uint64_t)c->settings->rotate_size;
-	char bytes[HS_CHART_BYTES];
+	char bytes[HS_BAR_TABLE_BYTES];
 	struct hs_space space;
 
 	bool known = hs_io_space(c->dir, &space) == 0;
 
-	hs_chart_bytes(known ? space.bytes : 0, bytes);
+	hs_bar_table_bytes(known ? space.bytes : 0, bytes);
 	if (known)
-		hs_report_figure(&c->report, "free", space.bytes, "B");
+		hs_findings_figure(&c->report, "free", space.bytes, "B");
 	if (!known)
-		hs_report_fail(&c->report, "space", "", "%s", strerror(errno));
+		hs_findings_fail(&c->report, "space", "", "%s", strerror(errno));
 	else if (space.bytes < min_free)
-		hs_report_fail(&c->report, "space", hs_result_info(HS_E_FULL)->remedy,
+		hs_findings_fail(&c->report, "space", hs_result_info(HS_E_FULL)->remedy,
 		               "%s free, less than min_free: every event is answered 503", bytes);
 	else if (space.bytes < min_free + segment || space.inodes < INODES_LOW)
-		hs_report_warn(&c->report, "space", "free some, or set retain_days or retain_bytes",
+		hs_findings_warn(&c->report, "space", "free some, or set retain_days or retain_bytes",
 		               "%s and %" PRIu64 " inodes free: not for long", bytes, space.inodes);
 	else
-		hs_report_ok(&c->report, "space", "%s free", bytes);
+		hs_findings_ok(&c->report, "space", "%s free", bytes);
 }
 
 /*
@@ -216,12 +216,12 @@ static void check_reserve(struct checked *c)
 	int r = fd < 0 ? -1 : hs_io_reserve(fd, 0, PROBE_BYTES), error = errno;
 
 	if (r == 0)
-		hs_report_ok(&c->report, "quota", "has room");
+		hs_findings_ok(&c->report, "quota", "has room");
 	else if (error == EOPNOTSUPP || error == ENOSYS)
-		hs_report_warn(&c->report, "quota", "move spool_dir to ext4, XFS, btrfs or tmpfs",
+		hs_findings_warn(&c->report, "quota", "move spool_dir to ext4, XFS, btrfs or tmpfs",
 		               "no room can be taken ahead (fallocate): a full disk is noticed in mid-write");
 	else
-		hs_report_fail(&c->report, "quota", hs_result_info(hs_io_result(error))->remedy,
+		hs_findings_fail(&c->report, "quota", hs_result_info(hs_io_result(error))->remedy,
 		               "no room for a megabyte: %s", strerror(error));
 	if (fd >= 0) {
 		hs_io_unlink(c->dir, PROBE);
@@ -254,22 +254,22 @@ static int64_t newest(int dir)
 static void check_clock(struct checked *c, struct hs_spool *spool)
 {
 	int64_t now = hs_io_now(), ahead = newest(c->dir) - now, lag = 0;
-	char text[HS_CLOCK_TEXT + 1];
+	char text[HS_TIMESTAMP_TEXT + 1];
 
-	hs_clock_text(now, text);
-	if (!hs_clock_is_possible(now))
-		hs_report_fail(&c->report, "clock", hs_result_info(HS_E_CLOCK)->remedy,
+	hs_timestamp_text(now, text);
+	if (!hs_timestamp_is_possible(now))
+		hs_findings_fail(&c->report, "clock", hs_result_info(HS_E_CLOCK)->remedy,
 		               "shows %s: every event is answered 503", text);
 	else if (hs_spool_clock_lag(spool, &lag) == HS_OK && lag > 0)
-		hs_report_warn(&c->report, "clock",
+		hs_findings_warn(&c->report, "clock",
 		               "timedatectl set-ntp true, or if it is right: hookspool maintain --trust-clock",
 		               "shows %s, %" PRId64 " hours ahead of what is believed: nothing is deleted or "
 		               "forgotten by that",
 		               text, lag / 3600000);
 	else if (ahead <= AHEAD_MS)
-		hs_report_ok(&c->report, "clock", "nothing in the spool is from the future");
+		hs_findings_ok(&c->report, "clock", "nothing in the spool is from the future");
 	else
-		hs_report_warn(&c->report, "clock", "timedatectl set-ntp true",
+		hs_findings_warn(&c->report, "clock", "timedatectl set-ntp true",
 		               "the spool has files that are %" PRId64 " s from the future; names go on from "
 		               "there, and they are deleted in their turn",
 		               ahead / 1000);
@@ -281,38 +281,38 @@ static void check_index(struct checked *c, struct hs_spool *spool)
 	enum hs_result r = hs_spool_known(spool, hs_io_now_monotonic() + INDEX_MS, &known);
 
 	if (r != HS_OK)
-		hs_report_fail(&c->report, "index", hs_result_info(r)->remedy, "cannot be read");
+		hs_findings_fail(&c->report, "index", hs_result_info(r)->remedy, "cannot be read");
 	else if (known.off)
-		hs_report_warn(&c->report, "index", "set dedup_window",
+		hs_findings_warn(&c->report, "index", "set dedup_window",
 		               "dedup_window = 0: an event that comes twice stands there twice");
 	else if (known.anew && known.ids > 0)
-		hs_report_ok(&c->report, "index",
+		hs_findings_ok(&c->report, "index",
 		             "knows %" PRIu64 " events; it was made anew, as after a reboot",
 		             known.ids);
 	else
-		hs_report_ok(&c->report, "index", "knows %" PRIu64 " events", known.ids);
+		hs_findings_ok(&c->report, "index", "knows %" PRIu64 " events", known.ids);
 }
 
 /* Files that do not follow spool_mode: of an earlier one, or that somebody has put there. */
-static void check_modes(struct checked *c, const struct hs_place *place)
+static void check_modes(struct checked *c, const struct hs_spool_dir *dir)
 {
 	unsigned mode = (unsigned)c->settings->spool_mode;
 	struct hs_modes left;
 	char remedy[2 * PATH_MAX + 128] = "hookspool maintain";
-	enum hs_result r = hs_modes_look(place, &left);
+	enum hs_result r = hs_modes_look(dir, &left);
 	struct stat st;
 
-	if (left.group && hs_io_fstat(place->dir, &st) == 0)
+	if (left.group && hs_io_fstat(dir->fd, &st) == 0)
 		snprintf(remedy, sizeof remedy, "sudo chgrp -R %lu %s && sudo find %s -type d -exec chmod 2750 {} +",
 		         (unsigned long)st.st_gid, c->settings->spool_dir, c->settings->spool_dir);
 	if (r != HS_OK)
-		hs_report_warn(&c->report, "modes", hs_result_info(r)->remedy, "cannot be told");
+		hs_findings_warn(&c->report, "modes", hs_result_info(r)->remedy, "cannot be told");
 	else if (left.count == 0)
-		hs_report_ok(&c->report, "modes", "all files follow spool_mode = %04o", mode);
+		hs_findings_ok(&c->report, "modes", "all files follow spool_mode = %04o", mode);
 	else if (left.count == 1)
-		hs_report_warn(&c->report, "modes", remedy, "%s does not follow spool_mode = %04o", left.first, mode);
+		hs_findings_warn(&c->report, "modes", remedy, "%s does not follow spool_mode = %04o", left.first, mode);
 	else
-		hs_report_warn(&c->report, "modes", remedy, "%s and %" PRIu64 " more do not follow spool_mode = %04o",
+		hs_findings_warn(&c->report, "modes", remedy, "%s and %" PRIu64 " more do not follow spool_mode = %04o",
 		               left.first, left.count - 1, mode);
 }
 
@@ -326,22 +326,22 @@ static void check_losses(struct checked *c)
 		"a retry of an erased event would come back",
 		"made anew; cursors, imports and what else was in .hookspool may be lost, too",
 	};
-	struct hs_opened o;
+	struct hs_opened_spool o;
 	unsigned lost = 0;
 
-	if (hs_place_open(&o, c->settings, false) != HS_OK)
+	if (hs_spool_dir_open(&o, c->settings, false) != HS_OK)
 		return;
-	if (hs_loss_find(&o.place, &lost) != HS_OK)
-		hs_report_fail(&c->report, "losses", "", "cannot be told: %s", strerror(errno));
+	if (hs_loss_find(&o.dir, &lost) != HS_OK)
+		hs_findings_fail(&c->report, "losses", "", "cannot be told: %s", strerror(errno));
 	for (unsigned i = 0; i < HS_LOSSES; i++)
 		if ((lost & 1U << i) != 0 && 1U << i == HS_LOSS_SUPPRESSED)
-			hs_report_fail(&c->report, "lost", give_up, "%s: %s", hs_loss_name(1U << i), without[i]);
+			hs_findings_fail(&c->report, "lost", give_up, "%s: %s", hs_loss_name(1U << i), without[i]);
 		else if ((lost & 1U << i) != 0)
-			hs_report_warn(&c->report, "lost",
+			hs_findings_warn(&c->report, "lost",
 			               1U << i == HS_LOSS_HISTORY ? "run hookspool adopt" : give_up,
 			               "%s: %s", hs_loss_name(1U << i), without[i]);
-	check_modes(c, &o.place);
-	hs_place_close(&o);
+	check_modes(c, &o.dir);
+	hs_spool_dir_close(&o);
 }
 
 static void check_spool(struct checked *c, struct hs_spool *spool)
@@ -354,9 +354,9 @@ static void check_spool(struct checked *c, struct hs_spool *spool)
 		: hs_result_info(r)->remedy;
 
 	if (r == HS_OK)
-		hs_report_ok(&c->report, "spool", "%s can be read and written", path);
+		hs_findings_ok(&c->report, "spool", "%s can be read and written", path);
 	else
-		hs_report_fail(&c->report, "spool", remedy, "%s: %s", path,
+		hs_findings_fail(&c->report, "spool", remedy, "%s: %s", path,
 		               hs_result_info(r)->message);
 	c->dir = hs_io_open_dir(AT_FDCWD, path);
 	if (c->dir < 0)
@@ -413,9 +413,9 @@ static bool is_duration(const char *text)
 }
 
 /* A plugin's exit code; what could not be looked at is unknown. */
-static int nagios_exit(const struct hs_report *r, int code)
+static int nagios_exit(const struct hs_findings *r, int code)
 {
-	return code == EX_CONFIG || code == 0 || code == 1 ? hs_report_nagios_exit(r) : NAGIOS_UNKNOWN;
+	return code == EX_CONFIG || code == 0 || code == 1 ? hs_findings_nagios_exit(r) : NAGIOS_UNKNOWN;
 }
 
 int hs_cmd_check(int argc, char **argv)
@@ -445,7 +445,7 @@ int hs_cmd_check(int argc, char **argv)
 	usage = usage || optind != argc || (c.report.nagios && c.report.json);
 	code = usage ? hs_usage(argv[0]) : check_all(&c, path, &target, &given);
 	code = c.report.nagios ? nagios_exit(&c.report, code) : code;
-	hs_report_end(&c.report);
+	hs_findings_end(&c.report);
 	hs_held_free(&given);
 	hs_settings_free(c.settings);
 	return code;

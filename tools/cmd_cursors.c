@@ -1,10 +1,10 @@
 /* hookspool cursors: how far each consumer has come; one cursor set anew, or removed. */
-#include "store/io.h"
-#include "tools/chart.h"
+#include "base/io.h"
+#include "tools/report/bar_table.h"
 #include "tools/command.h"
-#include "tools/lag.h"
-#include "tools/source.h"
-#include "tools/terminal.h"
+#include "tools/report/consumer_lag.h"
+#include "tools/sink/event_source.h"
+#include "tools/report/terminal.h"
 
 #include <getopt.h>
 #include <inttypes.h>
@@ -23,8 +23,8 @@ const struct hs_option hs_cursors_options[] = {
 };
 
 struct run {
-	struct hs_source source;
-	struct hs_lag lag;
+	struct hs_event_source source;
+	struct hs_consumer_lag lag;
 	const char *config, *from;
 	bool json;
 };
@@ -47,9 +47,9 @@ static int walk(struct run *r, struct hs_position end)
 		if (what == HS_READ_END)
 			return 0;
 		if (what == HS_READ_LINE)
-			hs_lag_line(&r->lag, hs_reader_position(reader), line);
+			hs_consumer_lag_line(&r->lag, hs_reader_position(reader), line);
 		else
-			code = hs_source_trouble(&r->source, what);
+			code = hs_event_source_trouble(&r->source, what);
 	}
 	return code;
 }
@@ -57,15 +57,15 @@ static int walk(struct run *r, struct hs_position end)
 static int find_lag(struct run *r)
 {
 	struct hs_position end;
-	enum hs_result result = hs_lag_start(&r->lag, hs_reader_place(r->source.reader));
+	enum hs_result result = hs_consumer_lag_start(&r->lag, hs_reader_place(r->source.reader));
 	int code;
 
 	if (result == HS_OK)
 		result = hs_reader_end(r->source.reader, &end);
 	if (result != HS_OK)
-		return hs_source_result(&r->source, result);
+		return hs_event_source_result(&r->source, result);
 	code = walk(r, end);
-	hs_lag_end(&r->lag, end);
+	hs_consumer_lag_end(&r->lag, end);
 	return code;
 }
 
@@ -83,12 +83,12 @@ static void put(struct hs_buf *out, const char *format, ...)
 	hs_buf_put_slice(out, hs_slice_str(line));
 }
 
-static bool is_of_this_spool(const struct run *r, const struct hs_lag_cursor *c)
+static bool is_of_this_spool(const struct run *r, const struct hs_consumer_lag_cursor *c)
 {
 	return strcmp(c->history.id, hs_reader_place(r->source.reader)->history.id) == 0;
 }
 
-static const char *state_of(const struct run *r, const struct hs_lag_cursor *c)
+static const char *state_of(const struct run *r, const struct hs_consumer_lag_cursor *c)
 {
 	return c->damaged                  ? "damaged"
 	       : !is_of_this_spool(r, c) ? "of another spool"
@@ -97,14 +97,14 @@ static const char *state_of(const struct run *r, const struct hs_lag_cursor *c)
 				           : "";
 }
 
-static void put_json_row(const struct run *r, const struct hs_lag_cursor *c, struct hs_buf *out)
+static void put_json_row(const struct run *r, const struct hs_consumer_lag_cursor *c, struct hs_buf *out)
 {
-	char saved[HS_CLOCK_TEXT + 1];
+	char saved[HS_TIMESTAMP_TEXT + 1];
 
 	put(out, "{\"name\":\"%s\",\"usable\":%s", c->name,
 	    c->damaged || c->ahead || !is_of_this_spool(r, c) ? "false" : "true");
 	if (!c->damaged) {
-		hs_clock_text(c->saved_ms, saved);
+		hs_timestamp_text(c->saved_ms, saved);
 		put(out, ",\"segment\":%" PRIu64 ",\"offset\":%" PRIu64 ",\"saved_at\":\"%s\"", c->at.number,
 		    c->at.offset, saved);
 		put(out, ",\"spool\":\"%s\",\"epoch\":%" PRIu64, c->history.id, c->history.epoch);
@@ -117,17 +117,17 @@ static void put_json_row(const struct run *r, const struct hs_lag_cursor *c, str
 	put(out, "}");
 }
 
-static void put_row(const struct run *r, const struct hs_lag_cursor *c, int width, struct hs_buf *out)
+static void put_row(const struct run *r, const struct hs_consumer_lag_cursor *c, int width, struct hs_buf *out)
 {
-	char bytes[HS_CHART_BYTES], saved[HS_CLOCK_TEXT + 1], at[48];
+	char bytes[HS_BAR_TABLE_BYTES], saved[HS_TIMESTAMP_TEXT + 1], at[48];
 
 	if (c->damaged) {
 		put(out, "%-*s damaged: hookspool cursors reset %s --from oldest|now|TIME\n", width, c->name,
 		    c->name);
 		return;
 	}
-	hs_chart_bytes(c->bytes, bytes);
-	hs_clock_text(c->saved_ms, saved);
+	hs_bar_table_bytes(c->bytes, bytes);
+	hs_timestamp_text(c->saved_ms, saved);
 	snprintf(at, sizeof at, "%" PRIu64 ":%" PRIu64, c->at.number, c->at.offset);
 	put(out, "%-*s %10" PRIu64 " %11s  %-24s  %-24s  %-16s", width, c->name, c->records, bytes,
 	    c->oldest[0] != '\0' ? c->oldest : "-", saved, at);
@@ -163,9 +163,9 @@ static int list(struct run *r)
 	if (r->json)
 		put(&out, "]\n");
 	else if (r->lag.more)
-		put(&out, "and more than %d other cursors\n", HS_LAG_CURSORS);
+		put(&out, "and more than %d other cursors\n", HS_CONSUMER_LAG_CURSORS);
 	if (code == 0 && !hs_buf_ok(&out))
-		code = hs_source_result(&r->source, HS_E_MEMORY);
+		code = hs_event_source_result(&r->source, HS_E_MEMORY);
 	if (code == 0)
 		hs_terminal_write(stdout, hs_buf_slice(&out));
 	hs_buf_free(&out);
@@ -190,10 +190,10 @@ static bool look_at(void *context, const struct hs_cursor_info *info)
 /* The cursor, held, so that no consumer is at work with it. 0, or the exit code. */
 static int hold(struct run *r, const char *name, struct hs_cursor **cursor)
 {
-	const struct hs_place *place = hs_reader_place(r->source.reader);
+	const struct hs_spool_dir *dir = hs_reader_place(r->source.reader);
 	struct search s = { .name = name };
 	int64_t holder = 0;
-	enum hs_result result = hs_cursor_list(place->private_dir, look_at, &s);
+	enum hs_result result = hs_cursor_list(dir->private_dir, look_at, &s);
 
 	if (result == HS_OK && !s.found) {
 		hs_terminal_printf(stderr, "hookspool cursors: there is no cursor %s: hookspool cursors lists them\n",
@@ -201,13 +201,13 @@ static int hold(struct run *r, const char *name, struct hs_cursor **cursor)
 		return 1;
 	}
 	if (result == HS_OK)
-		result = hs_cursor_open_anew(place, name, cursor, &holder);
+		result = hs_cursor_open_anew(dir, name, cursor, &holder);
 	if (result == HS_E_BUSY) {
 		fprintf(stderr, "hookspool cursors: cursor %s is in use by process %" PRId64 ": stop it first\n",
 			name, holder);
 		return EX_TEMPFAIL;
 	}
-	return hs_source_result(&r->source, result);
+	return hs_event_source_result(&r->source, result);
 }
 
 static int reset(struct run *r, const char *name)
@@ -220,7 +220,7 @@ static int reset(struct run *r, const char *name)
 
 	if (code != 0)
 		return code;
-	result = hs_source_from(reader, r->from);
+	result = hs_event_source_from(reader, r->from);
 	if (result == HS_OK)
 		result = hs_reader_remember(reader);
 	at = hs_reader_position(reader);
@@ -232,7 +232,7 @@ static int reset(struct run *r, const char *name)
 	else if (result == HS_OK)
 		printf("cursor %s: it goes on in segment %" PRIu64 " at byte %" PRIu64 "\n", name, at.number,
 		       at.offset);
-	return hs_source_result(&r->source, result);
+	return hs_event_source_result(&r->source, result);
 }
 
 static int remove_one(struct run *r, const char *name)
@@ -242,7 +242,7 @@ static int remove_one(struct run *r, const char *name)
 
 	if (code != 0)
 		return code;
-	code = hs_source_result(&r->source, hs_cursor_remove(hs_reader_place(r->source.reader), name));
+	code = hs_event_source_result(&r->source, hs_cursor_remove(hs_reader_place(r->source.reader), name));
 	hs_cursor_close(cursor);
 	if (code == 0)
 		printf("cursor %s: removed\n", name);
@@ -266,18 +266,18 @@ static int act(struct run *r, int words, char **word)
 		      stderr);
 		return 2;
 	}
-	if (r->from != NULL && !hs_source_is_from("cursors", r->from))
+	if (r->from != NULL && !hs_event_source_is_from("cursors", r->from))
 		return 2;
-	code = hs_source_open(&r->source, "cursors", r->config, NULL, NULL);
+	code = hs_event_source_open(&r->source, "cursors", r->config, NULL, NULL);
 	if (code != 0)
 		return code;
 	if (!is_list)
-		code = hs_source_owned(&r->source, word[0]);
+		code = hs_event_source_owned(&r->source, word[0]);
 	if (code != 0)
-		return hs_source_close(&r->source, code);
+		return hs_event_source_close(&r->source, code);
 	code = is_list ? list(r) : is_reset ? reset(r, word[1]) : remove_one(r, word[1]);
-	hs_lag_free(&r->lag);
-	return hs_source_close(&r->source, code);
+	hs_consumer_lag_free(&r->lag);
+	return hs_event_source_close(&r->source, code);
 }
 
 int hs_cmd_cursors(int argc, char **argv)

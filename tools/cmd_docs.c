@@ -2,7 +2,7 @@
  * hookspool docs: the tables of the code as the manual pages and the sample file show
  * them, so that these cannot disagree with the program.
  */
-#include "core/result.h"
+#include "base/result.h"
 #include "tools/command.h"
 
 #include <stdio.h>

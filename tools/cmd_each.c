@@ -1,10 +1,10 @@
 /* hookspool each: handlers for the events, per type, by the rules of Subscription Functions. */
-#include "core/result.h"
-#include "store/io.h"
+#include "base/result.h"
+#include "base/io.h"
 #include "tools/command.h"
-#include "tools/lanes.h"
-#include "tools/letters.h"
-#include "tools/source.h"
+#include "tools/sink/keyed_scheduler.h"
+#include "tools/sink/dead_letter_source.h"
+#include "tools/sink/event_source.h"
 
 #include <errno.h>
 #include <getopt.h>
@@ -31,7 +31,7 @@ enum {
 
 struct options {
 	const char *config, *cursor, *from;
-	struct hs_rules rules;
+	struct hs_routing_rules rules;
 	uint64_t jobs, batch;
 	bool stream, once, failed;
 	int64_t retry_for_ms;
@@ -40,10 +40,10 @@ struct options {
 
 struct each {
 	struct options options;
-	struct hs_source source;
-	struct hs_lanes *lanes;
-	struct hs_acks acks;
-	struct hs_letters letters; /* failed: what is read instead of the events */
+	struct hs_event_source source;
+	struct hs_scheduler *scheduler;
+	struct hs_ack_tracker acks;
+	struct hs_dead_letter_source letters; /* failed: what is read instead of the events */
 	struct pollfd *fds;
 	struct hs_position end; /* once: where to stop */
 	struct hs_position read; /* the next record to be read begins here */
@@ -78,7 +78,7 @@ enum {
 /* clang-format off */
 const struct hs_option hs_each_options[] = {
 	{ "cursor", "NAME", OPTION_CURSOR, "begin behind what an earlier run with this name has done" },
-	HS_SOURCE_FROM(OPTION_FROM),
+	HS_EVENT_SOURCE_FROM(OPTION_FROM),
 	{ "on", "TYPE=COMMAND", OPTION_ON, "a handler: TYPE=…, TYPE:NAME=… or *=…; may be repeated" },
 	{ "once", NULL, OPTION_ONCE, "stop at the present end of the spool" },
 	{ "jobs", "N", OPTION_JOBS, "so many handlers in parallel, each user's events in order; 1" },
@@ -115,9 +115,9 @@ static bool take_option(struct options *o, const char *command, int option, cons
 	switch (option) {
 	case HS_OPT_CONFIG: o->config = argument; return true;
 	case OPTION_CURSOR: o->cursor = argument; return true;
-	case OPTION_FROM: o->from = argument; return hs_source_is_from(command, argument);
-	case OPTION_ON: return hs_rules_add(&o->rules, command, argument);
-	case OPTION_JOBS: return hs_option_number("jobs", argument, 1, HS_LANES_MAX, &o->jobs);
+	case OPTION_FROM: o->from = argument; return hs_event_source_is_from(command, argument);
+	case OPTION_ON: return hs_routing_rules_add(&o->rules, command, argument);
+	case OPTION_JOBS: return hs_option_number("jobs", argument, 1, HS_SCHEDULER_MAX, &o->jobs);
 	case OPTION_BATCH: return hs_option_number("batch", argument, 1, HS_HANDLER_BATCH_MAX, &o->batch);
 	case OPTION_ONCE: o->once = true; return true;
 	case OPTION_FAILED: o->failed = o->once = true; return true;
@@ -177,13 +177,13 @@ static void say_full(struct each *e)
 
 static bool take_in(struct each *e, struct hs_slice line, struct hs_position before, int rule, uint64_t user)
 {
-	struct hs_item *item = hs_acks_add(&e->acks, line, before);
+	struct hs_item *item = hs_ack_tracker_add(&e->acks, line, before);
 
 	if (item == NULL)
 		return false;
 	item->user = user;
 	item->rule = (unsigned)rule;
-	hs_lanes_put(e->lanes, item);
+	hs_scheduler_put(e->scheduler, item);
 	return true;
 }
 
@@ -198,7 +198,7 @@ static bool sort_in(struct each *e, struct hs_slice line)
 	hs_main_read(&m, line);
 	if (hs_ahead_has_done(&e->before, e->read, hs_main_user(&m)))
 		return true;
-	rule = hs_rules_find(&e->options.rules, &m);
+	rule = hs_routing_rules_find(&e->options.rules, &m);
 	if (rule >= 0)
 		return take_in(e, line, before, rule, hs_main_user(&m));
 	e->passed++;
@@ -211,18 +211,18 @@ static enum hs_result take_letter(struct each *e)
 	struct hs_slice record;
 	struct hs_main m;
 	unsigned tries;
-	enum hs_result r = hs_letters_next(&e->letters, &record, &tries);
+	enum hs_result r = hs_dead_letter_source_next(&e->letters, &record, &tries);
 	int rule;
 
 	if (r != HS_OK || record.n == 0)
 		return r;
 	hs_main_read(&m, record);
-	rule = hs_rules_find(&e->options.rules, &m);
+	rule = hs_routing_rules_find(&e->options.rules, &m);
 	if (rule < 0) {
 		e->passed++;
 		return HS_OK;
 	}
-	if (!take_in(e, record, hs_letters_take(&e->letters), rule, hs_main_user(&m)))
+	if (!take_in(e, record, hs_dead_letter_source_take(&e->letters), rule, hs_main_user(&m)))
 		return HS_E_MEMORY;
 	e->acks.last->tries_before = tries;
 	e->unsaved = true;
@@ -246,7 +246,7 @@ static void fill(struct each *e)
 		enum hs_read what;
 
 		if (e->options.failed) {
-			e->code = hs_source_result(&e->source, take_letter(e));
+			e->code = hs_event_source_result(&e->source, take_letter(e));
 			continue;
 		}
 		what = hs_reader_next(e->source.reader, &line);
@@ -256,12 +256,12 @@ static void fill(struct each *e)
 		}
 		if (what != HS_READ_LINE) {
 			hs_progress_clear(&e->progress);
-			e->code = hs_source_trouble(&e->source, what);
+			e->code = hs_event_source_trouble(&e->source, what);
 			continue;
 		}
 		e->bytes += line.n + 1;
 		if (!sort_in(e, line))
-			e->code = hs_source_result(&e->source, HS_E_MEMORY);
+			e->code = hs_event_source_result(&e->source, HS_E_MEMORY);
 	}
 }
 
@@ -273,15 +273,15 @@ static int save(struct each *e)
 	enum hs_result r = HS_OK;
 
 	if (e->options.failed && e->unsaved)
-		r = hs_letters_save(&e->letters, &e->acks);
+		r = hs_dead_letter_source_save(&e->letters, &e->acks);
 	else if (e->unsaved)
-		hs_acks_ahead(&e->acks, e->read, &e->before, &ahead);
+		hs_ack_tracker_ahead(&e->acks, e->read, &e->before, &ahead);
 	if (e->unsaved && !e->options.failed)
-		r = hs_cursor_save_ahead(e->source.cursor, hs_acks_position(&e->acks, e->read), &ahead);
+		r = hs_cursor_save_ahead(e->source.cursor, hs_ack_tracker_position(&e->acks, e->read), &ahead);
 	if (r == HS_OK)
 		e->unsaved = false;
 	e->saved_ms = hs_io_now_monotonic();
-	return hs_source_result(&e->source, r);
+	return hs_event_source_result(&e->source, r);
 }
 
 /* ms until it should be saved; -1: there is nothing to save. */
@@ -309,16 +309,16 @@ static void hear_signals(struct each *e)
 		if (info.ssi_signo == SIGCHLD)
 			continue;
 		if (e->ended_by != 0)
-			hs_lanes_kill(e->lanes, SIGTERM);
+			hs_scheduler_kill(e->scheduler, SIGTERM);
 		e->ended_by = (int)info.ssi_signo;
-		hs_lanes_stop(e->lanes);
+		hs_scheduler_stop(e->scheduler);
 	}
 }
 
 static void wait_for_something(struct each *e, bool reading)
 {
 	struct hs_reader *reader = e->source.reader;
-	int64_t ms = sooner(until_save(e), hs_lanes_due(e->lanes));
+	int64_t ms = sooner(until_save(e), hs_scheduler_due(e->scheduler));
 	size_t n = FIXED_FDS;
 
 	if (e->progress.terminal)
@@ -330,7 +330,7 @@ static void wait_for_something(struct each *e, bool reading)
 		e->fds[1].fd = hs_reader_watch(reader);
 		ms = sooner(ms, hs_reader_patience(reader));
 	}
-	n += hs_lanes_poll(e->lanes, e->fds + FIXED_FDS);
+	n += hs_scheduler_poll(e->scheduler, e->fds + FIXED_FDS);
 	poll(e->fds, n, ms < 0 ? -1 : ms > INT_MAX ? INT_MAX : (int)ms);
 	if (e->fds[1].revents != 0)
 		hs_reader_look(reader);
@@ -346,7 +346,7 @@ static bool is_finished(const struct each *e)
 
 static bool must_stop(const struct each *e)
 {
-	return e->code != 0 || e->ended_by != 0 || hs_lanes_code(e->lanes) != 0 || is_finished(e);
+	return e->code != 0 || e->ended_by != 0 || hs_scheduler_code(e->scheduler) != 0 || is_finished(e);
 }
 
 static void loop(struct each *e)
@@ -361,17 +361,17 @@ static void loop(struct each *e)
 		if (!stopping)
 			fill(e);
 		open = e->acks.open;
-		hs_lanes_work(e->lanes);
+		hs_scheduler_work(e->scheduler);
 		e->unsaved = e->unsaved || e->acks.open != open;
-		hs_source_show(&e->source, &e->progress, e->end, e->bytes);
+		hs_event_source_show(&e->source, &e->progress, e->end, e->bytes);
 		if (until_save(e) == 0 && save(e) != 0)
 			e->code = EX_IOERR;
 		if (!stopping && must_stop(e)) {
 			stopping = true;
-			hs_lanes_stop(e->lanes);
+			hs_scheduler_stop(e->scheduler);
 			continue;
 		}
-		if (stopping && !hs_lanes_running(e->lanes))
+		if (stopping && !hs_scheduler_running(e->scheduler))
 			break;
 		more = !stopping && !is_full(e);
 		if (!stopping && !more)
@@ -380,7 +380,7 @@ static void loop(struct each *e)
 			wait_for_something(e, more);
 	}
 	if (e->code == 0)
-		e->code = hs_lanes_code(e->lanes);
+		e->code = hs_scheduler_code(e->scheduler);
 }
 
 /* --- beginning and end ---------------------------------------------------- */
@@ -400,21 +400,21 @@ static bool catch_signals(struct each *e)
 }
 
 /* What an earlier run has done behind the cursor; segments may have been edited since. */
-static enum hs_result translate(const struct hs_place *place, struct hs_ahead *a)
+static enum hs_result translate(const struct hs_spool_dir *dir, struct hs_ahead *a)
 {
-	struct hs_edits *edits;
-	enum hs_result r = hs_edits_open(place, &edits);
+	struct hs_rewrite_log *rewrites;
+	enum hs_result r = hs_rewrite_log_open(dir, &rewrites);
 
 	if (r != HS_OK)
 		return r;
-	r = hs_edits_share(edits);
+	r = hs_rewrite_log_share(rewrites);
 	if (r == HS_OK) {
-		r = hs_edits_translate(edits, &a->to);
+		r = hs_rewrite_log_translate(rewrites, &a->to);
 		for (size_t i = 0; r == HS_OK && i < a->count; i++)
-			r = hs_edits_translate(edits, &a->held[i].from);
-		hs_edits_release(edits);
+			r = hs_rewrite_log_translate(rewrites, &a->held[i].from);
+		hs_rewrite_log_release(rewrites);
 	}
-	hs_edits_close(edits);
+	hs_rewrite_log_close(rewrites);
 	return r;
 }
 
@@ -432,7 +432,7 @@ static int prepare_events(struct each *e)
 {
 	const struct options *o = &e->options;
 	enum hs_result r;
-	int code = hs_source_begun(&e->source, o->from != NULL);
+	int code = hs_event_source_begun(&e->source, o->from != NULL);
 
 	if (code != 0)
 		return code;
@@ -442,16 +442,16 @@ static int prepare_events(struct each *e)
 		r = hs_reader_end(e->source.reader, &e->end);
 	if (r == HS_OK && e->source.fresh) /* retention must know from now on what is needed */
 		r = hs_cursor_save(e->source.cursor, e->read);
-	return hs_source_result(&e->source, r);
+	return hs_event_source_result(&e->source, r);
 }
 
 static int prepare_letters(struct each *e)
 {
-	enum hs_result r = hs_letters_open(&e->letters, hs_reader_place(e->source.reader), e->options.cursor,
+	enum hs_result r = hs_dead_letter_source_open(&e->letters, hs_reader_place(e->source.reader), e->options.cursor,
 					   hs_io_random());
 
 	if (r != HS_E_BUSY)
-		return hs_source_result(&e->source, r);
+		return hs_event_source_result(&e->source, r);
 	fputs("hookspool each: another each --failed is at it: wait for it, or stop it first\n", stderr);
 	return EX_TEMPFAIL;
 }
@@ -459,9 +459,9 @@ static int prepare_letters(struct each *e)
 static int prepare(struct each *e)
 {
 	struct options *o = &e->options;
-	struct hs_lanes_options lanes = { .command = e->source.command,
+	struct hs_scheduler_options scheduler = { .command = e->source.command,
 					  .cursor = o->cursor,
-					  .place = hs_reader_place(e->source.reader),
+					  .dir = hs_reader_place(e->source.reader),
 					  .rules = &o->rules,
 					  .jobs = (unsigned)o->jobs,
 					  .batch = (unsigned)o->batch,
@@ -476,17 +476,17 @@ static int prepare(struct each *e)
 	e->most = (size_t)(2 * o->jobs * o->batch);
 	if (e->most < OPEN_MOST)
 		e->most = OPEN_MOST;
-	e->lanes = hs_lanes_new(&lanes);
-	if (e->lanes != NULL)
-		e->fds = calloc(FIXED_FDS + hs_lanes_fds(e->lanes), sizeof *e->fds);
+	e->scheduler = hs_scheduler_new(&scheduler);
+	if (e->scheduler != NULL)
+		e->fds = calloc(FIXED_FDS + hs_scheduler_fds(e->scheduler), sizeof *e->fds);
 	if (e->fds == NULL || !catch_signals(e))
-		return hs_source_result(&e->source, HS_E_MEMORY);
+		return hs_event_source_result(&e->source, HS_E_MEMORY);
 	return 0;
 }
 
 static void sum_up(const struct each *e)
 {
-	struct hs_lanes_counts c = hs_lanes_counts(e->lanes);
+	struct hs_scheduler_counts c = hs_scheduler_counts(e->scheduler);
 
 	fprintf(stderr,
 		"hookspool each: %" PRIu64 " done, %" PRIu64 " set aside, %" PRIu64
@@ -507,14 +507,14 @@ static int work(struct each *e)
 		code = e->code != 0 ? e->code : code;
 		sum_up(e);
 	}
-	hs_lanes_free(e->lanes);
+	hs_scheduler_free(e->scheduler);
 	free(e->fds);
-	hs_acks_free(&e->acks);
+	hs_ack_tracker_free(&e->acks);
 	if (e->options.failed)
-		hs_letters_close(&e->letters);
+		hs_dead_letter_source_close(&e->letters);
 	if (e->signals >= 0)
 		close(e->signals);
-	return hs_source_close(&e->source, code);
+	return hs_event_source_close(&e->source, code);
 }
 
 int hs_cmd_each(int argc, char **argv)
@@ -529,16 +529,16 @@ int hs_cmd_each(int argc, char **argv)
 	e->options.jobs = e->options.batch = 1;
 	e->options.retry_for_ms = INT64_C(4) * 3600000; /* as long as Segment itself tries */
 	if (read_options(argc, argv, &e->options))
-		code = hs_source_open(&e->source, argv[0], e->options.config,
+		code = hs_event_source_open(&e->source, argv[0], e->options.config,
 				      e->options.failed ? NULL : e->options.cursor, e->options.from);
 	if (code == 0 && e->options.failed) {
-		code = hs_source_owned(&e->source, "--failed");
-		code = code == 0 ? 0 : hs_source_close(&e->source, code);
+		code = hs_event_source_owned(&e->source, "--failed");
+		code = code == 0 ? 0 : hs_event_source_close(&e->source, code);
 	}
 	if (code == 0)
 		code = work(e);
 	ended_by = e->ended_by;
-	hs_rules_free(&e->options.rules);
+	hs_routing_rules_free(&e->options.rules);
 	free(e);
 	if ((ended_by == SIGINT || ended_by == SIGPIPE) && code == 0) { /* as a shell expects it */
 		sigset_t none;

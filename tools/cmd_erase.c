@@ -1,12 +1,12 @@
 /* hookspool erase: everything of a user out of the spool. */
-#include "store/erase.h"
-#include "store/io.h"
-#include "store/spool.h"
+#include "spool/admin/erase.h"
+#include "base/io.h"
+#include "spool/spool.h"
 #include "tools/command.h"
-#include "tools/linked.h"
-#include "tools/progress.h"
-#include "tools/suite.h"
-#include "tools/terminal.h"
+#include "tools/report/link_text.h"
+#include "tools/report/progress.h"
+#include "tools/probe/sample_events.h"
+#include "tools/report/terminal.h"
 
 #include <getopt.h>
 #include <inttypes.h>
@@ -128,7 +128,7 @@ static void tell_link(void *context, const struct hs_link *link)
 
 	if (c->json && c->people.n > 0)
 		hs_buf_putc(&c->people, ',');
-	(c->json ? hs_linked_put_json : hs_linked_put)(&c->people, link);
+	(c->json ? hs_link_text_put_json : hs_link_text_put)(&c->people, link);
 }
 
 static bool tells_people(const struct erase *c)
@@ -143,7 +143,7 @@ static void print_deleted(const struct erase *c)
 
 	for (size_t i = c->named; i < c->subjects.count; i++)
 		if (!c->subjects.list[i]->derived) {
-			hs_linked_put_id(&text, c->subjects.list[i]);
+			hs_link_text_put_id(&text, c->subjects.list[i]);
 			hs_buf_put_slice(&text, HS_SLICE(": of a delete record\n"));
 		}
 	if (text.n > 0)
@@ -310,7 +310,7 @@ static int end(struct erase *c, int code)
 
 int hs_cmd_erase(int argc, char **argv)
 {
-	static char test[] = HS_SUITE_USER;
+	static char test[] = HS_SAMPLE_EVENTS_USER;
 	struct erase c = { .config = NULL };
 	int option, code;
 

@@ -1,10 +1,10 @@
 /* hookspool import: archives of original events into the spool. */
-#include "core/clock_text.h"
-#include "store/import.h"
-#include "store/io.h"
-#include "tools/chart.h"
+#include "base/timestamp.h"
+#include "spool/admin/import.h"
+#include "base/io.h"
+#include "tools/report/bar_table.h"
 #include "tools/command.h"
-#include "tools/progress.h"
+#include "tools/report/progress.h"
 
 #include <errno.h>
 #include <getopt.h>
@@ -50,7 +50,7 @@ struct import {
 
 static bool read_time(const char *option, const char *text, bool *given, int64_t *ms)
 {
-	*given = hs_clock_parse(hs_slice_str(text), ms);
+	*given = hs_timestamp_parse(hs_slice_str(text), ms);
 	if (!*given)
 		fprintf(stderr,
 			"hookspool import: --%s %s: expected a time such as 2026-11-24 or "
@@ -102,9 +102,9 @@ static bool go_on(void *context, const struct hs_imported *so_far)
 	int64_t ms = hs_io_now_monotonic() - c->progress.begun_ms;
 	uint64_t events = c->sum.events + so_far->events;
 	uint64_t rate = ms > 0 ? events * 1000 / (uint64_t)ms : 0;
-	char bytes[HS_CHART_BYTES];
+	char bytes[HS_BAR_TABLE_BYTES];
 
-	hs_chart_bytes(c->size, bytes);
+	hs_bar_table_bytes(c->size, bytes);
 	if (c->size > 0)
 		hs_progress_show(&c->progress, "%s: %" PRIu64 " %% of %s, %" PRIu64 " events/s", c->name,
 				 so_far->read * 100 / c->size, bytes, rate);
@@ -242,7 +242,7 @@ static int import_all(struct import *c, int argc, char **argv)
 	if (!more)
 		return c->code;
 	c->settings->durability =
-	    HS_DURABILITY_FSYNC; /* a bookmark may not be ahead of the lines */
+	    HS_DURABILITY_FSYNC; /* a checkpoint may not be ahead of the lines */
 	c->spool = hs_spool_new(c->settings);
 	if (c->spool == NULL)
 		return EX_OSERR;

@@ -1,16 +1,16 @@
 /* hookspool send: a receiver's test suite from one's own shell. */
-#include "core/hex.h"
-#include "core/settings.h"
-#include "store/io.h"
-#include "store/settings_file.h"
-#include "tools/answer.h"
+#include "base/hex.h"
+#include "config/settings.h"
+#include "base/io.h"
+#include "config/settings_file.h"
+#include "tools/probe/response_verdict.h"
 #include "tools/command.h"
-#include "tools/credentials.h"
-#include "tools/http.h"
-#include "tools/sender.h"
-#include "tools/outbox.h"
-#include "tools/suite.h"
-#include "tools/terminal.h"
+#include "tools/probe/credentials.h"
+#include "tools/probe/http.h"
+#include "tools/probe/sender.h"
+#include "tools/probe/event_input.h"
+#include "tools/probe/sample_events.h"
+#include "tools/report/terminal.h"
 
 #include <getopt.h>
 #include <inttypes.h>
@@ -189,7 +189,7 @@ static int find_credentials(struct job *j)
 
 /* --- the table ----------------------------------------------------------------- */
 
-static void print_row(struct job *j, const struct hs_answer *a)
+static void print_row(struct job *j, const struct hs_response_verdict *a)
 {
 	static const char *const paint[] = { "\033[32m", "\033[33m", "\033[31m" };
 	static const char *const word[] = { "green", "yellow", "red" };
@@ -212,7 +212,7 @@ static void put_count(struct hs_buf *b, const char *name, uint64_t value)
 	hs_buf_put_uint(b, value);
 }
 
-static void print_json(const struct job *j, const struct hs_answer *a)
+static void print_json(const struct job *j, const struct hs_response_verdict *a)
 {
 	static const char *const word[] = { "\"green\"", "\"yellow\"", "\"red\"" };
 	struct hs_buf b = { 0 };
@@ -238,7 +238,7 @@ static void print_json(const struct job *j, const struct hs_answer *a)
 	hs_buf_free(&b);
 }
 
-static void show(struct job *j, const struct hs_answer *a)
+static void show(struct job *j, const struct hs_response_verdict *a)
 {
 	j->colour[a->colour]++;
 	if (j->json)
@@ -253,7 +253,7 @@ static void show(struct job *j, const struct hs_answer *a)
 /* 0, or the exit code with which it all ends: nobody is there. */
 static int no_answer(struct job *j, enum hs_http_result r)
 {
-	struct hs_answer a = { .colour = HS_RED, .remedy = "" };
+	struct hs_response_verdict a = { .colour = HS_RED, .remedy = "" };
 
 	if (r != HS_HTTP_TIMEOUT && r != HS_HTTP_CUT) {
 		hs_terminal_printf(stderr, "hookspool: %s\n", hs_http_error(j->http));
@@ -271,7 +271,7 @@ static int deliver(struct job *j)
 {
 	struct hs_http_request request = { .method = j->method, .below = "",
 		                           .timeout_ms = hs_sender_info(j->as)->timeout_ms };
-	struct hs_answer a;
+	struct hs_response_verdict a;
 	enum hs_http_result r;
 
 	hs_buf_reset(&j->headers);
@@ -288,7 +288,7 @@ static int deliver(struct job *j)
 	j->requests++;
 	if (r != HS_HTTP_OK)
 		return no_answer(j, r);
-	if (!hs_answer_read(&a, j->answer.status, hs_buf_slice(&j->answer.body)))
+	if (!hs_response_verdict_read(&a, j->answer.status, hs_buf_slice(&j->answer.body)))
 		return EX_OSERR;
 	show(j, &a);
 	return 0;
@@ -307,15 +307,15 @@ static void keep_rate(const struct job *j)
 }
 
 /* All of it once, in parcels. 0 or an exit code. */
-static int send_all(struct job *j, struct hs_outbox *outbox)
+static int send_all(struct job *j, struct hs_event_input *event_input)
 {
 	uint64_t most = j->batch > 0 ? j->batch : 1;
 	struct hs_slice event;
 	int code = 0, got;
 
 	hs_parcel_start(&j->parcel, j->as, j->batch > 0);
-	while (code == 0 && (got = hs_outbox_next(outbox, &event)) > 0) {
-		snprintf(j->name, sizeof j->name, "%s", outbox->name);
+	while (code == 0 && (got = hs_event_input_next(event_input, &event)) > 0) {
+		snprintf(j->name, sizeof j->name, "%s", event_input->name);
 		hs_parcel_add(&j->parcel, event);
 		if (j->parcel.events < most)
 			continue;
@@ -333,19 +333,19 @@ static int send_all(struct job *j, struct hs_outbox *outbox)
 }
 
 /* What makes the ids of round n: nothing, the round, a random number, or both. */
-static void make_run(uint64_t round, const char *random, char run[static HS_OUTBOX_RUN])
+static void make_run(uint64_t round, const char *random, char run[static HS_EVENT_INPUT_RUN])
 {
 	char number[24] = "";
 
 	if (round > 0)
 		snprintf(number, sizeof number, "%" PRIu64, round + 1);
-	snprintf(run, HS_OUTBOX_RUN, "%s%s%s", random, random[0] != '\0' && round > 0 ? "-" : "",
+	snprintf(run, HS_EVENT_INPUT_RUN, "%s%s%s", random, random[0] != '\0' && round > 0 ? "-" : "",
 	         number);
 }
 
 static int run(struct job *j)
 {
-	char random[17] = "", run_name[HS_OUTBOX_RUN];
+	char random[17] = "", run_name[HS_EVENT_INPUT_RUN];
 	uint64_t bits = hs_io_random();
 	int code = 0;
 
@@ -353,12 +353,12 @@ static int run(struct job *j)
 		hs_hex_encode((const uint8_t *)&bits, sizeof bits, random);
 	j->started_ms = hs_io_now_monotonic();
 	for (uint64_t round = 0; code == 0 && round < j->count; round++) {
-		struct hs_outbox outbox;
+		struct hs_event_input event_input;
 
 		make_run(round, random, run_name);
 		code =
-		    hs_outbox_open(&outbox, j->file, run_name) ? send_all(j, &outbox) : EX_NOINPUT;
-		hs_outbox_close(&outbox);
+		    hs_event_input_open(&event_input, j->file, run_name) ? send_all(j, &event_input) : EX_NOINPUT;
+		hs_event_input_close(&event_input);
 	}
 	if (!j->json && code == 0)
 		printf("%" PRIu64 " events in %" PRIu64 " requests as %s: %" PRIu64
@@ -366,7 +366,7 @@ static int run(struct job *j)
 		       j->events, j->requests, hs_sender_info(j->as)->name, j->colour[HS_GREEN],
 		       j->colour[HS_YELLOW], j->colour[HS_RED]);
 	if (!j->json && code == 0 && j->file == NULL)
-		puts("they are of the user " HS_SUITE_USER ": cat, tail, stats and each leave them out with --no-test, "
+		puts("they are of the user " HS_SAMPLE_EVENTS_USER ": cat, tail, stats and each leave them out with --no-test, "
 		     "and hookspool erase --test removes them");
 	return code != 0 ? code : j->colour[HS_RED] > 0 ? 1 : 0;
 }

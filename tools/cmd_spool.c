@@ -1,9 +1,9 @@
 /* hookspool rotate, maintain, verify, repair: the commands that tend the spool. */
-#include "store/io.h"
-#include "store/spool.h"
+#include "base/io.h"
+#include "spool/spool.h"
 #include "tools/command.h"
-#include "tools/progress.h"
-#include "tools/terminal.h"
+#include "tools/report/progress.h"
+#include "tools/report/terminal.h"
 
 #include <getopt.h>
 #include <inttypes.h>
@@ -13,7 +13,7 @@
 enum { OPT_TRUST_CLOCK = HS_OPT_OWN };
 
 const struct hs_option hs_spool_options[] = { HS_OPTION_CONFIG, HS_OPTIONS_END };
-const struct hs_option hs_examine_options[] = { HS_OPTION_JSON, HS_OPTION_CONFIG, HS_OPTIONS_END };
+const struct hs_option hs_verify_options[] = { HS_OPTION_JSON, HS_OPTION_CONFIG, HS_OPTIONS_END };
 
 const struct hs_option hs_maintain_options[] = {
 	HS_OPTION_CONFIG,
@@ -86,7 +86,7 @@ int hs_cmd_rotate(int argc, char **argv)
 
 int hs_cmd_maintain(int argc, char **argv)
 {
-	struct hs_maintained done;
+	struct hs_retention_counts done;
 	struct opened o;
 	enum hs_result r;
 	int code = open_spool(argc, argv, &o);
@@ -163,7 +163,7 @@ static void progress(void *context, uint64_t done, uint64_t all)
 		hs_progress_part(&s->progress, done, all, "");
 }
 
-static void print_sum(const struct hs_examined *found, uint64_t problems, bool mend)
+static void print_sum(const struct hs_verified *found, uint64_t problems, bool mend)
 {
 	printf("%" PRIu64 " sealed segments, %" PRIu64 " lines, %" PRIu64 " problems", found->segments, found->lines,
 	       problems);
@@ -175,7 +175,7 @@ static void print_sum(const struct hs_examined *found, uint64_t problems, bool m
 }
 
 /* The sums count all; of the findings themselves there are as many as a person would see. */
-static enum hs_result print_json(const struct show *s, const struct hs_examined *found, uint64_t problems, bool mend)
+static enum hs_result print_json(const struct show *s, const struct hs_verified *found, uint64_t problems, bool mend)
 {
 	if (!hs_buf_ok(&s->found))
 		return HS_E_MEMORY;
@@ -191,8 +191,8 @@ static enum hs_result print_json(const struct show *s, const struct hs_examined 
 static int examine(int argc, char **argv, bool mend)
 {
 	struct show show = { 0 };
-	struct hs_examiner examiner = { &show, report, progress, mend };
-	struct hs_examined found;
+	struct hs_verifier examiner = { &show, report, progress, mend };
+	struct hs_verified found;
 	struct opened o;
 	enum hs_result r;
 	uint64_t problems = 0;
@@ -202,7 +202,7 @@ static int examine(int argc, char **argv, bool mend)
 		return code;
 	show.json = o.json;
 	hs_progress_begin(&show.progress);
-	r = hs_spool_examine(o.spool, &examiner, &found);
+	r = hs_spool_verify(o.spool, &examiner, &found);
 	hs_progress_clear(&show.progress);
 	for (int p = 0; p < HS_PROBLEMS; p++)
 		problems += hs_problem_is_fault((enum hs_problem)p) ? found.problem[p] : 0;

@@ -1,19 +1,19 @@
 /* hookspool stats: what is in the spool, in numbers. */
-#include "core/clock_text.h"
-#include "store/failed.h"
-#include "store/io.h"
-#include "store/rejected.h"
-#include "tools/chart.h"
+#include "base/timestamp.h"
+#include "spool/admin/dead_letters.h"
+#include "base/io.h"
+#include "spool/write/rejected.h"
+#include "tools/report/bar_table.h"
 #include "tools/command.h"
-#include "tools/filter.h"
-#include "tools/lag.h"
-#include "tools/progress.h"
-#include "tools/refused.h"
-#include "tools/rules.h"
-#include "tools/source.h"
-#include "tools/suite.h"
-#include "tools/tally.h"
-#include "tools/terminal.h"
+#include "tools/report/filter.h"
+#include "tools/report/consumer_lag.h"
+#include "tools/report/progress.h"
+#include "tools/report/rejected_reader.h"
+#include "tools/sink/routing_rules.h"
+#include "tools/sink/event_source.h"
+#include "tools/probe/sample_events.h"
+#include "tools/report/top_counts.h"
+#include "tools/report/terminal.h"
 
 #include <errno.h>
 #include <getopt.h>
@@ -34,13 +34,13 @@ struct stats {
 	size_t top;
 	struct hs_filter filter;
 
-	struct hs_source source;
+	struct hs_event_source source;
 	struct hs_progress progress;
 	struct hs_position end;
-	struct hs_lag lag;
-	struct hs_tally tally[TALLIES];
+	struct hs_consumer_lag lag;
+	struct hs_top_counts counts[TALLIES];
 	uint64_t records, bytes, rejected, rejected_bytes;
-	struct hs_failed_size failed;
+	struct hs_dead_letters_size failed;
 	int64_t first_ms, last_ms; /* of those whose time can be read */
 	bool no_memory;
 	struct hs_buf scratch, out;
@@ -68,7 +68,7 @@ static bool take_option(struct stats *s, int option)
 	case HS_OPT_CONFIG: s->config = optarg; return true;
 	case HS_OPT_JSON: s->json = true; return true;
 	case OPTION_TOP:
-		if (!hs_option_number("top", optarg, 1, HS_TALLY_NAMES, &n))
+		if (!hs_option_number("top", optarg, 1, HS_TOP_COUNTS_NAMES, &n))
 			return false;
 		s->top = (size_t)n;
 		return true;
@@ -92,7 +92,7 @@ static bool read_options(int argc, char **argv, struct stats *s)
 		return false;
 	}
 	if (s->top == 0)
-		s->top = s->json ? HS_TALLY_NAMES : TOP;
+		s->top = s->json ? HS_TOP_COUNTS_NAMES : TOP;
 	return true;
 }
 
@@ -100,23 +100,23 @@ static bool read_options(int argc, char **argv, struct stats *s)
 
 static bool read_time(const struct hs_main *m, int64_t *ms)
 {
-	return hs_clock_parse(m->leaf[HS_MAIN_TIMESTAMP].value, ms) ||
-	       hs_clock_parse(m->leaf[HS_MAIN_SPOOLED_AT].value, ms);
+	return hs_timestamp_parse(m->leaf[HS_MAIN_TIMESTAMP].value, ms) ||
+	       hs_timestamp_parse(m->leaf[HS_MAIN_SPOOLED_AT].value, ms);
 }
 
 static bool count_time(struct stats *s, const struct hs_main *m, uint64_t bytes)
 {
-	char text[HS_CLOCK_TEXT + 1];
+	char text[HS_TIMESTAMP_TEXT + 1];
 	int64_t ms;
 
 	if (!read_time(m, &ms))
 		return true;
-	if (s->tally[BY_DAY].count == 0 || ms < s->first_ms)
+	if (s->counts[BY_DAY].count == 0 || ms < s->first_ms)
 		s->first_ms = ms;
-	if (s->tally[BY_DAY].count == 0 || ms > s->last_ms)
+	if (s->counts[BY_DAY].count == 0 || ms > s->last_ms)
 		s->last_ms = ms;
-	hs_clock_text(ms, text);
-	return hs_tally_add(&s->tally[BY_DAY], hs_slice(text, DAY), bytes);
+	hs_timestamp_text(ms, text);
+	return hs_top_counts_add(&s->counts[BY_DAY], hs_slice(text, DAY), bytes);
 }
 
 /* False: out of memory. */
@@ -130,9 +130,9 @@ static bool count_record(struct stats *s, struct hs_slice line)
 	hs_main_read(&m, line);
 	s->records++;
 	s->bytes += bytes;
-	return hs_tally_add_leaf(&s->tally[BY_TYPE], &m.leaf[HS_MAIN_TYPE], bytes) &&
-	       hs_tally_add_leaf(&s->tally[BY_EVENT], &m.leaf[HS_MAIN_EVENT], bytes) &&
-	       hs_tally_add_leaf(&s->tally[BY_TENANT], &m.leaf[HS_MAIN_TENANT], bytes) &&
+	return hs_top_counts_add_field(&s->counts[BY_TYPE], &m.leaf[HS_MAIN_TYPE], bytes) &&
+	       hs_top_counts_add_field(&s->counts[BY_EVENT], &m.leaf[HS_MAIN_EVENT], bytes) &&
+	       hs_top_counts_add_field(&s->counts[BY_TENANT], &m.leaf[HS_MAIN_TENANT], bytes) &&
 	       count_time(s, &m, bytes);
 }
 
@@ -150,14 +150,14 @@ static int count_records(struct stats *s)
 			return 0;
 		if (what != HS_READ_LINE) {
 			hs_progress_clear(&s->progress);
-			code = hs_source_trouble(&s->source, what);
+			code = hs_event_source_trouble(&s->source, what);
 			continue;
 		}
-		hs_lag_line(&s->lag, hs_reader_position(reader), line);
+		hs_consumer_lag_line(&s->lag, hs_reader_position(reader), line);
 		if (!count_record(s, line))
-			code = hs_source_result(&s->source, HS_E_MEMORY);
-		if (n % HS_SOURCE_LINES == 0) {
-			hs_source_show(&s->source, &s->progress, s->end, s->lag.bytes);
+			code = hs_event_source_result(&s->source, HS_E_MEMORY);
+		if (n % HS_EVENT_SOURCE_LINES == 0) {
+			hs_event_source_show(&s->source, &s->progress, s->end, s->lag.bytes);
 			if (hs_stop_asked())
 				return 0;
 		}
@@ -175,29 +175,29 @@ static bool shows_rejected(const struct stats *s)
 	return f->by[HS_BY_TYPE].count + f->by[HS_BY_EVENT].count + f->by[HS_BY_USER].count == 0;
 }
 
-static bool count_reason(struct stats *s, const struct hs_refusal *r, uint64_t bytes)
+static bool count_reason(struct stats *s, const struct hs_rejected_line *r, uint64_t bytes)
 {
 	hs_buf_reset(&s->scratch);
-	hs_leaf_put(&r->message, &s->scratch);
+	hs_record_field_put(&r->message, &s->scratch);
 	return hs_buf_ok(&s->scratch) &&
-	       hs_tally_add(&s->tally[BY_REASON], hs_rejected_reason(hs_buf_slice(&s->scratch)),
+	       hs_top_counts_add(&s->counts[BY_REASON], hs_rejected_reason(hs_buf_slice(&s->scratch)),
 			    bytes);
 }
 
 /* Of what was refused no more is asked than whether the name stands in it. */
 static bool is_left_out(const struct stats *s, struct hs_slice line)
 {
-	return s->filter.no_test && memmem(line.p, line.n, HS_SUITE_USER, sizeof HS_SUITE_USER - 1) != NULL;
+	return s->filter.no_test && memmem(line.p, line.n, HS_SAMPLE_EVENTS_USER, sizeof HS_SAMPLE_EVENTS_USER - 1) != NULL;
 }
 
 /* False: stop. */
 static bool count_rejected(void *context, struct hs_slice line)
 {
 	struct stats *s = context;
-	struct hs_refusal r;
+	struct hs_rejected_line r;
 
-	hs_refusal_read(&r, line);
-	if (!hs_refusal_passes(&r, &s->filter) || is_left_out(s, line))
+	hs_rejected_line_read(&r, line);
+	if (!hs_rejected_line_passes(&r, &s->filter) || is_left_out(s, line))
 		return !hs_stop_asked();
 	s->rejected++;
 	s->rejected_bytes += line.n + 1;
@@ -207,7 +207,7 @@ static bool count_rejected(void *context, struct hs_slice line)
 
 static enum hs_result count_all_rejected(struct stats *s)
 {
-	enum hs_result r = hs_refused_walk(hs_reader_place(s->source.reader), count_rejected, s);
+	enum hs_result r = hs_rejected_reader_walk(hs_reader_place(s->source.reader), count_rejected, s);
 
 	return s->no_memory ? HS_E_MEMORY : r;
 }
@@ -222,9 +222,9 @@ static void put_number(struct hs_buf *out, const char *label, uint64_t n)
 
 static void put_time(struct hs_buf *out, const char *label, bool known, int64_t ms)
 {
-	char text[HS_CLOCK_TEXT + 1];
+	char text[HS_TIMESTAMP_TEXT + 1];
 
-	hs_clock_text(ms, text);
+	hs_timestamp_text(ms, text);
 	hs_buf_put_slice(out, hs_slice_str(label));
 	if (known)
 		hs_buf_put_json(out, hs_slice_str(text));
@@ -232,7 +232,7 @@ static void put_time(struct hs_buf *out, const char *label, bool known, int64_t 
 		hs_buf_put_slice(out, HS_SLICE("null"));
 }
 
-static void put_row(struct hs_buf *out, const struct hs_tally_row *row, bool first)
+static void put_row(struct hs_buf *out, const struct hs_top_counts_row *row, bool first)
 {
 	hs_buf_put_slice(out, first ? HS_SLICE("{\"name\":") : HS_SLICE(",{\"name\":"));
 	if (row->name != NULL)
@@ -244,10 +244,10 @@ static void put_row(struct hs_buf *out, const struct hs_tally_row *row, bool fir
 	hs_buf_putc(out, '}');
 }
 
-static void put_tally(struct stats *s, const char *label, int by)
+static void put_counts(struct stats *s, const char *label, int by)
 {
-	const struct hs_tally *t = &s->tally[by];
-	struct hs_tally_row rest = hs_tally_rest(t, s->top);
+	const struct hs_top_counts *t = &s->counts[by];
+	struct hs_top_counts_row rest = hs_top_counts_rest(t, s->top);
 
 	hs_buf_put_slice(&s->out, hs_slice_str(label));
 	for (size_t i = 0; i < t->count && i < s->top; i++)
@@ -262,7 +262,7 @@ static const char *truth(bool value)
 	return value ? "true" : "false";
 }
 
-static void put_cursor(struct hs_buf *out, const struct hs_lag_cursor *c, bool first)
+static void put_cursor(struct hs_buf *out, const struct hs_consumer_lag_cursor *c, bool first)
 {
 	hs_buf_put_slice(out, first ? HS_SLICE("{\"name\":") : HS_SLICE(",{\"name\":"));
 	hs_buf_put_json(out, hs_slice_str(c->name));
@@ -289,20 +289,20 @@ static const struct hs_counters *counters(const struct stats *s)
 static void put_json(struct stats *s)
 {
 	struct hs_buf *out = &s->out;
-	bool dated = s->tally[BY_DAY].count > 0;
+	bool dated = s->counts[BY_DAY].count > 0;
 
 	put_number(out, "{\"records\":", s->records);
 	put_number(out, ",\"bytes\":", s->bytes);
 	put_time(out, ",\"first\":", dated, s->first_ms);
 	put_time(out, ",\"last\":", dated, s->last_ms);
-	put_tally(s, ",\n\"types\":[", BY_TYPE);
-	put_tally(s, ",\n\"events\":[", BY_EVENT);
-	put_tally(s, ",\n\"tenants\":[", BY_TENANT);
-	put_tally(s, ",\n\"days\":[", BY_DAY);
+	put_counts(s, ",\n\"types\":[", BY_TYPE);
+	put_counts(s, ",\n\"events\":[", BY_EVENT);
+	put_counts(s, ",\n\"tenants\":[", BY_TENANT);
+	put_counts(s, ",\n\"days\":[", BY_DAY);
 	if (shows_rejected(s)) {
 		put_number(out, ",\n\"rejected\":{\"records\":", s->rejected);
 		put_number(out, ",\"bytes\":", s->rejected_bytes);
-		put_tally(s, ",\"reasons\":[", BY_REASON);
+		put_counts(s, ",\"reasons\":[", BY_REASON);
 		hs_buf_putc(out, '}');
 	}
 	if (s->failed.bytes > 0) {
@@ -334,17 +334,17 @@ static void put_text(struct hs_buf *out, const char *format, ...)
 
 static void put_head(struct stats *s)
 {
-	char bytes[HS_CHART_BYTES], first[HS_CLOCK_TEXT + 1], last[HS_CLOCK_TEXT + 1];
+	char bytes[HS_BAR_TABLE_BYTES], first[HS_TIMESTAMP_TEXT + 1], last[HS_TIMESTAMP_TEXT + 1];
 	uint64_t conflicting = atomic_load(&counters(s)->conflicting);
-	char *empty = hs_source_empty(&s->source, s->end);
+	char *empty = hs_event_source_empty(&s->source, s->end);
 
-	hs_chart_bytes(s->bytes, bytes);
+	hs_bar_table_bytes(s->bytes, bytes);
 	put_text(&s->out, "%" PRIu64 " records, %s", s->records, bytes);
-	hs_clock_text(s->first_ms, first);
-	hs_clock_text(s->last_ms, last);
-	if (s->tally[BY_DAY].count > 0)
+	hs_timestamp_text(s->first_ms, first);
+	hs_timestamp_text(s->last_ms, last);
+	if (s->counts[BY_DAY].count > 0)
 		put_text(&s->out, ", from %s to %s", first, last);
-	hs_chart_bytes(s->rejected_bytes, bytes);
+	hs_bar_table_bytes(s->rejected_bytes, bytes);
 	if (shows_rejected(s))
 		put_text(&s->out, "\n%" PRIu64 " rejected, %s", s->rejected, bytes);
 	if (empty != NULL) {
@@ -353,8 +353,8 @@ static void put_head(struct stats *s)
 	}
 	free(empty);
 	if (s->failed.bytes > 0) {
-		hs_chart_bytes(s->failed.bytes, bytes);
-		hs_clock_text(s->failed.oldest_ms, first);
+		hs_bar_table_bytes(s->failed.bytes, bytes);
+		hs_timestamp_text(s->failed.oldest_ms, first);
 		put_text(&s->out, "\n%s in failed.jsonl, since %s", bytes, first);
 	}
 	put_text(&s->out, "\n%" PRIu64 " duplicates since the machine was started\n",
@@ -374,10 +374,10 @@ static void put_lag(struct stats *s)
 	if (s->lag.count > 0)
 		put_text(&s->out, "\n%-*s      behind       bytes  oldest\n", (int)width, "cursor");
 	for (size_t i = 0; i < s->lag.count; i++) {
-		const struct hs_lag_cursor *c = &s->lag.cursor[i];
-		char bytes[HS_CHART_BYTES];
+		const struct hs_consumer_lag_cursor *c = &s->lag.cursor[i];
+		char bytes[HS_BAR_TABLE_BYTES];
 
-		hs_chart_bytes(c->bytes, bytes);
+		hs_bar_table_bytes(c->bytes, bytes);
 		put_text(&s->out, "%-*s%12" PRIu64 "%12s  %s%s\n", (int)width, c->name, c->records,
 			 bytes,
 			 c->damaged ? "damaged: remove it to begin anew"
@@ -386,17 +386,17 @@ static void put_lag(struct stats *s)
 			 c->held ? " in use" : "");
 	}
 	if (s->lag.more)
-		put_text(&s->out, "and more than %d other cursors\n", HS_LAG_CURSORS);
+		put_text(&s->out, "and more than %d other cursors\n", HS_CONSUMER_LAG_CURSORS);
 }
 
 static void put_tables(struct stats *s)
 {
 	static const char *const title[TALLIES] = { "type", "event", "tenant", "day", "rejected" };
-	struct hs_chart chart = { hs_chart_columns(STDOUT_FILENO), hs_command_colours(stdout) };
+	struct hs_bar_table table = { hs_bar_table_columns(STDOUT_FILENO), hs_command_colours(stdout) };
 
 	put_head(s);
 	for (int by = 0; by < TALLIES; by++)
-		hs_chart_put(&chart, title[by], &s->tally[by], s->top, &s->out);
+		hs_bar_table_put(&table, title[by], &s->counts[by], s->top, &s->out);
 	put_lag(s);
 }
 
@@ -405,7 +405,7 @@ static void put_tables(struct stats *s)
 static int print(struct stats *s)
 {
 	for (int by = 0; by < TALLIES; by++)
-		hs_tally_sort(&s->tally[by], by == BY_DAY);
+		hs_top_counts_sort(&s->counts[by], by == BY_DAY);
 	if (s->json)
 		put_json(s);
 	else
@@ -413,7 +413,7 @@ static int print(struct stats *s)
 	if (s->json && isatty(STDOUT_FILENO) == 1) /* the tables have clean names, and colours */
 		hs_terminal_clean(&s->out, 0);
 	if (!hs_buf_ok(&s->out))
-		return hs_source_result(&s->source, HS_E_MEMORY);
+		return hs_event_source_result(&s->source, HS_E_MEMORY);
 	if (fwrite(s->out.p, 1, s->out.n, stdout) == s->out.n && fflush(stdout) == 0)
 		return 0;
 	fprintf(stderr, "hookspool stats: standard output: %s\n", strerror(errno));
@@ -422,19 +422,19 @@ static int print(struct stats *s)
 
 static int count(struct stats *s)
 {
-	enum hs_result r = hs_lag_start(&s->lag, hs_reader_place(s->source.reader));
+	enum hs_result r = hs_consumer_lag_start(&s->lag, hs_reader_place(s->source.reader));
 	int code;
 
 	if (r == HS_OK)
 		r = hs_reader_end(s->source.reader, &s->end);
 	if (r != HS_OK)
-		return hs_source_result(&s->source, r);
+		return hs_event_source_result(&s->source, r);
 	code = count_records(s);
 	if (code == 0 && shows_rejected(s))
-		code = hs_source_result(&s->source, count_all_rejected(s));
+		code = hs_event_source_result(&s->source, count_all_rejected(s));
 	if (code == 0 && shows_rejected(s))
-		code = hs_source_result(&s->source, hs_failed_look(hs_reader_place(s->source.reader)->dir, &s->failed));
-	hs_lag_end(&s->lag, s->end);
+		code = hs_event_source_result(&s->source, hs_dead_letters_look(hs_reader_place(s->source.reader)->fd, &s->failed));
+	hs_consumer_lag_end(&s->lag, s->end);
 	return code;
 }
 
@@ -444,7 +444,7 @@ static int run(struct stats *s)
 	int code;
 
 	for (int by = 0; by < TALLIES; by++)
-		s->tally[by].seed = seed;
+		s->counts[by].seed = seed;
 	hs_stop_catch();
 	hs_progress_begin(&s->progress);
 	code = count(s);
@@ -452,11 +452,11 @@ static int run(struct stats *s)
 	if (code == 0 && !hs_stop_asked())
 		code = print(s);
 	for (int by = 0; by < TALLIES; by++)
-		hs_tally_free(&s->tally[by]);
-	hs_lag_free(&s->lag);
+		hs_top_counts_free(&s->counts[by]);
+	hs_consumer_lag_free(&s->lag);
 	hs_buf_free(&s->scratch);
 	hs_buf_free(&s->out);
-	return hs_source_close(&s->source, code);
+	return hs_event_source_close(&s->source, code);
 }
 
 int hs_cmd_stats(int argc, char **argv)
@@ -467,7 +467,7 @@ int hs_cmd_stats(int argc, char **argv)
 	if (s == NULL)
 		return EX_OSERR;
 	if (read_options(argc, argv, s))
-		code = hs_source_open(&s->source, argv[0], s->config, NULL, NULL);
+		code = hs_event_source_open(&s->source, argv[0], s->config, NULL, NULL);
 	if (code == 0)
 		code = run(s);
 	hs_filter_free(&s->filter);

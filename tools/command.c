@@ -1,6 +1,6 @@
 #include "tools/command.h"
-#include "store/io.h"
-#include "store/settings_file.h"
+#include "base/io.h"
+#include "config/settings_file.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -27,8 +27,8 @@
 #ifndef HS_COMMAND_H
 #define HS_COMMAND_H
 
-#include "core/result.h"
-#include "core/settings.h"
+#include "base/result.h"
+#include "config/settings.h"
 
 #include <stdint.h>
 #include <stdio.h>
@@ -136,7 +136,7 @@ extern const struct hs_option hs_cat_options[];
 extern const struct hs_option hs_check_options[];
 extern const struct hs_option hs_cursors_options[];
 extern const struct hs_option hs_each_options[];
-extern const struct hs_option hs_examine_options[]; /* verify, repair */
+extern const struct hs_option hs_verify_options[]; /* verify, repair */
 extern const struct hs_option hs_send_options[];
 extern const struct hs_option hs_erase_options[];
 extern const struct hs_option hs_import_options[];

@@ -9,9 +9,9 @@
  * the figures are medians of the rounds. Time is the thread's processor time. DIRECTORY is
  * where spools are made, which do not sync here: sync.c tells what that costs.
  */
-#include "core/clock_text.h"
-#include "core/hash.h"
-#include "store/io.h"
+#include "base/timestamp.h"
+#include "base/hash.h"
+#include "base/io.h"
 #include "tests/bench/path.h"
 
 #include <getopt.h>
@@ -36,7 +36,7 @@ struct bench {
 	struct hs_json json, *scanned; /* scanned: each event of the first body, ready-made */
 	struct hs_event *read;
 	struct hs_flattener flattener;
-	struct hs_identifier identifier;
+	struct hs_dedup_key_maker identifier;
 	struct hs_buf key, lines;
 	struct lot {                   /* what one body comes to in the spool */
 		size_t from, n;        /* in `lines` */
@@ -142,17 +142,17 @@ static void run_validate(struct bench *b)
 			ok(hs_event_read(&b->read[k], &b->scanned[k], 0, HS_VALIDATE_SPEC));
 }
 
-static void identify(struct bench *b, const struct hs_event *e, struct hs_identity *id)
+static void identify(struct bench *b, const struct hs_event *e, struct hs_dedup_key *id)
 {
 	struct hs_made_id made;
 
-	ok(hs_identity_make_id(&b->identifier, e, HS_SLICE_NONE, &made));
-	ok(hs_identity_of_event(&b->identifier, e, &made, HS_SLICE_NONE, id));
+	ok(hs_dedup_key_make_id(&b->identifier, e, HS_SLICE_NONE, &made));
+	ok(hs_dedup_key_of_event(&b->identifier, e, &made, HS_SLICE_NONE, id));
 }
 
 static void run_identity(struct bench *b)
 {
-	struct hs_identity id;
+	struct hs_dedup_key id;
 
 	for (size_t i = 0; i < b->in->bodies; i++)
 		for (size_t k = 0; k < b->in->events; k++)
@@ -368,7 +368,7 @@ static void bench_open(struct bench *b, struct bench_input *in, const char *dir)
 		b->lot[i].record = allocate(in->events, sizeof *b->lot[i].record);
 	hs_json_init(&b->json, 0x5eed);
 	hs_flattener_init(&b->flattener, HS_NAMES_WAREHOUSE);
-	if (b->tokener == NULL || !hs_identifier_init(&b->identifier))
+	if (b->tokener == NULL || !hs_dedup_key_maker_init(&b->identifier))
 		bench_die("memory", "out of it");
 	for (size_t k = 0; k < in->events; k++)
 		ok(hs_json_document(&b->scanned[k], in->body[0].event[k]));
@@ -402,7 +402,7 @@ static void bench_close(struct bench *b)
 	free(b->scanned);
 	hs_json_free(&b->json);
 	hs_flattener_free(&b->flattener);
-	hs_identifier_free(&b->identifier);
+	hs_dedup_key_maker_free(&b->identifier);
 	hs_buf_free(&b->key);
 	hs_buf_free(&b->lines);
 	json_tokener_free(b->tokener);

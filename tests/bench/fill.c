@@ -3,10 +3,10 @@
  * own, and a rotation behind every EVENTS of them. Nothing is synced. It waits as long as it
  * takes if the index has to be made anew.
  */
-#include "core/clock_text.h"
-#include "core/identity.h"
-#include "store/io.h"
-#include "store/spool.h"
+#include "base/timestamp.h"
+#include "event/dedup_key.h"
+#include "base/io.h"
+#include "spool/spool.h"
 #include "tests/bench/path.h"
 
 #include <inttypes.h>
@@ -14,7 +14,7 @@
 #include <stdlib.h>
 
 struct lot {
-	struct hs_identifier identifier;
+	struct hs_dedup_key_maker identifier;
 	struct hs_json json;
 	struct hs_record *record;
 	struct hs_buf lines;
@@ -24,11 +24,11 @@ struct lot {
 
 static void make(struct lot *l)
 {
-	char at[HS_CLOCK_TEXT + 1], line[256];
+	char at[HS_TIMESTAMP_TEXT + 1], line[256];
 	int64_t ms;
 	bool known;
 
-	hs_clock_text(hs_io_now(), at);
+	hs_timestamp_text(hs_io_now(), at);
 	hs_buf_reset(&l->lines);
 	for (size_t i = 0; i < l->events; i++) {
 		int n = snprintf(line, sizeof line,
@@ -39,7 +39,7 @@ static void make(struct lot *l)
 
 		hs_buf_put(&l->lines, line, (size_t)n);
 		r->n = (size_t)n;
-		if (hs_identity_of_line(&l->identifier, &l->json, hs_slice(line, (size_t)n - 1),
+		if (hs_dedup_key_of_line(&l->identifier, &l->json, hs_slice(line, (size_t)n - 1),
 		                        &known, &r->id, &ms) != HS_OK)
 			bench_die("fill", "no identity");
 	}
@@ -67,7 +67,7 @@ int main(int argc, char **argv)
 	int segments;
 
 	if (argc != 4 || (segments = atoi(argv[2])) <= 0 || atoi(argv[3]) <= 0 ||
-	    !hs_identifier_init(&l.identifier)) {
+	    !hs_dedup_key_maker_init(&l.identifier)) {
 		fputs("usage: fill DIRECTORY SEGMENTS EVENTS-IN-EACH\n", stderr);
 		return 2;
 	}
@@ -84,7 +84,7 @@ int main(int argc, char **argv)
 	}
 	hs_spool_free(spool);
 	hs_settings_free(settings);
-	hs_identifier_free(&l.identifier);
+	hs_dedup_key_maker_free(&l.identifier);
 	hs_json_free(&l.json);
 	hs_buf_free(&l.lines);
 	free(l.record);

@@ -3,7 +3,7 @@
  *
  * gzip here|zlib FILE    by the writer of sealed segments, or by zlib at its default level
  */
-#include "store/writer.h"
+#include "spool/file/file_writer.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,15 +19,15 @@ static double processor_seconds(void)
 
 static uint64_t here(struct hs_slice text)
 {
-	struct hs_writer w = { 0 };
-	bool good = hs_writer_start(&w, memfd_create("gzip", 0), HS_WRITER_GZIP) == HS_OK;
+	struct hs_file_writer w = { 0 };
+	bool good = hs_file_writer_start(&w, memfd_create("gzip", 0), HS_FILE_WRITER_GZIP) == HS_OK;
 	uint64_t bytes;
 
 	for (size_t at = 0; good && at < text.n; at += 1 << 17)
-		good = hs_writer_put(&w, hs_slice(text.p + at, text.n - at < 1 << 17 ? text.n - at : 1 << 17)) == HS_OK;
-	good = good && hs_writer_end(&w) == HS_OK;
+		good = hs_file_writer_put(&w, hs_slice(text.p + at, text.n - at < 1 << 17 ? text.n - at : 1 << 17)) == HS_OK;
+	good = good && hs_file_writer_end(&w) == HS_OK;
 	bytes = w.bytes;
-	hs_writer_free(&w);
+	hs_file_writer_free(&w);
 	return good ? bytes : 0;
 }
 

@@ -7,9 +7,9 @@
  * the index asks for when nobody else does. Then it removes the index and prints how long
  * its rebuilding takes.
  */
-#include "core/identity.h"
-#include "store/io.h"
-#include "store/spool.h"
+#include "event/dedup_key.h"
+#include "base/io.h"
+#include "spool/spool.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -20,7 +20,7 @@
 enum { BATCH = 1000, MILLION = 1000000, SAMPLE_BATCHES = 200 };
 
 struct load {
-	struct hs_identifier identifier;
+	struct hs_dedup_key_maker identifier;
 	struct hs_json json;
 	struct hs_record record[BATCH];
 	struct hs_buf lines;
@@ -82,7 +82,7 @@ static int64_t append(struct load *l, struct hs_spool *spool, int batches)
 
 			hs_buf_put(&l->lines, line, (size_t)n);
 			l->record[i].n = l->lines.n - at;
-			hs_identity_of_line(&l->identifier, &l->json, hs_slice(line, (size_t)n - 1),
+			hs_dedup_key_of_line(&l->identifier, &l->json, hs_slice(line, (size_t)n - 1),
 			                    &known, &l->record[i].id, &ms);
 		}
 		a.records = hs_buf_slice(&l->lines);
@@ -109,7 +109,7 @@ int main(int argc, char **argv)
 	struct hs_spool *spool, *plain;
 	int64_t start;
 
-	if (argc < 2 || l == NULL || !hs_identifier_init(&l->identifier)) {
+	if (argc < 2 || l == NULL || !hs_dedup_key_maker_init(&l->identifier)) {
 		fputs("usage: index DIRECTORY [MILLIONS]\n", stderr);
 		return 2;
 	}

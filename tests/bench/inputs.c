@@ -1,7 +1,7 @@
 #include "tests/bench/inputs.h"
 
-#include "core/buf.h"
-#include "core/hex.h"
+#include "base/buf.h"
+#include "base/hex.h"
 
 #include <errno.h>
 #include <stdio.h>

@@ -5,8 +5,8 @@
 #ifndef HS_BENCH_INPUTS_H
 #define HS_BENCH_INPUTS_H
 
-#include "core/hmac.h"
-#include "core/slice.h"
+#include "base/digest.h"
+#include "base/slice.h"
 
 #include <stdint.h>
 

@@ -1,6 +1,6 @@
 #include "tests/bench/path.h"
 
-#include "store/io.h"
+#include "base/io.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,12 +8,12 @@
 static const char signature_is[] = "HTTP_X_SIGNATURE=";
 
 struct bench_path {
-	struct hs_gateway gateway; /* first: the gateway is the path */
-	struct hs_keeper keeper;
+	struct hs_transport transport; /* first: the gateway is the path */
+	struct hs_store_ops store;
 	struct hs_settings *settings;
 	struct hs_spool *spool;
-	struct hs_receiver *receiver;
-	struct hs_visit *visit;
+	struct hs_scratch *receiver;
+	struct hs_exchange *visit;
 	char length[48], signature[sizeof signature_is + BENCH_MAC_TEXT];
 	char *params[7];
 	const struct bench_body *body;
@@ -36,12 +36,12 @@ struct hs_settings *bench_settings(const char *dir, const char *more)
 	return s;
 }
 
-static char *const *params(struct hs_gateway *g)
+static char *const *params(struct hs_transport *g)
 {
 	return ((struct bench_path *)g)->params;
 }
 
-static long read_body(struct hs_gateway *g, char *to, size_t n, int64_t deadline_ms)
+static long read_body(struct hs_transport *g, char *to, size_t n, int64_t deadline_ms)
 {
 	struct bench_path *p = (struct bench_path *)g;
 	size_t left = p->body->n - p->at;
@@ -53,7 +53,7 @@ static long read_body(struct hs_gateway *g, char *to, size_t n, int64_t deadline
 	return (long)n;
 }
 
-static bool write_answer(struct hs_gateway *g, struct hs_slice head, struct hs_slice body)
+static bool write_answer(struct hs_transport *g, struct hs_slice head, struct hs_slice body)
 {
 	struct bench_path *p = (struct bench_path *)g;
 
@@ -64,7 +64,7 @@ static bool write_answer(struct hs_gateway *g, struct hs_slice head, struct hs_s
 	return sscanf(text, "{\"accepted\":%zu", &p->accepted) == 1;
 }
 
-static void finish(struct hs_gateway *g)
+static void finish(struct hs_transport *g)
 {
 	(void)g;
 }
@@ -111,13 +111,13 @@ struct bench_path *bench_path_new(const char *dir, const char *more)
 		bench_die("memory", "out of it");
 	p->settings = bench_settings(dir, more);
 	p->spool = dir == NULL ? NULL : hs_spool_new(p->settings);
-	p->keeper = (struct hs_keeper){ .self = p, .append = append, .post = post, .now = hs_io_now,
+	p->store = (struct hs_store_ops){ .self = p, .append = append, .post = post, .now = hs_io_now,
 		                        .now_monotonic = hs_io_now_monotonic };
-	p->gateway = (struct hs_gateway){ .params = params, .read = read_body,
+	p->transport = (struct hs_transport){ .params = params, .read = read_body,
 		                          .write = write_answer, .finish = finish };
 	set_params(p);
-	p->receiver = hs_receiver_new(&p->keeper, 0x5eed);
-	p->visit = hs_visit_new(&p->gateway, ended, p);
+	p->receiver = hs_scratch_new(&p->store, 0x5eed);
+	p->visit = hs_exchange_new(&p->transport, ended, p);
 	if (p->receiver == NULL || p->visit == NULL || (dir != NULL && p->spool == NULL))
 		bench_die("memory", "out of it");
 	return p;
@@ -125,8 +125,8 @@ struct bench_path *bench_path_new(const char *dir, const char *more)
 
 void bench_path_free(struct bench_path *p)
 {
-	hs_receiver_free(p->receiver);
-	hs_visit_free(p->visit);
+	hs_scratch_free(p->receiver);
+	hs_exchange_free(p->visit);
 	hs_spool_free(p->spool);
 	hs_settings_free(p->settings);
 	free(p);
@@ -140,7 +140,7 @@ void bench_path_request(struct bench_path *p, const struct bench_input *in,
 	memcpy(p->signature + sizeof signature_is - 1, body->signature, BENCH_MAC_TEXT);
 	p->body = body;
 	p->at = p->accepted = 0;
-	hs_receive(p->receiver, p->visit, p->settings);
+	hs_ingest(p->receiver, p->visit, p->settings);
 	if (strncmp(p->status, "Status: 20", 10) != 0 || p->accepted != in->events)
 		bench_die("answer", p->status);
 }

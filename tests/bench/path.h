@@ -5,7 +5,7 @@
 #ifndef HS_BENCH_PATH_H
 #define HS_BENCH_PATH_H
 
-#include "cgi/receive.h"
+#include "cgi/http/ingest.h"
 #include "tests/bench/inputs.h"
 
 struct bench_path;

@@ -50,7 +50,7 @@ with_perf() {
 }
 
 with_callgrind() {
-	valgrind --tool=callgrind -q --toggle-collect=hs_receive --callgrind-out-file="$OUT/$1.callgrind" \
+	valgrind --tool=callgrind -q --toggle-collect=hs_ingest --callgrind-out-file="$OUT/$1.callgrind" \
 		"$BENCH_BIN/profile" "$1" 4 "$EVENT" "$TMPDIR/$1" >&2 || return
 	printf '  self\n'
 	callgrind_annotate --threshold=100 "$OUT/$1.callgrind" | functions

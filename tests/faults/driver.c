@@ -39,7 +39,7 @@ enum kind { CGI, LISTEN, FCGI, HTTP };
 struct target {
 	enum kind kind;
 	int senders, port;
-	char *program, *place; /* socket or URL path */
+	char *program, *dir; /* socket or URL path */
 	_Atomic pid_t pid;     /* of LISTEN */
 	pthread_t killer;
 };
@@ -145,9 +145,9 @@ static void post(struct target *t, const struct request *r, uint64_t *seed, stru
 	int64_t usual = atomic_load(&usual_ns), start = now_ns(), kill_after = -1;
 
 	if (t->kind == LISTEN || t->kind == FCGI) {
-		post_fcgi(t->place, r, a);
+		post_fcgi(t->dir, r, a);
 	} else if (t->kind == HTTP) {
-		post_http(t->port, t->place, r, a);
+		post_http(t->port, t->dir, r, a);
 	} else {
 		if (want.kills > 0 && !atomic_load(&enough) && below(seed, 4) > 0)
 			kill_after = below(seed, (long)(usual + usual / 4));
@@ -221,7 +221,7 @@ static void start(struct target *t)
 	char address[PATH_MAX];
 	char *argv[] = { t->program, "--listen", address, NULL };
 
-	snprintf(address, sizeof address, "unix:%s", t->place);
+	snprintf(address, sizeof address, "unix:%s", t->dir);
 	t->pid = start_program(argv);
 }
 
@@ -304,14 +304,14 @@ static bool add_target(char *text)
 		return false;
 	t->senders = atoi(n);
 	t->program = first;
-	t->place = second;
+	t->dir = second;
 	if (strcmp(kind, "cgi") == 0) {
 		t->kind = CGI;
 	} else if (strcmp(kind, "listen") == 0 && second != NULL) {
 		t->kind = LISTEN;
 	} else if (strcmp(kind, "fcgi") == 0) {
 		t->kind = FCGI;
-		t->place = first;
+		t->dir = first;
 	} else if (strcmp(kind, "http") == 0 && third != NULL) {
 		t->kind = HTTP;
 		t->port = atoi(first);

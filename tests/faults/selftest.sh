@@ -1,6 +1,6 @@
 #!/bin/bash
 # selftest.sh: a harness must be able to fail. Builds of the program with one deliberate defect
-# each (common/store/defect.h; HS_DEFECTS/1, HS_DEFECTS/2 … are their directories) must be
+# each (common/base/defect.h; HS_DEFECTS/1, HS_DEFECTS/2 … are their directories) must be
 # caught by the harness that claims to watch for it, and for that reason.
 . "$(dirname "$0")/lib.sh"
 

@@ -174,10 +174,10 @@ void post_cgi(const char *program, const struct request *r, int64_t kill_after_n
 
 /* --- sockets -------------------------------------------------------------------- */
 
-static int connected(int family, const struct sockaddr *address, socklen_t n)
+static int connected(int stream, const struct sockaddr *address, socklen_t n)
 {
 	struct timeval limit = { .tv_sec = ANSWER_S };
-	int fd = socket(family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	int fd = socket(stream, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
 	if (fd < 0)
 		return -1;

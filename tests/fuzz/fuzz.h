@@ -5,8 +5,8 @@
 #ifndef HS_FUZZ_H
 #define HS_FUZZ_H
 
-#include "core/flatten.h"
-#include "core/json.h"
+#include "event/flatten.h"
+#include "event/json.h"
 #include "tests/lib/json_c.h"
 
 #include <stdio.h>

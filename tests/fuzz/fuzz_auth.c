@@ -12,7 +12,7 @@
  *	authorization=Bearer k3y Authorization as it stands
  * Of a line that stands twice the first counts.
  */
-#include "core/auth.h"
+#include "cgi/http/auth/auth.h"
 #include "tests/fuzz/oracle.h"
 
 static const char *const secrets[] = { "s3cret", "n3w", NULL };

@@ -3,7 +3,7 @@
  * first byte says which), no buffer grows beyond its bound, the pairs that were checked can be
  * read, and what libfcgi may read is a whole request to our own reader, too.
  */
-#include "cgi/fcgi_records.h"
+#include "cgi/server/fcgi_records.h"
 #include "tests/fuzz/fuzz.h"
 
 static bool same(const struct hs_buf *a, const struct hs_buf *b)

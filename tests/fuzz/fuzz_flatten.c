@@ -2,7 +2,7 @@
  * An event to a line: it is one strict, flat line, and no leaf's bytes are lost. The
  * first byte chooses: names, validation, tenant.
  */
-#include "core/identity.h"
+#include "event/dedup_key.h"
 #include "tests/fuzz/fuzz.h"
 
 /*
@@ -94,16 +94,16 @@ static void check_leaves(const struct hs_json *event, struct hs_slice line, size
 }
 
 /* Every record has an id, and what is read back from the spool is the same event. */
-static void check_identity(struct hs_identifier *i, const struct hs_event *e,
+static void check_identity(struct hs_dedup_key_maker *i, const struct hs_event *e,
                            const struct hs_made_id *made, struct hs_slice tenant, struct hs_slice line)
 {
-	struct hs_identity a, b;
+	struct hs_dedup_key a, b;
 	struct hs_json json = { 0 };
 	bool known;
 	int64_t ms;
 
-	MUST(hs_identity_of_event(i, e, made, tenant, &a) == HS_OK);
-	MUST(hs_identity_of_line(i, &json, hs_slice(line.p, line.n - 1), &known, &b, &ms) == HS_OK);
+	MUST(hs_dedup_key_of_event(i, e, made, tenant, &a) == HS_OK);
+	MUST(hs_dedup_key_of_line(i, &json, hs_slice(line.p, line.n - 1), &known, &b, &ms) == HS_OK);
 	MUST(known && memcmp(&a, &b, sizeof a) == 0);
 	MUST(ms == 1795428900123);
 	hs_json_free(&json);
@@ -125,13 +125,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	hs_buf_put_slice(&out, HS_SLICE("before\n"));
 	if (hs_json_document(&json, text) == HS_OK &&
 	    hs_event_read(&e, &json, 0, (choice & 2) != 0 ? HS_VALIDATE_LENIENT : HS_VALIDATE_SPEC) == HS_OK) {
-		struct hs_identifier identifier;
+		struct hs_dedup_key_maker identifier;
 		struct hs_made_id made;
 		enum hs_result r;
 
-		MUST(hs_identifier_init(&identifier));
+		MUST(hs_dedup_key_maker_init(&identifier));
 		identifier.seed = 1;
-		MUST(hs_identity_make_id(&identifier, &e, stamp.spooled_at, &made) == HS_OK);
+		MUST(hs_dedup_key_make_id(&identifier, &e, stamp.spooled_at, &made) == HS_OK);
 		f.message_id = made.text;
 		r = hs_flatten(&f, &e, &stamp, &out);
 
@@ -148,7 +148,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			MUST(r == HS_E_NAME_LONG || r == HS_E_RECORD_LARGE);
 			MUST(out.n == 7);
 		}
-		hs_identifier_free(&identifier);
+		hs_dedup_key_maker_free(&identifier);
 	}
 	hs_buf_free(&out);
 	hs_flattener_free(&f);

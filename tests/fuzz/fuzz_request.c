@@ -1,13 +1,13 @@
 /*
  * A whole request: lines NAME=VALUE up to an empty line, then the body; through
- * hs_receive, with a spool of memory. Whatever comes: one well-formed answer, nothing
+ * hs_ingest, with a spool of memory. Whatever comes: one well-formed answer, nothing
  * kept for strangers (oracle.h says who is none), and what is kept is whole lines.
  *
  * An X-Signature of @SECRET is replaced by the MAC of the body, so that a changed body can
  * still get past the door.
  */
-#include "cgi/receive.h"
-#include "store/log.h"
+#include "cgi/http/ingest.h"
+#include "base/log.h"
 #include "tests/fuzz/oracle.h"
 
 enum { PARAMS_MAX = 64 };
@@ -17,7 +17,7 @@ static const struct oracle_entry keys[] = { { "k3y", "acme" }, { "0ld", NULL }, 
 static const char signature_is[] = "HTTP_X_SIGNATURE=";
 
 struct fake {
-	struct hs_gateway gateway;
+	struct hs_transport transport;
 	char *params[PARAMS_MAX + 1];
 	char signature[sizeof signature_is + ORACLE_MAC_TEXT];
 	struct hs_slice body, whole; /* what is left to read; all of it */
@@ -25,12 +25,12 @@ struct fake {
 	int finished, ended, appended;
 };
 
-static char *const *fake_params(struct hs_gateway *g)
+static char *const *fake_params(struct hs_transport *g)
 {
 	return ((struct fake *)g)->params;
 }
 
-static long fake_read(struct hs_gateway *g, char *to, size_t n, int64_t deadline_ms)
+static long fake_read(struct hs_transport *g, char *to, size_t n, int64_t deadline_ms)
 {
 	struct fake *f = (struct fake *)g;
 	size_t got = f->body.n < n ? f->body.n : n;
@@ -43,7 +43,7 @@ static long fake_read(struct hs_gateway *g, char *to, size_t n, int64_t deadline
 	return (long)got;
 }
 
-static bool fake_write(struct hs_gateway *g, struct hs_slice head, struct hs_slice body)
+static bool fake_write(struct hs_transport *g, struct hs_slice head, struct hs_slice body)
 {
 	struct fake *f = (struct fake *)g;
 
@@ -52,7 +52,7 @@ static bool fake_write(struct hs_gateway *g, struct hs_slice head, struct hs_sli
 	return true;
 }
 
-static void fake_finish(struct hs_gateway *g)
+static void fake_finish(struct hs_transport *g)
 {
 	((struct fake *)g)->finished++;
 }
@@ -239,11 +239,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	                           "[keys]\nacme = k3y\nold = revoked:0ld\n";
 	struct hs_settings_error error;
 	struct hs_settings *s = hs_settings_new("fuzz", HS_SLICE(conf), NULL, &error);
-	struct fake f = { .gateway = { .params = fake_params, .read = fake_read, .write = fake_write,
+	struct fake f = { .transport = { .params = fake_params, .read = fake_read, .write = fake_write,
 		                       .finish = fake_finish, .reads_past_length = true } };
-	struct hs_keeper keeper = { &f, keep, post, health, now, now, NULL, NULL };
-	struct hs_receiver *r = hs_receiver_new(&keeper, 1);
-	struct hs_visit *v = hs_visit_new(&f.gateway, fake_ended, &f);
+	struct hs_store_ops store = { &f, keep, post, health, now, now, NULL, NULL };
+	struct hs_scratch *r = hs_scratch_new(&store, 1);
+	struct hs_exchange *v = hs_exchange_new(&f.transport, fake_ended, &f);
 	struct hs_slice text = hs_slice((const char *)data, size);
 	char *head = take_params(&f, &text);
 
@@ -251,10 +251,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	MUST(s != NULL && r != NULL && v != NULL);
 	f.body = f.whole = text;
 	sign(&f);
-	hs_receive(r, v, s);
+	hs_ingest(r, v, s);
 	check_answer(&f);
-	hs_receiver_free(r);
-	hs_visit_free(v);
+	hs_scratch_free(r);
+	hs_exchange_free(v);
 	hs_settings_free(s);
 	hs_buf_free(&f.head);
 	hs_buf_free(&f.answer);

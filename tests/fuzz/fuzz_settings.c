@@ -3,7 +3,7 @@
  * variable a line). Either settings in which every value is within its bounds, or an
  * error of one line that can be shown.
  */
-#include "core/settings.h"
+#include "config/settings.h"
 #include "tests/fuzz/fuzz.h"
 
 enum { VARIABLES_MAX = 32 };

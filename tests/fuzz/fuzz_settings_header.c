@@ -2,7 +2,7 @@
  * X-Segment-Settings: the decoder for any text; and any JSON object, flattened under
  * settings_ in front of an event, in both spellings of names.
  */
-#include "core/base64.h"
+#include "base/base64.h"
 #include "tests/fuzz/fuzz.h"
 
 static void check_base64(struct hs_slice text)

@@ -3,8 +3,8 @@
  * what it passes over must be a JSON text's beginning as far as it has looked. Lines of
  * other files, whatever is in their bodies, must be judged without harm.
  */
-#include "core/judge.h"
-#include "core/links.h"
+#include "event/subject_match.h"
+#include "event/links.h"
 #include "tests/fuzz/fuzz.h"
 
 static const char *const ids[] = { "u", "7", "a\"b", "\xC3\xA4", "anna" };
@@ -34,14 +34,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct hs_slice line = fuzz_copy(data, size);
 	struct hs_mark at = { 1, 0 };
-	struct hs_judge judge = { 0 };
+	struct hs_subject_matcher matcher = { 0 };
 	struct hs_json json = { 0 };
 	struct hs_subjects subjects;
 	struct hs_named named;
 	struct hs_links links;
 
 	add_all(&subjects);
-	judge.subjects = &subjects;
+	matcher.subjects = &subjects;
 	if (hs_json_document(&json, line) == HS_OK) {
 		int found;
 
@@ -59,9 +59,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	MUST(subjects.count <= 2 * IDS + links.ids.count);
 	hs_links_free(&links);
 	hs_is_placeholder(line);
-	MUST(hs_judge_event(&judge, line, &at) >= 0);
-	MUST(hs_judge_other(&judge, line) >= 0);
-	hs_judge_free(&judge);
+	MUST(hs_subject_match_event(&matcher, line, &at) >= 0);
+	MUST(hs_subject_match_other(&matcher, line) >= 0);
+	hs_subject_matcher_free(&matcher);
 	hs_subjects_free(&subjects);
 	hs_json_free(&json);
 	free((char *)(uintptr_t)line.p);

@@ -59,7 +59,7 @@ is 'of no user, of a fixed time' \
 is 'settings and what is beside them are for their owner alone' \
 	"$(tar tvzf "$ARCHIVE" | awk '$6 ~ "/hookspool/" { print substr($1, 5) }' | sort -u)" '------'
 version=${NAME#hookspool-}
-sh "$ROOT/tools/bundle/make.sh" "$HS_BUILD/static" "${version%-*}" "${version##*-}" >"$T/again.tar.gz"
+sh "$ROOT/tools/packaging/bundle/make.sh" "$HS_BUILD/static" "${version%-*}" "${version##*-}" >"$T/again.tar.gz"
 check 'made again it has the same bytes' cmp "$ARCHIVE" "$T/again.tar.gz"
 tar xzf "$ARCHIVE" -C "$T" "$NAME/INSTALL.txt"
 for file in $(grep -v INSTALL "$T/files"); do

@@ -116,13 +116,13 @@ SERVER_PID=
 
 # The package: its configurations lie where the README's do. dpkg deletes them, and then the script
 # runs; links are there under the usual names, and under another.
-sed '1,/^override_dh_auto_install/d' "$ROOT/tools/debian/rules" | grep -q 'snippets/hookspool.conf' ||
+sed '1,/^override_dh_auto_install/d' "$ROOT/tools/packaging/debian/rules" | grep -q 'snippets/hookspool.conf' ||
 	not_ok 'the package has the snippet for nginx'
-cp "$ROOT/tools/debian/lighttpd.conf" "$D/etc/lighttpd/conf-available/50-hookspool.conf"
+cp "$ROOT/tools/packaging/debian/lighttpd.conf" "$D/etc/lighttpd/conf-available/50-hookspool.conf"
 ln -sf $LINK_L "$D/etc/lighttpd/conf-enabled/50-hookspool.conf"
 sed '/^### 2/,/^### 3/{/^### 3/!d}' "$ROOT/apache-conf/hookspool-proxy-fcgi.conf" >"$D/etc/apache2/conf-available/hookspool.conf"
 touch "$D/var/lib/apache2/conf/enabled_by_admin/hookspool"
-sed "s#/etc/#$D/etc/#g; s#/var/lib/#$D/var/lib/#g" "$ROOT/tools/debian/hookspool.postrm" >"$T/postrm"
+sed "s#/etc/#$D/etc/#g; s#/var/lib/#$D/var/lib/#g" "$ROOT/tools/packaging/debian/hookspool.postrm" >"$T/postrm"
 all_start 'the package'
 check 'removed' sh "$T/postrm" remove
 all_start 'removed'
@@ -137,7 +137,7 @@ echo '  include snippets/hookspool.conf;' >"$D/etc/nginx/sites-available/default
 check 'an include of the very name is told of' eval 'sh "$T/postrm" purge 2>&1 | grep "nginx does not start"'
 echo '  # include snippets/hookspool.conf; include snippets/hookspool[.]conf;' >"$D/etc/nginx/sites-available/default"
 is 'a comment and a pattern are not' "$(sh "$T/postrm" purge 2>&1)" ''
-for file in README.md tools/nginx/hookspool.conf tools/debian/README.Debian; do
+for file in README.md tools/packaging/nginx/hookspool.conf tools/packaging/debian/README.Debian; do
 	check "$file: nginx is to include a pattern" eval 'grep -q "include snippets/hookspool\[\.\]conf;" "$ROOT/$file" &&
 		! grep "include snippets/hookspool\.conf" "$ROOT/$file"'
 done

@@ -15,8 +15,8 @@ for conf in "$ROOT"/apache-conf/* "$ROOT"/lighttpd-conf/*; do
 	check "$name, as shipped" cmp "$conf" "$P/share/doc/hookspool/examples/$name"
 done
 check 'nginx/hookspool.conf, as shipped' \
-	cmp "$ROOT/tools/nginx/hookspool.conf" "$P/share/doc/hookspool/examples/nginx/hookspool.conf"
-for unit in "$ROOT"/tools/systemd/*; do
+	cmp "$ROOT/tools/packaging/nginx/hookspool.conf" "$P/share/doc/hookspool/examples/nginx/hookspool.conf"
+for unit in "$ROOT"/tools/packaging/systemd/*; do
 	check "${unit##*/}, as shipped" cmp "$unit" "$P/lib/systemd/system/${unit##*/}"
 done
 check 'installed elsewhere, every path is that of the place' eval '

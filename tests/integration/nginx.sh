@@ -3,7 +3,7 @@
 . "$(dirname "$0")/../lib/server.sh"
 
 # The snippet alone, in a server of somebody else, with another mount beside it.
-snippet() { sed '/^### 1/,/^### 2/!d; /^### 2/d' "$ROOT/tools/nginx/hookspool.conf"; }
+snippet() { sed '/^### 1/,/^### 2/!d; /^### 2/d' "$ROOT/tools/packaging/nginx/hookspool.conf"; }
 check 'the part for a running server is one location' \
 	awk '/^location/ { n++ } /^[a-z]/ && !/^location/ { exit 1 } END { if (n != 1) exit 1 }' \
 	<(snippet)

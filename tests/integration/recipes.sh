@@ -142,7 +142,7 @@ fi
 ### What a handler refused ############################################
 # the manual's way to the records of failed.jsonl: every digit stays, and it is not led astray
 printf '%s\n' '{"failed_at":"x","stderr":"\"record\":{","record":{"type":"page","n":12345678901234567890,"record":"}"}}' >"$T/failed.jsonl"
-sed -n 's/^\.Dl \(grep -o .*\) | \.\/handler$/\1/p' "$ROOT/tools/man/hookspool-spool.5.in" |
+sed -n 's/^\.Dl \(grep -o .*\) | \.\/handler$/\1/p' "$ROOT/tools/packaging/man/hookspool-spool.5.in" |
 	sed "s/\\\\(dq/\"/g; s,spool/failed.jsonl,$T/failed.jsonl," >"$T/recipe"
 is 'hand failed records to another handler' "$(bash "$T/recipe")" '{"type":"page","n":12345678901234567890,"record":"}"}'
 

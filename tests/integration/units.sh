@@ -8,7 +8,7 @@ if ! command -v systemd-analyze >/dev/null; then
 fi
 
 mkdir "$T/units"
-for unit in "$ROOT"/tools/systemd/*; do
+for unit in "$ROOT"/tools/packaging/systemd/*; do
 	sed -e "s|/usr/local/lib/hookspool/|$HS_BUILD/|" -e "s|/usr/local/bin/|$HS_BUILD/|" "$unit" \
 		>"$T/units/$(basename "$unit")"
 done

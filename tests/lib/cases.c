@@ -1,5 +1,5 @@
 #include "tests/lib/cases.h"
-#include "core/utf8.h"
+#include "base/utf8.h"
 
 #include <ctype.h>
 #include <errno.h>

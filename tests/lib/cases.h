@@ -25,8 +25,8 @@
 #ifndef HS_TEST_CASES_H
 #define HS_TEST_CASES_H
 
-#include "core/result.h"
-#include "core/slice.h"
+#include "base/result.h"
+#include "base/slice.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,28 +1,84 @@
 #!/bin/sh
-# The rooms and who may enter: core <- store <- { cgi, tools }. Fails with the line that breaks it.
+# The rooms, the lowest first: a file may include its own room and those above it in this list.
+# Modules (a .c and its .h) that include each other in a circle fail, too, and so do system calls
+# outside io. Fails with the lines that break a rule.
 cd "$(dirname "$0")/../.." || exit 2
+rooms='
+common/base
+common/event
+common/config
+common/spool/file
+common/spool/shared
+common/spool/write
+common/spool/read
+common/spool/dedup
+common/spool/admin
+common/spool
+cgi/http/auth
+cgi/http
+cgi/server
+cgi
+tools/report
+tools/command
+tools/probe
+tools/sink
+tools
+'
+work=$(mktemp -d) || exit 2
+trap 'rm -rf "$work"' EXIT
 bad=0
-no() { # MESSAGE PATTERN PLACE...
-	message=$1 pattern=$2
-	shift 2
-	found=$(grep -rnE --include='*.[ch]' "$pattern" "$@") || return 0
-	echo "$message:" >&2
-	echo "$found" >&2
-	bad=1
+fail() { # MESSAGE, and the lines on standard input, if there are any
+	if [ -s "$work/found" ]; then
+		echo "$1:" >&2
+		cat "$work/found" >&2
+		bad=1
+	fi
 }
-no "core includes a room above it" '#include "(store|cgi|tools)/' common/core
-no "store includes a room above it" '#include "(cgi|tools)/' common/store
-no "tools and cgi do not know each other" '#include "cgi/' tools
-no "cgi and tools do not know each other" '#include "tools/' cgi
-no "FastCGI is known to cgi/gw_fcgi.c alone" '#include <fcgi' common tools
-found=$(grep -rlE '#include <fcgi' cgi | grep -v '^cgi/gw_fcgi\.c$') &&
-	{ echo "FastCGI is known to cgi/gw_fcgi.c alone: $found" >&2; bad=1; }
-found=$(grep -rlE '#include <curl' common cgi tools | grep -v '^tools/http\.c$') &&
-	{ echo "libcurl is known to tools/http.c alone: $found" >&2; bad=1; }
-no "core makes a system call" \
-	'(^|[^a-z_>.])(getenv|open|openat|read|write|close|fsync|fdatasync|time|clock_gettime|gettimeofday|fopen|printf|fprintf|exit|abort|getpid|ioctl|mmap|rand|random)\(([^1-9]|$)' \
-	common/core
-no "the disk is touched in common/store/io.c alone" \
-	'(^|[^a-z_>.])(openat|pwrite|fdatasync|fsync|renameat|unlinkat|mkdirat|fallocate|ftruncate|flock|fstatvfs|fstatfs|mmap)\(([^2]|$)' \
-	$(ls common/store/*.c | grep -v '/io\.c$') cgi tools
+
+# FILE INCLUDED, both with their folders.
+grep -rnoE --include='*.[ch]' '^#include "[^"]+"' common cgi tools |
+	sed -E 's/^([^:]+):[0-9]+:#include "([^"]+)"/\1 \2/' |
+	awk '$2 !~ /^(cgi|tools)\// { $2 = "common/" $2 } { print }' >"$work/includes"
+
+echo "$rooms" | awk '
+NR == FNR { if ($1 != "") rank[$1] = ++n; next }
+function room(file) {
+	sub(/\.[ch]$/, "", file)
+	if (file in rank)
+		return file
+	sub(/\/[^\/]*$/, "", file)
+	return file
+}
+{
+	from = room($1); to = room($2)
+	if (!(from in rank) || !(to in rank))
+		print $1 " includes " $2 ": a room that is not in the list"
+	else if (rank[to] > rank[from] || (from ~ /^tools/ && to ~ /^cgi/))
+		print $1 " includes " $2
+}' - "$work/includes" >"$work/found"
+fail "an arrow against the order of the rooms"
+
+sed -E 's/\.[ch]( |$)/\1/g' "$work/includes" | awk '$1 != $2' | sort -u >"$work/modules"
+tsort "$work/modules" 2>"$work/found" >"$work/order"
+fail "modules that include each other in a circle"
+
+only() { # HEADER FILE: the one file that includes it
+	grep -rlE --include='*.[ch]' "#include <$1" common cgi tools | grep -vxF "$2" >"$work/found"
+	fail "<$1…> is known to $2 alone"
+}
+only fcgi cgi/server/transport_fcgi.c
+only curl tools/probe/http.c
+
+calls() { # NAMES PLACE...: calls of these functions there
+	names=$1
+	shift
+	grep -rnE --include='*.[ch]' "(^|[^A-Za-z0-9_>.])($names)\\(([^1-9]|\$)" "$@" | grep -vE '^[^:]+:[0-9]+:[[:space:]]*(/?\*|//)' >"$work/found"
+}
+pure='getenv|open|openat|read|write|close|fsync|fdatasync|time|clock_gettime|gettimeofday|fopen|printf|fprintf|exit|abort|getpid|ioctl|mmap|rand|random'
+calls "$pure" common/event common/base/slice* common/base/buf* common/base/digest* common/base/timestamp* common/base/hex* \
+	common/base/base64* common/base/utf8* common/base/hash* common/base/byte_scan* common/base/result* common/config/settings.[ch] common/config/ini*
+fail "a pure module makes a system call"
+disk='open|openat|creat|pread|pwrite|read|write|fdatasync|fsync|rename|renameat|link|linkat|unlink|unlinkat|mkdir|mkdirat|rmdir|fallocate|ftruncate|truncate|stat|lstat|fstat|fstatat|access|readlink|opendir|readdir|flock|fchmod|chmod|fchown|chown|fstatvfs|fstatfs|statvfs|mmap|munmap|fopen|freopen|inotify_init1|inotify_add_watch'
+calls "$disk" $(find common -name '*.[ch]' ! -path 'common/base/io.*') cgi tools
+fail "the disk is touched outside common/base/io.c"
 exit $bad

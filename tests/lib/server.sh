@@ -218,7 +218,7 @@ conf_make() {
 			user="$SERVER_USER" group="$SERVER_GROUP" run_dir="$S/run" \
 			log_dir="$S/log" upload_dir="$S/uploads" document_root="$S/www"
 		;;
-	tools/nginx/*) nginx_conf_make ;;
+	tools/packaging/nginx/*) nginx_conf_make ;;
 	*)
 		variables_set "$S/server.conf" HS_ADDRESS=127.0.0.1 HS_HTTP_PORT="$http_port" \
 			HS_HTTPS_PORT="$https_port" HS_CERTIFICATE="$T/tls/cert.pem" \
@@ -314,7 +314,7 @@ conf_of() {
 	apache-proxy) echo apache-conf/hookspool-proxy-fcgi.conf ;;
 	apache-cgi) echo apache-conf/hookspool-cgi.conf ;;
 	apache-htaccess) echo tests/lib/shared-hosting.conf ;;
-	nginx) echo tools/nginx/hookspool.conf ;;
+	nginx) echo tools/packaging/nginx/hookspool.conf ;;
 	*) echo "no such mount: $1" >&2; exit 2 ;;
 	esac
 }

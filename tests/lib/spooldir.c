@@ -1,7 +1,7 @@
 #include "tests/lib/spooldir.h"
-#include "core/clock_text.h"
-#include "store/io.h"
-#include "store/log.h"
+#include "base/timestamp.h"
+#include "base/io.h"
+#include "base/log.h"
 #include "tests/lib/cases.h"
 
 #include <dirent.h>
@@ -54,7 +54,7 @@ void spooldir_remove(struct spooldir *d)
 
 /* --- appending ----------------------------------------------------------------- */
 
-static void add_event(struct events *e, struct hs_identifier *identifier, struct hs_json *json,
+static void add_event(struct events *e, struct hs_dedup_key_maker *identifier, struct hs_json *json,
 		      const char *word, size_t n)
 {
 	struct hs_record *record = &e->record[e->count++];
@@ -63,12 +63,12 @@ static void add_event(struct events *e, struct hs_identifier *identifier, struct
 	const char *id = slash == NULL ? word : slash + 1;
 	static _Atomic unsigned made;
 	bool known, random = word[0] == '!';
-	char now[HS_CLOCK_TEXT + 1], line[512], suffix[40] = "";
+	char now[HS_TIMESTAMP_TEXT + 1], line[512], suffix[40] = "";
 	int64_t ms;
 	int length;
 
 	assert_true(e->count <= EVENTS_MOST);
-	hs_clock_text(hs_io_now(), now);
+	hs_timestamp_text(hs_io_now(), now);
 	if (random)
 		snprintf(suffix, sizeof suffix, "-%d-%u", (int)getpid(), made++);
 	length =
@@ -80,7 +80,7 @@ static void add_event(struct events *e, struct hs_identifier *identifier, struct
 	hs_buf_put(&e->lines, line, (size_t)length);
 	record->n = (size_t)length;
 	record->random = random;
-	assert_result(hs_identity_of_line(identifier, json, hs_slice(line, record->n - 1), &known,
+	assert_result(hs_dedup_key_of_line(identifier, json, hs_slice(line, record->n - 1), &known,
 					  &record->id, &ms),
 		      HS_OK);
 	assert_true(known);
@@ -89,18 +89,18 @@ static void add_event(struct events *e, struct hs_identifier *identifier, struct
 struct events *events_new(const char *words)
 {
 	struct events *e = calloc(1, sizeof *e);
-	struct hs_identifier identifier;
+	struct hs_dedup_key_maker identifier;
 	struct hs_json json = { 0 };
 
 	assert_non_null(e);
-	assert_true(hs_identifier_init(&identifier));
+	assert_true(hs_dedup_key_maker_init(&identifier));
 	while (*(words += strspn(words, " ")) != '\0') {
 		size_t n = strcspn(words, " ");
 
 		add_event(e, &identifier, &json, words, n);
 		words += n;
 	}
-	hs_identifier_free(&identifier);
+	hs_dedup_key_maker_free(&identifier);
 	hs_json_free(&json);
 	return e;
 }
@@ -362,8 +362,8 @@ const char *spooldir_name(const struct spooldir *d, const char *begin, size_t nt
 
 /* --- what is in it ----------------------------------------------------------------- */
 
-/* Calls it for every line of a family; a line is not NUL-terminated. */
-static void each_line(const struct spooldir *d, const char *family,
+/* Calls it for every line of a stream; a line is not NUL-terminated. */
+static void each_line(const struct spooldir *d, const char *stream,
 		      void (*each)(void *context, struct hs_slice line, const char *name),
 		      void *context)
 {
@@ -373,7 +373,7 @@ static void each_line(const struct spooldir *d, const char *family,
 	for (int i = 0; i < n; i++) {
 		struct hs_buf text = { 0 };
 
-		if (strncmp(names[i]->d_name, family, strlen(family)) == 0)
+		if (strncmp(names[i]->d_name, stream, strlen(stream)) == 0)
 			text = spooldir_read(d, names[i]->d_name);
 		for (size_t at = 0; at < text.n;) {
 			const char *end = memchr(text.p + at, '\n', text.n - at);
@@ -390,15 +390,15 @@ static void each_line(const struct spooldir *d, const char *family,
 	free(names);
 }
 
-struct tally {
+struct counts {
 	struct hs_json json;
 	const char *word;
 	size_t lines, found;
 };
 
-static void tally_line(void *context, struct hs_slice line, const char *name)
+static void counts_line(void *context, struct hs_slice line, const char *name)
 {
-	struct tally *t = context;
+	struct counts *t = context;
 	const char *id = t->word == NULL ? NULL : strchr(t->word, '/');
 	char part[256], tenant[256];
 
@@ -415,23 +415,23 @@ static void tally_line(void *context, struct hs_slice line, const char *name)
 			    id == NULL ? 8 : strlen(tenant)) != NULL) == (id != NULL);
 }
 
-static struct tally tally(const struct spooldir *d, const char *family, const char *word)
+static struct counts counts(const struct spooldir *d, const char *stream, const char *word)
 {
-	struct tally t = { .word = word };
+	struct counts t = { .word = word };
 
-	each_line(d, family, tally_line, &t);
+	each_line(d, stream, counts_line, &t);
 	hs_json_free(&t.json);
 	return t;
 }
 
 size_t spooldir_lines(const struct spooldir *d)
 {
-	return tally(d, "events", NULL).lines;
+	return counts(d, "events", NULL).lines;
 }
 
 size_t spooldir_count(const struct spooldir *d, const char *word)
 {
-	return tally(d, "events", word).found;
+	return counts(d, "events", word).found;
 }
 
 void spooldir_assert_once(const struct spooldir *d, const char *words, const char *file, int line)
@@ -452,16 +452,16 @@ void spooldir_assert_once(const struct spooldir *d, const char *words, const cha
 
 void spooldir_assert_sound(const struct spooldir *d, const char *file, int line)
 {
-	static const char *const families[] = { "events", "rejected" };
+	static const char *const streams[] = { "events", "rejected" };
 
 	for (size_t f = 0; f < 2; f++) {
 		struct hs_sealed before = { 0 }, sealed;
 		struct dirent **names;
 		int n = list(d, "", &names);
 
-		tally(d, families[f], NULL);
+		counts(d, streams[f], NULL);
 		for (int i = 0; i < n; i++) {
-			if (hs_sealed_parse(families[f], names[i]->d_name, &sealed)) {
+			if (hs_sealed_parse(streams[f], names[i]->d_name, &sealed)) {
 				if (sealed.number <= before.number) {
 					print_error("# %s comes behind number %lu\n",
 						    names[i]->d_name, (unsigned long)before.number);
@@ -482,11 +482,11 @@ void spooldir_assert_sound(const struct spooldir *d, const char *file, int line)
 
 /* --- the shared state ----------------------------------------------------------------- */
 
-struct hs_state *spooldir_state(const struct spooldir *d)
+struct hs_shared_state *spooldir_state(const struct spooldir *d)
 {
 	char path[PATH_MAX];
 	int fd = open(path_of(d, ".hookspool/run/state", path), O_RDWR | O_CLOEXEC);
-	struct hs_state *state;
+	struct hs_shared_state *state;
 
 	assert_true(fd >= 0);
 	assert_int_equal(spooldir_size(d, ".hookspool/run/state"), sizeof *state);
@@ -496,7 +496,7 @@ struct hs_state *spooldir_state(const struct spooldir *d)
 	return state;
 }
 
-void spooldir_state_done(struct hs_state *state)
+void spooldir_state_done(struct hs_shared_state *state)
 {
 	munmap(state, sizeof *state);
 }

@@ -5,7 +5,7 @@
 #ifndef HS_TEST_SPOOLDIR_H
 #define HS_TEST_SPOOLDIR_H
 
-#include "store/spool.h"
+#include "spool/spool.h"
 
 #include <limits.h>
 #include <sys/types.h>
@@ -94,7 +94,7 @@ void spooldir_assert_sound(const struct spooldir *d, const char *file, int line)
 /* --- the shared state --------------------------------------------------------------- */
 
 /* Maps it, as it is, without asking whether it is in use. */
-struct hs_state *spooldir_state(const struct spooldir *d);
-void spooldir_state_done(struct hs_state *state);
+struct hs_shared_state *spooldir_state(const struct spooldir *d);
+void spooldir_state_done(struct hs_shared_state *state);
 
 #endif

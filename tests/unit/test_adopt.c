@@ -3,16 +3,16 @@
  * cursors are followed if they fit and told if not, what is lost is told; killed anywhere it
  * can be run again. And loss: nothing that cannot be made anew is made anew silently.
  */
-#include "store/adopt.h"
-#include "store/cursor.h"
-#include "store/erased.h"
-#include "store/io.h"
-#include "store/loss.h"
-#include "store/place.h"
-#include "store/reader.h"
-#include "store/receipt.h"
-#include "store/spool.h"
-#include "store/suppress.h"
+#include "spool/admin/adopt.h"
+#include "spool/read/cursor.h"
+#include "spool/dedup/tombstones.h"
+#include "base/io.h"
+#include "spool/admin/loss.h"
+#include "spool/shared/spool_dir.h"
+#include "spool/read/reader.h"
+#include "spool/admin/erasure_log.h"
+#include "spool/spool.h"
+#include "spool/admin/suppression_list.h"
 #include "tests/lib/cases.h"
 #include "tests/lib/spooldir.h"
 #include "tests/lib/wrap.h"
@@ -107,20 +107,20 @@ static struct hs_position behind(unsigned lines)
 static struct hs_position cursor(const char *name, const struct hs_position *p, bool *foreign)
 {
 	struct hs_position at;
-	struct hs_opened o;
+	struct hs_opened_spool o;
 	struct hs_cursor *c;
 	int64_t holder;
 	bool fresh;
 
-	assert_int_equal(hs_place_open(&o, s.d.settings, true), HS_OK);
-	assert_int_equal(hs_cursor_open(&o.place, name, &c, &fresh, &holder), HS_OK);
+	assert_int_equal(hs_spool_dir_open(&o, s.d.settings, true), HS_OK);
+	assert_int_equal(hs_cursor_open(&o.dir, name, &c, &fresh, &holder), HS_OK);
 	if (p != NULL)
 		assert_int_equal(hs_cursor_save(c, *p), HS_OK);
 	at = hs_cursor_position(c);
 	if (foreign != NULL)
 		*foreign = hs_cursor_is_foreign(c);
 	hs_cursor_close(c);
-	hs_place_close(&o);
+	hs_spool_dir_close(&o);
 	return at;
 }
 
@@ -238,36 +238,36 @@ static void imports_begin_anew(void **state)
 
 static unsigned lost(void)
 {
-	struct hs_opened o;
+	struct hs_opened_spool o;
 	unsigned lost;
 
-	assert_int_equal(hs_place_open(&o, s.d.settings, true), HS_OK);
-	assert_int_equal(hs_loss_find(&o.place, &lost), HS_OK);
-	hs_place_close(&o);
+	assert_int_equal(hs_spool_dir_open(&o, s.d.settings, true), HS_OK);
+	assert_int_equal(hs_loss_find(&o.dir, &lost), HS_OK);
+	hs_spool_dir_close(&o);
 	return lost;
 }
 
 /* Anna was erased and is suppressed. */
 static void with_anna(bool suppressed)
 {
-	struct hs_receipt begun = { "begun", "command", suppressed }, end = { "done", "command", suppressed };
+	struct hs_erasure_entry begun = { "begun", "command", suppressed }, end = { "done", "command", suppressed };
 	struct hs_subjects people;
 	struct hs_subject anna = { .kind = HS_SUBJECT_USER, .id = (char[]){ "anna" }, .n = 4,
 				   .tenant = (char[]){ "" }, .until_ms = INT64_MAX };
-	struct hs_opened o;
+	struct hs_opened_spool o;
 
 	make();
 	put("a");
-	assert_int_equal(hs_place_open(&o, s.d.settings, true), HS_OK);
+	assert_int_equal(hs_spool_dir_open(&o, s.d.settings, true), HS_OK);
 	hs_subjects_init(&people, 7);
 	assert_true(hs_subjects_add(&people, &anna, NULL));
 	if (suppressed)
-		assert_int_equal(hs_suppress_add(&o.place, &people), HS_OK);
-	assert_int_equal(hs_receipts_put(&o.place, &people, &begun), HS_OK);
+		assert_int_equal(hs_suppression_list_add(&o.dir, &people), HS_OK);
+	assert_int_equal(hs_erasure_log_put(&o.dir, &people, &begun), HS_OK);
 	people.list[0]->events = 3;
-	assert_int_equal(hs_receipts_put(&o.place, &people, &end), HS_OK);
+	assert_int_equal(hs_erasure_log_put(&o.dir, &people, &end), HS_OK);
 	hs_subjects_free(&people);
-	hs_place_close(&o);
+	hs_spool_dir_close(&o);
 	assert_int_equal(lost(), 0);
 	stop();
 }

@@ -1,5 +1,5 @@
 /* auth: tests/cases/auth.txt, with MACs from OpenSSL, and what must not be left behind. */
-#include "core/auth.h"
+#include "cgi/http/auth/auth.h"
 #include "tests/lib/cases.h"
 
 #include <openssl/evp.h>

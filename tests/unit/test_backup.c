@@ -2,13 +2,13 @@
  * backup: what was acknowledged before is in it, once, whole, and nothing that the spool no
  * longer has; killed anywhere, it is known not to be whole, and the next one makes it so.
  */
-#include "store/backup.h"
-#include "store/adopt.h"
-#include "store/cursor.h"
-#include "store/erase.h"
-#include "store/io.h"
-#include "store/place.h"
-#include "store/spool.h"
+#include "spool/admin/backup.h"
+#include "spool/admin/adopt.h"
+#include "spool/read/cursor.h"
+#include "spool/admin/erase.h"
+#include "base/io.h"
+#include "spool/shared/spool_dir.h"
+#include "spool/spool.h"
 #include "tests/lib/cases.h"
 #include "tests/lib/spooldir.h"
 #include "tests/lib/wrap.h"
@@ -71,16 +71,16 @@ static struct hs_adoption adopt(struct spooldir *d, bool accept_loss)
 
 static void set_cursor(const char *name, struct hs_position p)
 {
-	struct hs_opened o;
+	struct hs_opened_spool o;
 	struct hs_cursor *c;
 	int64_t holder;
 	bool fresh;
 
-	assert_int_equal(hs_place_open(&o, s.d.settings, true), HS_OK);
-	assert_int_equal(hs_cursor_open(&o.place, name, &c, &fresh, &holder), HS_OK);
+	assert_int_equal(hs_spool_dir_open(&o, s.d.settings, true), HS_OK);
+	assert_int_equal(hs_cursor_open(&o.dir, name, &c, &fresh, &holder), HS_OK);
 	assert_int_equal(hs_cursor_save(c, p), HS_OK);
 	hs_cursor_close(c);
-	hs_place_close(&o);
+	hs_spool_dir_close(&o);
 }
 
 static void it_holds_all_and_is_a_spool_again(void **state)
@@ -121,7 +121,7 @@ static void it_holds_all_and_is_a_spool_again(void **state)
 
 static void the_next_one_brings_what_is_new(void **state)
 {
-	struct hs_maintained maintained;
+	struct hs_retention_counts maintained;
 	struct hs_backup done;
 
 	(void)state;
@@ -153,7 +153,7 @@ static void the_next_one_brings_what_is_new(void **state)
 static void nobody_who_was_erased_is_in_it(void **state)
 {
 	struct hs_backup done;
-	struct hs_opened o;
+	struct hs_opened_spool o;
 	char name[128];
 	int lock;
 
@@ -167,12 +167,12 @@ static void nobody_who_was_erased_is_in_it(void **state)
 	snprintf(name, sizeof name, "%s", spooldir_name(&s.d, "events-", 0));
 	spooldir_write(&s.d, "new", HS_SLICE("{\"type\":\"page\",\"message_id\":\"x\"}\n"));
 	spooldir_rename(&s.d, "new", name);
-	assert_int_equal(hs_place_open(&o, s.d.settings, true), HS_OK);
-	assert_int_equal(hs_erase_lock(o.place.run_dir, &lock), HS_OK);
+	assert_int_equal(hs_spool_dir_open(&o, s.d.settings, true), HS_OK);
+	assert_int_equal(hs_erase_lock(o.dir.run_dir, &lock), HS_OK);
 	assert_int_equal(back_up(&done), HS_OK);
 	assert_true(done.busy);
 	hs_io_close(lock);
-	hs_place_close(&o);
+	hs_spool_dir_close(&o);
 	assert_int_equal(back_up(&done), HS_OK);
 	assert_true(!done.busy && done.linked == 1);
 	assert_int_equal(spooldir_count(&s.copy, "anna"), 0);

@@ -1,5 +1,5 @@
 /* base64: the vectors of RFC 4648, 10, OpenSSL as a second opinion, and strictness. */
-#include "core/base64.h"
+#include "base/base64.h"
 #include "tests/lib/cases.h"
 
 #include <openssl/evp.h>

@@ -1,5 +1,5 @@
 /* buf: growth, bounds, failure that sticks, and bytes as JSON strings. */
-#include "core/buf.h"
+#include "base/buf.h"
 #include "tests/lib/cases.h"
 
 static void what_is_put_is_there(void **state)

@@ -2,10 +2,10 @@
  * clock: nothing is deleted or forgotten on the word of a clock that has jumped, and retention
  * begins to work again by itself.
  */
-#include "store/clock.h"
-#include "store/io.h"
-#include "store/maintain.h"
-#include "store/spool.h"
+#include "spool/shared/clock.h"
+#include "base/io.h"
+#include "spool/admin/retention.h"
+#include "spool/spool.h"
 #include "tests/lib/cases.h"
 #include "tests/lib/spooldir.h"
 #include "tests/lib/wrap.h"
@@ -173,7 +173,7 @@ static void set_back_for_a_while(void **state)
 struct scene {
 	struct spooldir d;
 	struct hs_spool *spool;
-	struct hs_maintained done;
+	struct hs_retention_counts done;
 };
 
 static struct scene s;
@@ -292,7 +292,7 @@ static void somebody_vouches_for_it(void **state)
 /* The machine was off for a year: for a week of uptime nothing goes by it, then all does. */
 static void off_for_a_year(void **state)
 {
-	struct hs_state *shared;
+	struct hs_shared_state *shared;
 
 	(void)state;
 	make("retain_days = 30\nrotate_min_gap = 0\n");

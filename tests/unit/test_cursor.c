@@ -2,9 +2,9 @@
  * cursor: a name for a position, which survives whatever interrupts its saving, and which
  * one consumer holds at a time.
  */
-#include "store/cursor.h"
-#include "store/io.h"
-#include "store/place.h"
+#include "spool/read/cursor.h"
+#include "base/io.h"
+#include "spool/shared/spool_dir.h"
 #include "tests/lib/cases.h"
 #include "tests/lib/spooldir.h"
 #include "tests/lib/wrap.h"
@@ -15,7 +15,7 @@
 
 struct scene {
 	struct spooldir d;
-	struct hs_opened o;
+	struct hs_opened_spool o;
 	struct hs_cursor *cursor;
 	bool fresh;
 	int64_t holder;
@@ -29,7 +29,7 @@ static int make(void **state)
 	(void)state;
 	wrap_reset();
 	spooldir_make(&s.d, "");
-	assert_int_equal(hs_place_open(&s.o, s.d.settings, true), HS_OK);
+	assert_int_equal(hs_spool_dir_open(&s.o, s.d.settings, true), HS_OK);
 	s.cursor = NULL;
 	return 0;
 }
@@ -39,7 +39,7 @@ static int finish(void **state)
 	(void)state;
 	wrap_reset();
 	hs_cursor_close(s.cursor);
-	hs_place_close(&s.o);
+	hs_spool_dir_close(&s.o);
 	spooldir_remove(&s.d);
 	return 0;
 }
@@ -47,7 +47,7 @@ static int finish(void **state)
 static enum hs_result reopen(const char *name)
 {
 	hs_cursor_close(s.cursor);
-	return hs_cursor_open(&s.o.place, name, &s.cursor, &s.fresh, &s.holder);
+	return hs_cursor_open(&s.o.dir, name, &s.cursor, &s.fresh, &s.holder);
 }
 
 static bool stands_at(struct hs_position p)
@@ -124,9 +124,9 @@ static void one_consumer_at_a_time(void **state)
 
 	(void)state;
 	assert_int_equal(reopen("mine"), HS_OK);
-	assert_int_equal(hs_cursor_open(&s.o.place, "mine", &again, &fresh, &holder), HS_E_BUSY);
+	assert_int_equal(hs_cursor_open(&s.o.dir, "mine", &again, &fresh, &holder), HS_E_BUSY);
 	assert_int_equal(holder, getpid());
-	assert_int_equal(hs_cursor_open(&s.o.place, "yours", &again, &fresh, &holder), HS_OK);
+	assert_int_equal(hs_cursor_open(&s.o.dir, "yours", &again, &fresh, &holder), HS_OK);
 	hs_cursor_close(again);
 	assert_int_equal(reopen("mine"), HS_OK);
 }
@@ -194,20 +194,20 @@ static void all_of_them(void **state)
 	uint64_t oldest;
 
 	(void)state;
-	assert_int_equal(hs_cursor_oldest(s.o.place.private_dir, &oldest), HS_OK);
+	assert_int_equal(hs_cursor_oldest(s.o.dir.private_dir, &oldest), HS_OK);
 	assert_true(oldest == UINT64_MAX);
 	assert_int_equal(reopen("a"), HS_OK);
 	assert_int_equal(hs_cursor_save(s.cursor, second), HS_OK);
 	assert_int_equal(reopen("b"), HS_OK);
 	assert_int_equal(hs_cursor_save(s.cursor, first), HS_OK);
-	assert_int_equal(hs_cursor_oldest(s.o.place.private_dir, &oldest), HS_OK);
+	assert_int_equal(hs_cursor_oldest(s.o.dir.private_dir, &oldest), HS_OK);
 	assert_int_equal(oldest, first.number);
 	spooldir_write(&s.d, ".hookspool/cursors/c", HS_SLICE("{\"number\":9,"));
-	assert_int_equal(hs_cursor_list(s.o.place.private_dir, count_one, count), HS_OK);
+	assert_int_equal(hs_cursor_list(s.o.dir.private_dir, count_one, count), HS_OK);
 	assert_int_equal(count[0], 3);
 	assert_int_equal(count[1], 1);
 	assert_int_equal(count[2], 1);
-	assert_int_equal(hs_cursor_oldest(s.o.place.private_dir, &oldest), HS_OK);
+	assert_int_equal(hs_cursor_oldest(s.o.dir.private_dir, &oldest), HS_OK);
 	assert_int_equal(oldest, 0); /* nobody knows what it needs */
 	assert_int_equal(reopen("c"), HS_E_CURSOR);
 }

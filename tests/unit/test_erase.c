@@ -2,12 +2,12 @@
  * erase: who is asked for goes and nobody else; killed before any call on files, each
  * line is there or not there, and the next run finishes; positions stay right.
  */
-#include "store/erase.h"
-#include "store/erased.h"
-#include "store/io.h"
-#include "store/reader.h"
-#include "store/spool.h"
-#include "store/suppress.h"
+#include "spool/admin/erase.h"
+#include "spool/dedup/tombstones.h"
+#include "base/io.h"
+#include "spool/read/reader.h"
+#include "spool/spool.h"
+#include "spool/admin/suppression_list.h"
 #include "tests/lib/cases.h"
 #include "tests/lib/spooldir.h"
 #include "tests/lib/wrap.h"
@@ -50,11 +50,11 @@ static uint64_t put(const char *words)
 {
 	struct hs_stamp stamp = { HS_SLICE_NONE, NULL, HS_SLICE("2026-11-23T10:15:00.123Z") };
 	uint64_t duplicate = 0;
-	struct hs_intake in;
+	struct hs_record_maker in;
 	struct hs_json json = { 0 };
 	struct hs_append append;
 
-	assert_true(hs_intake_init(&in));
+	assert_true(hs_record_maker_init(&in));
 	while (*(words += strspn(words, " ")) != '\0') {
 		int user = (int)strcspn(words, "@/"), who = (int)strcspn(words, "/"),
 		    all = (int)strcspn(words, " ");
@@ -70,16 +70,16 @@ static uint64_t put(const char *words)
 			 words);
 		assert_int_equal(hs_json_document(&json, hs_slice_str(text)), HS_OK);
 		assert_int_equal(hs_event_read(&e, &json, 0, HS_VALIDATE_SPEC), HS_OK);
-		assert_int_equal(hs_intake_put(&in, &e, &stamp, HS_NAMES_WAREHOUSE), HS_OK);
+		assert_int_equal(hs_record_maker_put(&in, &e, &stamp, HS_NAMES_WAREHOUSE), HS_OK);
 		words += all;
 	}
-	append = (struct hs_append){ .records = hs_buf_slice(&in.taken.lines),
-				      .record = in.taken.record,
-				      .count = in.taken.count,
+	append = (struct hs_append){ .records = hs_buf_slice(&in.batch.lines),
+				      .record = in.batch.record,
+				      .count = in.batch.count,
 				      .duplicate = &duplicate,
 				      .deadline_ms = hs_io_now_monotonic() + PATIENCE_MS };
 	assert_int_equal(hs_spool_append(s.spool, &append), HS_OK);
-	hs_intake_free(&in);
+	hs_record_maker_free(&in);
 	hs_json_free(&json);
 	return duplicate;
 }
@@ -142,11 +142,11 @@ static void read_on(struct hs_reader *reader)
 
 static uint64_t problems(void)
 {
-	struct hs_examiner examiner = { 0 };
-	struct hs_examined found;
+	struct hs_verifier examiner = { 0 };
+	struct hs_verified found;
 	uint64_t sum = 0;
 
-	assert_int_equal(hs_spool_examine(s.spool, &examiner, &found), HS_OK);
+	assert_int_equal(hs_spool_verify(s.spool, &examiner, &found), HS_OK);
 	for (int p = 0; p < HS_PROBLEMS; p++)
 		sum += found.problem[p];
 	return sum;
@@ -156,7 +156,7 @@ static uint64_t problems(void)
 
 static void who_is_asked_for(void **state)
 {
-	struct hs_maintained maintained;
+	struct hs_retention_counts maintained;
 	struct hs_erasure done;
 
 	(void)state;
@@ -206,8 +206,8 @@ static void ids_outlive_the_index(void **state)
 
 static void what_was_to_be_erased_is_a_problem(void **state)
 {
-	struct hs_erased_id id = { .spooled_s = 1795428900 };
-	struct hs_identifier identifier;
+	struct hs_tombstone id = { .spooled_s = 1795428900 };
+	struct hs_dedup_key_maker identifier;
 	struct hs_json json = { 0 };
 	struct hs_buf text;
 	int64_t ms;
@@ -219,17 +219,17 @@ static void what_was_to_be_erased_is_a_problem(void **state)
 	put("a/1");
 	assert_int_equal(problems(), 0);
 	text = spooldir_read(&s.d, "events.jsonl");
-	assert_true(hs_identifier_init(&identifier));
-	assert_int_equal(hs_identity_of_line(&identifier, &json, hs_slice(text.p, text.n - 1),
+	assert_true(hs_dedup_key_maker_init(&identifier));
+	assert_int_equal(hs_dedup_key_of_line(&identifier, &json, hs_slice(text.p, text.n - 1),
 					     &known, &id.id, &ms),
 			 HS_OK);
 	dir = hs_io_open_dir(AT_FDCWD, s.d.path);
 	private_dir = hs_io_open_dir(dir, ".hookspool");
-	assert_int_equal(hs_erased_put(private_dir, &id, 1), HS_OK);
+	assert_int_equal(hs_tombstones_put(private_dir, &id, 1), HS_OK);
 	hs_io_close(private_dir);
 	hs_io_close(dir);
 	assert_int_equal(problems(), 1);
-	hs_identifier_free(&identifier);
+	hs_dedup_key_maker_free(&identifier);
 	hs_json_free(&json);
 	hs_buf_free(&text);
 }
@@ -347,7 +347,7 @@ static void killed_anywhere(void **state)
 	bool ended = false;
 
 	for (unsigned nth = 1; !ended; nth++) {
-		struct hs_maintained maintained;
+		struct hs_retention_counts maintained;
 		struct hs_erasure done;
 
 		make("rotate_min_gap = 0\n");

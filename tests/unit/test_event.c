@@ -1,5 +1,5 @@
 /* event: tests/cases/event.txt, and what a batch and a wrapper make of it. */
-#include "core/event.h"
+#include "event/event.h"
 #include "tests/lib/cases.h"
 
 /* The case's word for a field. */

@@ -2,7 +2,7 @@
  * fcgi_records: a request is whole when its last byte is there, and only if nothing in it is odd;
  * and tests/cases/fcgi.txt, in one piece, byte by byte, and as far as libfcgi is concerned.
  */
-#include "cgi/fcgi_records.h"
+#include "cgi/server/fcgi_records.h"
 #include "tests/lib/cases.h"
 
 #include <stdlib.h>

@@ -1,6 +1,6 @@
 /* filter: which records pass, and how points in time are written. */
 #include "tests/lib/cases.h"
-#include "tools/filter.h"
+#include "tools/report/filter.h"
 
 #include <stdarg.h>
 

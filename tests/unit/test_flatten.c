@@ -2,8 +2,8 @@
  * flatten: tests/cases/flatten.txt; random events, of which every leaf must be in the
  * line once, in its place, with its bytes unchanged; bounds on memory.
  */
-#include "core/flatten.h"
-#include "core/snake.h"
+#include "event/flatten.h"
+#include "event/snake.h"
 #include "tests/lib/cases.h"
 #include "tests/lib/json_c.h"
 

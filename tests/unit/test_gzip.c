@@ -1,8 +1,8 @@
 /* gzip: what the writer compresses is a gzip file like any other, and can be read from anywhere. */
-#include "store/gzip.h"
-#include "store/io.h"
-#include "store/lines.h"
-#include "store/writer.h"
+#include "spool/file/gzip.h"
+#include "base/io.h"
+#include "spool/file/line_reader.h"
+#include "spool/file/file_writer.h"
 #include "tests/lib/cases.h"
 #include "tests/lib/wrap.h"
 
@@ -32,16 +32,16 @@ static void fill(struct hs_buf *text, size_t bytes)
 	assert_true(hs_buf_ok(text));
 }
 
-static int write_gzip(struct hs_slice text, size_t piece, enum hs_writer_form form)
+static int write_gzip(struct hs_slice text, size_t piece, enum hs_file_writer_form form)
 {
 	int fd = memfd_create("gzip", MFD_CLOEXEC);
-	struct hs_writer w = { 0 };
+	struct hs_file_writer w = { 0 };
 
-	assert_result(hs_writer_start(&w, fd, form), HS_OK);
+	assert_result(hs_file_writer_start(&w, fd, form), HS_OK);
 	for (size_t at = 0; at < text.n; at += piece)
-		assert_result(hs_writer_put(&w, hs_slice(text.p + at, text.n - at < piece ? text.n - at : piece)), HS_OK);
-	assert_result(hs_writer_end(&w), HS_OK);
-	hs_writer_free(&w);
+		assert_result(hs_file_writer_put(&w, hs_slice(text.p + at, text.n - at < piece ? text.n - at : piece)), HS_OK);
+	assert_result(hs_file_writer_end(&w), HS_OK);
+	hs_file_writer_free(&w);
 	return fd;
 }
 
@@ -72,7 +72,7 @@ static void zlib_reads_it(void **state)
 	(void)state;
 	fill(&text, 6 * MEGABYTE);
 	for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)
-		for (int form = HS_WRITER_GZIP; form <= HS_WRITER_GZIP_BACKGROUND; form++) {
+		for (int form = HS_FILE_WRITER_GZIP; form <= HS_FILE_WRITER_GZIP_BACKGROUND; form++) {
 			struct hs_slice part = hs_slice(text.p, sizes[i]);
 			int fd = write_gzip(part, 70000, form);
 
@@ -94,7 +94,7 @@ static void heads_lead_through_the_file(void **state)
 
 	(void)state;
 	fill(&text, 8 * MEGABYTE);
-	fd = write_gzip(hs_buf_slice(&text), 1000, HS_WRITER_GZIP);
+	fd = write_gzip(hs_buf_slice(&text), 1000, HS_FILE_WRITER_GZIP);
 	assert_int_equal(fstat(fd, &st), 0);
 	for (; at < (uint64_t)st.st_size; at += member) {
 		assert_int_equal(hs_io_read_at(fd, head, sizeof head, at), sizeof head);
@@ -113,28 +113,28 @@ static void heads_lead_through_the_file(void **state)
 static void reading_begins_anywhere(void **state)
 {
 	struct hs_buf text = { 0 };
-	struct hs_lines l = { 0 };
+	struct hs_line_reader l = { 0 };
 	size_t at = 0, n = 0;
 	int fd;
 
 	(void)state;
 	fill(&text, 8 * MEGABYTE);
-	fd = write_gzip(hs_buf_slice(&text), 200000, HS_WRITER_GZIP);
+	fd = write_gzip(hs_buf_slice(&text), 200000, HS_FILE_WRITER_GZIP);
 	while (at < text.n) {
 		size_t line = (size_t)((char *)memchr(text.p + at, '\n', text.n - at) - (text.p + at));
 		struct hs_slice got;
 
 		if (n++ % 2111 == 0) {
-			assert_true(hs_lines_start_gzip(&l, fd, at));
+			assert_true(hs_line_reader_start_gzip(&l, fd, at));
 			assert_int_equal(l.at, at);
-			assert_int_equal(hs_lines_next(&l, &got), 1);
+			assert_int_equal(hs_line_reader_next(&l, &got), 1);
 			assert_slice_equal(got, hs_slice(text.p + at, line));
 		}
 		at += line + 1;
 	}
-	assert_true(hs_lines_start_gzip(&l, fd, text.n));
-	assert_int_equal(hs_lines_next(&l, &(struct hs_slice){ 0 }), 0);
-	hs_lines_free(&l);
+	assert_true(hs_line_reader_start_gzip(&l, fd, text.n));
+	assert_int_equal(hs_line_reader_next(&l, &(struct hs_slice){ 0 }), 0);
+	hs_line_reader_free(&l);
 	close(fd);
 	hs_buf_free(&text);
 }
@@ -143,24 +143,24 @@ static void reading_begins_anywhere(void **state)
 static void members_before_it_are_not_inflated(void **state)
 {
 	struct hs_buf text = { 0 };
-	struct hs_lines l = { 0 };
+	struct hs_line_reader l = { 0 };
 	struct hs_slice line;
 	struct stat st;
 	int fd;
 
 	(void)state;
 	fill(&text, 4 * MEGABYTE);
-	fd = write_gzip(hs_buf_slice(&text), 200000, HS_WRITER_GZIP);
+	fd = write_gzip(hs_buf_slice(&text), 200000, HS_FILE_WRITER_GZIP);
 	assert_int_equal(pwrite(fd, "damage", 6, 1000), 6);
-	assert_true(hs_lines_start_gzip(&l, fd, text.n));
+	assert_true(hs_line_reader_start_gzip(&l, fd, text.n));
 	assert_int_equal(l.at, text.n);
-	assert_int_equal(hs_lines_next(&l, &line), 0);
+	assert_int_equal(hs_line_reader_next(&l, &line), 0);
 	assert_int_equal(fstat(fd, &st), 0);
 	assert_int_equal(ftruncate(fd, st.st_size - 1), 0);
-	assert_true(hs_lines_start_gzip(&l, fd, text.n));
-	assert_int_equal(hs_lines_next(&l, &line), -1);
+	assert_true(hs_line_reader_start_gzip(&l, fd, text.n));
+	assert_int_equal(hs_line_reader_next(&l, &line), -1);
 	assert_int_equal(errno, EILSEQ);
-	hs_lines_free(&l);
+	hs_line_reader_free(&l);
 	close(fd);
 	hs_buf_free(&text);
 }
@@ -193,20 +193,20 @@ static void other_heads_are_told_apart(void **state)
 /* A write that fails is told, and so is memory that is short. */
 static void failures_are_told(void **state)
 {
-	struct hs_writer w = { 0 };
+	struct hs_file_writer w = { 0 };
 	int fd = memfd_create("gzip", MFD_CLOEXEC);
 
 	(void)state;
 	wrap_reset();
-	assert_result(hs_writer_start(&w, fd, HS_WRITER_GZIP_BACKGROUND), HS_OK);
-	assert_result(hs_writer_put(&w, HS_SLICE("a line\n")), HS_OK);
+	assert_result(hs_file_writer_start(&w, fd, HS_FILE_WRITER_GZIP_BACKGROUND), HS_OK);
+	assert_result(hs_file_writer_put(&w, HS_SLICE("a line\n")), HS_OK);
 	wrap_fail(WRAP_PWRITE, 1, 1, ENOSPC);
-	assert_result(hs_writer_end(&w), HS_E_FULL);
-	hs_writer_free(&w);
+	assert_result(hs_file_writer_end(&w), HS_E_FULL);
+	hs_file_writer_free(&w);
 	wrap_reset();
 	wrap_fail(WRAP_CALLOC, 1, 1, ENOMEM);
-	assert_result(hs_writer_start(&w, fd, HS_WRITER_GZIP), HS_E_MEMORY);
-	hs_writer_free(&w);
+	assert_result(hs_file_writer_start(&w, fd, HS_FILE_WRITER_GZIP), HS_E_MEMORY);
+	hs_file_writer_free(&w);
 	wrap_reset();
 	close(fd);
 }

@@ -1,5 +1,5 @@
 /* hash: every byte, the length and the seed count; no two of many short keys meet. */
-#include "core/hash.h"
+#include "base/hash.h"
 #include "tests/lib/cases.h"
 
 #include <stdlib.h>

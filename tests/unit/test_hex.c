@@ -1,5 +1,5 @@
 /* hex: digits, lengths, and nothing but digits. */
-#include "core/hex.h"
+#include "base/hex.h"
 #include "tests/lib/cases.h"
 
 #include <stdio.h>

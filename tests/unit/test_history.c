@@ -2,11 +2,11 @@
  * history: a spool has one id, which everybody sees; its loss is told; and a saved position
  * of another history is told from one of this.
  */
-#include "store/history.h"
-#include "store/io.h"
-#include "store/place.h"
-#include "store/reader.h"
-#include "store/spool.h"
+#include "spool/shared/history.h"
+#include "base/io.h"
+#include "spool/shared/spool_dir.h"
+#include "spool/read/reader.h"
+#include "spool/spool.h"
 #include "tests/lib/cases.h"
 #include "tests/lib/spooldir.h"
 #include "tests/lib/wrap.h"
@@ -54,12 +54,12 @@ static void rotate(void)
 
 static struct hs_history history(void)
 {
-	struct hs_opened o;
+	struct hs_opened_spool o;
 	struct hs_history h;
 
-	assert_int_equal(hs_place_open(&o, s.d.settings, true), HS_OK);
-	h = o.place.history;
-	hs_place_close(&o);
+	assert_int_equal(hs_spool_dir_open(&o, s.d.settings, true), HS_OK);
+	h = o.dir.history;
+	hs_spool_dir_close(&o);
 	return h;
 }
 
@@ -93,17 +93,17 @@ static void it_is_made_once(void **state)
 
 static int open_and_keep(void *context)
 {
-	struct hs_opened o;
+	struct hs_opened_spool o;
 	FILE *file;
 	char path[PATH_MAX + 32];
 
 	snprintf(path, sizeof path, "%s/id%d", s.d.above, *(int *)context);
-	if (hs_place_open(&o, s.d.settings, true) != HS_OK)
+	if (hs_spool_dir_open(&o, s.d.settings, true) != HS_OK)
 		return 1;
 	file = fopen(path, "w");
-	fputs(o.place.history.id, file);
+	fputs(o.dir.history.id, file);
 	fclose(file);
-	hs_place_close(&o);
+	hs_spool_dir_close(&o);
 	return 0;
 }
 
@@ -229,7 +229,7 @@ static enum hs_fit fit(struct hs_position p)
 
 static void maintain(void)
 {
-	struct hs_maintained done;
+	struct hs_retention_counts done;
 
 	assert_int_equal(hs_spool_maintain(s.spool, NULL, NULL, &done), HS_OK);
 }

@@ -1,5 +1,5 @@
 /* id_text: one number, one text; two numbers, two texts. */
-#include "core/id_text.h"
+#include "event/id_text.h"
 #include "tests/lib/cases.h"
 
 #define ZEROS_60 "000000000000000000000000000000000000000000000000000000000000"

@@ -2,8 +2,8 @@
  * import: killed before any call on files, or failed by one, and run again: each event is once in
  * the spool and each refusal once in the rejected file, wherever in a line a commit ends.
  */
-#include "store/import.h"
-#include "store/io.h"
+#include "spool/admin/import.h"
+#include "base/io.h"
 #include "tests/lib/cases.h"
 #include "tests/lib/spooldir.h"
 #include "tests/lib/wrap.h"
@@ -110,14 +110,14 @@ static int run_import(void *context)
 
 /* --- what is in the spool ----------------------------------------------------------- */
 
-/* All text of a family, with a NUL behind it. */
-static struct hs_buf text_of(const char *family)
+/* All text of a stream, with a NUL behind it. */
+static struct hs_buf text_of(const char *stream)
 {
 	struct hs_buf all = { 0 };
-	size_t names = spooldir_names(&s.d, "", family);
+	size_t names = spooldir_names(&s.d, "", stream);
 
 	for (size_t i = 0; i < names; i++) {
-		struct hs_buf one = spooldir_read(&s.d, spooldir_name(&s.d, family, i));
+		struct hs_buf one = spooldir_read(&s.d, spooldir_name(&s.d, stream, i));
 
 		hs_buf_put(&all, one.p, one.n);
 		hs_buf_free(&one);

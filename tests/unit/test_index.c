@@ -2,10 +2,10 @@
  * index: each event once, by whoever and whenever it comes again; and an index that is
  * behind, lost, damaged or too small gives the same answers.
  */
-#include "store/io.h"
-#include "store/levels.h"
-#include "store/spool.h"
-#include "store/state.h"
+#include "base/io.h"
+#include "spool/dedup/id_lsm.h"
+#include "spool/spool.h"
+#include "spool/shared/shared_state.h"
 #include "tests/lib/cases.h"
 #include "tests/lib/spooldir.h"
 #include "tests/lib/wrap.h"
@@ -180,7 +180,7 @@ static void lose_recent(struct scene *s)
 	snprintf(path, sizeof path, "%s/.hookspool/run/state", s->d.path);
 	fd = open(path, O_WRONLY);
 	assert_true(fd >= 0);
-	assert_int_equal(pwrite(fd, &nowhere, sizeof nowhere, offsetof(struct hs_state, recent.to)),
+	assert_int_equal(pwrite(fd, &nowhere, sizeof nowhere, offsetof(struct hs_shared_state, recent.to)),
 			 sizeof nowhere);
 	close(fd);
 }
@@ -556,7 +556,7 @@ static void lose_state(struct scene *s)
 
 static void boot(struct scene *s)
 {
-	struct hs_state *state = spooldir_state(&s->d);
+	struct hs_shared_state *state = spooldir_state(&s->d);
 
 	state->boot_id[0] = state->boot_id[0] == 'x' ? 'y' : 'x';
 	spooldir_state_done(state);
@@ -605,7 +605,7 @@ static void of_another_format(void **state)
 	char path[PATH_MAX + 32];
 	uint64_t last = UINT64_MAX, mark[64] = { 0 };
 	MDB_val key = { sizeof last, &last }, value;
-	struct hs_state *shared;
+	struct hs_shared_state *shared;
 	struct stat st;
 	MDB_env *env;
 	MDB_txn *txn;
@@ -618,7 +618,7 @@ static void of_another_format(void **state)
 	assert_int_equal(mdb_env_create(&env), 0);
 	assert_int_equal(mdb_env_open(env, path, MDB_NOSUBDIR | MDB_NOLOCK, 0600), 0);
 	assert_int_equal(mdb_txn_begin(env, NULL, 0, &txn), 0);
-	assert_int_equal(mdb_dbi_open(txn, NULL, HS_LEVELS_FLAGS, &records), 0);
+	assert_int_equal(mdb_dbi_open(txn, NULL, HS_ID_LSM_FLAGS, &records), 0);
 	assert_int_equal(mdb_get(txn, records, &key, &value), 0);
 	assert_true(value.mv_size <= sizeof mark);
 	memcpy(mark, value.mv_data, value.mv_size);
@@ -789,7 +789,7 @@ static void ahead_of_the_file(void **state)
 {
 	struct scene *s = *state;
 	struct hs_buf text;
-	struct hs_state *shared;
+	struct hs_shared_state *shared;
 
 	put(s->spool, many("m", 0, 300), 0);
 	text = spooldir_read(&s->d, "events.jsonl");
@@ -799,8 +799,8 @@ static void ahead_of_the_file(void **state)
 	/* the file of an hour ago, and a state that knows nothing of it but the numbers */
 	spooldir_write(&s->d, "events.jsonl", hs_buf_slice(&text));
 	shared = spooldir_state(&s->d);
-	for (int i = 0; i < HS_FAMILIES; i++)
-		shared->family[i].known = 0;
+	for (int i = 0; i < HS_STREAMS; i++)
+		shared->stream[i].known = 0;
 	spooldir_state_done(shared);
 	s->spool = hs_spool_new(s->d.settings);
 	put(s->spool, many("m", 0, 300), 300);

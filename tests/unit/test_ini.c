@@ -1,5 +1,5 @@
 /* ini: what is read, what is an error, and inih's opinion of random texts. */
-#include "core/ini.h"
+#include "config/ini.h"
 #include "tests/lib/cases.h"
 
 #include <ini.h>

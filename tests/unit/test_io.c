@@ -1,5 +1,5 @@
 /* io: what the thin functions promise beyond the calls they make. */
-#include "store/io.h"
+#include "base/io.h"
 #include "tests/lib/cases.h"
 #include "tests/lib/spooldir.h"
 #include "tests/lib/wrap.h"

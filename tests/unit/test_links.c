@@ -2,7 +2,7 @@
  * links: to which ids the identify and alias records of a user lead. Whatever records a sender
  * makes up, nobody else's are reached.
  */
-#include "core/links.h"
+#include "event/links.h"
 #include "tests/lib/cases.h"
 
 #include <stdio.h>
@@ -99,7 +99,7 @@ static const struct {
 	{ "t:u1:d1:-", "", "a track is no link" },
 	{ "a:u1:d1:-", "", "nor is the device from which an alias was sent" },
 	{ "i:u1:u1:- t:u1:-:-", "a/u1=yes", "the same text in both fields" },
-	/* a family tablet */
+	/* a stream tablet */
 	{ "i:u1:d1:- i:u2:d1:-", "a/d1=shared", "two identify" },
 	{ "a:u1:-:d1 a:u2:-:d1", "a/d1=shared", "two alias" },
 	{ "i:u1:d1:- t:u2:d1:-", "a/d1=shared", "any record of another user counts" },

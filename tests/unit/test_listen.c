@@ -1,5 +1,5 @@
 /* listen: whose the socket's file is. */
-#include "cgi/listen.h"
+#include "cgi/server/listen.h"
 #include "tests/lib/cases.h"
 
 #include <stdio.h>

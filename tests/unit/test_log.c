@@ -1,6 +1,6 @@
 /* log: one write a line, whatever is in it. */
-#include "core/buf.h"
-#include "store/log.h"
+#include "base/buf.h"
+#include "base/log.h"
 #include "tests/lib/cases.h"
 
 #include <errno.h>

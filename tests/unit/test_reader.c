@@ -2,11 +2,11 @@
  * reader: every acknowledged event comes once and in order, whatever becomes of its
  * segment while it is read, and nothing comes that is not acknowledged.
  */
-#include "store/cursor.h"
-#include "store/io.h"
-#include "store/place.h"
-#include "store/reader.h"
-#include "store/spool.h"
+#include "spool/read/cursor.h"
+#include "base/io.h"
+#include "spool/shared/spool_dir.h"
+#include "spool/read/reader.h"
+#include "spool/spool.h"
 #include "tests/lib/cases.h"
 #include "tests/lib/spooldir.h"
 #include "tests/lib/wrap.h"
@@ -58,7 +58,7 @@ static void rotate(void)
 
 static void maintain(void)
 {
-	struct hs_maintained done;
+	struct hs_retention_counts done;
 
 	assert_int_equal(hs_spool_maintain(s.spool, NULL, NULL, &done), HS_OK);
 }
@@ -187,7 +187,7 @@ static void through_rotations(void **state)
 /* It is in the file, but its sync has not happened: not ours to tell. */
 static void not_before_it_is_acknowledged(void **state)
 {
-	struct hs_state *shared;
+	struct hs_shared_state *shared;
 	struct events *e = events_new("b");
 	uint64_t was;
 
@@ -197,14 +197,14 @@ static void not_before_it_is_acknowledged(void **state)
 	open_reader();
 	assert_read("a");
 	shared = spooldir_state(&s.d);
-	was = shared->family[HS_EVENTS].synced;
+	was = shared->stream[HS_EVENTS].synced;
 	spooldir_add(&s.d, "events.jsonl", hs_buf_slice(&e->lines));
-	shared->family[HS_EVENTS].written += e->lines.n;
+	shared->stream[HS_EVENTS].written += e->lines.n;
 	assert_read("");
 	assert_true(hs_reader_patience(s.reader) >= 0); /* it will ask again soon */
 	hs_reader_watch(s.reader);
 	assert_in_range(hs_reader_patience(s.reader), 1, 32);
-	shared->family[HS_EVENTS].synced = was + e->lines.n;
+	shared->stream[HS_EVENTS].synced = was + e->lines.n;
 	assert_read("b");
 	hs_io_pause(30); /* the directory has changed just now */
 	assert_read("");
@@ -380,13 +380,13 @@ static void the_last_wanted_lines(void **state)
 }
 
 /* A clean copy of the first segment without its first line. */
-static void erase_first(struct hs_edits *edits)
+static void erase_first(struct hs_rewrite_log *rewrites)
 {
 	const char *name = spooldir_name(&s.d, "events-", 0);
 	struct hs_buf text = spooldir_read(&s.d, name);
 	struct hs_range removed = { 0,
 				    (uint64_t)((char *)memchr(text.p, '\n', text.n) - text.p) + 1 };
-	struct hs_edit edit = { .family = "events",
+	struct hs_rewrite edit = { .stream = "events",
 				.copy = "c",
 				.removed = &removed,
 				.count = 1,
@@ -395,14 +395,14 @@ static void erase_first(struct hs_edits *edits)
 	assert_true(hs_sealed_parse("events", name, &edit.sealed));
 	spooldir_write(&s.d, ".hookspool/run/c",
 		       hs_slice(text.p + removed.bytes, text.n - removed.bytes));
-	assert_int_equal(hs_edits_replace(edits, &edit), HS_OK);
+	assert_int_equal(hs_rewrite_log_replace(rewrites, &edit), HS_OK);
 	hs_buf_free(&text);
 }
 
 static void an_edit_moves_no_position(void **state)
 {
 	struct hs_position before, after;
-	struct hs_edits *edits;
+	struct hs_rewrite_log *rewrites;
 
 	(void)state;
 	make("rotate_min_gap = 0\ncompress = none\n");
@@ -410,28 +410,28 @@ static void an_edit_moves_no_position(void **state)
 	rotate();
 	put("e");
 	open_reader();
-	assert_int_equal(hs_edits_open(hs_reader_place(s.reader), &edits), HS_OK);
+	assert_int_equal(hs_rewrite_log_open(hs_reader_place(s.reader), &rewrites), HS_OK);
 	read_some(2);
 	before = hs_reader_position(s.reader);
-	erase_first(edits);
+	erase_first(rewrites);
 	read_some(1); /* still from the old file */
 	assert_string_equal(s.got, "c");
 	after = hs_reader_position(s.reader);
-	erase_first(edits);
+	erase_first(rewrites);
 	hs_reader_start(s.reader, after);
 	assert_read("d e");
 	hs_reader_start(s.reader, before);
 	assert_read("c d e");
 	hs_reader_start(s.reader, (struct hs_position){ 0 });
 	assert_read("c d e");
-	hs_edits_close(edits);
+	hs_rewrite_log_close(rewrites);
 }
 
 /* Repair leaves out what is no record; who had read up to there goes on behind it. */
 static void repair_and_go_on(const char *settings, bool compressed)
 {
-	struct hs_examiner examiner = { .mend = true };
-	struct hs_examined found;
+	struct hs_verifier examiner = { .mend = true };
+	struct hs_verified found;
 	struct hs_position before;
 	struct hs_buf text, bad = { 0 };
 	const char *name;
@@ -455,7 +455,7 @@ static void repair_and_go_on(const char *settings, bool compressed)
 	read_some(2);
 	assert_string_equal(s.got, "a b");
 	before = hs_reader_position(s.reader);
-	assert_int_equal(hs_spool_examine(s.spool, &examiner, &found), HS_OK);
+	assert_int_equal(hs_spool_verify(s.spool, &examiner, &found), HS_OK);
 	assert_int_equal(found.mended, 1);
 	hs_reader_start(s.reader, before);
 	assert_read("c d e");
@@ -479,8 +479,8 @@ static void a_repair_of_a_compressed_one_moves_no_position(void **state)
 /* What was read before the damage is not there any more: on with what comes behind. */
 static void a_position_behind_what_could_be_repaired(void **state)
 {
-	struct hs_examiner examiner = { .mend = true };
-	struct hs_examined found;
+	struct hs_verifier examiner = { .mend = true };
+	struct hs_verified found;
 	struct hs_position before;
 	const char *name;
 
@@ -496,7 +496,7 @@ static void a_position_behind_what_could_be_repaired(void **state)
 	before = hs_reader_position(s.reader);
 	name = spooldir_name(&s.d, "events-", 0);
 	spooldir_cut(&s.d, name, spooldir_size(&s.d, name) - 20);
-	assert_int_equal(hs_spool_examine(s.spool, &examiner, &found), HS_OK);
+	assert_int_equal(hs_spool_verify(s.spool, &examiner, &found), HS_OK);
 	assert_int_equal(found.mended, 1);
 	hs_reader_start(s.reader, before);
 	assert_read("e");

@@ -1,5 +1,5 @@
 /* rejected: lines of rejected.jsonl, byte for byte. */
-#include "store/rejected.h"
+#include "spool/write/rejected.h"
 #include "tests/lib/cases.h"
 
 #include <stdio.h>

@@ -1,5 +1,5 @@
 /* request: tests/cases/request.txt. */
-#include "cgi/request.h"
+#include "cgi/http/request.h"
 #include "tests/lib/cases.h"
 
 enum { PARAMS_MAX = 16, MAX_BODY = 1000 };

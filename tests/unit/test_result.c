@@ -1,5 +1,5 @@
 /* result: what every row of the table promises. */
-#include "core/result.h"
+#include "base/result.h"
 #include "tests/lib/cases.h"
 
 #include <string.h>

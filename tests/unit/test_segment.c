@@ -2,8 +2,8 @@
  * segment: the open file and its successors, whatever happened to them: kills, failed
  * syncs, somebody else's hands, clocks that go back.
  */
-#include "store/io.h"
-#include "store/segment.h"
+#include "base/io.h"
+#include "spool/write/segment.h"
 #include "tests/lib/cases.h"
 #include "tests/lib/spooldir.h"
 #include "tests/lib/wrap.h"
@@ -18,8 +18,8 @@
 
 /* One process's view of a spool, without an index. */
 struct view {
-	struct hs_state_handle state;
-	struct hs_place place;
+	struct hs_shared_state_handle state;
+	struct hs_spool_dir dir;
 	struct hs_segment segment;
 };
 
@@ -28,28 +28,28 @@ struct scene {
 	struct view view;
 };
 
-static void open_view(struct view *v, const struct spooldir *d, int family)
+static void open_view(struct view *v, const struct spooldir *d, int stream)
 {
 	mkdir(d->path, 0700);
-	v->place.dir = hs_io_open_dir(AT_FDCWD, d->path);
-	hs_io_make_dir(v->place.dir, ".hookspool", 0700);
-	v->place.private_dir = hs_io_open_dir(v->place.dir, ".hookspool");
-	hs_io_make_dir(v->place.private_dir, "run", 0700);
-	v->place.run_dir = hs_io_open_dir(v->place.private_dir, "run");
-	v->place.settings = d->settings;
-	v->place.state = &v->state;
-	v->place.history = (struct hs_history){ "00000000000000000000000000000000", 1, true };
-	assert_result(hs_state_open(v->place.dir, v->place.run_dir, &v->state), HS_OK);
-	hs_segment_init(&v->segment, &v->place, family);
+	v->dir.fd = hs_io_open_dir(AT_FDCWD, d->path);
+	hs_io_make_dir(v->dir.fd, ".hookspool", 0700);
+	v->dir.private_dir = hs_io_open_dir(v->dir.fd, ".hookspool");
+	hs_io_make_dir(v->dir.private_dir, "run", 0700);
+	v->dir.run_dir = hs_io_open_dir(v->dir.private_dir, "run");
+	v->dir.settings = d->settings;
+	v->dir.state = &v->state;
+	v->dir.history = (struct hs_history){ "00000000000000000000000000000000", 1, true };
+	assert_result(hs_shared_state_open(v->dir.fd, v->dir.run_dir, &v->state), HS_OK);
+	hs_segment_init(&v->segment, &v->dir, stream);
 }
 
 static void close_view(struct view *v)
 {
 	hs_segment_close(&v->segment);
-	hs_state_close(&v->state);
-	close(v->place.run_dir);
-	close(v->place.private_dir);
-	close(v->place.dir);
+	hs_shared_state_close(&v->state);
+	close(v->dir.run_dir);
+	close(v->dir.private_dir);
+	close(v->dir.fd);
 }
 
 static struct scene *make(const char *settings)
@@ -105,7 +105,7 @@ static enum hs_result prepare(struct view *v, uint64_t n)
 
 /* Writes and does not wait yet. */
 static enum hs_result write_events(struct view *v, const struct events *e,
-				   struct hs_pending *pending)
+				   struct hs_unsynced *pending)
 {
 	enum hs_result r = hs_segment_lock(&v->segment, soon());
 
@@ -118,7 +118,7 @@ static enum hs_result write_events(struct view *v, const struct events *e,
 	return r;
 }
 
-static enum hs_result write_line(struct view *v, const char *words, struct hs_pending *pending)
+static enum hs_result write_line(struct view *v, const char *words, struct hs_unsynced *pending)
 {
 	struct events *e = events_new(words);
 	enum hs_result r = write_events(v, e, pending);
@@ -129,7 +129,7 @@ static enum hs_result write_line(struct view *v, const char *words, struct hs_pe
 
 static enum hs_result put_events(struct view *v, const struct events *e)
 {
-	struct hs_pending pending;
+	struct hs_unsynced pending;
 	enum hs_result r = write_events(v, e, &pending);
 
 	return r == HS_OK ? hs_segment_wait(&v->segment, &pending, soon()) : r;
@@ -137,7 +137,7 @@ static enum hs_result put_events(struct view *v, const struct events *e)
 
 static enum hs_result put(struct view *v, const char *word)
 {
-	struct hs_pending pending;
+	struct hs_unsynced pending;
 	enum hs_result r = write_line(v, word, &pending);
 
 	return r == HS_OK ? hs_segment_wait(&v->segment, &pending, soon()) : r;
@@ -166,7 +166,7 @@ static size_t sealed(const struct scene *s)
 static void the_file_and_its_name_are_synced(void **state)
 {
 	struct scene *s = *state;
-	struct hs_pending pending;
+	struct hs_unsynced pending;
 	struct stat st;
 
 	assert_result(write_line(&s->view, "a", &pending), HS_OK);
@@ -174,12 +174,12 @@ static void the_file_and_its_name_are_synced(void **state)
 	assert_int_equal(wrap_count(WRAP_FDATASYNC), 0);
 	assert_result(hs_segment_wait(&s->view.segment, &pending, soon()), HS_OK);
 	assert_int_equal(wrap_count(WRAP_FDATASYNC), 1);
-	assert_int_equal(hs_io_stat(s->view.place.dir, "events.jsonl", &st), 0);
+	assert_int_equal(hs_io_stat(s->view.dir.fd, "events.jsonl", &st), 0);
 	assert_int_equal(st.st_mode & 07777, 0600);
 	assert_once(&s->d, "a");
 	again(s, "spool_mode = 0640\n");
 	assert_result(put(&s->view, "a"), HS_OK);
-	assert_int_equal(hs_io_stat(s->view.place.dir, "events.jsonl", &st), 0);
+	assert_int_equal(hs_io_stat(s->view.dir.fd, "events.jsonl", &st), 0);
 	assert_int_equal(st.st_mode & 07777, 0640);
 }
 
@@ -339,10 +339,10 @@ static void whole_lines_are_adopted(void **state)
 	spooldir_add(&s->d, "events.jsonl", hs_buf_slice(&e->lines));
 	wrap_reset();
 	assert_result(prepare(&s->view, 0), HS_OK);
-	assert_int_equal(atomic_load(&s->view.segment.family->written),
+	assert_int_equal(atomic_load(&s->view.segment.stream->written),
 			 spooldir_size(&s->d, "events.jsonl"));
-	assert_true(atomic_load(&s->view.segment.family->synced) <
-		    atomic_load(&s->view.segment.family->written));
+	assert_true(atomic_load(&s->view.segment.stream->synced) <
+		    atomic_load(&s->view.segment.stream->written));
 	assert_result(put(&s->view, "d"), HS_OK);
 	assert_int_equal(sealed(s), 0);
 	assert_once(&s->d, "a b c d");
@@ -407,7 +407,7 @@ static void what_is_adopted_is_synced_first(void **state)
 	assert_result(prepare(&s->view, 0), HS_OK);
 	assert_int_equal(wrap_count(WRAP_FDATASYNC), 1);
 	assert_int_equal(wrap_count(WRAP_FSYNC), 1);
-	assert_int_equal(atomic_load(&s->view.segment.family->synced),
+	assert_int_equal(atomic_load(&s->view.segment.stream->synced),
 			 spooldir_size(&s->d, "events.jsonl"));
 }
 
@@ -524,7 +524,7 @@ static void a_found_file_whose_sync_fails(void **state)
 
 		again(s, "rotate_min_gap = 0\n");
 		spooldir_write(&s->d, "events.jsonl", hs_buf_slice(&e->lines));
-		held = hs_io_open_read(s->view.place.dir, "events.jsonl");
+		held = hs_io_open_read(s->view.dir.fd, "events.jsonl");
 		assert_int_equal(hs_io_fstat(held, &st), 0);
 		wrap_fail(WRAP_FDATASYNC, 1, 1, EIO);
 		if (nth > 0) {
@@ -566,7 +566,7 @@ static void a_file_that_was_cut(void **state)
 static void a_file_that_was_moved(void **state)
 {
 	struct scene *s = *state;
-	struct hs_pending pending;
+	struct hs_unsynced pending;
 
 	assert_result(put(&s->view, "a"), HS_OK);
 	assert_result(write_line(&s->view, "b", &pending), HS_OK);
@@ -607,14 +607,14 @@ static void what_is_no_file(void **state)
 	struct scene *s = *state;
 
 	spooldir_write(&s->d, "target", HS_SLICE("precious"));
-	assert_int_equal(symlinkat("target", s->view.place.dir, "events.jsonl"), 0);
+	assert_int_equal(symlinkat("target", s->view.dir.fd, "events.jsonl"), 0);
 	assert_result(put(&s->view, "a"), HS_E_SPOOL_FILE);
 	assert_int_equal(spooldir_size(&s->d, "target"), 8);
 	spooldir_unlink(&s->d, "events.jsonl");
-	assert_int_equal(mkdirat(s->view.place.dir, "events.jsonl", 0700), 0);
+	assert_int_equal(mkdirat(s->view.dir.fd, "events.jsonl", 0700), 0);
 	assert_result(put(&s->view, "a"), HS_E_SPOOL_FILE);
-	assert_int_equal(unlinkat(s->view.place.dir, "events.jsonl", AT_REMOVEDIR), 0);
-	assert_int_equal(mkfifoat(s->view.place.dir, "events.jsonl", 0600), 0);
+	assert_int_equal(unlinkat(s->view.dir.fd, "events.jsonl", AT_REMOVEDIR), 0);
+	assert_int_equal(mkfifoat(s->view.dir.fd, "events.jsonl", 0600), 0);
 	assert_result(put(&s->view, "a"), HS_E_SPOOL_FILE);
 	spooldir_unlink(&s->d, "events.jsonl");
 	assert_result(put(&s->view, "a"), HS_OK); /* service returns by itself */
@@ -628,7 +628,7 @@ static void somebody_elses_file(void **state)
 	if (geteuid() != 0)
 		skip(); /* only root can give files away */
 	spooldir_write(&s->d, "events.jsonl", HS_SLICE("{}\n"));
-	assert_int_equal(fchownat(s->view.place.dir, "events.jsonl", 12345, -1U, 0), 0);
+	assert_int_equal(fchownat(s->view.dir.fd, "events.jsonl", 12345, -1U, 0), 0);
 	assert_result(put(&s->view, "a"), HS_E_SPOOL_OWNER);
 	assert_int_equal(spooldir_size(&s->d, "events.jsonl"), 3);
 }
@@ -834,7 +834,7 @@ static void the_numbers_are_synced(void **state)
 static void a_sealed_segment_is_synced(void **state)
 {
 	struct scene *s = *state;
-	struct hs_pending pending;
+	struct hs_unsynced pending;
 
 	assert_result(write_line(&s->view, "a", &pending), HS_OK);
 	hs_segment_forget(&pending);
@@ -857,7 +857,7 @@ static void a_sealed_segment_is_synced(void **state)
 static void waiting_over_a_rotation(void **state)
 {
 	struct scene *s = *state;
-	struct hs_pending pending;
+	struct hs_unsynced pending;
 
 	assert_result(write_line(&s->view, "a", &pending), HS_OK);
 	assert_result(rotate(&s->view), HS_OK);
@@ -908,7 +908,7 @@ static void two_processes_see_each_others_segments(void **state)
 	close_view(&other);
 }
 
-static void the_families_are_apart(void **state)
+static void the_streams_are_apart(void **state)
 {
 	struct scene *s = *state;
 	struct view rejected;
@@ -951,7 +951,7 @@ static void the_rejected_are_bounded(void **state)
 static int write_and_die(void *context)
 {
 	struct scene *s = context;
-	struct hs_pending pending;
+	struct hs_unsynced pending;
 	struct view v;
 
 	open_view(&v, &s->d, HS_EVENTS);
@@ -1094,7 +1094,7 @@ static void a_storm_of_deaths_before_the_sync(void **state)
 
 /* --- a state that is cut -------------------------------------------------------------- */
 
-static const off_t lengths[] = { 0, 100, 2048, 4096, sizeof(struct hs_state) - 4096, sizeof(struct hs_state) - 8 };
+static const off_t lengths[] = { 0, 100, 2048, 4096, sizeof(struct hs_shared_state) - 4096, sizeof(struct hs_shared_state) - 8 };
 enum { LENGTHS = sizeof lengths / sizeof *lengths };
 
 /* Under the lock, prepared: the write must not go where a state of zeros says. */
@@ -1103,9 +1103,9 @@ static void a_state_that_is_cut_before_a_write(void **state)
 	struct scene *s = *state;
 
 	for (int i = 0; i < LENGTHS; i++) {
-		bool lost = lengths[i] < (off_t)offsetof(struct hs_state, family[HS_EVENTS + 1]);
+		bool lost = lengths[i] < (off_t)offsetof(struct hs_shared_state, stream[HS_EVENTS + 1]);
 		struct events *e = events_new("b");
-		struct hs_pending pending = { 0 };
+		struct hs_unsynced pending = { 0 };
 		struct hs_buf before, after;
 		enum hs_result r;
 
@@ -1122,7 +1122,7 @@ static void a_state_that_is_cut_before_a_write(void **state)
 		assert_int_equal(after.n, before.n + (lost ? 0 : e->lines.n));
 		assert_memory_equal(after.p, before.p, before.n);
 		hs_segment_unlock(&s->view.segment);
-		r = prepare(&s->view, 1); /* which looks at the clock, too, behind the families */
+		r = prepare(&s->view, 1); /* which looks at the clock, too, behind the streams */
 		assert_true(r == HS_E_SPOOL_STATE || (!lost && r == HS_OK));
 		hs_buf_free(&before);
 		hs_buf_free(&after);
@@ -1138,7 +1138,7 @@ static void a_state_that_is_cut_before_a_write(void **state)
 static void a_state_that_is_cut_before_a_sync(void **state)
 {
 	struct scene *s = *state;
-	struct hs_pending pending;
+	struct hs_unsynced pending;
 
 	reopen_view(s); /* now, for cmocka has set a handler of its own since the scene was made */
 	assert_result(write_line(&s->view, "a", &pending), HS_OK);
@@ -1195,7 +1195,7 @@ int main(void)
 		TEST(waiting_over_a_rotation),
 		TEST(every_failure_of_a_rotation),
 		TEST(two_processes_see_each_others_segments),
-		TEST(the_families_are_apart),
+		TEST(the_streams_are_apart),
 		TEST(the_rejected_are_bounded),
 		TEST(what_a_dead_writer_left_is_written_anew),
 		TEST(an_older_descriptor_needs_no_rewriting),

@@ -1,9 +1,9 @@
 /* sender: what the four senders make is what the handler lets in. */
-#include "core/auth.h"
-#include "core/base64.h"
+#include "cgi/http/auth/auth.h"
+#include "base/base64.h"
 #include "tests/lib/cases.h"
-#include "tools/sender.h"
-#include "tools/suite.h"
+#include "tools/probe/sender.h"
+#include "tools/probe/sample_events.h"
 
 #include <stdio.h>
 
@@ -34,7 +34,7 @@ static struct hs_slice header(const struct hs_buf *lines, const char *name)
 	return HS_SLICE_NONE;
 }
 
-static enum hs_result judge(const char *auth, const struct hs_parcel *p,
+static enum hs_result matcher(const char *auth, const struct hs_parcel *p,
                             const struct hs_buf *headers)
 {
 	struct hs_settings *s = settings_with(auth);
@@ -77,8 +77,8 @@ static void everyone_is_let_in(void **state)
 			fill(&p, (enum hs_sender)sender, batch, events);
 			assert_true(hs_sender_headers((enum hs_sender)sender, secret, "k3y",
 			                              hs_parcel_signed(&p), &headers));
-			assert_int_equal(judge("key", &p, &headers), HS_OK);
-			assert_int_equal(judge("signature", &p, &headers),
+			assert_int_equal(matcher("key", &p, &headers), HS_OK);
+			assert_int_equal(matcher("signature", &p, &headers),
 			                 signs ? HS_OK : HS_E_NO_SIGNATURE);
 			hs_parcel_free(&p);
 			hs_buf_free(&headers);
@@ -132,12 +132,12 @@ static void the_suite_is_what_the_handler_takes(void **state)
 	unsigned unsupported = 0;
 
 	(void)state;
-	for (size_t i = 0; i < hs_suite_count(); i++) {
+	for (size_t i = 0; i < hs_sample_events_count(); i++) {
 		struct hs_event e;
 		enum hs_result r;
 
 		hs_buf_reset(&text);
-		hs_suite_put(i, "", 0, &text);
+		hs_sample_events_put(i, "", 0, &text);
 		assert_true(hs_buf_ok(&text));
 		assert_int_equal(hs_json_document(&json, hs_buf_slice(&text)), HS_OK);
 		r = hs_event_read(&e, &json, 0, HS_VALIDATE_SPEC);
@@ -156,18 +156,18 @@ static void a_run_has_ids_of_its_own(void **state)
 	struct hs_buf a = { 0 }, b = { 0 };
 
 	(void)state;
-	for (size_t i = 0; i < hs_suite_count(); i++) {
+	for (size_t i = 0; i < hs_sample_events_count(); i++) {
 		hs_buf_reset(&a);
 		hs_buf_reset(&b);
-		hs_suite_put(i, "", 0, &a);
-		hs_suite_put(i, "", 0, &b);
+		hs_sample_events_put(i, "", 0, &a);
+		hs_sample_events_put(i, "", 0, &b);
 		assert_slice_equal(hs_buf_slice(&a), hs_buf_slice(&b));
 		hs_buf_reset(&b);
-		hs_suite_put(i, "2", 0, &b);
+		hs_sample_events_put(i, "2", 0, &b);
 		assert_false(hs_slice_eq(hs_buf_slice(&a), hs_buf_slice(&b)));
 	}
 	hs_buf_reset(&a);
-	hs_suite_put(0, "r", 1000, &a);
+	hs_sample_events_put(0, "r", 1000, &a);
 	hs_buf_putc(&a, '\0');
 	assert_non_null(strstr(a.p, "\"messageId\":\"suite-1-r\""));
 	assert_non_null(strstr(a.p, "\"timestamp\":\"1970-01-01T00:00:01.000Z\""));

@@ -1,7 +1,7 @@
 /* settings: tests/cases/settings.txt, the table for people, and silence about secrets. */
-#include "core/hex.h"
-#include "core/result.h"
-#include "core/settings.h"
+#include "base/hex.h"
+#include "base/result.h"
+#include "config/settings.h"
 #include "tests/lib/cases.h"
 
 #include <stdio.h>

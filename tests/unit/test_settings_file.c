@@ -1,5 +1,5 @@
 /* settings_file: which file is read, and which is refused. */
-#include "store/settings_file.h"
+#include "config/settings_file.h"
 #include "tests/lib/cases.h"
 #include "tests/lib/spooldir.h"
 

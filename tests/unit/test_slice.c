@@ -1,5 +1,5 @@
 /* slice: comparison and trimming. */
-#include "core/slice.h"
+#include "base/slice.h"
 #include "tests/lib/cases.h"
 
 static void equal_means_the_same_bytes(void **state)

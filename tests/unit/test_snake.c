@@ -1,5 +1,5 @@
 /* snake: tests/cases/snake.txt, the bound on growth, and that a snake stays one. */
-#include "core/snake.h"
+#include "event/snake.h"
 #include "tests/lib/cases.h"
 
 #include <stdlib.h>

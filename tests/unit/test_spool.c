@@ -2,9 +2,9 @@
  * spool: what hs_spool_append's HS_OK promises, through every way a call can fail and
  * every place where a process can be killed; threads and processes at once.
  */
-#include "store/io.h"
-#include "store/rejected.h"
-#include "store/spool.h"
+#include "base/io.h"
+#include "spool/write/rejected.h"
+#include "spool/spool.h"
 #include "tests/lib/cases.h"
 #include "tests/lib/spooldir.h"
 #include "tests/lib/wrap.h"
@@ -225,7 +225,7 @@ static void free_space_is_looked_at_again(void **state)
 	assert_result(put(s, "b"), HS_OK);
 }
 
-/* --- both families ------------------------------------------------------------------- */
+/* --- both streams ------------------------------------------------------------------- */
 
 static enum hs_result put_both(struct scene *s, const char *words, const char *body)
 {
@@ -306,14 +306,14 @@ static void without_durability_nobody_waits(void **state)
 static void a_holder_that_does_not_let_go(void **state)
 {
 	struct scene *s = *state;
-	struct hs_state *shared;
+	struct hs_shared_state *shared;
 	struct events *e = events_new("b");
 	uint64_t duplicate;
 	bool died;
 
 	assert_result(put(s, "a"), HS_OK);
 	shared = spooldir_state(&s->d);
-	assert_result(hs_state_try_lock(&shared->family[HS_EVENTS].sync, &died), HS_OK);
+	assert_result(hs_shared_state_try_lock(&shared->stream[HS_EVENTS].sync, &died), HS_OK);
 	/* a mutex is not recursive: the holder may as well be this thread */
 	assert_result(
 	    hs_spool_append(s->spool,
@@ -323,7 +323,7 @@ static void a_holder_that_does_not_let_go(void **state)
 						  .duplicate = &duplicate,
 						  .deadline_ms = hs_io_now_monotonic() + 30 }),
 	    HS_E_BUSY);
-	hs_state_unlock(&shared->family[HS_EVENTS].sync);
+	hs_shared_state_unlock(&shared->stream[HS_EVENTS].sync);
 	assert_result(spooldir_append(s->spool, "b", &duplicate), HS_OK);
 	assert_int_equal(duplicate, 1); /* it was written, and is whole */
 	assert_once(&s->d, "a b");
@@ -697,7 +697,7 @@ static void a_file_that_is_cut(const struct cut *c, struct scene *s)
 static void a_state_that_is_cut(void **state)
 {
 	struct scene *s = *state;
-	static const off_t lengths[] = { 0, 100, 2048, 4096, 100000, sizeof(struct hs_state) - 4096 };
+	static const off_t lengths[] = { 0, 100, 2048, 4096, 100000, sizeof(struct hs_shared_state) - 4096 };
 
 	for (size_t i = 0; i < sizeof lengths / sizeof *lengths; i++)
 		a_file_that_is_cut(&(struct cut) { &s->d, STATE, lengths[i] }, s);
@@ -716,7 +716,7 @@ static void an_index_that_is_cut(void **state)
 static void an_index_that_is_cut_unseen(void **state)
 {
 	struct scene *s = *state;
-	struct hs_state *shared;
+	struct hs_shared_state *shared;
 	uint64_t duplicate;
 
 	assert_result(put(s, "a b"), HS_OK);
@@ -755,7 +755,7 @@ static bool is_set_up_again(void *context)
 {
 	const struct spooldir *d = context;
 
-	return spooldir_size(d, STATE) == (off_t)sizeof(struct hs_state);
+	return spooldir_size(d, STATE) == (off_t)sizeof(struct hs_shared_state);
 }
 
 /* An idle process that looks now and then does not keep the others from service. */

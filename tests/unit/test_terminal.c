@@ -1,6 +1,6 @@
 /* terminal: what others sent, as a terminal may show it. */
 #include "tests/lib/cases.h"
-#include "tools/terminal.h"
+#include "tools/report/terminal.h"
 
 #include <stdlib.h>
 

@@ -2,7 +2,7 @@
  * utf8: every code point, and every sequence of up to three bytes, against a decoder
  * that is written another way: decode freely, then demand the shortest form.
  */
-#include "core/utf8.h"
+#include "base/utf8.h"
 #include "tests/lib/cases.h"
 
 #include <stdlib.h>

@@ -1,0 +1,33 @@
+/*
+ * hash_budget: how much may be spent on hashing large bodies that match no secret. Before a body has
+ * been hashed nothing is known of its sender, so this is what strangers can make us do.
+ *
+ * A token bucket of HS_HASH_BUDGET_RATE bytes a second. What is spent beyond it is a debt, and until
+ * that is paid by time nothing more is allowed. Lock-free; one for all threads.
+ */
+#ifndef HS_HASH_BUDGET_H
+#define HS_HASH_BUDGET_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+enum {
+	HS_HASH_BUDGET_RATE = 128 << 20, /* bytes a second: some third of a core */
+	HS_HASH_BUDGET_BURST_MS = 1000,  /* so much of it may be spent ahead */
+};
+
+/* Zeroed: nothing is owed. */
+struct hs_hash_budget {
+	_Atomic int64_t paid_ms; /* when all that was spent is paid (hs_io_now_monotonic's clock) */
+	_Atomic unsigned hint;   /* index of the secret that matched last */
+};
+
+/* In all of them NULL is no limit, and no memory. */
+bool hs_hash_budget_allows(struct hs_hash_budget *b, int64_t now_ms);
+void hs_hash_budget_charge(struct hs_hash_budget *b, uint64_t bytes, int64_t now_ms);
+
+unsigned hs_hash_budget_hint(struct hs_hash_budget *b);
+void hs_hash_budget_set_hint(struct hs_hash_budget *b, unsigned index);
+
+#endif

@@ -1,0 +1,188 @@
+#include "cgi/server/serve_cgi.h"
+#include "cgi/http/ingest.h"
+#include "cgi/server/runtime.h"
+#include "base/io.h"
+
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <sysexits.h>
+
+enum {
+	TICK_MS = 250,          /* how often the time limit is looked at */
+	STACK_BYTES = 128 << 10,
+};
+
+/* What the functions below are handed. */
+struct once {
+	struct hs_spool *spool;
+	struct hs_exchange *exchange;
+	pthread_t watch;
+	bool watched;
+	int64_t begun_ms;      /* when the spool was opened for it; 0: it was not */
+	_Atomic uint32_t over; /* 1: the request is */
+};
+
+static void send_and_free(struct hs_transport *g, struct hs_buf *head, struct hs_buf *body)
+{
+	g->write(g, hs_buf_slice(head), hs_buf_slice(body));
+	g->finish(g);
+	hs_buf_free(head);
+	hs_buf_free(body);
+}
+
+/* A 503 without a look at the request. */
+static void answer_failure(struct hs_transport *g, enum hs_result r)
+{
+	struct hs_outcome o = { .result = r };
+	struct hs_buf head = { 0 }, body = { 0 };
+
+	hs_response(&o, false, &head, &body);
+	send_and_free(g, &head, &body);
+}
+
+/* Of whom a page is for: who opens the mount, which no sender does, or asks for a page. */
+static bool is_person(const struct hs_request *r)
+{
+	if (r->method != HS_METHOD_GET)
+		return false;
+	return r->resource == HS_RESOURCE_INTAKE ||
+	       (r->resource == HS_RESOURCE_HEALTH && r->wants_page);
+}
+
+static void answer_unconfigured(struct hs_transport *g, const struct hs_settings_error *error)
+{
+	struct hs_request request;
+	struct hs_buf head = { 0 }, body = { 0 };
+
+	hs_request_read(&request, g->params(g), 0); /* that it is refused is no matter */
+	if (!is_person(&request)) {
+		answer_failure(g, HS_E_CONFIG);
+		return;
+	}
+	hs_response_unconfigured(error, &head, &body);
+	send_and_free(g, &head, &body);
+}
+
+/* --- a disk that hangs: another thread can still answer ----------------------- */
+
+static void *watch(void *context)
+{
+	struct once *o = context;
+
+	while (atomic_load(&o->over) == 0) {
+		hs_io_wait(&o->over, 0, TICK_MS);
+		hs_exchange_expire(o->exchange, hs_io_now_monotonic());
+	}
+	return NULL;
+}
+
+/*
+ * A thread for one request costs a twentieth of all that the request costs. So there is one only
+ * when the disk has been slow lately: of those who meet the beginning of it, the one that writes
+ * or syncs for all answers late. Where no thread can be had, so do others.
+ */
+static enum hs_result begin(struct once *o)
+{
+	int64_t now = hs_io_now_monotonic();
+	pthread_attr_t attr;
+	bool slow;
+	enum hs_result r = hs_spool_is_slow(o->spool, &slow);
+
+	if (r != HS_OK)
+		return r;
+	o->begun_ms = now;
+	if (!slow || pthread_attr_init(&attr) != 0)
+		return HS_OK;
+	pthread_attr_setstacksize(&attr, STACK_BYTES);
+	o->watched = pthread_create(&o->watch, &attr, watch, o) == 0;
+	pthread_attr_destroy(&attr);
+	return HS_OK;
+}
+
+static void end(struct once *o)
+{
+	hs_spool_note_time(o->spool, o->begun_ms);
+	if (!o->watched)
+		return;
+	atomic_store(&o->over, 1);
+	hs_io_wake(&o->over, 1);
+	pthread_join(o->watch, NULL);
+}
+
+/* --- the spool, as the story of a request knows it --------------------------- */
+
+static enum hs_result store_append(void *self, const struct hs_append *append)
+{
+	struct once *o = self;
+	enum hs_result r = begin(o);
+
+	return r == HS_OK ? hs_spool_append(o->spool, append) : r;
+}
+
+static void store_post(void *self, struct hs_post *post)
+{
+	struct once *o = self;
+	enum hs_result r = begin(o);
+
+	if (r != HS_OK)
+		post->done(post, r);
+	else if (hs_spool_post(o->spool, post))
+		hs_spool_commit(o->spool);
+}
+
+static enum hs_result store_health(void *self)
+{
+	struct once *o = self;
+	enum hs_result r = begin(o);
+
+	return r == HS_OK ? hs_spool_health(o->spool) : r;
+}
+
+static void nothing_follows(void *context)
+{
+	(void)context;
+}
+
+static void serve(struct hs_transport *g, struct hs_settings *settings)
+{
+	struct once o = { .exchange = hs_exchange_new(g, nothing_follows, NULL) };
+	struct hs_store_ops store = { .self = &o, .append = store_append, .post = store_post,
+		                    .health = store_health, .now = hs_io_now,
+		                    .now_monotonic = hs_io_now_monotonic };
+	struct hs_scratch *scratch = hs_scratch_new(&store, hs_io_random());
+	struct hs_runtime *s = hs_runtime_new(settings);
+
+	if (scratch == NULL || o.exchange == NULL || s == NULL) {
+		answer_failure(g, HS_E_MEMORY);
+	} else {
+		o.spool = s->spool;
+		hs_ingest(scratch, o.exchange, s->settings);
+		if (o.begun_ms != 0)
+			end(&o);
+	}
+	if (s == NULL)
+		hs_settings_free(settings);
+	hs_runtime_drop(s);
+	hs_exchange_free(o.exchange);
+	hs_scratch_free(scratch);
+}
+
+int hs_serve_cgi(struct hs_settings *settings, const struct hs_settings_error *error)
+{
+	struct hs_transport *g = hs_transport_cgi_new();
+
+	signal(SIGPIPE, SIG_IGN);
+	signal(SIGXFSZ, SIG_IGN);
+	signal(SIGTERM, SIG_IGN); /* what is in hand is finished; there is nothing else */
+	if (g == NULL) {
+		hs_settings_free(settings);
+		return EX_OSERR;
+	}
+	if (settings == NULL)
+		answer_unconfigured(g, error);
+	else
+		serve(g, settings);
+	g->free(g);
+	return 0; /* an answer has been given: a server would add one of its own */
+}

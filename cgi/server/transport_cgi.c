@@ -1,0 +1,133 @@
+/* Plain CGI (RFC 3875): one request a process. */
+#include "cgi/http/transport.h"
+#include "base/io.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+extern char **environ;
+
+enum {
+	WRITE_MS = 10000,
+	DRAIN_MS = 10000,  /* for what is left of a body that was refused … */
+	SILENCE_MS = 1000, /* … as long as it keeps coming */
+};
+
+struct gw_cgi {
+	struct hs_transport base; /* first: the two have one address */
+	bool ended;     /* the body has been read to its end */
+	uint64_t bytes; /* of it that were read */
+};
+
+static char *const *cgi_params(struct hs_transport *g)
+{
+	(void)g;
+	return environ;
+}
+
+/* 1: ready; 0: the deadline passed; -1: error. */
+static int wait_for(int fd, short events, int64_t deadline_ms)
+{
+	struct pollfd p = { .fd = fd, .events = events };
+	int r;
+
+	do {
+		int64_t left = deadline_ms - hs_io_now_monotonic();
+
+		r = poll(&p, 1, left > 0 ? (int)left : 0);
+	} while (r < 0 && errno == EINTR);
+	return r;
+}
+
+static long cgi_read(struct hs_transport *g, char *to, size_t n, int64_t deadline_ms)
+{
+	struct gw_cgi *c = (struct gw_cgi *)g;
+	int ready = wait_for(STDIN_FILENO, POLLIN, deadline_ms);
+	ssize_t got;
+
+	if (ready <= 0)
+		return ready == 0 ? -2 : -1;
+	do {
+		got = read(STDIN_FILENO, to, n);
+	} while (got < 0 && errno == EINTR);
+	if (got <= 0)
+		c->ended = true;
+	else
+		c->bytes += (uint64_t)got;
+	return got;
+}
+
+/* Takes n bytes from the front of the two slices. */
+static void take_off(struct iovec part[2], size_t n)
+{
+	for (int i = 0; i < 2; i++) {
+		size_t part_n = n < part[i].iov_len ? n : part[i].iov_len;
+
+		part[i].iov_base = (char *)part[i].iov_base + part_n;
+		part[i].iov_len -= part_n;
+		n -= part_n;
+	}
+}
+
+/* In one call, mostly: a server that saw the head alone would wake up twice. */
+static bool cgi_write(struct hs_transport *g, struct hs_slice head, struct hs_slice body)
+{
+	struct iovec part[2] = { { (char *)(uintptr_t)head.p, head.n }, { (char *)(uintptr_t)body.p, body.n } };
+	int64_t deadline = hs_io_now_monotonic() + WRITE_MS;
+
+	(void)g;
+	while (part[0].iov_len + part[1].iov_len > 0) {
+		ssize_t n;
+
+		if (wait_for(STDOUT_FILENO, POLLOUT, deadline) <= 0)
+			return false;
+		n = writev(STDOUT_FILENO, part, 2);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return false;
+		take_off(part, (size_t)n);
+	}
+	return true;
+}
+
+/*
+ * A server that is still sending a body which nobody reads takes that for a failure, and
+ * the sender never sees why it was refused (Apache: AH02651). So the rest is read, and
+ * dropped. Not beyond CONTENT_LENGTH: there may never be an end (RFC 3875, 4.2).
+ */
+static void cgi_finish(struct hs_transport *g)
+{
+	struct gw_cgi *c = (struct gw_cgi *)g;
+	const char *length = getenv("CONTENT_LENGTH");
+	uint64_t all = length != NULL && length[0] != '\0' ? strtoull(length, NULL, 10) : UINT64_MAX;
+	int64_t end = hs_io_now_monotonic() + DRAIN_MS;
+	char dropped[16384];
+
+	while (!c->ended && c->bytes < all && hs_io_now_monotonic() < end)
+		if (cgi_read(g, dropped, sizeof dropped, hs_io_now_monotonic() + SILENCE_MS) <= 0)
+			break;
+	/* to the server this is the end of the answer; it need not wait until we are cleared away */
+	close(STDOUT_FILENO);
+}
+
+static void cgi_free(struct hs_transport *g)
+{
+	free(g);
+}
+
+struct hs_transport *hs_transport_cgi_new(void)
+{
+	struct gw_cgi *c = calloc(1, sizeof *c);
+
+	if (c == NULL)
+		return NULL;
+	c->base = (struct hs_transport){ .params = cgi_params, .read = cgi_read,
+		                       .write = cgi_write, .finish = cgi_finish, .free = cgi_free,
+		                       .reads_past_length = false };
+	return &c->base;
+}

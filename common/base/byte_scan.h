@@ -1,0 +1,133 @@
+/*
+ * byte_scan: questions about sixteen bytes at once. The answer has a bit a byte, the lowest
+ * for the first; so the first byte that is meant is found by counting zeros.
+ *
+ * With SSE2, which every x86-64 has, or with two words of eight bytes; -DHS_SCALAR takes
+ * the words everywhere.
+ */
+#ifndef HS_SCAN16_H
+#define HS_SCAN16_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+#if defined(__SSE2__) && !defined(HS_SCALAR)
+#include <emmintrin.h>
+#endif
+
+/* --- by words: the top bit of each byte is set where the answer is yes ------------ */
+
+#define HS_EACH(byte) (UINT64_C(0x0101010101010101) * (byte))
+
+/* The first byte is the lowest, whatever the machine's order. */
+static inline uint64_t hs_scan8(const char *p)
+{
+	uint64_t word;
+
+	memcpy(&word, p, sizeof word);
+#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+	word = __builtin_bswap64(word);
+#endif
+	return word;
+}
+
+/* At least so much, and below 0x80; `least` is 1 to 0x80. */
+static inline uint64_t hs_scan8_from(uint64_t word, unsigned least)
+{
+	return ((word & HS_EACH(0x7F)) + HS_EACH(0x80 - least)) & ~word;
+}
+
+static inline uint64_t hs_scan8_equal(uint64_t word, unsigned byte)
+{
+	uint64_t other = word ^ HS_EACH(byte);
+
+	return ~(((other & HS_EACH(0x7F)) + HS_EACH(0x7F)) | other);
+}
+
+static inline uint64_t hs_scan8_odd(uint64_t word)
+{
+	return ~hs_scan8_from(word, ' ') | hs_scan8_equal(word, '"') | hs_scan8_equal(word, '\\');
+}
+
+static inline uint64_t hs_scan8_quotes(uint64_t word)
+{
+	return hs_scan8_equal(word, '"') | hs_scan8_equal(word, '\\');
+}
+
+static inline uint64_t hs_scan8_digits(uint64_t word)
+{
+	return hs_scan8_from(word, '0') & ~hs_scan8_from(word, '9' + 1);
+}
+
+/* The top bits of the bytes, side by side: this sum has no carries. */
+static inline unsigned hs_scan8_bits(uint64_t word)
+{
+	return (unsigned)(((word & HS_EACH(0x80)) >> 7) * UINT64_C(0x0102040810204080) >> 56);
+}
+
+#define HS_SCAN16_BY_WORDS(question, p) \
+	(hs_scan8_bits(question(hs_scan8(p))) | hs_scan8_bits(question(hs_scan8((p) + 8))) << 8)
+
+/* How many bytes lie before the first that is meant; there is one. */
+static inline size_t hs_scan16_first(unsigned bits)
+{
+	return (unsigned)__builtin_ctz(bits);
+}
+
+/* --- the questions ----------------------------------------------------------------- */
+
+#if defined(__SSE2__) && !defined(HS_SCALAR)
+
+static inline __m128i hs_scan16_load(const char *p)
+{
+	return _mm_loadu_si128((const __m128i *)(const void *)p);
+}
+
+static inline __m128i hs_scan16_is_quote(__m128i v)
+{
+	return _mm_or_si128(_mm_cmpeq_epi8(v, _mm_set1_epi8('"')),
+			    _mm_cmpeq_epi8(v, _mm_set1_epi8('\\')));
+}
+
+#endif
+
+/*
+ * What a JSON string cannot simply contain: a quote, a backslash, a control character, or
+ * a byte that is not ASCII.
+ */
+static inline unsigned hs_scan16_odd(const char *p)
+{
+#if defined(__SSE2__) && !defined(HS_SCALAR)
+	__m128i v = hs_scan16_load(p);
+	/* as signed bytes, what is not ASCII lies below the blank as well */
+	__m128i low = _mm_cmpgt_epi8(_mm_set1_epi8(' '), v);
+
+	return (unsigned)_mm_movemask_epi8(_mm_or_si128(low, hs_scan16_is_quote(v)));
+#else
+	return HS_SCAN16_BY_WORDS(hs_scan8_odd, p);
+#endif
+}
+
+/* Quotes and backslashes. */
+static inline unsigned hs_scan16_quotes(const char *p)
+{
+#if defined(__SSE2__) && !defined(HS_SCALAR)
+	return (unsigned)_mm_movemask_epi8(hs_scan16_is_quote(hs_scan16_load(p)));
+#else
+	return HS_SCAN16_BY_WORDS(hs_scan8_quotes, p);
+#endif
+}
+
+static inline unsigned hs_scan16_digits(const char *p)
+{
+#if defined(__SSE2__) && !defined(HS_SCALAR)
+	__m128i v = hs_scan16_load(p);
+
+	return (unsigned)_mm_movemask_epi8(_mm_and_si128(
+	    _mm_cmpgt_epi8(v, _mm_set1_epi8('0' - 1)), _mm_cmplt_epi8(v, _mm_set1_epi8('9' + 1))));
+#else
+	return HS_SCAN16_BY_WORDS(hs_scan8_digits, p);
+#endif
+}
+
+#endif

@@ -1,0 +1,112 @@
+/*
+ * OpenSSL's SHA-1 and SHA-256 by the functions of its first versions. Those of today (EVP)
+ * set up providers and tables of names first, which takes a plain CGI program a millisecond
+ * at each start; and a keyed context is here a struct that is copied, without malloc.
+ */
+#define OPENSSL_SUPPRESS_DEPRECATED
+#include "base/digest.h"
+
+#include <openssl/crypto.h>
+#include <openssl/sha.h>
+#include <stdlib.h>
+
+struct hs_hmac {
+	SHA_CTX inner, outer; /* each has read its padded key (RFC 2104, 2) */
+};
+
+struct hs_digest {
+	SHA256_CTX sha;
+};
+
+static bool start_with_pad(SHA_CTX *sha, const uint8_t key[static SHA_CBLOCK], uint8_t pad)
+{
+	uint8_t block[SHA_CBLOCK];
+	bool ok;
+
+	for (size_t i = 0; i < sizeof block; i++)
+		block[i] = key[i] ^ pad;
+	ok = SHA1_Init(sha) == 1 && SHA1_Update(sha, block, sizeof block) == 1;
+	OPENSSL_cleanse(block, sizeof block);
+	return ok;
+}
+
+struct hs_hmac *hs_hmac_new(struct hs_slice key)
+{
+	struct hs_hmac *h = malloc(sizeof *h);
+	uint8_t block[SHA_CBLOCK] = { 0 };
+	SHA_CTX sha;
+	bool ok = h != NULL;
+
+	if (key.n <= sizeof block) {
+		if (key.n > 0)
+			memcpy(block, key.p, key.n);
+	} else {
+		ok = ok && SHA1_Init(&sha) == 1 && SHA1_Update(&sha, key.p, key.n) == 1 &&
+		     SHA1_Final(block, &sha) == 1;
+	}
+	ok = ok && start_with_pad(&h->inner, block, 0x36) && start_with_pad(&h->outer, block, 0x5C);
+	OPENSSL_cleanse(block, sizeof block);
+	if (!ok) {
+		hs_hmac_free(h);
+		return NULL;
+	}
+	return h;
+}
+
+void hs_hmac_free(struct hs_hmac *h)
+{
+	if (h != NULL)
+		OPENSSL_cleanse(h, sizeof *h);
+	free(h);
+}
+
+bool hs_hmac_sha1(const struct hs_hmac *h, struct hs_slice bytes,
+                  uint8_t out[static HS_SHA1_BYTES])
+{
+	SHA_CTX inner = h->inner, outer = h->outer;
+	uint8_t digest[HS_SHA1_BYTES];
+	bool ok = SHA1_Update(&inner, bytes.p, bytes.n) == 1 && SHA1_Final(digest, &inner) == 1 &&
+	          SHA1_Update(&outer, digest, sizeof digest) == 1 && SHA1_Final(out, &outer) == 1;
+
+	OPENSSL_cleanse(&inner, sizeof inner);
+	OPENSSL_cleanse(&outer, sizeof outer);
+	return ok;
+}
+
+bool hs_sha256(struct hs_slice bytes, uint8_t out[static HS_SHA256_BYTES])
+{
+	SHA256_CTX sha;
+
+	return SHA256_Init(&sha) == 1 && SHA256_Update(&sha, bytes.p, bytes.n) == 1 &&
+	       SHA256_Final(out, &sha) == 1;
+}
+
+struct hs_digest *hs_digest_new(void)
+{
+	return malloc(sizeof(struct hs_digest));
+}
+
+void hs_digest_free(struct hs_digest *d)
+{
+	free(d);
+}
+
+bool hs_digest_start(struct hs_digest *d)
+{
+	return SHA256_Init(&d->sha) == 1;
+}
+
+bool hs_digest_add(struct hs_digest *d, struct hs_slice bytes)
+{
+	return SHA256_Update(&d->sha, bytes.p, bytes.n) == 1;
+}
+
+bool hs_digest_end(struct hs_digest *d, uint8_t out[static HS_SHA256_BYTES])
+{
+	return SHA256_Final(out, &d->sha) == 1;
+}
+
+bool hs_equal_constant_time(const void *a, const void *b, size_t n)
+{
+	return CRYPTO_memcmp(a, b, n) == 0;
+}

@@ -1,0 +1,663 @@
+#include "base/io.h"
+#include "base/defect.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <limits.h>
+#include <linux/futex.h>
+#include <linux/magic.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <sys/file.h>
+#include <sys/inotify.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/random.h>
+#include <sys/resource.h>
+#include <sys/statvfs.h>
+#include <sys/syscall.h>
+#include <sys/vfs.h>
+#include <time.h>
+#include <unistd.h>
+
+/* An interrupted call is made again; close(2) and fdatasync(2) are not (see there). */
+#define RETRY(result, call) \
+	do { \
+		result = (call); \
+	} while (result < 0 && errno == EINTR)
+
+enum hs_result hs_io_result(int error)
+{
+	switch (error) {
+	case ENOSPC: case EDQUOT: case EFBIG:
+		return HS_E_FULL;
+	case EROFS:
+		return HS_E_READ_ONLY;
+	case ENOMEM:
+		return HS_E_MEMORY;
+	default:
+		return HS_E_IO;
+	}
+}
+
+int hs_io_open_dir(int at, const char *path)
+{
+	int fd;
+
+	RETRY(fd, openat(at, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+	return fd;
+}
+
+int hs_io_make_dir(int at, const char *path, mode_t mode)
+{
+	int r;
+
+	RETRY(r, mkdirat(at, path, mode));
+	return r;
+}
+
+int hs_io_set_mode(int fd, mode_t mode)
+{
+	return fchmod(fd, mode);
+}
+
+int hs_io_set_group(int fd, gid_t group)
+{
+	return fchown(fd, (uid_t)-1, group);
+}
+
+bool hs_io_is_in_group(gid_t group)
+{
+	gid_t list[256];
+	int n = getgroups(sizeof list / sizeof list[0], list);
+
+	for (int i = 0; i < n; i++)
+		if (list[i] == group)
+			return true;
+	return group == getegid();
+}
+
+static int open_file(int at, const char *name, int flags, mode_t mode)
+{
+	int fd;
+
+	/* O_NONBLOCK: a FIFO in a file's place must not hold us up */
+	RETRY(fd, openat(at, name, flags | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK, mode));
+	return fd;
+}
+
+int hs_io_open(int at, const char *name)
+{
+	return open_file(at, name, O_RDWR, 0);
+}
+
+int hs_io_open_read(int at, const char *name)
+{
+	return open_file(at, name, O_RDONLY, 0);
+}
+
+int hs_io_open_plain(int at, const char *name)
+{
+	int fd = hs_io_open_read(at, name);
+	struct stat st;
+
+	if (fd < 0) {
+		if (errno == ELOOP || errno == ENXIO) /* a symbolic link, a socket */
+			errno = HS_IO_NOT_PLAIN;
+		return -1;
+	}
+	if (hs_io_fstat(fd, &st) == 0 && S_ISREG(st.st_mode))
+		return fd;
+	hs_io_close(fd);
+	errno = HS_IO_NOT_PLAIN;
+	return -1;
+}
+
+int hs_io_open_outside(const char *path)
+{
+	int fd;
+
+	RETRY(fd, open(path, O_RDONLY | O_CLOEXEC));
+	return fd;
+}
+
+int hs_io_make(int at, const char *name, mode_t mode)
+{
+	int fd = open_file(at, name, O_RDWR | O_CREAT | O_EXCL, mode);
+
+	if (fd >= 0 && fchmod(fd, mode) < 0) {
+		int saved = errno;
+
+		hs_io_close(fd);
+		hs_io_unlink(at, name);
+		errno = saved;
+		return -1;
+	}
+	return fd;
+}
+
+int hs_io_open_or_make(int at, const char *name, mode_t mode)
+{
+	int fd = hs_io_open(at, name); /* mostly it is there */
+
+	if (fd < 0 && errno == ENOENT)
+		fd = hs_io_make(at, name, mode);
+	return fd < 0 && errno == EEXIST ? hs_io_open(at, name) : fd;
+}
+
+int hs_io_close(int fd)
+{
+	return close(fd); /* on Linux the descriptor is gone even at EINTR */
+}
+
+int hs_io_stat(int at, const char *name, struct stat *st)
+{
+	return fstatat(at, name, st, AT_SYMLINK_NOFOLLOW);
+}
+
+int hs_io_stat_outside(const char *path, struct stat *st)
+{
+	return fstatat(AT_FDCWD, path, st, 0);
+}
+
+static const char OWN[] = "/proc/self/exe";
+
+int hs_io_own_path(char *path, size_t n)
+{
+	ssize_t got = readlink(OWN, path, n - 1);
+
+	if (got < 0)
+		return -1;
+	path[got] = '\0';
+	return 0;
+}
+
+int hs_io_own_stat(struct stat *st)
+{
+	return hs_io_stat_outside(OWN, st);
+}
+
+int hs_io_fstat(int fd, struct stat *st)
+{
+	return fstat(fd, st);
+}
+
+int hs_io_write_at(int fd, const char *p, size_t n, uint64_t offset)
+{
+	while (n > 0) {
+		ssize_t wrote;
+
+		RETRY(wrote, pwrite(fd, p, n, (off_t)offset));
+		if (wrote < 0)
+			return -1;
+		if (wrote == 0) {
+			errno = ENOSPC;
+			return -1;
+		}
+		p += wrote;
+		n -= (size_t)wrote;
+		offset += (uint64_t)wrote;
+	}
+	return 0;
+}
+
+ssize_t hs_io_read_at(int fd, char *to, size_t n, uint64_t offset)
+{
+	ssize_t got;
+
+	RETRY(got, pread(fd, to, n, (off_t)offset));
+	return got;
+}
+
+ssize_t hs_io_read(int fd, char *to, size_t n)
+{
+	return read(fd, to, n);
+}
+
+int hs_io_read_file(const char *path, size_t most, struct hs_buf *to, struct stat *st)
+{
+	size_t start = to->n;
+	ssize_t got = 1;
+	int fd, saved;
+
+	RETRY(fd, open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+	if (fd < 0)
+		return -1;
+	if (hs_io_fstat(fd, st) < 0)
+		got = -1;
+	else if (st->st_size > 0 && (uint64_t)st->st_size <= most)
+		hs_buf_reserve(to, (size_t)st->st_size + 4096); /* growth would leave copies of secrets */
+	while (got > 0) {
+		char *p = hs_buf_reserve(to, 4096);
+
+		errno = p == NULL ? ENOMEM : EFBIG;
+		got = p == NULL || to->n - start > most ? -1 : hs_io_read_at(fd, p, 4096, to->n - start);
+		if (got > 0)
+			to->n += (size_t)got;
+	}
+	saved = errno;
+	hs_io_close(fd);
+	errno = saved;
+	return (int)got;
+}
+
+int hs_io_sync_data(int fd)
+{
+	if (HS_DEFECT == HS_DEFECT_NO_SYNC)
+		return 0;
+	return fdatasync(fd); /* never retried: a second one answers 0 over lost bytes */
+}
+
+int hs_io_sync_dir(int fd)
+{
+	return fsync(fd);
+}
+
+int hs_io_truncate(int fd, uint64_t size)
+{
+	int r;
+
+	RETRY(r, ftruncate(fd, (off_t)size));
+	return r;
+}
+
+int hs_io_reserve(int fd, uint64_t offset, uint64_t n)
+{
+	int r;
+
+	RETRY(r, fallocate(fd, FALLOC_FL_KEEP_SIZE, (off_t)offset, (off_t)n));
+	return r;
+}
+
+int hs_io_rename(int from_dir, const char *from, int to_dir, const char *to)
+{
+	return renameat(from_dir, from, to_dir, to);
+}
+
+int hs_io_link(int from_dir, const char *from, int to_dir, const char *to)
+{
+	return linkat(from_dir, from, to_dir, to, 0);
+}
+
+int hs_io_set_changed(int fd, const struct stat *of)
+{
+	const struct timespec times[2] = { { .tv_nsec = UTIME_OMIT }, of->st_mtim };
+
+	return futimens(fd, times);
+}
+
+int hs_io_unlink(int dir, const char *name)
+{
+	return unlinkat(dir, name, 0);
+}
+
+int hs_io_lock(int fd, int operation)
+{
+	int r;
+
+	RETRY(r, flock(fd, operation));
+	return r;
+}
+
+/* --- mappings, and SIGBUS ------------------------------------------------------ */
+
+/* A signal handler is told an address and nothing else: so these belong to the process. */
+enum { MAPPINGS = 64 }; /* more than are ever open; the rest would not be caught */
+static struct {
+	_Atomic uintptr_t at; /* 0: free */
+	_Atomic size_t n;     /* 0: not filled in yet */
+} mapped[MAPPINGS];
+static _Thread_local struct hs_io_guard *guarding;
+
+static bool put_zeros(uintptr_t at, size_t n)
+{
+	return mmap((void *)at, n, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) !=
+	       MAP_FAILED;
+}
+
+static bool lose_mapping(uintptr_t address)
+{
+	for (int i = 0; i < MAPPINGS; i++) {
+		uintptr_t at = atomic_load(&mapped[i].at);
+		size_t n = atomic_load(&mapped[i].n);
+
+		if (at != 0 && address >= at && address - at < n)
+			return put_zeros(at, n);
+	}
+	return false;
+}
+
+/* Whatever is not ours takes its usual course: the instruction is run again. */
+static void on_bus_error(int number, siginfo_t *info, void *context)
+{
+	struct hs_io_guard *guard = guarding;
+	int saved = errno;
+
+	(void)context;
+	if (info->si_code > 0 && lose_mapping((uintptr_t)info->si_addr)) {
+		errno = saved;
+		return;
+	}
+	if (info->si_code > 0 && guard != NULL)
+		siglongjmp(guard->back, 1);
+	signal(number, SIG_DFL);
+	if (info->si_code <= 0)
+		raise(number);
+}
+
+/* SA_NODEFER: the handler may be left by a jump, which does not unblock the signal. */
+static void catch_bus_errors(void)
+{
+	struct sigaction action = { .sa_sigaction = on_bus_error, .sa_flags = SA_SIGINFO | SA_NODEFER };
+
+	sigemptyset(&action.sa_mask);
+	sigaction(SIGBUS, &action, NULL);
+}
+
+static void note_mapping(uintptr_t at, size_t n)
+{
+	for (int i = 0; i < MAPPINGS; i++) {
+		uintptr_t none = 0;
+
+		if (atomic_compare_exchange_strong(&mapped[i].at, &none, at)) {
+			atomic_store(&mapped[i].n, n);
+			return;
+		}
+	}
+}
+
+static void forget_mapping(uintptr_t at)
+{
+	for (int i = 0; i < MAPPINGS; i++)
+		if (atomic_load(&mapped[i].at) == at) {
+			atomic_store(&mapped[i].n, 0);
+			atomic_store(&mapped[i].at, 0);
+			return;
+		}
+}
+
+static void *map(int fd, size_t n, int protection)
+{
+	void *p = mmap(NULL, n, protection, MAP_SHARED, fd, 0);
+
+	if (p == MAP_FAILED)
+		return NULL;
+	catch_bus_errors();
+	note_mapping((uintptr_t)p, n);
+	return p;
+}
+
+void *hs_io_map(int fd, size_t n)
+{
+	return map(fd, n, PROT_READ | PROT_WRITE);
+}
+
+const void *hs_io_map_read(int fd, size_t n)
+{
+	return map(fd, n, PROT_READ);
+}
+
+void hs_io_unmap(void *p, size_t n)
+{
+	forget_mapping((uintptr_t)p);
+	munmap(p, n);
+}
+
+void hs_io_unmap_lost(void *p, size_t n)
+{
+	put_zeros((uintptr_t)p, n);
+	forget_mapping((uintptr_t)p);
+}
+
+void hs_io_guard_begin(struct hs_io_guard *guard)
+{
+	guard->outer = guarding;
+	guarding = guard;
+}
+
+void hs_io_guard_end(struct hs_io_guard *guard)
+{
+	guarding = guard->outer;
+}
+
+int hs_io_space(int fd, struct hs_space *space)
+{
+	struct statvfs vfs;
+	int r;
+
+	RETRY(r, fstatvfs(fd, &vfs));
+	if (r < 0)
+		return -1;
+	space->bytes = (uint64_t)vfs.f_bavail * vfs.f_frsize;
+	space->inodes = vfs.f_files == 0 ? UINT64_MAX : (uint64_t)vfs.f_favail;
+	return 0;
+}
+
+int hs_io_is_network(int fd)
+{
+	struct statfs fs;
+	int r;
+
+	RETRY(r, fstatfs(fd, &fs));
+	if (r < 0)
+		return -1;
+	switch ((uint32_t)fs.f_type) {
+	case NFS_SUPER_MAGIC: case SMB_SUPER_MAGIC: case AFS_SUPER_MAGIC: case CODA_SUPER_MAGIC:
+	case V9FS_MAGIC:
+	case 0xFF534D42: /* CIFS, SMB2 and Ceph: statfs(2) */
+	case 0xFE534D42:
+	case 0x00C36400:
+		return 1;
+	default:
+		return 0;
+	}
+}
+
+static bool is_plain(int dir, const struct dirent *entry)
+{
+	struct stat st;
+
+	if (entry->d_type != DT_UNKNOWN)
+		return entry->d_type == DT_REG;
+	return hs_io_stat(dir, entry->d_name, &st) < 0 || S_ISREG(st.st_mode);
+}
+
+int hs_io_list_kinds(int dir, bool (*each)(void *context, const char *name, bool plain), void *context)
+{
+	int fd = hs_io_open_dir(dir, ".");
+	DIR *d = fd < 0 ? NULL : fdopendir(fd);
+	struct dirent *entry;
+	int saved;
+
+	if (d == NULL) {
+		saved = errno;
+		if (fd >= 0)
+			hs_io_close(fd);
+		errno = saved;
+		return -1;
+	}
+	errno = 0;
+	while ((entry = readdir(d)) != NULL) {
+		bool dots = strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0;
+
+		if (!dots && !each(context, entry->d_name, is_plain(dir, entry)))
+			break;
+		errno = 0;
+	}
+	saved = entry == NULL ? errno : 0;
+	closedir(d);
+	errno = saved;
+	return saved == 0 ? 0 : -1;
+}
+
+struct names_only {
+	bool (*each)(void *context, const char *name);
+	void *context;
+};
+
+static bool pass_name(void *context, const char *name, bool plain)
+{
+	struct names_only *n = context;
+
+	(void)plain;
+	return n->each(n->context, name);
+}
+
+int hs_io_list(int dir, bool (*each)(void *context, const char *name), void *context)
+{
+	struct names_only n = { each, context };
+
+	return hs_io_list_kinds(dir, pass_name, &n);
+}
+
+int hs_io_watch(const char *dir)
+{
+	int fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+	char above[PATH_MAX];
+
+	if (fd >= 0 && inotify_add_watch(fd, dir, IN_MODIFY | IN_MOVE | IN_CREATE | IN_ONLYDIR) < 0) {
+		int saved = errno;
+
+		hs_io_close(fd);
+		errno = saved;
+		return -1;
+	}
+	/* a folder that is held open is not told of its own removal */
+	if (fd >= 0 && snprintf(above, sizeof above, "%s/..", dir) < (int)sizeof above)
+		inotify_add_watch(fd, above, IN_DELETE | IN_MOVED_FROM | IN_ONLYDIR);
+	return fd;
+}
+
+void hs_io_watch_file(int fd, const char *path)
+{
+	inotify_add_watch(fd, path, IN_MODIFY | IN_ATTRIB | IN_MOVE_SELF);
+}
+
+void hs_io_drain(int fd)
+{
+	char events[4096];
+
+	while (read(fd, events, sizeof events) > 0)
+		continue;
+}
+
+void hs_io_wait_readable(int fd, int64_t ms)
+{
+	struct pollfd p = { .fd = fd, .events = POLLIN };
+
+	poll(&p, 1, ms < 0 ? -1 : ms > INT_MAX ? INT_MAX : (int)ms);
+}
+
+static int64_t clock_ms(clockid_t clock)
+{
+	struct timespec t;
+
+	clock_gettime(clock, &t);
+	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+int64_t hs_io_now(void)
+{
+	return clock_ms(CLOCK_REALTIME);
+}
+
+int64_t hs_io_now_monotonic(void)
+{
+	return clock_ms(CLOCK_MONOTONIC);
+}
+
+int64_t hs_io_now_boot(void)
+{
+	return clock_ms(CLOCK_BOOTTIME);
+}
+
+int64_t hs_io_now_us(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
+}
+
+bool hs_io_boot_id(char id[static 37])
+{
+	int fd = open_file(AT_FDCWD, "/proc/sys/kernel/random/boot_id", O_RDONLY, 0);
+	ssize_t got = 0;
+
+	if (fd >= 0) {
+		RETRY(got, read(fd, id, 36));
+		hs_io_close(fd);
+	}
+	id[got == 36 ? 36 : 0] = '\0';
+	return got == 36;
+}
+
+uint64_t hs_io_random(void)
+{
+	uint64_t v;
+
+	if (getrandom(&v, sizeof v, 0) == (ssize_t)sizeof v)
+		return v;
+	return (uint64_t)clock_ms(CLOCK_MONOTONIC) << 20 ^ (uint64_t)getpid();
+}
+
+void hs_io_keep_private(void)
+{
+	struct rlimit none = { 0, 0 };
+
+	setrlimit(RLIMIT_CORE, &none);
+	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+}
+
+static struct timespec timespec_of(int64_t ms)
+{
+	return (struct timespec){ .tv_sec = (time_t)(ms / 1000), .tv_nsec = (long)(ms % 1000) * 1000000 };
+}
+
+void hs_io_pause(int64_t ms)
+{
+	struct timespec t = timespec_of(ms);
+
+	nanosleep(&t, NULL);
+}
+
+void hs_io_pause_us(int64_t us)
+{
+	struct timespec t = { .tv_sec = (time_t)(us / 1000000), .tv_nsec = (long)(us % 1000000) * 1000 };
+
+	nanosleep(&t, NULL);
+}
+
+/* Where a long has 32 bits and time_t 64, the old call would read half a time. */
+#ifdef SYS_futex_time64
+#define FUTEX (sizeof(time_t) > sizeof(long) ? SYS_futex_time64 : SYS_futex)
+#else
+#define FUTEX SYS_futex
+#endif
+
+void hs_io_wait(_Atomic uint32_t *word, uint32_t seen, int64_t ms)
+{
+	struct timespec t = timespec_of(ms);
+
+	syscall(FUTEX, word, FUTEX_WAIT, seen, &t, NULL, 0);
+}
+
+void hs_io_wake(_Atomic uint32_t *word, int sleepers)
+{
+	syscall(FUTEX, word, FUTEX_WAKE, sleepers, NULL, NULL, 0);
+}
+
+/* On Linux a thread has a priority of its own: setpriority(2), Bugs. */
+void hs_io_yield_to_all(void)
+{
+	setpriority(PRIO_PROCESS, (id_t)syscall(SYS_gettid), 19);
+}
+
+int hs_io_become(uid_t user, gid_t group)
+{
+	return setgroups(1, &group) < 0 || setgid(group) < 0 || setuid(user) < 0 ? -1 : 0;
+}

@@ -1,0 +1,44 @@
+/*
+ * timestamp: points in time as text. Milliseconds since 1970, UTC, no locale.
+ */
+#ifndef HS_TIMESTAMP_H
+#define HS_TIMESTAMP_H
+
+#include "base/slice.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum { HS_TIMESTAMP_TEXT = 24, HS_TIMESTAMP_STAMP = 20 };
+
+/*
+ * Is this a time that a clock can show which is in use? Before 2025 there was no hookspool: the
+ * battery is flat. From 2100 on retention would delete everything, and seconds would soon no
+ * longer fit into the index.
+ */
+static inline bool hs_timestamp_is_possible(int64_t ms)
+{
+	return ms >= INT64_C(1735689600000) && ms < INT64_C(4102444800000);
+}
+
+/* 2026-11-23T10:15:00.123Z and a NUL. Years 0 to 9999; others are held at the border. */
+void hs_timestamp_text(int64_t ms, char out[static HS_TIMESTAMP_TEXT + 1]);
+
+/* 20261123T101500.123Z and a NUL: the same for file names. */
+void hs_timestamp_compact(int64_t ms, char out[static HS_TIMESTAMP_STAMP + 1]);
+
+/*
+ * Reads what senders write: ISO 8601 dates and date-times (a blank instead of the T,
+ * any number of decimals, Z, UTC, GMT, +01:00, +0100 or nothing, which is UTC), and Go's
+ * "2020-05-09 23:54:49.209808489 +0000 UTC m=+70366.298768264". False if it is neither.
+ * `ms` may be NULL.
+ */
+bool hs_timestamp_parse(struct hs_slice text, int64_t *ms);
+
+/*
+ * Reads a number since 1970: of ten digits, with decimals or without, it is seconds, of thirteen
+ * milliseconds (so from 2001 to 2286). False: it is neither.
+ */
+bool hs_timestamp_parse_epoch(struct hs_slice text, int64_t *ms);
+
+#endif

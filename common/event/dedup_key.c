@@ -1,0 +1,260 @@
+#include "event/dedup_key.h"
+#include "base/timestamp.h"
+#include "base/hex.h"
+#include "event/record_fields.h"
+
+#include <assert.h>
+#include <strings.h>
+
+bool hs_dedup_key_maker_init(struct hs_dedup_key_maker *i)
+{
+	memset(i, 0, sizeof *i);
+	i->digest = hs_digest_new();
+	return i->digest != NULL;
+}
+
+void hs_dedup_key_maker_free(struct hs_dedup_key_maker *i)
+{
+	hs_digest_free(i->digest);
+	hs_buf_free(&i->text);
+	memset(i, 0, sizeof *i);
+}
+
+/* The start of a SHA-256 over three texts, one behind the other. */
+static enum hs_result digest(struct hs_dedup_key_maker *i, struct hs_slice a, struct hs_slice b,
+                             struct hs_slice c, uint8_t out[static HS_DEDUP_KEY_BYTES])
+{
+	uint8_t whole[HS_SHA256_BYTES];
+
+	if (!hs_digest_start(i->digest) || !hs_digest_add(i->digest, a) ||
+	    !hs_digest_add(i->digest, b) || !hs_digest_add(i->digest, c) ||
+	    !hs_digest_end(i->digest, whole))
+		return HS_E_MEMORY;
+	memcpy(out, whole, HS_DEDUP_KEY_BYTES);
+	return HS_OK;
+}
+
+/*
+ * By an id, between its quotes if it is a string: "a" and "\u0061" are the same one. A zero
+ * parts it from the tenant, whose label has none.
+ */
+static enum hs_result of_id(struct hs_dedup_key_maker *i, struct hs_slice id, bool escaped,
+                            struct hs_slice tenant, struct hs_dedup_key *identity)
+{
+	if (escaped) {
+		hs_buf_reset(&i->text);
+		hs_json_unescape(id, &i->text);
+		id = hs_buf_slice(&i->text);
+		if (!hs_buf_ok(&i->text))
+			return HS_E_MEMORY;
+	}
+	return digest(i, tenant, hs_slice("", 1), id, identity->bytes);
+}
+
+/* --- an id of its own --------------------------------------------------------------- */
+
+/* The text of a number or string as it was sent; else nothing. */
+static struct hs_slice text_of(const struct hs_json *j, uint32_t t)
+{
+	if (t == 0)
+		return HS_SLICE_NONE;
+	if (j->tok[t].kind == HS_JSON_STRING)
+		return hs_json_inner(j, t);
+	return j->tok[t].kind == HS_JSON_NUMBER ? hs_json_raw(j, t) : HS_SLICE_NONE;
+}
+
+/* What programs write where there is no value. As an id, it would make all events one. */
+static bool is_placeholder(struct hs_slice id)
+{
+	static const struct hs_slice words[] = {
+		{ "null", 4 }, { "undefined", 9 }, { "none", 4 },  { "nil", 3 },
+		{ "nan", 3 },  { "false", 5 },     { "true", 4 },  { "[object Object]", 15 },
+	};
+
+	for (size_t k = 0; k < sizeof words / sizeof words[0]; k++)
+		if (id.n == words[k].n && strncasecmp(id.p, words[k].p, id.n) == 0)
+			return true;
+	return false;
+}
+
+static bool has_own_id(const struct hs_event *e)
+{
+	struct hs_slice id = text_of(e->json, e->field[HS_FIELD_MESSAGE_ID]);
+	size_t k = 0;
+
+	while (k < id.n && (id.p[k] == '0' || id.p[k] == '-' || id.p[k] == ' '))
+		k++;
+	return k < id.n && !is_placeholder(id);
+}
+
+/* --- an id that is made ------------------------------------------------------------- */
+
+/* A time has a digit that is no zero. */
+static bool has_timestamp(const struct hs_event *e)
+{
+	struct hs_slice stamp = text_of(e->json, e->field[HS_FIELD_TIMESTAMP]);
+
+	for (size_t k = 0; k < stamp.n; k++)
+		if (stamp.p[k] >= '1' && stamp.p[k] <= '9')
+			return true;
+	return false;
+}
+
+static bool is_blank(char c)
+{
+	return c == ' ' || c == '\t' || c == '\n' || c == '\r';
+}
+
+/* A value's JSON text, without the blanks between tokens. */
+static void put_value(struct hs_buf *out, const struct hs_json *j, uint32_t t)
+{
+	struct hs_slice text = hs_json_raw(j, t);
+	bool in_string = false;
+	size_t from = 0;
+
+	for (size_t k = 0; k < text.n && j->tok[t].spaced; k++) {
+		if (text.p[k] == '"')
+			in_string = !in_string;
+		else if (text.p[k] == '\\')
+			k++; /* in a string, for there is none elsewhere */
+		else if (!in_string && is_blank(text.p[k])) {
+			hs_buf_put(out, text.p + from, k - from);
+			from = k + 1;
+		}
+	}
+	hs_buf_put(out, text.p + from, text.n - from);
+}
+
+/* Differs from delivery to delivery, or is no part of what happened. */
+static bool is_of_delivery(const struct hs_json *j, uint32_t key, bool in_context)
+{
+	enum hs_field f = in_context ? HS_FIELD_COUNT : hs_event_field_of_key(j, key);
+
+	return f == HS_FIELD_MESSAGE_ID || f == HS_FIELD_SENT_AT || f == HS_FIELD_RECEIVED_AT ||
+	       (f == HS_FIELD_COUNT && hs_event_is_address(j, key));
+}
+
+/* The members of an object that count. */
+static void put_members(struct hs_buf *out, const struct hs_json *j, uint32_t object,
+                        bool in_context)
+{
+	bool first = true;
+
+	hs_buf_putc(out, '{');
+	for (uint32_t key = object + 1; key < j->tok[object].next; key = j->tok[key + 1].next) {
+		bool nested = !in_context && j->tok[key + 1].kind == HS_JSON_OBJECT &&
+			      hs_event_field_of_key(j, key) == HS_FIELD_CONTEXT;
+
+		if (is_of_delivery(j, key, in_context))
+			continue;
+		if (!first)
+			hs_buf_putc(out, ',');
+		first = false;
+		hs_buf_put_slice(out, hs_json_raw(j, key));
+		hs_buf_putc(out, ':');
+		if (nested)
+			put_members(out, j, key + 1, true);
+		else
+			put_value(out, j, key + 1);
+	}
+	hs_buf_putc(out, '}');
+}
+
+/* From a hash of two texts. */
+static enum hs_result make(struct hs_dedup_key_maker *i, const char *prefix, struct hs_slice a,
+                           struct hs_slice b, struct hs_made_id *made)
+{
+	uint8_t bytes[HS_DEDUP_KEY_BYTES];
+	size_t n = strlen(prefix);
+	enum hs_result r = digest(i, a, b, HS_SLICE_NONE, bytes);
+
+	memcpy(i->made, prefix, n);
+	hs_hex_encode(bytes, sizeof bytes, i->made + n);
+	made->text = hs_slice(i->made, n + 2 * sizeof bytes);
+	return r;
+}
+
+enum hs_result hs_dedup_key_make_id(struct hs_dedup_key_maker *i, const struct hs_event *e,
+                                   struct hs_slice spooled_at, struct hs_made_id *made)
+{
+	uint64_t source[2];
+
+	*made = (struct hs_made_id){ HS_SLICE_NONE, false };
+	if (has_own_id(e))
+		return HS_OK;
+	if (has_timestamp(e)) {
+		hs_buf_reset(&i->text);
+		put_members(&i->text, e->json, e->root, false);
+		return hs_buf_ok(&i->text) ? make(i, "hs-", hs_buf_slice(&i->text), HS_SLICE_NONE, made)
+					   : HS_E_MEMORY;
+	}
+	assert(i->seed != 0);
+	source[0] = i->seed;
+	source[1] = i->serial++;
+	made->random = true;
+	return make(i, "hs-r", spooled_at, hs_slice((const char *)source, sizeof source), made);
+}
+
+enum hs_result hs_dedup_key_of_event(struct hs_dedup_key_maker *i, const struct hs_event *e,
+                                    const struct hs_made_id *made, struct hs_slice tenant,
+                                    struct hs_dedup_key *id)
+{
+	uint32_t t = e->field[HS_FIELD_MESSAGE_ID];
+
+	if (made->text.n > 0)
+		return of_id(i, made->text, false, tenant, id);
+	return of_id(i, text_of(e->json, t), e->json->tok[t].escaped, tenant, id);
+}
+
+/* --- records ------------------------------------------------------------------------- */
+
+static bool is_called(const struct hs_record_field *leaf, struct hs_slice name)
+{
+	return hs_slice_eq(leaf->name, name); /* hookspool writes these without escapes */
+}
+
+/* null, true and false are no ids. */
+static bool is_id(const struct hs_record_field *leaf)
+{
+	return leaf->value.n > 0 && (leaf->is_string || leaf->value.p[0] == '-' ||
+				     (leaf->value.p[0] >= '0' && leaf->value.p[0] <= '9'));
+}
+
+enum hs_result hs_dedup_key_of_record(struct hs_dedup_key_maker *i, struct hs_slice line, bool *known,
+                                     struct hs_dedup_key *id, int64_t *spooled_ms)
+{
+	struct hs_record_fields walk = hs_record_fields_of(line);
+	struct hs_record_field leaf, message_id = { .value = HS_SLICE_NONE };
+	struct hs_slice tenant = HS_SLICE_NONE;
+
+	bool at_end = false;
+
+	*spooled_ms = 0;
+	while (!at_end && hs_record_field_next(&walk, &leaf)) {
+		if (is_called(&leaf, HS_SLICE("message_id")))
+			message_id = leaf;
+		else if (is_called(&leaf, HS_SLICE("tenant")))
+			tenant = leaf.value; /* a label: nothing in it is ever escaped */
+		at_end = is_called(&leaf, HS_SLICE("spooled_at"));
+	}
+	if (at_end && !hs_timestamp_parse(leaf.value, spooled_ms))
+		*spooled_ms = 0;
+	at_end = at_end || (walk.end - walk.p == 1 && *walk.p == '}');
+	*known = at_end && is_id(&message_id);
+	return *known ? of_id(i, message_id.value, message_id.value_escaped, tenant, id) : HS_OK;
+}
+
+enum hs_result hs_dedup_key_of_line(struct hs_dedup_key_maker *i, struct hs_json *json,
+                                   struct hs_slice line, bool *known, struct hs_dedup_key *id,
+                                   int64_t *spooled_ms)
+{
+	enum hs_result r = hs_json_document(json, line);
+
+	*known = false;
+	*spooled_ms = 0;
+	if (r != HS_OK)
+		return r;
+	if (json->tok[0].kind != HS_JSON_OBJECT)
+		return HS_E_JSON_SYNTAX;
+	return hs_dedup_key_of_record(i, line, known, id, spooled_ms);
+}

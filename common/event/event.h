@@ -1,0 +1,88 @@
+/*
+ * event: the Spec fields of one event, as token numbers, and whether they will do.
+ *
+ * https://segment.com/docs/connections/spec/common/. Field names match in any casing:
+ * userId, user_id, UserID, "User ID", USERID and userid are one field. Matching is by
+ * the snake case of the key, with or without its underscores.
+ */
+#ifndef HS_EVENT_H
+#define HS_EVENT_H
+
+#include "event/json.h"
+
+/*
+ * The fixed names of a record, in the order in which they stand in it, each beside the
+ * spelling of Segment's own libraries …
+ */
+#define HS_FIELDS(X) \
+	X(TYPE, "type", "type") \
+	X(EVENT, "event", "event") \
+	X(TIMESTAMP, "timestamp", "timestamp") \
+	X(USER_ID, "user_id", "userId") \
+	X(ANONYMOUS_ID, "anonymous_id", "anonymousId") \
+	X(MESSAGE_ID, "message_id", "messageId") \
+	X(GROUP_ID, "group_id", "groupId") \
+	X(PREVIOUS_ID, "previous_id", "previousId") \
+	X(NAME, "name", "name") \
+	X(CATEGORY, "category", "category") \
+	X(RECEIVED_AT, "received_at", "receivedAt") \
+	X(SENT_AT, "sent_at", "sentAt") \
+	X(ORIGINAL_TIMESTAMP, "original_timestamp", "originalTimestamp") \
+	X(VERSION, "version", "version") \
+	X(CHANNEL, "channel", "channel") \
+	X(PROJECT_ID, "project_id", "projectId") \
+	/* … and the Spec fields that hold objects. */ \
+	X(CONTEXT, "context", "context") \
+	X(PROPERTIES, "properties", "properties") \
+	X(TRAITS, "traits", "traits") \
+	X(INTEGRATIONS, "integrations", "integrations")
+
+enum hs_field {
+#define HS_FIELD_ENUM(name, text, camel) HS_FIELD_##name,
+	HS_FIELDS(HS_FIELD_ENUM)
+#undef HS_FIELD_ENUM
+	HS_FIELD_COUNT,
+	HS_FIELD_FLAT_COUNT = HS_FIELD_CONTEXT /* the first so many are leaves */
+};
+
+struct hs_event {
+	const struct hs_json *json;
+	uint32_t root;                  /* the event's object */
+	uint32_t field[HS_FIELD_COUNT]; /* token of the value; 0: absent (0 is never a value) */
+	uint32_t flat[HS_FIELD_FLAT_COUNT + 1]; /* those of the flat ones, as they stand; then 0 */
+	bool timestamps_parse;          /* false: at least one is kept as sent, and counted */
+};
+
+enum hs_validate { HS_VALIDATE_SPEC, HS_VALIDATE_LENIENT };
+
+/*
+ * Reads the event at token `root` of json. HS_OK, or HS_E_NOT_AN_EVENT and the results
+ * that follow it in the table. Lenient demands no more than an object with a string
+ * `type`; Spec fields that are nested or doubled are then ordinary leaves.
+ */
+enum hs_result hs_event_read(struct hs_event *e, const struct hs_json *json, uint32_t root,
+                             enum hs_validate validate);
+
+/*
+ * Extensible Webhooks wrap each event of a batch: [{"json":{…}},{"json":{…}}]. Given a
+ * batch's element in tok[0], the token of the event: the value of its only member, if
+ * that is called json, or else the element itself.
+ */
+uint32_t hs_event_unwrap(const struct hs_json *json);
+
+/* The Spec field that a key of an event means, in any casing, or HS_FIELD_COUNT. */
+enum hs_field hs_event_field_of_key(const struct hs_json *json, uint32_t key);
+
+/* Does the key, in any casing, name an address of the sender's: ip, or request_ip? */
+bool hs_event_is_address(const struct hs_json *json, uint32_t key);
+
+/* The record's name of a field. */
+struct hs_slice hs_field_name(enum hs_field f);
+
+/*
+ * Which flat field a flattened name is, or HS_FIELD_COUNT. Only exact names match:
+ * "user_id", never "userid".
+ */
+enum hs_field hs_field_named(struct hs_slice name);
+
+#endif

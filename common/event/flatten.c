@@ -1,0 +1,298 @@
+#include "event/flatten.h"
+#include "base/byte_scan.h"
+
+enum {
+	KEY_KEEP = 1 << 16,
+	SLACK = HS_LABEL_SLACK, /* bytes read and written behind the ones that are meant */
+	LABEL_MAX = 24,         /* of a fixed field: ,"original_timestamp": */
+};
+
+void hs_flattener_init(struct hs_flattener *f, enum hs_names names)
+{
+	memset(f, 0, sizeof *f);
+	f->names = names;
+}
+
+void hs_flattener_free(struct hs_flattener *f)
+{
+	hs_name_cache_free(&f->paths);
+	hs_buf_free(&f->key);
+	f->leaves = 0;
+}
+
+void hs_flattener_shrink(struct hs_flattener *f)
+{
+	hs_name_cache_shrink(&f->paths);
+	hs_buf_shrink(&f->key, KEY_KEEP);
+}
+
+/* --- output ----------------------------------------------------------------- */
+
+/*
+ * Copies n bytes, and up to SLACK more: what is copied here is short, and of every length, so
+ * that a jump by length would be guessed wrong.
+ */
+static inline char *copy_roughly(char *to, const char *from, size_t n)
+{
+	memcpy(to, from, 32);
+	for (size_t i = 32; i < n; i += 16)
+		memcpy(to + i, from + i, 16);
+	return to + n;
+}
+
+/*
+ * Up to sixteen bytes with quotes and backslashes escaped. If there are fewer, no quote stands
+ * behind them; 32 may be read and written.
+ */
+static inline char *copy_quoted(char *to, const char *from, size_t n)
+{
+	unsigned quotes = hs_scan16_quotes(from);
+
+	memcpy(to, from, 16);
+	for (; quotes != 0; quotes &= quotes - 1) {
+		size_t at = hs_scan16_first(quotes);
+
+		to[at] = '\\';
+		memcpy(++to + at, from + at, 16);
+	}
+	return to + n;
+}
+
+/* Copies text into a string under way, with quotes and backslashes escaped. */
+static void put_quoted(struct hs_buf *out, struct hs_slice text)
+{
+	char *to = hs_buf_reserve(out, 2 * text.n + SLACK), rest[3 * 16] = { 0 };
+
+	if (to == NULL)
+		return;
+	for (; text.n >= 32; text.p += 16, text.n -= 16)
+		to = copy_quoted(to, text.p, 16);
+	memcpy(rest, text.p, text.n);
+	for (size_t i = 0; i < text.n; i += 16)
+		to = copy_quoted(to, rest + i, text.n - i < 16 ? text.n - i : 16);
+	out->n = (size_t)(to - out->p);
+}
+
+/* The same without the blanks between tokens. */
+static void put_unspaced(struct hs_buf *out, struct hs_slice text)
+{
+	bool in_string = false;
+	size_t from = 0;
+
+	for (size_t i = 0; i < text.n; i++) {
+		char c = text.p[i];
+
+		if (c == '"')
+			in_string = !in_string;
+		else if (c == '\\')
+			i++; /* in a string, for there is none elsewhere */
+		else if (!in_string && (c == ' ' || c == '\t' || c == '\n' || c == '\r')) {
+			put_quoted(out, hs_slice(text.p + from, i - from));
+			from = i + 1;
+		}
+	}
+	put_quoted(out, hs_slice(text.p + from, text.n - from));
+}
+
+/* An array as a string that holds its JSON text without the blanks between tokens. */
+static void put_array(struct hs_buf *out, const struct hs_json *j, uint32_t array)
+{
+	struct hs_slice text = hs_json_raw(j, array);
+
+	hs_buf_putc(out, '"');
+	(j->tok[array].spaced ? put_unspaced : put_quoted)(out, text);
+	hs_buf_putc(out, '"');
+}
+
+/*
+ * A label, and the value behind it: the one place that every byte of a record passes.
+ * SLACK bytes behind the label may be read.
+ */
+static inline void put_member(struct hs_buf *out, struct hs_slice label, const struct hs_json *j,
+			      uint32_t value)
+{
+	struct hs_slice text = hs_json_raw(j, value);
+	char *to = hs_buf_reserve(out, label.n + text.n + SLACK);
+
+	if (to == NULL)
+		return;
+	to = copy_roughly(to, label.p, label.n);
+	if (j->tok[value].kind == HS_JSON_ARRAY) {
+		out->n += label.n;
+		put_array(out, j, value);
+		return;
+	}
+	if (HS_MOSTLY(j->end - (text.p + text.n) >= SLACK))
+		copy_roughly(to, text.p, text.n);
+	else
+		memcpy(to, text.p, text.n);
+	out->n += label.n + text.n;
+}
+
+/* ,"name": — the comma also stands before the first; the record's brace replaces it. */
+#define LABEL(name) HS_SLICE(",\"" name "\":")
+
+/* --- the walk --------------------------------------------------------------- */
+
+struct walk {
+	const struct hs_json *json;
+	const struct hs_event *event; /* its flat fields are skipped at the top; or NULL */
+	struct hs_buf *out;
+	size_t limit; /* of out->n */
+};
+
+/* The step by a key token. */
+static enum hs_result go_down(struct hs_flattener *f, const struct hs_json *j, uint32_t parent,
+                              uint32_t key, uint32_t *step)
+{
+	struct hs_slice name = hs_json_inner(j, key);
+
+	if (name.n > HS_NAME_MAX * 6) /* no escape is longer than six bytes */
+		return HS_E_NAME_LONG;
+	if (j->tok[key].escaped) {
+		hs_buf_reset(&f->key);
+		hs_json_unescape(name, &f->key);
+		name = hs_buf_slice(&f->key);
+		if (!hs_buf_ok(&f->key))
+			return HS_E_MEMORY;
+	}
+	return hs_name_cache_step(&f->paths, parent, name, step);
+}
+
+static enum hs_result put_leaf(struct hs_flattener *f, const struct walk *w, uint32_t step,
+                               uint32_t value)
+{
+	struct hs_slice label;
+	enum hs_result r = hs_name_cache_claim(&f->paths, step, &label);
+
+	if (r != HS_OK)
+		return r;
+	if (++f->leaves > HS_RECORD_FIELDS_MAX)
+		return HS_E_RECORD_LARGE;
+	put_member(w->out, label, w->json, value);
+	if (!hs_buf_ok(w->out))
+		return HS_E_MEMORY;
+	return w->out->n > w->limit ? HS_E_RECORD_LARGE : HS_OK;
+}
+
+/* Every leaf of the object below the step `top`, depth first, in the order of the text. */
+static enum hs_result put_leaves(struct hs_flattener *f, const struct walk *w, uint32_t object,
+                                 uint32_t top)
+{
+	struct {
+		uint32_t end, step;
+	} level[HS_JSON_DEPTH_MAX];
+	const uint32_t *flat = w->event != NULL ? w->event->flat : NULL;
+	unsigned depth = 0;
+	uint32_t key = object + 1;
+	enum hs_result r = HS_OK;
+
+	level[0].end = w->json->tok[object].next;
+	level[0].step = top;
+	while (r == HS_OK) {
+		const struct hs_json_token *value;
+		uint32_t step;
+
+		if (key == level[depth].end) { /* the object is done; so may be the one around it */
+			if (depth-- == 0)
+				break;
+			continue;
+		}
+		value = &w->json->tok[key + 1];
+		if (flat != NULL && key + 1 == *flat) {
+			flat++;
+			key = value->next;
+			continue;
+		}
+		r = go_down(f, w->json, level[depth].step, key, &step);
+		if (r == HS_OK && value->kind == HS_JSON_OBJECT) {
+			depth++;
+			level[depth].end = value->next;
+			level[depth].step = step;
+			key += 2;
+		} else if (r == HS_OK) {
+			r = put_leaf(f, w, step, key + 1);
+			key = value->next;
+		}
+	}
+	return r;
+}
+
+static void put_message_id(struct hs_slice id, struct hs_buf *out)
+{
+	hs_buf_put_slice(out, LABEL("message_id"));
+	hs_buf_putc(out, '"'); /* made here: nothing in it needs an escape */
+	hs_buf_put_slice(out, id);
+	hs_buf_putc(out, '"');
+}
+
+static void put_fixed(const struct hs_event *e, struct hs_slice message_id, struct hs_buf *out)
+{
+	static const struct {
+		char text[LABEL_MAX + SLACK];
+		size_t n;
+	} labels[] = {
+#define FIXED_LABEL(name, text, camel) [HS_FIELD_##name] = { ",\"" text "\":", sizeof(text) + 3 },
+		HS_FIELDS(FIXED_LABEL)
+#undef FIXED_LABEL
+	};
+
+	for (int f = 0; f < HS_FIELD_FLAT_COUNT; f++)
+		if (f == HS_FIELD_MESSAGE_ID && message_id.n > 0)
+			put_message_id(message_id, out);
+		else if (e->field[f] != 0)
+			put_member(out, hs_slice(labels[f].text, labels[f].n), e->json,
+				   e->field[f]);
+}
+
+static enum hs_result put_stamp(struct hs_flattener *f, const struct hs_stamp *stamp,
+                                struct hs_buf *out, size_t limit)
+{
+	enum hs_result r = HS_OK;
+
+	if (stamp->tenant.n > 0) {
+		hs_buf_put_slice(out, LABEL("tenant"));
+		hs_buf_put_json(out, stamp->tenant);
+	}
+	if (stamp->settings != NULL) {
+		struct walk w = { stamp->settings, NULL, out, limit };
+		uint32_t step;
+
+		r = hs_name_cache_step(&f->paths, HS_PATH_TOP, HS_SLICE("settings"), &step);
+		if (r == HS_OK)
+			r = put_leaves(f, &w, 0, step);
+	}
+	hs_buf_put_slice(out, LABEL("spooled_at"));
+	hs_buf_putc(out, '"'); /* a time: nothing in it needs an escape */
+	hs_buf_put_slice(out, stamp->spooled_at);
+	hs_buf_putc(out, '"');
+	return r;
+}
+
+enum hs_result hs_flatten(struct hs_flattener *f, const struct hs_event *e,
+                          const struct hs_stamp *stamp, struct hs_buf *out)
+{
+	size_t start = out->n;
+	size_t event_bytes = hs_json_raw(e->json, e->root).n;
+	size_t limit = start + HS_RECORD_BASE + HS_RECORD_FACTOR * event_bytes;
+	struct walk w = { e->json, e, out, limit };
+	enum hs_result r;
+
+	if (!hs_name_cache_next(&f->paths, f->names))
+		return HS_E_MEMORY;
+	f->leaves = 0;
+	put_fixed(e, f->message_id, out);
+	r = put_stamp(f, stamp, out, limit);
+	if (r == HS_OK)
+		r = put_leaves(f, &w, e->root, HS_PATH_TOP);
+	hs_buf_put(out, "}\n", 2);
+	if (r == HS_OK && !hs_buf_ok(out))
+		r = HS_E_MEMORY;
+	if (r != HS_OK) {
+		out->n = start;
+		out->failed = false;
+		return r;
+	}
+	out->p[start] = '{'; /* instead of the first comma */
+	return HS_OK;
+}

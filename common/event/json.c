@@ -1,0 +1,752 @@
+#include "event/json.h"
+#include "base/hash.h"
+#include "base/hex.h"
+#include "base/byte_scan.h"
+#include "base/utf8.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+enum {
+	TOKENS_FIRST = 512,
+	TOKENS_KEEP = 1 << 16,  /* a megabyte of tokens survives hs_json_shrink */
+	KEYS_COMPARED_EACH = 16 /* up to so many keys are compared as they come */
+};
+
+/* What stands under a key that is not remembered: no key in there can be, either. */
+static const uint32_t NO_KEY = UINT32_MAX;
+
+void hs_json_init(struct hs_json *j, uint64_t seed)
+{
+	memset(j, 0, sizeof *j);
+	j->seed = seed;
+}
+
+void hs_json_free(struct hs_json *j)
+{
+	free(j->tok);
+	free(j->table);
+	hs_buf_free(&j->key_a);
+	hs_buf_free(&j->key_b);
+	hs_json_key_cache_free(&j->keys);
+	hs_json_init(j, j->seed);
+}
+
+void hs_json_shrink(struct hs_json *j)
+{
+	if (j->cap > TOKENS_KEEP) {
+		free(j->tok);
+		j->tok = NULL;
+		j->n = j->cap = 0;
+	}
+	if (j->table_cap > TOKENS_KEEP) {
+		free(j->table);
+		j->table = NULL;
+		j->table_cap = 0;
+	}
+	hs_buf_shrink(&j->key_a, TOKENS_KEEP);
+	hs_buf_shrink(&j->key_b, TOKENS_KEEP);
+	hs_json_key_cache_shrink(&j->keys);
+}
+
+void hs_json_start(struct hs_json *j, struct hs_slice text)
+{
+	assert(text.n < UINT32_MAX);
+	j->text = text;
+	j->end = text.p + text.n;
+	j->block_end = text.n < 16 ? text.p : j->end - 15;
+	j->pos = 0;
+	j->blanks = 0;
+	j->n = 0;
+	j->inside = false;
+}
+
+/*
+ * The functions below read from p on and return what stands behind it; or NULL, once
+ * they have noted what cannot stand, and where.
+ */
+
+/* --- bytes ------------------------------------------------------------------ */
+
+static const char *fail(struct hs_json *j, const char *p, enum hs_result r)
+{
+	j->pos = (size_t)(p - j->text.p);
+	j->failure = r;
+	return NULL;
+}
+
+/* What stands at p cannot stand there; or nothing does. */
+static const char *unexpected(struct hs_json *j, const char *p)
+{
+	return fail(j, p, p == j->end ? HS_E_JSON_END : HS_E_JSON_SYNTAX);
+}
+
+static bool is_at(const struct hs_json *j, const char *p, char c)
+{
+	return p < j->end && *p == c;
+}
+
+static const char *skip_blanks(struct hs_json *j, const char *p)
+{
+	const char *from = p;
+
+	while (p < j->end && (*p == ' ' || *p == '\n' || *p == '\r' || *p == '\t'))
+		p++;
+	j->blanks += p != from;
+	return p;
+}
+
+/*
+ * The byte at p, moved over blanks first (RFC 8259, 2: there are four; mostly there is
+ * none). '\0' at the end of the text.
+ */
+static inline char peek(struct hs_json *j, const char **p)
+{
+	if (HS_MOSTLY(*p < j->end && (unsigned char)**p > ' '))
+		return **p;
+	*p = skip_blanks(j, *p);
+	return *p < j->end ? **p : '\0';
+}
+
+/* First byte at or behind p that a string cannot simply contain: hs_scan16_odd. */
+static inline const char *skip_plain(const struct hs_json *j, const char *p)
+{
+	for (; p < j->block_end; p += 16) {
+		unsigned odd = hs_scan16_odd(p);
+
+		if (odd != 0)
+			return p + hs_scan16_first(odd);
+	}
+	while (p < j->end && (unsigned char)*p >= ' ' && (unsigned char)*p < 0x80 && *p != '"' &&
+	       *p != '\\')
+		p++;
+	return p;
+}
+
+/* --- scalars ---------------------------------------------------------------- */
+
+/* p is at the first of four hex digits. */
+static const char *read_hex4(struct hs_json *j, const char *p)
+{
+	for (int i = 0; i < 4; i++, p++)
+		if (p == j->end || hs_hex_digit(*p) < 0)
+			return fail(j, p, p == j->end ? HS_E_JSON_END : HS_E_JSON_ESCAPE);
+	return p;
+}
+
+/* p is at a backslash (RFC 8259, 7). */
+static const char *read_escape(struct hs_json *j, const char *p)
+{
+	if (++p == j->end)
+		return fail(j, p, HS_E_JSON_END);
+	switch (*p) {
+	case '"': case '\\': case '/': case 'b': case 'f': case 'n': case 'r': case 't':
+		return p + 1;
+	case 'u':
+		return read_hex4(j, p + 1);
+	default:
+		return fail(j, p, HS_E_JSON_ESCAPE);
+	}
+}
+
+/* Characters beyond ASCII: mostly a word of them. */
+static const char *read_utf8(struct hs_json *j, const char *p)
+{
+	do {
+		size_t length = hs_utf8_length(p, (size_t)(j->end - p));
+
+		if (length == 0)
+			return fail(j, p, HS_E_JSON_UTF8);
+		p += length;
+	} while (p < j->end && (unsigned char)*p >= 0x80);
+	return p;
+}
+
+/* What is no plain byte of a string, nor its end. */
+static const char *read_odd(struct hs_json *j, const char *p, bool *escaped)
+{
+	if (*p == '\\') {
+		*escaped = true;
+		return read_escape(j, p);
+	}
+	return (unsigned char)*p < ' ' ? fail(j, p, HS_E_JSON_CONTROL) : read_utf8(j, p);
+}
+
+/* The rest of a string, from what is no plain byte on; afterwards behind the closing quote. */
+static const char *read_odd_string(struct hs_json *j, const char *p, bool *escaped)
+{
+	while (p != NULL && !is_at(j, p, '"')) {
+		if (p == j->end)
+			return fail(j, p, HS_E_JSON_END);
+		p = read_odd(j, p, escaped);
+		if (p != NULL)
+			p = skip_plain(j, p);
+	}
+	return p == NULL ? NULL : p + 1;
+}
+
+/* p is at the opening quote; afterwards behind the closing one. */
+static inline const char *read_string(struct hs_json *j, const char *p, bool *escaped)
+{
+	*escaped = false;
+	p = skip_plain(j, p + 1);
+	return HS_MOSTLY(is_at(j, p, '"')) ? p + 1 : read_odd_string(j, p, escaped);
+}
+
+static bool is_digit(char c)
+{
+	return c >= '0' && c <= '9';
+}
+
+/* First byte at or behind p that is no digit. */
+static inline const char *skip_digits(const struct hs_json *j, const char *p)
+{
+	for (; p < j->block_end; p += 16) {
+		unsigned others = hs_scan16_digits(p) ^ 0xFFFF;
+
+		if (others != 0)
+			return p + hs_scan16_first(others);
+	}
+	while (p < j->end && is_digit(*p))
+		p++;
+	return p;
+}
+
+/* One digit or more. */
+static inline const char *read_digits(struct hs_json *j, const char *p)
+{
+	const char *behind = skip_digits(j, p);
+
+	return behind > p ? behind : fail(j, p, p == j->end ? HS_E_JSON_END : HS_E_JSON_NUMBER);
+}
+
+/* RFC 8259, 6. p is at a minus or a digit. */
+static inline const char *read_number(struct hs_json *j, const char *p)
+{
+	const char *first = p + (*p == '-');
+
+	p = read_digits(j, first);
+	if (p != NULL && *first == '0' && p > first + 1) /* a leading zero */
+		return fail(j, first + 1, HS_E_JSON_NUMBER);
+	if (p != NULL && is_at(j, p, '.'))
+		p = read_digits(j, p + 1);
+	if (p != NULL && p < j->end && (*p | 0x20) == 'e') {
+		p++;
+		p += is_at(j, p, '+') || is_at(j, p, '-');
+		p = read_digits(j, p);
+	}
+	return p;
+}
+
+static const char *read_literal(struct hs_json *j, const char *p, struct hs_slice word)
+{
+	for (size_t i = 0; i < word.n; i++, p++)
+		if (!is_at(j, p, word.p[i]))
+			return unexpected(j, p);
+	return p;
+}
+
+/* --- tokens ----------------------------------------------------------------- */
+
+static bool grow_tokens(struct hs_json *j, const char *p)
+{
+	uint32_t cap = j->cap == 0 ? TOKENS_FIRST : j->cap * 2;
+	struct hs_json_token *tok;
+
+	if (j->n == HS_JSON_TOKENS_MAX) {
+		fail(j, p, HS_E_JSON_LARGE);
+		return false;
+	}
+	tok = realloc(j->tok, cap * sizeof *tok);
+	if (tok == NULL) {
+		fail(j, p, HS_E_MEMORY);
+		return false;
+	}
+	j->tok = tok;
+	j->cap = cap;
+	return true;
+}
+
+/* Is there room for the token of what stands at p? If not, that was noted. */
+static inline bool has_room(struct hs_json *j, const char *p)
+{
+	return HS_MOSTLY(j->n < j->cap) || grow_tokens(j, p);
+}
+
+/* There must be room. */
+static inline struct hs_json_token *put_token(struct hs_json *j, enum hs_json_kind kind,
+					      const char *from, const char *to)
+{
+	struct hs_json_token *t = &j->tok[j->n++];
+
+	t->start = (uint32_t)(from - j->text.p);
+	t->end = (uint32_t)(to - j->text.p);
+	t->next = j->n;
+	t->kind = (uint8_t)kind;
+	t->escaped = t->spaced = false;
+	return t;
+}
+
+/* What is no string and no container, or nothing. */
+static const char *read_bare(struct hs_json *j, const char *p, char first, enum hs_json_kind *kind)
+{
+	switch (first) {
+	case 't': *kind = HS_JSON_TRUE; return read_literal(j, p, HS_SLICE("true"));
+	case 'f': *kind = HS_JSON_FALSE; return read_literal(j, p, HS_SLICE("false"));
+	case 'n': *kind = HS_JSON_NULL; return read_literal(j, p, HS_SLICE("null"));
+	default:
+		*kind = HS_JSON_NUMBER;
+		return is_digit(first) || first == '-' ? read_number(j, p) : unexpected(j, p);
+	}
+}
+
+/* A value that holds no others, or what is none; `first` is its first byte. */
+static inline const char *read_scalar(struct hs_json *j, const char *p, char first)
+{
+	enum hs_json_kind kind = HS_JSON_STRING;
+	const char *from = p;
+	bool escaped = false;
+
+	if (!has_room(j, p))
+		return NULL;
+	p = HS_MOSTLY(first == '"') ? read_string(j, p, &escaped)
+				    : read_bare(j, p, first, &kind);
+	if (p != NULL)
+		put_token(j, kind, from, p)->escaped = escaped;
+	return p;
+}
+
+/* --- doubled keys ----------------------------------------------------------- */
+
+/* The key as it compares: its bytes, or, if it has escapes, decoded into buf. */
+static inline struct hs_slice key_text(const struct hs_json *j, uint32_t key, struct hs_buf *buf)
+{
+	struct hs_slice inner = hs_json_inner(j, key);
+
+	if (!j->tok[key].escaped)
+		return inner;
+	hs_buf_reset(buf);
+	hs_json_unescape(inner, buf);
+	return hs_buf_slice(buf);
+}
+
+/* Are two keys the same? Should memory be out: no, and a buffer has failed. */
+static bool is_same_key(struct hs_json *j, uint32_t a, uint32_t b)
+{
+	return hs_slice_eq(key_text(j, a, &j->key_a), key_text(j, b, &j->key_b));
+}
+
+/* Is the newest key the same as an earlier one of the object? */
+static bool is_seen(struct hs_json *j, uint32_t object, uint32_t key)
+{
+	for (uint32_t i = object + 1; i < key; i = j->tok[i + 1].next)
+		if (is_same_key(j, i, key))
+			return true;
+	return false;
+}
+
+/* How many keys the object has so far. */
+static uint32_t count_keys(const struct hs_json *j, uint32_t object)
+{
+	uint32_t keys = 0;
+
+	for (uint32_t i = object + 1; i < j->n; i = i + 1 < j->n ? j->tok[i + 1].next : j->n)
+		keys++;
+	return keys;
+}
+
+/*
+ * The newest key, or one before it in the object, is not remembered: from now on, each is
+ * compared with all the others.
+ */
+static enum hs_result check_strange_key(struct hs_json *j, struct hs_json_frame *f, uint32_t key)
+{
+	f->keys = f->strange ? f->keys + 1 : count_keys(j, f->token);
+	f->strange = true;
+	if (f->keys > KEYS_COMPARED_EACH)
+		return HS_OK; /* check_many_keys will look, once, when the object ends */
+	if (is_seen(j, f->token, key))
+		return HS_E_JSON_TWICE;
+	return hs_buf_ok(&j->key_a) && hs_buf_ok(&j->key_b) ? HS_OK : HS_E_MEMORY;
+}
+
+/* The newest key; `known` is its index among j->keys, or 0. */
+static enum hs_result check_new_key(struct hs_json *j, struct hs_json_frame *f, uint32_t key,
+				    uint32_t known)
+{
+	struct hs_json_key *k = &j->keys.key[known];
+
+	if (known == 0 || f->strange)
+		return check_strange_key(j, f, key);
+	if (k->object == f->object)
+		return HS_E_JSON_TWICE;
+	k->object = f->object;
+	return HS_OK;
+}
+
+/*
+ * An empty open-addressing table for so many keys, at most half full: how many slots, or 0. Of a
+ * table that a larger object left no more is cleared than these keys need: small ones may follow
+ * by the thousand.
+ */
+static uint32_t clear_table(struct hs_json *j, uint32_t keys)
+{
+	uint32_t slots = 64;
+
+	while (slots < 2 * keys)
+		slots *= 2;
+	if (slots > j->table_cap) {
+		free(j->table);
+		j->table = malloc(slots * sizeof *j->table);
+		j->table_cap = j->table == NULL ? 0 : slots;
+		if (j->table == NULL)
+			return 0;
+	}
+	memset(j->table, 0, slots * sizeof *j->table);
+	return slots;
+}
+
+/* p is at the end of an object of many keys; it is p again if none is there twice. */
+static const char *check_many_keys(struct hs_json *j, const struct hs_json_frame *f, const char *p)
+{
+	uint32_t slots = clear_table(j, f->keys);
+
+	if (slots == 0)
+		return fail(j, p, HS_E_MEMORY);
+	for (uint32_t key = f->token + 1; key < j->n; key = j->tok[key + 1].next) {
+		struct hs_slice name = key_text(j, key, &j->key_a);
+		uint32_t hash = (uint32_t)hs_hash(name.p, name.n, j->seed);
+		uint32_t mask = slots - 1, at = hash & mask;
+
+		for (; j->table[at] != 0; at = (at + 1) & mask)
+			if (is_same_key(j, j->table[at], key))
+				return fail(j, j->text.p + j->tok[key].start, HS_E_JSON_TWICE);
+		j->table[at] = key; /* never 0: a key stands behind its object */
+		if (!hs_buf_ok(&j->key_a) || !hs_buf_ok(&j->key_b))
+			return fail(j, p, HS_E_MEMORY);
+	}
+	return p;
+}
+
+/* --- containers ------------------------------------------------------------- */
+
+/* The newest key is what should have been guessed. Nothing is guessed in a strange object. */
+static void remember(struct hs_json *j, struct hs_json_frame *f, uint32_t known)
+{
+	struct hs_json_key *key = j->keys.key;
+
+	if (!f->strange && f->key != 0)
+		key[f->key].next = known;
+	else if (!f->strange)
+		key[f->under].first = known;
+	f->key = known != 0 ? known : NO_KEY;
+	f->guess = f->strange ? 0 : key[known].next;
+}
+
+/* A key that was not guessed, and its colon. */
+static const char *read_new_key(struct hs_json *j, const char *p, struct hs_json_frame *f)
+{
+	uint32_t key = j->n, known = 0;
+	bool escaped = false;
+	enum hs_result r;
+	const char *from;
+
+	if (!is_at(j, p, '"'))
+		return unexpected(j, p);
+	if (!has_room(j, p))
+		return NULL;
+	from = p;
+	p = read_string(j, p, &escaped);
+	if (p == NULL)
+		return NULL;
+	put_token(j, HS_JSON_KEY, from, p)->escaped = escaped;
+	if (!escaped && f->under != NO_KEY && is_at(j, p, ':'))
+		known = hs_json_key_cache_find(&j->keys, f->under,
+					  hs_slice(from, (size_t)(p + 1 - from)), j->seed);
+	j->tok[key].key = known;
+	r = check_new_key(j, f, key, known);
+	if (r != HS_OK)
+		return fail(j, r == HS_E_JSON_TWICE ? from : p, r);
+	remember(j, f, known);
+	return peek(j, &p) == ':' ? p + 1 : unexpected(j, p);
+}
+
+/* A key and its colon, with the blanks between them. */
+static inline const char *read_key(struct hs_json *j, const char *p, struct hs_json_frame *f)
+{
+	uint32_t guess = f->guess;
+	struct hs_json_key *k = &j->keys.key[guess];
+
+	if (HS_MOSTLY(guess != 0 && p < j->block_end && hs_json_key_begins(k, p, j->end) &&
+		      k->object != f->object && j->n < j->cap)) {
+		k->object = f->object;
+		f->key = guess;
+		f->guess = k->next;
+		put_token(j, HS_JSON_KEY, p, p + k->n - 1)->key = guess;
+		return p + k->n;
+	}
+	return read_new_key(j, p, f);
+}
+
+/* p is at a bracket; afterwards behind it. `f` is for the container. */
+static inline const char *open_container(struct hs_json *j, const char *p, struct hs_json_frame *f)
+{
+	bool object = *p == '{';
+
+	if (!has_room(j, p))
+		return NULL;
+	f->token = j->n;
+	f->blanks = j->blanks;
+	f->under = f[-1].key;
+	f->strange = object && f->under == NO_KEY;
+	f->keys = 0;
+	f->key = object ? 0 : f->under; /* what is in an array stands under the array's key */
+	f->guess = object && !f->strange ? j->keys.key[f->under].first : 0;
+	f->object = ++j->keys.objects;
+	f->close = object ? '}' : ']';
+	put_token(j, object ? HS_JSON_OBJECT : HS_JSON_ARRAY, p, p);
+	return p + 1;
+}
+
+/* p is at the closing bracket; afterwards behind it. */
+static inline const char *close_container(struct hs_json *j, const char *p,
+					  const struct hs_json_frame *f)
+{
+	struct hs_json_token *t = &j->tok[f->token];
+
+	t->end = (uint32_t)(p + 1 - j->text.p);
+	t->next = j->n;
+	t->spaced = f->blanks != j->blanks;
+	if (f->strange && f->keys > KEYS_COMPARED_EACH && check_many_keys(j, f, p) == NULL)
+		return NULL;
+	return p + 1;
+}
+
+/*
+ * Behind a value: closes every container that ends here, until a comma announces the
+ * next value, or none is open. *innermost is the one around the next value.
+ */
+static inline const char *after_value(struct hs_json *j, const char *p,
+				      struct hs_json_frame **innermost)
+{
+	struct hs_json_frame *f = *innermost;
+
+	while (p != NULL && f->close != '\0') {
+		char c = peek(j, &p);
+
+		if (HS_MOSTLY(c == ',')) {
+			p++;
+			if (HS_MOSTLY(f->close == '}')) {
+				peek(j, &p);
+				p = read_key(j, p, f);
+			}
+			break;
+		}
+		p = c == f->close ? close_container(j, p, f--) : unexpected(j, p);
+	}
+	*innermost = f;
+	return p;
+}
+
+enum hs_result hs_json_value(struct hs_json *j, unsigned depth)
+{
+	struct hs_json_frame *outside = j->frame, *f = outside;
+	const struct hs_json_frame *deepest = outside + HS_JSON_DEPTH_MAX - depth;
+	const char *p = j->text.p + j->pos;
+
+	j->n = 0;
+	*outside = (struct hs_json_frame){ .key = HS_JSON_KEY_TOP };
+	if (!hs_json_key_cache_start(&j->keys))
+		return HS_E_MEMORY;
+	if (j->seed == 0) /* none was given; addresses outsiders do not know, either */
+		j->seed = (uint64_t)(uintptr_t)j->keys.key;
+	do {
+		char c = peek(j, &p);
+
+		if (c == '{' || c == '[') {
+			p = f == deepest ? fail(j, p, HS_E_JSON_DEPTH) : open_container(j, p, ++f);
+			if (p != NULL && peek(j, &p) != f->close) {
+				p = c == '{' ? read_key(j, p, f) : p;
+				continue;
+			}
+		} else {
+			p = read_scalar(j, p, c);
+		}
+		p = after_value(j, p, &f);
+	} while (p != NULL && f != outside);
+	if (p == NULL)
+		return j->failure;
+	j->pos = (size_t)(p - j->text.p);
+	return HS_OK;
+}
+
+/* Moves over blanks; is there anything behind them? */
+static bool find_text(struct hs_json *j)
+{
+	const char *p = j->text.p + j->pos;
+
+	peek(j, &p);
+	j->pos = (size_t)(p - j->text.p);
+	return p < j->end;
+}
+
+static bool take(struct hs_json *j, char c)
+{
+	if (!is_at(j, j->text.p + j->pos, c))
+		return false;
+	j->pos++;
+	return true;
+}
+
+enum hs_result hs_json_end(struct hs_json *j)
+{
+	return find_text(j) ? HS_E_JSON_TRAILING : HS_OK;
+}
+
+enum hs_result hs_json_document(struct hs_json *j, struct hs_slice text)
+{
+	enum hs_result r;
+
+	hs_json_start(j, text);
+	if (!find_text(j))
+		return HS_E_JSON_EMPTY;
+	r = hs_json_value(j, 0);
+	return r == HS_OK ? hs_json_end(j) : r;
+}
+
+bool hs_json_is_array(struct hs_json *j)
+{
+	return find_text(j) && j->text.p[j->pos] == '[';
+}
+
+enum hs_result hs_json_element(struct hs_json *j, bool *more)
+{
+	bool first = !j->inside;
+	enum hs_result r;
+
+	*more = false;
+	find_text(j);
+	if (first) {
+		if (!take(j, '['))
+			return j->pos == j->text.n ? HS_E_JSON_END : HS_E_JSON_SYNTAX;
+		j->inside = true;
+		find_text(j);
+	}
+	if (take(j, ']'))
+		return hs_json_end(j);
+	if (!first && !take(j, ','))
+		return j->pos == j->text.n ? HS_E_JSON_END : HS_E_JSON_SYNTAX;
+	r = hs_json_value(j, 1);
+	*more = r == HS_OK;
+	return r;
+}
+
+static enum hs_result cannot_stand(const struct hs_json *j, enum hs_result r)
+{
+	return j->pos == j->text.n ? HS_E_JSON_END : r;
+}
+
+/* Opens an array, if one begins here, and passes over those that hold nothing. */
+static bool find_value(struct hs_json *j, bool *first)
+{
+	*first = false;
+	while (!j->inside && find_text(j)) {
+		if (!take(j, '['))
+			return true;
+		*first = j->inside = true;
+		find_text(j);
+		if (take(j, ']'))
+			*first = j->inside = false;
+	}
+	return j->inside;
+}
+
+/* Behind a value: up to what follows it. */
+static enum hs_result end_piece(struct hs_json *j)
+{
+	bool is_value = j->tok[0].kind == HS_JSON_OBJECT || j->inside;
+
+	find_text(j);
+	if (j->inside && is_at(j, j->text.p + j->pos, ','))
+		return HS_OK;
+	if (j->inside && !take(j, ']'))
+		return cannot_stand(j, HS_E_JSON_SYNTAX);
+	j->inside = false;
+	if (!find_text(j))
+		return HS_OK;
+	return is_value && (j->text.p[j->pos] == '{' || j->text.p[j->pos] == '[') ? HS_OK : HS_E_JSON_TRAILING;
+}
+
+enum hs_result hs_json_piece(struct hs_json *j, bool *more)
+{
+	bool first;
+	enum hs_result r;
+
+	*more = false;
+	if (!find_value(j, &first))
+		return HS_OK;
+	find_text(j);
+	if (j->inside && !first && !take(j, ','))
+		return cannot_stand(j, HS_E_JSON_SYNTAX);
+	r = hs_json_value(j, j->inside);
+	if (r == HS_OK)
+		r = end_piece(j);
+	*more = r == HS_OK;
+	return r;
+}
+
+/* --- decoded text ----------------------------------------------------------- */
+
+static uint32_t hex4(const char *p)
+{
+	uint32_t code = 0;
+
+	for (int i = 0; i < 4; i++)
+		code = code << 4 | (uint32_t)hs_hex_digit(p[i]);
+	return code;
+}
+
+/* p is at the u of an escape; returns the code point and the bytes read behind the u. */
+static uint32_t unescape_unicode(const char *p, const char *end, size_t *used)
+{
+	uint32_t high = hex4(p + 1), low;
+
+	*used = 4;
+	if (high < 0xD800 || high > 0xDBFF || end - p < 11 || p[5] != '\\' || p[6] != 'u')
+		return high;
+	low = hex4(p + 7);
+	if (low < 0xDC00 || low > 0xDFFF)
+		return high;
+	*used = 10;
+	return 0x10000 + ((high - 0xD800) << 10) + (low - 0xDC00);
+}
+
+void hs_json_unescape(struct hs_slice inner, struct hs_buf *out)
+{
+	static const char from[] = "bfnrt", to[] = "\b\f\n\r\t";
+	const char *p = inner.p, *end = inner.p + inner.n;
+
+	while (p < end) {
+		const char *slash = memchr(p, '\\', (size_t)(end - p));
+		const char *simple;
+		size_t used = 0;
+
+		if (slash == NULL) {
+			hs_buf_put(out, p, (size_t)(end - p));
+			return;
+		}
+		hs_buf_put(out, p, (size_t)(slash - p));
+		p = slash + 1;
+		if (*p == 'u') {
+			uint32_t code = unescape_unicode(p, end, &used);
+			char *put = hs_buf_reserve(out, 4);
+
+			if (put != NULL)
+				out->n += hs_utf8_put(put, code);
+		} else {
+			simple = memchr(from, *p, sizeof from - 1);
+			hs_buf_putc(out, simple != NULL ? to[simple - from] : *p);
+		}
+		p += 1 + used;
+	}
+}

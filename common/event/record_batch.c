@@ -1,0 +1,144 @@
+#include "event/record_batch.h"
+#include "base/hash.h"
+
+#include <stdlib.h>
+
+enum {
+	ROWS_FIRST = 16,
+	LONGER = 3, /* a line is a third longer than its event, at most, mostly */
+};
+
+bool hs_record_maker_init(struct hs_record_maker *in)
+{
+	memset(in, 0, sizeof *in);
+	hs_flattener_init(&in->flattener, HS_NAMES_WAREHOUSE);
+	return hs_dedup_key_maker_init(&in->identifier);
+}
+
+void hs_record_maker_seed(struct hs_record_maker *in, uint64_t seed)
+{
+	in->identifier.seed = seed == 0 ? 1 : seed;
+}
+
+void hs_record_maker_free(struct hs_record_maker *in)
+{
+	hs_flattener_free(&in->flattener);
+	hs_dedup_key_maker_free(&in->identifier);
+	hs_record_batch_free(&in->batch);
+	memset(in, 0, sizeof *in);
+}
+
+void hs_record_batch_reset(struct hs_record_batch *t)
+{
+	hs_buf_reset(&t->lines);
+	t->count = 0;
+	t->unparsed = 0;
+}
+
+void hs_record_batch_shrink(struct hs_record_batch *t, size_t keep)
+{
+	hs_record_batch_reset(t);
+	hs_buf_shrink(&t->lines, keep);
+	if (t->cap > keep / sizeof *t->record) {
+		free(t->record);
+		t->record = NULL;
+		t->cap = 0;
+	}
+}
+
+void hs_record_batch_free(struct hs_record_batch *t)
+{
+	hs_buf_free(&t->lines);
+	free(t->record);
+	memset(t, 0, sizeof *t);
+}
+
+void hs_record_maker_reset(struct hs_record_maker *in, size_t bytes)
+{
+	struct hs_buf *lines = &in->batch.lines;
+
+	hs_record_batch_reset(&in->batch);
+	in->most = bytes == 0 || bytes > (SIZE_MAX - HS_RECORD_BATCH_BASE) / HS_RECORD_BATCH_FACTOR
+	               ? 0
+	               : HS_RECORD_BATCH_BASE + HS_RECORD_BATCH_FACTOR * bytes;
+	if (bytes > 0 && hs_buf_reserve(lines, bytes + bytes / LONGER) == NULL)
+		hs_buf_reset(lines); /* then it must grow */
+}
+
+void hs_record_maker_shrink(struct hs_record_maker *in, size_t keep)
+{
+	hs_record_batch_shrink(&in->batch, keep);
+	hs_flattener_shrink(&in->flattener);
+	hs_buf_shrink(&in->identifier.text, keep);
+}
+
+/* A row for one more record. NULL: out of memory. */
+static struct hs_record *next_record(struct hs_record_batch *t)
+{
+	size_t cap = t->cap == 0 ? ROWS_FIRST : t->cap * 2;
+
+	if (t->count == t->cap) {
+		struct hs_record *record = realloc(t->record, cap * sizeof *record);
+
+		if (record == NULL)
+			return NULL;
+		t->record = record;
+		t->cap = cap;
+	}
+	return &t->record[t->count];
+}
+
+/* By the text, however it is escaped; a wrong guess for want of memory is only counted. */
+static uint32_t fingerprint_of(struct hs_dedup_key_maker *i, const struct hs_event *e)
+{
+	static const enum hs_field by[] = { HS_FIELD_TYPE, HS_FIELD_EVENT, HS_FIELD_USER_ID,
+					    HS_FIELD_ANONYMOUS_ID };
+	uint64_t hash = 0;
+
+	for (size_t k = 0; k < sizeof by / sizeof by[0]; k++) {
+		uint32_t token = e->field[by[k]];
+		struct hs_slice text = HS_SLICE_NONE;
+
+		if (token != 0 && e->json->tok[token].escaped) {
+			hs_buf_reset(&i->text);
+			hs_json_unescape(hs_json_inner(e->json, token), &i->text);
+			text = hs_buf_slice(&i->text);
+		} else if (token != 0) {
+			text = e->json->tok[token].kind == HS_JSON_STRING ? hs_json_inner(e->json, token)
+									  : hs_json_raw(e->json, token);
+		}
+		hash = hs_hash(text.p, text.n, hash + k);
+	}
+	return (uint32_t)hash | 1;
+}
+
+enum hs_result hs_record_maker_put(struct hs_record_maker *in, const struct hs_event *e,
+                             const struct hs_stamp *stamp, enum hs_names names)
+{
+	struct hs_record_batch *t = &in->batch;
+	size_t start = t->lines.n;
+	struct hs_record *record;
+	struct hs_made_id made;
+	enum hs_result r = hs_dedup_key_make_id(&in->identifier, e, stamp->spooled_at, &made);
+
+	if (r != HS_OK)
+		return r;
+	in->flattener.names = names;
+	in->flattener.message_id = made.text;
+	r = hs_flatten(&in->flattener, e, stamp, &t->lines);
+	if (r != HS_OK)
+		return r;
+	if (in->most > 0 && t->lines.n > in->most) {
+		t->lines.n = start;
+		return HS_E_RECORD_LARGE;
+	}
+	record = next_record(t);
+	if (record == NULL)
+		return HS_E_MEMORY;
+	record->n = t->lines.n - start;
+	record->random = made.random;
+	record->fingerprint = fingerprint_of(&in->identifier, e);
+	t->count++;
+	t->unparsed += !e->timestamps_parse;
+	return hs_dedup_key_of_event(&in->identifier, e, &made, stamp->tenant, &record->id);
+}

@@ -1,0 +1,156 @@
+#include "event/record_fields.h"
+#include "base/hex.h"
+#include "event/id_text.h"
+#include "event/json.h"
+#include "base/byte_scan.h"
+
+struct hs_record_fields hs_record_fields_of(struct hs_slice line)
+{
+	struct hs_record_fields walk = { line.p, line.p + line.n };
+
+	if (line.n < 2 || line.p[0] != '{')
+		walk.p = walk.end;
+	return walk;
+}
+
+/* p is behind a backslash: is the rest of an escape there, as hs_json_unescape needs it? */
+static bool is_escape(const char *p, const char *end)
+{
+	if (p == end || *p != 'u')
+		return p < end;
+	for (int i = 1; i <= 4; i++)
+		if (end - p <= i || hs_hex_digit(p[i]) < 0)
+			return false;
+	return true;
+}
+
+/* The first quote or backslash at or behind p; or the end. */
+static const char *find_quote(const char *p, const char *end)
+{
+	for (; end - p >= 16; p += 16) {
+		unsigned quotes = hs_scan16_quotes(p);
+
+		if (quotes != 0)
+			return p + hs_scan16_first(quotes);
+	}
+	while (p < end && *p != '"' && *p != '\\')
+		p++;
+	return p;
+}
+
+/* A string, from its opening quote on; the walk stands behind it then. */
+static bool take_string(struct hs_record_fields *walk, struct hs_slice *inner, bool *escaped)
+{
+	const char *start = walk->p + 1, *p = start;
+
+	*escaped = false;
+	if (walk->p >= walk->end || *walk->p != '"')
+		return false;
+	while ((p = find_quote(p, walk->end)) < walk->end && *p == '\\') {
+		*escaped = true;
+		if (!is_escape(++p, walk->end))
+			return false;
+		p++;
+	}
+	if (p >= walk->end)
+		return false;
+	*inner = hs_slice(start, (size_t)(p - start));
+	walk->p = p + 1;
+	return true;
+}
+
+static bool take_literal(struct hs_record_fields *walk, struct hs_slice *value)
+{
+	const char *start = walk->p;
+
+	while (walk->p < walk->end && *walk->p != ',' && *walk->p != '}')
+		walk->p++;
+	*value = hs_slice(start, (size_t)(walk->p - start));
+	return value->n > 0;
+}
+
+bool hs_record_field_next(struct hs_record_fields *walk, struct hs_record_field *leaf)
+{
+	leaf->value_escaped = false;
+	if (walk->p >= walk->end || (*walk->p != '{' && *walk->p != ','))
+		return false;
+	walk->p++;
+	if (!take_string(walk, &leaf->name, &leaf->name_escaped) || walk->p >= walk->end ||
+	    *walk->p != ':')
+		return false;
+	walk->p++;
+	leaf->is_string = walk->p < walk->end && *walk->p == '"';
+	return leaf->is_string ? take_string(walk, &leaf->value, &leaf->value_escaped)
+			       : take_literal(walk, &leaf->value);
+}
+
+static bool equals(struct hs_slice inner, bool escaped, struct hs_slice text,
+		   struct hs_buf *scratch)
+{
+	if (!escaped)
+		return hs_slice_eq(inner, text);
+	hs_buf_reset(scratch);
+	hs_json_unescape(inner, scratch);
+	return hs_buf_ok(scratch) && hs_slice_eq(hs_buf_slice(scratch), text);
+}
+
+bool hs_record_field_is_named(const struct hs_record_field *leaf, struct hs_slice name, struct hs_buf *scratch)
+{
+	return equals(leaf->name, leaf->name_escaped, name, scratch);
+}
+
+static bool is_null(const struct hs_record_field *leaf)
+{
+	return !leaf->is_string && leaf->value.p[0] == 'n';
+}
+
+bool hs_record_field_is(const struct hs_record_field *leaf, struct hs_slice text, struct hs_buf *scratch)
+{
+	return !is_null(leaf) && equals(leaf->value, leaf->value_escaped, text, scratch);
+}
+
+/* A lone surrogate became three bytes (json.h) that no UTF-8 text may contain. */
+static void replace_surrogates(char *p, size_t n)
+{
+	for (size_t i = 0; i + 2 < n; i++)
+		if ((unsigned char)p[i] == 0xED && (unsigned char)p[i + 1] >= 0xA0)
+			memcpy(p + i, "\xef\xbf\xbd", 3);
+}
+
+void hs_record_field_put(const struct hs_record_field *leaf, struct hs_buf *out)
+{
+	size_t start = out->n;
+
+	if (is_null(leaf))
+		return;
+	if (!leaf->value_escaped) {
+		hs_buf_put_slice(out, leaf->value);
+		return;
+	}
+	hs_json_unescape(leaf->value, out);
+	if (hs_buf_ok(out))
+		replace_surrogates(out->p + start, out->n - start);
+}
+
+/* A number whose literal is not its text as an id. */
+static bool is_odd_number(const struct hs_record_field *leaf)
+{
+	return !leaf->is_string && !is_null(leaf) && !hs_id_is_plain(leaf->value);
+}
+
+bool hs_record_field_is_id(const struct hs_record_field *leaf, struct hs_slice id, struct hs_buf *scratch)
+{
+	if (!is_odd_number(leaf))
+		return hs_record_field_is(leaf, id, scratch);
+	hs_buf_reset(scratch);
+	hs_id_put_number(scratch, leaf->value);
+	return hs_buf_ok(scratch) && hs_slice_eq(hs_buf_slice(scratch), id);
+}
+
+void hs_record_field_put_id(const struct hs_record_field *leaf, struct hs_buf *out)
+{
+	if (is_odd_number(leaf))
+		hs_id_put_number(out, leaf->value);
+	else
+		hs_record_field_put(leaf, out);
+}

@@ -1,0 +1,191 @@
+#include "event/subject_match.h"
+#include "base/base64.h"
+#include "base/hex.h"
+
+void hs_subject_matcher_free(struct hs_subject_matcher *j)
+{
+	hs_json_free(&j->json);
+	hs_json_free(&j->inner);
+	hs_buf_free(&j->text);
+	hs_buf_free(&j->loose);
+}
+
+static void count(void *context, struct hs_subject *who)
+{
+	(void)context;
+	who->pending++;
+}
+
+static int match(struct hs_subject_matcher *j, const struct hs_named *named)
+{
+	return hs_subjects_match(j->subjects, named, NULL, count, NULL);
+}
+
+/* --- texts that are no JSON ------------------------------------------------------- */
+
+/* Bytes of the escape at p, both halves of a pair; 1 if it is none. */
+static size_t escape_at(const char *p, const char *end)
+{
+	size_t n = 2;
+
+	if (end - p < 2)
+		return 1;
+	if (p[1] != 'u')
+		return n;
+	for (n = 2; n < 6; n++)
+		if (end - p <= (ptrdiff_t)n || hs_hex_digit(p[n]) < 0)
+			return 1;
+	return end - p >= 12 && p[6] == '\\' && p[7] == 'u' && escape_at(p + 6, p + 12) == 6 ? 12 : 6;
+}
+
+/* An id may stand there with escapes, as in the JSON that it was to be. */
+static int match_text(struct hs_subject_matcher *j, struct hs_slice text, const struct hs_named *named)
+{
+	int found = hs_subjects_match_text(j->subjects, text, named, count, NULL);
+	const char *p = text.p, *end = text.p + text.n, *slash;
+
+	if (found > 0 || text.n == 0 || memchr(p, '\\', text.n) == NULL)
+		return found;
+	hs_buf_reset(&j->loose);
+	while ((slash = memchr(p, '\\', (size_t)(end - p))) != NULL) {
+		size_t n = escape_at(slash, end);
+
+		hs_buf_put(&j->loose, p, (size_t)(slash - p));
+		if (n > 1)
+			hs_json_unescape(hs_slice(slash, n), &j->loose);
+		p = slash + n;
+	}
+	hs_buf_put(&j->loose, p, (size_t)(end - p));
+	return hs_buf_ok(&j->loose) ? hs_subjects_match_text(j->subjects, hs_buf_slice(&j->loose),
+							     named, count, NULL)
+				    : -1;
+}
+
+int hs_subject_match_event(struct hs_subject_matcher *j, struct hs_slice line, const struct hs_mark *at)
+{
+	struct hs_named named = { .spooled_ms = INT64_MIN };
+	enum hs_result r;
+
+	if (!hs_subjects_may_match(j->subjects, line))
+		return 0;
+	r = hs_json_document(&j->json, line);
+	if (r == HS_E_MEMORY)
+		return -1;
+	if (r != HS_OK)
+		return match_text(j, line, &named);
+	hs_named_in_record(&named, &j->json, 0);
+	return hs_subjects_match(j->subjects, &named, at, count, NULL);
+}
+
+/* --- what a line holds ----------------------------------------------------------- */
+
+/* A refused event may name two people, in two spellings, or nobody by its own fields. */
+static bool tells_whose(const struct hs_named *named, uint32_t root)
+{
+	struct hs_event e;
+	enum hs_result r = hs_event_read(&e, named->json, root, HS_VALIDATE_SPEC);
+
+	return r != HS_E_FIELD_TWICE && r != HS_E_FIELD_NESTED &&
+	       (named->user != 0 || named->anonymous != 0 || named->previous != 0);
+}
+
+/* The event in j->inner: by its fields, and where they do not tell by its text. */
+static int matcher_sent(struct hs_subject_matcher *j, struct hs_named *named)
+{
+	uint32_t root = hs_event_unwrap(&j->inner);
+	int found;
+
+	hs_named_in_event(named, &j->inner, root);
+	found = match(j, named);
+	if (found != 0 || tells_whose(named, root))
+		return found;
+	return match_text(j, hs_json_raw(&j->inner, root), named);
+}
+
+static int matcher_batch(struct hs_subject_matcher *j, struct hs_named *named, enum hs_result *result)
+{
+	int found = 0, n = 0;
+	bool more = true;
+
+	while (n >= 0 && (*result = hs_json_element(&j->inner, &more)) == HS_OK && more) {
+		n = matcher_sent(j, named);
+		found += n;
+	}
+	return n < 0 ? -1 : found;
+}
+
+/* A body that was refused: an event, a batch of them, or no JSON at all. */
+static int matcher_body(struct hs_subject_matcher *j, struct hs_named *named)
+{
+	struct hs_slice text = hs_buf_slice(&j->text);
+	enum hs_result r;
+	int found = 0;
+
+	if (text.n == 0)
+		return 0;
+	hs_json_start(&j->inner, text);
+	if (hs_json_is_array(&j->inner)) {
+		found = matcher_batch(j, named, &r);
+	} else {
+		r = hs_json_document(&j->inner, text);
+		if (r == HS_OK)
+			found = matcher_sent(j, named);
+	}
+	if (r == HS_E_MEMORY || found < 0)
+		return -1;
+	return r == HS_OK || found > 0 ? found : match_text(j, text, named);
+}
+
+static int matcher_member(struct hs_subject_matcher *j, uint32_t key, struct hs_named *named)
+{
+	struct hs_slice name = hs_json_inner(&j->json, key);
+	uint32_t value = key + 1;
+
+	hs_buf_reset(&j->text);
+	if (hs_slice_eq(name, HS_SLICE("record"))) {
+		hs_named_in_record(named, &j->json, value);
+		return match(j, named);
+	}
+	if (j->json.tok[value].kind != HS_JSON_STRING)
+		return 0;
+	if (hs_slice_eq(name, HS_SLICE("body_base64"))) {
+		if (!hs_base64_decode(hs_json_inner(&j->json, value), &j->text))
+			return hs_buf_ok(&j->text) ? 0 : -1;
+	} else if (hs_slice_eq(name, HS_SLICE("body"))) {
+		hs_json_unescape(hs_json_inner(&j->json, value), &j->text);
+	} else {
+		return 0;
+	}
+	return hs_buf_ok(&j->text) ? matcher_body(j, named) : -1;
+}
+
+/* Was only a part of the body kept? Then whose it is may have been said in the rest. */
+static bool is_cut(const struct hs_subject_matcher *j)
+{
+	for (uint32_t key = 1; key < j->json.n; key = j->json.tok[key + 1].next)
+		if (hs_slice_eq(hs_json_inner(&j->json, key), HS_SLICE("body_cut")))
+			return true;
+	return false;
+}
+
+int hs_subject_match_other(struct hs_subject_matcher *j, struct hs_slice line)
+{
+	struct hs_named named = { .spooled_ms = INT64_MIN };
+	enum hs_result r = hs_json_document(&j->json, line);
+	int found;
+
+	if (r == HS_E_MEMORY)
+		return -1;
+	if (r != HS_OK || j->json.tok[0].kind != HS_JSON_OBJECT)
+		return match_text(j, line, &named);
+	hs_named_in_record(&named, &j->json, 0);
+	found = match(j, &named);
+	for (uint32_t key = 1; key < j->json.n && found == 0; key = j->json.tok[key + 1].next) {
+		struct hs_named inside = named;
+
+		found = matcher_member(j, key, &inside);
+	}
+	return found != 0 || !is_cut(j)
+		       ? found
+		       : hs_subjects_match_tenant(j->subjects, &named, count, NULL);
+}

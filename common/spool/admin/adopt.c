@@ -1,0 +1,374 @@
+#include "spool/admin/adopt.h"
+#include "spool/read/cursor.h"
+#include "spool/admin/erase.h"
+#include "base/io.h"
+#include "base/log.h"
+#include "spool/admin/loss.h"
+#include "spool/shared/spool_dir.h"
+#include "spool/read/reader.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { ALONE_TRIES = 50, ALONE_MS = 100, SAME_BYTES = 1 << 16 };
+
+struct adopt {
+	const struct hs_settings *settings;
+	const struct hs_adopter *how;
+	struct hs_adoption *done;
+	struct hs_opened_spool opened;
+	struct hs_spool_dir *dir;
+	struct hs_reader *reader;
+	bool trusted; /* a whole backup of this very history: what it holds fits */
+};
+
+/* --- the history --------------------------------------------------------------- */
+
+static enum hs_result put_history(struct adopt *a, bool settled)
+{
+	struct hs_history *h = &a->dir->history;
+	enum hs_result r;
+
+	h->settled = settled;
+	r = hs_history_put(a->dir->private_dir, a->dir->run_dir, HS_HISTORY_FILE, h);
+	if (r == HS_OK)
+		a->dir->state->state->spool_epoch = h->epoch;
+	a->done->now = *h;
+	return r;
+}
+
+/* Was it a backup, and is that whole? */
+static void look_at_backup(struct adopt *a)
+{
+	struct hs_history of;
+	enum hs_result r = hs_history_read(a->dir->private_dir, HS_HISTORY_BACKUP, &of);
+
+	a->done->backup = r == HS_OK || r == HS_E_CURSOR || errno != ENOENT;
+	a->done->unfinished = a->done->backup && (r != HS_OK || !of.settled);
+	a->trusted = r == HS_OK && of.settled && a->dir->history.settled &&
+		     strcmp(of.id, a->dir->history.id) == 0 && of.epoch == a->dir->history.epoch;
+}
+
+static enum hs_result begin_epoch(struct adopt *a)
+{
+	struct hs_history *h = &a->dir->history;
+
+	a->done->before = *h;
+	look_at_backup(a);
+	if (a->done->unfinished && !a->how->accept_loss) {
+		a->done->now = *h;
+		return HS_OK;
+	}
+	h->epoch++;
+	return put_history(a, false);
+}
+
+/* It is a spool now, and no backup into which another one goes on. */
+static enum hs_result end_epoch(struct adopt *a)
+{
+	enum hs_result r = put_history(a, true);
+
+	if (r != HS_OK || !a->done->backup)
+		return r;
+	if (hs_io_unlink(a->dir->private_dir, HS_HISTORY_BACKUP) < 0 && errno != ENOENT)
+		return HS_E_IO;
+	return hs_io_sync_dir(a->dir->private_dir) < 0 ? HS_E_IO : HS_OK;
+}
+
+/* --- the numbers ----------------------------------------------------------------- */
+
+/* The first n bytes of both. HS_OK, HS_E_IO or HS_E_MEMORY. */
+static enum hs_result starts_alike(int x, int y, uint64_t n, bool *alike)
+{
+	char *of_x = malloc((size_t)2 * SAME_BYTES), *of_y = of_x + SAME_BYTES;
+	enum hs_result r = of_x == NULL ? HS_E_MEMORY : HS_OK;
+
+	*alike = true;
+	for (uint64_t at = 0; at < n && *alike && r == HS_OK; at += SAME_BYTES) {
+		size_t want = n - at < SAME_BYTES ? (size_t)(n - at) : SAME_BYTES;
+		ssize_t got = hs_io_read_at(x, of_x, want, at);
+
+		if (got < 0 || hs_io_read_at(y, of_y, want, at) != got)
+			r = HS_E_IO;
+		else
+			*alike = (size_t)got == want && memcmp(of_x, of_y, want) == 0;
+	}
+	free(of_x);
+	return r;
+}
+
+/*
+ * A mirror that is brought up to date while it is being written to may hold a segment twice:
+ * sealed, and as the open one that it was. Then the open one is an older copy of the sealed.
+ */
+static enum hs_result drop_repeated(struct adopt *a, int dir, const char *name, bool *repeated)
+{
+	int open = hs_io_open_read(dir, "events.jsonl"), sealed = hs_io_open_read(dir, name);
+	struct stat x = { 0 }, y = { 0 };
+	enum hs_result r = HS_OK;
+
+	*repeated = false;
+	if (open >= 0 && sealed >= 0 && (hs_io_fstat(open, &x) < 0 || hs_io_fstat(sealed, &y) < 0))
+		r = HS_E_IO;
+	if (r == HS_OK && x.st_size > 0 && x.st_size <= y.st_size && x.st_ino != y.st_ino)
+		r = starts_alike(open, sealed, (uint64_t)x.st_size, repeated);
+	if (open >= 0)
+		hs_io_close(open);
+	if (sealed >= 0)
+		hs_io_close(sealed);
+	if (r != HS_OK || !*repeated)
+		return r;
+	if (hs_io_unlink(dir, "events.jsonl") < 0 || hs_io_sync_dir(dir) < 0)
+		return HS_E_IO;
+	a->done->dropped++;
+	return HS_OK;
+}
+
+static enum hs_result look_at_segments(struct adopt *a)
+{
+	struct hs_sealed *list;
+	size_t count;
+	char name[HS_SEALED_NAME];
+	enum hs_result r = hs_sealed_list(a->dir->fd, "events", &list, &count);
+	bool repeated = false;
+
+	a->done->segments = count;
+	for (size_t i = count; i > 0 && r == HS_OK && !repeated; i--)
+		if (!list[i - 1].gzip) {
+			hs_sealed_print("events", &list[i - 1], name);
+			r = drop_repeated(a, a->dir->fd, name, &repeated);
+		}
+	free(list);
+	return r;
+}
+
+/* --- cursors ----------------------------------------------------------------------- */
+
+static enum hs_result set(struct adopt *a, struct hs_cursor *c)
+{
+	struct hs_position p = { 0 };
+	enum hs_result r = HS_OK;
+
+	if (a->how->from == HS_ADOPT_NOW)
+		r = hs_reader_end(a->reader, &p);
+	if (r == HS_OK && a->how->from == HS_ADOPT_SINCE)
+		r = hs_reader_since(a->reader, a->how->from_ms);
+	else if (r == HS_OK)
+		hs_reader_start(a->reader, p);
+	if (r == HS_OK)
+		r = hs_reader_remember(a->reader);
+	return r == HS_OK ? hs_cursor_save(c, hs_reader_position(a->reader)) : r;
+}
+
+static void tell(struct adopt *a, const char *name, enum hs_adopted what, struct hs_position p)
+{
+	a->done->fit += what == HS_ADOPTED_FITS;
+	a->done->set += what == HS_ADOPTED_SET;
+	a->done->left += what != HS_ADOPTED_FITS && what != HS_ADOPTED_SET;
+	if (a->how->cursor != NULL)
+		a->how->cursor(a->how->context, name, what, p);
+}
+
+/* A cursor that is open, and held by us. */
+static enum hs_result settle_opened(struct adopt *a, const char *name, struct hs_cursor *c)
+{
+	struct hs_position p = hs_cursor_position(c);
+	enum hs_fit fit;
+	enum hs_result r = hs_reader_fit(a->reader, p, &fit);
+
+	if (r != HS_OK)
+		return r;
+	if (fit == HS_FIT || (fit == HS_FIT_UNKNOWN && a->trusted)) {
+		r = hs_cursor_save(c, p); /* under the new epoch */
+		if (r == HS_OK)
+			tell(a, name, HS_ADOPTED_FITS, p);
+		return r;
+	}
+	if (a->how->from == HS_ADOPT_LEAVE) {
+		tell(a, name, fit == HS_FIT_NOT ? HS_ADOPTED_MISFIT : HS_ADOPTED_UNKNOWN, p);
+		return HS_OK;
+	}
+	r = set(a, c);
+	if (r == HS_OK)
+		tell(a, name, HS_ADOPTED_SET, hs_cursor_position(c));
+	return r;
+}
+
+static enum hs_result settle_cursor(struct adopt *a, const char *name)
+{
+	struct hs_position none = { 0 };
+	struct hs_cursor *c;
+	int64_t holder;
+	bool fresh;
+	enum hs_result r = hs_cursor_open(a->dir, name, &c, &fresh, &holder);
+
+	if (r == HS_E_BUSY) {
+		tell(a, name, HS_ADOPTED_HELD, none);
+		return HS_OK;
+	}
+	if (r == HS_E_CURSOR && a->how->from != HS_ADOPT_LEAVE) {
+		r = hs_cursor_remove(a->dir, name);
+		if (r == HS_OK)
+			r = hs_cursor_open(a->dir, name, &c, &fresh, &holder);
+		if (r == HS_OK)
+			r = set(a, c);
+		if (r == HS_OK)
+			tell(a, name, HS_ADOPTED_SET, hs_cursor_position(c));
+	} else if (r == HS_E_CURSOR) {
+		tell(a, name, HS_ADOPTED_DAMAGED, none);
+		r = HS_OK;
+	} else if (r == HS_OK) {
+		r = settle_opened(a, name, c);
+	}
+	hs_cursor_close(c);
+	return r;
+}
+
+struct names {
+	char (*list)[HS_CURSOR_NAME_MAX + 1];
+	size_t count;
+	bool failed;
+};
+
+static bool add_cursor(void *context, const struct hs_cursor_info *info)
+{
+	struct names *n = context;
+	void *list = realloc(n->list, (n->count + 1) * sizeof *n->list);
+
+	if (list == NULL) {
+		n->failed = true;
+		return false;
+	}
+	n->list = list;
+	snprintf(n->list[n->count++], sizeof *n->list, "%s", info->name);
+	return true;
+}
+
+static int by_name(const void *a, const void *b)
+{
+	return strcmp(a, b);
+}
+
+static enum hs_result settle_cursors(struct adopt *a)
+{
+	struct names n = { NULL, 0, false };
+	enum hs_result r = hs_cursor_list(a->dir->private_dir, add_cursor, &n);
+
+	if (r == HS_OK && n.failed)
+		r = HS_E_MEMORY;
+	if (n.count > 0)
+		qsort(n.list, n.count, sizeof *n.list, by_name);
+	for (size_t i = 0; i < n.count && r == HS_OK; i++)
+		r = settle_cursor(a, n.list[i]);
+	free(n.list);
+	return r;
+}
+
+/* --- imports ------------------------------------------------------------------------ */
+
+struct imports {
+	int dir;
+	uint64_t count;
+	bool failed;
+};
+
+static bool drop_import(void *context, const char *name)
+{
+	struct imports *i = context;
+
+	i->failed |= hs_io_unlink(i->dir, name) < 0;
+	i->count++;
+	return true;
+}
+
+/*
+ * What an archive's checkpoint says to be in the spool may be missing here. Without it the
+ * archive is read from its start, and what is here is found to be a duplicate.
+ */
+static enum hs_result settle_imports(struct adopt *a)
+{
+	struct imports i = { hs_io_open_dir(a->dir->private_dir, "imports"), 0, false };
+	enum hs_result r = HS_OK;
+
+	if (i.dir < 0)
+		return errno == ENOENT ? HS_OK : HS_E_IO;
+	if (!a->trusted && (hs_io_list(i.dir, drop_import, &i) < 0 || i.failed || hs_io_sync_dir(i.dir) < 0))
+		r = HS_E_IO;
+	hs_io_close(i.dir);
+	a->done->imports = i.count;
+	return r;
+}
+
+/* --- all of it ------------------------------------------------------------------------ */
+
+static enum hs_result settle_losses(struct adopt *a)
+{
+	enum hs_result r = hs_loss_find(a->dir, &a->done->lost);
+
+	a->done->lost &= ~(unsigned)HS_LOSS_HISTORY; /* which is what we settle */
+	if (r == HS_OK && a->how->accept_loss)
+		r = hs_loss_accept(a->dir, a->done->lost);
+	return r;
+}
+
+static enum hs_result settle(struct adopt *a)
+{
+	enum hs_result r = begin_epoch(a);
+
+	if (r != HS_OK || (a->done->unfinished && !a->how->accept_loss))
+		return r;
+	r = look_at_segments(a);
+	if (r == HS_OK)
+		r = hs_reader_open(a->settings, &a->reader);
+	if (r == HS_OK)
+		r = hs_reader_end(a->reader, &a->done->end); /* finds the numbers out */
+	if (r == HS_OK)
+		r = settle_losses(a);
+	if (r == HS_OK)
+		r = settle_cursors(a);
+	if (r == HS_OK)
+		r = settle_imports(a);
+	hs_reader_close(a->reader);
+	return r == HS_OK ? end_epoch(a) : r;
+}
+
+/* A process of plain CGI is gone in a moment; whatever stays must be stopped first. */
+static enum hs_result wait_until_alone(struct adopt *a)
+{
+	enum hs_result r = HS_E_BUSY;
+
+	for (int i = 0; i < ALONE_TRIES && r == HS_E_BUSY; i++) {
+		if (i > 0)
+			hs_io_pause(ALONE_MS);
+		r = hs_spool_dir_distrust(a->settings);
+	}
+	a->done->busy = r == HS_E_BUSY;
+	return a->done->busy ? HS_OK : r;
+}
+
+enum hs_result hs_adopt(const struct hs_settings *settings, const struct hs_adopter *adopter,
+			struct hs_adoption *done)
+{
+	struct adopt a = { .settings = settings, .how = adopter, .done = done };
+	enum hs_result r;
+	int lock;
+
+	memset(done, 0, sizeof *done);
+	r = wait_until_alone(&a);
+	if (r != HS_OK || done->busy)
+		return r;
+	r = hs_spool_dir_open(&a.opened, settings, false);
+	if (r != HS_OK)
+		return r;
+	a.dir = &a.opened.dir;
+	r = hs_erase_lock(a.dir->run_dir, &lock);
+	done->busy = r == HS_E_BUSY;
+	if (r == HS_OK) {
+		r = settle(&a);
+		hs_io_close(lock);
+	}
+	hs_spool_dir_close(&a.opened);
+	return done->busy ? HS_OK : r;
+}

@@ -1,0 +1,313 @@
+#include "spool/admin/dead_letters.h"
+#include "base/timestamp.h"
+#include "base/hash.h"
+#include "event/record_fields.h"
+#include "base/io.h"
+#include "spool/file/line_reader.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/file.h>
+
+enum { LOCK_MS = 10000, POLL_MS = 2, COPY_AT_ONCE = 1 << 18 };
+static const char NAME[] = "failed.jsonl", COPY[] = "failed-copy.jsonl", LOCK[] = "failed.lock";
+
+enum hs_result hs_dead_letters_lock(const struct hs_spool_dir *dir, int *lock)
+{
+	int64_t deadline = hs_io_now_monotonic() + LOCK_MS;
+	enum hs_result r = HS_OK;
+
+	*lock = hs_io_open_or_make(dir->run_dir, LOCK, 0600);
+	if (*lock < 0)
+		return hs_io_result(errno);
+	while (r == HS_OK && hs_io_lock(*lock, LOCK_EX | LOCK_NB) < 0) {
+		if (errno != EWOULDBLOCK)
+			r = HS_E_IO;
+		else if (hs_io_now_monotonic() > deadline)
+			r = HS_E_BUSY;
+		else
+			hs_io_pause(POLL_MS);
+	}
+	if (r != HS_OK) {
+		hs_io_close(*lock);
+		*lock = -1;
+	}
+	return r;
+}
+
+/* A kill in mid-write leaves a fragment: it gets a line of its own. */
+static enum hs_result end_fragment(int fd, uint64_t *size)
+{
+	struct stat st;
+	char last;
+
+	if (hs_io_fstat(fd, &st) < 0)
+		return HS_E_IO;
+	*size = (uint64_t)st.st_size;
+	if (*size == 0)
+		return HS_OK;
+	if (hs_io_read_at(fd, &last, 1, *size - 1) != 1)
+		return HS_E_IO;
+	if (last == '\n')
+		return HS_OK;
+	return hs_io_write_at(fd, "\n", 1, (*size)++) < 0 ? hs_io_result(errno) : HS_OK;
+}
+
+static enum hs_result append_locked(const struct hs_spool_dir *dir, struct hs_slice line, uint64_t most)
+{
+	int fd = hs_io_open_or_make(dir->fd, NAME, (mode_t)dir->settings->spool_mode);
+	enum hs_result r;
+	uint64_t size;
+
+	if (fd < 0)
+		return hs_io_result(errno);
+	r = end_fragment(fd, &size);
+	if (r == HS_OK && size > 0 && (size > most || line.n > most - size))
+		r = HS_E_FAILED_MAX;
+	if (r == HS_OK) {
+		if (hs_io_write_at(fd, line.p, line.n, size) < 0)
+			r = hs_io_result(errno);
+		else if (hs_io_sync_data(fd) < 0)
+			r = HS_E_SYNC;
+		if (r != HS_OK)
+			hs_io_truncate(fd, size);
+	}
+	if (r == HS_OK && size == 0 && hs_io_sync_dir(dir->fd) < 0)
+		r = hs_io_result(errno);
+	hs_io_close(fd);
+	return r;
+}
+
+enum hs_result hs_dead_letters_append(const struct hs_spool_dir *dir, struct hs_slice line, uint64_t most)
+{
+	int lock;
+	enum hs_result r = hs_dead_letters_lock(dir, &lock);
+
+	if (r != HS_OK)
+		return r;
+	r = append_locked(dir, line, most);
+	hs_io_close(lock);
+	return r;
+}
+
+/* --- taking out ---------------------------------------------------------------- */
+
+uint64_t hs_dead_letters_hash(struct hs_slice line, uint64_t seed)
+{
+	return hs_hash(line.p, line.n, seed) | 1;
+}
+
+static int by_hash(const void *a, const void *b)
+{
+	const struct hs_dead_letters_line *x = a, *y = b;
+
+	return (x->hash > y->hash) - (x->hash < y->hash);
+}
+
+struct dropping {
+	struct hs_dead_letters_line *lines; /* NULL: by time */
+	size_t count;
+	uint64_t seed;
+	int64_t before_ms;
+	uint64_t gone;
+	struct hs_buf kept; /* not yet written */
+	uint64_t written;
+};
+
+/* The later one of failed_at and the record's spooled_at; 0: there is no failed_at. */
+static int64_t time_of(struct hs_slice line)
+{
+	struct hs_record_fields walk = hs_record_fields_of(line);
+	struct hs_record_field leaf;
+	int64_t failed_ms, spooled_ms;
+
+	if (!hs_record_field_next(&walk, &leaf) || !hs_slice_eq(leaf.name, HS_SLICE("failed_at")) ||
+	    !hs_timestamp_parse(leaf.value, &failed_ms) || failed_ms <= 0)
+		return 0;
+	walk = hs_record_fields_of(hs_dead_letters_record(line));
+	while (hs_record_field_next(&walk, &leaf))
+		if (hs_slice_eq(leaf.name, HS_SLICE("spooled_at")))
+			return hs_timestamp_parse(leaf.value, &spooled_ms) && spooled_ms > failed_ms ? spooled_ms : failed_ms;
+	return failed_ms;
+}
+
+static bool is_old(const struct dropping *d, struct hs_slice line)
+{
+	int64_t ms = time_of(line);
+
+	return ms > 0 && ms < d->before_ms;
+}
+
+static bool is_listed(struct dropping *d, struct hs_slice line)
+{
+	struct hs_dead_letters_line key = { .hash = hs_dead_letters_hash(line, d->seed) };
+	struct hs_dead_letters_line *l = bsearch(&key, d->lines, d->count, sizeof key, by_hash);
+
+	if (l == NULL)
+		return false;
+	while (l > d->lines && l[-1].hash == key.hash)
+		l--;
+	for (; l < d->lines + d->count && l->hash == key.hash; l++)
+		if (!l->gone) {
+			l->gone = true;
+			return true;
+		}
+	return false;
+}
+
+static enum hs_result write_kept(struct dropping *d, int to)
+{
+	if (!hs_buf_ok(&d->kept))
+		return HS_E_MEMORY;
+	if (d->kept.n > 0 && hs_io_write_at(to, d->kept.p, d->kept.n, d->written) < 0)
+		return hs_io_result(errno);
+	d->written += d->kept.n;
+	hs_buf_reset(&d->kept);
+	return HS_OK;
+}
+
+static enum hs_result copy_kept(struct dropping *d, int from, int to)
+{
+	struct hs_line_reader lines = { .fd = -1 };
+	struct hs_slice line;
+	enum hs_result r = HS_OK;
+	int more = 0;
+
+	hs_line_reader_start(&lines, from, 0, UINT64_MAX);
+	while (r == HS_OK && (more = hs_line_reader_next(&lines, &line)) > 0) {
+		if (d->lines == NULL ? is_old(d, line) : is_listed(d, line)) {
+			d->gone++;
+			continue;
+		}
+		hs_buf_put_slice(&d->kept, line);
+		hs_buf_putc(&d->kept, '\n');
+		if (d->kept.n >= COPY_AT_ONCE)
+			r = write_kept(d, to);
+	}
+	if (r == HS_OK)
+		r = more < 0 ? hs_io_result(errno) : write_kept(d, to);
+	if (r == HS_OK && hs_io_sync_data(to) < 0)
+		r = HS_E_SYNC;
+	hs_line_reader_free(&lines);
+	return r;
+}
+
+static enum hs_result drop_locked(const struct hs_spool_dir *dir, struct dropping *d)
+{
+	enum hs_result r = HS_OK;
+	int from, to = -1;
+
+	if (hs_io_unlink(dir->fd, COPY) < 0 && errno != ENOENT) /* of a killed one */
+		return hs_io_result(errno);
+	from = hs_io_open_read(dir->fd, NAME);
+	if (from < 0)
+		return errno == ENOENT ? HS_OK : hs_io_result(errno); /* all were erased or removed */
+	if ((to = hs_io_make(dir->fd, COPY, (mode_t)dir->settings->spool_mode)) < 0)
+		r = hs_io_result(errno);
+	if (r == HS_OK)
+		r = copy_kept(d, from, to);
+	if (r == HS_OK && hs_io_rename(dir->fd, COPY, dir->fd, NAME) < 0)
+		r = hs_io_result(errno);
+	if (r == HS_OK && d->written == 0 && hs_io_unlink(dir->fd, NAME) < 0)
+		r = hs_io_result(errno);
+	if (r == HS_OK && hs_io_sync_dir(dir->fd) < 0)
+		r = hs_io_result(errno);
+	if (r != HS_OK)
+		hs_io_unlink(dir->fd, COPY);
+	if (to >= 0)
+		hs_io_close(to);
+	hs_io_close(from);
+	return r;
+}
+
+enum hs_result hs_dead_letters_drop(const struct hs_spool_dir *dir, struct hs_dead_letters_line *lines, size_t count,
+			      uint64_t seed)
+{
+	struct dropping d = { .lines = lines, .count = count, .seed = seed };
+	int lock;
+	enum hs_result r = hs_dead_letters_lock(dir, &lock);
+
+	if (r != HS_OK)
+		return r;
+	qsort(lines, count, sizeof *lines, by_hash);
+	r = drop_locked(dir, &d);
+	hs_io_close(lock);
+	hs_buf_free(&d.kept);
+	return r;
+}
+
+/* Of the first line that has a time; 0: none has. */
+static enum hs_result first_time(int dir, int64_t *ms, uint64_t *bytes)
+{
+	int fd = hs_io_open_read(dir, NAME), more = 0;
+	struct hs_line_reader lines = { .fd = -1 };
+	struct hs_slice line;
+	struct stat st;
+	enum hs_result r = HS_OK;
+
+	*ms = 0;
+	*bytes = 0;
+	if (fd < 0)
+		return errno == ENOENT ? HS_OK : hs_io_result(errno);
+	hs_line_reader_start(&lines, fd, 0, UINT64_MAX);
+	while (*ms == 0 && (more = hs_line_reader_next(&lines, &line)) == 1)
+		*ms = time_of(line);
+	if (more < 0 || hs_io_fstat(fd, &st) < 0)
+		r = hs_io_result(errno);
+	else
+		*bytes = (uint64_t)st.st_size;
+	hs_line_reader_free(&lines);
+	hs_io_close(fd);
+	return r;
+}
+
+enum hs_result hs_dead_letters_look(int dir, struct hs_dead_letters_size *size)
+{
+	return first_time(dir, &size->oldest_ms, &size->bytes);
+}
+
+/* Under the lock: an append waits no longer than for one copy, and that not for nothing. */
+static enum hs_result expire_locked(const struct hs_spool_dir *dir, struct dropping *d)
+{
+	uint64_t bytes;
+	int64_t first_ms;
+	enum hs_result r = first_time(dir->fd, &first_ms, &bytes);
+
+	if (r != HS_OK)
+		return r;
+	if (first_ms > 0 && first_ms < d->before_ms)
+		return drop_locked(dir, d);
+	return hs_io_unlink(dir->fd, COPY) < 0 && errno != ENOENT ? hs_io_result(errno) : HS_OK;
+}
+
+enum hs_result hs_dead_letters_expire(const struct hs_spool_dir *dir, int64_t before_ms, uint64_t *gone)
+{
+	struct dropping d = { .before_ms = before_ms };
+	struct stat st;
+	int lock;
+	enum hs_result r;
+
+	*gone = 0;
+	if (hs_io_stat(dir->fd, NAME, &st) < 0 && hs_io_stat(dir->fd, COPY, &st) < 0)
+		return errno == ENOENT ? HS_OK : hs_io_result(errno);
+	r = hs_dead_letters_lock(dir, &lock);
+	if (r != HS_OK)
+		return r;
+	r = expire_locked(dir, &d);
+	hs_io_close(lock);
+	hs_buf_free(&d.kept);
+	*gone = r == HS_OK ? d.gone : 0;
+	return r;
+}
+
+/* It is the last member, and no quote stands bare in a string before it. */
+struct hs_slice hs_dead_letters_record(struct hs_slice line)
+{
+	static const char NAME_OF_IT[] = ",\"record\":{";
+	const char *p = line.n == 0 ? NULL : memmem(line.p, line.n, NAME_OF_IT, sizeof NAME_OF_IT - 1);
+
+	if (p == NULL || line.p[line.n - 1] != '}')
+		return HS_SLICE_NONE;
+	p += sizeof NAME_OF_IT - 2;
+	return hs_slice(p, (size_t)(line.p + line.n - 1 - p));
+}

@@ -1,0 +1,427 @@
+#include "spool/admin/erase_plan.h"
+#include "base/timestamp.h"
+#include "base/hex.h"
+#include "base/io.h"
+#include "spool/file/line_reader.h"
+#include "base/log.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+static const char NEW[] = HS_ERASE_PLAN_PREFIX "-new";
+enum { PLANS_MAX = 1000000 };
+
+/* --- the names -------------------------------------------------------------------- */
+
+static void print_name(unsigned number, char name[static HS_ERASE_PLAN_NAME])
+{
+	snprintf(name, HS_ERASE_PLAN_NAME, HS_ERASE_PLAN_PREFIX "-%u", number);
+}
+
+/* The number in a plan's name; PLANS_MAX of one that is being written; 0: it is none. */
+static unsigned number_of(const char *name)
+{
+	char spelling[HS_ERASE_PLAN_NAME];
+	unsigned number = 0;
+
+	if (strcmp(name, NEW) == 0)
+		return PLANS_MAX;
+	if (sscanf(name, HS_ERASE_PLAN_PREFIX "-%6u", &number) != 1)
+		return 0;
+	print_name(number, spelling);
+	return strcmp(name, spelling) == 0 ? number : 0;
+}
+
+struct numbers {
+	unsigned *list;
+	size_t count, cap;
+	bool failed;
+};
+
+static bool note_number(void *context, const char *name)
+{
+	struct numbers *all = context;
+	unsigned number = number_of(name), *list;
+	size_t cap = all->cap == 0 ? 8 : all->cap * 2;
+
+	if (number == 0)
+		return true;
+	if (all->count == all->cap) {
+		list = realloc(all->list, cap * sizeof *list);
+		all->failed = list == NULL;
+		if (list == NULL)
+			return false;
+		all->list = list;
+		all->cap = cap;
+	}
+	all->list[all->count++] = number;
+	return true;
+}
+
+static int compare(const void *a, const void *b)
+{
+	unsigned x = *(const unsigned *)a, y = *(const unsigned *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+static enum hs_result find_numbers(int private_dir, struct numbers *all)
+{
+	if (hs_io_list(private_dir, note_number, all) < 0)
+		return HS_E_IO;
+	if (all->count > 0)
+		qsort(all->list, all->count, sizeof *all->list, compare);
+	return all->failed ? HS_E_MEMORY : HS_OK;
+}
+
+enum hs_result hs_erase_plan_list(int private_dir, void (*each)(void *context, const char *name),
+			    void *context)
+{
+	struct numbers all = { 0 };
+	enum hs_result r = find_numbers(private_dir, &all);
+
+	for (size_t i = 0; i < all.count && r == HS_OK; i++) {
+		char name[HS_ERASE_PLAN_NAME];
+
+		print_name(all.list[i], name);
+		each(context, all.list[i] == PLANS_MAX ? NEW : name);
+	}
+	free(all.list);
+	return r;
+}
+
+/* Behind all that are there. */
+static enum hs_result find_name(int private_dir, char name[static HS_ERASE_PLAN_NAME])
+{
+	struct numbers all = { 0 };
+	enum hs_result r = find_numbers(private_dir, &all);
+	unsigned last = 0;
+
+	for (size_t i = 0; i < all.count; i++)
+		if (all.list[i] < PLANS_MAX)
+			last = all.list[i];
+	free(all.list);
+	print_name(last + 1, name);
+	return r;
+}
+
+/* --- writing ------------------------------------------------------------------------ */
+
+static void put_number(struct hs_buf *out, struct hs_slice label, uint64_t value)
+{
+	hs_buf_put_slice(out, label);
+	hs_buf_put_uint(out, value);
+}
+
+static void put_hex(struct hs_buf *out, const char *p, size_t n)
+{
+	char *to = hs_buf_reserve(out, 2 * n);
+
+	if (to != NULL) {
+		hs_hex_encode((const uint8_t *)p, n, to);
+		out->n += 2 * n;
+	}
+}
+
+static void put_head(struct hs_buf *out, const struct hs_erase_plan *plan, int64_t now)
+{
+	char text[HS_TIMESTAMP_TEXT + 1];
+
+	hs_timestamp_text(now, text);
+	hs_buf_put_slice(out, plan->from_deletes ? HS_SLICE("{\"plan\":1,\"by\":\"delete\"")
+						 : HS_SLICE("{\"plan\":1,\"by\":\"command\""));
+	hs_buf_put_slice(out, plan->suppress ? HS_SLICE(",\"suppress\":true,\"planned_at\":\"")
+					     : HS_SLICE(",\"suppress\":false,\"planned_at\":\""));
+	hs_buf_put_slice(out, hs_slice_str(text));
+	put_number(out, HS_SLICE("\",\"people\":"), plan->people->count);
+	hs_buf_put(out, "}\n", 2);
+}
+
+static void put_person(struct hs_buf *out, const struct hs_subject *who, struct hs_position before,
+		       int64_t until_ms)
+{
+	hs_buf_put_slice(out, who->kind == HS_SUBJECT_USER
+				  ? HS_SLICE("{\"kind\":\"user\",\"id\":\"")
+				  : HS_SLICE("{\"kind\":\"anonymous\",\"id\":\""));
+	put_hex(out, who->id, who->n);
+	hs_buf_putc(out, '"');
+	if (who->tenant != NULL) {
+		hs_buf_put_slice(out, HS_SLICE(",\"tenant\":"));
+		hs_buf_put_json(out, hs_slice_str(who->tenant));
+	}
+	hs_buf_put_slice(out, who->derived ? HS_SLICE(",\"derived\":true")
+					   : HS_SLICE(",\"derived\":false"));
+	put_number(out, HS_SLICE(",\"segment\":"), before.number);
+	put_number(out, HS_SLICE(",\"offset\":"), before.offset);
+	put_number(out, HS_SLICE(",\"edit\":"), before.edit);
+	put_number(out, HS_SLICE(",\"until_ms\":"), until_ms > 0 ? (uint64_t)until_ms : 0);
+	hs_buf_put(out, "}\n", 2);
+}
+
+/*
+ * Under the lock of `edits`: the number of edits is that of the files as they are now. Whose later
+ * events are not to be kept gets no limit, for some may come before that takes effect.
+ */
+static void put_people(struct hs_buf *out, struct hs_rewrite_log *rewrites, uint64_t next, int64_t now,
+		       const struct hs_erase_plan *plan)
+{
+	for (size_t i = 0; i < plan->people->count; i++) {
+		const struct hs_subject *who = plan->people->list[i];
+		struct hs_position before = { .number = who->before.number, .offset = who->before.offset };
+		int64_t until_ms = who->until_ms;
+		bool is_limited = !plan->suppress || who->derived;
+
+		if (before.number >= next && is_limited)
+			before = (struct hs_position) { .number = next };
+		if (until_ms == INT64_MAX && is_limited)
+			until_ms = now;
+		before.edit = hs_rewrite_log_number(rewrites, before.number);
+		put_person(out, who, before, until_ms);
+	}
+}
+
+static enum hs_result write_new(int private_dir, struct hs_slice text)
+{
+	enum hs_result r = HS_OK;
+	int fd;
+
+	hs_io_unlink(private_dir, NEW);
+	fd = hs_io_make(private_dir, NEW, 0600);
+	if (fd < 0)
+		return hs_io_result(errno);
+	if (hs_io_write_at(fd, text.p, text.n, 0) < 0)
+		r = hs_io_result(errno);
+	else if (hs_io_sync_data(fd) < 0)
+		r = HS_E_SYNC;
+	hs_io_close(fd);
+	return r;
+}
+
+/* If the name cannot be synced the plan goes again: nothing has been removed yet. */
+static enum hs_result publish(int private_dir, struct hs_slice text, char name[static HS_ERASE_PLAN_NAME])
+{
+	char new_name[HS_ERASE_PLAN_NAME];
+	enum hs_result r = find_name(private_dir, new_name);
+
+	if (r == HS_OK)
+		r = write_new(private_dir, text);
+	if (r == HS_OK && hs_io_rename(private_dir, NEW, private_dir, new_name) < 0)
+		r = HS_E_IO;
+	if (r == HS_OK && hs_io_sync_dir(private_dir) < 0) {
+		hs_io_unlink(private_dir, new_name);
+		r = HS_E_IO;
+	}
+	if (r != HS_OK) {
+		hs_io_unlink(private_dir, NEW);
+		hs_io_sync_dir(private_dir);
+		return r;
+	}
+	memcpy(name, new_name, sizeof new_name);
+	return HS_OK;
+}
+
+enum hs_result hs_erase_plan_write(const struct hs_spool_dir *dir, struct hs_rewrite_log *rewrites, uint64_t next,
+			     struct hs_erase_plan *plan)
+{
+	struct hs_buf text = { 0 };
+	int64_t now = hs_io_now();
+	enum hs_result r = hs_rewrite_log_share(rewrites);
+
+	if (r != HS_OK)
+		return r;
+	put_head(&text, plan, now);
+	put_people(&text, rewrites, next, now, plan);
+	hs_rewrite_log_release(rewrites);
+	r = hs_buf_ok(&text) ? publish(dir->private_dir, hs_buf_slice(&text), plan->name)
+			     : HS_E_MEMORY;
+	hs_buf_free(&text);
+	return r;
+}
+
+/* --- reading --------------------------------------------------------------------------- */
+
+struct reading {
+	struct hs_rewrite_log *rewrites;
+	struct hs_json json;
+	struct hs_buf id, tenant;
+	struct hs_erase_plan *plan;
+	uint64_t people; /* that the head tells of */
+	size_t read;
+};
+
+/* The member's token; 0: there is none. */
+static uint32_t member(const struct hs_json *json, struct hs_slice name)
+{
+	if (json->tok[0].kind != HS_JSON_OBJECT)
+		return 0;
+	for (uint32_t key = 1; key < json->n; key = json->tok[key + 1].next)
+		if (hs_slice_eq(hs_json_inner(json, key), name))
+			return key + 1;
+	return 0;
+}
+
+static bool is_word(const struct hs_json *json, struct hs_slice name, struct hs_slice value)
+{
+	uint32_t token = member(json, name);
+
+	return token != 0 && hs_slice_eq(hs_json_raw(json, token), value);
+}
+
+static bool get_number(const struct hs_json *json, struct hs_slice name, uint64_t *value)
+{
+	uint32_t token = member(json, name);
+	struct hs_slice text;
+	char digits[24], *end;
+
+	if (token == 0 || json->tok[token].kind != HS_JSON_NUMBER)
+		return false;
+	text = hs_json_raw(json, token);
+	if (text.n >= sizeof digits)
+		return false;
+	memcpy(digits, text.p, text.n);
+	digits[text.n] = '\0';
+	errno = 0;
+	*value = strtoull(digits, &end, 10);
+	return errno == 0 && *end == '\0';
+}
+
+static bool get_id(struct reading *x)
+{
+	uint32_t token = member(&x->json, HS_SLICE("id"));
+	struct hs_slice text;
+	char *to;
+
+	hs_buf_reset(&x->id);
+	if (token == 0 || x->json.tok[token].kind != HS_JSON_STRING)
+		return false;
+	text = hs_json_inner(&x->json, token);
+	to = hs_buf_reserve(&x->id, text.n / 2 + 1);
+	if (to == NULL || !hs_hex_decode(text, (uint8_t *)to, text.n / 2))
+		return false;
+	x->id.n = text.n / 2;
+	return true;
+}
+
+static char *get_tenant(struct reading *x)
+{
+	uint32_t token = member(&x->json, HS_SLICE("tenant"));
+
+	hs_buf_reset(&x->tenant);
+	if (token == 0)
+		return NULL;
+	hs_json_unescape(hs_json_inner(&x->json, token), &x->tenant);
+	hs_buf_putc(&x->tenant, '\0');
+	return x->tenant.p;
+}
+
+static bool read_head(struct reading *x)
+{
+	uint64_t version;
+
+	if (!get_number(&x->json, HS_SLICE("plan"), &version) || version != 1 ||
+	    !get_number(&x->json, HS_SLICE("people"), &x->people))
+		return false;
+	x->plan->from_deletes = is_word(&x->json, HS_SLICE("by"), HS_SLICE("\"delete\""));
+	x->plan->suppress = is_word(&x->json, HS_SLICE("suppress"), HS_SLICE("true"));
+	return true;
+}
+
+/* HS_E_IO: the line is damaged. */
+static enum hs_result read_person(struct reading *x)
+{
+	bool is_user = is_word(&x->json, HS_SLICE("kind"), HS_SLICE("\"user\""));
+	struct hs_position before = { 0 };
+	struct hs_subject who = { .kind = is_user ? HS_SUBJECT_USER : HS_SUBJECT_ANONYMOUS };
+	uint64_t until;
+	enum hs_result r;
+
+	if (!get_id(x) || !get_number(&x->json, HS_SLICE("segment"), &before.number) ||
+	    !get_number(&x->json, HS_SLICE("offset"), &before.offset) ||
+	    !get_number(&x->json, HS_SLICE("edit"), &before.edit) ||
+	    !get_number(&x->json, HS_SLICE("until_ms"), &until))
+		return HS_E_IO;
+	r = hs_rewrite_log_translate(x->rewrites, &before);
+	if (r != HS_OK)
+		return r;
+	who.id = x->id.p;
+	who.n = x->id.n;
+	who.tenant = get_tenant(x);
+	who.derived = is_word(&x->json, HS_SLICE("derived"), HS_SLICE("true"));
+	who.before = (struct hs_mark) { before.number, before.offset };
+	who.until_ms = (int64_t)until;
+	if (!hs_buf_ok(&x->id) || !hs_buf_ok(&x->tenant) ||
+	    !hs_subjects_add(x->plan->people, &who, NULL))
+		return HS_E_MEMORY;
+	x->read++;
+	return HS_OK;
+}
+
+static enum hs_result read_lines(struct reading *x, struct hs_line_reader *lines)
+{
+	enum hs_result r = HS_OK;
+	struct hs_slice line;
+	bool is_head = true;
+	int more = 0;
+
+	while (r == HS_OK && (more = hs_line_reader_next(lines, &line)) == 1) {
+		r = hs_json_document(&x->json, line);
+		if (r == HS_OK && is_head)
+			r = read_head(x) ? HS_OK : HS_E_IO;
+		else if (r == HS_OK)
+			r = read_person(x);
+		else if (r != HS_E_MEMORY)
+			r = HS_E_IO;
+		is_head = false;
+	}
+	if (r != HS_OK)
+		return r;
+	return more == 0 && !is_head && x->read == x->people ? HS_OK : HS_E_IO;
+}
+
+enum hs_result hs_erase_plan_read(const struct hs_spool_dir *dir, struct hs_rewrite_log *rewrites, const char *name,
+			    struct hs_erase_plan *plan)
+{
+	struct reading x = { .rewrites = rewrites, .plan = plan };
+	struct hs_line_reader lines = { 0 };
+	int fd = hs_io_open_read(dir->private_dir, name);
+	enum hs_result r = fd < 0 ? HS_E_IO : hs_rewrite_log_share(rewrites);
+
+	if (r == HS_OK) {
+		hs_line_reader_start(&lines, fd, 0, UINT64_MAX);
+		r = read_lines(&x, &lines);
+		hs_rewrite_log_release(rewrites);
+	}
+	if (r == HS_E_IO)
+		hs_log(HS_LOG_ERROR,
+		       "erase: .hookspool/%s, the plan of an interrupted erase, cannot be read: "
+		       "remove it, and erase its people by their ids again",
+		       name);
+	if (fd >= 0)
+		hs_io_close(fd);
+	snprintf(plan->name, sizeof plan->name, "%s", name);
+	hs_line_reader_free(&lines);
+	hs_json_free(&x.json);
+	hs_buf_free(&x.id);
+	hs_buf_free(&x.tenant);
+	return r;
+}
+
+/* --- removing ------------------------------------------------------------------------------ */
+
+enum hs_result hs_erase_plan_remove(int private_dir, const char *name)
+{
+	if (hs_io_unlink(private_dir, name) < 0 && errno != ENOENT)
+		return HS_E_IO;
+	return hs_io_sync_dir(private_dir) < 0 ? HS_E_IO : HS_OK;
+}
+
+enum hs_result hs_erase_plan_drop_unwritten(int private_dir)
+{
+	struct stat st;
+
+	if (hs_io_stat(private_dir, NEW, &st) < 0)
+		return errno == ENOENT ? HS_OK : HS_E_IO;
+	return hs_erase_plan_remove(private_dir, NEW);
+}

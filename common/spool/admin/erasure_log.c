@@ -1,0 +1,277 @@
+#include "spool/admin/erasure_log.h"
+#include "base/timestamp.h"
+#include "base/hash.h"
+#include "base/hex.h"
+#include "base/digest.h"
+#include "spool/dedup/tombstones.h"
+#include "base/io.h"
+#include "spool/file/line_reader.h"
+#include "spool/admin/loss.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+static const char SALT[] = HS_SALT_FILE, NEW_SALT[] = "salt-new", RECEIPTS[] = "erased.jsonl";
+
+/* --- the salt -------------------------------------------------------------------- */
+
+static enum hs_result make_salt(int private_dir, char salt[static HS_SALT + 1])
+{
+	uint64_t random[2] = { hs_io_random(), hs_io_random() };
+	enum hs_result r = HS_OK;
+	int fd;
+
+	hs_hex_encode((const uint8_t *)random, sizeof random, salt);
+	salt[HS_SALT] = '\0';
+	hs_io_unlink(private_dir, NEW_SALT);
+	fd = hs_io_make(private_dir, NEW_SALT, 0600);
+	if (fd < 0)
+		return hs_io_result(errno);
+	if (hs_io_write_at(fd, salt, HS_SALT, 0) < 0)
+		r = hs_io_result(errno);
+	else if (hs_io_sync_data(fd) < 0)
+		r = HS_E_SYNC;
+	else if (hs_io_rename(private_dir, NEW_SALT, private_dir, SALT) < 0 ||
+		 hs_io_sync_dir(private_dir) < 0)
+		r = HS_E_IO;
+	hs_io_close(fd);
+	return r;
+}
+
+enum hs_result hs_salt_renew(int private_dir)
+{
+	char salt[HS_SALT + 1];
+
+	return make_salt(private_dir, salt);
+}
+
+enum hs_result hs_salt(const struct hs_spool_dir *dir, char salt[static HS_SALT + 1])
+{
+	int fd = hs_io_open_read(dir->private_dir, SALT);
+	ssize_t got = 0;
+	bool needed;
+	enum hs_result r;
+
+	if (fd < 0 && errno != ENOENT)
+		return HS_E_IO;
+	if (fd >= 0) {
+		got = hs_io_read_at(fd, salt, HS_SALT, 0);
+		hs_io_close(fd);
+	}
+	salt[HS_SALT] = '\0';
+	if (got == HS_SALT)
+		return HS_OK;
+	if (got < 0)
+		return HS_E_IO;
+	r = hs_loss_needs_salt(dir, &needed);
+	if (r != HS_OK)
+		return r;
+	return needed ? HS_E_SALT : make_salt(dir->private_dir, salt);
+}
+
+/* --- receipts ----------------------------------------------------------------------- */
+
+static const char *kind_name(const struct hs_subject *who)
+{
+	return who->kind == HS_SUBJECT_USER ? "user" : "anonymous";
+}
+
+static bool put_id(struct hs_buf *out, const char *salt, const struct hs_subject *who)
+{
+	uint8_t sum[HS_SHA256_BYTES];
+	char text[2 * HS_SHA256_BYTES];
+	struct hs_buf whole = { 0 };
+	bool ok;
+
+	hs_buf_put_slice(&whole, hs_slice_str(salt));
+	hs_buf_put_slice(&whole, hs_slice_str(kind_name(who)));
+	hs_buf_putc(&whole, ':');
+	hs_buf_put(&whole, who->id, who->n);
+	ok = hs_buf_ok(&whole) && hs_sha256(hs_buf_slice(&whole), sum);
+	hs_buf_free(&whole);
+	if (!ok)
+		return false;
+	hs_hex_encode(sum, sizeof sum, text);
+	hs_buf_put_json(out, hs_slice(text, sizeof text));
+	return true;
+}
+
+static void put_label(struct hs_buf *out, const char *label, const char *value)
+{
+	hs_buf_put_slice(out, hs_slice_str(label));
+	hs_buf_put_json(out, hs_slice_str(value));
+}
+
+static bool put_receipt(struct hs_buf *out, const char *salt, const struct hs_subject *who,
+			const struct hs_erasure_entry *receipt)
+{
+	char now[HS_TIMESTAMP_TEXT + 1];
+
+	hs_timestamp_text(hs_io_now(), now);
+	put_label(out, "{\"erased_at\":", now);
+	put_label(out, ",\"state\":", receipt->state);
+	put_label(out, ",\"kind\":", kind_name(who));
+	hs_buf_put_slice(out, HS_SLICE(",\"id\":"));
+	if (!put_id(out, salt, who))
+		return false;
+	if (who->tenant != NULL && who->tenant[0] != '\0')
+		put_label(out, ",\"tenant\":", who->tenant);
+	hs_buf_put_slice(out, HS_SLICE(",\"events\":"));
+	hs_buf_put_uint(out, who->events);
+	hs_buf_put_slice(out, HS_SLICE(",\"others\":"));
+	hs_buf_put_uint(out, who->others);
+	put_label(out, ",\"by\":", receipt->by);
+	hs_buf_put_slice(out, receipt->suppressed ? HS_SLICE(",\"suppressed\":true}\n")
+						  : HS_SLICE(",\"suppressed\":false}\n"));
+	return hs_buf_ok(out);
+}
+
+/* Where the next line goes: behind the last whole one. */
+static enum hs_result find_end(int fd, uint64_t *end)
+{
+	struct stat st;
+	char c = '\n';
+
+	if (hs_io_fstat(fd, &st) < 0)
+		return HS_E_IO;
+	for (*end = (uint64_t)st.st_size; *end > 0;
+	     --*end) { /* no further than a kill left of a line */
+		if (hs_io_read_at(fd, &c, 1, *end - 1) != 1)
+			return HS_E_IO;
+		if (c == '\n')
+			break;
+	}
+	return *end < (uint64_t)st.st_size && hs_io_truncate(fd, *end) < 0 ? HS_E_IO : HS_OK;
+}
+
+static enum hs_result append(const struct hs_spool_dir *dir, struct hs_slice text)
+{
+	int fd = hs_io_open_or_make(dir->fd, RECEIPTS, 0600);
+	enum hs_result r;
+	uint64_t end;
+
+	if (fd < 0)
+		return hs_io_result(errno);
+	r = find_end(fd, &end);
+	if (r == HS_OK && hs_io_write_at(fd, text.p, text.n, end) < 0)
+		r = hs_io_result(errno);
+	if (r == HS_OK && hs_io_sync_data(fd) < 0)
+		r = HS_E_SYNC;
+	if (r == HS_OK && hs_io_sync_dir(dir->fd) < 0)
+		r = HS_E_IO;
+	hs_io_close(fd);
+	return r;
+}
+
+enum hs_result hs_erasure_log_put(const struct hs_spool_dir *dir, const struct hs_subjects *subjects,
+			       const struct hs_erasure_entry *receipt)
+{
+	struct hs_buf text = { 0 };
+	char salt[HS_SALT + 1];
+	enum hs_result r = hs_salt(dir, salt);
+
+	for (size_t i = 0; i < subjects->count && r == HS_OK; i++)
+		if (!put_receipt(&text, salt, subjects->list[i], receipt))
+			r = HS_E_MEMORY;
+	if (r == HS_OK) /* no id may be in it: the events had none, or none are looked for */
+		r = hs_tombstones_make(dir->private_dir);
+	if (r == HS_OK && text.n > 0)
+		r = append(dir, hs_buf_slice(&text));
+	hs_buf_free(&text);
+	return r;
+}
+
+/* --- what was left unfinished --------------------------------------------------------- */
+
+/* A receipt, as far as it matters here. */
+struct receipt {
+	uint64_t who; /* a hash of kind, id and tenant */
+	uint64_t line;
+	bool begun;
+};
+
+struct receipts {
+	struct receipt *list;
+	size_t count, cap;
+	uint64_t seed;
+};
+
+/* The bytes between two labels of a line that put_receipt made; none if it did not. */
+static struct hs_slice between(struct hs_slice line, struct hs_slice from, struct hs_slice to)
+{
+	const char *begin = memmem(line.p, line.n, from.p, from.n), *end;
+
+	if (begin == NULL)
+		return HS_SLICE_NONE;
+	end = memmem(begin, (size_t)(line.p + line.n - begin), to.p, to.n);
+	return end == NULL ? HS_SLICE_NONE : hs_slice(begin, (size_t)(end - begin));
+}
+
+static bool note_receipt(struct receipts *all, struct hs_slice line, uint64_t number)
+{
+	struct hs_slice who = between(line, HS_SLICE(",\"kind\":"), HS_SLICE(",\"events\":"));
+	static const char begun[] = ",\"state\":\"begun\",";
+	size_t cap = all->cap == 0 ? 64 : all->cap * 2;
+
+	if (who.n == 0)
+		return true;
+	if (all->count == all->cap) {
+		struct receipt *list = realloc(all->list, cap * sizeof *list);
+
+		if (list == NULL)
+			return false;
+		all->list = list;
+		all->cap = cap;
+	}
+	all->list[all->count++] = (struct receipt){
+		hs_hash(who.p, who.n, all->seed), number,
+		memmem(line.p, (size_t)(who.p - line.p) + 1, begun, sizeof begun - 1) != NULL
+	};
+	return true;
+}
+
+static int by_who(const void *a, const void *b)
+{
+	const struct receipt *x = a, *y = b;
+
+	if (x->who != y->who)
+		return x->who < y->who ? -1 : 1;
+	return x->line < y->line ? -1 : x->line > y->line;
+}
+
+static enum hs_result read_receipts(struct receipts *all, int fd)
+{
+	struct hs_line_reader lines = { 0 };
+	struct hs_slice line;
+	uint64_t number = 0;
+	bool ok = true;
+	int more = 0;
+
+	hs_line_reader_start(&lines, fd, 0, UINT64_MAX);
+	while (ok && (more = hs_line_reader_next(&lines, &line)) == 1) /* 2: what a kill left of one */
+		ok = note_receipt(all, line, ++number);
+	hs_line_reader_free(&lines);
+	return !ok ? HS_E_MEMORY : more < 0 ? HS_E_IO : HS_OK;
+}
+
+enum hs_result hs_erasure_log_unfinished(const struct hs_spool_dir *dir,
+				      void (*report)(void *context, uint64_t line), void *context)
+{
+	struct receipts all = { .seed = hs_io_random() };
+	int fd = hs_io_open_read(dir->fd, RECEIPTS);
+	enum hs_result r;
+
+	if (fd < 0)
+		return errno == ENOENT ? HS_OK : HS_E_IO;
+	r = read_receipts(&all, fd);
+	hs_io_close(fd);
+	if (r == HS_OK && all.count > 0)
+		qsort(all.list, all.count, sizeof *all.list, by_who);
+	for (size_t i = 0; i < all.count && r == HS_OK; i++)
+		if (all.list[i].begun &&
+		    (i + 1 == all.count || all.list[i + 1].who != all.list[i].who))
+			report(context, all.list[i].line);
+	free(all.list);
+	return r;
+}

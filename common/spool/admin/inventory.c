@@ -1,0 +1,165 @@
+#include "spool/admin/inventory.h"
+#include "base/io.h"
+#include "spool/file/line_reader.h"
+#include "spool/file/segment_list.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { IDS_FIRST = 1024 };
+static const char EVENTS[] = "events", OPEN[] = "events.jsonl";
+
+struct taking {
+	struct hs_inventory *inv;
+	struct hs_dedup_key_maker identifier;
+	struct hs_json json;
+	struct hs_line_reader lines;
+	int dir;
+	int64_t since_ms;
+};
+
+static int compare(const void *a, const void *b)
+{
+	return memcmp(a, b, sizeof(struct hs_dedup_key));
+}
+
+static enum hs_result add(struct hs_inventory *inv, const struct hs_dedup_key *id)
+{
+	size_t cap = inv->cap == 0 ? IDS_FIRST : inv->cap * 2;
+
+	if (inv->count == inv->cap) {
+		struct hs_dedup_key *grown = realloc(inv->id, cap * sizeof *grown);
+
+		if (grown == NULL)
+			return HS_E_MEMORY;
+		inv->id = grown;
+		inv->cap = cap;
+	}
+	inv->id[inv->count++] = *id;
+	return HS_OK;
+}
+
+/* A line that is no record holds no event. */
+static enum hs_result take_line(struct taking *t, struct hs_slice line)
+{
+	struct hs_dedup_key id;
+	int64_t spooled_ms;
+	bool known;
+	enum hs_result r = hs_dedup_key_of_line(&t->identifier, &t->json, line, &known, &id, &spooled_ms);
+
+	if (r == HS_E_MEMORY)
+		return r;
+	return r == HS_OK && known && spooled_ms >= t->since_ms ? add(t->inv, &id) : HS_OK;
+}
+
+/* What is damaged ends there. */
+static enum hs_result take_file(struct taking *t, int fd, bool gzip)
+{
+	struct hs_slice line;
+	enum hs_result r = HS_OK;
+	int more = 1;
+
+	if (!gzip)
+		hs_line_reader_start(&t->lines, fd, 0, UINT64_MAX);
+	else if (!hs_line_reader_start_gzip(&t->lines, fd, 0))
+		return HS_E_MEMORY;
+	while (r == HS_OK && (more = hs_line_reader_next(&t->lines, &line)) == 1)
+		r = take_line(t, line);
+	if (r != HS_OK || more >= 0 || errno == EILSEQ)
+		return r;
+	return errno == ENOMEM ? HS_E_MEMORY : HS_E_IO;
+}
+
+static enum hs_result take_named(struct taking *t, const char *name, bool gzip, bool *gone)
+{
+	int fd = hs_io_open_read(t->dir, name);
+	enum hs_result r;
+
+	*gone = fd < 0 && errno == ENOENT;
+	if (fd < 0)
+		return *gone ? HS_OK : errno == EACCES ? HS_E_SPOOL_DIR : HS_E_IO;
+	r = take_file(t, fd, gzip);
+	hs_io_close(fd);
+	return r;
+}
+
+static enum hs_result take_sealed(struct taking *t, struct hs_sealed sealed)
+{
+	char name[HS_SEALED_NAME];
+	bool gone;
+	enum hs_result r;
+
+	hs_sealed_print(EVENTS, &sealed, name);
+	r = take_named(t, name, sealed.gzip, &gone);
+	if (r != HS_OK || !gone || sealed.gzip)
+		return r;
+	sealed.gzip = true; /* it has been compressed just now, unless it is deleted */
+	hs_sealed_print(EVENTS, &sealed, name);
+	return take_named(t, name, true, &gone);
+}
+
+/* The open segment first: one that is sealed meanwhile is read twice, and none is missed. */
+static enum hs_result take_all(struct taking *t)
+{
+	struct hs_sealed *list = NULL;
+	size_t count = 0;
+	bool gone;
+	enum hs_result r = take_named(t, OPEN, false, &gone);
+
+	if (r == HS_OK)
+		r = hs_sealed_list(t->dir, EVENTS, &list, &count);
+	for (size_t i = 0; i < count && r == HS_OK; i++)
+		if (list[i].sealed_ms >= t->since_ms)
+			r = take_sealed(t, list[i]);
+	free(list);
+	return r;
+}
+
+bool hs_inventory_is_needed(const struct hs_settings *settings)
+{
+	char path[PATH_MAX];
+	int fd;
+
+	snprintf(path, sizeof path, "%s/.hookspool/run/state", settings->spool_dir);
+	fd = hs_io_open(AT_FDCWD, path);
+	if (fd >= 0)
+		hs_io_close(fd);
+	return fd < 0;
+}
+
+enum hs_result hs_inventory_take(struct hs_inventory *inv, const struct hs_settings *settings)
+{
+	struct taking t = { .inv = inv, .since_ms = hs_io_now() - settings->dedup_window };
+	enum hs_result r = HS_E_MEMORY;
+
+	if (settings->dedup_window == 0)
+		return HS_OK;
+	t.dir = hs_io_open_dir(AT_FDCWD, settings->spool_dir);
+	if (t.dir < 0)
+		return errno == ENOENT ? HS_OK : HS_E_SPOOL_DIR;
+	hs_json_init(&t.json, hs_io_random());
+	if (hs_dedup_key_maker_init(&t.identifier))
+		r = take_all(&t);
+	if (inv->count > 0)
+		qsort(inv->id, inv->count, sizeof *inv->id, compare);
+	hs_dedup_key_maker_free(&t.identifier);
+	hs_json_free(&t.json);
+	hs_line_reader_free(&t.lines);
+	hs_io_close(t.dir);
+	return r;
+}
+
+void hs_inventory_free(struct hs_inventory *inv)
+{
+	free(inv->id);
+	*inv = (struct hs_inventory){ NULL, 0, 0 };
+}
+
+bool hs_inventory_has(const struct hs_inventory *inv, const struct hs_dedup_key *id)
+{
+	return inv->count > 0 && bsearch(id, inv->id, inv->count, sizeof *id, compare) != NULL;
+}

@@ -1,0 +1,143 @@
+#include "spool/admin/loss.h"
+#include "spool/dedup/tombstones.h"
+#include "base/io.h"
+#include "spool/file/line_reader.h"
+#include "spool/admin/erasure_log.h"
+#include "spool/admin/suppression_list.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char RECEIPTS[] = "erased.jsonl";
+
+const char *hs_loss_name(unsigned loss)
+{
+	return loss == HS_LOSS_SALT         ? ".hookspool/salt"
+	       : loss == HS_LOSS_SUPPRESSED ? ".hookspool/suppressed"
+	       : loss == HS_LOSS_ERASED     ? ".hookspool/erased-ids"
+					    : ".hookspool/" HS_HISTORY_FILE;
+}
+
+static enum hs_result look(int dir, const char *name, bool *there, uint64_t *size)
+{
+	struct stat st;
+
+	*there = hs_io_stat(dir, name, &st) == 0;
+	*size = *there ? (uint64_t)st.st_size : 0;
+	return *there || errno == ENOENT ? HS_OK : HS_E_IO;
+}
+
+/* --- what the receipts tell -------------------------------------------------- */
+
+struct told {
+	bool any, suppressed, erased;
+	uint64_t end; /* of the last whole receipt */
+};
+
+static bool has(struct hs_slice line, const char *text)
+{
+	return memmem(line.p, line.n, text, strlen(text)) != NULL;
+}
+
+static enum hs_result read_receipts(const struct hs_spool_dir *dir, uint64_t from, struct told *told)
+{
+	int fd = hs_io_open_read(dir->fd, RECEIPTS), more;
+	struct hs_line_reader lines = { 0 };
+	struct hs_slice line;
+
+	*told = (struct told){ .end = from };
+	if (fd < 0)
+		return errno == ENOENT ? HS_OK : HS_E_IO;
+	hs_line_reader_start(&lines, fd, from, UINT64_MAX);
+	while ((more = hs_line_reader_next(&lines, &line)) == 1) {
+		told->any = true;
+		told->suppressed |= has(line, "\"suppressed\":true");
+		told->erased |= has(line, "\"events\":") && !has(line, "\"events\":0,");
+		told->end = lines.at;
+	}
+	if (more < 0)
+		more = errno == ENOMEM ? -2 : -1;
+	hs_line_reader_free(&lines);
+	hs_io_close(fd);
+	return more == -2 ? HS_E_MEMORY : more == -1 ? HS_E_IO : HS_OK;
+}
+
+/* --- what is lost ---------------------------------------------------------------- */
+
+enum hs_result hs_loss_suppressed(const struct hs_spool_dir *dir, bool *lost)
+{
+	_Atomic uint64_t *seen = &dir->state->state->receipts_seen;
+	uint64_t size, from = atomic_load(seen);
+	struct told told;
+	bool there;
+	enum hs_result r = look(dir->fd, RECEIPTS, &there, &size);
+
+	*lost = false;
+	if (r != HS_OK || size == from)
+		return r;
+	r = read_receipts(dir, size > from ? from : 0, &told);
+	if (r != HS_OK)
+		return r;
+	*lost = told.suppressed;
+	if (!told.suppressed)
+		atomic_store(seen, told.end);
+	return HS_OK;
+}
+
+enum hs_result hs_loss_needs_salt(const struct hs_spool_dir *dir, bool *needed)
+{
+	uint64_t receipts, list = 0;
+	bool there;
+	enum hs_result r = look(dir->fd, RECEIPTS, &there, &receipts);
+
+	if (r == HS_OK)
+		r = look(dir->private_dir, HS_SUPPRESSION_LIST_FILE, &there, &list);
+	*needed = receipts > 0 || list > HS_SUPPRESSION_LIST_EMPTY;
+	return r;
+}
+
+enum hs_result hs_loss_find(const struct hs_spool_dir *dir, unsigned *lost)
+{
+	struct told told;
+	bool needed = false, list = false, ids = false, salt = false;
+	uint64_t list_size = 0, salt_size = 0, size;
+	enum hs_result r = read_receipts(dir, 0, &told);
+
+	*lost = 0;
+	if (r == HS_OK)
+		r = hs_loss_needs_salt(dir, &needed);
+	if (r == HS_OK)
+		r = look(dir->private_dir, HS_SUPPRESSION_LIST_FILE, &list, &list_size);
+	if (r == HS_OK)
+		r = look(dir->private_dir, HS_TOMBSTONES_FILE, &ids, &size);
+	if (r == HS_OK)
+		r = look(dir->private_dir, HS_SALT_FILE, &salt, &salt_size);
+	if (r != HS_OK)
+		return r;
+	if (needed && salt_size != HS_SALT)
+		*lost |= HS_LOSS_SALT;
+	if ((told.suppressed && !list) || (list && list_size < HS_SUPPRESSION_LIST_EMPTY))
+		*lost |= HS_LOSS_SUPPRESSED;
+	if (told.erased && !ids)
+		*lost |= HS_LOSS_ERASED;
+	if (!dir->history.settled)
+		*lost |= HS_LOSS_HISTORY;
+	return HS_OK;
+}
+
+/* --- beginning anew --------------------------------------------------------------- */
+
+enum hs_result hs_loss_accept(const struct hs_spool_dir *dir, unsigned lost)
+{
+	enum hs_result r = HS_OK;
+
+	/* without its salt nobody on the list can be told */
+	if ((lost & (HS_LOSS_SALT | HS_LOSS_SUPPRESSED)) != 0)
+		r = hs_suppression_list_clear(dir);
+	if (r == HS_OK && (lost & HS_LOSS_SALT) != 0)
+		r = hs_salt_renew(dir->private_dir);
+	if (r == HS_OK && (lost & HS_LOSS_ERASED) != 0)
+		r = hs_tombstones_make(dir->private_dir);
+	return r;
+}

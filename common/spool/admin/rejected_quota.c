@@ -1,0 +1,304 @@
+#include "spool/admin/rejected_quota.h"
+#include "spool/read/rewrite_log.h"
+#include "base/io.h"
+#include "spool/file/line_reader.h"
+#include "base/log.h"
+#include "spool/admin/retention.h"
+#include "spool/file/file_writer.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char STREAM[] = "rejected", COPY[] = "share-copy";
+
+struct tenant {
+	char name[HS_TENANT_MAX + 1];
+	uint64_t bytes, excess; /* excess: what it must lose yet */
+};
+
+struct share {
+	const struct hs_spool_dir *dir;
+	struct hs_sealed *list;
+	size_t count;
+	struct tenant *tenant;
+	size_t tenants, cap, last;
+	uint64_t *deleted;
+	struct hs_line_reader lines;
+	struct hs_file_writer writer;
+};
+
+/* Written by hs_rejected_put: {"spooled_at":"…","status":400,"tenant":"…" */
+struct hs_slice hs_rejected_quota_tenant(struct hs_slice line)
+{
+	static const char begin[] = "{\"spooled_at\":\"", status[] = "\",\"status\":", tenant[] = ",\"tenant\":\"";
+	const char *end = line.p + line.n, *p = line.p, *quote;
+
+	if (line.n < sizeof begin || memcmp(p, begin, sizeof begin - 1) != 0)
+		return HS_SLICE_NONE;
+	p = memchr(p + sizeof begin - 1, '"', line.n - (sizeof begin - 1));
+	if (p == NULL || (size_t)(end - p) < sizeof status || memcmp(p, status, sizeof status - 1) != 0)
+		return HS_SLICE_NONE;
+	for (p += sizeof status - 1; p < end && *p >= '0' && *p <= '9'; p++)
+		continue;
+	if ((size_t)(end - p) < sizeof tenant || memcmp(p, tenant, sizeof tenant - 1) != 0)
+		return HS_SLICE_NONE;
+	p += sizeof tenant - 1;
+	quote = memchr(p, '"', (size_t)(end - p));
+	return quote == NULL || quote - p > HS_TENANT_MAX ? HS_SLICE_NONE : hs_slice(p, (size_t)(quote - p));
+}
+
+/* --- who has how much ---------------------------------------------------------- */
+
+static struct tenant *add_tenant(struct share *s, struct hs_slice name)
+{
+	if (s->tenants == s->cap) {
+		size_t cap = s->cap == 0 ? 16 : s->cap * 2;
+		struct tenant *tenant = realloc(s->tenant, cap * sizeof *tenant);
+
+		if (tenant == NULL)
+			return NULL;
+		s->tenant = tenant;
+		s->cap = cap;
+	}
+	s->last = s->tenants++;
+	memset(&s->tenant[s->last], 0, sizeof *s->tenant);
+	memcpy(s->tenant[s->last].name, name.p != NULL ? name.p : "", name.n);
+	return &s->tenant[s->last];
+}
+
+/* NULL: out of memory. Lines of one tenant mostly follow one another. */
+static struct tenant *find_tenant(struct share *s, struct hs_slice name)
+{
+	if (s->last < s->tenants && hs_slice_eq(hs_slice_str(s->tenant[s->last].name), name))
+		return &s->tenant[s->last];
+	for (s->last = 0; s->last < s->tenants; s->last++)
+		if (hs_slice_eq(hs_slice_str(s->tenant[s->last].name), name))
+			return &s->tenant[s->last];
+	return add_tenant(s, name);
+}
+
+static struct tenant *tenant_of(struct share *s, const struct hs_sealed *sealed, struct hs_slice line)
+{
+	return find_tenant(s, sealed->gzip ? HS_SLICE(".gz") /* no label begins so */ : hs_rejected_quota_tenant(line));
+}
+
+typedef enum hs_result visit_line(struct share *s, struct tenant *t, struct hs_slice line);
+
+static enum hs_result each_line(struct share *s, const struct hs_sealed *sealed, int fd, visit_line *visit)
+{
+	struct hs_slice line;
+	enum hs_result r = HS_OK;
+	int more;
+
+	hs_line_reader_start(&s->lines, fd, 0, UINT64_MAX);
+	while (r == HS_OK && (more = hs_line_reader_next(&s->lines, &line)) > 0) {
+		struct tenant *t = tenant_of(s, sealed, line);
+
+		r = t == NULL ? HS_E_MEMORY : visit(s, t, line);
+	}
+	return r != HS_OK ? r : more < 0 ? (errno == ENOMEM ? HS_E_MEMORY : HS_E_IO) : HS_OK;
+}
+
+static enum hs_result count_line(struct share *s, struct tenant *t, struct hs_slice line)
+{
+	(void)s;
+	t->bytes += line.n + 1;
+	return HS_OK;
+}
+
+/* -1 if it is gone or cannot be read: then it is nobody's. */
+static int open_segment(const struct share *s, const struct hs_sealed *sealed, struct stat *st)
+{
+	char name[HS_SEALED_NAME];
+	int fd;
+
+	hs_sealed_print(STREAM, sealed, name);
+	fd = hs_io_open_plain(s->dir->fd, name);
+	if (fd >= 0 && hs_io_fstat(fd, st) < 0) {
+		hs_io_close(fd);
+		return -1;
+	}
+	return fd;
+}
+
+static enum hs_result count_all(struct share *s)
+{
+	enum hs_result r = HS_OK;
+
+	for (size_t i = 0; i < s->count && r == HS_OK; i++) {
+		struct tenant *t;
+		struct stat st;
+		int fd = open_segment(s, &s->list[i], &st);
+
+		if (fd < 0)
+			continue;
+		if (s->list[i].gzip) {
+			t = tenant_of(s, &s->list[i], HS_SLICE_NONE);
+			if (t != NULL)
+				t->bytes += (uint64_t)st.st_size;
+			r = t == NULL ? HS_E_MEMORY : HS_OK;
+		} else {
+			r = each_line(s, &s->list[i], fd, count_line);
+		}
+		hs_io_close(fd);
+	}
+	return r;
+}
+
+/* --- who must lose how much ------------------------------------------------------ */
+
+static int by_bytes(const void *a, const void *b)
+{
+	const struct tenant *x = a, *y = b;
+
+	return (x->bytes > y->bytes) - (x->bytes < y->bytes);
+}
+
+/* Deals out `room`: from the one with the least up, each gets an even part of what is left. */
+static void deal_out(struct share *s, uint64_t room)
+{
+	if (s->tenants > 0)
+		qsort(s->tenant, s->tenants, sizeof *s->tenant, by_bytes);
+	for (size_t i = 0; i < s->tenants; i++) {
+		uint64_t even = room / (s->tenants - i);
+		struct tenant *t = &s->tenant[i];
+
+		t->excess = t->bytes > even ? t->bytes - even : 0;
+		room -= t->bytes - t->excess;
+	}
+	s->last = 0;
+}
+
+/* --- taking it from them --------------------------------------------------------- */
+
+static enum hs_result drop_segment(struct share *s, const struct hs_sealed *sealed)
+{
+	char name[HS_SEALED_NAME];
+
+	hs_sealed_print(STREAM, sealed, name);
+	if (hs_io_unlink(s->dir->fd, name) < 0 && errno != ENOENT)
+		return HS_E_IO;
+	++*s->deleted;
+	return HS_OK;
+}
+
+static enum hs_result keep_line(struct share *s, struct tenant *t, struct hs_slice line)
+{
+	enum hs_result r;
+
+	if (t->excess > 0) {
+		t->excess -= t->excess < line.n + 1 ? t->excess : line.n + 1;
+		return HS_OK;
+	}
+	r = hs_file_writer_put(&s->writer, line);
+	return r == HS_OK ? hs_file_writer_put(&s->writer, HS_SLICE("\n")) : r;
+}
+
+static enum hs_result put_in_place(struct share *s, const struct hs_sealed *sealed, const struct stat *st)
+{
+	struct hs_rewrite edit = { STREAM, *sealed, (uint64_t)st->st_ino, COPY, NULL, 0 };
+	struct hs_rewrite_log *rewrites = NULL;
+	enum hs_result r = hs_rewrite_log_open(s->dir, &rewrites);
+
+	if (r == HS_OK)
+		r = hs_rewrite_log_replace(rewrites, &edit);
+	hs_rewrite_log_close(rewrites);
+	return r;
+}
+
+/* The lines that stay go to a copy, which takes the segment's place. */
+static enum hs_result thin_out(struct share *s, const struct hs_sealed *sealed, int from, const struct stat *st)
+{
+	int dir = s->dir->run_dir, to;
+	enum hs_result r;
+
+	hs_io_unlink(dir, COPY); /* of a killed one */
+	to = hs_io_make(dir, COPY, (mode_t)s->dir->settings->spool_mode);
+	if (to < 0)
+		return hs_io_result(errno);
+	r = hs_file_writer_start(&s->writer, to, false);
+	if (r == HS_OK)
+		r = each_line(s, sealed, from, keep_line);
+	if (r == HS_OK)
+		r = hs_file_writer_end(&s->writer);
+	if (r == HS_OK && s->writer.bytes == 0)
+		r = drop_segment(s, sealed);
+	else if (r == HS_OK)
+		r = put_in_place(s, sealed, st);
+	hs_file_writer_free(&s->writer);
+	hs_io_close(to);
+	hs_io_unlink(dir, COPY);
+	return r;
+}
+
+static bool anybody_has_excess(const struct share *s)
+{
+	for (size_t i = 0; i < s->tenants; i++)
+		if (s->tenant[i].excess > 0)
+			return true;
+	return false;
+}
+
+/* A compressed one goes as a whole. */
+static enum hs_result take_from(struct share *s, const struct hs_sealed *sealed)
+{
+	struct tenant *t;
+	struct stat st;
+	enum hs_result r = HS_OK;
+	int fd = open_segment(s, sealed, &st);
+
+	if (fd < 0)
+		return HS_OK;
+	if (!sealed->gzip) {
+		r = thin_out(s, sealed, fd, &st);
+	} else if ((t = tenant_of(s, sealed, HS_SLICE_NONE)) != NULL && t->excess > 0) {
+		t->excess -= t->excess < (uint64_t)st.st_size ? t->excess : (uint64_t)st.st_size;
+		r = drop_segment(s, sealed);
+	}
+	hs_io_close(fd);
+	return r == HS_E_BUSY ? HS_OK : r; /* an erase was faster; the next time */
+}
+
+/* --- all of it ------------------------------------------------------------------- */
+
+static uint64_t sum_of(const struct share *s)
+{
+	uint64_t sum = 0;
+
+	for (size_t i = 0; i < s->count; i++) {
+		char name[HS_SEALED_NAME];
+		struct stat st;
+
+		hs_sealed_print(STREAM, &s->list[i], name);
+		if (hs_io_stat(s->dir->fd, name, &st) == 0)
+			sum += (uint64_t)st.st_size;
+	}
+	return sum;
+}
+
+enum hs_result hs_rejected_quota_cap(const struct hs_spool_dir *dir, uint64_t open_bytes, uint64_t most,
+                            uint64_t *deleted)
+{
+	struct share s = { .dir = dir, .deleted = deleted };
+	uint64_t room = most > open_bytes ? most - open_bytes : 0;
+	enum hs_result r = hs_sealed_list(dir->fd, STREAM, &s.list, &s.count);
+
+	if (r == HS_OK && sum_of(&s) > room) {
+		uint64_t target = room > most / 16 ? room - most / 16 : 0;
+
+		r = count_all(&s);
+		if (r == HS_OK)
+			deal_out(&s, target);
+		for (size_t i = 0; i < s.count && r == HS_OK && anybody_has_excess(&s); i++)
+			r = take_from(&s, &s.list[i]);
+		if (r != HS_OK)
+			hs_log_result(r, "rejected_max: the oldest segments go, whoever's they are");
+		/* also if the files are not what was counted: the sum is what counts */
+		r = hs_retention_cap(dir, STREAM, open_bytes, most, UINT64_MAX, deleted);
+	}
+	hs_line_reader_free(&s.lines);
+	free(s.tenant);
+	free(s.list);
+	return r;
+}

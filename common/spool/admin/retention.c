@@ -1,0 +1,464 @@
+#include "spool/admin/retention.h"
+#include "base/hash.h"
+#include "spool/shared/clock.h"
+#include "spool/read/cursor.h"
+#include "spool/read/rewrite_log.h"
+#include "spool/admin/dead_letters.h"
+#include "base/io.h"
+#include "spool/file/line_reader.h"
+#include "base/log.h"
+#include "spool/admin/rejected_quota.h"
+#include "spool/file/file_writer.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+
+enum { LOCK_MS = 10000, EDITS_MOST = 1 << 16, CHUNK = 1 << 17,
+       AT_A_TIME = 32 /* letters of a 32nd of retain_days go together */ };
+static const char LOCK[] = HS_RETENTION_LOCK, COPY[] = HS_RETENTION_COPY;
+#define DAY_MS INT64_C(86400000)
+
+struct work {
+	const struct hs_spool_dir *dir;
+	struct hs_rewrite_log *rewrites;
+	enum hs_file_writer_form form; /* of what is compressed */
+	bool (*stop)(void *context);
+	void *context;
+	struct hs_retention_counts *done;
+};
+
+static bool must_stop(const struct work *w)
+{
+	return w->stop != NULL && w->stop(w->context);
+}
+
+static uint64_t size_of(const struct hs_spool_dir *dir, const char *stream,
+                        const struct hs_sealed *sealed)
+{
+	char name[HS_SEALED_NAME];
+	struct stat st;
+
+	hs_sealed_print(stream, sealed, name);
+	return hs_io_stat(dir->fd, name, &st) < 0 ? 0 : (uint64_t)st.st_size;
+}
+
+/* --- compressing ------------------------------------------------------------ */
+
+/* Copies the segment into a .gz. *whole is false if it was asked to stop. */
+static enum hs_result compress_into(const struct work *w, int from, struct hs_file_writer *to, bool *whole)
+{
+	char *chunk = malloc(CHUNK);
+	enum hs_result r = chunk != NULL ? HS_OK : HS_E_MEMORY;
+	uint64_t at = 0;
+	ssize_t got = 1;
+
+	while (got > 0 && r == HS_OK && !must_stop(w)) {
+		got = hs_io_read_at(from, chunk, CHUNK, at);
+		at += got > 0 ? (uint64_t)got : 0;
+		r = got < 0 ? HS_E_IO : hs_file_writer_put(to, hs_slice(chunk, (size_t)got));
+	}
+	*whole = r == HS_OK && got == 0;
+	if (*whole)
+		r = hs_file_writer_end(to);
+	free(chunk);
+	return r;
+}
+
+/* The copy is whole: name, sync the name; only then the plain one may go. */
+static enum hs_result rename_copy(const struct hs_spool_dir *dir, const char *plain, const char *gz)
+{
+	if (hs_io_rename(dir->run_dir, COPY, dir->fd, gz) < 0 ||
+	    hs_io_sync_dir(dir->fd) < 0 || hs_io_unlink(dir->fd, plain) < 0)
+		return hs_io_result(errno);
+	return HS_OK;
+}
+
+/*
+ * While nobody edits a segment: one that was edited since it was read must not come back.
+ * *fresh is false then, and the copy is of no use.
+ */
+static enum hs_result replace(const struct work *w, int from, const char *plain, const char *gz, bool *fresh)
+{
+	struct stat read, now;
+	enum hs_result r = hs_rewrite_log_claim(w->rewrites);
+
+	*fresh = false;
+	if (r != HS_OK)
+		return r;
+	if (hs_io_fstat(from, &read) < 0) {
+		r = HS_E_IO;
+	} else if (hs_io_stat(w->dir->fd, plain, &now) < 0) {
+		r = errno == ENOENT ? HS_OK : HS_E_IO; /* retention was faster */
+	} else if (now.st_ino == read.st_ino) {
+		r = rename_copy(w->dir, plain, gz);
+		*fresh = true;
+	}
+	hs_rewrite_log_release(w->rewrites);
+	return r;
+}
+
+static enum hs_result compress_file(const struct work *w, int from, const char *plain, const char *gz)
+{
+	struct hs_file_writer copy = { 0 };
+	bool whole = false;
+	int to = hs_io_make(w->dir->run_dir, COPY, (mode_t)w->dir->settings->spool_mode);
+	enum hs_result r = to < 0 ? hs_io_result(errno) : hs_file_writer_start(&copy, to, w->form);
+
+	if (r == HS_OK)
+		r = compress_into(w, from, &copy, &whole);
+	if (r == HS_OK && whole)
+		r = replace(w, from, plain, gz, &whole);
+	if (r == HS_OK && whole)
+		w->done->compressed++;
+	else
+		hs_io_unlink(w->dir->run_dir, COPY);
+	hs_file_writer_free(&copy);
+	if (to >= 0)
+		hs_io_close(to);
+	return r;
+}
+
+static enum hs_result compress_one(const struct work *w, const char *stream,
+                                   const struct hs_sealed *sealed)
+{
+	struct hs_sealed compressed = *sealed;
+	char plain[HS_SEALED_NAME], gz[HS_SEALED_NAME];
+	struct hs_space space;
+	struct stat st;
+	enum hs_result r;
+	int fd;
+
+	compressed.gzip = true;
+	hs_sealed_print(stream, sealed, plain);
+	hs_sealed_print(stream, &compressed, gz);
+	fd = hs_io_open_read(w->dir->fd, plain);
+	if (fd < 0)
+		return errno == ENOENT ? HS_OK : HS_E_IO;
+	if (hs_io_fstat(fd, &st) < 0 || hs_io_space(w->dir->fd, &space) < 0)
+		r = hs_io_result(errno);
+	else if (space.bytes < (uint64_t)st.st_size + (uint64_t)w->dir->settings->min_free)
+		r = HS_OK; /* the room is needed for events; the next time, perhaps */
+	else
+		r = compress_file(w, fd, plain, gz);
+	hs_io_close(fd);
+	return r;
+}
+
+static bool is_still(int dir, const char *name, ino_t inode)
+{
+	struct stat st;
+
+	return hs_io_stat(dir, name, &st) == 0 && st.st_ino == inode;
+}
+
+/*
+ * Killed between the two last steps: the copy has its name, so it is whole. Or somebody else
+ * compresses it by hand, and is not done: then both stay. Unless it is gone again, for an
+ * edit of the plain one removes it.
+ */
+static enum hs_result drop_plain(const struct work *w, const char *plain, const char *gz)
+{
+	int dir = w->dir->fd;
+	struct hs_pair pair;
+	enum hs_result r = hs_line_reader_pair(dir, plain, gz, &pair);
+
+	if (r != HS_OK || !pair.same)
+		return r;
+	r = hs_rewrite_log_claim(w->rewrites);
+	if (r != HS_OK)
+		return r;
+	if (is_still(dir, plain, pair.inode[0]) && is_still(dir, gz, pair.inode[1]) &&
+	    (hs_io_sync_dir(dir) < 0 || (hs_io_unlink(dir, plain) < 0 && errno != ENOENT)))
+		r = hs_io_result(errno);
+	hs_rewrite_log_release(w->rewrites);
+	return r;
+}
+
+/*
+ * Compressing must not take time from intake, unless what waits for it is about to fill the
+ * disk: when it exceeds half of what is free.
+ */
+static enum hs_file_writer_form form_for(const struct hs_spool_dir *dir, const char *stream,
+                                    const struct hs_sealed *list, size_t count)
+{
+	struct hs_space space = { 0 };
+	uint64_t waiting = 0;
+
+	for (size_t i = 0; i < count; i++)
+		if (!list[i].gzip)
+			waiting += size_of(dir, stream, &list[i]);
+	return hs_io_space(dir->fd, &space) == 0 && waiting < space.bytes / 2 ? HS_FILE_WRITER_GZIP_BACKGROUND
+	                                                                         : HS_FILE_WRITER_GZIP;
+}
+
+/*
+ * Not what is not taken in yet: it may just be copied (foreign_segments.h). A segment that cannot be read
+ * does not keep the others from it; a disk that is full does.
+ */
+static enum hs_result compress_all(struct work *w, const char *stream, uint64_t open_number)
+{
+	struct hs_sealed *list;
+	size_t count;
+	enum hs_result r = hs_sealed_list(w->dir->fd, stream, &list, &count);
+
+	w->form = form_for(w->dir, stream, list, count);
+	for (size_t i = 0; i < count && (r == HS_OK || r == HS_E_IO) && !must_stop(w) &&
+	                   list[i].number < open_number; i++) {
+		bool twice = i + 1 < count && hs_sealed_same(&list[i + 1], &list[i]);
+		char name[HS_SEALED_NAME], gz[HS_SEALED_NAME];
+		enum hs_result one;
+
+		if (list[i].gzip)
+			continue;
+		hs_sealed_print(stream, &list[i], name);
+		if (twice) {
+			hs_sealed_print(stream, &list[i + 1], gz);
+			one = drop_plain(w, name, gz);
+		} else {
+			one = compress_one(w, stream, &list[i]);
+		}
+		if (one == HS_E_IO)
+			hs_log_result(one, "maintain: %s: %s", name, strerror(errno));
+		r = one == HS_OK ? r : one;
+	}
+	free(list);
+	return r;
+}
+
+/* --- deleting --------------------------------------------------------------- */
+
+static enum hs_result delete_one(const struct hs_spool_dir *dir, const char *stream,
+                                 const struct hs_sealed *sealed, uint64_t *deleted)
+{
+	char name[HS_SEALED_NAME];
+
+	hs_sealed_print(stream, sealed, name);
+	if (hs_io_unlink(dir->fd, name) < 0 && errno != ENOENT)
+		return hs_io_result(errno);
+	++*deleted;
+	return HS_OK;
+}
+
+enum hs_result hs_retention_cap(const struct hs_spool_dir *dir, const char *stream, uint64_t open_bytes,
+                               uint64_t most, uint64_t keep, uint64_t *deleted)
+{
+	struct hs_sealed *list;
+	size_t count;
+	uint64_t sum = open_bytes;
+	enum hs_result r = hs_sealed_list(dir->fd, stream, &list, &count);
+
+	for (size_t i = 0; i < count; i++)
+		sum += size_of(dir, stream, &list[i]);
+	for (size_t i = 0; i < count && r == HS_OK && sum > most && list[i].number < keep; i++) {
+		sum -= size_of(dir, stream, &list[i]);
+		r = delete_one(dir, stream, &list[i], deleted);
+	}
+	free(list);
+	return r;
+}
+
+static enum hs_result delete_old(const struct work *w, const char *stream, int64_t days, uint64_t keep)
+{
+	struct hs_ages ages = { 0 };
+	struct hs_sealed *list;
+	int64_t before;
+	size_t count;
+	enum hs_result r = hs_sealed_list(w->dir->fd, stream, &list, &count);
+
+	if (r == HS_OK)
+		r = hs_ages_init(&ages, w->dir, stream, list, count);
+	before = ages.now_ms - days * DAY_MS;
+	for (size_t i = 0; i < count && r == HS_OK && list[i].number < keep; i++) {
+		if (hs_ages_sealed_ms(&ages, i, before) >= before)
+			break;
+		r = delete_one(w->dir, stream, &list[i], &w->done->deleted);
+	}
+	hs_ages_free(&ages);
+	free(list);
+	return r;
+}
+
+/* --- all of it -------------------------------------------------------------- */
+
+struct telling {
+	uint64_t hash; /* of all of the names */
+	bool tell;
+};
+
+static void note_strange(void *context, const char *name)
+{
+	struct telling *t = context;
+
+	t->hash += hs_hash(name, strlen(name), 0) | 1;
+	if (t->tell)
+		hs_log(HS_LOG_WARN, "%s is no plain file and is passed over: move it out of the spool", name);
+}
+
+/* Tells once of files that have a segment's name and are none: the first process to see them. */
+static enum hs_result tell_strange(const struct work *w)
+{
+	static const char *const stream[] = { "events", "rejected" };
+	_Atomic uint64_t *told = &w->dir->state->state->strange;
+	struct telling t = { 0 };
+	enum hs_result r = HS_OK;
+
+	for (int i = 0; i < HS_STREAMS && r == HS_OK; i++)
+		r = hs_sealed_strange(w->dir->fd, stream[i], note_strange, &t);
+	if (r != HS_OK || atomic_exchange(told, t.hash) == t.hash)
+		return r;
+	t.tell = true;
+	for (int i = 0; i < HS_STREAMS && r == HS_OK; i++)
+		r = hs_sealed_strange(w->dir->fd, stream[i], note_strange, &t);
+	return r;
+}
+
+/* Each step is done though the one before has failed; the first failure is the result. */
+static void note_failure(enum hs_result *first, enum hs_result r)
+{
+	if (*first == HS_OK)
+		*first = r;
+}
+
+static enum hs_result cap_rejected(const struct work *w, uint64_t most)
+{
+	struct hs_stream *f = &w->dir->state->state->stream[HS_REJECTED];
+	bool died; /* its next writer looks at everything anew */
+	enum hs_result r = hs_shared_state_lock(&f->append, hs_io_now_monotonic() + LOCK_MS, &died);
+
+	if (r != HS_OK)
+		return r == HS_E_BUSY ? HS_OK : r; /* who writes there caps it, too */
+	r = hs_rejected_quota_cap(w->dir, atomic_load(&f->written), most, &w->done->deleted);
+	hs_shared_state_unlock(&f->append);
+	return r;
+}
+
+static enum hs_result maintain_stream(struct work *w, int stream)
+{
+	const struct hs_settings *s = w->dir->settings;
+	const char *name = stream == HS_EVENTS ? "events" : "rejected";
+	uint64_t most = (uint64_t)(stream == HS_EVENTS ? s->retain_bytes : s->rejected_max);
+	uint64_t keep = UINT64_MAX;
+	enum hs_result r = HS_OK;
+
+	if (stream == HS_EVENTS && !s->retain_force)
+		r = hs_cursor_oldest(w->dir->private_dir, &keep);
+	if (r == HS_OK && s->retain_days > 0)
+		note_failure(&r, delete_old(w, name, s->retain_days, keep));
+	if (r == HS_OK && stream == HS_REJECTED)
+		note_failure(&r, cap_rejected(w, most));
+	else if (r == HS_OK && most > 0)
+		note_failure(&r, hs_retention_cap(w->dir, name, 0, most, keep, &w->done->deleted));
+	if (r == HS_OK && stream == HS_EVENTS && w->done->deleted > 0)
+		r = hs_rewrite_log_trim(w->rewrites, EDITS_MOST);
+	if (stream == HS_EVENTS && s->compress == HS_COMPRESS_GZIP && !must_stop(w))
+		note_failure(&r, compress_all(w, name, w->dir->state->state->stream[stream].number));
+	return r;
+}
+
+/* When its first event was spooled, into *ms if that is earlier; 0: nothing tells. A part without events counts as none. */
+static void note_first(const struct hs_spool_dir *dir, const char *name, bool gzip, int64_t *ms)
+{
+	struct stat st;
+	int64_t first;
+
+	if (hs_io_stat(dir->fd, name, &st) < 0 || st.st_size == 0)
+		return;
+	first = hs_clock_of_first(dir->fd, name, gzip);
+	if (first < *ms)
+		*ms = first;
+}
+
+/*
+ * When the oldest event was spooled that is there, if that is before *ms. Of the sealed segments
+ * the first is asked, and all that may have been begun by then: a copied one has a late number.
+ */
+static enum hs_result oldest_event(const struct hs_spool_dir *dir, int64_t *ms)
+{
+	int64_t sealed_most = *ms + dir->settings->rotate_age + DAY_MS;
+	struct hs_sealed *list;
+	size_t count;
+	enum hs_result r = hs_sealed_list(dir->fd, "events", &list, &count);
+
+	for (size_t i = 0; i < count && r == HS_OK; i++) {
+		char name[HS_SEALED_NAME];
+
+		hs_sealed_print("events", &list[i], name);
+		if (i == 0 || list[i].sealed_ms < sealed_most)
+			note_first(dir, name, list[i].gzip, ms);
+	}
+	if (r == HS_OK)
+		note_first(dir, "events.jsonl", false, ms);
+	free(list);
+	return r;
+}
+
+/*
+ * A dead letter stays for as long as its record would: see retain_days, and what a cursor holds.
+ * *before is 0 if none goes now. They go together, for the whole file is written anew.
+ */
+static enum hs_result age_of_letters(const struct hs_spool_dir *dir, int64_t *before)
+{
+	int64_t keep = dir->settings->retain_days * DAY_MS;
+	struct hs_dead_letters_size size;
+	enum hs_result r = hs_dead_letters_look(dir->fd, &size);
+
+	*before = hs_clock_now(dir) - keep;
+	if (r == HS_OK && keep > 0 && size.oldest_ms > 0 && size.oldest_ms < *before - keep / AT_A_TIME)
+		return oldest_event(dir, before);
+	*before = 0;
+	return r;
+}
+
+static enum hs_result drop_old_letters(const struct work *w)
+{
+	int64_t before;
+	enum hs_result r = age_of_letters(w->dir, &before);
+
+	if (r == HS_OK)
+		r = hs_dead_letters_expire(w->dir, before, &w->done->letters);
+	if (w->done->letters > 0)
+		hs_log(HS_LOG_INFO, "maintain: %" PRIu64 " dead letters older than retain_days were taken out of "
+		       "failed.jsonl", w->done->letters);
+	return r == HS_E_BUSY ? HS_OK : r; /* each is at it: the next time */
+}
+
+/* Under the lock of maintenance. */
+static enum hs_result maintain_all(struct work *w)
+{
+	enum hs_result r = hs_rewrite_log_open(w->dir, &w->rewrites);
+
+	if (r != HS_OK)
+		return r;
+	if (hs_io_unlink(w->dir->run_dir, COPY) < 0 && errno != ENOENT) /* of a killed one */
+		return hs_io_result(errno);
+	r = tell_strange(w);
+	for (int i = 0; i < HS_STREAMS && !must_stop(w); i++)
+		note_failure(&r, maintain_stream(w, i));
+	if (!must_stop(w))
+		note_failure(&r, drop_old_letters(w));
+	return r;
+}
+
+enum hs_result hs_retention_run(const struct hs_spool_dir *dir, bool (*stop)(void *context),
+                           void *context, struct hs_retention_counts *done)
+{
+	struct work w = { dir, NULL, HS_FILE_WRITER_GZIP_BACKGROUND, stop, context, done };
+	enum hs_result r = HS_OK;
+	int lock = hs_io_open_or_make(dir->run_dir, LOCK, 0600);
+
+	memset(done, 0, sizeof *done);
+	if (lock < 0)
+		return hs_io_result(errno);
+	done->busy = hs_io_lock(lock, LOCK_EX | LOCK_NB) < 0;
+	if (!done->busy)
+		r = maintain_all(&w);
+	hs_rewrite_log_close(w.rewrites);
+	hs_io_close(lock);
+	if (r != HS_OK)
+		hs_log_result(r, "maintain");
+	return r;
+}

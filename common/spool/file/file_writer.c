@@ -1,0 +1,92 @@
+#include "spool/file/file_writer.h"
+#include "spool/file/gzip.h"
+#include "base/io.h"
+
+#include <errno.h>
+#include <string.h>
+
+enum { AT_ONCE = 1 << 18 };
+
+enum hs_result hs_file_writer_start(struct hs_file_writer *w, int fd, enum hs_file_writer_form form)
+{
+	memset(w, 0, sizeof *w);
+	w->fd = fd;
+	if (form == HS_FILE_WRITER_PLAIN)
+		return HS_OK;
+	w->gzip = hs_gzip_new(form == HS_FILE_WRITER_GZIP_BACKGROUND);
+	return w->gzip != NULL ? HS_OK : HS_E_MEMORY;
+}
+
+void hs_file_writer_free(struct hs_file_writer *w)
+{
+	hs_gzip_free(w->gzip);
+	hs_buf_free(&w->waiting);
+	memset(w, 0, sizeof *w);
+}
+
+static enum hs_result write_out(struct hs_file_writer *w, struct hs_slice bytes)
+{
+	if (bytes.n > 0 && hs_io_write_at(w->fd, bytes.p, bytes.n, w->bytes) < 0)
+		return hs_io_result(errno);
+	w->bytes += bytes.n;
+	return HS_OK;
+}
+
+/* How many of the bytes go into the next member: whole lines, if one fits. */
+static size_t member_of(struct hs_slice bytes)
+{
+	size_t n = bytes.n < HS_GZIP_MEMBER ? bytes.n : HS_GZIP_MEMBER;
+	const char *newline = n < bytes.n ? memrchr(bytes.p, '\n', n) : NULL;
+
+	return newline != NULL ? (size_t)(newline - bytes.p) + 1 : n;
+}
+
+/* Members of what is waiting, until less than `most` bytes are; what is left moves to the front. */
+static enum hs_result write_members(struct hs_file_writer *w, size_t most)
+{
+	struct hs_slice left = hs_buf_slice(&w->waiting);
+	enum hs_result r = HS_OK;
+
+	while (r == HS_OK && left.n > 0 && left.n >= most) {
+		size_t n = member_of(left);
+
+		r = write_out(w, hs_gzip_member(w->gzip, hs_slice(left.p, n)));
+		left = hs_slice(left.p + n, left.n - n);
+	}
+	memmove(w->waiting.p, left.p, left.n);
+	w->waiting.n = left.n;
+	return r;
+}
+
+static enum hs_result write_plain(struct hs_file_writer *w)
+{
+	enum hs_result r = write_out(w, hs_buf_slice(&w->waiting));
+
+	hs_buf_shrink(&w->waiting, 2 * AT_ONCE);
+	return r;
+}
+
+enum hs_result hs_file_writer_put(struct hs_file_writer *w, struct hs_slice bytes)
+{
+	hs_buf_put_slice(&w->waiting, bytes);
+	if (!hs_buf_ok(&w->waiting))
+		return HS_E_MEMORY;
+	if (w->gzip != NULL)
+		return w->waiting.n <= HS_GZIP_MEMBER ? HS_OK : write_members(w, HS_GZIP_MEMBER);
+	return w->waiting.n < AT_ONCE ? HS_OK : write_plain(w);
+}
+
+enum hs_result hs_file_writer_end(struct hs_file_writer *w)
+{
+	enum hs_result r = HS_OK;
+
+	if (!hs_buf_ok(&w->waiting))
+		return HS_E_MEMORY;
+	if (w->gzip == NULL)
+		r = write_plain(w);
+	else if (w->waiting.n > 0)
+		r = write_members(w, 0);
+	else if (w->bytes == 0) /* no file is an empty gzip file */
+		r = write_out(w, hs_gzip_member(w->gzip, HS_SLICE_NONE));
+	return r == HS_OK && hs_io_sync_data(w->fd) < 0 ? HS_E_SYNC : r;
+}

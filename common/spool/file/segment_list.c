@@ -1,0 +1,288 @@
+#include "spool/file/segment_list.h"
+#include "base/timestamp.h"
+#include "base/io.h"
+#include "spool/file/line_reader.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* They count up; a name made by hand must not use them up. */
+#define NUMBER_MOST (UINT64_C(1) << 62)
+
+void hs_sealed_print(const char *stream, const struct hs_sealed *sealed,
+                     char out[static HS_SEALED_NAME])
+{
+	char stamp[HS_TIMESTAMP_STAMP + 1];
+
+	hs_timestamp_compact(sealed->sealed_ms, stamp);
+	snprintf(out, HS_SEALED_NAME, "%s-%s-%06" PRIu64 ".jsonl%s", stream, stamp,
+	         sealed->moved ? sealed->named : sealed->number, sealed->gzip ? ".gz" : "");
+}
+
+/* 20261123T101500.123Z as the text that hs_timestamp_parse reads. */
+static bool parse_stamp(const char *p, int64_t *ms)
+{
+	char text[HS_TIMESTAMP_TEXT + 1];
+
+	if (strlen(p) < HS_TIMESTAMP_STAMP)
+		return false;
+	snprintf(text, sizeof text, "%.4s-%.2s-%.2sT%.2s:%.2s:%.2s%.5s", p, p + 4, p + 6, p + 9, p + 11,
+	         p + 13, p + 15);
+	return hs_timestamp_parse(hs_slice_str(text), ms);
+}
+
+bool hs_sealed_parse(const char *stream, const char *name, struct hs_sealed *sealed)
+{
+	size_t prefix = strlen(stream), n = strlen(name);
+	char again[HS_SEALED_NAME];
+	const char *p = name + prefix + 1;
+
+	memset(sealed, 0, sizeof *sealed);
+	if (strncmp(name, stream, prefix) != 0 || name[prefix] != '-' ||
+	    !parse_stamp(p, &sealed->sealed_ms) ||
+	    sscanf(p + HS_TIMESTAMP_STAMP, "-%" SCNu64 ".jsonl", &sealed->number) != 1 ||
+	    sealed->number > NUMBER_MOST)
+		return false;
+	sealed->gzip = strcmp(name + n - 3, ".gz") == 0;
+	hs_sealed_print(stream, sealed, again);
+	return strcmp(name, again) == 0;
+}
+
+/* --- numbers that are not those of the names -------------------------------- */
+
+enum { ENTRY_MAX = 160 /* bytes of a line */ };
+static const char NUMBERS[] = "numbers", NUMBERS_FROM_ABOVE[] = ".hookspool/numbers";
+
+/* Those that have one: in `map`, number is to be read for the segment named `named`. */
+struct numbers {
+	const char *stream;
+	struct hs_sealed *map;
+	size_t count, cap;
+};
+
+static struct hs_sealed *find_number(const struct numbers *n, uint64_t named, int64_t sealed_ms)
+{
+	for (size_t i = 0; i < n->count; i++)
+		if (n->map[i].named == named && n->map[i].sealed_ms == sealed_ms)
+			return &n->map[i];
+	return NULL;
+}
+
+static bool take_line(struct numbers *n, struct hs_slice line)
+{
+	char text[ENTRY_MAX], file[HS_SEALED_NAME];
+	struct hs_sealed sealed, *known;
+	uint64_t number;
+	int end = 0;
+
+	snprintf(text, sizeof text, "%.*s", (int)(line.n < sizeof text ? line.n : sizeof text - 1), line.p);
+	if (sscanf(text, "{\"file\":\"%79[^\"]\",\"number\":%" SCNu64 "}%n", file, &number, &end) != 2 ||
+	    end == 0 || !hs_sealed_parse(n->stream, file, &sealed))
+		return true; /* of the other stream, or a fragment that a kill has left */
+	known = find_number(n, sealed.number, sealed.sealed_ms);
+	if (known == NULL && n->count == n->cap) {
+		size_t cap = n->cap == 0 ? 16 : n->cap * 2;
+		struct hs_sealed *map = realloc(n->map, cap * sizeof *map);
+
+		if (map == NULL)
+			return false;
+		n->map = map;
+		n->cap = cap;
+	}
+	if (known == NULL)
+		known = &n->map[n->count++];
+	*known = (struct hs_sealed){ number, sealed.sealed_ms, false, true, sealed.number };
+	return true;
+}
+
+/* Mostly there are none. */
+static enum hs_result read_numbers(int dir, struct numbers *n)
+{
+	int fd = hs_io_open_read(dir, NUMBERS_FROM_ABOVE), more;
+	struct hs_line_reader lines = { 0 };
+	struct hs_slice line;
+	enum hs_result r = HS_OK;
+
+	if (fd < 0)
+		return errno == ENOENT ? HS_OK : hs_io_result(errno);
+	hs_line_reader_start(&lines, fd, 0, UINT64_MAX);
+	while (r == HS_OK && (more = hs_line_reader_next(&lines, &line)) > 0)
+		if (more == 1 && !take_line(n, line))
+			r = HS_E_MEMORY;
+	if (r == HS_OK && more < 0)
+		r = HS_E_IO;
+	hs_line_reader_free(&lines);
+	hs_io_close(fd);
+	return r;
+}
+
+enum hs_result hs_sealed_renumber(int private_dir, const char *stream, const struct hs_sealed *sealed,
+                                  uint64_t number, mode_t mode)
+{
+	struct hs_sealed plain = *sealed;
+	char file[HS_SEALED_NAME], line[ENTRY_MAX];
+	int fd = hs_io_open_or_make(private_dir, NUMBERS, mode);
+	enum hs_result r = HS_OK;
+	struct stat st;
+
+	if (fd < 0)
+		return hs_io_result(errno);
+	plain.gzip = false;
+	hs_sealed_print(stream, &plain, file);
+	/* the newline before it ends what a kill may have left */
+	snprintf(line, sizeof line, "\n{\"file\":\"%s\",\"number\":%" PRIu64 "}\n", file, number);
+	if (hs_io_fstat(fd, &st) < 0)
+		r = HS_E_IO;
+	else if (hs_io_write_at(fd, line, strlen(line), (uint64_t)st.st_size) < 0)
+		r = hs_io_result(errno);
+	else if (hs_io_sync_data(fd) < 0)
+		r = HS_E_SYNC;
+	if (r != HS_OK && r != HS_E_IO)
+		hs_io_truncate(fd, (uint64_t)st.st_size);
+	hs_io_close(fd);
+	return r == HS_OK && hs_io_sync_dir(private_dir) < 0 ? HS_E_IO : r;
+}
+
+/* --- listing ---------------------------------------------------------------- */
+
+struct collect {
+	const char *stream;
+	const struct numbers *numbers;
+	struct hs_sealed *list;
+	size_t count, cap;
+	bool failed;
+};
+
+static void renumber(const struct numbers *n, struct hs_sealed *sealed)
+{
+	const struct hs_sealed *other = find_number(n, sealed->number, sealed->sealed_ms);
+
+	if (other == NULL || other->number == sealed->number)
+		return;
+	sealed->moved = true;
+	sealed->named = sealed->number;
+	sealed->number = other->number;
+}
+
+static bool collect(void *context, const char *name, bool plain)
+{
+	struct collect *c = context;
+	struct hs_sealed sealed;
+
+	if (!plain || !hs_sealed_parse(c->stream, name, &sealed))
+		return true;
+	renumber(c->numbers, &sealed);
+	if (c->count == c->cap) {
+		size_t cap = c->cap == 0 ? 64 : c->cap * 2;
+		struct hs_sealed *list = realloc(c->list, cap * sizeof *list);
+
+		if (list == NULL) {
+			c->failed = true;
+			return false;
+		}
+		c->list = list;
+		c->cap = cap;
+	}
+	c->list[c->count++] = sealed;
+	return true;
+}
+
+static int by_number(const void *a, const void *b)
+{
+	const struct hs_sealed *x = a, *y = b;
+
+	if (x->number != y->number)
+		return x->number < y->number ? -1 : 1;
+	if (x->sealed_ms != y->sealed_ms)
+		return x->sealed_ms < y->sealed_ms ? -1 : 1;
+	if (x->named != y->named)
+		return x->named < y->named ? -1 : 1;
+	if (x->moved != y->moved)
+		return (int)x->moved - (int)y->moved;
+	return (int)x->gzip - (int)y->gzip;
+}
+
+bool hs_sealed_same(const struct hs_sealed *a, const struct hs_sealed *b)
+{
+	return a->number == b->number && a->sealed_ms == b->sealed_ms && a->named == b->named &&
+	       a->moved == b->moved;
+}
+
+static void drop_same(struct collect *c)
+{
+	size_t kept = 1;
+
+	for (size_t i = 1; i < c->count; i++)
+		if (by_number(&c->list[i], &c->list[kept - 1]) != 0)
+			c->list[kept++] = c->list[i];
+	c->count = kept;
+}
+
+static enum hs_result list_names(int dir, struct collect *c)
+{
+	/*
+	 * Twice: a reader of a large directory may pass the place of a .gz before it is made, and
+	 * come to that of the plain one when it is gone (readdir(3)). The second time it meets one.
+	 */
+	if (hs_io_list_kinds(dir, collect, c) < 0 || hs_io_list_kinds(dir, collect, c) < 0)
+		return HS_E_IO;
+	return c->failed ? HS_E_MEMORY : HS_OK;
+}
+
+enum hs_result hs_sealed_list_all(int dir, const char *stream, struct hs_sealed **list, size_t *count)
+{
+	struct numbers numbers = { .stream = stream };
+	struct collect c = { .stream = stream, .numbers = &numbers };
+	enum hs_result r = read_numbers(dir, &numbers);
+
+	if (r == HS_OK)
+		r = list_names(dir, &c);
+	if (r != HS_OK) {
+		free(c.list);
+		c.list = NULL;
+		c.count = 0;
+	} else if (c.count > 0) {
+		qsort(c.list, c.count, sizeof *c.list, by_number);
+		drop_same(&c);
+	}
+	free(numbers.map);
+	*list = c.list;
+	*count = c.count;
+	return r;
+}
+
+enum hs_result hs_sealed_list(int dir, const char *stream, struct hs_sealed **list, size_t *count)
+{
+	enum hs_result r = hs_sealed_list_all(dir, stream, list, count);
+
+	while (*count > 0 && (*list)[*count - 1].number == HS_SEALED_LATER)
+		--*count;
+	return r;
+}
+
+struct strange {
+	const char *stream;
+	void (*each)(void *context, const char *name);
+	void *context;
+};
+
+static bool look_for_strange(void *context, const char *name, bool plain)
+{
+	struct strange *s = context;
+	struct hs_sealed sealed;
+
+	if (!plain && hs_sealed_parse(s->stream, name, &sealed))
+		s->each(s->context, name);
+	return true;
+}
+
+enum hs_result hs_sealed_strange(int dir, const char *stream, void (*each)(void *context, const char *name),
+                                 void *context)
+{
+	struct strange s = { stream, each, context };
+
+	return hs_io_list_kinds(dir, look_for_strange, &s) < 0 ? HS_E_IO : HS_OK;
+}

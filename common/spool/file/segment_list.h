@@ -1,0 +1,69 @@
+/*
+ * segment_list: the sealed segments of a stream, by their names alone.
+ *
+ * events-20261123T101500.123Z-000042.jsonl: the stamp is when it was sealed, the number
+ * counts up and never repeats; with .gz behind it once it is compressed. Sorted by name
+ * they are in the order of sealing.
+ *
+ * Somebody else may put segments into the spool whose numbers are in use. Their names stay, so
+ * that a mirror does not bring them again; the number under which they are read stands in
+ * .hookspool/numbers, a line each, the last one counts. See foreign_segments.h.
+ *
+ *	{"file":"events-20261123T101500.123Z-000042.jsonl","number":57}
+ */
+#ifndef HS_SEGMENT_LIST_H
+#define HS_SEGMENT_LIST_H
+
+#include "base/result.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+enum { HS_SEALED_NAME = 80 }; /* bytes of the longest file name, its NUL included */
+
+struct hs_sealed {
+	uint64_t number;
+	int64_t sealed_ms;
+	bool gzip;
+	bool moved;     /* its name has another number … */
+	uint64_t named; /* … which is this one */
+};
+
+/* A segment that is not to be read yet. */
+#define HS_SEALED_LATER UINT64_MAX
+
+/* Is `name` one of the stream's ("events", "rejected")? Only the one spelling is. */
+bool hs_sealed_parse(const char *stream, const char *name, struct hs_sealed *sealed);
+void hs_sealed_print(const char *stream, const struct hs_sealed *sealed,
+                     char out[static HS_SEALED_NAME]);
+
+/*
+ * All plain files that are to be read, in order; while one is being compressed it may stand there
+ * twice, the plain one first. The array is the caller's, for free(); NULL if there is none. HS_OK,
+ * HS_E_IO or HS_E_MEMORY.
+ */
+enum hs_result hs_sealed_list(int dir, const char *stream, struct hs_sealed **list, size_t *count);
+
+/* Those that are not to be read yet, too; they come last, their number is HS_SEALED_LATER. */
+enum hs_result hs_sealed_list_all(int dir, const char *stream, struct hs_sealed **list, size_t *count);
+
+/* Are the two one segment, plain and compressed? */
+bool hs_sealed_same(const struct hs_sealed *a, const struct hs_sealed *b);
+
+/*
+ * From now on this segment is read under another number, whichever its name has. On stable
+ * storage at HS_OK; the file that says so has this mode. Otherwise HS_E_IO, HS_E_SYNC or HS_E_FULL. Under the append lock.
+ */
+enum hs_result hs_sealed_renumber(int private_dir, const char *stream, const struct hs_sealed *sealed,
+                                  uint64_t number, mode_t mode);
+
+/*
+ * Calls each(context, name) for whatever bears the name of one and is no plain file: a directory,
+ * a symbolic link, a FIFO. It is passed over by everything else. HS_OK or HS_E_IO.
+ */
+enum hs_result hs_sealed_strange(int dir, const char *stream, void (*each)(void *context, const char *name),
+                                 void *context);
+
+#endif

@@ -1,0 +1,227 @@
+#include "spool/shared/clock.h"
+#include "base/timestamp.h"
+#include "base/io.h"
+#include "spool/file/line_reader.h"
+#include "base/log.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { LOCK_MS = 1000 };
+#define MS INT64_C(1000)
+#define DAY_MS (86400 * MS)
+
+/* --- the rule --------------------------------------------------------------- */
+
+static void jump_ahead(struct hs_clock *c, int64_t drift, int64_t limit)
+{
+	int64_t before = c->lag_ms > 0 ? c->lag_ms : 0;
+	int64_t lag = c->lag_ms + drift;
+
+	c->lag_ms = lag > limit ? lag : 0; /* a negative one: the clock is right again */
+	c->steady_ms =
+	    c->lag_ms == 0 ? 0 : (int64_t)((double)c->steady_ms * (double)before / (double)c->lag_ms);
+}
+
+static void jump_back(struct hs_clock *c, int64_t drift, int64_t limit, bool same_boot)
+{
+	int64_t lag = c->lag_ms + drift;
+	bool was_proved = c->lag_ms <= 0 && c->steady_ms >= MS * HS_CLOCK_STEADY_S;
+
+	c->lag_ms = lag > limit || (lag < -limit && (!same_boot || was_proved)) ? lag : 0;
+	if (c->lag_ms <= 0)
+		c->steady_ms = 0;
+}
+
+void hs_clock_move(struct hs_clock *c, int64_t wall_ms, int64_t boot_ms)
+{
+	bool same_boot = c->boot_ms >= 0 && boot_ms >= c->boot_ms;
+	int64_t limit = MS * (same_boot ? HS_CLOCK_DRIFT_S : HS_CLOCK_OFF_S);
+	int64_t passed = same_boot ? boot_ms - c->boot_ms : 0;
+	int64_t drift = wall_ms - (c->wall_ms + passed);
+
+	if (c->steady_ms < MS * HS_CLOCK_STEADY_S)
+		c->steady_ms += passed;
+	if (drift > limit)
+		jump_ahead(c, drift, limit);
+	else if (drift < -limit)
+		jump_back(c, drift, limit, same_boot);
+	if (c->steady_ms >= MS * HS_CLOCK_STEADY_S && c->lag_ms <= MS * HS_CLOCK_LAG_MOST_S)
+		c->lag_ms = 0;
+	c->wall_ms = wall_ms; /* first: a kill in between must not look like a jump ahead */
+	c->boot_ms = boot_ms;
+}
+
+/* --- the shared state -------------------------------------------------------- */
+
+static int64_t newest_of(const struct hs_spool_dir *dir, const char *stream)
+{
+	char open[HS_SEALED_NAME];
+	struct hs_sealed *list;
+	size_t count;
+	int64_t newest;
+
+	snprintf(open, sizeof open, "%s.jsonl", stream);
+	newest = hs_clock_of_first(dir->fd, open, false);
+	if (hs_sealed_list(dir->fd, stream, &list, &count) == HS_OK && count > 0 &&
+	    list[count - 1].sealed_ms > newest)
+		newest = list[count - 1].sealed_ms;
+	free(list);
+	return newest;
+}
+
+/* There was no look before: take the files' newest time for it, unless that is ahead. */
+static void begin(const struct hs_spool_dir *dir, struct hs_clock *c, int64_t wall_ms)
+{
+	int64_t events = newest_of(dir, "events"), rejected = newest_of(dir, "rejected");
+	int64_t newest = events > rejected ? events : rejected;
+
+	c->wall_ms = newest > 0 && newest < wall_ms ? newest : wall_ms;
+	c->boot_ms = -1;
+}
+
+static void tell(int64_t before_ms, int64_t lag_ms)
+{
+	if (lag_ms > before_ms && lag_ms > 0)
+		hs_log(HS_LOG_WARN,
+		       "the clock has jumped %" PRId64 " hours ahead: nothing is deleted or forgotten by that; "
+		       "set it right, or if it is right: hookspool maintain --trust-clock",
+		       lag_ms / (3600 * MS));
+	else if (lag_ms <= 0 && before_ms > 0)
+		hs_log(HS_LOG_INFO, "the clock is believed again");
+}
+
+/* The lag after a look; the clock's time in *wall_ms. */
+static int64_t look(const struct hs_spool_dir *dir, int64_t *wall_ms)
+{
+	struct hs_clock *c = &dir->state->state->clock;
+	int64_t before, lag;
+	bool died;
+
+	*wall_ms = hs_io_now();
+	if (!hs_timestamp_is_possible(*wall_ms) ||
+	    hs_shared_state_lock(&c->lock, hs_io_now_monotonic() + LOCK_MS, &died) != HS_OK)
+		return c->lag_ms;
+	*wall_ms = hs_io_now(); /* waiting for the lock must not look like a clock set back */
+	if (c->wall_ms == 0)
+		begin(dir, c, *wall_ms);
+	before = c->lag_ms;
+	hs_clock_move(c, *wall_ms, hs_io_now_boot());
+	lag = c->lag_ms;
+	hs_shared_state_unlock(&c->lock);
+	tell(before, lag);
+	return lag;
+}
+
+int64_t hs_clock_now(const struct hs_spool_dir *dir)
+{
+	int64_t wall_ms, lag = look(dir, &wall_ms);
+
+	return wall_ms - (lag > 0 ? lag : 0);
+}
+
+int64_t hs_clock_lag(const struct hs_spool_dir *dir)
+{
+	int64_t wall_ms, lag = look(dir, &wall_ms);
+
+	return lag > 0 ? lag : 0;
+}
+
+void hs_clock_trust(const struct hs_spool_dir *dir)
+{
+	struct hs_clock *c = &dir->state->state->clock;
+	int64_t wall_ms;
+	bool died;
+
+	look(dir, &wall_ms);
+	if (hs_shared_state_lock(&c->lock, hs_io_now_monotonic() + LOCK_MS, &died) != HS_OK)
+		return;
+	c->lag_ms = c->steady_ms = 0;
+	hs_shared_state_unlock(&c->lock);
+}
+
+/* --- the age of segments ------------------------------------------------------- */
+
+int64_t hs_clock_of_first(int dir, const char *name, bool gzip)
+{
+	static const char label[] = "\"spooled_at\":\"";
+	struct hs_line_reader lines = { 0 };
+	struct hs_slice line;
+	const char *at = NULL;
+	int64_t ms = 0;
+	int fd = hs_io_open_plain(dir, name);
+
+	if (fd < 0)
+		return 0;
+	if (gzip ? hs_line_reader_start_gzip(&lines, fd, 0) : (hs_line_reader_start(&lines, fd, 0, UINT64_MAX), true))
+		if (hs_line_reader_next(&lines, &line) == 1)
+			at = memmem(line.p, line.n, label, sizeof label - 1);
+	if (at != NULL && (size_t)(line.p + line.n - at) >= sizeof label - 1 + HS_TIMESTAMP_TEXT &&
+	    !hs_timestamp_parse(hs_slice(at + sizeof label - 1, HS_TIMESTAMP_TEXT), &ms))
+		ms = 0;
+	hs_line_reader_free(&lines);
+	hs_io_close(fd);
+	return ms;
+}
+
+enum hs_result hs_ages_init(struct hs_ages *a, const struct hs_spool_dir *dir, const char *stream,
+                            const struct hs_sealed *list, size_t count)
+{
+	*a = (struct hs_ages){ dir, stream, list, count, hs_clock_now(dir), INT64_MIN, NULL };
+	a->first = calloc(count + 1, sizeof *a->first);
+	return a->first == NULL ? HS_E_MEMORY : HS_OK;
+}
+
+void hs_ages_free(struct hs_ages *a)
+{
+	free(a->first);
+	a->first = NULL;
+}
+
+/* The time of the first record in list[i]; at `count`, in the open segment. 0: unknown. */
+static int64_t first_of(struct hs_ages *a, size_t i)
+{
+	char name[HS_SEALED_NAME];
+
+	if (a->first[i] == 0) {
+		if (i < a->count)
+			hs_sealed_print(a->stream, &a->list[i], name);
+		else
+			snprintf(name, sizeof name, "%s.jsonl", a->stream);
+		a->first[i] = hs_clock_of_first(a->dir->fd, name, i < a->count && a->list[i].gzip);
+		if (a->first[i] == 0)
+			a->first[i] = -1;
+	}
+	return a->first[i] > 0 ? a->first[i] : 0;
+}
+
+/* The first record behind this segment whose time is not from the future. */
+static int64_t from_next(struct hs_ages *a, size_t i)
+{
+	for (size_t j = i + 1; j <= a->count; j++) {
+		int64_t ms = j < a->count && a->list[j].number == a->list[i].number ? 0 : first_of(a, j);
+
+		if (ms > 0 && !hs_clock_is_ahead(ms, a->now_ms))
+			return ms;
+	}
+	return INT64_MAX;
+}
+
+int64_t hs_ages_sealed_ms(struct hs_ages *a, size_t i, int64_t before_ms)
+{
+	int64_t ms = a->list[i].sealed_ms, own;
+
+	if (hs_clock_is_ahead(ms, a->now_ms)) {
+		ms = from_next(a, i);
+	} else if (ms < before_ms) {
+		own = first_of(a, i);
+		if (own > ms && !hs_clock_is_ahead(own, a->now_ms))
+			ms = own;
+	}
+	if (ms < a->floor_ms)
+		ms = a->floor_ms;
+	a->floor_ms = ms;
+	return ms;
+}

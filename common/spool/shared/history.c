@@ -1,0 +1,198 @@
+#include "spool/shared/history.h"
+#include "base/timestamp.h"
+#include "base/hex.h"
+#include "base/digest.h"
+#include "base/io.h"
+#include "base/log.h"
+#include "spool/write/segment.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { TEXT_MAX = 192, NAME_MAX_BYTES = 32 };
+static const char NAME[] = HS_HISTORY_FILE;
+
+bool hs_history_hash(struct hs_digest *d, struct hs_slice line, uint64_t *hash)
+{
+	uint8_t sum[HS_SHA256_BYTES];
+
+	if (!hs_digest_start(d) || !hs_digest_add(d, line) || !hs_digest_end(d, sum))
+		return false;
+	*hash = 0;
+	for (int i = 0; i < 8; i++)
+		*hash = *hash << 8 | sum[i];
+	if (*hash == 0) /* means "not known" */
+		*hash = 1;
+	return true;
+}
+
+/* --- its file --------------------------------------------------------------- */
+
+static size_t print(char out[static TEXT_MAX], const struct hs_history *h)
+{
+	char now[HS_TIMESTAMP_TEXT + 1];
+
+	hs_timestamp_text(hs_io_now(), now);
+	return (size_t)snprintf(out, TEXT_MAX,
+				"{\"id\":\"%s\",\"epoch\":%" PRIu64
+				",\"settled\":%s,\"begun_at\":\"%s\"}\n",
+				h->id, h->epoch, h->settled ? "true" : "false", now);
+}
+
+static bool parse(const char *text, struct hs_history *h)
+{
+	char settled[8], begun[HS_TIMESTAMP_TEXT + 1];
+	int end = 0;
+
+	if (sscanf(text,
+		   "{\"id\":\"%32[0-9a-f]\",\"epoch\":%" SCNu64
+		   ",\"settled\":%7[a-z],\"begun_at\":\"%24[^\"]\"}\n%n",
+		   h->id, &h->epoch, settled, begun, &end) != 4 ||
+	    end == 0 || text[end] != '\0' || strlen(h->id) != HS_HISTORY_ID || h->epoch == 0)
+		return false;
+	h->settled = strcmp(settled, "true") == 0;
+	return h->settled || strcmp(settled, "false") == 0;
+}
+
+enum hs_result hs_history_read(int private_dir, const char *name, struct hs_history *h)
+{
+	char text[TEXT_MAX];
+	int fd = hs_io_open_read(private_dir, name), saved;
+	ssize_t got;
+
+	if (fd < 0)
+		return HS_E_IO;
+	got = hs_io_read_at(fd, text, sizeof text - 1, 0);
+	saved = errno;
+	hs_io_close(fd);
+	errno = got < 0 ? saved : 0;
+	if (got < 0)
+		return HS_E_IO;
+	text[got] = '\0';
+	return parse(text, h) ? HS_OK : HS_E_CURSOR;
+}
+
+/* A file of nobody else's, whole and synced. */
+static enum hs_result write_copy(int dir, const struct hs_history *h, char name[static NAME_MAX_BYTES])
+{
+	char text[TEXT_MAX];
+	size_t n = print(text, h);
+	enum hs_result r = HS_OK;
+	int fd;
+
+	snprintf(name, NAME_MAX_BYTES, "spool-%016" PRIx64, hs_io_random());
+	fd = hs_io_make(dir, name, 0600);
+	if (fd < 0)
+		return hs_io_result(errno);
+	if (hs_io_write_at(fd, text, n, 0) < 0)
+		r = hs_io_result(errno);
+	else if (hs_io_sync_data(fd) < 0)
+		r = HS_E_SYNC;
+	hs_io_close(fd);
+	if (r != HS_OK)
+		hs_io_unlink(dir, name);
+	return r;
+}
+
+enum hs_result hs_history_put(int private_dir, int temporary_dir, const char *name,
+			      const struct hs_history *h)
+{
+	char copy[NAME_MAX_BYTES];
+	enum hs_result r = write_copy(temporary_dir, h, copy);
+
+	if (r != HS_OK)
+		return r;
+	if (hs_io_rename(temporary_dir, copy, private_dir, name) < 0) {
+		r = hs_io_result(errno);
+		hs_io_unlink(temporary_dir, copy);
+		return r;
+	}
+	return hs_io_sync_dir(private_dir) < 0 ? HS_E_IO : HS_OK;
+}
+
+/* The same where there is none. *made is false if somebody else was faster: then theirs counts. */
+static enum hs_result put_first(const struct hs_spool_dir *dir, const struct hs_history *h, bool *made)
+{
+	char copy[NAME_MAX_BYTES];
+	enum hs_result r = write_copy(dir->run_dir, h, copy);
+
+	*made = false;
+	if (r != HS_OK)
+		return r;
+	*made = hs_io_link(dir->run_dir, copy, dir->private_dir, NAME) == 0;
+	if (!*made && (errno == EPERM || errno == EOPNOTSUPP || errno == ENOSYS)) /* no links here */
+		*made = hs_io_rename(dir->run_dir, copy, dir->private_dir, NAME) == 0;
+	if (!*made && errno != EEXIST)
+		r = hs_io_result(errno);
+	hs_io_unlink(dir->run_dir, copy);
+	if (r == HS_OK && hs_io_sync_dir(dir->private_dir) < 0)
+		r = HS_E_IO;
+	return r;
+}
+
+/* --- opening ---------------------------------------------------------------- */
+
+static bool look_at_name(void *context, const char *name)
+{
+	bool *found = context;
+	struct hs_sealed sealed;
+
+	*found = strcmp(name, "events.jsonl") == 0 || strcmp(name, "rejected.jsonl") == 0 ||
+		 hs_sealed_parse("events", name, &sealed) ||
+		 hs_sealed_parse("rejected", name, &sealed);
+	return !*found;
+}
+
+static void make_id(struct hs_history *h)
+{
+	uint64_t random[2] = { hs_io_random(), hs_io_random() };
+
+	hs_hex_encode((const uint8_t *)random, sizeof random, h->id);
+	h->id[HS_HISTORY_ID] = '\0';
+	h->epoch = 1;
+}
+
+/* There is none, or a damaged one. */
+static enum hs_result begin(const struct hs_spool_dir *dir, bool damaged, struct hs_history *h)
+{
+	const struct hs_shared_state *state = dir->state->state;
+	bool used = false, made;
+	enum hs_result r;
+
+	if (hs_io_list(dir->fd, look_at_name, &used) < 0)
+		return HS_E_IO;
+	if (strlen(state->spool_id) == HS_HISTORY_ID && state->spool_epoch > 0) {
+		memcpy(h->id, state->spool_id, sizeof h->id); /* the file alone was lost */
+		h->epoch = state->spool_epoch;
+		h->settled = true;
+	} else {
+		make_id(h);
+		h->settled = !used && !damaged;
+	}
+	if (damaged && hs_io_unlink(dir->private_dir, NAME) < 0 && errno != ENOENT)
+		return HS_E_IO;
+	r = put_first(dir, h, &made);
+	if (r != HS_OK)
+		return r;
+	if (made && !h->settled)
+		hs_log(HS_LOG_ERROR, ".hookspool/" HS_HISTORY_FILE " was lost, and with it what is "
+				     "kept beside it: restore it from a backup, or run hookspool adopt");
+	return made ? HS_OK : hs_history_read(dir->private_dir, NAME, h);
+}
+
+enum hs_result hs_history_open(const struct hs_spool_dir *dir, struct hs_history *h)
+{
+	struct hs_shared_state *state = dir->state->state;
+	enum hs_result r = hs_history_read(dir->private_dir, NAME, h);
+
+	if (r == HS_E_CURSOR || (r == HS_E_IO && errno == ENOENT))
+		r = begin(dir, r == HS_E_CURSOR, h);
+	if (r == HS_OK && (strcmp(state->spool_id, h->id) != 0 || state->spool_epoch != h->epoch)) {
+		memcpy(state->spool_id, h->id, sizeof h->id);
+		state->spool_epoch = h->epoch;
+	}
+	return r;
+}

@@ -1,0 +1,281 @@
+#include "spool/shared/spool_dir.h"
+#include "base/io.h"
+#include "base/log.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { PASSWD_MOST = 1 << 20 };
+static const char PRIVATE[] = ".hookspool", RUN[] = "run";
+
+static enum hs_result dir_failed(const char *what, int error)
+{
+	enum hs_result r = hs_io_result(error);
+
+	if (r != HS_E_FULL && r != HS_E_READ_ONLY)
+		r = HS_E_SPOOL_DIR;
+	hs_log_result(r, "%s: %s", what, strerror(error));
+	return r;
+}
+
+/* The directory's own name must survive a power cut, too. */
+static void sync_parent(const char *path)
+{
+	char *copy = strdup(path), *slash = copy == NULL ? NULL : strrchr(copy, '/');
+	int fd;
+
+	if (slash != NULL) {
+		slash[slash == copy ? 1 : 0] = '\0';
+		fd = hs_io_open_dir(AT_FDCWD, copy);
+		if (fd < 0 || hs_io_sync_dir(fd) < 0)
+			hs_log(HS_LOG_WARN, "the folder above spool_dir could not be synced: %s", strerror(errno));
+		if (fd >= 0)
+			hs_io_close(fd);
+	}
+	free(copy);
+}
+
+/* As sudo(8) takes it. No getpwuid(3): a static program cannot load what that may need. */
+void hs_spool_dir_user(uid_t user, char out[static HS_SPOOL_DIR_USER])
+{
+	struct hs_buf text = { 0 };
+	struct stat st;
+	char *line, *rest;
+
+	snprintf(out, HS_SPOOL_DIR_USER, "'#%lu'", (unsigned long)user);
+	if (hs_io_read_file("/etc/passwd", PASSWD_MOST, &text, &st) == 0) {
+		hs_buf_putc(&text, '\0');
+		for (line = hs_buf_ok(&text) ? strtok_r(text.p, "\n", &rest) : NULL; line != NULL;
+		     line = strtok_r(NULL, "\n", &rest)) {
+			char name[HS_SPOOL_DIR_USER - 1];
+			unsigned long number;
+
+			if (sscanf(line, "%33[^:]:%*[^:]:%lu", name, &number) == 2 && number == user)
+				snprintf(out, HS_SPOOL_DIR_USER, "%s", name);
+		}
+	}
+	hs_buf_free(&text);
+}
+
+/* The remedy for somebody else: which is not to take the spool from its owner. */
+static enum hs_result tell_owner(const char *path, const struct stat *st)
+{
+	char name[HS_SPOOL_DIR_USER];
+
+	hs_spool_dir_user(st->st_uid, name);
+	hs_log(HS_LOG_ERROR, "%s belongs to %s: sudo -u %s hookspool ...; where spool_mode = 0640 its group may use cat, "
+	       "tail and stats", path, name, name);
+	return HS_E_SPOOL_OWNER;
+}
+
+static enum hs_result check_dir(int fd, const struct hs_settings *settings, struct stat *st)
+{
+	if (hs_io_fstat(fd, st) < 0)
+		return HS_E_IO;
+	if (st->st_uid != geteuid())
+		return HS_E_SPOOL_OWNER;
+	if ((st->st_mode & (S_IWGRP | S_IWOTH)) != 0)
+		return HS_E_SPOOL_DIR;
+	return !settings->allow_nfs && hs_io_is_network(fd) == 1 ? HS_E_SPOOL_NFS : HS_OK;
+}
+
+static mode_t dir_mode(const struct hs_settings *settings)
+{
+	return settings->spool_mode == 0640 ? 0750 : 0700;
+}
+
+static enum hs_result open_spool_dir(struct hs_spool_dir *spool_dir, bool make)
+{
+	const struct hs_settings *settings = spool_dir->settings;
+	mode_t mode = dir_mode(settings);
+	const char *path = settings->spool_dir;
+	struct stat st;
+	enum hs_result r;
+
+	spool_dir->fd = hs_io_open_dir(AT_FDCWD, path);
+	if (spool_dir->fd < 0 && errno == ENOENT && make) {
+		if (hs_io_make_dir(AT_FDCWD, path, mode) == 0)
+			sync_parent(path);
+		else if (errno != EEXIST)
+			return dir_failed("spool_dir", errno);
+		spool_dir->fd = hs_io_open_dir(AT_FDCWD, path);
+	}
+	if (spool_dir->fd < 0 && errno == EACCES && hs_io_stat(AT_FDCWD, path, &st) == 0 && st.st_uid != geteuid())
+		return tell_owner(path, &st);
+	if (spool_dir->fd < 0)
+		return dir_failed("spool_dir", errno);
+	r = check_dir(spool_dir->fd, settings, &st);
+	return r == HS_E_SPOOL_OWNER ? tell_owner(path, &st) : r;
+}
+
+/*
+ * A folder of our own below `at`, made if it is missing. Its name is on stable storage before
+ * anything is put into it, so a power cut leaves no part of what lies below.
+ */
+static enum hs_result open_own_dir(const struct hs_spool_dir *spool_dir, int at, const char *name, int *dir)
+{
+	struct stat st;
+
+	*dir = hs_io_open_dir(at, name);
+	if (*dir < 0 && errno == ENOENT) {
+		if (hs_io_make_dir(at, name, dir_mode(spool_dir->settings)) == 0 && hs_io_sync_dir(at) < 0)
+			return HS_E_IO;
+		*dir = hs_io_open_dir(at, name);
+	}
+	if (*dir < 0)
+		return errno == ENOENT ? dir_failed(name, EACCES) : HS_E_SPOOL_FILE;
+	if (hs_io_fstat(*dir, &st) < 0)
+		return HS_E_IO;
+	return st.st_uid == geteuid() ? HS_OK : HS_E_SPOOL_OWNER;
+}
+
+/* All of it but the state. */
+static enum hs_result open_dirs(struct hs_opened_spool *o, const struct hs_settings *settings, bool make)
+{
+	enum hs_result r;
+
+	*o = (struct hs_opened_spool){ .dir = { .fd = -1, .private_dir = -1, .run_dir = -1, .settings = settings, .state = &o->state } };
+	r = open_spool_dir(&o->dir, make);
+	if (r == HS_OK)
+		r = open_own_dir(&o->dir, o->dir.fd, PRIVATE, &o->dir.private_dir);
+	if (r == HS_OK)
+		r = open_own_dir(&o->dir, o->dir.private_dir, RUN, &o->dir.run_dir);
+	return r;
+}
+
+enum hs_result hs_spool_dir_distrust(const struct hs_settings *settings)
+{
+	struct hs_opened_spool o;
+	enum hs_result r = open_dirs(&o, settings, false);
+
+	if (r == HS_OK)
+		r = hs_shared_state_distrust(o.dir.fd, o.dir.run_dir);
+	if (r != HS_OK && r != HS_E_BUSY)
+		hs_log_result(r, "open %s", settings->spool_dir);
+	hs_spool_dir_close(&o);
+	return r;
+}
+
+enum hs_result hs_spool_dir_open(struct hs_opened_spool *o, const struct hs_settings *settings, bool make)
+{
+	enum hs_result r = open_dirs(o, settings, make);
+
+	if (r == HS_OK)
+		r = hs_shared_state_open(o->dir.fd, o->dir.run_dir, &o->state);
+	if (r == HS_OK)
+		r = hs_history_open(&o->dir, &o->dir.history);
+	if (r != HS_OK) {
+		hs_log_result(r, "open %s", settings->spool_dir);
+		hs_spool_dir_close(o);
+	}
+	return r;
+}
+
+/* --- to read only ------------------------------------------------------------ */
+
+static enum hs_result open_theirs(int at, const char *name, uid_t owner, int *dir)
+{
+	struct stat st;
+
+	*dir = hs_io_open_dir(at, name);
+	if (*dir < 0)
+		return errno == ENOENT ? HS_E_SPOOL_ASLEEP : errno == EACCES ? HS_E_SPOOL_OWNER : HS_E_SPOOL_FILE;
+	if (hs_io_fstat(*dir, &st) < 0)
+		return HS_E_IO;
+	return st.st_uid == owner && (st.st_mode & (S_IWGRP | S_IWOTH)) == 0 ? HS_OK : HS_E_SPOOL_DIR;
+}
+
+static enum hs_result open_run_to_read(struct hs_opened_spool *o)
+{
+	struct stat st;
+	enum hs_result r;
+
+	if (hs_io_fstat(o->dir.private_dir, &st) < 0)
+		return HS_E_IO;
+	r = open_theirs(o->dir.private_dir, RUN, st.st_uid, &o->dir.run_dir);
+	if (r == HS_OK)
+		r = hs_shared_state_open_to_read(o->dir.run_dir, &o->state);
+	if (r == HS_OK) {
+		memcpy(o->dir.history.id, o->state.state->spool_id, HS_HISTORY_ID);
+		o->dir.history.epoch = o->state.state->spool_epoch;
+		o->dir.history.settled = true;
+	}
+	return r;
+}
+
+/* Of somebody else's spool, all that there is to be opened. */
+static enum hs_result open_all_to_read(struct hs_opened_spool *o, const struct stat *st)
+{
+	const struct hs_settings *settings = o->dir.settings;
+	enum hs_result r = HS_OK;
+
+	if ((st->st_mode & (S_IWGRP | S_IWOTH)) != 0)
+		r = HS_E_SPOOL_DIR;
+	else if (!settings->allow_nfs && hs_io_is_network(o->dir.fd) == 1)
+		r = HS_E_SPOOL_NFS;
+	if (r == HS_OK)
+		r = open_theirs(o->dir.fd, PRIVATE, st->st_uid, &o->dir.private_dir);
+	if (r == HS_OK)
+		r = open_run_to_read(o);
+	return r == HS_E_SPOOL_OWNER ? tell_owner(settings->spool_dir, st) : r;
+}
+
+enum hs_result hs_spool_dir_open_to_read(struct hs_opened_spool *o, const struct hs_settings *settings)
+{
+	int dir = hs_io_open_dir(AT_FDCWD, settings->spool_dir);
+	struct stat st;
+	enum hs_result r;
+
+	if (dir < 0 || hs_io_fstat(dir, &st) < 0 || st.st_uid == geteuid()) {
+		if (dir >= 0)
+			hs_io_close(dir);
+		return hs_spool_dir_open(o, settings, false); /* it says why it cannot be opened, too */
+	}
+	*o = (struct hs_opened_spool){ .dir = { .fd = dir, .private_dir = -1, .run_dir = -1, .settings = settings,
+					    .state = &o->state, .read_only = true } };
+	r = open_all_to_read(o, &st);
+	if (r != HS_OK) {
+		hs_log_result(r, "open %s", settings->spool_dir);
+		hs_spool_dir_close(o);
+	}
+	return r;
+}
+
+/* ------------------------------------------------------------------------------ */
+
+enum hs_result hs_spool_dir_open_state_again(struct hs_opened_spool *o)
+{
+	enum hs_result r;
+
+	if (o->state.state != NULL)
+		hs_shared_state_close(&o->state);
+	if (o->dir.run_dir >= 0)
+		hs_io_close(o->dir.run_dir);
+	o->dir.run_dir = -1;
+	if (o->dir.read_only)
+		r = open_run_to_read(o);
+	else
+		r = open_own_dir(&o->dir, o->dir.private_dir, RUN, &o->dir.run_dir);
+	if (r == HS_OK && !o->dir.read_only)
+		r = hs_shared_state_open(o->dir.fd, o->dir.run_dir, &o->state);
+	if (r != HS_OK && r != HS_E_SPOOL_ASLEEP) /* that is waited for */
+		hs_log_result(r, "open %s", o->dir.settings->spool_dir);
+	return r;
+}
+
+void hs_spool_dir_close(struct hs_opened_spool *o)
+{
+	if (o->state.state != NULL)
+		hs_shared_state_close(&o->state);
+	if (o->dir.run_dir >= 0)
+		hs_io_close(o->dir.run_dir);
+	if (o->dir.private_dir >= 0)
+		hs_io_close(o->dir.private_dir);
+	if (o->dir.fd >= 0)
+		hs_io_close(o->dir.fd);
+	o->dir.run_dir = o->dir.private_dir = o->dir.fd = -1;
+}

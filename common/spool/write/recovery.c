@@ -1,0 +1,264 @@
+#include "spool/write/recovery.h"
+#include "base/io.h"
+#include "spool/file/line_reader.h"
+#include "base/log.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { WRITE_BYTES = 1 << 18, TORN_MAX = 1 << 20 };
+static const char COPY[] = "copy-"; /* of a segment, not complete */
+
+/* --- names ------------------------------------------------------------------ */
+
+void hs_recovery_name(const char *stream, const struct hs_aside *aside,
+                     char out[static HS_SEALED_NAME])
+{
+	snprintf(out, HS_SEALED_NAME, "aside-%s-%" PRIu64 "-%" PRIu64 "-%" PRId64, stream, aside->number,
+	         aside->keep, aside->sealed_ms);
+}
+
+static bool parse_aside(const char *stream, const char *name, struct hs_aside *aside)
+{
+	char again[HS_SEALED_NAME];
+	const char *p = name + strlen("aside-") + strlen(stream);
+
+	memset(aside, 0, sizeof *aside);
+	if (strlen(name) >= HS_SEALED_NAME || strlen(name) <= (size_t)(p - name) ||
+	    sscanf(p, "-%" SCNu64 "-%" SCNu64 "-%" SCNd64, &aside->number, &aside->keep,
+	           &aside->sealed_ms) != 3)
+		return false;
+	hs_recovery_name(stream, aside, again); /* the one spelling, or it is not ours */
+	return strcmp(name, again) == 0 && aside->number > 0;
+}
+
+static void copy_name(const char *stream, char out[static HS_SEALED_NAME])
+{
+	snprintf(out, HS_SEALED_NAME, "%s%s", COPY, stream);
+}
+
+/* --- looking ---------------------------------------------------------------- */
+
+struct look {
+	const char *stream;
+	struct hs_found *found;
+};
+
+static bool look_at_sealed(void *context, const char *name)
+{
+	struct look *l = context;
+	struct hs_sealed sealed;
+
+	if (hs_sealed_parse(l->stream, name, &sealed)) {
+		if (sealed.sealed_ms > l->found->sealed_ms)
+			l->found->sealed_ms = sealed.sealed_ms;
+		/* the stamp, too: somebody else may have put a segment of this number there */
+		if (sealed.number == l->found->aside.number &&
+		    sealed.sealed_ms == l->found->aside.sealed_ms)
+			l->found->aside.sealed = true;
+	}
+	return true;
+}
+
+static bool look_at_aside(void *context, const char *name)
+{
+	struct look *l = context;
+
+	return !parse_aside(l->stream, name, &l->found->aside);
+}
+
+enum hs_result hs_recovery_look(const struct hs_spool_dir *dir, const char *stream,
+                               struct hs_found *found)
+{
+	struct look l = { stream, found };
+	char copy[HS_SEALED_NAME];
+
+	memset(found, 0, sizeof *found);
+	copy_name(stream, copy);
+	if (hs_io_unlink(dir->run_dir, copy) < 0 && errno != ENOENT)
+		return hs_io_result(errno);
+	if (hs_io_list(dir->private_dir, look_at_aside, &l) < 0)
+		return HS_E_IO;
+	if (found->aside.number != 0 && found->aside.keep == 0)
+		found->aside.sealed = false;
+	/* twice: see hs_sealed_list */
+	return hs_io_list(dir->fd, look_at_sealed, &l) < 0 ||
+	               hs_io_list(dir->fd, look_at_sealed, &l) < 0
+	           ? HS_E_IO
+	           : HS_OK;
+}
+
+/* --- copying ---------------------------------------------------------------- */
+
+struct copy {
+	int to;
+	uint64_t written;
+	struct hs_buf good, torn;
+	struct hs_json json;
+};
+
+static enum hs_result flush(struct copy *c, size_t at_least)
+{
+	if (!hs_buf_ok(&c->good))
+		return HS_E_MEMORY;
+	if (c->good.n < at_least || c->good.n == 0)
+		return HS_OK;
+	if (hs_io_write_at(c->to, c->good.p, c->good.n, c->written) < 0)
+		return hs_io_result(errno);
+	c->written += c->good.n;
+	hs_buf_reset(&c->good);
+	return HS_OK;
+}
+
+static void put_torn(struct copy *c, struct hs_slice line)
+{
+	if (c->torn.n + line.n < TORN_MAX) {
+		hs_buf_put_slice(&c->torn, line);
+		hs_buf_putc(&c->torn, '\n');
+	}
+}
+
+static enum hs_result copy_lines(struct copy *c, struct hs_line_reader *lines)
+{
+	struct hs_slice line;
+	int more = 1;
+
+	while ((more = hs_line_reader_next(lines, &line)) > 0) {
+		enum hs_result r = hs_line_check(&c->json, line);
+
+		if (r == HS_E_MEMORY)
+			return r;
+		if (r == HS_OK && more == 1) {
+			hs_buf_put_slice(&c->good, line);
+			hs_buf_putc(&c->good, '\n');
+			r = flush(c, WRITE_BYTES);
+			if (r != HS_OK)
+				return r;
+		} else {
+			put_torn(c, line);
+		}
+	}
+	return more < 0 ? HS_E_IO : flush(c, 0);
+}
+
+/* What lies behind the part to be kept: a fragment, or what was never confirmed. */
+static void collect_rest(struct copy *c, struct hs_line_reader *lines, const struct hs_aside *aside)
+{
+	struct hs_slice line;
+
+	hs_line_reader_start(lines, lines->fd, aside->keep, aside->keep + TORN_MAX);
+	while (hs_line_reader_next(lines, &line) > 0)
+		put_torn(c, line);
+}
+
+/* For a person who wonders what was lost; nobody was told that it was kept. */
+static void keep_torn(const struct hs_spool_dir *dir, const struct hs_buf *torn)
+{
+	int fd;
+
+	if (torn->n == 0)
+		return;
+	hs_io_unlink(dir->private_dir, "torn");
+	fd = hs_io_make(dir->private_dir, "torn", 0600);
+	if (fd < 0 || hs_io_write_at(fd, torn->p, torn->n, 0) < 0)
+		hs_log(HS_LOG_WARN, "torn text could not be kept: %s", strerror(errno));
+	if (fd >= 0)
+		hs_io_close(fd);
+}
+
+/* The copy is whole: give it its name, for good. */
+static enum hs_result publish(const struct hs_spool_dir *dir, const char *stream,
+                              const struct copy *c, const char *from, const struct hs_sealed *to)
+{
+	char name[HS_SEALED_NAME];
+
+	hs_sealed_print(stream, to, name);
+	if (hs_io_sync_data(c->to) < 0)
+		return HS_E_SYNC;
+	if (hs_io_rename(dir->run_dir, from, dir->fd, name) < 0 ||
+	    hs_io_sync_dir(dir->fd) < 0)
+		return hs_io_result(errno);
+	hs_log(HS_LOG_WARN, "a segment was set aside; %" PRIu64 " bytes of whole lines are in %s",
+	       c->written, name);
+	return HS_OK;
+}
+
+static enum hs_result copy_aside(const struct hs_spool_dir *dir, const char *stream,
+                                 const struct hs_aside *aside, int from, bool *sealed)
+{
+	struct hs_sealed name = { .number = aside->number, .sealed_ms = aside->sealed_ms };
+	char temporary[HS_SEALED_NAME];
+	struct hs_line_reader lines = { 0 };
+	struct copy c = { 0 };
+	enum hs_result r;
+
+	copy_name(stream, temporary);
+	c.to = hs_io_make(dir->run_dir, temporary, (mode_t)dir->settings->spool_mode);
+	if (c.to < 0)
+		return hs_io_result(errno);
+	hs_line_reader_start(&lines, from, 0, aside->keep);
+	r = copy_lines(&c, &lines);
+	*sealed = r == HS_OK && c.written > 0;
+	if (*sealed)
+		r = publish(dir, stream, &c, temporary, &name);
+	if (r == HS_OK) {
+		collect_rest(&c, &lines, aside);
+		keep_torn(dir, &c.torn);
+	}
+	if (r != HS_OK || !*sealed)
+		hs_io_unlink(dir->run_dir, temporary);
+	hs_io_close(c.to);
+	hs_line_reader_free(&lines);
+	hs_buf_free(&c.good);
+	hs_buf_free(&c.torn);
+	hs_json_free(&c.json);
+	return r;
+}
+
+enum hs_result hs_recovery_finish(const struct hs_spool_dir *dir, const char *stream,
+                                 const struct hs_aside *aside, bool *sealed)
+{
+	char name[HS_SEALED_NAME];
+	enum hs_result r = HS_OK;
+	int fd;
+
+	hs_recovery_name(stream, aside, name);
+	*sealed = aside->sealed;
+	if (!aside->sealed) {
+		fd = hs_io_open_read(dir->private_dir, name);
+		if (fd < 0)
+			return hs_io_result(errno);
+		r = copy_aside(dir, stream, aside, fd, sealed);
+		hs_io_close(fd);
+	} else if (hs_io_sync_dir(dir->fd) < 0) { /* the copy's name, before the original goes */
+		r = hs_io_result(errno);
+	}
+	if (r == HS_OK && hs_io_unlink(dir->private_dir, name) < 0)
+		r = hs_io_result(errno);
+	return r;
+}
+
+enum hs_result hs_recovery_scan(int fd, uint64_t from, uint64_t to, uint64_t *whole)
+{
+	struct hs_line_reader lines = { 0 };
+	struct hs_json json = { 0 };
+	struct hs_slice line;
+	enum hs_result r = HS_OK;
+	int more;
+
+	*whole = from;
+	hs_line_reader_start(&lines, fd, from, to);
+	while ((more = hs_line_reader_next(&lines, &line)) == 1) {
+		r = hs_line_check(&json, line);
+		if (r != HS_OK)
+			break;
+		*whole = lines.at;
+	}
+	hs_line_reader_free(&lines);
+	hs_json_free(&json);
+	if (more < 0)
+		return HS_E_IO;
+	return r == HS_E_MEMORY ? r : HS_OK;
+}

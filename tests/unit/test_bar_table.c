@@ -1,0 +1,95 @@
+/* bar_table: tables of counts; nothing that a sender chose commands the terminal. */
+#include "tests/lib/cases.h"
+#include "tools/report/bar_table.h"
+
+static void expect_name(const char *name, size_t most, size_t width, const char *want)
+{
+	struct hs_buf out = { 0 };
+
+	hs_bar_table_put_name(hs_slice_str(name), most, width, &out);
+	if (!hs_slice_eq(hs_buf_slice(&out), hs_slice_str(want)))
+		fail_msg("got \"%.*s\", expected \"%s\"", (int)out.n, out.p, want);
+	hs_buf_free(&out);
+}
+
+static void names(void **state)
+{
+	(void)state;
+	expect_name("abc", 0, 5, "abc  ");
+	expect_name("Caf\xc3\xa9", 0, 5, "Caf\xc3\xa9 ");
+	expect_name("Caf\xc3\xa9", 4, 4, "Caf\xc3\xa9");
+	expect_name("Caf\xc3\xa9s", 4, 5, "Caf… ");
+	expect_name("\033[31m\r\n\177\xc2\x9b" "1m", 0, 0, "?[31m????1m");
+	expect_name("\xc2\xa0", 0, 0, "\xc2\xa0");
+	expect_name("", 0, 2, "  ");
+}
+
+static void bytes(void **state)
+{
+	static const struct {
+		uint64_t n;
+		const char *text;
+	} cases[] = {
+		{ 0, "0 B" }, { 1023, "1023 B" }, { 1024, "1.0 KB" }, { 1536, "1.5 KB" },
+		{ 1048575, "1.0 MB" }, { UINT64_MAX, "16.0 EB" },
+	};
+	char text[HS_BAR_TABLE_BYTES];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		hs_bar_table_bytes(cases[i].n, text);
+		assert_string_equal(text, cases[i].text);
+	}
+}
+
+static void fill(struct hs_top_counts *t)
+{
+	for (int i = 0; i < 6; i++)
+		assert_true(hs_top_counts_add(t, hs_slice_str(i < 3 ? "track" : i < 5 ? "page" : "alias"),
+					 512));
+	hs_top_counts_sort(t, false);
+}
+
+static void expect_table(struct hs_bar_table table, size_t top, const char *want)
+{
+	struct hs_top_counts counts = { .seed = 1 };
+	struct hs_buf out = { 0 };
+
+	hs_bar_table_put(&table, "type", &counts, top, &out);
+	assert_int_equal(out.n, 0);
+	fill(&counts);
+	hs_bar_table_put(&table, "type", &counts, top, &out);
+	if (!hs_slice_eq(hs_buf_slice(&out), hs_slice_str(want)))
+		fail_msg("got:%.*sexpected:%s", (int)out.n, out.p, want);
+	hs_buf_free(&out);
+	hs_top_counts_free(&counts);
+}
+
+static void tables(void **state)
+{
+	(void)state;
+	expect_table((struct hs_bar_table){ 0, false }, 9,
+		     "\ntype      records       bytes\n"
+		     "track           3      1.5 KB\n"
+		     "page            2      1.0 KB\n"
+		     "alias           1       512 B\n");
+	expect_table((struct hs_bar_table){ 37, false }, 1,
+		     "\ntype         records       bytes\n"
+		     "track              3      1.5 KB  ███\n"
+		     "(others)           3      1.5 KB\n");
+	expect_table((struct hs_bar_table){ 20, true }, 1, /* too narrow for bars */
+		     "\ntype         records       bytes\n"
+		     "track              3      1.5 KB\n"
+		     "(others)           3      1.5 KB\n");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(names),
+		cmocka_unit_test(bytes),
+		cmocka_unit_test(tables),
+	};
+
+	return cmocka_run_group_tests_name("chart", tests, NULL, NULL);
+}

@@ -1,0 +1,84 @@
+/*
+ * byte_scan: every byte at every place, among others of every kind, asked of the machine's
+ * own way and of the one by words.
+ */
+#include "base/byte_scan.h"
+#include "tests/lib/cases.h"
+
+static unsigned bits(const char *p, bool (*is)(unsigned char))
+{
+	unsigned mask = 0;
+
+	for (int i = 0; i < 16; i++)
+		mask |= (unsigned)is((unsigned char)p[i]) << i;
+	return mask;
+}
+
+static bool is_quote(unsigned char c)
+{
+	return c == '"' || c == '\\';
+}
+
+static bool is_odd(unsigned char c)
+{
+	return is_quote(c) || c < 0x20 || c >= 0x80;
+}
+
+static bool is_digit(unsigned char c)
+{
+	return c >= '0' && c <= '9';
+}
+
+static void check(const char *p)
+{
+	assert_int_equal(hs_scan16_odd(p), bits(p, is_odd));
+	assert_int_equal(HS_SCAN16_BY_WORDS(hs_scan8_odd, p), bits(p, is_odd));
+	assert_int_equal(hs_scan16_quotes(p), bits(p, is_quote));
+	assert_int_equal(HS_SCAN16_BY_WORDS(hs_scan8_quotes, p), bits(p, is_quote));
+	assert_int_equal(hs_scan16_digits(p), bits(p, is_digit));
+	assert_int_equal(HS_SCAN16_BY_WORDS(hs_scan8_digits, p), bits(p, is_digit));
+}
+
+static void every_byte_at_every_place(void **state)
+{
+	static const unsigned char others[] = { 0,    1,    0x1F, ' ',  '!',  '"',  '#',
+						'/',  '0',  '9',  ':',  '[',  '\\', ']',
+						0x7F, 0x80, 0xA2, 0xB0, 0xDC, 0xFF };
+	char text[18];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof others; i++)
+		for (int c = 0; c < 256; c++)
+			for (int at = 0; at < 16; at++) {
+				memset(text, others[i], sizeof text);
+				text[1 + at] = (char)c;
+				check(text + 1);
+			}
+}
+
+static void neighbours_of_every_kind(void **state)
+{
+	uint64_t random = 42;
+	char text[16];
+
+	(void)state;
+	for (int round = 0; round < 200000; round++) {
+		for (int i = 0; i < 16; i++) {
+			random =
+			    random * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+			text[i] = random >> 62 == 0 ? "\"\\09/: \x1f\x80"[random >> 33 & 7]
+						    : (char)(random >> 50);
+		}
+		check(text);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(every_byte_at_every_place),
+		cmocka_unit_test(neighbours_of_every_kind),
+	};
+
+	return cmocka_run_group_tests_name("sixteen", tests, NULL, NULL);
+}

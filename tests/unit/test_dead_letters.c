@@ -1,0 +1,354 @@
+/*
+ * dead_letters: what is set aside is there for good, a line each, whoever writes at the same time
+ * and whatever a kill left.
+ */
+#include "spool/admin/erase.h"
+#include "spool/admin/dead_letters.h"
+#include "base/io.h"
+#include "spool/shared/spool_dir.h"
+#include "spool/spool.h"
+#include "tests/lib/cases.h"
+#include "tests/lib/spooldir.h"
+#include "tests/lib/wrap.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+struct scene {
+	struct spooldir d;
+	struct hs_opened_spool o;
+};
+
+static struct scene s;
+
+static int make(void **state)
+{
+	(void)state;
+	wrap_reset();
+	spooldir_make(&s.d, "");
+	return hs_spool_dir_open(&s.o, s.d.settings, true) == HS_OK ? 0 : -1;
+}
+
+static int finish(void **state)
+{
+	(void)state;
+	wrap_reset();
+	hs_spool_dir_close(&s.o);
+	spooldir_remove(&s.d);
+	return 0;
+}
+
+static void assert_text(const char *want)
+{
+	struct hs_buf text = spooldir_read(&s.d, "failed.jsonl");
+
+	assert_true(hs_slice_eq(hs_buf_slice(&text), hs_slice_str(want)));
+	hs_buf_free(&text);
+}
+
+static void lines_follow_one_another(void **state)
+{
+	(void)state;
+	assert_int_equal(hs_dead_letters_append(&s.o.dir, HS_SLICE("{\"a\":1}\n"), UINT64_MAX), HS_OK);
+	assert_int_equal(hs_dead_letters_append(&s.o.dir, HS_SLICE("{\"b\":2}\n"), UINT64_MAX), HS_OK);
+	assert_true(wrap_count(WRAP_FDATASYNC) >= 2 && wrap_count(WRAP_FSYNC) >= 1);
+	assert_text("{\"a\":1}\n{\"b\":2}\n");
+}
+
+static void a_fragment_gets_a_line_of_its_own(void **state)
+{
+	(void)state;
+	spooldir_write(&s.d, "failed.jsonl", HS_SLICE("{\"a\":1}\n{\"torn"));
+	assert_int_equal(hs_dead_letters_append(&s.o.dir, HS_SLICE("{\"b\":2}\n"), UINT64_MAX), HS_OK);
+	assert_text("{\"a\":1}\n{\"torn\n{\"b\":2}\n");
+}
+
+static void a_failure_leaves_it_as_it_was(void **state)
+{
+	static const enum wrap_call calls[] = { WRAP_PWRITE, WRAP_FDATASYNC, WRAP_PREAD };
+
+	(void)state;
+	assert_int_equal(hs_dead_letters_append(&s.o.dir, HS_SLICE("{\"a\":1}\n"), UINT64_MAX), HS_OK);
+	for (size_t i = 0; i < sizeof calls / sizeof calls[0]; i++) {
+		wrap_fail(calls[i], 1, 1, calls[i] == WRAP_PWRITE ? ENOSPC : EIO);
+		assert_int_not_equal(hs_dead_letters_append(&s.o.dir, HS_SLICE("{\"b\":2}\n"), UINT64_MAX), HS_OK);
+		wrap_reset();
+		assert_text("{\"a\":1}\n");
+	}
+	wrap_short_write(1, ENOSPC);
+	assert_int_equal(hs_dead_letters_append(&s.o.dir, HS_SLICE("{\"b\":2}\n"), UINT64_MAX), HS_E_FULL);
+	wrap_reset();
+	assert_text("{\"a\":1}\n");
+}
+
+static int append_some(void *context)
+{
+	(void)context;
+	for (int i = 0; i < 50; i++)
+		if (hs_dead_letters_append(&s.o.dir, HS_SLICE("{\"from\":\"one of several\"}\n"), UINT64_MAX) !=
+		    HS_OK)
+			return 1;
+	return 0;
+}
+
+static void several_at_once(void **state)
+{
+	pid_t pid[4];
+
+	(void)state;
+	for (int i = 0; i < 4; i++)
+		pid[i] = child_start(append_some, NULL);
+	for (int i = 0; i < 4; i++)
+		assert_int_equal(child_wait(pid[i]), 0);
+	assert_int_equal(spooldir_size(&s.d, "failed.jsonl"), 200 * 26);
+}
+
+/* --- taking out, killed ------------------------------------------------------------- */
+
+enum { LETTERS = 6 };
+
+/* Of letter n; its record is of user "a" for 1, 4, of user "b" for the others. */
+static const char *letter(int n)
+{
+	static char text[160];
+
+	snprintf(text, sizeof text, "{\"failed_at\":\"2026-11-28T10:15:0%d.000Z\",\"cursor\":\"crm\","
+		 "\"record\":{\"type\":\"page\",\"user_id\":\"%s\",\"message_id\":\"m%d\"}}\n",
+		 n, n % 3 == 1 ? "a" : "b", n);
+	return text;
+}
+
+static enum hs_result drop_2_and_4(void)
+{
+	struct hs_dead_letters_line lines[2];
+
+	for (size_t i = 0; i < 2; i++) {
+		struct hs_slice line = hs_slice_str(letter(i == 0 ? 2 : 4));
+
+		line.n--;
+		lines[i] = (struct hs_dead_letters_line){ .hash = hs_dead_letters_hash(line, 7) };
+	}
+	return hs_dead_letters_drop(&s.o.dir, lines, 2, 7);
+}
+
+static int drop_in_child(void *context)
+{
+	unsigned nth = *(unsigned *)context;
+
+	wrap_reset();
+	wrap_kill(nth, nth % 2 == 1);
+	return drop_2_and_4() == HS_OK ? 0 : 1;
+}
+
+/* How often the letter stands in the file, whole. */
+static unsigned times(const char *file, int n)
+{
+	struct hs_buf text = { 0 };
+	unsigned count = 0;
+
+	if (spooldir_exists(&s.d, file))
+		text = spooldir_read(&s.d, file);
+	for (size_t at = 0; at < text.n;) {
+		const char *end = memchr(text.p + at, '\n', text.n - at);
+		size_t length = end == NULL ? text.n - at : (size_t)(end - text.p) - at + 1;
+
+		count += length == strlen(letter(n)) && memcmp(text.p + at, letter(n), length) == 0;
+		at += length;
+	}
+	hs_buf_free(&text);
+	return count;
+}
+
+static void erase_a(void)
+{
+	struct hs_subject a = { .id = (char[]){ "a" }, .n = 1, .before = { UINT64_MAX, 0 }, .until_ms = INT64_MAX };
+	struct hs_subjects subjects;
+	struct hs_eraser how = { .subjects = &subjects };
+	struct hs_erasure done;
+	struct hs_spool *spool = hs_spool_new(s.d.settings);
+
+	assert_non_null(spool);
+	hs_subjects_init(&subjects, 1);
+	assert_true(hs_subjects_add(&subjects, &a, NULL));
+	assert_int_equal(hs_erase(spool, s.d.settings, &how, &done), HS_OK);
+	hs_subjects_free(&subjects);
+	hs_spool_free(spool);
+}
+
+static bool says_a(const char *file)
+{
+	struct hs_buf text = { 0 };
+	bool says;
+
+	if (!spooldir_exists(&s.d, file))
+		return false;
+	text = spooldir_read(&s.d, file);
+	says = memmem(text.p, text.n, "\"user_id\":\"a\"", 13) != NULL;
+	hs_buf_free(&text);
+	return says;
+}
+
+/* After the kill each letter that stays is there once, what is appended then, too; the next run finishes. */
+static void killed_anywhere(void **state)
+{
+	bool ended = false, copy_left = false, copy_said_a = false;
+
+	finish(state);
+	for (unsigned nth = 1; !ended; nth++) {
+		bool erase = nth % 4 >= 2; /* with whole writes and with torn ones */
+
+		make(state);
+		for (int n = 1; n < LETTERS; n++)
+			assert_int_equal(hs_dead_letters_append(&s.o.dir, hs_slice_str(letter(n)), UINT64_MAX), HS_OK);
+		ended = child_wait(child_start(drop_in_child, &nth)) == 0;
+		copy_left |= spooldir_exists(&s.d, "failed-copy.jsonl");
+		copy_said_a |= erase && says_a("failed-copy.jsonl");
+		for (int n = 1; n < LETTERS; n++)
+			assert_in_range(times("failed.jsonl", n), ended ? n != 2 && n != 4 : n % 2, n != 2 || !ended);
+		assert_int_equal(hs_dead_letters_append(&s.o.dir, hs_slice_str(letter(LETTERS)), UINT64_MAX), HS_OK);
+		if (erase)
+			erase_a();
+		assert_false(erase && (says_a("failed.jsonl") || says_a("failed-copy.jsonl")));
+		assert_int_equal(drop_2_and_4(), HS_OK);
+		assert_false(spooldir_exists(&s.d, "failed-copy.jsonl"));
+		for (int n = 1; n <= LETTERS; n++)
+			assert_int_equal(times("failed.jsonl", n), n != 2 && n != 4 && !(erase && n == 1));
+		if (!ended)
+			finish(state);
+		assert_true(nth < 200);
+	}
+	assert_true(copy_left && copy_said_a); /* otherwise this has shown nothing */
+}
+
+/* --- a bound ------------------------------------------------------------------------- */
+
+static void full_it_takes_no_more(void **state)
+{
+	struct hs_slice line = hs_slice_str(letter(1));
+
+	(void)state;
+	assert_int_equal(hs_dead_letters_append(&s.o.dir, line, 10), HS_OK); /* a first one always fits */
+	assert_int_equal(hs_dead_letters_append(&s.o.dir, line, 2 * line.n), HS_OK);
+	assert_int_equal(hs_dead_letters_append(&s.o.dir, line, 3 * line.n - 1), HS_E_FAILED_MAX);
+	assert_int_equal(hs_dead_letters_append(&s.o.dir, line, line.n / 2), HS_E_FAILED_MAX);
+	assert_int_equal(times("failed.jsonl", 1), 2);
+	assert_int_equal(hs_dead_letters_append(&s.o.dir, line, 3 * line.n), HS_OK);
+}
+
+/* Of a day of October; the record was spooled on another one. */
+static void add_dated(const char *failed, const char *spooled)
+{
+	char text[200];
+
+	snprintf(text, sizeof text, "{\"failed_at\":\"2026-10-%sT00:00:00.000Z\",\"cursor\":\"crm\","
+		 "\"record\":{\"type\":\"page\",\"spooled_at\":\"2026-10-%sT00:00:00.000Z\"}}\n", failed, spooled);
+	assert_int_equal(hs_dead_letters_append(&s.o.dir, hs_slice_str(text), UINT64_MAX), HS_OK);
+}
+
+enum { DAY = 86400 };
+static const int64_t OCTOBER_MS = INT64_C(1790812800000);
+
+static void what_is_old_goes(void **state)
+{
+	struct hs_dead_letters_size size;
+	struct hs_buf after;
+	uint64_t gone;
+
+	(void)state;
+	spooldir_write(&s.d, "failed.jsonl", HS_SLICE("{\"damaged\n")); /* for a person */
+	add_dated("05", "04");
+	add_dated("09", "08");
+	add_dated("06", "10"); /* a clock was wrong: the later time counts */
+	assert_int_equal(hs_dead_letters_look(s.o.dir.fd, &size), HS_OK);
+	assert_int_equal(size.oldest_ms, OCTOBER_MS + 4 * DAY * INT64_C(1000));
+	assert_int_equal(hs_dead_letters_expire(&s.o.dir, OCTOBER_MS + 4 * DAY * INT64_C(1000), &gone), HS_OK);
+	assert_int_equal(gone, 0);
+	assert_int_equal(hs_dead_letters_expire(&s.o.dir, OCTOBER_MS + 8 * DAY * INT64_C(1000), &gone), HS_OK);
+	assert_int_equal(gone, 1);
+	after = spooldir_read(&s.d, "failed.jsonl");
+	assert_non_null(memmem(after.p, after.n, "{\"damaged\n", 10));
+	assert_null(memmem(after.p, after.n, "10-05", 5));
+	assert_non_null(memmem(after.p, after.n, "at\":\"2026-10-09", 15));
+	assert_int_equal(hs_dead_letters_expire(&s.o.dir, OCTOBER_MS + 30 * DAY * INT64_C(1000), &gone), HS_OK);
+	assert_int_equal(gone, 2);
+	hs_buf_free(&after);
+}
+
+static int expire_in_child(void *context)
+{
+	unsigned nth = *(unsigned *)context;
+	uint64_t gone;
+
+	wrap_reset();
+	wrap_kill(nth, nth % 2 == 1);
+	return hs_dead_letters_expire(&s.o.dir, OCTOBER_MS + 7 * DAY * INT64_C(1000), &gone) == HS_OK ? 0 : 1;
+}
+
+static void killed_while_old_ones_go(void **state)
+{
+	bool ended = false;
+
+	finish(state);
+	for (unsigned nth = 1; !ended; nth++) {
+		struct hs_buf text;
+		uint64_t gone;
+
+		make(state);
+		add_dated("05", "04");
+		add_dated("09", "08");
+		ended = child_wait(child_start(expire_in_child, &nth)) == 0;
+		add_dated("11", "10");
+		assert_int_equal(hs_dead_letters_expire(&s.o.dir, OCTOBER_MS + 7 * DAY * INT64_C(1000), &gone), HS_OK);
+		text = spooldir_read(&s.d, "failed.jsonl");
+		assert_null(memmem(text.p, text.n, "10-05", 5));
+		assert_non_null(memmem(text.p, text.n, "at\":\"2026-10-09", 15));
+		assert_non_null(memmem(text.p, text.n, "at\":\"2026-10-11", 15));
+		assert_false(spooldir_exists(&s.d, "failed-copy.jsonl"));
+		hs_buf_free(&text);
+		if (!ended)
+			finish(state);
+		assert_true(nth < 200);
+	}
+}
+
+static void a_read_only_disk_has_its_word(void **state)
+{
+	static const enum wrap_call calls[] = { WRAP_UNLINKAT, WRAP_PWRITE, WRAP_RENAMEAT };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof calls / sizeof calls[0]; i++) {
+		assert_int_equal(hs_dead_letters_append(&s.o.dir, hs_slice_str(letter(1)), UINT64_MAX), HS_OK);
+		wrap_fail(calls[i], 1, 1, EROFS);
+		assert_result(drop_2_and_4(), HS_E_READ_ONLY);
+		wrap_reset();
+		assert_int_equal(times("failed.jsonl", 1), i + 1);
+	}
+}
+
+/* A person removed the file, or all of it was erased: the copy goes all the same. */
+static void a_copy_without_its_file(void **state)
+{
+	(void)state;
+	spooldir_write(&s.d, "failed-copy.jsonl", hs_slice_str(letter(1)));
+	assert_int_equal(drop_2_and_4(), HS_OK);
+	assert_false(spooldir_exists(&s.d, "failed-copy.jsonl"));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(lines_follow_one_another, make, finish),
+		cmocka_unit_test_setup_teardown(a_fragment_gets_a_line_of_its_own, make, finish),
+		cmocka_unit_test_setup_teardown(a_failure_leaves_it_as_it_was, make, finish),
+		cmocka_unit_test_setup_teardown(several_at_once, make, finish),
+		cmocka_unit_test_setup_teardown(killed_anywhere, make, finish),
+		cmocka_unit_test_setup_teardown(a_copy_without_its_file, make, finish),
+		cmocka_unit_test_setup_teardown(a_read_only_disk_has_its_word, make, finish),
+		cmocka_unit_test_setup_teardown(full_it_takes_no_more, make, finish),
+		cmocka_unit_test_setup_teardown(what_is_old_goes, make, finish),
+		cmocka_unit_test_setup_teardown(killed_while_old_ones_go, make, finish),
+	};
+
+	return cmocka_run_group_tests_name("failed", tests, NULL, NULL);
+}

@@ -1,0 +1,284 @@
+/*
+ * dedup_key: tests/cases/identity.txt: which id an event's record has, which events are the
+ * same, and that a record read back from the spool is the same as the event it came from.
+ */
+#include "base/timestamp.h"
+#include "base/hex.h"
+#include "event/dedup_key.h"
+#include "event/record_batch.h"
+#include "tests/lib/cases.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+struct delivery {
+	const char *tenant, *settings, *spooled_at;
+	enum hs_names names;
+	bool wrapped;
+};
+
+static const struct delivery plain = { "", NULL, "2026-11-23T10:15:00.123Z", HS_NAMES_WAREHOUSE, false };
+
+/* What became of an event. */
+struct batch {
+	char message_id[128]; /* as it stands in the record */
+	bool random;
+	struct hs_dedup_key id;
+};
+
+/* What the record says, and that it is known again by it. */
+static void read_back(struct hs_slice line, const struct delivery *d, struct batch *t)
+{
+	struct hs_dedup_key whole, edge;
+	struct hs_dedup_key_maker i;
+	struct hs_json json = { 0 };
+	int64_t ms, edge_ms, expected_ms;
+	bool known;
+
+	assert_true(hs_dedup_key_maker_init(&i));
+	assert_result(hs_dedup_key_of_line(&i, &json, line, &known, &whole, &ms), HS_OK);
+	assert_true(known);
+	assert_memory_equal(&whole, &t->id, sizeof whole);
+	assert_result(hs_dedup_key_of_record(&i, line, &known, &edge, &edge_ms), HS_OK);
+	assert_true(known);
+	assert_memory_equal(&edge, &t->id, sizeof edge);
+	assert_true(hs_timestamp_parse(hs_slice_str(d->spooled_at), &expected_ms));
+	assert_int_equal(ms, expected_ms);
+	assert_int_equal(edge_ms, expected_ms);
+	for (uint32_t key = 1; key < json.n; key = json.tok[key + 1].next)
+		if (hs_slice_eq(hs_json_inner(&json, key), HS_SLICE("message_id")))
+			snprintf(t->message_id, sizeof t->message_id, "%.*s",
+				 (int)hs_json_raw(&json, key + 1).n, hs_json_raw(&json, key + 1).p);
+	hs_json_free(&json);
+	hs_dedup_key_maker_free(&i);
+}
+
+static struct batch take(const char *event, const struct delivery *d)
+{
+	static uint64_t seed;
+	struct hs_stamp stamp = { .tenant = hs_slice_str(d->tenant),
+				  .spooled_at = hs_slice_str(d->spooled_at) };
+	struct hs_json json = { 0 }, settings = { 0 };
+	struct batch t = { .random = false };
+	struct hs_buf text = { 0 };
+	struct hs_record_maker in;
+	struct hs_event e;
+
+	hs_buf_put_slice(&text, hs_slice_str(d->wrapped ? "{\"json\": " : ""));
+	hs_buf_put_slice(&text, hs_slice_str(event));
+	hs_buf_put_slice(&text, hs_slice_str(d->wrapped ? " }" : ""));
+	assert_result(hs_json_document(&json, hs_buf_slice(&text)), HS_OK);
+	assert_result(hs_event_read(&e, &json, d->wrapped ? hs_event_unwrap(&json) : 0,
+				    HS_VALIDATE_LENIENT),
+		      HS_OK);
+	if (d->settings != NULL) {
+		assert_result(hs_json_document(&settings, hs_slice_str(d->settings)), HS_OK);
+		stamp.settings = &settings;
+	}
+	assert_true(hs_record_maker_init(&in));
+	hs_record_maker_seed(&in, ++seed);
+	assert_result(hs_record_maker_put(&in, &e, &stamp, d->names), HS_OK);
+	t.random = in.batch.record[0].random;
+	t.id = in.batch.record[0].id;
+	read_back(hs_slice(in.batch.lines.p, in.batch.lines.n - 1), d, &t);
+	hs_record_maker_free(&in);
+	hs_json_free(&json);
+	hs_json_free(&settings);
+	hs_buf_free(&text);
+	return t;
+}
+
+static bool same(const struct batch *a, const struct batch *b)
+{
+	return memcmp(&a->id, &b->id, sizeof a->id) == 0;
+}
+
+/* --- the case file ------------------------------------------------------------ */
+
+static const struct delivery deliveries[] = {
+	{ "", NULL, "2026-11-23T10:15:00.123Z", HS_NAMES_WAREHOUSE, true },
+	{ "", "{\"a\":1,\"tenant\":2}", "2026-12-01T00:00:00.000Z", HS_NAMES_WAREHOUSE, false },
+	{ "", "{\"a\\\":\":{\"b\":[1,\"}\"]}}", "2026-12-01T00:00:00.000Z", HS_NAMES_VERBATIM, true },
+};
+
+static void expect_made_of(struct test_case *c, const struct batch *t, struct hs_slice text)
+{
+	uint8_t sum[HS_SHA256_BYTES];
+	char expected[64] = "\"hs-";
+
+	assert_true(hs_sha256(text, sum));
+	hs_hex_encode(sum, 16, expected + 4);
+	expected[36] = '"';
+	case_same(c, "the id", hs_slice_str(t->message_id), hs_slice_str(expected));
+}
+
+static void expect_all_same(struct test_case *c, const struct batch *t, const char *event)
+{
+	struct batch again = take(event, &plain);
+
+	if (!same(t, &again))
+		case_fail(c, "%s is another one: %s, not %s", event, again.message_id, t->message_id);
+	for (size_t i = 0; i < sizeof deliveries / sizeof deliveries[0]; i++) {
+		again = take(event, &deliveries[i]);
+		if (!same(t, &again))
+			case_fail(c, "delivery %zu of %s is another one", i, event);
+	}
+}
+
+static void run_identity_case(struct test_case *c)
+{
+	struct hs_slice in = case_get(c, "in"), value;
+	struct batch t = take(in.p, &plain), again;
+
+	if (case_find(c, "own", &value))
+		case_same(c, "the id", hs_slice_str(t.message_id), value);
+	if (case_find(c, "counts", &value))
+		expect_made_of(c, &t, value);
+	if (t.random != case_find(c, "random", &value))
+		case_fail(c, "the id is%s random", t.random ? "" : " not");
+	if (t.random) {
+		again = take(in.p, &plain);
+		if (same(&t, &again) || strlen(t.message_id) != HS_MADE_ID + 2 ||
+		    strncmp(t.message_id, "\"hs-r", 5) != 0)
+			case_fail(c, "the id is not random: %s", t.message_id);
+		return;
+	}
+	expect_all_same(c, &t, in.p);
+	for (size_t at = 0; case_next(c, "same", &at, &value);)
+		expect_all_same(c, &t, value.p);
+	for (size_t at = 0; case_next(c, "other", &at, &value);) {
+		again = take(value.p, &plain);
+		if (same(&t, &again))
+			case_fail(c, "%s is the same one", value.p);
+	}
+}
+
+/* --- what a case cannot say ---------------------------------------------------- */
+
+/* It is scope, no content: the id is the same, and whose it is is told by the tenant. */
+static void the_tenant_belongs_to_it(void **state)
+{
+	static const char *const events[] = { "{\"type\":\"a\",\"messageId\":\"m\"}",
+					      "{\"type\":\"a\",\"timestamp\":\"2026\"}",
+					      "{\"type\":\"a\",\"messageId\":\"m\",\"tenant\":\"acme\"}" };
+
+	(void)state;
+	for (size_t i = 0; i < 3; i++) {
+		struct delivery acme = plain, globex = plain;
+		struct batch none = take(events[i], &plain), a, b;
+
+		acme.tenant = "acme";
+		globex.tenant = "globex";
+		a = take(events[i], &acme);
+		b = take(events[i], &globex);
+		assert_false(same(&a, &b));
+		assert_false(same(&a, &none));
+		assert_string_equal(a.message_id, b.message_id);
+		b = take(events[i], &acme);
+		assert_true(same(&a, &b));
+	}
+}
+
+/* An import that is made again: the same seed, line and time give the same random id. */
+static void random_ids_can_come_again(void **state)
+{
+	struct hs_json json = { 0 };
+	struct hs_dedup_key_maker i;
+	struct hs_event e;
+	struct hs_made_id made;
+	char first[HS_MADE_ID];
+
+	(void)state;
+	assert_true(hs_dedup_key_maker_init(&i));
+	i.seed = 7;
+	assert_result(hs_json_document(&json, HS_SLICE("{\"type\":\"a\"}")), HS_OK);
+	assert_result(hs_event_read(&e, &json, 0, HS_VALIDATE_LENIENT), HS_OK);
+	assert_result(hs_dedup_key_make_id(&i, &e, HS_SLICE("now"), &made), HS_OK);
+	assert_int_equal(made.text.n, sizeof first);
+	memcpy(first, made.text.p, sizeof first);
+	assert_result(hs_dedup_key_make_id(&i, &e, HS_SLICE("now"), &made), HS_OK);
+	assert_memory_not_equal(first, made.text.p, sizeof first);
+	i.serial = 0;
+	assert_result(hs_dedup_key_make_id(&i, &e, HS_SLICE("now"), &made), HS_OK);
+	assert_memory_equal(first, made.text.p, sizeof first);
+	i.serial = 0;
+	assert_result(hs_dedup_key_make_id(&i, &e, HS_SLICE("then"), &made), HS_OK);
+	assert_memory_not_equal(first, made.text.p, sizeof first);
+	i.serial = 0;
+	i.seed = 8;
+	assert_result(hs_dedup_key_make_id(&i, &e, HS_SLICE("now"), &made), HS_OK);
+	assert_memory_not_equal(first, made.text.p, sizeof first);
+	hs_json_free(&json);
+	hs_dedup_key_maker_free(&i);
+}
+
+static void lines_that_are_none(void **state)
+{
+	static const char *const without[] = {
+		"{}", "{\"message_id\":{}}", "{\"message_id\":\"m\"} ", "{\"message_id\":\"\",\"spooled_at\":\"x\"}",
+		"{\"message_id\":null,\"spooled_at\":\"x\"}", "{\"type\":\"a\",\"spooled_at\":\"x\"}",
+		"{\"spooled_at\":\"x\",\"message_id\":\"m\"}",
+	};
+	struct hs_dedup_key_maker i;
+	struct hs_json json = { 0 };
+	struct hs_dedup_key id;
+	int64_t ms = 1;
+	bool known = true;
+
+	(void)state;
+	assert_true(hs_dedup_key_maker_init(&i));
+	assert_true(hs_dedup_key_of_line(&i, &json, HS_SLICE("{\"type\":\"a\",\"mess"), &known, &id,
+					&ms) != HS_OK);
+	assert_false(known);
+	assert_true(hs_dedup_key_of_line(&i, &json, HS_SLICE("[1]"), &known, &id, &ms) != HS_OK);
+	for (size_t k = 0; k < sizeof without / sizeof without[0]; k++) {
+		assert_result(hs_dedup_key_of_line(&i, &json, hs_slice_str(without[k]), &known, &id, &ms),
+			      HS_OK);
+		assert_false(known);
+		assert_int_equal(ms, 0);
+	}
+	assert_result(hs_dedup_key_of_line(&i, &json,
+					  HS_SLICE("{\"message_id\":\"m\",\"spooled_at\":\"x\"}"),
+					  &known, &id, &ms),
+		      HS_OK);
+	assert_true(known);
+	assert_int_equal(ms, 0);
+	hs_json_free(&json);
+	hs_dedup_key_maker_free(&i);
+}
+
+/* What is cut anywhere, or is no record, is not read beyond its end. */
+static void a_cut_left_edge(void **state)
+{
+	static const char line[] =
+	    "{\"type\":\"a\",\"message_id\":\"m\",\"version\":1,\"spooled_at\":\"2026-11-23T10:15:00.123Z\"";
+	struct hs_dedup_key_maker i;
+	struct hs_dedup_key id;
+	int64_t ms;
+	bool known;
+
+	(void)state;
+	assert_true(hs_dedup_key_maker_init(&i));
+	for (size_t n = 0; n < sizeof line - 1; n++) {
+		char *copy = malloc(n + 1); /* of that size, for the sanitizer */
+
+		memcpy(copy, line, n);
+		assert_result(hs_dedup_key_of_record(&i, hs_slice(copy, n), &known, &id, &ms), HS_OK);
+		assert_false(known);
+		free(copy);
+	}
+	hs_dedup_key_maker_free(&i);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(the_tenant_belongs_to_it),
+		cmocka_unit_test(random_ids_can_come_again),
+		cmocka_unit_test(lines_that_are_none),
+		cmocka_unit_test(a_cut_left_edge),
+	};
+	const struct case_set sets[] = { { "identity.txt", run_identity_case } };
+
+	return CASES_RUN("identity", tests, sets);
+}

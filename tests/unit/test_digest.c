@@ -1,0 +1,110 @@
+/* digest: the vectors of RFC 2202 and FIPS 180-4, and keys that serve many messages. */
+#include "base/hex.h"
+#include "base/digest.h"
+#include "tests/lib/cases.h"
+
+static void expect_mac(struct hs_slice key, struct hs_slice text, const char *hex)
+{
+	struct hs_hmac *h = hs_hmac_new(key);
+	uint8_t mac[HS_SHA1_BYTES];
+	char digits[2 * HS_SHA1_BYTES];
+
+	assert_non_null(h);
+	for (int i = 0; i < 2; i++) { /* the key does not change */
+		assert_true(hs_hmac_sha1(h, text, mac));
+		hs_hex_encode(mac, sizeof mac, digits);
+		assert_slice_equal(hs_slice(digits, sizeof digits), hs_slice_str(hex));
+	}
+	hs_hmac_free(h);
+}
+
+/* RFC 2202, 3 */
+static void vectors_of_the_rfc(void **state)
+{
+	char ones[80], threes[50];
+
+	(void)state;
+	memset(ones, 0xAA, sizeof ones);
+	memset(threes, 0xDD, sizeof threes);
+	expect_mac(
+	    HS_SLICE("\x0b\x0b\x0b\x0b\x0b\x0b\x0b\x0b\x0b\x0b\x0b\x0b\x0b\x0b\x0b\x0b\x0b\x0b"
+		     "\x0b\x0b"),
+	    HS_SLICE("Hi There"), "b617318655057264e28bc0b6fb378c8ef146be00");
+	expect_mac(HS_SLICE("Jefe"), HS_SLICE("what do ya want for nothing?"),
+		   "effcdf6ae5eb2fa2d27416d5f184df9c259a7c79");
+	expect_mac(hs_slice(ones, 20), hs_slice(threes, 50),
+		   "125d7342b9ac11cd91a39af48aa17b4f63f175d3");
+	expect_mac(hs_slice(ones, 80),
+		   HS_SLICE("Test Using Larger Than Block-Size Key - Hash Key First"),
+		   "aa4ae5e15272d00e95705637ce8a3b55ed402112");
+}
+
+static void an_empty_message_has_a_mac(void **state)
+{
+	(void)state;
+	expect_mac(HS_SLICE("key"), HS_SLICE(""), "f42bb0eeb018ebbd4597ae7213711ec60760843f");
+}
+
+static void keys_do_not_mix(void **state)
+{
+	struct hs_hmac *a = hs_hmac_new(HS_SLICE("a")), *b = hs_hmac_new(HS_SLICE("b"));
+	uint8_t mac_a[HS_SHA1_BYTES], mac_b[HS_SHA1_BYTES], again[HS_SHA1_BYTES];
+
+	(void)state;
+	assert_true(hs_hmac_sha1(a, HS_SLICE("text"), mac_a));
+	assert_true(hs_hmac_sha1(b, HS_SLICE("text"), mac_b));
+	assert_true(hs_hmac_sha1(a, HS_SLICE("text"), again));
+	assert_memory_equal(mac_a, again, sizeof again);
+	assert_memory_not_equal(mac_a, mac_b, sizeof mac_b);
+	hs_hmac_free(a);
+	hs_hmac_free(b);
+	hs_hmac_free(NULL);
+}
+
+static void expect_sha256(struct hs_slice text, const char *hex)
+{
+	uint8_t digest[HS_SHA256_BYTES];
+	char digits[2 * HS_SHA256_BYTES];
+
+	assert_true(hs_sha256(text, digest));
+	hs_hex_encode(digest, sizeof digest, digits);
+	assert_slice_equal(hs_slice(digits, sizeof digits), hs_slice_str(hex));
+}
+
+static void vectors_of_sha256(void **state)
+{
+	(void)state;
+	expect_sha256(HS_SLICE(""),
+		      "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
+	expect_sha256(HS_SLICE("abc"),
+		      "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+}
+
+static void comparison_sees_every_byte(void **state)
+{
+	uint8_t a[32] = { 1, 2, 3 }, b[32];
+
+	(void)state;
+	memcpy(b, a, sizeof b);
+	assert_true(hs_equal_constant_time(a, b, sizeof a));
+	assert_true(hs_equal_constant_time(a, b, 0));
+	for (size_t i = 0; i < sizeof b; i++) {
+		b[i] ^= 0x80;
+		assert_false(hs_equal_constant_time(a, b, sizeof a));
+		assert_true(hs_equal_constant_time(a, b, i)); /* and none behind the end */
+		b[i] ^= 0x80;
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(vectors_of_the_rfc),
+		cmocka_unit_test(an_empty_message_has_a_mac),
+		cmocka_unit_test(keys_do_not_mix),
+		cmocka_unit_test(vectors_of_sha256),
+		cmocka_unit_test(comparison_sees_every_byte),
+	};
+
+	return cmocka_run_group_tests_name("hmac", tests, NULL, NULL);
+}

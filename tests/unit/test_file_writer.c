@@ -1,0 +1,59 @@
+/* file_writer: what it has ended is on stable storage, or it says that it is not. */
+#include "spool/file/file_writer.h"
+#include "base/io.h"
+#include "tests/lib/cases.h"
+#include "tests/lib/wrap.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+static enum hs_result write_one(bool gzip)
+{
+	FILE *file = tmpfile();
+	struct hs_file_writer w = { 0 };
+	enum hs_result r;
+
+	assert_non_null(file);
+	r = hs_file_writer_start(&w, fileno(file), gzip);
+	if (r == HS_OK)
+		r = hs_file_writer_put(&w, HS_SLICE("a line\n"));
+	if (r == HS_OK)
+		r = hs_file_writer_end(&w);
+	hs_file_writer_free(&w);
+	fclose(file);
+	return r;
+}
+
+static void the_end_is_synced(void **state)
+{
+	(void)state;
+	for (int gzip = 0; gzip < 2; gzip++) {
+		wrap_reset();
+		assert_result(write_one(gzip), HS_OK);
+		assert_int_equal(wrap_count(WRAP_FDATASYNC), 1);
+	}
+}
+
+/* What it copies is deleted next: a sync that fails must not be passed over. */
+static void a_sync_that_fails_is_told(void **state)
+{
+	(void)state;
+	for (int gzip = 0; gzip < 2; gzip++) {
+		wrap_reset();
+		wrap_fail(WRAP_FDATASYNC, 1, 1, EIO);
+		assert_result(write_one(gzip), HS_E_SYNC);
+	}
+	wrap_reset();
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(the_end_is_synced),
+		cmocka_unit_test(a_sync_that_fails_is_told),
+	};
+
+	return cmocka_run_group_tests_name("writer", tests, NULL, NULL);
+}

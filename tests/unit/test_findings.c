@@ -1,0 +1,119 @@
+/*
+ * findings: one line for a monitor: the worst findings and no others, figures behind the only bar,
+ * and the exit code of the same word.
+ */
+#include "tools/report/findings.h"
+#include "tests/lib/cases.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static char said[4096];
+
+/* What it prints at its end. */
+static const char *end(struct hs_findings *r)
+{
+	char name[] = "/tmp/hs-report-XXXXXX";
+	int out = dup(STDOUT_FILENO), file = mkstemp(name);
+	ssize_t got;
+
+	assert_true(out >= 0 && file >= 0);
+	unlink(name);
+	fflush(stdout);
+	dup2(file, STDOUT_FILENO);
+	hs_findings_end(r);
+	fflush(stdout);
+	dup2(out, STDOUT_FILENO);
+	got = pread(file, said, sizeof said - 1, 0);
+	assert_true(got >= 0);
+	said[got] = '\0';
+	close(file);
+	close(out);
+	return said;
+}
+
+static void nothing_is_wrong(void **state)
+{
+	struct hs_findings r = { .nagios = true };
+
+	(void)state;
+	hs_findings_ok(&r, "spool", "fine");
+	hs_findings_figure(&r, "free", 1234, "B");
+	assert_int_equal(hs_findings_nagios_exit(&r), 0);
+	assert_string_equal(end(&r), "HOOKSPOOL OK: nothing is out of order | free=1234B warnings=0 failures=0\n");
+}
+
+static void warnings_are_told_together(void **state)
+{
+	struct hs_findings r = { .nagios = true };
+
+	(void)state;
+	hs_findings_warn(&r, "cursor", "do this", "%s lags", "crm");
+	hs_findings_ok(&r, "spool", "fine");
+	hs_findings_warn(&r, "space", "do that", "little is left");
+	assert_int_equal(hs_findings_nagios_exit(&r), 1);
+	assert_string_equal(end(&r),
+			    "HOOKSPOOL WARNING: cursor: crm lags; space: little is left | warnings=2 failures=0\n");
+}
+
+static void a_failure_drives_warnings_out(void **state)
+{
+	struct hs_findings r = { .nagios = true };
+
+	(void)state;
+	hs_findings_warn(&r, "cursor", "", "lags");
+	hs_findings_fail(&r, "space", "", "full");
+	hs_findings_warn(&r, "secret", "", "short");
+	hs_findings_fail(&r, "spool", "", "lost");
+	assert_int_equal(hs_findings_nagios_exit(&r), 2);
+	assert_string_equal(end(&r), "HOOKSPOOL CRITICAL: space: full; spool: lost | warnings=2 failures=2\n");
+}
+
+/* Monitoring plug-ins API: what comes after the first bar is figures; a second line is another thing. */
+static void a_bar_or_a_line_end_begins_nothing(void **state)
+{
+	struct hs_findings r = { .nagios = true };
+
+	(void)state;
+	hs_findings_warn(&r, "cursor", "", "a|b\nc\x1b[31m");
+	end(&r);
+	assert_non_null(strstr(said, "cursor: a b c"));
+	assert_int_equal(strchr(said, '|') == strrchr(said, '|'), true);
+	assert_true(strchr(said, '\n') == said + strlen(said) - 1);
+	assert_null(strchr(said, '\x1b'));
+}
+
+static void nothing_was_looked_at(void **state)
+{
+	struct hs_findings r = { .nagios = true };
+
+	(void)state;
+	assert_string_equal(end(&r), "HOOKSPOOL UNKNOWN: nothing was looked at\n");
+}
+
+static void figures_are_for_monitors(void **state)
+{
+	struct hs_findings r = { .json = true };
+
+	(void)state;
+	hs_findings_figure(&r, "free", 1234, "B");
+	hs_findings_warn(&r, "space", "make \"room\"", "little");
+	assert_string_equal(end(&r), "[{\"check\":\"space\",\"verdict\":\"warn\",\"text\":\"little\","
+				     "\"remedy\":\"make \\\"room\\\"\"}]\n");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(nothing_is_wrong),
+		cmocka_unit_test(warnings_are_told_together),
+		cmocka_unit_test(a_failure_drives_warnings_out),
+		cmocka_unit_test(a_bar_or_a_line_end_begins_nothing),
+		cmocka_unit_test(nothing_was_looked_at),
+		cmocka_unit_test(figures_are_for_monitors),
+	};
+
+	return cmocka_run_group_tests_name("report", tests, NULL, NULL);
+}

@@ -1,0 +1,104 @@
+/*
+ * fingerprints: another event under a used identity is told from a plain duplicate, as long as its place
+ * in the table was not taken; what is not known is no conflict.
+ */
+#include "spool/shared/fingerprints.h"
+#include "tests/lib/cases.h"
+
+#include <stdlib.h>
+
+/* Of so many ids; those of one `dir` share it. */
+static struct hs_dedup_key id_at(uint64_t place, uint32_t high)
+{
+	uint64_t half = place | (uint64_t)high << 32;
+	struct hs_dedup_key id = { { 0 } };
+
+	memcpy(id.bytes, &half, sizeof half);
+	return id;
+}
+
+static void another_event_conflicts(void **state)
+{
+	struct hs_fingerprints *g = *state;
+	struct hs_dedup_key id = id_at(5, 1);
+
+	hs_fingerprints_note(g, &id, 77);
+	assert_false(hs_fingerprints_conflict(g, &id, 77));
+	assert_true(hs_fingerprints_conflict(g, &id, 78));
+	assert_true(hs_fingerprints_conflict(g, &id, UINT32_MAX));
+}
+
+static void the_last_one_counts(void **state)
+{
+	struct hs_fingerprints *g = *state;
+	struct hs_dedup_key id = id_at(5, 1);
+
+	hs_fingerprints_note(g, &id, 77);
+	hs_fingerprints_note(g, &id, 78);
+	assert_true(hs_fingerprints_conflict(g, &id, 77));
+	assert_false(hs_fingerprints_conflict(g, &id, 78));
+}
+
+static void what_is_not_known_does_not(void **state)
+{
+	struct hs_fingerprints *g = *state;
+	struct hs_dedup_key id = id_at(5, 1), never = id_at(6, 1), same_place = id_at(5, 2);
+
+	assert_false(hs_fingerprints_conflict(g, &id, 77));
+	hs_fingerprints_note(g, &id, 77);
+	assert_false(hs_fingerprints_conflict(g, &never, 78));
+	assert_false(hs_fingerprints_conflict(g, &same_place, 78)); /* no sender is blamed for another's event */
+}
+
+static void a_place_is_taken_by_the_next(void **state)
+{
+	struct hs_fingerprints *g = *state;
+	struct hs_dedup_key id = id_at(5, 1), same_place = id_at(5 + HS_FINGERPRINTS, 2);
+
+	hs_fingerprints_note(g, &id, 77);
+	hs_fingerprints_note(g, &same_place, 78);
+	assert_false(hs_fingerprints_conflict(g, &id, 78));
+	assert_true(hs_fingerprints_conflict(g, &same_place, 77));
+}
+
+static void every_place_is_used(void **state)
+{
+	struct hs_fingerprints *g = *state;
+
+	for (uint64_t i = 0; i < HS_FINGERPRINTS; i++) {
+		struct hs_dedup_key id = id_at(i, (uint32_t)i + 1);
+
+		hs_fingerprints_note(g, &id, (uint32_t)i + 1);
+	}
+	for (uint64_t i = 0; i < HS_FINGERPRINTS; i++) {
+		struct hs_dedup_key id = id_at(i, (uint32_t)i + 1);
+
+		assert_false(hs_fingerprints_conflict(g, &id, (uint32_t)i + 1));
+		assert_true(hs_fingerprints_conflict(g, &id, (uint32_t)i + 2));
+	}
+}
+
+static int begin(void **state)
+{
+	*state = calloc(1, sizeof(struct hs_fingerprints));
+	return *state != NULL ? 0 : -1;
+}
+
+static int end(void **state)
+{
+	free(*state);
+	return 0;
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(another_event_conflicts, begin, end),
+		cmocka_unit_test_setup_teardown(the_last_one_counts, begin, end),
+		cmocka_unit_test_setup_teardown(what_is_not_known_does_not, begin, end),
+		cmocka_unit_test_setup_teardown(a_place_is_taken_by_the_next, begin, end),
+		cmocka_unit_test_setup_teardown(every_place_is_used, begin, end),
+	};
+
+	return cmocka_run_group_tests_name("gists", tests, NULL, NULL);
+}

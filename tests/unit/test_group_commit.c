@@ -1,0 +1,503 @@
+/*
+ * group_commit: who may go on, and when. The file's syncs are made to wait at a gate, to fail, or
+ * to be the last thing a leader does.
+ */
+#include "spool/write/group_commit.h"
+#include "base/io.h"
+#include "tests/lib/cases.h"
+#include "tests/lib/spooldir.h"
+#include "tests/lib/wrap.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+enum { WRITERS = 8, ROUNDS = 200, BYTES = 10 };
+
+struct scene {
+	struct spooldir d;
+	int dir, fd;
+	struct hs_shared_state_handle h;
+	struct hs_stream *f;
+};
+
+static int begin(void **state)
+{
+	static struct scene s;
+	bool died;
+
+	wrap_reset();
+	spooldir_make(&s.d, "");
+	assert_int_equal(mkdir(s.d.path, 0700), 0);
+	s.dir = hs_io_open_dir(AT_FDCWD, s.d.path);
+	assert_result(hs_shared_state_open(s.dir, s.dir, &s.h), HS_OK);
+	s.f = &s.h.state->stream[HS_EVENTS];
+	s.fd = hs_io_make(s.dir, "events.jsonl", 0600);
+	assert_result(hs_shared_state_try_lock(&s.f->append, &died), HS_OK);
+	hs_commit_begin(s.f, 0);
+	hs_shared_state_unlock(&s.f->append);
+	*state = &s;
+	return 0;
+}
+
+static int finish(void **state)
+{
+	struct scene *s = *state;
+
+	wrap_reset();
+	hs_shared_state_close(&s->h);
+	close(s->fd);
+	close(s->dir);
+	spooldir_remove(&s->d);
+	return 0;
+}
+
+static int64_t soon(void)
+{
+	return hs_io_now_monotonic() + PATIENCE_MS;
+}
+
+/* An append without a file: only the end counts here. */
+static struct hs_ticket take(struct scene *s)
+{
+	struct hs_ticket t;
+	bool died;
+
+	hs_shared_state_lock(&s->f->append, soon(), &died);
+	hs_commit_note(s->f, s->fd, 0, atomic_load(&s->f->written) + BYTES, &t);
+	hs_shared_state_unlock(&s->f->append);
+	return t;
+}
+
+static enum hs_result commit(struct scene *s)
+{
+	struct hs_ticket t = take(s);
+
+	return hs_commit_wait(s->f, &t, soon());
+}
+
+/* --- threads that wait ---------------------------------------------------------- */
+
+struct waiter {
+	struct scene *s;
+	struct hs_ticket t;
+	pthread_t thread;
+	_Atomic int done; /* 1 + the result */
+	uint64_t synced;  /* when it was told */
+};
+
+static void *wait_for_it(void *context)
+{
+	struct waiter *w = context;
+	enum hs_result r = hs_commit_wait(w->s->f, &w->t, soon());
+
+	w->synced = atomic_load(&w->s->f->synced);
+	atomic_store(&w->done, 1 + (int)r);
+	return NULL;
+}
+
+static void start(struct waiter *w, struct scene *s)
+{
+	*w = (struct waiter) { .s = s, .t = take(s) };
+	assert_int_equal(pthread_create(&w->thread, NULL, wait_for_it, w), 0);
+}
+
+static enum hs_result result_of(struct waiter *w)
+{
+	pthread_join(w->thread, NULL);
+	return (enum hs_result)(atomic_load(&w->done) - 1);
+}
+
+/* A sync that begins, and ends when the test lets it. */
+struct semaphore {
+	pthread_mutex_t lock;
+	pthread_cond_t moved;
+	bool reached, open;
+};
+
+static void stop_at(void *context)
+{
+	struct semaphore *g = context;
+
+	pthread_mutex_lock(&g->lock);
+	g->reached = true;
+	pthread_cond_broadcast(&g->moved);
+	while (!g->open)
+		pthread_cond_wait(&g->moved, &g->lock);
+	pthread_mutex_unlock(&g->lock);
+}
+
+static void await_gate(struct semaphore *g)
+{
+	pthread_mutex_lock(&g->lock);
+	while (!g->reached)
+		pthread_cond_wait(&g->moved, &g->lock);
+	pthread_mutex_unlock(&g->lock);
+}
+
+static void open_gate(struct semaphore *g)
+{
+	pthread_mutex_lock(&g->lock);
+	g->open = true;
+	pthread_cond_broadcast(&g->moved);
+	pthread_mutex_unlock(&g->lock);
+}
+
+#define GATE                                                                                       \
+	{                                                                                          \
+		.lock = PTHREAD_MUTEX_INITIALIZER, .moved = PTHREAD_COND_INITIALIZER               \
+	}
+
+/* --- tests -------------------------------------------------------------------------- */
+
+static void one_writer(void **state)
+{
+	struct scene *s = *state;
+	struct hs_ticket t;
+
+	assert_result(commit(s), HS_OK);
+	assert_int_equal(wrap_count(WRAP_FDATASYNC), 1);
+	assert_int_equal(atomic_load(&s->f->synced), BYTES);
+	assert_int_equal(atomic_load(&s->f->in_flight), 0);
+	hs_commit_note(s->f, s->fd, 0, BYTES, &t); /* all of it is safe already */
+	assert_result(hs_commit_wait(s->f, &t, soon()), HS_OK);
+	assert_int_equal(wrap_count(WRAP_FDATASYNC), 1);
+}
+
+static void look_at_mark(void *context)
+{
+	struct scene *s = context;
+
+	assert_int_equal(atomic_load(&s->f->in_flight), BYTES);
+	assert_int_equal(atomic_load(&s->f->synced), 0);
+}
+
+static void the_mark_stands_before_the_sync(void **state)
+{
+	struct scene *s = *state;
+
+	wrap_before(WRAP_FDATASYNC, 1, look_at_mark, s);
+	assert_result(commit(s), HS_OK);
+}
+
+/* While one sync is under way, eight more write: one sync more covers all of them. */
+static void one_sync_for_all_who_wrote_before(void **state)
+{
+	struct scene *s = *state;
+	struct semaphore semaphore = GATE;
+	struct waiter first, more[WRITERS];
+
+	wrap_before(WRAP_FDATASYNC, 1, stop_at, &semaphore);
+	start(&first, s);
+	await_gate(&semaphore);
+	for (int i = 0; i < WRITERS; i++)
+		start(&more[i], s);
+	assert_int_equal(atomic_load(&s->f->synced), 0);
+	for (int i = 0; i < WRITERS; i++)
+		assert_int_equal(atomic_load(&more[i].done), 0);
+	open_gate(&semaphore);
+	assert_result(result_of(&first), HS_OK);
+	for (int i = 0; i < WRITERS; i++) {
+		assert_result(result_of(&more[i]), HS_OK);
+		assert_true(more[i].synced >= more[i].t.target);
+	}
+	assert_int_equal(wrap_count(WRAP_FDATASYNC), 2);
+}
+
+/* A sync that began before the write does not count for it. */
+static void a_sync_that_began_before_does_not_cover(void **state)
+{
+	struct scene *s = *state;
+	struct semaphore first_gate = GATE, second_gate = GATE;
+	struct waiter first, second;
+
+	wrap_before(WRAP_FDATASYNC, 1, stop_at, &first_gate);
+	start(&first, s);
+	await_gate(&first_gate);
+	start(&second, s);
+	wrap_before(WRAP_FDATASYNC, 1, stop_at, &second_gate);
+	open_gate(&first_gate);
+	assert_result(result_of(&first), HS_OK);
+	await_gate(&second_gate); /* the second leads its own */
+	assert_int_equal(atomic_load(&second.done), 0);
+	assert_int_equal(atomic_load(&s->f->synced), BYTES);
+	open_gate(&second_gate);
+	assert_result(result_of(&second), HS_OK);
+}
+
+/* The failure is told to the leader alone; everybody who waits must hear of it. */
+static void a_failed_sync_is_final_for_all(void **state)
+{
+	struct scene *s = *state;
+	struct semaphore semaphore = GATE;
+	struct waiter first, more[WRITERS];
+
+	assert_result(commit(s), HS_OK);
+	wrap_fail(WRAP_FDATASYNC, 1, 1, EIO);
+	wrap_before(WRAP_FDATASYNC, 1, stop_at, &semaphore);
+	start(&first, s);
+	await_gate(&semaphore);
+	for (int i = 0; i < WRITERS; i++)
+		start(&more[i], s);
+	open_gate(&semaphore);
+	assert_result(result_of(&first), HS_E_SYNC);
+	for (int i = 0; i < WRITERS; i++)
+		assert_result(result_of(&more[i]), HS_E_SYNC);
+	assert_int_equal(wrap_count(WRAP_FDATASYNC), 2); /* nobody tried again */
+	assert_result(commit(s), HS_E_SYNC);
+	assert_int_equal(atomic_load(&s->f->synced), BYTES);
+	assert_int_equal(atomic_load(&s->f->poisoned), 1);
+	assert_int_equal(atomic_load(&s->f->in_flight), 0);
+	assert_result(hs_commit_all(s->f, s->fd, 0), HS_E_SYNC);
+	assert_int_equal(wrap_count(WRAP_FDATASYNC), 2);
+}
+
+/* An event that was synced before counts even if its waiter looks after the poison. */
+static void a_generation_that_ended(void **state)
+{
+	struct scene *s = *state;
+	struct hs_ticket good = take(s), bad;
+
+	assert_result(hs_commit_wait(s->f, &good, soon()), HS_OK);
+	bad = take(s);
+	wrap_fail(WRAP_FDATASYNC, 1, 1, EIO);
+	assert_result(hs_commit_quiesce(s->f, soon()), HS_OK);
+	assert_result(hs_commit_all(s->f, s->fd, 0), HS_E_SYNC);
+	hs_commit_end(s->f, atomic_load(&s->f->synced));
+	hs_commit_resume(s->f);
+	assert_result(hs_commit_wait(s->f, &good, soon()), HS_OK); /* between two */
+	assert_result(hs_commit_wait(s->f, &bad, soon()), HS_E_SYNC);
+	hs_commit_begin(s->f, 0);
+	assert_int_equal(atomic_load(&s->f->poisoned), 0);
+	assert_result(hs_commit_wait(s->f, &good, soon()), HS_OK);
+	assert_result(hs_commit_wait(s->f, &bad, soon()), HS_E_SYNC);
+	assert_result(commit(s), HS_OK);
+	for (int i = 0; i < HS_PAST; i++) { /* forgotten: nobody can tell */
+		assert_result(hs_commit_wait(s->f, &good, soon()), HS_OK);
+		hs_commit_end(s->f, BYTES);
+		hs_commit_begin(s->f, 0);
+	}
+	assert_result(hs_commit_wait(s->f, &good, soon()), HS_E_SYNC);
+}
+
+/* Those who wait while a segment is sealed are told by its last sync. */
+static void waiting_over_a_rotation(void **state)
+{
+	struct scene *s = *state;
+	struct waiter w[WRITERS];
+
+	assert_result(hs_commit_quiesce(s->f, soon()), HS_OK);
+	for (int i = 0; i < WRITERS; i++)
+		start(&w[i], s);
+	for (int i = 0; i < WRITERS; i++)
+		assert_int_equal(atomic_load(&w[i].done), 0);
+	assert_result(hs_commit_all(s->f, s->fd, 0), HS_OK);
+	hs_commit_end(s->f, atomic_load(&s->f->synced));
+	hs_commit_resume(s->f);
+	hs_commit_begin(s->f, 0);
+	for (int i = 0; i < WRITERS; i++)
+		assert_result(result_of(&w[i]), HS_OK);
+	assert_int_equal(wrap_count(WRAP_FDATASYNC), 1);
+	assert_int_equal(atomic_load(&s->f->synced), 0);
+}
+
+static void the_deadline_passes(void **state)
+{
+	struct scene *s = *state;
+	struct semaphore semaphore = GATE;
+	struct hs_ticket t;
+	struct waiter first;
+
+	wrap_before(WRAP_FDATASYNC, 1, stop_at, &semaphore);
+	start(&first, s);
+	await_gate(&semaphore);
+	t = take(s);
+	assert_result(hs_commit_wait(s->f, &t, hs_io_now_monotonic() + 5), HS_E_BUSY);
+	assert_result(hs_commit_quiesce(s->f, hs_io_now_monotonic() + 5), HS_E_BUSY);
+	open_gate(&semaphore);
+	assert_result(result_of(&first), HS_OK);
+	assert_result(hs_commit_wait(s->f, &t, soon()), HS_OK);
+}
+
+/* --- leaders that die ------------------------------------------------------------------ */
+
+static void die(void *context)
+{
+	(void)context;
+	raise(SIGKILL);
+}
+
+static int lead_and_die(void *context)
+{
+	wrap_before(WRAP_FDATASYNC, 1, die, NULL);
+	commit(context);
+	return 1;
+}
+
+static void a_leader_dies_in_its_sync(void **state)
+{
+	struct scene *s = *state;
+	struct hs_ticket mine;
+
+	assert_result(commit(s), HS_OK);
+	mine = take(s);
+	assert_int_equal(child_wait(child_start(lead_and_die, s)), -1);
+	assert_int_equal(atomic_load(&s->f->in_flight), 3 * BYTES);
+	assert_result(hs_commit_wait(s->f, &mine, soon()), HS_E_SYNC);
+	assert_int_equal(atomic_load(&s->f->poisoned), 1);
+	assert_int_equal(atomic_load(&s->f->in_flight), 0);
+	assert_int_equal(wrap_count(WRAP_FDATASYNC), 1); /* ours, before */
+}
+
+static void whoever_rotates_finds_a_dead_leader(void **state)
+{
+	struct scene *s = *state;
+
+	assert_int_equal(child_wait(child_start(lead_and_die, s)), -1);
+	assert_result(hs_commit_quiesce(s->f, soon()), HS_OK);
+	assert_result(hs_commit_all(s->f, s->fd, 0), HS_E_SYNC);
+	assert_int_equal(wrap_count(WRAP_FDATASYNC), 0);
+	hs_commit_end(s->f, atomic_load(&s->f->synced));
+	hs_commit_resume(s->f);
+}
+
+static int die_with_the_lock(void *context)
+{
+	struct scene *s = context;
+	bool died;
+
+	if (hs_shared_state_try_lock(&s->f->sync, &died) == HS_OK)
+		raise(SIGKILL);
+	return 1;
+}
+
+/* It had nothing in flight, so no error can have been told to it. */
+static void a_leader_dies_before_its_sync(void **state)
+{
+	struct scene *s = *state;
+
+	assert_int_equal(child_wait(child_start(die_with_the_lock, s)), -1);
+	assert_result(commit(s), HS_OK);
+	assert_int_equal(atomic_load(&s->f->poisoned), 0);
+}
+
+/* Sleepers of a leader that is killed are woken by nobody. */
+static int lead_until_killed(void *context)
+{
+	struct scene *s = context;
+	static struct semaphore never = GATE;
+
+	wrap_before(WRAP_FDATASYNC, 1, stop_at, &never);
+	commit(s);
+	return 1;
+}
+
+static bool is_in_flight(void *context)
+{
+	struct scene *s = context;
+
+	return atomic_load(&s->f->in_flight) != 0;
+}
+
+static void sleepers_of_a_killed_leader(void **state)
+{
+	struct scene *s = *state;
+	pid_t leader = child_start(lead_until_killed, s);
+	struct waiter w[WRITERS];
+
+	assert_true(wait_until(is_in_flight, s));
+	for (int i = 0; i < WRITERS; i++)
+		start(&w[i], s);
+	kill(leader, SIGKILL);
+	assert_int_equal(child_wait(leader), -1);
+	for (int i = 0; i < WRITERS; i++)
+		assert_result(result_of(&w[i]), HS_E_SYNC);
+}
+
+/* --- all at once ------------------------------------------------------------------------ */
+
+/*
+ * What a disk has: everything below `safe` was written when a sync began that came to its
+ * end. Kept outside the state, by the tests' own fdatasync.
+ */
+struct disk {
+	_Atomic uint64_t safe;
+	_Atomic unsigned wrong, syncs;
+};
+
+struct crowd {
+	struct scene *s;
+	struct disk *disk;
+};
+
+static void *write_and_wait(void *context)
+{
+	struct crowd *c = context;
+
+	for (int i = 0; i < ROUNDS; i++) {
+		struct hs_ticket t = take(c->s);
+
+		if (hs_commit_wait(c->s->f, &t, soon()) != HS_OK ||
+		    atomic_load(&c->s->f->synced) < t.target)
+			atomic_fetch_add(&c->disk->wrong, 1);
+	}
+	return NULL;
+}
+
+static int threads_of_a_process(void *context)
+{
+	struct crowd *c = context;
+	pthread_t thread[WRITERS / 2];
+
+	for (int i = 0; i < WRITERS / 2; i++)
+		if (pthread_create(&thread[i], NULL, write_and_wait, c) != 0)
+			return 1;
+	for (int i = 0; i < WRITERS / 2; i++)
+		pthread_join(thread[i], NULL);
+	atomic_fetch_add(&c->disk->syncs, wrap_count(WRAP_FDATASYNC));
+	return 0;
+}
+
+static void threads_and_processes_at_once(void **state)
+{
+	struct scene *s = *state;
+	struct crowd c = { s, mmap(NULL, sizeof *c.disk, PROT_READ | PROT_WRITE,
+				   MAP_SHARED | MAP_ANONYMOUS, -1, 0) };
+	pid_t pid[3];
+
+	assert_true(c.disk != MAP_FAILED);
+	for (int i = 0; i < 3; i++)
+		pid[i] = child_start(threads_of_a_process, &c);
+	for (int i = 0; i < 3; i++)
+		assert_int_equal(child_wait(pid[i]), 0);
+	assert_int_equal(atomic_load(&c.disk->wrong), 0);
+	assert_int_equal(atomic_load(&s->f->synced), 3 * WRITERS / 2 * ROUNDS * BYTES);
+	assert_true(atomic_load(&c.disk->syncs) <= 3 * WRITERS / 2 * ROUNDS);
+	munmap(c.disk, sizeof *c.disk);
+}
+
+#define TEST(f) cmocka_unit_test_setup_teardown(f, begin, finish)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(one_writer),
+		TEST(the_mark_stands_before_the_sync),
+		TEST(one_sync_for_all_who_wrote_before),
+		TEST(a_sync_that_began_before_does_not_cover),
+		TEST(a_failed_sync_is_final_for_all),
+		TEST(a_generation_that_ended),
+		TEST(waiting_over_a_rotation),
+		TEST(the_deadline_passes),
+		TEST(a_leader_dies_in_its_sync),
+		TEST(whoever_rotates_finds_a_dead_leader),
+		TEST(a_leader_dies_before_its_sync),
+		TEST(sleepers_of_a_killed_leader),
+		TEST(threads_and_processes_at_once),
+	};
+
+	return cmocka_run_group_tests_name("commit", tests, NULL, NULL);
+}

@@ -1,0 +1,246 @@
+/* id_block: packed identities, found by where they ought to be. */
+#include "spool/dedup/id_block.h"
+#include "tests/lib/cases.h"
+
+/* So many, ascending, none twice, spread as hashes are; spooled_s is their place. */
+static void fill(struct hs_id_block_entry *e, size_t n, uint64_t seed)
+{
+	struct case_random r = case_random_new(seed);
+
+	for (size_t i = 0; i < n; i++) {
+		struct hs_dedup_key id;
+
+		for (size_t k = 0; k < sizeof id.bytes; k++)
+			id.bytes[k] = (uint8_t)case_random_below(&r, 256);
+		e[i] = hs_id_block_entry(&id, 0);
+	}
+	hs_id_block_sort(e, n);
+	for (size_t i = 0; i < n; i++)
+		e[i].spooled_s = (uint32_t)i;
+}
+
+/* At an odd address: they lie anywhere in a page. From a ring of two. */
+static struct hs_slice pack(const struct hs_id_block_entry *e, size_t n)
+{
+	static char bytes[2][1 + HS_ID_BLOCK_ROOM * HS_ID_BLOCK_ENTRY];
+	static int next;
+	char *to = bytes[next++ % 2] + 1;
+	struct hs_id_block b;
+
+	b.n = n;
+	for (size_t i = 0; i < n; i++) {
+		b.high[i] = e[i].high;
+		b.low[i] = e[i].low;
+		b.spooled_s[i] = e[i].spooled_s;
+	}
+	hs_id_block_pack(&b, 0, n, to);
+	return hs_slice(to, n * HS_ID_BLOCK_ENTRY);
+}
+
+static void assert_holds(const struct hs_id_block *b, const struct hs_id_block_entry *e, size_t n)
+{
+	assert_int_equal(b->n, n);
+	for (size_t i = 0; i < n; i++) {
+		assert_true(b->high[i] == e[i].high && b->low[i] == e[i].low);
+		assert_int_equal(b->spooled_s[i], e[i].spooled_s);
+	}
+}
+
+/* From wherever the search begins. */
+static bool find(struct hs_slice packed, const struct hs_id_block_entry *e, uint32_t *spooled_s)
+{
+	size_t n = packed.n / HS_ID_BLOCK_ENTRY;
+	size_t guess = hs_id_block_guess(packed, 0, UINT64_MAX, e->high);
+	bool found = hs_id_block_find(packed, guess, e, spooled_s);
+
+	for (size_t near = 0; near <= n + 1; near++)
+		assert_int_equal(hs_id_block_find(packed, near, e, spooled_s), found);
+	return found;
+}
+
+static void all_are_found(struct hs_slice packed, const struct hs_id_block_entry *e, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		struct hs_id_block_entry other = e[i];
+		uint32_t spooled_s;
+
+		assert_true(find(packed, &e[i], &spooled_s));
+		assert_int_equal(spooled_s, e[i].spooled_s);
+		other.low ^= 1;
+		assert_false(find(packed, &other, &spooled_s));
+	}
+}
+
+static void an_entry_orders_as_its_identity(void **state)
+{
+	struct hs_dedup_key id = { { 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 255 } };
+	struct hs_id_block_entry e = hs_id_block_entry(&id, 42);
+
+	(void)state;
+	assert_true(e.high == UINT64_C(0x0102030405060708) && e.low == UINT64_C(0x090a0b0c0d0e0fff));
+	assert_int_equal(e.spooled_s, 42);
+}
+
+static void sorting_orders_by_identity(void **state)
+{
+	enum { N = 3000 };
+	static struct hs_id_block_entry e[N];
+	struct case_random r = case_random_new(17);
+
+	(void)state;
+	for (int round = 0; round < 3; round++) {
+		for (size_t i = 0; i < N; i++) { /* the same first half often; sorted but for a few */
+			e[i] = (struct hs_id_block_entry){ .low = case_random_below(&r, 50) };
+			e[i].high = round == 2 && i % 100 != 7 ? i << 48 : case_random_below(&r, 50);
+		}
+		hs_id_block_sort(e, N);
+		for (size_t i = 1; i < N; i++)
+			assert_true(e[i - 1].high < e[i].high ||
+			            (e[i - 1].high == e[i].high && e[i - 1].low <= e[i].low));
+	}
+	hs_id_block_sort(e, 0);
+}
+
+static void what_is_in_it_is_found(void **state)
+{
+	struct hs_id_block_entry e[HS_ID_BLOCK_ENTRIES];
+
+	(void)state;
+	for (size_t n = 1; n <= HS_ID_BLOCK_ENTRIES; n += n < 8 ? 1 : 49) {
+		fill(e, n, n);
+		all_are_found(pack(e, n), e, n);
+	}
+}
+
+static void nothing_is_in_an_empty_one(void **state)
+{
+	struct hs_id_block_entry e = { 7, 7, 7 };
+	uint32_t spooled_s;
+
+	(void)state;
+	assert_false(find(HS_SLICE_NONE, &e, &spooled_s));
+}
+
+/* Somebody who chooses ids can make hashes that are near each other. */
+static void neighbours_are_found(void **state)
+{
+	struct hs_id_block_entry e[HS_ID_BLOCK_ENTRIES];
+
+	(void)state;
+	for (unsigned same = 8; same < HS_DEDUP_KEY_BYTES - 1; same++) {
+		fill(e, HS_ID_BLOCK_ENTRIES, same);
+		for (size_t i = 0; i < HS_ID_BLOCK_ENTRIES; i++) {
+			e[i].high = i < 3 ? 0 : UINT64_MAX;
+			e[i].low = (uint64_t)i << (8 * (15 - same));
+		}
+		all_are_found(pack(e, HS_ID_BLOCK_ENTRIES), e, HS_ID_BLOCK_ENTRIES);
+	}
+}
+
+/* A guess is one of the entries, and a good one where they are evenly spread. */
+static void guesses_are_near(void **state)
+{
+	static const uint64_t ranges[][2] = { { 0, UINT64_MAX }, { 1000, 1300 },
+		                              { UINT64_C(5) << 40, UINT64_C(7) << 40 } };
+	struct hs_id_block_entry e[HS_ID_BLOCK_ENTRIES] = { 0 };
+
+	(void)state;
+	for (size_t k = 0; k < sizeof ranges / sizeof *ranges; k++) {
+		uint64_t low = ranges[k][0], top = ranges[k][1];
+
+		for (size_t i = 0; i < HS_ID_BLOCK_ENTRIES; i++)
+			e[i].high = low + (top - low) / HS_ID_BLOCK_ENTRIES * i;
+		for (size_t i = 0; i < HS_ID_BLOCK_ENTRIES; i++) {
+			size_t near = hs_id_block_guess(pack(e, HS_ID_BLOCK_ENTRIES), low, top, e[i].high);
+
+			assert_true(near < HS_ID_BLOCK_ENTRIES);
+			assert_true(k == 1 || (near <= i + 1 && i <= near + 1));
+		}
+		assert_int_equal(hs_id_block_guess(pack(e, 50), low + 10, top, low), 0);
+		assert_int_equal(hs_id_block_guess(pack(e, 50), low, top, top), 49);
+		assert_true(hs_id_block_guess(pack(e, 50), top, low, low + 1) < 50); /* nonsense */
+	}
+}
+
+static void out_of_range_is_not_found(void **state)
+{
+	struct hs_id_block_entry low = { 0 }, high = { UINT64_MAX, UINT64_MAX, 0 }, e[50];
+	uint32_t spooled_s;
+
+	(void)state;
+	fill(e, 50, 3);
+	assert_false(find(pack(e, 50), &low, &spooled_s));
+	assert_false(find(pack(e, 50), &high, &spooled_s));
+}
+
+static void merging_keeps_both_in_order(void **state)
+{
+	enum { OLD = HS_ID_BLOCK_ENTRIES, ADDED = HS_ID_BLOCK_ADDED };
+	static struct hs_id_block_entry all[OLD + ADDED], old[OLD], added[ADDED], back[OLD];
+	static struct hs_id_block b;
+
+	(void)state;
+	fill(all, OLD + ADDED, 5);
+	for (size_t i = 0; i < OLD + ADDED; i++)
+		if (i % 3 == 2)
+			added[i / 3] = all[i];
+		else
+			old[i - i / 3 - (i % 3 == 2)] = all[i];
+	hs_id_block_merge(&b, pack(old, OLD), 0, added, ADDED);
+	assert_holds(&b, all, OLD + ADDED);
+	hs_id_block_merge(&b, HS_SLICE_NONE, 0, added, 10);
+	assert_holds(&b, added, 10);
+	hs_id_block_merge(&b, pack(added, 10), 0, NULL, 0);
+	assert_holds(&b, added, 10);
+	assert_int_equal(hs_id_block_unpack(pack(old, OLD), back), OLD);
+	hs_id_block_merge(&b, pack(back, OLD), 0, NULL, 0);
+	assert_holds(&b, old, OLD);
+}
+
+static void the_latest_time_of_an_identity_counts(void **state)
+{
+	static struct hs_id_block b;
+	struct hs_id_block_entry e[20], again[3];
+	uint32_t spooled_s;
+
+	(void)state;
+	fill(e, 20, 9);
+	again[0] = again[1] = again[2] = e[11];
+	again[0].spooled_s = 4710;
+	again[1].spooled_s = 4711;
+	again[2].spooled_s = 3;
+	hs_id_block_merge(&b, pack(e, 20), 0, again, 3);
+	e[11].spooled_s = 4711;
+	assert_holds(&b, e, 20);
+	assert_true(find(pack(e, 20), &again[0], &spooled_s));
+	assert_int_equal(spooled_s, 4711);
+}
+
+static void what_is_too_old_is_dropped(void **state)
+{
+	static struct hs_id_block b;
+	struct hs_id_block_entry e[100];
+
+	(void)state;
+	fill(e, 100, 13);
+	hs_id_block_merge(&b, pack(e + 30, 70), 60, e, 30);
+	assert_holds(&b, e + 60, 40);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(an_entry_orders_as_its_identity),
+		cmocka_unit_test(sorting_orders_by_identity),
+		cmocka_unit_test(what_is_in_it_is_found),
+		cmocka_unit_test(nothing_is_in_an_empty_one),
+		cmocka_unit_test(neighbours_are_found),
+		cmocka_unit_test(guesses_are_near),
+		cmocka_unit_test(out_of_range_is_not_found),
+		cmocka_unit_test(merging_keeps_both_in_order),
+		cmocka_unit_test(the_latest_time_of_an_identity_counts),
+		cmocka_unit_test(what_is_too_old_is_dropped),
+	};
+
+	return cmocka_run_group_tests_name("block", tests, NULL, NULL);
+}

@@ -1,0 +1,135 @@
+/* checkpoint: what is written is read again; what a kill left of a line counts as nothing. */
+#include "spool/admin/import_checkpoint.h"
+#include "base/io.h"
+#include "tests/lib/cases.h"
+#include "tests/lib/spooldir.h"
+#include "tests/lib/wrap.h"
+
+#include <errno.h>
+#include <fcntl.h>
+
+#define KEY "00112233445566778899aabbccddeeff"
+#define NAME "imports/" KEY
+
+static struct spooldir dir;
+static int fd; /* plays the private directory */
+
+static int setup(void **state)
+{
+	(void)state;
+	spooldir_make(&dir, "");
+	assert_int_equal(hs_io_make_dir(AT_FDCWD, dir.path, 0700), 0);
+	fd = hs_io_open_dir(AT_FDCWD, dir.path);
+	return fd < 0;
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	hs_io_close(fd);
+	spooldir_remove(&dir);
+	return 0;
+}
+
+static void open_again(struct hs_import_checkpoint *b)
+{
+	hs_import_checkpoint_close(b);
+	assert_int_equal(hs_import_checkpoint_open(fd, KEY, b), HS_OK);
+}
+
+static void places_are_kept(void **state)
+{
+	struct hs_try try = {
+		.to = { 900, 9, 3, true }, .after = 41, .rejected_after = 7, .spooled_at = "2026-11-24T10:15:00.123Z",
+		.name = "a \"b\".jsonl\xff", .name_n = 12
+	};
+	struct hs_import_checkpoint b;
+
+	(void)state;
+	assert_int_equal(hs_import_checkpoint_open(fd, KEY, &b), HS_OK);
+	assert_int_equal(b.spot.at, 0);
+	assert_int_equal(hs_import_checkpoint_move(&b, &(struct hs_spot){ 500, 5, 0, false }, 2, false), HS_OK);
+	assert_int_equal(hs_import_checkpoint_try(&b, &try), HS_OK);
+	open_again(&b);
+	assert_int_equal(b.spot.at, 500);
+	assert_true(b.try.open);
+	assert_int_equal(b.try.to.at + b.try.to.line + b.try.to.event, 900 + 9 + 3);
+	assert_true(b.try.to.array);
+	assert_int_equal(b.try.after + b.try.rejected_after, 41 + 7);
+	assert_memory_equal(b.try.name, try.name, try.name_n);
+	assert_int_equal(b.try.name_n, try.name_n);
+	assert_string_equal(b.try.spooled_at, try.spooled_at);
+	assert_int_equal(hs_import_checkpoint_move(&b, &(struct hs_spot){ 900, 9, 0, false }, 0, true), HS_OK);
+	open_again(&b);
+	assert_false(b.try.open || b.done);
+	assert_int_equal(hs_import_checkpoint_done(&b, &(struct hs_spot){ 950, 10, 0, false }), HS_OK);
+	open_again(&b);
+	assert_true(b.done);
+	assert_int_equal(b.spot.line, 10);
+	assert_int_equal(b.rejected, 2);
+	hs_import_checkpoint_close(&b);
+}
+
+static void torn_lines_count_as_nothing(void **state)
+{
+	struct hs_import_checkpoint b;
+
+	(void)state;
+	assert_int_equal(hs_import_checkpoint_open(fd, KEY, &b), HS_OK);
+	assert_int_equal(hs_import_checkpoint_move(&b, &(struct hs_spot){ 500, 5, 0, false }, 0, true), HS_OK);
+	spooldir_add(&dir, NAME, HS_SLICE("{\"at\":777,\"line\":7,\"event\":0,\"array\":0,\"x\":1}\n{\"at\":99999,\"li"));
+	open_again(&b);
+	assert_int_equal(b.spot.at, 500);
+	assert_int_equal(hs_import_checkpoint_move(&b, &(struct hs_spot){ 600, 6, 0, false }, 0, true), HS_OK);
+	open_again(&b);
+	assert_int_equal(b.spot.at, 600);
+	hs_import_checkpoint_close(&b);
+}
+
+static int hold_it(void *context)
+{
+	struct hs_import_checkpoint b;
+
+	(void)context;
+	return hs_import_checkpoint_open(fd, KEY, &b) == HS_E_BUSY ? 0 : 1;
+}
+
+static void one_at_a_time(void **state)
+{
+	struct hs_import_checkpoint b;
+
+	(void)state;
+	assert_int_equal(hs_import_checkpoint_open(fd, KEY, &b), HS_OK);
+	assert_int_equal(child_wait(child_start(hold_it, NULL)), 0);
+	hs_import_checkpoint_close(&b);
+	open_again(&b);
+	hs_import_checkpoint_close(&b);
+}
+
+static void a_write_fails(void **state)
+{
+	struct hs_import_checkpoint b;
+
+	(void)state;
+	assert_int_equal(hs_import_checkpoint_open(fd, KEY, &b), HS_OK);
+	assert_int_equal(hs_import_checkpoint_move(&b, &(struct hs_spot){ 500, 5, 0, false }, 0, true), HS_OK);
+	wrap_fail(WRAP_PWRITE, 1, 1, ENOSPC);
+	assert_int_equal(hs_import_checkpoint_move(&b, &(struct hs_spot){ 600, 6, 0, false }, 0, true), HS_E_FULL);
+	wrap_reset();
+	wrap_fail(WRAP_FDATASYNC, 1, 1, EIO);
+	assert_int_equal(hs_import_checkpoint_move(&b, &(struct hs_spot){ 700, 7, 0, false }, 0, true), HS_E_SYNC);
+	wrap_reset();
+	hs_import_checkpoint_close(&b);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(places_are_kept, setup, teardown),
+		cmocka_unit_test_setup_teardown(torn_lines_count_as_nothing, setup, teardown),
+		cmocka_unit_test_setup_teardown(one_at_a_time, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_write_fails, setup, teardown),
+	};
+
+	return cmocka_run_group_tests_name("bookmark", tests, NULL, NULL);
+}

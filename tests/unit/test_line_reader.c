@@ -1,0 +1,310 @@
+/* line_reader: a file of lines, plain and gzip, at every border of what is read at once. */
+#include "base/io.h"
+#include "spool/file/line_reader.h"
+#include "tests/lib/cases.h"
+#include "tests/lib/spooldir.h"
+#include "tests/lib/wrap.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <unistd.h>
+#include <zlib.h>
+
+enum { CHUNK = 1 << 18 }; /* as in line_reader.c: what is read at once */
+
+static int file_of(struct hs_slice text)
+{
+	int fd = memfd_create("lines", MFD_CLOEXEC);
+
+	assert_true(fd >= 0);
+	assert_int_equal(hs_io_write_at(fd, text.p, text.n, 0), 0);
+	return fd;
+}
+
+static int gzip_of(struct hs_slice text)
+{
+	int fd = memfd_create("lines", MFD_CLOEXEC), copy = dup(fd);
+	gzFile file = gzdopen(copy, "wb1");
+
+	assert_non_null(file);
+	assert_int_equal(gzwrite(file, text.p, (unsigned)text.n), text.n);
+	assert_int_equal(gzclose(file), Z_OK);
+	return fd;
+}
+
+static void expect_next(struct hs_line_reader *l, int result, const char *text)
+{
+	struct hs_slice line = HS_SLICE_NONE;
+
+	assert_int_equal(hs_line_reader_next(l, &line), result);
+	if (result > 0)
+		assert_slice_equal(line, hs_slice_str(text));
+}
+
+static void lines_one_by_one(void **state)
+{
+	struct hs_line_reader l = { 0 };
+	int fd = file_of(HS_SLICE("one\n\nthree\nfour"));
+
+	(void)state;
+	hs_line_reader_start(&l, fd, 0, UINT64_MAX);
+	expect_next(&l, 1, "one");
+	assert_int_equal(l.at, 4);
+	expect_next(&l, 1, "");
+	assert_int_equal(l.at, 5);
+	expect_next(&l, 1, "three");
+	expect_next(&l, 2, "four");
+	assert_int_equal(l.at, 15);
+	expect_next(&l, 0, NULL);
+	expect_next(&l, 0, NULL);
+	hs_line_reader_start(&l, fd, 5, 10); /* nothing behind the end is looked at */
+	expect_next(&l, 2, "three");
+	expect_next(&l, 0, NULL);
+	hs_line_reader_start(&l, fd, 5, 11);
+	expect_next(&l, 1, "three");
+	expect_next(&l, 0, NULL);
+	hs_line_reader_start(&l, fd, 100, 200);
+	expect_next(&l, 0, NULL);
+	hs_line_reader_start(&l, fd, 4, 4);
+	expect_next(&l, 0, NULL);
+	hs_line_reader_free(&l);
+	close(fd);
+}
+
+/* Lines whose newline lies around the borders of a chunk. */
+static void borders(void **state)
+{
+	static const int lengths[] = { CHUNK - 2, CHUNK - 1, CHUNK, CHUNK + 1, 3 * CHUNK + 7, 1 };
+	struct hs_line_reader l = { 0 };
+	struct hs_buf text = { 0 };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof lengths / sizeof *lengths; i++) {
+		for (int j = 0; j < lengths[i]; j++)
+			hs_buf_putc(&text, (char)('a' + (int)i));
+		hs_buf_putc(&text, '\n');
+	}
+	for (int zip = 0; zip < 2; zip++) {
+		int fd = zip ? gzip_of(hs_buf_slice(&text)) : file_of(hs_buf_slice(&text));
+
+		if (zip)
+			assert_true(hs_line_reader_start_gzip(&l, fd, 0));
+		else
+			hs_line_reader_start(&l, fd, 0, text.n);
+		for (size_t i = 0; i < sizeof lengths / sizeof *lengths; i++) {
+			struct hs_slice line;
+
+			assert_int_equal(hs_line_reader_next(&l, &line), 1);
+			assert_int_equal(line.n, lengths[i]);
+			assert_int_equal(line.p[0], 'a' + (int)i);
+			assert_int_equal(line.p[line.n - 1], 'a' + (int)i);
+		}
+		assert_int_equal(l.at, text.n);
+		expect_next(&l, 0, NULL);
+		close(fd);
+	}
+	hs_line_reader_free(&l);
+	hs_buf_free(&text);
+}
+
+static void gzip_from_an_offset(void **state)
+{
+	struct hs_line_reader l = { 0 };
+	int fd = gzip_of(HS_SLICE("one\ntwo\nthree\n"));
+
+	(void)state;
+	assert_true(hs_line_reader_start_gzip(&l, fd, 4));
+	assert_int_equal(l.at, 4);
+	expect_next(&l, 1, "two");
+	expect_next(&l, 1, "three");
+	expect_next(&l, 0, NULL);
+	assert_true(hs_line_reader_start_gzip(&l, fd, 14));
+	expect_next(&l, 0, NULL);
+	hs_line_reader_start(&l, fd, 0, 0); /* plain again */
+	assert_null(l.inflater);
+	hs_line_reader_free(&l);
+	close(fd);
+}
+
+/* A file or a pipe of somebody else's, plain or not; a line that is too long comes in parts. */
+static void from_outside(void **state)
+{
+	struct hs_buf text = { 0 };
+	struct hs_line_reader l = { 0 };
+
+	(void)state;
+	hs_buf_put_slice(&text, HS_SLICE("one\n"));
+	for (int i = 0; i < CHUNK + 9; i++)
+		hs_buf_putc(&text, 'x');
+	hs_buf_put_slice(&text, HS_SLICE("\ntwo\nlonger than ten\nthree"));
+	for (int zip = 0; zip < 2; zip++)
+		for (int stream = 0; stream < 2; stream++) {
+			int fd = zip ? gzip_of(hs_buf_slice(&text)) : file_of(hs_buf_slice(&text));
+
+			assert_int_equal(lseek(fd, 0, SEEK_SET), 0);
+			assert_true(hs_line_reader_start_outside(&l, fd, stream, 10, 0));
+			expect_next(&l, 1, "one");
+			for (int part = 0; part < (CHUNK + 9) / 10; part++)
+				expect_next(&l, 3, "xxxxxxxxxx");
+			expect_next(&l, 1, "xxx");
+			assert_int_equal(l.at, 4 + CHUNK + 10);
+			expect_next(&l, 1, "two");
+			expect_next(&l, 3, "longer tha");
+			hs_line_reader_back(&l, 3);
+			expect_next(&l, 1, "than ten");
+			expect_next(&l, 2, "three");
+			expect_next(&l, 0, NULL);
+			assert_int_equal(l.at, text.n);
+			lseek(fd, 0, SEEK_SET);
+			assert_true(hs_line_reader_start_outside(&l, fd, stream, 10, 4 + CHUNK + 10));
+			expect_next(&l, 1, "two");
+			lseek(fd, 0, SEEK_SET);
+			assert_true(hs_line_reader_start_outside(&l, fd, stream, 10, 4 + CHUNK + 10 + 4 + 3));
+			expect_next(&l, 3, "ger than t"); /* from the middle of a line */
+			close(fd);
+		}
+	hs_line_reader_free(&l);
+	hs_buf_free(&text);
+}
+
+static void from_outside_in_pieces(void **state)
+{
+	struct hs_line_reader l = { 0 };
+	int ends[2], empty = file_of(HS_SLICE(""));
+
+	(void)state;
+	assert_int_equal(pipe(ends), 0);
+	assert_int_equal(write(ends[1], "o", 1), 1);
+	close(ends[1]); /* one byte: too few to tell what it is */
+	assert_true(hs_line_reader_start_outside(&l, ends[0], true, 10, 0));
+	expect_next(&l, 2, "o");
+	assert_true(hs_line_reader_start_outside(&l, empty, false, 10, 0));
+	expect_next(&l, 0, NULL);
+	hs_line_reader_free(&l);
+	close(ends[0]);
+	close(empty);
+}
+
+/* Every cut, and every byte that is wrong, is noticed before the end is reported. */
+static void damage(void **state)
+{
+	struct hs_line_reader l = { 0 };
+	struct hs_slice line;
+	char bytes[256];
+	int fd = gzip_of(HS_SLICE("{\"one\":1}\n{\"two\":2}\n"));
+	ssize_t n = hs_io_read_at(fd, bytes, sizeof bytes, 0);
+	int more;
+
+	(void)state;
+	close(fd);
+	for (ssize_t cut = 0; cut < n; cut++) {
+		fd = file_of(hs_slice(bytes, (size_t)cut));
+		assert_true(hs_line_reader_start_gzip(&l, fd, 0));
+		while ((more = hs_line_reader_next(&l, &line)) > 0)
+			continue;
+		assert_int_equal(more, -1);
+		assert_int_equal(errno, EILSEQ);
+		close(fd);
+	}
+	for (ssize_t at = 10; at < n; at++) { /* behind the header, which is not checked */
+		bytes[at] ^= 0x55;
+		fd = file_of(hs_slice(bytes, (size_t)n));
+		assert_true(hs_line_reader_start_gzip(&l, fd, 0));
+		while ((more = hs_line_reader_next(&l, &line)) > 0)
+			continue;
+		assert_int_equal(more, -1);
+		close(fd);
+		bytes[at] ^= 0x55;
+	}
+	hs_line_reader_free(&l);
+}
+
+/* What stands before the damage is delivered, also if it was inflated together with it. */
+static void before_damage(void **state)
+{
+	struct hs_buf text = { 0 };
+	struct hs_line_reader l = { 0 };
+	struct hs_slice line;
+	char bytes[8192];
+	int fd, lines = 0, more;
+	ssize_t n;
+
+	(void)state;
+	for (int i = 0; i < 1000; i++) {
+		char one[32];
+
+		snprintf(one, sizeof one, "{\"n\":%d}\n", i);
+		hs_buf_put_slice(&text, hs_slice_str(one));
+	}
+	fd = gzip_of(hs_buf_slice(&text));
+	n = hs_io_read_at(fd, bytes, sizeof bytes, 0);
+	assert_in_range(n, 1000, sizeof bytes - 1);
+	close(fd);
+	bytes[n - 8] ^= 0x55; /* the check sum: all of the text is before it */
+	fd = file_of(hs_slice(bytes, (size_t)n));
+	assert_true(hs_line_reader_start_gzip(&l, fd, 0));
+	while ((more = hs_line_reader_next(&l, &line)) == 1)
+		lines++;
+	assert_int_equal(more, -1);
+	assert_int_equal(errno, EILSEQ);
+	assert_int_equal(lines, 1000);
+	assert_int_equal(hs_line_reader_next(&l, &line), -1);
+	hs_line_reader_free(&l);
+	hs_buf_free(&text);
+	close(fd);
+}
+
+static void reading_fails(void **state)
+{
+	struct hs_line_reader l = { 0 };
+	struct hs_slice line;
+	int fd = file_of(HS_SLICE("one\n"));
+
+	(void)state;
+	wrap_reset();
+	hs_line_reader_start(&l, fd, 0, 4);
+	wrap_fail(WRAP_PREAD, 1, 1, EIO);
+	assert_int_equal(hs_line_reader_next(&l, &line), -1);
+	assert_int_equal(errno, EIO);
+	wrap_fail(WRAP_CALLOC, 1, 1, ENOMEM);
+	assert_false(hs_line_reader_start_gzip(&l, fd, 0));
+	wrap_reset();
+	hs_line_reader_free(&l);
+	close(fd);
+}
+
+static void what_a_record_is(void **state)
+{
+	struct hs_json json = { 0 };
+
+	(void)state;
+	assert_result(hs_line_check(&json, HS_SLICE("{}")), HS_OK);
+	assert_result(hs_line_check(&json, HS_SLICE("{\"a\":[1,null]}")), HS_OK);
+	assert_true(hs_line_check(&json, HS_SLICE("")) != HS_OK);
+	assert_true(hs_line_check(&json, HS_SLICE("[1]")) != HS_OK);
+	assert_true(hs_line_check(&json, HS_SLICE("{\"a\":1")) != HS_OK);
+	assert_true(hs_line_check(&json, HS_SLICE("{}{}")) != HS_OK);
+	assert_true(hs_line_check(&json, HS_SLICE("{\"a\":\"\0\"}")) != HS_OK);
+	assert_true(hs_line_check(&json, HS_SLICE("\0\0\0\0")) != HS_OK);
+	hs_json_free(&json);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(lines_one_by_one),
+		cmocka_unit_test(borders),
+		cmocka_unit_test(gzip_from_an_offset),
+		cmocka_unit_test(from_outside),
+		cmocka_unit_test(from_outside_in_pieces),
+		cmocka_unit_test(damage),
+		cmocka_unit_test(before_damage),
+		cmocka_unit_test(reading_fails),
+		cmocka_unit_test(what_a_record_is),
+	};
+
+	return cmocka_run_group_tests_name("lines", tests, NULL, NULL);
+}

@@ -1,0 +1,363 @@
+/* partial_poller: requests that come in pieces, and what becomes of those that do not come to an end. */
+#include "cgi/server/partial_poller.h"
+#include "cgi/http/ingest.h"
+#include "base/io.h"
+#include "tests/lib/cases.h"
+#include "tests/lib/wrap.h"
+
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define SHAPED "0123456789abcdef0123456789abcdef01234567"
+
+enum { MOST = 16, SOON_MS = 5000, BIG = 1 << 20 };
+
+struct scene {
+	struct hs_runtime service;
+	struct hs_partial_poller *arrivals;
+};
+
+static struct hs_runtime *use(void *context)
+{
+	return hs_runtime_share(&((struct scene *)context)->service);
+}
+
+static int begin(void **state)
+{
+	struct scene *s = calloc(1, sizeof *s);
+	struct hs_settings_error error;
+
+	if (s == NULL)
+		return -1;
+	s->service.settings = hs_settings_new(
+	    "test.conf", HS_SLICE("spool_dir = /nowhere\nsecret = s3cret\n"), NULL, &error);
+	s->service.users = 1; /* nobody drops the last one */
+	s->arrivals = hs_partial_poller_new(MOST, 2, use, s);
+	*state = s;
+	return s->service.settings != NULL && s->arrivals != NULL ? 0 : -1;
+}
+
+static int end(void **state)
+{
+	struct scene *s = *state;
+
+	hs_partial_poller_free(s->arrivals);
+	hs_settings_free(s->service.settings);
+	free(s);
+	return 0;
+}
+
+/* --- the peer -------------------------------------------------------------------- */
+
+static void put_record(struct hs_buf *b, int type, struct hs_slice content)
+{
+	const char header[8] = { 1, (char)type, 0, 1, (char)(content.n >> 8), (char)content.n, 0, 0 };
+
+	hs_buf_put(b, header, sizeof header);
+	hs_buf_put_slice(b, content);
+}
+
+static void put_pair(struct hs_buf *b, const char *name, const char *value)
+{
+	hs_buf_putc(b, (char)strlen(name));
+	hs_buf_putc(b, (char)strlen(value));
+	hs_buf_put_slice(b, hs_slice_str(name));
+	hs_buf_put_slice(b, hs_slice_str(value));
+}
+
+static void put_head(struct hs_buf *b, const char *length, const char *signature)
+{
+	struct hs_buf pairs = { 0 };
+
+	put_record(b, 1, hs_slice("\0\1\0\0\0\0\0", 8));
+	put_pair(&pairs, "REQUEST_METHOD", "POST");
+	put_pair(&pairs, "CONTENT_LENGTH", length);
+	if (signature != NULL)
+		put_pair(&pairs, "HTTP_X_SIGNATURE", signature);
+	put_record(b, 4, hs_buf_slice(&pairs));
+	put_record(b, 4, HS_SLICE(""));
+	hs_buf_free(&pairs);
+}
+
+static void say(int fd, struct hs_slice bytes)
+{
+	assert_int_equal(send(fd, bytes.p, bytes.n, MSG_NOSIGNAL), bytes.n);
+}
+
+static void say_head(int fd, const char *length, const char *signature)
+{
+	struct hs_buf b = { 0 };
+
+	put_head(&b, length, signature);
+	say(fd, hs_buf_slice(&b));
+	hs_buf_free(&b);
+}
+
+static void say_body(int fd, const char *text)
+{
+	struct hs_buf b = { 0 };
+
+	put_record(&b, 5, hs_slice_str(text));
+	say(fd, hs_buf_slice(&b));
+	hs_buf_free(&b);
+}
+
+/* Everything up to the end of the connection. */
+static struct hs_buf heard(int fd)
+{
+	struct hs_buf b = { 0 };
+	struct pollfd p = { .fd = fd, .events = POLLIN };
+	char part[4096];
+	ssize_t n;
+
+	while (poll(&p, 1, SOON_MS) == 1 && (n = recv(fd, part, sizeof part, 0)) > 0)
+		hs_buf_put(&b, part, (size_t)n);
+	return b;
+}
+
+/* A connection; its other end is entered, and what that came to is told. */
+static int connected(struct scene *s, struct hs_partial_request **ready, const char *length, const char *signature)
+{
+	int ends[2];
+
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
+	if (length != NULL)
+		say_head(ends[0], length, signature);
+	*ready = hs_partial_poller_enter(s->arrivals, ends[1]);
+	return ends[0];
+}
+
+static struct hs_partial_request *next_ready(struct scene *s)
+{
+	struct pollfd p = { .fd = hs_partial_poller_fd(s->arrivals), .events = POLLIN };
+	struct hs_partial_request *a;
+
+	assert_int_equal(poll(&p, 1, 3 * SOON_MS), 1);
+	a = hs_partial_poller_next(s->arrivals);
+	assert_non_null(a);
+	return a;
+}
+
+static void answer(struct hs_partial_request *a)
+{
+	struct hs_transport *g = &a->transport;
+
+	assert_true(g->write(g, HS_SLICE("Status: 200 OK\r\n\r\n"), HS_SLICE("{}")));
+	g->finish(g);
+}
+
+static void check_answer(int fd)
+{
+	struct hs_buf b = heard(fd);
+
+	assert_slice_equal(hs_buf_slice(&b),
+			   hs_slice("\1\6\0\1\0\24\0\0Status: 200 OK\r\n\r\n{}"
+				    "\1\6\0\1\0\0\0\0\1\3\0\1\0\10\0\0\0\0\0\0\0\0\0\0", 52));
+	hs_buf_free(&b);
+	close(fd);
+}
+
+/* --- tests --------------------------------------------------------------------------- */
+
+static void in_pieces(void **state)
+{
+	struct scene *s = *state;
+	struct hs_partial_request *a;
+	int fd = connected(s, &a, NULL, NULL);
+	char *const *p;
+
+	assert_null(a);
+	assert_null(hs_partial_poller_next(s->arrivals));
+	say_head(fd, "4", SHAPED);
+	hs_io_pause(20);
+	say_body(fd, "[]");
+	hs_io_pause(20);
+	assert_null(hs_partial_poller_next(s->arrivals));
+	say_body(fd, "  ");
+	say_body(fd, "");
+	a = next_ready(s);
+	assert_int_equal(a->transport.verdict, HS_OK);
+	p = a->transport.params(&a->transport);
+	assert_string_equal(p[0], "REQUEST_METHOD=POST");
+	assert_string_equal(p[1], "CONTENT_LENGTH=4");
+	assert_string_equal(p[2], "HTTP_X_SIGNATURE=" SHAPED);
+	assert_null(p[3]);
+	assert_slice_equal(hs_buf_slice(a->transport.body), HS_SLICE("[]  "));
+	answer(a);
+	check_answer(fd);
+	assert_null(hs_partial_poller_next(s->arrivals));
+}
+
+/* If all of it is there, the accepting thread serves it. */
+static void at_once(void **state)
+{
+	struct scene *s = *state;
+	struct hs_buf b = { 0 };
+	struct hs_partial_request *a;
+	int ends[2];
+
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
+	put_head(&b, "2", SHAPED);
+	put_record(&b, 5, HS_SLICE("{}"));
+	put_record(&b, 5, HS_SLICE(""));
+	say(ends[0], hs_buf_slice(&b));
+	hs_buf_free(&b);
+	a = hs_partial_poller_enter(s->arrivals, ends[1]);
+	assert_non_null(a);
+	answer(a);
+	check_answer(ends[0]);
+}
+
+/* The rest of the body is read and dropped: a web server that cannot write it takes that for a failure. */
+static void refused_by_the_head(void **state)
+{
+	struct scene *s = *state;
+	static const char part[1000] = "";
+	struct hs_partial_request *a;
+	int fd = connected(s, &a, "33000000", NULL);
+
+	assert_non_null(a);
+	assert_int_equal(a->transport.verdict, HS_E_NO_SIGNATURE);
+	answer(a);
+	for (int i = 0; i < BIG; i += (int)sizeof part)
+		say(fd, hs_slice(part, sizeof part));
+	shutdown(fd, SHUT_WR);
+	check_answer(fd);
+}
+
+/* Whoever goes on sending after the answer is heard for a while, and then no more. */
+static void a_refused_body_without_an_end(void **state)
+{
+	struct scene *s = *state;
+	struct hs_partial_request *a;
+	int fd = connected(s, &a, "33000000", NULL);
+
+	assert_non_null(a);
+	answer(a);
+	hs_io_pause(300); /* the poller has it, and has looked at its time */
+	wrap_clock(0, HS_REST_MS - 1000);
+	for (int i = 0; i < 30; i++) {
+		say(fd, HS_SLICE("x"));
+		hs_io_pause(10);
+	}
+	wrap_clock(0, HS_REST_MS + 1000);
+	for (int i = 0; i < SOON_MS / 10 && send(fd, "x", 1, MSG_NOSIGNAL) == 1; i++)
+		hs_io_pause(10);
+	assert_int_equal(send(fd, "x", 1, MSG_NOSIGNAL), -1);
+	wrap_reset();
+	close(fd);
+}
+
+static void a_peer_that_goes(void **state)
+{
+	struct scene *s = *state;
+	struct hs_partial_request *a;
+	int fd = connected(s, &a, "10", SHAPED);
+
+	assert_null(a);
+	say_body(fd, "[");
+	shutdown(fd, SHUT_WR);
+	a = next_ready(s);
+	assert_int_equal(a->transport.verdict, HS_E_SHORT_BODY);
+	answer(a);
+	check_answer(fd);
+}
+
+static void a_lie_is_closed(void **state)
+{
+	struct scene *s = *state;
+	struct hs_partial_request *a;
+	struct hs_buf b;
+	int fd = connected(s, &a, NULL, NULL);
+
+	assert_null(a);
+	say(fd, HS_SLICE("GET / HTTP/1.0\r\n\r\n"));
+	b = heard(fd);
+	assert_int_equal(b.n, 0);
+	close(fd);
+}
+
+/* The oldest goes: it has had the most time. */
+static void too_many(void **state)
+{
+	struct scene *s = *state;
+	struct hs_partial_request *a;
+	int fd[MOST + 1];
+
+	for (int i = 0; i <= MOST; i++) {
+		fd[i] = connected(s, &a, "10", SHAPED);
+		assert_null(a);
+		hs_io_pause(5);
+	}
+	a = next_ready(s);
+	assert_int_equal(a->transport.verdict, HS_E_CROWDED);
+	answer(a);
+	shutdown(fd[0], SHUT_WR);
+	check_answer(fd[0]);
+	assert_null(hs_partial_poller_next(s->arrivals));
+	say_body(fd[1], "0123456789");
+	say_body(fd[1], "");
+	a = next_ready(s);
+	assert_int_equal(a->transport.verdict, HS_OK);
+	answer(a);
+	check_answer(fd[1]);
+	for (int i = 2; i <= MOST; i++)
+		close(fd[i]);
+}
+
+/* On shutdown they get a moment to finish, and an answer. */
+static void the_end(void **state)
+{
+	struct scene *s = *state;
+	struct hs_partial_request *a;
+	int fd = connected(s, &a, "10", SHAPED), silent = connected(s, &a, NULL, NULL);
+	int64_t begun = hs_io_now_monotonic();
+
+	hs_partial_poller_stop(s->arrivals, 300);
+	a = hs_partial_poller_last(s->arrivals);
+	assert_non_null(a);
+	assert_true(hs_io_now_monotonic() - begun >= 300);
+	assert_int_equal(a->transport.verdict, HS_E_SLOW_BODY);
+	answer(a);
+	assert_null(hs_partial_poller_last(s->arrivals));
+	check_answer(fd);
+	close(silent);
+}
+
+static void a_body_that_does_not_come(void **state)
+{
+	struct scene *s = *state;
+	struct hs_partial_request *a;
+	int fd = connected(s, &a, "10", SHAPED);
+	int64_t begun = hs_io_now_monotonic();
+
+	assert_null(a);
+	a = next_ready(s);
+	assert_in_range(hs_io_now_monotonic() - begun, HS_BODY_MS - 1000, HS_BODY_MS + 2000);
+	assert_int_equal(a->transport.verdict, HS_E_SLOW_BODY);
+	answer(a);
+	shutdown(fd, SHUT_WR);
+	check_answer(fd);
+}
+
+#define TEST(f) cmocka_unit_test_setup_teardown(f, begin, end)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(in_pieces),
+		TEST(at_once),
+		TEST(refused_by_the_head),
+		TEST(a_refused_body_without_an_end),
+		TEST(a_peer_that_goes),
+		TEST(a_lie_is_closed),
+		TEST(too_many),
+		TEST(the_end),
+		TEST(a_body_that_does_not_come),
+	};
+
+	return cmocka_run_group_tests_name("arrivals", tests, NULL, NULL);
+}

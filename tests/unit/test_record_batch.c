@@ -1,0 +1,161 @@
+/* record_batch: events become lines with an identity each; what will not do leaves no trace. */
+#include "event/record_batch.h"
+#include "tests/lib/cases.h"
+
+#include <stdio.h>
+
+#define AT "2026-11-23T10:15:00.123Z"
+
+static struct hs_json json;
+
+static enum hs_result put(struct hs_record_maker *in, const char *text, const char *tenant)
+{
+	struct hs_stamp stamp = { hs_slice_str(tenant), NULL, HS_SLICE(AT) };
+	struct hs_event e;
+
+	assert_int_equal(hs_json_document(&json, hs_slice_str(text)), HS_OK);
+	assert_int_equal(hs_event_read(&e, &json, 0, HS_VALIDATE_LENIENT), HS_OK);
+	return hs_record_maker_put(in, &e, &stamp, HS_NAMES_WAREHOUSE);
+}
+
+static void rows_and_lines_agree(void **state)
+{
+	struct hs_record_maker in;
+	char text[64];
+	size_t at = 0;
+
+	(void)state;
+	assert_true(hs_record_maker_init(&in));
+	hs_record_maker_seed(&in, 1);
+	for (int i = 0; i < 100; i++) {
+		snprintf(text, sizeof text, "{\"type\":\"page\",\"messageId\":\"m%d\"}", i);
+		assert_int_equal(put(&in, text, NULL), HS_OK);
+	}
+	assert_int_equal(in.batch.count, 100);
+	for (size_t i = 0; i < in.batch.count; i++) {
+		assert_false(in.batch.record[i].random);
+		at += in.batch.record[i].n;
+		assert_int_equal(in.batch.lines.p[at - 1], '\n');
+	}
+	assert_int_equal(at, in.batch.lines.n);
+	hs_record_maker_free(&in);
+}
+
+static void sameness(void **state)
+{
+	static const char named[] = "{\"type\":\"page\",\"messageId\":\"m\"}";
+	struct hs_record_maker in;
+
+	(void)state;
+	assert_true(hs_record_maker_init(&in));
+	hs_record_maker_seed(&in, 1);
+	put(&in, named, NULL);
+	put(&in, named, NULL);
+	put(&in, named, "acme");
+	put(&in, "{\"type\":\"page\"}", NULL);
+	put(&in, "{\"type\":\"page\"}", NULL);
+	assert_memory_equal(&in.batch.record[0].id, &in.batch.record[1].id, sizeof in.batch.record[0].id);
+	assert_memory_not_equal(&in.batch.record[0].id, &in.batch.record[2].id, sizeof in.batch.record[0].id);
+	assert_true(in.batch.record[3].random);
+	assert_memory_not_equal(&in.batch.record[3].id, &in.batch.record[4].id, sizeof in.batch.record[0].id);
+	hs_record_maker_free(&in);
+}
+
+static void refused_without_trace(void **state)
+{
+	struct hs_record_maker in;
+	struct hs_buf text = { 0 };
+
+	(void)state;
+	assert_true(hs_record_maker_init(&in));
+	hs_record_maker_seed(&in, 1);
+	put(&in, "{\"type\":\"page\",\"timestamp\":\"soon\"}", NULL);
+	assert_int_equal(in.batch.unparsed, 1);
+	hs_buf_put_slice(&text, HS_SLICE("{\"type\":\"page\",\"timestamp\":\"soon\",\""));
+	for (int i = 0; i <= HS_NAME_MAX; i++)
+		hs_buf_putc(&text, 'k');
+	hs_buf_put(&text, "\":1}", 5);
+	assert_int_equal(put(&in, text.p, NULL), HS_E_NAME_LONG);
+	assert_int_equal(in.batch.count, 1);
+	assert_int_equal(in.batch.unparsed, 1);
+	assert_int_equal(in.batch.lines.n, in.batch.record[0].n);
+	hs_record_maker_shrink(&in, 0);
+	assert_int_equal(in.batch.count + in.batch.lines.n + in.batch.unparsed, 0);
+	assert_int_equal(put(&in, "{\"type\":\"page\"}", NULL), HS_OK);
+	assert_int_equal(in.batch.count, 1);
+	hs_buf_free(&text);
+	hs_record_maker_free(&in);
+}
+
+/* A long event is copied for the id that is made of it; that memory is returned. */
+static void a_long_event_without_an_id(void **state)
+{
+	struct hs_record_maker in;
+	struct hs_buf text = { 0 };
+
+	(void)state;
+	assert_true(hs_record_maker_init(&in));
+	hs_buf_put_slice(&text, HS_SLICE("{\"type\":\"page\",\"timestamp\":\"2026\",\"x\":\""));
+	for (int i = 0; i < 1 << 20; i++)
+		hs_buf_putc(&text, 'x');
+	hs_buf_put(&text, "\"}", 3);
+	assert_int_equal(put(&in, text.p, NULL), HS_OK);
+	assert_false(in.batch.record[0].random);
+	assert_true(in.identifier.text.cap > 1 << 20);
+	hs_record_maker_shrink(&in, 4096);
+	assert_true(in.identifier.text.cap <= 4096);
+	hs_buf_free(&text);
+	hs_record_maker_free(&in);
+}
+
+/* Small events with long keys: each may grow to 64 KB, but not all of them together. */
+static void all_together_do_not_grow_too_large(void **state)
+{
+	struct hs_record_maker in;
+	struct hs_buf text = { 0 };
+	size_t n, events = 0;
+
+	(void)state;
+	assert_true(hs_record_maker_init(&in));
+	hs_record_maker_seed(&in, 1);
+	hs_buf_put_slice(&text, HS_SLICE("{\"type\":\"page\",\""));
+	for (int i = 0; i < 700; i++)
+		hs_buf_putc(&text, 'k');
+	hs_buf_put_slice(&text, HS_SLICE("\":{\"a\":1"));
+	for (int i = 0; i < 100; i++) {
+		hs_buf_put_slice(&text, HS_SLICE(",\"b"));
+		hs_buf_put_uint(&text, (uint64_t)i);
+		hs_buf_put_slice(&text, HS_SLICE("\":1"));
+	}
+	hs_buf_put(&text, "}}", 3);
+	hs_record_maker_reset(&in, 100 * text.n);
+	while (events < 100 && put(&in, text.p, NULL) == HS_OK)
+		events++;
+	assert_in_range(events, 2, 99);
+	assert_in_range(in.batch.lines.n, 1, HS_RECORD_BATCH_BASE + HS_RECORD_BATCH_FACTOR * 100 * text.n);
+	assert_int_equal(in.batch.count, events);
+	n = in.batch.lines.n;
+	assert_int_equal(put(&in, text.p, NULL), HS_E_RECORD_LARGE);
+	assert_int_equal(in.batch.lines.n, n);
+	assert_int_equal(put(&in, "{\"type\":\"page\"}", NULL), HS_OK); /* what is small still has room */
+	hs_record_maker_reset(&in, 0);
+	for (int i = 0; i < 100; i++)
+		assert_int_equal(put(&in, text.p, NULL), HS_OK);
+	hs_buf_free(&text);
+	hs_record_maker_free(&in);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(rows_and_lines_agree),
+		cmocka_unit_test(sameness),
+		cmocka_unit_test(refused_without_trace),
+		cmocka_unit_test(a_long_event_without_an_id),
+		cmocka_unit_test(all_together_do_not_grow_too_large),
+	};
+	int failed = cmocka_run_group_tests_name("intake", tests, NULL, NULL);
+
+	hs_json_free(&json);
+	return failed;
+}

@@ -1,0 +1,167 @@
+/*
+ * record_fields: the names and values of a record, also of one with escapes; and a text that is
+ * no record is never read beyond its end.
+ */
+#include "event/event.h"
+#include "event/flatten.h"
+#include "event/record_fields.h"
+#include "tests/lib/cases.h"
+
+#include <stdlib.h>
+
+/* "name=value;name=value;", as hs_record_field_put has them. */
+static const char *walk(struct hs_slice line)
+{
+	static struct hs_buf out;
+	struct hs_record_fields leaves = hs_record_fields_of(line);
+	struct hs_record_field leaf;
+
+	hs_buf_reset(&out);
+	while (hs_record_field_next(&leaves, &leaf)) {
+		hs_buf_put_slice(&out, leaf.name);
+		hs_buf_putc(&out, '=');
+		hs_record_field_put(&leaf, &out);
+		hs_buf_putc(&out, ';');
+	}
+	hs_buf_putc(&out, '\0');
+	return out.p;
+}
+
+static void names_and_values(void **state)
+{
+	(void)state;
+	assert_string_equal(
+	    walk(HS_SLICE("{\"type\":\"track\",\"n\":39.950,\"t\":true,\"z\":null,\"e\":\"\"}")),
+	    "type=track;n=39.950;t=true;z=;e=;");
+	assert_string_equal(walk(HS_SLICE("{\"a\":\"x,\\\"}{\",\"b\":\"\\\\\",\"c\":1}")),
+			    "a=x,\"}{;b=\\;c=1;");
+	assert_string_equal(
+	    walk(HS_SLICE("{\"a\":\"Caf\\u00e9\",\"b\":\"\\ud83d\\ude00\",\"c\":\"x\\ud800y\"}")),
+	    "a=Caf\xc3\xa9;b=\xf0\x9f\x98\x80;c=x\xef\xbf\xbdy;");
+	assert_string_equal(walk(HS_SLICE("{}")), "");
+}
+
+/* Whatever hs_flatten makes is read back whole. */
+static void what_flatten_makes(void **state)
+{
+	static const char event[] = "{\"type\":\"track\",\"event\":\"a\\\"b\",\"userId\":\"u\","
+				    "\"properties\":{\"x\":[1,\"]\",{\"a\":2}],"
+				    "\"\\\"q\":{\"y\":-1.5e3},\"s\":\"\\\\\\\\\"}}";
+	struct hs_flattener f;
+	struct hs_json json = { 0 };
+	struct hs_buf line = { 0 };
+	struct hs_event e;
+	struct hs_stamp stamp = { .spooled_at = HS_SLICE("2026-11-23T10:15:00.123Z") };
+
+	(void)state;
+	hs_flattener_init(&f, HS_NAMES_WAREHOUSE);
+	assert_result(hs_json_document(&json, HS_SLICE(event)), HS_OK);
+	assert_result(hs_event_read(&e, &json, 0, HS_VALIDATE_SPEC), HS_OK);
+	assert_result(hs_flatten(&f, &e, &stamp, &line), HS_OK);
+	assert_string_equal(
+	    walk(hs_slice(line.p, line.n - 1)),
+	    "type=track;event=a\"b;user_id=u;spooled_at=2026-11-23T10:15:00.123Z;"
+	    "properties_x=[1,\"]\",{\"a\":2}];properties_q_y=-1.5e3;properties_s=\\\\;");
+	hs_flattener_free(&f);
+	hs_json_free(&json);
+	hs_buf_free(&line);
+}
+
+static void compared_decoded(void **state)
+{
+	struct hs_slice line =
+	    HS_SLICE("{\"na\\u006de\":\"\\u0061b\",\"n\":null,\"s\":\"null\",\"i\":12}");
+	struct hs_record_fields leaves = hs_record_fields_of(line);
+	struct hs_buf scratch = { 0 };
+	struct hs_record_field leaf;
+
+	(void)state;
+	assert_true(hs_record_field_next(&leaves, &leaf));
+	assert_true(hs_record_field_is_named(&leaf, HS_SLICE("name"), &scratch));
+	assert_false(hs_record_field_is_named(&leaf, HS_SLICE("nam"), &scratch));
+	assert_true(hs_record_field_is(&leaf, HS_SLICE("ab"), &scratch));
+	assert_false(hs_record_field_is(&leaf, HS_SLICE("\\u0061b"), &scratch));
+	assert_true(hs_record_field_next(&leaves, &leaf));
+	assert_false(hs_record_field_is(&leaf, HS_SLICE("null"), &scratch));
+	assert_true(hs_record_field_next(&leaves, &leaf));
+	assert_true(hs_record_field_is(&leaf, HS_SLICE("null"), &scratch));
+	assert_true(hs_record_field_next(&leaves, &leaf));
+	assert_true(hs_record_field_is(&leaf, HS_SLICE("12"), &scratch));
+	assert_false(hs_record_field_next(&leaves, &leaf));
+	hs_buf_free(&scratch);
+}
+
+/* A NUL ends nothing: "a" and "a\u0000b" are two names. */
+static void names_with_a_nul(void **state)
+{
+	struct hs_record_fields leaves =
+	    hs_record_fields_of(HS_SLICE("{\"a\\u0000b\":1,\"a\":\"x\\u0000\"}"));
+	struct hs_buf scratch = { 0 };
+	struct hs_record_field leaf;
+
+	(void)state;
+	assert_true(hs_record_field_next(&leaves, &leaf));
+	assert_false(hs_record_field_is_named(&leaf, HS_SLICE("a"), &scratch));
+	assert_true(hs_record_field_is_named(&leaf, HS_SLICE("a\0b"), &scratch));
+	assert_true(hs_record_field_next(&leaves, &leaf));
+	assert_true(hs_record_field_is_named(&leaf, HS_SLICE("a"), &scratch));
+	assert_false(hs_record_field_is(&leaf, HS_SLICE("x"), &scratch));
+	assert_true(hs_record_field_is(&leaf, HS_SLICE("x\0"), &scratch));
+	hs_buf_free(&scratch);
+}
+
+/* Every beginning of a line, in memory of exactly that size: the sanitizers watch. */
+static void cut_anywhere(void **state)
+{
+	static const char text[] = "{\"a\":\"x\\\"y\",\"b\":12,\"c\":null,\"d\\\\\":\"\\u0041\"}";
+
+	(void)state;
+	for (size_t n = 0; n < sizeof text; n++) {
+		char *copy = malloc(n + 1);
+
+		assert_non_null(copy);
+		memcpy(copy, text, n);
+		copy = realloc(copy, n > 0 ? n : 1);
+		walk(hs_slice(copy, n));
+		free(copy);
+	}
+	assert_string_equal(walk(HS_SLICE("not a record")), "");
+	assert_string_equal(walk(HS_SLICE("{\"a\" 1}")), "");
+	assert_string_equal(walk(HS_SLICE("{,,,,")), "");
+	assert_string_equal(walk(HS_SLICE("{\"a\":,\"b\":1}")), "");
+}
+
+/* A damaged line: nothing behind the string is taken for the digits of its last escape. */
+static void cut_escapes(void **state)
+{
+	static const char *const texts[] = { "{\"a\":1,\"b\":\"x\\u\",\"c\":1}",
+					     "{\"a\":1,\"b\":\"x\\u00e\"}",
+					     "{\"a\":1,\"b\":\"\\u00eg\"}",
+					     "{\"a\":1,\"\\u006\":1}",
+					     "{\"a\":1,\"b\":\"x\\" };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
+		size_t n = strlen(texts[i]);
+		char *copy = malloc(n);
+
+		assert_non_null(copy);
+		memcpy(copy, texts[i], n);
+		assert_string_equal(walk(hs_slice(copy, n)), "a=1;");
+		free(copy);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(names_and_values),
+		cmocka_unit_test(what_flatten_makes),
+		cmocka_unit_test(compared_decoded),
+		cmocka_unit_test(names_with_a_nul),
+		cmocka_unit_test(cut_anywhere),
+		cmocka_unit_test(cut_escapes),
+	};
+
+	return cmocka_run_group_tests_name("leaves", tests, NULL, NULL);
+}

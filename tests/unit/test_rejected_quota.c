@@ -1,0 +1,207 @@
+/*
+ * rejected_quota: whoever floods the rejected files loses lines of their own, nobody else's, and the
+ * sum of the files stays below its limit.
+ */
+#include "base/io.h"
+#include "spool/write/rejected.h"
+#include "spool/admin/rejected_quota.h"
+#include "spool/spool.h"
+#include "tests/lib/cases.h"
+#include "tests/lib/spooldir.h"
+#include "tests/lib/wrap.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { MOST = 256 << 10 };
+
+struct scene {
+	struct spooldir d;
+	struct hs_spool *spool;
+};
+
+static struct scene s;
+
+static void make(const char *settings)
+{
+	wrap_reset();
+	spooldir_make(&s.d, settings);
+	s.spool = hs_spool_new(s.d.settings);
+	assert_non_null(s.spool);
+}
+
+static int finish(void **state)
+{
+	(void)state;
+	wrap_reset();
+	hs_spool_free(s.spool);
+	spooldir_remove(&s.d);
+	return 0;
+}
+
+static uint64_t sum(void)
+{
+	uint64_t sum = 0;
+
+	for (size_t n = spooldir_names(&s.d, "", "rejected"); n > 0; n--)
+		sum += (uint64_t)spooldir_size(&s.d, spooldir_name(&s.d, "rejected", n - 1));
+	return sum;
+}
+
+/* One rejection of the tenant, with so many bytes of body; at once the sum is looked at. */
+static void reject(const char *tenant, const char *word, size_t n)
+{
+	static char body[1 << 20];
+	struct hs_buf line = { 0 };
+	uint64_t duplicate, suppressed;
+	struct hs_append append = { .duplicate = &duplicate,
+		                    .suppressed = &suppressed,
+		                    .deadline_ms = hs_io_now_monotonic() + PATIENCE_MS };
+
+	memset(body, 'x', n);
+	memcpy(body, word, strlen(word));
+	hs_rejected_put(&line, &(struct hs_rejection){ HS_SLICE("2026-11-23T10:15:00.123Z"), 400,
+	                                               HS_SLICE("type required"), hs_slice_str(tenant),
+	                                               HS_SLICE("192.0.2.1"), hs_slice(body, n), s.d.settings });
+	append.rejected = hs_buf_slice(&line);
+	assert_result(hs_spool_append(s.spool, &append), HS_OK);
+	assert_true(sum() <= MOST + line.n);
+	hs_buf_free(&line);
+}
+
+/* How many lines of the tenant are there. */
+static size_t lines_of(const char *tenant)
+{
+	size_t found = 0;
+	char label[64];
+
+	snprintf(label, sizeof label, "\"tenant\":\"%s\"", tenant);
+	for (size_t n = spooldir_names(&s.d, "", "rejected"); n > 0; n--) {
+		struct hs_buf text = spooldir_read(&s.d, spooldir_name(&s.d, "rejected", n - 1));
+
+		hs_buf_putc(&text, '\0');
+		for (const char *p = text.p; (p = strstr(p, label)) != NULL; p++)
+			found++;
+		hs_buf_free(&text);
+	}
+	return found;
+}
+
+static bool is_kept(const char *word)
+{
+	bool found = false;
+
+	for (size_t n = spooldir_names(&s.d, "", "rejected"); n > 0 && !found; n--) {
+		struct hs_buf text = spooldir_read(&s.d, spooldir_name(&s.d, "rejected", n - 1));
+
+		hs_buf_putc(&text, '\0');
+		found = strstr(text.p, word) != NULL;
+		hs_buf_free(&text);
+	}
+	return found;
+}
+
+static void a_flood_takes_from_itself(void **state)
+{
+	(void)state;
+	make("durability = none\nrejected_max = 256K\nrotate_min_gap = 1m\n");
+	for (int i = 0; i < 20; i++)
+		reject("acme", "a", 500);
+	for (int i = 0; i < 3000; i++)
+		reject("globex", i == 0 ? "first-of-globex" : "g", 1000);
+	reject("globex", "last-of-globex", 1000);
+	assert_int_equal(lines_of("acme"), 20);
+	assert_true(lines_of("globex") > 50);
+	assert_false(is_kept("first-of-globex"));
+	assert_true(is_kept("last-of-globex"));
+	assert_sound(&s.d);
+}
+
+static void large_ones_too(void **state)
+{
+	(void)state;
+	make("durability = none\nrejected_max = 256K\nrotate_min_gap = 0\n");
+	for (int i = 0; i < 20; i++)
+		reject("acme", "a", 500);
+	for (int i = 0; i < 50; i++)
+		reject("globex", "g", 1 << 20);
+	assert_int_equal(lines_of("acme"), 20);
+}
+
+/* Three who flood have about as much each; two who do not keep all. */
+static void shares_are_even(void **state)
+{
+	static const char *const floods[] = { "f1", "f2", "f3" };
+	size_t least = SIZE_MAX, most = 0;
+
+	(void)state;
+	make("durability = none\nrejected_max = 256K\nrotate_min_gap = 0\n");
+	for (int i = 0; i < 1500; i++) {
+		if (i % 100 == 0)
+			reject("quiet", "q", 300);
+		if (i == 0)
+			reject("", "of-nobody", 300);
+		reject(floods[i % 7 == 0 ? 0 : i % 7 == 1 ? 1 : 2], "f", 900);
+	}
+	for (size_t i = 0; i < 3; i++) {
+		size_t n = lines_of(floods[i]);
+
+		least = n < least ? n : least;
+		most = n > most ? n : most;
+	}
+	assert_int_equal(lines_of("quiet"), 15);
+	assert_true(is_kept("of-nobody"));
+	assert_true(least > 20 && most < 4 * least);
+}
+
+/* Without room for a copy the sum is kept all the same, and at maintenance, too. */
+static void a_copy_that_fails(void **state)
+{
+	struct hs_retention_counts done;
+
+	(void)state;
+	make("durability = none\nrejected_max = 256K\nrotate_min_gap = 0\n");
+	reject("acme", "a", 500);
+	for (int i = 0; i < 1000; i++) {
+		wrap_reset();
+		wrap_fail(WRAP_RENAMEAT, 2, 1, EIO);
+		reject("globex", "g", 1000);
+	}
+	wrap_reset();
+	assert_result(hs_spool_maintain(s.spool, NULL, NULL, &done), HS_OK);
+	reject("globex", "g", 1000);
+	assert_int_equal(spooldir_names(&s.d, ".hookspool/run", "share"), 0);
+}
+
+static void expect_tenant(const char *line, const char *tenant)
+{
+	if (!hs_slice_eq(hs_rejected_quota_tenant(hs_slice_str(line)), hs_slice_str(tenant)))
+		fail_msg("%s", line);
+}
+
+/* The message and the body are the sender's: they cannot claim to be of another tenant. */
+static void the_tenant_of_a_line(void **state)
+{
+	(void)state;
+	expect_tenant("{\"spooled_at\":\"t\",\"status\":400,\"tenant\":\"acme\",\"message\":\"m\"}", "acme");
+	expect_tenant("{\"spooled_at\":\"t\",\"status\":400,\"message\":\"m\",\"tenant\":\"acme\"}", "");
+	expect_tenant("{\"spooled_at\":\"t\",\"status\":400,\"tenant\":\"acme", "");
+	expect_tenant("{\"spooled_at\":\"t", "");
+	expect_tenant("{\"spooled_at\":\"t\",\"status\":4", "");
+	expect_tenant("{}", "");
+	expect_tenant("", "");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_teardown(a_flood_takes_from_itself, finish),
+		cmocka_unit_test_teardown(large_ones_too, finish),
+		cmocka_unit_test_teardown(shares_are_even, finish),
+		cmocka_unit_test_teardown(a_copy_that_fails, finish),
+		cmocka_unit_test(the_tenant_of_a_line),
+	};
+
+	return cmocka_run_group_tests_name("share", tests, NULL, NULL);
+}

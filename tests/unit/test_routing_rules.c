@@ -1,0 +1,120 @@
+/* routing_rules: the most exact handler gets a record; one user is always the same number. */
+#include "tests/lib/cases.h"
+#include "tools/sink/routing_rules.h"
+
+static struct hs_routing_rules rules;
+
+static void add(const char *argument)
+{
+	assert_true(hs_routing_rules_add(&rules, "test", argument));
+}
+
+static int find(const char *line)
+{
+	struct hs_main m;
+
+	hs_main_read(&m, hs_slice_str(line));
+	return hs_routing_rules_find(&rules, &m);
+}
+
+static int finish(void **state)
+{
+	(void)state;
+	hs_routing_rules_free(&rules);
+	memset(&rules, 0, sizeof rules);
+	return 0;
+}
+
+static void the_most_exact(void **state)
+{
+	(void)state;
+	add("track=a");
+	add("track:Order Completed=b=c");
+	add("page:Home=d");
+	assert_int_equal(find("{\"type\":\"track\",\"event\":\"x\"}"), 0);
+	assert_int_equal(find("{\"type\":\"track\",\"event\":\"Order \\u0043ompleted\"}"), 1);
+	assert_string_equal(rules.rule[1].command, "b=c");
+	assert_int_equal(find("{\"type\":\"page\",\"name\":\"Home\"}"), 2);
+	assert_int_equal(find("{\"type\":\"page\",\"name\":\"home\"}"), -1);
+	assert_int_equal(find("{\"type\":\"identify\",\"event\":\"Order Completed\"}"), -1);
+	add("*=e");
+	add("track=f");
+	assert_int_equal(find("{\"type\":\"identify\"}"), 3);
+	assert_int_equal(find("{\"type\":\"track\",\"event\":\"x\"}"), 0);
+	assert_int_equal(find("no record"), 3);
+}
+
+static void names_with_an_equals_sign(void **state)
+{
+	(void)state;
+	add("track:a\\=b=c=d");
+	add("track:back\\\\slash=e");
+	add("track:x:y=f");
+	assert_int_equal(find("{\"type\":\"track\",\"event\":\"a=b\"}"), 0);
+	assert_string_equal(rules.rule[0].command, "c=d");
+	assert_int_equal(find("{\"type\":\"track\",\"event\":\"back\\\\slash\"}"), 1);
+	assert_int_equal(find("{\"type\":\"track\",\"event\":\"x:y\"}"), 2);
+	assert_int_equal(find("{\"type\":\"track\",\"event\":\"a\"}"), -1);
+}
+
+static void what_is_no_rule(void **state)
+{
+	(void)state;
+	assert_false(hs_routing_rules_add(&rules, "test", "track"));
+	assert_false(hs_routing_rules_add(&rules, "test", "=true"));
+	assert_false(hs_routing_rules_add(&rules, "test", "track="));
+	assert_false(hs_routing_rules_add(&rules, "test", "trakc=true")); /* it would pass the whole spool */
+	assert_false(hs_routing_rules_add(&rules, "test", "Track=true"));
+	assert_false(hs_routing_rules_add(&rules, "test", "trakc:Order Completed=true"));
+	assert_false(hs_routing_rules_add(&rules, "test", "*:Order Completed=true"));
+	assert_false(hs_routing_rules_add(&rules, "test", "track:a\\=true")); /* the name goes on */
+	for (int i = 0; i < HS_ROUTING_RULES_MAX; i++)
+		add("*=true");
+	assert_false(hs_routing_rules_add(&rules, "test", "*=true"));
+}
+
+static uint64_t user(const char *line)
+{
+	struct hs_main m;
+
+	hs_main_read(&m, hs_slice_str(line));
+	return hs_main_user(&m);
+}
+
+static void users(void **state)
+{
+	uint64_t u = user(
+	    "{\"type\":\"track\",\"user_id\":\"u\",\"anonymous_id\":\"a\",\"message_id\":\"1\"}");
+
+	(void)state;
+	assert_true(u == user("{\"type\":\"page\",\"user_id\":\"u\",\"message_id\":\"2\"}"));
+	assert_true(u != user("{\"type\":\"page\",\"user_id\":\"v\",\"message_id\":\"2\"}"));
+	assert_true(u == user("{\"type\":\"page\",\"user_id\":\"\\u0075\",\"message_id\":\"3\"}"));
+	assert_true(user("{\"type\":\"page\",\"anonymous_id\":\"a\",\"message_id\":\"1\"}") ==
+		    user("{\"type\":\"page\",\"user_id\":\"\",\"anonymous_id\":\"a\",\"message_"
+			 "id\":\"2\"}"));
+	assert_true(user("{\"type\":\"page\",\"user_id\":null,\"anonymous_id\":\"a\"}") ==
+		    user("{\"type\":\"page\",\"anonymous_id\":\"a\"}"));
+	assert_true(user("{\"type\":\"page\",\"user_id\":null,\"anonymous_id\":\"b\"}") !=
+		    user("{\"type\":\"page\",\"anonymous_id\":\"a\"}"));
+	assert_true(user("{\"type\":\"page\",\"user_id\":\"null\",\"anonymous_id\":\"b\"}") ==
+		    user("{\"type\":\"page\",\"user_id\":\"null\",\"anonymous_id\":\"c\"}"));
+	assert_true(user("{\"type\":\"page\",\"user_id\":\"7\"}") == user("{\"user_id\":7}"));
+	assert_true(user("{\"type\":\"page\",\"user_id\":0.7e1}") == user("{\"user_id\":7.0}"));
+	assert_true(user("{\"type\":\"page\",\"user_id\":7}") == user("{\"user_id\":7.0}"));
+	assert_true(user("{\"type\":\"page\",\"user_id\":\"7.0\"}") != user("{\"user_id\":7.0}"));
+	assert_true(user("{\"type\":\"page\",\"message_id\":\"1\"}") !=
+		    user("{\"type\":\"page\",\"message_id\":\"2\"}"));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_teardown(the_most_exact, finish),
+		cmocka_unit_test_teardown(names_with_an_equals_sign, finish),
+		cmocka_unit_test_teardown(what_is_no_rule, finish),
+		cmocka_unit_test_teardown(users, finish),
+	};
+
+	return cmocka_run_group_tests_name("rules", tests, NULL, NULL);
+}

@@ -1,0 +1,89 @@
+/* semaphore: never more inside than there are places; who waits too long is told so. */
+#include "cgi/http/semaphore.h"
+#include "base/io.h"
+#include "tests/lib/cases.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+enum { PLACES = 3, THREADS = 12, ROUNDS = 300 };
+
+struct scene {
+	struct hs_semaphore *semaphore;
+	_Atomic int inside, most, entered;
+};
+
+static int64_t in_ms(int64_t ms)
+{
+	return hs_io_now_monotonic() + ms;
+}
+
+static void *come_and_go(void *context)
+{
+	struct scene *s = context;
+
+	for (int i = 0; i < ROUNDS; i++) {
+		int now, most;
+
+		if (!hs_semaphore_enter(s->semaphore, in_ms(60000)))
+			continue;
+		now = atomic_fetch_add(&s->inside, 1) + 1;
+		for (most = s->most; now > most && !atomic_compare_exchange_weak(&s->most, &most, now);)
+			;
+		hs_io_pause(0);
+		atomic_fetch_add(&s->entered, 1);
+		atomic_fetch_sub(&s->inside, 1);
+		hs_semaphore_leave(s->semaphore);
+	}
+	return NULL;
+}
+
+static void never_more_than_places(void **state)
+{
+	struct scene s = { .semaphore = hs_semaphore_new(PLACES) };
+	pthread_t t[THREADS];
+
+	(void)state;
+	assert_non_null(s.semaphore);
+	for (int i = 0; i < THREADS; i++)
+		assert_int_equal(pthread_create(&t[i], NULL, come_and_go, &s), 0);
+	for (int i = 0; i < THREADS; i++)
+		pthread_join(t[i], NULL);
+	assert_int_equal(s.entered, THREADS * ROUNDS);
+	assert_in_range(s.most, 1, PLACES);
+	hs_semaphore_free(s.semaphore);
+}
+
+static void a_full_one_ends_at_the_deadline(void **state)
+{
+	struct hs_semaphore *semaphore = hs_semaphore_new(1);
+	int64_t start = hs_io_now_monotonic();
+
+	(void)state;
+	assert_true(hs_semaphore_enter(semaphore, in_ms(60000)));
+	assert_false(hs_semaphore_enter(semaphore, in_ms(30)));
+	assert_true(hs_io_now_monotonic() - start >= 30);
+	hs_semaphore_leave(semaphore);
+	assert_true(hs_semaphore_enter(semaphore, in_ms(60000)));
+	hs_semaphore_leave(semaphore);
+	hs_semaphore_free(semaphore);
+}
+
+static void none_is_no_limit(void **state)
+{
+	(void)state;
+	assert_true(hs_semaphore_enter(NULL, 0));
+	hs_semaphore_leave(NULL);
+	hs_semaphore_free(NULL);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(never_more_than_places),
+		cmocka_unit_test(a_full_one_ends_at_the_deadline),
+		cmocka_unit_test(none_is_no_limit),
+	};
+
+	return cmocka_run_group_tests_name("gate", tests, NULL, NULL);
+}

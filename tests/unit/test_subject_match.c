@@ -1,0 +1,137 @@
+/* subject_match: lines of every file, and whose they are. */
+#include "event/subject_match.h"
+#include "tests/lib/cases.h"
+
+static struct hs_subjects subjects;
+static struct hs_subject_matcher matcher;
+
+static int begin(void **state)
+{
+	struct hs_subject who = {
+		.id = (char[]){ "anna" }, .n = 4, .before = { 5, 0 }, .until_ms = 1795428900123
+	}; /* 2026-11-23T10:15:00.123Z */
+
+	(void)state;
+	hs_subjects_init(&subjects, 7);
+	matcher.subjects = &subjects;
+	return !hs_subjects_add(&subjects, &who, NULL);
+}
+
+static int finish(void **state)
+{
+	(void)state;
+	hs_subject_matcher_free(&matcher);
+	memset(&matcher, 0, sizeof matcher);
+	hs_subjects_free(&subjects);
+	return 0;
+}
+
+static int other(const char *line)
+{
+	return hs_subject_match_other(&matcher, hs_slice_str(line));
+}
+
+static void bodies(void **state)
+{
+	(void)state;
+	assert_int_equal(other("{\"body\":\"{\\\"User ID\\\":\\\"anna\\\"}\"}"), 1);
+	assert_int_equal(
+	    other("{\"body\":\"{\\\"user_id\\\":\\\"annabel\\\",\\\"x\\\":\\\"anna\\\"}\"}"), 0);
+	assert_int_equal(
+	    other("{\"body\":\"[{\\\"userId\\\":\\\"b\\\"},{\\\"userId\\\":\\\"anna\\\"}]\"}"), 1);
+	assert_int_equal(other("{\"body\":\"[{\\\"json\\\":{\\\"userId\\\":\\\"anna\\\"}}]\"}"), 1);
+	assert_int_equal(other("{\"body\":\"{\\\"json\\\":{\\\"userId\\\":\\\"anna\\\"}}\"}"), 1);
+	assert_int_equal(
+	    other("{\"body\":\"{\\\"userId\\\":\\\"b\\\",\\\"user_id\\\":\\\"anna\\\"}\"}"), 1);
+	assert_int_equal(
+	    other("{\"body\":\"[{\\\"userId\\\":\\\"b\\\",\\\"user_id\\\":\\\"anna\\\"}]\"}"), 1);
+	assert_int_equal(other("{\"body\":\"[{\\\"userId\\\":\\\"b\\\"}]\"}"), 0);
+	assert_int_equal(other("{\"body\":\"[{\\\"userId\\\":\\\"b\\\"}, broken anna\"}"), 1);
+	assert_int_equal(other("{\"body\":\"broken annabel\"}"), 0);
+	assert_int_equal(other("{\"body\":\"\"}"), 0);
+	assert_int_equal(
+	    other("{\"body\":\"\\ufffd\",\"body_base64\":\"eyJ1c2VySWQiOiJhbm5hIiwi/w==\"}"), 1);
+	assert_int_equal(other("{\"body\":7,\"body_base64\":\"?\"}"), 0);
+	assert_int_equal(other("anna, and no JSON"), 1);
+	/* what was cut off may have named anybody of the tenant */
+	assert_int_equal(other("{\"body_cut\":true,\"body_bytes\":99,\"body\":\"{\\\"email\\\":\\\"a\"}"), 1);
+	assert_int_equal(other("{\"body_bytes\":99,\"body_sha256\":\"00\",\"body\":\"\"}"), 0);
+	assert_int_equal(other("[\"annabel\"]"), 0);
+}
+
+/* Where the fields do not tell, because the event was refused for them, the text does. */
+static void refused_fields(void **state)
+{
+	(void)state;
+	assert_int_equal(
+	    other("{\"body\":\"{\\\"userId\\\":\\\"\\\",\\\"user_id\\\":\\\"anna\\\"}\"}"), 1);
+	assert_int_equal(other("{\"body\":\"{\\\"userId\\\":{\\\"id\\\":\\\"anna\\\"}}\"}"), 1);
+	assert_int_equal(
+	    other("{\"body\":\"{\\\"batch\\\":[{\\\"userId\\\":\\\"anna\\\"}]}\"}"), 1);
+	assert_int_equal(other("{\"body\":\"{\\\"json\\\":{\\\"userId\\\":\\\"annabel\\\"}}\"}"), 0);
+}
+
+/* In what is no JSON an id may stand with escapes all the same. */
+static void escapes(void **state)
+{
+	struct hs_subject who = { .id = (char[]){ "j\xC3\xB6rg\"" }, .n = 6, .until_ms = INT64_MAX };
+	struct hs_subject smile = { .id = (char[]){ "\xF0\x9F\x98\x80" }, .n = 4, .until_ms = INT64_MAX };
+
+	(void)state;
+	assert_true(hs_subjects_add(&subjects, &who, NULL));
+	assert_true(hs_subjects_add(&subjects, &smile, NULL));
+	assert_int_equal(other("{\"user_id\":\"\\u0061nna\", broken"), 1);
+	assert_int_equal(other("{\"user_id\":\"\\u0061nnabel\", broken"), 0);
+	assert_int_equal(other("{\"user_id\":\"j\\u00f6rg\\\"\", broken"), 1);
+	assert_int_equal(other("{\"user_id\":\"\\ud83d\\ude00\", broken"), 1);
+	assert_int_equal(other("{\"user_id\":\"\\ud83d\\u"), 0);
+	assert_int_equal(other("\\"), 0);
+	assert_int_equal(other("\\u"), 0);
+	assert_int_equal(other("\\u006"), 0);
+}
+
+static void records(void **state)
+{
+	(void)state;
+	assert_int_equal(other("{\"on\":\"track\",\"record\":{\"user_id\":\"anna\"}}"), 1);
+	assert_int_equal(other("{\"on\":\"track\",\"record\":{\"user_id\":\"b\"}}"), 0);
+	assert_int_equal(other("{\"record\":7}"), 0);
+	assert_int_equal(other("{\"user_id\":\"anna\"}"), 1);
+}
+
+static void times(void **state)
+{
+	static const char early[] =
+	    "{\"user_id\":\"anna\",\"spooled_at\":\"2026-11-23T10:15:00.000Z\"}";
+	static const char late[] =
+	    "{\"user_id\":\"anna\",\"spooled_at\":\"2026-11-23T10:15:01.000Z\"}";
+
+	(void)state;
+	assert_int_equal(other(early), 1);
+	assert_int_equal(other(late), 0);
+	assert_int_equal(
+	    other(
+		"{\"record\":{\"user_id\":\"anna\",\"spooled_at\":\"2026-11-23T10:15:01.000Z\"}}"),
+	    0);
+	assert_int_equal(other("{\"spooled_at\":\"2026-11-23T10:15:01.000Z\",\"body\":\"{"
+			       "\\\"userId\\\":\\\"anna\\\"}\"}"),
+			 0);
+	assert_int_equal(hs_subject_match_event(&matcher, hs_slice_str(late), &(struct hs_mark){ 4, 9 }), 1);
+	assert_int_equal(hs_subject_match_event(&matcher, hs_slice_str(early), &(struct hs_mark){ 5, 0 }),
+			 0);
+	assert_int_equal(hs_subject_match_event(&matcher, HS_SLICE("anna, torn"), &(struct hs_mark){ 4, 0 }),
+			 1);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(bodies, begin, finish),
+		cmocka_unit_test_setup_teardown(refused_fields, begin, finish),
+		cmocka_unit_test_setup_teardown(escapes, begin, finish),
+		cmocka_unit_test_setup_teardown(records, begin, finish),
+		cmocka_unit_test_setup_teardown(times, begin, finish),
+	};
+
+	return cmocka_run_group_tests_name("judge", tests, NULL, NULL);
+}

@@ -1,0 +1,270 @@
+/* suppress, receipt, erased, writer: what erase leaves behind, read back. */
+#include "spool/dedup/tombstones.h"
+#include "base/io.h"
+#include "spool/file/line_reader.h"
+#include "spool/admin/erasure_log.h"
+#include "spool/admin/suppression_list.h"
+#include "spool/file/file_writer.h"
+#include "tests/lib/cases.h"
+#include "tests/lib/spooldir.h"
+#include "tests/lib/wrap.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+static struct spooldir dir;
+static int fd; /* plays both directories */
+static struct hs_shared_state shared;
+static struct hs_shared_state_handle handle = { .state = &shared };
+static struct hs_spool_dir spool_dir;
+static struct hs_subjects people;
+
+static int setup(void **state)
+{
+	(void)state;
+	wrap_reset();
+	spooldir_make(&dir, "");
+	assert_int_equal(hs_io_make_dir(AT_FDCWD, dir.path, 0700), 0);
+	fd = hs_io_open_dir(AT_FDCWD, dir.path);
+	spool_dir = (struct hs_spool_dir){
+		.fd = fd, .private_dir = fd, .run_dir = -1, .settings = dir.settings, .state = &handle
+	};
+	hs_subjects_init(&people, 7);
+	return fd < 0;
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	wrap_reset();
+	hs_subjects_free(&people);
+	hs_io_close(fd);
+	spooldir_remove(&dir);
+	return 0;
+}
+
+static void add(enum hs_subject_kind kind, const char *id, const char *tenant, bool derived)
+{
+	struct hs_subject who = { .kind = kind,
+				  .id = (char *)(uintptr_t)id,
+				  .n = strlen(id),
+				  .derived = derived,
+				  .tenant = (char *)(uintptr_t)tenant };
+
+	assert_true(hs_subjects_add(&people, &who, NULL));
+}
+
+/* --- suppress ---------------------------------------------------------------------- */
+
+static bool is_suppressed(struct hs_suppression_list *s, const char *record)
+{
+	bool active, found;
+
+	assert_int_equal(hs_suppression_list_follow(s, &active), HS_OK);
+	assert_true(active);
+	assert_int_equal(hs_suppression_list_find(s, hs_slice_str(record), &found), HS_OK);
+	return found;
+}
+
+static void who_is_on_the_list(void **state)
+{
+	struct hs_suppression_list *s = hs_suppression_list_new(&spool_dir);
+	bool active;
+
+	(void)state;
+	assert_int_equal(hs_suppression_list_follow(s, &active), HS_OK);
+	assert_false(active);
+	add(HS_SUBJECT_USER, "anna", NULL, false);
+	add(HS_SUBJECT_USER, "7", "acme", false);
+	add(HS_SUBJECT_ANONYMOUS, "dev", "", false);
+	add(HS_SUBJECT_ANONYMOUS, "shared", "", true);
+	assert_int_equal(hs_suppression_list_add(&spool_dir, &people), HS_OK);
+	assert_true(is_suppressed(s, "{\"user_id\":\"anna\",\"tenant\":\"acme\"}"));
+	assert_true(is_suppressed(s, "{\"user_id\":\"\\u0061nna\"}"));
+	assert_true(is_suppressed(s, "{\"user_id\":7,\"tenant\":\"acme\"}"));
+	assert_false(is_suppressed(s, "{\"user_id\":7,\"tenant\":\"globex\"}"));
+	assert_false(is_suppressed(s, "{\"user_id\":7}"));
+	assert_true(is_suppressed(s, "{\"user_id\":\"b\",\"anonymous_id\":\"dev\"}"));
+	assert_false(is_suppressed(s, "{\"user_id\":\"dev\",\"anonymous_id\":\"anna\"}"));
+	assert_false(is_suppressed(s, "{\"anonymous_id\":\"shared\"}"));
+	assert_true(is_suppressed(s, "{\"type\":\"alias\",\"user_id\":\"new\",\"previous_id\":\"anna\"}"));
+	assert_true(is_suppressed(s, "{\"user_id\":\"new\",\"previous_id\":\"dev\"}"));
+	assert_true(is_suppressed(s, "{\"user_id\":\"new\",\"previous_id\":7,\"tenant\":\"acme\"}"));
+	assert_false(is_suppressed(s, "{\"user_id\":\"new\",\"previous_id\":\"7\"}"));
+	assert_false(is_suppressed(s, "{\"user_id\":\"new\",\"previous_id\":\"shared\"}"));
+	hs_suppression_list_free(s);
+}
+
+static void the_list_grows(void **state)
+{
+	struct hs_suppression_list *s = hs_suppression_list_new(&spool_dir);
+	char text[64];
+	off_t size;
+	bool active;
+
+	(void)state;
+	add(HS_SUBJECT_USER, "anna", NULL, false);
+	assert_int_equal(hs_suppression_list_add(&spool_dir, &people), HS_OK);
+	assert_true(is_suppressed(s, "{\"user_id\":\"anna\"}"));
+	size = spooldir_size(&dir, "suppressed");
+	assert_int_equal(hs_suppression_list_add(&spool_dir, &people), HS_OK); /* the same again */
+	assert_int_equal(spooldir_size(&dir, "suppressed"), size);
+	for (int i = 0; i < 1000; i++) {
+		snprintf(text, sizeof text, "u-%d", i);
+		add(HS_SUBJECT_USER, text, NULL, false);
+	}
+	assert_int_equal(hs_suppression_list_add(&spool_dir, &people), HS_OK);
+	for (int i = 0; i < 1100; i++) {
+		snprintf(text, sizeof text, "{\"user_id\":\"u-%d\"}", i);
+		assert_int_equal(is_suppressed(s, text), i < 1000);
+	}
+	assert_true(is_suppressed(s, "{\"user_id\":\"anna\"}"));
+	wrap_fail(WRAP_FDATASYNC, 1, 1, EIO);
+	assert_int_equal(hs_suppression_list_add(&spool_dir, &people), HS_E_SYNC);
+	wrap_reset();
+	assert_true(is_suppressed(s, "{\"user_id\":\"anna\"}")); /* still the old one */
+	hs_suppression_list_free(s);
+	spooldir_unlink(&dir, "suppressed"); /* by hand: whoever opens the spool from then on */
+	s = hs_suppression_list_new(&spool_dir);
+	assert_int_equal(hs_suppression_list_follow(s, &active), HS_OK);
+	assert_false(active);
+	hs_suppression_list_free(s);
+}
+
+/* --- receipts ------------------------------------------------------------------------ */
+
+static void receipts(void **state)
+{
+	struct hs_erasure_entry receipt = { "done", "command", false };
+	struct hs_json json = { 0 };
+	struct hs_buf text;
+	char salt[HS_SALT + 1], again[HS_SALT + 1];
+	int lines = 0;
+
+	(void)state;
+	assert_int_equal(hs_salt(&spool_dir, salt), HS_OK);
+	assert_int_equal(hs_salt(&spool_dir, again), HS_OK);
+	assert_string_equal(salt, again);
+	add(HS_SUBJECT_USER, "a\"b", "acme", false);
+	add(HS_SUBJECT_ANONYMOUS, "dev", NULL, false);
+	assert_int_equal(hs_erasure_log_put(&spool_dir, &people, &receipt), HS_OK);
+	spooldir_add(&dir, "erased.jsonl", HS_SLICE("{\"torn"));
+	assert_int_equal(hs_erasure_log_put(&spool_dir, &people, &receipt), HS_OK);
+	text = spooldir_read(&dir, "erased.jsonl");
+	for (char *p = text.p, *end; p < text.p + text.n; p = end + 1, lines++) {
+		end = memchr(p, '\n', (size_t)(text.p + text.n - p));
+		assert_non_null(end);
+		assert_int_equal(hs_line_check(&json, hs_slice(p, (size_t)(end - p))), HS_OK);
+	}
+	assert_int_equal(lines, 4);
+	hs_buf_free(&text);
+	hs_json_free(&json);
+}
+
+/* --- ids ------------------------------------------------------------------------------- */
+
+struct got {
+	struct hs_tombstone id[8];
+	int count, most;
+};
+
+static bool take(void *context, const struct hs_tombstone *id)
+{
+	struct got *g = context;
+
+	g->id[g->count] = *id;
+	return ++g->count < g->most;
+}
+
+static void ids(void **state)
+{
+	struct hs_tombstone id[3] = { { { { 1 } }, 1 },
+				      { { { 2 } }, 0xFEDCBA98 },
+				      { { { 3 } }, 3 } };
+	struct got got = { .most = 8 };
+	uint64_t known = 0, size;
+
+	(void)state;
+	assert_int_equal(hs_tombstones_each(fd, &known, take, &got), HS_OK);
+	assert_int_equal(got.count + (int)known, 0);
+	assert_int_equal(hs_tombstones_put(fd, id, 2), HS_OK);
+	spooldir_add(&dir, "erased-ids", HS_SLICE("torn"));
+	assert_int_equal(hs_tombstones_size(fd, &size), HS_OK);
+	assert_int_equal(size, 2 * HS_TOMBSTONES_ENTRY);
+	assert_int_equal(hs_tombstones_put(fd, id + 2, 1), HS_OK);
+	assert_int_equal(hs_tombstones_each(fd, &known, take, &got), HS_OK);
+	assert_int_equal(got.count, 3);
+	assert_int_equal(got.id[1].spooled_s, 0xFEDCBA98);
+	assert_memory_equal(&got.id[2].id, &id[2].id, sizeof id[2].id);
+	assert_int_equal(known, 3 * HS_TOMBSTONES_ENTRY);
+	assert_int_equal(hs_tombstones_put(fd, id, 1), HS_OK);
+	assert_int_equal(hs_tombstones_each(fd, &known, take, &got), HS_OK); /* only what is new */
+	assert_int_equal(got.count, 4);
+}
+
+/* --- writer ------------------------------------------------------------------------------ */
+
+static void written_is_read(void **state)
+{
+	enum { LINES = 20000 };
+
+	(void)state;
+	for (int gzip = 0; gzip < 2; gzip++) {
+		int file = memfd_create("writer", MFD_CLOEXEC);
+		struct hs_line_reader lines = { 0 };
+		struct hs_file_writer w;
+		struct hs_slice line;
+		char text[64];
+
+		assert_int_equal(hs_file_writer_start(&w, file, gzip), HS_OK);
+		for (int i = 0; i < LINES; i++) {
+			snprintf(text, sizeof text, "line number %d, and so on\n", i);
+			assert_int_equal(hs_file_writer_put(&w, hs_slice_str(text)), HS_OK);
+		}
+		assert_int_equal(hs_file_writer_end(&w), HS_OK);
+		hs_file_writer_free(&w);
+		assert_true(hs_line_reader_start_outside(&lines, file, false, 0, 0));
+		for (int i = 0; i < LINES; i++) {
+			snprintf(text, sizeof text, "line number %d, and so on", i);
+			assert_int_equal(hs_line_reader_next(&lines, &line), 1);
+			assert_slice_equal(line, hs_slice_str(text));
+		}
+		assert_int_equal(hs_line_reader_next(&lines, &line), 0);
+		hs_line_reader_free(&lines);
+		close(file);
+	}
+}
+
+static void writing_fails(void **state)
+{
+	(void)state;
+	for (int gzip = 0; gzip < 2; gzip++) {
+		int file = memfd_create("writer", MFD_CLOEXEC);
+		struct hs_file_writer w;
+
+		assert_int_equal(hs_file_writer_start(&w, file, gzip), HS_OK);
+		assert_int_equal(hs_file_writer_put(&w, HS_SLICE("x\n")), HS_OK);
+		wrap_fail(gzip ? WRAP_FDATASYNC : WRAP_PWRITE, 1, 1, gzip ? EIO : ENOSPC);
+		assert_int_equal(hs_file_writer_end(&w), gzip ? HS_E_SYNC : HS_E_FULL);
+		wrap_reset();
+		hs_file_writer_free(&w);
+		close(file);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(who_is_on_the_list, setup, teardown),
+		cmocka_unit_test_setup_teardown(the_list_grows, setup, teardown),
+		cmocka_unit_test_setup_teardown(receipts, setup, teardown),
+		cmocka_unit_test_setup_teardown(ids, setup, teardown),
+		cmocka_unit_test_setup_teardown(written_is_read, setup, teardown),
+		cmocka_unit_test_setup_teardown(writing_fails, setup, teardown),
+	};
+
+	return cmocka_run_group_tests_name("suppress", tests, NULL, NULL);
+}

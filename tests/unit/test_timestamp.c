@@ -1,0 +1,103 @@
+/* timestamp: tests/cases/clock.txt, and the C library's calendar as a second opinion. */
+#include "base/timestamp.h"
+#include "tests/lib/cases.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+static void run_written(struct test_case *c, struct hs_slice value)
+{
+	char text[HS_TIMESTAMP_TEXT + 1], stamp[HS_TIMESTAMP_STAMP + 1];
+	int64_t ms = case_number(c, value);
+
+	hs_timestamp_text(ms, text);
+	hs_timestamp_compact(ms, stamp);
+	case_same(c, "in records", hs_slice_str(text), case_get(c, "text"));
+	case_same(c, "in file names", hs_slice_str(stamp), case_get(c, "stamp"));
+}
+
+static void run_read(struct test_case *c, struct hs_slice in)
+{
+	struct hs_slice expected, text = { case_exact(in), in.n };
+	int64_t ms = 0;
+	bool ok = hs_timestamp_parse(text, &ms);
+
+	free((char *)text.p);
+	if (case_find(c, "refused", &expected)) {
+		if (ok)
+			case_fail(c, "it was taken as %lld", (long long)ms);
+		return;
+	}
+	expected = case_get(c, "ok");
+	if (!ok)
+		case_fail(c, "it was refused");
+	if (ms != case_number(c, expected))
+		case_fail(c, "expected %s, got %lld", case_show(expected), (long long)ms);
+}
+
+static void run_clock_case(struct test_case *c)
+{
+	struct hs_slice value;
+
+	if (case_find(c, "ms", &value))
+		run_written(c, value);
+	else
+		run_read(c, case_get(c, "in"));
+}
+
+/* Every day from 1600 to 2600, at a time of day that wanders. */
+static void every_day_as_the_c_library_has_it(void **state)
+{
+	(void)state;
+	for (int64_t day = -135140; day < 230000; day++) {
+		int64_t second = day * 86400 + (day * 7919 % 86400 + 86400) % 86400;
+		time_t t = (time_t)second;
+		char text[HS_TIMESTAMP_TEXT + 1], expected[64];
+		struct tm tm;
+		int64_t back;
+
+		gmtime_r(&t, &tm);
+		strftime(expected, sizeof expected, "%Y-%m-%dT%H:%M:%S.007Z", &tm);
+		hs_timestamp_text(second * 1000 + 7, text);
+		if (strcmp(text, expected) != 0)
+			fail_msg("expected %s, got %s", expected, text);
+		if (!hs_timestamp_parse(hs_slice_str(text), &back) || back != second * 1000 + 7)
+			fail_msg("%s is not read as it was written", text);
+	}
+}
+
+/* With a fourth decimal the same time stamp is not of the usual form, and read another way. */
+static void the_usual_form_is_read_like_any_other(void **state)
+{
+	static const char usual[] = "2026-11-23T10:15:00.123Z", bytes[] = "0159:-/.,+TtZz x\xB0\x01";
+
+	(void)state;
+	for (size_t at = 0; at < sizeof usual - 1; at++)
+		for (size_t i = 0; i < sizeof bytes - 1; i++) {
+			char text[sizeof usual], longer[sizeof usual + 1];
+			int64_t ms = 0, same = 0;
+			bool valid;
+
+			memcpy(text, usual, sizeof usual);
+			text[at] = bytes[i];
+			memcpy(longer, text, 23);
+			longer[23] = '0';
+			longer[24] = text[23];
+			valid = hs_timestamp_parse(hs_slice(text, 24), &ms);
+			assert_int_equal(valid, hs_timestamp_parse(hs_slice(longer, 25), &same));
+			assert_true(ms == same);
+			assert_int_equal(valid, hs_timestamp_parse(hs_slice(text, 24), NULL));
+		}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(every_day_as_the_c_library_has_it),
+		cmocka_unit_test(the_usual_form_is_read_like_any_other),
+	};
+	const struct case_set sets[] = { { "clock.txt", run_clock_case } };
+
+	return CASES_RUN("clock_text", tests, sets);
+}

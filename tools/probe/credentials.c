@@ -1,0 +1,109 @@
+#include "tools/probe/credentials.h"
+#include "config/ini.h"
+#include "base/io.h"
+
+#include <errno.h>
+#include <openssl/crypto.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { TEXT_MAX = 4096, SETTINGS_MAX = 1 << 20 };
+
+static void wipe(char *text)
+{
+	if (text != NULL)
+		OPENSSL_cleanse(text, strlen(text));
+	free(text);
+}
+
+static char *fail(const char *option, const char *what, const char *why)
+{
+	fprintf(stderr, "hookspool: --%s %s: %s\n", option, what, why);
+	return NULL;
+}
+
+/* The first line of a file, which is all of it. */
+static char *read_text(const char *option, const char *path)
+{
+	struct hs_buf b = { 0 };
+	struct stat st;
+	char *text = NULL;
+
+	if (hs_io_read_file(path, TEXT_MAX, &b, &st) < 0)
+		fail(option, path, strerror(errno));
+	else if (b.n > 0)
+		text = strndup(b.p, b.n);
+	if (b.p != NULL)
+		OPENSSL_cleanse(b.p, b.cap);
+	hs_buf_free(&b);
+	if (text != NULL)
+		text[strcspn(text, "\r\n")] = '\0';
+	return text;
+}
+
+/* The caller's, to be wiped. NULL after a message. */
+static char *take(const char *option, char *argument)
+{
+	char *text = argument[0] == '@' ? read_text(option, argument + 1) : strdup(argument);
+
+	if (argument[0] != '@')
+		memset(argument, 'x', strlen(argument));
+	if (text != NULL && text[0] != '\0')
+		return text;
+	wipe(text);
+	return fail(option, argument[0] == '@' ? argument + 1 : "", "expected a text");
+}
+
+bool hs_held_secret(struct hs_held *h, char *argument)
+{
+	char *text = take("secret", argument);
+
+	if (text == NULL)
+		return false;
+	hs_hmac_free(h->secret);
+	h->secret = hs_hmac_new(hs_slice_str(text));
+	wipe(text);
+	return h->secret != NULL || fail("secret", "", "out of memory");
+}
+
+bool hs_held_key(struct hs_held *h, char *argument)
+{
+	wipe(h->key);
+	h->key = take("key", argument);
+	return h->key != NULL;
+}
+
+/* The first key that is in clear and not revoked; NULL: there is none, or no memory. */
+static char *find_key(struct hs_slice text)
+{
+	struct hs_ini ini;
+	char *key = NULL;
+
+	hs_ini_start(&ini, text);
+	while (key == NULL && hs_ini_next(&ini))
+		if (hs_slice_eq(ini.section, HS_SLICE("keys")) && strncmp(ini.value, "sha256:", 7) != 0 &&
+		    strncmp(ini.value, "revoked:", 8) != 0)
+			key = strdup(ini.value);
+	hs_ini_end(&ini);
+	return key;
+}
+
+bool hs_held_key_from(struct hs_held *h, const char *path)
+{
+	struct hs_buf text = { 0 };
+	struct stat st;
+	bool ok = path[0] == '\0' || hs_io_read_file(path, SETTINGS_MAX, &text, &st) == 0;
+
+	if (ok && h->key == NULL)
+		h->key = find_key(hs_buf_slice(&text));
+	hs_buf_wipe(&text);
+	return ok;
+}
+
+void hs_held_free(struct hs_held *h)
+{
+	hs_hmac_free(h->secret);
+	wipe(h->key);
+	memset(h, 0, sizeof *h);
+}

@@ -1,0 +1,147 @@
+#include "tools/report/findings.h"
+#include "tools/report/terminal.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+static void print_row(const struct hs_findings *r, enum hs_verdict verdict, const char *what,
+                      const char *remedy, const char *text)
+{
+	static const char *const word[] = { "ok  ", "warn", "FAIL" };
+	static const char *const paint[] = { "\033[32m", "\033[33m", "\033[31m" };
+
+	printf("%s%s%s ", r->colours ? paint[verdict] : "", word[verdict],
+	       r->colours ? "\033[0m" : "");
+	hs_terminal_printf(stdout, "%-11s %s\n", what, text);
+	while (*remedy != '\0') {
+		size_t n = strcspn(remedy, "\n");
+
+		hs_terminal_printf(stdout, "     -> %.*s\n", (int)n, remedy);
+		remedy += n + (remedy[n] == '\n');
+	}
+	fflush(stdout);
+}
+
+static void put_member(struct hs_buf *b, const char *name, const char *value)
+{
+	hs_buf_put_slice(b, hs_slice_str(name));
+	hs_buf_put_json(b, hs_slice_str(value));
+}
+
+/* Only the worst are told; a bar would begin the figures, and a monitor shows it who knows where. */
+static void note(struct hs_findings *r, enum hs_verdict verdict, const char *what, const char *text)
+{
+	size_t start;
+
+	for (unsigned worse = verdict + 1U; worse <= HS_CHECK_FAIL; worse++)
+		if (r->count[worse] > 0)
+			return;
+	if (verdict == HS_CHECK_OK)
+		return;
+	if (r->count[verdict] == 1)
+		hs_buf_reset(&r->text);
+	else
+		hs_buf_put_slice(&r->text, HS_SLICE("; "));
+	start = r->text.n;
+	hs_buf_put_slice(&r->text, hs_slice_str(what));
+	hs_buf_put_slice(&r->text, HS_SLICE(": "));
+	hs_buf_put_slice(&r->text, hs_slice_str(text));
+	for (size_t i = start; hs_buf_ok(&r->text) && i < r->text.n; i++)
+		if (r->text.p[i] == '|' || (unsigned char)r->text.p[i] < ' ' || r->text.p[i] == 127)
+			r->text.p[i] = ' ';
+}
+
+void hs_findings_figure(struct hs_findings *r, const char *label, uint64_t value, const char *unit)
+{
+	if (!r->nagios)
+		return;
+	hs_buf_putc(&r->figures, ' ');
+	hs_buf_put_slice(&r->figures, hs_slice_str(label));
+	hs_buf_putc(&r->figures, '=');
+	hs_buf_put_uint(&r->figures, value);
+	hs_buf_put_slice(&r->figures, hs_slice_str(unit));
+}
+
+int hs_findings_nagios_exit(const struct hs_findings *r)
+{
+	return r->count[HS_CHECK_FAIL] > 0 ? 2 : r->count[HS_CHECK_WARN] > 0 ? 1 : 0;
+}
+
+static void print_nagios(struct hs_findings *r)
+{
+	static const char *const word[] = { "OK", "WARNING", "CRITICAL" };
+	static const char FINE[] = "nothing is out of order";
+	int n = (int)r->text.n;
+
+	hs_findings_figure(r, "warnings", r->count[HS_CHECK_WARN], "");
+	hs_findings_figure(r, "failures", r->count[HS_CHECK_FAIL], "");
+	if (r->count[HS_CHECK_OK] + r->count[HS_CHECK_WARN] + r->count[HS_CHECK_FAIL] == 0)
+		puts("HOOKSPOOL UNKNOWN: nothing was looked at");
+	else
+		hs_terminal_printf(stdout, "HOOKSPOOL %s: %.*s |%.*s\n", word[hs_findings_nagios_exit(r)],
+				   n > 0 ? n : (int)sizeof FINE, n > 0 ? r->text.p : FINE, (int)r->figures.n,
+				   r->figures.p);
+}
+
+static void add(struct hs_findings *r, enum hs_verdict verdict, const char *what, const char *remedy,
+                const char *format, va_list args)
+{
+	static const char *const word[] = { "ok", "warn", "fail" };
+	char text[1024];
+
+	vsnprintf(text, sizeof text, format, args);
+	r->count[verdict]++;
+	if (r->nagios) {
+		note(r, verdict, what, text);
+		return;
+	}
+	if (!r->json) {
+		print_row(r, verdict, what, remedy, text);
+		return;
+	}
+	hs_buf_put_slice(&r->text, r->text.n == 0 ? HS_SLICE("[") : HS_SLICE(",\n"));
+	put_member(&r->text, "{\"check\":", what);
+	put_member(&r->text, ",\"verdict\":", word[verdict]);
+	put_member(&r->text, ",\"text\":", text);
+	put_member(&r->text, ",\"remedy\":", remedy);
+	hs_buf_putc(&r->text, '}');
+}
+
+void hs_findings_ok(struct hs_findings *r, const char *what, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	add(r, HS_CHECK_OK, what, "", format, args);
+	va_end(args);
+}
+
+void hs_findings_warn(struct hs_findings *r, const char *what, const char *remedy, const char *format,
+                    ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	add(r, HS_CHECK_WARN, what, remedy, format, args);
+	va_end(args);
+}
+
+void hs_findings_fail(struct hs_findings *r, const char *what, const char *remedy, const char *format,
+                    ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	add(r, HS_CHECK_FAIL, what, remedy, format, args);
+	va_end(args);
+}
+
+void hs_findings_end(struct hs_findings *r)
+{
+	if (r->nagios)
+		print_nagios(r);
+	else if (r->json && r->text.n > 0)
+		hs_terminal_printf(stdout, "%.*s]\n", (int)r->text.n, r->text.p);
+	hs_buf_free(&r->text);
+	hs_buf_free(&r->figures);
+}

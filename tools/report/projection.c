@@ -1,0 +1,94 @@
+#include "tools/report/projection.h"
+
+#include <stdio.h>
+
+bool hs_projection_set(struct hs_projection *c, const char *command, const char *list)
+{
+	for (const char *p = list;; p++) {
+		size_t n = strcspn(p, ",");
+
+		if (n == 0 || c->count == HS_PROJECTION_MAX) {
+			fprintf(stderr,
+				"hookspool %s: --fields: expected 1 to %d names with commas "
+				"between them\n",
+				command, HS_PROJECTION_MAX);
+			return false;
+		}
+		c->name[c->count++] = hs_slice(p, n);
+		p += n;
+		if (*p == '\0')
+			return true;
+	}
+}
+
+void hs_projection_free(struct hs_projection *c)
+{
+	hs_buf_free(&c->scratch);
+}
+
+/* The leaves of the wanted names; stops as soon as all are found. */
+static void find_leaves(struct hs_projection *c, struct hs_slice line)
+{
+	struct hs_record_fields walk = hs_record_fields_of(line);
+	unsigned missing = c->count;
+	struct hs_record_field leaf;
+
+	c->now++;
+	while (missing > 0 && hs_record_field_next(&walk, &leaf))
+		for (unsigned i = 0; i < c->count; i++)
+			if (c->era[i] != c->now &&
+			    hs_record_field_is_named(&leaf, c->name[i], &c->scratch)) {
+				c->leaf[i] = leaf;
+				c->era[i] = c->now;
+				missing--;
+			}
+}
+
+/*
+ * As PostgreSQL's COPY reads it. No text there may hold a NUL, so that is U+FFFD, as a lone
+ * surrogate is.
+ */
+static void put_escaped(struct hs_buf *out, struct hs_slice text)
+{
+	static const char special[] = "\t\n\r\\", letter[] = "tnr\\";
+	size_t from = 0;
+
+	for (size_t i = 0; i < text.n; i++) {
+		const char *found = strchr(special, text.p[i]); /* its end, for a NUL */
+
+		if (found == NULL)
+			continue;
+		hs_buf_put(out, text.p + from, i - from);
+		if (*found == '\0')
+			hs_buf_put_slice(out, HS_SLICE("\xef\xbf\xbd"));
+		else
+			hs_buf_put(out, (char[]){ '\\', letter[found - special] }, 2);
+		from = i + 1;
+	}
+	hs_buf_put(out, text.p + from, text.n - from);
+}
+
+static void put_column(struct hs_projection *c, const struct hs_record_field *leaf, struct hs_buf *out)
+{
+	if (c->raw ||
+	    !leaf->value_escaped) { /* only an escape can stand for what must be escaped */
+		hs_record_field_put(leaf, out);
+		return;
+	}
+	hs_buf_reset(&c->scratch);
+	hs_record_field_put(leaf, &c->scratch);
+	put_escaped(out, hs_buf_slice(&c->scratch));
+	out->failed |= !hs_buf_ok(&c->scratch);
+}
+
+void hs_projection_put(struct hs_projection *c, struct hs_slice line, struct hs_buf *out)
+{
+	find_leaves(c, line);
+	for (unsigned i = 0; i < c->count; i++) {
+		if (i > 0)
+			hs_buf_putc(out, '\t');
+		if (c->era[i] == c->now)
+			put_column(c, &c->leaf[i], out);
+	}
+	hs_buf_putc(out, '\n');
+}

@@ -1,0 +1,35 @@
+/*
+ * rejected_reader: the lines of the rejected files, the oldest first: sealed ones, plain and .gz,
+ * then the open one. For a glance: what is written or deleted meanwhile may be seen or not.
+ */
+#ifndef HS_REJECTED_READER_H
+#define HS_REJECTED_READER_H
+
+#include "event/record_fields.h"
+#include "spool/write/segment.h"
+#include "tools/report/filter.h"
+
+/*
+ * The same of another stream of files of lines: "rejected" or "failed".
+ */
+enum hs_result hs_rejected_reader_walk_stream(const struct hs_spool_dir *dir, const char *stream,
+				      bool (*take)(void *context, struct hs_slice line), void *context);
+
+/*
+ * Calls take(context, line) for each whole line, without its '\n', until it returns false.
+ * HS_OK, also if there are none; HS_E_IO (a damaged .gz, too) or HS_E_MEMORY.
+ */
+enum hs_result hs_rejected_reader_walk(const struct hs_spool_dir *dir,
+			       bool (*take)(void *context, struct hs_slice line), void *context);
+
+/* What such a line says of itself; name.p == NULL: it does not. */
+struct hs_rejected_line {
+	struct hs_record_field spooled_at, message, tenant;
+};
+
+void hs_rejected_line_read(struct hs_rejected_line *r, struct hs_slice line);
+
+/* Is it of a filter's tenants and in its time? There is no more to know of it. */
+bool hs_rejected_line_passes(const struct hs_rejected_line *r, struct hs_filter *f);
+
+#endif

@@ -1,0 +1,137 @@
+#include "tools/sink/dead_letter_source.h"
+#include "event/record_fields.h"
+#include "base/io.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/file.h>
+
+enum { FIRST_ROOM = 1024 };
+
+enum hs_result hs_dead_letter_source_open(struct hs_dead_letter_source *l, const struct hs_spool_dir *dir, const char *cursor,
+			       uint64_t seed)
+{
+	struct stat st;
+
+	*l = (struct hs_dead_letter_source){ .dir = dir, .cursor = cursor, .seed = seed, .fd = -1 };
+	l->lock = hs_io_open_or_make(dir->run_dir, "failed.retry", 0600);
+	if (l->lock < 0)
+		return hs_io_result(errno);
+	if (hs_io_lock(l->lock, LOCK_EX | LOCK_NB) < 0)
+		return errno == EWOULDBLOCK ? HS_E_BUSY : HS_E_IO;
+	l->fd = hs_io_open_read(dir->fd, "failed.jsonl");
+	l->at_end = l->fd < 0;
+	if (l->fd < 0)
+		return errno == ENOENT ? HS_OK : hs_io_result(errno);
+	if (hs_io_fstat(l->fd, &st) < 0)
+		return HS_E_IO;
+	hs_line_reader_start(&l->lines, l->fd, 0, (uint64_t)st.st_size);
+	return HS_OK;
+}
+
+void hs_dead_letter_source_close(struct hs_dead_letter_source *l)
+{
+	if (l->fd >= 0)
+		hs_line_reader_free(&l->lines);
+	if (l->fd >= 0)
+		hs_io_close(l->fd);
+	if (l->lock >= 0)
+		hs_io_close(l->lock);
+	hs_buf_free(&l->scratch);
+	free(l->batch);
+}
+
+/* What stands before the record: whose letter it is, and its tries. */
+static bool is_ours(struct hs_dead_letter_source *l, struct hs_slice line, unsigned *tries)
+{
+	struct hs_record_fields walk = hs_record_fields_of(line);
+	struct hs_record_field leaf;
+	bool ours = false;
+
+	*tries = 0;
+	while (hs_record_field_next(&walk, &leaf) && !hs_slice_eq(leaf.name, HS_SLICE("record")))
+		if (hs_slice_eq(leaf.name, HS_SLICE("cursor")))
+			ours = hs_record_field_is(&leaf, hs_slice_str(l->cursor), &l->scratch);
+		else if (hs_slice_eq(leaf.name, HS_SLICE("tries")))
+			for (size_t i = 0; i < leaf.value.n && i < 8; i++)
+				*tries = *tries * 10 + (unsigned)(leaf.value.p[i] - '0') % 10;
+	return ours;
+}
+
+/* A line that is damaged stays where it is: it is for a person. */
+enum hs_result hs_dead_letter_source_next(struct hs_dead_letter_source *l, struct hs_slice *record, unsigned *tries)
+{
+	struct hs_slice line;
+	int more = 0;
+
+	*record = HS_SLICE_NONE;
+	while (!l->at_end && (more = hs_line_reader_next(&l->lines, &line)) == 1) {
+		if (!is_ours(l, line, tries))
+			continue;
+		*record = hs_dead_letters_record(line);
+		if (record->n == 0)
+			continue;
+		if (l->count == l->cap) {
+			size_t cap = l->cap == 0 ? FIRST_ROOM : 2 * l->cap;
+			uint64_t *batch = realloc(l->batch, cap * sizeof *batch);
+
+			if (batch == NULL)
+				return HS_E_MEMORY;
+			l->batch = batch;
+			l->cap = cap;
+		}
+		l->batch[l->count] = hs_dead_letters_hash(line, l->seed);
+		return HS_OK;
+	}
+	l->at_end = true;
+	return more < 0 ? HS_E_IO : HS_OK;
+}
+
+struct hs_position hs_dead_letter_source_take(struct hs_dead_letter_source *l)
+{
+	return (struct hs_position){ .number = 1, .offset = l->count++ };
+}
+
+/* The items that are open are in the order in which they were taken. */
+static size_t closed(struct hs_dead_letter_source *l, const struct hs_ack_tracker *open, struct hs_dead_letters_line *lines)
+{
+	const struct hs_item *item = open->first;
+	size_t count = 0;
+
+	for (size_t i = 0; i < l->count; i++) {
+		if (item != NULL && item->before.offset == i)
+			item = item->later;
+		else if (l->batch[i] != 0)
+			lines[count++].hash = l->batch[i];
+	}
+	return count;
+}
+
+static void forget(struct hs_dead_letter_source *l, const struct hs_ack_tracker *open)
+{
+	const struct hs_item *item = open->first;
+
+	for (size_t i = 0; i < l->count; i++) {
+		if (item != NULL && item->before.offset == i)
+			item = item->later;
+		else
+			l->batch[i] = 0;
+	}
+}
+
+enum hs_result hs_dead_letter_source_save(struct hs_dead_letter_source *l, const struct hs_ack_tracker *open)
+{
+	struct hs_dead_letters_line *lines = calloc(l->count + 1, sizeof *lines);
+	enum hs_result r = HS_OK;
+	size_t count;
+
+	if (lines == NULL)
+		return HS_E_MEMORY;
+	count = closed(l, open, lines);
+	if (count > 0)
+		r = hs_dead_letters_drop(l->dir, lines, count, l->seed);
+	if (r == HS_OK)
+		forget(l, open);
+	free(lines);
+	return r;
+}

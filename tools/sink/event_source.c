@@ -1,0 +1,235 @@
+#include "tools/sink/event_source.h"
+#include "base/io.h"
+#include "spool/shared/spool_dir.h"
+#include "tools/report/bar_table.h"
+#include "tools/command.h"
+#include "tools/report/filter.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+
+int hs_event_source_result(const struct hs_event_source *s, enum hs_result r)
+{
+	if (r != HS_OK)
+		fprintf(stderr, "hookspool %s: %s: %s\n", s->command, s->settings->spool_dir,
+			hs_result_info(r)->remedy);
+	return hs_command_exit(r);
+}
+
+/* --- where a cursor begins ------------------------------------------------- */
+
+bool hs_event_source_is_from(const char *command, const char *from)
+{
+	int64_t ms;
+
+	if (strcmp(from, "oldest") == 0 || strcmp(from, "now") == 0 ||
+	    hs_filter_when(from, hs_io_now(), &ms))
+		return true;
+	fprintf(stderr,
+		"hookspool %s: --from %s: expected oldest, now, a time (2026-11-23T10:15:00Z) or how "
+		"long ago (2h, 7d)\n",
+		command, from);
+	return false;
+}
+
+enum hs_result hs_event_source_from(struct hs_reader *reader, const char *from)
+{
+	struct hs_position at = { 0 };
+	enum hs_result r = HS_OK;
+	int64_t ms;
+
+	if (strcmp(from, "now") == 0)
+		r = hs_reader_end(reader, &at);
+	else if (strcmp(from, "oldest") != 0 && hs_filter_when(from, hs_io_now(), &ms))
+		return hs_reader_since(reader, ms);
+	if (r == HS_OK)
+		hs_reader_start(reader, at);
+	return r;
+}
+
+int hs_event_source_begun(struct hs_event_source *s, bool from_given)
+{
+	struct hs_position at = hs_reader_position(s->reader), end = { 0 };
+	enum hs_result r;
+
+	if (!s->fresh || s->cursor == NULL)
+		return 0;
+	r = hs_reader_remember(s->reader);
+	if (r == HS_OK)
+		r = hs_reader_end(s->reader, &end);
+	if (r != HS_OK && r != HS_E_FULL)
+		return hs_event_source_result(s, r);
+	if (end.number <= 1 && end.offset == 0) /* a spool without events */
+		return 0;
+	if (at.number == 0)
+		fprintf(stderr, "hookspool %s: cursor %s is new: it begins at the oldest event%s\n",
+			s->command, s->name, from_given ? "" : " (--from now: with what comes next)");
+	else if (hs_reader_has_passed(s->reader, end))
+		fprintf(stderr, "hookspool %s: cursor %s is new: it begins with what comes next\n",
+			s->command, s->name);
+	else
+		fprintf(stderr,
+			"hookspool %s: cursor %s is new: it begins in segment %" PRIu64 " at byte %" PRIu64
+			", the spool ends in segment %" PRIu64 " at byte %" PRIu64 "\n",
+			s->command, s->name, at.number, at.offset, end.number, end.offset);
+	return 0;
+}
+
+/* Where it stands, unless that is a position of another history. */
+static enum hs_result go_on(struct hs_event_source *s)
+{
+	enum hs_fit fit;
+	enum hs_result r = hs_reader_fit(s->reader, hs_cursor_position(s->cursor), &fit);
+
+	if (r != HS_OK)
+		return r;
+	return fit == HS_FIT_NOT || (fit == HS_FIT_UNKNOWN && hs_cursor_is_foreign(s->cursor))
+		       ? HS_E_HISTORY
+		       : HS_OK;
+}
+
+static int open_cursor(struct hs_event_source *s, const char *name, const char *from)
+{
+	int64_t holder;
+	enum hs_result r;
+
+	if (!hs_cursor_is_name(name)) {
+		fprintf(stderr,
+			"hookspool %s: --cursor %s: expected letters, digits, '.', '_' and '-', no "
+			"dot first, at "
+			"most %d\n",
+			s->command, name, HS_CURSOR_NAME_MAX);
+		return 2;
+	}
+	r = hs_cursor_open(hs_reader_place(s->reader), name, &s->cursor, &s->fresh, &holder);
+	if (r == HS_E_BUSY) {
+		fprintf(stderr,
+			"hookspool %s: cursor %s is in use by process %lld: stop it, or use "
+			"another name\n",
+			s->command, name, (long long)holder);
+		return EX_TEMPFAIL;
+	}
+	s->name = name;
+	if (r == HS_OK && !s->fresh)
+		r = go_on(s);
+	else if (r == HS_OK && from != NULL)
+		r = hs_event_source_from(s->reader, from);
+	if (r == HS_OK)
+		r = hs_reader_remember(s->reader);
+	if (r == HS_E_HISTORY)
+		fprintf(stderr,
+			"hookspool %s: cursor %s: what it has passed is not what stands in %s: run "
+			"hookspool adopt; hookspool adopt --from oldest|now|TIME sets it\n",
+			s->command, name, s->settings->spool_dir);
+	return r == HS_E_HISTORY ? hs_command_exit(r) : hs_event_source_result(s, r);
+}
+
+int hs_event_source_owned(const struct hs_event_source *s, const char *option)
+{
+	const struct hs_spool_dir *dir = hs_reader_place(s->reader);
+	char name[HS_SPOOL_DIR_USER];
+	struct stat st;
+
+	if (!dir->read_only)
+		return 0;
+	if (hs_io_fstat(dir->fd, &st) < 0)
+		return hs_event_source_result(s, HS_E_IO);
+	hs_spool_dir_user(st.st_uid, name);
+	fprintf(stderr,
+		"hookspool %s: %s writes to %s, which belongs to %s, and its group may only read: sudo -u %s "
+		"hookspool %s ...\n",
+		s->command, option, s->settings->spool_dir, name, name, s->command);
+	return hs_command_exit(HS_E_SPOOL_OWNER);
+}
+
+char *hs_event_source_empty(const struct hs_event_source *s, struct hs_position end)
+{
+	static const char words[] = "no event has come to %s yet: try it with hookspool send --url URL, or see hookspool check";
+	size_t n = sizeof words + strlen(s->settings->spool_dir);
+	char *text;
+
+	if (end.number > 1 || end.offset > 0)
+		return NULL;
+	text = malloc(n);
+	if (text != NULL)
+		snprintf(text, n, words, s->settings->spool_dir);
+	return text;
+}
+
+/* A folder that is not there is nobody's mistake, before the first event. */
+static bool is_missing(const struct hs_event_source *s)
+{
+	struct stat st;
+
+	if (hs_io_stat(AT_FDCWD, s->settings->spool_dir, &st) == 0 || errno != ENOENT)
+		return false;
+	fprintf(stderr,
+		"hookspool %s: %s is not there: the first event makes it (try hookspool send --url URL), unless "
+		"spool_dir names another place than the handler's settings do (see hookspool check)\n",
+		s->command, s->settings->spool_dir);
+	return true;
+}
+
+int hs_event_source_open(struct hs_event_source *s, const char *command, const char *config, const char *cursor,
+		   const char *from)
+{
+	int code;
+
+	*s = (struct hs_event_source){ .command = command };
+	s->settings = hs_command_settings(config);
+	if (s->settings == NULL)
+		return EX_CONFIG;
+	code = is_missing(s) ? hs_command_exit(HS_E_SPOOL_DIR) : hs_event_source_result(s, hs_reader_open(s->settings, &s->reader));
+	if (code == 0 && cursor != NULL)
+		code = hs_event_source_owned(s, "--cursor");
+	if (code == 0 && cursor != NULL)
+		code = open_cursor(s, cursor, from);
+	return code == 0 ? 0 : hs_event_source_close(s, code);
+}
+
+int hs_event_source_close(struct hs_event_source *s, int code)
+{
+	hs_cursor_close(s->cursor);
+	hs_reader_close(s->reader);
+	hs_settings_free(s->settings);
+	*s = (struct hs_event_source){ .command = s->command };
+	return code;
+}
+
+int hs_event_source_trouble(const struct hs_event_source *s, enum hs_read what)
+{
+	uint64_t first, last;
+
+	switch (what) {
+	case HS_READ_GAP:
+		hs_reader_gap(s->reader, &first, &last);
+		fprintf(stderr,
+			"hookspool %s: segments %" PRIu64 " to %" PRIu64
+			" are gone: deleted by retention, or by somebody\n",
+			s->command, first, last);
+		return 0;
+	case HS_READ_AHEAD: return hs_event_source_result(s, HS_E_CURSOR);
+	case HS_READ_FAILED: return hs_event_source_result(s, hs_reader_result(s->reader));
+	default: return 0;
+	}
+}
+
+void hs_event_source_show(const struct hs_event_source *s, struct hs_progress *p, struct hs_position end,
+		    uint64_t bytes)
+{
+	char read[HS_BAR_TABLE_BYTES], rate[HS_BAR_TABLE_BYTES];
+	int64_t ms;
+
+	if (!p->terminal)
+		return;
+	ms = hs_io_now_monotonic() - p->begun_ms;
+	hs_bar_table_bytes(bytes, read);
+	hs_bar_table_bytes(ms > 0 ? bytes / (uint64_t)ms * 1000 : 0, rate);
+	hs_progress_show(p, "segment %" PRIu64 " of %" PRIu64 ", %s, %s/s",
+			 hs_reader_position(s->reader).number, end.number, read, rate);
+}
