@@ -1,9 +1,9 @@
 /* hookspool.fcgi: the handler. Settings, gateway, run. */
+#include "base/io.h"
+#include "base/log.h"
 #include "cgi/server/listen.h"
 #include "cgi/server/serve_cgi.h"
 #include "cgi/server/serve_fcgi.h"
-#include "base/io.h"
-#include "base/log.h"
 #include "config/settings_file.h"
 
 #include <getopt.h>

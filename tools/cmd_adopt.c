@@ -1,9 +1,9 @@
 /* hookspool adopt: a restored backup, a copy or a mirror becomes a spool that is served. */
-#include "spool/admin/adopt.h"
 #include "base/io.h"
+#include "spool/admin/adopt.h"
 #include "spool/admin/loss.h"
-#include "tools/report/bar_table.h"
 #include "tools/command.h"
+#include "tools/report/bar_table.h"
 #include "tools/report/filter.h"
 #include "tools/sink/event_source.h"
 

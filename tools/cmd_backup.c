@@ -1,7 +1,7 @@
 /* hookspool backup: a copy of the spool, to be adopted where it is needed. */
 #include "spool/admin/backup.h"
-#include "tools/report/bar_table.h"
 #include "tools/command.h"
+#include "tools/report/bar_table.h"
 #include "tools/report/progress.h"
 
 #include <getopt.h>

@@ -1,16 +1,16 @@
 /* hookspool cat, tail: the records, one JSON line each, as they were spooled. */
-#include "event/subject_match.h"
-#include "event/links.h"
-#include "spool/admin/dead_letters.h"
 #include "base/io.h"
-#include "tools/report/projection.h"
+#include "event/links.h"
+#include "event/subject_match.h"
+#include "spool/admin/dead_letters.h"
 #include "tools/command.h"
 #include "tools/report/filter.h"
 #include "tools/report/link_text.h"
 #include "tools/report/output.h"
+#include "tools/report/projection.h"
 #include "tools/report/rejected_reader.h"
-#include "tools/sink/event_source.h"
 #include "tools/report/terminal.h"
+#include "tools/sink/event_source.h"
 
 #include <errno.h>
 #include <getopt.h>

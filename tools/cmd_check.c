@@ -2,19 +2,19 @@
  * hookspool check: what a start of the handler would find, what would trouble it later,
  * and with --url what stands between Segment and it.
  */
-#include "base/timestamp.h"
 #include "base/io.h"
+#include "base/timestamp.h"
+#include "config/settings_file.h"
 #include "spool/admin/loss.h"
+#include "spool/file/segment_list.h"
 #include "spool/shared/modes.h"
 #include "spool/shared/spool_dir.h"
-#include "spool/file/segment_list.h"
-#include "config/settings_file.h"
 #include "spool/spool.h"
-#include "tools/report/bar_table.h"
+#include "tools/command.h"
 #include "tools/probe/check_consumers.h"
 #include "tools/probe/check_program.h"
 #include "tools/probe/check_url.h"
-#include "tools/command.h"
+#include "tools/report/bar_table.h"
 #include "tools/report/filter.h"
 
 #include <errno.h>

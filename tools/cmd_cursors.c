@@ -1,10 +1,10 @@
 /* hookspool cursors: how far each consumer has come; one cursor set anew, or removed. */
 #include "base/io.h"
-#include "tools/report/bar_table.h"
 #include "tools/command.h"
+#include "tools/report/bar_table.h"
 #include "tools/report/consumer_lag.h"
-#include "tools/sink/event_source.h"
 #include "tools/report/terminal.h"
+#include "tools/sink/event_source.h"
 
 #include <getopt.h>
 #include <inttypes.h>

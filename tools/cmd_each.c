@@ -1,10 +1,10 @@
 /* hookspool each: handlers for the events, per type, by the rules of Subscription Functions. */
-#include "base/result.h"
 #include "base/io.h"
+#include "base/result.h"
 #include "tools/command.h"
-#include "tools/sink/keyed_scheduler.h"
 #include "tools/sink/dead_letter_source.h"
 #include "tools/sink/event_source.h"
+#include "tools/sink/keyed_scheduler.h"
 
 #include <errno.h>
 #include <getopt.h>
@@ -190,17 +190,17 @@ static bool take_in(struct each *e, struct hs_slice line, struct hs_position bef
 static bool sort_in(struct each *e, struct hs_slice line)
 {
 	struct hs_position before = e->read;
-	struct hs_main m;
+	struct hs_record_head m;
 	int rule;
 
 	e->read = hs_reader_position(e->source.reader);
 	e->unsaved = true;
-	hs_main_read(&m, line);
-	if (hs_ahead_has_done(&e->before, e->read, hs_main_user(&m)))
+	hs_record_head_read(&m, line);
+	if (hs_ahead_has_done(&e->before, e->read, hs_record_head_user(&m)))
 		return true;
 	rule = hs_routing_rules_find(&e->options.rules, &m);
 	if (rule >= 0)
-		return take_in(e, line, before, rule, hs_main_user(&m));
+		return take_in(e, line, before, rule, hs_record_head_user(&m));
 	e->passed++;
 	return true;
 }
@@ -209,20 +209,20 @@ static bool sort_in(struct each *e, struct hs_slice line)
 static enum hs_result take_letter(struct each *e)
 {
 	struct hs_slice record;
-	struct hs_main m;
+	struct hs_record_head m;
 	unsigned tries;
 	enum hs_result r = hs_dead_letter_source_next(&e->letters, &record, &tries);
 	int rule;
 
 	if (r != HS_OK || record.n == 0)
 		return r;
-	hs_main_read(&m, record);
+	hs_record_head_read(&m, record);
 	rule = hs_routing_rules_find(&e->options.rules, &m);
 	if (rule < 0) {
 		e->passed++;
 		return HS_OK;
 	}
-	if (!take_in(e, record, hs_dead_letter_source_take(&e->letters), rule, hs_main_user(&m)))
+	if (!take_in(e, record, hs_dead_letter_source_take(&e->letters), rule, hs_record_head_user(&m)))
 		return HS_E_MEMORY;
 	e->acks.last->tries_before = tries;
 	e->unsaved = true;

@@ -1,11 +1,11 @@
 /* hookspool erase: everything of a user out of the spool. */
-#include "spool/admin/erase.h"
 #include "base/io.h"
+#include "spool/erase.h"
 #include "spool/spool.h"
 #include "tools/command.h"
+#include "tools/probe/sample_events.h"
 #include "tools/report/link_text.h"
 #include "tools/report/progress.h"
-#include "tools/probe/sample_events.h"
 #include "tools/report/terminal.h"
 
 #include <getopt.h>
@@ -310,7 +310,7 @@ static int end(struct erase *c, int code)
 
 int hs_cmd_erase(int argc, char **argv)
 {
-	static char test[] = HS_SAMPLE_EVENTS_USER;
+	static char test[] = HS_TEST_USER;
 	struct erase c = { .config = NULL };
 	int option, code;
 

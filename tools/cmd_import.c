@@ -1,9 +1,9 @@
 /* hookspool import: archives of original events into the spool. */
-#include "base/timestamp.h"
-#include "spool/admin/import.h"
 #include "base/io.h"
-#include "tools/report/bar_table.h"
+#include "base/timestamp.h"
+#include "spool/import.h"
 #include "tools/command.h"
+#include "tools/report/bar_table.h"
 #include "tools/report/progress.h"
 
 #include <errno.h>

@@ -1,15 +1,15 @@
 /* hookspool send: a receiver's test suite from one's own shell. */
 #include "base/hex.h"
-#include "config/settings.h"
 #include "base/io.h"
+#include "config/settings.h"
 #include "config/settings_file.h"
-#include "tools/probe/response_verdict.h"
 #include "tools/command.h"
 #include "tools/probe/credentials.h"
-#include "tools/probe/http.h"
-#include "tools/probe/sender.h"
 #include "tools/probe/event_input.h"
+#include "tools/probe/http.h"
+#include "tools/probe/response_verdict.h"
 #include "tools/probe/sample_events.h"
+#include "tools/probe/sender.h"
 #include "tools/report/terminal.h"
 
 #include <getopt.h>
@@ -366,7 +366,7 @@ static int run(struct job *j)
 		       j->events, j->requests, hs_sender_info(j->as)->name, j->colour[HS_GREEN],
 		       j->colour[HS_YELLOW], j->colour[HS_RED]);
 	if (!j->json && code == 0 && j->file == NULL)
-		puts("they are of the user " HS_SAMPLE_EVENTS_USER ": cat, tail, stats and each leave them out with --no-test, "
+		puts("they are of the user " HS_TEST_USER ": cat, tail, stats and each leave them out with --no-test, "
 		     "and hookspool erase --test removes them");
 	return code != 0 ? code : j->colour[HS_RED] > 0 ? 1 : 0;
 }

@@ -1,19 +1,19 @@
 /* hookspool stats: what is in the spool, in numbers. */
+#include "base/io.h"
 #include "base/timestamp.h"
 #include "spool/admin/dead_letters.h"
-#include "base/io.h"
 #include "spool/write/rejected.h"
-#include "tools/report/bar_table.h"
 #include "tools/command.h"
-#include "tools/report/filter.h"
+#include "tools/probe/sample_events.h"
+#include "tools/report/bar_table.h"
 #include "tools/report/consumer_lag.h"
+#include "tools/report/filter.h"
 #include "tools/report/progress.h"
 #include "tools/report/rejected_reader.h"
-#include "tools/sink/routing_rules.h"
-#include "tools/sink/event_source.h"
-#include "tools/probe/sample_events.h"
-#include "tools/report/top_counts.h"
 #include "tools/report/terminal.h"
+#include "tools/report/top_counts.h"
+#include "tools/sink/event_source.h"
+#include "tools/sink/routing_rules.h"
 
 #include <errno.h>
 #include <getopt.h>
@@ -98,13 +98,13 @@ static bool read_options(int argc, char **argv, struct stats *s)
 
 /* --- records ------------------------------------------------------------------------ */
 
-static bool read_time(const struct hs_main *m, int64_t *ms)
+static bool read_time(const struct hs_record_head *m, int64_t *ms)
 {
-	return hs_timestamp_parse(m->leaf[HS_MAIN_TIMESTAMP].value, ms) ||
-	       hs_timestamp_parse(m->leaf[HS_MAIN_SPOOLED_AT].value, ms);
+	return hs_timestamp_parse(m->leaf[HS_HEAD_TIMESTAMP].value, ms) ||
+	       hs_timestamp_parse(m->leaf[HS_HEAD_SPOOLED_AT].value, ms);
 }
 
-static bool count_time(struct stats *s, const struct hs_main *m, uint64_t bytes)
+static bool count_time(struct stats *s, const struct hs_record_head *m, uint64_t bytes)
 {
 	char text[HS_TIMESTAMP_TEXT + 1];
 	int64_t ms;
@@ -123,16 +123,16 @@ static bool count_time(struct stats *s, const struct hs_main *m, uint64_t bytes)
 static bool count_record(struct stats *s, struct hs_slice line)
 {
 	uint64_t bytes = line.n + 1;
-	struct hs_main m;
+	struct hs_record_head m;
 
 	if (!hs_filter_passes(&s->filter, line))
 		return true;
-	hs_main_read(&m, line);
+	hs_record_head_read(&m, line);
 	s->records++;
 	s->bytes += bytes;
-	return hs_top_counts_add_field(&s->counts[BY_TYPE], &m.leaf[HS_MAIN_TYPE], bytes) &&
-	       hs_top_counts_add_field(&s->counts[BY_EVENT], &m.leaf[HS_MAIN_EVENT], bytes) &&
-	       hs_top_counts_add_field(&s->counts[BY_TENANT], &m.leaf[HS_MAIN_TENANT], bytes) &&
+	return hs_top_counts_add_field(&s->counts[BY_TYPE], &m.leaf[HS_HEAD_TYPE], bytes) &&
+	       hs_top_counts_add_field(&s->counts[BY_EVENT], &m.leaf[HS_HEAD_EVENT], bytes) &&
+	       hs_top_counts_add_field(&s->counts[BY_TENANT], &m.leaf[HS_HEAD_TENANT], bytes) &&
 	       count_time(s, &m, bytes);
 }
 
@@ -187,7 +187,7 @@ static bool count_reason(struct stats *s, const struct hs_rejected_line *r, uint
 /* Of what was refused no more is asked than whether the name stands in it. */
 static bool is_left_out(const struct stats *s, struct hs_slice line)
 {
-	return s->filter.no_test && memmem(line.p, line.n, HS_SAMPLE_EVENTS_USER, sizeof HS_SAMPLE_EVENTS_USER - 1) != NULL;
+	return s->filter.no_test && memmem(line.p, line.n, HS_TEST_USER, sizeof HS_TEST_USER - 1) != NULL;
 }
 
 /* False: stop. */

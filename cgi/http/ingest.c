@@ -1,7 +1,7 @@
 #include "cgi/http/ingest.h"
 #include "base/base64.h"
-#include "base/timestamp.h"
 #include "base/log.h"
+#include "base/timestamp.h"
 #include "spool/write/rejected.h"
 
 #include <stdatomic.h>

@@ -9,9 +9,9 @@
 #define HS_INGEST_H
 
 #include "cgi/http/hash_budget.h"
+#include "cgi/http/response.h"
 #include "cgi/http/semaphore.h"
 #include "cgi/http/transport.h"
-#include "cgi/http/response.h"
 #include "event/flatten.h"
 #include "spool/spool.h"
 

@@ -6,8 +6,8 @@
 #ifndef HS_REQUEST_H
 #define HS_REQUEST_H
 
-#include "cgi/http/auth/auth.h"
 #include "base/result.h"
+#include "cgi/http/auth/auth.h"
 
 #include <stdint.h>
 

@@ -6,8 +6,8 @@
 #ifndef HS_RESPONSE_H
 #define HS_RESPONSE_H
 
-#include "cgi/http/request.h"
 #include "base/buf.h"
+#include "cgi/http/request.h"
 #include "config/settings.h"
 
 struct hs_outcome {

@@ -1,6 +1,6 @@
 #include "cgi/server/partial_request.h"
-#include "cgi/http/ingest.h"
 #include "base/log.h"
+#include "cgi/http/ingest.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -12,8 +12,8 @@
 #ifndef HS_PARTIAL_REQUEST_H
 #define HS_PARTIAL_REQUEST_H
 
-#include "cgi/server/fcgi_records.h"
 #include "cgi/http/transport.h"
+#include "cgi/server/fcgi_records.h"
 #include "config/settings.h"
 
 #include <stdatomic.h>

@@ -5,8 +5,8 @@
 #ifndef HS_REQUEST_POOL_H
 #define HS_REQUEST_POOL_H
 
-#include "cgi/http/transport.h"
 #include "cgi/http/ingest.h"
+#include "cgi/http/transport.h"
 #include "cgi/server/runtime.h"
 
 struct hs_request_pool;

@@ -1,7 +1,7 @@
 #include "cgi/server/serve_cgi.h"
+#include "base/io.h"
 #include "cgi/http/ingest.h"
 #include "cgi/server/runtime.h"
-#include "base/io.h"
 
 #include <pthread.h>
 #include <signal.h>

@@ -1,12 +1,12 @@
 #include "cgi/server/serve_fcgi.h"
-#include "cgi/server/accept.h"
-#include "cgi/server/partial_poller.h"
-#include "cgi/server/sd_notify.h"
-#include "cgi/http/ingest.h"
-#include "cgi/server/request_pool.h"
-#include "cgi/server/runtime.h"
 #include "base/io.h"
 #include "base/log.h"
+#include "cgi/http/ingest.h"
+#include "cgi/server/accept.h"
+#include "cgi/server/partial_poller.h"
+#include "cgi/server/request_pool.h"
+#include "cgi/server/runtime.h"
+#include "cgi/server/sd_notify.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -1,6 +1,6 @@
 /* Plain CGI (RFC 3875): one request a process. */
-#include "cgi/http/transport.h"
 #include "base/io.h"
+#include "cgi/http/transport.h"
 
 #include <errno.h>
 #include <poll.h>

@@ -8,9 +8,9 @@
  * - A connection serves one request. Keeping it (FCGI_KEEP_CONN) is the application's
  *   choice, and an idle one would hold a thread.
  */
+#include "base/io.h"
 #include "cgi/http/transport.h"
 #include "cgi/server/fcgi_records.h"
-#include "base/io.h"
 
 #include <fcgiapp.h>
 #include <limits.h>

@@ -1,7 +1,7 @@
 #include "base/log.h"
+#include "base/io.h"
 #include "base/timestamp.h"
 #include "base/utf8.h"
-#include "base/io.h"
 
 #include <errno.h>
 #include <fcntl.h>

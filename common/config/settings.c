@@ -1,7 +1,7 @@
 #include "config/settings.h"
 #include "base/hex.h"
-#include "config/ini.h"
 #include "base/result.h"
+#include "config/ini.h"
 
 #include <stdarg.h>
 #include <stdio.h>

@@ -7,9 +7,9 @@
 #ifndef HS_SETTINGS_H
 #define HS_SETTINGS_H
 
+#include "base/digest.h"
 #include "event/event.h"
 #include "event/flatten.h"
-#include "base/digest.h"
 
 enum hs_auth_mode {
 	HS_AUTH_UNSET, /* only while reading: what is configured decides */

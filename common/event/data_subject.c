@@ -1,6 +1,6 @@
 #include "event/data_subject.h"
-#include "base/timestamp.h"
 #include "base/hash.h"
+#include "base/timestamp.h"
 #include "event/id_text.h"
 
 #include <stdlib.h>

@@ -1,6 +1,6 @@
 #include "event/dedup_key.h"
-#include "base/timestamp.h"
 #include "base/hex.h"
+#include "base/timestamp.h"
 #include "event/record_fields.h"
 
 #include <assert.h>

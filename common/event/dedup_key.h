@@ -12,8 +12,8 @@
 #ifndef HS_DEDUP_KEY_H
 #define HS_DEDUP_KEY_H
 
-#include "event/event.h"
 #include "base/digest.h"
+#include "event/event.h"
 
 enum {
 	HS_DEDUP_KEY_BYTES = 16, /* of a SHA-256: nobody finds two with the same */

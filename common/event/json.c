@@ -1,7 +1,7 @@
 #include "event/json.h"
+#include "base/byte_scan.h"
 #include "base/hash.h"
 #include "base/hex.h"
-#include "base/byte_scan.h"
 #include "base/utf8.h"
 
 #include <assert.h>

@@ -20,8 +20,8 @@
 #define HS_JSON_H
 
 #include "base/buf.h"
-#include "event/json_key_cache.h"
 #include "base/result.h"
+#include "event/json_key_cache.h"
 
 enum {
 	HS_JSON_DEPTH_MAX = 64,       /* objects and arrays inside one another */

@@ -1,6 +1,6 @@
 #include "event/name_cache.h"
-#include "event/event.h"
 #include "base/hash.h"
+#include "event/event.h"
 #include "event/json.h"
 #include "event/snake.h"
 

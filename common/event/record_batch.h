@@ -5,8 +5,8 @@
 #ifndef HS_RECORD_BATCH_H
 #define HS_RECORD_BATCH_H
 
-#include "event/flatten.h"
 #include "event/dedup_key.h"
+#include "event/flatten.h"
 
 enum {
 	HS_RECORD_BATCH_BASE = 1 << 20, /* a request's lines may have this many bytes … */

@@ -1,8 +1,8 @@
 #include "event/record_fields.h"
+#include "base/byte_scan.h"
 #include "base/hex.h"
 #include "event/id_text.h"
 #include "event/json.h"
-#include "base/byte_scan.h"
 
 struct hs_record_fields hs_record_fields_of(struct hs_slice line)
 {

@@ -1,12 +1,13 @@
 #include "spool/spool.h"
-#include "spool/shared/clock.h"
-#include "spool/dedup/index.h"
 #include "base/io.h"
 #include "base/log.h"
+#include "spool/admin/rejected_quota.h"
+#include "spool/admin/suppression_list.h"
+#include "spool/dedup/index.h"
+#include "spool/shared/clock.h"
 #include "spool/shared/modes.h"
 #include "spool/shared/spool_dir.h"
 #include "spool/write/segment.h"
-#include "spool/admin/suppression_list.h"
 
 #include <assert.h>
 #include <fcntl.h>
@@ -173,6 +174,19 @@ void hs_spool_look(struct hs_spool *spool)
 
 /* --- appending -------------------------------------------------------------- */
 
+/* Under the append lock: what was sealed may bring the sum of the rejected above its bound. */
+static enum hs_result cap_rejected(struct view *v)
+{
+	struct hs_segment *s = &v->segment[HS_REJECTED];
+	uint64_t deleted = 0;
+
+	if (!s->sealed)
+		return HS_OK;
+	s->sealed = false;
+	return hs_rejected_quota_cap(&v->opened.dir, hs_segment_most(s), (uint64_t)s->dir->settings->rejected_max,
+	                             &deleted);
+}
+
 static enum hs_result write_rejected(struct view *v, const struct hs_append *append,
                                      struct hs_unsynced *pending)
 {
@@ -182,6 +196,8 @@ static enum hs_result write_rejected(struct view *v, const struct hs_append *app
 	if (r != HS_OK)
 		return r;
 	r = hs_segment_prepare(s, append->rejected.n, append->deadline_ms);
+	if (r == HS_OK)
+		r = cap_rejected(v);
 	if (r == HS_OK)
 		r = hs_segment_write(s, append->rejected, pending);
 	hs_segment_unlock(s);
@@ -551,6 +567,8 @@ static enum hs_result visit(struct view *v, int64_t deadline_ms, bool rotate)
 		r = hs_segment_prepare(s, 0, deadline_ms);
 		if (r == HS_OK && rotate)
 			r = hs_segment_rotate(s, deadline_ms);
+		if (r == HS_OK && i == HS_REJECTED)
+			r = cap_rejected(v);
 		hs_segment_unlock(s);
 	}
 	return r;

@@ -10,11 +10,11 @@
 #define HS_SPOOL_H
 
 #include "base/result.h"
-#include "event/record_batch.h"
 #include "config/settings.h"
+#include "event/record_batch.h"
+#include "spool/admin/retention.h"
 #include "spool/admin/verify.h"
 #include "spool/write/write_batcher.h"
-#include "spool/admin/retention.h"
 
 #include <stdint.h>
 

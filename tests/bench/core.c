@@ -9,9 +9,9 @@
  * the figures are medians of the rounds. Time is the thread's processor time. DIRECTORY is
  * where spools are made, which do not sync here: sync.c tells what that costs.
  */
-#include "base/timestamp.h"
 #include "base/hash.h"
 #include "base/io.h"
+#include "base/timestamp.h"
 #include "tests/bench/path.h"
 
 #include <getopt.h>

@@ -3,9 +3,9 @@
  * own, and a rotation behind every EVENTS of them. Nothing is synced. It waits as long as it
  * takes if the index has to be made anew.
  */
+#include "base/io.h"
 #include "base/timestamp.h"
 #include "event/dedup_key.h"
-#include "base/io.h"
 #include "spool/spool.h"
 #include "tests/bench/path.h"
 

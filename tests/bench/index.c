@@ -7,8 +7,8 @@
  * the index asks for when nobody else does. Then it removes the index and prints how long
  * its rebuilding takes.
  */
-#include "event/dedup_key.h"
 #include "base/io.h"
+#include "event/dedup_key.h"
 #include "spool/spool.h"
 
 #include <inttypes.h>

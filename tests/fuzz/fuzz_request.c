@@ -6,8 +6,8 @@
  * An X-Signature of @SECRET is replaced by the MAC of the body, so that a changed body can
  * still get past the door.
  */
-#include "cgi/http/ingest.h"
 #include "base/log.h"
+#include "cgi/http/ingest.h"
 #include "tests/fuzz/oracle.h"
 
 enum { PARAMS_MAX = 64 };

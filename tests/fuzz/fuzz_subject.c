@@ -3,8 +3,8 @@
  * what it passes over must be a JSON text's beginning as far as it has looked. Lines of
  * other files, whatever is in their bodies, must be judged without harm.
  */
-#include "event/subject_match.h"
 #include "event/links.h"
+#include "event/subject_match.h"
 #include "tests/fuzz/fuzz.h"
 
 static const char *const ids[] = { "u", "7", "a\"b", "\xC3\xA4", "anna" };

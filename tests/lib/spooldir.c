@@ -1,7 +1,7 @@
 #include "tests/lib/spooldir.h"
-#include "base/timestamp.h"
 #include "base/io.h"
 #include "base/log.h"
+#include "base/timestamp.h"
 #include "tests/lib/cases.h"
 
 #include <dirent.h>

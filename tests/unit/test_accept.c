@@ -1,6 +1,6 @@
 /* accept: what a thread hears that waits for connections. */
-#include "cgi/server/accept.h"
 #include "base/io.h"
+#include "cgi/server/accept.h"
 #include "tests/lib/cases.h"
 
 #include <pthread.h>

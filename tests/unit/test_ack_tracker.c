@@ -1,6 +1,6 @@
 /* ack_tracker: a run that is killed at any time is followed by one that handles what was not done, and nothing else. */
-#include "tools/sink/ack_tracker.h"
 #include "tests/lib/cases.h"
+#include "tools/sink/ack_tracker.h"
 
 #include <stdlib.h>
 #include <string.h>

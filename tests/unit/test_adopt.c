@@ -3,16 +3,16 @@
  * cursors are followed if they fit and told if not, what is lost is told; killed anywhere it
  * can be run again. And loss: nothing that cannot be made anew is made anew silently.
  */
-#include "spool/admin/adopt.h"
-#include "spool/read/cursor.h"
-#include "spool/dedup/tombstones.h"
 #include "base/io.h"
-#include "spool/admin/loss.h"
-#include "spool/shared/spool_dir.h"
-#include "spool/read/reader.h"
+#include "spool/admin/adopt.h"
 #include "spool/admin/erasure_log.h"
-#include "spool/spool.h"
+#include "spool/admin/loss.h"
 #include "spool/admin/suppression_list.h"
+#include "spool/dedup/tombstones.h"
+#include "spool/position/cursor.h"
+#include "spool/read/reader.h"
+#include "spool/shared/spool_dir.h"
+#include "spool/spool.h"
 #include "tests/lib/cases.h"
 #include "tests/lib/spooldir.h"
 #include "tests/lib/wrap.h"

@@ -2,11 +2,11 @@
  * backup: what was acknowledged before is in it, once, whole, and nothing that the spool no
  * longer has; killed anywhere, it is known not to be whole, and the next one makes it so.
  */
-#include "spool/admin/backup.h"
-#include "spool/admin/adopt.h"
-#include "spool/read/cursor.h"
-#include "spool/admin/erase.h"
 #include "base/io.h"
+#include "spool/admin/adopt.h"
+#include "spool/admin/backup.h"
+#include "spool/erase.h"
+#include "spool/position/cursor.h"
 #include "spool/shared/spool_dir.h"
 #include "spool/spool.h"
 #include "tests/lib/cases.h"
@@ -168,7 +168,7 @@ static void nobody_who_was_erased_is_in_it(void **state)
 	spooldir_write(&s.d, "new", HS_SLICE("{\"type\":\"page\",\"message_id\":\"x\"}\n"));
 	spooldir_rename(&s.d, "new", name);
 	assert_int_equal(hs_spool_dir_open(&o, s.d.settings, true), HS_OK);
-	assert_int_equal(hs_erase_lock(o.dir.run_dir, &lock), HS_OK);
+	assert_int_equal(hs_rewriter_lock(o.dir.run_dir, &lock), HS_OK);
 	assert_int_equal(back_up(&done), HS_OK);
 	assert_true(done.busy);
 	hs_io_close(lock);

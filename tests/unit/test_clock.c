@@ -2,9 +2,9 @@
  * clock: nothing is deleted or forgotten on the word of a clock that has jumped, and retention
  * begins to work again by itself.
  */
-#include "spool/shared/clock.h"
 #include "base/io.h"
 #include "spool/admin/retention.h"
+#include "spool/shared/clock.h"
 #include "spool/spool.h"
 #include "tests/lib/cases.h"
 #include "tests/lib/spooldir.h"

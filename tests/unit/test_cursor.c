@@ -2,8 +2,8 @@
  * cursor: a name for a position, which survives whatever interrupts its saving, and which
  * one consumer holds at a time.
  */
-#include "spool/read/cursor.h"
 #include "base/io.h"
+#include "spool/position/cursor.h"
 #include "spool/shared/spool_dir.h"
 #include "tests/lib/cases.h"
 #include "tests/lib/spooldir.h"

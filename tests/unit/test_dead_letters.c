@@ -2,9 +2,9 @@
  * dead_letters: what is set aside is there for good, a line each, whoever writes at the same time
  * and whatever a kill left.
  */
-#include "spool/admin/erase.h"
-#include "spool/admin/dead_letters.h"
 #include "base/io.h"
+#include "spool/admin/dead_letters.h"
+#include "spool/erase.h"
 #include "spool/shared/spool_dir.h"
 #include "spool/spool.h"
 #include "tests/lib/cases.h"

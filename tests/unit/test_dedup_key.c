@@ -2,8 +2,8 @@
  * dedup_key: tests/cases/identity.txt: which id an event's record has, which events are the
  * same, and that a record read back from the spool is the same as the event it came from.
  */
-#include "base/timestamp.h"
 #include "base/hex.h"
+#include "base/timestamp.h"
 #include "event/dedup_key.h"
 #include "event/record_batch.h"
 #include "tests/lib/cases.h"

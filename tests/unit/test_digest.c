@@ -1,6 +1,6 @@
 /* digest: the vectors of RFC 2202 and FIPS 180-4, and keys that serve many messages. */
-#include "base/hex.h"
 #include "base/digest.h"
+#include "base/hex.h"
 #include "tests/lib/cases.h"
 
 static void expect_mac(struct hs_slice key, struct hs_slice text, const char *hex)

@@ -2,12 +2,12 @@
  * erase: who is asked for goes and nobody else; killed before any call on files, each
  * line is there or not there, and the next run finishes; positions stay right.
  */
-#include "spool/admin/erase.h"
-#include "spool/dedup/tombstones.h"
 #include "base/io.h"
+#include "spool/admin/suppression_list.h"
+#include "spool/dedup/tombstones.h"
+#include "spool/erase.h"
 #include "spool/read/reader.h"
 #include "spool/spool.h"
-#include "spool/admin/suppression_list.h"
 #include "tests/lib/cases.h"
 #include "tests/lib/spooldir.h"
 #include "tests/lib/wrap.h"

@@ -1,6 +1,6 @@
 /* file_writer: what it has ended is on stable storage, or it says that it is not. */
-#include "spool/file/file_writer.h"
 #include "base/io.h"
+#include "spool/file/file_writer.h"
 #include "tests/lib/cases.h"
 #include "tests/lib/wrap.h"
 

@@ -2,8 +2,8 @@
  * findings: one line for a monitor: the worst findings and no others, figures behind the only bar,
  * and the exit code of the same word.
  */
-#include "tools/report/findings.h"
 #include "tests/lib/cases.h"
+#include "tools/report/findings.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -2,8 +2,8 @@
  * group_commit: who may go on, and when. The file's syncs are made to wait at a gate, to fail, or
  * to be the last thing a leader does.
  */
-#include "spool/write/group_commit.h"
 #include "base/io.h"
+#include "spool/write/group_commit.h"
 #include "tests/lib/cases.h"
 #include "tests/lib/spooldir.h"
 #include "tests/lib/wrap.h"

@@ -1,8 +1,8 @@
 /* gzip: what the writer compresses is a gzip file like any other, and can be read from anywhere. */
-#include "spool/file/gzip.h"
 #include "base/io.h"
-#include "spool/file/line_reader.h"
 #include "spool/file/file_writer.h"
+#include "spool/file/gzip.h"
+#include "spool/file/line_reader.h"
 #include "tests/lib/cases.h"
 #include "tests/lib/wrap.h"
 

@@ -2,10 +2,10 @@
  * history: a spool has one id, which everybody sees; its loss is told; and a saved position
  * of another history is told from one of this.
  */
-#include "spool/shared/history.h"
 #include "base/io.h"
-#include "spool/shared/spool_dir.h"
 #include "spool/read/reader.h"
+#include "spool/shared/history.h"
+#include "spool/shared/spool_dir.h"
 #include "spool/spool.h"
 #include "tests/lib/cases.h"
 #include "tests/lib/spooldir.h"

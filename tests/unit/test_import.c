@@ -2,8 +2,8 @@
  * import: killed before any call on files, or failed by one, and run again: each event is once in
  * the spool and each refusal once in the rejected file, wherever in a line a commit ends.
  */
-#include "spool/admin/import.h"
 #include "base/io.h"
+#include "spool/import.h"
 #include "tests/lib/cases.h"
 #include "tests/lib/spooldir.h"
 #include "tests/lib/wrap.h"

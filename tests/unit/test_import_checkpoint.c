@@ -1,6 +1,6 @@
 /* checkpoint: what is written is read again; what a kill left of a line counts as nothing. */
-#include "spool/admin/import_checkpoint.h"
 #include "base/io.h"
+#include "spool/admin/import_checkpoint.h"
 #include "tests/lib/cases.h"
 #include "tests/lib/spooldir.h"
 #include "tests/lib/wrap.h"

@@ -4,8 +4,8 @@
  */
 #include "base/io.h"
 #include "spool/dedup/id_lsm.h"
-#include "spool/spool.h"
 #include "spool/shared/shared_state.h"
+#include "spool/spool.h"
 #include "tests/lib/cases.h"
 #include "tests/lib/spooldir.h"
 #include "tests/lib/wrap.h"

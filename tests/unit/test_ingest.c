@@ -5,9 +5,9 @@
  * writes down in what order it was called, a letter a call:
  * R read, A append, P post, H health, W write, F finish, E ended.
  */
+#include "base/log.h"
 #include "cgi/http/ingest.h"
 #include "config/settings.h"
-#include "base/log.h"
 #include "tests/lib/cases.h"
 
 #include <openssl/evp.h>

@@ -1,7 +1,7 @@
 /* partial_poller: requests that come in pieces, and what becomes of those that do not come to an end. */
-#include "cgi/server/partial_poller.h"
-#include "cgi/http/ingest.h"
 #include "base/io.h"
+#include "cgi/http/ingest.h"
+#include "cgi/server/partial_poller.h"
 #include "tests/lib/cases.h"
 #include "tests/lib/wrap.h"
 

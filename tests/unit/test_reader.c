@@ -2,10 +2,10 @@
  * reader: every acknowledged event comes once and in order, whatever becomes of its
  * segment while it is read, and nothing comes that is not acknowledged.
  */
-#include "spool/read/cursor.h"
 #include "base/io.h"
-#include "spool/shared/spool_dir.h"
+#include "spool/position/cursor.h"
 #include "spool/read/reader.h"
+#include "spool/shared/spool_dir.h"
 #include "spool/spool.h"
 #include "tests/lib/cases.h"
 #include "tests/lib/spooldir.h"

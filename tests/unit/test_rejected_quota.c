@@ -3,9 +3,9 @@
  * sum of the files stays below its limit.
  */
 #include "base/io.h"
-#include "spool/write/rejected.h"
 #include "spool/admin/rejected_quota.h"
 #include "spool/spool.h"
+#include "spool/write/rejected.h"
 #include "tests/lib/cases.h"
 #include "tests/lib/spooldir.h"
 #include "tests/lib/wrap.h"

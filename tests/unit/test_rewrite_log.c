@@ -2,8 +2,8 @@
  * rewrite_log: a position survives what was removed before it, whatever step is interrupted,
  * and compression and edits do not undo one another.
  */
-#include "spool/read/rewrite_log.h"
 #include "base/io.h"
+#include "spool/position/rewrite_log.h"
 #include "spool/shared/spool_dir.h"
 #include "spool/spool.h"
 #include "tests/lib/cases.h"

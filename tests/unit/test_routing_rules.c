@@ -11,9 +11,9 @@ static void add(const char *argument)
 
 static int find(const char *line)
 {
-	struct hs_main m;
+	struct hs_record_head m;
 
-	hs_main_read(&m, hs_slice_str(line));
+	hs_record_head_read(&m, hs_slice_str(line));
 	return hs_routing_rules_find(&rules, &m);
 }
 
@@ -75,10 +75,10 @@ static void what_is_no_rule(void **state)
 
 static uint64_t user(const char *line)
 {
-	struct hs_main m;
+	struct hs_record_head m;
 
-	hs_main_read(&m, hs_slice_str(line));
-	return hs_main_user(&m);
+	hs_record_head_read(&m, hs_slice_str(line));
+	return hs_record_head_user(&m);
 }
 
 static void users(void **state)

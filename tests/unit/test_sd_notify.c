@@ -1,6 +1,6 @@
 /* sd_notify: what a supervisor hears, on a socket of the test's own. */
-#include "cgi/server/sd_notify.h"
 #include "base/io.h"
+#include "cgi/server/sd_notify.h"
 #include "tests/lib/cases.h"
 
 #include <errno.h>

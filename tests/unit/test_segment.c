@@ -923,29 +923,6 @@ static void the_streams_are_apart(void **state)
 	close_view(&rejected);
 }
 
-/* rejected.jsonl has a cap; the oldest sealed ones go. */
-static void the_rejected_are_bounded(void **state)
-{
-	struct scene *s = *state;
-	char words[4096] = "";
-
-	again(s, "rejected_max = 64K\nrotate_min_gap = 0\n");
-	close_view(&s->view);
-	open_view(&s->view, &s->d, HS_REJECTED);
-	for (int i = 0; i < 100; i++)
-		snprintf(words + strlen(words), 16, "e%d ", i);
-	for (int i = 0; i < 40; i++) {
-		off_t sum = spooldir_size(&s->d, "rejected.jsonl");
-
-		assert_result(put(&s->view, words), HS_OK);
-		for (size_t n = spooldir_names(&s->d, "", "rejected-"); n > 0; n--)
-			sum += spooldir_size(&s->d, spooldir_name(&s->d, "rejected-", n - 1));
-		assert_true(sum <= 64 * 1024 + 16 * 1024);
-	}
-	assert_true(spooldir_names(&s->d, "", "rejected-") >= 2);
-	assert_sound(&s->d);
-}
-
 /* --- writers that die before their sync ---------------------------------------------- */
 
 static int write_and_die(void *context)
@@ -1196,7 +1173,6 @@ int main(void)
 		TEST(every_failure_of_a_rotation),
 		TEST(two_processes_see_each_others_segments),
 		TEST(the_streams_are_apart),
-		TEST(the_rejected_are_bounded),
 		TEST(what_a_dead_writer_left_is_written_anew),
 		TEST(an_older_descriptor_needs_no_rewriting),
 		TEST(what_a_dead_writer_lost_is_not_believed),

@@ -1,6 +1,6 @@
 /* semaphore: never more inside than there are places; who waits too long is told so. */
-#include "cgi/http/semaphore.h"
 #include "base/io.h"
+#include "cgi/http/semaphore.h"
 #include "tests/lib/cases.h"
 
 #include <pthread.h>

@@ -1,9 +1,9 @@
 /* sender: what the four senders make is what the handler lets in. */
-#include "cgi/http/auth/auth.h"
 #include "base/base64.h"
+#include "cgi/http/auth/auth.h"
 #include "tests/lib/cases.h"
-#include "tools/probe/sender.h"
 #include "tools/probe/sample_events.h"
+#include "tools/probe/sender.h"
 
 #include <stdio.h>
 

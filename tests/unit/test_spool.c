@@ -3,8 +3,8 @@
  * every place where a process can be killed; threads and processes at once.
  */
 #include "base/io.h"
-#include "spool/write/rejected.h"
 #include "spool/spool.h"
+#include "spool/write/rejected.h"
 #include "tests/lib/cases.h"
 #include "tests/lib/spooldir.h"
 #include "tests/lib/wrap.h"
@@ -260,6 +260,28 @@ static size_t rejected_lines(struct scene *s)
 		lines += text.p[i] == '\n';
 	hs_buf_free(&text);
 	return lines;
+}
+
+/* rejected_max bounds the sum; the oldest sealed ones go. */
+static void the_rejected_are_bounded(void **state)
+{
+	struct scene *s = *state;
+	char body[512];
+
+	again(s, "rejected_max = 64K\nrotate_min_gap = 0\n");
+	memset(body, 'x', sizeof body - 1);
+	body[sizeof body - 1] = '\0';
+	for (int i = 0; i < 200; i++) {
+		off_t sum;
+
+		assert_result(put_both(s, "", body), HS_OK);
+		sum = spooldir_size(&s->d, "rejected.jsonl");
+		for (size_t n = spooldir_names(&s->d, "", "rejected-"); n > 0; n--)
+			sum += spooldir_size(&s->d, spooldir_name(&s->d, "rejected-", n - 1));
+		assert_true(sum <= 64 * 1024 + 16 * 1024);
+	}
+	assert_true(spooldir_names(&s->d, "", "rejected-") >= 2);
+	assert_sound(&s->d);
 }
 
 static void both_are_kept_before_it_is_answered(void **state)
@@ -814,6 +836,7 @@ int main(void)
 		TEST(foreign_files_are_left_alone),
 		TEST(health_writes_nothing),
 		TEST(free_space_is_looked_at_again),
+		TEST(the_rejected_are_bounded),
 		TEST(both_are_kept_before_it_is_answered),
 		TEST(nothing_to_keep),
 		TEST(without_durability_nobody_waits),

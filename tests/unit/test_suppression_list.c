@@ -1,10 +1,11 @@
 /* suppress, receipt, erased, writer: what erase leaves behind, read back. */
-#include "spool/dedup/tombstones.h"
 #include "base/io.h"
-#include "spool/file/line_reader.h"
 #include "spool/admin/erasure_log.h"
+#include "spool/admin/salt.h"
 #include "spool/admin/suppression_list.h"
+#include "spool/dedup/tombstones.h"
 #include "spool/file/file_writer.h"
+#include "spool/file/line_reader.h"
 #include "tests/lib/cases.h"
 #include "tests/lib/spooldir.h"
 #include "tests/lib/wrap.h"

@@ -2,8 +2,8 @@
  * verify: every kind of damage is told, with file and line; mending keeps every good
  * line, and afterwards nothing is wrong.
  */
-#include "spool/admin/verify.h"
 #include "base/io.h"
+#include "spool/admin/verify.h"
 #include "spool/read/reader.h"
 #include "spool/spool.h"
 #include "tests/lib/cases.h"

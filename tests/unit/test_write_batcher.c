@@ -1,6 +1,6 @@
 /* write_batcher: one does it for all, nobody sleeps for it; time limits hold while it takes long. */
-#include "spool/write/write_batcher.h"
 #include "base/io.h"
+#include "spool/write/write_batcher.h"
 #include "tests/lib/cases.h"
 
 #include <stdatomic.h>

@@ -1,9 +1,9 @@
 #include "tools/probe/check_url.h"
 #include "base/io.h"
 #include "tools/probe/response_verdict.h"
+#include "tools/probe/sender.h"
 #include "tools/report/bar_table.h"
 #include "tools/report/progress.h"
-#include "tools/probe/sender.h"
 
 #include <inttypes.h>
 #include <openssl/crypto.h>

@@ -1,6 +1,6 @@
 #include "tools/probe/credentials.h"
-#include "config/ini.h"
 #include "base/io.h"
+#include "config/ini.h"
 
 #include <errno.h>
 #include <openssl/crypto.h>

@@ -1,6 +1,6 @@
 #include "tools/probe/response_verdict.h"
-#include "event/json.h"
 #include "base/utf8.h"
+#include "event/json.h"
 
 #include <inttypes.h>
 #include <stdio.h>

@@ -4,8 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#define USER "\"userId\":\"" HS_SAMPLE_EVENTS_USER "\""
-#define VISITOR "\"anonymousId\":\"" HS_SAMPLE_EVENTS_USER "\""
+#define USER "\"userId\":\"" HS_TEST_USER "\""
+#define VISITOR "\"anonymousId\":\"" HS_TEST_USER "\""
 #define ID "\"messageId\":\"" HS_SAMPLE_EVENTS_ID "\""
 #define NOW "\"timestamp\":\"" HS_SAMPLE_EVENTS_NOW "\""
 #define COMMON ID "," USER "," NOW
@@ -27,11 +27,11 @@ static const struct hs_sample_events_event samples[] = {
 
 	/* "The casing on these fields will vary by customer" */
 	{ "track: user_id", "{\"type\":\"track\",\"message_id\":\"" HS_SAMPLE_EVENTS_ID "\","
-	  "\"user_id\":\"" HS_SAMPLE_EVENTS_USER "\",\"event\":\"Casing\",\"sent_at\":\"" HS_SAMPLE_EVENTS_NOW "\"}" },
+	  "\"user_id\":\"" HS_TEST_USER "\",\"event\":\"Casing\",\"sent_at\":\"" HS_SAMPLE_EVENTS_NOW "\"}" },
 	{ "identify: UserID, MessageID", "{\"type\":\"identify\",\"MessageID\":\"" HS_SAMPLE_EVENTS_ID "\","
-	  "\"UserID\":\"" HS_SAMPLE_EVENTS_USER "\",\"Traits\":{}}" },
+	  "\"UserID\":\"" HS_TEST_USER "\",\"Traits\":{}}" },
 	{ "alias: User ID, Previous ID", "{\"type\":\"alias\",\"Message ID\":\"" HS_SAMPLE_EVENTS_ID "\","
-	  "\"User ID\":\"" HS_SAMPLE_EVENTS_USER "\",\"Previous ID\":\"a-1\"}" },
+	  "\"User ID\":\"" HS_TEST_USER "\",\"Previous ID\":\"a-1\"}" },
 
 	{ "track: no messageId", "{\"type\":\"track\"," USER ",\"event\":\"No Id\","
 	  "\"timestamp\":\"2026-01-01T00:00:00.000Z\",\"properties\":{\"run\":\"" HS_SAMPLE_EVENTS_ID "\"}}" },

@@ -7,12 +7,7 @@
 #define HS_SAMPLE_EVENTS_H
 
 #include "base/buf.h"
-
-/*
- * All that the suite sends is of this user, or else of this anonymous visitor: that is the mark by
- * which --no-test leaves it out, and `erase --test` removes it.
- */
-#define HS_SAMPLE_EVENTS_USER "hookspool-suite"
+#include "tools/report/record_head.h"
 
 /* What stands in the texts for the event's own id, and for the time of sending. */
 #define HS_SAMPLE_EVENTS_ID "@ID@"

@@ -1,5 +1,5 @@
 #include "tools/report/consumer_lag.h"
-#include "tools/sink/routing_rules.h"
+#include "tools/report/record_head.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -100,10 +100,10 @@ enum hs_result hs_consumer_lag_start(struct hs_consumer_lag *lag, const struct h
 
 static void meet(const struct hs_consumer_lag *lag, struct hs_consumer_lag_cursor *c, struct hs_slice line)
 {
-	struct hs_main m;
-	const struct hs_record_field *spooled_at = &m.leaf[HS_MAIN_SPOOLED_AT];
+	struct hs_record_head m;
+	const struct hs_record_field *spooled_at = &m.leaf[HS_HEAD_SPOOLED_AT];
 
-	hs_main_read(&m, line);
+	hs_record_head_read(&m, line);
 	c->met = true;
 	c->records = lag->records;
 	c->bytes = lag->bytes;

@@ -9,7 +9,7 @@
 #define HS_CONSUMER_LAG_H
 
 #include "base/timestamp.h"
-#include "spool/read/cursor.h"
+#include "spool/position/cursor.h"
 
 enum { HS_CONSUMER_LAG_CURSORS = 1000 };
 

@@ -1,7 +1,7 @@
 #include "tools/report/filter.h"
-#include "base/timestamp.h"
 #include "base/io.h"
-#include "tools/sink/routing_rules.h"
+#include "base/timestamp.h"
+#include "tools/report/record_head.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -114,10 +114,10 @@ static bool look_at(struct hs_filter *f, const struct hs_record_field *leaf, str
 
 static bool is_test(struct hs_filter *f, struct hs_slice line)
 {
-	struct hs_main m;
+	struct hs_record_head m;
 
-	hs_main_read(&m, line);
-	return hs_main_is_test(&m, &f->scratch);
+	hs_record_head_read(&m, line);
+	return hs_record_head_is_test(&m, &f->scratch);
 }
 
 bool hs_filter_passes(struct hs_filter *f, struct hs_slice line)

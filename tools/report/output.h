@@ -11,7 +11,7 @@
 #define HS_OUTPUT_H
 
 #include "base/buf.h"
-#include "spool/read/rewrite_log.h"
+#include "spool/position/rewrite_log.h"
 
 enum { HS_OUTPUT_MARKS = 2048 };
 

@@ -1,6 +1,6 @@
 #include "tools/report/rejected_reader.h"
-#include "base/timestamp.h"
 #include "base/io.h"
+#include "base/timestamp.h"
 #include "spool/file/line_reader.h"
 #include "spool/file/segment_list.h"
 

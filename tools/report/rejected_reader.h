@@ -6,7 +6,7 @@
 #define HS_REJECTED_READER_H
 
 #include "event/record_fields.h"
-#include "spool/write/segment.h"
+#include "spool/shared/spool_dir.h"
 #include "tools/report/filter.h"
 
 /*

@@ -10,14 +10,14 @@
 #ifndef HS_ACK_TRACKER_H
 #define HS_ACK_TRACKER_H
 
-#include "spool/read/cursor.h"
+#include "spool/position/cursor.h"
 
 /* A record on its way through a handler. */
 struct hs_item {
 	struct hs_item *next;              /* in a queue of its lane */
 	struct hs_item *earlier, *later;   /* in the order of the spool */
 	struct hs_position before;         /* where it begins in the spool */
-	uint64_t user;            /* hs_main_user */
+	uint64_t user;            /* hs_record_head_user */
 	int64_t first_ms;         /* when it failed first; 0: never */
 	int64_t retry_ms;
 	unsigned tries; /* that failed … */

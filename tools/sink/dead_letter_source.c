@@ -1,6 +1,6 @@
 #include "tools/sink/dead_letter_source.h"
-#include "event/record_fields.h"
 #include "base/io.h"
+#include "event/record_fields.h"
 
 #include <errno.h>
 #include <stdlib.h>

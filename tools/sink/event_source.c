@@ -1,8 +1,8 @@
 #include "tools/sink/event_source.h"
 #include "base/io.h"
 #include "spool/shared/spool_dir.h"
-#include "tools/report/bar_table.h"
 #include "tools/command.h"
+#include "tools/report/bar_table.h"
 #include "tools/report/filter.h"
 
 #include <errno.h>

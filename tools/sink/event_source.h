@@ -5,7 +5,7 @@
 #ifndef HS_EVENT_SOURCE_H
 #define HS_EVENT_SOURCE_H
 
-#include "spool/read/cursor.h"
+#include "spool/position/cursor.h"
 #include "spool/read/reader.h"
 #include "tools/report/progress.h"
 

@@ -1,7 +1,7 @@
 #include "tools/sink/keyed_scheduler.h"
+#include "base/io.h"
 #include "base/timestamp.h"
 #include "spool/admin/dead_letters.h"
-#include "base/io.h"
 #include "tools/command.h"
 #include "tools/report/terminal.h"
 #include "tools/sink/subprocess.h"
@@ -438,8 +438,8 @@ static void settings_are_bad(struct hs_scheduler *l, struct slot *slot, const ch
 
 static bool is_ours(const char *variable)
 {
-	for (int f = 0; f < HS_MAIN_FIELDS; f++) {
-		const char *name = hs_main_name((enum hs_main_field)f);
+	for (int f = 0; f < HS_HEAD_FIELDS; f++) {
+		const char *name = hs_record_head_name((enum hs_head_field)f);
 		size_t n = strlen(name);
 
 		if (strncasecmp(variable, "HS_", 3) == 0 &&
@@ -450,14 +450,14 @@ static bool is_ours(const char *variable)
 }
 
 /* HS_USER_ID=… behind the others in `out`; nothing if it cannot be one. */
-static bool put_variable(struct hs_buf *out, enum hs_main_field field, const struct hs_record_field *leaf)
+static bool put_variable(struct hs_buf *out, enum hs_head_field field, const struct hs_record_field *leaf)
 {
 	size_t start = out->n, value;
 
 	if (leaf->name.p == NULL)
 		return false;
 	hs_buf_put_slice(out, HS_SLICE("HS_"));
-	for (const char *p = hs_main_name(field); *p != '\0'; p++)
+	for (const char *p = hs_record_head_name(field); *p != '\0'; p++)
 		hs_buf_putc(out, (char)(*p >= 'a' && *p <= 'z' ? *p - 'a' + 'A' : *p));
 	hs_buf_putc(out, '=');
 	value = out->n;
@@ -475,13 +475,13 @@ static bool put_variable(struct hs_buf *out, enum hs_main_field field, const str
 static char **make_environment(struct hs_buf *text, const struct hs_item *item)
 {
 	extern char **environ;
-	struct hs_main m = { 0 };
+	struct hs_record_head m = { 0 };
 	size_t count = 0, used = 0;
 	char **list, *p;
 
 	while (environ[count] != NULL)
 		count++;
-	list = calloc(count + HS_MAIN_FIELDS + 1, sizeof *list);
+	list = calloc(count + HS_HEAD_FIELDS + 1, sizeof *list);
 	if (list == NULL)
 		return NULL;
 	for (size_t i = 0; i < count; i++)
@@ -489,10 +489,10 @@ static char **make_environment(struct hs_buf *text, const struct hs_item *item)
 			list[used++] = environ[i];
 	hs_buf_reset(text);
 	if (item != NULL)
-		hs_main_read(&m, hs_slice(item->line, item->n - 1));
+		hs_record_head_read(&m, hs_slice(item->line, item->n - 1));
 	count = 0;
-	for (int f = 0; f < HS_MAIN_FIELDS; f++)
-		count += put_variable(text, (enum hs_main_field)f, &m.leaf[f]);
+	for (int f = 0; f < HS_HEAD_FIELDS; f++)
+		count += put_variable(text, (enum hs_head_field)f, &m.leaf[f]);
 	for (p = text->p; count > 0 && hs_buf_ok(text); count--, p += strlen(p) + 1)
 		list[used++] = p;
 	return list;

@@ -1,6 +1,4 @@
 #include "tools/sink/routing_rules.h"
-#include "base/hash.h"
-#include "tools/probe/sample_events.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -81,57 +79,16 @@ void hs_routing_rules_free(struct hs_routing_rules *r)
 	hs_buf_free(&r->scratch);
 }
 
-static const char *const names[HS_MAIN_FIELDS] = {
-	[HS_MAIN_TYPE] = "type",
-	[HS_MAIN_EVENT] = "event",
-	[HS_MAIN_TIMESTAMP] = "timestamp",
-	[HS_MAIN_USER_ID] = "user_id",
-	[HS_MAIN_ANONYMOUS_ID] = "anonymous_id",
-	[HS_MAIN_MESSAGE_ID] = "message_id",
-	[HS_MAIN_GROUP_ID] = "group_id",
-	[HS_MAIN_NAME] = "name",
-	[HS_MAIN_TENANT] = "tenant",
-	[HS_MAIN_SPOOLED_AT] = "spooled_at",
-};
-
-const char *hs_main_name(enum hs_main_field field)
-{
-	return names[field];
-}
-
-void hs_main_read(struct hs_main *m, struct hs_slice line)
-{
-	struct hs_record_fields walk = hs_record_fields_of(line);
-	struct hs_record_field leaf;
-	int next = 0; /* they stand in a record in this order */
-
-	memset(m, 0, sizeof *m);
-	while (next < HS_MAIN_FIELDS && hs_record_field_next(&walk, &leaf))
-		for (int f = next; f < HS_MAIN_FIELDS; f++)
-			if (hs_slice_eq(leaf.name, hs_slice_str(names[f]))) {
-				m->leaf[f] = leaf;
-				next = f + 1;
-				break;
-			}
-}
-
 static bool is(const struct hs_record_field *leaf, struct hs_slice text, struct hs_buf *scratch)
 {
 	return leaf->name.p != NULL && hs_record_field_is(leaf, text, scratch);
 }
 
-bool hs_main_is_test(const struct hs_main *m, struct hs_buf *scratch)
-{
-	static const struct hs_slice name = { HS_SAMPLE_EVENTS_USER, sizeof HS_SAMPLE_EVENTS_USER - 1 };
-
-	return is(&m->leaf[HS_MAIN_USER_ID], name, scratch) || is(&m->leaf[HS_MAIN_ANONYMOUS_ID], name, scratch);
-}
-
-int hs_routing_rules_find(struct hs_routing_rules *r, const struct hs_main *m)
+int hs_routing_rules_find(struct hs_routing_rules *r, const struct hs_record_head *m)
 {
 	int best = -1, best_exact = -1;
 
-	if (r->no_test && hs_main_is_test(m, &r->scratch))
+	if (r->no_test && hs_record_head_is_test(m, &r->scratch))
 		return -1;
 	for (unsigned i = 0; i < r->count; i++) {
 		const struct hs_routing_rule *rule = &r->rule[i];
@@ -139,49 +96,13 @@ int hs_routing_rules_find(struct hs_routing_rules *r, const struct hs_main *m)
 
 		if (exact <= best_exact ||
 		    (rule->type.p != NULL &&
-		     !is(&m->leaf[HS_MAIN_TYPE], rule->type, &r->scratch)) ||
+		     !is(&m->leaf[HS_HEAD_TYPE], rule->type, &r->scratch)) ||
 		    (rule->name.p != NULL &&
-		     !is(&m->leaf[HS_MAIN_EVENT], rule->name, &r->scratch) &&
-		     !is(&m->leaf[HS_MAIN_NAME], rule->name, &r->scratch)))
+		     !is(&m->leaf[HS_HEAD_EVENT], rule->name, &r->scratch) &&
+		     !is(&m->leaf[HS_HEAD_NAME], rule->name, &r->scratch)))
 			continue;
 		best = (int)i;
 		best_exact = exact;
 	}
 	return best;
-}
-
-/* null is no user. Other literals are: numbers. */
-static bool is_nobody(const struct hs_record_field *leaf)
-{
-	return leaf->name.p == NULL || leaf->value.n == 0 ||
-	       (!leaf->is_string && hs_slice_eq(leaf->value, HS_SLICE("null")));
-}
-
-/* One sender writes "\u00e9" or 7.0, another one "é" or "7": they mean the same user. */
-static uint64_t hash_text(const struct hs_record_field *leaf, uint64_t seed)
-{
-	struct hs_buf text = { 0 };
-	uint64_t hash;
-
-	hs_record_field_put_id(leaf, &text);
-	hash = hs_buf_ok(&text) ? hs_hash(text.p, text.n, seed)
-				: hs_hash(leaf->value.p, leaf->value.n, seed);
-	hs_buf_free(&text);
-	return hash;
-}
-
-uint64_t hs_main_user(const struct hs_main *m)
-{
-	static const enum hs_main_field by[] = { HS_MAIN_USER_ID, HS_MAIN_ANONYMOUS_ID,
-						 HS_MAIN_MESSAGE_ID };
-
-	for (size_t i = 0; i < sizeof by / sizeof by[0]; i++) {
-		const struct hs_record_field *leaf = &m->leaf[by[i]];
-
-		if (!is_nobody(leaf))
-			return leaf->value_escaped || !leaf->is_string
-				       ? hash_text(leaf, i)
-				       : hs_hash(leaf->value.p, leaf->value.n, i);
-	}
-	return 0;
 }

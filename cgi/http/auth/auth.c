@@ -1,7 +1,7 @@
 #include "cgi/http/auth/auth.h"
 #include "base/base64.h"
-#include "event/event.h"
 #include "base/hex.h"
+#include "event/event.h"
 
 #include <openssl/crypto.h>
 

@@ -22,8 +22,8 @@
 #ifndef HS_AUTH_H
 #define HS_AUTH_H
 
-#include "event/json.h"
 #include "config/settings.h"
+#include "event/json.h"
 
 struct hs_credentials {
 	struct hs_slice signature;     /* X-Signature; p == NULL: not sent */

@@ -1,11 +1,14 @@
 #include "spool/admin/adopt.h"
-#include "spool/read/cursor.h"
-#include "spool/admin/erase.h"
 #include "base/io.h"
 #include "base/log.h"
 #include "spool/admin/loss.h"
-#include "spool/shared/spool_dir.h"
+#include "spool/admin/salt.h"
+#include "spool/admin/suppression_list.h"
+#include "spool/dedup/tombstones.h"
+#include "spool/position/cursor.h"
+#include "spool/position/rewrite_log.h"
 #include "spool/read/reader.h"
+#include "spool/shared/spool_dir.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -303,13 +306,28 @@ static enum hs_result settle_imports(struct adopt *a)
 
 /* --- all of it ------------------------------------------------------------------------ */
 
+/* Begins anew with what is lost, durably. */
+static enum hs_result accept_loss(const struct hs_spool_dir *dir, unsigned lost)
+{
+	enum hs_result r = HS_OK;
+
+	/* without its salt nobody on the list can be told */
+	if ((lost & (HS_LOSS_SALT | HS_LOSS_SUPPRESSED)) != 0)
+		r = hs_suppression_list_clear(dir);
+	if (r == HS_OK && (lost & HS_LOSS_SALT) != 0)
+		r = hs_salt_renew(dir->private_dir);
+	if (r == HS_OK && (lost & HS_LOSS_ERASED) != 0)
+		r = hs_tombstones_make(dir->private_dir);
+	return r;
+}
+
 static enum hs_result settle_losses(struct adopt *a)
 {
 	enum hs_result r = hs_loss_find(a->dir, &a->done->lost);
 
 	a->done->lost &= ~(unsigned)HS_LOSS_HISTORY; /* which is what we settle */
 	if (r == HS_OK && a->how->accept_loss)
-		r = hs_loss_accept(a->dir, a->done->lost);
+		r = accept_loss(a->dir, a->done->lost);
 	return r;
 }
 
@@ -363,7 +381,7 @@ enum hs_result hs_adopt(const struct hs_settings *settings, const struct hs_adop
 	if (r != HS_OK)
 		return r;
 	a.dir = &a.opened.dir;
-	r = hs_erase_lock(a.dir->run_dir, &lock);
+	r = hs_rewriter_lock(a.dir->run_dir, &lock);
 	done->busy = r == HS_E_BUSY;
 	if (r == HS_OK) {
 		r = settle(&a);

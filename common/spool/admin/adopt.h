@@ -12,7 +12,7 @@
 
 #include "base/result.h"
 #include "config/settings.h"
-#include "spool/read/rewrite_log.h"
+#include "spool/position/rewrite_log.h"
 
 enum hs_adopt_from { HS_ADOPT_LEAVE, HS_ADOPT_OLDEST, HS_ADOPT_NOW, HS_ADOPT_SINCE };
 

@@ -1,11 +1,11 @@
 #include "spool/admin/backup.h"
-#include "spool/read/cursor.h"
-#include "spool/admin/erase.h"
-#include "spool/admin/dead_letters.h"
-#include "spool/shared/history.h"
 #include "base/io.h"
 #include "base/log.h"
+#include "spool/admin/dead_letters.h"
 #include "spool/admin/retention.h"
+#include "spool/position/cursor.h"
+#include "spool/position/rewrite_log.h"
+#include "spool/shared/history.h"
 #include "spool/shared/spool_dir.h"
 #include "spool/write/segment.h"
 
@@ -474,7 +474,7 @@ static enum hs_result take_everything(struct backup *b)
 /* Keeps erase, repair and maintenance away meanwhile. */
 static enum hs_result keep_others_out(struct backup *b)
 {
-	enum hs_result r = hs_erase_lock(b->spool_dir->run_dir, &b->erase_lock);
+	enum hs_result r = hs_rewriter_lock(b->spool_dir->run_dir, &b->erase_lock);
 
 	b->done->busy = r == HS_E_BUSY;
 	if (r != HS_OK)

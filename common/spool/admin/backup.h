@@ -16,8 +16,8 @@
 #ifndef HS_BACKUP_H
 #define HS_BACKUP_H
 
-#include "config/settings.h"
 #include "base/result.h"
+#include "config/settings.h"
 
 #include <stdbool.h>
 #include <stdint.h>

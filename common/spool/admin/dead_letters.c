@@ -1,8 +1,8 @@
 #include "spool/admin/dead_letters.h"
-#include "base/timestamp.h"
 #include "base/hash.h"
-#include "event/record_fields.h"
 #include "base/io.h"
+#include "base/timestamp.h"
+#include "event/record_fields.h"
 #include "spool/file/line_reader.h"
 
 #include <errno.h>

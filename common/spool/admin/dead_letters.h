@@ -13,7 +13,7 @@
 #define HS_DEAD_LETTERS_H
 
 #include "base/slice.h"
-#include "spool/write/segment.h"
+#include "spool/shared/spool_dir.h"
 
 /*
  * Takes the lock, for as long as the descriptor *lock stays open. HS_OK, HS_E_BUSY (after

@@ -1,9 +1,9 @@
 #include "spool/admin/erase_plan.h"
-#include "base/timestamp.h"
 #include "base/hex.h"
 #include "base/io.h"
-#include "spool/file/line_reader.h"
 #include "base/log.h"
+#include "base/timestamp.h"
+#include "spool/file/line_reader.h"
 
 #include <errno.h>
 #include <inttypes.h>

@@ -20,7 +20,7 @@
 #define HS_ERASE_PLAN_H
 
 #include "event/data_subject.h"
-#include "spool/read/rewrite_log.h"
+#include "spool/position/rewrite_log.h"
 
 #define HS_ERASE_PLAN_PREFIX "erase-plan" /* of its name, also of one that is being written */
 

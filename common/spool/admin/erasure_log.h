@@ -17,20 +17,7 @@
 #define HS_ERASURE_LOG_H
 
 #include "event/data_subject.h"
-#include "spool/write/segment.h"
-
-enum { HS_SALT = 32 }; /* hex digits */
-
-#define HS_SALT_FILE "salt"
-
-/*
- * Reads the spool's salt, or makes it. HS_E_SALT: it is gone or damaged, and there are receipts
- * or suppressed people that need it. HS_OK, HS_E_IO, HS_E_FULL, HS_E_SYNC.
- */
-enum hs_result hs_salt(const struct hs_spool_dir *dir, char salt[static HS_SALT + 1]);
-
-/* Makes a new one whatever was there. HS_OK, HS_E_IO, HS_E_FULL, HS_E_SYNC. */
-enum hs_result hs_salt_renew(int private_dir);
+#include "spool/shared/spool_dir.h"
 
 struct hs_erasure_entry {
 	const char *state; /* "begun", "done" */

@@ -18,8 +18,8 @@
 #ifndef HS_IMPORT_CHECKPOINT_H
 #define HS_IMPORT_CHECKPOINT_H
 
-#include "base/timestamp.h"
 #include "base/result.h"
+#include "base/timestamp.h"
 
 enum {
 	HS_IMPORT_CHECKPOINT_KEY = 32,   /* hex digits of an archive's name here */

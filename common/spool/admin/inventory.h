@@ -5,8 +5,8 @@
 #ifndef HS_INVENTORY_H
 #define HS_INVENTORY_H
 
-#include "event/dedup_key.h"
 #include "config/settings.h"
+#include "event/dedup_key.h"
 
 struct hs_inventory {
 	struct hs_dedup_key *id; /* sorted; so much memory for each event of the dedup_window */

@@ -1,9 +1,7 @@
 #include "spool/admin/loss.h"
-#include "spool/dedup/tombstones.h"
 #include "base/io.h"
 #include "spool/file/line_reader.h"
-#include "spool/admin/erasure_log.h"
-#include "spool/admin/suppression_list.h"
+#include "spool/shared/private_files.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -124,20 +122,4 @@ enum hs_result hs_loss_find(const struct hs_spool_dir *dir, unsigned *lost)
 	if (!dir->history.settled)
 		*lost |= HS_LOSS_HISTORY;
 	return HS_OK;
-}
-
-/* --- beginning anew --------------------------------------------------------------- */
-
-enum hs_result hs_loss_accept(const struct hs_spool_dir *dir, unsigned lost)
-{
-	enum hs_result r = HS_OK;
-
-	/* without its salt nobody on the list can be told */
-	if ((lost & (HS_LOSS_SALT | HS_LOSS_SUPPRESSED)) != 0)
-		r = hs_suppression_list_clear(dir);
-	if (r == HS_OK && (lost & HS_LOSS_SALT) != 0)
-		r = hs_salt_renew(dir->private_dir);
-	if (r == HS_OK && (lost & HS_LOSS_ERASED) != 0)
-		r = hs_tombstones_make(dir->private_dir);
-	return r;
 }

@@ -8,7 +8,7 @@
 #ifndef HS_LOSS_H
 #define HS_LOSS_H
 
-#include "spool/write/segment.h"
+#include "spool/shared/spool_dir.h"
 
 enum {
 	HS_LOSS_SALT = 1,       /* receipts and the list of suppressed people cannot be told */
@@ -32,8 +32,5 @@ enum hs_result hs_loss_suppressed(const struct hs_spool_dir *dir, bool *lost);
 
 /* Are there receipts, or a list, that need the salt? HS_OK or HS_E_IO. */
 enum hs_result hs_loss_needs_salt(const struct hs_spool_dir *dir, bool *needed);
-
-/* Begins anew with what is lost, durably. HS_OK, HS_E_FULL, HS_E_SYNC, HS_E_IO, HS_E_MEMORY. */
-enum hs_result hs_loss_accept(const struct hs_spool_dir *dir, unsigned lost);
 
 #endif

@@ -1,10 +1,9 @@
 #include "spool/admin/rejected_quota.h"
-#include "spool/read/rewrite_log.h"
 #include "base/io.h"
-#include "spool/file/line_reader.h"
 #include "base/log.h"
-#include "spool/admin/retention.h"
 #include "spool/file/file_writer.h"
+#include "spool/file/line_reader.h"
+#include "spool/position/rewrite_log.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -295,7 +294,7 @@ enum hs_result hs_rejected_quota_cap(const struct hs_spool_dir *dir, uint64_t op
 		if (r != HS_OK)
 			hs_log_result(r, "rejected_max: the oldest segments go, whoever's they are");
 		/* also if the files are not what was counted: the sum is what counts */
-		r = hs_retention_cap(dir, STREAM, open_bytes, most, UINT64_MAX, deleted);
+		r = hs_sealed_cap(dir->fd, STREAM, open_bytes, most, UINT64_MAX, deleted);
 	}
 	hs_line_reader_free(&s.lines);
 	free(s.tenant);

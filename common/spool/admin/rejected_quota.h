@@ -14,7 +14,7 @@
 #ifndef HS_REJECTED_QUOTA_H
 #define HS_REJECTED_QUOTA_H
 
-#include "spool/write/segment.h"
+#include "spool/shared/spool_dir.h"
 
 /*
  * Under the rejected's append lock. If the sealed segments and `open_bytes` are more than `most`

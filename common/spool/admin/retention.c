@@ -1,14 +1,14 @@
 #include "spool/admin/retention.h"
 #include "base/hash.h"
-#include "spool/shared/clock.h"
-#include "spool/read/cursor.h"
-#include "spool/read/rewrite_log.h"
-#include "spool/admin/dead_letters.h"
 #include "base/io.h"
-#include "spool/file/line_reader.h"
 #include "base/log.h"
+#include "spool/admin/dead_letters.h"
 #include "spool/admin/rejected_quota.h"
 #include "spool/file/file_writer.h"
+#include "spool/file/line_reader.h"
+#include "spool/position/cursor.h"
+#include "spool/position/rewrite_log.h"
+#include "spool/shared/clock.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -34,16 +34,6 @@ struct work {
 static bool must_stop(const struct work *w)
 {
 	return w->stop != NULL && w->stop(w->context);
-}
-
-static uint64_t size_of(const struct hs_spool_dir *dir, const char *stream,
-                        const struct hs_sealed *sealed)
-{
-	char name[HS_SEALED_NAME];
-	struct stat st;
-
-	hs_sealed_print(stream, sealed, name);
-	return hs_io_stat(dir->fd, name, &st) < 0 ? 0 : (uint64_t)st.st_size;
 }
 
 /* --- compressing ------------------------------------------------------------ */
@@ -190,7 +180,7 @@ static enum hs_file_writer_form form_for(const struct hs_spool_dir *dir, const c
 
 	for (size_t i = 0; i < count; i++)
 		if (!list[i].gzip)
-			waiting += size_of(dir, stream, &list[i]);
+			waiting += hs_sealed_bytes(dir->fd, stream, &list[i]);
 	return hs_io_space(dir->fd, &space) == 0 && waiting < space.bytes / 2 ? HS_FILE_WRITER_GZIP_BACKGROUND
 	                                                                         : HS_FILE_WRITER_GZIP;
 }
@@ -231,36 +221,6 @@ static enum hs_result compress_all(struct work *w, const char *stream, uint64_t 
 
 /* --- deleting --------------------------------------------------------------- */
 
-static enum hs_result delete_one(const struct hs_spool_dir *dir, const char *stream,
-                                 const struct hs_sealed *sealed, uint64_t *deleted)
-{
-	char name[HS_SEALED_NAME];
-
-	hs_sealed_print(stream, sealed, name);
-	if (hs_io_unlink(dir->fd, name) < 0 && errno != ENOENT)
-		return hs_io_result(errno);
-	++*deleted;
-	return HS_OK;
-}
-
-enum hs_result hs_retention_cap(const struct hs_spool_dir *dir, const char *stream, uint64_t open_bytes,
-                               uint64_t most, uint64_t keep, uint64_t *deleted)
-{
-	struct hs_sealed *list;
-	size_t count;
-	uint64_t sum = open_bytes;
-	enum hs_result r = hs_sealed_list(dir->fd, stream, &list, &count);
-
-	for (size_t i = 0; i < count; i++)
-		sum += size_of(dir, stream, &list[i]);
-	for (size_t i = 0; i < count && r == HS_OK && sum > most && list[i].number < keep; i++) {
-		sum -= size_of(dir, stream, &list[i]);
-		r = delete_one(dir, stream, &list[i], deleted);
-	}
-	free(list);
-	return r;
-}
-
 static enum hs_result delete_old(const struct work *w, const char *stream, int64_t days, uint64_t keep)
 {
 	struct hs_ages ages = { 0 };
@@ -275,7 +235,7 @@ static enum hs_result delete_old(const struct work *w, const char *stream, int64
 	for (size_t i = 0; i < count && r == HS_OK && list[i].number < keep; i++) {
 		if (hs_ages_sealed_ms(&ages, i, before) >= before)
 			break;
-		r = delete_one(w->dir, stream, &list[i], &w->done->deleted);
+		r = hs_sealed_delete(w->dir->fd, stream, &list[i], &w->done->deleted);
 	}
 	hs_ages_free(&ages);
 	free(list);
@@ -351,7 +311,7 @@ static enum hs_result maintain_stream(struct work *w, int stream)
 	if (r == HS_OK && stream == HS_REJECTED)
 		note_failure(&r, cap_rejected(w, most));
 	else if (r == HS_OK && most > 0)
-		note_failure(&r, hs_retention_cap(w->dir, name, 0, most, keep, &w->done->deleted));
+		note_failure(&r, hs_sealed_cap(w->dir->fd, name, 0, most, keep, &w->done->deleted));
 	if (r == HS_OK && stream == HS_EVENTS && w->done->deleted > 0)
 		r = hs_rewrite_log_trim(w->rewrites, EDITS_MOST);
 	if (stream == HS_EVENTS && s->compress == HS_COMPRESS_GZIP && !must_stop(w))

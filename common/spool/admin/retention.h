@@ -9,7 +9,7 @@
 #ifndef HS_RETENTION_H
 #define HS_RETENTION_H
 
-#include "spool/write/segment.h"
+#include "spool/shared/spool_dir.h"
 
 /* Below .hookspool/run: who is at it, and the copy that is being made. */
 #define HS_RETENTION_LOCK "maintain"
@@ -32,13 +32,5 @@ struct hs_retention_counts {
  */
 enum hs_result hs_retention_run(const struct hs_spool_dir *dir, bool (*stop)(void *context),
                            void *context, struct hs_retention_counts *done);
-
-/*
- * Deletes the oldest sealed segments of a stream until all of them and `open_bytes`
- * together are at most `most` bytes, but none from number `keep` on. HS_OK, HS_E_IO or
- * HS_E_MEMORY.
- */
-enum hs_result hs_retention_cap(const struct hs_spool_dir *dir, const char *stream, uint64_t open_bytes,
-                               uint64_t most, uint64_t keep, uint64_t *deleted);
 
 #endif

@@ -1,8 +1,9 @@
 #include "spool/admin/suppression_list.h"
 #include "base/digest.h"
 #include "base/io.h"
-#include "spool/admin/loss.h"
 #include "spool/admin/erasure_log.h"
+#include "spool/admin/loss.h"
+#include "spool/admin/salt.h"
 
 #include <errno.h>
 #include <stdlib.h>

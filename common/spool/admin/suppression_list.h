@@ -14,10 +14,10 @@
 #define HS_SUPPRESSION_LIST_H
 
 #include "event/data_subject.h"
-#include "spool/write/segment.h"
+#include "spool/shared/private_files.h"
+#include "spool/shared/spool_dir.h"
 
-#define HS_SUPPRESSION_LIST_FILE "suppressed"
-enum { HS_SUPPRESSION_LIST_HASH = 16, HS_SUPPRESSION_LIST_EMPTY = 8 /* bytes of a list of nobody */ };
+enum { HS_SUPPRESSION_LIST_HASH = 16 };
 
 /* One process's view of the list; one thread at a time. The place must outlive it. */
 struct hs_suppression_list;

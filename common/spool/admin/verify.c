@@ -1,15 +1,14 @@
 #include "spool/admin/verify.h"
-#include "spool/shared/clock.h"
-#include "spool/read/rewrite_log.h"
-#include "spool/admin/erase.h"
-#include "spool/dedup/tombstones.h"
-#include "spool/admin/erase_plan.h"
 #include "base/io.h"
-#include "spool/file/line_reader.h"
-#include "spool/admin/loss.h"
 #include "base/log.h"
+#include "spool/admin/erase_plan.h"
 #include "spool/admin/erasure_log.h"
+#include "spool/admin/loss.h"
+#include "spool/dedup/tombstones.h"
 #include "spool/file/file_writer.h"
+#include "spool/file/line_reader.h"
+#include "spool/position/rewrite_log.h"
+#include "spool/shared/clock.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -608,7 +607,7 @@ static void report_plan(void *context, const char *name)
 static enum hs_result look_at_receipts(struct exam *x, bool locked)
 {
 	int lock = -1;
-	enum hs_result r = locked ? HS_OK : hs_erase_lock(x->dir->run_dir, &lock);
+	enum hs_result r = locked ? HS_OK : hs_rewriter_lock(x->dir->run_dir, &lock);
 
 	if (r == HS_E_BUSY)
 		return HS_OK;
@@ -660,7 +659,7 @@ enum hs_result hs_verify(struct hs_segment *segments, struct hs_index *index,
 	x->found = found;
 	x->clean_fd = -1;
 	if (examiner->mend) /* a copy of ours must not bring back what is being erased */
-		r = hs_erase_lock(x->dir->run_dir, &lock);
+		r = hs_rewriter_lock(x->dir->run_dir, &lock);
 	if (examiner->mend && r == HS_OK && hs_io_unlink(x->dir->run_dir, CLEAN) < 0 && errno != ENOENT)
 		r = hs_io_result(errno); /* of a killed one */
 	for (int i = 0; i < HS_STREAMS && r == HS_OK; i++) {

@@ -10,8 +10,8 @@
 #ifndef HS_ID_BLOCK_H
 #define HS_ID_BLOCK_H
 
-#include "event/dedup_key.h"
 #include "base/slice.h"
+#include "event/dedup_key.h"
 
 struct hs_id_block_entry {
 	uint64_t high, low; /* of the identity */

@@ -1,12 +1,12 @@
 #include "spool/dedup/index.h"
-#include "spool/shared/clock.h"
 #include "base/defect.h"
-#include "spool/dedup/tombstones.h"
 #include "base/io.h"
-#include "spool/dedup/id_lsm.h"
-#include "spool/file/line_reader.h"
 #include "base/log.h"
+#include "spool/dedup/id_lsm.h"
 #include "spool/dedup/memtable.h"
+#include "spool/dedup/tombstones.h"
+#include "spool/file/line_reader.h"
+#include "spool/shared/clock.h"
 
 #include <assert.h>
 #include <errno.h>

@@ -5,13 +5,7 @@
 #ifndef HS_MEMTABLE_H
 #define HS_MEMTABLE_H
 
-#include "event/dedup_key.h"
-
-struct hs_unflushed_id {
-	struct hs_dedup_key id;
-	uint64_t end;       /* offset behind its line; 0: the slot is free */
-	uint32_t spooled_s; /* seconds since 1970 */
-};
+#include "spool/shared/recent_ids.h"
 
 struct hs_memtable {
 	struct hs_unflushed_id *slot;

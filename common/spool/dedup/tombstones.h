@@ -19,6 +19,7 @@
 #define HS_TOMBSTONES_H
 
 #include "event/dedup_key.h"
+#include "spool/shared/private_files.h"
 
 enum { HS_TOMBSTONES_ENTRY = HS_DEDUP_KEY_BYTES + 4 };
 
@@ -27,7 +28,6 @@ struct hs_tombstone {
 	uint32_t spooled_s;
 };
 
-#define HS_TOMBSTONES_FILE "erased-ids"
 
 /*
  * Makes the file if it is not there, durably: where something was erased one that is missing

@@ -1,6 +1,6 @@
 #include "spool/file/file_writer.h"
-#include "spool/file/gzip.h"
 #include "base/io.h"
+#include "spool/file/gzip.h"
 
 #include <errno.h>
 #include <string.h>

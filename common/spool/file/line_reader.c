@@ -1,6 +1,6 @@
 #include "spool/file/line_reader.h"
-#include "spool/file/gzip.h"
 #include "base/io.h"
+#include "spool/file/gzip.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -1,6 +1,6 @@
 #include "spool/file/segment_list.h"
-#include "base/timestamp.h"
 #include "base/io.h"
+#include "base/timestamp.h"
 #include "spool/file/line_reader.h"
 
 #include <errno.h>
@@ -285,4 +285,44 @@ enum hs_result hs_sealed_strange(int dir, const char *stream, void (*each)(void 
 	struct strange s = { stream, each, context };
 
 	return hs_io_list_kinds(dir, look_for_strange, &s) < 0 ? HS_E_IO : HS_OK;
+}
+
+/* --- deleting --------------------------------------------------------------- */
+
+uint64_t hs_sealed_bytes(int dir, const char *stream, const struct hs_sealed *sealed)
+{
+	char name[HS_SEALED_NAME];
+	struct stat st;
+
+	hs_sealed_print(stream, sealed, name);
+	return hs_io_stat(dir, name, &st) == 0 ? (uint64_t)st.st_size : 0;
+}
+
+enum hs_result hs_sealed_delete(int dir, const char *stream, const struct hs_sealed *sealed, uint64_t *deleted)
+{
+	char name[HS_SEALED_NAME];
+
+	hs_sealed_print(stream, sealed, name);
+	if (hs_io_unlink(dir, name) < 0 && errno != ENOENT)
+		return hs_io_result(errno);
+	++*deleted;
+	return HS_OK;
+}
+
+enum hs_result hs_sealed_cap(int dir, const char *stream, uint64_t open_bytes, uint64_t most, uint64_t keep,
+                             uint64_t *deleted)
+{
+	struct hs_sealed *list;
+	size_t count;
+	uint64_t sum = open_bytes;
+	enum hs_result r = hs_sealed_list(dir, stream, &list, &count);
+
+	for (size_t i = 0; i < count; i++)
+		sum += hs_sealed_bytes(dir, stream, &list[i]);
+	for (size_t i = 0; i < count && r == HS_OK && sum > most && list[i].number < keep; i++) {
+		sum -= hs_sealed_bytes(dir, stream, &list[i]);
+		r = hs_sealed_delete(dir, stream, &list[i], deleted);
+	}
+	free(list);
+	return r;
 }

@@ -52,6 +52,19 @@ enum hs_result hs_sealed_list_all(int dir, const char *stream, struct hs_sealed 
 /* Are the two one segment, plain and compressed? */
 bool hs_sealed_same(const struct hs_sealed *a, const struct hs_sealed *b);
 
+/* The size of its file; 0 if it is gone. */
+uint64_t hs_sealed_bytes(int dir, const char *stream, const struct hs_sealed *sealed);
+
+/* Deletes its file and adds one to *deleted; if it is gone, that is as good. HS_OK, HS_E_IO or HS_E_READ_ONLY. */
+enum hs_result hs_sealed_delete(int dir, const char *stream, const struct hs_sealed *sealed, uint64_t *deleted);
+
+/*
+ * Deletes the oldest sealed segments of a stream until all of them and `open_bytes` together are
+ * at most `most` bytes, but none from number `keep` on. Results of hs_sealed_list and _delete.
+ */
+enum hs_result hs_sealed_cap(int dir, const char *stream, uint64_t open_bytes, uint64_t most, uint64_t keep,
+                             uint64_t *deleted);
+
 /*
  * From now on this segment is read under another number, whichever its name has. On stable
  * storage at HS_OK; the file that says so has this mode. Otherwise HS_E_IO, HS_E_SYNC or HS_E_FULL. Under the append lock.

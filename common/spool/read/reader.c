@@ -1,10 +1,11 @@
 #include "spool/read/reader.h"
-#include "base/timestamp.h"
 #include "base/digest.h"
 #include "base/io.h"
-#include "spool/file/line_reader.h"
 #include "base/log.h"
+#include "base/timestamp.h"
+#include "spool/file/line_reader.h"
 #include "spool/shared/spool_dir.h"
+#include "spool/write/segment.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -19,7 +19,7 @@
 #ifndef HS_READER_H
 #define HS_READER_H
 
-#include "spool/read/rewrite_log.h"
+#include "spool/position/rewrite_log.h"
 
 struct hs_reader;
 

@@ -1,8 +1,8 @@
 #include "spool/shared/clock.h"
-#include "base/timestamp.h"
 #include "base/io.h"
-#include "spool/file/line_reader.h"
 #include "base/log.h"
+#include "base/timestamp.h"
+#include "spool/file/line_reader.h"
 
 #include <inttypes.h>
 #include <stdio.h>

@@ -30,7 +30,8 @@
 #ifndef HS_CLOCK_H
 #define HS_CLOCK_H
 
-#include "spool/write/segment.h"
+#include "spool/file/segment_list.h"
+#include "spool/shared/spool_dir.h"
 
 enum {
 	HS_CLOCK_DRIFT_S = 3600,          /* believed at once, within a boot … */

@@ -1,10 +1,11 @@
 #include "spool/shared/history.h"
-#include "base/timestamp.h"
-#include "base/hex.h"
 #include "base/digest.h"
+#include "base/hex.h"
 #include "base/io.h"
 #include "base/log.h"
-#include "spool/write/segment.h"
+#include "base/timestamp.h"
+#include "spool/file/segment_list.h"
+#include "spool/shared/shared_state.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -114,21 +115,21 @@ enum hs_result hs_history_put(int private_dir, int temporary_dir, const char *na
 }
 
 /* The same where there is none. *made is false if somebody else was faster: then theirs counts. */
-static enum hs_result put_first(const struct hs_spool_dir *dir, const struct hs_history *h, bool *made)
+static enum hs_result put_first(int private_dir, int run_dir, const struct hs_history *h, bool *made)
 {
 	char copy[NAME_MAX_BYTES];
-	enum hs_result r = write_copy(dir->run_dir, h, copy);
+	enum hs_result r = write_copy(run_dir, h, copy);
 
 	*made = false;
 	if (r != HS_OK)
 		return r;
-	*made = hs_io_link(dir->run_dir, copy, dir->private_dir, NAME) == 0;
+	*made = hs_io_link(run_dir, copy, private_dir, NAME) == 0;
 	if (!*made && (errno == EPERM || errno == EOPNOTSUPP || errno == ENOSYS)) /* no links here */
-		*made = hs_io_rename(dir->run_dir, copy, dir->private_dir, NAME) == 0;
+		*made = hs_io_rename(run_dir, copy, private_dir, NAME) == 0;
 	if (!*made && errno != EEXIST)
 		r = hs_io_result(errno);
-	hs_io_unlink(dir->run_dir, copy);
-	if (r == HS_OK && hs_io_sync_dir(dir->private_dir) < 0)
+	hs_io_unlink(run_dir, copy);
+	if (r == HS_OK && hs_io_sync_dir(private_dir) < 0)
 		r = HS_E_IO;
 	return r;
 }
@@ -156,40 +157,39 @@ static void make_id(struct hs_history *h)
 }
 
 /* There is none, or a damaged one. */
-static enum hs_result begin(const struct hs_spool_dir *dir, bool damaged, struct hs_history *h)
+static enum hs_result begin(const struct hs_history_at *at, bool damaged, struct hs_history *h)
 {
-	const struct hs_shared_state *state = dir->state->state;
 	bool used = false, made;
 	enum hs_result r;
 
-	if (hs_io_list(dir->fd, look_at_name, &used) < 0)
+	if (hs_io_list(at->spool_dir, look_at_name, &used) < 0)
 		return HS_E_IO;
-	if (strlen(state->spool_id) == HS_HISTORY_ID && state->spool_epoch > 0) {
-		memcpy(h->id, state->spool_id, sizeof h->id); /* the file alone was lost */
-		h->epoch = state->spool_epoch;
+	if (strlen(at->state->spool_id) == HS_HISTORY_ID && at->state->spool_epoch > 0) {
+		memcpy(h->id, at->state->spool_id, sizeof h->id); /* the file alone was lost */
+		h->epoch = at->state->spool_epoch;
 		h->settled = true;
 	} else {
 		make_id(h);
 		h->settled = !used && !damaged;
 	}
-	if (damaged && hs_io_unlink(dir->private_dir, NAME) < 0 && errno != ENOENT)
+	if (damaged && hs_io_unlink(at->private_dir, NAME) < 0 && errno != ENOENT)
 		return HS_E_IO;
-	r = put_first(dir, h, &made);
+	r = put_first(at->private_dir, at->run_dir, h, &made);
 	if (r != HS_OK)
 		return r;
 	if (made && !h->settled)
 		hs_log(HS_LOG_ERROR, ".hookspool/" HS_HISTORY_FILE " was lost, and with it what is "
 				     "kept beside it: restore it from a backup, or run hookspool adopt");
-	return made ? HS_OK : hs_history_read(dir->private_dir, NAME, h);
+	return made ? HS_OK : hs_history_read(at->private_dir, NAME, h);
 }
 
-enum hs_result hs_history_open(const struct hs_spool_dir *dir, struct hs_history *h)
+enum hs_result hs_history_open(const struct hs_history_at *at, struct hs_history *h)
 {
-	struct hs_shared_state *state = dir->state->state;
-	enum hs_result r = hs_history_read(dir->private_dir, NAME, h);
+	struct hs_shared_state *state = at->state;
+	enum hs_result r = hs_history_read(at->private_dir, NAME, h);
 
 	if (r == HS_E_CURSOR || (r == HS_E_IO && errno == ENOENT))
-		r = begin(dir, r == HS_E_CURSOR, h);
+		r = begin(at, r == HS_E_CURSOR, h);
 	if (r == HS_OK && (strcmp(state->spool_id, h->id) != 0 || state->spool_epoch != h->epoch)) {
 		memcpy(state->spool_id, h->id, sizeof h->id);
 		state->spool_epoch = h->epoch;

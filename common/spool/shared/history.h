@@ -31,13 +31,19 @@ struct hs_history {
 	bool settled;
 };
 
-struct hs_spool_dir;
+struct hs_shared_state;
+
+/* Where it is: the open directories, and the state that remembers it. */
+struct hs_history_at {
+	int spool_dir, private_dir, run_dir;
+	struct hs_shared_state *state;
+};
 
 /*
  * Reads it, or makes it, for hs_spool_dir_open: the state is open. If the file alone was lost
  * the state still knows. HS_OK, HS_E_FULL, HS_E_SYNC, HS_E_IO or HS_E_MEMORY.
  */
-enum hs_result hs_history_open(const struct hs_spool_dir *dir, struct hs_history *h);
+enum hs_result hs_history_open(const struct hs_history_at *at, struct hs_history *h);
 
 /* One of the two files. HS_OK; HS_E_CURSOR: it is damaged; HS_E_IO, and errno is ENOENT if it is not there. */
 enum hs_result hs_history_read(int private_dir, const char *name, struct hs_history *h);

@@ -21,7 +21,8 @@
 #ifndef HS_MODES_H
 #define HS_MODES_H
 
-#include "spool/write/segment.h"
+#include "spool/file/segment_list.h"
+#include "spool/shared/spool_dir.h"
 
 /* What does not have the mode, or the group, that it should have. */
 struct hs_modes {

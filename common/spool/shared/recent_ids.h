@@ -14,9 +14,16 @@
 #ifndef HS_RECENT_IDS_H
 #define HS_RECENT_IDS_H
 
-#include "spool/dedup/memtable.h"
+#include "event/dedup_key.h"
 
 #include <stdatomic.h>
+
+/* An id that is in the open segment and not yet in the index. */
+struct hs_unflushed_id {
+	struct hs_dedup_key id;
+	uint64_t end;       /* offset behind its line; 0: the slot is free */
+	uint32_t spooled_s; /* seconds since 1970 */
+};
 
 enum { HS_RECENT_IDS = 8192 }; /* a batch of each of eight senders; 256 KB */
 

@@ -160,6 +160,13 @@ enum hs_result hs_spool_dir_distrust(const struct hs_settings *settings)
 	return r;
 }
 
+static enum hs_result open_history(struct hs_spool_dir *dir)
+{
+	struct hs_history_at at = { dir->fd, dir->private_dir, dir->run_dir, dir->state->state };
+
+	return hs_history_open(&at, &dir->history);
+}
+
 enum hs_result hs_spool_dir_open(struct hs_opened_spool *o, const struct hs_settings *settings, bool make)
 {
 	enum hs_result r = open_dirs(o, settings, make);
@@ -167,7 +174,7 @@ enum hs_result hs_spool_dir_open(struct hs_opened_spool *o, const struct hs_sett
 	if (r == HS_OK)
 		r = hs_shared_state_open(o->dir.fd, o->dir.run_dir, &o->state);
 	if (r == HS_OK)
-		r = hs_history_open(&o->dir, &o->dir.history);
+		r = open_history(&o->dir);
 	if (r != HS_OK) {
 		hs_log_result(r, "open %s", settings->spool_dir);
 		hs_spool_dir_close(o);

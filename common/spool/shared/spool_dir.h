@@ -5,7 +5,22 @@
 #ifndef HS_SPOOL_DIR_H
 #define HS_SPOOL_DIR_H
 
-#include "spool/write/segment.h"
+#include "config/settings.h"
+#include "spool/shared/history.h"
+#include "spool/shared/shared_state.h"
+
+#include <sys/types.h>
+
+/* Where the files lie; shared by the streams of one open spool. */
+struct hs_spool_dir {
+	int fd;          /* of spool_dir */
+	int private_dir; /* .hookspool: what is not in the segments and cannot be made anew */
+	int run_dir;     /* .hookspool/run: what can be: no backup needs it */
+	const struct hs_settings *settings;
+	struct hs_shared_state_handle *state;
+	struct hs_history history;
+	bool read_only; /* for who may read and no more */
+};
 
 /* What hs_spool_dir_open opens. `dir` points to the state beside it: it must not be moved. */
 struct hs_opened_spool {
@@ -23,7 +38,7 @@ enum hs_result hs_spool_dir_open(struct hs_opened_spool *o, const struct hs_sett
 
 /*
  * The same for those who may read the spool and no more: of its group, where spool_mode is 0640
- * (modes.h). place.read_only is set then. For the owner it is hs_spool_dir_open; for root, too, who
+ * (modes.h). dir.read_only is set then. For the owner it is hs_spool_dir_open; for root, too, who
  * should rather become the owner first.
  *
  * A reader takes no lock of the state and no lock but a shared one (edits.lock), makes nothing

@@ -1,7 +1,7 @@
 #include "spool/write/foreign_segments.h"
 #include "base/io.h"
-#include "spool/file/line_reader.h"
 #include "base/log.h"
+#include "spool/file/line_reader.h"
 
 #include <errno.h>
 #include <inttypes.h>

@@ -28,7 +28,8 @@
 #ifndef HS_FOREIGN_SEGMENTS_H
 #define HS_FOREIGN_SEGMENTS_H
 
-#include "spool/write/segment.h"
+#include "spool/file/segment_list.h"
+#include "spool/shared/spool_dir.h"
 
 /*
  * All of it under the stream's append lock.

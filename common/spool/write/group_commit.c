@@ -1,8 +1,8 @@
 #include "spool/write/group_commit.h"
 #include "base/defect.h"
 #include "base/io.h"
-#include "spool/file/line_reader.h"
 #include "base/log.h"
+#include "spool/file/line_reader.h"
 
 #include <errno.h>
 #include <limits.h>

@@ -5,7 +5,8 @@
 #ifndef HS_RECOVERY_H
 #define HS_RECOVERY_H
 
-#include "spool/write/segment.h"
+#include "spool/file/segment_list.h"
+#include "spool/shared/spool_dir.h"
 
 /* What the folders tell about a stream. */
 struct hs_found {

@@ -1,7 +1,7 @@
 #include "spool/write/rejected.h"
 #include "base/base64.h"
-#include "base/hex.h"
 #include "base/digest.h"
+#include "base/hex.h"
 #include "base/result.h"
 #include "base/utf8.h"
 

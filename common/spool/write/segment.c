@@ -1,14 +1,13 @@
 #include "spool/write/segment.h"
-#include "base/timestamp.h"
-#include "spool/shared/clock.h"
-#include "spool/read/cursor.h"
 #include "base/defect.h"
 #include "base/io.h"
-#include "spool/file/line_reader.h"
 #include "base/log.h"
+#include "base/timestamp.h"
+#include "spool/file/line_reader.h"
+#include "spool/position/cursor.h"
+#include "spool/shared/clock.h"
 #include "spool/write/foreign_segments.h"
 #include "spool/write/recovery.h"
-#include "spool/admin/rejected_quota.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -445,8 +444,7 @@ static bool is_too_soon(const struct hs_segment *s)
 	                                         s->dir->settings->rotate_min_gap;
 }
 
-/* So far the open segment of the rejected grows between two rotations, unless one append is more. */
-static uint64_t open_most(const struct hs_segment *s)
+uint64_t hs_segment_most(const struct hs_segment *s)
 {
 	return s->rotate_size + s->rotate_size / 2;
 }
@@ -460,7 +458,7 @@ static bool is_due(struct hs_segment *s, uint64_t n)
 
 	if (written == 0)
 		return false;
-	if (f == &s->dir->state->state->stream[HS_REJECTED] && written + n > open_most(s))
+	if (f == &s->dir->state->state->stream[HS_REJECTED] && written + n > hs_segment_most(s))
 		return true; /* the sum of them is bounded, whatever tail -F may miss of a flood */
 	if (is_too_soon(s))
 		return false;
@@ -546,15 +544,12 @@ static enum hs_result save_number(struct hs_segment *s)
 static enum hs_result seal_and_open(struct hs_segment *s, int64_t deadline_ms)
 {
 	enum hs_result r = seal(s, deadline_ms);
-	uint64_t deleted = 0;
 
-	if (r == HS_OK)
-		r = find_out(s);
-	if (r == HS_OK)
-		r = save_number(s);
-	if (r == HS_OK && s->stream == &s->dir->state->state->stream[HS_REJECTED])
-		r = hs_rejected_quota_cap(s->dir, open_most(s), (uint64_t)s->dir->settings->rejected_max, &deleted);
-	return r;
+	if (r != HS_OK)
+		return r;
+	s->sealed = true;
+	r = find_out(s);
+	return r == HS_OK ? save_number(s) : r;
 }
 
 /* --- what others put there --------------------------------------------------- */

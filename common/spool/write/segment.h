@@ -16,21 +16,9 @@
 #ifndef HS_SEGMENT_H
 #define HS_SEGMENT_H
 
-#include "config/settings.h"
-#include "spool/write/group_commit.h"
-#include "spool/shared/history.h"
 #include "spool/file/segment_list.h"
-
-/* Where the files lie; shared by the streams of one open spool. */
-struct hs_spool_dir {
-	int fd;          /* of spool_dir */
-	int private_dir; /* .hookspool: what is not in the segments and cannot be made anew */
-	int run_dir;     /* .hookspool/run: what can be: no backup needs it */
-	const struct hs_settings *settings;
-	struct hs_shared_state_handle *state;
-	struct hs_history history;
-	bool read_only; /* for who may read and no more: see spool_dir.h */
-};
+#include "spool/shared/spool_dir.h"
+#include "spool/write/group_commit.h"
 
 /* An open segment's descriptor, kept until the last waiter is done with it. */
 struct hs_file;
@@ -42,6 +30,7 @@ struct hs_segment {
 	const char *name;         /* "events", "rejected" */
 	struct hs_file *file;     /* under the stream's append lock; may be out of date */
 	uint64_t rotate_size;
+	bool sealed;  /* a segment was sealed by this process: for whoever has to look after their sum */
 	uint64_t end; /* of the open segment's file, as prepare found it: never read from the state */
 };
 
@@ -98,6 +87,9 @@ enum hs_result hs_segment_has_news(struct hs_segment *s, bool *news);
  * prepare does when it sees that something has changed. Results of prepare.
  */
 enum hs_result hs_segment_settle(struct hs_segment *s, int64_t deadline_ms);
+
+/* What the open segment of the rejected may grow to between two rotations, unless one append is more. */
+uint64_t hs_segment_most(const struct hs_segment *s);
 
 /* Under the lock, after prepare: the open segment's descriptor, to read from. */
 int hs_segment_fd(const struct hs_segment *s);

@@ -22,7 +22,7 @@ for pair in hookspool.fcgi:public_html/hookspool.cgi hookspool:hookspool/hookspo
 	chmod 755 "$top/${pair#*:}"
 done
 chmod 700 "$top/hookspool/hookspool"
-install -m 644 "$here/../../apache-conf/htaccess" "$top/public_html/.htaccess"
+install -m 644 "$here/../../../apache-conf/htaccess" "$top/public_html/.htaccess"
 "$build/hookspool" docs sample |
 	sed 's|^spool_dir = .*|spool_dir = /home/you/hookspool/spool|' >"$top/hookspool/hookspool.conf"
 chmod 600 "$top/hookspool/hookspool.conf"

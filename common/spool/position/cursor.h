@@ -21,7 +21,7 @@
 #ifndef HS_CURSOR_H
 #define HS_CURSOR_H
 
-#include "spool/read/rewrite_log.h"
+#include "spool/position/rewrite_log.h"
 
 enum { HS_CURSOR_NAME_MAX = 64, HS_CURSOR_HELD = 512 };
 

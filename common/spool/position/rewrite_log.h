@@ -36,7 +36,7 @@
 #define HS_REWRITE_LOG_H
 
 #include "spool/file/segment_list.h"
-#include "spool/write/segment.h"
+#include "spool/shared/spool_dir.h"
 
 /* Where a consumer stands in the events: everything before it is done. Zeroed: the start. */
 struct hs_position {
@@ -106,5 +106,12 @@ enum hs_result hs_rewrite_log_replace(struct hs_rewrite_log *rewrites, const str
  * `most` bytes. HS_OK, also if there is nothing to drop; or an error as above.
  */
 enum hs_result hs_rewrite_log_trim(struct hs_rewrite_log *rewrites, uint64_t most);
+
+/*
+ * Erase, repair, backup and adopt need the sealed segments to themselves, one at a time. Takes
+ * their lock, for as long as *lock stays open. HS_OK, HS_E_BUSY (it is taken; *lock is -1),
+ * HS_E_FULL, HS_E_MEMORY or HS_E_IO.
+ */
+enum hs_result hs_rewriter_lock(int run_dir, int *lock);
 
 #endif

@@ -1,20 +1,20 @@
-#include "spool/admin/erase.h"
-#include "event/subject_match.h"
-#include "spool/read/cursor.h"
-#include "spool/read/rewrite_log.h"
-#include "spool/dedup/tombstones.h"
-#include "spool/admin/verify.h"
-#include "spool/admin/dead_letters.h"
+#include "spool/erase.h"
 #include "base/io.h"
-#include "spool/file/line_reader.h"
 #include "base/log.h"
-#include "spool/admin/retention.h"
-#include "spool/shared/spool_dir.h"
+#include "event/subject_match.h"
+#include "spool/admin/dead_letters.h"
 #include "spool/admin/erase_plan.h"
 #include "spool/admin/erasure_log.h"
-#include "spool/spool.h"
+#include "spool/admin/retention.h"
 #include "spool/admin/suppression_list.h"
+#include "spool/admin/verify.h"
+#include "spool/dedup/tombstones.h"
 #include "spool/file/file_writer.h"
+#include "spool/file/line_reader.h"
+#include "spool/position/cursor.h"
+#include "spool/position/rewrite_log.h"
+#include "spool/shared/spool_dir.h"
+#include "spool/spool.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -28,7 +28,7 @@ enum {
 	GO_ON_LINES = 8192,
 	IDS_AT_ONCE = 4096,
 };
-static const char LOCK[] = "erase", COPY[] = "erase-copy";
+static const char COPY[] = "erase-copy";
 
 enum sort { EVENTS, REJECTED, FAILED, PRIVATE };
 
@@ -803,21 +803,6 @@ static enum hs_result work(struct erase *x)
 	return r;
 }
 
-enum hs_result hs_erase_lock(int run_dir, int *lock)
-{
-	enum hs_result r = HS_OK;
-
-	*lock = hs_io_open_or_make(run_dir, LOCK, 0600);
-	if (*lock < 0)
-		return hs_io_result(errno);
-	if (hs_io_lock(*lock, LOCK_EX | LOCK_NB) < 0) {
-		r = errno == EWOULDBLOCK ? HS_E_BUSY : HS_E_IO;
-		hs_io_close(*lock);
-		*lock = -1;
-	}
-	return r;
-}
-
 static bool is_gone(int dir, const char *name)
 {
 	return hs_io_unlink(dir, name) == 0 || errno == ENOENT;
@@ -847,7 +832,7 @@ static enum hs_result drop_leftovers(const struct erase *x)
 static enum hs_result work_alone(struct erase *x)
 {
 	int lock;
-	enum hs_result r = hs_erase_lock(x->dir->run_dir, &lock);
+	enum hs_result r = hs_rewriter_lock(x->dir->run_dir, &lock);
 
 	x->done->busy = r == HS_E_BUSY;
 	if (r != HS_OK)

@@ -1,6 +1,6 @@
-#include "spool/read/cursor.h"
-#include "base/timestamp.h"
+#include "spool/position/cursor.h"
 #include "base/io.h"
+#include "base/timestamp.h"
 
 #include <errno.h>
 #include <inttypes.h>

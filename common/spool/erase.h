@@ -21,8 +21,8 @@
 #ifndef HS_ERASE_H
 #define HS_ERASE_H
 
-#include "event/links.h"
 #include "config/settings.h"
+#include "event/links.h"
 
 struct hs_spool;
 
@@ -57,13 +57,6 @@ struct hs_eraser {
 	/* With `aliases`: each link that was found, followed or not. May be NULL. */
 	void (*tell_link)(void *context, const struct hs_link *link);
 };
-
-/*
- * Erase and repair both put copies in the place of segments: one of them at a time. Takes
- * their lock, for as long as *lock stays open. HS_OK, HS_E_BUSY (it is taken; *lock is -1),
- * HS_E_FULL, HS_E_MEMORY or HS_E_IO.
- */
-enum hs_result hs_erase_lock(int run_dir, int *lock);
 
 /*
  * The spool must be one of these settings. HS_OK, or HS_E_IO, HS_E_FULL, HS_E_SYNC,

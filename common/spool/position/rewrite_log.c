@@ -1,7 +1,7 @@
-#include "spool/read/rewrite_log.h"
+#include "spool/position/rewrite_log.h"
 #include "base/io.h"
-#include "spool/file/line_reader.h"
 #include "base/log.h"
+#include "spool/file/line_reader.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -11,7 +11,7 @@
 #include <sys/file.h>
 
 enum { LOCK_MS = 10000, POLL_MS = 1, HEAD_MAX = 384 /* of a line, before the ranges */ };
-static const char JOURNAL[] = "edits", COPY[] = "edits.new", LOCK[] = "edits.lock";
+static const char JOURNAL[] = "edits", COPY[] = "edits.new", LOCK[] = "edits.lock", REWRITER[] = "erase";
 
 /* One edit that happened. */
 struct entry {
@@ -562,5 +562,22 @@ enum hs_result hs_rewrite_log_trim(struct hs_rewrite_log *e, uint64_t most)
 	if (useless)
 		r = write_again(e, oldest);
 	hs_rewrite_log_release(e);
+	return r;
+}
+
+/* --- one rewriter at a time --------------------------------------------------- */
+
+enum hs_result hs_rewriter_lock(int run_dir, int *lock)
+{
+	enum hs_result r = HS_OK;
+
+	*lock = hs_io_open_or_make(run_dir, REWRITER, 0600);
+	if (*lock < 0)
+		return hs_io_result(errno);
+	if (hs_io_lock(*lock, LOCK_EX | LOCK_NB) < 0) {
+		r = errno == EWOULDBLOCK ? HS_E_BUSY : HS_E_IO;
+		hs_io_close(*lock);
+		*lock = -1;
+	}
 	return r;
 }

@@ -1,0 +1,84 @@
+#include "tools/report/record_head.h"
+#include "base/hash.h"
+
+static const char *const names[HS_HEAD_FIELDS] = {
+	[HS_HEAD_TYPE] = "type",
+	[HS_HEAD_EVENT] = "event",
+	[HS_HEAD_TIMESTAMP] = "timestamp",
+	[HS_HEAD_USER_ID] = "user_id",
+	[HS_HEAD_ANONYMOUS_ID] = "anonymous_id",
+	[HS_HEAD_MESSAGE_ID] = "message_id",
+	[HS_HEAD_GROUP_ID] = "group_id",
+	[HS_HEAD_NAME] = "name",
+	[HS_HEAD_TENANT] = "tenant",
+	[HS_HEAD_SPOOLED_AT] = "spooled_at",
+};
+
+const char *hs_record_head_name(enum hs_head_field field)
+{
+	return names[field];
+}
+
+void hs_record_head_read(struct hs_record_head *m, struct hs_slice line)
+{
+	struct hs_record_fields walk = hs_record_fields_of(line);
+	struct hs_record_field leaf;
+	int next = 0; /* they stand in a record in this order */
+
+	memset(m, 0, sizeof *m);
+	while (next < HS_HEAD_FIELDS && hs_record_field_next(&walk, &leaf))
+		for (int f = next; f < HS_HEAD_FIELDS; f++)
+			if (hs_slice_eq(leaf.name, hs_slice_str(names[f]))) {
+				m->leaf[f] = leaf;
+				next = f + 1;
+				break;
+			}
+}
+
+static bool is(const struct hs_record_field *leaf, struct hs_slice text, struct hs_buf *scratch)
+{
+	return leaf->name.p != NULL && hs_record_field_is(leaf, text, scratch);
+}
+
+bool hs_record_head_is_test(const struct hs_record_head *m, struct hs_buf *scratch)
+{
+	static const struct hs_slice name = { HS_TEST_USER, sizeof HS_TEST_USER - 1 };
+
+	return is(&m->leaf[HS_HEAD_USER_ID], name, scratch) || is(&m->leaf[HS_HEAD_ANONYMOUS_ID], name, scratch);
+}
+
+/* null is no user. Other literals are: numbers. */
+static bool is_nobody(const struct hs_record_field *leaf)
+{
+	return leaf->name.p == NULL || leaf->value.n == 0 ||
+	       (!leaf->is_string && hs_slice_eq(leaf->value, HS_SLICE("null")));
+}
+
+/* One sender writes "\u00e9" or 7.0, another one "é" or "7": they mean the same user. */
+static uint64_t hash_text(const struct hs_record_field *leaf, uint64_t seed)
+{
+	struct hs_buf text = { 0 };
+	uint64_t hash;
+
+	hs_record_field_put_id(leaf, &text);
+	hash = hs_buf_ok(&text) ? hs_hash(text.p, text.n, seed)
+				: hs_hash(leaf->value.p, leaf->value.n, seed);
+	hs_buf_free(&text);
+	return hash;
+}
+
+uint64_t hs_record_head_user(const struct hs_record_head *m)
+{
+	static const enum hs_head_field by[] = { HS_HEAD_USER_ID, HS_HEAD_ANONYMOUS_ID,
+						 HS_HEAD_MESSAGE_ID };
+
+	for (size_t i = 0; i < sizeof by / sizeof by[0]; i++) {
+		const struct hs_record_field *leaf = &m->leaf[by[i]];
+
+		if (!is_nobody(leaf))
+			return leaf->value_escaped || !leaf->is_string
+				       ? hash_text(leaf, i)
+				       : hs_hash(leaf->value.p, leaf->value.n, i);
+	}
+	return 0;
+}
