@@ -89,7 +89,7 @@ enable() {
 		ln -sf $LINK_A "$D/etc/apache2/conf-enabled/hookspool.conf"
 }
 all_mounts() {
-	enable lighttpd-conf && enable apache-conf && enable tools/nginx &&
+	enable lighttpd-conf && enable apache-conf && enable tools/packaging/nginx &&
 		sed -i "s#/run/apache2#$T/log#" "$D/etc/apache2/conf-available/hookspool.conf" # Debian makes it at the start
 }
 
