@@ -1,5 +1,5 @@
 /*
- * The commit protocol of common/store/{commit,segment,state}.c, made so small that every
+ * The commit protocol of common/spool/write/{group_commit,segment}.c and common/spool/shared/shared_state.c, made so small that every
  * order in which things can happen is looked at. README.md says how to read and run it.
  *
  * Lines of a file are numbered; a set of lines is a mask. The shared state's variables
