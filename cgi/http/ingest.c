@@ -37,7 +37,7 @@ struct hs_exchange {
 	struct hs_outcome outcome;
 	struct hs_slice tenant;
 	bool has_settings; /* r->settings_json holds the header */
-	bool matcherd;       /* there may be something to keep */
+	bool decided;       /* there may be something to keep */
 	int64_t answer_by;
 	bool handed;           /* to the spool, which may hang: */
 	_Atomic uint64_t turn; /* whose it is to answer, see hs_exchange_expire */
@@ -531,7 +531,7 @@ static enum hs_result matcher(struct hs_exchange *v, const struct hs_head *head)
 		return r;
 	hs_timestamp_text(v->r->store->now(), v->spooled_at);
 	r = take_body(v);
-	v->matcherd = r == HS_OK;
+	v->decided = r == HS_OK;
 	return r;
 }
 
@@ -574,7 +574,7 @@ static void begin(struct hs_exchange *v, struct hs_scratch *r, const struct hs_s
 	v->settings = settings;
 	v->outcome = (struct hs_outcome){ .result = HS_OK };
 	v->tenant = HS_SLICE_NONE;
-	v->has_settings = v->matcherd = false;
+	v->has_settings = v->decided = false;
 }
 
 void hs_ingest(struct hs_scratch *r, struct hs_exchange *v, const struct hs_settings *settings)
@@ -583,7 +583,7 @@ void hs_ingest(struct hs_scratch *r, struct hs_exchange *v, const struct hs_sett
 
 	begin(v, r, settings);
 	result = decide(v);
-	if (v->matcherd)
+	if (v->decided)
 		keep(v);
 	else
 		answer(v, result);

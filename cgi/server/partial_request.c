@@ -146,7 +146,7 @@ static bool make_params(struct hs_partial_request *a)
 }
 
 /* What can be refused by the head alone is, before the body is read. */
-static void matcher_head(struct hs_partial_request *a, const struct hs_settings *settings, int64_t now_ms)
+static void check_head(struct hs_partial_request *a, const struct hs_settings *settings, int64_t now_ms)
 {
 	struct hs_buf key = { 0 };
 	struct hs_head head;
@@ -215,7 +215,7 @@ static enum hs_partial_request_state feed(struct hs_partial_request *a, const un
 	if (a->request.state == HS_FCGI_BROKEN && !a->request.aborted)
 		hs_log(HS_LOG_INFO, "connection closed: its records break FastCGI's rules; see what connects to the socket");
 	if ((a->request.state == HS_FCGI_BODY || a->request.state == HS_FCGI_WHOLE) && a->params == NULL)
-		matcher_head(a, settings, now_ms);
+		check_head(a, settings, now_ms);
 	if (a->request.state == HS_FCGI_BODY)
 		a->deadline_ms = hs_body_deadline(a->begun_ms, a->request.body.n);
 	reserve_large(a);

@@ -90,7 +90,7 @@ static bool tells_whose(const struct hs_named *named, uint32_t root)
 }
 
 /* The event in j->inner: by its fields, and where they do not tell by its text. */
-static int matcher_sent(struct hs_subject_matcher *j, struct hs_named *named)
+static int match_sent(struct hs_subject_matcher *j, struct hs_named *named)
 {
 	uint32_t root = hs_event_unwrap(&j->inner);
 	int found;
@@ -102,20 +102,20 @@ static int matcher_sent(struct hs_subject_matcher *j, struct hs_named *named)
 	return match_text(j, hs_json_raw(&j->inner, root), named);
 }
 
-static int matcher_batch(struct hs_subject_matcher *j, struct hs_named *named, enum hs_result *result)
+static int match_batch(struct hs_subject_matcher *j, struct hs_named *named, enum hs_result *result)
 {
 	int found = 0, n = 0;
 	bool more = true;
 
 	while (n >= 0 && (*result = hs_json_element(&j->inner, &more)) == HS_OK && more) {
-		n = matcher_sent(j, named);
+		n = match_sent(j, named);
 		found += n;
 	}
 	return n < 0 ? -1 : found;
 }
 
 /* A body that was refused: an event, a batch of them, or no JSON at all. */
-static int matcher_body(struct hs_subject_matcher *j, struct hs_named *named)
+static int match_body(struct hs_subject_matcher *j, struct hs_named *named)
 {
 	struct hs_slice text = hs_buf_slice(&j->text);
 	enum hs_result r;
@@ -125,18 +125,18 @@ static int matcher_body(struct hs_subject_matcher *j, struct hs_named *named)
 		return 0;
 	hs_json_start(&j->inner, text);
 	if (hs_json_is_array(&j->inner)) {
-		found = matcher_batch(j, named, &r);
+		found = match_batch(j, named, &r);
 	} else {
 		r = hs_json_document(&j->inner, text);
 		if (r == HS_OK)
-			found = matcher_sent(j, named);
+			found = match_sent(j, named);
 	}
 	if (r == HS_E_MEMORY || found < 0)
 		return -1;
 	return r == HS_OK || found > 0 ? found : match_text(j, text, named);
 }
 
-static int matcher_member(struct hs_subject_matcher *j, uint32_t key, struct hs_named *named)
+static int match_member(struct hs_subject_matcher *j, uint32_t key, struct hs_named *named)
 {
 	struct hs_slice name = hs_json_inner(&j->json, key);
 	uint32_t value = key + 1;
@@ -156,7 +156,7 @@ static int matcher_member(struct hs_subject_matcher *j, uint32_t key, struct hs_
 	} else {
 		return 0;
 	}
-	return hs_buf_ok(&j->text) ? matcher_body(j, named) : -1;
+	return hs_buf_ok(&j->text) ? match_body(j, named) : -1;
 }
 
 /* Was only a part of the body kept? Then whose it is may have been said in the rest. */
@@ -183,7 +183,7 @@ int hs_subject_match_other(struct hs_subject_matcher *j, struct hs_slice line)
 	for (uint32_t key = 1; key < j->json.n && found == 0; key = j->json.tok[key + 1].next) {
 		struct hs_named inside = named;
 
-		found = matcher_member(j, key, &inside);
+		found = match_member(j, key, &inside);
 	}
 	return found != 0 || !is_cut(j)
 		       ? found

@@ -398,7 +398,7 @@ static void empty(struct run *x, struct commit *c)
 }
 
 /* Nothing of an archive is taken whose first lines are none. */
-static void matcher_commit(struct run *x, struct commit *c, bool *more)
+static void decide_commit(struct run *x, struct commit *c, bool *more)
 {
 	bool first = c->first_line == 0;
 
@@ -444,7 +444,7 @@ static enum hs_result fill(struct run *x, struct commit *c, uint64_t to, bool *m
 		r = step(x, c, more);
 		x->done->garbage = x->garbage >= GARBAGE_MOST;
 	}
-	matcher_commit(x, c, more);
+	decide_commit(x, c, more);
 	c->to = x->in.spot;
 	c->read = hs_line_reader_read(&x->in.lines);
 	return r;

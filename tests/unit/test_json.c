@@ -753,12 +753,12 @@ static size_t mutate(struct case_random *r, const char *text, char *out)
 }
 
 /* Our own refusal, and the control characters that json-c takes. */
-static bool json_c_is_no_matcher(enum hs_result ours)
+static bool json_c_does_not_decide(enum hs_result ours)
 {
 	return ours == HS_E_JSON_TWICE || ours == HS_E_JSON_CONTROL;
 }
 
-static void mutated_texts_are_matcherd_as_json_c_does(void **state)
+static void mutated_texts_are_read_as_json_c_does(void **state)
 {
 	uint64_t seed = case_seed();
 	struct hs_json j = { 0 };
@@ -776,7 +776,7 @@ static void mutated_texts_are_matcherd_as_json_c_does(void **state)
 		if (ours == HS_OK && tokens_fault(&j) != NULL)
 			fail_msg("HS_SEED=%llu: %s: %s", (unsigned long long)seed, tokens_fault(&j),
 				 case_show(text));
-		if (!json_c_is_no_matcher(ours) && (ours == HS_OK) != json_c_accepts(text))
+		if (!json_c_does_not_decide(ours) && (ours == HS_OK) != json_c_accepts(text))
 			fail_msg("HS_SEED=%llu: %s at %zu, json-c decides otherwise: %s",
 				 (unsigned long long)seed, hs_result_info(ours)->name, pos,
 				 case_show(text));
@@ -830,7 +830,7 @@ int main(void)
 		cmocka_unit_test(an_odd_byte_stops_wherever_it_stands),
 		cmocka_unit_test(escapes_are_decoded),
 		cmocka_unit_test(lone_surrogates_stay_apart),
-		cmocka_unit_test(mutated_texts_are_matcherd_as_json_c_does),
+		cmocka_unit_test(mutated_texts_are_read_as_json_c_does),
 		cmocka_unit_test(a_reader_can_be_used_again),
 	};
 	const struct case_set sets[] = { { "json.txt", run_json_case } };
