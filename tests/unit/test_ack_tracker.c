@@ -145,5 +145,5 @@ int main(void)
 		cmocka_unit_test(positions_of_another_edit),
 	};
 
-	return cmocka_run_group_tests_name("acks", tests, NULL, NULL);
+	return cmocka_run_group_tests_name("ack_tracker", tests, NULL, NULL);
 }

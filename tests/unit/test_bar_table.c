@@ -91,5 +91,5 @@ int main(void)
 		cmocka_unit_test(tables),
 	};
 
-	return cmocka_run_group_tests_name("chart", tests, NULL, NULL);
+	return cmocka_run_group_tests_name("bar_table", tests, NULL, NULL);
 }

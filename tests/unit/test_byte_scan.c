@@ -80,5 +80,5 @@ int main(void)
 		cmocka_unit_test(neighbours_of_every_kind),
 	};
 
-	return cmocka_run_group_tests_name("sixteen", tests, NULL, NULL);
+	return cmocka_run_group_tests_name("byte_scan", tests, NULL, NULL);
 }

@@ -274,7 +274,7 @@ int main(void)
 		cmocka_unit_test(numbers),
 		cmocka_unit_test(many),
 	};
-	int failed = cmocka_run_group_tests_name("subject", tests, NULL, NULL);
+	int failed = cmocka_run_group_tests_name("data_subject", tests, NULL, NULL);
 
 	hs_json_free(&json);
 	return failed;

@@ -350,5 +350,5 @@ int main(void)
 		cmocka_unit_test_setup_teardown(killed_while_old_ones_go, make, finish),
 	};
 
-	return cmocka_run_group_tests_name("failed", tests, NULL, NULL);
+	return cmocka_run_group_tests_name("dead_letters", tests, NULL, NULL);
 }

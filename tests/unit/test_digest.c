@@ -106,5 +106,5 @@ int main(void)
 		cmocka_unit_test(comparison_sees_every_byte),
 	};
 
-	return cmocka_run_group_tests_name("hmac", tests, NULL, NULL);
+	return cmocka_run_group_tests_name("digest", tests, NULL, NULL);
 }

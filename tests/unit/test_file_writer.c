@@ -55,5 +55,5 @@ int main(void)
 		cmocka_unit_test(a_sync_that_fails_is_told),
 	};
 
-	return cmocka_run_group_tests_name("writer", tests, NULL, NULL);
+	return cmocka_run_group_tests_name("file_writer", tests, NULL, NULL);
 }

@@ -115,5 +115,5 @@ int main(void)
 		cmocka_unit_test(figures_are_for_monitors),
 	};
 
-	return cmocka_run_group_tests_name("report", tests, NULL, NULL);
+	return cmocka_run_group_tests_name("findings", tests, NULL, NULL);
 }

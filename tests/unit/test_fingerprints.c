@@ -100,5 +100,5 @@ int main(void)
 		cmocka_unit_test_setup_teardown(every_place_is_used, begin, end),
 	};
 
-	return cmocka_run_group_tests_name("gists", tests, NULL, NULL);
+	return cmocka_run_group_tests_name("fingerprints", tests, NULL, NULL);
 }

@@ -506,5 +506,5 @@ int main(void)
 		cmocka_unit_test_setup_teardown(on_another_device, begin, finish),
 	};
 
-	return cmocka_run_group_tests_name("numbers", tests, NULL, NULL);
+	return cmocka_run_group_tests_name("foreign_segments", tests, NULL, NULL);
 }

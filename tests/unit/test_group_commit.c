@@ -499,5 +499,5 @@ int main(void)
 		TEST(threads_and_processes_at_once),
 	};
 
-	return cmocka_run_group_tests_name("commit", tests, NULL, NULL);
+	return cmocka_run_group_tests_name("group_commit", tests, NULL, NULL);
 }

@@ -73,5 +73,5 @@ int main(void)
 		cmocka_unit_test(none_is_no_limit),
 	};
 
-	return cmocka_run_group_tests_name("budget", tests, NULL, NULL);
+	return cmocka_run_group_tests_name("hash_budget", tests, NULL, NULL);
 }

@@ -242,5 +242,5 @@ int main(void)
 		cmocka_unit_test(what_is_too_old_is_dropped),
 	};
 
-	return cmocka_run_group_tests_name("block", tests, NULL, NULL);
+	return cmocka_run_group_tests_name("id_block", tests, NULL, NULL);
 }

@@ -287,5 +287,5 @@ int main(void)
 		TEST(a_record_that_is_no_block_is_told),
 	};
 
-	return cmocka_run_group_tests_name("levels", tests, NULL, NULL);
+	return cmocka_run_group_tests_name("id_lsm", tests, NULL, NULL);
 }

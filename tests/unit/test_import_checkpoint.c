@@ -131,5 +131,5 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_write_fails, setup, teardown),
 	};
 
-	return cmocka_run_group_tests_name("bookmark", tests, NULL, NULL);
+	return cmocka_run_group_tests_name("import_checkpoint", tests, NULL, NULL);
 }

@@ -1451,5 +1451,5 @@ int main(void)
 		cmocka_unit_test(large_bodies_with_wrong_signatures),
 	};
 
-	return cmocka_run_group_tests_name("receive", tests, NULL, NULL);
+	return cmocka_run_group_tests_name("ingest", tests, NULL, NULL);
 }

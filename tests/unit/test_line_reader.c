@@ -306,5 +306,5 @@ int main(void)
 		cmocka_unit_test(what_a_record_is),
 	};
 
-	return cmocka_run_group_tests_name("lines", tests, NULL, NULL);
+	return cmocka_run_group_tests_name("line_reader", tests, NULL, NULL);
 }

@@ -137,5 +137,5 @@ int main(void)
 		cmocka_unit_test(without_memory_nothing_is_lost),
 	};
 
-	return cmocka_run_group_tests_name("pending", tests, NULL, NULL);
+	return cmocka_run_group_tests_name("memtable", tests, NULL, NULL);
 }

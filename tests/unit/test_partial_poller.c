@@ -359,5 +359,5 @@ int main(void)
 		TEST(a_body_that_does_not_come),
 	};
 
-	return cmocka_run_group_tests_name("arrivals", tests, NULL, NULL);
+	return cmocka_run_group_tests_name("partial_poller", tests, NULL, NULL);
 }

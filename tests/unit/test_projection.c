@@ -69,5 +69,5 @@ int main(void)
 		cmocka_unit_test(lists),
 	};
 
-	return cmocka_run_group_tests_name("columns", tests, NULL, NULL);
+	return cmocka_run_group_tests_name("projection", tests, NULL, NULL);
 }

@@ -287,5 +287,5 @@ int main(void)
 		TEST(killed_before_any_instruction),
 	};
 
-	return cmocka_run_group_tests_name("recent", tests, NULL, NULL);
+	return cmocka_run_group_tests_name("recent_ids", tests, NULL, NULL);
 }

@@ -154,7 +154,7 @@ int main(void)
 		cmocka_unit_test(a_long_event_without_an_id),
 		cmocka_unit_test(all_together_do_not_grow_too_large),
 	};
-	int failed = cmocka_run_group_tests_name("intake", tests, NULL, NULL);
+	int failed = cmocka_run_group_tests_name("record_batch", tests, NULL, NULL);
 
 	hs_json_free(&json);
 	return failed;

@@ -163,5 +163,5 @@ int main(void)
 		cmocka_unit_test(cut_escapes),
 	};
 
-	return cmocka_run_group_tests_name("leaves", tests, NULL, NULL);
+	return cmocka_run_group_tests_name("record_fields", tests, NULL, NULL);
 }

@@ -384,5 +384,5 @@ int main(void)
 		TEST(how_much_is_whole),
 	};
 
-	return cmocka_run_group_tests_name("salvage", tests, NULL, NULL);
+	return cmocka_run_group_tests_name("recovery", tests, NULL, NULL);
 }

@@ -203,5 +203,5 @@ int main(void)
 		cmocka_unit_test(the_tenant_of_a_line),
 	};
 
-	return cmocka_run_group_tests_name("share", tests, NULL, NULL);
+	return cmocka_run_group_tests_name("rejected_quota", tests, NULL, NULL);
 }

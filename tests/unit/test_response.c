@@ -238,5 +238,5 @@ int main(void)
 		cmocka_unit_test(a_page_for_every_fault_of_the_settings),
 	};
 
-	return cmocka_run_group_tests_name("respond", tests, NULL, NULL);
+	return cmocka_run_group_tests_name("response", tests, NULL, NULL);
 }

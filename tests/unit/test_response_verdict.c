@@ -86,5 +86,5 @@ int main(void)
 		cmocka_unit_test(nothing_of_it_moves_a_cursor),
 	};
 
-	return cmocka_run_group_tests_name("answer", tests, NULL, NULL);
+	return cmocka_run_group_tests_name("response_verdict", tests, NULL, NULL);
 }

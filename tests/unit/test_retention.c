@@ -304,5 +304,5 @@ int main(void)
 		cmocka_unit_test_teardown(duplicates_are_known_from_compressed_segments, finish),
 	};
 
-	return cmocka_run_group_tests_name("maintain", tests, NULL, NULL);
+	return cmocka_run_group_tests_name("retention", tests, NULL, NULL);
 }

@@ -456,5 +456,5 @@ int main(void)
 		cmocka_unit_test_teardown(a_kill_while_it_is_trimmed, finish),
 	};
 
-	return cmocka_run_group_tests_name("edits", tests, NULL, NULL);
+	return cmocka_run_group_tests_name("rewrite_log", tests, NULL, NULL);
 }

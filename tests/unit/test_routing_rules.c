@@ -116,5 +116,5 @@ int main(void)
 		cmocka_unit_test_teardown(users, finish),
 	};
 
-	return cmocka_run_group_tests_name("rules", tests, NULL, NULL);
+	return cmocka_run_group_tests_name("routing_rules", tests, NULL, NULL);
 }

@@ -174,5 +174,5 @@ int main(void)
 		cmocka_unit_test(a_deaf_supervisor),
 	};
 
-	return cmocka_run_group_tests_name("notify", tests, NULL, NULL);
+	return cmocka_run_group_tests_name("sd_notify", tests, NULL, NULL);
 }

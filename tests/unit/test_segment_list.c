@@ -160,5 +160,5 @@ int main(void)
 		cmocka_unit_test(one_that_is_compressed_meanwhile_is_in_the_list),
 	};
 
-	return cmocka_run_group_tests_name("sealed", tests, NULL, NULL);
+	return cmocka_run_group_tests_name("segment_list", tests, NULL, NULL);
 }

@@ -85,5 +85,5 @@ int main(void)
 		cmocka_unit_test(none_is_no_limit),
 	};
 
-	return cmocka_run_group_tests_name("gate", tests, NULL, NULL);
+	return cmocka_run_group_tests_name("semaphore", tests, NULL, NULL);
 }

@@ -485,5 +485,5 @@ int main(void)
 		TEST(every_call_fails),
 	};
 
-	return cmocka_run_group_tests_name("state", tests, NULL, NULL);
+	return cmocka_run_group_tests_name("shared_state", tests, NULL, NULL);
 }

@@ -133,5 +133,5 @@ int main(void)
 		cmocka_unit_test_setup_teardown(times, begin, finish),
 	};
 
-	return cmocka_run_group_tests_name("judge", tests, NULL, NULL);
+	return cmocka_run_group_tests_name("subject_match", tests, NULL, NULL);
 }

@@ -267,5 +267,5 @@ int main(void)
 		cmocka_unit_test_setup_teardown(writing_fails, setup, teardown),
 	};
 
-	return cmocka_run_group_tests_name("suppress", tests, NULL, NULL);
+	return cmocka_run_group_tests_name("suppression_list", tests, NULL, NULL);
 }

@@ -96,5 +96,5 @@ int main(void)
 		cmocka_unit_test_teardown(long_names, finish),
 	};
 
-	return cmocka_run_group_tests_name("tally", tests, NULL, NULL);
+	return cmocka_run_group_tests_name("top_counts", tests, NULL, NULL);
 }

@@ -440,5 +440,5 @@ int main(void)
 		cmocka_unit_test_setup_teardown(killed_at_any_step, begin, finish),
 	};
 
-	return cmocka_run_group_tests_name("examine", tests, NULL, NULL);
+	return cmocka_run_group_tests_name("verify", tests, NULL, NULL);
 }

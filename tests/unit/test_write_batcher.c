@@ -309,5 +309,5 @@ int main(void)
 		TEST(each_work_is_done_once),
 	};
 
-	return cmocka_run_group_tests_name("group", tests, NULL, NULL);
+	return cmocka_run_group_tests_name("write_batcher", tests, NULL, NULL);
 }
