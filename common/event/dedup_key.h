@@ -1,13 +1,13 @@
 /*
- * dedup_key: what makes two events the same event: the tenant, and the id in the record.
+ * dedup_key: the idempotency key of an event: a hash of the tenant and the message id.
  *
- * Segment delivers at least once and re-forms batches between retries, so sameness is
- * per event: the messageId, within a tenant. An event that has none that will do gets one:
- * if it has a timestamp, one that is made of what it says, so that a retry has the same; and
- * otherwise a random one, so that it is never taken for a duplicate.
+ * Segment delivers at least once and regroups batches between retries, so each event carries its
+ * own key: the messageId, within a tenant. An event without a usable messageId gets one. With a
+ * timestamp, the id is a hash of the event, so a retry gets the same id; without, it is random, so
+ * the event is never mistaken for a duplicate.
  *
- * The identity of a record that is read back from the spool is the same as that of the
- * event it came from: that is how the index is rebuilt.
+ * A record read back from the spool has the key of the event it was made from. The index is
+ * rebuilt that way.
  */
 #ifndef HS_DEDUP_KEY_H
 #define HS_DEDUP_KEY_H
@@ -16,7 +16,7 @@
 #include "event/event.h"
 
 enum {
-	HS_DEDUP_KEY_BYTES = 16, /* of a SHA-256: nobody finds two with the same */
+	HS_DEDUP_KEY_BYTES = 16, /* of a SHA-256: no one can find a collision */
 	HS_MADE_ID = 4 + 2 * HS_DEDUP_KEY_BYTES, /* hs-r and 32 digits; made of the event: hs- */
 };
 
@@ -27,9 +27,9 @@ struct hs_dedup_key {
 /* Working memory, one a thread. */
 struct hs_dedup_key_maker {
 	struct hs_digest *digest;
-	struct hs_buf text; /* a decoded id, or an event as it counts */
-	uint64_t seed;      /* of random ids: nobody else's, and not 0; the owner's to set … */
-	uint64_t serial;    /* … and so is this, if ids shall come again: counts them */
+	struct hs_buf text; /* a decoded id, or the event in its canonical form */
+	uint64_t seed;      /* for random ids: unique to this maker, not 0; set by the owner … */
+	uint64_t serial;    /* … like this counter, if the same ids must be made again */
 	char made[HS_MADE_ID];
 };
 
@@ -38,34 +38,34 @@ void hs_dedup_key_maker_free(struct hs_dedup_key_maker *i);
 
 /* The id that an event gets in its record. */
 struct hs_made_id {
-	struct hs_slice text; /* in the identifier; n == 0: the event's own will do */
-	bool random;          /* when it is delivered again, it gets another one */
+	struct hs_slice text; /* in the maker's memory; n == 0: the event's own id is usable */
+	bool random;          /* a second delivery gets another id */
 };
 
 /*
- * Its own will do if it is a number or string that says something: not empty, not of blanks,
- * zeros and hyphens alone, and not what programs write where there is no value (null,
- * undefined, …). `spooled_at` goes into a random id. HS_OK or HS_E_MEMORY.
+ * Decides whether the event's own id is usable: a number or a string that is not empty, not just
+ * blanks, zeros and hyphens, and not a word that programs write for "no value" (null, undefined,
+ * …). If not, makes one; `spooled_at` goes into a random id. HS_OK or HS_E_MEMORY.
  */
 enum hs_result hs_dedup_key_make_id(struct hs_dedup_key_maker *i, const struct hs_event *e,
                                    struct hs_slice spooled_at, struct hs_made_id *made);
 
-/* The identity of an event with the id that it has got. HS_OK or HS_E_MEMORY. */
+/* The key of an event, with its own id or the one made for it. HS_OK or HS_E_MEMORY. */
 enum hs_result hs_dedup_key_of_event(struct hs_dedup_key_maker *i, const struct hs_event *e,
                                     const struct hs_made_id *made, struct hs_slice tenant,
                                     struct hs_dedup_key *id);
 
 /*
- * The same of a record that hookspool has written and that is known to be whole, by its left
- * edge alone, and when it was spooled (0 if that cannot be read). *known is false if it has no
- * id: it is no record. HS_OK or HS_E_MEMORY.
+ * The key of a record that hookspool wrote and that is known to be complete; reads only the start
+ * of the line. Also the time of spooling (0: unreadable). *known is false if the line has no id
+ * and so is no record. HS_OK or HS_E_MEMORY.
  */
 enum hs_result hs_dedup_key_of_record(struct hs_dedup_key_maker *i, struct hs_slice line, bool *known,
                                      struct hs_dedup_key *id, int64_t *spooled_ms);
 
 /*
- * The same after a strict look at the whole line. `json` is scratch. HS_OK, HS_E_MEMORY, or a
- * HS_E_JSON_ result.
+ * Like hs_dedup_key_of_record, after parsing the whole line strictly. `json` is scratch. HS_OK,
+ * HS_E_MEMORY, or an HS_E_JSON_ result.
  */
 enum hs_result hs_dedup_key_of_line(struct hs_dedup_key_maker *i, struct hs_json *json,
                                    struct hs_slice line, bool *known, struct hs_dedup_key *id,

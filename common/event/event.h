@@ -1,5 +1,5 @@
 /*
- * event: the Spec fields of one event, as token numbers, and whether they will do.
+ * event: finds the Spec fields of one event and validates them.
  *
  * https://segment.com/docs/connections/spec/common/. Field names match in any casing:
  * userId, user_id, UserID, "User ID", USERID and userid are one field. Matching is by
@@ -11,8 +11,8 @@
 #include "event/json.h"
 
 /*
- * The fixed names of a record, in the order in which they stand in it, each beside the
- * spelling of Segment's own libraries …
+ * The fixed names of a record, in record order, each with the spelling of Segment's own
+ * libraries …
  */
 #define HS_FIELDS(X) \
 	X(TYPE, "type", "type") \
@@ -42,45 +42,45 @@ enum hs_field {
 	HS_FIELDS(HS_FIELD_ENUM)
 #undef HS_FIELD_ENUM
 	HS_FIELD_COUNT,
-	HS_FIELD_FLAT_COUNT = HS_FIELD_CONTEXT /* the first so many are leaves */
+	HS_FIELD_FLAT_COUNT = HS_FIELD_CONTEXT /* the fields before this one are flat */
 };
 
 struct hs_event {
 	const struct hs_json *json;
 	uint32_t root;                  /* the event's object */
 	uint32_t field[HS_FIELD_COUNT]; /* token of the value; 0: absent (0 is never a value) */
-	uint32_t flat[HS_FIELD_FLAT_COUNT + 1]; /* those of the flat ones, as they stand; then 0 */
-	bool timestamps_parse;          /* false: at least one is kept as sent, and counted */
+	uint32_t flat[HS_FIELD_FLAT_COUNT + 1]; /* tokens of the flat fields, in the event's order; then 0 */
+	bool timestamps_parse;          /* false: at least one is stored as sent, and counted */
 };
 
 enum hs_validate { HS_VALIDATE_SPEC, HS_VALIDATE_LENIENT };
 
 /*
  * Reads the event at token `root` of json. HS_OK, or HS_E_NOT_AN_EVENT and the results
- * that follow it in the table. Lenient demands no more than an object with a string
- * `type`; Spec fields that are nested or doubled are then ordinary leaves.
+ * that follow it in the table. Lenient accepts any object with a string `type`; nested or
+ * repeated Spec fields are then ordinary leaves.
  */
 enum hs_result hs_event_read(struct hs_event *e, const struct hs_json *json, uint32_t root,
                              enum hs_validate validate);
 
 /*
- * Extensible Webhooks wrap each event of a batch: [{"json":{…}},{"json":{…}}]. Given a
- * batch's element in tok[0], the token of the event: the value of its only member, if
- * that is called json, or else the element itself.
+ * Extensible Webhooks wrap each event of a batch: [{"json":{…}},{"json":{…}}]. Returns the token
+ * of the event in the batch element tok[0]: the value of its only member if that is named json,
+ * else the element itself.
  */
 uint32_t hs_event_unwrap(const struct hs_json *json);
 
-/* The Spec field that a key of an event means, in any casing, or HS_FIELD_COUNT. */
+/* The Spec field that a key names, in any casing; HS_FIELD_COUNT: none. */
 enum hs_field hs_event_field_of_key(const struct hs_json *json, uint32_t key);
 
-/* Does the key, in any casing, name an address of the sender's: ip, or request_ip? */
+/* True if the key, in any casing, is an address of the sender: ip or request_ip. */
 bool hs_event_is_address(const struct hs_json *json, uint32_t key);
 
-/* The record's name of a field. */
+/* The name of the field in a record. */
 struct hs_slice hs_field_name(enum hs_field f);
 
 /*
- * Which flat field a flattened name is, or HS_FIELD_COUNT. Only exact names match:
+ * The flat field that a flattened name belongs to; HS_FIELD_COUNT: none. Matches exact names only:
  * "user_id", never "userid".
  */
 enum hs_field hs_field_named(struct hs_slice name);

@@ -1,8 +1,8 @@
 /*
- * flatten: one event to one line of flat JSON. hookspool-spool(5) has the rules.
+ * flatten: turns one event into one line of flat JSON. hookspool-spool(5) has the rules.
  *
- * Value bytes are copied from the request, never made again: 39.950, 1e400 and "\u00e9"
- * come out as they went in. Names are paths, in the warehouse's snake case or verbatim.
+ * Copies the bytes of each value and never formats them anew: 39.950, 1e400 and "\u00e9" come out
+ * as they went in. A name is the path to its value, in the warehouses' snake case or verbatim.
  */
 #ifndef HS_FLATTEN_H
 #define HS_FLATTEN_H
@@ -12,21 +12,21 @@
 
 enum {
 	HS_RECORD_BASE = 1 << 16,  /* a record may have this many bytes … */
-	HS_RECORD_FACTOR = 16,     /* … and so many for each byte of the event … */
-	/* … and so many leaves that it can be read again: two tokens each, beside the fixed */
+	HS_RECORD_FACTOR = 16,     /* … plus this many for each byte of the event, … */
+	/* … and this many leaves, so that the JSON reader can read it: two tokens each */
 	HS_RECORD_FIELDS_MAX = HS_JSON_TOKENS_MAX / 2 - HS_FIELD_COUNT - 2,
 };
 
-/* Working memory, one a thread, reset and not freed. */
+/* Working memory, one per thread; reset, not freed, between events. */
 struct hs_flattener {
 	enum hs_names names;
-	struct hs_slice message_id; /* of the next record, as it stands; n == 0: the event's own */
+	struct hs_slice message_id; /* id for the next record, verbatim; n == 0: the event's own */
 	struct hs_name_cache paths;
 	struct hs_buf key; /* a decoded key */
-	uint32_t leaves;   /* of this record, the fixed ones aside */
+	uint32_t leaves;   /* in this record, not counting the fixed fields */
 };
 
-/* What hookspool adds to a record. */
+/* The values that hookspool adds to a record. */
 struct hs_stamp {
 	struct hs_slice tenant;           /* a key's label; n == 0: none */
 	const struct hs_json *settings;   /* the settings header, tok[0] an object; or NULL */
@@ -36,12 +36,12 @@ struct hs_stamp {
 void hs_flattener_init(struct hs_flattener *f, enum hs_names names);
 void hs_flattener_free(struct hs_flattener *f);
 
-/* Returns memory above a working size: one monstrous event must not cost it for ever. */
+/* Frees memory above a working size, so that one huge event does not hold it for ever. */
 void hs_flattener_shrink(struct hs_flattener *f);
 
 /*
  * Appends the record and its '\n' to out. HS_OK, HS_E_NAME_LONG, HS_E_RECORD_LARGE or
- * HS_E_MEMORY; at an error out is as it was before (its failure flag cleared).
+ * HS_E_MEMORY; after an error `out` is as before the call, with its failure flag cleared.
  */
 enum hs_result hs_flatten(struct hs_flattener *f, const struct hs_event *e,
                           const struct hs_stamp *stamp, struct hs_buf *out);
