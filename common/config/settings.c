@@ -18,7 +18,7 @@ struct setting {
 	enum kind kind;
 	size_t at; /* offset in struct hs_settings: int for a choice, int64_t for a number */
 	int64_t low, high;
-	const char *fallback; /* read like a value of the file; NULL: none */
+	const char *fallback; /* the default, parsed like a value in the file; NULL: none */
 	const char *choice[CHOICES_MAX]; /* of KIND_CHOICE, the text of value 0, 1, …; of KIND_SIZE
 	                                    choice[0], if it is there, is a word for 0 */
 	const char *help;
@@ -129,7 +129,7 @@ static bool read_number(enum kind kind, const char *text, int64_t *value)
 	}
 	if (p == text)
 		return false;
-	if (n == 0 && *p == '\0') { /* nothing is nothing in any unit */
+	if (n == 0 && *p == '\0') { /* zero needs no unit */
 		*value = 0;
 		return true;
 	}
@@ -171,7 +171,7 @@ static void print_choices(const struct setting *s, char *out, size_t n)
 			                       at == 0 ? "" : i == last - 1 ? " or " : ", ", s->choice[i]);
 }
 
-/* What a value must be, in words. */
+/* Describes the valid values in words. */
 static void print_expected(const struct setting *s, char *out, size_t n)
 {
 	static const char *const what[] = { [KIND_SIZE] = "a size", [KIND_DURATION] = "a time",
@@ -216,14 +216,14 @@ struct reading {
 	struct hs_settings *settings;
 	struct hs_settings_error *error;
 	bool failed;
-	bool given[SETTINGS]; /* in the file: a scalar may stand once */
-	const char *name;     /* of the file */
-	int line;             /* 0: of no line */
-	enum hs_settings_fault stage; /* what an error would be about */
-	struct hs_slice raw; /* the line at hand as written; n == 0: none */
+	bool given[SETTINGS]; /* seen in the file: a scalar may be given once */
+	const char *name;     /* name of the file, for messages */
+	int line;             /* 0: the error has no line */
+	enum hs_settings_fault stage; /* the kind of error at this stage */
+	struct hs_slice raw; /* the current line as written; n == 0: none */
 };
 
-/* Keeps the first error. Always false, so that callers can return it. */
+/* Records the first error. Returns false, so that callers can return its result. */
 __attribute__((format(printf, 2, 3)))
 static bool fail(struct reading *r, const char *format, ...)
 {
@@ -265,7 +265,7 @@ static bool set_path(struct reading *r, const struct setting *s, const char *val
 	return *path != NULL || fail(r, "out of memory");
 }
 
-/* Notes a value that a comment cuts, or that has the quotes that other programs want. */
+/* Notes a value that a comment truncates or that has quotes, as other programs want them. */
 static void doubt(struct reading *r, const char *value)
 {
 	struct hs_settings *s = r->settings;
@@ -302,7 +302,7 @@ static const struct setting *find_setting(const char *name)
 	return NULL;
 }
 
-/* Of [keys] or [secrets]. */
+/* Checks a label in [keys] or [secrets]. */
 static bool check_label(struct reading *r, const char *section, const char *label)
 {
 	if (!is_label(label))
@@ -320,7 +320,7 @@ static bool is_same_secret(const struct hs_hmac *a, const struct hs_hmac *b)
 	       hs_equal_constant_time(mac[0], mac[1], HS_SHA1_BYTES);
 }
 
-/* With two labels for one secret, chance would decide whose the events are. */
+/* With two labels for one secret, the tenant of an event would be arbitrary. */
 static bool check_one_label(struct reading *r, unsigned last)
 {
 	const struct hs_settings *s = r->settings;
@@ -337,7 +337,7 @@ static bool check_one_label(struct reading *r, unsigned last)
 	return true;
 }
 
-/* `label`: the tenant of what it signs; "" for none. */
+/* `label` is the tenant of the events it signs; "": none. */
 static bool add_secret(struct reading *r, const char *label, const char *value)
 {
 	struct hs_settings *s = r->settings;
@@ -398,7 +398,7 @@ static bool take_prefix(const char **s, const char *prefix)
 	return true;
 }
 
-/* There is room for one more than are counted: add_key may have failed in the middle of it. */
+/* Wipes one entry more than s->keys: add_key may have failed half-way through it. */
 static void forget_keys(struct hs_settings *s)
 {
 	if (s->key != NULL)
@@ -407,7 +407,7 @@ static void forget_keys(struct hs_settings *s)
 	s->key = NULL;
 }
 
-/* Room for one behind the others, zeroed; realloc(3) would leave a copy. NULL: out of memory. */
+/* Adds a zeroed entry; not by realloc(3), which would leave a copy behind. NULL: out of memory. */
 static struct hs_key *more_keys(struct hs_settings *s)
 {
 	struct hs_key *k = calloc(s->keys + 2, sizeof *k);
@@ -541,7 +541,7 @@ static void read_environment(struct reading *r, char *const *variables)
 	}
 }
 
-/* --- the whole -------------------------------------------------------------- */
+/* --- all together ----------------------------------------------------------- */
 
 static void set_defaults(struct reading *r)
 {
@@ -550,7 +550,7 @@ static void set_defaults(struct reading *r)
 			set_value(r, &table[i], table[i].fallback);
 }
 
-/* Who is let in must be said, one way or the other. */
+/* Access must be configured explicitly. */
 static void settle_auth(struct reading *r)
 {
 	struct hs_settings *s = r->settings;
@@ -558,7 +558,7 @@ static void settle_auth(struct reading *r)
 
 	if (r->stage != HS_FAULT_ABSENT)
 		r->stage = HS_FAULT_ACCESS;
-	/* to demand both as soon as there are both would turn away for good who could send until then */
+	/* silently demanding both would reject senders that were accepted until now, for good */
 	if (s->auth == HS_AUTH_UNSET && s->secrets > 0 && s->keys > 0) {
 		fail(r, "secrets and keys: add auth = either (one of the two is enough) or auth = both (a sender must "
 		        "show a signature and a key)");

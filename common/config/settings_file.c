@@ -12,7 +12,7 @@
 enum { FILE_MAX = 1 << 20 };
 static const char SYSTEM[] = "/etc/hookspool/hookspool.conf";
 
-/* Who put it there? In a folder like /tmp anybody could have. */
+/* False if somebody else put it there: in a folder like /tmp, anybody could. */
 static bool is_of_owner(const char *path, const struct stat *st)
 {
 	struct stat program;
@@ -25,8 +25,8 @@ static bool is_of_owner(const char *path, const struct stat *st)
 }
 
 /*
- * `name` in the program's own folder (up 0) or the one above it (up 1), where it is out of a
- * document root that holds the program; false if it is not there.
+ * The path of `name` in the program's own folder (up 0) or in the one above (up 1), which is
+ * outside a document root that holds the program. False: there is no such file.
  */
 static bool near_program(int up, const char *name, char out[static PATH_MAX])
 {
@@ -44,7 +44,7 @@ static bool near_program(int up, const char *name, char out[static PATH_MAX])
 		return false;
 	memcpy(slash + 1, name, strlen(name) + 1);
 	if (hs_io_stat_outside(out, &st) < 0)
-		return errno == EACCES; /* it is there: who reads it will be told */
+		return errno == EACCES; /* it exists: reading it will report the error */
 	return !above || is_of_owner(out, &st);
 }
 
@@ -58,7 +58,7 @@ static const char *find_in(char *const *variables, const char *name)
 	return NULL;
 }
 
-/* Which file to read; "" for none. */
+/* Chooses the file to read; "": none. */
 static void choose(const char *path, char *const *variables, char out[static PATH_MAX])
 {
 	struct stat st;
@@ -81,7 +81,7 @@ static struct hs_settings *refuse(struct hs_settings *s, struct hs_settings_erro
 	return NULL;
 }
 
-/* Wipes the stack below the caller's frame, where lines were split and hashes begun. */
+/* Wipes the stack below the caller's frame, which held lines and hash states. */
 __attribute__((noinline))
 static void wipe_stack(void)
 {
@@ -102,7 +102,7 @@ struct hs_settings *hs_settings_load(const char *path, char *const *variables, c
 	snprintf(used, n, "%s", chosen);
 	if (chosen[0] == '\0')
 		return hs_settings_new(NULL, HS_SLICE_NONE, variables, error);
-	hs_buf_reserve(&text, 1); /* an empty file is a text, too */
+	hs_buf_reserve(&text, 1); /* so that an empty file is an empty text, not none */
 	if (hs_io_read_file(chosen, FILE_MAX, &text, &st) < 0) {
 		hs_buf_wipe(&text);
 		return refuse(NULL, error, HS_FAULT_UNREADABLE, chosen, strerror(errno));

@@ -91,13 +91,13 @@ static bool same_tenant(const char *a, const char *b)
 	return a == b || (a != NULL && b != NULL && strcmp(a, b) == 0);
 }
 
-/* One who is found out is known already if they are asked for whatever the tenant. */
+/* A derived id is in the set already if the set has it for any tenant. */
 static bool is_same_person(const struct hs_subject *there, const struct hs_subject *who)
 {
 	return same_tenant(there->tenant, who->tenant) || (who->derived && there->tenant == NULL);
 }
 
-/* Are its limits farther now? */
+/* Widens the limits; true if they changed. */
 static bool widen(struct hs_subject *there, const struct hs_subject *who)
 {
 	bool farther = who->before.number > there->before.number ||
@@ -159,7 +159,7 @@ bool hs_subjects_add(struct hs_subjects *s, const struct hs_subject *who, bool *
 	return true;
 }
 
-/* --- who is named ------------------------------------------------------------------ */
+/* --- ids in a line ----------------------------------------------------------------- */
 
 void hs_named_in_record(struct hs_named *named, const struct hs_json *json, uint32_t root)
 {
@@ -195,7 +195,7 @@ void hs_named_in_event(struct hs_named *named, const struct hs_json *json, uint3
 {
 	struct hs_event e;
 
-	hs_event_read(&e, json, root, HS_VALIDATE_LENIENT); /* finds what there is, valid or not */
+	hs_event_read(&e, json, root, HS_VALIDATE_LENIENT); /* finds the fields, valid or not */
 	named->json = json;
 	named->type = e.field[HS_FIELD_TYPE];
 	named->user = e.field[HS_FIELD_USER_ID];
@@ -218,9 +218,9 @@ bool hs_subject_text(const struct hs_json *json, uint32_t token, struct hs_buf *
 	return hs_buf_ok(out);
 }
 
-/* --- the cheap look ------------------------------------------------------------------ */
+/* --- fast rejection ------------------------------------------------------------------ */
 
-/* A long number in another form than its text is for the strict reader. */
+/* Leaves a long number that is not in canonical form to the strict reader. */
 static bool may_be_known(const struct hs_subjects *s, const char *p, size_t n, bool quoted)
 {
 	char room[2 * HS_ID_TEXT_ZEROS];
@@ -259,8 +259,8 @@ static const char *plain_number(const char *p, const char *end)
 }
 
 /*
- * The ids stand before spooled_at, in every record. Anything unusual on the way there, an
- * escape in an id among it, is for the strict reader.
+ * In every record the ids come before spooled_at. Leaves anything unusual before it, such as an
+ * escape in an id, to the strict reader.
  */
 bool hs_subjects_may_match(const struct hs_subjects *s, struct hs_slice record)
 {
@@ -284,7 +284,7 @@ bool hs_subjects_may_match(const struct hs_subjects *s, struct hs_slice record)
 		value = close + 2 + quoted;
 		p = quoted ? plain_string(value, end) : plain_number(value, end);
 		while (quoted && !somebody &&
-		       p == NULL) { /* an escape in another value: pass over it */
+		       p == NULL) { /* an escape in another value: skip it */
 			const char *slash = memchr(value, '\\', (size_t)(end - value));
 
 			if (slash == NULL || end - slash < 3)
@@ -300,7 +300,7 @@ bool hs_subjects_may_match(const struct hs_subjects *s, struct hs_slice record)
 	}
 }
 
-/* --- the strict look ------------------------------------------------------------------ */
+/* --- strict matching ------------------------------------------------------------------ */
 
 static bool is_of_tenant(const struct hs_subject *who, struct hs_slice tenant)
 {
@@ -316,7 +316,7 @@ static bool is_in_limits(const struct hs_subject *who, const struct hs_named *na
 	       (at->number == who->before.number && at->offset < who->before.offset);
 }
 
-/* Is the record's user another one than those asked for? */
+/* True if the record names a user who is not in the set. */
 static int names_another(struct hs_subjects *s, const struct hs_named *named)
 {
 	struct hs_subject *who;
@@ -324,7 +324,7 @@ static int names_another(struct hs_subjects *s, const struct hs_named *named)
 	hs_buf_reset(&s->text);
 	if (!hs_subject_text(named->json, named->user, &s->text))
 		return hs_buf_ok(&s->text) ? 0 : -1;
-	if (s->text.n == 0) /* no user at all */
+	if (s->text.n == 0) /* no user */
 		return 0;
 	who = first_with(s, s->text.p, s->text.n, hs_hash(s->text.p, s->text.n, s->seed));
 	for (; who != NULL; who = next_with(who))
@@ -342,7 +342,7 @@ struct matching {
 	int found; /* -1: out of memory */
 };
 
-/* Everybody of these kinds (a bit each) whose id stands in the token. */
+/* Matches everyone of these kinds (a bit each) whose id is the token. */
 static void match_token(struct matching *m, uint32_t token, unsigned kinds)
 {
 	struct hs_subjects *s = m->subjects;

@@ -20,7 +20,7 @@ void hs_dedup_key_maker_free(struct hs_dedup_key_maker *i)
 	memset(i, 0, sizeof *i);
 }
 
-/* The start of a SHA-256 over three texts, one behind the other. */
+/* The first bytes of the SHA-256 of three concatenated texts. */
 static enum hs_result digest(struct hs_dedup_key_maker *i, struct hs_slice a, struct hs_slice b,
                              struct hs_slice c, uint8_t out[static HS_DEDUP_KEY_BYTES])
 {
@@ -35,8 +35,8 @@ static enum hs_result digest(struct hs_dedup_key_maker *i, struct hs_slice a, st
 }
 
 /*
- * By an id, between its quotes if it is a string: "a" and "\u0061" are the same one. A zero
- * parts it from the tenant, whose label has none.
+ * The key for an id, decoded if it is a string: "a" and "\u0061" are equal. A zero byte, which no
+ * label has, separates it from the tenant.
  */
 static enum hs_result of_id(struct hs_dedup_key_maker *i, struct hs_slice id, bool escaped,
                             struct hs_slice tenant, struct hs_dedup_key *identity)
@@ -51,9 +51,9 @@ static enum hs_result of_id(struct hs_dedup_key_maker *i, struct hs_slice id, bo
 	return digest(i, tenant, hs_slice("", 1), id, identity->bytes);
 }
 
-/* --- an id of its own --------------------------------------------------------------- */
+/* --- the event's own id --------------------------------------------------------------- */
 
-/* The text of a number or string as it was sent; else nothing. */
+/* The bytes of a number or string as sent; empty for anything else. */
 static struct hs_slice text_of(const struct hs_json *j, uint32_t t)
 {
 	if (t == 0)
@@ -63,7 +63,7 @@ static struct hs_slice text_of(const struct hs_json *j, uint32_t t)
 	return j->tok[t].kind == HS_JSON_NUMBER ? hs_json_raw(j, t) : HS_SLICE_NONE;
 }
 
-/* What programs write where there is no value. As an id, it would make all events one. */
+/* Words that programs write for "no value". As ids they would make all events duplicates. */
 static bool is_placeholder(struct hs_slice id)
 {
 	static const struct hs_slice words[] = {
@@ -87,9 +87,9 @@ static bool has_own_id(const struct hs_event *e)
 	return k < id.n && !is_placeholder(id);
 }
 
-/* --- an id that is made ------------------------------------------------------------- */
+/* --- making an id ------------------------------------------------------------- */
 
-/* A time has a digit that is no zero. */
+/* A real time has a digit other than zero. */
 static bool has_timestamp(const struct hs_event *e)
 {
 	struct hs_slice stamp = text_of(e->json, e->field[HS_FIELD_TIMESTAMP]);
@@ -105,7 +105,7 @@ static bool is_blank(char c)
 	return c == ' ' || c == '\t' || c == '\n' || c == '\r';
 }
 
-/* A value's JSON text, without the blanks between tokens. */
+/* Appends a value's JSON text without the blanks between tokens. */
 static void put_value(struct hs_buf *out, const struct hs_json *j, uint32_t t)
 {
 	struct hs_slice text = hs_json_raw(j, t);
@@ -116,7 +116,7 @@ static void put_value(struct hs_buf *out, const struct hs_json *j, uint32_t t)
 		if (text.p[k] == '"')
 			in_string = !in_string;
 		else if (text.p[k] == '\\')
-			k++; /* in a string, for there is none elsewhere */
+			k++; /* inside a string: there are none elsewhere */
 		else if (!in_string && is_blank(text.p[k])) {
 			hs_buf_put(out, text.p + from, k - from);
 			from = k + 1;
@@ -125,7 +125,7 @@ static void put_value(struct hs_buf *out, const struct hs_json *j, uint32_t t)
 	hs_buf_put(out, text.p + from, text.n - from);
 }
 
-/* Differs from delivery to delivery, or is no part of what happened. */
+/* Members that differ between deliveries, or are no part of what happened. */
 static bool is_of_delivery(const struct hs_json *j, uint32_t key, bool in_context)
 {
 	enum hs_field f = in_context ? HS_FIELD_COUNT : hs_event_field_of_key(j, key);
@@ -134,7 +134,7 @@ static bool is_of_delivery(const struct hs_json *j, uint32_t key, bool in_contex
 	       (f == HS_FIELD_COUNT && hs_event_is_address(j, key));
 }
 
-/* The members of an object that count. */
+/* Appends the members of the object that count. */
 static void put_members(struct hs_buf *out, const struct hs_json *j, uint32_t object,
                         bool in_context)
 {
@@ -160,7 +160,7 @@ static void put_members(struct hs_buf *out, const struct hs_json *j, uint32_t ob
 	hs_buf_putc(out, '}');
 }
 
-/* From a hash of two texts. */
+/* Makes an id from the hash of two texts. */
 static enum hs_result make(struct hs_dedup_key_maker *i, const char *prefix, struct hs_slice a,
                            struct hs_slice b, struct hs_made_id *made)
 {
@@ -213,7 +213,7 @@ static bool is_called(const struct hs_record_field *leaf, struct hs_slice name)
 	return hs_slice_eq(leaf->name, name); /* hookspool writes these without escapes */
 }
 
-/* null, true and false are no ids. */
+/* null, true and false are not ids. */
 static bool is_id(const struct hs_record_field *leaf)
 {
 	return leaf->value.n > 0 && (leaf->is_string || leaf->value.p[0] == '-' ||
@@ -234,7 +234,7 @@ enum hs_result hs_dedup_key_of_record(struct hs_dedup_key_maker *i, struct hs_sl
 		if (is_called(&leaf, HS_SLICE("message_id")))
 			message_id = leaf;
 		else if (is_called(&leaf, HS_SLICE("tenant")))
-			tenant = leaf.value; /* a label: nothing in it is ever escaped */
+			tenant = leaf.value; /* a label: it never has escapes */
 		at_end = is_called(&leaf, HS_SLICE("spooled_at"));
 	}
 	if (at_end && !hs_timestamp_parse(leaf.value, spooled_ms))

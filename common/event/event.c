@@ -4,7 +4,7 @@
 
 enum {
 	FIELD_NAME_MAX = 18, /* original_timestamp */
-	KEY_MAX = 64,        /* decoded; nobody spells a field with more */
+	KEY_MAX = 64,        /* decoded; no spelling of a field is longer */
 	ESCAPE = 6,          /* bytes of \u0061 */
 };
 
@@ -36,7 +36,7 @@ enum hs_field hs_field_named(struct hs_slice name)
 	return HS_FIELD_COUNT;
 }
 
-/* Is `snake` the name, or the name without its underscores (userid, USERID)? */
+/* True if `snake` is the name, with or without its underscores (userid, USERID). */
 static bool spells(struct hs_slice snake, struct hs_slice name)
 {
 	size_t at = 0;
@@ -49,7 +49,7 @@ static bool spells(struct hs_slice snake, struct hs_slice name)
 	return at == snake.n;
 }
 
-/* The fields as Segment's libraries spell them: most keys are found here. */
+/* The spellings of Segment's libraries, which most keys have. */
 static enum hs_field field_in_camel_case(struct hs_slice key)
 {
 	static const struct hs_slice camel[HS_FIELD_COUNT] = {
@@ -64,7 +64,7 @@ static enum hs_field field_in_camel_case(struct hs_slice key)
 	return HS_FIELD_COUNT;
 }
 
-/* A key in snake case; n == 0: it is too long for a name that is known here. */
+/* A key in snake case; n == 0: too long for any field. */
 static struct hs_slice snake_of_key(const struct hs_json *j, uint32_t key,
 				    char snaked[static HS_SNAKE_MAX(KEY_MAX)])
 {
@@ -85,7 +85,7 @@ static struct hs_slice snake_of_key(const struct hs_json *j, uint32_t key,
 	return n > FIELD_NAME_MAX ? HS_SLICE_NONE : hs_slice(snaked, n);
 }
 
-/* The Spec field that a key means, or HS_FIELD_COUNT. */
+/* The Spec field that a key names, or HS_FIELD_COUNT. */
 static enum hs_field find_field_of_key(const struct hs_json *j, uint32_t key)
 {
 	char snaked[HS_SNAKE_MAX(KEY_MAX)];
@@ -103,13 +103,13 @@ static enum hs_field find_field_of_key(const struct hs_json *j, uint32_t key)
 	return HS_FIELD_COUNT;
 }
 
-/* Notes the result beside the key, for its next use. */
+/* Stores the result with the cached key, for its next use. */
 enum hs_field hs_event_field_of_key(const struct hs_json *j, uint32_t key)
 {
 	struct hs_json_key *k = &j->keys.key[j->tok[key].key];
 
 	if (k == j->keys.key)
-		return find_field_of_key(j, key); /* not remembered */
+		return find_field_of_key(j, key); /* not in the cache */
 	if (k->note == 0)
 		k->note = (uint8_t)(find_field_of_key(j, key) + 1);
 	return (enum hs_field)(k->note - 1);
@@ -166,7 +166,7 @@ static bool has_text(const struct hs_event *e, enum hs_field f)
 	return is_string(e, f) && hs_json_inner(e->json, e->field[f]).n > 0;
 }
 
-/* An id: a non-empty string, or a number. */
+/* True for an id: a non-empty string, or a number. */
 static bool has_id(const struct hs_event *e, enum hs_field f)
 {
 	return has_text(e, f) ||
@@ -183,14 +183,14 @@ static bool is_object_or_void(const struct hs_json *j, uint32_t value)
 
 #define TEXT(literal) { (literal), sizeof(literal) - 1 }
 
-/* What the Spec demands of each type, beside what it demands of every event. */
+/* What the Spec demands of each type, beyond what it demands of every event. */
 static enum hs_result check_type(const struct hs_event *e)
 {
 	static const struct {
 		struct hs_slice type;
 		struct {
 			enum hs_field field;
-			enum hs_result missing; /* HS_OK: no demand */
+			enum hs_result missing; /* HS_OK: no further demand */
 		} need[2];
 	} rules[] = {
 		{ TEXT("track"), { { HS_FIELD_EVENT, HS_E_EVENT_NAME } } },

@@ -3,8 +3,8 @@
 
 enum {
 	KEY_KEEP = 1 << 16,
-	SLACK = HS_LABEL_SLACK, /* bytes read and written behind the ones that are meant */
-	LABEL_MAX = 24,         /* of a fixed field: ,"original_timestamp": */
+	SLACK = HS_LABEL_SLACK, /* bytes read and written beyond the end */
+	LABEL_MAX = 24,         /* longest fixed label: ,"original_timestamp": */
 };
 
 void hs_flattener_init(struct hs_flattener *f, enum hs_names names)
@@ -29,8 +29,8 @@ void hs_flattener_shrink(struct hs_flattener *f)
 /* --- output ----------------------------------------------------------------- */
 
 /*
- * Copies n bytes, and up to SLACK more: what is copied here is short, and of every length, so
- * that a jump by length would be guessed wrong.
+ * Copies n bytes and up to SLACK more. The pieces are short and of every length, so a branch on
+ * the length would be mispredicted.
  */
 static inline char *copy_roughly(char *to, const char *from, size_t n)
 {
@@ -41,8 +41,8 @@ static inline char *copy_roughly(char *to, const char *from, size_t n)
 }
 
 /*
- * Up to sixteen bytes with quotes and backslashes escaped. If there are fewer, no quote stands
- * behind them; 32 may be read and written.
+ * Copies up to 16 bytes, escaping quotes and backslashes. If there are fewer, no quote follows
+ * them. 32 bytes must be readable and writable.
  */
 static inline char *copy_quoted(char *to, const char *from, size_t n)
 {
@@ -58,7 +58,7 @@ static inline char *copy_quoted(char *to, const char *from, size_t n)
 	return to + n;
 }
 
-/* Copies text into a string under way, with quotes and backslashes escaped. */
+/* Appends text to an unfinished string, escaping quotes and backslashes. */
 static void put_quoted(struct hs_buf *out, struct hs_slice text)
 {
 	char *to = hs_buf_reserve(out, 2 * text.n + SLACK), rest[3 * 16] = { 0 };
@@ -73,7 +73,7 @@ static void put_quoted(struct hs_buf *out, struct hs_slice text)
 	out->n = (size_t)(to - out->p);
 }
 
-/* The same without the blanks between tokens. */
+/* Like put_escaped, without the blanks between tokens. */
 static void put_unspaced(struct hs_buf *out, struct hs_slice text)
 {
 	bool in_string = false;
@@ -85,7 +85,7 @@ static void put_unspaced(struct hs_buf *out, struct hs_slice text)
 		if (c == '"')
 			in_string = !in_string;
 		else if (c == '\\')
-			i++; /* in a string, for there is none elsewhere */
+			i++; /* inside a string: there are none elsewhere */
 		else if (!in_string && (c == ' ' || c == '\t' || c == '\n' || c == '\r')) {
 			put_quoted(out, hs_slice(text.p + from, i - from));
 			from = i + 1;
@@ -94,7 +94,7 @@ static void put_unspaced(struct hs_buf *out, struct hs_slice text)
 	put_quoted(out, hs_slice(text.p + from, text.n - from));
 }
 
-/* An array as a string that holds its JSON text without the blanks between tokens. */
+/* Appends an array as a string: its JSON text without the blanks between tokens. */
 static void put_array(struct hs_buf *out, const struct hs_json *j, uint32_t array)
 {
 	struct hs_slice text = hs_json_raw(j, array);
@@ -105,8 +105,8 @@ static void put_array(struct hs_buf *out, const struct hs_json *j, uint32_t arra
 }
 
 /*
- * A label, and the value behind it: the one place that every byte of a record passes.
- * SLACK bytes behind the label may be read.
+ * Appends a label and a value. Every byte of a record goes through here. SLACK bytes after the
+ * label must be readable.
  */
 static inline void put_member(struct hs_buf *out, struct hs_slice label, const struct hs_json *j,
 			      uint32_t value)
@@ -129,19 +129,19 @@ static inline void put_member(struct hs_buf *out, struct hs_slice label, const s
 	out->n += label.n + text.n;
 }
 
-/* ,"name": — the comma also stands before the first; the record's brace replaces it. */
+/* ,"name": with a comma before the first one, too; the record's brace overwrites it. */
 #define LABEL(name) HS_SLICE(",\"" name "\":")
 
 /* --- the walk --------------------------------------------------------------- */
 
 struct walk {
 	const struct hs_json *json;
-	const struct hs_event *event; /* its flat fields are skipped at the top; or NULL */
+	const struct hs_event *event; /* the event whose flat fields are skipped at the top; or NULL */
 	struct hs_buf *out;
-	size_t limit; /* of out->n */
+	size_t limit; /* limit for out->n */
 };
 
-/* The step by a key token. */
+/* The step along a key token. */
 static enum hs_result go_down(struct hs_flattener *f, const struct hs_json *j, uint32_t parent,
                               uint32_t key, uint32_t *step)
 {
@@ -175,7 +175,7 @@ static enum hs_result put_leaf(struct hs_flattener *f, const struct walk *w, uin
 	return w->out->n > w->limit ? HS_E_RECORD_LARGE : HS_OK;
 }
 
-/* Every leaf of the object below the step `top`, depth first, in the order of the text. */
+/* Appends every leaf of the object below the step `top`, depth first, in the order of the text. */
 static enum hs_result put_leaves(struct hs_flattener *f, const struct walk *w, uint32_t object,
                                  uint32_t top)
 {
@@ -193,7 +193,7 @@ static enum hs_result put_leaves(struct hs_flattener *f, const struct walk *w, u
 		const struct hs_json_token *value;
 		uint32_t step;
 
-		if (key == level[depth].end) { /* the object is done; so may be the one around it */
+		if (key == level[depth].end) { /* the object ends, and perhaps the enclosing ones */
 			if (depth-- == 0)
 				break;
 			continue;
@@ -221,7 +221,7 @@ static enum hs_result put_leaves(struct hs_flattener *f, const struct walk *w, u
 static void put_message_id(struct hs_slice id, struct hs_buf *out)
 {
 	hs_buf_put_slice(out, LABEL("message_id"));
-	hs_buf_putc(out, '"'); /* made here: nothing in it needs an escape */
+	hs_buf_putc(out, '"'); /* made by us: needs no escapes */
 	hs_buf_put_slice(out, id);
 	hs_buf_putc(out, '"');
 }
@@ -263,7 +263,7 @@ static enum hs_result put_stamp(struct hs_flattener *f, const struct hs_stamp *s
 			r = put_leaves(f, &w, 0, step);
 	}
 	hs_buf_put_slice(out, LABEL("spooled_at"));
-	hs_buf_putc(out, '"'); /* a time: nothing in it needs an escape */
+	hs_buf_putc(out, '"'); /* a time: needs no escapes */
 	hs_buf_put_slice(out, stamp->spooled_at);
 	hs_buf_putc(out, '"');
 	return r;
@@ -293,6 +293,6 @@ enum hs_result hs_flatten(struct hs_flattener *f, const struct hs_event *e,
 		out->failed = false;
 		return r;
 	}
-	out->p[start] = '{'; /* instead of the first comma */
+	out->p[start] = '{'; /* over the first comma */
 	return HS_OK;
 }

@@ -5,12 +5,12 @@
 
 enum { EXPONENT_DIGITS = 15 };
 
-/* A literal in its parts: its value is the digits from `first` to `last`, times 10^exponent. */
+/* A literal, parsed: its value is the digits from `first` to `last` times 10^exponent. */
 struct number {
 	bool minus;
 	struct hs_slice whole, fraction;
-	int64_t exponent;    /* of the last digit that counts */
-	size_t first, last;  /* which digits count, of whole and fraction together; first == last: zero */
+	int64_t exponent;    /* of the last significant digit */
+	size_t first, last;  /* the significant digits of whole and fraction together; first == last: zero */
 };
 
 static size_t digits_at(struct hs_slice s, size_t at)
@@ -33,7 +33,7 @@ static char digit(const struct number *n, size_t i)
 	return i < n->whole.n ? n->whole.p[i] : n->fraction.p[i - n->whole.n];
 }
 
-/* The exponent behind the 'e'. False: there is none, or it is longer than can be counted with. */
+/* Parses the exponent after the 'e'. False: there is none, or it is too long. */
 static bool read_exponent(struct hs_slice s, int64_t *exponent)
 {
 	bool minus = s.n > 0 && s.p[0] == '-';
@@ -110,7 +110,7 @@ void hs_id_put_number(struct hs_buf *out, struct hs_slice literal)
 		return;
 	}
 	count = (int64_t)(n.last - n.first);
-	point = count + n.exponent; /* so many digits stand before it */
+	point = count + n.exponent; /* number of digits before the point */
 	if (count == 0) {
 		hs_buf_putc(out, '0');
 		return;

@@ -9,11 +9,11 @@
 
 enum {
 	TOKENS_FIRST = 512,
-	TOKENS_KEEP = 1 << 16,  /* a megabyte of tokens survives hs_json_shrink */
-	KEYS_COMPARED_EACH = 16 /* up to so many keys are compared as they come */
+	TOKENS_KEEP = 1 << 16,  /* hs_json_shrink keeps a megabyte of tokens */
+	KEYS_COMPARED_EACH = 16 /* up to this many keys are compared one by one */
 };
 
-/* What stands under a key that is not remembered: no key in there can be, either. */
+/* The parent of keys below a key that is not in the cache: they cannot be in it, either. */
 static const uint32_t NO_KEY = UINT32_MAX;
 
 void hs_json_init(struct hs_json *j, uint64_t seed)
@@ -62,8 +62,8 @@ void hs_json_start(struct hs_json *j, struct hs_slice text)
 }
 
 /*
- * The functions below read from p on and return what stands behind it; or NULL, once
- * they have noted what cannot stand, and where.
+ * The functions below read at p and return the position after what they read; or NULL, after
+ * recording the error and its position.
  */
 
 /* --- bytes ------------------------------------------------------------------ */
@@ -75,7 +75,7 @@ static const char *fail(struct hs_json *j, const char *p, enum hs_result r)
 	return NULL;
 }
 
-/* What stands at p cannot stand there; or nothing does. */
+/* Records that the byte at p is wrong, or that the text ends there. */
 static const char *unexpected(struct hs_json *j, const char *p)
 {
 	return fail(j, p, p == j->end ? HS_E_JSON_END : HS_E_JSON_SYNTAX);
@@ -97,8 +97,8 @@ static const char *skip_blanks(struct hs_json *j, const char *p)
 }
 
 /*
- * The byte at p, moved over blanks first (RFC 8259, 2: there are four; mostly there is
- * none). '\0' at the end of the text.
+ * Skips blanks (RFC 8259, 2: four characters; mostly there are none) and returns the byte at p;
+ * '\0' at the end of the text.
  */
 static inline char peek(struct hs_json *j, const char **p)
 {
@@ -108,7 +108,7 @@ static inline char peek(struct hs_json *j, const char **p)
 	return *p < j->end ? **p : '\0';
 }
 
-/* First byte at or behind p that a string cannot simply contain: hs_scan16_odd. */
+/* The first byte from p on that is no plain byte of a string: hs_scan16_odd. */
 static inline const char *skip_plain(const struct hs_json *j, const char *p)
 {
 	for (; p < j->block_end; p += 16) {
@@ -149,7 +149,7 @@ static const char *read_escape(struct hs_json *j, const char *p)
 	}
 }
 
-/* Characters beyond ASCII: mostly a word of them. */
+/* Reads characters beyond ASCII, which come mostly in words. */
 static const char *read_utf8(struct hs_json *j, const char *p)
 {
 	do {
@@ -162,7 +162,7 @@ static const char *read_utf8(struct hs_json *j, const char *p)
 	return p;
 }
 
-/* What is no plain byte of a string, nor its end. */
+/* Reads what is neither a plain byte of a string nor its end. */
 static const char *read_odd(struct hs_json *j, const char *p, bool *escaped)
 {
 	if (*p == '\\') {
@@ -172,7 +172,7 @@ static const char *read_odd(struct hs_json *j, const char *p, bool *escaped)
 	return (unsigned char)*p < ' ' ? fail(j, p, HS_E_JSON_CONTROL) : read_utf8(j, p);
 }
 
-/* The rest of a string, from what is no plain byte on; afterwards behind the closing quote. */
+/* Reads the rest of a string from its first byte that is not plain; returns after the closing quote. */
 static const char *read_odd_string(struct hs_json *j, const char *p, bool *escaped)
 {
 	while (p != NULL && !is_at(j, p, '"')) {
@@ -185,7 +185,7 @@ static const char *read_odd_string(struct hs_json *j, const char *p, bool *escap
 	return p == NULL ? NULL : p + 1;
 }
 
-/* p is at the opening quote; afterwards behind the closing one. */
+/* p is at the opening quote; returns after the closing one. */
 static inline const char *read_string(struct hs_json *j, const char *p, bool *escaped)
 {
 	*escaped = false;
@@ -198,7 +198,7 @@ static bool is_digit(char c)
 	return c >= '0' && c <= '9';
 }
 
-/* First byte at or behind p that is no digit. */
+/* The first byte from p on that is no digit. */
 static inline const char *skip_digits(const struct hs_json *j, const char *p)
 {
 	for (; p < j->block_end; p += 16) {
@@ -212,7 +212,7 @@ static inline const char *skip_digits(const struct hs_json *j, const char *p)
 	return p;
 }
 
-/* One digit or more. */
+/* Reads one or more digits. */
 static inline const char *read_digits(struct hs_json *j, const char *p)
 {
 	const char *behind = skip_digits(j, p);
@@ -267,13 +267,13 @@ static bool grow_tokens(struct hs_json *j, const char *p)
 	return true;
 }
 
-/* Is there room for the token of what stands at p? If not, that was noted. */
+/* Makes room for one token. False: records the error at p. */
 static inline bool has_room(struct hs_json *j, const char *p)
 {
 	return HS_MOSTLY(j->n < j->cap) || grow_tokens(j, p);
 }
 
-/* There must be room. */
+/* Needs room for the token. */
 static inline struct hs_json_token *put_token(struct hs_json *j, enum hs_json_kind kind,
 					      const char *from, const char *to)
 {
@@ -287,7 +287,7 @@ static inline struct hs_json_token *put_token(struct hs_json *j, enum hs_json_ki
 	return t;
 }
 
-/* What is no string and no container, or nothing. */
+/* Reads a number or a literal; anything else is an error. */
 static const char *read_bare(struct hs_json *j, const char *p, char first, enum hs_json_kind *kind)
 {
 	switch (first) {
@@ -300,7 +300,7 @@ static const char *read_bare(struct hs_json *j, const char *p, char first, enum 
 	}
 }
 
-/* A value that holds no others, or what is none; `first` is its first byte. */
+/* Reads a value that is no container, or fails; `first` is its first byte. */
 static inline const char *read_scalar(struct hs_json *j, const char *p, char first)
 {
 	enum hs_json_kind kind = HS_JSON_STRING;
@@ -316,9 +316,9 @@ static inline const char *read_scalar(struct hs_json *j, const char *p, char fir
 	return p;
 }
 
-/* --- doubled keys ----------------------------------------------------------- */
+/* --- repeated keys ----------------------------------------------------------- */
 
-/* The key as it compares: its bytes, or, if it has escapes, decoded into buf. */
+/* The bytes to compare: the key itself, or decoded into buf if it has escapes. */
 static inline struct hs_slice key_text(const struct hs_json *j, uint32_t key, struct hs_buf *buf)
 {
 	struct hs_slice inner = hs_json_inner(j, key);
@@ -330,13 +330,13 @@ static inline struct hs_slice key_text(const struct hs_json *j, uint32_t key, st
 	return hs_buf_slice(buf);
 }
 
-/* Are two keys the same? Should memory be out: no, and a buffer has failed. */
+/* True if two keys are equal. Out of memory: false, and a buffer has failed. */
 static bool is_same_key(struct hs_json *j, uint32_t a, uint32_t b)
 {
 	return hs_slice_eq(key_text(j, a, &j->key_a), key_text(j, b, &j->key_b));
 }
 
-/* Is the newest key the same as an earlier one of the object? */
+/* True if the newest key repeats an earlier one of the object. */
 static bool is_seen(struct hs_json *j, uint32_t object, uint32_t key)
 {
 	for (uint32_t i = object + 1; i < key; i = j->tok[i + 1].next)
@@ -345,7 +345,7 @@ static bool is_seen(struct hs_json *j, uint32_t object, uint32_t key)
 	return false;
 }
 
-/* How many keys the object has so far. */
+/* The number of keys in the object so far. */
 static uint32_t count_keys(const struct hs_json *j, uint32_t object)
 {
 	uint32_t keys = 0;
@@ -356,21 +356,21 @@ static uint32_t count_keys(const struct hs_json *j, uint32_t object)
 }
 
 /*
- * The newest key, or one before it in the object, is not remembered: from now on, each is
- * compared with all the others.
+ * The object has a key that is not in the cache: from now on each key is compared with all the
+ * others.
  */
 static enum hs_result check_strange_key(struct hs_json *j, struct hs_json_frame *f, uint32_t key)
 {
 	f->keys = f->strange ? f->keys + 1 : count_keys(j, f->token);
 	f->strange = true;
 	if (f->keys > KEYS_COMPARED_EACH)
-		return HS_OK; /* check_many_keys will look, once, when the object ends */
+		return HS_OK; /* check_many_keys compares them once, at the end of the object */
 	if (is_seen(j, f->token, key))
 		return HS_E_JSON_TWICE;
 	return hs_buf_ok(&j->key_a) && hs_buf_ok(&j->key_b) ? HS_OK : HS_E_MEMORY;
 }
 
-/* The newest key; `known` is its index among j->keys, or 0. */
+/* Checks the newest key; `known` is its index in j->keys, or 0. */
 static enum hs_result check_new_key(struct hs_json *j, struct hs_json_frame *f, uint32_t key,
 				    uint32_t known)
 {
@@ -385,9 +385,9 @@ static enum hs_result check_new_key(struct hs_json *j, struct hs_json_frame *f, 
 }
 
 /*
- * An empty open-addressing table for so many keys, at most half full: how many slots, or 0. Of a
- * table that a larger object left no more is cleared than these keys need: small ones may follow
- * by the thousand.
+ * Prepares an empty open-addressing table for `keys` keys, at most half full. Returns the number of
+ * slots; 0: out of memory. Clears only the slots that these keys need, since thousands of small
+ * objects may follow a large one.
  */
 static uint32_t clear_table(struct hs_json *j, uint32_t keys)
 {
@@ -406,7 +406,7 @@ static uint32_t clear_table(struct hs_json *j, uint32_t keys)
 	return slots;
 }
 
-/* p is at the end of an object of many keys; it is p again if none is there twice. */
+/* At the end p of an object of many keys: returns p if no key is repeated. */
 static const char *check_many_keys(struct hs_json *j, const struct hs_json_frame *f, const char *p)
 {
 	uint32_t slots = clear_table(j, f->keys);
@@ -421,7 +421,7 @@ static const char *check_many_keys(struct hs_json *j, const struct hs_json_frame
 		for (; j->table[at] != 0; at = (at + 1) & mask)
 			if (is_same_key(j, j->table[at], key))
 				return fail(j, j->text.p + j->tok[key].start, HS_E_JSON_TWICE);
-		j->table[at] = key; /* never 0: a key stands behind its object */
+		j->table[at] = key; /* never 0: a key comes after its object */
 		if (!hs_buf_ok(&j->key_a) || !hs_buf_ok(&j->key_b))
 			return fail(j, p, HS_E_MEMORY);
 	}
@@ -430,7 +430,7 @@ static const char *check_many_keys(struct hs_json *j, const struct hs_json_frame
 
 /* --- containers ------------------------------------------------------------- */
 
-/* The newest key is what should have been guessed. Nothing is guessed in a strange object. */
+/* Corrects the prediction to the newest key. A strange object has no predictions. */
 static void remember(struct hs_json *j, struct hs_json_frame *f, uint32_t known)
 {
 	struct hs_json_key *key = j->keys.key;
@@ -443,7 +443,7 @@ static void remember(struct hs_json *j, struct hs_json_frame *f, uint32_t known)
 	f->guess = f->strange ? 0 : key[known].next;
 }
 
-/* A key that was not guessed, and its colon. */
+/* Reads a key that was not predicted, and its colon. */
 static const char *read_new_key(struct hs_json *j, const char *p, struct hs_json_frame *f)
 {
 	uint32_t key = j->n, known = 0;
@@ -471,7 +471,7 @@ static const char *read_new_key(struct hs_json *j, const char *p, struct hs_json
 	return peek(j, &p) == ':' ? p + 1 : unexpected(j, p);
 }
 
-/* A key and its colon, with the blanks between them. */
+/* Reads a key and its colon, with blanks between. */
 static inline const char *read_key(struct hs_json *j, const char *p, struct hs_json_frame *f)
 {
 	uint32_t guess = f->guess;
@@ -488,7 +488,7 @@ static inline const char *read_key(struct hs_json *j, const char *p, struct hs_j
 	return read_new_key(j, p, f);
 }
 
-/* p is at a bracket; afterwards behind it. `f` is for the container. */
+/* p is at an opening bracket; returns after it. `f` is the container's frame. */
 static inline const char *open_container(struct hs_json *j, const char *p, struct hs_json_frame *f)
 {
 	bool object = *p == '{';
@@ -500,7 +500,7 @@ static inline const char *open_container(struct hs_json *j, const char *p, struc
 	f->under = f[-1].key;
 	f->strange = object && f->under == NO_KEY;
 	f->keys = 0;
-	f->key = object ? 0 : f->under; /* what is in an array stands under the array's key */
+	f->key = object ? 0 : f->under; /* keys in an array have the array's key as parent */
 	f->guess = object && !f->strange ? j->keys.key[f->under].first : 0;
 	f->object = ++j->keys.objects;
 	f->close = object ? '}' : ']';
@@ -508,7 +508,7 @@ static inline const char *open_container(struct hs_json *j, const char *p, struc
 	return p + 1;
 }
 
-/* p is at the closing bracket; afterwards behind it. */
+/* p is at the closing bracket; returns after it. */
 static inline const char *close_container(struct hs_json *j, const char *p,
 					  const struct hs_json_frame *f)
 {
@@ -523,8 +523,8 @@ static inline const char *close_container(struct hs_json *j, const char *p,
 }
 
 /*
- * Behind a value: closes every container that ends here, until a comma announces the
- * next value, or none is open. *innermost is the one around the next value.
+ * After a value: closes the containers that end here, up to a comma or until none is open.
+ * *innermost is the container of the next value.
  */
 static inline const char *after_value(struct hs_json *j, const char *p,
 				      struct hs_json_frame **innermost)
@@ -558,7 +558,7 @@ enum hs_result hs_json_value(struct hs_json *j, unsigned depth)
 	*outside = (struct hs_json_frame){ .key = HS_JSON_KEY_TOP };
 	if (!hs_json_key_cache_start(&j->keys))
 		return HS_E_MEMORY;
-	if (j->seed == 0) /* none was given; addresses outsiders do not know, either */
+	if (j->seed == 0) /* no seed was given: outsiders do not know addresses, either */
 		j->seed = (uint64_t)(uintptr_t)j->keys.key;
 	do {
 		char c = peek(j, &p);
@@ -580,7 +580,7 @@ enum hs_result hs_json_value(struct hs_json *j, unsigned depth)
 	return HS_OK;
 }
 
-/* Moves over blanks; is there anything behind them? */
+/* Skips blanks; true if anything follows. */
 static bool find_text(struct hs_json *j)
 {
 	const char *p = j->text.p + j->pos;
@@ -646,7 +646,7 @@ static enum hs_result cannot_stand(const struct hs_json *j, enum hs_result r)
 	return j->pos == j->text.n ? HS_E_JSON_END : r;
 }
 
-/* Opens an array, if one begins here, and passes over those that hold nothing. */
+/* Enters an array if one begins here; skips empty ones. */
 static bool find_value(struct hs_json *j, bool *first)
 {
 	*first = false;
@@ -661,7 +661,7 @@ static bool find_value(struct hs_json *j, bool *first)
 	return j->inside;
 }
 
-/* Behind a value: up to what follows it. */
+/* After a value: moves to what follows it. */
 static enum hs_result end_piece(struct hs_json *j)
 {
 	bool is_value = j->tok[0].kind == HS_JSON_OBJECT || j->inside;
@@ -706,7 +706,7 @@ static uint32_t hex4(const char *p)
 	return code;
 }
 
-/* p is at the u of an escape; returns the code point and the bytes read behind the u. */
+/* p is at the u of an escape; returns the code point and the number of bytes read after the u. */
 static uint32_t unescape_unicode(const char *p, const char *end, size_t *used)
 {
 	uint32_t high = hex4(p + 1), low;

@@ -5,8 +5,8 @@
 
 enum {
 	FIRST = 64,
-	KEEP = 1 << 12, /* so many outlive a text … */
-	MOST = 1 << 15, /* … and one text adds up to so many: two megabytes */
+	KEEP = 1 << 12, /* keys that survive a text … */
+	MOST = 1 << 15, /* … and keys that one text may add: two megabytes */
 };
 
 void hs_json_key_cache_free(struct hs_json_key_cache *k)

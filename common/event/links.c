@@ -47,7 +47,7 @@ static const char *const placeholders[] = {
 	"uuid",
 	"test",
 	"void",
-	"9774d56d682e549c", /* what many phones of 2010 said when asked for their Android id */
+	"9774d56d682e549c", /* the Android id of many phones of 2010 */
 };
 
 static char lower(char c)
@@ -79,7 +79,7 @@ static bool is_listed(struct hs_slice id)
 	return false;
 }
 
-/* Digits that are all zero but perhaps for the last one; returns that one, or -1. */
+/* Reads digits that are all zero except perhaps the last; returns the last, or -1. */
 static int small(struct hs_slice *s)
 {
 	size_t n = 0;
@@ -97,8 +97,7 @@ static bool skip_zeros(struct hs_slice *s)
 	return small(s) == 0;
 }
 
-/* "0", "-0.00", "0e7", "-1", "-1.0", "-01e0": any spelling that JSON or a program may have for 0
- * and -1. */
+/* True for 0 and -1 in any spelling of JSON or a program: "0", "-0.00", "0e7", "-1", "-01e0". */
 static bool is_zero_or_minus_one(struct hs_slice s)
 {
 	bool minus = s.n > 0 && s.p[0] == '-';
@@ -128,7 +127,7 @@ static bool is_zero_or_minus_one(struct hs_slice s)
 	return s.n == 0;
 }
 
-/* Nothing but marks, or one letter again and again between them: zeros, or eight f's or x's. */
+/* True if there are only marks, or marks and one repeated letter: zeros, or eight f's or x's. */
 static bool is_monotonous(struct hs_slice id)
 {
 	char letter = '\0';
@@ -203,7 +202,7 @@ static bool make_room(struct hs_links *l)
 	return true;
 }
 
-/* The id's text in `to`; empty: there is none. False: out of memory. */
+/* Puts the id's text into `to`; empty: no id. False: out of memory. */
 static bool read_id(const struct hs_named *named, uint32_t token, struct hs_buf *to)
 {
 	hs_buf_reset(to);
@@ -212,9 +211,9 @@ static bool read_id(const struct hs_named *named, uint32_t token, struct hs_buf 
 	return hs_buf_ok(to);
 }
 
-/* --- the first look ------------------------------------------------------------------ */
+/* --- first pass ------------------------------------------------------------------ */
 
-/* A link as a record has it, to an id in l->id. */
+/* A link in a record, to the id in l->id. */
 struct found {
 	struct hs_subject *by;
 	enum hs_subject_kind kind;
@@ -241,7 +240,7 @@ static bool add_link(struct hs_links *l, const struct hs_named *named, const str
 	if (l->id.n == 0 || (f->by->kind == f->kind && f->by->n == l->id.n &&
 			     memcmp(f->by->id, l->id.p, l->id.n) == 0))
 		return ok;
-	if (f->by->links > HS_LINKS_MAX) /* enough to know that */
+	if (f->by->links > HS_LINKS_MAX) /* its verdict is settled */
 		return ok;
 	hs_buf_put_slice(&tenant, named->tenant);
 	hs_buf_putc(&tenant, '\0');
@@ -261,7 +260,7 @@ static bool add_link(struct hs_links *l, const struct hs_named *named, const str
 	return true;
 }
 
-/* Those of the record's ids who are asked for. */
+/* Finds the record's ids that are subjects. */
 struct askers {
 	struct hs_subject *user, *other;
 };
@@ -312,7 +311,7 @@ static bool find_in(struct hs_links *l, const struct hs_named *named, struct hs_
 	}
 	if (a.other == NULL)
 		return true;
-	f.by = a.other; /* the other way round: only to be told */
+	f.by = a.other; /* the other direction: only reported */
 	f.kind = HS_SUBJECT_USER;
 	f.field = HS_SLICE("user_id");
 	return read_id(named, named->user, &l->id) && add_link(l, named, &f);
@@ -323,7 +322,7 @@ static bool begins(struct hs_slice line, struct hs_slice with)
 	return line.n > with.n && memcmp(line.p, with.p, with.n) == 0;
 }
 
-/* False: out of memory. *ok: it is a record with somebody's id in it. */
+/* False: out of memory. *ok: it is a record with an id. */
 static bool read_record(struct hs_links *l, const struct hs_subjects *whose, struct hs_slice line,
 			struct hs_named *named, bool *ok)
 {
@@ -341,7 +340,7 @@ static bool read_record(struct hs_links *l, const struct hs_subjects *whose, str
 
 bool hs_links_find(struct hs_links *l, struct hs_slice record, struct hs_mark at)
 {
-	/* type comes first, its bytes as they were sent */
+	/* type comes first, as sent */
 	bool is_alias = begins(record, HS_SLICE("{\"type\":\"alias\""));
 	struct hs_named named;
 	bool ok;
@@ -353,14 +352,14 @@ bool hs_links_find(struct hs_links *l, struct hs_slice record, struct hs_mark at
 	return !ok || find_in(l, &named, at, is_alias);
 }
 
-/* --- the second look ------------------------------------------------------------------ */
+/* --- second pass ------------------------------------------------------------------ */
 
 struct checking {
 	struct hs_links *links;
 	enum hs_verdict verdict;
 };
 
-/* The record's user, in l->user, is another one than the one who is asked for. */
+/* True if the record's user, in l->user, is not the subject of the link. */
 static void object(void *context, struct hs_subject *who)
 {
 	struct checking *c = context;
@@ -393,7 +392,7 @@ bool hs_links_check(struct hs_links *l, struct hs_slice record)
 	only.user = 0;
 	if (hs_subjects_match(&l->ids, &only, &anywhere, object, &c) < 0)
 		return false;
-	c.verdict = HS_LINK_IS_USER; /* wherever the id is looked for, it is of kind anonymous */
+	c.verdict = HS_LINK_IS_USER; /* the table has all ids as anonymous */
 	only = named;
 	only.previous = 0;
 	only.anonymous = named.user;

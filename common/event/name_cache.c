@@ -9,9 +9,9 @@
 
 enum {
 	ENTRIES_FIRST = 256,
-	ENTRIES_KEEP = 1 << 12,  /* names or steps that are remembered */
-	TEXT_KEEP = 1 << 19,     /* and their bytes */
-	LABEL_GROWS = 6,         /* a byte of a name as an escape: \u0001 */
+	ENTRIES_KEEP = 1 << 12,  /* limit of names, and of steps */
+	TEXT_KEEP = 1 << 19,     /* limit of their bytes */
+	LABEL_GROWS = 6,         /* longest escape of a byte: \u0001 */
 };
 
 static const uint32_t NO_STEP = UINT32_MAX;
@@ -51,7 +51,7 @@ void hs_name_cache_shrink(struct hs_name_cache *p)
 
 /* --- tables ------------------------------------------------------------------ */
 
-/* An array of entries and their slots, twice as large. The slots are to be filled. */
+/* Grows an array of entries and its table, twice as large; the caller fills the table. */
 static bool grow(void **entry, size_t size, uint32_t **slot, uint32_t *cap)
 {
 	uint32_t larger = *cap == 0 ? ENTRIES_FIRST : *cap * 2;
@@ -134,9 +134,8 @@ static struct hs_slice text_at(const struct hs_name_cache *p, uint32_t at, uint3
 /* --- names ------------------------------------------------------------------- */
 
 /*
- * The fixed names, and what hookspool adds, are taken whether they are present or not.
- * Otherwise {"message":{"id":…}} could pose as a message_id, and an event could bring
- * its own tenant.
+ * Reserves the fixed names and those that hookspool adds, even where they are absent. Otherwise
+ * {"message":{"id":…}} could pose as a message_id, and an event could bring its own tenant.
  */
 static bool is_reserved(struct hs_slice name)
 {
@@ -144,7 +143,7 @@ static bool is_reserved(struct hs_slice name)
 	       hs_slice_eq(name, HS_SLICE("spooled_at"));
 }
 
-/* A name as the inside of a JSON string. Surrogates were kept in three bytes (json.h). */
+/* Appends a name as the inside of a JSON string. Lone surrogates are three bytes in it (json.h). */
 static void put_escaped(struct hs_buf *out, struct hs_slice name)
 {
 	static const char hex[] = "0123456789abcdef";
@@ -174,7 +173,7 @@ static void put_escaped(struct hs_buf *out, struct hs_slice name)
 	hs_buf_put(out, name.p + from, name.n - from);
 }
 
-/* Offsets are of 32 bits; a record of such a size is refused anyway. */
+/* Offsets have 32 bits; a larger record is rejected anyway. */
 static enum hs_result make_room(struct hs_name_cache *p, size_t n)
 {
 	n += HS_LABEL_SLACK;
@@ -183,7 +182,7 @@ static enum hs_result make_room(struct hs_name_cache *p, size_t n)
 	return hs_buf_reserve(&p->text, n) != NULL ? HS_OK : HS_E_MEMORY;
 }
 
-/* Remembers a new name, and its label behind it. */
+/* Adds a name, followed by its label. */
 static enum hs_result add_name(struct hs_name_cache *p, struct hs_slice name, uint32_t hash, uint32_t *index)
 {
 	enum hs_result r = make_room(p, name.n * (1 + LABEL_GROWS) + 4);
@@ -208,7 +207,7 @@ static enum hs_result add_name(struct hs_name_cache *p, struct hs_slice name, ui
 	return HS_OK;
 }
 
-/* The name that stands in p->path. */
+/* The name in p->path, added if it is new. */
 static enum hs_result enter_name(struct hs_name_cache *p, uint32_t *index)
 {
 	struct hs_slice name = hs_buf_slice(&p->path);
@@ -228,7 +227,7 @@ static enum hs_result enter_name(struct hs_name_cache *p, uint32_t *index)
 	return add_name(p, name, hash, index);
 }
 
-/* Is the name free in this record? Then it is taken now. */
+/* Claims the name; false if this record has it already. */
 static bool take_name(struct hs_name_cache *p, uint32_t index)
 {
 	struct hs_name *name = &p->name[index];
@@ -243,7 +242,7 @@ static bool take_name(struct hs_name_cache *p, uint32_t index)
 	return !name->reserved;
 }
 
-/* Each number is tried once a name, so a thousand equal names cost a thousand steps. */
+/* Tries each number once per name, so a thousand equal names cost a thousand tries. */
 static enum hs_result take_suffixed(struct hs_name_cache *p, uint32_t base, uint32_t *index)
 {
 	enum hs_result r;
@@ -300,7 +299,7 @@ static enum hs_result add_step(struct hs_name_cache *p, uint32_t parent, struct 
 	return HS_OK;
 }
 
-/* What was asked for now will be expected behind what was asked for last. */
+/* Predicts this step after the previous one from now on. */
 static void remember(struct hs_name_cache *p, uint32_t step)
 {
 	p->step[p->last].next = step;
@@ -330,10 +329,10 @@ enum hs_result hs_name_cache_find_step(struct hs_name_cache *p, uint32_t parent,
 	return r;
 }
 
-/* A value stands here for the first time: its name is made, from the top down. */
+/* Makes the name of a path, from the root down, when it has a value for the first time. */
 static enum hs_result name_step(struct hs_name_cache *p, uint32_t step)
 {
-	uint32_t way[HS_JSON_DEPTH_MAX + 1] = { 0 }, index = 0; /* and one for the settings */
+	uint32_t way[HS_JSON_DEPTH_MAX + 1] = { 0 }, index = 0; /* one more for the settings header */
 	unsigned depth = 0;
 	enum hs_result r;
 

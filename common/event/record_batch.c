@@ -5,7 +5,7 @@
 
 enum {
 	ROWS_FIRST = 16,
-	LONGER = 3, /* a line is a third longer than its event, at most, mostly */
+	LONGER = 3, /* a line is rarely more than a third longer than its event */
 };
 
 bool hs_record_maker_init(struct hs_record_maker *in)
@@ -62,7 +62,7 @@ void hs_record_maker_reset(struct hs_record_maker *in, size_t bytes)
 	               ? 0
 	               : HS_RECORD_BATCH_BASE + HS_RECORD_BATCH_FACTOR * bytes;
 	if (bytes > 0 && hs_buf_reserve(lines, bytes + bytes / LONGER) == NULL)
-		hs_buf_reset(lines); /* then it must grow */
+		hs_buf_reset(lines); /* it must grow */
 }
 
 void hs_record_maker_shrink(struct hs_record_maker *in, size_t keep)
@@ -72,7 +72,7 @@ void hs_record_maker_shrink(struct hs_record_maker *in, size_t keep)
 	hs_buf_shrink(&in->identifier.text, keep);
 }
 
-/* A row for one more record. NULL: out of memory. */
+/* Adds an entry. NULL: out of memory. */
 static struct hs_record *next_record(struct hs_record_batch *t)
 {
 	size_t cap = t->cap == 0 ? ROWS_FIRST : t->cap * 2;
@@ -88,7 +88,7 @@ static struct hs_record *next_record(struct hs_record_batch *t)
 	return &t->record[t->count];
 }
 
-/* By the text, however it is escaped; a wrong guess for want of memory is only counted. */
+/* Hashes the decoded text. Out of memory: the undecoded, which at worst counts wrongly. */
 static uint32_t fingerprint_of(struct hs_dedup_key_maker *i, const struct hs_event *e)
 {
 	static const enum hs_field by[] = { HS_FIELD_TYPE, HS_FIELD_EVENT, HS_FIELD_USER_ID,

@@ -13,7 +13,7 @@ struct hs_record_fields hs_record_fields_of(struct hs_slice line)
 	return walk;
 }
 
-/* p is behind a backslash: is the rest of an escape there, as hs_json_unescape needs it? */
+/* p is after a backslash: true if the escape is complete, as hs_json_unescape needs it. */
 static bool is_escape(const char *p, const char *end)
 {
 	if (p == end || *p != 'u')
@@ -24,7 +24,7 @@ static bool is_escape(const char *p, const char *end)
 	return true;
 }
 
-/* The first quote or backslash at or behind p; or the end. */
+/* The first quote or backslash from p on, or the end. */
 static const char *find_quote(const char *p, const char *end)
 {
 	for (; end - p >= 16; p += 16) {
@@ -38,7 +38,7 @@ static const char *find_quote(const char *p, const char *end)
 	return p;
 }
 
-/* A string, from its opening quote on; the walk stands behind it then. */
+/* Reads a string from its opening quote and moves after it. */
 static bool take_string(struct hs_record_fields *walk, struct hs_slice *inner, bool *escaped)
 {
 	const char *start = walk->p + 1, *p = start;
@@ -109,7 +109,7 @@ bool hs_record_field_is(const struct hs_record_field *leaf, struct hs_slice text
 	return !is_null(leaf) && equals(leaf->value, leaf->value_escaped, text, scratch);
 }
 
-/* A lone surrogate became three bytes (json.h) that no UTF-8 text may contain. */
+/* A lone surrogate is three bytes (json.h) that no UTF-8 text may contain. */
 static void replace_surrogates(char *p, size_t n)
 {
 	for (size_t i = 0; i + 2 < n; i++)
@@ -132,7 +132,7 @@ void hs_record_field_put(const struct hs_record_field *leaf, struct hs_buf *out)
 		replace_surrogates(out->p + start, out->n - start);
 }
 
-/* A number whose literal is not its text as an id. */
+/* True for a number whose literal is not its text as an id. */
 static bool is_odd_number(const struct hs_record_field *leaf)
 {
 	return !leaf->is_string && !is_null(leaf) && !hs_id_is_plain(leaf->value);

@@ -10,7 +10,7 @@ static bool is_digit(char c)
 	return c >= '0' && c <= '9';
 }
 
-/* Bytes of a multi-byte character have no case here and are kept. */
+/* Bytes of multi-byte characters have no case and are copied. */
 static bool is_lower(char c)
 {
 	return (c >= 'a' && c <= 'z') || (unsigned char)c >= 0x80;
@@ -21,7 +21,7 @@ static bool is_plain(char c)
 	return is_lower(c) || is_digit(c);
 }
 
-/* How much of the key is a snake already; *glue: an upper-case run may follow at once. */
+/* The length of the prefix that is snake case already; *glue: an upper-case run may follow directly. */
 static size_t snake_prefix(struct hs_slice key, bool *glue)
 {
 	bool lower_seen = false;

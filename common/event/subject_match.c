@@ -21,9 +21,9 @@ static int match(struct hs_subject_matcher *j, const struct hs_named *named)
 	return hs_subjects_match(j->subjects, named, NULL, count, NULL);
 }
 
-/* --- texts that are no JSON ------------------------------------------------------- */
+/* --- texts other than JSON ------------------------------------------------------- */
 
-/* Bytes of the escape at p, both halves of a pair; 1 if it is none. */
+/* The length of the escape at p, a surrogate pair counting as one; 1: not an escape. */
 static size_t escape_at(const char *p, const char *end)
 {
 	size_t n = 2;
@@ -38,7 +38,7 @@ static size_t escape_at(const char *p, const char *end)
 	return end - p >= 12 && p[6] == '\\' && p[7] == 'u' && escape_at(p + 6, p + 12) == 6 ? 12 : 6;
 }
 
-/* An id may stand there with escapes, as in the JSON that it was to be. */
+/* Decodes escapes first: the text may be broken JSON. */
 static int match_text(struct hs_subject_matcher *j, struct hs_slice text, const struct hs_named *named)
 {
 	int found = hs_subjects_match_text(j->subjects, text, named, count, NULL);
@@ -77,9 +77,9 @@ int hs_subject_match_event(struct hs_subject_matcher *j, struct hs_slice line, c
 	return hs_subjects_match(j->subjects, &named, at, count, NULL);
 }
 
-/* --- what a line holds ----------------------------------------------------------- */
+/* --- contents of a line ----------------------------------------------------------- */
 
-/* A refused event may name two people, in two spellings, or nobody by its own fields. */
+/* A rejected event may name two people, in two spellings, or nobody in its own fields. */
 static bool tells_whose(const struct hs_named *named, uint32_t root)
 {
 	struct hs_event e;
@@ -89,7 +89,7 @@ static bool tells_whose(const struct hs_named *named, uint32_t root)
 	       (named->user != 0 || named->anonymous != 0 || named->previous != 0);
 }
 
-/* The event in j->inner: by its fields, and where they do not tell by its text. */
+/* Matches the event in j->inner by its fields, or by its text if they name nobody. */
 static int match_sent(struct hs_subject_matcher *j, struct hs_named *named)
 {
 	uint32_t root = hs_event_unwrap(&j->inner);
@@ -114,7 +114,7 @@ static int match_batch(struct hs_subject_matcher *j, struct hs_named *named, enu
 	return n < 0 ? -1 : found;
 }
 
-/* A body that was refused: an event, a batch of them, or no JSON at all. */
+/* Matches a rejected body: an event, a batch, or not JSON. */
 static int match_body(struct hs_subject_matcher *j, struct hs_named *named)
 {
 	struct hs_slice text = hs_buf_slice(&j->text);
@@ -159,7 +159,7 @@ static int match_member(struct hs_subject_matcher *j, uint32_t key, struct hs_na
 	return hs_buf_ok(&j->text) ? match_body(j, named) : -1;
 }
 
-/* Was only a part of the body kept? Then whose it is may have been said in the rest. */
+/* True if the body is truncated: the missing part may have named anybody. */
 static bool is_cut(const struct hs_subject_matcher *j)
 {
 	for (uint32_t key = 1; key < j->json.n; key = j->json.tok[key + 1].next)
