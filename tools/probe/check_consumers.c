@@ -27,7 +27,7 @@ struct waiting {
 	size_t count;
 };
 
-/* What a cursor keeps from being deleted: sealed segments that it has not passed. */
+/* Counts what a cursor holds back from deletion: the sealed segments that it has not passed. */
 static uint64_t kept_for(const struct waiting *w, struct hs_position at, uint64_t *bytes)
 {
 	uint64_t segments = 0;
@@ -42,7 +42,7 @@ static uint64_t kept_for(const struct waiting *w, struct hs_position at, uint64_
 		hs_sealed_print("events", &w->sealed[i], name);
 		if (hs_io_stat(w->dir, name, &st) < 0)
 			continue;
-		/* it may have come to the end of this one; of a .gz that is not seen from outside */
+		/* it may be at the end of this one; for a .gz that cannot be seen without inflating it */
 		if (w->sealed[i].number == at.number && at.offset > 0 &&
 		    (w->sealed[i].gzip || (uint64_t)st.st_size <= at.offset))
 			continue;
@@ -132,7 +132,7 @@ static bool any(void *context, struct hs_slice line)
 	return true;
 }
 
-/* spooled_at of the last event; *ms is 0 if there is none. */
+/* Reads spooled_at of the last event into *ms; 0: there is none. */
 static enum hs_result find_last(const struct hs_settings *settings, int64_t *ms)
 {
 	struct hs_reader *reader;

@@ -1,6 +1,6 @@
 /*
- * check_consumers: the part of `hookspool check` that is about who reads and who sends: cursors
- * that keep old segments and do not move, dead letters, and a sender that has fallen silent.
+ * check_consumers: the part of `hookspool check` about consumers and senders: cursors that hold back
+ * retention and do not move, dead letters, and a sender that has gone quiet.
  */
 #ifndef HS_CHECK_CONSUMERS_H
 #define HS_CHECK_CONSUMERS_H
@@ -8,13 +8,13 @@
 #include "config/settings.h"
 #include "tools/report/findings.h"
 
-/* `dir` is the spool. A cursor counts as left alone after three days. */
+/* Reports cursors that have not moved for three days. `dir` is the spool directory. */
 void hs_check_cursors(struct hs_findings *report, const struct hs_settings *settings, int dir);
 
-/* What handlers of each could not deal with: its size and age; a failure if there is no room for more. */
+/* Reports size and age of the dead letters; a failure if there is no room for more. */
 void hs_check_failed(struct hs_findings *report, const struct hs_settings *settings, int dir);
 
-/* Warns if no event has come for so long ("1h"); NULL: does nothing. */
+/* Warns if no event has come for that time ("1h"); NULL: does nothing. */
 void hs_check_quiet(struct hs_findings *report, const struct hs_settings *settings, const char *quiet_for);
 
 #endif

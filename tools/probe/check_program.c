@@ -9,7 +9,7 @@
 
 static const char HANDLER[] = "/hookspool.cgi", REMEDY[] = "chmod 755";
 
-/* Who but its owner may write there? If anybody, it is told. */
+/* Reports a file that others than its owner may write to; true if so. */
 static bool is_open_to_others(struct hs_findings *r, const char *path, mode_t mode)
 {
 	if ((mode & S_IWOTH) != 0)
@@ -21,7 +21,7 @@ static bool is_open_to_others(struct hs_findings *r, const char *path, mode_t mo
 	return (mode & (S_IWGRP | S_IWOTH)) != 0;
 }
 
-/* `path` is a folder's, with HANDLER behind it. */
+/* `path` is a folder's, followed by HANDLER. */
 static void check_handler(struct hs_findings *r, const char *path)
 {
 	char folder[PATH_MAX];
@@ -41,7 +41,7 @@ static void check_handler(struct hs_findings *r, const char *path)
 		hs_findings_ok(r, "program", "%s has mode %03o", path, (unsigned)program.st_mode & 0777);
 }
 
-/* The folder above the one that this program lies in; false if it cannot be told. */
+/* The folder above the one of this program; false if it is unknown. */
 static bool folder_above(char out[static PATH_MAX])
 {
 	char *slash;

@@ -12,9 +12,9 @@
 #include <sysexits.h>
 
 enum {
-	ANSWER_MS = 10000,      /* Segment waits no longer */
-	UPLOAD_MS = 300000,     /* of the large body, from a slow line */
-	LARGE_MOST = 128 << 20, /* bytes: Segment's largest batch, at its worst */
+	ANSWER_MS = 10000,      /* Segment's limit */
+	UPLOAD_MS = 300000,     /* for the large body over a slow line */
+	LARGE_MOST = 128 << 20, /* bytes: more than Segment's largest batch */
 	CLOCK_MS = 60000,
 	SHOWN_BYTES = 1 << 20,
 	ADVICE = 1024,
@@ -23,7 +23,7 @@ enum {
 struct probe {
 	struct hs_findings *report;
 	const struct hs_settings *settings;
-	const char *key; /* in clear; NULL: none is known */
+	const char *key; /* in clear; NULL: unknown */
 	const struct hs_http_target *target;
 	const char *mount; /* the URL's path */
 	struct hs_http *http;
@@ -34,7 +34,7 @@ struct probe {
 	struct hs_progress progress;
 };
 
-/* What a request shows. */
+/* The credentials of a request. */
 struct shown {
 	const struct hs_hmac *secret;
 	const char *key;
@@ -47,7 +47,7 @@ static const char REDIRECT[] = "enter the URL that it leads to: Segment does not
 
 /* --- advice -------------------------------------------------------------------- */
 
-/* The text with the mount's path for each '@'. */
+/* Replaces each '@' with the mount's path. */
 static void put_advice(struct hs_buf *out, const struct probe *p, const char *text)
 {
 	if (out->n > 0)
@@ -59,7 +59,7 @@ static void put_advice(struct hs_buf *out, const struct probe *p, const char *te
 			hs_buf_putc(out, *text);
 }
 
-/* A failure; what mends it under the server that answered, or under both if that is unknown. */
+/* Reports a failure with the remedy for the server that answered, or for both if it is unknown. */
 static void fail(struct probe *p, const char *what, const char *apache, const char *lighttpd,
                  const char *text)
 {
@@ -96,7 +96,7 @@ static void show_upload(void *context, uint64_t sent, uint64_t all)
 		hs_progress_part(&p->progress, sent, all, " sent");
 }
 
-/* The body in p->body, signed and keyed as `shown` says. False: no answer. */
+/* Sends p->body with these credentials. False: no answer. */
 static bool post(struct probe *p, struct shown shown, int timeout_ms)
 {
 	struct hs_http_request request = { .method = "POST",
@@ -127,7 +127,7 @@ static bool post_nothing(struct probe *p, struct shown shown)
 	return post(p, shown, ANSWER_MS);
 }
 
-/* Is the answer the handler's, with this result? */
+/* True if the answer is the handler's and has this result. */
 static bool is_result(const struct probe *p, enum hs_result r)
 {
 	return p->result == HS_HTTP_OK && strcmp(p->told.message, hs_result_info(r)->message) == 0;
@@ -143,7 +143,7 @@ static bool is_taken(const struct probe *p)
 	return p->result == HS_HTTP_OK && p->told.colour == HS_GREEN && p->told.counted;
 }
 
-/* What came instead of what should have. */
+/* Describes the answer that came. */
 static const char *came(const struct probe *p, char text[static 512])
 {
 	if (p->result != HS_HTTP_OK)
@@ -153,7 +153,7 @@ static const char *came(const struct probe *p, char text[static 512])
 	return text;
 }
 
-/* A failure for which there is no better advice than the table's. */
+/* Reports a failure with the remedy of the table of results. */
 static void fail_as_told(struct probe *p, const char *what, const char *expected)
 {
 	char text[768], answer[512];
@@ -171,7 +171,7 @@ static void explain_health(struct probe *p)
 	int status = p->answer.status;
 
 	snprintf(text, sizeof text, "/health is not answered as it should be: %s", came(p, answer));
-	if (is_result(p, HS_E_METHOD)) /* the handler sees the mount itself */
+	if (is_result(p, HS_E_METHOD)) /* the handler gets requests for the mount itself */
 		fail(p, "health",
 		     "Apache, mod_proxy_fcgi: SetEnvIf Request_URI ^@ proxy-fcgi-pathinfo=1",
 		     "lighttpd: \"check-local\" => \"disable\", in fastcgi.server",
@@ -212,7 +212,7 @@ static bool is_loopback(const char *url)
 	return strncmp(url, "http://127.", 11) == 0 || strncmp(url, "http://localhost", 16) == 0;
 }
 
-/* False: nobody answers, so nothing else can be tried. */
+/* False: there is no answer, so no other test makes sense. */
 static bool check_health(struct probe *p)
 {
 	struct hs_http_request request = { .method = "GET",
@@ -247,7 +247,7 @@ static bool wants_secret(const struct hs_settings *s)
 	return s->auth == HS_AUTH_SIGNATURE || s->auth == HS_AUTH_BOTH || s->auth == HS_AUTH_EITHER;
 }
 
-/* All that this side can show. */
+/* All the credentials that we have. */
 static struct shown credentials(const struct probe *p)
 {
 	bool secret = wants_secret(p->settings);
@@ -304,11 +304,11 @@ static void check_signed(struct probe *p)
 		     "Apache: take out RequestHeader unset X-Signature; look for a proxy before it",
 		     "lighttpd: look for a proxy before it",
 		     "X-Signature does not reach the handler");
-	else if (!is_result(p, HS_E_NO_KEY)) /* that is the next one's to say */
+	else if (!is_result(p, HS_E_NO_KEY)) /* the next test reports that */
 		fail_as_told(p, "signed", "an empty batch should be accepted");
 }
 
-/* A key that nobody has does as well: if it is called unknown, the header has arrived. */
+/* An unknown key serves as well: if the answer calls it unknown, the header has arrived. */
 static void check_key(struct probe *p)
 {
 	const struct hs_settings *s = p->settings;
@@ -335,7 +335,7 @@ static void check_key(struct probe *p)
 
 /* --- the largest body ---------------------------------------------------------- */
 
-/* [ … ], blanks in between: as large as can be, and nothing to write. */
+/* Blanks between brackets: as large as allowed, and nothing to store. */
 static bool make_large(struct hs_buf *body, size_t n)
 {
 	char *to;
@@ -351,7 +351,7 @@ static bool make_large(struct hs_buf *body, size_t n)
 	return true;
 }
 
-/* mod_fcgid says 500 to what is too long for it, everybody else 413. */
+/* mod_fcgid answers 500 to a body that is too long, all others 413. */
 static void explain_large(struct probe *p, size_t n)
 {
 	static const char FCGID[] = "Apache, mod_fcgid: FcgidMaxRequestLen";

@@ -1,7 +1,7 @@
 /*
- * check_url: what stands between Segment and the handler: the mount is tried as Segment
- * would use it, with requests that write nothing, and what a web server takes away or
- * refuses is told with the line of its configuration that mends it.
+ * check_url: finds what stands between Segment and the handler. Tries the mount as Segment would,
+ * with requests that write nothing, and reports what a web server removes or rejects, with the line
+ * of its configuration that mends it.
  */
 #ifndef HS_CHECK_URL_H
 #define HS_CHECK_URL_H
@@ -12,9 +12,8 @@
 #include "tools/report/findings.h"
 
 /*
- * Adds its findings. `key`: an API key in clear that the settings know, or NULL. 0, or the
- * exit code if it cannot be tried at all: 2 not a URL, EX_UNAVAILABLE nobody answers there,
- * EX_OSERR out of memory.
+ * Adds the findings. `key` is an API key in clear from the settings, or NULL. Returns 0, or an exit
+ * code if the URL cannot be tried: 2 not a URL, EX_UNAVAILABLE no answer, EX_OSERR out of memory.
  */
 int hs_check_url(struct hs_findings *report, const struct hs_settings *settings, const char *key,
                  const struct hs_http_target *target);

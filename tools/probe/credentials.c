@@ -23,7 +23,7 @@ static char *fail(const char *option, const char *what, const char *why)
 	return NULL;
 }
 
-/* The first line of a file, which is all of it. */
+/* Reads the first line of a file. */
 static char *read_text(const char *option, const char *path)
 {
 	struct hs_buf b = { 0 };
@@ -42,7 +42,7 @@ static char *read_text(const char *option, const char *path)
 	return text;
 }
 
-/* The caller's, to be wiped. NULL after a message. */
+/* The caller wipes and frees the result. NULL after a message. */
 static char *take(const char *option, char *argument)
 {
 	char *text = argument[0] == '@' ? read_text(option, argument + 1) : strdup(argument);
@@ -74,7 +74,7 @@ bool hs_held_key(struct hs_held *h, char *argument)
 	return h->key != NULL;
 }
 
-/* The first key that is in clear and not revoked; NULL: there is none, or no memory. */
+/* The first key in clear that is not revoked; NULL: none, or out of memory. */
 static char *find_key(struct hs_slice text)
 {
 	struct hs_ini ini;

@@ -1,5 +1,5 @@
 /*
- * credentials: what a sender has to show: a shared secret, an API key, both or none.
+ * credentials: the credentials of a sender: a shared secret, an API key, both or none.
  */
 #ifndef HS_CREDENTIALS_H
 #define HS_CREDENTIALS_H
@@ -13,17 +13,16 @@ struct hs_held {
 };
 
 /*
- * Takes an argument of --secret, --key; "@FILE" is the first line of a file. Others can
- * read a command line: what stood there is overwritten, but may have been seen by then.
- * False after a message to standard error.
+ * Reads the argument of --secret or --key; "@FILE" means the first line of a file. Other users can
+ * see a command line, so the argument is overwritten, but they may have seen it before. False
+ * after a message to standard error.
  */
 bool hs_held_secret(struct hs_held *h, char *argument);
 bool hs_held_key(struct hs_held *h, char *argument);
 
 /*
- * The key, of a settings file that is known to be good: the first of [keys] that stands
- * there in clear and is not revoked; none if the path is "". False: out of memory, or the
- * file is gone.
+ * Reads the first key in [keys] that is in clear and not revoked, if there is one, from a valid
+ * settings file; path "": no file. False: the file cannot be read.
  */
 bool hs_held_key_from(struct hs_held *h, const char *path);
 

@@ -13,7 +13,7 @@ static bool fail(const struct hs_event_input *o, const char *why)
 	return false;
 }
 
-/* The whole file, because an array may be one line. */
+/* Reads the whole file, because an array may be one line. */
 static bool read_array(struct hs_event_input *o)
 {
 	size_t got;
@@ -85,7 +85,7 @@ static int next_of_array(struct hs_event_input *o, struct hs_slice *event)
 	return more;
 }
 
-/* Empty lines are nothing to send. */
+/* Skips empty lines. */
 static int next_of_lines(struct hs_event_input *o, struct hs_slice *event)
 {
 	ssize_t n;

@@ -11,7 +11,7 @@ enum { CONNECT_MS = 10000, PROBE_MS = 5000, URL_BYTES = 2048 };
 struct hs_http {
 	const struct hs_http_target *target;
 	CURL *curl;
-	bool asked; /* whether an http URL leads to TLS */
+	bool asked; /* whether the port of an http URL speaks TLS */
 	char why[CURL_ERROR_SIZE], error[CURL_ERROR_SIZE + 512];
 };
 
@@ -62,7 +62,7 @@ static size_t on_body(char *p, size_t size, size_t n, void *context)
 	return size * n;
 }
 
-/* The value of the header, if the line is of that name. */
+/* Copies the value if the line is this header. */
 static bool take_header(struct hs_slice line, const char *name, char *to, size_t size)
 {
 	size_t n = strlen(name);
@@ -106,7 +106,7 @@ static int on_progress(void *context, curl_off_t down_all, curl_off_t down, curl
 
 /* --- what goes out ------------------------------------------------------------- */
 
-/* libcurl's list of the lines; false: out of memory. */
+/* Makes libcurl's list of header lines. False: out of memory. */
 static bool make_list(struct hs_slice headers, struct curl_slist **list)
 {
 	/* no "Expect: 100-continue": Segment sends none */
@@ -173,7 +173,7 @@ static bool set_up(struct hs_http *h, const struct hs_http_request *q, const cha
 
 /* --- how it went --------------------------------------------------------------- */
 
-/* Without a file of the caller's own it is the system's list (ca-certificates) that is missing. */
+/* Without a file of the caller, the system's list (ca-certificates) is missing. */
 static enum hs_http_result matcher(CURLcode code, bool own_list)
 {
 	switch (code) {
@@ -192,7 +192,7 @@ static enum hs_http_result matcher(CURLcode code, bool own_list)
 	case CURLE_PARTIAL_FILE:
 	case CURLE_HTTP2:
 	case CURLE_HTTP2_STREAM:
-	case CURLE_UNSUPPORTED_PROTOCOL: /* no HTTP: the schemes are those of make_url */
+	case CURLE_UNSUPPORTED_PROTOCOL: /* not HTTP: make_url has checked the scheme */
 	case CURLE_WEIRD_SERVER_REPLY: return HS_HTTP_CUT;
 	default: return HS_HTTP_UNREACHABLE;
 	}
@@ -204,7 +204,7 @@ static enum hs_http_result fail(struct hs_http *h, enum hs_http_result r, const 
 	return r;
 }
 
-/* A certificate that was not believed; OpenSSL's code says why. libcurl looks at the names itself, and leaves none. */
+/* Describes a rejected certificate by OpenSSL's code. libcurl checks the names itself and sets no code. */
 static const char *mend_certificate(long code)
 {
 	switch (code) {
@@ -233,7 +233,7 @@ static const char *mend_certificate(long code)
 	}
 }
 
-/* The URL with another scheme at the same port. NULL: not a URL, or out of memory. curl_free it. */
+/* The URL with another scheme and the same port; curl_free it. NULL: not a URL, or out of memory. */
 static char *with_scheme(const char *url, const char *scheme)
 {
 	CURLU *u = curl_url();
@@ -250,7 +250,7 @@ static char *with_scheme(const char *url, const char *scheme)
 	return other;
 }
 
-/* Is a request to the URL answered; and with TLS: is a handshake agreed, whatever the certificate? */
+/* True if a request to the URL gets an answer; with TLS: if a handshake succeeds, with any certificate. */
 static bool try_scheme(const char *url, const char *scheme, long tls_versions, struct hs_http_answer *answer)
 {
 	char *other = with_scheme(url, scheme);
@@ -276,7 +276,7 @@ static bool try_scheme(const char *url, const char *scheme, long tls_versions, s
 	return ok;
 }
 
-/* Answers other than TLS, be they that it is TLS which is wanted. */
+/* Answers without TLS, including "this port wants TLS". */
 static bool speaks_http(const char *url)
 {
 	struct hs_http_answer answer = { 0 };
@@ -298,7 +298,7 @@ static bool speaks_tls(const char *url, long versions)
 	return yes;
 }
 
-/* The other side's own words are of no use here: each library has others. So the port is asked. */
+/* Probes the port in the other protocol, since each TLS library words its errors differently. */
 static enum hs_http_result explain_handshake(struct hs_http *h, const char *url, const char *why)
 {
 	if (speaks_http(url))
@@ -316,7 +316,7 @@ static enum hs_http_result explain_handshake(struct hs_http *h, const char *url,
 	            "certificate of the sender's, which Segment has not");
 }
 
-/* http:// to a port for TLS: some servers say so in a 400, others end the connection. Asked once. */
+/* True if the port of an http:// URL speaks TLS: some servers answer 400, others hang up. Probes once. */
 static bool wants_tls(struct hs_http *h, const char *url)
 {
 	if (h->asked || strncasecmp(url, "http://", 7) != 0)

@@ -5,7 +5,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-/* The text with '?' for what is not for a terminal, cut between characters. */
+/* Copies the text with '?' for unprintable characters; truncates between characters. */
 static void copy_text(char *to, size_t size, struct hs_slice text)
 {
 	size_t n = 0;
@@ -68,7 +68,7 @@ static void read_object(struct hs_response_verdict *a, const struct hs_json *jso
 	a->counted = counts == 3;
 }
 
-/* What is said where the receiver says nothing, and the counts where it does. */
+/* Makes a message from counts and status where the body has none. */
 static void tell(struct hs_response_verdict *a, int status)
 {
 	char said[sizeof a->message];
@@ -88,8 +88,8 @@ static void tell(struct hs_response_verdict *a, int status)
 		         "no JSON: %d is the web server's answer, not the handler's", status);
 }
 
-/* The longest of the table's messages that the text ends with ("event 17: …"), or begins
-   with ("not JSON at byte 5"). */
+/* The longest message of the table that the text ends with ("event 17: …") or begins with
+   ("not JSON at byte 5"). */
 static const char *find_remedy(const char *text)
 {
 	const char *remedy = "";

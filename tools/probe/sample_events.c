@@ -69,7 +69,7 @@ static const struct hs_sample_events_event samples[] = {
 	  "\"timestamp\":\"2019-03-01T00:00:00.000Z\",\"receivedAt\":\"2019-03-01T00:00:01.000Z\","
 	  "\"integrations\":{\"All\":false,\"Webhooks\":true}}" },
 
-	/* A receiver says 501 to a type that it does not know: yellow, and no failure. */
+	/* A receiver answers 501 to a type it does not know: yellow, not a failure. */
 	{ "unknown type", "{\"type\":\"hookspool-suite\"," COMMON "}" },
 };
 /* clang-format on */

@@ -1,5 +1,5 @@
 /*
- * sender: requests as each of Segment's four senders makes them. Pure.
+ * sender: makes requests as each of Segment's four senders does. Pure.
  *
  *	subscription   a partner's Subscription: one event, the API key as Basic user name
  *	webhook        the classic Webhooks destination: one event, X-Signature
@@ -32,37 +32,37 @@ struct hs_sender_info {
 	const char *name;
 	const char *user_agent;
 	bool batches;
-	int timeout_ms; /* it waits so long for the answer, then tries again */
+	int timeout_ms; /* timeout before it tries again */
 };
 
 const struct hs_sender_info *hs_sender_info(enum hs_sender sender);
 
-/* HS_SENDERS: there is none of that name. */
+/* HS_SENDERS: unknown name. */
 enum hs_sender hs_sender_named(const char *name);
 
-/* A body in the making. A zeroed struct is ready; hs_parcel_free returns its memory. */
+/* A body under construction. A zeroed struct is valid; hs_parcel_free frees its memory. */
 struct hs_parcel {
 	enum hs_sender sender;
-	bool batch; /* an array, of one event as well */
+	bool batch; /* an array, also for one event */
 	size_t events;
 	size_t first, first_end; /* the text of the first event in `body` */
 	struct hs_buf body;
 };
 
 void hs_parcel_start(struct hs_parcel *p, enum hs_sender sender, bool batch);
-/* Without `batch` there is room for one. */
+/* Without `batch` it takes one event. */
 void hs_parcel_add(struct hs_parcel *p, struct hs_slice event);
-/* False: out of memory, now or before. */
+/* False: out of memory, in this call or an earlier one. */
 bool hs_parcel_end(struct hs_parcel *p);
 void hs_parcel_free(struct hs_parcel *p);
 
-/* What the signature covers: the body, or of a batch the text of the first event. */
+/* The bytes that the signature covers: the body, or the first event of a batch. */
 struct hs_slice hs_parcel_signed(const struct hs_parcel *p);
 
 /*
- * Appends the request's header lines, a NUL behind each: X-Signature of `covered` if
- * there is a secret (but a Subscription never signs), Authorization if there is a key.
- * NULL: none. False: out of memory. Wipe the buffer when done: it holds the key.
+ * Appends the header lines, each followed by a NUL: X-Signature of `covered` if there is a secret
+ * (a Subscription never signs), Authorization if there is a key; NULL: none. False: out of memory.
+ * Wipe the buffer after use: it holds the key.
  */
 bool hs_sender_headers(enum hs_sender sender, const struct hs_hmac *secret, const char *key,
                        struct hs_slice covered, struct hs_buf *out);

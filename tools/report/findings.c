@@ -28,7 +28,7 @@ static void put_member(struct hs_buf *b, const char *name, const char *value)
 	hs_buf_put_json(b, hs_slice_str(value));
 }
 
-/* Only the worst are told; a bar would begin the figures, and a monitor shows it who knows where. */
+/* Adds only the worst; without bars, which begin the figures, and control characters. */
 static void note(struct hs_findings *r, enum hs_verdict verdict, const char *what, const char *text)
 {
 	size_t start;

@@ -1,6 +1,6 @@
 /*
- * findings: what `hookspool check` finds: a line each, or a JSON array; or one line for a monitor,
- * as Nagios' plugins print it: the worst finding, and figures behind a bar.
+ * findings: prints what `hookspool check` finds: one line each, a JSON array, or one line for a
+ * monitor, as Nagios' plugins print it: the worst finding, a bar, and figures.
  */
 #ifndef HS_FINDINGS_H
 #define HS_FINDINGS_H
@@ -13,15 +13,15 @@ enum hs_verdict { HS_CHECK_OK, HS_CHECK_WARN, HS_CHECK_FAIL };
 
 struct hs_findings {
 	bool json, colours;
-	unsigned count[HS_CHECK_FAIL + 1]; /* of each verdict */
+	unsigned count[HS_CHECK_FAIL + 1]; /* number of findings by verdict */
 	bool nagios;
 	struct hs_buf text;                /* JSON so far; nagios: the findings of the worst verdict */
 	struct hs_buf figures;             /* nagios */
 };
 
 /*
- * One finding: what was looked at ("space"), how it is, and the remedy: lines of their own
- * for more than one ("Apache: …\nlighttpd: …"), "" if there is nothing to add.
+ * Adds a finding: its subject ("space"), its state, and the remedy: a line each if there are
+ * several ("Apache: …\nlighttpd: …"), "" for none.
  */
 __attribute__((format(printf, 3, 4)))
 void hs_findings_ok(struct hs_findings *r, const char *what, const char *format, ...);
@@ -32,13 +32,13 @@ __attribute__((format(printf, 4, 5)))
 void hs_findings_fail(struct hs_findings *r, const char *what, const char *remedy,
                     const char *format, ...);
 
-/* A figure for a monitor: free=1234B. Other reports leave it out. */
+/* Adds a figure for a monitor: free=1234B. The other forms omit it. */
 void hs_findings_figure(struct hs_findings *r, const char *label, uint64_t value, const char *unit);
 
 /* Nagios' exit code: 0 OK, 1 WARNING, 2 CRITICAL. */
 int hs_findings_nagios_exit(const struct hs_findings *r);
 
-/* Prints what is not yet printed, and returns the memory. */
+/* Prints the rest and frees the memory. */
 void hs_findings_end(struct hs_findings *r);
 
 #endif

@@ -5,19 +5,19 @@
 #include "event/links.h"
 
 /*
- * A line, with its newline:
+ * Appends a line with its newline:
  *
  *	anonymous "a-1": of user "u-1" by anonymous_id of an identify record of 2026-11-23T…Z
  *	not followed: anonymous "a-2": of user … Z: it stands beside another user, too
  *
- * Ids are JSON strings, so that none of them can look like something else.
+ * Ids are printed as JSON strings, so that no id can imitate other text.
  */
 void hs_link_text_put(struct hs_buf *out, const struct hs_link *link);
 
-/* The same as a JSON object: kind, id, tenant, by, type, field, spooled_at, followed, reason. */
+/* Appends it as a JSON object: kind, id, tenant, by, type, field, spooled_at, followed, reason. */
 void hs_link_text_put_json(struct hs_buf *out, const struct hs_link *link);
 
-/* user "u-1", and its tenant if it has one. */
+/* Appends user "u-1", with the tenant if there is one. */
 void hs_link_text_put_id(struct hs_buf *out, const struct hs_subject *who);
 
 #endif

@@ -23,7 +23,7 @@ void hs_record_head_read(struct hs_record_head *m, struct hs_slice line)
 {
 	struct hs_record_fields walk = hs_record_fields_of(line);
 	struct hs_record_field leaf;
-	int next = 0; /* they stand in a record in this order */
+	int next = 0; /* a record has them in this order */
 
 	memset(m, 0, sizeof *m);
 	while (next < HS_HEAD_FIELDS && hs_record_field_next(&walk, &leaf))
@@ -47,14 +47,14 @@ bool hs_record_head_is_test(const struct hs_record_head *m, struct hs_buf *scrat
 	return is(&m->leaf[HS_HEAD_USER_ID], name, scratch) || is(&m->leaf[HS_HEAD_ANONYMOUS_ID], name, scratch);
 }
 
-/* null is no user. Other literals are: numbers. */
+/* null is no user; other literals are numbers. */
 static bool is_nobody(const struct hs_record_field *leaf)
 {
 	return leaf->name.p == NULL || leaf->value.n == 0 ||
 	       (!leaf->is_string && hs_slice_eq(leaf->value, HS_SLICE("null")));
 }
 
-/* One sender writes "\u00e9" or 7.0, another one "é" or "7": they mean the same user. */
+/* "\u00e9" and "é", and 7.0 and "7", are one user in two spellings. */
 static uint64_t hash_text(const struct hs_record_field *leaf, uint64_t seed)
 {
 	struct hs_buf text = { 0 };

@@ -12,7 +12,7 @@
  */
 #define HS_TEST_USER "hookspool-suite"
 
-/* What of a record decides where it goes, and what handlers find in the environment. */
+/* The fields that routing decides by and that handlers get in their environment. */
 enum hs_head_field {
 	HS_HEAD_TYPE,
 	HS_HEAD_EVENT,
@@ -36,13 +36,12 @@ void hs_record_head_read(struct hs_record_head *m, struct hs_slice line);
 const char *hs_record_head_name(enum hs_head_field field);
 
 /*
- * Is it one of the events that `hookspool send` makes up: of the user, or the anonymous visitor,
- * HS_TEST_USER? Any sender can claim to be that user: so it
- * serves those who ask to leave test events out, and nothing else is decided by it.
+ * True for an event of the user or anonymous visitor HS_TEST_USER. Any sender can claim to be that
+ * user, so nothing else depends on it than what --no-test leaves out.
  */
 bool hs_record_head_is_test(const struct hs_record_head *m, struct hs_buf *scratch);
 
-/* Hashes the user_id, else the anonymous_id, else the message_id; null is none. A user has one number. */
+/* A hash of the user_id, else the anonymous_id, else the message_id; null is none. */
 uint64_t hs_record_head_user(const struct hs_record_head *m);
 
 #endif

@@ -34,7 +34,7 @@ static enum hs_result walk_lines(struct walk *w, int fd, bool gzip)
 	return r;
 }
 
-/* One that is missing was deleted by retention since it was listed. */
+/* A missing file was deleted by retention after the listing. */
 static enum hs_result walk_file(struct walk *w, const char *name, bool gzip)
 {
 	int fd = hs_io_open_read(w->dir->fd, name);
@@ -47,7 +47,7 @@ static enum hs_result walk_file(struct walk *w, const char *name, bool gzip)
 	return r;
 }
 
-/* It may have become a .gz meanwhile. */
+/* It may have been compressed meanwhile. */
 static enum hs_result walk_sealed(struct walk *w, struct hs_sealed sealed)
 {
 	char name[HS_SEALED_NAME];
@@ -73,7 +73,7 @@ enum hs_result hs_rejected_reader_walk_stream(const struct hs_spool_dir *dir, co
 	if (r != HS_OK)
 		return r;
 	for (size_t i = 0; i < count && r == HS_OK; i++)
-		if (i == 0 || list[i].number != list[i - 1].number) /* not the .gz of the same */
+		if (i == 0 || list[i].number != list[i - 1].number) /* skip the .gz of the same segment */
 			r = walk_sealed(&w, list[i]);
 	free(list);
 	snprintf(open, sizeof open, "%s.jsonl", stream);

@@ -1,6 +1,6 @@
 /*
- * rejected_reader: the lines of the rejected files, the oldest first: sealed ones, plain and .gz,
- * then the open one. For a glance: what is written or deleted meanwhile may be seen or not.
+ * rejected_reader: reads the lines of the rejected files, oldest first: the sealed ones, plain and
+ * .gz, then the open one. Lines written or deleted meanwhile may be missing.
  */
 #ifndef HS_REJECTED_READER_H
 #define HS_REJECTED_READER_H
@@ -9,9 +9,7 @@
 #include "spool/shared/spool_dir.h"
 #include "tools/report/filter.h"
 
-/*
- * The same of another stream of files of lines: "rejected" or "failed".
- */
+/* Reads the files of a stream by name: "rejected" or "failed". */
 enum hs_result hs_rejected_reader_walk_stream(const struct hs_spool_dir *dir, const char *stream,
 				      bool (*take)(void *context, struct hs_slice line), void *context);
 
@@ -22,14 +20,14 @@ enum hs_result hs_rejected_reader_walk_stream(const struct hs_spool_dir *dir, co
 enum hs_result hs_rejected_reader_walk(const struct hs_spool_dir *dir,
 			       bool (*take)(void *context, struct hs_slice line), void *context);
 
-/* What such a line says of itself; name.p == NULL: it does not. */
+/* The fields of such a line; name.p == NULL: absent. */
 struct hs_rejected_line {
 	struct hs_record_field spooled_at, message, tenant;
 };
 
 void hs_rejected_line_read(struct hs_rejected_line *r, struct hs_slice line);
 
-/* Is it of a filter's tenants and in its time? There is no more to know of it. */
+/* True if tenant and time pass the filter: the only fields that it can be filtered by. */
 bool hs_rejected_line_passes(const struct hs_rejected_line *r, struct hs_filter *f);
 
 #endif

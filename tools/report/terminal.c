@@ -11,7 +11,7 @@ static void put_hex(struct hs_buf *out, unsigned value, unsigned digits)
 		hs_buf_putc(out, "0123456789abcdef"[value >> 4 * digits & 15]);
 }
 
-/* One character of n bytes. All that are unprintable need four hexadecimal digits at most. */
+/* Appends one character of n bytes. No unprintable one needs more than four hexadecimal digits. */
 static void put_escape(struct hs_buf *out, const char *text, size_t n)
 {
 	const unsigned char *p = (const unsigned char *)text;

@@ -1,11 +1,11 @@
 /*
- * terminal: text of others on the way to a person's terminal.
+ * terminal: makes untrusted text safe for a terminal.
  *
- * A sender chooses what stands in a record, a receiver what it answers. On a terminal an
- * escape sequence in it would move the cursor, change the title or the clipboard, and a
- * bidirectional mark would show another order than is there. There each such character is
- * written as its escape in JSON, \u001b, so that a JSON line is still the same JSON. In a
- * pipe or a file every byte stays as it is.
+ * A sender chooses the text in a record, and a receiver the text of its answer. On a terminal, an
+ * escape sequence in it could move the cursor or change title and clipboard, and a bidirectional
+ * mark could show text in a false order. On a terminal, each such character is therefore printed
+ * as its JSON escape, \u001b, which leaves a JSON line the same JSON. Pipes and files get every
+ * byte unchanged.
  */
 #ifndef HS_TERMINAL_H
 #define HS_TERMINAL_H
@@ -15,17 +15,17 @@
 #include <stdio.h>
 
 /*
- * Appends the text, and \uXXXX for each character that a terminal must not get (see
- * hs_utf8_unprintable); \xNN for a byte that is no UTF-8. Tabs and newlines stay.
+ * Appends the text with \uXXXX for each unprintable character (hs_utf8_unprintable) and \xNN for
+ * each byte that is not UTF-8. Keeps tabs and newlines.
  */
 void hs_terminal_put(struct hs_buf *out, struct hs_slice text);
 
-/* The same to what stands in `b` from offset `from` on. Without memory `b` has failed. */
+/* Does the same to the contents of `b` from offset `from` on. Out of memory: `b` has failed. */
 void hs_terminal_clean(struct hs_buf *b, size_t from);
 
 /*
- * fwrite(3) and printf(3), of text that holds what others have sent: cleaned if `out` is a
- * terminal. Our own colours are printed apart from it. False: not all was written.
+ * fwrite(3) and printf(3) for untrusted text: cleaned if `out` is a terminal. Print our own colours
+ * separately. False: a write failed.
  */
 bool hs_terminal_write(FILE *out, struct hs_slice text);
 __attribute__((format(printf, 2, 3)))
