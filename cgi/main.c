@@ -1,4 +1,4 @@
-/* hookspool.fcgi: the handler. Settings, gateway, run. */
+/* hookspool.fcgi: the handler: reads the settings, chooses a transport, serves. */
 #include "base/io.h"
 #include "base/log.h"
 #include "cgi/server/listen.h"
@@ -49,7 +49,7 @@ static struct hs_settings *load_or_tell(struct hs_settings_error *error)
 	return s;
 }
 
-/* hs_reload: also the first load. The context is not used. */
+/* An hs_reload, also for the first load. Ignores the context. */
 static struct hs_settings *load(void *context)
 {
 	struct hs_settings_error error;
@@ -73,7 +73,7 @@ static int serve_fcgi(int fd)
 	return settings == NULL ? EX_CONFIG : hs_serve_fcgi(fd, settings, load, NULL);
 }
 
-/* These wait until the worker hears them: as soon as there is a socket it must be taken away. */
+/* Blocks these until serve_fcgi waits for them: from now on there is a socket to remove. */
 static void hold_signals(void)
 {
 	sigset_t set;
@@ -110,7 +110,7 @@ static int check(void)
 	return 0;
 }
 
-/* Without arguments: whoever started us has put the requests where we find them. */
+/* Without arguments, the process that started us decides where requests come from. */
 static int serve_inherited(void)
 {
 	int fd = hs_listen_inherited();

@@ -1,4 +1,4 @@
-/* hookspool adopt: a restored backup, a copy or a mirror becomes a spool that is served. */
+/* hookspool adopt: turns a restored backup, a copy or a mirror into a spool to be served. */
 #include "base/io.h"
 #include "spool/admin/adopt.h"
 #include "spool/admin/loss.h"

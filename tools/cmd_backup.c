@@ -1,4 +1,4 @@
-/* hookspool backup: a copy of the spool, to be adopted where it is needed. */
+/* hookspool backup: copies the spool; `hookspool adopt` makes the copy a spool again. */
 #include "spool/admin/backup.h"
 #include "tools/command.h"
 #include "tools/report/bar_table.h"

@@ -1,6 +1,6 @@
 /*
- * hookspool check: what a start of the handler would find, what would trouble it later,
- * and with --url what stands between Segment and it.
+ * hookspool check: finds what would keep the handler from starting, what would trouble it later,
+ * and with --url what stands between it and Segment.
  */
 #include "base/io.h"
 #include "base/timestamp.h"
@@ -46,22 +46,22 @@ const struct hs_option hs_check_options[] = {
 enum {
 	INODES_LOW = 1000,
 	PROBE_BYTES = 1 << 20,
-	INDEX_MS = 60000, /* making it anew takes a while; see README.md for figures */
+	INDEX_MS = 60000, /* above this size rebuilding takes a while */
 	NAGIOS_UNKNOWN = 3,
-	AHEAD_MS = 5000,  /* file systems count in ticks, and clocks are disciplined */
+	AHEAD_MS = 5000,  /* tolerates ticks of the file system and corrections of the clock */
 };
 
 struct checked {
 	struct hs_findings report;
 	struct hs_settings *settings;
-	char file[PATH_MAX]; /* of the settings; "": none */
-	int dir;             /* the spool; -1 */
+	char file[PATH_MAX]; /* the settings file; "": none */
+	int dir;             /* the spool directory, or -1 */
 	const char *quiet_for; /* NULL: it may be */
 };
 
 /* --- what a web server serves --------------------------------------------------- */
 
-/* Names that hosts give to what they serve. */
+/* Usual names of document roots. */
 static bool is_served(const char *path)
 {
 	static const char *const roots[] = { "/public_html/", "/htdocs/", "/httpdocs/",
@@ -75,7 +75,7 @@ static bool is_served(const char *path)
 	return false;
 }
 
-/* Is there a .htaccess beside it, or beside a folder that holds it? */
+/* True if a .htaccess is in its folder or in one above. */
 static bool is_below_htaccess(const char *path)
 {
 	static const char NAME[] = "/.htaccess";
@@ -121,7 +121,7 @@ static bool check_settings(struct checked *c, const char *path)
 	struct hs_settings_error error;
 
 	c->settings = hs_settings_load(path, environ, c->file, sizeof c->file, &error);
-	if (c->settings == NULL) { /* the text has file, line and remedy */
+	if (c->settings == NULL) { /* the text includes file, line and remedy */
 		hs_findings_fail(r, "settings", "", "%s", error.text);
 		return false;
 	}
@@ -206,8 +206,8 @@ static void check_space(struct checked *c)
 }
 
 /*
- * What statvfs(3) does not tell: whether this user's quota has room, and whether room can be
- * taken ahead. A file of our own is tried.
+ * Tries with a temporary file what statvfs(3) does not tell: whether this user's quota has room,
+ * and whether blocks can be reserved.
  */
 static void check_reserve(struct checked *c)
 {
@@ -229,7 +229,7 @@ static void check_reserve(struct checked *c)
 	}
 }
 
-/* The newest time that anything in the spool bears, in milliseconds. */
+/* The newest time of any file in the spool, in milliseconds. */
 static int64_t newest(int dir)
 {
 	static const char *const names[] = { ".", "events.jsonl", ".hookspool/run/state" };
@@ -293,7 +293,7 @@ static void check_index(struct checked *c, struct hs_spool *spool)
 		hs_findings_ok(&c->report, "index", "knows %" PRIu64 " events", known.ids);
 }
 
-/* Files that do not follow spool_mode: of an earlier one, or that somebody has put there. */
+/* Reports files that do not have spool_mode: from an earlier setting, or put there by hand. */
 static void check_modes(struct checked *c, const struct hs_spool_dir *dir)
 {
 	unsigned mode = (unsigned)c->settings->spool_mode;
@@ -316,7 +316,7 @@ static void check_modes(struct checked *c, const struct hs_spool_dir *dir)
 		               left.first, left.count - 1, mode);
 }
 
-/* What cannot be made anew, and is gone. */
+/* Reports private files that are lost and cannot be rebuilt. */
 static void check_losses(struct checked *c)
 {
 	static const char give_up[] = "restore .hookspool from a backup; or give it up: hookspool adopt --accept-loss";
@@ -400,7 +400,7 @@ static int check_all(struct checked *c, const char *path, const struct hs_http_t
 	return code != 0 ? code : c->report.count[HS_CHECK_FAIL] > 0 ? 1 : 0;
 }
 
-/* An age, as --since takes it; not a date. */
+/* Parses an age as --since takes it; a date is an error. */
 static bool is_duration(const char *text)
 {
 	size_t digits = strspn(text, "0123456789");
@@ -412,7 +412,7 @@ static bool is_duration(const char *text)
 	return false;
 }
 
-/* A plugin's exit code; what could not be looked at is unknown. */
+/* The exit code of a Nagios plugin: UNKNOWN if a check could not run. */
 static int nagios_exit(const struct hs_findings *r, int code)
 {
 	return code == EX_CONFIG || code == 0 || code == 1 ? hs_findings_nagios_exit(r) : NAGIOS_UNKNOWN;

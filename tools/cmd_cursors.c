@@ -1,4 +1,4 @@
-/* hookspool cursors: how far each consumer has come; one cursor set anew, or removed. */
+/* hookspool cursors: lists how far each consumer is; resets or removes a cursor. */
 #include "base/io.h"
 #include "tools/command.h"
 #include "tools/report/bar_table.h"
@@ -31,7 +31,7 @@ struct run {
 
 /* --- how far they are ------------------------------------------------------- */
 
-/* From the segment of the first of them on; what stands before it is behind nobody. */
+/* Begins at the first segment that a cursor has not passed. */
 static int walk(struct run *r, struct hs_position end)
 {
 	struct hs_reader *reader = r->source.reader;
@@ -187,7 +187,7 @@ static bool look_at(void *context, const struct hs_cursor_info *info)
 	return !s->found;
 }
 
-/* The cursor, held, so that no consumer is at work with it. 0, or the exit code. */
+/* Takes hold of the cursor, so that no consumer uses it. 0, or the exit code. */
 static int hold(struct run *r, const char *name, struct hs_cursor **cursor)
 {
 	const struct hs_spool_dir *dir = hs_reader_place(r->source.reader);

@@ -1,6 +1,6 @@
 /*
- * hookspool docs: the tables of the code as the manual pages and the sample file show
- * them, so that these cannot disagree with the program.
+ * hookspool docs: prints the tables of the code for the manual pages and the sample file, so that
+ * these always agree with the program.
  */
 #include "base/result.h"
 #include "tools/command.h"
@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* A text in an mdoc(7) body: a leading dot or quote would be a request. */
+/* Prints text for mdoc(7), where a leading dot or quote would be a request. */
 static void put_text(const char *s)
 {
 	if (*s == '.' || *s == '\'')
@@ -37,7 +37,7 @@ static int print_settings(void)
 	return 0;
 }
 
-/* Every status with its messages and what the operator can do. */
+/* Prints every status with its messages and remedies. */
 static int print_results(void)
 {
 	puts(".Bl -tag -width Ds");
@@ -82,7 +82,7 @@ static int print_sample(void)
 	return 0;
 }
 
-/* A command's own options; --config, which all have, is told once. */
+/* Prints the options of a command; the shared --config is described once. */
 static int print_options(const char *name)
 {
 	const struct hs_command *c = hs_command_find(name);
@@ -105,7 +105,7 @@ static int print_options(const char *name)
 
 /* --- bash ---------------------------------------------------------------------- */
 
-/* The words behind one option: files, directories, or one of a|b|c. */
+/* The completions of an option's argument: files, directories, or one of a|b|c. */
 static void print_words(const struct hs_command *c, const struct hs_option *o)
 {
 	printf("\t'%s --%s'", c->name, o->name);
@@ -115,7 +115,7 @@ static void print_words(const struct hs_command *c, const struct hs_option *o)
 		puts(") kind=-d ;;");
 	else if (strncmp(o->argument, "FILE", 4) == 0)
 		puts(") kind=-f ;;");
-	else /* "@FILE|TEXT" is no choice: bash takes the word apart at the @ */
+	else /* "@FILE|TEXT" is not a choice: bash splits the word at the @ */
 		printf(") words='%s' ;;\n",
 		       strchr(o->argument, '|') != NULL && o->argument[0] != '@' ? o->argument : "");
 }
@@ -137,7 +137,7 @@ static void print_command_words(const char *pattern, const char *more)
 	printf("%s' ;;\n", more);
 }
 
-/* compgen -W splits at IFS: a|b|c as well as blanks. */
+/* compgen -W splits at IFS: make it split a|b|c, too. */
 static int print_completion(void)
 {
 	const struct hs_command *c;

@@ -1,4 +1,4 @@
-/* hookspool erase: everything of a user out of the spool. */
+/* hookspool erase: removes all records of a person from the spool. */
 #include "base/io.h"
 #include "spool/erase.h"
 #include "spool/spool.h"
@@ -49,11 +49,11 @@ struct erase {
 	struct {
 		enum hs_subject_kind kind;
 		char *id;
-	} * asked;           /* room for each argument */
-	size_t count, named; /* arguments; people of them */
+	} * asked;           /* arguments at most */
+	size_t count, named; /* number of arguments, and of people among them */
 	const char *config, *given, *tenant;
 	bool json, test;
-	struct hs_buf people; /* lines, or with json the elements of an array */
+	struct hs_buf people; /* lines, or with --json the elements of an array */
 	struct hs_progress progress;
 };
 
@@ -85,7 +85,7 @@ static bool read_option(struct erase *c, int option)
 	}
 }
 
-/* Whose records? A delete event knows its own tenant; an id by itself does not. */
+/* Settles the tenant. A delete event has its own; an id alone has none. */
 static int find_tenant(struct erase *c)
 {
 	bool all = c->given != NULL && strcmp(c->given, "*") == 0;
@@ -121,7 +121,7 @@ static bool go_on(void *context, uint64_t done, uint64_t all)
 	return !hs_stop_asked();
 }
 
-/* Whom the run is about, as far as it found out by itself. */
+/* Prints the people that the run has found by itself. */
 static void tell_link(void *context, const struct hs_link *link)
 {
 	struct erase *c = context;
@@ -136,7 +136,7 @@ static bool tells_people(const struct erase *c)
 	return c->how.aliases || c->how.look_only;
 }
 
-/* The people of delete events, behind those who were asked for by name. */
+/* The people of delete events follow those given by name. */
 static void print_deleted(const struct erase *c)
 {
 	struct hs_buf text = { 0 };
@@ -235,7 +235,7 @@ static void print_sum(const struct erase *c, const struct hs_erasure *d)
 				   : "stopped, before anything was removed");
 }
 
-/* The exit code of a run that did nothing of what it was asked for, or failed; 0: it did. */
+/* The exit code of a run that did nothing or failed; 0: it did its work. */
 static int report_failure(const struct erase *c, enum hs_result r, const struct hs_erasure *d)
 {
 	if (r != HS_OK) {
@@ -257,7 +257,7 @@ static int report_failure(const struct erase *c, enum hs_result r, const struct 
 	return 0;
 }
 
-/* The exit code of what came of it. */
+/* The exit code for the outcome. */
 static int report(const struct erase *c, enum hs_result r, const struct hs_erasure *d)
 {
 	int code = report_failure(c, r, d);

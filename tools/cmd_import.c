@@ -1,4 +1,4 @@
-/* hookspool import: archives of original events into the spool. */
+/* hookspool import: imports archives of original events into the spool. */
 #include "base/io.h"
 #include "base/timestamp.h"
 #include "spool/import.h"
@@ -33,17 +33,17 @@ struct import {
 	struct hs_settings *settings;
 	struct hs_spool *spool;
 	struct hs_importer how;
-	struct hs_inventory inventory; /* of a dry run */
+	struct hs_inventory inventory; /* for a dry run */
 	const char *type[TYPES_MAX];
 	const char *config, *tenant;
 	bool json;
 
 	struct hs_imported sum;
 	uint64_t files, done_before, failed;
-	const char *name; /* of the file at hand */
+	const char *name; /* the current file */
 	uint64_t size;    /* 0: a pipe */
 	struct hs_progress progress;
-	int code; /* of the first thing that went wrong */
+	int code; /* exit code of the first error */
 };
 
 /* --- options -------------------------------------------------------------------- */
@@ -132,7 +132,7 @@ static void add_up(struct import *c, const struct hs_imported *done)
 	c->done_before += done->done_before;
 }
 
-/* False: the spool itself is in trouble, or we are to stop: no more files. */
+/* False: an error of the spool, or a signal to stop: read no more files. */
 static bool import_from(struct import *c, int fd)
 {
 	struct hs_imported done;
@@ -218,7 +218,7 @@ static void print_sum(const struct import *c)
 		puts("stopped: run it again to go on");
 }
 
-/* A dry run makes no spool, and changes none. */
+/* A dry run makes no spool and changes none. */
 static bool look_at_spool(struct import *c)
 {
 	enum hs_result r;
@@ -242,7 +242,7 @@ static int import_all(struct import *c, int argc, char **argv)
 	if (!more)
 		return c->code;
 	c->settings->durability =
-	    HS_DURABILITY_FSYNC; /* a checkpoint may not be ahead of the lines */
+	    HS_DURABILITY_FSYNC; /* a checkpoint must not be ahead of the lines */
 	c->spool = hs_spool_new(c->settings);
 	if (c->spool == NULL)
 		return EX_OSERR;

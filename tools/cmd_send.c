@@ -1,4 +1,4 @@
-/* hookspool send: a receiver's test suite from one's own shell. */
+/* hookspool send: tests a receiver by sending it events. */
 #include "base/hex.h"
 #include "base/io.h"
 #include "config/settings.h"
@@ -59,21 +59,21 @@ const struct hs_option hs_send_options[] = {
 
 struct job {
 	const char *config, *file, *method;
-	enum hs_sender as; /* HS_SENDERS: what the credentials make likely */
+	enum hs_sender as; /* HS_SENDERS: chosen by the credentials */
 	bool anonymous, new_ids, json, colours;
-	uint64_t batch, count, rate; /* batch 0: one event, no array; rate 0: as fast as it goes */
+	uint64_t batch, count, rate; /* batch 0: one event, no array; rate 0: no limit */
 	struct hs_http_target target;
 
 	struct hs_held given;
-	struct hs_settings *settings; /* NULL: the command line has said all */
+	struct hs_settings *settings; /* NULL: the command line has everything */
 	const struct hs_hmac *secret;
 
 	struct hs_http *http;
 	struct hs_parcel parcel;
 	struct hs_buf headers;
 	struct hs_http_answer answer;
-	char name[64];    /* of the parcel, in the table */
-	const char *told; /* the remedy in the last row: once is enough */
+	char name[64];    /* name of the parcel in the table */
+	const char *told; /* the remedy in the last row, so that it is printed once */
 	int64_t started_ms;
 	uint64_t events, requests, colour[HS_RED + 1];
 };
@@ -123,7 +123,7 @@ static bool take_option(struct job *j, int option)
 	}
 }
 
-/* What does not go together. */
+/* Rejects options that exclude each other. */
 static const char *contradiction(const struct job *j)
 {
 	if (j->target.url == NULL)
@@ -153,7 +153,7 @@ static bool read_options(struct job *j, int argc, char **argv)
 	return wrong == NULL;
 }
 
-/* 0 or an exit code. The command line's secret and key are all, or those of the settings. */
+/* Uses secret and key of the command line, or else those of the settings. 0 or an exit code. */
 static int find_credentials(struct job *j)
 {
 	struct hs_settings_error error;
@@ -250,7 +250,7 @@ static void show(struct job *j, const struct hs_response_verdict *a)
 
 /* --- sending ------------------------------------------------------------------- */
 
-/* 0, or the exit code with which it all ends: nobody is there. */
+/* 0, or the exit code if there is no receiver. */
 static int no_answer(struct job *j, enum hs_http_result r)
 {
 	struct hs_response_verdict a = { .colour = HS_RED, .remedy = "" };
@@ -266,7 +266,7 @@ static int no_answer(struct job *j, enum hs_http_result r)
 	return 0;
 }
 
-/* 0, or the exit code with which it all ends. */
+/* 0, or the exit code of an error that ends the run. */
 static int deliver(struct job *j)
 {
 	struct hs_http_request request = { .method = j->method, .below = "",
@@ -294,7 +294,7 @@ static int deliver(struct job *j)
 	return 0;
 }
 
-/* Waits until the events sent so far are not too many. */
+/* Waits as long as more events were sent than --rate allows. */
 static void keep_rate(const struct job *j)
 {
 	int64_t due;
@@ -306,7 +306,7 @@ static void keep_rate(const struct job *j)
 		hs_io_pause(due);
 }
 
-/* All of it once, in parcels. 0 or an exit code. */
+/* Sends all events once, in parcels. 0 or an exit code. */
 static int send_all(struct job *j, struct hs_event_input *event_input)
 {
 	uint64_t most = j->batch > 0 ? j->batch : 1;
@@ -332,7 +332,7 @@ static int send_all(struct job *j, struct hs_event_input *event_input)
 	return code;
 }
 
-/* What makes the ids of round n: nothing, the round, a random number, or both. */
+/* The suffix of the ids in round n: nothing, the round, a random number, or both. */
 static void make_run(uint64_t round, const char *random, char run[static HS_EVENT_INPUT_RUN])
 {
 	char number[24] = "";

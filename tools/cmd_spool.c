@@ -1,4 +1,4 @@
-/* hookspool rotate, maintain, verify, repair: the commands that tend the spool. */
+/* hookspool rotate, maintain, verify, repair: maintenance of the spool. */
 #include "base/io.h"
 #include "spool/spool.h"
 #include "tools/command.h"
@@ -22,7 +22,7 @@ const struct hs_option hs_maintain_options[] = {
 	HS_OPTIONS_END,
 };
 
-enum { ROTATE_MS = 70000 }; /* more than the longest rotate_min_gap */
+enum { ROTATE_MS = 70000 }; /* longer than the longest rotate_min_gap */
 
 /* The spool of --config FILE. */
 struct opened {
@@ -62,7 +62,7 @@ static int open_spool(int argc, char **argv, struct opened *o)
 	return 0;
 }
 
-/* Closes; says what went wrong; returns the exit code. */
+/* Closes the spool, prints the error, returns the exit code. */
 static int close_spool(struct opened *o, const char *command, enum hs_result r)
 {
 	if (r != HS_OK)
@@ -111,7 +111,7 @@ int hs_cmd_maintain(int argc, char **argv)
 
 /* --- verify, repair ----------------------------------------------------------- */
 
-enum { REPORTS_MAX = 100 }; /* lines a person reads; the sums at the end count all */
+enum { REPORTS_MAX = 100 }; /* findings printed; the sums at the end count all */
 
 struct show {
 	uint64_t reports;
@@ -174,7 +174,7 @@ static void print_sum(const struct hs_verified *found, uint64_t problems, bool m
 	putchar('\n');
 }
 
-/* The sums count all; of the findings themselves there are as many as a person would see. */
+/* The sums count all findings; only so many are printed. */
 static enum hs_result print_json(const struct show *s, const struct hs_verified *found, uint64_t problems, bool mend)
 {
 	if (!hs_buf_ok(&s->found))

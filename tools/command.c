@@ -77,7 +77,7 @@ bool hs_option_number(const char *name, const char *text, uint64_t low, uint64_t
 
 /* --- usage and help ----------------------------------------------------------- */
 
-enum { LISTED = 4, USAGE_COLUMN = 26 }; /* more options than that are one "[OPTION ...]" */
+enum { LISTED = 4, USAGE_COLUMN = 26 }; /* above this number the usage line says "[OPTION ...]" */
 
 static void put_usage(FILE *out, const struct hs_command *c)
 {
@@ -151,7 +151,7 @@ bool hs_command_as_owner(const struct hs_settings *settings)
 	if (slash != NULL && slash != above)
 		*slash = '\0';
 	if (hs_io_stat(AT_FDCWD, settings->spool_dir, &st) < 0 && hs_io_stat(AT_FDCWD, above, &st) < 0)
-		return true; /* nothing is there to be opened, and that is said by who tries */
+		return true; /* nothing to open: the one who tries reports it */
 	if (st.st_uid == 0 || hs_io_become(st.st_uid, st.st_gid) == 0)
 		return true;
 	fprintf(stderr, "hookspool: %s is of user %lu, who cannot be worked as: %s; try sudo -u '#%lu' hookspool\n",

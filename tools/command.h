@@ -1,6 +1,6 @@
 /*
- * command: what the commands of `hookspool` share. One row of the table in main.c and
- * one file cmd_NAME.c each.
+ * command: what the commands of `hookspool` share. A command is a row of the table in main.c and a
+ * file cmd_NAME.c.
  *
  * A command declares its options in a table of its own, and reads them with hs_option:
  *
@@ -34,15 +34,15 @@
 #include <stdio.h>
 
 struct hs_option {
-	const char *name;     /* without the hyphens; NULL ends the table */
-	const char *argument; /* what follows it: FILE, DIR, one of a|b|c; NULL: a switch */
-	int letter;           /* what hs_option returns. Below 256 it is the short form, too (-f) */
+	const char *name;     /* without hyphens; NULL ends the table */
+	const char *argument; /* its argument: FILE, DIR, one of a|b|c; NULL: a switch */
+	int letter;           /* result of hs_option; below 256 also the short form (-f) */
 	const char *help;     /* one line, no full stop */
 };
 
 enum {
-	HS_OPTIONS_MAX = 31, /* in one table */
-	/* Returned by the shared options; a command's own ones begin at HS_OPT_OWN. */
+	HS_OPTIONS_MAX = 31, /* in a table */
+	/* Results of the shared options; a command's own begin at HS_OPT_OWN. */
 	HS_OPT_CONFIG = 256,
 	HS_OPT_JSON,
 	HS_OPT_OWN,
@@ -56,29 +56,29 @@ struct hs_command {
 	const char *name;
 	int (*run)(int argc, char **argv); /* argv[0] is the command's name */
 	const struct hs_option *options;   /* NULL: none */
-	const char *arguments;             /* behind the options, as in a usage line; "": none */
+	const char *arguments;             /* after the options, as in a usage line; "": none */
 	const char *help;                  /* one line; NULL: not listed */
 };
 
-/* The table, in main.c; a row without a name ends it. */
+/* The table, in main.c; ends with a row without a name. */
 extern const struct hs_command hs_commands[];
 
-/* NULL: there is none of that name. */
+/* NULL: unknown name. */
 const struct hs_command *hs_command_find(const char *name);
 
 /*
- * The next option of the command argv[0]: its letter, with `optarg` and `optind` as
- * getopt_long(3) leaves them. -1: no more, the arguments begin at argv[optind]; '?'
- * after a message to standard error. At -h and --help it prints the help and exits.
+ * Returns the next option of the command argv[0], with `optarg` and `optind` as getopt_long(3) sets
+ * them. -1: no more, the arguments begin at argv[optind]. '?' after a message to standard error.
+ * For -h and --help it prints the help and exits.
  */
 int hs_option(int argc, char **argv);
 
-/* The exit code of a result. */
+/* The exit code for a result. */
 int hs_command_exit(enum hs_result r);
 
 /*
- * A whole number from low to high, with nothing around it. False after a message to
- * standard error that names the option.
+ * Parses a whole number from low to high and nothing else. False after a message to standard error
+ * that names the option.
  */
 bool hs_option_number(const char *name, const char *text, uint64_t low, uint64_t high,
                       uint64_t *value);
@@ -87,26 +87,26 @@ bool hs_option_number(const char *name, const char *text, uint64_t low, uint64_t
 int hs_usage(const char *name);
 
 /*
- * Run by root, a command works as the spool's owner, or if it is not there yet as that of the
- * folder above: what it makes must be his. Nothing for others. False after a message to standard error.
+ * For root: becomes the owner of the spool, or of the folder above if there is no spool yet, so that
+ * the owner can use what the command makes. Does nothing for others. False after a message to
+ * standard error.
  */
 bool hs_command_as_owner(const struct hs_settings *settings);
 
 /*
- * The settings of --config FILE, or those that the handler would find, read as who we are; from
- * then on hs_command_as_owner. NULL after a message to standard error: exit with EX_CONFIG. The
- * caller's, for hs_settings_free.
+ * Reads the settings of --config FILE, or those that the handler would find, then calls
+ * hs_command_as_owner. The caller frees them by hs_settings_free. NULL after a message to standard
+ * error: exit with EX_CONFIG.
  */
 struct hs_settings *hs_command_settings(const char *path);
 
-/* May escape sequences colour what goes there? A terminal, and no NO_COLOR (no-color.org). */
+/* True if colours are allowed there: a terminal, and no NO_COLOR (no-color.org). */
 bool hs_command_colours(FILE *out);
 
 /*
- * Whose events a command is about, from its --tenant (NULL: not given). Where there are
- * [keys] it must be given, for what belongs to one customer must not become another's:
- * one of their labels, or "-", nobody's. *tenant is "" for nobody. 0, or the exit code
- * after a message to standard error.
+ * Parses --tenant (NULL: not given). If the settings have tenants it must be given, so that one
+ * customer's events never become another's: a label of the settings, or "-" for none, which sets
+ * *tenant to "". 0, or the exit code after a message to standard error.
  */
 int hs_command_tenant(const struct hs_settings *settings, const char *command, const char *given,
                       const char **tenant);
@@ -129,7 +129,7 @@ int hs_cmd_stats(int argc, char **argv);
 int hs_cmd_tail(int argc, char **argv);
 int hs_cmd_verify(int argc, char **argv);
 
-/* Of each command that has options: its table, in its file. */
+/* The tables of options, each in the file of its command. */
 extern const struct hs_option hs_adopt_options[];
 extern const struct hs_option hs_backup_options[];
 extern const struct hs_option hs_cat_options[];

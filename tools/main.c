@@ -1,4 +1,4 @@
-/* hookspool: everything a person does with the spool. The table of commands is main. */
+/* hookspool: the command line. The table of commands is all of it. */
 #include "tools/command.h"
 
 #include <stdio.h>
