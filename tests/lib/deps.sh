@@ -41,7 +41,7 @@ check    mandoc                 lints the manual pages
 portable musl-tools             a compiler with another C library
 portable gcc-multilib           compiles for 32 bits
 faults   strace                 kills and errors at single system calls
-faults   faketime               clocks that jump
+test,faults faketime             certificates of another day; clocks that jump
 faults   spin                   checks the model of the commit protocol
 faults   procps                 finds the processes to stop
 bench    nodejs                 a peer: events received in Node
