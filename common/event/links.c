@@ -1,4 +1,5 @@
 #include "event/links.h"
+#include "base/array.h"
 
 #include <stdlib.h>
 
@@ -187,21 +188,6 @@ const char *hs_verdict_text(enum hs_verdict v)
 	return text[v];
 }
 
-static bool make_room(struct hs_links *l)
-{
-	size_t cap = l->cap == 0 ? 16 : l->cap * 2;
-	struct hs_link *list;
-
-	if (l->ids.count < l->cap)
-		return true;
-	list = realloc(l->list, cap * sizeof *list);
-	if (list == NULL)
-		return false;
-	l->list = list;
-	l->cap = cap;
-	return true;
-}
-
 /* Puts the id's text into `to`; empty: no id. False: out of memory. */
 static bool read_id(const struct hs_named *named, uint32_t token, struct hs_buf *to)
 {
@@ -235,7 +221,7 @@ static bool add_link(struct hs_links *l, const struct hs_named *named, const str
 	};
 	struct hs_buf tenant = { 0 };
 	size_t count = l->ids.count;
-	bool ok = make_room(l);
+	bool ok = HS_ARRAY_ROOM(&l->list, l->ids.count, &l->cap);
 
 	if (l->id.n == 0 || (f->by->kind == f->kind && f->by->n == l->id.n &&
 			     memcmp(f->by->id, l->id.p, l->id.n) == 0))

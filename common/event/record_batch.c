@@ -1,12 +1,10 @@
 #include "event/record_batch.h"
+#include "base/array.h"
 #include "base/hash.h"
 
 #include <stdlib.h>
 
-enum {
-	ROWS_FIRST = 16,
-	LONGER = 3, /* a line is rarely more than a third longer than its event */
-};
+enum { LONGER = 3 }; /* a line is rarely more than a third longer than its event */
 
 bool hs_record_maker_init(struct hs_record_maker *in)
 {
@@ -75,17 +73,7 @@ void hs_record_maker_shrink(struct hs_record_maker *in, size_t keep)
 /* Adds an entry. NULL: out of memory. */
 static struct hs_record *next_record(struct hs_record_batch *t)
 {
-	size_t cap = t->cap == 0 ? ROWS_FIRST : t->cap * 2;
-
-	if (t->count == t->cap) {
-		struct hs_record *record = realloc(t->record, cap * sizeof *record);
-
-		if (record == NULL)
-			return NULL;
-		t->record = record;
-		t->cap = cap;
-	}
-	return &t->record[t->count];
+	return HS_ARRAY_ROOM(&t->record, t->count, &t->cap) ? &t->record[t->count] : NULL;
 }
 
 /* Hashes the decoded text. Out of memory: the undecoded, which at worst counts wrongly. */

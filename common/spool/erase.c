@@ -1,4 +1,5 @@
 #include "spool/erase.h"
+#include "base/array.h"
 #include "base/io.h"
 #include "base/log.h"
 #include "event/subject_match.h"
@@ -94,16 +95,8 @@ static bool must_stop(struct erase *x)
 
 static enum hs_result add_file(struct erase *x, const struct file *f)
 {
-	size_t cap = x->cap == 0 ? 64 : x->cap * 2;
-
-	if (x->files == x->cap) {
-		struct file *file = realloc(x->file, cap * sizeof *file);
-
-		if (file == NULL)
-			return HS_E_MEMORY;
-		x->file = file;
-		x->cap = cap;
-	}
+	if (!HS_ARRAY_ROOM(&x->file, x->files, &x->cap))
+		return HS_E_MEMORY;
 	x->file[x->files++] = *f;
 	return HS_OK;
 }

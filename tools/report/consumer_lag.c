@@ -1,10 +1,9 @@
 #include "tools/report/consumer_lag.h"
+#include "base/array.h"
 #include "tools/report/record_head.h"
 
 #include <stdio.h>
 #include <stdlib.h>
-
-enum { FIRST_ROOM = 16 };
 
 static int compare(struct hs_position a, struct hs_position b)
 {
@@ -27,18 +26,6 @@ static int by_name(const void *a, const void *b)
 	return strcmp(x->name, y->name);
 }
 
-static bool grow(struct hs_consumer_lag *lag)
-{
-	size_t room = lag->room > 0 ? 2 * lag->room : FIRST_ROOM;
-	struct hs_consumer_lag_cursor *cursor = realloc(lag->cursor, room * sizeof *cursor);
-
-	if (cursor == NULL)
-		return false;
-	lag->cursor = cursor;
-	lag->room = room;
-	return true;
-}
-
 struct listing {
 	struct hs_consumer_lag *lag;
 	bool no_memory;
@@ -55,7 +42,7 @@ static bool add_cursor(void *context, const struct hs_cursor_info *info)
 				   .history = info->history };
 
 	l->lag->more = l->lag->count == HS_CONSUMER_LAG_CURSORS;
-	l->no_memory = !l->lag->more && l->lag->count == l->lag->room && !grow(l->lag);
+	l->no_memory = !l->lag->more && !HS_ARRAY_ROOM(&l->lag->cursor, l->lag->count, &l->lag->room);
 	if (l->lag->more || l->no_memory)
 		return false;
 	snprintf(c.name, sizeof c.name, "%s", info->name);

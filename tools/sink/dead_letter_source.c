@@ -1,4 +1,5 @@
 #include "tools/sink/dead_letter_source.h"
+#include "base/array.h"
 #include "base/io.h"
 #include "event/record_fields.h"
 
@@ -6,7 +7,6 @@
 #include <stdlib.h>
 #include <sys/file.h>
 
-enum { FIRST_ROOM = 1024 };
 
 enum hs_result hs_dead_letter_source_open(struct hs_dead_letter_source *l, const struct hs_spool_dir *dir, const char *cursor,
 			       uint64_t seed)
@@ -71,15 +71,8 @@ enum hs_result hs_dead_letter_source_next(struct hs_dead_letter_source *l, struc
 		*record = hs_dead_letters_record(line);
 		if (record->n == 0)
 			continue;
-		if (l->count == l->cap) {
-			size_t cap = l->cap == 0 ? FIRST_ROOM : 2 * l->cap;
-			uint64_t *batch = realloc(l->batch, cap * sizeof *batch);
-
-			if (batch == NULL)
-				return HS_E_MEMORY;
-			l->batch = batch;
-			l->cap = cap;
-		}
+		if (!HS_ARRAY_ROOM(&l->batch, l->count, &l->cap))
+			return HS_E_MEMORY;
 		l->batch[l->count] = hs_dead_letters_hash(line, l->seed);
 		return HS_OK;
 	}

@@ -1,4 +1,5 @@
 #include "spool/admin/adopt.h"
+#include "base/array.h"
 #include "base/io.h"
 #include "base/log.h"
 #include "spool/admin/loss.h"
@@ -231,22 +232,18 @@ static enum hs_result settle_cursor(struct adopt *a, const char *name)
 
 struct names {
 	char (*list)[HS_CURSOR_NAME_MAX + 1];
-	size_t count;
+	size_t count, cap;
 	bool failed;
 };
 
 static bool add_cursor(void *context, const struct hs_cursor_info *info)
 {
 	struct names *n = context;
-	void *list = realloc(n->list, (n->count + 1) * sizeof *n->list);
 
-	if (list == NULL) {
-		n->failed = true;
-		return false;
-	}
-	n->list = list;
-	snprintf(n->list[n->count++], sizeof *n->list, "%s", info->name);
-	return true;
+	n->failed = !HS_ARRAY_ROOM(&n->list, n->count, &n->cap);
+	if (!n->failed)
+		snprintf(n->list[n->count++], sizeof *n->list, "%s", info->name);
+	return !n->failed;
 }
 
 static int by_name(const void *a, const void *b)
@@ -256,7 +253,7 @@ static int by_name(const void *a, const void *b)
 
 static enum hs_result settle_cursors(struct adopt *a)
 {
-	struct names n = { NULL, 0, false };
+	struct names n = { NULL, 0, 0, false };
 	enum hs_result r = hs_cursor_list(a->dir->private_dir, add_cursor, &n);
 
 	if (r == HS_OK && n.failed)

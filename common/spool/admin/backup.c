@@ -1,5 +1,6 @@
 #include "spool/admin/backup.h"
-#include "base/io.h"
+#include "base/array.h"
+#include "base/file_replace.h"
 #include "base/log.h"
 #include "spool/admin/dead_letters.h"
 #include "spool/admin/retention.h"
@@ -46,19 +47,10 @@ static bool add_name(void *context, const char *name)
 {
 	struct names *n = context;
 
-	if (n->count == n->cap) {
-		size_t cap = n->cap == 0 ? 64 : n->cap * 2;
-		void *list = realloc(n->list, cap * sizeof *n->list);
-
-		if (list == NULL) {
-			n->failed = true;
-			return false;
-		}
-		n->list = list;
-		n->cap = cap;
-	}
-	snprintf(n->list[n->count++], sizeof *n->list, "%s", name);
-	return true;
+	n->failed = !HS_ARRAY_ROOM(&n->list, n->count, &n->cap);
+	if (!n->failed)
+		snprintf(n->list[n->count++], sizeof *n->list, "%s", name);
+	return !n->failed;
 }
 
 static enum hs_result list_names(int dir, struct names *n)
@@ -106,26 +98,19 @@ static enum hs_result copy_bytes(struct backup *b, int from, int to, uint64_t si
 /* The copy is whole and synced before it gets its name, in a folder of the backup. */
 static enum hs_result copy_file(struct backup *b, int from, uint64_t size, int to_dir, const char *name)
 {
+	struct hs_file_replace f = { to_dir, name, b->private_dir, COPY, 0, true, -1 };
 	struct stat st;
-	enum hs_result r = HS_OK;
-	int to;
+	enum hs_result r;
 
 	if (hs_io_fstat(from, &st) < 0)
 		return HS_E_IO;
-	if (hs_io_unlink(b->private_dir, COPY) < 0 && errno != ENOENT)
-		return HS_E_IO;
-	to = hs_io_make(b->private_dir, COPY, st.st_mode & 0777);
-	if (to < 0)
-		return hs_io_result(errno);
-	r = copy_bytes(b, from, to, size);
-	if (r == HS_OK && hs_io_set_changed(to, &st) < 0)
+	f.mode = st.st_mode & 0777;
+	r = hs_file_replace_begin(&f);
+	if (r == HS_OK)
+		r = copy_bytes(b, from, f.fd, size);
+	if (r == HS_OK && hs_io_set_changed(f.fd, &st) < 0)
 		r = HS_E_IO;
-	if (r == HS_OK && hs_io_sync_data(to) < 0)
-		r = HS_E_SYNC;
-	hs_io_close(to);
-	if (r == HS_OK && hs_io_rename(b->private_dir, COPY, to_dir, name) < 0)
-		r = hs_io_result(errno);
-	return r;
+	return hs_file_replace_end(&f, r);
 }
 
 /* HS_OK, too, if it is gone by now, or is no file. */

@@ -1,6 +1,6 @@
 #include "spool/admin/dead_letters.h"
+#include "base/file_replace.h"
 #include "base/hash.h"
-#include "base/io.h"
 #include "base/timestamp.h"
 #include "event/record_fields.h"
 #include "spool/file/line_reader.h"
@@ -186,36 +186,39 @@ static enum hs_result copy_kept(struct dropping *d, int from, int to)
 	}
 	if (r == HS_OK)
 		r = more < 0 ? hs_io_result(errno) : write_kept(d, to);
-	if (r == HS_OK && hs_io_sync_data(to) < 0)
-		r = HS_E_SYNC;
 	hs_line_reader_free(&lines);
 	return r;
 }
 
+/* What a kill has left. */
+static enum hs_result drop_unfinished(int dir)
+{
+	return hs_io_unlink(dir, COPY) < 0 && errno != ENOENT ? hs_io_result(errno) : HS_OK;
+}
+
+/* The file goes when nothing is left of it. */
+static enum hs_result put_in_place(struct hs_file_replace *f, enum hs_result r, bool is_empty)
+{
+	if (r != HS_OK || !is_empty)
+		return hs_file_replace_end(f, r);
+	hs_file_replace_cancel(f);
+	return hs_io_unlink(f->dir, NAME) < 0 || hs_io_sync_dir(f->dir) < 0 ? hs_io_result(errno) : HS_OK;
+}
+
 static enum hs_result drop_locked(const struct hs_spool_dir *dir, struct dropping *d)
 {
-	enum hs_result r = HS_OK;
-	int from, to = -1;
+	struct hs_file_replace f = { dir->fd, NAME, dir->fd, COPY, (mode_t)dir->settings->spool_mode, false, -1 };
+	int from = hs_io_open_read(dir->fd, NAME);
+	enum hs_result r;
 
-	if (hs_io_unlink(dir->fd, COPY) < 0 && errno != ENOENT) /* of a killed one */
-		return hs_io_result(errno);
-	from = hs_io_open_read(dir->fd, NAME);
+	if (from < 0 && errno == ENOENT) /* all were erased or removed */
+		return drop_unfinished(dir->fd);
 	if (from < 0)
-		return errno == ENOENT ? HS_OK : hs_io_result(errno); /* all were erased or removed */
-	if ((to = hs_io_make(dir->fd, COPY, (mode_t)dir->settings->spool_mode)) < 0)
-		r = hs_io_result(errno);
+		return hs_io_result(errno);
+	r = hs_file_replace_begin(&f);
 	if (r == HS_OK)
-		r = copy_kept(d, from, to);
-	if (r == HS_OK && hs_io_rename(dir->fd, COPY, dir->fd, NAME) < 0)
-		r = hs_io_result(errno);
-	if (r == HS_OK && d->written == 0 && hs_io_unlink(dir->fd, NAME) < 0)
-		r = hs_io_result(errno);
-	if (r == HS_OK && hs_io_sync_dir(dir->fd) < 0)
-		r = hs_io_result(errno);
-	if (r != HS_OK)
-		hs_io_unlink(dir->fd, COPY);
-	if (to >= 0)
-		hs_io_close(to);
+		r = copy_kept(d, from, f.fd);
+	r = put_in_place(&f, r, d->written == 0);
 	hs_io_close(from);
 	return r;
 }
@@ -277,7 +280,7 @@ static enum hs_result expire_locked(const struct hs_spool_dir *dir, struct dropp
 		return r;
 	if (first_ms > 0 && first_ms < d->before_ms)
 		return drop_locked(dir, d);
-	return hs_io_unlink(dir->fd, COPY) < 0 && errno != ENOENT ? hs_io_result(errno) : HS_OK;
+	return drop_unfinished(dir->fd);
 }
 
 enum hs_result hs_dead_letters_expire(const struct hs_spool_dir *dir, int64_t before_ms, uint64_t *gone)

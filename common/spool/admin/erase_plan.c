@@ -1,6 +1,7 @@
 #include "spool/admin/erase_plan.h"
+#include "base/array.h"
+#include "base/file_replace.h"
 #include "base/hex.h"
-#include "base/io.h"
 #include "base/log.h"
 #include "base/timestamp.h"
 #include "spool/file/line_reader.h"
@@ -43,21 +44,14 @@ struct numbers {
 static bool note_number(void *context, const char *name)
 {
 	struct numbers *all = context;
-	unsigned number = number_of(name), *list;
-	size_t cap = all->cap == 0 ? 8 : all->cap * 2;
+	unsigned number = number_of(name);
 
 	if (number == 0)
 		return true;
-	if (all->count == all->cap) {
-		list = realloc(all->list, cap * sizeof *list);
-		all->failed = list == NULL;
-		if (list == NULL)
-			return false;
-		all->list = list;
-		all->cap = cap;
-	}
-	all->list[all->count++] = number;
-	return true;
+	all->failed = !HS_ARRAY_ROOM(&all->list, all->count, &all->cap);
+	if (!all->failed)
+		all->list[all->count++] = number;
+	return !all->failed;
 }
 
 static int compare(const void *a, const void *b)
@@ -182,39 +176,17 @@ static void put_people(struct hs_buf *out, struct hs_rewrite_log *rewrites, uint
 	}
 }
 
-static enum hs_result write_new(int private_dir, struct hs_slice text)
-{
-	enum hs_result r = HS_OK;
-	int fd;
-
-	hs_io_unlink(private_dir, NEW);
-	fd = hs_io_make(private_dir, NEW, 0600);
-	if (fd < 0)
-		return hs_io_result(errno);
-	if (hs_io_write_at(fd, text.p, text.n, 0) < 0)
-		r = hs_io_result(errno);
-	else if (hs_io_sync_data(fd) < 0)
-		r = HS_E_SYNC;
-	hs_io_close(fd);
-	return r;
-}
-
 /* If the name cannot be synced the plan goes again: nothing has been removed yet. */
 static enum hs_result publish(int private_dir, struct hs_slice text, char name[static HS_ERASE_PLAN_NAME])
 {
 	char new_name[HS_ERASE_PLAN_NAME];
 	enum hs_result r = find_name(private_dir, new_name);
 
-	if (r == HS_OK)
-		r = write_new(private_dir, text);
-	if (r == HS_OK && hs_io_rename(private_dir, NEW, private_dir, new_name) < 0)
-		r = HS_E_IO;
-	if (r == HS_OK && hs_io_sync_dir(private_dir) < 0) {
-		hs_io_unlink(private_dir, new_name);
-		r = HS_E_IO;
-	}
+	if (r != HS_OK)
+		return r;
+	r = hs_file_replace_text(private_dir, new_name, NEW, 0600, text);
 	if (r != HS_OK) {
-		hs_io_unlink(private_dir, NEW);
+		hs_io_unlink(private_dir, new_name);
 		hs_io_sync_dir(private_dir);
 		return r;
 	}

@@ -1,4 +1,5 @@
 #include "spool/admin/erasure_log.h"
+#include "base/array.h"
 #include "base/digest.h"
 #include "base/hash.h"
 #include "base/hex.h"
@@ -156,18 +157,11 @@ static bool note_receipt(struct receipts *all, struct hs_slice line, uint64_t nu
 {
 	struct hs_slice who = between(line, HS_SLICE(",\"kind\":"), HS_SLICE(",\"events\":"));
 	static const char begun[] = ",\"state\":\"begun\",";
-	size_t cap = all->cap == 0 ? 64 : all->cap * 2;
 
 	if (who.n == 0)
 		return true;
-	if (all->count == all->cap) {
-		struct receipt *list = realloc(all->list, cap * sizeof *list);
-
-		if (list == NULL)
-			return false;
-		all->list = list;
-		all->cap = cap;
-	}
+	if (!HS_ARRAY_ROOM(&all->list, all->count, &all->cap))
+		return false;
 	all->list[all->count++] = (struct receipt){
 		hs_hash(who.p, who.n, all->seed), number,
 		memmem(line.p, (size_t)(who.p - line.p) + 1, begun, sizeof begun - 1) != NULL

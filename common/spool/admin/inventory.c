@@ -1,4 +1,5 @@
 #include "spool/admin/inventory.h"
+#include "base/array.h"
 #include "base/io.h"
 #include "spool/file/line_reader.h"
 #include "spool/file/segment_list.h"
@@ -10,7 +11,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { IDS_FIRST = 1024 };
 static const char EVENTS[] = "events", OPEN[] = "events.jsonl";
 
 struct taking {
@@ -29,16 +29,8 @@ static int compare(const void *a, const void *b)
 
 static enum hs_result add(struct hs_inventory *inv, const struct hs_dedup_key *id)
 {
-	size_t cap = inv->cap == 0 ? IDS_FIRST : inv->cap * 2;
-
-	if (inv->count == inv->cap) {
-		struct hs_dedup_key *grown = realloc(inv->id, cap * sizeof *grown);
-
-		if (grown == NULL)
-			return HS_E_MEMORY;
-		inv->id = grown;
-		inv->cap = cap;
-	}
+	if (!HS_ARRAY_ROOM(&inv->id, inv->count, &inv->cap))
+		return HS_E_MEMORY;
 	inv->id[inv->count++] = *id;
 	return HS_OK;
 }

@@ -1,4 +1,5 @@
 #include "spool/admin/rejected_quota.h"
+#include "base/array.h"
 #include "base/io.h"
 #include "base/log.h"
 #include "spool/file/file_writer.h"
@@ -51,15 +52,8 @@ struct hs_slice hs_rejected_quota_tenant(struct hs_slice line)
 
 static struct tenant *add_tenant(struct share *s, struct hs_slice name)
 {
-	if (s->tenants == s->cap) {
-		size_t cap = s->cap == 0 ? 16 : s->cap * 2;
-		struct tenant *tenant = realloc(s->tenant, cap * sizeof *tenant);
-
-		if (tenant == NULL)
-			return NULL;
-		s->tenant = tenant;
-		s->cap = cap;
-	}
+	if (!HS_ARRAY_ROOM(&s->tenant, s->tenants, &s->cap))
+		return NULL;
 	s->last = s->tenants++;
 	memset(&s->tenant[s->last], 0, sizeof *s->tenant);
 	memcpy(s->tenant[s->last].name, name.p != NULL ? name.p : "", name.n);

@@ -1,6 +1,6 @@
 #include "spool/admin/salt.h"
+#include "base/file_replace.h"
 #include "base/hex.h"
-#include "base/io.h"
 #include "spool/admin/loss.h"
 
 #include <errno.h>
@@ -10,24 +10,10 @@ static const char SALT[] = HS_SALT_FILE, NEW_SALT[] = "salt-new";
 static enum hs_result make_salt(int private_dir, char salt[static HS_SALT + 1])
 {
 	uint64_t random[2] = { hs_io_random(), hs_io_random() };
-	enum hs_result r = HS_OK;
-	int fd;
 
 	hs_hex_encode((const uint8_t *)random, sizeof random, salt);
 	salt[HS_SALT] = '\0';
-	hs_io_unlink(private_dir, NEW_SALT);
-	fd = hs_io_make(private_dir, NEW_SALT, 0600);
-	if (fd < 0)
-		return hs_io_result(errno);
-	if (hs_io_write_at(fd, salt, HS_SALT, 0) < 0)
-		r = hs_io_result(errno);
-	else if (hs_io_sync_data(fd) < 0)
-		r = HS_E_SYNC;
-	else if (hs_io_rename(private_dir, NEW_SALT, private_dir, SALT) < 0 ||
-		 hs_io_sync_dir(private_dir) < 0)
-		r = HS_E_IO;
-	hs_io_close(fd);
-	return r;
+	return hs_file_replace_text(private_dir, SALT, NEW_SALT, 0600, hs_slice(salt, HS_SALT));
 }
 
 enum hs_result hs_salt_renew(int private_dir)

@@ -1,6 +1,6 @@
 #include "spool/admin/suppression_list.h"
 #include "base/digest.h"
-#include "base/io.h"
+#include "base/file_replace.h"
 #include "spool/admin/erasure_log.h"
 #include "spool/admin/loss.h"
 #include "spool/admin/salt.h"
@@ -231,23 +231,13 @@ static void sort_and_thin(struct hs_buf *list)
 
 static enum hs_result publish(int private_dir, struct hs_slice list)
 {
-	enum hs_result r = HS_OK;
-	int fd;
+	struct hs_file_replace f = { private_dir, NAME, private_dir, NEW, 0600, false, -1 };
+	enum hs_result r = hs_file_replace_begin(&f);
 
-	hs_io_unlink(private_dir, NEW);
-	fd = hs_io_make(private_dir, NEW, 0600);
-	if (fd < 0)
-		return hs_io_result(errno);
-	if (hs_io_write_at(fd, MAGIC, MAGIC_BYTES, 0) < 0 ||
-	    (list.n > 0 && hs_io_write_at(fd, list.p, list.n, MAGIC_BYTES) < 0))
+	if (r == HS_OK && (hs_io_write_at(f.fd, MAGIC, MAGIC_BYTES, 0) < 0 ||
+			   (list.n > 0 && hs_io_write_at(f.fd, list.p, list.n, MAGIC_BYTES) < 0)))
 		r = hs_io_result(errno);
-	else if (hs_io_sync_data(fd) < 0)
-		r = HS_E_SYNC;
-	else if (hs_io_rename(private_dir, NEW, private_dir, NAME) < 0 ||
-		 hs_io_sync_dir(private_dir) < 0)
-		r = HS_E_IO;
-	hs_io_close(fd);
-	return r;
+	return hs_file_replace_end(&f, r);
 }
 
 enum hs_result hs_suppression_list_clear(const struct hs_spool_dir *dir)

@@ -1,4 +1,5 @@
 #include "spool/file/segment_list.h"
+#include "base/array.h"
 #include "base/io.h"
 #include "base/timestamp.h"
 #include "spool/file/line_reader.h"
@@ -83,15 +84,8 @@ static bool take_line(struct numbers *n, struct hs_slice line)
 	    end == 0 || !hs_sealed_parse(n->stream, file, &sealed))
 		return true; /* of the other stream, or a fragment that a kill has left */
 	known = find_number(n, sealed.number, sealed.sealed_ms);
-	if (known == NULL && n->count == n->cap) {
-		size_t cap = n->cap == 0 ? 16 : n->cap * 2;
-		struct hs_sealed *map = realloc(n->map, cap * sizeof *map);
-
-		if (map == NULL)
-			return false;
-		n->map = map;
-		n->cap = cap;
-	}
+	if (known == NULL && !HS_ARRAY_ROOM(&n->map, n->count, &n->cap))
+		return false;
 	if (known == NULL)
 		known = &n->map[n->count++];
 	*known = (struct hs_sealed){ number, sealed.sealed_ms, false, true, sealed.number };
@@ -175,19 +169,10 @@ static bool collect(void *context, const char *name, bool plain)
 	if (!plain || !hs_sealed_parse(c->stream, name, &sealed))
 		return true;
 	renumber(c->numbers, &sealed);
-	if (c->count == c->cap) {
-		size_t cap = c->cap == 0 ? 64 : c->cap * 2;
-		struct hs_sealed *list = realloc(c->list, cap * sizeof *list);
-
-		if (list == NULL) {
-			c->failed = true;
-			return false;
-		}
-		c->list = list;
-		c->cap = cap;
-	}
-	c->list[c->count++] = sealed;
-	return true;
+	c->failed = !HS_ARRAY_ROOM(&c->list, c->count, &c->cap);
+	if (!c->failed)
+		c->list[c->count++] = sealed;
+	return !c->failed;
 }
 
 static int by_number(const void *a, const void *b)

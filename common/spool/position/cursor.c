@@ -1,5 +1,5 @@
 #include "spool/position/cursor.h"
-#include "base/io.h"
+#include "base/file_replace.h"
 #include "base/timestamp.h"
 
 #include <errno.h>
@@ -271,35 +271,16 @@ const struct hs_ahead *hs_cursor_ahead(const struct hs_cursor *c)
 	return &c->saved.ahead;
 }
 
-static enum hs_result write_copy(const struct hs_cursor *c, struct hs_slice text)
-{
-	enum hs_result r = HS_OK;
-	int fd;
-
-	if (hs_io_unlink(c->dir, c->copy) < 0 && errno != ENOENT) /* of a killed one */
-		return HS_E_IO;
-	fd = hs_io_make(c->dir, c->copy, (mode_t)c->spool_dir->settings->spool_mode);
-	if (fd < 0)
-		return hs_io_result(errno);
-	if (hs_io_write_at(fd, text.p, text.n, 0) < 0)
-		r = hs_io_result(errno);
-	else if (hs_io_sync_data(fd) < 0)
-		r = HS_E_SYNC;
-	hs_io_close(fd);
-	return r;
-}
-
 enum hs_result hs_cursor_save_ahead(struct hs_cursor *c, struct hs_position position, const struct hs_ahead *ahead)
 {
 	struct hs_buf text = { 0 };
 	enum hs_result r;
 
 	print(&text, position, &c->spool_dir->history, ahead);
-	r = hs_buf_ok(&text) ? write_copy(c, hs_buf_slice(&text)) : HS_E_MEMORY;
+	r = hs_buf_ok(&text) ? hs_file_replace_text(c->dir, c->name, c->copy, (mode_t)c->spool_dir->settings->spool_mode,
+						    hs_buf_slice(&text))
+			     : HS_E_MEMORY;
 	hs_buf_free(&text);
-	if (r == HS_OK &&
-	    (hs_io_rename(c->dir, c->copy, c->dir, c->name) < 0 || hs_io_sync_dir(c->dir) < 0))
-		r = HS_E_IO;
 	if (r == HS_OK) {
 		c->saved.position = position;
 		c->saved.history = c->spool_dir->history;

@@ -1,5 +1,6 @@
 #include "spool/position/rewrite_log.h"
-#include "base/io.h"
+#include "base/array.h"
+#include "base/file_replace.h"
 #include "base/log.h"
 #include "spool/file/line_reader.h"
 
@@ -123,15 +124,8 @@ static enum hs_result reopen(struct hs_rewrite_log *e, uint64_t *size)
 
 static bool put_entry(struct hs_rewrite_log *e, struct entry entry)
 {
-	if (e->count == e->cap) {
-		size_t cap = e->cap == 0 ? 64 : e->cap * 2;
-		struct entry *list = realloc(e->list, cap * sizeof *list);
-
-		if (list == NULL)
-			return false;
-		e->list = list;
-		e->cap = cap;
-	}
+	if (!HS_ARRAY_ROOM(&e->list, e->count, &e->cap))
+		return false;
 	e->list[e->count++] = entry;
 	return true;
 }
@@ -515,22 +509,13 @@ static enum hs_result copy_lines(struct hs_rewrite_log *e, uint64_t oldest, int 
 
 static enum hs_result write_again(struct hs_rewrite_log *e, uint64_t oldest)
 {
-	int dir = e->dir->private_dir, to;
-	enum hs_result r;
+	int dir = e->dir->private_dir;
+	struct hs_file_replace f = { dir, JOURNAL, dir, COPY, (mode_t)e->dir->settings->spool_mode, false, -1 };
+	enum hs_result r = hs_file_replace_begin(&f);
 
-	if (hs_io_unlink(dir, COPY) < 0 && errno != ENOENT) /* of a killed one */
-		return hs_io_result(errno);
-	to = hs_io_make(dir, COPY, (mode_t)e->dir->settings->spool_mode);
-	if (to < 0)
-		return hs_io_result(errno);
-	r = copy_lines(e, oldest, to);
-	if (r == HS_OK && hs_io_sync_data(to) < 0)
-		r = HS_E_SYNC;
-	hs_io_close(to);
-	if (r == HS_OK && (hs_io_rename(dir, COPY, dir, JOURNAL) < 0 || hs_io_sync_dir(dir) < 0))
-		r = hs_io_result(errno);
-	if (r != HS_OK)
-		hs_io_unlink(dir, COPY);
+	if (r == HS_OK)
+		r = copy_lines(e, oldest, f.fd);
+	r = hs_file_replace_end(&f, r);
 	forget(e);
 	return r;
 }

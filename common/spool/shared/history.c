@@ -1,7 +1,7 @@
 #include "spool/shared/history.h"
 #include "base/digest.h"
+#include "base/file_replace.h"
 #include "base/hex.h"
-#include "base/io.h"
 #include "base/log.h"
 #include "base/timestamp.h"
 #include "spool/file/segment_list.h"
@@ -76,62 +76,36 @@ enum hs_result hs_history_read(int private_dir, const char *name, struct hs_hist
 	return parse(text, h) ? HS_OK : HS_E_CURSOR;
 }
 
-/* A file of nobody else's, whole and synced. */
-static enum hs_result write_copy(int dir, const struct hs_history *h, char name[static NAME_MAX_BYTES])
+/* The temporary file has a name of its own: several processes may do this at once. */
+static enum hs_result write_new(struct hs_file_replace *f, char temporary[static NAME_MAX_BYTES],
+				const struct hs_history *h)
 {
 	char text[TEXT_MAX];
 	size_t n = print(text, h);
-	enum hs_result r = HS_OK;
-	int fd;
+	enum hs_result r;
 
-	snprintf(name, NAME_MAX_BYTES, "spool-%016" PRIx64, hs_io_random());
-	fd = hs_io_make(dir, name, 0600);
-	if (fd < 0)
-		return hs_io_result(errno);
-	if (hs_io_write_at(fd, text, n, 0) < 0)
-		r = hs_io_result(errno);
-	else if (hs_io_sync_data(fd) < 0)
-		r = HS_E_SYNC;
-	hs_io_close(fd);
-	if (r != HS_OK)
-		hs_io_unlink(dir, name);
-	return r;
+	snprintf(temporary, NAME_MAX_BYTES, "spool-%016" PRIx64, hs_io_random());
+	f->temporary = temporary;
+	r = hs_file_replace_begin(f);
+	return r == HS_OK && hs_io_write_at(f->fd, text, n, 0) < 0 ? hs_io_result(errno) : r;
 }
 
 enum hs_result hs_history_put(int private_dir, int temporary_dir, const char *name,
 			      const struct hs_history *h)
 {
-	char copy[NAME_MAX_BYTES];
-	enum hs_result r = write_copy(temporary_dir, h, copy);
+	char temporary[NAME_MAX_BYTES];
+	struct hs_file_replace f = { private_dir, name, temporary_dir, NULL, 0600, false, -1 };
 
-	if (r != HS_OK)
-		return r;
-	if (hs_io_rename(temporary_dir, copy, private_dir, name) < 0) {
-		r = hs_io_result(errno);
-		hs_io_unlink(temporary_dir, copy);
-		return r;
-	}
-	return hs_io_sync_dir(private_dir) < 0 ? HS_E_IO : HS_OK;
+	return hs_file_replace_end(&f, write_new(&f, temporary, h));
 }
 
-/* The same where there is none. *made is false if somebody else was faster: then theirs counts. */
+/* *made is false if another process was faster: then its file counts. */
 static enum hs_result put_first(int private_dir, int run_dir, const struct hs_history *h, bool *made)
 {
-	char copy[NAME_MAX_BYTES];
-	enum hs_result r = write_copy(run_dir, h, copy);
+	char temporary[NAME_MAX_BYTES];
+	struct hs_file_replace f = { private_dir, NAME, run_dir, NULL, 0600, false, -1 };
 
-	*made = false;
-	if (r != HS_OK)
-		return r;
-	*made = hs_io_link(run_dir, copy, private_dir, NAME) == 0;
-	if (!*made && (errno == EPERM || errno == EOPNOTSUPP || errno == ENOSYS)) /* no links here */
-		*made = hs_io_rename(run_dir, copy, private_dir, NAME) == 0;
-	if (!*made && errno != EEXIST)
-		r = hs_io_result(errno);
-	hs_io_unlink(run_dir, copy);
-	if (r == HS_OK && hs_io_sync_dir(private_dir) < 0)
-		r = HS_E_IO;
-	return r;
+	return hs_file_replace_first(&f, write_new(&f, temporary, h), made);
 }
 
 /* --- opening ---------------------------------------------------------------- */

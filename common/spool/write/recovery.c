@@ -1,5 +1,5 @@
 #include "spool/write/recovery.h"
-#include "base/io.h"
+#include "base/file_replace.h"
 #include "base/log.h"
 #include "spool/file/line_reader.h"
 
@@ -168,48 +168,46 @@ static void keep_torn(const struct hs_spool_dir *dir, const struct hs_buf *torn)
 		hs_io_close(fd);
 }
 
-/* The copy is whole: give it its name, for good. */
-static enum hs_result publish(const struct hs_spool_dir *dir, const char *stream,
-                              const struct copy *c, const char *from, const struct hs_sealed *to)
+/* Seals what is to be kept of the segment; what is not goes to .hookspool/torn. */
+static enum hs_result copy_opened(const struct hs_spool_dir *dir, const struct hs_aside *aside,
+				  struct hs_line_reader *lines, struct hs_file_replace *f, struct copy *c)
 {
-	char name[HS_SEALED_NAME];
+	enum hs_result r = copy_lines(c, lines);
 
-	hs_sealed_print(stream, to, name);
-	if (hs_io_sync_data(c->to) < 0)
-		return HS_E_SYNC;
-	if (hs_io_rename(dir->run_dir, from, dir->fd, name) < 0 ||
-	    hs_io_sync_dir(dir->fd) < 0)
-		return hs_io_result(errno);
-	hs_log(HS_LOG_WARN, "a segment was set aside; %" PRIu64 " bytes of whole lines are in %s",
-	       c->written, name);
+	if (r == HS_OK && c->written == 0)
+		hs_file_replace_cancel(f);
+	else
+		r = hs_file_replace_end(f, r);
+	if (r != HS_OK)
+		return r;
+	if (c->written > 0)
+		hs_log(HS_LOG_WARN, "a segment was set aside; %" PRIu64 " bytes of whole lines are in %s",
+		       c->written, f->name);
+	collect_rest(c, lines, aside);
+	keep_torn(dir, &c->torn);
 	return HS_OK;
 }
 
 static enum hs_result copy_aside(const struct hs_spool_dir *dir, const char *stream,
                                  const struct hs_aside *aside, int from, bool *sealed)
 {
-	struct hs_sealed name = { .number = aside->number, .sealed_ms = aside->sealed_ms };
-	char temporary[HS_SEALED_NAME];
+	struct hs_sealed to = { .number = aside->number, .sealed_ms = aside->sealed_ms };
+	char name[HS_SEALED_NAME], temporary[HS_SEALED_NAME];
+	struct hs_file_replace f = { dir->fd, name, dir->run_dir, temporary, (mode_t)dir->settings->spool_mode,
+				     false, -1 };
 	struct hs_line_reader lines = { 0 };
 	struct copy c = { 0 };
 	enum hs_result r;
 
 	copy_name(stream, temporary);
-	c.to = hs_io_make(dir->run_dir, temporary, (mode_t)dir->settings->spool_mode);
-	if (c.to < 0)
-		return hs_io_result(errno);
+	hs_sealed_print(stream, &to, name);
+	r = hs_file_replace_begin(&f);
+	if (r != HS_OK)
+		return r;
+	c.to = f.fd;
 	hs_line_reader_start(&lines, from, 0, aside->keep);
-	r = copy_lines(&c, &lines);
+	r = copy_opened(dir, aside, &lines, &f, &c);
 	*sealed = r == HS_OK && c.written > 0;
-	if (*sealed)
-		r = publish(dir, stream, &c, temporary, &name);
-	if (r == HS_OK) {
-		collect_rest(&c, &lines, aside);
-		keep_torn(dir, &c.torn);
-	}
-	if (r != HS_OK || !*sealed)
-		hs_io_unlink(dir->run_dir, temporary);
-	hs_io_close(c.to);
 	hs_line_reader_free(&lines);
 	hs_buf_free(&c.good);
 	hs_buf_free(&c.torn);

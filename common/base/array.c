@@ -1,0 +1,24 @@
+#include "base/array.h"
+
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { FIRST = 64 /* elements */ };
+
+/* memcpy: the caller's pointer is of another type than void *. */
+bool hs_array_grow(void *list, size_t *cap, size_t size)
+{
+	size_t larger = *cap == 0 ? FIRST : *cap * 2;
+	void *p;
+
+	if (larger < *cap || larger > SIZE_MAX / size)
+		return false;
+	memcpy(&p, list, sizeof p);
+	p = realloc(p, larger * size);
+	if (p == NULL)
+		return false;
+	memcpy(list, &p, sizeof p);
+	*cap = larger;
+	return true;
+}

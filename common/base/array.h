@@ -1,0 +1,22 @@
+/*
+ * array: an array that grows. The array, its count and its capacity are three members of the
+ * owner's struct; free(3) returns the memory.
+ */
+#ifndef HS_ARRAY_H
+#define HS_ARRAY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* `list` is the address of the pointer. False: out of memory; the array is as it was. */
+bool hs_array_grow(void *list, size_t *cap, size_t size);
+
+static inline bool hs_array_room(void *list, size_t count, size_t *cap, size_t size)
+{
+	return count < *cap || hs_array_grow(list, cap, size);
+}
+
+/* HS_ARRAY_ROOM(&x->list, x->count, &x->cap): true if there is room for one more element. */
+#define HS_ARRAY_ROOM(list, count, cap) hs_array_room((list), (count), (cap), sizeof **(list))
+
+#endif

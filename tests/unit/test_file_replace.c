@@ -1,0 +1,209 @@
+/* file_replace: the old file or the new one, whole, whatever fails and wherever it is killed. */
+#include "base/array.h"
+#include "base/file_replace.h"
+#include "tests/lib/cases.h"
+#include "tests/lib/spooldir.h"
+#include "tests/lib/wrap.h"
+
+#include <fcntl.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+struct scene {
+	struct spooldir d;
+	int dir;
+};
+
+static int setup(void **state)
+{
+	struct scene *s = calloc(1, sizeof *s);
+
+	assert_non_null(s);
+	spooldir_make(&s->d, "");
+	s->dir = hs_io_open_dir(AT_FDCWD, s->d.above);
+	assert_true(s->dir >= 0);
+	*state = s;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	struct scene *s = *state;
+
+	wrap_reset();
+	hs_io_close(s->dir);
+	spooldir_remove(&s->d);
+	free(s);
+	return 0;
+}
+
+static enum hs_result put(struct scene *s, const char *text)
+{
+	return hs_file_replace_text(s->dir, "file", "file-new", 0640, hs_slice_str(text));
+}
+
+static void assert_text(struct scene *s, const char *name, const char *expected)
+{
+	char text[64];
+	int fd = hs_io_open_read(s->dir, name);
+	ssize_t got = fd < 0 ? 0 : hs_io_read_at(fd, text, sizeof text, 0);
+
+	assert_true(got >= 0);
+	assert_slice_equal(hs_slice(text, (size_t)got), hs_slice_str(expected));
+	if (fd >= 0)
+		hs_io_close(fd);
+}
+
+static bool exists(struct scene *s, const char *name)
+{
+	struct stat st;
+
+	return hs_io_stat(s->dir, name, &st) == 0;
+}
+
+static void a_new_file_takes_the_old_ones_place(void **state)
+{
+	struct scene *s = *state;
+	struct stat st;
+
+	assert_result(put(s, "old"), HS_OK);
+	assert_result(put(s, "new"), HS_OK);
+	assert_text(s, "file", "new");
+	assert_int_equal(hs_io_stat(s->dir, "file", &st), 0);
+	assert_int_equal(st.st_mode & 0777, 0640);
+	assert_false(exists(s, "file-new"));
+}
+
+static void it_is_synced_before_it_is_renamed(void **state)
+{
+	struct scene *s = *state;
+	static const struct {
+		enum wrap_call call;
+		int error;
+		enum hs_result expected;
+		const char *text;
+	} faults[] = {
+		{ WRAP_UNLINKAT, EROFS, HS_E_READ_ONLY, "old" },
+		{ WRAP_OPENAT, ENOSPC, HS_E_FULL, "old" },
+		{ WRAP_FCHMOD, EPERM, HS_E_IO, "old" },
+		{ WRAP_PWRITE, ENOSPC, HS_E_FULL, "old" },
+		{ WRAP_FDATASYNC, EIO, HS_E_SYNC, "old" },
+		{ WRAP_RENAMEAT, EIO, HS_E_IO, "old" },
+		{ WRAP_FSYNC, EIO, HS_E_IO, "new" },
+	};
+
+	for (size_t i = 0; i < sizeof faults / sizeof *faults; i++) {
+		wrap_reset();
+		assert_result(put(s, "old"), HS_OK);
+		wrap_fail(faults[i].call, 1, 1, faults[i].error);
+		assert_result(put(s, "new"), faults[i].expected);
+		wrap_reset();
+		assert_text(s, "file", faults[i].text);
+		assert_false(exists(s, "file-new"));
+	}
+}
+
+static int put_and_die(void *context)
+{
+	return put(context, "new") == HS_OK ? 0 : 1;
+}
+
+static void killed_before_every_call(void **state)
+{
+	struct scene *s = *state;
+	bool was_old = false;
+	int status = -1;
+	unsigned nth;
+
+	for (nth = 1; status != 0; nth++) {
+		char text[8] = "";
+		int fd;
+
+		assert_result(put(s, "old"), HS_OK);
+		wrap_kill(nth, true);
+		status = child_wait(child_start(put_and_die, s));
+		wrap_reset();
+		fd = hs_io_open_read(s->dir, "file");
+		assert_true(hs_io_read_at(fd, text, sizeof text - 1, 0) == 3);
+		hs_io_close(fd);
+		assert_true(strcmp(text, "old") == 0 || strcmp(text, "new") == 0);
+		assert_true(was_old || strcmp(text, "old") == 0);
+		was_old |= strcmp(text, "old") == 0;
+	}
+	assert_true(nth > 6);
+	assert_result(put(s, "last"), HS_OK);
+	assert_text(s, "file", "last");
+}
+
+static void the_first_one_stays(void **state)
+{
+	struct scene *s = *state;
+
+	for (int i = 0; i < 2; i++) {
+		struct hs_file_replace f = { s->dir, "file", s->dir, "file-new", 0600, false, -1 };
+		enum hs_result r = hs_file_replace_begin(&f);
+		bool made;
+
+		assert_result(r, HS_OK);
+		assert_int_equal(hs_io_write_at(f.fd, i == 0 ? "1st" : "2nd", 3, 0), 0);
+		assert_result(hs_file_replace_first(&f, r, &made), HS_OK);
+		assert_int_equal(made, i == 0);
+		assert_int_equal(f.fd, -1);
+		assert_text(s, "file", "1st");
+		assert_false(exists(s, "file-new"));
+	}
+}
+
+static void what_is_cancelled_leaves_nothing(void **state)
+{
+	struct scene *s = *state;
+	struct hs_file_replace f = { s->dir, "file", s->dir, "file-new", 0600, false, -1 };
+
+	assert_result(put(s, "old"), HS_OK);
+	assert_result(hs_file_replace_begin(&f), HS_OK);
+	hs_file_replace_cancel(&f);
+	hs_file_replace_cancel(&f);
+	assert_false(exists(s, "file-new"));
+	assert_result(hs_file_replace_begin(&f), HS_OK);
+	assert_result(hs_file_replace_end(&f, HS_E_MEMORY), HS_E_MEMORY);
+	assert_false(exists(s, "file-new"));
+	assert_text(s, "file", "old");
+}
+
+static void an_array_grows_or_stays_as_it_was(void **state)
+{
+	struct {
+		uint32_t *list;
+		size_t count, cap;
+	} a = { NULL, 0, 0 };
+
+	(void)state;
+	for (uint32_t i = 0; i < 10000; i++) {
+		assert_true(HS_ARRAY_ROOM(&a.list, a.count, &a.cap));
+		a.list[a.count++] = i;
+	}
+	for (uint32_t i = 0; i < 10000; i++)
+		assert_int_equal(a.list[i], i);
+	while (a.count < a.cap)
+		a.list[a.count++] = 7;
+	wrap_fail(WRAP_REALLOC, 1, 1, ENOMEM);
+	assert_false(HS_ARRAY_ROOM(&a.list, a.count, &a.cap));
+	assert_int_equal(a.count, a.cap);
+	assert_int_equal(a.list[9999], 9999);
+	assert_true(HS_ARRAY_ROOM(&a.list, a.count, &a.cap));
+	free(a.list);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(a_new_file_takes_the_old_ones_place, setup, teardown),
+		cmocka_unit_test_setup_teardown(it_is_synced_before_it_is_renamed, setup, teardown),
+		cmocka_unit_test_setup_teardown(killed_before_every_call, setup, teardown),
+		cmocka_unit_test_setup_teardown(the_first_one_stays, setup, teardown),
+		cmocka_unit_test_setup_teardown(what_is_cancelled_leaves_nothing, setup, teardown),
+		cmocka_unit_test_setup_teardown(an_array_grows_or_stays_as_it_was, setup, teardown),
+	};
+
+	return cmocka_run_group_tests_name("file_replace", tests, NULL, NULL);
+}
