@@ -10,10 +10,9 @@
 #include "spool/admin/suppression_list.h"
 #include "spool/admin/verify.h"
 #include "spool/dedup/tombstones.h"
-#include "spool/file/file_writer.h"
 #include "spool/file/line_reader.h"
 #include "spool/position/cursor.h"
-#include "spool/position/rewrite_log.h"
+#include "spool/position/rewrite_copy.h"
 #include "spool/shared/spool_dir.h"
 #include "spool/spool.h"
 
@@ -41,15 +40,6 @@ struct file {
 	char name[HS_SEALED_NAME + 8];
 };
 
-/* The clean copy in the making. */
-struct copy {
-	int fd; /* -1: none */
-	struct hs_file_writer writer;
-	struct hs_range *removed;
-	size_t count, cap;
-	uint64_t kept; /* lines */
-};
-
 struct erase {
 	struct hs_spool *spool;
 	const struct hs_settings *settings;
@@ -71,7 +61,7 @@ struct erase {
 	int fd;
 	uint64_t inode;
 	struct hs_line_reader lines, prefix;
-	struct copy copy;
+	struct hs_rewrite_copy copy; /* without the lines that go */
 	uint64_t removed;         /* lines of it */
 	struct hs_tombstone *ids; /* of lines on their way out; room for IDS_AT_ONCE */
 	size_t id_count;
@@ -432,13 +422,6 @@ static enum hs_result check_space(const struct erase *x)
 										    : HS_OK;
 }
 
-static enum hs_result put_line(struct erase *x, struct hs_slice line, bool whole)
-{
-	x->copy.kept++;
-	/* its '\n' stands behind it */
-	return hs_file_writer_put(&x->copy.writer, hs_slice(line.p, line.n + whole));
-}
-
 /* A new copy, with what stands before `until`. */
 static enum hs_result begin_copy(struct erase *x, uint64_t until)
 {
@@ -448,49 +431,12 @@ static enum hs_result begin_copy(struct erase *x, uint64_t until)
 
 	if (r != HS_OK)
 		return r;
-	hs_io_unlink(x->dir->run_dir, COPY);
-	x->copy.fd = hs_io_make(x->dir->run_dir, COPY, (mode_t)x->settings->spool_mode);
-	if (x->copy.fd < 0)
-		return hs_io_result(errno);
-	r = hs_file_writer_start(&x->copy.writer, x->copy.fd, x->at_hand->sealed.gzip);
+	r = hs_rewrite_copy_begin(&x->copy, x->dir, COPY, x->at_hand->sealed.gzip);
 	if (r == HS_OK && !start_lines(&x->prefix, x->fd, x->at_hand->sealed.gzip))
 		r = HS_E_MEMORY;
 	while (r == HS_OK && x->prefix.at < until && (more = hs_line_reader_next(&x->prefix, &line)) == 1)
-		r = put_line(x, line, true);
+		r = hs_rewrite_copy_keep(&x->copy, line, true);
 	return r == HS_OK && more != 1 ? HS_E_IO : r;
-}
-
-static void drop_copy(struct erase *x)
-{
-	if (x->copy.fd >= 0) {
-		hs_io_close(x->copy.fd);
-		hs_io_unlink(x->dir->run_dir, COPY);
-	}
-	hs_file_writer_free(&x->copy.writer);
-	free(x->copy.removed);
-	memset(&x->copy, 0, sizeof x->copy);
-	x->copy.fd = -1;
-}
-
-static enum hs_result add_range(struct copy *c, uint64_t offset, uint64_t bytes)
-{
-	struct hs_range *last = c->count == 0 ? NULL : &c->removed[c->count - 1];
-	size_t cap = c->cap == 0 ? 16 : c->cap * 2;
-
-	if (last != NULL && last->offset + last->bytes == offset) {
-		last->bytes += bytes;
-		return HS_OK;
-	}
-	if (c->count == c->cap) {
-		struct hs_range *removed = realloc(c->removed, cap * sizeof *removed);
-
-		if (removed == NULL)
-			return HS_E_MEMORY;
-		c->removed = removed;
-		c->cap = cap;
-	}
-	c->removed[c->count++] = (struct hs_range){ offset, bytes };
-	return HS_OK;
 }
 
 static enum hs_result put_ids(struct erase *x)
@@ -533,43 +479,26 @@ static enum hs_result clean_line(struct erase *x, struct hs_slice line, struct h
 	if (x->how->look_only)
 		return HS_OK;
 	if (found == 0)
-		return x->copy.fd < 0 ? HS_OK : put_line(x, line, whole);
-	if (x->copy.fd < 0)
+		return x->copy.file.fd < 0 ? HS_OK : hs_rewrite_copy_keep(&x->copy, line, whole);
+	if (x->copy.file.fd < 0)
 		r = begin_copy(x, at.offset);
 	if (r == HS_OK)
-		r = add_range(&x->copy, at.offset, line.n + whole);
+		r = hs_rewrite_copy_omit(&x->copy, at.offset, line.n + whole);
 	return r == HS_OK ? note_id(x, line) : r;
-}
-
-/* Of a file that has no positions; nobody writes to it now. */
-static enum hs_result replace_plainly(struct erase *x)
-{
-	int dir = dir_of(x, x->at_hand);
-
-	if (hs_io_rename(x->dir->run_dir, COPY, dir, x->at_hand->name) < 0 ||
-	    hs_io_sync_dir(dir) < 0)
-		return HS_E_IO;
-	return HS_OK;
 }
 
 static enum hs_result replace(struct erase *x)
 {
-	struct hs_rewrite edit = {
-		.stream = stream_of(x->at_hand->sort),
-		.sealed = x->at_hand->sealed,
-		.inode = x->inode,
-		.copy = COPY,
-		.removed = x->copy.removed,
-		.count = x->copy.count,
-	};
+	const struct file *f = x->at_hand;
 	enum hs_result r = hs_file_writer_end(&x->copy.writer);
 
 	if (r == HS_OK)
 		r = put_ids(x);
 	if (r != HS_OK)
 		return r;
-	return x->at_hand->sort <= REJECTED ? hs_rewrite_log_replace(x->rewrites, &edit)
-					    : replace_plainly(x);
+	if (f->sort > REJECTED) /* no position is in such a file, and nobody writes to it now */
+		return hs_rewrite_copy_publish(&x->copy, dir_of(x, f), f->name);
+	return hs_rewrite_copy_replace(&x->copy, x->rewrites, stream_of(f->sort), &f->sealed, x->inode);
 }
 
 /* --- one file after the other ----------------------------------------------------------- */
@@ -620,7 +549,7 @@ static enum hs_result clean_opened(struct erase *x, const struct file *f)
 		r = replace(x);
 	if (x->removed > 0)
 		settle_counts(x, gone && r == HS_OK);
-	drop_copy(x);
+	hs_rewrite_copy_drop(&x->copy);
 	return r;
 }
 
@@ -863,7 +792,7 @@ enum hs_result hs_erase(struct hs_spool *spool, const struct hs_settings *settin
 			   .subjects = eraser->subjects,
 			   .matcher.subjects = eraser->subjects,
 			   .fd = -1,
-			   .copy.fd = -1 };
+			   .copy = HS_REWRITE_COPY_NONE };
 	enum hs_result r;
 
 	memset(done, 0, sizeof *done);

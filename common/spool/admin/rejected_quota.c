@@ -2,9 +2,8 @@
 #include "base/array.h"
 #include "base/io.h"
 #include "base/log.h"
-#include "spool/file/file_writer.h"
 #include "spool/file/line_reader.h"
-#include "spool/position/rewrite_log.h"
+#include "spool/position/rewrite_copy.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -25,7 +24,7 @@ struct share {
 	size_t tenants, cap, last;
 	uint64_t *deleted;
 	struct hs_line_reader lines;
-	struct hs_file_writer writer;
+	struct hs_rewrite_copy copy;
 };
 
 /* Written by hs_rejected_put: {"spooled_at":"…","status":400,"tenant":"…" */
@@ -178,24 +177,20 @@ static enum hs_result drop_segment(struct share *s, const struct hs_sealed *seal
 
 static enum hs_result keep_line(struct share *s, struct tenant *t, struct hs_slice line)
 {
-	enum hs_result r;
-
 	if (t->excess > 0) {
 		t->excess -= t->excess < line.n + 1 ? t->excess : line.n + 1;
 		return HS_OK;
 	}
-	r = hs_file_writer_put(&s->writer, line);
-	return r == HS_OK ? hs_file_writer_put(&s->writer, HS_SLICE("\n")) : r;
+	return hs_rewrite_copy_keep(&s->copy, line, true);
 }
 
 static enum hs_result put_in_place(struct share *s, const struct hs_sealed *sealed, const struct stat *st)
 {
-	struct hs_rewrite edit = { STREAM, *sealed, (uint64_t)st->st_ino, COPY, NULL, 0 };
 	struct hs_rewrite_log *rewrites = NULL;
 	enum hs_result r = hs_rewrite_log_open(s->dir, &rewrites);
 
 	if (r == HS_OK)
-		r = hs_rewrite_log_replace(rewrites, &edit);
+		r = hs_rewrite_copy_replace(&s->copy, rewrites, STREAM, sealed, (uint64_t)st->st_ino);
 	hs_rewrite_log_close(rewrites);
 	return r;
 }
@@ -203,25 +198,17 @@ static enum hs_result put_in_place(struct share *s, const struct hs_sealed *seal
 /* The lines that stay go to a copy, which takes the segment's place. */
 static enum hs_result thin_out(struct share *s, const struct hs_sealed *sealed, int from, const struct stat *st)
 {
-	int dir = s->dir->run_dir, to;
-	enum hs_result r;
+	enum hs_result r = hs_rewrite_copy_begin(&s->copy, s->dir, COPY, HS_FILE_WRITER_PLAIN);
 
-	hs_io_unlink(dir, COPY); /* of a killed one */
-	to = hs_io_make(dir, COPY, (mode_t)s->dir->settings->spool_mode);
-	if (to < 0)
-		return hs_io_result(errno);
-	r = hs_file_writer_start(&s->writer, to, false);
 	if (r == HS_OK)
 		r = each_line(s, sealed, from, keep_line);
 	if (r == HS_OK)
-		r = hs_file_writer_end(&s->writer);
-	if (r == HS_OK && s->writer.bytes == 0)
+		r = hs_file_writer_end(&s->copy.writer);
+	if (r == HS_OK && s->copy.writer.bytes == 0)
 		r = drop_segment(s, sealed);
 	else if (r == HS_OK)
 		r = put_in_place(s, sealed, st);
-	hs_file_writer_free(&s->writer);
-	hs_io_close(to);
-	hs_io_unlink(dir, COPY);
+	hs_rewrite_copy_drop(&s->copy);
 	return r;
 }
 
@@ -273,7 +260,7 @@ static uint64_t sum_of(const struct share *s)
 enum hs_result hs_rejected_quota_cap(const struct hs_spool_dir *dir, uint64_t open_bytes, uint64_t most,
                             uint64_t *deleted)
 {
-	struct share s = { .dir = dir, .deleted = deleted };
+	struct share s = { .dir = dir, .deleted = deleted, .copy = HS_REWRITE_COPY_NONE };
 	uint64_t room = most > open_bytes ? most - open_bytes : 0;
 	enum hs_result r = hs_sealed_list(dir->fd, STREAM, &s.list, &s.count);
 

@@ -4,10 +4,9 @@
 #include "base/log.h"
 #include "spool/admin/dead_letters.h"
 #include "spool/admin/rejected_quota.h"
-#include "spool/file/file_writer.h"
 #include "spool/file/line_reader.h"
 #include "spool/position/cursor.h"
-#include "spool/position/rewrite_log.h"
+#include "spool/position/rewrite_copy.h"
 #include "spool/shared/clock.h"
 
 #include <errno.h>
@@ -58,20 +57,12 @@ static enum hs_result compress_into(const struct work *w, int from, struct hs_fi
 	return r;
 }
 
-/* The copy is whole: name, sync the name; only then the plain one may go. */
-static enum hs_result rename_copy(const struct hs_spool_dir *dir, const char *plain, const char *gz)
-{
-	if (hs_io_rename(dir->run_dir, COPY, dir->fd, gz) < 0 ||
-	    hs_io_sync_dir(dir->fd) < 0 || hs_io_unlink(dir->fd, plain) < 0)
-		return hs_io_result(errno);
-	return HS_OK;
-}
-
 /*
  * While nobody edits a segment: one that was edited since it was read must not come back.
  * *fresh is false then, and the copy is of no use.
  */
-static enum hs_result replace(const struct work *w, int from, const char *plain, const char *gz, bool *fresh)
+static enum hs_result replace(const struct work *w, struct hs_rewrite_copy *copy, int from, const char *plain,
+                              const char *gz, bool *fresh)
 {
 	struct stat read, now;
 	enum hs_result r = hs_rewrite_log_claim(w->rewrites);
@@ -84,7 +75,9 @@ static enum hs_result replace(const struct work *w, int from, const char *plain,
 	} else if (hs_io_stat(w->dir->fd, plain, &now) < 0) {
 		r = errno == ENOENT ? HS_OK : HS_E_IO; /* retention was faster */
 	} else if (now.st_ino == read.st_ino) {
-		r = rename_copy(w->dir, plain, gz);
+		r = hs_rewrite_copy_publish(copy, w->dir->fd, gz);
+		if (r == HS_OK && hs_io_unlink(w->dir->fd, plain) < 0)
+			r = hs_io_result(errno);
 		*fresh = true;
 	}
 	hs_rewrite_log_release(w->rewrites);
@@ -93,22 +86,16 @@ static enum hs_result replace(const struct work *w, int from, const char *plain,
 
 static enum hs_result compress_file(const struct work *w, int from, const char *plain, const char *gz)
 {
-	struct hs_file_writer copy = { 0 };
+	struct hs_rewrite_copy copy;
 	bool whole = false;
-	int to = hs_io_make(w->dir->run_dir, COPY, (mode_t)w->dir->settings->spool_mode);
-	enum hs_result r = to < 0 ? hs_io_result(errno) : hs_file_writer_start(&copy, to, w->form);
+	enum hs_result r = hs_rewrite_copy_begin(&copy, w->dir, COPY, w->form);
 
 	if (r == HS_OK)
-		r = compress_into(w, from, &copy, &whole);
+		r = compress_into(w, from, &copy.writer, &whole);
 	if (r == HS_OK && whole)
-		r = replace(w, from, plain, gz, &whole);
-	if (r == HS_OK && whole)
-		w->done->compressed++;
-	else
-		hs_io_unlink(w->dir->run_dir, COPY);
-	hs_file_writer_free(&copy);
-	if (to >= 0)
-		hs_io_close(to);
+		r = replace(w, &copy, from, plain, gz, &whole);
+	w->done->compressed += r == HS_OK && whole;
+	hs_rewrite_copy_drop(&copy);
 	return r;
 }
 

@@ -5,9 +5,8 @@
 #include "spool/admin/erasure_log.h"
 #include "spool/admin/loss.h"
 #include "spool/dedup/tombstones.h"
-#include "spool/file/file_writer.h"
 #include "spool/file/line_reader.h"
-#include "spool/position/rewrite_log.h"
+#include "spool/position/rewrite_copy.h"
 #include "spool/shared/clock.h"
 
 #include <errno.h>
@@ -56,11 +55,8 @@ struct exam {
 	struct hs_dedup_key_maker identifier;
 	struct hs_json json;
 	struct hs_line_reader lines;
-	int clean_fd; /* of the clean copy; -1: none is made */
-	struct hs_file_writer clean;
-	uint64_t inode; /* of the file that is copied */
-	struct hs_range *removed; /* what the copy leaves out */
-	size_t removed_count, removed_cap;
+	struct hs_rewrite_copy copy; /* the good lines of the file at hand */
+	uint64_t inode;              /* of that file */
 };
 
 const char *hs_problem_text(enum hs_problem p)
@@ -223,39 +219,10 @@ static enum hs_result ask_index(struct exam *x)
 
 /* --- lines --------------------------------------------------------------------- */
 
-static enum hs_result keep_clean(struct exam *x, struct hs_slice line)
-{
-	enum hs_result r = HS_OK;
-
-	if (x->clean_fd >= 0)
-		r = hs_file_writer_put(&x->clean, line);
-	if (x->clean_fd >= 0 && r == HS_OK)
-		r = hs_file_writer_put(&x->clean, HS_SLICE("\n"));
-	return r;
-}
-
-/* These bytes are left out of the copy: positions behind them will move. */
+/* Leaves these bytes out of the copy, if one is made: positions after them will move. */
 static enum hs_result leave_out_at(struct exam *x, uint64_t offset, uint64_t bytes)
 {
-	struct hs_range *last = x->removed_count > 0 ? &x->removed[x->removed_count - 1] : NULL;
-
-	if (x->clean_fd < 0)
-		return HS_OK;
-	if (last != NULL && last->offset + last->bytes == offset) {
-		last->bytes += bytes;
-		return HS_OK;
-	}
-	if (x->removed_count == x->removed_cap) {
-		size_t cap = x->removed_cap == 0 ? 64 : x->removed_cap * 2;
-		struct hs_range *removed = realloc(x->removed, cap * sizeof *removed);
-
-		if (removed == NULL)
-			return HS_E_MEMORY;
-		x->removed = removed;
-		x->removed_cap = cap;
-	}
-	x->removed[x->removed_count++] = (struct hs_range){ offset, bytes };
-	return HS_OK;
+	return x->copy.file.fd < 0 ? HS_OK : hs_rewrite_copy_omit(&x->copy, offset, bytes);
 }
 
 /* The line that was read last. */
@@ -292,7 +259,7 @@ static enum hs_result look_at_line(struct exam *x, struct hs_slice line, uint64_
 	}
 	x->found->lines++;
 	x->found->bytes += line.n + 1;
-	r = keep_clean(x, line);
+	r = x->copy.file.fd < 0 ? HS_OK : hs_rewrite_copy_keep(&x->copy, line, true);
 	if (r != HS_OK || !identified)
 		return r;
 	e->line = number;
@@ -375,9 +342,8 @@ static enum hs_result keep_original(struct exam *x)
 /* The original gets a second name in the private folder; then the copy takes its place. */
 static enum hs_result put_in_place(struct exam *x, const struct hs_sealed *sealed)
 {
-	struct hs_rewrite edit = { x->segment->name, *sealed, x->inode, CLEAN, x->removed, x->removed_count };
 	struct hs_rewrite_log *rewrites;
-	enum hs_result r = hs_file_writer_end(&x->clean);
+	enum hs_result r = hs_file_writer_end(&x->copy.writer);
 
 	if (r == HS_OK)
 		r = keep_original(x);
@@ -385,32 +351,9 @@ static enum hs_result put_in_place(struct exam *x, const struct hs_sealed *seale
 		return r;
 	r = hs_rewrite_log_open(x->dir, &rewrites);
 	if (r == HS_OK)
-		r = hs_rewrite_log_replace(rewrites, &edit);
+		r = hs_rewrite_copy_replace(&x->copy, rewrites, x->segment->name, sealed, x->inode);
 	hs_rewrite_log_close(rewrites);
 	x->found->mended += r == HS_OK;
-	return r;
-}
-
-/* The copy has the form of its original, plain or .gz. */
-static enum hs_result begin_clean(struct exam *x, const struct hs_sealed *sealed)
-{
-	hs_io_unlink(x->dir->run_dir, CLEAN);
-	x->removed_count = 0;
-	x->clean_fd = hs_io_make(x->dir->run_dir, CLEAN, (mode_t)x->dir->settings->spool_mode);
-	return x->clean_fd < 0 ? hs_io_result(errno)
-	                       : hs_file_writer_start(&x->clean, x->clean_fd, sealed->gzip);
-}
-
-static enum hs_result end_clean(struct exam *x, enum hs_result r, const struct hs_sealed *sealed)
-{
-	if (x->clean_fd < 0)
-		return r;
-	if (r == HS_OK && x->broken)
-		r = put_in_place(x, sealed);
-	hs_file_writer_free(&x->clean);
-	hs_io_close(x->clean_fd);
-	hs_io_unlink(x->dir->run_dir, CLEAN);
-	x->clean_fd = -1;
 	return r;
 }
 
@@ -437,10 +380,12 @@ static enum hs_result read_sealed(struct exam *x, const struct hs_sealed *sealed
 		r = HS_E_MEMORY;
 	x->inode = (uint64_t)st.st_ino;
 	if (r == HS_OK && copy)
-		r = begin_clean(x, sealed);
+		r = hs_rewrite_copy_begin(&x->copy, x->dir, CLEAN, sealed->gzip);
 	if (r == HS_OK)
 		r = look_at_lines(x, true);
-	r = end_clean(x, r, sealed);
+	if (r == HS_OK && copy && x->broken)
+		r = put_in_place(x, sealed);
+	hs_rewrite_copy_drop(&x->copy);
 	hs_io_close(fd);
 	return r;
 }
@@ -451,7 +396,7 @@ static enum hs_result copy_good_lines(struct exam *x, const struct hs_sealed *se
 	struct hs_verified again = { 0 };
 	struct hs_verifier silent = { .mend = true };
 	struct exam y = { .dir = x->dir, .examiner = &silent, .found = &again,
-		          .segment = x->segment, .clean_fd = -1 };
+		          .segment = x->segment, .copy = HS_REWRITE_COPY_NONE };
 	enum hs_result r;
 
 	memcpy(y.name, x->name, sizeof y.name);
@@ -459,7 +404,6 @@ static enum hs_result copy_good_lines(struct exam *x, const struct hs_sealed *se
 	x->found->mended += again.mended;
 	hs_json_free(&y.json);
 	hs_line_reader_free(&y.lines);
-	free(y.removed);
 	return r;
 }
 
@@ -657,7 +601,7 @@ enum hs_result hs_verify(struct hs_segment *segments, struct hs_index *index,
 	x->dir = segments[0].dir;
 	x->examiner = examiner;
 	x->found = found;
-	x->clean_fd = -1;
+	x->copy = (struct hs_rewrite_copy)HS_REWRITE_COPY_NONE;
 	if (examiner->mend) /* a copy of ours must not bring back what is being erased */
 		r = hs_rewriter_lock(x->dir->run_dir, &lock);
 	if (examiner->mend && r == HS_OK && hs_io_unlink(x->dir->run_dir, CLEAN) < 0 && errno != ENOENT)
