@@ -102,7 +102,7 @@ int hs_io_open_read(int at, const char *name)
 
 int hs_io_open_plain(int at, const char *name)
 {
-	int fd = hs_io_open_read(at, name);
+	int fd = hs_io_open_read(at, name), error;
 	struct stat st;
 
 	if (fd < 0) {
@@ -110,10 +110,11 @@ int hs_io_open_plain(int at, const char *name)
 			errno = HS_IO_NOT_PLAIN;
 		return -1;
 	}
-	if (hs_io_fstat(fd, &st) == 0 && S_ISREG(st.st_mode))
+	error = hs_io_fstat(fd, &st) < 0 ? errno : HS_IO_NOT_PLAIN;
+	if (error == HS_IO_NOT_PLAIN && S_ISREG(st.st_mode))
 		return fd;
 	hs_io_close(fd);
-	errno = HS_IO_NOT_PLAIN;
+	errno = error;
 	return -1;
 }
 

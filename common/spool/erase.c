@@ -184,36 +184,34 @@ static enum hs_result list_files(struct erase *x)
 
 /* --- going through a file ----------------------------------------------------------- */
 
-static bool start_lines(struct hs_line_reader *lines, int fd, bool gzip)
+static int open_to_read(const struct erase *x, struct file *f)
 {
-	if (gzip)
-		return hs_line_reader_start_gzip(lines, fd, 0);
-	hs_line_reader_start(lines, fd, 0, UINT64_MAX);
-	return true;
+	int fd;
+
+	if (f->sort > REJECTED || f->open)
+		return hs_io_open_plain(dir_of(x, f), f->name);
+	fd = hs_sealed_open(x->dir->fd, stream_of(f->sort), &f->sealed);
+	hs_sealed_print(stream_of(f->sort), &f->sealed, f->name);
+	return fd;
 }
 
-/* Opens the file at hand; it may have become a .gz meanwhile. fd is -1 if it is gone. */
+/* Opens the file at hand; fd is -1 if it is gone, or is not to be read. */
 static enum hs_result open_file(struct erase *x, struct file *f)
 {
 	struct stat st;
 
 	x->at_hand = f;
-	x->fd = hs_io_open_plain(dir_of(x, f), f->name);
+	x->fd = open_to_read(x, f);
 	if (x->fd < 0 && errno == HS_IO_NOT_PLAIN) {
 		hs_log(HS_LOG_WARN, "%s is no plain file and is passed over: move it out of the spool", f->name);
 		return HS_OK;
-	}
-	if (x->fd < 0 && errno == ENOENT && f->sort <= REJECTED && !f->open && !f->sealed.gzip) {
-		f->sealed.gzip = true;
-		hs_sealed_print(stream_of(f->sort), &f->sealed, f->name);
-		return open_file(x, f);
 	}
 	if (x->fd < 0)
 		return errno == ENOENT ? HS_OK : HS_E_IO;
 	if (hs_io_fstat(x->fd, &st) < 0)
 		return HS_E_IO;
 	x->inode = (uint64_t)st.st_ino;
-	return start_lines(&x->lines, x->fd, f->sealed.gzip) ? HS_OK : HS_E_MEMORY;
+	return hs_line_reader_start_file(&x->lines, x->fd, f->sealed.gzip, 0, UINT64_MAX);
 }
 
 static void close_file(struct erase *x)
@@ -432,8 +430,8 @@ static enum hs_result begin_copy(struct erase *x, uint64_t until)
 	if (r != HS_OK)
 		return r;
 	r = hs_rewrite_copy_begin(&x->copy, x->dir, COPY, x->at_hand->sealed.gzip);
-	if (r == HS_OK && !start_lines(&x->prefix, x->fd, x->at_hand->sealed.gzip))
-		r = HS_E_MEMORY;
+	if (r == HS_OK)
+		r = hs_line_reader_start_file(&x->prefix, x->fd, x->at_hand->sealed.gzip, 0, UINT64_MAX);
 	while (r == HS_OK && x->prefix.at < until && (more = hs_line_reader_next(&x->prefix, &line)) == 1)
 		r = hs_rewrite_copy_keep(&x->copy, line, true);
 	return r == HS_OK && more != 1 ? HS_E_IO : r;

@@ -649,27 +649,15 @@ static enum hs_result look_through(const struct run *x, struct traces *t, struct
 }
 
 static enum hs_result look_into(const struct run *x, struct traces *t, struct hs_slice stamp,
-				const char *stream, struct hs_sealed sealed)
+				const char *stream, struct hs_sealed *sealed)
 {
 	struct hs_line_reader lines = { 0 };
-	char name[HS_SEALED_NAME];
-	enum hs_result r = HS_OK;
-	int fd;
+	int fd = hs_sealed_lines(&lines, x->opened.dir.fd, stream, sealed);
+	enum hs_result r;
 
-	hs_sealed_print(stream, &sealed, name);
-	fd = hs_io_open_read(x->opened.dir.fd, name);
-	if (fd < 0 && errno == ENOENT && !sealed.gzip) { /* it has been compressed just now */
-		sealed.gzip = true;
-		return look_into(x, t, stamp, stream, sealed);
-	}
 	if (fd < 0)
-		return errno == ENOENT ? HS_OK : HS_E_IO;
-	if (!sealed.gzip)
-		hs_line_reader_start(&lines, fd, 0, UINT64_MAX);
-	else if (!hs_line_reader_start_gzip(&lines, fd, 0))
-		r = HS_E_MEMORY;
-	if (r == HS_OK)
-		r = look_through(x, t, stamp, &lines);
+		return errno == ENOENT ? HS_OK : errno == ENOMEM ? HS_E_MEMORY : HS_E_IO;
+	r = look_through(x, t, stamp, &lines);
 	hs_line_reader_free(&lines);
 	hs_io_close(fd);
 	return r;
@@ -688,7 +676,7 @@ static enum hs_result find_landed(const struct run *x, struct traces *t, struct 
 	for (size_t i = 0; i < count && r == HS_OK; i++)
 		if (list[i].number > after &&
 		    !(i > 0 && list[i].number == list[i - 1].number)) /* plain and .gz: once */
-			r = look_into(x, t, stamp, stream, list[i]);
+			r = look_into(x, t, stamp, stream, &list[i]);
 	free(list);
 	return r;
 }

@@ -9,62 +9,32 @@
 #include <stdlib.h>
 
 struct walk {
-	const struct hs_spool_dir *dir;
-	const char *stream;
 	bool (*take)(void *context, struct hs_slice line);
 	void *context;
 	bool stopped;
 };
 
-static enum hs_result walk_lines(struct walk *w, int fd, bool gzip)
+/* A missing file was deleted by retention after the listing. */
+static enum hs_result walk_lines(struct walk *w, struct hs_line_reader *lines, int fd)
 {
-	struct hs_line_reader lines = { .fd = -1 };
 	struct hs_slice line;
 	enum hs_result r;
 	int more = 0;
 
-	if (!gzip)
-		hs_line_reader_start(&lines, fd, 0, UINT64_MAX);
-	else if (!hs_line_reader_start_gzip(&lines, fd, 0))
-		return HS_E_MEMORY;
-	while (!w->stopped && (more = hs_line_reader_next(&lines, &line)) == 1)
-		w->stopped = !w->take(w->context, line);
-	r = more < 0 ? hs_io_result(errno) : HS_OK;
-	hs_line_reader_free(&lines);
-	return r;
-}
-
-/* A missing file was deleted by retention after the listing. */
-static enum hs_result walk_file(struct walk *w, const char *name, bool gzip)
-{
-	int fd = hs_io_open_read(w->dir->fd, name);
-	enum hs_result r;
-
 	if (fd < 0)
 		return errno == ENOENT ? HS_OK : hs_io_result(errno);
-	r = walk_lines(w, fd, gzip);
+	while (!w->stopped && (more = hs_line_reader_next(lines, &line)) == 1)
+		w->stopped = !w->take(w->context, line);
+	r = more < 0 ? hs_io_result(errno) : HS_OK;
 	hs_io_close(fd);
 	return r;
-}
-
-/* It may have been compressed meanwhile. */
-static enum hs_result walk_sealed(struct walk *w, struct hs_sealed sealed)
-{
-	char name[HS_SEALED_NAME];
-	struct stat st;
-
-	hs_sealed_print(w->stream, &sealed, name);
-	if (!sealed.gzip && hs_io_stat(w->dir->fd, name, &st) < 0 && errno == ENOENT) {
-		sealed.gzip = true;
-		hs_sealed_print(w->stream, &sealed, name);
-	}
-	return walk_file(w, name, sealed.gzip);
 }
 
 enum hs_result hs_rejected_reader_walk_stream(const struct hs_spool_dir *dir, const char *stream,
 				      bool (*take)(void *context, struct hs_slice line), void *context)
 {
-	struct walk w = { dir, stream, take, context, false };
+	struct walk w = { take, context, false };
+	struct hs_line_reader lines = { 0 };
 	char open[HS_SEALED_NAME];
 	struct hs_sealed *list;
 	size_t count;
@@ -74,10 +44,13 @@ enum hs_result hs_rejected_reader_walk_stream(const struct hs_spool_dir *dir, co
 		return r;
 	for (size_t i = 0; i < count && r == HS_OK; i++)
 		if (i == 0 || list[i].number != list[i - 1].number) /* skip the .gz of the same segment */
-			r = walk_sealed(&w, list[i]);
+			r = walk_lines(&w, &lines, hs_sealed_lines(&lines, dir->fd, stream, &list[i]));
 	free(list);
 	snprintf(open, sizeof open, "%s.jsonl", stream);
-	return r == HS_OK ? walk_file(&w, open, false) : r;
+	if (r == HS_OK)
+		r = walk_lines(&w, &lines, hs_line_reader_open(&lines, dir->fd, open, false));
+	hs_line_reader_free(&lines);
+	return r;
 }
 
 enum hs_result hs_rejected_reader_walk(const struct hs_spool_dir *dir,

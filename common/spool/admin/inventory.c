@@ -48,50 +48,21 @@ static enum hs_result take_line(struct taking *t, struct hs_slice line)
 	return r == HS_OK && known && spooled_ms >= t->since_ms ? add(t->inv, &id) : HS_OK;
 }
 
-/* What is damaged ends there. */
-static enum hs_result take_file(struct taking *t, int fd, bool gzip)
+/* A damaged file ends where the damage begins; one that is gone holds nothing. */
+static enum hs_result take_lines(struct taking *t, int fd)
 {
 	struct hs_slice line;
 	enum hs_result r = HS_OK;
 	int more = 1;
 
-	if (!gzip)
-		hs_line_reader_start(&t->lines, fd, 0, UINT64_MAX);
-	else if (!hs_line_reader_start_gzip(&t->lines, fd, 0))
-		return HS_E_MEMORY;
+	if (fd < 0)
+		return errno == ENOENT ? HS_OK : errno == EACCES ? HS_E_SPOOL_DIR : errno == ENOMEM ? HS_E_MEMORY : HS_E_IO;
 	while (r == HS_OK && (more = hs_line_reader_next(&t->lines, &line)) == 1)
 		r = take_line(t, line);
-	if (r != HS_OK || more >= 0 || errno == EILSEQ)
-		return r;
-	return errno == ENOMEM ? HS_E_MEMORY : HS_E_IO;
-}
-
-static enum hs_result take_named(struct taking *t, const char *name, bool gzip, bool *gone)
-{
-	int fd = hs_io_open_read(t->dir, name);
-	enum hs_result r;
-
-	*gone = fd < 0 && errno == ENOENT;
-	if (fd < 0)
-		return *gone ? HS_OK : errno == EACCES ? HS_E_SPOOL_DIR : HS_E_IO;
-	r = take_file(t, fd, gzip);
+	if (r == HS_OK && more < 0 && errno != EILSEQ)
+		r = errno == ENOMEM ? HS_E_MEMORY : HS_E_IO;
 	hs_io_close(fd);
 	return r;
-}
-
-static enum hs_result take_sealed(struct taking *t, struct hs_sealed sealed)
-{
-	char name[HS_SEALED_NAME];
-	bool gone;
-	enum hs_result r;
-
-	hs_sealed_print(EVENTS, &sealed, name);
-	r = take_named(t, name, sealed.gzip, &gone);
-	if (r != HS_OK || !gone || sealed.gzip)
-		return r;
-	sealed.gzip = true; /* it has been compressed just now, unless it is deleted */
-	hs_sealed_print(EVENTS, &sealed, name);
-	return take_named(t, name, true, &gone);
 }
 
 /* The open segment first: one that is sealed meanwhile is read twice, and none is missed. */
@@ -99,14 +70,13 @@ static enum hs_result take_all(struct taking *t)
 {
 	struct hs_sealed *list = NULL;
 	size_t count = 0;
-	bool gone;
-	enum hs_result r = take_named(t, OPEN, false, &gone);
+	enum hs_result r = take_lines(t, hs_line_reader_open(&t->lines, t->dir, OPEN, false));
 
 	if (r == HS_OK)
 		r = hs_sealed_list(t->dir, EVENTS, &list, &count);
 	for (size_t i = 0; i < count && r == HS_OK; i++)
 		if (list[i].sealed_ms >= t->since_ms)
-			r = take_sealed(t, list[i]);
+			r = take_lines(t, hs_sealed_lines(&t->lines, t->dir, EVENTS, &list[i]));
 	free(list);
 	return r;
 }

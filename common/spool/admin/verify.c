@@ -374,10 +374,8 @@ static enum hs_result read_sealed(struct exam *x, const struct hs_sealed *sealed
 		return errno == ENOENT ? HS_OK : HS_E_IO; /* retention, or compression: it has moved on */
 	if (hs_io_fstat(fd, &st) < 0)
 		r = HS_E_IO;
-	else if (!sealed->gzip)
-		hs_line_reader_start(&x->lines, fd, 0, (uint64_t)st.st_size);
-	else if (!hs_line_reader_start_gzip(&x->lines, fd, 0))
-		r = HS_E_MEMORY;
+	else
+		r = hs_line_reader_start_file(&x->lines, fd, sealed->gzip, 0, (uint64_t)st.st_size);
 	x->inode = (uint64_t)st.st_ino;
 	if (r == HS_OK && copy)
 		r = hs_rewrite_copy_begin(&x->copy, x->dir, CLEAN, sealed->gzip);

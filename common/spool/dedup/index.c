@@ -462,63 +462,48 @@ static int index_lines(struct hs_index *ix, uint64_t number, bool *more)
 	return end(ix, &w, code);
 }
 
-/* *fd is -1 if there is nothing to read under this name, and never will be. */
-static enum hs_result open_sealed(struct hs_index *ix, const char *name, int *fd, uint64_t *size)
+/* *fd is -1 if there is nothing to read, and never will be; if it was compressed just now, sealed->gzip is set. */
+static enum hs_result open_sealed(struct hs_index *ix, struct hs_sealed *sealed, int *fd, uint64_t *size)
 {
+	char name[HS_SEALED_NAME];
 	struct stat st;
-	int error;
 
-	*fd = hs_io_open_read(ix->dir->fd, name);
-	error = *fd < 0 || hs_io_fstat(*fd, &st) < 0 ? errno : S_ISREG(st.st_mode) ? 0 : EISDIR;
-	if (error == 0) {
+	*fd = hs_sealed_open(ix->dir->fd, "events", sealed);
+	if (*fd >= 0 && hs_io_fstat(*fd, &st) == 0) {
 		*size = (uint64_t)st.st_size;
 		return HS_OK;
 	}
 	if (*fd >= 0)
 		hs_io_close(*fd);
-	*fd = -1;
-	if (error == ENOENT) /* it has become a .gz just now, or retention took it */
+	else if (errno == ENOENT) /* retention took it */
 		return HS_OK;
-	if (error == ELOOP || error == EACCES || error == EISDIR) { /* a person did that: no retry helps */
+	*fd = -1;
+	hs_sealed_print("events", sealed, name);
+	if (errno == HS_IO_NOT_PLAIN || errno == EACCES) { /* a person did that: no retry helps */
 		hs_log(HS_LOG_ERROR, "index: %s: %s: its events count as new; put the file back, for its owner to read",
-		       name, strerror(error));
+		       name, errno == EACCES ? strerror(errno) : "no plain file");
 		return HS_OK;
 	}
-	hs_log_result(HS_E_IO, "index: %s: %s", name, strerror(error));
+	hs_log_result(HS_E_IO, "index: %s: %s", name, strerror(errno));
 	return HS_E_IO;
 }
 
-/* At the mark. */
-static int start_lines(struct hs_index *ix, const struct hs_sealed *sealed, int fd, uint64_t size)
+/* From the mark to the end. */
+static enum hs_result index_sealed(struct hs_index *ix, struct hs_sealed *sealed)
 {
-	uint64_t at = ix->mark.number == sealed->number ? ix->mark.offset : 0;
-
-	if (sealed->gzip)
-		return hs_line_reader_start_gzip(&ix->lines, fd, at) ? 0 : ENOMEM;
-	hs_line_reader_start(&ix->lines, fd, at, size);
-	return 0;
-}
-
-static enum hs_result index_sealed(struct hs_index *ix, const char *name, const struct hs_sealed *sealed)
-{
+	uint64_t at, size;
 	bool more = true, late = false, start = true;
 	int fd, code = 0;
-	uint64_t size;
-	enum hs_result r = open_sealed(ix, name, &fd, &size);
+	char name[HS_SEALED_NAME];
+	enum hs_result r = open_sealed(ix, sealed, &fd, &size);
 
-	if (fd < 0 && r == HS_OK && !sealed->gzip) {
-		char gz[HS_SEALED_NAME];
-		struct hs_sealed compressed = *sealed;
-
-		compressed.gzip = true;
-		hs_sealed_print("events", &compressed, gz);
-		return index_sealed(ix, gz, &compressed);
-	}
 	if (fd < 0)
 		return r;
+	hs_sealed_print("events", sealed, name);
 	while (more && code == 0 && !late) {
-		if (start)
-			code = start_lines(ix, sealed, fd, size);
+		at = ix->mark.number == sealed->number ? ix->mark.offset : 0;
+		if (start && hs_line_reader_start_file(&ix->lines, fd, sealed->gzip, at, size) != HS_OK)
+			code = ENOMEM;
 		if (code == 0)
 			code = index_lines(ix, sealed->number, &more);
 		start = code == MDB_MAP_FULL; /* the map has grown: the same lines again */
@@ -606,14 +591,9 @@ static enum hs_result catch_up(struct hs_index *ix, uint64_t open_number)
 	if (ix->mark.number >= open_number)
 		return HS_OK;
 	r = hs_sealed_list(ix->dir->fd, "events", &list, &count);
-	for (size_t i = 0; i < count && r == HS_OK && list[i].number < open_number; i++) {
-		char name[HS_SEALED_NAME];
-
-		if (!is_wanted(ix, list, i))
-			continue;
-		hs_sealed_print("events", &list[i], name);
-		r = index_sealed(ix, name, &list[i]);
-	}
+	for (size_t i = 0; i < count && r == HS_OK && list[i].number < open_number; i++)
+		if (is_wanted(ix, list, i))
+			r = index_sealed(ix, &list[i]);
 	free(list);
 	if (r == HS_OK) {
 		ix->mark.number = open_number;

@@ -200,6 +200,25 @@ void hs_line_reader_free(struct hs_line_reader *l)
 	hs_buf_free(&l->buf);
 }
 
+enum hs_result hs_line_reader_start_file(struct hs_line_reader *l, int fd, bool gzip, uint64_t at, uint64_t end)
+{
+	if (gzip)
+		return hs_line_reader_start_gzip(l, fd, at) ? HS_OK : HS_E_MEMORY;
+	hs_line_reader_start(l, fd, at, end);
+	return HS_OK;
+}
+
+int hs_line_reader_open(struct hs_line_reader *l, int dir, const char *name, bool gzip)
+{
+	int fd = hs_io_open_plain(dir, name);
+
+	if (fd < 0 || hs_line_reader_start_file(l, fd, gzip, 0, UINT64_MAX) == HS_OK)
+		return fd;
+	hs_io_close(fd);
+	errno = ENOMEM;
+	return -1;
+}
+
 /* Loads one more chunk behind what is not used yet. 1, 0 at the end, -1. */
 static int load(struct hs_line_reader *l)
 {

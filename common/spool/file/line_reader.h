@@ -31,6 +31,15 @@ void hs_line_reader_start(struct hs_line_reader *l, int fd, uint64_t at, uint64_
 bool hs_line_reader_start_gzip(struct hs_line_reader *l, int fd, uint64_t at);
 void hs_line_reader_free(struct hs_line_reader *l);
 
+/* One of the two: a plain file to `end`, a gzip file whole. HS_OK or HS_E_MEMORY. */
+enum hs_result hs_line_reader_start_file(struct hs_line_reader *l, int fd, bool gzip, uint64_t at, uint64_t end);
+
+/*
+ * Opens a plain or gzip file and starts at its first line. The descriptor, which is the caller's
+ * to close; or -1 with errno, as hs_io_open_plain, or ENOMEM.
+ */
+int hs_line_reader_open(struct hs_line_reader *l, int dir, const char *name, bool gzip);
+
 /*
  * A file or pipe from outside, plain or gzip as its first two bytes say, from `at` on;
  * offsets count what is inside it. It need not be the start of a line. False: reading failed (errno).

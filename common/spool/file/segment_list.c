@@ -272,6 +272,33 @@ enum hs_result hs_sealed_strange(int dir, const char *stream, void (*each)(void 
 	return hs_io_list_kinds(dir, look_for_strange, &s) < 0 ? HS_E_IO : HS_OK;
 }
 
+/* --- reading ---------------------------------------------------------------- */
+
+int hs_sealed_open(int dir, const char *stream, struct hs_sealed *sealed)
+{
+	char name[HS_SEALED_NAME];
+	int fd;
+
+	hs_sealed_print(stream, sealed, name);
+	fd = hs_io_open_plain(dir, name);
+	if (fd >= 0 || errno != ENOENT || sealed->gzip)
+		return fd;
+	sealed->gzip = true;
+	hs_sealed_print(stream, sealed, name);
+	return hs_io_open_plain(dir, name);
+}
+
+int hs_sealed_lines(struct hs_line_reader *l, int dir, const char *stream, struct hs_sealed *sealed)
+{
+	int fd = hs_sealed_open(dir, stream, sealed);
+
+	if (fd < 0 || hs_line_reader_start_file(l, fd, sealed->gzip, 0, UINT64_MAX) == HS_OK)
+		return fd;
+	hs_io_close(fd);
+	errno = ENOMEM;
+	return -1;
+}
+
 /* --- deleting --------------------------------------------------------------- */
 
 uint64_t hs_sealed_bytes(int dir, const char *stream, const struct hs_sealed *sealed)

@@ -52,6 +52,16 @@ enum hs_result hs_sealed_list_all(int dir, const char *stream, struct hs_sealed 
 /* Are the two one segment, plain and compressed? */
 bool hs_sealed_same(const struct hs_sealed *a, const struct hs_sealed *b);
 
+/*
+ * Opens its file to read: the .gz, and sets sealed->gzip, if it has been compressed since it was
+ * listed. -1 with errno, as hs_io_open_plain; ENOENT: it is gone.
+ */
+int hs_sealed_open(int dir, const char *stream, struct hs_sealed *sealed);
+
+/* The same, and starts at its first line, as hs_line_reader_open. */
+struct hs_line_reader;
+int hs_sealed_lines(struct hs_line_reader *l, int dir, const char *stream, struct hs_sealed *sealed);
+
 /* The size of its file; 0 if it is gone. */
 uint64_t hs_sealed_bytes(int dir, const char *stream, const struct hs_sealed *sealed);
 

@@ -413,13 +413,10 @@ static enum hs_result open_sealed(struct hs_reader *r, const struct hs_sealed *s
 	}
 	r->kind = SEALED;
 	*there = true;
-	if (sealed->gzip)
-		return hs_line_reader_start_gzip(&r->lines, r->fd, r->at.offset) ? HS_OK : HS_E_MEMORY;
 	if (hs_io_fstat(r->fd, &st) < 0)
 		return HS_E_IO;
-	hs_line_reader_start(&r->lines, r->fd, r->at.offset,
-		       (uint64_t)st.st_size > r->at.offset ? (uint64_t)st.st_size : r->at.offset);
-	return HS_OK;
+	return hs_line_reader_start_file(&r->lines, r->fd, sealed->gzip, r->at.offset,
+	                                 (uint64_t)st.st_size > r->at.offset ? (uint64_t)st.st_size : r->at.offset);
 }
 
 /* --- finding the segment of a position ------------------------------------ */

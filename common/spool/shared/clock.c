@@ -151,13 +151,12 @@ int64_t hs_clock_of_first(int dir, const char *name, bool gzip)
 	struct hs_slice line;
 	const char *at = NULL;
 	int64_t ms = 0;
-	int fd = hs_io_open_plain(dir, name);
+	int fd = hs_line_reader_open(&lines, dir, name, gzip);
 
 	if (fd < 0)
 		return 0;
-	if (gzip ? hs_line_reader_start_gzip(&lines, fd, 0) : (hs_line_reader_start(&lines, fd, 0, UINT64_MAX), true))
-		if (hs_line_reader_next(&lines, &line) == 1)
-			at = memmem(line.p, line.n, label, sizeof label - 1);
+	if (hs_line_reader_next(&lines, &line) == 1)
+		at = memmem(line.p, line.n, label, sizeof label - 1);
 	if (at != NULL && (size_t)(line.p + line.n - at) >= sizeof label - 1 + HS_TIMESTAMP_TEXT &&
 	    !hs_timestamp_parse(hs_slice(at + sizeof label - 1, HS_TIMESTAMP_TEXT), &ms))
 		ms = 0;
