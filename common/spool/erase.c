@@ -599,12 +599,10 @@ static enum hs_result catch_up(struct erase *x)
 	if (index == NULL)
 		return HS_E_MEMORY;
 	hs_segment_init(&events, x->dir, HS_EVENTS);
-	r = hs_segment_lock(&events, deadline);
+	r = hs_segment_begin(&events, 0, deadline);
 	if (r == HS_OK) {
-		r = hs_segment_prepare(&events, 0, deadline);
-		if (r == HS_OK)
-			r = hs_index_follow(index, &events, INT64_MAX);
-		hs_segment_unlock(&events);
+		r = hs_index_follow(index, &events, INT64_MAX);
+		hs_segment_end(&events);
 	}
 	hs_index_free(index);
 	hs_segment_close(&events);

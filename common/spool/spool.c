@@ -191,16 +191,14 @@ static enum hs_result write_rejected(struct view *v, const struct hs_append *app
                                      struct hs_unsynced *pending)
 {
 	struct hs_segment *s = &v->segment[HS_REJECTED];
-	enum hs_result r = hs_segment_lock(s, append->deadline_ms);
+	enum hs_result r = hs_segment_begin(s, append->rejected.n, append->deadline_ms);
 
 	if (r != HS_OK)
 		return r;
-	r = hs_segment_prepare(s, append->rejected.n, append->deadline_ms);
-	if (r == HS_OK)
-		r = cap_rejected(v);
+	r = cap_rejected(v);
 	if (r == HS_OK)
 		r = hs_segment_write(s, append->rejected, pending);
-	hs_segment_unlock(s);
+	hs_segment_end(s);
 	return r;
 }
 
@@ -354,18 +352,17 @@ static enum hs_result write_events(struct view *v, const struct hs_append *const
 	struct hs_segment *s = &v->segment[HS_EVENTS];
 	int64_t deadline_ms = append[0]->deadline_ms; /* of whoever has waited longest */
 	uint64_t bytes = 0;
-	enum hs_result r = hs_segment_lock(s, deadline_ms);
+	enum hs_result r;
 
-	if (r != HS_OK)
-		return r;
 	for (size_t i = 0; i < n; i++)
 		bytes += append[i]->records.n;
-	r = hs_segment_prepare(s, bytes, deadline_ms);
-	if (r == HS_OK)
-		r = write_fresh(v, append, n, pending);
+	r = hs_segment_begin(s, bytes, deadline_ms);
+	if (r != HS_OK)
+		return r;
+	r = write_fresh(v, append, n, pending);
 	if (r == HS_OK && pending->file == NULL && !hs_stream_is_intact(s->stream))
 		r = HS_E_SPOOL_STATE; /* "known already" was perhaps read from it */
-	hs_segment_unlock(s);
+	hs_segment_end(s);
 	return r;
 }
 
@@ -561,15 +558,14 @@ static enum hs_result visit(struct view *v, int64_t deadline_ms, bool rotate)
 	for (int i = 0; i < HS_STREAMS && r == HS_OK; i++) {
 		struct hs_segment *s = &v->segment[i];
 
-		r = hs_segment_lock(s, deadline_ms);
+		r = hs_segment_begin(s, 0, deadline_ms);
 		if (r != HS_OK)
 			break;
-		r = hs_segment_prepare(s, 0, deadline_ms);
-		if (r == HS_OK && rotate)
+		if (rotate)
 			r = hs_segment_rotate(s, deadline_ms);
 		if (r == HS_OK && i == HS_REJECTED)
 			r = cap_rejected(v);
-		hs_segment_unlock(s);
+		hs_segment_end(s);
 	}
 	return r;
 }
@@ -624,12 +620,10 @@ enum hs_result hs_spool_known(struct hs_spool *spool, int64_t deadline_ms, struc
 	if (!known->off) {
 		struct hs_segment *s = &v->segment[HS_EVENTS];
 
-		r = hs_segment_lock(s, deadline_ms);
+		r = hs_segment_begin(s, 0, deadline_ms);
 		if (r == HS_OK) {
-			r = hs_segment_prepare(s, 0, deadline_ms);
-			if (r == HS_OK)
-				r = ask_index(v, deadline_ms, known);
-			hs_segment_unlock(s);
+			r = ask_index(v, deadline_ms, known);
+			hs_segment_end(s);
 		}
 	}
 	give_back(spool);

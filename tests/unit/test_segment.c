@@ -94,12 +94,10 @@ static int64_t soon(void)
 
 static enum hs_result prepare(struct view *v, uint64_t n)
 {
-	enum hs_result r = hs_segment_lock(&v->segment, soon());
+	enum hs_result r = hs_segment_begin(&v->segment, n, soon());
 
-	if (r == HS_OK) {
-		r = hs_segment_prepare(&v->segment, n, soon());
-		hs_segment_unlock(&v->segment);
-	}
+	if (r == HS_OK)
+		hs_segment_end(&v->segment);
 	return r;
 }
 
@@ -107,13 +105,11 @@ static enum hs_result prepare(struct view *v, uint64_t n)
 static enum hs_result write_events(struct view *v, const struct events *e,
 				   struct hs_unsynced *pending)
 {
-	enum hs_result r = hs_segment_lock(&v->segment, soon());
+	enum hs_result r = hs_segment_begin(&v->segment, e->lines.n, soon());
 
 	if (r == HS_OK) {
-		r = hs_segment_prepare(&v->segment, e->lines.n, soon());
-		if (r == HS_OK)
-			r = hs_segment_write(&v->segment, hs_buf_slice(&e->lines), pending);
-		hs_segment_unlock(&v->segment);
+		r = hs_segment_write(&v->segment, hs_buf_slice(&e->lines), pending);
+		hs_segment_end(&v->segment);
 	}
 	return r;
 }
@@ -145,13 +141,11 @@ static enum hs_result put(struct view *v, const char *word)
 
 static enum hs_result rotate(struct view *v)
 {
-	enum hs_result r = hs_segment_lock(&v->segment, soon());
+	enum hs_result r = hs_segment_begin(&v->segment, 0, soon());
 
 	if (r == HS_OK) {
-		r = hs_segment_prepare(&v->segment, 0, soon());
-		if (r == HS_OK)
-			r = hs_segment_rotate(&v->segment, soon());
-		hs_segment_unlock(&v->segment);
+		r = hs_segment_rotate(&v->segment, soon());
+		hs_segment_end(&v->segment);
 	}
 	return r;
 }

@@ -291,19 +291,17 @@ static enum hs_result take_all_sealed(struct backup *b, const char *stream, uint
 static enum hs_result glance(struct hs_segment *s, int *fd, uint64_t *size, uint64_t *number)
 {
 	int64_t deadline = hs_io_now_monotonic() + LOCK_MS;
-	enum hs_result r = hs_segment_lock(s, deadline);
+	enum hs_result r = hs_segment_begin(s, 0, deadline);
 
 	if (r != HS_OK)
 		return r;
-	r = hs_segment_prepare(s, 0, deadline);
-	if (r == HS_OK)
-		r = hs_segment_sync(s, deadline);
+	r = hs_segment_sync(s, deadline);
 	if (r == HS_OK) {
 		*fd = hs_segment_fd(s);
 		*size = atomic_load(&s->stream->written);
 		*number = s->stream->number;
 	}
-	hs_segment_unlock(s);
+	hs_segment_end(s);
 	return r;
 }
 

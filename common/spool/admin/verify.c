@@ -178,17 +178,16 @@ static enum hs_result note_seen(struct exam *x, const struct entry *e)
 static enum hs_result lock_and_follow(struct exam *x, struct hs_segment *events, bool anew)
 {
 	int64_t deadline = hs_io_now_monotonic() + LOCK_MS;
-	enum hs_result r = hs_segment_lock(events, deadline);
+	enum hs_result r = hs_segment_begin(events, 0, deadline);
 
 	if (r != HS_OK)
 		return r;
-	r = hs_segment_prepare(events, 0, deadline);
-	if (r == HS_OK && anew)
+	if (anew)
 		r = hs_index_discard(x->index);
 	if (r == HS_OK)
 		r = hs_index_follow(x->index, events, INT64_MAX);
 	if (r != HS_OK)
-		hs_segment_unlock(events);
+		hs_segment_end(events);
 	return r;
 }
 
@@ -212,7 +211,7 @@ static enum hs_result ask_index(struct exam *x)
 			report(x, HS_PROBLEM_INDEX, e->line);
 	}
 	hs_index_rest(x->index);
-	hs_segment_unlock(x->segment);
+	hs_segment_end(x->segment);
 	x->entries = 0;
 	return r;
 }
@@ -421,23 +420,22 @@ static enum hs_result look_at_sealed(struct exam *x, const struct hs_sealed *sea
 static enum hs_result look_at_open(struct exam *x)
 {
 	int64_t deadline = hs_io_now_monotonic() + LOCK_MS;
-	enum hs_result r = hs_segment_lock(x->segment, deadline);
+	enum hs_result r = hs_segment_begin(x->segment, 0, deadline);
 	uint64_t end;
 	int fd;
 
-	if (r != HS_OK)
-		return r;
-	r = hs_segment_prepare(x->segment, 0, deadline);
-	end = atomic_load(&x->segment->stream->written);
 	snprintf(x->name, sizeof x->name, "%s.jsonl", x->segment->name);
-	fd = r == HS_OK ? hs_io_open_read(x->dir->fd, x->name) : -1;
-	hs_segment_unlock(x->segment);
 	if (r == HS_E_SPOOL_FILE) {
 		report(x, HS_PROBLEM_STRANGE, 0);
 		return HS_OK;
 	}
-	if (r != HS_OK || fd < 0)
-		return r != HS_OK ? r : HS_E_IO;
+	if (r != HS_OK)
+		return r;
+	end = atomic_load(&x->segment->stream->written);
+	fd = hs_io_open_read(x->dir->fd, x->name);
+	hs_segment_end(x->segment);
+	if (fd < 0)
+		return HS_E_IO;
 	hs_line_reader_start(&x->lines, fd, 0, end);
 	r = look_at_lines(x, false);
 	hs_io_close(fd);
@@ -580,7 +578,7 @@ static enum hs_result renew_index(struct exam *x, struct hs_segment *events)
 	enum hs_result r = lock_and_follow(x, events, true);
 
 	if (r == HS_OK)
-		hs_segment_unlock(events);
+		hs_segment_end(events);
 	return r;
 }
 

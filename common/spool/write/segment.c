@@ -701,6 +701,23 @@ enum hs_result hs_segment_prepare(struct hs_segment *s, uint64_t n, int64_t dead
 	return r == HS_OK ? reserve(s, n) : r;
 }
 
+enum hs_result hs_segment_begin(struct hs_segment *s, uint64_t n, int64_t deadline_ms)
+{
+	enum hs_result r = hs_segment_lock(s, deadline_ms);
+
+	if (r != HS_OK)
+		return r;
+	r = hs_segment_prepare(s, n, deadline_ms);
+	if (r != HS_OK)
+		hs_segment_unlock(s);
+	return r;
+}
+
+void hs_segment_end(struct hs_segment *s)
+{
+	hs_segment_unlock(s);
+}
+
 enum hs_result hs_segment_write(struct hs_segment *s, struct hs_slice lines,
                                 struct hs_unsynced *pending)
 {

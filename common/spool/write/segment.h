@@ -49,6 +49,13 @@ void hs_segment_unlock(struct hs_segment *s);
  */
 enum hs_result hs_segment_prepare(struct hs_segment *s, uint64_t n, int64_t deadline_ms);
 
+/*
+ * hs_segment_begin locks and prepares; results of both, and at an error the lock is not held.
+ * hs_segment_end unlocks.
+ */
+enum hs_result hs_segment_begin(struct hs_segment *s, uint64_t n, int64_t deadline_ms);
+void hs_segment_end(struct hs_segment *s);
+
 /* What hs_segment_write leaves to wait for. */
 struct hs_unsynced {
 	struct hs_ticket ticket;
