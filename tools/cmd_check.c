@@ -403,10 +403,9 @@ static int check_all(struct checked *c, const char *path, const struct hs_http_t
 /* Parses an age as --since takes it; a date is an error. */
 static bool is_duration(const char *text)
 {
-	size_t digits = strspn(text, "0123456789");
 	int64_t ms;
 
-	if (digits > 0 && text[digits] != '\0' && text[digits + 1] == '\0' && hs_filter_when(text, hs_io_now(), &ms))
+	if (hs_duration_parse(text, &ms))
 		return true;
 	fprintf(stderr, "hookspool check: --quiet-for %s: expected a time (90s, 30m, 1h, 2d)\n", text);
 	return false;

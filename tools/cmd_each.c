@@ -1,6 +1,7 @@
 /* hookspool each: handlers for the events, per type, by the rules of Subscription Functions. */
 #include "base/io.h"
 #include "base/result.h"
+#include "base/timestamp.h"
 #include "tools/command.h"
 #include "tools/sink/dead_letter_source.h"
 #include "tools/sink/event_source.h"
@@ -95,19 +96,11 @@ const struct hs_option hs_each_options[] = {
 /* 30s, 15m, 4h, 2d. */
 static bool take_duration(const char *command, const char *text, int64_t *ms)
 {
-	static const char units[] = "smhd";
-	static const int64_t factor[] = { 1000, 60000, 3600000, 86400000 };
-	size_t digits = strspn(text, "0123456789");
-	const char *unit = text[digits] == '\0' ? NULL : strchr(units, text[digits]);
+	bool is_one = hs_duration_parse(text, ms);
 
-	if (digits == 0 || digits > 6 || unit == NULL || text[digits + 1] != '\0') {
-		fprintf(stderr,
-			"hookspool %s: --retry-for %s: expected a time (30s, 15m, 4h, 2d)\n",
-			command, text);
-		return false;
-	}
-	*ms = strtoll(text, NULL, 10) * factor[unit - units];
-	return true;
+	if (!is_one)
+		fprintf(stderr, "hookspool %s: --retry-for %s: expected a time (30s, 15m, 4h, 2d)\n", command, text);
+	return is_one;
 }
 
 static bool take_option(struct options *o, const char *command, int option, const char *argument)

@@ -1,6 +1,8 @@
 #include "base/timestamp.h"
 #include "base/byte_scan.h"
 
+#include <stdlib.h>
+
 enum { DAY_MS = 86400000 };
 static const int64_t FIRST_MS = -62167219200000;  /* 0000-01-01 */
 static const int64_t LAST_MS = 253402300799999;   /* 9999-12-31, its last millisecond */
@@ -275,5 +277,18 @@ bool hs_timestamp_parse(struct hs_slice s, int64_t *ms)
 	if (ms != NULL)
 		*ms = days_from_civil(c.year, c.month, c.day) * DAY_MS + c.hour * INT64_C(3600000) +
 		      (c.minute - minutes) * INT64_C(60000) + c.second * INT64_C(1000) + c.ms;
+	return true;
+}
+
+bool hs_duration_parse(const char *text, int64_t *ms)
+{
+	static const char units[] = "smhd";
+	static const int64_t factor[] = { 1000, 60000, 3600000, DAY_MS };
+	size_t digits = strspn(text, "0123456789");
+	const char *unit = text[digits] == '\0' ? NULL : strchr(units, text[digits]);
+
+	if (digits == 0 || digits > 9 || unit == NULL || text[digits + 1] != '\0')
+		return false;
+	*ms = strtoll(text, NULL, 10) * factor[unit - units];
 	return true;
 }

@@ -35,6 +35,9 @@ void hs_timestamp_compact(int64_t ms, char out[static HS_TIMESTAMP_STAMP + 1]);
  */
 bool hs_timestamp_parse(struct hs_slice text, int64_t *ms);
 
+/* Reads a time as people write it on a command line: 90s, 15m, 4h, 2d; nine digits at most. */
+bool hs_duration_parse(const char *text, int64_t *ms);
+
 /*
  * Reads a number since 1970: of ten digits, with decimals or without, it is seconds, of thirteen
  * milliseconds (so from 2001 to 2286). False: it is neither.

@@ -91,11 +91,30 @@ static void the_usual_form_is_read_like_any_other(void **state)
 		}
 }
 
+static void a_duration_has_one_unit(void **state)
+{
+	static const struct {
+		const char *text;
+		int64_t ms;
+	} good[] = { { "0s", 0 }, { "90s", 90000 }, { "15m", 900000 }, { "4h", 14400000 }, { "999999999d", INT64_C(86399999913600000) } };
+	static const char *const bad[] = { "", "s", "5", "5x", "5ms", "-5s", " 5s", "5s ", "1.5h", "1000000000s" };
+	int64_t ms;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof good / sizeof good[0]; i++) {
+		assert_true(hs_duration_parse(good[i].text, &ms));
+		assert_true(ms == good[i].ms);
+	}
+	for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
+		assert_false(hs_duration_parse(bad[i], &ms));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_day_as_the_c_library_has_it),
 		cmocka_unit_test(the_usual_form_is_read_like_any_other),
+		cmocka_unit_test(a_duration_has_one_unit),
 	};
 	const struct case_set sets[] = { { "clock.txt", run_clock_case } };
 

@@ -8,18 +8,12 @@
 
 bool hs_filter_when(const char *text, int64_t now_ms, int64_t *ms)
 {
-	static const struct {
-		char unit;
-		int64_t ms;
-	} units[] = { { 's', 1000 }, { 'm', 60000 }, { 'h', 3600000 }, { 'd', 86400000 } };
-	size_t digits = strspn(text, "0123456789");
+	int64_t age_ms;
 
-	if (digits > 0 && digits <= 9 && text[digits] != '\0' && text[digits + 1] == '\0')
-		for (size_t i = 0; i < sizeof units / sizeof units[0]; i++)
-			if (text[digits] == units[i].unit) {
-				*ms = now_ms - strtoll(text, NULL, 10) * units[i].ms;
-				return true;
-			}
+	if (hs_duration_parse(text, &age_ms)) {
+		*ms = now_ms - age_ms;
+		return true;
+	}
 	return hs_timestamp_parse(hs_slice_str(text), ms);
 }
 
