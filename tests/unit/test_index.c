@@ -1,3 +1,4 @@
+#include "spool/dedup/index_store.h"
 /*
  * index: each event once, by whoever and whenever it comes again; and an index that is
  * behind, lost, damaged or too small gives the same answers.

@@ -4,6 +4,7 @@
 #include "spool/admin/erase_plan.h"
 #include "spool/admin/erasure_log.h"
 #include "spool/admin/loss.h"
+#include "spool/dedup/index_store.h"
 #include "spool/dedup/tombstones.h"
 #include "spool/file/line_reader.h"
 #include "spool/position/rewrite_copy.h"

@@ -72,7 +72,4 @@ bool hs_index_is_trusted(const struct hs_index *ix);
 /* How many identities it holds; for people. HS_OK or HS_E_IO. */
 enum hs_result hs_index_count(struct hs_index *ix, uint64_t *count);
 
-/* What a code of LMDB means to a sender: as hs_io_result, for its errors are errno or its own. */
-enum hs_result hs_index_result(int code);
-
 #endif

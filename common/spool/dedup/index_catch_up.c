@@ -1,0 +1,195 @@
+#include "spool/dedup/index_catch_up.h"
+#include "base/io.h"
+#include "base/log.h"
+#include "spool/dedup/tombstones.h"
+#include "spool/file/segment_list.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { CATCH_UP_IDS = 20000 /* lines of sealed segments read in one transaction */ };
+
+/* --- sealed segments ----------------------------------------------------------- */
+
+/* The identity of a line; *known false if it is no record: not ours to say. */
+static enum hs_result identify(struct hs_index_catch_up *c, struct hs_slice line, bool *known,
+                               struct hs_dedup_key *id, uint32_t *spooled_s)
+{
+	int64_t ms;
+	enum hs_result r =
+	    hs_dedup_key_of_line(&c->identifier, &c->json, line, known, id, &ms);
+
+	if (r == HS_E_MEMORY)
+		return r;
+	*known = *known && r == HS_OK;
+	*spooled_s = ms > 0 ? (uint32_t)(ms / 1000) : c->store->wall_s;
+	return HS_OK;
+}
+
+/* One transaction's worth of a sealed segment. *more: not at its end yet. */
+static int index_lines(struct hs_index_catch_up *c, uint64_t number, bool *more)
+{
+	struct hs_index_write w;
+	int code = hs_index_write_begin(c->store, &w);
+
+	if (code != 0)
+		return code;
+	*more = true;
+	for (int i = 0; code == 0 && *more && i < CATCH_UP_IDS; i++) {
+		struct hs_slice line;
+		struct hs_dedup_key id;
+		uint32_t spooled_s = 0;
+		bool known = false;
+		int got = hs_line_reader_next(&c->lines, &line);
+
+		*more = got > 0;
+		if (got < 0)
+			code = errno == EILSEQ ? 0 : errno; /* verify will speak of damage */
+		else if (*more && identify(c, line, &known, &id, &spooled_s) != HS_OK)
+			code = ENOMEM;
+		if (code == 0 && known && hs_index_store_keeps(c->store, spooled_s))
+			code = hs_index_write_put(&w, &id, spooled_s);
+	}
+	w.mark.number = *more ? number : number + 1;
+	w.mark.offset = *more ? c->lines.at : 0;
+	return hs_index_write_end(c->store, &w, code);
+}
+
+/* *fd is -1 if there is nothing to read, and never will be; if it was compressed just now, sealed->gzip is set. */
+static enum hs_result open_sealed(struct hs_index_catch_up *c, struct hs_sealed *sealed, int *fd, uint64_t *size)
+{
+	char name[HS_SEALED_NAME];
+	struct stat st;
+
+	*fd = hs_sealed_open(c->store->dir->fd, "events", sealed);
+	if (*fd >= 0 && hs_io_fstat(*fd, &st) == 0) {
+		*size = (uint64_t)st.st_size;
+		return HS_OK;
+	}
+	if (*fd >= 0)
+		hs_io_close(*fd);
+	else if (errno == ENOENT) /* retention took it */
+		return HS_OK;
+	*fd = -1;
+	hs_sealed_print("events", sealed, name);
+	if (errno == HS_IO_NOT_PLAIN || errno == EACCES) { /* a person did that: no retry helps */
+		hs_log(HS_LOG_ERROR, "index: %s: %s: its events count as new; put the file back, for its owner to read",
+		       name, errno == EACCES ? strerror(errno) : "no plain file");
+		return HS_OK;
+	}
+	hs_log_result(HS_E_IO, "index: %s: %s", name, strerror(errno));
+	return HS_E_IO;
+}
+
+/* From the mark to the end. */
+static enum hs_result index_sealed(struct hs_index_catch_up *c, struct hs_sealed *sealed)
+{
+	uint64_t at, size;
+	bool more = true, late = false, start = true;
+	int fd, code = 0;
+	char name[HS_SEALED_NAME];
+	enum hs_result r = open_sealed(c, sealed, &fd, &size);
+
+	if (fd < 0)
+		return r;
+	hs_sealed_print("events", sealed, name);
+	while (more && code == 0 && !late) {
+		at = c->store->mark.number == sealed->number ? c->store->mark.offset : 0;
+		if (start && hs_line_reader_start_file(&c->lines, fd, sealed->gzip, at, size) != HS_OK)
+			code = ENOMEM;
+		if (code == 0)
+			code = index_lines(c, sealed->number, &more);
+		start = code == MDB_MAP_FULL; /* the map has grown: the same lines again */
+		if (start) {
+			more = true;
+			code = 0;
+		}
+		late = hs_io_now_monotonic() >= c->stop_ms; /* but one step further each time */
+	}
+	hs_io_close(fd);
+	return code == 0 && more ? HS_E_BUSY : hs_index_store_result(c->store, code, name);
+}
+
+/* Must this one be read? Not what is behind the mark, too old, or there in plain text, too. */
+static bool is_wanted(const struct hs_index_catch_up *c, const struct hs_sealed *list, size_t i)
+{
+	bool again = i > 0 && list[i].number == list[i - 1].number;
+
+	return list[i].number >= c->store->mark.number && !again &&
+	       hs_index_store_keeps(c->store, (uint32_t)(list[i].sealed_ms / 1000));
+}
+
+/* Reads every sealed segment behind the mark; then the mark is at the open one. */
+enum hs_result hs_index_catch_up(struct hs_index_catch_up *c, uint64_t open_number)
+{
+	struct hs_sealed *list = NULL;
+	size_t count = 0;
+	enum hs_result r = HS_OK;
+
+	if (c->store->mark.number >= open_number)
+		return HS_OK;
+	r = hs_sealed_list(c->store->dir->fd, "events", &list, &count);
+	for (size_t i = 0; i < count && r == HS_OK && list[i].number < open_number; i++)
+		if (is_wanted(c, list, i))
+			r = index_sealed(c, &list[i]);
+	free(list);
+	if (r == HS_OK) {
+		c->store->mark.number = open_number;
+		c->store->mark.offset = 0;
+	}
+	return r;
+}
+
+/* --- tombstones ----------------------------------------------------------------- */
+
+struct learning {
+	struct hs_index_catch_up *c;
+	struct hs_index_write writing;
+	int code;
+};
+
+static bool learn_one(void *context, const struct hs_tombstone *e)
+{
+	struct learning *l = context;
+
+	if (hs_index_store_keeps(l->c->store, e->spooled_s))
+		l->code = hs_index_write_put(&l->writing, &e->id, e->spooled_s);
+	return l->code == 0;
+}
+
+/* Entries of the file behind the first `known` bytes. */
+static int learn_once(struct hs_index_catch_up *c, uint64_t known)
+{
+	struct learning l = { .c = c };
+	enum hs_result r;
+
+	l.code = hs_index_write_begin(c->store, &l.writing);
+	if (l.code != 0)
+		return l.code;
+	l.writing.mark.number = c->store->mark.number; /* it has caught up */
+	l.writing.mark.offset = c->store->mark.offset;
+	r = hs_tombstones_each(c->store->dir->private_dir, &known, learn_one, &l);
+	if (r != HS_OK)
+		l.code = r == HS_E_MEMORY ? ENOMEM : EIO;
+	l.writing.mark.erased = known;
+	return hs_index_write_end(c->store, &l.writing, l.code);
+}
+
+/*
+ * The ids of erased events, from their file: after the sealed segments, never before. An
+ * id is noted there before its line goes, so one of the two is always met.
+ */
+enum hs_result hs_index_catch_up_erased(struct hs_index_catch_up *c)
+{
+	uint64_t known = c->store->mark.erased, size;
+	enum hs_result r = hs_tombstones_size(c->store->dir->private_dir, &size);
+	int code;
+
+	if (r != HS_OK || size == 0 || known == size)
+		return r;
+	do {
+		code = learn_once(c, known > size ? 0 : known);
+	} while (code == MDB_MAP_FULL);
+	return hs_index_store_result(c->store, code, "take in what was erased");
+}

@@ -1,0 +1,30 @@
+/*
+ * index_catch_up: reads sealed segments and tombstones into the id index. See index.h.
+ */
+#ifndef HS_INDEX_CATCH_UP_H
+#define HS_INDEX_CATCH_UP_H
+
+#include "spool/dedup/index_store.h"
+#include "spool/file/line_reader.h"
+
+struct hs_index_catch_up {
+	struct hs_index_store *store;
+	int64_t stop_ms; /* reading stops then, after one more step, and is left for the next call */
+	struct hs_dedup_key_maker identifier;
+	struct hs_json json;
+	struct hs_line_reader lines;
+};
+
+/*
+ * Reads each sealed segment from the mark on; then the mark is at the start of the open segment.
+ * HS_OK, HS_E_BUSY (the time is up; the next call goes on), HS_E_MEMORY, or as hs_io_result.
+ */
+enum hs_result hs_index_catch_up(struct hs_index_catch_up *c, uint64_t open_number);
+
+/*
+ * Reads the tombstones that are new. Call it after hs_index_catch_up: an id is noted there before
+ * its line goes, so one of the two is always met. Results as above.
+ */
+enum hs_result hs_index_catch_up_erased(struct hs_index_catch_up *c);
+
+#endif

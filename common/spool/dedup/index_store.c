@@ -1,0 +1,375 @@
+#include "spool/dedup/index_store.h"
+#include "base/io.h"
+#include "base/log.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+	BATCH_IDS = 1 << 14,  /* ids sorted and put at a time */
+	MAP_FIRST = 16 << 20, /* bytes; four times as many when they are full */
+	AHEAD_S = 3600,       /* a clock that was further ahead made the index forget too much */
+	FORMAT = 3,
+};
+
+static const char INDEX[] = HS_INDEX_FILE;
+
+/* The mark's key is the same in every byte order. */
+static const uint64_t mark_key = UINT64_MAX;
+
+static_assert(sizeof(struct hs_index_mark) == 4 * sizeof(uint64_t) + sizeof(struct hs_id_lsm),
+              "stored as it lies in memory, in this machine's byte order: no padding");
+
+enum hs_result hs_index_result(int code)
+{
+	return code == 0 ? HS_OK : code == MDB_MAP_FULL ? HS_E_FULL : code > 0 ? hs_io_result(code) : HS_E_IO;
+}
+
+enum hs_result hs_index_store_result(struct hs_index_store *s, int code, const char *what)
+{
+	if (code == 0)
+		return HS_OK;
+	s->damaged |= code == MDB_CORRUPTED || code == MDB_INVALID || code == MDB_PAGE_NOTFOUND ||
+	               code == MDB_VERSION_MISMATCH || code == MDB_BAD_TXN || code == MDB_PANIC;
+	hs_log(HS_LOG_ERROR, "index: %s: %s", what, mdb_strerror(code));
+	return hs_index_result(code);
+}
+
+/* --- the file and its print -------------------------------------------------- */
+
+/* The file by its name or, once it is open, by its descriptor; it may have lost its name. */
+static bool look_at_file(const struct hs_index_store *s, struct stat *st)
+{
+	int fd;
+
+	if (s->env == NULL || mdb_env_get_fd(s->env, &fd) != 0)
+		return hs_io_stat(s->dir->run_dir, INDEX, st) == 0;
+	return hs_io_fstat(fd, st) == 0 && st->st_nlink > 0;
+}
+
+/* Does the file look as it was left? */
+bool hs_index_store_is_trusted(const struct hs_index_store *s)
+{
+	const struct hs_index_print *p = s->print;
+	struct stat st;
+
+	if (p->changed_ns == 0 || !look_at_file(s, &st))
+		return false;
+	if (p->writing) /* its writer was killed: LMDB itself is safe against that */
+		return (uint64_t)st.st_ino == p->inode;
+	return (uint64_t)st.st_ino == p->inode && (uint64_t)st.st_size == p->size &&
+	       st.st_mtim.tv_sec * INT64_C(1000000000) + st.st_mtim.tv_nsec == p->changed_ns;
+}
+
+/* It only ever grows. */
+static bool is_cut(const struct hs_index_store *s)
+{
+	struct stat st;
+
+	return s->print->changed_ns != 0 && look_at_file(s, &st) && (uint64_t)st.st_size < s->print->size;
+}
+
+/* Killed in it: `writing` stands, and the inode with it. */
+static void note_print(struct hs_index_store *s)
+{
+	struct hs_index_print *p = s->print;
+	struct stat st;
+
+	if (look_at_file(s, &st)) {
+		p->inode = (uint64_t)st.st_ino;
+		p->size = (uint64_t)st.st_size;
+		p->changed_ns = st.st_mtim.tv_sec * INT64_C(1000000000) + st.st_mtim.tv_nsec;
+	} else {
+		p->changed_ns = 0;
+	}
+	atomic_signal_fence(memory_order_seq_cst); /* this is the last, also for who is killed here */
+	p->writing = 0;
+}
+
+static void close_reader(struct hs_index_store *s)
+{
+	if (s->find != NULL)
+		mdb_cursor_close(s->find);
+	if (s->reader != NULL)
+		mdb_txn_abort(s->reader);
+	s->find = NULL;
+	s->reader = NULL;
+	s->reading = false;
+}
+
+void hs_index_store_close(struct hs_index_store *s)
+{
+	close_reader(s);
+	if (s->env != NULL)
+		mdb_env_close(s->env);
+	s->env = NULL;
+}
+
+enum hs_result hs_index_store_discard(struct hs_index_store *s)
+{
+	hs_index_store_close(s);
+	s->damaged = false;
+	s->print->changed_ns = 0;
+	s->print->latest_s = 0;
+	if (hs_io_unlink(s->dir->run_dir, INDEX) < 0 && errno != ENOENT)
+		return hs_io_result(errno);
+	return HS_OK;
+}
+
+/*
+ * SIGBUS while LMDB read its mapping. Where it stood nobody knows: its environment, with the
+ * descriptor and the map, is left as it is until the process ends, and the file is made anew.
+ */
+enum hs_result hs_index_store_abandon(struct hs_index_store *s)
+{
+	s->env = NULL;
+	s->find = NULL;
+	s->reader = NULL;
+	s->reading = false;
+	s->damaged = true;
+	hs_log(HS_LOG_ERROR, "index: its file was cut by somebody else, or cannot be read: it is made anew; "
+			     "if this goes on, see the system log for disk errors");
+	return HS_E_IO;
+}
+
+/*
+ * The file is not as it was left. If it has lost its name, another process has perhaps made it
+ * anew: that one is not ours to remove, open_env finds out whether it is believed.
+ */
+enum hs_result hs_index_store_let_go(struct hs_index_store *s)
+{
+	struct stat st;
+
+	if (s->env == NULL || look_at_file(s, &st))
+		return hs_index_store_discard(s);
+	hs_index_store_close(s);
+	s->damaged = false;
+	return HS_OK;
+}
+
+/* Kept by a clock that was set back since, or for a shorter window, it lacks what counts now. */
+bool hs_index_store_has_forgotten(const struct hs_index_store *s)
+{
+	return s->print->latest_s > s->now_s + AHEAD_S || s->print->window_s < s->window_s;
+}
+
+/* By what it forgets from now on. */
+void hs_index_store_note_window(struct hs_index_store *s)
+{
+	if (s->print->window_s < s->window_s)
+		s->print->window_s = (uint32_t)s->window_s;
+	if (s->print->latest_s < s->now_s)
+		s->print->latest_s = s->now_s;
+}
+
+/* --- transactions ------------------------------------------------------------ */
+
+/* Another process may have grown the file beyond our map. */
+static int begin(struct hs_index_store *s, unsigned flags, MDB_txn **txn)
+{
+	int code = mdb_txn_begin(s->env, NULL, flags, txn);
+
+	if (code == MDB_MAP_RESIZED && mdb_env_set_mapsize(s->env, 0) == 0)
+		code = mdb_txn_begin(s->env, NULL, flags, txn);
+	return code;
+}
+
+int hs_index_store_read(struct hs_index_store *s)
+{
+	int code = 0;
+
+	if (s->reading)
+		return 0;
+	if (s->reader != NULL) {
+		code = mdb_txn_renew(s->reader);
+		if (code == 0)
+			code = mdb_cursor_renew(s->reader, s->find);
+		if (code != 0)
+			close_reader(s);
+	}
+	if (code != 0 && code != MDB_MAP_RESIZED)
+		return code;
+	if (s->reader == NULL) {
+		code = begin(s, MDB_RDONLY, &s->reader);
+		if (code == 0)
+			code = mdb_cursor_open(s->reader, s->records, &s->find);
+		if (code != 0)
+			close_reader(s);
+	}
+	s->reading = code == 0;
+	return code;
+}
+
+void hs_index_store_rest(struct hs_index_store *s)
+{
+	if (s->reading)
+		mdb_txn_reset(s->reader);
+	s->reading = false;
+}
+
+static MDB_val key_of_mark(void)
+{
+	return (MDB_val){ sizeof mark_key, (void *)(uintptr_t)&mark_key };
+}
+
+/* All zero if there is none. */
+static int get_mark(struct hs_index_store *s, MDB_txn *txn, struct hs_index_mark *mark)
+{
+	MDB_val key = key_of_mark(), value;
+	int code = mdb_get(txn, s->records, &key, &value);
+
+	memset(mark, 0, sizeof *mark);
+	if (code == 0 && value.mv_size == sizeof *mark)
+		memcpy(mark, value.mv_data, sizeof *mark);
+	return code == MDB_NOTFOUND ? 0 : code;
+}
+
+int hs_index_store_mark(struct hs_index_store *s, struct hs_index_mark *mark)
+{
+	int code = hs_index_store_read(s);
+
+	return code == 0 ? get_mark(s, s->reader, mark) : code;
+}
+
+/* hs_index_write_end() ends it. The mark is what it is now, whoever set it. */
+int hs_index_write_begin(struct hs_index_store *s, struct hs_index_write *w)
+{
+	int code;
+
+	*w = (struct hs_index_write){ .since_s = hs_index_store_oldest(s, s->print->window_s) };
+	close_reader(s); /* none may be open while the map moves */
+	w->batch = malloc(BATCH_IDS * sizeof *w->batch);
+	code = w->batch == NULL ? ENOMEM : begin(s, 0, &w->txn);
+	if (code == 0)
+		code = get_mark(s, w->txn, &w->mark);
+	w->mark.format = FORMAT;
+	if (code == 0)
+		code = mdb_cursor_open(w->txn, s->records, &w->records);
+	if (code != 0) {
+		if (w->txn != NULL)
+			mdb_txn_abort(w->txn);
+		free(w->batch);
+	}
+	return code;
+}
+
+static int put_batch(struct hs_index_write *w)
+{
+	size_t n = w->n;
+
+	w->n = 0;
+	hs_id_block_sort(w->batch, n);
+	return hs_id_lsm_put(w->records, &w->mark.levels, w->since_s, w->batch, n);
+}
+
+int hs_index_write_put(struct hs_index_write *w, const struct hs_dedup_key *id, uint32_t spooled_s)
+{
+	w->batch[w->n++] = hs_id_block_entry(id, spooled_s);
+	return w->n < BATCH_IDS ? 0 : put_batch(w);
+}
+
+static int commit(struct hs_index_store *s, MDB_txn *txn)
+{
+	int code;
+
+	/* cut since the transaction began: what is written now would fill it up with holes */
+	if (is_cut(s)) {
+		mdb_txn_abort(txn);
+		return MDB_INVALID;
+	}
+	s->print->writing = 1;
+	code = mdb_txn_commit(txn);
+	note_print(s);
+	return code;
+}
+
+/*
+ * Ends a transaction that was made of `code` so far. MDB_MAP_FULL: nothing was written,
+ * the map is larger now, do it again.
+ */
+int hs_index_write_end(struct hs_index_store *s, struct hs_index_write *w, int code)
+{
+	MDB_val key = key_of_mark(), value = { sizeof w->mark, &w->mark };
+	MDB_envinfo info;
+
+	if (code == 0 && w->n > 0)
+		code = put_batch(w);
+	if (code == 0)
+		code = mdb_cursor_put(w->records, &key, &value, 0);
+	mdb_cursor_close(w->records);
+	free(w->batch);
+	if (code == 0)
+		code = commit(s, w->txn);
+	else
+		mdb_txn_abort(w->txn);
+	if (code == 0)
+		s->mark = w->mark;
+	if (code == MDB_MAP_FULL && mdb_env_info(s->env, &info) == 0) {
+		int grown = mdb_env_set_mapsize(s->env, info.me_mapsize * 4);
+
+		return grown == 0 ? MDB_MAP_FULL : grown;
+	}
+	return code;
+}
+
+/* --- opening ----------------------------------------------------------------- */
+
+static int open_file(struct hs_index_store *s)
+{
+	int code = mdb_env_create(&s->env);
+
+	if (code == 0)
+		code = mdb_env_set_mapsize(s->env, MAP_FIRST);
+	if (code == 0)
+		code = mdb_env_open(s->env, s->path,
+		                    MDB_NOSUBDIR | MDB_NOLOCK | MDB_NOSYNC | MDB_NOTLS, 0600);
+	return code;
+}
+
+/* *foreign: the file is of another format. */
+static int open_records(struct hs_index_store *s, bool *foreign)
+{
+	MDB_txn *txn;
+	MDB_stat st;
+	int code = begin(s, 0, &txn);
+
+	if (code != 0)
+		return code;
+	code = mdb_dbi_open(txn, NULL, HS_ID_LSM_FLAGS, &s->records);
+	if (code == 0)
+		code = mdb_stat(txn, s->records, &st);
+	if (code == 0)
+		code = get_mark(s, txn, &s->mark);
+	*foreign = code == 0 && st.ms_entries > 0 && s->mark.format != FORMAT;
+	if (code != 0 || *foreign) {
+		mdb_txn_abort(txn);
+		return code;
+	}
+	return st.ms_entries > 0 ? mdb_txn_commit(txn) : commit(s, txn);
+}
+
+enum hs_result hs_index_store_open(struct hs_index_store *s)
+{
+	bool foreign = !hs_index_store_is_trusted(s);
+	enum hs_result r = HS_OK;
+	int code;
+
+	do {
+		if (foreign)
+			r = hs_index_store_discard(s);
+		if (r != HS_OK)
+			return r;
+		foreign = false;
+		code = open_file(s);
+		if (code == 0)
+			code = open_records(s, &foreign);
+	} while (foreign);
+	if (code != 0) {
+		r = hs_index_store_result(s, code, "open");
+		hs_index_store_close(s);
+	}
+	return r;
+}
