@@ -2,7 +2,7 @@
 
 #include <assert.h>
 
-enum { FEW = 24 }; /* so many are sorted one by one */
+enum { FEW = 24 }; /* sorted one by one */
 
 static_assert(HS_DEDUP_KEY_BYTES == 16, "two halves of 8 bytes");
 
@@ -44,7 +44,7 @@ static uint8_t byte_of(const struct hs_id_block_entry *e, unsigned shift)
 	return (uint8_t)(e->high >> shift);
 }
 
-/* Swaps each to the others that have the same byte there, in the order of that byte. */
+/* Orders the entries by one byte, in place. */
 static void part_by_byte(struct hs_id_block_entry *e, size_t n, unsigned shift, size_t end[256])
 {
 	size_t at[256] = { 0 }, sum = 0;
@@ -83,7 +83,7 @@ static void sort_from(struct hs_id_block_entry *e, size_t n, unsigned shift)
 			sort_from(&e[from], end[b] - from, shift - 8);
 }
 
-/* By their bytes, from the first one on: hashes are evenly spread, so a few of these sort them. */
+/* Sorts by bytes, from the first one on: hashes spread evenly, so few passes are needed. */
 void hs_id_block_sort(struct hs_id_block_entry *e, size_t n)
 {
 	if (n <= FEW)
@@ -118,7 +118,7 @@ static struct hs_id_block_entry entry_at(struct hs_slice packed, size_t i)
 	return e;
 }
 
-/* A division of 64 bits by 64 would take as long as all the rest. */
+/* Avoids a division of 64 bits by 64, which would take as long as all the rest. */
 size_t hs_id_block_guess(struct hs_slice packed, uint64_t low, uint64_t top, uint64_t high)
 {
 	size_t n = entries(packed);
@@ -134,7 +134,7 @@ size_t hs_id_block_guess(struct hs_slice packed, uint64_t low, uint64_t top, uin
 	return (size_t)(((high - low) >> cut) * n / ((range >> cut) + 1));
 }
 
-/* Two lines: it may be off by half a dozen. */
+/* Two cache lines: the guess may be off by half a dozen. */
 void hs_id_block_prefetch(struct hs_slice packed, size_t near)
 {
 	enum { OFF = 4 };

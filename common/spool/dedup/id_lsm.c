@@ -3,14 +3,14 @@
 #include <endian.h>
 
 enum {
-	LEVEL_BITS = 4, /* of a key; the others are the first ones of the identity */
-	AT_ONCE = 32,   /* identities looked for */
-	SHARE = 16,     /* a level holds so small a part of the next one, … */
-	MOVE = 512,     /* identities moved at a time, and up to a block more */
-	TEND = 2,       /* moved for each one put, at most: no pause, yet it keeps up */
+	LEVEL_BITS = 4, /* of a key; the others are the first bits of the id */
+	AT_ONCE = 32,   /* ids looked up together */
+	SHARE = 16,     /* a level holds this part of the next one, … */
+	MOVE = 512,     /* ids moved at a time, and up to a block more */
+	TEND = 2,       /* ids moved for each id put, at most */
 };
 
-/* … or so many, if that is more: with fewer one level less has to be looked at. */
+/* … or this many ids, if that is more: an empty next level costs no look-up. */
 static const uint64_t room_least[HS_ID_LSM - 1] = { 1 << 13, 1 << 17 };
 
 static uint64_t key_of(int level, uint64_t high)
@@ -18,22 +18,19 @@ static uint64_t key_of(int level, uint64_t high)
 	return (uint64_t)level << (64 - LEVEL_BITS) | high >> LEVEL_BITS;
 }
 
-/* As it is stored; and back. */
+/* Turns a key into its stored form, and back. */
 static uint64_t stored(uint64_t key)
 {
 	return HS_ID_LSM_FLAGS == MDB_INTEGERKEY ? key : htobe64(key);
 }
 
 struct place {
-	uint64_t key;           /* under which the block stands, or belongs */
+	uint64_t key;           /* of the block */
 	bool there;
 	struct hs_slice packed; /* until the next change */
 };
 
-/*
- * The block an identity belongs to is the first of its level whose key is not below it. If
- * there is none, it will be the last one, which has the level's highest key.
- */
+/* Finds the block that an id belongs to: see index.h, invariant 4. */
 static int find_place(MDB_cursor *c, int level, uint64_t high, struct place *p)
 {
 	uint64_t want = stored(key_of(level, high));
@@ -58,19 +55,19 @@ static int find_place(MDB_cursor *c, int level, uint64_t high, struct place *p)
 
 /* --- finding ------------------------------------------------------------------ */
 
-/* The block of a level that was looked at last, and the first halves that belong to it. */
+/* The block of a level that was read last, and the range of first halves that belong to it. */
 struct range {
 	uint64_t low, top; /* low > top: none */
 	struct hs_slice packed;
 };
 
-/* Where an identity is, if it is in a level. */
+/* Where an id is, if it is in a level. */
 struct spot {
 	struct hs_slice packed;
 	size_t near;
 };
 
-/* The first half that follows those of a block. 0 behind the last block of a level. */
+/* The first half that follows a block's range; 0 after the last block of a level. */
 static uint64_t behind(uint64_t key)
 {
 	return (key + 1) << LEVEL_BITS;
@@ -86,7 +83,7 @@ static int find_range(MDB_cursor *c, int level, uint64_t high, struct range *r)
 	*r = (struct range){ high, behind(p.key) - 1, p.packed };
 	if (code != 0 || !p.there)
 		return code;
-	/* it begins where the block before it ends: the search has just passed there */
+	/* it begins where the block before it ends, which the search has just passed */
 	r->low = 0;
 	code = mdb_cursor_get(c, &before, &packed, MDB_PREV);
 	if (code == 0 && before.mv_size == sizeof key) {
@@ -98,7 +95,7 @@ static int find_range(MDB_cursor *c, int level, uint64_t high, struct range *r)
 	return code == MDB_NOTFOUND ? 0 : code;
 }
 
-/* `r` is the range that was looked at before this one; for sorted ones it often serves again. */
+/* `r` is the range of the id before: for sorted ids it often serves again. */
 static int find_spot(MDB_cursor *c, int level, uint64_t high, struct range *r, struct spot *s)
 {
 	int code = high < r->low || high > r->top ? find_range(c, level, high, r) : 0;
@@ -160,8 +157,8 @@ static int put_part(MDB_cursor *c, uint64_t key, const struct hs_id_block *b, si
 }
 
 /*
- * Where a block that is too large for one is divided: near its middle, between two whose keys
- * differ. Hashes of which a hundred have the same first 60 bits are not found by anybody.
+ * Where to divide a block that is too large: near its middle, between two ids whose keys differ. A
+ * hundred hashes with the same first 60 bits do not occur.
  */
 static size_t middle(int level, const struct hs_id_block *b)
 {
@@ -172,7 +169,7 @@ static size_t middle(int level, const struct hs_id_block *b)
 	return at;
 }
 
-/* Puts what a block has become in its place: as two, if it is too large for one. */
+/* Stores a merged block, as two if it is too large. */
 static int put_block(MDB_cursor *c, int level, uint64_t key, const struct hs_id_block *b)
 {
 	size_t low = b->n > HS_ID_BLOCK_ENTRIES ? middle(level, b) : 0;
@@ -183,7 +180,7 @@ static int put_block(MDB_cursor *c, int level, uint64_t key, const struct hs_id_
 	return code;
 }
 
-/* Puts the first few of these that belong to one block. */
+/* Puts the first ids that belong to one block; *batch is their number. */
 static int put_some(MDB_cursor *c, struct hs_id_lsm *l, int level, uint32_t since_s,
                     const struct hs_id_block_entry *e, size_t n, size_t *batch)
 {
@@ -214,7 +211,7 @@ static int put(MDB_cursor *c, struct hs_id_lsm *l, int level, uint32_t since_s,
 
 /* --- moving on ---------------------------------------------------------------- */
 
-/* Takes whole blocks from where the hand is, up to the end of the level. */
+/* Takes whole blocks from the hand on, to the end of the level at most. */
 static int take(MDB_cursor *c, struct hs_id_lsm *l, int level, struct hs_id_block_entry *e, size_t *n)
 {
 	int code = 0;

@@ -69,7 +69,7 @@ void hs_index_rest(struct hs_index *ix)
 
 /* --- flushing ---------------------------------------------------------------- */
 
-/* Moves what is synced from pending to the index. */
+/* Moves synced ids from pending to the index. */
 static int flush_once(struct hs_index *ix, uint64_t number, uint64_t synced)
 {
 	struct hs_index_write w;
@@ -97,12 +97,12 @@ static enum hs_result flush(struct hs_index *ix, uint64_t number, uint64_t synce
 	do {
 		code = flush_once(ix, number, synced);
 	} while (code == MDB_MAP_FULL);
-	if (code == 0) /* should memory be out: too many stay, and are put again */
+	if (code == 0) /* if memory is out, too many stay and are put again */
 		hs_memtable_keep(&ix->pending, synced, UINT64_MAX);
 	return hs_index_store_result(&ix->store, code, "write");
 }
 
-/* The same for a line of the open segment, which a writer has reported as whole. */
+/* Reads the id of a line of the open segment, which its writer has reported as whole. */
 static enum hs_result identify_whole(struct hs_index *ix, struct hs_slice line, bool *known,
                                      struct hs_dedup_key *id, uint32_t *spooled_s)
 {
@@ -113,7 +113,7 @@ static enum hs_result identify_whole(struct hs_index *ix, struct hs_slice line, 
 	return r;
 }
 
-/* What others have noted of the lines that we have not seen. *all: that is all of them. */
+/* Takes what others have noted of lines after `seen`. *all is false if that is not all of them. */
 static enum hs_result take_recent(struct hs_index *ix, uint64_t written, bool *all)
 {
 	uint64_t at, next;
@@ -131,7 +131,7 @@ static enum hs_result take_recent(struct hs_index *ix, uint64_t written, bool *a
 	return HS_OK;
 }
 
-/* The lines behind `seen`, from the file; at most READ_BACK of them. */
+/* Reads lines after `seen` from the file, at most READ_BACK. */
 static enum hs_result read_lines(struct hs_index *ix, int fd, uint64_t written)
 {
 	struct hs_slice line;
@@ -158,7 +158,7 @@ static enum hs_result read_lines(struct hs_index *ix, int fd, uint64_t written)
 	return r;
 }
 
-/* Lines that others appended, or that we have not looked at since the segment changed. */
+/* Takes in lines that others appended, or that were not read since the segment changed. */
 static enum hs_result read_back(struct hs_index *ix, int fd, uint64_t written)
 {
 	bool all = true;
@@ -169,7 +169,7 @@ static enum hs_result read_back(struct hs_index *ix, int fd, uint64_t written)
 	return r == HS_OK && !all ? read_lines(ix, fd, written) : r;
 }
 
-/* The open segment is another one than last time (or this is the first time). */
+/* Catches up when the open segment is not the one of last time, or at the first time. */
 static enum hs_result turn_to(struct hs_index *ix, const struct hs_stream *f)
 {
 	int code = hs_index_store_mark(&ix->store, &ix->store.mark); /* another process may have read on */
@@ -188,7 +188,7 @@ static enum hs_result turn_to(struct hs_index *ix, const struct hs_stream *f)
 	return HS_OK;
 }
 
-/* Opens or makes it; then it knows what stands in the sealed segments. */
+/* Opens or makes the index; at HS_OK it has read the sealed segments. */
 static enum hs_result get_ready(struct hs_index *ix, const struct hs_stream *f, uint64_t written)
 {
 	enum hs_result r = HS_OK;
@@ -204,7 +204,7 @@ static enum hs_result get_ready(struct hs_index *ix, const struct hs_stream *f, 
 	if (r == HS_OK && ix->generation != f->generation)
 		r = turn_to(ix, f);
 	if (r == HS_OK && (ix->seen > written || ix->store.mark.number > f->number)) {
-		/* ahead of the files: they are not the ones it has read */
+		/* ahead of the files: it has read other files */
 		r = hs_index_discard(ix);
 		if (r == HS_OK)
 			r = hs_index_store_open(&ix->store);
@@ -214,7 +214,7 @@ static enum hs_result get_ready(struct hs_index *ix, const struct hs_stream *f, 
 	return r;
 }
 
-/* What another process has moved to the index need not be pending here. */
+/* Drops from pending what another process has moved to the index. */
 static enum hs_result drop_moved(struct hs_index *ix, const struct hs_stream *f)
 {
 	struct hs_index_mark mark;
@@ -227,7 +227,7 @@ static enum hs_result drop_moved(struct hs_index *ix, const struct hs_stream *f)
 	return hs_index_store_result(&ix->store, code, "read");
 }
 
-/* Moves what is synced to the index, if `most` are pending. */
+/* Moves synced ids to the index if `most` are pending. */
 static enum hs_result settle(struct hs_index *ix, struct hs_segment *events, uint64_t synced,
                              size_t most)
 {
@@ -280,7 +280,7 @@ static enum hs_result follow_guarded(struct hs_index *ix, struct hs_segment *eve
 	return r;
 }
 
-/* Once for each second of the clock: the believed time is under a lock of its own. */
+/* Reads the believed time once a second: it has a lock of its own. */
 static void take_time(struct hs_index *ix)
 {
 	uint32_t wall_s = (uint32_t)(hs_io_now() / 1000);
@@ -299,7 +299,7 @@ enum hs_result hs_index_follow(struct hs_index *ix, struct hs_segment *events, i
 	take_time(ix);
 	r = follow_guarded(ix, events);
 	if (r != HS_OK && ix->store.damaged)
-		r = follow_guarded(ix, events); /* once more, from the files */
+		r = follow_guarded(ix, events); /* make it anew, from the files */
 	if (r != HS_OK && r != HS_E_BUSY) /* LMDB refuses to go on after a failed write: open it again next time */
 		close_store(ix);
 	return r;
@@ -307,7 +307,7 @@ enum hs_result hs_index_follow(struct hs_index *ix, struct hs_segment *events, i
 
 /* --- look-ups ------------------------------------------------------------------ */
 
-/* The same of not too many. */
+/* Looks up at most LOOK_IDS. */
 static int look_at_few(struct hs_index *ix, const struct hs_dedup_key *const *id, size_t n,
                        bool *kept)
 {

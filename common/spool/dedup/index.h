@@ -1,18 +1,99 @@
 /*
- * index: which events are in the spool already. LMDB, in .hookspool/run/index.
+ * index: which events are in the spool already.
  *
- * The index only ever follows the files: append, sync, then index. It holds the identity
- * of each event that is on stable storage, and a mark: the segment and offset up to which
- * it has read. What was appended behind the mark is known to each process by itself, as
- * `pending`: its own lines from the requests, those of others as these have noted them
- * (recent_ids.h), or by reading them back.
- * So an index that is behind only has to catch up, and one that is lost, of another
- * boot, or was touched by somebody else, is made anew from the sealed segments.
+ * This page explains the whole id index; the headers beside it give contracts only.
  *
- * How millions of them are kept so that thousands can be put and asked for: id_lsm.h.
+ * WHERE AN ID IS
  *
- * Everything here happens under the events' append lock; that is why LMDB needs no locks
- * of its own (MDB_NOLOCK). It never syncs (MDB_NOSYNC): after a power cut it is made anew.
+ * An id is 128 bits, a hash (event/dedup_key.h), and comes with the second at which its event was
+ * spooled. The events' files are the truth; the index only follows them: append, sync, then index.
+ *
+ *	  sealed segments        the open segment: events.jsonl
+ *	 +-------+ +-------+ +-----------------+------------------+
+ *	 |       | |       | |                 |                  |
+ *	 +-------+ +-------+ +-----------------+------------------+
+ *	                                       ^ mark             ^ end
+ *	 \________________ ___________________/ \________ ________/
+ *	                  v                              v
+ *	 .hookspool/run/index (LMDB), one       memtable, one in each process: ids of lines
+ *	 for all processes: ids on stable       that may not be synced yet. From its own
+ *	 storage, and the mark                  requests, from recent_ids (shared memory), or
+ *	                                        from the lines themselves, read back
+ *
+ * An event is known if its id is in the memtable or in the index, and was spooled within
+ * dedup_window. index_store is the file; index_catch_up reads sealed segments and tombstones (ids
+ * of erased events) into it; id_lsm and id_block arrange the ids in it.
+ *
+ * LAYOUT OF THE FILE
+ *
+ * One LMDB database. Each record is a block of ids, except the last one, which is the mark:
+ *
+ *	key (64 bits)                         value
+ *	0 | highest id of the block >> 4      block    level 0: new ids, few
+ *	1 | highest id of the block >> 4      block    level 1: about 16 times as many
+ *	2 | highest id of the block >> 4      block    level 2: all others
+ *	^ 4 bits: the level                   ...
+ *	0xffffffffffffffff                    mark: format, segment number, offset, bytes of the
+ *	                                      tombstones that were read; for each level the number
+ *	                                      of ids and the hand (see Move)
+ *
+ *	block of n ids, at most 204, so that it fills an LMDB page:
+ *
+ *	+------------------+------------------+-------------+
+ *	| n first halves   | n second halves  | n times     |
+ *	| 8 bytes each     | 8 bytes each     | 4 bytes each|
+ *	+------------------+------------------+-------------+
+ *
+ * The ids of a block ascend and differ. Halves are numbers that order as the id's bytes do, in this
+ * machine's byte order: the index never leaves the machine. Ids are hashes, so the blocks of a
+ * level fill evenly.
+ *
+ * INVARIANTS
+ *
+ *	1. Every id of a line before the mark that is within the longest window is in the index.
+ *	2. The index has no id of a line that is not on stable storage, or was not before it was erased.
+ *	3. The ids and the mark change in one transaction.
+ *	4. An id belongs to the first block of its level whose key is not below the id's; if there
+ *	   is none, to a block with the highest key of the level.
+ *	5. An id may be in several levels, or be in memtable and index; the latest time counts.
+ *	6. Everything here happens under the events' append lock. So LMDB needs no locks (MDB_NOLOCK).
+ *
+ * ALGORITHM
+ *
+ * Look-up (id_lsm): sort the ids of the batch, so that neighbours share a block. For each level, find
+ * the block by its key, guess the position in the first halves by interpolation, and prefetch;
+ * then compare. That costs a cache line or two a level, where a tree of single ids costs a dozen.
+ *
+ * Insert: when 4096 synced lines are pending (64 in a process that begins), sort their ids, merge them
+ * into blocks of level 0 and divide a block that gets too large in its middle. To rewrite a block
+ * costs the same for one id as for twenty: that is why there are levels.
+ *
+ * Move: a level is full if it exceeds a sixteenth of the next one, and 8,192 ids (level 1: 131,072).
+ * Then whole blocks from its hand on, 512 ids or so, are deleted and merged into the next level. The
+ * hand goes on in the order of ids and starts anew at the end, so each block that it meets takes
+ * many ids. About twice as many ids are moved as were put, at most: no insert pauses, yet the
+ * levels keep up.
+ *
+ * Forget: a merge drops ids that are out of every process's window.
+ *
+ * WHAT A KILL LEAVES
+ *
+ *	before the append             nothing. What recent_ids had noted does not count
+ *	after the append,             the line is in the file; others read it back. The sender has no
+ *	before the sync               answer, and its retry waits for the sync
+ *	after the sync, before        the mark is behind: the next process that follows reads the
+ *	the transaction               lines between mark and end
+ *	in the transaction            LMDB's previous state: no block and no mark is half written.
+ *	                              `writing` stays set in the shared state: then only the
+ *	                              inode is compared, because size and time may have changed
+ *	after the commit, before      as above
+ *	size and time are noted
+ *	while catching up             the mark of the last transaction: the next one goes on there
+ *
+ * After a power cut, or if another program touched the file, its inode, size or time differs from
+ * what the shared state has noted, or nothing is noted because the state is of another boot.
+ * Then the index is made anew from the sealed segments; so it never syncs (MDB_NOSYNC).
+ * A SIGBUS (the file was cut) abandons LMDB's environment and makes the index anew, too.
  */
 #ifndef HS_INDEX_H
 #define HS_INDEX_H
@@ -22,15 +103,15 @@
 
 struct hs_index;
 
-/* One process's index of the spool at `path` (its directory). NULL: out of memory. */
+/* Makes one process's index of the spool in the directory `path`. NULL: out of memory. */
 struct hs_index *hs_index_new(const struct hs_spool_dir *dir, const char *path);
 void hs_index_free(struct hs_index *ix); /* NULL is fine */
 
 /*
- * Brings it up to the end of the open segment, after hs_segment_prepare: opens or makes
- * the index, reads what others have appended, and moves what is synced from pending to
- * the index. HS_OK, HS_E_IO, HS_E_FULL, HS_E_READ_ONLY, HS_E_MEMORY, or HS_E_BUSY: at the deadline not all
- * sealed segments are read yet; the next call goes on.
+ * After hs_segment_prepare: opens or makes the index, reads what others have appended to the end
+ * of the open segment, and moves synced ids to the file. HS_OK, HS_E_IO, HS_E_FULL,
+ * HS_E_READ_ONLY, HS_E_MEMORY, or HS_E_BUSY: the deadline passed before all sealed segments were
+ * read; the next call goes on.
  */
 enum hs_result hs_index_follow(struct hs_index *ix, struct hs_segment *events, int64_t deadline_ms);
 
@@ -41,35 +122,32 @@ enum hs_seen {
 };
 
 /*
- * Which of these identities are on stable storage, within the window? NULL is not. Only of
- * what is pending it does not know: that is for hs_index_seen. HS_OK, HS_E_IO or HS_E_MEMORY.
+ * Sets kept[i] if id[i] is in the file and within the window; false for NULL. Ids that are pending
+ * are found by hs_index_seen. HS_OK, HS_E_IO or HS_E_MEMORY.
  */
 enum hs_result hs_index_look(struct hs_index *ix, const struct hs_dedup_key *const *id, size_t n,
                              bool *kept);
 
-/* Is an identity in the spool, within the window? `kept`: what hs_index_look has said of it. */
+/* Says whether an id is in the spool, within the window. `kept`: as hs_index_look has set it. */
 enum hs_seen hs_index_seen(const struct hs_index *ix, const struct hs_dedup_key *id, bool kept);
 
-/* Notes one that is about to be appended; its line will end at offset `end`. */
+/* Notes an id that is about to be appended; its line will end at offset `end`. HS_OK or HS_E_MEMORY. */
 enum hs_result hs_index_add(struct hs_index *ix, const struct hs_dedup_key *id, uint64_t end);
 
-/* The append happened: what was added counts. Or it did not: it is forgotten again. */
+/* The append has happened, and what was added counts; or it failed, and that is forgotten. */
 void hs_index_appended(struct hs_index *ix, uint64_t end);
 void hs_index_undo(struct hs_index *ix, uint64_t end);
 
 /* Ends the look-ups of one append. */
 void hs_index_rest(struct hs_index *ix);
 
-/* Removes the index's file: the next hs_index_follow makes it anew. */
+/* Removes the file; the next hs_index_follow makes it anew. HS_OK, or as hs_io_result. */
 enum hs_result hs_index_discard(struct hs_index *ix);
 
-/*
- * Is its file as this boot's processes left it? If not, the next hs_index_follow makes it
- * anew. Under the events' append lock.
- */
+/* True if the file is as this boot's processes left it; otherwise the next hs_index_follow makes it anew. */
 bool hs_index_is_trusted(const struct hs_index *ix);
 
-/* How many identities it holds; for people. HS_OK or HS_E_IO. */
+/* Counts the ids that it holds, for people. HS_OK or HS_E_IO. */
 enum hs_result hs_index_count(struct hs_index *ix, uint64_t *count);
 
 #endif

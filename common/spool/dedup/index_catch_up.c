@@ -12,7 +12,7 @@ enum { CATCH_UP_IDS = 20000 /* lines of sealed segments read in one transaction 
 
 /* --- sealed segments ----------------------------------------------------------- */
 
-/* The identity of a line; *known false if it is no record: not ours to say. */
+/* Reads a line's id. *known is false if the line is no record: verify reports that. */
 static enum hs_result identify(struct hs_index_catch_up *c, struct hs_slice line, bool *known,
                                struct hs_dedup_key *id, uint32_t *spooled_s)
 {
@@ -27,7 +27,7 @@ static enum hs_result identify(struct hs_index_catch_up *c, struct hs_slice line
 	return HS_OK;
 }
 
-/* One transaction's worth of a sealed segment. *more: not at its end yet. */
+/* Indexes the lines of one transaction. *more is false at the end of the segment. */
 static int index_lines(struct hs_index_catch_up *c, uint64_t number, bool *more)
 {
 	struct hs_index_write w;
@@ -45,7 +45,7 @@ static int index_lines(struct hs_index_catch_up *c, uint64_t number, bool *more)
 
 		*more = got > 0;
 		if (got < 0)
-			code = errno == EILSEQ ? 0 : errno; /* verify will speak of damage */
+			code = errno == EILSEQ ? 0 : errno; /* verify reports damage */
 		else if (*more && identify(c, line, &known, &id, &spooled_s) != HS_OK)
 			code = ENOMEM;
 		if (code == 0 && known && hs_index_store_keeps(c->store, spooled_s))
@@ -56,7 +56,7 @@ static int index_lines(struct hs_index_catch_up *c, uint64_t number, bool *more)
 	return hs_index_write_end(c->store, &w, code);
 }
 
-/* *fd is -1 if there is nothing to read, and never will be; if it was compressed just now, sealed->gzip is set. */
+/* Opens a segment; *fd is -1 at HS_OK if there is nothing to read, now or later. */
 static enum hs_result open_sealed(struct hs_index_catch_up *c, struct hs_sealed *sealed, int *fd, uint64_t *size)
 {
 	char name[HS_SEALED_NAME];
@@ -73,7 +73,7 @@ static enum hs_result open_sealed(struct hs_index_catch_up *c, struct hs_sealed 
 		return HS_OK;
 	*fd = -1;
 	hs_sealed_print("events", sealed, name);
-	if (errno == HS_IO_NOT_PLAIN || errno == EACCES) { /* a person did that: no retry helps */
+	if (errno == HS_IO_NOT_PLAIN || errno == EACCES) { /* a retry does not help */
 		hs_log(HS_LOG_ERROR, "index: %s: %s: its events count as new; put the file back, for its owner to read",
 		       name, errno == EACCES ? strerror(errno) : "no plain file");
 		return HS_OK;
@@ -82,7 +82,7 @@ static enum hs_result open_sealed(struct hs_index_catch_up *c, struct hs_sealed 
 	return HS_E_IO;
 }
 
-/* From the mark to the end. */
+/* Indexes a segment from the mark on. */
 static enum hs_result index_sealed(struct hs_index_catch_up *c, struct hs_sealed *sealed)
 {
 	uint64_t at, size;
@@ -100,18 +100,18 @@ static enum hs_result index_sealed(struct hs_index_catch_up *c, struct hs_sealed
 			code = ENOMEM;
 		if (code == 0)
 			code = index_lines(c, sealed->number, &more);
-		start = code == MDB_MAP_FULL; /* the map has grown: the same lines again */
+		start = code == MDB_MAP_FULL; /* the map has grown: read the same lines again */
 		if (start) {
 			more = true;
 			code = 0;
 		}
-		late = hs_io_now_monotonic() >= c->stop_ms; /* but one step further each time */
+		late = hs_io_now_monotonic() >= c->stop_ms; /* after at least one step */
 	}
 	hs_io_close(fd);
 	return code == 0 && more ? HS_E_BUSY : hs_index_store_result(c->store, code, name);
 }
 
-/* Must this one be read? Not what is behind the mark, too old, or there in plain text, too. */
+/* False if the segment is before the mark, too old, or there in plain text, too. */
 static bool is_wanted(const struct hs_index_catch_up *c, const struct hs_sealed *list, size_t i)
 {
 	bool again = i > 0 && list[i].number == list[i - 1].number;
@@ -120,7 +120,6 @@ static bool is_wanted(const struct hs_index_catch_up *c, const struct hs_sealed 
 	       hs_index_store_keeps(c->store, (uint32_t)(list[i].sealed_ms / 1000));
 }
 
-/* Reads every sealed segment behind the mark; then the mark is at the open one. */
 enum hs_result hs_index_catch_up(struct hs_index_catch_up *c, uint64_t open_number)
 {
 	struct hs_sealed *list = NULL;
@@ -158,7 +157,7 @@ static bool learn_one(void *context, const struct hs_tombstone *e)
 	return l->code == 0;
 }
 
-/* Entries of the file behind the first `known` bytes. */
+/* Learns the tombstones after the first `known` bytes, in one transaction. */
 static int learn_once(struct hs_index_catch_up *c, uint64_t known)
 {
 	struct learning l = { .c = c };
@@ -176,10 +175,6 @@ static int learn_once(struct hs_index_catch_up *c, uint64_t known)
 	return hs_index_write_end(c->store, &l.writing, l.code);
 }
 
-/*
- * The ids of erased events, from their file: after the sealed segments, never before. An
- * id is noted there before its line goes, so one of the two is always met.
- */
 enum hs_result hs_index_catch_up_erased(struct hs_index_catch_up *c)
 {
 	uint64_t known = c->store->mark.erased, size;

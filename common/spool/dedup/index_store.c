@@ -40,7 +40,7 @@ enum hs_result hs_index_store_result(struct hs_index_store *s, int code, const c
 
 /* --- the file and its print -------------------------------------------------- */
 
-/* The file by its name or, once it is open, by its descriptor; it may have lost its name. */
+/* Looks at the file by its descriptor if it is open, otherwise by its name. False: it has no name. */
 static bool look_at_file(const struct hs_index_store *s, struct stat *st)
 {
 	int fd;
@@ -50,7 +50,6 @@ static bool look_at_file(const struct hs_index_store *s, struct stat *st)
 	return hs_io_fstat(fd, st) == 0 && st->st_nlink > 0;
 }
 
-/* Does the file look as it was left? */
 bool hs_index_store_is_trusted(const struct hs_index_store *s)
 {
 	const struct hs_index_print *p = s->print;
@@ -64,7 +63,7 @@ bool hs_index_store_is_trusted(const struct hs_index_store *s)
 	       st.st_mtim.tv_sec * INT64_C(1000000000) + st.st_mtim.tv_nsec == p->changed_ns;
 }
 
-/* It only ever grows. */
+/* True if the file is shorter than it was: it only ever grows. */
 static bool is_cut(const struct hs_index_store *s)
 {
 	struct stat st;
@@ -72,7 +71,7 @@ static bool is_cut(const struct hs_index_store *s)
 	return s->print->changed_ns != 0 && look_at_file(s, &st) && (uint64_t)st.st_size < s->print->size;
 }
 
-/* Killed in it: `writing` stands, and the inode with it. */
+/* After a kill in here, `writing` is set, and the inode counts. */
 static void note_print(struct hs_index_store *s)
 {
 	struct hs_index_print *p = s->print;
@@ -85,7 +84,7 @@ static void note_print(struct hs_index_store *s)
 	} else {
 		p->changed_ns = 0;
 	}
-	atomic_signal_fence(memory_order_seq_cst); /* this is the last, also for who is killed here */
+	atomic_signal_fence(memory_order_seq_cst); /* stored last, also if a kill comes in between */
 	p->writing = 0;
 }
 
@@ -119,10 +118,6 @@ enum hs_result hs_index_store_discard(struct hs_index_store *s)
 	return HS_OK;
 }
 
-/*
- * SIGBUS while LMDB read its mapping. Where it stood nobody knows: its environment, with the
- * descriptor and the map, is left as it is until the process ends, and the file is made anew.
- */
 enum hs_result hs_index_store_abandon(struct hs_index_store *s)
 {
 	s->env = NULL;
@@ -135,10 +130,7 @@ enum hs_result hs_index_store_abandon(struct hs_index_store *s)
 	return HS_E_IO;
 }
 
-/*
- * The file is not as it was left. If it has lost its name, another process has perhaps made it
- * anew: that one is not ours to remove, open_env finds out whether it is believed.
- */
+/* If it has lost its name, another process may have made a new file: that one is not removed. */
 enum hs_result hs_index_store_let_go(struct hs_index_store *s)
 {
 	struct stat st;
@@ -150,13 +142,11 @@ enum hs_result hs_index_store_let_go(struct hs_index_store *s)
 	return HS_OK;
 }
 
-/* Kept by a clock that was set back since, or for a shorter window, it lacks what counts now. */
 bool hs_index_store_has_forgotten(const struct hs_index_store *s)
 {
 	return s->print->latest_s > s->now_s + AHEAD_S || s->print->window_s < s->window_s;
 }
 
-/* By what it forgets from now on. */
 void hs_index_store_note_window(struct hs_index_store *s)
 {
 	if (s->print->window_s < s->window_s)
@@ -167,7 +157,7 @@ void hs_index_store_note_window(struct hs_index_store *s)
 
 /* --- transactions ------------------------------------------------------------ */
 
-/* Another process may have grown the file beyond our map. */
+/* Begins a transaction, also if another process has grown the file beyond our map. */
 static int begin(struct hs_index_store *s, unsigned flags, MDB_txn **txn)
 {
 	int code = mdb_txn_begin(s->env, NULL, flags, txn);
@@ -215,7 +205,7 @@ static MDB_val key_of_mark(void)
 	return (MDB_val){ sizeof mark_key, (void *)(uintptr_t)&mark_key };
 }
 
-/* All zero if there is none. */
+/* *mark is all zero if there is none. */
 static int get_mark(struct hs_index_store *s, MDB_txn *txn, struct hs_index_mark *mark)
 {
 	MDB_val key = key_of_mark(), value;
@@ -234,13 +224,12 @@ int hs_index_store_mark(struct hs_index_store *s, struct hs_index_mark *mark)
 	return code == 0 ? get_mark(s, s->reader, mark) : code;
 }
 
-/* hs_index_write_end() ends it. The mark is what it is now, whoever set it. */
 int hs_index_write_begin(struct hs_index_store *s, struct hs_index_write *w)
 {
 	int code;
 
 	*w = (struct hs_index_write){ .since_s = hs_index_store_oldest(s, s->print->window_s) };
-	close_reader(s); /* none may be open while the map moves */
+	close_reader(s); /* no reader may be open while the map moves */
 	w->batch = malloc(BATCH_IDS * sizeof *w->batch);
 	code = w->batch == NULL ? ENOMEM : begin(s, 0, &w->txn);
 	if (code == 0)
@@ -275,7 +264,7 @@ static int commit(struct hs_index_store *s, MDB_txn *txn)
 {
 	int code;
 
-	/* cut since the transaction began: what is written now would fill it up with holes */
+	/* cut since the transaction began: writing now would leave holes */
 	if (is_cut(s)) {
 		mdb_txn_abort(txn);
 		return MDB_INVALID;
@@ -286,10 +275,6 @@ static int commit(struct hs_index_store *s, MDB_txn *txn)
 	return code;
 }
 
-/*
- * Ends a transaction that was made of `code` so far. MDB_MAP_FULL: nothing was written,
- * the map is larger now, do it again.
- */
 int hs_index_write_end(struct hs_index_store *s, struct hs_index_write *w, int code)
 {
 	MDB_val key = key_of_mark(), value = { sizeof w->mark, &w->mark };
@@ -329,7 +314,7 @@ static int open_file(struct hs_index_store *s)
 	return code;
 }
 
-/* *foreign: the file is of another format. */
+/* *foreign is set if the file has another format. */
 static int open_records(struct hs_index_store *s, bool *foreign)
 {
 	MDB_txn *txn;

@@ -24,7 +24,7 @@ void hs_memtable_clear(struct hs_memtable *p)
 	p->count = 0;
 }
 
-/* An identity is a hash already; its first bits are the slot, so that the table is all but sorted. */
+/* The id is a hash: its first bits are the slot, so the table is nearly sorted. */
 static size_t first_slot(const struct hs_memtable *p, const struct hs_dedup_key *id)
 {
 	size_t at = 0;
@@ -40,7 +40,7 @@ void hs_memtable_prefetch(const struct hs_memtable *p, const struct hs_dedup_key
 		__builtin_prefetch(&p->slot[first_slot(p, id)]);
 }
 
-/* The identity's slot, or the free one where it belongs. */
+/* The id's slot, or the free slot where it belongs. */
 static struct hs_unflushed_id *find_slot(const struct hs_memtable *p, const struct hs_dedup_key *id)
 {
 	size_t mask = p->slots - 1, at = first_slot(p, id);
@@ -59,7 +59,7 @@ const struct hs_unflushed_id *hs_memtable_find(const struct hs_memtable *p,
 	return slot != NULL && slot->end != 0 ? slot : NULL;
 }
 
-/* A table of so many slots with the entries between low and high. */
+/* Makes a table of `slots` slots with the entries between low and high. */
 static bool rebuild(struct hs_memtable *p, size_t slots, uint64_t low, uint64_t high)
 {
 	struct hs_memtable old = *p;

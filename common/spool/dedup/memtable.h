@@ -1,6 +1,5 @@
 /*
- * memtable: identities of lines that are in the open segment but not yet in the index.
- * A hash table in memory, small: it is emptied into the index every few dozen lines.
+ * memtable: a hash table of the ids in the open segment that are not in the index yet. See index.h.
  */
 #ifndef HS_MEMTABLE_H
 #define HS_MEMTABLE_H
@@ -19,16 +18,16 @@ void hs_memtable_clear(struct hs_memtable *p);
 const struct hs_unflushed_id *hs_memtable_find(const struct hs_memtable *p,
                                             const struct hs_dedup_key *id);
 
-/* Fetches from memory what hs_memtable_find will look at. */
+/* Prefetches what hs_memtable_find will read. */
 void hs_memtable_prefetch(const struct hs_memtable *p, const struct hs_dedup_key *id);
 
-/* False: out of memory. One that is there already is that of the new line from now on. */
+/* Adds an id, or gives one that is there the new line's values. False: out of memory. */
 bool hs_memtable_add(struct hs_memtable *p, const struct hs_dedup_key *id, uint64_t end,
                     uint32_t spooled_s);
 
 /*
- * Drops the entries whose lines end at or before `low`, or behind `high`. False: out of
- * memory, and all are still there.
+ * Drops the entries whose lines end at or before `low`, or after `high`. False: out of memory,
+ * and none is dropped.
  */
 bool hs_memtable_keep(struct hs_memtable *p, uint64_t low, uint64_t high);
 
