@@ -6,7 +6,6 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <limits.h>
-#include <linux/futex.h>
 #include <linux/magic.h>
 #include <poll.h>
 #include <signal.h>
@@ -21,7 +20,6 @@
 #include <sys/statvfs.h>
 #include <sys/syscall.h>
 #include <sys/vfs.h>
-#include <time.h>
 #include <unistd.h>
 
 /* An interrupted call is made again; close(2) and fdatasync(2) are not (see there). */
@@ -553,37 +551,6 @@ void hs_io_wait_readable(int fd, int64_t ms)
 	poll(&p, 1, ms < 0 ? -1 : ms > INT_MAX ? INT_MAX : (int)ms);
 }
 
-static int64_t clock_ms(clockid_t clock)
-{
-	struct timespec t;
-
-	clock_gettime(clock, &t);
-	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
-
-int64_t hs_io_now(void)
-{
-	return clock_ms(CLOCK_REALTIME);
-}
-
-int64_t hs_io_now_monotonic(void)
-{
-	return clock_ms(CLOCK_MONOTONIC);
-}
-
-int64_t hs_io_now_boot(void)
-{
-	return clock_ms(CLOCK_BOOTTIME);
-}
-
-int64_t hs_io_now_us(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
-}
-
 bool hs_io_boot_id(char id[static 37])
 {
 	int fd = open_file(AT_FDCWD, "/proc/sys/kernel/random/boot_id", O_RDONLY, 0);
@@ -603,7 +570,7 @@ uint64_t hs_io_random(void)
 
 	if (getrandom(&v, sizeof v, 0) == (ssize_t)sizeof v)
 		return v;
-	return (uint64_t)clock_ms(CLOCK_MONOTONIC) << 20 ^ (uint64_t)getpid();
+	return (uint64_t)hs_io_now_monotonic() << 20 ^ (uint64_t)getpid();
 }
 
 void hs_io_keep_private(void)
@@ -612,50 +579,6 @@ void hs_io_keep_private(void)
 
 	setrlimit(RLIMIT_CORE, &none);
 	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
-}
-
-static struct timespec timespec_of(int64_t ms)
-{
-	return (struct timespec){ .tv_sec = (time_t)(ms / 1000), .tv_nsec = (long)(ms % 1000) * 1000000 };
-}
-
-void hs_io_pause(int64_t ms)
-{
-	struct timespec t = timespec_of(ms);
-
-	nanosleep(&t, NULL);
-}
-
-void hs_io_pause_us(int64_t us)
-{
-	struct timespec t = { .tv_sec = (time_t)(us / 1000000), .tv_nsec = (long)(us % 1000000) * 1000 };
-
-	nanosleep(&t, NULL);
-}
-
-/* Where a long has 32 bits and time_t 64, the old call would read half a time. */
-#ifdef SYS_futex_time64
-#define FUTEX (sizeof(time_t) > sizeof(long) ? SYS_futex_time64 : SYS_futex)
-#else
-#define FUTEX SYS_futex
-#endif
-
-void hs_io_wait(_Atomic uint32_t *word, uint32_t seen, int64_t ms)
-{
-	struct timespec t = timespec_of(ms);
-
-	syscall(FUTEX, word, FUTEX_WAIT, seen, &t, NULL, 0);
-}
-
-void hs_io_wake(_Atomic uint32_t *word, int sleepers)
-{
-	syscall(FUTEX, word, FUTEX_WAKE, sleepers, NULL, NULL, 0);
-}
-
-/* On Linux a thread has a priority of its own: setpriority(2), Bugs. */
-void hs_io_yield_to_all(void)
-{
-	setpriority(PRIO_PROCESS, (id_t)syscall(SYS_gettid), 19);
 }
 
 int hs_io_become(uid_t user, gid_t group)

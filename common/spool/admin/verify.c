@@ -4,20 +4,16 @@
 #include "spool/admin/erase_plan.h"
 #include "spool/admin/erasure_log.h"
 #include "spool/admin/loss.h"
-#include "spool/dedup/index_store.h"
-#include "spool/dedup/tombstones.h"
+#include "spool/admin/seen_ids.h"
 #include "spool/file/line_reader.h"
 #include "spool/position/rewrite_copy.h"
 #include "spool/shared/clock.h"
 
 #include <errno.h>
 #include <inttypes.h>
-#include <limits.h>
-#include <lmdb.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 enum {
 	LOCK_MS = 60000,       /* a person waits, not a sender */
@@ -25,9 +21,7 @@ enum {
 	PROGRESS_LINES = 4096,
 	BROKEN_MOST = 99,      /* originals of one segment that are kept, and the last one anew */
 };
-static const char SEEN[] = "examine", CLEAN[] = HS_VERIFY_COPY;
-static const size_t SEEN_BYTES = /* of addresses */
-    SIZE_MAX > UINT32_MAX ? (size_t)(UINT64_C(1) << 36) : (size_t)1 << 30;
+static const char CLEAN[] = HS_VERIFY_COPY;
 
 /* An event that is being looked at. */
 struct entry {
@@ -46,11 +40,7 @@ struct exam {
 	uint64_t all_bytes, done_bytes;
 	bool broken; /* the file at hand has a line that must go */
 
-	MDB_env *env; /* identities seen so far: a scratch file, not memory */
-	MDB_txn *txn;
-	MDB_dbi dbi;
-	int scratch_code; /* of the last put */
-
+	struct hs_seen_ids seen; /* so far */
 	struct entry entry[IDS_AT_ONCE];
 	size_t entries;
 	struct hs_dedup_key_maker identifier;
@@ -95,82 +85,16 @@ static void report(struct exam *x, enum hs_problem p, uint64_t line)
 		x->examiner->report(x->examiner->context, p, x->name, line);
 }
 
-/* --- which events were seen: a scratch index ---------------------------------- */
-
-static enum hs_result scratch_result(int code)
-{
-	if (code == 0)
-		return HS_OK;
-	hs_log(HS_LOG_ERROR, "examine: scratch file: %s", mdb_strerror(code));
-	return hs_index_result(code);
-}
-
-static enum hs_result open_scratch(struct exam *x)
-{
-	const unsigned flags = MDB_NOSUBDIR | MDB_NOLOCK | MDB_NOSYNC | MDB_NOTLS;
-	char path[PATH_MAX], name[32];
-	int code;
-
-	snprintf(name, sizeof name, "%s-%ld", SEEN, (long)getpid()); /* others may be at it, too */
-	hs_io_unlink(x->dir->run_dir, name);
-	snprintf(path, sizeof path, "%s/.hookspool/run/%s", x->dir->settings->spool_dir, name);
-	code = mdb_env_create(&x->env);
-	if (code == 0)
-		code = mdb_env_set_mapsize(x->env, SEEN_BYTES);
-	if (code == 0)
-		code = mdb_env_open(x->env, path, flags, 0600);
-	hs_io_unlink(x->dir->run_dir, name); /* it is open; a kill leaves nothing */
-	if (code == 0)
-		code = mdb_txn_begin(x->env, NULL, 0, &x->txn);
-	if (code == 0)
-		code = mdb_dbi_open(x->txn, NULL, 0, &x->dbi);
-	return scratch_result(code);
-}
-
-static void close_scratch(struct exam *x)
-{
-	if (x->txn != NULL)
-		mdb_txn_abort(x->txn);
-	if (x->env != NULL)
-		mdb_env_close(x->env);
-}
-
-/* What was erased counts as seen; one byte more tells the difference. */
-static bool note_erased(void *context, const struct hs_tombstone *e)
-{
-	struct exam *x = context;
-	char seen[sizeof e->spooled_s + 1] = { 0 };
-	MDB_val key = { sizeof e->id, (void *)(uintptr_t)&e->id }, value = { sizeof seen, seen };
-
-	memcpy(seen, &e->spooled_s, sizeof e->spooled_s);
-	x->scratch_code = mdb_put(x->txn, x->dbi, &key, &value, 0);
-	return x->scratch_code == 0;
-}
-
-static enum hs_result note_all_erased(struct exam *x)
-{
-	uint64_t known = 0;
-	enum hs_result r = hs_tombstones_each(x->dir->private_dir, &known, note_erased, x);
-
-	return r == HS_OK ? scratch_result(x->scratch_code) : r;
-}
+/* --- which events were seen ------------------------------------------------------ */
 
 static enum hs_result note_seen(struct exam *x, const struct entry *e)
 {
-	int64_t window_s = x->dir->settings->dedup_window / 1000;
-	uint32_t spooled_s = e->spooled_s, before = 0;
-	MDB_val key = { sizeof e->id, (void *)(uintptr_t)&e->id }, value = { sizeof before, &before };
-	int code = mdb_get(x->txn, x->dbi, &key, &value);
+	enum hs_seen_before before;
+	enum hs_result r = hs_seen_ids_note(&x->seen, &e->id, e->spooled_s, &before);
 
-	if (code == 0) {
-		memcpy(&before, value.mv_data, sizeof before);
-		if ((int64_t)spooled_s - before <= window_s)
-			report(x, value.mv_size > sizeof before ? HS_PROBLEM_ERASED : HS_PROBLEM_TWICE, e->line);
-	}
-	value = (MDB_val){ sizeof spooled_s, &spooled_s };
-	return scratch_result(code == 0 || code == MDB_NOTFOUND
-	                          ? mdb_put(x->txn, x->dbi, &key, &value, 0)
-	                          : code);
+	if (r == HS_OK && before != HS_SEEN_NOT)
+		report(x, before == HS_SEEN_ERASED ? HS_PROBLEM_ERASED : HS_PROBLEM_TWICE, e->line);
+	return r;
 }
 
 /* --- the live index ------------------------------------------------------------ */
@@ -607,9 +531,7 @@ enum hs_result hs_verify(struct hs_segment *segments, struct hs_index *index,
 		x->segment = &segments[i];
 		x->index = i == HS_EVENTS ? index : NULL;
 		if (x->index != NULL)
-			r = open_scratch(x);
-		if (r == HS_OK && x->index != NULL)
-			r = note_all_erased(x);
+			r = hs_seen_ids_open(&x->seen, x->dir);
 		if (r == HS_OK && x->index != NULL && examiner->mend)
 			r = renew_index(x, x->segment);
 		if (r == HS_OK)
@@ -621,7 +543,7 @@ enum hs_result hs_verify(struct hs_segment *segments, struct hs_index *index,
 		r = look_for_losses(x);
 	if (lock >= 0)
 		hs_io_close(lock);
-	close_scratch(x);
+	hs_seen_ids_close(&x->seen);
 	hs_dedup_key_maker_free(&x->identifier);
 	hs_json_free(&x->json);
 	hs_line_reader_free(&x->lines);
