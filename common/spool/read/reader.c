@@ -1,63 +1,19 @@
 #include "spool/read/reader.h"
-#include "base/digest.h"
 #include "base/io.h"
 #include "base/log.h"
-#include "base/timestamp.h"
-#include "spool/file/line_reader.h"
-#include "spool/shared/spool_dir.h"
-#include "spool/write/segment.h"
+#include "spool/read/reader_private.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
-#include <limits.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 enum {
-	PEEK_MS = 4000,    /* without a lock, at a writer who is just going on to the next segment */
-	LOCK_MS = 10000,   /* for the append lock; a writer holds it for a write */
 	ATTEMPTS = 16,     /* at a segment that is compressed, edited or sealed just now */
 	POLL_MS = 25,      /* without inotify */
 	SETTLE_MS = 50,    /* after the loss of the state, before it is opened again */
 	NEWS_MS = 20,      /* a directory whose ctime is older gets another one when it changes */
 	SOON_FIRST_MS = 1, /* until an acknowledgement that is on its way, doubled … */
 	SOON_MOST_MS = 32, /* … up to this, for nobody knows whether it comes */
-	WINDOW = 1 << 20,  /* looked at first, of a segment's end, doubled … */
-	FIRST_LOOK = 1 << 16, /* the same, for one line */
-};
-
-enum kind { NOTHING, SEALED, OPEN };
-
-/* The open segment, as a glance under the append lock shows it. */
-struct glance {
-	int fd;
-	uint64_t number, generation;
-};
-
-struct hs_reader {
-	struct hs_opened_spool opened;
-	struct hs_segment events;
-	struct hs_rewrite_log *rewrites;
-	struct hs_sealed *list; /* as of the last look at the directory, below `below` */
-	size_t count;
-	uint64_t below;    /* the open segment's number then; 0: not known */
-	int64_t looked_ns; /* the directory's ctime when it was last looked at for news; 0: look */
-
-	struct hs_position at;
-	enum kind kind;
-	int fd;
-	uint64_t generation; /* of an open one */
-	struct hs_line_reader lines;
-
-	struct hs_digest *digest; /* positions carry a hash of the line before; NULL: they do not */
-
-	enum hs_result result;
-	uint64_t gap_first, gap_last;
-	int watch;
-	bool watched; /* tried */
-	int64_t soon_ms;
 };
 
 /* --- opening and closing -------------------------------------------------- */
@@ -93,7 +49,7 @@ enum hs_result hs_reader_open(const struct hs_settings *settings, struct hs_read
 	return HS_OK;
 }
 
-static void let_go(struct hs_reader *r)
+void hs_reader_let_go(struct hs_reader *r)
 {
 	if (r->fd >= 0)
 		hs_io_close(r->fd);
@@ -105,7 +61,7 @@ void hs_reader_close(struct hs_reader *r)
 {
 	if (r == NULL)
 		return;
-	let_go(r);
+	hs_reader_let_go(r);
 	if (r->watch >= 0)
 		hs_io_close(r->watch);
 	free(r->list);
@@ -124,7 +80,7 @@ const struct hs_spool_dir *hs_reader_place(const struct hs_reader *r)
 
 void hs_reader_start(struct hs_reader *r, struct hs_position position)
 {
-	let_go(r);
+	hs_reader_let_go(r);
 	r->at = position;
 }
 
@@ -144,7 +100,6 @@ void hs_reader_gap(const struct hs_reader *r, uint64_t *first, uint64_t *last)
 	*last = r->gap_last;
 }
 
-static bool is_moved(const struct hs_reader *r);
 
 static enum hs_read fail(struct hs_reader *r, enum hs_result result)
 {
@@ -152,215 +107,16 @@ static enum hs_read fail(struct hs_reader *r, enum hs_result result)
 	/* a folder that is being removed fails in many ways, and only in the end in this one */
 	if (r->watched && result != HS_E_SPOOL_DIR) {
 		hs_io_pause(SETTLE_MS);
-		if (is_moved(r))
+		if (hs_reader_is_moved(r))
 			r->result = HS_E_SPOOL_DIR;
 	}
 	return HS_READ_FAILED;
 }
 
-/* --- the open segment ----------------------------------------------------- */
-
-/* Besides the folder: cutting it is a change that inotify tells of, using it is none. */
-static void watch_state(const struct hs_reader *r)
-{
-	char path[PATH_MAX];
-
-	if (r->watch >= 0 && snprintf(path, sizeof path, "%s/.hookspool/run/state",
-	                              r->opened.dir.settings->spool_dir) < (int)sizeof path)
-		hs_io_watch_file(r->watch, path);
-}
-
-/* A follower would wait for ever in a folder that was moved away, or removed. */
-static bool is_moved(const struct hs_reader *r)
-{
-	const char *path = r->opened.dir.settings->spool_dir;
-	struct stat held, there;
-
-	if (hs_io_fstat(r->opened.dir.fd, &held) < 0 ||
-	    (hs_io_stat(AT_FDCWD, path, &there) == 0 && there.st_ino == held.st_ino &&
-	     there.st_dev == held.st_dev))
-		return false;
-	hs_log(HS_LOG_ERROR, "%s is no longer the folder that is read here: start anew", path);
-	return true;
-}
-
-/* Was the state cut, emptied or replaced? Whoever sets it up anew waits until we let it go. */
-static bool is_lost(const struct hs_reader *r)
-{
-	return r->opened.state.state == NULL ||
-	       !hs_shared_state_is_current(&r->opened.state, r->opened.dir.run_dir);
-}
-
-/* The same position in the same files, by a new state. */
-static enum hs_result open_state_again(struct hs_reader *r)
-{
-	enum hs_result result;
-
-	hs_io_pause(SETTLE_MS); /* it may be the beginning of "rm -r": then make nothing in its way */
-	if (is_moved(r))
-		return HS_E_SPOOL_DIR;
-	if (r->opened.state.state != NULL && !r->opened.dir.read_only)
-		hs_log(HS_LOG_WARN, "the spool's shared state was cut, emptied or replaced by somebody else: it is made anew");
-	let_go(r);
-	hs_segment_close(&r->events);
-	result = hs_spool_dir_open_state_again(&r->opened);
-	if (result == HS_OK)
-		hs_segment_init(&r->events, &r->opened.dir, HS_EVENTS);
-	watch_state(r);
-	return result != HS_OK && is_moved(r) ? HS_E_SPOOL_DIR : result;
-}
-
-/* Does the state know it, so that its marks count? Otherwise somebody has to set it right. */
-static bool is_known(const struct hs_stream *f)
-{
-	return f->known != 0 && atomic_load(&f->current) == f->generation;
-}
-
-static enum hs_result glance_locked(struct hs_reader *r, struct glance *g)
-{
-	struct hs_stream *f = r->events.stream;
-	struct stat st;
-
-	g->fd = hs_io_open_read(r->opened.dir.fd, "events.jsonl");
-	if (g->fd < 0)
-		return errno == ENOENT ? HS_OK : hs_io_result(errno);
-	g->number = f->number;
-	g->generation = f->generation;
-	if (hs_io_fstat(g->fd, &st) == 0 && (uint64_t)st.st_ino == f->inode)
-		return HS_OK;
-	hs_io_close(g->fd); /* somebody moved ours away, or put another in its place */
-	g->fd = -1;
-	return HS_OK;
-}
-
-/*
- * For who may read only: no lock, and nothing can be set right. The number and the inode stand
- * still while `current` is not 0, which the writer makes it before it changes them; *again if
- * it was changing.
- */
-static enum hs_result peek(struct hs_reader *r, struct glance *g, bool *again)
-{
-	const volatile struct hs_stream *f = r->events.stream;
-	uint64_t generation = atomic_load(&f->current);
-	struct stat st;
-
-	*again = true;
-	if (generation == 0)
-		return HS_OK;
-	g->fd = hs_io_open_read(r->opened.dir.fd, "events.jsonl");
-	if (g->fd < 0)
-		return errno == ENOENT ? HS_OK : errno == EACCES ? HS_E_SPOOL_OWNER : hs_io_result(errno);
-	g->number = f->number;
-	g->generation = generation;
-	*again = hs_io_fstat(g->fd, &st) < 0 || (uint64_t)st.st_ino != f->inode;
-	atomic_thread_fence(memory_order_acquire); /* the number was read before this is */
-	*again = *again || atomic_load(&f->current) != generation || is_lost(r);
-	if (*again)
-		hs_io_close(g->fd);
-	if (*again)
-		g->fd = -1;
-	return HS_OK;
-}
-
-static enum hs_result glance_to_read(struct hs_reader *r, struct glance *g)
-{
-	int64_t deadline = hs_io_now_monotonic() + PEEK_MS;
-	enum hs_result result;
-	bool again = true;
-
-	do {
-		result = is_lost(r) ? open_state_again(r) : HS_OK;
-		if (result == HS_OK)
-			result = peek(r, g, &again);
-		if (result == HS_OK && again)
-			hs_io_pause(1);
-	} while (again && (result == HS_OK || result == HS_E_SPOOL_ASLEEP) && hs_io_now_monotonic() < deadline);
-	if (result == HS_OK && again)
-		result = HS_E_SPOOL_ASLEEP; /* a killed writer's, until the next one comes */
-	if (result == HS_OK)
-		r->below = g->number;
-	return result;
-}
-
-/* Opens it; the caller closes g->fd. */
-static enum hs_result glance(struct hs_reader *r, struct glance *g)
-{
-	int64_t deadline = hs_io_now_monotonic() + LOCK_MS;
-	enum hs_result result;
-	bool news = false;
-
-	g->fd = -1;
-	if (r->opened.dir.read_only)
-		return glance_to_read(r, g);
-	result = is_lost(r) ? open_state_again(r) : HS_OK;
-	if (result == HS_OK)
-		result = hs_segment_lock(&r->events, deadline);
-	if (result != HS_OK)
-		return result;
-	if (is_known(r->events.stream))
-		result = hs_segment_has_news(&r->events, &news);
-	if (result == HS_OK && !news && is_known(r->events.stream))
-		result = glance_locked(r, g);
-	if (result == HS_OK && g->fd < 0) {
-		result = hs_segment_prepare(&r->events, 0, deadline);
-		if (result == HS_OK)
-			result = glance_locked(r, g);
-		if (result == HS_OK && g->fd < 0)
-			result = HS_E_IO;
-		hs_segment_close(&r->events); /* we never write: no need to keep it open */
-	}
-	hs_segment_unlock(&r->events);
-	if (result == HS_OK)
-		r->below = g->number;
-	return result;
-}
-
-/*
- * How much of a generation may be read. *ended: no more will come. *known is false if it
- * ended so long ago that nobody remembers how.
- */
-static uint64_t limit_of(const struct hs_reader *r, uint64_t generation, bool *ended, bool *known)
-{
-	const struct hs_stream *f = r->events.stream;
-	bool durable = r->opened.dir.settings->durability == HS_DURABILITY_FSYNC;
-	uint64_t limit = 0;
-
-	*ended = false;
-	*known = true;
-	while (atomic_load(&f->current) == generation) {
-		limit = atomic_load(durable ? &f->synced : &f->written);
-		if (r->opened.dir.read_only && is_lost(r))
-			break; /* set up anew, perhaps with the same number for another file */
-		if (atomic_load(&f->current) == generation)
-			return limit; /* otherwise it may belong to the next segment */
-	}
-	*ended = true;
-	*known = hs_commit_past(f, generation, &limit) && !(r->opened.dir.read_only && is_lost(r));
-	return limit;
-}
-
-static void read_open(struct hs_reader *r, const struct glance *g)
-{
-	bool ended, known;
-	uint64_t limit = limit_of(r, g->generation, &ended, &known);
-
-	if (r->at.number != g->number)
-		r->at = (struct hs_position){ .number = g->number };
-	if (known && r->at.offset > limit) { /* without durability a power cut can take lines back */
-		r->at.offset = limit;
-		r->at.before = 0;
-	}
-	r->kind = OPEN;
-	r->fd = g->fd;
-	r->generation = g->generation;
-	r->soon_ms = SOON_FIRST_MS;
-	hs_line_reader_start(&r->lines, g->fd, r->at.offset, known ? limit : r->at.offset);
-}
-
 /* --- sealed segments ------------------------------------------------------ */
 
 /* Segments that came since the last glance may yet get other numbers (foreign_segments.h). */
-static enum hs_result list_again(struct hs_reader *r)
+enum hs_result hs_reader_list_again(struct hs_reader *r)
 {
 	enum hs_result result;
 
@@ -373,7 +129,7 @@ static enum hs_result list_again(struct hs_reader *r)
 }
 
 /* The first one of this number or a higher one, of two forms the plain one. NULL: none. */
-static const struct hs_sealed *find(const struct hs_reader *r, uint64_t number)
+const struct hs_sealed *hs_reader_find(const struct hs_reader *r, uint64_t number)
 {
 	size_t low = 0, high = r->list == NULL ? 0 : r->count;
 
@@ -389,7 +145,7 @@ static const struct hs_sealed *find(const struct hs_reader *r, uint64_t number)
 }
 
 /* At the position, which is of this segment. *there is false if the name has gone. */
-static enum hs_result open_sealed(struct hs_reader *r, const struct hs_sealed *sealed, bool *there)
+enum hs_result hs_reader_open_sealed(struct hs_reader *r, const struct hs_sealed *sealed, bool *there)
 {
 	enum hs_result result = hs_rewrite_log_share(r->rewrites);
 	char name[HS_SEALED_NAME];
@@ -408,7 +164,7 @@ static enum hs_result open_sealed(struct hs_reader *r, const struct hs_sealed *s
 		r->at.edit = hs_rewrite_log_number(r->rewrites, sealed->number);
 	hs_rewrite_log_release(r->rewrites);
 	if (result != HS_OK || r->fd < 0) {
-		let_go(r);
+		hs_reader_let_go(r);
 		return result;
 	}
 	r->kind = SEALED;
@@ -436,24 +192,24 @@ static enum hs_read skip_to(struct hs_reader *r, uint64_t number)
  */
 static enum hs_read find_segment(struct hs_reader *r, bool *there)
 {
-	const struct hs_sealed *sealed = find(r, r->at.number);
-	struct glance g = { .fd = -1 };
+	const struct hs_sealed *sealed = hs_reader_find(r, r->at.number);
+	struct hs_glance g = { .fd = -1 };
 	enum hs_result glanced = HS_OK, result;
 	enum hs_read what = HS_READ_LINE;
 
 	*there = true;
 	if (sealed == NULL || sealed->number != r->at.number) {
-		glanced = glance(r, &g);
-		result = list_again(r);
+		glanced = hs_reader_glance(r, &g);
+		result = hs_reader_list_again(r);
 		if (result != HS_OK) {
 			if (g.fd >= 0)
 				hs_io_close(g.fd);
 			return fail(r, result);
 		}
-		sealed = find(r, r->at.number);
+		sealed = hs_reader_find(r, r->at.number);
 	}
 	if (sealed == NULL && glanced == HS_OK && (g.number == r->at.number || r->at.number == 0)) {
-		read_open(r, &g);
+		hs_reader_read_open(r, &g);
 		return HS_READ_LINE;
 	}
 	if (sealed == NULL)
@@ -464,7 +220,7 @@ static enum hs_read find_segment(struct hs_reader *r, bool *there)
 		what = skip_to(r, sealed->number);
 	else {
 		r->at.number = sealed->number;
-		result = open_sealed(r, sealed, there);
+		result = hs_reader_open_sealed(r, sealed, there);
 		if (result != HS_OK)
 			what = fail(r, result);
 	}
@@ -481,10 +237,15 @@ static enum hs_read open_segment(struct hs_reader *r)
 
 		if (what != HS_READ_LINE || there)
 			return what;
-		if (list_again(r) != HS_OK) /* it has another form by now, or is gone */
+		if (hs_reader_list_again(r) != HS_OK) /* it has another form by now, or is gone */
 			break;
 	}
 	return fail(r, HS_E_IO);
+}
+
+int hs_reader_open_at(struct hs_reader *r)
+{
+	return (int)open_segment(r);
 }
 
 /* --- reading -------------------------------------------------------------- */
@@ -492,7 +253,7 @@ static enum hs_read open_segment(struct hs_reader *r)
 /* The segment is read to its end. */
 static void step(struct hs_reader *r, uint64_t number)
 {
-	let_go(r);
+	hs_reader_let_go(r);
 	r->at = (struct hs_position){ .number = number, .before = r->at.before };
 }
 
@@ -500,10 +261,10 @@ static void step(struct hs_reader *r, uint64_t number)
 static bool go_on(struct hs_reader *r)
 {
 	bool ended, known;
-	uint64_t limit = limit_of(r, r->generation, &ended, &known);
+	uint64_t limit = hs_reader_limit(r, r->generation, &ended, &known);
 
 	if (!known) {
-		let_go(r); /* it lies among the sealed by now */
+		hs_reader_let_go(r); /* it lies among the sealed by now */
 	} else if (limit > r->lines.end) {
 		r->lines.end = limit;
 		r->soon_ms = SOON_FIRST_MS;
@@ -516,7 +277,7 @@ static bool go_on(struct hs_reader *r)
 	return true;
 }
 
-static enum hs_result why_reading_failed(const struct hs_reader *r)
+enum hs_result hs_reader_why_failed(const struct hs_reader *r)
 {
 	enum hs_result result = errno == ENOMEM ? HS_E_MEMORY : HS_E_IO;
 
@@ -529,15 +290,15 @@ static enum hs_result why_reading_failed(const struct hs_reader *r)
 
 static enum hs_read reading_failed(struct hs_reader *r)
 {
-	enum hs_result result = why_reading_failed(r);
+	enum hs_result result = hs_reader_why_failed(r);
 
-	let_go(r);
+	hs_reader_let_go(r);
 	return fail(r, result);
 }
 
 static enum hs_read at_end(struct hs_reader *r)
 {
-	return r->watched && is_moved(r) ? fail(r, HS_E_SPOOL_DIR) : HS_READ_END;
+	return r->watched && hs_reader_is_moved(r) ? fail(r, HS_E_SPOOL_DIR) : HS_READ_END;
 }
 
 /* The directory's ctime; 0 if it may change again without another ctime. */
@@ -557,12 +318,12 @@ static enum hs_result look_for_news(struct hs_reader *r, bool *news)
 {
 	int64_t ns = settled_ns(r);
 	enum hs_result result;
-	struct glance g;
+	struct hs_glance g;
 
 	*news = false;
 	if (ns != 0 && ns == r->looked_ns)
 		return HS_OK;
-	result = glance(r, &g);
+	result = hs_reader_glance(r, &g);
 	if (result != HS_OK)
 		return result;
 	hs_io_close(g.fd);
@@ -598,8 +359,8 @@ enum hs_read hs_reader_next(struct hs_reader *r, struct hs_slice *line)
 			       r->at.number);
 		if (r->kind == SEALED)
 			step(r, r->at.number + 1);
-		else if (is_lost(r))
-			let_go(r); /* nothing that it says counts */
+		else if (hs_reader_is_lost(r))
+			hs_reader_let_go(r); /* nothing that it says counts */
 		else if (!go_on(r)) {
 			enum hs_read what = at_end(r);
 
@@ -614,14 +375,14 @@ enum hs_read hs_reader_next(struct hs_reader *r, struct hs_slice *line)
 
 enum hs_result hs_reader_end(struct hs_reader *r, struct hs_position *end)
 {
-	struct glance g;
-	enum hs_result result = glance(r, &g);
+	struct hs_glance g;
+	enum hs_result result = hs_reader_glance(r, &g);
 	bool ended, known;
 
 	if (result != HS_OK)
 		return result;
 	*end = (struct hs_position){ .number = g.number };
-	end->offset = limit_of(r, g.generation, &ended, &known);
+	end->offset = hs_reader_limit(r, g.generation, &ended, &known);
 	if (!known) /* it was sealed since; all of it is before the end, which is good enough */
 		*end = (struct hs_position){ .number = g.number + 1 };
 	hs_io_close(g.fd);
@@ -634,333 +395,6 @@ bool hs_reader_has_passed(const struct hs_reader *r, struct hs_position end)
 	       (r->at.number == end.number && r->at.offset >= end.offset);
 }
 
-/* --- the last lines ------------------------------------------------------- */
-
-struct last {
-	bool (*is_wanted)(void *context, struct hs_slice line);
-	void *context;
-	uint64_t *start; /* a ring of the `n` last wanted lines' offsets */
-	size_t n, found;
-};
-
-/* All wanted lines of what is open from here on. */
-static enum hs_result collect(struct hs_reader *r, struct last *l)
-{
-	struct hs_slice line;
-	uint64_t at = r->lines.at;
-	int got;
-
-	l->found = 0;
-	while ((got = hs_line_reader_next(&r->lines, &line)) == 1) {
-		if (l->is_wanted == NULL || l->is_wanted(l->context, line))
-			l->start[l->found++ % l->n] = at;
-		at = r->lines.at;
-	}
-	return got < 0 ? why_reading_failed(r) : HS_OK;
-}
-
-/*
- * Of a plain segment of which [0, end) counts: the end first, for that is nearly always
- * enough; twice as much of it each time.
- */
-static enum hs_result collect_plain(struct hs_reader *r, struct last *l, size_t want, uint64_t end)
-{
-	enum hs_result result = HS_OK;
-	uint64_t window = WINDOW, from = end;
-
-	while (result == HS_OK && from > 0) {
-		struct hs_slice line;
-
-		from = window < end ? end - window : 0;
-		hs_line_reader_start(&r->lines, r->fd, from, end);
-		if (from > 0 && hs_line_reader_next(&r->lines, &line) < 0) /* the rest of one */
-			return HS_E_IO;
-		result = collect(r, l);
-		if (l->found >= want)
-			break;
-		window *= 2;
-	}
-	return result;
-}
-
-/* In the segment that is open: *want is what is still missing of it afterwards. */
-static enum hs_result look_back(struct hs_reader *r, struct last *l, size_t *want)
-{
-	enum hs_result result;
-
-	if (r->lines.inflater != NULL)
-		result = collect(r, l);
-	else
-		result = collect_plain(r, l, *want, r->lines.end);
-	if (result != HS_OK)
-		return result;
-	if (l->found < *want) {
-		*want -= l->found;
-	} else {
-		r->at.offset = l->start[(l->found - *want) % l->n];
-		*want = 0;
-	}
-	return HS_OK;
-}
-
-/* The sealed segment before number `before`, the plain one if there are two. NULL: none. */
-static const struct hs_sealed *find_before(const struct hs_reader *r, uint64_t before)
-{
-	const struct hs_sealed *best = NULL;
-
-	for (size_t i = 0; r->list != NULL && i < r->count && r->list[i].number < before; i++)
-		if (best == NULL || best->number != r->list[i].number)
-			best = &r->list[i];
-	return best;
-}
-
-/* From the open segment back through the sealed ones, until there are enough. */
-static enum hs_result walk_back(struct hs_reader *r, struct last *l, size_t want)
-{
-	const struct hs_sealed *sealed;
-	struct hs_position found;
-	struct glance g;
-	enum hs_result result = glance(r, &g);
-
-	if (result != HS_OK)
-		return result;
-	let_go(r);
-	r->at = (struct hs_position){ .number = g.number };
-	read_open(r, &g);
-	result = look_back(r, l, &want);
-	found = r->at;
-	if (result == HS_OK && want > 0)
-		result = list_again(r);
-	while (result == HS_OK && want > 0 && (sealed = find_before(r, found.number)) != NULL) {
-		bool there;
-
-		let_go(r);
-		r->at = (struct hs_position){ .number = sealed->number };
-		result = open_sealed(r, sealed, &there);
-		if (result == HS_OK && !there) {
-			result = list_again(r); /* it has another form by now, or is gone */
-			continue;
-		}
-		if (result == HS_OK)
-			result = look_back(r, l, &want);
-		found = r->at;
-	}
-	let_go(r);
-	r->at = found;
-	return result;
-}
-
-enum hs_result hs_reader_last(struct hs_reader *r, size_t n,
-			      bool (*is_wanted)(void *context, struct hs_slice line), void *context)
-{
-	struct last l = { .is_wanted = is_wanted, .context = context, .n = n };
-	enum hs_result result;
-
-	if (n == 0) {
-		result = hs_reader_end(r, &r->at);
-		let_go(r);
-		return result;
-	}
-	l.start = calloc(n, sizeof *l.start);
-	if (l.start == NULL)
-		return HS_E_MEMORY;
-	result = walk_back(r, &l, n);
-	free(l.start);
-	return result;
-}
-
-/* --- saved positions ------------------------------------------------------- */
-
-/* The hash of the line that ends at `offset` (UINT64_MAX: of the last one). 0: none does. */
-static enum hs_result hash_plain(struct hs_reader *r, uint64_t offset, uint64_t *hash)
-{
-	uint64_t end = offset, from, window = FIRST_LOOK;
-	struct hs_slice line;
-	struct stat st;
-	int got;
-
-	if (hs_io_fstat(r->fd, &st) < 0)
-		return HS_E_IO;
-	if (offset == UINT64_MAX)
-		end = (uint64_t)st.st_size;
-	if (end == 0 || end > (uint64_t)st.st_size)
-		return HS_OK;
-	do {
-		from = window < end ? end - window : 0;
-		hs_line_reader_start(&r->lines, r->fd, from, end);
-		got = from > 0 ? hs_line_reader_next(&r->lines, &line) : 1; /* the rest of one */
-		while (got == 1 && (got = hs_line_reader_next(&r->lines, &line)) == 1 && r->lines.at < end)
-			;
-		window *= 2;
-	} while (got == 0 && from > 0); /* a line is longer than that */
-	if (got < 0)
-		return why_reading_failed(r);
-	return got != 1 || hs_history_hash(r->digest, line, hash) ? HS_OK : HS_E_MEMORY;
-}
-
-static enum hs_result hash_gzip(struct hs_reader *r, uint64_t offset, uint64_t *hash)
-{
-	uint64_t found = 0;
-	struct hs_slice line;
-	int got = 1;
-
-	if (!hs_line_reader_start_gzip(&r->lines, r->fd, 0))
-		return HS_E_MEMORY;
-	while (r->lines.at < offset && (got = hs_line_reader_next(&r->lines, &line)) == 1)
-		if (r->lines.at >= offset || offset == UINT64_MAX)
-			if (!hs_history_hash(r->digest, line, &found))
-				return HS_E_MEMORY;
-	if (got < 0)
-		return why_reading_failed(r);
-	if (offset == UINT64_MAX || r->lines.at == offset)
-		*hash = found;
-	return HS_OK;
-}
-
-/*
- * The hash of the last line of a sealed segment: of the line before the start of the next one.
- * 0: it is gone. *edited: once another line may have been the last one.
- */
-static enum hs_result hash_of_last(struct hs_reader *r, uint64_t number, uint64_t *hash, bool *edited)
-{
-	const struct hs_sealed *sealed;
-	enum hs_result result = list_again(r);
-	bool there;
-
-	*edited = false;
-	sealed = result == HS_OK ? find(r, number) : NULL;
-	if (sealed == NULL || sealed->number != number)
-		return result;
-	let_go(r);
-	r->at = (struct hs_position){ .number = number };
-	result = open_sealed(r, sealed, &there);
-	*edited = r->at.edit > 0;
-	if (result == HS_OK && there)
-		result = sealed->gzip ? hash_gzip(r, UINT64_MAX, hash)
-				      : hash_plain(r, UINT64_MAX, hash);
-	return result;
-}
-
-/* In the segment of the position, which is open here. */
-static enum hs_result hash_before(struct hs_reader *r, uint64_t *hash)
-{
-	return r->lines.inflater != NULL ? hash_gzip(r, r->at.offset, hash)
-					 : hash_plain(r, r->at.offset, hash);
-}
-
-static bool have_digest(struct hs_reader *r)
-{
-	if (r->digest == NULL)
-		r->digest = hs_digest_new();
-	return r->digest != NULL;
-}
-
-enum hs_result hs_reader_remember(struct hs_reader *r)
-{
-	struct hs_position at = r->at;
-	enum hs_result result = HS_OK;
-	bool edited;
-
-	if (!have_digest(r))
-		return HS_E_MEMORY;
-	if (at.before != 0 || at.number == 0)
-		return HS_OK;
-	if (at.offset == 0)
-		result = hash_of_last(r, at.number - 1, &at.before, &edited);
-	else if (open_segment(r) == HS_READ_LINE && r->at.offset == at.offset)
-		result = hash_before(r, &at.before);
-	hs_reader_start(r, at);
-	return result;
-}
-
-/* The position is not at the start of a segment. */
-static enum hs_result fit_inside(struct hs_reader *r, struct hs_position p, enum hs_fit *fit)
-{
-	bool durable = r->opened.dir.settings->durability == HS_DURABILITY_FSYNC;
-	enum hs_read what;
-	uint64_t hash = 0;
-	enum hs_result result;
-
-	hs_reader_start(r, p);
-	what = open_segment(r);
-	if (what == HS_READ_FAILED)
-		return r->result;
-	if (what != HS_READ_LINE) {
-		*fit = what == HS_READ_AHEAD ? HS_FIT_NOT : HS_FIT_UNKNOWN;
-		return HS_OK;
-	}
-	if (r->kind == OPEN && r->lines.end < p.offset) {
-		*fit = durable ? HS_FIT_NOT : HS_FIT_UNKNOWN;
-		return HS_OK;
-	}
-	if (r->at.before == 0) /* not noted, or erased */
-		return HS_OK;
-	result = hash_before(r, &hash);
-	if (result == HS_OK)
-		*fit = hash == p.before ? HS_FIT : HS_FIT_NOT;
-	return result;
-}
-
-enum hs_result hs_reader_fit(struct hs_reader *r, struct hs_position p, enum hs_fit *fit)
-{
-	enum hs_result result = HS_OK;
-	struct hs_position end;
-	bool edited = false;
-	uint64_t hash = 0;
-
-	*fit = HS_FIT_UNKNOWN;
-	if (!have_digest(r))
-		return HS_E_MEMORY;
-	if (p.number == 0) {
-		*fit = HS_FIT; /* nothing is done yet */
-	} else if (p.offset > 0) {
-		result = fit_inside(r, p, fit);
-	} else {
-		result = hs_reader_end(r, &end);
-		if (result == HS_OK && p.number > end.number)
-			*fit = HS_FIT_NOT;
-		else if (result == HS_OK && p.before != 0)
-			result = hash_of_last(r, p.number - 1, &hash, &edited);
-		if (hash != 0 && (hash == p.before || !edited))
-			*fit = hash == p.before ? HS_FIT : HS_FIT_NOT;
-	}
-	hs_reader_start(r, p);
-	return result == HS_E_FULL ? HS_OK : result; /* no room to look at the open one */
-}
-
-static int64_t spooled_ms(struct hs_slice line)
-{
-	static const char label[] = "\"spooled_at\":\"";
-	const char *at = memmem(line.p, line.n, label, sizeof label - 1);
-	int64_t ms = INT64_MAX; /* rather begin too early */
-
-	if (at != NULL && (size_t)(line.p + line.n - at) >= sizeof label - 1 + HS_TIMESTAMP_TEXT)
-		hs_timestamp_parse(hs_slice(at + sizeof label - 1, HS_TIMESTAMP_TEXT), &ms);
-	return ms;
-}
-
-enum hs_result hs_reader_since(struct hs_reader *r, int64_t ms)
-{
-	struct hs_position before = { 0 };
-	enum hs_result result = list_again(r);
-	struct hs_slice line;
-	enum hs_read what;
-
-	if (result != HS_OK)
-		return result;
-	for (size_t i = 0; r->list != NULL && i < r->count && r->list[i].sealed_ms < ms; i++)
-		before.number = r->list[i].number + 1; /* all of it is older */
-	hs_reader_start(r, before);
-	while ((what = hs_reader_next(r, &line)) == HS_READ_LINE || what == HS_READ_GAP) {
-		if (what == HS_READ_LINE && spooled_ms(line) >= ms)
-			break;
-		before = r->at;
-	}
-	result = what == HS_READ_FAILED ? r->result : HS_OK;
-	hs_reader_start(r, before);
-	return result;
-}
-
 /* --- following ------------------------------------------------------------ */
 
 int hs_reader_watch(struct hs_reader *r)
@@ -970,7 +404,7 @@ int hs_reader_watch(struct hs_reader *r)
 	if (!r->watched && hs_io_is_network(r->opened.dir.fd) == 0)
 		r->watch = hs_io_watch(settings->spool_dir);
 	if (!r->watched)
-		watch_state(r);
+		hs_reader_watch_state(r);
 	r->watched = true;
 	return r->watch;
 }
