@@ -1,20 +1,5 @@
 #include "spool/erase.h"
-#include "base/array.h"
-#include "base/io.h"
-#include "base/log.h"
-#include "event/subject_match.h"
-#include "spool/admin/dead_letters.h"
-#include "spool/admin/erase_plan.h"
-#include "spool/admin/erasure_log.h"
-#include "spool/admin/retention.h"
-#include "spool/admin/suppression_list.h"
-#include "spool/admin/verify.h"
-#include "spool/dedup/tombstones.h"
-#include "spool/file/line_reader.h"
-#include "spool/position/cursor.h"
-#include "spool/position/rewrite_copy.h"
-#include "spool/shared/spool_dir.h"
-#include "spool/spool.h"
+#include "spool/erase_private.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -25,386 +10,19 @@
 enum {
 	WAIT_MS = 70000, /* a person waits, not a sender; more than rotate_min_gap */
 	ATTEMPTS = 20,   /* at a file that somebody replaces meanwhile */
-	GO_ON_LINES = 8192,
 	IDS_AT_ONCE = 4096,
 };
 static const char COPY[] = "erase-copy";
 
-enum sort { EVENTS, REJECTED, FAILED, PRIVATE };
+/* --- progress ---------------- */
 
-/* A file to go through. */
-struct file {
-	enum sort sort;
-	bool open;               /* the open segment; only looked at */
-	struct hs_sealed sealed; /* of EVENTS and REJECTED */
-	char name[HS_SEALED_NAME + 8];
-};
-
-struct erase {
-	struct hs_spool *spool;
-	const struct hs_settings *settings;
-	const struct hs_eraser *how;
-	struct hs_erasure *done;
-	struct hs_subjects *subjects; /* of the plan at hand */
-	struct hs_subject_matcher matcher;
-	struct hs_links links;
-	struct hs_opened_spool opened;
-	const struct hs_spool_dir *dir;
-	struct hs_rewrite_log *rewrites;
-	struct file *file;
-	size_t files, cap;
-	uint64_t next; /* the first segment of new data */
-	uint64_t all_bytes, done_bytes;
-
-	/* the file at hand */
-	const struct file *at_hand;
-	int fd;
-	uint64_t inode;
-	struct hs_line_reader lines, prefix;
-	struct hs_rewrite_copy copy; /* without the lines that go */
-	uint64_t removed;         /* lines of it */
-	struct hs_tombstone *ids; /* of lines on their way out; room for IDS_AT_ONCE */
-	size_t id_count;
-
-	struct hs_json json;
-	struct hs_buf text;
-	struct hs_dedup_key_maker identifier;
-	struct hs_mark passed; /* what every cursor has passed */
-};
-
-static bool must_stop(struct erase *x)
+bool hs_erase_must_stop(struct erase *x)
 {
 	const struct hs_eraser *how = x->how;
 
 	if (how->go_on != NULL && !how->go_on(how->context, x->done_bytes, x->all_bytes))
 		x->done->stopped = true;
 	return x->done->stopped;
-}
-
-/* --- the files, in the order in which they are gone through ----------------------- */
-
-static enum hs_result add_file(struct erase *x, const struct file *f)
-{
-	if (!HS_ARRAY_ROOM(&x->file, x->files, &x->cap))
-		return HS_E_MEMORY;
-	x->file[x->files++] = *f;
-	return HS_OK;
-}
-
-static const char *stream_of(enum sort sort)
-{
-	return sort == REJECTED ? "rejected" : "events";
-}
-
-static enum hs_result add_stream(struct erase *x, enum sort sort)
-{
-	struct hs_sealed *list;
-	size_t count;
-	uint64_t newest = 0;
-	struct file open = { .sort = sort, .open = true };
-	enum hs_result r = hs_sealed_list(x->dir->fd, stream_of(sort), &list, &count);
-
-	for (size_t i = 0; i < count && r == HS_OK; i++) {
-		struct file f = { .sort = sort, .sealed = list[i] };
-
-		newest = list[i].number;
-		if (i > 0 && list[i].number == list[i - 1].number)
-			continue; /* a .gz beside its plain one, which counts */
-		hs_sealed_print(stream_of(sort), &list[i], f.name);
-		r = add_file(x, &f);
-	}
-	free(list);
-	if (sort == EVENTS)
-		x->next = newest + 1;
-	if (r != HS_OK || !x->how->look_only)
-		return r;
-	open.sealed.number = newest + 1;
-	snprintf(open.name, sizeof open.name, "%s.jsonl", stream_of(sort));
-	return add_file(x, &open);
-}
-
-struct listing {
-	struct erase *x;
-	enum sort sort;
-	enum hs_result result;
-};
-
-static bool begins(const char *name, const char *with)
-{
-	return strncmp(name, with, strlen(with)) == 0;
-}
-
-static bool ends(const char *name, const char *with)
-{
-	size_t n = strlen(name), m = strlen(with);
-
-	return n >= m && strcmp(name + n - m, with) == 0;
-}
-
-static bool add_named(void *context, const char *name)
-{
-	struct listing *l = context;
-	struct file f = { .sort = l->sort };
-	bool ours = l->sort == FAILED ? begins(name, "failed") &&
-					    (ends(name, ".jsonl") || ends(name, ".jsonl.gz"))
-				      : begins(name, "broken-") || strcmp(name, "torn") == 0;
-
-	if (!ours || strlen(name) >= sizeof f.name)
-		return true;
-	memcpy(f.name, name, strlen(name) + 1);
-	f.sealed.gzip = ends(name, ".gz");
-	l->result = add_file(l->x, &f);
-	return l->result == HS_OK;
-}
-
-static int dir_of(const struct erase *x, const struct file *f)
-{
-	return f->sort == PRIVATE ? x->dir->private_dir : x->dir->fd;
-}
-
-/* The events last, and in their order: see the header. */
-static enum hs_result list_files(struct erase *x)
-{
-	struct listing failed = { x, FAILED, HS_OK }, broken = { x, PRIVATE, HS_OK };
-	enum hs_result r = add_stream(x, REJECTED);
-	struct stat st;
-
-	if (r == HS_OK && (hs_io_list(x->dir->fd, add_named, &failed) < 0 ||
-			   hs_io_list(x->dir->private_dir, add_named, &broken) < 0))
-		r = HS_E_IO;
-	if (r == HS_OK)
-		r = failed.result != HS_OK ? failed.result : broken.result;
-	if (r == HS_OK)
-		r = add_stream(x, EVENTS);
-	for (size_t i = 0; i < x->files; i++)
-		if (hs_io_stat(dir_of(x, &x->file[i]), x->file[i].name, &st) == 0)
-			x->all_bytes += (uint64_t)st.st_size;
-	return r;
-}
-
-/* --- going through a file ----------------------------------------------------------- */
-
-static int open_to_read(const struct erase *x, struct file *f)
-{
-	int fd;
-
-	if (f->sort > REJECTED || f->open)
-		return hs_io_open_plain(dir_of(x, f), f->name);
-	fd = hs_sealed_open(x->dir->fd, stream_of(f->sort), &f->sealed);
-	hs_sealed_print(stream_of(f->sort), &f->sealed, f->name);
-	return fd;
-}
-
-/* Opens the file at hand; fd is -1 if it is gone, or is not to be read. */
-static enum hs_result open_file(struct erase *x, struct file *f)
-{
-	struct stat st;
-
-	x->at_hand = f;
-	x->fd = open_to_read(x, f);
-	if (x->fd < 0 && errno == HS_IO_NOT_PLAIN) {
-		hs_log(HS_LOG_WARN, "%s is no plain file and is passed over: move it out of the spool", f->name);
-		return HS_OK;
-	}
-	if (x->fd < 0)
-		return errno == ENOENT ? HS_OK : HS_E_IO;
-	if (hs_io_fstat(x->fd, &st) < 0)
-		return HS_E_IO;
-	x->inode = (uint64_t)st.st_ino;
-	return hs_line_reader_start_file(&x->lines, x->fd, f->sealed.gzip, 0, UINT64_MAX);
-}
-
-static void close_file(struct erase *x)
-{
-	if (x->fd >= 0)
-		hs_io_close(x->fd);
-	x->fd = -1;
-}
-
-/* A line of the file at hand; `whole`: a newline ends it. */
-typedef enum hs_result visit_line(struct erase *x, struct hs_slice line, struct hs_mark at,
-				  bool whole);
-
-/* HS_OK also at damage; then *damaged. */
-static enum hs_result each_line(struct erase *x, visit_line *visit, bool *damaged)
-{
-	uint64_t before = x->done_bytes, count = 0;
-	enum hs_result r = HS_OK;
-	int more = 0;
-
-	while (r == HS_OK && !x->done->stopped) {
-		struct hs_mark at = { x->at_hand->sealed.number, x->lines.at };
-		struct hs_slice line;
-
-		more = hs_line_reader_next(&x->lines, &line);
-		if (more <= 0 || (more == 2 && x->at_hand->open)) /* just being written */
-			break;
-		r = visit(x, line, at, more == 1);
-		if (++count % GO_ON_LINES == 0) {
-			x->done_bytes = before + hs_line_reader_read(&x->lines);
-			must_stop(x);
-		}
-	}
-	x->done_bytes = before;
-	*damaged = r == HS_OK && more < 0 && errno == EILSEQ;
-	return r == HS_OK && more < 0 && errno != EILSEQ ? errno == ENOMEM ? HS_E_MEMORY : HS_E_IO
-							 : r;
-}
-
-/* Every line of the events. */
-static enum hs_result each_event(struct erase *x, visit_line *visit)
-{
-	enum hs_result r = HS_OK;
-	bool damaged;
-
-	for (size_t i = 0; i < x->files && r == HS_OK && !x->done->stopped; i++) {
-		if (x->file[i].sort != EVENTS)
-			continue;
-		r = open_file(x, &x->file[i]);
-		if (r == HS_OK && x->fd >= 0)
-			r = each_line(x, visit, &damaged);
-		close_file(x);
-	}
-	return r;
-}
-
-/* --- whom? --------------------------------------------------------------------------- */
-
-struct least {
-	struct erase *x;
-	struct hs_mark mark;
-	enum hs_result result;
-};
-
-static bool take_least(void *context, const struct hs_cursor_info *info)
-{
-	struct least *l = context;
-	struct hs_position p = info->position;
-
-	if (info->damaged)
-		memset(&p, 0, sizeof p);
-	else
-		l->result = hs_rewrite_log_translate(l->x->rewrites, &p);
-	if (p.number < l->mark.number || (p.number == l->mark.number && p.offset < l->mark.offset))
-		l->mark = (struct hs_mark){ p.number, p.offset };
-	return l->result == HS_OK;
-}
-
-/* Whoever carries deletes on, to a warehouse say, must have seen them before they go. */
-static enum hs_result find_passed(struct erase *x)
-{
-	struct least l = { x, { UINT64_MAX, UINT64_MAX }, HS_OK };
-	enum hs_result r = hs_rewrite_log_share(x->rewrites);
-
-	if (r != HS_OK)
-		return r;
-	r = hs_cursor_list(x->dir->private_dir, take_least, &l);
-	hs_rewrite_log_release(x->rewrites);
-	x->passed = l.mark;
-	return r == HS_OK ? l.result : r;
-}
-
-static bool is_of_wanted_tenant(const struct erase *x, const struct hs_named *named)
-{
-	return x->how->tenant == NULL || hs_slice_eq(hs_slice_str(x->how->tenant), named->tenant);
-}
-
-static enum hs_result add_deleted(struct erase *x, const struct hs_named *named,
-				  struct hs_mark behind)
-{
-	struct hs_subject who = { .kind = HS_SUBJECT_USER,
-				  .before = behind,
-				  .until_ms = named->spooled_ms };
-	struct hs_buf tenant = { 0 };
-	bool ok;
-
-	hs_buf_reset(&x->text);
-	hs_buf_put_slice(&tenant, named->tenant);
-	hs_buf_putc(&tenant, '\0');
-	ok = hs_subject_text(named->json, named->user, &x->text) && hs_buf_ok(&tenant);
-	who.id = x->text.p;
-	who.n = x->text.n;
-	who.tenant = tenant.p;
-	if (ok && hs_is_placeholder(hs_buf_slice(&x->text))) {
-		x->done->placeholders++; /* one customer's bug is not everybody's wish */
-	} else if (ok && who.n > 0) {
-		ok = hs_subjects_add(x->subjects, &who, NULL);
-		x->done->deletes++;
-	}
-	hs_buf_free(&tenant);
-	return ok || (hs_buf_ok(&x->text) && who.n == 0) ? HS_OK : HS_E_MEMORY;
-}
-
-static enum hs_result look_for_delete(struct erase *x, struct hs_slice line, struct hs_mark at,
-				      bool whole)
-{
-	/* type comes first, its bytes as they were sent */
-	static const char begin[] = "{\"type\":\"delete\"";
-	struct hs_mark behind = { at.number, at.offset + line.n + whole };
-	struct hs_named named;
-	enum hs_result r;
-
-	if (line.n < sizeof begin || memcmp(line.p, begin, sizeof begin - 1) != 0)
-		return HS_OK;
-	r = hs_json_document(&x->json, line);
-	if (r != HS_OK)
-		return r == HS_E_MEMORY ? r : HS_OK;
-	hs_named_in_record(&named, &x->json, 0);
-	if (!is_of_wanted_tenant(x, &named))
-		return HS_OK;
-	if (behind.number > x->passed.number ||
-	    (behind.number == x->passed.number && behind.offset > x->passed.offset)) {
-		x->done->waiting++;
-		return HS_OK;
-	}
-	return add_deleted(x, &named, behind);
-}
-
-static enum hs_result look_for_link(struct erase *x, struct hs_slice line, struct hs_mark at,
-				    bool whole)
-{
-	(void)whole;
-	x->done->too_many |= x->links.ids.count > HS_ERASE_SUBJECTS_MAX;
-	if (x->done->too_many)
-		return HS_OK;
-	return hs_links_find(&x->links, line, at) ? HS_OK : HS_E_MEMORY;
-}
-
-static enum hs_result check_links(struct erase *x, struct hs_slice line, struct hs_mark at,
-				  bool whole)
-{
-	(void)at;
-	(void)whole;
-	return hs_links_check(&x->links, line) ? HS_OK : HS_E_MEMORY;
-}
-
-static enum hs_result follow_links(struct erase *x)
-{
-	enum hs_result r = each_event(x, look_for_link);
-
-	if (r == HS_OK && x->links.ids.count > 0 && !x->done->stopped && !x->done->too_many)
-		r = each_event(x, check_links);
-	if (r != HS_OK || x->done->stopped || x->done->too_many)
-		return r;
-	if (!hs_links_settle(&x->links))
-		return HS_E_MEMORY;
-	for (size_t i = 0; i < x->links.ids.count && x->how->tell_link != NULL; i++)
-		x->how->tell_link(x->how->context, &x->links.list[i]);
-	return HS_OK;
-}
-
-static enum hs_result find_subjects(struct erase *x)
-{
-	enum hs_result r = HS_OK;
-
-	if (x->how->from_deletes)
-		r = find_passed(x);
-	if (r == HS_OK && x->how->from_deletes)
-		r = each_event(x, look_for_delete);
-	if (r == HS_OK && x->how->aliases && x->subjects->count <= HS_ERASE_SUBJECTS_MAX)
-		r = follow_links(x);
-	x->done->too_many |= x->subjects->count > HS_ERASE_SUBJECTS_MAX;
-	return r;
 }
 
 /* --- the clean copy ---------------------------------------------------------------------- */
@@ -495,8 +113,8 @@ static enum hs_result replace(struct erase *x)
 	if (r != HS_OK)
 		return r;
 	if (f->sort > REJECTED) /* no position is in such a file, and nobody writes to it now */
-		return hs_rewrite_copy_publish(&x->copy, dir_of(x, f), f->name);
-	return hs_rewrite_copy_replace(&x->copy, x->rewrites, stream_of(f->sort), &f->sealed, x->inode);
+		return hs_rewrite_copy_publish(&x->copy, hs_erase_dir_of(x, f), f->name);
+	return hs_rewrite_copy_replace(&x->copy, x->rewrites, hs_erase_stream_of(f->sort), &f->sealed, x->inode);
 }
 
 /* --- one file after the other ----------------------------------------------------------- */
@@ -533,7 +151,7 @@ static enum hs_result keep_writers_out(const struct erase *x, const struct file 
 static enum hs_result clean_opened(struct erase *x, const struct file *f)
 {
 	bool damaged = false, gone;
-	enum hs_result r = each_line(x, clean_line, &damaged);
+	enum hs_result r = hs_erase_each_line(x, clean_line, &damaged);
 
 	if (damaged) {
 		x->done->damaged++;
@@ -558,10 +176,10 @@ static enum hs_result clean_once(struct erase *x, struct file *f)
 
 	x->removed = x->id_count = 0;
 	if (r == HS_OK)
-		r = open_file(x, f);
+		r = hs_erase_open_file(x, f);
 	if (r == HS_OK && x->fd >= 0)
 		r = clean_opened(x, f);
-	close_file(x);
+	hs_erase_close_file(x);
 	if (lock >= 0)
 		hs_io_close(lock);
 	return r;
@@ -571,10 +189,10 @@ static enum hs_result clean_all(struct erase *x)
 {
 	enum hs_result r = HS_OK;
 
-	for (size_t i = 0; i < x->files && r == HS_OK && !must_stop(x); i++) {
+	for (size_t i = 0; i < x->files && r == HS_OK && !hs_erase_must_stop(x); i++) {
 		struct stat st;
 
-		if (hs_io_stat(dir_of(x, &x->file[i]), x->file[i].name, &st) < 0)
+		if (hs_io_stat(hs_erase_dir_of(x, &x->file[i]), x->file[i].name, &st) < 0)
 			st.st_size = 0;
 		for (int attempt = 0; attempt < ATTEMPTS; attempt++) {
 			r = clean_once(x, &x->file[i]);
@@ -705,11 +323,11 @@ static enum hs_result work(struct erase *x)
 	enum hs_result r = x->how->look_only ? HS_OK : seal(x);
 
 	if (r == HS_OK)
-		r = list_files(x);
+		r = hs_erase_list_files(x);
 	if (r == HS_OK)
 		r = finish_plans(x, &any_left);
 	if (r == HS_OK && !x->done->stopped)
-		r = find_subjects(x);
+		r = hs_erase_find_subjects(x);
 	if (r != HS_OK || x->done->too_many || x->done->stopped || x->subjects->count == 0)
 		return r;
 	if (x->how->look_only)

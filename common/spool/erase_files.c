@@ -1,0 +1,192 @@
+/* The files that an erase goes through, and their lines. */
+#include "spool/erase.h"
+#include "spool/erase_private.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+
+enum {
+	GO_ON_LINES = 8192,
+};
+
+/* --- the files, in the order in which they are gone through ----------------------- */
+
+static enum hs_result add_file(struct erase *x, const struct file *f)
+{
+	if (!HS_ARRAY_ROOM(&x->file, x->files, &x->cap))
+		return HS_E_MEMORY;
+	x->file[x->files++] = *f;
+	return HS_OK;
+}
+
+const char *hs_erase_stream_of(enum sort sort)
+{
+	return sort == REJECTED ? "rejected" : "events";
+}
+
+static enum hs_result add_stream(struct erase *x, enum sort sort)
+{
+	struct hs_sealed *list;
+	size_t count;
+	uint64_t newest = 0;
+	struct file open = { .sort = sort, .open = true };
+	enum hs_result r = hs_sealed_list(x->dir->fd, hs_erase_stream_of(sort), &list, &count);
+
+	for (size_t i = 0; i < count && r == HS_OK; i++) {
+		struct file f = { .sort = sort, .sealed = list[i] };
+
+		newest = list[i].number;
+		if (i > 0 && list[i].number == list[i - 1].number)
+			continue; /* a .gz beside its plain one, which counts */
+		hs_sealed_print(hs_erase_stream_of(sort), &list[i], f.name);
+		r = add_file(x, &f);
+	}
+	free(list);
+	if (sort == EVENTS)
+		x->next = newest + 1;
+	if (r != HS_OK || !x->how->look_only)
+		return r;
+	open.sealed.number = newest + 1;
+	snprintf(open.name, sizeof open.name, "%s.jsonl", hs_erase_stream_of(sort));
+	return add_file(x, &open);
+}
+
+struct listing {
+	struct erase *x;
+	enum sort sort;
+	enum hs_result result;
+};
+
+static bool begins(const char *name, const char *with)
+{
+	return strncmp(name, with, strlen(with)) == 0;
+}
+
+static bool ends(const char *name, const char *with)
+{
+	size_t n = strlen(name), m = strlen(with);
+
+	return n >= m && strcmp(name + n - m, with) == 0;
+}
+
+static bool add_named(void *context, const char *name)
+{
+	struct listing *l = context;
+	struct file f = { .sort = l->sort };
+	bool ours = l->sort == FAILED ? begins(name, "failed") &&
+					    (ends(name, ".jsonl") || ends(name, ".jsonl.gz"))
+				      : begins(name, "broken-") || strcmp(name, "torn") == 0;
+
+	if (!ours || strlen(name) >= sizeof f.name)
+		return true;
+	memcpy(f.name, name, strlen(name) + 1);
+	f.sealed.gzip = ends(name, ".gz");
+	l->result = add_file(l->x, &f);
+	return l->result == HS_OK;
+}
+
+int hs_erase_dir_of(const struct erase *x, const struct file *f)
+{
+	return f->sort == PRIVATE ? x->dir->private_dir : x->dir->fd;
+}
+
+enum hs_result hs_erase_list_files(struct erase *x)
+{
+	struct listing failed = { x, FAILED, HS_OK }, broken = { x, PRIVATE, HS_OK };
+	enum hs_result r = add_stream(x, REJECTED);
+	struct stat st;
+
+	if (r == HS_OK && (hs_io_list(x->dir->fd, add_named, &failed) < 0 ||
+			   hs_io_list(x->dir->private_dir, add_named, &broken) < 0))
+		r = HS_E_IO;
+	if (r == HS_OK)
+		r = failed.result != HS_OK ? failed.result : broken.result;
+	if (r == HS_OK)
+		r = add_stream(x, EVENTS);
+	for (size_t i = 0; i < x->files; i++)
+		if (hs_io_stat(hs_erase_dir_of(x, &x->file[i]), x->file[i].name, &st) == 0)
+			x->all_bytes += (uint64_t)st.st_size;
+	return r;
+}
+
+/* --- going through a file ----------------------------------------------------------- */
+
+static int open_to_read(const struct erase *x, struct file *f)
+{
+	int fd;
+
+	if (f->sort > REJECTED || f->open)
+		return hs_io_open_plain(hs_erase_dir_of(x, f), f->name);
+	fd = hs_sealed_open(x->dir->fd, hs_erase_stream_of(f->sort), &f->sealed);
+	hs_sealed_print(hs_erase_stream_of(f->sort), &f->sealed, f->name);
+	return fd;
+}
+
+enum hs_result hs_erase_open_file(struct erase *x, struct file *f)
+{
+	struct stat st;
+
+	x->at_hand = f;
+	x->fd = open_to_read(x, f);
+	if (x->fd < 0 && errno == HS_IO_NOT_PLAIN) {
+		hs_log(HS_LOG_WARN, "%s is no plain file and is passed over: move it out of the spool", f->name);
+		return HS_OK;
+	}
+	if (x->fd < 0)
+		return errno == ENOENT ? HS_OK : HS_E_IO;
+	if (hs_io_fstat(x->fd, &st) < 0)
+		return HS_E_IO;
+	x->inode = (uint64_t)st.st_ino;
+	return hs_line_reader_start_file(&x->lines, x->fd, f->sealed.gzip, 0, UINT64_MAX);
+}
+
+void hs_erase_close_file(struct erase *x)
+{
+	if (x->fd >= 0)
+		hs_io_close(x->fd);
+	x->fd = -1;
+}
+
+enum hs_result hs_erase_each_line(struct erase *x, visit_line *visit, bool *damaged)
+{
+	uint64_t before = x->done_bytes, count = 0;
+	enum hs_result r = HS_OK;
+	int more = 0;
+
+	while (r == HS_OK && !x->done->stopped) {
+		struct hs_mark at = { x->at_hand->sealed.number, x->lines.at };
+		struct hs_slice line;
+
+		more = hs_line_reader_next(&x->lines, &line);
+		if (more <= 0 || (more == 2 && x->at_hand->open)) /* just being written */
+			break;
+		r = visit(x, line, at, more == 1);
+		if (++count % GO_ON_LINES == 0) {
+			x->done_bytes = before + hs_line_reader_read(&x->lines);
+			hs_erase_must_stop(x);
+		}
+	}
+	x->done_bytes = before;
+	*damaged = r == HS_OK && more < 0 && errno == EILSEQ;
+	return r == HS_OK && more < 0 && errno != EILSEQ ? errno == ENOMEM ? HS_E_MEMORY : HS_E_IO
+							 : r;
+}
+
+enum hs_result hs_erase_each_event(struct erase *x, visit_line *visit)
+{
+	enum hs_result r = HS_OK;
+	bool damaged;
+
+	for (size_t i = 0; i < x->files && r == HS_OK && !x->done->stopped; i++) {
+		if (x->file[i].sort != EVENTS)
+			continue;
+		r = hs_erase_open_file(x, &x->file[i]);
+		if (r == HS_OK && x->fd >= 0)
+			r = hs_erase_each_line(x, visit, &damaged);
+		hs_erase_close_file(x);
+	}
+	return r;
+}

@@ -1,0 +1,148 @@
+/* Finds the people whom a delete, an alias or a link adds to an erase. */
+#include "spool/erase.h"
+#include "spool/erase_private.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+
+/* --- whom? --------------------------------------------------------------------------- */
+
+struct least {
+	struct erase *x;
+	struct hs_mark mark;
+	enum hs_result result;
+};
+
+static bool take_least(void *context, const struct hs_cursor_info *info)
+{
+	struct least *l = context;
+	struct hs_position p = info->position;
+
+	if (info->damaged)
+		memset(&p, 0, sizeof p);
+	else
+		l->result = hs_rewrite_log_translate(l->x->rewrites, &p);
+	if (p.number < l->mark.number || (p.number == l->mark.number && p.offset < l->mark.offset))
+		l->mark = (struct hs_mark){ p.number, p.offset };
+	return l->result == HS_OK;
+}
+
+/* Whoever carries deletes on, to a warehouse say, must have seen them before they go. */
+static enum hs_result find_passed(struct erase *x)
+{
+	struct least l = { x, { UINT64_MAX, UINT64_MAX }, HS_OK };
+	enum hs_result r = hs_rewrite_log_share(x->rewrites);
+
+	if (r != HS_OK)
+		return r;
+	r = hs_cursor_list(x->dir->private_dir, take_least, &l);
+	hs_rewrite_log_release(x->rewrites);
+	x->passed = l.mark;
+	return r == HS_OK ? l.result : r;
+}
+
+static bool is_of_wanted_tenant(const struct erase *x, const struct hs_named *named)
+{
+	return x->how->tenant == NULL || hs_slice_eq(hs_slice_str(x->how->tenant), named->tenant);
+}
+
+static enum hs_result add_deleted(struct erase *x, const struct hs_named *named,
+				  struct hs_mark behind)
+{
+	struct hs_subject who = { .kind = HS_SUBJECT_USER,
+				  .before = behind,
+				  .until_ms = named->spooled_ms };
+	struct hs_buf tenant = { 0 };
+	bool ok;
+
+	hs_buf_reset(&x->text);
+	hs_buf_put_slice(&tenant, named->tenant);
+	hs_buf_putc(&tenant, '\0');
+	ok = hs_subject_text(named->json, named->user, &x->text) && hs_buf_ok(&tenant);
+	who.id = x->text.p;
+	who.n = x->text.n;
+	who.tenant = tenant.p;
+	if (ok && hs_is_placeholder(hs_buf_slice(&x->text))) {
+		x->done->placeholders++; /* one customer's bug is not everybody's wish */
+	} else if (ok && who.n > 0) {
+		ok = hs_subjects_add(x->subjects, &who, NULL);
+		x->done->deletes++;
+	}
+	hs_buf_free(&tenant);
+	return ok || (hs_buf_ok(&x->text) && who.n == 0) ? HS_OK : HS_E_MEMORY;
+}
+
+static enum hs_result look_for_delete(struct erase *x, struct hs_slice line, struct hs_mark at,
+				      bool whole)
+{
+	/* type comes first, its bytes as they were sent */
+	static const char begin[] = "{\"type\":\"delete\"";
+	struct hs_mark behind = { at.number, at.offset + line.n + whole };
+	struct hs_named named;
+	enum hs_result r;
+
+	if (line.n < sizeof begin || memcmp(line.p, begin, sizeof begin - 1) != 0)
+		return HS_OK;
+	r = hs_json_document(&x->json, line);
+	if (r != HS_OK)
+		return r == HS_E_MEMORY ? r : HS_OK;
+	hs_named_in_record(&named, &x->json, 0);
+	if (!is_of_wanted_tenant(x, &named))
+		return HS_OK;
+	if (behind.number > x->passed.number ||
+	    (behind.number == x->passed.number && behind.offset > x->passed.offset)) {
+		x->done->waiting++;
+		return HS_OK;
+	}
+	return add_deleted(x, &named, behind);
+}
+
+static enum hs_result look_for_link(struct erase *x, struct hs_slice line, struct hs_mark at,
+				    bool whole)
+{
+	(void)whole;
+	x->done->too_many |= x->links.ids.count > HS_ERASE_SUBJECTS_MAX;
+	if (x->done->too_many)
+		return HS_OK;
+	return hs_links_find(&x->links, line, at) ? HS_OK : HS_E_MEMORY;
+}
+
+static enum hs_result check_links(struct erase *x, struct hs_slice line, struct hs_mark at,
+				  bool whole)
+{
+	(void)at;
+	(void)whole;
+	return hs_links_check(&x->links, line) ? HS_OK : HS_E_MEMORY;
+}
+
+static enum hs_result follow_links(struct erase *x)
+{
+	enum hs_result r = hs_erase_each_event(x, look_for_link);
+
+	if (r == HS_OK && x->links.ids.count > 0 && !x->done->stopped && !x->done->too_many)
+		r = hs_erase_each_event(x, check_links);
+	if (r != HS_OK || x->done->stopped || x->done->too_many)
+		return r;
+	if (!hs_links_settle(&x->links))
+		return HS_E_MEMORY;
+	for (size_t i = 0; i < x->links.ids.count && x->how->tell_link != NULL; i++)
+		x->how->tell_link(x->how->context, &x->links.list[i]);
+	return HS_OK;
+}
+
+enum hs_result hs_erase_find_subjects(struct erase *x)
+{
+	enum hs_result r = HS_OK;
+
+	if (x->how->from_deletes)
+		r = find_passed(x);
+	if (r == HS_OK && x->how->from_deletes)
+		r = hs_erase_each_event(x, look_for_delete);
+	if (r == HS_OK && x->how->aliases && x->subjects->count <= HS_ERASE_SUBJECTS_MAX)
+		r = follow_links(x);
+	x->done->too_many |= x->subjects->count > HS_ERASE_SUBJECTS_MAX;
+	return r;
+}
