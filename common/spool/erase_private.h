@@ -67,13 +67,14 @@ struct erase {
 typedef enum hs_result visit_line(struct erase *x, struct hs_slice line, struct hs_mark at,
 				  bool whole);
 
+/* Asks the caller whether to go on; true if it says no. */
 bool hs_erase_must_stop(struct erase *x);
 
+/* The stream of a segment's file, and the directory of any file. */
 const char *hs_erase_stream_of(enum sort sort);
-
 int hs_erase_dir_of(const struct erase *x, const struct file *f);
 
-/* The events last, and in their order: see the header. */
+/* Lists the files to go through; the events come last, in their order. */
 enum hs_result hs_erase_list_files(struct erase *x);
 
 /* Opens the file at hand; fd is -1 if it is gone, or is not to be read. */
@@ -81,12 +82,13 @@ enum hs_result hs_erase_open_file(struct erase *x, struct file *f);
 
 void hs_erase_close_file(struct erase *x);
 
-/* HS_OK also at damage; then *damaged. */
+/* Calls visit for each line of the file at hand. At damage *damaged is set, and HS_OK. */
 enum hs_result hs_erase_each_line(struct erase *x, visit_line *visit, bool *damaged);
 
-/* Every line of the events. */
+/* Calls visit for each line of the events. */
 enum hs_result hs_erase_each_event(struct erase *x, visit_line *visit);
 
+/* Adds the people whom deletes, aliases and links name. */
 enum hs_result hs_erase_find_subjects(struct erase *x);
 
 #endif
