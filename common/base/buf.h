@@ -35,7 +35,7 @@ static inline struct hs_slice hs_buf_slice(const struct hs_buf *b)
 	return (struct hs_slice){ b->p, b->n };
 }
 
-/* Room for n more bytes behind the ones in use, or NULL (and sticky failure). */
+/* Returns room for n more bytes after the ones in use, or NULL (and fails for good). */
 char *hs_buf_grow(struct hs_buf *b, size_t n);
 
 static inline char *hs_buf_reserve(struct hs_buf *b, size_t n)
@@ -43,7 +43,7 @@ static inline char *hs_buf_reserve(struct hs_buf *b, size_t n)
 	return HS_MOSTLY(!b->failed && b->cap - b->n > n) ? b->p + b->n : hs_buf_grow(b, n);
 }
 
-/* memcpy, without a call for what is short: names and values are. */
+/* memcpy, without a call for short strings, as names and values are. */
 static inline void hs_bytes_copy(char *to, const char *from, size_t n)
 {
 	if (n > 32) {
@@ -93,15 +93,15 @@ void hs_buf_put_uint(struct hs_buf *b, uint64_t v);
  */
 bool hs_buf_put_json(struct hs_buf *b, struct hs_slice s);
 
-/* Empty again, failure forgotten, memory kept. */
+/* Empties it, forgets a failure, keeps the memory. */
 void hs_buf_reset(struct hs_buf *b);
 
-/* Empty again; memory above `keep` bytes is returned to the system. */
+/* Empties it; frees memory above `keep` bytes. */
 void hs_buf_shrink(struct hs_buf *b, size_t keep);
 
 void hs_buf_free(struct hs_buf *b);
 
-/* The same, and the bytes are gone from memory. */
+/* Frees it after overwriting the bytes. */
 void hs_buf_wipe(struct hs_buf *b);
 
 #endif

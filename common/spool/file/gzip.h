@@ -1,18 +1,18 @@
 /*
- * gzip: compressed segments, as a row of gzip members (RFC 1952, 2.2).
+ * gzip: compressed segments, as a sequence of gzip members (RFC 1952, 2.2).
  *
  *	0   1f 8b 08 04       gzip, deflate, with an extra field
  *	4   00 00 00 00 00 ff no time, no name, no system
  *	10  0c 00             bytes of the extra field: 12
  *	12  'H' 'S' 08 00     its one subfield: 8 bytes
  *	16  member            u32: bytes of this member, head and check sum included
- *	20  plain             u32: bytes that it holds
+ *	20  plain             u32: bytes of its text
  *	24  …                 deflate, then CRC-32 and size, as in any member
  *
  * Numbers are little-endian. The layout is that of BGZF (SAM specification, 4.1) with sizes
- * wide enough for members of a megabyte, so zcat(1) and zlib read the file as they read any
- * other. A member holds whole lines where a line fits in one. A reader that wants what is
- * further on adds `member` to its offset and inflates nothing.
+ * wide enough for members of a megabyte, so zcat(1) and zlib can read the file. A member holds
+ * whole lines where a line fits into one. To skip a member, a reader adds `member` to its offset and
+ * inflates nothing.
  */
 #ifndef HS_GZIP_H
 #define HS_GZIP_H
@@ -33,16 +33,16 @@ enum {
 struct hs_gzip;
 
 /*
- * `background`: a thread of its own deflates, at the lowest priority. Only that yields: the
- * caller reads, writes and holds locks at its own priority, so that a busy machine never stops
- * the holder of a lock. NULL: out of memory, or no thread can be made.
+ * `background`: a thread of its own deflates, at the lowest priority. The caller reads, writes and
+ * holds locks at its own priority, so that a busy machine never stops the holder of a lock. NULL:
+ * out of memory, or no thread can be made.
  */
 struct hs_gzip *hs_gzip_new(bool background);
 void hs_gzip_free(struct hs_gzip *g); /* NULL is fine */
 
 /*
- * Compresses at most HS_GZIP_MEMBER bytes into one member; none are fine. It stays the
- * compressor's, until the next call.
+ * Compresses at most HS_GZIP_MEMBER bytes, or none, into one member, which is valid until the next
+ * call.
  */
 struct hs_slice hs_gzip_member(struct hs_gzip *g, struct hs_slice plain);
 

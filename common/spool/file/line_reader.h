@@ -11,27 +11,27 @@
 struct hs_line_reader {
 	int fd;
 	uint64_t at;  /* offset of the next line */
-	uint64_t end; /* nothing behind it is looked at */
+	uint64_t end; /* nothing after it is read */
 	uint64_t loaded; /* offset of the next byte to load */
-	struct hs_inflater *inflater; /* of a .gz file; NULL: plain */
-	bool stream;     /* read as it comes, as from a pipe; false: from `loaded` */
-	bool outside;    /* of others: zeros may pad the end of its gzip members */
-	size_t longest;  /* bytes of a line; longer ones come in parts. 0: all come whole */
-	size_t used;     /* bytes of `buf` that were handed out */
+	struct hs_inflater *inflater; /* NULL: plain */
+	bool stream;     /* read from a pipe; false: from offset `loaded` */
+	bool outside;    /* another program's file: zeros may follow its gzip members */
+	size_t longest;  /* bytes of a line; longer ones come in parts; 0: no limit */
+	size_t used;     /* bytes of `buf` that were returned */
 	struct hs_buf buf;
 };
 
-/* From `at` to `end`. The descriptor stays the caller's. */
+/* Reads a plain file from `at` to `end`. The descriptor stays the caller's. */
 void hs_line_reader_start(struct hs_line_reader *l, int fd, uint64_t at, uint64_t end);
 
 /*
- * All of a gzip file (RFC 1952), from `at` on; offsets count what is inside it. Damage is
- * an error of hs_line_reader_next, EILSEQ. False: out of memory.
+ * Reads a gzip file (RFC 1952) from `at` on; offsets count the text inside. Damage is an error of
+ * hs_line_reader_next, EILSEQ. False: out of memory.
  */
 bool hs_line_reader_start_gzip(struct hs_line_reader *l, int fd, uint64_t at);
 void hs_line_reader_free(struct hs_line_reader *l);
 
-/* One of the two: a plain file to `end`, a gzip file whole. HS_OK or HS_E_MEMORY. */
+/* Reads a plain file from `at` to `end`, or a gzip file from `at` on. HS_OK or HS_E_MEMORY. */
 enum hs_result hs_line_reader_start_file(struct hs_line_reader *l, int fd, bool gzip, uint64_t at, uint64_t end);
 
 /*
@@ -41,35 +41,35 @@ enum hs_result hs_line_reader_start_file(struct hs_line_reader *l, int fd, bool 
 int hs_line_reader_open(struct hs_line_reader *l, int dir, const char *name, bool gzip);
 
 /*
- * A file or pipe from outside, plain or gzip as its first two bytes say, from `at` on;
- * offsets count what is inside it. It need not be the start of a line. False: reading failed (errno).
+ * Reads another program's file or pipe, plain or gzip by its first two bytes, from `at` on, which need
+ * not begin a line; offsets count the text inside. False: reading failed (errno).
  */
 bool hs_line_reader_start_outside(struct hs_line_reader *l, int fd, bool stream, size_t longest, uint64_t at);
 
-/* Bytes of the file itself that were read so far; for people who wait. */
+/* Bytes of the file itself that were read so far, to show progress. */
 uint64_t hs_line_reader_read(const struct hs_line_reader *l);
 
 /*
- * 1: *line is the next line, without its '\n'; valid until the next call. 2: the same,
- * but the end came before a '\n'. 3: the first `longest` bytes of a line that is longer; what
- * follows in it comes with the next call. 0: there is none. -1: reading failed (errno).
+ * 1: *line is the next line without its '\n', which follows it in memory; valid until the next
+ * call. 2: the text ended before a '\n'. 3: the first `longest` bytes of a longer line; the next
+ * call goes on in it. 0: the end. -1: reading failed (errno).
  */
 int hs_line_reader_next(struct hs_line_reader *l, struct hs_slice *line);
 
-/* The last n bytes that were handed out come again with the next call. */
+/* Makes the next call return the last n bytes again. */
 void hs_line_reader_back(struct hs_line_reader *l, size_t n);
 
 /* A plain file and the gzip file beside it. */
 struct hs_pair {
-	bool both; /* otherwise one of them has gone */
-	bool same; /* line by line; not if the second is damaged, cut, or not finished */
+	bool both; /* false: one of them has gone */
+	bool same; /* line by line; false if the second is damaged or not complete */
 	ino_t inode[2];
 };
 
 /* HS_OK, HS_E_IO or HS_E_MEMORY. */
 enum hs_result hs_line_reader_pair(int dir, const char *plain, const char *gz, struct hs_pair *pair);
 
-/* Is it a record: a JSON object, strictly? HS_OK, a HS_E_JSON_ result, or HS_E_MEMORY. */
+/* Checks that the line is a JSON object. HS_OK, an HS_E_JSON_ result, or HS_E_MEMORY. */
 enum hs_result hs_line_check(struct hs_json *json, struct hs_slice line);
 
 #endif

@@ -2,12 +2,12 @@
  * segment_list: the sealed segments of a stream, by their names alone.
  *
  * events-20261123T101500.123Z-000042.jsonl: the stamp is when it was sealed, the number
- * counts up and never repeats; with .gz behind it once it is compressed. Sorted by name
+ * counts up and never repeats; with .gz after it once it is compressed. Sorted by name
  * they are in the order of sealing.
  *
- * Somebody else may put segments into the spool whose numbers are in use. Their names stay, so
- * that a mirror does not bring them again; the number under which they are read stands in
- * .hookspool/numbers, a line each, the last one counts. See foreign_segments.h.
+ * Another program may put segments into the spool whose numbers are in use. They keep their names, so
+ * that a mirror does not bring them again; the number under which a segment is read is in
+ * .hookspool/numbers, one line each; the last line counts. See foreign_segments.h.
  *
  *	{"file":"events-20261123T101500.123Z-000042.jsonl","number":57}
  */
@@ -31,25 +31,25 @@ struct hs_sealed {
 	uint64_t named; /* … which is this one */
 };
 
-/* A segment that is not to be read yet. */
+/* The number of a segment that is not to be read yet. */
 #define HS_SEALED_LATER UINT64_MAX
 
-/* Is `name` one of the stream's ("events", "rejected")? Only the one spelling is. */
+/* Parses a name of the stream ("events", "rejected"). False if it is not spelled as hs_sealed_print does. */
 bool hs_sealed_parse(const char *stream, const char *name, struct hs_sealed *sealed);
 void hs_sealed_print(const char *stream, const struct hs_sealed *sealed,
                      char out[static HS_SEALED_NAME]);
 
 /*
- * All plain files that are to be read, in order; while one is being compressed it may stand there
- * twice, the plain one first. The array is the caller's, for free(); NULL if there is none. HS_OK,
- * HS_E_IO or HS_E_MEMORY.
+ * Lists the plain files that are to be read, in order; a segment that is being compressed may be
+ * listed twice, the plain one first. free(3) the array; NULL if it is empty. HS_OK, HS_E_IO or
+ * HS_E_MEMORY.
  */
 enum hs_result hs_sealed_list(int dir, const char *stream, struct hs_sealed **list, size_t *count);
 
-/* Those that are not to be read yet, too; they come last, their number is HS_SEALED_LATER. */
+/* Lists also those that are not to be read yet, last, with number HS_SEALED_LATER. */
 enum hs_result hs_sealed_list_all(int dir, const char *stream, struct hs_sealed **list, size_t *count);
 
-/* Are the two one segment, plain and compressed? */
+/* True if the two are one segment, plain or compressed. */
 bool hs_sealed_same(const struct hs_sealed *a, const struct hs_sealed *b);
 
 /*
@@ -65,7 +65,7 @@ int hs_sealed_lines(struct hs_line_reader *l, int dir, const char *stream, struc
 /* The size of its file; 0 if it is gone. */
 uint64_t hs_sealed_bytes(int dir, const char *stream, const struct hs_sealed *sealed);
 
-/* Deletes its file and adds one to *deleted; if it is gone, that is as good. HS_OK, HS_E_IO or HS_E_READ_ONLY. */
+/* Deletes its file, if it is not gone, and adds one to *deleted. HS_OK, or as hs_io_result. */
 enum hs_result hs_sealed_delete(int dir, const char *stream, const struct hs_sealed *sealed, uint64_t *deleted);
 
 /*
@@ -76,15 +76,15 @@ enum hs_result hs_sealed_cap(int dir, const char *stream, uint64_t open_bytes, u
                              uint64_t *deleted);
 
 /*
- * From now on this segment is read under another number, whichever its name has. On stable
- * storage at HS_OK; the file that says so has this mode. Otherwise HS_E_IO, HS_E_SYNC or HS_E_FULL. Under the append lock.
+ * Makes this segment be read under another number than its name has, durably. `mode` is that of
+ * the file that says so. HS_OK, HS_E_SYNC, or as hs_io_result. Under the append lock.
  */
 enum hs_result hs_sealed_renumber(int private_dir, const char *stream, const struct hs_sealed *sealed,
                                   uint64_t number, mode_t mode);
 
 /*
- * Calls each(context, name) for whatever bears the name of one and is no plain file: a directory,
- * a symbolic link, a FIFO. It is passed over by everything else. HS_OK or HS_E_IO.
+ * Calls each(context, name) for what has a segment's name and is no plain file: a directory, a
+ * symbolic link, a FIFO. Everything else ignores it. HS_OK or HS_E_IO.
  */
 enum hs_result hs_sealed_strange(int dir, const char *stream, void (*each)(void *context, const char *name),
                                  void *context);
