@@ -2,11 +2,8 @@
 #include "spool/erase.h"
 #include "spool/erase_private.h"
 
-#include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 
 /* --- whom? --------------------------------------------------------------------------- */
 

@@ -7,7 +7,6 @@
 #include "spool/file/line_reader.h"
 
 #include <errno.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 

@@ -10,7 +10,6 @@
 #include "spool/file/line_reader.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 static const char RECEIPTS[] = "erased.jsonl";
