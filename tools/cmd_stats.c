@@ -1,4 +1,4 @@
-/* hookspool stats: what is in the spool, in numbers. */
+/* hookspool stats: counts what is in the spool. */
 #include "base/io.h"
 #include "base/timestamp.h"
 #include "spool/admin/dead_letters.h"
@@ -8,6 +8,7 @@
 #include "tools/report/bar_table.h"
 #include "tools/report/consumer_lag.h"
 #include "tools/report/filter.h"
+#include "tools/report/metrics_report.h"
 #include "tools/report/progress.h"
 #include "tools/report/rejected_reader.h"
 #include "tools/report/terminal.h"
@@ -38,10 +39,11 @@ struct stats {
 	struct hs_progress progress;
 	struct hs_position end;
 	struct hs_consumer_lag lag;
+	struct hs_metrics_figures *metrics; /* NULL: not available */
 	struct hs_top_counts counts[TALLIES];
 	uint64_t records, bytes, rejected, rejected_bytes;
 	struct hs_dead_letters_size failed;
-	int64_t first_ms, last_ms; /* of those whose time can be read */
+	int64_t first_ms, last_ms; /* of records whose time can be read */
 	bool no_memory;
 	struct hs_buf scratch, out;
 };
@@ -136,7 +138,7 @@ static bool count_record(struct stats *s, struct hs_slice line)
 	       count_time(s, &m, bytes);
 }
 
-/* To the end that the spool had at the beginning. 0, or the exit code. */
+/* Reads up to s->end. Returns 0 or the exit code. */
 static int count_records(struct stats *s)
 {
 	struct hs_reader *reader = s->source.reader;
@@ -165,9 +167,9 @@ static int count_records(struct stats *s)
 	return code;
 }
 
-/* --- what was refused ----------------------------------------------------------------- */
+/* --- rejected events ------------------------------------------------------------------ */
 
-/* Of a refused line only its time and its tenant are known. */
+/* Rejected lines can be filtered by time and tenant alone. */
 static bool shows_rejected(const struct stats *s)
 {
 	const struct hs_filter *f = &s->filter;
@@ -184,13 +186,13 @@ static bool count_reason(struct stats *s, const struct hs_rejected_line *r, uint
 			    bytes);
 }
 
-/* Of what was refused no more is asked than whether the name stands in it. */
+/* A rejected body need not be JSON, so the test user's name is searched for in the text. */
 static bool is_left_out(const struct stats *s, struct hs_slice line)
 {
 	return s->filter.no_test && memmem(line.p, line.n, HS_TEST_USER, sizeof HS_TEST_USER - 1) != NULL;
 }
 
-/* False: stop. */
+/* Returns false to stop the walk. */
 static bool count_rejected(void *context, struct hs_slice line)
 {
 	struct stats *s = context;
@@ -281,11 +283,6 @@ static void put_cursor(struct hs_buf *out, const struct hs_consumer_lag_cursor *
 	hs_buf_putc(out, '}');
 }
 
-static const struct hs_counters *counters(const struct stats *s)
-{
-	return &hs_reader_place(s->source.reader)->state->state->counters;
-}
-
 static void put_json(struct stats *s)
 {
 	struct hs_buf *out = &s->out;
@@ -310,12 +307,14 @@ static void put_json(struct stats *s)
 		put_time(out, ",\"oldest\":", s->failed.oldest_ms > 0, s->failed.oldest_ms);
 		hs_buf_putc(out, '}');
 	}
-	put_number(out, ",\n\"duplicates\":", atomic_load(&counters(s)->duplicates));
-	put_number(out, ",\n\"conflicting\":", atomic_load(&counters(s)->conflicting));
+	put_number(out, ",\n\"duplicates\":", hs_metrics_value(s->metrics, HS_METRIC_DUPLICATES, 0));
+	put_number(out, ",\n\"conflicting\":", hs_metrics_value(s->metrics, HS_METRIC_CONFLICTING, 0));
 	hs_buf_put_slice(out, HS_SLICE(",\n\"cursors\":["));
 	for (size_t i = 0; i < s->lag.count; i++)
 		put_cursor(out, &s->lag.cursor[i], i == 0);
-	hs_buf_put_slice(out, HS_SLICE("]}\n"));
+	hs_buf_put_slice(out, HS_SLICE("],\n"));
+	hs_metrics_report_json(s->metrics, out);
+	hs_buf_put_slice(out, HS_SLICE("}\n"));
 }
 
 /* --- as tables ------------------------------------------------------------------------ */
@@ -335,7 +334,7 @@ static void put_text(struct hs_buf *out, const char *format, ...)
 static void put_head(struct stats *s)
 {
 	char bytes[HS_BAR_TABLE_BYTES], first[HS_TIMESTAMP_TEXT + 1], last[HS_TIMESTAMP_TEXT + 1];
-	uint64_t conflicting = atomic_load(&counters(s)->conflicting);
+	uint64_t conflicting = hs_metrics_value(s->metrics, HS_METRIC_CONFLICTING, 0);
 	char *empty = hs_event_source_empty(&s->source, s->end);
 
 	hs_bar_table_bytes(s->bytes, bytes);
@@ -358,7 +357,7 @@ static void put_head(struct stats *s)
 		put_text(&s->out, "\n%s in failed.jsonl, since %s", bytes, first);
 	}
 	put_text(&s->out, "\n%" PRIu64 " duplicates since the machine was started\n",
-		 atomic_load(&counters(s)->duplicates));
+		 hs_metrics_value(s->metrics, HS_METRIC_DUPLICATES, 0));
 	if (conflicting > 0)
 		put_text(&s->out, "%" PRIu64 " of them conflicting: their message id was that of another event, which "
 				  "was kept\n", conflicting);
@@ -398,6 +397,7 @@ static void put_tables(struct stats *s)
 	for (int by = 0; by < TALLIES; by++)
 		hs_bar_table_put(&table, title[by], &s->counts[by], s->top, &s->out);
 	put_lag(s);
+	hs_metrics_report_text(s->metrics, s->top, &s->out);
 }
 
 /* --- the whole ------------------------------------------------------------------------- */
@@ -410,7 +410,7 @@ static int print(struct stats *s)
 		put_json(s);
 	else
 		put_tables(s);
-	if (s->json && isatty(STDOUT_FILENO) == 1) /* the tables have clean names, and colours */
+	if (s->json && isatty(STDOUT_FILENO) == 1) /* the tables are safe already, and have colours */
 		hs_terminal_clean(&s->out, 0);
 	if (!hs_buf_ok(&s->out))
 		return hs_event_source_result(&s->source, HS_E_MEMORY);
@@ -435,6 +435,7 @@ static int count(struct stats *s)
 	if (code == 0 && shows_rejected(s))
 		code = hs_event_source_result(&s->source, hs_dead_letters_look(hs_reader_place(s->source.reader)->fd, &s->failed));
 	hs_consumer_lag_end(&s->lag, s->end);
+	s->metrics = hs_metrics_read(hs_reader_place(s->source.reader)->run_dir);
 	return code;
 }
 
@@ -454,6 +455,7 @@ static int run(struct stats *s)
 	for (int by = 0; by < TALLIES; by++)
 		hs_top_counts_free(&s->counts[by]);
 	hs_consumer_lag_free(&s->lag);
+	hs_metrics_figures_free(s->metrics);
 	hs_buf_free(&s->scratch);
 	hs_buf_free(&s->out);
 	return hs_event_source_close(&s->source, code);

@@ -36,6 +36,9 @@ struct hs_exchange {
 	struct hs_request request;
 	struct hs_outcome outcome;
 	struct hs_slice tenant;
+	void (*count_answer)(struct hs_spool *spool, const struct hs_answered *answered);
+	struct hs_spool *spool;       /* whose answer it is */
+	struct hs_answered answered;
 	bool has_settings; /* r->settings_json holds the header */
 	bool decided;       /* there may be something to keep */
 	int64_t answer_by;
@@ -345,10 +348,20 @@ static void log_outcome(const struct hs_exchange *v, const struct hs_outcome *o)
 	       (unsigned long long)o->rejected);
 }
 
+/* Health requests are a monitor's: among the answers to senders they would hide a silence. */
+static void count_answer(struct hs_exchange *v, const struct hs_outcome *o)
+{
+	if (v->count_answer == NULL || v->outcome.is_health)
+		return;
+	v->answered.status = hs_response_status(o);
+	v->count_answer(v->spool, &v->answered);
+}
+
 static void say(struct hs_exchange *v, const struct hs_outcome *o)
 {
 	struct hs_transport *g = v->transport;
 
+	count_answer(v, o);
 	log_outcome(v, o);
 	hs_response(o, v->request.method == HS_METHOD_HEAD, &v->head, &v->answer);
 	g->write(g, hs_buf_slice(&v->head), hs_buf_slice(&v->answer));
@@ -445,6 +458,7 @@ static void fill_append(struct hs_exchange *v, const struct hs_record_batch *bat
 		.duplicate = &v->outcome.duplicate,
 		.rejected = hs_buf_slice(&v->r->rejected),
 		.unparsed = batch->unparsed,
+		.arrived_ms = v->answered.arrived_ms,
 		.deadline_ms = v->answer_by,
 	};
 }
@@ -515,10 +529,12 @@ static enum hs_result check_signature(struct hs_exchange *v)
 	enum hs_result r = hs_auth_body(v->settings, &v->request.credentials,
 	                                hs_buf_slice(&v->r->body), &v->r->json, &effort, &v->tenant);
 
-	if (r == HS_OK)
+	if (r == HS_OK) {
+		v->answered.secret = effort.first + 1;
 		hs_hash_budget_set_hint(store->unverified, effort.first);
-	else
+	} else {
 		hs_hash_budget_charge(store->unverified, effort.hashed, now);
+	}
 	return r;
 }
 
@@ -529,7 +545,9 @@ static enum hs_result matcher(struct hs_exchange *v, const struct hs_head *head)
 
 	if (r != HS_OK)
 		return r;
-	hs_timestamp_text(v->r->store->now(), v->spooled_at);
+	v->answered.key = head->tenant; /* of the head alone: the label of the key */
+	v->answered.arrived_ms = v->r->store->now();
+	hs_timestamp_text(v->answered.arrived_ms, v->spooled_at);
 	r = take_body(v);
 	v->decided = r == HS_OK;
 	return r;
@@ -573,6 +591,9 @@ static void begin(struct hs_exchange *v, struct hs_scratch *r, const struct hs_s
 	v->r = r;
 	v->settings = settings;
 	v->outcome = (struct hs_outcome){ .result = HS_OK };
+	v->count_answer = r->store->count_answer;
+	v->spool = r->store->spool;
+	v->answered = (struct hs_answered){ .status = 0 };
 	v->tenant = HS_SLICE_NONE;
 	v->has_settings = v->decided = false;
 }

@@ -20,6 +20,12 @@ struct hs_store_ops {
 	enum hs_result (*append)(void *self, const struct hs_append *append);
 	void (*post)(void *self, struct hs_post *post); /* see spool.h */
 	enum hs_result (*health)(void *self);
+	/*
+	 * Counts an answer to a sender, before it is sent, from any thread. `spool` is what the next
+	 * field was when the exchange began. NULL: answers are not counted.
+	 */
+	void (*count_answer)(struct hs_spool *spool, const struct hs_answered *answered);
+	struct hs_spool *spool;
 	/* Milliseconds: since 1970, and on a clock that never jumps. */
 	int64_t (*now)(void);
 	int64_t (*now_monotonic)(void);

@@ -148,15 +148,15 @@ static void serve(struct hs_transport *g, struct hs_settings *settings)
 {
 	struct once o = { .exchange = hs_exchange_new(g, nothing_follows, NULL) };
 	struct hs_store_ops store = { .self = &o, .append = store_append, .post = store_post,
-		                    .health = store_health, .now = hs_io_now,
-		                    .now_monotonic = hs_io_now_monotonic };
+		                    .health = store_health, .count_answer = hs_spool_count_answer,
+		                    .now = hs_io_now, .now_monotonic = hs_io_now_monotonic };
 	struct hs_scratch *scratch = hs_scratch_new(&store, hs_io_random());
 	struct hs_runtime *s = hs_runtime_new(settings);
 
 	if (scratch == NULL || o.exchange == NULL || s == NULL) {
 		answer_failure(g, HS_E_MEMORY);
 	} else {
-		o.spool = s->spool;
+		o.spool = store.spool = s->spool;
 		hs_ingest(scratch, o.exchange, s->settings);
 		if (o.begun_ms != 0)
 			end(&o);

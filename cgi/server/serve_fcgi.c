@@ -44,7 +44,6 @@ struct worker {
 	struct hs_acceptor *acceptor;
 	struct hs_scratch *scratch;
 	struct hs_store_ops store;
-	struct hs_spool *spool; /* of the request that it works on */
 	bool at_door;
 };
 
@@ -120,13 +119,13 @@ static enum hs_result store_append(void *self, const struct hs_append *append)
 	struct worker *w = self;
 
 	leave_door(w);
-	return hs_spool_append(w->spool, append);
+	return hs_spool_append(w->store.spool, append);
 }
 
 static void store_post(void *self, struct hs_post *post)
 {
 	struct worker *w = self;
-	struct hs_spool *spool = w->spool;
+	struct hs_spool *spool = w->store.spool;
 
 	if (!hs_spool_post(spool, post))
 		return;
@@ -139,7 +138,7 @@ static enum hs_result store_health(void *self)
 	struct worker *w = self;
 
 	leave_door(w);
-	return hs_spool_health(w->spool);
+	return hs_spool_health(w->store.spool);
 }
 
 /* --- threads ---------------------------------------------------------------- */
@@ -175,7 +174,7 @@ static void serve_request(struct worker *w, struct hs_request_slot *slot, struct
 	struct hs_runtime *service = use_service(w->pool);
 
 	hs_request_slot_serve(slot, service);
-	w->spool = service->spool;
+	w->store.spool = service->spool;
 	hs_exchange_from(slot->exchange, g);
 	hs_ingest(w->scratch, slot->exchange, service->settings);
 	hs_runtime_drop(service);
@@ -292,8 +291,8 @@ static bool start_worker(struct pool *p, uint64_t seed)
 
 	w->pool = p;
 	w->store = (struct hs_store_ops){ .self = w, .append = store_append, .post = store_post,
-		                        .health = store_health, .now = hs_io_now,
-		                        .now_monotonic = hs_io_now_monotonic, .large = p->large,
+		                        .health = store_health, .count_answer = hs_spool_count_answer,
+		                        .now = hs_io_now, .now_monotonic = hs_io_now_monotonic, .large = p->large,
 		                        .unverified = &p->unverified };
 	w->acceptor = hs_acceptor_new(p->listen_fd, p->stop_fd, hs_partial_poller_fd(p->arrivals), &p->stopping);
 	w->scratch = hs_scratch_new(&w->store, seed);

@@ -5,6 +5,7 @@
 #include "spool/admin/suppression_list.h"
 #include "spool/dedup/index.h"
 #include "spool/shared/clock.h"
+#include "spool/shared/metrics.h"
 #include "spool/shared/modes.h"
 #include "spool/shared/spool_dir.h"
 #include "spool/write/segment.h"
@@ -43,6 +44,8 @@ struct hs_spool {
 	pthread_rwlock_t lock; /* held shared by users of the view, exclusively to replace it */
 	struct view *view;     /* NULL: not open */
 	_Atomic bool followed; /* the files' modes have followed these settings */
+	struct hs_metrics *metrics;
+	_Atomic uint64_t noted[HS_CREDENTIALS]; /* of each kind, the use that was noted last: see is_noted */
 	struct hs_write_batcher group; /* of what is posted */
 };
 
@@ -117,6 +120,11 @@ static void tell_of_loss(const struct view *v)
 		       v->state_path);
 }
 
+static void follow_metrics(const struct hs_spool *spool, int run_dir)
+{
+	hs_metrics_follow(spool->metrics, run_dir, (mode_t)spool->settings->spool_mode);
+}
+
 /* Shares the view; at HS_OK it must be returned by give_back. */
 static enum hs_result borrow(struct hs_spool *spool, struct view **view)
 {
@@ -131,6 +139,8 @@ static enum hs_result borrow(struct hs_spool *spool, struct view **view)
 			close_view(spool->view);
 			spool->view = NULL;
 			r = open_view(spool->settings, true, &spool->view);
+			if (r == HS_OK)
+				follow_metrics(spool, spool->view->opened.dir.run_dir);
 		}
 		pthread_rwlock_unlock(&spool->lock);
 		pthread_rwlock_rdlock(&spool->lock);
@@ -165,6 +175,7 @@ void hs_spool_look(struct hs_spool *spool)
 	if (!open && !fresh)
 		return;
 	if (borrow(spool, &v) == HS_OK) {
+		follow_metrics(spool, v->opened.dir.run_dir);
 		(void)follow_modes(spool, v); /* what cannot be set right check tells, too */
 		give_back(spool);
 	} else {
@@ -201,6 +212,12 @@ static enum hs_result write_rejected(struct view *v, const struct hs_append *app
 	hs_segment_end(s);
 	return r;
 }
+
+/* What an append, or several, add to the metrics. */
+struct sums {
+	struct hs_metrics_sums metrics;
+	int64_t arrived_ms;
+};
 
 /* What became of the records of an append, or of several. */
 struct sorted {
@@ -294,22 +311,30 @@ static enum hs_result sort_out(struct view *v, const struct hs_append *append, b
 	*append->duplicate = out->duplicate;
 	if (append->suppressed != NULL)
 		*append->suppressed = out->suppressed;
-	if (r == HS_OK && !append->look_only) {
-		atomic_fetch_add(&v->opened.state.state->counters.suppressed, out->suppressed);
-		atomic_fetch_add(&v->opened.state.state->counters.conflicting, out->conflicting);
-	}
 	return r;
+}
+
+static void add_up(struct sums *sums, const struct hs_append *append, const struct sorted *out)
+{
+	sums->metrics.of[HS_METRIC_ACCEPTED] += append->count - out->duplicate - out->suppressed;
+	sums->metrics.of[HS_METRIC_DUPLICATES] += out->duplicate;
+	sums->metrics.of[HS_METRIC_CONFLICTING] += out->conflicting;
+	sums->metrics.of[HS_METRIC_SUPPRESSED] += out->suppressed;
+	sums->metrics.of[HS_METRIC_UNPARSED_TIMESTAMPS] += append->unparsed;
+	sums->arrived_ms = append->arrived_ms;
 }
 
 /* The same for all of them; *fresh is what is to be written. */
 static enum hs_result sort_out_all(struct view *v, const struct hs_append *const *append, size_t n,
-                                   bool suppressing, struct sorted *out, struct hs_slice *fresh)
+                                   bool suppressing, struct sorted *out, struct hs_slice *fresh, struct sums *sums)
 {
 	enum hs_result r = HS_OK;
 
 	hs_buf_reset(&v->fresh);
-	for (size_t i = 0; i < n && r == HS_OK; i++)
+	for (size_t i = 0; i < n && r == HS_OK; i++) {
 		r = sort_out(v, append[i], suppressing, out);
+		add_up(sums, append[i], out);
+	}
 	if (v->index != NULL)
 		hs_index_rest(v->index);
 	*fresh = out->copying ? hs_buf_slice(&v->fresh) : append[0]->records;
@@ -318,7 +343,7 @@ static enum hs_result sort_out_all(struct view *v, const struct hs_append *const
 
 /* Under the lock, prepared: all of these appends in one write. */
 static enum hs_result write_fresh(struct view *v, const struct hs_append *const *append, size_t n,
-                                  struct hs_unsynced *pending)
+                                  struct hs_unsynced *pending, struct sums *sums)
 {
 	struct hs_segment *s = &v->segment[HS_EVENTS];
 	struct sorted sorted = { .end = atomic_load(&s->stream->written), .copying = n > 1 };
@@ -329,7 +354,8 @@ static enum hs_result write_fresh(struct view *v, const struct hs_append *const 
 	if (r == HS_OK && v->index != NULL)
 		r = hs_index_follow(v->index, s, append[0]->deadline_ms);
 	if (r == HS_OK)
-		r = sort_out_all(v, append, n, suppressing, &sorted, &fresh);
+		r = sort_out_all(v, append, n, suppressing, &sorted, &fresh, sums);
+	sums->metrics.of[HS_METRIC_ACCEPTED_BYTES] = fresh.n;
 	if (r == HS_OK && fresh.n > 0 && !look_only)
 		r = hs_segment_write(s, fresh, pending);
 	else if (r == HS_OK && sorted.wait && !look_only)
@@ -347,7 +373,7 @@ static enum hs_result write_fresh(struct view *v, const struct hs_append *const 
 }
 
 static enum hs_result write_events(struct view *v, const struct hs_append *const *append, size_t n,
-                                   struct hs_unsynced *pending)
+                                   struct hs_unsynced *pending, struct sums *sums)
 {
 	struct hs_segment *s = &v->segment[HS_EVENTS];
 	int64_t deadline_ms = append[0]->deadline_ms; /* of whoever has waited longest */
@@ -359,24 +385,36 @@ static enum hs_result write_events(struct view *v, const struct hs_append *const
 	r = hs_segment_begin(s, bytes, deadline_ms);
 	if (r != HS_OK)
 		return r;
-	r = write_fresh(v, append, n, pending);
+	r = write_fresh(v, append, n, pending, sums);
 	if (r == HS_OK && pending->file == NULL && !hs_stream_is_intact(s->stream))
 		r = HS_E_SPOOL_STATE; /* "known already" was perhaps read from it */
 	hs_segment_end(s);
 	return r;
 }
 
+static uint64_t count_lines(struct hs_slice text)
+{
+	uint64_t n = 0;
+
+	for (const char *p = text.p, *end = p + text.n; p < end && (p = memchr(p, '\n', (size_t)(end - p))) != NULL; p++)
+		n++;
+	return n;
+}
+
 /* All written, then all waited for: two streams cost the time of one sync, nearly. */
-static enum hs_result append_to(struct view *v, const struct hs_append *append, bool durable)
+static enum hs_result append_to(struct view *v, const struct hs_append *append, bool durable, struct sums *sums)
 {
 	struct hs_unsynced pending[HS_STREAMS] = { 0 };
 	enum hs_result r = HS_OK;
 
 	/* the rejected first: twice in that file is better than twice in the events */
-	if (append->rejected.n > 0 && !append->look_only)
+	if (append->rejected.n > 0 && !append->look_only) {
 		r = write_rejected(v, append, &pending[HS_REJECTED]);
+		sums->metrics.of[HS_METRIC_REJECTED] = count_lines(append->rejected);
+		sums->metrics.of[HS_METRIC_REJECTED_BYTES] = append->rejected.n;
+	}
 	if (r == HS_OK && append->records.n > 0)
-		r = write_events(v, &append, 1, &pending[HS_EVENTS]);
+		r = write_events(v, &append, 1, &pending[HS_EVENTS], sums);
 	if (append->written != NULL)
 		append->written(append->context);
 	for (int i = 0; i < HS_STREAMS; i++) {
@@ -390,29 +428,9 @@ static enum hs_result append_to(struct view *v, const struct hs_append *append, 
 	return r;
 }
 
-/* What an append, or several, add to the counters of the state. */
-struct sums {
-	uint64_t requests, accepted_bytes, rejected_bytes, duplicates, unparsed;
-};
-
-static void add_up(struct sums *s, const struct hs_append *append)
+static void count(struct hs_spool *spool, const struct sums *sums)
 {
-	s->requests++;
-	s->accepted_bytes += append->records.n;
-	s->rejected_bytes += append->rejected.n;
-	s->duplicates += *append->duplicate;
-	s->unparsed += append->unparsed;
-}
-
-static void count(struct view *v, const struct sums *s)
-{
-	struct hs_counters *c = &v->opened.state.state->counters;
-
-	atomic_fetch_add(&c->requests, s->requests);
-	atomic_fetch_add(&c->accepted_bytes, s->accepted_bytes);
-	atomic_fetch_add(&c->rejected_bytes, s->rejected_bytes);
-	atomic_fetch_add(&c->duplicates, s->duplicates);
-	atomic_fetch_add(&c->unparsed_timestamps, s->unparsed);
+	hs_metrics_add(spool->metrics, &sums->metrics, sums->arrived_ms != 0 ? sums->arrived_ms : hs_io_now());
 }
 
 static bool is_durable(const struct hs_spool *spool)
@@ -422,16 +440,15 @@ static bool is_durable(const struct hs_spool *spool)
 
 enum hs_result hs_spool_append(struct hs_spool *spool, const struct hs_append *append)
 {
-	struct sums sums = { 0 };
+	struct sums sums = { .arrived_ms = append->arrived_ms };
 	struct view *v;
 	enum hs_result r = borrow(spool, &v);
 
 	if (r != HS_OK)
 		return r;
-	r = append_to(v, append, is_durable(spool));
-	add_up(&sums, append);
+	r = append_to(v, append, is_durable(spool), &sums);
 	if (r == HS_OK && !append->look_only)
-		count(v, &sums);
+		count(spool, &sums);
 	give_back(spool);
 	return r;
 }
@@ -479,16 +496,14 @@ static enum hs_result append_together(void *context, struct hs_write_batcher *g,
 	for (const struct hs_member *m = first; m != NULL; m = m->next)
 		append[n++] = m->work;
 	deadline_ms = append[0]->deadline_ms;
-	r = write_events(v, append, n, &pending);
-	for (size_t i = 0; i < n; i++)
-		add_up(&sums, append[i]);
+	r = write_events(v, append, n, &pending, &sums);
 	hs_write_batcher_release(g); /* from here on some of them may be gone */
 	if (r == HS_OK && pending.file != NULL && is_durable(spool))
 		r = hs_segment_wait(&v->segment[HS_EVENTS], &pending, deadline_ms);
 	else if (pending.file != NULL)
 		hs_segment_forget(&pending);
 	if (r == HS_OK)
-		count(v, &sums);
+		count(spool, &sums);
 	give_back(spool);
 	return r;
 }
@@ -519,6 +534,75 @@ void hs_spool_expire(struct hs_spool *spool, int64_t now_ms)
 	hs_write_batcher_expire(&spool->group, now_ms);
 }
 
+/* --- metrics ------------------------------------------------------------------ */
+
+/* For a process that refuses its request before it needs the spool. */
+static void open_metrics(struct hs_spool *spool)
+{
+	int run_dir = hs_spool_dir_open_run(spool->settings->spool_dir);
+
+	if (run_dir < 0)
+		return;
+	follow_metrics(spool, run_dir);
+	hs_io_close(run_dir);
+}
+
+/* A secret is named by its label or, as '#1', by its place in the settings. */
+static struct hs_slice secret_name(const struct hs_settings *settings, unsigned secret, char position[static 3])
+{
+	struct hs_slice label = hs_slice_str(settings->secret_tenant[secret]);
+	size_t n = 0;
+
+	static_assert(HS_SECRETS_MAX < 100, "two digits");
+	if (label.n > 0)
+		return label;
+	position[n++] = '#';
+	if (secret + 1 >= 10)
+		position[n++] = (char)('0' + (secret + 1) / 10);
+	position[n++] = (char)('0' + (secret + 1) % 10);
+	return hs_slice(position, n);
+}
+
+/*
+ * Figures tell seconds, and most requests show the credential of the one before: it is noted
+ * once a second (1024 ms). The label's address tells it from the others of these settings.
+ */
+static bool is_noted(_Atomic uint64_t *noted, const char *label, int64_t at_ms)
+{
+	uint64_t use = (uint64_t)at_ms >> 10 << 32 | (uint32_t)(uintptr_t)label;
+
+	if (atomic_load_explicit(noted, memory_order_relaxed) == use)
+		return true;
+	atomic_store_explicit(noted, use, memory_order_relaxed);
+	return false;
+}
+
+static void note_key(struct hs_spool *spool, struct hs_slice key, int64_t at_ms)
+{
+	if (!is_noted(&spool->noted[HS_CREDENTIAL_KEY], key.p, at_ms))
+		hs_metrics_note_use(spool->metrics, HS_CREDENTIAL_KEY, key, at_ms);
+}
+
+static void note_secret(struct hs_spool *spool, unsigned secret, int64_t at_ms)
+{
+	char position[3];
+
+	if (!is_noted(&spool->noted[HS_CREDENTIAL_SECRET], spool->settings->secret_tenant[secret], at_ms))
+		hs_metrics_note_use(spool->metrics, HS_CREDENTIAL_SECRET,
+		                    secret_name(spool->settings, secret, position), at_ms);
+}
+
+void hs_spool_count_answer(struct hs_spool *spool, const struct hs_answered *answered)
+{
+	if (!hs_metrics_is_tried(spool->metrics))
+		open_metrics(spool);
+	hs_metrics_add_response(spool->metrics, answered->status);
+	if (answered->key.n > 0)
+		note_key(spool, answered->key, answered->arrived_ms);
+	if (answered->secret > 0)
+		note_secret(spool, answered->secret - 1, answered->arrived_ms);
+}
+
 /* --- the whole ---------------------------------------------------------------- */
 
 struct hs_spool *hs_spool_new(const struct hs_settings *settings)
@@ -529,12 +613,14 @@ struct hs_spool *hs_spool_new(const struct hs_settings *settings)
 		free(spool);
 		return NULL;
 	}
-	if (!hs_write_batcher_init(&spool->group, append_together, spool)) {
+	spool->settings = settings;
+	spool->metrics = hs_metrics_new(HS_METRICS_BYTES);
+	if (spool->metrics == NULL || !hs_write_batcher_init(&spool->group, append_together, spool)) {
+		hs_metrics_free(spool->metrics);
 		pthread_rwlock_destroy(&spool->lock);
 		free(spool);
 		return NULL;
 	}
-	spool->settings = settings;
 	return spool;
 }
 
@@ -543,6 +629,7 @@ void hs_spool_free(struct hs_spool *spool)
 	if (spool == NULL)
 		return;
 	close_view(spool->view);
+	hs_metrics_free(spool->metrics);
 	hs_write_batcher_destroy(&spool->group);
 	pthread_rwlock_destroy(&spool->lock);
 	free(spool);

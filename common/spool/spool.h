@@ -27,6 +27,7 @@ struct hs_append {
 	size_t count;
 	struct hs_slice rejected; /* whole lines for rejected.jsonl; may be empty */
 	uint64_t unparsed;        /* events with a time stamp that does not parse: counted */
+	int64_t arrived_ms;       /* since 1970: the minute that they are counted in; 0: now */
 	uint64_t *duplicate;      /* set to how many of the records were there already */
 	uint64_t *suppressed;     /* … and were not kept, see suppression_list.h; NULL: do not tell */
 	int64_t deadline_ms;      /* on hs_io_now_monotonic()'s clock: give up with HS_E_BUSY */
@@ -51,6 +52,20 @@ void hs_spool_free(struct hs_spool *spool); /* NULL is fine */
  * nothing may be acknowledged; what was written may yet be found in the spool, as whole lines.
  */
 enum hs_result hs_spool_append(struct hs_spool *spool, const struct hs_append *append);
+
+/* How a request was answered. All of it stays the caller's. */
+struct hs_answered {
+	int status;
+	struct hs_slice key; /* label of the key that let it in; empty: none did */
+	unsigned secret;     /* 1 + index in the settings of the secret that did; 0: none did */
+	int64_t arrived_ms;  /* since 1970; unused if neither did */
+};
+
+/*
+ * Counts an answer, see metrics.h. Costs no system call once the metrics are open; it never makes
+ * a spool that is missing.
+ */
+void hs_spool_count_answer(struct hs_spool *spool, const struct hs_answered *answered);
 
 /*
  * For a process that ends with its request: has an append taken a second or longer in the last ten

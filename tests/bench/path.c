@@ -112,7 +112,8 @@ struct bench_path *bench_path_new(const char *dir, const char *more)
 	p->settings = bench_settings(dir, more);
 	p->spool = dir == NULL ? NULL : hs_spool_new(p->settings);
 	p->store = (struct hs_store_ops){ .self = p, .append = append, .post = post, .now = hs_io_now,
-		                        .now_monotonic = hs_io_now_monotonic };
+		                        .now_monotonic = hs_io_now_monotonic, .spool = p->spool,
+		                        .count_answer = p->spool != NULL ? hs_spool_count_answer : NULL };
 	p->transport = (struct hs_transport){ .params = params, .read = read_body,
 		                          .write = write_answer, .finish = finish };
 	set_params(p);

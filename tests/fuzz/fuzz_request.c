@@ -241,7 +241,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct hs_settings *s = hs_settings_new("fuzz", HS_SLICE(conf), NULL, &error);
 	struct fake f = { .transport = { .params = fake_params, .read = fake_read, .write = fake_write,
 		                       .finish = fake_finish, .reads_past_length = true } };
-	struct hs_store_ops store = { &f, keep, post, health, now, now, NULL, NULL };
+	struct hs_store_ops store = { .self = &f, .append = keep, .post = post, .health = health, .now = now,
+		                      .now_monotonic = now };
 	struct hs_scratch *r = hs_scratch_new(&store, 1);
 	struct hs_exchange *v = hs_exchange_new(&f.transport, fake_ended, &f);
 	struct hs_slice text = hs_slice((const char *)data, size);

@@ -12,7 +12,7 @@ GROUP=$(id -g man) # of the readers; neither the owner nor the stranger is in it
 modes() { (cd "$S/spool" && find . -type f -printf '%m %P\n' | sort -k 2); }
 left() { # MODE of files: what does not have it, and should
 	(cd "$S/spool" && find . \( -name '*.jsonl' -o -name '*.gz' \) ! -name erased.jsonl ! -perm "$1" -printf '%P '
-	find .hookspool/edits .hookspool/cursors/* .hookspool/run/state .hookspool/run/edits.lock ! -perm "$1" -printf '%p ')
+	find .hookspool/edits .hookspool/cursors/* .hookspool/run/state .hookspool/run/metrics .hookspool/run/edits.lock ! -perm "$1" -printf '%p ')
 }
 all_follow() { [ -z "$(left 600)" ]; }
 # as USER GROUP COMMAND...: with settings of that user's own, which hold no secret.
@@ -68,7 +68,7 @@ check 'check tells what root has to do about the group' test -n "$remedy"
 sh -c "$remedy"
 hs maintain >"$T/maintain" 2>&1
 is '0640: all files that readers need follow' "$(left 640)" ''
-is '0640: the rest is its owner'\''s' "$(modes | awk '$1 != 600 && $2 !~ /jsonl|edits|cursors|state/')" ''
+is '0640: the rest is its owner'\''s' "$(modes | awk '$1 != 600 && $2 !~ /jsonl|edits|cursors|state|metrics/')" ''
 is '0640: receipts, salt' "$(cd "$S/spool" && stat -c %a erased.jsonl .hookspool/salt | tr '\n' ' ')" '600 600 '
 hs check >"$T/check"
 check 'check: all follow' grep -q 'all files follow spool_mode = 0640' "$T/check"

@@ -87,6 +87,40 @@ position 99 0 >"$S/spool/.hookspool/cursors/some"
 is 'cursors that are no use' "$(json '.cursors | map([.usable, .records])')" '[[false,0],[false,0]]'
 own "$S/spool/.hookspool/cursors"/*
 
+### Metrics #############################################################
+answered=$(json '.metrics.responses["200"]')
+printf '%s' '{"type":"page","userId":"u"}' >"$T/put"
+post "$T/put"
+post "$T/put" -H "X-Signature: $(sign 'another secret' "$T/put")"
+CONTENT_TYPE=text/plain signed "$T/put"
+URL=$URL/health request
+is 'a refused sender is told from one who is silent, and a monitor from both' \
+	"$(json '.metrics.responses | [.["200"], .["400"], .["401"], .["415"]]')" "[$answered,5,2,1]"
+is 'the sum of the events' "$(json '.metrics | [.accepted, .duplicates, .rejected]')" '[6,1,8]'
+is 'the secret and the key that were used' "$(json '.credentials | map([.kind, .name]) | sort')" '[["key","acme"],["secret","#1"]]'
+recent=$(date -u -d '-1 minute' +%Y-%m-%dT%H:%M:%S)
+is 'and when' "$(json '.credentials[0].last_used' | tr -d '"' | sort - <(echo "$recent") | head -n 1)" "$recent"
+check 'never the secret itself' sh -c "! grep -qF '$SECRET' '$S/spool/.hookspool/run/metrics'"
+hs stats >"$T/table"
+check 'a row for each' grep -qE '^responses 401 +2$' "$T/table"
+check 'the last use of a key' grep -qE '^key acme +20[0-9-]*T[0-9:]*.000Z$' "$T/table"
+before=$(json '.metrics.responses["401"]')
+cgi REQUEST_METHOD=POST CONTENT_TYPE=application/json CONTENT_LENGTH=2 <<<'{}' >/dev/null
+is 'plain CGI counts in the same file' "$(json '.metrics.responses["401"]')" $((before + 1))
+accepted=$(json .metrics.accepted)
+kill -HUP $(workers)
+is 'a reload forgets nothing' "$(json .metrics.accepted)" "$accepted"
+for loss in 'rm -f' 'truncate -s 0' 'truncate -s 5000' 'chmod 0' 'cp /etc/passwd'; do
+	$loss "$S/spool/.hookspool/run/metrics"
+	post "$T/put"
+	check "$loss: service goes on" [ "$STATUS" = 401 ]
+	check "$loss: stats, too" hs stats
+	sleep 1.5
+	post "$T/put"
+	counted=$(json '.metrics.responses["401"]')
+	check "$loss: counting begins anew ($counted)" test "$counted" -ge 1 -a "$counted" -le 2
+done
+
 ### Tables ##############################################################
 put_one '{"type":"track","event":"\u001b[31mred","messageId":"m7","userId":"u-2"}'
 hs stats >"$T/table"

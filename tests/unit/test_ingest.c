@@ -52,6 +52,8 @@ struct stage {
 	size_t count, random; /* of the records: all, and those whose id is random */
 	struct hs_dedup_key last_id;
 	struct hs_buf records, rejected, head, answer, log;
+	struct hs_answered counted; /* the last answer that was counted */
+	unsigned counts;
 
 	/* what the keeper says */
 	bool hold; /* what is posted is done later, by done_at_last */
@@ -109,6 +111,16 @@ static bool stage_write(struct hs_transport *g, struct hs_slice head, struct hs_
 	hs_buf_put_slice(&s->head, head);
 	hs_buf_put_slice(&s->answer, body);
 	return !s->peer_gone;
+}
+
+/* Answers are counted before they are written: whoever has one finds it in the figures. */
+static void stage_count_answer(struct hs_spool *spool, const struct hs_answered *answered)
+{
+	struct stage *s = (struct stage *)spool;
+
+	assert_int_equal(s->head.n, 0);
+	s->counted = *answered;
+	s->counts++;
 }
 
 static void stage_finish(struct hs_transport *g)
@@ -226,6 +238,7 @@ static void next_request(struct stage *s, struct hs_slice body)
 	hs_buf_reset(&s->head);
 	hs_buf_reset(&s->answer);
 	hs_buf_reset(&s->log);
+	s->counts = 0;
 	snprintf(length, sizeof length, "%zu", body.n);
 	param(s, "CONTENT_LENGTH", length);
 	param(s, "REQUEST_METHOD", "POST");
@@ -247,7 +260,9 @@ static struct stage *new_stage(const char *conf, struct hs_slice body)
 					   .finish = stage_finish,
 					   .reads_past_length = true };
 	s->store = (struct hs_store_ops) {
-		s, stage_append, stage_post, stage_health, wall, monotonic, NULL, &s->unverified
+		.self = s, .append = stage_append, .post = stage_post, .health = stage_health,
+		.count_answer = stage_count_answer, .spool = (struct hs_spool *)s,
+		.now = wall, .now_monotonic = monotonic, .unverified = &s->unverified,
 	};
 	s->scratch = hs_scratch_new(&s->store, 7);
 	s->exchange = hs_exchange_new(&s->transport, stage_ended, s);
@@ -308,6 +323,18 @@ static bool contains(const struct hs_buf *b, const char *text)
 }
 
 /* Serves the request; whatever it is, some things hold. Returns the status. */
+/* Once, with the status that was sent; a monitor's request is not a sender's. */
+static void expect_counted(struct stage *s, int status)
+{
+	bool is_health = false;
+
+	for (size_t i = 0; i < s->param_count; i++)
+		is_health |= strcmp(s->param[i], "PATH_INFO=/health") == 0;
+	assert_int_equal(s->counts, is_health ? 0 : 1);
+	if (!is_health)
+		assert_int_equal(s->counted.status, status);
+}
+
 static int serve(struct stage *s)
 {
 	static const char *const secrets[] = { "s3cret", "k3y", "/nowhere", "azN5Og" };
@@ -325,6 +352,7 @@ static int serve(struct stage *s)
 	hs_buf_putc(&s->head, '\0');
 	assert_int_equal(sscanf(s->head.p, "Status: %d", &status), 1);
 	s->head.n--;
+	expect_counted(s, status);
 	return status;
 }
 
@@ -514,6 +542,50 @@ static void revoked_and_missing_keys(void **state)
 	assert_int_equal(serve(s), 401);
 	assert_true(contains(&s->head, "WWW-Authenticate: Basic realm=\"hookspool\"\r\n"));
 	assert_null(strchr(s->story, 'A'));
+	free_stage(s);
+}
+
+static void expect_credential(struct stage *s, int status, const char *key, unsigned secret)
+{
+	assert_int_equal(serve(s), status);
+	assert_slice_equal(s->counted.key, hs_slice_str(key));
+	assert_int_equal(s->counted.secret, secret);
+	if (key[0] != '\0' || secret > 0)
+		assert_int_equal(s->counted.arrived_ms, wall_ms);
+}
+
+/* Only a request that is let in uses a credential, be its body good or not. */
+static void the_credential_that_let_a_request_in(void **state)
+{
+	struct stage *s = new_stage(CONF "auth = either\nsecret = other\nsecret = s3cret\n[keys]\nacme = k3y\n", HS_SLICE(PAGE));
+
+	(void)state;
+	expect_credential(s, 401, "", 0);
+	next_request(s, HS_SLICE(PAGE));
+	sign(s, s->body);
+	expect_credential(s, 200, "", 2);
+	next_request(s, HS_SLICE("broken"));
+	sign(s, s->body);
+	expect_credential(s, 400, "", 2);
+	next_request(s, HS_SLICE(PAGE));
+	sign(s, HS_SLICE("another body"));
+	expect_credential(s, 401, "", 0);
+	next_request(s, HS_SLICE(PAGE));
+	param(s, "HTTP_AUTHORIZATION", "Bearer k3y");
+	expect_credential(s, 200, "acme", 0);
+	next_request(s, HS_SLICE(PAGE));
+	param(s, "HTTP_AUTHORIZATION", "Bearer wrong");
+	expect_credential(s, 401, "", 0);
+	free_stage(s);
+
+	s = new_stage(CONF "auth = both\nsecret = s3cret\n[keys]\nacme = k3y\n", HS_SLICE(PAGE));
+	param(s, "HTTP_AUTHORIZATION", "Bearer k3y");
+	sign(s, HS_SLICE("another body"));
+	expect_credential(s, 401, "", 0);
+	next_request(s, HS_SLICE(PAGE));
+	param(s, "HTTP_AUTHORIZATION", "Bearer k3y");
+	sign(s, s->body);
+	expect_credential(s, 200, "acme", 1);
 	free_stage(s);
 }
 
@@ -1103,6 +1175,8 @@ static void who_hangs_is_answered_in_time(void **state)
 		s->hangs_ms = HS_RESPONSE_VERDICT_MS;
 		serve_and_read_log(s);
 		expect_late(s, "RAWFE");
+		assert_int_equal(s->counts, 1);
+		assert_int_equal(s->counted.status, 503);
 		next_request(s, s->body); /* the visit is as good as new */
 		s->hangs_ms = HS_RESPONSE_VERDICT_MS - 1;
 		assert_in_range(serve(s), 200, 400);
@@ -1409,6 +1483,7 @@ int main(void)
 		cmocka_unit_test(a_settings_header_that_is_none),
 		cmocka_unit_test(strangers_leave_nothing_but_a_log_line),
 		cmocka_unit_test(revoked_and_missing_keys),
+		cmocka_unit_test(the_credential_that_let_a_request_in),
 		cmocka_unit_test(refused_by_the_head),
 		cmocka_unit_test(a_body_of_exactly_max_body),
 		cmocka_unit_test(bodies_that_do_not_come_whole),

@@ -3,6 +3,7 @@
  * every place where a process can be killed; threads and processes at once.
  */
 #include "base/io.h"
+#include "spool/shared/metrics.h"
 #include "spool/spool.h"
 #include "spool/write/rejected.h"
 #include "tests/lib/cases.h"
@@ -100,6 +101,7 @@ static void it_is_made_when_it_is_needed(void **state)
 	hs_spool_look(s->spool); /* what was there follows: here the state, which was made before */
 	assert_int_equal(mode_of(s, ".hookspool/run"), 0750);
 	assert_int_equal(mode_of(s, ".hookspool/run/state"), 0640);
+	assert_int_equal(mode_of(s, ".hookspool/run/metrics"), 0640);
 	assert_int_equal(mode_of(s, ".hookspool/run/edits.lock"), 0640);
 	assert_int_equal(mode_of(s, ".hookspool/spool"), 0600);
 }
@@ -247,6 +249,116 @@ static enum hs_result put_both(struct scene *s, const char *words, const char *b
 	hs_buf_free(&rejected);
 	events_free(e);
 	return r;
+}
+
+/* --- metrics ------------------------------------------------------------------------ */
+
+static struct hs_metrics_figures *figures(struct scene *s)
+{
+	int run_dir = hs_spool_dir_open_run(s->d.path);
+	struct hs_metrics_figures *f = hs_metrics_read(run_dir);
+
+	close(run_dir);
+	assert_non_null(f);
+	return f;
+}
+
+static void expect_events(struct scene *s, uint64_t accepted, uint64_t duplicates, uint64_t rejected)
+{
+	struct hs_metrics_figures *f = figures(s);
+	struct hs_metrics_minute minute, sum = { 0 };
+	int64_t now = hs_io_now() / 60000;
+
+	assert_int_equal(hs_metrics_value(f, HS_METRIC_ACCEPTED, 0), accepted);
+	assert_int_equal(hs_metrics_value(f, HS_METRIC_DUPLICATES, 0), duplicates);
+	assert_int_equal(hs_metrics_value(f, HS_METRIC_REJECTED, 0), rejected);
+	for (int64_t at = now - 2; at <= now; at++) {
+		(void)hs_metrics_minute(f, at, &minute);
+		sum.accepted += minute.accepted;
+		sum.duplicate += minute.duplicate;
+		sum.rejected += minute.rejected;
+		sum.bytes += minute.bytes;
+	}
+	assert_int_equal(sum.accepted, accepted);
+	assert_int_equal(sum.duplicate, duplicates);
+	assert_int_equal(sum.rejected, rejected);
+	assert_int_equal(sum.bytes, hs_metrics_value(f, HS_METRIC_ACCEPTED_BYTES, 0) +
+			 hs_metrics_value(f, HS_METRIC_REJECTED_BYTES, 0));
+	hs_metrics_figures_free(f);
+}
+
+static void what_is_written_is_counted(void **state)
+{
+	struct scene *s = *state;
+	uint64_t duplicate;
+	struct hs_metrics_figures *f;
+
+	assert_result(put(s, "a b a"), HS_OK);
+	expect_events(s, 2, 1, 0);
+	assert_result(spooldir_append_apart(&s->d, "b c", &duplicate), HS_OK);
+	expect_events(s, 3, 2, 0);
+	assert_result(put_both(s, "d", "x"), HS_OK);
+	expect_events(s, 4, 2, 1);
+	f = figures(s);
+	assert_int_equal(hs_metrics_value(f, HS_METRIC_ACCEPTED_BYTES, 0), spooldir_size(&s->d, "events.jsonl"));
+	assert_int_equal(hs_metrics_value(f, HS_METRIC_REJECTED_BYTES, 0), spooldir_size(&s->d, "rejected.jsonl"));
+	hs_metrics_figures_free(f);
+	wrap_fail(WRAP_FDATASYNC, 1, 1, EIO);
+	assert_result(put(s, "e"), HS_E_SYNC); /* perhaps it is in the spool: its sender tries again */
+	expect_events(s, 4, 2, 1);
+}
+
+/* A refused sender's request never needs the spool; it is counted all the same, and makes none. */
+static void answers_are_counted(void **state)
+{
+	struct scene *s = *state;
+	struct hs_answered refused = { .status = 401 };
+	struct hs_metrics_figures *f;
+
+	hs_spool_count_answer(s->spool, &refused);
+	assert_int_equal(access(s->d.path, F_OK), -1);
+	assert_result(put(s, "a"), HS_OK);
+	again(s, "secret = two\n[secrets]\nacme = one\n");
+	assert_result(spooldir_append_apart(&s->d, "a", NULL), HS_OK);
+	hs_spool_count_answer(s->spool, &refused);
+	hs_spool_count_answer(s->spool, &refused);
+	hs_spool_count_answer(s->spool, &(struct hs_answered){ .status = 200, .key = HS_SLICE("a-key"), .secret = 1, .arrived_ms = 5000 });
+	hs_spool_count_answer(s->spool, &(struct hs_answered){ .status = 200, .secret = 2, .arrived_ms = 5000 });
+	f = figures(s);
+	assert_int_equal(hs_metrics_value(f, HS_METRIC_RESPONSES, 401 - 100), 2);
+	assert_int_equal(hs_metrics_value(f, HS_METRIC_RESPONSES, 200 - 100), 2);
+	for (size_t i = 0, found = 0; i <= HS_METRICS_CREDENTIALS; i++) {
+		struct hs_metrics_use use;
+
+		if (i == HS_METRICS_CREDENTIALS) {
+			assert_int_equal(found, 3);
+		} else if (hs_metrics_use(f, i, &use)) {
+			assert_string_equal(use.name, use.kind == HS_CREDENTIAL_KEY ? "a-key" : use.name[0] == '#' ? "#1" : "acme");
+			assert_int_equal(use.last_ms, 5000);
+			found++;
+		}
+	}
+	hs_metrics_figures_free(f);
+}
+
+/* A long-lived process notices within a second; see hs_spool_look. */
+static void metrics_that_are_lost_are_counted_anew(void **state)
+{
+	struct scene *s = *state;
+
+	assert_result(put(s, "a b"), HS_OK);
+	hs_spool_look(s->spool);
+	spooldir_unlink(&s->d, ".hookspool/run/metrics");
+	assert_result(put(s, "c"), HS_OK);
+	hs_spool_look(s->spool);
+	assert_result(put(s, "d"), HS_OK);
+	expect_events(s, 1, 0, 0);
+	spooldir_cut(&s->d, ".hookspool/run/metrics", 0);
+	assert_result(put(s, "e"), HS_OK);
+	hs_spool_look(s->spool);
+	assert_result(put(s, "f f"), HS_OK);
+	expect_events(s, 1, 1, 0);
+	assert_once(&s->d, "a b c d e f");
 }
 
 enum { FIRST_SYNCS = 1 }; /* of .hookspool/spool, with the spool */
@@ -829,6 +941,9 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(it_is_made_when_it_is_needed),
+		TEST(what_is_written_is_counted),
+		TEST(answers_are_counted),
+		TEST(metrics_that_are_lost_are_counted_anew),
 		TEST(a_bad_place_is_refused_and_a_good_one_taken),
 		TEST(it_follows_the_path),
 		TEST(its_private_folder_is_removed),

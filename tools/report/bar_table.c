@@ -27,7 +27,7 @@ void hs_bar_table_bytes(uint64_t n, char out[static HS_BAR_TABLE_BYTES])
 		snprintf(out, HS_BAR_TABLE_BYTES, "%u B", (unsigned)n);
 		return;
 	}
-	for (; value >= 1023.95; i++) /* it would be printed as 1024.0 */
+	for (; value >= 1023.95; i++) /* what %.1f would round to 1024.0 */
 		value /= 1024;
 	snprintf(out, HS_BAR_TABLE_BYTES, "%.1f %cB", value, unit[i]);
 }
@@ -69,9 +69,9 @@ void hs_bar_table_put_name(struct hs_slice name, size_t most, size_t width, stru
 /* --- rows ------------------------------------------------------------------------- */
 
 struct layout {
-	size_t name, most; /* columns of the names; 0: as many as they need */
-	size_t bar;        /* columns of the longest bar; 0: none */
-	uint64_t largest;  /* of the rows; the others, who may be many, have no bar */
+	size_t name, most; /* columns of the names, and their limit; 0: no limit */
+	size_t bar;        /* columns of the longest bar; 0: no bars */
+	uint64_t largest;  /* count of a named row; (others) has no bar */
 };
 
 static const struct hs_slice others = { "(others)", 8 };

@@ -1,11 +1,11 @@
 /*
- * bar_table: a table of counts, with a bar behind each row on a terminal.
+ * bar_table: prints a table of counts, with a bar after each row on a terminal.
  *
  *	type          records       bytes
  *	track             812    301.4 KB  ██████████████████████
  *	identify          406     99.0 KB  ███████████
  *
- * Names come from senders: what would command a terminal (C0 and C1 controls, DEL) is
+ * Senders choose names, so control characters (C0, C1, DEL), which a terminal would obey, are
  * printed as '?'.
  */
 #ifndef HS_BAR_TABLE_H
@@ -14,30 +14,30 @@
 #include "tools/report/top_counts.h"
 
 struct hs_bar_table {
-	unsigned columns; /* of the terminal; 0: it goes elsewhere, no bars, names in full */
-	bool colours;     /* of the bars */
+	unsigned columns; /* of the terminal; 0: not a terminal, so no bars and names in full */
+	bool colours;     /* for the bars */
 };
 
-/* The terminal's if `fd` is one (80 if it does not say), else 0. */
+/* The width of the terminal `fd`, or 80 if it is not known; 0 if fd is not a terminal. */
 unsigned hs_bar_table_columns(int fd);
 
 /*
- * Appends the first `top` rows of a sorted tally, with "(others)" for the rest; nothing
- * if it is empty. Look at hs_buf_ok().
+ * Appends the first `top` rows of sorted counts, and "(others)" for the rest; nothing if there
+ * are no rows. The caller checks hs_buf_ok().
  */
 void hs_bar_table_put(const struct hs_bar_table *c, const char *title, const struct hs_top_counts *t,
 		  size_t top, struct hs_buf *out);
 
 /*
- * Appends a name as it is fit for a terminal, of at most `most` characters (0: all), and
- * blanks up to `width`.
+ * Appends a name that is safe for a terminal, cut to `most` characters (0: not cut) and padded
+ * with blanks to `width`.
  */
 void hs_bar_table_put_name(struct hs_slice name, size_t most, size_t width, struct hs_buf *out);
 
 enum { HS_BAR_TABLE_BYTES = 16 };
 /*
- * 812 B, 1.2 KB, 3.4 MB …: each is 1024 of the one before, as in hookspool.conf(5). Every size that
- * a command shows to people is printed by this; JSON and figures for monitors are in bytes.
+ * Formats a size: 812 B, 1.2 KB, 3.4 MB, with units of 1024 as in hookspool.conf(5). All sizes that
+ * commands show to people are formatted here; JSON has bytes.
  */
 void hs_bar_table_bytes(uint64_t n, char out[static HS_BAR_TABLE_BYTES]);
 

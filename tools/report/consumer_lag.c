@@ -46,13 +46,13 @@ static bool add_cursor(void *context, const struct hs_cursor_info *info)
 	if (l->lag->more || l->no_memory)
 		return false;
 	snprintf(c.name, sizeof c.name, "%s", info->name);
-	if (c.damaged) /* no line is behind it */
+	if (c.damaged) /* no line counts as after it */
 		c.at = (struct hs_position){ .number = UINT64_MAX, .offset = UINT64_MAX };
 	l->lag->cursor[l->lag->count++] = c;
 	return true;
 }
 
-/* A segment that is edited between this and its reading makes a lag inexact, no more. */
+/* A segment that is rewritten after this and before it is read only makes the figures inexact. */
 static enum hs_result translate(struct hs_consumer_lag *lag, const struct hs_spool_dir *dir)
 {
 	struct hs_rewrite_log *rewrites;
@@ -98,9 +98,9 @@ static void meet(const struct hs_consumer_lag *lag, struct hs_consumer_lag_curso
 		memcpy(c->oldest, spooled_at->value.p, HS_TIMESTAMP_TEXT);
 }
 
-void hs_consumer_lag_line(struct hs_consumer_lag *lag, struct hs_position behind, struct hs_slice line)
+void hs_consumer_lag_line(struct hs_consumer_lag *lag, struct hs_position after, struct hs_slice line)
 {
-	while (lag->passed < lag->count && compare(lag->cursor[lag->passed].at, behind) < 0)
+	while (lag->passed < lag->count && compare(lag->cursor[lag->passed].at, after) < 0)
 		meet(lag, &lag->cursor[lag->passed++], line);
 	lag->records++;
 	lag->bytes += line.n + 1;

@@ -5,7 +5,7 @@
 
 enum { FIRST_ROOM = 64 };
 
-/* Where the name is, or where it would go. */
+/* The slot of the name, or the free one for it. */
 static uint32_t *find_slot(const struct hs_top_counts *t, struct hs_slice name, uint64_t hash)
 {
 	for (size_t i = (size_t)hash & (t->slots - 1);; i = (i + 1) & (t->slots - 1)) {
@@ -17,7 +17,7 @@ static uint32_t *find_slot(const struct hs_top_counts *t, struct hs_slice name, 
 	}
 }
 
-/* Room for twice as many; there are always two slots a row, so that one is free. */
+/* Doubles the rows. There are two slots a row, so a search always ends at a free one. */
 static bool grow(struct hs_top_counts *t)
 {
 	size_t room = t->room > 0 ? 2 * t->room : FIRST_ROOM;
@@ -62,7 +62,7 @@ static void count_in(struct hs_top_counts_row *row, uint64_t records, uint64_t b
 	row->bytes += bytes;
 }
 
-/* At most so many bytes, and no part of a character. */
+/* Cuts a long name between two characters. */
 static struct hs_slice cut(struct hs_slice name)
 {
 	if (name.n <= HS_TOP_COUNTS_NAME)
@@ -90,14 +90,14 @@ bool hs_top_counts_add(struct hs_top_counts *t, struct hs_slice name, uint64_t b
 	return true;
 }
 
-bool hs_top_counts_add_field(struct hs_top_counts *t, const struct hs_record_field *leaf, uint64_t bytes)
+bool hs_top_counts_add_field(struct hs_top_counts *t, const struct hs_record_field *field, uint64_t bytes)
 {
-	if (leaf->name.p == NULL || (!leaf->is_string && hs_slice_eq(leaf->value, HS_SLICE("null"))))
+	if (field->name.p == NULL || (!field->is_string && hs_slice_eq(field->value, HS_SLICE("null"))))
 		return true;
-	if (!leaf->value_escaped && leaf->is_string)
-		return hs_top_counts_add(t, leaf->value, bytes);
+	if (!field->value_escaped && field->is_string)
+		return hs_top_counts_add(t, field->value, bytes);
 	hs_buf_reset(&t->scratch);
-	hs_record_field_put(leaf, &t->scratch);
+	hs_record_field_put(field, &t->scratch);
 	return hs_buf_ok(&t->scratch) && hs_top_counts_add(t, hs_buf_slice(&t->scratch), bytes);
 }
 
@@ -111,7 +111,6 @@ void hs_top_counts_free(struct hs_top_counts *t)
 	*t = (struct hs_top_counts){ .seed = t->seed };
 }
 
-/* Ascending. */
 static int by_name_order(const void *a, const void *b)
 {
 	const struct hs_top_counts_row *x = a, *y = b;

@@ -1,9 +1,9 @@
 /*
- * top_counts: how many records and bytes by name, for a bounded number of names.
+ * top_counts: counts records and bytes by name.
  *
- * A name that comes when there is no more room for new ones is counted among the others;
- * so memory does not grow with what senders think up. Names are decoded, and compared by
- * their first HS_TOP_COUNTS_NAME bytes.
+ * Memory is bounded, whatever names senders choose: after HS_TOP_COUNTS_NAMES different names,
+ * records with further names are counted together. Names are decoded, and compared by their
+ * first HS_TOP_COUNTS_NAME bytes.
  */
 #ifndef HS_TOP_COUNTS_H
 #define HS_TOP_COUNTS_H
@@ -17,31 +17,31 @@ enum { HS_TOP_COUNTS_NAMES = 10000, HS_TOP_COUNTS_NAME = 256 /* bytes */ };
 struct hs_top_counts_row {
 	uint64_t records, bytes;
 	uint64_t hash;
-	char *name; /* NUL-terminated, but it may hold NULs of its own: see n */
+	char *name; /* n bytes, which may contain NUL, and a NUL */
 	size_t n;
 };
 
-/* Zeroed but for `seed`, which no sender may know: empty. */
+/* Set `seed` to a random number, so that no sender can choose names that collide; zero the rest. */
 struct hs_top_counts {
 	uint64_t seed;
 	struct hs_top_counts_row *row;
 	size_t count, room;
-	uint32_t *slot; /* a power of two of them, 1 + index in row; 0: free */
-	size_t slots;
-	struct hs_top_counts_row others; /* without a name */
+	uint32_t *slot; /* hash table: 1 + index in row; 0: free */
+	size_t slots; /* a power of two */
+	struct hs_top_counts_row others; /* of further names; its name is NULL */
 	struct hs_buf scratch;
 };
 
-/* One record of so many bytes. False: out of memory. */
+/* Counts a record of this many bytes. False: out of memory. */
 bool hs_top_counts_add(struct hs_top_counts *t, struct hs_slice name, uint64_t bytes);
-/* The same, the name being the leaf's value; a leaf that is not there (p NULL) is not counted. */
-bool hs_top_counts_add_field(struct hs_top_counts *t, const struct hs_record_field *leaf, uint64_t bytes);
+/* The same with the field's value as the name. An absent field (name.p is NULL) or null is not counted. */
+bool hs_top_counts_add_field(struct hs_top_counts *t, const struct hs_record_field *field, uint64_t bytes);
 void hs_top_counts_free(struct hs_top_counts *t);
 
-/* The most records first; or by name, the last one first. Nothing can be added after. */
+/* Sorts by records, or by name, in descending order. Nothing can be added after that. */
 void hs_top_counts_sort(struct hs_top_counts *t, bool by_name);
 
-/* The others, and all rows but the first `top`. */
+/* The sum of the rows after the first `top` and of the further names. */
 struct hs_top_counts_row hs_top_counts_rest(const struct hs_top_counts *t, size_t top);
 
 #endif

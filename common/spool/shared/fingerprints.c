@@ -1,6 +1,6 @@
 #include "spool/shared/fingerprints.h"
 
-/* An identity is a hash already: its first half says where, and of whom. */
+/* A key is a hash already: the lower bits of its first half choose the slot, the upper ones tell keys apart. */
 static uint64_t half_of(const struct hs_dedup_key *id)
 {
 	uint64_t half;
@@ -13,12 +13,12 @@ void hs_fingerprints_note(struct hs_fingerprints *g, const struct hs_dedup_key *
 {
 	uint64_t half = half_of(id);
 
-	g->place[half % HS_FINGERPRINTS] = (half & UINT64_C(0xffffffff00000000)) | fingerprint;
+	g->slot[half % HS_FINGERPRINTS] = (half & UINT64_C(0xffffffff00000000)) | fingerprint;
 }
 
 bool hs_fingerprints_conflict(const struct hs_fingerprints *g, const struct hs_dedup_key *id, uint32_t fingerprint)
 {
-	uint64_t half = half_of(id), there = g->place[half % HS_FINGERPRINTS];
+	uint64_t half = half_of(id), there = g->slot[half % HS_FINGERPRINTS];
 
 	return (uint32_t)there != 0 && there >> 32 == half >> 32 && (uint32_t)there != fingerprint;
 }

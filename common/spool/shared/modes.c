@@ -103,7 +103,7 @@ static bool is_journal(const char *name)
 
 static bool is_running(const char *name)
 {
-	return strcmp(name, "state") == 0 || strcmp(name, "edits.lock") == 0;
+	return strcmp(name, "state") == 0 || strcmp(name, "metrics") == 0 || strcmp(name, "edits.lock") == 0;
 }
 
 static bool is_any(const char *name)

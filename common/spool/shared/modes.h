@@ -6,6 +6,7 @@
  *	events, rejected, failed              0600   0640
  *	.hookspool/edits, numbers             0600   0640   so that no reader takes what erase and
  *	.hookspool/run/state, edits.lock      0600   0640   numbers have replaced for what is there
+ *	.hookspool/run/metrics                0600   0640   stats prints them
  *	.hookspool/cursors/...                0600   0640   stats lists them
  *	all else: receipts, the salt, suppressed and erased ids, the index, checkpoints:   0600
  *

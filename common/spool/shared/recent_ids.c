@@ -1,19 +1,19 @@
 #include "spool/shared/recent_ids.h"
 
-/* A process is killed between two instructions: the compiler must leave them in order. */
+/* Keeps the compiler from moving stores: a process may be killed between any two instructions. */
 static void in_order(void)
 {
 	atomic_signal_fence(memory_order_seq_cst);
 }
 
-/* Is it as an append to this offset has left it? */
+/* True if the last append that was noted ended at `to`. */
 static bool ends_at(const struct hs_recent_ids *r, uint64_t generation, uint64_t to)
 {
 	uint64_t first = atomic_load(&r->first), next = atomic_load(&r->next);
 
 	if (r->generation != generation || atomic_load(&r->to) != to)
 		return false;
-	if (next - first > HS_RECENT_IDS) /* of an append that did not happen, more was noted than fits */
+	if (next - first > HS_RECENT_IDS) /* an append that failed had noted more than fits */
 		return false;
 	return next == first || hs_recent_ids_at(r, next - 1)->end <= to;
 }
@@ -22,7 +22,7 @@ void hs_recent_ids_begin(struct hs_recent_ids *r, uint64_t generation, uint64_t 
 {
 	if (ends_at(r, generation, at))
 		return;
-	atomic_store(&r->to, UINT64_MAX); /* where no segment ends, until all is true again */
+	atomic_store(&r->to, UINT64_MAX); /* no segment ends there: the ring is invalid until all fields are set */
 	in_order();
 	r->generation = generation;
 	atomic_store(&r->first, atomic_load(&r->next));

@@ -1,15 +1,14 @@
 /*
- * recent_ids: the identities of the open segment's last lines, in the shared state: whoever
- * appends notes them there, so that the other processes need not read its lines back and
- * hash their ids again.
+ * recent_ids: a ring of the keys of the open segment's last lines, in the shared state. Each
+ * process adds the keys of the lines that it appends, so that the others need not read those
+ * lines back and hash their ids again.
  *
- * It speaks of the bytes `from` … `to` of one generation, and has an identity for every
- * line in them that has one. If it does not reach to the segment's end (a writer was
- * killed, or keeps no index), it begins anew there: the lines before are read back as ever.
+ * The ring covers the bytes from `from` to `to` of one generation of the segment: it has the key
+ * of every line in them that has one. If `to` is not the end of the segment, because a writer was
+ * killed or keeps no index, the ring is emptied and begins there; earlier lines are read back.
  *
- * All of it happens under the events' append lock, by processes that may be killed at any
- * step. So what will be overwritten is given up first, and what is noted counts once the
- * append has happened.
+ * The events' append lock must be held. Since a process may be killed at any step, a slot leaves
+ * the range before it is overwritten, and new slots join it after the append.
  */
 #ifndef HS_RECENT_IDS_H
 #define HS_RECENT_IDS_H
@@ -21,7 +20,7 @@
 /* An id that is in the open segment and not yet in the index. */
 struct hs_unflushed_id {
 	struct hs_dedup_key id;
-	uint64_t end;       /* offset behind its line; 0: the slot is free */
+	uint64_t end;       /* offset after its line; 0: the slot is free */
 	uint32_t spooled_s; /* seconds since 1970 */
 };
 
@@ -30,27 +29,27 @@ enum { HS_RECENT_IDS = 8192 }; /* a batch of each of eight senders; 256 KB */
 struct hs_recent_ids {
 	uint64_t generation;
 	_Atomic uint64_t from, to;    /* offsets */
-	_Atomic uint64_t first, next; /* numbers of the identities in between; next - first of them */
+	_Atomic uint64_t first, next; /* numbers of the keys that count: first to next - 1 */
 	struct hs_unflushed_id id[HS_RECENT_IDS]; /* [number % HS_RECENT_IDS] */
 };
 
-/* Before an append, whose first line will begin at `at`. */
+/* Call before an append whose first line will begin at `at`. */
 void hs_recent_ids_begin(struct hs_recent_ids *r, uint64_t generation, uint64_t at);
 
-/* Notes that a line with this identity will end at id.end; `noted` were noted since begin. */
+/* Adds the key of a line that will end at id.end; `noted`: how many were added since begin. */
 void hs_recent_ids_note(struct hs_recent_ids *r, uint64_t noted, struct hs_unflushed_id id);
 
-/* The append has happened: it ends at `end`, and so many were noted. */
+/* Call after the append, which ends at `end`: the `noted` keys count from now on. */
 void hs_recent_ids_end(struct hs_recent_ids *r, uint64_t noted, uint64_t end);
 
 /*
- * The numbers *first … *next - 1 of the identities of the lines that end in (from, to].
- * False: it does not speak of all of these.
+ * Finds the keys of the lines that end after `from` and not after `to`: numbers *first to
+ * *next - 1. False if the ring does not have all of them.
  */
 bool hs_recent_ids_between(const struct hs_recent_ids *r, uint64_t generation, uint64_t from, uint64_t to,
                        uint64_t *first, uint64_t *next);
 
-/* One of them. */
+/* The key with this number, which must be one of those. It stays in the ring. */
 const struct hs_unflushed_id *hs_recent_ids_at(const struct hs_recent_ids *r, uint64_t number);
 
 #endif

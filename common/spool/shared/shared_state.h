@@ -100,12 +100,6 @@ struct hs_clock {
 	_Atomic int64_t lag_ms; /* how far the clock is ahead of the believed time */
 };
 
-struct hs_counters {
-	_Atomic uint64_t requests, accepted_bytes, rejected_bytes, duplicates;
-	_Atomic uint64_t conflicting; /* of the duplicates: another event than the one with this id */
-	_Atomic uint64_t suppressed, unparsed_timestamps;
-};
-
 struct hs_shared_state {
 	char magic[8];
 	uint32_t version; /* of the spool's format: a newer one is not ours to touch */
@@ -119,7 +113,6 @@ struct hs_shared_state {
 	struct hs_clock clock;
 	struct hs_recent_ids recent; /* under the events' append lock; so is the next one */
 	struct hs_fingerprints fingerprints;
-	struct hs_counters counters;
 	_Atomic uint64_t strange; /* a hash of the names that maintenance has told of; 0: none */
 	_Atomic uint64_t suppress_epoch; /* +1 each time the list of suppressed people is replaced */
 	_Atomic uint64_t receipts_seen;  /* bytes of erased.jsonl, and nobody is suppressed by them */

@@ -147,6 +147,26 @@ static enum hs_result open_dirs(struct hs_opened_spool *o, const struct hs_setti
 	return r;
 }
 
+int hs_spool_dir_open_run(const char *spool_dir)
+{
+	const char *const name[] = { spool_dir, PRIVATE, RUN };
+	int dir = AT_FDCWD;
+	struct stat st;
+
+	for (size_t i = 0; i < sizeof name / sizeof name[0] && (i == 0 || dir >= 0); i++) {
+		int next = hs_io_open_dir(dir, name[i]);
+
+		if (dir >= 0)
+			hs_io_close(dir);
+		dir = next;
+	}
+	if (dir >= 0 && (hs_io_fstat(dir, &st) < 0 || st.st_uid != geteuid())) {
+		hs_io_close(dir);
+		dir = -1;
+	}
+	return dir;
+}
+
 enum hs_result hs_spool_dir_distrust(const struct hs_settings *settings)
 {
 	struct hs_opened_spool o;

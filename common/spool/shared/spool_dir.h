@@ -47,6 +47,9 @@ enum hs_result hs_spool_dir_open(struct hs_opened_spool *o, const struct hs_sett
  */
 enum hs_result hs_spool_dir_open_to_read(struct hs_opened_spool *o, const struct hs_settings *settings);
 
+/* .hookspool/run of a spool of our own, to be closed by hs_io_close. -1: it is not there. */
+int hs_spool_dir_open_run(const char *spool_dir);
+
 /* The name of a user for a command line, or '#1000' if /etc/passwd has none. */
 enum { HS_SPOOL_DIR_USER = 36 };
 void hs_spool_dir_user(uid_t user, char out[static HS_SPOOL_DIR_USER]);

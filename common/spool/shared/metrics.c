@@ -1,0 +1,525 @@
+#include "spool/shared/metrics.h"
+#include "base/hash.h"
+#include "base/io.h"
+#include "base/log.h"
+
+#include <assert.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <sys/file.h>
+
+static const char NAME[] = "metrics";
+#define MAGIC UINT64_C(0x68736d6574726963)
+enum {
+	VERSION = 1,
+	OPEN_TRIES = 3,
+	LOCK_MS = 50,    /* how long another process may take to set the file up */
+	POLL_MS = 1,
+	PROBES = 64,     /* entries of the table of credentials that one name may be in */
+	MINUTE_MS = 60000,
+	TAG_SHIFT = 48,  /* see struct minute */
+};
+
+struct head {
+	_Atomic uint64_t magic; /* never 0: a mapping that was cut reads as zeros */
+	uint64_t version;
+	uint64_t bytes; /* of the file, as the largest build made it; a shorter file was cut */
+	uint64_t inode; /* a copy is not this file */
+	int64_t since_ms;
+	char boot_id[40]; /* "" if it could not be read */
+};
+
+/*
+ * Each word carries its minute: the upper 16 bits are the minute modulo 65,536, the rest is the
+ * figure. Together with the place in the ring they name one minute in 5.6 years, so a word that
+ * was left over from another turn of the ring is recognized without being cleared. The first to
+ * add in a minute replaces the word by one compare-and-swap; a kill leaves nothing half done.
+ */
+struct minute {
+	_Atomic uint64_t accepted, duplicate, rejected, bytes;
+};
+
+struct credential {
+	_Atomic uint64_t id;   /* hash of kind and name; 0: free. Never changes after that */
+	_Atomic uint64_t used; /* seconds since 1970, shifted left, and the kind; 0: name not yet set */
+	_Atomic uint64_t name[HS_CREDENTIAL_NAME / 8]; /* padded with NUL */
+};
+
+struct block {
+	struct head head;
+	struct minute minute[HS_METRICS_MINUTES];
+	struct credential credential[HS_METRICS_CREDENTIALS];
+#define CELLS(NAME, name, kind, unit, label, help) _Atomic uint64_t name[HS_METRIC_CELLS_##label];
+	HS_METRICS(CELLS)
+#undef CELLS
+};
+
+static_assert(ATOMIC_LLONG_LOCK_FREE == 2 && _Alignof(_Atomic uint64_t) == 8 &&
+              sizeof(_Atomic uint64_t) == 8, "lock-free atomics of one layout");
+
+struct hs_metrics {
+	size_t bytes;
+	_Atomic(struct block *) block; /* NULL: not open */
+	_Atomic bool tried;
+	pthread_mutex_t lock; /* of what follows */
+	uint64_t device, inode;
+	bool told;            /* that it failed */
+};
+
+struct hs_metrics_figures {
+	size_t bytes; /* of the block, as the file has it */
+	struct block block;
+};
+
+static const struct hs_metric_info table[HS_METRIC_COUNT] = {
+#define ROW(NAME, name, kind, unit, label, help) \
+	[HS_METRIC_##NAME] = { #name, unit, help, HS_##kind, HS_LABEL_##label, HS_METRIC_CELLS_##label, \
+		               offsetof(struct block, name) },
+	HS_METRICS(ROW)
+#undef ROW
+};
+
+const struct hs_metric_info *hs_metric_info(enum hs_metric metric)
+{
+	assert(metric < HS_METRIC_COUNT);
+	return &table[metric];
+}
+
+/* --- opening ------------------------------------------------------------------ */
+
+struct hs_metrics *hs_metrics_new(size_t bytes)
+{
+	struct hs_metrics *m = calloc(1, sizeof *m);
+
+	if (m == NULL || pthread_mutex_init(&m->lock, NULL) != 0) {
+		free(m);
+		return NULL;
+	}
+	m->bytes = bytes == HS_METRICS_BYTES ? sizeof(struct block) : bytes;
+	assert(m->bytes >= offsetof(struct block, responses));
+	return m;
+}
+
+void hs_metrics_free(struct hs_metrics *m)
+{
+	if (m == NULL)
+		return;
+	if (atomic_load(&m->block) != NULL)
+		hs_io_unmap(atomic_load(&m->block), m->bytes);
+	pthread_mutex_destroy(&m->lock);
+	free(m);
+}
+
+/* Can its owner, who may be root here, read it and write it? */
+static bool is_usable(const struct stat *st)
+{
+	return S_ISREG(st->st_mode) && (st->st_mode & (S_IRUSR | S_IWUSR)) == (S_IRUSR | S_IWUSR);
+}
+
+/* What cannot be opened as a plain file to read and write gives way to a new one. */
+static int open_or_replace(int run_dir, mode_t mode)
+{
+	int fd = hs_io_open(run_dir, NAME);
+	struct stat st;
+
+	if (fd >= 0 && hs_io_fstat(fd, &st) == 0 && is_usable(&st))
+		return fd;
+	if (fd >= 0)
+		hs_io_close(fd);
+	else if (errno != ENOENT && errno != EACCES && errno != ELOOP && errno != ENXIO)
+		return -1;
+	hs_io_unlink(run_dir, NAME); /* if that fails, so does making it */
+	return hs_io_open_or_make(run_dir, NAME, mode);
+}
+
+enum condition { WHOLE, SHORT, OLDER, NEWER, USELESS };
+
+/* Compares the head with the file and this boot. SHORT: good, but an older build made it. */
+static enum condition check_head(const struct head *head, const struct stat *st, size_t bytes)
+{
+	uint64_t size = (uint64_t)st->st_size;
+	char boot_id[37] = "";
+
+	if (size < sizeof *head || atomic_load(&head->magic) != MAGIC)
+		return USELESS;
+	if (head->version != VERSION)
+		return head->version < VERSION ? OLDER : NEWER;
+	if (!hs_io_boot_id(boot_id))
+		boot_id[0] = '\0';
+	if (head->inode != (uint64_t)st->st_ino || size < head->bytes ||
+	    strncmp(head->boot_id, boot_id, sizeof head->boot_id) != 0)
+		return USELESS;
+	return size < bytes ? SHORT : WHOLE;
+}
+
+static enum condition check_file(int fd, size_t bytes, struct stat *st)
+{
+	struct head head = { 0 };
+
+	if (hs_io_fstat(fd, st) < 0 || hs_io_read_at(fd, (char *)&head, sizeof head, 0) < (ssize_t)sizeof head)
+		return USELESS;
+	return check_head(&head, st, bytes);
+}
+
+/* Writes zeros rather than a hole: a full disk must not be a SIGBUS. */
+static bool write_zeros(int fd, uint64_t from, uint64_t to)
+{
+	char *zeros = calloc(1, (size_t)(to - from));
+	bool done = zeros != NULL && hs_io_write_at(fd, zeros, (size_t)(to - from), from) == 0;
+
+	free(zeros);
+	return done;
+}
+
+/* The head comes last: without it the file is useless, and set up once more. */
+static bool set_up(int fd, const struct stat *st, size_t bytes)
+{
+	struct head head = { .magic = MAGIC, .version = VERSION, .bytes = bytes,
+		             .inode = (uint64_t)st->st_ino, .since_ms = hs_io_now() };
+
+	if (!hs_io_boot_id(head.boot_id))
+		head.boot_id[0] = '\0';
+	return hs_io_truncate(fd, 0) == 0 && write_zeros(fd, 0, bytes) &&
+	       hs_io_write_at(fd, (const char *)&head, sizeof head, 0) == 0;
+}
+
+static bool extend(int fd, const struct stat *st, uint64_t bytes)
+{
+	return write_zeros(fd, (uint64_t)st->st_size, bytes) &&
+	       hs_io_write_at(fd, (const char *)&bytes, sizeof bytes, offsetof(struct head, bytes)) == 0;
+}
+
+static bool lock_file(int fd)
+{
+	int64_t deadline = hs_io_now_monotonic() + LOCK_MS;
+
+	while (hs_io_lock(fd, LOCK_EX | LOCK_NB) < 0) {
+		if (errno != EWOULDBLOCK || hs_io_now_monotonic() > deadline)
+			return false;
+		hs_io_pause(POLL_MS);
+	}
+	return true;
+}
+
+static bool has_name(int run_dir, const struct stat *st)
+{
+	struct stat named;
+
+	return hs_io_stat(run_dir, NAME, &named) == 0 && named.st_ino == st->st_ino && named.st_dev == st->st_dev;
+}
+
+/* Under flock(2), since two processes may find the same fault. False: try again, or give up. */
+static bool mend(int fd, int run_dir, size_t bytes, struct stat *st)
+{
+	enum condition found;
+
+	if (!lock_file(fd))
+		return false;
+	found = check_file(fd, bytes, st); /* perhaps another process has mended it */
+	if (found == NEWER || !has_name(run_dir, st))
+		return false;
+	if (found == OLDER)
+		hs_io_unlink(run_dir, NAME); /* processes of that version go on in the file they have */
+	return found == WHOLE || (found == SHORT && extend(fd, st, bytes)) ||
+	       (found == USELESS && set_up(fd, st, bytes));
+}
+
+/* NULL: it failed; errno may say why. */
+static struct block *open_block(int run_dir, mode_t mode, size_t bytes, struct stat *st)
+{
+	struct block *block = NULL;
+
+	for (int i = 0; i < OPEN_TRIES && block == NULL; i++) {
+		int fd = open_or_replace(run_dir, mode), saved;
+
+		if (fd < 0)
+			return NULL;
+		if (check_file(fd, bytes, st) == WHOLE || mend(fd, run_dir, bytes, st))
+			block = hs_io_map(fd, bytes);
+		saved = errno;
+		hs_io_lock(fd, LOCK_UN); /* a mapping would hold it beyond the close */
+		hs_io_close(fd);
+		errno = saved;
+	}
+	return block;
+}
+
+static bool is_current(const struct hs_metrics *m, const struct block *block, int run_dir)
+{
+	struct stat named;
+
+	return block != NULL && atomic_load(&block->head.magic) == MAGIC &&
+	       hs_io_stat(run_dir, NAME, &named) == 0 && (uint64_t)named.st_ino == m->inode &&
+	       (uint64_t)named.st_dev == m->device && (uint64_t)named.st_size >= m->bytes &&
+	       is_usable(&named);
+}
+
+static void tell(struct hs_metrics *m, int error)
+{
+	if (!m->told)
+		hs_log(HS_LOG_WARN, ".hookspool/run/metrics: %s: what stats and monitors show is not counted; "
+		       "remove the file, or stop the newer hookspool that made it",
+		       error != 0 ? strerror(error) : "it is of a newer version");
+	m->told = true;
+}
+
+bool hs_metrics_follow(struct hs_metrics *m, int run_dir, mode_t mode)
+{
+	struct block *was;
+	struct stat st = { 0 };
+	bool open;
+
+	pthread_mutex_lock(&m->lock);
+	was = atomic_load(&m->block);
+	if (!is_current(m, was, run_dir)) {
+		struct block *block;
+
+		errno = 0;
+		block = open_block(run_dir, mode, m->bytes, &st);
+		if (block == NULL)
+			tell(m, errno);
+		m->device = (uint64_t)st.st_dev;
+		m->inode = (uint64_t)st.st_ino;
+		atomic_store(&m->block, block);
+		if (was != NULL) /* other threads may be about to add to it */
+			hs_io_unmap_lost(was, m->bytes);
+	}
+	atomic_store(&m->tried, true);
+	open = atomic_load(&m->block) != NULL;
+	pthread_mutex_unlock(&m->lock);
+	return open;
+}
+
+bool hs_metrics_is_tried(const struct hs_metrics *m)
+{
+	return atomic_load(&m->tried);
+}
+
+/* --- counting ----------------------------------------------------------------- */
+
+static struct block *block_of(struct hs_metrics *m)
+{
+	return atomic_load_explicit(&m->block, memory_order_acquire);
+}
+
+static void add(_Atomic uint64_t *cell, uint64_t n)
+{
+	atomic_fetch_add_explicit(cell, n, memory_order_relaxed);
+}
+
+/* A cell that this build knows may lie beyond what it has mapped, in tests. */
+static void add_at(const struct hs_metrics *m, struct block *block, size_t offset, uint64_t n)
+{
+	if (offset < m->bytes)
+		add((_Atomic uint64_t *)((char *)block + offset), n);
+}
+
+void hs_metrics_add_response(struct hs_metrics *m, int status)
+{
+	struct block *block = block_of(m);
+	unsigned cell = (unsigned)status - HS_METRIC_FIRST_STATUS;
+
+	if (block != NULL && cell < HS_METRIC_CELLS_STATUS)
+		add_at(m, block, table[HS_METRIC_RESPONSES].offset + cell * sizeof(uint64_t), 1);
+}
+
+static uint64_t tag_of(uint64_t minute)
+{
+	return minute << TAG_SHIFT;
+}
+
+static void add_tagged(_Atomic uint64_t *word, uint64_t tag, uint64_t n)
+{
+	uint64_t there = atomic_load_explicit(word, memory_order_relaxed);
+
+	while (there >> TAG_SHIFT != tag >> TAG_SHIFT || there == 0)
+		if (atomic_compare_exchange_weak_explicit(word, &there, tag | n, memory_order_relaxed,
+							  memory_order_relaxed))
+			return;
+	add(word, n);
+}
+
+static void add_minute(struct block *block, const struct hs_metrics_sums *sums, uint64_t now_ms)
+{
+	uint64_t minute = now_ms / MINUTE_MS, tag = tag_of(minute);
+	uint64_t bytes = sums->of[HS_METRIC_ACCEPTED_BYTES] + sums->of[HS_METRIC_REJECTED_BYTES];
+	struct minute *slot = &block->minute[minute % HS_METRICS_MINUTES];
+
+	if (sums->of[HS_METRIC_ACCEPTED] > 0)
+		add_tagged(&slot->accepted, tag, sums->of[HS_METRIC_ACCEPTED]);
+	if (sums->of[HS_METRIC_DUPLICATES] > 0)
+		add_tagged(&slot->duplicate, tag, sums->of[HS_METRIC_DUPLICATES]);
+	if (sums->of[HS_METRIC_REJECTED] > 0)
+		add_tagged(&slot->rejected, tag, sums->of[HS_METRIC_REJECTED]);
+	if (bytes > 0)
+		add_tagged(&slot->bytes, tag, bytes);
+}
+
+void hs_metrics_add(struct hs_metrics *m, const struct hs_metrics_sums *sums, int64_t now_ms)
+{
+	struct block *block = block_of(m);
+
+	if (block == NULL)
+		return;
+#define ADD(NAME, name, kind, unit, label, help) \
+	if (sums->of[HS_METRIC_##NAME] > 0) \
+		add_at(m, block, offsetof(struct block, name), sums->of[HS_METRIC_##NAME]);
+	HS_METRICS(ADD)
+#undef ADD
+	if (now_ms >= 0)
+		add_minute(block, sums, (uint64_t)now_ms);
+}
+
+/* Never 0. */
+static uint64_t credential_id(enum hs_credential kind, struct hs_slice name)
+{
+	return hs_hash(name.p, name.n, (uint64_t)kind + 1) | 1;
+}
+
+static void put_name(struct credential *c, struct hs_slice name)
+{
+	uint64_t word[HS_CREDENTIAL_NAME / 8] = { 0 };
+
+	memcpy(word, name.p, name.n);
+	for (size_t i = 0; i < sizeof word / sizeof word[0]; i++)
+		atomic_store_explicit(&c->name[i], word[i], memory_order_relaxed);
+}
+
+/* The entry of this id, taken if it is new; NULL: there is no room. */
+static struct credential *find_credential(struct block *block, uint64_t id)
+{
+	for (uint64_t i = 0; i < PROBES; i++) {
+		struct credential *c = &block->credential[((id >> 1) + i) % HS_METRICS_CREDENTIALS];
+		uint64_t there = atomic_load_explicit(&c->id, memory_order_relaxed);
+
+		if (there == id || (there == 0 && (atomic_compare_exchange_strong(&c->id, &there, id) || there == id)))
+			return c;
+	}
+	return NULL;
+}
+
+void hs_metrics_note_use(struct hs_metrics *m, enum hs_credential kind, struct hs_slice name, int64_t now_ms)
+{
+	struct block *block = block_of(m);
+	uint64_t used = (uint64_t)(now_ms / 1000) << 1 | (uint64_t)kind, before;
+	struct credential *c;
+
+	if (block == NULL || name.n == 0 || name.n > HS_CREDENTIAL_NAME || now_ms < 0)
+		return;
+	c = find_credential(block, credential_id(kind, name));
+	if (c == NULL)
+		return;
+	before = atomic_load_explicit(&c->used, memory_order_relaxed);
+	if (before == 0)
+		put_name(c, name);
+	if (before != used) /* most requests only read: the line stays in every core's cache */
+		atomic_store_explicit(&c->used, used, memory_order_release);
+}
+
+/* --- reading ------------------------------------------------------------------ */
+
+/* Word by word, since writers are at work. */
+static void copy_words(void *to, const void *from, size_t bytes)
+{
+	_Atomic uint64_t *word = (_Atomic uint64_t *)(uintptr_t)from;
+
+	for (size_t i = 0; i < bytes / sizeof(uint64_t); i++) {
+		uint64_t value = atomic_load_explicit(&word[i], memory_order_acquire);
+
+		memcpy((char *)to + i * sizeof value, &value, sizeof value);
+	}
+}
+
+static bool copy_file(int fd, struct hs_metrics_figures *f)
+{
+	struct stat st;
+	const void *p;
+
+	if (check_file(fd, 0, &st) != WHOLE)
+		return false;
+	f->bytes = (uint64_t)st.st_size < sizeof f->block ? (size_t)st.st_size : sizeof f->block;
+	p = hs_io_map_read(fd, f->bytes);
+	if (p == NULL)
+		return false;
+	copy_words(&f->block, p, f->bytes);
+	copy_words(&f->block.head, p, sizeof f->block.head); /* was it cut meanwhile? */
+	hs_io_unmap((void *)(uintptr_t)p, f->bytes);
+	return check_head(&f->block.head, &st, 0) == WHOLE;
+}
+
+struct hs_metrics_figures *hs_metrics_read(int run_dir)
+{
+	int fd = hs_io_open_plain(run_dir, NAME);
+	struct hs_metrics_figures *f = fd < 0 ? NULL : calloc(1, sizeof *f);
+
+	if (f != NULL && !copy_file(fd, f)) {
+		free(f);
+		f = NULL;
+	}
+	if (fd >= 0)
+		hs_io_close(fd);
+	return f;
+}
+
+void hs_metrics_figures_free(struct hs_metrics_figures *f)
+{
+	free(f);
+}
+
+int64_t hs_metrics_since(const struct hs_metrics_figures *f)
+{
+	return f != NULL ? f->block.head.since_ms : 0;
+}
+
+uint64_t hs_metrics_value(const struct hs_metrics_figures *f, enum hs_metric metric, size_t cell)
+{
+	const struct hs_metric_info *info = hs_metric_info(metric);
+
+	assert(cell < info->cells);
+	/* what the file does not have is 0 in the copy */
+	return f == NULL ? 0 : atomic_load((_Atomic uint64_t *)((uintptr_t)&f->block + info->offset) + cell);
+}
+
+static uint64_t take_tagged(const _Atomic uint64_t *word, uint64_t tag, bool *found)
+{
+	uint64_t there = atomic_load(word);
+
+	if (there >> TAG_SHIFT != tag >> TAG_SHIFT || there == 0)
+		return 0;
+	*found = true;
+	return there & ((UINT64_C(1) << TAG_SHIFT) - 1);
+}
+
+bool hs_metrics_minute(const struct hs_metrics_figures *f, int64_t minute, struct hs_metrics_minute *found)
+{
+	uint64_t tag = tag_of((uint64_t)minute);
+	const struct minute *slot;
+	bool any = false;
+
+	*found = (struct hs_metrics_minute){ 0 };
+	if (f == NULL || minute < 0)
+		return false;
+	slot = &f->block.minute[minute % HS_METRICS_MINUTES];
+	found->accepted = take_tagged(&slot->accepted, tag, &any);
+	found->duplicate = take_tagged(&slot->duplicate, tag, &any);
+	found->rejected = take_tagged(&slot->rejected, tag, &any);
+	found->bytes = take_tagged(&slot->bytes, tag, &any);
+	return any;
+}
+
+bool hs_metrics_use(const struct hs_metrics_figures *f, size_t i, struct hs_metrics_use *use)
+{
+	const struct credential *c;
+	uint64_t used;
+
+	if (f == NULL || i >= HS_METRICS_CREDENTIALS)
+		return false;
+	c = &f->block.credential[i];
+	used = atomic_load(&c->used);
+	use->kind = (enum hs_credential)(used & 1);
+	use->last_ms = (int64_t)(used >> 1) * 1000;
+	copy_words(use->name, c->name, HS_CREDENTIAL_NAME);
+	use->name[HS_CREDENTIAL_NAME] = '\0';
+	return used != 0 && credential_id(use->kind, hs_slice_str(use->name)) == atomic_load(&c->id);
+}

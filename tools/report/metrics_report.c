@@ -1,0 +1,209 @@
+#include "tools/report/metrics_report.h"
+#include "base/timestamp.h"
+#include "tools/report/bar_table.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { NUMBER = 12 /* columns */ };
+
+struct uses {
+	struct hs_metrics_use use[HS_METRICS_CREDENTIALS];
+	size_t count;
+};
+
+static const char *const kind_name[] = { [HS_CREDENTIAL_SECRET] = "secret", [HS_CREDENTIAL_KEY] = "key" };
+
+static int last_first(const void *a, const void *b)
+{
+	const struct hs_metrics_use *x = a, *y = b;
+
+	if (x->last_ms != y->last_ms)
+		return x->last_ms < y->last_ms ? 1 : -1;
+	return x->kind != y->kind ? (int)x->kind - (int)y->kind : strcmp(x->name, y->name);
+}
+
+/* NULL: out of memory. The caller frees it. */
+static struct uses *list_uses(const struct hs_metrics_figures *figures)
+{
+	struct uses *u = calloc(1, sizeof *u);
+
+	for (size_t i = 0; u != NULL && i < HS_METRICS_CREDENTIALS; i++)
+		u->count += hs_metrics_use(figures, i, &u->use[u->count]);
+	if (u != NULL)
+		qsort(u->use, u->count, sizeof u->use[0], last_first);
+	return u;
+}
+
+/* --- as text ---------------------------------------------------------------------- */
+
+static void put_name(struct hs_buf *out, const char *first, const char *second, size_t width)
+{
+	char name[2 * HS_CREDENTIAL_NAME];
+	int n = snprintf(name, sizeof name, "%s%s%s", first, second[0] != '\0' ? " " : "", second);
+
+	hs_bar_table_put_name(hs_slice(name, (size_t)n), 0, width, out);
+}
+
+static void put_cell(struct hs_buf *out, const struct hs_metric_info *info, size_t cell, uint64_t value, size_t width)
+{
+	char number[32], status[16] = "";
+
+	if (strcmp(info->unit, "bytes") == 0)
+		hs_bar_table_bytes(value, number);
+	else
+		snprintf(number, sizeof number, "%llu", (unsigned long long)value);
+	if (info->label == HS_LABEL_STATUS)
+		snprintf(status, sizeof status, "%zu", HS_METRIC_FIRST_STATUS + cell);
+	put_name(out, info->name, status, width);
+	for (size_t n = strlen(number); n < NUMBER; n++)
+		hs_buf_putc(out, ' ');
+	hs_buf_put_slice(out, hs_slice_str(number));
+	hs_buf_putc(out, '\n');
+}
+
+static void put_rows(struct hs_buf *out, const struct hs_metrics_figures *figures)
+{
+	size_t width = 0;
+
+	for (int row = 0; row < HS_METRIC_COUNT; row++) {
+		size_t n = strlen(hs_metric_info((enum hs_metric)row)->name);
+
+		width = n > width ? n : width;
+	}
+	for (int row = 0; row < HS_METRIC_COUNT; row++) {
+		const struct hs_metric_info *info = hs_metric_info((enum hs_metric)row);
+
+		for (size_t cell = 0; cell < info->cells; cell++) {
+			uint64_t value = hs_metrics_value(figures, (enum hs_metric)row, cell);
+
+			if (value > 0)
+				put_cell(out, info, cell, value, width);
+		}
+	}
+}
+
+static void put_uses(struct hs_buf *out, const struct uses *u, size_t top)
+{
+	size_t width = strlen("credential"), shown = u->count < top ? u->count : top;
+	char text[HS_TIMESTAMP_TEXT + 1];
+
+	for (size_t i = 0; i < shown; i++) {
+		size_t n = strlen(kind_name[u->use[i].kind]) + 1 + strlen(u->use[i].name);
+
+		width = n > width ? n : width;
+	}
+	if (shown > 0) {
+		hs_buf_putc(out, '\n');
+		put_name(out, "credential", "", width);
+		hs_buf_put_slice(out, HS_SLICE("  last used\n"));
+	}
+	for (size_t i = 0; i < shown; i++) {
+		put_name(out, kind_name[u->use[i].kind], u->use[i].name, width);
+		hs_timestamp_text(u->use[i].last_ms, text);
+		hs_buf_put_slice(out, HS_SLICE("  "));
+		hs_buf_put_slice(out, hs_slice_str(text));
+		hs_buf_putc(out, '\n');
+	}
+	if (shown < u->count) {
+		hs_buf_put_slice(out, HS_SLICE("and "));
+		hs_buf_put_uint(out, u->count - shown);
+		hs_buf_put_slice(out, HS_SLICE(" other credentials\n"));
+	}
+}
+
+void hs_metrics_report_text(const struct hs_metrics_figures *figures, size_t top, struct hs_buf *out)
+{
+	struct uses *u = list_uses(figures);
+	char since[HS_TIMESTAMP_TEXT + 1];
+
+	if (figures != NULL && u != NULL) {
+		hs_timestamp_text(hs_metrics_since(figures), since);
+		hs_buf_put_slice(out, HS_SLICE("\nsince "));
+		hs_buf_put_slice(out, hs_slice_str(since));
+		hs_buf_putc(out, '\n');
+		put_rows(out, figures);
+		put_uses(out, u, top);
+	}
+	free(u);
+}
+
+/* --- as JSON ---------------------------------------------------------------------- */
+
+static void put_member(struct hs_buf *out, char before, const char *name)
+{
+	hs_buf_putc(out, before);
+	hs_buf_put_json(out, hs_slice_str(name));
+	hs_buf_putc(out, ':');
+}
+
+static void put_time(struct hs_buf *out, char before, const char *name, int64_t ms)
+{
+	char text[HS_TIMESTAMP_TEXT + 1];
+
+	hs_timestamp_text(ms, text);
+	put_member(out, before, name);
+	hs_buf_put_json(out, hs_slice_str(text));
+}
+
+/* By status code, those that were given. */
+static void put_statuses(struct hs_buf *out, const struct hs_metrics_figures *figures, enum hs_metric row)
+{
+	bool first = true;
+	char status[16];
+
+	hs_buf_putc(out, '{');
+	for (size_t cell = 0; cell < HS_METRIC_CELLS_STATUS; cell++) {
+		uint64_t value = hs_metrics_value(figures, row, cell);
+
+		if (value == 0)
+			continue;
+		snprintf(status, sizeof status, "%zu", HS_METRIC_FIRST_STATUS + cell);
+		hs_buf_put_slice(out, first ? HS_SLICE("") : HS_SLICE(","));
+		hs_buf_put_json(out, hs_slice_str(status));
+		hs_buf_putc(out, ':');
+		hs_buf_put_uint(out, value);
+		first = false;
+	}
+	hs_buf_putc(out, '}');
+}
+
+static void put_metrics(struct hs_buf *out, const struct hs_metrics_figures *figures)
+{
+	if (figures == NULL) {
+		hs_buf_put_slice(out, HS_SLICE("\"metrics\":null"));
+		return;
+	}
+	hs_buf_put_slice(out, HS_SLICE("\"metrics\":"));
+	put_time(out, '{', "since", hs_metrics_since(figures));
+	for (int row = 0; row < HS_METRIC_COUNT; row++) {
+		const struct hs_metric_info *info = hs_metric_info((enum hs_metric)row);
+
+		put_member(out, ',', info->name);
+		if (info->label == HS_LABEL_STATUS)
+			put_statuses(out, figures, (enum hs_metric)row);
+		else
+			hs_buf_put_uint(out, hs_metrics_value(figures, (enum hs_metric)row, 0));
+	}
+	hs_buf_putc(out, '}');
+}
+
+void hs_metrics_report_json(const struct hs_metrics_figures *figures, struct hs_buf *out)
+{
+	struct uses *u = list_uses(figures);
+
+	put_metrics(out, figures);
+	hs_buf_put_slice(out, HS_SLICE(",\n\"credentials\":["));
+	for (size_t i = 0; u != NULL && i < u->count; i++) {
+		if (i > 0)
+			hs_buf_putc(out, ',');
+		put_member(out, '{', "kind");
+		hs_buf_put_json(out, hs_slice_str(kind_name[u->use[i].kind]));
+		put_member(out, ',', "name");
+		hs_buf_put_json(out, hs_slice_str(u->use[i].name));
+		put_time(out, ',', "last_used", u->use[i].last_ms);
+		hs_buf_putc(out, '}');
+	}
+	hs_buf_putc(out, ']');
+	free(u);
+}

@@ -1,0 +1,34 @@
+/*
+ * metrics_report: the figures of metrics.h as `hookspool stats` shows them. Rows come from the
+ * table of metrics, so a new counter is shown without a change here.
+ *
+ *	since 2026-11-28T10:15:00.123Z
+ *	responses 200                 812
+ *	responses 401                   3
+ *	accepted                      812
+ *	accepted_bytes           301.4 KB
+ *
+ *	credential  last used
+ *	key acme    2026-11-28T10:20:31.000Z
+ *	secret #1   2026-11-28T10:17:02.000Z
+ */
+#ifndef HS_METRICS_REPORT_H
+#define HS_METRICS_REPORT_H
+
+#include "base/buf.h"
+#include "spool/shared/metrics.h"
+
+/*
+ * Appends rows that are not 0, and the `top` credentials that were used last. Nothing if the
+ * figures are NULL. Look at hs_buf_ok().
+ */
+void hs_metrics_report_text(const struct hs_metrics_figures *figures, size_t top, struct hs_buf *out);
+
+/*
+ * Appends "metrics":{"since":"…","responses":{"200":812,"401":3},"accepted":812,…} with every
+ * row, or null if the figures are NULL, and "credentials":[{"kind":"key","name":"acme",
+ * "last_used":"…"},…] with all of them, the one that was used last first.
+ */
+void hs_metrics_report_json(const struct hs_metrics_figures *figures, struct hs_buf *out);
+
+#endif
