@@ -62,6 +62,14 @@ void hs_filter_free(struct hs_filter *f)
 	hs_buf_free(&f->scratch);
 }
 
+bool hs_filter_is_empty(const struct hs_filter *f)
+{
+	for (int by = 0; by < HS_BYS; by++)
+		if (f->by[by].count > 0)
+			return false;
+	return !f->since_given && !f->until_given && !f->no_test;
+}
+
 static bool is_one_of(struct hs_filter *f, enum hs_filter_by by, const struct hs_record_field *leaf)
 {
 	for (unsigned i = 0; i < f->by[by].count; i++)

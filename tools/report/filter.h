@@ -44,6 +44,7 @@ enum { HS_FILTER_OPTION = 0x200, HS_FILTER_SINCE = HS_FILTER_OPTION + HS_BYS, HS
 bool hs_filter_option(struct hs_filter *f, const char *command, int option, const char *argument);
 
 bool hs_filter_passes(struct hs_filter *f, struct hs_slice line);
+bool hs_filter_is_empty(const struct hs_filter *f); /* everything passes */
 void hs_filter_free(struct hs_filter *f);
 
 /*

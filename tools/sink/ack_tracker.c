@@ -8,6 +8,31 @@ bool hs_is_behind(struct hs_position a, struct hs_position b)
 	return a.number != b.number ? a.number > b.number : a.edit == b.edit && a.offset > b.offset;
 }
 
+/* --- queues ---------------------------------------------------------------- */
+
+void hs_item_queue_push(struct hs_item_queue *q, struct hs_item *item)
+{
+	item->next = NULL;
+	if (q->head == NULL)
+		q->head = item;
+	else
+		q->tail->next = item;
+	q->tail = item;
+}
+
+struct hs_item *hs_item_queue_pop(struct hs_item_queue *q)
+{
+	struct hs_item *item = q->head;
+
+	if (item == NULL)
+		return NULL;
+	q->head = item->next;
+	if (q->head == NULL)
+		q->tail = NULL;
+	item->next = NULL;
+	return item;
+}
+
 /* --- the records ------------------------------------------------------------- */
 
 void hs_ack_tracker_free(struct hs_ack_tracker *a)

@@ -29,6 +29,14 @@ struct hs_item {
 	char line[]; /* n bytes, its '\n' included */
 };
 
+/* Items chained by `next`. Zeroed: empty. */
+struct hs_item_queue {
+	struct hs_item *head, *tail;
+};
+
+void hs_item_queue_push(struct hs_item_queue *q, struct hs_item *item);
+struct hs_item *hs_item_queue_pop(struct hs_item_queue *q); /* NULL: it is empty */
+
 /* Zeroed: none. */
 struct hs_ack_tracker {
 	struct hs_item *first, *last;
