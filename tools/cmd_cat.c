@@ -121,14 +121,19 @@ static bool read_options(int argc, char **argv, struct options *o)
 
 /* --- events ---------------------------------------------------------------- */
 
-static int choose(void *context, struct hs_slice line, struct hs_choice *choice)
+static int passes(void *context, struct hs_slice line, struct hs_choice *choice)
 {
 	struct options *o = context;
 
 	(void)choice;
-	if (!hs_filter_passes(&o->filter, line))
-		return 0;
-	return o->aliases ? hs_alias_filter_passes(&o->people, line) : 1;
+	return hs_filter_passes(&o->filter, line);
+}
+
+static int is_theirs(void *context, struct hs_slice line, struct hs_choice *choice)
+{
+	struct options *o = context;
+
+	return passes(o, line, choice) ? hs_alias_filter_passes(&o->people, line) : 0;
 }
 
 /* Lines that go to a terminal or through a pipe are a sign of life themselves. */
@@ -145,7 +150,9 @@ static int show_events(struct options *o, const char *command)
 					   .config = o->config,
 					   .cursor = o->cursor,
 					   .from = o->from,
-					   .choose = hs_filter_is_empty(&o->filter) ? NULL : choose,
+					   .choose = o->aliases                       ? is_theirs
+						     : hs_filter_is_empty(&o->filter) ? NULL
+										      : passes,
 					   .context = o,
 					   .follow = o->follow,
 					   .catch_signals = o->cursor != NULL,

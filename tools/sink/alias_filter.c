@@ -32,7 +32,8 @@ static int take_people(struct hs_alias_filter *a, struct hs_filter *f, const str
 		if (!hs_subjects_add(&a->people, &who, NULL))
 			return EX_OSERR;
 	}
-	f->by[HS_BY_USER].count = f->by[HS_BY_TENANT].count = 0;
+	hs_filter_clear(f, HS_BY_USER);
+	hs_filter_clear(f, HS_BY_TENANT);
 	return 0;
 }
 

@@ -158,30 +158,37 @@ static void offer_in_order(struct hs_pump *p)
 	struct in_order *o = &p->order;
 
 	o->has_next = !p->sink->ops->offer(p->sink, &o->next);
-	if (!o->has_next && p->sink->wants_positions)
+	if (p->sink->wants_positions && !o->has_next)
 		o->offered = o->next.after;
 }
 
+/* This loop is what `cat` costs a line. */
 static void fill_in_order(struct hs_pump *p)
 {
+	const struct hs_pump_options *options = &p->options;
+	struct hs_reader *reader = p->in.source.reader;
 	struct hs_offered *next = &p->order.next;
 	struct hs_choice choice;
 
 	if (p->order.has_next)
 		offer_in_order(p);
-	for (int n = 0; n < READ_AT_ONCE && !p->order.has_next && p->sink->code == 0 &&
-			!hs_pump_input_is_through(&p->in) &&
-			hs_pump_input_line(&p->in, &next->line, &p->end.code); n++) {
-		int wanted = hs_pump_input_choose(&p->in, next->line, &choice);
+	for (int n = 0; n < READ_AT_ONCE && !p->order.has_next; n++) {
+		int wanted = 1;
 
-		if (wanted < 0)
-			fail(p, EX_OSERR);
-		if (wanted < 0)
+		if ((!options->follow && hs_reader_has_passed(reader, p->in.end)) ||
+		    !hs_pump_input_line(&p->in, &next->line, &p->end.code))
 			return;
+		if (options->choose != NULL)
+			wanted = options->choose(options->context, next->line, &choice);
+		if (wanted == 0)
+			continue;
+		if (wanted < 0) {
+			fail(p, EX_OSERR);
+			return;
+		}
 		if (p->sink->wants_positions)
-			next->after = hs_reader_position(p->in.source.reader);
-		if (wanted > 0)
-			offer_in_order(p);
+			next->after = hs_reader_position(reader);
+		offer_in_order(p);
 	}
 }
 

@@ -160,21 +160,11 @@ bool hs_pump_input_is_through(const struct hs_pump_input *in)
 	return !in->options->follow && (in->at_end || hs_reader_has_passed(in->source.reader, in->end));
 }
 
-bool hs_pump_input_line(struct hs_pump_input *in, struct hs_slice *line, int *code)
+int hs_pump_input_no_line(struct hs_pump_input *in, enum hs_read what)
 {
-	for (;;) {
-		enum hs_read what = hs_reader_next(in->source.reader, line);
-
-		if (what == HS_READ_LINE) {
-			in->bytes += line->n + 1;
-			return true;
-		}
-		in->at_end = what == HS_READ_END;
-		if (in->at_end)
-			return false;
-		hs_progress_clear(&in->progress);
-		*code = hs_event_source_trouble(&in->source, what);
-		if (*code != 0)
-			return false;
-	}
+	in->at_end = what == HS_READ_END;
+	if (in->at_end)
+		return 0;
+	hs_progress_clear(&in->progress);
+	return hs_event_source_trouble(&in->source, what);
 }

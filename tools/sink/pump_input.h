@@ -63,11 +63,25 @@ int hs_pump_input_begin(struct hs_pump_input *in, const struct hs_sink_start *st
 /* Returns the code. */
 int hs_pump_input_close(struct hs_pump_input *in, int code);
 
+/* For what is no line: a gap, of which it tells, the end (at_end), or an error. 0 or an exit code. */
+int hs_pump_input_no_line(struct hs_pump_input *in, enum hs_read what);
+
 /*
  * The next line of the events, valid until the next call. False: there is none for now (at_end),
  * or *code is an exit code, after a message.
  */
-bool hs_pump_input_line(struct hs_pump_input *in, struct hs_slice *line, int *code);
+static inline bool hs_pump_input_line(struct hs_pump_input *in, struct hs_slice *line, int *code)
+{
+	enum hs_read what;
+
+	while ((what = hs_reader_next(in->source.reader, line)) != HS_READ_LINE) {
+		*code = hs_pump_input_no_line(in, what);
+		if (*code != 0 || in->at_end)
+			return false;
+	}
+	in->bytes += line->n + 1;
+	return true;
+}
 
 /* 1: the record is wanted; 0: it is not; -1: out of memory. */
 int hs_pump_input_choose(const struct hs_pump_input *in, struct hs_slice line, struct hs_choice *choice);
