@@ -170,8 +170,6 @@ static void fill_in_order(struct hs_pump *p)
 	struct hs_offered *next = &p->order.next;
 	struct hs_choice choice;
 
-	if (p->order.has_next)
-		offer_in_order(p);
 	for (int n = 0; n < READ_AT_ONCE && !p->order.has_next; n++) {
 		int wanted = 1;
 
@@ -300,14 +298,32 @@ static void flush_in_order(struct hs_pump *p)
 		p->sink->ops->flush(p->sink, 0);
 }
 
+static void collect(struct hs_pump *p)
+{
+	p->sink->ops->collect(p->sink, p);
+}
+
+static void work_in_order(struct hs_pump *p)
+{
+	collect(p);
+	if (p->end.stopping)
+		return;
+	if (p->order.has_next) /* there may be room by now */
+		offer_in_order(p);
+	if (p->order.has_next || (!p->in.at_end && !hs_pump_input_is_through(&p->in)))
+		return;
+	flush_in_order(p);
+	collect(p);
+}
+
 static void work(struct hs_pump *p)
 {
-	p->record.seen_ms = p->sink->in_order ? 0 : hs_io_now_monotonic();
-	if (p->sink->in_order && !p->end.stopping && (p->in.at_end || hs_pump_input_is_through(&p->in)))
-		flush_in_order(p);
-	p->sink->ops->collect(p->sink, p);
-	if (p->sink->in_order)
+	if (p->sink->in_order) {
+		work_in_order(p);
 		return;
+	}
+	p->record.seen_ms = hs_io_now_monotonic();
+	collect(p);
 	hs_keyed_scheduler_returned_all(p->record.scheduler);
 	for (unsigned i = 0; i < p->sink->lanes && !p->end.stopping; i++)
 		offer_lane(p, i);
@@ -394,7 +410,7 @@ static void save_if_due(struct hs_pump *p)
 	if (p->sink->in_order && !p->in.at_end &&
 	    hs_io_now_monotonic() - p->saving.at_ms >= SAVE_MS) {
 		flush_in_order(p);
-		p->sink->ops->collect(p->sink, p);
+		collect(p);
 		note_position(p);
 	}
 	if (until_save(p) == 0)
