@@ -32,7 +32,7 @@ struct options {
 enum { OPTION_FIELDS = HS_OPT_OWN, OPTION_RAW, OPTION_CURSOR, OPTION_FROM, OPTION_ALIASES, OPTION_REJECTED, OPTION_FAILED };
 
 #define OUTPUT_OPTIONS                                                                             \
-	{ "fields", "A,B,C", OPTION_FIELDS, "these fields alone, with tabs between them" },        \
+	{ "fields", "A,B,C", OPTION_FIELDS, "only these fields, with tabs between them" },        \
 	{                                                                                          \
 		"raw", NULL, OPTION_RAW, "tabs and newlines in fields as they are"                 \
 	}
@@ -40,9 +40,9 @@ enum { OPTION_FIELDS = HS_OPT_OWN, OPTION_RAW, OPTION_CURSOR, OPTION_FROM, OPTIO
 /* clang-format off */
 const struct hs_option hs_cat_options[] = {
 	HS_FILTER_OPTIONS,
-	{ "rejected", NULL, OPTION_REJECTED, "what was refused, instead; by --tenant, --since, --until" },
-	{ "failed", NULL, OPTION_FAILED, "what handlers of each set aside, instead; the filters are for its records" },
-	{ "aliases", NULL, OPTION_ALIASES, "all that erase --aliases would take of these users' events" },
+	{ "rejected", NULL, OPTION_REJECTED, "rejected bodies instead; by --tenant, --since, --until" },
+	{ "failed", NULL, OPTION_FAILED, "dead letters of each instead; the filters are for their records" },
+	{ "aliases", NULL, OPTION_ALIASES, "all events of these users that erase --aliases would erase" },
 	OUTPUT_OPTIONS,
 	HS_OPTION_CONFIG,
 	HS_OPTIONS_END,
@@ -51,7 +51,7 @@ const struct hs_option hs_cat_options[] = {
 const struct hs_option hs_tail_options[] = {
 	{ "follow", NULL, 'f', "go on with what arrives" },
 	{ "lines", "N", 'n', "begin with the last N records; 10" },
-	{ "cursor", "NAME", OPTION_CURSOR, "begin behind what an earlier run with this name has printed" },
+	{ "cursor", "NAME", OPTION_CURSOR, "begin after what an earlier run with this name has printed" },
 	HS_EVENT_SOURCE_FROM(OPTION_FROM),
 	HS_FILTER_OPTIONS,
 	OUTPUT_OPTIONS,
@@ -60,7 +60,7 @@ const struct hs_option hs_tail_options[] = {
 };
 /* clang-format on */
 
-static bool take_last(struct options *o, const char *text)
+static bool set_last(struct options *o, const char *text)
 {
 	uint64_t n;
 
@@ -69,7 +69,7 @@ static bool take_last(struct options *o, const char *text)
 	return o->last_given;
 }
 
-static bool take_option(struct options *o, const char *command, int option, const char *argument)
+static bool set_option(struct options *o, const char *command, int option, const char *argument)
 {
 	switch (option) {
 	case HS_OPT_CONFIG: o->config = argument; return true;
@@ -83,7 +83,7 @@ static bool take_option(struct options *o, const char *command, int option, cons
 	case OPTION_REJECTED: o->rejected = true; return true;
 	case OPTION_FAILED: o->failed = true; return true;
 	case 'f': o->follow = true; return true;
-	case 'n': return take_last(o, argument);
+	case 'n': return set_last(o, argument);
 	default:
 		if (option >= HS_FILTER_OPTION)
 			return hs_filter_option(&o->filter, command, option, argument);
@@ -97,7 +97,7 @@ static bool read_options(int argc, char **argv, struct options *o)
 	int option;
 
 	while ((option = hs_option(argc, argv)) != -1)
-		if (!take_option(o, argv[0], option, optarg))
+		if (!set_option(o, argv[0], option, optarg))
 			return false;
 	if (o->from != NULL && (o->cursor == NULL || o->last_given)) {
 		fputs("hookspool tail: --from is for a --cursor, and without --lines\n", stderr);
@@ -167,7 +167,7 @@ static int show_events(struct options *o, const char *command)
 	int code = pump == NULL ? EX_OSERR : hs_pump_open(pump), signal = 0;
 
 	if (code == 0 && o->aliases)
-		code = hs_alias_filter_find(&o->people, &o->filter, hs_pump_source(pump), hs_pump_end(pump));
+		code = hs_alias_filter_find(&o->people, &o->filter, &hs_pump_reads(pump)->source, hs_pump_reads(pump)->end);
 	if (code == 0) {
 		code = hs_pump_run(pump);
 		signal = hs_pump_ended_by(pump);

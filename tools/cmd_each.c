@@ -38,23 +38,23 @@ enum {
 
 /* clang-format off */
 const struct hs_option hs_each_options[] = {
-	{ "cursor", "NAME", OPTION_CURSOR, "begin behind what an earlier run with this name has done" },
+	{ "cursor", "NAME", OPTION_CURSOR, "begin after what an earlier run with this name has done" },
 	HS_EVENT_SOURCE_FROM(OPTION_FROM),
 	{ "on", "TYPE=COMMAND", OPTION_ON, "a handler: TYPE=…, TYPE:NAME=… or *=…; may be repeated" },
 	{ "once", NULL, OPTION_ONCE, "stop at the present end of the spool" },
-	{ "jobs", "N", OPTION_JOBS, "so many handlers in parallel, each user's events in order; 1" },
+	{ "jobs", "N", OPTION_JOBS, "N handlers in parallel, each user's events in order; 1" },
 	{ "batch", "N", OPTION_BATCH, "up to N records at once; 1" },
 	{ "stream", NULL, OPTION_STREAM, "handlers stay: they read lines and answer lines" },
-	{ "failed", NULL, OPTION_FAILED, "once more, what was set aside under this cursor: failed.jsonl" },
+	{ "failed", NULL, OPTION_FAILED, "the dead letters of this cursor once more: failed.jsonl" },
 	{ "no-test", NULL, OPTION_NO_TEST, "pass the events that hookspool send makes up" },
-	{ "retry-for", "TIME", OPTION_RETRY_FOR, "try again for so long (30s, 15m, 4h, 2d); 4h" },
+	{ "retry-for", "TIME", OPTION_RETRY_FOR, "try again for this long (30s, 15m, 4h, 2d); 4h" },
 	HS_OPTION_CONFIG,
 	HS_OPTIONS_END,
 };
 /* clang-format on */
 
 /* 30s, 15m, 4h, 2d. */
-static bool take_duration(const char *command, const char *text, int64_t *ms)
+static bool read_duration(const char *command, const char *text, int64_t *ms)
 {
 	static const char units[] = "smhd";
 	static const int64_t factor[] = { 1000, 60000, 3600000, 86400000 };
@@ -71,7 +71,7 @@ static bool take_duration(const char *command, const char *text, int64_t *ms)
 	return true;
 }
 
-static bool take_option(struct options *o, const char *command, int option, const char *argument)
+static bool set_option(struct options *o, const char *command, int option, const char *argument)
 {
 	switch (option) {
 	case HS_OPT_CONFIG: o->config = argument; return true;
@@ -86,7 +86,7 @@ static bool take_option(struct options *o, const char *command, int option, cons
 	case OPTION_STREAM: o->stream = true; return true;
 	case OPTION_RETRY_FOR:
 		o->retry_for_given = true;
-		return take_duration(command, argument, &o->retry_for_ms);
+		return read_duration(command, argument, &o->retry_for_ms);
 	default: hs_usage(command); return false;
 	}
 }
@@ -96,7 +96,7 @@ static bool read_options(int argc, char **argv, struct options *o)
 	int option;
 
 	while ((option = hs_option(argc, argv)) != -1)
-		if (!take_option(o, argv[0], option, optarg))
+		if (!set_option(o, argv[0], option, optarg))
 			return false;
 	if (optind != argc || o->cursor == NULL || o->rules.count == 0) {
 		hs_usage(argv[0]);
@@ -108,7 +108,7 @@ static bool read_options(int argc, char **argv, struct options *o)
 		return false;
 	}
 	if (o->failed && !o->retry_for_given)
-		o->retry_for_ms = 0; /* who sits before it wants to know */
+		o->retry_for_ms = 0; /* a person is waiting for the outcome */
 	if (o->stream && o->batch > 1) {
 		fputs("hookspool each: --stream reads lines ahead by itself: leave out --batch\n",
 		      stderr);

@@ -122,16 +122,16 @@ static bool three_offer(struct hs_sink *sink, const struct hs_offered *record)
 
 	if (t->count == AT_ONCE)
 		return false;
-	assert_int_equal(record->lane, 0);
+	assert_int_equal(record->partition, 0);
 	t->held[t->count++] = record->item;
 	t->most = t->count > t->most ? t->count : t->most;
 	t->flushed = false;
 	return true;
 }
 
-static void three_flush(struct hs_sink *sink, unsigned lane)
+static void three_flush(struct hs_sink *sink, unsigned partition)
 {
-	(void)lane;
+	(void)partition;
 	((struct three *)sink)->flushed = true;
 }
 
@@ -242,7 +242,7 @@ static int run(struct hs_sink *sink, const struct hs_pump_options *more)
 static int run_three(struct three *t, const struct hs_pump_options *options)
 {
 	t->sink = (struct hs_sink){
-		.ops = &three_ops, .lanes = 1, .one_per_key = true, .noun = "sink", .failed = "it answered"
+		.ops = &three_ops, .partitions = 1, .one_per_key = true, .noun = "sink", .failed = "it answered"
 	};
 	return run(&t->sink, options);
 }
@@ -343,12 +343,12 @@ static bool transaction_offer(struct hs_sink *sink, const struct hs_offered *rec
 	return true;
 }
 
-static void commit(struct hs_sink *sink, unsigned lane)
+static void commit(struct hs_sink *sink, unsigned partition)
 {
 	struct transaction *t = (struct transaction *)sink;
 	const char *p = t->lines.p;
 
-	(void)lane;
+	(void)partition;
 	if (t->count == 0)
 		return;
 	if (t->commits_left-- == 0) {

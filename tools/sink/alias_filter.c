@@ -9,7 +9,7 @@
 #include <sysexits.h>
 
 /* Moves the users of --user, of the tenant of --tenant, out of the filter. 0 or an exit code. */
-static int take_people(struct hs_alias_filter *a, struct hs_filter *f, const struct hs_event_source *source)
+static int move_people(struct hs_alias_filter *a, struct hs_filter *f, const struct hs_event_source *source)
 {
 	const char *given = NULL, *tenant = NULL;
 	int code = 0;
@@ -69,7 +69,7 @@ int hs_alias_filter_find(struct hs_alias_filter *a, struct hs_filter *filter,
 			 const struct hs_event_source *source, struct hs_position end)
 {
 	struct hs_buf text = { 0 };
-	int code = take_people(a, filter, source);
+	int code = move_people(a, filter, source);
 
 	hs_links_init(&a->links, &a->people, hs_io_random());
 	a->matcher.subjects = &a->people;

@@ -4,7 +4,7 @@
 
 enum { USERS = 1 << 14 /* a power of two */ };
 
-struct lane {
+struct partition {
 	struct hs_item_queue ready, parked; /* both in the order of the spool */
 	struct hs_item_queue returned;      /* to go before ready */
 	struct hs_item_queue waiting[USERS]; /* for earlier records of their user */
@@ -13,9 +13,9 @@ struct lane {
 };
 
 struct hs_keyed_scheduler {
-	unsigned lanes;
+	unsigned partitions;
 	bool one_per_key;
-	struct lane lane[];
+	struct partition partition[];
 };
 
 static unsigned number_of(const struct hs_item *item)
@@ -23,9 +23,9 @@ static unsigned number_of(const struct hs_item *item)
 	return (unsigned)item->user & (USERS - 1);
 }
 
-static struct lane *lane_of(struct hs_keyed_scheduler *s, const struct hs_item *item)
+static struct partition *partition_of(struct hs_keyed_scheduler *s, const struct hs_item *item)
 {
-	return &s->lane[(item->user >> 32) % s->lanes];
+	return &s->partition[(item->user >> 32) % s->partitions];
 }
 
 /* --- queues --------------------------------------------------------------- */
@@ -71,32 +71,32 @@ static void push_front(struct hs_item_queue *q, struct hs_item *item)
  * A record that its user's later ones waited for has left. They are ready now; with one_per_key
  * only the first of them, since the next one must wait for that.
  */
-static void let_go(const struct hs_keyed_scheduler *s, struct lane *lane, const struct hs_item *item)
+static void let_go(const struct hs_keyed_scheduler *s, struct partition *partition, const struct hs_item *item)
 {
-	struct hs_item_queue *waiting = &lane->waiting[number_of(item)];
+	struct hs_item_queue *waiting = &partition->waiting[number_of(item)];
 	struct hs_item *next;
 
-	if (--lane->busy[number_of(item)] > 0 || waiting->head == NULL)
+	if (--partition->busy[number_of(item)] > 0 || waiting->head == NULL)
 		return;
 	if (!s->one_per_key) {
-		prepend(&lane->ready, waiting);
+		prepend(&partition->ready, waiting);
 		return;
 	}
 	next = hs_item_queue_pop(waiting);
 	next->is_next = true;
-	push_front(&lane->ready, next);
+	push_front(&partition->ready, next);
 }
 
 void hs_keyed_scheduler_given(struct hs_keyed_scheduler *s, struct hs_item *item)
 {
 	if (s->one_per_key)
-		lane_of(s, item)->busy[number_of(item)]++;
+		partition_of(s, item)->busy[number_of(item)]++;
 }
 
 void hs_keyed_scheduler_answered(struct hs_keyed_scheduler *s, struct hs_item *item)
 {
 	if (s->one_per_key)
-		let_go(s, lane_of(s, item), item);
+		let_go(s, partition_of(s, item), item);
 }
 
 static bool is_later(const struct hs_item *a, const struct hs_item *b)
@@ -107,90 +107,90 @@ static bool is_later(const struct hs_item *a, const struct hs_item *b)
 
 void hs_keyed_scheduler_park(struct hs_keyed_scheduler *s, struct hs_item *item)
 {
-	struct lane *lane = lane_of(s, item);
+	struct partition *partition = partition_of(s, item);
 	struct hs_item *before = NULL;
 
-	for (struct hs_item *i = lane->parked.head; i != NULL && !is_later(i, item); i = i->next)
+	for (struct hs_item *i = partition->parked.head; i != NULL && !is_later(i, item); i = i->next)
 		before = i;
-	lane->busy[number_of(item)]++;
-	lane->parked_of[number_of(item)]++;
-	if (before == lane->parked.tail) {
-		hs_item_queue_push(&lane->parked, item);
+	partition->busy[number_of(item)]++;
+	partition->parked_of[number_of(item)]++;
+	if (before == partition->parked.tail) {
+		hs_item_queue_push(&partition->parked, item);
 	} else {
-		item->next = before == NULL ? lane->parked.head : before->next;
-		*(before == NULL ? &lane->parked.head : &before->next) = item;
+		item->next = before == NULL ? partition->parked.head : before->next;
+		*(before == NULL ? &partition->parked.head : &before->next) = item;
 	}
 }
 
 void hs_keyed_scheduler_return(struct hs_keyed_scheduler *s, struct hs_item *item)
 {
 	item->is_next = true;
-	hs_item_queue_push(&lane_of(s, item)->returned, item);
+	hs_item_queue_push(&partition_of(s, item)->returned, item);
 }
 
 void hs_keyed_scheduler_returned_all(struct hs_keyed_scheduler *s)
 {
-	for (unsigned i = 0; i < s->lanes; i++)
-		prepend(&s->lane[i].ready, &s->lane[i].returned);
+	for (unsigned i = 0; i < s->partitions; i++)
+		prepend(&s->partition[i].ready, &s->partition[i].returned);
 }
 
 /* --- which record is next ------------------------------------------------- */
 
 /* Is an earlier record of its user parked? */
-static bool has_parked_before(const struct lane *lane, const struct hs_item *item)
+static bool has_parked_before(const struct partition *partition, const struct hs_item *item)
 {
-	if (lane->parked_of[number_of(item)] == 1)
+	if (partition->parked_of[number_of(item)] == 1)
 		return false;
-	for (const struct hs_item *i = lane->parked.head; i != item; i = i->next)
+	for (const struct hs_item *i = partition->parked.head; i != item; i = i->next)
 		if (number_of(i) == number_of(item))
 			return true;
 	return false;
 }
 
-static struct hs_item *next_parked(const struct hs_keyed_scheduler *s, struct lane *lane, int rule,
+static struct hs_item *next_parked(const struct hs_keyed_scheduler *s, struct partition *partition, int rule,
 				   int64_t now_ms)
 {
-	struct hs_item *before = NULL, *i = lane->parked.head;
+	struct hs_item *before = NULL, *i = partition->parked.head;
 
 	for (; i != NULL; before = i, i = i->next)
 		if (i->retry_ms <= now_ms && (rule < 0 || (i->rule == (unsigned)rule && !i->alone)) &&
-		    !has_parked_before(lane, i))
+		    !has_parked_before(partition, i))
 			break;
 	if (i == NULL)
 		return NULL;
-	remove_after(&lane->parked, before);
-	lane->parked_of[number_of(i)]--;
-	let_go(s, lane, i);
+	remove_after(&partition->parked, before);
+	partition->parked_of[number_of(i)]--;
+	let_go(s, partition, i);
 	return i;
 }
 
 /* The first ready record whose user has none before it; those that must wait leave the queue. */
-static struct hs_item *next_ready(struct lane *lane, int rule)
+static struct hs_item *next_ready(struct partition *partition, int rule)
 {
 	struct hs_item *i;
 
-	for (; (i = lane->ready.head) != NULL; i->is_next = false) {
-		struct hs_item_queue *waiting = &lane->waiting[number_of(i)];
+	for (; (i = partition->ready.head) != NULL; i->is_next = false) {
+		struct hs_item_queue *waiting = &partition->waiting[number_of(i)];
 
-		if (lane->busy[number_of(i)] == 0 && (i->is_next || waiting->head == NULL))
+		if (partition->busy[number_of(i)] == 0 && (i->is_next || waiting->head == NULL))
 			break;
-		hs_item_queue_pop(&lane->ready);
+		hs_item_queue_pop(&partition->ready);
 		if (i->is_next)
 			push_front(waiting, i);
 		else
 			hs_item_queue_push(waiting, i);
 	}
 	return i == NULL || (rule >= 0 && i->rule != (unsigned)rule) ? NULL
-								     : hs_item_queue_pop(&lane->ready);
+								     : hs_item_queue_pop(&partition->ready);
 }
 
-struct hs_item *hs_keyed_scheduler_next(struct hs_keyed_scheduler *s, unsigned lane, int rule,
+struct hs_item *hs_keyed_scheduler_next(struct hs_keyed_scheduler *s, unsigned partition, int rule,
 					int64_t now_ms)
 {
-	struct hs_item *item = next_parked(s, &s->lane[lane], rule, now_ms);
+	struct hs_item *item = next_parked(s, &s->partition[partition], rule, now_ms);
 
 	if (item == NULL)
-		item = next_ready(&s->lane[lane], rule);
+		item = next_ready(&s->partition[partition], rule);
 	if (item != NULL)
 		item->is_next = false;
 	return item;
@@ -204,15 +204,15 @@ void hs_keyed_scheduler_put_back(struct hs_keyed_scheduler *s, struct hs_item *i
 		return;
 	}
 	item->is_next = true;
-	push_front(&lane_of(s, item)->ready, item);
+	push_front(&partition_of(s, item)->ready, item);
 }
 
 int64_t hs_keyed_scheduler_due(const struct hs_keyed_scheduler *s, int64_t seen_ms, int64_t now_ms)
 {
 	int64_t due = -1;
 
-	for (unsigned i = 0; i < s->lanes; i++)
-		for (const struct hs_item *k = s->lane[i].parked.head; k != NULL; k = k->next) {
+	for (unsigned i = 0; i < s->partitions; i++)
+		for (const struct hs_item *k = s->partition[i].parked.head; k != NULL; k = k->next) {
 			int64_t left = k->retry_ms > now_ms ? k->retry_ms - now_ms : 0;
 
 			if (k->retry_ms > seen_ms && (due < 0 || left < due))
@@ -223,12 +223,12 @@ int64_t hs_keyed_scheduler_due(const struct hs_keyed_scheduler *s, int64_t seen_
 
 /* --- all of them ---------------------------------------------------------- */
 
-struct hs_keyed_scheduler *hs_keyed_scheduler_new(unsigned lanes, bool one_per_key)
+struct hs_keyed_scheduler *hs_keyed_scheduler_new(unsigned partitions, bool one_per_key)
 {
-	struct hs_keyed_scheduler *s = calloc(1, sizeof *s + lanes * sizeof s->lane[0]);
+	struct hs_keyed_scheduler *s = calloc(1, sizeof *s + partitions * sizeof s->partition[0]);
 
 	if (s != NULL) {
-		s->lanes = lanes;
+		s->partitions = partitions;
 		s->one_per_key = one_per_key;
 	}
 	return s;
@@ -236,7 +236,7 @@ struct hs_keyed_scheduler *hs_keyed_scheduler_new(unsigned lanes, bool one_per_k
 
 void hs_keyed_scheduler_put(struct hs_keyed_scheduler *s, struct hs_item *item)
 {
-	hs_item_queue_push(&lane_of(s, item)->ready, item);
+	hs_item_queue_push(&partition_of(s, item)->ready, item);
 }
 
 void hs_keyed_scheduler_free(struct hs_keyed_scheduler *s)

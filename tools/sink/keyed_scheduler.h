@@ -2,7 +2,7 @@
  * keyed_scheduler: which record a sink is offered next, so that the records of one user keep
  * their order while others pass.
  *
- * A user belongs to one of the lanes. A record that failed is parked until it is due; its user's
+ * A user belongs to one of the partitions. A record that failed is parked until it is due; its user's
  * later records wait for it. With one_per_key they also wait for a record that was given and is
  * not answered yet. Users are told apart by some thousand numbers: users that share a number wait
  * for each other.
@@ -22,7 +22,7 @@
 struct hs_keyed_scheduler;
 
 /* NULL: out of memory. */
-struct hs_keyed_scheduler *hs_keyed_scheduler_new(unsigned lanes, bool one_per_key);
+struct hs_keyed_scheduler *hs_keyed_scheduler_new(unsigned partitions, bool one_per_key);
 /* Frees no items. NULL is fine. */
 void hs_keyed_scheduler_free(struct hs_keyed_scheduler *s);
 
@@ -30,10 +30,10 @@ void hs_keyed_scheduler_free(struct hs_keyed_scheduler *s);
 void hs_keyed_scheduler_put(struct hs_keyed_scheduler *s, struct hs_item *item);
 
 /*
- * Takes out the record that the lane is to be given next; NULL: none at present. rule: -1, or
+ * Takes out the record that the partition is to be given next; NULL: none at present. rule: -1, or
  * only a record of this rule that need not be alone. Then call _given or _put_back.
  */
-struct hs_item *hs_keyed_scheduler_next(struct hs_keyed_scheduler *s, unsigned lane, int rule,
+struct hs_item *hs_keyed_scheduler_next(struct hs_keyed_scheduler *s, unsigned partition, int rule,
 					int64_t now_ms);
 void hs_keyed_scheduler_given(struct hs_keyed_scheduler *s, struct hs_item *item);
 void hs_keyed_scheduler_put_back(struct hs_keyed_scheduler *s, struct hs_item *item);

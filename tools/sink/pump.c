@@ -14,7 +14,7 @@
 #include <unistd.h>
 
 enum {
-	READ_AT_ONCE = 4096,      /* records, before anything else is looked at */
+	READ_AT_ONCE = HS_EVENT_SOURCE_LINES, /* records, before anything else is looked at */
 	WINDOW = 16384,           /* records that are read and not settled … */
 	WINDOW_BYTES = 64 << 20,  /* … unless they are this long together */
 	SAVE_LETTERS_MS = 10000,  /* the whole file is written anew */
@@ -190,94 +190,53 @@ static void fill_in_order(struct hs_pump *p)
 	}
 }
 
-static struct hs_item *take_in(struct hs_pump *p, struct hs_slice line, struct hs_position before,
-			       const struct hs_choice *choice)
+static void add_item(struct hs_pump *p, const struct hs_pump_record *record)
 {
-	struct hs_item *item = hs_ack_tracker_add(&p->record.acks, line, before);
+	struct hs_item *item = hs_ack_tracker_add(&p->record.acks, record->line, record->before);
 
-	if (item == NULL) {
+	if (item == NULL) { /* the position must not pass the record */
+		p->in.read = record->before;
 		fail(p, result_code(p, HS_E_MEMORY));
-		return NULL;
+		return;
 	}
-	item->user = choice->key;
-	item->rule = choice->group;
+	item->user = record->choice.key;
+	item->rule = record->choice.group;
+	item->tries_before = record->tries;
 	hs_keyed_scheduler_put(p->record.scheduler, item);
-	p->saving.is_due = true;
-	return item;
-}
-
-static void read_record(struct hs_pump *p)
-{
-	struct hs_position before = p->in.read;
-	struct hs_choice choice = { 0 };
-	struct hs_slice line;
-	int wanted;
-
-	if (!hs_pump_input_line(&p->in, &line, &p->end.code))
-		return;
-	p->in.read = hs_reader_position(p->in.source.reader);
-	p->saving.is_due = true;
-	wanted = hs_pump_input_choose(&p->in, line, &choice);
-	if (wanted < 0)
-		fail(p, EX_OSERR);
-	else if (hs_ahead_has_done(&p->in.before, p->in.read, choice.key))
-		return;
-	else if (wanted == 0)
-		p->in.passed++;
-	else
-		take_in(p, line, before, &choice);
-	if (p->end.code != 0) /* out of memory: the position must not pass the record */
-		p->in.read = before;
-}
-
-static void read_letter(struct hs_pump *p)
-{
-	struct hs_choice choice = { 0 };
-	struct hs_slice record;
-	struct hs_item *item;
-	unsigned tries;
-	enum hs_result result = hs_dead_letter_source_next(&p->in.letters, &record, &tries);
-	int wanted = result == HS_OK && record.n > 0 ? hs_pump_input_choose(&p->in, record, &choice) : 0;
-
-	if (result != HS_OK || wanted < 0) {
-		fail(p, result_code(p, result != HS_OK ? result : HS_E_MEMORY));
-	} else if (wanted > 0) {
-		item = take_in(p, record, hs_dead_letter_source_take(&p->in.letters), &choice);
-		if (item != NULL)
-			item->tries_before = tries;
-	} else if (record.n > 0) {
-		p->in.passed++;
-	}
 }
 
 /* Reads until enough is in hand, or there is nothing more; not for long at once. */
 static void fill(struct hs_pump *p)
 {
+	struct hs_position read = p->in.read;
+
 	p->in.at_end = false;
 	if (p->sink->in_order) {
 		fill_in_order(p);
 		return;
 	}
 	for (int n = 0; n < READ_AT_ONCE && p->end.code == 0 && !p->in.at_end && !is_full(p) &&
-			!hs_pump_input_is_through(&p->in); n++)
-		if (p->options.letters)
-			read_letter(p);
-		else
-			read_record(p);
+			!hs_pump_input_is_through(&p->in); n++) {
+		struct hs_pump_record record;
+
+		if (hs_pump_input_record(&p->in, &record, &p->end.code))
+			add_item(p, &record);
+	}
+	p->saving.is_due = p->saving.is_due || !is_same(p->in.read, read);
 }
 
 /* --- offering ----------------------------------------------------------------- */
 
-static void offer_lane(struct hs_pump *p, unsigned lane)
+static void offer_partition(struct hs_pump *p, unsigned partition)
 {
 	const struct hs_sink_ops *ops = p->sink->ops;
 	struct hs_item *item;
 	bool gave = false;
 	int group = -1;
 
-	while (p->sink->code == 0 && (ops->has_room == NULL || ops->has_room(p->sink, lane)) &&
-	       (item = hs_keyed_scheduler_next(p->record.scheduler, lane, group, p->record.seen_ms)) != NULL) {
-		struct hs_offered record = { .line = hs_slice(item->line, item->n - 1), .item = item, .lane = lane };
+	while (p->sink->code == 0 && (ops->has_room == NULL || ops->has_room(p->sink, partition)) &&
+	       (item = hs_keyed_scheduler_next(p->record.scheduler, partition, group, p->record.seen_ms)) != NULL) {
+		struct hs_offered record = { .line = hs_slice(item->line, item->n - 1), .item = item, .partition = partition };
 
 		if (!ops->offer(p->sink, &record)) {
 			hs_keyed_scheduler_put_back(p->record.scheduler, item);
@@ -289,7 +248,7 @@ static void offer_lane(struct hs_pump *p, unsigned lane)
 			group = (int)item->rule;
 	}
 	if (gave && ops->flush != NULL)
-		ops->flush(p->sink, lane);
+		ops->flush(p->sink, partition);
 }
 
 static void flush_in_order(struct hs_pump *p)
@@ -325,8 +284,8 @@ static void work(struct hs_pump *p)
 	p->record.seen_ms = hs_io_now_monotonic();
 	collect(p);
 	hs_keyed_scheduler_returned_all(p->record.scheduler);
-	for (unsigned i = 0; i < p->sink->lanes && !p->end.stopping; i++)
-		offer_lane(p, i);
+	for (unsigned i = 0; i < p->sink->partitions && !p->end.stopping; i++)
+		offer_partition(p, i);
 }
 
 /* --- saving ------------------------------------------------------------------- */
@@ -569,7 +528,7 @@ static void begin_by_record(struct hs_pump *p)
 						     .dir = hs_reader_place(p->in.source.reader),
 						     .retry_for_ms = o->retry_for_ms,
 						     .letters = o->letters };
-	p->record.scheduler = hs_keyed_scheduler_new(p->sink->lanes, p->sink->one_per_key);
+	p->record.scheduler = hs_keyed_scheduler_new(p->sink->partitions, p->sink->one_per_key);
 }
 
 int hs_pump_open(struct hs_pump *p)
@@ -630,14 +589,9 @@ int hs_pump_close(struct hs_pump *p, int code)
 	return code;
 }
 
-struct hs_event_source *hs_pump_source(struct hs_pump *p)
+const struct hs_pump_input *hs_pump_reads(const struct hs_pump *p)
 {
-	return &p->in.source;
-}
-
-struct hs_position hs_pump_end(const struct hs_pump *p)
-{
-	return p->in.end;
+	return &p->in;
 }
 
 int hs_pump_ended_by(const struct hs_pump *p)

@@ -33,9 +33,8 @@ struct hs_pump *hs_pump_new(const struct hs_pump_options *options, struct hs_sin
 /* 0, or an exit code after a message to standard error. hs_pump_close after both. */
 int hs_pump_open(struct hs_pump *p);
 
-/* Once open: what is read, and its present end (without follow), for a look ahead of the run. */
-struct hs_event_source *hs_pump_source(struct hs_pump *p);
-struct hs_position hs_pump_end(const struct hs_pump *p);
+/* Once open: what is read and, without follow, where it ends, for a look ahead of the run. */
+const struct hs_pump_input *hs_pump_reads(const struct hs_pump *p);
 
 /* 0, or an exit code after a message. */
 int hs_pump_run(struct hs_pump *p);

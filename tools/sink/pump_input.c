@@ -10,7 +10,8 @@ static int result_code(const struct hs_pump_input *in, enum hs_result result)
 	return hs_event_source_result(&in->source, result);
 }
 
-int hs_pump_input_choose(const struct hs_pump_input *in, struct hs_slice line, struct hs_choice *choice)
+/* 1: the record is wanted; 0: it is not; -1: out of memory. */
+static int choose(const struct hs_pump_input *in, struct hs_slice line, struct hs_choice *choice)
 {
 	return in->options->choose == NULL ? 1 : in->options->choose(in->options->context, line, choice);
 }
@@ -57,7 +58,7 @@ static bool is_wanted(void *context, struct hs_slice line)
 {
 	struct hs_choice choice;
 
-	return hs_pump_input_choose(context, line, &choice) == 1;
+	return choose(context, line, &choice) == 1;
 }
 
 /* What an earlier run has done after the cursor. Segments may have been rewritten since. */
@@ -167,4 +168,45 @@ int hs_pump_input_no_line(struct hs_pump_input *in, enum hs_read what)
 		return 0;
 	hs_progress_clear(&in->progress);
 	return hs_event_source_trouble(&in->source, what);
+}
+
+static bool read_letter(struct hs_pump_input *in, struct hs_pump_record *record, int *code)
+{
+	enum hs_result result = hs_dead_letter_source_next(&in->letters, &record->line, &record->tries);
+	int wanted = 0;
+
+	if (result == HS_OK && record->line.n > 0)
+		wanted = choose(in, record->line, &record->choice);
+	if (wanted > 0)
+		record->before = hs_dead_letter_source_take(&in->letters);
+	else if (wanted == 0 && record->line.n > 0)
+		in->passed++;
+	*code = wanted < 0 ? EX_OSERR : result_code(in, result);
+	return wanted > 0;
+}
+
+static bool read_event(struct hs_pump_input *in, struct hs_pump_record *record, int *code)
+{
+	int wanted;
+
+	record->before = in->read;
+	if (!hs_pump_input_line(in, &record->line, code))
+		return false;
+	wanted = choose(in, record->line, &record->choice);
+	if (wanted < 0) {
+		*code = EX_OSERR;
+		return false;
+	}
+	in->read = hs_reader_position(in->source.reader);
+	if (hs_ahead_has_done(&in->before, in->read, record->choice.key))
+		return false;
+	in->passed += wanted == 0;
+	return wanted > 0;
+}
+
+bool hs_pump_input_record(struct hs_pump_input *in, struct hs_pump_record *record, int *code)
+{
+	record->tries = 0;
+	record->choice = (struct hs_choice){ 0 };
+	return in->options->letters ? read_letter(in, record, code) : read_event(in, record, code);
 }

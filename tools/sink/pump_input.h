@@ -83,8 +83,19 @@ static inline bool hs_pump_input_line(struct hs_pump_input *in, struct hs_slice 
 	return true;
 }
 
-/* 1: the record is wanted; 0: it is not; -1: out of memory. */
-int hs_pump_input_choose(const struct hs_pump_input *in, struct hs_slice line, struct hs_choice *choice);
+/* A record for a sink by record. */
+struct hs_pump_record {
+	struct hs_slice line; /* valid until the next one is read */
+	struct hs_position before;
+	struct hs_choice choice;
+	unsigned tries; /* of a dead letter */
+};
+
+/*
+ * Reads a record, of the events or the dead letters. False: it is not wanted or was done by an
+ * earlier run, there is none for now, or *code is an exit code, after a message.
+ */
+bool hs_pump_input_record(struct hs_pump_input *in, struct hs_pump_record *record, int *code);
 
 /* Has everything been read that the run is for? */
 bool hs_pump_input_is_through(const struct hs_pump_input *in);

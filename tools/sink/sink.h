@@ -43,7 +43,7 @@ struct hs_offered {
 	struct hs_slice line;     /* without its '\n' */
 	struct hs_item *item;     /* the record to acknowledge; NULL for a sink in order */
 	struct hs_position after; /* its end; set for a sink in order with wants_positions */
-	unsigned lane;            /* below the sink's lanes */
+	unsigned partition;            /* below the sink's partitions */
 };
 
 enum hs_outcome {
@@ -73,11 +73,11 @@ struct hs_sink_ops {
 	/* Takes the record: true. Full, or sink->code was set: false; it is offered again. */
 	bool (*offer)(struct hs_sink *sink, const struct hs_offered *record);
 
-	/* May be NULL. False: do not look for a record for this lane. */
-	bool (*has_room)(const struct hs_sink *sink, unsigned lane);
+	/* May be NULL. False: do not look for a record for this partition. */
+	bool (*has_room)(const struct hs_sink *sink, unsigned partition);
 
-	/* May be NULL. No more records come for this lane at present: send what was gathered. */
-	void (*flush)(struct hs_sink *sink, unsigned lane);
+	/* May be NULL. No more records come for this partition at present: send what was gathered. */
+	void (*flush)(struct hs_sink *sink, unsigned partition);
 
 	/* May be NULL. Fills at most sink->fds entries with what to wait for; returns how many. */
 	size_t (*poll)(const struct hs_sink *sink, struct pollfd *p);
@@ -113,10 +113,10 @@ struct hs_sink {
 	bool wants_positions; /* in order: fill in hs_offered.after */
 	bool no_save;         /* the sink stores positions by itself: neither cursor nor save */
 
-	/* By record. A key belongs to one of `lanes` (at least 1); each lane is offered in order. */
-	unsigned lanes;
+	/* By record. A key belongs to one of `partitions` (at least 1); each partition is offered in order. */
+	unsigned partitions;
 	bool one_per_key; /* offer no record while one of its key is in hand */
-	bool by_group;    /* between two flushes offer a lane records of one group only */
+	bool by_group;    /* between two flushes offer a partition records of one group only */
 	size_t window;    /* most records that are read and not settled; 0: the pump's default */
 	const char *noun, *failed; /* for messages: "handler of", "it ended with" */
 

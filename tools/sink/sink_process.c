@@ -41,11 +41,11 @@ struct process_sink {
 	struct hs_sink sink;
 	struct hs_sink_process_options options;
 	struct said said[HS_ROUTING_RULES_MAX];
-	unsigned slots; /* in each lane */
+	unsigned slots; /* in each partition */
 	bool draining;
 	int64_t now_ms; /* of the last collect */
 	struct hs_buf environment, noise;
-	struct slot slot[]; /* lane by lane */
+	struct slot slot[]; /* partition by partition */
 };
 
 static struct process_sink *of(struct hs_sink *sink)
@@ -60,7 +60,7 @@ static const struct process_sink *of_const(const struct hs_sink *sink)
 
 static unsigned slots_of(const struct process_sink *s)
 {
-	return s->sink.lanes * s->slots;
+	return s->sink.partitions * s->slots;
 }
 
 /* --- messages --------------------------------------------------------------- */
@@ -152,11 +152,11 @@ static bool start(struct process_sink *s, struct slot *slot, const struct hs_ite
 	return started;
 }
 
-static bool has_room(const struct hs_sink *sink, unsigned lane)
+static bool has_room(const struct hs_sink *sink, unsigned partition)
 {
 	const struct process_sink *s = of_const(sink);
 
-	return s->options.stream || s->slot[lane].worker.pid == 0 || s->slot[lane].gathering;
+	return s->options.stream || s->slot[partition].worker.pid == 0 || s->slot[partition].gathering;
 }
 
 static bool can_take(const struct process_sink *s, const struct slot *slot)
@@ -170,7 +170,7 @@ static bool offer(struct hs_sink *sink, const struct hs_offered *record)
 {
 	struct process_sink *s = of(sink);
 	struct hs_item *item = record->item;
-	struct slot *slot = &s->slot[record->lane * s->slots + (s->options.stream ? item->rule : 0)];
+	struct slot *slot = &s->slot[record->partition * s->slots + (s->options.stream ? item->rule : 0)];
 
 	if (!can_take(s, slot) || (slot->worker.pid == 0 && !start(s, slot, item)))
 		return false;
@@ -182,11 +182,11 @@ static bool offer(struct hs_sink *sink, const struct hs_offered *record)
 	return true;
 }
 
-static void flush(struct hs_sink *sink, unsigned lane)
+static void flush(struct hs_sink *sink, unsigned partition)
 {
 	struct process_sink *s = of(sink);
 
-	for (struct slot *slot = &s->slot[lane * s->slots], *end = slot + s->slots; slot < end; slot++) {
+	for (struct slot *slot = &s->slot[partition * s->slots], *end = slot + s->slots; slot < end; slot++) {
 		if (slot->worker.pid == 0)
 			continue;
 		slot->gathering = false;
@@ -399,7 +399,7 @@ struct hs_sink *hs_sink_process_new(const struct hs_sink_process_options *option
 	s->options = *options;
 	s->slots = slots;
 	s->sink = (struct hs_sink){ .ops = &ops,
-				    .lanes = options->jobs,
+				    .partitions = options->jobs,
 				    .one_per_key = options->stream,
 				    .by_group = !options->stream,
 				    .window = window > WINDOW ? window : WINDOW,

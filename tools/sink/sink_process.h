@@ -2,7 +2,7 @@
  * sink_process: handlers for records, one by the record's rule (routing_rules.h), each a process
  * (subprocess.h).
  *
- * Records of different users run in parallel in `jobs` lanes. A lane runs a process for each
+ * Records of different users run in parallel in `jobs` partitions. A partition runs a process for each
  * record, or for each batch of one rule; with `stream` a long-lived process for each rule, which
  * is given records ahead of its answers, but never two of one user at once. Exit codes and
  * answers: 0 done, 65 refused, 75 and any other code try again, 78 stop.

@@ -63,9 +63,9 @@ static bool offer(struct hs_sink *sink, const struct hs_offered *record)
 	return hs_output_line(&s->out, &record->after) || fail(s);
 }
 
-static void flush(struct hs_sink *sink, unsigned lane)
+static void flush(struct hs_sink *sink, unsigned partition)
 {
-	(void)lane;
+	(void)partition;
 	if (!hs_output_flush(&of(sink)->out))
 		fail(of(sink));
 }
