@@ -49,11 +49,9 @@ struct saving {
 };
 
 struct ending {
-	int signals; /* signalfd(2); -1: signals act by themselves */
-	int by;      /* a signal; 0: none */
+	struct hs_stop_signals signals;
 	int code;
-	bool stopping, now; /* now: cut the drain short */
-	int64_t deadline_ms; /* -1: none */
+	bool stopping;
 };
 
 struct hs_pump {
@@ -378,28 +376,9 @@ static void save_if_due(struct hs_pump *p)
 
 /* --- signals and waiting --------------------------------------------------------- */
 
-/* The first signal ends the run in good order; the second cuts that short. */
-static void hear_signals(struct hs_pump *p)
-{
-	int number;
-
-	while ((number = hs_stop_signals_next(p->end.signals)) != 0) {
-		p->end.now = p->end.by != 0;
-		p->end.by = number;
-	}
-}
-
 static int64_t sooner(int64_t a, int64_t b)
 {
 	return a < 0 || (b >= 0 && b < a) ? b : a;
-}
-
-/* Milliseconds until the drain is to be cut short; -1: never. */
-static int64_t until_deadline(const struct hs_pump *p)
-{
-	int64_t left = p->end.deadline_ms - hs_io_now_monotonic();
-
-	return p->end.deadline_ms < 0 ? -1 : left > 0 ? left : 0;
 }
 
 static int64_t until_something(const struct hs_pump *p)
@@ -413,7 +392,7 @@ static int64_t until_something(const struct hs_pump *p)
 		ms = sooner(ms, hs_keyed_scheduler_due(p->record.scheduler, p->record.seen_ms, hs_io_now_monotonic()));
 	if (p->in.progress.terminal)
 		ms = sooner(ms, SHOW_MS);
-	return p->end.stopping ? sooner(ms, until_deadline(p)) : ms;
+	return p->end.stopping ? sooner(ms, hs_stop_signals_left(&p->end.signals)) : ms;
 }
 
 static void wait_for_something(struct hs_pump *p, bool reading)
@@ -422,9 +401,9 @@ static void wait_for_something(struct hs_pump *p, bool reading)
 	int64_t ms = until_something(p);
 	size_t n = FIXED_FDS;
 
-	p->fds[0] = (struct pollfd){ p->end.signals, POLLIN, 0 };
+	p->fds[0] = (struct pollfd){ p->end.signals.fd, POLLIN, 0 };
 	p->fds[1] = (struct pollfd){ -1, POLLIN, 0 };
-	p->fds[2] = (struct pollfd){ p->sink->prints && p->end.by == 0 ? STDOUT_FILENO : -1, 0, 0 };
+	p->fds[2] = (struct pollfd){ p->sink->prints && p->end.signals.number == 0 ? STDOUT_FILENO : -1, 0, 0 };
 	if (reading && p->in.at_end && p->options.follow) {
 		p->fds[1].fd = hs_reader_watch(reader);
 		ms = sooner(ms, hs_reader_patience(reader));
@@ -435,7 +414,7 @@ static void wait_for_something(struct hs_pump *p, bool reading)
 	if (p->fds[1].revents != 0)
 		hs_reader_look(reader);
 	if ((p->fds[2].revents & POLLERR) != 0)
-		p->end.by = SIGPIPE;
+		p->end.signals.number = SIGPIPE;
 }
 
 /* --- the loop ------------------------------------------------------------------- */
@@ -443,27 +422,17 @@ static void wait_for_something(struct hs_pump *p, bool reading)
 static bool must_stop(struct hs_pump *p)
 {
 	fail(p, p->sink->code);
-	if (p->end.by == 0)
-		p->end.by = p->sink->ended_by;
-	return p->end.code != 0 || p->end.by != 0 || (hs_pump_input_is_through(&p->in) && is_all_done(p));
+	if (p->end.signals.number == 0)
+		p->end.signals.number = p->sink->ended_by;
+	return p->end.code != 0 || p->end.signals.number != 0 || (hs_pump_input_is_through(&p->in) && is_all_done(p));
 }
 
-static void begin_to_stop(struct hs_pump *p)
+static void stop_if_must(struct hs_pump *p)
 {
+	if (p->end.stopping || !must_stop(p))
+		return;
 	p->end.stopping = true;
-	if (p->options.drain_ms >= 0)
-		p->end.deadline_ms = hs_io_now_monotonic() + p->options.drain_ms;
-}
-
-/* True once the sink has finished or given up what it has in hand. */
-static bool is_drained(struct hs_pump *p)
-{
-	int64_t ms = p->end.now ? 0 : until_deadline(p);
-
-	p->end.now = false;
-	if (ms == 0)
-		p->end.deadline_ms = -1;
-	return p->sink->ops->drain(p->sink, ms);
+	hs_stop_signals_begin(&p->end.signals, p->options.drain_ms);
 }
 
 static void loop(struct hs_pump *p)
@@ -471,17 +440,15 @@ static void loop(struct hs_pump *p)
 	for (;;) {
 		bool more;
 
-		hear_signals(p);
-		if (!p->end.stopping && must_stop(p))
-			begin_to_stop(p);
+		hs_stop_signals_hear(&p->end.signals);
+		stop_if_must(p);
 		if (!p->end.stopping)
 			fill(p);
 		work(p);
 		hs_event_source_show(&p->in.source, &p->in.progress, p->in.end, p->in.bytes);
 		save_if_due(p);
-		if (!p->end.stopping && must_stop(p))
-			begin_to_stop(p);
-		if (p->end.stopping && is_drained(p))
+		stop_if_must(p);
+		if (p->end.stopping && p->sink->ops->drain(p->sink, hs_stop_signals_ask(&p->end.signals)))
 			break;
 		more = !p->end.stopping && !is_full(p);
 		if (!p->end.stopping && !more && !p->sink->in_order)
@@ -550,10 +517,7 @@ int hs_pump_open(struct hs_pump *p)
 	p->fds = calloc(FIXED_FDS + p->sink->fds, sizeof *p->fds);
 	if (p->fds == NULL || (!p->sink->in_order && p->record.scheduler == NULL))
 		return result_code(p, HS_E_MEMORY);
-	if (!p->options.catch_signals)
-		return 0;
-	p->end.signals = hs_stop_signals_catch();
-	if (p->end.signals >= 0)
+	if (!p->options.catch_signals || hs_stop_signals_catch(&p->end.signals))
 		return 0;
 	fprintf(stderr, "hookspool %s: signals: %s\n", p->options.command, strerror(errno));
 	return EX_OSERR;
@@ -567,8 +531,8 @@ struct hs_pump *hs_pump_new(const struct hs_pump_options *options, struct hs_sin
 		return NULL;
 	p->options = *options;
 	p->sink = sink;
-	p->in.letters.fd = p->in.letters.lock = p->end.signals = -1;
-	p->end.deadline_ms = -1;
+	p->in.letters.fd = p->in.letters.lock = -1;
+	p->end.signals = (struct hs_stop_signals)HS_STOP_SIGNALS_NONE;
 	return p;
 }
 
@@ -582,8 +546,7 @@ int hs_pump_close(struct hs_pump *p, int code)
 	hs_keyed_scheduler_free(p->record.scheduler);
 	hs_ack_tracker_free(&p->record.acks);
 	hs_retry_policy_free(&p->record.policy);
-	if (p->end.signals >= 0)
-		close(p->end.signals);
+	hs_stop_signals_free(&p->end.signals);
 	free(p->fds);
 	free(p);
 	return code;
@@ -596,5 +559,5 @@ const struct hs_pump_input *hs_pump_reads(const struct hs_pump *p)
 
 int hs_pump_ended_by(const struct hs_pump *p)
 {
-	return p->end.by;
+	return p->end.signals.number;
 }
