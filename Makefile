@@ -176,7 +176,10 @@ comma := ,
 $(B)/unit/%: $(B)/obj/tests/unit/%.o $(call obj,cgi/server/accept.c cgi/server/partial_request.c cgi/server/partial_poller.c cgi/server/listen.c cgi/server/runtime.c $(CGI_PURE) $(TOOLS_PURE) $(TESTLIB)) $(B)/libhookspool.a
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)
-	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $(WRAP) $^ -o $@ -lcmocka -linih -ljson-c $(LDLIBS_COMMON)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $(WRAP) $(filter %.o,$^) $(filter %.a,$^) -o $@ -lcmocka -linih -ljson-c $(LDLIBS_COMMON)
+
+# The pump with sinks of the test's own.
+$(B)/unit/test_pump: $(call obj,$(addprefix tools/sink/,pump.c pump_input.c keyed_scheduler.c retry_policy.c stop_signals.c event_source.c dead_letter_source.c) tools/report/progress.c tools/command.c)
 
 $(B)/fcgi_raw $(B)/supervise $(B)/deny: $(B)/%: $(B)/obj/tests/lib/%.o
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $^ -o $@

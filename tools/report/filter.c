@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+enum { TIME = 1 << HS_BYS /* a bit of hs_filter.asked */ };
+
 bool hs_filter_when(const char *text, int64_t now_ms, int64_t *ms)
 {
 	int64_t age_ms;
@@ -17,17 +19,18 @@ bool hs_filter_when(const char *text, int64_t now_ms, int64_t *ms)
 	return hs_timestamp_parse(hs_slice_str(text), ms);
 }
 
-static bool take_time(const char *command, const char *name, const char *argument, bool *given,
-		      int64_t *ms)
+static bool read_time(struct hs_filter *f, const char *command, const char *name,
+		      const char *argument, int64_t *ms)
 {
-	*given = hs_filter_when(argument, hs_io_now(), ms);
-	if (!*given)
-		fprintf(stderr,
-			"hookspool %s: --%s %s: expected a date (2026-11-23, 2026-11-23T10:15:00Z) "
-			"or an age "
-			"(90s, 15m, 2h, 7d)\n",
-			command, name, argument);
-	return *given;
+	if (hs_filter_when(argument, hs_io_now(), ms)) {
+		f->asked |= TIME;
+		return true;
+	}
+	fprintf(stderr,
+		"hookspool %s: --%s %s: expected a date (2026-11-23, 2026-11-23T10:15:00Z) or an age "
+		"(90s, 15m, 2h, 7d)\n",
+		command, name, argument);
+	return false;
 }
 
 bool hs_filter_option(struct hs_filter *f, const char *command, int option, const char *argument)
@@ -35,20 +38,32 @@ bool hs_filter_option(struct hs_filter *f, const char *command, int option, cons
 	int by = option - HS_FILTER_OPTION;
 
 	if (option == HS_FILTER_SINCE)
-		return take_time(command, "since", argument, &f->since_given, &f->since_ms);
+		return f->since_given = read_time(f, command, "since", argument, &f->since_ms);
+	if (option == HS_FILTER_UNTIL)
+		return f->until_given = read_time(f, command, "until", argument, &f->until_ms);
 	if (option == HS_FILTER_NO_TEST) {
 		f->no_test = true;
 		return true;
 	}
-	if (option == HS_FILTER_UNTIL)
-		return take_time(command, "until", argument, &f->until_given, &f->until_ms);
 	if (f->by[by].count == HS_FILTER_VALUES_MAX) {
 		fprintf(stderr, "hookspool %s: one option may be given %d times at most\n", command,
 			HS_FILTER_VALUES_MAX);
 		return false;
 	}
 	f->by[by].value[f->by[by].count++] = hs_slice_str(argument);
+	f->asked |= 1u << by;
 	return true;
+}
+
+bool hs_filter_is_empty(const struct hs_filter *f)
+{
+	return f->asked == 0 && !f->no_test;
+}
+
+void hs_filter_clear(struct hs_filter *f, enum hs_filter_by by)
+{
+	f->by[by].count = 0;
+	f->asked &= ~(1u << by);
 }
 
 void hs_filter_free(struct hs_filter *f)
@@ -56,11 +71,11 @@ void hs_filter_free(struct hs_filter *f)
 	hs_buf_free(&f->scratch);
 }
 
-static bool is_one_of(struct hs_filter *f, enum hs_filter_by by, const struct hs_record_field *leaf)
+static bool is_one_of(struct hs_filter *f, enum hs_filter_by by, const struct hs_record_field *field)
 {
 	for (unsigned i = 0; i < f->by[by].count; i++)
-		if (by == HS_BY_USER ? hs_record_field_is_id(leaf, f->by[by].value[i], &f->scratch)
-				     : hs_record_field_is(leaf, f->by[by].value[i], &f->scratch))
+		if (by == HS_BY_USER ? hs_record_field_is_id(field, f->by[by].value[i], &f->scratch)
+				     : hs_record_field_is(field, f->by[by].value[i], &f->scratch))
 			return true;
 	return false;
 }
@@ -70,71 +85,65 @@ static bool is_in_time(const struct hs_filter *f, int64_t ms)
 	return (!f->since_given || ms >= f->since_ms) && (!f->until_given || ms < f->until_ms);
 }
 
-/* The questions of a filter, as a walk along the left edge of a line answers them. */
-struct answers {
-	bool missing[HS_BYS]; /* asked, and not found yet */
-	bool timed;           /* asked, and known to be in time */
-};
+#define NAMED(field, literal) hs_slice_eq((field)->name, HS_SLICE(literal))
 
-#define NAMED(leaf, literal) hs_slice_eq((leaf)->name, HS_SLICE(literal))
-
-/* The fixed names stand in lines as they are here: hookspool itself writes them. */
-static bool look_at(struct hs_filter *f, const struct hs_record_field *leaf, struct answers *a)
+/* The filter that compares this field, whose name is as hookspool itself writes it; HS_BYS: none. */
+static enum hs_filter_by kind_of(struct hs_slice name)
 {
+	switch (name.n) {
+	case 4: return hs_slice_eq(name, HS_SLICE("type")) ? HS_BY_TYPE : HS_BYS;
+	case 5: return hs_slice_eq(name, HS_SLICE("event")) ? HS_BY_EVENT : HS_BYS;
+	case 6: return hs_slice_eq(name, HS_SLICE("tenant")) ? HS_BY_TENANT : HS_BYS;
+	case 7: return hs_slice_eq(name, HS_SLICE("user_id")) ? HS_BY_USER : HS_BYS;
+	case 12: return hs_slice_eq(name, HS_SLICE("anonymous_id")) ? HS_BY_USER : HS_BYS;
+	default: return HS_BYS;
+	}
+}
+
+/* Returns what is missing after this field; *fails: no later field can help. */
+static unsigned look_at(struct hs_filter *f, const struct hs_record_field *field, unsigned missing,
+			bool *fails)
+{
+	enum hs_filter_by by = kind_of(field->name);
+	unsigned bit = 1u << by;
 	int64_t ms;
 
-	if (NAMED(leaf, "type")) {
-		a->missing[HS_BY_TYPE] = a->missing[HS_BY_TYPE] && !is_one_of(f, HS_BY_TYPE, leaf);
-		return !a->missing[HS_BY_TYPE];
+	if (by < HS_BYS && (missing & bit) != 0) {
+		if (is_one_of(f, by, field))
+			return missing & ~bit;
+		*fails = by != HS_BY_USER; /* a record has two fields of users */
+	} else if (by == HS_BYS && (missing & TIME) != 0 &&
+		   (NAMED(field, "timestamp") || NAMED(field, "spooled_at")) &&
+		   hs_timestamp_parse(field->value, &ms)) {
+		*fails = !is_in_time(f, ms);
+		return missing & ~(unsigned)TIME;
 	}
-	if (NAMED(leaf, "event")) {
-		a->missing[HS_BY_EVENT] =
-		    a->missing[HS_BY_EVENT] && !is_one_of(f, HS_BY_EVENT, leaf);
-		return !a->missing[HS_BY_EVENT];
-	}
-	if (NAMED(leaf, "user_id") || NAMED(leaf, "anonymous_id")) {
-		a->missing[HS_BY_USER] = a->missing[HS_BY_USER] && !is_one_of(f, HS_BY_USER, leaf);
-	} else if (NAMED(leaf, "tenant")) {
-		a->missing[HS_BY_TENANT] =
-		    a->missing[HS_BY_TENANT] && !is_one_of(f, HS_BY_TENANT, leaf);
-		return !a->missing[HS_BY_TENANT];
-	} else if (!a->timed && (NAMED(leaf, "timestamp") || NAMED(leaf, "spooled_at")) &&
-		   hs_timestamp_parse(leaf->value, &ms)) {
-		a->timed = true;
-		return is_in_time(f, ms);
-	}
-	return true;
+	return missing;
 }
 
 static bool is_test(struct hs_filter *f, struct hs_slice line)
 {
-	struct hs_record_head m;
+	struct hs_record_head head;
 
-	hs_record_head_read(&m, line);
-	return hs_record_head_is_test(&m, &f->scratch);
+	hs_record_head_read(&head, line);
+	return hs_record_head_is_test(&head, &f->scratch);
 }
 
 bool hs_filter_passes(struct hs_filter *f, struct hs_slice line)
 {
 	struct hs_record_fields walk = hs_record_fields_of(line);
-	struct answers a = { .timed = !f->since_given && !f->until_given };
-	struct hs_record_field leaf;
-	bool open = !a.timed;
+	unsigned missing = f->asked;
+	struct hs_record_field field;
+	bool fails = false;
 
-	for (int by = 0; by < HS_BYS; by++)
-		open |= a.missing[by] = f->by[by].count > 0;
 	if (f->no_test && is_test(f, line))
 		return false;
-	while (open && hs_record_field_next(&walk, &leaf)) {
-		bool last = NAMED(&leaf, "spooled_at"); /* of the fixed names */
-
-		if (!look_at(f, &leaf, &a))
+	while (missing != 0 && hs_record_field_next(&walk, &field)) {
+		missing = look_at(f, &field, missing, &fails);
+		if (fails)
 			return false;
-		open = !a.timed;
-		for (int by = 0; by < HS_BYS; by++)
-			open |= a.missing[by];
-		if (last)
+		if (NAMED(&field, "spooled_at")) /* the last of the fixed names */
 			break;
 	}
-	return !open;
+	return missing == 0;
 }

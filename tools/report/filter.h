@@ -1,6 +1,6 @@
 /*
- * filter: which records a command is about: --type, --event, --user, --tenant, --since and
- * --until, and --no-test. Each of the first four may be given several times: any of its values will do.
+ * filter: chooses records by the options --type, --event, --user, --tenant, --since, --until and
+ * --no-test. Each of the first four may be repeated: one of its values must match.
  */
 #ifndef HS_FILTER_H
 #define HS_FILTER_H
@@ -11,17 +11,18 @@
 
 enum { HS_FILTER_VALUES_MAX = 64 /* of one option */ };
 
-/* What an option compares with: fields of the record. */
+/* The fields that options compare with. */
 enum hs_filter_by { HS_BY_TYPE, HS_BY_EVENT, HS_BY_USER, HS_BY_TENANT, HS_BYS };
 
-/* Zeroed: everything passes. hs_filter_free returns its scratch. */
+/* Zeroed: everything passes. Change it by the functions below; hs_filter_free frees its scratch. */
 struct hs_filter {
 	struct {
 		struct hs_slice value[HS_FILTER_VALUES_MAX];
 		unsigned count;
 	} by[HS_BYS];
+	unsigned asked; /* bits of enum hs_filter_by that have values, and one for the time */
 	bool since_given, until_given;
-	bool no_test;               /* not what hookspool send has made up, see routing_rules.h */
+	bool no_test;               /* not the events that hookspool send makes up (record_head.h) */
 	int64_t since_ms, until_ms; /* since_ms <= time < until_ms */
 	struct hs_buf scratch;
 };
@@ -38,17 +39,19 @@ enum { HS_FILTER_OPTION = 0x200, HS_FILTER_SINCE = HS_FILTER_OPTION + HS_BYS, HS
 	{ "no-test", NULL, HS_FILTER_NO_TEST, "without the events that hookspool send makes up" }
 
 /*
- * Takes one option; the argument must outlive the filter. False after a message to
- * standard error, in the name of `command`.
+ * Adds one option; the argument must outlive the filter. False after a message to standard error,
+ * in the name of `command`.
  */
 bool hs_filter_option(struct hs_filter *f, const char *command, int option, const char *argument);
 
 bool hs_filter_passes(struct hs_filter *f, struct hs_slice line);
+bool hs_filter_is_empty(const struct hs_filter *f); /* true: everything passes */
+void hs_filter_clear(struct hs_filter *f, enum hs_filter_by by); /* forgets these values */
 void hs_filter_free(struct hs_filter *f);
 
 /*
- * A point in time, in ms since 1970: a date or date-time as in ISO 8601 (UTC unless it
- * says otherwise), or how long ago: 90s, 15m, 2h, 7d. False if it is neither.
+ * Reads a point in time, as ms since 1970: a date or date-time as in ISO 8601 (UTC unless it says
+ * otherwise), or an age: 90s, 15m, 2h, 7d. False if it is neither.
  */
 bool hs_filter_when(const char *text, int64_t now_ms, int64_t *ms);
 

@@ -41,7 +41,7 @@ void hs_progress_clear(struct hs_progress *p)
 
 /* --- signals --------------------------------------------------------------------- */
 
-static volatile sig_atomic_t asked; /* the signal's number; a handler has no other place */
+static volatile sig_atomic_t asked; /* the signal's number; a signal handler can only set a global */
 
 static void note(int number)
 {

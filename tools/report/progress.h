@@ -1,6 +1,6 @@
 /*
- * progress: a line that says how far long work is, on a terminal, from its second second
- * on; and the signals that end such work in good order.
+ * progress: a line on a terminal that says how far long work is, from its second second on; and
+ * the signals that end such work in good order.
  */
 #ifndef HS_PROGRESS_H
 #define HS_PROGRESS_H
@@ -20,17 +20,17 @@ void hs_progress_begin(struct hs_progress *p);
 __attribute__((format(printf, 2, 3))) void hs_progress_show(struct hs_progress *p,
 							    const char *format, ...);
 
-/* Takes the line away, before anything else is printed. */
+/* Removes the line. Call it before anything else is printed. */
 void hs_progress_clear(struct hs_progress *p);
 
-/* From now on SIGINT and SIGTERM are only noted; a blocked read(2) ends with EINTR. */
+/* From now on SIGINT and SIGTERM are only remembered; a blocked read(2) ends with EINTR. */
 void hs_stop_catch(void);
 bool hs_stop_asked(void);
 
-/* Ends the process by the signal that was noted, if there was one, as the shell expects. */
+/* Ends the process by the signal that came, if one did, as a shell expects. */
 void hs_stop_finish(void);
 
-/* Shows "17 % of 3.4 MB" and `what` behind it. `all` is not 0. */
+/* Shows "17 % of 3.4 MB", followed by `what`. all must not be 0. */
 void hs_progress_part(struct hs_progress *p, uint64_t done, uint64_t all, const char *what);
 
 #endif

@@ -26,27 +26,27 @@ void hs_projection_free(struct hs_projection *c)
 	hs_buf_free(&c->scratch);
 }
 
-/* The leaves of the wanted names; stops as soon as all are found. */
-static void find_leaves(struct hs_projection *c, struct hs_slice line)
+/* Finds the wanted fields; stops as soon as it has all. */
+static void find_fields(struct hs_projection *c, struct hs_slice line)
 {
 	struct hs_record_fields walk = hs_record_fields_of(line);
 	unsigned missing = c->count;
-	struct hs_record_field leaf;
+	struct hs_record_field field;
 
 	c->now++;
-	while (missing > 0 && hs_record_field_next(&walk, &leaf))
+	while (missing > 0 && hs_record_field_next(&walk, &field))
 		for (unsigned i = 0; i < c->count; i++)
 			if (c->era[i] != c->now &&
-			    hs_record_field_is_named(&leaf, c->name[i], &c->scratch)) {
-				c->leaf[i] = leaf;
+			    hs_record_field_is_named(&field, c->name[i], &c->scratch)) {
+				c->field[i] = field;
 				c->era[i] = c->now;
 				missing--;
 			}
 }
 
 /*
- * As PostgreSQL's COPY reads it. No text there may hold a NUL, so that is U+FFFD, as a lone
- * surrogate is.
+ * Escapes as PostgreSQL's COPY expects. Its texts cannot hold a NUL, so that becomes U+FFFD, as a
+ * lone surrogate does.
  */
 static void put_escaped(struct hs_buf *out, struct hs_slice text)
 {
@@ -54,7 +54,7 @@ static void put_escaped(struct hs_buf *out, struct hs_slice text)
 	size_t from = 0;
 
 	for (size_t i = 0; i < text.n; i++) {
-		const char *found = strchr(special, text.p[i]); /* its end, for a NUL */
+		const char *found = strchr(special, text.p[i]); /* finds the terminator for a NUL */
 
 		if (found == NULL)
 			continue;
@@ -68,27 +68,27 @@ static void put_escaped(struct hs_buf *out, struct hs_slice text)
 	hs_buf_put(out, text.p + from, text.n - from);
 }
 
-static void put_column(struct hs_projection *c, const struct hs_record_field *leaf, struct hs_buf *out)
+static void put_column(struct hs_projection *c, const struct hs_record_field *field, struct hs_buf *out)
 {
 	if (c->raw ||
-	    !leaf->value_escaped) { /* only an escape can stand for what must be escaped */
-		hs_record_field_put(leaf, out);
+	    !field->value_escaped) { /* a character that must be escaped was escaped in the record, too */
+		hs_record_field_put(field, out);
 		return;
 	}
 	hs_buf_reset(&c->scratch);
-	hs_record_field_put(leaf, &c->scratch);
+	hs_record_field_put(field, &c->scratch);
 	put_escaped(out, hs_buf_slice(&c->scratch));
 	out->failed |= !hs_buf_ok(&c->scratch);
 }
 
 void hs_projection_put(struct hs_projection *c, struct hs_slice line, struct hs_buf *out)
 {
-	find_leaves(c, line);
+	find_fields(c, line);
 	for (unsigned i = 0; i < c->count; i++) {
 		if (i > 0)
 			hs_buf_putc(out, '\t');
 		if (c->era[i] == c->now)
-			put_column(c, &c->leaf[i], out);
+			put_column(c, &c->field[i], out);
 	}
 	hs_buf_putc(out, '\n');
 }

@@ -3,9 +3,34 @@
 #include <stdlib.h>
 #include <string.h>
 
-bool hs_is_behind(struct hs_position a, struct hs_position b)
+bool hs_position_is_after(struct hs_position a, struct hs_position b)
 {
 	return a.number != b.number ? a.number > b.number : a.edit == b.edit && a.offset > b.offset;
+}
+
+/* --- queues ---------------------------------------------------------------- */
+
+void hs_item_queue_push(struct hs_item_queue *q, struct hs_item *item)
+{
+	item->next = NULL;
+	if (q->head == NULL)
+		q->head = item;
+	else
+		q->tail->next = item;
+	q->tail = item;
+}
+
+struct hs_item *hs_item_queue_pop(struct hs_item_queue *q)
+{
+	struct hs_item *item = q->head;
+
+	if (item == NULL)
+		return NULL;
+	q->head = item->next;
+	if (q->head == NULL)
+		q->tail = NULL;
+	item->next = NULL;
+	return item;
 }
 
 /* --- the records ------------------------------------------------------------- */
@@ -48,27 +73,27 @@ struct hs_position hs_ack_tracker_position(const struct hs_ack_tracker *a, struc
 	return a->first != NULL ? a->first->before : read;
 }
 
-/* --- what is done behind the position ------------------------------------------ */
+/* --- what is done after the position -------------------------------------------- */
 
-/* Which users have been met: a table of twice as many places as there are users. */
-enum { PLACES = 2 * HS_CURSOR_HELD };
+/* The users that were met: a hash table, at most half full. */
+enum { SLOTS = 2 * HS_CURSOR_HELD };
 struct met {
-	uint16_t dir[PLACES]; /* 1 + which of ahead->held; 0: free */
+	uint16_t slot[SLOTS]; /* 1 + an index of ahead->held; 0: free */
 	struct hs_ahead *ahead;
 };
 
 /* False if there is no room for one more. */
 static bool meet(struct met *m, uint64_t user, struct hs_position from)
 {
-	size_t at = (size_t)(user % PLACES);
+	size_t at = (size_t)(user % SLOTS);
 
-	for (; m->dir[at] != 0; at = (at + 1) % PLACES)
-		if (m->ahead->held[m->dir[at] - 1].user == user)
+	for (; m->slot[at] != 0; at = (at + 1) % SLOTS)
+		if (m->ahead->held[m->slot[at] - 1].user == user)
 			return true;
 	if (m->ahead->count == HS_CURSOR_HELD)
 		return false;
 	m->ahead->held[m->ahead->count] = (struct hs_held){ user, from };
-	m->dir[at] = (uint16_t)++m->ahead->count;
+	m->slot[at] = (uint16_t)++m->ahead->count;
 	return true;
 }
 
@@ -76,22 +101,21 @@ void hs_ack_tracker_ahead(const struct hs_ack_tracker *a, struct hs_position rea
 		   struct hs_ahead *ahead)
 {
 	struct met met = { .ahead = ahead };
-
-	bool unread_is_behind = hs_is_behind(unread->to, read);
+	bool unread_is_after = hs_position_is_after(unread->to, read);
 
 	*ahead = (struct hs_ahead){ .count = 0 };
-	if (a->first == NULL && !unread_is_behind)
+	if (a->first == NULL && !unread_is_after)
 		return;
-	ahead->to = unread_is_behind ? unread->to : read;
+	ahead->to = unread_is_after ? unread->to : read;
 	for (const struct hs_item *i = a->first; i != NULL; i = i->later)
 		if (!meet(&met, i->user, i->before)) {
 			ahead->to = i->before;
 			return;
 		}
-	for (size_t i = 0; unread_is_behind && i < unread->count; i++) {
+	for (size_t i = 0; unread_is_after && i < unread->count; i++) {
 		const struct hs_held *held = &unread->held[i];
 
-		if (!meet(&met, held->user, hs_is_behind(read, held->from) ? read : held->from)) {
+		if (!meet(&met, held->user, hs_position_is_after(read, held->from) ? read : held->from)) {
 			ahead->to = read;
 			return;
 		}
@@ -115,10 +139,10 @@ bool hs_ahead_has_done(const struct hs_ahead *ahead, struct hs_position after, u
 	struct hs_held key = { .user = user };
 	const struct hs_held *held;
 
-	if (ahead->to.number == 0 || hs_is_behind(after, ahead->to) ||
+	if (ahead->to.number == 0 || hs_position_is_after(after, ahead->to) ||
 	    (after.number == ahead->to.number && after.edit != ahead->to.edit))
 		return false;
 	held = bsearch(&key, ahead->held, ahead->count, sizeof key, by_user);
-	return held == NULL || (!hs_is_behind(after, held->from) &&
+	return held == NULL || (!hs_position_is_after(after, held->from) &&
 				(after.number != held->from.number || after.edit == held->from.edit));
 }

@@ -38,27 +38,27 @@ void hs_dead_letter_source_close(struct hs_dead_letter_source *l)
 	if (l->lock >= 0)
 		hs_io_close(l->lock);
 	hs_buf_free(&l->scratch);
-	free(l->batch);
+	free(l->hash);
 }
 
-/* What stands before the record: whose letter it is, and its tries. */
+/* Reads what precedes the record in its line: the cursor and the tries. */
 static bool is_ours(struct hs_dead_letter_source *l, struct hs_slice line, unsigned *tries)
 {
 	struct hs_record_fields walk = hs_record_fields_of(line);
-	struct hs_record_field leaf;
+	struct hs_record_field field;
 	bool ours = false;
 
 	*tries = 0;
-	while (hs_record_field_next(&walk, &leaf) && !hs_slice_eq(leaf.name, HS_SLICE("record")))
-		if (hs_slice_eq(leaf.name, HS_SLICE("cursor")))
-			ours = hs_record_field_is(&leaf, hs_slice_str(l->cursor), &l->scratch);
-		else if (hs_slice_eq(leaf.name, HS_SLICE("tries")))
-			for (size_t i = 0; i < leaf.value.n && i < 8; i++)
-				*tries = *tries * 10 + (unsigned)(leaf.value.p[i] - '0') % 10;
+	while (hs_record_field_next(&walk, &field) && !hs_slice_eq(field.name, HS_SLICE("record")))
+		if (hs_slice_eq(field.name, HS_SLICE("cursor")))
+			ours = hs_record_field_is(&field, hs_slice_str(l->cursor), &l->scratch);
+		else if (hs_slice_eq(field.name, HS_SLICE("tries")))
+			for (size_t i = 0; i < field.value.n && i < 8; i++)
+				*tries = *tries * 10 + (unsigned)(field.value.p[i] - '0') % 10;
 	return ours;
 }
 
-/* A line that is damaged stays where it is: it is for a person. */
+/* A damaged line stays in the file, for a person to look at. */
 enum hs_result hs_dead_letter_source_next(struct hs_dead_letter_source *l, struct hs_slice *record, unsigned *tries)
 {
 	struct hs_slice line;
@@ -71,9 +71,9 @@ enum hs_result hs_dead_letter_source_next(struct hs_dead_letter_source *l, struc
 		*record = hs_dead_letters_record(line);
 		if (record->n == 0)
 			continue;
-		if (!HS_ARRAY_ROOM(&l->batch, l->count, &l->cap))
+		if (!HS_ARRAY_ROOM(&l->hash, l->count, &l->cap))
 			return HS_E_MEMORY;
-		l->batch[l->count] = hs_dead_letters_hash(line, l->seed);
+		l->hash[l->count] = hs_dead_letters_hash(line, l->seed);
 		return HS_OK;
 	}
 	l->at_end = true;
@@ -85,8 +85,8 @@ struct hs_position hs_dead_letter_source_take(struct hs_dead_letter_source *l)
 	return (struct hs_position){ .number = 1, .offset = l->count++ };
 }
 
-/* The items that are open are in the order in which they were taken. */
-static size_t closed(struct hs_dead_letter_source *l, const struct hs_ack_tracker *open, struct hs_dead_letters_line *lines)
+/* Lists the settled lines. Open items are in the order in which they were taken. */
+static size_t find_settled(struct hs_dead_letter_source *l, const struct hs_ack_tracker *open, struct hs_dead_letters_line *lines)
 {
 	const struct hs_item *item = open->first;
 	size_t count = 0;
@@ -94,8 +94,8 @@ static size_t closed(struct hs_dead_letter_source *l, const struct hs_ack_tracke
 	for (size_t i = 0; i < l->count; i++) {
 		if (item != NULL && item->before.offset == i)
 			item = item->later;
-		else if (l->batch[i] != 0)
-			lines[count++].hash = l->batch[i];
+		else if (l->hash[i] != 0)
+			lines[count++].hash = l->hash[i];
 	}
 	return count;
 }
@@ -108,23 +108,23 @@ static void forget(struct hs_dead_letter_source *l, const struct hs_ack_tracker 
 		if (item != NULL && item->before.offset == i)
 			item = item->later;
 		else
-			l->batch[i] = 0;
+			l->hash[i] = 0;
 	}
 }
 
 enum hs_result hs_dead_letter_source_save(struct hs_dead_letter_source *l, const struct hs_ack_tracker *open)
 {
 	struct hs_dead_letters_line *lines = calloc(l->count + 1, sizeof *lines);
-	enum hs_result r = HS_OK;
+	enum hs_result result = HS_OK;
 	size_t count;
 
 	if (lines == NULL)
 		return HS_E_MEMORY;
-	count = closed(l, open, lines);
+	count = find_settled(l, open, lines);
 	if (count > 0)
-		r = hs_dead_letters_drop(l->dir, lines, count, l->seed);
-	if (r == HS_OK)
+		result = hs_dead_letters_drop(l->dir, lines, count, l->seed);
+	if (result == HS_OK)
 		forget(l, open);
 	free(lines);
-	return r;
+	return result;
 }

@@ -1,10 +1,10 @@
 /*
- * dead_letter_source: dead letters, the lines of failed.jsonl of one cursor, on their way through the handlers
- * again (each --failed).
+ * dead_letter_source: reads the dead letters of one cursor, lines of failed.jsonl, so that they are
+ * tried again (each --failed).
  *
- * What stood there at the beginning is read once, in its order. A record that is done, or is set
- * aside again (with a line of its own, on stable storage by then), is closed: its old line is taken
- * out of the file at the next hs_dead_letter_source_save. A kill before that means that it is tried once more.
+ * The lines that are there at the beginning are read once, in order. A record that is done, or has
+ * become a new dead letter (on stable storage by then), is settled: hs_dead_letter_source_save
+ * removes its old line from the file. A kill before that means that it is tried once more.
  */
 #ifndef HS_DEAD_LETTER_SOURCE_H
 #define HS_DEAD_LETTER_SOURCE_H
@@ -18,7 +18,7 @@ struct hs_dead_letter_source {
 	const char *cursor;
 	int fd, lock; /* -1: no file */
 	struct hs_line_reader lines;
-	uint64_t *batch; /* hashes of the lines whose records were taken in, 0: closed and taken out */
+	uint64_t *hash; /* of each line whose record was taken; 0: settled and removed */
 	size_t count, cap;
 	uint64_t seed;
 	struct hs_buf scratch;
@@ -26,23 +26,26 @@ struct hs_dead_letter_source {
 };
 
 /*
- * HS_OK, also if there is no failed.jsonl; HS_E_BUSY: another process is at it; HS_E_IO, HS_E_FULL.
- * hs_dead_letter_source_close after all of them.
+ * HS_OK, also if there is no failed.jsonl; HS_E_BUSY: another process retries dead letters;
+ * HS_E_IO, HS_E_FULL. Call hs_dead_letter_source_close in every case.
  */
 enum hs_result hs_dead_letter_source_open(struct hs_dead_letter_source *l, const struct hs_spool_dir *dir, const char *cursor,
 			       uint64_t seed);
 void hs_dead_letter_source_close(struct hs_dead_letter_source *l);
 
 /*
- * The next record of the cursor's, until the next call; `tries` is how many it has had. n == 0: there
- * is none, and at_end. HS_OK, HS_E_MEMORY or HS_E_IO.
+ * Returns the cursor's next record, valid until the next call, and how often it was tried. n == 0:
+ * there are no more, and at_end is set. HS_OK, HS_E_MEMORY or HS_E_IO.
  */
 enum hs_result hs_dead_letter_source_next(struct hs_dead_letter_source *l, struct hs_slice *record, unsigned *tries);
 
-/* The record that was read last is in hand. Returns what its item has for a position. */
+/* Takes the record that was read last. Returns the position that its item must have. */
 struct hs_position hs_dead_letter_source_take(struct hs_dead_letter_source *l);
 
-/* Takes out what was taken and is no longer open. HS_OK or as hs_dead_letters_drop; HS_E_MEMORY. */
+/*
+ * Removes the lines whose records were taken and are no longer open. HS_OK, HS_E_MEMORY or a result
+ * of hs_dead_letters_drop.
+ */
 enum hs_result hs_dead_letter_source_save(struct hs_dead_letter_source *l, const struct hs_ack_tracker *open);
 
 #endif

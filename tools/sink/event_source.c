@@ -13,12 +13,12 @@
 #include <string.h>
 #include <sysexits.h>
 
-int hs_event_source_result(const struct hs_event_source *s, enum hs_result r)
+int hs_event_source_result(const struct hs_event_source *s, enum hs_result result)
 {
-	if (r != HS_OK)
+	if (result != HS_OK)
 		fprintf(stderr, "hookspool %s: %s: %s\n", s->command, s->settings->spool_dir,
-			hs_result_info(r)->remedy);
-	return hs_command_exit(r);
+			hs_result_info(result)->remedy);
+	return hs_command_exit(result);
 }
 
 /* --- where a cursor begins ------------------------------------------------- */
@@ -40,30 +40,30 @@ bool hs_event_source_is_from(const char *command, const char *from)
 enum hs_result hs_event_source_from(struct hs_reader *reader, const char *from)
 {
 	struct hs_position at = { 0 };
-	enum hs_result r = HS_OK;
+	enum hs_result result = HS_OK;
 	int64_t ms;
 
 	if (strcmp(from, "now") == 0)
-		r = hs_reader_end(reader, &at);
+		result = hs_reader_end(reader, &at);
 	else if (strcmp(from, "oldest") != 0 && hs_filter_when(from, hs_io_now(), &ms))
 		return hs_reader_since(reader, ms);
-	if (r == HS_OK)
+	if (result == HS_OK)
 		hs_reader_start(reader, at);
-	return r;
+	return result;
 }
 
 int hs_event_source_begun(struct hs_event_source *s, bool from_given)
 {
 	struct hs_position at = hs_reader_position(s->reader), end = { 0 };
-	enum hs_result r;
+	enum hs_result result;
 
 	if (!s->fresh || s->cursor == NULL)
 		return 0;
-	r = hs_reader_remember(s->reader);
-	if (r == HS_OK)
-		r = hs_reader_end(s->reader, &end);
-	if (r != HS_OK && r != HS_E_FULL)
-		return hs_event_source_result(s, r);
+	result = hs_reader_remember(s->reader);
+	if (result == HS_OK)
+		result = hs_reader_end(s->reader, &end);
+	if (result != HS_OK && result != HS_E_FULL)
+		return hs_event_source_result(s, result);
 	if (end.number <= 1 && end.offset == 0) /* a spool without events */
 		return 0;
 	if (at.number == 0)
@@ -80,14 +80,14 @@ int hs_event_source_begun(struct hs_event_source *s, bool from_given)
 	return 0;
 }
 
-/* Where it stands, unless that is a position of another history. */
+/* Starts at the cursor, unless its position is of another history. */
 static enum hs_result go_on(struct hs_event_source *s)
 {
 	enum hs_fit fit;
-	enum hs_result r = hs_reader_fit(s->reader, hs_cursor_position(s->cursor), &fit);
+	enum hs_result result = hs_reader_fit(s->reader, hs_cursor_position(s->cursor), &fit);
 
-	if (r != HS_OK)
-		return r;
+	if (result != HS_OK)
+		return result;
 	return fit == HS_FIT_NOT || (fit == HS_FIT_UNKNOWN && hs_cursor_is_foreign(s->cursor))
 		       ? HS_E_HISTORY
 		       : HS_OK;
@@ -96,7 +96,7 @@ static enum hs_result go_on(struct hs_event_source *s)
 static int open_cursor(struct hs_event_source *s, const char *name, const char *from)
 {
 	int64_t holder;
-	enum hs_result r;
+	enum hs_result result;
 
 	if (!hs_cursor_is_name(name)) {
 		fprintf(stderr,
@@ -106,8 +106,8 @@ static int open_cursor(struct hs_event_source *s, const char *name, const char *
 			s->command, name, HS_CURSOR_NAME_MAX);
 		return 2;
 	}
-	r = hs_cursor_open(hs_reader_place(s->reader), name, &s->cursor, &s->fresh, &holder);
-	if (r == HS_E_BUSY) {
+	result = hs_cursor_open(hs_reader_place(s->reader), name, &s->cursor, &s->fresh, &holder);
+	if (result == HS_E_BUSY) {
 		fprintf(stderr,
 			"hookspool %s: cursor %s is in use by process %lld: stop it, or use "
 			"another name\n",
@@ -115,18 +115,18 @@ static int open_cursor(struct hs_event_source *s, const char *name, const char *
 		return EX_TEMPFAIL;
 	}
 	s->name = name;
-	if (r == HS_OK && !s->fresh)
-		r = go_on(s);
-	else if (r == HS_OK && from != NULL)
-		r = hs_event_source_from(s->reader, from);
-	if (r == HS_OK)
-		r = hs_reader_remember(s->reader);
-	if (r == HS_E_HISTORY)
+	if (result == HS_OK && !s->fresh)
+		result = go_on(s);
+	else if (result == HS_OK && from != NULL)
+		result = hs_event_source_from(s->reader, from);
+	if (result == HS_OK)
+		result = hs_reader_remember(s->reader);
+	if (result == HS_E_HISTORY)
 		fprintf(stderr,
 			"hookspool %s: cursor %s: what it has passed is not what stands in %s: run "
 			"hookspool adopt; hookspool adopt --from oldest|now|TIME sets it\n",
 			s->command, name, s->settings->spool_dir);
-	return r == HS_E_HISTORY ? hs_command_exit(r) : hs_event_source_result(s, r);
+	return result == HS_E_HISTORY ? hs_command_exit(result) : hs_event_source_result(s, result);
 }
 
 int hs_event_source_owned(const struct hs_event_source *s, const char *option)
@@ -161,7 +161,7 @@ char *hs_event_source_empty(const struct hs_event_source *s, struct hs_position 
 	return text;
 }
 
-/* A folder that is not there is nobody's mistake, before the first event. */
+/* Before the first event it is no mistake that the folder does not exist. */
 static bool is_missing(const struct hs_event_source *s)
 {
 	struct stat st;

@@ -1,63 +1,54 @@
 /*
- * keyed_scheduler: records on their way through handlers, in parallel, but in order for each user.
+ * keyed_scheduler: which record a sink is offered next, so that the records of one user keep
+ * their order while others pass.
  *
- * A user belongs to one of `jobs` lanes. A lane works off its records one after the other:
- * a process for each (or for each batch), or with `stream` a long-lived process for each
- * rule, which is given records ahead of its answers, but never two of one user at once. A
- * record that is to be tried again is parked; its user's later ones wait behind it, other
- * users' pass. What waits, and why, is said on standard error, once for each rule. A record that
- * would be set aside while failed.jsonl has reached failed_max is tried again, too.
+ * A user belongs to one of the partitions. A record that failed is parked until it is due; its user's
+ * later records wait for it. With one_per_key they also wait for a record that was given and is
+ * not answered yet. Users are told apart by some thousand numbers: users that share a number wait
+ * for each other.
+ *
+ *	put ──> ready ──next──> given ──answered──> (settled by the caller)
+ *	          ^  \                    │
+ *	          │   waiting <──────┐    │ failed
+ *	          └──────┴── let go ─┴─ parked
+ *
+ * Of one number, in the order of the spool: parked or given, then waiting, then ready.
  */
-#ifndef HS_SCHEDULER_H
-#define HS_SCHEDULER_H
+#ifndef HS_KEYED_SCHEDULER_H
+#define HS_KEYED_SCHEDULER_H
 
 #include "tools/sink/ack_tracker.h"
-#include "tools/sink/routing_rules.h"
 
-#include <poll.h>
+struct hs_keyed_scheduler;
 
-enum { HS_SCHEDULER_MAX = 64, HS_HANDLER_BATCH_MAX = 10000 };
+/* NULL: out of memory. */
+struct hs_keyed_scheduler *hs_keyed_scheduler_new(unsigned partitions, bool one_per_key);
+/* Frees no items. NULL is fine. */
+void hs_keyed_scheduler_free(struct hs_keyed_scheduler *s);
 
-struct hs_scheduler_options {
-	const char *command, *cursor; /* for messages and for failed.jsonl */
-	const struct hs_spool_dir *dir;
-	struct hs_routing_rules *rules;
-	unsigned jobs, batch;
-	bool stream;
-	int64_t retry_for_ms; /* since the first failure; then it is set aside */
-	bool letters; /* they stand in failed.jsonl already: what fails again may exceed failed_max */
-	struct hs_ack_tracker *acks; /* is told of each record that is done or set aside */
-};
+/* A new record, later than all that were put before. */
+void hs_keyed_scheduler_put(struct hs_keyed_scheduler *s, struct hs_item *item);
 
-struct hs_scheduler_counts {
-	uint64_t done, aside, again;
-};
+/*
+ * Takes out the record that the partition is to be given next; NULL: none at present. rule: -1, or
+ * only a record of this rule that need not be alone. Then call _given or _put_back.
+ */
+struct hs_item *hs_keyed_scheduler_next(struct hs_keyed_scheduler *s, unsigned partition, int rule,
+					int64_t now_ms);
+void hs_keyed_scheduler_given(struct hs_keyed_scheduler *s, struct hs_item *item);
+void hs_keyed_scheduler_put_back(struct hs_keyed_scheduler *s, struct hs_item *item);
 
-struct hs_scheduler;
+/* The sink is through with the record, whatever the outcome. */
+void hs_keyed_scheduler_answered(struct hs_keyed_scheduler *s, struct hs_item *item);
 
-/* The options are copied; what they point to must outlive the lanes. NULL: out of memory. */
-struct hs_scheduler *hs_scheduler_new(const struct hs_scheduler_options *options);
-/* Processes that still run are left alone, their pipes closed. */
-void hs_scheduler_free(struct hs_scheduler *l);
+/* After that: holds the record, and later ones of its user, until item->retry_ms. */
+void hs_keyed_scheduler_park(struct hs_keyed_scheduler *s, struct hs_item *item);
 
-void hs_scheduler_put(struct hs_scheduler *l, struct hs_item *item);
+/* Or: it was not tried. It is next once _returned_all is called, in the order of the calls. */
+void hs_keyed_scheduler_return(struct hs_keyed_scheduler *s, struct hs_item *item);
+void hs_keyed_scheduler_returned_all(struct hs_keyed_scheduler *s);
 
-/* Everything that can be done now without waiting. */
-void hs_scheduler_work(struct hs_scheduler *l);
-
-/* What to wait for: how many of p (of hs_scheduler_fds()) were filled. */
-size_t hs_scheduler_fds(const struct hs_scheduler *l);
-size_t hs_scheduler_poll(const struct hs_scheduler *l, struct pollfd *p);
-/* ms until a parked record is due, or a handler has been silent for long; -1: neither. */
-int64_t hs_scheduler_due(const struct hs_scheduler *l);
-
-/* Nothing more is begun; long-lived handlers are told the end. */
-void hs_scheduler_stop(struct hs_scheduler *l);
-bool hs_scheduler_running(const struct hs_scheduler *l);
-void hs_scheduler_kill(const struct hs_scheduler *l, int signal);
-
-/* Not 0: an exit code; it has been said why, and nothing more is begun. */
-int hs_scheduler_code(const struct hs_scheduler *l);
-struct hs_scheduler_counts hs_scheduler_counts(const struct hs_scheduler *l);
+/* Milliseconds until a record that was not due at seen_ms is; -1: there is none. */
+int64_t hs_keyed_scheduler_due(const struct hs_keyed_scheduler *s, int64_t seen_ms, int64_t now_ms);
 
 #endif

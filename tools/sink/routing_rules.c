@@ -13,7 +13,7 @@ static bool is_type(struct hs_slice text)
 	return false;
 }
 
-/* The '=' that ends what the handler is for; one behind a backslash belongs to a name. */
+/* Finds the '=' before the command; one after a backslash belongs to a name. */
 static const char *end_of(const char *text)
 {
 	for (; *text != '\0' && *text != '='; text++)
@@ -22,7 +22,7 @@ static const char *end_of(const char *text)
 	return *text == '=' ? text : NULL;
 }
 
-/* The name without its backslashes; p is NULL if memory is short. */
+/* Copies the name without its backslashes. p == NULL: out of memory. */
 static struct hs_slice unescape(struct hs_routing_rules *r, struct hs_slice name)
 {
 	char *copy = malloc(name.n + 1);
@@ -79,9 +79,9 @@ void hs_routing_rules_free(struct hs_routing_rules *r)
 	hs_buf_free(&r->scratch);
 }
 
-static bool is(const struct hs_record_field *leaf, struct hs_slice text, struct hs_buf *scratch)
+static bool is(const struct hs_record_field *field, struct hs_slice text, struct hs_buf *scratch)
 {
-	return leaf->name.p != NULL && hs_record_field_is(leaf, text, scratch);
+	return field->name.p != NULL && hs_record_field_is(field, text, scratch);
 }
 
 int hs_routing_rules_find(struct hs_routing_rules *r, const struct hs_record_head *m)

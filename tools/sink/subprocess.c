@@ -19,7 +19,7 @@ static void close_fd(int *fd)
 	*fd = -1;
 }
 
-/* ours: the end that stays here, which never blocks. */
+/* Opens a pipe; *ours is the end for this process, which does not block. */
 static bool make_pipe(int *ours, int *theirs, bool we_write)
 {
 	int fd[2];
@@ -32,7 +32,7 @@ static bool make_pipe(int *ours, int *theirs, bool we_write)
 	return true;
 }
 
-/* Signals as a process expects them, and a group of its own. */
+/* Default signals, and a process group of its own. */
 static int set_attributes(posix_spawnattr_t *a)
 {
 	sigset_t none, pipe;
@@ -75,7 +75,7 @@ bool hs_subprocess_start(struct hs_subprocess *w, const char *command, char **en
 	int theirs[3] = { -1, -1, -1 }, error = 0;
 
 	w->in = w->out = w->err = -1;
-	w->written = w->batch = w->noise_n = 0;
+	w->written = w->taken = w->noise_n = 0;
 	w->last = false;
 	hs_buf_reset(&w->to_write);
 	hs_buf_reset(&w->answers);
@@ -117,7 +117,7 @@ void hs_subprocess_write(struct hs_subprocess *w)
 			continue;
 		if (n < 0 && errno == EAGAIN)
 			return;
-		if (n < 0) /* it does not want to read on; what that means its exit will tell */
+		if (n < 0) /* it reads no further; its exit code says what that means */
 			close_fd(&w->in);
 		else
 			w->written += (size_t)n;
@@ -128,9 +128,9 @@ void hs_subprocess_write(struct hs_subprocess *w)
 		close_fd(&w->in);
 }
 
-/* --- what it has to say --------------------------------------------------- */
+/* --- its output --------------------------------------------------- */
 
-/* A handler may repeat what a sender sent. */
+/* On a terminal without control characters: a handler may repeat what a sender sent. */
 static void show_noise(const char *text, size_t n)
 {
 	size_t at = 0;
@@ -143,12 +143,12 @@ static void show_noise(const char *text, size_t n)
 		ssize_t wrote = write(STDERR_FILENO, text + at, n - at);
 
 		if (wrote < 0)
-			return; /* nobody listens */
+			return; /* nobody reads it */
 		at += (size_t)wrote;
 	}
 }
 
-/* Shown at once, and the last of it is kept. */
+/* Shows its standard error at once, and keeps the last of it. */
 static void read_noise(struct hs_subprocess *w)
 {
 	char text[CHUNK];
@@ -175,13 +175,13 @@ void hs_subprocess_put_noise(const struct hs_subprocess *w, struct hs_buf *out)
 		hs_buf_putc(out, w->noise[i % HS_SUBPROCESS_NOISE]);
 }
 
-/* Not more than are being taken, unless it has ended: then what the pipe still holds. */
+/* Reads no more than a chunk ahead; all: the process has ended, read what the pipe still holds. */
 static void read_answers(struct hs_subprocess *w, bool all)
 {
-	if (w->batch > 0) {
-		w->answers.n -= w->batch;
-		memmove(w->answers.p, w->answers.p + w->batch, w->answers.n);
-		w->batch = 0;
+	if (w->taken > 0) {
+		w->answers.n -= w->taken;
+		memmove(w->answers.p, w->answers.p + w->taken, w->answers.n);
+		w->taken = 0;
 	}
 	while (w->out >= 0 && (all || w->answers.n < CHUNK)) {
 		char *to = hs_buf_reserve(&w->answers, CHUNK);
@@ -207,14 +207,14 @@ void hs_subprocess_pump(struct hs_subprocess *w)
 
 bool hs_subprocess_answer(struct hs_subprocess *w, struct hs_slice *line)
 {
-	const char *p = w->answers.p + w->batch;
-	size_t n = w->answers.n - w->batch;
+	const char *p = w->answers.p + w->taken;
+	size_t n = w->answers.n - w->taken;
 	const char *newline = n == 0 ? NULL : memchr(p, '\n', n);
 
 	if (newline == NULL && n < CHUNK)
 		return false;
 	*line = hs_slice(p, newline != NULL ? (size_t)(newline - p) : n);
-	w->batch += line->n + (newline != NULL);
+	w->taken += line->n + (newline != NULL);
 	if (line->n > HS_SUBPROCESS_ANSWER)
 		line->n = HS_SUBPROCESS_ANSWER;
 	return true;

@@ -1,0 +1,428 @@
+/*
+ * pump: any sink can be joined to it. Two small ones show what the seam allows: one takes three
+ * records at a time, settles them out of order, lets some fail and keeps its own position; one
+ * stores records and position in one transaction.
+ */
+#include "base/io.h"
+#include "spool/spool.h"
+#include "tests/lib/cases.h"
+#include "tests/lib/spooldir.h"
+#include "tools/command.h"
+#include "tools/sink/pump.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+const struct hs_command hs_commands[] = { { 0 } }; /* for tools/command.c */
+
+enum { MOST = 64, AT_ONCE = 3 };
+
+/* What outlives a run, as a database would. */
+struct database {
+	char rows[1024]; /* "a1 b1": in the order in which they were stored */
+	bool has_position;
+	struct hs_position position;
+	struct hs_ahead ahead;
+};
+
+struct scene {
+	struct spooldir d;
+	struct hs_spool *spool;
+	char config[PATH_MAX];
+	struct database db;
+	struct hs_pump_counts counts;
+	int ended_by;
+};
+
+static struct scene s;
+
+static void make(const char *words)
+{
+	FILE *file;
+
+	memset(&s, 0, sizeof s);
+	spooldir_make(&s.d, "");
+	s.spool = hs_spool_new(s.d.settings);
+	assert_result(spooldir_append(s.spool, words, NULL), HS_OK);
+	snprintf(s.config, sizeof s.config, "%s/hs.conf", s.d.above);
+	file = fopen(s.config, "w");
+	assert_non_null(file);
+	fprintf(file, "spool_dir = %s\nauth = none\nmin_free = 0\n", s.d.path);
+	fclose(file);
+}
+
+static void finish(void)
+{
+	hs_spool_free(s.spool);
+	spooldir_remove(&s.d);
+}
+
+/* The word that a record was made of: "a1", of the user a. */
+static struct hs_slice word_of(struct hs_slice line)
+{
+	static const char before[] = "\"message_id\":\"";
+	const char *p = memmem(line.p, line.n, before, sizeof before - 1);
+
+	assert_non_null(p);
+	p += sizeof before - 1;
+	return hs_slice(p, (size_t)((const char *)memchr(p, '"', 8) - p));
+}
+
+static int by_first_letter(void *context, struct hs_slice line, struct hs_choice *choice)
+{
+	(void)context;
+	choice->key = (uint64_t)(unsigned char)word_of(line).p[0];
+	return word_of(line).p[0] != 'x'; /* x is nobody's */
+}
+
+static void store(struct hs_slice line)
+{
+	struct hs_slice word = word_of(line);
+	size_t n = strlen(s.db.rows);
+
+	snprintf(s.db.rows + n, sizeof s.db.rows - n, "%s%.*s", n > 0 ? " " : "", (int)word.n, word.p);
+}
+
+/* --- three at a time ------------------------------------------------------------ */
+
+struct three {
+	struct hs_sink sink;
+	struct hs_item *held[AT_ONCE];
+	unsigned count, most; /* most: that were ever held */
+	bool flushed;
+	const char *retried, *refused, *stuck; /* words; a retried one fails twice */
+	bool kill; /* a signal comes once something is held */
+	unsigned drains, drains_now;
+};
+
+static bool has(const char *words, const struct hs_item *item)
+{
+	struct hs_slice word = word_of(hs_slice(item->line, item->n));
+
+	return words != NULL && memmem(words, strlen(words), word.p, word.n) != NULL;
+}
+
+static int three_open(struct hs_sink *sink, struct hs_sink_start *start)
+{
+	(void)sink;
+	start->given = s.db.has_position;
+	start->position = s.db.position;
+	start->ahead = s.db.ahead;
+	return 0;
+}
+
+static bool three_offer(struct hs_sink *sink, const struct hs_offered *record)
+{
+	struct three *t = (struct three *)sink;
+
+	if (t->count == AT_ONCE)
+		return false;
+	assert_int_equal(record->partition, 0);
+	t->held[t->count++] = record->item;
+	t->most = t->count > t->most ? t->count : t->most;
+	t->flushed = false;
+	return true;
+}
+
+static void three_flush(struct hs_sink *sink, unsigned partition)
+{
+	(void)partition;
+	((struct three *)sink)->flushed = true;
+}
+
+static unsigned open_ones(const struct three *t)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < t->count; i++)
+		n += !has(t->stuck, t->held[i]);
+	return n;
+}
+
+static int64_t three_due(const struct hs_sink *sink)
+{
+	const struct three *t = (const struct three *)sink;
+
+	return open_ones(t) > 0 ? 0 : -1;
+}
+
+static void settle(struct three *t, struct hs_pump *pump, struct hs_item *item)
+{
+	struct hs_ack ack = { .item = item, .on = HS_SLICE("three"), .noise = HS_SLICE("too big") };
+
+	if (has(t->refused, item)) {
+		ack.outcome = HS_OUTCOME_REFUSED;
+		ack.status = EX_DATAERR;
+	} else if (has(t->retried, item) && item->tries < 2) {
+		ack.outcome = HS_OUTCOME_RETRY;
+		ack.status = 503;
+		ack.retry_after_ms = 20;
+	} else {
+		store(hs_slice(item->line, item->n - 1));
+	}
+	hs_pump_ack(pump, &ack);
+}
+
+/* The last record first. */
+static void three_collect(struct hs_sink *sink, struct hs_pump *pump)
+{
+	struct three *t = (struct three *)sink;
+	struct hs_item *stuck[AT_ONCE];
+	unsigned n = 0;
+
+	if (t->kill && t->count > 0) {
+		t->kill = false;
+		kill(getpid(), SIGTERM);
+	}
+	if (t->count < AT_ONCE && !t->flushed)
+		return;
+	while (t->count > 0) {
+		struct hs_item *item = t->held[--t->count];
+
+		if (has(t->stuck, item))
+			stuck[n++] = item;
+		else
+			settle(t, pump, item);
+	}
+	while (n > 0)
+		t->held[t->count++] = stuck[--n];
+}
+
+static enum hs_result three_save(struct hs_sink *sink, struct hs_position position,
+				 const struct hs_ahead *ahead)
+{
+	(void)sink;
+	s.db.has_position = true;
+	s.db.position = position;
+	s.db.ahead = *ahead;
+	return HS_OK;
+}
+
+static bool three_drain(struct hs_sink *sink, int64_t ms)
+{
+	struct three *t = (struct three *)sink;
+
+	t->drains++;
+	t->drains_now += ms == 0;
+	return ms == 0 || t->count == 0;
+}
+
+static const struct hs_sink_ops three_ops = { .open = three_open,
+					      .offer = three_offer,
+					      .flush = three_flush,
+					      .due = three_due,
+					      .collect = three_collect,
+					      .save = three_save,
+					      .drain = three_drain };
+
+static int run(struct hs_sink *sink, const struct hs_pump_options *more)
+{
+	struct hs_pump_options options = *more;
+	struct hs_pump *pump;
+	int code;
+
+	options.command = "test";
+	options.config = s.config;
+	options.choose = by_first_letter;
+	pump = hs_pump_new(&options, sink);
+	assert_non_null(pump);
+	code = hs_pump_open(pump);
+	if (code == 0)
+		code = hs_pump_run(pump);
+	s.counts = hs_pump_counts(pump);
+	s.ended_by = hs_pump_ended_by(pump);
+	return hs_pump_close(pump, code);
+}
+
+static int run_three(struct three *t, const struct hs_pump_options *options)
+{
+	t->sink = (struct hs_sink){
+		.ops = &three_ops, .partitions = 1, .one_per_key = true, .noun = "sink", .failed = "it answered"
+	};
+	return run(&t->sink, options);
+}
+
+static const struct hs_pump_options once = { .cursor = NULL, .retry_for_ms = 60000, .drain_ms = -1 };
+
+static void assert_rows(const char *rows)
+{
+	assert_string_equal(s.db.rows, rows);
+}
+
+static void test_out_of_order(void **state)
+{
+	struct three t = { .retried = "a1" };
+
+	(void)state;
+	make("a1 b1 a2 c1 x1 b2 c2 a3 d1");
+	assert_int_equal(run_three(&t, &once), 0);
+	assert_int_equal(t.most, AT_ONCE);
+	assert_int_equal(s.counts.done, 8);
+	assert_int_equal(s.counts.again, 2);
+	assert_int_equal(s.counts.passed, 1);
+	/* a1 comes back after others, and only then its user's later records */
+	assert_rows("c1 b1 d1 c2 b2 a1 a2 a3");
+
+	t = (struct three){ .retried = NULL };
+	assert_int_equal(run_three(&t, &once), 0);
+	assert_int_equal(s.counts.done, 0);
+	assert_result(spooldir_append(s.spool, "e1", NULL), HS_OK);
+	assert_int_equal(run_three(&t, &once), 0);
+	assert_rows("c1 b1 d1 c2 b2 a1 a2 a3 e1");
+	finish();
+}
+
+static void test_dead_letter(void **state)
+{
+	struct hs_pump_options options = once;
+	struct three t = { .refused = "b1", .retried = "c1" };
+	struct hs_buf letters;
+
+	(void)state;
+	make("a1 b1 c1 b2");
+	options.cursor = "load";
+	options.retry_for_ms = 0;
+	assert_int_equal(run_three(&t, &options), 0);
+	assert_rows("a1 b2");
+	assert_int_equal(s.counts.dead, 2);
+	letters = spooldir_read(&s.d, "failed.jsonl");
+	hs_buf_putc(&letters, '\0');
+	assert_non_null(strstr(letters.p, "\"cursor\":\"load\",\"on\":\"three\",\"status\":65,\"tries\":1,"
+					  "\"stderr\":\"too big\",\"record\":{\"type\":\"track\",\"message_id\":\"b1\""));
+	assert_non_null(strstr(letters.p, "\"status\":503"));
+	hs_buf_free(&letters);
+	finish();
+}
+
+/* A signal: the sink has so long to finish; what it could not is offered again, and only that. */
+static void test_drain(void **state)
+{
+	struct hs_pump_options options = once;
+	struct three t = { .stuck = "b1", .kill = true };
+
+	(void)state;
+	make("a1 b1 c1 a2 b2 c2");
+	options.follow = options.catch_signals = true;
+	options.drain_ms = 50;
+	assert_int_equal(run_three(&t, &options), 0);
+	assert_int_equal(s.ended_by, SIGTERM);
+	assert_true(t.drains > 1);
+	assert_int_equal(t.drains_now, 1);
+	assert_rows("c1 a1 c2 a2"); /* the second pair was in hand when the signal was heard */
+
+	t = (struct three){ .stuck = NULL };
+	assert_int_equal(run_three(&t, &once), 0);
+	assert_rows("c1 a1 c2 a2 b1 b2");
+	finish();
+}
+
+/* --- position and records in one transaction --------------------------------------- */
+
+struct transaction {
+	struct hs_sink sink;
+	struct hs_buf lines; /* of this transaction */
+	unsigned count, commits_left;
+	struct hs_position after;
+};
+
+static bool transaction_offer(struct hs_sink *sink, const struct hs_offered *record)
+{
+	struct transaction *t = (struct transaction *)sink;
+
+	if (t->count == AT_ONCE)
+		return false;
+	hs_buf_put_slice(&t->lines, record->line);
+	hs_buf_putc(&t->lines, '\n');
+	t->after = record->after;
+	t->count++;
+	return true;
+}
+
+static void commit(struct hs_sink *sink, unsigned partition)
+{
+	struct transaction *t = (struct transaction *)sink;
+	const char *p = t->lines.p;
+
+	(void)partition;
+	if (t->count == 0)
+		return;
+	if (t->commits_left-- == 0) {
+		sink->code = EX_UNAVAILABLE; /* the connection is gone, and with it the transaction */
+		return;
+	}
+	for (; t->count > 0; t->count--) {
+		const char *end = strchrnul(p, '\n');
+
+		store(hs_slice(p, (size_t)(end - p)));
+		p = end + 1;
+	}
+	hs_buf_reset(&t->lines);
+	s.db.has_position = true;
+	s.db.position = t->after;
+}
+
+static void transaction_collect(struct hs_sink *sink, struct hs_pump *pump)
+{
+	struct transaction *t = (struct transaction *)sink;
+
+	if (t->count == AT_ONCE && sink->code == 0)
+		commit(sink, 0);
+	if (t->count == 0 && s.db.has_position)
+		hs_pump_ack_to(pump, s.db.position);
+}
+
+static int64_t transaction_due(const struct hs_sink *sink)
+{
+	return ((const struct transaction *)sink)->count == AT_ONCE ? 0 : -1;
+}
+
+static bool transaction_drain(struct hs_sink *sink, int64_t ms)
+{
+	(void)ms;
+	hs_buf_free(&((struct transaction *)sink)->lines);
+	return true;
+}
+
+static int run_transactions(unsigned commits)
+{
+	static const struct hs_sink_ops ops = { .open = three_open,
+						.offer = transaction_offer,
+						.flush = commit,
+						.due = transaction_due,
+						.collect = transaction_collect,
+						.drain = transaction_drain };
+	struct transaction t = { .commits_left = commits };
+
+	t.sink = (struct hs_sink){ .ops = &ops, .in_order = true, .wants_positions = true, .no_save = true };
+	return run(&t.sink, &once);
+}
+
+static void test_transaction(void **state)
+{
+	(void)state;
+	make("a1 a2 a3 b1 b2 x1 b3 c1");
+	assert_int_equal(run_transactions(1), EX_UNAVAILABLE);
+	assert_rows("a1 a2 a3");
+	assert_int_equal(run_transactions(MOST), 0);
+	assert_rows("a1 a2 a3 b1 b2 b3 c1");
+	assert_int_equal(run_transactions(MOST), 0);
+	assert_rows("a1 a2 a3 b1 b2 b3 c1");
+	finish();
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_out_of_order),
+		cmocka_unit_test(test_dead_letter),
+		cmocka_unit_test(test_drain),
+		cmocka_unit_test(test_transaction),
+	};
+
+	return cmocka_run_group_tests_name("pump", tests, NULL, NULL);
+}

@@ -1,0 +1,105 @@
+#include "tools/sink/alias_filter.h"
+#include "base/io.h"
+#include "tools/command.h"
+#include "tools/report/link_text.h"
+#include "tools/report/terminal.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <sysexits.h>
+
+/* Moves the users of --user, of the tenant of --tenant, out of the filter. 0 or an exit code. */
+static int move_people(struct hs_alias_filter *a, struct hs_filter *f, const struct hs_event_source *source)
+{
+	const char *given = NULL, *tenant = NULL;
+	int code = 0;
+
+	if (f->by[HS_BY_TENANT].count > 0)
+		given = f->by[HS_BY_TENANT].value[f->by[HS_BY_TENANT].count - 1].p;
+	if (given == NULL ? hs_settings_have_tenants(source->settings) : strcmp(given, "*") != 0)
+		code = hs_command_tenant(source->settings, source->command, given, &tenant);
+	if (code != 0)
+		return code;
+	for (unsigned i = 0; i < f->by[HS_BY_USER].count; i++) {
+		struct hs_slice id = f->by[HS_BY_USER].value[i];
+		struct hs_subject who = { .kind = HS_SUBJECT_USER,
+					  .id = (char *)(uintptr_t)id.p,
+					  .n = id.n,
+					  .tenant = (char *)(uintptr_t)tenant,
+					  .before = { UINT64_MAX, UINT64_MAX },
+					  .until_ms = INT64_MAX };
+
+		if (!hs_subjects_add(&a->people, &who, NULL))
+			return EX_OSERR;
+	}
+	hs_filter_clear(f, HS_BY_USER);
+	hs_filter_clear(f, HS_BY_TENANT);
+	return 0;
+}
+
+/* Reads all events up to the end: finds links, or checks those found. 0 or an exit code. */
+static int look_through(struct hs_alias_filter *a, const struct hs_event_source *source,
+			struct hs_position end, bool checking)
+{
+	struct hs_reader *reader = source->reader;
+	struct hs_slice line;
+	int code = 0;
+
+	hs_reader_start(reader, (struct hs_position){ 0 });
+	while (code == 0 && !hs_reader_has_passed(reader, end)) {
+		struct hs_position p = hs_reader_position(reader);
+		enum hs_read what = hs_reader_next(reader, &line);
+		bool ok = true;
+
+		if (what == HS_READ_END)
+			break;
+		if (what != HS_READ_LINE)
+			code = hs_event_source_trouble(source, what);
+		else if (checking)
+			ok = hs_links_check(&a->links, line);
+		else
+			ok = hs_links_find(&a->links, line, (struct hs_mark){ p.number, p.offset });
+		if (!ok)
+			code = EX_OSERR;
+	}
+	return code;
+}
+
+int hs_alias_filter_find(struct hs_alias_filter *a, struct hs_filter *filter,
+			 const struct hs_event_source *source, struct hs_position end)
+{
+	struct hs_buf text = { 0 };
+	int code = move_people(a, filter, source);
+
+	hs_links_init(&a->links, &a->people, hs_io_random());
+	a->matcher.subjects = &a->people;
+	if (code == 0)
+		code = look_through(a, source, end, false);
+	if (code == 0 && a->links.ids.count > 0)
+		code = look_through(a, source, end, true);
+	if (code != 0)
+		return code;
+	if (!hs_links_settle(&a->links))
+		return EX_OSERR;
+	for (size_t i = 0; i < a->links.ids.count; i++)
+		hs_link_text_put(&text, &a->links.list[i]);
+	if (text.n > 0)
+		hs_terminal_write(stderr, hs_buf_slice(&text));
+	hs_buf_free(&text);
+	hs_reader_start(source->reader, (struct hs_position){ 0 });
+	return 0;
+}
+
+int hs_alias_filter_passes(struct hs_alias_filter *a, struct hs_slice line)
+{
+	static const struct hs_mark anywhere = { 0, 0 };
+
+	return hs_subject_match_event(&a->matcher, line, &anywhere);
+}
+
+void hs_alias_filter_free(struct hs_alias_filter *a)
+{
+	hs_links_free(&a->links);
+	hs_subject_matcher_free(&a->matcher);
+	hs_subjects_free(&a->people);
+}

@@ -1,0 +1,128 @@
+#include "tools/sink/retry_policy.h"
+#include "base/io.h"
+#include "base/timestamp.h"
+#include "spool/admin/dead_letters.h"
+#include "tools/command.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+enum {
+	FIRST_MS = 1000,   /* doubled each time … */
+	LONGEST_MS = 600000, /* … up to this; then half of it to all of it, by chance */
+};
+
+/* --- messages, each once ---------------------------------------------------- */
+
+static void say_again(struct hs_retry_policy *p, const struct hs_ack *ack)
+{
+	bool *said = &p->said_again[ack->item->rule % HS_SINK_GROUPS];
+
+	if (*said)
+		return;
+	*said = true;
+	fprintf(stderr,
+		"hookspool %s: %s %.*s: %s %d: the record is tried again, for %" PRId64
+		" s (--retry-for); later ones of its user wait for it, others do not\n",
+		p->command, p->noun, (int)ack->on.n, ack->on.p, p->failed, ack->status,
+		p->retry_for_ms / 1000);
+}
+
+static void say_full(struct hs_retry_policy *p)
+{
+	if (p->said_full)
+		return;
+	p->said_full = true;
+	fprintf(stderr,
+		"hookspool %s: failed.jsonl has reached failed_max: no record is given up, each that "
+		"fails is tried again; later ones of its user wait for it, others do not. See them: "
+		"hookspool cat --failed; try them again: hookspool each --failed; or raise failed_max\n",
+		p->command);
+}
+
+/* --- dead letters ------------------------------------------------------------- */
+
+static void put_member(struct hs_buf *out, const char *label, struct hs_slice value)
+{
+	hs_buf_put_slice(out, hs_slice_str(label));
+	hs_buf_put_json(out, value);
+}
+
+static void put_letter(struct hs_retry_policy *p, const struct hs_ack *ack)
+{
+	const struct hs_item *item = ack->item;
+	struct hs_buf *out = &p->line;
+	char now[HS_TIMESTAMP_TEXT + 1];
+
+	hs_timestamp_text(hs_io_now(), now);
+	hs_buf_reset(out);
+	put_member(out, "{\"failed_at\":", hs_slice_str(now));
+	put_member(out, ",\"cursor\":", hs_slice_str(p->cursor));
+	put_member(out, ",\"on\":", ack->on);
+	hs_buf_put_slice(out, HS_SLICE(",\"status\":"));
+	hs_buf_put_uint(out, (uint64_t)ack->status);
+	hs_buf_put_slice(out, HS_SLICE(",\"tries\":"));
+	hs_buf_put_uint(out, (uint64_t)item->tries_before + item->tries + 1);
+	if (ack->message.n > 0)
+		put_member(out, ",\"message\":", ack->message);
+	put_member(out, ",\"stderr\":", ack->noise);
+	hs_buf_put_slice(out, HS_SLICE(",\"record\":"));
+	hs_buf_put(out, item->line, item->n - 1);
+	hs_buf_put(out, "}\n", 2);
+}
+
+static enum hs_fate park(struct hs_retry_policy *p, const struct hs_ack *ack)
+{
+	struct hs_item *item = ack->item;
+	int64_t ms;
+
+	item->tries++;
+	ms = item->tries > 10 ? LONGEST_MS : (int64_t)FIRST_MS << (item->tries - 1);
+	ms = ms < LONGEST_MS ? ms : LONGEST_MS;
+	ms = ms / 2 + (int64_t)(hs_io_random() % (uint64_t)(ms / 2 + 1));
+	if (ack->retry_after_ms > 0)
+		ms = ack->retry_after_ms;
+	item->retry_ms = hs_io_now_monotonic() + ms;
+	p->again++;
+	return HS_FATE_PARK;
+}
+
+static enum hs_fate give_up(struct hs_retry_policy *p, const struct hs_ack *ack, int *code)
+{
+	uint64_t most = p->letters ? UINT64_MAX : (uint64_t)p->dir->settings->failed_max;
+	enum hs_result result;
+
+	put_letter(p, ack);
+	result = hs_buf_ok(&p->line) ? hs_dead_letters_append(p->dir, hs_buf_slice(&p->line), most)
+				     : HS_E_MEMORY;
+	if (result == HS_OK) {
+		p->dead++;
+		return HS_FATE_DEAD;
+	}
+	if (result == HS_E_FAILED_MAX) {
+		say_full(p);
+		return park(p, ack);
+	}
+	fprintf(stderr, "hookspool %s: failed.jsonl: %s\n", p->command, hs_result_info(result)->remedy);
+	*code = hs_command_exit(result);
+	return HS_FATE_ERROR;
+}
+
+enum hs_fate hs_retry_policy_decide(struct hs_retry_policy *p, const struct hs_ack *ack, int *code)
+{
+	int64_t now = hs_io_now_monotonic();
+
+	if (ack->outcome == HS_OUTCOME_REFUSED)
+		return give_up(p, ack, code);
+	if (ack->item->first_ms == 0)
+		ack->item->first_ms = now;
+	if (now - ack->item->first_ms >= p->retry_for_ms)
+		return give_up(p, ack, code);
+	say_again(p, ack);
+	return park(p, ack);
+}
+
+void hs_retry_policy_free(struct hs_retry_policy *p)
+{
+	hs_buf_free(&p->line);
+}
