@@ -202,7 +202,7 @@ static int hold(struct run *r, const char *name, struct hs_cursor **cursor)
 	}
 	if (result == HS_OK)
 		result = hs_cursor_open_anew(dir, name, cursor, &holder);
-	if (result == HS_E_BUSY) {
+	if (result == HS_E_CURSOR_HELD) {
 		fprintf(stderr, "hookspool cursors: cursor %s is in use by process %" PRId64 ": stop it first\n",
 			name, holder);
 		return EX_TEMPFAIL;

@@ -450,7 +450,7 @@ static int prepare_letters(struct each *e)
 	enum hs_result r = hs_dead_letter_source_open(&e->letters, hs_reader_place(e->source.reader), e->options.cursor,
 					   hs_io_random());
 
-	if (r != HS_E_BUSY)
+	if (r != HS_E_LOCKED)
 		return hs_event_source_result(&e->source, r);
 	fputs("hookspool each: another each --failed is at it: wait for it, or stop it first\n", stderr);
 	return EX_TEMPFAIL;

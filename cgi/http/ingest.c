@@ -283,11 +283,6 @@ static enum hs_result take_one(struct hs_exchange *v)
 	return r == HS_OK ? take_event(v, 0, 0) : r;
 }
 
-static bool is_json_error(enum hs_result r)
-{
-	return r >= HS_E_JSON_EMPTY && r <= HS_E_JSON_TRAILING;
-}
-
 static enum hs_result take_body(struct hs_exchange *v)
 {
 	struct hs_scratch *r = v->r;
@@ -301,7 +296,7 @@ static enum hs_result take_body(struct hs_exchange *v)
 		result = v->settings->batches ? take_batch(v) : HS_E_BATCHES;
 	else if (result == HS_OK)
 		result = take_one(v);
-	if (is_json_error(result)) {
+	if (hs_result_is(result, HS_CLASS_JSON)) {
 		v->outcome.has_offset = true;
 		v->outcome.offset = r->json.pos;
 	}
@@ -324,7 +319,7 @@ static void settle(struct hs_exchange *v, enum hs_result r)
 	struct hs_outcome *o = &v->outcome;
 
 	o->result = r;
-	o->has_offset = o->has_offset && is_json_error(r);
+	o->has_offset = o->has_offset && hs_result_is(r, HS_CLASS_JSON);
 	o->not_synced = v->settings->durability == HS_DURABILITY_NONE;
 }
 
@@ -388,7 +383,7 @@ static bool take_back(struct hs_exchange *v)
 
 void hs_exchange_expire(struct hs_exchange *v, int64_t now_ms)
 {
-	struct hs_outcome late = { .result = HS_E_BUSY };
+	struct hs_outcome late = { .result = HS_E_TIMEOUT };
 	uint64_t turn = atomic_load(&v->turn);
 
 	if (turn >> TURN_BITS == 0 || (turn & LATE) != 0 || now_ms < (int64_t)(turn >> TURN_BITS) ||
@@ -563,7 +558,7 @@ static enum hs_result decide(struct hs_exchange *v)
 	if (v->r->body.n > HS_LARGE_BYTES) {
 		v->r->inside = hs_semaphore_enter(store->large, v->answer_by);
 		if (!v->r->inside)
-			return HS_E_BUSY;
+			return HS_E_LARGE_BODIES;
 	}
 	return matcher(v, &head);
 }

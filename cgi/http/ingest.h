@@ -86,7 +86,7 @@ void hs_ingest(struct hs_scratch *r, struct hs_exchange *v, const struct hs_sett
 
 /*
  * Now and then, from a thread that waits for no disk, as long as the visit is there: if the spool
- * has kept the visit's request for HS_RESPONSE_VERDICT_MS it is answered with HS_E_BUSY, wherever the thread
+ * has kept the visit's request for HS_RESPONSE_VERDICT_MS it is answered with HS_E_TIMEOUT, wherever the thread
  * that has it hangs. What that one comes back with is not told any more: if it is success, the
  * sender's next try is a duplicate. Before ended() is called, both are done with the visit.
  */

@@ -914,7 +914,7 @@ static void so_many_events_and_no_more(void **state)
 static void nothing_is_acknowledged_that_is_not_kept(void **state)
 {
 	static const enum hs_result failures[] = { HS_E_FULL, HS_E_IO,     HS_E_SYNC,
-						   HS_E_BUSY, HS_E_MEMORY, HS_E_SPOOL_DIR };
+						   HS_E_TIMEOUT, HS_E_MEMORY, HS_E_SPOOL_DIR };
 	static const char *const bodies[] = { PAGE, NO_ID, "broken", "[" PAGE "," NO_ID "]" };
 
 	(void)state;
@@ -1075,7 +1075,7 @@ static void what_was_posted_and_fails_is_not_acknowledged(void **state)
 	(void)state;
 	s->hold = true;
 	hs_ingest(s->scratch, s->exchange, s->settings);
-	s->append_result = HS_E_BUSY;
+	s->append_result = HS_E_TIMEOUT;
 	done_at_last(s);
 	assert_true(contains(&s->head, "Status: 503"));
 	free_stage(s);
@@ -1086,7 +1086,7 @@ static void expect_late(struct stage *s, const char *story)
 	expect(s, "story", story);
 	assert_true(contains(&s->head, "Status: 503"));
 	assert_true(contains(&s->head, "Retry-After"));
-	expect(s, "answer", "{\"message\":\"busy, try again\"}\n");
+	expect(s, "answer", "{\"message\":\"storage too slow, try again\"}\n");
 	hs_exchange_expire(s->exchange, INT64_MAX); /* it is over */
 	expect(s, "story", story);
 }

@@ -26,7 +26,7 @@ struct hs_dead_letter_source {
 };
 
 /*
- * HS_OK, also if there is no failed.jsonl; HS_E_BUSY: another process is at it; HS_E_IO, HS_E_FULL.
+ * HS_OK, also if there is no failed.jsonl; HS_E_LOCKED: another process is at it; HS_E_IO, HS_E_FULL.
  * hs_dead_letter_source_close after all of them.
  */
 enum hs_result hs_dead_letter_source_open(struct hs_dead_letter_source *l, const struct hs_spool_dir *dir, const char *cursor,

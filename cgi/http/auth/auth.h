@@ -45,7 +45,7 @@ struct hs_auth_effort {
 };
 
 /*
- * HS_OK, HS_E_NO_SIGNATURE to HS_E_NO_CREDENTIALS, or HS_E_MEMORY. If *needs_body is true the
+ * HS_OK, a result of class auth, or HS_E_MEMORY. If *needs_body is true the
  * result is HS_OK, and hs_auth_body decides. *tenant is the label of the key that matched (it
  * points into the settings), or empty. `key` is scratch, which is wiped before the function returns.
  *

@@ -529,7 +529,7 @@ static enum hs_result index_sealed(struct hs_index *ix, const char *name, const 
 		late = hs_io_now_monotonic() >= ix->stop_ms; /* but one step further each time */
 	}
 	hs_io_close(fd);
-	return code == 0 && more ? HS_E_BUSY : mdb_result(ix, code, name);
+	return code == 0 && more ? HS_E_INDEXING : mdb_result(ix, code, name);
 }
 
 /* --- catching up -------------------------------------------------------------- */
@@ -900,7 +900,7 @@ enum hs_result hs_index_follow(struct hs_index *ix, struct hs_segment *events, i
 	r = follow_guarded(ix, events);
 	if (r != HS_OK && ix->damaged)
 		r = follow_guarded(ix, events); /* once more, from the files */
-	if (r != HS_OK && r != HS_E_BUSY) /* LMDB refuses to go on after a failed write: open it again next time */
+	if (r != HS_OK && r != HS_E_INDEXING) /* LMDB refuses to go on after a failed write: open it again next time */
 		close_env(ix);
 	return r;
 }

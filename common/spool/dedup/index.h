@@ -29,7 +29,7 @@ void hs_index_free(struct hs_index *ix); /* NULL is fine */
 /*
  * Brings it up to the end of the open segment, after hs_segment_prepare: opens or makes
  * the index, reads what others have appended, and moves what is synced from pending to
- * the index. HS_OK, HS_E_IO, HS_E_FULL, HS_E_READ_ONLY, HS_E_MEMORY, or HS_E_BUSY: at the deadline not all
+ * the index. HS_OK, HS_E_IO, HS_E_FULL, HS_E_READ_ONLY, HS_E_MEMORY, or HS_E_INDEXING: at the deadline not all
  * sealed segments are read yet; the next call goes on.
  */
 enum hs_result hs_index_follow(struct hs_index *ix, struct hs_segment *events, int64_t deadline_ms);
