@@ -209,7 +209,7 @@ static enum hs_result put_rejected(struct hs_exchange *v, int status, struct hs_
 	struct hs_buf *text = &v->r->message;
 
 	hs_buf_reset(text);
-	hs_response_message(&v->outcome, text);
+	hs_outcome_message(&v->outcome, text);
 	rejection.message = hs_buf_slice(text);
 	hs_rejected_put(&v->r->rejected, &rejection);
 	return hs_buf_ok(text) && hs_buf_ok(&v->r->rejected) ? HS_OK : HS_E_MEMORY;
@@ -331,10 +331,10 @@ static void log_outcome(const struct hs_exchange *v, const struct hs_outcome *o)
 	struct hs_slice addr = v->request.remote_addr.n > 0 ? v->request.remote_addr : HS_SLICE("-");
 	const char *remedy = hs_result_info(r)->remedy;
 
-	hs_response_message(o, &text);
+	hs_outcome_message(o, &text);
 	hs_log(hs_result_info(r)->level,
 	       "%d %.*s: %.*s%s%s (accepted %llu, duplicate %llu, rejected %llu)",
-	       hs_response_status(o), addr.n > 64 ? 64 : (int)addr.n, addr.p,
+	       hs_outcome_status(o), addr.n > 64 ? 64 : (int)addr.n, addr.p,
 	       (int)text.n, text.p, remedy[0] != '\0' ? "; " : "", remedy,
 	       (unsigned long long)o->accepted, (unsigned long long)o->duplicate,
 	       (unsigned long long)o->rejected);
@@ -343,9 +343,11 @@ static void log_outcome(const struct hs_exchange *v, const struct hs_outcome *o)
 static void say(struct hs_exchange *v, const struct hs_outcome *o)
 {
 	struct hs_transport *g = v->transport;
+	struct hs_response response = { .body = &v->answer };
 
 	log_outcome(v, o);
-	hs_response(o, v->request.method == HS_METHOD_HEAD, &v->head, &v->answer);
+	hs_outcome_respond(o, &response);
+	hs_response_print(&response, v->request.method == HS_METHOD_HEAD, &v->head);
 	g->write(g, hs_buf_slice(&v->head), hs_buf_slice(&v->answer));
 	g->finish(g);
 }

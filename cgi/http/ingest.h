@@ -9,7 +9,8 @@
 #define HS_INGEST_H
 
 #include "cgi/http/hash_budget.h"
-#include "cgi/http/response.h"
+#include "cgi/http/outcome.h"
+#include "cgi/http/request.h"
 #include "cgi/http/semaphore.h"
 #include "cgi/http/transport.h"
 #include "event/flatten.h"
