@@ -16,6 +16,7 @@ enum {
 struct hs_scratch {
 	const struct hs_store_ops *store;
 	struct hs_json json, settings_json;
+	struct hs_body_reader events; /* of the body, by `json` */
 	struct hs_record_maker maker;
 	struct hs_buf body, rejected; /* large: see put_away */
 	struct hs_buf key, settings_text, message;
@@ -256,31 +257,26 @@ static enum hs_result take_event(struct hs_exchange *v, uint32_t event, uint64_t
 	return result;
 }
 
-static enum hs_result take_batch(struct hs_exchange *v)
+static enum hs_result take_events(struct hs_exchange *v)
 {
-	struct hs_json *json = &v->r->json;
+	struct hs_body_reader *events = &v->r->events;
 	bool more;
+	uint32_t root;
 
-	v->outcome.in_batch = true;
+	if (events->dialect->is_batch && !v->settings->batches)
+		return HS_E_BATCHES;
+	v->outcome.in_batch = events->dialect->is_batch;
 	for (uint64_t index = 0;; index++) {
-		enum hs_result r = hs_json_element(json, &more);
+		enum hs_result r = hs_body_next(events, &more, &root);
 
 		if (r != HS_OK || !more)
 			return r;
 		if (index == HS_BATCH_MAX)
 			return HS_E_BATCH_LARGE;
-		r = take_event(v, hs_event_unwrap(json), index);
+		r = take_event(v, root, index);
 		if (r != HS_OK)
 			return r;
 	}
-}
-
-static enum hs_result take_one(struct hs_exchange *v)
-{
-	struct hs_json *json = &v->r->json;
-	enum hs_result r = hs_json_document(json, hs_buf_slice(&v->r->body));
-
-	return r == HS_OK ? take_event(v, 0, 0) : r;
 }
 
 static enum hs_result take_body(struct hs_exchange *v)
@@ -291,11 +287,8 @@ static enum hs_result take_body(struct hs_exchange *v)
 
 	hs_record_maker_reset(&r->maker, body.n);
 	hs_buf_reset(&r->rejected);
-	hs_json_start(&r->json, body);
-	if (result == HS_OK && hs_json_is_array(&r->json))
-		result = v->settings->batches ? take_batch(v) : HS_E_BATCHES;
-	else if (result == HS_OK)
-		result = take_one(v);
+	if (result == HS_OK)
+		result = take_events(v);
 	if (hs_result_is(result, HS_CLASS_JSON)) {
 		v->outcome.has_offset = true;
 		v->outcome.offset = r->json.pos;
@@ -510,7 +503,7 @@ static enum hs_result check_signature(struct hs_exchange *v)
 	struct hs_auth_effort effort = { .first = hs_hash_budget_hint(store->unverified),
 		                         .only_small = !hs_hash_budget_allows(store->unverified, now) };
 	enum hs_result r = hs_auth_body(v->settings, &v->request.credentials,
-	                                hs_buf_slice(&v->r->body), &v->r->json, &effort, &v->tenant);
+	                                hs_buf_slice(&v->r->body), &v->r->events, &effort, &v->tenant);
 
 	if (r == HS_OK)
 		hs_hash_budget_set_hint(store->unverified, effort.first);
@@ -522,8 +515,11 @@ static enum hs_result check_signature(struct hs_exchange *v)
 /* A whole body. */
 static enum hs_result matcher(struct hs_exchange *v, const struct hs_head *head)
 {
-	enum hs_result r = head->needs_signature ? check_signature(v) : HS_OK;
+	enum hs_result r = HS_OK;
 
+	hs_body_open(&v->r->events, &v->r->json, hs_buf_slice(&v->r->body));
+	if (head->needs_signature)
+		r = check_signature(v);
 	if (r != HS_OK)
 		return r;
 	hs_timestamp_text(v->r->store->now(), v->spooled_at);

@@ -70,13 +70,14 @@ static void put_body(const struct hs_outcome *o, struct hs_buf *body)
 void hs_outcome_respond(const struct hs_outcome *o, struct hs_response *response)
 {
 	response->status = hs_outcome_status(o);
-	response->media_type = "application/json";
+	response->media_type = HS_SLICE("application/json");
 	if (response->status == 401)
-		hs_response_header(response, "WWW-Authenticate", "Basic realm=\"hookspool\"");
+		hs_response_header(response, HS_SLICE("WWW-Authenticate"), HS_SLICE("Basic realm=\"hookspool\""));
 	if (response->status == 405)
-		hs_response_header(response, "Allow", o->is_health ? "GET, HEAD" : "POST, PUT, PATCH");
+		hs_response_header(response, HS_SLICE("Allow"),
+		                   o->is_health ? HS_SLICE("GET, HEAD") : HS_SLICE("POST, PUT, PATCH"));
 	if (response->status == 503)
-		hs_response_header(response, "Retry-After", "5");
+		hs_response_header(response, HS_SLICE("Retry-After"), HS_SLICE("5"));
 	hs_buf_reset(response->body);
 	put_body(o, response->body);
 }

@@ -21,16 +21,16 @@ static const char *reason(int status)
 	return "Error";
 }
 
-void hs_response_header(struct hs_response *r, const char *name, const char *value)
+void hs_response_header(struct hs_response *r, struct hs_slice name, struct hs_slice value)
 {
 	assert(r->headers < HS_RESPONSE_HEADERS);
 	r->header[r->headers++] = (struct hs_header){ name, value };
 }
 
-static void put_name(struct hs_buf *head, const char *name)
+static void put_name(struct hs_buf *head, struct hs_slice name)
 {
 	hs_buf_put_slice(head, HS_SLICE("\r\n"));
-	hs_buf_put_slice(head, hs_slice_str(name));
+	hs_buf_put_slice(head, name);
 	hs_buf_put_slice(head, HS_SLICE(": "));
 }
 
@@ -41,13 +41,13 @@ void hs_response_print(const struct hs_response *r, bool without_body, struct hs
 	hs_buf_put_uint(head, (uint64_t)r->status);
 	hs_buf_putc(head, ' ');
 	hs_buf_put_slice(head, hs_slice_str(reason(r->status)));
-	put_name(head, "Content-Type");
-	hs_buf_put_slice(head, hs_slice_str(r->media_type));
-	put_name(head, "Content-Length");
+	put_name(head, HS_SLICE("Content-Type"));
+	hs_buf_put_slice(head, r->media_type);
+	put_name(head, HS_SLICE("Content-Length"));
 	hs_buf_put_uint(head, r->body->n);
 	for (unsigned i = 0; i < r->headers; i++) {
 		put_name(head, r->header[i].name);
-		hs_buf_put_slice(head, hs_slice_str(r->header[i].value));
+		hs_buf_put_slice(head, r->header[i].value);
 	}
 	hs_buf_put_slice(head, HS_SLICE("\r\n\r\n"));
 	if (without_body)

@@ -11,20 +11,20 @@
 enum { HS_RESPONSE_HEADERS = 4 }; /* besides Content-Type and Content-Length */
 
 struct hs_header {
-	const char *name, *value; /* constants */
+	struct hs_slice name, value; /* constants */
 };
 
 /* Zeroed, with `body` set, it is ready to be filled. */
 struct hs_response {
 	int status;
-	const char *media_type;
+	struct hs_slice media_type;
 	struct hs_header header[HS_RESPONSE_HEADERS];
 	unsigned headers;
 	struct hs_buf *body; /* not owned */
 };
 
 /* Adds a header; there must be room for it. */
-void hs_response_header(struct hs_response *r, const char *name, const char *value);
+void hs_response_header(struct hs_response *r, struct hs_slice name, struct hs_slice value);
 
 /* Prints the head. `without_body` (HEAD) empties the body, whose length the head still gives. */
 void hs_response_print(const struct hs_response *r, bool without_body, struct hs_buf *head);

@@ -41,8 +41,8 @@ void hs_setup_page(const struct hs_settings_error *error, struct hs_response *re
 	hs_buf_put_slice(body, HS_SLICE("\n\nThe error log of the web server says more. "
 	                                "Then load this page again.\n"));
 	response->status = 503;
-	response->media_type = "text/plain; charset=utf-8";
-	hs_response_header(response, "Retry-After", "5");
-	hs_response_header(response, "Cache-Control", "no-store");
-	hs_response_header(response, "X-Content-Type-Options", "nosniff");
+	response->media_type = HS_SLICE("text/plain; charset=utf-8");
+	hs_response_header(response, HS_SLICE("Retry-After"), HS_SLICE("5"));
+	hs_response_header(response, HS_SLICE("Cache-Control"), HS_SLICE("no-store"));
+	hs_response_header(response, HS_SLICE("X-Content-Type-Options"), HS_SLICE("nosniff"));
 }

@@ -2,6 +2,9 @@
 
 static void begin(struct hs_json_writer *w, const char *name)
 {
+	size_t n;
+	char *to;
+
 	if (w->comma)
 		hs_buf_putc(w->out, ',');
 	if (w->line)
@@ -10,9 +13,15 @@ static void begin(struct hs_json_writer *w, const char *name)
 	w->line = false;
 	if (name == NULL)
 		return;
-	hs_buf_putc(w->out, '"');
-	hs_buf_put_slice(w->out, hs_slice_str(name));
-	hs_buf_put_slice(w->out, HS_SLICE("\":"));
+	n = strlen(name);
+	to = hs_buf_reserve(w->out, n + 3);
+	if (to == NULL)
+		return;
+	to[0] = '"';
+	hs_bytes_copy(to + 1, name, n);
+	to[n + 1] = '"';
+	to[n + 2] = ':';
+	w->out->n += n + 3;
 }
 
 static void open_bracket(struct hs_json_writer *w, const char *name, char bracket)

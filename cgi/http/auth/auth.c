@@ -1,7 +1,6 @@
 #include "cgi/http/auth/auth.h"
 #include "base/base64.h"
 #include "base/hex.h"
-#include "event/event.h"
 
 #include <openssl/crypto.h>
 
@@ -31,19 +30,19 @@ static enum hs_result matches_any_secret(const struct hs_settings *s, const uint
  * The signature of a batch is that of its first event. It is looked at before that of the
  * whole body, which takes as long as reading it.
  */
-static enum hs_result check_first_event(const struct hs_settings *s, const uint8_t *mac, struct hs_json *json,
+static enum hs_result check_first_event(const struct hs_settings *s, const uint8_t *mac, struct hs_body_reader *events,
                                         struct hs_auth_effort *e, bool *match)
 {
-	uint32_t event;
+	struct hs_slice span[HS_DIALECT_SPANS];
+	unsigned spans;
 	bool more;
-	enum hs_result r = hs_json_element(json, &more);
+	enum hs_result r = hs_body_peek(events, &more);
 
 	if (r != HS_OK || !more)
 		return r == HS_E_MEMORY ? r : HS_OK;
-	r = matches_any_secret(s, mac, hs_json_raw(json, 0), e, match);
-	event = hs_event_unwrap(json);
-	if (r == HS_OK && !*match && event != 0)
-		r = matches_any_secret(s, mac, hs_json_raw(json, event), e, match);
+	spans = events->dialect->spans(events->json, span);
+	for (unsigned i = 0; i < spans && r == HS_OK && !*match; i++)
+		r = matches_any_secret(s, mac, span[i], e, match);
 	return r;
 }
 
@@ -71,17 +70,15 @@ static enum hs_result settle_tenant(const struct hs_settings *s, unsigned secret
 }
 
 enum hs_result hs_auth_body(const struct hs_settings *s, const struct hs_credentials *c,
-                            struct hs_slice body, struct hs_json *json,
+                            struct hs_slice body, struct hs_body_reader *events,
                             struct hs_auth_effort *effort, struct hs_slice *tenant)
 {
 	uint8_t mac[HS_SHA1_BYTES];
-	bool match = false, is_batch;
+	bool match = false, is_batch = events->dialect->spans != NULL;
 	enum hs_result r = read_signature(c, mac);
 
-	hs_json_start(json, body);
-	is_batch = hs_json_is_array(json);
 	if (r == HS_OK && is_batch && s->batch_signature != HS_BATCH_SIGNATURE_WHOLE)
-		r = check_first_event(s, mac, json, effort, &match);
+		r = check_first_event(s, mac, events, effort, &match);
 	if (r == HS_OK && !match && !(is_batch && s->batch_signature == HS_BATCH_SIGNATURE_FIRST))
 		r = matches_any_secret(s, mac, body, effort, &match);
 	if (r != HS_OK || !match)
@@ -190,8 +187,12 @@ enum hs_result hs_auth_check(const struct hs_settings *s, const struct hs_creden
                              struct hs_slice *tenant)
 {
 	struct hs_auth_effort effort = { 0 };
+	struct hs_body_reader events;
 	bool needs_body;
 	enum hs_result r = hs_auth_head(s, c, key, tenant, &needs_body);
 
-	return r == HS_OK && needs_body ? hs_auth_body(s, c, body, json, &effort, tenant) : r;
+	if (r != HS_OK || !needs_body)
+		return r;
+	hs_body_open(&events, json, body);
+	return hs_auth_body(s, c, body, &events, &effort, tenant);
 }

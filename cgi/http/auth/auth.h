@@ -23,7 +23,7 @@
 #define HS_AUTH_H
 
 #include "config/settings.h"
-#include "event/json.h"
+#include "event/dialect.h"
 
 struct hs_credentials {
 	struct hs_slice signature;     /* X-Signature; p == NULL: not sent */
@@ -58,10 +58,11 @@ enum hs_result hs_auth_head(const struct hs_settings *s, const struct hs_credent
 /*
  * Does the signature match the body? HS_OK, HS_E_SIGNATURE, HS_E_TENANT (the secret that matches has
  * another label than *tenant), HS_E_UNVERIFIED or HS_E_MEMORY. At HS_OK *tenant is the secret's
- * label, unless it has none. `json` is scratch.
+ * label, unless it has none. `events` reads the body from its start; of a batch the first event may be
+ * peeked at, and no JSON after it is read.
  */
 enum hs_result hs_auth_body(const struct hs_settings *s, const struct hs_credentials *c,
-                            struct hs_slice body, struct hs_json *json,
+                            struct hs_slice body, struct hs_body_reader *events,
                             struct hs_auth_effort *effort, struct hs_slice *tenant);
 
 /* Both, without a limit. */
