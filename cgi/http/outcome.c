@@ -1,5 +1,6 @@
 #include "cgi/http/outcome.h"
 #include "base/json_writer.h"
+#include "cgi/http/auth/auth.h"
 
 #include <assert.h>
 
@@ -72,7 +73,7 @@ void hs_outcome_respond(const struct hs_outcome *o, struct hs_response *response
 	response->status = hs_outcome_status(o);
 	response->media_type = HS_SLICE("application/json");
 	if (response->status == 401)
-		hs_response_header(response, HS_SLICE("WWW-Authenticate"), HS_SLICE("Basic realm=\"hookspool\""));
+		hs_response_header(response, HS_SLICE("WWW-Authenticate"), hs_auth_challenge());
 	if (response->status == 405)
 		hs_response_header(response, HS_SLICE("Allow"),
 		                   o->is_health ? HS_SLICE("GET, HEAD") : HS_SLICE("POST, PUT, PATCH"));

@@ -7,12 +7,13 @@ enum variable {
 	CONTENT_TYPE,
 	CONTENT_LENGTH,
 	CONTENT_ENCODING,
-	AUTHORIZATION,
 	REDIRECT_AUTHORIZATION,
-	SIGNATURE,
 	SETTINGS,
 	REMOTE_ADDR,
 	ACCEPT,
+#define CREDENTIAL_INDEX(member, variable) CREDENTIAL_##member,
+	HS_CREDENTIALS(CREDENTIAL_INDEX)
+#undef CREDENTIAL_INDEX
 	VARIABLES
 };
 
@@ -25,13 +26,14 @@ static const struct hs_slice names[VARIABLES] = {
 	[CONTENT_TYPE] = NAME("CONTENT_TYPE"),
 	[CONTENT_LENGTH] = NAME("CONTENT_LENGTH"),
 	[CONTENT_ENCODING] = NAME("HTTP_CONTENT_ENCODING"),
-	[AUTHORIZATION] = NAME("HTTP_AUTHORIZATION"),
 	/* what Apache makes of a variable when a RewriteRule redirects internally */
 	[REDIRECT_AUTHORIZATION] = NAME("REDIRECT_HTTP_AUTHORIZATION"),
-	[SIGNATURE] = NAME("HTTP_X_SIGNATURE"),
 	[SETTINGS] = NAME("HTTP_X_SEGMENT_SETTINGS"),
 	[REMOTE_ADDR] = NAME("REMOTE_ADDR"),
 	[ACCEPT] = NAME("HTTP_ACCEPT"),
+#define CREDENTIAL_NAME(member, variable) [CREDENTIAL_##member] = NAME(variable),
+	HS_CREDENTIALS(CREDENTIAL_NAME)
+#undef CREDENTIAL_NAME
 };
 
 static int variable_named(struct hs_slice name)
@@ -57,7 +59,7 @@ static void collect(char *const *params, struct hs_slice var[static VARIABLES], 
 			continue;
 		if (var[v].p == NULL)
 			var[v] = hs_slice_str(equals + 1);
-		else if (v == SIGNATURE)
+		else if (v == CREDENTIAL_signature)
 			*twice = true;
 	}
 }
@@ -128,6 +130,18 @@ static bool is_identity(struct hs_slice encoding)
 	return encoding.n == 0 || hs_slice_eq_nocase(hs_slice_trim(encoding), HS_SLICE("identity"));
 }
 
+static void fill_credentials(struct hs_credentials *c, const struct hs_slice var[static VARIABLES])
+{
+#define CREDENTIAL_FILL(member, variable) c->member = var[CREDENTIAL_##member];
+	HS_CREDENTIALS(CREDENTIAL_FILL)
+#undef CREDENTIAL_FILL
+	/* two headers that the server joined: X-Signature and X_Signature, say */
+	if (c->signature.n > 0 && memchr(c->signature.p, ',', c->signature.n) != NULL)
+		c->signature_twice = true;
+	if (c->authorization.n == 0)
+		c->authorization = var[REDIRECT_AUTHORIZATION];
+}
+
 enum hs_result hs_request_read(struct hs_request *r, char *const *params, uint64_t max_body)
 {
 	struct hs_slice var[VARIABLES] = { HS_SLICE_NONE };
@@ -142,12 +156,7 @@ enum hs_result hs_request_read(struct hs_request *r, char *const *params, uint64
 	r->remote_addr = var[REMOTE_ADDR];
 	r->wants_page =
 	    var[ACCEPT].n > 0 && memmem(var[ACCEPT].p, var[ACCEPT].n, "text/html", 9) != NULL;
-	r->credentials.signature = var[SIGNATURE];
-	/* two headers that the server joined: X-Signature and X_Signature, say */
-	if (var[SIGNATURE].n > 0 && memchr(var[SIGNATURE].p, ',', var[SIGNATURE].n) != NULL)
-		r->credentials.signature_twice = true;
-	r->credentials.authorization =
-	    var[AUTHORIZATION].n > 0 ? var[AUTHORIZATION] : var[REDIRECT_AUTHORIZATION];
+	fill_credentials(&r->credentials, var);
 	health = r->resource == HS_RESOURCE_HEALTH;
 
 	if (r->resource == HS_RESOURCE_NONE)
