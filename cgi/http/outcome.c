@@ -58,7 +58,7 @@ static void put_body(const struct hs_outcome *o, struct hs_buf *body)
 	struct hs_json_writer w = { .out = body };
 
 	hs_json_writer_object(&w, NULL);
-	if (o->is_health && o->result == HS_OK)
+	if (o->is_healthy && o->result == HS_OK)
 		hs_json_writer_text(&w, "status", HS_SLICE("ok"));
 	else if (o->result != HS_OK || (o->has_counts && !o->in_batch && o->rejected > 0))
 		put_message(o, &w);
@@ -75,8 +75,7 @@ void hs_outcome_respond(const struct hs_outcome *o, struct hs_response *response
 	if (response->status == 401)
 		hs_response_header(response, HS_SLICE("WWW-Authenticate"), hs_auth_challenge());
 	if (response->status == 405)
-		hs_response_header(response, HS_SLICE("Allow"),
-		                   o->is_health ? HS_SLICE("GET, HEAD") : HS_SLICE("POST, PUT, PATCH"));
+		hs_response_header(response, HS_SLICE("Allow"), o->allow);
 	if (response->status == 503)
 		hs_response_header(response, HS_SLICE("Retry-After"), HS_SLICE("5"));
 	hs_buf_reset(response->body);

@@ -1,6 +1,6 @@
 #include "cgi/server/serve_cgi.h"
 #include "base/io.h"
-#include "cgi/http/ingest.h"
+#include "cgi/http/router.h"
 #include "cgi/http/setup_page.h"
 #include "cgi/server/runtime.h"
 
@@ -46,13 +46,10 @@ static void answer_failure(struct hs_transport *g, enum hs_result r)
 	send_and_free(g, &response);
 }
 
-/* Of whom a page is for: who opens the mount, which no sender does, or asks for a page. */
+/* True if a person is looking: senders never GET the mount or accept text/html. */
 static bool is_person(const struct hs_request *r)
 {
-	if (r->method != HS_METHOD_GET)
-		return false;
-	return r->resource == HS_RESOURCE_INTAKE ||
-	       (r->resource == HS_RESOURCE_HEALTH && r->wants_page);
+	return r->method == HS_METHOD_GET && r->route != NULL && (r->route->for_senders || r->wants_page);
 }
 
 static void answer_unconfigured(struct hs_transport *g, const struct hs_settings_error *error)
@@ -163,7 +160,7 @@ static void serve(struct hs_transport *g, struct hs_settings *settings)
 		answer_failure(g, HS_E_MEMORY);
 	} else {
 		o.spool = s->spool;
-		hs_ingest(scratch, o.exchange, s->settings);
+		hs_serve(scratch, o.exchange, s->settings);
 		if (o.begun_ms != 0)
 			end(&o);
 	}

@@ -6,7 +6,7 @@
  * R read, A append, P post, H health, W write, F finish, E ended.
  */
 #include "base/log.h"
-#include "cgi/http/ingest.h"
+#include "cgi/http/router.h"
 #include "config/settings.h"
 #include "tests/lib/cases.h"
 
@@ -293,7 +293,7 @@ static void serve_and_read_log(struct stage *s)
 
 	assert_non_null(log);
 	dup2(fileno(log), 2);
-	hs_ingest(s->scratch, s->exchange, s->settings);
+	hs_serve(s->scratch, s->exchange, s->settings);
 	dup2(saved, 2);
 	close(saved);
 	rewind(log);
@@ -1051,12 +1051,12 @@ static void what_is_posted_is_answered_later(void **state)
 	(void)state;
 	s->hold = true;
 	param(s, "HTTP_AUTHORIZATION", "Bearer k3y");
-	hs_ingest(s->scratch, s->exchange, s->settings);
+	hs_serve(s->scratch, s->exchange, s->settings);
 	expect(s, "story", "RP");
-	hs_ingest(s->scratch, other->exchange, other->settings);
+	hs_serve(s->scratch, other->exchange, other->settings);
 	put_batch(&large, PAGE, 30000);
 	next_request(other, hs_buf_slice(&large));
-	hs_ingest(s->scratch, other->exchange, other->settings);
+	hs_serve(s->scratch, other->exchange, other->settings);
 	hs_scratch_rest(s->scratch);
 	s->duplicate = 1;
 	done_at_last(s);
@@ -1074,7 +1074,7 @@ static void what_was_posted_and_fails_is_not_acknowledged(void **state)
 
 	(void)state;
 	s->hold = true;
-	hs_ingest(s->scratch, s->exchange, s->settings);
+	hs_serve(s->scratch, s->exchange, s->settings);
 	s->append_result = HS_E_TIMEOUT;
 	done_at_last(s);
 	assert_true(contains(&s->head, "Status: 503"));
@@ -1100,11 +1100,11 @@ static void who_hangs_is_answered_in_time(void **state)
 	(void)state;
 	for (size_t i = 0; i < sizeof bodies / sizeof *bodies; i++) {
 		s = new_stage(OPEN, hs_slice_str(bodies[i]));
-		s->hangs_ms = HS_RESPONSE_VERDICT_MS;
+		s->hangs_ms = HS_ANSWER_MS;
 		serve_and_read_log(s);
 		expect_late(s, "RAWFE");
 		next_request(s, s->body); /* the visit is as good as new */
-		s->hangs_ms = HS_RESPONSE_VERDICT_MS - 1;
+		s->hangs_ms = HS_ANSWER_MS - 1;
 		assert_in_range(serve(s), 200, 400);
 		expect(s, "story", "RAWFE");
 		free_stage(s);
@@ -1114,11 +1114,11 @@ static void who_hangs_is_answered_in_time(void **state)
 static void what_is_posted_and_hangs_is_answered_in_time(void **state)
 {
 	struct stage *s = new_stage(OPEN, HS_SLICE(PAGE));
-	int64_t due = monotonic_ms + HS_RESPONSE_VERDICT_MS;
+	int64_t due = monotonic_ms + HS_ANSWER_MS;
 
 	(void)state;
 	s->hold = true;
-	hs_ingest(s->scratch, s->exchange, s->settings);
+	hs_serve(s->scratch, s->exchange, s->settings);
 	hs_exchange_expire(s->exchange, due - 1);
 	expect(s, "story", "RP");
 	hs_exchange_expire(s->exchange, due);
@@ -1136,7 +1136,7 @@ static void health_that_hangs_is_answered_in_time(void **state)
 	(void)state;
 	strcpy(s->param[1], "REQUEST_METHOD=GET");
 	param(s, "PATH_INFO", "/health");
-	s->hangs_ms = HS_RESPONSE_VERDICT_MS;
+	s->hangs_ms = HS_ANSWER_MS;
 	serve_and_read_log(s);
 	expect_late(s, "HWFE");
 	free_stage(s);

@@ -1,5 +1,6 @@
 /* response: heads and bodies, byte for byte; what every answer has in common. */
 #include "cgi/http/outcome.h"
+#include "cgi/http/routes.h"
 #include "cgi/http/setup_page.h"
 #include "tests/lib/cases.h"
 
@@ -131,12 +132,12 @@ static void who_must_show_what(void **state)
 
 static void which_methods_are_allowed(void **state)
 {
-	struct hs_outcome o = { .result = HS_E_METHOD };
+	struct hs_outcome o = { .result = HS_E_METHOD, .allow = hs_route_find(HS_SLICE("/"))->allow };
 
 	(void)state;
 	expect_answer(&o, "Status: 405 Method Not Allowed" COMMON "Allow: POST, PUT, PATCH\r\n\r\n",
 		      "{\"message\":\"method not allowed\"}\n");
-	o.is_health = true;
+	o.allow = hs_route_find(HS_SLICE("/health"))->allow;
 	expect_answer(&o, "Status: 405 Method Not Allowed" COMMON "Allow: GET, HEAD\r\n\r\n",
 		      "{\"message\":\"method not allowed\"}\n");
 }
@@ -148,13 +149,13 @@ static void our_failures_are_to_be_retried(void **state)
 	(void)state;
 	expect_answer(&o, "Status: 503 Service Unavailable" COMMON "Retry-After: 5\r\n\r\n",
 		      "{\"message\":\"storage is full, try again\"}\n");
-	o.is_health = true;
+	o.is_healthy = true;
 	assert_int_equal(hs_outcome_status(&o), 503);
 }
 
 static void health(void **state)
 {
-	struct hs_outcome o = { .is_health = true, .not_synced = true };
+	struct hs_outcome o = { .is_healthy = true, .not_synced = true };
 
 	(void)state;
 	expect_answer(&o, "Status: 200 OK" COMMON "\r\n", "{\"status\":\"ok\"}\n");
