@@ -1,5 +1,6 @@
 /* hookspool cursors: lists how far each consumer is; resets or removes a cursor. */
 #include "base/io.h"
+#include "base/json_writer.h"
 #include "tools/command.h"
 #include "tools/report/bar_table.h"
 #include "tools/report/consumer_lag.h"
@@ -97,24 +98,37 @@ static const char *state_of(const struct run *r, const struct hs_consumer_lag_cu
 				           : "";
 }
 
-static void put_json_row(const struct run *r, const struct hs_consumer_lag_cursor *c, struct hs_buf *out)
+static void put_json_position(struct hs_json_writer *w, const struct hs_consumer_lag_cursor *c)
 {
 	char saved[HS_TIMESTAMP_TEXT + 1];
 
-	put(out, "{\"name\":\"%s\",\"usable\":%s", c->name,
-	    c->damaged || c->ahead || !is_of_this_spool(r, c) ? "false" : "true");
-	if (!c->damaged) {
-		hs_timestamp_text(c->saved_ms, saved);
-		put(out, ",\"segment\":%" PRIu64 ",\"offset\":%" PRIu64 ",\"saved_at\":\"%s\"", c->at.number,
-		    c->at.offset, saved);
-		put(out, ",\"spool\":\"%s\",\"epoch\":%" PRIu64, c->history.id, c->history.epoch);
-		put(out, ",\"records\":%" PRIu64 ",\"bytes\":%" PRIu64, c->records, c->bytes);
-		put(out, c->oldest[0] != '\0' ? ",\"oldest\":\"%s\"" : ",\"oldest\":null", c->oldest);
-	}
-	put(out, ",\"in_use\":%s", c->held ? "true" : "false");
+	hs_timestamp_text(c->saved_ms, saved);
+	hs_json_writer_uint(w, "segment", c->at.number);
+	hs_json_writer_uint(w, "offset", c->at.offset);
+	hs_json_writer_text(w, "saved_at", hs_slice_str(saved));
+	hs_json_writer_text(w, "spool", hs_slice_str(c->history.id));
+	hs_json_writer_uint(w, "epoch", c->history.epoch);
+	hs_json_writer_uint(w, "records", c->records);
+	hs_json_writer_uint(w, "bytes", c->bytes);
+	if (c->oldest[0] != '\0')
+		hs_json_writer_text(w, "oldest", hs_slice_str(c->oldest));
+	else
+		hs_json_writer_null(w, "oldest");
+}
+
+static void put_json_row(const struct run *r, const struct hs_consumer_lag_cursor *c, struct hs_buf *out)
+{
+	struct hs_json_writer w = { .out = out };
+
+	hs_json_writer_object(&w, NULL);
+	hs_json_writer_text(&w, "name", hs_slice_str(c->name));
+	hs_json_writer_bool(&w, "usable", !c->damaged && !c->ahead && is_of_this_spool(r, c));
+	if (!c->damaged)
+		put_json_position(&w, c);
+	hs_json_writer_bool(&w, "in_use", c->held);
 	if (c->holder > 0)
-		put(out, ",\"process\":%" PRId64, c->holder);
-	put(out, "}");
+		hs_json_writer_uint(&w, "process", (uint64_t)c->holder);
+	hs_json_writer_end(&w, '}');
 }
 
 static void put_row(const struct run *r, const struct hs_consumer_lag_cursor *c, int width, struct hs_buf *out)
@@ -202,7 +216,7 @@ static int hold(struct run *r, const char *name, struct hs_cursor **cursor)
 	}
 	if (result == HS_OK)
 		result = hs_cursor_open_anew(dir, name, cursor, &holder);
-	if (result == HS_E_BUSY) {
+	if (result == HS_E_CURSOR_HELD) {
 		fprintf(stderr, "hookspool cursors: cursor %s is in use by process %" PRId64 ": stop it first\n",
 			name, holder);
 		return EX_TEMPFAIL;

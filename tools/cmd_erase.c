@@ -1,5 +1,6 @@
 /* hookspool erase: removes all records of a person from the spool. */
 #include "base/io.h"
+#include "base/json_writer.h"
 #include "spool/erase.h"
 #include "spool/spool.h"
 #include "tools/command.h"
@@ -161,42 +162,60 @@ static void print_people(const struct erase *c)
 		hs_terminal_write(stdout, hs_buf_slice(&c->people));
 }
 
-static void print_deleted_json(const struct erase *c)
+static void put_deleted(const struct erase *c, struct hs_json_writer *w)
 {
-	struct hs_buf text = { 0 };
-
+	hs_json_writer_array(w, "deleted");
 	for (size_t i = c->named; i < c->subjects.count; i++) {
 		const struct hs_subject *who = c->subjects.list[i];
 
 		if (who->derived)
 			continue;
-		hs_buf_put_slice(&text, text.n > 0 ? HS_SLICE(",{\"id\":") : HS_SLICE("{\"id\":"));
-		hs_buf_put_json(&text, hs_slice(who->id, who->n));
-		if (who->tenant != NULL && who->tenant[0] != '\0') {
-			hs_buf_put_slice(&text, HS_SLICE(",\"tenant\":"));
-			hs_buf_put_json(&text, hs_slice_str(who->tenant));
-		}
-		hs_buf_putc(&text, '}');
+		hs_json_writer_object(w, NULL);
+		hs_json_writer_text(w, "id", hs_slice(who->id, who->n));
+		if (who->tenant != NULL && who->tenant[0] != '\0')
+			hs_json_writer_text(w, "tenant", hs_slice_str(who->tenant));
+		hs_json_writer_end(w, '}');
 	}
-	printf(",\"deleted\":[%.*s]", (int)text.n, text.n > 0 ? text.p : "");
-	hs_buf_free(&text);
+	hs_json_writer_end(w, ']');
+}
+
+static void put_sums(const struct erase *c, const struct hs_erasure *d, struct hs_json_writer *w)
+{
+	hs_json_writer_uint(w, "people", c->subjects.count);
+	hs_json_writer_uint(w, "events", d->events);
+	hs_json_writer_uint(w, "rejected", d->rejected);
+	hs_json_writer_uint(w, "others", d->others);
+	hs_json_writer_uint(w, "files", d->files);
+	hs_json_writer_uint(w, "deletes", d->deletes);
+	hs_json_writer_uint(w, "waiting", d->waiting);
+	hs_json_writer_uint(w, "placeholders", d->placeholders);
+	hs_json_writer_uint(w, "damaged", d->damaged);
+	hs_json_writer_bool(w, "stopped", d->stopped);
+	hs_json_writer_bool(w, "unfinished", d->unfinished);
+	hs_json_writer_object(w, "earlier");
+	hs_json_writer_uint(w, "runs", d->plans);
+	hs_json_writer_uint(w, "people", d->plans_people);
+	hs_json_writer_uint(w, "lines", d->plans_lines);
+	hs_json_writer_end(w, '}');
 }
 
 static void print_json(const struct erase *c, const struct hs_erasure *d)
 {
-	printf("{\"people\":%zu,\"events\":%" PRIu64 ",\"rejected\":%" PRIu64 ",\"others\":%" PRIu64
-	       ",\"files\":%" PRIu64 ",\"deletes\":%" PRIu64 ",\"waiting\":%" PRIu64
-	       ",\"placeholders\":%" PRIu64 ",\"damaged\":%" PRIu64 ",\"stopped\":%s",
-	       c->subjects.count, d->events, d->rejected, d->others, d->files, d->deletes,
-	       d->waiting, d->placeholders, d->damaged, d->stopped ? "true" : "false");
-	printf(",\"unfinished\":%s,\"earlier\":{\"runs\":%" PRIu64 ",\"people\":%" PRIu64
-	       ",\"lines\":%" PRIu64 "}",
-	       d->unfinished ? "true" : "false", d->plans, d->plans_people, d->plans_lines);
+	struct hs_buf text = { 0 };
+	struct hs_json_writer w = { .out = &text };
+
+	hs_json_writer_object(&w, NULL);
+	put_sums(c, d, &w);
 	if (c->how.from_deletes && tells_people(c))
-		print_deleted_json(c);
-	if (c->how.aliases)
-		printf(",\"links\":[%.*s]", (int)c->people.n, c->people.n > 0 ? c->people.p : "");
-	puts("}");
+		put_deleted(c, &w);
+	if (c->how.aliases) {
+		hs_json_writer_array(&w, "links");
+		hs_buf_put_slice(&text, hs_buf_slice(&c->people));
+		hs_json_writer_end(&w, ']');
+	}
+	hs_json_writer_end(&w, '}');
+	printf("%.*s\n", (int)text.n, text.n > 0 ? text.p : "");
+	hs_buf_free(&text);
 }
 
 static void print_earlier(const struct erase *c, const struct hs_erasure *d)

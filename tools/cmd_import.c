@@ -1,5 +1,6 @@
 /* hookspool import: imports archives of original events into the spool. */
 #include "base/io.h"
+#include "base/json_writer.h"
 #include "base/timestamp.h"
 #include "spool/import.h"
 #include "tools/command.h"
@@ -182,18 +183,45 @@ static bool import_file(struct import *c, const char *path)
 
 /* --- the sum ------------------------------------------------------------------------ */
 
+static void print_json(const struct import *c)
+{
+	const struct hs_imported *s = &c->sum;
+	const struct {
+		const char *name;
+		uint64_t value;
+	} count[] = {
+		{ "files", c->files },
+		{ "lines", s->lines },
+		{ "events", s->events },
+		{ "accepted", s->accepted },
+		{ "duplicate", s->duplicate },
+		{ "rejected", s->rejected },
+		{ "left_out", s->left_out },
+		{ "undated", s->undated },
+		{ "suppressed", s->suppressed },
+		{ "resumed", s->resumed },
+		{ "rejected_before", s->rejected_before },
+		{ "done_before", c->done_before },
+		{ "failed", c->failed },
+	};
+	struct hs_buf text = { 0 };
+	struct hs_json_writer w = { .out = &text };
+
+	hs_json_writer_object(&w, NULL);
+	for (size_t i = 0; i < sizeof count / sizeof *count; i++)
+		hs_json_writer_uint(&w, count[i].name, count[i].value);
+	hs_json_writer_bool(&w, "stopped", s->stopped);
+	hs_json_writer_end(&w, '}');
+	printf("%.*s\n", (int)text.n, text.n > 0 ? text.p : "");
+	hs_buf_free(&text);
+}
+
 static void print_sum(const struct import *c)
 {
 	const struct hs_imported *s = &c->sum;
 
 	if (c->json) {
-		printf("{\"files\":%" PRIu64 ",\"lines\":%" PRIu64 ",\"events\":%" PRIu64 ",\"accepted\":%" PRIu64
-		       ",\"duplicate\":%" PRIu64 ",\"rejected\":%" PRIu64 ",\"left_out\":%" PRIu64 ",\"undated\":%" PRIu64
-		       ",\"suppressed\":%" PRIu64 ",\"resumed\":%" PRIu64 ",\"rejected_before\":%" PRIu64
-		       ",\"done_before\":%" PRIu64 ",\"failed\":%" PRIu64 ",\"stopped\":%s}\n",
-		       c->files, s->lines, s->events, s->accepted, s->duplicate, s->rejected, s->left_out, s->undated,
-		       s->suppressed, s->resumed, s->rejected_before, c->done_before, c->failed,
-		       s->stopped ? "true" : "false");
+		print_json(c);
 		return;
 	}
 	printf("%" PRIu64 " lines: %" PRIu64 " accepted, %" PRIu64 " duplicate, %" PRIu64

@@ -1,6 +1,7 @@
 /* hookspool send: tests a receiver by sending it events. */
 #include "base/hex.h"
 #include "base/io.h"
+#include "base/json_writer.h"
 #include "config/settings.h"
 #include "config/settings_file.h"
 #include "tools/command.h"
@@ -206,34 +207,27 @@ static void print_row(struct job *j, const struct hs_response_verdict *a)
 	j->told = a->remedy;
 }
 
-static void put_count(struct hs_buf *b, const char *name, uint64_t value)
-{
-	hs_buf_put_slice(b, hs_slice_str(name));
-	hs_buf_put_uint(b, value);
-}
-
 static void print_json(const struct job *j, const struct hs_response_verdict *a)
 {
-	static const char *const word[] = { "\"green\"", "\"yellow\"", "\"red\"" };
+	static const char *const word[] = { "green", "yellow", "red" };
 	struct hs_buf b = { 0 };
+	struct hs_json_writer w = { .out = &b };
 
-	hs_buf_put_slice(&b, HS_SLICE("{\"name\":"));
-	hs_buf_put_json(&b, hs_slice_str(j->name));
-	put_count(&b, ",\"events\":", j->parcel.events);
-	put_count(&b, ",\"status\":", (uint64_t)j->answer.status);
-	hs_buf_put_slice(&b, HS_SLICE(",\"colour\":"));
-	hs_buf_put_slice(&b, hs_slice_str(word[a->colour]));
-	put_count(&b, ",\"microseconds\":", (uint64_t)j->answer.took_us);
+	hs_json_writer_object(&w, NULL);
+	hs_json_writer_text(&w, "name", hs_slice_str(j->name));
+	hs_json_writer_uint(&w, "events", j->parcel.events);
+	hs_json_writer_uint(&w, "status", (uint64_t)j->answer.status);
+	hs_json_writer_text(&w, "colour", hs_slice_str(word[a->colour]));
+	hs_json_writer_uint(&w, "microseconds", (uint64_t)j->answer.took_us);
 	if (a->counted) {
-		put_count(&b, ",\"accepted\":", a->accepted);
-		put_count(&b, ",\"duplicate\":", a->duplicate);
-		put_count(&b, ",\"rejected\":", a->rejected);
+		hs_json_writer_uint(&w, "accepted", a->accepted);
+		hs_json_writer_uint(&w, "duplicate", a->duplicate);
+		hs_json_writer_uint(&w, "rejected", a->rejected);
 	}
-	hs_buf_put_slice(&b, HS_SLICE(",\"message\":"));
-	hs_buf_put_json(&b, hs_slice_str(a->message));
-	hs_buf_put_slice(&b, HS_SLICE(",\"remedy\":"));
-	hs_buf_put_json(&b, hs_slice_str(a->remedy));
-	hs_buf_put_slice(&b, HS_SLICE("}\n"));
+	hs_json_writer_text(&w, "message", hs_slice_str(a->message));
+	hs_json_writer_text(&w, "remedy", hs_slice_str(a->remedy));
+	hs_json_writer_end(&w, '}');
+	hs_buf_putc(&b, '\n');
 	hs_terminal_write(stdout, hs_buf_slice(&b));
 	hs_buf_free(&b);
 }

@@ -1,5 +1,6 @@
 /* hookspool rotate, maintain, verify, repair: maintenance of the spool. */
 #include "base/io.h"
+#include "base/json_writer.h"
 #include "spool/spool.h"
 #include "tools/command.h"
 #include "tools/report/progress.h"
@@ -84,6 +85,21 @@ int hs_cmd_rotate(int argc, char **argv)
 	                   hs_spool_rotate(o.spool, hs_io_now_monotonic() + ROTATE_MS));
 }
 
+static void print_maintained(const struct hs_retention_counts *done)
+{
+	struct hs_buf text = { 0 };
+	struct hs_json_writer w = { .out = &text };
+
+	hs_json_writer_object(&w, NULL);
+	hs_json_writer_bool(&w, "busy", done->busy);
+	hs_json_writer_uint(&w, "compressed", done->compressed);
+	hs_json_writer_uint(&w, "deleted", done->deleted);
+	hs_json_writer_uint(&w, "letters", done->letters);
+	hs_json_writer_end(&w, '}');
+	printf("%.*s\n", (int)text.n, text.n > 0 ? text.p : "");
+	hs_buf_free(&text);
+}
+
 int hs_cmd_maintain(int argc, char **argv)
 {
 	struct hs_retention_counts done;
@@ -98,8 +114,7 @@ int hs_cmd_maintain(int argc, char **argv)
 		return close_spool(&o, argv[0], r);
 	r = hs_spool_maintain(o.spool, NULL, NULL, &done);
 	if (r == HS_OK && o.json)
-		printf("{\"busy\":%s,\"compressed\":%" PRIu64 ",\"deleted\":%" PRIu64 ",\"letters\":%" PRIu64 "}\n",
-		       done.busy ? "true" : "false", done.compressed, done.deleted, done.letters);
+		print_maintained(&done);
 	else if (r == HS_OK && done.busy)
 		puts("another process is at it: nothing done");
 	else if (done.compressed > 0 || done.deleted > 0)
@@ -122,17 +137,17 @@ struct show {
 
 static void report_json(struct show *s, enum hs_problem p, const char *file, uint64_t line)
 {
-	hs_buf_put_slice(&s->found, s->found.n > 0 ? HS_SLICE(",\n{\"file\":") : HS_SLICE("{\"file\":"));
-	hs_buf_put_json(&s->found, hs_slice_str(file));
-	hs_buf_put_slice(&s->found, HS_SLICE(",\"line\":"));
+	struct hs_json_writer w = { .out = &s->found, .comma = s->found.n > 0, .line = s->found.n > 0 };
+
+	hs_json_writer_object(&w, NULL);
+	hs_json_writer_text(&w, "file", hs_slice_str(file));
 	if (line > 0)
-		hs_buf_put_uint(&s->found, line);
+		hs_json_writer_uint(&w, "line", line);
 	else
-		hs_buf_put_slice(&s->found, HS_SLICE("null"));
-	hs_buf_put_slice(&s->found, HS_SLICE(",\"problem\":"));
-	hs_buf_put_json(&s->found, hs_slice_str(hs_problem_text(p)));
-	hs_buf_put_slice(&s->found, hs_problem_is_fault(p) ? HS_SLICE(",\"fault\":true}")
-							    : HS_SLICE(",\"fault\":false}"));
+		hs_json_writer_null(&w, "line");
+	hs_json_writer_text(&w, "problem", hs_slice_str(hs_problem_text(p)));
+	hs_json_writer_bool(&w, "fault", hs_problem_is_fault(p));
+	hs_json_writer_end(&w, '}');
 }
 
 static void report(void *context, enum hs_problem p, const char *file, uint64_t line)
@@ -177,15 +192,28 @@ static void print_sum(const struct hs_verified *found, uint64_t problems, bool m
 /* The sums count all findings; only so many are printed. */
 static enum hs_result print_json(const struct show *s, const struct hs_verified *found, uint64_t problems, bool mend)
 {
-	if (!hs_buf_ok(&s->found))
-		return HS_E_MEMORY;
-	printf("{\"segments\":%" PRIu64 ",\"lines\":%" PRIu64 ",\"problems\":%" PRIu64 ",\"future\":%" PRIu64,
-	       found->segments, found->lines, problems, found->problem[HS_PROBLEM_FUTURE]);
+	struct hs_buf text = { 0 };
+	struct hs_json_writer w = { .out = &text };
+	bool ok;
+
+	hs_json_writer_object(&w, NULL);
+	hs_json_writer_uint(&w, "segments", found->segments);
+	hs_json_writer_uint(&w, "lines", found->lines);
+	hs_json_writer_uint(&w, "problems", problems);
+	hs_json_writer_uint(&w, "future", found->problem[HS_PROBLEM_FUTURE]);
 	if (mend)
-		printf(",\"mended\":%" PRIu64, found->mended);
-	printf(",\"more\":%s,\n\"found\":[", s->reports > REPORTS_MAX ? "true" : "false");
-	hs_terminal_printf(stdout, "%.*s]}\n", (int)s->found.n, s->found.n > 0 ? s->found.p : "");
-	return HS_OK;
+		hs_json_writer_uint(&w, "mended", found->mended);
+	hs_json_writer_bool(&w, "more", s->reports > REPORTS_MAX);
+	hs_json_writer_line(&w);
+	hs_json_writer_array(&w, "found");
+	hs_buf_put_slice(&text, hs_buf_slice(&s->found));
+	hs_json_writer_end(&w, ']');
+	hs_json_writer_end(&w, '}');
+	ok = hs_buf_ok(&s->found) && hs_buf_ok(&text);
+	if (ok)
+		hs_terminal_printf(stdout, "%.*s\n", (int)text.n, text.p);
+	hs_buf_free(&text);
+	return ok ? HS_OK : HS_E_MEMORY;
 }
 
 static int examine(int argc, char **argv, bool mend)

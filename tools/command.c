@@ -176,10 +176,10 @@ struct hs_settings *hs_command_settings(const char *path)
 
 int hs_command_exit(enum hs_result r)
 {
-	return r == HS_OK         ? 0
-	       : r == HS_E_BUSY   ? EX_TEMPFAIL
-	       : r == HS_E_MEMORY ? EX_OSERR
-	                          : EX_IOERR;
+	return r == HS_OK                          ? 0
+	       : hs_result_is(r, HS_CLASS_BUSY) ? EX_TEMPFAIL
+	       : r == HS_E_MEMORY               ? EX_OSERR
+	                                        : EX_IOERR;
 }
 
 bool hs_command_colours(FILE *out)

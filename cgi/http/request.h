@@ -1,5 +1,5 @@
 /*
- * request: CGI meta-variables (RFC 3875, 4.1) to a typed request. Pure.
+ * request: reads CGI meta-variables (RFC 3875, 4.1) into a typed request. Pure.
  *
  * All slices point into the variables.
  */
@@ -8,25 +8,22 @@
 
 #include "base/result.h"
 #include "cgi/http/auth/auth.h"
+#include "cgi/http/routes.h"
 
 #include <stdint.h>
 
-enum hs_method { HS_METHOD_POST, HS_METHOD_PUT, HS_METHOD_PATCH, HS_METHOD_GET, HS_METHOD_HEAD, HS_METHOD_OTHER };
-enum hs_resource { HS_RESOURCE_INTAKE, HS_RESOURCE_HEALTH, HS_RESOURCE_NONE };
-
 struct hs_request {
 	enum hs_method method;
-	enum hs_resource resource;
+	const struct hs_route *route; /* NULL: there is no such path */
 	struct hs_credentials credentials;
 	struct hs_slice settings_header; /* X-Segment-Settings; p == NULL: not sent */
 	struct hs_slice remote_addr;     /* for the log and the rejected file */
 	uint64_t content_length;
-	bool wants_page; /* Accept names text/html, as every browser does and no monitor */
+	bool wants_page; /* Accept names text/html: browsers do, monitors do not */
 };
 
 /*
- * Fills the request from NAME=VALUE strings and takes the decisions that need no more
- * than the head: HS_OK, or, in this order, HS_E_PATH, HS_E_METHOD, HS_E_MEDIA_TYPE,
+ * Fills the request from NAME=VALUE strings and checks what the head alone can decide: HS_OK, or, in this order, HS_E_PATH, HS_E_METHOD, HS_E_MEDIA_TYPE,
  * HS_E_NO_LENGTH, HS_E_BAD_LENGTH, HS_E_TOO_LARGE, HS_E_ENCODING. The request is filled
  * as far as possible in every case.
  */

@@ -1,7 +1,7 @@
 #include "cgi/server/partial_poller.h"
 #include "base/io.h"
 #include "base/log.h"
-#include "cgi/http/ingest.h"
+#include "cgi/http/exchange.h"
 
 #include <errno.h>
 #include <pthread.h>

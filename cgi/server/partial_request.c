@@ -1,6 +1,6 @@
 #include "cgi/server/partial_request.h"
 #include "base/log.h"
-#include "cgi/http/ingest.h"
+#include "cgi/http/router.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -19,7 +19,7 @@
 #include <stdatomic.h>
 
 enum {
-	HS_HEAD_MS = 5000, /* for the request's variables to arrive; for the body see ingest.h */
+	HS_HEAD_MS = 5000, /* for the request's variables to arrive; for the body see exchange.h */
 	HS_REST_MS = 10000, /* for the rest of a body that was refused: the web server is still sending it */
 };
 

@@ -5,7 +5,7 @@
 #ifndef HS_REQUEST_POOL_H
 #define HS_REQUEST_POOL_H
 
-#include "cgi/http/ingest.h"
+#include "cgi/http/exchange.h"
 #include "cgi/http/transport.h"
 #include "cgi/server/runtime.h"
 

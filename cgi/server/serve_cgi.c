@@ -1,6 +1,7 @@
 #include "cgi/server/serve_cgi.h"
 #include "base/io.h"
-#include "cgi/http/ingest.h"
+#include "cgi/http/router.h"
+#include "cgi/http/setup_page.h"
 #include "cgi/server/runtime.h"
 
 #include <pthread.h>
@@ -23,45 +24,47 @@ struct once {
 	_Atomic uint32_t over; /* 1: the request is */
 };
 
-static void send_and_free(struct hs_transport *g, struct hs_buf *head, struct hs_buf *body)
+static void send_and_free(struct hs_transport *g, struct hs_response *response)
 {
-	g->write(g, hs_buf_slice(head), hs_buf_slice(body));
+	struct hs_buf head = { 0 };
+
+	hs_response_print(response, false, &head);
+	g->write(g, hs_buf_slice(&head), hs_buf_slice(response->body));
 	g->finish(g);
-	hs_buf_free(head);
-	hs_buf_free(body);
+	hs_buf_free(&head);
+	hs_buf_free(response->body);
 }
 
 /* A 503 without a look at the request. */
 static void answer_failure(struct hs_transport *g, enum hs_result r)
 {
 	struct hs_outcome o = { .result = r };
-	struct hs_buf head = { 0 }, body = { 0 };
+	struct hs_buf body = { 0 };
+	struct hs_response response = { .body = &body };
 
-	hs_response(&o, false, &head, &body);
-	send_and_free(g, &head, &body);
+	hs_outcome_respond(&o, &response);
+	send_and_free(g, &response);
 }
 
-/* Of whom a page is for: who opens the mount, which no sender does, or asks for a page. */
+/* True if a person is looking: senders never GET the mount or accept text/html. */
 static bool is_person(const struct hs_request *r)
 {
-	if (r->method != HS_METHOD_GET)
-		return false;
-	return r->resource == HS_RESOURCE_INTAKE ||
-	       (r->resource == HS_RESOURCE_HEALTH && r->wants_page);
+	return r->method == HS_METHOD_GET && r->route != NULL && (r->route->for_senders || r->wants_page);
 }
 
 static void answer_unconfigured(struct hs_transport *g, const struct hs_settings_error *error)
 {
 	struct hs_request request;
-	struct hs_buf head = { 0 }, body = { 0 };
+	struct hs_buf body = { 0 };
+	struct hs_response response = { .body = &body };
 
 	hs_request_read(&request, g->params(g), 0); /* that it is refused is no matter */
 	if (!is_person(&request)) {
 		answer_failure(g, HS_E_CONFIG);
 		return;
 	}
-	hs_response_unconfigured(error, &head, &body);
-	send_and_free(g, &head, &body);
+	hs_setup_page(error, &response);
+	send_and_free(g, &response);
 }
 
 /* --- a disk that hangs: another thread can still answer ----------------------- */
@@ -157,7 +160,7 @@ static void serve(struct hs_transport *g, struct hs_settings *settings)
 		answer_failure(g, HS_E_MEMORY);
 	} else {
 		o.spool = store.spool = s->spool;
-		hs_ingest(scratch, o.exchange, s->settings);
+		hs_serve(scratch, o.exchange, s->settings);
 		if (o.begun_ms != 0)
 			end(&o);
 	}

@@ -1,7 +1,7 @@
 #include "cgi/server/serve_fcgi.h"
 #include "base/io.h"
 #include "base/log.h"
-#include "cgi/http/ingest.h"
+#include "cgi/http/router.h"
 #include "cgi/server/accept.h"
 #include "cgi/server/partial_poller.h"
 #include "cgi/server/request_pool.h"
@@ -176,7 +176,7 @@ static void serve_request(struct worker *w, struct hs_request_slot *slot, struct
 	hs_request_slot_serve(slot, service);
 	w->store.spool = service->spool;
 	hs_exchange_from(slot->exchange, g);
-	hs_ingest(w->scratch, slot->exchange, service->settings);
+	hs_serve(w->scratch, slot->exchange, service->settings);
 	hs_runtime_drop(service);
 }
 

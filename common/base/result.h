@@ -1,164 +1,203 @@
 /*
- * result: every way a thing can end, in one table.
+ * result: every way in which a call can end, in one table.
  *
- * A function that can fail returns `enum hs_result`; out-parameters come last. The
- * table says, for each: the status a sender is told, how loud the log line is, the
- * message (one line, fit to show to a customer: no path, no secret), and the remedy
- * (for the operator, in the log and in the manual page). hookspool.fcgi(8) lists the
- * table; nothing else in the project spells out a status or a message.
+ * A function that can fail returns `enum hs_result`; out-parameters come last. Each row
+ * gives a class, the status that the sender gets, the level of the log line, a message
+ * (one line, fit to be shown to a customer: no path, no secret) and a remedy (for the
+ * operator: in the log and in hookspool.fcgi(8), which lists the table). Statuses and
+ * messages are written nowhere else. Code that treats several results alike asks for
+ * their class; the order of the rows means nothing.
  *
- * The statuses follow what Segment does with them: 4xx and 501 lose the event for
- * good, 503 is retried for four hours. So a failure of ours is always 503.
+ * The statuses follow what Segment does with them: after 4xx and 501 the event is lost,
+ * after 503 Segment tries again for four hours. So every failure of ours is 503.
  * https://segment.com/docs/connections/destinations/catalog/webhooks/
  */
 #ifndef HS_RESULT_H
 #define HS_RESULT_H
 
+#include <stdbool.h>
+
 enum hs_level { HS_LOG_ERROR, HS_LOG_WARN, HS_LOG_INFO, HS_LOG_DEBUG };
 
-/*  X(name, status, level, message, remedy) */
+enum hs_class {
+	HS_CLASS_OK,
+	HS_CLASS_REQUEST,  /* the request's head, or the length of its body */
+	HS_CLASS_AUTH,     /* the sender is not let in */
+	HS_CLASS_JSON,     /* the body is not JSON that is accepted; the parser knows the offset */
+	HS_CLASS_SPEC,     /* an event breaks the Spec */
+	HS_CLASS_BUSY,     /* something is in the way, and goes away by itself: try again */
+	HS_CLASS_MACHINE,  /* memory, clock */
+	HS_CLASS_STORAGE,  /* the file system failed, or has no room */
+	HS_CLASS_SPOOL,    /* the spool cannot be used as it is */
+	HS_CLASS_OPERATOR, /* settings, cursors or private files need the operator */
+};
+
+/*  X(name, class, status, level, message, remedy) */
 #define HS_RESULTS(X) \
-	X(HS_OK, 200, DEBUG, "ok", "") \
-	/* the request as HTTP */ \
-	X(HS_E_PATH, 404, INFO, "no such resource", "point the sender at the mount itself") \
-	X(HS_E_METHOD, 405, INFO, "method not allowed", "senders use POST, PUT or PATCH") \
-	X(HS_E_MEDIA_TYPE, 415, INFO, "Content-Type must be application/json", \
+	X(HS_OK, OK, 200, DEBUG, "ok", "") \
+	/* request: its head, and whether its body arrived */ \
+	X(HS_E_PATH, REQUEST, 404, INFO, "no such resource", "point the sender at the mount itself") \
+	X(HS_E_METHOD, REQUEST, 405, INFO, "method not allowed", "senders use POST, PUT or PATCH") \
+	X(HS_E_MEDIA_TYPE, REQUEST, 415, INFO, "Content-Type must be application/json", \
 	  "set the sender's content type to application/json") \
-	X(HS_E_ENCODING, 415, INFO, "Content-Encoding must be identity", \
+	X(HS_E_ENCODING, REQUEST, 415, INFO, "Content-Encoding must be identity", \
 	  "turn the sender's compression off") \
-	X(HS_E_NO_LENGTH, 411, INFO, "Content-Length required", \
+	X(HS_E_NO_LENGTH, REQUEST, 411, INFO, "Content-Length required", \
 	  "the sender used chunked encoding and the web server passed no length") \
-	X(HS_E_BAD_LENGTH, 400, INFO, "Content-Length is not a number", "look at the sender") \
-	X(HS_E_TOO_LARGE, 413, INFO, "body too large", "raise max_body, or lower the batch size") \
-	X(HS_E_SHORT_BODY, 400, INFO, "body shorter than Content-Length", \
+	X(HS_E_BAD_LENGTH, REQUEST, 400, INFO, "Content-Length is not a number", "look at the sender") \
+	X(HS_E_TOO_LARGE, REQUEST, 413, INFO, "body too large", "raise max_body, or lower the batch size") \
+	X(HS_E_SHORT_BODY, REQUEST, 400, INFO, "body shorter than Content-Length", \
 	  "the sender or a proxy gave up in the middle") \
-	X(HS_E_LONG_BODY, 400, INFO, "body longer than Content-Length", \
+	X(HS_E_LONG_BODY, REQUEST, 400, INFO, "body longer than Content-Length", \
 	  "look at the sender or the proxy") \
-	X(HS_E_SLOW_BODY, 503, WARN, "body did not arrive in time", \
+	X(HS_E_SLOW_BODY, REQUEST, 503, WARN, "body did not arrive in time", \
 	  "the sender is slow, or the web server streams: let it buffer bodies") \
-	/* who is it */ \
-	X(HS_E_NO_SIGNATURE, 401, INFO, "X-Signature required", \
-	  "set the shared secret at the sender") \
-	X(HS_E_SIGNATURE, 401, INFO, "X-Signature does not match", \
-	  "compare the shared secret at both ends; see that no proxy alters the body") \
-	X(HS_E_SIGNATURE_TWICE, 401, INFO, "X-Signature must be given once", \
-	  "two headers became one variable: look for X_Signature or a proxy that adds one") \
-	X(HS_E_NO_KEY, 401, INFO, "API key required", \
-	  "set the key at the sender; under Apache see that Authorization is passed on") \
-	X(HS_E_KEY, 401, INFO, "API key unknown", "add the key to [keys], or correct it") \
-	X(HS_E_KEY_REVOKED, 403, INFO, "API key revoked", "give the customer a new key") \
-	X(HS_E_TENANT, 403, INFO, "API key and X-Signature are of different customers", \
-	  "give the label of the secret and that of the key the same name, or correct one of them at the sender") \
-	X(HS_E_NO_CREDENTIALS, 401, INFO, "X-Signature or API key required", \
-	  "set the shared secret or the key at the sender") \
-	/* the text */ \
-	X(HS_E_SETTINGS_HEADER, 400, INFO, "X-Segment-Settings is not base64 of a JSON object", \
+	X(HS_E_SETTINGS_HEADER, REQUEST, 400, INFO, "X-Segment-Settings is not base64 of a JSON object", \
 	  "look at the sender") \
-	X(HS_E_BATCHES, 400, INFO, "batches are not taken here, send single events", \
+	X(HS_E_BATCHES, REQUEST, 400, INFO, "batches are not taken here, send single events", \
 	  "turn batching off at the sender, or set batches = yes") \
-	X(HS_E_JSON_EMPTY, 400, INFO, "body is empty", "look at the sender") \
-	X(HS_E_JSON_END, 400, INFO, "JSON ends too early", "look at the sender") \
-	X(HS_E_JSON_SYNTAX, 400, INFO, "not JSON", "look at the sender") \
-	X(HS_E_JSON_NUMBER, 400, INFO, "malformed number", "look at the sender") \
-	X(HS_E_JSON_CONTROL, 400, INFO, "raw control character in a string", "look at the sender") \
-	X(HS_E_JSON_ESCAPE, 400, INFO, "malformed escape", "look at the sender") \
-	X(HS_E_JSON_UTF8, 400, INFO, "not UTF-8", "look at the sender") \
-	X(HS_E_JSON_DEPTH, 400, INFO, "nested too deeply", "at most 64 levels are taken") \
-	X(HS_E_JSON_TWICE, 400, INFO, "the same key twice in one object", "look at the sender") \
-	X(HS_E_JSON_LARGE, 400, INFO, "too many values in one event", \
+	/* auth: whether the sender is let in */ \
+	X(HS_E_NO_SIGNATURE, AUTH, 401, INFO, "X-Signature required", \
+	  "set the shared secret at the sender") \
+	X(HS_E_SIGNATURE, AUTH, 401, INFO, "X-Signature does not match", \
+	  "compare the shared secret at both ends; see that no proxy alters the body") \
+	X(HS_E_SIGNATURE_TWICE, AUTH, 401, INFO, "X-Signature must be given once", \
+	  "two headers became one variable: look for X_Signature or a proxy that adds one") \
+	X(HS_E_NO_KEY, AUTH, 401, INFO, "API key required", \
+	  "set the key at the sender; under Apache see that Authorization is passed on") \
+	X(HS_E_KEY, AUTH, 401, INFO, "API key unknown", "add the key to [keys], or correct it") \
+	X(HS_E_KEY_REVOKED, AUTH, 403, INFO, "API key revoked", "give the customer a new key") \
+	X(HS_E_TENANT, AUTH, 403, INFO, "API key and X-Signature are of different customers", \
+	  "give the label of the secret and that of the key the same name, or correct one of them at the sender") \
+	X(HS_E_NO_CREDENTIALS, AUTH, 401, INFO, "X-Signature or API key required", \
+	  "set the shared secret or the key at the sender") \
+	/* json: the body as text */ \
+	X(HS_E_JSON_EMPTY, JSON, 400, INFO, "body is empty", "look at the sender") \
+	X(HS_E_JSON_END, JSON, 400, INFO, "JSON ends too early", "look at the sender") \
+	X(HS_E_JSON_SYNTAX, JSON, 400, INFO, "not JSON", "look at the sender") \
+	X(HS_E_JSON_NUMBER, JSON, 400, INFO, "malformed number", "look at the sender") \
+	X(HS_E_JSON_CONTROL, JSON, 400, INFO, "raw control character in a string", "look at the sender") \
+	X(HS_E_JSON_ESCAPE, JSON, 400, INFO, "malformed escape", "look at the sender") \
+	X(HS_E_JSON_UTF8, JSON, 400, INFO, "not UTF-8", "look at the sender") \
+	X(HS_E_JSON_DEPTH, JSON, 400, INFO, "nested too deeply", "at most 64 levels are taken") \
+	X(HS_E_JSON_TWICE, JSON, 400, INFO, "the same key twice in one object", "look at the sender") \
+	X(HS_E_JSON_LARGE, JSON, 400, INFO, "too many values in one event", \
 	  "at most 1048576 values and keys are taken") \
-	X(HS_E_BATCH_LARGE, 400, INFO, "too many events in one batch", \
+	X(HS_E_BATCH_LARGE, JSON, 400, INFO, "too many events in one batch", \
 	  "at most 65536 are taken; Segment sends at most 4000") \
-	X(HS_E_JSON_TRAILING, 400, INFO, "text behind the JSON", "look at the sender") \
-	/* the event */ \
-	X(HS_E_NOT_AN_EVENT, 400, INFO, "an event is a JSON object or an array of them", \
+	X(HS_E_JSON_TRAILING, JSON, 400, INFO, "text behind the JSON", "look at the sender") \
+	/* spec: an event against the Spec */ \
+	X(HS_E_NOT_AN_EVENT, SPEC, 400, INFO, "an event is a JSON object or an array of them", \
 	  "look at the sender") \
-	X(HS_E_NO_TYPE, 400, INFO, "type required", "look at the sender") \
-	X(HS_E_TYPE, 501, INFO, "type not supported", \
+	X(HS_E_NO_TYPE, SPEC, 400, INFO, "type required", "look at the sender") \
+	X(HS_E_TYPE, SPEC, 501, INFO, "type not supported", \
 	  "the Spec has identify, track, page, screen, group, alias and delete") \
-	X(HS_E_IDENTITY, 400, INFO, "userId or anonymousId required", "look at the source") \
-	X(HS_E_EVENT_NAME, 400, INFO, "event required, a non-empty string", "look at the source") \
-	X(HS_E_GROUP_ID, 400, INFO, "groupId required", "look at the source") \
-	X(HS_E_PREVIOUS_ID, 400, INFO, "previousId required", "look at the source") \
-	X(HS_E_USER_ID, 400, INFO, "userId required", "look at the source") \
-	X(HS_E_FIELD_TWICE, 400, INFO, "a Spec field in two spellings", "look at the source") \
-	X(HS_E_FIELD_NESTED, 400, INFO, "a Spec field must not be an object or array", \
+	X(HS_E_IDENTITY, SPEC, 400, INFO, "userId or anonymousId required", "look at the source") \
+	X(HS_E_EVENT_NAME, SPEC, 400, INFO, "event required, a non-empty string", "look at the source") \
+	X(HS_E_GROUP_ID, SPEC, 400, INFO, "groupId required", "look at the source") \
+	X(HS_E_PREVIOUS_ID, SPEC, 400, INFO, "previousId required", "look at the source") \
+	X(HS_E_USER_ID, SPEC, 400, INFO, "userId required", "look at the source") \
+	X(HS_E_FIELD_TWICE, SPEC, 400, INFO, "a Spec field in two spellings", "look at the source") \
+	X(HS_E_FIELD_NESTED, SPEC, 400, INFO, "a Spec field must not be an object or array", \
 	  "look at the source") \
-	X(HS_E_FIELD_FLAT, 400, INFO, \
+	X(HS_E_FIELD_FLAT, SPEC, 400, INFO, \
 	  "context, properties, traits and integrations must be objects, null or []", \
 	  "look at the source") \
-	X(HS_E_NAME_LONG, 400, INFO, "a name is longer than 4096 bytes when flattened", \
+	X(HS_E_NAME_LONG, SPEC, 400, INFO, "a name is longer than 4096 bytes when flattened", \
 	  "look at the source") \
-	X(HS_E_RECORD_LARGE, 400, INFO, "the event grows too large when flattened", \
+	X(HS_E_RECORD_LARGE, SPEC, 400, INFO, "the event grows too large when flattened", \
 	  "long keys are repeated in every name below them: look at the source") \
-	/* ours */ \
-	X(HS_E_MEMORY, 503, ERROR, "out of memory, try again", \
-	  "lower threads or max_body, or give the process more memory") \
-	X(HS_E_BUSY, 503, WARN, "busy, try again", \
-	  "the disk or another process holds the spool: see the storage, see for stopped processes") \
-	X(HS_E_UNVERIFIED, 503, WARN, "busy with large bodies, try again", \
+	/* busy: the same thing may succeed in a moment */ \
+	X(HS_E_TIMEOUT, BUSY, 503, WARN, "storage too slow, try again", \
+	  "the disk is too slow, or a stopped process holds the spool: see the storage, look for stopped processes") \
+	X(HS_E_SETTING_UP, BUSY, 503, WARN, "spool is being set up, try again", \
+	  "another process is setting up .hookspool/run: if this goes on, look for stopped processes") \
+	X(HS_E_INDEXING, BUSY, 503, WARN, "index is catching up, try again", \
+	  "each try reads further: wait; if this goes on, see the storage") \
+	X(HS_E_LARGE_BODIES, BUSY, 503, WARN, "too many large bodies at once, try again", \
+	  "send smaller batches, or fewer at a time; if there are few, see the storage") \
+	X(HS_E_UNVERIFIED, BUSY, 503, WARN, "busy with large bodies, try again", \
 	  "many large bodies with wrong signatures came: see who sends them, and keep them out at the web server") \
-	X(HS_E_CROWDED, 503, WARN, "too many unfinished bodies, try again", \
+	X(HS_E_CROWDED, BUSY, 503, WARN, "too many unfinished bodies, try again", \
 	  "senders are slow or hostile, and the web server streams: let it buffer bodies, or limit clients") \
-	X(HS_E_FULL, 503, ERROR, "storage is full, try again", \
+	X(HS_E_LOCKED, BUSY, 503, WARN, "another command is at work, try again", \
+	  "erase, backup, adopt, verify, import or each --failed is running: wait for it, or stop it") \
+	X(HS_E_CURSOR_HELD, BUSY, 503, WARN, "another consumer holds the cursor, try again", \
+	  "stop that consumer, or use another cursor") \
+	X(HS_E_SPOOL_IN_USE, BUSY, 503, WARN, "spool is in use, try again", \
+	  "stop every hookspool process that has the spool open") \
+	X(HS_E_REWRITTEN, BUSY, 503, WARN, "segment was rewritten meanwhile, try again", \
+	  "another command changed the segment: run this one again") \
+	X(HS_E_ROTATE_GAP, BUSY, 503, WARN, "segment was opened a moment ago, try again", \
+	  "rotate_min_gap has not passed since the last rotation: wait, or lower it") \
+	/* machine, storage, spool: failures of ours */ \
+	X(HS_E_MEMORY, MACHINE, 503, ERROR, "out of memory, try again", \
+	  "lower threads or max_body, or give the process more memory") \
+	X(HS_E_FULL, STORAGE, 503, ERROR, "storage is full, try again", \
 	  "free space, inodes or quota on the spool's file system, or lower min_free") \
-	X(HS_E_READ_ONLY, 503, ERROR, "storage is read-only, try again", \
+	X(HS_E_READ_ONLY, STORAGE, 503, ERROR, "storage is read-only, try again", \
 	  "the system log says why: check the disk and mount it for writing again; a sandbox needs spool_dir writable") \
-	X(HS_E_CLOCK, 503, ERROR, "the clock is wrong, try again", \
+	X(HS_E_CLOCK, MACHINE, 503, ERROR, "the clock is wrong, try again", \
 	  "this machine's clock is years off: set it (timedatectl set-ntp true), or tell its host") \
-	X(HS_E_IO, 503, ERROR, "storage failed, try again", "see the system log for disk errors") \
-	X(HS_E_SYNC, 503, ERROR, "storage did not confirm, try again", \
+	X(HS_E_IO, STORAGE, 503, ERROR, "storage failed, try again", "see the system log for disk errors") \
+	X(HS_E_SYNC, STORAGE, 503, ERROR, "storage did not confirm, try again", \
 	  "a sync failed: see the system log for disk errors") \
-	X(HS_E_SPOOL_DIR, 503, ERROR, "spool unavailable, try again", \
+	X(HS_E_SPOOL_DIR, SPOOL, 503, ERROR, "spool unavailable, try again", \
 	  "spool_dir must be a directory, no symlink, that this user alone may write") \
-	X(HS_E_SPOOL_OWNER, 503, ERROR, "spool unavailable, try again", \
+	X(HS_E_SPOOL_OWNER, SPOOL, 503, ERROR, "spool unavailable, try again", \
 	  "spool_dir belongs to another user: run commands as that user (sudo -u USER hookspool ...); a handler's own " \
 	  "must be: chown it") \
-	X(HS_E_SPOOL_ASLEEP, 503, WARN, "spool unavailable, try again", \
+	X(HS_E_SPOOL_ASLEEP, SPOOL, 503, WARN, "spool unavailable, try again", \
 	  "nobody has opened the spool since the machine was started: the next event does, or a command of its owner's " \
 	  "(sudo -u USER hookspool stats)") \
-	X(HS_E_SPOOL_FILE, 503, ERROR, "spool unavailable, try again", \
+	X(HS_E_SPOOL_FILE, SPOOL, 503, ERROR, "spool unavailable, try again", \
 	  "events.jsonl, rejected.jsonl and .hookspool must be plain files and a directory of our own") \
-	X(HS_E_SPOOL_NFS, 503, ERROR, "spool unavailable, try again", \
+	X(HS_E_SPOOL_NFS, SPOOL, 503, ERROR, "spool unavailable, try again", \
 	  "spool_dir is on a network file system: move it to a local disk, or set allow_nfs = yes") \
-	X(HS_E_SPOOL_FS, 503, ERROR, "spool unavailable, try again", \
+	X(HS_E_SPOOL_FS, SPOOL, 503, ERROR, "spool unavailable, try again", \
 	  "the file system of spool_dir has no flock(2) or no shared mmap(2): move it to ext4, XFS or the like") \
-	X(HS_E_SPOOL_VERSION, 503, ERROR, "spool unavailable, try again", \
+	X(HS_E_SPOOL_VERSION, SPOOL, 503, ERROR, "spool unavailable, try again", \
 	  "the spool was written by another version or build of hookspool: stop the other, or update") \
-	X(HS_E_SPOOL_STATE, 503, ERROR, "spool unavailable, try again", \
+	X(HS_E_SPOOL_STATE, SPOOL, 503, ERROR, "spool unavailable, try again", \
 	  ".hookspool/run/state was cut, or cannot be read: it is made anew by itself; if this goes on, see the " \
 	  "system log for disk errors, stop every hookspool process and remove .hookspool/run") \
-	/* the operator's side: start-up, tools */ \
-	X(HS_E_CONFIG, 503, ERROR, "not configured", "run: hookspool check") \
-	X(HS_E_FAILED_MAX, 503, WARN, "failed.jsonl is full, try again", \
+	/* operator: start-up and commands */ \
+	X(HS_E_CONFIG, OPERATOR, 503, ERROR, "not configured", "run: hookspool check") \
+	X(HS_E_FAILED_MAX, OPERATOR, 503, WARN, "failed.jsonl is full, try again", \
 	  "see what failed: hookspool cat --failed; try it again: hookspool each --failed; or raise failed_max") \
-	X(HS_E_CURSOR, 503, ERROR, "cursor unusable", \
+	X(HS_E_CURSOR, OPERATOR, 503, ERROR, "cursor unusable", \
 	  "the cursor's file in .hookspool/cursors is damaged, or of another spool: remove it to begin anew") \
-	X(HS_E_HISTORY, 503, ERROR, "cursor of another history of the spool", \
+	X(HS_E_HISTORY, OPERATOR, 503, ERROR, "cursor of another history of the spool", \
 	  "the spool is a restored or another one: run hookspool adopt, it tells which cursors fit") \
-	X(HS_E_SUPPRESSED, 503, ERROR, "list of suppressed people lost, try again", \
+	X(HS_E_SUPPRESSED, OPERATOR, 503, ERROR, "list of suppressed people lost, try again", \
 	  "erased.jsonl tells of suppressed people, and .hookspool/suppressed or its salt is gone: " \
 	  "restore .hookspool from a backup, or give them up: hookspool adopt --accept-loss") \
-	X(HS_E_SALT, 503, ERROR, "salt lost, try again", \
+	X(HS_E_SALT, OPERATOR, 503, ERROR, "salt lost, try again", \
 	  "receipts in erased.jsonl need .hookspool/salt, which is gone: " \
 	  "restore .hookspool from a backup, or give it up: hookspool adopt --accept-loss")
 
 enum hs_result {
-#define HS_RESULT_ENUM(name, status, level, message, remedy) name,
+#define HS_RESULT_ENUM(name, class, status, level, message, remedy) name,
 	HS_RESULTS(HS_RESULT_ENUM)
 #undef HS_RESULT_ENUM
 	HS_RESULT_COUNT
 };
 
 struct hs_result_info {
-	const char *name;    /* the enum's, for logs and tests */
-	int status;          /* what the sender is told */
+	const char *name; /* the enum's, for logs and tests */
+	enum hs_class class;
+	int status;          /* for the sender */
 	enum hs_level level; /* of the log line */
 	const char *message; /* for the sender, one line */
 	const char *remedy;  /* for the operator, one line; "" if there is nothing to do */
 };
 
 /* Never NULL; the table is constant. */
-const struct hs_result_info *hs_result_info(enum hs_result r);
+const struct hs_result_info *hs_result_info(enum hs_result result);
+
+static inline bool hs_result_is(enum hs_result result, enum hs_class class)
+{
+	return hs_result_info(result)->class == class;
+}
 
 #endif

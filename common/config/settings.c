@@ -550,11 +550,36 @@ static void set_defaults(struct reading *r)
 			set_value(r, &table[i], table[i].fallback);
 }
 
+/* The words of `auth`: which forms count, and whether one of them is enough or all are demanded. */
+static const struct {
+	bool signature, key, any;
+} policy[] = {
+	[HS_AUTH_SIGNATURE] = { .signature = true },
+	[HS_AUTH_KEY] = { .key = true },
+	[HS_AUTH_BOTH] = { .signature = true, .key = true },
+	[HS_AUTH_EITHER] = { .signature = true, .key = true, .any = true },
+	[HS_AUTH_NONE] = { 0 },
+};
+
+bool hs_settings_demand_signature(const struct hs_settings *s)
+{
+	return policy[s->auth].signature;
+}
+
+bool hs_settings_demand_key(const struct hs_settings *s)
+{
+	return policy[s->auth].key;
+}
+
+bool hs_settings_demand_any(const struct hs_settings *s)
+{
+	return policy[s->auth].any;
+}
+
 /* Access must be configured explicitly. */
 static void settle_auth(struct reading *r)
 {
 	struct hs_settings *s = r->settings;
-	bool wants_secret, wants_key;
 
 	if (r->stage != HS_FAULT_ABSENT)
 		r->stage = HS_FAULT_ACCESS;
@@ -566,13 +591,11 @@ static void settle_auth(struct reading *r)
 	}
 	if (s->auth == HS_AUTH_UNSET)
 		s->auth = s->secrets > 0 ? HS_AUTH_SIGNATURE : s->keys > 0 ? HS_AUTH_KEY : HS_AUTH_UNSET;
-	wants_secret = s->auth == HS_AUTH_SIGNATURE || s->auth == HS_AUTH_BOTH || s->auth == HS_AUTH_EITHER;
-	wants_key = s->auth == HS_AUTH_KEY || s->auth == HS_AUTH_BOTH || s->auth == HS_AUTH_EITHER;
 	if (s->auth == HS_AUTH_UNSET)
 		fail(r, "anybody could send: set secret or [keys], or write auth = none");
-	else if (wants_secret && s->secrets == 0)
+	else if (hs_settings_demand_signature(s) && s->secrets == 0)
 		fail(r, "auth demands a signature: set secret");
-	else if (wants_key && s->keys == 0)
+	else if (hs_settings_demand_key(s) && s->keys == 0)
 		fail(r, "auth demands an API key: add [keys]");
 }
 
@@ -616,7 +639,7 @@ const char *hs_settings_batch_demand(const struct hs_settings *s)
 
 	if (!s->batches)
 		return "; batches are refused";
-	return s->auth == HS_AUTH_NONE || s->auth == HS_AUTH_KEY ? "" : demand[s->batch_signature];
+	return hs_settings_demand_signature(s) ? demand[s->batch_signature] : "";
 }
 
 struct hs_settings *hs_settings_new(const char *name, struct hs_slice text, char *const *variables,

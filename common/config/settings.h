@@ -100,6 +100,11 @@ bool hs_settings_have_tenants(const struct hs_settings *s);
 /* The label as it stands in the settings; NULL: there is none such. */
 const char *hs_settings_tenant(const struct hs_settings *s, const char *label);
 
+/* What `auth` demands: signatures, API keys, and (any) one of the two instead of both. */
+bool hs_settings_demand_signature(const struct hs_settings *s);
+bool hs_settings_demand_key(const struct hs_settings *s);
+bool hs_settings_demand_any(const struct hs_settings *s);
+
 /* What a sender must show, for people: "a signature and an API key". */
 const char *hs_settings_demand(const struct hs_settings *s);
 

@@ -1,6 +1,7 @@
 #include "event/subject_match.h"
 #include "base/base64.h"
 #include "base/hex.h"
+#include "event/dialect.h"
 
 void hs_subject_matcher_free(struct hs_subject_matcher *j)
 {
@@ -89,7 +90,10 @@ static bool tells_whose(const struct hs_named *named, uint32_t root)
 	       (named->user != 0 || named->anonymous != 0 || named->previous != 0);
 }
 
-/* Matches the event in j->inner by its fields, or by its text if they name nobody. */
+/*
+ * Matches the event in j->inner by its fields, or by its text if they name nobody. A single event
+ * that is wrapped in {"json":…} is rejected, but names its people all the same.
+ */
 static int match_sent(struct hs_subject_matcher *j, struct hs_named *named)
 {
 	uint32_t root = hs_event_unwrap(&j->inner);
@@ -102,36 +106,24 @@ static int match_sent(struct hs_subject_matcher *j, struct hs_named *named)
 	return match_text(j, hs_json_raw(&j->inner, root), named);
 }
 
-static int match_batch(struct hs_subject_matcher *j, struct hs_named *named, enum hs_result *result)
-{
-	int found = 0, n = 0;
-	bool more = true;
-
-	while (n >= 0 && (*result = hs_json_element(&j->inner, &more)) == HS_OK && more) {
-		n = match_sent(j, named);
-		found += n;
-	}
-	return n < 0 ? -1 : found;
-}
-
 /* Matches a rejected body: an event, a batch, or not JSON. */
 static int match_body(struct hs_subject_matcher *j, struct hs_named *named)
 {
 	struct hs_slice text = hs_buf_slice(&j->text);
+	struct hs_body_reader body;
 	enum hs_result r;
-	int found = 0;
+	int found = 0, n = 0;
+	bool more;
+	uint32_t root;
 
 	if (text.n == 0)
 		return 0;
-	hs_json_start(&j->inner, text);
-	if (hs_json_is_array(&j->inner)) {
-		found = match_batch(j, named, &r);
-	} else {
-		r = hs_json_document(&j->inner, text);
-		if (r == HS_OK)
-			found = match_sent(j, named);
+	hs_body_open(&body, &j->inner, text);
+	while (n >= 0 && (r = hs_body_next(&body, &more, &root)) == HS_OK && more) {
+		n = match_sent(j, named);
+		found += n;
 	}
-	if (r == HS_E_MEMORY || found < 0)
+	if (n < 0 || r == HS_E_MEMORY)
 		return -1;
 	return r == HS_OK || found > 0 ? found : match_text(j, text, named);
 }

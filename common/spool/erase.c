@@ -195,7 +195,7 @@ static enum hs_result clean_all(struct erase *x)
 			st.st_size = 0;
 		for (int attempt = 0; attempt < ATTEMPTS; attempt++) {
 			r = clean_once(x, &x->file[i]);
-			if (r != HS_E_BUSY)
+			if (!hs_result_is(r, HS_CLASS_BUSY))
 				break;
 		}
 		x->done_bytes += (uint64_t)st.st_size;
@@ -369,7 +369,7 @@ static enum hs_result work_alone(struct erase *x)
 	int lock;
 	enum hs_result r = hs_rewriter_lock(x->dir->run_dir, &lock);
 
-	x->done->busy = r == HS_E_BUSY;
+	x->done->busy = r == HS_E_LOCKED;
 	if (r != HS_OK)
 		return x->done->busy ? HS_OK : r;
 	r = drop_leftovers(x);

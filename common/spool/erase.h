@@ -60,7 +60,7 @@ struct hs_eraser {
 
 /*
  * The spool must be one of these settings. HS_OK, or HS_E_IO, HS_E_FULL, HS_E_SYNC,
- * HS_E_BUSY, HS_E_MEMORY, one of HS_E_SPOOL_: run it again.
+ * one of class busy, HS_E_MEMORY, one of HS_E_SPOOL_: run it again.
  */
 enum hs_result hs_erase(struct hs_spool *spool, const struct hs_settings *settings,
 			const struct hs_eraser *eraser, struct hs_erasure *done);

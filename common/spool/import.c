@@ -303,7 +303,7 @@ static enum hs_result open_checkpoint(struct run *x, int fd, uint64_t size)
 	if (r != HS_OK)
 		return r;
 	r = hs_import_checkpoint_open(x->opened.dir.private_dir, key, &x->checkpoint);
-	x->done->in_use = r == HS_E_BUSY;
+	x->done->in_use = r == HS_E_LOCKED;
 	x->marked = r == HS_OK;
 	if (r != HS_OK) {
 		hs_spool_dir_close(&x->opened);

@@ -145,7 +145,7 @@ static enum hs_result borrow(struct hs_spool *spool, struct view **view)
 		pthread_rwlock_unlock(&spool->lock);
 		pthread_rwlock_rdlock(&spool->lock);
 		if (r == HS_OK && spool->view == NULL)
-			r = HS_E_BUSY; /* another thread found it gone again */
+			r = HS_E_SETTING_UP; /* another thread found it gone again */
 		if (r != HS_OK)
 			pthread_rwlock_unlock(&spool->lock);
 	}
@@ -724,7 +724,7 @@ enum hs_result hs_spool_rotate(struct hs_spool *spool, int64_t deadline_ms)
 
 	if (r != HS_OK)
 		return r;
-	while ((r = visit(v, deadline_ms, true)) == HS_E_BUSY && hs_io_now_monotonic() < deadline_ms)
+	while (hs_result_is(r = visit(v, deadline_ms, true), HS_CLASS_BUSY) && hs_io_now_monotonic() < deadline_ms)
 		hs_io_pause(GAP_POLL_MS);
 	give_back(spool);
 	return r;

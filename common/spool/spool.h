@@ -30,7 +30,7 @@ struct hs_append {
 	int64_t arrived_ms;       /* since 1970: the minute that they are counted in; 0: now */
 	uint64_t *duplicate;      /* set to how many of the records were there already */
 	uint64_t *suppressed;     /* … and were not kept, see suppression_list.h; NULL: do not tell */
-	int64_t deadline_ms;      /* on hs_io_now_monotonic()'s clock: give up with HS_E_BUSY */
+	int64_t deadline_ms;      /* on hs_io_now_monotonic()'s clock: give up with HS_E_TIMEOUT */
 	bool look_only;           /* say what is there already, write nothing */
 	/* Of large ones: the slices are not looked at any more, waiting for the disk follows. Or NULL. */
 	void (*written)(void *context);
@@ -48,7 +48,7 @@ void hs_spool_free(struct hs_spool *spool); /* NULL is fine */
 /*
  * Appends, each event once, and makes durable: also those that were there already, for
  * their first delivery may still be on its way to the disk. At any result but HS_OK
- * (HS_E_FULL, HS_E_CLOCK, HS_E_SYNC, HS_E_IO, HS_E_BUSY, HS_E_MEMORY, one of HS_E_SPOOL_)
+ * (HS_E_FULL, HS_E_CLOCK, HS_E_SYNC, HS_E_IO, one of class busy, HS_E_MEMORY, one of HS_E_SPOOL_)
  * nothing may be acknowledged; what was written may yet be found in the spool, as whole lines.
  */
 enum hs_result hs_spool_append(struct hs_spool *spool, const struct hs_append *append);
@@ -118,7 +118,7 @@ struct hs_known {
 };
 
 /*
- * Brings the index up to date, as the next append would, and counts. HS_OK, HS_E_BUSY at
+ * Brings the index up to date, as the next append would, and counts. HS_OK, HS_E_INDEXING at
  * the deadline, or the results of append.
  */
 enum hs_result hs_spool_known(struct hs_spool *spool, int64_t deadline_ms, struct hs_known *known);

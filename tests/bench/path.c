@@ -141,7 +141,7 @@ void bench_path_request(struct bench_path *p, const struct bench_input *in,
 	memcpy(p->signature + sizeof signature_is - 1, body->signature, BENCH_MAC_TEXT);
 	p->body = body;
 	p->at = p->accepted = 0;
-	hs_ingest(p->receiver, p->visit, p->settings);
+	hs_serve(p->receiver, p->visit, p->settings);
 	if (strncmp(p->status, "Status: 20", 10) != 0 || p->accepted != in->events)
 		bench_die("answer", p->status);
 }

@@ -5,7 +5,7 @@
 #ifndef HS_BENCH_PATH_H
 #define HS_BENCH_PATH_H
 
-#include "cgi/http/ingest.h"
+#include "cgi/http/router.h"
 #include "tests/bench/inputs.h"
 
 struct bench_path;

@@ -1,13 +1,13 @@
 /*
  * A whole request: lines NAME=VALUE up to an empty line, then the body; through
- * hs_ingest, with a spool of memory. Whatever comes: one well-formed answer, nothing
+ * hs_serve, with a spool of memory. Whatever comes: one well-formed answer, nothing
  * kept for strangers (oracle.h says who is none), and what is kept is whole lines.
  *
  * An X-Signature of @SECRET is replaced by the MAC of the body, so that a changed body can
  * still get past the door.
  */
 #include "base/log.h"
-#include "cgi/http/ingest.h"
+#include "cgi/http/router.h"
 #include "tests/fuzz/oracle.h"
 
 enum { PARAMS_MAX = 64 };
@@ -252,7 +252,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	MUST(s != NULL && r != NULL && v != NULL);
 	f.body = f.whole = text;
 	sign(&f);
-	hs_ingest(r, v, s);
+	hs_serve(r, v, s);
 	check_answer(&f);
 	hs_scratch_free(r);
 	hs_exchange_free(v);

@@ -32,7 +32,7 @@ nothing_lost() {
 	ids | grep "^$1-" | uniq -d
 }
 
-# On a slow machine some may hear 503, "busy, try again", and Apache may end a kept connection
+# On a slow machine some may hear 503, "... try again", and Apache may end a kept connection
 # once too often (curl gives up at the fifth time: 000): then they try again, as Segment does.
 at_once() {
 	local round

@@ -124,7 +124,7 @@ static void one_consumer_at_a_time(void **state)
 
 	(void)state;
 	assert_int_equal(reopen("mine"), HS_OK);
-	assert_int_equal(hs_cursor_open(&s.o.dir, "mine", &again, &fresh, &holder), HS_E_BUSY);
+	assert_int_equal(hs_cursor_open(&s.o.dir, "mine", &again, &fresh, &holder), HS_E_CURSOR_HELD);
 	assert_int_equal(holder, getpid());
 	assert_int_equal(hs_cursor_open(&s.o.dir, "yours", &again, &fresh, &holder), HS_OK);
 	hs_cursor_close(again);

@@ -315,8 +315,8 @@ static void the_deadline_passes(void **state)
 	start(&first, s);
 	await_gate(&semaphore);
 	t = take(s);
-	assert_result(hs_commit_wait(s->f, &t, hs_io_now_monotonic() + 5), HS_E_BUSY);
-	assert_result(hs_commit_quiesce(s->f, hs_io_now_monotonic() + 5), HS_E_BUSY);
+	assert_result(hs_commit_wait(s->f, &t, hs_io_now_monotonic() + 5), HS_E_TIMEOUT);
+	assert_result(hs_commit_quiesce(s->f, hs_io_now_monotonic() + 5), HS_E_TIMEOUT);
 	open_gate(&semaphore);
 	assert_result(result_of(&first), HS_OK);
 	assert_result(hs_commit_wait(s->f, &t, soon()), HS_OK);

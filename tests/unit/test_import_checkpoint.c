@@ -91,7 +91,7 @@ static int hold_it(void *context)
 	struct hs_import_checkpoint b;
 
 	(void)context;
-	return hs_import_checkpoint_open(fd, KEY, &b) == HS_E_BUSY ? 0 : 1;
+	return hs_import_checkpoint_open(fd, KEY, &b) == HS_E_LOCKED ? 0 : 1;
 }
 
 static void one_at_a_time(void **state)

@@ -986,7 +986,7 @@ static void hurried(struct scene *s)
 {
 	int busy = 0;
 
-	while (put_hurriedly(s->spool) == HS_E_BUSY && busy < 1000)
+	while (put_hurriedly(s->spool) == HS_E_INDEXING && busy < 1000)
 		busy++;
 	assert_true(busy > 1);
 }

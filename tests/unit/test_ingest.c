@@ -6,7 +6,7 @@
  * R read, A append, P post, H health, W write, F finish, E ended.
  */
 #include "base/log.h"
-#include "cgi/http/ingest.h"
+#include "cgi/http/router.h"
 #include "config/settings.h"
 #include "tests/lib/cases.h"
 
@@ -308,7 +308,7 @@ static void serve_and_read_log(struct stage *s)
 
 	assert_non_null(log);
 	dup2(fileno(log), 2);
-	hs_ingest(s->scratch, s->exchange, s->settings);
+	hs_serve(s->scratch, s->exchange, s->settings);
 	dup2(saved, 2);
 	close(saved);
 	rewind(log);
@@ -986,7 +986,7 @@ static void so_many_events_and_no_more(void **state)
 static void nothing_is_acknowledged_that_is_not_kept(void **state)
 {
 	static const enum hs_result failures[] = { HS_E_FULL, HS_E_IO,     HS_E_SYNC,
-						   HS_E_BUSY, HS_E_MEMORY, HS_E_SPOOL_DIR };
+						   HS_E_TIMEOUT, HS_E_MEMORY, HS_E_SPOOL_DIR };
 	static const char *const bodies[] = { PAGE, NO_ID, "broken", "[" PAGE "," NO_ID "]" };
 
 	(void)state;
@@ -1123,12 +1123,12 @@ static void what_is_posted_is_answered_later(void **state)
 	(void)state;
 	s->hold = true;
 	param(s, "HTTP_AUTHORIZATION", "Bearer k3y");
-	hs_ingest(s->scratch, s->exchange, s->settings);
+	hs_serve(s->scratch, s->exchange, s->settings);
 	expect(s, "story", "RP");
-	hs_ingest(s->scratch, other->exchange, other->settings);
+	hs_serve(s->scratch, other->exchange, other->settings);
 	put_batch(&large, PAGE, 30000);
 	next_request(other, hs_buf_slice(&large));
-	hs_ingest(s->scratch, other->exchange, other->settings);
+	hs_serve(s->scratch, other->exchange, other->settings);
 	hs_scratch_rest(s->scratch);
 	s->duplicate = 1;
 	done_at_last(s);
@@ -1146,8 +1146,8 @@ static void what_was_posted_and_fails_is_not_acknowledged(void **state)
 
 	(void)state;
 	s->hold = true;
-	hs_ingest(s->scratch, s->exchange, s->settings);
-	s->append_result = HS_E_BUSY;
+	hs_serve(s->scratch, s->exchange, s->settings);
+	s->append_result = HS_E_TIMEOUT;
 	done_at_last(s);
 	assert_true(contains(&s->head, "Status: 503"));
 	free_stage(s);
@@ -1158,7 +1158,7 @@ static void expect_late(struct stage *s, const char *story)
 	expect(s, "story", story);
 	assert_true(contains(&s->head, "Status: 503"));
 	assert_true(contains(&s->head, "Retry-After"));
-	expect(s, "answer", "{\"message\":\"busy, try again\"}\n");
+	expect(s, "answer", "{\"message\":\"storage too slow, try again\"}\n");
 	hs_exchange_expire(s->exchange, INT64_MAX); /* it is over */
 	expect(s, "story", story);
 }
@@ -1172,13 +1172,13 @@ static void who_hangs_is_answered_in_time(void **state)
 	(void)state;
 	for (size_t i = 0; i < sizeof bodies / sizeof *bodies; i++) {
 		s = new_stage(OPEN, hs_slice_str(bodies[i]));
-		s->hangs_ms = HS_RESPONSE_VERDICT_MS;
+		s->hangs_ms = HS_ANSWER_MS;
 		serve_and_read_log(s);
 		expect_late(s, "RAWFE");
 		assert_int_equal(s->counts, 1);
 		assert_int_equal(s->counted.status, 503);
 		next_request(s, s->body); /* the visit is as good as new */
-		s->hangs_ms = HS_RESPONSE_VERDICT_MS - 1;
+		s->hangs_ms = HS_ANSWER_MS - 1;
 		assert_in_range(serve(s), 200, 400);
 		expect(s, "story", "RAWFE");
 		free_stage(s);
@@ -1188,11 +1188,11 @@ static void who_hangs_is_answered_in_time(void **state)
 static void what_is_posted_and_hangs_is_answered_in_time(void **state)
 {
 	struct stage *s = new_stage(OPEN, HS_SLICE(PAGE));
-	int64_t due = monotonic_ms + HS_RESPONSE_VERDICT_MS;
+	int64_t due = monotonic_ms + HS_ANSWER_MS;
 
 	(void)state;
 	s->hold = true;
-	hs_ingest(s->scratch, s->exchange, s->settings);
+	hs_serve(s->scratch, s->exchange, s->settings);
 	hs_exchange_expire(s->exchange, due - 1);
 	expect(s, "story", "RP");
 	hs_exchange_expire(s->exchange, due);
@@ -1210,7 +1210,7 @@ static void health_that_hangs_is_answered_in_time(void **state)
 	(void)state;
 	strcpy(s->param[1], "REQUEST_METHOD=GET");
 	param(s, "PATH_INFO", "/health");
-	s->hangs_ms = HS_RESPONSE_VERDICT_MS;
+	s->hangs_ms = HS_ANSWER_MS;
 	serve_and_read_log(s);
 	expect_late(s, "HWFE");
 	free_stage(s);

@@ -66,7 +66,7 @@ static void say_much(void)
 
 static void say_result(void)
 {
-	hs_log_result(HS_E_BUSY, "append to %s", "x");
+	hs_log_result(HS_E_TIMEOUT, "append to %s", "x");
 }
 
 static void say_too_low(void)
@@ -102,7 +102,7 @@ static void a_long_line_is_cut(void **state)
 
 static void a_result_comes_with_its_remedy(void **state)
 {
-	const struct hs_result_info *info = hs_result_info(HS_E_BUSY);
+	const struct hs_result_info *info = hs_result_info(HS_E_TIMEOUT);
 	char format[HS_LOG_LINE];
 
 	(void)state;

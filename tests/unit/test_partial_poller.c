@@ -1,6 +1,6 @@
 /* partial_poller: requests that come in pieces, and what becomes of those that do not come to an end. */
 #include "base/io.h"
-#include "cgi/http/ingest.h"
+#include "cgi/http/exchange.h"
 #include "cgi/server/partial_poller.h"
 #include "tests/lib/cases.h"
 #include "tests/lib/wrap.h"

@@ -1,22 +1,32 @@
 /* response: heads and bodies, byte for byte; what every answer has in common. */
-#include "cgi/http/response.h"
+#include "cgi/http/outcome.h"
+#include "cgi/http/routes.h"
+#include "cgi/http/setup_page.h"
 #include "tests/lib/cases.h"
 
 #include <json-c/json.h>
 #include <stdio.h>
 #include <stdlib.h>
 
+static void respond(const struct hs_outcome *o, bool without_body, struct hs_buf *head, struct hs_buf *body)
+{
+	struct hs_response response = { .body = body };
+
+	hs_outcome_respond(o, &response);
+	hs_response_print(&response, without_body, head);
+}
+
 static void expect_answer(const struct hs_outcome *o, const char *head, const char *body)
 {
 	struct hs_buf got_head = { 0 }, got_body = { 0 };
 	char expected[512];
 
-	hs_response(o, false, &got_head, &got_body);
+	respond(o, false, &got_head, &got_body);
 	snprintf(expected, sizeof expected, head, strlen(body));
 	assert_slice_equal(hs_buf_slice(&got_body), hs_slice_str(body));
 	assert_slice_equal(hs_buf_slice(&got_head), hs_slice_str(expected));
 
-	hs_response(o, true, &got_head, &got_body); /* HEAD: the same head, no body */
+	respond(o, true, &got_head, &got_body); /* HEAD: the same head, no body */
 	assert_slice_equal(hs_buf_slice(&got_head), hs_slice_str(expected));
 	assert_int_equal(got_body.n, 0);
 	hs_buf_free(&got_head);
@@ -43,7 +53,7 @@ static void nothing_new_is_200_even_unsynced(void **state)
 	struct hs_outcome o = { .has_counts = true, .duplicate = 1, .not_synced = true };
 
 	(void)state;
-	assert_int_equal(hs_response_status(&o), 200);
+	assert_int_equal(hs_outcome_status(&o), 200);
 	o.duplicate = 0;
 	o.in_batch = true; /* an empty array */
 	expect_answer(&o, "Status: 200 OK" COMMON "\r\n",
@@ -77,9 +87,9 @@ static void a_batch_with_nothing_good(void **state)
 		      "{\"accepted\":0,\"duplicate\":0,\"rejected\":2,"
 		      "\"message\":\"event 1: userId or anonymousId required\"}\n");
 	o.why = HS_E_TYPE;
-	assert_int_equal(hs_response_status(&o), 501);
+	assert_int_equal(hs_outcome_status(&o), 501);
 	o.duplicate = 1; /* kept already: that is success */
-	assert_int_equal(hs_response_status(&o), 200);
+	assert_int_equal(hs_outcome_status(&o), 200);
 }
 
 static void a_single_bad_event(void **state)
@@ -122,12 +132,12 @@ static void who_must_show_what(void **state)
 
 static void which_methods_are_allowed(void **state)
 {
-	struct hs_outcome o = { .result = HS_E_METHOD };
+	struct hs_outcome o = { .result = HS_E_METHOD, .allow = hs_route_find(HS_SLICE("/"))->allow };
 
 	(void)state;
 	expect_answer(&o, "Status: 405 Method Not Allowed" COMMON "Allow: POST, PUT, PATCH\r\n\r\n",
 		      "{\"message\":\"method not allowed\"}\n");
-	o.is_health = true;
+	o.allow = hs_route_find(HS_SLICE("/health"))->allow;
 	expect_answer(&o, "Status: 405 Method Not Allowed" COMMON "Allow: GET, HEAD\r\n\r\n",
 		      "{\"message\":\"method not allowed\"}\n");
 }
@@ -139,13 +149,13 @@ static void our_failures_are_to_be_retried(void **state)
 	(void)state;
 	expect_answer(&o, "Status: 503 Service Unavailable" COMMON "Retry-After: 5\r\n\r\n",
 		      "{\"message\":\"storage is full, try again\"}\n");
-	o.is_health = true;
-	assert_int_equal(hs_response_status(&o), 503);
+	o.is_healthy = true;
+	assert_int_equal(hs_outcome_status(&o), 503);
 }
 
 static void health(void **state)
 {
-	struct hs_outcome o = { .is_health = true, .not_synced = true };
+	struct hs_outcome o = { .is_healthy = true, .not_synced = true };
 
 	(void)state;
 	expect_answer(&o, "Status: 200 OK" COMMON "\r\n", "{\"status\":\"ok\"}\n");
@@ -163,7 +173,7 @@ static void every_result_has_an_answer(void **state)
 		struct json_object *object, *message = NULL;
 		char status[32];
 
-		hs_response(&o, false, &head, &body);
+		respond(&o, false, &head, &body);
 		assert_true(hs_buf_ok(&head) && hs_buf_ok(&body));
 		hs_buf_putc(&head, '\0');
 		hs_buf_putc(&body, '\0');
@@ -187,7 +197,7 @@ static void the_message_alone(void **state)
 	struct hs_buf b = { 0 };
 
 	(void)state;
-	hs_response_message(&o, &b);
+	hs_outcome_message(&o, &b);
 	assert_slice_equal(hs_buf_slice(&b), HS_SLICE("JSON ends too early, at byte 9"));
 	hs_buf_free(&b);
 }
@@ -200,9 +210,11 @@ static void a_page_for_every_fault_of_the_settings(void **state)
 	for (int fault = HS_FAULT_OTHER; fault <= HS_FAULT_ACCESS; fault++) {
 		struct hs_settings_error e = { "/home/you/x.conf: secret = s3cret",
 			                       (enum hs_settings_fault)fault, 4711 };
+		struct hs_response response = { .body = &body };
 		char length[64];
 
-		hs_response_unconfigured(&e, &head, &body);
+		hs_setup_page(&e, &response);
+		hs_response_print(&response, false, &head);
 		snprintf(length, sizeof length, "\r\nContent-Length: %zu\r\n", body.n);
 		assert_non_null(memmem(head.p, head.n, length, strlen(length)));
 		assert_non_null(memmem(head.p, head.n, "Status: 503 ", 12));

@@ -30,6 +30,12 @@ static void every_row_is_complete(void **state)
 	}
 }
 
+static bool is_ours(enum hs_class class)
+{
+	return class != HS_CLASS_REQUEST && class != HS_CLASS_AUTH && class != HS_CLASS_JSON &&
+	       class != HS_CLASS_SPEC;
+}
+
 /* 4xx and 501 lose the event for good: what is our fault must be 503. */
 static void statuses_do_what_segment_makes_of_them(void **state)
 {
@@ -38,7 +44,7 @@ static void statuses_do_what_segment_makes_of_them(void **state)
 	for (int r = 1; r < HS_RESULT_COUNT; r++) {
 		int status = hs_result_info((enum hs_result)r)->status;
 
-		if (r >= HS_E_MEMORY)
+		if (is_ours(hs_result_info((enum hs_result)r)->class))
 			assert_int_equal(status, 503);
 		else if (r == HS_E_TYPE)
 			assert_int_equal(status, 501);
@@ -71,9 +77,50 @@ static void names_and_messages_tell_results_apart(void **state)
 			    "userId or anonymousId required");
 }
 
+static bool begins(const char *name, const char *with)
+{
+	return strncmp(name, with, strlen(with)) == 0;
+}
+
+static void every_row_has_its_class(void **state)
+{
+	(void)state;
+	for (int r = 1; r < HS_RESULT_COUNT; r++) {
+		const struct hs_result_info *info = hs_result_info((enum hs_result)r);
+
+		if (info->class == HS_CLASS_OK)
+			fail_msg("%s: no class", info->name);
+		if (begins(info->name, "HS_E_JSON_") != (info->class == HS_CLASS_JSON) &&
+		    r != HS_E_BATCH_LARGE)
+			fail_msg("%s: the parser's offset belongs to JSON errors", info->name);
+		if ((info->status == 401 || info->status == 403) != (info->class == HS_CLASS_AUTH))
+			fail_msg("%s: %d is how authentication fails", info->name, info->status);
+		if (info->class == HS_CLASS_BUSY && strstr(info->message, "try again") == NULL)
+			fail_msg("%s: a sender is told to try again", info->name);
+	}
+}
+
+/* Each reason to be busy has a message and a remedy of its own. */
+static void the_busy_are_told_apart(void **state)
+{
+	(void)state;
+	for (int a = 0; a < HS_RESULT_COUNT; a++)
+		for (int b = a + 1; b < HS_RESULT_COUNT; b++) {
+			const struct hs_result_info *one = hs_result_info((enum hs_result)a);
+			const struct hs_result_info *other = hs_result_info((enum hs_result)b);
+
+			if (one->class != HS_CLASS_BUSY || other->class != HS_CLASS_BUSY)
+				continue;
+			assert_string_not_equal(one->message, other->message);
+			assert_string_not_equal(one->remedy, other->remedy);
+		}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(every_row_has_its_class),
+		cmocka_unit_test(the_busy_are_told_apart),
 		cmocka_unit_test(every_row_is_complete),
 		cmocka_unit_test(statuses_do_what_segment_makes_of_them),
 		cmocka_unit_test(names_and_messages_tell_results_apart),

@@ -712,9 +712,9 @@ static void the_gap_between_rotations(void **state)
 		assert_result(put(&s->view, word), HS_OK);
 	}
 	assert_int_equal(sealed(s), 1); /* the first is free, the others must wait */
-	assert_result(rotate(&s->view), HS_E_BUSY);
+	assert_result(rotate(&s->view), HS_E_ROTATE_GAP);
 	wrap_clock(0, 59000);
-	assert_result(rotate(&s->view), HS_E_BUSY);
+	assert_result(rotate(&s->view), HS_E_ROTATE_GAP);
 	wrap_clock(0, 61000);
 	assert_result(put(&s->view, "a"), HS_OK);
 	assert_int_equal(sealed(s), 2);

@@ -212,7 +212,7 @@ static void a_second_user_mends_nothing(void **state)
 	assert_result(hs_shared_state_open(s->dir, s->dir, &second), HS_E_SPOOL_VERSION);
 	first.state->version--;
 	first.state->ready = 0; /* whoever set it up was killed half way */
-	assert_result(hs_shared_state_open(s->dir, s->dir, &second), HS_E_BUSY);
+	assert_result(hs_shared_state_open(s->dir, s->dir, &second), HS_E_SETTING_UP);
 	first.state->ready = 1;
 	first.state->boot_id[0] ^= 1;
 	assert_result(hs_shared_state_open(s->dir, s->dir, &second), HS_E_SPOOL_VERSION);
@@ -227,7 +227,7 @@ static void a_removed_state_makes_nobody_alone(void **state)
 
 	assert_result(hs_shared_state_open(s->dir, s->dir, &first), HS_OK);
 	spooldir_unlink(&s->d, "state");
-	assert_result(hs_shared_state_open(s->dir, s->dir, &second), HS_E_BUSY);
+	assert_result(hs_shared_state_open(s->dir, s->dir, &second), HS_E_SETTING_UP);
 	assert_false(hs_shared_state_is_current(&first, s->dir));
 	hs_shared_state_close(&first);
 	assert_result(hs_shared_state_open(s->dir, s->dir, &second), HS_OK);
@@ -332,8 +332,8 @@ static void *try_to_lock(void *context)
 	int64_t start = hs_io_now_monotonic();
 	bool died;
 
-	if (hs_shared_state_try_lock(m, &died) != HS_E_BUSY ||
-	    hs_shared_state_lock(m, start + 30, &died) != HS_E_BUSY)
+	if (hs_shared_state_try_lock(m, &died) != HS_E_TIMEOUT ||
+	    hs_shared_state_lock(m, start + 30, &died) != HS_E_TIMEOUT)
 		return "taken";
 	return hs_io_now_monotonic() - start >= 29 ? NULL : "too soon";
 }
@@ -363,7 +363,7 @@ static void a_setup_that_does_not_end(void **state)
 	int lock = hs_io_open_dir(s->dir, ".");
 
 	assert_int_equal(hs_io_lock(lock, LOCK_EX | LOCK_NB), 0);
-	assert_result(hs_shared_state_open(s->dir, s->dir, &h), HS_E_BUSY);
+	assert_result(hs_shared_state_open(s->dir, s->dir, &h), HS_E_SETTING_UP);
 	close(lock);
 	assert_result(hs_shared_state_open(s->dir, s->dir, &h), HS_OK);
 	hs_shared_state_close(&h);

@@ -153,7 +153,7 @@ static void its_private_folder_is_removed(void **state)
 
 	assert_result(put(s, "a"), HS_OK);
 	spooldir_rename(&s->d, ".hookspool", "gone");
-	assert_result(spooldir_append_apart(&s->d, "b", &duplicate), HS_E_BUSY); /* ours is still at work */
+	assert_result(spooldir_append_apart(&s->d, "b", &duplicate), HS_E_SETTING_UP); /* ours is still at work */
 	hs_spool_look(s->spool);
 	assert_result(spooldir_append_apart(&s->d, "b a", &duplicate), HS_OK);
 	assert_int_equal(duplicate, 1);
@@ -456,7 +456,7 @@ static void a_holder_that_does_not_let_go(void **state)
 						  .count = 1,
 						  .duplicate = &duplicate,
 						  .deadline_ms = hs_io_now_monotonic() + 30 }),
-	    HS_E_BUSY);
+	    HS_E_TIMEOUT);
 	hs_shared_state_unlock(&shared->stream[HS_EVENTS].sync);
 	assert_result(spooldir_append(s->spool, "b", &duplicate), HS_OK);
 	assert_int_equal(duplicate, 1); /* it was written, and is whole */
@@ -528,10 +528,10 @@ static void posts_end_in_time_though_the_disk_hangs(void **state)
 	assert_false(hs_spool_post(s->spool, &b.post)); /* nobody waits here */
 	hs_spool_expire(s->spool, hs_io_now_monotonic() + PATIENCE_MS + 1000);
 	assert_true(b.done);
-	assert_result(b.r, HS_E_BUSY);
+	assert_result(b.r, HS_E_TIMEOUT);
 	atomic_store(&h.let_go, true);
 	pthread_join(leader, NULL);
-	assert_result(h.r, HS_E_BUSY); /* its event is written, but its sender was told to try again */
+	assert_result(h.r, HS_E_TIMEOUT); /* its event is written, but its sender was told to try again */
 	assert_result(spooldir_append(s->spool, "a", &duplicate), HS_OK);
 	assert_int_equal(duplicate, 1);
 	assert_result(spooldir_append(s->spool, "b", &duplicate), HS_OK);

@@ -203,16 +203,16 @@ static void who_waits_too_long_leaves(void **state)
 	post(s, 2, 120000);
 	post(s, 3, 50);
 	hs_write_batcher_expire(&s->group, now + 100);
-	expect_done(s, 1, 0, HS_E_BUSY);
-	expect_done(s, 3, 0, HS_E_BUSY);
+	expect_done(s, 1, 0, HS_E_TIMEOUT);
+	expect_done(s, 3, 0, HS_E_TIMEOUT);
 	assert_int_equal(s->piece[0].done + s->piece[2].done, 0);
 	post(s, 4, 120000);
 	hs_write_batcher_expire(&s->group, now + 90000);
-	expect_done(s, 0, 1, HS_E_BUSY); /* even the leader's: its work is under way, unless it hangs */
+	expect_done(s, 0, 1, HS_E_TIMEOUT); /* even the leader's: its work is under way, unless it hangs */
 	atomic_store(&s->hold_after, false);
 	pthread_join(leader, NULL);
-	expect_done(s, 0, 1, HS_E_BUSY);
-	expect_done(s, 1, 0, HS_E_BUSY); /* its work was not done behind its back */
+	expect_done(s, 0, 1, HS_E_TIMEOUT);
+	expect_done(s, 1, 0, HS_E_TIMEOUT); /* its work was not done behind its back */
 	expect_done(s, 2, 1, HS_OK);
 	expect_done(s, 4, 1, HS_OK);
 }
@@ -228,7 +228,7 @@ static void who_is_late_when_a_cycle_begins_is_not_taken(void **state)
 	post(s, 2, 60000);
 	atomic_store(&s->hold_after, false);
 	pthread_join(leader, NULL);
-	expect_done(s, 1, 0, HS_E_BUSY);
+	expect_done(s, 1, 0, HS_E_TIMEOUT);
 	expect_done(s, 2, 1, HS_OK);
 }
 
@@ -251,7 +251,7 @@ static void nobody_leaves_before_the_work_is_let_go(void **state)
 	}
 	atomic_store(&s->hold_after, false);
 	pthread_join(leader, NULL);
-	expect_done(s, 0, 1, HS_E_BUSY);
+	expect_done(s, 0, 1, HS_E_TIMEOUT);
 }
 
 struct thread {

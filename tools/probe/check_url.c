@@ -242,15 +242,10 @@ static bool wants_key(const struct hs_settings *s)
 	return s->auth == HS_AUTH_KEY || s->auth == HS_AUTH_BOTH;
 }
 
-static bool wants_secret(const struct hs_settings *s)
-{
-	return s->auth == HS_AUTH_SIGNATURE || s->auth == HS_AUTH_BOTH || s->auth == HS_AUTH_EITHER;
-}
-
 /* All the credentials that we have. */
 static struct shown credentials(const struct probe *p)
 {
-	bool secret = wants_secret(p->settings);
+	bool secret = hs_settings_demand_signature(p->settings);
 
 	return (struct shown) { secret ? p->settings->secret[0] : NULL,
 		                wants_key(p->settings) ? p->key : NULL };

@@ -1,4 +1,5 @@
 #include "tools/report/findings.h"
+#include "base/json_writer.h"
 #include "tools/report/terminal.h"
 
 #include <stdarg.h>
@@ -22,10 +23,19 @@ static void print_row(const struct hs_findings *r, enum hs_verdict verdict, cons
 	fflush(stdout);
 }
 
-static void put_member(struct hs_buf *b, const char *name, const char *value)
+static void put_json_row(struct hs_buf *out, const char *verdict, const char *what, const char *remedy,
+                         const char *text)
 {
-	hs_buf_put_slice(b, hs_slice_str(name));
-	hs_buf_put_json(b, hs_slice_str(value));
+	struct hs_json_writer w = { .out = out, .comma = out->n > 0, .line = out->n > 0 };
+
+	if (out->n == 0)
+		hs_json_writer_array(&w, NULL);
+	hs_json_writer_object(&w, NULL);
+	hs_json_writer_text(&w, "check", hs_slice_str(what));
+	hs_json_writer_text(&w, "verdict", hs_slice_str(verdict));
+	hs_json_writer_text(&w, "text", hs_slice_str(text));
+	hs_json_writer_text(&w, "remedy", hs_slice_str(remedy));
+	hs_json_writer_end(&w, '}');
 }
 
 /* Adds only the worst; without bars, which begin the figures, and control characters. */
@@ -99,12 +109,7 @@ static void add(struct hs_findings *r, enum hs_verdict verdict, const char *what
 		print_row(r, verdict, what, remedy, text);
 		return;
 	}
-	hs_buf_put_slice(&r->text, r->text.n == 0 ? HS_SLICE("[") : HS_SLICE(",\n"));
-	put_member(&r->text, "{\"check\":", what);
-	put_member(&r->text, ",\"verdict\":", word[verdict]);
-	put_member(&r->text, ",\"text\":", text);
-	put_member(&r->text, ",\"remedy\":", remedy);
-	hs_buf_putc(&r->text, '}');
+	put_json_row(&r->text, word[verdict], what, remedy, text);
 }
 
 void hs_findings_ok(struct hs_findings *r, const char *what, const char *format, ...)

@@ -1,4 +1,5 @@
 #include "tools/report/link_text.h"
+#include "base/json_writer.h"
 #include "base/timestamp.h"
 
 static const char *kind_of(const struct hs_subject *who)
@@ -9,12 +10,6 @@ static const char *kind_of(const struct hs_subject *who)
 static void put(struct hs_buf *out, const char *text)
 {
 	hs_buf_put_slice(out, hs_slice_str(text));
-}
-
-static void put_member(struct hs_buf *out, const char *label, struct hs_slice value)
-{
-	put(out, label);
-	hs_buf_put_json(out, value);
 }
 
 void hs_link_text_put_id(struct hs_buf *out, const struct hs_subject *who)
@@ -56,21 +51,23 @@ void hs_link_text_put(struct hs_buf *out, const struct hs_link *link)
 
 void hs_link_text_put_json(struct hs_buf *out, const struct hs_link *link)
 {
+	struct hs_json_writer w = { .out = out };
 	char time[HS_TIMESTAMP_TEXT + 1];
 
-	put_member(out, "{\"kind\":", hs_slice_str(kind_of(link->id)));
-	put_member(out, ",\"id\":", hs_slice(link->id->id, link->id->n));
+	hs_json_writer_object(&w, NULL);
+	hs_json_writer_text(&w, "kind", hs_slice_str(kind_of(link->id)));
+	hs_json_writer_text(&w, "id", hs_slice(link->id->id, link->id->n));
 	if (link->id->tenant != NULL && link->id->tenant[0] != '\0')
-		put_member(out, ",\"tenant\":", hs_slice_str(link->id->tenant));
-	put_member(out, ",\"by\":", hs_slice(link->by->id, link->by->n));
-	put_member(out, ",\"type\":", link->type);
-	put_member(out, ",\"field\":", link->field);
+		hs_json_writer_text(&w, "tenant", hs_slice_str(link->id->tenant));
+	hs_json_writer_text(&w, "by", hs_slice(link->by->id, link->by->n));
+	hs_json_writer_text(&w, "type", link->type);
+	hs_json_writer_text(&w, "field", link->field);
 	if (link->spooled_ms != INT64_MIN) {
 		hs_timestamp_text(link->spooled_ms, time);
-		put_member(out, ",\"spooled_at\":", hs_slice_str(time));
+		hs_json_writer_text(&w, "spooled_at", hs_slice_str(time));
 	}
-	put(out, link->verdict == HS_LINK_FOLLOWED ? ",\"followed\":true" : ",\"followed\":false");
+	hs_json_writer_bool(&w, "followed", link->verdict == HS_LINK_FOLLOWED);
 	if (link->verdict != HS_LINK_FOLLOWED)
-		put_member(out, ",\"reason\":", hs_slice_str(hs_verdict_text(link->verdict)));
-	hs_buf_putc(out, '}');
+		hs_json_writer_text(&w, "reason", hs_slice_str(hs_verdict_text(link->verdict)));
+	hs_json_writer_end(&w, '}');
 }

@@ -18,7 +18,7 @@ enum hs_result hs_dead_letter_source_open(struct hs_dead_letter_source *l, const
 	if (l->lock < 0)
 		return hs_io_result(errno);
 	if (hs_io_lock(l->lock, LOCK_EX | LOCK_NB) < 0)
-		return errno == EWOULDBLOCK ? HS_E_BUSY : HS_E_IO;
+		return errno == EWOULDBLOCK ? HS_E_LOCKED : HS_E_IO;
 	l->fd = hs_io_open_read(dir->fd, "failed.jsonl");
 	l->at_end = l->fd < 0;
 	if (l->fd < 0)

@@ -107,7 +107,7 @@ static int open_cursor(struct hs_event_source *s, const char *name, const char *
 		return 2;
 	}
 	result = hs_cursor_open(hs_reader_place(s->reader), name, &s->cursor, &s->fresh, &holder);
-	if (result == HS_E_BUSY) {
+	if (result == HS_E_CURSOR_HELD) {
 		fprintf(stderr,
 			"hookspool %s: cursor %s is in use by process %lld: stop it, or use "
 			"another name\n",

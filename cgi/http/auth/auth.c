@@ -1,188 +1,93 @@
 #include "cgi/http/auth/auth.h"
-#include "base/base64.h"
-#include "base/hex.h"
-#include "event/event.h"
 
-#include <openssl/crypto.h>
+static const struct hs_authenticator *const forms[] = {
+#define HS_AUTHENTICATOR_ROW(form) &hs_authenticator_##form,
+	HS_AUTHENTICATORS(HS_AUTHENTICATOR_ROW)
+#undef HS_AUTHENTICATOR_ROW
+};
 
-/* Stops at the first that matches. */
-static enum hs_result matches_any_secret(const struct hs_settings *s, const uint8_t *mac,
-                                         struct hs_slice span, struct hs_auth_effort *e, bool *match)
+enum { FORMS = sizeof forms / sizeof *forms };
+
+struct hs_slice hs_auth_challenge(void)
 {
-	uint8_t expected[HS_SHA1_BYTES];
-	unsigned first = e->first < s->secrets ? e->first : 0;
+	for (unsigned i = 0; i < FORMS; i++)
+		if (forms[i]->challenge != NULL)
+			return hs_slice_str(forms[i]->challenge);
+	return HS_SLICE_NONE;
+}
 
-	if (span.n > HS_AUTH_SMALL && e->only_small)
-		return HS_E_UNVERIFIED;
-	for (unsigned i = 0; i < s->secrets && !*match; i++) {
-		unsigned tried = (first + i) % s->secrets;
+/* Every configured form must let the sender in. */
+static enum hs_result check_all(struct hs_auth_exchange *x, bool *needs_body)
+{
+	for (unsigned i = 0; i < FORMS; i++) {
+		enum hs_result r;
 
-		if (!hs_hmac_sha1(s->secret[tried], span, expected))
-			return HS_E_MEMORY;
-		e->hashed += span.n > HS_AUTH_SMALL ? span.n : 0;
-		*match = hs_equal_constant_time(expected, mac, sizeof expected);
-		if (*match)
-			e->first = tried;
+		if (!forms[i]->configured(x->settings))
+			continue;
+		r = forms[i]->check_head(x);
+		if (r != HS_OK)
+			return r;
+		*needs_body = *needs_body || forms[i]->check_body != NULL;
 	}
 	return HS_OK;
 }
 
-/*
- * The signature of a batch is that of its first event. It is looked at before that of the
- * whole body, which takes as long as reading it.
- */
-static enum hs_result check_first_event(const struct hs_settings *s, const uint8_t *mac, struct hs_json *json,
-                                        struct hs_auth_effort *e, bool *match)
+/* A sender who is barred stays so, whatever else is shown; and an error is no verdict. */
+static bool is_final(enum hs_result r)
 {
-	uint32_t event;
-	bool more;
-	enum hs_result r = hs_json_element(json, &more);
-
-	if (r != HS_OK || !more)
-		return r == HS_E_MEMORY ? r : HS_OK;
-	r = matches_any_secret(s, mac, hs_json_raw(json, 0), e, match);
-	event = hs_event_unwrap(json);
-	if (r == HS_OK && !*match && event != 0)
-		r = matches_any_secret(s, mac, hs_json_raw(json, event), e, match);
-	return r;
+	return !hs_result_is(r, HS_CLASS_AUTH) || hs_result_info(r)->status == 403;
 }
 
-/* Has the header the shape of a signature? Then `mac` is what it says. */
-static enum hs_result read_signature(const struct hs_credentials *c, uint8_t mac[static HS_SHA1_BYTES])
+/* One form is enough. What is reported is the last one that was shown and is wrong. */
+static enum hs_result check_any(struct hs_auth_exchange *x, bool *needs_body)
 {
-	if (c->signature_twice)
-		return HS_E_SIGNATURE_TWICE;
-	if (c->signature.p == NULL)
-		return HS_E_NO_SIGNATURE;
-	return hs_hex_decode(hs_slice_trim(c->signature), mac, HS_SHA1_BYTES) ? HS_OK : HS_E_SIGNATURE;
-}
+	enum hs_result last = HS_E_NO_CREDENTIALS;
 
-/* A secret's label is the tenant; a key's must be the same. */
-static enum hs_result settle_tenant(const struct hs_settings *s, unsigned secret, struct hs_slice *tenant)
-{
-	struct hs_slice label = hs_slice_str(s->secret_tenant[secret]);
+	for (unsigned i = 0; i < FORMS; i++) {
+		enum hs_result r;
 
-	if (label.n == 0)
-		return HS_OK;
-	if (tenant->n > 0 && !hs_slice_eq(*tenant, label))
-		return HS_E_TENANT;
-	*tenant = label;
-	return HS_OK;
-}
-
-enum hs_result hs_auth_body(const struct hs_settings *s, const struct hs_credentials *c,
-                            struct hs_slice body, struct hs_json *json,
-                            struct hs_auth_effort *effort, struct hs_slice *tenant)
-{
-	uint8_t mac[HS_SHA1_BYTES];
-	bool match = false, is_batch;
-	enum hs_result r = read_signature(c, mac);
-
-	hs_json_start(json, body);
-	is_batch = hs_json_is_array(json);
-	if (r == HS_OK && is_batch && s->batch_signature != HS_BATCH_SIGNATURE_WHOLE)
-		r = check_first_event(s, mac, json, effort, &match);
-	if (r == HS_OK && !match && !(is_batch && s->batch_signature == HS_BATCH_SIGNATURE_FIRST))
-		r = matches_any_secret(s, mac, body, effort, &match);
-	if (r != HS_OK || !match)
-		return r != HS_OK ? r : HS_E_SIGNATURE;
-	return settle_tenant(s, effort->first, tenant);
-}
-
-/* The key inside an Authorization header: appended to `key`; false if there is none. */
-static bool read_key(struct hs_slice header, struct hs_buf *key)
-{
-	size_t scheme = 0;
-	struct hs_slice rest;
-	char *colon;
-
-	while (scheme < header.n && header.p[scheme] != ' ')
-		scheme++;
-	rest = hs_slice_trim(hs_slice(header.p + scheme, header.n - scheme));
-	if (hs_slice_eq_nocase(hs_slice(header.p, scheme), HS_SLICE("Bearer"))) {
-		hs_buf_put_slice(key, rest);
-		return rest.n > 0;
+		if (!forms[i]->configured(x->settings) || !forms[i]->shown(x->credentials))
+			continue;
+		r = forms[i]->check_head(x);
+		*needs_body = r == HS_OK && forms[i]->check_body != NULL;
+		if (is_final(r))
+			return r;
+		last = r;
 	}
-	if (!hs_slice_eq_nocase(hs_slice(header.p, scheme), HS_SLICE("Basic")) ||
-	    !hs_base64_decode(rest, key))
-		return false;
-	colon = key->n == 0 ? NULL : memchr(key->p, ':', key->n);
-	if (colon == NULL) /* RFC 7617, 2: user-id and password are separated by a colon */
-		return false;
-	key->n = (size_t)(colon - key->p);
-	return key->n > 0;
-}
-
-static enum hs_result find_key(const struct hs_settings *s, struct hs_slice key,
-                               struct hs_slice *tenant)
-{
-	uint8_t digest[HS_SHA256_BYTES];
-	const struct hs_key *found = NULL;
-
-	if (!hs_sha256(key, digest))
-		return HS_E_MEMORY;
-	for (unsigned i = 0; i < s->keys; i++)
-		if (hs_equal_constant_time(s->key[i].sha256, digest, sizeof digest))
-			found = &s->key[i];
-	if (found == NULL)
-		return HS_E_KEY;
-	if (found->revoked)
-		return HS_E_KEY_REVOKED;
-	*tenant = hs_slice_str(found->tenant);
-	return HS_OK;
-}
-
-static enum hs_result check_key(const struct hs_settings *s, const struct hs_credentials *c,
-                                struct hs_buf *key, struct hs_slice *tenant)
-{
-	enum hs_result r;
-
-	if (c->authorization.p == NULL)
-		return HS_E_NO_KEY;
-	hs_buf_reset(key);
-	if (read_key(hs_slice_trim(c->authorization), key))
-		r = find_key(s, hs_buf_slice(key), tenant);
-	else
-		r = hs_buf_ok(key) ? HS_E_KEY : HS_E_MEMORY;
-	if (key->p != NULL)
-		OPENSSL_cleanse(key->p, key->cap);
-	return r;
-}
-
-static enum hs_result check_shape(const struct hs_credentials *c, bool *needs_body)
-{
-	uint8_t mac[HS_SHA1_BYTES];
-	enum hs_result r = read_signature(c, mac);
-
-	*needs_body = r == HS_OK;
-	return r;
+	return last;
 }
 
 enum hs_result hs_auth_head(const struct hs_settings *s, const struct hs_credentials *c,
                             struct hs_buf *key, struct hs_slice *tenant, bool *needs_body)
 {
-	enum hs_result by_key, by_signature;
+	struct hs_auth_exchange x = { .settings = s, .credentials = c, .scratch = key, .tenant = tenant };
 
 	*tenant = HS_SLICE_NONE;
 	*needs_body = false;
-	if (s->auth == HS_AUTH_NONE)
-		return HS_OK;
-	if (s->auth == HS_AUTH_SIGNATURE)
-		return check_shape(c, needs_body);
+	return hs_settings_demand_any(s) ? check_any(&x, needs_body) : check_all(&x, needs_body);
+}
 
-	by_key = check_key(s, c, key, tenant);
-	if (s->auth == HS_AUTH_KEY || by_key == HS_E_KEY_REVOKED || by_key == HS_E_MEMORY)
-		return by_key;
-	if (s->auth == HS_AUTH_BOTH)
-		return by_key != HS_OK ? by_key : check_shape(c, needs_body);
+enum hs_result hs_auth_body(const struct hs_settings *s, const struct hs_credentials *c,
+                            struct hs_slice body, struct hs_body_reader *events,
+                            struct hs_auth_effort *effort, struct hs_slice *tenant)
+{
+	struct hs_auth_exchange x = { .settings = s, .credentials = c, .tenant = tenant,
+		                      .body = body, .events = events, .effort = effort };
+	bool any = hs_settings_demand_any(s);
 
-	/* either */
-	if (by_key == HS_OK)
-		return HS_OK;
-	by_signature = check_shape(c, needs_body);
-	if (by_signature == HS_E_NO_SIGNATURE)
-		return by_key == HS_E_NO_KEY ? HS_E_NO_CREDENTIALS : by_key;
-	return by_signature;
+	for (unsigned i = 0; i < FORMS; i++) {
+		const struct hs_authenticator *form = forms[i];
+		enum hs_result r;
+
+		if (!form->configured(s) || form->check_body == NULL)
+			continue;
+		if (any && !form->shown(c))
+			continue;
+		r = form->check_body(&x);
+		if (r != HS_OK || any)
+			return r;
+	}
+	return HS_OK;
 }
 
 enum hs_result hs_auth_check(const struct hs_settings *s, const struct hs_credentials *c,
@@ -190,8 +95,12 @@ enum hs_result hs_auth_check(const struct hs_settings *s, const struct hs_creden
                              struct hs_slice *tenant)
 {
 	struct hs_auth_effort effort = { 0 };
+	struct hs_body_reader events;
 	bool needs_body;
 	enum hs_result r = hs_auth_head(s, c, key, tenant, &needs_body);
 
-	return r == HS_OK && needs_body ? hs_auth_body(s, c, body, json, &effort, tenant) : r;
+	if (r != HS_OK || !needs_body)
+		return r;
+	hs_body_open(&events, json, body);
+	return hs_auth_body(s, c, body, &events, &effort, tenant);
 }

@@ -208,7 +208,7 @@ static enum hs_result settle_cursor(struct adopt *a, const char *name)
 	bool fresh;
 	enum hs_result r = hs_cursor_open(a->dir, name, &c, &fresh, &holder);
 
-	if (r == HS_E_BUSY) {
+	if (r == HS_E_CURSOR_HELD) {
 		tell(a, name, HS_ADOPTED_HELD, none);
 		return HS_OK;
 	}
@@ -352,14 +352,14 @@ static enum hs_result settle(struct adopt *a)
 /* A process of plain CGI is gone in a moment; whatever stays must be stopped first. */
 static enum hs_result wait_until_alone(struct adopt *a)
 {
-	enum hs_result r = HS_E_BUSY;
+	enum hs_result r = HS_E_SPOOL_IN_USE;
 
-	for (int i = 0; i < ALONE_TRIES && r == HS_E_BUSY; i++) {
+	for (int i = 0; i < ALONE_TRIES && r == HS_E_SPOOL_IN_USE; i++) {
 		if (i > 0)
 			hs_io_pause(ALONE_MS);
 		r = hs_spool_dir_distrust(a->settings);
 	}
-	a->done->busy = r == HS_E_BUSY;
+	a->done->busy = r == HS_E_SPOOL_IN_USE;
 	return a->done->busy ? HS_OK : r;
 }
 
@@ -379,7 +379,7 @@ enum hs_result hs_adopt(const struct hs_settings *settings, const struct hs_adop
 		return r;
 	a.dir = &a.opened.dir;
 	r = hs_rewriter_lock(a.dir->run_dir, &lock);
-	done->busy = r == HS_E_BUSY;
+	done->busy = r == HS_E_LOCKED;
 	if (r == HS_OK) {
 		r = settle(&a);
 		hs_io_close(lock);

@@ -50,7 +50,7 @@ struct hs_adoption {
 
 /*
  * HS_OK, also when `done` says that it was not done, or not all of it; HS_E_SPOOL_DIR if there
- * is no such directory; HS_E_FULL, HS_E_SYNC, HS_E_IO, HS_E_BUSY, HS_E_MEMORY or another
+ * is no such directory; HS_E_FULL, HS_E_SYNC, HS_E_IO, one of class busy, HS_E_MEMORY or another
  * result of opening: then run it again.
  */
 enum hs_result hs_adopt(const struct hs_settings *settings, const struct hs_adopter *adopter,

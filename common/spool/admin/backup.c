@@ -459,7 +459,7 @@ static enum hs_result keep_others_out(struct backup *b)
 {
 	enum hs_result r = hs_rewriter_lock(b->spool_dir->run_dir, &b->erase_lock);
 
-	b->done->busy = r == HS_E_BUSY;
+	b->done->busy = r == HS_E_LOCKED;
 	if (r != HS_OK)
 		return b->done->busy ? HS_OK : r;
 	b->maintain_lock = hs_io_open_or_make(b->spool_dir->run_dir, HS_RETENTION_LOCK, 0600);

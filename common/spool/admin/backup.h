@@ -39,7 +39,7 @@ struct hs_backup_how {
 
 /*
  * HS_OK, also when `done` says that it was not done; HS_E_SPOOL_DIR: the directory cannot be
- * made or opened (logged); HS_E_FULL, HS_E_SYNC, HS_E_IO, HS_E_BUSY, HS_E_MEMORY or what
+ * made or opened (logged); HS_E_FULL, HS_E_SYNC, HS_E_IO, one of class busy, HS_E_MEMORY or what
  * opening the spool says.
  */
 enum hs_result hs_backup(const struct hs_settings *settings, const struct hs_backup_how *how,

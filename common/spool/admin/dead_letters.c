@@ -24,7 +24,7 @@ enum hs_result hs_dead_letters_lock(const struct hs_spool_dir *dir, int *lock)
 		if (errno != EWOULDBLOCK)
 			r = HS_E_IO;
 		else if (hs_io_now_monotonic() > deadline)
-			r = HS_E_BUSY;
+			r = HS_E_LOCKED;
 		else
 			hs_io_pause(POLL_MS);
 	}

@@ -16,14 +16,14 @@
 #include "spool/shared/spool_dir.h"
 
 /*
- * Takes the lock, for as long as the descriptor *lock stays open. HS_OK, HS_E_BUSY (after
+ * Takes the lock, for as long as the descriptor *lock stays open. HS_OK, HS_E_LOCKED (after
  * ten seconds), HS_E_IO or HS_E_FULL: then *lock is -1.
  */
 enum hs_result hs_dead_letters_lock(const struct hs_spool_dir *dir, int *lock);
 
 /*
  * Appends a whole line, its '\n' included, for good, if the file is not longer than `most` bytes
- * then; a first line always fits. HS_OK, HS_E_FAILED_MAX, HS_E_BUSY, HS_E_IO, HS_E_SYNC, HS_E_FULL
+ * then; a first line always fits. HS_OK, HS_E_FAILED_MAX, HS_E_LOCKED, HS_E_IO, HS_E_SYNC, HS_E_FULL
  * or HS_E_READ_ONLY: then the file is as it was.
  */
 enum hs_result hs_dead_letters_append(const struct hs_spool_dir *dir, struct hs_slice line, uint64_t most);

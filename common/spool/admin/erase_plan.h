@@ -37,14 +37,14 @@ struct hs_erase_plan {
 /*
  * Writes the plan, for good, and gives it a name. People without a limit get one, unless they are
  * suppressed: events before segment `next`, and what was spooled until now. HS_OK, HS_E_IO, HS_E_FULL, HS_E_SYNC,
- * HS_E_BUSY or HS_E_MEMORY: no plan is there.
+ * HS_E_LOCKED or HS_E_MEMORY: no plan is there.
  */
 enum hs_result hs_erase_plan_write(const struct hs_spool_dir *dir, struct hs_rewrite_log *rewrites, uint64_t next,
 			     struct hs_erase_plan *plan);
 
 /*
  * Reads the plan of that name; its people are added to plan->people. HS_OK, HS_E_IO (also if it
- * is damaged: it is logged), HS_E_BUSY or HS_E_MEMORY.
+ * is damaged: it is logged), HS_E_LOCKED or HS_E_MEMORY.
  */
 enum hs_result hs_erase_plan_read(const struct hs_spool_dir *dir, struct hs_rewrite_log *rewrites, const char *name,
 			    struct hs_erase_plan *plan);

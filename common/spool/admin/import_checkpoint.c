@@ -139,7 +139,7 @@ enum hs_result hs_import_checkpoint_open(int private_dir, const char *key, struc
 	r = b->fd < 0 ? hs_io_result(errno) : HS_OK;
 	hs_io_close(folder);
 	if (r == HS_OK && hs_io_lock(b->fd, LOCK_EX | LOCK_NB) < 0)
-		r = errno == EWOULDBLOCK ? HS_E_BUSY : HS_E_IO;
+		r = errno == EWOULDBLOCK ? HS_E_LOCKED : HS_E_IO;
 	if (r == HS_OK)
 		r = read_all(b);
 	if (r != HS_OK)

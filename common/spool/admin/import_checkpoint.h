@@ -51,7 +51,7 @@ struct hs_import_checkpoint {
 };
 
 /*
- * Opens or makes one and reads it; it is held until it is closed. HS_OK, HS_E_BUSY
+ * Opens or makes one and reads it; it is held until it is closed. HS_OK, HS_E_LOCKED
  * (another process has it), HS_E_FULL, HS_E_MEMORY or HS_E_IO; then it is not open.
  */
 enum hs_result hs_import_checkpoint_open(int private_dir, const char *key, struct hs_import_checkpoint *b);

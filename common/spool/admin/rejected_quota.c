@@ -237,7 +237,7 @@ static enum hs_result take_from(struct share *s, const struct hs_sealed *sealed)
 		r = drop_segment(s, sealed);
 	}
 	hs_io_close(fd);
-	return r == HS_E_BUSY ? HS_OK : r; /* an erase was faster; the next time */
+	return hs_result_is(r, HS_CLASS_BUSY) ? HS_OK : r; /* an erase was faster; the next time */
 }
 
 /* --- all of it ------------------------------------------------------------------- */

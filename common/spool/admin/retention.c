@@ -277,7 +277,7 @@ static enum hs_result cap_rejected(const struct work *w, uint64_t most)
 	enum hs_result r = hs_shared_state_lock(&f->append, hs_io_now_monotonic() + LOCK_MS, &died);
 
 	if (r != HS_OK)
-		return r == HS_E_BUSY ? HS_OK : r; /* who writes there caps it, too */
+		return r == HS_E_TIMEOUT ? HS_OK : r; /* who writes there caps it, too */
 	r = hs_rejected_quota_cap(w->dir, atomic_load(&f->written), most, &w->done->deleted);
 	hs_shared_state_unlock(&f->append);
 	return r;
@@ -370,7 +370,7 @@ static enum hs_result drop_old_letters(const struct work *w)
 	if (w->done->letters > 0)
 		hs_log(HS_LOG_INFO, "maintain: %" PRIu64 " dead letters older than retain_days were taken out of "
 		       "failed.jsonl", w->done->letters);
-	return r == HS_E_BUSY ? HS_OK : r; /* each is at it: the next time */
+	return r == HS_E_LOCKED ? HS_OK : r; /* each is at it: the next time */
 }
 
 /* Under the lock of maintenance. */

@@ -474,7 +474,7 @@ static enum hs_result look_at_receipts(struct exam *x, bool locked)
 	int lock = -1;
 	enum hs_result r = locked ? HS_OK : hs_rewriter_lock(x->dir->run_dir, &lock);
 
-	if (r == HS_E_BUSY)
+	if (r == HS_E_LOCKED)
 		return HS_OK;
 	if (r == HS_OK)
 		r = hs_erase_plan_list(x->dir->private_dir, report_plan, x);

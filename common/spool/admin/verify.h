@@ -62,7 +62,7 @@ struct hs_verifier {
 
 /*
  * Both streams, by their segments in order (HS_EVENTS first); `index` NULL: duplicates
- * are off. HS_OK whatever was found; HS_E_IO, HS_E_FULL, HS_E_SYNC, HS_E_BUSY, HS_E_MEMORY
+ * are off. HS_OK whatever was found; HS_E_IO, HS_E_FULL, HS_E_SYNC, one of class busy, HS_E_MEMORY
  * if the work could not be done.
  */
 enum hs_result hs_verify(struct hs_segment *segments, struct hs_index *index,

@@ -300,7 +300,7 @@ enum hs_result hs_index_follow(struct hs_index *ix, struct hs_segment *events, i
 	r = follow_guarded(ix, events);
 	if (r != HS_OK && ix->store.damaged)
 		r = follow_guarded(ix, events); /* make it anew, from the files */
-	if (r != HS_OK && r != HS_E_BUSY) /* LMDB refuses to go on after a failed write: open it again next time */
+	if (r != HS_OK && r != HS_E_INDEXING) /* LMDB refuses to go on after a failed write: open it again next time */
 		close_store(ix);
 	return r;
 }

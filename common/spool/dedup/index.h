@@ -110,7 +110,7 @@ void hs_index_free(struct hs_index *ix); /* NULL is fine */
 /*
  * After hs_segment_prepare: opens or makes the index, reads what others have appended to the end
  * of the open segment, and moves synced ids to the file. HS_OK, HS_E_IO, HS_E_FULL,
- * HS_E_READ_ONLY, HS_E_MEMORY, or HS_E_BUSY: the deadline passed before all sealed segments were
+ * HS_E_READ_ONLY, HS_E_MEMORY, or HS_E_INDEXING: the deadline passed before all sealed segments were
  * read; the next call goes on.
  */
 enum hs_result hs_index_follow(struct hs_index *ix, struct hs_segment *events, int64_t deadline_ms);

@@ -108,7 +108,7 @@ static enum hs_result index_sealed(struct hs_index_catch_up *c, struct hs_sealed
 		late = hs_io_now_monotonic() >= c->stop_ms; /* after at least one step */
 	}
 	hs_io_close(fd);
-	return code == 0 && more ? HS_E_BUSY : hs_index_store_result(c->store, code, name);
+	return code == 0 && more ? HS_E_INDEXING : hs_index_store_result(c->store, code, name);
 }
 
 /* False if the segment is before the mark, too old, or there in plain text, too. */

@@ -182,7 +182,7 @@ static enum hs_result hold(struct hs_cursor *c, int64_t *holder)
 			return HS_E_IO;
 		if (++tries == HOLD_TRIES) {
 			*holder = read_holder(c->lock_fd);
-			return HS_E_BUSY;
+			return HS_E_CURSOR_HELD;
 		}
 		hs_io_pause(HOLD_MS);
 	}

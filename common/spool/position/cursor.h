@@ -44,7 +44,7 @@ bool hs_cursor_is_name(const char *name);
 
 /*
  * Takes hold of the cursor and reads where it stands; a new one (*fresh) stands at the start
- * of the spool. HS_E_BUSY: another process holds it, *holder tells which (0: not known).
+ * of the spool. HS_E_CURSOR_HELD: another process holds it, *holder tells which (0: not known).
  * HS_E_CURSOR: its file is damaged, or the name is not one. HS_E_IO, HS_E_FULL, HS_E_MEMORY.
  */
 enum hs_result hs_cursor_open(const struct hs_spool_dir *dir, const char *name,

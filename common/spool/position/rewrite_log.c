@@ -231,7 +231,7 @@ static enum hs_result lock(struct hs_rewrite_log *e, int operation)
 		if (errno != EWOULDBLOCK)
 			return HS_E_IO;
 		if (hs_io_now_monotonic() > deadline)
-			return HS_E_BUSY;
+			return HS_E_LOCKED;
 		hs_io_pause(POLL_MS);
 	}
 	r = refresh(e);
@@ -389,9 +389,9 @@ static enum hs_result check_segment(struct hs_rewrite_log *e, const struct hs_re
 
 	hs_sealed_print(edit->stream, &edit->sealed, h->file);
 	if (hs_io_stat(e->dir->fd, h->file, &st) < 0)
-		return errno == ENOENT ? HS_E_BUSY : HS_E_IO;
+		return errno == ENOENT ? HS_E_REWRITTEN : HS_E_IO;
 	if ((uint64_t)st.st_ino != edit->inode)
-		return HS_E_BUSY;
+		return HS_E_REWRITTEN;
 	h->inode[0] = (uint64_t)st.st_ino;
 	h->size[0] = (uint64_t)st.st_size;
 	if (hs_io_stat(e->dir->run_dir, edit->copy, &st) < 0)
@@ -403,7 +403,7 @@ static enum hs_result check_segment(struct hs_rewrite_log *e, const struct hs_re
 	if (hs_io_stat(e->dir->fd, name, &st) < 0)
 		return errno == ENOENT ? HS_OK : HS_E_IO;
 	if (edit->sealed.gzip)
-		return HS_E_BUSY; /* the plain one counts */
+		return HS_E_REWRITTEN; /* the plain one counts */
 	return hs_io_unlink(e->dir->fd, name) < 0 || hs_io_sync_dir(e->dir->fd) < 0 ? hs_io_result(errno)
 											  : HS_OK;
 }
@@ -560,7 +560,7 @@ enum hs_result hs_rewriter_lock(int run_dir, int *lock)
 	if (*lock < 0)
 		return hs_io_result(errno);
 	if (hs_io_lock(*lock, LOCK_EX | LOCK_NB) < 0) {
-		r = errno == EWOULDBLOCK ? HS_E_BUSY : HS_E_IO;
+		r = errno == EWOULDBLOCK ? HS_E_LOCKED : HS_E_IO;
 		hs_io_close(*lock);
 		*lock = -1;
 	}

@@ -57,7 +57,7 @@ void hs_rewrite_log_close(struct hs_rewrite_log *rewrites);
 
 /*
  * Take the lock, shared or exclusively, and learn what others added to the journal. An
- * exclusive holder also settles an edit that a kill interrupted. HS_OK, HS_E_BUSY (another
+ * exclusive holder also settles an edit that a kill interrupted. HS_OK, HS_E_LOCKED (another
  * process holds it for more than ten seconds), HS_E_IO, HS_E_SYNC, HS_E_FULL or HS_E_MEMORY:
  * the lock is not held then.
  */
@@ -92,7 +92,7 @@ struct hs_rewrite {
 
 /*
  * Takes the lock exclusively and puts the copy in the file's place, for good. HS_OK;
- * HS_E_BUSY: the file is no longer the one that was read (it was compressed, edited,
+ * HS_E_REWRITTEN: the file is no longer the one that was read (it was compressed, edited,
  * deleted), or the lock was not to be had: list the segments and read this one again.
  * HS_E_IO, HS_E_SYNC, HS_E_FULL, HS_E_MEMORY. After an error, and after a kill, the segment
  * is the one or the other, whole, and the journal knows which.
@@ -109,7 +109,7 @@ enum hs_result hs_rewrite_log_trim(struct hs_rewrite_log *rewrites, uint64_t mos
 
 /*
  * Erase, repair, backup and adopt need the sealed segments to themselves, one at a time. Takes
- * their lock, for as long as *lock stays open. HS_OK, HS_E_BUSY (it is taken; *lock is -1),
+ * their lock, for as long as *lock stays open. HS_OK, HS_E_LOCKED (it is taken; *lock is -1),
  * HS_E_FULL, HS_E_MEMORY or HS_E_IO.
  */
 enum hs_result hs_rewriter_lock(int run_dir, int *lock);

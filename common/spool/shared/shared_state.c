@@ -152,11 +152,11 @@ static enum hs_result set_up(struct hs_shared_state *s, const struct boot *boot,
 static enum hs_result check_shared(const struct hs_shared_state *s, const struct boot *boot)
 {
 	if (!hs_shared_state_is_intact(s))
-		return HS_E_BUSY; /* cut: whoever has it open is about to find out */
+		return HS_E_SETTING_UP; /* cut: whoever has it open is about to find out */
 	if (memcmp(s->magic, magic, sizeof magic) != 0 || s->version != VERSION ||
 	    s->layout != layout() || strcmp(s->boot_id, boot->id) != 0)
 		return HS_E_SPOOL_VERSION;
-	return s->ready ? HS_OK : HS_E_BUSY;
+	return s->ready ? HS_OK : HS_E_SETTING_UP;
 }
 
 /*
@@ -244,7 +244,7 @@ static enum hs_result share_one(int fd)
 		if (errno != EWOULDBLOCK)
 			return call_failed("flock");
 		if (hs_io_now_monotonic() > deadline)
-			return HS_E_BUSY;
+			return HS_E_SETTING_UP;
 		hs_io_pause(POLL_MS);
 	}
 	return HS_OK;
@@ -278,7 +278,7 @@ static enum hs_result look_at_shared(int fd)
 		return r;
 	if (is_ours(&head) && (head.version != VERSION || head.layout != layout()))
 		return HS_E_SPOOL_VERSION;
-	return hs_io_fstat(fd, &st) == 0 && st.st_size == (off_t)sizeof(struct hs_shared_state) ? HS_OK : HS_E_BUSY;
+	return hs_io_fstat(fd, &st) == 0 && st.st_size == (off_t)sizeof(struct hs_shared_state) ? HS_OK : HS_E_SETTING_UP;
 }
 
 static enum hs_result map(struct hs_shared_state_handle *h, uint64_t *inode)
@@ -351,7 +351,7 @@ enum hs_result hs_shared_state_open(int spool_dir, int run_dir, struct hs_shared
 	 * busy: it was being set up by one who was killed, or it is cut and those who have it open
 	 * are about to find out; perhaps we are alone now
 	 */
-	while ((r = open_once(spool_dir, run_dir, h)) == HS_E_BUSY && hs_io_now_monotonic() < deadline)
+	while ((r = open_once(spool_dir, run_dir, h)) == HS_E_SETTING_UP && hs_io_now_monotonic() < deadline)
 		hs_io_pause(POLL_MS);
 	return r;
 }
@@ -442,7 +442,7 @@ enum hs_result hs_shared_state_distrust(int spool_dir, int run_dir)
 	if (h.lock_fd < 0 || h.state_fd < 0)
 		r = hs_io_result(errno);
 	else if (!is_alone(&h))
-		r = HS_E_BUSY;
+		r = HS_E_SPOOL_IN_USE;
 	else
 		r = fill(h.state_fd);
 	if (r == HS_OK && hs_io_write_at(h.state_fd, none, sizeof none,
@@ -464,7 +464,7 @@ static enum hs_result batch(pthread_mutex_t *m, int error, bool *died)
 	*died = error == EOWNERDEAD;
 	if (*died)
 		error = pthread_mutex_consistent(m);
-	return error == 0 ? HS_OK : error == EBUSY || error == ETIMEDOUT ? HS_E_BUSY : HS_E_IO;
+	return error == 0 ? HS_OK : error == EBUSY || error == ETIMEDOUT ? HS_E_TIMEOUT : HS_E_IO;
 }
 
 enum hs_result hs_shared_state_lock(pthread_mutex_t *m, int64_t deadline_ms, bool *died)

@@ -137,7 +137,7 @@ bool hs_shared_state_is_intact(const struct hs_shared_state *s);
 bool hs_shared_state_is_current(const struct hs_shared_state_handle *h, int run_dir);
 
 /*
- * Opens the state in .hookspool/run. HS_OK, HS_E_BUSY (another process sets it up
+ * Opens the state in .hookspool/run. HS_OK, HS_E_SETTING_UP (another process sets it up
  * and does not finish), HS_E_SPOOL_VERSION, HS_E_SPOOL_FILE, HS_E_SPOOL_FS, HS_E_SPOOL_STATE
  * (it cannot be read, or it is cut and others have it open), HS_E_FULL, HS_E_MEMORY or HS_E_IO.
  */
@@ -155,7 +155,7 @@ void hs_shared_state_close(struct hs_shared_state_handle *h);
 
 /*
  * Makes the next user find out everything anew, as after a reboot; the numbers are kept.
- * HS_OK, HS_E_BUSY (somebody uses the spool) or results of opening.
+ * HS_OK, HS_E_SPOOL_IN_USE (somebody uses the spool) or results of opening.
  */
 enum hs_result hs_shared_state_distrust(int spool_dir, int run_dir);
 
@@ -164,10 +164,10 @@ enum hs_result hs_shared_state_sync(const struct hs_shared_state_handle *h);
 
 /*
  * Takes a stream's mutex by `deadline_ms` (hs_io_now_monotonic's clock). *died: its last
- * holder was killed while it held it. HS_OK, HS_E_BUSY or HS_E_IO.
+ * holder was killed while it held it. HS_OK, HS_E_TIMEOUT or HS_E_IO.
  */
 enum hs_result hs_shared_state_lock(pthread_mutex_t *m, int64_t deadline_ms, bool *died);
-/* The same without waiting: HS_E_BUSY if somebody else has it. */
+/* The same without waiting: HS_E_TIMEOUT if somebody else has it. */
 enum hs_result hs_shared_state_try_lock(pthread_mutex_t *m, bool *died);
 void hs_shared_state_unlock(pthread_mutex_t *m);
 /*

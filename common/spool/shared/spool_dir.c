@@ -174,7 +174,7 @@ enum hs_result hs_spool_dir_distrust(const struct hs_settings *settings)
 
 	if (r == HS_OK)
 		r = hs_shared_state_distrust(o.dir.fd, o.dir.run_dir);
-	if (r != HS_OK && r != HS_E_BUSY)
+	if (r != HS_OK && r != HS_E_SPOOL_IN_USE)
 		hs_log_result(r, "open %s", settings->spool_dir);
 	hs_spool_dir_close(&o);
 	return r;

@@ -31,7 +31,7 @@ struct hs_opened_spool {
 /*
  * Opens the spool of the settings, which must outlive it. `make`: a directory that is
  * missing is made. HS_OK, or HS_E_SPOOL_DIR, HS_E_SPOOL_OWNER, HS_E_SPOOL_FILE,
- * HS_E_SPOOL_NFS, HS_E_SPOOL_FS, HS_E_SPOOL_VERSION, HS_E_BUSY, HS_E_FULL, HS_E_IO or
+ * HS_E_SPOOL_NFS, HS_E_SPOOL_FS, HS_E_SPOOL_VERSION, HS_E_SETTING_UP, HS_E_FULL, HS_E_IO or
  * HS_E_MEMORY: it is logged, and nothing is open.
  */
 enum hs_result hs_spool_dir_open(struct hs_opened_spool *o, const struct hs_settings *settings, bool make);
@@ -55,7 +55,7 @@ enum { HS_SPOOL_DIR_USER = 36 };
 void hs_spool_dir_user(uid_t user, char out[static HS_SPOOL_DIR_USER]);
 
 /*
- * Makes whoever opens it next find out everything anew, as after a reboot. HS_OK, HS_E_BUSY
+ * Makes whoever opens it next find out everything anew, as after a reboot. HS_OK, HS_E_SPOOL_IN_USE
  * (somebody uses it) or the results of opening; logged as there.
  */
 enum hs_result hs_spool_dir_distrust(const struct hs_settings *settings);

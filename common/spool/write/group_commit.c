@@ -236,7 +236,7 @@ enum hs_result hs_commit_wait(struct hs_stream *f, const struct hs_ticket *t, in
 			continue;
 		}
 		left_ms = deadline_ms - hs_io_now_monotonic();
-		if (locked != HS_E_BUSY || left_ms <= 0) {
+		if (locked != HS_E_TIMEOUT || left_ms <= 0) {
 			pass_on(f, t);
 			return locked;
 		}

@@ -54,7 +54,7 @@ enum hs_result hs_commit_renew(int fd, uint64_t from, uint64_t to);
 
 /*
  * Waits, or leads. HS_OK: on stable storage. HS_E_SYNC: it is not, or nobody can tell.
- * HS_E_BUSY: the deadline passed first. HS_E_IO: a lock is broken.
+ * HS_E_TIMEOUT: the deadline passed first. HS_E_IO: a lock is broken.
  */
 enum hs_result hs_commit_wait(struct hs_stream *f, const struct hs_ticket *t, int64_t deadline_ms);
 

@@ -107,7 +107,7 @@ enum hs_result hs_segment_lock(struct hs_segment *s, int64_t deadline_ms)
 	if (HS_DEFECT == HS_DEFECT_NO_LOCK)
 		return HS_OK;
 	r = hs_shared_state_try_lock(&s->stream->append, &died);
-	while (r == HS_E_BUSY && hs_stream_is_intact(s->stream) &&
+	while (r == HS_E_TIMEOUT && hs_stream_is_intact(s->stream) &&
 	       (now = hs_io_now_monotonic()) < deadline_ms) {
 		int64_t soon = now + LOCK_LOOK_MS;
 
@@ -576,7 +576,7 @@ static enum hs_result take_in(struct hs_segment *s, int64_t deadline_ms)
 	}
 	for (; is_too_soon(s); hs_io_pause(GAP_POLL_MS))
 		if (hs_io_now_monotonic() >= deadline_ms)
-			return HS_E_BUSY;
+			return HS_E_ROTATE_GAP;
 	return seal_and_open(s, deadline_ms);
 }
 
@@ -787,5 +787,5 @@ enum hs_result hs_segment_rotate(struct hs_segment *s, int64_t deadline_ms)
 {
 	if (atomic_load(&s->stream->written) == 0)
 		return HS_OK;
-	return is_too_soon(s) ? HS_E_BUSY : seal_and_open(s, deadline_ms);
+	return is_too_soon(s) ? HS_E_ROTATE_GAP : seal_and_open(s, deadline_ms);
 }

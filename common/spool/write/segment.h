@@ -37,7 +37,7 @@ struct hs_segment {
 void hs_segment_init(struct hs_segment *s, const struct hs_spool_dir *dir, int stream);
 void hs_segment_close(struct hs_segment *s);
 
-/* Takes and returns the stream's append lock. HS_OK, HS_E_BUSY, HS_E_SPOOL_STATE or HS_E_IO. */
+/* Takes and returns the stream's append lock. HS_OK, HS_E_TIMEOUT, HS_E_SPOOL_STATE or HS_E_IO. */
 enum hs_result hs_segment_lock(struct hs_segment *s, int64_t deadline_ms);
 void hs_segment_unlock(struct hs_segment *s);
 
@@ -45,7 +45,7 @@ void hs_segment_unlock(struct hs_segment *s);
  * Under the lock: makes the open segment fit to append n bytes to: it is there, ours,
  * whole, not poisoned, not due for rotation; there is room, and the clock shows a time by
  * which segments can be named, sealed and deleted. HS_OK, HS_E_FULL, HS_E_CLOCK, HS_E_IO,
- * HS_E_SYNC, HS_E_MEMORY, HS_E_BUSY, HS_E_SPOOL_FILE, HS_E_SPOOL_OWNER or HS_E_SPOOL_STATE.
+ * HS_E_SYNC, HS_E_MEMORY, HS_E_ROTATE_GAP, HS_E_SPOOL_FILE, HS_E_SPOOL_OWNER or HS_E_SPOOL_STATE.
  */
 enum hs_result hs_segment_prepare(struct hs_segment *s, uint64_t n, int64_t deadline_ms);
 
@@ -78,7 +78,7 @@ void hs_segment_forget(struct hs_unsynced *pending);
 
 /*
  * Under the lock, after prepare: seals the open segment, unless it is empty, and opens a
- * new one. Results of prepare; HS_E_BUSY if the last rotation is less than rotate_min_gap
+ * new one. Results of prepare; HS_E_ROTATE_GAP if the last rotation is less than rotate_min_gap
  * ago: try again.
  */
 enum hs_result hs_segment_rotate(struct hs_segment *s, int64_t deadline_ms);
@@ -103,7 +103,7 @@ int hs_segment_fd(const struct hs_segment *s);
 
 /*
  * Under the lock, after prepare: syncs all that stands in the segment, as leader. Results
- * of hs_commit_all, HS_E_BUSY or HS_E_IO.
+ * of hs_commit_all, HS_E_TIMEOUT or HS_E_IO.
  */
 enum hs_result hs_segment_sync(struct hs_segment *s, int64_t deadline_ms);
 

@@ -111,7 +111,7 @@ static void run_cycle(struct hs_write_batcher *g)
 	take_late_waiting(g, hs_io_now_monotonic(), &late);
 	begin(g, hs_io_now_us());
 	pthread_mutex_unlock(&g->lock);
-	tell(late, HS_E_BUSY);
+	tell(late, HS_E_TIMEOUT);
 	if (g->working != NULL)
 		r = g->run(g->context, g, g->working);
 	pthread_mutex_lock(&g->lock);
@@ -153,5 +153,5 @@ void hs_write_batcher_expire(struct hs_write_batcher *g, int64_t now_ms)
 	if (g->released)
 		take_late(&g->working, now_ms, end);
 	pthread_mutex_unlock(&g->lock);
-	tell(late, HS_E_BUSY);
+	tell(late, HS_E_TIMEOUT);
 }

@@ -70,7 +70,7 @@ void hs_write_batcher_lead(struct hs_write_batcher *g);
 
 /*
  * Now and then, from a thread that is not held up by any of the work: members whose time is
- * up are done with HS_E_BUSY, whether their work is under way or not.
+ * up are done with HS_E_TIMEOUT, whether their work is under way or not.
  */
 void hs_write_batcher_expire(struct hs_write_batcher *g, int64_t now_ms);
 

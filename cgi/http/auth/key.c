@@ -1,0 +1,90 @@
+/*
+ * key: an API key, as the user name of Basic (RFC 7617; the password does not count) or as a
+ * Bearer token (RFC 6750).
+ *
+ * Keys are compared by their SHA-256 in constant time, and with every configured key, so
+ * that the time does not tell which one matched.
+ */
+#include "base/base64.h"
+#include "cgi/http/auth/authenticator.h"
+
+#include <openssl/crypto.h>
+
+/* Appends the key inside an Authorization header; false if there is none. */
+static bool read_key(struct hs_slice header, struct hs_buf *key)
+{
+	size_t scheme = 0;
+	struct hs_slice rest;
+	char *colon;
+
+	while (scheme < header.n && header.p[scheme] != ' ')
+		scheme++;
+	rest = hs_slice_trim(hs_slice(header.p + scheme, header.n - scheme));
+	if (hs_slice_eq_nocase(hs_slice(header.p, scheme), HS_SLICE("Bearer"))) {
+		hs_buf_put_slice(key, rest);
+		return rest.n > 0;
+	}
+	if (!hs_slice_eq_nocase(hs_slice(header.p, scheme), HS_SLICE("Basic")) ||
+	    !hs_base64_decode(rest, key))
+		return false;
+	colon = key->n == 0 ? NULL : memchr(key->p, ':', key->n);
+	if (colon == NULL) /* RFC 7617, 2: user-id and password are separated by a colon */
+		return false;
+	key->n = (size_t)(colon - key->p);
+	return key->n > 0;
+}
+
+static enum hs_result find_key(const struct hs_settings *s, struct hs_slice key,
+                               struct hs_slice *tenant)
+{
+	uint8_t digest[HS_SHA256_BYTES];
+	const struct hs_key *found = NULL;
+
+	if (!hs_sha256(key, digest))
+		return HS_E_MEMORY;
+	for (unsigned i = 0; i < s->keys; i++)
+		if (hs_equal_constant_time(s->key[i].sha256, digest, sizeof digest))
+			found = &s->key[i];
+	if (found == NULL)
+		return HS_E_KEY;
+	if (found->revoked)
+		return HS_E_KEY_REVOKED;
+	*tenant = hs_slice_str(found->tenant);
+	return HS_OK;
+}
+
+static bool is_configured(const struct hs_settings *s)
+{
+	return hs_settings_demand_key(s);
+}
+
+static bool is_shown(const struct hs_credentials *c)
+{
+	return c->authorization.p != NULL;
+}
+
+static enum hs_result check_head(struct hs_auth_exchange *x)
+{
+	struct hs_slice header = x->credentials->authorization;
+	struct hs_buf *key = x->scratch;
+	enum hs_result r;
+
+	if (!is_shown(x->credentials))
+		return HS_E_NO_KEY;
+	hs_buf_reset(key);
+	if (read_key(hs_slice_trim(header), key))
+		r = find_key(x->settings, hs_buf_slice(key), x->tenant);
+	else
+		r = hs_buf_ok(key) ? HS_E_KEY : HS_E_MEMORY;
+	if (key->p != NULL)
+		OPENSSL_cleanse(key->p, key->cap);
+	return r;
+}
+
+const struct hs_authenticator hs_authenticator_key = {
+	.name = "key",
+	.challenge = "Basic realm=\"hookspool\"",
+	.configured = is_configured,
+	.shown = is_shown,
+	.check_head = check_head,
+};

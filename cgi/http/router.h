@@ -1,0 +1,29 @@
+/*
+ * router: reads a request's head, decides by it what can be decided, and hands the request to its
+ * route's handler.
+ */
+#ifndef HS_ROUTER_H
+#define HS_ROUTER_H
+
+#include "cgi/http/exchange.h"
+
+struct hs_head {
+	struct hs_request request; /* points into the variables */
+	struct hs_slice tenant;    /* points into the settings */
+	bool needs_signature;      /* the body decides whether the sender is let in */
+};
+
+/*
+ * Decides what the head alone can decide, before a byte of the body is read: HS_OK, or a result of
+ * hs_request_read, or of hs_auth_head if the route is for senders. `key` is scratch, and wiped.
+ */
+enum hs_result hs_head_read(struct hs_head *h, const struct hs_settings *settings,
+                            char *const *params, struct hs_buf *key);
+
+/*
+ * Serves the request that the exchange's transport has, up to and including its finish(), and
+ * ends the exchange: see hs_exchange_new.
+ */
+void hs_serve(struct hs_scratch *r, struct hs_exchange *v, const struct hs_settings *settings);
+
+#endif

@@ -1,0 +1,48 @@
+#include "cgi/http/setup_page.h"
+
+static const char *missing(enum hs_settings_fault fault)
+{
+	switch (fault) {
+	case HS_FAULT_ABSENT:
+		return "The settings: there is no hookspool.conf, neither beside this program nor in the\n"
+		       "folder \"hookspool\" that lies next to this program's folder.";
+	case HS_FAULT_UNREADABLE:
+		return "The settings: hookspool.conf is there, but the user who runs this program cannot\n"
+		       "read it. Give it the permissions 600 and the owner that this program has.";
+	case HS_FAULT_EXPOSED:
+		return "Privacy: hookspool.conf holds a secret, and every user of this machine may read\n"
+		       "it. Give it the permissions 600.";
+	case HS_FAULT_LINE:
+		return "A correct hookspool.conf: this program cannot take line ";
+	case HS_FAULT_ENVIRONMENT:
+		return "A correct variable HOOKSPOOL_... of the web server.";
+	case HS_FAULT_SPOOL_DIR:
+		return "The line spool_dir in hookspool.conf: which folder the events go to.";
+	case HS_FAULT_ACCESS:
+		return "Who may send: set a secret in hookspool.conf (and what auth demands there).";
+	case HS_FAULT_OTHER:
+		break;
+	}
+	return "Memory.";
+}
+
+void hs_setup_page(const struct hs_settings_error *error, struct hs_response *response)
+{
+	struct hs_buf *body = response->body;
+
+	hs_buf_reset(body);
+	hs_buf_put_slice(body, HS_SLICE("hookspool runs here, and takes no events yet. "
+	                                "This is missing:\n\n"));
+	hs_buf_put_slice(body, hs_slice_str(missing(error->fault)));
+	if (error->fault == HS_FAULT_LINE) {
+		hs_buf_put_uint(body, (uint64_t)error->line);
+		hs_buf_putc(body, '.');
+	}
+	hs_buf_put_slice(body, HS_SLICE("\n\nThe error log of the web server says more. "
+	                                "Then load this page again.\n"));
+	response->status = 503;
+	response->media_type = HS_SLICE("text/plain; charset=utf-8");
+	hs_response_header(response, HS_SLICE("Retry-After"), HS_SLICE("5"));
+	hs_response_header(response, HS_SLICE("Cache-Control"), HS_SLICE("no-store"));
+	hs_response_header(response, HS_SLICE("X-Content-Type-Options"), HS_SLICE("nosniff"));
+}

@@ -1,0 +1,40 @@
+/*
+ * json_writer: writes JSON to a buffer, and puts the commas.
+ *
+ * Members and elements are written in order; a name is written as it is (it needs no
+ * escape), and NULL names an element of an array or the outermost value. A zeroed struct
+ * with `out` set is ready. Failure is the buffer's: sticky, see buf.h.
+ *
+ *	struct hs_json_writer w = { .out = &text };
+ *
+ *	hs_json_writer_object(&w, NULL);
+ *	hs_json_writer_uint(&w, "accepted", 1);
+ *	hs_json_writer_end(&w, '}');            {"accepted":1}
+ */
+#ifndef HS_JSON_WRITER_H
+#define HS_JSON_WRITER_H
+
+#include "base/buf.h"
+
+struct hs_json_writer {
+	struct hs_buf *out; /* not owned */
+	bool comma;         /* something came before on this level */
+	bool line;          /* what comes next begins a line */
+};
+
+void hs_json_writer_object(struct hs_json_writer *w, const char *name);
+void hs_json_writer_array(struct hs_json_writer *w, const char *name);
+/* Ends the innermost object ('}') or array (']'). */
+void hs_json_writer_end(struct hs_json_writer *w, char bracket);
+
+void hs_json_writer_text(struct hs_json_writer *w, const char *name, struct hs_slice value);
+void hs_json_writer_uint(struct hs_json_writer *w, const char *name, uint64_t value);
+void hs_json_writer_bool(struct hs_json_writer *w, const char *name, bool value);
+void hs_json_writer_null(struct hs_json_writer *w, const char *name);
+/* `value` is JSON already; or, in an array, elements with commas between them. */
+void hs_json_writer_raw(struct hs_json_writer *w, const char *name, struct hs_slice value);
+
+/* What is written next begins a line, after its comma. */
+void hs_json_writer_line(struct hs_json_writer *w);
+
+#endif

@@ -1,0 +1,61 @@
+/*
+ * dialect: the shapes in which a body holds its events, and one reader for all of them. Pure.
+ *
+ * A dialect is a row of the table in dialect.c: it tells from the body's first byte whether
+ * the body is its own, and reads one event after another. To add one, write its functions
+ * and its row; readers (the handler, the signature, erase) need no change.
+ *
+ *	event   {"type":…}                        one event
+ *	batch   [{"type":…},{"json":{"type":…}}]  many; Extensible Webhooks wrap each of them
+ *
+ * The reader parses one event at a time, so that tokens are kept for one event and not for
+ * four thousand. An event that was peeked at is not parsed again by hs_body_next.
+ */
+#ifndef HS_DIALECT_H
+#define HS_DIALECT_H
+
+#include "event/json.h"
+
+enum { HS_DIALECT_SPANS = 2 };
+
+struct hs_body_reader;
+
+struct hs_dialect {
+	const char *name;
+	bool is_batch; /* may hold more than one event */
+	/* Whether the body is of this shape. Looks at its first byte and reads no further. */
+	bool (*claims)(struct hs_json *json);
+	/* Reads the next event, see hs_body_next. */
+	enum hs_result (*next)(struct hs_body_reader *r, bool *more, uint32_t *root);
+	/*
+	 * After the first event was read: the texts, at most HS_DIALECT_SPANS, that Segment may have
+	 * signed instead of the whole body, the likelier first. NULL: it signs the whole body.
+	 */
+	unsigned (*spans)(const struct hs_json *json, struct hs_slice span[static HS_DIALECT_SPANS]);
+};
+
+struct hs_body_reader {
+	struct hs_json *json; /* not owned; holds the tokens of the event read last */
+	const struct hs_dialect *dialect;
+	uint64_t index; /* how many events were read */
+
+	bool peeked; /* the next event was read already, with this result */
+	bool more;
+	uint32_t root;
+	enum hs_result result;
+};
+
+/* Begins with the body, which must outlive the reader. */
+void hs_body_open(struct hs_body_reader *r, struct hs_json *json, struct hs_slice body);
+
+/*
+ * Reads the next event: *root is its token in r->json. *more is false after the last one, and then
+ * nothing follows it but blanks. HS_OK, HS_E_MEMORY or a result of class json; r->json->pos
+ * is where the parser stopped.
+ */
+enum hs_result hs_body_next(struct hs_body_reader *r, bool *more, uint32_t *root);
+
+/* Reads the next event, which hs_body_next will return again. */
+enum hs_result hs_body_peek(struct hs_body_reader *r, bool *more);
+
+#endif

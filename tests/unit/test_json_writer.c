@@ -1,0 +1,75 @@
+#include "base/json_writer.h"
+#include "tests/lib/cases.h"
+
+static struct hs_buf text;
+
+static void expect(const char *want)
+{
+	assert_true(hs_buf_ok(&text));
+	hs_buf_putc(&text, '\0');
+	assert_string_equal(text.p, want);
+	hs_buf_free(&text);
+}
+
+static void every_kind_of_value(void **state)
+{
+	struct hs_json_writer w = { .out = &text };
+
+	(void)state;
+	hs_json_writer_object(&w, NULL);
+	hs_json_writer_text(&w, "text", HS_SLICE("a \"b\"\n"));
+	hs_json_writer_uint(&w, "number", UINT64_MAX);
+	hs_json_writer_bool(&w, "yes", true);
+	hs_json_writer_bool(&w, "no", false);
+	hs_json_writer_null(&w, "nothing");
+	hs_json_writer_raw(&w, "raw", HS_SLICE("[1,2]"));
+	hs_json_writer_end(&w, '}');
+	expect("{\"text\":\"a \\\"b\\\"\\n\",\"number\":18446744073709551615,\"yes\":true,\"no\":false,"
+	       "\"nothing\":null,\"raw\":[1,2]}");
+}
+
+static void commas_between_and_nowhere_else(void **state)
+{
+	struct hs_json_writer w = { .out = &text };
+
+	(void)state;
+	hs_json_writer_array(&w, NULL);
+	hs_json_writer_object(&w, NULL);
+	hs_json_writer_end(&w, '}');
+	hs_json_writer_object(&w, NULL);
+	hs_json_writer_array(&w, "empty");
+	hs_json_writer_end(&w, ']');
+	hs_json_writer_array(&w, "two");
+	hs_json_writer_uint(&w, NULL, 0);
+	hs_json_writer_uint(&w, NULL, 1);
+	hs_json_writer_end(&w, ']');
+	hs_json_writer_uint(&w, "after", 2);
+	hs_json_writer_end(&w, '}');
+	hs_json_writer_end(&w, ']');
+	expect("[{},{\"empty\":[],\"two\":[0,1],\"after\":2}]");
+}
+
+static void a_line_begins_after_the_comma(void **state)
+{
+	struct hs_json_writer w = { .out = &text };
+
+	(void)state;
+	hs_json_writer_object(&w, NULL);
+	hs_json_writer_uint(&w, "a", 1);
+	hs_json_writer_line(&w);
+	hs_json_writer_uint(&w, "b", 2);
+	hs_json_writer_uint(&w, "c", 3);
+	hs_json_writer_end(&w, '}');
+	expect("{\"a\":1,\n\"b\":2,\"c\":3}");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(every_kind_of_value),
+		cmocka_unit_test(commas_between_and_nowhere_else),
+		cmocka_unit_test(a_line_begins_after_the_comma),
+	};
+
+	return cmocka_run_group_tests_name("json_writer", tests, NULL, NULL);
+}
