@@ -26,7 +26,7 @@ test     libjson-c-dev          the second opinion on JSON
 test     libinih-dev            the second opinion on settings files
 run,test curl                   sends the requests
 run,test jq                     reads answers and spool
-test     sqlite3                loads the spool, as the README says
+test     sqlite3                loads the spool, as docs/recipes.md says
 test     rsync                  mirrors it
 run,test openssl                signs bodies, makes the certificates
 run,test lighttpd               a web server: FastCGI and CGI
