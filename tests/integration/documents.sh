@@ -94,6 +94,15 @@ all_mounts() {
 		sed -i "s#/run/apache2#$T/log#" "$D/etc/apache2/conf-available/hookspool.conf" # Debian makes it at the start
 }
 
+# The modules that a page enables are those which its configuration loads, but for what Debian has enabled
+# and what comes with them.
+for conf in fcgid proxy-fcgi cgi; do
+	modules=$(sed -nE 's/^LoadModule +([a-z_]+)_module.*/\1/p' "$ROOT/apache-conf/hookspool-$conf.conf" |
+		grep -vxE 'mpm_event|authz_core|reqtimeout|socache_shmcb|proxy' | sort | xargs)
+	is "a2enmod: those of hookspool-$conf.conf" "$(blocks docs/mounts.md sh | sed -n 's/^a2enmod \(.*\) && a2enconf hookspool && service apache2 restart$/\1/p' |
+		while read -r line; do tr ' ' '\n' <<<"$line" | sort | xargs; done | grep -xF "$modules")" "$modules"
+done
+
 all_start 'before'
 check 'make install' install_ours
 check 'the mounts of docs/mounts.md' all_mounts
