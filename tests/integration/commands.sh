@@ -12,9 +12,10 @@ blocks_of() {
 	rm -rf "$T/blocks"
 	mkdir "$T/blocks"
 	awk -v folder="$T/blocks/" '
-		/^<!-- (run by|not run:)/ { claims = claims $0 "\n"; next }
-		$0 == "```sh" { n++; file = folder n; inside = 1; printf "%s", claims >(file ".claims"); claims = ""; next }
-		/^```/ { inside = 0; next }
+		{ fence = $0; sub(/^ +/, "", fence) }
+		fence ~ /^<!-- (run by|not run:)/ { claims = claims fence "\n"; next }
+		fence == "```sh" { n++; file = folder n; inside = 1; printf "%s", claims >(file ".claims"); claims = ""; next }
+		fence ~ /^```/ { inside = 0; next }
 		inside { print >file; next }
 		{ claims = "" }' "$ROOT/$1"
 }
@@ -33,14 +34,20 @@ claim_holds() {
 }
 
 ### A place to run them in ##############################################
-spool_start 'rotate_min_gap = 0'
+# The server takes a secret or a key. Commands with --tenant run with its settings, which have labels;
+# the others with settings that have none.
+spool_start 'rotate_min_gap = 0' 'auth = either' '[keys]' 'acme = key-of-acme' 'segment-review = key-of-a-reviewer'
+sed '/^auth/,$d' "$S/hookspool.conf" >"$S/plain.conf"
+chmod 600 "$S/plain.conf"
+own "$S/plain.conf"
 WORK=$S/work
 mkdir -p "$WORK/docs" "$WORK/logs" "$S/standby" "$S/backup" "$S/shims"
 ln -s ../spool "$WORK/spool"
 cp -R "$ROOT/docs/examples" "$WORK/docs/examples"
 event archived | gzip >"$WORK/logs/a.gz"
 printf '%s' "$SECRET" >"$WORK/secret"
-printf '#!/bin/sh\nexit 0\n' >"$WORK/handler"
+printf 'key-of-acme' >"$WORK/key"
+printf '#!/bin/sh\nexec cat >/dev/null\n' >"$WORK/handler"
 cp "$WORK/handler" "$WORK/update-contact"
 cp "$WORK/handler" "$WORK/book-order"
 cat >"$S/shims/sudo" <<-'END' # who it should be, we are
@@ -80,7 +87,8 @@ try() {
 	chmod 644 "$T/script"
 	(
 		cd "$WORK" || exit
-		export PATH=$S/shims:$S/bin:/usr/bin:$PATH HOME=$WORK HOOKSPOOL_CONF=$S/hookspool.conf RSYNC_RSH=$S/shims/ssh secret=$SECRET
+		export PATH=$S/shims:$S/bin:/usr/bin:$PATH HOME=$WORK HOOKSPOOL_CONF=$S/plain.conf RSYNC_RSH=$S/shims/ssh secret=$SECRET
+		! grep -q -e --tenant "$T/script" || HOOKSPOOL_CONF=$S/hookspool.conf
 		as_server_user timeout "${2:-60}" bash -eo pipefail "$T/script"
 	) >"$T/out" 2>"$T/said" </dev/null
 	code=$?

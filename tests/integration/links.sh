@@ -6,7 +6,7 @@ MAN=$ROOT/tools/packaging/man
 cd "$ROOT" || exit 2
 
 # prose PAGE: without its blocks.
-prose() { awk '/^```/ { inside = !inside; next } !inside' "$1"; }
+prose() { awk '/^ *```/ { inside = !inside; next } !inside' "$1"; }
 
 # anchors PAGE: of its headings, as GitHub makes them.
 anchors() {
