@@ -52,7 +52,7 @@ TESTLIB := tests/lib/cases.c tests/lib/spooldir.c tests/lib/wrap.c
 obj = $(patsubst %.c,$(B)/obj/%.o,$(1))
 UNIT_BIN := $(patsubst tests/unit/%.c,$(B)/unit/%,$(UNIT))
 FUZZ := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
-MAN := $(addprefix $(B)/man/,hookspool.fcgi.8 hookspool.conf.5 hookspool-spool.5 hookspool.1)
+MAN := $(patsubst tools/packaging/man/%.in,$(B)/man/%,$(sort $(wildcard tools/packaging/man/*.in)))
 
 Q := $(if $(V),,@)
 say = $(if $(V),,@printf '  %-6s %s\n' $(1) '$(2)')
@@ -80,7 +80,7 @@ help:
 ## make deps       install the Debian packages that build and tests need
 ## make install    into DESTDIR, PREFIX (/usr/local); make uninstall removes it again
 ## make deb        a Debian package in build/deb/
-## make fresh      as root, on empty Debians (SUITES): the README's commands, package, bundle, a boot
+## make fresh      as root, on empty Debians (SUITES): the two commands, package, bundle, a boot
 ## make clean
 
 # --- programs -----------------------------------------------------------------
@@ -453,7 +453,7 @@ DEB_TREE = $(B)/deb/hookspool-$(VERSION)
 deb:
 	$(Q)$(DEPS) --missing build package >/dev/null || $(DEPS) build package
 	$(Q)rm -rf $(B)/deb && mkdir -p $(DEB_TREE)
-	$(Q)cp -R Makefile LICENSE README.md CHANGELOG.md cgi common tools tests apache-conf lighttpd-conf $(DEB_TREE)
+	$(Q)cp -R Makefile LICENSE README.md CHANGELOG.md CONTRIBUTING.md SECURITY.md docs cgi common tools tests apache-conf lighttpd-conf $(DEB_TREE)
 	$(Q)mv $(DEB_TREE)/tools/packaging/debian $(DEB_TREE)/debian
 	$(Q)sed -e 's/@version@/$(VERSION)/' -e "s/@date@/$$(date -R -r CHANGELOG.md)/" \
 	    tools/packaging/debian/changelog.in >$(DEB_TREE)/debian/changelog && rm $(DEB_TREE)/debian/changelog.in

@@ -20,7 +20,7 @@
  *		}
  *
  * The usage line, `hookspool help`, the manual page (a line "@options tail@" in
- * man/hookspool.1.in) and bash's completion come from the same table.
+ * man/hookspool-tail.1.in) and bash's completion come from the same table.
  *
  * Exit codes: 0 fine, 1 a problem was found, 2 usage, 64 and above as sysexits(3).
  */

@@ -35,7 +35,7 @@ take m4 >/dev/null # not mirrored: it is in the open segment
 hs tail --cursor etl
 primary=$S
 fresh
-cp -p "$primary"/spool/events-*.jsonl "$S/spool/" # the mirror of the README: sealed segments alone
+cp -p "$primary"/spool/events-*.jsonl "$S/spool/" # the mirror of docs/recipes.md: sealed segments alone
 own "$S"/spool/*
 hs adopt
 is 'a mirror is adopted' "$CODE $(sed -n '2,4p' <<<"$OUT" | xargs)" \

@@ -90,7 +90,7 @@ is 'check, of what that cursor keeps' "$(hs check | sed -n 's/.*behind has not m
 is 'backup, of the open segments' "$(hs backup "$S/run/backup" | sed -n 's/^  \(.*\) of the open segments/\1/p')" \
 	"$(cat "$SPOOL" "$S/spool/rejected.jsonl" | wc -c | awk '{ print $1 < 1024 ? $1 " B" : sprintf("%.1f KB", $1 / 1024) }')"
 is 'check, of free space' "$(hs check | grep -cE ' space +[0-9]+\.[0-9] [KMGTPE]B free')" 1
-is 'no page speaks of other units' "$(cd "$ROOT" && grep -nE '[0-9] ?[KMGT]iB|[0-9] kB' README.md tools/packaging/man/*.in)" ''
+is 'no page speaks of other units' "$(cd "$ROOT" && grep -nE '[0-9] ?[KMGT]iB|[0-9] kB' *.md docs/*.md tools/packaging/man/*.in)" ''
 is 'no command shifts bytes by itself' "$(cd "$ROOT" && grep -nE '>> (10|20|30)[^0-9]' tools/*.c | grep -v max-request-size)" ''
 for size in 64M 64MB '64 MB' 67108864 65536K '65536 KB'; do
 	sed "1i min_free = $size" "$S/hookspool.conf" >"$S/size.conf"

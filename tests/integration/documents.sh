@@ -2,21 +2,22 @@
 # left that cannot start, be the program or the package gone. Folders of our own stand for /etc and
 # /var/lib; the servers are real, and only asked whether they like their configuration.
 . "$(dirname "$0")/../lib/server.sh"
+. "$(dirname "$0")/../lib/documents.sh"
 
-# readme PATTERN: the README's commands that match, in a folder D for a root, with no sudo.
-readme() {
-	local found
-	found=$(grep -E "^    $1" "$ROOT/README.md") || not_ok "the README has $1"
-	sed -e 's/    *# .*//' -e 's/\bsudo //g' -e "s#/etc/#$D/etc/#g; s#/var/lib/#$D/var/lib/#g" <<<"$found"
-}
 run() { (cd "$ROOT" && sh -ec "$1") >"$T/out" 2>&1 || { cat "$T/out"; false; }; }
 D=$T/root
 mkdir -p "$D/etc" "$D/var/lib"
 chmod 755 "$D"
 
+### What the README shows #############################################
+# Its commands to mount are those of docs/mounts.md, which are run below.
+is 'the README mounts as docs/mounts.md does' "$(blocks README.md sh | grep -vE '^(make (run|test)|hookspool )' |
+	grep -vxFf <(blocks docs/mounts.md sh))" ''
+check 'the README has at most 220 lines' [ "$(wc -l <"$ROOT/README.md")" -le 220 ]
+
 ### Settings and spool ##################################################
 if [ "$(id -u)" -eq 0 ]; then
-	make=$(readme 'sudo (test|install) ' | sed "s#build/hookspool.conf#$HS_BUILD/hookspool.conf#")
+	make=$(shown 'sudo (test|install) ' | sed "s#build/hookspool.conf#$HS_BUILD/hookspool.conf#")
 	check 'settings and spool are made' run "$make"
 	is 'with their modes' "$(stat -c '%a %U:%G' "$D/etc/hookspool/hookspool.conf" "$D/var/lib/hookspool/spool" | xargs)" \
 		'640 root:www-data 700 www-data:root'
@@ -24,7 +25,7 @@ if [ "$(id -u)" -eq 0 ]; then
 	before=$(cat "$D/etc/hookspool/hookspool.conf")
 	touch "$D/var/lib/hookspool/spool/events.jsonl" && chown www-data: "$D/var/lib/hookspool/spool/events.jsonl"
 	# a service, whose user is nobody here; and readers, a group of their own
-	service=$(readme 'sudo chown ' | sed 's/root:hookspool/root:nogroup/; s/hookspool: /nobody: /')
+	service=$(shown 'sudo chown ' | sed 's/root:hookspool/root:nogroup/; s/hookspool: /nobody: /')
 	check 'the spool becomes the service'\''s' run "$service"
 	is 'all of it' "$(stat -c %U:%G "$D"/etc/hookspool/hookspool.conf "$D"/var/lib/hookspool{,/spool,/spool/events.jsonl} | xargs)" \
 		'root:nogroup nobody:nogroup nobody:nogroup nobody:nogroup'
@@ -57,7 +58,7 @@ cat >"$T/nginx.conf" <<END
 pid $T/log/nginx.pid; error_log $T/log/nginx.log; events { }
 http { access_log off; client_body_temp_path $T/log/b; fastcgi_temp_path $T/log/f; proxy_temp_path $T/log/p;
 scgi_temp_path $T/log/s; uwsgi_temp_path $T/log/u; server { listen 127.0.0.1:$PORT;
-$(sed -n 's/.*in server { }: \(include .*;\)$/\1/p' "$ROOT/README.md" | sed "s#snippets#$D/etc/nginx/snippets#") } }
+$(sed -n 's/.*in server { }: \(include .*;\)$/\1/p' "$ROOT/docs/mounts.md" | sed "s#snippets#$D/etc/nginx/snippets#") } }
 END
 nginx_likes() { nginx -t -q -c "$T/nginx.conf" -e "$T/log/nginx.log"; }
 {
@@ -84,7 +85,7 @@ uninstall_ours() { make -s -C "$ROOT" uninstall B="$HS_BUILD" DESTDIR="$D" PREFI
 installed() { (cd "$D" && find . \( -type f -o -type l \) -path '*hookspool*' -exec sha256sum {} + | sort -k 2); }
 # The enabling is that of lighty-enable-mod and a2enconf, which this machine may lack.
 enable() {
-	run "$(readme "sed .*$1")" &&
+	run "$(shown "sed .*$1")" &&
 		ln -sf $LINK_L "$D/etc/lighttpd/conf-enabled/50-hookspool.conf" &&
 		ln -sf $LINK_A "$D/etc/apache2/conf-enabled/hookspool.conf"
 }
@@ -93,9 +94,18 @@ all_mounts() {
 		sed -i "s#/run/apache2#$T/log#" "$D/etc/apache2/conf-available/hookspool.conf" # Debian makes it at the start
 }
 
+# The modules that a page enables are those which its configuration loads, but for what Debian has enabled
+# and what comes with them.
+for conf in fcgid proxy-fcgi cgi; do
+	modules=$(sed -nE 's/^LoadModule +([a-z_]+)_module.*/\1/p' "$ROOT/apache-conf/hookspool-$conf.conf" |
+		grep -vxE 'mpm_event|authz_core|reqtimeout|socache_shmcb|proxy' | sort | xargs)
+	is "a2enmod: those of hookspool-$conf.conf" "$(blocks docs/mounts.md sh | sed -n 's/^a2enmod \(.*\) && a2enconf hookspool && service apache2 restart$/\1/p' |
+		while read -r line; do tr ' ' '\n' <<<"$line" | sort | xargs; done | grep -xF "$modules")" "$modules"
+done
+
 all_start 'before'
 check 'make install' install_ours
-check 'the mounts of the README' all_mounts
+check 'the mounts of docs/mounts.md' all_mounts
 first=$(installed)
 check 'lighttpd has its mount' eval 'lighttpd -p -f "$T/lighttpd.conf" | grep bin-path'
 check 'and nginx' eval 'nginx -T -q -c "$T/nginx.conf" -e "$T/log/nginx.log" | grep fastcgi_pass'
@@ -114,7 +124,7 @@ check 'and lighttpd, which looks for the program at its start, really does' eval
 end_process "$SERVER_PID"
 SERVER_PID=
 
-# The package: its configurations lie where the README's do. dpkg deletes them, and then the script
+# The package: its configurations are where those of docs/mounts.md are. dpkg deletes them, and then the script
 # runs; links are there under the usual names, and under another.
 sed '1,/^override_dh_auto_install/d' "$ROOT/tools/packaging/debian/rules" | grep -q 'snippets/hookspool.conf' ||
 	not_ok 'the package has the snippet for nginx'
@@ -137,7 +147,7 @@ echo '  include snippets/hookspool.conf;' >"$D/etc/nginx/sites-available/default
 check 'an include of the very name is told of' eval 'sh "$T/postrm" purge 2>&1 | grep "nginx does not start"'
 echo '  # include snippets/hookspool.conf; include snippets/hookspool[.]conf;' >"$D/etc/nginx/sites-available/default"
 is 'a comment and a pattern are not' "$(sh "$T/postrm" purge 2>&1)" ''
-for file in README.md tools/packaging/nginx/hookspool.conf tools/packaging/debian/README.Debian; do
+for file in docs/mounts.md tools/packaging/nginx/hookspool.conf tools/packaging/debian/README.Debian; do
 	check "$file: nginx is to include a pattern" eval 'grep -q "include snippets/hookspool\[\.\]conf;" "$ROOT/$file" &&
 		! grep "include snippets/hookspool\.conf" "$ROOT/$file"'
 done

@@ -1,4 +1,4 @@
-# What `make install` leaves behind: everything the README and the configurations speak of.
+# What `make install` leaves behind: everything the pages and the configurations speak of.
 . "$(dirname "$0")/../lib/server.sh"
 
 I=$T/installed P=$T/installed/usr/local
@@ -7,9 +7,11 @@ check 'make install succeeds' eval \
 check 'the handler runs' "$P/lib/hookspool/hookspool.fcgi" --version
 check 'and under its other name' "$P/lib/hookspool/hookspool.cgi" --version
 check 'the command runs' "$P/bin/hookspool" --version
-for page in man1/hookspool.1 man5/hookspool.conf.5 man5/hookspool-spool.5 man8/hookspool.fcgi.8; do
-	check "$page" test -s "$P/share/man/$page"
+for page in hookspool.1 hookspool-each.1 hookspool.conf.5 hookspool-spool.5 hookspool.fcgi.8; do
+	check "$page" test -s "$P/share/man/man${page##*.}/$page"
 done
+is 'every manual page of the sources' "$(cd "$P/share/man" && ls man*/* | sed 's|.*/||' | sort)" \
+	"$(cd "$ROOT/tools/packaging/man" && ls ./*.in | sed 's|./||; s|[.]in$||' | sort)"
 for conf in "$ROOT"/apache-conf/* "$ROOT"/lighttpd-conf/*; do
 	name=${conf#"$ROOT"/}
 	check "$name, as shipped" cmp "$conf" "$P/share/doc/hookspool/examples/$name"

@@ -1,6 +1,7 @@
 # What is refused stands in the log where the documents say it is, in every mount; behind lighttpd as
-# the README mounts it, with its own command, in a server that has a configuration already.
+# docs/mounts.md mounts it, with its own command, in a server that has a configuration already.
 . "$(dirname "$0")/../lib/server.sh"
+. "$(dirname "$0")/../lib/documents.sh"
 
 # refused_in FILE: a request without a signature is refused, and the log says so.
 refused_in() {
@@ -15,16 +16,16 @@ with_time() {
 	check "$MOUNT: with its time" grep -qE '^20[0-9-]{8}T[0-9:]{8}\.[0-9]{3}Z hookspool\[' "$1"
 }
 
-# as_in_readme MOUNT: lighttpd with a configuration of its own, and in it what the README's command
-# takes out of the shipped file.
-as_in_readme() {
+# as_shown MOUNT: lighttpd with a configuration of its own, and in it what the command of
+# docs/mounts.md takes out of the shipped file.
+as_shown() {
 	local command
 	directory_make
 	http_port=$(port_random) https_port=$(port_random)
 	URL=http://127.0.0.1:$http_port/hookspool
 	conf_make "$(conf_of "$1")"
-	command=$(sed -n 's|^    \(sed .* \)lighttpd-conf/hookspool-fastcgi.conf >.*|\1|p' "$ROOT/README.md")
-	[ -n "$command" ] || not_ok "the README has the command for lighttpd"
+	command=$(blocks docs/mounts.md sh | sed -n 's|^\(sed .* \)lighttpd-conf/hookspool-fastcgi.conf >.*|\1|p')
+	[ -n "$command" ] || not_ok "docs/mounts.md has the command for lighttpd"
 	eval "$command \"\$S/server.conf\"" >"$S/50-hookspool.conf"
 	cat >"$S/server.conf" <<-END
 		server.modules = ( "mod_access" )
@@ -44,7 +45,7 @@ as_in_readme() {
 }
 
 for MOUNT in lighttpd-fcgi lighttpd-cgi; do
-	as_in_readme "$MOUNT"
+	as_shown "$MOUNT"
 	refused_in "$S/log/hookspool.log"
 	with_time "$S/log/hookspool.log"
 	server_stop

@@ -1,6 +1,7 @@
 # nginx as shipped, where it is not like the others: its limits, its buffers, a program that is
 # away. What all mounts have in common is in mounts.sh, sizes.sh, slow.sh and refusals.sh.
 . "$(dirname "$0")/../lib/server.sh"
+. "$(dirname "$0")/../lib/documents.sh"
 
 # The snippet alone, in a server of somebody else, with another mount beside it.
 snippet() { sed '/^### 1/,/^### 2/!d; /^### 2/d' "$ROOT/tools/packaging/nginx/hookspool.conf"; }
@@ -8,8 +9,7 @@ check 'the part for a running server is one location' \
 	awk '/^location/ { n++ } /^[a-z]/ && !/^location/ { exit 1 } END { if (n != 1) exit 1 }' \
 	<(snippet)
 
-is 'it is what the README prints' \
-	"$(sed -n '/^    location ~/,/^    }/s/^    //p' "$ROOT/README.md")" \
+is 'it is what docs/mounts.md prints' "$(blocks docs/mounts.md nginx)" \
 	"$(snippet | sed -E '/^\t*#/d; /^$/d; s/\t/    /')"
 
 SETTINGS='auth = both

@@ -1,23 +1,24 @@
-# The README's "I want to…": each recipe, as it stands there, on a spool with a few orders.
+# docs/recipes.md: each recipe, as it is there, on a spool with a few orders.
 . "$(dirname "$0")/../lib/server.sh"
 . "$(dirname "$0")/../lib/consume.sh"
 
-WORK= # where a recipe runs: beside the spool, as the README has it
+WORK= # where a recipe runs: beside the spool, as the page has it
 POSTGRES= # the process id of a server of our own
 
 # recipe WORDS: the block below the line that begins with **WORDS**.
 recipe() {
 	awk -v want="**$1**" '
 		index($0, want) == 1 { found = 1; next }
-		found && /^    / { print substr($0, 5); inside = 1; next }
-		inside { exit }' "$ROOT/README.md"
+		found && $0 == "```sh" { inside = 1; next }
+		inside && /^```/ { exit }
+		inside' "$ROOT/docs/recipes.md"
 }
 
 # run WORDS: runs it; what it says is in T/out and T/err.
 run() {
 	recipe "$1" >"$T/recipe"
 	chmod 644 "$T/recipe"
-	[ -s "$T/recipe" ] || not_ok "the README has a recipe to $1"
+	[ -s "$T/recipe" ] || not_ok "docs/recipes.md has a recipe to $1"
 	(
 		cd "$WORK" || exit
 		PATH=$S/bin:$PATH HOME=$WORK HOOKSPOOL_CONF=$S/hookspool.conf

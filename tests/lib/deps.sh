@@ -26,8 +26,9 @@ test     libjson-c-dev          the second opinion on JSON
 test     libinih-dev            the second opinion on settings files
 run,test curl                   sends the requests
 run,test jq                     reads answers and spool
-test     sqlite3                loads the spool, as the README says
+test     sqlite3                loads the spool, as docs/recipes.md says
 test     rsync                  mirrors it
+test     python3                runs an example of docs/examples
 run,test openssl                signs bodies, makes the certificates
 run,test lighttpd               a web server: FastCGI and CGI
 run,test lighttpd-mod-openssl   its HTTPS
@@ -44,7 +45,7 @@ faults   strace                 kills and errors at single system calls
 test,faults faketime             certificates of another day; clocks that jump
 faults   spin                   checks the model of the commit protocol
 faults   procps                 finds the processes to stop
-bench    nodejs                 a peer: events received in Node
+bench,check nodejs             a peer: events received in Node; an example of docs/examples
 bench    php-fpm                a peer: events received in PHP
 bench    php-cli                says its version
 bench    procps                 finds the processes whose time and memory is read
