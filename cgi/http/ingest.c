@@ -287,6 +287,7 @@ static void keep(struct hs_exchange *v)
 static enum hs_result validate(struct hs_exchange *v)
 {
 	struct hs_scratch *r = v->r;
+	struct hs_slice key = v->tenant; /* so far the label of the key alone */
 	enum hs_result result = v->transport->verdict;
 
 	if (result == HS_OK)
@@ -302,6 +303,7 @@ static enum hs_result validate(struct hs_exchange *v)
 		result = check_signature(v);
 	if (result != HS_OK)
 		return result;
+	v->answered.key = key;
 	v->answered.arrived_ms = r->store->now();
 	hs_timestamp_text(v->answered.arrived_ms, v->spooled_at);
 	return take_body(v);

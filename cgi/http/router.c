@@ -28,7 +28,6 @@ static enum hs_result begin(struct hs_scratch *r, struct hs_exchange *v, const s
 	v->request = head.request;
 	v->tenant = head.tenant;
 	v->needs_signature = head.needs_signature;
-	v->answered.key = head.tenant; /* of the head alone: the label of the key */
 	/* a monitor's requests would hide the silence of a sender */
 	v->count_answer = v->request.route != NULL && !v->request.route->for_senders ? NULL : r->store->count_answer;
 	if (v->request.route != NULL)
