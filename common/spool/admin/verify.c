@@ -507,6 +507,16 @@ static enum hs_result renew_index(struct exam *x, struct hs_segment *events)
 	return r;
 }
 
+/* Keeps erase away, since a copy must not bring back what it removes; drops the copy of a killed run. */
+static enum hs_result begin_mending(const struct exam *x, int *lock)
+{
+	enum hs_result r = hs_rewriter_lock(x->dir->run_dir, lock);
+
+	if (r == HS_OK && hs_io_unlink(x->dir->run_dir, CLEAN) < 0 && errno != ENOENT)
+		r = hs_io_result(errno);
+	return r;
+}
+
 enum hs_result hs_verify(struct hs_segment *segments, struct hs_index *index,
                           const struct hs_verifier *examiner, struct hs_verified *found)
 {
@@ -523,10 +533,8 @@ enum hs_result hs_verify(struct hs_segment *segments, struct hs_index *index,
 	x->examiner = examiner;
 	x->found = found;
 	x->copy = (struct hs_rewrite_copy)HS_REWRITE_COPY_NONE;
-	if (examiner->mend) /* a copy of ours must not bring back what is being erased */
-		r = hs_rewriter_lock(x->dir->run_dir, &lock);
-	if (examiner->mend && r == HS_OK && hs_io_unlink(x->dir->run_dir, CLEAN) < 0 && errno != ENOENT)
-		r = hs_io_result(errno); /* of a killed one */
+	if (examiner->mend)
+		r = begin_mending(x, &lock);
 	for (int i = 0; i < HS_STREAMS && r == HS_OK; i++) {
 		x->segment = &segments[i];
 		x->index = i == HS_EVENTS ? index : NULL;
