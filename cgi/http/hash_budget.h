@@ -1,9 +1,9 @@
 /*
- * hash_budget: how much may be spent on hashing large bodies that match no secret. Before a body has
- * been hashed nothing is known of its sender, so this is what strangers can make us do.
+ * hash_budget: limits the hashing of large bodies that match no secret. Until a body is hashed
+ * nothing is known of its sender, so this is the work that strangers can cause.
  *
- * A token bucket of HS_HASH_BUDGET_RATE bytes a second. What is spent beyond it is a debt, and until
- * that is paid by time nothing more is allowed. Lock-free; one for all threads.
+ * A token bucket of HS_HASH_BUDGET_RATE bytes a second. Spending more makes a debt, and nothing
+ * is allowed until time has paid it. Lock-free; all threads share one.
  */
 #ifndef HS_HASH_BUDGET_H
 #define HS_HASH_BUDGET_H
@@ -13,8 +13,8 @@
 #include <stdint.h>
 
 enum {
-	HS_HASH_BUDGET_RATE = 128 << 20, /* bytes a second: some third of a core */
-	HS_HASH_BUDGET_BURST_MS = 1000,  /* so much of it may be spent ahead */
+	HS_HASH_BUDGET_RATE = 128 << 20, /* bytes a second: a third of a core */
+	HS_HASH_BUDGET_BURST_MS = 1000,  /* of that rate, may be spent ahead */
 };
 
 /* Zeroed: nothing is owed. */

@@ -27,11 +27,17 @@ void hs_response_header(struct hs_response *r, struct hs_slice name, struct hs_s
 	r->header[r->headers++] = (struct hs_header){ name, value };
 }
 
-static void put_name(struct hs_buf *head, struct hs_slice name)
+static void put_header(struct hs_buf *head, struct hs_slice name, struct hs_slice value)
 {
-	hs_buf_put_slice(head, HS_SLICE("\r\n"));
-	hs_buf_put_slice(head, name);
-	hs_buf_put_slice(head, HS_SLICE(": "));
+	char *to = hs_buf_reserve(head, name.n + value.n + 4);
+
+	if (to == NULL)
+		return;
+	memcpy(to, "\r\n", 2);
+	hs_bytes_copy(to + 2, name.p, name.n);
+	memcpy(to + 2 + name.n, ": ", 2);
+	hs_bytes_copy(to + 4 + name.n, value.p, value.n);
+	head->n += name.n + value.n + 4;
 }
 
 void hs_response_print(const struct hs_response *r, bool without_body, struct hs_buf *head)
@@ -41,14 +47,11 @@ void hs_response_print(const struct hs_response *r, bool without_body, struct hs
 	hs_buf_put_uint(head, (uint64_t)r->status);
 	hs_buf_putc(head, ' ');
 	hs_buf_put_slice(head, hs_slice_str(reason(r->status)));
-	put_name(head, HS_SLICE("Content-Type"));
-	hs_buf_put_slice(head, r->media_type);
-	put_name(head, HS_SLICE("Content-Length"));
+	put_header(head, HS_SLICE("Content-Type"), r->media_type);
+	hs_buf_put_slice(head, HS_SLICE("\r\nContent-Length: "));
 	hs_buf_put_uint(head, r->body->n);
-	for (unsigned i = 0; i < r->headers; i++) {
-		put_name(head, r->header[i].name);
-		hs_buf_put_slice(head, r->header[i].value);
-	}
+	for (unsigned i = 0; i < r->headers; i++)
+		put_header(head, r->header[i].name, r->header[i].value);
 	hs_buf_put_slice(head, HS_SLICE("\r\n\r\n"));
 	if (without_body)
 		hs_buf_reset(r->body);

@@ -1,8 +1,8 @@
 /*
- * transport: what a request's origin offers, whether FastCGI or plain CGI.
+ * transport: where a request comes from and its answer goes to, FastCGI or plain CGI.
  *
- * One gateway object serves one request at a time, which may go from thread to thread. Its
- * strings are valid until finish().
+ * A transport has one request at a time, which may move from thread to thread. Its strings
+ * are valid until finish().
  */
 #ifndef HS_TRANSPORT_H
 #define HS_TRANSPORT_H
@@ -22,7 +22,7 @@ struct hs_transport {
 	 */
 	long (*read)(struct hs_transport *g, char *to, size_t n, int64_t deadline_ms);
 
-	/* Hands over head and body of the answer; false if the peer is gone. */
+	/* Writes head and body of the answer; false if the peer is gone. */
 	bool (*write)(struct hs_transport *g, struct hs_slice head, struct hs_slice body);
 
 	/* Ends the request; the answer is on its way when it returns. */
@@ -31,15 +31,15 @@ struct hs_transport {
 	void (*free)(struct hs_transport *g);
 
 	/*
-	 * The body, where it was read before the request came to a thread; else NULL, and read()
-	 * reads it. Its memory may be exchanged for other memory.
+	 * The body, if it was read before the request came to a thread; else NULL, and read()
+	 * reads it. Its memory may be swapped for other memory.
 	 */
 	struct hs_buf *body;
 
-	/* Not HS_OK: the request is answered with this instead, unless its head forbids more. */
+	/* Not HS_OK: the answer, unless the head is refused already. */
 	enum hs_result verdict;
 
-	/* Whether bytes behind CONTENT_LENGTH may be asked for (RFC 3875, 4.2 forbids CGI to). */
+	/* Whether bytes after CONTENT_LENGTH may be read (RFC 3875, 4.2 forbids it to CGI). */
 	bool reads_past_length;
 };
 
@@ -50,8 +50,8 @@ struct hs_transport *hs_transport_cgi_new(void);
 struct hs_transport *hs_transport_fcgi_new(void);
 
 /*
- * Has all of a request arrived on the connection, is it small, and does it keep to the protocol?
- * Then nothing that is done with it will wait for the peer.
+ * True if the connection holds a whole request that is small and keeps to the protocol: then
+ * serving it never waits for the peer.
  */
 bool hs_transport_fcgi_is_whole(int fd);
 

@@ -58,7 +58,7 @@ void hs_partial_request_free(struct hs_partial_request *a)
 	free(a);
 }
 
-/* --- as a gateway ----------------------------------------------------------- */
+/* --- as a transport --------------------------------------------------------- */
 
 static char *const *arrival_params(struct hs_transport *g)
 {
@@ -125,7 +125,7 @@ struct hs_partial_request *hs_partial_request_new(int fd, struct hs_room *room, 
 
 /* --- the head ---------------------------------------------------------------- */
 
-/* The variables as a gateway hands them on. */
+/* The variables as a transport returns them. */
 static bool make_params(struct hs_partial_request *a)
 {
 	size_t n;

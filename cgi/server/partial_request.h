@@ -1,7 +1,7 @@
 /*
  * partial_request: a connection whose request does not arrive in one piece, from there to its end. It
  * reads what has come, never waiting, and decides what the head alone can decide; when it is
- * ready it is a gateway, with which a thread serves the request.
+ * ready it is a transport, with which a thread serves the request.
  *
  *	head → body → ready → (answered) → rest → closed
  *	   └──────┴─ out of time, or of room → ready, with a verdict; without a head → closed
@@ -49,7 +49,7 @@ struct hs_partial_request {
 	struct hs_buf text;  /* the variables … */
 	char **params;       /* … and where each begins */
 
-	/* called by the gateway's finish(), when bytes of the body are still to be read */
+	/* called by the transport's finish(), when bytes of the body are still to be read */
 	void (*leave_rest)(void *context, struct hs_partial_request *a);
 	void *context;
 	struct hs_partial_request *next, *previous; /* of whoever has it in hand */

@@ -2,26 +2,25 @@
 
 static void begin(struct hs_json_writer *w, const char *name)
 {
-	size_t n;
-	char *to;
+	size_t n = name == NULL ? 0 : strlen(name);
+	char *to = hs_buf_reserve(w->out, n + sizeof ",\n\"\":");
 
-	if (w->comma)
-		hs_buf_putc(w->out, ',');
-	if (w->line)
-		hs_buf_putc(w->out, '\n');
-	w->comma = true;
-	w->line = false;
-	if (name == NULL)
-		return;
-	n = strlen(name);
-	to = hs_buf_reserve(w->out, n + 3);
 	if (to == NULL)
 		return;
-	to[0] = '"';
-	hs_bytes_copy(to + 1, name, n);
-	to[n + 1] = '"';
-	to[n + 2] = ':';
-	w->out->n += n + 3;
+	if (w->comma)
+		*to++ = ',';
+	if (w->line)
+		*to++ = '\n';
+	w->comma = true;
+	w->line = false;
+	if (name != NULL) {
+		*to++ = '"';
+		hs_bytes_copy(to, name, n);
+		to += n;
+		*to++ = '"';
+		*to++ = ':';
+	}
+	w->out->n = (size_t)(to - w->out->p);
 }
 
 static void open_bracket(struct hs_json_writer *w, const char *name, char bracket)
