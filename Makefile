@@ -220,6 +220,7 @@ lint:
 	$(Q)$(MAKE) --no-print-directory -j$(JOBS) B=$(B)/gcc WERROR=1 all
 	$(Q)$(MAKE) --no-print-directory -j$(JOBS) B=$(B)/clang CC=$(CLANG) WERROR=1 all
 	$(Q)sh tests/lib/layers.sh
+	$(Q)sh tests/lib/form.sh
 	$(Q)mandoc -T lint -W warning $(addprefix $(B)/gcc/man/,$(notdir $(MAN)))
 	$(Q)cppcheck --quiet --error-exitcode=1 --inline-suppr --std=c11 --enable=warning,portability \
 	    -I. -Icommon -D__GNUC__ $(COMMON) $(CGI) $(TOOLS)
@@ -472,6 +473,11 @@ fresh: bundle
 	$(Q)failed=0; for suite in $(SUITES); do for script in debian boot bundle; do \
 	    echo "# $$suite: $$script"; \
 	    SUITE=$$suite HS_BUILD=$(B) bash tests/fresh/$$script.sh || failed=1; done; done; exit $$failed
+
+## make format     lays the sources out
+.PHONY: format
+format:
+	$(Q)find common cgi tools tests -name '*.[ch]' -exec clang-format -i {} +
 
 clean:
 	rm -rf $(B)

@@ -16,12 +16,11 @@
 
 extern char **environ;
 
-static const char USAGE[] =
-    "usage: hookspool.fcgi                  FastCGI if a socket is handed over (descriptor 0,\n"
-    "                                       or LISTEN_FDS of systemd), else CGI\n"
-    "       hookspool.fcgi --listen ADDRESS unix:/path or 127.0.0.1:9000\n"
-    "       hookspool.fcgi --check          read the settings, say what is wrong, exit\n"
-    "       hookspool.fcgi --help | --version\n";
+static const char USAGE[] = "usage: hookspool.fcgi                  FastCGI if a socket is handed over (descriptor 0,\n"
+			    "                                       or LISTEN_FDS of systemd), else CGI\n"
+			    "       hookspool.fcgi --listen ADDRESS unix:/path or 127.0.0.1:9000\n"
+			    "       hookspool.fcgi --check          read the settings, say what is wrong, exit\n"
+			    "       hookspool.fcgi --help | --version\n";
 
 static void print_help(void)
 {
@@ -127,11 +126,11 @@ static int serve_inherited(void)
 
 int main(int argc, char **argv)
 {
-	static const struct option options[] = {
-		{ "listen", required_argument, NULL, 'l' }, { "check", no_argument, NULL, 'c' },
-		{ "help", no_argument, NULL, 'h' },         { "version", no_argument, NULL, 'V' },
-		{ NULL, 0, NULL, 0 }
-	};
+	static const struct option options[] = { { "listen", required_argument, NULL, 'l' },
+		                                 { "check", no_argument, NULL, 'c' },
+		                                 { "help", no_argument, NULL, 'h' },
+		                                 { "version", no_argument, NULL, 'V' },
+		                                 { NULL, 0, NULL, 0 } };
 	int option;
 
 	hs_io_keep_private();

@@ -25,9 +25,9 @@ const struct hs_option hs_adopt_options[] = {
 static void show_cursor(void *context, const char *name, enum hs_adopted what, struct hs_position p)
 {
 	static const char *const text[] = {
-		[HS_ADOPTED_FITS] = "fits: goes on in",     [HS_ADOPTED_SET] = "did not fit: set to",
-		[HS_ADOPTED_MISFIT] = "does not fit:",      [HS_ADOPTED_UNKNOWN] = "cannot be told:",
-		[HS_ADOPTED_DAMAGED] = "damaged", [HS_ADOPTED_HELD] = "in use: stop its consumer",
+		[HS_ADOPTED_FITS] = "fits: goes on in", [HS_ADOPTED_SET] = "did not fit: set to",
+		[HS_ADOPTED_MISFIT] = "does not fit:",  [HS_ADOPTED_UNKNOWN] = "cannot be told:",
+		[HS_ADOPTED_DAMAGED] = "damaged",       [HS_ADOPTED_HELD] = "in use: stop its consumer",
 	};
 
 	(void)context;
@@ -73,8 +73,8 @@ static void show(const struct hs_adoption *d)
 		printf("  it was epoch %" PRIu64 "%s\n", d->before.epoch, d->backup ? ", a backup" : "");
 	else
 		puts("  its id was lost, or an adoption interrupted");
-	printf("%" PRIu64 " sealed segments\n  the open one is %" PRIu64 ", with %s\n",
-	       d->segments, d->end.number, bytes);
+	printf("%" PRIu64 " sealed segments\n  the open one is %" PRIu64 ", with %s\n", d->segments, d->end.number,
+	       bytes);
 	if (d->dropped > 0)
 		puts("  events.jsonl repeated a sealed one: removed");
 	if (d->imports > 0)
@@ -82,29 +82,31 @@ static void show(const struct hs_adoption *d)
 	if (d->fit + d->left + d->set == 0)
 		puts("no cursors");
 	else
-		printf("%" PRIu64 " cursors fit, %" PRIu64 " were set, %" PRIu64 " are left\n", d->fit,
-		       d->set, d->left);
+		printf("%" PRIu64 " cursors fit, %" PRIu64 " were set, %" PRIu64 " are left\n", d->fit, d->set,
+		       d->left);
 	if (d->left > 0)
 		puts("  what is left is not followed; to set it:\n"
 		     "  hookspool adopt --from oldest|now|TIME");
 }
 
 static int report(const struct hs_settings *s, const struct hs_adopter *how, enum hs_result r,
-		  const struct hs_adoption *d)
+                  const struct hs_adoption *d)
 {
 	if (r != HS_OK) {
 		fprintf(stderr, "hookspool adopt: %s: %s; then run it again\n", s->spool_dir,
-			hs_result_info(r)->remedy);
+		        hs_result_info(r)->remedy);
 		return hs_command_exit(r);
 	}
 	if (d->busy) {
 		fputs("hookspool adopt: the spool is in use: stop the handler, and every tail and each, "
-		      "first\n", stderr);
+		      "first\n",
+		      stderr);
 		return EX_TEMPFAIL;
 	}
 	if (d->unfinished && !how->accept_loss) {
 		fputs("hookspool adopt: this backup is not whole: run hookspool backup again where it "
-		      "came from; or take what there is: hookspool adopt --accept-loss\n", stderr);
+		      "came from; or take what there is: hookspool adopt --accept-loss\n",
+		      stderr);
 		return EX_DATAERR;
 	}
 	show(d);

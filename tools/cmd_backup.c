@@ -17,25 +17,25 @@ static bool go_on(void *context, uint64_t done, uint64_t all)
 	return !hs_stop_asked();
 }
 
-static int report(const char *to, const struct hs_settings *settings, enum hs_result r,
-		  const struct hs_backup *d)
+static int report(const char *to, const struct hs_settings *settings, enum hs_result r, const struct hs_backup *d)
 {
 	char bytes[HS_BAR_TABLE_BYTES];
 
 	if (r != HS_OK) {
 		fprintf(stderr, "hookspool backup: %s: %s; then run it again\n",
-			r == HS_E_FULL ? to : settings->spool_dir,
-			r == HS_E_SPOOL_DIR ? "see the message above" : hs_result_info(r)->remedy);
+		        r == HS_E_FULL ? to : settings->spool_dir,
+		        r == HS_E_SPOOL_DIR ? "see the message above" : hs_result_info(r)->remedy);
 		return hs_command_exit(r);
 	}
 	if (d->busy) {
 		fputs("hookspool backup: erase, repair, maintenance or another backup is at work: wait "
-		      "for it\n", stderr);
+		      "for it\n",
+		      stderr);
 		return EX_TEMPFAIL;
 	}
 	if (d->refused || d->inside) {
 		fprintf(stderr, "hookspool backup: %s %s: name a new directory\n", to,
-			d->inside ? "is in the spool" : "is not empty, and no backup of this spool");
+		        d->inside ? "is in the spool" : "is not empty, and no backup of this spool");
 		return EX_CANTCREAT;
 	}
 	if (d->stopped) {

@@ -29,12 +29,20 @@ struct options {
 
 /* --- the command line ----------------------------------------------------- */
 
-enum { OPTION_FIELDS = HS_OPT_OWN, OPTION_RAW, OPTION_CURSOR, OPTION_FROM, OPTION_ALIASES, OPTION_REJECTED, OPTION_FAILED };
+enum {
+	OPTION_FIELDS = HS_OPT_OWN,
+	OPTION_RAW,
+	OPTION_CURSOR,
+	OPTION_FROM,
+	OPTION_ALIASES,
+	OPTION_REJECTED,
+	OPTION_FAILED
+};
 
-#define OUTPUT_OPTIONS                                                                             \
-	{ "fields", "A,B,C", OPTION_FIELDS, "only these fields, with tabs between them" },        \
-	{                                                                                          \
-		"raw", NULL, OPTION_RAW, "tabs and newlines in fields as they are"                 \
+#define OUTPUT_OPTIONS \
+	{ "fields", "A,B,C", OPTION_FIELDS, "only these fields, with tabs between them" }, \
+	{ \
+		"raw", NULL, OPTION_RAW, "tabs and newlines in fields as they are" \
 	}
 
 /* clang-format off */
@@ -73,9 +81,7 @@ static bool set_option(struct options *o, const char *command, int option, const
 {
 	switch (option) {
 	case HS_OPT_CONFIG: o->config = argument; return true;
-	case OPTION_FIELDS:
-		o->columns.count = 0;
-		return hs_projection_set(&o->columns, command, argument);
+	case OPTION_FIELDS: o->columns.count = 0; return hs_projection_set(&o->columns, command, argument);
 	case OPTION_RAW: o->columns.raw = true; return true;
 	case OPTION_CURSOR: o->cursor = argument; return true;
 	case OPTION_FROM: o->from = argument; return hs_event_source_is_from(command, argument);
@@ -108,9 +114,11 @@ static bool read_options(int argc, char **argv, struct options *o)
 		return false;
 	}
 	if (o->rejected && o->filter.by[HS_BY_TYPE].count + o->filter.by[HS_BY_EVENT].count +
-				   o->filter.by[HS_BY_USER].count + o->filter.no_test > 0) {
+	                           o->filter.by[HS_BY_USER].count + o->filter.no_test >
+	                       0) {
 		fputs("hookspool cat: --rejected: what was refused need not be an event: only --tenant, --since and "
-		      "--until can choose\n", stderr);
+		      "--until can choose\n",
+		      stderr);
 		return false;
 	}
 	if (optind == argc && (!o->aliases || o->filter.by[HS_BY_USER].count > 0))
@@ -147,27 +155,27 @@ static bool is_to_file(void)
 static int show_events(struct options *o, const char *command)
 {
 	struct hs_pump_options options = { .command = command,
-					   .config = o->config,
-					   .cursor = o->cursor,
-					   .from = o->from,
-					   .choose = o->aliases                       ? is_theirs
-						     : hs_filter_is_empty(&o->filter) ? NULL
-										      : passes,
-					   .context = o,
-					   .follow = o->follow,
-					   .catch_signals = o->cursor != NULL,
-					   .show_progress = is_to_file(),
-					   .tell_empty = true,
-					   .skip_full = true,
-					   .from_last = o->is_tail && (o->cursor == NULL || o->last_given),
-					   .last = o->last,
-					   .drain_ms = -1 };
-	struct hs_pump *pump =
-		hs_pump_new(&options, hs_sink_stdout_new(command, &o->columns, o->cursor != NULL));
+		                           .config = o->config,
+		                           .cursor = o->cursor,
+		                           .from = o->from,
+		                           .choose = o->aliases                       ? is_theirs
+		                                     : hs_filter_is_empty(&o->filter) ? NULL
+		                                                                      : passes,
+		                           .context = o,
+		                           .follow = o->follow,
+		                           .catch_signals = o->cursor != NULL,
+		                           .show_progress = is_to_file(),
+		                           .tell_empty = true,
+		                           .skip_full = true,
+		                           .from_last = o->is_tail && (o->cursor == NULL || o->last_given),
+		                           .last = o->last,
+		                           .drain_ms = -1 };
+	struct hs_pump *pump = hs_pump_new(&options, hs_sink_stdout_new(command, &o->columns, o->cursor != NULL));
 	int code = pump == NULL ? EX_OSERR : hs_pump_open(pump), signal = 0;
 
 	if (code == 0 && o->aliases)
-		code = hs_alias_filter_find(&o->people, &o->filter, &hs_pump_reads(pump)->source, hs_pump_reads(pump)->end);
+		code = hs_alias_filter_find(&o->people, &o->filter, &hs_pump_reads(pump)->source,
+		                            hs_pump_reads(pump)->end);
 	if (code == 0) {
 		code = hs_pump_run(pump);
 		signal = hs_pump_ended_by(pump);
@@ -213,7 +221,7 @@ static int walk_others(struct others *x, struct hs_event_source *source)
 {
 	const struct hs_spool_dir *dir = hs_reader_place(source->reader);
 	enum hs_result result = x->options->failed ? hs_rejected_reader_walk_stream(dir, "failed", show_failed, x)
-						   : hs_rejected_reader_walk(dir, show_rejected, x);
+	                                           : hs_rejected_reader_walk(dir, show_rejected, x);
 
 	if (!x->failed && result != HS_OK)
 		return hs_event_source_result(source, result);

@@ -33,8 +33,7 @@ enum { OPT_URL = HS_OPT_OWN, OPT_KEY, OPT_CACERT, OPT_INSECURE, OPT_NAGIOS, OPT_
 const struct hs_option hs_check_options[] = {
 	HS_OPTION_CONFIG,
 	{ "url", "URL", OPT_URL, "try this mount, too; nothing is written to the spool" },
-	{ "key", "@FILE|TEXT", OPT_KEY,
-	  "an API key to try it with, if the settings have none in clear" },
+	{ "key", "@FILE|TEXT", OPT_KEY, "an API key to try it with, if the settings have none in clear" },
 	{ "cacert", "FILE", OPT_CACERT, "believe certificates that these authorities signed" },
 	{ "insecure", NULL, OPT_INSECURE, "believe any certificate" },
 	{ "quiet-for", "TIME", OPT_QUIET_FOR, "warn if no event has come for so long (30m, 1h, 2d)" },
@@ -48,14 +47,14 @@ enum {
 	PROBE_BYTES = 1 << 20,
 	INDEX_MS = 60000, /* above this size rebuilding takes a while */
 	NAGIOS_UNKNOWN = 3,
-	AHEAD_MS = 5000,  /* tolerates ticks of the file system and corrections of the clock */
+	AHEAD_MS = 5000, /* tolerates ticks of the file system and corrections of the clock */
 };
 
 struct checked {
 	struct hs_findings report;
 	struct hs_settings *settings;
-	char file[PATH_MAX]; /* the settings file; "": none */
-	int dir;             /* the spool directory, or -1 */
+	char file[PATH_MAX];   /* the settings file; "": none */
+	int dir;               /* the spool directory, or -1 */
 	const char *quiet_for; /* NULL: it may be */
 };
 
@@ -64,8 +63,9 @@ struct checked {
 /* Usual names of document roots. */
 static bool is_served(const char *path)
 {
-	static const char *const roots[] = { "/public_html/", "/htdocs/", "/httpdocs/",
-		                             "/wwwroot/",     "/www/",    "/html/" };
+	static const char *const roots[] = {
+		"/public_html/", "/htdocs/", "/httpdocs/", "/wwwroot/", "/www/", "/html/"
+	};
 	char folder[PATH_MAX + 1];
 
 	snprintf(folder, sizeof folder, "%s/", path);
@@ -111,8 +111,7 @@ static void check_file(struct hs_findings *r, const char *path)
 	else if ((st.st_mode & S_IWGRP) != 0)
 		hs_findings_warn(r, "permissions", remedy, "a group may write to %s", path);
 	else
-		hs_findings_ok(r, "permissions", "%s has mode %03o", path,
-		             (unsigned)st.st_mode & 0777);
+		hs_findings_ok(r, "permissions", "%s has mode %03o", path, (unsigned)st.st_mode & 0777);
 }
 
 static bool check_settings(struct checked *c, const char *path)
@@ -130,18 +129,18 @@ static bool check_settings(struct checked *c, const char *path)
 		check_file(r, c->file);
 	if (looks_served(c->file))
 		hs_findings_warn(r, "place",
-		               "move it out of what the web server serves: hookspool/hookspool.conf in the\n"
-		               "folder above the program's is found, too",
-		               "%s, the settings, looks like a file that is served", c->file);
+		                 "move it out of what the web server serves: hookspool/hookspool.conf in the\n"
+		                 "folder above the program's is found, too",
+		                 "%s, the settings, looks like a file that is served", c->file);
 	if (c->settings->auth == HS_AUTH_NONE)
-		hs_findings_warn(r, "access", "set secret or [keys]",
-		               "auth = none: anybody may send");
+		hs_findings_warn(r, "access", "set secret or [keys]", "auth = none: anybody may send");
 	else
 		hs_findings_ok(r, "access", "a sender must show %s%s", hs_settings_demand(c->settings),
-		             hs_settings_batch_demand(c->settings));
+		               hs_settings_batch_demand(c->settings));
 	if (c->settings->doubtful_line != 0)
-		hs_findings_warn(r, "secrets", "if that is what was meant, it is as it should be; otherwise correct the line",
-		               "line %d holds a secret or key: %s", c->settings->doubtful_line, c->settings->doubt);
+		hs_findings_warn(r, "secrets",
+		                 "if that is what was meant, it is as it should be; otherwise correct the line",
+		                 "line %d holds a secret or key: %s", c->settings->doubtful_line, c->settings->doubt);
 	return hs_command_as_owner(c->settings);
 }
 
@@ -149,19 +148,17 @@ static bool check_settings(struct checked *c, const char *path)
 
 static void check_place(struct checked *c)
 {
-	static const char denied[] =
-	    "let it lie outside of what the web server serves, or see that it is denied:\n"
-	    "Apache: Require all denied, in <Directory> of the spool\n"
-	    "lighttpd: $HTTP[\"url\"] =~ \"^/spool/\" { url.access-deny = ( \"\" ) }";
+	static const char denied[] = "let it lie outside of what the web server serves, or see that it is denied:\n"
+				     "Apache: Require all denied, in <Directory> of the spool\n"
+				     "lighttpd: $HTTP[\"url\"] =~ \"^/spool/\" { url.access-deny = ( \"\" ) }";
 	const char *path = c->settings->spool_dir;
 	struct stat st;
 
 	if (looks_served(path))
-		hs_findings_warn(&c->report, "place", denied, "%s looks like a folder that is served",
-		               path);
+		hs_findings_warn(&c->report, "place", denied, "%s looks like a folder that is served", path);
 	if (hs_io_fstat(c->dir, &st) == 0 && (st.st_mode & S_IRWXO) != 0)
 		hs_findings_warn(&c->report, "place", "chmod 700, or 2750 with a group of readers",
-		               "every user may look into %s", path);
+		                 "every user may look into %s", path);
 }
 
 static void check_file_system(struct checked *c)
@@ -171,14 +168,13 @@ static void check_file_system(struct checked *c)
 	if (network == 0)
 		hs_findings_ok(&c->report, "file system", "is a local one");
 	else if (network < 0)
-		hs_findings_warn(&c->report, "file system", "", "cannot be told: %s",
-		               strerror(errno));
+		hs_findings_warn(&c->report, "file system", "", "cannot be told: %s", strerror(errno));
 	else if (c->settings->allow_nfs)
 		hs_findings_warn(&c->report, "file system", "move spool_dir to a local disk",
-		               "is a network's, which allow_nfs = yes permits: no promise holds");
+		                 "is a network's, which allow_nfs = yes permits: no promise holds");
 	else
 		hs_findings_fail(&c->report, "file system", hs_result_info(HS_E_SPOOL_NFS)->remedy,
-		               "is a network's: every event is answered 503");
+		                 "is a network's: every event is answered 503");
 }
 
 static void check_space(struct checked *c)
@@ -197,10 +193,10 @@ static void check_space(struct checked *c)
 		hs_findings_fail(&c->report, "space", "", "%s", strerror(errno));
 	else if (space.bytes < min_free)
 		hs_findings_fail(&c->report, "space", hs_result_info(HS_E_FULL)->remedy,
-		               "%s free, less than min_free: every event is answered 503", bytes);
+		                 "%s free, less than min_free: every event is answered 503", bytes);
 	else if (space.bytes < min_free + segment || space.inodes < INODES_LOW)
 		hs_findings_warn(&c->report, "space", "free some, or set retain_days or retain_bytes",
-		               "%s and %" PRIu64 " inodes free: not for long", bytes, space.inodes);
+		                 "%s and %" PRIu64 " inodes free: not for long", bytes, space.inodes);
 	else
 		hs_findings_ok(&c->report, "space", "%s free", bytes);
 }
@@ -219,10 +215,10 @@ static void check_reserve(struct checked *c)
 		hs_findings_ok(&c->report, "quota", "has room");
 	else if (error == EOPNOTSUPP || error == ENOSYS)
 		hs_findings_warn(&c->report, "quota", "move spool_dir to ext4, XFS, btrfs or tmpfs",
-		               "no room can be taken ahead (fallocate): a full disk is noticed in mid-write");
+		                 "no room can be taken ahead (fallocate): a full disk is noticed in mid-write");
 	else
 		hs_findings_fail(&c->report, "quota", hs_result_info(hs_io_result(error))->remedy,
-		               "no room for a megabyte: %s", strerror(error));
+		                 "no room for a megabyte: %s", strerror(error));
 	if (fd >= 0) {
 		hs_io_unlink(c->dir, PROBE);
 		hs_io_close(fd);
@@ -259,20 +255,20 @@ static void check_clock(struct checked *c, struct hs_spool *spool)
 	hs_timestamp_text(now, text);
 	if (!hs_timestamp_is_possible(now))
 		hs_findings_fail(&c->report, "clock", hs_result_info(HS_E_CLOCK)->remedy,
-		               "shows %s: every event is answered 503", text);
+		                 "shows %s: every event is answered 503", text);
 	else if (hs_spool_clock_lag(spool, &lag) == HS_OK && lag > 0)
 		hs_findings_warn(&c->report, "clock",
-		               "timedatectl set-ntp true, or if it is right: hookspool maintain --trust-clock",
-		               "shows %s, %" PRId64 " hours ahead of what is believed: nothing is deleted or "
-		               "forgotten by that",
-		               text, lag / 3600000);
+		                 "timedatectl set-ntp true, or if it is right: hookspool maintain --trust-clock",
+		                 "shows %s, %" PRId64 " hours ahead of what is believed: nothing is deleted or "
+		                 "forgotten by that",
+		                 text, lag / 3600000);
 	else if (ahead <= AHEAD_MS)
 		hs_findings_ok(&c->report, "clock", "nothing in the spool is from the future");
 	else
 		hs_findings_warn(&c->report, "clock", "timedatectl set-ntp true",
-		               "the spool has files that are %" PRId64 " s from the future; names go on from "
-		               "there, and they are deleted in their turn",
-		               ahead / 1000);
+		                 "the spool has files that are %" PRId64 " s from the future; names go on from "
+		                 "there, and they are deleted in their turn",
+		                 ahead / 1000);
 }
 
 static void check_index(struct checked *c, struct hs_spool *spool)
@@ -284,11 +280,10 @@ static void check_index(struct checked *c, struct hs_spool *spool)
 		hs_findings_fail(&c->report, "index", hs_result_info(r)->remedy, "cannot be read");
 	else if (known.off)
 		hs_findings_warn(&c->report, "index", "set dedup_window",
-		               "dedup_window = 0: an event that comes twice stands there twice");
+		                 "dedup_window = 0: an event that comes twice stands there twice");
 	else if (known.anew && known.ids > 0)
-		hs_findings_ok(&c->report, "index",
-		             "knows %" PRIu64 " events; it was made anew, as after a reboot",
-		             known.ids);
+		hs_findings_ok(&c->report, "index", "knows %" PRIu64 " events; it was made anew, as after a reboot",
+		               known.ids);
 	else
 		hs_findings_ok(&c->report, "index", "knows %" PRIu64 " events", known.ids);
 }
@@ -313,7 +308,7 @@ static void check_modes(struct checked *c, const struct hs_spool_dir *dir)
 		hs_findings_warn(&c->report, "modes", remedy, "%s does not follow spool_mode = %04o", left.first, mode);
 	else
 		hs_findings_warn(&c->report, "modes", remedy, "%s and %" PRIu64 " more do not follow spool_mode = %04o",
-		               left.first, left.count - 1, mode);
+		                 left.first, left.count - 1, mode);
 }
 
 /* Reports private files that are lost and cannot be rebuilt. */
@@ -338,8 +333,8 @@ static void check_losses(struct checked *c)
 			hs_findings_fail(&c->report, "lost", give_up, "%s: %s", hs_loss_name(1U << i), without[i]);
 		else if ((lost & 1U << i) != 0)
 			hs_findings_warn(&c->report, "lost",
-			               1U << i == HS_LOSS_HISTORY ? "run hookspool adopt" : give_up,
-			               "%s: %s", hs_loss_name(1U << i), without[i]);
+			                 1U << i == HS_LOSS_HISTORY ? "run hookspool adopt" : give_up, "%s: %s",
+			                 hs_loss_name(1U << i), without[i]);
 	check_modes(c, &o.dir);
 	hs_spool_dir_close(&o);
 }
@@ -348,16 +343,14 @@ static void check_spool(struct checked *c, struct hs_spool *spool)
 {
 	const char *path = c->settings->spool_dir;
 	enum hs_result r = hs_spool_health(spool);
-	const char *remedy =
-	    r == HS_E_SPOOL_OWNER
-		? "run this as the user who runs the handler, or chown it to that user"
-		: hs_result_info(r)->remedy;
+	const char *remedy = r == HS_E_SPOOL_OWNER
+	                         ? "run this as the user who runs the handler, or chown it to that user"
+	                         : hs_result_info(r)->remedy;
 
 	if (r == HS_OK)
 		hs_findings_ok(&c->report, "spool", "%s can be read and written", path);
 	else
-		hs_findings_fail(&c->report, "spool", remedy, "%s: %s", path,
-		               hs_result_info(r)->message);
+		hs_findings_fail(&c->report, "spool", remedy, "%s: %s", path, hs_result_info(r)->message);
 	c->dir = hs_io_open_dir(AT_FDCWD, path);
 	if (c->dir < 0)
 		return;
@@ -378,8 +371,7 @@ static void check_spool(struct checked *c, struct hs_spool *spool)
 
 /* --- the command --------------------------------------------------------------- */
 
-static int check_all(struct checked *c, const char *path, const struct hs_http_target *target,
-                     struct hs_held *given)
+static int check_all(struct checked *c, const char *path, const struct hs_http_target *target, struct hs_held *given)
 {
 	struct hs_spool *spool;
 	int code = 0;

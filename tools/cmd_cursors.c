@@ -72,8 +72,7 @@ static int find_lag(struct run *r)
 
 /* --- the list ----------------------------------------------------------------- */
 
-__attribute__((format(printf, 2, 3)))
-static void put(struct hs_buf *out, const char *format, ...)
+__attribute__((format(printf, 2, 3))) static void put(struct hs_buf *out, const char *format, ...)
 {
 	char line[512];
 	va_list args;
@@ -91,11 +90,11 @@ static bool is_of_this_spool(const struct run *r, const struct hs_consumer_lag_c
 
 static const char *state_of(const struct run *r, const struct hs_consumer_lag_cursor *c)
 {
-	return c->damaged                  ? "damaged"
+	return c->damaged                ? "damaged"
 	       : !is_of_this_spool(r, c) ? "of another spool"
-	       : c->ahead                  ? "behind the end of the spool"
-	       : c->held                   ? "in use"
-				           : "";
+	       : c->ahead                ? "behind the end of the spool"
+	       : c->held                 ? "in use"
+	                                 : "";
 }
 
 static void put_json_position(struct hs_json_writer *w, const struct hs_consumer_lag_cursor *c)
@@ -136,8 +135,7 @@ static void put_row(const struct run *r, const struct hs_consumer_lag_cursor *c,
 	char bytes[HS_BAR_TABLE_BYTES], saved[HS_TIMESTAMP_TEXT + 1], at[48];
 
 	if (c->damaged) {
-		put(out, "%-*s damaged: hookspool cursors reset %s --from oldest|now|TIME\n", width, c->name,
-		    c->name);
+		put(out, "%-*s damaged: hookspool cursors reset %s --from oldest|now|TIME\n", width, c->name, c->name);
 		return;
 	}
 	hs_bar_table_bytes(c->bytes, bytes);
@@ -211,14 +209,14 @@ static int hold(struct run *r, const char *name, struct hs_cursor **cursor)
 
 	if (result == HS_OK && !s.found) {
 		hs_terminal_printf(stderr, "hookspool cursors: there is no cursor %s: hookspool cursors lists them\n",
-				   name);
+		                   name);
 		return 1;
 	}
 	if (result == HS_OK)
 		result = hs_cursor_open_anew(dir, name, cursor, &holder);
 	if (result == HS_E_CURSOR_HELD) {
-		fprintf(stderr, "hookspool cursors: cursor %s is in use by process %" PRId64 ": stop it first\n",
-			name, holder);
+		fprintf(stderr, "hookspool cursors: cursor %s is in use by process %" PRId64 ": stop it first\n", name,
+		        holder);
 		return EX_TEMPFAIL;
 	}
 	return hs_event_source_result(&r->source, result);
@@ -276,7 +274,7 @@ static int act(struct run *r, int words, char **word)
 		return hs_usage("cursors");
 	if (is_reset != (r->from != NULL)) {
 		fputs(is_reset ? "hookspool cursors: reset needs --from oldest, now or a time\n"
-			       : "hookspool cursors: --from is for reset\n",
+		               : "hookspool cursors: --from is for reset\n",
 		      stderr);
 		return 2;
 	}

@@ -78,9 +78,7 @@ static bool set_option(struct options *o, const char *command, int option, const
 	case OPTION_FAILED: o->failed = o->once = true; return true;
 	case OPTION_NO_TEST: o->rules.no_test = true; return true;
 	case OPTION_STREAM: o->stream = true; return true;
-	case OPTION_RETRY_FOR:
-		o->retry_for_given = true;
-		return read_duration(command, argument, &o->retry_for_ms);
+	case OPTION_RETRY_FOR: o->retry_for_given = true; return read_duration(command, argument, &o->retry_for_ms);
 	default: hs_usage(command); return false;
 	}
 }
@@ -97,15 +95,15 @@ static bool read_options(int argc, char **argv, struct options *o)
 		return false;
 	}
 	if (o->failed && (o->from != NULL || !hs_cursor_is_name(o->cursor))) {
-		fputs("hookspool each: --failed goes by the cursor's name that stands in failed.jsonl: without --from\n",
-		      stderr);
+		fputs(
+		    "hookspool each: --failed goes by the cursor's name that stands in failed.jsonl: without --from\n",
+		    stderr);
 		return false;
 	}
 	if (o->failed && !o->retry_for_given)
 		o->retry_for_ms = 0; /* a person is waiting for the outcome */
 	if (o->stream && o->batch > 1) {
-		fputs("hookspool each: --stream reads lines ahead by itself: leave out --batch\n",
-		      stderr);
+		fputs("hookspool each: --stream reads lines ahead by itself: leave out --batch\n", stderr);
 		return false;
 	}
 	return true;
@@ -131,30 +129,30 @@ static void sum_up(const struct hs_pump *pump)
 	struct hs_pump_counts c = hs_pump_counts(pump);
 
 	fprintf(stderr,
-		"hookspool each: %" PRIu64 " done, %" PRIu64 " set aside, %" PRIu64 " tried again, %" PRIu64
-		" without a handler\n",
-		c.done, c.dead, c.again, c.passed);
+	        "hookspool each: %" PRIu64 " done, %" PRIu64 " set aside, %" PRIu64 " tried again, %" PRIu64
+	        " without a handler\n",
+	        c.done, c.dead, c.again, c.passed);
 }
 
 static int run(struct options *o, const char *command)
 {
 	struct hs_sink_process_options handlers = { .command = command,
-						    .rules = &o->rules,
-						    .jobs = (unsigned)o->jobs,
-						    .batch = (unsigned)o->batch,
-						    .stream = o->stream };
+		                                    .rules = &o->rules,
+		                                    .jobs = (unsigned)o->jobs,
+		                                    .batch = (unsigned)o->batch,
+		                                    .stream = o->stream };
 	struct hs_pump_options options = { .command = command,
-					   .config = o->config,
-					   .cursor = o->cursor,
-					   .from = o->from,
-					   .choose = choose,
-					   .context = o,
-					   .follow = !o->once,
-					   .letters = o->failed,
-					   .catch_signals = true,
-					   .show_progress = true,
-					   .retry_for_ms = o->retry_for_ms,
-					   .drain_ms = -1 };
+		                           .config = o->config,
+		                           .cursor = o->cursor,
+		                           .from = o->from,
+		                           .choose = choose,
+		                           .context = o,
+		                           .follow = !o->once,
+		                           .letters = o->failed,
+		                           .catch_signals = true,
+		                           .show_progress = true,
+		                           .retry_for_ms = o->retry_for_ms,
+		                           .drain_ms = -1 };
 	struct hs_pump *pump = hs_pump_new(&options, hs_sink_process_new(&handlers));
 	int code = pump == NULL ? EX_OSERR : hs_pump_open(pump), signal = 0;
 

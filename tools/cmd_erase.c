@@ -31,10 +31,8 @@ const struct hs_option hs_erase_options[] = {
 	HS_OPTION_CONFIG,
 	{ "user", "ID", OPT_USER, "whose user id this is; may be repeated" },
 	{ "anonymous", "ID", OPT_ANONYMOUS, "whose anonymous id this is; may be repeated" },
-	{ "from-deletes", NULL, OPT_FROM_DELETES,
-	  "carry out the delete events that stand in the spool" },
-	{ "aliases", NULL, OPT_ALIASES,
-	  "and the anonymous ids to which identify and alias records lead" },
+	{ "from-deletes", NULL, OPT_FROM_DELETES, "carry out the delete events that stand in the spool" },
+	{ "aliases", NULL, OPT_ALIASES, "and the anonymous ids to which identify and alias records lead" },
 	{ "suppress", NULL, OPT_SUPPRESS, "and keep none of their events from now on" },
 	{ "test", NULL, OPT_TEST, "the user and the visitor whose events hookspool send makes up" },
 	{ "tenant", "LABEL", OPT_TENANT, "of this one of the [keys]; - nobody's, '*' whosever" },
@@ -101,11 +99,11 @@ static bool add_asked(struct erase *c)
 {
 	for (size_t i = 0; i < c->count; i++) {
 		struct hs_subject who = { .kind = c->asked[i].kind,
-					  .id = c->asked[i].id,
-					  .n = strlen(c->asked[i].id),
-					  .tenant = (char *)(uintptr_t)c->tenant,
-					  .before = { UINT64_MAX, UINT64_MAX },
-					  .until_ms = INT64_MAX };
+			                  .id = c->asked[i].id,
+			                  .n = strlen(c->asked[i].id),
+			                  .tenant = (char *)(uintptr_t)c->tenant,
+			                  .before = { UINT64_MAX, UINT64_MAX },
+			                  .until_ms = INT64_MAX };
 
 		if (!hs_subjects_add(&c->subjects, &who, NULL))
 			return false;
@@ -225,9 +223,8 @@ static void print_earlier(const struct erase *c, const struct hs_erasure *d)
 	if (c->how.look_only)
 		puts("an interrupted erase is not finished: the next one finishes it first");
 	else
-		printf(
-		    "%s what an interrupted erase had left: %" PRIu64 " lines of %" PRIu64 " ids\n",
-		    d->unfinished ? "went on with" : "finished", d->plans_lines, d->plans_people);
+		printf("%s what an interrupted erase had left: %" PRIu64 " lines of %" PRIu64 " ids\n",
+		       d->unfinished ? "went on with" : "finished", d->plans_lines, d->plans_people);
 }
 
 static void print_sum(const struct erase *c, const struct hs_erasure *d)
@@ -237,21 +234,18 @@ static void print_sum(const struct erase *c, const struct hs_erasure *d)
 		return;
 	}
 	print_earlier(c, d);
-	printf("%s%" PRIu64 " events, %" PRIu64 " rejected and %" PRIu64
-	       " other lines of %zu ids in %" PRIu64 " files\n",
-	       c->how.look_only ? "would erase " : "erased ", d->events, d->rejected, d->others,
-	       c->subjects.count, d->files);
+	printf("%s%" PRIu64 " events, %" PRIu64 " rejected and %" PRIu64 " other lines of %zu ids in %" PRIu64
+	       " files\n",
+	       c->how.look_only ? "would erase " : "erased ", d->events, d->rejected, d->others, c->subjects.count,
+	       d->files);
 	if (d->waiting > 0)
-		printf("%" PRIu64 " delete events wait until every cursor has passed them\n",
-		       d->waiting);
+		printf("%" PRIu64 " delete events wait until every cursor has passed them\n", d->waiting);
 	if (d->placeholders > 0)
-		printf("%" PRIu64
-		       " delete events name a placeholder, which is nobody's id: they stay; "
+		printf("%" PRIu64 " delete events name a placeholder, which is nobody's id: they stay; "
 		       "if you mean it erase it by --user\n",
 		       d->placeholders);
 	if (d->stopped)
-		puts(d->unfinished ? "stopped: the next erase finishes it"
-				   : "stopped, before anything was removed");
+		puts(d->unfinished ? "stopped: the next erase finishes it" : "stopped, before anything was removed");
 }
 
 /* The exit code of a run that did nothing or failed; 0: it did its work. */
@@ -259,18 +253,16 @@ static int report_failure(const struct erase *c, enum hs_result r, const struct 
 {
 	if (r != HS_OK) {
 		print_earlier(c, d);
-		fprintf(stderr, "hookspool erase: %s: %s; then run it again\n",
-			c->settings->spool_dir, hs_result_info(r)->remedy);
+		fprintf(stderr, "hookspool erase: %s: %s; then run it again\n", c->settings->spool_dir,
+		        hs_result_info(r)->remedy);
 		return hs_command_exit(r);
 	}
 	if (d->busy) {
-		fputs("hookspool erase: another erase, or a repair, is at work: wait for it\n",
-		      stderr);
+		fputs("hookspool erase: another erase, or a repair, is at work: wait for it\n", stderr);
 		return EX_TEMPFAIL;
 	}
 	if (d->too_many) {
-		fprintf(stderr, "hookspool erase: more than %d people: erase them in parts\n",
-			HS_ERASE_SUBJECTS_MAX);
+		fprintf(stderr, "hookspool erase: more than %d people: erase them in parts\n", HS_ERASE_SUBJECTS_MAX);
 		return EX_SOFTWARE;
 	}
 	return 0;
@@ -287,10 +279,9 @@ static int report(const struct erase *c, enum hs_result r, const struct hs_erasu
 	print_sum(c, d);
 	if (d->damaged > 0)
 		fprintf(stderr,
-			"hookspool erase: %" PRIu64
-			" files are damaged and stay as they are: run hookspool "
-			"repair, then this again\n",
-			d->damaged);
+		        "hookspool erase: %" PRIu64 " files are damaged and stay as they are: run hookspool "
+		        "repair, then this again\n",
+		        d->damaged);
 	return d->damaged > 0 || (d->unfinished && !c->how.look_only);
 }
 

@@ -54,9 +54,9 @@ static bool read_time(const char *option, const char *text, bool *given, int64_t
 	*given = hs_timestamp_parse(hs_slice_str(text), ms);
 	if (!*given)
 		fprintf(stderr,
-			"hookspool import: --%s %s: expected a time such as 2026-11-24 or "
-			"2026-11-24T10:15:00Z\n",
-			option, text);
+		        "hookspool import: --%s %s: expected a time such as 2026-11-24 or "
+		        "2026-11-24T10:15:00Z\n",
+		        option, text);
 	return *given;
 }
 
@@ -90,8 +90,7 @@ static bool read_option(struct import *c, int option)
 static void note_failure(struct import *c, int code, const char *what, const char *remedy)
 {
 	hs_progress_clear(&c->progress);
-	fprintf(stderr, "hookspool import: %s: %s%s%s\n", c->name, what,
-		remedy[0] != '\0' ? ": " : "", remedy);
+	fprintf(stderr, "hookspool import: %s: %s%s%s\n", c->name, what, remedy[0] != '\0' ? ": " : "", remedy);
 	c->failed++;
 	if (c->code == 0)
 		c->code = code;
@@ -108,10 +107,10 @@ static bool go_on(void *context, const struct hs_imported *so_far)
 	hs_bar_table_bytes(c->size, bytes);
 	if (c->size > 0)
 		hs_progress_show(&c->progress, "%s: %" PRIu64 " %% of %s, %" PRIu64 " events/s", c->name,
-				 so_far->read * 100 / c->size, bytes, rate);
+		                 so_far->read * 100 / c->size, bytes, rate);
 	else
-		hs_progress_show(&c->progress, "%s: %" PRIu64 " events, %" PRIu64 " events/s",
-				 c->name, so_far->events, rate);
+		hs_progress_show(&c->progress, "%s: %" PRIu64 " events, %" PRIu64 " events/s", c->name, so_far->events,
+		                 rate);
 	return !hs_stop_asked();
 }
 
@@ -145,18 +144,16 @@ static bool import_from(struct import *c, int fd)
 	r = hs_import(c->spool, c->settings, &c->how, fd, c->name, &done);
 	add_up(c, &done);
 	if (r != HS_OK)
-		note_failure(c, hs_command_exit(r), hs_result_info(r)->message,
-			     hs_result_info(r)->remedy);
+		note_failure(c, hs_command_exit(r), hs_result_info(r)->message, hs_result_info(r)->remedy);
 	else if (done.in_use)
 		note_failure(c, EX_TEMPFAIL, "another process imports it", "wait for it");
 	else if (done.foreign != NULL)
 		note_failure(c, EX_DATAERR, done.foreign, done.remedy);
 	else if (done.garbage)
 		note_failure(c, EX_DATAERR, "a thousand lines in turn are no JSON objects",
-			     "what came before them is in the spool: mend the file, and import it again");
+		             "what came before them is in the spool: mend the file, and import it again");
 	else if (done.error == EILSEQ)
-		note_failure(c, EX_DATAERR, "damaged or cut",
-			     "what came before the damage is in the spool");
+		note_failure(c, EX_DATAERR, "damaged or cut", "what came before the damage is in the spool");
 	else if (done.error == EISDIR)
 		note_failure(c, EX_NOINPUT, "a directory", "name the files in it");
 	else if (done.error != 0 && done.error != EINTR)
@@ -224,19 +221,19 @@ static void print_sum(const struct import *c)
 		print_json(c);
 		return;
 	}
-	printf("%" PRIu64 " lines: %" PRIu64 " accepted, %" PRIu64 " duplicate, %" PRIu64
-	       " rejected, %" PRIu64 " left out\n",
+	printf("%" PRIu64 " lines: %" PRIu64 " accepted, %" PRIu64 " duplicate, %" PRIu64 " rejected, %" PRIu64
+	       " left out\n",
 	       s->lines, s->accepted, s->duplicate, s->rejected, s->left_out);
 	if (s->undated > 0)
 		printf("%" PRIu64 " of those left out have a timestamp that cannot be read, such as line %" PRIu64
-		       ": without --since and --until they are taken\n", s->undated, s->undated_line);
+		       ": without --since and --until they are taken\n",
+		       s->undated, s->undated_line);
 	if (s->suppressed > 0)
 		printf("%" PRIu64 " lines were of users who are suppressed\n", s->suppressed);
 	if (s->resumed > 0)
 		printf("%" PRIu64 " lines were brought in by an earlier run\n", s->resumed);
 	if (c->done_before > 0)
-		printf("%" PRIu64 " of %" PRIu64
-		       " archives were done before (--again takes them once more)\n",
+		printf("%" PRIu64 " of %" PRIu64 " archives were done before (--again takes them once more)\n",
 		       c->done_before, c->files);
 	if (s->rejected_before > 0)
 		printf("%" PRIu64 " lines were rejected by an earlier run\n", s->rejected_before);
@@ -258,7 +255,7 @@ static bool look_at_spool(struct import *c)
 	if (r == HS_OK)
 		return true;
 	fprintf(stderr, "hookspool import: %s: %s: %s\n", c->settings->spool_dir, strerror(errno),
-		hs_result_info(r)->remedy);
+	        hs_result_info(r)->remedy);
 	c->code = hs_command_exit(r);
 	return false;
 }
@@ -269,8 +266,7 @@ static int import_all(struct import *c, int argc, char **argv)
 
 	if (!more)
 		return c->code;
-	c->settings->durability =
-	    HS_DURABILITY_FSYNC; /* a checkpoint must not be ahead of the lines */
+	c->settings->durability = HS_DURABILITY_FSYNC; /* a checkpoint must not be ahead of the lines */
 	c->spool = hs_spool_new(c->settings);
 	if (c->spool == NULL)
 		return EX_OSERR;

@@ -171,8 +171,7 @@ static int find_credentials(struct job *j)
 		}
 		if (!hs_held_key_from(&j->given, used))
 			return EX_OSERR;
-		if (j->settings->keys > 0 && j->given.key == NULL &&
-		    j->settings->auth != HS_AUTH_SIGNATURE)
+		if (j->settings->keys > 0 && j->given.key == NULL && j->settings->auth != HS_AUTH_SIGNATURE)
 			fputs("hookspool: the settings have no key in clear: give --key to show "
 			      "one\n",
 			      stderr);
@@ -182,9 +181,8 @@ static int find_credentials(struct job *j)
 		j->secret = j->given.secret;
 	}
 	if (j->as == HS_SENDERS)
-		j->as = j->secret == NULL && j->given.key != NULL && j->batch == 0
-		            ? HS_SENDER_SUBSCRIPTION
-		            : HS_SENDER_ACTIONS;
+		j->as = j->secret == NULL && j->given.key != NULL && j->batch == 0 ? HS_SENDER_SUBSCRIPTION
+		                                                                   : HS_SENDER_ACTIONS;
 	return 0;
 }
 
@@ -200,8 +198,7 @@ static void print_row(struct job *j, const struct hs_response_verdict *a)
 		snprintf(status, sizeof status, "%d", j->answer.status);
 	printf("%s%-6s %s%s  ", j->colours ? paint[a->colour] : "", word[a->colour], status,
 	       j->colours ? "\033[0m" : "");
-	hs_terminal_printf(stdout, "%-32s %7.1f ms  %s\n", j->name,
-			   (double)j->answer.took_us / 1000, a->message);
+	hs_terminal_printf(stdout, "%-32s %7.1f ms  %s\n", j->name, (double)j->answer.took_us / 1000, a->message);
 	if (a->colour == HS_RED && a->remedy[0] != '\0' && strcmp(a->remedy, j->told) != 0)
 		printf("            -> %s\n", a->remedy);
 	j->told = a->remedy;
@@ -263,15 +260,15 @@ static int no_answer(struct job *j, enum hs_http_result r)
 /* 0, or the exit code of an error that ends the run. */
 static int deliver(struct job *j)
 {
-	struct hs_http_request request = { .method = j->method, .below = "",
+	struct hs_http_request request = { .method = j->method,
+		                           .below = "",
 		                           .timeout_ms = hs_sender_info(j->as)->timeout_ms };
 	struct hs_response_verdict a;
 	enum hs_http_result r;
 
 	hs_buf_reset(&j->headers);
 	if (!hs_parcel_end(&j->parcel) ||
-	    !hs_sender_headers(j->as, j->secret, j->given.key, hs_parcel_signed(&j->parcel),
-	                       &j->headers))
+	    !hs_sender_headers(j->as, j->secret, j->given.key, hs_parcel_signed(&j->parcel), &j->headers))
 		return EX_OSERR;
 	request.headers = hs_buf_slice(&j->headers);
 	request.body = hs_buf_slice(&j->parcel.body);
@@ -333,8 +330,7 @@ static void make_run(uint64_t round, const char *random, char run[static HS_EVEN
 
 	if (round > 0)
 		snprintf(number, sizeof number, "%" PRIu64, round + 1);
-	snprintf(run, HS_EVENT_INPUT_RUN, "%s%s%s", random, random[0] != '\0' && round > 0 ? "-" : "",
-	         number);
+	snprintf(run, HS_EVENT_INPUT_RUN, "%s%s%s", random, random[0] != '\0' && round > 0 ? "-" : "", number);
 }
 
 static int run(struct job *j)
@@ -350,15 +346,14 @@ static int run(struct job *j)
 		struct hs_event_input event_input;
 
 		make_run(round, random, run_name);
-		code =
-		    hs_event_input_open(&event_input, j->file, run_name) ? send_all(j, &event_input) : EX_NOINPUT;
+		code = hs_event_input_open(&event_input, j->file, run_name) ? send_all(j, &event_input) : EX_NOINPUT;
 		hs_event_input_close(&event_input);
 	}
 	if (!j->json && code == 0)
-		printf("%" PRIu64 " events in %" PRIu64 " requests as %s: %" PRIu64
-		       " green, %" PRIu64 " yellow, %" PRIu64 " red\n",
-		       j->events, j->requests, hs_sender_info(j->as)->name, j->colour[HS_GREEN],
-		       j->colour[HS_YELLOW], j->colour[HS_RED]);
+		printf("%" PRIu64 " events in %" PRIu64 " requests as %s: %" PRIu64 " green, %" PRIu64
+		       " yellow, %" PRIu64 " red\n",
+		       j->events, j->requests, hs_sender_info(j->as)->name, j->colour[HS_GREEN], j->colour[HS_YELLOW],
+		       j->colour[HS_RED]);
 	if (!j->json && code == 0 && j->file == NULL)
 		puts("they are of the user " HS_TEST_USER ": cat, tail, stats and each leave them out with --no-test, "
 		     "and hookspool erase --test removes them");
@@ -380,7 +375,10 @@ static void end(struct job *j)
 int hs_cmd_send(int argc, char **argv)
 {
 	struct job j = {
-		.as = HS_SENDERS, .method = "POST", .count = 1, .told = "",
+		.as = HS_SENDERS,
+		.method = "POST",
+		.count = 1,
+		.told = "",
 		.colours = hs_command_colours(stdout),
 	};
 	int code;

@@ -67,8 +67,7 @@ static int open_spool(int argc, char **argv, struct opened *o)
 static int close_spool(struct opened *o, const char *command, enum hs_result r)
 {
 	if (r != HS_OK)
-		fprintf(stderr, "hookspool %s: %s: %s\n", command, o->settings->spool_dir,
-		        hs_result_info(r)->remedy);
+		fprintf(stderr, "hookspool %s: %s: %s\n", command, o->settings->spool_dir, hs_result_info(r)->remedy);
 	hs_spool_free(o->spool);
 	hs_settings_free(o->settings);
 	return hs_command_exit(r);
@@ -81,8 +80,7 @@ int hs_cmd_rotate(int argc, char **argv)
 
 	if (code != 0)
 		return code;
-	return close_spool(&o, argv[0],
-	                   hs_spool_rotate(o.spool, hs_io_now_monotonic() + ROTATE_MS));
+	return close_spool(&o, argv[0], hs_spool_rotate(o.spool, hs_io_now_monotonic() + ROTATE_MS));
 }
 
 static void print_maintained(const struct hs_retention_counts *done)

@@ -182,8 +182,7 @@ static bool count_reason(struct stats *s, const struct hs_rejected_line *r, uint
 	hs_buf_reset(&s->scratch);
 	hs_record_field_put(&r->message, &s->scratch);
 	return hs_buf_ok(&s->scratch) &&
-	       hs_top_counts_add(&s->counts[BY_REASON], hs_rejected_reason(hs_buf_slice(&s->scratch)),
-			    bytes);
+	       hs_top_counts_add(&s->counts[BY_REASON], hs_rejected_reason(hs_buf_slice(&s->scratch)), bytes);
 }
 
 /* A rejected body need not be JSON, so the test user's name is searched for in the text. */
@@ -319,8 +318,7 @@ static void put_json(struct stats *s)
 
 /* --- as tables ------------------------------------------------------------------------ */
 
-__attribute__((format(printf, 2, 3)))
-static void put_text(struct hs_buf *out, const char *format, ...)
+__attribute__((format(printf, 2, 3))) static void put_text(struct hs_buf *out, const char *format, ...)
 {
 	char line[256];
 	va_list args;
@@ -357,10 +355,12 @@ static void put_head(struct stats *s)
 		put_text(&s->out, "\n%s in failed.jsonl, since %s", bytes, first);
 	}
 	put_text(&s->out, "\n%" PRIu64 " duplicates since the machine was started\n",
-		 hs_metrics_value(s->metrics, HS_METRIC_DUPLICATES, 0));
+	         hs_metrics_value(s->metrics, HS_METRIC_DUPLICATES, 0));
 	if (conflicting > 0)
-		put_text(&s->out, "%" PRIu64 " of them conflicting: their message id was that of another event, which "
-				  "was kept\n", conflicting);
+		put_text(&s->out,
+		         "%" PRIu64 " of them conflicting: their message id was that of another event, which "
+		         "was kept\n",
+		         conflicting);
 }
 
 static void put_lag(struct stats *s)
@@ -377,12 +377,11 @@ static void put_lag(struct stats *s)
 		char bytes[HS_BAR_TABLE_BYTES];
 
 		hs_bar_table_bytes(c->bytes, bytes);
-		put_text(&s->out, "%-*s%12" PRIu64 "%12s  %s%s\n", (int)width, c->name, c->records,
-			 bytes,
-			 c->damaged ? "damaged: remove it to begin anew"
-			 : c->ahead ? "of another spool: remove it to begin anew"
-				    : c->oldest,
-			 c->held ? " in use" : "");
+		put_text(&s->out, "%-*s%12" PRIu64 "%12s  %s%s\n", (int)width, c->name, c->records, bytes,
+		         c->damaged ? "damaged: remove it to begin anew"
+		         : c->ahead ? "of another spool: remove it to begin anew"
+		                    : c->oldest,
+		         c->held ? " in use" : "");
 	}
 	if (s->lag.more)
 		put_text(&s->out, "and more than %d other cursors\n", HS_CONSUMER_LAG_CURSORS);
@@ -433,7 +432,8 @@ static int count(struct stats *s)
 	if (code == 0 && shows_rejected(s))
 		code = hs_event_source_result(&s->source, count_all_rejected(s));
 	if (code == 0 && shows_rejected(s))
-		code = hs_event_source_result(&s->source, hs_dead_letters_look(hs_reader_place(s->source.reader)->fd, &s->failed));
+		code = hs_event_source_result(&s->source,
+		                              hs_dead_letters_look(hs_reader_place(s->source.reader)->fd, &s->failed));
 	hs_consumer_lag_end(&s->lag, s->end);
 	s->metrics = hs_metrics_read(hs_reader_place(s->source.reader)->run_dir);
 	return code;

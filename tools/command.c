@@ -61,8 +61,7 @@ int hs_option(int argc, char **argv)
 	return found;
 }
 
-bool hs_option_number(const char *name, const char *text, uint64_t low, uint64_t high,
-                      uint64_t *value)
+bool hs_option_number(const char *name, const char *text, uint64_t low, uint64_t high, uint64_t *value)
 {
 	char *end;
 
@@ -70,8 +69,8 @@ bool hs_option_number(const char *name, const char *text, uint64_t low, uint64_t
 	*value = strtoull(text, &end, 10);
 	if (*text >= '0' && *text <= '9' && *end == '\0' && errno == 0 && *value >= low && *value <= high)
 		return true;
-	fprintf(stderr, "hookspool: --%s %s: expected a number from %" PRIu64 " to %" PRIu64 "\n", name,
-	        text, low, high);
+	fprintf(stderr, "hookspool: --%s %s: expected a number from %" PRIu64 " to %" PRIu64 "\n", name, text, low,
+	        high);
 	return false;
 }
 
@@ -108,8 +107,7 @@ static void put_option(const struct hs_option *o)
 
 	if (o->letter < HS_OPT_CONFIG)
 		snprintf(short_form, sizeof short_form, "-%c, ", o->letter);
-	snprintf(left, sizeof left, "%s--%s %s", short_form, o->name,
-	         o->argument != NULL ? o->argument : "");
+	snprintf(left, sizeof left, "%s--%s %s", short_form, o->name, o->argument != NULL ? o->argument : "");
 	if (strlen(left) <= USAGE_COLUMN)
 		printf("  %-*s %s\n", USAGE_COLUMN, left, o->help);
 	else
@@ -155,7 +153,7 @@ bool hs_command_as_owner(const struct hs_settings *settings)
 	if (st.st_uid == 0 || hs_io_become(st.st_uid, st.st_gid) == 0)
 		return true;
 	fprintf(stderr, "hookspool: %s is of user %lu, who cannot be worked as: %s; try sudo -u '#%lu' hookspool\n",
-		settings->spool_dir, (unsigned long)st.st_uid, strerror(errno), (unsigned long)st.st_uid);
+	        settings->spool_dir, (unsigned long)st.st_uid, strerror(errno), (unsigned long)st.st_uid);
 	return false;
 }
 
@@ -176,10 +174,7 @@ struct hs_settings *hs_command_settings(const char *path)
 
 int hs_command_exit(enum hs_result r)
 {
-	return r == HS_OK                          ? 0
-	       : hs_result_is(r, HS_CLASS_BUSY) ? EX_TEMPFAIL
-	       : r == HS_E_MEMORY               ? EX_OSERR
-	                                        : EX_IOERR;
+	return r == HS_OK ? 0 : hs_result_is(r, HS_CLASS_BUSY) ? EX_TEMPFAIL : r == HS_E_MEMORY ? EX_OSERR : EX_IOERR;
 }
 
 bool hs_command_colours(FILE *out)
@@ -189,8 +184,7 @@ bool hs_command_colours(FILE *out)
 	return isatty(fileno(out)) && (no == NULL || no[0] == '\0');
 }
 
-int hs_command_tenant(const struct hs_settings *settings, const char *command, const char *given,
-                      const char **tenant)
+int hs_command_tenant(const struct hs_settings *settings, const char *command, const char *given, const char **tenant)
 {
 	*tenant = "";
 	if (given == NULL && !hs_settings_have_tenants(settings))
@@ -202,9 +196,13 @@ int hs_command_tenant(const struct hs_settings *settings, const char *command, c
 		return 0;
 	}
 	if (given == NULL)
-		fprintf(stderr, "hookspool %s: there are labels in the settings: say whose events these are with --tenant LABEL, "
-		                "or --tenant - for nobody's\n", command);
+		fprintf(
+		    stderr,
+		    "hookspool %s: there are labels in the settings: say whose events these are with --tenant LABEL, "
+		    "or --tenant - for nobody's\n",
+		    command);
 	else
-		fprintf(stderr, "hookspool %s: --tenant %s: neither [keys] nor [secrets] has such a label\n", command, given);
+		fprintf(stderr, "hookspool %s: --tenant %s: neither [keys] nor [secrets] has such a label\n", command,
+		        given);
 	return 2;
 }

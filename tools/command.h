@@ -48,9 +48,18 @@ enum {
 	HS_OPT_OWN,
 };
 
-#define HS_OPTION_CONFIG { "config", "FILE", HS_OPT_CONFIG, "these settings" }
-#define HS_OPTION_JSON { "json", NULL, HS_OPT_JSON, "the answer as JSON" }
-#define HS_OPTIONS_END { NULL, NULL, 0, NULL }
+#define HS_OPTION_CONFIG \
+	{ \
+		"config", "FILE", HS_OPT_CONFIG, "these settings" \
+	}
+#define HS_OPTION_JSON \
+	{ \
+		"json", NULL, HS_OPT_JSON, "the answer as JSON" \
+	}
+#define HS_OPTIONS_END \
+	{ \
+		NULL, NULL, 0, NULL \
+	}
 
 struct hs_command {
 	const char *name;
@@ -80,8 +89,7 @@ int hs_command_exit(enum hs_result r);
  * Parses a whole number from low to high and nothing else. False after a message to standard error
  * that names the option.
  */
-bool hs_option_number(const char *name, const char *text, uint64_t low, uint64_t high,
-                      uint64_t *value);
+bool hs_option_number(const char *name, const char *text, uint64_t low, uint64_t high, uint64_t *value);
 
 /* "usage: hookspool NAME [OPTIONS] ARGUMENTS" to standard error; returns 2. */
 int hs_usage(const char *name);
@@ -108,8 +116,7 @@ bool hs_command_colours(FILE *out);
  * customer's events never become another's: a label of the settings, or "-" for none, which sets
  * *tenant to "". 0, or the exit code after a message to standard error.
  */
-int hs_command_tenant(const struct hs_settings *settings, const char *command, const char *given,
-                      const char **tenant);
+int hs_command_tenant(const struct hs_settings *settings, const char *command, const char *given, const char **tenant);
 
 int hs_cmd_adopt(int argc, char **argv);
 int hs_cmd_backup(int argc, char **argv);

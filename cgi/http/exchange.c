@@ -47,8 +47,7 @@ struct hs_exchange *hs_exchange_new(struct hs_transport *transport, void (*ended
 	v->ended = ended;
 	v->context = context;
 	/* allocated now, so that "out of memory" can still be answered */
-	if (hs_buf_reserve(&v->head, ANSWER_BYTES) == NULL ||
-	    hs_buf_reserve(&v->answer, ANSWER_BYTES) == NULL) {
+	if (hs_buf_reserve(&v->head, ANSWER_BYTES) == NULL || hs_buf_reserve(&v->answer, ANSWER_BYTES) == NULL) {
 		hs_exchange_free(v);
 		return NULL;
 	}
@@ -123,11 +122,9 @@ static void log_outcome(const struct hs_exchange *v, const struct hs_outcome *o)
 	const char *remedy = hs_result_info(r)->remedy;
 
 	hs_outcome_message(o, &text);
-	hs_log(hs_result_info(r)->level,
-	       "%d %.*s: %.*s%s%s (accepted %llu, duplicate %llu, rejected %llu)",
-	       hs_outcome_status(o), addr.n > 64 ? 64 : (int)addr.n, addr.p,
-	       (int)text.n, text.p, remedy[0] != '\0' ? "; " : "", remedy,
-	       (unsigned long long)o->accepted, (unsigned long long)o->duplicate,
+	hs_log(hs_result_info(r)->level, "%d %.*s: %.*s%s%s (accepted %llu, duplicate %llu, rejected %llu)",
+	       hs_outcome_status(o), addr.n > 64 ? 64 : (int)addr.n, addr.p, (int)text.n, text.p,
+	       remedy[0] != '\0' ? "; " : "", remedy, (unsigned long long)o->accepted, (unsigned long long)o->duplicate,
 	       (unsigned long long)o->rejected);
 }
 

@@ -36,7 +36,7 @@ struct hs_store_ops {
 	/* Milliseconds: since 1970, and on a clock that never jumps. */
 	int64_t (*now)(void);
 	int64_t (*now_monotonic)(void);
-	struct hs_semaphore *large; /* before a large body is parsed; NULL: no limit */
+	struct hs_semaphore *large;        /* before a large body is parsed; NULL: no limit */
 	struct hs_hash_budget *unverified; /* for hashing large bodies that match no secret; NULL: no limit */
 };
 
@@ -44,9 +44,9 @@ enum {
 	HS_ANSWER_MS = 4000,      /* Segment's classic sender gives up after 5 s */
 	HS_BODY_MS = 10000,       /* for the body to arrive; a larger one gets 1 s for each MiB */
 	HS_LARGE_BYTES = 1 << 18, /* a body above this size is large */
-	HS_KEEP_BYTES = 1 << 17, /* buffers above this size are returned after use … */
-	HS_REST_BYTES = 1 << 14, /* … and above this one when nothing comes for a while */
-	HS_BATCH_MAX = 65536,    /* events in one batch; Segment sends at most 4000 */
+	HS_KEEP_BYTES = 1 << 17,  /* buffers above this size are returned after use … */
+	HS_REST_BYTES = 1 << 14,  /* … and above this one when nothing comes for a while */
+	HS_BATCH_MAX = 65536,     /* events in one batch; Segment sends at most 4000 */
 };
 
 /*
@@ -85,7 +85,7 @@ struct hs_exchange {
 	struct hs_outcome outcome;
 	struct hs_slice tenant;
 	void (*count_answer)(struct hs_spool *spool, const struct hs_answered *answered); /* NULL: not counted */
-	struct hs_spool *spool; /* the one that counts it */
+	struct hs_spool *spool;                                                           /* the one that counts it */
 	struct hs_answered answered;
 	bool needs_signature; /* the body decides whether the sender is let in */
 	bool has_settings;    /* r->settings_json holds the header */

@@ -75,8 +75,8 @@ static enum hs_result check_signature(struct hs_exchange *v)
 	int64_t now = store->now_monotonic();
 	struct hs_auth_effort effort = { .first = hs_hash_budget_hint(store->unverified),
 		                         .only_small = !hs_hash_budget_allows(store->unverified, now) };
-	enum hs_result r = hs_auth_body(v->settings, &v->request.credentials,
-	                                hs_buf_slice(&v->r->body), &v->r->events, &effort, &v->tenant);
+	enum hs_result r = hs_auth_body(v->settings, &v->request.credentials, hs_buf_slice(&v->r->body), &v->r->events,
+	                                &effort, &v->tenant);
 
 	if (r == HS_OK) {
 		v->answered.secret = effort.first + 1;
@@ -127,8 +127,7 @@ static enum hs_result put_rejected(struct hs_exchange *v, int status, struct hs_
 }
 
 /* An invalid event of a batch (or the only event) goes to the rejected file. */
-static enum hs_result reject_event(struct hs_exchange *v, uint32_t event, enum hs_result why,
-                                   uint64_t index)
+static enum hs_result reject_event(struct hs_exchange *v, uint32_t event, enum hs_result why, uint64_t index)
 {
 	struct hs_outcome *o = &v->outcome, first = *o;
 	enum hs_result r;
@@ -154,11 +153,9 @@ static enum hs_result reject_event(struct hs_exchange *v, uint32_t event, enum h
 static enum hs_result take_event(struct hs_exchange *v, uint32_t event, uint64_t index)
 {
 	struct hs_scratch *r = v->r;
-	struct hs_stamp stamp = { v->tenant, v->has_settings ? &r->settings_json : NULL,
-		                  hs_slice_str(v->spooled_at) };
+	struct hs_stamp stamp = { v->tenant, v->has_settings ? &r->settings_json : NULL, hs_slice_str(v->spooled_at) };
 	struct hs_event e;
-	enum hs_result result =
-	    hs_event_read(&e, &r->json, event, (enum hs_validate)v->settings->validate);
+	enum hs_result result = hs_event_read(&e, &r->json, event, (enum hs_validate)v->settings->validate);
 
 	if (result == HS_OK)
 		result = hs_record_maker_put(&r->maker, &e, &stamp, (enum hs_names)v->settings->names);

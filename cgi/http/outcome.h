@@ -9,10 +9,10 @@
 
 struct hs_outcome {
 	enum hs_result result;
-	bool has_counts; /* each event was validated by itself */
-	bool is_healthy; /* a probe of the spool went well: that is what the body says */
+	bool has_counts;       /* each event was validated by itself */
+	bool is_healthy;       /* a probe of the spool went well: that is what the body says */
 	struct hs_slice allow; /* the methods of the route, for 405 */
-	bool not_synced; /* durability = none: 202 instead of 200 */
+	bool not_synced;       /* durability = none: 202 instead of 200 */
 	uint64_t accepted, duplicate, rejected;
 	uint64_t first_rejected; /* index in the batch of the event that `why` is about */
 	bool in_batch;           /* the message begins with "event 17: " */

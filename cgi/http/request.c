@@ -14,11 +14,14 @@ enum variable {
 #define CREDENTIAL_INDEX(member, variable) CREDENTIAL_##member,
 	HS_CREDENTIALS(CREDENTIAL_INDEX)
 #undef CREDENTIAL_INDEX
-	VARIABLES
+	    VARIABLES
 };
 
 /* With their lengths: each of the thirty variables that a server passes is compared to all. */
-#define NAME(s) { s, sizeof s - 1 }
+#define NAME(s) \
+	{ \
+		s, sizeof s - 1 \
+	}
 
 static const struct hs_slice names[VARIABLES] = {
 	[REQUEST_METHOD] = NAME("REQUEST_METHOD"),
@@ -66,8 +69,10 @@ static void collect(char *const *params, struct hs_slice var[static VARIABLES], 
 
 static enum hs_method method_of(struct hs_slice text)
 {
-	static const char *const methods[] = { [HS_METHOD_POST] = "POST",   [HS_METHOD_PUT] = "PUT",
-		                               [HS_METHOD_PATCH] = "PATCH", [HS_METHOD_GET] = "GET",
+	static const char *const methods[] = { [HS_METHOD_POST] = "POST",
+		                               [HS_METHOD_PUT] = "PUT",
+		                               [HS_METHOD_PATCH] = "PATCH",
+		                               [HS_METHOD_GET] = "GET",
 		                               [HS_METHOD_HEAD] = "HEAD" };
 
 	for (int m = 0; m < HS_METHOD_OTHER; m++)
@@ -121,8 +126,7 @@ enum hs_result hs_request_read(struct hs_request *r, char *const *params, uint64
 	r->route = hs_route_find(var[PATH_INFO]);
 	r->settings_header = var[SETTINGS];
 	r->remote_addr = var[REMOTE_ADDR];
-	r->wants_page =
-	    var[ACCEPT].n > 0 && memmem(var[ACCEPT].p, var[ACCEPT].n, "text/html", 9) != NULL;
+	r->wants_page = var[ACCEPT].n > 0 && memmem(var[ACCEPT].p, var[ACCEPT].n, "text/html", 9) != NULL;
 	fill_credentials(&r->credentials, var);
 	if (r->route == NULL)
 		return HS_E_PATH;

@@ -1,7 +1,7 @@
 #include "cgi/http/router.h"
 
-enum hs_result hs_head_read(struct hs_head *h, const struct hs_settings *settings,
-                            char *const *params, struct hs_buf *key)
+enum hs_result hs_head_read(struct hs_head *h, const struct hs_settings *settings, char *const *params,
+                            struct hs_buf *key)
 {
 	enum hs_result r;
 

@@ -17,8 +17,8 @@ struct hs_head {
  * Decides what the head alone can decide, before a byte of the body is read: HS_OK, or a result of
  * hs_request_read, or of hs_auth_head if the route is for senders. `key` is scratch, and wiped.
  */
-enum hs_result hs_head_read(struct hs_head *h, const struct hs_settings *settings,
-                            char *const *params, struct hs_buf *key);
+enum hs_result hs_head_read(struct hs_head *h, const struct hs_settings *settings, char *const *params,
+                            struct hs_buf *key);
 
 /*
  * Serves the request that the exchange's transport has, up to and including its finish(), and

@@ -13,22 +13,23 @@ static bool is_json_type(struct hs_slice type)
 	if (semicolon != NULL)
 		type.n = (size_t)(semicolon - type.p);
 	type = hs_slice_trim(type);
-	if (type.n < prefix.n + suffix.n ||
-	    !hs_slice_eq_nocase(hs_slice(type.p, prefix.n), prefix) ||
+	if (type.n < prefix.n + suffix.n || !hs_slice_eq_nocase(hs_slice(type.p, prefix.n), prefix) ||
 	    !hs_slice_eq_nocase(hs_slice(type.p + type.n - suffix.n, suffix.n), suffix))
 		return false;
 	return type.n == prefix.n + suffix.n ||
 	       (type.n > prefix.n + suffix.n + 1 && type.p[type.n - suffix.n - 1] == '+');
 }
 
-#define TEXT(literal) { literal, sizeof(literal) - 1 }
+#define TEXT(literal) \
+	{ \
+		literal, sizeof(literal) - 1 \
+	}
 #define METHOD(name) (1U << HS_METHOD_##name)
 
 static const struct hs_route routes[] = {
-	{ "intake", TEXT(""), METHOD(POST) | METHOD(PUT) | METHOD(PATCH), TEXT("POST, PUT, PATCH"),
-	  is_json_type, true, hs_handle_events },
-	{ "health", TEXT("/health"), METHOD(GET) | METHOD(HEAD), TEXT("GET, HEAD"),
-	  NULL, false, hs_handle_health },
+	{ "intake", TEXT(""), METHOD(POST) | METHOD(PUT) | METHOD(PATCH), TEXT("POST, PUT, PATCH"), is_json_type, true,
+	  hs_handle_events },
+	{ "health", TEXT("/health"), METHOD(GET) | METHOD(HEAD), TEXT("GET, HEAD"), NULL, false, hs_handle_health },
 };
 
 const struct hs_route *hs_route_find(struct hs_slice path)

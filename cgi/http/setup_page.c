@@ -12,16 +12,11 @@ static const char *missing(enum hs_settings_fault fault)
 	case HS_FAULT_EXPOSED:
 		return "Privacy: hookspool.conf holds a secret, and every user of this machine may read\n"
 		       "it. Give it the permissions 600.";
-	case HS_FAULT_LINE:
-		return "A correct hookspool.conf: this program cannot take line ";
-	case HS_FAULT_ENVIRONMENT:
-		return "A correct variable HOOKSPOOL_... of the web server.";
-	case HS_FAULT_SPOOL_DIR:
-		return "The line spool_dir in hookspool.conf: which folder the events go to.";
-	case HS_FAULT_ACCESS:
-		return "Who may send: set a secret in hookspool.conf (and what auth demands there).";
-	case HS_FAULT_OTHER:
-		break;
+	case HS_FAULT_LINE: return "A correct hookspool.conf: this program cannot take line ";
+	case HS_FAULT_ENVIRONMENT: return "A correct variable HOOKSPOOL_... of the web server.";
+	case HS_FAULT_SPOOL_DIR: return "The line spool_dir in hookspool.conf: which folder the events go to.";
+	case HS_FAULT_ACCESS: return "Who may send: set a secret in hookspool.conf (and what auth demands there).";
+	case HS_FAULT_OTHER: break;
 	}
 	return "Memory.";
 }

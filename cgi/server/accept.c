@@ -27,8 +27,7 @@ static bool add(int epoll_fd, int fd, uint32_t events)
 	return epoll_ctl(epoll_fd, EPOLL_CTL_ADD, fd, &e) == 0;
 }
 
-struct hs_acceptor *hs_acceptor_new(int listen_fd, int stop_fd, int ready_fd,
-                                    const _Atomic bool *stopping)
+struct hs_acceptor *hs_acceptor_new(int listen_fd, int stop_fd, int ready_fd, const _Atomic bool *stopping)
 {
 	struct hs_acceptor *a = calloc(1, sizeof *a);
 

@@ -13,7 +13,7 @@ struct hs_acceptor; /* of one thread */
 enum {
 	/* another thread was faster, `ready_fd` is readable, or descriptors ran out: it has waited a little */
 	HS_ACCEPT_AGAIN = -1,
-	HS_ACCEPT_IDLE = -2,  /* nothing came */
+	HS_ACCEPT_IDLE = -2, /* nothing came */
 	HS_ACCEPT_STOP = -3,
 };
 
@@ -21,8 +21,7 @@ enum {
  * `listen_fd` must not block. When *stopping is set, `stop_fd` must become readable.
  * `ready_fd` wakes one thread, too (-1: there is none). NULL: out of memory or descriptors.
  */
-struct hs_acceptor *hs_acceptor_new(int listen_fd, int stop_fd, int ready_fd,
-                                    const _Atomic bool *stopping);
+struct hs_acceptor *hs_acceptor_new(int listen_fd, int stop_fd, int ready_fd, const _Atomic bool *stopping);
 void hs_acceptor_free(struct hs_acceptor *a); /* NULL is fine */
 
 /*

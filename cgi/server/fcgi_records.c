@@ -119,8 +119,8 @@ static bool read_record(const unsigned char *p, size_t n, struct record *r)
 
 static bool is_begin(const unsigned char *p, const struct record *r)
 {
-	return r->type == BEGIN_REQUEST && r->number != NULL_NUMBER && r->content == BODY &&
-	       r->padding == 0 && two_bytes(p + HEADER) == RESPONDER;
+	return r->type == BEGIN_REQUEST && r->number != NULL_NUMBER && r->content == BODY && r->padding == 0 &&
+	       two_bytes(p + HEADER) == RESPONDER;
 }
 
 bool hs_fcgi_records_whole(const unsigned char *p, size_t n)
@@ -316,8 +316,7 @@ static size_t feed_header(struct hs_fcgi_request *f, const unsigned char *p, siz
 	return took;
 }
 
-static size_t feed_content(struct hs_fcgi_request *f, const struct record *r, const unsigned char *p,
-                           size_t n)
+static size_t feed_content(struct hs_fcgi_request *f, const struct record *r, const unsigned char *p, size_t n)
 {
 	size_t took = f->content < n ? f->content : n;
 	struct hs_buf *sink = sink_of(f, r);

@@ -38,8 +38,8 @@ enum {
 };
 
 enum hs_fcgi_state {
-	HS_FCGI_HEAD,   /* not all of its variables are there */
-	HS_FCGI_BODY,   /* not all of its body is there */
+	HS_FCGI_HEAD, /* not all of its variables are there */
+	HS_FCGI_BODY, /* not all of its body is there */
 	HS_FCGI_WHOLE,
 	HS_FCGI_BROKEN, /* against the protocol, aborted, too large a head or out of memory: to be closed */
 };

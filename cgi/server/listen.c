@@ -69,8 +69,8 @@ static int listen_unix(const char *address, const char *path, struct stat *file)
 	bound = bind(fd, (const struct sockaddr *)&a, sizeof a);
 	umask(mask);
 	if (bound < 0)
-		return fail(fd, address, errno == EADDRINUSE ? "in use: stop the other, or choose another path"
-		                                             : strerror(errno));
+		return fail(fd, address,
+		            errno == EADDRINUSE ? "in use: stop the other, or choose another path" : strerror(errno));
 	if (hs_io_stat(AT_FDCWD, path, file) < 0 || listen(fd, BACKLOG) < 0)
 		return fail(fd, address, strerror(errno));
 	return fd;
@@ -148,8 +148,10 @@ int hs_listen_inherited(void)
 	if (pid == NULL || count == NULL || strcmp(pid, own) != 0)
 		return -1;
 	if (strcmp(count, "1") != 0 || !hs_listen_is(INHERITED)) {
-		fprintf(stderr, "hookspool.fcgi: LISTEN_FDS=%s: expected one listening socket: "
-		                "one ListenStream= in the socket unit, and Accept=no\n", count);
+		fprintf(stderr,
+		        "hookspool.fcgi: LISTEN_FDS=%s: expected one listening socket: "
+		        "one ListenStream= in the socket unit, and Accept=no\n",
+		        count);
 		return -2;
 	}
 	fcntl(INHERITED, F_SETFD, FD_CLOEXEC);
@@ -161,7 +163,8 @@ void hs_listen_end(const char *address, const struct stat *file)
 	const char *path = unix_path(address);
 	struct stat st;
 
-	if (path != NULL && hs_io_stat(AT_FDCWD, path, &st) == 0 && st.st_dev == file->st_dev && st.st_ino == file->st_ino)
+	if (path != NULL && hs_io_stat(AT_FDCWD, path, &st) == 0 && st.st_dev == file->st_dev &&
+	    st.st_ino == file->st_ino)
 		hs_io_unlink(AT_FDCWD, path);
 }
 

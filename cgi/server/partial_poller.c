@@ -178,7 +178,8 @@ static void close_it(struct hs_partial_poller *as, struct hs_partial_request *a)
 }
 
 /* Puts an arrival where its state says, whether it was in a list or not. */
-static void go_on(struct hs_partial_poller *as, struct hs_partial_request *a, enum hs_partial_request_state state, bool linked)
+static void go_on(struct hs_partial_poller *as, struct hs_partial_request *a, enum hs_partial_request_state state,
+                  bool linked)
 {
 	if (state == HS_PARTIAL_REQUEST_OPEN)
 		return;
@@ -211,8 +212,7 @@ static void make_room(struct hs_partial_poller *as, const struct hs_settings *se
 		struct hs_partial_request *largest = NULL;
 
 		for (struct hs_partial_request *a = as->first; a != NULL; a = a->next)
-			if (!a->answered && a->known == known &&
-			    (largest == NULL || a->batch > largest->batch))
+			if (!a->answered && a->known == known && (largest == NULL || a->batch > largest->batch))
 				largest = a;
 		if (largest == NULL || largest->batch == 0)
 			return; /* those that are whole hold it, and will be served */

@@ -81,8 +81,7 @@ static bool arrival_write(struct hs_transport *g, struct hs_slice head, struct h
 		return false;
 	hs_fcgi_put_stdout(begin, a->request.number, n);
 	hs_fcgi_put_end(end, a->request.number);
-	return sendmsg(a->fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL) ==
-	       (ssize_t)(sizeof begin + n + sizeof end);
+	return sendmsg(a->fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL) == (ssize_t)(sizeof begin + n + sizeof end);
 }
 
 /*
@@ -113,9 +112,12 @@ struct hs_partial_request *hs_partial_request_new(int fd, struct hs_room *room, 
 
 	if (a == NULL)
 		return NULL;
-	a->transport = (struct hs_transport){ .params = arrival_params, .write = arrival_write,
-		                          .finish = arrival_finish, .free = arrival_free,
-		                          .body = &a->request.body, .reads_past_length = true };
+	a->transport = (struct hs_transport){ .params = arrival_params,
+		                              .write = arrival_write,
+		                              .finish = arrival_finish,
+		                              .free = arrival_free,
+		                              .body = &a->request.body,
+		                              .reads_past_length = true };
 	a->fd = fd;
 	a->room = room;
 	a->begun_ms = now_ms;
@@ -207,13 +209,14 @@ static void reserve_large(struct hs_partial_request *a)
 }
 
 static enum hs_partial_request_state feed(struct hs_partial_request *a, const unsigned char *p, size_t n,
-                                  const struct hs_settings *settings, int64_t now_ms)
+                                          const struct hs_settings *settings, int64_t now_ms)
 {
 	hs_fcgi_feed(&a->request, p, n);
 	if (!send_replies(a))
 		return HS_PARTIAL_REQUEST_GONE;
 	if (a->request.state == HS_FCGI_BROKEN && !a->request.aborted)
-		hs_log(HS_LOG_INFO, "connection closed: its records break FastCGI's rules; see what connects to the socket");
+		hs_log(HS_LOG_INFO,
+		       "connection closed: its records break FastCGI's rules; see what connects to the socket");
 	if ((a->request.state == HS_FCGI_BODY || a->request.state == HS_FCGI_WHOLE) && a->params == NULL)
 		check_head(a, settings, now_ms);
 	if (a->request.state == HS_FCGI_BODY)
@@ -230,7 +233,7 @@ static enum hs_partial_request_state hung_up(struct hs_partial_request *a)
 }
 
 enum hs_partial_request_state hs_partial_request_read(struct hs_partial_request *a, size_t most,
-                                      const struct hs_settings *settings, int64_t now_ms)
+                                                      const struct hs_settings *settings, int64_t now_ms)
 {
 	unsigned char part[PART_BYTES];
 	enum hs_partial_request_state state = HS_PARTIAL_REQUEST_OPEN;

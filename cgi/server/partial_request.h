@@ -19,7 +19,7 @@
 #include <stdatomic.h>
 
 enum {
-	HS_HEAD_MS = 5000, /* for the request's variables to arrive; for the body see exchange.h */
+	HS_HEAD_MS = 5000,  /* for the request's variables to arrive; for the body see exchange.h */
 	HS_REST_MS = 10000, /* for the rest of a body that was refused: the web server is still sending it */
 };
 
@@ -63,7 +63,7 @@ void hs_partial_request_free(struct hs_partial_request *a);
 
 /* Reads what is there, up to so many bytes, and says what the settings make of it. */
 enum hs_partial_request_state hs_partial_request_read(struct hs_partial_request *a, size_t most,
-                                      const struct hs_settings *settings, int64_t now_ms);
+                                                      const struct hs_settings *settings, int64_t now_ms);
 
 /* Time is up, or room is: `verdict` is the answer, if there is a head to answer. */
 enum hs_partial_request_state hs_partial_request_end(struct hs_partial_request *a, enum hs_result verdict);

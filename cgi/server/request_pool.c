@@ -24,8 +24,7 @@ int hs_request_pool_wanted(int threads)
 	struct rlimit limit;
 	int most = threads * SEATS_A_THREAD, batch = threads + DESCRIPTORS;
 
-	if (getrlimit(RLIMIT_NOFILE, &limit) == 0 &&
-	    limit.rlim_cur < (rlim_t)(most * DESCRIPTORS_A_SEAT + batch))
+	if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < (rlim_t)(most * DESCRIPTORS_A_SEAT + batch))
 		most = ((int)limit.rlim_cur - batch) / DESCRIPTORS_A_SEAT;
 	return most > threads ? most : threads;
 }
@@ -48,7 +47,8 @@ struct hs_request_pool *hs_request_pool_new(int n)
 
 		slot->pool = s;
 		slot->transport = hs_transport_fcgi_new();
-		slot->exchange = slot->transport == NULL ? NULL : hs_exchange_new(slot->transport, exchange_ended, slot);
+		slot->exchange =
+		    slot->transport == NULL ? NULL : hs_exchange_new(slot->transport, exchange_ended, slot);
 		if (slot->exchange == NULL) {
 			s->n++; /* half of it is there */
 			hs_request_pool_free(s);

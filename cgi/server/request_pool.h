@@ -13,7 +13,7 @@ struct hs_request_pool;
 
 struct hs_request_slot {
 	struct hs_transport *transport; /* for a request that has arrived whole; see hs_exchange_from */
-	struct hs_exchange *exchange; /* leaves the seat when it has ended */
+	struct hs_exchange *exchange;   /* leaves the seat when it has ended */
 
 	/* request_pool.c's */
 	struct hs_request_pool *pool;

@@ -10,7 +10,7 @@
 #include <sysexits.h>
 
 enum {
-	TICK_MS = 250,          /* how often the time limit is looked at */
+	TICK_MS = 250, /* how often the time limit is looked at */
 	STACK_BYTES = 128 << 10,
 };
 
@@ -150,9 +150,13 @@ static void nothing_follows(void *context)
 static void serve(struct hs_transport *g, struct hs_settings *settings)
 {
 	struct once o = { .exchange = hs_exchange_new(g, nothing_follows, NULL) };
-	struct hs_store_ops store = { .self = &o, .append = store_append, .post = store_post,
-		                    .health = store_health, .count_answer = hs_spool_count_answer,
-		                    .now = hs_io_now, .now_monotonic = hs_io_now_monotonic };
+	struct hs_store_ops store = { .self = &o,
+		                      .append = store_append,
+		                      .post = store_post,
+		                      .health = store_health,
+		                      .count_answer = hs_spool_count_answer,
+		                      .now = hs_io_now,
+		                      .now_monotonic = hs_io_now_monotonic };
 	struct hs_scratch *scratch = hs_scratch_new(&store, hs_io_random());
 	struct hs_runtime *s = hs_runtime_new(settings);
 

@@ -24,16 +24,16 @@
 #include <unistd.h>
 
 enum {
-	TICK_MS = 250,          /* how often time limits are looked at */
-	MAINTAIN_MS = 10000,    /* how often sealed segments are looked after */
-	LOOK_MS = 1000,         /* how often the shared state is, by a process that may be idle */
+	TICK_MS = 250,       /* how often time limits are looked at */
+	MAINTAIN_MS = 10000, /* how often sealed segments are looked after */
+	LOOK_MS = 1000,      /* how often the shared state is, by a process that may be idle */
 	STACK_BYTES = 256 << 10,
-	REST_MS = 2000,         /* a thread that has waited so long returns its buffers */
+	REST_MS = 2000, /* a thread that has waited so long returns its buffers */
 	LONG_MS = 3600000,
-	LAST_MS = 1500,         /* for what is still being sent when we are to end: mod_fcgid kills after 3 s */
-	LARGE_MOST = 8,         /* large bodies that are judged at once */
-	OTHER_FDS = 64,         /* descriptors of all but connections, seats and threads */
-	MAP_BYTES = 32 << 20,   /* below this malloc keeps what is freed, until we trim it */
+	LAST_MS = 1500,       /* for what is still being sent when we are to end: mod_fcgid kills after 3 s */
+	LARGE_MOST = 8,       /* large bodies that are judged at once */
+	OTHER_FDS = 64,       /* descriptors of all but connections, seats and threads */
+	MAP_BYTES = 32 << 20, /* below this malloc keeps what is freed, until we trim it */
 };
 
 struct pool;
@@ -57,7 +57,7 @@ struct pool {
 	int workers, started;
 	int listen_fd, stop_fd;
 	struct hs_semaphore *large;
-	struct hs_semaphore *door; /* inside: threads that wait for connections, and will soon again */
+	struct hs_semaphore *door;  /* inside: threads that wait for connections, and will soon again */
 	struct hs_sd_notify notify; /* of the thread that ticks */
 	pthread_t maintainer;
 	_Atomic bool stopping;
@@ -290,10 +290,15 @@ static bool start_worker(struct pool *p, uint64_t seed)
 	bool ok;
 
 	w->pool = p;
-	w->store = (struct hs_store_ops){ .self = w, .append = store_append, .post = store_post,
-		                        .health = store_health, .count_answer = hs_spool_count_answer,
-		                        .now = hs_io_now, .now_monotonic = hs_io_now_monotonic, .large = p->large,
-		                        .unverified = &p->unverified };
+	w->store = (struct hs_store_ops){ .self = w,
+		                          .append = store_append,
+		                          .post = store_post,
+		                          .health = store_health,
+		                          .count_answer = hs_spool_count_answer,
+		                          .now = hs_io_now,
+		                          .now_monotonic = hs_io_now_monotonic,
+		                          .large = p->large,
+		                          .unverified = &p->unverified };
 	w->acceptor = hs_acceptor_new(p->listen_fd, p->stop_fd, hs_partial_poller_fd(p->arrivals), &p->stopping);
 	w->scratch = hs_scratch_new(&w->store, seed);
 	if (w->acceptor == NULL || w->scratch == NULL || pthread_attr_init(&attr) != 0)
@@ -481,8 +486,8 @@ static bool make_pool(struct pool *p, int listen_fd, struct hs_settings *setting
 		return false;
 	p->pool = hs_request_pool_new(hs_request_pool_wanted(p->workers));
 	p->arrivals = make_arrivals(p);
-	return p->service != NULL && p->worker != NULL && p->large != NULL && p->door != NULL &&
-	       p->stop_fd >= 0 && p->pool != NULL && p->arrivals != NULL;
+	return p->service != NULL && p->worker != NULL && p->large != NULL && p->door != NULL && p->stop_fd >= 0 &&
+	       p->pool != NULL && p->arrivals != NULL;
 }
 
 int hs_serve_fcgi(int listen_fd, struct hs_settings *settings, hs_reload *reload, void *context)
@@ -504,8 +509,8 @@ int hs_serve_fcgi(int listen_fd, struct hs_settings *settings, hs_reload *reload
 	while (ok && p.started < p.workers)
 		ok = start_worker(&p, seed);
 	if (!ok)
-		hs_log(HS_LOG_ERROR, "start: thread %d of %d: lower threads, or raise the limits",
-		       p.started + 1, p.workers);
+		hs_log(HS_LOG_ERROR, "start: thread %d of %d: lower threads, or raise the limits", p.started + 1,
+		       p.workers);
 	maintained = p.started > 0 && pthread_create(&p.maintainer, NULL, look_after, &p) == 0;
 	if (p.started > 0) {
 		hs_sd_notify_ready(&p.notify);

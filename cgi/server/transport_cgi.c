@@ -19,8 +19,8 @@ enum {
 
 struct gw_cgi {
 	struct hs_transport base; /* first: the two have one address */
-	bool ended;     /* the body has been read to its end */
-	uint64_t bytes; /* of it that were read */
+	bool ended;               /* the body has been read to its end */
+	uint64_t bytes;           /* of it that were read */
 };
 
 static char *const *cgi_params(struct hs_transport *g)
@@ -126,8 +126,11 @@ struct hs_transport *hs_transport_cgi_new(void)
 
 	if (c == NULL)
 		return NULL;
-	c->base = (struct hs_transport){ .params = cgi_params, .read = cgi_read,
-		                       .write = cgi_write, .finish = cgi_finish, .free = cgi_free,
-		                       .reads_past_length = false };
+	c->base = (struct hs_transport){ .params = cgi_params,
+		                         .read = cgi_read,
+		                         .write = cgi_write,
+		                         .finish = cgi_finish,
+		                         .free = cgi_free,
+		                         .reads_past_length = false };
 	return &c->base;
 }

@@ -139,9 +139,12 @@ struct hs_transport *hs_transport_fcgi_new(void)
 
 	if (f == NULL)
 		return NULL;
-	f->base = (struct hs_transport){ .params = fcgi_params, .read = fcgi_read,
-		                       .write = fcgi_write, .finish = fcgi_finish, .free = fcgi_free,
-		                       .reads_past_length = true };
+	f->base = (struct hs_transport){ .params = fcgi_params,
+		                         .read = fcgi_read,
+		                         .write = fcgi_write,
+		                         .finish = fcgi_finish,
+		                         .free = fcgi_free,
+		                         .reads_past_length = true };
 	if (FCGX_InitRequest(&f->request, -1, 0) != 0) {
 		fcgi_free(&f->base);
 		return NULL;

@@ -85,8 +85,7 @@ static inline __m128i hs_scan16_load(const char *p)
 
 static inline __m128i hs_scan16_is_quote(__m128i v)
 {
-	return _mm_or_si128(_mm_cmpeq_epi8(v, _mm_set1_epi8('"')),
-			    _mm_cmpeq_epi8(v, _mm_set1_epi8('\\')));
+	return _mm_or_si128(_mm_cmpeq_epi8(v, _mm_set1_epi8('"')), _mm_cmpeq_epi8(v, _mm_set1_epi8('\\')));
 }
 
 #endif
@@ -123,8 +122,8 @@ static inline unsigned hs_scan16_digits(const char *p)
 #if defined(__SSE2__) && !defined(HS_SCALAR)
 	__m128i v = hs_scan16_load(p);
 
-	return (unsigned)_mm_movemask_epi8(_mm_and_si128(
-	    _mm_cmpgt_epi8(v, _mm_set1_epi8('0' - 1)), _mm_cmplt_epi8(v, _mm_set1_epi8('9' + 1))));
+	return (unsigned)_mm_movemask_epi8(
+	    _mm_and_si128(_mm_cmpgt_epi8(v, _mm_set1_epi8('0' - 1)), _mm_cmplt_epi8(v, _mm_set1_epi8('9' + 1))));
 #else
 	return HS_SCAN16_BY_WORDS(hs_scan8_digits, p);
 #endif

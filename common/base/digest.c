@@ -41,8 +41,7 @@ struct hs_hmac *hs_hmac_new(struct hs_slice key)
 		if (key.n > 0)
 			memcpy(block, key.p, key.n);
 	} else {
-		ok = ok && SHA1_Init(&sha) == 1 && SHA1_Update(&sha, key.p, key.n) == 1 &&
-		     SHA1_Final(block, &sha) == 1;
+		ok = ok && SHA1_Init(&sha) == 1 && SHA1_Update(&sha, key.p, key.n) == 1 && SHA1_Final(block, &sha) == 1;
 	}
 	ok = ok && start_with_pad(&h->inner, block, 0x36) && start_with_pad(&h->outer, block, 0x5C);
 	OPENSSL_cleanse(block, sizeof block);
@@ -60,8 +59,7 @@ void hs_hmac_free(struct hs_hmac *h)
 	free(h);
 }
 
-bool hs_hmac_sha1(const struct hs_hmac *h, struct hs_slice bytes,
-                  uint8_t out[static HS_SHA1_BYTES])
+bool hs_hmac_sha1(const struct hs_hmac *h, struct hs_slice bytes, uint8_t out[static HS_SHA1_BYTES])
 {
 	SHA_CTX inner = h->inner, outer = h->outer;
 	uint8_t digest[HS_SHA1_BYTES];
@@ -77,8 +75,7 @@ bool hs_sha256(struct hs_slice bytes, uint8_t out[static HS_SHA256_BYTES])
 {
 	SHA256_CTX sha;
 
-	return SHA256_Init(&sha) == 1 && SHA256_Update(&sha, bytes.p, bytes.n) == 1 &&
-	       SHA256_Final(out, &sha) == 1;
+	return SHA256_Init(&sha) == 1 && SHA256_Update(&sha, bytes.p, bytes.n) == 1 && SHA256_Final(out, &sha) == 1;
 }
 
 struct hs_digest *hs_digest_new(void)

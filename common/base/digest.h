@@ -18,8 +18,7 @@ struct hs_hmac *hs_hmac_new(struct hs_slice key);
 void hs_hmac_free(struct hs_hmac *h);
 
 /* HMAC-SHA1 of the bytes. False if memory is out. */
-bool hs_hmac_sha1(const struct hs_hmac *h, struct hs_slice bytes,
-                  uint8_t out[static HS_SHA1_BYTES]);
+bool hs_hmac_sha1(const struct hs_hmac *h, struct hs_slice bytes, uint8_t out[static HS_SHA1_BYTES]);
 
 /* False if memory is out. */
 bool hs_sha256(struct hs_slice bytes, uint8_t out[static HS_SHA256_BYTES]);

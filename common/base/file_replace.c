@@ -58,8 +58,7 @@ enum hs_result hs_file_replace_first(struct hs_file_replace *f, enum hs_result w
 	return result == HS_OK && hs_io_sync_dir(f->dir) < 0 ? hs_io_result(errno) : result;
 }
 
-enum hs_result hs_file_replace_text(int dir, const char *name, const char *temporary, mode_t mode,
-                                    struct hs_slice text)
+enum hs_result hs_file_replace_text(int dir, const char *name, const char *temporary, mode_t mode, struct hs_slice text)
 {
 	struct hs_file_replace f = { dir, name, dir, temporary, mode, false, -1 };
 	enum hs_result result = hs_file_replace_begin(&f);

@@ -13,7 +13,7 @@
 #include "base/io.h"
 
 struct hs_file_replace {
-	int dir;               /* of the file */
+	int dir; /* of the file */
 	const char *name;
 	int temporary_dir;     /* on the same file system */
 	const char *temporary; /* both names must stay valid until the end */

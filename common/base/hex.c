@@ -4,11 +4,10 @@ enum { IS = 0x80 };
 
 /* A table, for a request's signature is looked at twice. */
 static const uint8_t digit[256] = {
-	['0'] = IS | 0, ['1'] = IS | 1, ['2'] = IS | 2, ['3'] = IS | 3, ['4'] = IS | 4,
-	['5'] = IS | 5, ['6'] = IS | 6, ['7'] = IS | 7, ['8'] = IS | 8, ['9'] = IS | 9,
-	['a'] = IS | 10, ['b'] = IS | 11, ['c'] = IS | 12, ['d'] = IS | 13, ['e'] = IS | 14,
-	['f'] = IS | 15, ['A'] = IS | 10, ['B'] = IS | 11, ['C'] = IS | 12, ['D'] = IS | 13,
-	['E'] = IS | 14, ['F'] = IS | 15,
+	['0'] = IS | 0,  ['1'] = IS | 1,  ['2'] = IS | 2,  ['3'] = IS | 3,  ['4'] = IS | 4,  ['5'] = IS | 5,
+	['6'] = IS | 6,  ['7'] = IS | 7,  ['8'] = IS | 8,  ['9'] = IS | 9,  ['a'] = IS | 10, ['b'] = IS | 11,
+	['c'] = IS | 12, ['d'] = IS | 13, ['e'] = IS | 14, ['f'] = IS | 15, ['A'] = IS | 10, ['B'] = IS | 11,
+	['C'] = IS | 12, ['D'] = IS | 13, ['E'] = IS | 14, ['F'] = IS | 15,
 };
 
 int hs_hex_digit(char c)

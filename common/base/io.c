@@ -31,14 +31,12 @@
 enum hs_result hs_io_result(int error)
 {
 	switch (error) {
-	case ENOSPC: case EDQUOT: case EFBIG:
-		return HS_E_FULL;
-	case EROFS:
-		return HS_E_READ_ONLY;
-	case ENOMEM:
-		return HS_E_MEMORY;
-	default:
-		return HS_E_IO;
+	case ENOSPC:
+	case EDQUOT:
+	case EFBIG: return HS_E_FULL;
+	case EROFS: return HS_E_READ_ONLY;
+	case ENOMEM: return HS_E_MEMORY;
+	default: return HS_E_IO;
 	}
 }
 
@@ -445,14 +443,15 @@ int hs_io_is_network(int fd)
 	if (r < 0)
 		return -1;
 	switch ((uint32_t)fs.f_type) {
-	case NFS_SUPER_MAGIC: case SMB_SUPER_MAGIC: case AFS_SUPER_MAGIC: case CODA_SUPER_MAGIC:
+	case NFS_SUPER_MAGIC:
+	case SMB_SUPER_MAGIC:
+	case AFS_SUPER_MAGIC:
+	case CODA_SUPER_MAGIC:
 	case V9FS_MAGIC:
 	case 0xFF534D42: /* CIFS, SMB2 and Ceph: statfs(2) */
 	case 0xFE534D42:
-	case 0x00C36400:
-		return 1;
-	default:
-		return 0;
+	case 0x00C36400: return 1;
+	default: return 0;
 	}
 }
 

@@ -155,7 +155,8 @@ void hs_log_flush(void)
 	length = put_head(line, HS_LOG_WARN);
 	length += (size_t)snprintf(line + length, sizeof line - length,
 	                           "%lu lines of the log were dropped: standard error took no more; see "
-	                           "whether what reads it is stopped or slow\n", n);
+	                           "whether what reads it is stopped or slow\n",
+	                           n);
 	if (!write_line(line, length))
 		atomic_fetch_add(&dropped, n);
 }

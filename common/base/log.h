@@ -25,11 +25,9 @@ void hs_log_level(enum hs_level level);
 /* Says now how many lines were dropped, if any were and there is room again. */
 void hs_log_flush(void);
 
-__attribute__((format(printf, 2, 3)))
-void hs_log(enum hs_level level, const char *format, ...);
+__attribute__((format(printf, 2, 3))) void hs_log(enum hs_level level, const char *format, ...);
 
 /* The table's level and remedy for a result, behind what was being done. */
-__attribute__((format(printf, 2, 3)))
-void hs_log_result(enum hs_result r, const char *format, ...);
+__attribute__((format(printf, 2, 3))) void hs_log_result(enum hs_result r, const char *format, ...);
 
 #endif

@@ -40,16 +40,14 @@ enum hs_class {
 	X(HS_E_METHOD, REQUEST, 405, INFO, "method not allowed", "senders use POST, PUT or PATCH") \
 	X(HS_E_MEDIA_TYPE, REQUEST, 415, INFO, "Content-Type must be application/json", \
 	  "set the sender's content type to application/json") \
-	X(HS_E_ENCODING, REQUEST, 415, INFO, "Content-Encoding must be identity", \
-	  "turn the sender's compression off") \
+	X(HS_E_ENCODING, REQUEST, 415, INFO, "Content-Encoding must be identity", "turn the sender's compression off") \
 	X(HS_E_NO_LENGTH, REQUEST, 411, INFO, "Content-Length required", \
 	  "the sender used chunked encoding and the web server passed no length") \
 	X(HS_E_BAD_LENGTH, REQUEST, 400, INFO, "Content-Length is not a number", "look at the sender") \
 	X(HS_E_TOO_LARGE, REQUEST, 413, INFO, "body too large", "raise max_body, or lower the batch size") \
 	X(HS_E_SHORT_BODY, REQUEST, 400, INFO, "body shorter than Content-Length", \
 	  "the sender or a proxy gave up in the middle") \
-	X(HS_E_LONG_BODY, REQUEST, 400, INFO, "body longer than Content-Length", \
-	  "look at the sender or the proxy") \
+	X(HS_E_LONG_BODY, REQUEST, 400, INFO, "body longer than Content-Length", "look at the sender or the proxy") \
 	X(HS_E_SLOW_BODY, REQUEST, 503, WARN, "body did not arrive in time", \
 	  "the sender is slow, or the web server streams: let it buffer bodies") \
 	X(HS_E_SETTINGS_HEADER, REQUEST, 400, INFO, "X-Segment-Settings is not base64 of a JSON object", \
@@ -57,8 +55,7 @@ enum hs_class {
 	X(HS_E_BATCHES, REQUEST, 400, INFO, "batches are not taken here, send single events", \
 	  "turn batching off at the sender, or set batches = yes") \
 	/* auth: whether the sender is let in */ \
-	X(HS_E_NO_SIGNATURE, AUTH, 401, INFO, "X-Signature required", \
-	  "set the shared secret at the sender") \
+	X(HS_E_NO_SIGNATURE, AUTH, 401, INFO, "X-Signature required", "set the shared secret at the sender") \
 	X(HS_E_SIGNATURE, AUTH, 401, INFO, "X-Signature does not match", \
 	  "compare the shared secret at both ends; see that no proxy alters the body") \
 	X(HS_E_SIGNATURE_TWICE, AUTH, 401, INFO, "X-Signature must be given once", \
@@ -87,8 +84,7 @@ enum hs_class {
 	  "at most 65536 are taken; Segment sends at most 4000") \
 	X(HS_E_JSON_TRAILING, JSON, 400, INFO, "text behind the JSON", "look at the sender") \
 	/* spec: an event against the Spec */ \
-	X(HS_E_NOT_AN_EVENT, SPEC, 400, INFO, "an event is a JSON object or an array of them", \
-	  "look at the sender") \
+	X(HS_E_NOT_AN_EVENT, SPEC, 400, INFO, "an event is a JSON object or an array of them", "look at the sender") \
 	X(HS_E_NO_TYPE, SPEC, 400, INFO, "type required", "look at the sender") \
 	X(HS_E_TYPE, SPEC, 501, INFO, "type not supported", \
 	  "the Spec has identify, track, page, screen, group, alias and delete") \
@@ -98,13 +94,10 @@ enum hs_class {
 	X(HS_E_PREVIOUS_ID, SPEC, 400, INFO, "previousId required", "look at the source") \
 	X(HS_E_USER_ID, SPEC, 400, INFO, "userId required", "look at the source") \
 	X(HS_E_FIELD_TWICE, SPEC, 400, INFO, "a Spec field in two spellings", "look at the source") \
-	X(HS_E_FIELD_NESTED, SPEC, 400, INFO, "a Spec field must not be an object or array", \
-	  "look at the source") \
+	X(HS_E_FIELD_NESTED, SPEC, 400, INFO, "a Spec field must not be an object or array", "look at the source") \
 	X(HS_E_FIELD_FLAT, SPEC, 400, INFO, \
-	  "context, properties, traits and integrations must be objects, null or []", \
-	  "look at the source") \
-	X(HS_E_NAME_LONG, SPEC, 400, INFO, "a name is longer than 4096 bytes when flattened", \
-	  "look at the source") \
+	  "context, properties, traits and integrations must be objects, null or []", "look at the source") \
+	X(HS_E_NAME_LONG, SPEC, 400, INFO, "a name is longer than 4096 bytes when flattened", "look at the source") \
 	X(HS_E_RECORD_LARGE, SPEC, 400, INFO, "the event grows too large when flattened", \
 	  "long keys are repeated in every name below them: look at the source") \
 	/* busy: the same thing may succeed in a moment */ \
@@ -136,7 +129,8 @@ enum hs_class {
 	X(HS_E_FULL, STORAGE, 503, ERROR, "storage is full, try again", \
 	  "free space, inodes or quota on the spool's file system, or lower min_free") \
 	X(HS_E_READ_ONLY, STORAGE, 503, ERROR, "storage is read-only, try again", \
-	  "the system log says why: check the disk and mount it for writing again; a sandbox needs spool_dir writable") \
+	  "the system log says why: check the disk and mount it for writing again; a sandbox needs spool_dir " \
+	  "writable") \
 	X(HS_E_CLOCK, MACHINE, 503, ERROR, "the clock is wrong, try again", \
 	  "this machine's clock is years off: set it (timedatectl set-ntp true), or tell its host") \
 	X(HS_E_IO, STORAGE, 503, ERROR, "storage failed, try again", "see the system log for disk errors") \
@@ -145,10 +139,12 @@ enum hs_class {
 	X(HS_E_SPOOL_DIR, SPOOL, 503, ERROR, "spool unavailable, try again", \
 	  "spool_dir must be a directory, no symlink, that this user alone may write") \
 	X(HS_E_SPOOL_OWNER, SPOOL, 503, ERROR, "spool unavailable, try again", \
-	  "spool_dir belongs to another user: run commands as that user (sudo -u USER hookspool ...); a handler's own " \
+	  "spool_dir belongs to another user: run commands as that user (sudo -u USER hookspool ...); a handler's " \
+	  "own " \
 	  "must be: chown it") \
 	X(HS_E_SPOOL_ASLEEP, SPOOL, 503, WARN, "spool unavailable, try again", \
-	  "nobody has opened the spool since the machine was started: the next event does, or a command of its owner's " \
+	  "nobody has opened the spool since the machine was started: the next event does, or a command of its " \
+	  "owner's " \
 	  "(sudo -u USER hookspool stats)") \
 	X(HS_E_SPOOL_FILE, SPOOL, 503, ERROR, "spool unavailable, try again", \
 	  "events.jsonl, rejected.jsonl and .hookspool must be plain files and a directory of our own") \
@@ -180,7 +176,7 @@ enum hs_result {
 #define HS_RESULT_ENUM(name, class, status, level, message, remedy) name,
 	HS_RESULTS(HS_RESULT_ENUM)
 #undef HS_RESULT_ENUM
-	HS_RESULT_COUNT
+	    HS_RESULT_COUNT
 };
 
 struct hs_result_info {

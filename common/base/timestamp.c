@@ -4,8 +4,8 @@
 #include <stdlib.h>
 
 enum { DAY_MS = 86400000 };
-static const int64_t FIRST_MS = -62167219200000;  /* 0000-01-01 */
-static const int64_t LAST_MS = 253402300799999;   /* 9999-12-31, its last millisecond */
+static const int64_t FIRST_MS = -62167219200000; /* 0000-01-01 */
+static const int64_t LAST_MS = 253402300799999;  /* 9999-12-31, its last millisecond */
 
 struct civil {
 	int year, month, day, hour, minute, second, ms;
@@ -31,8 +31,7 @@ static void civil_from_days(int64_t days, struct civil *c)
 	int64_t z = days + 719468;
 	int64_t era = (z >= 0 ? z : z - 146096) / 146097;
 	int64_t day_of_era = z - era * 146097;
-	int64_t of_era =
-	    (day_of_era - day_of_era / 1460 + day_of_era / 36524 - day_of_era / 146096) / 365;
+	int64_t of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36524 - day_of_era / 146096) / 365;
 	int64_t day_of_year = day_of_era - (365 * of_era + of_era / 4 - of_era / 100);
 	int64_t month = (5 * day_of_year + 2) / 153;
 
@@ -62,7 +61,7 @@ static void civil_from_ms(int64_t ms, struct civil *c)
 /* No snprintf: this runs for every request. Fills the digits of `pattern`'s letters. */
 static void fill(const char *pattern, const struct civil *c, char *out)
 {
-	int left[128] = { ['Y'] = c->year, ['M'] = c->month,  ['D'] = c->day, ['h'] = c->hour,
+	int left[128] = { ['Y'] = c->year,   ['M'] = c->month,  ['D'] = c->day, ['h'] = c->hour,
 		          ['m'] = c->minute, ['s'] = c->second, ['f'] = c->ms };
 	size_t n = strlen(pattern);
 
@@ -142,9 +141,8 @@ static bool read_usual_form(struct hs_slice s, struct civil *c)
 {
 	const char *p = s.p;
 
-	if (s.n != HS_TIMESTAMP_TEXT || hs_scan16_digits(p) != 0xDB6F ||
-	    hs_scan16_digits(p + 8) != 0x76DB || p[4] != '-' || p[7] != '-' || p[10] != 'T' ||
-	    p[13] != ':' || p[16] != ':' || p[19] != '.' || p[23] != 'Z')
+	if (s.n != HS_TIMESTAMP_TEXT || hs_scan16_digits(p) != 0xDB6F || hs_scan16_digits(p + 8) != 0x76DB ||
+	    p[4] != '-' || p[7] != '-' || p[10] != 'T' || p[13] != ':' || p[16] != ':' || p[19] != '.' || p[23] != 'Z')
 		return false;
 	c->year = two_digits(p) * 100 + two_digits(p + 2);
 	c->month = two_digits(p + 5);
@@ -158,8 +156,8 @@ static bool read_usual_form(struct hs_slice s, struct civil *c)
 
 static bool take_date(struct hs_slice *s, struct civil *c)
 {
-	return take_number(s, 4, &c->year) && take_char(s, '-') && take_number(s, 2, &c->month) &&
-	       take_char(s, '-') && take_number(s, 2, &c->day);
+	return take_number(s, 4, &c->year) && take_char(s, '-') && take_number(s, 2, &c->month) && take_char(s, '-') &&
+	       take_number(s, 2, &c->day);
 }
 
 /* hh:mm, :ss and decimals if there are; milliseconds are cut, not rounded. */
@@ -206,8 +204,7 @@ static bool take_zone(struct hs_slice *s, int *minutes)
 	sign = take_char(s, '+') ? 1 : take_char(s, '-') ? -1 : 0;
 	if (sign == 0 || !take_number(s, 2, &hour))
 		return false;
-	if (take_char(s, ':') ? !take_number(s, 2, &minute)
-	                      : s->n > 0 && s->p[0] != ' ' && !take_number(s, 2, &minute))
+	if (take_char(s, ':') ? !take_number(s, 2, &minute) : s->n > 0 && s->p[0] != ' ' && !take_number(s, 2, &minute))
 		return false;
 	*minutes = sign * (hour * 60 + minute);
 	return hour <= 23 && minute <= 59;
@@ -271,8 +268,7 @@ bool hs_timestamp_parse(struct hs_slice s, int64_t *ms)
 	struct civil c;
 	int minutes = 0;
 
-	if ((!read_usual_form(s, &c) && !read_any_form(s, &c, &minutes)) || !is_date(&c) ||
-	    !is_time(&c))
+	if ((!read_usual_form(s, &c) && !read_any_form(s, &c, &minutes)) || !is_date(&c) || !is_time(&c))
 		return false;
 	if (ms != NULL)
 		*ms = days_from_civil(c.year, c.month, c.day) * DAY_MS + c.hour * INT64_C(3600000) +

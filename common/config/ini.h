@@ -21,11 +21,11 @@
 enum { HS_INI_LINE_MAX = 4096 }; /* bytes, without the line's end */
 
 struct hs_ini {
-	struct hs_slice rest;    /* not yet read */
-	struct hs_slice raw;     /* the line at hand as written, without its end */
-	struct hs_slice section; /* n == 0: above the first */
-	int line;                /* its number, from 1 */
-	const char *error;       /* what is wrong with it, and the remedy, a literal; NULL: nothing */
+	struct hs_slice rest;     /* not yet read */
+	struct hs_slice raw;      /* the line at hand as written, without its end */
+	struct hs_slice section;  /* n == 0: above the first */
+	int line;                 /* its number, from 1 */
+	const char *error;        /* what is wrong with it, and the remedy, a literal; NULL: nothing */
 	const char *name, *value; /* in `text`: until the next call */
 	char text[HS_INI_LINE_MAX + 1];
 };

@@ -18,7 +18,7 @@ struct setting {
 	enum kind kind;
 	size_t at; /* offset in struct hs_settings: int for a choice, int64_t for a number */
 	int64_t low, high;
-	const char *fallback; /* the default, parsed like a value in the file; NULL: none */
+	const char *fallback;            /* the default, parsed like a value in the file; NULL: none */
 	const char *choice[CHOICES_MAX]; /* of KIND_CHOICE, the text of value 0, 1, …; of KIND_SIZE
 	                                    choice[0], if it is there, is a word for 0 */
 	const char *help;
@@ -30,6 +30,7 @@ struct setting {
 #define GIB (1024 * MIB)
 #define DAY INT64_C(86400000)
 
+/* clang-format off */
 static const struct setting table[] = {
 	{ "spool_dir", KIND_PATH, AT(spool_dir), 0, 0, NULL, { NULL },
 	  "directory for the events; made with mode 0700 if it is missing" },
@@ -83,6 +84,7 @@ static const struct setting table[] = {
 	{ "log_level", KIND_CHOICE, AT(log_level), 0, 0, "info", { "error", "warn", "info", "debug" },
 	  "info: a line for every refusal; debug: a line for every request" },
 };
+/* clang-format on */
 enum { SETTINGS = sizeof table / sizeof table[0] };
 
 /* --- units ------------------------------------------------------------------ */
@@ -93,9 +95,7 @@ struct unit {
 };
 
 static const struct unit sizes[] = { { "G", GIB }, { "M", MIB }, { "K", KIB }, { "", 1 } };
-static const struct unit durations[] = {
-	{ "d", DAY }, { "h", 3600000 }, { "m", 60000 }, { "s", 1000 }, { "ms", 1 }
-};
+static const struct unit durations[] = { { "d", DAY }, { "h", 3600000 }, { "m", 60000 }, { "s", 1000 }, { "ms", 1 } };
 static const struct unit plain[] = { { "", 1 } };
 
 static const struct unit *units_of(enum kind kind, size_t *count)
@@ -168,14 +168,18 @@ static void print_choices(const struct setting *s, char *out, size_t n)
 	for (int i = 0; i < last; i++)
 		if (s->choice[i] != NULL && at < n)
 			at += (size_t)snprintf(out + at, n - at, "%s%s",
-			                       at == 0 ? "" : i == last - 1 ? " or " : ", ", s->choice[i]);
+			                       at == 0         ? ""
+			                       : i == last - 1 ? " or "
+			                                       : ", ",
+			                       s->choice[i]);
 }
 
 /* Describes the valid values in words. */
 static void print_expected(const struct setting *s, char *out, size_t n)
 {
-	static const char *const what[] = { [KIND_SIZE] = "a size", [KIND_DURATION] = "a time",
-		                            [KIND_COUNT] = "a number", [KIND_MODE] = "a mode" };
+	static const char *const what[] = {
+		[KIND_SIZE] = "a size", [KIND_DURATION] = "a time", [KIND_COUNT] = "a number", [KIND_MODE] = "a mode"
+	};
 	char low[24], high[24];
 
 	if (s->kind == KIND_PATH) {
@@ -216,16 +220,15 @@ struct reading {
 	struct hs_settings *settings;
 	struct hs_settings_error *error;
 	bool failed;
-	bool given[SETTINGS]; /* seen in the file: a scalar may be given once */
-	const char *name;     /* name of the file, for messages */
-	int line;             /* 0: the error has no line */
+	bool given[SETTINGS];         /* seen in the file: a scalar may be given once */
+	const char *name;             /* name of the file, for messages */
+	int line;                     /* 0: the error has no line */
 	enum hs_settings_fault stage; /* the kind of error at this stage */
-	struct hs_slice raw; /* the current line as written; n == 0: none */
+	struct hs_slice raw;          /* the current line as written; n == 0: none */
 };
 
 /* Records the first error. Returns false, so that callers can return its result. */
-__attribute__((format(printf, 2, 3)))
-static bool fail(struct reading *r, const char *format, ...)
+__attribute__((format(printf, 2, 3))) static bool fail(struct reading *r, const char *format, ...)
 {
 	char *out = r->error->text;
 	size_t n = 0;
@@ -306,7 +309,8 @@ static const struct setting *find_setting(const char *name)
 static bool check_label(struct reading *r, const char *section, const char *label)
 {
 	if (!is_label(label))
-		return fail(r, "[%s] %s: a label has 1 to %d letters, digits, dots, _ or -", section, label, HS_TENANT_MAX);
+		return fail(r, "[%s] %s: a label has 1 to %d letters, digits, dots, _ or -", section, label,
+		            HS_TENANT_MAX);
 	if (find_setting(label) != NULL)
 		return fail(r, "[%s] %s: is a setting: move it above [%s]", section, label, section);
 	return true;
@@ -438,8 +442,10 @@ static bool add_key(struct reading *r, const char *label, const char *value)
 	k->revoked = take_prefix(&value, "revoked:");
 	if (take_prefix(&value, "sha256:")) {
 		if (!hs_hex_decode(hs_slice_str(value), k->sha256, sizeof k->sha256))
-			return fail(r, "[keys] %s: sha256: must be followed by 64 hex digits "
-			               "(printf %%s KEY | sha256sum)", label);
+			return fail(r,
+			            "[keys] %s: sha256: must be followed by 64 hex digits "
+			            "(printf %%s KEY | sha256sum)",
+			            label);
 	} else if (strcmp(value, HS_SETTINGS_SAMPLE_KEY) == 0) {
 		return fail(r, "[keys] %s: is still the sample's text: enter the key", label);
 	} else if (value[0] == '\0') {
@@ -451,8 +457,8 @@ static bool add_key(struct reading *r, const char *label, const char *value)
 		if (strcmp(s->key[i].tenant, k->tenant) == 0)
 			return fail(r, "[keys] %s is given twice: give each key a label of its own", label);
 		if (memcmp(s->key[i].sha256, k->sha256, sizeof k->sha256) == 0)
-			return fail(r, "[keys] %s: the same key as %s: give each customer a key of its own",
-			            label, s->key[i].tenant);
+			return fail(r, "[keys] %s: the same key as %s: give each customer a key of its own", label,
+			            s->key[i].tenant);
 	}
 	s->keys++;
 	return true;
@@ -621,8 +627,10 @@ bool hs_settings_have_tenants(const struct hs_settings *s)
 const char *hs_settings_demand(const struct hs_settings *s)
 {
 	static const char *const demand[] = {
-		[HS_AUTH_SIGNATURE] = "a signature", [HS_AUTH_KEY] = "an API key",
-		[HS_AUTH_BOTH] = "a signature and an API key", [HS_AUTH_EITHER] = "a signature or an API key",
+		[HS_AUTH_SIGNATURE] = "a signature",
+		[HS_AUTH_KEY] = "an API key",
+		[HS_AUTH_BOTH] = "a signature and an API key",
+		[HS_AUTH_EITHER] = "a signature or an API key",
 		[HS_AUTH_NONE] = "nothing",
 	};
 

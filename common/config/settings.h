@@ -29,7 +29,7 @@ enum hs_compress { HS_COMPRESS_GZIP, HS_COMPRESS_NONE };
 enum {
 	HS_SECRETS_MAX = 16,
 	HS_KEYS_MAX = 1024,
-	HS_TENANT_MAX = 64,         /* bytes of a key's label */
+	HS_TENANT_MAX = 64, /* bytes of a key's label */
 };
 
 struct hs_key {
@@ -46,16 +46,16 @@ struct hs_settings {
 	unsigned secrets;
 	struct hs_key *key; /* of `keys`, in the order of the file */
 	unsigned keys;
-	int auth;       /* enum hs_auth_mode, never HS_AUTH_UNSET after a good read */
+	int auth;            /* enum hs_auth_mode, never HS_AUTH_UNSET after a good read */
 	int batch_signature; /* enum hs_batch_signature */
-	int batches;    /* 0 or 1 */
-	int validate;   /* enum hs_validate */
-	int names;      /* enum hs_names */
-	int durability; /* enum hs_durability */
-	int compress;   /* enum hs_compress */
-	int log_level;  /* enum hs_level */
-	int allow_nfs;  /* 0 or 1 */
-	int retain_force; /* 0 or 1 */
+	int batches;         /* 0 or 1 */
+	int validate;        /* enum hs_validate */
+	int names;           /* enum hs_names */
+	int durability;      /* enum hs_durability */
+	int compress;        /* enum hs_compress */
+	int log_level;       /* enum hs_level */
+	int allow_nfs;       /* 0 or 1 */
+	int retain_force;    /* 0 or 1 */
 	int64_t max_body, min_free, rejected_max, rejected_body, failed_max, rotate_size, retain_bytes; /* bytes */
 	int64_t dedup_window, rotate_age, rotate_min_gap; /* milliseconds */
 	int64_t retain_days;

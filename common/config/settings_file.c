@@ -67,13 +67,12 @@ static void choose(const char *path, char *const *variables, char out[static PAT
 		path = find_in(variables, "HOOKSPOOL_CONF");
 	if (path != NULL && path[0] != '\0')
 		snprintf(out, PATH_MAX, "%s", path);
-	else if (!near_program(0, "hookspool.conf", out) &&
-	         !near_program(1, "hookspool/hookspool.conf", out))
+	else if (!near_program(0, "hookspool.conf", out) && !near_program(1, "hookspool/hookspool.conf", out))
 		snprintf(out, PATH_MAX, "%s", hs_io_stat_outside(SYSTEM, &st) == 0 ? SYSTEM : "");
 }
 
-static struct hs_settings *refuse(struct hs_settings *s, struct hs_settings_error *error,
-                                  enum hs_settings_fault fault, const char *path, const char *why)
+static struct hs_settings *refuse(struct hs_settings *s, struct hs_settings_error *error, enum hs_settings_fault fault,
+                                  const char *path, const char *why)
 {
 	hs_settings_free(s);
 	*error = (struct hs_settings_error){ .fault = fault };
@@ -82,8 +81,7 @@ static struct hs_settings *refuse(struct hs_settings *s, struct hs_settings_erro
 }
 
 /* Wipes the stack below the caller's frame, which held lines and hash states. */
-__attribute__((noinline))
-static void wipe_stack(void)
+__attribute__((noinline)) static void wipe_stack(void)
 {
 	char below[16384];
 
@@ -111,7 +109,6 @@ struct hs_settings *hs_settings_load(const char *path, char *const *variables, c
 	hs_buf_wipe(&text);
 	wipe_stack();
 	if (s != NULL && (st.st_mode & S_IROTH) != 0 && (s->secrets > 0 || s->keys > 0))
-		return refuse(s, error, HS_FAULT_EXPOSED, chosen,
-		              "holds secrets and everybody may read it: chmod 640");
+		return refuse(s, error, HS_FAULT_EXPOSED, chosen, "holds secrets and everybody may read it: chmod 640");
 	return s;
 }

@@ -34,8 +34,7 @@ void hs_subjects_free(struct hs_subjects *s)
 
 /* --- the table ------------------------------------------------------------------- */
 
-static struct hs_subject *first_with(const struct hs_subjects *s, const char *id, size_t n,
-				     uint64_t hash)
+static struct hs_subject *first_with(const struct hs_subjects *s, const char *id, size_t n, uint64_t hash)
 {
 	struct hs_subject *who = s->slots == 0 ? NULL : s->slot[hash & (s->slots - 1)];
 
@@ -49,8 +48,8 @@ static struct hs_subject *next_with(const struct hs_subject *who)
 	const struct hs_subject *first = who;
 	struct hs_subject *next = who->same;
 
-	while (next != NULL && (next->hash != first->hash || next->n != first->n ||
-				memcmp(next->id, first->id, first->n) != 0))
+	while (next != NULL &&
+	       (next->hash != first->hash || next->n != first->n || memcmp(next->id, first->id, first->n) != 0))
 		next = next->same;
 	return next;
 }
@@ -101,8 +100,7 @@ static bool is_same_person(const struct hs_subject *there, const struct hs_subje
 static bool widen(struct hs_subject *there, const struct hs_subject *who)
 {
 	bool farther = who->before.number > there->before.number ||
-		       (who->before.number == there->before.number &&
-			who->before.offset > there->before.offset);
+	               (who->before.number == there->before.number && who->before.offset > there->before.offset);
 
 	if (farther)
 		there->before = who->before;
@@ -181,12 +179,10 @@ void hs_named_in_record(struct hs_named *named, const struct hs_json *json, uint
 			named->anonymous = key + 1;
 		else if (f == HS_FIELD_PREVIOUS_ID)
 			named->previous = key + 1;
-		else if (is_string && named->tenant.p == NULL &&
-			 hs_slice_eq(name, HS_SLICE("tenant")))
+		else if (is_string && named->tenant.p == NULL && hs_slice_eq(name, HS_SLICE("tenant")))
 			named->tenant = hs_json_inner(json, key + 1);
-		else if (is_string && named->spooled_ms == INT64_MIN &&
-			 hs_slice_eq(name, HS_SLICE("spooled_at")) &&
-			 !hs_timestamp_parse(hs_json_inner(json, key + 1), &named->spooled_ms))
+		else if (is_string && named->spooled_ms == INT64_MIN && hs_slice_eq(name, HS_SLICE("spooled_at")) &&
+		         !hs_timestamp_parse(hs_json_inner(json, key + 1), &named->spooled_ms))
 			named->spooled_ms = INT64_MIN;
 	}
 }
@@ -238,8 +234,7 @@ static bool may_be_known(const struct hs_subjects *s, const char *p, size_t n, b
 
 static bool names_somebody(const char *name, size_t n)
 {
-	return (n == 7 && memcmp(name, "user_id", 7) == 0) ||
-	       (n == 12 && memcmp(name, "anonymous_id", 12) == 0) ||
+	return (n == 7 && memcmp(name, "user_id", 7) == 0) || (n == 12 && memcmp(name, "anonymous_id", 12) == 0) ||
 	       (n == 11 && memcmp(name, "previous_id", 11) == 0);
 }
 
@@ -283,8 +278,7 @@ bool hs_subjects_may_match(const struct hs_subjects *s, struct hs_slice record)
 		quoted = close[2] == '"';
 		value = close + 2 + quoted;
 		p = quoted ? plain_string(value, end) : plain_number(value, end);
-		while (quoted && !somebody &&
-		       p == NULL) { /* an escape in another value: skip it */
+		while (quoted && !somebody && p == NULL) { /* an escape in another value: skip it */
 			const char *slash = memchr(value, '\\', (size_t)(end - value));
 
 			if (slash == NULL || end - slash < 3)
@@ -307,13 +301,11 @@ static bool is_of_tenant(const struct hs_subject *who, struct hs_slice tenant)
 	return who->tenant == NULL || hs_slice_eq(hs_slice_str(who->tenant), tenant);
 }
 
-static bool is_in_limits(const struct hs_subject *who, const struct hs_named *named,
-			 const struct hs_mark *at)
+static bool is_in_limits(const struct hs_subject *who, const struct hs_named *named, const struct hs_mark *at)
 {
 	if (at == NULL)
 		return named->spooled_ms == INT64_MIN || named->spooled_ms <= who->until_ms;
-	return at->number < who->before.number ||
-	       (at->number == who->before.number && at->offset < who->before.offset);
+	return at->number < who->before.number || (at->number == who->before.number && at->offset < who->before.offset);
 }
 
 /* True if the record names a user who is not in the set. */
@@ -372,7 +364,7 @@ static void match_token(struct matching *m, uint32_t token, unsigned kinds)
 }
 
 int hs_subjects_match(struct hs_subjects *s, const struct hs_named *named, const struct hs_mark *at,
-		      void (*each)(void *context, struct hs_subject *who), void *context)
+                      void (*each)(void *context, struct hs_subject *who), void *context)
 {
 	struct matching m = { s, named, at, each, context, 0 };
 
@@ -386,16 +378,15 @@ int hs_subjects_match(struct hs_subjects *s, const struct hs_named *named, const
 
 static bool is_part_of_id(char c)
 {
-	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-	       c == '_' || c == '-' || (unsigned char)c >= 0x80;
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '-' ||
+	       (unsigned char)c >= 0x80;
 }
 
 static bool stands_in(const struct hs_subject *who, struct hs_slice text)
 {
 	const char *p = text.p, *end = text.p + text.n;
 
-	while ((size_t)(end - p) >= who->n &&
-	       (p = memmem(p, (size_t)(end - p), who->id, who->n)) != NULL) {
+	while ((size_t)(end - p) >= who->n && (p = memmem(p, (size_t)(end - p), who->id, who->n)) != NULL) {
 		bool free_before = p == text.p || !is_part_of_id(p[-1]);
 
 		if (free_before && (p + who->n == end || !is_part_of_id(p[who->n])))
@@ -405,9 +396,8 @@ static bool stands_in(const struct hs_subject *who, struct hs_slice text)
 	return false;
 }
 
-int hs_subjects_match_text(struct hs_subjects *s, struct hs_slice text,
-			   const struct hs_named *named,
-			   void (*each)(void *context, struct hs_subject *who), void *context)
+int hs_subjects_match_text(struct hs_subjects *s, struct hs_slice text, const struct hs_named *named,
+                           void (*each)(void *context, struct hs_subject *who), void *context)
 {
 	int found = 0;
 
@@ -421,7 +411,7 @@ int hs_subjects_match_text(struct hs_subjects *s, struct hs_slice text,
 }
 
 int hs_subjects_match_tenant(struct hs_subjects *s, const struct hs_named *named,
-			     void (*each)(void *context, struct hs_subject *who), void *context)
+                             void (*each)(void *context, struct hs_subject *who), void *context)
 {
 	int found = 0;
 

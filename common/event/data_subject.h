@@ -22,8 +22,8 @@ struct hs_subject {
 	enum hs_subject_kind kind;
 	char *id; /* decoded, `n` bytes */
 	size_t n;
-	char *tenant; /* "": no tenant; NULL: any tenant */
-	bool derived; /* found by a link (links.h): records that name another user do not match */
+	char *tenant;                     /* "": no tenant; NULL: any tenant */
+	bool derived;                     /* found by a link (links.h): records that name another user do not match */
 	struct hs_mark before;            /* matches only events before this position */
 	int64_t until_ms;                 /* matches only other lines with a spooled_at up to this */
 	uint64_t pending, events, others; /* counters for the caller */
@@ -75,20 +75,19 @@ bool hs_subjects_may_match(const struct hs_subjects *s, struct hs_slice record);
  * people; -1: out of memory.
  */
 int hs_subjects_match(struct hs_subjects *s, const struct hs_named *named, const struct hs_mark *at,
-		      void (*each)(void *context, struct hs_subject *who), void *context);
+                      void (*each)(void *context, struct hs_subject *who), void *context);
 
 /*
  * Like hs_subjects_match, for a text that is not JSON: finds ids with no letter, digit, '_' or '-'
  * on either side. Skips `derived` ids, since a sender can choose a common word as an id. Uses
  * only tenant and time of `named`.
  */
-int hs_subjects_match_text(struct hs_subjects *s, struct hs_slice text,
-			   const struct hs_named *named,
-			   void (*each)(void *context, struct hs_subject *who), void *context);
+int hs_subjects_match_text(struct hs_subjects *s, struct hs_slice text, const struct hs_named *named,
+                           void (*each)(void *context, struct hs_subject *who), void *context);
 
 /* Calls each() for every person of that tenant and time: a truncated text may name any of them. */
 int hs_subjects_match_tenant(struct hs_subjects *s, const struct hs_named *named,
-			     void (*each)(void *context, struct hs_subject *who), void *context);
+                             void (*each)(void *context, struct hs_subject *who), void *context);
 
 /* Appends the decoded text of an id token. False: not an id, or out of memory. */
 bool hs_subject_text(const struct hs_json *json, uint32_t token, struct hs_buf *out);

@@ -21,14 +21,13 @@ void hs_dedup_key_maker_free(struct hs_dedup_key_maker *i)
 }
 
 /* The first bytes of the SHA-256 of three concatenated texts. */
-static enum hs_result digest(struct hs_dedup_key_maker *i, struct hs_slice a, struct hs_slice b,
-                             struct hs_slice c, uint8_t out[static HS_DEDUP_KEY_BYTES])
+static enum hs_result digest(struct hs_dedup_key_maker *i, struct hs_slice a, struct hs_slice b, struct hs_slice c,
+                             uint8_t out[static HS_DEDUP_KEY_BYTES])
 {
 	uint8_t whole[HS_SHA256_BYTES];
 
-	if (!hs_digest_start(i->digest) || !hs_digest_add(i->digest, a) ||
-	    !hs_digest_add(i->digest, b) || !hs_digest_add(i->digest, c) ||
-	    !hs_digest_end(i->digest, whole))
+	if (!hs_digest_start(i->digest) || !hs_digest_add(i->digest, a) || !hs_digest_add(i->digest, b) ||
+	    !hs_digest_add(i->digest, c) || !hs_digest_end(i->digest, whole))
 		return HS_E_MEMORY;
 	memcpy(out, whole, HS_DEDUP_KEY_BYTES);
 	return HS_OK;
@@ -38,8 +37,8 @@ static enum hs_result digest(struct hs_dedup_key_maker *i, struct hs_slice a, st
  * The key for an id, decoded if it is a string: "a" and "\u0061" are equal. A zero byte, which no
  * label has, separates it from the tenant.
  */
-static enum hs_result of_id(struct hs_dedup_key_maker *i, struct hs_slice id, bool escaped,
-                            struct hs_slice tenant, struct hs_dedup_key *identity)
+static enum hs_result of_id(struct hs_dedup_key_maker *i, struct hs_slice id, bool escaped, struct hs_slice tenant,
+                            struct hs_dedup_key *identity)
 {
 	if (escaped) {
 		hs_buf_reset(&i->text);
@@ -67,8 +66,8 @@ static struct hs_slice text_of(const struct hs_json *j, uint32_t t)
 static bool is_placeholder(struct hs_slice id)
 {
 	static const struct hs_slice words[] = {
-		{ "null", 4 }, { "undefined", 9 }, { "none", 4 },  { "nil", 3 },
-		{ "nan", 3 },  { "false", 5 },     { "true", 4 },  { "[object Object]", 15 },
+		{ "null", 4 }, { "undefined", 9 }, { "none", 4 }, { "nil", 3 },
+		{ "nan", 3 },  { "false", 5 },     { "true", 4 }, { "[object Object]", 15 },
 	};
 
 	for (size_t k = 0; k < sizeof words / sizeof words[0]; k++)
@@ -135,15 +134,14 @@ static bool is_of_delivery(const struct hs_json *j, uint32_t key, bool in_contex
 }
 
 /* Appends the members of the object that count. */
-static void put_members(struct hs_buf *out, const struct hs_json *j, uint32_t object,
-                        bool in_context)
+static void put_members(struct hs_buf *out, const struct hs_json *j, uint32_t object, bool in_context)
 {
 	bool first = true;
 
 	hs_buf_putc(out, '{');
 	for (uint32_t key = object + 1; key < j->tok[object].next; key = j->tok[key + 1].next) {
 		bool nested = !in_context && j->tok[key + 1].kind == HS_JSON_OBJECT &&
-			      hs_event_field_of_key(j, key) == HS_FIELD_CONTEXT;
+		              hs_event_field_of_key(j, key) == HS_FIELD_CONTEXT;
 
 		if (is_of_delivery(j, key, in_context))
 			continue;
@@ -161,8 +159,8 @@ static void put_members(struct hs_buf *out, const struct hs_json *j, uint32_t ob
 }
 
 /* Makes an id from the hash of two texts. */
-static enum hs_result make(struct hs_dedup_key_maker *i, const char *prefix, struct hs_slice a,
-                           struct hs_slice b, struct hs_made_id *made)
+static enum hs_result make(struct hs_dedup_key_maker *i, const char *prefix, struct hs_slice a, struct hs_slice b,
+                           struct hs_made_id *made)
 {
 	uint8_t bytes[HS_DEDUP_KEY_BYTES];
 	size_t n = strlen(prefix);
@@ -174,8 +172,8 @@ static enum hs_result make(struct hs_dedup_key_maker *i, const char *prefix, str
 	return r;
 }
 
-enum hs_result hs_dedup_key_make_id(struct hs_dedup_key_maker *i, const struct hs_event *e,
-                                   struct hs_slice spooled_at, struct hs_made_id *made)
+enum hs_result hs_dedup_key_make_id(struct hs_dedup_key_maker *i, const struct hs_event *e, struct hs_slice spooled_at,
+                                    struct hs_made_id *made)
 {
 	uint64_t source[2];
 
@@ -185,8 +183,7 @@ enum hs_result hs_dedup_key_make_id(struct hs_dedup_key_maker *i, const struct h
 	if (has_timestamp(e)) {
 		hs_buf_reset(&i->text);
 		put_members(&i->text, e->json, e->root, false);
-		return hs_buf_ok(&i->text) ? make(i, "hs-", hs_buf_slice(&i->text), HS_SLICE_NONE, made)
-					   : HS_E_MEMORY;
+		return hs_buf_ok(&i->text) ? make(i, "hs-", hs_buf_slice(&i->text), HS_SLICE_NONE, made) : HS_E_MEMORY;
 	}
 	assert(i->seed != 0);
 	source[0] = i->seed;
@@ -196,8 +193,7 @@ enum hs_result hs_dedup_key_make_id(struct hs_dedup_key_maker *i, const struct h
 }
 
 enum hs_result hs_dedup_key_of_event(struct hs_dedup_key_maker *i, const struct hs_event *e,
-                                    const struct hs_made_id *made, struct hs_slice tenant,
-                                    struct hs_dedup_key *id)
+                                     const struct hs_made_id *made, struct hs_slice tenant, struct hs_dedup_key *id)
 {
 	uint32_t t = e->field[HS_FIELD_MESSAGE_ID];
 
@@ -216,12 +212,12 @@ static bool is_called(const struct hs_record_field *leaf, struct hs_slice name)
 /* null, true and false are not ids. */
 static bool is_id(const struct hs_record_field *leaf)
 {
-	return leaf->value.n > 0 && (leaf->is_string || leaf->value.p[0] == '-' ||
-				     (leaf->value.p[0] >= '0' && leaf->value.p[0] <= '9'));
+	return leaf->value.n > 0 &&
+	       (leaf->is_string || leaf->value.p[0] == '-' || (leaf->value.p[0] >= '0' && leaf->value.p[0] <= '9'));
 }
 
 enum hs_result hs_dedup_key_of_record(struct hs_dedup_key_maker *i, struct hs_slice line, bool *known,
-                                     struct hs_dedup_key *id, int64_t *spooled_ms)
+                                      struct hs_dedup_key *id, int64_t *spooled_ms)
 {
 	struct hs_record_fields walk = hs_record_fields_of(line);
 	struct hs_record_field leaf, message_id = { .value = HS_SLICE_NONE };
@@ -244,9 +240,8 @@ enum hs_result hs_dedup_key_of_record(struct hs_dedup_key_maker *i, struct hs_sl
 	return *known ? of_id(i, message_id.value, message_id.value_escaped, tenant, id) : HS_OK;
 }
 
-enum hs_result hs_dedup_key_of_line(struct hs_dedup_key_maker *i, struct hs_json *json,
-                                   struct hs_slice line, bool *known, struct hs_dedup_key *id,
-                                   int64_t *spooled_ms)
+enum hs_result hs_dedup_key_of_line(struct hs_dedup_key_maker *i, struct hs_json *json, struct hs_slice line,
+                                    bool *known, struct hs_dedup_key *id, int64_t *spooled_ms)
 {
 	enum hs_result r = hs_json_document(json, line);
 

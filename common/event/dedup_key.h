@@ -16,7 +16,7 @@
 #include "event/event.h"
 
 enum {
-	HS_DEDUP_KEY_BYTES = 16, /* of a SHA-256: no one can find a collision */
+	HS_DEDUP_KEY_BYTES = 16,                 /* of a SHA-256: no one can find a collision */
 	HS_MADE_ID = 4 + 2 * HS_DEDUP_KEY_BYTES, /* hs-r and 32 digits; made of the event: hs- */
 };
 
@@ -47,13 +47,12 @@ struct hs_made_id {
  * blanks, zeros and hyphens, and not a word that programs write for "no value" (null, undefined,
  * …). If not, makes one; `spooled_at` goes into a random id. HS_OK or HS_E_MEMORY.
  */
-enum hs_result hs_dedup_key_make_id(struct hs_dedup_key_maker *i, const struct hs_event *e,
-                                   struct hs_slice spooled_at, struct hs_made_id *made);
+enum hs_result hs_dedup_key_make_id(struct hs_dedup_key_maker *i, const struct hs_event *e, struct hs_slice spooled_at,
+                                    struct hs_made_id *made);
 
 /* The key of an event, with its own id or the one made for it. HS_OK or HS_E_MEMORY. */
 enum hs_result hs_dedup_key_of_event(struct hs_dedup_key_maker *i, const struct hs_event *e,
-                                    const struct hs_made_id *made, struct hs_slice tenant,
-                                    struct hs_dedup_key *id);
+                                     const struct hs_made_id *made, struct hs_slice tenant, struct hs_dedup_key *id);
 
 /*
  * The key of a record that hookspool wrote and that is known to be complete; reads only the start
@@ -61,14 +60,13 @@ enum hs_result hs_dedup_key_of_event(struct hs_dedup_key_maker *i, const struct 
  * and so is no record. HS_OK or HS_E_MEMORY.
  */
 enum hs_result hs_dedup_key_of_record(struct hs_dedup_key_maker *i, struct hs_slice line, bool *known,
-                                     struct hs_dedup_key *id, int64_t *spooled_ms);
+                                      struct hs_dedup_key *id, int64_t *spooled_ms);
 
 /*
  * Like hs_dedup_key_of_record, after parsing the whole line strictly. `json` is scratch. HS_OK,
  * HS_E_MEMORY, or an HS_E_JSON_ result.
  */
-enum hs_result hs_dedup_key_of_line(struct hs_dedup_key_maker *i, struct hs_json *json,
-                                   struct hs_slice line, bool *known, struct hs_dedup_key *id,
-                                   int64_t *spooled_ms);
+enum hs_result hs_dedup_key_of_line(struct hs_dedup_key_maker *i, struct hs_json *json, struct hs_slice line,
+                                    bool *known, struct hs_dedup_key *id, int64_t *spooled_ms);
 
 #endif

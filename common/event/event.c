@@ -65,8 +65,7 @@ static enum hs_field field_in_camel_case(struct hs_slice key)
 }
 
 /* A key in snake case; n == 0: too long for any field. */
-static struct hs_slice snake_of_key(const struct hs_json *j, uint32_t key,
-				    char snaked[static HS_SNAKE_MAX(KEY_MAX)])
+static struct hs_slice snake_of_key(const struct hs_json *j, uint32_t key, char snaked[static HS_SNAKE_MAX(KEY_MAX)])
 {
 	struct hs_slice inner = hs_json_inner(j, key);
 	char decoded[KEY_MAX];
@@ -169,8 +168,7 @@ static bool has_text(const struct hs_event *e, enum hs_field f)
 /* True for an id: a non-empty string, or a number. */
 static bool has_id(const struct hs_event *e, enum hs_field f)
 {
-	return has_text(e, f) ||
-	       (e->field[f] != 0 && e->json->tok[e->field[f]].kind == HS_JSON_NUMBER);
+	return has_text(e, f) || (e->field[f] != 0 && e->json->tok[e->field[f]].kind == HS_JSON_NUMBER);
 }
 
 static bool is_object_or_void(const struct hs_json *j, uint32_t value)
@@ -181,7 +179,10 @@ static bool is_object_or_void(const struct hs_json *j, uint32_t value)
 	       (t->kind == HS_JSON_ARRAY && t->next == value + 1);
 }
 
-#define TEXT(literal) { (literal), sizeof(literal) - 1 }
+#define TEXT(literal) \
+	{ \
+		(literal), sizeof(literal) - 1 \
+	}
 
 /* What the Spec demands of each type, beyond what it demands of every event. */
 static enum hs_result check_type(const struct hs_event *e)
@@ -198,8 +199,7 @@ static enum hs_result check_type(const struct hs_event *e)
 		{ TEXT("page"), { { 0 } } },
 		{ TEXT("screen"), { { 0 } } },
 		{ TEXT("group"), { { HS_FIELD_GROUP_ID, HS_E_GROUP_ID } } },
-		{ TEXT("alias"),
-		  { { HS_FIELD_PREVIOUS_ID, HS_E_PREVIOUS_ID }, { HS_FIELD_USER_ID, HS_E_USER_ID } } },
+		{ TEXT("alias"), { { HS_FIELD_PREVIOUS_ID, HS_E_PREVIOUS_ID }, { HS_FIELD_USER_ID, HS_E_USER_ID } } },
 		{ TEXT("delete"), { { HS_FIELD_USER_ID, HS_E_USER_ID } } },
 	};
 	struct hs_slice type = hs_json_inner(e->json, e->field[HS_FIELD_TYPE]);
@@ -222,23 +222,21 @@ static enum hs_result check_type(const struct hs_event *e)
 
 static bool timestamps_parse(const struct hs_event *e)
 {
-	static const enum hs_field stamps[] = { HS_FIELD_TIMESTAMP, HS_FIELD_RECEIVED_AT,
-						HS_FIELD_SENT_AT, HS_FIELD_ORIGINAL_TIMESTAMP };
+	static const enum hs_field stamps[] = { HS_FIELD_TIMESTAMP, HS_FIELD_RECEIVED_AT, HS_FIELD_SENT_AT,
+		                                HS_FIELD_ORIGINAL_TIMESTAMP };
 
 	for (size_t i = 0; i < sizeof stamps / sizeof stamps[0]; i++) {
 		uint32_t t = e->field[stamps[i]];
 
 		if (t == 0 || e->json->tok[t].kind == HS_JSON_NULL)
 			continue;
-		if (e->json->tok[t].kind != HS_JSON_STRING ||
-		    !hs_timestamp_parse(hs_json_inner(e->json, t), NULL))
+		if (e->json->tok[t].kind != HS_JSON_STRING || !hs_timestamp_parse(hs_json_inner(e->json, t), NULL))
 			return false;
 	}
 	return true;
 }
 
-enum hs_result hs_event_read(struct hs_event *e, const struct hs_json *json, uint32_t root,
-                             enum hs_validate validate)
+enum hs_result hs_event_read(struct hs_event *e, const struct hs_json *json, uint32_t root, enum hs_validate validate)
 {
 	bool lenient = validate == HS_VALIDATE_LENIENT;
 	enum hs_result r;

@@ -41,16 +41,16 @@ enum hs_field {
 #define HS_FIELD_ENUM(name, text, camel) HS_FIELD_##name,
 	HS_FIELDS(HS_FIELD_ENUM)
 #undef HS_FIELD_ENUM
-	HS_FIELD_COUNT,
+	    HS_FIELD_COUNT,
 	HS_FIELD_FLAT_COUNT = HS_FIELD_CONTEXT /* the fields before this one are flat */
 };
 
 struct hs_event {
 	const struct hs_json *json;
-	uint32_t root;                  /* the event's object */
-	uint32_t field[HS_FIELD_COUNT]; /* token of the value; 0: absent (0 is never a value) */
+	uint32_t root;                          /* the event's object */
+	uint32_t field[HS_FIELD_COUNT];         /* token of the value; 0: absent (0 is never a value) */
 	uint32_t flat[HS_FIELD_FLAT_COUNT + 1]; /* tokens of the flat fields, in the event's order; then 0 */
-	bool timestamps_parse;          /* false: at least one is stored as sent, and counted */
+	bool timestamps_parse;                  /* false: at least one is stored as sent, and counted */
 };
 
 enum hs_validate { HS_VALIDATE_SPEC, HS_VALIDATE_LENIENT };
@@ -60,8 +60,7 @@ enum hs_validate { HS_VALIDATE_SPEC, HS_VALIDATE_LENIENT };
  * that follow it in the table. Lenient accepts any object with a string `type`; nested or
  * repeated Spec fields are then ordinary leaves.
  */
-enum hs_result hs_event_read(struct hs_event *e, const struct hs_json *json, uint32_t root,
-                             enum hs_validate validate);
+enum hs_result hs_event_read(struct hs_event *e, const struct hs_json *json, uint32_t root, enum hs_validate validate);
 
 /*
  * Extensible Webhooks wrap each event of a batch: [{"json":{…}},{"json":{…}}]. Returns the token

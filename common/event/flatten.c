@@ -108,8 +108,7 @@ static void put_array(struct hs_buf *out, const struct hs_json *j, uint32_t arra
  * Appends a label and a value. Every byte of a record goes through here. SLACK bytes after the
  * label must be readable.
  */
-static inline void put_member(struct hs_buf *out, struct hs_slice label, const struct hs_json *j,
-			      uint32_t value)
+static inline void put_member(struct hs_buf *out, struct hs_slice label, const struct hs_json *j, uint32_t value)
 {
 	struct hs_slice text = hs_json_raw(j, value);
 	char *to = hs_buf_reserve(out, label.n + text.n + SLACK);
@@ -142,8 +141,8 @@ struct walk {
 };
 
 /* The step along a key token. */
-static enum hs_result go_down(struct hs_flattener *f, const struct hs_json *j, uint32_t parent,
-                              uint32_t key, uint32_t *step)
+static enum hs_result go_down(struct hs_flattener *f, const struct hs_json *j, uint32_t parent, uint32_t key,
+                              uint32_t *step)
 {
 	struct hs_slice name = hs_json_inner(j, key);
 
@@ -159,8 +158,7 @@ static enum hs_result go_down(struct hs_flattener *f, const struct hs_json *j, u
 	return hs_name_cache_step(&f->paths, parent, name, step);
 }
 
-static enum hs_result put_leaf(struct hs_flattener *f, const struct walk *w, uint32_t step,
-                               uint32_t value)
+static enum hs_result put_leaf(struct hs_flattener *f, const struct walk *w, uint32_t step, uint32_t value)
 {
 	struct hs_slice label;
 	enum hs_result r = hs_name_cache_claim(&f->paths, step, &label);
@@ -176,8 +174,7 @@ static enum hs_result put_leaf(struct hs_flattener *f, const struct walk *w, uin
 }
 
 /* Appends every leaf of the object below the step `top`, depth first, in the order of the text. */
-static enum hs_result put_leaves(struct hs_flattener *f, const struct walk *w, uint32_t object,
-                                 uint32_t top)
+static enum hs_result put_leaves(struct hs_flattener *f, const struct walk *w, uint32_t object, uint32_t top)
 {
 	struct {
 		uint32_t end, step;
@@ -241,12 +238,10 @@ static void put_fixed(const struct hs_event *e, struct hs_slice message_id, stru
 		if (f == HS_FIELD_MESSAGE_ID && message_id.n > 0)
 			put_message_id(message_id, out);
 		else if (e->field[f] != 0)
-			put_member(out, hs_slice(labels[f].text, labels[f].n), e->json,
-				   e->field[f]);
+			put_member(out, hs_slice(labels[f].text, labels[f].n), e->json, e->field[f]);
 }
 
-static enum hs_result put_stamp(struct hs_flattener *f, const struct hs_stamp *stamp,
-                                struct hs_buf *out, size_t limit)
+static enum hs_result put_stamp(struct hs_flattener *f, const struct hs_stamp *stamp, struct hs_buf *out, size_t limit)
 {
 	enum hs_result r = HS_OK;
 
@@ -269,8 +264,8 @@ static enum hs_result put_stamp(struct hs_flattener *f, const struct hs_stamp *s
 	return r;
 }
 
-enum hs_result hs_flatten(struct hs_flattener *f, const struct hs_event *e,
-                          const struct hs_stamp *stamp, struct hs_buf *out)
+enum hs_result hs_flatten(struct hs_flattener *f, const struct hs_event *e, const struct hs_stamp *stamp,
+                          struct hs_buf *out)
 {
 	size_t start = out->n;
 	size_t event_bytes = hs_json_raw(e->json, e->root).n;

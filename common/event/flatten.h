@@ -11,8 +11,8 @@
 #include "event/name_cache.h"
 
 enum {
-	HS_RECORD_BASE = 1 << 16,  /* a record may have this many bytes … */
-	HS_RECORD_FACTOR = 16,     /* … plus this many for each byte of the event, … */
+	HS_RECORD_BASE = 1 << 16, /* a record may have this many bytes … */
+	HS_RECORD_FACTOR = 16,    /* … plus this many for each byte of the event, … */
 	/* … and this many leaves, so that the JSON reader can read it: two tokens each */
 	HS_RECORD_FIELDS_MAX = HS_JSON_TOKENS_MAX / 2 - HS_FIELD_COUNT - 2,
 };
@@ -28,9 +28,9 @@ struct hs_flattener {
 
 /* The values that hookspool adds to a record. */
 struct hs_stamp {
-	struct hs_slice tenant;           /* a key's label; n == 0: none */
-	const struct hs_json *settings;   /* the settings header, tok[0] an object; or NULL */
-	struct hs_slice spooled_at;       /* 24 bytes, see timestamp.h */
+	struct hs_slice tenant;         /* a key's label; n == 0: none */
+	const struct hs_json *settings; /* the settings header, tok[0] an object; or NULL */
+	struct hs_slice spooled_at;     /* 24 bytes, see timestamp.h */
 };
 
 void hs_flattener_init(struct hs_flattener *f, enum hs_names names);
@@ -43,7 +43,7 @@ void hs_flattener_shrink(struct hs_flattener *f);
  * Appends the record and its '\n' to out. HS_OK, HS_E_NAME_LONG, HS_E_RECORD_LARGE or
  * HS_E_MEMORY; after an error `out` is as before the call, with its failure flag cleared.
  */
-enum hs_result hs_flatten(struct hs_flattener *f, const struct hs_event *e,
-                          const struct hs_stamp *stamp, struct hs_buf *out);
+enum hs_result hs_flatten(struct hs_flattener *f, const struct hs_event *e, const struct hs_stamp *stamp,
+                          struct hs_buf *out);
 
 #endif

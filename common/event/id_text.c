@@ -9,8 +9,8 @@ enum { EXPONENT_DIGITS = 15 };
 struct number {
 	bool minus;
 	struct hs_slice whole, fraction;
-	int64_t exponent;    /* of the last significant digit */
-	size_t first, last;  /* the significant digits of whole and fraction together; first == last: zero */
+	int64_t exponent;   /* of the last significant digit */
+	size_t first, last; /* the significant digits of whole and fraction together; first == last: zero */
 };
 
 static size_t digits_at(struct hs_slice s, size_t at)
@@ -69,7 +69,7 @@ static bool take_apart(struct hs_slice s, struct number *n)
 {
 	size_t at = s.n > 0 && s.p[0] == '-' ? 1 : 0;
 
-	*n = (struct number) { .minus = at == 1 };
+	*n = (struct number){ .minus = at == 1 };
 	n->whole = hs_slice(s.p + at, digits_at(s, at));
 	at += n->whole.n;
 	if (n->whole.n == 0)
@@ -80,8 +80,8 @@ static bool take_apart(struct hs_slice s, struct number *n)
 		if (n->fraction.n == 0)
 			return false;
 	}
-	if (at < s.n && !((s.p[at] == 'e' || s.p[at] == 'E') &&
-			  read_exponent(hs_slice(s.p + at + 1, s.n - at - 1), &n->exponent)))
+	if (at < s.n &&
+	    !((s.p[at] == 'e' || s.p[at] == 'E') && read_exponent(hs_slice(s.p + at + 1, s.n - at - 1), &n->exponent)))
 		return false;
 	trim(n);
 	return true;

@@ -117,8 +117,7 @@ static inline const char *skip_plain(const struct hs_json *j, const char *p)
 		if (odd != 0)
 			return p + hs_scan16_first(odd);
 	}
-	while (p < j->end && (unsigned char)*p >= ' ' && (unsigned char)*p < 0x80 && *p != '"' &&
-	       *p != '\\')
+	while (p < j->end && (unsigned char)*p >= ' ' && (unsigned char)*p < 0x80 && *p != '"' && *p != '\\')
 		p++;
 	return p;
 }
@@ -140,12 +139,16 @@ static const char *read_escape(struct hs_json *j, const char *p)
 	if (++p == j->end)
 		return fail(j, p, HS_E_JSON_END);
 	switch (*p) {
-	case '"': case '\\': case '/': case 'b': case 'f': case 'n': case 'r': case 't':
-		return p + 1;
-	case 'u':
-		return read_hex4(j, p + 1);
-	default:
-		return fail(j, p, HS_E_JSON_ESCAPE);
+	case '"':
+	case '\\':
+	case '/':
+	case 'b':
+	case 'f':
+	case 'n':
+	case 'r':
+	case 't': return p + 1;
+	case 'u': return read_hex4(j, p + 1);
+	default: return fail(j, p, HS_E_JSON_ESCAPE);
 	}
 }
 
@@ -274,8 +277,8 @@ static inline bool has_room(struct hs_json *j, const char *p)
 }
 
 /* Needs room for the token. */
-static inline struct hs_json_token *put_token(struct hs_json *j, enum hs_json_kind kind,
-					      const char *from, const char *to)
+static inline struct hs_json_token *put_token(struct hs_json *j, enum hs_json_kind kind, const char *from,
+                                              const char *to)
 {
 	struct hs_json_token *t = &j->tok[j->n++];
 
@@ -294,9 +297,7 @@ static const char *read_bare(struct hs_json *j, const char *p, char first, enum 
 	case 't': *kind = HS_JSON_TRUE; return read_literal(j, p, HS_SLICE("true"));
 	case 'f': *kind = HS_JSON_FALSE; return read_literal(j, p, HS_SLICE("false"));
 	case 'n': *kind = HS_JSON_NULL; return read_literal(j, p, HS_SLICE("null"));
-	default:
-		*kind = HS_JSON_NUMBER;
-		return is_digit(first) || first == '-' ? read_number(j, p) : unexpected(j, p);
+	default: *kind = HS_JSON_NUMBER; return is_digit(first) || first == '-' ? read_number(j, p) : unexpected(j, p);
 	}
 }
 
@@ -309,8 +310,7 @@ static inline const char *read_scalar(struct hs_json *j, const char *p, char fir
 
 	if (!has_room(j, p))
 		return NULL;
-	p = HS_MOSTLY(first == '"') ? read_string(j, p, &escaped)
-				    : read_bare(j, p, first, &kind);
+	p = HS_MOSTLY(first == '"') ? read_string(j, p, &escaped) : read_bare(j, p, first, &kind);
 	if (p != NULL)
 		put_token(j, kind, from, p)->escaped = escaped;
 	return p;
@@ -371,8 +371,7 @@ static enum hs_result check_strange_key(struct hs_json *j, struct hs_json_frame 
 }
 
 /* Checks the newest key; `known` is its index in j->keys, or 0. */
-static enum hs_result check_new_key(struct hs_json *j, struct hs_json_frame *f, uint32_t key,
-				    uint32_t known)
+static enum hs_result check_new_key(struct hs_json *j, struct hs_json_frame *f, uint32_t key, uint32_t known)
 {
 	struct hs_json_key *k = &j->keys.key[known];
 
@@ -461,8 +460,7 @@ static const char *read_new_key(struct hs_json *j, const char *p, struct hs_json
 		return NULL;
 	put_token(j, HS_JSON_KEY, from, p)->escaped = escaped;
 	if (!escaped && f->under != NO_KEY && is_at(j, p, ':'))
-		known = hs_json_key_cache_find(&j->keys, f->under,
-					  hs_slice(from, (size_t)(p + 1 - from)), j->seed);
+		known = hs_json_key_cache_find(&j->keys, f->under, hs_slice(from, (size_t)(p + 1 - from)), j->seed);
 	j->tok[key].key = known;
 	r = check_new_key(j, f, key, known);
 	if (r != HS_OK)
@@ -477,8 +475,8 @@ static inline const char *read_key(struct hs_json *j, const char *p, struct hs_j
 	uint32_t guess = f->guess;
 	struct hs_json_key *k = &j->keys.key[guess];
 
-	if (HS_MOSTLY(guess != 0 && p < j->block_end && hs_json_key_begins(k, p, j->end) &&
-		      k->object != f->object && j->n < j->cap)) {
+	if (HS_MOSTLY(guess != 0 && p < j->block_end && hs_json_key_begins(k, p, j->end) && k->object != f->object &&
+	              j->n < j->cap)) {
 		k->object = f->object;
 		f->key = guess;
 		f->guess = k->next;
@@ -509,8 +507,7 @@ static inline const char *open_container(struct hs_json *j, const char *p, struc
 }
 
 /* p is at the closing bracket; returns after it. */
-static inline const char *close_container(struct hs_json *j, const char *p,
-					  const struct hs_json_frame *f)
+static inline const char *close_container(struct hs_json *j, const char *p, const struct hs_json_frame *f)
 {
 	struct hs_json_token *t = &j->tok[f->token];
 
@@ -526,8 +523,7 @@ static inline const char *close_container(struct hs_json *j, const char *p,
  * After a value: closes the containers that end here, up to a comma or until none is open.
  * *innermost is the container of the next value.
  */
-static inline const char *after_value(struct hs_json *j, const char *p,
-				      struct hs_json_frame **innermost)
+static inline const char *after_value(struct hs_json *j, const char *p, struct hs_json_frame **innermost)
 {
 	struct hs_json_frame *f = *innermost;
 

@@ -44,15 +44,15 @@ enum hs_json_kind {
  * tok[i + 1].next, … as long as they are below tok[i].next.
  */
 struct hs_json_token {
-	uint32_t start;  /* offset of the first byte; a string's quotes are included */
-	uint32_t end;    /* offset after the last byte */
+	uint32_t start; /* offset of the first byte; a string's quotes are included */
+	uint32_t end;   /* offset after the last byte */
 	union {
 		uint32_t next; /* index of the token after this value and its contents */
 		uint32_t key;  /* for a key: its index in hs_json.keys, or 0 */
 	};
-	uint8_t kind;    /* enum hs_json_kind */
-	bool escaped;    /* a string or key with a backslash */
-	bool spaced;     /* an object or array with blanks between any of its tokens */
+	uint8_t kind; /* enum hs_json_kind */
+	bool escaped; /* a string or key with a backslash */
+	bool spaced;  /* an object or array with blanks between any of its tokens */
 };
 
 struct hs_json_frame {
@@ -81,7 +81,7 @@ struct hs_json {
 	struct hs_json_key_cache keys;
 	uint32_t *table;
 	uint32_t table_cap;
-	struct hs_buf key_a, key_b; /* scratch for two decoded keys */
+	struct hs_buf key_a, key_b;                        /* scratch for two decoded keys */
 	struct hs_json_frame frame[1 + HS_JSON_DEPTH_MAX]; /* frame[0] is outside the value */
 };
 

@@ -67,8 +67,7 @@ bool hs_json_key_cache_start(struct hs_json_key_cache *k)
 	return true;
 }
 
-uint32_t hs_json_key_cache_find(struct hs_json_key_cache *k, uint32_t under, struct hs_slice text,
-			   uint64_t seed)
+uint32_t hs_json_key_cache_find(struct hs_json_key_cache *k, uint32_t under, struct hs_slice text, uint64_t seed)
 {
 	uint32_t hash = (uint32_t)hs_hash(text.p, text.n, seed);
 	uint32_t mask = 2 * k->cap - 1, at = (hash ^ under * UINT32_C(0x9E3779B1)) & mask;
@@ -78,8 +77,7 @@ uint32_t hs_json_key_cache_find(struct hs_json_key_cache *k, uint32_t under, str
 		return 0;
 	for (; k->slot[at] != 0; at = (at + 1) & mask) {
 		key = &k->key[k->slot[at]];
-		if (key->hash == hash && key->under == under &&
-		    hs_slice_eq(hs_slice(key->text, key->n), text))
+		if (key->hash == hash && key->under == under && hs_slice_eq(hs_slice(key->text, key->n), text))
 			return k->slot[at];
 	}
 	if (k->n == MOST || (k->n == k->cap && !grow(k)))

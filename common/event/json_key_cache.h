@@ -49,14 +49,13 @@ bool hs_json_key_cache_start(struct hs_json_key_cache *k);
  * The index of a key, which is added if it is new; `text` is as in struct hs_json_key. 0: it
  * cannot be cached. May move k->key. `seed` must always be the same.
  */
-uint32_t hs_json_key_cache_find(struct hs_json_key_cache *k, uint32_t under, struct hs_slice text,
-			   uint64_t seed);
+uint32_t hs_json_key_cache_find(struct hs_json_key_cache *k, uint32_t under, struct hs_slice text, uint64_t seed);
 
 /* True if the first n of 16 bytes are equal, n at most 16. Branch-free; reads all 16. */
 static inline bool hs_json_key_same(const char *a, const char *b, size_t n)
 {
 	static const uint8_t compare[32] = { 255, 255, 255, 255, 255, 255, 255, 255,
-					     255, 255, 255, 255, 255, 255, 255, 255 };
+		                             255, 255, 255, 255, 255, 255, 255, 255 };
 	uint64_t x[2], y[2], mask[2];
 
 	memcpy(x, a, sizeof x);

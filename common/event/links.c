@@ -179,8 +179,7 @@ const char *hs_verdict_text(enum hs_verdict v)
 	static const char *const text[HS_VERDICTS] = {
 		[HS_LINK_FOLLOWED] = "",
 		[HS_LINK_PLACEHOLDER] = "a placeholder is nobody's",
-		[HS_LINK_IS_USER] =
-		    "it is a user's id, which no link can prove to be the same person's",
+		[HS_LINK_IS_USER] = "it is a user's id, which no link can prove to be the same person's",
 		[HS_LINK_SHARED] = "it stands beside another user, too",
 		[HS_LINK_TOO_MANY] = "its user has too many ids for one person",
 	};
@@ -208,23 +207,19 @@ struct found {
 
 static enum hs_verdict first_verdict(const struct hs_links *l, const struct found *f)
 {
-	if (hs_is_placeholder(hs_buf_slice(&l->id)) ||
-	    hs_is_placeholder(hs_slice(f->by->id, f->by->n)))
+	if (hs_is_placeholder(hs_buf_slice(&l->id)) || hs_is_placeholder(hs_slice(f->by->id, f->by->n)))
 		return HS_LINK_PLACEHOLDER;
 	return f->kind == HS_SUBJECT_USER ? HS_LINK_IS_USER : HS_LINK_FOLLOWED;
 }
 
 static bool add_link(struct hs_links *l, const struct hs_named *named, const struct found *f)
 {
-	struct hs_subject who = {
-		.kind = f->kind, .id = l->id.p, .n = l->id.n, .before = { UINT64_MAX, UINT64_MAX }
-	};
+	struct hs_subject who = { .kind = f->kind, .id = l->id.p, .n = l->id.n, .before = { UINT64_MAX, UINT64_MAX } };
 	struct hs_buf tenant = { 0 };
 	size_t count = l->ids.count;
 	bool ok = HS_ARRAY_ROOM(&l->list, l->ids.count, &l->cap);
 
-	if (l->id.n == 0 || (f->by->kind == f->kind && f->by->n == l->id.n &&
-			     memcmp(f->by->id, l->id.p, l->id.n) == 0))
+	if (l->id.n == 0 || (f->by->kind == f->kind && f->by->n == l->id.n && memcmp(f->by->id, l->id.p, l->id.n) == 0))
 		return ok;
 	if (f->by->links > HS_LINKS_MAX) /* its verdict is settled */
 		return ok;
@@ -237,12 +232,12 @@ static bool add_link(struct hs_links *l, const struct hs_named *named, const str
 		return ok;
 	f->by->links++;
 	l->ids.list[count]->pending = count;
-	l->list[count] = (struct hs_link) { .id = l->ids.list[count],
-					    .by = f->by,
-					    .type = f->type,
-					    .field = f->field,
-					    .spooled_ms = named->spooled_ms,
-					    .verdict = first_verdict(l, f) };
+	l->list[count] = (struct hs_link){ .id = l->ids.list[count],
+		                           .by = f->by,
+		                           .type = f->type,
+		                           .field = f->field,
+		                           .spooled_ms = named->spooled_ms,
+		                           .verdict = first_verdict(l, f) };
 	return true;
 }
 
@@ -256,8 +251,7 @@ static void note_user(void *context, struct hs_subject *who)
 	struct askers *a = context;
 
 	if (a->user == NULL || who->before.number > a->user->before.number ||
-	    (who->before.number == a->user->before.number &&
-	     who->before.offset > a->user->before.offset))
+	    (who->before.number == a->user->before.number && who->before.offset > a->user->before.offset))
 		a->user = who;
 }
 
@@ -266,8 +260,7 @@ static void note_other(void *context, struct hs_subject *who)
 	((struct askers *)context)->other = who;
 }
 
-static bool find_askers(struct hs_links *l, const struct hs_named *named, struct hs_mark at,
-			struct askers *a)
+static bool find_askers(struct hs_links *l, const struct hs_named *named, struct hs_mark at, struct askers *a)
 {
 	struct hs_named user = *named, other = *named;
 
@@ -277,8 +270,7 @@ static bool find_askers(struct hs_links *l, const struct hs_named *named, struct
 	       hs_subjects_match(l->subjects, &other, &at, note_other, a) >= 0;
 }
 
-static bool find_in(struct hs_links *l, const struct hs_named *named, struct hs_mark at,
-		    bool is_alias)
+static bool find_in(struct hs_links *l, const struct hs_named *named, struct hs_mark at, bool is_alias)
 {
 	struct hs_named link = *named;
 	struct askers a = { 0 };
@@ -310,7 +302,7 @@ static bool begins(struct hs_slice line, struct hs_slice with)
 
 /* False: out of memory. *ok: it is a record with an id. */
 static bool read_record(struct hs_links *l, const struct hs_subjects *whose, struct hs_slice line,
-			struct hs_named *named, bool *ok)
+                        struct hs_named *named, bool *ok)
 {
 	enum hs_result r;
 

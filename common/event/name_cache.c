@@ -9,9 +9,9 @@
 
 enum {
 	ENTRIES_FIRST = 256,
-	ENTRIES_KEEP = 1 << 12,  /* limit of names, and of steps */
-	TEXT_KEEP = 1 << 19,     /* limit of their bytes */
-	LABEL_GROWS = 6,         /* longest escape of a byte: \u0001 */
+	ENTRIES_KEEP = 1 << 12, /* limit of names, and of steps */
+	TEXT_KEEP = 1 << 19,    /* limit of their bytes */
+	LABEL_GROWS = 6,        /* longest escape of a byte: \u0001 */
 };
 
 static const uint32_t NO_STEP = UINT32_MAX;
@@ -164,8 +164,10 @@ static void put_escaped(struct hs_buf *out, struct hs_slice name)
 		if (c == '"' || c == '\\') {
 			hs_buf_put(out, (char[]){ '\\', (char)c }, 2);
 		} else {
-			hs_buf_put(out, (char[]){ '\\', 'u', hex[code >> 12], hex[code >> 8 & 15],
-			                          hex[code >> 4 & 15], hex[code & 15] }, 6);
+			hs_buf_put(out,
+			           (char[]){ '\\', 'u', hex[code >> 12], hex[code >> 8 & 15], hex[code >> 4 & 15],
+			                     hex[code & 15] },
+			           6);
 		}
 		i += c == 0xED ? 2 : 0;
 		from = i + 1;
@@ -198,11 +200,11 @@ static enum hs_result add_name(struct hs_name_cache *p, struct hs_slice name, ui
 	hs_buf_put(&p->text, "\":", 2);
 	*index = p->names_n++;
 	p->name[*index] = (struct hs_name){ .at = (uint32_t)at,
-					     .n = (uint32_t)name.n,
-					     .hash = hash,
-					     .label = (uint32_t)label,
-					     .label_n = (uint32_t)(p->text.n - label),
-					     .reserved = is_reserved(name) };
+		                            .n = (uint32_t)name.n,
+		                            .hash = hash,
+		                            .label = (uint32_t)label,
+		                            .label_n = (uint32_t)(p->text.n - label),
+		                            .reserved = is_reserved(name) };
 	fill(p->name_slot, p->name_cap, hash, *index + 1);
 	return HS_OK;
 }
@@ -289,10 +291,10 @@ static enum hs_result add_step(struct hs_name_cache *p, uint32_t parent, struct 
 	if (r != HS_OK)
 		return r;
 	p->step[p->steps] = (struct hs_step){ .parent = parent,
-					       .hash = hash,
-					       .at = (uint32_t)p->text.n,
-					       .n = (uint32_t)key.n,
-					       .path_n = (uint32_t)path_n };
+		                              .hash = hash,
+		                              .at = (uint32_t)p->text.n,
+		                              .n = (uint32_t)key.n,
+		                              .path_n = (uint32_t)path_n };
 	hs_buf_put_slice(&p->text, key);
 	fill(p->step_slot, p->step_cap, step_hash(parent, hash), p->steps);
 	*step = p->steps++;
@@ -307,8 +309,7 @@ static void remember(struct hs_name_cache *p, uint32_t step)
 	p->guess = p->step[step].next;
 }
 
-enum hs_result hs_name_cache_find_step(struct hs_name_cache *p, uint32_t parent, struct hs_slice key,
-				  uint32_t *step)
+enum hs_result hs_name_cache_find_step(struct hs_name_cache *p, uint32_t parent, struct hs_slice key, uint32_t *step)
 {
 	uint32_t hash = (uint32_t)hs_hash(key.p, key.n, (uint64_t)(uintptr_t)p);
 	uint32_t mask = 2 * p->step_cap - 1, at = step_hash(parent, hash) & mask;
@@ -319,8 +320,7 @@ enum hs_result hs_name_cache_find_step(struct hs_name_cache *p, uint32_t parent,
 	for (; p->step_slot[at] != 0 && *step == 0; at = (at + 1) & mask) {
 		const struct hs_step *s = &p->step[p->step_slot[at]];
 
-		if (s->hash == hash && s->parent == parent &&
-		    hs_slice_eq(text_at(p, s->at, s->n), key))
+		if (s->hash == hash && s->parent == parent && hs_slice_eq(text_at(p, s->at, s->n), key))
 			*step = p->step_slot[at];
 	}
 	r = *step != 0 ? HS_OK : add_step(p, parent, key, hash, step);

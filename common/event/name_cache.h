@@ -21,26 +21,26 @@ enum {
 
 /* Used by one thread. Bounded: hs_name_cache_next drops everything above a limit. */
 struct hs_name_cache {
-	enum hs_names names; /* the style of the cached names */
-	struct hs_buf text;  /* keys, names and labels, concatenated */
-	struct hs_buf path;  /* scratch for a new name */
-	struct hs_step { /* step[0] is the root; its `next` predicts the first step of a record */
+	enum hs_names names;           /* the style of the cached names */
+	struct hs_buf text;            /* keys, names and labels, concatenated */
+	struct hs_buf path;            /* scratch for a new name */
+	struct hs_step {               /* step[0] is the root; its `next` predicts the first step of a record */
 		uint32_t parent, hash; /* parent step; hash of the decoded key */
 		uint32_t at, n;        /* the decoded key, in `text` */
 		uint32_t path_n;       /* length of the name of this path */
 		uint32_t name;         /* index + 1; 0: no value has had this path */
 		uint32_t next;         /* the step requested after this one last time */
 		uint32_t unused;       /* pads the size to a power of two, so that indexing is a shift */
-	} *step;
+	} * step;
 	struct hs_name {
 		uint32_t at, n;   /* the name, in `text` */
 		uint32_t label;   /* in `text`, as a record has it: ,"name": … */
 		uint32_t label_n; /* … followed by HS_LABEL_SLACK readable bytes */
 		uint32_t hash;
-		uint32_t era;     /* number of the record that used it last */
-		uint32_t suffix;  /* next _N to try in that record, or 0 */
-		bool reserved;    /* used by hookspool itself: taken in every record */
-	} *name;
+		uint32_t era;    /* number of the record that used it last */
+		uint32_t suffix; /* next _N to try in that record, or 0 */
+		bool reserved;   /* used by hookspool itself: taken in every record */
+	} * name;
 	uint32_t *step_slot; /* index; 0: empty; twice as many as entries */
 	uint32_t *name_slot; /* index + 1 */
 	uint32_t steps, step_cap, names_n, name_cap;
@@ -63,23 +63,21 @@ bool hs_name_cache_next(struct hs_name_cache *p, enum hs_names names);
  * HS_E_NAME_LONG, HS_E_RECORD_LARGE or HS_E_MEMORY.
  */
 static inline enum hs_result hs_name_cache_step(struct hs_name_cache *p, uint32_t parent, struct hs_slice key,
-					   uint32_t *step);
+                                                uint32_t *step);
 
 /*
  * Claims the name of a step for a value; if the record has that name already, appends the next
  * free _2, _3, …. *label is ,"name": in JSON, valid until the next call and followed by
  * HS_LABEL_SLACK readable bytes. HS_OK, HS_E_RECORD_LARGE or HS_E_MEMORY.
  */
-static inline enum hs_result hs_name_cache_claim(struct hs_name_cache *p, uint32_t step,
-					    struct hs_slice *label);
+static inline enum hs_result hs_name_cache_claim(struct hs_name_cache *p, uint32_t step, struct hs_slice *label);
 
 /* The slow paths of the two, for a wrong prediction and for a name that is new or taken. */
-enum hs_result hs_name_cache_find_step(struct hs_name_cache *p, uint32_t parent, struct hs_slice key,
-				  uint32_t *step);
+enum hs_result hs_name_cache_find_step(struct hs_name_cache *p, uint32_t parent, struct hs_slice key, uint32_t *step);
 enum hs_result hs_name_cache_make_claim(struct hs_name_cache *p, uint32_t step, struct hs_slice *label);
 
 static inline enum hs_result hs_name_cache_step(struct hs_name_cache *p, uint32_t parent, struct hs_slice key,
-					   uint32_t *step)
+                                                uint32_t *step)
 {
 	const struct hs_step *s = &p->step[p->guess];
 
@@ -91,8 +89,7 @@ static inline enum hs_result hs_name_cache_step(struct hs_name_cache *p, uint32_
 	return hs_name_cache_find_step(p, parent, key, step);
 }
 
-static inline enum hs_result hs_name_cache_claim(struct hs_name_cache *p, uint32_t step,
-					    struct hs_slice *label)
+static inline enum hs_result hs_name_cache_claim(struct hs_name_cache *p, uint32_t step, struct hs_slice *label)
 {
 	uint32_t index = p->step[step].name;
 

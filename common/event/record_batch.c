@@ -79,8 +79,7 @@ static struct hs_record *next_record(struct hs_record_batch *t)
 /* Hashes the decoded text. Out of memory: the undecoded, which at worst counts wrongly. */
 static uint32_t fingerprint_of(struct hs_dedup_key_maker *i, const struct hs_event *e)
 {
-	static const enum hs_field by[] = { HS_FIELD_TYPE, HS_FIELD_EVENT, HS_FIELD_USER_ID,
-					    HS_FIELD_ANONYMOUS_ID };
+	static const enum hs_field by[] = { HS_FIELD_TYPE, HS_FIELD_EVENT, HS_FIELD_USER_ID, HS_FIELD_ANONYMOUS_ID };
 	uint64_t hash = 0;
 
 	for (size_t k = 0; k < sizeof by / sizeof by[0]; k++) {
@@ -93,15 +92,15 @@ static uint32_t fingerprint_of(struct hs_dedup_key_maker *i, const struct hs_eve
 			text = hs_buf_slice(&i->text);
 		} else if (token != 0) {
 			text = e->json->tok[token].kind == HS_JSON_STRING ? hs_json_inner(e->json, token)
-									  : hs_json_raw(e->json, token);
+			                                                  : hs_json_raw(e->json, token);
 		}
 		hash = hs_hash(text.p, text.n, hash + k);
 	}
 	return (uint32_t)hash | 1;
 }
 
-enum hs_result hs_record_maker_put(struct hs_record_maker *in, const struct hs_event *e,
-                             const struct hs_stamp *stamp, enum hs_names names)
+enum hs_result hs_record_maker_put(struct hs_record_maker *in, const struct hs_event *e, const struct hs_stamp *stamp,
+                                   enum hs_names names)
 {
 	struct hs_record_batch *t = &in->batch;
 	size_t start = t->lines.n;

@@ -15,8 +15,8 @@ enum {
 
 /* One line of a batch. */
 struct hs_record {
-	size_t n;    /* bytes, including the '\n'; the next record follows */
-	bool random; /* the id is random: a second delivery gets another one */
+	size_t n;             /* bytes, including the '\n'; the next record follows */
+	bool random;          /* the id is random: a second delivery gets another one */
 	uint32_t fingerprint; /* hash of type, event and user, to tell a reused id; never 0 */
 	struct hs_dedup_key id;
 };
@@ -67,7 +67,7 @@ void hs_record_maker_shrink(struct hs_record_maker *in, size_t keep);
  * HS_E_RECORD_LARGE or HS_E_MEMORY; after an error nothing is added. After HS_E_MEMORY only reset,
  * shrink and free are allowed.
  */
-enum hs_result hs_record_maker_put(struct hs_record_maker *in, const struct hs_event *e,
-                             const struct hs_stamp *stamp, enum hs_names names);
+enum hs_result hs_record_maker_put(struct hs_record_maker *in, const struct hs_event *e, const struct hs_stamp *stamp,
+                                   enum hs_names names);
 
 #endif

@@ -75,17 +75,15 @@ bool hs_record_field_next(struct hs_record_fields *walk, struct hs_record_field 
 	if (walk->p >= walk->end || (*walk->p != '{' && *walk->p != ','))
 		return false;
 	walk->p++;
-	if (!take_string(walk, &leaf->name, &leaf->name_escaped) || walk->p >= walk->end ||
-	    *walk->p != ':')
+	if (!take_string(walk, &leaf->name, &leaf->name_escaped) || walk->p >= walk->end || *walk->p != ':')
 		return false;
 	walk->p++;
 	leaf->is_string = walk->p < walk->end && *walk->p == '"';
 	return leaf->is_string ? take_string(walk, &leaf->value, &leaf->value_escaped)
-			       : take_literal(walk, &leaf->value);
+	                       : take_literal(walk, &leaf->value);
 }
 
-static bool equals(struct hs_slice inner, bool escaped, struct hs_slice text,
-		   struct hs_buf *scratch)
+static bool equals(struct hs_slice inner, bool escaped, struct hs_slice text, struct hs_buf *scratch)
 {
 	if (!escaped)
 		return hs_slice_eq(inner, text);

@@ -57,9 +57,8 @@ static int match_text(struct hs_subject_matcher *j, struct hs_slice text, const 
 		p = slash + n;
 	}
 	hs_buf_put(&j->loose, p, (size_t)(end - p));
-	return hs_buf_ok(&j->loose) ? hs_subjects_match_text(j->subjects, hs_buf_slice(&j->loose),
-							     named, count, NULL)
-				    : -1;
+	return hs_buf_ok(&j->loose) ? hs_subjects_match_text(j->subjects, hs_buf_slice(&j->loose), named, count, NULL)
+	                            : -1;
 }
 
 int hs_subject_match_event(struct hs_subject_matcher *j, struct hs_slice line, const struct hs_mark *at)
@@ -177,7 +176,5 @@ int hs_subject_match_other(struct hs_subject_matcher *j, struct hs_slice line)
 
 		found = match_member(j, key, &inside);
 	}
-	return found != 0 || !is_cut(j)
-		       ? found
-		       : hs_subjects_match_tenant(j->subjects, &named, count, NULL);
+	return found != 0 || !is_cut(j) ? found : hs_subjects_match_tenant(j->subjects, &named, count, NULL);
 }

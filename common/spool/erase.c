@@ -33,8 +33,7 @@ static enum hs_result check_space(const struct erase *x)
 
 	if (hs_io_fstat(x->fd, &st) < 0 || hs_io_space(x->dir->fd, &space) < 0)
 		return HS_E_IO;
-	return space.bytes < (uint64_t)st.st_size + (uint64_t)x->settings->min_free ? HS_E_FULL
-										    : HS_OK;
+	return space.bytes < (uint64_t)st.st_size + (uint64_t)x->settings->min_free ? HS_E_FULL : HS_OK;
 }
 
 /* A new copy, with what stands before `until`. */
@@ -81,11 +80,10 @@ static enum hs_result note_id(struct erase *x, struct hs_slice line)
 	return ++x->id_count == IDS_AT_ONCE ? put_ids(x) : HS_OK;
 }
 
-static enum hs_result clean_line(struct erase *x, struct hs_slice line, struct hs_mark at,
-				 bool whole)
+static enum hs_result clean_line(struct erase *x, struct hs_slice line, struct hs_mark at, bool whole)
 {
 	int found = x->at_hand->sort == EVENTS ? hs_subject_match_event(&x->matcher, line, &at)
-					       : hs_subject_match_other(&x->matcher, line);
+	                                       : hs_subject_match_other(&x->matcher, line);
 	enum hs_result r = HS_OK;
 
 	if (found < 0)
@@ -133,7 +131,7 @@ static void settle_counts(struct erase *x, bool gone)
 	if (gone) {
 		*(is_event                       ? &x->done->events
 		  : x->at_hand->sort == REJECTED ? &x->done->rejected
-						 : &x->done->others) += x->removed;
+		                                 : &x->done->others) += x->removed;
 		x->done->files++;
 	}
 }
@@ -156,8 +154,7 @@ static enum hs_result clean_opened(struct erase *x, const struct file *f)
 		x->done->damaged++;
 		hs_log(HS_LOG_ERROR, "erase: %s%s is damaged and stays as it is: %s",
 		       f->sort == PRIVATE ? ".hookspool/" : "", f->name,
-		       f->sort == PRIVATE ? "delete it when you have looked at it"
-					  : "run hookspool repair first");
+		       f->sort == PRIVATE ? "delete it when you have looked at it" : "run hookspool repair first");
 	}
 	gone = r == HS_OK && !damaged && !x->done->stopped && x->removed > 0;
 	if (gone && !x->how->look_only)
@@ -235,8 +232,7 @@ static enum hs_result seal(struct erase *x)
 
 static enum hs_result put_receipts(struct erase *x, const struct hs_erase_plan *plan, const char *state)
 {
-	struct hs_erasure_entry receipt = { state, plan->from_deletes ? "delete" : "command",
-				      plan->suppress };
+	struct hs_erasure_entry receipt = { state, plan->from_deletes ? "delete" : "command", plan->suppress };
 
 	return hs_erasure_log_put(x->dir, plan->people, &receipt);
 }
@@ -316,8 +312,8 @@ static enum hs_result finish_plans(struct erase *x, bool *any_left)
 static enum hs_result work(struct erase *x)
 {
 	struct hs_erase_plan plan = { .from_deletes = x->how->from_deletes,
-				.suppress = x->how->suppress,
-				.people = x->subjects };
+		                      .suppress = x->how->suppress,
+		                      .people = x->subjects };
 	bool any_left = false;
 	enum hs_result r = x->how->look_only ? HS_OK : seal(x);
 
@@ -395,17 +391,17 @@ static void free_all(struct erase *x)
 	hs_dedup_key_maker_free(&x->identifier);
 }
 
-enum hs_result hs_erase(struct hs_spool *spool, const struct hs_settings *settings,
-			const struct hs_eraser *eraser, struct hs_erasure *done)
+enum hs_result hs_erase(struct hs_spool *spool, const struct hs_settings *settings, const struct hs_eraser *eraser,
+                        struct hs_erasure *done)
 {
 	struct erase x = { .spool = spool,
-			   .settings = settings,
-			   .how = eraser,
-			   .done = done,
-			   .subjects = eraser->subjects,
-			   .matcher.subjects = eraser->subjects,
-			   .fd = -1,
-			   .copy = HS_REWRITE_COPY_NONE };
+		           .settings = settings,
+		           .how = eraser,
+		           .done = done,
+		           .subjects = eraser->subjects,
+		           .matcher.subjects = eraser->subjects,
+		           .fd = -1,
+		           .copy = HS_REWRITE_COPY_NONE };
 	enum hs_result r;
 
 	memset(done, 0, sizeof *done);

@@ -31,26 +31,26 @@ enum {
 };
 
 struct hs_erasure {
-	uint64_t events, rejected, others; /* lines */
-	uint64_t files;                    /* replaced; with look_only: that would be */
-	uint64_t deletes, waiting; /* carried out; left because a cursor has not passed them */
-	uint64_t placeholders;     /* delete events of nobody in particular: left, see links.h */
-	uint64_t damaged;          /* files that could not be read to their end: untouched */
-	uint64_t plans;            /* of interrupted runs, found; with look_only: that wait */
+	uint64_t events, rejected, others;  /* lines */
+	uint64_t files;                     /* replaced; with look_only: that would be */
+	uint64_t deletes, waiting;          /* carried out; left because a cursor has not passed them */
+	uint64_t placeholders;              /* delete events of nobody in particular: left, see links.h */
+	uint64_t damaged;                   /* files that could not be read to their end: untouched */
+	uint64_t plans;                     /* of interrupted runs, found; with look_only: that wait */
 	uint64_t plans_people, plans_lines; /* of those that were finished first */
-	bool busy;       /* another erase, or a repair, is at work: nothing was done */
-	bool too_many;   /* more than the limit above: nothing of this run was done */
-	bool stopped;    /* go_on said so: the next run finishes it */
-	bool unfinished; /* a plan is still there, of this run or an earlier one */
+	bool busy;                          /* another erase, or a repair, is at work: nothing was done */
+	bool too_many;                      /* more than the limit above: nothing of this run was done */
+	bool stopped;                       /* go_on said so: the next run finishes it */
+	bool unfinished;                    /* a plan is still there, of this run or an earlier one */
 };
 
 struct hs_eraser {
 	struct hs_subjects *subjects; /* whom; those who are found are added */
-	bool from_deletes;  /* whose delete events stand in the spool, each up to that event */
-	const char *tenant; /* of the delete events: this one's ("": nobody's); NULL: all */
-	bool aliases;       /* and the ids to which alias and identify records lead: links.h */
-	bool suppress;      /* and keep no event of theirs from now on, see suppression_list.h */
-	bool look_only;     /* count, write nothing */
+	bool from_deletes;            /* whose delete events stand in the spool, each up to that event */
+	const char *tenant;           /* of the delete events: this one's ("": nobody's); NULL: all */
+	bool aliases;                 /* and the ids to which alias and identify records lead: links.h */
+	bool suppress;                /* and keep no event of theirs from now on, see suppression_list.h */
+	bool look_only;               /* count, write nothing */
 	void *context;
 	/* Now and then: bytes done, of how many. False: stop. May be NULL. */
 	bool (*go_on)(void *context, uint64_t done, uint64_t all);
@@ -62,7 +62,7 @@ struct hs_eraser {
  * The spool must be one of these settings. HS_OK, or HS_E_IO, HS_E_FULL, HS_E_SYNC,
  * one of class busy, HS_E_MEMORY, one of HS_E_SPOOL_: run it again.
  */
-enum hs_result hs_erase(struct hs_spool *spool, const struct hs_settings *settings,
-			const struct hs_eraser *eraser, struct hs_erasure *done);
+enum hs_result hs_erase(struct hs_spool *spool, const struct hs_settings *settings, const struct hs_eraser *eraser,
+                        struct hs_erasure *done);
 
 #endif

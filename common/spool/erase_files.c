@@ -75,9 +75,8 @@ static bool add_named(void *context, const char *name)
 {
 	struct listing *l = context;
 	struct file f = { .sort = l->sort };
-	bool ours = l->sort == FAILED ? begins(name, "failed") &&
-					    (ends(name, ".jsonl") || ends(name, ".jsonl.gz"))
-				      : begins(name, "broken-") || strcmp(name, "torn") == 0;
+	bool ours = l->sort == FAILED ? begins(name, "failed") && (ends(name, ".jsonl") || ends(name, ".jsonl.gz"))
+	                              : begins(name, "broken-") || strcmp(name, "torn") == 0;
 
 	if (!ours || strlen(name) >= sizeof f.name)
 		return true;
@@ -98,8 +97,8 @@ enum hs_result hs_erase_list_files(struct erase *x)
 	enum hs_result r = add_stream(x, REJECTED);
 	struct stat st;
 
-	if (r == HS_OK && (hs_io_list(x->dir->fd, add_named, &failed) < 0 ||
-			   hs_io_list(x->dir->private_dir, add_named, &broken) < 0))
+	if (r == HS_OK &&
+	    (hs_io_list(x->dir->fd, add_named, &failed) < 0 || hs_io_list(x->dir->private_dir, add_named, &broken) < 0))
 		r = HS_E_IO;
 	if (r == HS_OK)
 		r = failed.result != HS_OK ? failed.result : broken.result;
@@ -170,8 +169,7 @@ enum hs_result hs_erase_each_line(struct erase *x, visit_line *visit, bool *dama
 	}
 	x->done_bytes = before;
 	*damaged = r == HS_OK && more < 0 && errno == EILSEQ;
-	return r == HS_OK && more < 0 && errno != EILSEQ ? errno == ENOMEM ? HS_E_MEMORY : HS_E_IO
-							 : r;
+	return r == HS_OK && more < 0 && errno != EILSEQ ? errno == ENOMEM ? HS_E_MEMORY : HS_E_IO : r;
 }
 
 enum hs_result hs_erase_each_event(struct erase *x, visit_line *visit)

@@ -46,12 +46,9 @@ static bool is_of_wanted_tenant(const struct erase *x, const struct hs_named *na
 	return x->how->tenant == NULL || hs_slice_eq(hs_slice_str(x->how->tenant), named->tenant);
 }
 
-static enum hs_result add_deleted(struct erase *x, const struct hs_named *named,
-				  struct hs_mark behind)
+static enum hs_result add_deleted(struct erase *x, const struct hs_named *named, struct hs_mark behind)
 {
-	struct hs_subject who = { .kind = HS_SUBJECT_USER,
-				  .before = behind,
-				  .until_ms = named->spooled_ms };
+	struct hs_subject who = { .kind = HS_SUBJECT_USER, .before = behind, .until_ms = named->spooled_ms };
 	struct hs_buf tenant = { 0 };
 	bool ok;
 
@@ -72,8 +69,7 @@ static enum hs_result add_deleted(struct erase *x, const struct hs_named *named,
 	return ok || (hs_buf_ok(&x->text) && who.n == 0) ? HS_OK : HS_E_MEMORY;
 }
 
-static enum hs_result look_for_delete(struct erase *x, struct hs_slice line, struct hs_mark at,
-				      bool whole)
+static enum hs_result look_for_delete(struct erase *x, struct hs_slice line, struct hs_mark at, bool whole)
 {
 	/* type comes first, its bytes as they were sent */
 	static const char begin[] = "{\"type\":\"delete\"";
@@ -97,8 +93,7 @@ static enum hs_result look_for_delete(struct erase *x, struct hs_slice line, str
 	return add_deleted(x, &named, behind);
 }
 
-static enum hs_result look_for_link(struct erase *x, struct hs_slice line, struct hs_mark at,
-				    bool whole)
+static enum hs_result look_for_link(struct erase *x, struct hs_slice line, struct hs_mark at, bool whole)
 {
 	(void)whole;
 	x->done->too_many |= x->links.ids.count > HS_ERASE_SUBJECTS_MAX;
@@ -107,8 +102,7 @@ static enum hs_result look_for_link(struct erase *x, struct hs_slice line, struc
 	return hs_links_find(&x->links, line, at) ? HS_OK : HS_E_MEMORY;
 }
 
-static enum hs_result check_links(struct erase *x, struct hs_slice line, struct hs_mark at,
-				  bool whole)
+static enum hs_result check_links(struct erase *x, struct hs_slice line, struct hs_mark at, bool whole)
 {
 	(void)at;
 	(void)whole;

@@ -53,8 +53,8 @@ struct erase {
 	uint64_t inode;
 	struct hs_line_reader lines, prefix;
 	struct hs_rewrite_copy copy; /* without the lines that go */
-	uint64_t removed;         /* lines of it */
-	struct hs_tombstone *ids; /* of lines on their way out; room for IDS_AT_ONCE */
+	uint64_t removed;            /* lines of it */
+	struct hs_tombstone *ids;    /* of lines on their way out; room for IDS_AT_ONCE */
 	size_t id_count;
 
 	struct hs_json json;
@@ -64,8 +64,7 @@ struct erase {
 };
 
 /* A line of the file at hand; `whole`: a newline ends it. */
-typedef enum hs_result visit_line(struct erase *x, struct hs_slice line, struct hs_mark at,
-				  bool whole);
+typedef enum hs_result visit_line(struct erase *x, struct hs_slice line, struct hs_mark at, bool whole);
 
 /* Asks the caller whether to go on; true if it says no. */
 bool hs_erase_must_stop(struct erase *x);

@@ -12,7 +12,7 @@ enum {
 	COMMIT_BYTES = 4 << 20,
 	COMMIT_MS = 70000,    /* a person waits, not a sender; more than rotate_min_gap */
 	HEAD_BYTES = 1 << 16, /* of an archive's start and end, by which it is known again */
-	GARBAGE_MOST = 1000, /* lines and events that are no JSON object, one after another */
+	GARBAGE_MOST = 1000,  /* lines and events that are no JSON object, one after another */
 };
 
 /* --- a commit ------------------------------------------------------------------- */
@@ -34,9 +34,8 @@ static void decide_commit(struct run *x, struct commit *c, bool *more)
 
 	if (first && x->done->foreign == NULL && c->texts > 0 && c->objects == 0) {
 		x->done->foreign = "no JSON lines";
-		x->done->remedy =
-		    "each event must be a JSON object on a line of its own: jq -c . FILE, or "
-		    "for an array jq -c '.[]' FILE, makes them: … | hookspool import -";
+		x->done->remedy = "each event must be a JSON object on a line of its own: jq -c . FILE, or "
+				  "for an array jq -c '.[]' FILE, makes them: … | hookspool import -";
 	}
 	if (x->done->foreign != NULL) {
 		hs_import_empty(x, c);
@@ -69,7 +68,8 @@ enum hs_result hs_import_fill(struct run *x, struct commit *c, uint64_t to, bool
 	hs_import_empty(x, c);
 	*more = true;
 	for (int n = 0; r == HS_OK && *more && x->in.spot.at < to && n < COMMIT_EVENTS &&
-			x->in.spot.at - from < COMMIT_BYTES && !x->done->garbage; n++) {
+	                x->in.spot.at - from < COMMIT_BYTES && !x->done->garbage;
+	     n++) {
 		r = step(x, c, more);
 		x->done->garbage = x->garbage >= GARBAGE_MOST;
 	}
@@ -89,9 +89,9 @@ static bool needs_try(const struct run *x, const struct commit *c)
 static enum hs_result announce(struct run *x, const struct commit *c)
 {
 	struct hs_try try = { .to = c->to,
-			      .after = x->newest[HS_EVENTS],
-			      .rejected_after = x->newest[HS_REJECTED],
-			      .name_n = x->name.n };
+		              .after = x->newest[HS_EVENTS],
+		              .rejected_after = x->newest[HS_REJECTED],
+		              .name_n = x->name.n };
 
 	if (!needs_try(x, c))
 		return HS_OK;
@@ -228,16 +228,13 @@ static bool start_appender(struct run *x)
 /* --- the checkpoint ------------------------------------------------------------------ */
 
 /* What the archive holds, and what of it is wanted: another choice is another import. */
-static bool digest_archive(const struct run *x, struct hs_digest *d, int fd, uint64_t size,
-			   char *room)
+static bool digest_archive(const struct run *x, struct hs_digest *d, int fd, uint64_t size, char *room)
 {
 	const struct hs_importer *how = x->how;
-	int64_t choice[] = { (int64_t)size, how->since_given, how->since_ms, how->until_given,
-			     how->until_ms };
+	int64_t choice[] = { (int64_t)size, how->since_given, how->since_ms, how->until_given, how->until_ms };
 	uint64_t ends[] = { 0, size > HEAD_BYTES ? size - HEAD_BYTES : 0 };
-	bool ok = hs_digest_start(d) &&
-		  hs_digest_add(d, hs_slice((const char *)choice, sizeof choice)) &&
-		  hs_digest_add(d, hs_slice(how->tenant, strlen(how->tenant) + 1));
+	bool ok = hs_digest_start(d) && hs_digest_add(d, hs_slice((const char *)choice, sizeof choice)) &&
+	          hs_digest_add(d, hs_slice(how->tenant, strlen(how->tenant) + 1));
 
 	for (size_t i = 0; i < how->types && ok; i++)
 		ok = hs_digest_add(d, hs_slice(how->type[i], strlen(how->type[i]) + 1));
@@ -250,13 +247,12 @@ static bool digest_archive(const struct run *x, struct hs_digest *d, int fd, uin
 }
 
 static enum hs_result make_key(const struct run *x, int fd, uint64_t size,
-			       char key[static HS_IMPORT_CHECKPOINT_KEY + 1])
+                               char key[static HS_IMPORT_CHECKPOINT_KEY + 1])
 {
 	struct hs_digest *d = hs_digest_new();
 	uint8_t whole[HS_SHA256_BYTES];
 	char *room = malloc(HEAD_BYTES);
-	bool ok = d != NULL && room != NULL && digest_archive(x, d, fd, size, room) &&
-		  hs_digest_end(d, whole);
+	bool ok = d != NULL && room != NULL && digest_archive(x, d, fd, size, room) && hs_digest_end(d, whole);
 
 	if (ok) {
 		hs_hex_encode(whole, HS_IMPORT_CHECKPOINT_KEY / 2, key);
@@ -354,8 +350,7 @@ static enum hs_result commit_all(struct run *x)
 	last = hand_over(x, NULL);
 	pthread_join(x->appender, NULL);
 	r = r == HS_OK ? last : r;
-	if (r == HS_OK && x->marked && !more && x->done->error == 0 && x->done->foreign == NULL &&
-	    !x->done->garbage)
+	if (r == HS_OK && x->marked && !more && x->done->error == 0 && x->done->foreign == NULL && !x->done->garbage)
 		r = hs_import_checkpoint_done(&x->checkpoint, &x->in.spot);
 	return r;
 }
@@ -374,8 +369,7 @@ static enum hs_result run(struct run *x, int fd)
 		r = open_checkpoint(x, fd, (uint64_t)st.st_size);
 	if (r != HS_OK || x->done->in_use || x->done->done_before)
 		return r;
-	if (!hs_line_reader_start_outside(&x->in.lines, fd, !is_file, (size_t)x->settings->max_body,
-				    x->in.spot.at)) {
+	if (!hs_line_reader_start_outside(&x->in.lines, fd, !is_file, (size_t)x->settings->max_body, x->in.spot.at)) {
 		x->done->error = errno;
 		return errno == ENOMEM ? HS_E_MEMORY : HS_OK;
 	}
@@ -399,17 +393,16 @@ static void free_commit(struct commit *c)
 	free(c->refused.trace);
 }
 
-enum hs_result hs_import(struct hs_spool *spool, const struct hs_settings *settings,
-			 const struct hs_importer *importer, int fd, const char *name,
-			 struct hs_imported *done)
+enum hs_result hs_import(struct hs_spool *spool, const struct hs_settings *settings, const struct hs_importer *importer,
+                         int fd, const char *name, struct hs_imported *done)
 {
 	struct run x = { .spool = spool,
-			 .settings = settings,
-			 .how = importer,
-			 .done = done,
-			 .name = hs_slice_str(name),
-			 .lock = PTHREAD_MUTEX_INITIALIZER,
-			 .changed = PTHREAD_COND_INITIALIZER };
+		         .settings = settings,
+		         .how = importer,
+		         .done = done,
+		         .name = hs_slice_str(name),
+		         .lock = PTHREAD_MUTEX_INITIALIZER,
+		         .changed = PTHREAD_COND_INITIALIZER };
 	enum hs_result r = HS_E_MEMORY;
 
 	memset(done, 0, sizeof *done);

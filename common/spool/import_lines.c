@@ -27,7 +27,10 @@ static const struct kind kinds[] = {
 	{ 0, MAGIC("PK\x03\x04"), "a zip archive", "unzip -p FILE | hookspool import -" },
 	{ 0, MAGIC("PK\x05\x06"), "an empty zip archive", "there is nothing in it" },
 	{ 0, MAGIC("\x28\xB5\x2F\xFD"), "compressed by zstd", "zstd -dc FILE | hookspool import -" },
-	{ 0, MAGIC("\xFD" "7zXZ\0"), "compressed by xz", "xz -dc FILE | hookspool import -" },
+	{ 0,
+	  MAGIC("\xFD"
+	        "7zXZ\0"),
+	  "compressed by xz", "xz -dc FILE | hookspool import -" },
 	{ 0, MAGIC("BZh"), "compressed by bzip2", "bzip2 -dc FILE | hookspool import -" },
 	{ 0, MAGIC("\x04\x22\x4D\x18"), "compressed by lz4", "lz4 -dc FILE | hookspool import -" },
 	{ 0, MAGIC("\x1F\x8B"), "compressed by gzip twice", "gzip -dc FILE | hookspool import -" },
@@ -40,7 +43,10 @@ static const struct kind kinds[] = {
 	{ 0, MAGIC("SQLite format 3"), "an SQLite database", CONVERT },
 	{ 0, MAGIC("\xFF\xFE"), "UTF-16 text", "iconv -f UTF-16 -t UTF-8 FILE | hookspool import -" },
 	{ 0, MAGIC("\xFE\xFF"), "UTF-16 text", "iconv -f UTF-16 -t UTF-8 FILE | hookspool import -" },
-	{ 0, MAGIC("\x7F" "ELF"), "a program", "give archives of events" },
+	{ 0,
+	  MAGIC("\x7F"
+	        "ELF"),
+	  "a program", "give archives of events" },
 	{ 0, MAGIC("MZ"), "a program", "give archives of events" },
 	{ 0, MAGIC("%PDF-"), "a PDF document", "give archives of events" },
 	{ 0, MAGIC("\x89PNG"), "an image", "give archives of events" },
@@ -77,8 +83,7 @@ static void note_trace(const struct run *x, struct traces *t, size_t at, size_t 
 }
 
 /* `alone`: there is nothing else in its line. */
-static enum hs_result reject(struct run *x, struct commit *c, struct hs_slice text, bool alone,
-			     enum hs_result why)
+static enum hs_result reject(struct run *x, struct commit *c, struct hs_slice text, bool alone, enum hs_result why)
 {
 	const struct hs_result_info *info = hs_result_info(why);
 	struct hs_rejection rejection = {
@@ -123,8 +128,10 @@ static bool has_type(const struct hs_importer *how, struct hs_slice type)
 static bool read_stamp(const struct hs_json *j, uint32_t stamp, int64_t *ms)
 {
 	if (stamp != 0 && j->tok[stamp].kind == HS_JSON_STRING)
-		return hs_timestamp_parse(hs_json_inner(j, stamp), ms) || hs_timestamp_parse_epoch(hs_json_inner(j, stamp), ms);
-	return stamp != 0 && j->tok[stamp].kind == HS_JSON_NUMBER && hs_timestamp_parse_epoch(hs_json_raw(j, stamp), ms);
+		return hs_timestamp_parse(hs_json_inner(j, stamp), ms) ||
+		       hs_timestamp_parse_epoch(hs_json_inner(j, stamp), ms);
+	return stamp != 0 && j->tok[stamp].kind == HS_JSON_NUMBER &&
+	       hs_timestamp_parse_epoch(hs_json_raw(j, stamp), ms);
 }
 
 /* Asked for, by type and time? Where an invalid event does not tell, it is. */
@@ -135,8 +142,7 @@ static bool is_wanted(const struct hs_importer *how, const struct hs_event *e, b
 	int64_t ms;
 
 	*undated = false;
-	if (type != 0 && j->tok[type].kind == HS_JSON_STRING &&
-	    !has_type(how, hs_json_inner(j, type)))
+	if (type != 0 && j->tok[type].kind == HS_JSON_STRING && !has_type(how, hs_json_inner(j, type)))
 		return false;
 	if (!how->since_given && !how->until_given)
 		return true;
@@ -144,8 +150,7 @@ static bool is_wanted(const struct hs_importer *how, const struct hs_event *e, b
 		*undated = valid;
 		return !valid;
 	}
-	return !(how->since_given && ms < how->since_ms) &&
-	       !(how->until_given && ms >= how->until_ms);
+	return !(how->since_given && ms < how->since_ms) && !(how->until_given && ms >= how->until_ms);
 }
 
 static bool is_weak(const struct run *x, const struct hs_record *record)
@@ -154,8 +159,7 @@ static bool is_weak(const struct run *x, const struct hs_record *record)
 }
 
 /* The event at token `root`. Its offset in the archive is what tells it from others without an id. */
-static enum hs_result take_event(struct run *x, struct commit *c, uint32_t root, uint64_t offset,
-				 bool alone)
+static enum hs_result take_event(struct run *x, struct commit *c, uint32_t root, uint64_t offset, bool alone)
 {
 	struct hs_stamp stamp = { hs_slice_str(x->how->tenant), NULL, hs_slice_str(c->spooled_at) };
 	struct hs_record_batch *batch = &c->maker.batch;
@@ -183,8 +187,7 @@ static enum hs_result take_event(struct run *x, struct commit *c, uint32_t root,
 /* Without a byte order mark, which also begins a later line where files were put together. */
 static struct hs_slice without_mark(struct hs_slice line)
 {
-	return line.n >= 3 && memcmp(line.p, "\xEF\xBB\xBF", 3) == 0 ? hs_slice(line.p + 3, line.n - 3)
-								    : line;
+	return line.n >= 3 && memcmp(line.p, "\xEF\xBB\xBF", 3) == 0 ? hs_slice(line.p + 3, line.n - 3) : line;
 }
 
 enum hs_result hs_import_open_text(struct run *x, bool *more)
@@ -249,8 +252,7 @@ static void read_on(struct reading *in, size_t from)
  * What stands from `from` on cannot be read. It is refused with all that follows in its line: nobody
  * knows where in there an event begins.
  */
-static enum hs_result refuse_rest(struct run *x, struct commit *c, size_t from, enum hs_result why,
-				  bool *more)
+static enum hs_result refuse_rest(struct run *x, struct commit *c, size_t from, enum hs_result why, bool *more)
 {
 	struct reading *in = &x->in;
 	struct hs_slice rest = hs_slice(in->json.text.p + from, in->json.text.n - from);

@@ -34,7 +34,7 @@ struct commit {
 	uint64_t undated, undated_line; /* of left_out */
 	uint64_t rejections, left_out, duplicate, suppressed, already;
 	uint64_t first_line, read;
-	struct hs_spot to; /* behind its last event */
+	struct hs_spot to;       /* behind its last event */
 	uint64_t texts, objects; /* events, or what stands in their place; of these, JSON objects */
 	char spooled_at[HS_TIMESTAMP_TEXT + 1];
 	struct traces weak, refused;

@@ -10,7 +10,7 @@
 
 enum {
 	COMMIT_EVENTS = 4000,
-	COMMIT_MS = 70000,    /* a person waits, not a sender; more than rotate_min_gap */
+	COMMIT_MS = 70000, /* a person waits, not a sender; more than rotate_min_gap */
 };
 
 /* --- a try that was cut short: which of its lines are in the spool? --------------- */
@@ -54,7 +54,7 @@ static void note_landed(const struct run *x, struct traces *t, struct hs_slice l
 }
 
 static enum hs_result look_through(const struct run *x, struct traces *t, struct hs_slice stamp,
-				   struct hs_line_reader *lines)
+                                   struct hs_line_reader *lines)
 {
 	struct hs_slice line;
 	int more;
@@ -65,8 +65,8 @@ static enum hs_result look_through(const struct run *x, struct traces *t, struct
 	return more >= 0 || errno == EILSEQ ? HS_OK : errno == ENOMEM ? HS_E_MEMORY : HS_E_IO;
 }
 
-static enum hs_result look_into(const struct run *x, struct traces *t, struct hs_slice stamp,
-				const char *stream, struct hs_sealed *sealed)
+static enum hs_result look_into(const struct run *x, struct traces *t, struct hs_slice stamp, const char *stream,
+                                struct hs_sealed *sealed)
 {
 	struct hs_line_reader lines = { 0 };
 	int fd = hs_sealed_lines(&lines, x->opened.dir.fd, stream, sealed);
@@ -81,8 +81,8 @@ static enum hs_result look_into(const struct run *x, struct traces *t, struct hs
 }
 
 /* In the segments sealed behind number `after`. */
-static enum hs_result find_landed(const struct run *x, struct traces *t, struct hs_slice stamp,
-				  const char *stream, uint64_t after)
+static enum hs_result find_landed(const struct run *x, struct traces *t, struct hs_slice stamp, const char *stream,
+                                  uint64_t after)
 {
 	struct hs_sealed *list = NULL;
 	size_t count = 0;

@@ -21,9 +21,9 @@ enum {
 	HEALTH_MS = 1000,
 	GAP_POLL_MS = 10,
 	KEEP_BYTES = 1 << 20,
-	SLOW_MS = 1000,         /* an append that takes so long … */
-	SLOW_FOR_MS = 600000,   /* … is remembered for so long */
-	LOOK = 1000, /* records looked up in the index at once */
+	SLOW_MS = 1000,       /* an append that takes so long … */
+	SLOW_FOR_MS = 600000, /* … is remembered for so long */
+	LOOK = 1000,          /* records looked up in the index at once */
 };
 
 /* An open directory. */
@@ -34,9 +34,9 @@ struct view {
 	struct hs_segment segment[HS_STREAMS];
 
 	/* under the events' append lock */
-	struct hs_index *index;  /* NULL: dedup_window = 0 */
+	struct hs_index *index; /* NULL: dedup_window = 0 */
 	struct hs_suppression_list *suppress;
-	struct hs_buf fresh;     /* the records that are to be written, if some are not */
+	struct hs_buf fresh; /* the records that are to be written, if some are not */
 };
 
 struct hs_spool {
@@ -46,7 +46,7 @@ struct hs_spool {
 	_Atomic bool followed; /* the files' modes have followed these settings */
 	struct hs_metrics *metrics;
 	_Atomic uint64_t noted[HS_CREDENTIALS]; /* of each kind, the use that was noted last: see is_noted */
-	struct hs_write_batcher group; /* of what is posted */
+	struct hs_write_batcher group;          /* of what is posted */
 };
 
 /* --- opening ---------------------------------------------------------------- */
@@ -107,9 +107,9 @@ static bool is_current(const struct hs_spool *spool)
 	const struct view *v = spool->view;
 	struct stat st;
 
-	return v != NULL && hs_io_stat(AT_FDCWD, v->state_path, &st) == 0 &&
-	       (uint64_t)st.st_dev == v->device && (uint64_t)st.st_ino == v->inode &&
-	       st.st_size == (off_t)sizeof(struct hs_shared_state) && hs_shared_state_is_intact(v->opened.state.state);
+	return v != NULL && hs_io_stat(AT_FDCWD, v->state_path, &st) == 0 && (uint64_t)st.st_dev == v->device &&
+	       (uint64_t)st.st_ino == v->inode && st.st_size == (off_t)sizeof(struct hs_shared_state) &&
+	       hs_shared_state_is_intact(v->opened.state.state);
 }
 
 /* Once for each loss: it is closed after that. */
@@ -198,8 +198,7 @@ static enum hs_result cap_rejected(struct view *v)
 	                             &deleted);
 }
 
-static enum hs_result write_rejected(struct view *v, const struct hs_append *append,
-                                     struct hs_unsynced *pending)
+static enum hs_result write_rejected(struct view *v, const struct hs_append *append, struct hs_unsynced *pending)
 {
 	struct hs_segment *s = &v->segment[HS_REJECTED];
 	enum hs_result r = hs_segment_begin(s, append->rejected.n, append->deadline_ms);
@@ -221,9 +220,9 @@ struct sums {
 
 /* What became of the records of an append, or of several. */
 struct sorted {
-	uint64_t end;  /* where the next line that is to be written will begin */
-	bool copying;  /* what is to be written is gathered in view.fresh */
-	bool wait;     /* for a duplicate whose first delivery may not be on stable storage yet */
+	uint64_t end;                   /* where the next line that is to be written will begin */
+	bool copying;                   /* what is to be written is gathered in view.fresh */
+	bool wait;                      /* for a duplicate whose first delivery may not be on stable storage yet */
 	uint64_t duplicate, suppressed; /* of the append that is being sorted out */
 	uint64_t conflicting;           /* of the duplicates */
 };
@@ -245,8 +244,8 @@ static enum hs_result look(struct view *v, const struct hs_record *record, size_
  * Is the record to be left out? Otherwise it is noted in the index; its line will end at `end`.
  * `kept`: the index holds it.
  */
-static enum hs_result matcher(struct view *v, const struct hs_record *record, struct hs_slice line,
-                            bool suppressing, bool kept, uint64_t end, struct sorted *out)
+static enum hs_result matcher(struct view *v, const struct hs_record *record, struct hs_slice line, bool suppressing,
+                              bool kept, uint64_t end, struct sorted *out)
 {
 	struct hs_fingerprints *fingerprints = &v->opened.state.state->fingerprints;
 	enum hs_seen seen;
@@ -272,8 +271,8 @@ static enum hs_result matcher(struct view *v, const struct hs_record *record, st
 }
 
 /* Is the record at p to be written? What stands before it is copied, if it was not yet. */
-static void gather(struct view *v, const struct hs_append *append, const char *p, size_t n,
-                   bool left_out, struct sorted *out)
+static void gather(struct view *v, const struct hs_append *append, const char *p, size_t n, bool left_out,
+                   struct sorted *out)
 {
 	if (left_out && !out->copying)
 		hs_buf_put(&v->fresh, append->records.p, (size_t)(p - append->records.p));
@@ -289,8 +288,7 @@ static void gather(struct view *v, const struct hs_append *append, const char *p
  * Under the lock: which records are new, and not suppressed. They are noted in the index as
  * if they were written already, so that an event that comes twice in one batch is found, too.
  */
-static enum hs_result sort_out(struct view *v, const struct hs_append *append, bool suppressing,
-                               struct sorted *out)
+static enum hs_result sort_out(struct view *v, const struct hs_append *append, bool suppressing, struct sorted *out)
 {
 	const char *p = append->records.p;
 	enum hs_result r = HS_OK;
@@ -305,7 +303,7 @@ static enum hs_result sort_out(struct view *v, const struct hs_append *append, b
 			r = look(v, record, append->count - i < LOOK ? append->count - i : LOOK, kept);
 		if (r == HS_OK)
 			r = matcher(v, record, hs_slice(p, record->n - 1), suppressing, kept[i % LOOK],
-			          out->end + record->n, out);
+			            out->end + record->n, out);
 		gather(v, append, p, record->n, out->duplicate + out->suppressed > left_out, out);
 	}
 	*append->duplicate = out->duplicate;
@@ -325,8 +323,8 @@ static void add_up(struct sums *sums, const struct hs_append *append, const stru
 }
 
 /* The same for all of them; *fresh is what is to be written. */
-static enum hs_result sort_out_all(struct view *v, const struct hs_append *const *append, size_t n,
-                                   bool suppressing, struct sorted *out, struct hs_slice *fresh, struct sums *sums)
+static enum hs_result sort_out_all(struct view *v, const struct hs_append *const *append, size_t n, bool suppressing,
+                                   struct sorted *out, struct hs_slice *fresh, struct sums *sums)
 {
 	enum hs_result r = HS_OK;
 
@@ -396,7 +394,8 @@ static uint64_t count_lines(struct hs_slice text)
 {
 	uint64_t n = 0;
 
-	for (const char *p = text.p, *end = p + text.n; p < end && (p = memchr(p, '\n', (size_t)(end - p))) != NULL; p++)
+	for (const char *p = text.p, *end = p + text.n; p < end && (p = memchr(p, '\n', (size_t)(end - p))) != NULL;
+	     p++)
 		n++;
 	return n;
 }
@@ -518,9 +517,8 @@ static void posted(struct hs_member *m, enum hs_result r)
 bool hs_spool_post(struct hs_spool *spool, struct hs_post *post)
 {
 	assert(post->append.rejected.n == 0 && post->append.records.n <= HS_POST_BYTES);
-	post->member = (struct hs_member){ .work = &post->append,
-		                           .deadline_ms = post->append.deadline_ms,
-		                           .done = posted };
+	post->member =
+	    (struct hs_member){ .work = &post->append, .deadline_ms = post->append.deadline_ms, .done = posted };
 	return hs_write_batcher_join(&spool->group, &post->member);
 }
 
@@ -730,8 +728,8 @@ enum hs_result hs_spool_rotate(struct hs_spool *spool, int64_t deadline_ms)
 	return r;
 }
 
-enum hs_result hs_spool_maintain(struct hs_spool *spool, bool (*stop)(void *context),
-                                 void *context, struct hs_retention_counts *done)
+enum hs_result hs_spool_maintain(struct hs_spool *spool, bool (*stop)(void *context), void *context,
+                                 struct hs_retention_counts *done)
 {
 	struct view *v; /* of its own: compressing takes long, and requests must not wait for it */
 	enum hs_result r = open_view(spool->settings, true, &v);
@@ -739,7 +737,7 @@ enum hs_result hs_spool_maintain(struct hs_spool *spool, bool (*stop)(void *cont
 	memset(done, 0, sizeof *done);
 	if (r != HS_OK)
 		return r;
-	r = visit(v, hs_io_now_monotonic() + HEALTH_MS, false); /* prepare seals what is due */
+	r = visit(v, hs_io_now_monotonic() + HEALTH_MS, false);     /* prepare seals what is due */
 	if (r == HS_OK || r == HS_E_FULL || r == HS_E_SPOOL_FILE) { /* deleting may help; the sealed are there */
 		enum hs_result visited = r == HS_E_SPOOL_FILE ? r : HS_OK;
 
@@ -778,8 +776,7 @@ enum hs_result hs_spool_clock_lag(struct hs_spool *spool, int64_t *lag_ms)
 	return HS_OK;
 }
 
-enum hs_result hs_spool_verify(struct hs_spool *spool, const struct hs_verifier *examiner,
-                                struct hs_verified *found)
+enum hs_result hs_spool_verify(struct hs_spool *spool, const struct hs_verifier *examiner, struct hs_verified *found)
 {
 	struct view *v;
 	enum hs_result r = open_view(spool->settings, false, &v);

@@ -22,7 +22,7 @@ struct hs_spool;
 
 /* What one request wants kept. All of it stays the caller's. */
 struct hs_append {
-	struct hs_slice records;  /* whole lines for events.jsonl; may be empty */
+	struct hs_slice records;        /* whole lines for events.jsonl; may be empty */
 	const struct hs_record *record; /* see record_batch.h; of each of the `count` lines */
 	size_t count;
 	struct hs_slice rejected; /* whole lines for rejected.jsonl; may be empty */
@@ -112,8 +112,8 @@ enum hs_result hs_spool_health(struct hs_spool *spool);
 
 /* What the index of event ids holds. */
 struct hs_known {
-	bool off;     /* dedup_window = 0: there is none */
-	bool anew;    /* it was not there, of another boot, or not as it was left */
+	bool off;  /* dedup_window = 0: there is none */
+	bool anew; /* it was not there, of another boot, or not as it was left */
 	uint64_t ids;
 };
 
@@ -130,8 +130,8 @@ enum hs_result hs_spool_rotate(struct hs_spool *spool, int64_t deadline_ms);
  * Seals what is due by age, then compresses and deletes sealed segments as the settings
  * ask for; see retention.h.
  */
-enum hs_result hs_spool_maintain(struct hs_spool *spool, bool (*stop)(void *context),
-                                 void *context, struct hs_retention_counts *done);
+enum hs_result hs_spool_maintain(struct hs_spool *spool, bool (*stop)(void *context), void *context,
+                                 struct hs_retention_counts *done);
 
 /* Vouches for the clock, see clock.h. Results of opening the spool. */
 enum hs_result hs_spool_trust_clock(struct hs_spool *spool);
@@ -140,7 +140,6 @@ enum hs_result hs_spool_trust_clock(struct hs_spool *spool);
 enum hs_result hs_spool_clock_lag(struct hs_spool *spool, int64_t *lag_ms);
 
 /* Reads all of it, and mends it if the examiner says so; see verify.h. It must be there. */
-enum hs_result hs_spool_verify(struct hs_spool *spool, const struct hs_verifier *examiner,
-                                struct hs_verified *found);
+enum hs_result hs_spool_verify(struct hs_spool *spool, const struct hs_verifier *examiner, struct hs_verified *found);
 
 #endif

@@ -38,10 +38,10 @@ struct bench {
 	struct hs_flattener flattener;
 	struct hs_dedup_key_maker identifier;
 	struct hs_buf key, lines;
-	struct lot {                   /* what one body comes to in the spool */
-		size_t from, n;        /* in `lines` */
+	struct lot {            /* what one body comes to in the spool */
+		size_t from, n; /* in `lines` */
 		struct hs_record *record;
-	} *lot;
+	} * lot;
 	struct hs_spool *plain, *indexed;
 	struct hs_settings *plain_settings, *indexed_settings;
 	struct bench_path *path, *path_spool;
@@ -54,8 +54,7 @@ static void parse_json_c(struct bench *b, int flags)
 	json_tokener_set_flags(b->tokener, flags);
 	for (size_t i = 0; i < b->in->bodies; i++) {
 		const struct bench_body *body = &b->in->body[i];
-		struct json_object *o =
-		    json_tokener_parse_ex(b->tokener, body->text, (int)body->n);
+		struct json_object *o = json_tokener_parse_ex(b->tokener, body->text, (int)body->n);
 
 		if (o == NULL)
 			bench_die("json-c", "does not parse");
@@ -167,8 +166,7 @@ static void run_signature(struct bench *b)
 		const struct bench_body *body = &b->in->body[i];
 		struct hs_credentials c = { .signature = hs_slice(body->signature, BENCH_MAC_TEXT) };
 
-		ok(hs_auth_check(b->settings, &c, hs_slice(body->text, body->n), &b->json, &b->key,
-		                 &tenant));
+		ok(hs_auth_check(b->settings, &c, hs_slice(body->text, body->n), &b->json, &b->key, &tenant));
 	}
 }
 
@@ -202,7 +200,8 @@ static void append_to(struct bench *b, struct hs_spool *spool)
 		const struct lot *lot = &b->lot[i];
 		uint64_t duplicate = 0;
 		struct hs_append a = { .records = hs_slice(b->lines.p + lot->from, lot->n),
-			               .record = lot->record, .count = b->in->events,
+			               .record = lot->record,
+			               .count = b->in->events,
 			               .duplicate = &duplicate,
 			               .deadline_ms = hs_io_now_monotonic() + 60000 };
 
@@ -310,8 +309,7 @@ static void print_figure(const struct bench *b, const struct part *part, double 
 
 static void print_row(const struct bench *b, const struct part *part, double ns, double ratio)
 {
-	printf("  %-14s %12.0f %10.1f %9.2f  %s\n", part->name, ns, mb_per_second(b, ns), ratio,
-	       part->what);
+	printf("  %-14s %12.0f %10.1f %9.2f  %s\n", part->name, ns, mb_per_second(b, ns), ratio, part->what);
 }
 
 static void measure_all(struct bench *b, int rounds, bool json)
@@ -323,13 +321,12 @@ static void measure_all(struct bench *b, int rounds, bool json)
 		for (int i = 0; i < PARTS; i++)
 			ns[i][round < 0 ? 0 : round] = measure(b, &parts[i]);
 	if (!json)
-		printf("%s: %zu bytes an event\n  %-14s %12s %10s %9s\n", b->in->name,
-		       b->in->body[0].n / b->in->events, "", "ns an event", "MB/s", "x json-c");
+		printf("%s: %zu bytes an event\n  %-14s %12s %10s %9s\n", b->in->name, b->in->body[0].n / b->in->events,
+		       "", "ns an event", "MB/s", "x json-c");
 	for (int i = 0; i < PARTS; i++) {
 		for (int round = 0; round < rounds; round++)
 			ratio[round] = ns[JSON_C][round] / ns[i][round];
-		(json ? print_figure : print_row)(b, &parts[i], median(ns[i], rounds),
-		                                  median(ratio, rounds));
+		(json ? print_figure : print_row)(b, &parts[i], median(ns[i], rounds), median(ratio, rounds));
 	}
 }
 
@@ -429,7 +426,8 @@ static int usage(void)
 {
 	fputs("usage: core [--rounds N] [--json] EVENT-FILE DIRECTORY\n"
 	      "       core --only PART --input event|batch|deep EVENT-FILE DIRECTORY\n"
-	      "       core --deep\n", stderr);
+	      "       core --deep\n",
+	      stderr);
 	return 2;
 }
 
@@ -443,7 +441,7 @@ static bool options_read(struct options *o, int argc, char **argv)
 {
 	static const struct option names[] = {
 		{ "rounds", 1, NULL, 'r' }, { "json", 0, NULL, 'j' }, { "only", 1, NULL, 'o' },
-		{ "input", 1, NULL, 'i' }, { "deep", 0, NULL, 'd' }, { NULL, 0, NULL, 0 },
+		{ "input", 1, NULL, 'i' },  { "deep", 0, NULL, 'd' }, { NULL, 0, NULL, 0 },
 	};
 
 	*o = (struct options){ .rounds = 5 };

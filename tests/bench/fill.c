@@ -39,8 +39,8 @@ static void make(struct lot *l)
 
 		hs_buf_put(&l->lines, line, (size_t)n);
 		r->n = (size_t)n;
-		if (hs_dedup_key_of_line(&l->identifier, &l->json, hs_slice(line, (size_t)n - 1),
-		                        &known, &r->id, &ms) != HS_OK)
+		if (hs_dedup_key_of_line(&l->identifier, &l->json, hs_slice(line, (size_t)n - 1), &known, &r->id,
+		                         &ms) != HS_OK)
 			bench_die("fill", "no identity");
 	}
 }
@@ -49,8 +49,11 @@ static void append(struct lot *l, struct hs_spool *spool)
 {
 	int64_t deadline = hs_io_now_monotonic() + 600000;
 	uint64_t duplicate = 0;
-	struct hs_append a = { .records = hs_buf_slice(&l->lines), .record = l->record,
-		               .count = l->events, .duplicate = &duplicate, .deadline_ms = deadline };
+	struct hs_append a = { .records = hs_buf_slice(&l->lines),
+		               .record = l->record,
+		               .count = l->events,
+		               .duplicate = &duplicate,
+		               .deadline_ms = deadline };
 	enum hs_result r = hs_spool_append(spool, &a);
 
 	if (r == HS_OK)

@@ -24,7 +24,8 @@ static uint64_t here(struct hs_slice text)
 	uint64_t bytes;
 
 	for (size_t at = 0; good && at < text.n; at += 1 << 17)
-		good = hs_file_writer_put(&w, hs_slice(text.p + at, text.n - at < 1 << 17 ? text.n - at : 1 << 17)) == HS_OK;
+		good = hs_file_writer_put(&w, hs_slice(text.p + at, text.n - at < 1 << 17 ? text.n - at : 1 << 17)) ==
+		       HS_OK;
 	good = good && hs_file_writer_end(&w) == HS_OK;
 	bytes = w.bytes;
 	hs_file_writer_free(&w);

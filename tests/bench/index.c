@@ -48,7 +48,8 @@ static struct hs_settings *settings(const char *dir, const char *window)
 	struct hs_settings *s;
 	int n = snprintf(text, sizeof text,
 	                 "spool_dir = %s\nauth = none\ndurability = none\ndedup_window = %s\n"
-	                 "rotate_size = 256M\n", dir, window);
+	                 "rotate_size = 256M\n",
+	                 dir, window);
 
 	s = hs_settings_new("bench", hs_slice(text, (size_t)n), NULL, &error);
 	if (s == NULL) {
@@ -65,7 +66,9 @@ static int64_t append(struct load *l, struct hs_spool *spool, int batches)
 
 	for (int b = 0; b < batches; b++) {
 		uint64_t duplicate = 0;
-		struct hs_append a = { .record = l->record, .count = BATCH, .duplicate = &duplicate,
+		struct hs_append a = { .record = l->record,
+			               .count = BATCH,
+			               .duplicate = &duplicate,
 			               .deadline_ms = hs_io_now_monotonic() + 600000 };
 		enum hs_result r;
 		int64_t start;
@@ -76,14 +79,16 @@ static int64_t append(struct load *l, struct hs_spool *spool, int batches)
 			char line[256];
 			int64_t ms;
 			bool known;
-			int n = snprintf(line, sizeof line,
-			                 "{\"type\":\"track\",\"event\":\"e\",\"user_id\":\"u\",\"message_id\":\"m-%" PRIu64
-			                 "\",\"spooled_at\":\"2026-11-23T10:15:00.123Z\"}\n", l->next++);
+			int n =
+			    snprintf(line, sizeof line,
+			             "{\"type\":\"track\",\"event\":\"e\",\"user_id\":\"u\",\"message_id\":\"m-%" PRIu64
+			             "\",\"spooled_at\":\"2026-11-23T10:15:00.123Z\"}\n",
+			             l->next++);
 
 			hs_buf_put(&l->lines, line, (size_t)n);
 			l->record[i].n = l->lines.n - at;
-			hs_dedup_key_of_line(&l->identifier, &l->json, hs_slice(line, (size_t)n - 1),
-			                    &known, &l->record[i].id, &ms);
+			hs_dedup_key_of_line(&l->identifier, &l->json, hs_slice(line, (size_t)n - 1), &known,
+			                     &l->record[i].id, &ms);
 		}
 		a.records = hs_buf_slice(&l->lines);
 		start = now_ns();

@@ -104,13 +104,15 @@ static void fill_body(struct bench_input *in, struct bench_body *b, struct hs_sl
 		*p = ']';
 }
 
-struct bench_input *bench_input_new(const char *name, struct hs_slice event, size_t events,
-                                    size_t bodies)
+struct bench_input *bench_input_new(const char *name, struct hs_slice event, size_t events, size_t bodies)
 {
 	struct bench_input *in = allocate(1, sizeof *in);
 
-	*in = (struct bench_input){ .name = name, .events = events > 0 ? events : 1,
-		                    .batch = events > 0, .id_at = find_id(event), .bodies = bodies };
+	*in = (struct bench_input){ .name = name,
+		                    .events = events > 0 ? events : 1,
+		                    .batch = events > 0,
+		                    .id_at = find_id(event),
+		                    .bodies = bodies };
 	in->body = allocate(bodies, sizeof *in->body);
 	in->key = hs_hmac_new(HS_SLICE(BENCH_SECRET));
 	if (in->key == NULL)

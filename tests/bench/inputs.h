@@ -25,9 +25,9 @@ struct bench_body {
 /* The same request many times over, so that each can be sent once. */
 struct bench_input {
 	const char *name;
-	size_t events;  /* in each body */
-	bool batch;     /* an array, however many are in it */
-	size_t id_at;   /* where in an event the sixteen characters stand that are its number */
+	size_t events; /* in each body */
+	bool batch;    /* an array, however many are in it */
+	size_t id_at;  /* where in an event the sixteen characters stand that are its number */
 	struct bench_body *body;
 	size_t bodies;
 	struct hs_hmac *key;
@@ -38,8 +38,7 @@ struct bench_input {
  * `bodies` copies of a request with `events` copies of the event (0: one, and no array).
  * The event's messageId ends in sixteen characters that may be overwritten.
  */
-struct bench_input *bench_input_new(const char *name, struct hs_slice event, size_t events,
-                                    size_t bodies);
+struct bench_input *bench_input_new(const char *name, struct hs_slice event, size_t events, size_t bodies);
 void bench_input_free(struct bench_input *in);
 
 /* New ids and signatures everywhere. */

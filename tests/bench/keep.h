@@ -24,8 +24,7 @@ static inline int keep_open(void)
 
 	if (settings == NULL || strrchr(settings, '/') == NULL)
 		return -1;
-	snprintf(path, sizeof path, "%.*s/spool/events.jsonl",
-		 (int)(strrchr(settings, '/') - settings), settings);
+	snprintf(path, sizeof path, "%.*s/spool/events.jsonl", (int)(strrchr(settings, '/') - settings), settings);
 	return open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
 }
 
@@ -38,7 +37,10 @@ static inline bool keep(int fd, char *body, size_t n)
 
 #else
 
-static inline int keep_open(void) { return 0; }
+static inline int keep_open(void)
+{
+	return 0;
+}
 
 static inline bool keep(int fd, char *body, size_t n)
 {

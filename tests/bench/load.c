@@ -50,7 +50,7 @@ struct client {
 	int resent;         /* times that this request met a connection that was just closed */
 	char *request;      /* head and body */
 	size_t sent, got;
-	int64_t due;        /* when the request should have begun */
+	int64_t due; /* when the request should have begun */
 	char answer[ANSWER_MAX + 1];
 };
 
@@ -59,8 +59,8 @@ struct load {
 	struct sockaddr_in address;
 	EVP_MAC_CTX *keyed;
 	char *event;
-	size_t event_n, id_at;                /* bytes of an event, and where its number begins */
-	size_t request_n, head_n, mac_at;     /* of a request; where the signature stands */
+	size_t event_n, id_at;            /* bytes of an event, and where its number begins */
+	size_t request_n, head_n, mac_at; /* of a request; where the signature stands */
 	uint64_t next_id;
 	int epoll;
 	struct client *client;
@@ -68,7 +68,7 @@ struct load {
 	uint32_t *latency_us;
 	size_t latencies, latency_cap;
 	uint64_t acknowledged, bad, reconnects, under_way, late;
-	int first_bad;                        /* its status; 0: no answer */
+	int first_bad; /* its status; 0: no answer */
 };
 
 static void die(const char *what)
@@ -226,8 +226,7 @@ static void send_more(struct load *l, struct client *c)
 	bool more;
 
 	while (c->sent < l->request_n) {
-		ssize_t n = send(c->fd, c->request + c->sent, l->request_n - c->sent,
-		                 MSG_DONTWAIT | MSG_NOSIGNAL);
+		ssize_t n = send(c->fd, c->request + c->sent, l->request_n - c->sent, MSG_DONTWAIT | MSG_NOSIGNAL);
 
 		if (n < 0)
 			break; /* full, or closed: then receive tells */
@@ -297,8 +296,7 @@ static size_t answer_length(const struct client *c, bool *close_after)
 	p = strcasestr(c->answer, "\r\ncontent-length:");
 	if (p == NULL || p > head_end)
 		return SIZE_MAX;
-	return (size_t)(head_end + 4 - c->answer) +
-	       strtoul(p + sizeof "\r\ncontent-length:" - 1, NULL, 10);
+	return (size_t)(head_end + 4 - c->answer) + strtoul(p + sizeof "\r\ncontent-length:" - 1, NULL, 10);
 }
 
 /* The connection is gone. Before the first byte of an answer that is no fault: once more. */
@@ -421,32 +419,32 @@ static void report(struct load *l)
 	double cpu;
 
 	getrusage(RUSAGE_SELF, &u);
-	cpu = (double)(u.ru_utime.tv_sec + u.ru_stime.tv_sec) +
-	      (double)(u.ru_utime.tv_usec + u.ru_stime.tv_usec) / 1e6;
+	cpu = (double)(u.ru_utime.tv_sec + u.ru_stime.tv_sec) + (double)(u.ru_utime.tv_usec + u.ru_stime.tv_usec) / 1e6;
 	qsort(l->latency_us, l->latencies, sizeof *l->latency_us, by_size);
 	printf("{\"requests_per_second\":%.1f,\"events_per_second\":%.1f,\"mb_per_second\":%.3f,"
 	       "\"p50_us\":%u,\"p99_us\":%u,\"max_us\":%u,\"requests\":%zu,"
-	       "\"acknowledged_events\":%" PRIu64 ",\"bad\":%" PRIu64 ",\"first_bad\":%d,\"late\":%" PRIu64 ",\"reconnects\":%" PRIu64
-	       ",\"load_cpu_share\":%.3f,\"body_bytes\":%zu}\n",
-	       per_second, events, per_second * (double)(l->request_n - l->head_n) / 1e6,
-	       percentile(l, 0.5), percentile(l, 0.99), percentile(l, 1), l->latencies,
-	       l->acknowledged * events_in_request(l), l->bad, l->first_bad, l->late, l->reconnects,
-	       cpu / ((double)(now_ns() - l->begin) / 1e9), l->request_n - l->head_n);
+	       "\"acknowledged_events\":%" PRIu64 ",\"bad\":%" PRIu64 ",\"first_bad\":%d,\"late\":%" PRIu64
+	       ",\"reconnects\":%" PRIu64 ",\"load_cpu_share\":%.3f,\"body_bytes\":%zu}\n",
+	       per_second, events, per_second * (double)(l->request_n - l->head_n) / 1e6, percentile(l, 0.5),
+	       percentile(l, 0.99), percentile(l, 1), l->latencies, l->acknowledged * events_in_request(l), l->bad,
+	       l->first_bad, l->late, l->reconnects, cpu / ((double)(now_ns() - l->begin) / 1e9),
+	       l->request_n - l->head_n);
 }
 
 static void usage(void)
 {
 	fputs("usage: load --port N [--path P] [--clients N] [--seconds S] [--warm-up S]\n"
-	      "            [--batch N] [--rate N] --secret TEXT EVENT-FILE\n", stderr);
+	      "            [--batch N] [--rate N] --secret TEXT EVENT-FILE\n",
+	      stderr);
 	exit(2);
 }
 
 static struct options options_read(int argc, char **argv)
 {
 	static const struct option names[] = {
-		{ "port", 1, NULL, 'p' }, { "path", 1, NULL, 'P' }, { "clients", 1, NULL, 'c' },
+		{ "port", 1, NULL, 'p' },    { "path", 1, NULL, 'P' },    { "clients", 1, NULL, 'c' },
 		{ "seconds", 1, NULL, 's' }, { "warm-up", 1, NULL, 'w' }, { "batch", 1, NULL, 'b' },
-		{ "rate", 1, NULL, 'r' }, { "secret", 1, NULL, 'k' }, { NULL, 0, NULL, 0 },
+		{ "rate", 1, NULL, 'r' },    { "secret", 1, NULL, 'k' },  { NULL, 0, NULL, 0 },
 	};
 	struct options o = { .path = "/hookspool", .clients = 64, .seconds = 3, .warm_up = 1 };
 
@@ -463,8 +461,8 @@ static struct options options_read(int argc, char **argv)
 		default: usage();
 		}
 	}
-	if (optind != argc - 1 || o.port <= 0 || o.clients <= 0 || o.seconds <= 0 ||
-	    o.secret == NULL || strlen(o.path) > 128)
+	if (optind != argc - 1 || o.port <= 0 || o.clients <= 0 || o.seconds <= 0 || o.secret == NULL ||
+	    strlen(o.path) > 128)
 		usage();
 	o.file = argv[optind];
 	return o;
@@ -477,12 +475,12 @@ int main(int argc, char **argv)
 	prctl(PR_SET_TIMERSLACK, 1UL); /* the paced mode wakes up on time */
 	read_event(&l);
 	l.keyed = keyed_new(l.o.secret);
-	l.address = (struct sockaddr_in){ .sin_family = AF_INET, .sin_port = htons((uint16_t)l.o.port),
+	l.address = (struct sockaddr_in){ .sin_family = AF_INET,
+		                          .sin_port = htons((uint16_t)l.o.port),
 		                          .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
 	l.epoll = epoll_create1(EPOLL_CLOEXEC);
 	l.client = calloc((size_t)l.o.clients, sizeof *l.client);
-	if (l.epoll < 0 || l.client == NULL ||
-	    getrandom(&l.next_id, sizeof l.next_id, 0) != sizeof l.next_id)
+	if (l.epoll < 0 || l.client == NULL || getrandom(&l.next_id, sizeof l.next_id, 0) != sizeof l.next_id)
 		die("start");
 	for (int i = 0; i < l.o.clients; i++) {
 		l.client[i].request = request_new(&l);

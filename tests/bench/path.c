@@ -111,11 +111,15 @@ struct bench_path *bench_path_new(const char *dir, const char *more)
 		bench_die("memory", "out of it");
 	p->settings = bench_settings(dir, more);
 	p->spool = dir == NULL ? NULL : hs_spool_new(p->settings);
-	p->store = (struct hs_store_ops){ .self = p, .append = append, .post = post, .now = hs_io_now,
-		                        .now_monotonic = hs_io_now_monotonic, .spool = p->spool,
-		                        .count_answer = p->spool != NULL ? hs_spool_count_answer : NULL };
-	p->transport = (struct hs_transport){ .params = params, .read = read_body,
-		                          .write = write_answer, .finish = finish };
+	p->store = (struct hs_store_ops){ .self = p,
+		                          .append = append,
+		                          .post = post,
+		                          .now = hs_io_now,
+		                          .now_monotonic = hs_io_now_monotonic,
+		                          .spool = p->spool,
+		                          .count_answer = p->spool != NULL ? hs_spool_count_answer : NULL };
+	p->transport =
+	    (struct hs_transport){ .params = params, .read = read_body, .write = write_answer, .finish = finish };
 	set_params(p);
 	p->receiver = hs_scratch_new(&p->store, 0x5eed);
 	p->visit = hs_exchange_new(&p->transport, ended, p);
@@ -133,8 +137,7 @@ void bench_path_free(struct bench_path *p)
 	free(p);
 }
 
-void bench_path_request(struct bench_path *p, const struct bench_input *in,
-                        const struct bench_body *body)
+void bench_path_request(struct bench_path *p, const struct bench_input *in, const struct bench_body *body)
 {
 	if (p->body == NULL || p->body->n != body->n)
 		snprintf(p->length, sizeof p->length, "CONTENT_LENGTH=%zu", body->n);

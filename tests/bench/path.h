@@ -18,8 +18,7 @@ struct bench_path *bench_path_new(const char *dir, const char *more);
 void bench_path_free(struct bench_path *p);
 
 /* Ends the program unless the answer is 200 or 202, with every event accepted. */
-void bench_path_request(struct bench_path *p, const struct bench_input *in,
-                        const struct bench_body *body);
+void bench_path_request(struct bench_path *p, const struct bench_input *in, const struct bench_body *body);
 
 /* Settings with the benchmarks' secret; NULL as `dir`: one that is never opened. */
 struct hs_settings *bench_settings(const char *dir, const char *more);

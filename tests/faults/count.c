@@ -64,10 +64,8 @@ static bool count_record(const char *line, size_t n)
 	struct json_object *o, *id;
 	bool good;
 
-	good = json_c_reads(line, n, LEVELS, &o) && line[0] == '{' && line[n - 1] == '}' &&
-	       strlen(line) == n;
-	if (good && json_object_object_get_ex(o, "message_id", &id) &&
-	    find(json_object_get_string(id))->found++ > 0)
+	good = json_c_reads(line, n, LEVELS, &o) && line[0] == '{' && line[n - 1] == '}' && strlen(line) == n;
+	if (good && json_object_object_get_ex(o, "message_id", &id) && find(json_object_get_string(id))->found++ > 0)
 		complain(++doubled, "twice", "id", json_object_get_string(id));
 	json_object_put(o);
 	return good;

@@ -40,7 +40,7 @@ struct target {
 	enum kind kind;
 	int senders, port;
 	char *program, *dir; /* socket or URL path */
-	_Atomic pid_t pid;     /* of LISTEN */
+	_Atomic pid_t pid;   /* of LISTEN */
 	pthread_t killer;
 };
 

@@ -63,9 +63,8 @@ static bool send_all(int fd, const char *p, size_t n)
 
 static char **cgi_environment(const struct request *r, char *length, char *signature)
 {
-	static char *fixed[] = { "GATEWAY_INTERFACE=CGI/1.1", "REQUEST_METHOD=POST",
-		                 "CONTENT_TYPE=application/json", "SERVER_PROTOCOL=HTTP/1.1",
-		                 "REMOTE_ADDR=127.0.0.1" };
+	static char *fixed[] = { "GATEWAY_INTERFACE=CGI/1.1", "REQUEST_METHOD=POST", "CONTENT_TYPE=application/json",
+		                 "SERVER_PROTOCOL=HTTP/1.1", "REMOTE_ADDR=127.0.0.1" };
 	size_t n = 0, fixed_n = sizeof fixed / sizeof *fixed;
 	char **env;
 
@@ -208,7 +207,8 @@ static size_t receive(int fd, char *to, size_t n)
 
 void post_http(int port, const char *path, const struct request *r, struct answer *a)
 {
-	struct sockaddr_in to = { .sin_family = AF_INET, .sin_port = htons((uint16_t)port),
+	struct sockaddr_in to = { .sin_family = AF_INET,
+		                  .sin_port = htons((uint16_t)port),
 		                  .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
 	int fd = connected(AF_INET, (struct sockaddr *)&to, sizeof to);
 	char head[512];
@@ -234,8 +234,7 @@ enum { BEGIN_REQUEST = 1, END_REQUEST = 3, PARAMS = 4, STDIN = 5, STDOUT = 6, RE
 
 static bool send_record(int fd, int type, const char *p, size_t n)
 {
-	unsigned char head[8] = { 1, (unsigned char)type, 0, 1, (unsigned char)(n >> 8),
-		                  (unsigned char)n, 0, 0 };
+	unsigned char head[8] = { 1, (unsigned char)type, 0, 1, (unsigned char)(n >> 8), (unsigned char)n, 0, 0 };
 
 	return send_all(fd, (char *)head, sizeof head) && send_all(fd, p, n);
 }

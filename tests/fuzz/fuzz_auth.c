@@ -164,12 +164,11 @@ static void check(const struct input *in)
 	struct hs_slice tenant = HS_SLICE("never set");
 	const char *whose;
 	enum hs_result want = expected(in, &whose);
-	enum hs_result got =
-	    hs_auth_check(settings_of(in->mode), &in->c, in->body, &json, &key, &tenant);
+	enum hs_result got = hs_auth_check(settings_of(in->mode), &in->c, in->body, &json, &key, &tenant);
 
 	if (got != want)
-		fprintf(stderr, "auth = %s: expected %s, got %s\n", modes[in->mode],
-		        hs_result_info(want)->name, hs_result_info(got)->name);
+		fprintf(stderr, "auth = %s: expected %s, got %s\n", modes[in->mode], hs_result_info(want)->name,
+		        hs_result_info(got)->name);
 	MUST(got == want);
 	MUST(got != HS_OK || hs_slice_eq(tenant, hs_slice_str(whose)));
 	for (size_t i = 0; i < key.cap; i++)

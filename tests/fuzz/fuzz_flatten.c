@@ -94,8 +94,8 @@ static void check_leaves(const struct hs_json *event, struct hs_slice line, size
 }
 
 /* Every record has an id, and what is read back from the spool is the same event. */
-static void check_identity(struct hs_dedup_key_maker *i, const struct hs_event *e,
-                           const struct hs_made_id *made, struct hs_slice tenant, struct hs_slice line)
+static void check_identity(struct hs_dedup_key_maker *i, const struct hs_event *e, const struct hs_made_id *made,
+                           struct hs_slice tenant, struct hs_slice line)
 {
 	struct hs_dedup_key a, b;
 	struct hs_json json = { 0 };

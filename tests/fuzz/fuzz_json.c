@@ -102,15 +102,14 @@ static void check_pieces(struct hs_json *j, struct hs_slice text, enum hs_result
 static bool json_c_is_too_kind(enum hs_result ours, struct hs_slice text, size_t pos)
 {
 	switch (ours) {
-	case HS_E_JSON_TWICE: case HS_E_JSON_CONTROL: case HS_E_JSON_UTF8: case HS_E_JSON_NUMBER:
-	case HS_E_JSON_LARGE:
-		return true;
-	case HS_E_JSON_SYNTAX:
-		return pos < text.n && strchr("NI'", text.p[pos]) != NULL;
-	case HS_E_JSON_END: /* 1. */
-		return pos == text.n && pos > 0 && text.p[pos - 1] == '.';
-	default:
-		return false;
+	case HS_E_JSON_TWICE:
+	case HS_E_JSON_CONTROL:
+	case HS_E_JSON_UTF8:
+	case HS_E_JSON_NUMBER:
+	case HS_E_JSON_LARGE: return true;
+	case HS_E_JSON_SYNTAX: return pos < text.n && strchr("NI'", text.p[pos]) != NULL;
+	case HS_E_JSON_END: /* 1. */ return pos == text.n && pos > 0 && text.p[pos - 1] == '.';
+	default: return false;
 	}
 }
 
@@ -133,8 +132,7 @@ static void check_string(const struct hs_json *j, uint32_t i, struct json_object
 	MUST(json_object_is_type(tree, json_type_string));
 	if (decode(j, i, &text))
 		MUST(hs_slice_eq(hs_buf_slice(&text),
-		                 hs_slice(json_object_get_string(tree),
-		                          (size_t)json_object_get_string_len(tree))));
+		                 hs_slice(json_object_get_string(tree), (size_t)json_object_get_string_len(tree))));
 	hs_buf_free(&text);
 }
 
@@ -164,8 +162,7 @@ static bool has_plain_keys(const struct hs_json *j, uint32_t i)
 	bool plain = true;
 
 	for (uint32_t k = i + 1; k < j->tok[i].next; k = j->tok[k + 1].next)
-		plain = plain && decode(j, k, &key) &&
-		        (key.n == 0 || memchr(key.p, '\0', key.n) == NULL);
+		plain = plain && decode(j, k, &key) && (key.n == 0 || memchr(key.p, '\0', key.n) == NULL);
 	hs_buf_free(&key);
 	return plain;
 }

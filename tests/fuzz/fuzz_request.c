@@ -236,13 +236,17 @@ static void check_answer(const struct fake *f)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static const char conf[] = "spool_dir = /s\nsecret = s3cret\nauth = either\nmax_body = 64K\n"
-	                           "[keys]\nacme = k3y\nold = revoked:0ld\n";
+				   "[keys]\nacme = k3y\nold = revoked:0ld\n";
 	struct hs_settings_error error;
 	struct hs_settings *s = hs_settings_new("fuzz", HS_SLICE(conf), NULL, &error);
-	struct fake f = { .transport = { .params = fake_params, .read = fake_read, .write = fake_write,
-		                       .finish = fake_finish, .reads_past_length = true } };
-	struct hs_store_ops store = { .self = &f, .append = keep, .post = post, .health = health, .now = now,
-		                      .now_monotonic = now };
+	struct fake f = { .transport = { .params = fake_params,
+		                         .read = fake_read,
+		                         .write = fake_write,
+		                         .finish = fake_finish,
+		                         .reads_past_length = true } };
+	struct hs_store_ops store = {
+		.self = &f, .append = keep, .post = post, .health = health, .now = now, .now_monotonic = now
+	};
 	struct hs_scratch *r = hs_scratch_new(&store, 1);
 	struct hs_exchange *v = hs_exchange_new(&f.transport, fake_ended, &f);
 	struct hs_slice text = hs_slice((const char *)data, size);

@@ -35,8 +35,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		text.n = (size_t)(zero - all.p);
 		environment = strndup(zero + 1, size - text.n - 1);
 		MUST(environment != NULL);
-		for (char *p = strtok(environment, "\n"); p != NULL && count < VARIABLES_MAX;
-		     p = strtok(NULL, "\n"))
+		for (char *p = strtok(environment, "\n"); p != NULL && count < VARIABLES_MAX; p = strtok(NULL, "\n"))
 			variables[count++] = p;
 	}
 	s = hs_settings_new("fuzz", text, variables, &error);

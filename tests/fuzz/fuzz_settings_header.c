@@ -22,7 +22,8 @@ static void check_base64(struct hs_slice text)
 
 static void check_flattened(const struct hs_json *settings, enum hs_names names)
 {
-	struct hs_stamp stamp = { .settings = settings, .tenant = HS_SLICE("acme"),
+	struct hs_stamp stamp = { .settings = settings,
+		                  .tenant = HS_SLICE("acme"),
 		                  .spooled_at = HS_SLICE("2026-11-23T10:15:00.123Z") };
 	struct hs_json json = { 0 };
 	struct hs_flattener f;

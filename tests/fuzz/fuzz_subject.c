@@ -15,10 +15,10 @@ static void add_all(struct hs_subjects *s)
 	hs_subjects_init(s, 7);
 	for (int i = 0; i < 2 * IDS; i++) {
 		struct hs_subject who = { .kind = (enum hs_subject_kind)(i / IDS),
-					  .id = (char *)(uintptr_t)ids[i % IDS],
-					  .n = strlen(ids[i % IDS]),
-					  .before = { UINT64_MAX, 0 },
-					  .until_ms = INT64_MAX };
+			                  .id = (char *)(uintptr_t)ids[i % IDS],
+			                  .n = strlen(ids[i % IDS]),
+			                  .before = { UINT64_MAX, 0 },
+			                  .until_ms = INT64_MAX };
 
 		MUST(hs_subjects_add(s, &who, NULL));
 	}

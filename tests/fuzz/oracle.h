@@ -111,21 +111,19 @@ static inline void oracle_spans(struct hs_slice body, struct hs_slice span[stati
 	hs_json_free(&json);
 }
 
-static inline void oracle_mac(const char *secret, struct hs_slice span,
-                              char text[static ORACLE_MAC_TEXT + 1])
+static inline void oracle_mac(const char *secret, struct hs_slice span, char text[static ORACLE_MAC_TEXT + 1])
 {
 	unsigned char mac[EVP_MAX_MD_SIZE];
 	unsigned n = 0;
 
-	MUST(HMAC(EVP_sha1(), secret, (int)strlen(secret), (const unsigned char *)span.p, span.n,
-	          mac, &n) != NULL && n == 20);
+	MUST(HMAC(EVP_sha1(), secret, (int)strlen(secret), (const unsigned char *)span.p, span.n, mac, &n) != NULL &&
+	     n == 20);
 	for (unsigned i = 0; i < n; i++)
 		snprintf(text + 2 * i, 3, "%02x", mac[i]);
 }
 
 /* Is it the MAC of any span under any of the secrets (NULL-terminated)? */
-static inline bool oracle_signed(struct hs_slice signature, struct hs_slice body,
-                                 const char *const *secrets)
+static inline bool oracle_signed(struct hs_slice signature, struct hs_slice body, const char *const *secrets)
 {
 	struct hs_slice span[ORACLE_SPANS];
 	char text[ORACLE_MAC_TEXT + 1];
@@ -140,8 +138,7 @@ static inline bool oracle_signed(struct hs_slice signature, struct hs_slice body
 			if (span[i].p == NULL)
 				continue;
 			oracle_mac(*secrets, span[i], text);
-			if (signature.n == ORACLE_MAC_TEXT &&
-			    strncasecmp(signature.p, text, ORACLE_MAC_TEXT) == 0)
+			if (signature.n == ORACLE_MAC_TEXT && strncasecmp(signature.p, text, ORACLE_MAC_TEXT) == 0)
 				return true;
 		}
 	return false;
@@ -181,8 +178,7 @@ static inline bool oracle_carries(const char *header, const char *key)
 }
 
 /* header == NULL: not sent. *tenant is set where the key is known. */
-static inline enum oracle_key oracle_find_key(const char *header, const struct oracle_entry *entry,
-                                              const char **tenant)
+static inline enum oracle_key oracle_find_key(const char *header, const struct oracle_entry *entry, const char **tenant)
 {
 	*tenant = "";
 	if (header == NULL)

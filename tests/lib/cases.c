@@ -86,8 +86,7 @@ static bool decode(const char *p, const char *end, struct text *out)
 		} else {
 			const char *close = memchr(p, '}', (size_t)(end - p));
 			struct text once = { NULL, 0 };
-			unsigned long times =
-			    close != NULL && p[1] == '{' ? strtoul(p + 2, &star, 10) : 0;
+			unsigned long times = close != NULL && p[1] == '{' ? strtoul(p + 2, &star, 10) : 0;
 
 			if (times == 0 || *star != '*' || !decode(star + 1, close, &once))
 				return false;
@@ -119,21 +118,18 @@ static void add_line(struct test_case *c, int number, const char *p, size_t n)
 	line = &c->lines[c->count++];
 	if (key > 0 && p[key - 1] == '%') {
 		if (!decode(p + value, p + n, &decoded))
-			bail(c->file, number,
-			     "'%' wants two upper-case hex digits or {N*text} behind it");
+			bail(c->file, number, "'%' wants two upper-case hex digits or {N*text} behind it");
 		key--;
 	} else {
 		put(&decoded, p + value, n - value);
 	}
-	*line = (struct case_line) { .number = number,
-				     .key = copy(p, key),
-				     .value = hs_slice(decoded.p, decoded.n) };
+	*line = (struct case_line){ .number = number, .key = copy(p, key), .value = hs_slice(decoded.p, decoded.n) };
 }
 
 static struct test_case *add_case(struct case_file *f, const char *file, int number)
 {
 	f->cases = more(f->cases, (f->count + 1) * sizeof *f->cases);
-	f->cases[f->count] = (struct test_case) { .file = file, .line = number };
+	f->cases[f->count] = (struct test_case){ .file = file, .line = number };
 	return &f->cases[f->count++];
 }
 
@@ -148,8 +144,8 @@ static void end_case(struct test_case *c)
 	}
 }
 
-static void read_line(struct case_file *f, struct test_case **open, const char *file, int number,
-		      const char *p, size_t n)
+static void read_line(struct case_file *f, struct test_case **open, const char *file, int number, const char *p,
+                      size_t n)
 {
 	if (n > 0 && p[0] == '#')
 		return;
@@ -221,12 +217,12 @@ static void run_case(void **state)
 	b->run(b->c);
 	for (size_t i = 0; i < b->c->count; i++)
 		if (!b->c->lines[i].asked)
-			case_fail(b->c, "line %d: nobody asked for the key '%s'",
-				  b->c->lines[i].number, b->c->lines[i].key);
+			case_fail(b->c, "line %d: nobody asked for the key '%s'", b->c->lines[i].number,
+			          b->c->lines[i].key);
 }
 
-int cases_run(const char *group, const struct CMUnitTest *tests, size_t test_count,
-	      const struct case_set *sets, size_t set_count)
+int cases_run(const char *group, const struct CMUnitTest *tests, size_t test_count, const struct case_set *sets,
+              size_t set_count)
 {
 	struct CMUnitTest *all = more(NULL, (test_count + 1) * sizeof *all);
 	size_t count = test_count;
@@ -239,9 +235,8 @@ int cases_run(const char *group, const struct CMUnitTest *tests, size_t test_cou
 
 		all = more(all, (count + f.count + 1) * sizeof *all);
 		for (size_t i = 0; i < f.count; i++) {
-			bound[i] = (struct bound_case) { &f.cases[i], sets[s].run };
-			all[count++] = (struct CMUnitTest) { f.cases[i].name, run_case, NULL, NULL,
-							     &bound[i] };
+			bound[i] = (struct bound_case){ &f.cases[i], sets[s].run };
+			all[count++] = (struct CMUnitTest){ f.cases[i].name, run_case, NULL, NULL, &bound[i] };
 		}
 	}
 	return _cmocka_run_group_tests(group, all, count, NULL, NULL);
@@ -327,12 +322,10 @@ struct hs_slice case_word(struct hs_slice *value)
 	return word;
 }
 
-void case_same(const struct test_case *c, const char *what, struct hs_slice got,
-	       struct hs_slice expected)
+void case_same(const struct test_case *c, const char *what, struct hs_slice got, struct hs_slice expected)
 {
 	if (!hs_slice_eq(got, expected))
-		case_fail(c, "%s\n#   expected %s\n#   got      %s", what, case_show(expected),
-			  case_show(got));
+		case_fail(c, "%s\n#   expected %s\n#   got      %s", what, case_show(expected), case_show(got));
 }
 
 static enum hs_result result_named(struct test_case *c, struct hs_slice name)
@@ -361,8 +354,7 @@ struct case_verdict case_verdict(struct test_case *c)
 void case_result(const struct test_case *c, enum hs_result got, enum hs_result expected)
 {
 	if (got != expected)
-		case_fail(c, "expected %s, got %s", hs_result_info(expected)->name,
-			  hs_result_info(got)->name);
+		case_fail(c, "expected %s, got %s", hs_result_info(expected)->name, hs_result_info(got)->name);
 }
 
 /* --- for tests written in C ------------------------------------------------- */
@@ -403,8 +395,7 @@ void case_assert_result(enum hs_result got, enum hs_result expected, const char 
 {
 	if (got == expected)
 		return;
-	print_error("# expected %s, got %s\n", hs_result_info(expected)->name,
-		    hs_result_info(got)->name);
+	print_error("# expected %s, got %s\n", hs_result_info(expected)->name, hs_result_info(got)->name);
 	_fail(file, line);
 }
 
@@ -431,7 +422,7 @@ uint64_t case_seed(void)
 
 struct case_random case_random_new(uint64_t seed)
 {
-	return (struct case_random) { seed };
+	return (struct case_random){ seed };
 }
 
 /* splitmix64: Steele, Lea and Flood, "Fast splittable pseudorandom number generators" */

@@ -62,12 +62,11 @@ struct case_set {
  * set. Returns what main returns. A file that cannot be read ends the program with
  * "Bail out!".
  */
-int cases_run(const char *group, const struct CMUnitTest *tests, size_t test_count,
-	      const struct case_set *sets, size_t set_count);
+int cases_run(const char *group, const struct CMUnitTest *tests, size_t test_count, const struct case_set *sets,
+              size_t set_count);
 
-#define CASES_RUN(group, tests, sets)                                                              \
-	cases_run((group), (tests), sizeof(tests) / sizeof *(tests), (sets),                       \
-		  sizeof(sets) / sizeof *(sets))
+#define CASES_RUN(group, tests, sets) \
+	cases_run((group), (tests), sizeof(tests) / sizeof *(tests), (sets), sizeof(sets) / sizeof *(sets))
 
 /* --- in a test -------------------------------------------------------------- */
 
@@ -90,12 +89,10 @@ int64_t case_number(struct test_case *c, struct hs_slice value);
 struct hs_slice case_word(struct hs_slice *value);
 
 /* Fails the test; file and line of the case stand before the message. */
-_Noreturn void case_fail(const struct test_case *c, const char *format, ...)
-    __attribute__((format(printf, 2, 3)));
+_Noreturn void case_fail(const struct test_case *c, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* Expects the same bytes; `what` says of what. */
-void case_same(const struct test_case *c, const char *what, struct hs_slice got,
-	       struct hs_slice expected);
+void case_same(const struct test_case *c, const char *what, struct hs_slice got, struct hs_slice expected);
 
 /* What a case expects: `ok`, or `err NAME`, or `err NAME OFFSET`. */
 struct case_verdict {

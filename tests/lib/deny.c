@@ -18,13 +18,15 @@ static const struct known {
 	const char *name;
 	unsigned number;
 	unsigned flags; /* only if the fourth argument has one of these; 0: always */
-} calls[] = { { "flock", SYS_flock, 0 }, { "fallocate", SYS_fallocate, 0 },
-	      { "mmap-shared", SYS_mmap, MAP_SHARED }, { "pwritev2", SYS_pwritev2, 0 } },
-  errors[] = { { "ENOLCK", ENOLCK, 0 }, { "EOPNOTSUPP", EOPNOTSUPP, 0 },
-	       { "EDQUOT", EDQUOT, 0 }, { "ENODEV", ENODEV, 0 } };
+} calls[] = { { "flock", SYS_flock, 0 },
+	      { "fallocate", SYS_fallocate, 0 },
+	      { "mmap-shared", SYS_mmap, MAP_SHARED },
+	      { "pwritev2", SYS_pwritev2, 0 } },
+  errors[] = {
+	  { "ENOLCK", ENOLCK, 0 }, { "EOPNOTSUPP", EOPNOTSUPP, 0 }, { "EDQUOT", EDQUOT, 0 }, { "ENODEV", ENODEV, 0 }
+  };
 
-static const struct known *find(const struct known *table, size_t n, const char *name,
-                                size_t length)
+static const struct known *find(const struct known *table, size_t n, const char *name, size_t length)
 {
 	for (size_t i = 0; i < n; i++)
 		if (strlen(table[i].name) == length && memcmp(table[i].name, name, length) == 0)
@@ -45,9 +47,7 @@ static int deny(const struct known *call, unsigned error)
 	};
 	struct sock_fprog program = { sizeof code / sizeof *code, code };
 
-	return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0
-	           ? -1
-	           : prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program);
+	return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ? -1 : prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program);
 }
 
 int main(int argc, char **argv)

@@ -38,6 +38,7 @@ test     nginx                  a web server: FastCGI to a socket
 check    clang                  fuzzing, a second compiler, static analysis
 check    libclang-rt-dev        sanitizers and libFuzzer
 check    cppcheck               static analysis
+check    clang-format           the layout of the sources
 check    mandoc                 lints the manual pages
 portable musl-tools             a compiler with another C library
 portable gcc-multilib           compiles for 32 bits

@@ -44,7 +44,13 @@
 #include <unistd.h>
 
 enum {
-	BEGIN = 1, ABORT = 2, END = 3, PARAMS = 4, STDIN = 5, STDOUT = 6, STDERR = 7,
+	BEGIN = 1,
+	ABORT = 2,
+	END = 3,
+	PARAMS = 4,
+	STDIN = 5,
+	STDOUT = 6,
+	STDERR = 7,
 	GET_VALUES = 9,
 	HEADER = 8,
 	CONTENT_MAX = 65535,
@@ -152,8 +158,8 @@ static void send_record(struct client *c, unsigned type, const char *content, si
 {
 	static const char zeros[256];
 	size_t claimed = (size_t)((long)n + c->lie);
-	char header[HEADER] = { (char)c->version, (char)type, (char)(c->id >> 8), (char)c->id,
-		                (char)(claimed >> 8), (char)claimed, (char)c->padding, 0 };
+	char header[HEADER] = { (char)c->version,     (char)type,    (char)(c->id >> 8), (char)c->id,
+		                (char)(claimed >> 8), (char)claimed, (char)c->padding,   0 };
 
 	c->lie = 0;
 	send_bytes(c, header, sizeof header);
@@ -311,8 +317,11 @@ static bool set_number(struct client *c, const char *name, const char *value)
 	const struct {
 		const char *name;
 		unsigned *number;
-	} numbers[] = { { "version", &c->version }, { "id", &c->id },       { "role", &c->role },
-		        { "padding", &c->padding }, { "split", &c->split } };
+	} numbers[] = { { "version", &c->version },
+		        { "id", &c->id },
+		        { "role", &c->role },
+		        { "padding", &c->padding },
+		        { "split", &c->split } };
 
 	for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
 		if (strcmp(name, numbers[i].name) == 0) {

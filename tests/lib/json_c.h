@@ -18,8 +18,7 @@
 enum { JSON_C_DIGITS = 15 /* that every version can hold */ };
 
 /* With a NUL behind the text, so that json-c sees where a number ends. */
-static inline bool json_c_parse(const char *text, size_t n, int depth, int flags,
-                                struct json_object **tree)
+static inline bool json_c_parse(const char *text, size_t n, int depth, int flags, struct json_object **tree)
 {
 	struct json_tokener *tokener = json_tokener_new_ex(depth);
 	bool accepts;
@@ -28,8 +27,7 @@ static inline bool json_c_parse(const char *text, size_t n, int depth, int flags
 		abort();
 	json_tokener_set_flags(tokener, flags);
 	*tree = json_tokener_parse_ex(tokener, text, (int)n + 1);
-	accepts = json_tokener_get_error(tokener) == json_tokener_success &&
-	          json_tokener_get_parse_end(tokener) >= n;
+	accepts = json_tokener_get_error(tokener) == json_tokener_success && json_tokener_get_parse_end(tokener) >= n;
 	json_tokener_free(tokener);
 	return accepts;
 }

@@ -31,7 +31,7 @@ void spooldir_make(struct spooldir *d, const char *settings)
 	assert_non_null(mkdtemp(d->above));
 	snprintf(d->path, sizeof d->path, "%s/spool", d->above);
 	n = snprintf(text, sizeof text, "spool_dir = %s\nauth = none\n%s%s", d->path,
-		     strstr(settings, "min_free") == NULL ? "min_free = 0\n" : "", settings);
+	             strstr(settings, "min_free") == NULL ? "min_free = 0\n" : "", settings);
 	d->settings = hs_settings_new("test", hs_slice(text, (size_t)n), NULL, &error);
 	if (d->settings == NULL)
 		fail_msg("%s", error.text);
@@ -54,8 +54,8 @@ void spooldir_remove(struct spooldir *d)
 
 /* --- appending ----------------------------------------------------------------- */
 
-static void add_event(struct events *e, struct hs_dedup_key_maker *identifier, struct hs_json *json,
-		      const char *word, size_t n)
+static void add_event(struct events *e, struct hs_dedup_key_maker *identifier, struct hs_json *json, const char *word,
+                      size_t n)
 {
 	struct hs_record *record = &e->record[e->count++];
 	const char *slash = memchr(word, '/', n);
@@ -71,18 +71,16 @@ static void add_event(struct events *e, struct hs_dedup_key_maker *identifier, s
 	hs_timestamp_text(hs_io_now(), now);
 	if (random)
 		snprintf(suffix, sizeof suffix, "-%d-%u", (int)getpid(), made++);
-	length =
-	    snprintf(line, sizeof line,
-		     "{\"type\":\"track\",\"message_id\":\"%.*s%s\"%s%.*s%s,\"spooled_at\":\"%s\"}\n",
-		     (int)(word + n - id), id, suffix,
-		     tenant > 0 ? ",\"tenant\":\"" : "", tenant, word, tenant > 0 ? "\"" : "", now);
+	length = snprintf(line, sizeof line,
+	                  "{\"type\":\"track\",\"message_id\":\"%.*s%s\"%s%.*s%s,\"spooled_at\":\"%s\"}\n",
+	                  (int)(word + n - id), id, suffix, tenant > 0 ? ",\"tenant\":\"" : "", tenant, word,
+	                  tenant > 0 ? "\"" : "", now);
 	assert_true(length > 0 && (size_t)length < sizeof line);
 	hs_buf_put(&e->lines, line, (size_t)length);
 	record->n = (size_t)length;
 	record->random = random;
-	assert_result(hs_dedup_key_of_line(identifier, json, hs_slice(line, record->n - 1), &known,
-					  &record->id, &ms),
-		      HS_OK);
+	assert_result(hs_dedup_key_of_line(identifier, json, hs_slice(line, record->n - 1), &known, &record->id, &ms),
+	              HS_OK);
 	assert_true(known);
 }
 
@@ -133,13 +131,11 @@ enum hs_result spooldir_append(struct hs_spool *spool, const char *words, uint64
 	struct events *e = events_new(words);
 	uint64_t ignored;
 	struct waited w = { .post = { .append = { .records = hs_buf_slice(&e->lines),
-						  .record = e->record,
-						  .count = e->count,
-						  .duplicate =
-						      duplicate != NULL ? duplicate : &ignored,
-						  .deadline_ms =
-						      hs_io_now_monotonic() + PATIENCE_MS },
-				      .done = waited_done } };
+		                                  .record = e->record,
+		                                  .count = e->count,
+		                                  .duplicate = duplicate != NULL ? duplicate : &ignored,
+		                                  .deadline_ms = hs_io_now_monotonic() + PATIENCE_MS },
+		                      .done = waited_done } };
 
 	*w.post.append.duplicate = 0;
 	if (e->lines.n > HS_POST_BYTES)
@@ -176,8 +172,7 @@ enum hs_result spooldir_append_apart(struct spooldir *d, const char *words, uint
 	struct apart a = { d, words, NULL };
 	enum hs_result r;
 
-	a.shared =
-	    mmap(NULL, sizeof *a.shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	a.shared = mmap(NULL, sizeof *a.shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	assert_true(a.shared != MAP_FAILED);
 	assert_int_equal(child_wait(child_start(append_apart, &a)), 0);
 	r = a.shared->r;
@@ -326,8 +321,8 @@ static int list(const struct spooldir *d, const char *directory, struct dirent *
 }
 
 /* The nth name that begins like this; how many there are. */
-static size_t find_names(const struct spooldir *d, const char *directory, const char *begin,
-			 size_t nth, char out[static NAME_MAX + 1])
+static size_t find_names(const struct spooldir *d, const char *directory, const char *begin, size_t nth,
+                         char out[static NAME_MAX + 1])
 {
 	struct dirent **names;
 	size_t found = 0;
@@ -364,8 +359,7 @@ const char *spooldir_name(const struct spooldir *d, const char *begin, size_t nt
 
 /* Calls it for every line of a stream; a line is not NUL-terminated. */
 static void each_line(const struct spooldir *d, const char *stream,
-		      void (*each)(void *context, struct hs_slice line, const char *name),
-		      void *context)
+                      void (*each)(void *context, struct hs_slice line, const char *name), void *context)
 {
 	struct dirent **names;
 	int n = list(d, "", &names);
@@ -408,11 +402,10 @@ static void counts_line(void *context, struct hs_slice line, const char *name)
 	if (t->word == NULL)
 		return;
 	snprintf(part, sizeof part, "\"message_id\":\"%s\"", id == NULL ? t->word : id + 1);
-	snprintf(tenant, sizeof tenant, "\"tenant\":\"%.*s\"", id == NULL ? 0 : (int)(id - t->word),
-		 t->word);
+	snprintf(tenant, sizeof tenant, "\"tenant\":\"%.*s\"", id == NULL ? 0 : (int)(id - t->word), t->word);
 	t->found += memmem(line.p, line.n, part, strlen(part)) != NULL &&
-		    (memmem(line.p, line.n, id == NULL ? "\"tenant\"" : tenant,
-			    id == NULL ? 8 : strlen(tenant)) != NULL) == (id != NULL);
+	            (memmem(line.p, line.n, id == NULL ? "\"tenant\"" : tenant, id == NULL ? 8 : strlen(tenant)) !=
+	             NULL) == (id != NULL);
 }
 
 static struct counts counts(const struct spooldir *d, const char *stream, const char *word)
@@ -463,8 +456,8 @@ void spooldir_assert_sound(const struct spooldir *d, const char *file, int line)
 		for (int i = 0; i < n; i++) {
 			if (hs_sealed_parse(streams[f], names[i]->d_name, &sealed)) {
 				if (sealed.number <= before.number) {
-					print_error("# %s comes behind number %lu\n",
-						    names[i]->d_name, (unsigned long)before.number);
+					print_error("# %s comes behind number %lu\n", names[i]->d_name,
+					            (unsigned long)before.number);
 					_fail(file, line);
 				}
 				before = sealed;
@@ -473,8 +466,7 @@ void spooldir_assert_sound(const struct spooldir *d, const char *file, int line)
 		}
 		free(names);
 	}
-	if (spooldir_names(d, ".hookspool", "aside-") + spooldir_names(d, ".hookspool/run", "copy-") >
-	    0) {
+	if (spooldir_names(d, ".hookspool", "aside-") + spooldir_names(d, ".hookspool/run", "copy-") > 0) {
 		print_error("# something is left to be cleaned in .hookspool\n");
 		_fail(file, line);
 	}

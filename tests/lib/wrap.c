@@ -163,8 +163,7 @@ void wrap_clock(int64_t date_ms, int64_t monotonic_ms)
 /* Is this the call before which the process is to die? */
 static bool is_last(enum wrap_call call)
 {
-	return call < WRAP_CALLS_OF_FILES &&
-	       atomic_fetch_add(&files, 1) + 1 == atomic_load(&kill_at);
+	return call < WRAP_CALLS_OF_FILES && atomic_fetch_add(&files, 1) + 1 == atomic_load(&kill_at);
 }
 
 /* Counts; false with errno set if the call is to fail. */

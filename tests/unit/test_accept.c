@@ -36,8 +36,7 @@ static int begin(void **state)
 
 	if (s == NULL)
 		return -1;
-	snprintf(s->path, sizeof s->path, "%s/hookspool-accept.%ld", tmp != NULL ? tmp : "/tmp",
-		 (long)getpid());
+	snprintf(s->path, sizeof s->path, "%s/hookspool-accept.%ld", tmp != NULL ? tmp : "/tmp", (long)getpid());
 	a = address(s);
 	unlink(s->path);
 	s->listen_fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0);
@@ -175,12 +174,9 @@ static void what_is_ready_elsewhere_wakes(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(nothing_comes),
-		TEST(who_is_there_is_taken),
-		TEST(who_comes_is_waited_for),
-		TEST(the_end_comes_after_the_last_one),
-		TEST(the_end_wakes_who_waits),
-		TEST(what_is_ready_elsewhere_wakes),
+		TEST(nothing_comes),           TEST(who_is_there_is_taken),
+		TEST(who_comes_is_waited_for), TEST(the_end_comes_after_the_last_one),
+		TEST(the_end_wakes_who_waits), TEST(what_is_ready_elsewhere_wakes),
 	};
 
 	return cmocka_run_group_tests_name("accept", tests, NULL, NULL);

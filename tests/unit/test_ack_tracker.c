@@ -61,7 +61,7 @@ static void finish_one(struct run *r, struct model *m)
 
 /* Reads and finishes for a while; then what the cursor's file would hold. */
 static struct hs_position run(struct model *m, struct hs_position from, const struct hs_ahead *before,
-			      struct hs_ahead *after)
+                              struct hs_ahead *after)
 {
 	struct run *r = calloc(1, sizeof *r);
 	unsigned until = number_of(from) + (unsigned)rand() % RECORDS;
@@ -99,8 +99,8 @@ static void play(unsigned users)
 		position = run(m, position, &ahead[i % 2], &ahead[1 - i % 2]);
 		hs_ahead_sort(&ahead[1 - i % 2]);
 		for (unsigned n = 1; n <= RECORDS; n++) {
-			bool passed = n <= number_of(position) ||
-				      hs_ahead_has_done(&ahead[1 - i % 2], at(n), m->user[n]);
+			bool passed =
+			    n <= number_of(position) || hs_ahead_has_done(&ahead[1 - i % 2], at(n), m->user[n]);
 
 			assert_true(!passed || m->done[n] > 0); /* none is lost */
 			assert_true(passed || m->done[n] == 0 || users > HS_CURSOR_HELD);

@@ -185,9 +185,9 @@ static void a_mirror_takes_over(void **state)
 			assert_int_equal(mkdir(s.d.path, 0700), 0);
 		}
 		spooldir_write(&s.d, "events-20260101T000000.000Z-000006.jsonl",
-			       HS_SLICE("{\"type\":\"page\",\"message_id\":\"x\"}\n"));
+		               HS_SLICE("{\"type\":\"page\",\"message_id\":\"x\"}\n"));
 		spooldir_write(&s.d, "events-20260101T000001.000Z-000007.jsonl",
-			       HS_SLICE("{\"type\":\"page\",\"message_id\":\"y\"}\n"));
+		               HS_SLICE("{\"type\":\"page\",\"message_id\":\"y\"}\n"));
 		text = spooldir_read(&s.d, "events-20260101T000001.000Z-000007.jsonl");
 		spooldir_write(&s.d, "events.jsonl", hs_buf_slice(&text)); /* as it was a moment before */
 		hs_buf_free(&text);
@@ -252,8 +252,11 @@ static void with_anna(bool suppressed)
 {
 	struct hs_erasure_entry begun = { "begun", "command", suppressed }, end = { "done", "command", suppressed };
 	struct hs_subjects people;
-	struct hs_subject anna = { .kind = HS_SUBJECT_USER, .id = (char[]){ "anna" }, .n = 4,
-				   .tenant = (char[]){ "" }, .until_ms = INT64_MAX };
+	struct hs_subject anna = { .kind = HS_SUBJECT_USER,
+		                   .id = (char[]){ "anna" },
+		                   .n = 4,
+		                   .tenant = (char[]){ "" },
+		                   .until_ms = INT64_MAX };
 	struct hs_opened_spool o;
 
 	make();
@@ -386,14 +389,10 @@ static void killed_before_every_call(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(cursors_that_fit_go_on),
-		TEST(a_mirror_takes_over),
-		TEST(not_while_it_is_used),
-		TEST(imports_begin_anew),
-		TEST(a_list_that_is_lost_is_503),
-		TEST(a_loss_is_told_once_it_is_accepted_not),
-		TEST(a_list_that_comes_later),
-		TEST(killed_before_every_call),
+		TEST(cursors_that_fit_go_on),     TEST(a_mirror_takes_over),
+		TEST(not_while_it_is_used),       TEST(imports_begin_anew),
+		TEST(a_list_that_is_lost_is_503), TEST(a_loss_is_told_once_it_is_accepted_not),
+		TEST(a_list_that_comes_later),    TEST(killed_before_every_call),
 	};
 
 	return cmocka_run_group_tests_name("adopt", tests, NULL, NULL);

@@ -13,8 +13,7 @@ static void sign(struct hs_slice secret, struct hs_slice text, char out[static 4
 	unsigned char mac[EVP_MAX_MD_SIZE];
 	unsigned n = 0;
 
-	assert_non_null(HMAC(EVP_sha1(), secret.p, (int)secret.n, (const unsigned char *)text.p,
-			     text.n, mac, &n));
+	assert_non_null(HMAC(EVP_sha1(), secret.p, (int)secret.n, (const unsigned char *)text.p, text.n, mac, &n));
 	assert_int_equal(n, 20);
 	for (unsigned i = 0; i < n; i++)
 		sprintf(out + 2 * i, "%02x", mac[i]);
@@ -62,8 +61,8 @@ static struct hs_slice signature(struct test_case *c, struct hs_slice body, char
 }
 
 /* What needs no body is decided without one; what needs one, by nothing but a signature and its label. */
-static void check_head(struct test_case *c, const struct hs_settings *s,
-		       const struct hs_credentials *credentials, enum hs_result all)
+static void check_head(struct test_case *c, const struct hs_settings *s, const struct hs_credentials *credentials,
+                       enum hs_result all)
 {
 	struct hs_buf key = { 0 };
 	struct hs_slice tenant;
@@ -122,14 +121,14 @@ static void the_first_of_four_thousand(void **state)
 		hs_buf_put_slice(&body, first);
 	}
 	hs_buf_putc(&body, ']');
-	assert_result(hs_auth_check(s, &(struct hs_credentials) { .signature = hs_slice(mac, 40) },
-				    hs_buf_slice(&body), &json, &key, &tenant),
-		      HS_OK);
+	assert_result(hs_auth_check(s, &(struct hs_credentials){ .signature = hs_slice(mac, 40) }, hs_buf_slice(&body),
+	                            &json, &key, &tenant),
+	              HS_OK);
 	assert_true(json.n < 20); /* no more was read than the first element */
 	body.p[first.n - 3] = ' ';
-	assert_result(hs_auth_check(s, &(struct hs_credentials) { .signature = hs_slice(mac, 40) },
-				    hs_buf_slice(&body), &json, &key, &tenant),
-		      HS_E_SIGNATURE);
+	assert_result(hs_auth_check(s, &(struct hs_credentials){ .signature = hs_slice(mac, 40) }, hs_buf_slice(&body),
+	                            &json, &key, &tenant),
+	              HS_E_SIGNATURE);
 	hs_settings_free(s);
 	hs_json_free(&json);
 	hs_buf_free(&body);
@@ -138,10 +137,8 @@ static void the_first_of_four_thousand(void **state)
 
 static void the_key_is_wiped(void **state)
 {
-	struct hs_settings *s =
-	    settings_of(HS_SLICE("spool_dir = /nowhere\n[keys]\nacme = k3y-k3y\n"));
-	static const char *const headers[] = { "Bearer k3y-k3y", "Bearer unknown-k3y",
-					       "Basic azN5LWszeTpwdw==" };
+	struct hs_settings *s = settings_of(HS_SLICE("spool_dir = /nowhere\n[keys]\nacme = k3y-k3y\n"));
+	static const char *const headers[] = { "Bearer k3y-k3y", "Bearer unknown-k3y", "Basic azN5LWszeTpwdw==" };
 	struct hs_json json = { 0 };
 	struct hs_buf key = { 0 };
 	struct hs_slice tenant;
@@ -161,7 +158,7 @@ static void the_key_is_wiped(void **state)
 }
 
 static enum hs_result check_body(const struct hs_settings *s, const struct hs_credentials *c, struct hs_slice body,
-				 struct hs_auth_effort *effort, struct hs_slice *tenant)
+                                 struct hs_auth_effort *effort, struct hs_slice *tenant)
 {
 	struct hs_json json = { 0 };
 	struct hs_body_reader events;
@@ -176,8 +173,8 @@ static enum hs_result check_body(const struct hs_settings *s, const struct hs_cr
 /* Sixteen secrets, of which the last one is the sender's. */
 static void what_a_large_body_costs(void **state)
 {
-	struct hs_settings *s = settings_of(HS_SLICE(
-	    "spool_dir = /nowhere\nsecret = one-one\nsecret = two-two\nsecret = three-3\nsecret = s3cret\n"));
+	struct hs_settings *s = settings_of(
+	    HS_SLICE("spool_dir = /nowhere\nsecret = one-one\nsecret = two-two\nsecret = three-3\nsecret = s3cret\n"));
 	struct hs_auth_effort e = { .first = 0 };
 	static char body[10 * HS_AUTH_SMALL];
 	struct hs_slice large = hs_slice(body, sizeof body), small = hs_slice(body, HS_AUTH_SMALL);

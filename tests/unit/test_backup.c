@@ -296,8 +296,7 @@ static void killed_before_every_call(void **state)
 
 static void every_failure_is_told(void **state)
 {
-	static const enum wrap_call calls[] = { WRAP_FDATASYNC, WRAP_FSYNC, WRAP_PWRITE, WRAP_RENAMEAT,
-						WRAP_OPENAT };
+	static const enum wrap_call calls[] = { WRAP_FDATASYNC, WRAP_FSYNC, WRAP_PWRITE, WRAP_RENAMEAT, WRAP_OPENAT };
 
 	(void)state;
 	for (size_t i = 0; i < sizeof calls / sizeof calls[0]; i++) {
@@ -325,12 +324,9 @@ static void every_failure_is_told(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(it_holds_all_and_is_a_spool_again),
-		TEST(the_next_one_brings_what_is_new),
-		TEST(nobody_who_was_erased_is_in_it),
-		TEST(only_into_a_folder_of_its_own),
-		TEST(killed_before_every_call),
-		TEST(every_failure_is_told),
+		TEST(it_holds_all_and_is_a_spool_again), TEST(the_next_one_brings_what_is_new),
+		TEST(nobody_who_was_erased_is_in_it),    TEST(only_into_a_folder_of_its_own),
+		TEST(killed_before_every_call),          TEST(every_failure_is_told),
 	};
 
 	return cmocka_run_group_tests_name("backup", tests, NULL, NULL);

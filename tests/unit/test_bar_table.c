@@ -19,7 +19,9 @@ static void names(void **state)
 	expect_name("Caf\xc3\xa9", 0, 5, "Caf\xc3\xa9 ");
 	expect_name("Caf\xc3\xa9", 4, 4, "Caf\xc3\xa9");
 	expect_name("Caf\xc3\xa9s", 4, 5, "Caf… ");
-	expect_name("\033[31m\r\n\177\xc2\x9b" "1m", 0, 0, "?[31m????1m");
+	expect_name("\033[31m\r\n\177\xc2\x9b"
+	            "1m",
+	            0, 0, "?[31m????1m");
 	expect_name("\xc2\xa0", 0, 0, "\xc2\xa0");
 	expect_name("", 0, 2, "  ");
 }
@@ -30,8 +32,8 @@ static void bytes(void **state)
 		uint64_t n;
 		const char *text;
 	} cases[] = {
-		{ 0, "0 B" }, { 1023, "1023 B" }, { 1024, "1.0 KB" }, { 1536, "1.5 KB" },
-		{ 1048575, "1.0 MB" }, { UINT64_MAX, "16.0 EB" },
+		{ 0, "0 B" },       { 1023, "1023 B" },    { 1024, "1.0 KB" },
+		{ 1536, "1.5 KB" }, { 1048575, "1.0 MB" }, { UINT64_MAX, "16.0 EB" },
 	};
 	char text[HS_BAR_TABLE_BYTES];
 
@@ -45,8 +47,7 @@ static void bytes(void **state)
 static void fill(struct hs_top_counts *t)
 {
 	for (int i = 0; i < 6; i++)
-		assert_true(hs_top_counts_add(t, hs_slice_str(i < 3 ? "track" : i < 5 ? "page" : "alias"),
-					 512));
+		assert_true(hs_top_counts_add(t, hs_slice_str(i < 3 ? "track" : i < 5 ? "page" : "alias"), 512));
 	hs_top_counts_sort(t, false);
 }
 
@@ -69,18 +70,18 @@ static void tables(void **state)
 {
 	(void)state;
 	expect_table((struct hs_bar_table){ 0, false }, 9,
-		     "\ntype      records       bytes\n"
-		     "track           3      1.5 KB\n"
-		     "page            2      1.0 KB\n"
-		     "alias           1       512 B\n");
+	             "\ntype      records       bytes\n"
+	             "track           3      1.5 KB\n"
+	             "page            2      1.0 KB\n"
+	             "alias           1       512 B\n");
 	expect_table((struct hs_bar_table){ 37, false }, 1,
-		     "\ntype         records       bytes\n"
-		     "track              3      1.5 KB  ███\n"
-		     "(others)           3      1.5 KB\n");
+	             "\ntype         records       bytes\n"
+	             "track              3      1.5 KB  ███\n"
+	             "(others)           3      1.5 KB\n");
 	expect_table((struct hs_bar_table){ 20, true }, 1, /* too narrow for bars */
-		     "\ntype         records       bytes\n"
-		     "track              3      1.5 KB\n"
-		     "(others)           3      1.5 KB\n");
+	             "\ntype         records       bytes\n"
+	             "track              3      1.5 KB\n"
+	             "(others)           3      1.5 KB\n");
 }
 
 int main(void)

@@ -101,14 +101,12 @@ static void refused_texts_leave_nothing(void **state)
 /* Exactly one text stands for a byte: of all texts AB== one in sixteen is canonical. */
 static void bits_left_over_are_zero(void **state)
 {
-	static const char alphabet[] =
-	    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+	static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 	struct hs_buf b = { 0 };
 
 	(void)state;
 	for (unsigned i = 0; i < 64; i++) {
-		char two[4] = { 'A', alphabet[i], '=', '=' },
-		     three[4] = { 'A', 'A', alphabet[i], '=' };
+		char two[4] = { 'A', alphabet[i], '=', '=' }, three[4] = { 'A', 'A', alphabet[i], '=' };
 
 		assert_int_equal(hs_base64_decode(hs_slice(two, 4), &b), i % 16 == 0);
 		assert_int_equal(hs_base64_decode(hs_slice(three, 4), &b), i % 4 == 0);

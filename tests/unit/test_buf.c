@@ -65,7 +65,7 @@ static void the_bound_holds_to_the_byte(void **state)
 	assert_int_equal(b.n, 300);
 	hs_buf_free(&b);
 
-	b = (struct hs_buf) { .max = 300 };
+	b = (struct hs_buf){ .max = 300 };
 	hs_buf_put(&b, fill, 301);
 	assert_false(hs_buf_ok(&b));
 	assert_int_equal(b.n, 0);
@@ -163,8 +163,8 @@ static void what_is_not_utf8_is_replaced_byte_by_byte(void **state)
 {
 	(void)state;
 	expect_json(HS_SLICE("a\xFF"
-			     "b"),
-		    HS_SLICE("\"a\\ufffdb\""), false);
+	                     "b"),
+	            HS_SLICE("\"a\\ufffdb\""), false);
 	expect_json(HS_SLICE("\xC0\xAF"), HS_SLICE("\"\\ufffd\\ufffd\""), false);
 	expect_json(HS_SLICE("\xED\xA0\x80"), HS_SLICE("\"\\ufffd\\ufffd\\ufffd\""), false);
 	expect_json(HS_SLICE("\xC3"), HS_SLICE("\"\\ufffd\""), false);

@@ -41,9 +41,8 @@ static void check(const char *p)
 
 static void every_byte_at_every_place(void **state)
 {
-	static const unsigned char others[] = { 0,    1,    0x1F, ' ',  '!',  '"',  '#',
-						'/',  '0',  '9',  ':',  '[',  '\\', ']',
-						0x7F, 0x80, 0xA2, 0xB0, 0xDC, 0xFF };
+	static const unsigned char others[] = { 0,   1,   0x1F, ' ', '!',  '"',  '#',  '/',  '0',  '9',
+		                                ':', '[', '\\', ']', 0x7F, 0x80, 0xA2, 0xB0, 0xDC, 0xFF };
 	char text[18];
 
 	(void)state;
@@ -64,10 +63,8 @@ static void neighbours_of_every_kind(void **state)
 	(void)state;
 	for (int round = 0; round < 200000; round++) {
 		for (int i = 0; i < 16; i++) {
-			random =
-			    random * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
-			text[i] = random >> 62 == 0 ? "\"\\09/: \x1f\x80"[random >> 33 & 7]
-						    : (char)(random >> 50);
+			random = random * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+			text[i] = random >> 62 == 0 ? "\"\\09/: \x1f\x80"[random >> 33 & 7] : (char)(random >> 50);
 		}
 		check(text);
 	}

@@ -54,8 +54,7 @@ static bool stands_at(struct hs_position p)
 {
 	struct hs_position at = hs_cursor_position(s.cursor);
 
-	return at.number == p.number && at.offset == p.offset && at.edit == p.edit &&
-	       at.before == p.before;
+	return at.number == p.number && at.offset == p.offset && at.edit == p.edit && at.before == p.before;
 }
 
 static void it_remembers(void **state)
@@ -160,8 +159,7 @@ static void a_kill_leaves_the_one_or_the_other(void **state)
 
 static void a_failure_is_told(void **state)
 {
-	static const enum wrap_call calls[] = { WRAP_FDATASYNC, WRAP_FSYNC, WRAP_PWRITE,
-						WRAP_OPENAT, WRAP_RENAMEAT };
+	static const enum wrap_call calls[] = { WRAP_FDATASYNC, WRAP_FSYNC, WRAP_PWRITE, WRAP_OPENAT, WRAP_RENAMEAT };
 
 	(void)state;
 	assert_int_equal(reopen("mine"), HS_OK);

@@ -8,15 +8,14 @@
 static const struct hs_mark nowhere = { UINT64_MAX, UINT64_MAX };
 static struct hs_json json;
 
-static void add(struct hs_subjects *s, enum hs_subject_kind kind, const char *id,
-		const char *tenant)
+static void add(struct hs_subjects *s, enum hs_subject_kind kind, const char *id, const char *tenant)
 {
 	struct hs_subject who = { .kind = kind,
-				  .id = (char *)(uintptr_t)id,
-				  .n = strlen(id),
-				  .tenant = (char *)(uintptr_t)tenant,
-				  .before = nowhere,
-				  .until_ms = INT64_MAX };
+		                  .id = (char *)(uintptr_t)id,
+		                  .n = strlen(id),
+		                  .tenant = (char *)(uintptr_t)tenant,
+		                  .before = nowhere,
+		                  .until_ms = INT64_MAX };
 
 	assert_true(hs_subjects_add(s, &who, NULL));
 }
@@ -62,14 +61,9 @@ static void whose_a_record_is(void **state)
 	assert_int_equal(match(&s, "{\"type\":\"page\",\"user_id\":7," STAMP), 1);
 	assert_int_equal(match(&s, "{\"type\":\"page\",\"user_id\":\"7\"," STAMP), 1);
 	assert_int_equal(match(&s, "{\"type\":\"page\",\"anonymous_id\":\"dev\"," STAMP), 1);
-	assert_int_equal(
-	    match(&s, "{\"type\":\"alias\",\"user_id\":\"b\",\"previous_id\":\"anna\"," STAMP), 1);
-	assert_int_equal(
-	    match(&s, "{\"type\":\"alias\",\"user_id\":\"b\",\"previous_id\":\"dev\"," STAMP), 1);
-	assert_int_equal(
-	    match(&s,
-		  "{\"type\":\"track\",\"event\":\"say \\\"x\\\\\",\"user_id\":\"anna\"," STAMP),
-	    1);
+	assert_int_equal(match(&s, "{\"type\":\"alias\",\"user_id\":\"b\",\"previous_id\":\"anna\"," STAMP), 1);
+	assert_int_equal(match(&s, "{\"type\":\"alias\",\"user_id\":\"b\",\"previous_id\":\"dev\"," STAMP), 1);
+	assert_int_equal(match(&s, "{\"type\":\"track\",\"event\":\"say \\\"x\\\\\",\"user_id\":\"anna\"," STAMP), 1);
 	assert_int_equal(match(&s, "{\"type\":\"page\",\"user_id\":\"annabel\"," STAMP), 0);
 	assert_int_equal(match(&s, "{\"type\":\"page\",\"user_id\":\"dev\"," STAMP), 0);
 	assert_int_equal(match(&s, "{\"type\":\"page\",\"anonymous_id\":\"anna\"," STAMP), 0);
@@ -88,17 +82,17 @@ static void cheaply_nobodys(void **state)
 		"{\"type\":\"page\",\"user_id\":12.5,\"message_id\":\"anna\"," STAMP,
 	};
 	static const char *const odd[] = { "",
-					   "{",
-					   "{}",
-					   "{\"a",
-					   "{\"a\"",
-					   "{\"a\":",
-					   "{\"a\":\"",
-					   "{\"a\":1",
-					   "{\"a\":\"\\",
-					   "{\"a\":\"\\\"",
-					   "{\"user_id\":\"\\u0062\",",
-					   "[1]" };
+		                           "{",
+		                           "{}",
+		                           "{\"a",
+		                           "{\"a\"",
+		                           "{\"a\":",
+		                           "{\"a\":\"",
+		                           "{\"a\":1",
+		                           "{\"a\":\"\\",
+		                           "{\"a\":\"\\\"",
+		                           "{\"user_id\":\"\\u0062\",",
+		                           "[1]" };
 	struct hs_subjects s;
 
 	(void)state;
@@ -137,9 +131,7 @@ static void tenants(void **state)
 
 static void limits(void **state)
 {
-	struct hs_subject who = {
-		.id = (char[]){ "u" }, .n = 1, .before = { 3, 100 }, .until_ms = 1795428900123
-	};
+	struct hs_subject who = { .id = (char[]){ "u" }, .n = 1, .before = { 3, 100 }, .until_ms = 1795428900123 };
 	static const char record[] = "{\"user_id\":\"u\"," STAMP;
 	bool added;
 	struct hs_subjects s;
@@ -153,9 +145,7 @@ static void limits(void **state)
 	assert_int_equal(match_at(&s, record, &(struct hs_mark){ 3, 100 }), 0);
 	assert_int_equal(match_at(&s, record, &(struct hs_mark){ 4, 0 }), 0);
 	assert_int_equal(match_at(&s, record, NULL), 1);
-	assert_int_equal(
-	    match_at(&s, "{\"user_id\":\"u\",\"spooled_at\":\"2026-11-23T10:15:00.124Z\"}", NULL),
-	    0);
+	assert_int_equal(match_at(&s, "{\"user_id\":\"u\",\"spooled_at\":\"2026-11-23T10:15:00.124Z\"}", NULL), 0);
 	who.before.number = 4;
 	assert_true(hs_subjects_add(&s, &who, &added)); /* the farther one holds */
 	assert_true(added);
@@ -168,11 +158,11 @@ static void limits(void **state)
 static void add_derived(struct hs_subjects *s, const char *id)
 {
 	struct hs_subject who = { .kind = HS_SUBJECT_ANONYMOUS,
-				  .derived = true,
-				  .id = (char *)(uintptr_t)id,
-				  .n = strlen(id),
-				  .before = nowhere,
-				  .until_ms = INT64_MAX };
+		                  .derived = true,
+		                  .id = (char *)(uintptr_t)id,
+		                  .n = strlen(id),
+		                  .before = nowhere,
+		                  .until_ms = INT64_MAX };
 
 	assert_true(hs_subjects_add(s, &who, NULL));
 }
@@ -225,10 +215,20 @@ static void numbers(void **state)
 		const char *id;
 		int found;
 	} cases[] = {
-		{ "12345", 1 },      { "12345.0", 1 },    { "1.2345e4", 1 },   { "1234500E-2", 1 },
-		{ "\"12345\"", 1 },  { "12345.1", 0 },    { "-12345", 0 },     { "123450", 0 },
-		{ "\"12345.0\"", 0 }, { "\"012345\"", 0 }, { "null", 0 },       { "9007199254740993", 1 },
-		{ "9007199254740992", 0 }, { "0.9007199254740993e16", 1 },
+		{ "12345", 1 },
+		{ "12345.0", 1 },
+		{ "1.2345e4", 1 },
+		{ "1234500E-2", 1 },
+		{ "\"12345\"", 1 },
+		{ "12345.1", 0 },
+		{ "-12345", 0 },
+		{ "123450", 0 },
+		{ "\"12345.0\"", 0 },
+		{ "\"012345\"", 0 },
+		{ "null", 0 },
+		{ "9007199254740993", 1 },
+		{ "9007199254740992", 0 },
+		{ "0.9007199254740993e16", 1 },
 	};
 	struct hs_subjects s;
 	char text[120];

@@ -86,8 +86,7 @@ static int append_some(void *context)
 {
 	(void)context;
 	for (int i = 0; i < 50; i++)
-		if (hs_dead_letters_append(&s.o.dir, HS_SLICE("{\"from\":\"one of several\"}\n"), UINT64_MAX) !=
-		    HS_OK)
+		if (hs_dead_letters_append(&s.o.dir, HS_SLICE("{\"from\":\"one of several\"}\n"), UINT64_MAX) != HS_OK)
 			return 1;
 	return 0;
 }
@@ -113,9 +112,10 @@ static const char *letter(int n)
 {
 	static char text[160];
 
-	snprintf(text, sizeof text, "{\"failed_at\":\"2026-11-28T10:15:0%d.000Z\",\"cursor\":\"crm\","
-		 "\"record\":{\"type\":\"page\",\"user_id\":\"%s\",\"message_id\":\"m%d\"}}\n",
-		 n, n % 3 == 1 ? "a" : "b", n);
+	snprintf(text, sizeof text,
+	         "{\"failed_at\":\"2026-11-28T10:15:0%d.000Z\",\"cursor\":\"crm\","
+	         "\"record\":{\"type\":\"page\",\"user_id\":\"%s\",\"message_id\":\"m%d\"}}\n",
+	         n, n % 3 == 1 ? "a" : "b", n);
 	return text;
 }
 
@@ -241,8 +241,10 @@ static void add_dated(const char *failed, const char *spooled)
 {
 	char text[200];
 
-	snprintf(text, sizeof text, "{\"failed_at\":\"2026-10-%sT00:00:00.000Z\",\"cursor\":\"crm\","
-		 "\"record\":{\"type\":\"page\",\"spooled_at\":\"2026-10-%sT00:00:00.000Z\"}}\n", failed, spooled);
+	snprintf(text, sizeof text,
+	         "{\"failed_at\":\"2026-10-%sT00:00:00.000Z\",\"cursor\":\"crm\","
+	         "\"record\":{\"type\":\"page\",\"spooled_at\":\"2026-10-%sT00:00:00.000Z\"}}\n",
+	         failed, spooled);
 	assert_int_equal(hs_dead_letters_append(&s.o.dir, hs_slice_str(text), UINT64_MAX), HS_OK);
 }
 

@@ -47,8 +47,8 @@ static void read_back(struct hs_slice line, const struct delivery *d, struct bat
 	assert_int_equal(edge_ms, expected_ms);
 	for (uint32_t key = 1; key < json.n; key = json.tok[key + 1].next)
 		if (hs_slice_eq(hs_json_inner(&json, key), HS_SLICE("message_id")))
-			snprintf(t->message_id, sizeof t->message_id, "%.*s",
-				 (int)hs_json_raw(&json, key + 1).n, hs_json_raw(&json, key + 1).p);
+			snprintf(t->message_id, sizeof t->message_id, "%.*s", (int)hs_json_raw(&json, key + 1).n,
+			         hs_json_raw(&json, key + 1).p);
 	hs_json_free(&json);
 	hs_dedup_key_maker_free(&i);
 }
@@ -56,8 +56,7 @@ static void read_back(struct hs_slice line, const struct delivery *d, struct bat
 static struct batch take(const char *event, const struct delivery *d)
 {
 	static uint64_t seed;
-	struct hs_stamp stamp = { .tenant = hs_slice_str(d->tenant),
-				  .spooled_at = hs_slice_str(d->spooled_at) };
+	struct hs_stamp stamp = { .tenant = hs_slice_str(d->tenant), .spooled_at = hs_slice_str(d->spooled_at) };
 	struct hs_json json = { 0 }, settings = { 0 };
 	struct batch t = { .random = false };
 	struct hs_buf text = { 0 };
@@ -68,9 +67,7 @@ static struct batch take(const char *event, const struct delivery *d)
 	hs_buf_put_slice(&text, hs_slice_str(event));
 	hs_buf_put_slice(&text, hs_slice_str(d->wrapped ? " }" : ""));
 	assert_result(hs_json_document(&json, hs_buf_slice(&text)), HS_OK);
-	assert_result(hs_event_read(&e, &json, d->wrapped ? hs_event_unwrap(&json) : 0,
-				    HS_VALIDATE_LENIENT),
-		      HS_OK);
+	assert_result(hs_event_read(&e, &json, d->wrapped ? hs_event_unwrap(&json) : 0, HS_VALIDATE_LENIENT), HS_OK);
 	if (d->settings != NULL) {
 		assert_result(hs_json_document(&settings, hs_slice_str(d->settings)), HS_OK);
 		stamp.settings = &settings;
@@ -159,8 +156,8 @@ static void run_identity_case(struct test_case *c)
 static void the_tenant_belongs_to_it(void **state)
 {
 	static const char *const events[] = { "{\"type\":\"a\",\"messageId\":\"m\"}",
-					      "{\"type\":\"a\",\"timestamp\":\"2026\"}",
-					      "{\"type\":\"a\",\"messageId\":\"m\",\"tenant\":\"acme\"}" };
+		                              "{\"type\":\"a\",\"timestamp\":\"2026\"}",
+		                              "{\"type\":\"a\",\"messageId\":\"m\",\"tenant\":\"acme\"}" };
 
 	(void)state;
 	for (size_t i = 0; i < 3; i++) {
@@ -215,8 +212,12 @@ static void random_ids_can_come_again(void **state)
 static void lines_that_are_none(void **state)
 {
 	static const char *const without[] = {
-		"{}", "{\"message_id\":{}}", "{\"message_id\":\"m\"} ", "{\"message_id\":\"\",\"spooled_at\":\"x\"}",
-		"{\"message_id\":null,\"spooled_at\":\"x\"}", "{\"type\":\"a\",\"spooled_at\":\"x\"}",
+		"{}",
+		"{\"message_id\":{}}",
+		"{\"message_id\":\"m\"} ",
+		"{\"message_id\":\"\",\"spooled_at\":\"x\"}",
+		"{\"message_id\":null,\"spooled_at\":\"x\"}",
+		"{\"type\":\"a\",\"spooled_at\":\"x\"}",
 		"{\"spooled_at\":\"x\",\"message_id\":\"m\"}",
 	};
 	struct hs_dedup_key_maker i;
@@ -227,20 +228,17 @@ static void lines_that_are_none(void **state)
 
 	(void)state;
 	assert_true(hs_dedup_key_maker_init(&i));
-	assert_true(hs_dedup_key_of_line(&i, &json, HS_SLICE("{\"type\":\"a\",\"mess"), &known, &id,
-					&ms) != HS_OK);
+	assert_true(hs_dedup_key_of_line(&i, &json, HS_SLICE("{\"type\":\"a\",\"mess"), &known, &id, &ms) != HS_OK);
 	assert_false(known);
 	assert_true(hs_dedup_key_of_line(&i, &json, HS_SLICE("[1]"), &known, &id, &ms) != HS_OK);
 	for (size_t k = 0; k < sizeof without / sizeof without[0]; k++) {
-		assert_result(hs_dedup_key_of_line(&i, &json, hs_slice_str(without[k]), &known, &id, &ms),
-			      HS_OK);
+		assert_result(hs_dedup_key_of_line(&i, &json, hs_slice_str(without[k]), &known, &id, &ms), HS_OK);
 		assert_false(known);
 		assert_int_equal(ms, 0);
 	}
-	assert_result(hs_dedup_key_of_line(&i, &json,
-					  HS_SLICE("{\"message_id\":\"m\",\"spooled_at\":\"x\"}"),
-					  &known, &id, &ms),
-		      HS_OK);
+	assert_result(
+	    hs_dedup_key_of_line(&i, &json, HS_SLICE("{\"message_id\":\"m\",\"spooled_at\":\"x\"}"), &known, &id, &ms),
+	    HS_OK);
 	assert_true(known);
 	assert_int_equal(ms, 0);
 	hs_json_free(&json);

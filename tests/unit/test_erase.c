@@ -56,28 +56,24 @@ static uint64_t put(const char *words)
 
 	assert_true(hs_record_maker_init(&in));
 	while (*(words += strspn(words, " ")) != '\0') {
-		int user = (int)strcspn(words, "@/"), who = (int)strcspn(words, "/"),
-		    all = (int)strcspn(words, " ");
+		int user = (int)strcspn(words, "@/"), who = (int)strcspn(words, "/"), all = (int)strcspn(words, " ");
 		struct hs_event e;
 		char text[200], device[60] = "";
 
 		if (user < who)
-			snprintf(device, sizeof device, ",\"anonymousId\":\"%.*s\"",
-				 who - user - 1, words + user + 1);
-		snprintf(text, sizeof text,
-			 "{\"type\":\"%s\",\"userId\":\"%.*s\"%s,\"messageId\":\"%.*s\"}",
-			 user > 0 && user < who ? "identify" : "page", user, words, device, all,
-			 words);
+			snprintf(device, sizeof device, ",\"anonymousId\":\"%.*s\"", who - user - 1, words + user + 1);
+		snprintf(text, sizeof text, "{\"type\":\"%s\",\"userId\":\"%.*s\"%s,\"messageId\":\"%.*s\"}",
+		         user > 0 && user < who ? "identify" : "page", user, words, device, all, words);
 		assert_int_equal(hs_json_document(&json, hs_slice_str(text)), HS_OK);
 		assert_int_equal(hs_event_read(&e, &json, 0, HS_VALIDATE_SPEC), HS_OK);
 		assert_int_equal(hs_record_maker_put(&in, &e, &stamp, HS_NAMES_WAREHOUSE), HS_OK);
 		words += all;
 	}
 	append = (struct hs_append){ .records = hs_buf_slice(&in.batch.lines),
-				      .record = in.batch.record,
-				      .count = in.batch.count,
-				      .duplicate = &duplicate,
-				      .deadline_ms = hs_io_now_monotonic() + PATIENCE_MS };
+		                     .record = in.batch.record,
+		                     .count = in.batch.count,
+		                     .duplicate = &duplicate,
+		                     .deadline_ms = hs_io_now_monotonic() + PATIENCE_MS };
 	assert_int_equal(hs_spool_append(s.spool, &append), HS_OK);
 	hs_record_maker_free(&in);
 	hs_json_free(&json);
@@ -89,13 +85,11 @@ static void rotate(void)
 	assert_result(hs_spool_rotate(s.spool, hs_io_now_monotonic() + PATIENCE_MS), HS_OK);
 }
 
-static enum hs_result erase_by(const char *id, const struct hs_eraser *how,
-			       struct hs_erasure *done)
+static enum hs_result erase_by(const char *id, const struct hs_eraser *how, struct hs_erasure *done)
 {
-	struct hs_subject who = { .id = (char *)(uintptr_t)id,
-				  .n = strlen(id),
-				  .before = { UINT64_MAX, 0 },
-				  .until_ms = INT64_MAX };
+	struct hs_subject who = {
+		.id = (char *)(uintptr_t)id, .n = strlen(id), .before = { UINT64_MAX, 0 }, .until_ms = INT64_MAX
+	};
 	struct hs_subjects subjects;
 	struct hs_eraser eraser = *how;
 	enum hs_result r;
@@ -125,19 +119,19 @@ static void read_on(struct hs_reader *reader)
 
 		assert_non_null(id);
 		id += sizeof label - 1;
-		used += (size_t)snprintf(s.got + used, sizeof s.got - used, "%s%.*s",
-					 used > 0 ? " " : "", (int)strcspn(id, "\""), id);
+		used += (size_t)snprintf(s.got + used, sizeof s.got - used, "%s%.*s", used > 0 ? " " : "",
+		                         (int)strcspn(id, "\""), id);
 	}
 }
 
-#define assert_spool(words)                                                                        \
-	do {                                                                                       \
-		struct hs_reader *reader;                                                          \
-		assert_int_equal(hs_reader_open(s.d.settings, &reader), HS_OK);                    \
-		hs_reader_start(reader, (struct hs_position){ 0 });                               \
-		read_on(reader);                                                                   \
-		hs_reader_close(reader);                                                           \
-		assert_string_equal(s.got, words);                                                 \
+#define assert_spool(words) \
+	do { \
+		struct hs_reader *reader; \
+		assert_int_equal(hs_reader_open(s.d.settings, &reader), HS_OK); \
+		hs_reader_start(reader, (struct hs_position){ 0 }); \
+		read_on(reader); \
+		hs_reader_close(reader); \
+		assert_string_equal(s.got, words); \
 	} while (0)
 
 static uint64_t problems(void)
@@ -177,8 +171,7 @@ static void who_is_asked_for(void **state)
 	assert_spool("b/2 b/4 c/6 a/7");
 	assert_int_equal(erase("a", false, &done), HS_OK);
 	assert_int_equal(done.events, 1);
-	assert_int_equal(spooldir_names(&s.d, "", "events-"),
-			 4); /* an empty segment is still a number */
+	assert_int_equal(spooldir_names(&s.d, "", "events-"), 4); /* an empty segment is still a number */
 	assert_int_equal(problems(), 0);
 }
 
@@ -220,9 +213,8 @@ static void what_was_to_be_erased_is_a_problem(void **state)
 	assert_int_equal(problems(), 0);
 	text = spooldir_read(&s.d, "events.jsonl");
 	assert_true(hs_dedup_key_maker_init(&identifier));
-	assert_int_equal(hs_dedup_key_of_line(&identifier, &json, hs_slice(text.p, text.n - 1),
-					     &known, &id.id, &ms),
-			 HS_OK);
+	assert_int_equal(hs_dedup_key_of_line(&identifier, &json, hs_slice(text.p, text.n - 1), &known, &id.id, &ms),
+	                 HS_OK);
 	dir = hs_io_open_dir(AT_FDCWD, s.d.path);
 	private_dir = hs_io_open_dir(dir, ".hookspool");
 	assert_int_equal(hs_tombstones_put(private_dir, &id, 1), HS_OK);
@@ -281,8 +273,7 @@ static void suppressed(void **state)
 
 static void positions_stay_right(void **state)
 {
-	static const char *const rest[] = { "b/2 b/4 c/6", "b/2 b/4 c/6", "b/4 c/6", "b/4 c/6",
-					    "c/6",         "c/6",         "" };
+	static const char *const rest[] = { "b/2 b/4 c/6", "b/2 b/4 c/6", "b/4 c/6", "b/4 c/6", "c/6", "c/6", "" };
 	struct hs_position at[7] = { { 0 } };
 	struct hs_reader *reader;
 	struct hs_erasure done;
@@ -368,8 +359,7 @@ static void killed_anywhere(void **state)
 		}
 		assert_int_equal(erase("a", false, &done), HS_OK);
 		assert_spool("b/2 b/4 c/6");
-		assert_int_equal(put(nth % 5 == 0 ? "b/2 c/6" : "a/1 b/2 a/3 b/4 a/5 c/6"),
-				 nth % 5 == 0 ? 2 : 6);
+		assert_int_equal(put(nth % 5 == 0 ? "b/2 c/6" : "a/1 b/2 a/3 b/4 a/5 c/6"), nth % 5 == 0 ? 2 : 6);
 		assert_sound(&s.d);
 		assert_int_equal(problems(), 0);
 		if (!ended)
@@ -398,10 +388,7 @@ static int erase_linked_in_child(void *context)
 	s.spool = hs_spool_new(s.d.settings);
 	wrap_reset();
 	wrap_kill(nth, nth % 2 == 1);
-	return s.spool != NULL &&
-			       erase_by("a", &(struct hs_eraser){ .aliases = true }, &done) == HS_OK
-		       ? 0
-		       : 1;
+	return s.spool != NULL && erase_by("a", &(struct hs_eraser){ .aliases = true }, &done) == HS_OK ? 0 : 1;
 }
 
 /* The link goes with the first file; the records of the device must not stay for that. */
@@ -423,13 +410,10 @@ static void killed_with_links(void **state)
 		settled = spooldir_names(&s.d, ".hookspool", "erase-plan-1") > 0;
 		assert_true(!settled || problems() > 0);
 		settled |= !is_spooled("@d/4"); /* or all is done */
-		put("a/7 @d/8"); /* what comes later is new data, however late the rest is finished */
-		assert_int_equal(
-		    erase_by(settled ? "nobody" : "a",
-			     &(struct hs_eraser){ .aliases = !settled }, &done),
-		    HS_OK);
-		assert_spool(settled ? "b@shared/3 @shared/5 c/6 a/7 @d/8"
-					      : "b@shared/3 @shared/5 c/6");
+		put("a/7 @d/8");                /* what comes later is new data, however late the rest is finished */
+		assert_int_equal(erase_by(settled ? "nobody" : "a", &(struct hs_eraser){ .aliases = !settled }, &done),
+		                 HS_OK);
+		assert_spool(settled ? "b@shared/3 @shared/5 c/6 a/7 @d/8" : "b@shared/3 @shared/5 c/6");
 		assert_int_equal(spooldir_names(&s.d, ".hookspool", "erase-plan"), 0);
 		assert_sound(&s.d);
 		assert_int_equal(problems(), 0);
@@ -490,8 +474,7 @@ static void stopped_anywhere(void **state)
 		put("@d/3 b/4");
 		assert_int_equal(erase_by("a", &how, &done), HS_OK);
 		stopped = done.stopped;
-		assert_true(done.unfinished ==
-			    (spooldir_names(&s.d, ".hookspool", "erase-plan") > 0));
+		assert_true(done.unfinished == (spooldir_names(&s.d, ".hookspool", "erase-plan") > 0));
 		assert_true(!done.unfinished || stopped);
 		assert_int_equal(erase("nobody", false, &done), HS_OK);
 		assert_int_equal(done.unfinished, 0);
@@ -528,8 +511,7 @@ static void damaged_plan(void **state)
 
 static void a_call_fails(void **state)
 {
-	static const enum wrap_call calls[] = { WRAP_FDATASYNC, WRAP_FSYNC, WRAP_PWRITE,
-						WRAP_RENAMEAT };
+	static const enum wrap_call calls[] = { WRAP_FDATASYNC, WRAP_FSYNC, WRAP_PWRITE, WRAP_RENAMEAT };
 	struct hs_erasure done;
 
 	for (size_t c = 0; c < sizeof calls / sizeof *calls; c++)

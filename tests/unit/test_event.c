@@ -31,8 +31,7 @@ static void check_fields(struct test_case *c, const struct hs_event *e)
 static void run_event_case(struct test_case *c)
 {
 	struct hs_slice nothing;
-	enum hs_validate validate =
-	    case_find(c, "lenient", &nothing) ? HS_VALIDATE_LENIENT : HS_VALIDATE_SPEC;
+	enum hs_validate validate = case_find(c, "lenient", &nothing) ? HS_VALIDATE_LENIENT : HS_VALIDATE_SPEC;
 	bool unparsed = case_find(c, "unparsed", &nothing);
 	struct case_verdict v = case_verdict(c);
 	struct hs_json j = { 0 };
@@ -52,8 +51,7 @@ static void flat_fields_are_known_by_their_exact_names(void **state)
 {
 	(void)state;
 	for (int f = 0; f < HS_FIELD_COUNT; f++) {
-		enum hs_field expected =
-		    f < HS_FIELD_FLAT_COUNT ? (enum hs_field)f : HS_FIELD_COUNT;
+		enum hs_field expected = f < HS_FIELD_FLAT_COUNT ? (enum hs_field)f : HS_FIELD_COUNT;
 
 		assert_int_equal(hs_field_named(hs_field_name((enum hs_field)f)), expected);
 	}
@@ -86,10 +84,9 @@ static void an_event_may_stand_inside(void **state)
 	struct hs_event e;
 
 	(void)state;
-	assert_result(
-	    hs_json_document(&j, HS_SLICE("{\"json\":{\"type\":\"page\",\"userId\":\"u\"},"
-					  "\"type\":\"x\",\"groupId\":\"g\"}")),
-	    HS_OK);
+	assert_result(hs_json_document(&j, HS_SLICE("{\"json\":{\"type\":\"page\",\"userId\":\"u\"},"
+	                                            "\"type\":\"x\",\"groupId\":\"g\"}")),
+	              HS_OK);
 	assert_result(hs_event_read(&e, &j, 2, HS_VALIDATE_SPEC), HS_OK);
 	assert_int_equal(e.root, 2);
 	assert_slice_equal(hs_json_raw(&j, e.field[HS_FIELD_TYPE]), HS_SLICE("\"page\""));

@@ -19,13 +19,13 @@ struct bytes {
 static void put(struct bytes *b, unsigned type, unsigned number, size_t content, size_t padding)
 {
 	const unsigned char header[8] = { 1,
-					  (unsigned char)type,
-					  (unsigned char)(number >> 8),
-					  (unsigned char)number,
-					  (unsigned char)(content >> 8),
-					  (unsigned char)content,
-					  (unsigned char)padding,
-					  0 };
+		                          (unsigned char)type,
+		                          (unsigned char)(number >> 8),
+		                          (unsigned char)number,
+		                          (unsigned char)(content >> 8),
+		                          (unsigned char)content,
+		                          (unsigned char)padding,
+		                          0 };
 
 	assert_true(b->n + sizeof header + content + padding <= sizeof b->p);
 	memcpy(b->p + b->n, header, sizeof header);

@@ -4,11 +4,10 @@
 
 #include <stdarg.h>
 
-static const char text[] =
-    "{\"type\":\"track\",\"event\":\"Caf\\u00e9\",\"timestamp\":\"2026-11-23T10:15:00.500Z\","
-    "\"user_id\":\"u-1\",\"anonymous_id\":\"a-1\",\"tenant\":\"acme\","
-    "\"spooled_at\":\"2026-11-24T00:00:00.000Z\",\"properties_user_id\":\"u-2\",\"tenant_2\":"
-    "\"x\"}";
+static const char text[] = "{\"type\":\"track\",\"event\":\"Caf\\u00e9\",\"timestamp\":\"2026-11-23T10:15:00.500Z\","
+			   "\"user_id\":\"u-1\",\"anonymous_id\":\"a-1\",\"tenant\":\"acme\","
+			   "\"spooled_at\":\"2026-11-24T00:00:00.000Z\",\"properties_user_id\":\"u-2\",\"tenant_2\":"
+			   "\"x\"}";
 static const struct hs_slice record = { text, sizeof text - 1 };
 
 /* Pairs of an option and its argument, up to a 0: do they let the line pass? */
@@ -57,7 +56,7 @@ static void by_fields(void **state)
 static void by_time(void **state)
 {
 	struct hs_slice odd = HS_SLICE("{\"type\":\"page\",\"timestamp\":\"soon\","
-						    "\"spooled_at\":\"2026-11-24T00:00:00.000Z\"}");
+	                               "\"spooled_at\":\"2026-11-24T00:00:00.000Z\"}");
 
 	(void)state;
 	assert_true(passes(record, HS_FILTER_SINCE, "2026-11-23T10:15:00.500Z", 0));
@@ -71,8 +70,7 @@ static void by_time(void **state)
 
 static void points_in_time(void **state)
 {
-	static const char *const bad[] = { "",    "yesterday", "2h ", "h",
-					   "-2h", "2w",        "2hh", "9999999999d" };
+	static const char *const bad[] = { "", "yesterday", "2h ", "h", "-2h", "2w", "2hh", "9999999999d" };
 	int64_t ms;
 
 	(void)state;

@@ -55,7 +55,7 @@ static void warnings_are_told_together(void **state)
 	hs_findings_warn(&r, "space", "do that", "little is left");
 	assert_int_equal(hs_findings_nagios_exit(&r), 1);
 	assert_string_equal(end(&r),
-			    "HOOKSPOOL WARNING: cursor: crm lags; space: little is left | warnings=2 failures=0\n");
+	                    "HOOKSPOOL WARNING: cursor: crm lags; space: little is left | warnings=2 failures=0\n");
 }
 
 static void a_failure_drives_warnings_out(void **state)
@@ -101,7 +101,7 @@ static void figures_are_for_monitors(void **state)
 	hs_findings_figure(&r, "free", 1234, "B");
 	hs_findings_warn(&r, "space", "make \"room\"", "little");
 	assert_string_equal(end(&r), "[{\"check\":\"space\",\"verdict\":\"warn\",\"text\":\"little\","
-				     "\"remedy\":\"make \\\"room\\\"\"}]\n");
+	                             "\"remedy\":\"make \\\"room\\\"\"}]\n");
 }
 
 int main(void)

@@ -32,8 +32,7 @@ static const char *line_fault(struct hs_slice line, unsigned names)
 	if (fault == NULL) {
 		json_object_object_foreach(object, name, value)
 		{
-			if (json_object_is_type(value, json_type_object) ||
-			    json_object_is_type(value, json_type_array))
+			if (json_object_is_type(value, json_type_object) || json_object_is_type(value, json_type_array))
 				fault = name; /* it is nested */
 		}
 	}
@@ -103,12 +102,9 @@ static void run_flatten_case(struct test_case *c)
 		stamp.settings = &b.settings;
 	}
 	case_result(c, hs_json_document(&b.event, case_get(c, "in")), HS_OK);
-	case_result(
-	    c, hs_event_read(&e, &b.event, 0, lenient ? HS_VALIDATE_LENIENT : HS_VALIDATE_SPEC),
-	    HS_OK);
-	hs_flattener_init(&b.flattener, hs_slice_eq(names, HS_SLICE("verbatim"))
-					    ? HS_NAMES_VERBATIM
-					    : HS_NAMES_WAREHOUSE);
+	case_result(c, hs_event_read(&e, &b.event, 0, lenient ? HS_VALIDATE_LENIENT : HS_VALIDATE_SPEC), HS_OK);
+	hs_flattener_init(&b.flattener,
+	                  hs_slice_eq(names, HS_SLICE("verbatim")) ? HS_NAMES_VERBATIM : HS_NAMES_WAREHOUSE);
 	r = hs_flatten(&b.flattener, &e, &stamp, &b.out);
 	case_result(c, r, refused ? case_verdict(c).result : HS_OK);
 	if (refused)
@@ -187,12 +183,8 @@ static void put_scalar(struct maker *m, struct hs_buf *twin)
 	static const struct {
 		const char *before, *after;
 	} shapes[] = {
-		{ "\"v", "\"" },
-		{ "\"", " \\u00e9 \\\" { [ , \"" },
-		{ "\"\\\\", "  \xE2\x82\xAC\"" },
-		{ "-", ".50" },
-		{ "", "e400" },
-		{ "", "12345678901234567890123.0" },
+		{ "\"v", "\"" }, { "\"", " \\u00e9 \\\" { [ , \"" },  { "\"\\\\", "  \xE2\x82\xAC\"" }, { "-", ".50" },
+		{ "", "e400" },  { "", "12345678901234567890123.0" },
 	};
 	uint32_t shape = choose(m, 6);
 	struct hs_buf value = { 0 };
@@ -362,8 +354,7 @@ static const char *leaf_fault(const struct hs_json *line, uint32_t at, const str
 /* NULL, or what is wrong with the line that was made of the event. */
 static const char *random_fault(const struct maker *m, struct hs_slice line)
 {
-	static const char start[] =
-	    "{\"type\":\"page\",\"user_id\":\"u\",\"spooled_at\":\"" SPOOLED_AT "\"";
+	static const char start[] = "{\"type\":\"page\",\"user_id\":\"u\",\"spooled_at\":\"" SPOOLED_AT "\"";
 	enum { LEADING = 3 };
 	struct hs_json j = { 0 };
 	const char *fault = NULL;
@@ -407,9 +398,8 @@ static void every_leaf_is_in_the_line_once(void **state)
 		else
 			fault = random_fault(m, hs_buf_slice(&b.out));
 		if (fault != NULL)
-			fail_msg("HS_SEED=%llu: %s\n# event %s\n# line  %s",
-				 (unsigned long long)seed, fault, case_show(hs_buf_slice(&m->text)),
-				 case_show(hs_buf_slice(&b.out)));
+			fail_msg("HS_SEED=%llu: %s\n# event %s\n# line  %s", (unsigned long long)seed, fault,
+			         case_show(hs_buf_slice(&m->text)), case_show(hs_buf_slice(&b.out)));
 		free_maker(m);
 	}
 	free_bench(&b);
@@ -430,23 +420,19 @@ static enum hs_result flatten_text(struct bench *b, struct hs_slice text)
 static void records_are_appended_and_do_not_know_each_other(void **state)
 {
 	static const char line[] =
-	    "{\"type\":\"page\",\"user_id\":\"u\",\"spooled_at\":\"" SPOOLED_AT
-	    "\",\"a\":1,\"a_2\":2}\n";
+	    "{\"type\":\"page\",\"user_id\":\"u\",\"spooled_at\":\"" SPOOLED_AT "\",\"a\":1,\"a_2\":2}\n";
 	struct bench b = { 0 };
 
 	(void)state;
 	hs_flattener_init(&b.flattener, HS_NAMES_WAREHOUSE);
 	hs_buf_put(&b.out, "before\n", 7);
 	for (int i = 0; i < 3; i++)
-		assert_result(
-		    flatten_text(&b,
-				 HS_SLICE("{\"type\":\"page\",\"userId\":\"u\",\"a\":1,\"A\":2}")),
-		    HS_OK);
+		assert_result(flatten_text(&b, HS_SLICE("{\"type\":\"page\",\"userId\":\"u\",\"a\":1,\"A\":2}")),
+		              HS_OK);
 	assert_int_equal(b.out.n, 7 + 3 * (sizeof line - 1));
 	assert_memory_equal(b.out.p, "before\n", 7);
 	for (size_t i = 0; i < 3; i++)
-		assert_slice_equal(hs_slice(b.out.p + 7 + i * (sizeof line - 1), sizeof line - 1),
-				   HS_SLICE(line));
+		assert_slice_equal(hs_slice(b.out.p + 7 + i * (sizeof line - 1), sizeof line - 1), HS_SLICE(line));
 	free_bench(&b);
 }
 
@@ -462,8 +448,7 @@ static void a_long_batch_is_no_large_record(void **state)
 	assert_non_null(room);
 	memset(room, 'x', 1 << 20);
 	b.out.n = 1 << 20;
-	assert_result(flatten_text(&b, HS_SLICE("{\"type\":\"page\",\"userId\":\"u\",\"a\":1}")),
-		      HS_OK);
+	assert_result(flatten_text(&b, HS_SLICE("{\"type\":\"page\",\"userId\":\"u\",\"a\":1}")), HS_OK);
 	free_bench(&b);
 }
 
@@ -482,8 +467,7 @@ static void a_refused_event_leaves_the_records_before_it(void **state)
 	assert_result(flatten_text(&b, hs_buf_slice(&text)), HS_E_NAME_LONG);
 	assert_slice_equal(hs_buf_slice(&b.out), HS_SLICE("before\n"));
 	assert_true(hs_buf_ok(&b.out));
-	assert_result(flatten_text(&b, HS_SLICE("{\"type\":\"page\",\"userId\":\"u\",\"fine\":1}")),
-		      HS_OK);
+	assert_result(flatten_text(&b, HS_SLICE("{\"type\":\"page\",\"userId\":\"u\",\"fine\":1}")), HS_OK);
 	hs_buf_free(&text);
 	free_bench(&b);
 }
@@ -532,8 +516,8 @@ static void a_full_buffer_is_out_of_memory(void **state)
 	hs_flattener_init(&b.flattener, HS_NAMES_WAREHOUSE);
 	put(&b.out, "before\n");
 	assert_result(flatten_text(&b, HS_SLICE("{\"type\":\"page\",\"userId\":\"u\",\"abc\":"
-						"\"0123456789012345678901234567890123456789\"}")),
-		      HS_E_MEMORY);
+	                                        "\"0123456789012345678901234567890123456789\"}")),
+	              HS_E_MEMORY);
 	assert_true(hs_buf_ok(&b.out));
 	assert_slice_equal(hs_buf_slice(&b.out), HS_SLICE("before\n"));
 	free_bench(&b);
@@ -583,9 +567,8 @@ static void eras_may_wrap_round(void **state)
 {
 	static const char first[] = "{\"type\":\"page\",\"userId\":\"u\",\"a\":1,\"b\":2}";
 	static const char other[] = "{\"type\":\"page\",\"userId\":\"u\",\"x\":1,\"y\":2,\"z\":3}";
-	static const char more[] =
-	    "{\"type\":\"page\",\"userId\":\"u\",\"c\":1,\"d\":2,\"e\":3,\"f\":4,"
-	    "\"g\":5,\"h\":6,\"i\":7,\"j\":8}";
+	static const char more[] = "{\"type\":\"page\",\"userId\":\"u\",\"c\":1,\"d\":2,\"e\":3,\"f\":4,"
+				   "\"g\":5,\"h\":6,\"i\":7,\"j\":8}";
 	static const char leaves[] = ",\"a\":1,\"b\":2}";
 	struct bench b = { 0 };
 

@@ -100,30 +100,29 @@ static void read_on(struct hs_reader *reader)
 
 		assert_non_null(id);
 		id += strlen(label);
-		snprintf(s.got + used, sizeof s.got - used, "%s%.*s", used > 0 ? " " : "",
-		         (int)strcspn(id, "\""), id);
+		snprintf(s.got + used, sizeof s.got - used, "%s%.*s", used > 0 ? " " : "", (int)strcspn(id, "\""), id);
 	}
 	assert_int_equal(what, HS_READ_END);
 }
 
 /* The reader that has read all so far reads this. */
-#define assert_more(words)                                                                         \
-	do {                                                                                       \
-		if (s.reader == NULL)                                                              \
-			assert_result(hs_reader_open(s.d.settings, &s.reader), HS_OK);             \
-		read_on(s.reader);                                                                 \
-		assert_string_equal(s.got, words);                                                 \
+#define assert_more(words) \
+	do { \
+		if (s.reader == NULL) \
+			assert_result(hs_reader_open(s.d.settings, &s.reader), HS_OK); \
+		read_on(s.reader); \
+		assert_string_equal(s.got, words); \
 	} while (0)
 
 /* All there is, by one who has just come. */
-#define assert_all(words)                                                                          \
-	do {                                                                                       \
-		struct hs_reader *fresh;                                                           \
-                                                                                                   \
-		assert_result(hs_reader_open(s.d.settings, &fresh), HS_OK);                        \
-		read_on(fresh);                                                                    \
-		hs_reader_close(fresh);                                                            \
-		assert_string_equal(s.got, words);                                                 \
+#define assert_all(words) \
+	do { \
+		struct hs_reader *fresh; \
+\
+		assert_result(hs_reader_open(s.d.settings, &fresh), HS_OK); \
+		read_on(fresh); \
+		hs_reader_close(fresh); \
+		assert_string_equal(s.got, words); \
 	} while (0)
 
 static void note_problem(void *context, enum hs_problem p, const char *file, uint64_t line)

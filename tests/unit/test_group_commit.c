@@ -101,7 +101,7 @@ static void *wait_for_it(void *context)
 
 static void start(struct waiter *w, struct scene *s)
 {
-	*w = (struct waiter) { .s = s, .t = take(s) };
+	*w = (struct waiter){ .s = s, .t = take(s) };
 	assert_int_equal(pthread_create(&w->thread, NULL, wait_for_it, w), 0);
 }
 
@@ -146,9 +146,9 @@ static void open_gate(struct semaphore *g)
 	pthread_mutex_unlock(&g->lock);
 }
 
-#define GATE                                                                                       \
-	{                                                                                          \
-		.lock = PTHREAD_MUTEX_INITIALIZER, .moved = PTHREAD_COND_INITIALIZER               \
+#define GATE \
+	{ \
+		.lock = PTHREAD_MUTEX_INITIALIZER, .moved = PTHREAD_COND_INITIALIZER \
 	}
 
 /* --- tests -------------------------------------------------------------------------- */
@@ -440,8 +440,7 @@ static void *write_and_wait(void *context)
 	for (int i = 0; i < ROUNDS; i++) {
 		struct hs_ticket t = take(c->s);
 
-		if (hs_commit_wait(c->s->f, &t, soon()) != HS_OK ||
-		    atomic_load(&c->s->f->synced) < t.target)
+		if (hs_commit_wait(c->s->f, &t, soon()) != HS_OK || atomic_load(&c->s->f->synced) < t.target)
 			atomic_fetch_add(&c->disk->wrong, 1);
 	}
 	return NULL;
@@ -464,8 +463,7 @@ static int threads_of_a_process(void *context)
 static void threads_and_processes_at_once(void **state)
 {
 	struct scene *s = *state;
-	struct crowd c = { s, mmap(NULL, sizeof *c.disk, PROT_READ | PROT_WRITE,
-				   MAP_SHARED | MAP_ANONYMOUS, -1, 0) };
+	struct crowd c = { s, mmap(NULL, sizeof *c.disk, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0) };
 	pid_t pid[3];
 
 	assert_true(c.disk != MAP_FAILED);

@@ -39,7 +39,8 @@ static int write_gzip(struct hs_slice text, size_t piece, enum hs_file_writer_fo
 
 	assert_result(hs_file_writer_start(&w, fd, form), HS_OK);
 	for (size_t at = 0; at < text.n; at += piece)
-		assert_result(hs_file_writer_put(&w, hs_slice(text.p + at, text.n - at < piece ? text.n - at : piece)), HS_OK);
+		assert_result(hs_file_writer_put(&w, hs_slice(text.p + at, text.n - at < piece ? text.n - at : piece)),
+		              HS_OK);
 	assert_result(hs_file_writer_end(&w), HS_OK);
 	hs_file_writer_free(&w);
 	return fd;

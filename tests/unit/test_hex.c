@@ -35,9 +35,7 @@ static void nothing_but_digits(void **state)
 	for (int c = -128; c < 128; c++) {
 		const char *digits = "0123456789abcdefABCDEF";
 		const char *at = c == 0 ? NULL : strchr(digits, c);
-		int expected = at == NULL         ? -1
-			       : at - digits < 16 ? (int)(at - digits)
-						  : (int)(at - digits) - 6;
+		int expected = at == NULL ? -1 : at - digits < 16 ? (int)(at - digits) : (int)(at - digits) - 6;
 		char text[2] = { (char)c, '0' }, swapped[2] = { '0', (char)c };
 		uint8_t out;
 

@@ -140,7 +140,8 @@ static void neighbours_are_found(void **state)
 /* A guess is one of the entries, and a good one where they are evenly spread. */
 static void guesses_are_near(void **state)
 {
-	static const uint64_t ranges[][2] = { { 0, UINT64_MAX }, { 1000, 1300 },
+	static const uint64_t ranges[][2] = { { 0, UINT64_MAX },
+		                              { 1000, 1300 },
 		                              { UINT64_C(5) << 40, UINT64_C(7) << 40 } };
 	struct hs_id_block_entry e[HS_ID_BLOCK_ENTRIES] = { 0 };
 

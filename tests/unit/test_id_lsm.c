@@ -68,8 +68,7 @@ static void put(struct scene *s, struct hs_id_block_entry *e, size_t n, uint32_t
 		assert_int_equal(hs_id_lsm_put(s->c, &s->levels, since_s, e, n < BATCH ? n : BATCH), 0);
 }
 
-static void put_numbers(struct scene *s, uint64_t from, uint64_t to, uint32_t spooled_s,
-			uint32_t since_s)
+static void put_numbers(struct scene *s, uint64_t from, uint64_t to, uint32_t spooled_s, uint32_t since_s)
 {
 	struct hs_id_block_entry e[BATCH];
 
@@ -241,7 +240,7 @@ static void others_records_are_left_alone(void **state)
 
 	for (size_t i = 0; i < 2; i++) {
 		key.mv_data = (void *)(uintptr_t)&keys[i];
-		value = (MDB_val){ 4, (void *)(uintptr_t)"mine" };
+		value = (MDB_val){ 4, (void *)(uintptr_t) "mine" };
 		assert_int_equal(mdb_put(s->txn, s->records, &key, &value, 0), 0);
 	}
 	assert_int_equal(found_numbers(s, 0, 100, 0), 0);

@@ -15,9 +15,9 @@
 #include <unistd.h>
 
 enum {
-	EVENTS = 4030,   /* more than a commit, most of them on one line */
-	REFUSALS = 5,    /* in three places of the first commit, and in the second */
-	STEP = 3,        /* not every call each time: there are many */
+	EVENTS = 4030, /* more than a commit, most of them on one line */
+	REFUSALS = 5,  /* in three places of the first commit, and in the second */
+	STEP = 3,      /* not every call each time: there are many */
 };
 
 static struct {
@@ -146,7 +146,7 @@ static void assert_each_event_once(void)
 static void assert_each_refusal_once(void)
 {
 	static const char *const places[REFUSALS] = { "line 1, event 1: ", "line 1, event 2: ", "line 3: ",
-						      "line 4, event 4016: ", "line 4, event 4022: " };
+		                                      "line 4, event 4016: ", "line 4, event 4022: " };
 	struct hs_buf text = text_of("rejected");
 	size_t lines = 0;
 
@@ -194,7 +194,7 @@ enum { LONGEST = 160, ROUNDS = 12 };
 static void put_round(struct hs_buf *to, int n)
 {
 	hs_buf_put_slice(to, HS_SLICE(" [ {\"type\":\"page\",\"userId\":\"\\u00e9\\\"\xC3\xA9\xF0\x9F\x98\x80\","
-				      "\"properties\":{\"a\":[true,-1.5e+3,{}],\"n\":"));
+	                              "\"properties\":{\"a\":[true,-1.5e+3,{}],\"n\":"));
 	hs_buf_put_uint(to, (uint64_t)n);
 	hs_buf_put_slice(to, HS_SLICE("}} , 12.25e1 ,null] [] "));
 	put_event(to, n + 1);

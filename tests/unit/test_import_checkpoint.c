@@ -39,10 +39,12 @@ static void open_again(struct hs_import_checkpoint *b)
 
 static void places_are_kept(void **state)
 {
-	struct hs_try try = {
-		.to = { 900, 9, 3, true }, .after = 41, .rejected_after = 7, .spooled_at = "2026-11-24T10:15:00.123Z",
-		.name = "a \"b\".jsonl\xff", .name_n = 12
-	};
+	struct hs_try try = { .to = { 900, 9, 3, true },
+		              .after = 41,
+		              .rejected_after = 7,
+		              .spooled_at = "2026-11-24T10:15:00.123Z",
+		              .name = "a \"b\".jsonl\xff",
+		              .name_n = 12 };
 	struct hs_import_checkpoint b;
 
 	(void)state;
@@ -77,7 +79,8 @@ static void torn_lines_count_as_nothing(void **state)
 	(void)state;
 	assert_int_equal(hs_import_checkpoint_open(fd, KEY, &b), HS_OK);
 	assert_int_equal(hs_import_checkpoint_move(&b, &(struct hs_spot){ 500, 5, 0, false }, 0, true), HS_OK);
-	spooldir_add(&dir, NAME, HS_SLICE("{\"at\":777,\"line\":7,\"event\":0,\"array\":0,\"x\":1}\n{\"at\":99999,\"li"));
+	spooldir_add(&dir, NAME,
+	             HS_SLICE("{\"at\":777,\"line\":7,\"event\":0,\"array\":0,\"x\":1}\n{\"at\":99999,\"li"));
 	open_again(&b);
 	assert_int_equal(b.spot.at, 500);
 	assert_int_equal(hs_import_checkpoint_move(&b, &(struct hs_spot){ 600, 6, 0, false }, 0, true), HS_OK);

@@ -63,8 +63,7 @@ static void again(struct scene *s, const char *settings)
 
 /* Expects that so many of the words are there already. */
 #define put(spool, words, there) put_at((spool), (words), (there), __FILE__, __LINE__)
-static void put_at(struct hs_spool *spool, const char *words, uint64_t there, const char *file,
-		   int line)
+static void put_at(struct hs_spool *spool, const char *words, uint64_t there, const char *file, int line)
 {
 	uint64_t duplicate;
 	enum hs_result r = spooldir_append(spool, words, &duplicate);
@@ -182,11 +181,14 @@ static void lose_recent(struct scene *s)
 	fd = open(path, O_WRONLY);
 	assert_true(fd >= 0);
 	assert_int_equal(pwrite(fd, &nowhere, sizeof nowhere, offsetof(struct hs_shared_state, recent.to)),
-			 sizeof nowhere);
+	                 sizeof nowhere);
 	close(fd);
 }
 
-static void lose_nothing(struct scene *s) { (void)s; }
+static void lose_nothing(struct scene *s)
+{
+	(void)s;
+}
 
 static void across(struct scene *s, void (*lose)(struct scene *s))
 {
@@ -319,9 +321,9 @@ static void not_written_and_no_memory(void **state)
 			struct events *e = events_new(many("x", 0, 300));
 			uint64_t duplicate = 0;
 			struct hs_append append = { .records = hs_buf_slice(&e->lines),
-						    .record = e->record,
-						    .count = e->count,
-						    .duplicate = &duplicate };
+				                    .record = e->record,
+				                    .count = e->count,
+				                    .duplicate = &duplicate };
 			enum hs_result r;
 
 			again(s, "");
@@ -348,17 +350,16 @@ static void every_allocation_fails(void **state)
 				struct events *e = events_new("a b a c");
 				uint64_t duplicate = 0;
 				struct hs_append append = { .records = hs_buf_slice(&e->lines),
-							    .record = e->record,
-							    .count = e->count,
-							    .duplicate = &duplicate };
+					                    .record = e->record,
+					                    .count = e->count,
+					                    .duplicate = &duplicate };
 				enum hs_result r;
 
 				again(s, "");
 				if (nth % 2 == 0)
 					put(s->spool, "z", 0);
 				append.deadline_ms = hs_io_now_monotonic() + PATIENCE_MS;
-				wrap_fail((enum wrap_call)call, nth, ever ? WRAP_FOREVER : 1,
-					  ENOMEM);
+				wrap_fail((enum wrap_call)call, nth, ever ? WRAP_FOREVER : 1, ENOMEM);
 				r = hs_spool_append(s->spool, &append);
 				wrap_reset();
 				if (r == HS_OK)
@@ -388,11 +389,11 @@ static void append_beside(void *context)
 	struct events *e = events_new("z");
 	uint64_t duplicate;
 
-	hs_spool_append(context, &(struct hs_append) { .records = hs_buf_slice(&e->lines),
-						       .record = e->record,
-						       .count = 1,
-						       .duplicate = &duplicate,
-						       .deadline_ms = hs_io_now_monotonic() + 5 });
+	hs_spool_append(context, &(struct hs_append){ .records = hs_buf_slice(&e->lines),
+	                                              .record = e->record,
+	                                              .count = 1,
+	                                              .duplicate = &duplicate,
+	                                              .deadline_ms = hs_io_now_monotonic() + 5 });
 	events_free(e);
 }
 
@@ -565,8 +566,7 @@ static void boot(struct scene *s)
 }
 
 static void (*const harms[])(struct scene *s) = {
-	lose_index,  cut_index,  empty_index, put_noise, put_noise_behind_the_head,
-	put_another, lose_state, boot,
+	lose_index, cut_index, empty_index, put_noise, put_noise_behind_the_head, put_another, lose_state, boot,
 };
 
 static void fill_three_segments(struct scene *s)
@@ -651,12 +651,10 @@ static int use_harmed(void *context)
 			continue;
 		harms[i](s);
 		for (int j = 0; j < 3; j++)
-			if (spooldir_append(s->spool, many("m", 300 * j, 300 * j + 300),
-					    &duplicate) != HS_OK ||
+			if (spooldir_append(s->spool, many("m", 300 * j, 300 * j + 300), &duplicate) != HS_OK ||
 			    duplicate != 300)
 				return 10 + (int)i;
-		if (spooldir_append(s->spool, many("n", 300 * (int)i, 300 * (int)i + 300),
-				    &duplicate) != HS_OK ||
+		if (spooldir_append(s->spool, many("n", 300 * (int)i, 300 * (int)i + 300), &duplicate) != HS_OK ||
 		    duplicate != 0)
 			return 20 + (int)i;
 	}
@@ -974,9 +972,11 @@ static enum hs_result put_hurriedly(struct hs_spool *spool)
 	static const char line[] = "{\"type\":\"a\"}\n";
 	struct hs_record record = { .n = sizeof line - 1 };
 	uint64_t duplicate;
-	struct hs_append append = { .records = HS_SLICE(line), .record = &record, .count = 1,
-				    .duplicate = &duplicate,
-				    .deadline_ms = hs_io_now_monotonic() + 1 };
+	struct hs_append append = { .records = HS_SLICE(line),
+		                    .record = &record,
+		                    .count = 1,
+		                    .duplicate = &duplicate,
+		                    .deadline_ms = hs_io_now_monotonic() + 1 };
 
 	return hs_spool_append(spool, &append);
 }
@@ -1003,8 +1003,7 @@ static void made_anew_in_turns(void **state)
 
 	assert_int_equal(mkdir(s->d.path, 0700), 0);
 	for (i = 0; i < LINES; i++)
-		hs_buf_put(&text, line,
-			   (size_t)snprintf(line, sizeof line, "{\"message_id\":\"m%d\"}\n", i));
+		hs_buf_put(&text, line, (size_t)snprintf(line, sizeof line, "{\"message_id\":\"m%d\"}\n", i));
 	spooldir_write(&s->d, "events-20261123T101500.123Z-000001.jsonl", hs_buf_slice(&text));
 	hs_buf_free(&text);
 	put(s->spool, "m0 x", 1);
@@ -1037,8 +1036,7 @@ static void fill_open_segment(struct scene *s, int lines)
 
 	assert_int_equal(mkdir(s->d.path, 0700), 0);
 	for (int i = 0; i < lines; i++)
-		hs_buf_put(&text, line,
-			   (size_t)snprintf(line, sizeof line, "{\"message_id\":\"m%d\"}\n", i));
+		hs_buf_put(&text, line, (size_t)snprintf(line, sizeof line, "{\"message_id\":\"m%d\"}\n", i));
 	spooldir_write(&s->d, "events.jsonl", hs_buf_slice(&text));
 	hs_buf_free(&text);
 }
@@ -1110,8 +1108,7 @@ static void the_map_grows(void **state)
 
 	assert_int_equal(mkdir(s->d.path, 0700), 0);
 	for (int i = 0; i < LINES; i++)
-		hs_buf_put(&text, line,
-			   (size_t)snprintf(line, sizeof line, "{\"message_id\":\"m%d\"}\n", i));
+		hs_buf_put(&text, line, (size_t)snprintf(line, sizeof line, "{\"message_id\":\"m%d\"}\n", i));
 	spooldir_write(&s->d, "events-20261123T101500.123Z-000001.jsonl", hs_buf_slice(&text));
 	hs_buf_free(&text);
 	hurried(s);
@@ -1131,9 +1128,16 @@ static void an_error_of_lmdb_has_its_word(void **state)
 		int code;
 		enum hs_result result;
 	} want[] = {
-		{ 0, HS_OK }, { EROFS, HS_E_READ_ONLY }, { ENOSPC, HS_E_FULL }, { EDQUOT, HS_E_FULL },
-		{ EFBIG, HS_E_FULL }, { MDB_MAP_FULL, HS_E_FULL }, { ENOMEM, HS_E_MEMORY }, { EIO, HS_E_IO },
-		{ MDB_CORRUPTED, HS_E_IO }, { MDB_PANIC, HS_E_IO },
+		{ 0, HS_OK },
+		{ EROFS, HS_E_READ_ONLY },
+		{ ENOSPC, HS_E_FULL },
+		{ EDQUOT, HS_E_FULL },
+		{ EFBIG, HS_E_FULL },
+		{ MDB_MAP_FULL, HS_E_FULL },
+		{ ENOMEM, HS_E_MEMORY },
+		{ EIO, HS_E_IO },
+		{ MDB_CORRUPTED, HS_E_IO },
+		{ MDB_PANIC, HS_E_IO },
 	};
 
 	(void)state;

@@ -254,15 +254,21 @@ static struct stage *new_stage(const char *conf, struct hs_slice body)
 	s->settings = hs_settings_new("test.conf", hs_slice_str(conf), NULL, &error);
 	if (s->settings == NULL)
 		fail_msg("the settings are wrong: %s", error.text);
-	s->transport = (struct hs_transport) { .params = stage_params,
-					   .read = stage_read,
-					   .write = stage_write,
-					   .finish = stage_finish,
-					   .reads_past_length = true };
-	s->store = (struct hs_store_ops) {
-		.self = s, .append = stage_append, .post = stage_post, .health = stage_health,
-		.count_answer = stage_count_answer, .spool = (struct hs_spool *)s,
-		.now = wall, .now_monotonic = monotonic, .unverified = &s->unverified,
+	s->transport = (struct hs_transport){ .params = stage_params,
+		                              .read = stage_read,
+		                              .write = stage_write,
+		                              .finish = stage_finish,
+		                              .reads_past_length = true };
+	s->store = (struct hs_store_ops){
+		.self = s,
+		.append = stage_append,
+		.post = stage_post,
+		.health = stage_health,
+		.count_answer = stage_count_answer,
+		.spool = (struct hs_spool *)s,
+		.now = wall,
+		.now_monotonic = monotonic,
+		.unverified = &s->unverified,
 	};
 	s->scratch = hs_scratch_new(&s->store, 7);
 	s->exchange = hs_exchange_new(&s->transport, stage_ended, s);
@@ -342,8 +348,7 @@ static int serve(struct stage *s)
 
 	serve_and_read_log(s);
 	assert_true(s->calls >= 3);
-	assert_string_equal(s->story + s->calls - 3,
-			    "WFE"); /* answered, finished and ended, once, at the end */
+	assert_string_equal(s->story + s->calls - 3, "WFE"); /* answered, finished and ended, once, at the end */
 	for (size_t i = 0; i < sizeof secrets / sizeof *secrets; i++) {
 		assert_false(contains(&s->head, secrets[i]));
 		assert_false(contains(&s->answer, secrets[i]));
@@ -438,9 +443,8 @@ static void the_tenant_is_in_the_record(void **state)
 
 static void the_settings_decide(void **state)
 {
-	struct stage *s =
-	    new_stage(OPEN "durability = none\nnames = verbatim\nvalidate = lenient\n",
-		      HS_SLICE("{\"type\":\"custom\",\"messageId\":1,\"a\":{\"bC\":1}}"));
+	struct stage *s = new_stage(OPEN "durability = none\nnames = verbatim\nvalidate = lenient\n",
+	                            HS_SLICE("{\"type\":\"custom\",\"messageId\":1,\"a\":{\"bC\":1}}"));
 
 	(void)state;
 	assert_int_equal(serve(s), 202);
@@ -450,10 +454,9 @@ static void the_settings_decide(void **state)
 
 static void odd_time_stamps_are_counted(void **state)
 {
-	struct stage *s = new_stage(
-	    OPEN, HS_SLICE("[" PAGE ",{\"type\":\"page\",\"userId\":\"u\",\"timestamp\":\"x\"},"
-			   "{\"type\":\"page\",\"userId\":\"u\",\"sentAt\":1},"
-			   "{\"type\":\"page\",\"sentAt\":1}]"));
+	struct stage *s = new_stage(OPEN, HS_SLICE("[" PAGE ",{\"type\":\"page\",\"userId\":\"u\",\"timestamp\":\"x\"},"
+	                                           "{\"type\":\"page\",\"userId\":\"u\",\"sentAt\":1},"
+	                                           "{\"type\":\"page\",\"sentAt\":1}]"));
 
 	(void)state;
 	assert_int_equal(serve(s), 200);
@@ -501,8 +504,7 @@ static void a_settings_header_that_is_none(void **state)
 		if (serve(s) != 400)
 			fail_msg("'%s' was taken", headers[i]);
 		expect(s, "records", "");
-		expect(s, "answer",
-		       "{\"message\":\"X-Segment-Settings is not base64 of a JSON object\"}\n");
+		expect(s, "answer", "{\"message\":\"X-Segment-Settings is not base64 of a JSON object\"}\n");
 		assert_true(contains(&s->rejected, "\"body\":\"[{\\\"type\\\":"));
 		free_stage(s);
 	}
@@ -512,8 +514,7 @@ static void a_settings_header_that_is_none(void **state)
 
 static void strangers_leave_nothing_but_a_log_line(void **state)
 {
-	static const char *const bodies[] = { PAGE,           "[" PAGE "]", "broken",
-					      "{\"type\":1}", "",           "[1]" };
+	static const char *const bodies[] = { PAGE, "[" PAGE "]", "broken", "{\"type\":1}", "", "[1]" };
 
 	(void)state;
 	for (size_t i = 0; i < sizeof bodies / sizeof *bodies; i++) {
@@ -557,7 +558,8 @@ static void expect_credential(struct stage *s, int status, const char *key, unsi
 /* Only a request that is let in uses a credential, be its body good or not. */
 static void the_credential_that_let_a_request_in(void **state)
 {
-	struct stage *s = new_stage(CONF "auth = either\nsecret = other\nsecret = s3cret\n[keys]\nacme = k3y\n", HS_SLICE(PAGE));
+	struct stage *s =
+	    new_stage(CONF "auth = either\nsecret = other\nsecret = s3cret\n[keys]\nacme = k3y\n", HS_SLICE(PAGE));
 
 	(void)state;
 	expect_credential(s, 401, "", 0);
@@ -649,15 +651,11 @@ static void expect_body_fault(long then, size_t cut, int status, const char *ans
 static void bodies_that_do_not_come_whole(void **state)
 {
 	(void)state;
-	expect_body_fault(AT_THE_END, 1, 400,
-			  "{\"message\":\"body shorter than Content-Length\"}\n");
-	expect_body_fault(AT_THE_END, sizeof PAGE - 1, 400,
-			  "{\"message\":\"body shorter than Content-Length\"}\n");
-	expect_body_fault(PEER_GONE, 1, 400,
-			  "{\"message\":\"body shorter than Content-Length\"}\n");
+	expect_body_fault(AT_THE_END, 1, 400, "{\"message\":\"body shorter than Content-Length\"}\n");
+	expect_body_fault(AT_THE_END, sizeof PAGE - 1, 400, "{\"message\":\"body shorter than Content-Length\"}\n");
+	expect_body_fault(PEER_GONE, 1, 400, "{\"message\":\"body shorter than Content-Length\"}\n");
 	expect_body_fault(TOO_SLOW, 1, 503, "{\"message\":\"body did not arrive in time\"}\n");
-	expect_body_fault(TOO_SLOW, sizeof PAGE - 1, 503,
-			  "{\"message\":\"body did not arrive in time\"}\n");
+	expect_body_fault(TOO_SLOW, sizeof PAGE - 1, 503, "{\"message\":\"body did not arrive in time\"}\n");
 }
 
 static void a_body_longer_than_announced(void **state)
@@ -733,8 +731,7 @@ static void deadlines(void **state)
 
 static void an_invalid_event_is_kept_as_rejected(void **state)
 {
-	struct stage *s =
-	    new_stage(CONF "[keys]\nacme = k3y\n", HS_SLICE(" {\"type\":\"page\"}\n"));
+	struct stage *s = new_stage(CONF "[keys]\nacme = k3y\n", HS_SLICE(" {\"type\":\"page\"}\n"));
 
 	(void)state;
 	param(s, "HTTP_AUTHORIZATION", "Bearer k3y");
@@ -742,8 +739,7 @@ static void an_invalid_event_is_kept_as_rejected(void **state)
 	expect(s, "story", "RAWFE");
 	expect(s, "records", "");
 	expect(s, "rejected",
-	       "{\"spooled_at\":\"" AT
-	       "\",\"status\":400,\"tenant\":\"acme\",\"message\":\"userId or anonymousId "
+	       "{\"spooled_at\":\"" AT "\",\"status\":400,\"tenant\":\"acme\",\"message\":\"userId or anonymousId "
 	       "required\",\"remote_addr\":\"192.0.2.1\",\"body\":\"{\\\"type\\\":"
 	       "\\\"page\\\"}\"}\n");
 	expect(s, "answer", "{\"message\":\"userId or anonymousId required\"}\n");
@@ -799,7 +795,7 @@ static void broken_json_is_kept_whole_and_nothing_of_it_spooled(void **state)
 		expect(s, "records", "");
 		assert_int_equal(s->rejected.n > 0 ? s->rejected.p[s->rejected.n - 1] : 0, '\n');
 		assert_ptr_equal(memchr(s->rejected.p, '\n', s->rejected.n),
-				 s->rejected.p + s->rejected.n - 1); /* one line for all of it */
+		                 s->rejected.p + s->rejected.n - 1); /* one line for all of it */
 		free_stage(s);
 	}
 }
@@ -811,8 +807,7 @@ static void bytes_that_are_not_utf8_are_kept_in_base64(void **state)
 	(void)state;
 	assert_int_equal(serve(s), 400);
 	expect(s, "answer", "{\"message\":\"not UTF-8, at byte 1\"}\n");
-	assert_true(
-	    contains(&s->rejected, "\"body\":\"\\\"\\ufffd\\\"\",\"body_base64\":\"Iv8i\"}\n"));
+	assert_true(contains(&s->rejected, "\"body\":\"\\\"\\ufffd\\\"\",\"body_base64\":\"Iv8i\"}\n"));
 	free_stage(s);
 }
 
@@ -851,10 +846,9 @@ static void batches(void **state)
 	} table[] = {
 		{ "[]", 200, "{\"accepted\":0,\"duplicate\":0,\"rejected\":0}\n", "", 0 },
 		{ " [ ] ", 200, "{\"accepted\":0,\"duplicate\":0,\"rejected\":0}\n", "", 0 },
-		{ "[" PAGE "]", 200, "{\"accepted\":1,\"duplicate\":0,\"rejected\":0}\n", PAGE_LINE,
+		{ "[" PAGE "]", 200, "{\"accepted\":1,\"duplicate\":0,\"rejected\":0}\n", PAGE_LINE, 0 },
+		{ "[" PAGE ", " PAGE "]", 200, "{\"accepted\":2,\"duplicate\":0,\"rejected\":0}\n", PAGE_LINE PAGE_LINE,
 		  0 },
-		{ "[" PAGE ", " PAGE "]", 200, "{\"accepted\":2,\"duplicate\":0,\"rejected\":0}\n",
-		  PAGE_LINE PAGE_LINE, 0 },
 		{ "[" PAGE "," NO_ID "," PAGE "]", 200,
 		  "{\"accepted\":2,\"duplicate\":0,\"rejected\":1,"
 		  "\"message\":\"event 2: userId or anonymousId required\"}\n",
@@ -881,10 +875,10 @@ static void batches(void **state)
 		{ "[" NO_SUCH "," NO_ID "," NO_SUCH "]", 400, NULL, "", 3 },
 		{ "[" NO_SUCH "," PAGE "]", 200, NULL, PAGE_LINE, 1 },
 		/* wrapped, mixed, and an array inside an array is no batch */
-		{ "[{\"json\":" PAGE "},{\"json\":" PAGE "}]", 200,
-		  "{\"accepted\":2,\"duplicate\":0,\"rejected\":0}\n", PAGE_LINE PAGE_LINE, 0 },
-		{ "[" PAGE ",{\"json\":" PAGE "}]", 200,
-		  "{\"accepted\":2,\"duplicate\":0,\"rejected\":0}\n", PAGE_LINE PAGE_LINE, 0 },
+		{ "[{\"json\":" PAGE "},{\"json\":" PAGE "}]", 200, "{\"accepted\":2,\"duplicate\":0,\"rejected\":0}\n",
+		  PAGE_LINE PAGE_LINE, 0 },
+		{ "[" PAGE ",{\"json\":" PAGE "}]", 200, "{\"accepted\":2,\"duplicate\":0,\"rejected\":0}\n",
+		  PAGE_LINE PAGE_LINE, 0 },
 		{ "[{\"json\":" NO_ID "}]", 400, NULL, "", 1 },
 		{ "[{\"json\":[" PAGE "]}]", 400, NULL, "", 1 },
 		{ "[{\"json\":1}]", 400, NULL, "", 1 },
@@ -926,14 +920,12 @@ static void a_rejected_event_of_a_batch_says_which(void **state)
 
 	(void)state;
 	assert_int_equal(serve(s), 200);
-	expect(
-	    s, "rejected",
-	    "{\"spooled_at\":\"" AT
-	    "\",\"status\":400,\"message\":\"event 2: userId or anonymousId "
-	    "required\",\"remote_addr\":\"192.0.2.1\",\"body\":\"{\\\"type\\\":\\\"page\\\"}\"}\n"
-	    "{\"spooled_at\":\"" AT "\",\"status\":501,\"message\":\"event 3: type not supported\","
-	    "\"remote_addr\":\"192.0.2.1\",\"body\":\"{\\\"type\\\":\\\"x\\\",\\\"userId\\\":"
-	    "\\\"u\\\"}\"}\n");
+	expect(s, "rejected",
+	       "{\"spooled_at\":\"" AT "\",\"status\":400,\"message\":\"event 2: userId or anonymousId "
+	       "required\",\"remote_addr\":\"192.0.2.1\",\"body\":\"{\\\"type\\\":\\\"page\\\"}\"}\n"
+	       "{\"spooled_at\":\"" AT "\",\"status\":501,\"message\":\"event 3: type not supported\","
+	       "\"remote_addr\":\"192.0.2.1\",\"body\":\"{\\\"type\\\":\\\"x\\\",\\\"userId\\\":"
+	       "\\\"u\\\"}\"}\n");
 	free_stage(s);
 }
 
@@ -985,8 +977,8 @@ static void so_many_events_and_no_more(void **state)
 
 static void nothing_is_acknowledged_that_is_not_kept(void **state)
 {
-	static const enum hs_result failures[] = { HS_E_FULL, HS_E_IO,     HS_E_SYNC,
-						   HS_E_TIMEOUT, HS_E_MEMORY, HS_E_SPOOL_DIR };
+	static const enum hs_result failures[] = { HS_E_FULL,    HS_E_IO,     HS_E_SYNC,
+		                                   HS_E_TIMEOUT, HS_E_MEMORY, HS_E_SPOOL_DIR };
 	static const char *const bodies[] = { PAGE, NO_ID, "broken", "[" PAGE "," NO_ID "]" };
 
 	(void)state;
@@ -997,8 +989,7 @@ static void nothing_is_acknowledged_that_is_not_kept(void **state)
 
 			s->append_result = failures[i];
 			assert_int_equal(serve(s), 503);
-			snprintf(answer, sizeof answer, "{\"message\":\"%s\"}\n",
-				 hs_result_info(failures[i])->message);
+			snprintf(answer, sizeof answer, "{\"message\":\"%s\"}\n", hs_result_info(failures[i])->message);
 			expect(s, "answer", answer);
 			assert_true(contains(&s->head, "Retry-After: "));
 			free_stage(s);
@@ -1007,8 +998,7 @@ static void nothing_is_acknowledged_that_is_not_kept(void **state)
 
 static void duplicates_are_counted_apart(void **state)
 {
-	struct stage *s =
-	    new_stage(OPEN "durability = none\n", HS_SLICE("[" PAGE "," NO_ID "," PAGE "]"));
+	struct stage *s = new_stage(OPEN "durability = none\n", HS_SLICE("[" PAGE "," NO_ID "," PAGE "]"));
 
 	(void)state;
 	s->duplicate = 1;
@@ -1026,10 +1016,9 @@ static void duplicates_are_counted_apart(void **state)
 /* What makes an event a duplicate is handed over with it (dedup_key.h). */
 static void events_come_with_their_identity(void **state)
 {
-	struct stage *s = new_stage(
-	    OPEN,
-	    HS_SLICE("[{\"type\":\"page\",\"userId\":\"u\"},{\"type\":\"page\",\"userId\":\"u\",\"timestamp\":\"2026-11-23\"},"
-		     "{\"type\":\"page\",\"userId\":\"u\",\"messageId\":\"m-1\"}]"));
+	struct stage *s = new_stage(OPEN, HS_SLICE("[{\"type\":\"page\",\"userId\":\"u\"},{\"type\":\"page\","
+	                                           "\"userId\":\"u\",\"timestamp\":\"2026-11-23\"},"
+	                                           "{\"type\":\"page\",\"userId\":\"u\",\"messageId\":\"m-1\"}]"));
 	struct hs_dedup_key first;
 
 	(void)state;
@@ -1090,8 +1079,8 @@ static void health(void **state)
 
 static void requests_do_not_know_each_other(void **state)
 {
-	struct stage *s = new_stage(CONF "auth = either\nsecret = s3cret\n[keys]\nacme = k3y\n",
-				    HS_SLICE("[" PAGE "," NO_ID "]"));
+	struct stage *s =
+	    new_stage(CONF "auth = either\nsecret = s3cret\n[keys]\nacme = k3y\n", HS_SLICE("[" PAGE "," NO_ID "]"));
 
 	(void)state;
 	param(s, "HTTP_AUTHORIZATION", "Bearer k3y");
@@ -1115,8 +1104,7 @@ static void requests_do_not_know_each_other(void **state)
 /* While one waits for the disk, the thread serves others: all that it has is theirs. */
 static void what_is_posted_is_answered_later(void **state)
 {
-	struct stage *s = new_stage(CONF "auth = either\nsecret = s3cret\n[keys]\nacme = k3y\n",
-				    HS_SLICE(PAGE));
+	struct stage *s = new_stage(CONF "auth = either\nsecret = s3cret\n[keys]\nacme = k3y\n", HS_SLICE(PAGE));
 	struct stage *other = new_stage(OPEN, HS_SLICE("[" PAGE "," PAGE "," NO_ID "]"));
 	struct hs_buf large = { 0 };
 

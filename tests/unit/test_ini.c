@@ -44,7 +44,9 @@ static void pairs(void **state)
 	} cases[] = {
 		{ "", "", 0 },
 		{ "a=b", "[] <a> = <b>\n", 0 },
-		{ "\xEF\xBB\xBF" "a = b\r\n", "[] <a> = <b>\n", 0 },
+		{ "\xEF\xBB\xBF"
+		  "a = b\r\n",
+		  "[] <a> = <b>\n", 0 },
 		{ "[k]\na = b ; c\n[l] # c\nd=\n", "[k] <a> = <b>\n[l] <d> = <>\n", 0 },
 		{ "a = b;c # d\n", "[] <a> = <b;c # d>\n", 0 },
 		{ "a = \"b = c\"\n", "[] <a> = <\"b = c\">\n", 0 },
@@ -139,11 +141,8 @@ static void as_inih(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(pairs),
-		cmocka_unit_test(longest_line),
-		cmocka_unit_test(nul_byte),
-		cmocka_unit_test(nothing_remains),
-		cmocka_unit_test(as_inih),
+		cmocka_unit_test(pairs),           cmocka_unit_test(longest_line), cmocka_unit_test(nul_byte),
+		cmocka_unit_test(nothing_remains), cmocka_unit_test(as_inih),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -82,8 +82,7 @@ static const char *token_fault(const struct hs_json *j, uint32_t i)
 		return "kind and first byte differ";
 	if (t->kind > HS_JSON_ARRAY && behind(j, i) != i + 1)
 		return "a scalar holds something";
-	if ((t->kind == HS_JSON_STRING || t->kind == HS_JSON_KEY) &&
-	    t->escaped != (memchr(raw.p, '\\', raw.n) != NULL))
+	if ((t->kind == HS_JSON_STRING || t->kind == HS_JSON_KEY) && t->escaped != (memchr(raw.p, '\\', raw.n) != NULL))
 		return "escaped is wrong";
 	if (t->kind <= HS_JSON_ARRAY && t->spaced != has_blank_outside_strings(raw))
 		return "spaced is wrong";
@@ -121,8 +120,8 @@ static void check_second_opinion(struct test_case *c, struct hs_slice text, bool
 	bool accepts = json_c_accepts(text);
 
 	if (!marked && accepts != we_accept)
-		case_fail(c, "json-c %s this; if it is wrong, add 'json-c %s'",
-			  accepts ? "accepts" : "refuses", accepts ? "accepts" : "refuses");
+		case_fail(c, "json-c %s this; if it is wrong, add 'json-c %s'", accepts ? "accepts" : "refuses",
+		          accepts ? "accepts" : "refuses");
 	if (marked && accepts != hs_slice_eq(mark, HS_SLICE("accepts")))
 		case_fail(c, "json-c does not do what the mark says");
 	if (marked && accepts == we_accept)
@@ -146,8 +145,7 @@ static void check_cut(struct test_case *c, struct hs_json *j, struct hs_slice in
 		bool at_end = (r == HS_E_JSON_END || r == HS_E_JSON_EMPTY) && j->pos == n;
 
 		if (!at_end && r != HS_E_JSON_UTF8 && r != HS_OK)
-			case_fail(c, "cut to %zu bytes: %s at %zu", n, hs_result_info(r)->name,
-				  j->pos);
+			case_fail(c, "cut to %zu bytes: %s at %zu", n, hs_result_info(r)->name, j->pos);
 		if (r == HS_OK && has_an_end && !is_blank(in.p[n]))
 			case_fail(c, "cut to %zu bytes: taken", n);
 		free((char *)cut.p);
@@ -182,8 +180,7 @@ static void run_json_case(struct test_case *c)
 
 /* --- tokens ----------------------------------------------------------------- */
 
-static void expect_token(const struct hs_json *j, uint32_t i, enum hs_json_kind kind,
-			 const char *raw, uint32_t next)
+static void expect_token(const struct hs_json *j, uint32_t i, enum hs_json_kind kind, const char *raw, uint32_t next)
 {
 	assert_in_range(i, 0, j->n - 1);
 	assert_int_equal(j->tok[i].kind, kind);
@@ -196,9 +193,7 @@ static void tokens_follow_the_text(void **state)
 	struct hs_json j = { 0 };
 
 	(void)state;
-	assert_result(
-	    hs_json_document(&j, HS_SLICE(" {\"a\": [1, -2.50e1],\"b\\n\":{}, \"c\":null } ")),
-	    HS_OK);
+	assert_result(hs_json_document(&j, HS_SLICE(" {\"a\": [1, -2.50e1],\"b\\n\":{}, \"c\":null } ")), HS_OK);
 	assert_int_equal(j.n, 9);
 	expect_token(&j, 0, HS_JSON_OBJECT, "{\"a\": [1, -2.50e1],\"b\\n\":{}, \"c\":null }", 9);
 	expect_token(&j, 1, HS_JSON_KEY, "\"a\"", 2);
@@ -475,8 +470,7 @@ static void doubled_keys_are_found_among_any_number(void **state)
 	(void)state;
 	hs_json_init(&j, 42);
 	for (unsigned count = 2; count < 3000; count += count < 70 ? 1 : 331) {
-		const struct spelling *s =
-		    &spellings[count % (sizeof spellings / sizeof *spellings)];
+		const struct spelling *s = &spellings[count % (sizeof spellings / sizeof *spellings)];
 
 		for (unsigned twin = 0; twin < count - 1; twin += 1 + count / 5) {
 			hs_buf_reset(&b);
@@ -507,8 +501,7 @@ static void a_small_object_touches_little_of_a_large_table(void **state)
 	for (unsigned last = 40 - 2; last < 40; last++) {
 		hs_buf_reset(&b);
 		put_keys(&b, 40, last, &strange);
-		assert_result(hs_json_document(&j, hs_buf_slice(&b)),
-			      last == 40 - 1 ? HS_OK : HS_E_JSON_TWICE);
+		assert_result(hs_json_document(&j, hs_buf_slice(&b)), last == 40 - 1 ? HS_OK : HS_E_JSON_TWICE);
 		for (uint32_t i = 128; i < j.table_cap; i++)
 			assert_int_equal(j.table[i], UINT32_MAX);
 	}
@@ -547,15 +540,13 @@ static void more_keys_than_are_remembered(void **state)
 	for (unsigned last = KEYS - 2; last <= KEYS; last++) {
 		hs_buf_reset(&b);
 		put_keys(&b, KEYS, last, &plain);
-		assert_result(hs_json_document(&j, hs_buf_slice(&b)),
-			      last < KEYS - 1 ? HS_E_JSON_TWICE : HS_OK);
+		assert_result(hs_json_document(&j, hs_buf_slice(&b)), last < KEYS - 1 ? HS_E_JSON_TWICE : HS_OK);
 		assert_in_range(j.keys.cap, 1, 1 << 15); /* memory has a bound */
 	}
 	hs_buf_reset(&b);
 	put_keys(&b, KEYS, 7, &plain);
 	assert_result(hs_json_document(&j, hs_buf_slice(&b)), HS_E_JSON_TWICE);
-	assert_result(hs_json_document(&j, HS_SLICE("{\"k7\":1,\"k8\":1,\"k7\":1}")),
-		      HS_E_JSON_TWICE);
+	assert_result(hs_json_document(&j, HS_SLICE("{\"k7\":1,\"k8\":1,\"k7\":1}")), HS_E_JSON_TWICE);
 	assert_int_equal(j.pos, 15);
 	hs_json_shrink(&j);
 	assert_result(hs_json_document(&j, HS_SLICE("{\"k7\":1,\"k8\":1}")), HS_OK);
@@ -597,20 +588,13 @@ static void texts_read_one_after_another(void **state)
 		enum hs_result result;
 		size_t pos;
 	} table[] = {
-		{ "{\"a\":1,\"b\":{\"c\":1,\"a\":2},\"originalTimestamp\":3,\"padding\":0}", HS_OK,
-		  0 },
-		{ "{\"a\":1,\"b\":{\"c\":1,\"a\":2},\"originalTimestamp\":3,\"padding\":0}", HS_OK,
-		  0 },
-		{ "{\"a\":1,\"b\":{\"c\":1,\"c\":2},\"originalTimestamp\":3}", HS_E_JSON_TWICE,
-		  18 },
-		{ "{\"b\":{\"a\":2,\"c\":1},\"originalTimestam\":3,\"a\":1,\"b\":2}",
-		  HS_E_JSON_TWICE, 46 },
-		{ "{\"a\":1,\"a\":{\"c\":1},\"originalTimestamp\":3,\"padding\":0}",
-		  HS_E_JSON_TWICE, 7 },
-		{ "[{\"a\":1},{\"a\":1},{\"a\":1,\"b\":{}},{\"a\":1,\"b\":[{\"c\":1},{\"c\":1}]}]",
-		  HS_OK, 0 },
-		{ "{\"a\":1,\"b\" :1,\"originalTimestamp\":3,\"b\":2,\"padding\":0}",
-		  HS_E_JSON_TWICE, 36 },
+		{ "{\"a\":1,\"b\":{\"c\":1,\"a\":2},\"originalTimestamp\":3,\"padding\":0}", HS_OK, 0 },
+		{ "{\"a\":1,\"b\":{\"c\":1,\"a\":2},\"originalTimestamp\":3,\"padding\":0}", HS_OK, 0 },
+		{ "{\"a\":1,\"b\":{\"c\":1,\"c\":2},\"originalTimestamp\":3}", HS_E_JSON_TWICE, 18 },
+		{ "{\"b\":{\"a\":2,\"c\":1},\"originalTimestam\":3,\"a\":1,\"b\":2}", HS_E_JSON_TWICE, 46 },
+		{ "{\"a\":1,\"a\":{\"c\":1},\"originalTimestamp\":3,\"padding\":0}", HS_E_JSON_TWICE, 7 },
+		{ "[{\"a\":1},{\"a\":1},{\"a\":1,\"b\":{}},{\"a\":1,\"b\":[{\"c\":1},{\"c\":1}]}]", HS_OK, 0 },
+		{ "{\"a\":1,\"b\" :1,\"originalTimestamp\":3,\"b\":2,\"padding\":0}", HS_E_JSON_TWICE, 36 },
 		{ "{\"a\":1,\"b\":2,\"padding\":\"0123456789abcdef\"}", HS_OK, 0 },
 		{ "{\"padding\":\"0123456789abcdef\",\"b\":1,\"a\":2}", HS_OK, 0 },
 		{ "{\"a\":1,\"b\":2,\"a\":3,\"padding\":\"0123456789abcdef\"}", HS_E_JSON_TWICE, 13 },
@@ -624,8 +608,7 @@ static void texts_read_one_after_another(void **state)
 	hs_json_init(&j, 42);
 	for (int round = 0; round < 3; round++)
 		for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
-			assert_result(hs_json_document(&j, hs_slice_str(table[i].text)),
-				      table[i].result);
+			assert_result(hs_json_document(&j, hs_slice_str(table[i].text)), table[i].result);
 			if (table[i].result != HS_OK)
 				assert_int_equal(j.pos, table[i].pos);
 			else
@@ -645,10 +628,8 @@ static void expect_stop(struct hs_json *j, size_t at, char odd, enum hs_result r
 	text[0] = text[50] = '"';
 	text[at] = odd;
 	r = hs_json_document(j, hs_slice(text, sizeof text));
-	if (r != result || (r != HS_OK && j->pos != at + (result == HS_E_JSON_ESCAPE ||
-							  result == HS_E_JSON_TRAILING)))
-		fail_msg("byte %02x at %zu: %s at %zu", (unsigned char)odd, at,
-			 hs_result_info(r)->name, j->pos);
+	if (r != result || (r != HS_OK && j->pos != at + (result == HS_E_JSON_ESCAPE || result == HS_E_JSON_TRAILING)))
+		fail_msg("byte %02x at %zu: %s at %zu", (unsigned char)odd, at, hs_result_info(r)->name, j->pos);
 }
 
 static void an_odd_byte_stops_wherever_it_stands(void **state)
@@ -659,10 +640,10 @@ static void an_odd_byte_stops_wherever_it_stands(void **state)
 	for (size_t at = 1; at < 49; at++) {
 		for (int c = 0; c < 256; c++) {
 			enum hs_result r = c < ' '     ? HS_E_JSON_CONTROL
-					   : c >= 0x80 ? HS_E_JSON_UTF8
-					   : c == '"'  ? HS_E_JSON_TRAILING
-					   : c == '\\' ? HS_E_JSON_ESCAPE
-						       : HS_OK;
+			                   : c >= 0x80 ? HS_E_JSON_UTF8
+			                   : c == '"'  ? HS_E_JSON_TRAILING
+			                   : c == '\\' ? HS_E_JSON_ESCAPE
+			                               : HS_OK;
 
 			expect_stop(&j, at, (char)c, r);
 		}
@@ -708,14 +689,14 @@ static void lone_surrogates_stay_apart(void **state)
 	EXPECT_UNESCAPED("\\ud800", "\xED\xA0\x80");
 	EXPECT_UNESCAPED("\\udfff", "\xED\xBF\xBF");
 	EXPECT_UNESCAPED("\\ud800a", "\xED\xA0\x80"
-				     "a");
+	                             "a");
 	EXPECT_UNESCAPED("\\ud83d\\n", "\xED\xA0\xBD\n");
 	EXPECT_UNESCAPED("\\ud83d\\u0041", "\xED\xA0\xBD"
-					   "A");
+	                                   "A");
 	EXPECT_UNESCAPED("\\ud83d\\ud83d\\ude00", "\xED\xA0\xBD\xF0\x9F\x98\x80");
 	EXPECT_UNESCAPED("\\ude00\\ud83d", "\xED\xB8\x80\xED\xA0\xBD");
 	EXPECT_UNESCAPED("\\ud83dabcdefghij", "\xED\xA0\xBD"
-					      "abcdefghij");
+	                                      "abcdefghij");
 }
 
 /* --- mutations -------------------------------------------------------------- */
@@ -774,15 +755,13 @@ static void mutated_texts_are_read_as_json_c_does(void **state)
 		size_t pos = j.pos;
 
 		if (ours == HS_OK && tokens_fault(&j) != NULL)
-			fail_msg("HS_SEED=%llu: %s: %s", (unsigned long long)seed, tokens_fault(&j),
-				 case_show(text));
+			fail_msg("HS_SEED=%llu: %s: %s", (unsigned long long)seed, tokens_fault(&j), case_show(text));
 		if (!json_c_does_not_decide(ours) && (ours == HS_OK) != json_c_accepts(text))
-			fail_msg("HS_SEED=%llu: %s at %zu, json-c decides otherwise: %s",
-				 (unsigned long long)seed, hs_result_info(ours)->name, pos,
-				 case_show(text));
+			fail_msg("HS_SEED=%llu: %s at %zu, json-c decides otherwise: %s", (unsigned long long)seed,
+			         hs_result_info(ours)->name, pos, case_show(text));
 		if (read_by_elements(&j, text, &count) != ours || j.pos != pos)
-			fail_msg("HS_SEED=%llu: by elements the end is another: %s",
-				 (unsigned long long)seed, case_show(text));
+			fail_msg("HS_SEED=%llu: by elements the end is another: %s", (unsigned long long)seed,
+			         case_show(text));
 		free((char *)text.p);
 	}
 	hs_json_free(&j);

@@ -295,14 +295,10 @@ static void what_a_record_is(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(lines_one_by_one),
-		cmocka_unit_test(borders),
-		cmocka_unit_test(gzip_from_an_offset),
-		cmocka_unit_test(from_outside),
-		cmocka_unit_test(from_outside_in_pieces),
-		cmocka_unit_test(damage),
-		cmocka_unit_test(before_damage),
-		cmocka_unit_test(reading_fails),
+		cmocka_unit_test(lines_one_by_one),       cmocka_unit_test(borders),
+		cmocka_unit_test(gzip_from_an_offset),    cmocka_unit_test(from_outside),
+		cmocka_unit_test(from_outside_in_pieces), cmocka_unit_test(damage),
+		cmocka_unit_test(before_damage),          cmocka_unit_test(reading_fails),
 		cmocka_unit_test(what_a_record_is),
 	};
 

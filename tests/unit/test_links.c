@@ -14,11 +14,11 @@ static struct hs_links links;
 static void ask(enum hs_subject_kind kind, const char *id, const char *tenant)
 {
 	struct hs_subject who = { .kind = kind,
-				  .id = (char *)(uintptr_t)id,
-				  .n = strlen(id),
-				  .tenant = (char *)(uintptr_t)tenant,
-				  .before = { UINT64_MAX, 0 },
-				  .until_ms = INT64_MAX };
+		                  .id = (char *)(uintptr_t)id,
+		                  .n = strlen(id),
+		                  .tenant = (char *)(uintptr_t)tenant,
+		                  .before = { UINT64_MAX, 0 },
+		                  .until_ms = INT64_MAX };
 
 	assert_true(hs_subjects_add(&subjects, &who, NULL));
 }
@@ -58,15 +58,14 @@ static void look(const char *words, bool checking)
 			int length = (int)strcspn(++p, ": ");
 
 			if (*p != '-')
-				n += snprintf(line + n, sizeof line - (size_t)n, ",\"%s\":\"%.*s\"",
-					      names[field], length, p);
+				n += snprintf(line + n, sizeof line - (size_t)n, ",\"%s\":\"%.*s\"", names[field],
+				              length, p);
 			p += length;
 		}
-		n += snprintf(line + n, sizeof line - (size_t)n,
-			      ",\"spooled_at\":\"2026-11-23T10:15:00.123Z\"}");
-		assert_true(checking ? hs_links_check(&links, hs_slice(line, (size_t)n))
-				     : hs_links_find(&links, hs_slice(line, (size_t)n),
-						     (struct hs_mark) { 1, offset++ }));
+		n += snprintf(line + n, sizeof line - (size_t)n, ",\"spooled_at\":\"2026-11-23T10:15:00.123Z\"}");
+		assert_true(checking
+		                ? hs_links_check(&links, hs_slice(line, (size_t)n))
+		                : hs_links_find(&links, hs_slice(line, (size_t)n), (struct hs_mark){ 1, offset++ }));
 	}
 }
 
@@ -83,8 +82,8 @@ static const char *found(const char *records)
 	text[0] = '\0';
 	for (size_t i = 0; i < links.ids.count; i++)
 		n += (size_t)snprintf(text + n, sizeof text - n, "%s%c/%s=%s", i > 0 ? " " : "",
-				      links.list[i].id->kind == HS_SUBJECT_USER ? 'u' : 'a',
-				      links.list[i].id->id, verdicts[links.list[i].verdict]);
+		                      links.list[i].id->kind == HS_SUBJECT_USER ? 'u' : 'a', links.list[i].id->id,
+		                      verdicts[links.list[i].verdict]);
 	return text;
 }
 
@@ -113,12 +112,10 @@ static const struct {
 	{ "i:u1:d1:- a:d1:-:d2", "a/d1=user", "a device that is said to have aliased another" },
 	/* placeholders */
 	{ "i:u1:undefined:- a:u1:-:NULL", "a/undefined=placeholder a/NULL=placeholder", "" },
-	{ "i:u1:00000000-0000-0000-0000-000000000000:-",
-	  "a/00000000-0000-0000-0000-000000000000=placeholder", "" },
+	{ "i:u1:00000000-0000-0000-0000-000000000000:-", "a/00000000-0000-0000-0000-000000000000=placeholder", "" },
 	/* tenants */
 	{ "i:u1:d1:-:acme i:u2:d1:-:globex", "a/d1=yes", "another tenant's device is another one" },
-	{ "i:u1:d1:-:acme i:u2:d1:-:acme i:u1:d1:-:globex", "a/d1=shared a/d1=yes",
-	  "each by itself" },
+	{ "i:u1:d1:-:acme i:u2:d1:-:acme i:u1:d1:-:globex", "a/d1=shared a/d1=yes", "each by itself" },
 };
 
 static void the_rule(void **state)
@@ -130,8 +127,7 @@ static void the_rule(void **state)
 		ask(HS_SUBJECT_USER, "u1", NULL);
 		got = found(cases[i].records);
 		if (strcmp(got, cases[i].found) != 0)
-			fail_msg("%s (%s): %s, not %s", cases[i].records, cases[i].about, got,
-				 cases[i].found);
+			fail_msg("%s (%s): %s, not %s", cases[i].records, cases[i].about, got, cases[i].found);
 		teardown(state);
 	}
 	setup(state);
@@ -158,14 +154,11 @@ static void what_is_added(void **state)
 /* A link behind a delete event is new data; what speaks against one counts wherever it is. */
 static void limits(void **state)
 {
-	struct hs_subject who = {
-		.id = (char[]) { "u1" }, .n = 2, .before = { 1, 2 }, .until_ms = 5
-	};
+	struct hs_subject who = { .id = (char[]){ "u1" }, .n = 2, .before = { 1, 2 }, .until_ms = 5 };
 
 	(void)state;
 	assert_true(hs_subjects_add(&subjects, &who, NULL));
-	assert_string_equal(found("i:u1:d1:- i:u1:d2:- i:u1:d3:- t:u2:d2:-"),
-			    "a/d1=yes a/d2=shared");
+	assert_string_equal(found("i:u1:d1:- i:u1:d2:- i:u1:d3:- t:u2:d2:-"), "a/d1=yes a/d2=shared");
 	assert_int_equal(subjects.count, 2);
 	assert_int_equal(subjects.list[1]->before.offset, 2);
 	assert_int_equal(subjects.list[1]->until_ms, 5);
@@ -176,8 +169,7 @@ static void placeholder_users(void **state)
 	(void)state;
 	ask(HS_SUBJECT_USER, "undefined", NULL);
 	ask(HS_SUBJECT_USER, "u2", NULL);
-	assert_string_equal(found("i:undefined:d1:- i:undefined:d2:- i:u2:d2:-"),
-			    "a/d1=placeholder a/d2=placeholder");
+	assert_string_equal(found("i:undefined:d1:- i:undefined:d2:- i:u2:d2:-"), "a/d1=placeholder a/d2=placeholder");
 	assert_int_equal(subjects.count, 2);
 }
 

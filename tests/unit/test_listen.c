@@ -17,8 +17,7 @@ static int begin(void **state)
 	const char *tmp = getenv("TMPDIR");
 
 	(void)state;
-	snprintf(address, sizeof address, "unix:%s/hookspool-listen.%ld", tmp != NULL ? tmp : "/tmp",
-		 (long)getpid());
+	snprintf(address, sizeof address, "unix:%s/hookspool-listen.%ld", tmp != NULL ? tmp : "/tmp", (long)getpid());
 	unlink(path);
 	return 0;
 }

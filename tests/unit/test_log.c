@@ -51,7 +51,9 @@ static void say_controls(void)
 
 static void say_marks(void)
 {
-	hs_log(HS_LOG_ERROR, "a%sb", "\xC2\x9B" "2J\x9B\xE2\x80\xAE\xE2\x81\xA9\xC3\xA9\xE2\x80\xA8");
+	hs_log(HS_LOG_ERROR, "a%sb",
+	       "\xC2\x9B"
+	       "2J\x9B\xE2\x80\xAE\xE2\x81\xA9\xC3\xA9\xE2\x80\xA8");
 }
 
 static void say_much(void)

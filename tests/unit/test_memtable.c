@@ -129,12 +129,9 @@ static void without_memory_nothing_is_lost(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(an_empty_table_has_nothing),
-		cmocka_unit_test(what_was_added_is_found),
-		cmocka_unit_test(the_last_line_of_an_id_counts),
-		cmocka_unit_test(keeping_drops_both_ends),
-		cmocka_unit_test(a_large_table_is_given_back),
-		cmocka_unit_test(without_memory_nothing_is_lost),
+		cmocka_unit_test(an_empty_table_has_nothing),    cmocka_unit_test(what_was_added_is_found),
+		cmocka_unit_test(the_last_line_of_an_id_counts), cmocka_unit_test(keeping_drops_both_ends),
+		cmocka_unit_test(a_large_table_is_given_back),   cmocka_unit_test(without_memory_nothing_is_lost),
 	};
 
 	return cmocka_run_group_tests_name("memtable", tests, NULL, NULL);

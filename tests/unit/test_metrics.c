@@ -93,8 +93,9 @@ static void add_as(struct scene *s, size_t bytes, uint64_t n)
 /* Builds that share a file agree about these. A new row comes after them, and this list stays. */
 static void rows_keep_their_place(void **state)
 {
-	static const char *const name[] = { "responses", "accepted", "accepted_bytes", "rejected", "rejected_bytes",
-		                            "duplicates", "conflicting", "suppressed", "unparsed_timestamps" };
+	static const char *const name[] = { "responses",   "accepted",       "accepted_bytes",
+		                            "rejected",    "rejected_bytes", "duplicates",
+		                            "conflicting", "suppressed",     "unparsed_timestamps" };
 	size_t first = hs_metric_info(HS_METRIC_RESPONSES)->offset, at = first;
 
 	(void)state;
@@ -335,7 +336,8 @@ static void what_is_lost_is_made_anew(void **state)
 {
 	struct scene *s = *state;
 	void (*const lose[])(struct scene *) = { cut_to_nothing, cut_in_the_head, cut_in_the_middle, cut_by_a_byte,
-		                                 removed, another_text, damaged, a_link, a_fifo, read_only };
+		                                 removed,        another_text,    damaged,           a_link,
+		                                 a_fifo,         read_only };
 
 	for (size_t i = 0; i < sizeof lose / sizeof lose[0]; i++) {
 		assert_true(follow(s));
@@ -372,7 +374,9 @@ static void calls_that_fail_stop_nobody(void **state)
 	static const struct {
 		enum wrap_call call;
 		int error;
-	} failing[] = { { WRAP_PWRITE, ENOSPC }, { WRAP_FTRUNCATE, EIO }, { WRAP_OPENAT, EMFILE }, { WRAP_FLOCK, ENOLCK } };
+	} failing[] = {
+		{ WRAP_PWRITE, ENOSPC }, { WRAP_FTRUNCATE, EIO }, { WRAP_OPENAT, EMFILE }, { WRAP_FLOCK, ENOLCK }
+	};
 
 	for (size_t i = 0; i < sizeof failing / sizeof failing[0]; i++) {
 		wrap_fail(failing[i].call, 1, WRAP_FOREVER, failing[i].error);
@@ -444,7 +448,7 @@ static void a_clock_that_jumps_shows_no_old_figures(void **state)
 	assert_int_equal(accepted_in(s, NOW), 0); /* its rejected event is still known … */
 	assert_true(hs_metrics_minute(s->f, far, &found));
 	assert_int_equal(found.rejected, 0); /* … and not shown for the other */
-	add_in(s, NOW, 5, 1); /* … and was set right */
+	add_in(s, NOW, 5, 1);                /* … and was set right */
 	assert_int_equal(accepted_in(s, far), -1);
 	assert_int_equal(accepted_in(s, NOW), 5);
 	assert_true(hs_metrics_minute(s->f, NOW, &found));
@@ -476,7 +480,8 @@ static void *adder(void *context)
 	for (int i = 0; i < ROUNDS; i++) {
 		add_in(s, NOW + i / (ROUNDS / 10), 1, 1);
 		hs_metrics_add_response(s->m, 200 + i % 2);
-		hs_metrics_note_use(s->m, i % 2 == 0 ? HS_CREDENTIAL_KEY : HS_CREDENTIAL_SECRET, HS_SLICE("acme"), 1000 * (int64_t)i);
+		hs_metrics_note_use(s->m, i % 2 == 0 ? HS_CREDENTIAL_KEY : HS_CREDENTIAL_SECRET, HS_SLICE("acme"),
+		                    1000 * (int64_t)i);
 	}
 	return NULL;
 }

@@ -32,8 +32,8 @@ static int begin(void **state)
 
 	if (s == NULL)
 		return -1;
-	s->service.settings = hs_settings_new(
-	    "test.conf", HS_SLICE("spool_dir = /nowhere\nsecret = s3cret\n"), NULL, &error);
+	s->service.settings =
+	    hs_settings_new("test.conf", HS_SLICE("spool_dir = /nowhere\nsecret = s3cret\n"), NULL, &error);
 	s->service.users = 1; /* nobody drops the last one */
 	s->arrivals = hs_partial_poller_new(MOST, 2, use, s);
 	*state = s;
@@ -153,9 +153,9 @@ static void check_answer(int fd)
 {
 	struct hs_buf b = heard(fd);
 
-	assert_slice_equal(hs_buf_slice(&b),
-			   hs_slice("\1\6\0\1\0\24\0\0Status: 200 OK\r\n\r\n{}"
-				    "\1\6\0\1\0\0\0\0\1\3\0\1\0\10\0\0\0\0\0\0\0\0\0\0", 52));
+	assert_slice_equal(hs_buf_slice(&b), hs_slice("\1\6\0\1\0\24\0\0Status: 200 OK\r\n\r\n{}"
+	                                              "\1\6\0\1\0\0\0\0\1\3\0\1\0\10\0\0\0\0\0\0\0\0\0\0",
+	                                              52));
 	hs_buf_free(&b);
 	close(fd);
 }

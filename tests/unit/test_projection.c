@@ -19,8 +19,7 @@ static void expect(const char *list, bool raw, struct hs_slice line, struct hs_s
 
 static void values(void **state)
 {
-	struct hs_slice line =
-	    HS_SLICE("{\"s\":\"x\",\"n\":39.950,\"t\":true,\"z\":null,\"e\":\"\",\"x\\\"y\":1}");
+	struct hs_slice line = HS_SLICE("{\"s\":\"x\",\"n\":39.950,\"t\":true,\"z\":null,\"e\":\"\",\"x\\\"y\":1}");
 
 	(void)state;
 	expect("n,s", false, line, HS_SLICE("39.950\tx\n"));
@@ -31,8 +30,7 @@ static void values(void **state)
 
 static void escapes(void **state)
 {
-	struct hs_slice line =
-	    HS_SLICE("{\"a\":\"t\\tn\\nr\\rb\\\\u\\u0000\\u00e9\\/\"}");
+	struct hs_slice line = HS_SLICE("{\"a\":\"t\\tn\\nr\\rb\\\\u\\u0000\\u00e9\\/\"}");
 
 	(void)state;
 	expect("a", false, line, HS_SLICE("t\\tn\\nr\\rb\\\\u\xef\xbf\xbd\xc3\xa9/\n"));

@@ -96,7 +96,7 @@ struct three {
 	unsigned count, most; /* most: that were ever held */
 	bool flushed;
 	const char *retried, *refused, *stuck; /* words; a retried one fails twice */
-	bool kill; /* a signal comes once something is held */
+	bool kill;                             /* a signal comes once something is held */
 	unsigned drains, drains_now;
 };
 
@@ -193,8 +193,7 @@ static void three_collect(struct hs_sink *sink, struct hs_pump *pump)
 		t->held[t->count++] = stuck[--n];
 }
 
-static enum hs_result three_save(struct hs_sink *sink, struct hs_position position,
-				 const struct hs_ahead *ahead)
+static enum hs_result three_save(struct hs_sink *sink, struct hs_position position, const struct hs_ahead *ahead)
 {
 	(void)sink;
 	s.db.has_position = true;
@@ -213,12 +212,12 @@ static bool three_drain(struct hs_sink *sink, int64_t ms)
 }
 
 static const struct hs_sink_ops three_ops = { .open = three_open,
-					      .offer = three_offer,
-					      .flush = three_flush,
-					      .due = three_due,
-					      .collect = three_collect,
-					      .save = three_save,
-					      .drain = three_drain };
+	                                      .offer = three_offer,
+	                                      .flush = three_flush,
+	                                      .due = three_due,
+	                                      .collect = three_collect,
+	                                      .save = three_save,
+	                                      .drain = three_drain };
 
 static int run(struct hs_sink *sink, const struct hs_pump_options *more)
 {
@@ -292,8 +291,9 @@ static void test_dead_letter(void **state)
 	assert_int_equal(s.counts.dead, 2);
 	letters = spooldir_read(&s.d, "failed.jsonl");
 	hs_buf_putc(&letters, '\0');
-	assert_non_null(strstr(letters.p, "\"cursor\":\"load\",\"on\":\"three\",\"status\":65,\"tries\":1,"
-					  "\"stderr\":\"too big\",\"record\":{\"type\":\"track\",\"message_id\":\"b1\""));
+	assert_non_null(strstr(letters.p,
+	                       "\"cursor\":\"load\",\"on\":\"three\",\"status\":65,\"tries\":1,"
+	                       "\"stderr\":\"too big\",\"record\":{\"type\":\"track\",\"message_id\":\"b1\""));
 	assert_non_null(strstr(letters.p, "\"status\":503"));
 	hs_buf_free(&letters);
 	finish();
@@ -391,11 +391,11 @@ static bool transaction_drain(struct hs_sink *sink, int64_t ms)
 static int run_transactions(unsigned commits)
 {
 	static const struct hs_sink_ops ops = { .open = three_open,
-						.offer = transaction_offer,
-						.flush = commit,
-						.due = transaction_due,
-						.collect = transaction_collect,
-						.drain = transaction_drain };
+		                                .offer = transaction_offer,
+		                                .flush = commit,
+		                                .due = transaction_due,
+		                                .collect = transaction_collect,
+		                                .drain = transaction_drain };
 	struct transaction t = { .commits_left = commits };
 
 	t.sink = (struct hs_sink){ .ops = &ops, .in_order = true, .wants_positions = true, .no_save = true };

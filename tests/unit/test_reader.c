@@ -76,8 +76,7 @@ static void note(struct hs_slice line)
 
 	assert_non_null(id);
 	id += strlen(label);
-	snprintf(s.got + used, sizeof s.got - used, "%s%.*s", used > 0 ? " " : "",
-		 (int)strcspn(id, "\""), id);
+	snprintf(s.got + used, sizeof s.got - used, "%s%.*s", used > 0 ? " " : "", (int)strcspn(id, "\""), id);
 }
 
 /* What comes until something else than a line comes, at most so many. */
@@ -92,10 +91,10 @@ static enum hs_read read_some(unsigned most)
 	return what;
 }
 
-#define assert_read(words)                                                                         \
-	do {                                                                                       \
-		assert_int_equal(read_some(1000), HS_READ_END);                                    \
-		assert_string_equal(s.got, words);                                                 \
+#define assert_read(words) \
+	do { \
+		assert_int_equal(read_some(1000), HS_READ_END); \
+		assert_string_equal(s.got, words); \
 	} while (0)
 
 static void all_segments_in_order(void **state)
@@ -384,17 +383,15 @@ static void erase_first(struct hs_rewrite_log *rewrites)
 {
 	const char *name = spooldir_name(&s.d, "events-", 0);
 	struct hs_buf text = spooldir_read(&s.d, name);
-	struct hs_range removed = { 0,
-				    (uint64_t)((char *)memchr(text.p, '\n', text.n) - text.p) + 1 };
+	struct hs_range removed = { 0, (uint64_t)((char *)memchr(text.p, '\n', text.n) - text.p) + 1 };
 	struct hs_rewrite edit = { .stream = "events",
-				.copy = "c",
-				.removed = &removed,
-				.count = 1,
-				.inode = (uint64_t)spooldir_inode(&s.d, name) };
+		                   .copy = "c",
+		                   .removed = &removed,
+		                   .count = 1,
+		                   .inode = (uint64_t)spooldir_inode(&s.d, name) };
 
 	assert_true(hs_sealed_parse("events", name, &edit.sealed));
-	spooldir_write(&s.d, ".hookspool/run/c",
-		       hs_slice(text.p + removed.bytes, text.n - removed.bytes));
+	spooldir_write(&s.d, ".hookspool/run/c", hs_slice(text.p + removed.bytes, text.n - removed.bytes));
 	assert_int_equal(hs_rewrite_log_replace(rewrites, &edit), HS_OK);
 	hs_buf_free(&text);
 }
@@ -450,8 +447,7 @@ static void repair_and_go_on(const char *settings, bool compressed)
 	if (compressed)
 		maintain();
 	open_reader();
-	hs_reader_start(s.reader,
-			(struct hs_position){ 1, strlen("not a record\n{\"nor\":\"this\n"), 0, 0 });
+	hs_reader_start(s.reader, (struct hs_position){ 1, strlen("not a record\n{\"nor\":\"this\n"), 0, 0 });
 	read_some(2);
 	assert_string_equal(s.got, "a b");
 	before = hs_reader_position(s.reader);
@@ -590,9 +586,8 @@ static void retention_spares_what_a_cursor_needs(void **state)
 		char text[256];
 		bool fresh;
 
-		snprintf(text, sizeof text,
-			 "rotate_min_gap = 0\ncompress = none\nretain_bytes = 1\n%s",
-			 settings[forced]);
+		snprintf(text, sizeof text, "rotate_min_gap = 0\ncompress = none\nretain_bytes = 1\n%s",
+		         settings[forced]);
 		make(text);
 		put("a");
 		rotate();
@@ -603,9 +598,7 @@ static void retention_spares_what_a_cursor_needs(void **state)
 		read_some(1);
 		read_some(1);
 		assert_string_equal(s.got, "b");
-		assert_int_equal(
-		    hs_cursor_open(hs_reader_place(s.reader), "x", &cursor, &fresh, &holder),
-		    HS_OK);
+		assert_int_equal(hs_cursor_open(hs_reader_place(s.reader), "x", &cursor, &fresh, &holder), HS_OK);
 		assert_int_equal(hs_cursor_save(cursor, hs_reader_position(s.reader)), HS_OK);
 		maintain();
 		assert_int_equal(spooldir_count(&s.d, "a"), 0);

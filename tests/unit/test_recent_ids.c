@@ -64,7 +64,7 @@ static void assert_knows(const struct hs_recent_ids *r, uint64_t generation, uin
 		struct hs_dedup_key id = id_of(end);
 
 		right &= hs_recent_ids_at(r, number)->end == end &&
-			 memcmp(&hs_recent_ids_at(r, number)->id, &id, sizeof id) == 0;
+		         memcmp(&hs_recent_ids_at(r, number)->id, &id, sizeof id) == 0;
 	}
 	assert_true(right);
 }
@@ -276,14 +276,10 @@ static void killed_before_any_instruction(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(what_was_appended_is_known),
-		TEST(another_segment_begins_anew),
-		TEST(lines_that_nobody_noted_are_a_gap),
-		TEST(the_oldest_are_given_up),
-		TEST(more_at_once_than_there_is_room_for),
-		TEST(an_append_that_did_not_happen),
-		TEST(an_append_that_nobody_ended),
-		TEST(an_end_that_was_half_told),
+		TEST(what_was_appended_is_known),          TEST(another_segment_begins_anew),
+		TEST(lines_that_nobody_noted_are_a_gap),   TEST(the_oldest_are_given_up),
+		TEST(more_at_once_than_there_is_room_for), TEST(an_append_that_did_not_happen),
+		TEST(an_append_that_nobody_ended),         TEST(an_end_that_was_half_told),
 		TEST(killed_before_any_instruction),
 	};
 

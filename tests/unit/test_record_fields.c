@@ -30,14 +30,11 @@ static const char *walk(struct hs_slice line)
 static void names_and_values(void **state)
 {
 	(void)state;
-	assert_string_equal(
-	    walk(HS_SLICE("{\"type\":\"track\",\"n\":39.950,\"t\":true,\"z\":null,\"e\":\"\"}")),
-	    "type=track;n=39.950;t=true;z=;e=;");
-	assert_string_equal(walk(HS_SLICE("{\"a\":\"x,\\\"}{\",\"b\":\"\\\\\",\"c\":1}")),
-			    "a=x,\"}{;b=\\;c=1;");
-	assert_string_equal(
-	    walk(HS_SLICE("{\"a\":\"Caf\\u00e9\",\"b\":\"\\ud83d\\ude00\",\"c\":\"x\\ud800y\"}")),
-	    "a=Caf\xc3\xa9;b=\xf0\x9f\x98\x80;c=x\xef\xbf\xbdy;");
+	assert_string_equal(walk(HS_SLICE("{\"type\":\"track\",\"n\":39.950,\"t\":true,\"z\":null,\"e\":\"\"}")),
+	                    "type=track;n=39.950;t=true;z=;e=;");
+	assert_string_equal(walk(HS_SLICE("{\"a\":\"x,\\\"}{\",\"b\":\"\\\\\",\"c\":1}")), "a=x,\"}{;b=\\;c=1;");
+	assert_string_equal(walk(HS_SLICE("{\"a\":\"Caf\\u00e9\",\"b\":\"\\ud83d\\ude00\",\"c\":\"x\\ud800y\"}")),
+	                    "a=Caf\xc3\xa9;b=\xf0\x9f\x98\x80;c=x\xef\xbf\xbdy;");
 	assert_string_equal(walk(HS_SLICE("{}")), "");
 }
 
@@ -58,10 +55,9 @@ static void what_flatten_makes(void **state)
 	assert_result(hs_json_document(&json, HS_SLICE(event)), HS_OK);
 	assert_result(hs_event_read(&e, &json, 0, HS_VALIDATE_SPEC), HS_OK);
 	assert_result(hs_flatten(&f, &e, &stamp, &line), HS_OK);
-	assert_string_equal(
-	    walk(hs_slice(line.p, line.n - 1)),
-	    "type=track;event=a\"b;user_id=u;spooled_at=2026-11-23T10:15:00.123Z;"
-	    "properties_x=[1,\"]\",{\"a\":2}];properties_q_y=-1.5e3;properties_s=\\\\;");
+	assert_string_equal(walk(hs_slice(line.p, line.n - 1)),
+	                    "type=track;event=a\"b;user_id=u;spooled_at=2026-11-23T10:15:00.123Z;"
+	                    "properties_x=[1,\"]\",{\"a\":2}];properties_q_y=-1.5e3;properties_s=\\\\;");
 	hs_flattener_free(&f);
 	hs_json_free(&json);
 	hs_buf_free(&line);
@@ -69,8 +65,7 @@ static void what_flatten_makes(void **state)
 
 static void compared_decoded(void **state)
 {
-	struct hs_slice line =
-	    HS_SLICE("{\"na\\u006de\":\"\\u0061b\",\"n\":null,\"s\":\"null\",\"i\":12}");
+	struct hs_slice line = HS_SLICE("{\"na\\u006de\":\"\\u0061b\",\"n\":null,\"s\":\"null\",\"i\":12}");
 	struct hs_record_fields leaves = hs_record_fields_of(line);
 	struct hs_buf scratch = { 0 };
 	struct hs_record_field leaf;
@@ -94,8 +89,7 @@ static void compared_decoded(void **state)
 /* A NUL ends nothing: "a" and "a\u0000b" are two names. */
 static void names_with_a_nul(void **state)
 {
-	struct hs_record_fields leaves =
-	    hs_record_fields_of(HS_SLICE("{\"a\\u0000b\":1,\"a\":\"x\\u0000\"}"));
+	struct hs_record_fields leaves = hs_record_fields_of(HS_SLICE("{\"a\\u0000b\":1,\"a\":\"x\\u0000\"}"));
 	struct hs_buf scratch = { 0 };
 	struct hs_record_field leaf;
 
@@ -134,11 +128,9 @@ static void cut_anywhere(void **state)
 /* A damaged line: nothing behind the string is taken for the digits of its last escape. */
 static void cut_escapes(void **state)
 {
-	static const char *const texts[] = { "{\"a\":1,\"b\":\"x\\u\",\"c\":1}",
-					     "{\"a\":1,\"b\":\"x\\u00e\"}",
-					     "{\"a\":1,\"b\":\"\\u00eg\"}",
-					     "{\"a\":1,\"\\u006\":1}",
-					     "{\"a\":1,\"b\":\"x\\" };
+	static const char *const texts[] = { "{\"a\":1,\"b\":\"x\\u\",\"c\":1}", "{\"a\":1,\"b\":\"x\\u00e\"}",
+		                             "{\"a\":1,\"b\":\"\\u00eg\"}", "{\"a\":1,\"\\u006\":1}",
+		                             "{\"a\":1,\"b\":\"x\\" };
 
 	(void)state;
 	for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
@@ -155,12 +147,9 @@ static void cut_escapes(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(names_and_values),
-		cmocka_unit_test(what_flatten_makes),
-		cmocka_unit_test(compared_decoded),
-		cmocka_unit_test(names_with_a_nul),
-		cmocka_unit_test(cut_anywhere),
-		cmocka_unit_test(cut_escapes),
+		cmocka_unit_test(names_and_values), cmocka_unit_test(what_flatten_makes),
+		cmocka_unit_test(compared_decoded), cmocka_unit_test(names_with_a_nul),
+		cmocka_unit_test(cut_anywhere),     cmocka_unit_test(cut_escapes),
 	};
 
 	return cmocka_run_group_tests_name("record_fields", tests, NULL, NULL);

@@ -68,16 +68,15 @@ static struct hs_found look(struct scene *s)
 }
 
 /* An aside file with these lines and what follows them. */
-static void set_aside(struct scene *s, const char *words, const char *more, uint64_t number,
-		      int64_t keep)
+static void set_aside(struct scene *s, const char *words, const char *more, uint64_t number, int64_t keep)
 {
 	struct events *e = events_new(words);
 	char name[HS_SEALED_NAME], path[HS_SEALED_NAME + 16];
 
 	hs_buf_put(&e->lines, more, strlen(more));
 	hs_recovery_name(
-	    "events", &(struct hs_aside){ number, keep < 0 ? e->lines.n : (uint64_t)keep, INT64_C(1795428900123), false },
-	    name);
+	    "events",
+	    &(struct hs_aside){ number, keep < 0 ? e->lines.n : (uint64_t)keep, INT64_C(1795428900123), false }, name);
 	snprintf(path, sizeof path, ".hookspool/%s", name);
 	spooldir_write(&s->d, path, hs_buf_slice(&e->lines));
 	events_free(e);
@@ -133,17 +132,17 @@ static void numbers_are_found(void **state)
 static void foreign_files_are_left_alone(void **state)
 {
 	static const char *const names[] = { "aside-events",
-					     "aside-events-",
-					     "aside-events-7",
-					     "aside-events-7-5",
-					     "aside-events-0-5-9",
-					     "aside-events-7-5-x",
-					     "aside-events-07-5-9",
-					     "aside-events-7-5-9~",
-					     "aside-events-+7-5-9",
-					     "aside-event",
-					     "aside-",
-					     "aside-events-99999999999999999999-1-9" };
+		                             "aside-events-",
+		                             "aside-events-7",
+		                             "aside-events-7-5",
+		                             "aside-events-0-5-9",
+		                             "aside-events-7-5-x",
+		                             "aside-events-07-5-9",
+		                             "aside-events-7-5-9~",
+		                             "aside-events-+7-5-9",
+		                             "aside-event",
+		                             "aside-",
+		                             "aside-events-99999999999999999999-1-9" };
 	struct scene *s = *state;
 	char path[64];
 
@@ -152,8 +151,7 @@ static void foreign_files_are_left_alone(void **state)
 		spooldir_write(&s->d, path, HS_SLICE("{}\n"));
 	}
 	assert_int_equal(look(s).aside.number, 0);
-	assert_int_equal(spooldir_names(&s->d, ".hookspool", "aside-"),
-			 sizeof names / sizeof *names);
+	assert_int_equal(spooldir_names(&s->d, ".hookspool", "aside-"), sizeof names / sizeof *names);
 }
 
 static void whole_lines_are_copied(void **state)
@@ -164,8 +162,7 @@ static void whole_lines_are_copied(void **state)
 	set_aside(s, "a b", "{\"torn", 7, -1);
 	assert_true(finish_aside(s, HS_OK));
 	assert_int_equal(sealed(s), 1);
-	assert_string_equal(spooldir_name(&s->d, "events-", 0),
-			    "events-20261123T101500.123Z-000007.jsonl");
+	assert_string_equal(spooldir_name(&s->d, "events-", 0), "events-20261123T101500.123Z-000007.jsonl");
 	assert_once(&s->d, "a b");
 	assert_sound(&s->d);
 	torn = spooldir_read(&s->d, ".hookspool/torn");
@@ -213,8 +210,7 @@ static void large_files_are_copied(void **state)
 
 	for (int i = 0; i < 10000; i++)
 		hs_buf_put(&text, line,
-			   (size_t)snprintf(line, sizeof line,
-					    "{\"message_id\":\"m%d\",\"x\":\"%0100d\"}\n", i, i));
+		           (size_t)snprintf(line, sizeof line, "{\"message_id\":\"m%d\",\"x\":\"%0100d\"}\n", i, i));
 	spooldir_write(&s->d, ".hookspool/aside-events-3-9999999-1795428900123", hs_buf_slice(&text));
 	hs_buf_free(&text);
 	assert_true(finish_aside(s, HS_OK));
@@ -242,7 +238,7 @@ static void a_copy_that_was_done(void **state)
 
 	set_aside(s, "a b", "", 7, -1);
 	spooldir_write(&s->d, "events-20261123T101500.123Z-000007.jsonl",
-		       HS_SLICE("{\"message_id\":\"a\"}\n{\"message_id\":\"b\"}\n"));
+	               HS_SLICE("{\"message_id\":\"a\"}\n{\"message_id\":\"b\"}\n"));
 	assert_true(finish_aside(s, HS_OK));
 	assert_int_equal(sealed(s), 1);
 	assert_once(&s->d, "a b");
@@ -273,9 +269,8 @@ static void the_original_goes_last(void **state)
 		int error;
 		enum hs_result expected;
 	} faults[] = {
-		{ WRAP_FDATASYNC, EIO, HS_E_SYNC }, { WRAP_FSYNC, EIO, HS_E_IO },
-		{ WRAP_PWRITE, ENOSPC, HS_E_FULL }, { WRAP_RENAMEAT, EIO, HS_E_IO },
-		{ WRAP_PREAD, EIO, HS_E_IO },       { WRAP_FCHMOD, EPERM, HS_E_IO },
+		{ WRAP_FDATASYNC, EIO, HS_E_SYNC }, { WRAP_FSYNC, EIO, HS_E_IO }, { WRAP_PWRITE, ENOSPC, HS_E_FULL },
+		{ WRAP_RENAMEAT, EIO, HS_E_IO },    { WRAP_PREAD, EIO, HS_E_IO }, { WRAP_FCHMOD, EPERM, HS_E_IO },
 		{ WRAP_UNLINKAT, EIO, HS_E_IO },
 	};
 
@@ -287,8 +282,7 @@ static void the_original_goes_last(void **state)
 		set_aside(s, "a b", "", 7, -1);
 		found = look(s);
 		wrap_fail(faults[i].call, 1, 1, faults[i].error);
-		assert_result(hs_recovery_finish(&s->dir, "events", &found.aside, &used),
-			      faults[i].expected);
+		assert_result(hs_recovery_finish(&s->dir, "events", &found.aside, &used), faults[i].expected);
 		assert_int_equal(look(s).aside.number, 7);
 		wrap_reset();
 		assert_true(finish_aside(s, HS_OK));

@@ -20,9 +20,8 @@ static void all_members_in_their_order(void **state)
 {
 	(void)state;
 	expect_line(
-	    &(struct hs_rejection) { HS_SLICE("2026-11-23T10:15:00.123Z"), 400,
-				     HS_SLICE("type required"), HS_SLICE("acme"),
-				     HS_SLICE("192.0.2.1"), HS_SLICE("{\"a\":\"b\\n\"}"), NULL },
+	    &(struct hs_rejection){ HS_SLICE("2026-11-23T10:15:00.123Z"), 400, HS_SLICE("type required"),
+	                            HS_SLICE("acme"), HS_SLICE("192.0.2.1"), HS_SLICE("{\"a\":\"b\\n\"}"), NULL },
 	    "{\"spooled_at\":\"2026-11-23T10:15:00.123Z\",\"status\":400,\"tenant\":\"acme\",\"message\":\"type "
 	    "required\",\"remote_addr\":\"192.0.2.1\",\"body\":"
 	    "\"{\\\"a\\\":\\\"b\\\\n\\\"}\"}\n");
@@ -31,25 +30,22 @@ static void all_members_in_their_order(void **state)
 static void what_is_unknown_is_left_out(void **state)
 {
 	(void)state;
-	expect_line(&(struct hs_rejection) { .spooled_at = HS_SLICE("t"),
-					     .status = 501,
-					     .message = HS_SLICE("m"),
-					     .body = HS_SLICE("") },
-		    "{\"spooled_at\":\"t\",\"status\":501,\"message\":\"m\",\"body\":\"\"}\n");
+	expect_line(
+	    &(struct hs_rejection){
+		.spooled_at = HS_SLICE("t"), .status = 501, .message = HS_SLICE("m"), .body = HS_SLICE("") },
+	    "{\"spooled_at\":\"t\",\"status\":501,\"message\":\"m\",\"body\":\"\"}\n");
 }
 
 static void odd_bytes_stay_within_the_line(void **state)
 {
 	(void)state;
-	expect_line(&(struct hs_rejection) { HS_SLICE("t"), 400, HS_SLICE("m"), HS_SLICE_NONE,
-					     HS_SLICE("1\n\"2"), HS_SLICE("a\nb\x01"), NULL },
-		    "{\"spooled_at\":\"t\",\"status\":400,\"message\":\"m\",\"remote_addr\":"
-		    "\"1\\n\\\"2\",\"body\":\"a\\nb\\u0001\"}\n");
+	expect_line(&(struct hs_rejection){ HS_SLICE("t"), 400, HS_SLICE("m"), HS_SLICE_NONE, HS_SLICE("1\n\"2"),
+	                                    HS_SLICE("a\nb\x01"), NULL },
+	            "{\"spooled_at\":\"t\",\"status\":400,\"message\":\"m\",\"remote_addr\":"
+	            "\"1\\n\\\"2\",\"body\":\"a\\nb\\u0001\"}\n");
 	expect_line(
-	    &(struct hs_rejection) { .spooled_at = HS_SLICE("t"),
-				     .status = 400,
-				     .message = HS_SLICE("m"),
-				     .body = HS_SLICE("a\xFF\xC3(") },
+	    &(struct hs_rejection){
+		.spooled_at = HS_SLICE("t"), .status = 400, .message = HS_SLICE("m"), .body = HS_SLICE("a\xFF\xC3(") },
 	    "{\"spooled_at\":\"t\",\"status\":400,\"message\":\"m\",\"body\":\"a\\ufffd\\ufffd(\","
 	    "\"body_base64\":\"Yf/DKA==\"}\n");
 }
@@ -63,8 +59,10 @@ static void put_long(struct hs_buf *b, const char *settings, char c, size_t n)
 
 	assert_non_null(s);
 	memset(body, c, n);
-	hs_rejected_put(b, &(struct hs_rejection){ .spooled_at = HS_SLICE("t"), .status = 400,
-	                                           .message = HS_SLICE("m"), .body = hs_slice(body, n),
+	hs_rejected_put(b, &(struct hs_rejection){ .spooled_at = HS_SLICE("t"),
+	                                           .status = 400,
+	                                           .message = HS_SLICE("m"),
+	                                           .body = hs_slice(body, n),
 	                                           .settings = s });
 	assert_true(hs_buf_ok(b));
 	hs_settings_free(s);
@@ -96,7 +94,9 @@ static void a_long_body_is_cut(void **state)
 
 static void it_is_cut_between_characters(void **state)
 {
-	static const struct { const char *body, *keep, *want; } cases[] = {
+	static const struct {
+		const char *body, *keep, *want;
+	} cases[] = {
 		{ "ab\xC3\xA9z", "3", "\"body\":\"ab\"}" },
 		{ "ab\xC3\xA9z", "4", "\"body\":\"ab\xC3\xA9\"}" },
 		{ "\xF0\x9F\x98\x80zz", "3", "\"body\":\"\"}" },
@@ -112,9 +112,11 @@ static void it_is_cut_between_characters(void **state)
 
 		snprintf(text, sizeof text, CONF "rejected_body = %s\n", cases[i].keep);
 		s = hs_settings_new("test", hs_slice_str(text), NULL, &error);
-		hs_rejected_put(&b, &(struct hs_rejection){ .spooled_at = HS_SLICE("t"), .status = 400,
+		hs_rejected_put(&b, &(struct hs_rejection){ .spooled_at = HS_SLICE("t"),
+		                                            .status = 400,
 		                                            .message = HS_SLICE("m"),
-		                                            .body = hs_slice_str(cases[i].body), .settings = s });
+		                                            .body = hs_slice_str(cases[i].body),
+		                                            .settings = s });
 		hs_buf_putc(&b, '\0');
 		if (strstr(b.p, cases[i].want) == NULL)
 			fail_msg("%s", b.p);
@@ -167,12 +169,9 @@ static void like_is_counted_with_like(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(all_members_in_their_order),
-		cmocka_unit_test(what_is_unknown_is_left_out),
-		cmocka_unit_test(odd_bytes_stay_within_the_line),
-		cmocka_unit_test(a_long_body_is_cut),
-		cmocka_unit_test(it_is_cut_between_characters),
-		cmocka_unit_test(a_request_leaves_so_much_at_most),
+		cmocka_unit_test(all_members_in_their_order),     cmocka_unit_test(what_is_unknown_is_left_out),
+		cmocka_unit_test(odd_bytes_stay_within_the_line), cmocka_unit_test(a_long_body_is_cut),
+		cmocka_unit_test(it_is_cut_between_characters),   cmocka_unit_test(a_request_leaves_so_much_at_most),
 		cmocka_unit_test(like_is_counted_with_like),
 	};
 

@@ -40,11 +40,9 @@ static void accepted(void **state)
 	struct hs_outcome o = { .has_counts = true, .accepted = 1 };
 
 	(void)state;
-	expect_answer(&o, "Status: 200 OK" COMMON "\r\n",
-		      "{\"accepted\":1,\"duplicate\":0,\"rejected\":0}\n");
+	expect_answer(&o, "Status: 200 OK" COMMON "\r\n", "{\"accepted\":1,\"duplicate\":0,\"rejected\":0}\n");
 	o.not_synced = true;
-	expect_answer(&o, "Status: 202 Accepted" COMMON "\r\n",
-		      "{\"accepted\":1,\"duplicate\":0,\"rejected\":0}\n");
+	expect_answer(&o, "Status: 202 Accepted" COMMON "\r\n", "{\"accepted\":1,\"duplicate\":0,\"rejected\":0}\n");
 }
 
 /* 202 would say that something is still to be done. */
@@ -56,36 +54,33 @@ static void nothing_new_is_200_even_unsynced(void **state)
 	assert_int_equal(hs_outcome_status(&o), 200);
 	o.duplicate = 0;
 	o.in_batch = true; /* an empty array */
-	expect_answer(&o, "Status: 200 OK" COMMON "\r\n",
-		      "{\"accepted\":0,\"duplicate\":0,\"rejected\":0}\n");
+	expect_answer(&o, "Status: 200 OK" COMMON "\r\n", "{\"accepted\":0,\"duplicate\":0,\"rejected\":0}\n");
 }
 
 static void a_batch_with_one_bad_event(void **state)
 {
 	struct hs_outcome o = { .has_counts = true,
-				.in_batch = true,
-				.accepted = 998,
-				.duplicate = 1,
-				.rejected = 1,
-				.first_rejected = 16,
-				.why = HS_E_IDENTITY };
+		                .in_batch = true,
+		                .accepted = 998,
+		                .duplicate = 1,
+		                .rejected = 1,
+		                .first_rejected = 16,
+		                .why = HS_E_IDENTITY };
 
 	(void)state;
 	expect_answer(&o, "Status: 200 OK" COMMON "\r\n",
-		      "{\"accepted\":998,\"duplicate\":1,\"rejected\":1,"
-		      "\"message\":\"event 17: userId or anonymousId required\"}\n");
+	              "{\"accepted\":998,\"duplicate\":1,\"rejected\":1,"
+	              "\"message\":\"event 17: userId or anonymousId required\"}\n");
 }
 
 static void a_batch_with_nothing_good(void **state)
 {
-	struct hs_outcome o = {
-		.has_counts = true, .in_batch = true, .rejected = 2, .why = HS_E_IDENTITY
-	};
+	struct hs_outcome o = { .has_counts = true, .in_batch = true, .rejected = 2, .why = HS_E_IDENTITY };
 
 	(void)state;
 	expect_answer(&o, "Status: 400 Bad Request" COMMON "\r\n",
-		      "{\"accepted\":0,\"duplicate\":0,\"rejected\":2,"
-		      "\"message\":\"event 1: userId or anonymousId required\"}\n");
+	              "{\"accepted\":0,\"duplicate\":0,\"rejected\":2,"
+	              "\"message\":\"event 1: userId or anonymousId required\"}\n");
 	o.why = HS_E_TYPE;
 	assert_int_equal(hs_outcome_status(&o), 501);
 	o.duplicate = 1; /* kept already: that is success */
@@ -98,10 +93,9 @@ static void a_single_bad_event(void **state)
 
 	(void)state;
 	expect_answer(&o, "Status: 400 Bad Request" COMMON "\r\n",
-		      "{\"message\":\"userId or anonymousId required\"}\n");
+	              "{\"message\":\"userId or anonymousId required\"}\n");
 	o.why = HS_E_TYPE;
-	expect_answer(&o, "Status: 501 Not Implemented" COMMON "\r\n",
-		      "{\"message\":\"type not supported\"}\n");
+	expect_answer(&o, "Status: 501 Not Implemented" COMMON "\r\n", "{\"message\":\"type not supported\"}\n");
 }
 
 static void broken_json_says_where(void **state)
@@ -110,10 +104,9 @@ static void broken_json_says_where(void **state)
 
 	(void)state;
 	expect_answer(&o, "Status: 400 Bad Request" COMMON "\r\n",
-		      "{\"message\":\"the same key twice in one object, at byte 4711\"}\n");
-	o = (struct hs_outcome) { .result = HS_E_JSON_SYNTAX, .has_offset = true, .offset = 0 };
-	expect_answer(&o, "Status: 400 Bad Request" COMMON "\r\n",
-		      "{\"message\":\"not JSON, at byte 0\"}\n");
+	              "{\"message\":\"the same key twice in one object, at byte 4711\"}\n");
+	o = (struct hs_outcome){ .result = HS_E_JSON_SYNTAX, .has_offset = true, .offset = 0 };
+	expect_answer(&o, "Status: 400 Bad Request" COMMON "\r\n", "{\"message\":\"not JSON, at byte 0\"}\n");
 }
 
 static void who_must_show_what(void **state)
@@ -121,13 +114,10 @@ static void who_must_show_what(void **state)
 	struct hs_outcome o = { .result = HS_E_SIGNATURE };
 
 	(void)state;
-	expect_answer(&o,
-		      "Status: 401 Unauthorized" COMMON
-		      "WWW-Authenticate: Basic realm=\"hookspool\"\r\n\r\n",
-		      "{\"message\":\"X-Signature does not match\"}\n");
+	expect_answer(&o, "Status: 401 Unauthorized" COMMON "WWW-Authenticate: Basic realm=\"hookspool\"\r\n\r\n",
+	              "{\"message\":\"X-Signature does not match\"}\n");
 	o.result = HS_E_KEY_REVOKED;
-	expect_answer(&o, "Status: 403 Forbidden" COMMON "\r\n",
-		      "{\"message\":\"API key revoked\"}\n");
+	expect_answer(&o, "Status: 403 Forbidden" COMMON "\r\n", "{\"message\":\"API key revoked\"}\n");
 }
 
 static void which_methods_are_allowed(void **state)
@@ -136,10 +126,10 @@ static void which_methods_are_allowed(void **state)
 
 	(void)state;
 	expect_answer(&o, "Status: 405 Method Not Allowed" COMMON "Allow: POST, PUT, PATCH\r\n\r\n",
-		      "{\"message\":\"method not allowed\"}\n");
+	              "{\"message\":\"method not allowed\"}\n");
 	o.allow = hs_route_find(HS_SLICE("/health"))->allow;
 	expect_answer(&o, "Status: 405 Method Not Allowed" COMMON "Allow: GET, HEAD\r\n\r\n",
-		      "{\"message\":\"method not allowed\"}\n");
+	              "{\"message\":\"method not allowed\"}\n");
 }
 
 static void our_failures_are_to_be_retried(void **state)
@@ -148,7 +138,7 @@ static void our_failures_are_to_be_retried(void **state)
 
 	(void)state;
 	expect_answer(&o, "Status: 503 Service Unavailable" COMMON "Retry-After: 5\r\n\r\n",
-		      "{\"message\":\"storage is full, try again\"}\n");
+	              "{\"message\":\"storage is full, try again\"}\n");
 	o.is_healthy = true;
 	assert_int_equal(hs_outcome_status(&o), 503);
 }
@@ -208,8 +198,8 @@ static void a_page_for_every_fault_of_the_settings(void **state)
 
 	(void)state;
 	for (int fault = HS_FAULT_OTHER; fault <= HS_FAULT_ACCESS; fault++) {
-		struct hs_settings_error e = { "/home/you/x.conf: secret = s3cret",
-			                       (enum hs_settings_fault)fault, 4711 };
+		struct hs_settings_error e = { "/home/you/x.conf: secret = s3cret", (enum hs_settings_fault)fault,
+			                       4711 };
 		struct hs_response response = { .body = &body };
 		char length[64];
 
@@ -221,8 +211,7 @@ static void a_page_for_every_fault_of_the_settings(void **state)
 		assert_non_null(memmem(head.p, head.n, "text/plain", 10));
 		assert_null(memmem(body.p, body.n, "s3cret", 6));
 		assert_null(memmem(body.p, body.n, "/home", 5));
-		assert_true((memmem(body.p, body.n, " line 4711.", 11) != NULL) ==
-		            (fault == HS_FAULT_LINE));
+		assert_true((memmem(body.p, body.n, " line 4711.", 11) != NULL) == (fault == HS_FAULT_LINE));
 		assert_false(hs_slice_eq(hs_buf_slice(&body), hs_buf_slice(&last)));
 		hs_buf_reset(&last);
 		hs_buf_put_slice(&last, hs_buf_slice(&body));

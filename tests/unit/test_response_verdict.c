@@ -33,8 +33,7 @@ static void counts_become_words(void **state)
 	assert_string_equal(a.message, "duplicate");
 	a = read(200, "{\"accepted\":998,\"duplicate\":1,\"rejected\":1,\"message\":\"event 17: "
 	              "type required\"}");
-	assert_string_equal(a.message,
-	                    "998 accepted, 1 duplicate, 1 rejected; event 17: type required");
+	assert_string_equal(a.message, "998 accepted, 1 duplicate, 1 rejected; event 17: type required");
 	a = read(200, "{\"accepted\":-1,\"duplicate\":1.5,\"rejected\":\"2\"}");
 	assert_false(a.counted);
 }

@@ -18,8 +18,7 @@ static void every_row_is_complete(void **state)
 	for (int r = 0; r < HS_RESULT_COUNT; r++) {
 		const struct hs_result_info *info = hs_result_info((enum hs_result)r);
 
-		if (info == NULL || info->name == NULL || info->message == NULL ||
-		    info->remedy == NULL)
+		if (info == NULL || info->name == NULL || info->message == NULL || info->remedy == NULL)
 			fail_msg("row %d is not filled", r);
 		if (strncmp(info->name, "HS_", 3) != 0 || info->message[0] == '\0')
 			fail_msg("row %d has no name or no message", r);
@@ -32,8 +31,7 @@ static void every_row_is_complete(void **state)
 
 static bool is_ours(enum hs_class class)
 {
-	return class != HS_CLASS_REQUEST && class != HS_CLASS_AUTH && class != HS_CLASS_JSON &&
-	       class != HS_CLASS_SPEC;
+	return class != HS_CLASS_REQUEST && class != HS_CLASS_AUTH && class != HS_CLASS_JSON && class != HS_CLASS_SPEC;
 }
 
 /* 4xx and 501 lose the event for good: what is our fault must be 503. */
@@ -71,10 +69,9 @@ static void names_and_messages_tell_results_apart(void **state)
 	for (int a = 0; a < HS_RESULT_COUNT; a++)
 		for (int b = a + 1; b < HS_RESULT_COUNT; b++)
 			assert_string_not_equal(hs_result_info((enum hs_result)a)->name,
-						hs_result_info((enum hs_result)b)->name);
+			                        hs_result_info((enum hs_result)b)->name);
 	assert_string_equal(hs_result_info(HS_E_JSON_TWICE)->name, "HS_E_JSON_TWICE");
-	assert_string_equal(hs_result_info(HS_E_IDENTITY)->message,
-			    "userId or anonymousId required");
+	assert_string_equal(hs_result_info(HS_E_IDENTITY)->message, "userId or anonymousId required");
 }
 
 static bool begins(const char *name, const char *with)
@@ -90,8 +87,7 @@ static void every_row_has_its_class(void **state)
 
 		if (info->class == HS_CLASS_OK)
 			fail_msg("%s: no class", info->name);
-		if (begins(info->name, "HS_E_JSON_") != (info->class == HS_CLASS_JSON) &&
-		    r != HS_E_BATCH_LARGE)
+		if (begins(info->name, "HS_E_JSON_") != (info->class == HS_CLASS_JSON) && r != HS_E_BATCH_LARGE)
 			fail_msg("%s: the parser's offset belongs to JSON errors", info->name);
 		if ((info->status == 401 || info->status == 403) != (info->class == HS_CLASS_AUTH))
 			fail_msg("%s: %d is how authentication fails", info->name, info->status);

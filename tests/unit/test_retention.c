@@ -119,8 +119,8 @@ static void an_unfinished_copy_is_not_believed(void **state)
 /* Whatever call fails: the events are there once, and the next time all is well. */
 static void any_call_may_fail(void **state)
 {
-	static const enum wrap_call calls[] = { WRAP_FDATASYNC, WRAP_FSYNC, WRAP_PWRITE, WRAP_PREAD,
-		                                WRAP_OPENAT, WRAP_RENAMEAT, WRAP_UNLINKAT };
+	static const enum wrap_call calls[] = { WRAP_FDATASYNC, WRAP_FSYNC,    WRAP_PWRITE,  WRAP_PREAD,
+		                                WRAP_OPENAT,    WRAP_RENAMEAT, WRAP_UNLINKAT };
 
 	(void)state;
 	for (size_t c = 0; c < sizeof calls / sizeof calls[0]; c++)
@@ -260,8 +260,10 @@ static void edits_of_deleted_segments_go(void **state)
 	for (int n = 1; n < 1000; n++) {
 		char line[256];
 
-		snprintf(line, sizeof line, "{\"segment\":1,\"edit\":%d,\"file\":\"%s\",\"inode\":[1,2],\"size\":[9,8],"
-			 "\"removed\":[0,1]}\n{\"segment\":1,\"edit\":%d,\"done\":true}\n", n, old, n);
+		snprintf(line, sizeof line,
+		         "{\"segment\":1,\"edit\":%d,\"file\":\"%s\",\"inode\":[1,2],\"size\":[9,8],"
+		         "\"removed\":[0,1]}\n{\"segment\":1,\"edit\":%d,\"done\":true}\n",
+		         n, old, n);
 		hs_buf_put_slice(&text, hs_slice_str(line));
 	}
 	spooldir_write(&s.d, ".hookspool/edits", hs_buf_slice(&text));

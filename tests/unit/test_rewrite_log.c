@@ -55,8 +55,7 @@ static uint64_t line_at(unsigned nth)
 	uint64_t at = 0;
 
 	while (nth-- > 0)
-		at +=
-		    (uint64_t)((char *)memchr(text.p + at, '\n', text.n - at) - (text.p + at)) + 1;
+		at += (uint64_t)((char *)memchr(text.p + at, '\n', text.n - at) - (text.p + at)) + 1;
 	hs_buf_free(&text);
 	return at;
 }
@@ -66,17 +65,14 @@ static struct hs_rewrite prepare(unsigned nth, struct hs_range *removed)
 {
 	const char *name = spooldir_name(&s.d, "events-", 0);
 	struct hs_buf text = spooldir_read(&s.d, name), rest = { 0 };
-	struct hs_rewrite edit = {
-		.stream = "events", .copy = "erase-copy", .removed = removed, .count = 1
-	};
+	struct hs_rewrite edit = { .stream = "events", .copy = "erase-copy", .removed = removed, .count = 1 };
 
 	assert_true(hs_sealed_parse("events", name, &edit.sealed));
 	edit.inode = (uint64_t)spooldir_inode(&s.d, name);
 	removed->offset = line_at(nth);
 	removed->bytes = line_at(nth + 1) - removed->offset;
 	hs_buf_put(&rest, text.p, removed->offset);
-	hs_buf_put(&rest, text.p + removed->offset + removed->bytes,
-		   text.n - removed->offset - removed->bytes);
+	hs_buf_put(&rest, text.p + removed->offset + removed->bytes, text.n - removed->offset - removed->bytes);
 	spooldir_write(&s.d, ".hookspool/run/erase-copy", hs_buf_slice(&rest));
 	hs_buf_free(&text);
 	hs_buf_free(&rest);
@@ -222,8 +218,7 @@ static void a_kill_leaves_the_one_or_the_other(void **state)
 
 		make("", "a b c");
 		c = line_at(2);
-		assert_int_equal(translate(c, 0),
-				 c); /* the handle has looked, and must look again */
+		assert_int_equal(translate(c, 0), c); /* the handle has looked, and must look again */
 		prepare(1, &(struct hs_range){ 0, 0 });
 		wrap_kill(nth, true);
 		status = child_wait(child_start(erase_b, NULL));
@@ -247,9 +242,8 @@ static void a_kill_leaves_the_one_or_the_other(void **state)
 
 static void any_call_may_fail(void **state)
 {
-	static const enum wrap_call calls[] = { WRAP_FDATASYNC, WRAP_FSYNC,    WRAP_PWRITE,
-						WRAP_OPENAT,    WRAP_RENAMEAT, WRAP_FTRUNCATE,
-						WRAP_REALLOC };
+	static const enum wrap_call calls[] = { WRAP_FDATASYNC, WRAP_FSYNC,     WRAP_PWRITE, WRAP_OPENAT,
+		                                WRAP_RENAMEAT,  WRAP_FTRUNCATE, WRAP_REALLOC };
 
 	(void)state;
 	for (size_t c = 0; c < sizeof calls / sizeof calls[0]; c++)
@@ -355,8 +349,7 @@ static void other_streams_are_not_journaled(void **state)
 /* A second sealed segment, edited like the first; then the first is gone. */
 static void what_is_gone_is_forgotten(void **state)
 {
-	static const enum wrap_call calls[] = { WRAP_FDATASYNC, WRAP_PWRITE, WRAP_RENAMEAT,
-						WRAP_FSYNC };
+	static const enum wrap_call calls[] = { WRAP_FDATASYNC, WRAP_PWRITE, WRAP_RENAMEAT, WRAP_FSYNC };
 	uint64_t size, c;
 	struct hs_position p;
 

@@ -83,28 +83,27 @@ static uint64_t user(const char *line)
 
 static void users(void **state)
 {
-	uint64_t u = user(
-	    "{\"type\":\"track\",\"user_id\":\"u\",\"anonymous_id\":\"a\",\"message_id\":\"1\"}");
+	uint64_t u = user("{\"type\":\"track\",\"user_id\":\"u\",\"anonymous_id\":\"a\",\"message_id\":\"1\"}");
 
 	(void)state;
 	assert_true(u == user("{\"type\":\"page\",\"user_id\":\"u\",\"message_id\":\"2\"}"));
 	assert_true(u != user("{\"type\":\"page\",\"user_id\":\"v\",\"message_id\":\"2\"}"));
 	assert_true(u == user("{\"type\":\"page\",\"user_id\":\"\\u0075\",\"message_id\":\"3\"}"));
 	assert_true(user("{\"type\":\"page\",\"anonymous_id\":\"a\",\"message_id\":\"1\"}") ==
-		    user("{\"type\":\"page\",\"user_id\":\"\",\"anonymous_id\":\"a\",\"message_"
-			 "id\":\"2\"}"));
+	            user("{\"type\":\"page\",\"user_id\":\"\",\"anonymous_id\":\"a\",\"message_"
+	                 "id\":\"2\"}"));
 	assert_true(user("{\"type\":\"page\",\"user_id\":null,\"anonymous_id\":\"a\"}") ==
-		    user("{\"type\":\"page\",\"anonymous_id\":\"a\"}"));
+	            user("{\"type\":\"page\",\"anonymous_id\":\"a\"}"));
 	assert_true(user("{\"type\":\"page\",\"user_id\":null,\"anonymous_id\":\"b\"}") !=
-		    user("{\"type\":\"page\",\"anonymous_id\":\"a\"}"));
+	            user("{\"type\":\"page\",\"anonymous_id\":\"a\"}"));
 	assert_true(user("{\"type\":\"page\",\"user_id\":\"null\",\"anonymous_id\":\"b\"}") ==
-		    user("{\"type\":\"page\",\"user_id\":\"null\",\"anonymous_id\":\"c\"}"));
+	            user("{\"type\":\"page\",\"user_id\":\"null\",\"anonymous_id\":\"c\"}"));
 	assert_true(user("{\"type\":\"page\",\"user_id\":\"7\"}") == user("{\"user_id\":7}"));
 	assert_true(user("{\"type\":\"page\",\"user_id\":0.7e1}") == user("{\"user_id\":7.0}"));
 	assert_true(user("{\"type\":\"page\",\"user_id\":7}") == user("{\"user_id\":7.0}"));
 	assert_true(user("{\"type\":\"page\",\"user_id\":\"7.0\"}") != user("{\"user_id\":7.0}"));
 	assert_true(user("{\"type\":\"page\",\"message_id\":\"1\"}") !=
-		    user("{\"type\":\"page\",\"message_id\":\"2\"}"));
+	            user("{\"type\":\"page\",\"message_id\":\"2\"}"));
 }
 
 int main(void)

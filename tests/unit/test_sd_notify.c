@@ -27,8 +27,8 @@ static void start(struct supervisor *s)
 	memcpy(a.sun_path + 1, name + 1, (size_t)n - 1);
 	s->fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	assert_true(s->fd >= 0);
-	assert_int_equal(bind(s->fd, (struct sockaddr *)&a,
-	                      (socklen_t)(offsetof(struct sockaddr_un, sun_path) + (size_t)n)), 0);
+	assert_int_equal(
+	    bind(s->fd, (struct sockaddr *)&a, (socklen_t)(offsetof(struct sockaddr_un, sun_path) + (size_t)n)), 0);
 	setenv("NOTIFY_SOCKET", name, 1);
 	unsetenv("WATCHDOG_USEC");
 	unsetenv("WATCHDOG_PID");
@@ -167,10 +167,8 @@ static void a_deaf_supervisor(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(the_life_of_a_process),
-		cmocka_unit_test(the_watchdog_hears_at_half_its_time),
-		cmocka_unit_test(a_watchdog_that_is_none),
-		cmocka_unit_test(nobody_to_tell),
+		cmocka_unit_test(the_life_of_a_process),   cmocka_unit_test(the_watchdog_hears_at_half_its_time),
+		cmocka_unit_test(a_watchdog_that_is_none), cmocka_unit_test(nobody_to_tell),
 		cmocka_unit_test(a_deaf_supervisor),
 	};
 

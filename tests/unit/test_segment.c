@@ -102,8 +102,7 @@ static enum hs_result prepare(struct view *v, uint64_t n)
 }
 
 /* Writes and does not wait yet. */
-static enum hs_result write_events(struct view *v, const struct events *e,
-				   struct hs_unsynced *pending)
+static enum hs_result write_events(struct view *v, const struct events *e, struct hs_unsynced *pending)
 {
 	enum hs_result r = hs_segment_begin(&v->segment, e->lines.n, soon());
 
@@ -333,10 +332,8 @@ static void whole_lines_are_adopted(void **state)
 	spooldir_add(&s->d, "events.jsonl", hs_buf_slice(&e->lines));
 	wrap_reset();
 	assert_result(prepare(&s->view, 0), HS_OK);
-	assert_int_equal(atomic_load(&s->view.segment.stream->written),
-			 spooldir_size(&s->d, "events.jsonl"));
-	assert_true(atomic_load(&s->view.segment.stream->synced) <
-		    atomic_load(&s->view.segment.stream->written));
+	assert_int_equal(atomic_load(&s->view.segment.stream->written), spooldir_size(&s->d, "events.jsonl"));
+	assert_true(atomic_load(&s->view.segment.stream->synced) < atomic_load(&s->view.segment.stream->written));
 	assert_result(put(&s->view, "d"), HS_OK);
 	assert_int_equal(sealed(s), 0);
 	assert_once(&s->d, "a b c d");
@@ -401,8 +398,7 @@ static void what_is_adopted_is_synced_first(void **state)
 	assert_result(prepare(&s->view, 0), HS_OK);
 	assert_int_equal(wrap_count(WRAP_FDATASYNC), 1);
 	assert_int_equal(wrap_count(WRAP_FSYNC), 1);
-	assert_int_equal(atomic_load(&s->view.segment.stream->synced),
-			 spooldir_size(&s->d, "events.jsonl"));
+	assert_int_equal(atomic_load(&s->view.segment.stream->synced), spooldir_size(&s->d, "events.jsonl"));
 }
 
 /* --- failed syncs --------------------------------------------------------------------------- */
@@ -438,9 +434,8 @@ static void nothing_good_leaves_no_sealed_segment(void **state)
 /* The second sync of that file would answer 0: whatever fails, it must not be asked again. */
 static void a_poisoned_file_never_comes_back(void **state)
 {
-	static const enum wrap_call calls[] = { WRAP_RENAMEAT, WRAP_OPENAT, WRAP_FSYNC,
-						WRAP_UNLINKAT, WRAP_PREAD,  WRAP_PWRITE,
-						WRAP_FCHMOD,   WRAP_CALLOC, WRAP_REALLOC };
+	static const enum wrap_call calls[] = { WRAP_RENAMEAT, WRAP_OPENAT, WRAP_FSYNC,  WRAP_UNLINKAT, WRAP_PREAD,
+		                                WRAP_PWRITE,   WRAP_FCHMOD, WRAP_CALLOC, WRAP_REALLOC };
 	struct scene *s = *state;
 	struct events *e = events_new("b");
 
@@ -459,8 +454,7 @@ static void a_poisoned_file_never_comes_back(void **state)
 			if (r != HS_OK)
 				assert_result(put(&s->view, "b2"), HS_OK);
 			if (spooldir_count(&s->d, "lost") != 0)
-				fail_msg("call %u, failure %u: lost bytes are believed", calls[i],
-					 nth);
+				fail_msg("call %u, failure %u: lost bytes are believed", calls[i], nth);
 			assert_once(&s->d, "a");
 			assert_sound(&s->d);
 		}
@@ -793,7 +787,8 @@ static void number_behind_a_cursor(struct scene *s, const char *offset, const ch
 	snprintf(cursor, sizeof cursor,
 	         "{\"number\":42,\"offset\":%s,\"edit\":0,"
 	         "\"before\":\"0000000000000000\",\"spool\":\"00000000000000000000000000000000\","
-	         "\"epoch\":1,\"saved_at\":\"2026-11-23T10:15:00.123Z\"}\n", offset);
+	         "\"epoch\":1,\"saved_at\":\"2026-11-23T10:15:00.123Z\"}\n",
+	         offset);
 	spooldir_write(&s->d, ".hookspool/cursors/c", hs_slice_str(cursor));
 	open_view(&s->view, &s->d, HS_EVENTS);
 	assert_result(put(&s->view, "b"), HS_OK);
@@ -1065,7 +1060,9 @@ static void a_storm_of_deaths_before_the_sync(void **state)
 
 /* --- a state that is cut -------------------------------------------------------------- */
 
-static const off_t lengths[] = { 0, 100, 2048, 4096, sizeof(struct hs_shared_state) - 4096, sizeof(struct hs_shared_state) - 8 };
+static const off_t lengths[] = {
+	0, 100, 2048, 4096, sizeof(struct hs_shared_state) - 4096, sizeof(struct hs_shared_state) - 8
+};
 enum { LENGTHS = sizeof lengths / sizeof *lengths };
 
 /* Under the lock, prepared: the write must not go where a state of zeros says. */
@@ -1087,7 +1084,7 @@ static void a_state_that_is_cut_before_a_write(void **state)
 		before = spooldir_read(&s->d, "events.jsonl");
 		spooldir_cut(&s->d, ".hookspool/run/state", lengths[i]);
 		assert_result(hs_segment_write(&s->view.segment, hs_buf_slice(&e->lines), &pending),
-			      lost ? HS_E_SPOOL_STATE : HS_OK);
+		              lost ? HS_E_SPOOL_STATE : HS_OK);
 		hs_segment_forget(&pending);
 		after = spooldir_read(&s->d, "events.jsonl");
 		assert_int_equal(after.n, before.n + (lost ? 0 : e->lines.n));

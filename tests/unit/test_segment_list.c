@@ -30,8 +30,7 @@ static void names_are_printed_and_parsed(void **state)
 	expect_name("events", 42, false, "events-20261123T101500.123Z-000042.jsonl");
 	expect_name("events", 42, true, "events-20261123T101500.123Z-000042.jsonl.gz");
 	expect_name("rejected", 1234567, false, "rejected-20261123T101500.123Z-1234567.jsonl");
-	expect_name("events", UINT64_C(1) << 62, true,
-		    "events-20261123T101500.123Z-4611686018427387904.jsonl.gz");
+	expect_name("events", UINT64_C(1) << 62, true, "events-20261123T101500.123Z-4611686018427387904.jsonl.gz");
 }
 
 static void other_names_are_not_ours(void **state)
@@ -100,12 +99,10 @@ static void the_list_is_in_order_and_has_no_others(void **state)
 	for (uint64_t i = 200; i > 0; i--) {
 		char name[HS_SEALED_NAME];
 
-		hs_sealed_print("events", &(struct hs_sealed){ i, when + (int64_t)i, i % 2 == 0, false, 0 },
-				name);
+		hs_sealed_print("events", &(struct hs_sealed){ i, when + (int64_t)i, i % 2 == 0, false, 0 }, name);
 		spooldir_write(&d, name, HS_SLICE(""));
 	}
-	spooldir_write(&d, "events-20261123T101500.223Z-000100.jsonl",
-		       HS_SLICE("")); /* its plain one, too */
+	spooldir_write(&d, "events-20261123T101500.223Z-000100.jsonl", HS_SLICE("")); /* its plain one, too */
 	spooldir_write(&d, "events.jsonl", HS_SLICE(""));
 	spooldir_write(&d, "notes.txt", HS_SLICE(""));
 	spooldir_write(&d, "rejected-20261123T101500.123Z-000300.jsonl", HS_SLICE(""));

@@ -15,8 +15,7 @@ static struct hs_settings *settings_with(const char *auth)
 	char text[256];
 	struct hs_settings *s;
 
-	snprintf(text, sizeof text,
-	         "spool_dir = /x\nsecret = s3cret\nauth = %s\n[keys]\nacme = k3y\n", auth);
+	snprintf(text, sizeof text, "spool_dir = /x\nsecret = s3cret\nauth = %s\n[keys]\nacme = k3y\n", auth);
 	s = hs_settings_new("test", hs_slice_str(text), no_variables, &error);
 	assert_non_null(s);
 	return s;
@@ -28,14 +27,12 @@ static struct hs_slice header(const struct hs_buf *lines, const char *name)
 	size_t n = strlen(name);
 
 	for (size_t at = 0; at < lines->n; at += strlen(lines->p + at) + 1)
-		if (strncmp(lines->p + at, name, n) == 0 &&
-		    strncmp(lines->p + at + n, ": ", 2) == 0)
+		if (strncmp(lines->p + at, name, n) == 0 && strncmp(lines->p + at + n, ": ", 2) == 0)
 			return hs_slice_str(lines->p + at + n + 2);
 	return HS_SLICE_NONE;
 }
 
-static enum hs_result matcher(const char *auth, const struct hs_parcel *p,
-                            const struct hs_buf *headers)
+static enum hs_result matcher(const char *auth, const struct hs_parcel *p, const struct hs_buf *headers)
 {
 	struct hs_settings *s = settings_with(auth);
 	struct hs_credentials c = { .signature = header(headers, "X-Signature"),
@@ -75,11 +72,10 @@ static void everyone_is_let_in(void **state)
 			if (events != 1 && !batch)
 				continue;
 			fill(&p, (enum hs_sender)sender, batch, events);
-			assert_true(hs_sender_headers((enum hs_sender)sender, secret, "k3y",
-			                              hs_parcel_signed(&p), &headers));
+			assert_true(
+			    hs_sender_headers((enum hs_sender)sender, secret, "k3y", hs_parcel_signed(&p), &headers));
 			assert_int_equal(matcher("key", &p, &headers), HS_OK);
-			assert_int_equal(matcher("signature", &p, &headers),
-			                 signs ? HS_OK : HS_E_NO_SIGNATURE);
+			assert_int_equal(matcher("signature", &p, &headers), signs ? HS_OK : HS_E_NO_SIGNATURE);
 			hs_parcel_free(&p);
 			hs_buf_free(&headers);
 		}
@@ -96,8 +92,7 @@ static void a_batch_is_signed_by_its_first_event(void **state)
 	assert_slice_equal(hs_buf_slice(&p.body), HS_SLICE("[{ \"type\":\"track\" },{}]"));
 	assert_slice_equal(hs_parcel_signed(&p), HS_SLICE("{ \"type\":\"track\" }"));
 	fill(&p, HS_SENDER_EXTENSIBLE, true, 2);
-	assert_slice_equal(hs_buf_slice(&p.body),
-	                   HS_SLICE("[{\"json\":{ \"type\":\"track\" }},{\"json\":{}}]"));
+	assert_slice_equal(hs_buf_slice(&p.body), HS_SLICE("[{\"json\":{ \"type\":\"track\" }},{\"json\":{}}]"));
 	assert_slice_equal(hs_parcel_signed(&p), HS_SLICE("{ \"type\":\"track\" }"));
 	fill(&p, HS_SENDER_EXTENSIBLE, false, 1);
 	assert_slice_equal(hs_buf_slice(&p.body), HS_SLICE("{ \"type\":\"track\" }"));
@@ -114,8 +109,7 @@ static void nothing_to_show_is_no_header(void **state)
 	assert_null(header(&headers, "Authorization").p);
 	assert_slice_equal(header(&headers, "User-Agent"), HS_SLICE("Segment (Actions)"));
 	hs_buf_reset(&headers);
-	assert_true(
-	    hs_sender_headers(HS_SENDER_SUBSCRIPTION, NULL, "a:b", HS_SLICE("{}"), &headers));
+	assert_true(hs_sender_headers(HS_SENDER_SUBSCRIPTION, NULL, "a:b", HS_SLICE("{}"), &headers));
 	assert_slice_equal(header(&headers, "Authorization"), HS_SLICE("Basic YTpiOg=="));
 	assert_true(hs_base64_decode(header(&headers, "X-Segment-Settings"), &settings));
 	assert_slice_equal(hs_buf_slice(&settings), HS_SLICE("{\"sentBy\":\"hookspool\"}"));
@@ -179,10 +173,8 @@ static void a_run_has_ids_of_its_own(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(everyone_is_let_in),
-		cmocka_unit_test(a_batch_is_signed_by_its_first_event),
-		cmocka_unit_test(nothing_to_show_is_no_header),
-		cmocka_unit_test(the_suite_is_what_the_handler_takes),
+		cmocka_unit_test(everyone_is_let_in),           cmocka_unit_test(a_batch_is_signed_by_its_first_event),
+		cmocka_unit_test(nothing_to_show_is_no_header), cmocka_unit_test(the_suite_is_what_the_handler_takes),
 		cmocka_unit_test(a_run_has_ids_of_its_own),
 	};
 

@@ -10,8 +10,7 @@
 enum { ENVIRONMENT_MAX = 16 };
 
 /* Every number of the settings by its name. */
-static int64_t number_called(const struct test_case *c, const struct hs_settings *s,
-			     struct hs_slice name)
+static int64_t number_called(const struct test_case *c, const struct hs_settings *s, struct hs_slice name)
 {
 	const struct {
 		const char *name;
@@ -60,8 +59,7 @@ static void check_values(struct test_case *c, const struct hs_settings *s)
 		if (hs_slice_eq(name, HS_SLICE("spool_dir")))
 			case_same(c, "spool_dir", hs_slice_str(s->spool_dir), value);
 		else if (number_called(c, s, name) != case_number(c, value))
-			case_fail(c, "%s is %lld", case_show(name),
-				  (long long)number_called(c, s, name));
+			case_fail(c, "%s is %lld", case_show(name), (long long)number_called(c, s, name));
 	}
 }
 
@@ -195,8 +193,7 @@ static void errors_do_not_tell_secrets(void **state)
 		if (strstr(error.text, "TOPSECRET") != NULL)
 			fail_msg("told: %s", error.text);
 	}
-	assert_null(hs_settings_new("test.conf", HS_SLICE("spool_dir = /s\nauth = none\n"),
-				    environment, &error));
+	assert_null(hs_settings_new("test.conf", HS_SLICE("spool_dir = /s\nauth = none\n"), environment, &error));
 	assert_null(strstr(error.text, "TOPSECRET"));
 }
 
@@ -205,8 +202,7 @@ static void control_characters_do_not_reach_the_log(void **state)
 	struct hs_settings_error error;
 
 	(void)state;
-	assert_null(hs_settings_new("test.conf", HS_SLICE("spool_dir = /s\nna\x1b[31mme = 1\n"),
-				    NULL, &error));
+	assert_null(hs_settings_new("test.conf", HS_SLICE("spool_dir = /s\nna\x1b[31mme = 1\n"), NULL, &error));
 	assert_null(strchr(error.text, '\x1b'));
 	assert_null(hs_settings_new("te\nst.conf", HS_SLICE("x = 1\n"), NULL, &error));
 	assert_null(strchr(error.text, '\n'));
@@ -228,8 +224,7 @@ static void a_file_that_windows_saved(void **state)
 static void a_file_that_does_not_end_with_a_newline(void **state)
 {
 	struct hs_settings_error error;
-	struct hs_settings *s =
-	    hs_settings_new("test.conf", HS_SLICE("secret = a\nspool_dir = /s"), NULL, &error);
+	struct hs_settings *s = hs_settings_new("test.conf", HS_SLICE("secret = a\nspool_dir = /s"), NULL, &error);
 
 	(void)state;
 	assert_non_null(s);
@@ -272,12 +267,9 @@ static void so_many_keys_and_no_more(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(every_setting_is_explained),
-		cmocka_unit_test(every_default_can_be_written),
-		cmocka_unit_test(errors_do_not_tell_secrets),
-		cmocka_unit_test(control_characters_do_not_reach_the_log),
-		cmocka_unit_test(a_file_that_windows_saved),
-		cmocka_unit_test(a_file_that_does_not_end_with_a_newline),
+		cmocka_unit_test(every_setting_is_explained), cmocka_unit_test(every_default_can_be_written),
+		cmocka_unit_test(errors_do_not_tell_secrets), cmocka_unit_test(control_characters_do_not_reach_the_log),
+		cmocka_unit_test(a_file_that_windows_saved),  cmocka_unit_test(a_file_that_does_not_end_with_a_newline),
 		cmocka_unit_test(so_many_keys_and_no_more),
 	};
 	const struct case_set sets[] = { { "settings.txt", run_settings_case } };

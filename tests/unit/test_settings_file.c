@@ -28,8 +28,7 @@ static struct hs_settings *load(struct scene *s, const char *path, char *const *
 {
 	static char *none[] = { NULL };
 
-	return hs_settings_load(path, environ != NULL ? environ : none, s->used, sizeof s->used,
-				&s->error);
+	return hs_settings_load(path, environ != NULL ? environ : none, s->used, sizeof s->used, &s->error);
 }
 
 static void expect_dir(struct scene *s, struct hs_settings *settings, const char *dir)
@@ -64,13 +63,12 @@ static void a_file_by_the_environment(void **state)
 
 	(void)state;
 	set(&s, "spool_dir = /a\nauth = none\n", 0644);
-	expect_dir(&s, load(&s, NULL, (char *[]) { "X=y", s.variable, NULL }), "/a");
+	expect_dir(&s, load(&s, NULL, (char *[]){ "X=y", s.variable, NULL }), "/a");
 	assert_string_equal(s.used, s.path);
 	/* a setting of the environment goes before the file */
-	expect_dir(&s, load(&s, NULL, (char *[]) { "HOOKSPOOL_SPOOL_DIR=/b", s.variable, NULL }),
-		   "/b");
+	expect_dir(&s, load(&s, NULL, (char *[]){ "HOOKSPOOL_SPOOL_DIR=/b", s.variable, NULL }), "/b");
 	/* the path that was given goes before the environment's */
-	expect_dir(&s, load(&s, s.path, (char *[]) { "HOOKSPOOL_CONF=/nowhere", NULL }), "/a");
+	expect_dir(&s, load(&s, s.path, (char *[]){ "HOOKSPOOL_CONF=/nowhere", NULL }), "/a");
 	spooldir_remove(&s.d);
 }
 
@@ -82,10 +80,7 @@ static void no_file_at_all(void **state)
 	set(&s, "", 0644);
 	if (access("/etc/hookspool/hookspool.conf", F_OK) == 0)
 		skip();
-	expect_dir(
-	    &s,
-	    load(&s, NULL, (char *[]) { "HOOKSPOOL_SPOOL_DIR=/b", "HOOKSPOOL_AUTH=none", NULL }),
-	    "/b");
+	expect_dir(&s, load(&s, NULL, (char *[]){ "HOOKSPOOL_SPOOL_DIR=/b", "HOOKSPOOL_AUTH=none", NULL }), "/b");
 	assert_string_equal(s.used, "");
 	spooldir_remove(&s.d);
 }
@@ -112,7 +107,7 @@ static void the_fault_without_a_name(void **state)
 	(void)state;
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
 		set(&s, cases[i].text, cases[i].mode);
-		assert_null(load(&s, s.path, (char *[]) { (char *)cases[i].variable, NULL }));
+		assert_null(load(&s, s.path, (char *[]){ (char *)cases[i].variable, NULL }));
 		assert_int_equal(s.error.fault, cases[i].fault);
 		assert_int_equal(s.error.line, cases[i].line);
 		spooldir_remove(&s.d);
@@ -144,10 +139,7 @@ static void an_empty_file_is_a_file(void **state)
 
 	(void)state;
 	set(&s, "", 0600);
-	expect_dir(
-	    &s,
-	    load(&s, s.path, (char *[]) { "HOOKSPOOL_SPOOL_DIR=/b", "HOOKSPOOL_AUTH=none", NULL }),
-	    "/b");
+	expect_dir(&s, load(&s, s.path, (char *[]){ "HOOKSPOOL_SPOOL_DIR=/b", "HOOKSPOOL_AUTH=none", NULL }), "/b");
 	expect_refusal(&s, load(&s, s.path, NULL), "spool_dir");
 	spooldir_remove(&s.d);
 }
@@ -194,10 +186,9 @@ static void secrets_that_everybody_may_read(void **state)
 	assert_null(strstr(s.error.text, "xyzzy"));
 	assert_int_equal(chmod(s.path, 0640), 0);
 	expect_dir(&s, load(&s, s.path, NULL), "/a");
-	spooldir_write(
-	    &s.d, "x.conf",
-	    HS_SLICE("spool_dir = /a\n[keys]\nacme = sha256:"
-		     "2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7ae\n"));
+	spooldir_write(&s.d, "x.conf",
+	               HS_SLICE("spool_dir = /a\n[keys]\nacme = sha256:"
+	                        "2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7ae\n"));
 	expect_dir(&s, load(&s, s.path, NULL), "/a");
 	assert_int_equal(chmod(s.path, 0604), 0);
 	expect_refusal(&s, load(&s, s.path, NULL), "chmod 640");

@@ -78,8 +78,7 @@ static void expect_left(const struct hs_shared_state *state, bool trusted, bool 
 	assert_int_equal(state->index.changed_ns, trusted ? 99 : 0);
 }
 
-static void expect_after(struct scene *s, void (*change)(struct hs_shared_state *state), bool trusted,
-			 bool numbers)
+static void expect_after(struct scene *s, void (*change)(struct hs_shared_state *state), bool trusted, bool numbers)
 {
 	struct hs_shared_state_handle h;
 
@@ -315,8 +314,8 @@ static void a_dead_holder_is_noticed_once(void **state)
 			assert_result(hs_shared_state_try_lock(&h.state->stream[0].append, &died), HS_OK);
 		else
 			assert_result(hs_shared_state_lock(&h.state->stream[0].append,
-						    hs_io_now_monotonic() + PATIENCE_MS, &died),
-				      HS_OK);
+			                                   hs_io_now_monotonic() + PATIENCE_MS, &died),
+			              HS_OK);
 		assert_true(died);
 		hs_shared_state_unlock(&h.state->stream[0].append);
 		assert_result(hs_shared_state_try_lock(&h.state->stream[0].append, &died), HS_OK);
@@ -403,9 +402,8 @@ static void every_call_fails(void **state)
 		int error;
 		enum hs_result expected;
 	} faults[] = {
-		{ WRAP_OPENAT, EMFILE, HS_E_IO }, { WRAP_PWRITE, ENOSPC, HS_E_FULL },
-		{ WRAP_FTRUNCATE, EIO, HS_E_IO }, { WRAP_FLOCK, ENOLCK, HS_E_IO },
-		{ WRAP_FCHMOD, EPERM, HS_E_IO },
+		{ WRAP_OPENAT, EMFILE, HS_E_IO }, { WRAP_PWRITE, ENOSPC, HS_E_FULL }, { WRAP_FTRUNCATE, EIO, HS_E_IO },
+		{ WRAP_FLOCK, ENOLCK, HS_E_IO },  { WRAP_FCHMOD, EPERM, HS_E_IO },
 	};
 	struct scene *s = *state;
 	struct hs_shared_state_handle h;

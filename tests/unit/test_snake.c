@@ -69,11 +69,10 @@ static void random_keys_lose_no_letter(void **state)
 		snake = hs_slice(out, hs_snake(hs_slice(key, n), out));
 		keep_plain(hs_slice(key, n), kept, &k);
 		keep_plain(snake, kept_again, &again);
-		if (fault(snake) != NULL ||
-		    !hs_slice_eq(hs_slice(kept, k), hs_slice(kept_again, again)))
+		if (fault(snake) != NULL || !hs_slice_eq(hs_slice(kept, k), hs_slice(kept_again, again)))
 			fail_msg("HS_SEED=%llu: %s became %s: %s", (unsigned long long)seed,
-				 case_show(hs_slice(key, n)), case_show(snake),
-				 fault(snake) != NULL ? fault(snake) : "letters differ");
+			         case_show(hs_slice(key, n)), case_show(snake),
+			         fault(snake) != NULL ? fault(snake) : "letters differ");
 		free(out);
 	}
 }

@@ -236,16 +236,16 @@ static enum hs_result put_both(struct scene *s, const char *words, const char *b
 	uint64_t duplicate;
 	enum hs_result r;
 
-	hs_rejected_put(&rejected, &(struct hs_rejection) { .spooled_at = HS_SLICE("t"),
-							    .status = 400,
-							    .message = HS_SLICE("m"),
-							    .body = hs_slice_str(body) });
-	r = hs_spool_append(s->spool, &(struct hs_append) { .records = hs_buf_slice(&e->lines),
-							    .record = e->record,
-							    .count = e->count,
-							    .rejected = hs_buf_slice(&rejected),
-							    .duplicate = &duplicate,
-							    .deadline_ms = soon() });
+	hs_rejected_put(&rejected, &(struct hs_rejection){ .spooled_at = HS_SLICE("t"),
+	                                                   .status = 400,
+	                                                   .message = HS_SLICE("m"),
+	                                                   .body = hs_slice_str(body) });
+	r = hs_spool_append(s->spool, &(struct hs_append){ .records = hs_buf_slice(&e->lines),
+	                                                   .record = e->record,
+	                                                   .count = e->count,
+	                                                   .rejected = hs_buf_slice(&rejected),
+	                                                   .duplicate = &duplicate,
+	                                                   .deadline_ms = soon() });
 	hs_buf_free(&rejected);
 	events_free(e);
 	return r;
@@ -283,7 +283,7 @@ static void expect_events(struct scene *s, uint64_t accepted, uint64_t duplicate
 	assert_int_equal(sum.duplicate, duplicates);
 	assert_int_equal(sum.rejected, rejected);
 	assert_int_equal(sum.bytes, hs_metrics_value(f, HS_METRIC_ACCEPTED_BYTES, 0) +
-			 hs_metrics_value(f, HS_METRIC_REJECTED_BYTES, 0));
+	                                hs_metrics_value(f, HS_METRIC_REJECTED_BYTES, 0));
 	hs_metrics_figures_free(f);
 }
 
@@ -322,7 +322,8 @@ static void answers_are_counted(void **state)
 	assert_result(spooldir_append_apart(&s->d, "a", NULL), HS_OK);
 	hs_spool_count_answer(s->spool, &refused);
 	hs_spool_count_answer(s->spool, &refused);
-	hs_spool_count_answer(s->spool, &(struct hs_answered){ .status = 200, .key = HS_SLICE("a-key"), .secret = 1, .arrived_ms = 5000 });
+	hs_spool_count_answer(s->spool, &(struct hs_answered){
+					    .status = 200, .key = HS_SLICE("a-key"), .secret = 1, .arrived_ms = 5000 });
 	hs_spool_count_answer(s->spool, &(struct hs_answered){ .status = 200, .secret = 2, .arrived_ms = 5000 });
 	f = figures(s);
 	assert_int_equal(hs_metrics_value(f, HS_METRIC_RESPONSES, 401 - 100), 2);
@@ -333,7 +334,9 @@ static void answers_are_counted(void **state)
 		if (i == HS_METRICS_CREDENTIALS) {
 			assert_int_equal(found, 3);
 		} else if (hs_metrics_use(f, i, &use)) {
-			assert_string_equal(use.name, use.kind == HS_CREDENTIAL_KEY ? "a-key" : use.name[0] == '#' ? "#1" : "acme");
+			assert_string_equal(use.name, use.kind == HS_CREDENTIAL_KEY ? "a-key"
+			                              : use.name[0] == '#'          ? "#1"
+			                                                            : "acme");
 			assert_int_equal(use.last_ms, 5000);
 			found++;
 		}
@@ -449,14 +452,12 @@ static void a_holder_that_does_not_let_go(void **state)
 	shared = spooldir_state(&s->d);
 	assert_result(hs_shared_state_try_lock(&shared->stream[HS_EVENTS].sync, &died), HS_OK);
 	/* a mutex is not recursive: the holder may as well be this thread */
-	assert_result(
-	    hs_spool_append(s->spool,
-			    &(struct hs_append) { .records = hs_buf_slice(&e->lines),
-						  .record = e->record,
-						  .count = 1,
-						  .duplicate = &duplicate,
-						  .deadline_ms = hs_io_now_monotonic() + 30 }),
-	    HS_E_TIMEOUT);
+	assert_result(hs_spool_append(s->spool, &(struct hs_append){ .records = hs_buf_slice(&e->lines),
+	                                                             .record = e->record,
+	                                                             .count = 1,
+	                                                             .duplicate = &duplicate,
+	                                                             .deadline_ms = hs_io_now_monotonic() + 30 }),
+	              HS_E_TIMEOUT);
 	hs_shared_state_unlock(&shared->stream[HS_EVENTS].sync);
 	assert_result(spooldir_append(s->spool, "b", &duplicate), HS_OK);
 	assert_int_equal(duplicate, 1); /* it was written, and is whole */
@@ -513,11 +514,11 @@ static void posts_end_in_time_though_the_disk_hangs(void **state)
 	struct events *e = events_new("b");
 	uint64_t duplicate = 0;
 	struct posted b = { .post = { .append = { .records = hs_buf_slice(&e->lines),
-						  .record = e->record,
-						  .count = 1,
-						  .duplicate = &duplicate,
-						  .deadline_ms = hs_io_now_monotonic() + 50 },
-				      .done = post_done } };
+		                                  .record = e->record,
+		                                  .count = 1,
+		                                  .duplicate = &duplicate,
+		                                  .deadline_ms = hs_io_now_monotonic() + 50 },
+		                      .done = post_done } };
 	pthread_t leader;
 
 	assert_result(put(s, "first"), HS_OK);
@@ -570,8 +571,7 @@ enum { STEPS = sizeof life / sizeof *life };
 
 static enum hs_result step(struct hs_spool *spool, const char *words)
 {
-	return strcmp(words, "rotate") == 0 ? hs_spool_rotate(spool, soon())
-					    : spooldir_append(spool, words, NULL);
+	return strcmp(words, "rotate") == 0 ? hs_spool_rotate(spool, soon()) : spooldir_append(spool, words, NULL);
 }
 
 static char plan[128]; /* told when a test fails */
@@ -590,8 +590,7 @@ static void live_with(struct scene *s, enum wrap_call call, unsigned nth, bool f
 	bool kept[STEPS] = { false };
 
 	again(s, "rotate_min_gap = 0\n");
-	snprintf(plan, sizeof plan, "call %d, %s %u, errno %d", (int)call,
-		 for_good ? "from" : "number", nth, error);
+	snprintf(plan, sizeof plan, "call %d, %s %u, errno %d", (int)call, for_good ? "from" : "number", nth, error);
 	wrap_fail(call, nth, for_good ? WRAP_FOREVER : 1, error);
 	for (size_t i = 0; i < STEPS; i++)
 		kept[i] = step(s->spool, life[i]) == HS_OK;
@@ -672,8 +671,7 @@ static int live(void *context)
 static void killed_before_every_call(void **state)
 {
 	struct scene *s = *state;
-	struct short_life *l =
-	    mmap(NULL, sizeof *l, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	struct short_life *l = mmap(NULL, sizeof *l, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 
 	assert_true(l != MAP_FAILED);
 	for (int beside = 0; beside < 2; beside++) {
@@ -727,8 +725,7 @@ static void *work(void *context)
 	for (unsigned i = 0; i < APPENDS; i++) {
 		unsigned n = (i * 7 + w->process * 13) % APPENDS;
 
-		snprintf(words, sizeof words, "e%u p%u-%u e%u", n, w->process, i,
-			 (n + 1) % APPENDS);
+		snprintf(words, sizeof words, "e%u p%u-%u e%u", n, w->process, i, (n + 1) % APPENDS);
 		if (spooldir_append(w->spool, words, NULL) != HS_OK)
 			atomic_fetch_add(&w->failed, 1);
 	}
@@ -757,7 +754,7 @@ static void threads_and_processes(void **state)
 
 	again(s, "rotate_size = 4K\nrotate_min_gap = 0\n");
 	for (unsigned i = 0; i < PROCESSES; i++)
-		pid[i] = child_start(work_in_threads, &(struct worker) { .s = s, .process = i });
+		pid[i] = child_start(work_in_threads, &(struct worker){ .s = s, .process = i });
 	for (int i = 0; i < PROCESSES; i++)
 		assert_int_equal(child_wait(pid[i]), 0);
 	for (unsigned i = 0; i < APPENDS; i++) {
@@ -799,7 +796,8 @@ static const char STATE[] = ".hookspool/run/state", INDEX[] = ".hookspool/run/in
  */
 static void a_file_that_is_cut(const struct cut *c, struct scene *s)
 {
-	static const enum wrap_call calls[] = { WRAP_FSTATVFS, WRAP_FALLOCATE, WRAP_PREAD, WRAP_PWRITE, WRAP_FDATASYNC };
+	static const enum wrap_call calls[] = { WRAP_FSTATVFS, WRAP_FALLOCATE, WRAP_PREAD, WRAP_PWRITE,
+		                                WRAP_FDATASYNC };
 	uint64_t duplicate;
 
 	for (size_t i = 0; i <= sizeof calls / sizeof *calls; i++) {
@@ -834,7 +832,7 @@ static void a_state_that_is_cut(void **state)
 	static const off_t lengths[] = { 0, 100, 2048, 4096, 100000, sizeof(struct hs_shared_state) - 4096 };
 
 	for (size_t i = 0; i < sizeof lengths / sizeof *lengths; i++)
-		a_file_that_is_cut(&(struct cut) { &s->d, STATE, lengths[i] }, s);
+		a_file_that_is_cut(&(struct cut){ &s->d, STATE, lengths[i] }, s);
 }
 
 static void an_index_that_is_cut(void **state)
@@ -843,7 +841,7 @@ static void an_index_that_is_cut(void **state)
 	static const off_t lengths[] = { 0, 4096, 8192 };
 
 	for (size_t i = 0; i < sizeof lengths / sizeof *lengths; i++)
-		a_file_that_is_cut(&(struct cut) { &s->d, INDEX, lengths[i] }, s);
+		a_file_that_is_cut(&(struct cut){ &s->d, INDEX, lengths[i] }, s);
 }
 
 /* Every page of it is gone, and its print says that it is as it was left: no look at it helps. */

@@ -35,22 +35,17 @@ static void bodies(void **state)
 {
 	(void)state;
 	assert_int_equal(other("{\"body\":\"{\\\"User ID\\\":\\\"anna\\\"}\"}"), 1);
-	assert_int_equal(
-	    other("{\"body\":\"{\\\"user_id\\\":\\\"annabel\\\",\\\"x\\\":\\\"anna\\\"}\"}"), 0);
-	assert_int_equal(
-	    other("{\"body\":\"[{\\\"userId\\\":\\\"b\\\"},{\\\"userId\\\":\\\"anna\\\"}]\"}"), 1);
+	assert_int_equal(other("{\"body\":\"{\\\"user_id\\\":\\\"annabel\\\",\\\"x\\\":\\\"anna\\\"}\"}"), 0);
+	assert_int_equal(other("{\"body\":\"[{\\\"userId\\\":\\\"b\\\"},{\\\"userId\\\":\\\"anna\\\"}]\"}"), 1);
 	assert_int_equal(other("{\"body\":\"[{\\\"json\\\":{\\\"userId\\\":\\\"anna\\\"}}]\"}"), 1);
 	assert_int_equal(other("{\"body\":\"{\\\"json\\\":{\\\"userId\\\":\\\"anna\\\"}}\"}"), 1);
-	assert_int_equal(
-	    other("{\"body\":\"{\\\"userId\\\":\\\"b\\\",\\\"user_id\\\":\\\"anna\\\"}\"}"), 1);
-	assert_int_equal(
-	    other("{\"body\":\"[{\\\"userId\\\":\\\"b\\\",\\\"user_id\\\":\\\"anna\\\"}]\"}"), 1);
+	assert_int_equal(other("{\"body\":\"{\\\"userId\\\":\\\"b\\\",\\\"user_id\\\":\\\"anna\\\"}\"}"), 1);
+	assert_int_equal(other("{\"body\":\"[{\\\"userId\\\":\\\"b\\\",\\\"user_id\\\":\\\"anna\\\"}]\"}"), 1);
 	assert_int_equal(other("{\"body\":\"[{\\\"userId\\\":\\\"b\\\"}]\"}"), 0);
 	assert_int_equal(other("{\"body\":\"[{\\\"userId\\\":\\\"b\\\"}, broken anna\"}"), 1);
 	assert_int_equal(other("{\"body\":\"broken annabel\"}"), 0);
 	assert_int_equal(other("{\"body\":\"\"}"), 0);
-	assert_int_equal(
-	    other("{\"body\":\"\\ufffd\",\"body_base64\":\"eyJ1c2VySWQiOiJhbm5hIiwi/w==\"}"), 1);
+	assert_int_equal(other("{\"body\":\"\\ufffd\",\"body_base64\":\"eyJ1c2VySWQiOiJhbm5hIiwi/w==\"}"), 1);
 	assert_int_equal(other("{\"body\":7,\"body_base64\":\"?\"}"), 0);
 	assert_int_equal(other("anna, and no JSON"), 1);
 	/* what was cut off may have named anybody of the tenant */
@@ -63,11 +58,9 @@ static void bodies(void **state)
 static void refused_fields(void **state)
 {
 	(void)state;
-	assert_int_equal(
-	    other("{\"body\":\"{\\\"userId\\\":\\\"\\\",\\\"user_id\\\":\\\"anna\\\"}\"}"), 1);
+	assert_int_equal(other("{\"body\":\"{\\\"userId\\\":\\\"\\\",\\\"user_id\\\":\\\"anna\\\"}\"}"), 1);
 	assert_int_equal(other("{\"body\":\"{\\\"userId\\\":{\\\"id\\\":\\\"anna\\\"}}\"}"), 1);
-	assert_int_equal(
-	    other("{\"body\":\"{\\\"batch\\\":[{\\\"userId\\\":\\\"anna\\\"}]}\"}"), 1);
+	assert_int_equal(other("{\"body\":\"{\\\"batch\\\":[{\\\"userId\\\":\\\"anna\\\"}]}\"}"), 1);
 	assert_int_equal(other("{\"body\":\"{\\\"json\\\":{\\\"userId\\\":\\\"annabel\\\"}}\"}"), 0);
 }
 
@@ -101,26 +94,19 @@ static void records(void **state)
 
 static void times(void **state)
 {
-	static const char early[] =
-	    "{\"user_id\":\"anna\",\"spooled_at\":\"2026-11-23T10:15:00.000Z\"}";
-	static const char late[] =
-	    "{\"user_id\":\"anna\",\"spooled_at\":\"2026-11-23T10:15:01.000Z\"}";
+	static const char early[] = "{\"user_id\":\"anna\",\"spooled_at\":\"2026-11-23T10:15:00.000Z\"}";
+	static const char late[] = "{\"user_id\":\"anna\",\"spooled_at\":\"2026-11-23T10:15:01.000Z\"}";
 
 	(void)state;
 	assert_int_equal(other(early), 1);
 	assert_int_equal(other(late), 0);
-	assert_int_equal(
-	    other(
-		"{\"record\":{\"user_id\":\"anna\",\"spooled_at\":\"2026-11-23T10:15:01.000Z\"}}"),
-	    0);
+	assert_int_equal(other("{\"record\":{\"user_id\":\"anna\",\"spooled_at\":\"2026-11-23T10:15:01.000Z\"}}"), 0);
 	assert_int_equal(other("{\"spooled_at\":\"2026-11-23T10:15:01.000Z\",\"body\":\"{"
-			       "\\\"userId\\\":\\\"anna\\\"}\"}"),
-			 0);
+	                       "\\\"userId\\\":\\\"anna\\\"}\"}"),
+	                 0);
 	assert_int_equal(hs_subject_match_event(&matcher, hs_slice_str(late), &(struct hs_mark){ 4, 9 }), 1);
-	assert_int_equal(hs_subject_match_event(&matcher, hs_slice_str(early), &(struct hs_mark){ 5, 0 }),
-			 0);
-	assert_int_equal(hs_subject_match_event(&matcher, HS_SLICE("anna, torn"), &(struct hs_mark){ 4, 0 }),
-			 1);
+	assert_int_equal(hs_subject_match_event(&matcher, hs_slice_str(early), &(struct hs_mark){ 5, 0 }), 0);
+	assert_int_equal(hs_subject_match_event(&matcher, HS_SLICE("anna, torn"), &(struct hs_mark){ 4, 0 }), 1);
 }
 
 int main(void)

@@ -50,10 +50,10 @@ static int teardown(void **state)
 static void add(enum hs_subject_kind kind, const char *id, const char *tenant, bool derived)
 {
 	struct hs_subject who = { .kind = kind,
-				  .id = (char *)(uintptr_t)id,
-				  .n = strlen(id),
-				  .derived = derived,
-				  .tenant = (char *)(uintptr_t)tenant };
+		                  .id = (char *)(uintptr_t)id,
+		                  .n = strlen(id),
+		                  .derived = derived,
+		                  .tenant = (char *)(uintptr_t)tenant };
 
 	assert_true(hs_subjects_add(&people, &who, NULL));
 }
@@ -182,9 +182,7 @@ static bool take(void *context, const struct hs_tombstone *id)
 
 static void ids(void **state)
 {
-	struct hs_tombstone id[3] = { { { { 1 } }, 1 },
-				      { { { 2 } }, 0xFEDCBA98 },
-				      { { { 3 } }, 3 } };
+	struct hs_tombstone id[3] = { { { { 1 } }, 1 }, { { { 2 } }, 0xFEDCBA98 }, { { { 3 } }, 3 } };
 	struct got got = { .most = 8 };
 	uint64_t known = 0, size;
 

@@ -34,10 +34,14 @@ static void what_controls_is_escaped(void **state)
 	(void)state;
 	expect(HS_SLICE("\033]0;title\a"), HS_SLICE("\\u001b]0;title\\u0007"));
 	expect(HS_SLICE("\r\b\x7F\0"), HS_SLICE("\\u000d\\u0008\\u007f\\u0000"));
-	expect(HS_SLICE("\xC2\x9B" "2J"), HS_SLICE("\\u009b2J"));
+	expect(HS_SLICE("\xC2\x9B"
+	                "2J"),
+	       HS_SLICE("\\u009b2J"));
 	expect(HS_SLICE("x\xE2\x80\xAEy\xE2\x81\xA6z"), HS_SLICE("x\\u202ey\\u2066z"));
 	expect(HS_SLICE("\xD8\x9C\xEF\xBB\xBF\xE2\x80\xA8"), HS_SLICE("\\u061c\\ufeff\\u2028"));
-	expect(HS_SLICE("\x9B" "2J\xE2\x80"), HS_SLICE("\\x9b2J\\xe2\\x80"));
+	expect(HS_SLICE("\x9B"
+	                "2J\xE2\x80"),
+	       HS_SLICE("\\x9b2J\\xe2\\x80"));
 }
 
 static void a_file_gets_every_byte(void **state)

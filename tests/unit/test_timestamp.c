@@ -96,7 +96,11 @@ static void a_duration_has_one_unit(void **state)
 	static const struct {
 		const char *text;
 		int64_t ms;
-	} good[] = { { "0s", 0 }, { "90s", 90000 }, { "15m", 900000 }, { "4h", 14400000 }, { "999999999d", INT64_C(86399999913600000) } };
+	} good[] = { { "0s", 0 },
+		     { "90s", 90000 },
+		     { "15m", 900000 },
+		     { "4h", 14400000 },
+		     { "999999999d", INT64_C(86399999913600000) } };
 	static const char *const bad[] = { "", "s", "5", "5x", "5ms", "-5s", " 5s", "5s ", "1.5h", "1000000000s" };
 	int64_t ms;
 

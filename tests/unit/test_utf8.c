@@ -26,8 +26,7 @@ static size_t length_by_arithmetic(const unsigned char *p, size_t n)
 			return 0;
 		code = code << 6 | (p[i] & 0x3F);
 	}
-	return code < least[ones] || code > 0x10FFFF || (code >= 0xD800 && code <= 0xDFFF) ? 0
-											   : ones;
+	return code < least[ones] || code > 0x10FFFF || (code >= 0xD800 && code <= 0xDFFF) ? 0 : ones;
 }
 
 static void check(const unsigned char *p, size_t n)
@@ -35,8 +34,8 @@ static void check(const unsigned char *p, size_t n)
 	size_t got = hs_utf8_length((const char *)p, n), expected = length_by_arithmetic(p, n);
 
 	if (got != expected)
-		fail_msg("%02x %02x %02x %02x, %zu bytes: expected %zu, got %zu", p[0], p[1], p[2],
-			 p[3], n, expected, got);
+		fail_msg("%02x %02x %02x %02x, %zu bytes: expected %zu, got %zu", p[0], p[1], p[2], p[3], n, expected,
+		         got);
 }
 
 static void every_sequence_of_three_bytes(void **state)
@@ -58,17 +57,14 @@ static void every_sequence_of_three_bytes(void **state)
 
 static void sequences_of_four_bytes(void **state)
 {
-	static const unsigned char edge[] = {
-		0x00, 0x41, 0x7F, 0x80, 0x8F, 0x90, 0xBF, 0xC0, 0xFF
-	};
+	static const unsigned char edge[] = { 0x00, 0x41, 0x7F, 0x80, 0x8F, 0x90, 0xBF, 0xC0, 0xFF };
 
 	(void)state;
 	for (unsigned a = 0xE0; a < 0x100; a++)
 		for (unsigned b = 0; b < 0x100; b++)
 			for (size_t c = 0; c < sizeof edge; c++)
 				for (size_t d = 0; d < sizeof edge; d++) {
-					unsigned char p[4] = { (unsigned char)a, (unsigned char)b,
-							       edge[c], edge[d] };
+					unsigned char p[4] = { (unsigned char)a, (unsigned char)b, edge[c], edge[d] };
 
 					check(p, 4);
 				}
@@ -127,19 +123,18 @@ static void code_points_have_their_bytes(void **state)
 	for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
 		char p[4];
 
-		assert_slice_equal(hs_slice(p, hs_utf8_put(p, table[i].code)),
-				   hs_slice_str(table[i].bytes));
+		assert_slice_equal(hs_slice(p, hs_utf8_put(p, table[i].code)), hs_slice_str(table[i].bytes));
 	}
 }
 
 /* The ranges once more, as Unicode's table of general categories and Bidi_Control has them. */
 static bool harms_a_terminal(uint32_t c)
 {
-	return c < 0x20 || (c >= 0x7F && c <= 0x9F) ||                    /* Cc */
-	       c == 0x61C || c == 0x200E || c == 0x200F ||                /* Bidi_Control */
-	       (c >= 0x202A && c <= 0x202E) || (c >= 0x2066 && c <= 0x2069) ||
-	       c == 0x2028 || c == 0x2029 ||                              /* Zl, Zp */
-	       (c >= 0x2060 && c <= 0x206F) || c == 0xFEFF ||             /* other Cf */
+	return c < 0x20 || (c >= 0x7F && c <= 0x9F) ||     /* Cc */
+	       c == 0x61C || c == 0x200E || c == 0x200F || /* Bidi_Control */
+	       (c >= 0x202A && c <= 0x202E) || (c >= 0x2066 && c <= 0x2069) || c == 0x2028 ||
+	       c == 0x2029 ||                                                /* Zl, Zp */
+	       (c >= 0x2060 && c <= 0x206F) || c == 0xFEFF ||                /* other Cf */
 	       (c >= 0xFFF9 && c <= 0xFFFB) || (c >= 0xD800 && c <= 0xDFFF); /* no UTF-8 */
 }
 
@@ -151,8 +146,7 @@ static void what_harms_a_terminal_is_unprintable(void **state)
 		char p[4];
 		size_t n = hs_utf8_put(p, code), length = 0;
 
-		if (hs_utf8_unprintable(p, n, &length) != harms_a_terminal(code) ||
-		    length != (surrogate ? 1 : n))
+		if (hs_utf8_unprintable(p, n, &length) != harms_a_terminal(code) || length != (surrogate ? 1 : n))
 			fail_msg("U+%04X: %zu of %zu bytes", code, length, n);
 	}
 	for (size_t i = 0; i < 3; i++) { /* cut: a byte that is no UTF-8 */

@@ -251,8 +251,7 @@ static void an_event_that_the_index_does_not_know(void **state)
 /* Whatever call fails in mending: no good line is lost, and it can be done again. */
 static void mending_may_be_interrupted(void **state)
 {
-	static const enum wrap_call calls[] = { WRAP_FDATASYNC, WRAP_FSYNC, WRAP_PWRITE, WRAP_RENAMEAT,
-		                                WRAP_UNLINKAT };
+	static const enum wrap_call calls[] = { WRAP_FDATASYNC, WRAP_FSYNC, WRAP_PWRITE, WRAP_RENAMEAT, WRAP_UNLINKAT };
 	struct hs_verifier examiner = { .mend = true };
 
 	finish(state);

@@ -67,7 +67,7 @@ static void post(struct scene *s, int number, int64_t ms)
 {
 	struct piece *p = &s->piece[number];
 
-	p->member = (struct hs_member) { p, hs_io_now_monotonic() + ms, done, NULL };
+	p->member = (struct hs_member){ p, hs_io_now_monotonic() + ms, done, NULL };
 	if (hs_write_batcher_join(&s->group, &p->member))
 		hs_write_batcher_lead(&s->group);
 }
@@ -280,7 +280,7 @@ static void each_work_is_done_once(void **state)
 	struct thread t[THREADS];
 
 	for (int i = 0; i < THREADS; i++) {
-		t[i] = (struct thread) { .s = s, .number = i };
+		t[i] = (struct thread){ .s = s, .number = i };
 		assert_int_equal(pthread_create(&t[i].thread, NULL, many_times, &t[i]), 0);
 	}
 	for (int i = 0; i < ROUNDS; i++) {

@@ -71,9 +71,9 @@ static bool check_cursor(void *context, const struct hs_cursor_info *info)
 		return true;
 	hs_bar_table_bytes(bytes, text);
 	hs_findings_warn(r, "cursor", remedy, "%s has not moved for %" PRId64 " days: %" PRIu64 " segments, %s, %s",
-		       info->name, days, segments, text,
-		       w->settings->retain_force ? "wait for it, until retention deletes them unread"
-						    : "wait for it, and retention does not delete them");
+	                 info->name, days, segments, text,
+	                 w->settings->retain_force ? "wait for it, until retention deletes them unread"
+	                                           : "wait for it, and retention does not delete them");
 	return true;
 }
 
@@ -116,11 +116,13 @@ void hs_check_failed(struct hs_findings *report, const struct hs_settings *setti
 	if (size.oldest_ms > 0)
 		hs_timestamp_text(size.oldest_ms, since);
 	if (size.bytes >= most - most / 16) /* a letter may not fit before it is reached */
-		hs_findings_fail(report, "failed", remedy, "%s of dead letters since %s: at failed_max each gives up no "
-			       "record, and its user waits", bytes, since);
+		hs_findings_fail(report, "failed", remedy,
+		                 "%s of dead letters since %s: at failed_max each gives up no "
+		                 "record, and its user waits",
+		                 bytes, since);
 	else if (size.bytes >= most / 2)
 		hs_findings_warn(report, "failed", remedy, "%s of dead letters since %s: more than half of failed_max",
-			       bytes, since);
+		                 bytes, since);
 	else
 		hs_findings_ok(report, "failed", "%s of dead letters since %s: hookspool cat --failed", bytes, since);
 }
@@ -173,8 +175,8 @@ void hs_check_quiet(struct hs_findings *report, const struct hs_settings *settin
 	else if (last == 0)
 		hs_findings_warn(report, "quiet", remedy, "no event has come yet");
 	else if (last < limit)
-		hs_findings_warn(report, "quiet", remedy, "no event has come for %s: the last one at %s",
-			       quiet_for, text);
+		hs_findings_warn(report, "quiet", remedy, "no event has come for %s: the last one at %s", quiet_for,
+		                 text);
 	else
 		hs_findings_ok(report, "quiet", "the last event came at %s", text);
 }

@@ -14,10 +14,10 @@ static bool is_open_to_others(struct hs_findings *r, const char *path, mode_t mo
 {
 	if ((mode & S_IWOTH) != 0)
 		hs_findings_fail(r, "program", REMEDY,
-		               "every user may write to %s, and suEXEC refuses the program (500)", path);
+		                 "every user may write to %s, and suEXEC refuses the program (500)", path);
 	else if ((mode & S_IWGRP) != 0)
 		hs_findings_warn(r, "program", REMEDY,
-		               "a group may write to %s, for which suEXEC refuses the program (500)", path);
+		                 "a group may write to %s, for which suEXEC refuses the program (500)", path);
 	return (mode & (S_IWGRP | S_IWOTH)) != 0;
 }
 
@@ -35,8 +35,7 @@ static void check_handler(struct hs_findings *r, const char *path)
 	told = is_open_to_others(r, path, program.st_mode);
 	told = is_open_to_others(r, folder, around.st_mode) || told;
 	if ((program.st_mode & S_IXUSR) == 0)
-		hs_findings_fail(r, "program", REMEDY, "%s cannot be run: every request is answered 500",
-		               path);
+		hs_findings_fail(r, "program", REMEDY, "%s cannot be run: every request is answered 500", path);
 	else if (!told)
 		hs_findings_ok(r, "program", "%s has mode %03o", path, (unsigned)program.st_mode & 0777);
 }

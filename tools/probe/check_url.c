@@ -40,9 +40,8 @@ struct shown {
 	const char *key;
 };
 
-static const char COMPARE[] =
-    "let the handler read these settings, or compare them with those that "
-    "HOOKSPOOL_CONF names for it";
+static const char COMPARE[] = "let the handler read these settings, or compare them with those that "
+			      "HOOKSPOOL_CONF names for it";
 static const char REDIRECT[] = "enter the URL that it leads to: Segment does not follow";
 
 /* --- advice -------------------------------------------------------------------- */
@@ -60,8 +59,7 @@ static void put_advice(struct hs_buf *out, const struct probe *p, const char *te
 }
 
 /* Reports a failure with the remedy for the server that answered, or for both if it is unknown. */
-static void fail(struct probe *p, const char *what, const char *apache, const char *lighttpd,
-                 const char *text)
+static void fail(struct probe *p, const char *what, const char *apache, const char *lighttpd, const char *text)
 {
 	bool is_apache = strncmp(p->answer.server, "Apache", 6) == 0;
 	bool is_lighttpd = strncmp(p->answer.server, "lighttpd", 8) == 0;
@@ -108,8 +106,7 @@ static bool post(struct probe *p, struct shown shown, int timeout_ms)
 	bool answered;
 
 	hs_buf_reset(&p->headers);
-	if (!hs_sender_headers(HS_SENDER_ACTIONS, shown.secret, shown.key, request.body,
-	                       &p->headers)) {
+	if (!hs_sender_headers(HS_SENDER_ACTIONS, shown.secret, shown.key, request.body, &p->headers)) {
 		p->result = HS_HTTP_MEMORY;
 		return false;
 	}
@@ -172,8 +169,7 @@ static void explain_health(struct probe *p)
 
 	snprintf(text, sizeof text, "/health is not answered as it should be: %s", came(p, answer));
 	if (is_result(p, HS_E_METHOD)) /* the handler gets requests for the mount itself */
-		fail(p, "health",
-		     "Apache, mod_proxy_fcgi: SetEnvIf Request_URI ^@ proxy-fcgi-pathinfo=1",
+		fail(p, "health", "Apache, mod_proxy_fcgi: SetEnvIf Request_URI ^@ proxy-fcgi-pathinfo=1",
 		     "lighttpd: \"check-local\" => \"disable\", in fastcgi.server",
 		     "the handler is not told the path below the mount (PATH_INFO)");
 	else if (p->told.json)
@@ -183,14 +179,12 @@ static void explain_health(struct probe *p)
 		     "lighttpd: fastcgi.server += ( \"@\" => … ), as in hookspool-fastcgi.conf",
 		     "nothing is mounted at this URL: 404");
 	else if (status == 403)
-		fail(p, "health",
-		     "Apache: Require all granted, in <Location @>; chmod 755 the program",
+		fail(p, "health", "Apache: Require all granted, in <Location @>; chmod 755 the program",
 		     "lighttpd: no url.access-deny for @; chmod 755 the program", text);
 	else if (status >= 300 && status < 400)
 		fail(p, "health", REDIRECT, REDIRECT, "the URL is a redirect");
 	else
-		fail(p, "health",
-		     "Apache: see ErrorLog; as the handler's user: hookspool.fcgi --check",
+		fail(p, "health", "Apache: see ErrorLog; as the handler's user: hookspool.fcgi --check",
 		     "lighttpd: see server.errorlog and server.breakagelog; as the handler's user: "
 		     "hookspool.fcgi --check",
 		     text);
@@ -202,9 +196,8 @@ static void check_clock(struct probe *p)
 
 	if (p->answer.date_ms > 0 && (ahead > CLOCK_MS || ahead < -CLOCK_MS))
 		hs_findings_warn(p->report, "clock", "timedatectl set-ntp true, on the one that errs",
-		               "the web server's clock is %" PRId64 " s %s this one",
-		               (ahead > 0 ? ahead : -ahead) / 1000,
-		               ahead > 0 ? "ahead of" : "behind");
+		                 "the web server's clock is %" PRId64 " s %s this one",
+		                 (ahead > 0 ? ahead : -ahead) / 1000, ahead > 0 ? "ahead of" : "behind");
 }
 
 static bool is_loopback(const char *url)
@@ -215,9 +208,7 @@ static bool is_loopback(const char *url)
 /* False: there is no answer, so no other test makes sense. */
 static bool check_health(struct probe *p)
 {
-	struct hs_http_request request = { .method = "GET",
-		                           .below = "/health",
-		                           .timeout_ms = ANSWER_MS };
+	struct hs_http_request request = { .method = "GET", .below = "/health", .timeout_ms = ANSWER_MS };
 
 	if (!ask(p, &request)) {
 		hs_findings_fail(p->report, "url", "", "%s", hs_http_error(p->http));
@@ -225,7 +216,7 @@ static bool check_health(struct probe *p)
 	}
 	if (strncmp(p->target->url, "http://", 7) == 0 && !is_loopback(p->target->url))
 		hs_findings_warn(p->report, "url", "give Segment the https URL",
-		               "over http the secrets and events are in clear");
+		                 "over http the secrets and events are in clear");
 	check_clock(p);
 	if (p->answer.status == 200 && p->told.json) {
 		hs_findings_ok(p->report, "health", "an event would be taken");
@@ -247,8 +238,7 @@ static struct shown credentials(const struct probe *p)
 {
 	bool secret = hs_settings_demand_signature(p->settings);
 
-	return (struct shown) { secret ? p->settings->secret[0] : NULL,
-		                wants_key(p->settings) ? p->key : NULL };
+	return (struct shown){ secret ? p->settings->secret[0] : NULL, wants_key(p->settings) ? p->key : NULL };
 }
 
 static bool can_enter(const struct probe *p)
@@ -261,13 +251,11 @@ static void check_refusals(struct probe *p)
 	struct hs_hmac *wrong = hs_hmac_new(HS_SLICE("not the secret"));
 	struct shown shown = credentials(p);
 
-	post_nothing(p, (struct shown) { NULL, NULL });
+	post_nothing(p, (struct shown){ NULL, NULL });
 	if (is_refusal(p))
-		hs_findings_ok(p->report, "stranger",
-		             "a request without signature and key is refused");
+		hs_findings_ok(p->report, "stranger", "a request without signature and key is refused");
 	else if (is_taken(p))
-		fail(p, "stranger", COMPARE, COMPARE,
-		     "anybody may send: the handler has other settings");
+		fail(p, "stranger", COMPARE, COMPARE, "anybody may send: the handler has other settings");
 	else
 		fail_as_told(p, "stranger", "an unsigned request should be refused");
 	if (wrong != NULL && shown.secret != NULL) {
@@ -285,20 +273,17 @@ static void check_signed(struct probe *p)
 {
 	if (!can_enter(p)) {
 		hs_findings_warn(p->report, "signed", "give --key @FILE",
-		               "not tried: the settings have no API key in clear");
+		                 "not tried: the settings have no API key in clear");
 		return;
 	}
 	post_nothing(p, credentials(p));
 	if (is_taken(p))
-		hs_findings_ok(p->report, "signed",
-		             "an empty batch, as Segment would send it, is accepted");
+		hs_findings_ok(p->report, "signed", "an empty batch, as Segment would send it, is accepted");
 	else if (is_result(p, HS_E_SIGNATURE))
 		fail(p, "signed", COMPARE, COMPARE, "the handler has another secret");
 	else if (is_result(p, HS_E_NO_SIGNATURE) || is_result(p, HS_E_NO_CREDENTIALS))
-		fail(p, "signed",
-		     "Apache: take out RequestHeader unset X-Signature; look for a proxy before it",
-		     "lighttpd: look for a proxy before it",
-		     "X-Signature does not reach the handler");
+		fail(p, "signed", "Apache: take out RequestHeader unset X-Signature; look for a proxy before it",
+		     "lighttpd: look for a proxy before it", "X-Signature does not reach the handler");
 	else if (!is_result(p, HS_E_NO_KEY)) /* the next test reports that */
 		fail_as_told(p, "signed", "an empty batch should be accepted");
 }
@@ -356,16 +341,13 @@ static void explain_large(struct probe *p, size_t n)
 	if (p->answer.status == 500)
 		snprintf(apache, sizeof apache, "%s %zu", FCGID, limit);
 	else if (p->answer.status == 413)
-		snprintf(apache, sizeof apache, "Apache: LimitRequestBody %zu, in <Location @>",
-		         limit);
+		snprintf(apache, sizeof apache, "Apache: LimitRequestBody %zu, in <Location @>", limit);
 	else
-		snprintf(apache, sizeof apache,
-		         "Apache: LimitRequestBody %zu, in <Location @>\n%s %zu", limit, FCGID,
+		snprintf(apache, sizeof apache, "Apache: LimitRequestBody %zu, in <Location @>\n%s %zu", limit, FCGID,
 		         limit);
 	snprintf(lighttpd, sizeof lighttpd, "lighttpd: server.max-request-size = %zu", limit >> 10);
 	hs_bar_table_bytes(n, bytes);
-	snprintf(text, sizeof text, "%s, which max_body allows, are not let through: %.80s",
-	         bytes, came(p, answer));
+	snprintf(text, sizeof text, "%s, which max_body allows, are not let through: %.80s", bytes, came(p, answer));
 	fail(p, "large body", apache, lighttpd, text);
 }
 
@@ -378,7 +360,7 @@ static void check_large(struct probe *p)
 	hs_bar_table_bytes(n, bytes);
 	if (!make_large(&p->body, n)) {
 		hs_findings_warn(p->report, "large body", "free some memory, or lower max_body",
-		               "not tried: %s of memory are wanted", bytes);
+		                 "not tried: %s of memory are wanted", bytes);
 		return;
 	}
 	post(p, credentials(p), UPLOAD_MS);
@@ -386,10 +368,8 @@ static void check_large(struct probe *p)
 		hs_findings_ok(p->report, "large body", "%s are let through", bytes);
 	else if (is_result(p, HS_E_TOO_LARGE))
 		fail(p, "large body", COMPARE, COMPARE, "the handler has a smaller max_body");
-	else if (p->result == HS_HTTP_TIMEOUT || is_result(p, HS_E_SLOW_BODY) ||
-	         p->answer.status == 408)
-		fail(p, "large body",
-		     "Apache: RequestReadTimeout header=10-20,MinRate=500 body=20,MinRate=1000",
+	else if (p->result == HS_HTTP_TIMEOUT || is_result(p, HS_E_SLOW_BODY) || p->answer.status == 408)
+		fail(p, "large body", "Apache: RequestReadTimeout header=10-20,MinRate=500 body=20,MinRate=1000",
 		     "lighttpd: server.max-read-idle = 20", "a large body does not arrive in time");
 	else if (p->told.json && p->result == HS_HTTP_OK)
 		fail_as_told(p, "large body", "an empty batch with many blanks should be accepted");
@@ -410,14 +390,11 @@ static const char *path_of(const char *url)
 static int check_mount(struct probe *p)
 {
 	if (!check_health(p))
-		return p->result == HS_HTTP_NONE  ? EX_UNAVAILABLE
-		       : p->result == HS_HTTP_URL ? 2
-		                                  : 0;
+		return p->result == HS_HTTP_NONE ? EX_UNAVAILABLE : p->result == HS_HTTP_URL ? 2 : 0;
 	if (p->settings->auth != HS_AUTH_NONE)
 		check_refusals(p);
 	check_signed(p);
-	if (p->settings->keys > 0 && p->settings->auth != HS_AUTH_SIGNATURE &&
-	    p->settings->auth != HS_AUTH_NONE)
+	if (p->settings->keys > 0 && p->settings->auth != HS_AUTH_SIGNATURE && p->settings->auth != HS_AUTH_NONE)
 		check_key(p);
 	check_large(p);
 	return p->result == HS_HTTP_MEMORY ? EX_OSERR : 0;

@@ -50,8 +50,7 @@ bool hs_event_input_open(struct hs_event_input *o, const char *path, const char 
 		first = getc(o->file);
 	} while (first == ' ' || first == '\t' || first == '\r' || first == '\n');
 	if (first == EOF)
-		return fail(o, ferror(o->file) ? strerror(errno)
-		                               : "is empty: expected JSON lines or an array");
+		return fail(o, ferror(o->file) ? strerror(errno) : "is empty: expected JSON lines or an array");
 	ungetc(first, o->file);
 	o->is_array = first == '[';
 	return !o->is_array || read_array(o);
@@ -75,8 +74,8 @@ static int next_of_array(struct hs_event_input *o, struct hs_slice *event)
 	enum hs_result r = hs_json_element(&o->json, &more);
 
 	if (r != HS_OK) {
-		fprintf(stderr, "hookspool: --file %s: %s, at byte %zu\n", o->path,
-		        hs_result_info(r)->message, o->json.pos);
+		fprintf(stderr, "hookspool: --file %s: %s, at byte %zu\n", o->path, hs_result_info(r)->message,
+		        o->json.pos);
 		return -1;
 	}
 	if (more)

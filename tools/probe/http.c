@@ -93,8 +93,7 @@ static size_t on_header(char *p, size_t size, size_t n, void *context)
 	return size * n;
 }
 
-static int on_progress(void *context, curl_off_t down_all, curl_off_t down, curl_off_t all,
-                       curl_off_t sent)
+static int on_progress(void *context, curl_off_t down_all, curl_off_t down, curl_off_t all, curl_off_t sent)
 {
 	const struct hs_http_request *q = context;
 
@@ -136,8 +135,8 @@ static bool make_url(const struct hs_http *h, const char *below, char url[static
 	return n < URL_BYTES && snprintf(url, URL_BYTES, "%.*s%s", (int)n, from, below) < URL_BYTES;
 }
 
-static bool set_up(struct hs_http *h, const struct hs_http_request *q, const char *url,
-                   struct curl_slist *headers, struct hs_http_answer *answer)
+static bool set_up(struct hs_http *h, const struct hs_http_request *q, const char *url, struct curl_slist *headers,
+                   struct hs_http_answer *answer)
 {
 	CURL *c = h->curl;
 	bool ok;
@@ -155,10 +154,8 @@ static bool set_up(struct hs_http *h, const struct hs_http_request *q, const cha
 	     curl_easy_setopt(c, CURLOPT_HEADERDATA, answer) == CURLE_OK;
 	if (ok && strcmp(q->method, "GET") != 0)
 		ok = curl_easy_setopt(c, CURLOPT_CUSTOMREQUEST, q->method) == CURLE_OK &&
-		     curl_easy_setopt(c, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)q->body.n) ==
-		         CURLE_OK &&
-		     curl_easy_setopt(c, CURLOPT_POSTFIELDS, q->body.n > 0 ? q->body.p : "") ==
-		         CURLE_OK;
+		     curl_easy_setopt(c, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)q->body.n) == CURLE_OK &&
+		     curl_easy_setopt(c, CURLOPT_POSTFIELDS, q->body.n > 0 ? q->body.p : "") == CURLE_OK;
 	if (ok && q->progress != NULL)
 		ok = curl_easy_setopt(c, CURLOPT_NOPROGRESS, 0L) == CURLE_OK &&
 		     curl_easy_setopt(c, CURLOPT_XFERINFOFUNCTION, on_progress) == CURLE_OK &&
@@ -324,7 +321,8 @@ static bool wants_tls(struct hs_http *h, const char *url)
 	h->asked = true;
 	if (!speaks_tls(url, CURL_SSLVERSION_TLSv1_0))
 		return false;
-	fail(h, HS_HTTP_TLS, "this port speaks TLS, not plain HTTP", "begin the URL with https://, or see whether the port is right");
+	fail(h, HS_HTTP_TLS, "this port speaks TLS, not plain HTTP",
+	     "begin the URL with https://, or see whether the port is right");
 	return true;
 }
 

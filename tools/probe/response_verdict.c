@@ -76,16 +76,14 @@ static void tell(struct hs_response_verdict *a, int status)
 
 	memcpy(said, a->message, sizeof said);
 	if (a->counted && events == 1 && a->rejected == 0)
-		snprintf(a->message, sizeof a->message,
-		         a->accepted == 1 ? "accepted" : "duplicate");
+		snprintf(a->message, sizeof a->message, a->accepted == 1 ? "accepted" : "duplicate");
 	else if (a->counted && events != 1)
 		snprintf(a->message, sizeof a->message,
-		         "%" PRIu64 " accepted, %" PRIu64 " duplicate, %" PRIu64
-		         " rejected%s%.150s",
-		         a->accepted, a->duplicate, a->rejected, said[0] != '\0' ? "; " : "", said);
+		         "%" PRIu64 " accepted, %" PRIu64 " duplicate, %" PRIu64 " rejected%s%.150s", a->accepted,
+		         a->duplicate, a->rejected, said[0] != '\0' ? "; " : "", said);
 	else if (!a->json && a->colour == HS_RED)
-		snprintf(a->message, sizeof a->message,
-		         "no JSON: %d is the web server's answer, not the handler's", status);
+		snprintf(a->message, sizeof a->message, "no JSON: %d is the web server's answer, not the handler's",
+		         status);
 }
 
 /* The longest message of the table that the text ends with ("event 17: …") or begins with
@@ -101,8 +99,7 @@ static const char *find_remedy(const char *text)
 
 		if (m > n || m <= longest)
 			continue;
-		if (strcmp(text + n - m, info->message) == 0 ||
-		    strncmp(text, info->message, m) == 0) {
+		if (strcmp(text + n - m, info->message) == 0 || strncmp(text, info->message, m) == 0) {
 			longest = m;
 			remedy = info->remedy;
 		}

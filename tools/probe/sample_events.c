@@ -97,9 +97,7 @@ void hs_sample_events_put(size_t i, const char *run, int64_t now_ms, struct hs_b
 		size_t skip = is_id ? strlen(HS_SAMPLE_EVENTS_ID) : is_now ? strlen(HS_SAMPLE_EVENTS_NOW) : 1;
 
 		hs_buf_put(out, p, (size_t)(at - p));
-		hs_buf_put_slice(out, is_id    ? hs_slice_str(id)
-		                      : is_now ? hs_slice_str(now)
-		                               : HS_SLICE("@"));
+		hs_buf_put_slice(out, is_id ? hs_slice_str(id) : is_now ? hs_slice_str(now) : HS_SLICE("@"));
 		p = at + skip;
 	}
 	hs_buf_put_slice(out, hs_slice_str(p));

@@ -121,8 +121,8 @@ static bool put_key(struct hs_buf *out, const char *key, bool bearer)
 	return ok;
 }
 
-bool hs_sender_headers(enum hs_sender sender, const struct hs_hmac *secret, const char *key,
-                       struct hs_slice covered, struct hs_buf *out)
+bool hs_sender_headers(enum hs_sender sender, const struct hs_hmac *secret, const char *key, struct hs_slice covered,
+                       struct hs_buf *out)
 {
 	put_header(out, "Content-Type", HS_SLICE("application/json"));
 	put_header(out, "User-Agent", hs_slice_str(senders[sender].user_agent));

@@ -64,7 +64,7 @@ struct hs_slice hs_parcel_signed(const struct hs_parcel *p);
  * (a Subscription never signs), Authorization if there is a key; NULL: none. False: out of memory.
  * Wipe the buffer after use: it holds the key.
  */
-bool hs_sender_headers(enum hs_sender sender, const struct hs_hmac *secret, const char *key,
-                       struct hs_slice covered, struct hs_buf *out);
+bool hs_sender_headers(enum hs_sender sender, const struct hs_hmac *secret, const char *key, struct hs_slice covered,
+                       struct hs_buf *out);
 
 #endif

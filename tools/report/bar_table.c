@@ -76,8 +76,7 @@ struct layout {
 
 static const struct hs_slice others = { "(others)", 8 };
 
-static struct layout lay_out(const struct hs_bar_table *c, const char *title, const struct hs_top_counts *t,
-			     size_t top)
+static struct layout lay_out(const struct hs_bar_table *c, const char *title, const struct hs_top_counts *t, size_t top)
 {
 	struct layout l = { .name = strlen(title), .most = c->columns / 2 };
 	struct hs_top_counts_row rest = hs_top_counts_rest(t, top);
@@ -101,8 +100,7 @@ static struct layout lay_out(const struct hs_bar_table *c, const char *title, co
 	return l;
 }
 
-static void put_bar(const struct hs_bar_table *c, const struct layout *l, uint64_t records,
-		    struct hs_buf *out)
+static void put_bar(const struct hs_bar_table *c, const struct layout *l, uint64_t records, struct hs_buf *out)
 {
 	size_t n = (size_t)((double)records / (double)l->largest * (double)l->bar + 0.5);
 
@@ -118,7 +116,7 @@ static void put_bar(const struct hs_bar_table *c, const struct layout *l, uint64
 }
 
 static void put_row(const struct hs_bar_table *c, const struct layout *l, struct hs_slice name,
-		    const struct hs_top_counts_row *row, struct hs_buf *out)
+                    const struct hs_top_counts_row *row, struct hs_buf *out)
 {
 	char bytes[HS_BAR_TABLE_BYTES], numbers[64];
 
@@ -131,8 +129,8 @@ static void put_row(const struct hs_bar_table *c, const struct layout *l, struct
 	hs_buf_putc(out, '\n');
 }
 
-void hs_bar_table_put(const struct hs_bar_table *c, const char *title, const struct hs_top_counts *t,
-		  size_t top, struct hs_buf *out)
+void hs_bar_table_put(const struct hs_bar_table *c, const char *title, const struct hs_top_counts *t, size_t top,
+                      struct hs_buf *out)
 {
 	struct layout l = lay_out(c, title, t, top);
 	struct hs_top_counts_row rest = hs_top_counts_rest(t, top);

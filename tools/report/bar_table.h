@@ -25,8 +25,8 @@ unsigned hs_bar_table_columns(int fd);
  * Appends the first `top` rows of sorted counts, and "(others)" for the rest; nothing if there
  * are no rows. The caller checks hs_buf_ok().
  */
-void hs_bar_table_put(const struct hs_bar_table *c, const char *title, const struct hs_top_counts *t,
-		  size_t top, struct hs_buf *out);
+void hs_bar_table_put(const struct hs_bar_table *c, const char *title, const struct hs_top_counts *t, size_t top,
+                      struct hs_buf *out);
 
 /*
  * Appends a name that is safe for a terminal, cut to `most` characters (0: not cut) and padded

@@ -35,11 +35,11 @@ static bool add_cursor(void *context, const struct hs_cursor_info *info)
 {
 	struct listing *l = context;
 	struct hs_consumer_lag_cursor c = { .at = info->position,
-				   .saved_ms = info->saved_ms,
-				   .damaged = info->damaged,
-				   .held = info->held,
-				   .holder = info->holder,
-				   .history = info->history };
+		                            .saved_ms = info->saved_ms,
+		                            .damaged = info->damaged,
+		                            .held = info->held,
+		                            .holder = info->holder,
+		                            .history = info->history };
 
 	l->lag->more = l->lag->count == HS_CONSUMER_LAG_CURSORS;
 	l->no_memory = !l->lag->more && !HS_ARRAY_ROOM(&l->lag->cursor, l->lag->count, &l->lag->room);

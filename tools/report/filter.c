@@ -19,17 +19,16 @@ bool hs_filter_when(const char *text, int64_t now_ms, int64_t *ms)
 	return hs_timestamp_parse(hs_slice_str(text), ms);
 }
 
-static bool read_time(struct hs_filter *f, const char *command, const char *name,
-		      const char *argument, int64_t *ms)
+static bool read_time(struct hs_filter *f, const char *command, const char *name, const char *argument, int64_t *ms)
 {
 	if (hs_filter_when(argument, hs_io_now(), ms)) {
 		f->asked |= TIME;
 		return true;
 	}
 	fprintf(stderr,
-		"hookspool %s: --%s %s: expected a date (2026-11-23, 2026-11-23T10:15:00Z) or an age "
-		"(90s, 15m, 2h, 7d)\n",
-		command, name, argument);
+	        "hookspool %s: --%s %s: expected a date (2026-11-23, 2026-11-23T10:15:00Z) or an age "
+	        "(90s, 15m, 2h, 7d)\n",
+	        command, name, argument);
 	return false;
 }
 
@@ -47,7 +46,7 @@ bool hs_filter_option(struct hs_filter *f, const char *command, int option, cons
 	}
 	if (f->by[by].count == HS_FILTER_VALUES_MAX) {
 		fprintf(stderr, "hookspool %s: one option may be given %d times at most\n", command,
-			HS_FILTER_VALUES_MAX);
+		        HS_FILTER_VALUES_MAX);
 		return false;
 	}
 	f->by[by].value[f->by[by].count++] = hs_slice_str(argument);
@@ -75,7 +74,7 @@ static bool is_one_of(struct hs_filter *f, enum hs_filter_by by, const struct hs
 {
 	for (unsigned i = 0; i < f->by[by].count; i++)
 		if (by == HS_BY_USER ? hs_record_field_is_id(field, f->by[by].value[i], &f->scratch)
-				     : hs_record_field_is(field, f->by[by].value[i], &f->scratch))
+		                     : hs_record_field_is(field, f->by[by].value[i], &f->scratch))
 			return true;
 	return false;
 }
@@ -101,8 +100,7 @@ static enum hs_filter_by kind_of(struct hs_slice name)
 }
 
 /* Returns what is missing after this field; *fails: no later field can help. */
-static unsigned look_at(struct hs_filter *f, const struct hs_record_field *field, unsigned missing,
-			bool *fails)
+static unsigned look_at(struct hs_filter *f, const struct hs_record_field *field, unsigned missing, bool *fails)
 {
 	enum hs_filter_by by = kind_of(field->name);
 	unsigned bit = 1u << by;
@@ -112,9 +110,8 @@ static unsigned look_at(struct hs_filter *f, const struct hs_record_field *field
 		if (is_one_of(f, by, field))
 			return missing & ~bit;
 		*fails = by != HS_BY_USER; /* a record has two fields of users */
-	} else if (by == HS_BYS && (missing & TIME) != 0 &&
-		   (NAMED(field, "timestamp") || NAMED(field, "spooled_at")) &&
-		   hs_timestamp_parse(field->value, &ms)) {
+	} else if (by == HS_BYS && (missing & TIME) != 0 && (NAMED(field, "timestamp") || NAMED(field, "spooled_at")) &&
+	           hs_timestamp_parse(field->value, &ms)) {
 		*fails = !is_in_time(f, ms);
 		return missing & ~(unsigned)TIME;
 	}

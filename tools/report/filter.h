@@ -31,12 +31,14 @@ struct hs_filter {
 enum { HS_FILTER_OPTION = 0x200, HS_FILTER_SINCE = HS_FILTER_OPTION + HS_BYS, HS_FILTER_UNTIL, HS_FILTER_NO_TEST };
 #define HS_FILTER_OPTIONS \
 	{ "type", "TYPE", HS_FILTER_OPTION + HS_BY_TYPE, "records of this type; each filter may be repeated" }, \
-	{ "event", "NAME", HS_FILTER_OPTION + HS_BY_EVENT, "of this event" }, \
-	{ "user", "ID", HS_FILTER_OPTION + HS_BY_USER, "of this user_id or anonymous_id" }, \
-	{ "tenant", "LABEL", HS_FILTER_OPTION + HS_BY_TENANT, "that came with this key" }, \
-	{ "since", "WHEN", HS_FILTER_SINCE, "not before this: 2026-11-23, 2026-11-23T10:15:00Z, 2h, 7d (ago)" }, \
-	{ "until", "WHEN", HS_FILTER_UNTIL, "before this" }, \
-	{ "no-test", NULL, HS_FILTER_NO_TEST, "without the events that hookspool send makes up" }
+	    { "event", "NAME", HS_FILTER_OPTION + HS_BY_EVENT, "of this event" }, \
+	    { "user", "ID", HS_FILTER_OPTION + HS_BY_USER, "of this user_id or anonymous_id" }, \
+	    { "tenant", "LABEL", HS_FILTER_OPTION + HS_BY_TENANT, "that came with this key" }, \
+	    { "since", "WHEN", HS_FILTER_SINCE, "not before this: 2026-11-23, 2026-11-23T10:15:00Z, 2h, 7d (ago)" }, \
+	    { "until", "WHEN", HS_FILTER_UNTIL, "before this" }, \
+	{ \
+		"no-test", NULL, HS_FILTER_NO_TEST, "without the events that hookspool send makes up" \
+	}
 
 /*
  * Adds one option; the argument must outlive the filter. False after a message to standard error,
@@ -45,7 +47,7 @@ enum { HS_FILTER_OPTION = 0x200, HS_FILTER_SINCE = HS_FILTER_OPTION + HS_BYS, HS
 bool hs_filter_option(struct hs_filter *f, const char *command, int option, const char *argument);
 
 bool hs_filter_passes(struct hs_filter *f, struct hs_slice line);
-bool hs_filter_is_empty(const struct hs_filter *f); /* true: everything passes */
+bool hs_filter_is_empty(const struct hs_filter *f);              /* true: everything passes */
 void hs_filter_clear(struct hs_filter *f, enum hs_filter_by by); /* forgets these values */
 void hs_filter_free(struct hs_filter *f);
 

@@ -5,14 +5,13 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-static void print_row(const struct hs_findings *r, enum hs_verdict verdict, const char *what,
-                      const char *remedy, const char *text)
+static void print_row(const struct hs_findings *r, enum hs_verdict verdict, const char *what, const char *remedy,
+                      const char *text)
 {
 	static const char *const word[] = { "ok  ", "warn", "FAIL" };
 	static const char *const paint[] = { "\033[32m", "\033[33m", "\033[31m" };
 
-	printf("%s%s%s ", r->colours ? paint[verdict] : "", word[verdict],
-	       r->colours ? "\033[0m" : "");
+	printf("%s%s%s ", r->colours ? paint[verdict] : "", word[verdict], r->colours ? "\033[0m" : "");
 	hs_terminal_printf(stdout, "%-11s %s\n", what, text);
 	while (*remedy != '\0') {
 		size_t n = strcspn(remedy, "\n");
@@ -89,8 +88,8 @@ static void print_nagios(struct hs_findings *r)
 		puts("HOOKSPOOL UNKNOWN: nothing was looked at");
 	else
 		hs_terminal_printf(stdout, "HOOKSPOOL %s: %.*s |%.*s\n", word[hs_findings_nagios_exit(r)],
-				   n > 0 ? n : (int)sizeof FINE, n > 0 ? r->text.p : FINE, (int)r->figures.n,
-				   r->figures.p);
+		                   n > 0 ? n : (int)sizeof FINE, n > 0 ? r->text.p : FINE, (int)r->figures.n,
+		                   r->figures.p);
 }
 
 static void add(struct hs_findings *r, enum hs_verdict verdict, const char *what, const char *remedy,
@@ -121,8 +120,7 @@ void hs_findings_ok(struct hs_findings *r, const char *what, const char *format,
 	va_end(args);
 }
 
-void hs_findings_warn(struct hs_findings *r, const char *what, const char *remedy, const char *format,
-                    ...)
+void hs_findings_warn(struct hs_findings *r, const char *what, const char *remedy, const char *format, ...)
 {
 	va_list args;
 
@@ -131,8 +129,7 @@ void hs_findings_warn(struct hs_findings *r, const char *what, const char *remed
 	va_end(args);
 }
 
-void hs_findings_fail(struct hs_findings *r, const char *what, const char *remedy, const char *format,
-                    ...)
+void hs_findings_fail(struct hs_findings *r, const char *what, const char *remedy, const char *format, ...)
 {
 	va_list args;
 

@@ -17,8 +17,7 @@ struct hs_progress {
 void hs_progress_begin(struct hs_progress *p);
 
 /* Shows the line, unless the last one was shown just now. */
-__attribute__((format(printf, 2, 3))) void hs_progress_show(struct hs_progress *p,
-							    const char *format, ...);
+__attribute__((format(printf, 2, 3))) void hs_progress_show(struct hs_progress *p, const char *format, ...);
 
 /* Removes the line. Call it before anything else is printed. */
 void hs_progress_clear(struct hs_progress *p);

@@ -9,9 +9,9 @@ bool hs_projection_set(struct hs_projection *c, const char *command, const char 
 
 		if (n == 0 || c->count == HS_PROJECTION_MAX) {
 			fprintf(stderr,
-				"hookspool %s: --fields: expected 1 to %d names with commas "
-				"between them\n",
-				command, HS_PROJECTION_MAX);
+			        "hookspool %s: --fields: expected 1 to %d names with commas "
+			        "between them\n",
+			        command, HS_PROJECTION_MAX);
 			return false;
 		}
 		c->name[c->count++] = hs_slice(p, n);
@@ -36,8 +36,7 @@ static void find_fields(struct hs_projection *c, struct hs_slice line)
 	c->now++;
 	while (missing > 0 && hs_record_field_next(&walk, &field))
 		for (unsigned i = 0; i < c->count; i++)
-			if (c->era[i] != c->now &&
-			    hs_record_field_is_named(&field, c->name[i], &c->scratch)) {
+			if (c->era[i] != c->now && hs_record_field_is_named(&field, c->name[i], &c->scratch)) {
 				c->field[i] = field;
 				c->era[i] = c->now;
 				missing--;
@@ -70,8 +69,7 @@ static void put_escaped(struct hs_buf *out, struct hs_slice text)
 
 static void put_column(struct hs_projection *c, const struct hs_record_field *field, struct hs_buf *out)
 {
-	if (c->raw ||
-	    !field->value_escaped) { /* a character that must be escaped was escaped in the record, too */
+	if (c->raw || !field->value_escaped) { /* a character that must be escaped was escaped in the record, too */
 		hs_record_field_put(field, out);
 		return;
 	}

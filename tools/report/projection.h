@@ -15,9 +15,9 @@ enum { HS_PROJECTION_MAX = 256 };
 
 /* Zeroed and hs_projection_set: ready. */
 struct hs_projection {
-	struct hs_slice name[HS_PROJECTION_MAX]; /* slices of the option's argument */
+	struct hs_slice name[HS_PROJECTION_MAX];         /* slices of the option's argument */
 	struct hs_record_field field[HS_PROJECTION_MAX]; /* of the present record … */
-	unsigned era[HS_PROJECTION_MAX], now;    /* … if era[i] == now */
+	unsigned era[HS_PROJECTION_MAX], now;            /* … if era[i] == now */
 	unsigned count;
 	bool raw;
 	struct hs_buf scratch;

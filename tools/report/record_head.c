@@ -61,24 +61,21 @@ static uint64_t hash_text(const struct hs_record_field *leaf, uint64_t seed)
 	uint64_t hash;
 
 	hs_record_field_put_id(leaf, &text);
-	hash = hs_buf_ok(&text) ? hs_hash(text.p, text.n, seed)
-				: hs_hash(leaf->value.p, leaf->value.n, seed);
+	hash = hs_buf_ok(&text) ? hs_hash(text.p, text.n, seed) : hs_hash(leaf->value.p, leaf->value.n, seed);
 	hs_buf_free(&text);
 	return hash;
 }
 
 uint64_t hs_record_head_user(const struct hs_record_head *m)
 {
-	static const enum hs_head_field by[] = { HS_HEAD_USER_ID, HS_HEAD_ANONYMOUS_ID,
-						 HS_HEAD_MESSAGE_ID };
+	static const enum hs_head_field by[] = { HS_HEAD_USER_ID, HS_HEAD_ANONYMOUS_ID, HS_HEAD_MESSAGE_ID };
 
 	for (size_t i = 0; i < sizeof by / sizeof by[0]; i++) {
 		const struct hs_record_field *leaf = &m->leaf[by[i]];
 
 		if (!is_nobody(leaf))
-			return leaf->value_escaped || !leaf->is_string
-				       ? hash_text(leaf, i)
-				       : hs_hash(leaf->value.p, leaf->value.n, i);
+			return leaf->value_escaped || !leaf->is_string ? hash_text(leaf, i)
+			                                               : hs_hash(leaf->value.p, leaf->value.n, i);
 	}
 	return 0;
 }

@@ -31,7 +31,7 @@ static enum hs_result walk_lines(struct walk *w, struct hs_line_reader *lines, i
 }
 
 enum hs_result hs_rejected_reader_walk_stream(const struct hs_spool_dir *dir, const char *stream,
-				      bool (*take)(void *context, struct hs_slice line), void *context)
+                                              bool (*take)(void *context, struct hs_slice line), void *context)
 {
 	struct walk w = { take, context, false };
 	struct hs_line_reader lines = { 0 };
@@ -54,7 +54,7 @@ enum hs_result hs_rejected_reader_walk_stream(const struct hs_spool_dir *dir, co
 }
 
 enum hs_result hs_rejected_reader_walk(const struct hs_spool_dir *dir,
-			       bool (*take)(void *context, struct hs_slice line), void *context)
+                                       bool (*take)(void *context, struct hs_slice line), void *context)
 {
 	return hs_rejected_reader_walk_stream(dir, "rejected", take, context);
 }

@@ -11,14 +11,14 @@
 
 /* Reads the files of a stream by name: "rejected" or "failed". */
 enum hs_result hs_rejected_reader_walk_stream(const struct hs_spool_dir *dir, const char *stream,
-				      bool (*take)(void *context, struct hs_slice line), void *context);
+                                              bool (*take)(void *context, struct hs_slice line), void *context);
 
 /*
  * Calls take(context, line) for each whole line, without its '\n', until it returns false.
  * HS_OK, also if there are none; HS_E_IO (a damaged .gz, too) or HS_E_MEMORY.
  */
 enum hs_result hs_rejected_reader_walk(const struct hs_spool_dir *dir,
-			       bool (*take)(void *context, struct hs_slice line), void *context);
+                                       bool (*take)(void *context, struct hs_slice line), void *context);
 
 /* The fields of such a line; name.p == NULL: absent. */
 struct hs_rejected_line {

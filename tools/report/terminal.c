@@ -37,8 +37,8 @@ void hs_terminal_put(struct hs_buf *out, struct hs_slice text)
 	while (at < text.n) {
 		size_t length;
 
-		if (!hs_utf8_unprintable(text.p + at, text.n - at, &length) ||
-		    text.p[at] == '\n' || text.p[at] == '\t') {
+		if (!hs_utf8_unprintable(text.p + at, text.n - at, &length) || text.p[at] == '\n' ||
+		    text.p[at] == '\t') {
 			at += length;
 			continue;
 		}
@@ -52,8 +52,7 @@ void hs_terminal_put(struct hs_buf *out, struct hs_slice text)
 static bool is_clean(struct hs_slice text)
 {
 	for (size_t at = 0, length; at < text.n; at += length)
-		if (hs_utf8_unprintable(text.p + at, text.n - at, &length) &&
-		    text.p[at] != '\n' && text.p[at] != '\t')
+		if (hs_utf8_unprintable(text.p + at, text.n - at, &length) && text.p[at] != '\n' && text.p[at] != '\t')
 			return false;
 	return true;
 }

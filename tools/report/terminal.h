@@ -28,7 +28,6 @@ void hs_terminal_clean(struct hs_buf *b, size_t from);
  * separately. False: a write failed.
  */
 bool hs_terminal_write(FILE *out, struct hs_slice text);
-__attribute__((format(printf, 2, 3)))
-bool hs_terminal_printf(FILE *out, const char *format, ...);
+__attribute__((format(printf, 2, 3))) bool hs_terminal_printf(FILE *out, const char *format, ...);
 
 #endif

@@ -11,8 +11,7 @@ static uint32_t *find_slot(const struct hs_top_counts *t, struct hs_slice name, 
 	for (size_t i = (size_t)hash & (t->slots - 1);; i = (i + 1) & (t->slots - 1)) {
 		const struct hs_top_counts_row *row = &t->row[t->slot[i] - (t->slot[i] > 0)];
 
-		if (t->slot[i] == 0 ||
-		    (row->hash == hash && hs_slice_eq(hs_slice(row->name, row->n), name)))
+		if (t->slot[i] == 0 || (row->hash == hash && hs_slice_eq(hs_slice(row->name, row->n), name)))
 			return &t->slot[i];
 	}
 }

@@ -26,8 +26,8 @@ struct hs_top_counts {
 	uint64_t seed;
 	struct hs_top_counts_row *row;
 	size_t count, room;
-	uint32_t *slot; /* hash table: 1 + index in row; 0: free */
-	size_t slots; /* a power of two */
+	uint32_t *slot;                  /* hash table: 1 + index in row; 0: free */
+	size_t slots;                    /* a power of two */
 	struct hs_top_counts_row others; /* of further names; its name is NULL */
 	struct hs_buf scratch;
 };

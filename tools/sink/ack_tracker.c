@@ -98,7 +98,7 @@ static bool meet(struct met *m, uint64_t user, struct hs_position from)
 }
 
 void hs_ack_tracker_ahead(const struct hs_ack_tracker *a, struct hs_position read, const struct hs_ahead *unread,
-		   struct hs_ahead *ahead)
+                          struct hs_ahead *ahead)
 {
 	struct met met = { .ahead = ahead };
 	bool unread_is_after = hs_position_is_after(unread->to, read);
@@ -144,5 +144,5 @@ bool hs_ahead_has_done(const struct hs_ahead *ahead, struct hs_position after, u
 		return false;
 	held = bsearch(&key, ahead->held, ahead->count, sizeof key, by_user);
 	return held == NULL || (!hs_position_is_after(after, held->from) &&
-				(after.number != held->from.number || after.edit == held->from.edit));
+	                        (after.number != held->from.number || after.edit == held->from.edit));
 }

@@ -14,18 +14,18 @@
 
 /* A record in a sink, or on its way there. */
 struct hs_item {
-	struct hs_item *next;              /* in a hs_item_queue */
-	struct hs_item *earlier, *later;   /* in the order of the spool */
-	struct hs_position before;         /* where it begins in the spool */
-	uint64_t user;                     /* hs_record_head_user, or another key */
-	int64_t first_ms;                  /* when it first failed, by the monotonic clock; 0: never */
-	int64_t retry_ms;                  /* parked: not before */
-	unsigned tries;                    /* that failed in this run … */
-	unsigned tries_before;             /* … and before it became the dead letter it was read from */
-	unsigned rule;                     /* its group: for handlers, an index of routing_rules.h */
-	bool alone;                        /* its batch was refused: offer it by itself */
-	bool is_next;                      /* it goes before its user's waiting records */
-	size_t n;                          /* bytes in line, its '\n' included */
+	struct hs_item *next;            /* in a hs_item_queue */
+	struct hs_item *earlier, *later; /* in the order of the spool */
+	struct hs_position before;       /* where it begins in the spool */
+	uint64_t user;                   /* hs_record_head_user, or another key */
+	int64_t first_ms;                /* when it first failed, by the monotonic clock; 0: never */
+	int64_t retry_ms;                /* parked: not before */
+	unsigned tries;                  /* that failed in this run … */
+	unsigned tries_before;           /* … and before it became the dead letter it was read from */
+	unsigned rule;                   /* its group: for handlers, an index of routing_rules.h */
+	bool alone;                      /* its batch was refused: offer it by itself */
+	bool is_next;                    /* it goes before its user's waiting records */
+	size_t n;                        /* bytes in line, its '\n' included */
 	char line[];
 };
 
@@ -59,7 +59,7 @@ struct hs_position hs_ack_tracker_position(const struct hs_ack_tracker *a, struc
  * that this run has not read yet; unread->to.number is 0 if there are none.
  */
 void hs_ack_tracker_ahead(const struct hs_ack_tracker *a, struct hs_position read, const struct hs_ahead *unread,
-		   struct hs_ahead *ahead);
+                          struct hs_ahead *ahead);
 
 /*
  * True if the run that saved `ahead` has done the user's record that ends at `after`. False if

@@ -23,11 +23,11 @@ static int move_people(struct hs_alias_filter *a, struct hs_filter *f, const str
 	for (unsigned i = 0; i < f->by[HS_BY_USER].count; i++) {
 		struct hs_slice id = f->by[HS_BY_USER].value[i];
 		struct hs_subject who = { .kind = HS_SUBJECT_USER,
-					  .id = (char *)(uintptr_t)id.p,
-					  .n = id.n,
-					  .tenant = (char *)(uintptr_t)tenant,
-					  .before = { UINT64_MAX, UINT64_MAX },
-					  .until_ms = INT64_MAX };
+			                  .id = (char *)(uintptr_t)id.p,
+			                  .n = id.n,
+			                  .tenant = (char *)(uintptr_t)tenant,
+			                  .before = { UINT64_MAX, UINT64_MAX },
+			                  .until_ms = INT64_MAX };
 
 		if (!hs_subjects_add(&a->people, &who, NULL))
 			return EX_OSERR;
@@ -38,8 +38,8 @@ static int move_people(struct hs_alias_filter *a, struct hs_filter *f, const str
 }
 
 /* Reads all events up to the end: finds links, or checks those found. 0 or an exit code. */
-static int look_through(struct hs_alias_filter *a, const struct hs_event_source *source,
-			struct hs_position end, bool checking)
+static int look_through(struct hs_alias_filter *a, const struct hs_event_source *source, struct hs_position end,
+                        bool checking)
 {
 	struct hs_reader *reader = source->reader;
 	struct hs_slice line;
@@ -65,8 +65,8 @@ static int look_through(struct hs_alias_filter *a, const struct hs_event_source 
 	return code;
 }
 
-int hs_alias_filter_find(struct hs_alias_filter *a, struct hs_filter *filter,
-			 const struct hs_event_source *source, struct hs_position end)
+int hs_alias_filter_find(struct hs_alias_filter *a, struct hs_filter *filter, const struct hs_event_source *source,
+                         struct hs_position end)
 {
 	struct hs_buf text = { 0 };
 	int code = move_people(a, filter, source);

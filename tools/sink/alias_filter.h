@@ -22,8 +22,8 @@ struct hs_alias_filter {
  * anonymous ids, tells on standard error which were found, and lets the reader start again at
  * the oldest event. 0, or an exit code.
  */
-int hs_alias_filter_find(struct hs_alias_filter *a, struct hs_filter *filter,
-			 const struct hs_event_source *source, struct hs_position end);
+int hs_alias_filter_find(struct hs_alias_filter *a, struct hs_filter *filter, const struct hs_event_source *source,
+                         struct hs_position end);
 
 /* After that. 1: the record is theirs; 0: it is not; -1: out of memory. */
 int hs_alias_filter_passes(struct hs_alias_filter *a, struct hs_slice line);

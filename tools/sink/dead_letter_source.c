@@ -7,9 +7,8 @@
 #include <stdlib.h>
 #include <sys/file.h>
 
-
-enum hs_result hs_dead_letter_source_open(struct hs_dead_letter_source *l, const struct hs_spool_dir *dir, const char *cursor,
-			       uint64_t seed)
+enum hs_result hs_dead_letter_source_open(struct hs_dead_letter_source *l, const struct hs_spool_dir *dir,
+                                          const char *cursor, uint64_t seed)
 {
 	struct stat st;
 
@@ -86,7 +85,8 @@ struct hs_position hs_dead_letter_source_take(struct hs_dead_letter_source *l)
 }
 
 /* Lists the settled lines. Open items are in the order in which they were taken. */
-static size_t find_settled(struct hs_dead_letter_source *l, const struct hs_ack_tracker *open, struct hs_dead_letters_line *lines)
+static size_t find_settled(struct hs_dead_letter_source *l, const struct hs_ack_tracker *open,
+                           struct hs_dead_letters_line *lines)
 {
 	const struct hs_item *item = open->first;
 	size_t count = 0;

@@ -17,7 +17,7 @@ int hs_event_source_result(const struct hs_event_source *s, enum hs_result resul
 {
 	if (result != HS_OK)
 		fprintf(stderr, "hookspool %s: %s: %s\n", s->command, s->settings->spool_dir,
-			hs_result_info(result)->remedy);
+		        hs_result_info(result)->remedy);
 	return hs_command_exit(result);
 }
 
@@ -27,13 +27,12 @@ bool hs_event_source_is_from(const char *command, const char *from)
 {
 	int64_t ms;
 
-	if (strcmp(from, "oldest") == 0 || strcmp(from, "now") == 0 ||
-	    hs_filter_when(from, hs_io_now(), &ms))
+	if (strcmp(from, "oldest") == 0 || strcmp(from, "now") == 0 || hs_filter_when(from, hs_io_now(), &ms))
 		return true;
 	fprintf(stderr,
-		"hookspool %s: --from %s: expected oldest, now, a time (2026-11-23T10:15:00Z) or how "
-		"long ago (2h, 7d)\n",
-		command, from);
+	        "hookspool %s: --from %s: expected oldest, now, a time (2026-11-23T10:15:00Z) or how "
+	        "long ago (2h, 7d)\n",
+	        command, from);
 	return false;
 }
 
@@ -67,16 +66,16 @@ int hs_event_source_begun(struct hs_event_source *s, bool from_given)
 	if (end.number <= 1 && end.offset == 0) /* a spool without events */
 		return 0;
 	if (at.number == 0)
-		fprintf(stderr, "hookspool %s: cursor %s is new: it begins at the oldest event%s\n",
-			s->command, s->name, from_given ? "" : " (--from now: with what comes next)");
+		fprintf(stderr, "hookspool %s: cursor %s is new: it begins at the oldest event%s\n", s->command,
+		        s->name, from_given ? "" : " (--from now: with what comes next)");
 	else if (hs_reader_has_passed(s->reader, end))
-		fprintf(stderr, "hookspool %s: cursor %s is new: it begins with what comes next\n",
-			s->command, s->name);
+		fprintf(stderr, "hookspool %s: cursor %s is new: it begins with what comes next\n", s->command,
+		        s->name);
 	else
 		fprintf(stderr,
-			"hookspool %s: cursor %s is new: it begins in segment %" PRIu64 " at byte %" PRIu64
-			", the spool ends in segment %" PRIu64 " at byte %" PRIu64 "\n",
-			s->command, s->name, at.number, at.offset, end.number, end.offset);
+		        "hookspool %s: cursor %s is new: it begins in segment %" PRIu64 " at byte %" PRIu64
+		        ", the spool ends in segment %" PRIu64 " at byte %" PRIu64 "\n",
+		        s->command, s->name, at.number, at.offset, end.number, end.offset);
 	return 0;
 }
 
@@ -88,9 +87,7 @@ static enum hs_result go_on(struct hs_event_source *s)
 
 	if (result != HS_OK)
 		return result;
-	return fit == HS_FIT_NOT || (fit == HS_FIT_UNKNOWN && hs_cursor_is_foreign(s->cursor))
-		       ? HS_E_HISTORY
-		       : HS_OK;
+	return fit == HS_FIT_NOT || (fit == HS_FIT_UNKNOWN && hs_cursor_is_foreign(s->cursor)) ? HS_E_HISTORY : HS_OK;
 }
 
 static int open_cursor(struct hs_event_source *s, const char *name, const char *from)
@@ -100,18 +97,18 @@ static int open_cursor(struct hs_event_source *s, const char *name, const char *
 
 	if (!hs_cursor_is_name(name)) {
 		fprintf(stderr,
-			"hookspool %s: --cursor %s: expected letters, digits, '.', '_' and '-', no "
-			"dot first, at "
-			"most %d\n",
-			s->command, name, HS_CURSOR_NAME_MAX);
+		        "hookspool %s: --cursor %s: expected letters, digits, '.', '_' and '-', no "
+		        "dot first, at "
+		        "most %d\n",
+		        s->command, name, HS_CURSOR_NAME_MAX);
 		return 2;
 	}
 	result = hs_cursor_open(hs_reader_place(s->reader), name, &s->cursor, &s->fresh, &holder);
 	if (result == HS_E_CURSOR_HELD) {
 		fprintf(stderr,
-			"hookspool %s: cursor %s is in use by process %lld: stop it, or use "
-			"another name\n",
-			s->command, name, (long long)holder);
+		        "hookspool %s: cursor %s is in use by process %lld: stop it, or use "
+		        "another name\n",
+		        s->command, name, (long long)holder);
 		return EX_TEMPFAIL;
 	}
 	s->name = name;
@@ -123,9 +120,9 @@ static int open_cursor(struct hs_event_source *s, const char *name, const char *
 		result = hs_reader_remember(s->reader);
 	if (result == HS_E_HISTORY)
 		fprintf(stderr,
-			"hookspool %s: cursor %s: what it has passed is not what stands in %s: run "
-			"hookspool adopt; hookspool adopt --from oldest|now|TIME sets it\n",
-			s->command, name, s->settings->spool_dir);
+		        "hookspool %s: cursor %s: what it has passed is not what stands in %s: run "
+		        "hookspool adopt; hookspool adopt --from oldest|now|TIME sets it\n",
+		        s->command, name, s->settings->spool_dir);
 	return result == HS_E_HISTORY ? hs_command_exit(result) : hs_event_source_result(s, result);
 }
 
@@ -141,15 +138,16 @@ int hs_event_source_owned(const struct hs_event_source *s, const char *option)
 		return hs_event_source_result(s, HS_E_IO);
 	hs_spool_dir_user(st.st_uid, name);
 	fprintf(stderr,
-		"hookspool %s: %s writes to %s, which belongs to %s, and its group may only read: sudo -u %s "
-		"hookspool %s ...\n",
-		s->command, option, s->settings->spool_dir, name, name, s->command);
+	        "hookspool %s: %s writes to %s, which belongs to %s, and its group may only read: sudo -u %s "
+	        "hookspool %s ...\n",
+	        s->command, option, s->settings->spool_dir, name, name, s->command);
 	return hs_command_exit(HS_E_SPOOL_OWNER);
 }
 
 char *hs_event_source_empty(const struct hs_event_source *s, struct hs_position end)
 {
-	static const char words[] = "no event has come to %s yet: try it with hookspool send --url URL, or see hookspool check";
+	static const char words[] =
+	    "no event has come to %s yet: try it with hookspool send --url URL, or see hookspool check";
 	size_t n = sizeof words + strlen(s->settings->spool_dir);
 	char *text;
 
@@ -169,14 +167,14 @@ static bool is_missing(const struct hs_event_source *s)
 	if (hs_io_stat(AT_FDCWD, s->settings->spool_dir, &st) == 0 || errno != ENOENT)
 		return false;
 	fprintf(stderr,
-		"hookspool %s: %s is not there: the first event makes it (try hookspool send --url URL), unless "
-		"spool_dir names another place than the handler's settings do (see hookspool check)\n",
-		s->command, s->settings->spool_dir);
+	        "hookspool %s: %s is not there: the first event makes it (try hookspool send --url URL), unless "
+	        "spool_dir names another place than the handler's settings do (see hookspool check)\n",
+	        s->command, s->settings->spool_dir);
 	return true;
 }
 
 int hs_event_source_open(struct hs_event_source *s, const char *command, const char *config, const char *cursor,
-		   const char *from)
+                         const char *from)
 {
 	int code;
 
@@ -184,7 +182,8 @@ int hs_event_source_open(struct hs_event_source *s, const char *command, const c
 	s->settings = hs_command_settings(config);
 	if (s->settings == NULL)
 		return EX_CONFIG;
-	code = is_missing(s) ? hs_command_exit(HS_E_SPOOL_DIR) : hs_event_source_result(s, hs_reader_open(s->settings, &s->reader));
+	code = is_missing(s) ? hs_command_exit(HS_E_SPOOL_DIR)
+	                     : hs_event_source_result(s, hs_reader_open(s->settings, &s->reader));
 	if (code == 0 && cursor != NULL)
 		code = hs_event_source_owned(s, "--cursor");
 	if (code == 0 && cursor != NULL)
@@ -209,9 +208,9 @@ int hs_event_source_trouble(const struct hs_event_source *s, enum hs_read what)
 	case HS_READ_GAP:
 		hs_reader_gap(s->reader, &first, &last);
 		fprintf(stderr,
-			"hookspool %s: segments %" PRIu64 " to %" PRIu64
-			" are gone: deleted by retention, or by somebody\n",
-			s->command, first, last);
+		        "hookspool %s: segments %" PRIu64 " to %" PRIu64
+		        " are gone: deleted by retention, or by somebody\n",
+		        s->command, first, last);
 		return 0;
 	case HS_READ_AHEAD: return hs_event_source_result(s, HS_E_CURSOR);
 	case HS_READ_FAILED: return hs_event_source_result(s, hs_reader_result(s->reader));
@@ -220,7 +219,7 @@ int hs_event_source_trouble(const struct hs_event_source *s, enum hs_read what)
 }
 
 void hs_event_source_show(const struct hs_event_source *s, struct hs_progress *p, struct hs_position end,
-		    uint64_t bytes)
+                          uint64_t bytes)
 {
 	char read[HS_BAR_TABLE_BYTES], rate[HS_BAR_TABLE_BYTES];
 	int64_t ms;
@@ -230,6 +229,6 @@ void hs_event_source_show(const struct hs_event_source *s, struct hs_progress *p
 	ms = hs_io_now_monotonic() - p->begun_ms;
 	hs_bar_table_bytes(bytes, read);
 	hs_bar_table_bytes(ms > 0 ? bytes / (uint64_t)ms * 1000 : 0, rate);
-	hs_progress_show(p, "segment %" PRIu64 " of %" PRIu64 ", %s, %s/s",
-			 hs_reader_position(s->reader).number, end.number, read, rate);
+	hs_progress_show(p, "segment %" PRIu64 " of %" PRIu64 ", %s, %s/s", hs_reader_position(s->reader).number,
+	                 end.number, read, rate);
 }

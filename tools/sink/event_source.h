@@ -20,7 +20,9 @@ struct hs_event_source {
 
 /* --from, a row for a command's table of options (command.h). */
 #define HS_EVENT_SOURCE_FROM(letter) \
-	{ "from", "WHEN", letter, "where a new cursor begins: oldest, now, 2026-11-23T10:15:00Z, 2h (ago)" }
+	{ \
+		"from", "WHEN", letter, "where a new cursor begins: oldest, now, 2026-11-23T10:15:00Z, 2h (ago)" \
+	}
 
 /* True if it is an argument of --from; false after a message to standard error. */
 bool hs_event_source_is_from(const char *command, const char *from);
@@ -31,8 +33,8 @@ bool hs_event_source_is_from(const char *command, const char *from);
  * where `from` says (NULL: the oldest event). 0, or an exit code after a message to standard error,
  * and nothing is open. A position of another history is EX_IOERR.
  */
-int hs_event_source_open(struct hs_event_source *s, const char *command, const char *config,
-		   const char *cursor, const char *from);
+int hs_event_source_open(struct hs_event_source *s, const char *command, const char *config, const char *cursor,
+                         const char *from);
 
 /*
  * Says where a new cursor begins, once that is known, if the spool has events that could be missed
@@ -73,6 +75,6 @@ int hs_event_source_trouble(const struct hs_event_source *s, enum hs_read what);
  */
 enum { HS_EVENT_SOURCE_LINES = 4096 };
 void hs_event_source_show(const struct hs_event_source *s, struct hs_progress *p, struct hs_position end,
-		    uint64_t bytes);
+                          uint64_t bytes);
 
 #endif

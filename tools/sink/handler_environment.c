@@ -13,8 +13,8 @@ static bool is_handler_variable(const char *variable)
 		const char *name = hs_record_head_name((enum hs_head_field)f);
 		size_t n = strlen(name);
 
-		if (strncasecmp(variable, "HS_", 3) == 0 &&
-		    strncasecmp(variable + 3, name, n) == 0 && variable[3 + n] == '=')
+		if (strncasecmp(variable, "HS_", 3) == 0 && strncasecmp(variable + 3, name, n) == 0 &&
+		    variable[3 + n] == '=')
 			return true;
 	}
 	return false;
@@ -33,8 +33,7 @@ static bool put_variable(struct hs_buf *out, enum hs_head_field field, const str
 	hs_buf_putc(out, '=');
 	value = out->n;
 	hs_record_field_put(leaf, out);
-	if (hs_buf_ok(out) && out->n - value <= VARIABLE_MAX &&
-	    memchr(out->p + value, '\0', out->n - value) == NULL) {
+	if (hs_buf_ok(out) && out->n - value <= VARIABLE_MAX && memchr(out->p + value, '\0', out->n - value) == NULL) {
 		hs_buf_putc(out, '\0');
 		return true;
 	}

@@ -5,10 +5,10 @@
 enum { USERS = 1 << 14 /* a power of two */ };
 
 struct partition {
-	struct hs_item_queue ready, parked; /* both in the order of the spool */
-	struct hs_item_queue returned;      /* to go before ready */
+	struct hs_item_queue ready, parked;  /* both in the order of the spool */
+	struct hs_item_queue returned;       /* to go before ready */
 	struct hs_item_queue waiting[USERS]; /* for earlier records of their user */
-	uint16_t busy[USERS];               /* how many those are: parked, or given and one_per_key */
+	uint16_t busy[USERS];                /* how many those are: parked, or given and one_per_key */
 	uint16_t parked_of[USERS];
 };
 
@@ -148,7 +148,7 @@ static bool has_parked_before(const struct partition *partition, const struct hs
 }
 
 static struct hs_item *next_parked(const struct hs_keyed_scheduler *s, struct partition *partition, int rule,
-				   int64_t now_ms)
+                                   int64_t now_ms)
 {
 	struct hs_item *before = NULL, *i = partition->parked.head;
 
@@ -180,12 +180,10 @@ static struct hs_item *next_ready(struct partition *partition, int rule)
 		else
 			hs_item_queue_push(waiting, i);
 	}
-	return i == NULL || (rule >= 0 && i->rule != (unsigned)rule) ? NULL
-								     : hs_item_queue_pop(&partition->ready);
+	return i == NULL || (rule >= 0 && i->rule != (unsigned)rule) ? NULL : hs_item_queue_pop(&partition->ready);
 }
 
-struct hs_item *hs_keyed_scheduler_next(struct hs_keyed_scheduler *s, unsigned partition, int rule,
-					int64_t now_ms)
+struct hs_item *hs_keyed_scheduler_next(struct hs_keyed_scheduler *s, unsigned partition, int rule, int64_t now_ms)
 {
 	struct hs_item *item = next_parked(s, &s->partition[partition], rule, now_ms);
 

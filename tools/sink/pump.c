@@ -15,21 +15,21 @@
 
 enum {
 	READ_AT_ONCE = HS_EVENT_SOURCE_LINES, /* records, before anything else is looked at */
-	WINDOW = 16384,           /* records that are read and not settled … */
-	WINDOW_BYTES = 64 << 20,  /* … unless they are this long together */
-	SAVE_LETTERS_MS = 10000,  /* the whole file is written anew */
-	SAVE_MS = 1000,           /* a position is saved this often while there is much to do … */
-	SAVE_IDLE_MS = 100,       /* … and no more often than this when there is little */
-	SHOW_MS = 200,            /* the progress is shown anew this often */
+	WINDOW = 16384,                       /* records that are read and not settled … */
+	WINDOW_BYTES = 64 << 20,              /* … unless they are this long together */
+	SAVE_LETTERS_MS = 10000,              /* the whole file is written anew */
+	SAVE_MS = 1000,                       /* a position is saved this often while there is much to do … */
+	SAVE_IDLE_MS = 100,                   /* … and no more often than this when there is little */
+	SHOW_MS = 200,                        /* the progress is shown anew this often */
 	FIXED_FDS = 3,
 };
 
 /* For a sink in order. */
 struct in_order {
-	struct hs_offered next; /* it did not fit … */
-	bool has_next;          /* … if there is one */
+	struct hs_offered next;            /* it did not fit … */
+	bool has_next;                     /* … if there is one */
 	struct hs_position offered, acked; /* ends of the last records */
-	struct hs_position told; /* the sink's last acknowledgement */
+	struct hs_position told;           /* the sink's last acknowledgement */
 };
 
 /* For a sink by record. */
@@ -43,7 +43,7 @@ struct by_record {
 };
 
 struct saving {
-	bool is_due; /* there is something to save */
+	bool is_due;                 /* there is something to save */
 	struct hs_position position; /* in order: the last one */
 	int64_t at_ms;
 };
@@ -145,10 +145,10 @@ static void say_full(struct hs_pump *p)
 		return;
 	p->record.said_full = true;
 	fprintf(stderr,
-		"hookspool %s: %zu records wait for earlier ones of their users that are tried again: "
-		"nothing more is read until one is done. Mend the handler, or give up sooner with "
-		"--retry-for\n",
-		p->options.command, p->record.acks.open);
+	        "hookspool %s: %zu records wait for earlier ones of their users that are tried again: "
+	        "nothing more is read until one is done. Mend the handler, or give up sooner with "
+	        "--retry-for\n",
+	        p->options.command, p->record.acks.open);
 }
 
 static void offer_in_order(struct hs_pump *p)
@@ -213,8 +213,9 @@ static void fill(struct hs_pump *p)
 		fill_in_order(p);
 		return;
 	}
-	for (int n = 0; n < READ_AT_ONCE && p->end.code == 0 && !p->in.at_end && !is_full(p) &&
-			!hs_pump_input_is_through(&p->in); n++) {
+	for (int n = 0;
+	     n < READ_AT_ONCE && p->end.code == 0 && !p->in.at_end && !is_full(p) && !hs_pump_input_is_through(&p->in);
+	     n++) {
 		struct hs_pump_record record;
 
 		if (hs_pump_input_record(&p->in, &record, &p->end.code))
@@ -234,7 +235,9 @@ static void offer_partition(struct hs_pump *p, unsigned partition)
 
 	while (p->sink->code == 0 && (ops->has_room == NULL || ops->has_room(p->sink, partition)) &&
 	       (item = hs_keyed_scheduler_next(p->record.scheduler, partition, group, p->record.seen_ms)) != NULL) {
-		struct hs_offered record = { .line = hs_slice(item->line, item->n - 1), .item = item, .partition = partition };
+		struct hs_offered record = { .line = hs_slice(item->line, item->n - 1),
+			                     .item = item,
+			                     .partition = partition };
 
 		if (!ops->offer(p->sink, &record)) {
 			hs_keyed_scheduler_put_back(p->record.scheduler, item);
@@ -346,9 +349,7 @@ static int save(struct hs_pump *p)
 /* Milliseconds until a save is due; -1: there is nothing to save. */
 static int64_t until_save(const struct hs_pump *p)
 {
-	int64_t gap = p->options.letters                 ? SAVE_LETTERS_MS
-		      : p->in.at_end && is_all_done(p) ? SAVE_IDLE_MS
-						       : SAVE_MS;
+	int64_t gap = p->options.letters ? SAVE_LETTERS_MS : p->in.at_end && is_all_done(p) ? SAVE_IDLE_MS : SAVE_MS;
 	int64_t left = p->saving.at_ms + gap - hs_io_now_monotonic();
 
 	return !p->saving.is_due ? -1 : left > 0 ? left : 0;
@@ -364,8 +365,7 @@ static void save_if_due(struct hs_pump *p)
 	if (!can_save(p))
 		return;
 	note_position(p);
-	if (p->sink->in_order && !p->in.at_end &&
-	    hs_io_now_monotonic() - p->saving.at_ms >= SAVE_MS) {
+	if (p->sink->in_order && !p->in.at_end && hs_io_now_monotonic() - p->saving.at_ms >= SAVE_MS) {
 		flush_in_order(p);
 		collect(p);
 		note_position(p);
@@ -477,9 +477,9 @@ int hs_pump_run(struct hs_pump *p)
 struct hs_pump_counts hs_pump_counts(const struct hs_pump *p)
 {
 	return (struct hs_pump_counts){ .done = p->record.done,
-					.dead = p->record.policy.dead,
-					.again = p->record.policy.again,
-					.passed = p->in.passed };
+		                        .dead = p->record.policy.dead,
+		                        .again = p->record.policy.again,
+		                        .passed = p->in.passed };
 }
 
 /* --- beginning and end --------------------------------------------------------- */
@@ -489,12 +489,12 @@ static void begin_by_record(struct hs_pump *p)
 	const struct hs_pump_options *o = &p->options;
 
 	p->record.policy = (struct hs_retry_policy){ .command = o->command,
-						     .cursor = o->cursor,
-						     .noun = p->sink->noun,
-						     .failed = p->sink->failed,
-						     .dir = hs_reader_place(p->in.source.reader),
-						     .retry_for_ms = o->retry_for_ms,
-						     .letters = o->letters };
+		                                     .cursor = o->cursor,
+		                                     .noun = p->sink->noun,
+		                                     .failed = p->sink->failed,
+		                                     .dir = hs_reader_place(p->in.source.reader),
+		                                     .retry_for_ms = o->retry_for_ms,
+		                                     .letters = o->letters };
 	p->record.scheduler = hs_keyed_scheduler_new(p->sink->partitions, p->sink->one_per_key);
 }
 

@@ -21,13 +21,13 @@ static int choose(const struct hs_pump_input *in, struct hs_slice line, struct h
 static int open_letters(struct hs_pump_input *in)
 {
 	const struct hs_pump_options *o = in->options;
-	enum hs_result result = hs_dead_letter_source_open(&in->letters, hs_reader_place(in->source.reader),
-							   o->cursor, hs_io_random());
+	enum hs_result result =
+	    hs_dead_letter_source_open(&in->letters, hs_reader_place(in->source.reader), o->cursor, hs_io_random());
 
 	if (result != HS_E_LOCKED)
 		return result_code(in, result);
-	fprintf(stderr, "hookspool %s: another %s --failed is at it: wait for it, or stop it first\n",
-		o->command, o->command);
+	fprintf(stderr, "hookspool %s: another %s --failed is at it: wait for it, or stop it first\n", o->command,
+	        o->command);
 	return EX_TEMPFAIL;
 }
 

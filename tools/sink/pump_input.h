@@ -16,7 +16,7 @@ struct hs_choice {
 };
 
 struct hs_pump_options {
-	const char *command;        /* for messages */
+	const char *command;                /* for messages */
 	const char *config, *cursor, *from; /* as for hs_event_source_open */
 
 	/*
@@ -26,8 +26,8 @@ struct hs_pump_options {
 	int (*choose)(void *context, struct hs_slice line, struct hs_choice *choice);
 	void *context;
 
-	bool follow;        /* go on after the present end */
-	bool letters;       /* the cursor's dead letters instead of the events; by record, no follow */
+	bool follow;  /* go on after the present end */
+	bool letters; /* the cursor's dead letters instead of the events; by record, no follow */
 	bool catch_signals;
 	bool show_progress; /* on a terminal, unless it follows */
 	bool tell_empty;    /* say so if no event has come yet */
@@ -46,11 +46,11 @@ struct hs_pump_input {
 	const struct hs_pump_options *options;
 	struct hs_event_source source;
 	struct hs_dead_letter_source letters; /* with options->letters what is read instead */
-	struct hs_position read; /* the next record begins here */
-	struct hs_position end;  /* without follow: where to stop */
-	struct hs_ahead before;  /* what an earlier run has done after the position */
-	bool at_end;             /* nothing more to read for now */
-	uint64_t bytes, passed;  /* read; records that were not chosen */
+	struct hs_position read;              /* the next record begins here */
+	struct hs_position end;               /* without follow: where to stop */
+	struct hs_ahead before;               /* what an earlier run has done after the position */
+	bool at_end;                          /* nothing more to read for now */
+	uint64_t bytes, passed;               /* read; records that were not chosen */
 	struct hs_progress progress;
 };
 

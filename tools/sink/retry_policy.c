@@ -8,7 +8,7 @@
 #include <stdio.h>
 
 enum {
-	FIRST_MS = 1000,   /* doubled each time … */
+	FIRST_MS = 1000,     /* doubled each time … */
 	LONGEST_MS = 600000, /* … up to this; then half of it to all of it, by chance */
 };
 
@@ -22,10 +22,9 @@ static void say_again(struct hs_retry_policy *p, const struct hs_ack *ack)
 		return;
 	*said = true;
 	fprintf(stderr,
-		"hookspool %s: %s %.*s: %s %d: the record is tried again, for %" PRId64
-		" s (--retry-for); later ones of its user wait for it, others do not\n",
-		p->command, p->noun, (int)ack->on.n, ack->on.p, p->failed, ack->status,
-		p->retry_for_ms / 1000);
+	        "hookspool %s: %s %.*s: %s %d: the record is tried again, for %" PRId64
+	        " s (--retry-for); later ones of its user wait for it, others do not\n",
+	        p->command, p->noun, (int)ack->on.n, ack->on.p, p->failed, ack->status, p->retry_for_ms / 1000);
 }
 
 static void say_full(struct hs_retry_policy *p)
@@ -34,10 +33,10 @@ static void say_full(struct hs_retry_policy *p)
 		return;
 	p->said_full = true;
 	fprintf(stderr,
-		"hookspool %s: failed.jsonl has reached failed_max: no record is given up, each that "
-		"fails is tried again; later ones of its user wait for it, others do not. See them: "
-		"hookspool cat --failed; try them again: hookspool each --failed; or raise failed_max\n",
-		p->command);
+	        "hookspool %s: failed.jsonl has reached failed_max: no record is given up, each that "
+	        "fails is tried again; later ones of its user wait for it, others do not. See them: "
+	        "hookspool cat --failed; try them again: hookspool each --failed; or raise failed_max\n",
+	        p->command);
 }
 
 /* --- dead letters ------------------------------------------------------------- */
@@ -93,8 +92,7 @@ static enum hs_fate give_up(struct hs_retry_policy *p, const struct hs_ack *ack,
 	enum hs_result result;
 
 	put_letter(p, ack);
-	result = hs_buf_ok(&p->line) ? hs_dead_letters_append(p->dir, hs_buf_slice(&p->line), most)
-				     : HS_E_MEMORY;
+	result = hs_buf_ok(&p->line) ? hs_dead_letters_append(p->dir, hs_buf_slice(&p->line), most) : HS_E_MEMORY;
 	if (result == HS_OK) {
 		p->dead++;
 		return HS_FATE_DEAD;

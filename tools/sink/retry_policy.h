@@ -12,11 +12,11 @@
 #include "tools/sink/sink.h"
 
 struct hs_retry_policy {
-	const char *command, *cursor;   /* for messages and dead letters */
-	const char *noun, *failed;      /* the sink's words */
+	const char *command, *cursor; /* for messages and dead letters */
+	const char *noun, *failed;    /* the sink's words */
 	const struct hs_spool_dir *dir;
 	int64_t retry_for_ms;
-	bool letters; /* the records are dead letters already: failed_max does not bind them */
+	bool letters;         /* the records are dead letters already: failed_max does not bind them */
 	uint64_t dead, again; /* how many became dead letters; how often one was put off */
 	bool said_full, said_again[HS_SINK_GROUPS];
 	struct hs_buf line; /* the dead letter that is being written */

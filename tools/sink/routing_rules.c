@@ -95,10 +95,8 @@ int hs_routing_rules_find(struct hs_routing_rules *r, const struct hs_record_hea
 		int exact = (rule->type.p != NULL) + (rule->name.p != NULL);
 
 		if (exact <= best_exact ||
-		    (rule->type.p != NULL &&
-		     !is(&m->leaf[HS_HEAD_TYPE], rule->type, &r->scratch)) ||
-		    (rule->name.p != NULL &&
-		     !is(&m->leaf[HS_HEAD_EVENT], rule->name, &r->scratch) &&
+		    (rule->type.p != NULL && !is(&m->leaf[HS_HEAD_TYPE], rule->type, &r->scratch)) ||
+		    (rule->name.p != NULL && !is(&m->leaf[HS_HEAD_EVENT], rule->name, &r->scratch) &&
 		     !is(&m->leaf[HS_HEAD_NAME], rule->name, &r->scratch)))
 			continue;
 		best = (int)i;

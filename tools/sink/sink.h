@@ -43,7 +43,7 @@ struct hs_offered {
 	struct hs_slice line;     /* without its '\n' */
 	struct hs_item *item;     /* the record to acknowledge; NULL for a sink in order */
 	struct hs_position after; /* its end; set for a sink in order with wants_positions */
-	unsigned partition;            /* below the sink's partitions */
+	unsigned partition;       /* below the sink's partitions */
 };
 
 enum hs_outcome {
@@ -92,8 +92,7 @@ struct hs_sink_ops {
 	 * May be NULL: then the pump saves the cursor, if it has one. Stores the position and what
 	 * is done after it. Returns HS_OK or a result that is shown and ends the run.
 	 */
-	enum hs_result (*save)(struct hs_sink *sink, struct hs_position position,
-			       const struct hs_ahead *ahead);
+	enum hs_result (*save)(struct hs_sink *sink, struct hs_position position, const struct hs_ahead *ahead);
 
 	/*
 	 * The end: nothing more is offered. Finishes what the sink has in hand; true once that is
@@ -115,9 +114,9 @@ struct hs_sink {
 
 	/* By record. A key belongs to one of `partitions` (at least 1); each partition is offered in order. */
 	unsigned partitions;
-	bool one_per_key; /* offer no record while one of its key is in hand */
-	bool by_group;    /* between two flushes offer a partition records of one group only */
-	size_t window;    /* most records that are read and not settled; 0: the pump's default */
+	bool one_per_key;          /* offer no record while one of its key is in hand */
+	bool by_group;             /* between two flushes offer a partition records of one group only */
+	size_t window;             /* most records that are read and not settled; 0: the pump's default */
 	const char *noun, *failed; /* for messages: "handler of", "it ended with" */
 
 	size_t fds;  /* most entries that poll fills */

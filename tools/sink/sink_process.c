@@ -70,8 +70,8 @@ static struct hs_slice name_of(const struct process_sink *s, const struct slot *
 	return s->options.rules->rule[slot->rule].on;
 }
 
-__attribute__((format(printf, 3, 4))) static void say(const struct process_sink *s,
-						       const struct slot *slot, const char *format, ...)
+__attribute__((format(printf, 3, 4))) static void say(const struct process_sink *s, const struct slot *slot,
+                                                      const char *format, ...)
 {
 	struct hs_slice on = name_of(s, slot);
 	va_list arguments;
@@ -99,9 +99,8 @@ static void say_ended(struct process_sink *s, const struct slot *slot, int code)
 /* The time at which this handler has been silent for long; INT64_MAX: nothing is to be said. */
 static int64_t silent_at(const struct process_sink *s, const struct slot *slot)
 {
-	return slot->worker.pid == 0 || slot->count == 0 || s->said[slot->rule].silent
-		       ? INT64_MAX
-		       : slot->since_ms + SILENT_MS;
+	return slot->worker.pid == 0 || slot->count == 0 || s->said[slot->rule].silent ? INT64_MAX
+	                                                                               : slot->since_ms + SILENT_MS;
 }
 
 static void say_silent(struct process_sink *s, const struct slot *slot)
@@ -120,8 +119,8 @@ static void stop(struct process_sink *s, struct slot *slot, const char *why)
 {
 	struct hs_slice on = name_of(s, slot);
 
-	hs_terminal_printf(stderr, "hookspool %s: handler of %.*s: %s; stopped\n", s->options.command,
-			   (int)on.n, on.p, why);
+	hs_terminal_printf(stderr, "hookspool %s: handler of %.*s: %s; stopped\n", s->options.command, (int)on.n, on.p,
+	                   why);
 	slot->broken = true;
 	hs_subprocess_kill(&slot->worker, SIGTERM);
 	if (s->sink.code == 0)
@@ -133,18 +132,17 @@ static void stop(struct process_sink *s, struct slot *slot, const char *why)
 static bool start(struct process_sink *s, struct slot *slot, const struct hs_item *item)
 {
 	char **environment =
-		hs_handler_environment(&s->environment, s->options.batch == 1 && !s->options.stream ? item : NULL);
+	    hs_handler_environment(&s->environment, s->options.batch == 1 && !s->options.stream ? item : NULL);
 	bool started = environment != NULL;
 
 	slot->rule = item->rule;
 	if (started)
-		started = hs_subprocess_start(&slot->worker, s->options.rules->rule[slot->rule].command,
-					      environment, s->options.stream);
+		started = hs_subprocess_start(&slot->worker, s->options.rules->rule[slot->rule].command, environment,
+		                              s->options.stream);
 	else
 		errno = ENOMEM;
 	if (!started) {
-		fprintf(stderr, "hookspool %s: /bin/sh cannot be started: %s\n", s->options.command,
-			strerror(errno));
+		fprintf(stderr, "hookspool %s: /bin/sh cannot be started: %s\n", s->options.command, strerror(errno));
 		if (s->sink.code == 0)
 			s->sink.code = EX_OSERR;
 	}
@@ -199,17 +197,17 @@ static void flush(struct hs_sink *sink, unsigned partition)
 /* --- answers and ends ----------------------------------------------------------- */
 
 /* What the handler said of one record; `batch`: of how many at once. */
-static void report(struct process_sink *s, struct hs_pump *pump, const struct slot *slot,
-		   struct hs_item *item, int code, struct hs_slice message, unsigned batch)
+static void report(struct process_sink *s, struct hs_pump *pump, const struct slot *slot, struct hs_item *item,
+                   int code, struct hs_slice message, unsigned batch)
 {
 	struct hs_ack ack = { .item = item, .status = code, .on = name_of(s, slot), .message = message };
 
 	if (code == EX_CONFIG)
 		return;
 	ack.outcome = code == 0            ? HS_OUTCOME_DONE
-		      : code != EX_DATAERR ? HS_OUTCOME_RETRY
-		      : batch > 1          ? HS_OUTCOME_ALONE
-					   : HS_OUTCOME_REFUSED;
+	              : code != EX_DATAERR ? HS_OUTCOME_RETRY
+	              : batch > 1          ? HS_OUTCOME_ALONE
+	                                   : HS_OUTCOME_REFUSED;
 	if (ack.outcome == HS_OUTCOME_RETRY || ack.outcome == HS_OUTCOME_REFUSED) {
 		hs_buf_reset(&s->noise);
 		hs_subprocess_put_noise(&slot->worker, &s->noise);
@@ -383,13 +381,13 @@ static void close_sink(struct hs_sink *sink)
 struct hs_sink *hs_sink_process_new(const struct hs_sink_process_options *options)
 {
 	static const struct hs_sink_ops ops = { .offer = offer,
-						.has_room = has_room,
-						.flush = flush,
-						.poll = poll_for,
-						.due = due,
-						.collect = collect,
-						.drain = drain,
-						.close = close_sink };
+		                                .has_room = has_room,
+		                                .flush = flush,
+		                                .poll = poll_for,
+		                                .due = due,
+		                                .collect = collect,
+		                                .drain = drain,
+		                                .close = close_sink };
 	unsigned slots = options->stream ? options->rules->count : 1;
 	struct process_sink *s = calloc(1, sizeof *s + options->jobs * slots * sizeof s->slot[0]);
 	size_t window = (size_t)2 * options->jobs * options->batch;
@@ -399,13 +397,13 @@ struct hs_sink *hs_sink_process_new(const struct hs_sink_process_options *option
 	s->options = *options;
 	s->slots = slots;
 	s->sink = (struct hs_sink){ .ops = &ops,
-				    .partitions = options->jobs,
-				    .one_per_key = options->stream,
-				    .by_group = !options->stream,
-				    .window = window > WINDOW ? window : WINDOW,
-				    .noun = "handler of",
-				    .failed = "it ended with",
-				    .fds = (size_t)options->jobs * slots * HS_SUBPROCESS_FDS,
-				    .prints = true };
+		                    .partitions = options->jobs,
+		                    .one_per_key = options->stream,
+		                    .by_group = !options->stream,
+		                    .window = window > WINDOW ? window : WINDOW,
+		                    .noun = "handler of",
+		                    .failed = "it ended with",
+		                    .fds = (size_t)options->jobs * slots * HS_SUBPROCESS_FDS,
+		                    .prints = true };
 	return &s->sink;
 }

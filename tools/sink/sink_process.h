@@ -16,7 +16,7 @@
 enum { HS_SINK_PROCESS_JOBS_MAX = 64, HS_SINK_PROCESS_BATCH_MAX = 10000 };
 
 struct hs_sink_process_options {
-	const char *command; /* for messages */
+	const char *command;                  /* for messages */
 	const struct hs_routing_rules *rules; /* item->rule is one of them */
 	unsigned jobs, batch;
 	bool stream; /* then batch is 1 */

@@ -39,7 +39,7 @@ static bool fail(struct stdout_sink *s)
 }
 
 void hs_sink_stdout_put(struct hs_output *out, struct hs_projection *columns, struct hs_slice line,
-			struct hs_slice record)
+                        struct hs_slice record)
 {
 	if (columns->count > 0) {
 		hs_projection_put(columns, record, &out->buf);
@@ -105,22 +105,19 @@ static void close_sink(struct hs_sink *sink)
 struct hs_sink *hs_sink_stdout_new(const char *command, struct hs_projection *columns, bool careful)
 {
 	static const struct hs_sink_ops ops = { .offer = offer,
-						.flush = flush,
-						.poll = poll_for,
-						.collect = collect,
-						.drain = drain,
-						.close = close_sink };
+		                                .flush = flush,
+		                                .poll = poll_for,
+		                                .collect = collect,
+		                                .drain = drain,
+		                                .close = close_sink };
 	struct stdout_sink *s = calloc(1, sizeof *s);
 
 	if (s == NULL)
 		return NULL;
 	s->command = command;
 	s->columns = columns;
-	s->sink = (struct hs_sink){ .ops = &ops,
-				    .in_order = true,
-				    .wants_positions = careful,
-				    .fds = 1,
-				    .prints = true };
+	s->sink =
+	    (struct hs_sink){ .ops = &ops, .in_order = true, .wants_positions = careful, .fds = 1, .prints = true };
 	hs_output_start(&s->out, careful, (struct hs_position){ 0 });
 	return &s->sink;
 }

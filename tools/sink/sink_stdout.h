@@ -17,7 +17,7 @@ struct hs_sink *hs_sink_stdout_new(const char *command, struct hs_projection *co
 
 /* Appends the line, or the wanted fields of `record`, which it holds; then hs_output_line. */
 void hs_sink_stdout_put(struct hs_output *out, struct hs_projection *columns, struct hs_slice line,
-			struct hs_slice record);
+                        struct hs_slice record);
 
 /* After a write that failed: 0 if only the reader has gone, otherwise an exit code after a message. */
 int hs_sink_stdout_failed(const char *command);

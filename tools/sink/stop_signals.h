@@ -15,7 +15,10 @@ struct hs_stop_signals {
 	bool now;            /* cut short what is being finished; not said yet */
 	int64_t deadline_ms; /* by the monotonic clock; -1: none */
 };
-#define HS_STOP_SIGNALS_NONE { .fd = -1, .deadline_ms = -1 }
+#define HS_STOP_SIGNALS_NONE \
+	{ \
+		.fd = -1, .deadline_ms = -1 \
+	}
 
 /*
  * From now on these signals, and SIGCHLD, only make fd readable, and SIGPIPE is ignored. False with

@@ -43,8 +43,7 @@ static int set_attributes(posix_spawnattr_t *a)
 	posix_spawnattr_setsigmask(a, &none);
 	posix_spawnattr_setsigdefault(a, &pipe);
 	posix_spawnattr_setpgroup(a, 0);
-	return posix_spawnattr_setflags(a, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF |
-					       POSIX_SPAWN_SETPGROUP);
+	return posix_spawnattr_setflags(a, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETPGROUP);
 }
 
 static int spawn(pid_t *pid, const char *command, char **environment, const int theirs[3])

@@ -57,8 +57,8 @@ static enum hs_result check_any(struct hs_auth_exchange *x, bool *needs_body)
 	return last;
 }
 
-enum hs_result hs_auth_head(const struct hs_settings *s, const struct hs_credentials *c,
-                            struct hs_buf *key, struct hs_slice *tenant, bool *needs_body)
+enum hs_result hs_auth_head(const struct hs_settings *s, const struct hs_credentials *c, struct hs_buf *key,
+                            struct hs_slice *tenant, bool *needs_body)
 {
 	struct hs_auth_exchange x = { .settings = s, .credentials = c, .scratch = key, .tenant = tenant };
 
@@ -67,12 +67,12 @@ enum hs_result hs_auth_head(const struct hs_settings *s, const struct hs_credent
 	return hs_settings_demand_any(s) ? check_any(&x, needs_body) : check_all(&x, needs_body);
 }
 
-enum hs_result hs_auth_body(const struct hs_settings *s, const struct hs_credentials *c,
-                            struct hs_slice body, struct hs_body_reader *events,
-                            struct hs_auth_effort *effort, struct hs_slice *tenant)
+enum hs_result hs_auth_body(const struct hs_settings *s, const struct hs_credentials *c, struct hs_slice body,
+                            struct hs_body_reader *events, struct hs_auth_effort *effort, struct hs_slice *tenant)
 {
-	struct hs_auth_exchange x = { .settings = s, .credentials = c, .tenant = tenant,
-		                      .body = body, .events = events, .effort = effort };
+	struct hs_auth_exchange x = {
+		.settings = s, .credentials = c, .tenant = tenant, .body = body, .events = events, .effort = effort
+	};
 	bool any = hs_settings_demand_any(s);
 
 	for (unsigned i = 0; i < FORMS; i++) {
@@ -90,9 +90,8 @@ enum hs_result hs_auth_body(const struct hs_settings *s, const struct hs_credent
 	return HS_OK;
 }
 
-enum hs_result hs_auth_check(const struct hs_settings *s, const struct hs_credentials *c,
-                             struct hs_slice body, struct hs_json *json, struct hs_buf *key,
-                             struct hs_slice *tenant)
+enum hs_result hs_auth_check(const struct hs_settings *s, const struct hs_credentials *c, struct hs_slice body,
+                             struct hs_json *json, struct hs_buf *key, struct hs_slice *tenant)
 {
 	struct hs_auth_effort effort = { 0 };
 	struct hs_body_reader events;

@@ -19,8 +19,8 @@
  * Where any form is enough, a revoked key is HS_E_KEY_REVOKED even beside a valid signature;
  * where only a signature is demanded, keys are not looked at.
  */
-enum hs_result hs_auth_head(const struct hs_settings *s, const struct hs_credentials *c,
-                            struct hs_buf *key, struct hs_slice *tenant, bool *needs_body);
+enum hs_result hs_auth_head(const struct hs_settings *s, const struct hs_credentials *c, struct hs_buf *key,
+                            struct hs_slice *tenant, bool *needs_body);
 
 /*
  * After hs_auth_head, if that needs the body. HS_OK, HS_E_SIGNATURE, HS_E_TENANT (the secret that
@@ -28,14 +28,12 @@ enum hs_result hs_auth_head(const struct hs_settings *s, const struct hs_credent
  * secret's label, unless it has none. `events` reads the body from its start; its first event
  * may be peeked at, and no JSON after that is read.
  */
-enum hs_result hs_auth_body(const struct hs_settings *s, const struct hs_credentials *c,
-                            struct hs_slice body, struct hs_body_reader *events,
-                            struct hs_auth_effort *effort, struct hs_slice *tenant);
+enum hs_result hs_auth_body(const struct hs_settings *s, const struct hs_credentials *c, struct hs_slice body,
+                            struct hs_body_reader *events, struct hs_auth_effort *effort, struct hs_slice *tenant);
 
 /* Both, without a limit on the effort. `json` is scratch. */
-enum hs_result hs_auth_check(const struct hs_settings *s, const struct hs_credentials *c,
-                             struct hs_slice body, struct hs_json *json, struct hs_buf *key,
-                             struct hs_slice *tenant);
+enum hs_result hs_auth_check(const struct hs_settings *s, const struct hs_credentials *c, struct hs_slice body,
+                             struct hs_json *json, struct hs_buf *key, struct hs_slice *tenant);
 
 /* For WWW-Authenticate, which each 401 must carry (RFC 9110, 15.5.2). */
 struct hs_slice hs_auth_challenge(void);

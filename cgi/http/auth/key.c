@@ -24,8 +24,7 @@ static bool read_key(struct hs_slice header, struct hs_buf *key)
 		hs_buf_put_slice(key, rest);
 		return rest.n > 0;
 	}
-	if (!hs_slice_eq_nocase(hs_slice(header.p, scheme), HS_SLICE("Basic")) ||
-	    !hs_base64_decode(rest, key))
+	if (!hs_slice_eq_nocase(hs_slice(header.p, scheme), HS_SLICE("Basic")) || !hs_base64_decode(rest, key))
 		return false;
 	colon = key->n == 0 ? NULL : memchr(key->p, ':', key->n);
 	if (colon == NULL) /* RFC 7617, 2: user-id and password are separated by a colon */
@@ -34,8 +33,7 @@ static bool read_key(struct hs_slice header, struct hs_buf *key)
 	return key->n > 0;
 }
 
-static enum hs_result find_key(const struct hs_settings *s, struct hs_slice key,
-                               struct hs_slice *tenant)
+static enum hs_result find_key(const struct hs_settings *s, struct hs_slice key, struct hs_slice *tenant)
 {
 	uint8_t digest[HS_SHA256_BYTES];
 	const struct hs_key *found = NULL;

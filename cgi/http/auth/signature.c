@@ -13,8 +13,8 @@
 #include "cgi/http/auth/authenticator.h"
 
 /* Tries the secrets in turn, the one that matched last first, and stops at a match. */
-static enum hs_result matches_any_secret(const struct hs_settings *s, const uint8_t *mac,
-                                         struct hs_slice span, struct hs_auth_effort *e, bool *match)
+static enum hs_result matches_any_secret(const struct hs_settings *s, const uint8_t *mac, struct hs_slice span,
+                                         struct hs_auth_effort *e, bool *match)
 {
 	uint8_t expected[HS_SHA1_BYTES];
 	unsigned first = e->first < s->secrets ? e->first : 0;

@@ -51,8 +51,8 @@ static void look_at_backup(struct adopt *a)
 
 	a->done->backup = r == HS_OK || r == HS_E_CURSOR || errno != ENOENT;
 	a->done->unfinished = a->done->backup && (r != HS_OK || !of.settled);
-	a->trusted = r == HS_OK && of.settled && a->dir->history.settled &&
-		     strcmp(of.id, a->dir->history.id) == 0 && of.epoch == a->dir->history.epoch;
+	a->trusted = r == HS_OK && of.settled && a->dir->history.settled && strcmp(of.id, a->dir->history.id) == 0 &&
+	             of.epoch == a->dir->history.epoch;
 }
 
 static enum hs_result begin_epoch(struct adopt *a)
@@ -363,8 +363,7 @@ static enum hs_result wait_until_alone(struct adopt *a)
 	return a->done->busy ? HS_OK : r;
 }
 
-enum hs_result hs_adopt(const struct hs_settings *settings, const struct hs_adopter *adopter,
-			struct hs_adoption *done)
+enum hs_result hs_adopt(const struct hs_settings *settings, const struct hs_adopter *adopter, struct hs_adoption *done)
 {
 	struct adopt a = { .settings = settings, .how = adopter, .done = done };
 	enum hs_result r;

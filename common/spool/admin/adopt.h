@@ -32,7 +32,7 @@ struct hs_adopter {
 	bool accept_loss;        /* begin anew with what is lost */
 	void *context;
 	void (*cursor)(void *context, const char *name, enum hs_adopted what,
-		       struct hs_position position); /* for each; may be NULL */
+	               struct hs_position position); /* for each; may be NULL */
 };
 
 struct hs_adoption {
@@ -43,9 +43,9 @@ struct hs_adoption {
 	uint64_t fit, left, set; /* cursors */
 	uint64_t imports;        /* checkpoints that were dropped */
 	unsigned lost;           /* see loss.h */
-	bool busy;      /* somebody uses the spool: nothing was done */
-	bool backup;    /* it was a backup of `hookspool backup` … */
-	bool unfinished; /* … that is not whole: nothing was done, unless the loss is accepted */
+	bool busy;               /* somebody uses the spool: nothing was done */
+	bool backup;             /* it was a backup of `hookspool backup` … */
+	bool unfinished;         /* … that is not whole: nothing was done, unless the loss is accepted */
 };
 
 /*
@@ -53,7 +53,6 @@ struct hs_adoption {
  * is no such directory; HS_E_FULL, HS_E_SYNC, HS_E_IO, one of class busy, HS_E_MEMORY or another
  * result of opening: then run it again.
  */
-enum hs_result hs_adopt(const struct hs_settings *settings, const struct hs_adopter *adopter,
-			struct hs_adoption *done);
+enum hs_result hs_adopt(const struct hs_settings *settings, const struct hs_adopter *adopter, struct hs_adoption *done);
 
 #endif

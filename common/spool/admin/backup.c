@@ -148,8 +148,8 @@ static enum hs_result drop_others(int dir, const struct names *kept)
 	struct stat st;
 
 	for (size_t i = 0; i < there.count && r == HS_OK; i++)
-		if (!has_name(kept, there.list[i]) && hs_io_stat(dir, there.list[i], &st) == 0 &&
-		    S_ISREG(st.st_mode) && hs_io_unlink(dir, there.list[i]) < 0 && errno != ENOENT)
+		if (!has_name(kept, there.list[i]) && hs_io_stat(dir, there.list[i], &st) == 0 && S_ISREG(st.st_mode) &&
+		    hs_io_unlink(dir, there.list[i]) < 0 && errno != ENOENT)
 			r = HS_E_IO;
 	free(there.list);
 	return r;
@@ -188,8 +188,7 @@ static enum hs_result copy_folder(struct backup *b, const char *name)
 
 static bool is_private_file(const char *name)
 {
-	return !is_passing(name) && strcmp(name, HS_HISTORY_FILE) != 0 &&
-	       strcmp(name, HS_HISTORY_BACKUP) != 0;
+	return !is_passing(name) && strcmp(name, HS_HISTORY_FILE) != 0 && strcmp(name, HS_HISTORY_BACKUP) != 0;
 }
 
 /* The list of suppressed people, ids that were erased, the salt and so on. */
@@ -215,7 +214,7 @@ static bool is_same(const struct stat *a, const struct stat *b)
 {
 	return (a->st_dev == b->st_dev && a->st_ino == b->st_ino) ||
 	       (a->st_size == b->st_size && a->st_mtim.tv_sec == b->st_mtim.tv_sec &&
-		a->st_mtim.tv_nsec == b->st_mtim.tv_nsec);
+	        a->st_mtim.tv_nsec == b->st_mtim.tv_nsec);
 }
 
 /* A file that an erase has replaced has another inode or size: remove it first. */
@@ -379,8 +378,7 @@ static enum hs_result is_inside(const struct backup *b, bool *inside)
 	if (hs_io_fstat(b->spool_dir->fd, &spool) < 0 || hs_io_fstat(b->dir, &here) < 0 ||
 	    hs_io_stat(b->dir, "..", &above) < 0)
 		return HS_E_IO;
-	*inside = spool.st_dev == here.st_dev &&
-		  (spool.st_ino == here.st_ino || spool.st_ino == above.st_ino);
+	*inside = spool.st_dev == here.st_dev && (spool.st_ino == here.st_ino || spool.st_ino == above.st_ino);
 	return HS_OK;
 }
 
@@ -395,9 +393,9 @@ static enum hs_result open_folder(struct backup *b)
 	if (hs_io_list(b->dir, any_name, &used) < 0)
 		return HS_E_IO;
 	b->private_dir = hs_io_open_dir(b->dir, ".hookspool");
-	b->done->refused = used && (b->private_dir < 0 ||
-				    hs_history_read(b->private_dir, HS_HISTORY_BACKUP, &whose) != HS_OK ||
-				    strcmp(whose.id, b->spool_dir->history.id) != 0);
+	b->done->refused =
+	    used && (b->private_dir < 0 || hs_history_read(b->private_dir, HS_HISTORY_BACKUP, &whose) != HS_OK ||
+	             strcmp(whose.id, b->spool_dir->history.id) != 0);
 	if (b->done->refused || b->private_dir >= 0)
 		return HS_OK;
 	if (hs_io_make_dir(b->dir, ".hookspool", 0700) < 0 || hs_io_sync_dir(b->dir) < 0)
@@ -487,11 +485,11 @@ static enum hs_result work(struct backup *b)
 	return r;
 }
 
-enum hs_result hs_backup(const struct hs_settings *settings, const struct hs_backup_how *how,
-			 struct hs_backup *done)
+enum hs_result hs_backup(const struct hs_settings *settings, const struct hs_backup_how *how, struct hs_backup *done)
 {
-	struct backup b = { .how = how, .done = done, .erase_lock = -1, .maintain_lock = -1,
-			    .dir = -1, .private_dir = -1 };
+	struct backup b = {
+		.how = how, .done = done, .erase_lock = -1, .maintain_lock = -1, .dir = -1, .private_dir = -1
+	};
 	const int *const fds[] = { &b.private_dir, &b.dir, &b.maintain_lock, &b.erase_lock };
 	enum hs_result r;
 

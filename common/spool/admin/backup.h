@@ -25,7 +25,7 @@
 struct hs_backup {
 	uint64_t linked, copied, kept, removed; /* sealed segments; kept: they were there */
 	uint64_t bytes;                         /* of the open segments */
-	bool busy;   /* erase, repair, maintenance or another backup is at work: nothing was done */
+	bool busy;    /* erase, repair, maintenance or another backup is at work: nothing was done */
 	bool refused; /* the directory is not empty, and no backup of this spool */
 	bool inside;  /* it is the spool, or lies in it */
 	bool stopped; /* go_on said so: run it again */
@@ -42,7 +42,6 @@ struct hs_backup_how {
  * made or opened (logged); HS_E_FULL, HS_E_SYNC, HS_E_IO, one of class busy, HS_E_MEMORY or what
  * opening the spool says.
  */
-enum hs_result hs_backup(const struct hs_settings *settings, const struct hs_backup_how *how,
-			 struct hs_backup *done);
+enum hs_result hs_backup(const struct hs_settings *settings, const struct hs_backup_how *how, struct hs_backup *done);
 
 #endif

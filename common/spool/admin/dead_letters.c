@@ -127,7 +127,8 @@ static int64_t time_of(struct hs_slice line)
 	walk = hs_record_fields_of(hs_dead_letters_record(line));
 	while (hs_record_field_next(&walk, &leaf))
 		if (hs_slice_eq(leaf.name, HS_SLICE("spooled_at")))
-			return hs_timestamp_parse(leaf.value, &spooled_ms) && spooled_ms > failed_ms ? spooled_ms : failed_ms;
+			return hs_timestamp_parse(leaf.value, &spooled_ms) && spooled_ms > failed_ms ? spooled_ms
+			                                                                             : failed_ms;
 	return failed_ms;
 }
 
@@ -224,7 +225,7 @@ static enum hs_result drop_locked(const struct hs_spool_dir *dir, struct droppin
 }
 
 enum hs_result hs_dead_letters_drop(const struct hs_spool_dir *dir, struct hs_dead_letters_line *lines, size_t count,
-			      uint64_t seed)
+                                    uint64_t seed)
 {
 	struct dropping d = { .lines = lines, .count = count, .seed = seed };
 	int lock;

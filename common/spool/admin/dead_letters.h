@@ -43,7 +43,7 @@ uint64_t hs_dead_letters_hash(struct hs_slice line, uint64_t seed); /* the line 
  * erase knows. HS_OK, or as hs_dead_letters_append: then they may stand there still.
  */
 enum hs_result hs_dead_letters_drop(const struct hs_spool_dir *dir, struct hs_dead_letters_line *lines, size_t count,
-			      uint64_t seed);
+                                    uint64_t seed);
 
 /*
  * Takes out, in the same way, the lines of which failed_at and the record's spooled_at are both

@@ -69,8 +69,7 @@ static enum hs_result find_numbers(int private_dir, struct numbers *all)
 	return all->failed ? HS_E_MEMORY : HS_OK;
 }
 
-enum hs_result hs_erase_plan_list(int private_dir, void (*each)(void *context, const char *name),
-			    void *context)
+enum hs_result hs_erase_plan_list(int private_dir, void (*each)(void *context, const char *name), void *context)
 {
 	struct numbers all = { 0 };
 	enum hs_result r = find_numbers(private_dir, &all);
@@ -124,28 +123,25 @@ static void put_head(struct hs_buf *out, const struct hs_erase_plan *plan, int64
 
 	hs_timestamp_text(now, text);
 	hs_buf_put_slice(out, plan->from_deletes ? HS_SLICE("{\"plan\":1,\"by\":\"delete\"")
-						 : HS_SLICE("{\"plan\":1,\"by\":\"command\""));
+	                                         : HS_SLICE("{\"plan\":1,\"by\":\"command\""));
 	hs_buf_put_slice(out, plan->suppress ? HS_SLICE(",\"suppress\":true,\"planned_at\":\"")
-					     : HS_SLICE(",\"suppress\":false,\"planned_at\":\""));
+	                                     : HS_SLICE(",\"suppress\":false,\"planned_at\":\""));
 	hs_buf_put_slice(out, hs_slice_str(text));
 	put_number(out, HS_SLICE("\",\"people\":"), plan->people->count);
 	hs_buf_put(out, "}\n", 2);
 }
 
-static void put_person(struct hs_buf *out, const struct hs_subject *who, struct hs_position before,
-		       int64_t until_ms)
+static void put_person(struct hs_buf *out, const struct hs_subject *who, struct hs_position before, int64_t until_ms)
 {
-	hs_buf_put_slice(out, who->kind == HS_SUBJECT_USER
-				  ? HS_SLICE("{\"kind\":\"user\",\"id\":\"")
-				  : HS_SLICE("{\"kind\":\"anonymous\",\"id\":\""));
+	hs_buf_put_slice(out, who->kind == HS_SUBJECT_USER ? HS_SLICE("{\"kind\":\"user\",\"id\":\"")
+	                                                   : HS_SLICE("{\"kind\":\"anonymous\",\"id\":\""));
 	put_hex(out, who->id, who->n);
 	hs_buf_putc(out, '"');
 	if (who->tenant != NULL) {
 		hs_buf_put_slice(out, HS_SLICE(",\"tenant\":"));
 		hs_buf_put_json(out, hs_slice_str(who->tenant));
 	}
-	hs_buf_put_slice(out, who->derived ? HS_SLICE(",\"derived\":true")
-					   : HS_SLICE(",\"derived\":false"));
+	hs_buf_put_slice(out, who->derived ? HS_SLICE(",\"derived\":true") : HS_SLICE(",\"derived\":false"));
 	put_number(out, HS_SLICE(",\"segment\":"), before.number);
 	put_number(out, HS_SLICE(",\"offset\":"), before.offset);
 	put_number(out, HS_SLICE(",\"edit\":"), before.edit);
@@ -158,7 +154,7 @@ static void put_person(struct hs_buf *out, const struct hs_subject *who, struct 
  * events are not to be kept gets no limit, for some may come before that takes effect.
  */
 static void put_people(struct hs_buf *out, struct hs_rewrite_log *rewrites, uint64_t next, int64_t now,
-		       const struct hs_erase_plan *plan)
+                       const struct hs_erase_plan *plan)
 {
 	for (size_t i = 0; i < plan->people->count; i++) {
 		const struct hs_subject *who = plan->people->list[i];
@@ -167,7 +163,7 @@ static void put_people(struct hs_buf *out, struct hs_rewrite_log *rewrites, uint
 		bool is_limited = !plan->suppress || who->derived;
 
 		if (before.number >= next && is_limited)
-			before = (struct hs_position) { .number = next };
+			before = (struct hs_position){ .number = next };
 		if (until_ms == INT64_MAX && is_limited)
 			until_ms = now;
 		before.edit = hs_rewrite_log_number(rewrites, before.number);
@@ -194,7 +190,7 @@ static enum hs_result publish(int private_dir, struct hs_slice text, char name[s
 }
 
 enum hs_result hs_erase_plan_write(const struct hs_spool_dir *dir, struct hs_rewrite_log *rewrites, uint64_t next,
-			     struct hs_erase_plan *plan)
+                                   struct hs_erase_plan *plan)
 {
 	struct hs_buf text = { 0 };
 	int64_t now = hs_io_now();
@@ -205,8 +201,7 @@ enum hs_result hs_erase_plan_write(const struct hs_spool_dir *dir, struct hs_rew
 	put_head(&text, plan, now);
 	put_people(&text, rewrites, next, now, plan);
 	hs_rewrite_log_release(rewrites);
-	r = hs_buf_ok(&text) ? publish(dir->private_dir, hs_buf_slice(&text), plan->name)
-			     : HS_E_MEMORY;
+	r = hs_buf_ok(&text) ? publish(dir->private_dir, hs_buf_slice(&text), plan->name) : HS_E_MEMORY;
 	hs_buf_free(&text);
 	return r;
 }
@@ -320,10 +315,9 @@ static enum hs_result read_person(struct reading *x)
 	who.n = x->id.n;
 	who.tenant = get_tenant(x);
 	who.derived = is_word(&x->json, HS_SLICE("derived"), HS_SLICE("true"));
-	who.before = (struct hs_mark) { before.number, before.offset };
+	who.before = (struct hs_mark){ before.number, before.offset };
 	who.until_ms = (int64_t)until;
-	if (!hs_buf_ok(&x->id) || !hs_buf_ok(&x->tenant) ||
-	    !hs_subjects_add(x->plan->people, &who, NULL))
+	if (!hs_buf_ok(&x->id) || !hs_buf_ok(&x->tenant) || !hs_subjects_add(x->plan->people, &who, NULL))
 		return HS_E_MEMORY;
 	x->read++;
 	return HS_OK;
@@ -352,7 +346,7 @@ static enum hs_result read_lines(struct reading *x, struct hs_line_reader *lines
 }
 
 enum hs_result hs_erase_plan_read(const struct hs_spool_dir *dir, struct hs_rewrite_log *rewrites, const char *name,
-			    struct hs_erase_plan *plan)
+                                  struct hs_erase_plan *plan)
 {
 	struct reading x = { .rewrites = rewrites, .plan = plan };
 	struct hs_line_reader lines = { 0 };

@@ -40,14 +40,14 @@ struct hs_erase_plan {
  * HS_E_LOCKED or HS_E_MEMORY: no plan is there.
  */
 enum hs_result hs_erase_plan_write(const struct hs_spool_dir *dir, struct hs_rewrite_log *rewrites, uint64_t next,
-			     struct hs_erase_plan *plan);
+                                   struct hs_erase_plan *plan);
 
 /*
  * Reads the plan of that name; its people are added to plan->people. HS_OK, HS_E_IO (also if it
  * is damaged: it is logged), HS_E_LOCKED or HS_E_MEMORY.
  */
 enum hs_result hs_erase_plan_read(const struct hs_spool_dir *dir, struct hs_rewrite_log *rewrites, const char *name,
-			    struct hs_erase_plan *plan);
+                                  struct hs_erase_plan *plan);
 
 /* Removes it, for good. HS_OK or HS_E_IO. */
 enum hs_result hs_erase_plan_remove(int private_dir, const char *name);
@@ -59,7 +59,6 @@ enum hs_result hs_erase_plan_drop_unwritten(int private_dir);
  * Calls each(context, name) for every plan, the oldest first, and for one that is being written
  * last. HS_OK, HS_E_IO or HS_E_MEMORY.
  */
-enum hs_result hs_erase_plan_list(int private_dir, void (*each)(void *context, const char *name),
-			    void *context);
+enum hs_result hs_erase_plan_list(int private_dir, void (*each)(void *context, const char *name), void *context);
 
 #endif

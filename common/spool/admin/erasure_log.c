@@ -48,7 +48,7 @@ static void put_label(struct hs_buf *out, const char *label, const char *value)
 }
 
 static bool put_receipt(struct hs_buf *out, const char *salt, const struct hs_subject *who,
-			const struct hs_erasure_entry *receipt)
+                        const struct hs_erasure_entry *receipt)
 {
 	char now[HS_TIMESTAMP_TEXT + 1];
 
@@ -67,7 +67,7 @@ static bool put_receipt(struct hs_buf *out, const char *salt, const struct hs_su
 	hs_buf_put_uint(out, who->others);
 	put_label(out, ",\"by\":", receipt->by);
 	hs_buf_put_slice(out, receipt->suppressed ? HS_SLICE(",\"suppressed\":true}\n")
-						  : HS_SLICE(",\"suppressed\":false}\n"));
+	                                          : HS_SLICE(",\"suppressed\":false}\n"));
 	return hs_buf_ok(out);
 }
 
@@ -79,8 +79,7 @@ static enum hs_result find_end(int fd, uint64_t *end)
 
 	if (hs_io_fstat(fd, &st) < 0)
 		return HS_E_IO;
-	for (*end = (uint64_t)st.st_size; *end > 0;
-	     --*end) { /* no further than a kill left of a line */
+	for (*end = (uint64_t)st.st_size; *end > 0; --*end) { /* no further than a kill left of a line */
 		if (hs_io_read_at(fd, &c, 1, *end - 1) != 1)
 			return HS_E_IO;
 		if (c == '\n')
@@ -109,7 +108,7 @@ static enum hs_result append(const struct hs_spool_dir *dir, struct hs_slice tex
 }
 
 enum hs_result hs_erasure_log_put(const struct hs_spool_dir *dir, const struct hs_subjects *subjects,
-			       const struct hs_erasure_entry *receipt)
+                                  const struct hs_erasure_entry *receipt)
 {
 	struct hs_buf text = { 0 };
 	char salt[HS_SALT + 1];
@@ -161,10 +160,9 @@ static bool note_receipt(struct receipts *all, struct hs_slice line, uint64_t nu
 		return true;
 	if (!HS_ARRAY_ROOM(&all->list, all->count, &all->cap))
 		return false;
-	all->list[all->count++] = (struct receipt){
-		hs_hash(who.p, who.n, all->seed), number,
-		memmem(line.p, (size_t)(who.p - line.p) + 1, begun, sizeof begun - 1) != NULL
-	};
+	all->list[all->count++] =
+	    (struct receipt){ hs_hash(who.p, who.n, all->seed), number,
+		              memmem(line.p, (size_t)(who.p - line.p) + 1, begun, sizeof begun - 1) != NULL };
 	return true;
 }
 
@@ -192,8 +190,8 @@ static enum hs_result read_receipts(struct receipts *all, int fd)
 	return !ok ? HS_E_MEMORY : more < 0 ? HS_E_IO : HS_OK;
 }
 
-enum hs_result hs_erasure_log_unfinished(const struct hs_spool_dir *dir,
-				      void (*report)(void *context, uint64_t line), void *context)
+enum hs_result hs_erasure_log_unfinished(const struct hs_spool_dir *dir, void (*report)(void *context, uint64_t line),
+                                         void *context)
 {
 	struct receipts all = { .seed = hs_io_random() };
 	int fd = hs_io_open_read(dir->fd, RECEIPTS);
@@ -206,8 +204,7 @@ enum hs_result hs_erasure_log_unfinished(const struct hs_spool_dir *dir,
 	if (r == HS_OK && all.count > 0)
 		qsort(all.list, all.count, sizeof *all.list, by_who);
 	for (size_t i = 0; i < all.count && r == HS_OK; i++)
-		if (all.list[i].begun &&
-		    (i + 1 == all.count || all.list[i + 1].who != all.list[i].who))
+		if (all.list[i].begun && (i + 1 == all.count || all.list[i + 1].who != all.list[i].who))
 			report(context, all.list[i].line);
 	free(all.list);
 	return r;

@@ -30,13 +30,13 @@ struct hs_erasure_entry {
  * HS_E_MEMORY.
  */
 enum hs_result hs_erasure_log_put(const struct hs_spool_dir *dir, const struct hs_subjects *subjects,
-			       const struct hs_erasure_entry *receipt);
+                                  const struct hs_erasure_entry *receipt);
 
 /*
  * Reports the line (from 1) of each last receipt of an id, for a tenant, that is a "begun".
  * The caller keeps others from erasing meanwhile. HS_OK, HS_E_IO or HS_E_MEMORY.
  */
-enum hs_result hs_erasure_log_unfinished(const struct hs_spool_dir *dir,
-				      void (*report)(void *context, uint64_t line), void *context);
+enum hs_result hs_erasure_log_unfinished(const struct hs_spool_dir *dir, void (*report)(void *context, uint64_t line),
+                                         void *context);
 
 #endif

@@ -22,17 +22,15 @@ static void print_try(const struct hs_try *t, char out[static LINE_MAX_BYTES])
 	hs_hex_encode((const uint8_t *)t->name, t->name_n, name);
 	name[2 * t->name_n] = '\0';
 	snprintf(out, LINE_MAX_BYTES,
-		 "{\"try" SPOT_PRINT ",\"spooled_at\":\"%s\",\"after\":%" PRIu64
-		 ",\"rejected_after\":%" PRIu64 ",\"name\":\"%s\"}\n",
-		 t->to.at, t->to.line, t->to.event, t->to.array, t->spooled_at, t->after,
-		 t->rejected_after, name);
+	         "{\"try" SPOT_PRINT ",\"spooled_at\":\"%s\",\"after\":%" PRIu64 ",\"rejected_after\":%" PRIu64
+	         ",\"name\":\"%s\"}\n",
+	         t->to.at, t->to.line, t->to.event, t->to.array, t->spooled_at, t->after, t->rejected_after, name);
 }
 
-static void print_place(const char *label, const struct hs_spot *to, uint64_t rejected,
-			char out[static LINE_MAX_BYTES])
+static void print_place(const char *label, const struct hs_spot *to, uint64_t rejected, char out[static LINE_MAX_BYTES])
 {
-	snprintf(out, LINE_MAX_BYTES, "{\"%s" SPOT_PRINT ",\"rejected\":%" PRIu64 "}\n", label, to->at,
-		 to->line, to->event, to->array, rejected);
+	snprintf(out, LINE_MAX_BYTES, "{\"%s" SPOT_PRINT ",\"rejected\":%" PRIu64 "}\n", label, to->at, to->line,
+	         to->event, to->array, rejected);
 }
 
 /* What is not a try of ours, to the letter, is none. */
@@ -43,10 +41,10 @@ static bool read_try(const char *text, struct hs_try *t)
 
 	*t = (struct hs_try){ .open = true };
 	if (sscanf(text,
-		   "{\"try" SPOT_SCAN ",\"spooled_at\":\"%24[^\"]\",\"after\":%" SCNu64
-		   ",\"rejected_after\":%" SCNu64 ",\"name\":\"%400[0-9a-f]",
-		   &t->to.at, &t->to.line, &t->to.event, &array, t->spooled_at, &t->after,
-		   &t->rejected_after, name) != 8)
+	           "{\"try" SPOT_SCAN ",\"spooled_at\":\"%24[^\"]\",\"after\":%" SCNu64 ",\"rejected_after\":%" SCNu64
+	           ",\"name\":\"%400[0-9a-f]",
+	           &t->to.at, &t->to.line, &t->to.event, &array, t->spooled_at, &t->after, &t->rejected_after,
+	           name) != 8)
 		return false;
 	t->to.array = array == 1;
 	t->name_n = strlen(name) / 2;
@@ -61,8 +59,9 @@ static bool read_place(const char *text, bool done, struct hs_spot *spot, uint64
 	char again[LINE_MAX_BYTES];
 	unsigned array;
 
-	if (sscanf(text, done ? "{\"done" SPOT_SCAN ",\"rejected\":%" SCNu64 : "{\"at" SPOT_SCAN ",\"rejected\":%" SCNu64,
-		   &spot->at, &spot->line, &spot->event, &array, rejected) != 5)
+	if (sscanf(text,
+	           done ? "{\"done" SPOT_SCAN ",\"rejected\":%" SCNu64 : "{\"at" SPOT_SCAN ",\"rejected\":%" SCNu64,
+	           &spot->at, &spot->line, &spot->event, &array, rejected) != 5)
 		return false;
 	spot->array = array == 1;
 	print_place(done ? "done" : "at", spot, *rejected, again);
@@ -104,8 +103,7 @@ static enum hs_result read_all(struct hs_import_checkpoint *b)
 	hs_line_reader_free(&lines);
 	if (more < 0)
 		return HS_E_IO;
-	return more == 2 && hs_io_truncate(b->fd, b->size) < 0 ? HS_E_IO
-							       : HS_OK; /* torn by a kill */
+	return more == 2 && hs_io_truncate(b->fd, b->size) < 0 ? HS_E_IO : HS_OK; /* torn by a kill */
 }
 
 static int open_file(int folder, const char *key)
@@ -189,7 +187,7 @@ static enum hs_result settle(struct hs_import_checkpoint *b, const struct hs_spo
 }
 
 enum hs_result hs_import_checkpoint_move(struct hs_import_checkpoint *b, const struct hs_spot *to, uint64_t rejected,
-				bool durable)
+                                         bool durable)
 {
 	b->rejected += rejected;
 	return settle(b, to, false, durable);

@@ -65,7 +65,7 @@ enum hs_result hs_import_checkpoint_try(struct hs_import_checkpoint *b, const st
  * synced unless `durable`.
  */
 enum hs_result hs_import_checkpoint_move(struct hs_import_checkpoint *b, const struct hs_spot *to, uint64_t rejected,
-				bool durable);
+                                         bool durable);
 
 /* The archive has ended here. Durable. */
 enum hs_result hs_import_checkpoint_done(struct hs_import_checkpoint *b, const struct hs_spot *to);

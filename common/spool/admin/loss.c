@@ -14,7 +14,7 @@ const char *hs_loss_name(unsigned loss)
 	return loss == HS_LOSS_SALT         ? ".hookspool/salt"
 	       : loss == HS_LOSS_SUPPRESSED ? ".hookspool/suppressed"
 	       : loss == HS_LOSS_ERASED     ? ".hookspool/erased-ids"
-					    : ".hookspool/" HS_HISTORY_FILE;
+	                                    : ".hookspool/" HS_HISTORY_FILE;
 }
 
 static enum hs_result look(int dir, const char *name, bool *there, uint64_t *size)

@@ -258,7 +258,7 @@ static uint64_t sum_of(const struct share *s)
 }
 
 enum hs_result hs_rejected_quota_cap(const struct hs_spool_dir *dir, uint64_t open_bytes, uint64_t most,
-                            uint64_t *deleted)
+                                     uint64_t *deleted)
 {
 	struct share s = { .dir = dir, .deleted = deleted, .copy = HS_REWRITE_COPY_NONE };
 	uint64_t room = most > open_bytes ? most - open_bytes : 0;

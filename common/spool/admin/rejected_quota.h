@@ -23,7 +23,7 @@
  * or HS_E_MEMORY.
  */
 enum hs_result hs_rejected_quota_cap(const struct hs_spool_dir *dir, uint64_t open_bytes, uint64_t most,
-                            uint64_t *deleted);
+                                     uint64_t *deleted);
 
 /* The tenant of a line of rejected.jsonl; n == 0: none, or the line is none of ours. */
 struct hs_slice hs_rejected_quota_tenant(struct hs_slice line);

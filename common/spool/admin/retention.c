@@ -16,8 +16,12 @@
 #include <string.h>
 #include <sys/file.h>
 
-enum { LOCK_MS = 10000, EDITS_MOST = 1 << 16, CHUNK = 1 << 17,
-       AT_A_TIME = 32 /* letters of a 32nd of retain_days go together */ };
+enum {
+	LOCK_MS = 10000,
+	EDITS_MOST = 1 << 16,
+	CHUNK = 1 << 17,
+	AT_A_TIME = 32 /* letters of a 32nd of retain_days go together */
+};
 static const char LOCK[] = HS_RETENTION_LOCK, COPY[] = HS_RETENTION_COPY;
 #define DAY_MS INT64_C(86400000)
 
@@ -99,8 +103,7 @@ static enum hs_result compress_file(const struct work *w, int from, const char *
 	return r;
 }
 
-static enum hs_result compress_one(const struct work *w, const char *stream,
-                                   const struct hs_sealed *sealed)
+static enum hs_result compress_one(const struct work *w, const char *stream, const struct hs_sealed *sealed)
 {
 	struct hs_sealed compressed = *sealed;
 	char plain[HS_SEALED_NAME], gz[HS_SEALED_NAME];
@@ -160,7 +163,7 @@ static enum hs_result drop_plain(const struct work *w, const char *plain, const 
  * disk: when it exceeds half of what is free.
  */
 static enum hs_file_writer_form form_for(const struct hs_spool_dir *dir, const char *stream,
-                                    const struct hs_sealed *list, size_t count)
+                                         const struct hs_sealed *list, size_t count)
 {
 	struct hs_space space = { 0 };
 	uint64_t waiting = 0;
@@ -169,7 +172,7 @@ static enum hs_file_writer_form form_for(const struct hs_spool_dir *dir, const c
 		if (!list[i].gzip)
 			waiting += hs_sealed_bytes(dir->fd, stream, &list[i]);
 	return hs_io_space(dir->fd, &space) == 0 && waiting < space.bytes / 2 ? HS_FILE_WRITER_GZIP_BACKGROUND
-	                                                                         : HS_FILE_WRITER_GZIP;
+	                                                                      : HS_FILE_WRITER_GZIP;
 }
 
 /*
@@ -183,8 +186,8 @@ static enum hs_result compress_all(struct work *w, const char *stream, uint64_t 
 	enum hs_result r = hs_sealed_list(w->dir->fd, stream, &list, &count);
 
 	w->form = form_for(w->dir, stream, list, count);
-	for (size_t i = 0; i < count && (r == HS_OK || r == HS_E_IO) && !must_stop(w) &&
-	                   list[i].number < open_number; i++) {
+	for (size_t i = 0; i < count && (r == HS_OK || r == HS_E_IO) && !must_stop(w) && list[i].number < open_number;
+	     i++) {
 		bool twice = i + 1 < count && hs_sealed_same(&list[i + 1], &list[i]);
 		char name[HS_SEALED_NAME], gz[HS_SEALED_NAME];
 		enum hs_result one;
@@ -368,8 +371,10 @@ static enum hs_result drop_old_letters(const struct work *w)
 	if (r == HS_OK)
 		r = hs_dead_letters_expire(w->dir, before, &w->done->letters);
 	if (w->done->letters > 0)
-		hs_log(HS_LOG_INFO, "maintain: %" PRIu64 " dead letters older than retain_days were taken out of "
-		       "failed.jsonl", w->done->letters);
+		hs_log(HS_LOG_INFO,
+		       "maintain: %" PRIu64 " dead letters older than retain_days were taken out of "
+		       "failed.jsonl",
+		       w->done->letters);
 	return r == HS_E_LOCKED ? HS_OK : r; /* each is at it: the next time */
 }
 
@@ -390,8 +395,8 @@ static enum hs_result maintain_all(struct work *w)
 	return r;
 }
 
-enum hs_result hs_retention_run(const struct hs_spool_dir *dir, bool (*stop)(void *context),
-                           void *context, struct hs_retention_counts *done)
+enum hs_result hs_retention_run(const struct hs_spool_dir *dir, bool (*stop)(void *context), void *context,
+                                struct hs_retention_counts *done)
 {
 	struct work w = { dir, NULL, HS_FILE_WRITER_GZIP_BACKGROUND, stop, context, done };
 	enum hs_result r = HS_OK;

@@ -30,7 +30,7 @@ struct hs_retention_counts {
  * and then, and ends the work early if it says so (NULL: never). HS_OK, HS_E_IO,
  * HS_E_FULL, HS_E_SYNC or HS_E_MEMORY.
  */
-enum hs_result hs_retention_run(const struct hs_spool_dir *dir, bool (*stop)(void *context),
-                           void *context, struct hs_retention_counts *done);
+enum hs_result hs_retention_run(const struct hs_spool_dir *dir, bool (*stop)(void *context), void *context,
+                                struct hs_retention_counts *done);
 
 #endif

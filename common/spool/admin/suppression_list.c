@@ -125,16 +125,14 @@ enum hs_result hs_suppression_list_follow(struct hs_suppression_list *s, bool *a
 }
 
 /* tenant.p NULL: whatever the tenant. */
-static bool make_hash(struct hs_digest *d, const char *salt, enum hs_subject_kind kind,
-		      struct hs_slice tenant, struct hs_slice id,
-		      uint8_t out[static HS_SUPPRESSION_LIST_HASH])
+static bool make_hash(struct hs_digest *d, const char *salt, enum hs_subject_kind kind, struct hs_slice tenant,
+                      struct hs_slice id, uint8_t out[static HS_SUPPRESSION_LIST_HASH])
 {
 	uint8_t whole[HS_SHA256_BYTES];
 
 	if (!hs_digest_start(d) || !hs_digest_add(d, hs_slice(salt, HS_SALT)) ||
 	    !hs_digest_add(d, kind == HS_SUBJECT_USER ? HS_SLICE("user") : HS_SLICE("anonymous")) ||
-	    !hs_digest_add(d, HS_SLICE("/")) ||
-	    !hs_digest_add(d, tenant.p == NULL ? HS_SLICE("*") : tenant) ||
+	    !hs_digest_add(d, HS_SLICE("/")) || !hs_digest_add(d, tenant.p == NULL ? HS_SLICE("*") : tenant) ||
 	    !hs_digest_add(d, hs_slice("", 1)) || !hs_digest_add(d, id) || !hs_digest_end(d, whole))
 		return false;
 	memcpy(out, whole, HS_SUPPRESSION_LIST_HASH);
@@ -149,14 +147,13 @@ static int compare(const void *a, const void *b)
 static bool is_listed(const struct hs_suppression_list *s, const uint8_t hash[static HS_SUPPRESSION_LIST_HASH])
 {
 	return bsearch(hash, s->list + MAGIC_BYTES, (s->size - MAGIC_BYTES) / HS_SUPPRESSION_LIST_HASH,
-		       HS_SUPPRESSION_LIST_HASH, compare) != NULL;
+	               HS_SUPPRESSION_LIST_HASH, compare) != NULL;
 }
 
-static enum hs_result find_token(struct hs_suppression_list *s, const struct hs_named *named,
-				 uint32_t token, enum hs_subject_kind kind, bool *found)
+static enum hs_result find_token(struct hs_suppression_list *s, const struct hs_named *named, uint32_t token,
+                                 enum hs_subject_kind kind, bool *found)
 {
-	struct hs_slice tenants[] = { HS_SLICE_NONE,
-				      named->tenant.p != NULL ? named->tenant : HS_SLICE("") };
+	struct hs_slice tenants[] = { HS_SLICE_NONE, named->tenant.p != NULL ? named->tenant : HS_SLICE("") };
 	uint8_t hash[HS_SUPPRESSION_LIST_HASH];
 
 	hs_buf_reset(&s->text);
@@ -193,8 +190,7 @@ enum hs_result hs_suppression_list_find(struct hs_suppression_list *s, struct hs
 
 /* --- adding -------------------------------------------------------------------------- */
 
-static enum hs_result put_hashes(struct hs_buf *list, const char *salt,
-				 const struct hs_subjects *subjects)
+static enum hs_result put_hashes(struct hs_buf *list, const char *salt, const struct hs_subjects *subjects)
 {
 	struct hs_digest *d = hs_digest_new();
 	bool ok = d != NULL;
@@ -205,8 +201,7 @@ static enum hs_result put_hashes(struct hs_buf *list, const char *salt,
 
 		if (who->derived)
 			continue; /* others may come to use that device */
-		ok = make_hash(d, salt, who->kind, hs_slice_str(who->tenant),
-			       hs_slice(who->id, who->n), hash);
+		ok = make_hash(d, salt, who->kind, hs_slice_str(who->tenant), hs_slice(who->id, who->n), hash);
 		if (ok)
 			hs_buf_put(list, (const char *)hash, sizeof hash);
 	}
@@ -235,7 +230,7 @@ static enum hs_result publish(int private_dir, struct hs_slice list)
 	enum hs_result r = hs_file_replace_begin(&f);
 
 	if (r == HS_OK && (hs_io_write_at(f.fd, MAGIC, MAGIC_BYTES, 0) < 0 ||
-			   (list.n > 0 && hs_io_write_at(f.fd, list.p, list.n, MAGIC_BYTES) < 0)))
+	                   (list.n > 0 && hs_io_write_at(f.fd, list.p, list.n, MAGIC_BYTES) < 0)))
 		r = hs_io_result(errno);
 	return hs_file_replace_end(&f, r);
 }

@@ -22,7 +22,7 @@ enum { HS_SUPPRESSION_LIST_HASH = 16 };
 /* One process's view of the list; one thread at a time. The place must outlive it. */
 struct hs_suppression_list;
 struct hs_suppression_list *hs_suppression_list_new(const struct hs_spool_dir *dir); /* NULL: out of memory */
-void hs_suppression_list_free(struct hs_suppression_list *s);                      /* NULL is fine */
+void hs_suppression_list_free(struct hs_suppression_list *s);                        /* NULL is fine */
 
 /*
  * Takes in a list that hs_suppression_list_add has replaced; the shared state tells, so that it

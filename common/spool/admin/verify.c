@@ -16,10 +16,10 @@
 #include <string.h>
 
 enum {
-	LOCK_MS = 60000,       /* a person waits, not a sender */
-	IDS_AT_ONCE = 512,     /* looked up in the index under one lock */
+	LOCK_MS = 60000,   /* a person waits, not a sender */
+	IDS_AT_ONCE = 512, /* looked up in the index under one lock */
 	PROGRESS_LINES = 4096,
-	BROKEN_MOST = 99,      /* originals of one segment that are kept, and the last one anew */
+	BROKEN_MOST = 99, /* originals of one segment that are kept, and the last one anew */
 };
 static const char CLEAN[] = HS_VERIFY_COPY;
 
@@ -56,8 +56,9 @@ const char *hs_problem_text(enum hs_problem p)
 		[HS_PROBLEM_LINE] = "not a JSON object",
 		[HS_PROBLEM_TORN] = "ends in mid-line",
 		[HS_PROBLEM_DAMAGED] = "compressed file is damaged",
-		[HS_PROBLEM_BESIDE] = ("not the same as the plain segment beside it, which counts: move it out of the spool and "
-		                      "compare the two, unless gzip is at work"),
+		[HS_PROBLEM_BESIDE] =
+		    ("not the same as the plain segment beside it, which counts: move it out of the spool and "
+		     "compare the two, unless gzip is at work"),
 		[HS_PROBLEM_NUMBER] = "another segment has its number, and both are needed: run hookspool repair",
 		[HS_PROBLEM_TWICE] = "event stands in the spool already",
 		[HS_PROBLEM_ERASED] = "event was to be erased: run hookspool erase again",
@@ -317,8 +318,9 @@ static enum hs_result copy_good_lines(struct exam *x, const struct hs_sealed *se
 {
 	struct hs_verified again = { 0 };
 	struct hs_verifier silent = { .mend = true };
-	struct exam y = { .dir = x->dir, .examiner = &silent, .found = &again,
-		          .segment = x->segment, .copy = HS_REWRITE_COPY_NONE };
+	struct exam y = {
+		.dir = x->dir, .examiner = &silent, .found = &again, .segment = x->segment, .copy = HS_REWRITE_COPY_NONE
+	};
 	enum hs_result r;
 
 	memcpy(y.name, x->name, sizeof y.name);
@@ -517,8 +519,8 @@ static enum hs_result begin_mending(const struct exam *x, int *lock)
 	return r;
 }
 
-enum hs_result hs_verify(struct hs_segment *segments, struct hs_index *index,
-                          const struct hs_verifier *examiner, struct hs_verified *found)
+enum hs_result hs_verify(struct hs_segment *segments, struct hs_index *index, const struct hs_verifier *examiner,
+                         struct hs_verified *found)
 {
 	struct exam *x = calloc(1, sizeof *x);
 	enum hs_result r = HS_OK;

@@ -15,20 +15,20 @@
 #define HS_VERIFY_COPY "clean" /* below .hookspool/run: a segment that is being mended */
 
 enum hs_problem {
-	HS_PROBLEM_LINE,    /* not a JSON object */
-	HS_PROBLEM_TORN,    /* a sealed segment that does not end with a newline */
-	HS_PROBLEM_DAMAGED, /* a .gz that cannot be read to its end */
-	HS_PROBLEM_BESIDE,  /* a .gz beside its segment that does not hold the same */
-	HS_PROBLEM_NUMBER,  /* a segment whose number another one has */
-	HS_PROBLEM_TWICE,   /* an event that stands in the spool already */
-	HS_PROBLEM_ERASED,  /* an event that was to be erased: `hookspool erase` was interrupted */
-	HS_PROBLEM_BEGUN,   /* a plan, or a receipt, of an erase that was interrupted */
-	HS_PROBLEM_GAP,     /* a number that is missing */
-	HS_PROBLEM_INDEX,   /* an event that the index does not know */
-	HS_PROBLEM_LOST,    /* a file that cannot be made anew */
-	HS_PROBLEM_STRANGE, /* a directory, symbolic link, FIFO … with a segment's name */
+	HS_PROBLEM_LINE,       /* not a JSON object */
+	HS_PROBLEM_TORN,       /* a sealed segment that does not end with a newline */
+	HS_PROBLEM_DAMAGED,    /* a .gz that cannot be read to its end */
+	HS_PROBLEM_BESIDE,     /* a .gz beside its segment that does not hold the same */
+	HS_PROBLEM_NUMBER,     /* a segment whose number another one has */
+	HS_PROBLEM_TWICE,      /* an event that stands in the spool already */
+	HS_PROBLEM_ERASED,     /* an event that was to be erased: `hookspool erase` was interrupted */
+	HS_PROBLEM_BEGUN,      /* a plan, or a receipt, of an erase that was interrupted */
+	HS_PROBLEM_GAP,        /* a number that is missing */
+	HS_PROBLEM_INDEX,      /* an event that the index does not know */
+	HS_PROBLEM_LOST,       /* a file that cannot be made anew */
+	HS_PROBLEM_STRANGE,    /* a directory, symbolic link, FIFO … with a segment's name */
 	HS_PROBLEM_UNREADABLE, /* a segment that this user may not read */
-	HS_PROBLEM_FUTURE,  /* a stamp that the clock has not reached, see clock.h */
+	HS_PROBLEM_FUTURE,     /* a stamp that the clock has not reached, see clock.h */
 	HS_PROBLEMS
 };
 
@@ -65,7 +65,7 @@ struct hs_verifier {
  * are off. HS_OK whatever was found; HS_E_IO, HS_E_FULL, HS_E_SYNC, one of class busy, HS_E_MEMORY
  * if the work could not be done.
  */
-enum hs_result hs_verify(struct hs_segment *segments, struct hs_index *index,
-                          const struct hs_verifier *examiner, struct hs_verified *found);
+enum hs_result hs_verify(struct hs_segment *segments, struct hs_index *index, const struct hs_verifier *examiner,
+                         struct hs_verified *found);
 
 #endif

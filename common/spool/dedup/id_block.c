@@ -113,8 +113,7 @@ static struct hs_id_block_entry entry_at(struct hs_slice packed, size_t i)
 	struct hs_id_block_entry e = { .high = high_at(packed, i) };
 
 	memcpy(&e.low, packed.p + (n + i) * sizeof e.low, sizeof e.low);
-	memcpy(&e.spooled_s, packed.p + 2 * n * sizeof e.low + i * sizeof e.spooled_s,
-	       sizeof e.spooled_s);
+	memcpy(&e.spooled_s, packed.p + 2 * n * sizeof e.low + i * sizeof e.spooled_s, sizeof e.spooled_s);
 	return e;
 }
 
@@ -143,8 +142,7 @@ void hs_id_block_prefetch(struct hs_slice packed, size_t near)
 	__builtin_prefetch(packed.p + (near + OFF) * sizeof(uint64_t));
 }
 
-bool hs_id_block_find(struct hs_slice packed, size_t near, const struct hs_id_block_entry *want,
-                   uint32_t *spooled_s)
+bool hs_id_block_find(struct hs_slice packed, size_t near, const struct hs_id_block_entry *want, uint32_t *spooled_s)
 {
 	size_t n = entries(packed), i = near < n ? near : n;
 
@@ -192,7 +190,7 @@ static void put(struct hs_id_block *b, const struct hs_id_block_entry *e, uint32
 }
 
 void hs_id_block_merge(struct hs_id_block *to, struct hs_slice packed, uint32_t since_s,
-                    const struct hs_id_block_entry *added, size_t count)
+                       const struct hs_id_block_entry *added, size_t count)
 {
 	size_t old = entries(packed), i = 0;
 

@@ -13,7 +13,7 @@ struct hs_id_block_entry {
 };
 
 enum {
-	HS_ID_BLOCK_ENTRY = 8 + 8 + 4,               /* bytes of a packed id */
+	HS_ID_BLOCK_ENTRY = 8 + 8 + 4,                  /* bytes of a packed id */
 	HS_ID_BLOCK_ENTRIES = 4080 / HS_ID_BLOCK_ENTRY, /* fit a page of 4096 with LMDB's header of 16 */
 	HS_ID_BLOCK_ADDED = HS_ID_BLOCK_ENTRIES / 2,    /* merged into a block at once, at most */
 	HS_ID_BLOCK_ROOM = HS_ID_BLOCK_ENTRIES + HS_ID_BLOCK_ADDED,
@@ -41,15 +41,14 @@ size_t hs_id_block_guess(struct hs_slice packed, uint64_t low, uint64_t top, uin
 void hs_id_block_prefetch(struct hs_slice packed, size_t near);
 
 /* Finds an id, searching both ways from position `near`. False if the block does not hold it. */
-bool hs_id_block_find(struct hs_slice packed, size_t near, const struct hs_id_block_entry *want,
-                   uint32_t *spooled_s);
+bool hs_id_block_find(struct hs_slice packed, size_t near, const struct hs_id_block_entry *want, uint32_t *spooled_s);
 
 /*
  * Merges the packed entries with at most HS_ID_BLOCK_ADDED sorted new ones. Keeps the latest time
  * of an id; drops ids that were spooled before `since_s`.
  */
 void hs_id_block_merge(struct hs_id_block *to, struct hs_slice packed, uint32_t since_s,
-                    const struct hs_id_block_entry *added, size_t count);
+                       const struct hs_id_block_entry *added, size_t count);
 
 /* Packs `count` entries from number `from` on: writes count * HS_ID_BLOCK_ENTRY bytes. */
 void hs_id_block_pack(const struct hs_id_block *b, size_t from, size_t count, char *to);

@@ -25,7 +25,7 @@ static uint64_t stored(uint64_t key)
 }
 
 struct place {
-	uint64_t key;           /* of the block */
+	uint64_t key; /* of the block */
 	bool there;
 	struct hs_slice packed; /* until the next change */
 };
@@ -46,8 +46,7 @@ static int find_place(MDB_cursor *c, int level, uint64_t high, struct place *p)
 	want = stored(want);
 	if (want > p->key)
 		return 0;
-	if (packed.mv_size > HS_ID_BLOCK_ENTRIES * HS_ID_BLOCK_ENTRY ||
-	    packed.mv_size % HS_ID_BLOCK_ENTRY != 0)
+	if (packed.mv_size > HS_ID_BLOCK_ENTRIES * HS_ID_BLOCK_ENTRY || packed.mv_size % HS_ID_BLOCK_ENTRY != 0)
 		return MDB_CORRUPTED;
 	*p = (struct place){ want, true, hs_slice(packed.mv_data, packed.mv_size) };
 	return 0;
@@ -112,8 +111,8 @@ static bool is_there(const struct spot *s, const struct hs_id_block_entry *e, ui
 	return hs_id_block_find(s->packed, s->near, e, &spooled_s) && spooled_s >= since_s;
 }
 
-static int find_few(MDB_cursor *c, struct range range[HS_ID_LSM], const struct hs_id_block_entry *e,
-                    size_t n, uint32_t since_s, bool *found)
+static int find_few(MDB_cursor *c, struct range range[HS_ID_LSM], const struct hs_id_block_entry *e, size_t n,
+                    uint32_t since_s, bool *found)
 {
 	struct spot spot[HS_ID_LSM][AT_ONCE];
 	int code = 0;
@@ -129,8 +128,7 @@ static int find_few(MDB_cursor *c, struct range range[HS_ID_LSM], const struct h
 	return code;
 }
 
-int hs_id_lsm_find(MDB_cursor *c, const struct hs_id_block_entry *e, size_t n, uint32_t since_s,
-                   bool *found)
+int hs_id_lsm_find(MDB_cursor *c, const struct hs_id_block_entry *e, size_t n, uint32_t since_s, bool *found)
 {
 	struct range range[HS_ID_LSM];
 	int code = 0;
@@ -138,8 +136,7 @@ int hs_id_lsm_find(MDB_cursor *c, const struct hs_id_block_entry *e, size_t n, u
 	for (int level = 0; level < HS_ID_LSM; level++)
 		range[level] = (struct range){ .low = 1 };
 	for (size_t i = 0; i < n && code == 0; i += AT_ONCE)
-		code = find_few(c, range, &e[i], n - i < AT_ONCE ? n - i : AT_ONCE, since_s,
-		                &found[i]);
+		code = find_few(c, range, &e[i], n - i < AT_ONCE ? n - i : AT_ONCE, since_s, &found[i]);
 	return code;
 }
 
@@ -181,8 +178,8 @@ static int put_block(MDB_cursor *c, int level, uint64_t key, const struct hs_id_
 }
 
 /* Puts the first ids that belong to one block; *batch is their number. */
-static int put_some(MDB_cursor *c, struct hs_id_lsm *l, int level, uint32_t since_s,
-                    const struct hs_id_block_entry *e, size_t n, size_t *batch)
+static int put_some(MDB_cursor *c, struct hs_id_lsm *l, int level, uint32_t since_s, const struct hs_id_block_entry *e,
+                    size_t n, size_t *batch)
 {
 	struct hs_id_block block;
 	struct place p;
@@ -198,8 +195,8 @@ static int put_some(MDB_cursor *c, struct hs_id_lsm *l, int level, uint32_t sinc
 	return put_block(c, level, p.key, &block);
 }
 
-static int put(MDB_cursor *c, struct hs_id_lsm *l, int level, uint32_t since_s,
-               const struct hs_id_block_entry *e, size_t n)
+static int put(MDB_cursor *c, struct hs_id_lsm *l, int level, uint32_t since_s, const struct hs_id_block_entry *e,
+               size_t n)
 {
 	size_t batch;
 	int code = 0;
@@ -247,8 +244,7 @@ static bool is_full(const struct hs_id_lsm *l, int level)
 	return l->count[level] > room_least[level] && l->count[level] > l->count[level + 1] / SHARE;
 }
 
-int hs_id_lsm_put(MDB_cursor *c, struct hs_id_lsm *l, uint32_t since_s,
-                  const struct hs_id_block_entry *e, size_t n)
+int hs_id_lsm_put(MDB_cursor *c, struct hs_id_lsm *l, uint32_t since_s, const struct hs_id_block_entry *e, size_t n)
 {
 	int code = put(c, l, 0, since_s, e, n);
 

@@ -28,11 +28,9 @@ enum { HS_ID_LSM_FLAGS = sizeof(size_t) == sizeof(uint64_t) ? MDB_INTEGERKEY : 0
 #define HS_ID_LSM_END ((uint64_t)HS_ID_LSM << 60)
 
 /* Sets found[i] if e[i] is there and was not spooled before `since_s`. Fastest if e is sorted. */
-int hs_id_lsm_find(MDB_cursor *c, const struct hs_id_block_entry *e, size_t n, uint32_t since_s,
-                   bool *found);
+int hs_id_lsm_find(MDB_cursor *c, const struct hs_id_block_entry *e, size_t n, uint32_t since_s, bool *found);
 
 /* Adds sorted ids, in a transaction that writes. After an error *l is undefined. */
-int hs_id_lsm_put(MDB_cursor *c, struct hs_id_lsm *l, uint32_t since_s,
-                  const struct hs_id_block_entry *e, size_t n);
+int hs_id_lsm_put(MDB_cursor *c, struct hs_id_lsm *l, uint32_t since_s, const struct hs_id_block_entry *e, size_t n);
 
 #endif

@@ -103,8 +103,8 @@ static enum hs_result flush(struct hs_index *ix, uint64_t number, uint64_t synce
 }
 
 /* Reads the id of a line of the open segment, which its writer has reported as whole. */
-static enum hs_result identify_whole(struct hs_index *ix, struct hs_slice line, bool *known,
-                                     struct hs_dedup_key *id, uint32_t *spooled_s)
+static enum hs_result identify_whole(struct hs_index *ix, struct hs_slice line, bool *known, struct hs_dedup_key *id,
+                                     uint32_t *spooled_s)
 {
 	int64_t ms;
 	enum hs_result r = hs_dedup_key_of_record(&ix->catch_up.identifier, line, known, id, &ms);
@@ -228,8 +228,7 @@ static enum hs_result drop_moved(struct hs_index *ix, const struct hs_stream *f)
 }
 
 /* Moves synced ids to the index if `most` are pending. */
-static enum hs_result settle(struct hs_index *ix, struct hs_segment *events, uint64_t synced,
-                             size_t most)
+static enum hs_result settle(struct hs_index *ix, struct hs_segment *events, uint64_t synced, size_t most)
 {
 	struct hs_stream *f = events->stream;
 	enum hs_result r = HS_OK;
@@ -308,8 +307,7 @@ enum hs_result hs_index_follow(struct hs_index *ix, struct hs_segment *events, i
 /* --- look-ups ------------------------------------------------------------------ */
 
 /* Looks up at most LOOK_IDS. */
-static int look_at_few(struct hs_index *ix, const struct hs_dedup_key *const *id, size_t n,
-                       bool *kept)
+static int look_at_few(struct hs_index *ix, const struct hs_dedup_key *const *id, size_t n, bool *kept)
 {
 	struct hs_id_block_entry want[LOOK_IDS];
 	bool found[LOOK_IDS];
@@ -338,8 +336,7 @@ static enum hs_result look(struct hs_index *ix, const struct hs_dedup_key *const
 	return hs_index_store_result(&ix->store, code, "read");
 }
 
-enum hs_result hs_index_look(struct hs_index *ix, const struct hs_dedup_key *const *id, size_t n,
-                             bool *kept)
+enum hs_result hs_index_look(struct hs_index *ix, const struct hs_dedup_key *const *id, size_t n, bool *kept)
 {
 	struct hs_io_guard guard;
 	enum hs_result r = HS_IO_GUARDED(&guard) ? look(ix, id, n, kept) : abandon(ix);

@@ -13,12 +13,11 @@ enum { CATCH_UP_IDS = 20000 /* lines of sealed segments read in one transaction 
 /* --- sealed segments ----------------------------------------------------------- */
 
 /* Reads a line's id. *known is false if the line is no record: verify reports that. */
-static enum hs_result identify(struct hs_index_catch_up *c, struct hs_slice line, bool *known,
-                               struct hs_dedup_key *id, uint32_t *spooled_s)
+static enum hs_result identify(struct hs_index_catch_up *c, struct hs_slice line, bool *known, struct hs_dedup_key *id,
+                               uint32_t *spooled_s)
 {
 	int64_t ms;
-	enum hs_result r =
-	    hs_dedup_key_of_line(&c->identifier, &c->json, line, known, id, &ms);
+	enum hs_result r = hs_dedup_key_of_line(&c->identifier, &c->json, line, known, id, &ms);
 
 	if (r == HS_E_MEMORY)
 		return r;

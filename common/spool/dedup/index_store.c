@@ -33,7 +33,7 @@ enum hs_result hs_index_store_result(struct hs_index_store *s, int code, const c
 	if (code == 0)
 		return HS_OK;
 	s->damaged |= code == MDB_CORRUPTED || code == MDB_INVALID || code == MDB_PAGE_NOTFOUND ||
-	               code == MDB_VERSION_MISMATCH || code == MDB_BAD_TXN || code == MDB_PANIC;
+	              code == MDB_VERSION_MISMATCH || code == MDB_BAD_TXN || code == MDB_PANIC;
 	hs_log(HS_LOG_ERROR, "index: %s: %s", what, mdb_strerror(code));
 	return hs_index_result(code);
 }
@@ -126,7 +126,7 @@ enum hs_result hs_index_store_abandon(struct hs_index_store *s)
 	s->reading = false;
 	s->damaged = true;
 	hs_log(HS_LOG_ERROR, "index: its file was cut by somebody else, or cannot be read: it is made anew; "
-			     "if this goes on, see the system log for disk errors");
+	                     "if this goes on, see the system log for disk errors");
 	return HS_E_IO;
 }
 
@@ -309,8 +309,7 @@ static int open_file(struct hs_index_store *s)
 	if (code == 0)
 		code = mdb_env_set_mapsize(s->env, MAP_FIRST);
 	if (code == 0)
-		code = mdb_env_open(s->env, s->path,
-		                    MDB_NOSUBDIR | MDB_NOLOCK | MDB_NOSYNC | MDB_NOTLS, 0600);
+		code = mdb_env_open(s->env, s->path, MDB_NOSUBDIR | MDB_NOLOCK | MDB_NOSYNC | MDB_NOTLS, 0600);
 	return code;
 }
 

@@ -27,10 +27,10 @@ struct hs_index_store {
 	uint32_t now_s;  /* when the index followed the files last, in believed time … */
 	uint32_t wall_s; /* … and by the clock, as the records say */
 
-	MDB_env *env;      /* NULL: not open */
-	MDB_dbi records;   /* blocks and the mark */
-	MDB_txn *reader;   /* reset between appends */
-	MDB_cursor *find;  /* of the reader */
+	MDB_env *env;     /* NULL: not open */
+	MDB_dbi records;  /* blocks and the mark */
+	MDB_txn *reader;  /* reset between appends */
+	MDB_cursor *find; /* of the reader */
 	bool reading;
 	bool damaged; /* LMDB has complained of its file: make it anew */
 	struct hs_index_mark mark;

@@ -51,8 +51,7 @@ static struct hs_unflushed_id *find_slot(const struct hs_memtable *p, const stru
 	return &p->slot[at];
 }
 
-const struct hs_unflushed_id *hs_memtable_find(const struct hs_memtable *p,
-                                            const struct hs_dedup_key *id)
+const struct hs_unflushed_id *hs_memtable_find(const struct hs_memtable *p, const struct hs_dedup_key *id)
 {
 	const struct hs_unflushed_id *slot = p->slots == 0 ? NULL : find_slot(p, id);
 
@@ -80,13 +79,11 @@ static bool rebuild(struct hs_memtable *p, size_t slots, uint64_t low, uint64_t 
 	return true;
 }
 
-bool hs_memtable_add(struct hs_memtable *p, const struct hs_dedup_key *id, uint64_t end,
-                    uint32_t spooled_s)
+bool hs_memtable_add(struct hs_memtable *p, const struct hs_dedup_key *id, uint64_t end, uint32_t spooled_s)
 {
 	struct hs_unflushed_id *slot;
 
-	if (2 * (p->count + 1) > p->slots &&
-	    !rebuild(p, p->slots == 0 ? SLOTS_FIRST : p->slots * 2, 0, UINT64_MAX))
+	if (2 * (p->count + 1) > p->slots && !rebuild(p, p->slots == 0 ? SLOTS_FIRST : p->slots * 2, 0, UINT64_MAX))
 		return false;
 	slot = find_slot(p, id);
 	p->count += slot->end == 0;

@@ -15,15 +15,13 @@ void hs_memtable_free(struct hs_memtable *p);
 void hs_memtable_clear(struct hs_memtable *p);
 
 /* The entry, or NULL. Valid until the next change. */
-const struct hs_unflushed_id *hs_memtable_find(const struct hs_memtable *p,
-                                            const struct hs_dedup_key *id);
+const struct hs_unflushed_id *hs_memtable_find(const struct hs_memtable *p, const struct hs_dedup_key *id);
 
 /* Prefetches what hs_memtable_find will read. */
 void hs_memtable_prefetch(const struct hs_memtable *p, const struct hs_dedup_key *id);
 
 /* Adds an id, or gives one that is there the new line's values. False: out of memory. */
-bool hs_memtable_add(struct hs_memtable *p, const struct hs_dedup_key *id, uint64_t end,
-                    uint32_t spooled_s);
+bool hs_memtable_add(struct hs_memtable *p, const struct hs_dedup_key *id, uint64_t end, uint32_t spooled_s);
 
 /*
  * Drops the entries whose lines end at or before `low`, or after `high`. False: out of memory,

@@ -94,13 +94,11 @@ enum hs_result hs_tombstones_size(int private_dir, uint64_t *size)
 }
 
 static enum hs_result read_entries(int fd, uint8_t *room, uint64_t *known,
-				   bool (*each)(void *context, const struct hs_tombstone *id),
-				   void *context)
+                                   bool (*each)(void *context, const struct hs_tombstone *id), void *context)
 {
 	ssize_t got;
 
-	while ((got = hs_io_read_at(fd, (char *)room, AT_ONCE * HS_TOMBSTONES_ENTRY, *known)) >=
-	       HS_TOMBSTONES_ENTRY) {
+	while ((got = hs_io_read_at(fd, (char *)room, AT_ONCE * HS_TOMBSTONES_ENTRY, *known)) >= HS_TOMBSTONES_ENTRY) {
 		for (ssize_t at = 0; at + HS_TOMBSTONES_ENTRY <= got; at += HS_TOMBSTONES_ENTRY) {
 			struct hs_tombstone id;
 
@@ -114,8 +112,7 @@ static enum hs_result read_entries(int fd, uint8_t *room, uint64_t *known,
 }
 
 enum hs_result hs_tombstones_each(int private_dir, uint64_t *known,
-			      bool (*each)(void *context, const struct hs_tombstone *id),
-			      void *context)
+                                  bool (*each)(void *context, const struct hs_tombstone *id), void *context)
 {
 	int fd = hs_io_open_read(private_dir, NAME);
 	uint8_t *room;

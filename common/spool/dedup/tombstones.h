@@ -41,8 +41,7 @@ enum hs_result hs_tombstones_put(int private_dir, const struct hs_tombstone *ids
  * HS_E_IO or HS_E_MEMORY.
  */
 enum hs_result hs_tombstones_each(int private_dir, uint64_t *known,
-			      bool (*each)(void *context, const struct hs_tombstone *id),
-			      void *context);
+                                  bool (*each)(void *context, const struct hs_tombstone *id), void *context);
 
 /* Bytes of whole entries; 0 if there is no file. HS_OK or HS_E_IO. */
 enum hs_result hs_tombstones_size(int private_dir, uint64_t *size);

@@ -143,8 +143,7 @@ struct hs_gzip *hs_gzip_new(bool background)
 		return NULL;
 	g->compressor = libdeflate_alloc_compressor(LEVEL);
 	if (g->compressor != NULL) {
-		g->room = HS_GZIP_HEAD + TAIL +
-		          libdeflate_deflate_compress_bound(g->compressor, HS_GZIP_MEMBER);
+		g->room = HS_GZIP_HEAD + TAIL + libdeflate_deflate_compress_bound(g->compressor, HS_GZIP_MEMBER);
 		g->out = malloc(g->room);
 	}
 	if (g->out == NULL || (background && !start_thread(g))) {

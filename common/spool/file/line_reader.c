@@ -264,8 +264,7 @@ int hs_line_reader_next(struct hs_line_reader *l, struct hs_slice *line)
 	while (more > 0) {
 		const char *p = l->buf.p + l->used;
 		size_t n = l->buf.n - l->used;
-		const char *newline =
-		    n == searched ? NULL : memchr(p + searched, '\n', n - searched);
+		const char *newline = n == searched ? NULL : memchr(p + searched, '\n', n - searched);
 
 		if (l->longest > 0 && (newline != NULL ? (size_t)(newline - p) : n) > l->longest)
 			return hand_out(l, l->longest, 0, 3, line);

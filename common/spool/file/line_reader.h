@@ -10,14 +10,14 @@
 
 struct hs_line_reader {
 	int fd;
-	uint64_t at;  /* offset of the next line */
-	uint64_t end; /* nothing after it is read */
-	uint64_t loaded; /* offset of the next byte to load */
+	uint64_t at;                  /* offset of the next line */
+	uint64_t end;                 /* nothing after it is read */
+	uint64_t loaded;              /* offset of the next byte to load */
 	struct hs_inflater *inflater; /* NULL: plain */
-	bool stream;     /* read from a pipe; false: from offset `loaded` */
-	bool outside;    /* another program's file: zeros may follow its gzip members */
-	size_t longest;  /* bytes of a line; longer ones come in parts; 0: no limit */
-	size_t used;     /* bytes of `buf` that were returned */
+	bool stream;                  /* read from a pipe; false: from offset `loaded` */
+	bool outside;                 /* another program's file: zeros may follow its gzip members */
+	size_t longest;               /* bytes of a line; longer ones come in parts; 0: no limit */
+	size_t used;                  /* bytes of `buf` that were returned */
 	struct hs_buf buf;
 };
 

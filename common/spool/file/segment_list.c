@@ -13,8 +13,7 @@
 /* They count up; a name made by hand must not use them up. */
 #define NUMBER_MOST (UINT64_C(1) << 62)
 
-void hs_sealed_print(const char *stream, const struct hs_sealed *sealed,
-                     char out[static HS_SEALED_NAME])
+void hs_sealed_print(const char *stream, const struct hs_sealed *sealed, char out[static HS_SEALED_NAME])
 {
 	char stamp[HS_TIMESTAMP_STAMP + 1];
 
@@ -30,8 +29,8 @@ static bool parse_stamp(const char *p, int64_t *ms)
 
 	if (strlen(p) < HS_TIMESTAMP_STAMP)
 		return false;
-	snprintf(text, sizeof text, "%.4s-%.2s-%.2sT%.2s:%.2s:%.2s%.5s", p, p + 4, p + 6, p + 9, p + 11,
-	         p + 13, p + 15);
+	snprintf(text, sizeof text, "%.4s-%.2s-%.2sT%.2s:%.2s:%.2s%.5s", p, p + 4, p + 6, p + 9, p + 11, p + 13,
+	         p + 15);
 	return hs_timestamp_parse(hs_slice_str(text), ms);
 }
 
@@ -42,10 +41,8 @@ bool hs_sealed_parse(const char *stream, const char *name, struct hs_sealed *sea
 	const char *p = name + prefix + 1;
 
 	memset(sealed, 0, sizeof *sealed);
-	if (strncmp(name, stream, prefix) != 0 || name[prefix] != '-' ||
-	    !parse_stamp(p, &sealed->sealed_ms) ||
-	    sscanf(p + HS_TIMESTAMP_STAMP, "-%" SCNu64 ".jsonl", &sealed->number) != 1 ||
-	    sealed->number > NUMBER_MOST)
+	if (strncmp(name, stream, prefix) != 0 || name[prefix] != '-' || !parse_stamp(p, &sealed->sealed_ms) ||
+	    sscanf(p + HS_TIMESTAMP_STAMP, "-%" SCNu64 ".jsonl", &sealed->number) != 1 || sealed->number > NUMBER_MOST)
 		return false;
 	sealed->gzip = strcmp(name + n - 3, ".gz") == 0;
 	hs_sealed_print(stream, sealed, again);
@@ -80,8 +77,8 @@ static bool take_line(struct numbers *n, struct hs_slice line)
 	int end = 0;
 
 	snprintf(text, sizeof text, "%.*s", (int)(line.n < sizeof text ? line.n : sizeof text - 1), line.p);
-	if (sscanf(text, "{\"file\":\"%79[^\"]\",\"number\":%" SCNu64 "}%n", file, &number, &end) != 2 ||
-	    end == 0 || !hs_sealed_parse(n->stream, file, &sealed))
+	if (sscanf(text, "{\"file\":\"%79[^\"]\",\"number\":%" SCNu64 "}%n", file, &number, &end) != 2 || end == 0 ||
+	    !hs_sealed_parse(n->stream, file, &sealed))
 		return true; /* of the other stream, or a fragment that a kill has left */
 	known = find_number(n, sealed.number, sealed.sealed_ms);
 	if (known == NULL && !HS_ARRAY_ROOM(&n->map, n->count, &n->cap))
@@ -113,8 +110,8 @@ static enum hs_result read_numbers(int dir, struct numbers *n)
 	return r;
 }
 
-enum hs_result hs_sealed_renumber(int private_dir, const char *stream, const struct hs_sealed *sealed,
-                                  uint64_t number, mode_t mode)
+enum hs_result hs_sealed_renumber(int private_dir, const char *stream, const struct hs_sealed *sealed, uint64_t number,
+                                  mode_t mode)
 {
 	struct hs_sealed plain = *sealed;
 	char file[HS_SEALED_NAME], line[ENTRY_MAX];
@@ -192,8 +189,7 @@ static int by_number(const void *a, const void *b)
 
 bool hs_sealed_same(const struct hs_sealed *a, const struct hs_sealed *b)
 {
-	return a->number == b->number && a->sealed_ms == b->sealed_ms && a->named == b->named &&
-	       a->moved == b->moved;
+	return a->number == b->number && a->sealed_ms == b->sealed_ms && a->named == b->named && a->moved == b->moved;
 }
 
 static void drop_same(struct collect *c)

@@ -36,8 +36,7 @@ struct hs_sealed {
 
 /* Parses a name of the stream ("events", "rejected"). False if it is not spelled as hs_sealed_print does. */
 bool hs_sealed_parse(const char *stream, const char *name, struct hs_sealed *sealed);
-void hs_sealed_print(const char *stream, const struct hs_sealed *sealed,
-                     char out[static HS_SEALED_NAME]);
+void hs_sealed_print(const char *stream, const struct hs_sealed *sealed, char out[static HS_SEALED_NAME]);
 
 /*
  * Lists the plain files that are to be read, in order; a segment that is being compressed may be
@@ -79,8 +78,8 @@ enum hs_result hs_sealed_cap(int dir, const char *stream, uint64_t open_bytes, u
  * Makes this segment be read under another number than its name has, durably. `mode` is that of
  * the file that says so. HS_OK, HS_E_SYNC, or as hs_io_result. Under the append lock.
  */
-enum hs_result hs_sealed_renumber(int private_dir, const char *stream, const struct hs_sealed *sealed,
-                                  uint64_t number, mode_t mode);
+enum hs_result hs_sealed_renumber(int private_dir, const char *stream, const struct hs_sealed *sealed, uint64_t number,
+                                  mode_t mode);
 
 /*
  * Calls each(context, name) for what has a segment's name and is no plain file: a directory, a

@@ -25,8 +25,7 @@ static const char DIRECTORY[] = "cursors";
 
 bool hs_cursor_is_name(const char *name)
 {
-	static const char allowed[] =
-	    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-";
+	static const char allowed[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-";
 	size_t n = strlen(name);
 
 	return n > 0 && n <= HS_CURSOR_NAME_MAX && name[0] != '.' && strspn(name, allowed) == n;
@@ -39,13 +38,13 @@ static void print_ahead(struct hs_buf *out, const struct hs_ahead *a)
 	char text[HEAD_MAX];
 
 	snprintf(text, sizeof text, ",\"ahead\":[%" PRIu64 ",%" PRIu64 ",%" PRIu64 "],\"held\":[", a->to.number,
-		 a->to.offset, a->to.edit);
+	         a->to.offset, a->to.edit);
 	hs_buf_put_slice(out, hs_slice_str(text));
 	for (size_t i = 0; i < a->count; i++) {
 		const struct hs_held *h = &a->held[i];
 
 		snprintf(text, sizeof text, "%s[\"%016" PRIx64 "\",%" PRIu64 ",%" PRIu64 ",%" PRIu64 "]",
-			 i == 0 ? "" : ",", h->user, h->from.number, h->from.offset, h->from.edit);
+		         i == 0 ? "" : ",", h->user, h->from.number, h->from.offset, h->from.edit);
 		hs_buf_put_slice(out, hs_slice_str(text));
 	}
 	hs_buf_putc(out, ']');
@@ -57,9 +56,9 @@ static void print(struct hs_buf *out, struct hs_position p, const struct hs_hist
 
 	hs_timestamp_text(hs_io_now(), now);
 	snprintf(text, sizeof text,
-		 "{\"number\":%" PRIu64 ",\"offset\":%" PRIu64 ",\"edit\":%" PRIu64
-		 ",\"before\":\"%016" PRIx64 "\",\"spool\":\"%s\",\"epoch\":%" PRIu64 ",\"saved_at\":\"%s\"",
-		 p.number, p.offset, p.edit, p.before, h->id, h->epoch, now);
+	         "{\"number\":%" PRIu64 ",\"offset\":%" PRIu64 ",\"edit\":%" PRIu64 ",\"before\":\"%016" PRIx64
+	         "\",\"spool\":\"%s\",\"epoch\":%" PRIu64 ",\"saved_at\":\"%s\"",
+	         p.number, p.offset, p.edit, p.before, h->id, h->epoch, now);
 	hs_buf_put_slice(out, hs_slice_str(text));
 	if (a != NULL && a->to.number != 0)
 		print_ahead(out, a);
@@ -90,7 +89,8 @@ static const char *parse_ahead(const char *text, struct hs_ahead *a)
 		text += a->count > 0 && *text == ',';
 		if (a->count == HS_CURSOR_HELD ||
 		    sscanf(text, "[\"%16" SCNx64 "\",%" SCNu64 ",%" SCNu64 ",%" SCNu64 "]%n", &h.user, &h.from.number,
-			   &h.from.offset, &h.from.edit, &end) != 4 || end == 0)
+		           &h.from.offset, &h.from.edit, &end) != 4 ||
+		    end == 0)
 			return NULL;
 		a->held[a->count++] = h;
 	}
@@ -105,10 +105,9 @@ static bool parse(const char *text, struct saved *s)
 
 	memset(s, 0, sizeof *s);
 	if (sscanf(text,
-		   "{\"number\":%" SCNu64 ",\"offset\":%" SCNu64 ",\"edit\":%" SCNu64
-		   ",\"before\":\"%16" SCNx64 "\",\"spool\":\"%32[0-9a-f]\",\"epoch\":%" SCNu64
-		   ",\"saved_at\":\"%24[^\"]\"%n",
-		   &p->number, &p->offset, &p->edit, &p->before, s->history.id, &s->history.epoch, saved, &end) != 7 ||
+	           "{\"number\":%" SCNu64 ",\"offset\":%" SCNu64 ",\"edit\":%" SCNu64 ",\"before\":\"%16" SCNx64
+	           "\",\"spool\":\"%32[0-9a-f]\",\"epoch\":%" SCNu64 ",\"saved_at\":\"%24[^\"]\"%n",
+	           &p->number, &p->offset, &p->edit, &p->before, s->history.id, &s->history.epoch, saved, &end) != 7 ||
 	    end == 0 || !hs_timestamp_parse(hs_slice_str(saved), &s->ms))
 		return false;
 	text += end;
@@ -148,7 +147,8 @@ struct hs_cursor {
 
 static enum hs_result open_directory(const struct hs_spool_dir *spool_dir, int *dir)
 {
-	if (hs_io_make_dir(spool_dir->private_dir, DIRECTORY, spool_dir->settings->spool_mode == 0640 ? 0750 : 0700) == 0) {
+	if (hs_io_make_dir(spool_dir->private_dir, DIRECTORY, spool_dir->settings->spool_mode == 0640 ? 0750 : 0700) ==
+	    0) {
 		if (hs_io_sync_dir(spool_dir->private_dir) < 0)
 			return HS_E_IO;
 	} else if (errno != EEXIST) {
@@ -186,13 +186,12 @@ static enum hs_result hold(struct hs_cursor *c, int64_t *holder)
 		}
 		hs_io_pause(HOLD_MS);
 	}
-	snprintf(pid, sizeof pid, "%-20lld\n",
-		 (long long)getpid()); /* of one length: nothing to cut */
+	snprintf(pid, sizeof pid, "%-20lld\n", (long long)getpid()); /* of one length: nothing to cut */
 	return hs_io_write_at(c->lock_fd, pid, strlen(pid), 0) < 0 ? hs_io_result(errno) : HS_OK;
 }
 
 static enum hs_result open_held(const struct hs_spool_dir *spool_dir, const char *name, bool anew,
-				struct hs_cursor **cursor, bool *fresh, int64_t *holder)
+                                struct hs_cursor **cursor, bool *fresh, int64_t *holder)
 {
 	struct hs_cursor *c;
 	enum hs_result r;
@@ -226,14 +225,14 @@ static enum hs_result open_held(const struct hs_spool_dir *spool_dir, const char
 	return HS_OK;
 }
 
-enum hs_result hs_cursor_open(const struct hs_spool_dir *spool_dir, const char *name,
-			      struct hs_cursor **cursor, bool *fresh, int64_t *holder)
+enum hs_result hs_cursor_open(const struct hs_spool_dir *spool_dir, const char *name, struct hs_cursor **cursor,
+                              bool *fresh, int64_t *holder)
 {
 	return open_held(spool_dir, name, false, cursor, fresh, holder);
 }
 
-enum hs_result hs_cursor_open_anew(const struct hs_spool_dir *spool_dir, const char *name,
-				   struct hs_cursor **cursor, int64_t *holder)
+enum hs_result hs_cursor_open_anew(const struct hs_spool_dir *spool_dir, const char *name, struct hs_cursor **cursor,
+                                   int64_t *holder)
 {
 	bool fresh;
 
@@ -277,9 +276,9 @@ enum hs_result hs_cursor_save_ahead(struct hs_cursor *c, struct hs_position posi
 	enum hs_result r;
 
 	print(&text, position, &c->spool_dir->history, ahead);
-	r = hs_buf_ok(&text) ? hs_file_replace_text(c->dir, c->name, c->copy, (mode_t)c->spool_dir->settings->spool_mode,
-						    hs_buf_slice(&text))
-			     : HS_E_MEMORY;
+	r = hs_buf_ok(&text) ? hs_file_replace_text(c->dir, c->name, c->copy,
+	                                            (mode_t)c->spool_dir->settings->spool_mode, hs_buf_slice(&text))
+	                     : HS_E_MEMORY;
 	hs_buf_free(&text);
 	if (r == HS_OK) {
 		c->saved.position = position;
@@ -348,9 +347,8 @@ static bool list_one(void *context, const char *name)
 	return l->each(l->context, &info);
 }
 
-enum hs_result hs_cursor_list(int private_dir,
-			      bool (*each)(void *context, const struct hs_cursor_info *info),
-			      void *context)
+enum hs_result hs_cursor_list(int private_dir, bool (*each)(void *context, const struct hs_cursor_info *info),
+                              void *context)
 {
 	struct list l = { hs_io_open_dir(private_dir, DIRECTORY), each, context };
 	int r;
@@ -388,7 +386,8 @@ static bool furthest(void *context, const struct hs_cursor_info *info)
 	const struct furthest *f = context;
 	struct hs_position *at = f->at;
 
-	if (!info->damaged && is_same(&info->history, f->history) && (p->number > at->number || (p->number == at->number && p->offset > at->offset)))
+	if (!info->damaged && is_same(&info->history, f->history) &&
+	    (p->number > at->number || (p->number == at->number && p->offset > at->offset)))
 		*at = *p;
 	return true;
 }

@@ -47,11 +47,11 @@ bool hs_cursor_is_name(const char *name);
  * of the spool. HS_E_CURSOR_HELD: another process holds it, *holder tells which (0: not known).
  * HS_E_CURSOR: its file is damaged, or the name is not one. HS_E_IO, HS_E_FULL, HS_E_MEMORY.
  */
-enum hs_result hs_cursor_open(const struct hs_spool_dir *dir, const char *name,
-			      struct hs_cursor **cursor, bool *fresh, int64_t *holder);
+enum hs_result hs_cursor_open(const struct hs_spool_dir *dir, const char *name, struct hs_cursor **cursor, bool *fresh,
+                              int64_t *holder);
 /* The same of one that is to be set anew: a damaged file counts as a new cursor. */
-enum hs_result hs_cursor_open_anew(const struct hs_spool_dir *dir, const char *name,
-				   struct hs_cursor **cursor, int64_t *holder);
+enum hs_result hs_cursor_open_anew(const struct hs_spool_dir *dir, const char *name, struct hs_cursor **cursor,
+                                   int64_t *holder);
 void hs_cursor_close(struct hs_cursor *cursor); /* NULL is fine */
 
 /* As it was read, or last saved; of the file that its number of edits tells. */
@@ -68,7 +68,7 @@ enum hs_result hs_cursor_save(struct hs_cursor *cursor, struct hs_position posit
 
 /* The same, with what is done behind the position. */
 enum hs_result hs_cursor_save_ahead(struct hs_cursor *cursor, struct hs_position position,
-				    const struct hs_ahead *ahead);
+                                    const struct hs_ahead *ahead);
 
 /* That, as it was read or last saved. */
 const struct hs_ahead *hs_cursor_ahead(const struct hs_cursor *cursor);
@@ -81,9 +81,9 @@ struct hs_cursor_info {
 	const char *name;
 	struct hs_position position;
 	int64_t saved_ms;
-	bool damaged; /* nothing but its name is known */
-	bool held;    /* a consumer is at work … */
-	int64_t holder; /* … this process, 0: not known */
+	bool damaged;              /* nothing but its name is known */
+	bool held;                 /* a consumer is at work … */
+	int64_t holder;            /* … this process, 0: not known */
 	struct hs_history history; /* in which it was saved */
 };
 
@@ -91,9 +91,8 @@ struct hs_cursor_info {
  * Calls each(context, info) for all of them, in no order, until it returns false. HS_OK,
  * also if there are none; HS_E_IO.
  */
-enum hs_result hs_cursor_list(int private_dir,
-			      bool (*each)(void *context, const struct hs_cursor_info *info),
-			      void *context);
+enum hs_result hs_cursor_list(int private_dir, bool (*each)(void *context, const struct hs_cursor_info *info),
+                              void *context);
 
 /*
  * The lowest segment that a cursor still needs: 0 if one is damaged, so that nothing of

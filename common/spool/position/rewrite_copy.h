@@ -19,7 +19,10 @@ struct hs_rewrite_copy {
 };
 
 /* No copy. */
-#define HS_REWRITE_COPY_NONE { .file.fd = -1 }
+#define HS_REWRITE_COPY_NONE \
+	{ \
+		.file.fd = -1 \
+	}
 
 /*
  * Makes an empty copy of this name, which must stay valid; a file that a kill left is removed.

@@ -46,22 +46,19 @@ static bool parse_head(struct hs_slice line, struct head *h)
 {
 	char text[HEAD_MAX];
 
-	snprintf(text, sizeof text, "%.*s", (int)(line.n < HEAD_MAX ? line.n : HEAD_MAX - 1),
-		 line.p);
+	snprintf(text, sizeof text, "%.*s", (int)(line.n < HEAD_MAX ? line.n : HEAD_MAX - 1), line.p);
 	h->ranges = 0;
 	return sscanf(text,
-		      "{\"segment\":%" SCNu64 ",\"edit\":%" SCNu64
-		      ",\"file\":\"%79[^\"]\",\"inode\":[%" SCNu64 ",%" SCNu64
-		      "],\"size\":[%" SCNu64 ",%" SCNu64 "],\"removed\":[%n",
-		      &h->segment, &h->edit, h->file, &h->inode[0], &h->inode[1], &h->size[0],
-		      &h->size[1], &h->ranges) == 7 &&
+	              "{\"segment\":%" SCNu64 ",\"edit\":%" SCNu64 ",\"file\":\"%79[^\"]\",\"inode\":[%" SCNu64
+	              ",%" SCNu64 "],\"size\":[%" SCNu64 ",%" SCNu64 "],\"removed\":[%n",
+	              &h->segment, &h->edit, h->file, &h->inode[0], &h->inode[1], &h->size[0], &h->size[1],
+	              &h->ranges) == 7 &&
 	       h->ranges > 0;
 }
 
 static void print_done(char out[static HEAD_MAX], const struct entry *e)
 {
-	snprintf(out, HEAD_MAX, "{\"segment\":%" PRIu64 ",\"edit\":%" PRIu64 ",\"done\":true}\n",
-		 e->segment, e->edit);
+	snprintf(out, HEAD_MAX, "{\"segment\":%" PRIu64 ",\"edit\":%" PRIu64 ",\"done\":true}\n", e->segment, e->edit);
 }
 
 static bool is_done(struct hs_slice line, const struct entry *e)
@@ -77,9 +74,9 @@ static void print_edit(struct hs_buf *out, const struct head *h, const struct hs
 	char text[HEAD_MAX];
 
 	snprintf(text, sizeof text,
-		 "{\"segment\":%" PRIu64 ",\"edit\":%" PRIu64 ",\"file\":\"%s\",\"inode\":[%" PRIu64
-		 ",%" PRIu64 "],\"size\":[%" PRIu64 ",%" PRIu64 "],\"removed\":[",
-		 h->segment, h->edit, h->file, h->inode[0], h->inode[1], h->size[0], h->size[1]);
+	         "{\"segment\":%" PRIu64 ",\"edit\":%" PRIu64 ",\"file\":\"%s\",\"inode\":[%" PRIu64 ",%" PRIu64
+	         "],\"size\":[%" PRIu64 ",%" PRIu64 "],\"removed\":[",
+	         h->segment, h->edit, h->file, h->inode[0], h->inode[1], h->size[0], h->size[1]);
 	hs_buf_put_slice(out, hs_slice_str(text));
 	for (size_t i = 0; i < edit->count; i++) {
 		if (i > 0)
@@ -117,7 +114,7 @@ static enum hs_result reopen(struct hs_rewrite_log *e, uint64_t *size)
 		return HS_OK;
 	forget(e);
 	e->fd = e->dir->read_only ? hs_io_open_read(e->dir->private_dir, JOURNAL)
-				    : hs_io_open(e->dir->private_dir, JOURNAL);
+	                          : hs_io_open(e->dir->private_dir, JOURNAL);
 	e->inode = (uint64_t)st.st_ino;
 	return e->fd < 0 ? hs_io_result(errno) : HS_OK;
 }
@@ -200,7 +197,7 @@ enum hs_result hs_rewrite_log_open(const struct hs_spool_dir *dir, struct hs_rew
 	e->dir = dir;
 	e->fd = -1;
 	e->lock_fd = dir->read_only ? hs_io_open_read(dir->run_dir, LOCK)
-				      : hs_io_open_or_make(dir->run_dir, LOCK, (mode_t)dir->settings->spool_mode);
+	                            : hs_io_open_or_make(dir->run_dir, LOCK, (mode_t)dir->settings->spool_mode);
 	if (e->lock_fd < 0) {
 		enum hs_result r = hs_io_result(errno);
 
@@ -345,8 +342,7 @@ static uint64_t move(uint64_t offset, const char *p, const char *end)
 	return offset - gone;
 }
 
-static enum hs_result apply(struct hs_rewrite_log *e, const struct entry *entry,
-			    struct hs_position *position)
+static enum hs_result apply(struct hs_rewrite_log *e, const struct entry *entry, struct hs_position *position)
 {
 	struct hs_slice line;
 	struct head head;
@@ -360,8 +356,7 @@ static enum hs_result apply(struct hs_rewrite_log *e, const struct entry *entry,
 	if (got == 0 || !parse_head(line, &head))
 		return HS_E_IO;
 	to = move(position->offset, line.p + head.ranges, line.p + line.n);
-	if (position->offset > 0 &&
-	    move(position->offset - 1, line.p + head.ranges, line.p + line.n) + 1 != to)
+	if (position->offset > 0 && move(position->offset - 1, line.p + head.ranges, line.p + line.n) + 1 != to)
 		position->before = 0;
 	position->offset = to;
 	position->edit = entry->edit;
@@ -404,8 +399,7 @@ static enum hs_result check_segment(struct hs_rewrite_log *e, const struct hs_re
 		return errno == ENOENT ? HS_OK : HS_E_IO;
 	if (edit->sealed.gzip)
 		return HS_E_REWRITTEN; /* the plain one counts */
-	return hs_io_unlink(e->dir->fd, name) < 0 || hs_io_sync_dir(e->dir->fd) < 0 ? hs_io_result(errno)
-											  : HS_OK;
+	return hs_io_unlink(e->dir->fd, name) < 0 || hs_io_sync_dir(e->dir->fd) < 0 ? hs_io_result(errno) : HS_OK;
 }
 
 static enum hs_result make_journal(struct hs_rewrite_log *e)
@@ -434,8 +428,7 @@ static enum hs_result announce(struct hs_rewrite_log *e, const struct hs_rewrite
 	h->edit = hs_rewrite_log_number(e, h->segment) + 1;
 	print_edit(&line, h, edit);
 	if (r == HS_OK &&
-	    (!hs_buf_ok(&line) ||
-	     !put_entry(e, (struct entry){ h->segment, h->edit, at, at + line.n - 1 })))
+	    (!hs_buf_ok(&line) || !put_entry(e, (struct entry){ h->segment, h->edit, at, at + line.n - 1 })))
 		r = HS_E_MEMORY;
 	if (r == HS_OK) {
 		r = append(e, at, hs_buf_slice(&line));
@@ -445,8 +438,8 @@ static enum hs_result announce(struct hs_rewrite_log *e, const struct hs_rewrite
 	return r;
 }
 
-static enum hs_result put_in_place(struct hs_rewrite_log *e, const struct hs_rewrite *edit,
-				   const struct head *h, bool journaled)
+static enum hs_result put_in_place(struct hs_rewrite_log *e, const struct hs_rewrite *edit, const struct head *h,
+                                   bool journaled)
 {
 	if (hs_io_rename(e->dir->run_dir, edit->copy, e->dir->fd, h->file) < 0) {
 		enum hs_result r = hs_io_result(errno);
@@ -458,8 +451,7 @@ static enum hs_result put_in_place(struct hs_rewrite_log *e, const struct hs_rew
 	if (hs_io_sync_dir(e->dir->fd) < 0)
 		return hs_io_result(errno);
 	if (journaled && finish(e) != HS_OK)
-		hs_log(HS_LOG_WARN,
-		       "edits: the end of an edit could not be noted; it will be found out");
+		hs_log(HS_LOG_WARN, "edits: the end of an edit could not be noted; it will be found out");
 	return HS_OK;
 }
 

@@ -82,10 +82,10 @@ struct hs_range {
 
 /* A clean copy that is ready to take a segment's place. All of it stays the caller's. */
 struct hs_rewrite {
-	const char *stream;      /* "events", "rejected"; only edits of events are journaled */
-	struct hs_sealed sealed; /* of this segment; the copy has the same form, plain or .gz */
-	uint64_t inode;          /* of the file that was read */
-	const char *copy;        /* name in .hookspool/run; whole and synced */
+	const char *stream;             /* "events", "rejected"; only edits of events are journaled */
+	struct hs_sealed sealed;        /* of this segment; the copy has the same form, plain or .gz */
+	uint64_t inode;                 /* of the file that was read */
+	const char *copy;               /* name in .hookspool/run; whole and synced */
 	const struct hs_range *removed; /* ascending, not touching one another */
 	size_t count;
 };

@@ -100,7 +100,6 @@ void hs_reader_gap(const struct hs_reader *r, uint64_t *first, uint64_t *last)
 	*last = r->gap_last;
 }
 
-
 static enum hs_read fail(struct hs_reader *r, enum hs_result result)
 {
 	r->result = result;
@@ -215,7 +214,7 @@ static enum hs_read find_segment(struct hs_reader *r, bool *there)
 	if (sealed == NULL)
 		what = glanced != HS_OK          ? fail(r, glanced)
 		       : g.number > r->at.number ? skip_to(r, g.number)
-						 : HS_READ_AHEAD;
+		                                 : HS_READ_AHEAD;
 	else if (sealed->number != r->at.number && r->at.number != 0)
 		what = skip_to(r, sealed->number);
 	else {
@@ -282,8 +281,7 @@ enum hs_result hs_reader_why_failed(const struct hs_reader *r)
 	enum hs_result result = errno == ENOMEM ? HS_E_MEMORY : HS_E_IO;
 
 	if (errno == EILSEQ)
-		hs_log(HS_LOG_ERROR,
-		       "segment %" PRIu64 " is damaged; hookspool repair keeps what is whole of it",
+		hs_log(HS_LOG_ERROR, "segment %" PRIu64 " is damaged; hookspool repair keeps what is whole of it",
 		       r->at.number);
 	return result;
 }
@@ -354,9 +352,7 @@ enum hs_read hs_reader_next(struct hs_reader *r, struct hs_slice *line)
 		if (got < 0)
 			return reading_failed(r);
 		if (got == 2 && r->kind == SEALED)
-			hs_log(HS_LOG_WARN,
-			       "segment %" PRIu64 " ends in mid-line: see hookspool verify",
-			       r->at.number);
+			hs_log(HS_LOG_WARN, "segment %" PRIu64 " ends in mid-line: see hookspool verify", r->at.number);
 		if (r->kind == SEALED)
 			step(r, r->at.number + 1);
 		else if (hs_reader_is_lost(r))
@@ -391,8 +387,7 @@ enum hs_result hs_reader_end(struct hs_reader *r, struct hs_position *end)
 
 bool hs_reader_has_passed(const struct hs_reader *r, struct hs_position end)
 {
-	return r->at.number > end.number ||
-	       (r->at.number == end.number && r->at.offset >= end.offset);
+	return r->at.number > end.number || (r->at.number == end.number && r->at.offset >= end.offset);
 }
 
 /* --- following ------------------------------------------------------------ */
@@ -414,8 +409,7 @@ static bool is_pending(const struct hs_reader *r)
 {
 	struct stat st;
 
-	return r->kind == OPEN && hs_io_fstat(r->fd, &st) == 0 &&
-	       (uint64_t)st.st_size > r->lines.end;
+	return r->kind == OPEN && hs_io_fstat(r->fd, &st) == 0 && (uint64_t)st.st_size > r->lines.end;
 }
 
 int64_t hs_reader_patience(struct hs_reader *r)

@@ -50,8 +50,7 @@ enum hs_fit {
 };
 
 /* Then starts there, as hs_reader_start. HS_OK, HS_E_MEMORY or a result of reading. */
-enum hs_result hs_reader_fit(struct hs_reader *reader, struct hs_position position,
-			     enum hs_fit *fit);
+enum hs_result hs_reader_fit(struct hs_reader *reader, struct hs_position position, enum hs_fit *fit);
 
 /* Starts at the first event that was spooled at this time or later. HS_OK or as above. */
 enum hs_result hs_reader_since(struct hs_reader *reader, int64_t ms);
@@ -89,8 +88,7 @@ bool hs_reader_has_passed(const struct hs_reader *reader, struct hs_position end
  */
 enum { HS_READER_LAST_MAX = 1 << 20 };
 enum hs_result hs_reader_last(struct hs_reader *reader, size_t n,
-			      bool (*is_wanted)(void *context, struct hs_slice line),
-			      void *context);
+                              bool (*is_wanted)(void *context, struct hs_slice line), void *context);
 
 /*
  * Following. After HS_READ_END: sleep until the descriptor is readable (poll(2)) or

@@ -1,13 +1,13 @@
 /* Finds the start of the last n wanted lines. */
-#include "spool/read/reader.h"
 #include "base/io.h"
+#include "spool/read/reader.h"
 #include "spool/read/reader_private.h"
 
 #include <errno.h>
 #include <stdlib.h>
 
 enum {
-	WINDOW = 1 << 20,  /* looked at first, of a segment's end, doubled … */
+	WINDOW = 1 << 20, /* looked at first, of a segment's end, doubled … */
 };
 
 struct last {
@@ -124,8 +124,8 @@ static enum hs_result walk_back(struct hs_reader *r, struct last *l, size_t want
 	return result;
 }
 
-enum hs_result hs_reader_last(struct hs_reader *r, size_t n,
-			      bool (*is_wanted)(void *context, struct hs_slice line), void *context)
+enum hs_result hs_reader_last(struct hs_reader *r, size_t n, bool (*is_wanted)(void *context, struct hs_slice line),
+                              void *context)
 {
 	struct last l = { .is_wanted = is_wanted, .context = context, .n = n };
 	enum hs_result result;

@@ -1,7 +1,7 @@
 /* The open segment: what a glance under the append lock shows of it. */
-#include "spool/read/reader_private.h"
 #include "base/io.h"
 #include "base/log.h"
+#include "spool/read/reader_private.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -20,8 +20,8 @@ void hs_reader_watch_state(const struct hs_reader *r)
 {
 	char path[PATH_MAX];
 
-	if (r->watch >= 0 && snprintf(path, sizeof path, "%s/.hookspool/run/state",
-	                              r->opened.dir.settings->spool_dir) < (int)sizeof path)
+	if (r->watch >= 0 && snprintf(path, sizeof path, "%s/.hookspool/run/state", r->opened.dir.settings->spool_dir) <
+	                         (int)sizeof path)
 		hs_io_watch_file(r->watch, path);
 }
 
@@ -32,8 +32,7 @@ bool hs_reader_is_moved(const struct hs_reader *r)
 	struct stat held, there;
 
 	if (hs_io_fstat(r->opened.dir.fd, &held) < 0 ||
-	    (hs_io_stat(AT_FDCWD, path, &there) == 0 && there.st_ino == held.st_ino &&
-	     there.st_dev == held.st_dev))
+	    (hs_io_stat(AT_FDCWD, path, &there) == 0 && there.st_ino == held.st_ino && there.st_dev == held.st_dev))
 		return false;
 	hs_log(HS_LOG_ERROR, "%s is no longer the folder that is read here: start anew", path);
 	return true;
@@ -42,8 +41,7 @@ bool hs_reader_is_moved(const struct hs_reader *r)
 /* Was the state cut, emptied or replaced? Whoever sets it up anew waits until we let it go. */
 bool hs_reader_is_lost(const struct hs_reader *r)
 {
-	return r->opened.state.state == NULL ||
-	       !hs_shared_state_is_current(&r->opened.state, r->opened.dir.run_dir);
+	return r->opened.state.state == NULL || !hs_shared_state_is_current(&r->opened.state, r->opened.dir.run_dir);
 }
 
 /* The same position in the same files, by a new state. */
@@ -55,7 +53,8 @@ static enum hs_result open_state_again(struct hs_reader *r)
 	if (hs_reader_is_moved(r))
 		return HS_E_SPOOL_DIR;
 	if (r->opened.state.state != NULL && !r->opened.dir.read_only)
-		hs_log(HS_LOG_WARN, "the spool's shared state was cut, emptied or replaced by somebody else: it is made anew");
+		hs_log(HS_LOG_WARN,
+		       "the spool's shared state was cut, emptied or replaced by somebody else: it is made anew");
 	hs_reader_let_go(r);
 	hs_segment_close(&r->events);
 	result = hs_spool_dir_open_state_again(&r->opened);

@@ -1,7 +1,7 @@
 /* Checks saved positions against the files, and finds the position of a time. */
-#include "spool/read/reader.h"
 #include "base/io.h"
 #include "base/timestamp.h"
+#include "spool/read/reader.h"
 #include "spool/read/reader_private.h"
 
 #include <errno.h>
@@ -76,16 +76,14 @@ static enum hs_result hash_of_last(struct hs_reader *r, uint64_t number, uint64_
 	result = hs_reader_open_sealed(r, sealed, &there);
 	*edited = r->at.edit > 0;
 	if (result == HS_OK && there)
-		result = sealed->gzip ? hash_gzip(r, UINT64_MAX, hash)
-				      : hash_plain(r, UINT64_MAX, hash);
+		result = sealed->gzip ? hash_gzip(r, UINT64_MAX, hash) : hash_plain(r, UINT64_MAX, hash);
 	return result;
 }
 
 /* In the segment of the position, which is open here. */
 static enum hs_result hash_before(struct hs_reader *r, uint64_t *hash)
 {
-	return r->lines.inflater != NULL ? hash_gzip(r, r->at.offset, hash)
-					 : hash_plain(r, r->at.offset, hash);
+	return r->lines.inflater != NULL ? hash_gzip(r, r->at.offset, hash) : hash_plain(r, r->at.offset, hash);
 }
 
 static bool have_digest(struct hs_reader *r)

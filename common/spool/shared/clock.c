@@ -21,8 +21,7 @@ static void jump_ahead(struct hs_clock *c, int64_t drift, int64_t limit)
 	int64_t lag = c->lag_ms + drift;
 
 	c->lag_ms = lag > limit ? lag : 0; /* a negative one: the clock is right again */
-	c->steady_ms =
-	    c->lag_ms == 0 ? 0 : (int64_t)((double)c->steady_ms * (double)before / (double)c->lag_ms);
+	c->steady_ms = c->lag_ms == 0 ? 0 : (int64_t)((double)c->steady_ms * (double)before / (double)c->lag_ms);
 }
 
 static void jump_back(struct hs_clock *c, int64_t drift, int64_t limit, bool same_boot)
@@ -65,8 +64,7 @@ static int64_t newest_of(const struct hs_spool_dir *dir, const char *stream)
 
 	snprintf(open, sizeof open, "%s.jsonl", stream);
 	newest = hs_clock_of_first(dir->fd, open, false);
-	if (hs_sealed_list(dir->fd, stream, &list, &count) == HS_OK && count > 0 &&
-	    list[count - 1].sealed_ms > newest)
+	if (hs_sealed_list(dir->fd, stream, &list, &count) == HS_OK && count > 0 && list[count - 1].sealed_ms > newest)
 		newest = list[count - 1].sealed_ms;
 	free(list);
 	return newest;

@@ -38,9 +38,8 @@ static size_t print(char out[static TEXT_MAX], const struct hs_history *h)
 
 	hs_timestamp_text(hs_io_now(), now);
 	return (size_t)snprintf(out, TEXT_MAX,
-				"{\"id\":\"%s\",\"epoch\":%" PRIu64
-				",\"settled\":%s,\"begun_at\":\"%s\"}\n",
-				h->id, h->epoch, h->settled ? "true" : "false", now);
+	                        "{\"id\":\"%s\",\"epoch\":%" PRIu64 ",\"settled\":%s,\"begun_at\":\"%s\"}\n", h->id,
+	                        h->epoch, h->settled ? "true" : "false", now);
 }
 
 static bool parse(const char *text, struct hs_history *h)
@@ -49,9 +48,8 @@ static bool parse(const char *text, struct hs_history *h)
 	int end = 0;
 
 	if (sscanf(text,
-		   "{\"id\":\"%32[0-9a-f]\",\"epoch\":%" SCNu64
-		   ",\"settled\":%7[a-z],\"begun_at\":\"%24[^\"]\"}\n%n",
-		   h->id, &h->epoch, settled, begun, &end) != 4 ||
+	           "{\"id\":\"%32[0-9a-f]\",\"epoch\":%" SCNu64 ",\"settled\":%7[a-z],\"begun_at\":\"%24[^\"]\"}\n%n",
+	           h->id, &h->epoch, settled, begun, &end) != 4 ||
 	    end == 0 || text[end] != '\0' || strlen(h->id) != HS_HISTORY_ID || h->epoch == 0)
 		return false;
 	h->settled = strcmp(settled, "true") == 0;
@@ -78,7 +76,7 @@ enum hs_result hs_history_read(int private_dir, const char *name, struct hs_hist
 
 /* The temporary file has a name of its own: several processes may do this at once. */
 static enum hs_result write_new(struct hs_file_replace *f, char temporary[static NAME_MAX_BYTES],
-				const struct hs_history *h)
+                                const struct hs_history *h)
 {
 	char text[TEXT_MAX];
 	size_t n = print(text, h);
@@ -90,8 +88,7 @@ static enum hs_result write_new(struct hs_file_replace *f, char temporary[static
 	return r == HS_OK && hs_io_write_at(f->fd, text, n, 0) < 0 ? hs_io_result(errno) : r;
 }
 
-enum hs_result hs_history_put(int private_dir, int temporary_dir, const char *name,
-			      const struct hs_history *h)
+enum hs_result hs_history_put(int private_dir, int temporary_dir, const char *name, const struct hs_history *h)
 {
 	char temporary[NAME_MAX_BYTES];
 	struct hs_file_replace f = { private_dir, name, temporary_dir, NULL, 0600, false, -1 };
@@ -116,8 +113,7 @@ static bool look_at_name(void *context, const char *name)
 	struct hs_sealed sealed;
 
 	*found = strcmp(name, "events.jsonl") == 0 || strcmp(name, "rejected.jsonl") == 0 ||
-		 hs_sealed_parse("events", name, &sealed) ||
-		 hs_sealed_parse("rejected", name, &sealed);
+	         hs_sealed_parse("events", name, &sealed) || hs_sealed_parse("rejected", name, &sealed);
 	return !*found;
 }
 
@@ -153,7 +149,7 @@ static enum hs_result begin(const struct hs_history_at *at, bool damaged, struct
 		return r;
 	if (made && !h->settled)
 		hs_log(HS_LOG_ERROR, ".hookspool/" HS_HISTORY_FILE " was lost, and with it what is "
-				     "kept beside it: restore it from a backup, or run hookspool adopt");
+		                     "kept beside it: restore it from a backup, or run hookspool adopt");
 	return made ? HS_OK : hs_history_read(at->private_dir, NAME, h);
 }
 

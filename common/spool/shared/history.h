@@ -49,8 +49,7 @@ enum hs_result hs_history_open(const struct hs_history_at *at, struct hs_history
 enum hs_result hs_history_read(int private_dir, const char *name, struct hs_history *h);
 
 /* Replaces it, durably; on its way it is a file in `temporary_dir`. Results of hs_history_open. */
-enum hs_result hs_history_put(int private_dir, int temporary_dir, const char *name,
-			      const struct hs_history *h);
+enum hs_result hs_history_put(int private_dir, int temporary_dir, const char *name, const struct hs_history *h);
 
 /* Hashes a line: the first eight bytes of its SHA-256; never 0. False: out of memory. */
 struct hs_digest;

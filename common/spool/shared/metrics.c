@@ -14,11 +14,11 @@ static const char NAME[] = "metrics";
 enum {
 	VERSION = 1,
 	OPEN_TRIES = 3,
-	LOCK_MS = 50,    /* how long another process may take to set the file up */
+	LOCK_MS = 50, /* how long another process may take to set the file up */
 	POLL_MS = 1,
-	PROBES = 64,     /* entries of the table of credentials that one name may be in */
+	PROBES = 64, /* entries of the table of credentials that one name may be in */
 	MINUTE_MS = 60000,
-	TAG_SHIFT = 48,  /* see struct minute */
+	TAG_SHIFT = 48, /* see struct minute */
 };
 
 struct head {
@@ -55,8 +55,8 @@ struct block {
 #undef CELLS
 };
 
-static_assert(ATOMIC_LLONG_LOCK_FREE == 2 && _Alignof(_Atomic uint64_t) == 8 &&
-              sizeof(_Atomic uint64_t) == 8, "lock-free atomics of one layout");
+static_assert(ATOMIC_LLONG_LOCK_FREE == 2 && _Alignof(_Atomic uint64_t) == 8 && sizeof(_Atomic uint64_t) == 8,
+              "lock-free atomics of one layout");
 
 struct hs_metrics {
 	size_t bytes;
@@ -64,7 +64,7 @@ struct hs_metrics {
 	_Atomic bool tried;
 	pthread_mutex_t lock; /* of what follows */
 	uint64_t device, inode;
-	bool told;            /* that it failed */
+	bool told; /* that it failed */
 };
 
 struct hs_metrics_figures {
@@ -74,8 +74,9 @@ struct hs_metrics_figures {
 
 static const struct hs_metric_info table[HS_METRIC_COUNT] = {
 #define ROW(NAME, name, kind, unit, label, help) \
-	[HS_METRIC_##NAME] = { #name, unit, help, HS_##kind, HS_LABEL_##label, HS_METRIC_CELLS_##label, \
-		               offsetof(struct block, name) },
+	[HS_METRIC_##NAME] = { \
+		#name, unit, help, HS_##kind, HS_LABEL_##label, HS_METRIC_CELLS_##label, offsetof(struct block, name) \
+	},
 	HS_METRICS(ROW)
 #undef ROW
 };
@@ -175,8 +176,11 @@ static bool write_zeros(int fd, uint64_t from, uint64_t to)
 /* The head comes last: without it the file is useless, and set up once more. */
 static bool set_up(int fd, const struct stat *st, size_t bytes)
 {
-	struct head head = { .magic = MAGIC, .version = VERSION, .bytes = bytes,
-		             .inode = (uint64_t)st->st_ino, .since_ms = hs_io_now() };
+	struct head head = { .magic = MAGIC,
+		             .version = VERSION,
+		             .bytes = bytes,
+		             .inode = (uint64_t)st->st_ino,
+		             .since_ms = hs_io_now() };
 
 	if (!hs_io_boot_id(head.boot_id))
 		head.boot_id[0] = '\0';
@@ -249,16 +253,16 @@ static bool is_current(const struct hs_metrics *m, const struct block *block, in
 {
 	struct stat named;
 
-	return block != NULL && atomic_load(&block->head.magic) == MAGIC &&
-	       hs_io_stat(run_dir, NAME, &named) == 0 && (uint64_t)named.st_ino == m->inode &&
-	       (uint64_t)named.st_dev == m->device && (uint64_t)named.st_size >= m->bytes &&
-	       is_usable(&named);
+	return block != NULL && atomic_load(&block->head.magic) == MAGIC && hs_io_stat(run_dir, NAME, &named) == 0 &&
+	       (uint64_t)named.st_ino == m->inode && (uint64_t)named.st_dev == m->device &&
+	       (uint64_t)named.st_size >= m->bytes && is_usable(&named);
 }
 
 static void tell(struct hs_metrics *m, int error)
 {
 	if (!m->told)
-		hs_log(HS_LOG_WARN, ".hookspool/run/metrics: %s: what stats and monitors show is not counted; "
+		hs_log(HS_LOG_WARN,
+		       ".hookspool/run/metrics: %s: what stats and monitors show is not counted; "
 		       "remove the file, or stop the newer hookspool that made it",
 		       error != 0 ? strerror(error) : "it is of a newer version");
 	m->told = true;
@@ -335,7 +339,7 @@ static void add_tagged(_Atomic uint64_t *word, uint64_t tag, uint64_t n)
 
 	while (there >> TAG_SHIFT != tag >> TAG_SHIFT || there == 0)
 		if (atomic_compare_exchange_weak_explicit(word, &there, tag | n, memory_order_relaxed,
-							  memory_order_relaxed))
+		                                          memory_order_relaxed))
 			return;
 	add(word, n);
 }

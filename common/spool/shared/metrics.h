@@ -45,15 +45,17 @@ enum hs_metric_kind { HS_COUNTER, HS_GAUGE };
 	X(REJECTED, rejected, COUNTER, "events", NONE, "events, or whole bodies, that were written to rejected.jsonl") \
 	X(REJECTED_BYTES, rejected_bytes, COUNTER, "bytes", NONE, "their lines") \
 	X(DUPLICATES, duplicates, COUNTER, "events", NONE, "events that the spool had already") \
-	X(CONFLICTING, conflicting, COUNTER, "events", NONE, "duplicates that differ from the event with their message id") \
+	X(CONFLICTING, conflicting, COUNTER, "events", NONE, \
+	  "duplicates that differ from the event with their message id") \
 	X(SUPPRESSED, suppressed, COUNTER, "events", NONE, "events about people whose events are not kept") \
-	X(UNPARSED_TIMESTAMPS, unparsed_timestamps, COUNTER, "events", NONE, "events with a timestamp that cannot be read")
+	X(UNPARSED_TIMESTAMPS, unparsed_timestamps, COUNTER, "events", NONE, \
+	  "events with a timestamp that cannot be read")
 
 enum hs_metric {
 #define HS_METRIC_ENUM(NAME, name, kind, unit, label, help) HS_METRIC_##NAME,
 	HS_METRICS(HS_METRIC_ENUM)
 #undef HS_METRIC_ENUM
-	HS_METRIC_COUNT
+	    HS_METRIC_COUNT
 };
 
 struct hs_metric_info {

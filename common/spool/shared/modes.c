@@ -205,8 +205,9 @@ enum hs_result hs_modes_follow(const struct hs_spool_dir *spool_dir, bool anew)
 		return r;
 	atomic_store(done, wanted);
 	if (left.count > 0)
-		hs_log(HS_LOG_WARN, "spool_mode = %04o: %s and %llu more have another mode or group: hookspool check "
-		       "says what to do", (unsigned)spool_dir->settings->spool_mode, left.first,
-		       (unsigned long long)left.count - 1);
+		hs_log(HS_LOG_WARN,
+		       "spool_mode = %04o: %s and %llu more have another mode or group: hookspool check "
+		       "says what to do",
+		       (unsigned)spool_dir->settings->spool_mode, left.first, (unsigned long long)left.count - 1);
 	return HS_OK;
 }

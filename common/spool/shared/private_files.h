@@ -5,9 +5,9 @@
 #ifndef HS_PRIVATE_FILES_H
 #define HS_PRIVATE_FILES_H
 
-#define HS_SALT_FILE "salt"                     /* salt.h */
-#define HS_SUPPRESSION_LIST_FILE "suppressed"   /* suppression_list.h */
-#define HS_TOMBSTONES_FILE "erased-ids"         /* tombstones.h */
+#define HS_SALT_FILE "salt"                   /* salt.h */
+#define HS_SUPPRESSION_LIST_FILE "suppressed" /* suppression_list.h */
+#define HS_TOMBSTONES_FILE "erased-ids"       /* tombstones.h */
 
 enum {
 	HS_SALT = 32,                 /* hex digits */

@@ -53,7 +53,7 @@ void hs_recent_ids_end(struct hs_recent_ids *r, uint64_t noted, uint64_t end)
 }
 
 bool hs_recent_ids_between(const struct hs_recent_ids *r, uint64_t generation, uint64_t from, uint64_t to,
-                       uint64_t *first, uint64_t *next)
+                           uint64_t *first, uint64_t *next)
 {
 	uint64_t oldest = atomic_load(&r->first);
 

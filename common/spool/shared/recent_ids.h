@@ -28,8 +28,8 @@ enum { HS_RECENT_IDS = 8192 }; /* a batch of each of eight senders; 256 KB */
 
 struct hs_recent_ids {
 	uint64_t generation;
-	_Atomic uint64_t from, to;    /* offsets */
-	_Atomic uint64_t first, next; /* numbers of the keys that count: first to next - 1 */
+	_Atomic uint64_t from, to;                /* offsets */
+	_Atomic uint64_t first, next;             /* numbers of the keys that count: first to next - 1 */
 	struct hs_unflushed_id id[HS_RECENT_IDS]; /* [number % HS_RECENT_IDS] */
 };
 
@@ -47,7 +47,7 @@ void hs_recent_ids_end(struct hs_recent_ids *r, uint64_t noted, uint64_t end);
  * *next - 1. False if the ring does not have all of them.
  */
 bool hs_recent_ids_between(const struct hs_recent_ids *r, uint64_t generation, uint64_t from, uint64_t to,
-                       uint64_t *first, uint64_t *next);
+                           uint64_t *first, uint64_t *next);
 
 /* The key with this number, which must be one of those. It stays in the ring. */
 const struct hs_unflushed_id *hs_recent_ids_at(const struct hs_recent_ids *r, uint64_t number);

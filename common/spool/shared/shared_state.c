@@ -20,8 +20,8 @@ struct head {
 };
 
 /* Processes share these numbers: no lock of the C library's may hide beside them. */
-static_assert(ATOMIC_INT_LOCK_FREE == 2 && ATOMIC_LLONG_LOCK_FREE == 2 &&
-                  _Alignof(_Atomic uint64_t) == 8, "lock-free atomics of one layout");
+static_assert(ATOMIC_INT_LOCK_FREE == 2 && ATOMIC_LLONG_LOCK_FREE == 2 && _Alignof(_Atomic uint64_t) == 8,
+              "lock-free atomics of one layout");
 
 bool hs_stream_is_intact(const struct hs_stream *f)
 {
@@ -112,7 +112,8 @@ static void forget(struct hs_shared_state *s, bool known)
  */
 static enum hs_result set_up(struct hs_shared_state *s, const struct boot *boot, uint64_t inode)
 {
-	bool known = memcmp(s->magic, magic, sizeof magic) == 0 && s->layout == layout() && hs_shared_state_is_intact(s);
+	bool known =
+	    memcmp(s->magic, magic, sizeof magic) == 0 && s->layout == layout() && hs_shared_state_is_intact(s);
 	bool same_boot = boot->known && known && strcmp(s->boot_id, boot->id) == 0;
 	bool other_boot = boot->known && known && !same_boot && s->boot_id[0] != '\0';
 
@@ -153,8 +154,8 @@ static enum hs_result check_shared(const struct hs_shared_state *s, const struct
 {
 	if (!hs_shared_state_is_intact(s))
 		return HS_E_SETTING_UP; /* cut: whoever has it open is about to find out */
-	if (memcmp(s->magic, magic, sizeof magic) != 0 || s->version != VERSION ||
-	    s->layout != layout() || strcmp(s->boot_id, boot->id) != 0)
+	if (memcmp(s->magic, magic, sizeof magic) != 0 || s->version != VERSION || s->layout != layout() ||
+	    strcmp(s->boot_id, boot->id) != 0)
 		return HS_E_SPOOL_VERSION;
 	return s->ready ? HS_OK : HS_E_SETTING_UP;
 }
@@ -224,8 +225,7 @@ static enum hs_result call_failed(const char *call)
 {
 	int error = errno;
 
-	if (error != ENOLCK && error != ENOSYS && error != EOPNOTSUPP && error != EINVAL &&
-	    error != ENODEV)
+	if (error != ENOLCK && error != ENOSYS && error != EOPNOTSUPP && error != EINVAL && error != ENODEV)
 		return hs_io_result(error);
 	hs_log_result(HS_E_SPOOL_FS, "%s: %s", call, strerror(error));
 	return HS_E_SPOOL_FS;
@@ -263,8 +263,7 @@ static enum hs_result share(const struct hs_shared_state_handle *h)
  */
 static bool is_alone(const struct hs_shared_state_handle *h)
 {
-	return hs_io_lock(h->lock_fd, LOCK_EX | LOCK_NB) == 0 &&
-	       hs_io_lock(h->state_fd, LOCK_EX | LOCK_NB) == 0;
+	return hs_io_lock(h->lock_fd, LOCK_EX | LOCK_NB) == 0 && hs_io_lock(h->state_fd, LOCK_EX | LOCK_NB) == 0;
 }
 
 /* Somebody else uses it: is it whole, and of our kind? */
@@ -278,7 +277,8 @@ static enum hs_result look_at_shared(int fd)
 		return r;
 	if (is_ours(&head) && (head.version != VERSION || head.layout != layout()))
 		return HS_E_SPOOL_VERSION;
-	return hs_io_fstat(fd, &st) == 0 && st.st_size == (off_t)sizeof(struct hs_shared_state) ? HS_OK : HS_E_SETTING_UP;
+	return hs_io_fstat(fd, &st) == 0 && st.st_size == (off_t)sizeof(struct hs_shared_state) ? HS_OK
+	                                                                                        : HS_E_SETTING_UP;
 }
 
 static enum hs_result map(struct hs_shared_state_handle *h, uint64_t *inode)
@@ -425,9 +425,8 @@ bool hs_shared_state_is_current(const struct hs_shared_state_handle *h, int run_
 	struct stat ours, named;
 
 	return hs_shared_state_is_intact(h->state) && (h->lock_fd >= 0 || h->state->life == h->life) &&
-	       hs_io_fstat(h->state_fd, &ours) == 0 &&
-	       hs_io_stat(run_dir, "state", &named) == 0 && named.st_ino == ours.st_ino &&
-	       named.st_dev == ours.st_dev && named.st_size == (off_t)sizeof *h->state;
+	       hs_io_fstat(h->state_fd, &ours) == 0 && hs_io_stat(run_dir, "state", &named) == 0 &&
+	       named.st_ino == ours.st_ino && named.st_dev == ours.st_dev && named.st_size == (off_t)sizeof *h->state;
 }
 
 enum hs_result hs_shared_state_distrust(int spool_dir, int run_dir)
@@ -445,8 +444,7 @@ enum hs_result hs_shared_state_distrust(int spool_dir, int run_dir)
 		r = HS_E_SPOOL_IN_USE;
 	else
 		r = fill(h.state_fd);
-	if (r == HS_OK && hs_io_write_at(h.state_fd, none, sizeof none,
-					 offsetof(struct hs_shared_state, boot_id)) < 0)
+	if (r == HS_OK && hs_io_write_at(h.state_fd, none, sizeof none, offsetof(struct hs_shared_state, boot_id)) < 0)
 		r = hs_io_result(errno);
 	hs_shared_state_close(&h);
 	return r;
@@ -482,8 +480,7 @@ enum hs_result hs_shared_state_lock(pthread_mutex_t *m, int64_t deadline_ms, boo
 	{
 		int64_t wall = hs_io_now() + deadline_ms - hs_io_now_monotonic();
 
-		t = (struct timespec){ .tv_sec = (time_t)(wall / 1000),
-			               .tv_nsec = (long)(wall % 1000) * 1000000 };
+		t = (struct timespec){ .tv_sec = (time_t)(wall / 1000), .tv_nsec = (long)(wall % 1000) * 1000000 };
 		error = pthread_mutex_timedlock(m, &t);
 	}
 #endif

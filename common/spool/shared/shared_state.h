@@ -51,32 +51,32 @@ struct hs_stream {
 	pthread_mutex_t sync;   /* who syncs: the leader of a group commit */
 
 	/* under `append` */
-	uint32_t known;      /* 0: what follows must be found out from the disk */
-	uint64_t generation; /* of the open segment, +1 each time one is opened */
-	uint64_t number;     /* in the sealed name it will get */
-	uint64_t saved;      /* the number that is on stable storage: nothing is appended under another */
+	uint32_t known;            /* 0: what follows must be found out from the disk */
+	uint64_t generation;       /* of the open segment, +1 each time one is opened */
+	uint64_t number;           /* in the sealed name it will get */
+	uint64_t saved;            /* the number that is on stable storage: nothing is appended under another */
 	struct hs_own own[HS_OWN]; /* [number % HS_OWN] */
-	int64_t looked_ns;   /* ctime of the directory when that was read; see foreign_segments.h */
-	int64_t look_again_us; /* not before that, on the clock that never jumps */
-	uint64_t inode;      /* of its file: the device's number may change at a remount */
-	uint64_t reserved;   /* blocks are allocated up to here */
-	uint32_t trusted;    /* a file that is found was left by another boot: no write-back error of it is lost */
-	int64_t opened_ms;   /* when the open segment got its first line; 0: it is empty */
-	int64_t sealed_ms;   /* stamp of the newest sealed segment */
-	int64_t rotated_ms;  /* when that was, on the clock that never jumps */
-	uint64_t room;       /* bytes that need no new look at the disk's free space … */
+	int64_t looked_ns;         /* ctime of the directory when that was read; see foreign_segments.h */
+	int64_t look_again_us;     /* not before that, on the clock that never jumps */
+	uint64_t inode;            /* of its file: the device's number may change at a remount */
+	uint64_t reserved;         /* blocks are allocated up to here */
+	uint32_t trusted;      /* a file that is found was left by another boot: no write-back error of it is lost */
+	int64_t opened_ms;     /* when the open segment got its first line; 0: it is empty */
+	int64_t sealed_ms;     /* stamp of the newest sealed segment */
+	int64_t rotated_ms;    /* when that was, on the clock that never jumps */
+	uint64_t room;         /* bytes that need no new look at the disk's free space … */
 	int64_t room_until_ms; /* … until then, on that clock */
 
 	/* read without a lock, see group_commit.c */
 	struct hs_past past[HS_PAST]; /* [generation % HS_PAST] */
-	_Atomic uint64_t current;   /* = generation; 0 between two of them */
-	_Atomic uint64_t written;   /* whole lines end here */
-	_Atomic uint64_t synced;    /* everything below is on stable storage */
-	_Atomic uint64_t in_flight; /* a sync of everything below is under way; 0: none */
-	_Atomic uint32_t poisoned;  /* a sync of the open segment failed, or may have */
-	_Atomic uint32_t epoch;     /* syncs begun */
-	_Atomic uint32_t wake[2];   /* futexes: those who wait for an even, an odd epoch */
-	_Atomic uint64_t last;      /* HS_INTACT */
+	_Atomic uint64_t current;     /* = generation; 0 between two of them */
+	_Atomic uint64_t written;     /* whole lines end here */
+	_Atomic uint64_t synced;      /* everything below is on stable storage */
+	_Atomic uint64_t in_flight;   /* a sync of everything below is under way; 0: none */
+	_Atomic uint32_t poisoned;    /* a sync of the open segment failed, or may have */
+	_Atomic uint32_t epoch;       /* syncs begun */
+	_Atomic uint32_t wake[2];     /* futexes: those who wait for an even, an odd epoch */
+	_Atomic uint64_t last;        /* HS_INTACT */
 };
 
 /*
@@ -94,9 +94,9 @@ struct hs_index_print {
 /* The wall clock beside one that no correction moves: see clock.h. Under `lock`, the last taken. */
 struct hs_clock {
 	pthread_mutex_t lock;
-	int64_t wall_ms;   /* at the last look; 0: nobody has looked */
-	int64_t boot_ms;   /* since boot, then; -1: that was another boot */
-	int64_t steady_ms; /* how long it has run without a jump, up to a week */
+	int64_t wall_ms;        /* at the last look; 0: nobody has looked */
+	int64_t boot_ms;        /* since boot, then; -1: that was another boot */
+	int64_t steady_ms;      /* how long it has run without a jump, up to a week */
 	_Atomic int64_t lag_ms; /* how far the clock is ahead of the believed time */
 };
 
@@ -113,12 +113,12 @@ struct hs_shared_state {
 	struct hs_clock clock;
 	struct hs_recent_ids recent; /* under the events' append lock; so is the next one */
 	struct hs_fingerprints fingerprints;
-	_Atomic uint64_t strange; /* a hash of the names that maintenance has told of; 0: none */
+	_Atomic uint64_t strange;        /* a hash of the names that maintenance has told of; 0: none */
 	_Atomic uint64_t suppress_epoch; /* +1 each time the list of suppressed people is replaced */
 	_Atomic uint64_t receipts_seen;  /* bytes of erased.jsonl, and nobody is suppressed by them */
-	_Atomic uint64_t modes;  /* what the files' modes follow, see modes.h; 0: it is not known */
-	_Atomic int64_t slow_ms; /* when an append last took long (hs_io_now_monotonic's clock); 0: never */
-	char spool_id[40];    /* what history.h read last: if its file alone is lost */
+	_Atomic uint64_t modes;          /* what the files' modes follow, see modes.h; 0: it is not known */
+	_Atomic int64_t slow_ms;         /* when an append last took long (hs_io_now_monotonic's clock); 0: never */
+	char spool_id[40];               /* what history.h read last: if its file alone is lost */
 	uint64_t spool_epoch;
 	_Atomic uint64_t last; /* HS_INTACT */
 };

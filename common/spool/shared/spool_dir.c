@@ -67,8 +67,10 @@ static enum hs_result tell_owner(const char *path, const struct stat *st)
 	char name[HS_SPOOL_DIR_USER];
 
 	hs_spool_dir_user(st->st_uid, name);
-	hs_log(HS_LOG_ERROR, "%s belongs to %s: sudo -u %s hookspool ...; where spool_mode = 0640 its group may use cat, "
-	       "tail and stats", path, name, name);
+	hs_log(HS_LOG_ERROR,
+	       "%s belongs to %s: sudo -u %s hookspool ...; where spool_mode = 0640 its group may use cat, "
+	       "tail and stats",
+	       path, name, name);
 	return HS_E_SPOOL_OWNER;
 }
 
@@ -138,7 +140,9 @@ static enum hs_result open_dirs(struct hs_opened_spool *o, const struct hs_setti
 {
 	enum hs_result r;
 
-	*o = (struct hs_opened_spool){ .dir = { .fd = -1, .private_dir = -1, .run_dir = -1, .settings = settings, .state = &o->state } };
+	*o = (struct hs_opened_spool){
+		.dir = { .fd = -1, .private_dir = -1, .run_dir = -1, .settings = settings, .state = &o->state }
+	};
 	r = open_spool_dir(&o->dir, make);
 	if (r == HS_OK)
 		r = open_own_dir(&o->dir, o->dir.fd, PRIVATE, &o->dir.private_dir);
@@ -262,8 +266,12 @@ enum hs_result hs_spool_dir_open_to_read(struct hs_opened_spool *o, const struct
 			hs_io_close(dir);
 		return hs_spool_dir_open(o, settings, false); /* it says why it cannot be opened, too */
 	}
-	*o = (struct hs_opened_spool){ .dir = { .fd = dir, .private_dir = -1, .run_dir = -1, .settings = settings,
-					    .state = &o->state, .read_only = true } };
+	*o = (struct hs_opened_spool){ .dir = { .fd = dir,
+		                                .private_dir = -1,
+		                                .run_dir = -1,
+		                                .settings = settings,
+		                                .state = &o->state,
+		                                .read_only = true } };
 	r = open_all_to_read(o, &st);
 	if (r != HS_OK) {
 		hs_log_result(r, "open %s", settings->spool_dir);

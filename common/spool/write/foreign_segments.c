@@ -8,10 +8,10 @@
 #include <stdlib.h>
 
 enum {
-	SETTLED_MS = 20,    /* a directory's ctime this old changes with the next change */
-	GROWING_MS = 2000,  /* without a write, and a copy is as complete as it will be */
-	SHARE = 10,         /* looks take this part of the time … */
-	AGAIN_US = 10000,   /* … but are never so far apart */
+	SETTLED_MS = 20,   /* a directory's ctime this old changes with the next change */
+	GROWING_MS = 2000, /* without a write, and a copy is as complete as it will be */
+	SHARE = 10,        /* looks take this part of the time … */
+	AGAIN_US = 10000,  /* … but are never so far apart */
 };
 
 static int64_t changed_ns(const struct hs_spool_dir *dir)
@@ -37,8 +37,7 @@ bool hs_foreign_segments_may_differ(const struct hs_spool_dir *dir, struct hs_st
 
 /* --- one segment ------------------------------------------------------------ */
 
-static int open_it(const struct hs_spool_dir *dir, const char *stream, const struct hs_sealed *sealed,
-                   struct stat *st)
+static int open_it(const struct hs_spool_dir *dir, const char *stream, const struct hs_sealed *sealed, struct stat *st)
 {
 	char name[HS_SEALED_NAME];
 	int fd;
@@ -88,8 +87,7 @@ static bool is_growing(const struct hs_spool_dir *dir, const char *stream, const
 }
 
 /* A line must be on stable storage before another counts as its duplicate. */
-static enum hs_result sync_it(const struct hs_spool_dir *dir, const char *stream,
-                              const struct hs_sealed *sealed)
+static enum hs_result sync_it(const struct hs_spool_dir *dir, const char *stream, const struct hs_sealed *sealed)
 {
 	struct stat st;
 	int fd = open_it(dir, stream, sealed, &st);
@@ -130,7 +128,7 @@ static int64_t arrived_ns(const struct hs_spool_dir *dir, const char *stream, co
 
 /* Chooses which of list[from] to list[to - 1], which share a number, keeps it. */
 static size_t store(const struct hs_spool_dir *dir, const char *stream, const struct hs_stream *f,
-                     const struct hs_sealed *list, size_t from, size_t to)
+                    const struct hs_sealed *list, size_t from, size_t to)
 {
 	int64_t oldest = INT64_MAX;
 	size_t best = from;
@@ -215,7 +213,7 @@ static void note_look(struct hs_stream *f, int64_t ns, int64_t began_us, bool ag
 }
 
 enum hs_result hs_foreign_segments_look(const struct hs_spool_dir *dir, const char *stream, struct hs_stream *f,
-                               bool *news)
+                                        bool *news)
 {
 	int64_t began_us = hs_io_now_us(), ns = changed_ns(dir);
 	struct hs_sealed *list;
@@ -318,7 +316,7 @@ static enum hs_result take_all(struct maker *in, bool keep)
 }
 
 enum hs_result hs_foreign_segments_take_in(const struct hs_spool_dir *dir, const char *stream, struct hs_stream *f,
-                                  bool keep, uint64_t *highest)
+                                           bool keep, uint64_t *highest)
 {
 	struct maker in = { .dir = dir, .stream = stream, .f = f };
 	enum hs_result r = list_all(dir, stream, &in.list, &in.count);

@@ -40,7 +40,7 @@ bool hs_foreign_segments_may_differ(const struct hs_spool_dir *dir, struct hs_st
 
 /* Reads the directory: is anything to be taken in? HS_OK, HS_E_IO or HS_E_MEMORY. */
 enum hs_result hs_foreign_segments_look(const struct hs_spool_dir *dir, const char *stream, struct hs_stream *f,
-                               bool *news);
+                                        bool *news);
 
 /*
  * Settles all of them. `keep`: the open segment keeps its number, whoever else has it; *highest
@@ -48,7 +48,7 @@ enum hs_result hs_foreign_segments_look(const struct hs_spool_dir *dir, const ch
  * *highest. HS_OK, HS_E_IO, HS_E_SYNC, HS_E_FULL or HS_E_MEMORY.
  */
 enum hs_result hs_foreign_segments_take_in(const struct hs_spool_dir *dir, const char *stream, struct hs_stream *f,
-                                  bool keep, uint64_t *highest);
+                                           bool keep, uint64_t *highest);
 
 /* This spool seals a segment, or has just tried to. */
 void hs_foreign_segments_note(struct hs_stream *f, uint64_t number, int64_t sealed_ms);

@@ -150,7 +150,7 @@ static bool is_seeing(struct hs_stream *f, int fd, uint64_t blind, uint64_t end)
 	if (HS_DEFECT == HS_DEFECT_BLIND_SYNC || from >= to || hs_commit_renew(fd, from, to) == HS_OK)
 		return true;
 	hs_log(HS_LOG_WARN, "a process ended before it synced what it wrote, and that is no longer whole: "
-			    "its segment is set aside");
+	                    "its segment is set aside");
 	return false;
 }
 

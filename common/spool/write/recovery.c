@@ -13,11 +13,10 @@ static const char COPY[] = "copy-"; /* of a segment, not complete */
 
 /* --- names ------------------------------------------------------------------ */
 
-void hs_recovery_name(const char *stream, const struct hs_aside *aside,
-                     char out[static HS_SEALED_NAME])
+void hs_recovery_name(const char *stream, const struct hs_aside *aside, char out[static HS_SEALED_NAME])
 {
-	snprintf(out, HS_SEALED_NAME, "aside-%s-%" PRIu64 "-%" PRIu64 "-%" PRId64, stream, aside->number,
-	         aside->keep, aside->sealed_ms);
+	snprintf(out, HS_SEALED_NAME, "aside-%s-%" PRIu64 "-%" PRIu64 "-%" PRId64, stream, aside->number, aside->keep,
+	         aside->sealed_ms);
 }
 
 static bool parse_aside(const char *stream, const char *name, struct hs_aside *aside)
@@ -27,8 +26,7 @@ static bool parse_aside(const char *stream, const char *name, struct hs_aside *a
 
 	memset(aside, 0, sizeof *aside);
 	if (strlen(name) >= HS_SEALED_NAME || strlen(name) <= (size_t)(p - name) ||
-	    sscanf(p, "-%" SCNu64 "-%" SCNu64 "-%" SCNd64, &aside->number, &aside->keep,
-	           &aside->sealed_ms) != 3)
+	    sscanf(p, "-%" SCNu64 "-%" SCNu64 "-%" SCNd64, &aside->number, &aside->keep, &aside->sealed_ms) != 3)
 		return false;
 	hs_recovery_name(stream, aside, again); /* the one spelling, or it is not ours */
 	return strcmp(name, again) == 0 && aside->number > 0;
@@ -55,8 +53,7 @@ static bool look_at_sealed(void *context, const char *name)
 		if (sealed.sealed_ms > l->found->sealed_ms)
 			l->found->sealed_ms = sealed.sealed_ms;
 		/* the stamp, too: somebody else may have put a segment of this number there */
-		if (sealed.number == l->found->aside.number &&
-		    sealed.sealed_ms == l->found->aside.sealed_ms)
+		if (sealed.number == l->found->aside.number && sealed.sealed_ms == l->found->aside.sealed_ms)
 			l->found->aside.sealed = true;
 	}
 	return true;
@@ -69,8 +66,7 @@ static bool look_at_aside(void *context, const char *name)
 	return !parse_aside(l->stream, name, &l->found->aside);
 }
 
-enum hs_result hs_recovery_look(const struct hs_spool_dir *dir, const char *stream,
-                               struct hs_found *found)
+enum hs_result hs_recovery_look(const struct hs_spool_dir *dir, const char *stream, struct hs_found *found)
 {
 	struct look l = { stream, found };
 	char copy[HS_SEALED_NAME];
@@ -84,10 +80,8 @@ enum hs_result hs_recovery_look(const struct hs_spool_dir *dir, const char *stre
 	if (found->aside.number != 0 && found->aside.keep == 0)
 		found->aside.sealed = false;
 	/* twice: see hs_sealed_list */
-	return hs_io_list(dir->fd, look_at_sealed, &l) < 0 ||
-	               hs_io_list(dir->fd, look_at_sealed, &l) < 0
-	           ? HS_E_IO
-	           : HS_OK;
+	return hs_io_list(dir->fd, look_at_sealed, &l) < 0 || hs_io_list(dir->fd, look_at_sealed, &l) < 0 ? HS_E_IO
+	                                                                                                  : HS_OK;
 }
 
 /* --- copying ---------------------------------------------------------------- */
@@ -170,7 +164,7 @@ static void keep_torn(const struct hs_spool_dir *dir, const struct hs_buf *torn)
 
 /* Seals what is to be kept of the segment; what is not goes to .hookspool/torn. */
 static enum hs_result copy_opened(const struct hs_spool_dir *dir, const struct hs_aside *aside,
-				  struct hs_line_reader *lines, struct hs_file_replace *f, struct copy *c)
+                                  struct hs_line_reader *lines, struct hs_file_replace *f, struct copy *c)
 {
 	enum hs_result r = copy_lines(c, lines);
 
@@ -181,20 +175,20 @@ static enum hs_result copy_opened(const struct hs_spool_dir *dir, const struct h
 	if (r != HS_OK)
 		return r;
 	if (c->written > 0)
-		hs_log(HS_LOG_WARN, "a segment was set aside; %" PRIu64 " bytes of whole lines are in %s",
-		       c->written, f->name);
+		hs_log(HS_LOG_WARN, "a segment was set aside; %" PRIu64 " bytes of whole lines are in %s", c->written,
+		       f->name);
 	collect_rest(c, lines, aside);
 	keep_torn(dir, &c->torn);
 	return HS_OK;
 }
 
-static enum hs_result copy_aside(const struct hs_spool_dir *dir, const char *stream,
-                                 const struct hs_aside *aside, int from, bool *sealed)
+static enum hs_result copy_aside(const struct hs_spool_dir *dir, const char *stream, const struct hs_aside *aside,
+                                 int from, bool *sealed)
 {
 	struct hs_sealed to = { .number = aside->number, .sealed_ms = aside->sealed_ms };
 	char name[HS_SEALED_NAME], temporary[HS_SEALED_NAME];
 	struct hs_file_replace f = { dir->fd, name, dir->run_dir, temporary, (mode_t)dir->settings->spool_mode,
-				     false, -1 };
+		                     false,   -1 };
 	struct hs_line_reader lines = { 0 };
 	struct copy c = { 0 };
 	enum hs_result r;
@@ -215,8 +209,8 @@ static enum hs_result copy_aside(const struct hs_spool_dir *dir, const char *str
 	return r;
 }
 
-enum hs_result hs_recovery_finish(const struct hs_spool_dir *dir, const char *stream,
-                                 const struct hs_aside *aside, bool *sealed)
+enum hs_result hs_recovery_finish(const struct hs_spool_dir *dir, const char *stream, const struct hs_aside *aside,
+                                  bool *sealed)
 {
 	char name[HS_SEALED_NAME];
 	enum hs_result r = HS_OK;

@@ -19,12 +19,10 @@ struct hs_found {
 };
 
 /* HS_OK or HS_E_IO. Leftovers of interrupted copies are removed. */
-enum hs_result hs_recovery_look(const struct hs_spool_dir *dir, const char *stream,
-                               struct hs_found *found);
+enum hs_result hs_recovery_look(const struct hs_spool_dir *dir, const char *stream, struct hs_found *found);
 
 /* The name of an aside file. */
-void hs_recovery_name(const char *stream, const struct hs_aside *aside,
-                     char out[static HS_SEALED_NAME]);
+void hs_recovery_name(const char *stream, const struct hs_aside *aside, char out[static HS_SEALED_NAME]);
 
 /*
  * Copies the whole lines among the first `keep` bytes of the aside file to a new sealed
@@ -33,8 +31,8 @@ void hs_recovery_name(const char *stream, const struct hs_aside *aside,
  * whole line is left in .hookspool/torn, the last such text only. *sealed tells whether
  * the number is used up. HS_OK, HS_E_IO, HS_E_FULL or HS_E_MEMORY.
  */
-enum hs_result hs_recovery_finish(const struct hs_spool_dir *dir, const char *stream,
-                                 const struct hs_aside *aside, bool *sealed);
+enum hs_result hs_recovery_finish(const struct hs_spool_dir *dir, const char *stream, const struct hs_aside *aside,
+                                  bool *sealed);
 
 /*
  * How many bytes from `from` to `to` are whole lines that are JSON objects, up to the

@@ -11,9 +11,9 @@ struct hs_rejection {
 	struct hs_slice spooled_at;
 	int status;
 	struct hs_slice message;
-	struct hs_slice tenant;      /* n == 0: none */
-	struct hs_slice remote_addr; /* n == 0: unknown */
-	struct hs_slice body;        /* raw text of the event, or of the whole body */
+	struct hs_slice tenant;             /* n == 0: none */
+	struct hs_slice remote_addr;        /* n == 0: unknown */
+	struct hs_slice body;               /* raw text of the event, or of the whole body */
 	const struct hs_settings *settings; /* the limits; NULL: none */
 };
 

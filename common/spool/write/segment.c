@@ -20,12 +20,12 @@
 enum {
 	RESERVE_BYTES = 1 << 20, /* blocks taken ahead of the writes */
 	INODES_MIN = 16,         /* below this many free inodes the disk counts as full */
-	ROOM_BYTES = 256 << 20, /* so much free beyond min_free is much */
+	ROOM_BYTES = 256 << 20,  /* so much free beyond min_free is much */
 	ROOM_INODES = 4096,
 	ROOM_MS = 20,
-	ATTEMPTS = 8,            /* to bring the open segment into order */
+	ATTEMPTS = 8, /* to bring the open segment into order */
 	GAP_POLL_MS = 5,
-	LOCK_LOOK_MS = 250,      /* so often those who wait for a lock see whether it is still one */
+	LOCK_LOOK_MS = 250, /* so often those who wait for a lock see whether it is still one */
 };
 
 struct hs_file {
@@ -107,8 +107,7 @@ enum hs_result hs_segment_lock(struct hs_segment *s, int64_t deadline_ms)
 	if (HS_DEFECT == HS_DEFECT_NO_LOCK)
 		return HS_OK;
 	r = hs_shared_state_try_lock(&s->stream->append, &died);
-	while (r == HS_E_TIMEOUT && hs_stream_is_intact(s->stream) &&
-	       (now = hs_io_now_monotonic()) < deadline_ms) {
+	while (r == HS_E_TIMEOUT && hs_stream_is_intact(s->stream) && (now = hs_io_now_monotonic()) < deadline_ms) {
 		int64_t soon = now + LOCK_LOOK_MS;
 
 		r = hs_shared_state_lock(&s->stream->append, soon < deadline_ms ? soon : deadline_ms, &died);
@@ -440,8 +439,8 @@ static enum hs_result reopen(struct hs_segment *s, bool *ours, uint64_t *size)
 /* GNU tail -F loses lines when rotations come back to back. */
 static bool is_too_soon(const struct hs_segment *s)
 {
-	return s->stream->rotated_ms != 0 && hs_io_now_monotonic() - s->stream->rotated_ms <
-	                                         s->dir->settings->rotate_min_gap;
+	return s->stream->rotated_ms != 0 &&
+	       hs_io_now_monotonic() - s->stream->rotated_ms < s->dir->settings->rotate_min_gap;
 }
 
 uint64_t hs_segment_most(const struct hs_segment *s)
@@ -718,8 +717,7 @@ void hs_segment_end(struct hs_segment *s)
 	hs_segment_unlock(s);
 }
 
-enum hs_result hs_segment_write(struct hs_segment *s, struct hs_slice lines,
-                                struct hs_unsynced *pending)
+enum hs_result hs_segment_write(struct hs_segment *s, struct hs_slice lines, struct hs_unsynced *pending)
 {
 	struct hs_stream *f = s->stream;
 	uint64_t at = s->end;
@@ -764,12 +762,10 @@ enum hs_result hs_segment_sync(struct hs_segment *s, int64_t deadline_ms)
 void hs_segment_join(struct hs_segment *s, struct hs_unsynced *pending)
 {
 	pending->file = use_file(s->file);
-	hs_commit_note(s->stream, s->file->fd, s->file->blind, atomic_load(&s->stream->written),
-	               &pending->ticket);
+	hs_commit_note(s->stream, s->file->fd, s->file->blind, atomic_load(&s->stream->written), &pending->ticket);
 }
 
-enum hs_result hs_segment_wait(struct hs_segment *s, struct hs_unsynced *pending,
-                               int64_t deadline_ms)
+enum hs_result hs_segment_wait(struct hs_segment *s, struct hs_unsynced *pending, int64_t deadline_ms)
 {
 	enum hs_result r = hs_commit_wait(s->stream, &pending->ticket, deadline_ms);
 

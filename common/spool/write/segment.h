@@ -66,12 +66,10 @@ struct hs_unsynced {
  * Under the lock, after prepare: appends whole lines. HS_OK fills *pending, which must go
  * to hs_segment_wait. At HS_E_FULL, HS_E_IO or HS_E_SPOOL_STATE the file is as it was.
  */
-enum hs_result hs_segment_write(struct hs_segment *s, struct hs_slice lines,
-                                struct hs_unsynced *pending);
+enum hs_result hs_segment_write(struct hs_segment *s, struct hs_slice lines, struct hs_unsynced *pending);
 
 /* Without the lock: until the lines are on stable storage. Results of hs_commit_wait. */
-enum hs_result hs_segment_wait(struct hs_segment *s, struct hs_unsynced *pending,
-                               int64_t deadline_ms);
+enum hs_result hs_segment_wait(struct hs_segment *s, struct hs_unsynced *pending, int64_t deadline_ms);
 
 /* Drops a pending write that nobody waits for (durability = none). */
 void hs_segment_forget(struct hs_unsynced *pending);

@@ -21,7 +21,7 @@
 #include <stdint.h>
 
 enum {
-	HS_WRITE_BATCHER_MOST = 64, /* members of one cycle */
+	HS_WRITE_BATCHER_MOST = 64,  /* members of one cycle */
 	HS_WRITE_BATCHER_CROWD = 16, /* so many members are much */
 	HS_WRITE_BATCHER_PACE_US = 1000,
 };
