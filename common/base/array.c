@@ -10,15 +10,15 @@ enum { FIRST = 64 /* elements */ };
 bool hs_array_grow(void *list, size_t *cap, size_t size)
 {
 	size_t larger = *cap == 0 ? FIRST : *cap * 2;
-	void *p;
+	void *p, *grown;
 
 	if (larger < *cap || larger > SIZE_MAX / size)
 		return false;
 	memcpy(&p, list, sizeof p);
-	p = realloc(p, larger * size);
-	if (p == NULL)
+	grown = realloc(p, larger * size);
+	if (grown == NULL)
 		return false;
-	memcpy(list, &p, sizeof p);
+	memcpy(list, &grown, sizeof grown);
 	*cap = larger;
 	return true;
 }

@@ -71,7 +71,7 @@ void hs_seen_ids_close(struct hs_seen_ids *s)
 		mdb_txn_abort(s->txn);
 	if (s->env != NULL)
 		mdb_env_close(s->env);
-	*s = (struct hs_seen_ids){ NULL };
+	*s = (struct hs_seen_ids){ .env = NULL };
 }
 
 enum hs_result hs_seen_ids_note(struct hs_seen_ids *s, const struct hs_dedup_key *id, uint32_t spooled_s,
