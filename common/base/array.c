@@ -20,5 +20,6 @@ bool hs_array_grow(void *list, size_t *cap, size_t size)
 		return false;
 	memcpy(list, &grown, sizeof grown);
 	*cap = larger;
+	/* cppcheck-suppress memleak ; the caller's pointer holds it now */
 	return true;
 }
