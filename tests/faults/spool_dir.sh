@@ -78,7 +78,8 @@ one 2
 printf '\377' | dd of="$SPOOL_DIR/.hookspool/run/state" bs=1 seek=8 conv=notrunc 2>/dev/null
 cp -a "$SPOOL_DIR" "$T/before"
 refuses 'from a newer version' 'version'
-check 'from a newer version: nothing is touched' diff -r "$T/before" "$SPOOL_DIR"
+# metrics has a version of its own, and counts the 503
+check 'from a newer version: nothing is touched' diff -r -x metrics "$T/before" "$SPOOL_DIR"
 printf '\2' | dd of="$SPOOL_DIR/.hookspool/run/state" bs=1 seek=8 conv=notrunc 2>/dev/null
 returns 'from a newer version'
 
