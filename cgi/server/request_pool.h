@@ -21,12 +21,12 @@ struct hs_request_slot {
 	struct hs_request_slot *next;
 };
 
-/* So many for these threads that descriptors do not run out while all wait for the disk. */
+/* The number of slots for these threads: few enough that descriptors suffice while all wait for the disk. */
 int hs_request_pool_wanted(int threads);
 
 /* NULL: out of memory. */
 struct hs_request_pool *hs_request_pool_new(int n);
-void hs_request_pool_free(struct hs_request_pool *s); /* NULL is fine; nobody may sit any more */
+void hs_request_pool_free(struct hs_request_pool *s); /* NULL is fine; every slot must be free */
 
 /* Waits until one is free. */
 struct hs_request_slot *hs_request_pool_take(struct hs_request_pool *s);

@@ -32,10 +32,10 @@ enum hs_result hs_file_replace_begin(struct hs_file_replace *f);
  */
 enum hs_result hs_file_replace_end(struct hs_file_replace *f, enum hs_result written);
 
-/* The same for a temporary file that is synced already. */
+/* Like hs_file_replace_end, for a temporary file that is synced already. */
 enum hs_result hs_file_replace_publish(struct hs_file_replace *f, enum hs_result written);
 
-/* The same, but a file that exists stays: *made is false if there is one, and HS_OK. */
+/* Like hs_file_replace_end, but a file that exists stays: *made is false if there is one, and HS_OK. */
 enum hs_result hs_file_replace_first(struct hs_file_replace *f, enum hs_result written, bool *made);
 
 /* Closes and removes the temporary file, if there is one. */

@@ -47,7 +47,7 @@ int hs_io_close(int fd);
 
 int hs_io_stat(int at, const char *name, struct stat *st);
 int hs_io_fstat(int fd, struct stat *st);
-/* The same for another program's file: follows symbolic links. */
+/* Like hs_io_stat for another program's file: follows symbolic links. */
 int hs_io_stat_outside(const char *path, struct stat *st);
 /* The running program's own file: its path with a NUL, and its status. */
 int hs_io_own_path(char *path, size_t n);
@@ -95,7 +95,7 @@ int hs_io_lock(int fd, int operation);
  * reading and before acting on what was read.
  */
 void *hs_io_map(int fd, size_t n);
-/* The same for a file that is open to read only: a write to the mapping kills the process. */
+/* Maps a file that is open to read only: a write to the mapping kills the process. */
 const void *hs_io_map_read(int fd, size_t n);
 void hs_io_unmap(void *p, size_t n);
 /* Makes it zeros without a SIGBUS; the memory is kept until the process ends. */
