@@ -137,6 +137,13 @@ static int passes(void *context, struct hs_slice line, struct hs_choice *choice)
 	return hs_filter_passes(&o->filter, line);
 }
 
+static bool may_pass(void *context, struct hs_summary_reader *summary)
+{
+	const struct options *o = context;
+
+	return hs_filter_may_pass(&o->filter, summary);
+}
+
 static int is_theirs(void *context, struct hs_slice line, struct hs_choice *choice)
 {
 	struct options *o = context;
@@ -161,6 +168,7 @@ static int show_events(struct options *o, const char *command)
 		                           .choose = o->aliases                       ? is_theirs
 		                                     : hs_filter_is_empty(&o->filter) ? NULL
 		                                                                      : passes,
+		                           .may_match = o->aliases || hs_filter_is_empty(&o->filter) ? NULL : may_pass,
 		                           .context = o,
 		                           .follow = o->follow,
 		                           .catch_signals = o->cursor != NULL,

@@ -124,6 +124,13 @@ static int choose(void *context, struct hs_slice line, struct hs_choice *choice)
 	return rule >= 0;
 }
 
+static bool may_match(void *context, struct hs_summary_reader *summary)
+{
+	const struct options *o = context;
+
+	return hs_routing_rules_may_find(&o->rules, summary);
+}
+
 static void sum_up(const struct hs_pump *pump)
 {
 	struct hs_pump_counts c = hs_pump_counts(pump);
@@ -146,6 +153,7 @@ static int run(struct options *o, const char *command)
 		                           .cursor = o->cursor,
 		                           .from = o->from,
 		                           .choose = choose,
+		                           .may_match = may_match,
 		                           .context = o,
 		                           .follow = !o->once,
 		                           .letters = o->failed,

@@ -1,6 +1,7 @@
 /* hookspool stats: counts what is in the spool. */
 #include "base/io.h"
 #include "base/timestamp.h"
+#include "event/top_counts.h"
 #include "spool/admin/dead_letters.h"
 #include "spool/write/rejected.h"
 #include "tools/command.h"
@@ -12,7 +13,6 @@
 #include "tools/report/progress.h"
 #include "tools/report/rejected_reader.h"
 #include "tools/report/terminal.h"
-#include "tools/report/top_counts.h"
 #include "tools/sink/event_source.h"
 #include "tools/sink/routing_rules.h"
 

@@ -216,6 +216,13 @@ static bool is_id(const struct hs_record_field *leaf)
 	       (leaf->is_string || leaf->value.p[0] == '-' || (leaf->value.p[0] >= '0' && leaf->value.p[0] <= '9'));
 }
 
+enum hs_result hs_dedup_key_of_field(struct hs_dedup_key_maker *i, const struct hs_record_field *message_id,
+                                     struct hs_slice tenant, bool *known, struct hs_dedup_key *id)
+{
+	*known = is_id(message_id);
+	return *known ? of_id(i, message_id->value, message_id->value_escaped, tenant, id) : HS_OK;
+}
+
 enum hs_result hs_dedup_key_of_record(struct hs_dedup_key_maker *i, struct hs_slice line, bool *known,
                                       struct hs_dedup_key *id, int64_t *spooled_ms)
 {

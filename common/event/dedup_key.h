@@ -55,6 +55,14 @@ enum hs_result hs_dedup_key_of_event(struct hs_dedup_key_maker *i, const struct 
                                      const struct hs_made_id *made, struct hs_slice tenant, struct hs_dedup_key *id);
 
 /*
+ * The key of a record with this message_id. *known is false if that is no id: absent (name.p is NULL),
+ * null, true, false or "". HS_OK or HS_E_MEMORY.
+ */
+struct hs_record_field;
+enum hs_result hs_dedup_key_of_field(struct hs_dedup_key_maker *i, const struct hs_record_field *message_id,
+                                     struct hs_slice tenant, bool *known, struct hs_dedup_key *id);
+
+/*
  * The key of a record that hookspool wrote and that is known to be complete; reads only the start
  * of the line. Also the time of spooling (0: unreadable). *known is false if the line has no id
  * and so is no record. HS_OK or HS_E_MEMORY.

@@ -11,6 +11,7 @@ common/spool/file
 common/spool/shared
 common/spool/position
 common/spool/write
+common/spool/summary
 common/spool/read
 common/spool/dedup
 common/spool/admin

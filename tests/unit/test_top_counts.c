@@ -1,6 +1,6 @@
 /* top_counts: counts by name, decoded, for so many names and no more. */
+#include "event/top_counts.h"
 #include "tests/lib/cases.h"
-#include "tools/report/top_counts.h"
 
 #include <stdio.h>
 

@@ -11,7 +11,7 @@
 #ifndef HS_BAR_TABLE_H
 #define HS_BAR_TABLE_H
 
-#include "tools/report/top_counts.h"
+#include "event/top_counts.h"
 
 struct hs_bar_table {
 	unsigned columns; /* of the terminal; 0: not a terminal, so no bars and names in full */

@@ -144,3 +144,47 @@ bool hs_filter_passes(struct hs_filter *f, struct hs_slice line)
 	}
 	return missing == 0;
 }
+
+/* --- summaries ------------------------------------------------------------------------ */
+
+static bool may_be_in_time(const struct hs_filter *f, const struct hs_summary *s)
+{
+	return s->timed > 0 && (!f->since_given || s->last_time >= f->since_ms) &&
+	       (!f->until_given || s->first_time < f->until_ms);
+}
+
+static bool may_have_name(const struct hs_filter *f, enum hs_filter_by by, struct hs_summary_reader *summary,
+                          enum hs_summary_kind kind)
+{
+	for (unsigned i = 0; i < f->by[by].count; i++)
+		if (hs_summary_may_have(summary, kind, f->by[by].value[i]))
+			return true;
+	return false;
+}
+
+static bool may_have_user(const struct hs_filter *f, struct hs_summary_reader *summary)
+{
+	struct hs_slice part = hs_summary_read(summary, HS_SUMMARY_BLOOM);
+
+	if (part.p == NULL)
+		return true;
+	for (unsigned i = 0; i < f->by[HS_BY_USER].count; i++)
+		if (hs_summary_bloom_may_have(part, hs_summary_hash(f->by[HS_BY_USER].value[i])))
+			return true;
+	return false;
+}
+
+bool hs_filter_may_pass(const struct hs_filter *f, struct hs_summary_reader *summary)
+{
+	static const enum hs_summary_kind kinds[] = {
+		[HS_BY_TYPE] = HS_SUMMARY_TYPES, [HS_BY_EVENT] = HS_SUMMARY_EVENTS, [HS_BY_TENANT] = HS_SUMMARY_TENANTS
+	};
+
+	if ((f->asked & TIME) != 0 && !may_be_in_time(f, &summary->head))
+		return false;
+	for (enum hs_filter_by by = 0; by < HS_BYS; by++)
+		if ((f->asked & 1u << by) != 0 &&
+		    !(by == HS_BY_USER ? may_have_user(f, summary) : may_have_name(f, by, summary, kinds[by])))
+			return false;
+	return true;
+}

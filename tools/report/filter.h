@@ -6,6 +6,7 @@
 #define HS_FILTER_H
 
 #include "event/record_fields.h"
+#include "spool/summary/summary_file.h"
 
 #include <stdint.h>
 
@@ -47,6 +48,8 @@ enum { HS_FILTER_OPTION = 0x200, HS_FILTER_SINCE = HS_FILTER_OPTION + HS_BYS, HS
 bool hs_filter_option(struct hs_filter *f, const char *command, int option, const char *argument);
 
 bool hs_filter_passes(struct hs_filter *f, struct hs_slice line);
+/* False only if no line of the summary's segment passes; the summary is of the events, and `odd` is 0. */
+bool hs_filter_may_pass(const struct hs_filter *f, struct hs_summary_reader *summary);
 bool hs_filter_is_empty(const struct hs_filter *f);              /* true: everything passes */
 void hs_filter_clear(struct hs_filter *f, enum hs_filter_by by); /* forgets these values */
 void hs_filter_free(struct hs_filter *f);

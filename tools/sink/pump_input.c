@@ -137,6 +137,7 @@ int hs_pump_input_begin(struct hs_pump_input *in, const struct hs_sink_start *st
 
 	if (o->letters)
 		return 0;
+	hs_reader_choose(in->source.reader, o->may_match, o->context);
 	result = find_start(in, start, last);
 	if (result != HS_OK)
 		return result_code(in, result);
@@ -166,6 +167,11 @@ int hs_pump_input_no_line(struct hs_pump_input *in, enum hs_read what)
 	in->at_end = what == HS_READ_END;
 	if (in->at_end)
 		return 0;
+	if (what == HS_READ_SKIPPED) {
+		in->passed += hs_reader_skipped(in->source.reader);
+		in->read = hs_reader_position(in->source.reader);
+		return 0;
+	}
 	hs_progress_clear(&in->progress);
 	return hs_event_source_trouble(&in->source, what);
 }
@@ -189,9 +195,9 @@ static bool read_event(struct hs_pump_input *in, struct hs_pump_record *record, 
 {
 	int wanted;
 
-	record->before = in->read;
 	if (!hs_pump_input_line(in, &record->line, code))
 		return false;
+	record->before = in->read;
 	wanted = choose(in, record->line, &record->choice);
 	if (wanted < 0) {
 		*code = EX_OSERR;

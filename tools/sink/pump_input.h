@@ -24,6 +24,8 @@ struct hs_pump_options {
 	 * out of memory. The key must be set in any case.
 	 */
 	int (*choose)(void *context, struct hs_slice line, struct hs_choice *choice);
+	/* NULL: all segments may have a record that is wanted. As for hs_reader_choose. */
+	bool (*may_match)(void *context, struct hs_summary_reader *summary);
 	void *context;
 
 	bool follow;  /* go on after the present end */
@@ -63,12 +65,15 @@ int hs_pump_input_begin(struct hs_pump_input *in, const struct hs_sink_start *st
 /* Returns the code. */
 int hs_pump_input_close(struct hs_pump_input *in, int code);
 
-/* For what is no line: a gap, of which it tells, the end (at_end), or an error. 0 or an exit code. */
+/*
+ * For what is no line: a gap, of which it tells, a segment that was passed over, the end (at_end), or an
+ * error. 0 or an exit code.
+ */
 int hs_pump_input_no_line(struct hs_pump_input *in, enum hs_read what);
 
 /*
- * The next line of the events, valid until the next call. False: there is none for now (at_end),
- * or *code is an exit code, after a message.
+ * The next line of the events, valid until the next call. False: there is none for now (at_end), a
+ * segment was passed over, so that the end of the run may have come, or *code is an exit code, after a message.
  */
 static inline bool hs_pump_input_line(struct hs_pump_input *in, struct hs_slice *line, int *code)
 {
@@ -76,7 +81,7 @@ static inline bool hs_pump_input_line(struct hs_pump_input *in, struct hs_slice 
 
 	while ((what = hs_reader_next(in->source.reader, line)) != HS_READ_LINE) {
 		*code = hs_pump_input_no_line(in, what);
-		if (*code != 0 || in->at_end)
+		if (*code != 0 || in->at_end || what == HS_READ_SKIPPED)
 			return false;
 	}
 	in->bytes += line->n + 1;

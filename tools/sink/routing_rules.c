@@ -104,3 +104,11 @@ int hs_routing_rules_find(struct hs_routing_rules *r, const struct hs_record_hea
 	}
 	return best;
 }
+
+bool hs_routing_rules_may_find(const struct hs_routing_rules *r, struct hs_summary_reader *summary)
+{
+	for (unsigned i = 0; i < r->count; i++)
+		if (r->rule[i].type.p == NULL || hs_summary_may_have(summary, HS_SUMMARY_TYPES, r->rule[i].type))
+			return true;
+	return false;
+}

@@ -7,6 +7,7 @@
 #ifndef HS_ROUTING_RULES_H
 #define HS_ROUTING_RULES_H
 
+#include "spool/summary/summary_file.h"
 #include "tools/report/record_head.h"
 
 enum { HS_ROUTING_RULES_MAX = 64 };
@@ -31,5 +32,8 @@ void hs_routing_rules_free(struct hs_routing_rules *r);
 
 /* The index of the rule for a record; -1: there is none. */
 int hs_routing_rules_find(struct hs_routing_rules *r, const struct hs_record_head *m);
+
+/* False only if there is no rule for any record of the summary's segment, whose `odd` is 0. */
+bool hs_routing_rules_may_find(const struct hs_routing_rules *r, struct hs_summary_reader *summary);
 
 #endif

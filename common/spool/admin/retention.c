@@ -8,6 +8,7 @@
 #include "spool/position/cursor.h"
 #include "spool/position/rewrite_copy.h"
 #include "spool/shared/clock.h"
+#include "spool/summary/summary_file.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -41,8 +42,9 @@ static bool must_stop(const struct work *w)
 
 /* --- compressing ------------------------------------------------------------ */
 
-/* Copies the segment into a .gz. *whole is false if it was asked to stop. */
-static enum hs_result compress_into(const struct work *w, int from, struct hs_file_writer *to, bool *whole)
+/* Copies the segment into a .gz, and its lines into the summary. *whole is false if it was asked to stop. */
+static enum hs_result compress_into(const struct work *w, int from, struct hs_file_writer *to,
+                                    struct hs_summary_builder *summary, bool *whole)
 {
 	char *chunk = malloc(CHUNK);
 	enum hs_result r = chunk != NULL ? HS_OK : HS_E_MEMORY;
@@ -53,6 +55,8 @@ static enum hs_result compress_into(const struct work *w, int from, struct hs_fi
 		got = hs_io_read_at(from, chunk, CHUNK, at);
 		at += got > 0 ? (uint64_t)got : 0;
 		r = got < 0 ? HS_E_IO : hs_file_writer_put(to, hs_slice(chunk, (size_t)got));
+		if (r == HS_OK)
+			hs_summary_builder_text(summary, hs_slice(chunk, (size_t)got));
 	}
 	*whole = r == HS_OK && got == 0;
 	if (*whole)
@@ -88,33 +92,57 @@ static enum hs_result replace(const struct work *w, struct hs_rewrite_copy *copy
 	return r;
 }
 
-static enum hs_result compress_file(const struct work *w, int from, const char *plain, const char *gz)
+/*
+ * Writes the summary, which fits the plain file and the .gz that is about to take its place. A
+ * summary that cannot be written costs time and no data: maintenance tries again.
+ */
+static void write_summary(const struct work *w, struct hs_summary_builder *summary, int plain, int gz)
 {
+	struct stat of_plain, of_gz;
+	enum hs_result r = HS_E_IO;
+
+	if (hs_io_fstat(plain, &of_plain) == 0 && hs_io_fstat(gz, &of_gz) == 0)
+		r = hs_summary_write(w->dir, summary, &of_gz, true, &of_plain, HS_SUMMARY_BY_MAINTENANCE);
+	if (r != HS_OK)
+		hs_log_result(r, "maintain: write a summary");
+}
+
+static enum hs_result compress_file(const struct work *w, int from, const char *stream, const struct hs_sealed *sealed)
+{
+	struct hs_sealed compressed = *sealed;
+	char plain[HS_SEALED_NAME], gz[HS_SEALED_NAME];
+	struct hs_summary_builder *summary =
+	    hs_summary_builder_new(w->dir->history.id, strcmp(stream, "events") != 0, sealed->number);
 	struct hs_rewrite_copy copy;
 	bool whole = false;
 	enum hs_result r = hs_rewrite_copy_begin(&copy, w->dir, COPY, w->form);
 
+	compressed.gzip = true;
+	hs_sealed_print(stream, sealed, plain);
+	hs_sealed_print(stream, &compressed, gz);
 	if (r == HS_OK)
-		r = compress_into(w, from, &copy.writer, &whole);
-	if (r == HS_OK && whole)
+		r = compress_into(w, from, &copy.writer, summary, &whole);
+	if (r == HS_OK && whole) {
+		write_summary(w, summary, from, copy.file.fd);
 		r = replace(w, &copy, from, plain, gz, &whole);
+		if (!whole) /* it was edited: the summary may name what is gone by now */
+			hs_summary_remove(w->dir, strcmp(stream, "events") != 0, sealed->number);
+	}
 	w->done->compressed += r == HS_OK && whole;
 	hs_rewrite_copy_drop(&copy);
+	hs_summary_builder_free(summary);
 	return r;
 }
 
 static enum hs_result compress_one(const struct work *w, const char *stream, const struct hs_sealed *sealed)
 {
-	struct hs_sealed compressed = *sealed;
-	char plain[HS_SEALED_NAME], gz[HS_SEALED_NAME];
+	char plain[HS_SEALED_NAME];
 	struct hs_space space;
 	struct stat st;
 	enum hs_result r;
 	int fd;
 
-	compressed.gzip = true;
 	hs_sealed_print(stream, sealed, plain);
-	hs_sealed_print(stream, &compressed, gz);
 	fd = hs_io_open_read(w->dir->fd, plain);
 	if (fd < 0)
 		return errno == ENOENT ? HS_OK : HS_E_IO;
@@ -123,7 +151,7 @@ static enum hs_result compress_one(const struct work *w, const char *stream, con
 	else if (space.bytes < (uint64_t)st.st_size + (uint64_t)w->dir->settings->min_free)
 		r = HS_OK; /* the room is needed for events; the next time, perhaps */
 	else
-		r = compress_file(w, fd, plain, gz);
+		r = compress_file(w, fd, stream, sealed);
 	hs_io_close(fd);
 	return r;
 }
@@ -286,6 +314,16 @@ static enum hs_result cap_rejected(const struct work *w, uint64_t most)
 	return r;
 }
 
+static enum hs_result make_summaries(const struct work *w, int stream)
+{
+	struct hs_summary_maker m = { w->dir, w->stop, w->context, 0 };
+	enum hs_result r =
+	    hs_summary_make_missing(&m, stream == HS_REJECTED, w->dir->state->state->stream[stream].number);
+
+	w->done->summaries += m.made;
+	return r;
+}
+
 static enum hs_result maintain_stream(struct work *w, int stream)
 {
 	const struct hs_settings *s = w->dir->settings;
@@ -306,6 +344,8 @@ static enum hs_result maintain_stream(struct work *w, int stream)
 		r = hs_rewrite_log_trim(w->rewrites, EDITS_MOST);
 	if (stream == HS_EVENTS && s->compress == HS_COMPRESS_GZIP && !must_stop(w))
 		note_failure(&r, compress_all(w, name, w->dir->state->state->stream[stream].number));
+	if (!must_stop(w))
+		note_failure(&r, make_summaries(w, stream));
 	return r;
 }
 

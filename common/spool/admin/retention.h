@@ -17,6 +17,7 @@
 
 struct hs_retention_counts {
 	uint64_t compressed, deleted; /* segments */
+	uint64_t summaries;           /* made for segments that had none */
 	uint64_t letters;             /* dead letters that were taken out of failed.jsonl */
 	bool busy;                    /* another process is at it: nothing was done */
 };

@@ -47,6 +47,11 @@ static uint32_t get(const unsigned char *p)
 	return value;
 }
 
+uint32_t hs_crc32(uint32_t crc, struct hs_slice bytes)
+{
+	return libdeflate_crc32(crc, bytes.p, bytes.n);
+}
+
 bool hs_gzip_head(struct hs_slice head, uint32_t *member, uint32_t *plain)
 {
 	const unsigned char *p = (const unsigned char *)head.p;
@@ -71,7 +76,7 @@ static size_t compress(struct hs_gzip *g, struct hs_slice plain)
 	memcpy(g->out, start, sizeof start);
 	put(g->out + MEMBER_AT, HS_GZIP_HEAD + n + TAIL);
 	put(g->out + PLAIN_AT, plain.n);
-	put(tail, libdeflate_crc32(0, plain.p, plain.n));
+	put(tail, hs_crc32(0, plain));
 	put(tail + 4, plain.n);
 	return HS_GZIP_HEAD + n + TAIL;
 }

@@ -46,6 +46,9 @@ void hs_gzip_free(struct hs_gzip *g); /* NULL is fine */
  */
 struct hs_slice hs_gzip_member(struct hs_gzip *g, struct hs_slice plain);
 
+/* Goes on with a CRC-32, as a member has it of its text; it begins with 0. */
+uint32_t hs_crc32(uint32_t crc, struct hs_slice bytes);
+
 /* True if the bytes begin with a head as above; then its two sizes. */
 bool hs_gzip_head(struct hs_slice head, uint32_t *member, uint32_t *plain);
 

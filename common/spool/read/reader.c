@@ -32,7 +32,7 @@ enum hs_result hs_reader_open(const struct hs_settings *settings, struct hs_read
 	*reader = NULL;
 	if (r == NULL)
 		return HS_E_MEMORY;
-	r->fd = r->watch = -1;
+	r->fd = r->watch = r->summary.fd = -1;
 	result = hs_spool_dir_open_to_read(&r->opened, settings);
 	if (result == HS_OK) {
 		hs_segment_init(&r->events, &r->opened.dir, HS_EVENTS);
@@ -66,6 +66,7 @@ void hs_reader_close(struct hs_reader *r)
 		hs_io_close(r->watch);
 	free(r->list);
 	hs_line_reader_free(&r->lines);
+	hs_summary_close(&r->summary);
 	hs_digest_free(r->digest);
 	hs_rewrite_log_close(r->rewrites);
 	hs_segment_close(&r->events);
@@ -247,6 +248,31 @@ int hs_reader_open_at(struct hs_reader *r)
 	return (int)open_segment(r);
 }
 
+/* --- passing segments over -------------------------------------------------- */
+
+void hs_reader_choose(struct hs_reader *r, bool (*may_match)(void *context, struct hs_summary_reader *summary),
+                      void *context)
+{
+	r->may_match = may_match;
+	r->context = context;
+}
+
+uint64_t hs_reader_skipped(const struct hs_reader *r)
+{
+	return r->skipped;
+}
+
+bool hs_reader_may_skip(struct hs_reader *r)
+{
+	struct stat st;
+
+	if (r->may_match == NULL || r->kind != SEALED || r->at.offset > 0 || hs_io_fstat(r->fd, &st) < 0)
+		return false;
+	if (!hs_summary_open(&r->summary, &r->opened.dir, false, r->at.number, &st))
+		return false;
+	return r->summary.head.odd == 0 && !r->may_match(r->context, &r->summary);
+}
+
 /* --- reading -------------------------------------------------------------- */
 
 /* The segment is read to its end. */
@@ -254,6 +280,15 @@ static void step(struct hs_reader *r, uint64_t number)
 {
 	hs_reader_let_go(r);
 	r->at = (struct hs_position){ .number = number, .before = r->at.before };
+}
+
+/* Passes over the segment, whose summary is open. */
+static void skip(struct hs_reader *r)
+{
+	r->skipped = r->summary.head.lines;
+	if (r->digest != NULL && r->skipped > 0)
+		r->at.before = r->summary.head.last_line;
+	step(r, r->at.number + 1);
 }
 
 /* What to do at the end of what could be read of the open segment; false: nothing. */
@@ -341,6 +376,10 @@ enum hs_read hs_reader_next(struct hs_reader *r, struct hs_slice *line)
 
 			if (what != HS_READ_LINE)
 				return what;
+			if (hs_reader_may_skip(r)) {
+				skip(r);
+				return HS_READ_SKIPPED;
+			}
 		}
 		got = hs_line_reader_next(&r->lines, line);
 		if (got == 1) {

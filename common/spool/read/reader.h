@@ -20,6 +20,7 @@
 #define HS_READER_H
 
 #include "spool/position/rewrite_log.h"
+#include "spool/summary/summary_file.h"
 
 struct hs_reader;
 
@@ -55,12 +56,24 @@ enum hs_result hs_reader_fit(struct hs_reader *reader, struct hs_position positi
 /* Starts at the first event that was spooled at this time or later. HS_OK or as above. */
 enum hs_result hs_reader_since(struct hs_reader *reader, int64_t ms);
 
+/*
+ * From now on, at the start of a sealed segment that has a summary, the reader asks
+ * may_match(context, summary). If that is false, no line of the segment is wanted: hs_reader_next passes
+ * over it (HS_READ_SKIPPED), and so does hs_reader_last. Only summaries that vouch for every line are
+ * asked about (`odd` is 0).
+ */
+void hs_reader_choose(struct hs_reader *reader, bool (*may_match)(void *context, struct hs_summary_reader *summary),
+                      void *context);
+/* After HS_READ_SKIPPED: the lines that were passed over. */
+uint64_t hs_reader_skipped(const struct hs_reader *reader);
+
 enum hs_read {
-	HS_READ_LINE,   /* *line is the next line, without its '\n', until the next call */
-	HS_READ_END,    /* there is none at present */
-	HS_READ_GAP,    /* segments are gone: see hs_reader_gap. Reading goes on behind them */
-	HS_READ_AHEAD,  /* the position lies behind the end: it is of another spool */
-	HS_READ_FAILED, /* see hs_reader_result; the next call tries again. HS_E_SPOOL_DIR, while
+	HS_READ_LINE,    /* *line is the next line, without its '\n', until the next call */
+	HS_READ_END,     /* there is none at present */
+	HS_READ_SKIPPED, /* a segment was passed over, see hs_reader_choose: call again */
+	HS_READ_GAP,     /* segments are gone: see hs_reader_gap. Reading goes on behind them */
+	HS_READ_AHEAD,   /* the position lies behind the end: it is of another spool */
+	HS_READ_FAILED,  /* see hs_reader_result; the next call tries again. HS_E_SPOOL_DIR, while
 	                   following: the folder was moved, removed or replaced: open it anew */
 };
 

@@ -7,7 +7,8 @@
 #include <stdlib.h>
 
 enum {
-	WINDOW = 1 << 20, /* looked at first, of a segment's end, doubled … */
+	WINDOW = 1 << 20,      /* looked at first, of a segment's end; doubled … */
+	WINDOW_MOST = 1 << 26, /* … up to this */
 };
 
 struct last {
@@ -33,26 +34,48 @@ static enum hs_result collect(struct hs_reader *r, struct last *l)
 	return got < 0 ? hs_reader_why_failed(r) : HS_OK;
 }
 
-/*
- * Of a plain segment of which [0, end) counts: the end first, for that is nearly always
- * enough; twice as much of it each time.
- */
-static enum hs_result collect_plain(struct hs_reader *r, struct last *l, size_t want, uint64_t end)
+/* Counts what was found; once that is enough, the position is at the first of them. */
+static void settle(struct hs_reader *r, const struct last *l, size_t *want)
 {
+	if (l->found < *want) {
+		*want -= l->found;
+	} else {
+		r->at.offset = l->start[(l->found - *want) % l->n];
+		*want = 0;
+	}
+}
+
+/* Moves to the first line that begins at `from` or later. *first is where it begins, at most `end`. */
+static enum hs_result find_line(struct hs_reader *r, uint64_t from, uint64_t end, uint64_t *first)
+{
+	struct hs_slice line;
+
+	/* the newline before `from` may be the last byte of the window before */
+	hs_line_reader_start(&r->lines, r->fd, from > 0 ? from - 1 : 0, end);
+	if (from > 0 && hs_line_reader_next(&r->lines, &line) < 0)
+		return HS_E_IO;
+	*first = r->lines.at;
+	return HS_OK;
+}
+
+/*
+ * The wanted lines of a plain segment of which [0, end) counts, from its end on: each window lies
+ * before the one that was read last, so a byte is read once. The windows grow.
+ */
+static enum hs_result collect_plain(struct hs_reader *r, struct last *l, size_t *want, uint64_t end)
+{
+	uint64_t window = WINDOW, first = 0;
 	enum hs_result result = HS_OK;
-	uint64_t window = WINDOW, from = end;
 
-	while (result == HS_OK && from > 0) {
-		struct hs_slice line;
-
-		from = window < end ? end - window : 0;
-		hs_line_reader_start(&r->lines, r->fd, from, end);
-		if (from > 0 && hs_line_reader_next(&r->lines, &line) < 0) /* the rest of one */
-			return HS_E_IO;
-		result = collect(r, l);
-		if (l->found >= want)
-			break;
-		window *= 2;
+	while (result == HS_OK && *want > 0 && end > 0) {
+		result = find_line(r, window < end ? end - window : 0, end, &first);
+		if (result == HS_OK && first < end) {
+			result = collect(r, l);
+			settle(r, l, want);
+			end = first;
+		}
+		if (window < WINDOW_MOST || first >= end)
+			window *= 2; /* also for a line that is longer */
 	}
 	return result;
 }
@@ -62,19 +85,12 @@ static enum hs_result look_back(struct hs_reader *r, struct last *l, size_t *wan
 {
 	enum hs_result result;
 
-	if (r->lines.inflater != NULL)
-		result = collect(r, l);
-	else
-		result = collect_plain(r, l, *want, r->lines.end);
-	if (result != HS_OK)
-		return result;
-	if (l->found < *want) {
-		*want -= l->found;
-	} else {
-		r->at.offset = l->start[(l->found - *want) % l->n];
-		*want = 0;
-	}
-	return HS_OK;
+	if (r->lines.inflater == NULL)
+		return collect_plain(r, l, want, r->lines.end);
+	result = collect(r, l);
+	if (result == HS_OK)
+		settle(r, l, want);
+	return result;
 }
 
 /* The sealed segment before number `before`, the plain one if there are two. NULL: none. */
@@ -115,7 +131,7 @@ static enum hs_result walk_back(struct hs_reader *r, struct last *l, size_t want
 			result = hs_reader_list_again(r); /* it has another form by now, or is gone */
 			continue;
 		}
-		if (result == HS_OK)
+		if (result == HS_OK && !hs_reader_may_skip(r))
 			result = look_back(r, l, &want);
 		found = r->at;
 	}

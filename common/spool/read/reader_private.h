@@ -10,6 +10,7 @@
 #include "spool/file/line_reader.h"
 #include "spool/position/rewrite_log.h"
 #include "spool/shared/spool_dir.h"
+#include "spool/summary/summary_file.h"
 #include "spool/write/segment.h"
 
 enum kind { NOTHING, SEALED, OPEN };
@@ -34,6 +35,12 @@ struct hs_reader {
 	int fd;
 	uint64_t generation; /* of an open one */
 	struct hs_line_reader lines;
+
+	/* see hs_reader_choose */
+	bool (*may_match)(void *context, struct hs_summary_reader *summary);
+	void *context;
+	struct hs_summary_reader summary;
+	uint64_t skipped; /* lines of the segment that was passed over last */
 
 	struct hs_digest *digest; /* positions carry a hash of the line before; NULL: they do not */
 
@@ -71,6 +78,9 @@ enum hs_result hs_reader_list_again(struct hs_reader *r);
 const struct hs_sealed *hs_reader_find(const struct hs_reader *r, uint64_t number);
 /* Opens a sealed segment at the position. *there is false if it is gone. */
 enum hs_result hs_reader_open_sealed(struct hs_reader *r, const struct hs_sealed *sealed, bool *there);
+
+/* True if the sealed segment that is open, at its start, has a summary that says no line is wanted. */
+bool hs_reader_may_skip(struct hs_reader *r);
 
 /* Opens the segment of the position. An enum hs_read; HS_READ_LINE: there may be lines. */
 int hs_reader_open_at(struct hs_reader *r);

@@ -189,7 +189,7 @@ enum hs_result hs_reader_since(struct hs_reader *r, int64_t ms)
 	for (size_t i = 0; r->list != NULL && i < r->count && r->list[i].sealed_ms < ms; i++)
 		before.number = r->list[i].number + 1; /* all of it is older */
 	hs_reader_start(r, before);
-	while ((what = hs_reader_next(r, &line)) == HS_READ_LINE || what == HS_READ_GAP) {
+	while ((what = hs_reader_next(r, &line)) == HS_READ_LINE || what == HS_READ_GAP || what == HS_READ_SKIPPED) {
 		if (what == HS_READ_LINE && spooled_ms(line) >= ms)
 			break;
 		before = r->at;

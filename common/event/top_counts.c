@@ -1,4 +1,4 @@
-#include "tools/report/top_counts.h"
+#include "event/top_counts.h"
 #include "base/hash.h"
 
 #include <stdlib.h>
@@ -61,8 +61,7 @@ static void count_in(struct hs_top_counts_row *row, uint64_t records, uint64_t b
 	row->bytes += bytes;
 }
 
-/* Cuts a long name between two characters. */
-static struct hs_slice cut(struct hs_slice name)
+struct hs_slice hs_top_counts_name(struct hs_slice name)
 {
 	if (name.n <= HS_TOP_COUNTS_NAME)
 		return name;
@@ -77,7 +76,7 @@ bool hs_top_counts_add(struct hs_top_counts *t, struct hs_slice name, uint64_t b
 	uint32_t *slot;
 	uint64_t hash;
 
-	name = cut(name);
+	name = hs_top_counts_name(name);
 	hash = hs_hash(name.p, name.n, t->seed);
 	slot = t->slots > 0 ? find_slot(t, name, hash) : NULL;
 	if (slot != NULL && *slot > 0)

@@ -32,6 +32,9 @@ struct hs_top_counts {
 	struct hs_buf scratch;
 };
 
+/* The name as it is counted: its first bytes, up to the end of a character. */
+struct hs_slice hs_top_counts_name(struct hs_slice name);
+
 /* Counts a record of this many bytes. False: out of memory. */
 bool hs_top_counts_add(struct hs_top_counts *t, struct hs_slice name, uint64_t bytes);
 /* The same with the field's value as the name. An absent field (name.p is NULL) or null is not counted. */

@@ -1,0 +1,517 @@
+#include "spool/summary/summary_builder.h"
+#include "base/array.h"
+#include "base/bloom.h"
+#include "base/io.h"
+#include "base/timestamp.h"
+#include "event/dedup_key.h"
+#include "event/id_text.h"
+#include "event/top_counts.h"
+#include "spool/file/gzip.h"
+#include "spool/file/line_reader.h"
+#include "spool/write/rejected.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { DAY = 10 /* bytes of 2026-11-23 */, SET_FIRST = 1 << 12 };
+#define DAY_MS INT64_C(86400000)
+
+/* An id of IDS; its halves are numbers that order as its bytes do. */
+struct id {
+	uint64_t first, second;
+	uint32_t spooled_s;
+};
+
+/* Different hashes: an open-addressing table, 0 for a free slot. */
+struct set {
+	uint64_t *slot;
+	size_t slots, count;
+};
+
+struct hs_summary_builder {
+	struct hs_summary head;
+	bool failed;
+	struct hs_buf carry; /* the beginning of a line whose end is not there yet */
+	struct hs_json json;
+	struct hs_digest *digest;
+	struct hs_dedup_key_maker maker;
+	struct id *id;
+	size_t ids, id_room;
+	struct set names; /* hashes for BLOOM */
+	struct hs_top_counts counts[HS_SUMMARY_KINDS];
+	int64_t day; /* whose text is `day_text` */
+	char day_text[HS_TIMESTAMP_TEXT + 1];
+	struct hs_buf last; /* the last line */
+	struct hs_buf text, parts;
+};
+
+struct hs_summary_builder *hs_summary_builder_new(const char spool[static HS_HISTORY_ID], bool rejected,
+                                                  uint64_t number)
+{
+	struct hs_summary_builder *b = calloc(1, sizeof *b);
+
+	if (b == NULL)
+		return NULL;
+	memcpy(b->head.spool, spool, sizeof b->head.spool);
+	b->head.rejected = rejected;
+	b->head.number = number;
+	b->day = INT64_MIN;
+	hs_json_init(&b->json, hs_io_random());
+	b->digest = hs_digest_new();
+	b->failed = !hs_dedup_key_maker_init(&b->maker) || b->digest == NULL;
+	return b;
+}
+
+void hs_summary_builder_free(struct hs_summary_builder *b)
+{
+	if (b == NULL)
+		return;
+	hs_json_free(&b->json);
+	hs_digest_free(b->digest);
+	hs_dedup_key_maker_free(&b->maker);
+	for (int kind = 0; kind < HS_SUMMARY_KINDS; kind++)
+		hs_top_counts_free(&b->counts[kind]);
+	hs_buf_free(&b->carry);
+	hs_buf_free(&b->last);
+	hs_buf_free(&b->text);
+	hs_buf_free(&b->parts);
+	free(b->names.slot);
+	free(b->id);
+	free(b);
+}
+
+void hs_summary_builder_damage(struct hs_summary_builder *b)
+{
+	if (b != NULL)
+		b->head.odd++;
+}
+
+void hs_summary_builder_fail(struct hs_summary_builder *b)
+{
+	if (b != NULL)
+		b->failed = true;
+}
+
+/* --- the set ------------------------------------------------------------------------ */
+
+/* The slot that has the hash, or the free one for it. */
+static uint64_t *find_slot(const struct set *s, uint64_t hash)
+{
+	size_t i = (size_t)hash & (s->slots - 1);
+
+	while (s->slot[i] != 0 && s->slot[i] != hash)
+		i = (i + 1) & (s->slots - 1);
+	return &s->slot[i];
+}
+
+static bool grow(struct set *s)
+{
+	struct set larger = { NULL, s->slots > 0 ? 2 * s->slots : SET_FIRST, s->count };
+
+	larger.slot = calloc(larger.slots, sizeof *larger.slot);
+	if (larger.slot == NULL)
+		return false;
+	for (size_t i = 0; i < s->slots; i++)
+		if (s->slot[i] != 0)
+			*find_slot(&larger, s->slot[i]) = s->slot[i];
+	free(s->slot);
+	*s = larger;
+	return true;
+}
+
+/* False: out of memory. */
+static bool set_add(struct set *s, uint64_t hash)
+{
+	uint64_t *slot;
+
+	hash += hash == 0;
+	if (2 * s->count >= s->slots && !grow(s))
+		return false;
+	slot = find_slot(s, hash);
+	s->count += *slot == 0;
+	*slot = hash;
+	return true;
+}
+
+/* --- a line of the events --------------------------------------------------------------- */
+
+/* The fields of a record that a summary is about. */
+struct line {
+	struct hs_record_field field[HS_FIELD_COUNT]; /* name.p == NULL: absent */
+	struct hs_record_field tenant, settings, spooled_at;
+};
+
+static struct hs_record_field field_at(const struct hs_json *j, uint32_t key)
+{
+	const struct hs_json_token *value = &j->tok[key + 1];
+	bool is_string = value->kind == HS_JSON_STRING;
+
+	return (struct hs_record_field){ hs_json_inner(j, key),
+		                         is_string ? hs_json_inner(j, key + 1) : hs_json_raw(j, key + 1), is_string,
+		                         j->tok[key].escaped, is_string && value->escaped };
+}
+
+/* Where the field belongs; NULL if no record has it before spooled_at. *order ascends in a record. */
+static struct hs_record_field *room_for(struct line *line, struct hs_slice name, int *order)
+{
+	*order = (int)hs_field_named(name);
+	if (*order < HS_FIELD_COUNT)
+		return &line->field[*order];
+	if (hs_slice_eq(name, HS_SLICE("tenant")))
+		return &line->tenant;
+	if (name.n > 8 && memcmp(name.p, "settings", 8) == 0) {
+		*order = HS_FIELD_COUNT + 1;
+		return &line->settings;
+	}
+	return NULL;
+}
+
+/*
+ * Reads the fixed fields. False if the line is not as hookspool writes it: flat fields in their order,
+ * then a tenant, then settings, then spooled_at. No reader looks for ids after that.
+ */
+static bool read_line(const struct hs_json *j, struct line *line)
+{
+	int last = -1, order;
+
+	memset(line, 0, sizeof *line);
+	if (j->tok[0].kind != HS_JSON_OBJECT)
+		return false;
+	for (uint32_t key = 1; key < j->tok[0].next; key = j->tok[key + 1].next) {
+		struct hs_record_field field = field_at(j, key), *room;
+
+		if (hs_slice_eq(field.name, HS_SLICE("spooled_at"))) {
+			line->spooled_at = field;
+			return field.is_string;
+		}
+		room = room_for(line, field.name, &order);
+		if (room == NULL || order < last || (order == last && room != &line->settings))
+			return false;
+		last = order;
+		*room = field;
+	}
+	return false;
+}
+
+/* Readers compare an id by its text, with lone surrogates as they are. */
+static struct hs_slice id_text(struct hs_summary_builder *b, const struct hs_record_field *field)
+{
+	if (field->is_string && !field->value_escaped)
+		return field->value;
+	hs_buf_reset(&b->text);
+	if (field->is_string)
+		hs_json_unescape(field->value, &b->text);
+	else
+		hs_id_put_number(&b->text, field->value);
+	b->failed |= !hs_buf_ok(&b->text);
+	return hs_buf_slice(&b->text);
+}
+
+static void note_names(struct hs_summary_builder *b, const struct line *line)
+{
+	static const enum hs_field kinds[] = { HS_FIELD_USER_ID, HS_FIELD_ANONYMOUS_ID, HS_FIELD_PREVIOUS_ID,
+		                               HS_FIELD_GROUP_ID, HS_FIELD_MESSAGE_ID };
+
+	for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
+		const struct hs_record_field *field = &line->field[kinds[i]];
+
+		if (field->name.p != NULL && !set_add(&b->names, hs_summary_hash(id_text(b, field))))
+			b->failed = true;
+	}
+}
+
+static uint64_t half(const uint8_t *bytes)
+{
+	uint64_t n = 0;
+
+	for (int i = 0; i < 8; i++)
+		n = n << 8 | bytes[i];
+	return n;
+}
+
+static void note_id(struct hs_summary_builder *b, const struct line *line, int64_t ms)
+{
+	struct hs_dedup_key key;
+	bool known;
+
+	if (hs_dedup_key_of_field(&b->maker, &line->field[HS_FIELD_MESSAGE_ID], line->tenant.value, &known, &key) !=
+	    HS_OK)
+		b->failed = true;
+	else if (known && !HS_ARRAY_ROOM(&b->id, b->ids, &b->id_room))
+		b->failed = true;
+	if (b->failed || !known)
+		return;
+	b->id[b->ids++] = (struct id){ half(key.bytes), half(key.bytes + 8), (uint32_t)(ms > 0 ? ms / 1000 : 0) };
+}
+
+static void count(struct hs_summary_builder *b, enum hs_summary_kind kind, const struct hs_record_field *field,
+                  uint64_t bytes)
+{
+	b->failed |= !hs_top_counts_add_field(&b->counts[kind], field, bytes);
+}
+
+static void count_time(struct hs_summary_builder *b, int64_t ms, uint64_t bytes)
+{
+	struct hs_summary *s = &b->head;
+
+	if (s->timed++ == 0 || ms < s->first_time)
+		s->first_time = ms;
+	if (s->timed == 1 || ms > s->last_time)
+		s->last_time = ms;
+	if (b->day != ms / DAY_MS || ms < 0) {
+		hs_timestamp_text(ms, b->day_text);
+		b->day = ms / DAY_MS;
+	}
+	b->failed |= !hs_top_counts_add(&b->counts[HS_SUMMARY_DAYS], hs_slice(b->day_text, DAY), bytes);
+}
+
+/* More events than a summary has room for: only counts go on. */
+static void drop_names(struct hs_summary_builder *b)
+{
+	free(b->names.slot);
+	free(b->id);
+	b->names = (struct set){ 0 };
+	b->id = NULL;
+	b->ids = b->id_room = 0;
+}
+
+static int64_t note_spooled(struct hs_summary *s, const struct line *line)
+{
+	int64_t ms;
+
+	if (!hs_timestamp_parse(line->spooled_at.value, &ms))
+		return 0;
+	if (s->first_spooled == 0 || ms < s->first_spooled)
+		s->first_spooled = ms;
+	if (ms > s->last_spooled)
+		s->last_spooled = ms;
+	return ms;
+}
+
+/* False if the line is not as hookspool writes it. */
+static bool take_event(struct hs_summary_builder *b, struct hs_slice text)
+{
+	uint64_t bytes = text.n + 1;
+	struct line line;
+	int64_t spooled_ms, ms;
+	enum hs_result r = hs_line_check(&b->json, text);
+
+	b->failed |= r == HS_E_MEMORY;
+	if (r != HS_OK || !read_line(&b->json, &line))
+		return false;
+	count(b, HS_SUMMARY_TYPES, &line.field[HS_FIELD_TYPE], bytes);
+	count(b, HS_SUMMARY_EVENTS, &line.field[HS_FIELD_EVENT], bytes);
+	count(b, HS_SUMMARY_TENANTS, &line.tenant, bytes);
+	spooled_ms = note_spooled(&b->head, &line);
+	if (hs_timestamp_parse(line.field[HS_FIELD_TIMESTAMP].value, &ms))
+		count_time(b, ms, bytes);
+	else if (spooled_ms != 0)
+		count_time(b, spooled_ms, bytes);
+	if (b->head.lines == HS_SUMMARY_EVENTS_MAX)
+		drop_names(b);
+	if (b->head.lines < HS_SUMMARY_EVENTS_MAX) {
+		note_names(b, &line);
+		note_id(b, &line, spooled_ms);
+	}
+	return true;
+}
+
+/* --- a rejected line ------------------------------------------------------------------------ */
+
+static bool take_rejected(struct hs_summary_builder *b, struct hs_slice text)
+{
+	struct hs_record_fields walk = hs_record_fields_of(text);
+	struct hs_record_field field;
+	uint64_t bytes = text.n + 1;
+	int64_t ms;
+
+	while (hs_record_field_next(&walk, &field)) {
+		if (hs_slice_eq(field.name, HS_SLICE("tenant")))
+			count(b, HS_SUMMARY_TENANTS, &field, bytes);
+		if (hs_slice_eq(field.name, HS_SLICE("spooled_at")) && hs_timestamp_parse(field.value, &ms))
+			count_time(b, ms, bytes);
+		if (!hs_slice_eq(field.name, HS_SLICE("message")))
+			continue;
+		hs_buf_reset(&b->text);
+		hs_record_field_put(&field, &b->text);
+		b->failed |=
+		    !hs_buf_ok(&b->text) || !hs_top_counts_add(&b->counts[HS_SUMMARY_REASONS],
+		                                               hs_rejected_reason(hs_buf_slice(&b->text)), bytes);
+	}
+	return text.n > 0 && text.p[text.n - 1] == '}';
+}
+
+/* --- lines ----------------------------------------------------------------------------------- */
+
+static void take_line(struct hs_summary_builder *b, struct hs_slice text, bool whole)
+{
+	struct hs_summary *s = &b->head;
+
+	if (!whole || !(s->rejected ? take_rejected(b, text) : take_event(b, text)))
+		s->odd++;
+	s->lines++;
+}
+
+void hs_summary_builder_line(struct hs_summary_builder *b, struct hs_slice line, bool whole)
+{
+	if (b == NULL || b->failed)
+		return;
+	b->head.text_crc = hs_crc32((uint32_t)b->head.text_crc, line);
+	if (whole)
+		b->head.text_crc = hs_crc32((uint32_t)b->head.text_crc, HS_SLICE("\n"));
+	b->head.text_bytes += line.n + whole;
+	take_line(b, line, whole);
+	hs_buf_reset(&b->last);
+	hs_buf_put_slice(&b->last, line);
+}
+
+/* Takes the lines of the text; what is after the last newline is carried to the next call. */
+static void take_lines(struct hs_summary_builder *b, struct hs_slice text)
+{
+	const char *p = text.p, *end = text.p + text.n, *newline;
+	struct hs_slice line = HS_SLICE_NONE;
+
+	while (p < end && (newline = memchr(p, '\n', (size_t)(end - p))) != NULL) {
+		line = hs_slice(p, (size_t)(newline - p));
+		if (b->carry.n > 0) {
+			hs_buf_put_slice(&b->carry, line);
+			line = hs_buf_slice(&b->carry);
+		}
+		take_line(b, line, true);
+		hs_buf_reset(&b->carry); /* its bytes stay until the next put */
+		p = newline + 1;
+	}
+	if (line.p != NULL) {
+		hs_buf_reset(&b->last);
+		hs_buf_put_slice(&b->last, line);
+	}
+	hs_buf_put(&b->carry, p, (size_t)(end - p));
+}
+
+void hs_summary_builder_text(struct hs_summary_builder *b, struct hs_slice text)
+{
+	if (b == NULL || b->failed)
+		return;
+	b->head.text_crc = hs_crc32((uint32_t)b->head.text_crc, text);
+	b->head.text_bytes += text.n;
+	take_lines(b, text);
+	b->failed |= !hs_buf_ok(&b->carry) || !hs_buf_ok(&b->last);
+}
+
+/* --- parts -------------------------------------------------------------------------------------- */
+
+static void put_number(struct hs_buf *out, uint64_t n)
+{
+	hs_buf_put(out, (const char *)&n, sizeof n);
+}
+
+static void end_part(struct hs_summary_builder *b, enum hs_summary_kind kind, size_t start)
+{
+	struct hs_summary_part *part = &b->head.part[b->head.parts++];
+
+	part->kind = kind;
+	part->offset = start; /* after the head, whose size is not known yet */
+	part->bytes = b->parts.n - start;
+	part->crc = hs_crc32(0, hs_slice(b->parts.p + start, b->parts.n - start));
+	while (hs_buf_ok(&b->parts) && b->parts.n % 8 != 0)
+		hs_buf_putc(&b->parts, '\0');
+}
+
+static int by_key(const void *a, const void *b)
+{
+	const struct id *x = a, *y = b;
+
+	if (x->first != y->first)
+		return x->first < y->first ? -1 : 1;
+	if (x->second != y->second)
+		return x->second < y->second ? -1 : 1;
+	return x->spooled_s < y->spooled_s ? -1 : x->spooled_s > y->spooled_s;
+}
+
+/* Sorts the ids; of one that is there twice the latest time counts. */
+static void sort_ids(struct hs_summary_builder *b)
+{
+	size_t kept = 0;
+
+	if (b->ids > 1)
+		qsort(b->id, b->ids, sizeof *b->id, by_key);
+	for (size_t i = 0; i < b->ids; i++)
+		if (i + 1 == b->ids || b->id[i].first != b->id[i + 1].first || b->id[i].second != b->id[i + 1].second)
+			b->id[kept++] = b->id[i];
+	b->ids = kept;
+}
+
+static void put_ids(struct hs_summary_builder *b)
+{
+	size_t start = b->parts.n;
+
+	sort_ids(b);
+	for (size_t i = 0; i < b->ids; i++)
+		put_number(&b->parts, b->id[i].first);
+	for (size_t i = 0; i < b->ids; i++)
+		put_number(&b->parts, b->id[i].second);
+	for (size_t i = 0; i < b->ids; i++)
+		hs_buf_put(&b->parts, (const char *)&b->id[i].spooled_s, sizeof b->id[i].spooled_s);
+	end_part(b, HS_SUMMARY_IDS, start);
+}
+
+static void put_bloom(struct hs_summary_builder *b)
+{
+	size_t start = b->parts.n, bytes = hs_bloom_bytes(b->names.count);
+	char *filter = hs_buf_reserve(&b->parts, bytes);
+
+	if (filter == NULL)
+		return;
+	memset(filter, 0, bytes);
+	for (size_t i = 0; i < b->names.slots; i++)
+		if (b->names.slot[i] != 0)
+			hs_bloom_add((uint32_t *)(void *)filter, bytes, b->names.slot[i]);
+	b->parts.n += bytes;
+	end_part(b, HS_SUMMARY_BLOOM, start);
+}
+
+static void put_counts(struct hs_summary_builder *b, enum hs_summary_kind kind)
+{
+	const struct hs_top_counts *t = &b->counts[kind];
+	size_t start = b->parts.n;
+
+	put_number(&b->parts, t->others.records);
+	put_number(&b->parts, t->others.bytes);
+	for (size_t i = 0; i < t->count; i++) {
+		put_number(&b->parts, t->row[i].records);
+		put_number(&b->parts, t->row[i].bytes);
+		put_number(&b->parts, t->row[i].n);
+		hs_buf_put(&b->parts, t->row[i].name, t->row[i].n);
+	}
+	end_part(b, kind, start);
+}
+
+static void put_parts(struct hs_summary_builder *b)
+{
+	if (!b->head.rejected && b->head.lines <= HS_SUMMARY_EVENTS_MAX) {
+		put_ids(b);
+		put_bloom(b);
+	}
+	for (int kind = HS_SUMMARY_TYPES; kind < HS_SUMMARY_KINDS; kind++)
+		put_counts(b, (enum hs_summary_kind)kind);
+}
+
+struct hs_summary *hs_summary_builder_end(struct hs_summary_builder *b, struct hs_slice *parts)
+{
+	if (b == NULL || b->failed)
+		return NULL;
+	if (b->carry.n > 0)
+		take_line(b, hs_buf_slice(&b->carry), false);
+	if (b->last.n > 0 && !hs_history_hash(b->digest, hs_buf_slice(&b->last), &b->head.last_line))
+		b->failed = true;
+	if (b->head.odd == 0)
+		put_parts(b);
+	b->failed |= !hs_buf_ok(&b->parts);
+	if (b->failed)
+		return NULL;
+	hs_summary_seal(&b->head); /* for head_bytes */
+	for (uint64_t i = 0; i < b->head.parts; i++)
+		b->head.part[i].offset += b->head.head_bytes;
+	*parts = hs_buf_slice(&b->parts);
+	return &b->head;
+}

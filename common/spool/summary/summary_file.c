@@ -1,0 +1,327 @@
+#include "spool/summary/summary_file.h"
+#include "base/file_replace.h"
+#include "base/log.h"
+#include "event/top_counts.h"
+#include "spool/file/gzip.h"
+#include "spool/file/line_reader.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { PATH = sizeof HS_SUMMARY_DIR + HS_SUMMARY_NAME, ASK_LINES = 1 << 12 };
+
+static void path_of(bool rejected, uint64_t number, char out[static PATH])
+{
+	char name[HS_SUMMARY_NAME];
+
+	hs_summary_name(rejected, number, name);
+	snprintf(out, PATH, HS_SUMMARY_DIR "/%s", name);
+}
+
+static const char *stream_of(bool rejected)
+{
+	return rejected ? "rejected" : "events";
+}
+
+/* --- reading ---------------------------------------------------------------------- */
+
+static void let_go(struct hs_summary_reader *r)
+{
+	if (r->fd >= 0)
+		hs_io_close(r->fd);
+	r->fd = -1;
+}
+
+void hs_summary_close(struct hs_summary_reader *r)
+{
+	let_go(r);
+	hs_buf_free(&r->part);
+}
+
+/* Why the summary is not to be believed; NULL: it is. */
+static const char *fault_of(struct hs_summary_reader *r, const struct hs_spool_dir *dir, bool rejected, uint64_t number,
+                            const struct stat *segment)
+{
+	char head[sizeof r->head];
+	struct stat st;
+	ssize_t got = hs_io_read_at(r->fd, head, sizeof head, 0);
+
+	if (got < 0 || hs_io_fstat(r->fd, &st) < 0 ||
+	    !hs_summary_decode(hs_slice(head, (size_t)got), (uint64_t)st.st_size, &r->head))
+		return "damaged, or of another version";
+	if (memcmp(r->head.spool, dir->history.id, sizeof r->head.spool) != 0)
+		return "of another spool";
+	if (r->head.number != number || r->head.rejected != rejected || !hs_summary_fits(&r->head, segment))
+		return "of another file";
+	return NULL;
+}
+
+bool hs_summary_open(struct hs_summary_reader *r, const struct hs_spool_dir *dir, bool rejected, uint64_t number,
+                     const struct stat *segment)
+{
+	char path[PATH];
+	const char *fault;
+
+	let_go(r);
+	path_of(rejected, number, path);
+	r->fd = hs_io_open_read(dir->run_dir, path);
+	if (r->fd < 0)
+		return false;
+	fault = fault_of(r, dir, rejected, number, segment);
+	if (fault == NULL)
+		return true;
+	hs_log(HS_LOG_WARN, "run/%s is %s: the segment is read instead; hookspool maintain makes it anew", path, fault);
+	let_go(r);
+	return false;
+}
+
+struct hs_slice hs_summary_read(struct hs_summary_reader *r, enum hs_summary_kind kind)
+{
+	const struct hs_summary_part *part = r->fd < 0 ? NULL : hs_summary_find(&r->head, kind);
+	char *to;
+	ssize_t got;
+
+	hs_buf_reset(&r->part);
+	if (part == NULL)
+		return HS_SLICE_NONE;
+	to = hs_buf_reserve(&r->part, (size_t)part->bytes);
+	if (to == NULL)
+		return HS_SLICE_NONE;
+	got = hs_io_read_at(r->fd, to, (size_t)part->bytes, part->offset);
+	if (got != (ssize_t)part->bytes || hs_crc32(0, hs_slice(to, (size_t)got)) != part->crc) {
+		hs_log(HS_LOG_WARN,
+		       "run/" HS_SUMMARY_DIR "/%s-%" PRIu64
+		       " is damaged: the segment is read instead; delete the summary, maintenance makes it anew",
+		       stream_of(r->head.rejected), r->head.number);
+		return HS_SLICE_NONE;
+	}
+	r->part.n = (size_t)got;
+	return hs_buf_slice(&r->part);
+}
+
+/* Names are counted with U+FFFD for a lone surrogate, but compared as they are. */
+static bool has_surrogate(struct hs_slice text)
+{
+	for (size_t i = 0; i + 1 < text.n; i++)
+		if ((unsigned char)text.p[i] == 0xED && (unsigned char)text.p[i + 1] >= 0xA0)
+			return true;
+	return false;
+}
+
+bool hs_summary_may_have(struct hs_summary_reader *r, enum hs_summary_kind kind, struct hs_slice name)
+{
+	struct hs_slice part = hs_summary_read(r, kind), counted;
+	struct hs_summary_counts counts;
+	uint64_t records, bytes;
+	int got;
+
+	if (part.p == NULL || !hs_summary_counts_start(&counts, part) || counts.more_records > 0 || has_surrogate(name))
+		return true;
+	name = hs_top_counts_name(name);
+	while ((got = hs_summary_counts_next(&counts, &counted, &records, &bytes)) > 0)
+		if (hs_slice_eq(counted, name))
+			return true;
+	return got < 0;
+}
+
+/* --- writing --------------------------------------------------------------------------- */
+
+/* The folder; -1 with errno. */
+static int open_dir(const struct hs_spool_dir *dir)
+{
+	int fd = hs_io_open_dir(dir->run_dir, HS_SUMMARY_DIR);
+
+	if (fd >= 0 || errno != ENOENT)
+		return fd;
+	if (hs_io_make_dir(dir->run_dir, HS_SUMMARY_DIR, 0700) < 0 && errno != EEXIST)
+		return -1;
+	return hs_io_open_dir(dir->run_dir, HS_SUMMARY_DIR);
+}
+
+static enum hs_result write_file(int folder, const struct hs_summary *head, struct hs_slice parts, const char *writer)
+{
+	char name[HS_SUMMARY_NAME];
+	struct hs_file_replace file = {
+		.dir = folder, .name = name, .temporary_dir = folder, .temporary = writer, .mode = 0600
+	};
+	enum hs_result r;
+
+	hs_summary_name(head->rejected != 0, head->number, name);
+	r = hs_file_replace_begin(&file);
+	if (r != HS_OK)
+		return r;
+	if (hs_io_write_at(file.fd, (const char *)head, head->head_bytes, 0) < 0 ||
+	    hs_io_write_at(file.fd, parts.p, parts.n, head->head_bytes) < 0)
+		r = hs_io_result(errno);
+	return hs_file_replace_end(&file, r);
+}
+
+enum hs_result hs_summary_write(const struct hs_spool_dir *dir, struct hs_summary_builder *b, const struct stat *file,
+                                bool gzip, const struct stat *plain, const char *writer)
+{
+	struct hs_slice parts;
+	struct hs_summary *head = hs_summary_builder_end(b, &parts);
+	enum hs_result r;
+	int folder;
+
+	if (head == NULL)
+		return HS_OK;
+	*(gzip ? &head->gzip : &head->plain) = hs_summary_file_of(file);
+	if (plain != NULL)
+		head->plain = hs_summary_file_of(plain);
+	hs_summary_seal(head);
+	folder = open_dir(dir);
+	if (folder < 0)
+		return hs_io_result(errno);
+	r = write_file(folder, head, parts, writer);
+	hs_io_close(folder);
+	return r;
+}
+
+enum hs_result hs_summary_remove(const struct hs_spool_dir *dir, bool rejected, uint64_t number)
+{
+	char path[PATH];
+
+	path_of(rejected, number, path);
+	return hs_io_unlink(dir->run_dir, path) == 0 || errno == ENOENT ? HS_OK : hs_io_result(errno);
+}
+
+/* --- making what is missing --------------------------------------------------------------- */
+
+static bool must_stop(const struct hs_summary_maker *m)
+{
+	return m->stop != NULL && m->stop(m->context);
+}
+
+/* Reads all lines into the builder. False: stopped. */
+static bool read_lines(const struct hs_summary_maker *m, struct hs_line_reader *lines, struct hs_summary_builder *b)
+{
+	struct hs_slice line;
+	int got;
+
+	for (unsigned n = 0; (got = hs_line_reader_next(lines, &line)) > 0; n++) {
+		hs_summary_builder_line(b, line, got == 1);
+		if (n % ASK_LINES == 0 && must_stop(m))
+			return false;
+	}
+	if (got < 0 && errno == EILSEQ)
+		hs_summary_builder_damage(b); /* otherwise each maintenance would read it again */
+	else if (got < 0)
+		hs_summary_builder_fail(b);
+	return true;
+}
+
+/* True if the segment still has this file. */
+static bool is_still(const struct hs_spool_dir *dir, bool rejected, const struct hs_sealed *sealed,
+                     const struct stat *st)
+{
+	struct hs_summary_file now, before = hs_summary_file_of(st);
+	char name[HS_SEALED_NAME];
+	struct stat now_st;
+
+	hs_sealed_print(stream_of(rejected), sealed, name);
+	if (hs_io_stat(dir->fd, name, &now_st) < 0)
+		return false;
+	now = hs_summary_file_of(&now_st);
+	return memcmp(&now, &before, sizeof now) == 0;
+}
+
+/* Makes the summary of the segment in `fd`, whose status before reading is `st`. */
+static enum hs_result make_one(struct hs_summary_maker *m, bool rejected, const struct hs_sealed *sealed, int fd,
+                               const struct stat *st)
+{
+	struct hs_summary_builder *b = hs_summary_builder_new(m->dir->history.id, rejected, sealed->number);
+	struct hs_line_reader lines = { .fd = -1 };
+	enum hs_result r = b == NULL ? HS_E_MEMORY : hs_line_reader_start_file(&lines, fd, sealed->gzip, 0, UINT64_MAX);
+
+	if (r == HS_OK && read_lines(m, &lines, b)) {
+		r = hs_summary_write(m->dir, b, st, sealed->gzip, NULL, HS_SUMMARY_BY_MAINTENANCE);
+		if (!is_still(m->dir, rejected, sealed, st)) /* edited while it was read: it may name what is gone */
+			r = hs_summary_remove(m->dir, rejected, sealed->number);
+		else
+			m->made += r == HS_OK;
+	}
+	hs_line_reader_free(&lines);
+	hs_summary_builder_free(b);
+	return r;
+}
+
+static enum hs_result make_if_missing(struct hs_summary_maker *m, bool rejected, struct hs_sealed *sealed,
+                                      struct hs_summary_reader *reader)
+{
+	int fd = hs_sealed_open(m->dir->fd, stream_of(rejected), sealed);
+	enum hs_result r = HS_OK;
+	struct stat st;
+
+	if (fd < 0)
+		return HS_OK; /* it has gone, or whoever needs it reports it */
+	if (hs_io_fstat(fd, &st) == 0 && !hs_summary_open(reader, m->dir, rejected, sealed->number, &st))
+		r = make_one(m, rejected, sealed, fd, &st);
+	hs_io_close(fd);
+	return r;
+}
+
+struct sweep {
+	const struct hs_sealed *list;
+	size_t count;
+	bool rejected;
+	int folder;
+};
+
+static bool is_listed(const struct sweep *s, uint64_t number)
+{
+	size_t low = 0, high = s->count;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (s->list[middle].number < number)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low < s->count && s->list[low].number == number;
+}
+
+static bool sweep_one(void *context, const char *name)
+{
+	const struct sweep *s = context;
+	uint64_t number;
+	bool rejected;
+
+	if (hs_summary_name_parse(name, &rejected, &number) && rejected == s->rejected && !is_listed(s, number))
+		hs_io_unlink(s->folder, name); /* the next time, if it fails */
+	return true;
+}
+
+/* Removes the summaries of segments that are gone. */
+static void sweep(const struct hs_spool_dir *dir, bool rejected, const struct hs_sealed *list, size_t count)
+{
+	struct sweep s = { list, count, rejected, hs_io_open_dir(dir->run_dir, HS_SUMMARY_DIR) };
+
+	if (s.folder < 0)
+		return;
+	hs_io_list(s.folder, sweep_one, &s);
+	hs_io_close(s.folder);
+}
+
+enum hs_result hs_summary_make_missing(struct hs_summary_maker *m, bool rejected, uint64_t open_number)
+{
+	struct hs_summary_reader reader = HS_SUMMARY_READER_NONE;
+	struct hs_sealed *list;
+	size_t count;
+	enum hs_result r = hs_sealed_list(m->dir->fd, stream_of(rejected), &list, &count);
+
+	if (r != HS_OK)
+		return r;
+	for (size_t i = 0; i < count && r == HS_OK && list[i].number < open_number && !must_stop(m); i++)
+		if (i == 0 || list[i].number != list[i - 1].number)
+			r = make_if_missing(m, rejected, &list[i], &reader);
+	sweep(m->dir, rejected, list, count);
+	hs_summary_close(&reader);
+	free(list);
+	return r;
+}

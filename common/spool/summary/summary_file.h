@@ -1,0 +1,74 @@
+/*
+ * summary_file: summaries on disk, .hookspool/run/summary. See summary.h.
+ *
+ * Whoever rewrites or compresses a segment writes its summary for the new file before the new file
+ * gets its name, so a summary fits at every moment, but for a kill between the two; then maintenance
+ * makes it anew.
+ */
+#ifndef HS_SUMMARY_FILE_H
+#define HS_SUMMARY_FILE_H
+
+#include "spool/file/segment_list.h"
+#include "spool/shared/spool_dir.h"
+#include "spool/summary/summary_builder.h"
+
+#define HS_SUMMARY_DIR "summary" /* in .hookspool/run */
+
+/* The temporary files there, one for each lock under which summaries are written. */
+#define HS_SUMMARY_BY_MAINTENANCE "maintain-new"
+#define HS_SUMMARY_BY_REWRITER "rewrite-new"
+
+/* An open summary that fits its segment. */
+struct hs_summary_reader {
+	int fd; /* -1: there is none */
+	struct hs_summary head;
+	struct hs_buf part;
+};
+
+#define HS_SUMMARY_READER_NONE \
+	{ \
+		.fd = -1 \
+	}
+
+/*
+ * Opens the summary of the segment whose file is `segment`. False, and fd is -1: there is none, or it
+ * is not to be believed (that is logged). Opening another one closes the first.
+ */
+bool hs_summary_open(struct hs_summary_reader *r, const struct hs_spool_dir *dir, bool rejected, uint64_t number,
+                     const struct stat *segment);
+void hs_summary_close(struct hs_summary_reader *r); /* frees everything */
+
+/* Reads a part; valid until the next call. p is NULL: there is none, or it is damaged (logged), or no memory. */
+struct hs_slice hs_summary_read(struct hs_summary_reader *r, enum hs_summary_kind kind);
+
+/* False only if no line has this name in the field that is counted as TYPES, EVENTS … */
+bool hs_summary_may_have(struct hs_summary_reader *r, enum hs_summary_kind kind, struct hs_slice name);
+
+/*
+ * Writes what the builder has made. The segment's file will be `file`; if it is a .gz, `plain` is the
+ * plain one that it replaces, or NULL. `writer` is one of the names above. HS_OK, also if the builder has none; or results of hs_file_replace.
+ */
+enum hs_result hs_summary_write(const struct hs_spool_dir *dir, struct hs_summary_builder *b, const struct stat *file,
+                                bool gzip, const struct stat *plain, const char *writer);
+
+/*
+ * Removes a segment's summary, so that none names what the segment is about to lose. HS_OK, or as
+ * hs_io_result.
+ */
+enum hs_result hs_summary_remove(const struct hs_spool_dir *dir, bool rejected, uint64_t number);
+
+/*
+ * Makes the summaries that are missing or do not fit, from the segments below `open_number`, and removes
+ * those of segments that are gone. `stop` is asked now and then (NULL: never). Under the lock of
+ * maintenance. A segment that cannot be read is passed over: verify reports it. HS_OK, HS_E_IO,
+ * HS_E_FULL, HS_E_SYNC or HS_E_MEMORY.
+ */
+struct hs_summary_maker {
+	const struct hs_spool_dir *dir;
+	bool (*stop)(void *context);
+	void *context;
+	uint64_t made; /* by this call */
+};
+enum hs_result hs_summary_make_missing(struct hs_summary_maker *m, bool rejected, uint64_t open_number);
+
+#endif
