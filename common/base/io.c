@@ -398,6 +398,14 @@ const void *hs_io_map_read(int fd, size_t n)
 	return map(fd, n, PROT_READ);
 }
 
+const void *hs_io_map_guarded(int fd, size_t n)
+{
+	void *p = mmap(NULL, n, PROT_READ, MAP_SHARED, fd, 0);
+
+	catch_bus_errors();
+	return p == MAP_FAILED ? NULL : p;
+}
+
 void hs_io_unmap(void *p, size_t n)
 {
 	forget_mapping((uintptr_t)p);

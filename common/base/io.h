@@ -97,6 +97,8 @@ int hs_io_lock(int fd, int operation);
 void *hs_io_map(int fd, size_t n);
 /* Maps a file that is open to read only: a write to the mapping kills the process. */
 const void *hs_io_map_read(int fd, size_t n);
+/* hs_io_map_read for any number of files, to be touched inside HS_IO_GUARDED alone: it never becomes zeros. */
+const void *hs_io_map_guarded(int fd, size_t n);
 void hs_io_unmap(void *p, size_t n);
 /* Makes it zeros without a SIGBUS; the memory is kept until the process ends. */
 void hs_io_unmap_lost(void *p, size_t n);

@@ -68,7 +68,7 @@ check 'check tells what root has to do about the group' test -n "$remedy"
 sh -c "$remedy"
 hs maintain >"$T/maintain" 2>&1
 is '0640: all files that readers need follow' "$(left 640)" ''
-is '0640: the rest is its owner'\''s' "$(modes | awk '$1 != 600 && $2 !~ /jsonl|edits|cursors|state|metrics/')" ''
+is '0640: the rest is its owner'\''s' "$(modes | awk '$1 != 600 && $2 !~ /jsonl|edits|cursors|state|metrics|summary/')" ''
 is '0640: receipts, salt' "$(cd "$S/spool" && stat -c %a erased.jsonl .hookspool/salt | tr '\n' ' ')" '600 600 '
 hs check >"$T/check"
 check 'check: all follow' grep -q 'all files follow spool_mode = 0640' "$T/check"

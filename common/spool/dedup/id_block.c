@@ -107,7 +107,7 @@ static uint64_t high_at(struct hs_slice packed, size_t i)
 	return high;
 }
 
-static struct hs_id_block_entry entry_at(struct hs_slice packed, size_t i)
+struct hs_id_block_entry hs_id_block_at(struct hs_slice packed, size_t i)
 {
 	size_t n = entries(packed);
 	struct hs_id_block_entry e = { .high = high_at(packed, i) };
@@ -151,7 +151,7 @@ bool hs_id_block_find(struct hs_slice packed, size_t near, const struct hs_id_bl
 	while (i < n && high_at(packed, i) < want->high)
 		i++;
 	for (; i < n && high_at(packed, i) == want->high; i++) {
-		struct hs_id_block_entry e = entry_at(packed, i);
+		struct hs_id_block_entry e = hs_id_block_at(packed, i);
 
 		if (e.low == want->low) {
 			*spooled_s = e.spooled_s;
@@ -166,7 +166,7 @@ size_t hs_id_block_unpack(struct hs_slice packed, struct hs_id_block_entry *to)
 	size_t n = entries(packed);
 
 	for (size_t i = 0; i < n; i++)
-		to[i] = entry_at(packed, i);
+		to[i] = hs_id_block_at(packed, i);
 	return n;
 }
 
@@ -198,7 +198,7 @@ void hs_id_block_merge(struct hs_id_block *to, struct hs_slice packed, uint32_t 
 	to->n = 0;
 	for (size_t k = 0; k <= count; k++) {
 		for (; i < old; i++) {
-			struct hs_id_block_entry e = entry_at(packed, i);
+			struct hs_id_block_entry e = hs_id_block_at(packed, i);
 
 			if (k < count && !is_before(&e, &added[k]))
 				break;

@@ -40,7 +40,10 @@ size_t hs_id_block_guess(struct hs_slice packed, uint64_t low, uint64_t top, uin
 /* Prefetches what hs_id_block_find will read. */
 void hs_id_block_prefetch(struct hs_slice packed, size_t near);
 
-/* Finds an id, searching both ways from position `near`. False if the block does not hold it. */
+/*
+ * Finds an id, searching both ways from position `near`. False if the block, which may be of any size,
+ * does not hold it.
+ */
 bool hs_id_block_find(struct hs_slice packed, size_t near, const struct hs_id_block_entry *want, uint32_t *spooled_s);
 
 /*
@@ -52,6 +55,9 @@ void hs_id_block_merge(struct hs_id_block *to, struct hs_slice packed, uint32_t 
 
 /* Packs `count` entries from number `from` on: writes count * HS_ID_BLOCK_ENTRY bytes. */
 void hs_id_block_pack(const struct hs_id_block *b, size_t from, size_t count, char *to);
+
+/* The entry at position i. */
+struct hs_id_block_entry hs_id_block_at(struct hs_slice packed, size_t i);
 
 /* Unpacks the entries and returns their number, at most HS_ID_BLOCK_ENTRIES. */
 size_t hs_id_block_unpack(struct hs_slice packed, struct hs_id_block_entry *to);

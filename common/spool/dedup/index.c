@@ -16,12 +16,14 @@ enum {
 	PENDING_MOST = 1 << 16, /* above this many, lines are synced only to be indexed */
 	SYNC_MS = 4000,         /* how long that may wait for a sync that is under way */
 	LOOK_IDS = 1000,        /* looked up at once: a batch of Segment's */
+	STEP_MS = 20,           /* of an append go to catching up, while summaries answer for the index */
 };
 
 struct hs_index {
 	struct hs_index_store store;
 	struct hs_index_catch_up catch_up;
 
+	bool behind;         /* the index is not caught up; look-ups ask the summaries, too */
 	uint64_t generation; /* of the open segment that `seen` and `pending` are about; 0: none */
 	uint64_t seen;       /* its lines up to here are pending or in the index */
 	struct hs_memtable pending;
@@ -35,6 +37,7 @@ struct hs_index {
 static void forget_pending(struct hs_index *ix)
 {
 	ix->generation = 0;
+	ix->behind = false;
 	hs_memtable_clear(&ix->pending);
 }
 
@@ -169,6 +172,44 @@ static enum hs_result read_back(struct hs_index *ix, int fd, uint64_t written)
 	return r == HS_OK && !all ? read_lines(ix, fd, written) : r;
 }
 
+/* Reads on in what the open summaries have, for a little while. */
+static enum hs_result step(struct hs_index *ix, uint64_t number)
+{
+	int64_t soon = hs_io_now_monotonic() + STEP_MS;
+	enum hs_result r;
+
+	if (soon < ix->catch_up.stop_ms)
+		ix->catch_up.stop_ms = soon;
+	r = hs_index_catch_up_by_summaries(&ix->catch_up, number);
+	ix->behind = r == HS_E_INDEXING;
+	if (!ix->behind)
+		hs_sealed_ids_close(&ix->catch_up.sealed);
+	return ix->behind ? HS_OK : r;
+}
+
+/*
+ * Catches up with the sealed segments. If all that are left have summaries, those answer until the
+ * index has caught up, so no append waits for it.
+ */
+static enum hs_result catch_up(struct hs_index *ix, uint64_t number)
+{
+	struct hs_index_store *s = &ix->store;
+	enum hs_result r;
+
+	ix->behind = false;
+	if (s->mark.number >= number)
+		return HS_OK;
+	r = hs_sealed_ids_open(&ix->catch_up.sealed, s->dir, s->mark.number, number,
+	                       hs_index_store_oldest(s, s->print->window_s));
+	if (r == HS_OK && ix->catch_up.sealed.complete)
+		return step(ix, number);
+	if (r == HS_OK)
+		r = hs_index_catch_up(&ix->catch_up, number);
+	if (r == HS_OK)
+		hs_sealed_ids_close(&ix->catch_up.sealed);
+	return r;
+}
+
 /* Catches up when the open segment is not the one of last time, or at the first time. */
 static enum hs_result turn_to(struct hs_index *ix, const struct hs_stream *f)
 {
@@ -177,7 +218,7 @@ static enum hs_result turn_to(struct hs_index *ix, const struct hs_stream *f)
 
 	r = hs_index_store_result(&ix->store, code, "read");
 	if (r == HS_OK)
-		r = hs_index_catch_up(&ix->catch_up, f->number);
+		r = catch_up(ix, f->number);
 	if (r == HS_OK)
 		r = hs_index_catch_up_erased(&ix->catch_up);
 	if (r != HS_OK)
@@ -188,7 +229,16 @@ static enum hs_result turn_to(struct hs_index *ix, const struct hs_stream *f)
 	return HS_OK;
 }
 
-/* Opens or makes the index; at HS_OK it has read the sealed segments. */
+/* Another process may have caught up meanwhile. */
+static enum hs_result catch_up_on(struct hs_index *ix, uint64_t number)
+{
+	int code = hs_index_store_mark(&ix->store, &ix->store.mark);
+	enum hs_result r = hs_index_store_result(&ix->store, code, "read");
+
+	return r == HS_OK ? step(ix, number) : r;
+}
+
+/* Opens or makes the index; at HS_OK it has read the sealed segments, or their summaries answer for it. */
 static enum hs_result get_ready(struct hs_index *ix, const struct hs_stream *f, uint64_t written)
 {
 	enum hs_result r = HS_OK;
@@ -203,6 +253,8 @@ static enum hs_result get_ready(struct hs_index *ix, const struct hs_stream *f, 
 		r = hs_index_store_open(&ix->store);
 	if (r == HS_OK && ix->generation != f->generation)
 		r = turn_to(ix, f);
+	else if (r == HS_OK && ix->behind)
+		r = catch_up_on(ix, f->number);
 	if (r == HS_OK && (ix->seen > written || ix->store.mark.number > f->number)) {
 		/* ahead of the files: it has read other files */
 		r = hs_index_discard(ix);
@@ -261,7 +313,7 @@ static enum hs_result follow(struct hs_index *ix, struct hs_segment *events)
 		return r;
 	do {
 		r = read_back(ix, hs_segment_fd(events), written);
-		if (r == HS_OK)
+		if (r == HS_OK && !ix->behind) /* the mark does not pass what is not read */
 			r = settle(ix, events, synced, begins ? FLUSH_FIRST : FLUSH_IDS);
 	} while (r == HS_OK && ix->seen < written);
 	if (r == HS_OK)
@@ -322,6 +374,8 @@ static int look_at_few(struct hs_index *ix, const struct hs_dedup_key *const *id
 		}
 	hs_id_block_sort(want, known);
 	code = hs_id_lsm_find(ix->store.find, want, known, hs_index_store_since(&ix->store), found);
+	if (ix->behind && code == 0)
+		hs_sealed_ids_find(&ix->catch_up.sealed, want, known, hs_index_store_since(&ix->store), found);
 	for (size_t i = 0; i < known && code == 0; i++)
 		kept[want[i].spooled_s] = found[i];
 	return code;
@@ -373,6 +427,11 @@ void hs_index_undo(struct hs_index *ix, uint64_t end_offset)
 	if (hs_memtable_keep(&ix->pending, 0, end_offset))
 		return;
 	forget_pending(ix); /* what was not written must not count */
+}
+
+bool hs_index_is_behind(const struct hs_index *ix)
+{
+	return ix->behind;
 }
 
 bool hs_index_is_trusted(const struct hs_index *ix)
@@ -429,5 +488,6 @@ void hs_index_free(struct hs_index *ix)
 	hs_dedup_key_maker_free(&ix->catch_up.identifier);
 	hs_json_free(&ix->catch_up.json);
 	hs_line_reader_free(&ix->catch_up.lines);
+	hs_sealed_ids_close(&ix->catch_up.sealed);
 	free(ix);
 }

@@ -140,6 +140,12 @@ void hs_index_undo(struct hs_index *ix, uint64_t end);
 /* Ends the look-ups of one append. */
 void hs_index_rest(struct hs_index *ix);
 
+/*
+ * True if the file does not have all sealed segments yet, and their summaries answer for it; each
+ * hs_index_follow reads on for some milliseconds.
+ */
+bool hs_index_is_behind(const struct hs_index *ix);
+
 /* Removes the file; the next hs_index_follow makes it anew. HS_OK, or as hs_io_result. */
 enum hs_result hs_index_discard(struct hs_index *ix);
 

@@ -52,7 +52,51 @@ static int index_lines(struct hs_index_catch_up *c, uint64_t number, bool *more)
 	}
 	w.mark.number = *more ? number : number + 1;
 	w.mark.offset = *more ? c->lines.at : 0;
+	w.mark.after = 0;
 	return hs_index_write_end(c->store, &w, code);
+}
+
+/* Indexes ids of a summary in one transaction. *more is false at its end. */
+static int index_ids(struct hs_index_catch_up *c, const struct hs_sealed_run *run, bool *more)
+{
+	struct hs_index_write w;
+	int code = hs_index_write_begin(c->store, &w);
+	size_t count = hs_sealed_run_count(run), from, i;
+
+	if (code != 0)
+		return code;
+	from = w.mark.number == run->number ? hs_sealed_run_from(run, w.mark.after) : 0;
+	for (i = from; code == 0 && i < count && i - from < CATCH_UP_IDS; i++) {
+		struct hs_id_block_entry e = hs_sealed_run_at(run, i);
+
+		w.mark.after = e.high;
+		if (e.spooled_s == 0)
+			e.spooled_s = c->store->wall_s;
+		if (hs_index_store_keeps(c->store, e.spooled_s))
+			code = hs_index_write_put_entry(&w, &e);
+	}
+	*more = i < count;
+	w.mark.number = *more ? run->number : run->number + 1;
+	w.mark.offset = 0;
+	if (!*more)
+		w.mark.after = 0;
+	return hs_index_write_end(c->store, &w, code);
+}
+
+/* Indexes a segment by its summary from the mark on. */
+static enum hs_result index_run(struct hs_index_catch_up *c, const struct hs_sealed_run *run)
+{
+	bool more = true;
+	int code = 0;
+
+	do {
+		code = index_ids(c, run, &more);
+		if (code == MDB_MAP_FULL) { /* the map has grown: put the same ids again */
+			more = true;
+			code = 0;
+		}
+	} while (more && code == 0 && hs_io_now_monotonic() < c->stop_ms);
+	return code == 0 && more ? HS_E_INDEXING : hs_index_store_result(c->store, code, "take in a summary");
 }
 
 /* Opens a segment; *fd is -1 at HS_OK if there is nothing to read, now or later. */
@@ -119,10 +163,27 @@ static bool is_wanted(const struct hs_index_catch_up *c, const struct hs_sealed 
 	       hs_index_store_keeps(c->store, (uint32_t)(list[i].sealed_ms / 1000));
 }
 
+/* By its summary if that is open, else line by line. */
+static enum hs_result index_segment(struct hs_index_catch_up *c, struct hs_sealed *sealed, bool *stepped)
+{
+	const struct hs_sealed_run *run = hs_sealed_ids_of(&c->sealed, sealed->number);
+
+	*stepped = true;
+	return run != NULL ? index_run(c, run) : index_sealed(c, sealed);
+}
+
+/* All sealed segments are in the index. */
+static void end_at(struct hs_index_catch_up *c, uint64_t open_number)
+{
+	c->store->mark.number = open_number;
+	c->store->mark.offset = c->store->mark.after = 0;
+}
+
 enum hs_result hs_index_catch_up(struct hs_index_catch_up *c, uint64_t open_number)
 {
 	struct hs_sealed *list = NULL;
 	size_t count = 0;
+	bool stepped = false;
 	enum hs_result r = HS_OK;
 
 	if (c->store->mark.number >= open_number)
@@ -130,12 +191,28 @@ enum hs_result hs_index_catch_up(struct hs_index_catch_up *c, uint64_t open_numb
 	r = hs_sealed_list(c->store->dir->fd, "events", &list, &count);
 	for (size_t i = 0; i < count && r == HS_OK && list[i].number < open_number; i++)
 		if (is_wanted(c, list, i))
-			r = index_sealed(c, &list[i]);
+			r = hs_io_now_monotonic() < c->stop_ms || !stepped ? index_segment(c, &list[i], &stepped) : HS_E_INDEXING;
 	free(list);
-	if (r == HS_OK) {
-		c->store->mark.number = open_number;
-		c->store->mark.offset = 0;
+	if (r == HS_OK)
+		end_at(c, open_number);
+	return r;
+}
+
+enum hs_result hs_index_catch_up_by_summaries(struct hs_index_catch_up *c, uint64_t open_number)
+{
+	enum hs_result r = HS_OK;
+	bool stepped = false;
+
+	for (size_t i = 0; i < c->sealed.count && r == HS_OK; i++) {
+		const struct hs_sealed_run *run = &c->sealed.run[i];
+
+		if (run->number < c->store->mark.number)
+			continue;
+		r = hs_io_now_monotonic() < c->stop_ms || !stepped ? index_run(c, run) : HS_E_INDEXING;
+		stepped = true;
 	}
+	if (r == HS_OK)
+		end_at(c, open_number);
 	return r;
 }
 

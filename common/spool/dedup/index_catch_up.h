@@ -1,14 +1,17 @@
 /*
- * index_catch_up: reads sealed segments and tombstones into the id index. See index.h.
+ * index_catch_up: reads sealed segments, or their summaries, and tombstones into the id index. See
+ * index.h.
  */
 #ifndef HS_INDEX_CATCH_UP_H
 #define HS_INDEX_CATCH_UP_H
 
 #include "spool/dedup/index_store.h"
+#include "spool/dedup/sealed_ids.h"
 #include "spool/file/line_reader.h"
 
 struct hs_index_catch_up {
 	struct hs_index_store *store;
+	struct hs_sealed_ids sealed; /* summaries of segments from the mark on: those are not read */
 	int64_t stop_ms; /* reading stops then, after one more step, and is left for the next call */
 	struct hs_dedup_key_maker identifier;
 	struct hs_json json;
@@ -21,9 +24,12 @@ struct hs_index_catch_up {
  */
 enum hs_result hs_index_catch_up(struct hs_index_catch_up *c, uint64_t open_number);
 
+/* The same if `sealed` is complete; reads no directory and opens no segment. */
+enum hs_result hs_index_catch_up_by_summaries(struct hs_index_catch_up *c, uint64_t open_number);
+
 /*
- * Reads the tombstones that are new. Call it after hs_index_catch_up: an id is noted there before
- * its line goes, so one of the two is always met. Results as above.
+ * Reads the tombstones that are new. Call it after hs_index_catch_up, or after opening all summaries: an
+ * id is noted there before its line goes, so one of the two is always met. Results as above.
  */
 enum hs_result hs_index_catch_up_erased(struct hs_index_catch_up *c);
 

@@ -12,7 +12,7 @@ enum {
 	BATCH_IDS = 1 << 14,  /* ids sorted and put at a time */
 	MAP_FIRST = 16 << 20, /* bytes; four times as many when they are full */
 	AHEAD_S = 3600,       /* a clock that was further ahead made the index forget too much */
-	FORMAT = 3,
+	FORMAT = 4,
 };
 
 static const char INDEX[] = HS_INDEX_FILE;
@@ -20,7 +20,7 @@ static const char INDEX[] = HS_INDEX_FILE;
 /* The mark's key is the same in every byte order. */
 static const uint64_t mark_key = UINT64_MAX;
 
-static_assert(sizeof(struct hs_index_mark) == 4 * sizeof(uint64_t) + sizeof(struct hs_id_lsm),
+static_assert(sizeof(struct hs_index_mark) == 5 * sizeof(uint64_t) + sizeof(struct hs_id_lsm),
               "stored as it lies in memory, in this machine's byte order: no padding");
 
 enum hs_result hs_index_result(int code)
@@ -254,10 +254,17 @@ static int put_batch(struct hs_index_write *w)
 	return hs_id_lsm_put(w->records, &w->mark.levels, w->since_s, w->batch, n);
 }
 
+int hs_index_write_put_entry(struct hs_index_write *w, const struct hs_id_block_entry *e)
+{
+	w->batch[w->n++] = *e;
+	return w->n < BATCH_IDS ? 0 : put_batch(w);
+}
+
 int hs_index_write_put(struct hs_index_write *w, const struct hs_dedup_key *id, uint32_t spooled_s)
 {
-	w->batch[w->n++] = hs_id_block_entry(id, spooled_s);
-	return w->n < BATCH_IDS ? 0 : put_batch(w);
+	struct hs_id_block_entry e = hs_id_block_entry(id, spooled_s);
+
+	return hs_index_write_put_entry(w, &e);
 }
 
 static int commit(struct hs_index_store *s, MDB_txn *txn)

@@ -16,6 +16,7 @@
 struct hs_index_mark {
 	uint64_t format, number, offset;
 	uint64_t erased; /* bytes of the tombstones' file */
+	uint64_t after;  /* of this segment's summary the ids up to this first half were read */
 	struct hs_id_lsm levels;
 };
 
@@ -112,6 +113,8 @@ struct hs_index_write {
 /* Begins a transaction; unless it fails, hs_index_write_end must follow. */
 int hs_index_write_begin(struct hs_index_store *s, struct hs_index_write *w);
 int hs_index_write_put(struct hs_index_write *w, const struct hs_dedup_key *id, uint32_t spooled_s);
+/* The same for an id in the form of a block. */
+int hs_index_write_put_entry(struct hs_index_write *w, const struct hs_id_block_entry *e);
 
 /*
  * Commits the ids and the mark together, if `code` is 0. MDB_MAP_FULL: nothing was written, and

@@ -138,14 +138,15 @@ static enum hs_result walk_dir(struct walk *w, int dir, const char *path, bool (
 	return hs_io_list_kinds(dir, walk_name, w) < 0 ? HS_E_IO : HS_OK;
 }
 
-static enum hs_result walk_cursors(struct walk *w)
+/* A folder all of whose files are shared; it need not be there. `path` is below spool_dir. */
+static enum hs_result walk_shared(struct walk *w, int parent, const char *name, const char *path)
 {
-	int dir = hs_io_open_dir(w->spool_dir->private_dir, "cursors");
+	int dir = hs_io_open_dir(parent, name);
 	enum hs_result r;
 
 	if (dir < 0)
 		return errno == ENOENT ? HS_OK : HS_E_IO;
-	r = walk_dir(w, dir, ".hookspool/cursors/", is_any);
+	r = walk_dir(w, dir, path, is_any);
 	hs_io_close(dir);
 	return r;
 }
@@ -178,7 +179,9 @@ static enum hs_result walk_all(const struct hs_spool_dir *spool_dir, bool mend, 
 		r = walk_dir(&w, spool_dir->private_dir, ".hookspool/", is_journal);
 	if (r == HS_OK)
 		r = walk_dir(&w, spool_dir->run_dir, ".hookspool/run/", is_running);
-	return r == HS_OK ? walk_cursors(&w) : r;
+	if (r == HS_OK)
+		r = walk_shared(&w, spool_dir->run_dir, "summary", ".hookspool/run/summary/");
+	return r == HS_OK ? walk_shared(&w, spool_dir->private_dir, "cursors", ".hookspool/cursors/") : r;
 }
 
 enum hs_result hs_modes_look(const struct hs_spool_dir *spool_dir, struct hs_modes *left)

@@ -2,12 +2,14 @@
  * modes: who may read the spool: its owner alone (spool_mode = 0600) or a group, too (0640).
  *
  *                                           0600   0640
- *	spool_dir, .hookspool, run, cursors   0700   0750   (of spool_dir: the group's bits alone)
+ *	spool_dir, .hookspool, run, cursors,  0700   0750   (of spool_dir: the group's bits alone)
+	run/summary
  *	events, rejected, failed              0600   0640
  *	.hookspool/edits, numbers             0600   0640   so that no reader takes what erase and
  *	.hookspool/run/state, edits.lock      0600   0640   numbers have replaced for what is there
  *	.hookspool/run/metrics                0600   0640   stats prints them
  *	.hookspool/cursors/...                0600   0640   stats lists them
+	.hookspool/run/summary/...            0600   0640   so that readers open few segments
  *	all else: receipts, the salt, suppressed and erased ids, the index, checkpoints:   0600
  *
  * With 0640 all of these are given the group of spool_dir, as far as the kernel lets their owner

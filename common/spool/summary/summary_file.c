@@ -136,16 +136,17 @@ static int open_dir(const struct hs_spool_dir *dir)
 
 	if (fd >= 0 || errno != ENOENT)
 		return fd;
-	if (hs_io_make_dir(dir->run_dir, HS_SUMMARY_DIR, 0700) < 0 && errno != EEXIST)
+	if (hs_io_make_dir(dir->run_dir, HS_SUMMARY_DIR, dir->settings->spool_mode == 0640 ? 0750 : 0700) < 0 &&
+	    errno != EEXIST)
 		return -1;
 	return hs_io_open_dir(dir->run_dir, HS_SUMMARY_DIR);
 }
 
-static enum hs_result write_file(int folder, const struct hs_summary *head, struct hs_slice parts, const char *writer)
+static enum hs_result write_file(int folder, mode_t mode, const struct hs_summary *head, struct hs_slice parts, const char *writer)
 {
 	char name[HS_SUMMARY_NAME];
 	struct hs_file_replace file = {
-		.dir = folder, .name = name, .temporary_dir = folder, .temporary = writer, .mode = 0600
+		.dir = folder, .name = name, .temporary_dir = folder, .temporary = writer, .mode = mode
 	};
 	enum hs_result r;
 
@@ -176,7 +177,7 @@ enum hs_result hs_summary_write(const struct hs_spool_dir *dir, struct hs_summar
 	folder = open_dir(dir);
 	if (folder < 0)
 		return hs_io_result(errno);
-	r = write_file(folder, head, parts, writer);
+	r = write_file(folder, (mode_t)dir->settings->spool_mode, head, parts, writer);
 	hs_io_close(folder);
 	return r;
 }

@@ -1,0 +1,52 @@
+/*
+ * sealed_ids: the ids of sealed segments as their summaries have them (summary.h, IDS), sorted and
+ * mapped. The index is rebuilt from them, and until that is done look-ups ask them. See index.h.
+ *
+ * The mappings may be touched inside HS_IO_GUARDED alone (io.h).
+ */
+#ifndef HS_SEALED_IDS_H
+#define HS_SEALED_IDS_H
+
+#include "spool/dedup/id_block.h"
+#include "spool/shared/spool_dir.h"
+
+/* One segment's. */
+struct hs_sealed_run {
+	uint64_t number;
+	struct hs_slice packed; /* laid out as a block of the index (id_block.h), of any size */
+	const void *map;
+	size_t map_bytes;
+};
+
+/* Zeroed: none. */
+struct hs_sealed_ids {
+	struct hs_sealed_run *run; /* by number, ascending */
+	size_t count, cap;
+	bool complete; /* each segment that was asked for is among them */
+};
+
+/*
+ * Opens the summaries of the segments from number `from` to below `to` that were sealed at `since_s` or
+ * later, and closes all others; what is open stays as it is. HS_OK, HS_E_IO or HS_E_MEMORY.
+ */
+enum hs_result hs_sealed_ids_open(struct hs_sealed_ids *s, const struct hs_spool_dir *dir, uint64_t from, uint64_t to,
+                                  uint32_t since_s);
+void hs_sealed_ids_close(struct hs_sealed_ids *s);
+
+/* The run of a segment, or NULL. */
+const struct hs_sealed_run *hs_sealed_ids_of(const struct hs_sealed_ids *s, uint64_t number);
+
+/* Sets found[i] if e[i] is in a run and was not spooled before `since_s`; leaves the others as they are. */
+void hs_sealed_ids_find(const struct hs_sealed_ids *s, const struct hs_id_block_entry *e, size_t n, uint32_t since_s,
+                        bool *found);
+
+/* The ids of a run. */
+static inline size_t hs_sealed_run_count(const struct hs_sealed_run *run)
+{
+	return run->packed.n / HS_ID_BLOCK_ENTRY;
+}
+struct hs_id_block_entry hs_sealed_run_at(const struct hs_sealed_run *run, size_t i);
+/* The position of the first id whose first half is at least `high`. */
+size_t hs_sealed_run_from(const struct hs_sealed_run *run, uint64_t high);
+
+#endif
