@@ -138,18 +138,86 @@ static bool count_record(struct stats *s, struct hs_slice line)
 	       count_time(s, &m, bytes);
 }
 
+static const enum hs_summary_kind kind_of[TALLIES] = { [BY_TYPE] = HS_SUMMARY_TYPES,
+	                                               [BY_EVENT] = HS_SUMMARY_EVENTS,
+	                                               [BY_TENANT] = HS_SUMMARY_TENANTS,
+	                                               [BY_DAY] = HS_SUMMARY_DAYS };
+
+/* Adds a part of the summary to the counts (NULL: to none). False: there is none, or no memory. */
+static bool add_part(struct hs_summary_reader *summary, int by, struct hs_top_counts *counts)
+{
+	struct hs_slice part = hs_summary_read(summary, kind_of[by]), name;
+	struct hs_summary_counts rows;
+	uint64_t records, bytes;
+	int got;
+
+	if (part.p == NULL || !hs_summary_counts_start(&rows, part))
+		return false;
+	while ((got = hs_summary_counts_next(&rows, &name, &records, &bytes)) > 0)
+		if (counts != NULL && !hs_top_counts_add_many(counts, name, records, bytes))
+			return false;
+	if (counts != NULL) {
+		counts->others.records += rows.more_records;
+		counts->others.bytes += rows.more_bytes;
+	}
+	return got == 0;
+}
+
+static void add_times(struct stats *s, const struct hs_summary *head)
+{
+	if (head->timed == 0)
+		return;
+	if (s->counts[BY_DAY].count == 0 || head->first_time < s->first_ms)
+		s->first_ms = head->first_time;
+	if (s->counts[BY_DAY].count == 0 || head->last_time > s->last_ms)
+		s->last_ms = head->last_time;
+}
+
+/* Counts a segment by its summary. False: its lines have to be read. */
+static bool count_summary(struct stats *s, struct hs_summary_reader *summary)
+{
+	const struct hs_summary *head = &summary->head;
+
+	for (int by = 0; by < BY_REASON; by++)
+		if (!add_part(summary, by, NULL))
+			return false;
+	if (!hs_consumer_lag_segment(&s->lag, head->number, head->lines, head->text_bytes))
+		return false;
+	add_times(s, head);
+	for (int by = 0; by < BY_REASON; by++)
+		s->no_memory |= !add_part(summary, by, &s->counts[by]);
+	s->records += head->lines;
+	s->bytes += head->text_bytes;
+	return true;
+}
+
+/* For hs_reader_choose: true if the lines have to be read. */
+static bool must_read(void *context, struct hs_summary_reader *summary)
+{
+	struct stats *s = context;
+	const struct hs_summary *head = &summary->head;
+
+	if (hs_filter_is_empty(&s->filter))
+		return !count_summary(s, summary);
+	return hs_filter_may_pass(&s->filter, summary) ||
+	       !hs_consumer_lag_segment(&s->lag, head->number, head->lines, head->text_bytes);
+}
+
 /* Reads up to s->end. Returns 0 or the exit code. */
 static int count_records(struct stats *s)
 {
 	struct hs_reader *reader = s->source.reader;
 	int code = 0;
 
+	hs_reader_choose(reader, must_read, s);
 	for (unsigned n = 1; code == 0 && !hs_reader_has_passed(reader, s->end); n++) {
 		struct hs_slice line;
 		enum hs_read what = hs_reader_next(reader, &line);
 
 		if (what == HS_READ_END)
 			return 0;
+		if (what == HS_READ_SKIPPED)
+			continue;
 		if (what != HS_READ_LINE) {
 			hs_progress_clear(&s->progress);
 			code = hs_event_source_trouble(&s->source, what);
@@ -429,6 +497,8 @@ static int count(struct stats *s)
 	if (r != HS_OK)
 		return hs_event_source_result(&s->source, r);
 	code = count_records(s);
+	if (code == 0 && s->no_memory)
+		code = hs_event_source_result(&s->source, HS_E_MEMORY);
 	if (code == 0 && shows_rejected(s))
 		code = hs_event_source_result(&s->source, count_all_rejected(s));
 	if (code == 0 && shows_rejected(s))

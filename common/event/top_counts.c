@@ -38,9 +38,9 @@ static bool grow(struct hs_top_counts *t)
 	return true;
 }
 
-static bool add_row(struct hs_top_counts *t, struct hs_slice name, uint64_t hash, uint64_t bytes)
+static bool add_row(struct hs_top_counts *t, struct hs_slice name, uint64_t hash, uint64_t records, uint64_t bytes)
 {
-	struct hs_top_counts_row new = { .records = 1, .bytes = bytes, .hash = hash, .n = name.n };
+	struct hs_top_counts_row new = { .records = records, .bytes = bytes, .hash = hash, .n = name.n };
 
 	new.name = malloc(name.n + 1);
 	if (new.name == NULL || (t->count == t->room && !grow(t))) {
@@ -71,7 +71,7 @@ struct hs_slice hs_top_counts_name(struct hs_slice name)
 	return name;
 }
 
-bool hs_top_counts_add(struct hs_top_counts *t, struct hs_slice name, uint64_t bytes)
+bool hs_top_counts_add_many(struct hs_top_counts *t, struct hs_slice name, uint64_t records, uint64_t bytes)
 {
 	uint32_t *slot;
 	uint64_t hash;
@@ -80,12 +80,17 @@ bool hs_top_counts_add(struct hs_top_counts *t, struct hs_slice name, uint64_t b
 	hash = hs_hash(name.p, name.n, t->seed);
 	slot = t->slots > 0 ? find_slot(t, name, hash) : NULL;
 	if (slot != NULL && *slot > 0)
-		count_in(&t->row[*slot - 1], 1, bytes);
+		count_in(&t->row[*slot - 1], records, bytes);
 	else if (t->count == HS_TOP_COUNTS_NAMES)
-		count_in(&t->others, 1, bytes);
+		count_in(&t->others, records, bytes);
 	else
-		return add_row(t, name, hash, bytes);
+		return add_row(t, name, hash, records, bytes);
 	return true;
+}
+
+bool hs_top_counts_add(struct hs_top_counts *t, struct hs_slice name, uint64_t bytes)
+{
+	return hs_top_counts_add_many(t, name, 1, bytes);
 }
 
 bool hs_top_counts_add_field(struct hs_top_counts *t, const struct hs_record_field *field, uint64_t bytes)

@@ -31,9 +31,10 @@ static unsigned below(unsigned n)
 	return (unsigned)(draw() % n);
 }
 
-static const char *const names[] = { "Product Viewed",  "Product Added",    "Cart Viewed",       "Checkout Started",
-	                             "Order Completed", "Product Searched", "Coupon Entered",    "Wishlist Product Added",
-	                             "Promotion Clicked", "Product Shared", "Product List Viewed", "Payment Info Entered" };
+static const char *const names[] = { "Product Viewed",   "Product Added",          "Cart Viewed",
+	                             "Checkout Started", "Order Completed",        "Product Searched",
+	                             "Coupon Entered",   "Wishlist Product Added", "Promotion Clicked",
+	                             "Product Shared",   "Product List Viewed",    "Payment Info Entered" };
 static const char *const agents[] = {
 	"Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/130.0 Safari/537.36",
 	"Mozilla/5.0 (iPhone; CPU iPhone OS 18_1 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/18.1",
@@ -72,18 +73,22 @@ static void print_event(uint64_t nth)
 	print_time(at, nth);
 	printf("{\"type\":\"%s\",\"messageId\":\"ajs-next-%016" PRIx64 "-%08x\",\"userId\":\"user-%" PRIu64
 	       "\",\"anonymousId\":\"%08" PRIx64 "-0000-4000-8000-%012" PRIx64 "\",\"timestamp\":\"%s\"",
-	       nth % 100000 == 99999 ? "delete" : "track", a, (unsigned)b, user, user * 2654435761U & 0xFFFFFFFF, user, at);
+	       nth % 100000 == 99999 ? "delete" : "track", a, (unsigned)b, user, user * 2654435761U & 0xFFFFFFFF, user,
+	       at);
 	if (nth % 100000 == 99999) {
 		puts("}");
 		return;
 	}
-	printf(",\"event\":\"%s\",\"context\":{\"ip\":\"%u.%u.%u.%u\",\"locale\":\"en-GB\",\"timezone\":\"Europe/London\","
-	       "\"userAgent\":\"%s\",\"library\":{\"name\":\"analytics.js\",\"version\":\"next-1.76.0\"},\"page\":{"
-	       "\"path\":\"/shop/%x\",\"referrer\":\"https://www.example.com/search?q=%x\",\"title\":\"%s - the tea shop\","
-	       "\"url\":\"https://shop.example.com/shop/%x\",\"search\":\"?utm_source=letter&utm_campaign=%x\"}},",
-	       nth % 200000 == 77 ? "Rare Event" : page, 1 + below(222), below(256), below(256), below(256), agents[below(4)],
-	       below(1 << 20), below(1 << 24), page, below(1 << 20), below(64));
-	printf("\"properties\":{\"orderId\":\"o-%010" PRIx64 "\",\"total\":%u.%02u,\"shipping\":%u.%02u,\"currency\":\"EUR\","
+	printf(
+	    ",\"event\":\"%s\",\"context\":{\"ip\":\"%u.%u.%u.%u\",\"locale\":\"en-GB\",\"timezone\":\"Europe/London\","
+	    "\"userAgent\":\"%s\",\"library\":{\"name\":\"analytics.js\",\"version\":\"next-1.76.0\"},\"page\":{"
+	    "\"path\":\"/shop/%x\",\"referrer\":\"https://www.example.com/search?q=%x\",\"title\":\"%s - the tea "
+	    "shop\","
+	    "\"url\":\"https://shop.example.com/shop/%x\",\"search\":\"?utm_source=letter&utm_campaign=%x\"}},",
+	    nth % 200000 == 77 ? "Rare Event" : page, 1 + below(222), below(256), below(256), below(256),
+	    agents[below(4)], below(1 << 20), below(1 << 24), page, below(1 << 20), below(64));
+	printf("\"properties\":{\"orderId\":\"o-%010" PRIx64
+	       "\",\"total\":%u.%02u,\"shipping\":%u.%02u,\"currency\":\"EUR\","
 	       "\"coupon\":\"%x\",\"sessionId\":\"%016" PRIx64 "\",\"products\":[",
 	       draw() & 0xFFFFFFFFFF, below(500), below(100), below(10), below(100), below(4096), draw());
 	print_products();

@@ -106,6 +106,15 @@ void hs_consumer_lag_line(struct hs_consumer_lag *lag, struct hs_position after,
 	lag->bytes += line.n + 1;
 }
 
+bool hs_consumer_lag_segment(struct hs_consumer_lag *lag, uint64_t number, uint64_t lines, uint64_t bytes)
+{
+	if (lag->passed < lag->count && lag->cursor[lag->passed].at.number <= number)
+		return false;
+	lag->records += lines;
+	lag->bytes += bytes;
+	return true;
+}
+
 void hs_consumer_lag_end(struct hs_consumer_lag *lag, struct hs_position end)
 {
 	for (size_t i = 0; i < lag->count; i++) {

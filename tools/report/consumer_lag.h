@@ -39,6 +39,11 @@ struct hs_consumer_lag {
 enum hs_result hs_consumer_lag_start(struct hs_consumer_lag *lag, const struct hs_spool_dir *dir);
 /* `after`: the position after the line. Lines come in their order. */
 void hs_consumer_lag_line(struct hs_consumer_lag *lag, struct hs_position after, struct hs_slice line);
+/*
+ * The same for all lines of a sealed segment at once. False: a cursor is in it, or before it and not met
+ * yet, so its lines are wanted one by one.
+ */
+bool hs_consumer_lag_segment(struct hs_consumer_lag *lag, uint64_t number, uint64_t lines, uint64_t bytes);
 /* Completes the cursors, and sorts them by name. */
 void hs_consumer_lag_end(struct hs_consumer_lag *lag, struct hs_position end);
 void hs_consumer_lag_free(struct hs_consumer_lag *lag);

@@ -191,7 +191,8 @@ enum hs_result hs_index_catch_up(struct hs_index_catch_up *c, uint64_t open_numb
 	r = hs_sealed_list(c->store->dir->fd, "events", &list, &count);
 	for (size_t i = 0; i < count && r == HS_OK && list[i].number < open_number; i++)
 		if (is_wanted(c, list, i))
-			r = hs_io_now_monotonic() < c->stop_ms || !stepped ? index_segment(c, &list[i], &stepped) : HS_E_INDEXING;
+			r = hs_io_now_monotonic() < c->stop_ms || !stepped ? index_segment(c, &list[i], &stepped)
+			                                                   : HS_E_INDEXING;
 	free(list);
 	if (r == HS_OK)
 		end_at(c, open_number);

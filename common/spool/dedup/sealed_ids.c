@@ -54,8 +54,8 @@ static bool open_run(const struct hs_spool_dir *dir, struct hs_sealed *sealed, s
 {
 	int fd = hs_sealed_open(dir->fd, "events", sealed);
 	struct stat st;
-	bool ok = fd >= 0 && hs_io_fstat(fd, &st) == 0 &&
-	          hs_summary_open(summary, dir, false, sealed->number, &st) && map_run(summary, run);
+	bool ok = fd >= 0 && hs_io_fstat(fd, &st) == 0 && hs_summary_open(summary, dir, false, sealed->number, &st) &&
+	          map_run(summary, run);
 
 	if (fd >= 0)
 		hs_io_close(fd);

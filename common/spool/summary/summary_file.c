@@ -142,7 +142,8 @@ static int open_dir(const struct hs_spool_dir *dir)
 	return hs_io_open_dir(dir->run_dir, HS_SUMMARY_DIR);
 }
 
-static enum hs_result write_file(int folder, mode_t mode, const struct hs_summary *head, struct hs_slice parts, const char *writer)
+static enum hs_result write_file(int folder, mode_t mode, const struct hs_summary *head, struct hs_slice parts,
+                                 const char *writer)
 {
 	char name[HS_SUMMARY_NAME];
 	struct hs_file_replace file = {
