@@ -291,6 +291,16 @@ static void skip(struct hs_reader *r)
 	step(r, r->at.number + 1);
 }
 
+static enum hs_read open_or_skip(struct hs_reader *r)
+{
+	enum hs_read what = open_segment(r);
+
+	if (what != HS_READ_LINE || !hs_reader_may_skip(r))
+		return what;
+	skip(r);
+	return HS_READ_SKIPPED;
+}
+
 /* What to do at the end of what could be read of the open segment; false: nothing. */
 static bool go_on(struct hs_reader *r)
 {
@@ -372,14 +382,10 @@ enum hs_read hs_reader_next(struct hs_reader *r, struct hs_slice *line)
 		int got;
 
 		if (r->kind == NOTHING) {
-			enum hs_read what = open_segment(r);
+			enum hs_read what = open_or_skip(r);
 
 			if (what != HS_READ_LINE)
 				return what;
-			if (hs_reader_may_skip(r)) {
-				skip(r);
-				return HS_READ_SKIPPED;
-			}
 		}
 		got = hs_line_reader_next(&r->lines, line);
 		if (got == 1) {
