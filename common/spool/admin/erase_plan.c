@@ -2,6 +2,7 @@
 #include "base/array.h"
 #include "base/file_replace.h"
 #include "base/hex.h"
+#include "base/json_writer.h"
 #include "base/log.h"
 #include "base/timestamp.h"
 #include "spool/file/line_reader.h"
@@ -101,52 +102,38 @@ static enum hs_result find_name(int private_dir, char name[static HS_ERASE_PLAN_
 
 /* --- writing ------------------------------------------------------------------------ */
 
-static void put_number(struct hs_buf *out, struct hs_slice label, uint64_t value)
-{
-	hs_buf_put_slice(out, label);
-	hs_buf_put_uint(out, value);
-}
-
-static void put_hex(struct hs_buf *out, const char *p, size_t n)
-{
-	char *to = hs_buf_reserve(out, 2 * n);
-
-	if (to != NULL) {
-		hs_hex_encode((const uint8_t *)p, n, to);
-		out->n += 2 * n;
-	}
-}
-
 static void put_head(struct hs_buf *out, const struct hs_erase_plan *plan, int64_t now)
 {
+	struct hs_json_writer w = { .out = out };
 	char text[HS_TIMESTAMP_TEXT + 1];
 
 	hs_timestamp_text(now, text);
-	hs_buf_put_slice(out, plan->from_deletes ? HS_SLICE("{\"plan\":1,\"by\":\"delete\"")
-	                                         : HS_SLICE("{\"plan\":1,\"by\":\"command\""));
-	hs_buf_put_slice(out, plan->suppress ? HS_SLICE(",\"suppress\":true,\"planned_at\":\"")
-	                                     : HS_SLICE(",\"suppress\":false,\"planned_at\":\""));
-	hs_buf_put_slice(out, hs_slice_str(text));
-	put_number(out, HS_SLICE("\",\"people\":"), plan->people->count);
-	hs_buf_put(out, "}\n", 2);
+	hs_json_writer_object(&w, NULL);
+	hs_json_writer_uint(&w, "plan", 1);
+	hs_json_writer_text(&w, "by", plan->from_deletes ? HS_SLICE("delete") : HS_SLICE("command"));
+	hs_json_writer_bool(&w, "suppress", plan->suppress);
+	hs_json_writer_text(&w, "planned_at", hs_slice_str(text));
+	hs_json_writer_uint(&w, "people", plan->people->count);
+	hs_json_writer_end(&w, '}');
+	hs_buf_putc(out, '\n');
 }
 
 static void put_person(struct hs_buf *out, const struct hs_subject *who, struct hs_position before, int64_t until_ms)
 {
-	hs_buf_put_slice(out, who->kind == HS_SUBJECT_USER ? HS_SLICE("{\"kind\":\"user\",\"id\":\"")
-	                                                   : HS_SLICE("{\"kind\":\"anonymous\",\"id\":\""));
-	put_hex(out, who->id, who->n);
-	hs_buf_putc(out, '"');
-	if (who->tenant != NULL) {
-		hs_buf_put_slice(out, HS_SLICE(",\"tenant\":"));
-		hs_buf_put_json(out, hs_slice_str(who->tenant));
-	}
-	hs_buf_put_slice(out, who->derived ? HS_SLICE(",\"derived\":true") : HS_SLICE(",\"derived\":false"));
-	put_number(out, HS_SLICE(",\"segment\":"), before.number);
-	put_number(out, HS_SLICE(",\"offset\":"), before.offset);
-	put_number(out, HS_SLICE(",\"edit\":"), before.edit);
-	put_number(out, HS_SLICE(",\"until_ms\":"), until_ms > 0 ? (uint64_t)until_ms : 0);
-	hs_buf_put(out, "}\n", 2);
+	struct hs_json_writer w = { .out = out };
+
+	hs_json_writer_object(&w, NULL);
+	hs_json_writer_text(&w, "kind", who->kind == HS_SUBJECT_USER ? HS_SLICE("user") : HS_SLICE("anonymous"));
+	hs_json_writer_hex(&w, "id", hs_slice(who->id, who->n));
+	if (who->tenant != NULL)
+		hs_json_writer_text(&w, "tenant", hs_slice_str(who->tenant));
+	hs_json_writer_bool(&w, "derived", who->derived);
+	hs_json_writer_uint(&w, "segment", before.number);
+	hs_json_writer_uint(&w, "offset", before.offset);
+	hs_json_writer_uint(&w, "edit", before.edit);
+	hs_json_writer_uint(&w, "until_ms", until_ms > 0 ? (uint64_t)until_ms : 0);
+	hs_json_writer_end(&w, '}');
+	hs_buf_putc(out, '\n');
 }
 
 /*
