@@ -14,14 +14,14 @@
 static const char NEW[] = HS_ERASE_PLAN_PREFIX "-new";
 enum { PLANS_MAX = 1000000 };
 
-/* --- the names -------------------------------------------------------------------- */
+/* --- names -------------------------------------------------------------------- */
 
 static void print_name(unsigned number, char name[static HS_ERASE_PLAN_NAME])
 {
 	snprintf(name, HS_ERASE_PLAN_NAME, HS_ERASE_PLAN_PREFIX "-%u", number);
 }
 
-/* The number in a plan's name; PLANS_MAX of one that is being written; 0: it is none. */
+/* The number in a plan's name; PLANS_MAX for an unfinished one; 0: not a plan. */
 static unsigned number_of(const char *name)
 {
 	char spelling[HS_ERASE_PLAN_NAME];
@@ -85,7 +85,7 @@ enum hs_result hs_erase_plan_list(int private_dir, void (*each)(void *context, c
 	return r;
 }
 
-/* Behind all that are there. */
+/* The name after the last plan. */
 static enum hs_result find_name(int private_dir, char name[static HS_ERASE_PLAN_NAME])
 {
 	struct numbers all = { 0 };
@@ -137,8 +137,8 @@ static void put_person(struct hs_buf *out, const struct hs_subject *who, struct 
 }
 
 /*
- * Under the lock of `edits`: the number of edits is that of the files as they are now. Whose later
- * events are not to be kept gets no limit, for some may come before that takes effect.
+ * Under the lock of the rewrite log, so that "edit" fits the files as they are. Suppressed people have
+ * no limits, for some of their events may come before suppression takes effect.
  */
 static void put_people(struct hs_buf *out, struct hs_rewrite_log *rewrites, uint64_t next, int64_t now,
                        const struct hs_erase_plan *plan)
@@ -158,7 +158,7 @@ static void put_people(struct hs_buf *out, struct hs_rewrite_log *rewrites, uint
 	}
 }
 
-/* If the name cannot be synced the plan goes again: nothing has been removed yet. */
+/* Removes the plan again if its name cannot be synced: no line has gone yet. */
 static enum hs_result publish(int private_dir, struct hs_slice text, char name[static HS_ERASE_PLAN_NAME])
 {
 	char new_name[HS_ERASE_PLAN_NAME];
@@ -200,11 +200,11 @@ struct reading {
 	struct hs_json json;
 	struct hs_buf id, tenant;
 	struct hs_erase_plan *plan;
-	uint64_t people; /* that the head tells of */
+	uint64_t people; /* as the head says */
 	size_t read;
 };
 
-/* The member's token; 0: there is none. */
+/* The token of a member; 0: none. */
 static uint32_t member(const struct hs_json *json, struct hs_slice name)
 {
 	if (json->tok[0].kind != HS_JSON_OBJECT)
@@ -281,7 +281,7 @@ static bool read_head(struct reading *x)
 	return true;
 }
 
-/* HS_E_IO: the line is damaged. */
+/* HS_OK, HS_E_MEMORY, HS_E_IO (the line is damaged), or as hs_rewrite_log_translate. */
 static enum hs_result read_person(struct reading *x)
 {
 	bool is_user = is_word(&x->json, HS_SLICE("kind"), HS_SLICE("\"user\""));
