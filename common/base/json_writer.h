@@ -27,7 +27,10 @@ void hs_json_writer_array(struct hs_json_writer *w, const char *name);
 /* Ends the innermost object ('}') or array (']'). */
 void hs_json_writer_end(struct hs_json_writer *w, char bracket);
 
-void hs_json_writer_text(struct hs_json_writer *w, const char *name, struct hs_slice value);
+/* False: the value is not UTF-8, and each wrong byte was written as U+FFFD. */
+bool hs_json_writer_text(struct hs_json_writer *w, const char *name, struct hs_slice value);
+/* A text of two hexadecimal digits for each byte of `value`. */
+void hs_json_writer_hex(struct hs_json_writer *w, const char *name, struct hs_slice value);
 void hs_json_writer_uint(struct hs_json_writer *w, const char *name, uint64_t value);
 void hs_json_writer_bool(struct hs_json_writer *w, const char *name, bool value);
 void hs_json_writer_null(struct hs_json_writer *w, const char *name);

@@ -26,11 +26,11 @@ static enum hs_result look(int dir, const char *name, bool *there, uint64_t *siz
 	return *there || errno == ENOENT ? HS_OK : HS_E_IO;
 }
 
-/* --- what the receipts tell -------------------------------------------------- */
+/* --- what the receipts say -------------------------------------------------- */
 
 struct told {
 	bool any, suppressed, erased;
-	uint64_t end; /* of the last whole receipt */
+	uint64_t end; /* offset after the last whole receipt */
 };
 
 static bool has(struct hs_slice line, const char *text)

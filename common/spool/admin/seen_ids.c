@@ -9,14 +9,14 @@
 #include <string.h>
 #include <unistd.h>
 
-static const size_t SEEN_BYTES = /* of addresses */
+static const size_t SEEN_BYTES = /* of address space */
     SIZE_MAX > UINT32_MAX ? (size_t)(UINT64_C(1) << 36) : (size_t)1 << 30;
 
 static enum hs_result scratch_result(int code)
 {
 	if (code == 0)
 		return HS_OK;
-	hs_log(HS_LOG_ERROR, "examine: scratch file: %s", mdb_strerror(code));
+	hs_log(HS_LOG_ERROR, "verify: scratch file: %s", mdb_strerror(code));
 	return hs_index_result(code);
 }
 
@@ -26,7 +26,7 @@ static int open_file(struct hs_seen_ids *s, const struct hs_spool_dir *dir)
 	char path[PATH_MAX], name[32];
 	int code;
 
-	snprintf(name, sizeof name, "examine-%ld", (long)getpid()); /* another verify may be running */
+	snprintf(name, sizeof name, "verify-%ld", (long)getpid()); /* another verify may be running */
 	hs_io_unlink(dir->run_dir, name);
 	snprintf(path, sizeof path, "%s/.hookspool/run/%s", dir->settings->spool_dir, name);
 	code = mdb_env_create(&s->env);
@@ -34,7 +34,7 @@ static int open_file(struct hs_seen_ids *s, const struct hs_spool_dir *dir)
 		code = mdb_env_set_mapsize(s->env, SEEN_BYTES);
 	if (code == 0)
 		code = mdb_env_open(s->env, path, flags, 0600);
-	hs_io_unlink(dir->run_dir, name); /* it is open; a kill leaves nothing */
+	hs_io_unlink(dir->run_dir, name); /* it is open; a kill leaves no file */
 	if (code == 0)
 		code = mdb_txn_begin(s->env, NULL, 0, &s->txn);
 	if (code == 0)
@@ -42,7 +42,7 @@ static int open_file(struct hs_seen_ids *s, const struct hs_spool_dir *dir)
 	return code;
 }
 
-/* The value of an erased id is one byte longer. */
+/* Notes the id of an erased event: its value is one byte longer. */
 static bool note_erased(void *context, const struct hs_tombstone *e)
 {
 	struct hs_seen_ids *s = context;

@@ -19,19 +19,19 @@ struct hs_seen_ids {
 };
 
 enum hs_seen_before {
-	HS_SEEN_NOT,    /* not within dedup_window before */
+	HS_SEEN_NOT,    /* not in the dedup_window before it */
 	HS_SEEN_TWICE,  /* in a line */
-	HS_SEEN_ERASED, /* as a tombstone */
+	HS_SEEN_ERASED, /* in a tombstone */
 };
 
 /*
- * Opens a zeroed struct, empty but for the tombstones. A kill leaves no file. HS_OK, or as
+ * Opens a zeroed struct, with the tombstones alone. A kill leaves no file. HS_OK, HS_E_IO, or as
  * hs_index_result. hs_seen_ids_close may be called in any case.
  */
 enum hs_result hs_seen_ids_open(struct hs_seen_ids *s, const struct hs_spool_dir *dir);
 void hs_seen_ids_close(struct hs_seen_ids *s);
 
-/* Notes the id of a line, and tells whether it was seen before. HS_OK, or as hs_index_result. */
+/* Notes the id of a line, and says whether it was seen before. HS_OK, or as hs_index_result. */
 enum hs_result hs_seen_ids_note(struct hs_seen_ids *s, const struct hs_dedup_key *id, uint32_t spooled_s,
                                 enum hs_seen_before *before);
 
