@@ -36,6 +36,18 @@ static enum hs_result check_space(const struct erase *x)
 	return space.bytes < (uint64_t)st.st_size + (uint64_t)x->settings->min_free ? HS_E_FULL : HS_OK;
 }
 
+/* Keeps a line in the copy and in its summary. */
+static enum hs_result keep(struct erase *x, struct hs_slice line, bool whole)
+{
+	hs_summary_builder_line(x->clean.summary, line, whole);
+	return hs_rewrite_copy_keep(&x->clean.copy, line, whole);
+}
+
+static bool is_segment(const struct file *f)
+{
+	return f->sort <= REJECTED;
+}
+
 /* Begins a copy with the lines before offset `until`. */
 static enum hs_result begin_copy(struct erase *x, uint64_t until)
 {
@@ -45,12 +57,15 @@ static enum hs_result begin_copy(struct erase *x, uint64_t until)
 
 	if (r != HS_OK)
 		return r;
+	if (is_segment(x->current.file))
+		x->clean.summary = hs_summary_builder_new(x->dir->history.id, x->current.file->sort == REJECTED,
+		                                          x->current.file->sealed.number);
 	r = hs_rewrite_copy_begin(&x->clean.copy, x->dir, COPY, x->current.file->sealed.gzip);
 	if (r == HS_OK)
 		r = hs_line_reader_start_file(&x->clean.prefix, x->current.fd, x->current.file->sealed.gzip, 0,
 		                              UINT64_MAX);
 	while (r == HS_OK && x->clean.prefix.at < until && (more = hs_line_reader_next(&x->clean.prefix, &line)) == 1)
-		r = hs_rewrite_copy_keep(&x->clean.copy, line, true);
+		r = keep(x, line, true);
 	return r == HS_OK && more != 1 ? HS_E_IO : r;
 }
 
@@ -96,12 +111,28 @@ static enum hs_result clean_line(struct erase *x, struct hs_slice line, struct h
 	if (x->how->look_only)
 		return HS_OK;
 	if (found == 0)
-		return x->clean.copy.file.fd < 0 ? HS_OK : hs_rewrite_copy_keep(&x->clean.copy, line, whole);
+		return x->clean.copy.file.fd < 0 ? HS_OK : keep(x, line, whole);
 	if (x->clean.copy.file.fd < 0)
 		r = begin_copy(x, at.offset);
 	if (r == HS_OK)
 		r = hs_rewrite_copy_omit(&x->clean.copy, at.offset, line.n + whole);
 	return r == HS_OK ? note_id(x, line) : r;
+}
+
+/*
+ * Writes the copy's summary over the segment's, which names people who go. If that fails the summary is
+ * removed: maintenance makes one.
+ */
+static enum hs_result replace_summary(struct erase *x)
+{
+	const struct file *f = x->current.file;
+	struct stat st;
+	enum hs_result r = hs_summary_remove(x->dir, f->sort == REJECTED, f->sealed.number);
+
+	if (r == HS_OK && x->clean.summary != NULL && hs_io_fstat(x->clean.copy.file.fd, &st) == 0 &&
+	    hs_summary_write(x->dir, x->clean.summary, &st, f->sealed.gzip, NULL, HS_SUMMARY_BY_REWRITER) != HS_OK)
+		r = hs_summary_remove(x->dir, f->sort == REJECTED, f->sealed.number);
+	return r;
 }
 
 static enum hs_result replace(struct erase *x)
@@ -115,6 +146,9 @@ static enum hs_result replace(struct erase *x)
 		return r;
 	if (f->sort > REJECTED) /* cursors have no position in these, and their writers are locked out */
 		return hs_rewrite_copy_publish(&x->clean.copy, hs_erase_dir_of(x, f), f->name);
+	r = replace_summary(x);
+	if (r != HS_OK)
+		return r;
 	return hs_rewrite_copy_replace(&x->clean.copy, x->rewrites, hs_erase_stream_of(f->sort), &f->sealed,
 	                               x->current.inode);
 }
@@ -167,6 +201,8 @@ static enum hs_result clean_opened(struct erase *x, const struct file *f)
 	if (x->clean.removed > 0)
 		settle_counts(x, gone && r == HS_OK);
 	hs_rewrite_copy_drop(&x->clean.copy);
+	hs_summary_builder_free(x->clean.summary);
+	x->clean.summary = NULL;
 	return r;
 }
 
@@ -178,7 +214,7 @@ static enum hs_result clean_once(struct erase *x, struct file *f)
 	x->clean.removed = x->clean.id_count = 0;
 	if (r == HS_OK)
 		r = hs_erase_open_file(x, f);
-	if (r == HS_OK && x->current.fd >= 0)
+	if (r == HS_OK && x->current.fd >= 0 && hs_erase_may_name(x, x->people.subjects))
 		r = clean_opened(x, f);
 	hs_erase_close_file(x);
 	if (lock >= 0)
@@ -211,18 +247,15 @@ static enum hs_result clean_all(struct erase *x)
 static enum hs_result catch_up(struct erase *x)
 {
 	struct hs_index *index = hs_index_new(x->dir, x->settings->spool_dir);
-	int64_t deadline = hs_io_now_monotonic() + WAIT_MS;
 	struct hs_segment events;
 	enum hs_result r;
 
 	if (index == NULL)
 		return HS_E_MEMORY;
 	hs_segment_init(&events, x->dir, HS_EVENTS);
-	r = hs_segment_begin(&events, 0, deadline);
-	if (r == HS_OK) {
-		r = hs_index_follow(index, &events, INT64_MAX);
+	r = hs_index_begin(index, &events, WAIT_MS);
+	if (r == HS_OK)
 		hs_segment_end(&events);
-	}
 	hs_index_free(index);
 	hs_segment_close(&events);
 	return r;
@@ -390,6 +423,7 @@ static void free_all(struct erase *x)
 	free(x->files.list);
 	free(x->clean.ids);
 	hs_line_reader_free(&x->current.lines);
+	hs_summary_close(&x->current.summary);
 	hs_line_reader_free(&x->clean.prefix);
 	hs_json_free(&x->json);
 	hs_subject_matcher_free(&x->people.matcher);
@@ -406,6 +440,7 @@ enum hs_result hs_erase(struct hs_spool *spool, const struct hs_settings *settin
 		           .done = done,
 		           .people = { .subjects = eraser->subjects, .matcher.subjects = eraser->subjects },
 		           .current.fd = -1,
+		           .current.summary.fd = -1,
 		           .clean.copy = HS_REWRITE_COPY_NONE };
 	enum hs_result r;
 

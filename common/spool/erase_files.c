@@ -125,8 +125,6 @@ static int open_to_read(const struct erase *x, struct file *f)
 
 enum hs_result hs_erase_open_file(struct erase *x, struct file *f)
 {
-	struct stat st;
-
 	x->current.file = f;
 	x->current.fd = open_to_read(x, f);
 	if (x->current.fd < 0 && errno == HS_IO_NOT_PLAIN) {
@@ -135,9 +133,9 @@ enum hs_result hs_erase_open_file(struct erase *x, struct file *f)
 	}
 	if (x->current.fd < 0)
 		return errno == ENOENT ? HS_OK : HS_E_IO;
-	if (hs_io_fstat(x->current.fd, &st) < 0)
+	if (hs_io_fstat(x->current.fd, &x->current.st) < 0)
 		return HS_E_IO;
-	x->current.inode = (uint64_t)st.st_ino;
+	x->current.inode = (uint64_t)x->current.st.st_ino;
 	return hs_line_reader_start_file(&x->current.lines, x->current.fd, f->sealed.gzip, 0, UINT64_MAX);
 }
 
@@ -172,7 +170,37 @@ enum hs_result hs_erase_each_line(struct erase *x, visit_line *visit, bool *dama
 	return r == HS_OK && more < 0 && errno != EILSEQ ? errno == ENOMEM ? HS_E_MEMORY : HS_E_IO : r;
 }
 
-enum hs_result hs_erase_each_event(struct erase *x, visit_line *visit)
+/* Opens the summary of the current segment. False: there is none, or it does not vouch for every line. */
+static bool open_summary(struct erase *x)
+{
+	const struct file *f = x->current.file;
+
+	return f->sort == EVENTS && !f->open &&
+	       hs_summary_open(&x->current.summary, x->dir, false, f->sealed.number, &x->current.st) &&
+	       x->current.summary.head.odd == 0;
+}
+
+bool hs_erase_may_name(struct erase *x, const struct hs_subjects *people)
+{
+	struct hs_slice bloom = HS_SLICE_NONE;
+
+	if (open_summary(x))
+		bloom = hs_summary_read(&x->current.summary, HS_SUMMARY_BLOOM);
+	if (bloom.p == NULL)
+		return true;
+	for (size_t i = 0; i < people->count; i++)
+		if (hs_summary_bloom_may_have(bloom,
+		                              hs_summary_hash(hs_slice(people->list[i]->id, people->list[i]->n))))
+			return true;
+	return false;
+}
+
+bool hs_erase_may_delete(struct erase *x)
+{
+	return !open_summary(x) || hs_summary_may_have(&x->current.summary, HS_SUMMARY_TYPES, HS_SLICE("delete"));
+}
+
+enum hs_result hs_erase_each_event(struct erase *x, ask_segment *may_matter, visit_line *visit)
 {
 	enum hs_result r = HS_OK;
 	bool damaged;
@@ -181,7 +209,7 @@ enum hs_result hs_erase_each_event(struct erase *x, visit_line *visit)
 		if (x->files.list[i].sort != EVENTS)
 			continue;
 		r = hs_erase_open_file(x, &x->files.list[i]);
-		if (r == HS_OK && x->current.fd >= 0)
+		if (r == HS_OK && x->current.fd >= 0 && may_matter(x))
 			r = hs_erase_each_line(x, visit, &damaged);
 		hs_erase_close_file(x);
 	}

@@ -107,12 +107,22 @@ static enum hs_result check_links(struct erase *x, struct hs_slice line, struct 
 	return hs_links_check(&x->people.links, line) ? HS_OK : HS_E_MEMORY;
 }
 
+static bool may_name_subject(struct erase *x)
+{
+	return hs_erase_may_name(x, x->people.subjects);
+}
+
+static bool may_name_link(struct erase *x)
+{
+	return hs_erase_may_name(x, &x->people.links.ids);
+}
+
 static enum hs_result follow_links(struct erase *x)
 {
-	enum hs_result r = hs_erase_each_event(x, look_for_link);
+	enum hs_result r = hs_erase_each_event(x, may_name_subject, look_for_link);
 
 	if (r == HS_OK && x->people.links.ids.count > 0 && !x->done->stopped && !x->done->too_many)
-		r = hs_erase_each_event(x, check_links);
+		r = hs_erase_each_event(x, may_name_link, check_links);
 	if (r != HS_OK || x->done->stopped || x->done->too_many)
 		return r;
 	if (!hs_links_settle(&x->people.links))
@@ -129,7 +139,7 @@ enum hs_result hs_erase_find_subjects(struct erase *x)
 	if (x->how->from_deletes)
 		r = find_passed(x);
 	if (r == HS_OK && x->how->from_deletes)
-		r = hs_erase_each_event(x, look_for_delete);
+		r = hs_erase_each_event(x, hs_erase_may_delete, look_for_delete);
 	if (r == HS_OK && x->how->aliases && x->people.subjects->count <= HS_ERASE_SUBJECTS_MAX)
 		r = follow_links(x);
 	x->done->too_many |= x->people.subjects->count > HS_ERASE_SUBJECTS_MAX;

@@ -18,6 +18,7 @@
 #include "spool/position/rewrite_copy.h"
 #include "spool/shared/spool_dir.h"
 #include "spool/spool.h"
+#include "spool/summary/summary_file.h"
 
 enum sort { EVENTS, REJECTED, FAILED, PRIVATE };
 
@@ -49,15 +50,18 @@ struct current {
 	const struct file *file;
 	int fd; /* -1: none */
 	uint64_t inode;
+	struct stat st; /* when it was opened */
 	struct hs_line_reader lines;
+	struct hs_summary_reader summary;
 };
 
 /* The current file's copy without the lines that go. */
 struct clean {
 	struct hs_rewrite_copy copy;
-	struct hs_line_reader prefix; /* the lines before the first one that goes */
-	uint64_t removed;             /* lines */
-	struct hs_tombstone *ids;     /* of removed events, not stored yet; room for IDS_AT_ONCE */
+	struct hs_line_reader prefix;       /* the lines before the first one that goes */
+	struct hs_summary_builder *summary; /* of the copy; NULL: none */
+	uint64_t removed;                   /* lines */
+	struct hs_tombstone *ids;           /* of removed events, not stored yet; room for IDS_AT_ONCE */
 	size_t id_count;
 };
 
@@ -114,8 +118,19 @@ void hs_erase_close_file(struct erase *x);
  */
 enum hs_result hs_erase_each_line(struct erase *x, visit_line *visit, bool *damaged);
 
-/* Calls visit for each line of the event files. Results as above. */
-enum hs_result hs_erase_each_event(struct erase *x, visit_line *visit);
+/*
+ * True if a line of the current file may be about one of the people. False only for a sealed segment
+ * whose summary says so.
+ */
+bool hs_erase_may_name(struct erase *x, const struct hs_subjects *people);
+/* The same for delete events. */
+bool hs_erase_may_delete(struct erase *x);
+
+/* Asks about the current segment whether visit has to see its lines. */
+typedef bool ask_segment(struct erase *x);
+
+/* Calls visit for each line of the event files that may matter. Results as above. */
+enum hs_result hs_erase_each_event(struct erase *x, ask_segment *may_matter, visit_line *visit);
 
 /* Adds to people.subjects those whom delete events and links name, as the eraser asks for. */
 enum hs_result hs_erase_find_subjects(struct erase *x);

@@ -109,18 +109,15 @@ static enum hs_result note_seen(struct verify *x, const struct entry *e)
 /* After HS_OK the append lock is held. `anew`: makes the index from the files alone. */
 static enum hs_result lock_and_follow(struct verify *x, struct hs_segment *events, bool anew)
 {
-	int64_t deadline = hs_io_now_monotonic() + LOCK_MS;
-	enum hs_result r = hs_segment_begin(events, 0, deadline);
+	enum hs_result r = HS_OK;
 
-	if (r != HS_OK)
-		return r;
 	if (anew)
+		r = hs_segment_begin(events, 0, hs_io_now_monotonic() + LOCK_MS);
+	if (anew && r == HS_OK) {
 		r = hs_index_discard(x->index);
-	if (r == HS_OK)
-		r = hs_index_follow(x->index, events, INT64_MAX);
-	if (r != HS_OK)
 		hs_segment_end(events);
-	return r;
+	}
+	return r == HS_OK ? hs_index_begin(x->index, events, LOCK_MS) : r;
 }
 
 /* Reports the collected events that the index does not know. */

@@ -356,6 +356,21 @@ enum hs_result hs_index_follow(struct hs_index *ix, struct hs_segment *events, i
 	return r;
 }
 
+enum hs_result hs_index_begin(struct hs_index *ix, struct hs_segment *events, int64_t lock_ms)
+{
+	enum hs_result r;
+
+	do {
+		r = hs_segment_begin(events, 0, hs_io_now_monotonic() + lock_ms);
+		if (r != HS_OK)
+			return r;
+		r = hs_index_follow(ix, events, hs_io_now_monotonic() + STEP_MS);
+		if (r != HS_OK)
+			hs_segment_end(events);
+	} while (r == HS_E_INDEXING);
+	return r;
+}
+
 /* --- look-ups ------------------------------------------------------------------ */
 
 /* Looks up at most LOOK_IDS. */
