@@ -16,8 +16,8 @@
 #include <string.h>
 
 enum {
-	LOCK_MS = 60000,   /* no sender waits for it */
-	IDS_AT_ONCE = 512, /* looked up in the index under one lock */
+	LOCK_MS = 60000,                   /* no sender waits for it */
+	IDS_AT_ONCE = HS_SEEN_IDS_AT_ONCE, /* looked up in the index under one lock */
 	PROGRESS_LINES = 4096,
 	BROKEN_MOST = 99, /* originals of one segment; a further one replaces the last */
 };
@@ -94,13 +94,20 @@ static void report(struct verify *x, enum hs_problem p, uint64_t line)
 
 /* --- events seen before ------------------------------------------------------ */
 
-static enum hs_result note_seen(struct verify *x, const struct entry *e)
+/* Reports the collected events that an earlier line, or a tombstone, has. */
+static enum hs_result ask_seen(struct verify *x)
 {
-	enum hs_seen_before before;
-	enum hs_result r = hs_seen_ids_note(&x->seen, &e->id, e->spooled_s, &before);
+	struct hs_id_block_entry id[IDS_AT_ONCE];
+	enum hs_seen_before before[IDS_AT_ONCE];
+	enum hs_result r;
 
-	if (r == HS_OK && before != HS_SEEN_NOT)
-		report(x, before == HS_SEEN_ERASED ? HS_PROBLEM_ERASED : HS_PROBLEM_TWICE, e->line);
+	for (size_t i = 0; i < x->batch.count; i++)
+		id[i] = hs_id_block_entry(&x->batch.entry[i].id, x->batch.entry[i].spooled_s);
+	r = hs_seen_ids_note(&x->seen, id, x->batch.count, before);
+	for (size_t i = 0; i < x->batch.count && r == HS_OK; i++)
+		if (before[i] != HS_SEEN_NOT)
+			report(x, before[i] == HS_SEEN_ERASED ? HS_PROBLEM_ERASED : HS_PROBLEM_TWICE,
+			       x->batch.entry[i].line);
 	return r;
 }
 
@@ -143,6 +150,14 @@ static enum hs_result ask_index(struct verify *x)
 	hs_segment_end(x->segment);
 	x->batch.count = 0;
 	return r;
+}
+
+/* Looks up the collected events. */
+static enum hs_result ask(struct verify *x)
+{
+	enum hs_result r = x->batch.count > 0 ? ask_seen(x) : HS_OK;
+
+	return r == HS_OK ? ask_index(x) : r;
 }
 
 /* --- lines --------------------------------------------------------------------- */
@@ -192,10 +207,7 @@ static enum hs_result check_line(struct verify *x, struct hs_slice line, uint64_
 		return r;
 	e->line = number;
 	e->spooled_s = (uint32_t)(ms / 1000);
-	r = note_seen(x, e);
-	if (r == HS_OK && ++x->batch.count == IDS_AT_ONCE)
-		r = ask_index(x);
-	return r;
+	return ++x->batch.count == IDS_AT_ONCE ? ask(x) : HS_OK;
 }
 
 static void show_progress(const struct verify *x, uint64_t of_file)
@@ -230,7 +242,7 @@ static enum hs_result check_lines(struct verify *x, bool sealed)
 			return errno == ENOMEM ? HS_E_MEMORY : HS_E_IO;
 		r = omit_rest(x);
 	}
-	return r == HS_OK && x->index != NULL ? ask_index(x) : r;
+	return r == HS_OK && x->index != NULL ? ask(x) : r;
 }
 
 /* --- repair ------------------------------------------------------------------- */
