@@ -40,7 +40,7 @@ struct hs_adoption {
 	struct hs_position end;        /* of the events */
 	uint64_t dropped;              /* open segments that repeated a sealed one */
 	uint64_t fit, left, set;       /* cursors */
-	uint64_t imports;              /* checkpoints found; dropped, unless a whole backup was adopted */
+	uint64_t imports;              /* checkpoints of imports that were dropped */
 	unsigned lost;                 /* see loss.h */
 	bool busy;                     /* another process uses the spool: nothing was done */
 	bool backup;                   /* the directory was made by `hookspool backup` … */

@@ -326,8 +326,7 @@ static enum hs_result take_stream(struct backup *b, int stream)
 
 static bool is_beside(const char *name)
 {
-	return strcmp(name, "erased.jsonl") == 0 ||
-	       (strncmp(name, "failed", 6) == 0 && (ends(name, ".jsonl") || ends(name, ".jsonl.gz")));
+	return strcmp(name, "erased.jsonl") == 0 || hs_dead_letters_is_name(name);
 }
 
 static enum hs_result take_beside(struct backup *b)

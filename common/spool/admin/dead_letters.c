@@ -12,6 +12,13 @@
 enum { LOCK_MS = 10000, POLL_MS = 2, COPY_AT_ONCE = 1 << 18 };
 static const char NAME[] = "failed.jsonl", COPY[] = "failed-copy.jsonl", LOCK[] = "failed.lock";
 
+bool hs_dead_letters_is_name(const char *name)
+{
+	size_t n = strlen(name), gz = n > 3 && strcmp(name + n - 3, ".gz") == 0 ? 3 : 0;
+
+	return strncmp(name, "failed", 6) == 0 && n - gz >= 12 && memcmp(name + n - gz - 6, ".jsonl", 6) == 0;
+}
+
 enum hs_result hs_dead_letters_lock(const struct hs_spool_dir *dir, int *lock)
 {
 	int64_t deadline = hs_io_now_monotonic() + LOCK_MS;

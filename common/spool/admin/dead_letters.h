@@ -14,6 +14,9 @@
 #include "base/slice.h"
 #include "spool/shared/spool_dir.h"
 
+/* True for a file of dead letters, also one that a person has renamed: failed*.jsonl, plain or .gz. */
+bool hs_dead_letters_is_name(const char *name);
+
 /*
  * Takes the lock, held until the caller closes *lock. HS_OK, HS_E_LOCKED (after ten seconds), or as
  * hs_io_result: then *lock is -1.

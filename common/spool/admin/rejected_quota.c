@@ -89,7 +89,7 @@ static enum hs_result each_line(struct share *s, const struct hs_sealed *sealed,
 
 		r = t == NULL ? HS_E_MEMORY : visit(s, t, line);
 	}
-	return r != HS_OK ? r : more < 0 ? (errno == ENOMEM ? HS_E_MEMORY : HS_E_IO) : HS_OK;
+	return r == HS_OK && more < 0 ? hs_io_result(errno) : r;
 }
 
 static enum hs_result count_line(struct share *s, struct tenant *t, struct hs_slice line)
@@ -164,15 +164,9 @@ static void divide(struct share *s, uint64_t room)
 
 /* --- removing lines --------------------------------------------------------- */
 
-static enum hs_result drop_segment(struct share *s, const struct hs_sealed *sealed)
+static enum hs_result drop_segment(const struct share *s, const struct hs_sealed *sealed)
 {
-	char name[HS_SEALED_NAME];
-
-	hs_sealed_print(STREAM, sealed, name);
-	if (hs_io_unlink(s->dir->fd, name) < 0 && errno != ENOENT)
-		return HS_E_IO;
-	++*s->deleted;
-	return HS_OK;
+	return hs_sealed_delete(s->dir->fd, STREAM, sealed, s->deleted);
 }
 
 static enum hs_result keep_line(struct share *s, struct tenant *t, struct hs_slice line)
@@ -246,14 +240,8 @@ static uint64_t sum_of(const struct share *s)
 {
 	uint64_t sum = 0;
 
-	for (size_t i = 0; i < s->count; i++) {
-		char name[HS_SEALED_NAME];
-		struct stat st;
-
-		hs_sealed_print(STREAM, &s->list[i], name);
-		if (hs_io_stat(s->dir->fd, name, &st) == 0)
-			sum += (uint64_t)st.st_size;
-	}
+	for (size_t i = 0; i < s->count; i++)
+		sum += hs_sealed_bytes(s->dir->fd, STREAM, &s->list[i]);
 	return sum;
 }
 

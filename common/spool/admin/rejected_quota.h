@@ -18,7 +18,7 @@
 /*
  * Called with the append lock of HS_REJECTED held. If the sealed segments and `open_bytes` exceed
  * `most` bytes, removes lines until a sixteenth of `most` is free. If that fails, which is logged,
- * deletes the oldest segments. Adds the deleted segments to *deleted. HS_OK, HS_E_IO or HS_E_MEMORY.
+ * deletes the oldest segments. Adds the deleted segments to *deleted. HS_OK, or as hs_io_result.
  */
 enum hs_result hs_rejected_quota_cap(const struct hs_spool_dir *dir, uint64_t open_bytes, uint64_t most,
                                      uint64_t *deleted);
