@@ -45,7 +45,7 @@ struct hs_erasure {
 	bool unfinished;                    /* a plan is left, of this run or an earlier one */
 };
 
-/* What to erase. All of it stays the caller's. */
+/* The people to erase, and how. All of it stays the caller's. */
 struct hs_eraser {
 	struct hs_subjects *subjects; /* the people; those that are found are added */
 	bool from_deletes;            /* add the user of each delete event, for the events before it */

@@ -59,29 +59,18 @@ struct listing {
 	enum hs_result result;
 };
 
-static bool begins(const char *name, const char *with)
-{
-	return strncmp(name, with, strlen(with)) == 0;
-}
-
-static bool ends(const char *name, const char *with)
-{
-	size_t n = strlen(name), m = strlen(with);
-
-	return n >= m && strcmp(name + n - m, with) == 0;
-}
-
 static bool add_named(void *context, const char *name)
 {
 	struct listing *l = context;
 	struct file f = { .sort = l->sort };
-	bool ours = l->sort == FAILED ? begins(name, "failed") && (ends(name, ".jsonl") || ends(name, ".jsonl.gz"))
-	                              : begins(name, "broken-") || strcmp(name, "torn") == 0;
+	size_t n = strlen(name);
+	bool ours = l->sort == FAILED ? hs_dead_letters_is_name(name)
+	                              : strncmp(name, "broken-", 7) == 0 || strcmp(name, "torn") == 0;
 
-	if (!ours || strlen(name) >= sizeof f.name)
+	if (!ours || n >= sizeof f.name)
 		return true;
-	memcpy(f.name, name, strlen(name) + 1);
-	f.sealed.gzip = ends(name, ".gz");
+	memcpy(f.name, name, n + 1);
+	f.sealed.gzip = n > 3 && strcmp(name + n - 3, ".gz") == 0;
 	l->result = add_file(l->x, &f);
 	return l->result == HS_OK;
 }
@@ -167,7 +156,7 @@ enum hs_result hs_erase_each_line(struct erase *x, visit_line *visit, bool *dama
 	}
 	x->progress.done = before;
 	*damaged = r == HS_OK && more < 0 && errno == EILSEQ;
-	return r == HS_OK && more < 0 && errno != EILSEQ ? errno == ENOMEM ? HS_E_MEMORY : HS_E_IO : r;
+	return r == HS_OK && more < 0 && errno != EILSEQ ? hs_io_result(errno) : r;
 }
 
 /* Opens the summary of the current segment. False: there is none, or it does not vouch for every line. */

@@ -5,6 +5,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+static bool is_before(struct hs_mark a, struct hs_mark b)
+{
+	return a.number < b.number || (a.number == b.number && a.offset < b.offset);
+}
+
 struct least {
 	struct erase *x;
 	struct hs_mark mark;
@@ -20,7 +25,7 @@ static bool take_least(void *context, const struct hs_cursor_info *info)
 		memset(&p, 0, sizeof p);
 	else
 		l->result = hs_rewrite_log_translate(l->x->rewrites, &p);
-	if (p.number < l->mark.number || (p.number == l->mark.number && p.offset < l->mark.offset))
+	if (is_before((struct hs_mark){ p.number, p.offset }, l->mark))
 		l->mark = (struct hs_mark){ p.number, p.offset };
 	return l->result == HS_OK;
 }
@@ -83,8 +88,7 @@ static enum hs_result look_for_delete(struct erase *x, struct hs_slice line, str
 	hs_named_in_record(&named, &x->json, 0);
 	if (!is_of_wanted_tenant(x, &named))
 		return HS_OK;
-	if (end.number > x->people.passed.number ||
-	    (end.number == x->people.passed.number && end.offset > x->people.passed.offset)) {
+	if (is_before(x->people.passed, end)) {
 		x->done->waiting++;
 		return HS_OK;
 	}

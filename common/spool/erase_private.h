@@ -35,7 +35,7 @@ struct people {
 	struct hs_subjects *subjects; /* the eraser's, or the plan's */
 	struct hs_subject_matcher matcher;
 	struct hs_links links;
-	struct hs_mark passed; /* what every cursor has passed */
+	struct hs_mark passed; /* every cursor has passed it */
 };
 
 /* All files to read; the events come last, in their order. */

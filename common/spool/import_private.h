@@ -69,7 +69,7 @@ struct appender {
 	bool ending;
 };
 
-/* What a later run resumes from. */
+/* The state from which a later run resumes. */
 struct resume {
 	bool on; /* false: no checkpoint */
 	struct hs_import_checkpoint checkpoint;

@@ -53,7 +53,7 @@ static enum hs_result look_through(const struct run *x, struct traces *t, struct
 	while ((more = hs_line_reader_next(lines, &line)) == 1)
 		if (memmem(line.p, line.n, stamp.p, stamp.n) != NULL)
 			note_landed(x, t, hs_slice(line.p, line.n + 1)); /* the reader's buffer has its '\n' */
-	return more >= 0 || errno == EILSEQ ? HS_OK : errno == ENOMEM ? HS_E_MEMORY : HS_E_IO;
+	return more >= 0 || errno == EILSEQ ? HS_OK : hs_io_result(errno);
 }
 
 static enum hs_result look_into(const struct run *x, struct traces *t, struct hs_slice stamp, const char *stream,
@@ -64,7 +64,7 @@ static enum hs_result look_into(const struct run *x, struct traces *t, struct hs
 	enum hs_result r;
 
 	if (fd < 0)
-		return errno == ENOENT ? HS_OK : errno == ENOMEM ? HS_E_MEMORY : HS_E_IO;
+		return errno == ENOENT ? HS_OK : hs_io_result(errno);
 	r = look_through(x, t, stamp, &lines);
 	hs_line_reader_free(&lines);
 	hs_io_close(fd);

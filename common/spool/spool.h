@@ -44,7 +44,7 @@ void hs_spool_look(struct hs_spool *spool);
 
 /* --- append ----------------------------------------------------------------- */
 
-/* What one request appends. All of it stays the caller's. */
+/* The lines of one request. All of it stays the caller's. */
 struct hs_append {
 	struct hs_slice records;        /* whole lines for events.jsonl; may be empty */
 	const struct hs_record *record; /* one for each line of `records`; see record_batch.h */
@@ -66,7 +66,7 @@ struct hs_append {
  * entry (unless durability is none). That includes duplicates, since their first delivery may
  * still be on its way to the disk. At any other result nothing may be acknowledged, and the spool
  * may have some of the lines, each of them whole: HS_E_FULL, HS_E_CLOCK, HS_E_SYNC, HS_E_IO, one of
- * class busy, HS_E_MEMORY, one of HS_E_SPOOL_, HS_E_SUPPRESSED.
+ * class busy, HS_E_READ_ONLY, HS_E_MEMORY, one of HS_E_SPOOL_, HS_E_SUPPRESSED.
  */
 enum hs_result hs_spool_append(struct hs_spool *spool, const struct hs_append *append);
 
@@ -126,7 +126,7 @@ void hs_spool_count_answer(struct hs_spool *spool, const struct hs_answered *ans
  */
 enum hs_result hs_spool_health(struct hs_spool *spool);
 
-/* What the index of event ids holds. */
+/* The state of the index of event ids. */
 struct hs_known {
 	bool off;  /* dedup_window = 0: there is no index */
 	bool anew; /* it was missing, of another boot, or changed by another program */

@@ -40,13 +40,13 @@ static enum hs_result write_rejected(struct spool_view *v, const struct hs_appen
 	return r;
 }
 
-/* What one or several appends add to the metrics. */
+/* The metrics of one or several appends. */
 struct sums {
 	struct hs_metrics_sums metrics;
 	int64_t arrived_ms;
 };
 
-/* What becomes of the records of one or several appends. */
+/* The result of sorting out the records of one or several appends. */
 struct sorted {
 	uint64_t end;                   /* offset at which the next new line will begin */
 	bool copying;                   /* new lines are gathered in view.fresh */

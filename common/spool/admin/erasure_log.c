@@ -117,7 +117,7 @@ enum hs_result hs_erasure_log_put(const struct hs_spool_dir *dir, const struct h
 
 /* --- unfinished erasures --------------------------------------------------------- */
 
-/* What is needed of a receipt. */
+/* The part of a receipt that matters here. */
 struct receipt {
 	uint64_t who; /* hash of kind, id and tenant */
 	uint64_t line;

@@ -56,14 +56,11 @@ static enum hs_result take_lines(struct taking *t, int fd)
 	int more = 1;
 
 	if (fd < 0)
-		return errno == ENOENT   ? HS_OK
-		       : errno == EACCES ? HS_E_SPOOL_DIR
-		       : errno == ENOMEM ? HS_E_MEMORY
-		                         : HS_E_IO;
+		return errno == ENOENT ? HS_OK : errno == EACCES ? HS_E_SPOOL_DIR : hs_io_result(errno);
 	while (r == HS_OK && (more = hs_line_reader_next(&t->lines, &line)) == 1)
 		r = take_line(t, line);
 	if (r == HS_OK && more < 0 && errno != EILSEQ)
-		r = errno == ENOMEM ? HS_E_MEMORY : HS_E_IO;
+		r = hs_io_result(errno);
 	hs_io_close(fd);
 	return r;
 }

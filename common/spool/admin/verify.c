@@ -239,7 +239,7 @@ static enum hs_result check_lines(struct verify *x, bool sealed)
 	}
 	if (r == HS_OK && more < 0) {
 		if (errno != EILSEQ)
-			return errno == ENOMEM ? HS_E_MEMORY : HS_E_IO;
+			return hs_io_result(errno);
 		r = omit_rest(x);
 	}
 	return r == HS_OK && x->index != NULL ? ask(x) : r;
@@ -384,17 +384,6 @@ static enum hs_result check_open(struct verify *x)
 	return r;
 }
 
-static void sum_sizes(struct verify *x, const struct hs_sealed *list, size_t count)
-{
-	struct stat st;
-
-	for (size_t i = 0; i < count; i++) {
-		hs_sealed_print(x->segment->name, &list[i], x->current.name);
-		if (hs_io_stat(x->dir->fd, x->current.name, &st) == 0)
-			x->progress.all += (uint64_t)st.st_size;
-	}
-}
-
 /* Compares a .gz with the plain segment, which is the current file. */
 static enum hs_result check_beside(struct verify *x, const struct hs_sealed *sealed)
 {
@@ -443,10 +432,11 @@ static enum hs_result check_stream(struct verify *x)
 		r = hs_sealed_strange(x->dir->fd, x->segment->name, report_strange, x);
 	if (r == HS_OK)
 		r = hs_sealed_list(x->dir->fd, x->segment->name, &list, &count);
-	sum_sizes(x, list, count);
+	for (size_t i = 0; i < count; i++)
+		x->progress.all += hs_sealed_bytes(x->dir->fd, x->segment->name, &list[i]);
 	for (size_t i = 0; i < count && r == HS_OK; i++) {
 		bool again = i > 0 && hs_sealed_same(&list[i], &list[i - 1]);
-		struct stat st;
+		uint64_t bytes;
 
 		if (again) { /* a .gz beside the plain segment, which was checked */
 			r = check_beside(x, &list[i]);
@@ -459,10 +449,9 @@ static enum hs_result check_stream(struct verify *x)
 			report(x, HS_PROBLEM_GAP, 0);
 		if (hs_clock_is_ahead(list[i].sealed_ms, now_ms))
 			report(x, HS_PROBLEM_FUTURE, 0);
-		if (hs_io_stat(x->dir->fd, x->current.name, &st) < 0)
-			st.st_size = 0;
+		bytes = hs_sealed_bytes(x->dir->fd, x->segment->name, &list[i]);
 		r = check_sealed(x, &list[i]);
-		x->progress.done += (uint64_t)st.st_size;
+		x->progress.done += bytes;
 		show_progress(x, 0);
 	}
 	free(list);

@@ -33,7 +33,7 @@ struct hs_index {
 
 /* --- closing -------------------------------------------------------------------- */
 
-/* What is pending no longer counts: the next follow reads it back. */
+/* Forgets the pending ids: the next follow reads them back. */
 static void forget_pending(struct hs_index *ix)
 {
 	ix->generation = 0;
@@ -441,7 +441,7 @@ void hs_index_undo(struct hs_index *ix, uint64_t end_offset)
 {
 	if (hs_memtable_keep(&ix->pending, 0, end_offset))
 		return;
-	forget_pending(ix); /* what was not written must not count */
+	forget_pending(ix); /* lines that were not written must not count */
 }
 
 bool hs_index_is_behind(const struct hs_index *ix)

@@ -304,7 +304,7 @@ static bool go_on(struct hs_reader *reader)
 
 enum hs_result hs_reader_why_failed(const struct hs_reader *reader)
 {
-	enum hs_result result = errno == ENOMEM ? HS_E_MEMORY : HS_E_IO;
+	enum hs_result result = hs_io_result(errno);
 
 	if (errno == EILSEQ)
 		hs_log(HS_LOG_ERROR, "segment %" PRIu64 " is damaged; hookspool repair keeps what is whole of it",
