@@ -45,25 +45,25 @@ static size_t member_of(struct hs_slice bytes)
 static enum hs_result write_members(struct hs_file_writer *w, size_t most)
 {
 	struct hs_slice left = hs_buf_slice(&w->waiting);
-	enum hs_result r = HS_OK;
+	enum hs_result result = HS_OK;
 
-	while (r == HS_OK && left.n > 0 && left.n >= most) {
+	while (result == HS_OK && left.n > 0 && left.n >= most) {
 		size_t n = member_of(left);
 
-		r = write_out(w, hs_gzip_member(w->gzip, hs_slice(left.p, n)));
+		result = write_out(w, hs_gzip_member(w->gzip, hs_slice(left.p, n)));
 		left = hs_slice(left.p + n, left.n - n);
 	}
 	memmove(w->waiting.p, left.p, left.n);
 	w->waiting.n = left.n;
-	return r;
+	return result;
 }
 
 static enum hs_result write_plain(struct hs_file_writer *w)
 {
-	enum hs_result r = write_out(w, hs_buf_slice(&w->waiting));
+	enum hs_result result = write_out(w, hs_buf_slice(&w->waiting));
 
 	hs_buf_shrink(&w->waiting, 2 * AT_ONCE);
-	return r;
+	return result;
 }
 
 enum hs_result hs_file_writer_put(struct hs_file_writer *w, struct hs_slice bytes)
@@ -78,15 +78,15 @@ enum hs_result hs_file_writer_put(struct hs_file_writer *w, struct hs_slice byte
 
 enum hs_result hs_file_writer_end(struct hs_file_writer *w)
 {
-	enum hs_result r = HS_OK;
+	enum hs_result result = HS_OK;
 
 	if (!hs_buf_ok(&w->waiting))
 		return HS_E_MEMORY;
 	if (w->gzip == NULL)
-		r = write_plain(w);
+		result = write_plain(w);
 	else if (w->waiting.n > 0)
-		r = write_members(w, 0);
+		result = write_members(w, 0);
 	else if (w->bytes == 0) /* no file is an empty gzip file */
-		r = write_out(w, hs_gzip_member(w->gzip, HS_SLICE_NONE));
-	return r == HS_OK && hs_io_sync_data(w->fd) < 0 ? HS_E_SYNC : r;
+		result = write_out(w, hs_gzip_member(w->gzip, HS_SLICE_NONE));
+	return result == HS_OK && hs_io_sync_data(w->fd) < 0 ? HS_E_SYNC : result;
 }

@@ -38,13 +38,13 @@ struct hs_gzip;
  * out of memory, or no thread can be made.
  */
 struct hs_gzip *hs_gzip_new(bool background);
-void hs_gzip_free(struct hs_gzip *g); /* NULL is fine */
+void hs_gzip_free(struct hs_gzip *gzip); /* NULL is fine */
 
 /*
  * Compresses at most HS_GZIP_MEMBER bytes, or none, into one member, which is valid until the next
  * call.
  */
-struct hs_slice hs_gzip_member(struct hs_gzip *g, struct hs_slice plain);
+struct hs_slice hs_gzip_member(struct hs_gzip *gzip, struct hs_slice plain);
 
 /* True if the bytes begin with a head as above; then its two sizes. */
 bool hs_gzip_head(struct hs_slice head, uint32_t *member, uint32_t *plain);

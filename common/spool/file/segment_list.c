@@ -95,19 +95,19 @@ static enum hs_result read_numbers(int dir, struct numbers *n)
 	int fd = hs_io_open_read(dir, NUMBERS_FROM_ABOVE), more;
 	struct hs_line_reader lines = { 0 };
 	struct hs_slice line;
-	enum hs_result r = HS_OK;
+	enum hs_result result = HS_OK;
 
 	if (fd < 0)
 		return errno == ENOENT ? HS_OK : hs_io_result(errno);
 	hs_line_reader_start(&lines, fd, 0, UINT64_MAX);
-	while (r == HS_OK && (more = hs_line_reader_next(&lines, &line)) > 0)
+	while (result == HS_OK && (more = hs_line_reader_next(&lines, &line)) > 0)
 		if (more == 1 && !take_line(n, line))
-			r = HS_E_MEMORY;
-	if (r == HS_OK && more < 0)
-		r = HS_E_IO;
+			result = HS_E_MEMORY;
+	if (result == HS_OK && more < 0)
+		result = HS_E_IO;
 	hs_line_reader_free(&lines);
 	hs_io_close(fd);
-	return r;
+	return result;
 }
 
 enum hs_result hs_sealed_renumber(int private_dir, const char *stream, const struct hs_sealed *sealed, uint64_t number,
@@ -116,7 +116,7 @@ enum hs_result hs_sealed_renumber(int private_dir, const char *stream, const str
 	struct hs_sealed plain = *sealed;
 	char file[HS_SEALED_NAME], line[ENTRY_MAX];
 	int fd = hs_io_open_or_make(private_dir, NUMBERS, mode);
-	enum hs_result r = HS_OK;
+	enum hs_result result = HS_OK;
 	struct stat st;
 
 	if (fd < 0)
@@ -126,15 +126,15 @@ enum hs_result hs_sealed_renumber(int private_dir, const char *stream, const str
 	/* the newline before it ends what a kill may have left */
 	snprintf(line, sizeof line, "\n{\"file\":\"%s\",\"number\":%" PRIu64 "}\n", file, number);
 	if (hs_io_fstat(fd, &st) < 0)
-		r = HS_E_IO;
+		result = HS_E_IO;
 	else if (hs_io_write_at(fd, line, strlen(line), (uint64_t)st.st_size) < 0)
-		r = hs_io_result(errno);
+		result = hs_io_result(errno);
 	else if (hs_io_sync_data(fd) < 0)
-		r = HS_E_SYNC;
-	if (r != HS_OK && r != HS_E_IO)
+		result = HS_E_SYNC;
+	if (result != HS_OK && result != HS_E_IO)
 		hs_io_truncate(fd, (uint64_t)st.st_size);
 	hs_io_close(fd);
-	return r == HS_OK && hs_io_sync_dir(private_dir) < 0 ? HS_E_IO : r;
+	return result == HS_OK && hs_io_sync_dir(private_dir) < 0 ? HS_E_IO : result;
 }
 
 /* --- listing ---------------------------------------------------------------- */
@@ -217,11 +217,11 @@ enum hs_result hs_sealed_list_all(int dir, const char *stream, struct hs_sealed 
 {
 	struct numbers numbers = { .stream = stream };
 	struct collect c = { .stream = stream, .numbers = &numbers };
-	enum hs_result r = read_numbers(dir, &numbers);
+	enum hs_result result = read_numbers(dir, &numbers);
 
-	if (r == HS_OK)
-		r = list_names(dir, &c);
-	if (r != HS_OK) {
+	if (result == HS_OK)
+		result = list_names(dir, &c);
+	if (result != HS_OK) {
 		free(c.list);
 		c.list = NULL;
 		c.count = 0;
@@ -232,16 +232,16 @@ enum hs_result hs_sealed_list_all(int dir, const char *stream, struct hs_sealed 
 	free(numbers.map);
 	*list = c.list;
 	*count = c.count;
-	return r;
+	return result;
 }
 
 enum hs_result hs_sealed_list(int dir, const char *stream, struct hs_sealed **list, size_t *count)
 {
-	enum hs_result r = hs_sealed_list_all(dir, stream, list, count);
+	enum hs_result result = hs_sealed_list_all(dir, stream, list, count);
 
 	while (*count > 0 && (*list)[*count - 1].number == HS_SEALED_LATER)
 		--*count;
-	return r;
+	return result;
 }
 
 struct strange {
@@ -284,11 +284,11 @@ int hs_sealed_open(int dir, const char *stream, struct hs_sealed *sealed)
 	return hs_io_open_plain(dir, name);
 }
 
-int hs_sealed_lines(struct hs_line_reader *l, int dir, const char *stream, struct hs_sealed *sealed)
+int hs_sealed_lines(struct hs_line_reader *reader, int dir, const char *stream, struct hs_sealed *sealed)
 {
 	int fd = hs_sealed_open(dir, stream, sealed);
 
-	if (fd < 0 || hs_line_reader_start_file(l, fd, sealed->gzip, 0, UINT64_MAX) == HS_OK)
+	if (fd < 0 || hs_line_reader_start_file(reader, fd, sealed->gzip, 0, UINT64_MAX) == HS_OK)
 		return fd;
 	hs_io_close(fd);
 	errno = ENOMEM;
@@ -323,14 +323,14 @@ enum hs_result hs_sealed_cap(int dir, const char *stream, uint64_t open_bytes, u
 	struct hs_sealed *list;
 	size_t count;
 	uint64_t sum = open_bytes;
-	enum hs_result r = hs_sealed_list(dir, stream, &list, &count);
+	enum hs_result result = hs_sealed_list(dir, stream, &list, &count);
 
 	for (size_t i = 0; i < count; i++)
 		sum += hs_sealed_bytes(dir, stream, &list[i]);
-	for (size_t i = 0; i < count && r == HS_OK && sum > most && list[i].number < keep; i++) {
+	for (size_t i = 0; i < count && result == HS_OK && sum > most && list[i].number < keep; i++) {
 		sum -= hs_sealed_bytes(dir, stream, &list[i]);
-		r = hs_sealed_delete(dir, stream, &list[i], deleted);
+		result = hs_sealed_delete(dir, stream, &list[i], deleted);
 	}
 	free(list);
-	return r;
+	return result;
 }

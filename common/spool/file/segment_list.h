@@ -59,7 +59,7 @@ int hs_sealed_open(int dir, const char *stream, struct hs_sealed *sealed);
 
 /* The same, and starts at its first line, as hs_line_reader_open. */
 struct hs_line_reader;
-int hs_sealed_lines(struct hs_line_reader *l, int dir, const char *stream, struct hs_sealed *sealed);
+int hs_sealed_lines(struct hs_line_reader *reader, int dir, const char *stream, struct hs_sealed *sealed);
 
 /* The size of its file; 0 if it is gone. */
 uint64_t hs_sealed_bytes(int dir, const char *stream, const struct hs_sealed *sealed);

@@ -194,7 +194,7 @@ static enum hs_result open_held(const struct hs_spool_dir *spool_dir, const char
                                 struct hs_cursor **cursor, bool *fresh, int64_t *holder)
 {
 	struct hs_cursor *c;
-	enum hs_result r;
+	enum hs_result result;
 
 	*cursor = NULL;
 	*fresh = false;
@@ -208,16 +208,16 @@ static enum hs_result open_held(const struct hs_spool_dir *spool_dir, const char
 	c->dir = c->lock_fd = -1;
 	snprintf(c->name, sizeof c->name, "%s", name);
 	snprintf(c->copy, sizeof c->copy, "%s~", name);
-	r = open_directory(spool_dir, &c->dir);
-	if (r == HS_OK)
-		r = hold(c, holder);
-	if (r == HS_OK) {
-		r = load(c->dir, name, &c->saved);
-		*fresh = (r == HS_E_IO && errno == ENOENT) || (anew && r == HS_E_CURSOR);
+	result = open_directory(spool_dir, &c->dir);
+	if (result == HS_OK)
+		result = hold(c, holder);
+	if (result == HS_OK) {
+		result = load(c->dir, name, &c->saved);
+		*fresh = (result == HS_E_IO && errno == ENOENT) || (anew && result == HS_E_CURSOR);
 	}
-	if (r != HS_OK && !*fresh) {
+	if (result != HS_OK && !*fresh) {
 		hs_cursor_close(c);
-		return r;
+		return result;
 	}
 	if (*fresh)
 		c->saved.history = spool_dir->history;
@@ -273,19 +273,20 @@ const struct hs_ahead *hs_cursor_ahead(const struct hs_cursor *c)
 enum hs_result hs_cursor_save_ahead(struct hs_cursor *c, struct hs_position position, const struct hs_ahead *ahead)
 {
 	struct hs_buf text = { 0 };
-	enum hs_result r;
+	enum hs_result result;
 
 	print(&text, position, &c->spool_dir->history, ahead);
-	r = hs_buf_ok(&text) ? hs_file_replace_text(c->dir, c->name, c->copy,
-	                                            (mode_t)c->spool_dir->settings->spool_mode, hs_buf_slice(&text))
-	                     : HS_E_MEMORY;
+	result = hs_buf_ok(&text)
+	             ? hs_file_replace_text(c->dir, c->name, c->copy, (mode_t)c->spool_dir->settings->spool_mode,
+	                                    hs_buf_slice(&text))
+	             : HS_E_MEMORY;
 	hs_buf_free(&text);
-	if (r == HS_OK) {
+	if (result == HS_OK) {
 		c->saved.position = position;
 		c->saved.history = c->spool_dir->history;
 		c->saved.ahead = ahead != NULL ? *ahead : (struct hs_ahead){ 0 };
 	}
-	return r;
+	return result;
 }
 
 enum hs_result hs_cursor_save(struct hs_cursor *c, struct hs_position position)
@@ -332,17 +333,17 @@ static bool list_one(void *context, const char *name)
 	struct list *l = context;
 	struct hs_cursor_info info = { .name = name };
 	struct saved saved;
-	enum hs_result r;
+	enum hs_result result;
 
 	if (!hs_cursor_is_name(name))
 		return true;
-	r = load(l->dir, name, &saved);
-	if (r == HS_E_IO && errno == ENOENT) /* removed just now */
+	result = load(l->dir, name, &saved);
+	if (result == HS_E_IO && errno == ENOENT) /* removed just now */
 		return true;
 	info.position = saved.position;
 	info.history = saved.history;
 	info.saved_ms = saved.ms;
-	info.damaged = r != HS_OK;
+	info.damaged = result != HS_OK;
 	info.held = is_held(l->dir, name, &info.holder);
 	return l->each(l->context, &info);
 }
@@ -351,13 +352,13 @@ enum hs_result hs_cursor_list(int private_dir, bool (*each)(void *context, const
                               void *context)
 {
 	struct list l = { hs_io_open_dir(private_dir, DIRECTORY), each, context };
-	int r;
+	int listed;
 
 	if (l.dir < 0)
 		return errno == ENOENT ? HS_OK : HS_E_IO;
-	r = hs_io_list(l.dir, list_one, &l);
+	listed = hs_io_list(l.dir, list_one, &l);
 	hs_io_close(l.dir);
-	return r < 0 ? HS_E_IO : HS_OK;
+	return listed < 0 ? HS_E_IO : HS_OK;
 }
 
 static bool lowest(void *context, const struct hs_cursor_info *info)

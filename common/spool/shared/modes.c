@@ -141,13 +141,13 @@ static enum hs_result walk_dir(struct walk *w, int dir, const char *path, bool (
 static enum hs_result walk_cursors(struct walk *w)
 {
 	int dir = hs_io_open_dir(w->spool_dir->private_dir, "cursors");
-	enum hs_result r;
+	enum hs_result result;
 
 	if (dir < 0)
 		return errno == ENOENT ? HS_OK : HS_E_IO;
-	r = walk_dir(w, dir, ".hookspool/cursors/", is_any);
+	result = walk_dir(w, dir, ".hookspool/cursors/", is_any);
 	hs_io_close(dir);
-	return r;
+	return result;
 }
 
 /* A reader makes no file, so the lock that it needs must be there. */
@@ -168,17 +168,17 @@ static enum hs_result walk_all(const struct hs_spool_dir *spool_dir, bool mend, 
 {
 	struct walk w = { .spool_dir = spool_dir, .left = left, .mend = mend };
 	struct stat st;
-	enum hs_result r = hs_io_fstat(spool_dir->fd, &st) < 0 ? HS_E_IO : make_lock(&w);
+	enum hs_result result = hs_io_fstat(spool_dir->fd, &st) < 0 ? HS_E_IO : make_lock(&w);
 
 	memset(left, 0, sizeof *left);
 	w.group = st.st_gid;
-	if (r == HS_OK)
-		r = walk_dir(&w, spool_dir->fd, "", is_segment);
-	if (r == HS_OK)
-		r = walk_dir(&w, spool_dir->private_dir, ".hookspool/", is_journal);
-	if (r == HS_OK)
-		r = walk_dir(&w, spool_dir->run_dir, ".hookspool/run/", is_running);
-	return r == HS_OK ? walk_cursors(&w) : r;
+	if (result == HS_OK)
+		result = walk_dir(&w, spool_dir->fd, "", is_segment);
+	if (result == HS_OK)
+		result = walk_dir(&w, spool_dir->private_dir, ".hookspool/", is_journal);
+	if (result == HS_OK)
+		result = walk_dir(&w, spool_dir->run_dir, ".hookspool/run/", is_running);
+	return result == HS_OK ? walk_cursors(&w) : result;
 }
 
 enum hs_result hs_modes_look(const struct hs_spool_dir *spool_dir, struct hs_modes *left)
@@ -192,7 +192,7 @@ enum hs_result hs_modes_follow(const struct hs_spool_dir *spool_dir, bool anew)
 	struct hs_modes left;
 	struct stat st;
 	uint64_t wanted, was;
-	enum hs_result r;
+	enum hs_result result;
 
 	if (hs_io_fstat(spool_dir->fd, &st) < 0)
 		return HS_E_IO;
@@ -200,9 +200,9 @@ enum hs_result hs_modes_follow(const struct hs_spool_dir *spool_dir, bool anew)
 	was = atomic_load(done);
 	if (was == wanted || (!anew && was != 0 && was >> 16 == wanted >> 16))
 		return HS_OK;
-	r = walk_all(spool_dir, true, &left);
-	if (r != HS_OK)
-		return r;
+	result = walk_all(spool_dir, true, &left);
+	if (result != HS_OK)
+		return result;
 	atomic_store(done, wanted);
 	if (left.count > 0)
 		hs_log(HS_LOG_WARN,

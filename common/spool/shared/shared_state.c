@@ -23,9 +23,9 @@ struct head {
 static_assert(ATOMIC_INT_LOCK_FREE == 2 && ATOMIC_LLONG_LOCK_FREE == 2 && _Alignof(_Atomic uint64_t) == 8,
               "lock-free atomics of one layout");
 
-bool hs_stream_is_intact(const struct hs_stream *f)
+bool hs_stream_is_intact(const struct hs_stream *stream)
 {
-	return atomic_load(&f->first) == HS_INTACT && atomic_load(&f->last) == HS_INTACT;
+	return atomic_load(&stream->first) == HS_INTACT && atomic_load(&stream->last) == HS_INTACT;
 }
 
 bool hs_shared_state_is_intact(const struct hs_shared_state *s)
@@ -57,19 +57,19 @@ struct boot {
 	bool known;
 };
 
-static enum hs_result make_mutex(pthread_mutex_t *m)
+static enum hs_result make_mutex(pthread_mutex_t *mutex)
 {
 	pthread_mutexattr_t attr;
 	int error = pthread_mutexattr_init(&attr);
 
 	if (error != 0)
 		return HS_E_MEMORY;
-	memset(m, 0, sizeof *m); /* nobody uses it: we are alone */
+	memset(mutex, 0, sizeof *mutex); /* nobody uses it: we are alone */
 	error = pthread_mutexattr_setpshared(&attr, PTHREAD_PROCESS_SHARED);
 	if (error == 0)
 		error = pthread_mutexattr_setrobust(&attr, PTHREAD_MUTEX_ROBUST);
 	if (error == 0)
-		error = pthread_mutex_init(m, &attr);
+		error = pthread_mutex_init(mutex, &attr);
 	pthread_mutexattr_destroy(&attr);
 	return error == 0 ? HS_OK : HS_E_IO;
 }
@@ -123,20 +123,20 @@ static enum hs_result set_up(struct hs_shared_state *s, const struct boot *boot,
 		s->life = hs_io_random();
 	}
 	for (int i = 0; i < HS_STREAMS; i++) {
-		struct hs_stream *f = &s->stream[i];
-		enum hs_result r = make_mutex(&f->append);
+		struct hs_stream *stream = &s->stream[i];
+		enum hs_result result = make_mutex(&stream->append);
 
-		if (r == HS_OK)
-			r = make_mutex(&f->sync);
-		if (r != HS_OK)
-			return r;
-		if (atomic_load(&f->in_flight) != 0)
-			atomic_store(&f->poisoned, 1);
-		atomic_store(&f->in_flight, 0);
-		f->looked_ns = f->look_again_us = 0; /* whoever was here before, look at once */
-		f->trusted = other_boot || (same_boot && f->trusted);
-		atomic_store(&f->first, HS_INTACT);
-		atomic_store(&f->last, HS_INTACT);
+		if (result == HS_OK)
+			result = make_mutex(&stream->sync);
+		if (result != HS_OK)
+			return result;
+		if (atomic_load(&stream->in_flight) != 0)
+			atomic_store(&stream->poisoned, 1);
+		atomic_store(&stream->in_flight, 0);
+		stream->looked_ns = stream->look_again_us = 0; /* whoever was here before, look at once */
+		stream->trusted = other_boot || (same_boot && stream->trusted);
+		atomic_store(&stream->first, HS_INTACT);
+		atomic_store(&stream->last, HS_INTACT);
 	}
 	if (make_mutex(&s->clock.lock) != HS_OK)
 		return HS_E_MEMORY;
@@ -195,15 +195,15 @@ static enum hs_result fill(int fd)
 	char *zeros;
 	struct stat st;
 	struct head head;
-	enum hs_result r = HS_OK;
+	enum hs_result result = HS_OK;
 
 	if (hs_io_fstat(fd, &st) < 0)
 		return HS_E_IO;
 	if (!S_ISREG(st.st_mode))
 		return HS_E_SPOOL_FILE;
-	r = read_all(fd, &head);
-	if (r != HS_OK)
-		return r;
+	result = read_all(fd, &head);
+	if (result != HS_OK)
+		return result;
 	/* a file of a newer version may have another size; it is not to be overwritten */
 	if (is_ours(&head) && head.version > VERSION)
 		return HS_E_SPOOL_VERSION;
@@ -215,9 +215,9 @@ static enum hs_result fill(int fd)
 	if (zeros == NULL)
 		return HS_E_MEMORY;
 	if (hs_io_write_at(fd, zeros, sizeof(struct hs_shared_state), 0) < 0)
-		r = hs_io_result(errno);
+		result = hs_io_result(errno);
 	free(zeros);
-	return r;
+	return result;
 }
 
 /* flock or mmap failed: perhaps because the file system has no such thing. */
@@ -250,20 +250,21 @@ static enum hs_result share_one(int fd)
 	return HS_OK;
 }
 
-static enum hs_result share(const struct hs_shared_state_handle *h)
+static enum hs_result share(const struct hs_shared_state_handle *handle)
 {
-	enum hs_result r = share_one(h->lock_fd);
+	enum hs_result result = share_one(handle->lock_fd);
 
-	return r == HS_OK ? share_one(h->state_fd) : r;
+	return result == HS_OK ? share_one(handle->state_fd) : result;
 }
 
 /*
  * The lock that counts is the spool directory's: whoever removes all that is in .hookspool/run must
  * not make anybody think that he is alone. The state's own is for those who still have it open.
  */
-static bool is_alone(const struct hs_shared_state_handle *h)
+static bool is_alone(const struct hs_shared_state_handle *handle)
 {
-	return hs_io_lock(h->lock_fd, LOCK_EX | LOCK_NB) == 0 && hs_io_lock(h->state_fd, LOCK_EX | LOCK_NB) == 0;
+	return hs_io_lock(handle->lock_fd, LOCK_EX | LOCK_NB) == 0 &&
+	       hs_io_lock(handle->state_fd, LOCK_EX | LOCK_NB) == 0;
 }
 
 /* Somebody else uses it: is it whole, and of our kind? */
@@ -271,89 +272,89 @@ static enum hs_result look_at_shared(int fd)
 {
 	struct stat st;
 	struct head head;
-	enum hs_result r = read_all(fd, &head);
+	enum hs_result result = read_all(fd, &head);
 
-	if (r != HS_OK)
-		return r;
+	if (result != HS_OK)
+		return result;
 	if (is_ours(&head) && (head.version != VERSION || head.layout != layout()))
 		return HS_E_SPOOL_VERSION;
 	return hs_io_fstat(fd, &st) == 0 && st.st_size == (off_t)sizeof(struct hs_shared_state) ? HS_OK
 	                                                                                        : HS_E_SETTING_UP;
 }
 
-static enum hs_result map(struct hs_shared_state_handle *h, uint64_t *inode)
+static enum hs_result map(struct hs_shared_state_handle *handle, uint64_t *inode)
 {
 	struct stat st;
 
-	if (hs_io_fstat(h->state_fd, &st) < 0)
+	if (hs_io_fstat(handle->state_fd, &st) < 0)
 		return HS_E_IO;
 	*inode = (uint64_t)st.st_ino;
-	h->state = hs_io_map(h->state_fd, sizeof *h->state);
-	return h->state == NULL ? call_failed("mmap") : HS_OK;
+	handle->state = hs_io_map(handle->state_fd, sizeof *handle->state);
+	return handle->state == NULL ? call_failed("mmap") : HS_OK;
 }
 
 /* No lock of it has been taken. */
-static void give_up(struct hs_shared_state_handle *h)
+static void give_up(struct hs_shared_state_handle *handle)
 {
-	if (h->state != NULL)
-		hs_io_unmap(h->state, sizeof *h->state);
-	if (h->state_fd >= 0)
-		hs_io_close(h->state_fd);
-	if (h->lock_fd >= 0)
-		hs_io_close(h->lock_fd);
-	*h = (struct hs_shared_state_handle){ NULL, -1, -1, 0 };
+	if (handle->state != NULL)
+		hs_io_unmap(handle->state, sizeof *handle->state);
+	if (handle->state_fd >= 0)
+		hs_io_close(handle->state_fd);
+	if (handle->lock_fd >= 0)
+		hs_io_close(handle->lock_fd);
+	*handle = (struct hs_shared_state_handle){ NULL, -1, -1, 0 };
 }
 
-static enum hs_result open_once(int spool_dir, int run_dir, struct hs_shared_state_handle *h)
+static enum hs_result open_once(int spool_dir, int run_dir, struct hs_shared_state_handle *handle)
 {
-	enum hs_result r = HS_OK;
+	enum hs_result result = HS_OK;
 	struct boot boot;
 	uint64_t inode = 0;
 	bool alone;
 
-	h->state = NULL;
-	h->state_fd = -1;
-	h->lock_fd = hs_io_open_dir(spool_dir, ".");
-	if (h->lock_fd >= 0)
-		h->state_fd = hs_io_open_or_make(run_dir, "state", 0600);
-	if (h->lock_fd < 0 || h->state_fd < 0) {
-		r = errno == ELOOP || errno == EISDIR ? HS_E_SPOOL_FILE : hs_io_result(errno);
-		give_up(h);
-		return r;
+	handle->state = NULL;
+	handle->state_fd = -1;
+	handle->lock_fd = hs_io_open_dir(spool_dir, ".");
+	if (handle->lock_fd >= 0)
+		handle->state_fd = hs_io_open_or_make(run_dir, "state", 0600);
+	if (handle->lock_fd < 0 || handle->state_fd < 0) {
+		result = errno == ELOOP || errno == EISDIR ? HS_E_SPOOL_FILE : hs_io_result(errno);
+		give_up(handle);
+		return result;
 	}
 	boot.known = hs_io_boot_id(boot.id);
-	alone = is_alone(h);
+	alone = is_alone(handle);
 	if (alone)
-		r = fill(h->state_fd);
+		result = fill(handle->state_fd);
 	else
-		r = share(h);
-	if (r == HS_OK && !alone)
-		r = look_at_shared(h->state_fd);
-	if (r == HS_OK)
-		r = map(h, &inode);
-	if (r == HS_OK && alone)
-		r = set_up(h->state, &boot, inode);
-	if (r == HS_OK && alone)
-		r = share(h);
-	if (r == HS_OK)
-		r = check_shared(h->state, &boot);
-	if (r != HS_OK)
-		give_up(h);
-	return r;
+		result = share(handle);
+	if (result == HS_OK && !alone)
+		result = look_at_shared(handle->state_fd);
+	if (result == HS_OK)
+		result = map(handle, &inode);
+	if (result == HS_OK && alone)
+		result = set_up(handle->state, &boot, inode);
+	if (result == HS_OK && alone)
+		result = share(handle);
+	if (result == HS_OK)
+		result = check_shared(handle->state, &boot);
+	if (result != HS_OK)
+		give_up(handle);
+	return result;
 }
 
-enum hs_result hs_shared_state_open(int spool_dir, int run_dir, struct hs_shared_state_handle *h)
+enum hs_result hs_shared_state_open(int spool_dir, int run_dir, struct hs_shared_state_handle *handle)
 {
 	int64_t deadline = hs_io_now_monotonic() + SETUP_MS;
-	enum hs_result r;
+	enum hs_result result;
 
 	/*
 	 * busy: it was being set up by one who was killed, or it is cut and those who have it open
 	 * are about to find out; perhaps we are alone now
 	 */
-	while ((r = open_once(spool_dir, run_dir, h)) == HS_E_SETTING_UP && hs_io_now_monotonic() < deadline)
+	while ((result = open_once(spool_dir, run_dir, handle)) == HS_E_SETTING_UP && hs_io_now_monotonic() < deadline)
 		hs_io_pause(POLL_MS);
-	return r;
+	return result;
 }
 
 /* --- to read only ----------------------------------------------------------- */
@@ -362,18 +363,18 @@ static enum hs_result look_at_file(int fd)
 {
 	struct stat st;
 	struct head head;
-	enum hs_result r;
+	enum hs_result result;
 
 	if (hs_io_fstat(fd, &st) < 0)
 		return HS_E_IO;
 	if (!S_ISREG(st.st_mode))
 		return HS_E_SPOOL_FILE;
-	r = read_all(fd, &head);
-	if (r == HS_OK && is_ours(&head) && (head.version != VERSION || head.layout != layout()))
-		r = HS_E_SPOOL_VERSION;
-	if (r == HS_OK && (!is_ours(&head) || st.st_size != (off_t)sizeof(struct hs_shared_state)))
-		r = HS_E_SPOOL_ASLEEP;
-	return r;
+	result = read_all(fd, &head);
+	if (result == HS_OK && is_ours(&head) && (head.version != VERSION || head.layout != layout()))
+		result = HS_E_SPOOL_VERSION;
+	if (result == HS_OK && (!is_ours(&head) || st.st_size != (off_t)sizeof(struct hs_shared_state)))
+		result = HS_E_SPOOL_ASLEEP;
+	return result;
 }
 
 /* Its marks are good for as long as the machine runs, whether anybody has it open or not. */
@@ -385,120 +386,124 @@ static bool is_awake(const struct hs_shared_state *s)
 	return boot.known && check_shared(s, &boot) == HS_OK;
 }
 
-enum hs_result hs_shared_state_open_to_read(int run_dir, struct hs_shared_state_handle *h)
+enum hs_result hs_shared_state_open_to_read(int run_dir, struct hs_shared_state_handle *handle)
 {
-	enum hs_result r;
+	enum hs_result result;
 
-	*h = (struct hs_shared_state_handle){ NULL, -1, -1, 0 };
-	h->state_fd = hs_io_open_read(run_dir, "state");
-	if (h->state_fd < 0)
+	*handle = (struct hs_shared_state_handle){ NULL, -1, -1, 0 };
+	handle->state_fd = hs_io_open_read(run_dir, "state");
+	if (handle->state_fd < 0)
 		return errno == ENOENT   ? HS_E_SPOOL_ASLEEP
 		       : errno == EACCES ? HS_E_SPOOL_OWNER
 		       : errno == ELOOP  ? HS_E_SPOOL_FILE
 		                         : hs_io_result(errno);
-	r = look_at_file(h->state_fd);
-	if (r == HS_OK) {
-		h->state = (struct hs_shared_state *)(uintptr_t)hs_io_map_read(h->state_fd, sizeof *h->state);
-		r = h->state == NULL ? call_failed("mmap") : HS_OK;
+	result = look_at_file(handle->state_fd);
+	if (result == HS_OK) {
+		handle->state =
+		    (struct hs_shared_state *)(uintptr_t)hs_io_map_read(handle->state_fd, sizeof *handle->state);
+		result = handle->state == NULL ? call_failed("mmap") : HS_OK;
 	}
-	if (r == HS_OK) {
-		h->life = h->state->life;
-		r = is_awake(h->state) && h->life == h->state->life ? HS_OK : HS_E_SPOOL_ASLEEP;
+	if (result == HS_OK) {
+		handle->life = handle->state->life;
+		result = is_awake(handle->state) && handle->life == handle->state->life ? HS_OK : HS_E_SPOOL_ASLEEP;
 	}
-	if (r != HS_OK)
-		give_up(h);
-	return r;
+	if (result != HS_OK)
+		give_up(handle);
+	return result;
 }
 
-void hs_shared_state_close(struct hs_shared_state_handle *h)
+void hs_shared_state_close(struct hs_shared_state_handle *handle)
 {
 	/* of a lost one the C library may still hold the address of a lock, in its list of robust ones */
-	if (h->state != NULL && !hs_shared_state_is_intact(h->state)) {
-		hs_io_unmap_lost(h->state, sizeof *h->state);
-		h->state = NULL;
+	if (handle->state != NULL && !hs_shared_state_is_intact(handle->state)) {
+		hs_io_unmap_lost(handle->state, sizeof *handle->state);
+		handle->state = NULL;
 	}
-	give_up(h);
+	give_up(handle);
 }
 
-bool hs_shared_state_is_current(const struct hs_shared_state_handle *h, int run_dir)
+bool hs_shared_state_is_current(const struct hs_shared_state_handle *handle, int run_dir)
 {
 	struct stat ours, named;
 
-	return hs_shared_state_is_intact(h->state) && (h->lock_fd >= 0 || h->state->life == h->life) &&
-	       hs_io_fstat(h->state_fd, &ours) == 0 && hs_io_stat(run_dir, "state", &named) == 0 &&
-	       named.st_ino == ours.st_ino && named.st_dev == ours.st_dev && named.st_size == (off_t)sizeof *h->state;
+	return hs_shared_state_is_intact(handle->state) &&
+	       (handle->lock_fd >= 0 || handle->state->life == handle->life) &&
+	       hs_io_fstat(handle->state_fd, &ours) == 0 && hs_io_stat(run_dir, "state", &named) == 0 &&
+	       named.st_ino == ours.st_ino && named.st_dev == ours.st_dev &&
+	       named.st_size == (off_t)sizeof *handle->state;
 }
 
 enum hs_result hs_shared_state_distrust(int spool_dir, int run_dir)
 {
-	struct hs_shared_state_handle h = { NULL, -1, -1, 0 };
-	char none[sizeof h.state->boot_id] = "";
-	enum hs_result r = HS_OK;
+	struct hs_shared_state_handle handle = { NULL, -1, -1, 0 };
+	char none[sizeof handle.state->boot_id] = "";
+	enum hs_result result = HS_OK;
 
-	h.lock_fd = hs_io_open_dir(spool_dir, ".");
-	if (h.lock_fd >= 0)
-		h.state_fd = hs_io_open_or_make(run_dir, "state", 0600);
-	if (h.lock_fd < 0 || h.state_fd < 0)
-		r = hs_io_result(errno);
-	else if (!is_alone(&h))
-		r = HS_E_SPOOL_IN_USE;
+	handle.lock_fd = hs_io_open_dir(spool_dir, ".");
+	if (handle.lock_fd >= 0)
+		handle.state_fd = hs_io_open_or_make(run_dir, "state", 0600);
+	if (handle.lock_fd < 0 || handle.state_fd < 0)
+		result = hs_io_result(errno);
+	else if (!is_alone(&handle))
+		result = HS_E_SPOOL_IN_USE;
 	else
-		r = fill(h.state_fd);
-	if (r == HS_OK && hs_io_write_at(h.state_fd, none, sizeof none, offsetof(struct hs_shared_state, boot_id)) < 0)
-		r = hs_io_result(errno);
-	hs_shared_state_close(&h);
-	return r;
+		result = fill(handle.state_fd);
+	if (result == HS_OK &&
+	    hs_io_write_at(handle.state_fd, none, sizeof none, offsetof(struct hs_shared_state, boot_id)) < 0)
+		result = hs_io_result(errno);
+	hs_shared_state_close(&handle);
+	return result;
 }
 
-enum hs_result hs_shared_state_sync(const struct hs_shared_state_handle *h)
+enum hs_result hs_shared_state_sync(const struct hs_shared_state_handle *handle)
 {
-	return hs_io_sync_data(h->state_fd) < 0 ? HS_E_IO : HS_OK;
+	return hs_io_sync_data(handle->state_fd) < 0 ? HS_E_IO : HS_OK;
 }
 
 /* --- locks ------------------------------------------------------------------ */
 
-static enum hs_result batch(pthread_mutex_t *m, int error, bool *died)
+static enum hs_result lock_result(pthread_mutex_t *mutex, int error, bool *died)
 {
 	*died = error == EOWNERDEAD;
 	if (*died)
-		error = pthread_mutex_consistent(m);
+		error = pthread_mutex_consistent(mutex);
 	return error == 0 ? HS_OK : error == EBUSY || error == ETIMEDOUT ? HS_E_TIMEOUT : HS_E_IO;
 }
 
-enum hs_result hs_shared_state_lock(pthread_mutex_t *m, int64_t deadline_ms, bool *died)
+enum hs_result hs_shared_state_lock(pthread_mutex_t *mutex, int64_t deadline_ms, bool *died)
 {
 	struct timespec t;
-	int error = pthread_mutex_trylock(m);
+	int error = pthread_mutex_trylock(mutex);
 
 	if (error != EBUSY)
-		return batch(m, error, died);
+		return lock_result(mutex, error, died);
 #ifdef __GLIBC__
 	t = (struct timespec){ .tv_sec = (time_t)(deadline_ms / 1000),
 		               .tv_nsec = (long)(deadline_ms % 1000) * 1000000 };
-	error = pthread_mutex_clocklock(m, CLOCK_MONOTONIC, &t);
+	error = pthread_mutex_clocklock(mutex, CLOCK_MONOTONIC, &t);
 #else
 	{
 		int64_t wall = hs_io_now() + deadline_ms - hs_io_now_monotonic();
 
 		t = (struct timespec){ .tv_sec = (time_t)(wall / 1000), .tv_nsec = (long)(wall % 1000) * 1000000 };
-		error = pthread_mutex_timedlock(m, &t);
+		error = pthread_mutex_timedlock(mutex, &t);
 	}
 #endif
-	return batch(m, error, died);
+	return lock_result(mutex, error, died);
 }
 
-enum hs_result hs_shared_state_try_lock(pthread_mutex_t *m, bool *died)
+enum hs_result hs_shared_state_try_lock(pthread_mutex_t *mutex, bool *died)
 {
-	return batch(m, pthread_mutex_trylock(m), died);
+	return lock_result(mutex, pthread_mutex_trylock(mutex), died);
 }
 
-void hs_shared_state_unlock(pthread_mutex_t *m)
+void hs_shared_state_unlock(pthread_mutex_t *mutex)
 {
-	pthread_mutex_unlock(m); /* fails only if the state is lost */
+	pthread_mutex_unlock(mutex); /* fails only if the state is lost */
 }
 
-void hs_stream_unlock(const struct hs_stream *f, pthread_mutex_t *m)
+void hs_stream_unlock(const struct hs_stream *stream, pthread_mutex_t *mutex)
 {
-	if (hs_stream_is_intact(f))
-		hs_shared_state_unlock(m);
+	if (hs_stream_is_intact(stream))
+		hs_shared_state_unlock(mutex);
 }

@@ -131,17 +131,17 @@ struct hs_shared_state_handle {
 };
 
 /* False: the state is lost, and nothing that was read of it counts. */
-bool hs_stream_is_intact(const struct hs_stream *f);
-bool hs_shared_state_is_intact(const struct hs_shared_state *s);
+bool hs_stream_is_intact(const struct hs_stream *stream);
+bool hs_shared_state_is_intact(const struct hs_shared_state *state);
 /* The same, and the file has its size and its name in .hookspool/run: otherwise open it again. */
-bool hs_shared_state_is_current(const struct hs_shared_state_handle *h, int run_dir);
+bool hs_shared_state_is_current(const struct hs_shared_state_handle *handle, int run_dir);
 
 /*
  * Opens the state in .hookspool/run. HS_OK, HS_E_SETTING_UP (another process sets it up
  * and does not finish), HS_E_SPOOL_VERSION, HS_E_SPOOL_FILE, HS_E_SPOOL_FS, HS_E_SPOOL_STATE
  * (it cannot be read, or it is cut and others have it open), HS_E_FULL, HS_E_MEMORY or HS_E_IO.
  */
-enum hs_result hs_shared_state_open(int spool_dir, int run_dir, struct hs_shared_state_handle *h);
+enum hs_result hs_shared_state_open(int spool_dir, int run_dir, struct hs_shared_state_handle *handle);
 
 /*
  * The same for who may read the file and no more. No lock is taken, so nothing may be written
@@ -150,8 +150,8 @@ enum hs_result hs_shared_state_open(int spool_dir, int run_dir, struct hs_shared
  * HS_E_SPOOL_OWNER (it may not be read), HS_E_SPOOL_VERSION, HS_E_SPOOL_FILE, HS_E_SPOOL_FS,
  * HS_E_SPOOL_STATE or HS_E_IO.
  */
-enum hs_result hs_shared_state_open_to_read(int run_dir, struct hs_shared_state_handle *h);
-void hs_shared_state_close(struct hs_shared_state_handle *h);
+enum hs_result hs_shared_state_open_to_read(int run_dir, struct hs_shared_state_handle *handle);
+void hs_shared_state_close(struct hs_shared_state_handle *handle);
 
 /*
  * Makes the next user find out everything anew, as after a reboot; the numbers are kept.
@@ -160,20 +160,20 @@ void hs_shared_state_close(struct hs_shared_state_handle *h);
 enum hs_result hs_shared_state_distrust(int spool_dir, int run_dir);
 
 /* Makes what must survive a power cut (the numbers) do so. HS_OK or HS_E_IO. */
-enum hs_result hs_shared_state_sync(const struct hs_shared_state_handle *h);
+enum hs_result hs_shared_state_sync(const struct hs_shared_state_handle *handle);
 
 /*
  * Takes a stream's mutex by `deadline_ms` (hs_io_now_monotonic's clock). *died: its last
  * holder was killed while it held it. HS_OK, HS_E_TIMEOUT or HS_E_IO.
  */
-enum hs_result hs_shared_state_lock(pthread_mutex_t *m, int64_t deadline_ms, bool *died);
+enum hs_result hs_shared_state_lock(pthread_mutex_t *mutex, int64_t deadline_ms, bool *died);
 /* The same without waiting: HS_E_TIMEOUT if somebody else has it. */
-enum hs_result hs_shared_state_try_lock(pthread_mutex_t *m, bool *died);
-void hs_shared_state_unlock(pthread_mutex_t *m);
+enum hs_result hs_shared_state_try_lock(pthread_mutex_t *mutex, bool *died);
+void hs_shared_state_unlock(pthread_mutex_t *mutex);
 /*
  * One of the stream's. In a state that is lost it stays as it is: what the C library would read
  * and follow there may be zeros by half.
  */
-void hs_stream_unlock(const struct hs_stream *f, pthread_mutex_t *m);
+void hs_stream_unlock(const struct hs_stream *stream, pthread_mutex_t *mutex);
 
 #endif

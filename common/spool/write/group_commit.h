@@ -44,7 +44,7 @@ struct hs_ticket {
 };
 
 /* Under the append lock, after the write: publishes the new end and fills the ticket. */
-void hs_commit_note(struct hs_stream *f, int fd, uint64_t blind, uint64_t end, struct hs_ticket *t);
+void hs_commit_note(struct hs_stream *stream, int fd, uint64_t blind, uint64_t end, struct hs_ticket *ticket);
 
 /*
  * Writes the lines between two offsets anew, at their place. HS_OK, or HS_E_SYNC: they are
@@ -56,34 +56,34 @@ enum hs_result hs_commit_renew(int fd, uint64_t from, uint64_t to);
  * Waits, or leads. HS_OK: on stable storage. HS_E_SYNC: it is not, or nobody can tell.
  * HS_E_TIMEOUT: the deadline passed first. HS_E_IO: a lock is broken.
  */
-enum hs_result hs_commit_wait(struct hs_stream *f, const struct hs_ticket *t, int64_t deadline_ms);
+enum hs_result hs_commit_wait(struct hs_stream *stream, const struct hs_ticket *ticket, int64_t deadline_ms);
 
 /*
  * Under the append lock: poisons the segment if its leader died over a sync, so that
  * nothing more is written to it. Otherwise only those who wait would find out.
  */
-void hs_commit_notice(struct hs_stream *f);
+void hs_commit_notice(struct hs_stream *stream);
 
 /* Waits until no sync is under way, and keeps others from starting one. */
-enum hs_result hs_commit_quiesce(struct hs_stream *f, int64_t deadline_ms);
-void hs_commit_resume(struct hs_stream *f);
+enum hs_result hs_commit_quiesce(struct hs_stream *stream, int64_t deadline_ms);
+void hs_commit_resume(struct hs_stream *stream);
 
 /*
  * Under the append lock, quiesced: syncs the open segment to its end. HS_OK, or
  * HS_E_SYNC: then it is poisoned.
  */
-enum hs_result hs_commit_all(struct hs_stream *f, int fd, uint64_t blind);
+enum hs_result hs_commit_all(struct hs_stream *stream, int fd, uint64_t blind);
 
 /*
  * Under the append lock, quiesced: ends the open segment's generation. Those who wait on
  * it learn that `synced` bytes of it are safe.
  */
-void hs_commit_end(struct hs_stream *f, uint64_t synced);
+void hs_commit_end(struct hs_stream *stream, uint64_t synced);
 
 /* Without a lock: how a generation ended; false if it has not, or if that is forgotten. */
-bool hs_commit_past(const struct hs_stream *f, uint64_t generation, uint64_t *synced);
+bool hs_commit_past(const struct hs_stream *stream, uint64_t generation, uint64_t *synced);
 
 /* Under the append lock: begins a generation, of a file that holds `size` synced bytes. */
-void hs_commit_begin(struct hs_stream *f, uint64_t size);
+void hs_commit_begin(struct hs_stream *stream, uint64_t size);
 
 #endif

@@ -120,16 +120,16 @@ static enum hs_result copy_lines(struct copy *c, struct hs_line_reader *lines)
 	int more = 1;
 
 	while ((more = hs_line_reader_next(lines, &line)) > 0) {
-		enum hs_result r = hs_line_check(&c->json, line);
+		enum hs_result result = hs_line_check(&c->json, line);
 
-		if (r == HS_E_MEMORY)
-			return r;
-		if (r == HS_OK && more == 1) {
+		if (result == HS_E_MEMORY)
+			return result;
+		if (result == HS_OK && more == 1) {
 			hs_buf_put_slice(&c->good, line);
 			hs_buf_putc(&c->good, '\n');
-			r = flush(c, WRITE_BYTES);
-			if (r != HS_OK)
-				return r;
+			result = flush(c, WRITE_BYTES);
+			if (result != HS_OK)
+				return result;
 		} else {
 			put_torn(c, line);
 		}
@@ -166,14 +166,14 @@ static void keep_torn(const struct hs_spool_dir *dir, const struct hs_buf *torn)
 static enum hs_result copy_opened(const struct hs_spool_dir *dir, const struct hs_aside *aside,
                                   struct hs_line_reader *lines, struct hs_file_replace *f, struct copy *c)
 {
-	enum hs_result r = copy_lines(c, lines);
+	enum hs_result result = copy_lines(c, lines);
 
-	if (r == HS_OK && c->written == 0)
+	if (result == HS_OK && c->written == 0)
 		hs_file_replace_cancel(f);
 	else
-		r = hs_file_replace_end(f, r);
-	if (r != HS_OK)
-		return r;
+		result = hs_file_replace_end(f, result);
+	if (result != HS_OK)
+		return result;
 	if (c->written > 0)
 		hs_log(HS_LOG_WARN, "a segment was set aside; %" PRIu64 " bytes of whole lines are in %s", c->written,
 		       f->name);
@@ -191,29 +191,29 @@ static enum hs_result copy_aside(const struct hs_spool_dir *dir, const char *str
 		                     false,   -1 };
 	struct hs_line_reader lines = { 0 };
 	struct copy c = { 0 };
-	enum hs_result r;
+	enum hs_result result;
 
 	copy_name(stream, temporary);
 	hs_sealed_print(stream, &to, name);
-	r = hs_file_replace_begin(&f);
-	if (r != HS_OK)
-		return r;
+	result = hs_file_replace_begin(&f);
+	if (result != HS_OK)
+		return result;
 	c.to = f.fd;
 	hs_line_reader_start(&lines, from, 0, aside->keep);
-	r = copy_opened(dir, aside, &lines, &f, &c);
-	*sealed = r == HS_OK && c.written > 0;
+	result = copy_opened(dir, aside, &lines, &f, &c);
+	*sealed = result == HS_OK && c.written > 0;
 	hs_line_reader_free(&lines);
 	hs_buf_free(&c.good);
 	hs_buf_free(&c.torn);
 	hs_json_free(&c.json);
-	return r;
+	return result;
 }
 
 enum hs_result hs_recovery_finish(const struct hs_spool_dir *dir, const char *stream, const struct hs_aside *aside,
                                   bool *sealed)
 {
 	char name[HS_SEALED_NAME];
-	enum hs_result r = HS_OK;
+	enum hs_result result = HS_OK;
 	int fd;
 
 	hs_recovery_name(stream, aside, name);
@@ -222,14 +222,14 @@ enum hs_result hs_recovery_finish(const struct hs_spool_dir *dir, const char *st
 		fd = hs_io_open_read(dir->private_dir, name);
 		if (fd < 0)
 			return hs_io_result(errno);
-		r = copy_aside(dir, stream, aside, fd, sealed);
+		result = copy_aside(dir, stream, aside, fd, sealed);
 		hs_io_close(fd);
 	} else if (hs_io_sync_dir(dir->fd) < 0) { /* the copy's name, before the original goes */
-		r = hs_io_result(errno);
+		result = hs_io_result(errno);
 	}
-	if (r == HS_OK && hs_io_unlink(dir->private_dir, name) < 0)
-		r = hs_io_result(errno);
-	return r;
+	if (result == HS_OK && hs_io_unlink(dir->private_dir, name) < 0)
+		result = hs_io_result(errno);
+	return result;
 }
 
 enum hs_result hs_recovery_scan(int fd, uint64_t from, uint64_t to, uint64_t *whole)
@@ -237,14 +237,14 @@ enum hs_result hs_recovery_scan(int fd, uint64_t from, uint64_t to, uint64_t *wh
 	struct hs_line_reader lines = { 0 };
 	struct hs_json json = { 0 };
 	struct hs_slice line;
-	enum hs_result r = HS_OK;
+	enum hs_result result = HS_OK;
 	int more;
 
 	*whole = from;
 	hs_line_reader_start(&lines, fd, from, to);
 	while ((more = hs_line_reader_next(&lines, &line)) == 1) {
-		r = hs_line_check(&json, line);
-		if (r != HS_OK)
+		result = hs_line_check(&json, line);
+		if (result != HS_OK)
 			break;
 		*whole = lines.at;
 	}
@@ -252,5 +252,5 @@ enum hs_result hs_recovery_scan(int fd, uint64_t from, uint64_t to, uint64_t *wh
 	hs_json_free(&json);
 	if (more < 0)
 		return HS_E_IO;
-	return r == HS_E_MEMORY ? r : HS_OK;
+	return result == HS_E_MEMORY ? result : HS_OK;
 }

@@ -28,15 +28,15 @@ static struct hs_slice cut(struct hs_slice body, size_t n)
 }
 
 /* How many bytes of the next body are kept. */
-static size_t room_for_body(const struct hs_buf *out, const struct hs_settings *s)
+static size_t room_for_body(const struct hs_buf *out, const struct hs_settings *settings)
 {
-	int64_t most = s == NULL ? INT64_MAX : s->rejected_max / 16;
+	int64_t most = settings == NULL ? INT64_MAX : settings->rejected_max / 16;
 
-	if (s == NULL)
+	if (settings == NULL)
 		return SIZE_MAX;
 	if (out->n > (size_t)most)
 		return 0;
-	return (size_t)(s->rejected_body < most ? s->rejected_body : most);
+	return (size_t)(settings->rejected_body < most ? settings->rejected_body : most);
 }
 
 static void put_what_was_cut(struct hs_buf *out, const struct hs_rejection *r, size_t kept)

@@ -113,9 +113,9 @@ static enum hs_result take_stock(struct hs_segment *s, uint64_t size, int64_t de
 enum hs_result hs_segment_has_news(struct hs_segment *s, bool *news)
 {
 	*news = false;
-	if (!hs_foreign_segments_may_differ(s->dir, s->stream, true))
+	if (!hs_foreign_segments_may_differ(s, true))
 		return HS_OK;
-	return hs_foreign_segments_look(s->dir, s->name, s->stream, news);
+	return hs_foreign_segments_look(s, news);
 }
 
 /* Takes in other programs' segments. The open one must come after them: it gets another number, or is sealed first. */
@@ -151,8 +151,8 @@ static enum hs_result mend_number(struct hs_segment *s, uint64_t n, int64_t dead
 	enum hs_result result = HS_OK;
 	bool news = false;
 
-	if (hs_foreign_segments_may_differ(s->dir, stream, n == 0))
-		result = hs_foreign_segments_look(s->dir, s->name, stream, &news);
+	if (hs_foreign_segments_may_differ(s, n == 0))
+		result = hs_foreign_segments_look(s, &news);
 	if (result == HS_OK && news)
 		return take_in(s, deadline_ms);
 	if (result == HS_OK && stream->saved != stream->number)

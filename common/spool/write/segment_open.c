@@ -176,7 +176,7 @@ static enum hs_result pass_sealed(struct hs_segment *s, bool may_keep)
 	bool keep = may_keep && stream->number != 0 && size > 0;
 
 	if (result == HS_OK)
-		result = hs_foreign_segments_take_in(s->dir, s->name, stream, keep, &highest);
+		result = hs_foreign_segments_take_in(s, keep, &highest);
 	if (result == HS_OK && !keep && stream->number <= highest)
 		stream->number = highest + 1;
 	return result;

@@ -69,7 +69,7 @@ static enum hs_result rename_sealed(struct hs_segment *s)
 	char from[HS_SEALED_NAME], to[HS_SEALED_NAME];
 	uint64_t highest;
 	struct stat st;
-	enum hs_result result = hs_foreign_segments_take_in(s->dir, s->name, stream, true, &highest);
+	enum hs_result result = hs_foreign_segments_take_in(s, true, &highest);
 
 	if (result != HS_OK)
 		return result;

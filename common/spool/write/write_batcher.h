@@ -31,7 +31,7 @@ struct hs_member {
 	const void *work;    /* what it wants; for the leader to know */
 	int64_t deadline_ms; /* on hs_io_now_monotonic's clock, see hs_write_batcher_expire */
 	/* Called once, by any thread, without a lock; then the group knows the member no more. */
-	void (*done)(struct hs_member *m, enum hs_result r);
+	void (*done)(struct hs_member *member, enum hs_result result);
 	struct hs_member *next;
 };
 
@@ -42,8 +42,9 @@ struct hs_write_batcher;
  * calls hs_write_batcher_release when it will not look at the list and at their work again: from
  * then on a member whose time is up may leave.
  */
-typedef enum hs_result hs_write_batcher_run(void *context, struct hs_write_batcher *g, const struct hs_member *first);
-void hs_write_batcher_release(struct hs_write_batcher *g);
+typedef enum hs_result hs_write_batcher_run(void *context, struct hs_write_batcher *batcher,
+                                            const struct hs_member *first);
+void hs_write_batcher_release(struct hs_write_batcher *batcher);
 
 struct hs_write_batcher {
 	hs_write_batcher_run *run;
@@ -56,22 +57,22 @@ struct hs_write_batcher {
 	int64_t begun_us; /* when that cycle began */
 };
 
-bool hs_write_batcher_init(struct hs_write_batcher *g, hs_write_batcher_run *run, void *context);
-void hs_write_batcher_destroy(struct hs_write_batcher *g);
+bool hs_write_batcher_init(struct hs_write_batcher *batcher, hs_write_batcher_run *run, void *context);
+void hs_write_batcher_destroy(struct hs_write_batcher *batcher);
 
 /*
  * Has the member's work done, by this thread or another. True: by this one; it must call
  * hs_write_batcher_lead, as soon as it likes to. The member's done() may be called before this returns.
  */
-bool hs_write_batcher_join(struct hs_write_batcher *g, struct hs_member *m);
+bool hs_write_batcher_join(struct hs_write_batcher *batcher, struct hs_member *member);
 
 /* Returns when nothing is left to do, which under load may be much later. */
-void hs_write_batcher_lead(struct hs_write_batcher *g);
+void hs_write_batcher_lead(struct hs_write_batcher *batcher);
 
 /*
  * Now and then, from a thread that is not held up by any of the work: members whose time is
  * up are done with HS_E_TIMEOUT, whether their work is under way or not.
  */
-void hs_write_batcher_expire(struct hs_write_batcher *g, int64_t now_ms);
+void hs_write_batcher_expire(struct hs_write_batcher *batcher, int64_t now_ms);
 
 #endif
