@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The level at which lines become as small as at zlib's default one, 6, in less than half of its time. */
+/* At this level lines become as small as at zlib's default level, 6, in less than half the time. */
 enum { LEVEL = 5, TAIL = 8, MEMBER_AT = 16, PLAIN_AT = 20 };
 
 static const unsigned char start[MEMBER_AT] = {
@@ -20,7 +20,7 @@ struct hs_gzip {
 	unsigned char *out;
 	size_t room; /* bytes of `out` */
 
-	/* for the thread, under the mutex */
+	/* of a compressor with a thread, under the mutex */
 	bool background;
 	pthread_t thread;
 	pthread_mutex_t mutex;
@@ -60,7 +60,7 @@ bool hs_gzip_head(struct hs_slice head, uint32_t *member, uint32_t *plain)
 
 /* --- compressing --------------------------------------------------------------- */
 
-/* The room was made for the worst case, so compressing cannot fail. */
+/* Cannot fail: there is room for the worst case. */
 static size_t compress(struct hs_gzip *gzip, struct hs_slice plain)
 {
 	size_t n = libdeflate_deflate_compress(gzip->compressor, plain.p, plain.n, gzip->out + HS_GZIP_HEAD,
@@ -110,9 +110,9 @@ struct hs_slice hs_gzip_member(struct hs_gzip *gzip, struct hs_slice plain)
 	return hs_slice((const char *)gzip->out, gzip->n);
 }
 
-/* --- its life ------------------------------------------------------------------ */
+/* --- making and freeing --------------------------------------------------------- */
 
-/* Signals are for the program's own threads. */
+/* The thread blocks all signals, which are for the program's own threads. */
 static bool start_thread(struct hs_gzip *gzip)
 {
 	sigset_t all, before;

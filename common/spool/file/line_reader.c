@@ -12,9 +12,9 @@ enum { CHUNK = 1 << 18, GZIP_CHUNK = 1 << 16, GZIP_WINDOW = 15 + 16 /* zlib.h: g
 
 struct hs_inflater {
 	z_stream z;
-	uint64_t at; /* in the file */
-	bool ended;  /* a member has ended, its check sum was right */
-	bool done;   /* … and nothing is behind it */
+	uint64_t at; /* offset in the file of the next byte to load */
+	bool ended;  /* a member has ended, and its checksum was right */
+	bool done;   /* … and the file ends there */
 	unsigned char in[GZIP_CHUNK];
 };
 
@@ -31,7 +31,7 @@ static ssize_t read_raw(struct hs_line_reader *reader, char *to, size_t n, uint6
 	return reader->stream ? hs_io_read(reader->fd, to, n) : hs_io_read_at(reader->fd, to, n, at);
 }
 
-/* Zeros behind a member pad the blocks of a tape; no member begins with one. */
+/* Passes zeros after a member, which pad the blocks of a tape; no member begins with one. */
 static void pass_padding(const struct hs_line_reader *reader, struct hs_inflater *i)
 {
 	while (reader->outside && i->z.avail_in > 0 && *i->z.next_in == 0) {
@@ -40,7 +40,7 @@ static void pass_padding(const struct hs_line_reader *reader, struct hs_inflater
 	}
 }
 
-/* Like read(2), of what is inside the file. */
+/* Like read(2), but returns the text inside the file. */
 static ssize_t inflate_some(struct hs_line_reader *reader, char *to, size_t n)
 {
 	struct hs_inflater *i = reader->inflater;
@@ -62,7 +62,7 @@ static ssize_t inflate_some(struct hs_line_reader *reader, char *to, size_t n)
 		}
 		if (i->ended)
 			pass_padding(reader, i);
-		if (i->done || (i->ended && i->z.avail_in == 0)) /* a cut member is for inflate to tell */
+		if (i->done || (i->ended && i->z.avail_in == 0)) /* inflate reports a cut member */
 			continue;
 		if (i->ended) /* RFC 1952, 2.2: members follow one another */
 			inflateReset(&i->z);
@@ -70,7 +70,7 @@ static ssize_t inflate_some(struct hs_line_reader *reader, char *to, size_t n)
 		i->ended = r == Z_STREAM_END;
 		if (r != Z_OK && !i->ended) { /* damaged, or cut: Z_BUF_ERROR */
 			if (i->z.avail_out < n)
-				break; /* what stands before the damage; the next call says the same */
+				break; /* return the text before the damage; the next call fails again */
 			errno = r == Z_MEM_ERROR ? ENOMEM : EILSEQ;
 			return -1;
 		}
@@ -89,7 +89,7 @@ static bool add_inflater(struct hs_line_reader *reader)
 	return false;
 }
 
-/* To the line that begins at the offset, or to the end: damage is for who reads on. */
+/* Reads up to the line that begins at the offset, or to the end. The next read reports damage. */
 static void skip_to(struct hs_line_reader *reader, uint64_t at)
 {
 	struct hs_slice line;
@@ -99,7 +99,7 @@ static void skip_to(struct hs_line_reader *reader, uint64_t at)
 		more = hs_line_reader_next(reader, &line);
 }
 
-/* Passes the members before the offset by their heads alone; none that the file does not hold whole. */
+/* Passes the members before the offset, reading only their heads; stops at one that the file does not hold whole. */
 static void skip_members(struct hs_line_reader *reader, uint64_t at)
 {
 	struct hs_inflater *i = reader->inflater;
@@ -129,7 +129,7 @@ bool hs_line_reader_start_gzip(struct hs_line_reader *reader, int fd, uint64_t a
 	return true;
 }
 
-/* The first bytes of the file, which tell what it is, into the inflater's room. */
+/* Reads the first bytes of the file, which tell its kind, into the inflater's buffer. */
 static bool read_head(struct hs_line_reader *reader)
 {
 	struct hs_inflater *i = reader->inflater;
@@ -219,7 +219,7 @@ int hs_line_reader_open(struct hs_line_reader *reader, int dir, const char *name
 	return -1;
 }
 
-/* Loads one more chunk behind what is not used yet. 1, 0 at the end, -1. */
+/* Loads one more chunk after the bytes that are not used yet. 1; 0 at the end; -1: reading failed (errno). */
 static int load(struct hs_line_reader *reader)
 {
 	uint64_t left = reader->end - reader->loaded;

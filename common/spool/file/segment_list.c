@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* They count up; a name made by hand must not use them up. */
+/* Numbers count up, and a name made by hand must not use them up. */
 #define NUMBER_MOST (UINT64_C(1) << 62)
 
 void hs_sealed_print(const char *stream, const struct hs_sealed *sealed, char out[static HS_SEALED_NAME])
@@ -49,12 +49,12 @@ bool hs_sealed_parse(const char *stream, const char *name, struct hs_sealed *sea
 	return strcmp(name, again) == 0;
 }
 
-/* --- numbers that are not those of the names -------------------------------- */
+/* --- numbers that differ from those in the names ------------------------------ */
 
 enum { ENTRY_MAX = 160 /* bytes of a line */ };
 static const char NUMBERS[] = "numbers", NUMBERS_FROM_ABOVE[] = ".hookspool/numbers";
 
-/* Those that have one: in `map`, number is to be read for the segment named `named`. */
+/* The segments of a stream that are read under another number: `number` in place of `named`. */
 struct numbers {
 	const char *stream;
 	struct hs_sealed *map;
@@ -79,7 +79,7 @@ static bool take_line(struct numbers *n, struct hs_slice line)
 	snprintf(text, sizeof text, "%.*s", (int)(line.n < sizeof text ? line.n : sizeof text - 1), line.p);
 	if (sscanf(text, "{\"file\":\"%79[^\"]\",\"number\":%" SCNu64 "}%n", file, &number, &end) != 2 || end == 0 ||
 	    !hs_sealed_parse(n->stream, file, &sealed))
-		return true; /* of the other stream, or a fragment that a kill has left */
+		return true; /* another stream's, or a fragment that a kill has left */
 	known = find_number(n, sealed.number, sealed.sealed_ms);
 	if (known == NULL && !HS_ARRAY_ROOM(&n->map, n->count, &n->cap))
 		return false;
@@ -89,7 +89,6 @@ static bool take_line(struct numbers *n, struct hs_slice line)
 	return true;
 }
 
-/* Mostly there are none. */
 static enum hs_result read_numbers(int dir, struct numbers *n)
 {
 	int fd = hs_io_open_read(dir, NUMBERS_FROM_ABOVE), more;
@@ -205,8 +204,9 @@ static void drop_same(struct collect *c)
 static enum hs_result list_names(int dir, struct collect *c)
 {
 	/*
-	 * Twice: a reader of a large directory may pass the place of a .gz before it is made, and
-	 * come to that of the plain one when it is gone (readdir(3)). The second time it meets one.
+	 * Lists twice: a reader of a large directory may pass the place of a .gz before that is made,
+	 * and reach the place of the plain file after that is gone (readdir(3)). The second time it
+	 * finds one of them.
 	 */
 	if (hs_io_list_kinds(dir, collect, c) < 0 || hs_io_list_kinds(dir, collect, c) < 0)
 		return HS_E_IO;

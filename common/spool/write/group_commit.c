@@ -9,8 +9,8 @@
 #include <string.h>
 
 /*
- * Sleepers look up this often even if nobody wakes them: a leader that is killed wakes
- * nobody, and a process that is killed may take the wake-up of another with it.
+ * Sleepers look up this often even if they are not woken: a leader that is killed wakes no other,
+ * and a process that is killed may have swallowed a wake-up that was meant for another.
  */
 enum { LOOK_UP_MS = 20, WRITE_BYTES = 1 << 18 };
 
@@ -32,11 +32,11 @@ bool hs_commit_past(const struct hs_stream *stream, uint64_t generation, uint64_
 	bool before = atomic_load(&past->generation) == generation;
 
 	*synced = atomic_load(&past->synced);
-	/* looked at twice: the slot may just be given to a later generation */
+	/* read again: the slot may just have been given to a later generation */
 	return before && atomic_load(&past->generation) == generation;
 }
 
-/* How much of a generation that has ended is safe; 0 if that is forgotten. */
+/* How many bytes of a generation that has ended are safe; 0 if that is forgotten. */
 static uint64_t past_synced(const struct hs_stream *stream, uint64_t generation)
 {
 	uint64_t synced;
@@ -44,7 +44,7 @@ static uint64_t past_synced(const struct hs_stream *stream, uint64_t generation)
 	return hs_commit_past(stream, generation, &synced) ? synced : 0;
 }
 
-/* Whether the ticket's fate is known, and which it is. */
+/* True if the ticket's outcome is known, which is *result then. */
 static bool is_decided(const struct hs_stream *stream, const struct hs_ticket *ticket, enum hs_result *result)
 {
 	while (atomic_load(&stream->current) == ticket->generation) {
@@ -77,8 +77,8 @@ static void wake_everybody(struct hs_stream *stream)
 }
 
 /*
- * Whoever leaves without having led may have been the one that was woken to lead: if no
- * sync has begun for its epoch yet, another of that epoch must be woken instead.
+ * Wakes another waiter of the ticket's epoch if no sync has begun for it: this one leaves without
+ * having led, and may be the one that was woken to lead.
  */
 static void pass_on(struct hs_stream *stream, const struct hs_ticket *ticket)
 {
@@ -86,9 +86,9 @@ static void pass_on(struct hs_stream *stream, const struct hs_ticket *ticket)
 		wake(stream, ticket->epoch, 1);
 }
 
-/* --- writing anew ------------------------------------------------------------- */
+/* --- writing again -------------------------------------------------------------- */
 
-/* Lines that are gathered, and where they begin in the file. */
+/* Lines that are collected, and where they begin in the file. */
 struct renewal {
 	int fd;
 	uint64_t at;
@@ -143,7 +143,7 @@ enum hs_result hs_commit_renew(int fd, uint64_t from, uint64_t to)
 
 /* --- leading ---------------------------------------------------------------- */
 
-/* Under the sync lock: makes the sync of this descriptor speak for all up to `end`. */
+/* Under the sync lock: makes sure that a sync through this descriptor proves all bytes up to `end`. */
 static bool is_seeing(struct hs_stream *stream, int fd, uint64_t blind, uint64_t end)
 {
 	uint64_t from = atomic_load(&stream->synced), to = blind < end ? blind : end;
@@ -155,7 +155,7 @@ static bool is_seeing(struct hs_stream *stream, int fd, uint64_t blind, uint64_t
 	return false;
 }
 
-/* Under the sync lock. The mark stays if we are killed: that is what it is for. */
+/* Syncs up to `end`, under the sync lock. If the process is killed its mark stays, to tell of that. */
 static enum hs_result sync_marked(struct hs_stream *stream, int fd, uint64_t blind, uint64_t end)
 {
 	bool good;
@@ -179,7 +179,7 @@ static enum hs_result sync_marked(struct hs_stream *stream, int fd, uint64_t bli
 	return good ? HS_OK : HS_E_SYNC;
 }
 
-/* Under the sync lock, whose last holder died. */
+/* Under the sync lock, whose last holder died: poisons the segment if that was during a sync. */
 static void bury_leader(struct hs_stream *stream)
 {
 	if (atomic_load(&stream->in_flight) == 0)
@@ -190,7 +190,7 @@ static void bury_leader(struct hs_stream *stream)
 	wake_everybody(stream);
 }
 
-/* Under the sync lock. */
+/* Under the sync lock, which it returns: syncs for all waiters. */
 static void lead(struct hs_stream *stream, const struct hs_ticket *ticket)
 {
 	uint32_t epoch = atomic_fetch_add(&stream->epoch, 1);
@@ -201,14 +201,14 @@ static void lead(struct hs_stream *stream, const struct hs_ticket *ticket)
 	wake(stream, epoch + 1, 1);
 }
 
-/* There was nothing to lead for; but somebody may have gone to sleep because of us. */
+/* Returns the sync lock without having led, and wakes one that may have gone to sleep because it was taken. */
 static void step_down(struct hs_stream *stream)
 {
 	hs_stream_unlock(stream, &stream->sync);
 	wake(stream, atomic_load(&stream->epoch), 1);
 }
 
-/* Sleeps until there is something to see. */
+/* Sleeps until the next wake-up, for at most LOOK_UP_MS. */
 static void sleep_on(struct hs_stream *stream, const struct hs_ticket *ticket, uint32_t seen, int64_t left_ms)
 {
 	hs_io_wait(&stream->wake[ticket->epoch & 1], seen, left_ms < LOOK_UP_MS ? left_ms : LOOK_UP_MS);

@@ -9,7 +9,7 @@
 #include <string.h>
 
 enum { WRITE_BYTES = 1 << 18, TORN_MAX = 1 << 20 };
-static const char COPY[] = "copy-"; /* of a segment, not complete */
+static const char COPY[] = "copy-"; /* prefix: a copy that is not complete */
 
 /* --- names ------------------------------------------------------------------ */
 
@@ -28,7 +28,7 @@ static bool parse_aside(const char *stream, const char *name, struct hs_aside *a
 	if (strlen(name) >= HS_SEALED_NAME || strlen(name) <= (size_t)(p - name) ||
 	    sscanf(p, "-%" SCNu64 "-%" SCNu64 "-%" SCNd64, &aside->number, &aside->keep, &aside->sealed_ms) != 3)
 		return false;
-	hs_recovery_name(stream, aside, again); /* the one spelling, or it is not ours */
+	hs_recovery_name(stream, aside, again); /* spelled otherwise it is not ours */
 	return strcmp(name, again) == 0 && aside->number > 0;
 }
 
@@ -52,7 +52,7 @@ static bool look_at_sealed(void *context, const char *name)
 	if (hs_sealed_parse(l->stream, name, &sealed)) {
 		if (sealed.sealed_ms > l->found->sealed_ms)
 			l->found->sealed_ms = sealed.sealed_ms;
-		/* the stamp, too: somebody else may have put a segment of this number there */
+		/* the stamp, too: another program may have put a segment of this number there */
 		if (sealed.number == l->found->aside.number && sealed.sealed_ms == l->found->aside.sealed_ms)
 			l->found->aside.sealed = true;
 	}
@@ -137,7 +137,7 @@ static enum hs_result copy_lines(struct copy *c, struct hs_line_reader *lines)
 	return more < 0 ? HS_E_IO : flush(c, 0);
 }
 
-/* What lies behind the part to be kept: a fragment, or what was never confirmed. */
+/* Collects what comes after the part to be kept: a fragment, or lines that were never acknowledged. */
 static void collect_rest(struct copy *c, struct hs_line_reader *lines, const struct hs_aside *aside)
 {
 	struct hs_slice line;
@@ -147,7 +147,7 @@ static void collect_rest(struct copy *c, struct hs_line_reader *lines, const str
 		put_torn(c, line);
 }
 
-/* For a person who wonders what was lost; nobody was told that it was kept. */
+/* Keeps the torn text for a person to look at. It was never acknowledged, so a failure is only logged. */
 static void keep_torn(const struct hs_spool_dir *dir, const struct hs_buf *torn)
 {
 	int fd;
@@ -162,7 +162,7 @@ static void keep_torn(const struct hs_spool_dir *dir, const struct hs_buf *torn)
 		hs_io_close(fd);
 }
 
-/* Seals what is to be kept of the segment; what is not goes to .hookspool/torn. */
+/* Copies the lines from the open reader, and publishes the copy unless it is empty. */
 static enum hs_result copy_opened(const struct hs_spool_dir *dir, const struct hs_aside *aside,
                                   struct hs_line_reader *lines, struct hs_file_replace *f, struct copy *c)
 {

@@ -13,7 +13,7 @@ static void put_member(struct hs_buf *out, struct hs_slice label, struct hs_slic
 	hs_buf_put_json(out, value);
 }
 
-/* Without the fragment of a character at the end, if the body is UTF-8. */
+/* The first n bytes, without a fragment of a character at the end if the body is UTF-8. */
 static struct hs_slice cut(struct hs_slice body, size_t n)
 {
 	size_t start = n;
@@ -27,7 +27,7 @@ static struct hs_slice cut(struct hs_slice body, size_t n)
 	return hs_slice(body.p, n);
 }
 
-/* How many bytes of the next body are kept. */
+/* How many bytes of the next body can be kept. */
 static size_t room_for_body(const struct hs_buf *out, const struct hs_settings *settings)
 {
 	int64_t most = settings == NULL ? INT64_MAX : settings->rejected_max / 16;

@@ -31,7 +31,7 @@ static void add(struct hs_write_batcher *batcher, struct hs_member *member)
 	batcher->end = &member->next;
 }
 
-/* Moves those whose time is up from a list to the end of another, whose new end it returns. */
+/* Moves the members whose deadline has passed to the end of the list *late, and returns its new end. */
 static struct hs_member **take_late(struct hs_member **from, int64_t now_ms, struct hs_member **late)
 {
 	while (*from != NULL) {
@@ -57,7 +57,7 @@ static struct hs_member **take_late_waiting(struct hs_write_batcher *batcher, in
 	return late;
 }
 
-/* Those who have waited longest. */
+/* Begins a cycle with the members that have waited longest. */
 static void begin(struct hs_write_batcher *batcher, int64_t now_us)
 {
 	struct hs_member **end = &batcher->waiting;
@@ -75,13 +75,13 @@ static void begin(struct hs_write_batcher *batcher, int64_t now_us)
 	batcher->begun_us = now_us;
 }
 
-/* How long the next cycle waits for more. */
+/* How long the next cycle waits for more members; at most 0: not at all. */
 static int64_t pause_us(const struct hs_write_batcher *batcher)
 {
 	return batcher->crowded ? batcher->begun_us + HS_WRITE_BATCHER_PACE_US - hs_io_now_us() : 0;
 }
 
-/* --- without ------------------------------------------------------------------- */
+/* --- without the lock ---------------------------------------------------------- */
 
 static void tell(struct hs_member *member, enum hs_result result)
 {
@@ -93,9 +93,9 @@ static void tell(struct hs_member *member, enum hs_result result)
 	}
 }
 
-/* --- the story ----------------------------------------------------------------- */
+/* --- cycles -------------------------------------------------------------------- */
 
-/* One cycle; under the lock, which is let go for as long as anything takes. */
+/* Runs one cycle. Called with the lock held; drops it while working. */
 static void run_cycle(struct hs_write_batcher *batcher)
 {
 	struct hs_member *late = NULL, *done;
