@@ -84,7 +84,7 @@ enum hs_result hs_sealed_renumber(int private_dir, const char *stream, const str
 
 /*
  * Calls each(context, name) for all that has a segment's name but is not a plain file: a directory, a
- * symbolic link, a FIFO. All other functions ignore it. HS_OK or HS_E_IO.
+ * symbolic link, a FIFO. hs_sealed_list leaves these out. HS_OK or HS_E_IO.
  */
 enum hs_result hs_sealed_strange(int dir, const char *stream, void (*each)(void *context, const char *name),
                                  void *context);

@@ -1,6 +1,6 @@
 #include "spool/shared/fingerprints.h"
 
-/* A key is a hash already: the lower bits of its first half choose the slot, the upper ones tell keys apart. */
+/* A key is a hash already: the lower bits of its first half choose the slot, the upper bits tell keys apart. */
 static uint64_t half_of(const struct hs_dedup_key *id)
 {
 	uint64_t half;

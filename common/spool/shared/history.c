@@ -96,7 +96,7 @@ enum hs_result hs_history_put(int private_dir, int temporary_dir, const char *na
 	return hs_file_replace_end(&f, write_new(&f, temporary, h));
 }
 
-/* *made is false if another process was faster: then its file counts. */
+/* Makes the file; *made is false if another process was faster, and then its file counts. */
 static enum hs_result put_first(int private_dir, int run_dir, const struct hs_history *h, bool *made)
 {
 	char temporary[NAME_MAX_BYTES];
@@ -126,7 +126,7 @@ static void make_id(struct hs_history *h)
 	h->epoch = 1;
 }
 
-/* There is none, or a damaged one. */
+/* Makes a history where there is none, or a damaged one. */
 static enum hs_result begin(const struct hs_history_at *at, bool damaged, struct hs_history *h)
 {
 	bool used = false, made;

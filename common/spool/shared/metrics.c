@@ -112,13 +112,13 @@ void hs_metrics_free(struct hs_metrics *m)
 	free(m);
 }
 
-/* Can its owner, who may be root here, read it and write it? */
+/* True if the owner can read and write it. (Root can read and write anything.) */
 static bool is_usable(const struct stat *st)
 {
 	return S_ISREG(st->st_mode) && (st->st_mode & (S_IRUSR | S_IWUSR)) == (S_IRUSR | S_IWUSR);
 }
 
-/* What cannot be opened as a plain file to read and write gives way to a new one. */
+/* Opens the file; one that is not a plain file to read and write is replaced. */
 static int open_or_replace(int run_dir, mode_t mode)
 {
 	int fd = hs_io_open(run_dir, NAME);
@@ -213,7 +213,7 @@ static bool has_name(int run_dir, const struct stat *st)
 	return hs_io_stat(run_dir, NAME, &named) == 0 && named.st_ino == st->st_ino && named.st_dev == st->st_dev;
 }
 
-/* Under flock(2), since two processes may find the same fault. False: try again, or give up. */
+/* Mends the file under flock(2), since two processes may find the same fault. False: try again, or give up. */
 static bool mend(int fd, int run_dir, size_t bytes, struct stat *st)
 {
 	enum condition found;
@@ -447,7 +447,7 @@ static bool copy_file(int fd, struct hs_metrics_figures *f)
 	if (p == NULL)
 		return false;
 	copy_words(&f->block, p, f->bytes);
-	copy_words(&f->block.head, p, sizeof f->block.head); /* was it cut meanwhile? */
+	copy_words(&f->block.head, p, sizeof f->block.head); /* the file may have been cut meanwhile */
 	hs_io_unmap((void *)(uintptr_t)p, f->bytes);
 	return check_head(&f->block.head, &st, 0) == WHOLE;
 }

@@ -14,8 +14,8 @@ struct walk {
 	struct hs_modes *left;
 	bool mend;
 	gid_t group;
-	int dir;          /* that is listed */
-	const char *path; /* of it, below spool_dir, with a slash behind it; "": spool_dir */
+	int dir;          /* the directory that is listed */
+	const char *path; /* its path below spool_dir, with a slash at the end; "": spool_dir */
 	bool (*is_shared)(const char *name);
 };
 
@@ -39,15 +39,15 @@ static bool is_right(int fd, mode_t bits, mode_t mode, struct stat *st)
 }
 
 /*
- * The kernel takes the set-group-id bit from a folder whose mode is changed, unless its group is
- * one of ours. Where that bit does its work root has to change the mode.
+ * True if a change of mode would clear the set-group-id bit: the kernel does so unless the process is
+ * in the directory's group. Then root has to change the mode.
  */
 static bool would_lose_bit(mode_t mode, const struct stat *st)
 {
 	return (mode & st->st_mode & S_ISGID) != 0 && !hs_io_is_in_group(st->st_gid);
 }
 
-/* The group first: to give it away takes bits of the mode. */
+/* Sets the group first, since that clears bits of the mode. */
 static void give(struct walk *w, int fd, const char *name, mode_t bits, mode_t mode)
 {
 	bool group = is_for_group(w), right;
@@ -67,7 +67,7 @@ static void give_file(struct walk *w, const char *name, mode_t mode)
 {
 	int fd = hs_io_open_plain(w->dir, name);
 
-	if (fd < 0) { /* gone meanwhile, or strange: others tell of that */
+	if (fd < 0) { /* gone meanwhile, or not a plain file, which is reported elsewhere */
 		if (errno == EACCES)
 			note(w, name, false);
 		return;
@@ -76,7 +76,7 @@ static void give_file(struct walk *w, const char *name, mode_t mode)
 	hs_io_close(fd);
 }
 
-/* What is made in a folder gets our own group, or the folder's if that has the set-group-id bit. */
+/* A file gets its maker's group, or that of its directory if this has the set-group-id bit. */
 static void give_dir(struct walk *w, int fd, const char *name)
 {
 	bool group = is_for_group(w);
@@ -112,7 +112,7 @@ static bool is_any(const char *name)
 	return true;
 }
 
-/* Receipts tell of people: they are their owner's, whoever may read the events. */
+/* Receipts are about people: only the owner reads them, even where a group reads the events. */
 static bool is_receipts(const struct walk *w, const char *name)
 {
 	return w->path[0] == '\0' && strcmp(name, "erased.jsonl") == 0;

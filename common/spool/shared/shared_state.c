@@ -13,13 +13,13 @@
 static const char magic[8] = "hookspl";
 enum { VERSION = 2, SETUP_MS = 4000, POLL_MS = 1, READ_BYTES = 1 << 14 };
 
-/* A state's first words, in every version. */
+/* The first words of a state of every version. */
 struct head {
 	char magic[8];
 	uint32_t version, layout;
 };
 
-/* Processes share these numbers: no lock of the C library's may hide beside them. */
+/* Processes share these numbers, so the C library must not add a lock of its own. */
 static_assert(ATOMIC_INT_LOCK_FREE == 2 && ATOMIC_LLONG_LOCK_FREE == 2 && _Alignof(_Atomic uint64_t) == 8,
               "lock-free atomics of one layout");
 
@@ -51,7 +51,7 @@ static uint32_t layout(void)
 
 /* --- setting up ------------------------------------------------------------- */
 
-/* This boot of the machine, if it can be told which it is. */
+/* The machine's current boot. */
 struct boot {
 	char id[37];
 	bool known;
@@ -64,7 +64,7 @@ static enum hs_result make_mutex(pthread_mutex_t *mutex)
 
 	if (error != 0)
 		return HS_E_MEMORY;
-	memset(mutex, 0, sizeof *mutex); /* nobody uses it: we are alone */
+	memset(mutex, 0, sizeof *mutex); /* not in use: this process is alone */
 	error = pthread_mutexattr_setpshared(&attr, PTHREAD_PROCESS_SHARED);
 	if (error == 0)
 		error = pthread_mutexattr_setrobust(&attr, PTHREAD_MUTEX_ROBUST);
@@ -74,8 +74,8 @@ static enum hs_result make_mutex(pthread_mutex_t *mutex)
 	return error == 0 ? HS_OK : HS_E_IO;
 }
 
-/* Of a state that another boot wrote, or that is not one: keep the numbers, at most. */
-static void forget(struct hs_shared_state *s, bool known)
+/* Resets a state of another boot, or garbage; keeps numbers and clock if `known`. */
+static void reset(struct hs_shared_state *s, bool known)
 {
 	struct {
 		uint64_t number;
@@ -107,8 +107,8 @@ static void forget(struct hs_shared_state *s, bool known)
 }
 
 /*
- * We are alone. Whoever had a sync under way is dead: whether the kernel told it of lost
- * bytes nobody knows, and it tells only once. So that segment is poisoned.
+ * Sets the state up, while this process is alone. A process that had a sync under way is dead, and the
+ * kernel, which reports lost bytes only once, may have told it of some. So that segment is poisoned.
  */
 static enum hs_result set_up(struct hs_shared_state *s, const struct boot *boot, uint64_t inode)
 {
@@ -119,7 +119,7 @@ static enum hs_result set_up(struct hs_shared_state *s, const struct boot *boot,
 
 	s->ready = 0;
 	if (!same_boot || s->inode != inode) {
-		forget(s, known);
+		reset(s, known);
 		s->life = hs_io_random();
 	}
 	for (int i = 0; i < HS_STREAMS; i++) {
@@ -133,7 +133,7 @@ static enum hs_result set_up(struct hs_shared_state *s, const struct boot *boot,
 		if (atomic_load(&stream->in_flight) != 0)
 			atomic_store(&stream->poisoned, 1);
 		atomic_store(&stream->in_flight, 0);
-		stream->looked_ns = stream->look_again_us = 0; /* whoever was here before, look at once */
+		stream->looked_ns = stream->look_again_us = 0; /* look at once, whatever earlier processes saw */
 		stream->trusted = other_boot || (same_boot && stream->trusted);
 		atomic_store(&stream->first, HS_INTACT);
 		atomic_store(&stream->last, HS_INTACT);
@@ -153,7 +153,7 @@ static enum hs_result set_up(struct hs_shared_state *s, const struct boot *boot,
 static enum hs_result check_shared(const struct hs_shared_state *s, const struct boot *boot)
 {
 	if (!hs_shared_state_is_intact(s))
-		return HS_E_SETTING_UP; /* cut: whoever has it open is about to find out */
+		return HS_E_SETTING_UP; /* cut: the processes that have it open are about to notice */
 	if (memcmp(s->magic, magic, sizeof magic) != 0 || s->version != VERSION || s->layout != layout() ||
 	    strcmp(s->boot_id, boot->id) != 0)
 		return HS_E_SPOOL_VERSION;
@@ -161,8 +161,8 @@ static enum hs_result check_shared(const struct hs_shared_state *s, const struct
 }
 
 /*
- * Every page is read before one is mapped: what cannot be read would be a SIGBUS there. *head
- * is the beginning, zeros if the file is shorter.
+ * Reads every page before the file is mapped, where an unreadable one would be a SIGBUS. *head is the
+ * beginning, zeros if the file is shorter.
  */
 static enum hs_result read_all(int fd, struct head *head)
 {
@@ -176,7 +176,7 @@ static enum hs_result read_all(int fd, struct head *head)
 			memcpy(head, page, sizeof *head);
 		at += (uint64_t)got;
 		if (at > 2 * sizeof(struct hs_shared_state))
-			break; /* not ours, and perhaps without end */
+			break; /* not a state, and perhaps endless */
 	}
 	if (got >= 0)
 		return HS_OK;
@@ -189,7 +189,7 @@ static bool is_ours(const struct head *head)
 	return memcmp(head->magic, magic, sizeof magic) == 0;
 }
 
-/* All of the file has blocks: a full disk must not be a SIGBUS. */
+/* Gives all of the file blocks: a full disk must not be a SIGBUS. */
 static enum hs_result fill(int fd)
 {
 	char *zeros;
@@ -220,7 +220,7 @@ static enum hs_result fill(int fd)
 	return result;
 }
 
-/* flock or mmap failed: perhaps because the file system has no such thing. */
+/* The result for a flock or mmap that failed, perhaps because the file system does not support it. */
 static enum hs_result call_failed(const char *call)
 {
 	int error = errno;
@@ -232,9 +232,9 @@ static enum hs_result call_failed(const char *call)
 }
 
 /*
- * Shared, and whether we were alone. The step from exclusive to shared is not atomic
- * (flock(2)): another process may set up in between, which does no harm, as we have not
- * looked at anything yet.
+ * Takes the lock shared, in place of an exclusive one if that is held. That step is not atomic
+ * (flock(2)): another process may set up the state in between, which does no harm, since this one has
+ * not read it yet.
  */
 static enum hs_result share_one(int fd)
 {
@@ -258,8 +258,8 @@ static enum hs_result share(const struct hs_shared_state_handle *handle)
 }
 
 /*
- * The lock that counts is the spool directory's: whoever removes all that is in .hookspool/run must
- * not make anybody think that he is alone. The state's own is for those who still have it open.
+ * The spool directory's lock counts: if .hookspool/run is emptied, no process must take itself for
+ * alone. The state's own lock is for processes that still have it open.
  */
 static bool is_alone(const struct hs_shared_state_handle *handle)
 {
@@ -267,7 +267,7 @@ static bool is_alone(const struct hs_shared_state_handle *handle)
 	       hs_io_lock(handle->state_fd, LOCK_EX | LOCK_NB) == 0;
 }
 
-/* Somebody else uses it: is it whole, and of our kind? */
+/* Checks that a state in use is whole, and of this version and layout. */
 static enum hs_result look_at_shared(int fd)
 {
 	struct stat st;
@@ -293,7 +293,7 @@ static enum hs_result map(struct hs_shared_state_handle *handle, uint64_t *inode
 	return handle->state == NULL ? call_failed("mmap") : HS_OK;
 }
 
-/* No lock of it has been taken. */
+/* Closes all; no lock of the state may be held. */
 static void give_up(struct hs_shared_state_handle *handle)
 {
 	if (handle->state != NULL)
@@ -349,15 +349,15 @@ enum hs_result hs_shared_state_open(int spool_dir, int run_dir, struct hs_shared
 	enum hs_result result;
 
 	/*
-	 * busy: it was being set up by one who was killed, or it is cut and those who have it open
-	 * are about to find out; perhaps we are alone now
+	 * It is being set up, or the process that did so was killed, or it is cut and the processes that
+	 * have it open are about to notice: perhaps this one is alone by now.
 	 */
 	while ((result = open_once(spool_dir, run_dir, handle)) == HS_E_SETTING_UP && hs_io_now_monotonic() < deadline)
 		hs_io_pause(POLL_MS);
 	return result;
 }
 
-/* --- to read only ----------------------------------------------------------- */
+/* --- opening to read only ----------------------------------------------------- */
 
 static enum hs_result look_at_file(int fd)
 {
@@ -377,7 +377,7 @@ static enum hs_result look_at_file(int fd)
 	return result;
 }
 
-/* Its marks are good for as long as the machine runs, whether anybody has it open or not. */
+/* The state's marks are good as long as the machine runs, whether a process has it open or not. */
 static bool is_awake(const struct hs_shared_state *s)
 {
 	struct boot boot = { .known = false };
@@ -414,7 +414,7 @@ enum hs_result hs_shared_state_open_to_read(int run_dir, struct hs_shared_state_
 
 void hs_shared_state_close(struct hs_shared_state_handle *handle)
 {
-	/* of a lost one the C library may still hold the address of a lock, in its list of robust ones */
+	/* the C library's list of robust mutexes may still have the address of one in a lost state */
 	if (handle->state != NULL && !hs_shared_state_is_intact(handle->state)) {
 		hs_io_unmap_lost(handle->state, sizeof *handle->state);
 		handle->state = NULL;

@@ -22,7 +22,7 @@ static enum hs_result dir_failed(const char *what, int error)
 	return result;
 }
 
-/* The directory's own name must survive a power cut, too. */
+/* Syncs the directory above: this one's name must survive a power cut, too. */
 static void sync_parent(const char *path)
 {
 	char *copy = strdup(path), *slash = copy == NULL ? NULL : strrchr(copy, '/');
@@ -39,7 +39,7 @@ static void sync_parent(const char *path)
 	free(copy);
 }
 
-/* As sudo(8) takes it. No getpwuid(3): a static program cannot load what that may need. */
+/* In sudo(8)'s form. Without getpwuid(3), which may load libraries: a static program cannot. */
 void hs_spool_dir_user(uid_t user, char out[static HS_SPOOL_DIR_USER])
 {
 	struct hs_buf text = { 0 };
@@ -61,7 +61,7 @@ void hs_spool_dir_user(uid_t user, char out[static HS_SPOOL_DIR_USER])
 	hs_buf_free(&text);
 }
 
-/* The remedy for somebody else: which is not to take the spool from its owner. */
+/* Logs a remedy that does not take the spool from its owner. */
 static enum hs_result tell_owner(const char *path, const struct stat *st)
 {
 	char name[HS_SPOOL_DIR_USER];
@@ -115,8 +115,8 @@ static enum hs_result open_spool_dir(struct hs_spool_dir *spool_dir, bool make)
 }
 
 /*
- * A folder of our own below `at`, made if it is missing. Its name is on stable storage before
- * anything is put into it, so a power cut leaves no part of what lies below.
+ * Opens a directory of this user below `at`, and makes it if it is missing. Its name is on stable
+ * storage before anything is put into it, so that a power cut leaves either all of it or nothing.
  */
 static enum hs_result open_own_dir(const struct hs_spool_dir *spool_dir, int at, const char *name, int *dir)
 {
@@ -135,7 +135,7 @@ static enum hs_result open_own_dir(const struct hs_spool_dir *spool_dir, int at,
 	return st.st_uid == geteuid() ? HS_OK : HS_E_SPOOL_OWNER;
 }
 
-/* All of it but the state. */
+/* Opens all but the state. */
 static enum hs_result open_dirs(struct hs_opened_spool *o, const struct hs_settings *settings, bool make)
 {
 	enum hs_result result;
@@ -206,7 +206,7 @@ enum hs_result hs_spool_dir_open(struct hs_opened_spool *o, const struct hs_sett
 	return result;
 }
 
-/* --- to read only ------------------------------------------------------------ */
+/* --- opening to read only ------------------------------------------------------ */
 
 static enum hs_result open_theirs(int at, const char *name, uid_t owner, int *dir)
 {
@@ -238,7 +238,7 @@ static enum hs_result open_run_to_read(struct hs_opened_spool *o)
 	return result;
 }
 
-/* Of somebody else's spool, all that there is to be opened. */
+/* Opens the rest of a spool that another user owns. */
 static enum hs_result open_all_to_read(struct hs_opened_spool *o, const struct stat *st)
 {
 	const struct hs_settings *settings = o->dir.settings;
@@ -264,7 +264,7 @@ enum hs_result hs_spool_dir_open_to_read(struct hs_opened_spool *o, const struct
 	if (dir < 0 || hs_io_fstat(dir, &st) < 0 || st.st_uid == geteuid()) {
 		if (dir >= 0)
 			hs_io_close(dir);
-		return hs_spool_dir_open(o, settings, false); /* it says why it cannot be opened, too */
+		return hs_spool_dir_open(o, settings, false); /* which also logs why that cannot be opened */
 	}
 	*o = (struct hs_opened_spool){ .dir = { .fd = dir,
 		                                .private_dir = -1,
@@ -280,7 +280,7 @@ enum hs_result hs_spool_dir_open_to_read(struct hs_opened_spool *o, const struct
 	return result;
 }
 
-/* ------------------------------------------------------------------------------ */
+/* --- opening again, closing ----------------------------------------------------- */
 
 enum hs_result hs_spool_dir_open_state_again(struct hs_opened_spool *o)
 {
@@ -297,7 +297,7 @@ enum hs_result hs_spool_dir_open_state_again(struct hs_opened_spool *o)
 		result = open_own_dir(&o->dir, o->dir.private_dir, RUN, &o->dir.run_dir);
 	if (result == HS_OK && !o->dir.read_only)
 		result = hs_shared_state_open(o->dir.fd, o->dir.run_dir, &o->state);
-	if (result != HS_OK && result != HS_E_SPOOL_ASLEEP) /* that is waited for */
+	if (result != HS_OK && result != HS_E_SPOOL_ASLEEP) /* the caller waits until it is set up */
 		hs_log_result(result, "open %s", o->dir.settings->spool_dir);
 	return result;
 }
