@@ -11,12 +11,12 @@
 #include <unistd.h>
 
 enum {
-	HEAD_MAX = 384, /* bytes of all but the users, and of a user */
+	HEAD_MAX = 384, /* most bytes of all but the users, and of one user */
 	TEXT_MAX = HEAD_MAX + HS_CURSOR_HELD * 96,
 	FILE_NAME = HS_CURSOR_NAME_MAX + 2, /* its NUL included */
 	/*
-	 * Somebody may just be looking whether it is held; and a process that a killed holder
-	 * was starting has its descriptors until it has become another program.
+	 * Another process may hold the lock for a moment, to see whether it is held; and a child that a
+	 * killed holder was starting has its descriptors until it executes its program.
 	 */
 	HOLD_TRIES = 100,
 	HOLD_MS = 10,
@@ -65,7 +65,7 @@ static void print(struct hs_buf *out, struct hs_position p, const struct hs_hist
 	hs_buf_put_slice(out, HS_SLICE("}\n"));
 }
 
-/* What a cursor's file says. */
+/* The contents of a cursor's file. */
 struct saved {
 	struct hs_position position;
 	struct hs_history history;
@@ -116,7 +116,7 @@ static bool parse(const char *text, struct saved *s)
 	return text != NULL && strcmp(text, "}\n") == 0;
 }
 
-/* HS_OK; HS_E_CURSOR; HS_E_IO, and errno is ENOENT if there is no such file. */
+/* HS_OK; HS_E_CURSOR: it is damaged; HS_E_IO, with errno ENOENT if there is none. */
 static enum hs_result load(int dir, const char *name, struct saved *s)
 {
 	char text[TEXT_MAX];
@@ -158,7 +158,7 @@ static enum hs_result open_directory(const struct hs_spool_dir *spool_dir, int *
 	return *dir < 0 ? hs_io_result(errno) : HS_OK;
 }
 
-/* Who holds it, for people. */
+/* The process id of the holder, to show to people; 0: not known. */
 static int64_t read_holder(int fd)
 {
 	char text[32];

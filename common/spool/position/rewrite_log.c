@@ -14,28 +14,28 @@
 enum { LOCK_MS = 10000, POLL_MS = 1, HEAD_MAX = 384 /* of a line, before the ranges */ };
 static const char JOURNAL[] = "edits", COPY[] = "edits.new", LOCK[] = "edits.lock", REWRITER[] = "erase";
 
-/* One edit that happened. */
+/* An edit that happened. */
 struct entry {
 	uint64_t segment, edit;
 	uint64_t at, end; /* its line in the journal, without the newline */
 };
 
-/* What its line says, aside from the ranges. */
+/* An edit's line, without the ranges. */
 struct head {
 	uint64_t segment, edit;
 	char file[HS_SEALED_NAME];
-	uint64_t inode[2], size[2]; /* before, after */
-	int ranges;                 /* where in the line they begin */
+	uint64_t inode[2], size[2]; /* of the old file, of the new one */
+	int ranges;                 /* offset of the ranges in the line */
 };
 
 struct hs_rewrite_log {
 	const struct hs_spool_dir *dir;
 	int lock_fd;
 	int fd;               /* of the journal; -1: there is none */
-	uint64_t inode;       /* of it */
-	uint64_t settled_end; /* the journal has been read up to here, and that will not change */
-	size_t settled;       /* so many entries are from there */
-	size_t count, cap;    /* one more may be of an edit that is not settled */
+	uint64_t inode;       /* the journal's */
+	uint64_t settled_end; /* the journal was read up to here, and does not change before it */
+	size_t settled;       /* entries before settled_end */
+	size_t count, cap;    /* count is settled, or one more for an edit that is not settled */
 	struct entry *list;
 	struct hs_line_reader lines;
 };
@@ -100,7 +100,7 @@ static void forget(struct hs_rewrite_log *rewrites)
 	rewrites->settled = rewrites->count = 0;
 }
 
-/* Holds the journal that is there now. */
+/* Opens the journal that is there now, unless that is open; *size is its size, 0 if there is none. */
 static enum hs_result reopen(struct hs_rewrite_log *rewrites, uint64_t *size)
 {
 	struct stat st;
@@ -129,24 +129,24 @@ static bool put_entry(struct hs_rewrite_log *rewrites, struct entry entry)
 }
 
 /*
- * Did the rename of the last edit happen? The inode tells, as long as nobody gave the
- * segment a third one, which every exclusive holder settles first; the size is for a
- * spool that was copied with all its files.
+ * True if the rename of the last edit happened. The inode tells: the segment cannot have got a third
+ * one, since every exclusive holder of the lock settles the edit first. The size is for a spool that
+ * was copied with all its files.
  */
 static bool happened(const struct hs_rewrite_log *rewrites, const struct head *head)
 {
 	struct stat st;
 
 	if (hs_io_stat(rewrites->dir->fd, head->file, &st) < 0)
-		return true; /* the segment is gone, and its edits with it */
+		return true; /* the segment is gone, and its edits do not matter */
 	if ((uint64_t)st.st_ino == head->inode[0])
 		return false;
 	return (uint64_t)st.st_ino == head->inode[1] || (uint64_t)st.st_size != head->size[0];
 }
 
 /*
- * Reads what was appended. An edit counts from its second line on; one without may still
- * be dropped by others, so it is read again each time.
+ * Reads what was appended to the journal. An edit is settled once its second line is there; without it
+ * another process may still drop it, so it is read again each time.
  */
 static enum hs_result refresh(struct hs_rewrite_log *rewrites)
 {
@@ -180,7 +180,7 @@ static enum hs_result refresh(struct hs_rewrite_log *rewrites)
 		return HS_E_IO;
 	if (open.edit == 0 || !happened(rewrites, &of_open))
 		return HS_OK;
-	/* what a kill may have left out: a power cut must not take the new name back */
+	/* the killed process may not have synced the rename, and a power cut must not undo it */
 	if (hs_io_sync_dir(rewrites->dir->fd) < 0)
 		return hs_io_result(errno);
 	return put_entry(rewrites, open) ? HS_OK : HS_E_MEMORY;
@@ -248,7 +248,7 @@ enum hs_result hs_rewrite_log_share(struct hs_rewrite_log *rewrites)
 	return lock(rewrites, LOCK_SH);
 }
 
-/* Appends to the journal, for good. At an error it is as it was, at worst with a fragment. */
+/* Appends to the journal, durably. At an error it is as it was, at worst with a fragment at its end. */
 static enum hs_result append(struct hs_rewrite_log *rewrites, uint64_t at, struct hs_slice line)
 {
 	enum hs_result result = HS_OK;
@@ -258,11 +258,11 @@ static enum hs_result append(struct hs_rewrite_log *rewrites, uint64_t at, struc
 	else if (hs_io_sync_data(rewrites->fd) < 0)
 		result = HS_E_SYNC;
 	if (result != HS_OK)
-		hs_io_truncate(rewrites->fd, at); /* if not, the next one who claims the lock drops it */
+		hs_io_truncate(rewrites->fd, at); /* if that fails the next exclusive holder does it */
 	return result;
 }
 
-/* The second line of the last entry. */
+/* Appends the second line of the last entry. */
 static enum hs_result finish(struct hs_rewrite_log *rewrites)
 {
 	const struct entry *last = &rewrites->list[rewrites->count - 1];
@@ -279,8 +279,8 @@ static enum hs_result finish(struct hs_rewrite_log *rewrites)
 }
 
 /*
- * Before anything changes: the last edit gets its second line if it happened; if it did
- * not its line goes, and so does a fragment. From here on settled_end is the end.
+ * Settles the journal before a change: gives the last edit its second line if it happened, otherwise
+ * removes its line, and removes a fragment. Then settled_end is the journal's end.
  */
 static enum hs_result settle(struct hs_rewrite_log *rewrites)
 {
@@ -320,7 +320,7 @@ uint64_t hs_rewrite_log_number(const struct hs_rewrite_log *rewrites, uint64_t s
 	return 0;
 }
 
-/* Where an offset of the file before is in the file after; `p` to `end`: "100,200,400,100]}". */
+/* Translates an offset of the old file to the new one; `p` to `end`: "100,200,400,100]}". */
 static uint64_t move(uint64_t offset, const char *p, const char *end)
 {
 	uint64_t gone = 0, number[2];
@@ -335,7 +335,7 @@ static uint64_t move(uint64_t offset, const char *p, const char *end)
 		if (number[0] >= offset)
 			break;
 		if (offset - number[0] < number[1])
-			return number[0] - gone; /* in the range: what came behind it starts here */
+			return number[0] - gone; /* in the range: the text after it starts here */
 		gone += number[1];
 		if (p < end && *p == '}')
 			break;
@@ -376,7 +376,7 @@ enum hs_result hs_rewrite_log_translate(struct hs_rewrite_log *rewrites, struct 
 
 /* --- replacing ------------------------------------------------------------ */
 
-/* Is the segment's file the one that was read? Its other form, of the same lines, goes. */
+/* Checks that the segment's file is the one that was read, and removes its compressed form beside it. */
 static enum hs_result check_segment(struct hs_rewrite_log *rewrites, const struct hs_rewrite *edit, struct head *head)
 {
 	struct hs_sealed other = edit->sealed;
@@ -420,7 +420,7 @@ static enum hs_result make_journal(struct hs_rewrite_log *rewrites)
 	return HS_OK;
 }
 
-/* The first line; the entry is the last of the list then, not settled. */
+/* Appends the first line of an edit, whose entry is then the last of the list, not settled. */
 static enum hs_result announce(struct hs_rewrite_log *rewrites, const struct hs_rewrite *edit, struct head *head)
 {
 	uint64_t at = rewrites->settled_end;
@@ -477,7 +477,7 @@ enum hs_result hs_rewrite_log_replace(struct hs_rewrite_log *rewrites, const str
 
 /* --- trimming ------------------------------------------------------------- */
 
-/* The lines of the edits that are still of use. */
+/* Copies the entries of segments from `oldest` on. */
 static enum hs_result copy_lines(struct hs_rewrite_log *rewrites, uint64_t oldest, int to)
 {
 	uint64_t written = 0;
@@ -515,7 +515,7 @@ static enum hs_result write_again(struct hs_rewrite_log *rewrites, uint64_t olde
 	return result;
 }
 
-/* Under the lock no segment is edited that is not there; if none is there, none of the journal is of use. */
+/* Finds the oldest segment's number; UINT64_MAX if there are none, so that no entry is needed. */
 static enum hs_result oldest_there(const struct hs_rewrite_log *rewrites, uint64_t *oldest)
 {
 	struct hs_sealed *list;
