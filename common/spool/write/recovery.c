@@ -1,14 +1,14 @@
 #include "spool/write/recovery.h"
-#include "base/file_replace.h"
 #include "base/log.h"
 #include "spool/file/line_reader.h"
+#include "spool/position/rewrite_copy.h"
 
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
-enum { WRITE_BYTES = 1 << 18, TORN_MAX = 1 << 20 };
+enum { TORN_MAX = 1 << 20 };
 static const char COPY[] = "copy-"; /* prefix: a copy that is not complete */
 
 /* --- names ------------------------------------------------------------------ */
@@ -87,24 +87,10 @@ enum hs_result hs_recovery_look(const struct hs_spool_dir *dir, const char *stre
 /* --- copying ---------------------------------------------------------------- */
 
 struct copy {
-	int to;
-	uint64_t written;
-	struct hs_buf good, torn;
+	struct hs_rewrite_copy kept;
+	struct hs_buf torn;
 	struct hs_json json;
 };
-
-static enum hs_result flush(struct copy *c, size_t at_least)
-{
-	if (!hs_buf_ok(&c->good))
-		return HS_E_MEMORY;
-	if (c->good.n < at_least || c->good.n == 0)
-		return HS_OK;
-	if (hs_io_write_at(c->to, c->good.p, c->good.n, c->written) < 0)
-		return hs_io_result(errno);
-	c->written += c->good.n;
-	hs_buf_reset(&c->good);
-	return HS_OK;
-}
 
 static void put_torn(struct copy *c, struct hs_slice line)
 {
@@ -116,25 +102,22 @@ static void put_torn(struct copy *c, struct hs_slice line)
 
 static enum hs_result copy_lines(struct copy *c, struct hs_line_reader *lines)
 {
+	enum hs_result result = HS_OK;
 	struct hs_slice line;
 	int more = 1;
 
-	while ((more = hs_line_reader_next(lines, &line)) > 0) {
-		enum hs_result result = hs_line_check(&c->json, line);
-
-		if (result == HS_E_MEMORY)
-			return result;
+	while (result == HS_OK && (more = hs_line_reader_next(lines, &line)) > 0) {
+		result = hs_line_check(&c->json, line);
 		if (result == HS_OK && more == 1) {
-			hs_buf_put_slice(&c->good, line);
-			hs_buf_putc(&c->good, '\n');
-			result = flush(c, WRITE_BYTES);
-			if (result != HS_OK)
-				return result;
-		} else {
+			result = hs_rewrite_copy_keep(&c->kept, line, true);
+		} else if (result != HS_E_MEMORY) {
 			put_torn(c, line);
+			result = HS_OK;
 		}
 	}
-	return more < 0 ? HS_E_IO : flush(c, 0);
+	if (result != HS_OK)
+		return result;
+	return more < 0 ? HS_E_IO : hs_file_writer_end(&c->kept.writer);
 }
 
 /* Collects what comes after the part to be kept: a fragment, or lines that were never acknowledged. */
@@ -164,19 +147,17 @@ static void keep_torn(const struct hs_spool_dir *dir, const struct hs_buf *torn)
 
 /* Copies the lines from the open reader, and publishes the copy unless it is empty. */
 static enum hs_result copy_opened(const struct hs_spool_dir *dir, const struct hs_aside *aside,
-                                  struct hs_line_reader *lines, struct hs_file_replace *f, struct copy *c)
+                                  struct hs_line_reader *lines, const char *name, struct copy *c)
 {
 	enum hs_result result = copy_lines(c, lines);
+	uint64_t bytes = c->kept.writer.bytes;
 
-	if (result == HS_OK && c->written == 0)
-		hs_file_replace_cancel(f);
-	else
-		result = hs_file_replace_end(f, result);
+	if (result == HS_OK && bytes > 0)
+		result = hs_rewrite_copy_publish(&c->kept, dir->fd, name);
 	if (result != HS_OK)
 		return result;
-	if (c->written > 0)
-		hs_log(HS_LOG_WARN, "a segment was set aside; %" PRIu64 " bytes of whole lines are in %s", c->written,
-		       f->name);
+	if (bytes > 0)
+		hs_log(HS_LOG_WARN, "a segment was set aside; %" PRIu64 " bytes of whole lines are in %s", bytes, name);
 	collect_rest(c, lines, aside);
 	keep_torn(dir, &c->torn);
 	return HS_OK;
@@ -187,23 +168,19 @@ static enum hs_result copy_aside(const struct hs_spool_dir *dir, const char *str
 {
 	struct hs_sealed to = { .number = aside->number, .sealed_ms = aside->sealed_ms };
 	char name[HS_SEALED_NAME], temporary[HS_SEALED_NAME];
-	struct hs_file_replace f = { dir->fd, name, dir->run_dir, temporary, (mode_t)dir->settings->spool_mode,
-		                     false,   -1 };
 	struct hs_line_reader lines = { 0 };
 	struct copy c = { 0 };
 	enum hs_result result;
 
 	copy_name(stream, temporary);
 	hs_sealed_print(stream, &to, name);
-	result = hs_file_replace_begin(&f);
-	if (result != HS_OK)
-		return result;
-	c.to = f.fd;
+	result = hs_rewrite_copy_begin(&c.kept, dir, temporary, HS_FILE_WRITER_PLAIN);
 	hs_line_reader_start(&lines, from, 0, aside->keep);
-	result = copy_opened(dir, aside, &lines, &f, &c);
-	*sealed = result == HS_OK && c.written > 0;
+	if (result == HS_OK)
+		result = copy_opened(dir, aside, &lines, name, &c);
+	*sealed = result == HS_OK && c.kept.writer.bytes > 0;
 	hs_line_reader_free(&lines);
-	hs_buf_free(&c.good);
+	hs_rewrite_copy_drop(&c.kept);
 	hs_buf_free(&c.torn);
 	hs_json_free(&c.json);
 	return result;
