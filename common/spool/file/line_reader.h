@@ -28,13 +28,13 @@ struct hs_line_reader {
 void hs_line_reader_start(struct hs_line_reader *reader, int fd, uint64_t at, uint64_t end);
 
 /*
- * The same for a gzip file (RFC 1952), from `at` to its end; offsets count the text inside.
+ * Begins to read a gzip file (RFC 1952), from `at` to its end; offsets count the text inside.
  * hs_line_reader_next reports damage, as EILSEQ. False: memory is out.
  */
 bool hs_line_reader_start_gzip(struct hs_line_reader *reader, int fd, uint64_t at);
 void hs_line_reader_free(struct hs_line_reader *reader);
 
-/* One of the two; `end` counts for a plain file only. HS_OK or HS_E_MEMORY. */
+/* Begins to read a plain or gzip file; `end` counts for a plain one only. HS_OK or HS_E_MEMORY. */
 enum hs_result hs_line_reader_start_file(struct hs_line_reader *reader, int fd, bool gzip, uint64_t at, uint64_t end);
 
 /*

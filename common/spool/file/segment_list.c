@@ -122,7 +122,7 @@ enum hs_result hs_sealed_renumber(int private_dir, const char *stream, const str
 		return hs_io_result(errno);
 	plain.gzip = false;
 	hs_sealed_print(stream, &plain, file);
-	/* the newline before it ends what a kill may have left */
+	/* the newline in front ends a fragment that a kill may have left */
 	snprintf(line, sizeof line, "\n{\"file\":\"%s\",\"number\":%" PRIu64 "}\n", file, number);
 	if (hs_io_fstat(fd, &st) < 0)
 		result = HS_E_IO;

@@ -45,7 +45,7 @@ void hs_sealed_print(const char *stream, const struct hs_sealed *sealed, char ou
  */
 enum hs_result hs_sealed_list(int dir, const char *stream, struct hs_sealed **list, size_t *count);
 
-/* The same, with those that are not to be read yet at the end, as number HS_SEALED_LATER. */
+/* Like hs_sealed_list, with the segments that are not to be read yet at the end, as number HS_SEALED_LATER. */
 enum hs_result hs_sealed_list_all(int dir, const char *stream, struct hs_sealed **list, size_t *count);
 
 /* True if the two are one segment, plain or compressed. */
@@ -57,7 +57,7 @@ bool hs_sealed_same(const struct hs_sealed *a, const struct hs_sealed *b);
  */
 int hs_sealed_open(int dir, const char *stream, struct hs_sealed *sealed);
 
-/* The same, and starts to read at its first line. -1 with errno as there, or ENOMEM. */
+/* Like hs_sealed_open, and starts to read at the first line. -1 with errno as there, or ENOMEM. */
 struct hs_line_reader;
 int hs_sealed_lines(struct hs_line_reader *reader, int dir, const char *stream, struct hs_sealed *sealed);
 

@@ -49,12 +49,12 @@ bool hs_cursor_is_name(const char *name);
  */
 enum hs_result hs_cursor_open(const struct hs_spool_dir *dir, const char *name, struct hs_cursor **cursor, bool *fresh,
                               int64_t *holder);
-/* The same for a cursor that is about to be set: a damaged file counts as a new cursor. */
+/* Like hs_cursor_open, for a cursor that is about to be set: a damaged file counts as a new cursor. */
 enum hs_result hs_cursor_open_anew(const struct hs_spool_dir *dir, const char *name, struct hs_cursor **cursor,
                                    int64_t *holder);
 void hs_cursor_close(struct hs_cursor *cursor); /* NULL is fine */
 
-/* The position as it was read or last saved, in the file after so many edits as it says. */
+/* The position as it was read or last saved, untranslated (rewrite_log.h). */
 struct hs_position hs_cursor_position(const struct hs_cursor *cursor);
 
 /* True if it was saved in another history than the spool's: another id, or another epoch. */
@@ -66,7 +66,7 @@ bool hs_cursor_is_foreign(const struct hs_cursor *cursor);
  */
 enum hs_result hs_cursor_save(struct hs_cursor *cursor, struct hs_position position);
 
-/* The same, with the records after the position that are done; NULL: none. */
+/* Like hs_cursor_save, with the records after the position that are done; NULL: none. */
 enum hs_result hs_cursor_save_ahead(struct hs_cursor *cursor, struct hs_position position,
                                     const struct hs_ahead *ahead);
 
@@ -76,7 +76,7 @@ const struct hs_ahead *hs_cursor_ahead(const struct hs_cursor *cursor);
 /* Removes the cursor's file, durably, also a damaged one. HS_OK, also if there is none; HS_E_IO. */
 enum hs_result hs_cursor_remove(const struct hs_spool_dir *dir, const char *name);
 
-/* One of the cursors of a spool. */
+/* A cursor of a spool, as hs_cursor_list finds it. */
 struct hs_cursor_info {
 	const char *name;
 	struct hs_position position;

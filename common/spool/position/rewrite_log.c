@@ -454,7 +454,7 @@ static enum hs_result put_in_place(struct hs_rewrite_log *rewrites, const struct
 	if (hs_io_sync_dir(rewrites->dir->fd) < 0)
 		return hs_io_result(errno);
 	if (journaled && finish(rewrites) != HS_OK)
-		hs_log(HS_LOG_WARN, "edits: the end of an edit could not be noted; it will be found out");
+		hs_log(HS_LOG_WARN, "edits: the end of an edit could not be noted; the next command finds it out");
 	return HS_OK;
 }
 

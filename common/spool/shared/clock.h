@@ -44,7 +44,7 @@ enum {
 /* Looks at the clocks and returns the believed time, in milliseconds since 1970. */
 int64_t hs_clock_now(const struct hs_spool_dir *dir);
 
-/* The same, and returns how far the clock is ahead of it, in milliseconds; 0: the clock is believed. */
+/* Looks at the clocks and returns how far the wall clock is ahead, in milliseconds; 0: it is believed. */
 int64_t hs_clock_lag(const struct hs_spool_dir *dir);
 
 /* Ends the lag, since a person vouches for the clock: believed time is what the clock shows. */

@@ -148,8 +148,8 @@ static enum hs_result begin(const struct hs_history_at *at, bool damaged, struct
 	if (result != HS_OK)
 		return result;
 	if (made && !h->settled)
-		hs_log(HS_LOG_ERROR, ".hookspool/" HS_HISTORY_FILE " was lost, and with it what is "
-		                     "kept beside it: restore it from a backup, or run hookspool adopt");
+		hs_log(HS_LOG_ERROR, ".hookspool/" HS_HISTORY_FILE " was lost, and with it the files "
+		                     "beside it: restore them from a backup, or run hookspool adopt");
 	return made ? HS_OK : hs_history_read(at->private_dir, NAME, h);
 }
 

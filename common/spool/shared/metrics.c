@@ -62,7 +62,7 @@ struct hs_metrics {
 	size_t bytes;
 	_Atomic(struct block *) block; /* NULL: not open */
 	_Atomic bool tried;
-	pthread_mutex_t lock; /* of what follows */
+	pthread_mutex_t lock; /* protects the rest */
 	uint64_t device, inode;
 	bool told; /* that it failed */
 };
@@ -262,7 +262,7 @@ static void tell(struct hs_metrics *m, int error)
 {
 	if (!m->told)
 		hs_log(HS_LOG_WARN,
-		       ".hookspool/run/metrics: %s: what stats and monitors show is not counted; "
+		       ".hookspool/run/metrics: %s: the figures for stats and monitors are not counted; "
 		       "remove the file, or stop the newer hookspool that made it",
 		       error != 0 ? strerror(error) : "it is of a newer version");
 	m->told = true;
@@ -481,7 +481,7 @@ uint64_t hs_metrics_value(const struct hs_metrics_figures *f, enum hs_metric met
 	const struct hs_metric_info *info = hs_metric_info(metric);
 
 	assert(cell < info->cells);
-	/* what the file does not have is 0 in the copy */
+	/* cells that the file does not have are 0 in the copy */
 	return f == NULL ? 0 : atomic_load((_Atomic uint64_t *)((uintptr_t)&f->block + info->offset) + cell);
 }
 

@@ -87,7 +87,7 @@ struct hs_index_print {
 	int64_t changed_ns; /* 0: not known, and the file is not believed */
 	uint32_t writing;   /* a transaction is under way, or its writer was killed during it */
 	uint32_t window_s;  /* how long ids are kept: the longest time that a process has asked for */
-	uint32_t latest_s;  /* when ids outside the window were last forgotten */
+	uint32_t latest_s;  /* the latest time at which ids outside the window were forgotten */
 };
 
 /* The wall clock beside the time since boot: see clock.h. Under `lock`, which is taken after all others. */
@@ -106,7 +106,7 @@ struct hs_shared_state {
 	uint32_t ready;   /* 0: it is being set up, or the process that did so was killed */
 	char boot_id[40]; /* "" if it is not known: then a process that is alone trusts nothing */
 	uint64_t inode;   /* of this file: a copy describes other files, and is not trusted */
-	uint64_t life;    /* random; changes each time the state begins anew */
+	uint64_t life;    /* random; changes each time the state is reset */
 	struct hs_stream stream[HS_STREAMS];
 	struct hs_index_print index;
 	struct hs_clock clock;
@@ -143,7 +143,7 @@ bool hs_shared_state_is_current(const struct hs_shared_state_handle *handle, int
 enum hs_result hs_shared_state_open(int spool_dir, int run_dir, struct hs_shared_state_handle *handle);
 
 /*
- * The same for a process that may only read the file. It takes no lock and must not write there; the
+ * Opens the state for a process that may only read the file. It takes no lock and must not write there; the
  * state may be set up again at any time, which hs_shared_state_is_current tells after a read. HS_OK;
  * HS_E_SPOOL_ASLEEP: it was not set up since the machine was started; HS_E_SPOOL_OWNER: it may not be
  * read; HS_E_SPOOL_VERSION, HS_E_SPOOL_FILE, HS_E_SPOOL_FS, HS_E_SPOOL_STATE, or as hs_io_result.
@@ -165,11 +165,11 @@ enum hs_result hs_shared_state_sync(const struct hs_shared_state_handle *handle)
  * died while it held it. HS_OK, HS_E_TIMEOUT or HS_E_IO.
  */
 enum hs_result hs_shared_state_lock(pthread_mutex_t *mutex, int64_t deadline_ms, bool *died);
-/* The same without waiting: HS_E_TIMEOUT if it is taken. */
+/* Like hs_shared_state_lock, without waiting: HS_E_TIMEOUT if it is taken. */
 enum hs_result hs_shared_state_try_lock(pthread_mutex_t *mutex, bool *died);
 void hs_shared_state_unlock(pthread_mutex_t *mutex);
 /*
- * Returns one of a stream's mutexes. Does nothing if the state is lost: the C library would follow
+ * Releases one of a stream's mutexes. Does nothing if the state is lost: the C library would follow
  * pointers there that may be half zeros.
  */
 void hs_stream_unlock(const struct hs_stream *stream, pthread_mutex_t *mutex);

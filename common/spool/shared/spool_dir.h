@@ -36,7 +36,7 @@ struct hs_opened_spool {
 enum hs_result hs_spool_dir_open(struct hs_opened_spool *o, const struct hs_settings *settings, bool make);
 
 /*
- * The same for members of the spool's group, where spool_mode is 0640 (modes.h): sets dir.read_only.
+ * Opens the spool for a member of its group, where spool_mode is 0640 (modes.h): sets dir.read_only.
  * For the owner it is hs_spool_dir_open, without `make`.
  *
  * A reader makes and writes nothing, and takes no lock but a shared one on edits.lock. It reads the

@@ -309,7 +309,7 @@ static enum hs_result settle_all(struct listing *l, bool keep)
 	}
 	if (result == HS_OK && news.any && hs_io_sync_dir(l->s->dir->fd) < 0)
 		result = HS_E_IO;
-	if (news.growing && !keep && open != 0) /* what is above waits until that is whole */
+	if (news.growing && !keep && open != 0) /* segments above it wait until it is whole */
 		l->highest = open - 1;
 	return result;
 }

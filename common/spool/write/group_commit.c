@@ -19,7 +19,7 @@ void hs_commit_note(struct hs_stream *stream, int fd, uint64_t blind, uint64_t e
 	atomic_store(&stream->written, end);
 	/*
 	 * Read after the store: a leader adds to the epoch before it reads `written`, so the
-	 * sync that turns this number into the next one sees our end.
+	 * sync that turns this number into the next one sees this end.
 	 */
 	*ticket = (struct hs_ticket){ stream->generation, end, atomic_load(&stream->epoch), fd, blind };
 }
@@ -53,7 +53,7 @@ static bool is_decided(const struct hs_stream *stream, const struct hs_ticket *t
 		bool poisoned = atomic_load(&stream->poisoned) != 0;
 
 		if (atomic_load(&stream->current) != ticket->generation)
-			break; /* what was read may belong to the next segment */
+			break; /* the values that were read may belong to the next segment */
 		*result = poisoned || !hs_stream_is_intact(stream) ? HS_E_SYNC : HS_OK;
 		return *result != HS_OK || synced >= ticket->target;
 	}
@@ -190,7 +190,7 @@ static void bury_leader(struct hs_stream *stream)
 	wake_everybody(stream);
 }
 
-/* Under the sync lock, which it returns: syncs for all waiters. */
+/* Under the sync lock, which it releases: syncs for all waiters. */
 static void lead(struct hs_stream *stream, const struct hs_ticket *ticket)
 {
 	uint32_t epoch = atomic_fetch_add(&stream->epoch, 1);
@@ -201,7 +201,7 @@ static void lead(struct hs_stream *stream, const struct hs_ticket *ticket)
 	wake(stream, epoch + 1, 1);
 }
 
-/* Returns the sync lock without having led, and wakes one that may have gone to sleep because it was taken. */
+/* Releases the sync lock without having led, and wakes one that may have gone to sleep because it was taken. */
 static void step_down(struct hs_stream *stream)
 {
 	hs_stream_unlock(stream, &stream->sync);

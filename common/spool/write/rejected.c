@@ -65,7 +65,7 @@ void hs_rejected_put(struct hs_buf *out, const struct hs_rejection *r)
 	hs_buf_put_slice(out, HS_SLICE(",\"status\":"));
 	hs_buf_put_uint(out, (uint64_t)r->status);
 	put_member(out, HS_SLICE(",\"tenant\":"),
-	           r->tenant); /* before what a sender can choose: see rejected_quota.c */
+	           r->tenant); /* before all that a sender can choose: see rejected_quota.c */
 	put_member(out, HS_SLICE(",\"message\":"), r->message);
 	put_member(out, HS_SLICE(",\"remote_addr\":"), r->remote_addr);
 	if (body.n < r->body.n)

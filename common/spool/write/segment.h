@@ -12,10 +12,10 @@
  * begun. Each step can be resumed: an aside file without its sealed one is copied again, one with it
  * is removed.
  *
- *	segment_file  the descriptor and the name of the open segment
+ *	segment_file  the open segment's name and descriptor
  *	segment_open  finds it on the disk, or sets it aside
  *	segment_seal  rotation
- *	segment       the way to an append, and the append
+ *	segment       makes it fit for an append, appends, waits
  */
 #ifndef HS_SEGMENT_H
 #define HS_SEGMENT_H
@@ -26,7 +26,7 @@
 void hs_segment_init(struct hs_segment *s, const struct hs_spool_dir *dir, int stream);
 void hs_segment_close(struct hs_segment *s);
 
-/* Takes and returns the stream's append lock. HS_OK, HS_E_TIMEOUT, HS_E_SPOOL_STATE or HS_E_IO. */
+/* Take and release the stream's append lock. HS_OK, HS_E_TIMEOUT, HS_E_SPOOL_STATE or HS_E_IO. */
 enum hs_result hs_segment_lock(struct hs_segment *s, int64_t deadline_ms);
 void hs_segment_unlock(struct hs_segment *s);
 

@@ -20,7 +20,7 @@ struct hs_file {
 	_Atomic int users;
 };
 
-/* One process's view of a stream. */
+/* A process's view of a stream. */
 struct hs_segment {
 	const struct hs_spool_dir *dir;
 	struct hs_stream *stream; /* in the shared state */
@@ -65,7 +65,7 @@ enum hs_result hs_segment_file_make(const struct hs_segment *s, int *fd, struct 
  */
 enum hs_result hs_segment_file_look_up(const struct hs_segment *s, bool *ours, uint64_t *size);
 
-/* The same, and opens that file unless s->file is it. Results of both, and HS_E_MEMORY. */
+/* Looks that name up, and opens the file if it is ours and s->file is not it yet. Results of both, and HS_E_MEMORY. */
 enum hs_result hs_segment_file_reopen(struct hs_segment *s, bool *ours, uint64_t *size);
 
 #endif

@@ -17,7 +17,7 @@ static int64_t first_spooled(const struct hs_segment *s)
 
 	hs_segment_file_name(s, name);
 	ms = hs_clock_of_first(s->dir->fd, name, false);
-	return ms > 0 && ms < now ? ms : now; /* one from the future would never be due */
+	return ms > 0 && ms < now ? ms : now; /* a time from the future would never be due */
 }
 
 /* Begins a generation with this file, `size` bytes of which are safe. */
@@ -111,7 +111,7 @@ enum hs_result hs_segment_move_aside(struct hs_segment *s)
 	hs_segment_file_name(s, from);
 	hs_recovery_name(s->name, &aside, to);
 	if (!hs_stream_is_intact(stream))
-		return HS_E_SPOOL_STATE; /* it told how much is to be kept */
+		return HS_E_SPOOL_STATE; /* the number of bytes to keep was read from it */
 	if (ours && hs_io_rename(s->dir->fd, from, s->dir->private_dir, to) < 0)
 		return hs_io_result(errno);
 	stream->known = 0;
