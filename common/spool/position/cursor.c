@@ -18,8 +18,7 @@ enum {
 	 * Another process may hold the lock for a moment, to see whether it is held; and a child that a
 	 * killed holder was starting has its descriptors until it executes its program.
 	 */
-	HOLD_TRIES = 100,
-	HOLD_MS = 10,
+	HOLD_MS = 1000,
 };
 static const char DIRECTORY[] = "cursors";
 
@@ -147,8 +146,7 @@ struct hs_cursor {
 
 static enum hs_result open_directory(const struct hs_spool_dir *spool_dir, int *dir)
 {
-	if (hs_io_make_dir(spool_dir->private_dir, DIRECTORY, spool_dir->settings->spool_mode == 0640 ? 0750 : 0700) ==
-	    0) {
+	if (hs_io_make_dir(spool_dir->private_dir, DIRECTORY, hs_spool_dir_mode(spool_dir->settings)) == 0) {
 		if (hs_io_sync_dir(spool_dir->private_dir) < 0)
 			return HS_E_IO;
 	} else if (errno != EEXIST) {
@@ -171,20 +169,16 @@ static int64_t read_holder(int fd)
 static enum hs_result hold(struct hs_cursor *c, int64_t *holder)
 {
 	char lock[FILE_NAME + 1], pid[32];
-	int tries = 0;
 
 	snprintf(lock, sizeof lock, ".%s", c->name);
 	c->lock_fd = hs_io_open_or_make(c->dir, lock, (mode_t)c->spool_dir->settings->spool_mode);
 	if (c->lock_fd < 0)
 		return hs_io_result(errno);
-	while (hs_io_lock(c->lock_fd, LOCK_EX | LOCK_NB) < 0) {
+	if (hs_io_lock_within(c->lock_fd, LOCK_EX, HOLD_MS) < 0) {
 		if (errno != EWOULDBLOCK)
 			return HS_E_IO;
-		if (++tries == HOLD_TRIES) {
-			*holder = read_holder(c->lock_fd);
-			return HS_E_CURSOR_HELD;
-		}
-		hs_io_pause(HOLD_MS);
+		*holder = read_holder(c->lock_fd);
+		return HS_E_CURSOR_HELD;
 	}
 	snprintf(pid, sizeof pid, "%-20lld\n", (long long)getpid()); /* of one length: nothing to cut */
 	return hs_io_write_at(c->lock_fd, pid, strlen(pid), 0) < 0 ? hs_io_result(errno) : HS_OK;

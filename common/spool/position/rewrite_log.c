@@ -11,7 +11,7 @@
 #include <string.h>
 #include <sys/file.h>
 
-enum { LOCK_MS = 10000, POLL_MS = 1, HEAD_MAX = 384 /* of a line, before the ranges */ };
+enum { LOCK_MS = 10000, HEAD_MAX = 384 /* of a line, before the ranges */ };
 static const char JOURNAL[] = "edits", COPY[] = "edits.new", LOCK[] = "edits.lock", REWRITER[] = "erase";
 
 /* An edit that happened. */
@@ -222,16 +222,10 @@ void hs_rewrite_log_close(struct hs_rewrite_log *rewrites)
 
 static enum hs_result lock(struct hs_rewrite_log *rewrites, int operation)
 {
-	int64_t deadline = hs_io_now_monotonic() + LOCK_MS;
 	enum hs_result result;
 
-	while (hs_io_lock(rewrites->lock_fd, operation | LOCK_NB) < 0) {
-		if (errno != EWOULDBLOCK)
-			return HS_E_IO;
-		if (hs_io_now_monotonic() > deadline)
-			return HS_E_LOCKED;
-		hs_io_pause(POLL_MS);
-	}
+	if (hs_io_lock_within(rewrites->lock_fd, operation, LOCK_MS) < 0)
+		return errno == EWOULDBLOCK ? HS_E_LOCKED : HS_E_IO;
 	result = refresh(rewrites);
 	if (result != HS_OK)
 		hs_rewrite_log_release(rewrites);

@@ -15,8 +15,7 @@ enum {
 	VERSION = 1,
 	OPEN_TRIES = 3,
 	LOCK_MS = 50, /* how long another process may take to set the file up */
-	POLL_MS = 1,
-	PROBES = 64, /* entries of the table of credentials that one name may be in */
+	PROBES = 64,  /* entries of the table of credentials that one name may be in */
 	MINUTE_MS = 60000,
 	TAG_SHIFT = 48, /* see struct minute */
 };
@@ -194,18 +193,6 @@ static bool extend(int fd, const struct stat *st, uint64_t bytes)
 	       hs_io_write_at(fd, (const char *)&bytes, sizeof bytes, offsetof(struct head, bytes)) == 0;
 }
 
-static bool lock_file(int fd)
-{
-	int64_t deadline = hs_io_now_monotonic() + LOCK_MS;
-
-	while (hs_io_lock(fd, LOCK_EX | LOCK_NB) < 0) {
-		if (errno != EWOULDBLOCK || hs_io_now_monotonic() > deadline)
-			return false;
-		hs_io_pause(POLL_MS);
-	}
-	return true;
-}
-
 static bool has_name(int run_dir, const struct stat *st)
 {
 	struct stat named;
@@ -218,7 +205,7 @@ static bool mend(int fd, int run_dir, size_t bytes, struct stat *st)
 {
 	enum condition found;
 
-	if (!lock_file(fd))
+	if (hs_io_lock_within(fd, LOCK_EX, LOCK_MS) < 0)
 		return false;
 	found = check_file(fd, bytes, st); /* perhaps another process has mended it */
 	if (found == NEWER || !has_name(run_dir, st))

@@ -79,10 +79,9 @@ static void give_file(struct walk *w, const char *name, mode_t mode)
 /* A file gets its maker's group, or that of its directory if this has the set-group-id bit. */
 static void give_dir(struct walk *w, int fd, const char *name)
 {
-	bool group = is_for_group(w);
-	mode_t own = w->group != getegid() ? S_ISGID : 0, mode = group ? 0750 | own : 0700;
+	mode_t bit = is_for_group(w) && w->group != getegid() ? S_ISGID : 0;
 
-	give(w, fd, name, GROUP_BITS | (group ? own : 0), mode);
+	give(w, fd, name, GROUP_BITS | bit, hs_spool_dir_mode(w->spool_dir->settings) | bit);
 }
 
 /* --- all of them ------------------------------------------------------------- */

@@ -238,16 +238,9 @@ static enum hs_result call_failed(const char *call)
  */
 static enum hs_result share_one(int fd)
 {
-	int64_t deadline = hs_io_now_monotonic() + SETUP_MS;
-
-	while (hs_io_lock(fd, LOCK_SH | LOCK_NB) < 0) {
-		if (errno != EWOULDBLOCK)
-			return call_failed("flock");
-		if (hs_io_now_monotonic() > deadline)
-			return HS_E_SETTING_UP;
-		hs_io_pause(POLL_MS);
-	}
-	return HS_OK;
+	if (hs_io_lock_within(fd, LOCK_SH, SETUP_MS) == 0)
+		return HS_OK;
+	return errno == EWOULDBLOCK ? HS_E_SETTING_UP : call_failed("flock");
 }
 
 static enum hs_result share(const struct hs_shared_state_handle *handle)

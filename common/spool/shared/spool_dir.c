@@ -85,7 +85,7 @@ static enum hs_result check_dir(int fd, const struct hs_settings *settings, stru
 	return !settings->allow_nfs && hs_io_is_network(fd) == 1 ? HS_E_SPOOL_NFS : HS_OK;
 }
 
-static mode_t dir_mode(const struct hs_settings *settings)
+mode_t hs_spool_dir_mode(const struct hs_settings *settings)
 {
 	return settings->spool_mode == 0640 ? 0750 : 0700;
 }
@@ -93,7 +93,7 @@ static mode_t dir_mode(const struct hs_settings *settings)
 static enum hs_result open_spool_dir(struct hs_spool_dir *spool_dir, bool make)
 {
 	const struct hs_settings *settings = spool_dir->settings;
-	mode_t mode = dir_mode(settings);
+	mode_t mode = hs_spool_dir_mode(settings);
 	const char *path = settings->spool_dir;
 	struct stat st;
 	enum hs_result result;
@@ -124,7 +124,7 @@ static enum hs_result open_own_dir(const struct hs_spool_dir *spool_dir, int at,
 
 	*dir = hs_io_open_dir(at, name);
 	if (*dir < 0 && errno == ENOENT) {
-		if (hs_io_make_dir(at, name, dir_mode(spool_dir->settings)) == 0 && hs_io_sync_dir(at) < 0)
+		if (hs_io_make_dir(at, name, hs_spool_dir_mode(spool_dir->settings)) == 0 && hs_io_sync_dir(at) < 0)
 			return HS_E_IO;
 		*dir = hs_io_open_dir(at, name);
 	}

@@ -45,6 +45,9 @@ enum hs_result hs_spool_dir_open(struct hs_opened_spool *o, const struct hs_sett
  */
 enum hs_result hs_spool_dir_open_to_read(struct hs_opened_spool *o, const struct hs_settings *settings);
 
+/* The mode of a directory of the spool, by spool_mode: 0700 or 0750. */
+mode_t hs_spool_dir_mode(const struct hs_settings *settings);
+
 /* Opens .hookspool/run of a spool that this user owns; hs_io_close closes it. -1: there is none. */
 int hs_spool_dir_open_run(const char *spool_dir);
 
