@@ -300,6 +300,18 @@ int hs_io_lock(int fd, int operation)
 	return r;
 }
 
+int hs_io_lock_within(int fd, int operation, int64_t most_ms)
+{
+	int64_t deadline_ms = hs_io_now_monotonic() + most_ms;
+
+	while (hs_io_lock(fd, operation | LOCK_NB) < 0) {
+		if (errno != EWOULDBLOCK || hs_io_now_monotonic() > deadline_ms)
+			return -1;
+		hs_io_pause(1);
+	}
+	return 0;
+}
+
 /* --- mappings, and SIGBUS ------------------------------------------------------ */
 
 /* A signal handler is told an address and nothing else: so these belong to the process. */

@@ -88,6 +88,9 @@ int hs_io_set_changed(int fd, const struct stat *of);
 /* flock(2): operation as there, LOCK_NB included. */
 int hs_io_lock(int fd, int operation);
 
+/* Like hs_io_lock, but waits up to `most_ms` for a lock that is taken; then -1 and EWOULDBLOCK. */
+int hs_io_lock_within(int fd, int operation, int64_t most_ms);
+
 /*
  * Maps n bytes of the file, shared and writable; NULL at failure. If the file is cut, or a page of it
  * cannot be read, the kernel sends SIGBUS to a thread that touches the mapping. Then all of it

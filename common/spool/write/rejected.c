@@ -11,7 +11,7 @@ static void put_text(struct hs_json_writer *w, const char *name, struct hs_slice
 		hs_json_writer_text(w, name, value);
 }
 
-/* The first n bytes of the body, or some less so as not to part a character of UTF-8. */
+/* The first n bytes, without a fragment of a character at the end if the body is UTF-8. */
 static struct hs_slice cut(struct hs_slice body, size_t n)
 {
 	size_t start = n;
@@ -25,16 +25,16 @@ static struct hs_slice cut(struct hs_slice body, size_t n)
 	return hs_slice(body.p, n);
 }
 
-/* How many bytes of the next body are kept. */
-static size_t room_for_body(const struct hs_buf *out, const struct hs_settings *s)
+/* How many bytes of the next body can be kept. */
+static size_t room_for_body(const struct hs_buf *out, const struct hs_settings *settings)
 {
-	int64_t most = s == NULL ? INT64_MAX : s->rejected_max / 16;
+	int64_t most = settings == NULL ? INT64_MAX : settings->rejected_max / 16;
 
-	if (s == NULL)
+	if (settings == NULL)
 		return SIZE_MAX;
 	if (out->n > (size_t)most)
 		return 0;
-	return (size_t)(s->rejected_body < most ? s->rejected_body : most);
+	return (size_t)(settings->rejected_body < most ? settings->rejected_body : most);
 }
 
 static void put_cut(struct hs_json_writer *w, const struct hs_rejection *r, size_t kept)
