@@ -22,7 +22,7 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
-/* An interrupted call is made again; close(2) and fdatasync(2) are not (see there). */
+/* Repeats an interrupted call. close(2) and fdatasync(2) must not be repeated: see below. */
 #define RETRY(result, call) \
 	do { \
 		result = (call); \
@@ -81,7 +81,7 @@ static int open_file(int at, const char *name, int flags, mode_t mode)
 {
 	int fd;
 
-	/* O_NONBLOCK: a FIFO in a file's place must not hold us up */
+	/* O_NONBLOCK: a FIFO in the place of a file must not block */
 	RETRY(fd, openat(at, name, flags | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK, mode));
 	return fd;
 }
@@ -139,7 +139,7 @@ int hs_io_make(int at, const char *name, mode_t mode)
 
 int hs_io_open_or_make(int at, const char *name, mode_t mode)
 {
-	int fd = hs_io_open(at, name); /* mostly it is there */
+	int fd = hs_io_open(at, name); /* usually it exists */
 
 	if (fd < 0 && errno == ENOENT)
 		fd = hs_io_make(at, name, mode);
@@ -227,7 +227,7 @@ int hs_io_read_file(const char *path, size_t most, struct hs_buf *to, struct sta
 	if (hs_io_fstat(fd, st) < 0)
 		got = -1;
 	else if (st->st_size > 0 && (uint64_t)st->st_size <= most)
-		hs_buf_reserve(to, (size_t)st->st_size + 4096); /* growth would leave copies of secrets */
+		hs_buf_reserve(to, (size_t)st->st_size + 4096); /* growing would leave copies of secrets behind */
 	while (got > 0) {
 		char *p = hs_buf_reserve(to, 4096);
 
@@ -246,7 +246,7 @@ int hs_io_sync_data(int fd)
 {
 	if (HS_DEFECT == HS_DEFECT_NO_SYNC)
 		return 0;
-	return fdatasync(fd); /* never retried: a second one answers 0 over lost bytes */
+	return fdatasync(fd); /* never repeated: a second call may return 0 although bytes were lost */
 }
 
 int hs_io_sync_dir(int fd)
@@ -302,8 +302,8 @@ int hs_io_lock(int fd, int operation)
 
 /* --- mappings, and SIGBUS ------------------------------------------------------ */
 
-/* A signal handler is told an address and nothing else: so these belong to the process. */
-enum { MAPPINGS = 64 }; /* more than are ever open; the rest would not be caught */
+/* A signal handler learns an address and nothing else, so these belong to the process. */
+enum { MAPPINGS = 64 }; /* more than are ever open; faults in any others would not be caught */
 static struct {
 	_Atomic uintptr_t at; /* 0: free */
 	_Atomic size_t n;     /* 0: not filled in yet */
@@ -328,7 +328,7 @@ static bool lose_mapping(uintptr_t address)
 	return false;
 }
 
-/* Whatever is not ours takes its usual course: the instruction is run again. */
+/* A fault outside our mappings takes its usual course: the instruction runs again and faults. */
 static void on_bus_error(int number, siginfo_t *info, void *context)
 {
 	struct hs_io_guard *guard = guarding;
@@ -346,7 +346,7 @@ static void on_bus_error(int number, siginfo_t *info, void *context)
 		raise(number);
 }
 
-/* SA_NODEFER: the handler may be left by a jump, which does not unblock the signal. */
+/* SA_NODEFER: a jump may leave the handler, and does not unblock the signal. */
 static void catch_bus_errors(void)
 {
 	struct sigaction action = { .sa_sigaction = on_bus_error, .sa_flags = SA_SIGINFO | SA_NODEFER };
@@ -524,7 +524,7 @@ int hs_io_watch(const char *dir)
 		errno = saved;
 		return -1;
 	}
-	/* a folder that is held open is not told of its own removal */
+	/* a directory that is held open does not report its own removal */
 	if (fd >= 0 && snprintf(above, sizeof above, "%s/..", dir) < (int)sizeof above)
 		inotify_add_watch(fd, above, IN_DELETE | IN_MOVED_FROM | IN_ONLYDIR);
 	return fd;
