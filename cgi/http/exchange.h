@@ -79,7 +79,7 @@ struct hs_exchange {
 	struct hs_post post;
 
 	/* the request being served */
-	struct hs_scratch *r; /* NULL: posted, and no thread is at it */
+	struct hs_scratch *scratch; /* NULL: posted, and no thread is at it */
 	const struct hs_settings *settings;
 	struct hs_request request;
 	struct hs_outcome outcome;
@@ -97,7 +97,7 @@ struct hs_exchange {
 
 /* NULL: out of memory. The store is not owned. */
 struct hs_scratch *hs_scratch_new(const struct hs_store_ops *store, uint64_t seed);
-void hs_scratch_free(struct hs_scratch *r);
+void hs_scratch_free(struct hs_scratch *scratch);
 
 /*
  * NULL: out of memory. The transport is not owned. ended() is called once for each request that
@@ -105,14 +105,14 @@ void hs_scratch_free(struct hs_scratch *r);
  * exchange and the settings must stay.
  */
 struct hs_exchange *hs_exchange_new(struct hs_transport *transport, void (*ended)(void *context), void *context);
-void hs_exchange_free(struct hs_exchange *v);
+void hs_exchange_free(struct hs_exchange *exchange);
 
 /* The next request comes from this transport. */
-void hs_exchange_from(struct hs_exchange *v, struct hs_transport *transport);
+void hs_exchange_from(struct hs_exchange *exchange, struct hs_transport *transport);
 
 /* Return memory while there is nothing to do. */
-void hs_scratch_rest(struct hs_scratch *r);
-void hs_exchange_rest(struct hs_exchange *v);
+void hs_scratch_rest(struct hs_scratch *scratch);
+void hs_exchange_rest(struct hs_exchange *exchange);
 
 /*
  * Answers with HS_E_TIMEOUT if the spool has held the request for HS_ANSWER_MS, whatever its
@@ -120,18 +120,18 @@ void hs_exchange_rest(struct hs_exchange *v);
  * says later is dropped: if it is success, the sender's next try is a duplicate. By the time
  * ended() is called, both threads are done with the exchange.
  */
-void hs_exchange_expire(struct hs_exchange *v, int64_t now_ms);
+void hs_exchange_expire(struct hs_exchange *exchange, int64_t now_ms);
 
 /* --- for handlers ------------------------------------------------------------ */
 
 /* Before the spool is called: from now on hs_exchange_expire may answer, at v->answer_by. */
-void hs_exchange_hand_over(struct hs_exchange *v);
+void hs_exchange_hand_over(struct hs_exchange *exchange);
 
 /* Answers with v->outcome and this result, and ends the exchange. */
-void hs_exchange_answer(struct hs_exchange *v, enum hs_result result);
+void hs_exchange_answer(struct hs_exchange *exchange, enum hs_result result);
 
 /* Returns buffers above `keep` bytes. */
-void hs_scratch_shrink(struct hs_scratch *r, size_t keep);
+void hs_scratch_shrink(struct hs_scratch *scratch, size_t keep);
 
 /* Lets the next large body in, if a large body was let in. `context` is the scratch. */
 void hs_scratch_make_way(void *context);

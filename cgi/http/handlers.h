@@ -8,7 +8,7 @@
 
 struct hs_exchange;
 
-void hs_handle_events(struct hs_exchange *v); /* ingest.c */
-void hs_handle_health(struct hs_exchange *v); /* health.c */
+void hs_handle_events(struct hs_exchange *exchange); /* ingest.c */
+void hs_handle_health(struct hs_exchange *exchange); /* health.c */
 
 #endif

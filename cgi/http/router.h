@@ -24,6 +24,6 @@ enum hs_result hs_head_read(struct hs_head *h, const struct hs_settings *setting
  * Serves the request that the exchange's transport has, up to and including its finish(), and
  * ends the exchange: see hs_exchange_new.
  */
-void hs_serve(struct hs_scratch *r, struct hs_exchange *v, const struct hs_settings *settings);
+void hs_serve(struct hs_scratch *scratch, struct hs_exchange *exchange, const struct hs_settings *settings);
 
 #endif

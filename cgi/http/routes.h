@@ -21,7 +21,7 @@ struct hs_route {
 	/* Whether a body of this Content-Type is accepted. NULL: requests have no body. */
 	bool (*accepts)(struct hs_slice media_type);
 	bool for_senders; /* who has no credentials is refused; else everybody may ask */
-	void (*handle)(struct hs_exchange *v);
+	void (*handle)(struct hs_exchange *exchange);
 };
 
 /* The route of a PATH_INFO, or NULL. */

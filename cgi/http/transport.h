@@ -14,21 +14,21 @@
 
 struct hs_transport {
 	/* The request's NAME=VALUE strings, NULL-terminated (RFC 3875, 4.1). */
-	char *const *(*params)(struct hs_transport *g);
+	char *const *(*params)(struct hs_transport *transport);
 
 	/*
 	 * Up to n bytes of the body. 0 at its end, -1 if the peer went away or broke the
 	 * protocol, -2 if `deadline_ms` (hs_io_now_monotonic's clock) passed.
 	 */
-	long (*read)(struct hs_transport *g, char *to, size_t n, int64_t deadline_ms);
+	long (*read)(struct hs_transport *transport, char *to, size_t n, int64_t deadline_ms);
 
 	/* Writes head and body of the answer; false if the peer is gone. */
-	bool (*write)(struct hs_transport *g, struct hs_slice head, struct hs_slice body);
+	bool (*write)(struct hs_transport *transport, struct hs_slice head, struct hs_slice body);
 
 	/* Ends the request; the answer is on its way when it returns. */
-	void (*finish)(struct hs_transport *g);
+	void (*finish)(struct hs_transport *transport);
 
-	void (*free)(struct hs_transport *g);
+	void (*free)(struct hs_transport *transport);
 
 	/*
 	 * The body, if it was read before the request came to a thread; else NULL, and read()
@@ -56,7 +56,7 @@ struct hs_transport *hs_transport_fcgi_new(void);
 bool hs_transport_fcgi_is_whole(int fd);
 
 /* Takes over a connection of which hs_transport_fcgi_is_whole is true; false: it is closed. */
-bool hs_transport_fcgi_open(struct hs_transport *g, int fd);
+bool hs_transport_fcgi_open(struct hs_transport *transport, int fd);
 
 /* Once, before the threads start, after the signal handlers. */
 bool hs_transport_fcgi_init(void);

@@ -59,13 +59,13 @@ struct hs_fcgi_request {
 	struct hs_buf small;               /* content of a BEGIN_REQUEST or a GET_VALUES */
 };
 
-void hs_fcgi_request_free(struct hs_fcgi_request *f);
+void hs_fcgi_request_free(struct hs_fcgi_request *request);
 
 /*
  * Reads on. In state WHOLE or BROKEN bytes are ignored. When the state goes to BODY the pairs
  * in `head` have been checked.
  */
-void hs_fcgi_feed(struct hs_fcgi_request *f, const unsigned char *p, size_t n);
+void hs_fcgi_feed(struct hs_fcgi_request *request, const unsigned char *p, size_t n);
 
 /*
  * The pairs as NAME=VALUE strings in `text`, each with its zero, in `count` pieces; a zero in a name or

@@ -26,24 +26,24 @@ int hs_partial_poller_wanted(int others);
 struct hs_partial_poller *hs_partial_poller_new(int most, int threads, hs_use_runtime *use, void *context);
 
 /* It must no longer be in use. Closes what is left. NULL is fine. */
-void hs_partial_poller_free(struct hs_partial_poller *as);
+void hs_partial_poller_free(struct hs_partial_poller *poller);
 
 /*
  * Takes over a connection. If its request arrives within some milliseconds the arrival that is ready is
  * returned; else NULL, and the poller has it.
  */
-struct hs_partial_request *hs_partial_poller_enter(struct hs_partial_poller *as, int fd);
+struct hs_partial_request *hs_partial_poller_enter(struct hs_partial_poller *poller, int fd);
 
 /* Returns an arrival that is ready, or NULL; costs nothing if there is none. */
-struct hs_partial_request *hs_partial_poller_next(struct hs_partial_poller *as);
+struct hs_partial_request *hs_partial_poller_next(struct hs_partial_poller *poller);
 
 /* Readable while one is ready. */
-int hs_partial_poller_fd(const struct hs_partial_poller *as);
+int hs_partial_poller_fd(const struct hs_partial_poller *poller);
 
 /* From now on all have `ms` to be ready, and are answered 503 then. */
-void hs_partial_poller_stop(struct hs_partial_poller *as, int64_t ms);
+void hs_partial_poller_stop(struct hs_partial_poller *poller, int64_t ms);
 
 /* Waits for the next one that is ready; NULL: none is left. After hs_partial_poller_stop only. */
-struct hs_partial_request *hs_partial_poller_last(struct hs_partial_poller *as);
+struct hs_partial_request *hs_partial_poller_last(struct hs_partial_poller *poller);
 
 #endif

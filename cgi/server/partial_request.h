@@ -40,7 +40,7 @@ struct hs_partial_request {
 	int fd;
 	struct hs_fcgi_request request;
 	struct hs_room *room;
-	size_t batch;        /* of the room */
+	size_t held;         /* of the room */
 	bool known;          /* whose share that is */
 	bool answered;       /* what comes now is dropped */
 	uint64_t length;     /* CONTENT_LENGTH, once the head is there */
@@ -50,7 +50,7 @@ struct hs_partial_request {
 	char **params;       /* … and where each begins */
 
 	/* called by the transport's finish(), when bytes of the body are still to be read */
-	void (*leave_rest)(void *context, struct hs_partial_request *a);
+	void (*leave_rest)(void *context, struct hs_partial_request *partial);
 	void *context;
 	struct hs_partial_request *next, *previous; /* of whoever has it in hand */
 };
@@ -59,16 +59,16 @@ struct hs_partial_request {
 struct hs_partial_request *hs_partial_request_new(int fd, struct hs_room *room, int64_t now_ms);
 
 /* Closes the connection. */
-void hs_partial_request_free(struct hs_partial_request *a);
+void hs_partial_request_free(struct hs_partial_request *partial);
 
 /* Reads what is there, up to so many bytes, and says what the settings make of it. */
-enum hs_partial_request_state hs_partial_request_read(struct hs_partial_request *a, size_t most,
+enum hs_partial_request_state hs_partial_request_read(struct hs_partial_request *partial, size_t most,
                                                       const struct hs_settings *settings, int64_t now_ms);
 
 /* Time is up, or room is: `verdict` is the answer, if there is a head to answer. */
-enum hs_partial_request_state hs_partial_request_end(struct hs_partial_request *a, enum hs_result verdict);
+enum hs_partial_request_state hs_partial_request_end(struct hs_partial_request *partial, enum hs_result verdict);
 
 /* After the answer: drops what comes. GONE when the peer has hung up. */
-enum hs_partial_request_state hs_partial_request_drop(struct hs_partial_request *a);
+enum hs_partial_request_state hs_partial_request_drop(struct hs_partial_request *partial);
 
 #endif

@@ -17,7 +17,7 @@ struct hs_request_slot {
 
 	/* request_pool.c's */
 	struct hs_request_pool *pool;
-	struct hs_runtime *service;
+	struct hs_runtime *runtime;
 	struct hs_request_slot *next;
 };
 
@@ -26,20 +26,20 @@ int hs_request_pool_wanted(int threads);
 
 /* NULL: out of memory. */
 struct hs_request_pool *hs_request_pool_new(int n);
-void hs_request_pool_free(struct hs_request_pool *s); /* NULL is fine; every slot must be free */
+void hs_request_pool_free(struct hs_request_pool *pool); /* NULL is fine; every slot must be free */
 
 /* Waits until one is free. */
-struct hs_request_slot *hs_request_pool_take(struct hs_request_pool *s);
+struct hs_request_slot *hs_request_pool_take(struct hs_request_pool *pool);
 
 /* With which service the request in it is served: a user more, until the seat is left. */
-void hs_request_slot_serve(struct hs_request_slot *slot, struct hs_runtime *service);
+void hs_request_slot_serve(struct hs_request_slot *slot, struct hs_runtime *runtime);
 
 void hs_request_slot_leave(struct hs_request_slot *slot);
 
 /* Returns what memory the free ones hold. */
-void hs_request_pool_rest(struct hs_request_pool *s);
+void hs_request_pool_rest(struct hs_request_pool *pool);
 
 /* Ends what has reached its time limit: whoever waits for the disk. */
-void hs_request_pool_expire(struct hs_request_pool *s, int64_t now_ms);
+void hs_request_pool_expire(struct hs_request_pool *pool, int64_t now_ms);
 
 #endif

@@ -20,7 +20,7 @@ struct hs_runtime {
 struct hs_runtime *hs_runtime_new(struct hs_settings *settings);
 
 /* One user more, or less; the last one takes it with him. NULL stays NULL. */
-struct hs_runtime *hs_runtime_share(struct hs_runtime *s);
-void hs_runtime_drop(struct hs_runtime *s);
+struct hs_runtime *hs_runtime_share(struct hs_runtime *runtime);
+void hs_runtime_drop(struct hs_runtime *runtime);
 
 #endif

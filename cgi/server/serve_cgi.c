@@ -15,7 +15,7 @@ enum {
 };
 
 /* What the functions below are handed. */
-struct once {
+struct cgi {
 	struct hs_spool *spool;
 	struct hs_exchange *exchange;
 	pthread_t watch;
@@ -24,26 +24,26 @@ struct once {
 	_Atomic uint32_t over; /* 1: the request is */
 };
 
-static void send_and_free(struct hs_transport *g, struct hs_response *response)
+static void send_and_free(struct hs_transport *transport, struct hs_response *response)
 {
 	struct hs_buf head = { 0 };
 
 	hs_response_print(response, false, &head);
-	g->write(g, hs_buf_slice(&head), hs_buf_slice(response->body));
-	g->finish(g);
+	transport->write(transport, hs_buf_slice(&head), hs_buf_slice(response->body));
+	transport->finish(transport);
 	hs_buf_free(&head);
 	hs_buf_free(response->body);
 }
 
 /* A 503 without a look at the request. */
-static void answer_failure(struct hs_transport *g, enum hs_result r)
+static void answer_failure(struct hs_transport *transport, enum hs_result r)
 {
-	struct hs_outcome o = { .result = r };
+	struct hs_outcome cgi = { .result = r };
 	struct hs_buf body = { 0 };
 	struct hs_response response = { .body = &body };
 
-	hs_outcome_respond(&o, &response);
-	send_and_free(g, &response);
+	hs_outcome_respond(&cgi, &response);
+	send_and_free(transport, &response);
 }
 
 /* True if a person is looking: senders never GET the mount or accept text/html. */
@@ -52,30 +52,30 @@ static bool is_person(const struct hs_request *r)
 	return r->method == HS_METHOD_GET && r->route != NULL && (r->route->for_senders || r->wants_page);
 }
 
-static void answer_unconfigured(struct hs_transport *g, const struct hs_settings_error *error)
+static void answer_unconfigured(struct hs_transport *transport, const struct hs_settings_error *error)
 {
 	struct hs_request request;
 	struct hs_buf body = { 0 };
 	struct hs_response response = { .body = &body };
 
-	hs_request_read(&request, g->params(g), 0); /* that it is refused is no matter */
+	hs_request_read(&request, transport->params(transport), 0); /* that it is refused is no matter */
 	if (!is_person(&request)) {
-		answer_failure(g, HS_E_CONFIG);
+		answer_failure(transport, HS_E_CONFIG);
 		return;
 	}
 	hs_setup_page(error, &response);
-	send_and_free(g, &response);
+	send_and_free(transport, &response);
 }
 
 /* --- a disk that hangs: another thread can still answer ----------------------- */
 
 static void *watch(void *context)
 {
-	struct once *o = context;
+	struct cgi *cgi = context;
 
-	while (atomic_load(&o->over) == 0) {
-		hs_io_wait(&o->over, 0, TICK_MS);
-		hs_exchange_expire(o->exchange, hs_io_now_monotonic());
+	while (atomic_load(&cgi->over) == 0) {
+		hs_io_wait(&cgi->over, 0, TICK_MS);
+		hs_exchange_expire(cgi->exchange, hs_io_now_monotonic());
 	}
 	return NULL;
 }
@@ -85,61 +85,61 @@ static void *watch(void *context)
  * when the disk has been slow lately: of those who meet the beginning of it, the one that writes
  * or syncs for all answers late. Where no thread can be had, so do others.
  */
-static enum hs_result begin(struct once *o)
+static enum hs_result begin(struct cgi *cgi)
 {
 	int64_t now = hs_io_now_monotonic();
 	pthread_attr_t attr;
 	bool slow;
-	enum hs_result r = hs_spool_is_slow(o->spool, &slow);
+	enum hs_result r = hs_spool_is_slow(cgi->spool, &slow);
 
 	if (r != HS_OK)
 		return r;
-	o->begun_ms = now;
+	cgi->begun_ms = now;
 	if (!slow || pthread_attr_init(&attr) != 0)
 		return HS_OK;
 	pthread_attr_setstacksize(&attr, STACK_BYTES);
-	o->watched = pthread_create(&o->watch, &attr, watch, o) == 0;
+	cgi->watched = pthread_create(&cgi->watch, &attr, watch, cgi) == 0;
 	pthread_attr_destroy(&attr);
 	return HS_OK;
 }
 
-static void end(struct once *o)
+static void end(struct cgi *cgi)
 {
-	hs_spool_note_time(o->spool, o->begun_ms);
-	if (!o->watched)
+	hs_spool_note_time(cgi->spool, cgi->begun_ms);
+	if (!cgi->watched)
 		return;
-	atomic_store(&o->over, 1);
-	hs_io_wake(&o->over, 1);
-	pthread_join(o->watch, NULL);
+	atomic_store(&cgi->over, 1);
+	hs_io_wake(&cgi->over, 1);
+	pthread_join(cgi->watch, NULL);
 }
 
 /* --- the spool, as the story of a request knows it --------------------------- */
 
 static enum hs_result store_append(void *self, const struct hs_append *append)
 {
-	struct once *o = self;
-	enum hs_result r = begin(o);
+	struct cgi *cgi = self;
+	enum hs_result r = begin(cgi);
 
-	return r == HS_OK ? hs_spool_append(o->spool, append) : r;
+	return r == HS_OK ? hs_spool_append(cgi->spool, append) : r;
 }
 
 static void store_post(void *self, struct hs_post *post)
 {
-	struct once *o = self;
-	enum hs_result r = begin(o);
+	struct cgi *cgi = self;
+	enum hs_result r = begin(cgi);
 
 	if (r != HS_OK)
 		post->done(post, r);
-	else if (hs_spool_post(o->spool, post))
-		hs_spool_commit(o->spool);
+	else if (hs_spool_post(cgi->spool, post))
+		hs_spool_commit(cgi->spool);
 }
 
 static enum hs_result store_health(void *self)
 {
-	struct once *o = self;
-	enum hs_result r = begin(o);
+	struct cgi *cgi = self;
+	enum hs_result r = begin(cgi);
 
-	return r == HS_OK ? hs_spool_health(o->spool) : r;
+	return r == HS_OK ? hs_spool_health(cgi->spool) : r;
 }
 
 static void nothing_follows(void *context)
@@ -147,10 +147,10 @@ static void nothing_follows(void *context)
 	(void)context;
 }
 
-static void serve(struct hs_transport *g, struct hs_settings *settings)
+static void serve(struct hs_transport *transport, struct hs_settings *settings)
 {
-	struct once o = { .exchange = hs_exchange_new(g, nothing_follows, NULL) };
-	struct hs_store_ops store = { .self = &o,
+	struct cgi cgi = { .exchange = hs_exchange_new(transport, nothing_follows, NULL) };
+	struct hs_store_ops store = { .self = &cgi,
 		                      .append = store_append,
 		                      .post = store_post,
 		                      .health = store_health,
@@ -160,36 +160,36 @@ static void serve(struct hs_transport *g, struct hs_settings *settings)
 	struct hs_scratch *scratch = hs_scratch_new(&store, hs_io_random());
 	struct hs_runtime *s = hs_runtime_new(settings);
 
-	if (scratch == NULL || o.exchange == NULL || s == NULL) {
-		answer_failure(g, HS_E_MEMORY);
+	if (scratch == NULL || cgi.exchange == NULL || s == NULL) {
+		answer_failure(transport, HS_E_MEMORY);
 	} else {
-		o.spool = store.spool = s->spool;
-		hs_serve(scratch, o.exchange, s->settings);
-		if (o.begun_ms != 0)
-			end(&o);
+		cgi.spool = store.spool = s->spool;
+		hs_serve(scratch, cgi.exchange, s->settings);
+		if (cgi.begun_ms != 0)
+			end(&cgi);
 	}
 	if (s == NULL)
 		hs_settings_free(settings);
 	hs_runtime_drop(s);
-	hs_exchange_free(o.exchange);
+	hs_exchange_free(cgi.exchange);
 	hs_scratch_free(scratch);
 }
 
 int hs_serve_cgi(struct hs_settings *settings, const struct hs_settings_error *error)
 {
-	struct hs_transport *g = hs_transport_cgi_new();
+	struct hs_transport *transport = hs_transport_cgi_new();
 
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGXFSZ, SIG_IGN);
 	signal(SIGTERM, SIG_IGN); /* what is in hand is finished; there is nothing else */
-	if (g == NULL) {
+	if (transport == NULL) {
 		hs_settings_free(settings);
 		return EX_OSERR;
 	}
 	if (settings == NULL)
-		answer_unconfigured(g, error);
+		answer_unconfigured(transport, error);
 	else
-		serve(g, settings);
-	g->free(g);
+		serve(transport, settings);
+	transport->free(transport);
 	return 0; /* an answer has been given: a server would add one of its own */
 }
