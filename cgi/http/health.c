@@ -1,4 +1,4 @@
-/* health: the handler of /health: whether the spool would take an event now. */
+/* health: the handler of /health: tells whether the spool would take an event now. */
 #include "cgi/http/exchange.h"
 #include "cgi/http/handlers.h"
 
@@ -6,7 +6,7 @@ void hs_handle_health(struct hs_exchange *exchange)
 {
 	const struct hs_store_ops *store = exchange->scratch->store;
 
-	exchange->outcome.is_healthy = true; /* if the result is HS_OK */
+	exchange->outcome.is_healthy = true; /* says the body if the result is HS_OK */
 	exchange->answer_by = store->now_monotonic() + HS_ANSWER_MS;
 	hs_exchange_hand_over(exchange);
 	hs_exchange_answer(exchange, store->health(store->self));

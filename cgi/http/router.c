@@ -29,7 +29,7 @@ static enum hs_result begin(struct hs_scratch *scratch, struct hs_exchange *exch
 	exchange->request = head.request;
 	exchange->tenant = head.tenant;
 	exchange->needs_signature = head.needs_signature;
-	/* a monitor's requests would hide the silence of a sender */
+	/* not health requests: those of a monitor would hide that a sender is silent */
 	exchange->count_answer = exchange->request.route != NULL && !exchange->request.route->for_senders
 	                             ? NULL
 	                             : scratch->store->count_answer;
@@ -46,7 +46,7 @@ void hs_serve(struct hs_scratch *scratch, struct hs_exchange *exchange, const st
 		exchange->request.route->handle(exchange);
 	else
 		hs_exchange_answer(exchange, result);
-	/* from here on the exchange may serve another request */
+	/* from here on the exchange may already serve another request */
 	hs_scratch_make_way(scratch);
 	hs_scratch_shrink(scratch, HS_KEEP_BYTES);
 }

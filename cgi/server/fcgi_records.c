@@ -37,10 +37,11 @@ static bool read_header(const unsigned char *p, struct record *record)
 
 /* --- name-value pairs (3.4) ---------------------------------------------------- */
 
-/* Where a reader of pairs stands. Zeroed: between two of them, where the stream may end. */
+/* The position in a stream of pairs. Zeroed: between two pairs, where the stream may end. */
 struct pairs {
-	unsigned char length[8]; /* of name and value, as far as they are there */
-	size_t n, skip;          /* bytes of those; of name and value that are to come */
+	unsigned char length[8]; /* the two lengths, as far as they have arrived */
+	size_t n;                /* bytes of these */
+	size_t skip;             /* bytes of name and value that are still to come */
 };
 
 static size_t length_bytes(unsigned char first)
@@ -55,7 +56,7 @@ static size_t read_length(const unsigned char *p)
 	return (size_t)(p[0] & 0x7F) << 24 | (size_t)p[1] << 16 | two_bytes(p + 2);
 }
 
-/* One byte of the lengths; when both are there, name and value follow. */
+/* Reads one byte of the lengths; after both of them, name and value follow. */
 static void pairs_length(struct pairs *s, unsigned char byte)
 {
 	size_t name;
@@ -99,7 +100,7 @@ bool hs_fcgi_variables(struct hs_slice pairs, struct hs_buf *text, size_t *count
 		p += length_bytes(*p);
 		value = read_length(p);
 		p += length_bytes(*p);
-		/* a zero would end the string for its readers, and begin another for us */
+		/* a NUL would end the string for its readers, and begin another one for us */
 		hs_buf_put(text, (const char *)p, strnlen((const char *)p, name));
 		hs_buf_putc(text, '=');
 		hs_buf_put(text, (const char *)p + name, strnlen((const char *)p + name, value));
@@ -109,9 +110,9 @@ bool hs_fcgi_variables(struct hs_slice pairs, struct hs_buf *text, size_t *count
 	return hs_buf_ok(text);
 }
 
-/* --- a request that is there --------------------------------------------------- */
+/* --- a request that has arrived whole ------------------------------------------ */
 
-/* The record at p, which has n bytes; false: not all of it is there, or of another version. */
+/* Reads the record at the start of n bytes; false: it is not complete, or of another version. */
 static bool read_record(const unsigned char *p, size_t n, struct record *record)
 {
 	return n >= HEADER && read_header(p, record) && HEADER + record->content + record->padding <= n;
@@ -172,7 +173,7 @@ void hs_fcgi_put_end(unsigned char to[static HS_FCGI_END_BYTES], unsigned number
 	put_header(to + HEADER, END_REQUEST, number, BODY);
 }
 
-/* A record of eight bytes of content, of which the first or the fifth says something. */
+/* Puts a record of eight bytes of content, which are 0 but for the first and the fifth. */
 static void reply(struct hs_fcgi_request *request, unsigned type, size_t number, unsigned first, unsigned fifth)
 {
 	unsigned char record[HEADER + BODY] = { 0 };
@@ -188,7 +189,7 @@ static void refuse(struct hs_fcgi_request *request, size_t number, unsigned why)
 	reply(request, END_REQUEST, number, 0, why);
 }
 
-/* Answers what it is asked and can say: a connection carries one request at a time (4.1). */
+/* Answers the one question that it knows: a connection carries one request at a time (4.1). */
 static void reply_values(struct hs_fcgi_request *request)
 {
 	static const char name[] = "FCGI_MPXS_CONNS";
@@ -206,7 +207,7 @@ static void reply_values(struct hs_fcgi_request *request)
 	}
 }
 
-/* --- a request that comes in ---------------------------------------------------- */
+/* --- a request that arrives in pieces -------------------------------------------- */
 
 static void fail(struct hs_fcgi_request *request)
 {
@@ -221,7 +222,7 @@ void hs_fcgi_request_free(struct hs_fcgi_request *request)
 	hs_buf_free(&request->small);
 }
 
-/* Where the content of the record goes; NULL: nowhere. */
+/* The buffer for the content of the record; NULL: it is dropped. */
 static struct hs_buf *sink_of(struct hs_fcgi_request *request, const struct record *record)
 {
 	if (record->number == NULL_NUMBER)
@@ -235,7 +236,7 @@ static struct hs_buf *sink_of(struct hs_fcgi_request *request, const struct reco
 	return record->type == STDIN ? &request->body : NULL;
 }
 
-/* Is it one that may come now? Records of other numbers may, and are passed over (3.3). */
+/* True if this record may come now. Those of other numbers may, and are ignored (3.3). */
 static bool may_come(const struct hs_fcgi_request *request, const struct record *record)
 {
 	if (record->number == NULL_NUMBER)
@@ -296,7 +297,7 @@ static void end_record(struct hs_fcgi_request *request, const struct record *rec
 	}
 }
 
-/* Takes what there is of the header. */
+/* Reads as much of the header as has arrived. */
 static size_t feed_header(struct hs_fcgi_request *request, const unsigned char *p, size_t n)
 {
 	size_t missing = HEADER - request->header_n, took = missing < n ? missing : n;

@@ -13,12 +13,12 @@
 #include <unistd.h>
 
 enum {
-	TURN_BYTES = 256 << 10,   /* read from one before it is the next one's turn */
-	MOMENT_MS = 1,            /* whoever accepts waits so long for more, again and again … */
-	MOMENTS_MS = 5,           /* … but not longer than this altogether */
-	TICK_MS = 100,            /* how often time limits are looked at */
-	UNKNOWN_LEAST = 64 << 20, /* bytes that senders unknown may hold; more if max_body needs it */
-	UNKNOWN_BODIES = 4,       /* that many of the largest */
+	TURN_BYTES = 256 << 10,   /* read from one connection before the next one's turn */
+	MOMENT_MS = 1,            /* the thread that accepts waits this long for more, again and again … */
+	MOMENTS_MS = 5,           /* … but at most this long in all */
+	TICK_MS = 100,            /* how often time limits are checked */
+	UNKNOWN_LEAST = 64 << 20, /* bytes that unknown senders may hold; more if max_body needs it */
+	UNKNOWN_BODIES = 4,       /* namely this many of the largest bodies */
 	MOST = 4096,
 	STACK_BYTES = 256 << 10,
 };
@@ -31,16 +31,16 @@ struct hs_partial_poller {
 	int epoll_fd, wake_fd, ready_fd;
 	pthread_t thread;
 
-	/* the poller's: those it polls, the oldest first */
+	/* only for the polling thread: the requests that it polls, the oldest first */
 	struct hs_partial_request *first, *last;
 	int n;
 
-	pthread_mutex_t lock; /* of what follows */
+	pthread_mutex_t lock; /* guards what follows */
 	pthread_cond_t changed;
-	struct hs_partial_request *entering, **entering_end; /* on their way to the poller */
+	struct hs_partial_request *entering, **entering_end; /* on their way to the polling thread */
 	struct hs_partial_request *ready, **ready_end;
-	int open;       /* that are still to be answered, or closed: entering, polled or ready */
-	int64_t end_ms; /* 0: we are not to end */
+	int open;       /* requests still to be answered or closed: entering, polled or ready */
+	int64_t end_ms; /* when all must be ready; 0: no stop was requested */
 	bool quit;
 	_Atomic int ready_n;
 };
@@ -51,7 +51,7 @@ static void signal_fd(int fd)
 {
 	uint64_t one = 1;
 
-	(void)!write(fd, &one, sizeof one); /* it fails only if the other end has much to read already */
+	(void)!write(fd, &one, sizeof one); /* it fails only if the counter is full, and then its reader is awake */
 }
 
 static void send_to_poller(struct hs_partial_poller *poller, struct hs_partial_request *partial)
@@ -78,11 +78,11 @@ static void queue(struct hs_partial_poller *poller, struct hs_partial_request *p
 	poller->ready_end = &partial->next;
 	atomic_fetch_add(&poller->ready_n, 1);
 	pthread_cond_signal(&poller->changed);
-	signal_fd(poller->ready_fd); /* under the lock: whoever takes it takes the signal, too */
+	signal_fd(poller->ready_fd); /* under the lock: the thread that takes it also takes the signal */
 	pthread_mutex_unlock(&poller->lock);
 }
 
-/* Under the lock. */
+/* Needs the lock. */
 static struct hs_partial_request *take_ready(struct hs_partial_poller *poller)
 {
 	struct hs_partial_request *partial = poller->ready;
@@ -130,7 +130,7 @@ int hs_partial_poller_fd(const struct hs_partial_poller *poller)
 	return poller->ready_fd;
 }
 
-/* --- the poller --------------------------------------------------------------- */
+/* --- the polling thread ------------------------------------------------------- */
 
 static bool link_in(struct hs_partial_poller *poller, struct hs_partial_request *partial)
 {
@@ -177,7 +177,7 @@ static void close_it(struct hs_partial_poller *poller, struct hs_partial_request
 	pthread_mutex_unlock(&poller->lock);
 }
 
-/* Puts an arrival where its state says, whether it was in a list or not. */
+/* Moves a request to where its state belongs; `linked`: it is in the list of those polled. */
 static void go_on(struct hs_partial_poller *poller, struct hs_partial_request *partial,
                   enum hs_partial_request_state state, bool linked)
 {
@@ -197,7 +197,7 @@ static void end_one(struct hs_partial_poller *poller, struct hs_partial_request 
 	      true);
 }
 
-/* For unknown senders four of the largest bodies; for known ones four more than there are threads. */
+/* Room for four of the largest bodies of unknown senders, and for known ones four more than threads. */
 static bool is_room(const struct hs_partial_poller *poller, const struct hs_settings *settings, bool known)
 {
 	uint64_t body = (uint64_t)settings->max_body, most = UNKNOWN_BODIES * body;
@@ -217,7 +217,7 @@ static void make_room(struct hs_partial_poller *poller, const struct hs_settings
 			    (largest == NULL || partial->held > largest->held))
 				largest = partial;
 		if (largest == NULL || largest->held == 0)
-			return; /* those that are whole hold it, and will be served */
+			return; /* requests that are ready hold the room, and will be served */
 		end_one(poller, largest, HS_E_CROWDED);
 	}
 }
@@ -241,8 +241,8 @@ static void read_one(struct hs_partial_poller *poller, struct hs_partial_request
 }
 
 /*
- * Those who still send what is dropped go first, then the oldest; but not for the sake of one who is
- * answered already, or one that had no place would cost another its own.
+ * Ends a connection whose rest is being dropped, or else the oldest. A newcomer that is already answered
+ * ends only one of the former, because it must not cost an open request its place.
  */
 static void make_place(struct hs_partial_poller *poller, const struct hs_partial_request *newcomer)
 {
@@ -314,7 +314,7 @@ static bool is_quit(struct hs_partial_poller *poller)
 	return quit;
 }
 
-/* One event at a time: what is done for one may end another, whose event would be a stale one. */
+/* Takes one event at a time: handling it may end another request, whose event would then be stale. */
 static void *poll_all(void *context)
 {
 	struct hs_partial_poller *poller = context;
@@ -336,11 +336,11 @@ static void *poll_all(void *context)
 	return NULL;
 }
 
-/* --- in the hands of the thread that accepted it --------------------------------- */
+/* --- in the thread that accepted the connection ----------------------------------- */
 
 /*
- * Much of what does not arrive at once is on its way: a web server writes a body that it has
- * buffered as fast as it is read. To give that away and take it back would cost more.
+ * Most requests that do not arrive at once are on their way: a web server writes a buffered body as
+ * fast as it is read. Handing them to the polling thread and back would cost more than waiting.
  */
 static enum hs_partial_request_state read_moments(struct hs_partial_poller *poller, struct hs_partial_request *partial)
 {

@@ -13,7 +13,7 @@
 enum {
 	PART_BYTES = 16 << 10,
 	RECORD_MOST = 65535,
-	LARGE_BYTES = 1 << 20, /* a body that has come so far gets all of its memory at once */
+	LARGE_BYTES = 1 << 20, /* a body of which this much has arrived gets all of its memory at once */
 };
 
 static struct hs_partial_request *self(struct hs_transport *transport)
@@ -28,7 +28,7 @@ static _Atomic size_t *share_of(struct hs_partial_request *partial)
 	return partial->known ? &partial->room->known : &partial->room->unknown;
 }
 
-/* Counts what the arrival holds now. Of a large body only the pages that have been written are there. */
+/* Counts what it holds now; of a large body only the bytes written, since other pages have no memory. */
 static void count(struct hs_partial_request *partial)
 {
 	size_t now = partial->request.head.cap + partial->request.body.n + partial->text.cap;
@@ -65,7 +65,7 @@ static char *const *partial_params(struct hs_transport *transport)
 	return self(transport)->params;
 }
 
-/* An answer is smaller than any send buffer, and nothing but replies is before it there. */
+/* Never waits: an answer is smaller than any send buffer, and only replies can precede it there. */
 static bool partial_write(struct hs_transport *transport, struct hs_slice head, struct hs_slice body)
 {
 	struct hs_partial_request *partial = self(transport);
@@ -85,8 +85,8 @@ static bool partial_write(struct hs_transport *transport, struct hs_slice head, 
 }
 
 /*
- * A server that is still sending a body takes a closed connection for a failure, and the sender
- * never sees why it was refused. So the rest is read, and dropped.
+ * A web server that is still sending a body takes a closed connection for a failure, and the sender
+ * never sees why it was refused. So the rest is read and dropped.
  */
 static void partial_finish(struct hs_transport *transport)
 {
@@ -127,7 +127,7 @@ struct hs_partial_request *hs_partial_request_new(int fd, struct hs_room *room, 
 
 /* --- the head ---------------------------------------------------------------- */
 
-/* The variables as a transport returns them. */
+/* Makes the variables that the transport returns. */
 static bool make_params(struct hs_partial_request *partial)
 {
 	size_t n;
@@ -147,7 +147,7 @@ static bool make_params(struct hs_partial_request *partial)
 	return true;
 }
 
-/* What can be refused by the head alone is, before the body is read. */
+/* Decides what the head alone can decide, before the body is read. */
 static void check_head(struct hs_partial_request *partial, const struct hs_settings *settings, int64_t now_ms)
 {
 	struct hs_buf key = { 0 };
@@ -163,7 +163,7 @@ static void check_head(struct hs_partial_request *partial, const struct hs_setti
 		return;
 	}
 	partial->length = head.request.content_length;
-	/* what was counted so far is counted again, in its own share */
+	/* count() adds it again, to the share that is now known */
 	atomic_fetch_sub(share_of(partial), partial->held);
 	partial->held = 0;
 	partial->known = !head.needs_signature;
@@ -171,7 +171,7 @@ static void check_head(struct hs_partial_request *partial, const struct hs_setti
 
 /* --- reading ----------------------------------------------------------------- */
 
-/* Replies are for peers that ask. Who reads none is not waited for. */
+/* Sends replies to the peer's questions. False: the peer does not read them, and is not waited for. */
 static bool send_replies(struct hs_partial_request *partial)
 {
 	struct hs_buf *reply = &partial->request.reply;
@@ -197,8 +197,8 @@ static enum hs_partial_request_state state_of(const struct hs_partial_request *p
 }
 
 /*
- * To grow step by step would copy it, and leave holes as large as itself. Memory that is not
- * written to costs nothing, so it is no matter that the rest may never come.
+ * Growing step by step would copy the body, and leave holes as large as itself. Memory that is not
+ * written to costs nothing, so it does not matter that the rest may never arrive.
  */
 static void reserve_large(struct hs_partial_request *partial)
 {
@@ -216,7 +216,7 @@ static enum hs_partial_request_state feed(struct hs_partial_request *partial, co
 		return HS_PARTIAL_REQUEST_GONE;
 	if (partial->request.state == HS_FCGI_BROKEN && !partial->request.aborted)
 		hs_log(HS_LOG_INFO,
-		       "connection closed: its records break FastCGI's rules; see what connects to the socket");
+		       "connection closed: its records break FastCGI's rules; find out what connects to the socket");
 	if ((partial->request.state == HS_FCGI_BODY || partial->request.state == HS_FCGI_WHOLE) &&
 	    partial->params == NULL)
 		check_head(partial, settings, now_ms);
@@ -227,7 +227,7 @@ static enum hs_partial_request_state feed(struct hs_partial_request *partial, co
 	return state_of(partial);
 }
 
-/* The peer has sent all that it will. */
+/* The peer has closed its side. */
 static enum hs_partial_request_state hung_up(struct hs_partial_request *partial)
 {
 	return hs_partial_request_end(partial, HS_E_SHORT_BODY);
@@ -255,8 +255,8 @@ enum hs_partial_request_state hs_partial_request_read(struct hs_partial_request 
 }
 
 /*
- * It will not be read: others can have the room now. Its pages go back to the system by themselves, for
- * malloc keeps what is freed (subprocess.c has told it to).
+ * Frees a body that will not be served, so that others get its room. Returns its pages to the system
+ * explicitly, because malloc keeps what is freed (see tune_malloc in serve_fcgi.c).
  */
 static void drop_body(struct hs_partial_request *partial)
 {

@@ -6,15 +6,15 @@
 
 enum {
 	SLOTS_A_THREAD = 4,
-	DESCRIPTORS_A_SLOT = 2, /* its own, and that of a request that is still arriving */
-	DESCRIPTORS = 32,       /* for all but seats and threads */
+	DESCRIPTORS_A_SLOT = 2, /* its own, and one for a request that is still arriving */
+	DESCRIPTORS = 32,       /* for everything but slots and threads */
 };
 
 struct hs_request_pool {
-	pthread_mutex_t lock; /* of the free seats, and of each one's service */
-	pthread_cond_t left;  /* a seat */
+	pthread_mutex_t lock; /* guards the free slots, and the runtime of each slot */
+	pthread_cond_t left;  /* a slot was left */
 	struct hs_request_slot *free;
-	int waiting; /* for a seat */
+	int waiting; /* threads that wait for a slot */
 	int n;
 	struct hs_request_slot slot[];
 };
@@ -50,7 +50,7 @@ struct hs_request_pool *hs_request_pool_new(int n)
 		slot->exchange =
 		    slot->transport == NULL ? NULL : hs_exchange_new(slot->transport, exchange_ended, slot);
 		if (slot->exchange == NULL) {
-			pool->n++; /* half of it is there */
+			pool->n++; /* the last slot is half made */
 			hs_request_pool_free(pool);
 			return NULL;
 		}
@@ -73,7 +73,7 @@ void hs_request_pool_free(struct hs_request_pool *pool)
 	free(pool);
 }
 
-/* The one that was left last is given first: its memory is still in the cache. */
+/* The slot that was left last is taken first: its memory is still in the cache. */
 struct hs_request_slot *hs_request_pool_take(struct hs_request_pool *pool)
 {
 	struct hs_request_slot *slot;

@@ -10,18 +10,17 @@
 #include <sysexits.h>
 
 enum {
-	TICK_MS = 250, /* how often the time limit is looked at */
+	TICK_MS = 250, /* how often the time limit is checked */
 	STACK_BYTES = 128 << 10,
 };
 
-/* What the functions below are handed. */
 struct cgi {
 	struct hs_spool *spool;
 	struct hs_exchange *exchange;
 	pthread_t watch;
 	bool watched;
-	int64_t begun_ms;      /* when the spool was opened for it; 0: it was not */
-	_Atomic uint32_t over; /* 1: the request is */
+	int64_t begun_ms;      /* when the spool was opened; 0: it was not */
+	_Atomic uint32_t over; /* 1: the request has been served */
 };
 
 static void send_and_free(struct hs_transport *transport, struct hs_response *response)
@@ -58,7 +57,7 @@ static void answer_unconfigured(struct hs_transport *transport, const struct hs_
 	struct hs_buf body = { 0 };
 	struct hs_response response = { .body = &body };
 
-	hs_request_read(&request, transport->params(transport), 0); /* that it is refused is no matter */
+	hs_request_read(&request, transport->params(transport), 0); /* its result does not matter */
 	if (!is_person(&request)) {
 		answer_failure(transport, HS_E_CONFIG);
 		return;
@@ -67,7 +66,7 @@ static void answer_unconfigured(struct hs_transport *transport, const struct hs_
 	send_and_free(transport, &response);
 }
 
-/* --- a disk that hangs: another thread can still answer ----------------------- */
+/* --- if the disk hangs, another thread answers -------------------------------- */
 
 static void *watch(void *context)
 {
@@ -81,9 +80,9 @@ static void *watch(void *context)
 }
 
 /*
- * A thread for one request costs a twentieth of all that the request costs. So there is one only
- * when the disk has been slow lately: of those who meet the beginning of it, the one that writes
- * or syncs for all answers late. Where no thread can be had, so do others.
+ * Opens the spool, and starts the watching thread if the disk has been slow lately. A thread costs a
+ * twentieth of the whole request, so there is none otherwise: when a disk begins to be slow, the
+ * process that writes or syncs for all answers late. So do others if no thread can be started.
  */
 static enum hs_result begin(struct cgi *cgi)
 {
@@ -113,7 +112,7 @@ static void end(struct cgi *cgi)
 	pthread_join(cgi->watch, NULL);
 }
 
-/* --- the spool, as the story of a request knows it --------------------------- */
+/* --- the spool, as handlers use it ------------------------------------------- */
 
 static enum hs_result store_append(void *self, const struct hs_append *append)
 {
@@ -142,14 +141,14 @@ static enum hs_result store_health(void *self)
 	return r == HS_OK ? hs_spool_health(cgi->spool) : r;
 }
 
-static void nothing_follows(void *context)
+static void ignore_end(void *context)
 {
 	(void)context;
 }
 
 static void serve(struct hs_transport *transport, struct hs_settings *settings)
 {
-	struct cgi cgi = { .exchange = hs_exchange_new(transport, nothing_follows, NULL) };
+	struct cgi cgi = { .exchange = hs_exchange_new(transport, ignore_end, NULL) };
 	struct hs_store_ops store = { .self = &cgi,
 		                      .append = store_append,
 		                      .post = store_post,
@@ -181,7 +180,7 @@ int hs_serve_cgi(struct hs_settings *settings, const struct hs_settings_error *e
 
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGXFSZ, SIG_IGN);
-	signal(SIGTERM, SIG_IGN); /* what is in hand is finished; there is nothing else */
+	signal(SIGTERM, SIG_IGN); /* the one request is finished first */
 	if (transport == NULL) {
 		hs_settings_free(settings);
 		return EX_OSERR;
@@ -191,5 +190,5 @@ int hs_serve_cgi(struct hs_settings *settings, const struct hs_settings_error *e
 	else
 		serve(transport, settings);
 	transport->free(transport);
-	return 0; /* an answer has been given: a server would add one of its own */
+	return 0; /* even after an error: the request was answered, and the server must not answer, too */
 }

@@ -24,16 +24,16 @@
 #include <unistd.h>
 
 enum {
-	TICK_MS = 250,       /* how often time limits are looked at */
-	MAINTAIN_MS = 10000, /* how often sealed segments are looked after */
-	LOOK_MS = 1000,      /* how often the shared state is, by a process that may be idle */
+	TICK_MS = 250,       /* how often time limits are checked */
+	MAINTAIN_MS = 10000, /* how often sealed segments are maintained */
+	LOOK_MS = 1000,      /* how often an idle process looks at the shared state */
 	STACK_BYTES = 256 << 10,
-	REST_MS = 2000, /* a thread that has waited so long returns its buffers */
+	REST_MS = 2000, /* a thread that has waited this long frees its buffers */
 	LONG_MS = 3600000,
-	LAST_MS = 1500,       /* for what is still being sent when we are to end: mod_fcgid kills after 3 s */
-	LARGE_MOST = 8,       /* large bodies that are judged at once */
-	OTHER_FDS = 64,       /* descriptors of all but connections, seats and threads */
-	MAP_BYTES = 32 << 20, /* below this malloc keeps what is freed, until we trim it */
+	LAST_MS = 1500,       /* for requests that are still arriving at the stop: mod_fcgid kills after 3 s */
+	LARGE_MOST = 8,       /* large bodies that are validated at once */
+	OTHER_FDS = 64,       /* descriptors for everything but connections, slots and threads */
+	MAP_BYTES = 32 << 20, /* below this size malloc keeps what is freed, until it is trimmed */
 };
 
 struct server;
@@ -57,15 +57,15 @@ struct server {
 	int workers, started;
 	int listen_fd, stop_fd;
 	struct hs_semaphore *large;
-	struct hs_semaphore *door;  /* inside: threads that wait for connections, and will soon again */
-	struct hs_sd_notify notify; /* of the thread that ticks */
+	struct hs_semaphore *door;  /* inside: threads that wait for connections */
+	struct hs_sd_notify notify; /* for the thread that ticks */
 	pthread_t maintainer;
 	_Atomic bool stopping;
-	_Atomic uint32_t nudge;    /* 1 wakes the maintainer to stop */
-	_Atomic uint32_t finished; /* 1: every worker has ended */
+	_Atomic uint32_t nudge;    /* 1 makes the maintainer stop */
+	_Atomic uint32_t finished; /* 1: all workers have ended */
 };
 
-/* --- settings that can be exchanged ----------------------------------------- */
+/* --- settings that can be replaced ------------------------------------------ */
 
 static struct hs_runtime *use_runtime(struct server *server)
 {
@@ -100,12 +100,12 @@ static void replace_runtime(struct server *server, struct hs_settings *settings)
 	log_demand("SIGHUP: settings read again", settings);
 }
 
-/* --- the spool, as the story of a request knows it --------------------------- */
+/* --- the spool, as handlers use it ------------------------------------------- */
 
 /*
- * Few threads wait for connections: a burst of them, which one could take as they come, would
- * wake as many threads. Who stays near the door must not wait for anything else; so before a
- * thread does, it lets another one come there.
+ * Only a few threads, at the door, wait for connections: otherwise a burst that one thread could
+ * serve would wake as many threads as it has connections. A thread at the door must not wait for
+ * anything else, so it leaves before it does, and another one takes its place.
  */
 static void leave_door(struct worker *worker)
 {
@@ -144,10 +144,10 @@ static enum hs_result store_health(void *self)
 /* --- threads ---------------------------------------------------------------- */
 
 /*
- * Buffers of large bodies are used again by the next one: a megabyte that is returned to the
- * system and taken anew costs more than reading JSON from it. But when nothing comes for a
- * while, all is returned. By default glibc does neither: it learns thresholds on the way, and
- * keeps what threads free in arenas of their own.
+ * The buffers of a large body are reused by the next one: returning a megabyte to the system and
+ * getting it again costs more than reading JSON from it. But when no request comes for a
+ * while, all of it is returned. By default glibc does neither: it adapts its thresholds, and
+ * keeps memory that threads free in arenas of their own.
  */
 static void tune_malloc(void)
 {
@@ -162,7 +162,7 @@ static void rest(struct worker *worker)
 {
 	hs_scratch_rest(worker->scratch);
 	hs_request_pool_rest(worker->server->requests);
-/* A sanitizer's malloc leaves glibc's as it was at the start, and two threads would set it up at once. */
+/* Under a sanitizer glibc's malloc is unused, and two threads would initialize it at once. */
 #if defined __GLIBC__ && !defined __SANITIZE_ADDRESS__
 	malloc_trim(0);
 #endif
@@ -170,7 +170,7 @@ static void rest(struct worker *worker)
 
 static void serve_request(struct worker *worker, struct hs_request_slot *slot, struct hs_transport *transport)
 {
-	/* the seat may be left, and taken again, before we return */
+	/* the slot may be left, and taken again, before this function returns */
 	struct hs_runtime *runtime = use_runtime(worker->server);
 
 	hs_request_slot_serve(slot, runtime);
@@ -180,7 +180,7 @@ static void serve_request(struct worker *worker, struct hs_request_slot *slot, s
 	hs_runtime_drop(runtime);
 }
 
-/* What has not arrived whole may take time, if only to be judged: not at the door. */
+/* A request that did not arrive whole may take long to validate, so not at the door. */
 static void serve_partial(struct worker *worker, struct hs_request_slot *slot, struct hs_partial_request *partial)
 {
 	leave_door(worker);
@@ -206,7 +206,7 @@ static void serve_connection(struct worker *worker, struct hs_request_slot *slot
 		hs_request_slot_leave(slot);
 }
 
-/* Buffers are not held for ever by one who waits for ever. */
+/* A thread that may wait for ever must not hold buffers meanwhile. */
 static void go_to_door(struct worker *worker)
 {
 	int64_t wait_ms = REST_MS;
@@ -219,7 +219,7 @@ static void go_to_door(struct worker *worker)
 	}
 }
 
-/* Takes one that is ready, or else waits for a connection. Returns what hs_acceptor_next does. */
+/* Serves a partial request that is ready, or else waits for a connection. Returns as hs_acceptor_next. */
 static int serve_next(struct worker *worker, int idle_ms)
 {
 	struct hs_request_slot *slot = hs_request_pool_take(worker->server->requests);
@@ -238,7 +238,7 @@ static int serve_next(struct worker *worker, int idle_ms)
 	return fd;
 }
 
-/* We are to end: what has begun to arrive is still served, if that does not take long. */
+/* At the stop: serves requests that have begun to arrive, if the rest comes soon. */
 static void serve_last(struct worker *worker)
 {
 	struct hs_partial_request *partial;
@@ -271,13 +271,13 @@ static int cores(void)
 	return online > 1 ? (int)online : 1;
 }
 
-/* For large bodies. One more than there are cores: somebody is always waiting for the append lock. */
+/* Large bodies at once: one more than cores, because one is always waiting for the append lock. */
 static int places(void)
 {
 	return cores() < LARGE_MOST ? cores() + 1 : LARGE_MOST;
 }
 
-/* For threads at the door. The other cores have web servers to serve. */
+/* Threads at the door: the web server needs the other cores. */
 static int doors(void)
 {
 	return cores() > 1 ? cores() / 2 : 1;
@@ -341,7 +341,7 @@ static bool is_stopping(void *context)
 	return atomic_load(&server->stopping);
 }
 
-/* A thread of its own: compressing a segment takes seconds. */
+/* Runs in a thread of its own, because compressing a segment takes seconds. */
 static void *maintain(void *context)
 {
 	struct server *server = context;
@@ -376,8 +376,8 @@ static void ignore(int signal)
 }
 
 /*
- * Every thread has them blocked, and the main thread waits for them. libfcgi replaces
- * handlers that are default or ignored (OS_LibInit), so there must be some.
+ * All threads block these signals, and the main thread waits for them. Handlers must be set,
+ * because libfcgi replaces default and ignored ones (OS_LibInit).
  */
 static void block_signals(sigset_t *waited)
 {
@@ -390,7 +390,7 @@ static void block_signals(sigset_t *waited)
 		if (handled[i] != SIGPIPE)
 			sigaddset(waited, handled[i]);
 	}
-	signal(SIGXFSZ, SIG_IGN); /* a file size limit is an error of write(2), not the end */
+	signal(SIGXFSZ, SIG_IGN); /* at a file size limit write(2) shall fail, not the process */
 	pthread_sigmask(SIG_BLOCK, waited, NULL);
 }
 
@@ -398,7 +398,7 @@ static void tick(struct server *server)
 {
 	int64_t now = hs_io_now_monotonic();
 
-	hs_request_pool_expire(server->requests, now); /* if it is stuck, the watchdog hears no more */
+	hs_request_pool_expire(server->requests, now); /* if this hangs, the watchdog gets no more messages */
 	hs_sd_notify_alive(&server->notify, now);
 	hs_log_flush();
 }
@@ -429,7 +429,7 @@ static void wait_for_the_end(struct server *server, const sigset_t *waited, hs_r
 	}
 }
 
-/* Expires what is slow while the workers finish, too, and keeps the watchdog content. */
+/* Expires slow requests while the workers finish, and feeds the watchdog. */
 static void *tick_until_stopped(void *context)
 {
 	struct server *server = context;
@@ -457,7 +457,7 @@ static void finish(struct server *server)
 	hs_io_wake(&server->finished, 1);
 	if (ticking)
 		pthread_join(ticker, NULL);
-	free_all(server); /* not earlier: the ticker looks at them */
+	free_all(server); /* not earlier, because the ticker uses them */
 }
 
 static struct hs_runtime *runtime_of(void *context)

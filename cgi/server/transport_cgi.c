@@ -1,4 +1,4 @@
-/* Plain CGI (RFC 3875): one request a process. */
+/* transport_cgi: plain CGI (RFC 3875): one request in each process. */
 #include "base/io.h"
 #include "cgi/http/transport.h"
 
@@ -13,14 +13,14 @@ extern char **environ;
 
 enum {
 	WRITE_MS = 10000,
-	DRAIN_MS = 10000,  /* for what is left of a body that was refused … */
+	DRAIN_MS = 10000,  /* for the rest of a refused body … */
 	SILENCE_MS = 1000, /* … as long as it keeps coming */
 };
 
 struct cgi_transport {
-	struct hs_transport base; /* first: the two have one address */
+	struct hs_transport base; /* first: both have one address */
 	bool ended;               /* the body has been read to its end */
-	uint64_t bytes;           /* of it that were read */
+	uint64_t bytes;           /* bytes of the body that were read */
 };
 
 static char *const *cgi_params(struct hs_transport *transport)
@@ -61,7 +61,7 @@ static long cgi_read(struct hs_transport *transport, char *to, size_t n, int64_t
 	return got;
 }
 
-/* Takes n bytes from the front of the two slices. */
+/* Removes n bytes from the front of the two parts. */
 static void take_off(struct iovec part[2], size_t n)
 {
 	for (int i = 0; i < 2; i++) {
@@ -73,7 +73,7 @@ static void take_off(struct iovec part[2], size_t n)
 	}
 }
 
-/* In one call, mostly: a server that saw the head alone would wake up twice. */
+/* Usually one call: a server that got the head alone would wake up twice. */
 static bool cgi_write(struct hs_transport *transport, struct hs_slice head, struct hs_slice body)
 {
 	struct iovec part[2] = { { (char *)(uintptr_t)head.p, head.n }, { (char *)(uintptr_t)body.p, body.n } };
@@ -96,9 +96,9 @@ static bool cgi_write(struct hs_transport *transport, struct hs_slice head, stru
 }
 
 /*
- * A server that is still sending a body which nobody reads takes that for a failure, and
- * the sender never sees why it was refused (Apache: AH02651). So the rest is read, and
- * dropped. Not beyond CONTENT_LENGTH: there may never be an end (RFC 3875, 4.2).
+ * A server that cannot send the rest of a body takes that for a failure, and the sender never
+ * sees why it was refused (Apache: AH02651). So the rest is read and dropped, but not beyond
+ * CONTENT_LENGTH, because the end of file may never come (RFC 3875, 4.2).
  */
 static void cgi_finish(struct hs_transport *transport)
 {
@@ -111,7 +111,7 @@ static void cgi_finish(struct hs_transport *transport)
 	while (!self->ended && self->bytes < all && hs_io_now_monotonic() < end)
 		if (cgi_read(transport, dropped, sizeof dropped, hs_io_now_monotonic() + SILENCE_MS) <= 0)
 			break;
-	/* to the server this is the end of the answer; it need not wait until we are cleared away */
+	/* the end of the answer: the server need not wait until the process has ended */
 	close(STDOUT_FILENO);
 }
 

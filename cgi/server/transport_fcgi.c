@@ -1,12 +1,11 @@
 /*
- * FastCGI by libfcgi, of which this file knows what the rest need not:
+ * transport_fcgi: FastCGI by libfcgi. Only this file knows its peculiarities:
  *
- * - Connections are accepted by accept.h, not by the library: its accept cannot be told to
- *   stop without a race.
- * - It has no time limits at all, and believes the lengths that a peer claims. So it gets no
- *   request but those that have arrived whole and tell no lie; partial_request.h reads the others.
+ * - accept.h accepts connections, because the library's accept cannot be stopped without a race.
+ * - It has no time limits, and trusts the lengths that a peer claims. So it gets only requests that
+ *   have arrived whole and have been checked; partial_request.h reads the others.
  * - A connection serves one request. Keeping it (FCGI_KEEP_CONN) is the application's
- *   choice, and an idle one would hold a thread.
+ *   choice, and an idle connection would hold a thread.
  */
 #include "base/io.h"
 #include "cgi/http/transport.h"
@@ -25,7 +24,7 @@ enum {
 };
 
 struct fcgi_transport {
-	struct hs_transport base; /* first: the two have one address */
+	struct hs_transport base; /* first: both have one address */
 	FCGX_Request request;
 };
 
@@ -36,7 +35,7 @@ static struct fcgi_transport *self(struct hs_transport *transport)
 
 /* --- the next request ------------------------------------------------------- */
 
-/* It may come a moment behind the connection. */
+/* The request may arrive a moment after the connection. */
 bool hs_transport_fcgi_is_whole(int fd)
 {
 	unsigned char bytes[WHOLE_BYTES];
@@ -54,18 +53,18 @@ bool hs_transport_fcgi_open(struct hs_transport *transport, int fd)
 	struct fcgi_transport *fcgi = self(transport);
 
 	/*
-	 * Hand the connection over as one that was kept from an earlier request: then the
+	 * Pass the connection off as one that was kept from an earlier request: then the
 	 * library reads from it instead of accepting (FCGX_Accept_r, FCGX_Finish_r). If the
-	 * request is broken it closes it and tries to accept on -1, which fails at once.
+	 * request is broken the library closes it and tries to accept on -1, which fails at once.
 	 */
 	fcgi->request.ipcFd = fd;
 	fcgi->request.keepConnection = 1;
 	if (FCGX_Accept_r(&fcgi->request) < 0)
 		return false;
 	/*
-	 * Variables that end too early are to the library an end like any other: what is there
-	 * looks like a request that lacks the rest (405, 411), and that would be final for the
-	 * sender. Closed without an answer it is the server's 5xx.
+	 * The library takes variables that end too early for complete ones. Such a request would
+	 * seem to lack headers (405, 411), which would be final for the sender. Closed without an
+	 * answer, it becomes the web server's 5xx.
 	 */
 	if (FCGX_GetError(fcgi->request.in) != 0) {
 		FCGX_Free(&fcgi->request, 1);
@@ -87,7 +86,7 @@ static long fcgi_read(struct hs_transport *transport, char *to, size_t n, int64_
 	struct fcgi_transport *fcgi = self(transport);
 	int got = FCGX_GetStr(to, n > INT_MAX ? INT_MAX : (int)n, fcgi->request.in);
 
-	(void)deadline_ms; /* it is there */
+	(void)deadline_ms; /* the body has arrived */
 	if (got > 0)
 		return got;
 	return FCGX_GetError(fcgi->request.in) != 0 ? -1 : 0;
@@ -101,7 +100,7 @@ static bool fcgi_write(struct hs_transport *transport, struct hs_slice head, str
 	       FCGX_PutStr(body.p, (int)body.n, out) == (int)body.n;
 }
 
-/* What was refused by its head has a body that nobody has read. */
+/* The body of a request that its head has refused was not read. */
 static void read_rest(struct fcgi_transport *fcgi)
 {
 	char dropped[512];
