@@ -3,7 +3,7 @@
 
 #include <stdlib.h>
 
-enum { ANSWER_BYTES = 1024 }; /* no head and no body of an answer is longer */
+enum { ANSWER_BYTES = 1024 }; /* no head or body of an answer is longer */
 
 struct hs_scratch *hs_scratch_new(const struct hs_store_ops *store, uint64_t seed)
 {
@@ -18,7 +18,7 @@ struct hs_scratch *hs_scratch_new(const struct hs_store_ops *store, uint64_t see
 		hs_scratch_free(scratch);
 		return NULL;
 	}
-	hs_record_maker_seed(&scratch->maker, seed ^ (uint64_t)(uintptr_t)scratch); /* threads have one seed */
+	hs_record_maker_seed(&scratch->maker, seed ^ (uint64_t)(uintptr_t)scratch); /* threads share a seed */
 	return scratch;
 }
 
@@ -104,7 +104,7 @@ void hs_scratch_make_way(void *context)
 
 /* --- the answer --------------------------------------------------------------- */
 
-/* Keeps of what was noted only what belongs to this result. */
+/* Sets the result, and drops what was noted for another one. */
 static void settle(struct hs_exchange *exchange, enum hs_result result)
 {
 	struct hs_outcome *o = &exchange->outcome;
@@ -145,9 +145,9 @@ static void say(struct hs_exchange *exchange, const struct hs_outcome *o)
 }
 
 /*
- * A system call on a disk that hangs cannot be ended. So while the spool holds an exchange, `turn`
- * is when it must be answered: before that the thread that comes back from the spool answers,
- * after that hs_exchange_expire does. The later of the two ends the exchange.
+ * A system call on a hanging disk cannot be interrupted. So while the spool holds an exchange, `turn`
+ * is the time by which it must be answered: before that, the thread that returns from the spool
+ * answers; after that, hs_exchange_expire does. The later of the two ends the exchange.
  */
 enum { LATE = 1, SAID = 2, BACK = 4, TURN_BITS = 3 };
 
@@ -162,7 +162,7 @@ void hs_exchange_hand_over(struct hs_exchange *exchange)
 	atomic_store(&exchange->turn, turn_of(exchange));
 }
 
-/* Back from the spool. False: it was answered in the meantime, and may serve another request. */
+/* Call it when the spool has returned. False: the exchange was answered, and may serve another request. */
 static bool take_back(struct hs_exchange *exchange)
 {
 	uint64_t turn = turn_of(exchange);

@@ -54,7 +54,7 @@ static enum hs_result read_body(struct hs_exchange *exchange)
 	return transport->reads_past_length && got > 0 ? HS_E_LONG_BODY : HS_OK;
 }
 
-/* A large body waits until few enough are at work. */
+/* Makes a large body wait for the semaphore. */
 static enum hs_result enter(struct hs_exchange *exchange)
 {
 	struct hs_scratch *scratch = exchange->scratch;
@@ -138,8 +138,8 @@ static enum hs_result reject_event(struct hs_exchange *exchange, uint32_t event,
 	o->rejected++;
 	result = put_rejected(exchange, hs_result_info(why)->status, hs_json_raw(&exchange->scratch->json, event));
 	/*
-	 * The answer names the first one; but a batch that holds nothing but unknown types is 501,
-	 * and with anything else rejected 400.
+	 * The answer names the first rejected event. But a batch in which only unknown types were
+	 * rejected is 501, and one with any other rejection 400.
 	 */
 	if (first.rejected > 0) {
 		bool unlike = first.why == HS_E_TYPE && why != HS_E_TYPE;
@@ -283,11 +283,11 @@ static void keep(struct hs_exchange *exchange)
 
 /* --- the handler ------------------------------------------------------------- */
 
-/* HS_OK: v->r holds what is to be kept. */
+/* HS_OK: exchange->scratch holds what is to be kept. */
 static enum hs_result validate(struct hs_exchange *exchange)
 {
 	struct hs_scratch *scratch = exchange->scratch;
-	struct hs_slice key = exchange->tenant; /* so far the label of the key alone */
+	struct hs_slice key = exchange->tenant; /* only the key's label so far */
 	enum hs_result result = exchange->transport->verdict;
 
 	if (result == HS_OK)

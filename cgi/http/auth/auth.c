@@ -32,13 +32,13 @@ static enum hs_result check_all(struct hs_auth_exchange *x, bool *needs_body)
 	return HS_OK;
 }
 
-/* A sender who is barred stays so, whatever else is shown; and an error is no verdict. */
+/* A sender that is barred (403) stays barred, whatever else it shows. A failure is not a verdict. */
 static bool is_final(enum hs_result result)
 {
 	return !hs_result_is(result, HS_CLASS_AUTH) || hs_result_info(result)->status == 403;
 }
 
-/* One form is enough. What is reported is the last one that was shown and is wrong. */
+/* One form is enough. If none lets the sender in, the last one that was shown decides the result. */
 static enum hs_result check_any(struct hs_auth_exchange *x, bool *needs_body)
 {
 	enum hs_result last = HS_E_NO_CREDENTIALS;

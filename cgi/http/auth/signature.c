@@ -12,7 +12,7 @@
 #include "base/hex.h"
 #include "cgi/http/auth/authenticator.h"
 
-/* Tries the secrets in turn, the one that matched last first, and stops at a match. */
+/* Tries the secrets in turn, first the one that matched last, and stops at a match. */
 static enum hs_result matches_any_secret(const struct hs_settings *s, const uint8_t *mac, struct hs_slice span,
                                          struct hs_auth_effort *e, bool *match)
 {
@@ -87,7 +87,7 @@ static bool is_shown(const struct hs_credentials *c)
 	return c->signature.p != NULL || c->signature_twice;
 }
 
-/* Only a header of the right shape is worth reading the body. */
+/* The body is read only for a header of the right shape. */
 static enum hs_result check_head(struct hs_auth_exchange *x)
 {
 	uint8_t mac[HS_SHA1_BYTES];
