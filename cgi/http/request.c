@@ -88,7 +88,7 @@ static enum hs_result read_length(struct hs_slice text, uint64_t max, uint64_t *
 	if (text.n == 0)
 		return HS_E_NO_LENGTH;
 	for (size_t i = 0; i < text.n; i++)
-		if (text.p[i] < '0' || text.p[i] > '9')
+		if (!hs_is_digit(text.p[i]))
 			return HS_E_BAD_LENGTH;
 	for (size_t i = 0; i < text.n; i++) {
 		*length = *length * 10 + (uint64_t)(text.p[i] - '0');

@@ -94,7 +94,7 @@ static bool read_endpoint(const char *address, union endpoint *e, socklen_t *siz
 	size_t n = colon == NULL ? 0 : (size_t)(colon - address);
 	unsigned long port;
 
-	if (n == 0 || n >= sizeof host || colon[1] < '0' || colon[1] > '9')
+	if (n == 0 || n >= sizeof host || !hs_is_digit(colon[1]))
 		return false;
 	port = strtoul(colon + 1, &end, 10);
 	if (*end != '\0' || port > 65535)

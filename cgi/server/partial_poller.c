@@ -2,6 +2,7 @@
 #include "base/io.h"
 #include "base/log.h"
 #include "cgi/http/exchange.h"
+#include "cgi/server/thread.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -401,19 +402,14 @@ int hs_partial_poller_wanted(int others)
 static bool begin(struct hs_partial_poller *poller)
 {
 	struct epoll_event e = { .events = EPOLLIN };
-	pthread_attr_t attr;
-	bool ok;
 
 	poller->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	poller->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	poller->ready_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK | EFD_SEMAPHORE);
 	if (poller->epoll_fd < 0 || poller->wake_fd < 0 || poller->ready_fd < 0 ||
-	    epoll_ctl(poller->epoll_fd, EPOLL_CTL_ADD, poller->wake_fd, &e) < 0 || pthread_attr_init(&attr) != 0)
+	    epoll_ctl(poller->epoll_fd, EPOLL_CTL_ADD, poller->wake_fd, &e) < 0)
 		return false;
-	pthread_attr_setstacksize(&attr, STACK_BYTES);
-	ok = pthread_create(&poller->thread, &attr, poll_all, poller) == 0;
-	pthread_attr_destroy(&attr);
-	return ok;
+	return hs_thread_start(&poller->thread, STACK_BYTES, poll_all, poller);
 }
 
 static void free_all(struct hs_partial_poller *poller)

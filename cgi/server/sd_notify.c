@@ -1,5 +1,6 @@
 #include "cgi/server/sd_notify.h"
 #include "base/log.h"
+#include "base/slice.h"
 
 #include <errno.h>
 #include <stddef.h>
@@ -19,7 +20,7 @@ static int64_t number(const char *text)
 	char *end;
 	long long n;
 
-	if (text == NULL || text[0] < '0' || text[0] > '9')
+	if (text == NULL || !hs_is_digit(text[0]))
 		return 0;
 	errno = 0;
 	n = strtoll(text, &end, 10);

@@ -3,8 +3,8 @@
 #include "cgi/http/router.h"
 #include "cgi/http/setup_page.h"
 #include "cgi/server/runtime.h"
+#include "cgi/server/thread.h"
 
-#include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <sysexits.h>
@@ -87,18 +87,13 @@ static void *watch(void *context)
 static enum hs_result begin(struct cgi *cgi)
 {
 	int64_t now = hs_io_now_monotonic();
-	pthread_attr_t attr;
 	bool slow;
-	enum hs_result r = hs_spool_is_slow(cgi->spool, &slow);
+	enum hs_result result = hs_spool_is_slow(cgi->spool, &slow);
 
-	if (r != HS_OK)
-		return r;
+	if (result != HS_OK)
+		return result;
 	cgi->begun_ms = now;
-	if (!slow || pthread_attr_init(&attr) != 0)
-		return HS_OK;
-	pthread_attr_setstacksize(&attr, STACK_BYTES);
-	cgi->watched = pthread_create(&cgi->watch, &attr, watch, cgi) == 0;
-	pthread_attr_destroy(&attr);
+	cgi->watched = slow && hs_thread_start(&cgi->watch, STACK_BYTES, watch, cgi);
 	return HS_OK;
 }
 
@@ -117,18 +112,18 @@ static void end(struct cgi *cgi)
 static enum hs_result store_append(void *self, const struct hs_append *append)
 {
 	struct cgi *cgi = self;
-	enum hs_result r = begin(cgi);
+	enum hs_result result = begin(cgi);
 
-	return r == HS_OK ? hs_spool_append(cgi->spool, append) : r;
+	return result == HS_OK ? hs_spool_append(cgi->spool, append) : result;
 }
 
 static void store_post(void *self, struct hs_post *post)
 {
 	struct cgi *cgi = self;
-	enum hs_result r = begin(cgi);
+	enum hs_result result = begin(cgi);
 
-	if (r != HS_OK)
-		post->done(post, r);
+	if (result != HS_OK)
+		post->done(post, result);
 	else if (hs_spool_post(cgi->spool, post))
 		hs_spool_commit(cgi->spool);
 }
@@ -136,9 +131,9 @@ static void store_post(void *self, struct hs_post *post)
 static enum hs_result store_health(void *self)
 {
 	struct cgi *cgi = self;
-	enum hs_result r = begin(cgi);
+	enum hs_result result = begin(cgi);
 
-	return r == HS_OK ? hs_spool_health(cgi->spool) : r;
+	return result == HS_OK ? hs_spool_health(cgi->spool) : result;
 }
 
 static void ignore_end(void *context)

@@ -7,6 +7,7 @@
 #include "cgi/server/request_pool.h"
 #include "cgi/server/runtime.h"
 #include "cgi/server/sd_notify.h"
+#include "cgi/server/thread.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -286,8 +287,6 @@ static int doors(void)
 static bool start_worker(struct server *server, uint64_t seed)
 {
 	struct worker *worker = &server->worker[server->started];
-	pthread_attr_t attr;
-	bool ok;
 
 	worker->server = server;
 	worker->store = (struct hs_store_ops){ .self = worker,
@@ -302,13 +301,11 @@ static bool start_worker(struct server *server, uint64_t seed)
 	worker->acceptor = hs_acceptor_new(server->listen_fd, server->stop_fd, hs_partial_poller_fd(server->poller),
 	                                   &server->stopping);
 	worker->scratch = hs_scratch_new(&worker->store, seed);
-	if (worker->acceptor == NULL || worker->scratch == NULL || pthread_attr_init(&attr) != 0)
+	if (worker->acceptor == NULL || worker->scratch == NULL ||
+	    !hs_thread_start(&worker->thread, STACK_BYTES, serve, worker))
 		return false;
-	pthread_attr_setstacksize(&attr, STACK_BYTES);
-	ok = pthread_create(&worker->thread, &attr, serve, worker) == 0;
-	pthread_attr_destroy(&attr);
-	server->started += ok;
-	return ok;
+	server->started++;
+	return true;
 }
 
 static void stop_workers(struct server *server)

@@ -186,40 +186,38 @@ static size_t put(char line[static HS_LOG_LINE], size_t n, const char *format, v
 	return more < 0 ? n : n + (size_t)more;
 }
 
-void hs_log(enum hs_level level, const char *format, ...)
+/* `result` NULL: the line ends with the text. */
+static void log_line(enum hs_level level, const struct hs_result_info *result, const char *format, va_list args)
 {
 	char line[HS_LOG_LINE];
 	int saved = errno;
-	va_list args;
 	size_t n;
 
 	if ((int)level > atomic_load(&highest))
 		return;
-	n = put_head(line, level);
-	va_start(args, format);
-	n = put(line, n, format, args);
-	va_end(args);
+	n = put(line, put_head(line, level), format, args);
+	if (result != NULL && n < HS_LOG_LINE)
+		n += (size_t)snprintf(line + n, HS_LOG_LINE - n, ": %s%s%s", result->message,
+		                      result->remedy[0] != '\0' ? "; " : "", result->remedy);
 	emit(line, n);
 	errno = saved;
+}
+
+void hs_log(enum hs_level level, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	log_line(level, NULL, format, args);
+	va_end(args);
 }
 
 void hs_log_result(enum hs_result result, const char *format, ...)
 {
 	const struct hs_result_info *info = hs_result_info(result);
-	char line[HS_LOG_LINE];
-	int saved = errno;
 	va_list args;
-	size_t n;
 
-	if ((int)info->level > atomic_load(&highest))
-		return;
-	n = put_head(line, info->level);
 	va_start(args, format);
-	n = put(line, n, format, args);
+	log_line(info->level, info, format, args);
 	va_end(args);
-	if (n < HS_LOG_LINE)
-		n += (size_t)snprintf(line + n, HS_LOG_LINE - n, ": %s%s%s", info->message,
-		                      info->remedy[0] != '\0' ? "; " : "", info->remedy);
-	emit(line, n);
-	errno = saved;
 }

@@ -76,7 +76,18 @@ static inline bool hs_slice_eq(struct hs_slice a, struct hs_slice b)
 	return a.n == b.n && hs_bytes_eq(a.p, b.p, a.n);
 }
 
-/* ASCII letters compared without case, whatever the locale. */
+/* ASCII only, in every locale. */
+static inline bool hs_is_digit(char c)
+{
+	return c >= '0' && c <= '9';
+}
+
+static inline char hs_lower(char c)
+{
+	return c >= 'A' && c <= 'Z' ? (char)(c + ('a' - 'A')) : c;
+}
+
+/* Compares ASCII letters without case. */
 bool hs_slice_eq_nocase(struct hs_slice a, struct hs_slice b);
 
 /* Without the blanks and tabs at both ends (the OWS of RFC 9110, 5.6.3). */

@@ -101,7 +101,7 @@ static bool take_number(struct hs_slice *s, int digits, int *value)
 {
 	*value = 0;
 	for (int i = 0; i < digits; i++) {
-		if (s->n == 0 || s->p[0] < '0' || s->p[0] > '9')
+		if (s->n == 0 || !hs_is_digit(s->p[0]))
 			return false;
 		*value = *value * 10 + (s->p[0] - '0');
 		s->p++, s->n--;
@@ -213,7 +213,7 @@ static bool take_zone(struct hs_slice *s, int *minutes)
 /* True in a zone's name: letters, or the offset itself where a zone has no name (-03, +0545). */
 static bool is_of_zone(char c)
 {
-	return (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '+' || c == '-';
+	return (c >= 'A' && c <= 'Z') || hs_is_digit(c) || c == '+' || c == '-';
 }
 
 /*

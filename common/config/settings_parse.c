@@ -90,7 +90,7 @@ static void read_name(const char *variable, const char *equals, char *name, size
 	size_t n = 0;
 
 	for (; p < equals && n < size - 1; p++)
-		name[n++] = *p >= 'A' && *p <= 'Z' ? (char)(*p + ('a' - 'A')) : *p;
+		name[n++] = hs_lower(*p);
 	name[n] = '\0';
 }
 

@@ -71,7 +71,7 @@ static bool is_placeholder(struct hs_slice id)
 	};
 
 	for (size_t k = 0; k < sizeof words / sizeof words[0]; k++)
-		if (id.n == words[k].n && strncasecmp(id.p, words[k].p, id.n) == 0)
+		if (hs_slice_eq_nocase(id, words[k]))
 			return true;
 	return false;
 }
@@ -99,11 +99,6 @@ static bool has_timestamp(const struct hs_event *e)
 	return false;
 }
 
-static bool is_blank(char c)
-{
-	return c == ' ' || c == '\t' || c == '\n' || c == '\r';
-}
-
 /* Appends a value's JSON text without the blanks between tokens. */
 static void put_value(struct hs_buf *out, const struct hs_json *j, uint32_t t)
 {
@@ -116,7 +111,7 @@ static void put_value(struct hs_buf *out, const struct hs_json *j, uint32_t t)
 			in_string = !in_string;
 		else if (text.p[k] == '\\')
 			k++; /* inside a string: there are none elsewhere */
-		else if (!in_string && is_blank(text.p[k])) {
+		else if (!in_string && hs_json_is_blank(text.p[k])) {
 			hs_buf_put(out, text.p + from, k - from);
 			from = k + 1;
 		}
@@ -213,8 +208,7 @@ static bool is_called(const struct hs_record_field *field, struct hs_slice name)
 /* null, true and false are not ids. */
 static bool is_id(const struct hs_record_field *field)
 {
-	return field->value.n > 0 &&
-	       (field->is_string || field->value.p[0] == '-' || (field->value.p[0] >= '0' && field->value.p[0] <= '9'));
+	return field->value.n > 0 && (field->is_string || field->value.p[0] == '-' || hs_is_digit(field->value.p[0]));
 }
 
 enum hs_result hs_dedup_key_of_record(struct hs_dedup_key_maker *maker, struct hs_slice line, bool *known,

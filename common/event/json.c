@@ -196,11 +196,6 @@ static inline const char *read_string(struct hs_json *j, const char *p, bool *es
 	return HS_MOSTLY(is_at(j, p, '"')) ? p + 1 : read_odd_string(j, p, escaped);
 }
 
-static bool is_digit(char c)
-{
-	return c >= '0' && c <= '9';
-}
-
 /* Returns the first byte from p on that is not a digit. */
 static inline const char *skip_digits(const struct hs_json *j, const char *p)
 {
@@ -210,7 +205,7 @@ static inline const char *skip_digits(const struct hs_json *j, const char *p)
 		if (others != 0)
 			return p + hs_scan16_first(others);
 	}
-	while (p < j->end && is_digit(*p))
+	while (p < j->end && hs_is_digit(*p))
 		p++;
 	return p;
 }
@@ -297,7 +292,9 @@ static const char *read_bare(struct hs_json *j, const char *p, char first, enum 
 	case 't': *kind = HS_JSON_TRUE; return read_literal(j, p, HS_SLICE("true"));
 	case 'f': *kind = HS_JSON_FALSE; return read_literal(j, p, HS_SLICE("false"));
 	case 'n': *kind = HS_JSON_NULL; return read_literal(j, p, HS_SLICE("null"));
-	default: *kind = HS_JSON_NUMBER; return is_digit(first) || first == '-' ? read_number(j, p) : unexpected(j, p);
+	default:
+		*kind = HS_JSON_NUMBER;
+		return hs_is_digit(first) || first == '-' ? read_number(j, p) : unexpected(j, p);
 	}
 }
 
