@@ -70,7 +70,7 @@ static int accept_one(struct hs_acceptor *a)
 	int fd = accept4(a->listen_fd, NULL, NULL, SOCK_CLOEXEC);
 
 	if (fd < 0 && (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)) {
-		hs_log(HS_LOG_WARN, "accept: %s: raise the limit of descriptors", strerror(errno));
+		hs_log(HS_LOG_WARN, "accept: %s: raise the limit on open files", strerror(errno));
 		hs_io_pause(BACK_OFF_MS);
 	}
 	return fd;

@@ -256,7 +256,7 @@ static void make_place(struct hs_partial_poller *poller, const struct hs_partial
 	if (victim == NULL)
 		return;
 	if (victim->params == NULL && !victim->answered)
-		hs_log(HS_LOG_WARN, "connection closed: more than %d are unfinished", poller->most);
+		hs_log(HS_LOG_WARN, "connection closed: more than %d requests are unfinished", poller->most);
 	end_one(poller, victim, HS_E_CROWDED);
 }
 

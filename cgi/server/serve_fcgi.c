@@ -507,8 +507,8 @@ int hs_serve_fcgi(int listen_fd, struct hs_settings *settings, hs_reload *reload
 	while (ok && server.started < server.workers)
 		ok = start_worker(&server, seed);
 	if (!ok)
-		hs_log(HS_LOG_ERROR, "start: thread %d of %d: lower threads, or raise the limits", server.started + 1,
-		       server.workers);
+		hs_log(HS_LOG_ERROR, "start: thread %d of %d could not be started: lower threads, or raise the limits",
+		       server.started + 1, server.workers);
 	maintained = server.started > 0 && pthread_create(&server.maintainer, NULL, maintain, &server) == 0;
 	if (server.started > 0) {
 		hs_sd_notify_ready(&server.notify);

@@ -42,7 +42,8 @@ static bool check_label(struct hs_settings_reading *reading, const char *section
 		return hs_settings_fail(reading, "[%s] %s: a label has 1 to %d letters, digits, dots, _ or -", section,
 		                        label, HS_TENANT_MAX);
 	if (hs_setting_find(label) != NULL)
-		return hs_settings_fail(reading, "[%s] %s: is a setting: move it above [%s]", section, label, section);
+		return hs_settings_fail(reading, "[%s] %s: this is a setting: move it above [%s]", section, label,
+		                        section);
 	return true;
 }
 
@@ -81,9 +82,9 @@ bool hs_settings_add_secret(struct hs_settings_reading *reading, const char *lab
 	if (value[0] == '\0')
 		return hs_settings_fail(reading, "[secrets] %s has no value", label);
 	if (strcmp(value, HS_SETTINGS_SAMPLE_SECRET) == 0)
-		return hs_settings_fail(reading, "secret: still has the sample's text: enter the shared secret");
+		return hs_settings_fail(reading, "secret: this is the sample's text: enter the shared secret");
 	if (s->secrets == HS_SECRETS_MAX)
-		return hs_settings_fail(reading, "secret: there may be at most %d: remove the oldest", HS_SECRETS_MAX);
+		return hs_settings_fail(reading, "secret: there are more than %d: remove the oldest", HS_SECRETS_MAX);
 	doubt(reading, value);
 	s->secret[s->secrets] = hs_hmac_new(hs_slice_str(value));
 	if (s->secret[s->secrets] == NULL)
@@ -151,7 +152,7 @@ static bool read_key(struct hs_settings_reading *reading, struct hs_key *k, cons
 		                        "(printf %%s KEY | sha256sum)",
 		                        label);
 	if (strcmp(value, HS_SETTINGS_SAMPLE_KEY) == 0)
-		return hs_settings_fail(reading, "[keys] %s: still has the sample's text: enter the key", label);
+		return hs_settings_fail(reading, "[keys] %s: this is the sample's text: enter the key", label);
 	if (value[0] == '\0')
 		return hs_settings_fail(reading, "[keys] %s has no value", label);
 	return hs_sha256(hs_slice_str(value), k->sha256) || hs_settings_fail(reading, "out of memory");
@@ -166,7 +167,7 @@ bool hs_settings_add_key(struct hs_settings_reading *reading, const char *label,
 		return false;
 	doubt(reading, value);
 	if (s->keys == HS_KEYS_MAX)
-		return hs_settings_fail(reading, "[keys]: there may be at most %d", HS_KEYS_MAX);
+		return hs_settings_fail(reading, "[keys]: there are more than %d: remove some", HS_KEYS_MAX);
 	k = more_keys(s);
 	if (k == NULL)
 		return hs_settings_fail(reading, "out of memory");
@@ -206,7 +207,7 @@ void hs_settings_settle_auth(struct hs_settings_reading *reading)
 	if (s->auth == HS_AUTH_UNSET)
 		s->auth = s->secrets > 0 ? HS_AUTH_SIGNATURE : s->keys > 0 ? HS_AUTH_KEY : HS_AUTH_UNSET;
 	if (s->auth == HS_AUTH_UNSET)
-		hs_settings_fail(reading, "anybody could send: set secret or [keys], or write auth = none");
+		hs_settings_fail(reading, "anyone could send: set secret or [keys], or write auth = none");
 	else if (hs_settings_demand_signature(s) && s->secrets == 0)
 		hs_settings_fail(reading, "auth demands a signature: set secret");
 	else if (hs_settings_demand_key(s) && s->keys == 0)
