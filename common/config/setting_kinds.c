@@ -2,10 +2,15 @@
 
 #include <stdio.h>
 
+#define WORDS(...) \
+	{ \
+		__VA_ARGS__ \
+	}
 #define ROW(kind, name, lowest, highest, fallback, words, help) \
-	{ #name, HS_SETTING_##kind, offsetof(struct hs_settings, name), lowest, highest, fallback, words, help },
+	{ #name, HS_SETTING_##kind, offsetof(struct hs_settings, name), lowest, highest, fallback, WORDS words, help },
 const struct hs_setting hs_setting_table[HS_SETTINGS_COUNT] = { HS_SETTINGS(ROW) };
 #undef ROW
+#undef WORDS
 
 const struct hs_setting *hs_setting_find(const char *name)
 {

@@ -4,7 +4,7 @@
  *
  *	X(kind, name, lowest, highest, default, words, help)
  *
- * Bounds and default are written as in a settings file; "" means none.
+ * Bounds and default are written as in a settings file; "" means none. The words are in brackets.
  *
  *	kind      member     value in the file
  *	PATH      char *     an absolute path
@@ -18,12 +18,8 @@
 #ifndef HS_SETTINGS_TABLE_H
 #define HS_SETTINGS_TABLE_H
 
-#define HS_WORDS(...) \
-	{ \
-		__VA_ARGS__ \
-	}
-#define HS_NO_WORDS HS_WORDS(NULL)
-#define HS_NO_YES HS_WORDS("no", "yes")
+#define HS_NO_WORDS (NULL)
+#define HS_NO_YES ("no", "yes")
 
 /* clang-format off */
 #define HS_SETTINGS(X) \
@@ -31,19 +27,19 @@
 	  "directory for the events; created with mode 0700 if it is missing") \
 	X(SECRET, secret, "", "", "", HS_NO_WORDS, \
 	  "shared secret for X-Signature; may be repeated while a customer changes secrets") \
-	X(CHOICE, auth, "", "", "", HS_WORDS(NULL, "signature", "key", "both", "either", "none"), \
+	X(CHOICE, auth, "", "", "", (NULL, "signature", "key", "both", "either", "none"), \
 	  "what a sender must show; required if there are secrets as well as keys") \
-	X(CHOICE, batch_signature, "", "", "either", HS_WORDS("either", "first", "whole"), \
+	X(CHOICE, batch_signature, "", "", "either", ("either", "first", "whole"), \
 	  "what the signature of a batch must cover: its first event, as Segment signs today, the whole body, or either") \
 	X(CHOICE, batches, "", "", "yes", HS_NO_YES, \
 	  "whether several events may come in one request; no: 400") \
 	X(SIZE, max_body, "1K", "1G", "32M", HS_NO_WORDS, \
 	  "largest request body; above it the answer is 413") \
-	X(CHOICE, validate, "", "", "spec", HS_WORDS("spec", "lenient"), \
+	X(CHOICE, validate, "", "", "spec", ("spec", "lenient"), \
 	  "spec: the rules of the Segment Spec; lenient: any object with a string type") \
-	X(CHOICE, names, "", "", "warehouse", HS_WORDS("warehouse", "verbatim"), \
+	X(CHOICE, names, "", "", "warehouse", ("warehouse", "verbatim"), \
 	  "warehouse: snake case joined by _; verbatim: the sender's keys joined by a dot") \
-	X(CHOICE, durability, "", "", "fsync", HS_WORDS("fsync", "none"), \
+	X(CHOICE, durability, "", "", "fsync", ("fsync", "none"), \
 	  "fsync: 200 means on stable storage; none: 202, written but not synced") \
 	X(DURATION, dedup_window, "0", "3650d", "28d", HS_NO_WORDS, \
 	  "how long a message id is remembered; 0 turns the search for duplicates off") \
@@ -53,7 +49,7 @@
 	  "the open segment is sealed when it is this old; 0: age does not matter") \
 	X(DURATION, rotate_min_gap, "0", "1m", "100ms", HS_NO_WORDS, \
 	  "shortest time between two rotations, so that tail -F keeps up") \
-	X(CHOICE, compress, "", "", "gzip", HS_WORDS("gzip", "none"), \
+	X(CHOICE, compress, "", "", "gzip", ("gzip", "none"), \
 	  "how sealed segments are compressed") \
 	X(COUNT, retain_days, "0", "36500", "0", HS_NO_WORDS, \
 	  "sealed segments older than this are deleted; 0 keeps all") \
@@ -63,7 +59,7 @@
 	  "delete them even if a cursor of tail or each has not passed them") \
 	X(SIZE, rejected_max, "64K", "1024G", "64M", HS_NO_WORDS, \
 	  "total size of the rejected files; above it the tenant with the most loses its oldest lines") \
-	X(SIZE, rejected_body, "0", "1G", "64K", HS_WORDS("none"), \
+	X(SIZE, rejected_body, "0", "1G", "64K", ("none"), \
 	  "how much of a refused body is kept, with the SHA-256 of the whole; none: neither") \
 	X(SIZE, failed_max, "64K", "1024G", "256M", HS_NO_WORDS, \
 	  "size of failed.jsonl; when it is reached, each gives up no record: its user waits, others do not") \
@@ -75,7 +71,7 @@
 	  "FastCGI requests served at once by one process") \
 	X(CHOICE, allow_nfs, "", "", "no", HS_NO_YES, \
 	  "accept a spool on a network file system, where none of the promises hold") \
-	X(CHOICE, log_level, "", "", "info", HS_WORDS("error", "warn", "info", "debug"), \
+	X(CHOICE, log_level, "", "", "info", ("error", "warn", "info", "debug"), \
 	  "info: a line for every refusal; debug: a line for every request")
 /* clang-format on */
 
