@@ -212,8 +212,7 @@ static void print_json(const struct erase *c, const struct hs_erasure *d)
 		hs_json_writer_end(&w, ']');
 	}
 	hs_json_writer_end(&w, '}');
-	printf("%.*s\n", (int)text.n, text.n > 0 ? text.p : "");
-	hs_buf_free(&text);
+	hs_terminal_print_json(&text);
 }
 
 static void print_earlier(const struct erase *c, const struct hs_erasure *d)

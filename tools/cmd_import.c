@@ -6,6 +6,7 @@
 #include "tools/command.h"
 #include "tools/report/bar_table.h"
 #include "tools/report/progress.h"
+#include "tools/report/terminal.h"
 
 #include <errno.h>
 #include <getopt.h>
@@ -209,8 +210,7 @@ static void print_json(const struct import *c)
 		hs_json_writer_uint(&w, count[i].name, count[i].value);
 	hs_json_writer_bool(&w, "stopped", s->stopped);
 	hs_json_writer_end(&w, '}');
-	printf("%.*s\n", (int)text.n, text.n > 0 ? text.p : "");
-	hs_buf_free(&text);
+	hs_terminal_print_json(&text);
 }
 
 static void print_sum(const struct import *c)

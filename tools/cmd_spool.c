@@ -94,8 +94,7 @@ static void print_maintained(const struct hs_retention_counts *done)
 	hs_json_writer_uint(&w, "deleted", done->deleted);
 	hs_json_writer_uint(&w, "letters", done->letters);
 	hs_json_writer_end(&w, '}');
-	printf("%.*s\n", (int)text.n, text.n > 0 ? text.p : "");
-	hs_buf_free(&text);
+	hs_terminal_print_json(&text);
 }
 
 int hs_cmd_maintain(int argc, char **argv)

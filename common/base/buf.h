@@ -87,6 +87,9 @@ static inline void hs_buf_putc(struct hs_buf *b, char c)
 /* Decimal, without sign or grouping. */
 void hs_buf_put_uint(struct hs_buf *b, uint64_t v);
 
+/* Appends what printf(3) would write. */
+__attribute__((format(printf, 2, 3))) void hs_buf_printf(struct hs_buf *b, const char *format, ...);
+
 /*
  * The bytes as a JSON string, quotes included (RFC 8259, 7). What is not UTF-8 becomes
  * \ufffd, a byte at a time. Returns whether every byte could be kept.
