@@ -15,7 +15,7 @@
 
 enum { OPT_FROM = HS_OPT_OWN, OPT_ACCEPT_LOSS };
 
-const struct hs_option hs_adopt_options[] = {
+static const struct hs_option adopt_options[] = {
 	HS_OPTION_CONFIG,
 	{ "from", "WHEN", OPT_FROM, "set cursors that do not fit: oldest, now, 2026-11-23T10:15:00Z, 2h (ago)" },
 	{ "accept-loss", NULL, OPT_ACCEPT_LOSS, "begin anew with what is lost and in no backup" },
@@ -114,7 +114,7 @@ static int report(const struct hs_settings *s, const struct hs_adopter *how, enu
 	return d->left > 0 || (d->lost != 0 && !how->accept_loss);
 }
 
-int hs_cmd_adopt(int argc, char **argv)
+static int cmd_adopt(int argc, char **argv)
 {
 	struct hs_adopter how = { .cursor = show_cursor };
 	struct hs_settings *settings;
@@ -143,3 +143,10 @@ int hs_cmd_adopt(int argc, char **argv)
 	hs_settings_free(settings);
 	return code;
 }
+
+const struct hs_command hs_command_adopt = {
+	.name = "adopt",
+	.run = cmd_adopt,
+	.options = adopt_options,
+	.help = "make a restored backup, a copy or a mirror a spool that can be served",
+};

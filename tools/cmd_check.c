@@ -30,7 +30,7 @@ extern char **environ;
 
 enum { OPT_URL = HS_OPT_OWN, OPT_KEY, OPT_CACERT, OPT_INSECURE, OPT_NAGIOS, OPT_QUIET_FOR };
 
-const struct hs_option hs_check_options[] = {
+static const struct hs_option check_options[] = {
 	HS_OPTION_CONFIG,
 	{ "url", "URL", OPT_URL, "try this mount, too; nothing is written to the spool" },
 	{ "key", "@FILE|TEXT", OPT_KEY, "an API key to try it with, if the settings have none in clear" },
@@ -409,7 +409,7 @@ static int nagios_exit(const struct hs_findings *r, int code)
 	return code == EX_CONFIG || code == 0 || code == 1 ? hs_findings_nagios_exit(r) : NAGIOS_UNKNOWN;
 }
 
-int hs_cmd_check(int argc, char **argv)
+static int cmd_check(int argc, char **argv)
 {
 	struct checked c = { .report = { .colours = hs_command_colours(stdout) }, .dir = -1 };
 	struct hs_http_target target = { 0 };
@@ -441,3 +441,10 @@ int hs_cmd_check(int argc, char **argv)
 	hs_settings_free(c.settings);
 	return code;
 }
+
+const struct hs_command hs_command_check = {
+	.name = "check",
+	.run = cmd_check,
+	.options = check_options,
+	.help = "check settings and spool, and say what is wrong",
+};

@@ -15,7 +15,7 @@
 
 enum { OPT_FROM = HS_OPT_OWN };
 
-const struct hs_option hs_cursors_options[] = {
+static const struct hs_option cursors_options[] = {
 	{ "from", "WHEN", OPT_FROM, "reset: to oldest, now, 2026-11-23T10:15:00Z or 2h (ago)" },
 	HS_OPTION_JSON,
 	HS_OPTION_CONFIG,
@@ -284,7 +284,7 @@ static int act(struct run *r, int words, char **word)
 	return hs_event_source_close(&r->source, code);
 }
 
-int hs_cmd_cursors(int argc, char **argv)
+static int cmd_cursors(int argc, char **argv)
 {
 	struct run r = { .json = false };
 	int option;
@@ -298,3 +298,11 @@ int hs_cmd_cursors(int argc, char **argv)
 		}
 	return act(&r, argc - optind, argv + optind);
 }
+
+const struct hs_command hs_command_cursors = {
+	.name = "cursors",
+	.run = cmd_cursors,
+	.options = cursors_options,
+	.arguments = "[list | reset NAME --from WHEN | remove NAME]",
+	.help = "show how far consumers have read; reset or remove a cursor",
+};

@@ -39,7 +39,7 @@ enum {
 };
 
 /* clang-format off */
-const struct hs_option hs_each_options[] = {
+static const struct hs_option each_options[] = {
 	{ "cursor", "NAME", OPTION_CURSOR, "begin after what an earlier run with this name has done" },
 	HS_EVENT_SOURCE_FROM(OPTION_FROM),
 	{ "on", "TYPE=COMMAND", OPTION_ON, "a handler: TYPE=…, TYPE:NAME=… or *=…; may be repeated" },
@@ -167,7 +167,7 @@ static int run(struct options *o, const char *command)
 	return code;
 }
 
-int hs_cmd_each(int argc, char **argv)
+static int cmd_each(int argc, char **argv)
 {
 	struct options *o = calloc(1, sizeof *o);
 	int code = 2;
@@ -182,3 +182,10 @@ int hs_cmd_each(int argc, char **argv)
 	free(o);
 	return code;
 }
+
+const struct hs_command hs_command_each = {
+	.name = "each",
+	.run = cmd_each,
+	.options = each_options,
+	.help = "run a handler for each event of a type; continue at the cursor",
+};

@@ -27,7 +27,7 @@ enum {
 	OPT_DRY_RUN,
 };
 
-const struct hs_option hs_erase_options[] = {
+static const struct hs_option erase_options[] = {
 	HS_OPTION_CONFIG,
 	{ "user", "ID", OPT_USER, "whose user id this is; may be repeated" },
 	{ "anonymous", "ID", OPT_ANONYMOUS, "whose anonymous id this is; may be repeated" },
@@ -317,7 +317,7 @@ static int end(struct erase *c, int code)
 	return code;
 }
 
-int hs_cmd_erase(int argc, char **argv)
+static int cmd_erase(int argc, char **argv)
 {
 	static char test[] = HS_TEST_USER;
 	struct erase c = { .config = NULL };
@@ -345,3 +345,10 @@ int hs_cmd_erase(int argc, char **argv)
 	hs_stop_finish();
 	return code;
 }
+
+const struct hs_command hs_command_erase = {
+	.name = "erase",
+	.run = cmd_erase,
+	.options = erase_options,
+	.help = "remove everything of a user from the spool; later events of theirs are new",
+};

@@ -19,7 +19,7 @@
 enum { OPT_TYPE = HS_OPT_OWN, OPT_SINCE, OPT_UNTIL, OPT_TENANT, OPT_DRY_RUN, OPT_AGAIN };
 enum { TYPES_MAX = 32 };
 
-const struct hs_option hs_import_options[] = {
+static const struct hs_option import_options[] = {
 	HS_OPTION_CONFIG,
 	{ "type", "TYPE", OPT_TYPE, "events of this type alone; may be repeated" },
 	{ "since", "TIME", OPT_SINCE, "events whose timestamp is not before TIME (ISO 8601, UTC)" },
@@ -282,7 +282,7 @@ static int import_all(struct import *c, int argc, char **argv)
 	return c->code != 0 ? c->code : c->sum.rejected + c->sum.rejected_before > 0;
 }
 
-int hs_cmd_import(int argc, char **argv)
+static int cmd_import(int argc, char **argv)
 {
 	struct import c = { .how.tenant = "" };
 	int option;
@@ -306,3 +306,11 @@ int hs_cmd_import(int argc, char **argv)
 	hs_stop_finish();
 	return c.code;
 }
+
+const struct hs_command hs_command_import = {
+	.name = "import",
+	.run = cmd_import,
+	.options = import_options,
+	.arguments = "[FILE ...]",
+	.help = "import archives of original events into the spool, each event once",
+};

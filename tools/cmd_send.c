@@ -39,7 +39,7 @@ enum {
 	BATCH_MAX = 65536,
 };
 
-const struct hs_option hs_send_options[] = {
+static const struct hs_option send_options[] = {
 	{ "url", "URL", OPT_URL, "the mount, as it was entered at Segment (required)" },
 	{ "as", HS_SENDER_NAMES, OPT_AS, "which of Segment's senders to be" },
 	{ "method", "POST|PUT|PATCH", OPT_METHOD, "POST, unless it is given" },
@@ -372,7 +372,7 @@ static void end(struct job *j)
 	hs_settings_free(j->settings);
 }
 
-int hs_cmd_send(int argc, char **argv)
+static int cmd_send(int argc, char **argv)
 {
 	struct job j = {
 		.as = HS_SENDERS,
@@ -394,3 +394,10 @@ int hs_cmd_send(int argc, char **argv)
 	end(&j);
 	return code;
 }
+
+const struct hs_command hs_command_send = {
+	.name = "send",
+	.run = cmd_send,
+	.options = send_options,
+	.help = "send events as Segment does, and say how each was answered",
+};

@@ -13,10 +13,10 @@
 
 enum { OPT_TRUST_CLOCK = HS_OPT_OWN };
 
-const struct hs_option hs_spool_options[] = { HS_OPTION_CONFIG, HS_OPTIONS_END };
-const struct hs_option hs_verify_options[] = { HS_OPTION_JSON, HS_OPTION_CONFIG, HS_OPTIONS_END };
+static const struct hs_option rotate_options[] = { HS_OPTION_CONFIG, HS_OPTIONS_END };
+static const struct hs_option verify_options[] = { HS_OPTION_JSON, HS_OPTION_CONFIG, HS_OPTIONS_END };
 
-const struct hs_option hs_maintain_options[] = {
+static const struct hs_option maintain_options[] = {
 	HS_OPTION_CONFIG,
 	{ "trust-clock", NULL, OPT_TRUST_CLOCK, "the clock is right, though it has jumped ahead" },
 	HS_OPTION_JSON,
@@ -73,7 +73,7 @@ static int close_spool(struct opened *o, const char *command, enum hs_result r)
 	return hs_command_exit(r);
 }
 
-int hs_cmd_rotate(int argc, char **argv)
+static int cmd_rotate(int argc, char **argv)
 {
 	struct opened o;
 	int code = open_spool(argc, argv, &o);
@@ -97,7 +97,7 @@ static void print_maintained(const struct hs_retention_counts *done)
 	hs_terminal_print_json(&text);
 }
 
-int hs_cmd_maintain(int argc, char **argv)
+static int cmd_maintain(int argc, char **argv)
 {
 	struct hs_retention_counts done;
 	struct opened o;
@@ -240,12 +240,40 @@ static int examine(int argc, char **argv, bool mend)
 	return code == 0 && problems > 0 ? 1 : code;
 }
 
-int hs_cmd_verify(int argc, char **argv)
+static int cmd_verify(int argc, char **argv)
 {
 	return examine(argc, argv, false);
 }
 
-int hs_cmd_repair(int argc, char **argv)
+static int cmd_repair(int argc, char **argv)
 {
 	return examine(argc, argv, true);
 }
+
+const struct hs_command hs_command_rotate = {
+	.name = "rotate",
+	.run = cmd_rotate,
+	.options = rotate_options,
+	.help = "seal the open segments now",
+};
+
+const struct hs_command hs_command_maintain = {
+	.name = "maintain",
+	.run = cmd_maintain,
+	.options = maintain_options,
+	.help = "seal by age, compress, delete what is too old; for cron under plain CGI",
+};
+
+const struct hs_command hs_command_verify = {
+	.name = "verify",
+	.run = cmd_verify,
+	.options = verify_options,
+	.help = "read the whole spool, and say what is wrong",
+};
+
+const struct hs_command hs_command_repair = {
+	.name = "repair",
+	.run = cmd_repair,
+	.options = verify_options,
+	.help = "verify, and repair: set broken segments aside, rebuild the index",
+};

@@ -53,7 +53,7 @@ struct stats {
 enum { OPTION_TOP = HS_OPT_OWN };
 
 /* clang-format off */
-const struct hs_option hs_stats_options[] = {
+static const struct hs_option stats_options[] = {
 	{ "top", "N", OPTION_TOP, "rows of each table; 10, and with --json all" },
 	HS_FILTER_OPTIONS,
 	HS_OPTION_JSON,
@@ -444,7 +444,7 @@ static int run(struct stats *s)
 	return hs_event_source_close(&s->source, code);
 }
 
-int hs_cmd_stats(int argc, char **argv)
+static int cmd_stats(int argc, char **argv)
 {
 	struct stats *s = calloc(1, sizeof *s);
 	int code = 2;
@@ -460,3 +460,10 @@ int hs_cmd_stats(int argc, char **argv)
 	hs_stop_finish();
 	return code;
 }
+
+const struct hs_command hs_command_stats = {
+	.name = "stats",
+	.run = cmd_stats,
+	.options = stats_options,
+	.help = "count types, events, tenants, days, rejected events, and how far each cursor is behind",
+};
