@@ -28,7 +28,7 @@ static int report(const char *to, const struct hs_settings *settings, enum hs_re
 		return hs_command_exit(r);
 	}
 	if (d->busy) {
-		fputs("hookspool backup: erase, repair, maintenance or another backup is at work: wait "
+		fputs("hookspool backup: erase, repair, maintenance or another backup is running: wait "
 		      "for it\n",
 		      stderr);
 		return EX_TEMPFAIL;

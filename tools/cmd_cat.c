@@ -57,7 +57,7 @@ static const struct hs_option cat_options[] = {
 };
 
 static const struct hs_option tail_options[] = {
-	{ "follow", NULL, 'f', "go on with what arrives" },
+	{ "follow", NULL, 'f', "continue with records as they arrive" },
 	{ "lines", "N", 'n', "begin with the last N records; 10" },
 	{ "cursor", "NAME", OPTION_CURSOR, "begin after what an earlier run with this name has printed" },
 	HS_EVENT_SOURCE_FROM(OPTION_FROM),
@@ -116,7 +116,7 @@ static bool read_options(int argc, char **argv, struct options *o)
 	if (o->rejected && o->filter.by[HS_BY_TYPE].count + o->filter.by[HS_BY_EVENT].count +
 	                           o->filter.by[HS_BY_USER].count + o->filter.no_test >
 	                       0) {
-		fputs("hookspool cat: --rejected: what was refused need not be an event: only --tenant, --since and "
+		fputs("hookspool cat: --rejected: what was rejected need not be an event: only --tenant, --since and "
 		      "--until can choose\n",
 		      stderr);
 		return false;

@@ -80,7 +80,7 @@ static const char *state_of(const struct run *r, const struct hs_consumer_lag_cu
 {
 	return c->damaged                ? "damaged"
 	       : !is_of_this_spool(r, c) ? "of another spool"
-	       : c->ahead                ? "behind the end of the spool"
+	       : c->ahead                ? "after the end of the spool"
 	       : c->held                 ? "in use"
 	                                 : "";
 }
@@ -232,9 +232,9 @@ static int reset(struct run *r, const char *name)
 		result = hs_cursor_save(cursor, at);
 	hs_cursor_close(cursor);
 	if (result == HS_OK && at.number == 0)
-		printf("cursor %s: it goes on with the oldest event\n", name);
+		printf("cursor %s: it continues with the oldest event\n", name);
 	else if (result == HS_OK)
-		printf("cursor %s: it goes on in segment %" PRIu64 " at byte %" PRIu64 "\n", name, at.number,
+		printf("cursor %s: it continues in segment %" PRIu64 " at byte %" PRIu64 "\n", name, at.number,
 		       at.offset);
 	return hs_event_source_result(&r->source, result);
 }

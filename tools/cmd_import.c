@@ -24,8 +24,8 @@ static const struct hs_option import_options[] = {
 	{ "type", "TYPE", OPT_TYPE, "events of this type alone; may be repeated" },
 	{ "since", "TIME", OPT_SINCE, "events whose timestamp is not before TIME (ISO 8601, UTC)" },
 	{ "until", "TIME", OPT_UNTIL, "events whose timestamp is before TIME" },
-	{ "tenant", "LABEL", OPT_TENANT, "whose events these are, as in [keys]; - for nobody's" },
-	{ "again", NULL, OPT_AGAIN, "archives, too, that an earlier run was through with" },
+	{ "tenant", "LABEL", OPT_TENANT, "whose events these are, as in [keys]; - for none" },
+	{ "again", NULL, OPT_AGAIN, "also archives that an earlier run has finished" },
 	{ "dry-run", NULL, OPT_DRY_RUN, "count; write nothing, make no spool" },
 	HS_OPTION_JSON,
 	HS_OPTIONS_END,
@@ -151,8 +151,8 @@ static bool import_from(struct import *c, int fd)
 	else if (done.foreign != NULL)
 		note_failure(c, EX_DATAERR, done.foreign, done.remedy);
 	else if (done.garbage)
-		note_failure(c, EX_DATAERR, "a thousand lines in turn are no JSON objects",
-		             "what came before them is in the spool: mend the file, and import it again");
+		note_failure(c, EX_DATAERR, "a thousand lines in a row are not JSON objects",
+		             "what came before them is in the spool: correct the file, and import it again");
 	else if (done.error == EILSEQ)
 		note_failure(c, EX_DATAERR, "damaged or cut", "what came before the damage is in the spool");
 	else if (done.error == EISDIR)
@@ -226,21 +226,21 @@ static void print_sum(const struct import *c)
 	       s->lines, s->accepted, s->duplicate, s->rejected, s->left_out);
 	if (s->undated > 0)
 		printf("%" PRIu64 " of those left out have a timestamp that cannot be read, such as line %" PRIu64
-		       ": without --since and --until they are taken\n",
+		       ": without --since and --until they are imported\n",
 		       s->undated, s->undated_line);
 	if (s->suppressed > 0)
-		printf("%" PRIu64 " lines were of users who are suppressed\n", s->suppressed);
+		printf("%" PRIu64 " lines were of suppressed users\n", s->suppressed);
 	if (s->resumed > 0)
-		printf("%" PRIu64 " lines were brought in by an earlier run\n", s->resumed);
+		printf("%" PRIu64 " lines were imported by an earlier run\n", s->resumed);
 	if (c->done_before > 0)
-		printf("%" PRIu64 " of %" PRIu64 " archives were done before (--again takes them once more)\n",
+		printf("%" PRIu64 " of %" PRIu64 " archives were done before (--again imports them once more)\n",
 		       c->done_before, c->files);
 	if (s->rejected_before > 0)
 		printf("%" PRIu64 " lines were rejected by an earlier run\n", s->rejected_before);
 	if (s->rejected + s->rejected_before > 0 && !c->how.look_only)
-		puts("what was rejected, and why, stands in rejected.jsonl");
+		puts("what was rejected, and why, is in rejected.jsonl");
 	if (s->stopped)
-		puts("stopped: run it again to go on");
+		puts("stopped: run it again to continue");
 }
 
 /* A dry run makes no spool and changes none. */

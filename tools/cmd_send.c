@@ -41,18 +41,18 @@ enum {
 
 static const struct hs_option send_options[] = {
 	{ "url", "URL", OPT_URL, "the mount, as it was entered at Segment (required)" },
-	{ "as", HS_SENDER_NAMES, OPT_AS, "which of Segment's senders to be" },
-	{ "method", "POST|PUT|PATCH", OPT_METHOD, "POST, unless it is given" },
+	{ "as", HS_SENDER_NAMES, OPT_AS, "which of Segment's senders to imitate" },
+	{ "method", "POST|PUT|PATCH", OPT_METHOD, "the request method; POST" },
 	{ "secret", "@FILE|TEXT", OPT_SECRET, "sign with this; a TEXT can be read by other users" },
-	{ "key", "@FILE|TEXT", OPT_KEY, "show this API key; the same holds for it" },
+	{ "key", "@FILE|TEXT", OPT_KEY, "show this API key; a TEXT can be read by other users" },
 	{ "unsigned", NULL, OPT_UNSIGNED, "neither sign nor show a key" },
 	{ "file", "FILE", OPT_FILE, "send these events: JSON lines or an array, - for stdin" },
 	{ "batch", "N", OPT_BATCH, "N events a request; actions and extensible only" },
 	{ "count", "N", OPT_COUNT, "send all of it N times" },
 	{ "rate", "N", OPT_RATE, "at most N events a second" },
 	{ "new-ids", NULL, OPT_NEW_IDS, "new message ids: no duplicates of an earlier run" },
-	{ "cacert", "FILE", OPT_CACERT, "believe certificates that these authorities signed" },
-	{ "insecure", NULL, OPT_INSECURE, "believe any certificate" },
+	{ "cacert", "FILE", OPT_CACERT, "trust certificates that these authorities signed" },
+	{ "insecure", NULL, OPT_INSECURE, "accept any certificate" },
 	HS_OPTION_JSON,
 	HS_OPTION_CONFIG,
 	HS_OPTIONS_END,
@@ -132,7 +132,7 @@ static const char *contradiction(const struct job *j)
 	if (j->batch > 0 && j->as != HS_SENDERS && !hs_sender_info(j->as)->batches)
 		return "--batch: only the senders actions and extensible send arrays";
 	if (j->anonymous && (j->given.secret != NULL || j->given.key != NULL))
-		return "--unsigned: leave --secret and --key away";
+		return "--unsigned: leave out --secret and --key";
 	if (j->file != NULL && j->new_ids)
 		return "--new-ids: the events of a file are sent as they are";
 	if (j->file != NULL && j->count > 1 && strcmp(j->file, "-") == 0)

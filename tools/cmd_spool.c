@@ -113,11 +113,11 @@ static int cmd_maintain(int argc, char **argv)
 	if (r == HS_OK && o.json)
 		print_maintained(&done);
 	else if (r == HS_OK && done.busy)
-		puts("another process is at it: nothing done");
+		puts("another process is doing it: nothing done");
 	else if (done.compressed > 0 || done.deleted > 0)
 		printf("%" PRIu64 " compressed, %" PRIu64 " deleted\n", done.compressed, done.deleted);
 	if (r == HS_OK && !o.json && done.letters > 0)
-		printf("%" PRIu64 " old dead letters taken out of failed.jsonl\n", done.letters);
+		printf("%" PRIu64 " old dead letters removed from failed.jsonl\n", done.letters);
 	return close_spool(&o, argv[0], r);
 }
 
@@ -182,11 +182,11 @@ static void print_sum(const struct hs_verified *found, uint64_t problems, bool m
 	if (found->problem[HS_PROBLEM_FUTURE] > 0)
 		printf(", %" PRIu64 " stamps from the future", found->problem[HS_PROBLEM_FUTURE]);
 	if (mend)
-		printf(", %" PRIu64 " segments mended, index made anew", found->mended);
+		printf(", %" PRIu64 " segments repaired, index rebuilt", found->mended);
 	putchar('\n');
 }
 
-/* The sums count all findings; only so many are printed. */
+/* The sums count all findings, not only those printed. */
 static enum hs_result print_json(const struct show *s, const struct hs_verified *found, uint64_t problems, bool mend)
 {
 	struct hs_buf text = { 0 };

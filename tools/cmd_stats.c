@@ -337,7 +337,7 @@ static void put_head(struct stats *s)
 		hs_timestamp_text(s->failed.oldest_ms, first);
 		hs_buf_printf(&s->out, "\n%s in failed.jsonl, since %s", bytes, first);
 	}
-	hs_buf_printf(&s->out, "\n%" PRIu64 " duplicates since the machine was started\n",
+	hs_buf_printf(&s->out, "\n%" PRIu64 " duplicates since the machine started\n",
 	              hs_metrics_value(s->metrics, HS_METRIC_DUPLICATES, 0));
 	if (conflicting > 0)
 		hs_buf_printf(&s->out,
@@ -361,8 +361,8 @@ static void put_lag(struct stats *s)
 
 		hs_bar_table_bytes(c->bytes, bytes);
 		hs_buf_printf(&s->out, "%-*s%12" PRIu64 "%12s  %s%s\n", (int)width, c->name, c->records, bytes,
-		              c->damaged ? "damaged: remove it to begin anew"
-		              : c->ahead ? "of another spool: remove it to begin anew"
+		              c->damaged ? "damaged: remove it to start afresh"
+		              : c->ahead ? "of another spool: remove it to start afresh"
 		                         : c->oldest,
 		              c->held ? " in use" : "");
 	}

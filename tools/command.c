@@ -156,11 +156,13 @@ bool hs_command_as_owner(const struct hs_settings *settings)
 	if (slash != NULL && slash != above)
 		*slash = '\0';
 	if (hs_io_stat(AT_FDCWD, settings->spool_dir, &st) < 0 && hs_io_stat(AT_FDCWD, above, &st) < 0)
-		return true; /* nothing to open: the one who tries reports it */
+		return true; /* nothing to open: the attempt reports that */
 	if (st.st_uid == 0 || hs_io_become(st.st_uid, st.st_gid) == 0)
 		return true;
-	fprintf(stderr, "hookspool: %s is of user %lu, who cannot be worked as: %s; try sudo -u '#%lu' hookspool\n",
-	        settings->spool_dir, (unsigned long)st.st_uid, strerror(errno), (unsigned long)st.st_uid);
+	fprintf(
+	    stderr,
+	    "hookspool: %s belongs to user %lu, and switching to that user failed: %s; try sudo -u '#%lu' hookspool\n",
+	    settings->spool_dir, (unsigned long)st.st_uid, strerror(errno), (unsigned long)st.st_uid);
 	return false;
 }
 
@@ -206,7 +208,7 @@ int hs_command_tenant(const struct hs_settings *settings, const char *command, c
 		fprintf(
 		    stderr,
 		    "hookspool %s: there are labels in the settings: say whose events these are with --tenant LABEL, "
-		    "or --tenant - for nobody's\n",
+		    "or --tenant - for none\n",
 		    command);
 	else
 		fprintf(stderr, "hookspool %s: --tenant %s: neither [keys] nor [secrets] has such a label\n", command,

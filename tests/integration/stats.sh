@@ -127,7 +127,7 @@ hs stats >"$T/table"
 check 'a table' grep -qx 'page  *1  *[0-9]* B' "$T/table"
 is 'what a sender chose commands no terminal' "$(grep -c $'\033' "$T/table") $(grep -c '^?\[31mred ' "$T/table")" '0 1'
 is 'no bars in a pipe' "$(grep -c █ "$T/table")" 0
-is 'the cursors are there' "$(grep -c 'remove it to begin anew' "$T/table")" 2
+is 'the cursors are there' "$(grep -c 'remove it to start afresh' "$T/table")" 2
 if command -v script >/dev/null; then
 	HOOKSPOOL_CONF=$S/hookspool.conf
 	# terminal COLUMNS WORDS: what a terminal so wide shows of the command.

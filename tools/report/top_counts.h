@@ -34,7 +34,7 @@ struct hs_top_counts {
 
 /* Counts a record of this many bytes. False: out of memory. */
 bool hs_top_counts_add(struct hs_top_counts *t, struct hs_slice name, uint64_t bytes);
-/* The same with the field's value as the name. An absent field (name.p is NULL) or null is not counted. */
+/* Counts by the field's value. An absent field (name.p is NULL) or null is not counted. */
 bool hs_top_counts_add_field(struct hs_top_counts *t, const struct hs_record_field *field, uint64_t bytes);
 void hs_top_counts_free(struct hs_top_counts *t);
 
