@@ -94,7 +94,7 @@ post "$T/put"
 post "$T/put" -H "X-Signature: $(sign 'another secret' "$T/put")"
 CONTENT_TYPE=text/plain signed "$T/put"
 URL=$URL/health request
-is 'a refused sender is told from one who is silent, and a monitor from both' \
+is 'a refused sender is distinguished from one who is silent, and a monitor from both' \
 	"$(json '.metrics.responses | [.["200"], .["400"], .["401"], .["415"]]')" "[$answered,5,2,1]"
 is 'the sum of the events' "$(json '.metrics | [.accepted, .duplicates, .rejected]')" '[6,1,8]'
 is 'the secret and the key that were used' "$(json '.credentials | map([.kind, .name]) | sort')" '[["key","acme"],["secret","#1"]]'
