@@ -97,17 +97,9 @@ static int find_tenant(struct erase *c)
 
 static bool add_asked(struct erase *c)
 {
-	for (size_t i = 0; i < c->count; i++) {
-		struct hs_subject who = { .kind = c->asked[i].kind,
-			                  .id = c->asked[i].id,
-			                  .n = strlen(c->asked[i].id),
-			                  .tenant = (char *)(uintptr_t)c->tenant,
-			                  .before = { UINT64_MAX, UINT64_MAX },
-			                  .until_ms = INT64_MAX };
-
-		if (!hs_subjects_add(&c->subjects, &who, NULL))
+	for (size_t i = 0; i < c->count; i++)
+		if (!hs_subjects_add_id(&c->subjects, c->asked[i].kind, hs_slice_str(c->asked[i].id), c->tenant))
 			return false;
-	}
 	return true;
 }
 

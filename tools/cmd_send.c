@@ -16,7 +16,6 @@
 #include <getopt.h>
 #include <inttypes.h>
 #include <limits.h>
-#include <openssl/crypto.h>
 #include <stdio.h>
 #include <sysexits.h>
 
@@ -224,9 +223,7 @@ static void print_json(const struct job *j, const struct hs_response_verdict *a)
 	hs_json_writer_text(&w, "message", hs_slice_str(a->message));
 	hs_json_writer_text(&w, "remedy", hs_slice_str(a->remedy));
 	hs_json_writer_end(&w, '}');
-	hs_buf_putc(&b, '\n');
-	hs_terminal_write(stdout, hs_buf_slice(&b));
-	hs_buf_free(&b);
+	hs_terminal_print_json(&b);
 }
 
 static void show(struct job *j, const struct hs_response_verdict *a)
@@ -365,9 +362,7 @@ static void end(struct job *j)
 	hs_http_free(j->http);
 	hs_http_answer_free(&j->answer);
 	hs_parcel_free(&j->parcel);
-	if (j->headers.p != NULL)
-		OPENSSL_cleanse(j->headers.p, j->headers.cap);
-	hs_buf_free(&j->headers);
+	hs_buf_wipe(&j->headers);
 	hs_held_free(&j->given);
 	hs_settings_free(j->settings);
 }

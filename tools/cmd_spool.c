@@ -206,10 +206,9 @@ static enum hs_result print_json(const struct show *s, const struct hs_verified 
 	hs_buf_put_slice(&text, hs_buf_slice(&s->found));
 	hs_json_writer_end(&w, ']');
 	hs_json_writer_end(&w, '}');
-	ok = hs_buf_ok(&s->found) && hs_buf_ok(&text);
-	if (ok)
-		hs_terminal_printf(stdout, "%.*s\n", (int)text.n, text.p);
-	hs_buf_free(&text);
+	text.failed |= s->found.failed;
+	ok = hs_buf_ok(&text);
+	hs_terminal_print_json(&text);
 	return ok ? HS_OK : HS_E_MEMORY;
 }
 
