@@ -71,7 +71,7 @@ enum hs_result hs_import_fill(struct run *x, struct commit *c, uint64_t to, bool
 	                x->in.spot.at - from < COMMIT_BYTES && !x->done->garbage;
 	     n++) {
 		r = step(x, c, more);
-		x->done->garbage = x->in.garbage >= GARBAGE_MOST;
+		x->done->garbage = x->garbage >= GARBAGE_MOST;
 	}
 	decide_commit(x, c, more);
 	c->to = x->in.spot;
@@ -82,22 +82,22 @@ enum hs_result hs_import_fill(struct run *x, struct commit *c, uint64_t to, bool
 /* Does it hold what only the checkpoint keeps from coming twice? */
 static bool needs_try(const struct run *x, const struct commit *c)
 {
-	return x->mark.set && c->weak.count + c->refused.count > 0;
+	return x->marked && c->weak.count + c->refused.count > 0;
 }
 
 /* A try that is cut short can be recognised by its lines, if it is known to have begun. */
 static enum hs_result announce(struct run *x, const struct commit *c)
 {
 	struct hs_try try = { .to = c->to,
-		              .after = x->mark.newest[HS_EVENTS],
-		              .rejected_after = x->mark.newest[HS_REJECTED],
+		              .after = x->newest[HS_EVENTS],
+		              .rejected_after = x->newest[HS_REJECTED],
 		              .name_n = x->name.n };
 
 	if (!needs_try(x, c))
 		return HS_OK;
 	memcpy(try.spooled_at, c->spooled_at, sizeof try.spooled_at);
 	memcpy(try.name, x->name.p, x->name.n);
-	return hs_import_checkpoint_try(&x->mark.checkpoint, &try);
+	return hs_import_checkpoint_try(&x->checkpoint, &try);
 }
 
 static int by_identity(const void *a, const void *b)
@@ -146,8 +146,8 @@ enum hs_result hs_import_append(struct run *x, struct commit *c)
 		r = compare(x, c);
 	else if (append.records.n > 0 || append.rejected.n > 0)
 		r = hs_spool_append(x->spool, &append);
-	if (r == HS_OK && x->mark.set)
-		r = hs_import_checkpoint_move(&x->mark.checkpoint, &c->to, c->rejections, needs_try(x, c));
+	if (r == HS_OK && x->marked)
+		r = hs_import_checkpoint_move(&x->checkpoint, &c->to, c->rejections, needs_try(x, c));
 	return r;
 }
 
@@ -172,26 +172,26 @@ static void *append_handed_over(void *context)
 {
 	struct run *x = context;
 
-	pthread_mutex_lock(&x->appender.lock);
-	while (!x->appender.ending || x->appender.commit != NULL) {
+	pthread_mutex_lock(&x->lock);
+	while (!x->ending || x->handed_over != NULL) {
 		enum hs_result r;
 
-		if (x->appender.commit == NULL) {
-			pthread_cond_wait(&x->appender.changed, &x->appender.lock);
+		if (x->handed_over == NULL) {
+			pthread_cond_wait(&x->changed, &x->lock);
 			continue;
 		}
-		pthread_mutex_unlock(&x->appender.lock);
-		r = announce(x, x->appender.commit);
+		pthread_mutex_unlock(&x->lock);
+		r = announce(x, x->handed_over);
 		if (r == HS_OK)
-			r = hs_import_append(x, x->appender.commit);
-		pthread_mutex_lock(&x->appender.lock);
+			r = hs_import_append(x, x->handed_over);
+		pthread_mutex_lock(&x->lock);
 		if (r == HS_OK)
-			hs_import_count(x, x->appender.commit);
-		x->appender.result = r;
-		x->appender.commit = NULL;
-		pthread_cond_signal(&x->appender.changed);
+			hs_import_count(x, x->handed_over);
+		x->result = r;
+		x->handed_over = NULL;
+		pthread_cond_signal(&x->changed);
 	}
-	pthread_mutex_unlock(&x->appender.lock);
+	pthread_mutex_unlock(&x->lock);
 	return NULL;
 }
 
@@ -200,15 +200,15 @@ static enum hs_result hand_over(struct run *x, struct commit *c)
 {
 	enum hs_result r;
 
-	pthread_mutex_lock(&x->appender.lock);
-	while (x->appender.commit != NULL)
-		pthread_cond_wait(&x->appender.changed, &x->appender.lock);
-	r = x->appender.result;
+	pthread_mutex_lock(&x->lock);
+	while (x->handed_over != NULL)
+		pthread_cond_wait(&x->changed, &x->lock);
+	r = x->result;
 	if (r == HS_OK)
-		x->appender.commit = c;
-	x->appender.ending = c == NULL;
-	pthread_cond_signal(&x->appender.changed);
-	pthread_mutex_unlock(&x->appender.lock);
+		x->handed_over = c;
+	x->ending = c == NULL;
+	pthread_cond_signal(&x->changed);
+	pthread_mutex_unlock(&x->lock);
 	return r;
 }
 
@@ -220,7 +220,7 @@ static bool start_appender(struct run *x)
 
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &before);
-	ok = pthread_create(&x->appender.thread, NULL, append_handed_over, x) == 0;
+	ok = pthread_create(&x->appender, NULL, append_handed_over, x) == 0;
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
 	return ok;
 }
@@ -282,7 +282,7 @@ static enum hs_result newest_number(const struct run *x, const char *stream, uin
 {
 	struct hs_sealed *list = NULL;
 	size_t count = 0;
-	enum hs_result r = hs_sealed_list(x->mark.opened.dir.fd, stream, &list, &count);
+	enum hs_result r = hs_sealed_list(x->opened.dir.fd, stream, &list, &count);
 
 	*newest = count > 0 ? list[count - 1].number : 0;
 	free(list);
@@ -295,25 +295,25 @@ static enum hs_result open_checkpoint(struct run *x, int fd, uint64_t size)
 	enum hs_result r = make_key(x, fd, size, key);
 
 	if (r == HS_OK)
-		r = hs_spool_dir_open(&x->mark.opened, x->settings, true);
+		r = hs_spool_dir_open(&x->opened, x->settings, true);
 	if (r != HS_OK)
 		return r;
-	r = hs_import_checkpoint_open(x->mark.opened.dir.private_dir, key, &x->mark.checkpoint);
+	r = hs_import_checkpoint_open(x->opened.dir.private_dir, key, &x->checkpoint);
 	x->done->in_use = r == HS_E_LOCKED;
-	x->mark.set = r == HS_OK;
+	x->marked = r == HS_OK;
 	if (r != HS_OK) {
-		hs_spool_dir_close(&x->mark.opened);
+		hs_spool_dir_close(&x->opened);
 		return x->done->in_use ? HS_OK : r;
 	}
 	seed_ids(x, key);
 	if (x->how->again)
-		hs_import_checkpoint_forget(&x->mark.checkpoint);
-	x->done->done_before = x->mark.checkpoint.done;
-	x->in.spot = x->mark.checkpoint.spot;
-	x->done->resumed = x->mark.checkpoint.spot.line;
-	x->done->rejected_before = x->mark.checkpoint.rejected;
-	r = newest_number(x, "events", &x->mark.newest[HS_EVENTS]);
-	return r == HS_OK ? newest_number(x, "rejected", &x->mark.newest[HS_REJECTED]) : r;
+		hs_import_checkpoint_forget(&x->checkpoint);
+	x->done->done_before = x->checkpoint.done;
+	x->in.spot = x->checkpoint.spot;
+	x->done->resumed = x->checkpoint.spot.line;
+	x->done->rejected_before = x->checkpoint.rejected;
+	r = newest_number(x, "events", &x->newest[HS_EVENTS]);
+	return r == HS_OK ? newest_number(x, "rejected", &x->newest[HS_REJECTED]) : r;
 }
 
 /* --- the run ------------------------------------------------------------------------ */
@@ -323,9 +323,9 @@ static bool go_on(struct run *x)
 	const struct hs_importer *how = x->how;
 	struct hs_imported so_far;
 
-	pthread_mutex_lock(&x->appender.lock);
+	pthread_mutex_lock(&x->lock);
 	so_far = *x->done;
-	pthread_mutex_unlock(&x->appender.lock);
+	pthread_mutex_unlock(&x->lock);
 	x->done->stopped = how->go_on != NULL && !how->go_on(how->context, &so_far);
 	return !x->done->stopped;
 }
@@ -335,7 +335,7 @@ static enum hs_result commit_all(struct run *x)
 	enum hs_result r = HS_OK, last;
 	bool more = true;
 
-	if (x->mark.set && x->mark.checkpoint.try.open)
+	if (x->marked && x->checkpoint.try.open)
 		r = hs_import_finish_try(x, &x->commit[0], &more);
 	if (r == HS_OK && !start_appender(x))
 		r = HS_E_MEMORY;
@@ -348,10 +348,10 @@ static enum hs_result commit_all(struct run *x)
 			r = hand_over(x, &x->commit[i]);
 	}
 	last = hand_over(x, NULL);
-	pthread_join(x->appender.thread, NULL);
+	pthread_join(x->appender, NULL);
 	r = r == HS_OK ? last : r;
-	if (r == HS_OK && x->mark.set && !more && x->done->error == 0 && x->done->foreign == NULL && !x->done->garbage)
-		r = hs_import_checkpoint_done(&x->mark.checkpoint, &x->in.spot);
+	if (r == HS_OK && x->marked && !more && x->done->error == 0 && x->done->foreign == NULL && !x->done->garbage)
+		r = hs_import_checkpoint_done(&x->checkpoint, &x->in.spot);
 	return r;
 }
 
@@ -401,7 +401,8 @@ enum hs_result hs_import(struct hs_spool *spool, const struct hs_settings *setti
 		         .how = importer,
 		         .done = done,
 		         .name = hs_slice_str(name),
-		         .appender = { .lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER } };
+		         .lock = PTHREAD_MUTEX_INITIALIZER,
+		         .changed = PTHREAD_COND_INITIALIZER };
 	enum hs_result r = HS_E_MEMORY;
 
 	memset(done, 0, sizeof *done);
@@ -411,9 +412,9 @@ enum hs_result hs_import(struct hs_spool *spool, const struct hs_settings *setti
 	hs_json_init(&x.in.json, x.seed);
 	if (init_commit(&x.commit[0]) && init_commit(&x.commit[1]))
 		r = run(&x, fd);
-	if (x.mark.set) {
-		hs_import_checkpoint_close(&x.mark.checkpoint);
-		hs_spool_dir_close(&x.mark.opened);
+	if (x.marked) {
+		hs_import_checkpoint_close(&x.checkpoint);
+		hs_spool_dir_close(&x.opened);
 	}
 	free_commit(&x.commit[0]);
 	free_commit(&x.commit[1]);

@@ -261,7 +261,7 @@ static enum hs_result refuse_rest(struct run *x, struct commit *c, size_t from, 
 
 	if (why != HS_E_TOO_LARGE) {
 		c->texts++;
-		x->in.garbage++;
+		x->garbage++;
 	}
 	r = reject(x, c, in->cut ? HS_SLICE("") : rest, alone, why);
 	pass_over(x, more);
@@ -277,7 +277,7 @@ static enum hs_result take_value(struct run *x, struct commit *c, size_t from, b
 
 	c->texts++;
 	c->objects += is_object;
-	x->in.garbage = is_object ? 0 : x->in.garbage + 1;
+	x->garbage = is_object ? 0 : x->garbage + 1;
 	return take_event(x, c, element ? hs_event_unwrap(j) : 0, x->in.base + from, alone);
 }
 

@@ -40,33 +40,14 @@ struct commit {
 	struct traces weak, refused;
 };
 
-/* How far the archive is read. */
+/* Where the reading of the archive is. */
 struct reading {
 	struct hs_line_reader lines;
-	struct hs_json json; /* reads the text at hand: a line, or a part of a long one */
+	struct hs_json json; /* reads the text at hand: a line, or a part of one that is long */
 	uint64_t base;       /* offset of that text */
-	bool open;           /* there is a text at hand */
-	bool cut;            /* its line goes on after it */
-	struct hs_spot spot; /* of what is read next; `event` also counts what is rejected */
-	uint64_t garbage;    /* lines and events in a row, up to this one, that are no JSON objects */
-};
-
-/* The thread that appends; everything else under the lock. */
-struct appender {
-	pthread_t thread;
-	pthread_mutex_t lock;
-	pthread_cond_t changed;
-	struct commit *commit; /* handed over to it; NULL: it has nothing to do */
-	enum hs_result result; /* of the last append */
-	bool ending;
-};
-
-/* The archive's checkpoint, and the spool that it is in. */
-struct mark {
-	bool set; /* false: there is none, and the rest means nothing */
-	struct hs_import_checkpoint checkpoint;
-	struct hs_opened_spool opened;
-	uint64_t newest[HS_STREAMS]; /* numbers of the newest sealed segments when the run began */
+	bool open;           /* there is one */
+	bool cut;            /* and more of its line behind it */
+	struct hs_spot spot; /* of what is read next. `event` counts also what is refused */
 };
 
 /* A run over one archive. */
@@ -77,11 +58,24 @@ struct run {
 	struct hs_imported *done;
 	struct hs_slice name; /* as it is written into the rejected file */
 	uint64_t seed;
+	uint64_t garbage; /* lines and events up to this one that are no JSON objects */
 	struct reading in;
-	struct hs_buf message;   /* room for that of one rejection */
+	struct hs_buf message;
 	struct commit commit[2]; /* one is filled while the other one is appended */
-	struct appender appender;
-	struct mark mark;
+
+	/* the thread that appends; under the lock */
+	pthread_t appender;
+	pthread_mutex_t lock;
+	pthread_cond_t changed;
+	struct commit *handed_over; /* NULL: it has nothing to do */
+	enum hs_result result;      /* of the last append */
+	bool ending;
+
+	/* only with a checkpoint */
+	bool marked;
+	struct hs_import_checkpoint checkpoint;
+	struct hs_opened_spool opened;
+	uint64_t newest[HS_STREAMS]; /* numbers of the newest sealed segments when this began */
 };
 
 /* Makes the commit empty, for other events. */

@@ -69,7 +69,7 @@ static enum hs_result look_into(const struct run *x, struct traces *t, struct hs
                                 struct hs_sealed *sealed)
 {
 	struct hs_line_reader lines = { 0 };
-	int fd = hs_sealed_lines(&lines, x->mark.opened.dir.fd, stream, sealed);
+	int fd = hs_sealed_lines(&lines, x->opened.dir.fd, stream, sealed);
 	enum hs_result r;
 
 	if (fd < 0)
@@ -86,7 +86,7 @@ static enum hs_result find_landed(const struct run *x, struct traces *t, struct 
 {
 	struct hs_sealed *list = NULL;
 	size_t count = 0;
-	enum hs_result r = hs_sealed_list(x->mark.opened.dir.fd, stream, &list, &count);
+	enum hs_result r = hs_sealed_list(x->opened.dir.fd, stream, &list, &count);
 
 	if (t->count > 0)
 		qsort(t->trace, t->count, sizeof *t->trace, by_hash);
@@ -142,7 +142,7 @@ static void drop_refused(struct commit *c)
 /* What an earlier run was about to append, to the letter. */
 static enum hs_result fill_again(struct run *x, struct commit *c, bool *more)
 {
-	const struct hs_try *try = &x->mark.checkpoint.try;
+	const struct hs_try *try = &x->checkpoint.try;
 	struct hs_slice name = x->name;
 	enum hs_result r;
 
@@ -155,7 +155,7 @@ static enum hs_result fill_again(struct run *x, struct commit *c, bool *more)
 
 enum hs_result hs_import_finish_try(struct run *x, struct commit *c, bool *more)
 {
-	struct hs_try try = x->mark.checkpoint.try;
+	struct hs_try try = x->checkpoint.try;
 	struct hs_slice stamp = hs_slice_str(try.spooled_at);
 	enum hs_result r = fill_again(x, c, more);
 
