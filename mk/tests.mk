@@ -5,10 +5,11 @@ CGI_TESTED := $(addprefix cgi/server/,accept.c partial_request.c partial_poller.
 TOOLS_PURE := $(addprefix tools/sink/,ack_tracker.c routing_rules.c) \
     $(addprefix tools/probe/,response_verdict.c sample_events.c sender.c) \
     $(addprefix tools/report/,bar_table.c filter.c findings.c projection.c record_head.c terminal.c top_counts.c)
-TESTLIB := tests/lib/cases.c tests/lib/spooldir.c tests/lib/wrap.c
+TEST_PROGRAMS := fcgi_raw supervise deny
+TESTLIB := $(filter-out $(patsubst %,tests/lib/%.c,$(TEST_PROGRAMS)),$(sort $(wildcard tests/lib/*.c)))
 UNIT := $(sort $(wildcard tests/unit/test_*.c))
 UNIT_BIN := $(patsubst tests/unit/%.c,$(B)/unit/%,$(UNIT))
-TEST_BIN := $(addprefix $(B)/,fcgi_raw supervise deny)
+TEST_BIN := $(addprefix $(B)/,$(TEST_PROGRAMS))
 FUZZ := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 .PHONY: test run-tests tests-built asan
 
