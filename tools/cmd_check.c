@@ -36,7 +36,7 @@ static const struct hs_option check_options[] = {
 	{ "key", "@FILE|TEXT", OPT_KEY, "an API key to try it with, if the settings have none in clear" },
 	{ "cacert", "FILE", OPT_CACERT, "trust certificates that these authorities signed" },
 	{ "insecure", NULL, OPT_INSECURE, "accept any certificate" },
-	{ "quiet-for", "TIME", OPT_QUIET_FOR, "warn if no event has come for so long (30m, 1h, 2d)" },
+	{ "quiet-for", "TIME", OPT_QUIET_FOR, "warn if no event has come for this long (30m, 1h, 2d)" },
 	{ "nagios", NULL, OPT_NAGIOS, "one line, and the exit codes of Nagios' plugins: 0, 1, 2, 3" },
 	HS_OPTION_JSON,
 	HS_OPTIONS_END,
@@ -55,7 +55,7 @@ struct checked {
 	struct hs_settings *settings;
 	char file[PATH_MAX];   /* the settings file; "": none */
 	int dir;               /* the spool directory, or -1 */
-	const char *quiet_for; /* NULL: it may be */
+	const char *quiet_for; /* --quiet-for; NULL: not given */
 };
 
 /* --- what a web server serves --------------------------------------------------- */

@@ -20,8 +20,8 @@ struct hs_pump_options {
 	const char *config, *cursor, *from; /* as for hs_event_source_open */
 
 	/*
-	 * NULL: all records, in one group, ordered by nothing. Returns 1 to offer the record, 0 to pass it by, -1:
-	 * out of memory. The key must be set in any case.
+	 * Returns 1 to offer the record, 0 to pass it by, -1: out of memory. Sets the key in any case.
+	 * NULL: all records, in one group, in any order.
 	 */
 	int (*choose)(void *context, struct hs_slice line, struct hs_choice *choice);
 	void *context;
@@ -57,7 +57,10 @@ struct hs_pump_input {
 /* 0, or an exit code after a message to standard error. The options must outlive it. */
 int hs_pump_input_open(struct hs_pump_input *in, const struct hs_pump_options *options);
 
-/* Finds where to begin and end, and reports it. Call it after hs_pump_input_open. `start`: what the sink says. 0 or an exit code. */
+/*
+ * After hs_pump_input_open: finds where to begin and end, and reports it. `start` is what the sink's
+ * open has filled in. 0 or an exit code.
+ */
 int hs_pump_input_begin(struct hs_pump_input *in, const struct hs_sink_start *start);
 
 /* Returns the code. */
