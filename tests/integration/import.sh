@@ -346,7 +346,6 @@ deliver() {
 : >"$T/sent"
 deliver &
 delivering=$!
-killed=0
 for k in $(seq "$KILLS"); do
 	archive "k$k" $LINES_EACH >"$T/k.jsonl"
 	case $((k % 4)) in # as lines, as one line, as one array
@@ -358,16 +357,13 @@ for k in $(seq "$KILLS"); do
 	chmod 644 "$T/k.jsonl"
 	(as_server_user env HOOKSPOOL_CONF="$S/hookspool.conf" "$S/bin/hookspool" import "$T/k.jsonl") \
 		>/dev/null 2>&1 &
-	pid=$!
-	sleep "0.0$((RANDOM % 10))$((RANDOM % 10))" # the kill is to come anywhere
-	kill -9 $pid 2>/dev/null && killed=$((killed + 1))
-	wait $pid 2>/dev/null
+	kill_midway $!
 	hs import "$T/k.jsonl"
 	[ $CODE = 1 ] || not_ok "run again after kill $k" "exit $CODE" "$(cat "$T/err")"
 done
 touch "$T/enough"
 wait $delivering
-check "some of $KILLS kills hit ($killed)" test "$killed" -gt 0
+check "some of $KILLS kills hit ($KILLED)" test "$KILLED" -gt 0
 server_stop
 spool_reopen
 for k in $(seq "$KILLS"); do seq -f "k$k-%.0f" $LINES_EACH; done | sort >"$T/want"

@@ -110,6 +110,21 @@ end_process() {
 	wait "$1" 2>/dev/null || true
 }
 
+# kill_midway PID: kills the command with SIGKILL after a random time of at most KILL_WITHIN ms, and
+# counts in KILLED whether it was still at work. A miss halves the time and a hit lengthens it, so
+# that the kills come anywhere in a run, on a fast machine and on a slow one.
+KILL_WITHIN=100 KILLED=0
+kill_midway() {
+	sleep "$(printf '0.%03d' $((RANDOM % (KILL_WITHIN + 1))))"
+	if kill -9 "$1" 2>/dev/null; then
+		KILLED=$((KILLED + 1)) KILL_WITHIN=$((KILL_WITHIN * 5 / 4 + 1))
+		[ "$KILL_WITHIN" -lt 999 ] || KILL_WITHIN=999
+	else
+		KILL_WITHIN=$((KILL_WITHIN / 2))
+	fi
+	wait "$1" 2>/dev/null
+}
+
 # workers: the processes that run this server's copy of the program. Only root sees what file a
 # process that may not be traced runs; for others its command line has to do.
 workers() {
