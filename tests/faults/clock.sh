@@ -55,7 +55,7 @@ for year in 2036 2066; do
 	is "the year $year: maintain deletes nothing" "$(ls "$SPOOL_DIR" | comm -13 - "$T/before")" ''
 	is 'no name is from the future' "$(ls "$SPOOL_DIR" | grep -c "events-$year")" 0
 	hs_at "$year" check >"$T/said"
-	check 'check tells of the clock' grep -q '^warn clock .*hours ahead of what is believed' "$T/said"
+	check 'check tells of the clock' grep -q '^warn clock .*hours ahead of the trusted time' "$T/said"
 done
 is 'the log names the remedy, a line for each jump' \
 	"$(cat "$S/log/program.log" "$T/said" | grep -c 'has jumped [0-9]\{5,\} hours ahead.*--trust-clock')" 2

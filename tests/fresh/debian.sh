@@ -52,6 +52,7 @@ build() {
 	sources_in build
 	check 'make deb has all that it asks for' inside make -C /root/hookspool deb
 	check 'there is a package' eval 'cp "$R"/root/hookspool/build/deb/hookspool_*.deb "$PACKAGE"'
+	check 'it has the pages' eval 'dpkg-deb -c "$PACKAGE" | grep " ./usr/share/doc/hookspool/operating.md$"'
 }
 
 

@@ -165,7 +165,7 @@ is 'run is lost: nothing is' "$(take d3 | tail -n 1) $(hs verify; echo $CODE)" '
 lose $P
 is 'all of it is lost: people may be kept, so 503' "$(take d4 | cut -c 1-3)" 503
 hs adopt --accept-loss
-is 'adopt' "$CODE $(grep -c 'begun anew' <<<"$OUT")" '0 3'
+is 'adopt' "$CODE $(grep -c 'started afresh' <<<"$OUT")" '0 3'
 is 'service goes on' "$(take d5)" '200 {accepted:1,duplicate:0,rejected:0}'
 
 ### While it is in use ##################################################

@@ -52,7 +52,7 @@ for n in $(seq "$ROUNDS"); do
 	is "backup $n: once" "$(uniq -d "$T/have" | head -n 3)" ""
 	is "backup $n: verify finds nothing" "$(elsewhere "$OUT/other" verify | sed 's/.*, //')" "0 problems"
 	is "backup $n: the cursor fits" "$(grep -A 1 '^cursor work$' "$T/adopted" | tail -n 1 | sed 's/ segment.*\| the oldest.*//')" \
-		"  fits: goes on in"
+		"  fits: continues in"
 done
 touch "$T/enough"
 wait "$writer"

@@ -71,7 +71,7 @@ look
 finds 'the index knows what is there' index ok 0 'knows 1 events'
 rm "$S/spool/.hookspool/run/index"
 look
-finds 'and after it was lost' index ok 0 'knows 1 events; it was made anew'
+finds 'and after it was lost' index ok 0 'knows 1 events; it was rebuilt'
 touch -d '1 hour' "$SPOOL"
 look
 finds 'a clock that was set back' clock warn 0 'from the future' 'set-ntp'

@@ -5,7 +5,7 @@
 # The first line of a block says where it goes: ```c FILE [after|before|instead of TEXT].
 C=$T/copy
 mkdir "$C"
-cp -R "$ROOT"/{Makefile,cgi,common,tools} "$C"
+cp -R "$ROOT"/{Makefile,mk,cgi,common,tools} "$C"
 mkdir -p "$C/tests" && cp -R "$ROOT/tests/lib" "$C/tests"
 
 # put FILE HOW TEXT: the lines on standard input, at the one line that has the text.

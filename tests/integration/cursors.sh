@@ -36,7 +36,7 @@ says cursors reset crm --from now
 is 'reset to now' "$CODE $(hs cursors --json | jq '.[0].records')" '0 0'
 says cursors reset crm --from oldest
 is 'reset to the oldest' "$CODE $SAID $(hs cursors --json | jq '.[0].records')" \
-	'0 cursor crm: it goes on with the oldest event 7'
+	'0 cursor crm: it continues with the oldest event 7'
 is 'and so it goes on' "$(hs tail --cursor crm 2>/dev/null | ids_of | xargs)" 'a1 a2 a3 a4 a5 a6 a7'
 says cursors reset nobody --from now
 is 'a name that is none is not made' "$CODE $(ls "$cursors" | xargs)" '1 crm mail'

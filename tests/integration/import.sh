@@ -56,7 +56,7 @@ is 'and writes nothing' "$(spooled | wc -l)$(spooled rejected | wc -l)" 00
 
 hs import "$T/a.jsonl"
 is 'the sum' "$OUT" "7 lines: 3 accepted, 1 duplicate, 2 rejected, 0 left out
-what was rejected, and why, stands in rejected.jsonl"
+what was rejected, and why, is in rejected.jsonl"
 is 'rejected lines are a problem found' $CODE 1
 is 'the events are in the spool' "$(spooled | sed -n 's/.*"message_id":"\([^"]*\)".*/\1/p' | sort | xargs)" 'a-1 a-2 a-3'
 is 'flattened like a delivery' "$(record a-1 '.properties_order_id == "o-1" and .properties_total == 39.95')" true

@@ -18,6 +18,19 @@ for conf in "$ROOT"/apache-conf/* "$ROOT"/lighttpd-conf/*; do
 done
 check 'nginx/hookspool.conf, as shipped' \
 	cmp "$ROOT/tools/packaging/nginx/hookspool.conf" "$P/share/doc/hookspool/examples/nginx/hookspool.conf"
+for page in README.md SECURITY.md CHANGELOG.md $(cd "$ROOT/docs" && ls ./*.md); do
+	check "${page##*/}" test -s "$P/share/doc/hookspool/${page##*/}"
+done
+# Pages about the sources are not installed.
+is 'the links between the installed pages lead to installed files' "$(cd "$P/share/doc/hookspool" &&
+	grep -noE '\]\([^)#: ]+' ./*.md | sed 's/(/ /' | while read -r from file; do
+		[ -e "$file" ] || echo "$from $file"
+	done | grep -vE ' (https?|CONTRIBUTING[.]md|LICENSE|tests/.*)$')" ''
+for handler in "$ROOT"/docs/examples/*; do
+	check "${handler##*/}, as shipped" cmp "$handler" "$P/share/doc/hookspool/examples/${handler##*/}"
+	check 'which can be run' test -x "$P/share/doc/hookspool/examples/${handler##*/}"
+done
+is 'the pages call the handlers where they are installed' "$(cd "$P/share/doc/hookspool" && grep -l docs/examples ./*.md)" ''
 for unit in "$ROOT"/tools/packaging/systemd/*; do
 	check "${unit##*/}, as shipped" cmp "$unit" "$P/lib/systemd/system/${unit##*/}"
 done

@@ -59,7 +59,7 @@ is 'every section that a manual page names is in it' "$(cat "$T/dead")" ''
 # Paths of the sources in backquotes.
 for page in $(pages); do
 	[ "$page" != CHANGELOG.md ] || continue
-	prose "$page" | grep -oE '`(cgi|common|tools|tests|docs|apache-conf|lighttpd-conf)/[^` ]*`' | tr -d '`' | sort -u |
+	prose "$page" | grep -oE '`(cgi|common|tools|tests|docs|mk|apache-conf|lighttpd-conf)/[^` ]*`' | tr -d '`' | sort -u |
 		while IFS= read -r path; do
 			# shellcheck disable=SC2086
 			ls -d ${path%%:*} >/dev/null 2>&1 || echo "$page: $path"
@@ -76,7 +76,7 @@ for page in $(pages); do
 	[ "$page" != CHANGELOG.md ] || continue
 	shown_words "$page" | grep -oE '(^|[^a-z-])make( [a-z][a-z-]*)+' | sed -E 's/^[^m]//; s/^make //' | tr ' ' '\n' | sort -u |
 		while IFS= read -r target; do
-			grep -qE "^(\.PHONY:.* )?$target( .*)?:|^\.PHONY:.*\b$target\b" Makefile mk/*.mk 2>/dev/null || echo "$page: make $target"
+			grep -qE "^(\.PHONY:.* )?$target( .*)?:|^\.PHONY:.*\b$target\b" Makefile mk/*.mk || echo "$page: make $target"
 		done
 	shown_words "$page" | grep -oE "hookspool [a-z]+( [^|;&\`]*)?" | while read -r _ command rest; do
 		"$HS_BUILD/hookspool" help "$command" >"$T/help" 2>&1 || { echo "$page: hookspool $command"; continue; }

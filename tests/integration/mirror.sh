@@ -88,7 +88,7 @@ is "its consumer gets what is new, once" "$(on "$B" tail --cursor c | ids)" "m8 
 mirror
 is "mirrored again, nothing comes again" "$(on "$B" tail --cursor c | ids)" ""
 is "verify finds nothing else" "$(on "$B" verify | grep -c ' 1 problems$')" 1
-is "repair has nothing to lose" "$(on "$B" repair | grep -c ' 1 problems, 0 segments mended')" 1
+is "repair has nothing to lose" "$(on "$B" repair | grep -c ' 1 problems, 0 segments repaired')" 1
 on "$B" maintain
 is "all of it is there once" "$(on "$B" cat | ids_of | sort | tr '\n' ' ')" "m1 m2 m3 m4 m5 m6 m7 m8 n1 n2 n3 "
 check "one that follows has had all that is new" wait_for 10 has 8 "$T/followed"

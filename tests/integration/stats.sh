@@ -94,7 +94,7 @@ post "$T/put"
 post "$T/put" -H "X-Signature: $(sign 'another secret' "$T/put")"
 CONTENT_TYPE=text/plain signed "$T/put"
 URL=$URL/health request
-is 'a refused sender is told from one who is silent, and a monitor from both' \
+is 'a refused sender is distinguished from one who is silent, and a monitor from both' \
 	"$(json '.metrics.responses | [.["200"], .["400"], .["401"], .["415"]]')" "[$answered,5,2,1]"
 is 'the sum of the events' "$(json '.metrics | [.accepted, .duplicates, .rejected]')" '[6,1,8]'
 is 'the secret and the key that were used' "$(json '.credentials | map([.kind, .name]) | sort')" '[["key","acme"],["secret","#1"]]'
@@ -127,7 +127,7 @@ hs stats >"$T/table"
 check 'a table' grep -qx 'page  *1  *[0-9]* B' "$T/table"
 is 'what a sender chose commands no terminal' "$(grep -c $'\033' "$T/table") $(grep -c '^?\[31mred ' "$T/table")" '0 1'
 is 'no bars in a pipe' "$(grep -c █ "$T/table")" 0
-is 'the cursors are there' "$(grep -c 'remove it to begin anew' "$T/table")" 2
+is 'the cursors are there' "$(grep -c 'remove it to start afresh' "$T/table")" 2
 if command -v script >/dev/null; then
 	HOOKSPOOL_CONF=$S/hookspool.conf
 	# terminal COLUMNS WORDS: what a terminal so wide shows of the command.

@@ -84,7 +84,7 @@ strict|https|this port speaks plain HTTP, not TLS|listen 443 ssl
 expired|https|renew the certificate|has expired
 early|https|compare the clocks|not yet valid
 other|https|use a name that the certificate has|127.0.0.1
-self|https|Segment believes no self-signed certificate: get one|--insecure
+self|https|Segment accepts no self-signed certificate: get one|--insecure
 unchained|https|let the web server send the whole chain|fullchain.pem
 old|https|this port speaks no TLS newer than 1.1|SSLProtocol -all +TLSv1.2 +TLSv1.3
 bare|https|this port speaks no TLS newer than 1.1|ssl_protocols

@@ -90,7 +90,7 @@ static void nothing_was_looked_at(void **state)
 	struct hs_findings r = { .nagios = true };
 
 	(void)state;
-	assert_string_equal(end(&r), "HOOKSPOOL UNKNOWN: nothing was looked at\n");
+	assert_string_equal(end(&r), "HOOKSPOOL UNKNOWN: nothing was checked\n");
 }
 
 static void figures_are_for_monitors(void **state)

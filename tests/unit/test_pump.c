@@ -18,7 +18,7 @@
 #include <sysexits.h>
 #include <unistd.h>
 
-const struct hs_command hs_commands[] = { { 0 } }; /* for tools/command.c */
+const struct hs_command *const hs_commands[] = { NULL }; /* for tools/command.c */
 
 enum { MOST = 64, AT_ONCE = 3 };
 
