@@ -86,7 +86,8 @@ static bool arrival_write(struct hs_transport *g, struct hs_slice head, struct h
 
 /*
  * A server that is still sending a body takes a closed connection for a failure, and the sender
- * never sees why it was refused. So the rest is read, and dropped.
+ * never sees why it was refused. So the rest is read, and dropped. nginx passes the end of an answer on
+ * only when it sees the end of the stream, which must not wait for the rest.
  */
 static void arrival_finish(struct hs_transport *g)
 {
@@ -98,6 +99,7 @@ static void arrival_finish(struct hs_transport *g)
 	}
 	let_go(a);
 	a->answered = true;
+	shutdown(a->fd, SHUT_WR);
 	a->leave_rest(a->context, a);
 }
 
