@@ -24,8 +24,15 @@ ends() {
 	is "$1" "$status" "$3"
 }
 
-sleeps() { grep -q '^State:.S' "/proc/$TAIL/status"; }
+follows() { watches "$TAIL"; }
 switches() { sed -n 's/^voluntary_ctxt_switches:.//p' "/proc/$TAIL/status"; }
+# idle: nothing has woken it for a while.
+idle() {
+	local before
+	before=$(switches)
+	sleep 0.3
+	[ -n "$before" ] && [ "$(switches)" = "$before" ]
+}
 
 put a 1 3
 follow "$T/out" -n 2
@@ -39,12 +46,8 @@ check "everything that was posted arrives" wait_for 10 has 110 "$T/out"
 is "once, in order, through $(ls "$S"/spool/events-* | wc -l) rotations" \
 	"$(ids_of <"$T/out" | tr '\n' ' ')" "$(seq -f 'a%.0f' 2 111 | tr '\n' ' ')"
 
-# An idle one does not look around: nobody wakes it in this while.
-wait_for 10 sleeps
-sleep 0.1 # the folder has changed just now
-was=$(switches)
-sleep 0.3
-is "idle, it sleeps" "$(switches)" "$was"
+# Without news it does not wake up to look; the last news may be on its way still.
+check "idle, it sleeps" wait_for 10 idle
 put a 112 112
 check "and wakes up" wait_for 10 has 111 "$T/out"
 ends "SIGINT ends it" INT 130
@@ -52,7 +55,7 @@ ends "SIGINT ends it" INT 130
 # The handlers are killed, all of them, while they write; those that follow them clean up.
 try() { signed "$T/put" && [ "$STATUS" = 200 ]; }
 follow "$T/out" -n 0
-wait_for 10 sleeps
+wait_for 10 follows
 for i in 1 2 3; do
 	seq $((i * 50)) $((i * 50 + 49)) | sed 's/.*/{"type":"track","event":"e","userId":"u","messageId":"d&"}/' |
 		paste -sd, | sed 's/.*/[&]/' >"$T/put"
@@ -144,7 +147,7 @@ put m 1 1
 replaced() { # NAME COMMAND...
 	follow "$T/out" -n 1
 	wait_for 10 has 1 "$T/out"
-	wait_for 10 sleeps
+	wait_for 10 follows
 	"${@:2}"
 	check "$1: who follows it does not wait for ever" wait_for 10 gone "$TAIL"
 	alive "$TAIL" && kill "$TAIL"

@@ -35,9 +35,9 @@ is 'left' "$(letters)" 'a3/1 a3/2 a4/2'
 is 'cat --failed shows them' "$(hs cat --failed --fields message_id | sort | xargs)" 'a3 a3 a4'
 
 ### Killed ##############################################################
-hs_exec each --failed --cursor crm --on "*=echo \$HS_MESSAGE_ID >>$OUT/tried; [ \$HS_MESSAGE_ID = a3 ] || sleep 3" 2>/dev/null &
+hs_exec each --failed --cursor crm --on "*=echo \$HS_MESSAGE_ID >>$OUT/tried; [ \$HS_MESSAGE_ID = a3 ] || exec sleep 60" 2>/dev/null &
 pid=$!
-until grep -q a4 "$OUT/tried" 2>/dev/null; do sleep 0.05; done
+wait_for 10 grep -q a4 "$OUT/tried"
 again crm --on '*=true'
 is 'one at a time' "$CODE" 75
 kill -9 "$pid"
@@ -45,12 +45,13 @@ wait "$pid" 2>/dev/null
 is 'after a kill all are there' "$(letters)" 'a3/1 a3/2 a4/2'
 
 ### While others append and erase #######################################
-hs each --failed --cursor crm --on '*=[ $HS_MESSAGE_ID = a3 ] && sleep 1; exit 0' 2>/dev/null &
+hs each --failed --cursor crm --on "*=[ \$HS_MESSAGE_ID != a3 ] || { touch $OUT/begun; until [ -e $OUT/go ]; do sleep 0.02; done; }" 2>/dev/null &
 pid=$!
-sleep 0.3
+wait_for 10 test -e "$OUT/begun"
 put b 1 2 2
 hs each --once --cursor mail --on 'track=[ "$HS_MESSAGE_ID" = b1 ] && exit 65; exit 0' 2>/dev/null
 hs erase --user u0 >/dev/null
+touch "$OUT/go"
 wait "$pid"
 is 'their lines are kept, erased ones stay gone' "$(letters)" 'a3/1 b1/1'
 again mail --on '*=true'
@@ -68,8 +69,8 @@ size=$(stat -c %s "$S/spool/failed.jsonl")
 put c 1 10 2
 hs_exec each --once --cursor late --on '*=case $HS_MESSAGE_ID in c*) ;; *) exit 0 ;; esac; [ $HS_USER_ID = u1 ] && exit 65; echo $HS_MESSAGE_ID' >"$T/out" 2>"$T/err" &
 pid=$!
-until [ "$(wc -l <"$T/out")" = 5 ] && grep -q failed_max "$T/err"; do sleep 0.1; done
-sleep 2
+wait_for 20 eval '[ "$(wc -l <"$T/out")" = 5 ] && grep -q failed_max "$T/err"'
+sleep 2 # it would try, and tell, again
 is 'no record is given up, its user waits, others do not' \
 	"$(stat -c %s "$S/spool/failed.jsonl") $(sort -V "$T/out" | xargs) $(grep -c 'failed_max.*each --failed' "$T/err")" \
 	"$size c2 c4 c6 c8 c10 1"

@@ -49,7 +49,7 @@ is "the standby reads the first mirror" "$(on "$B" cat | ids)" "m1 m2 m3 "
 is "so does its consumer" "$(on "$B" tail --cursor c | ids)" "m1 m2 m3 "
 (as_server_user env HOOKSPOOL_CONF="$B/hookspool.conf" "$S/bin/hookspool" tail -f -n 0) >"$T/followed" 2>>"$T/said" &
 TAIL=$!
-sleep 0.3
+wait_for 10 watches "$TAIL"
 
 for i in 4 5 6; do
 	post "$A" "m$i" >/dev/null

@@ -51,7 +51,9 @@ for who in reader stranger; do
 done
 
 # To 0640, by the maintenance of a command; then by the server's.
-sleep 2 # the server has looked after its spool once
+chmod 640 "$SPOOL"
+kill -HUP $(workers)
+wait_for 10 all_follow # the server has looked after its spool, which it does once for its settings
 mode_is 0640
 hs check >"$T/check"
 check 'check tells of files that do not follow' grep -q 'modes.*not follow spool_mode = 0640' "$T/check"
@@ -108,6 +110,7 @@ done
 # A follower among writers, rotation, compression and erasing.
 reader tail -f -n 0 >"$T/follow" 2>"$T/follow.err" &
 follower=$!
+wait_for 10 watches "$follower"
 : >"$T/busy"
 while [ -e "$T/busy" ]; do
 	reader cat >"$T/cat" 2>"$T/cat.err" || { echo "exit $?"; head -n 2 "$T/cat.err"; }
@@ -115,12 +118,12 @@ while [ -e "$T/busy" ]; do
 	echo read
 done >"$T/cats" &
 cats=$!
-sleep 0.3
 for i in 1 2 3 4 5 6; do
 	put "f$i-" 1 50
 	hs rotate
 	hs maintain >/dev/null
 	hs erase --user "u$((i % 5))" >/dev/null
+	wait_for 10 eval '[ "$(grep -c read "$T/cats")" -ge '"$i"' ]'
 done
 put 'end' 1 1
 rm "$T/busy"
@@ -142,7 +145,7 @@ reader cat >"$T/out" 2>"$T/err"
 is '0600: a reader gets nothing' "$? $(wc -c <"$T/out")" '74 0'
 mode_is 0640
 kill -HUP $(workers)
-wait_for 5 test "$(stat -c %a "$SPOOL")" = 640
+wait_for 5 eval '[ "$(stat -c %a "$SPOOL")" = 640 ]'
 chgrp -R "$GROUP" "$S/spool"
 find "$S/spool" -type d -exec chmod 2750 {} +
 hs maintain

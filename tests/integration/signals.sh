@@ -88,7 +88,7 @@ if command -v strace >/dev/null; then
 	(
 		# (a sanitizer looks for leaks by tracing, and nobody is traced twice)
 		export HOOKSPOOL_CONF=$S/hookspool.conf ASAN_OPTIONS=detect_leaks=0
-		as_server_user strace -D -qq -o /dev/null -e inject=listen:delay_exit=1000000 \
+		as_server_user strace -D -qq -o /dev/null -e inject=listen:delay_exit=$((1000000 * $(slowness))) \
 			"$S/bin/hookspool.fcgi" --listen "unix:$S/run/hookspool.sock"
 	) </dev/null >>"$S/log/program.log" 2>&1 &
 	PROGRAM_PID=$!
@@ -129,7 +129,7 @@ exec 3>"$T/stdin"
 head -c "$half" "$T/body" >&3
 wait_for 5 eval '[ -n "$(workers)" ]'
 pid=$(workers)
-wait_for 5 grep -q '^State:.S' "/proc/$pid/status" # it waits for the rest
+wait_for 5 settled "$pid" # it waits for the rest
 kill -TERM "$pid"
 tail -c +$((half + 1)) "$T/body" >&3
 exec 3>&-

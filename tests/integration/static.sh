@@ -44,12 +44,11 @@ is 'it says nothing of what is not there' "$(cat "$T/said")" ''
 	exec chroot "$R" /hookspool.fcgi --listen unix:/socket
 ) >>"$T/said" 2>&1 &
 PROGRAM_PID=$!
-wait_for 10 test -S "$R/socket"
 request_raw() {
 	"$HS_BUILD/fcgi_raw" "unix:$R/socket" begin param=REQUEST_METHOD=GET param=PATH_INFO=/health \
 		params-end stdin-end read
 }
-check 'as FastCGI it answers' eval 'request_raw | grep -q 200'
+check 'as FastCGI it answers' wait_for 10 eval 'request_raw | grep -q 200'
 check 'and ends' end_process "$PROGRAM_PID"
 PROGRAM_PID=''
 

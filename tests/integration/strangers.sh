@@ -32,10 +32,11 @@ honest_http() {
 
 # undisturbed NAME FILE: all of them 200, none took a second.
 undisturbed() {
+	local slowest
 	is "$1: all are taken" "$(cut -d ' ' -f 1-2 "$2" | sort -u)" 'Status: 200'
-	check "$1: in less than a second each" eval 'awk "{ if (\$NF >= 1000) bad = 1; print } END { exit bad }" "'"$2"'"'
-	printf '# figure: %s: slowest %s ms of %s\n' "$1" "$(awk '{ print $NF }' "$2" | sort -n | tail -n 1)" \
-		"$(wc -l <"$2")"
+	slowest=$(awk '{ print $NF }' "$2" | sort -n | tail -n 1)
+	check "$1: in less than a second each" in_time "$slowest" 1000
+	printf '# figure: %s: slowest %s ms of %s\n' "$1" "$slowest" "$(wc -l <"$2")"
 }
 
 statuses() { grep -ahoE 'Status: [0-9]+|\[closed\]|\[timeout\]' "$@" | sort | uniq -c | tr -s ' '; }
@@ -52,7 +53,7 @@ for ((i = 0; i < MANY; i++)); do
 		param=HTTP_X_SIGNATURE=$SHAPED params-end drip=60 read >"$T/slow.$i" 2>&1 &
 	peers+=($!)
 done
-sleep 0.5
+wait_for 20 has_connections "$ADDRESS" $MANY
 honest_raw 30 >"$T/times"
 undisturbed "$MANY that drip, socket" "$T/times"
 wait "${peers[@]}"
@@ -63,7 +64,7 @@ is "$MANY that drip, socket: their time is up, and they may try again" "$(status
 begun=${EPOCHREALTIME/./}
 "$RAW" "$ADDRESS" "${HEAD[@]}" param=CONTENT_LENGTH=33000000 params-end drip=60 read >"$T/none"
 is 'without a signature: 401 by the head alone' "$(statuses "$T/none")" ' 1 Status: 401'
-check 'without a signature: at once' [ $(((${EPOCHREALTIME/./} - begun) / 1000)) -lt 2000 ]
+check 'without a signature: at once' in_time "$(since "$begun")" 2000
 server_stop
 
 
@@ -75,8 +76,8 @@ slow_http() {
 	exec 3<>"/dev/tcp/127.0.0.1/$http_port"
 	printf 'POST /hookspool HTTP/1.1\r\nHost: x\r\nConnection: close\r\n%sContent-Type: application/json\r\nContent-Length: 33000000\r\n\r\n' \
 		"${2-}" >&3
-	(timeout 30 head -n 1 <&3 >"$1") &
-	for ((i = 0; i < 28; i++)); do
+	(timeout 60 head -n 1 <&3 >"$1") &
+	for ((i = 0; i < 60; i++)); do
 		printf '%1500s' x >&3 || break
 		kill -0 $! 2>/dev/null || break
 		sleep 0.5
@@ -93,7 +94,9 @@ for ((i = 0; i < MANY / 2; i++)); do
 	slow_http "$T/shaped.$i" "X-Signature: $SHAPED"$'\r\n' &
 	peers+=($!)
 done
-sleep 1
+# Apache, which starts processes at its own pace, has passed all of them on
+wait_for 20 eval '[ "$(cat "$T"/none.* | wc -l)" = $((MANY / 2)) ]'
+wait_for 20 has_connections "unix:$S/run/hookspool.sock" $((MANY / 2))
 honest_http 40 >"$T/times"
 undisturbed "$MANY that drip, Apache" "$T/times"
 wait "${peers[@]}"
@@ -119,7 +122,14 @@ peak_kb() {
 	echo "$peak" >"$T/peak"
 }
 
-# sixteen NAME [STEP]...: sixteen bodies of 31 MB whose last record does not come.
+# all_done PID...: each has its answer, or has sent all and waits.
+all_done() {
+	local pid
+	for pid; do gone "$pid" || settled "$pid" || gone "$pid" || return; done
+}
+
+# sixteen NAME [STEP]...: sixteen bodies of 31 MB whose last record does not come. Those for whom there is room
+# have 40 s for it, and are ended before.
 sixteen() {
 	local i name=$1 peers=() looker
 	shift
@@ -128,14 +138,15 @@ sixteen() {
 	peak_kb &
 	looker=$!
 	for ((i = 0; i < 16; i++)); do
-		FCGI_RAW_MS=8000 "$RAW" "$ADDRESS" "${HEAD[@]}" param=CONTENT_LENGTH=31000001 "$@" \
+		"$RAW" "$ADDRESS" "${HEAD[@]}" param=CONTENT_LENGTH=31000001 "$@" \
 			params-end "stdin-file=$T/large" read >"$T/big.$i" 2>&1 &
 		peers+=($!)
 	done
-	sleep 1
 	honest_raw 5 >"$T/times"
 	undisturbed "$name" "$T/times"
-	wait "${peers[@]}"
+	wait_for 20 all_done "${peers[@]}"
+	kill "${peers[@]}" 2>/dev/null
+	wait "${peers[@]}" 2>/dev/null
 	rm -f "$T/look"
 	wait "$looker"
 	printf '# figure: %s: at most %s KB\n' "$name" "$(cat "$T/peak")"
@@ -149,14 +160,12 @@ if ! grep -q __asan_init "$HS_BUILD/hookspool.fcgi"; then
 	is 'sixteen of 31 MB without a signature: 401' "$(statuses "$T"/big.*)" ' 16 Status: 401'
 	check 'sixteen of 31 MB without a signature: they take no memory' [ "$(cat "$T/peak")" -lt 16384 ]
 	sixteen 'sixteen of 31 MB with the shape of one' param=HTTP_X_SIGNATURE=$SHAPED
-	# those for whom there is room have 40 s for their last byte, and we have 8
 	is 'sixteen of 31 MB with the shape of one: 503, or still waited for' \
-		"$(grep -ahoE 'Status: [0-9]+|\[[a-z]*\]' "$T"/big.* | sort -u | tr '\n' ' ')" \
-		'Status: 503 [timeout] '
+		"$(grep -ahoE 'Status: [0-9]+|\[[a-z]*\]' "$T"/big.* | sort -u | tr '\n' ' ')" 'Status: 503 '
 	check 'sixteen of 31 MB with the shape of one: no more memory than four may have' \
 		[ "$(cat "$T/peak")" -lt 196608 ]
 	check 'some of them had no room' grep -qa 'too many unfinished bodies' "$T"/big.*
-	check 'no more of them than was needed' [ "$(grep -la '\[timeout\]' "$T"/big.* | wc -l)" -ge 3 ]
+	check 'no more of them than was needed' [ "$(grep -La Status "$T"/big.* | wc -l)" -ge 3 ]
 	server_stop
 fi
 

@@ -75,7 +75,7 @@ directory_make
 		--listen "unix:$S/run/hookspool.sock"
 ) </dev/null >>"$S/log/program.log" 2>&1 &
 PROGRAM_PID=$!
-wait_for 20 test -S "$S/run/hookspool.sock"
+wait_for 20 listens_at "$S/run/hookspool.sock"
 event traced >"$T/body"
 "$HS_BUILD/fcgi_raw" "unix:$S/run/hookspool.sock" begin param=REQUEST_METHOD=POST \
 	param=CONTENT_LENGTH="$(stat -c %s "$T/body")" param=CONTENT_TYPE=application/json \

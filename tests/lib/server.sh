@@ -85,17 +85,51 @@ hs() {
 }
 
 
+# maintain: hookspool maintain, once the server is not at it.
+not_busy() { (as_server_user env HOOKSPOOL_CONF="$S/hookspool.conf" "$S/bin/hookspool" maintain --json) | jq -e '.busy == false'; }
+maintain() { wait_for 20 not_busy; }
+
+
 ### Waiting #############################################################
 
-# wait_for SECONDS COMMAND...: until the command succeeds. Fails when time is up.
+# slowness: how many times longer than on an idle machine it takes to start a process just now: 1 to 5.
+slowness() {
+	local start=${EPOCHREALTIME/./} times
+	for _ in {1..20}; do env -i /bin/true; done
+	times=$(((${EPOCHREALTIME/./} - start) / 30000 + 1))
+	echo $((times < 5 ? times : 5))
+}
+
+# in_time MS LIMIT: the milliseconds are within the limit, which is that of an idle machine.
+in_time() { [ "$1" -lt "$2" ] || [ "$1" -lt $(($2 * $(slowness))) ]; }
+
+# since START: milliseconds since that value of EPOCHREALTIME.
+since() { echo $(((${EPOCHREALTIME/./} - ${1/./}) / 1000)); }
+
+# wait_for SECONDS COMMAND...: until the command succeeds. Fails when it has not for as many seconds of
+# an idle machine.
 wait_for() {
-	local end=$((${EPOCHREALTIME/./} + $1 * 1000000))
+	local start=${EPOCHREALTIME/./} seconds=$1
 	shift
 	until "$@" >/dev/null 2>&1; do
-		[ "${EPOCHREALTIME/./}" -lt "$end" ] || return 1
+		[ $((${EPOCHREALTIME/./} - start)) -lt $((seconds * 1000000)) ] ||
+			in_time "$(since "$start")" $((seconds * 1000)) || return 1
 		sleep 0.02
 	done
 }
+
+# settled PID: the process sleeps, and nothing has woken it for a tenth of a second.
+settled() {
+	local before
+	grep -q '^State:.S' "/proc/$1/status" || return 1
+	before=$(grep ctxt "/proc/$1/status") || return 1
+	sleep 0.1
+	[ "$before" = "$(grep ctxt "/proc/$1/status")" ]
+}
+
+# watches PID: the process follows a folder: it has an inotify descriptor, which `tail -f` opens when it
+# has come to the end.
+watches() { find "/proc/$1/fd" -lname '*inotify*' | grep -q .; }
 
 alive() { kill -0 "$1" 2>/dev/null; }
 gone() { ! alive "$1"; }
@@ -264,11 +298,18 @@ shared_hosting_make() {
 
 ### Starting and stopping ###############################################
 
-# port_random: one that refuses connections just now, below Linux's ephemeral range.
+# port_random: a port that refuses connections just now, below Linux's ephemeral range. The script claims
+# it until it ends, by a link that names its process, so that no other script chooses it.
 port_random() {
-	local port
+	local port claim
 	while :; do
 		port=$((20000 + RANDOM % 12000))
+		claim=${TMPDIR:-/tmp}/hookspool-port.$port
+		if ! ln -sT $$ "$claim" 2>/dev/null; then
+			[ -e "/proc/$(readlink "$claim")" ] || rm -f "$claim" # that script was killed
+			continue
+		fi
+		echo "$claim" >>"$T/ports"
 		(exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null || break
 	done
 	echo "$port"
@@ -283,6 +324,20 @@ listens() {
 	[ -n "$inode" ] && { [ ! -r "/proc/$1/fd" ] || # only root may look into the program
 		find "/proc/$1/fd" -lname "socket:\[$inode\]" 2>/dev/null | grep -q .; }
 }
+
+# listens_at PATH: a Unix socket of that name listens: bind(2) makes the file, listen(2) sets the flag.
+listens_at() { awk -v path="$1" '$8 == path && $4 == "00010000" { found = 1 } END { exit !found }' /proc/net/unix; }
+
+# connections ADDRESS: how many a server has at unix:PATH or at a port of the loopback.
+connections() {
+	case $1 in
+	unix:*) awk -v path="${1#unix:}" '$8 == path && $6 == "03"' /proc/net/unix ;;
+	*) awk -v port="$(printf ':%04X' "${1##*:}")" '$2 ~ port "$" && $4 == "01"' /proc/net/tcp ;;
+	esac | wc -l
+}
+
+# has_connections ADDRESS N: at least n.
+has_connections() { [ "$(connections "$1")" -ge "$2" ]; }
 
 # as_server_user COMMAND...: for what no web server starts. Replaces the shell.
 as_server_user() {
@@ -302,7 +357,7 @@ listener_start() {
 	) </dev/null >>"$S/log/program.log" 2>&1 &
 	PROGRAM_PID=$!
 	case $address in
-	unix:*) wait_for 10 test -S "${address#unix:}" ;;
+	unix:*) wait_for 10 listens_at "${address#unix:}" ;;
 	*) wait_for 10 listens "$PROGRAM_PID" "${address##*:}" ;;
 	esac
 }
@@ -402,6 +457,7 @@ clean_up() {
 	# shellcheck disable=SC2046
 	[ -z "$(jobs -p)" ] || kill $(jobs -p) 2>/dev/null
 	if [ "$failures" -gt 0 ] || [ "$status" -ne 0 ]; then logs_show; fi
+	[ ! -e "$T/ports" ] || xargs rm -f <"$T/ports"
 	if [ -n "${KEEP-}" ]; then echo "# kept: $T"; else rm -rf "$T"; fi
 	exit "$status"
 }
