@@ -207,7 +207,7 @@ others() { [ "$(grep -c '"user_id":"u[1-6]","message_id":"w' "$OUT/stuck" 2>/dev
 check "one that is tried again holds up its user alone, for thousands of events" wait_for 20 others
 is "… none of whose is handled before it" "$(grep -c '"user_id":"u0","message_id":"w' "$OUT/stuck")" 0
 is "… and that is said once" "$(grep -c 'handler of track: it ended with 75: the record is tried again, for 14400 s (--retry-for)' "$T/said")" 1
-wait_for 5 eval "[ \"\$(jq -c '.held | length' '$S/spool/.hookspool/cursors/stuck')\" = 1 ]"
+check "… and the cursor has it" wait_for 10 jq -e ".ahead[1] == $(stat -c %s "$SPOOL") and (.held | length) == 1" "$S/spool/.hookspool/cursors/stuck"
 kill -9 "$EACH"
 wait "$EACH" 2>/dev/null
 rm "$OUT/FAILING"
@@ -231,7 +231,7 @@ is "… also where an erase has moved the lines meanwhile" \
 	"$STATUS $(ids_of <"$OUT/stuck" | grep -c ^w) $(ids_of <"$OUT/stuck" | grep ^w | sort -u | wc -l)" "0 10000 10000"
 put_one '{"type":"track","event":"Anonymous","messageId":"n1","userId":null,"anonymousId":"n-1"}'
 put_one '{"type":"track","event":"Anonymous","messageId":"n2","userId":null,"anonymousId":"n-2"}'
-each anonymous --from oldest --stream --retry-for 2s --on "track:Anonymous=while read -r line; do case \$line in *'\"n1\"'*) echo 75 ;;
+each anonymous --from oldest --stream --retry-for 1s --on "track:Anonymous=while read -r line; do case \$line in *'\"n1\"'*) echo 75 ;;
 	*) echo ok \"\$line\" >>$OUT/anonymous; echo 0 ;; esac; done"
 is '"userId":null is not one user: another visitor passes' "$STATUS $(grep -c '"n2"' "$OUT/anonymous") $(summary)" \
 	"0 1 1 done, 1 set aside, $(sed -n 's/.*, \([0-9]*\) tried again.*/\1/p' "$T/said") tried again, $(sed -n 's/.*, \([0-9]*\) without a handler/\1/p' "$T/said") without a handler"
@@ -240,8 +240,6 @@ is "a name may have an equals sign" "$STATUS $(cat "$T/out")" "0 m3"
 
 check "a handler that does not answer is spoken of" wait_for 15 grep -q \
 	'handler of page: no answer for 10 s: it must write a line for each one that it reads, and flush it' "$T/silent"
-kill "$SILENT"
-kill "$SILENT"
-wait_for 10 gone "$SILENT"
+check "a second SIGTERM ends it all the same" wait_for 10 eval 'kill "$SILENT"; gone "$SILENT"'
 server_stop
 done_testing
