@@ -6,6 +6,7 @@
 
 need strace
 need_root # strace -P
+DELAY_US=$((1500000 * $(slowness))) # long enough for the others to come
 LIMIT=12 # a program that goes round in circles shall not take long
 place_make
 bodies_make 4
@@ -24,7 +25,7 @@ fail_sync() {
 	one 1
 	(
 		ANSWER=$T/leader
-		one many strace -qq -o /dev/null -e inject="fdatasync:delay_enter=1500000$fault"
+		one many strace -qq -o /dev/null -e inject="fdatasync:delay_enter=$DELAY_US$fault"
 		echo "$STATUS" >"$T/leader.status"
 	) &
 	wait_for 5 written || not_ok "$name: the leader writes"
@@ -67,12 +68,12 @@ spool_clear
 : >"$T/ledger"
 for ((round = 0; round < ROUNDS; round++)); do
 	dies=$((3 * round + 1))
-	(ANSWER=$T/dies one $dies strace -qq -o /dev/null -P "$SPOOL" -e inject=pwrite64:delay_exit=1500000) &
+	(ANSWER=$T/dies one $dies strace -qq -o /dev/null -P "$SPOOL" -e inject=pwrite64:delay_exit=$DELAY_US) &
 	wait_for 5 in_spool "m-$dies" || not_ok "round $round: the line is written"
 	for other in $((dies + 1)) $((dies + 2)); do
 		(ANSWER=$T/answer.$other one $other; echo "$STATUS m-$other" >>"$T/storm") &
 	done
-	sleep 0.2
+	sleep 0.2 # for the others to come: what is asserted holds without them, too
 	kill -9 $(held)
 	wait
 	one $dies

@@ -8,12 +8,8 @@ rotate_min_gap = 0'
 
 # take ID...: an event each, by plain CGI; what is answered.
 take() {
-	local id text
-	for id; do
-		text="{\"type\":\"page\",\"messageId\":\"$id\",\"userId\":\"u-$id\"}"
-		printf %s "$text" | cgi REQUEST_METHOD=POST CONTENT_TYPE=application/json CONTENT_LENGTH=${#text} |
-			tr -d '\r' | sed -n '1s/Status: \([0-9]*\).*/\1/p; $p' | xargs
-	done
+	local id
+	for id; do cgi_post "{\"type\":\"page\",\"messageId\":\"$id\",\"userId\":\"u-$id\"}" | status_and_body; done
 }
 health() { cgi REQUEST_METHOD=GET PATH_INFO=/health </dev/null | sed -n '1s/Status: \([0-9]*\).*/\1/p' | tr -d '\r'; }
 messages() { hs cat && sed -n 's/.*"message_id":"\([^"]*\)".*/\1/p' <<<"$OUT" | xargs; }

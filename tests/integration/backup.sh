@@ -21,14 +21,6 @@ restore() {
 }
 
 # --- while it is written to
-write_on() {
-	local i
-	for i in $(seq 1 10 100000); do
-		[ ! -e "$T/enough" ] || break
-		put k "$i" $((i + 9))
-		echo $((i + 9)) >"$T/written"
-	done
-}
 write_on &
 writer=$!
 wait_for 10 test -s "$T/written"

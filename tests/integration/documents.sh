@@ -160,8 +160,7 @@ event one >"$T/body"
 code=$?
 is 'a second one on its socket ends at once' "$([ $code -ne 0 ] && [ $code -ne 124 ] && echo ended)" ended
 check 'and says why' grep -qi 'in use\|listens\|already' "$T/out"
-check 'the first one serves' eval '"$HS_BUILD/fcgi_raw" "unix:$S/run/hookspool.sock" begin param=REQUEST_METHOD=GET \
-	param=PATH_INFO=/health params-end stdin-end read | grep -aq "Status: 200"'
+check 'the first one serves' eval 'raw_health "unix:$S/run/hookspool.sock" | grep -aq "Status: 200"'
 for again in '' ' again'; do
 	hs rotate
 	is "rotate$again" $CODE 0

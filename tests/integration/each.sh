@@ -154,14 +154,6 @@ usage_error --cursor x --on '*=true' --retry-for soon
 usage_error --cursor .x --on '*=true'
 
 # --- kills
-write_on() {
-	local i
-	for i in $(seq 1 10 100000); do
-		[ ! -e "$T/enough" ] || break
-		put k "$i" $((i + 9))
-		echo $((i + 9)) >"$T/written"
-	done
-}
 write_on &
 writer=$!
 for n in $(seq "$KILLS"); do

@@ -9,23 +9,11 @@ rotate_min_gap = 0
 min_free = 0'
 
 # take TEXT: what the program answers to a body.
-take() {
-	printf %s "$1" | cgi REQUEST_METHOD=POST CONTENT_TYPE=application/json CONTENT_LENGTH=${#1} \
-		${AUTH:+HTTP_AUTHORIZATION="$AUTH"} | tr -d '\r' | sed -n '1s/Status: \([0-9]*\).*/\1/p; $p' | xargs
-}
+take() { cgi_post "$1" ${AUTH:+HTTP_AUTHORIZATION="$AUTH"} | status_and_body; }
 
 # page ID USER [MORE]: an event.
 page() {
 	printf '{"type":"page","messageId":"%s","userId":"%s"%s}' "$1" "$2" "${3:+,$3}"
-}
-
-# spooled [FAMILY]: every line of the spool, wherever it stands.
-spooled() {
-	local file
-	for file in "$S/spool/${1:-events}"*; do
-		[ -e "$file" ] || continue
-		case $file in *.gz) gzip -dc "$file" ;; *) cat "$file" ;; esac
-	done
 }
 
 messages() { spooled | sed -n 's/.*"message_id":"\([^"]*\)".*/\1/p' | sort | xargs; }

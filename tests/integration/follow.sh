@@ -105,14 +105,6 @@ check "what was written to it does not ($from)" \
 	[ $((from > 17 && (from - 11) * $(wc -c <"$T/first") / 7 < 100000)) = 1 ]
 
 # --- kills
-write_on() {
-	local i
-	for i in $(seq 1 10 100000); do
-		[ ! -e "$T/enough" ] || break
-		put k "$i" $((i + 9))
-		echo $((i + 9)) >"$T/written"
-	done
-}
 hs tail --cursor k >/dev/null
 write_on &
 writer=$!

@@ -3,8 +3,6 @@
 . "$(dirname "$0")/../lib/server.sh"
 . "$(dirname "$0")/../lib/consume.sh"
 
-# spooled: every record, wherever it stands.
-spooled() { zcat -f "$S"/spool/events*; }
 count() { spooled | grep -c "$1"; }
 
 # purchase USER [EXTRA]: an order without an id, and what differs at each delivery.

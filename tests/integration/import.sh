@@ -10,15 +10,6 @@ rotate_min_gap = 0
 min_free = 0'
 SETTINGS=$LIVELY
 
-# spooled [FAMILY]: every line of the spool, wherever it stands.
-spooled() {
-	local file
-	for file in "$S/spool/${1:-events}"*; do
-		[ -e "$file" ] || continue
-		case $file in *.gz) gzip -dc "$file" ;; *) cat "$file" ;; esac
-	done
-}
-
 # archive NAME LINES: a third of the events has an id, a third only a time, a third neither.
 archive() {
 	awk -v name="$1" -v n="$2" 'BEGIN {

@@ -5,10 +5,7 @@
 . "$(dirname "$0")/../lib/consume.sh"
 
 # take TEXT: what the program answers to a body.
-take() {
-	printf %s "$1" | cgi REQUEST_METHOD=POST CONTENT_TYPE=application/json CONTENT_LENGTH=${#1} |
-		tr -d '\r' | sed -n '1s/Status: \([0-9]*\).*/\1/p'
-}
+take() { cgi_post "$1" | status_and_body | cut -d ' ' -f 1; }
 
 spool_start 'auth = none'
 n=0

@@ -2,11 +2,6 @@
 # and to the one that lighttpd starts it on. Whatever comes, the next request is served.
 . "$(dirname "$0")/../lib/server.sh"
 
-RAW=$HS_BUILD/fcgi_raw
-if [ ! -x "$RAW" ]; then # not started by make
-	RAW=$T/fcgi_raw
-	${CC:-cc} -std=c11 -D_GNU_SOURCE -o "$RAW" "$ROOT/tests/lib/fcgi_raw.c" || exit 2
-fi
 # without messageId and timestamp no event is a duplicate of another
 printf '{"type":"page","userId":"u-1","name":"Home"}' >"$T/body"
 LENGTH=$(stat -c %s "$T/body")

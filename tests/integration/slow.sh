@@ -1,11 +1,6 @@
 # Slow senders and peers that stop: they get an end, and cost nobody else anything.
 . "$(dirname "$0")/../lib/server.sh"
 
-RAW=$HS_BUILD/fcgi_raw
-if [ ! -x "$RAW" ]; then # not started by make
-	RAW=$T/fcgi_raw
-	${CC:-cc} -std=c11 -D_GNU_SOURCE -o "$RAW" "$ROOT/tests/lib/fcgi_raw.c" || exit 2
-fi
 PARAMS=(begin param=REQUEST_METHOD=POST param=CONTENT_LENGTH=1000
 	param=HTTP_X_SIGNATURE=0123456789abcdef0123456789abcdef01234567)
 
@@ -24,13 +19,9 @@ for i in 1 2 3 4 5 6 7 8; do
 	peers+=($!)
 done
 
-health() {
-	FCGI_RAW_MS=15000 "$RAW" "$1" begin param=REQUEST_METHOD=GET param=PATH_INFO=/health params-end \
-		stdin-end read >"$T/health" 2>&1
-}
 wait_for 10 has_connections "$ADDRESS" 16
 begun=$EPOCHREALTIME
-health "$ADDRESS"
+raw_health "$ADDRESS" >"$T/health"
 check 'more peers that stopped than threads: the next one is served' grep -q 'Status: 200' "$T/health"
 check 'and does not wait for them' in_time "$(since "$begun")" 1000
 
@@ -125,7 +116,7 @@ peer=$!
 wait_for 10 settled "$peer" # neither side of the socket takes more
 kill -STOP "$peer" 2>/dev/null
 begun=$EPOCHREALTIME
-health "unix:$S/run/hookspool.sock"
+raw_health "unix:$S/run/hookspool.sock" >"$T/health"
 check 'a peer that reads no replies: the next one is served' grep -q 'Status: 200' "$T/health"
 check 'and does not wait for it' in_time "$(since "$begun")" 1000
 kill -KILL "$peer" 2>/dev/null

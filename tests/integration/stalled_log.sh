@@ -2,7 +2,6 @@
 # when it flows again.
 . "$(dirname "$0")/../lib/server.sh"
 
-RAW=$HS_BUILD/fcgi_raw
 FLOOD=1500 # refusals, a line each: more than a pipe holds
 
 # start_on FILE [COMMAND]...: the program, by the command, its standard error in the file
@@ -25,10 +24,6 @@ refusals() {
 		grep -ac '^Status: 401'
 }
 
-health() {
-	"$RAW" "unix:$S/run/hookspool.sock" begin param=REQUEST_METHOD=GET \
-		param=PATH_INFO=/health params-end stdin-end read 2>&1 | tr -d '\r'
-}
 
 server_start listener
 server_stop
@@ -41,7 +36,7 @@ stalled() {
 	shift
 	start_on "$@"
 	is "$name: every refusal is answered" "$(refusals)" "$FLOOD"
-	is "$name: the next one is served" "$(health | head -n 1)" 'Status: 200 OK'
+	is "$name: the next one is served" "$(raw_health "unix:$S/run/hookspool.sock" | head -n 1)" 'Status: 200 OK'
 	kill "$PROGRAM_PID"
 	check "$name: SIGTERM is obeyed" wait_for 5 gone "$PROGRAM_PID"
 	kill -9 "$PROGRAM_PID" 2>/dev/null

@@ -2,7 +2,6 @@
 # senders are served as if they were not there, and hear no 4xx on their account.
 . "$(dirname "$0")/../lib/server.sh"
 
-RAW=$HS_BUILD/fcgi_raw
 MANY=100
 SHAPED=0123456789abcdef0123456789abcdef01234567 # a signature by its shape
 HEAD=(begin param=REQUEST_METHOD=POST param=REMOTE_ADDR=192.0.2.66)

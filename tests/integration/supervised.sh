@@ -1,30 +1,20 @@
 # Under a supervisor: a socket that is handed over, and what the supervisor is told.
 . "$(dirname "$0")/../lib/server.sh"
 
-SUPERVISE=$HS_BUILD/supervise RAW=$HS_BUILD/fcgi_raw
-for tool in supervise fcgi_raw; do
-	[ -x "$HS_BUILD/$tool" ] && continue # made by make
-	${CC:-cc} -std=c11 -D_GNU_SOURCE -o "$T/$tool" "$ROOT/tests/lib/$tool.c" || exit 2
-	case $tool in supervise) SUPERVISE=$T/supervise ;; *) RAW=$T/fcgi_raw ;; esac
-done
-
 # supervised RUNS: the program in S under a supervisor; what it is told stands in T/told.
 supervised() {
 	SOCKET=$S/run/hookspool.sock
 	rm -f "$SOCKET" "$SOCKET.notify"
 	(
 		export HOOKSPOOL_CONF=$S/hookspool.conf
-		as_server_user "$SUPERVISE" "$SOCKET" "$1" "$S/bin/hookspool.fcgi"
+		as_server_user "$HS_BUILD/supervise" "$SOCKET" "$1" "$S/bin/hookspool.fcgi"
 	) </dev/null >"$T/told" 2>>"$S/log/program.log" &
 	SERVER_PID=$!
 }
 
 program() { sed -n "s/^start //p" "$T/told" | tail -n 1; }
 heard() { [ "$(grep -c "$1" "$T/told")" -ge "${2:-1}" ]; }
-health() {
-	"$RAW" "unix:$SOCKET" begin param=REQUEST_METHOD=GET param=PATH_INFO=/health params-end \
-		stdin-end read
-}
+health() { raw_health "unix:$SOCKET"; }
 
 directory_make
 supervised 2

@@ -29,6 +29,16 @@ put() {
 	[ "$STATUS" = 200 ] || { not_ok "batch $1$2 to $3 is taken" "status $STATUS"; return 1; }
 }
 
+# write_on: batches of ten, k1 and so on, until T/enough is there; T/written has the last number.
+write_on() {
+	local i
+	for i in $(seq 1 10 100000); do
+		[ ! -e "$T/enough" ] || break
+		put k "$i" $((i + 9))
+		echo $((i + 9)) >"$T/written"
+	done
+}
+
 # put_one JSON: posts one event.
 put_one() {
 	printf '%s' "$1" >"$T/put"

@@ -339,6 +339,12 @@ connections() {
 # has_connections ADDRESS N: at least n.
 has_connections() { [ "$(connections "$1")" -ge "$2" ]; }
 
+# raw_health ADDRESS: the answer of /health, by FastCGI itself.
+RAW=$HS_BUILD/fcgi_raw
+raw_health() {
+	"$RAW" "$1" begin param=REQUEST_METHOD=GET param=PATH_INFO=/health params-end stdin-end read 2>&1 | tr -d '\r'
+}
+
 # as_server_user COMMAND...: for what no web server starts. Replaces the shell.
 as_server_user() {
 	if [ "$(id -u)" -eq 0 ]; then
@@ -556,6 +562,14 @@ lines() {
 	if [ -e "$file" ]; then wc -l <"$file"; else echo 0; fi
 }
 
+# spooled [FAMILY]: every line of the events, in sealed, compressed and open segments.
+spooled() {
+	local file
+	for file in "$S/spool/${1:-events}"*; do
+		[ ! -e "$file" ] || zcat -f "$file"
+	done
+}
+
 # record ID [JQ FILTER]: the record with this message id.
 record() { grep -F "\"message_id\":\"$1\"" "$SPOOL" | jq -r "${2:-.}"; }
 
@@ -578,6 +592,12 @@ cgi() {
 	(as_server_user env GATEWAY_INTERFACE=CGI/1.1 HOOKSPOOL_CONF="$S/hookspool.conf" "$@" \
 		"$S/bin/hookspool.fcgi") 2>>"$S/log/program.log"
 }
+
+# cgi_post TEXT [NAME=VALUE]...: posts a body by CGI, as JSON.
+cgi_post() { printf %s "$1" | cgi REQUEST_METHOD=POST CONTENT_TYPE=application/json CONTENT_LENGTH="$(printf %s "$1" | wc -c)" "${@:2}"; }
+
+# status_and_body: an answer of CGI, in one line such as "200 {accepted:1,duplicate:0,rejected:0}".
+status_and_body() { tr -d '\r' | sed -n '1s/Status: \([0-9]*\).*/\1/p; $p' | xargs; }
 
 # spool_reopen: whoever opens the spool next puts in order what a killed process left.
 spool_reopen() { cgi REQUEST_METHOD=GET PATH_INFO=/health </dev/null >/dev/null; }
