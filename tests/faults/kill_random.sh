@@ -15,7 +15,7 @@ all=0
 after() {
 	bodies_make 1
 	one 1
-	is "$1: service goes on" "$STATUS" 200
+	is "$1: service continues" "$STATUS" 200
 	count_check "$1: every acknowledged event once, whole lines" "$S/run/ledger"
 	check "$1: hookspool verify finds nothing" tool verify
 	all=$((all + $(number kills "$DRIVEN")))

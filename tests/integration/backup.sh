@@ -37,10 +37,10 @@ for n in $(seq "$ROUNDS"); do
 	restore "$OUT/backup" "$OUT/other"
 	elsewhere "$OUT/other" adopt >"$T/adopted" 2>"$T/said"
 	adopted=$?
-	is "backup $n: it ends well, and so does its adoption" "$code $adopted" "0 0"
+	is "backup $n: backup and adoption succeed" "$code $adopted" "0 0"
 	elsewhere "$OUT/other" cat | ids_of | sort >"$T/have"
 	seq -f 'k%.0f' 1 "$before" | sort >"$T/want"
-	is "backup $n: what was acknowledged is in it" "$(comm -13 "$T/have" "$T/want" | head -n 3)" ""
+	is "backup $n: it has every acknowledged event" "$(comm -13 "$T/have" "$T/want" | head -n 3)" ""
 	is "backup $n: once" "$(uniq -d "$T/have" | head -n 3)" ""
 	is "backup $n: verify finds nothing" "$(elsewhere "$OUT/other" verify | sed 's/.*, //')" "0 problems"
 	is "backup $n: the cursor fits" "$(grep -A 1 '^cursor work$' "$T/adopted" | tail -n 1 | sed 's/ segment.*\| the oldest.*//')" \
@@ -54,7 +54,7 @@ is "lines fit a narrow terminal" "$(awk 'length > 60' "$T/out" "$T/adopted")" ""
 maintain # or the server might compress a segment between the two
 hs backup "$OUT/backup" >/dev/null
 hs backup "$OUT/backup" >"$T/out"
-is "the next one copies nothing again" "$(sed -n 2p "$T/out")" "  0 segments linked, 0 copied"
+is "the next backup copies nothing again" "$(sed -n 2p "$T/out")" "  0 segments linked, 0 copied"
 hs cat | ids_of | sort >"$T/want"
 elsewhere "$OUT/backup" cat | ids_of | sort | cmp - "$T/want" && ok "a backup can be read where it is" ||
 	not_ok "a backup can be read where it is"
@@ -65,16 +65,16 @@ hs rotate
 hs backup "$OUT/backup" >/dev/null
 hs erase --user anna --suppress >/dev/null
 hs backup "$OUT/backup" >/dev/null
-is "who was erased is in no later backup" "$(zcat -f "$OUT"/backup/*.jsonl* | grep -c '"anna"')" 0
+is "later backups do not contain an erased user" "$(zcat -f "$OUT"/backup/*.jsonl* | grep -c '"anna"')" 0
 rm -rf "$OUT/other"
 restore "$OUT/backup" "$OUT/other"
 elsewhere "$OUT/other" adopt >/dev/null
-is "who is suppressed there is suppressed here" \
+is "a user suppressed in the source is suppressed in the backup" \
 	"$(printf '{"type":"page","userId":"anna","messageId":"anna2"}' >"$OUT/archive" &&
 		elsewhere "$OUT/other" import --json "$OUT/archive" | jq -c '[.accepted, .suppressed]')" "[0,1]"
 exec 7<>"$S/spool/.hookspool/run/erase" && flock 7
 hs backup "$OUT/backup" >/dev/null 2>&1
-is "while somebody is erased: 75, try again" $? 75
+is "while an erase runs: 75, try again" $? 75
 exec 7>&-
 
 # --- where it may go

@@ -118,7 +118,7 @@ counts_again() {
 for loss in 'rm -f' 'truncate -s 0' 'truncate -s 5000' 'chmod 0' 'cp /etc/passwd'; do
 	$loss "$S/spool/.hookspool/run/metrics"
 	post "$T/put"
-	check "$loss: service goes on" [ "$STATUS" = 401 ]
+	check "$loss: service continues" [ "$STATUS" = 401 ]
 	check "$loss: stats, too" hs stats
 	wait_for 10 counts_again
 	check "$loss: counting begins anew ($counted)" test "$counted" -ge 1 -a "$counted" -le 2
