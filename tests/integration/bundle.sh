@@ -1,5 +1,5 @@
-# The archive of `make bundle` on a shared host: an unprivileged user does what INSTALL.txt says,
-# sees what is missing in the browser, and ends with the whole suite over HTTPS.
+# The archive of `make bundle` on a shared host: an unprivileged user follows INSTALL.txt,
+# sees in the browser what is missing, and ends with the whole suite over HTTPS.
 . "$(dirname "$0")/../lib/server.sh"
 
 if [ ! -d "$HS_BUILD/static" ]; then

@@ -1,5 +1,5 @@
-# The additions that CONTRIBUTING.md works out: all of them are added to a copy of the sources, which is
-# built without a warning, keeps the rules of the rooms, and does what the page says.
+# The additions that CONTRIBUTING.md works out are added to a copy of the sources, which must be
+# built without a warning, keep the rules of the rooms, and do what the page says.
 . "$(dirname "$0")/../lib/server.sh"
 
 # The first line of a block says where it goes: ```c FILE [after|before|instead of TEXT].

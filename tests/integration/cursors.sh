@@ -1,5 +1,5 @@
 #!/bin/bash
-# hookspool cursors; what check tells of consumers, and to a monitor; cat --rejected and --failed;
+# hookspool cursors; what check says of consumers, also to a monitor; cat --rejected and --failed;
 # --json of verify and maintain; -h.
 . "$(dirname "$0")/../lib/server.sh"
 . "$(dirname "$0")/../lib/consume.sh"

@@ -1,4 +1,4 @@
-# What is refused stands in the log where the documents say it is, in every mount; behind lighttpd as
+# Refusals are in the log file that the documents name, in every mount; under lighttpd as
 # docs/mounts.md mounts it, with its own command, in a server that has a configuration already.
 . "$(dirname "$0")/../lib/server.sh"
 . "$(dirname "$0")/../lib/documents.sh"
