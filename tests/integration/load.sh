@@ -61,7 +61,7 @@ signal_under_load() {
 	wait $storm
 }
 
-# Two at most: mod_fcgid starts many anew only after a pause.
+# At most two: mod_fcgid restarts many only after a pause.
 terminate_workers() {
 	local pid
 	for pid in $(workers | head -n 2); do kill -TERM "$pid"; done
@@ -82,7 +82,7 @@ for mount in $MOUNTS; do
 	case $mount in
 	lighttpd-* | apache-proxy | nginx)
 		signal_under_load stop server_stop
-		is "$mount: stopping all of it loses nothing acknowledged" "$(nothing_lost stop)" ''
+		is "$mount: stopping the server loses nothing acknowledged" "$(nothing_lost stop)" ''
 		;;
 	*) # Apache kills its busy children only after ten seconds: not in every run
 		server_stop ;;

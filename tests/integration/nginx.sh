@@ -3,7 +3,7 @@
 . "$(dirname "$0")/../lib/server.sh"
 . "$(dirname "$0")/../lib/documents.sh"
 
-# The snippet alone, in a server of somebody else, with another mount beside it.
+# The snippet alone, as it is pasted into another server.
 snippet() { sed '/^### 1/,/^### 2/!d; /^### 2/d' "$ROOT/tools/packaging/nginx/hookspool.conf"; }
 check 'the part for a running server is one location' \
 	awk '/^location/ { n++ } /^[a-z]/ && !/^location/ { exit 1 } END { if (n != 1) exit 1 }' \
@@ -49,7 +49,7 @@ URL=$HTTP/hookspoolx request
 is 'another path that begins like the mount is not the mount' "$STATUS" 404
 check 'and nginx itself says so' grep -q '<html>' "$T/answer.body"
 
-# While the program is away senders are told to come again, and then all is well.
+# Without the program senders are told to retry; once it is back, they are served.
 end_process "$PROGRAM_PID"
 post "$T/body"
 is 'without the program: 502, which Segment retries' "$STATUS" 502

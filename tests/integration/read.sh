@@ -70,7 +70,7 @@ usage_error tail -n -1
 usage_error tail --cursor ../x
 usage_error tail --lines 2000000
 hs help tail >"$T/out"
-check "help tells the options" grep -q -- '--cursor NAME' "$T/out"
+check "help lists the options" grep -q -- '--cursor NAME' "$T/out"
 HOOKSPOOL_CONF='' HOOKSPOOL_AUTH=none HOOKSPOOL_SPOOL_DIR=$T/none "$HS_BUILD/hookspool" cat >"$T/out" 2>"$T/said"
 is "no spool: exit 74, the remedy is said, and none is made" \
 	"$? $(grep -c 'hookspool cat: .* is not there: the first event makes it' "$T/said") $(ls -d "$T/none" 2>&1 | grep -c 'No such')" "74 1 1"

@@ -1,4 +1,4 @@
-# Who may read a spool: its owner, and with spool_mode = 0640 a group, which changes nothing.
+# The owner may read a spool and, with spool_mode = 0640, a group that changes nothing.
 . "$(dirname "$0")/../lib/server.sh"
 . "$(dirname "$0")/../lib/consume.sh"
 
@@ -43,11 +43,11 @@ printf '{"type":"track"}' >"$T/put"
 signed "$T/put" # refused
 is 'there is something of each kind' "$(cd "$S/spool" && ls -d events-*.gz erased.jsonl rejected.jsonl .hookspool/edits | wc -l)" 5
 
-# Mode 0600: the owner alone, and others are told whose it is.
+# Mode 0600: only the owner may read; others learn whose the spool is.
 for who in reader stranger; do
 	$who cat >"$T/out" 2>"$T/err"
 	is "0600: $who gets nothing" "$? $(wc -c <"$T/out")" '74 0'
-	check "0600: $who is told how it is done" grep -q "sudo -u $SERVER_USER hookspool" "$T/err"
+	check "0600: $who learns how to read it" grep -q "sudo -u $SERVER_USER hookspool" "$T/err"
 done
 
 # To 0640, by the maintenance of a command; then by the server's.
@@ -56,7 +56,7 @@ kill -HUP $(workers)
 wait_for 10 all_follow # the server has looked after its spool, which it does once for its settings
 mode_is 0640
 hs check >"$T/check"
-check 'check tells of files that do not follow' grep -q 'modes.*not follow spool_mode = 0640' "$T/check"
+check 'check reports files with other modes' grep -q 'modes.*not follow spool_mode = 0640' "$T/check"
 hs maintain >/dev/null
 is '0640: all files follow' "$(left 640)" ''
 sleep 2.5
@@ -66,7 +66,7 @@ chgrp "$GROUP" "$S/spool" # and no more: its owner is not in that group
 hs maintain >/dev/null 2>&1
 hs check >"$T/check"
 remedy=$(sed -n 's/.*sudo \(chgrp.*\) && sudo/\1 \&\&/p' "$T/check")
-check 'check tells what root has to do about the group' test -n "$remedy"
+check 'check says what root has to do about the group' test -n "$remedy"
 sh -c "$remedy"
 hs maintain >"$T/maintain" 2>&1
 is '0640: all files that readers need follow' "$(left 640)" ''
@@ -128,13 +128,13 @@ done
 put 'end' 1 1
 rm "$T/busy"
 wait "$cats"
-is 'others read all of it, over and over, without an error' "$(grep -v read "$T/cats" | head -n 3) $([ "$(wc -l <"$T/cats")" -gt 5 ] && echo often)" ' often'
+is 'others read all of it again and again without an error' "$(grep -v read "$T/cats" | head -n 3) $([ "$(wc -l <"$T/cats")" -gt 5 ] && echo often)" ' often'
 if wait_for 10 grep -q '"end1"' "$T/follow"; then ok 'a reader follows'; else not_ok 'a reader follows' "$(tail -n 3 "$T/follow.err")"; fi
 kill "$follower"
 wait "$follower" 2>/dev/null
 is 'it had each event once' "$(ids_of <"$T/follow" | sort | uniq -d | wc -l) $(ids_of <"$T/follow" | wc -l)" '0 301'
-is 'what is erased is shown to nobody' "$(reader cat | grep -c '"user_id":"u[0-4]"')" "$(hs cat | grep -c '"user_id":"u[0-4]"')"
-is 'and so is all else' "$(reader cat | sha256sum)" "$(hs cat | sha256sum)"
+is 'erased events are shown to no reader' "$(reader cat | grep -c '"user_id":"u[0-4]"')" "$(hs cat | grep -c '"user_id":"u[0-4]"')"
+is 'and all others are shown' "$(reader cat | sha256sum)" "$(hs cat | sha256sum)"
 
 # And back, by a reload of the server: within a second or two, with nothing sent.
 mode_is 0600
@@ -150,7 +150,7 @@ chgrp -R "$GROUP" "$S/spool"
 find "$S/spool" -type d -exec chmod 2750 {} +
 hs maintain
 
-# The state of another boot: nothing may be believed, and that is said.
+# The state of another boot may not be believed, and the message says so.
 server_stop
 state=$S/spool/.hookspool/run/state
 cp -p "$state" "$T/state"
@@ -159,22 +159,22 @@ LC_ALL=C sed -i "s/$boot/00000000-0000-0000-0000-000000000000/" "$state"
 chown "$SERVER_USER:$GROUP" "$state"
 chmod 640 "$state"
 reader cat >"$T/out" 2>"$T/err"
-is 'after a reboot a reader waits for the owner' "$? $(wc -c <"$T/out") $(grep -c 'nobody has opened the spool' "$T/err")" '74 0 2'
+is 'after a reboot a reader waits until the owner has opened the spool' "$? $(wc -c <"$T/out") $(grep -c 'nobody has opened the spool' "$T/err")" '74 0 2'
 hs stats >/dev/null
-is 'who has been there' "$(reader cat | sha256sum)" "$(hs cat | sha256sum)"
+is 'then it reads all' "$(reader cat | sha256sum)" "$(hs cat | sha256sum)"
 
-# What comes from a backup follows, too: adopt makes whoever opens the spool look at everything.
+# Files from a backup get the mode, too: after adopt, the next process that opens the spool looks at everything.
 find "$S/spool" -maxdepth 1 -name 'events-*' -exec chmod 600 {} +
 hs adopt >/dev/null
 hs maintain
-is 'what is adopted follows' "$(left 640)" ''
+is 'adopted files follow' "$(left 640)" ''
 
 # A rewrite log that cannot be read: no line rather than a wrong one.
 chmod 600 "$S/spool/.hookspool/edits"
 reader cat >"$T/out" 2>"$T/err"
 is 'without the rewrite log nothing is shown' "$?" 74
 hs check >"$T/check"
-check 'check tells which file' grep -q 'hookspool/edits does not follow' "$T/check"
+check 'check names the file' grep -q 'hookspool/edits does not follow' "$T/check"
 chmod 640 "$S/spool/.hookspool/edits"
 
 done_testing

@@ -27,7 +27,7 @@ run() {
 	) >"$T/out" 2>"$T/err" </dev/null || not_ok "$1" "exit $?" "$(cat "$T/err")"
 }
 
-# fails WORDS: the recipe tells it when "hookspool cat" dies in the middle of its work.
+# fails WORDS: the recipe fails when "hookspool cat" dies in the middle of its work.
 fails() {
 	recipe "$1" >"$T/recipe"
 	(
@@ -36,7 +36,7 @@ fails() {
 		export PATH HOME HOOKSPOOL_CONF
 		as_server_user bash "$T/recipe"
 	) >"$T/out" 2>"$T/err" </dev/null
-	check "$1: a cat that fails is told" [ $? -ne 0 ]
+	check "$1: a failing cat is an error" [ $? -ne 0 ]
 }
 
 # works WORDS WANT: what it printed, blanks at the left aside.
@@ -90,7 +90,7 @@ works 'know the top products' '3 Tea
 1 A "tea"	pot'
 
 ### Tables ##############################################################
-# two without an id; and two that differ by what stands behind a NUL
+# two without an id; and two that differ only after a NUL
 put_one '{"type":"track","event":"Order Completed","anonymousId":"b","timestamp":"2025-01-22T12:00:00Z","properties":{"orderId":"o-m6","total":0}}'
 put_one '{"type":"track","event":"Order Completed","anonymousId":"b","properties":{"orderId":"o-m7"},"timestamp":null}'
 put_one '{"type":"track","event":"Order Completed","messageId":"m8\u0000a","userId":"n\u0000a","timestamp":"2025-01-23T12:00:00Z","properties":{"orderId":"\\u0000\t"}}'

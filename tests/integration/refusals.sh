@@ -22,7 +22,7 @@ before_the_body() {
 	PATH_INFO=/elsewhere signed "$T/body" "${KEY[@]}"
 	refused 404 'no such resource' "$mount: another path"
 	PATH_INFO=/health/ request
-	refused 404 'no such resource' "$mount: a path behind health"
+	refused 404 'no such resource' "$mount: a path below health"
 	for method in DELETE GET PROPFIND; do
 		request -X $method
 		refused 405 'method' "$mount: $method"
@@ -94,7 +94,7 @@ the_text() {
 	json '{"type":"track",}' '16' 'a comma too much, at byte 16'
 	json '{"type":"track"' '15' 'a text that stops, at byte 15'
 	json '{"type":NaN}' '8' 'NaN, at byte 8'
-	json '{"type":"a"} x' '13' 'text behind, at byte 13'
+	json '{"type":"a"} x' '13' 'more text, at byte 13'
 	json '{"a":01}' 'number' 'a leading zero'
 	json $'{"a":"\x01"}' 'control' 'a raw control character'
 	json '{"a":"\x"}' 'escape' 'a malformed escape'
@@ -109,7 +109,7 @@ the_text() {
 the_event() {
 	json '"track"' 'an event is' 'a string is no event'
 	json '{"userId":"u"}' 'type required' 'no type'
-	json '{"type":"track","event":"e"}' 'userId or anonymousId' 'nobody'
+	json '{"type":"track","event":"e"}' 'userId or anonymousId' 'no user'
 	json '{"type":"track","userId":"u"}' 'event required' 'track without event'
 	json '{"type":"group","userId":"u"}' 'groupId' 'group without groupId'
 	json '{"type":"alias","userId":"u"}' 'previousId' 'alias without previousId'

@@ -1,4 +1,4 @@
-# Slow senders and peers that stop: they get an end, and cost nobody else anything.
+# Slow senders and peers that stop are cut off, and do not delay others.
 . "$(dirname "$0")/../lib/server.sh"
 
 PARAMS=(begin param=REQUEST_METHOD=POST param=CONTENT_LENGTH=1000
@@ -72,13 +72,13 @@ done
 
 # Plain CGI: the rest of a body that was refused is read, so that the web server hears the answer,
 # but not for ever. It runs beside the peers above.
-# refused_in FROM TO NAME: the sender is standard input. It is told 401, and heard so many ms.
+# refused_in FROM TO NAME: the sender on standard input is answered 401, and is read for FROM to TO ms.
 refused_in() {
 	local begun=$EPOCHREALTIME ms
 	cgi REQUEST_METHOD=POST CONTENT_TYPE=application/json CONTENT_LENGTH=33000000 >"$T/refused"
 	ms=$(since "$begun")
-	check "plain CGI: $3: is told" grep -q 'Status: 401' "$T/refused"
-	check "plain CGI: $3: is heard long enough, and no longer ($ms ms)" eval '[ '"$ms -ge $1 ] && in_time $ms $2"
+	check "plain CGI: $3: gets its answer" grep -q 'Status: 401' "$T/refused"
+	check "plain CGI: $3: is read long enough, and no longer ($ms ms)" eval '[ '"$ms -ge $1 ] && in_time $ms $2"
 }
 S=$listener_S
 refused_in 900 3000 'a refused sender that is silent' < <(exec sleep 60)
@@ -95,9 +95,9 @@ for i in 1 2 3 4 5 6 7 8; do
 	cat "$T/head.$i" >>"$T/heads"
 	grep -aoE 'Status: [0-9]+|\[closed\]' "$T/body.$i" | head -n 1 >>"$T/bodies"
 done
-is 'eight that stopped in the parameters were cut off' "$(sort "$T/heads" | uniq -c | tr -s ' ')" \
+is 'eight that stopped in the parameters were disconnected' "$(sort "$T/heads" | uniq -c | tr -s ' ')" \
 	' 8 [closed]'
-is 'eight that stopped in the body were told 503' "$(sort "$T/bodies" | uniq -c | tr -s ' ')" \
+is 'eight that stopped in the body were answered 503' "$(sort "$T/bodies" | uniq -c | tr -s ' ')" \
 	' 8 Status: 503'
 is 'by the process that began' "$(workers)" "$PROGRAM_PID"
 server_stop

@@ -1,5 +1,5 @@
-# A log that nobody reads: requests are served, SIGTERM is obeyed, and what was dropped is said
-# when it flows again.
+# A log whose reader has stalled: requests are served, SIGTERM is obeyed, and dropped lines are reported
+# when it is read again.
 . "$(dirname "$0")/../lib/server.sh"
 
 FLOOD=1500 # refusals, a line each: more than a pipe holds
@@ -30,7 +30,7 @@ server_stop
 mkfifo "$T/log"
 chmod 666 "$T/log"
 
-# stalled NAME FILE [COMMAND]...: nobody reads the file
+# stalled NAME FILE [COMMAND]...: the file has no reader
 stalled() {
 	local name=$1
 	shift
@@ -44,7 +44,7 @@ stalled() {
 	is "$name: and the exit code is 0" "$?" 0
 }
 
-exec 4<>"$T/log" # somebody has it open, and does not read
+exec 4<>"$T/log" # it is open, and is not read
 stalled 'a pipe' "$T/log"
 if [ -x "$HS_BUILD/deny" ]; then # kernels before 6.4
 	cp "$HS_BUILD/deny" "$S/bin/deny"

@@ -1,4 +1,4 @@
-# The programs of `make static` need nothing of the host: no library, no /etc, no /proc, no /dev.
+# The programs of `make static` need nothing from the host: no library, no /etc, no /proc, no /dev.
 . "$(dirname "$0")/../lib/server.sh"
 
 if [ ! -d "$HS_BUILD/static" ]; then
@@ -37,7 +37,7 @@ take() { # ID: as CGI
 
 is 'as CGI it takes a signed event' "$(take c-1)" '200 {accepted:1,duplicate:0,rejected:0}'
 is 'and knows it again' "$(take c-1)" '200 {accepted:0,duplicate:1,rejected:0}'
-is 'it says nothing of what is not there' "$(cat "$T/said")" ''
+is 'it does not complain about missing folders' "$(cat "$T/said")" ''
 
 (
 	export HOOKSPOOL_SPOOL_DIR=/spool HOOKSPOOL_SECRET=$SECRET

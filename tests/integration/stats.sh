@@ -1,5 +1,5 @@
-# hookspool stats: what is in the spool, counted; and the progress of long work, which is for
-# terminals alone.
+# hookspool stats counts the contents of the spool; the progress of long work is for
+# terminals only.
 . "$(dirname "$0")/../lib/server.sh"
 . "$(dirname "$0")/../lib/consume.sh"
 
@@ -94,7 +94,7 @@ post "$T/put"
 post "$T/put" -H "X-Signature: $(sign 'another secret' "$T/put")"
 CONTENT_TYPE=text/plain signed "$T/put"
 URL=$URL/health request
-is 'a refused sender is told from one who is silent, and a monitor from both' \
+is 'refusals by signature, refusals by content and a monitor are counted apart' \
 	"$(json '.metrics.responses | [.["200"], .["400"], .["401"], .["415"]]')" "[$answered,5,2,1]"
 is 'the sum of the events' "$(json '.metrics | [.accepted, .duplicates, .rejected]')" '[6,1,8]'
 is 'the secret and the key that were used' "$(json '.credentials | map([.kind, .name]) | sort')" '[["key","acme"],["secret","#1"]]'
@@ -121,7 +121,7 @@ for loss in 'rm -f' 'truncate -s 0' 'truncate -s 5000' 'chmod 0' 'cp /etc/passwd
 	check "$loss: service continues" [ "$STATUS" = 401 ]
 	check "$loss: stats, too" hs stats
 	wait_for 10 counts_again
-	check "$loss: counting begins anew ($counted)" test "$counted" -ge 1 -a "$counted" -le 2
+	check "$loss: counting begins again ($counted)" test "$counted" -ge 1 -a "$counted" -le 2
 done
 
 ### Tables ##############################################################

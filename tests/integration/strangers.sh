@@ -1,12 +1,12 @@
-# Strangers: what those cost who do not belong: slow ones, large ones, many secrets to try. Honest
-# senders are served as if they were not there, and hear no 4xx on their account.
+# Strangers are slow, send large bodies, or make the program try many secrets. Honest
+# senders are served as if they were not there, and get no 4xx because of them.
 . "$(dirname "$0")/../lib/server.sh"
 
 MANY=100
 SHAPED=0123456789abcdef0123456789abcdef01234567 # a signature by its shape
 HEAD=(begin param=REQUEST_METHOD=POST param=REMOTE_ADDR=192.0.2.66)
 
-# honest N: so many honest requests one after the other; prints status and time of each.
+# honest_raw N, honest_http N: n honest requests in turn; prints status and time of each.
 honest_raw() {
 	local i begun
 	for ((i = 0; i < $1; i++)); do
@@ -29,7 +29,7 @@ honest_http() {
 	done
 }
 
-# undisturbed NAME FILE: all of them 200, none took a second.
+# undisturbed NAME FILE: all answers are 200, and none took a second.
 undisturbed() {
 	local slowest
 	is "$1: all are taken" "$(cut -d ' ' -f 1-2 "$2" | sort -u)" 'Status: 200'
@@ -59,7 +59,7 @@ wait "${peers[@]}"
 is "$MANY that drip, socket: their time is up, and they may try again" "$(statuses "$T"/slow.*)" \
 	" $MANY Status: 503"
 
-# No key, no signature: there is nothing to wait for.
+# Without key and signature the head is enough for the refusal.
 begun=${EPOCHREALTIME/./}
 "$RAW" "$ADDRESS" "${HEAD[@]}" param=CONTENT_LENGTH=33000000 params-end drip=60 read >"$T/none"
 is 'without a signature: 401 by the head alone' "$(statuses "$T/none")" ' 1 Status: 401'
@@ -93,7 +93,7 @@ for ((i = 0; i < MANY / 2; i++)); do
 	slow_http "$T/shaped.$i" "X-Signature: $SHAPED"$'\r\n' &
 	peers+=($!)
 done
-# Apache, which starts processes at its own pace, has passed all of them on
+# Apache starts processes at its own pace: wait until it has passed all of them on
 wait_for 20 eval '[ "$(cat "$T"/none.* | wc -l)" = $((MANY / 2)) ]'
 wait_for 20 has_connections "unix:$S/run/hookspool.sock" $((MANY / 2))
 honest_http 40 >"$T/times"
@@ -121,14 +121,14 @@ peak_kb() {
 	echo "$peak" >"$T/peak"
 }
 
-# all_done PID...: each has its answer, or has sent all and waits.
+# all_done PID...: each has its answer, or has sent everything and waits.
 all_done() {
 	local pid
 	for pid; do gone "$pid" || settled "$pid" || gone "$pid" || return; done
 }
 
-# sixteen NAME [STEP]...: sixteen bodies of 31 MB whose last record does not come. Those for whom there is room
-# have 40 s for it, and are ended before.
+# sixteen NAME [STEP]...: sixteen bodies of 31 MB whose last record does not come. Peers for which there is room
+# have 40 s for it; they are killed before.
 sixteen() {
 	local i name=$1 peers=() looker
 	shift
@@ -163,8 +163,8 @@ if ! grep -q __asan_init "$HS_BUILD/hookspool.fcgi"; then
 		"$(grep -ahoE 'Status: [0-9]+|\[[a-z]*\]' "$T"/big.* | sort -u | tr '\n' ' ')" 'Status: 503 '
 	check 'sixteen of 31 MB with the shape of one: no more memory than four may have' \
 		[ "$(cat "$T/peak")" -lt 196608 ]
-	check 'some of them had no room' grep -qa 'too many unfinished bodies' "$T"/big.*
-	check 'no more of them than was needed' [ "$(grep -La Status "$T"/big.* | wc -l)" -ge 3 ]
+	check 'for some of them there was no room' grep -qa 'too many unfinished bodies' "$T"/big.*
+	check 'for no more of them than necessary' [ "$(grep -La Status "$T"/big.* | wc -l)" -ge 3 ]
 	server_stop
 fi
 
@@ -187,9 +187,9 @@ is 'large bodies with a wrong signature: 401, or later' \
 printf '# figure: eight large bodies, sixteen secrets: %s ms of processor in %s ms\n' "$(used_ms)" \
 	$(((${EPOCHREALTIME/./} - begun) / 1000))
 honest_raw 5 >"$T/times"
-undisturbed 'behind large bodies with a wrong signature' "$T/times"
+undisturbed 'after large bodies with a wrong signature' "$T/times"
 
-# A large batch is known by its first event, whatever else there is to hash.
+# A large batch is recognised by its first event, whatever else there is to hash.
 { printf '['; events big- 1 8000; printf ']'; } >"$T/batch"
 printf '%s' "$(events big- 1 1)" >"$T/first"
 "$RAW" "$ADDRESS" "${HEAD[@]}" "param=CONTENT_LENGTH=$(stat -c %s "$T/batch")" \

@@ -1,7 +1,7 @@
-# Under a supervisor: a socket that is handed over, and what the supervisor is told.
+# Under a supervisor: the socket that it hands over, and the messages that it gets.
 . "$(dirname "$0")/../lib/server.sh"
 
-# supervised RUNS: the program in S under a supervisor; what it is told stands in T/told.
+# supervised RUNS: the program in S under a supervisor; T/told has the messages to it.
 supervised() {
 	SOCKET=$S/run/hookspool.sock
 	rm -f "$SOCKET" "$SOCKET.notify"
@@ -31,7 +31,7 @@ check 'a reload that is refused ends, too' wait_for 10 heard '^READY=1$' 3
 check 'with the old settings in service' eval 'health | grep -q "Status: 200"'
 settings_write
 
-# The supervisor keeps the socket: who connects between two processes waits for the second.
+# The supervisor keeps the socket: a connection between two processes waits for the second.
 first=$(program)
 kill -STOP "$SERVER_PID" # it cannot start the second yet
 kill "$first"
@@ -43,21 +43,21 @@ kill -CONT "$SERVER_PID"
 wait "$client"
 check 'a connection that comes between two processes is served by the second' \
 	grep -q 'Status: 200' "$T/health"
-is 'the first said that it stops' "$(grep -cx 'STOPPING=1' "$T/told")" 1
-is 'and ended well' "$(grep -x 'end .*' "$T/told")" 'end 0'
+is 'the first announced that it stops' "$(grep -cx 'STOPPING=1' "$T/told")" 1
+is 'and ended with 0' "$(grep -x 'end .*' "$T/told")" 'end 0'
 check 'the socket stays: it is the supervisor'"'"'s' test -S "$SOCKET"
 kill "$(program)"
 wait_for 10 gone "$SERVER_PID"
 check 'the socket stays even then' test -S "$SOCKET"
 
-# What is not for us, or not what it should be.
+# Sockets for other processes, and wrong ones.
 WRONG_PID=1 supervised 1
 wait_for 10 gone "$SERVER_PID"
-is 'a socket for another process is not taken: usage' "$(grep -x 'end .*' "$T/told")" 'end 2'
+is 'a socket for another process is refused: usage' "$(grep -x 'end .*' "$T/told")" 'end 2'
 FDS=2 supervised 1
 wait_for 10 gone "$SERVER_PID"
 is 'two sockets are refused' "$(grep -x 'end .*' "$T/told")" 'end 69'
 check 'with the remedy' grep -q 'one ListenStream=' "$S/log/program.log"
-is 'and nobody was told that it is ready' "$(grep -c READY "$T/told")" 0
+is 'and no readiness is reported' "$(grep -c READY "$T/told")" 0
 SERVER_PID=
 done_testing

@@ -1,5 +1,5 @@
-# What a sender, or a receiver, puts into its text must not control the terminal of who looks
-# at it: escape sequences, C1, marks that reorder text. In a pipe or a file it is all there.
+# Text of a sender or a receiver must not control the terminal on which a person looks
+# at it: escape sequences, C1, marks that reorder text. Pipes and files get every byte.
 . "$(dirname "$0")/../lib/server.sh"
 . "$(dirname "$0")/../lib/consume.sh"
 
@@ -38,7 +38,7 @@ is '--raw: tabs and newlines only' "$(cat "$T/shown")" '\u009b\u202e\u2028\u2066
 hs_on_terminal tail --cursor c --fields event
 check 'tail --cursor' harmless '^e.u001b'
 hs tail --cursor c >"$T/rest"
-is 'stands behind what was shown, longer as it was' "$(wc -c <"$T/rest")" 0
+is 'tail --cursor has passed the record, which was shown longer than it is' "$(wc -c <"$T/rest")" 0
 
 hs_on_terminal stats
 check 'stats: names in the tables' harmless '^e\?\]0;x\?\?2J\?z'
