@@ -1,6 +1,6 @@
 #!/bin/bash
 # full.sh: the disk fills up and is emptied, again and again, under load. As root on a small
-# tmpfs and a small ext4; otherwise RLIMIT_FSIZE stands for the disk. Nothing acknowledged is lost,
+# tmpfs and a small ext4; otherwise RLIMIT_FSIZE replaces the disk. Nothing acknowledged is lost,
 # a full disk is answered 503, and the first 200 comes within a second of space.
 . "$(dirname "$0")/lib.sh"
 

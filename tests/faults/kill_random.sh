@@ -1,6 +1,6 @@
 #!/bin/bash
 # kill_random.sh: kill -9 at random times, in every mount, while senders send and send again.
-# KILLS=N sets how many in all. Real web servers start a killed program again at their own
+# KILLS=N sets their number. Real web servers start a killed program again at their own
 # pace, so they get a few dozen; the rest is shared by plain CGI processes and a
 # FastCGI program that is started again at once.
 . "$(dirname "$0")/lib.sh"

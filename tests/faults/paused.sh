@@ -1,8 +1,8 @@
 #!/bin/bash
 # paused.sh: a process stops (SIGSTOP) while it holds what the others need: in the middle of an
 # append, of a sync, of setting the spool up. They answer 503 within their four seconds; when it
-# is killed, service returns at once and nothing is lost or doubled. And where the disk itself
-# hangs, so does the answer of whoever waits for it: its own sender gives up after five seconds.
+# is killed, service returns at once and nothing is lost or doubled. When the disk itself
+# hangs, the answer is 503 before the sender gives up, after five seconds.
 . "$(dirname "$0")/lib.sh"
 
 need strace
@@ -49,7 +49,7 @@ pause_at 'stopped before the write' pwrite64
 pause_at 'stopped before the sync' fdatasync
 pause_at 'stopped in setting up' flock
 
-# For the disk takes HANG_S for a call: longer than any sender waits.
+# The disk takes HANG_S for a call: longer than any sender waits.
 HANG_S=7
 events bulk- 1 1200 | sed 's/^/[/; s/$/]/' >"$T/body.bulk" # more than is committed together
 sign "$SECRET" <(events bulk- 1 1) >"$T/sign.bulk"
@@ -65,7 +65,7 @@ refused_in_time() {
 	figure "$1: answered $STATUS after $2 ms"
 }
 
-# again NAME BODY...: the disk is well again, and each event of the bodies is taken, and there once.
+# again NAME BODY...: the disk works again; each event of the bodies is taken, and is there once.
 again() {
 	local name=$1 body
 	shift
@@ -76,7 +76,7 @@ again() {
 	count_check "$name: each event once" "$T/ledger"
 }
 
-# hang_cgi NAME CALL BODY: a process of plain CGI. What it wrote last tells when it answered. It is
+# hang_cgi NAME CALL BODY: a process of plain CGI. The time of its output tells when it answered. It is
 # on its guard only when the disk has been slow before.
 hang_cgi() {
 	local start
@@ -110,7 +110,7 @@ hang_fcgi() {
 	kill "$tracer"
 	wait "$tracer"
 	post "$T/body.$3" --max-time 20 -H "X-Signature: $(<"$T/sign.$3")"
-	is "FastCGI: $1: the next try is told of a duplicate" \
+	is "FastCGI: $1: the next try is a duplicate" \
 		"$STATUS $(jq -c '[.accepted, .duplicate]' "$T/answer.body")" "200 [0,$4]"
 }
 

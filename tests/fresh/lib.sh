@@ -7,7 +7,7 @@
 #	check 'what' COMMAND...
 #	done_testing
 #
-# What debootstrap made the first time is kept in build/fresh, with the packages that apt fetched.
+# The folder that debootstrap made the first time is kept in build/fresh, with the packages that apt fetched.
 # Mounts and processes live in namespaces that end with the script, however it ends; the network
 # is the host's, and servers listen on its loopback.
 set -u
@@ -39,7 +39,7 @@ clean_up() {
 	exit "$status"
 }
 
-# check NAME COMMAND...: with the end of what it said, if it fails. T/said has all of it.
+# check NAME COMMAND...: shows the end of the output of a failing command. T/said has all of it.
 check() {
 	local name=$1
 	shift
@@ -53,7 +53,7 @@ check() {
 	mv "$T/says" "$T/said"
 }
 
-# need NAME COMMAND...: what all that follows rests on.
+# need NAME COMMAND...: a check that all others depend on.
 need() {
 	local failed=$failures
 	check "$@"

@@ -1,7 +1,7 @@
 # shellcheck shell=bash
-# consume.sh: what the tests of the commands that read a spool share. Source it behind server.sh.
+# consume.sh: shared by the tests of the commands that read a spool. Source it after server.sh.
 
-# hs ARGUMENT...: the command, as the user to whom the spool belongs. hs_exec replaces the shell.
+# hs ARGUMENT...: the command, as the owner of the spool. hs_exec replaces the shell.
 hs_exec() {
 	HOOKSPOOL_CONF=$S/hookspool.conf
 	export HOOKSPOOL_CONF
@@ -46,10 +46,10 @@ put_one() {
 	[ "$STATUS" = 200 ] || not_ok "event is taken" "$1" "status $STATUS"
 }
 
-# ids_of: the message ids of the lines on standard input, in their order.
+# ids_of: the message ids of the lines on standard input, in order.
 ids_of() { sed -n 's/.*"message_id":"\([^"]*\)".*/\1/p'; }
 
-# whole_lines FILE...: without what a kill left of a last line.
+# whole_lines FILE...: without a last line that a kill has cut.
 whole_lines() {
 	local file
 	for file; do
@@ -57,14 +57,14 @@ whole_lines() {
 	done
 }
 
-# position NUMBER OFFSET: what stands in the file of a cursor there.
+# position NUMBER OFFSET: the file of a cursor at that place.
 position() {
 	printf '{"number":%d,"offset":%d,"edit":0,"before":"0000000000000000","spool":"%s","epoch":%d,"saved_at":"2026-11-24T10:15:00.123Z"}\n' \
 		"$1" "$2" "$(jq -r .id "$S/spool/.hookspool/spool")" "$(jq .epoch "$S/spool/.hookspool/spool")"
 }
 
-# has LINES FILE: at least so many.
+# has LINES FILE: the file has at least that many.
 has() { [ "$(wc -l <"$2" 2>/dev/null || echo 0)" -ge "$1" ]; }
 
-# has_moved CURSOR FILE: since it was copied to the file.
+# has_moved CURSOR FILE: the cursor has moved since it was copied to the file.
 has_moved() { ! cmp -s "$S/spool/.hookspool/cursors/$1" "$2"; }

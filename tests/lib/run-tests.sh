@@ -13,17 +13,17 @@ export HS_BUILD logs CMOCKA_MESSAGE_OUTPUT=TAP
 run_one() {
 	name=$(basename "$1")
 	start=$SECONDS
-	# a background job of a script has SIGINT ignored, and would hand that on to what is tested
+	# a background job of a script ignores SIGINT, and the tested program would inherit that
 	case $1 in
 	*.sh) env --default-signal bash "$1" ;;
 	*) env --default-signal "$1" ;;
 	esac > "$logs/$name.log" 2>&1 < /dev/null
 	status=$?
-	# to cmocka a test that was skipped is "not ok … # SKIP"; a skip is no failure
+	# cmocka prints "not ok … # SKIP" for a skipped test; a skip is not a failure
 	passed=$(grep -cE '^ok |^not ok .*# SKIP' "$logs/$name.log")
 	failed=$(grep -E '^not ok ' "$logs/$name.log" | grep -vc '# SKIP')
 	planned=$(sed -n 's/^1\.\.\([0-9][0-9]*\).*/\1/p' "$logs/$name.log" | awk '{ n += $1 } END { print n + 0 }')
-	# a program that dies, or stops before its plan is done, has failed
+	# a program that dies, or stops before the end of its plan, has failed
 	if [ "$failed" = 0 ] && { [ $status -ne 0 ] || [ "$planned" -ne "$passed" ] || [ "$passed" = 0 ]; }; then
 		failed=1
 		echo "# exit status $status, planned $planned, passed $passed" >> "$logs/$name.log"

@@ -22,7 +22,7 @@ HS_BUILD=$(cd "${HS_BUILD:-$ROOT/build}" && pwd) || exit 2
 MOUNTS='lighttpd-fcgi lighttpd-cgi apache-fcgid apache-proxy apache-cgi nginx'
 SECRET='a shared secret of the tests'
 SETTINGS=
-CONF_EDIT= HTACCESS_EDIT= # one more sed script for what is shipped
+CONF_EDIT= HTACCESS_EDIT= # one more sed script for the shipped files
 URL= HTTP= HTTPS= S= SPOOL= SERVER_PID= PROGRAM_PID= STATUS=
 server_count=0 test_count=0 failures=0
 
@@ -56,7 +56,7 @@ is() {
 	if [ "$2" = "$3" ]; then ok "$1"; else not_ok "$1" "got:      $2" "expected: $3"; fi
 }
 
-# check NAME COMMAND...: what the command prints is shown if it fails.
+# check NAME COMMAND...: shows the output of a failing command.
 check() {
 	local name=$1 said
 	shift
@@ -78,7 +78,7 @@ spool_start() {
 	cp "$HS_BUILD/hookspool" "$S/bin/hookspool"
 }
 
-# hs COMMAND...: the command, as the spool's owner; OUT and CODE have what came of it.
+# hs COMMAND...: the command, as the spool's owner; OUT has its output, CODE its exit code.
 hs() {
 	OUT=$(as_server_user env HOOKSPOOL_CONF="$S/hookspool.conf" "$S/bin/hookspool" "$@" 2>"$T/err")
 	CODE=$?
@@ -134,7 +134,7 @@ watches() { find "/proc/$1/fd" -lname '*inotify*' | grep -q .; }
 alive() { kill -0 "$1" 2>/dev/null; }
 gone() { ! alive "$1"; }
 
-# end_process PID: SIGTERM; SIGKILL, and failure, if that is not heard within 10 s.
+# end_process PID: SIGTERM; after 10 s, SIGKILL and failure.
 end_process() {
 	kill "$1" 2>/dev/null
 	if ! wait_for 10 gone "$1"; then
@@ -221,8 +221,8 @@ directory_make() {
 	: >"$S/log/start.log"
 }
 
-# variables_set FILE NAME=VALUE...: gives the variables at the top of a shipped
-# configuration ("var.x = …" of lighttpd, "Define X …" of Apache) values of our own.
+# variables_set FILE NAME=VALUE...: sets the variables at the top of a shipped
+# configuration ("var.x = …" of lighttpd, "Define X …" of Apache).
 variables_set() {
 	local file=$1 pair name value
 	shift
@@ -238,8 +238,8 @@ variables_set() {
 	done
 }
 
-# nginx_conf_make: nginx has no variables for these: the words themselves are exchanged. One
-# that is not there is an error.
+# nginx_conf_make: nginx has no variables for these, so the words themselves are replaced. A missing
+# word is an error.
 nginx_conf_make() {
 	local pair
 	for pair in "www-data www-data;=$SERVER_USER $SERVER_GROUP;" 0.0.0.0:80="127.0.0.1:$http_port" \
@@ -316,7 +316,7 @@ port_random() {
 }
 
 # listens PID PORT: the process itself holds the listening socket, so that a neighbour
-# who won the race for the port is not taken for our server.
+# that won the race for the port is not mistaken for our server.
 listens() {
 	local inode
 	inode=$(awk -v a="$(printf '0100007F:%04X' "$2")" \
@@ -345,7 +345,7 @@ raw_health() {
 	"$RAW" "$1" begin param=REQUEST_METHOD=GET param=PATH_INFO=/health params-end stdin-end read 2>&1 | tr -d '\r'
 }
 
-# as_server_user COMMAND...: for what no web server starts. Replaces the shell.
+# as_server_user COMMAND...: runs as the web servers' user. Replaces the shell.
 as_server_user() {
 	if [ "$(id -u)" -eq 0 ]; then
 		exec setpriv --reuid="$SERVER_USER" --regid="$SERVER_GROUP" --clear-groups "$@"
@@ -515,7 +515,7 @@ post() {
 	request -H "Content-Type: ${CONTENT_TYPE-application/json}" --data-binary "@$file" "$@"
 }
 
-# signed FILE [CURL OPTION]...: the same with the signature of the file.
+# signed FILE [CURL OPTION]...: posts the file with its signature.
 signed() { post "$@" -H "X-Signature: $(sign "$SECRET" "$1")"; }
 
 # header NAME: its value in the last answer (a 100 Continue comes before it).
@@ -526,7 +526,7 @@ header() {
 		END { print value }'
 }
 
-# wrong_answer STATUS JQ-FILTER: prints what is wrong about the last answer, or nothing.
+# wrong_answer STATUS JQ-FILTER: prints the faults of the last answer.
 wrong_answer() {
 	[ "$STATUS" = "$1" ] || echo "status $STATUS, expected $1"
 	[ "$(header Content-Type)" = application/json ] ||
@@ -556,7 +556,7 @@ took() { answer_check 200 ".accepted == $1 and .rejected == $2 and .duplicate ==
 
 ### The spool ###########################################################
 
-# lines [FILE]: how many the spool holds.
+# lines [FILE]: the number of lines in the spool.
 lines() {
 	local file=${1:-$SPOOL}
 	if [ -e "$file" ]; then wc -l <"$file"; else echo 0; fi
@@ -599,5 +599,5 @@ cgi_post() { printf %s "$1" | cgi REQUEST_METHOD=POST CONTENT_TYPE=application/j
 # status_and_body: an answer of CGI, in one line such as "200 {accepted:1,duplicate:0,rejected:0}".
 status_and_body() { tr -d '\r' | sed -n '1s/Status: \([0-9]*\).*/\1/p; $p' | xargs; }
 
-# spool_reopen: whoever opens the spool next puts in order what a killed process left.
+# spool_reopen: opens the spool, which repairs what a killed process left.
 spool_reopen() { cgi REQUEST_METHOD=GET PATH_INFO=/health </dev/null >/dev/null; }
