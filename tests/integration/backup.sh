@@ -29,10 +29,10 @@ for n in $(seq "$ROUNDS"); do
 	before=$(cat "$T/written")
 	(hs_exec each --once --cursor work --on '*=true' >/dev/null 2>&1) & # its cursor moves meanwhile
 	consumer=$!
-	hs backup "$OUT/backup" >"$T/out" 2>"$T/said"
+	back_up "$OUT/backup" >"$T/out" 2>"$T/said"
 	code=$?
 	wait "$consumer"
-	[ "$n" != 3 ] || hs maintain >/dev/null
+	[ "$n" != 3 ] || maintain
 	rm -rf "$OUT/other"
 	restore "$OUT/backup" "$OUT/other"
 	elsewhere "$OUT/other" adopt >"$T/adopted" 2>"$T/said"
@@ -52,8 +52,8 @@ is "lines fit a narrow terminal" "$(awk 'length > 60' "$T/out" "$T/adopted")" ""
 
 # --- goes on with the next one
 maintain # or the server might compress a segment between the two
-hs backup "$OUT/backup" >/dev/null
-hs backup "$OUT/backup" >"$T/out"
+back_up "$OUT/backup" >/dev/null
+back_up "$OUT/backup" >"$T/out"
 is "the next backup copies nothing again" "$(sed -n 2p "$T/out")" "  0 segments linked, 0 copied"
 hs cat | ids_of | sort >"$T/want"
 elsewhere "$OUT/backup" cat | ids_of | sort | cmp - "$T/want" && ok "a backup can be read where it is" ||
@@ -62,9 +62,9 @@ elsewhere "$OUT/backup" cat | ids_of | sort | cmp - "$T/want" && ok "a backup ca
 # --- people
 put_one '{"type":"page","userId":"anna","messageId":"anna"}'
 hs rotate
-hs backup "$OUT/backup" >/dev/null
+back_up "$OUT/backup" >/dev/null
 hs erase --user anna --suppress >/dev/null
-hs backup "$OUT/backup" >/dev/null
+back_up "$OUT/backup" >/dev/null
 is "later backups do not contain an erased user" "$(zcat -f "$OUT"/backup/*.jsonl* | grep -c '"anna"')" 0
 rm -rf "$OUT/other"
 restore "$OUT/backup" "$OUT/other"
@@ -81,22 +81,23 @@ exec 7>&-
 mkdir -p "$OUT/full"
 own "$OUT/full"
 : >"$OUT/full/precious"
-hs backup "$OUT/full" >/dev/null 2>"$T/said"
+back_up "$OUT/full" >/dev/null 2>"$T/said"
 is "not into a folder with other files" "$? $(grep -c 'name a new directory' "$T/said")" "73 1"
-hs backup "$S/spool/b" >/dev/null 2>&1
+back_up "$S/spool/b" >/dev/null 2>&1
 is "nor into the spool" $? 73
-hs backup "$OUT/other" >/dev/null 2>&1
+back_up "$OUT/other" >/dev/null 2>&1
 is "nor into a backup that was adopted" $? 73
 hs backup >/dev/null 2>&1
 is "usage" $? 2
 if [ "$(stat -f -c %i /dev/shm 2>/dev/null)" != "$(stat -f -c %i "$OUT")" ] && [ -w /dev/shm ]; then
 	far=$(mktemp -d /dev/shm/hookspool.XXXXXX)
 	own "$far"
-	hs backup "$far/b" >"$T/out"
+	maintain
+	back_up "$far/b" >"$T/out"
 	is "to another file system: copied" "$? $(sed -n '2s/, [1-9][0-9]* / N /p' "$T/out")" "0   0 segments linked N copied"
 	elsewhere "$far/b" cat | ids_of | sort >"$T/have"
 	hs cat | ids_of | sort | cmp - "$T/have" && ok "all of it" || not_ok "all of it"
-	hs backup "$far/b" >"$T/out"
+	back_up "$far/b" >"$T/out"
 	is "… once" "$(sed -n 2p "$T/out")" "  0 segments linked, 0 copied"
 	rm -rf "$far"
 fi
@@ -110,7 +111,7 @@ elsewhere "$OUT/other" adopt >/dev/null 2>"$T/said"
 is "a backup that is not whole is not adopted by mistake" "$? $(grep -c 'not whole' "$T/said")" "65 1"
 elsewhere "$OUT/other" adopt --accept-loss >/dev/null
 is "… but on purpose" $? 0
-hs backup "$OUT/backup" >/dev/null
+back_up "$OUT/backup" >/dev/null
 is "the next backup makes it whole" "$? $(jq .settled "$OUT/backup/.hookspool/backup")" "0 true"
 server_stop
 done_testing

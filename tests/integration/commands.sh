@@ -80,9 +80,20 @@ localised() {
 		-e "s#/usr/local/bin/hookspool#hookspool#g" "$1"
 }
 
-# try FILE [SECONDS]: runs it; 0 if it succeeds, or still runs after the seconds.
+# try FILE [SECONDS]: runs it; 0 if it succeeds, or still runs after the seconds. It is run again if it is to
+# wait for the server's maintenance (75).
 try() {
 	local code
+	for _ in {1..100}; do
+		try_once "$@"
+		code=$?
+		[ $code -eq 75 ] || break
+		sleep 0.2
+	done
+	[ $code -eq 0 ] || { [ $code -eq 124 ] && [ -n "${2-}" ]; } || { echo "exit $code"; cat "$T/script" "$T/said"; false; }
+}
+
+try_once() {
 	localised "$1" >"$T/script"
 	chmod 644 "$T/script"
 	(
@@ -91,8 +102,6 @@ try() {
 		! grep -q -e --tenant "$T/script" || HOOKSPOOL_CONF=$S/hookspool.conf
 		as_server_user timeout "${2:-60}" bash -eo pipefail "$T/script"
 	) >"$T/out" 2>"$T/said" </dev/null
-	code=$?
-	[ $code -eq 0 ] || { [ $code -eq 124 ] && [ -n "${2-}" ]; } || { echo "exit $code"; cat "$T/script" "$T/said"; false; }
 }
 
 # run_block FILE: runs a block; one that follows for ever line by line, for a second each.

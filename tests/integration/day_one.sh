@@ -87,7 +87,7 @@ sed -i 's/"saved_at":"20../"saved_at":"2020/' "$S/spool/.hookspool/cursors/behin
 sealed=$(cat "$S/spool"/events-* | wc -c)
 is 'check, of what that cursor keeps' "$(hs check | sed -n 's/.*behind has not moved.* segments, \([^,]*\),.*/\1/p')" \
 	"$(awk -v n="$sealed" 'BEGIN { printf "%.1f KB", n / 1024 }')"
-is 'backup, of the open segments' "$(hs backup "$S/run/backup" | sed -n 's/^  \(.*\) of the open segments/\1/p')" \
+is 'backup, of the open segments' "$(back_up "$S/run/backup" | sed -n 's/^  \(.*\) of the open segments/\1/p')" \
 	"$(cat "$SPOOL" "$S/spool/rejected.jsonl" | wc -c | awk '{ print $1 < 1024 ? $1 " B" : sprintf("%.1f KB", $1 / 1024) }')"
 is 'check, of free space' "$(hs check | grep -cE ' space +[0-9]+\.[0-9] [KMGTPE]B free')" 1
 is 'no page uses other units' "$(cd "$ROOT" && grep -nE '[0-9] ?[KMGT]iB|[0-9] kB' *.md docs/*.md tools/packaging/man/*.in)" ''

@@ -27,7 +27,7 @@ spool_start
 take "$(page p-1 anna)" >/dev/null
 take "$(page p-2 bert)" >/dev/null
 sealed >/dev/null
-hs maintain
+maintain
 take "$(page p-3 bert)" >/dev/null
 take '{"type":"page","messageId":"p-4","userId":"\u0061nna"}' >/dev/null
 take '{"type":"alias","messageId":"p-5","userId":"a-new","previousId":"anna"}' >/dev/null
@@ -266,7 +266,7 @@ spool_start
 take "$(page e-1 anna)" >/dev/null
 take "$(page e-2 bert)" >/dev/null
 sealed >/dev/null
-hs maintain
+maintain
 truncate -s -9 "$S"/spool/events-*.gz
 hs erase --user anna
 is 'a damaged file stays as it is, and the erase is not done' "$CODE $(plans)" '1 1'
@@ -292,6 +292,8 @@ is 'each has a receipt' "$(grep -c '"done"' "$S/spool/erased.jsonl") $(plans)" '
 server_stop
 
 ### Deletes #############################################################
+SETTINGS='auth = none
+compress = none'
 spool_start
 take "$(page d-1 anna)" >/dev/null
 take "$(page d-2 bert)" >/dev/null

@@ -40,7 +40,7 @@ wait_for 10 has 2 "$T/out"
 for i in $(seq 4 12 100); do
 	put a "$i" $((i + 11))
 	[ $((i % 24)) -ne 4 ] || hs rotate
-	[ $((i % 36)) -ne 4 ] || hs maintain
+	[ $((i % 36)) -ne 4 ] || maintain
 done
 check "everything that was posted arrives" wait_for 10 has 110 "$T/out"
 is "once, in order, through $(ls "$S"/spool/events-* | wc -l) rotations" \
@@ -112,7 +112,7 @@ for n in $(seq "$KILLS"); do
 	cp "$S/spool/.hookspool/cursors/k" "$T/cursor"
 	follow "$T/kill.$n" --cursor k
 	wait_for 10 has 5 "$T/kill.$n"
-	[ $((n % 3)) -ne 0 ] || { hs maintain >/dev/null; wait_for 10 has_moved k "$T/cursor"; }
+	[ $((n % 3)) -ne 0 ] || { maintain; wait_for 10 has_moved k "$T/cursor"; }
 	sleep "0.0$((RANDOM % 10))"
 	kill -9 "$TAIL"
 	wait "$TAIL" 2>/dev/null

@@ -59,7 +59,7 @@ purchase u-2 >"$T/body"
 by_http
 took 1 0 'the same order of another user is another event'
 hs rotate
-hs maintain >/dev/null
+maintain
 again_in_every_way 'sealed, '
 rm -r "$S/spool/.hookspool/run/index"*
 again_in_every_way 'index lost, '

@@ -6,7 +6,7 @@
 spool_start 'rotate_min_gap = 0' 'compress = none'
 put_one '{"type":"identify","messageId":"m1","userId":"u-1","timestamp":"2026-11-20T10:00:00Z","traits":{"name":"A\tB\\C\nD"}}'
 put_one '{"type":"track","event":"Order Completed","messageId":"m2","userId":"u-1","timestamp":"2026-11-21T10:00:00Z","properties":{"total":39.950,"note":null}}'
-hs rotate && HOOKSPOOL_COMPRESS=gzip hs maintain # and the server compresses nothing meanwhile
+hs rotate && HOOKSPOOL_COMPRESS=gzip maintain # and the server compresses nothing meanwhile
 put_one '{"type":"track","event":"Caf\u00e9","messageId":"m3","anonymousId":"a-1","timestamp":"2026-11-22T10:00:00Z"}'
 put_one '{"type":"page","name":"Home","messageId":"m4","userId":"u-2","timestamp":"2026-11-23T10:00:00+02:00"}'
 hs rotate

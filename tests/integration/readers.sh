@@ -38,7 +38,7 @@ hs rotate
 put b 1 5
 hs tail --cursor c >/dev/null
 hs erase --user u3 >/dev/null # makes erased.jsonl, edits, the salt
-hs maintain >/dev/null
+maintain
 printf '{"type":"track"}' >"$T/put"
 signed "$T/put" # refused
 is 'there is something of each kind' "$(cd "$S/spool" && ls -d events-*.gz erased.jsonl rejected.jsonl .hookspool/edits | wc -l)" 5
@@ -57,18 +57,18 @@ wait_for 10 all_follow # the server has looked after its spool, which it does on
 mode_is 0640
 hs check >"$T/check"
 check 'check reports files with other modes' grep -q 'modes.*not follow spool_mode = 0640' "$T/check"
-hs maintain >/dev/null
+maintain
 is '0640: all files follow' "$(left 640)" ''
 sleep 2.5
 is 'a server that has not read the settings again does not undo it' "$(left 640)" ''
 kill -HUP $(workers)
 chgrp "$GROUP" "$S/spool" # and no more: its owner is not in that group
-hs maintain >/dev/null 2>&1
+maintain
 hs check >"$T/check"
 remedy=$(sed -n 's/.*sudo \(chgrp.*\) && sudo/\1 \&\&/p' "$T/check")
 check 'check says what root has to do about the group' test -n "$remedy"
 sh -c "$remedy"
-hs maintain >"$T/maintain" 2>&1
+maintain >"$T/maintain" 2>&1
 is '0640: all files that readers need follow' "$(left 640)" ''
 is '0640: the rest is its owner'\''s' "$(modes | awk '$1 != 600 && $2 !~ /jsonl|edits|cursors|state|metrics/')" ''
 is '0640: receipts, salt' "$(cd "$S/spool" && stat -c %a erased.jsonl .hookspool/salt | tr '\n' ' ')" '600 600 '
@@ -76,7 +76,7 @@ hs check >"$T/check"
 check 'check: all follow' grep -q 'all files follow spool_mode = 0640' "$T/check"
 put d 1 7
 hs rotate
-hs maintain >/dev/null
+maintain
 is 'what is made from now on, compressed, too, has mode and group' \
 	"$(left 640)$(find "$S/spool" ! -group "$GROUP" -printf '%P ')" ''
 before=$(sum)
@@ -121,7 +121,7 @@ cats=$!
 for i in 1 2 3 4 5 6; do
 	put "f$i-" 1 50
 	hs rotate
-	hs maintain >/dev/null
+	maintain
 	hs erase --user "u$((i % 5))" >/dev/null
 	wait_for 10 eval '[ "$(grep -c read "$T/cats")" -ge '"$i"' ]'
 done
@@ -148,7 +148,7 @@ kill -HUP $(workers)
 wait_for 5 eval '[ "$(stat -c %a "$SPOOL")" = 640 ]'
 chgrp -R "$GROUP" "$S/spool"
 find "$S/spool" -type d -exec chmod 2750 {} +
-hs maintain
+maintain
 
 # The state of another boot may not be believed, and the message says so.
 server_stop
@@ -166,7 +166,7 @@ is 'then it reads all' "$(reader cat | sha256sum)" "$(hs cat | sha256sum)"
 # Files from a backup get the mode, too: after adopt, the next process that opens the spool looks at everything.
 find "$S/spool" -maxdepth 1 -name 'events-*' -exec chmod 600 {} +
 hs adopt >/dev/null
-hs maintain
+maintain
 is 'adopted files follow' "$(left 640)" ''
 
 # A rewrite log that cannot be read: no line rather than a wrong one.

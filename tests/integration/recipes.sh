@@ -59,7 +59,7 @@ put_one '{"type":"track","event":"Order Completed","messageId":"m0","anonymousId
 today=$(date -u +%Y-%m-%d)
 order m1 u-1 2025-01-20T10:00:00Z 39.950 'A \"tea\"\tpot'
 order m2 'u \"\\2' 2025-01-20T23:59:59.999Z 10 Cup
-hs rotate && hs maintain >/dev/null
+hs rotate && maintain
 order m3 u-1 "${today}T00:00:00Z" 0.05 Cup
 put_one "{\"type\":\"track\",\"event\":\"Signed Up\",\"messageId\":\"m4\",\"userId\":\"u-1\",\"timestamp\":\"${today}T00:00:01Z\"}"
 put_one '{"type":"page","name":"Home","messageId":"m5","userId":"u-1","timestamp":"2025-01-21T10:00:00Z","context":{"page":{"url":"https://a.example/"}}}'
@@ -158,7 +158,7 @@ touch "$S/other/events-of-old"
 for again in '' ', and again when a segment was compressed and a user erased'; do
 	run 'mirror the spool to another host'
 	is "mirror the spool to another host$again" "$(sealed "$S/other/spool")" "$(sealed "$S/spool")"
-	hs maintain >/dev/null
+	maintain
 	hs erase --user u-1 >/dev/null
 done
 is 'the rest of the spool is not mirrored' "$(ls -A "$S/other/spool" | grep -cv ^events-)" 0

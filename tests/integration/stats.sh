@@ -14,7 +14,7 @@ spool_start 'auth = either' 'rotate_min_gap = 0' 'compress = gzip' '[keys]' 'acm
 is 'an empty spool' "$(json '[.records, .bytes, .first, .types, .cursors]')" '[0,0,null,[],[]]'
 put_one '{"type":"identify","messageId":"m1","userId":"u-1","timestamp":"2026-11-20T23:59:59.999Z"}'
 put_one '{"type":"track","event":"Order Completed","messageId":"m2","userId":"u-1","timestamp":"2026-11-21T10:00:00Z"}'
-hs rotate && hs maintain >/dev/null
+hs rotate && maintain
 put_one '{"type":"track","event":"Order \u0043ompleted","messageId":"m3","userId":"u-2","timestamp":"2026-11-21T01:00:00+02:00"}'
 put_one '{"type":"track","event":"\u001b[31mred","messageId":"m4","userId":"u-2","timestamp":"2026-11-22"}'
 hs rotate
@@ -28,7 +28,7 @@ for body in '[{"type":"page","messageId":"m6","userId":"u-3","timestamp":"2026-1
 done
 printf '%s' '{"type":"page"}' >"$T/keyed"
 post "$T/keyed" -u one:
-hs rotate && hs maintain >/dev/null
+hs rotate && maintain
 printf '%s' '{"type":"track","userId":"u"}' >"$T/put"
 signed "$T/put"
 printf '{"type":"page"}\n' | hs import --tenant acme >/dev/null

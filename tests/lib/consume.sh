@@ -18,6 +18,18 @@ spool_start() {
 	OUT=$S/run
 }
 
+# back_up ARGUMENT...: hookspool backup, again while the server's maintenance is in its way (75).
+back_up() {
+	local code
+	for _ in {1..200}; do
+		hs backup "$@"
+		code=$?
+		[ $code -eq 75 ] || break
+		sleep 0.1
+	done
+	return $code
+}
+
 # put PREFIX FROM TO [USERS]: posts one batch of small events; their users take turns.
 put() {
 	seq "$2" "$3" | awk -v p="$1" -v users="${4:-5}" '
