@@ -51,9 +51,10 @@ for who in reader stranger; do
 done
 
 # To 0640, by the maintenance of a command; then by the server's.
-chmod 640 "$SPOOL"
+# A server sets the modes once for its settings: see that it has done so.
+HOOKSPOOL_SPOOL_MODE=0640 maintain
 kill -HUP $(workers)
-wait_for 10 all_follow # the server has looked after its spool, which it does once for its settings
+wait_for 10 all_follow
 mode_is 0640
 hs check >"$T/check"
 check 'check reports files with other modes' grep -q 'modes.*not follow spool_mode = 0640' "$T/check"
