@@ -126,7 +126,7 @@ tells() {
 }
 lose $P/suppressed
 is 'a lost suppression list: 503' "$(take d4 | cut -c 1-3) $(health)" '503 503'
-check 'the log has the remedy' grep -q 'adopt --accept-loss' "$S/log/program.log"
+check 'the log names the remedy' grep -q 'adopt --accept-loss' "$S/log/program.log"
 tells $P/suppressed
 hs adopt
 is 'adopt does not give up the list by itself' "$CODE $(take d4 | cut -c 1-3)" '1 503'

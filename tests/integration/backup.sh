@@ -108,9 +108,9 @@ sed -i 's/"settled":true/"settled":false/' "$OUT/backup/.hookspool/backup"
 rm -rf "$OUT/other"
 restore "$OUT/backup" "$OUT/other"
 elsewhere "$OUT/other" adopt >/dev/null 2>"$T/said"
-is "a backup that is not whole is not adopted by mistake" "$? $(grep -c 'not whole' "$T/said")" "65 1"
+is "an incomplete backup is not adopted by mistake" "$? $(grep -c 'not whole' "$T/said")" "65 1"
 elsewhere "$OUT/other" adopt --accept-loss >/dev/null
-is "… but on purpose" $? 0
+is "… but with --accept-loss" $? 0
 back_up "$OUT/backup" >/dev/null
 is "the next backup makes it whole" "$? $(jq .settled "$OUT/backup/.hookspool/backup")" "0 true"
 server_stop

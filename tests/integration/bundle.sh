@@ -63,7 +63,7 @@ sh "$ROOT/tools/packaging/bundle/make.sh" "$HS_BUILD/static" "${version%-*}" "${
 check 'a second archive has the same bytes' cmp "$ARCHIVE" "$T/again.tar.gz"
 tar xzf "$ARCHIVE" -C "$T" "$NAME/INSTALL.txt"
 for file in $(grep -v INSTALL "$T/files"); do
-	check "INSTALL.txt speaks of $file" grep -qF "${file##*/}" "$T/$NAME/INSTALL.txt"
+	check "INSTALL.txt mentions $file" grep -qF "${file##*/}" "$T/$NAME/INSTALL.txt"
 done
 is 'in five steps' "$(grep -c '^[0-9]\. ' "$T/$NAME/INSTALL.txt")" 5
 

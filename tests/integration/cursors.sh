@@ -100,7 +100,7 @@ hs rotate
 printf '%s' '{"type":"page"}' >"$T/keyed"
 post "$T/keyed" -u one:
 is 'cat --rejected: all segments' "$(hs cat --rejected | jq -r .status | xargs)" '400 400 400'
-is 'of a tenant' "$(hs cat --rejected --tenant acme | jq -r .body)" '{"type":"page"}'
+is 'of one tenant' "$(hs cat --rejected --tenant acme | jq -r .body)" '{"type":"page"}'
 is 'since' "$(hs cat --rejected --since 1h | wc -l) $(hs cat --rejected --until 1h | wc -l)" '3 0'
 is 'as columns' "$(hs cat --rejected --tenant acme --fields status,tenant)" '400	acme'
 says cat --rejected --user u1

@@ -49,14 +49,14 @@ is "in failed.jsonl, with the reason" \
 	"$(jq -c '[.cursor, .on, .status, .tries, .stderr, .record.message_id]' "$S/spool/failed.jsonl" | tr '\n' ' ')" \
 	'["refuse","track",65,1,"no good\n","m2"] ["refuse","track",65,1,"no good\n","m3"] '
 each noise --on 'track:Other=head -c 100000 /dev/zero | tr "\0" x >&2; echo the end >&2; exit 65'
-is "4 KB of what it said are kept, the last" \
+is "the last 4 KB of its standard error are kept" \
 	"$(tail -n 1 "$S/spool/failed.jsonl" | jq -r '.stderr | "\(length) \(.[-8:])"' | head -n 1)" "4096 the end"
 each bad --on 'identify=true' --on 'track=exit 78' --on '*=true'
 is "78: stopped" "$STATUS $(grep -c 'handler of track: it cannot be run, or ended with 78' "$T/said")" "78 1"
 each bad --on '*=echo "$HS_MESSAGE_ID"'
 is "… and the next run begins with that record" "$(head -n 1 "$T/out")" m2
 each missing --on '*=no-such-command'
-is "a command that is not there: 78" "$STATUS" 78
+is "a missing command: 78" "$STATUS" 78
 each again --on "*=test -e $OUT/\$HS_MESSAGE_ID || { touch $OUT/\$HS_MESSAGE_ID; exit 75; }; echo \$HS_MESSAGE_ID"
 is "75: retried until it is done" "$STATUS $(summary) $(sort "$T/out" | tr '\n' ' ')" \
 	"0 5 done, 0 set aside, 5 tried again, 0 without a handler m1 m2 m3 m4 m5 "
@@ -109,7 +109,7 @@ is "answers are exit codes, with a message" \
 	"$STATUS $(summary) $(tail -n 2 "$S/spool/failed.jsonl" | jq -r '.message' | sort | tr '\n' ' ')" \
 	"0 518 done, 2 set aside, 1 tried again, 1 without a handler it ended without an answer not this page "
 each wrong --stream --on '*=echo hello; cat >/dev/null'
-is "an answer that is none: 78" "$STATUS $(grep -c 'an answer is not 0, 65, 75 or 78' "$T/said")" "78 1"
+is "an invalid answer: 78" "$STATUS $(grep -c 'an answer is not 0, 65, 75 or 78' "$T/said")" "78 1"
 
 # --- following, signals
 (hs_exec each --cursor follow --on "*=echo \$HS_MESSAGE_ID >>$OUT/followed" 2>"$T/said") &

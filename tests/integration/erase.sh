@@ -85,7 +85,7 @@ is 'the same erase again does' "$CODE" 0
 exec 7<>"$S/spool/.hookspool/run/erase" && flock 7
 for command in 'erase --user anna' repair; do
 	hs $command
-	is "$command while another is at it: 75, try again" "$CODE" 75
+	is "$command while another one runs: 75, try again" "$CODE" 75
 done
 exec 7>&-
 hs erase --user ''

@@ -239,14 +239,14 @@ is 'and are done once' "$CODE $(sum '[.done_before, .accepted]')" '0 [1,0]'
 imports 'an event twice on a line is one event' '[.accepted, .duplicate]' '0 [1,1]' < <(event n-13; event n-13)
 
 nameless='{"type":"track","userId":"u"}'
-imports 'one of them refused' '[.accepted, .rejected]' '1 [3,1]' < <(event o-1; echo "$nameless$(event o-3)"; event o-4)
+imports 'one event of a line is refused' '[.accepted, .rejected]' '1 [3,1]' < <(event o-1; echo "$nameless$(event o-3)"; event o-4)
 is '… with its place, and its own text' "$(refused 1) $(spooled rejected | tail -n 1 | jq -r .body)" \
 	"line 1, event 2: event required, a non-empty string $nameless"
 imports 'damage in the middle' '[.accepted, .rejected]' '1 [2,1]' < <(event p-1; printf '{"type":"tra'; event p-2; echo; event p-3)
 is '… costs what follows in its line' "$(refused 1)" 'line 1, event 2: not JSON'
 hs import --json "$T/several"
 is '… and the exit code of the second run' "$CODE $(sum .rejected_before)" '1 1'
-imports 'an event is taken only if what follows can stand there' '[.accepted, .rejected]' '1 [1,3]' \
+imports 'an event is taken only if valid text follows' '[.accepted, .rejected]' '1 [1,3]' \
 	< <(event q-1; echo garbage; event q-2; echo ','; event q-3; echo; event q-4; echo 12)
 is '… otherwise the whole line is refused' "$(refused 3)" "line 1: text behind the JSON
 line 2: text behind the JSON
@@ -254,7 +254,7 @@ line 4: text behind the JSON"
 imports 'an array that is cut' '[.accepted, .rejected]' '1 [1,1]' < <(printf '[%s,%s' "$(event r-5)" "$(event r-6)")
 is '… is refused from there' "$(refused 1)" 'line 1, event 2: JSON ends too early'
 imports 'an array with elements that are not events' '[.accepted, .rejected]' '1 [1,3]' < <(printf '[12,%s,[%s],null]' "$(event r-7)" "$(event r-8)")
-imports 'a batch under a key is no event' '[.accepted, .rejected]' '1 [0,1]' < <(printf '{"batch":[%s]}' "$(event r-9)")
+imports 'a batch under a key is not an event' '[.accepted, .rejected]' '1 [0,1]' < <(printf '{"batch":[%s]}' "$(event r-9)")
 
 # one line of many events, longer than max_body and than a commit, as Kinesis Firehose writes it
 for k in $(seq 9000); do plain "f-$k"; done >"$T/firehose"
@@ -294,7 +294,7 @@ dry 'no spool yet' '[.accepted, .duplicate]' '[3,0]' as_server_user
 for command in verify 'erase --dry-run --user u' stats cat cursors "backup $T/copy"; do
 	# shellcheck disable=SC2086
 	hs $command
-	is "$command: nor does this make a spool" "$(find "$S/above/dry" 2>/dev/null)" ''
+	is "$command: does not make a spool either" "$(find "$S/above/dry" 2>/dev/null)" ''
 done
 mkdir -m 700 "$S/above/dry"
 own "$S/above/dry"

@@ -74,7 +74,7 @@ for mount in $MOUNTS apache-htaccess; do
 	URL=$HTTPS/hookspool
 	over HTTPS
 	request --tls-max 1.1 -X POST
-	is "$mount: TLS 1.1 is turned away" "$STATUS" 000
+	is "$mount: TLS 1.1 is refused" "$STATUS" 000
 	server_stop
 	check "$mount: the spool is whole" spool_is_whole
 done

@@ -13,7 +13,7 @@ server_start lighttpd-fcgi
 worker=$(workers)
 check 'the secret of the start' try_secret "$SECRET" 200
 settings_write 'secret = a new one'
-check 'a new secret counts for nothing before SIGHUP' try_secret 'a new one' 401
+check 'a new secret is not taken before SIGHUP' try_secret 'a new one' 401
 reload
 check 'after SIGHUP the new secret is taken' wait_for 5 try_secret 'a new one' 200
 check 'and the old one, which is still in the file, too' try_secret "$SECRET" 200
@@ -64,7 +64,7 @@ is 'plain CGI says nothing' "$(demands | wc -l)" "$n"
 server_stop
 for mount in lighttpd-fcgi apache-fcgid; do
 	server_start $mount
-	is "$mount: a line a process" "$(cat "$S/log/hookspool.log" "$S/log/error.log" 2>/dev/null |
+	is "$mount: one line for each process" "$(cat "$S/log/hookspool.log" "$S/log/error.log" 2>/dev/null |
 		grep -c 'start: a sender must show a signature')" "$(workers | wc -l)"
 	server_stop
 done
@@ -94,7 +94,7 @@ if command -v strace >/dev/null; then
 	PROGRAM_PID=$!
 	check 'a slow start' wait_for 10 test -S "$S/run/hookspool.sock"
 	exit_status_of "$PROGRAM_PID"
-	is 'SIGTERM in the middle of it: it ends with 0, too' $? 0
+	is 'SIGTERM in the middle of the start: it ends with 0, too' $? 0
 	check 'and takes its socket away' [ ! -e "$S/run/hookspool.sock" ]
 	PROGRAM_PID=
 else

@@ -52,7 +52,7 @@ for mount in $MOUNTS; do
 		head -n 1 <&3
 	) | cut -d ' ' -f 2)
 	is "$mount: a body in four pieces" "$STATUS" 200
-	is "$mount: is one line" "$(ids)" "drip-$mount"
+	is "$mount: becomes one line" "$(ids)" "drip-$mount"
 
 	# A sender that hangs up in mid-body: no line, and the next one is served.
 	(
@@ -66,7 +66,7 @@ for mount in $MOUNTS; do
 	signed "$T/body"
 	took 1 0 "$mount: after a sender that hung up"
 	server_stop
-	is "$mount: which left no line" "$(ids)" "after-$mount
+	is "$mount: that sender left no line" "$(ids)" "after-$mount
 drip-$mount"
 done
 

@@ -60,7 +60,7 @@ for mount in $MOUNTS; do
 	before=$(lines)
 	send alone-changed 401 'each with one byte changed is 401'
 	send batch-changed 401 'each first of 4000 with one byte changed is 401'
-	is "$mount: and nothing of those got in" "$(lines)" "$before"
+	is "$mount: and none of those is in the spool" "$(lines)" "$before"
 	server_stop
 	rm -rf "$S/spool"
 done

@@ -47,7 +47,7 @@ check 'stats --json' harmless '"e\\u001b\]0;x\\u0007\\u009b2J\\u202ez"'
 
 # a handler that repeats what it was sent
 hs_on_terminal each --cursor h --once --on 'track=cat >&2'
-check 'each: what a handler says' harmless '"a\\u001b"|\\u202ez'
+check 'each: the output of a handler' harmless '"a\\u001b"|\\u202ez'
 hs each --cursor i --once --on 'track=cat >&2' 2>"$T/said"
 check 'in a file every byte of it' cmp <(grep -a -m 1 '^{' "$T/said") "$T/piped"
 
@@ -79,6 +79,6 @@ check 'check --url' harmless 'FAIL'
 # the log: a refusal repeats names of the sender's
 printf '{"type":"track","event":"e","userId":"u","a%s":1,"a%s":2}' "$CSI$RLO" "$CSI$RLO" >"$T/one"
 signed "$T/one"
-check 'the log has none of it' not_grep "$HARM" "$S/log"
+check 'the log has none of these bytes' not_grep "$HARM" "$S/log"
 server_stop
 done_testing

@@ -96,9 +96,9 @@ bare|http|this port speaks TLS, not plain HTTP|begin the URL with https://
 END
 out=$("$S/bin/hookspool" check --config "$S/hookspool.conf" --cacert "$T/tls/ca.pem" \
 	--url "https://127.0.0.1:${PORT[chained]}/hookspool" 2>&1)
-check 'the whole chain is believed' grep -q '^ok   health' <<<"$out"
+check 'the whole chain is trusted' grep -q '^ok   health' <<<"$out"
 out=$("$S/bin/hookspool" check --config "$S/hookspool.conf" --url "http://127.0.0.1:${PORT[strict]}/hookspool" 2>&1)
-check "another's 400 in clear is not called TLS" grep -q '^FAIL health .*400' <<<"$out"
+check "a 400 of another server over HTTP is not mistaken for TLS" grep -q '^FAIL health .*400' <<<"$out"
 out=$(as_server_user env HOOKSPOOL_CONF="$S/hookspool.conf" "$S/bin/hookspool" send --url "https://127.0.0.1:${PORT[plain]}/" 2>&1)
 is 'send says it, too, and ends with 69' "$? $(grep -c 'plain HTTP, not TLS' <<<"$out")" '69 1'
 end_process "$BARE"
