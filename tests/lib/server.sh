@@ -520,10 +520,15 @@ signed() { post "$@" -H "X-Signature: $(sign "$SECRET" "$1")"; }
 
 # header NAME: its value in the last answer (a 100 Continue comes before it).
 header() {
-	tr -d '\r' <"$T/answer.head" | awk -v name="$1" '
-		/^HTTP\// { value = "" }
-		tolower($0) ~ "^" tolower(name) ": " { sub(/^[^:]*: */, ""); value = $0 }
-		END { print value }'
+	local line value=
+	while IFS= read -r line; do
+		line=${line%$'\r'}
+		case ${line,,} in
+		http/*) value= ;;
+		"${1,,}: "*) value=${line#*:} value=${value#"${value%%[! ]*}"} ;;
+		esac
+	done <"$T/answer.head"
+	printf '%s\n' "$value"
 }
 
 # wrong_answer STATUS JQ-FILTER: prints the faults of the last answer.
