@@ -1,4 +1,4 @@
-# What `make install` leaves behind: everything the pages and the configurations speak of.
+# make install puts everything in place that the pages and the configurations mention; make uninstall removes it.
 . "$(dirname "$0")/../lib/server.sh"
 
 I=$T/installed P=$T/installed/usr/local
@@ -44,13 +44,13 @@ check 'the sample settings are read, once a secret is set' eval \
 	'sed "s/^;secret = .*/secret = x/" "$P/share/doc/hookspool/examples/hookspool.conf" >"$T/sample.conf" &&
 	chmod 600 "$T/sample.conf" && HOOKSPOOL_CONF=$T/sample.conf "$P/lib/hookspool/hookspool.fcgi" --check'
 
-# what somebody else has put beside it stays
+# files of others beside them stay
 everything() { (cd "$1" && find . ! -type d | sort); }
 touch "$P/bin/other" "$P/share/man/man1/other.1" "$P/lib/systemd/system/hookspool.service.mine"
 mkdir "$I/etc" && touch "$I/etc/hookspool.conf"
 check 'make uninstall succeeds' eval \
 	'make -s -C "$ROOT" uninstall B="$T/no-build" DESTDIR="$I" PREFIX=/usr/local >"$T/install.log" 2>&1'
-is 'no file of ours is left, and no other is gone' "$(everything "$I" | xargs)" \
+is 'all our files are gone, and no other' "$(everything "$I" | xargs)" \
 	'./etc/hookspool.conf ./usr/local/bin/other ./usr/local/lib/systemd/system/hookspool.service.mine ./usr/local/share/man/man1/other.1'
 is 'nor a folder of ours' "$(find "$I" -type d -name 'hookspool*')" ''
 check 'once more, and nothing is wrong' \
