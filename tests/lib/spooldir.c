@@ -2,7 +2,7 @@
 #include "base/io.h"
 #include "base/log.h"
 #include "base/timestamp.h"
-#include "tests/lib/cases.h"
+#include "tests/lib/unit.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -398,7 +398,7 @@ static void counts_line(void *context, struct hs_slice line, const char *name)
 
 	t->lines++;
 	if (hs_json_document(&t->json, line) != HS_OK || t->json.tok[0].kind != HS_JSON_OBJECT)
-		fail_msg("%s: not a record: %s", name, case_show(line));
+		fail_msg("%s: not a record: %s", name, unit_show(line));
 	if (t->word == NULL)
 		return;
 	snprintf(part, sizeof part, "\"message_id\":\"%s\"", id == NULL ? t->word : id + 1);

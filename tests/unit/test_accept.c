@@ -1,7 +1,7 @@
 /* accept: what a thread hears that waits for connections. */
 #include "base/io.h"
 #include "cgi/server/accept.h"
-#include "tests/lib/cases.h"
+#include "tests/lib/unit.h"
 
 #include <pthread.h>
 #include <stdio.h>
@@ -79,14 +79,14 @@ static void stop(struct scene *s)
 	assert_int_equal(write(s->stop_fd, &one, sizeof one), sizeof one);
 }
 
-static void nothing_comes(void **state)
+TEST(nothing_comes)
 {
 	struct scene *s = *state;
 
 	assert_int_equal(hs_acceptor_next(s->acceptor, SOON_MS), HS_ACCEPT_IDLE);
 }
 
-static void who_is_there_is_taken(void **state)
+TEST(who_is_there_is_taken)
 {
 	struct scene *s = *state;
 	int peer[2] = { connect_to(s), connect_to(s) };
@@ -108,7 +108,7 @@ static void *connect_later(void *context)
 	return (void *)(intptr_t)connect_to(context);
 }
 
-static void who_comes_is_waited_for(void **state)
+TEST(who_comes_is_waited_for)
 {
 	struct scene *s = *state;
 	pthread_t thread;
@@ -124,7 +124,7 @@ static void who_comes_is_waited_for(void **state)
 }
 
 /* Who had connected before is not left standing. */
-static void the_end_comes_after_the_last_one(void **state)
+TEST(the_end_comes_after_the_last_one)
 {
 	struct scene *s = *state;
 	int peer = connect_to(s), fd;
@@ -144,7 +144,7 @@ static void *stop_later(void *context)
 	return NULL;
 }
 
-static void the_end_wakes_who_waits(void **state)
+TEST(the_end_wakes_who_waits)
 {
 	struct scene *s = *state;
 	pthread_t thread;
@@ -158,7 +158,7 @@ static void the_end_wakes_who_waits(void **state)
 	pthread_join(thread, NULL);
 }
 
-static void what_is_ready_elsewhere_wakes(void **state)
+TEST(what_is_ready_elsewhere_wakes)
 {
 	struct scene *s = *state;
 	uint64_t one = 1;
@@ -169,15 +169,4 @@ static void what_is_ready_elsewhere_wakes(void **state)
 	assert_int_equal(hs_acceptor_next(s->acceptor, SOON_MS), HS_ACCEPT_IDLE);
 }
 
-#define TEST(f) cmocka_unit_test_setup_teardown(f, begin, end)
-
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		TEST(nothing_comes),           TEST(who_is_there_is_taken),
-		TEST(who_comes_is_waited_for), TEST(the_end_comes_after_the_last_one),
-		TEST(the_end_wakes_who_waits), TEST(what_is_ready_elsewhere_wakes),
-	};
-
-	return cmocka_run_group_tests_name("accept", tests, NULL, NULL);
-}
+TESTS("accept", begin, end)

@@ -1,5 +1,5 @@
 /* ack_tracker: a run that is killed at any time is followed by one that handles what was not done, and nothing else. */
-#include "tests/lib/cases.h"
+#include "tests/lib/unit.h"
 #include "tools/sink/ack_tracker.h"
 
 #include <stdlib.h>
@@ -112,22 +112,20 @@ static void play(unsigned users)
 	free(m);
 }
 
-static void killed_at_any_time(void **state)
+TEST(killed_at_any_time)
 {
 	static const unsigned users[] = { 1, 2, 7, 100, 500, 5000 };
 
-	(void)state;
 	srand(7);
 	for (int round = 0; round < ROUNDS; round++)
 		play(users[round % 6]);
 }
 
 /* An erase has replaced the segment since: then nothing is believed to be done there. */
-static void positions_of_another_edit(void **state)
+TEST(positions_of_another_edit)
 {
 	struct hs_ahead ahead = { .to = { 3, 100, 1, 0 }, .count = 1, .held = { { 5, { 2, 50, 1, 0 } } } };
 
-	(void)state;
 	assert_true(hs_ahead_has_done(&ahead, (struct hs_position){ 3, 50, 1, 0 }, 1));
 	assert_false(hs_ahead_has_done(&ahead, (struct hs_position){ 3, 50, 2, 0 }, 1));
 	assert_true(hs_ahead_has_done(&ahead, (struct hs_position){ 2, 50, 1, 0 }, 5));
@@ -138,12 +136,4 @@ static void positions_of_another_edit(void **state)
 	assert_false(hs_ahead_has_done(&(struct hs_ahead){ 0 }, (struct hs_position){ 1, 1, 0, 0 }, 1));
 }
 
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(killed_at_any_time),
-		cmocka_unit_test(positions_of_another_edit),
-	};
-
-	return cmocka_run_group_tests_name("ack_tracker", tests, NULL, NULL);
-}
+TESTS("ack_tracker", NULL, NULL)

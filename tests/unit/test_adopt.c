@@ -13,8 +13,8 @@
 #include "spool/read/reader.h"
 #include "spool/shared/spool_dir.h"
 #include "spool/spool.h"
-#include "tests/lib/cases.h"
 #include "tests/lib/spooldir.h"
+#include "tests/lib/unit.h"
 #include "tests/lib/wrap.h"
 
 #include <errno.h>
@@ -126,13 +126,12 @@ static struct hs_position cursor(const char *name, const struct hs_position *p, 
 
 /* --- numbers, cursors --------------------------------------------------------- */
 
-static void cursors_that_fit_go_on(void **state)
+TEST(cursors_that_fit_go_on)
 {
 	struct hs_position p, at;
 	struct hs_adoption done;
 	bool foreign;
 
-	(void)state;
 	make();
 	put("a b");
 	rotate();
@@ -168,12 +167,11 @@ static void cursors_that_fit_go_on(void **state)
 }
 
 /* A mirror of the segments alone takes over: here is no .hookspool, there may be an old one. */
-static void a_mirror_takes_over(void **state)
+TEST(a_mirror_takes_over)
 {
 	struct hs_adoption done;
 	struct hs_buf text;
 
-	(void)state;
 	for (int old = 0; old < 2; old++) {
 		make();
 		if (old) { /* it was served once, in this very boot */
@@ -204,12 +202,11 @@ static void a_mirror_takes_over(void **state)
 	make();
 }
 
-static void not_while_it_is_used(void **state)
+TEST(not_while_it_is_used)
 {
 	struct hs_adopter how = { .from = HS_ADOPT_LEAVE };
 	struct hs_adoption done;
 
-	(void)state;
 	make();
 	assert_int_equal(hs_adopt(s.d.settings, &how, &done), HS_E_SPOOL_DIR);
 	put("a");
@@ -218,12 +215,11 @@ static void not_while_it_is_used(void **state)
 	assert_true(adopt(HS_ADOPT_LEAVE, false).now.epoch == 2);
 }
 
-static void imports_begin_anew(void **state)
+TEST(imports_begin_anew)
 {
 	struct hs_adoption done;
 	char path[PATH_MAX + 32];
 
-	(void)state;
 	make();
 	put("a");
 	snprintf(path, sizeof path, "%s/.hookspool/imports", s.d.path);
@@ -275,9 +271,8 @@ static void with_anna(bool suppressed)
 	stop();
 }
 
-static void a_list_that_is_lost_is_503(void **state)
+TEST(a_list_that_is_lost_is_503)
 {
-	(void)state;
 	for (int how = 0; how < 3; how++) {
 		with_anna(true);
 		if (how == 0)
@@ -304,9 +299,8 @@ static void a_list_that_is_lost_is_503(void **state)
 	assert_int_equal(hs_spool_health(s.spool), HS_OK);
 }
 
-static void a_loss_is_told_once_it_is_accepted_not(void **state)
+TEST(a_loss_is_told_once_it_is_accepted_not)
 {
-	(void)state;
 	with_anna(false);
 	spooldir_unlink(&s.d, ".hookspool/salt");
 	spooldir_unlink(&s.d, ".hookspool/erased-ids");
@@ -322,9 +316,8 @@ static void a_loss_is_told_once_it_is_accepted_not(void **state)
 }
 
 /* The receipts are read as far as they have grown, also by those who keep the spool open. */
-static void a_list_that_comes_later(void **state)
+TEST(a_list_that_comes_later)
 {
-	(void)state;
 	with_anna(false);
 	put("b");
 	spooldir_add(&s.d, "erased.jsonl", HS_SLICE("{\"state\":\"done\",\"suppressed\":true}\n"));
@@ -344,13 +337,12 @@ static int run_adopt(void *context)
 	return hs_adopt(s.d.settings, &how, &done) == HS_OK ? 0 : 1;
 }
 
-static void killed_before_every_call(void **state)
+TEST(killed_before_every_call)
 {
 	enum { STEP = 4 };
 	unsigned nth, unsettled = 0;
 	int status = -1;
 
-	(void)state;
 	for (nth = 1 + (unsigned)(hs_io_random() % STEP); status != 0; nth += STEP) {
 		struct hs_position p;
 		bool foreign;
@@ -384,16 +376,4 @@ static void killed_before_every_call(void **state)
 	make();
 }
 
-#define TEST(f) cmocka_unit_test_teardown(f, finish)
-
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		TEST(cursors_that_fit_go_on),     TEST(a_mirror_takes_over),
-		TEST(not_while_it_is_used),       TEST(imports_begin_anew),
-		TEST(a_list_that_is_lost_is_503), TEST(a_loss_is_told_once_it_is_accepted_not),
-		TEST(a_list_that_comes_later),    TEST(killed_before_every_call),
-	};
-
-	return cmocka_run_group_tests_name("adopt", tests, NULL, NULL);
-}
+TESTS("adopt", NULL, finish)

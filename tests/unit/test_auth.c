@@ -105,7 +105,7 @@ static void run_auth_case(struct test_case *c)
 }
 
 /* A batch as large as Segment makes them, signed by its first element. */
-static void the_first_of_four_thousand(void **state)
+TEST(the_first_of_four_thousand)
 {
 	struct hs_settings *s = settings_of(HS_SLICE("spool_dir = /nowhere\nsecret = s3cret\n"));
 	struct hs_slice first = HS_SLICE("{\"type\":\"page\",\"userId\":\"u\",\"n\":1.0,\"e\":{}}");
@@ -114,7 +114,6 @@ static void the_first_of_four_thousand(void **state)
 	struct hs_slice tenant;
 	char mac[41];
 
-	(void)state;
 	sign(HS_SLICE("s3cret"), first, mac);
 	for (unsigned i = 0; i < 4000; i++) {
 		hs_buf_putc(&body, i == 0 ? '[' : ',');
@@ -135,7 +134,7 @@ static void the_first_of_four_thousand(void **state)
 	hs_buf_free(&key);
 }
 
-static void the_key_is_wiped(void **state)
+TEST(the_key_is_wiped)
 {
 	struct hs_settings *s = settings_of(HS_SLICE("spool_dir = /nowhere\n[keys]\nacme = k3y-k3y\n"));
 	static const char *const headers[] = { "Bearer k3y-k3y", "Bearer unknown-k3y", "Basic azN5LWszeTpwdw==" };
@@ -143,7 +142,6 @@ static void the_key_is_wiped(void **state)
 	struct hs_buf key = { 0 };
 	struct hs_slice tenant;
 
-	(void)state;
 	for (size_t i = 0; i < 3; i++) {
 		struct hs_credentials c = { .authorization = hs_slice_str(headers[i]) };
 
@@ -171,7 +169,7 @@ static enum hs_result check_body(const struct hs_settings *s, const struct hs_cr
 }
 
 /* Sixteen secrets, of which the last one is the sender's. */
-static void what_a_large_body_costs(void **state)
+TEST(what_a_large_body_costs)
 {
 	struct hs_settings *s = settings_of(
 	    HS_SLICE("spool_dir = /nowhere\nsecret = one-one\nsecret = two-two\nsecret = three-3\nsecret = s3cret\n"));
@@ -182,7 +180,6 @@ static void what_a_large_body_costs(void **state)
 	struct hs_credentials c = { .signature = hs_slice(mac, 40) };
 	struct hs_slice tenant = HS_SLICE_NONE;
 
-	(void)state;
 	memset(body, 'x', sizeof body);
 	sign(HS_SLICE("s3cret"), large, mac);
 	sign(HS_SLICE("s3cret"), small, mac_small);
@@ -205,14 +202,4 @@ static void what_a_large_body_costs(void **state)
 	hs_settings_free(s);
 }
 
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(the_first_of_four_thousand),
-		cmocka_unit_test(the_key_is_wiped),
-		cmocka_unit_test(what_a_large_body_costs),
-	};
-	const struct case_set sets[] = { { "auth.txt", run_auth_case } };
-
-	return CASES_RUN("auth", tests, sets);
-}
+TESTS_AND_CASES("auth", "auth.txt", run_auth_case)

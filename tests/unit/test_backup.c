@@ -9,8 +9,8 @@
 #include "spool/position/cursor.h"
 #include "spool/shared/spool_dir.h"
 #include "spool/spool.h"
-#include "tests/lib/cases.h"
 #include "tests/lib/spooldir.h"
+#include "tests/lib/unit.h"
 #include "tests/lib/wrap.h"
 
 #include <errno.h>
@@ -83,14 +83,13 @@ static void set_cursor(const char *name, struct hs_position p)
 	hs_spool_dir_close(&o);
 }
 
-static void it_holds_all_and_is_a_spool_again(void **state)
+TEST(it_holds_all_and_is_a_spool_again)
 {
 	struct hs_backup done;
 	struct hs_adoption adopted;
 	struct hs_spool *spool;
 	uint64_t duplicate;
 
-	(void)state;
 	make();
 	put("a b");
 	rotate();
@@ -119,12 +118,11 @@ static void it_holds_all_and_is_a_spool_again(void **state)
 	assert_true(done.refused); /* it is a spool now */
 }
 
-static void the_next_one_brings_what_is_new(void **state)
+TEST(the_next_one_brings_what_is_new)
 {
 	struct hs_retention_counts maintained;
 	struct hs_backup done;
 
-	(void)state;
 	make();
 	put("a");
 	rotate();
@@ -150,14 +148,13 @@ static void the_next_one_brings_what_is_new(void **state)
 }
 
 /* Whoever was erased since is in no later backup; while somebody is erased there is none. */
-static void nobody_who_was_erased_is_in_it(void **state)
+TEST(nobody_who_was_erased_is_in_it)
 {
 	struct hs_backup done;
 	struct hs_opened_spool o;
 	char name[128];
 	int lock;
 
-	(void)state;
 	make();
 	put("anna");
 	rotate();
@@ -178,13 +175,12 @@ static void nobody_who_was_erased_is_in_it(void **state)
 	assert_int_equal(spooldir_count(&s.copy, "anna"), 0);
 }
 
-static void only_into_a_folder_of_its_own(void **state)
+TEST(only_into_a_folder_of_its_own)
 {
 	struct hs_backup_how how = { s.copy.path, NULL, NULL };
 	struct hs_backup done;
 	char inside[PATH_MAX + 8];
 
-	(void)state;
 	make();
 	how.to = s.copy.path;
 	put("a");
@@ -255,12 +251,11 @@ static int run_backup(void *context)
 	return back_up(&done) == HS_OK && !done.refused ? 0 : 1;
 }
 
-static void killed_before_every_call(void **state)
+TEST(killed_before_every_call)
 {
 	unsigned nth, unfinished = 0;
 	int status = -1;
 
-	(void)state;
 	for (nth = 1 + (unsigned)(hs_io_random() % STEP); status != 0; nth += STEP) {
 		struct hs_backup done;
 		bool whole;
@@ -294,11 +289,10 @@ static void killed_before_every_call(void **state)
 	make();
 }
 
-static void every_failure_is_told(void **state)
+TEST(every_failure_is_told)
 {
 	static const enum wrap_call calls[] = { WRAP_FDATASYNC, WRAP_FSYNC, WRAP_PWRITE, WRAP_RENAMEAT, WRAP_OPENAT };
 
-	(void)state;
 	for (size_t i = 0; i < sizeof calls / sizeof calls[0]; i++) {
 		bool ended = false;
 
@@ -319,15 +313,4 @@ static void every_failure_is_told(void **state)
 	make();
 }
 
-#define TEST(f) cmocka_unit_test_teardown(f, finish)
-
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		TEST(it_holds_all_and_is_a_spool_again), TEST(the_next_one_brings_what_is_new),
-		TEST(nobody_who_was_erased_is_in_it),    TEST(only_into_a_folder_of_its_own),
-		TEST(killed_before_every_call),          TEST(every_failure_is_told),
-	};
-
-	return cmocka_run_group_tests_name("backup", tests, NULL, NULL);
-}
+TESTS("backup", NULL, finish)

@@ -6,8 +6,8 @@
 #include "spool/admin/retention.h"
 #include "spool/shared/clock.h"
 #include "spool/spool.h"
-#include "tests/lib/cases.h"
 #include "tests/lib/spooldir.h"
+#include "tests/lib/unit.h"
 #include "tests/lib/wrap.h"
 
 #include <stdio.h>
@@ -45,11 +45,10 @@ static void boot(struct hs_clock *c, int64_t off_ms)
 	hs_clock_move(c, c->wall_ms + off_ms, 10000);
 }
 
-static void what_runs_is_believed(void **state)
+TEST(what_runs_is_believed)
 {
 	struct hs_clock c = begun();
 
-	(void)state;
 	run(&c, 90 * DAY);
 	hs_clock_move(&c, c.wall_ms + YEAR, c.boot_ms + YEAR); /* idle for a year */
 	set(&c, HOUR - 1);
@@ -58,11 +57,10 @@ static void what_runs_is_believed(void **state)
 	assert_true(c.lag_ms <= 0);
 }
 
-static void a_jump_is_not(void **state)
+TEST(a_jump_is_not)
 {
 	static const int64_t jumps[] = { 2 * HOUR, 2 * DAY, YEAR, 10 * YEAR, 40 * YEAR };
 
-	(void)state;
 	for (size_t i = 0; i < sizeof jumps / sizeof *jumps; i++) {
 		struct hs_clock c = begun();
 
@@ -76,21 +74,19 @@ static void a_jump_is_not(void **state)
 	}
 }
 
-static void many_jumps_add_up(void **state)
+TEST(many_jumps_add_up)
 {
 	struct hs_clock c = begun();
 
-	(void)state;
 	for (int i = 0; i < 5; i++)
 		set(&c, 2 * HOUR);
 	assert_int_equal(c.lag_ms, 10 * HOUR);
 }
 
-static void after_a_week_it_is(void **state)
+TEST(after_a_week_it_is)
 {
 	struct hs_clock c = begun();
 
-	(void)state;
 	set(&c, 300 * DAY);
 	run(&c, 7 * DAY - 2 * HOUR);
 	assert_int_equal(c.lag_ms, 300 * DAY);
@@ -105,23 +101,21 @@ static void after_a_week_it_is(void **state)
 	assert_int_equal(c.lag_ms, 0);
 }
 
-static void years_are_not_even_then(void **state)
+TEST(years_are_not_even_then)
 {
 	struct hs_clock c = begun();
 
-	(void)state;
 	set(&c, 10 * YEAR);
 	run(&c, 90 * DAY);
 	assert_int_equal(c.lag_ms, 10 * YEAR);
 }
 
 /* Off from Friday to Monday, every week: jumps come before a week of uptime is over. */
-static void weekends_off(void **state)
+TEST(weekends_off)
 {
 	struct hs_clock c = begun();
 	bool ended = false;
 
-	(void)state;
 	for (int week = 0; week < 4; week++) {
 		boot(&c, 62 * HOUR);
 		assert_true(c.lag_ms > 0 || ended);
@@ -132,11 +126,10 @@ static void weekends_off(void **state)
 }
 
 /* A board without a battery starts in the past each time, and is set right. */
-static void without_a_battery(void **state)
+TEST(without_a_battery)
 {
 	struct hs_clock c = begun();
 
-	(void)state;
 	for (int i = 0; i < 3; i++) {
 		boot(&c, -YEAR);
 		run(&c, HOUR);
@@ -147,11 +140,10 @@ static void without_a_battery(void **state)
 }
 
 /* Set back for a while, within a boot: the way back is believed if it was proved right before. */
-static void set_back_for_a_while(void **state)
+TEST(set_back_for_a_while)
 {
 	struct hs_clock c = begun();
 
-	(void)state;
 	set(&c, -YEAR);
 	set(&c, YEAR);
 	assert_int_equal(c.lag_ms, YEAR);
@@ -231,11 +223,10 @@ static bool is_from_the_future(size_t nth)
 	return hs_clock_is_ahead(sealed.sealed_ms, hs_io_now() - wrong);
 }
 
-static void a_jump_deletes_nothing(void **state)
+TEST_WITH(a_jump_deletes_nothing, NULL, finish)
 {
 	static const int64_t jumps[] = { 2 * DAY, YEAR, 10 * YEAR, 40 * YEAR };
 
-	(void)state;
 	make("retain_days = 1\nrotate_min_gap = 0\n");
 	seal("a");
 	for (size_t i = 0; i < sizeof jumps / sizeof *jumps; i++) {
@@ -256,9 +247,8 @@ static void a_jump_deletes_nothing(void **state)
 	assert_int_equal(deleted(), 1);
 }
 
-static void it_may_be_the_first_that_is_seen(void **state)
+TEST_WITH(it_may_be_the_first_that_is_seen, NULL, finish)
 {
-	(void)state;
 	make("retain_days = 1\nrotate_min_gap = 0\n");
 	seal("a");
 	hs_spool_free(s.spool);
@@ -270,11 +260,10 @@ static void it_may_be_the_first_that_is_seen(void **state)
 	assert_false(is_from_the_future(1));
 }
 
-static void somebody_vouches_for_it(void **state)
+TEST_WITH(somebody_vouches_for_it, NULL, finish)
 {
 	int64_t lag;
 
-	(void)state;
 	make("retain_days = 1\nrotate_min_gap = 0\n");
 	seal("a");
 	show(3 * YEAR, 0);
@@ -290,11 +279,10 @@ static void somebody_vouches_for_it(void **state)
 }
 
 /* The machine was off for a year: for a week of uptime nothing goes by it, then all does. */
-static void off_for_a_year(void **state)
+TEST_WITH(off_for_a_year, NULL, finish)
 {
 	struct hs_shared_state *shared;
 
-	(void)state;
 	make("retain_days = 30\nrotate_min_gap = 0\n");
 	seal("a");
 	hs_spool_free(s.spool);
@@ -316,9 +304,8 @@ static void off_for_a_year(void **state)
 }
 
 /* The first clock that was seen was ahead: names go on from there, and go in their turn. */
-static void stamps_from_the_future(void **state)
+TEST_WITH(stamps_from_the_future, NULL, finish)
 {
-	(void)state;
 	make("retain_days = 30\nrotate_min_gap = 0\n");
 	show(10 * YEAR, 0);
 	seal("a");
@@ -342,9 +329,8 @@ static void stamps_from_the_future(void **state)
 }
 
 /* With nothing behind it that tells, a segment from the future is as new as can be. */
-static void nothing_tells(void **state)
+TEST_WITH(nothing_tells, NULL, finish)
 {
-	(void)state;
 	make("retain_days = 1\nrotate_min_gap = 0\n");
 	show(10 * YEAR, 0);
 	seal("a");
@@ -353,11 +339,10 @@ static void nothing_tells(void **state)
 	assert_once(&s.d, "a");
 }
 
-static void no_id_is_forgotten(void **state)
+TEST_WITH(no_id_is_forgotten, NULL, finish)
 {
 	uint64_t duplicate;
 
-	(void)state;
 	make("dedup_window = 28d\nrotate_min_gap = 0\n");
 	seal("a");
 	put("b");
@@ -370,9 +355,8 @@ static void no_id_is_forgotten(void **state)
 	assert_int_equal(duplicate, 2);
 }
 
-static void a_clock_set_back_keeps_no_segment_open(void **state)
+TEST_WITH(a_clock_set_back_keeps_no_segment_open, NULL, finish)
 {
-	(void)state;
 	make("rotate_age = 1h\nrotate_min_gap = 0\n");
 	show(10 * YEAR, 0);
 	put("a");
@@ -384,26 +368,4 @@ static void a_clock_set_back_keeps_no_segment_open(void **state)
 	assert_int_equal(spooldir_names(&s.d, "", "events-"), 1);
 }
 
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(what_runs_is_believed),
-		cmocka_unit_test(a_jump_is_not),
-		cmocka_unit_test(many_jumps_add_up),
-		cmocka_unit_test(after_a_week_it_is),
-		cmocka_unit_test(years_are_not_even_then),
-		cmocka_unit_test(weekends_off),
-		cmocka_unit_test(without_a_battery),
-		cmocka_unit_test(set_back_for_a_while),
-		cmocka_unit_test_teardown(a_jump_deletes_nothing, finish),
-		cmocka_unit_test_teardown(it_may_be_the_first_that_is_seen, finish),
-		cmocka_unit_test_teardown(somebody_vouches_for_it, finish),
-		cmocka_unit_test_teardown(off_for_a_year, finish),
-		cmocka_unit_test_teardown(stamps_from_the_future, finish),
-		cmocka_unit_test_teardown(nothing_tells, finish),
-		cmocka_unit_test_teardown(no_id_is_forgotten, finish),
-		cmocka_unit_test_teardown(a_clock_set_back_keeps_no_segment_open, finish),
-	};
-
-	return cmocka_run_group_tests_name("clock", tests, NULL, NULL);
-}
+TESTS("clock", NULL, NULL)

@@ -7,8 +7,8 @@
 #include "spool/erase.h"
 #include "spool/shared/spool_dir.h"
 #include "spool/spool.h"
-#include "tests/lib/cases.h"
 #include "tests/lib/spooldir.h"
+#include "tests/lib/unit.h"
 #include "tests/lib/wrap.h"
 
 #include <errno.h>
@@ -47,28 +47,25 @@ static void assert_text(const char *want)
 	hs_buf_free(&text);
 }
 
-static void lines_follow_one_another(void **state)
+TEST(lines_follow_one_another)
 {
-	(void)state;
 	assert_int_equal(hs_dead_letters_append(&s.o.dir, HS_SLICE("{\"a\":1}\n"), UINT64_MAX), HS_OK);
 	assert_int_equal(hs_dead_letters_append(&s.o.dir, HS_SLICE("{\"b\":2}\n"), UINT64_MAX), HS_OK);
 	assert_true(wrap_count(WRAP_FDATASYNC) >= 2 && wrap_count(WRAP_FSYNC) >= 1);
 	assert_text("{\"a\":1}\n{\"b\":2}\n");
 }
 
-static void a_fragment_gets_a_line_of_its_own(void **state)
+TEST(a_fragment_gets_a_line_of_its_own)
 {
-	(void)state;
 	spooldir_write(&s.d, "failed.jsonl", HS_SLICE("{\"a\":1}\n{\"torn"));
 	assert_int_equal(hs_dead_letters_append(&s.o.dir, HS_SLICE("{\"b\":2}\n"), UINT64_MAX), HS_OK);
 	assert_text("{\"a\":1}\n{\"torn\n{\"b\":2}\n");
 }
 
-static void a_failure_leaves_it_as_it_was(void **state)
+TEST(a_failure_leaves_it_as_it_was)
 {
 	static const enum wrap_call calls[] = { WRAP_PWRITE, WRAP_FDATASYNC, WRAP_PREAD };
 
-	(void)state;
 	assert_int_equal(hs_dead_letters_append(&s.o.dir, HS_SLICE("{\"a\":1}\n"), UINT64_MAX), HS_OK);
 	for (size_t i = 0; i < sizeof calls / sizeof calls[0]; i++) {
 		wrap_fail(calls[i], 1, 1, calls[i] == WRAP_PWRITE ? ENOSPC : EIO);
@@ -91,11 +88,10 @@ static int append_some(void *context)
 	return 0;
 }
 
-static void several_at_once(void **state)
+TEST(several_at_once)
 {
 	pid_t pid[4];
 
-	(void)state;
 	for (int i = 0; i < 4; i++)
 		pid[i] = child_start(append_some, NULL);
 	for (int i = 0; i < 4; i++)
@@ -190,7 +186,7 @@ static bool says_a(const char *file)
 }
 
 /* After the kill each letter that stays is there once, what is appended then, too; the next run finishes. */
-static void killed_anywhere(void **state)
+TEST(killed_anywhere)
 {
 	bool ended = false, copy_left = false, copy_said_a = false;
 
@@ -223,11 +219,10 @@ static void killed_anywhere(void **state)
 
 /* --- a bound ------------------------------------------------------------------------- */
 
-static void full_it_takes_no_more(void **state)
+TEST(full_it_takes_no_more)
 {
 	struct hs_slice line = hs_slice_str(letter(1));
 
-	(void)state;
 	assert_int_equal(hs_dead_letters_append(&s.o.dir, line, 10), HS_OK); /* a first one always fits */
 	assert_int_equal(hs_dead_letters_append(&s.o.dir, line, 2 * line.n), HS_OK);
 	assert_int_equal(hs_dead_letters_append(&s.o.dir, line, 3 * line.n - 1), HS_E_FAILED_MAX);
@@ -251,13 +246,12 @@ static void add_dated(const char *failed, const char *spooled)
 enum { DAY = 86400 };
 static const int64_t OCTOBER_MS = INT64_C(1790812800000);
 
-static void what_is_old_goes(void **state)
+TEST(what_is_old_goes)
 {
 	struct hs_dead_letters_size size;
 	struct hs_buf after;
 	uint64_t gone;
 
-	(void)state;
 	spooldir_write(&s.d, "failed.jsonl", HS_SLICE("{\"damaged\n")); /* for a person */
 	add_dated("05", "04");
 	add_dated("09", "08");
@@ -287,7 +281,7 @@ static int expire_in_child(void *context)
 	return hs_dead_letters_expire(&s.o.dir, OCTOBER_MS + 7 * DAY * INT64_C(1000), &gone) == HS_OK ? 0 : 1;
 }
 
-static void killed_while_old_ones_go(void **state)
+TEST(killed_while_old_ones_go)
 {
 	bool ended = false;
 
@@ -314,11 +308,10 @@ static void killed_while_old_ones_go(void **state)
 	}
 }
 
-static void a_read_only_disk_has_its_word(void **state)
+TEST(a_read_only_disk_has_its_word)
 {
 	static const enum wrap_call calls[] = { WRAP_UNLINKAT, WRAP_PWRITE, WRAP_RENAMEAT };
 
-	(void)state;
 	for (size_t i = 0; i < sizeof calls / sizeof calls[0]; i++) {
 		assert_int_equal(hs_dead_letters_append(&s.o.dir, hs_slice_str(letter(1)), UINT64_MAX), HS_OK);
 		wrap_fail(calls[i], 1, 1, EROFS);
@@ -329,28 +322,11 @@ static void a_read_only_disk_has_its_word(void **state)
 }
 
 /* A person removed the file, or all of it was erased: the copy goes all the same. */
-static void a_copy_without_its_file(void **state)
+TEST(a_copy_without_its_file)
 {
-	(void)state;
 	spooldir_write(&s.d, "failed-copy.jsonl", hs_slice_str(letter(1)));
 	assert_int_equal(drop_2_and_4(), HS_OK);
 	assert_false(spooldir_exists(&s.d, "failed-copy.jsonl"));
 }
 
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(lines_follow_one_another, make, finish),
-		cmocka_unit_test_setup_teardown(a_fragment_gets_a_line_of_its_own, make, finish),
-		cmocka_unit_test_setup_teardown(a_failure_leaves_it_as_it_was, make, finish),
-		cmocka_unit_test_setup_teardown(several_at_once, make, finish),
-		cmocka_unit_test_setup_teardown(killed_anywhere, make, finish),
-		cmocka_unit_test_setup_teardown(a_copy_without_its_file, make, finish),
-		cmocka_unit_test_setup_teardown(a_read_only_disk_has_its_word, make, finish),
-		cmocka_unit_test_setup_teardown(full_it_takes_no_more, make, finish),
-		cmocka_unit_test_setup_teardown(what_is_old_goes, make, finish),
-		cmocka_unit_test_setup_teardown(killed_while_old_ones_go, make, finish),
-	};
-
-	return cmocka_run_group_tests_name("dead_letters", tests, NULL, NULL);
-}
+TESTS("dead_letters", make, finish)

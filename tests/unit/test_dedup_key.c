@@ -153,13 +153,12 @@ static void run_identity_case(struct test_case *c)
 /* --- what a case cannot say ---------------------------------------------------- */
 
 /* It is scope, no content: the id is the same, and whose it is is told by the tenant. */
-static void the_tenant_belongs_to_it(void **state)
+TEST(the_tenant_belongs_to_it)
 {
 	static const char *const events[] = { "{\"type\":\"a\",\"messageId\":\"m\"}",
 		                              "{\"type\":\"a\",\"timestamp\":\"2026\"}",
 		                              "{\"type\":\"a\",\"messageId\":\"m\",\"tenant\":\"acme\"}" };
 
-	(void)state;
 	for (size_t i = 0; i < 3; i++) {
 		struct delivery acme = plain, globex = plain;
 		struct batch none = take(events[i], &plain), a, b;
@@ -177,7 +176,7 @@ static void the_tenant_belongs_to_it(void **state)
 }
 
 /* An import that is made again: the same seed, line and time give the same random id. */
-static void random_ids_can_come_again(void **state)
+TEST(random_ids_can_come_again)
 {
 	struct hs_json json = { 0 };
 	struct hs_dedup_key_maker i;
@@ -185,7 +184,6 @@ static void random_ids_can_come_again(void **state)
 	struct hs_made_id made;
 	char first[HS_MADE_ID];
 
-	(void)state;
 	assert_true(hs_dedup_key_maker_init(&i));
 	i.seed = 7;
 	assert_result(hs_json_document(&json, HS_SLICE("{\"type\":\"a\"}")), HS_OK);
@@ -209,7 +207,7 @@ static void random_ids_can_come_again(void **state)
 	hs_dedup_key_maker_free(&i);
 }
 
-static void lines_that_are_none(void **state)
+TEST(lines_that_are_none)
 {
 	static const char *const without[] = {
 		"{}",
@@ -226,7 +224,6 @@ static void lines_that_are_none(void **state)
 	int64_t ms = 1;
 	bool known = true;
 
-	(void)state;
 	assert_true(hs_dedup_key_maker_init(&i));
 	assert_true(hs_dedup_key_of_line(&i, &json, HS_SLICE("{\"type\":\"a\",\"mess"), &known, &id, &ms) != HS_OK);
 	assert_false(known);
@@ -246,7 +243,7 @@ static void lines_that_are_none(void **state)
 }
 
 /* What is cut anywhere, or is no record, is not read beyond its end. */
-static void a_cut_left_edge(void **state)
+TEST(a_cut_left_edge)
 {
 	static const char line[] =
 	    "{\"type\":\"a\",\"message_id\":\"m\",\"version\":1,\"spooled_at\":\"2026-11-23T10:15:00.123Z\"";
@@ -255,7 +252,6 @@ static void a_cut_left_edge(void **state)
 	int64_t ms;
 	bool known;
 
-	(void)state;
 	assert_true(hs_dedup_key_maker_init(&i));
 	for (size_t n = 0; n < sizeof line - 1; n++) {
 		char *copy = malloc(n + 1); /* of that size, for the sanitizer */
@@ -268,15 +264,4 @@ static void a_cut_left_edge(void **state)
 	hs_dedup_key_maker_free(&i);
 }
 
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(the_tenant_belongs_to_it),
-		cmocka_unit_test(random_ids_can_come_again),
-		cmocka_unit_test(lines_that_are_none),
-		cmocka_unit_test(a_cut_left_edge),
-	};
-	const struct case_set sets[] = { { "identity.txt", run_identity_case } };
-
-	return CASES_RUN("identity", tests, sets);
-}
+TESTS_AND_CASES("identity", "identity.txt", run_identity_case)

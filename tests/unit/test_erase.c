@@ -8,8 +8,8 @@
 #include "spool/erase.h"
 #include "spool/read/reader.h"
 #include "spool/spool.h"
-#include "tests/lib/cases.h"
 #include "tests/lib/spooldir.h"
+#include "tests/lib/unit.h"
 #include "tests/lib/wrap.h"
 
 #include <errno.h>
@@ -148,12 +148,11 @@ static uint64_t problems(void)
 
 /* --- what goes, and what stays known --------------------------------------------------- */
 
-static void who_is_asked_for(void **state)
+TEST(who_is_asked_for)
 {
 	struct hs_retention_counts maintained;
 	struct hs_erasure done;
 
-	(void)state;
 	make("rotate_min_gap = 0\n");
 	put("a/1 b/2 a/3");
 	rotate();
@@ -175,11 +174,10 @@ static void who_is_asked_for(void **state)
 	assert_int_equal(problems(), 0);
 }
 
-static void ids_outlive_the_index(void **state)
+TEST(ids_outlive_the_index)
 {
 	struct hs_erasure done;
 
-	(void)state;
 	make("rotate_min_gap = 0\n");
 	put("a/1 b/2");
 	assert_int_equal(erase("a", false, &done), HS_OK);
@@ -197,7 +195,7 @@ static void ids_outlive_the_index(void **state)
 	assert_int_equal(put("a/1 a/4 b/2"), 3);
 }
 
-static void what_was_to_be_erased_is_a_problem(void **state)
+TEST(what_was_to_be_erased_is_a_problem)
 {
 	struct hs_tombstone id = { .spooled_s = 1795428900 };
 	struct hs_dedup_key_maker identifier;
@@ -207,7 +205,6 @@ static void what_was_to_be_erased_is_a_problem(void **state)
 	bool known;
 	int dir, private_dir;
 
-	(void)state;
 	make("");
 	put("a/1");
 	assert_int_equal(problems(), 0);
@@ -227,12 +224,11 @@ static void what_was_to_be_erased_is_a_problem(void **state)
 }
 
 /* Copies in the making, which a killed repair, erase or maintenance has left. */
-static void leftovers_go(void **state)
+TEST(leftovers_go)
 {
 	static const char *const names[] = { "clean", "gzip", "erase-copy" };
 	struct hs_erasure done;
 
-	(void)state;
 	make("");
 	put("bert/1");
 	for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
@@ -254,11 +250,10 @@ static void leftovers_go(void **state)
 	}
 }
 
-static void suppressed(void **state)
+TEST(suppressed)
 {
 	struct hs_erasure done;
 
-	(void)state;
 	make("rotate_min_gap = 0\n");
 	put("a/1 b/2");
 	assert_int_equal(erase("a", true, &done), HS_OK);
@@ -271,7 +266,7 @@ static void suppressed(void **state)
 
 /* --- positions ------------------------------------------------------------------------- */
 
-static void positions_stay_right(void **state)
+TEST(positions_stay_right)
 {
 	static const char *const rest[] = { "b/2 b/4 c/6", "b/2 b/4 c/6", "b/4 c/6", "b/4 c/6", "c/6", "c/6", "" };
 	struct hs_position at[7] = { { 0 } };
@@ -279,7 +274,6 @@ static void positions_stay_right(void **state)
 	struct hs_erasure done;
 	struct hs_slice line;
 
-	(void)state;
 	make("rotate_min_gap = 0\ncompress = none\n");
 	put("a/1 b/2 a/3");
 	rotate();
@@ -333,7 +327,7 @@ static void expect_others(void)
 	assert_string_equal(others, "b/2 b/4 c/6 ");
 }
 
-static void killed_anywhere(void **state)
+TEST(killed_anywhere)
 {
 	bool ended = false;
 
@@ -392,7 +386,7 @@ static int erase_linked_in_child(void *context)
 }
 
 /* The link goes with the first file; the records of the device must not stay for that. */
-static void killed_with_links(void **state)
+TEST(killed_with_links)
 {
 	bool ended = false;
 
@@ -424,7 +418,7 @@ static void killed_with_links(void **state)
 }
 
 /* Between the plan and the suppression events of the person may come; these go, too. */
-static void killed_before_suppression(void **state)
+TEST(killed_before_suppression)
 {
 	bool ended = false;
 
@@ -459,7 +453,7 @@ static bool count_down(void *context, uint64_t bytes, uint64_t all)
 }
 
 /* Ctrl-C: nothing is settled yet, or the next erase finishes it. */
-static void stopped_anywhere(void **state)
+TEST(stopped_anywhere)
 {
 	bool stopped = true;
 
@@ -489,11 +483,10 @@ static void stopped_anywhere(void **state)
 	}
 }
 
-static void damaged_plan(void **state)
+TEST(damaged_plan)
 {
 	struct hs_erasure done;
 
-	(void)state;
 	make("");
 	put("a/1 b/2");
 	spooldir_add(&s.d, ".hookspool/erase-plan-1", HS_SLICE("{\"plan\":1,\"people\":2}\n"));
@@ -509,7 +502,7 @@ static void damaged_plan(void **state)
 
 /* --- failures ------------------------------------------------------------------------------ */
 
-static void a_call_fails(void **state)
+TEST(a_call_fails)
 {
 	static const enum wrap_call calls[] = { WRAP_FDATASYNC, WRAP_FSYNC, WRAP_PWRITE, WRAP_RENAMEAT };
 	struct hs_erasure done;
@@ -532,22 +525,7 @@ static void a_call_fails(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_teardown(who_is_asked_for, finish),
-		cmocka_unit_test_teardown(ids_outlive_the_index, finish),
-		cmocka_unit_test_teardown(what_was_to_be_erased_is_a_problem, finish),
-		cmocka_unit_test_teardown(leftovers_go, finish),
-		cmocka_unit_test_teardown(suppressed, finish),
-		cmocka_unit_test_teardown(positions_stay_right, finish),
-		cmocka_unit_test_teardown(killed_anywhere, finish),
-		cmocka_unit_test_teardown(killed_with_links, finish),
-		cmocka_unit_test_teardown(killed_before_suppression, finish),
-		cmocka_unit_test_teardown(stopped_anywhere, finish),
-		cmocka_unit_test_teardown(damaged_plan, finish),
-		cmocka_unit_test_teardown(a_call_fails, finish),
-	};
-
 	if (access("/dev/shm", W_OK) == 0) /* kills, no power cuts: memory will do, and is quick */
 		setenv("TMPDIR", "/dev/shm", 0);
-	return cmocka_run_group_tests_name("erase", tests, NULL, NULL);
+	return unit_run("erase", NULL, finish);
 }

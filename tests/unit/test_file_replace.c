@@ -1,8 +1,8 @@
 /* file_replace: the old file or the new one, whole, whatever fails and wherever it is killed. */
 #include "base/array.h"
 #include "base/file_replace.h"
-#include "tests/lib/cases.h"
 #include "tests/lib/spooldir.h"
+#include "tests/lib/unit.h"
 #include "tests/lib/wrap.h"
 
 #include <fcntl.h>
@@ -61,7 +61,7 @@ static bool exists(struct scene *s, const char *name)
 	return hs_io_stat(s->dir, name, &st) == 0;
 }
 
-static void a_new_file_takes_the_old_ones_place(void **state)
+TEST(a_new_file_takes_the_old_ones_place)
 {
 	struct scene *s = *state;
 	struct stat st;
@@ -74,7 +74,7 @@ static void a_new_file_takes_the_old_ones_place(void **state)
 	assert_false(exists(s, "file-new"));
 }
 
-static void it_is_synced_before_it_is_renamed(void **state)
+TEST(it_is_synced_before_it_is_renamed)
 {
 	struct scene *s = *state;
 	static const struct {
@@ -108,7 +108,7 @@ static int put_and_die(void *context)
 	return put(context, "new") == HS_OK ? 0 : 1;
 }
 
-static void killed_before_every_call(void **state)
+TEST(killed_before_every_call)
 {
 	struct scene *s = *state;
 	bool was_old = false;
@@ -135,7 +135,7 @@ static void killed_before_every_call(void **state)
 	assert_text(s, "file", "last");
 }
 
-static void the_first_one_stays(void **state)
+TEST(the_first_one_stays)
 {
 	struct scene *s = *state;
 
@@ -154,7 +154,7 @@ static void the_first_one_stays(void **state)
 	}
 }
 
-static void what_is_cancelled_leaves_nothing(void **state)
+TEST(what_is_cancelled_leaves_nothing)
 {
 	struct scene *s = *state;
 	struct hs_file_replace f = { s->dir, "file", s->dir, "file-new", 0600, false, -1 };
@@ -170,14 +170,13 @@ static void what_is_cancelled_leaves_nothing(void **state)
 	assert_text(s, "file", "old");
 }
 
-static void an_array_grows_or_stays_as_it_was(void **state)
+TEST(an_array_grows_or_stays_as_it_was)
 {
 	struct {
 		uint32_t *list;
 		size_t count, cap;
 	} a = { NULL, 0, 0 };
 
-	(void)state;
 	for (uint32_t i = 0; i < 10000; i++) {
 		assert_true(HS_ARRAY_ROOM(&a.list, a.count, &a.cap));
 		a.list[a.count++] = i;
@@ -194,16 +193,4 @@ static void an_array_grows_or_stays_as_it_was(void **state)
 	free(a.list);
 }
 
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(a_new_file_takes_the_old_ones_place, setup, teardown),
-		cmocka_unit_test_setup_teardown(it_is_synced_before_it_is_renamed, setup, teardown),
-		cmocka_unit_test_setup_teardown(killed_before_every_call, setup, teardown),
-		cmocka_unit_test_setup_teardown(the_first_one_stays, setup, teardown),
-		cmocka_unit_test_setup_teardown(what_is_cancelled_leaves_nothing, setup, teardown),
-		cmocka_unit_test_setup_teardown(an_array_grows_or_stays_as_it_was, setup, teardown),
-	};
-
-	return cmocka_run_group_tests_name("file_replace", tests, NULL, NULL);
-}
+TESTS("file_replace", setup, teardown)

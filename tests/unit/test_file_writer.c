@@ -1,7 +1,7 @@
 /* file_writer: what it has ended is on stable storage, or it says that it is not. */
 #include "base/io.h"
 #include "spool/file/file_writer.h"
-#include "tests/lib/cases.h"
+#include "tests/lib/unit.h"
 #include "tests/lib/wrap.h"
 
 #include <errno.h>
@@ -26,9 +26,8 @@ static enum hs_result write_one(bool gzip)
 	return r;
 }
 
-static void the_end_is_synced(void **state)
+TEST(the_end_is_synced)
 {
-	(void)state;
 	for (int gzip = 0; gzip < 2; gzip++) {
 		wrap_reset();
 		assert_result(write_one(gzip), HS_OK);
@@ -37,9 +36,8 @@ static void the_end_is_synced(void **state)
 }
 
 /* What it copies is deleted next: a sync that fails must not be passed over. */
-static void a_sync_that_fails_is_told(void **state)
+TEST(a_sync_that_fails_is_told)
 {
-	(void)state;
 	for (int gzip = 0; gzip < 2; gzip++) {
 		wrap_reset();
 		wrap_fail(WRAP_FDATASYNC, 1, 1, EIO);
@@ -48,12 +46,4 @@ static void a_sync_that_fails_is_told(void **state)
 	wrap_reset();
 }
 
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(the_end_is_synced),
-		cmocka_unit_test(a_sync_that_fails_is_told),
-	};
-
-	return cmocka_run_group_tests_name("file_writer", tests, NULL, NULL);
-}
+TESTS("file_writer", NULL, NULL)

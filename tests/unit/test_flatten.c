@@ -6,6 +6,7 @@
 #include "event/snake.h"
 #include "tests/lib/cases.h"
 #include "tests/lib/json_c.h"
+#include "tests/lib/random.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -122,7 +123,7 @@ struct leaf {
 };
 
 struct maker {
-	struct case_random random;
+	struct random_source random;
 	enum hs_names names;
 	struct hs_buf text;
 	struct hs_buf path;
@@ -162,7 +163,7 @@ enum { KEYS = sizeof keys / sizeof *keys };
 
 static uint32_t choose(struct maker *m, uint32_t below)
 {
-	return case_random_below(&m->random, below);
+	return random_below(&m->random, below);
 }
 
 static void put(struct hs_buf *b, const char *s)
@@ -302,7 +303,7 @@ static void put_members(struct maker *m, unsigned depth, bool top)
 
 static void make_event(struct maker *m, uint64_t seed)
 {
-	m->random = case_random_new(seed);
+	m->random = random_new(seed);
 	m->names = choose(m, 2) == 0 ? HS_NAMES_WAREHOUSE : HS_NAMES_VERBATIM;
 	put(&m->text, "{\"type\":\"page\",\"userId\":\"u\"");
 	put_members(m, 4, true);
@@ -372,13 +373,12 @@ static const char *random_fault(const struct maker *m, struct hs_slice line)
 	return fault != NULL ? fault : line_fault(line, LEADING + m->leaves);
 }
 
-static void every_leaf_is_in_the_line_once(void **state)
+TEST(every_leaf_is_in_the_line_once)
 {
 	struct hs_stamp stamp = { .spooled_at = HS_SLICE(SPOOLED_AT) };
-	uint64_t seed = case_seed();
+	uint64_t seed = random_seed();
 	struct bench b = { 0 };
 
-	(void)state;
 	hs_flattener_init(&b.flattener, HS_NAMES_WAREHOUSE);
 	for (unsigned i = 0; i < RANDOM_EVENTS; i++, seed++) {
 		struct maker *m = calloc(1, sizeof *m);
@@ -399,7 +399,7 @@ static void every_leaf_is_in_the_line_once(void **state)
 			fault = random_fault(m, hs_buf_slice(&b.out));
 		if (fault != NULL)
 			fail_msg("HS_SEED=%llu: %s\n# event %s\n# line  %s", (unsigned long long)seed, fault,
-			         case_show(hs_buf_slice(&m->text)), case_show(hs_buf_slice(&b.out)));
+			         unit_show(hs_buf_slice(&m->text)), unit_show(hs_buf_slice(&b.out)));
 		free_maker(m);
 	}
 	free_bench(&b);
@@ -417,13 +417,12 @@ static enum hs_result flatten_text(struct bench *b, struct hs_slice text)
 	return hs_flatten(&b->flattener, &e, &stamp, &b->out);
 }
 
-static void records_are_appended_and_do_not_know_each_other(void **state)
+TEST(records_are_appended_and_do_not_know_each_other)
 {
 	static const char line[] =
 	    "{\"type\":\"page\",\"user_id\":\"u\",\"spooled_at\":\"" SPOOLED_AT "\",\"a\":1,\"a_2\":2}\n";
 	struct bench b = { 0 };
 
-	(void)state;
 	hs_flattener_init(&b.flattener, HS_NAMES_WAREHOUSE);
 	hs_buf_put(&b.out, "before\n", 7);
 	for (int i = 0; i < 3; i++)
@@ -437,12 +436,11 @@ static void records_are_appended_and_do_not_know_each_other(void **state)
 }
 
 /* The bound on a record is for that record, however much stands before it. */
-static void a_long_batch_is_no_large_record(void **state)
+TEST(a_long_batch_is_no_large_record)
 {
 	struct bench b = { 0 };
 	char *room;
 
-	(void)state;
 	hs_flattener_init(&b.flattener, HS_NAMES_WAREHOUSE);
 	room = hs_buf_reserve(&b.out, 1 << 20);
 	assert_non_null(room);
@@ -452,12 +450,11 @@ static void a_long_batch_is_no_large_record(void **state)
 	free_bench(&b);
 }
 
-static void a_refused_event_leaves_the_records_before_it(void **state)
+TEST(a_refused_event_leaves_the_records_before_it)
 {
 	struct bench b = { 0 };
 	struct hs_buf text = { 0 };
 
-	(void)state;
 	hs_flattener_init(&b.flattener, HS_NAMES_WAREHOUSE);
 	put(&b.out, "before\n");
 	put(&text, "{\"type\":\"page\",\"userId\":\"u\",\"fine\":1,\"");
@@ -487,12 +484,11 @@ static void put_swelling_event(struct hs_buf *text, unsigned leaves)
 	put(text, "}}");
 }
 
-static void an_event_must_not_swell(void **state)
+TEST(an_event_must_not_swell)
 {
 	struct bench b = { 0 };
 	struct hs_buf text = { 0 };
 
-	(void)state;
 	hs_flattener_init(&b.flattener, HS_NAMES_WAREHOUSE);
 	put(&b.out, "before\n");
 	put_swelling_event(&text, 20); /* 80 KB of 4 KB */
@@ -508,11 +504,10 @@ static void an_event_must_not_swell(void **state)
 	free_bench(&b);
 }
 
-static void a_full_buffer_is_out_of_memory(void **state)
+TEST(a_full_buffer_is_out_of_memory)
 {
 	struct bench b = { .out = { .max = 100 } };
 
-	(void)state;
 	hs_flattener_init(&b.flattener, HS_NAMES_WAREHOUSE);
 	put(&b.out, "before\n");
 	assert_result(flatten_text(&b, HS_SLICE("{\"type\":\"page\",\"userId\":\"u\",\"abc\":"
@@ -524,13 +519,12 @@ static void a_full_buffer_is_out_of_memory(void **state)
 }
 
 /* Names that all collide, and names that all differ: the table grows and stays right. */
-static void thousands_of_names(void **state)
+TEST(thousands_of_names)
 {
 	struct bench b = { 0 };
 	struct hs_buf text = { 0 }, tail = { 0 };
 	char key[64];
 
-	(void)state;
 	hs_flattener_init(&b.flattener, HS_NAMES_WAREHOUSE);
 	put(&text, "{\"type\":\"page\",\"userId\":\"u\"");
 	for (unsigned i = 0; i < 1 << 12; i++) { /* "a--a-…": all of them are a_a_a_a… */
@@ -563,7 +557,7 @@ static void thousands_of_names(void **state)
 }
 
 /* The table is not cleared between records: slots of an earlier era count as empty. */
-static void eras_may_wrap_round(void **state)
+TEST(eras_may_wrap_round)
 {
 	static const char first[] = "{\"type\":\"page\",\"userId\":\"u\",\"a\":1,\"b\":2}";
 	static const char other[] = "{\"type\":\"page\",\"userId\":\"u\",\"x\":1,\"y\":2,\"z\":3}";
@@ -572,7 +566,6 @@ static void eras_may_wrap_round(void **state)
 	static const char leaves[] = ",\"a\":1,\"b\":2}";
 	struct bench b = { 0 };
 
-	(void)state;
 	hs_flattener_init(&b.flattener, HS_NAMES_WAREHOUSE);
 	assert_result(flatten_text(&b, hs_slice_str(first)), HS_OK);
 	b.flattener.paths.era = UINT32_MAX - 1;
@@ -587,12 +580,11 @@ static void eras_may_wrap_round(void **state)
 }
 
 /* Keys that never come again do not fill the memory. */
-static void new_names_are_not_remembered_for_ever(void **state)
+TEST(new_names_are_not_remembered_for_ever)
 {
 	struct bench b = { 0 };
 	char text[96];
 
-	(void)state;
 	hs_flattener_init(&b.flattener, HS_NAMES_WAREHOUSE);
 	for (int i = 0; i < 30000; i++) {
 		snprintf(text, sizeof text, "{\"type\":\"page\",\"userId\":\"u\",\"k%d\":{\"l\":1}}", i);
@@ -604,20 +596,4 @@ static void new_names_are_not_remembered_for_ever(void **state)
 	free_bench(&b);
 }
 
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(eras_may_wrap_round),
-		cmocka_unit_test(every_leaf_is_in_the_line_once),
-		cmocka_unit_test(records_are_appended_and_do_not_know_each_other),
-		cmocka_unit_test(a_long_batch_is_no_large_record),
-		cmocka_unit_test(a_refused_event_leaves_the_records_before_it),
-		cmocka_unit_test(an_event_must_not_swell),
-		cmocka_unit_test(a_full_buffer_is_out_of_memory),
-		cmocka_unit_test(thousands_of_names),
-		cmocka_unit_test(new_names_are_not_remembered_for_ever),
-	};
-	const struct case_set sets[] = { { "flatten.txt", run_flatten_case } };
-
-	return CASES_RUN("flatten", tests, sets);
-}
+TESTS_AND_CASES("flatten", "flatten.txt", run_flatten_case)

@@ -5,8 +5,8 @@
 #include "base/io.h"
 #include "spool/read/reader.h"
 #include "spool/spool.h"
-#include "tests/lib/cases.h"
 #include "tests/lib/spooldir.h"
+#include "tests/lib/unit.h"
 #include "tests/lib/wrap.h"
 
 #include <errno.h>
@@ -142,9 +142,8 @@ static void assert_no_problems(void)
 }
 
 /* A mirror, made again while its spool is read. */
-static void above_an_empty_open_segment(void **state)
+TEST(above_an_empty_open_segment)
 {
-	(void)state;
 	put("a", 0);
 	rotate();
 	assert_more("a");
@@ -161,9 +160,8 @@ static void above_an_empty_open_segment(void **state)
 }
 
 /* The append is the first one to see them. */
-static void their_events_are_duplicates_at_once(void **state)
+TEST(their_events_are_duplicates_at_once)
 {
-	(void)state;
 	put("a", 0);
 	bring(1, "b");
 	bring(2, "c");
@@ -177,11 +175,10 @@ static void their_events_are_duplicates_at_once(void **state)
 }
 
 /* What readers have of the open segment, under its number, is neither lost nor read again. */
-static void an_open_segment_with_lines_keeps_its_number(void **state)
+TEST(an_open_segment_with_lines_keeps_its_number)
 {
 	struct hs_position at;
 
-	(void)state;
 	put("a b", 0);
 	assert_more("a b");
 	at = hs_reader_position(s.reader);
@@ -198,9 +195,8 @@ static void an_open_segment_with_lines_keeps_its_number(void **state)
 }
 
 /* The same after a restart, and with what it says being all there is to go by. */
-static void found_by_who_opens_it(void **state)
+TEST(found_by_who_opens_it)
 {
-	(void)state;
 	put("a b", 0);
 	assert_more("a b");
 	hs_reader_close(s.reader);
@@ -214,9 +210,8 @@ static void found_by_who_opens_it(void **state)
 	assert_no_problems();
 }
 
-static void a_number_of_the_past(void **state)
+TEST(a_number_of_the_past)
 {
-	(void)state;
 	put("a", 0);
 	rotate();
 	put("b", 0);
@@ -242,9 +237,8 @@ static void forget_what_was_ours(void)
 }
 
 /* Who sealed it is not known any more: the one that was there first keeps its number. */
-static void the_later_one_moves(void **state)
+TEST(the_later_one_moves)
 {
-	(void)state;
 	put("a", 0);
 	rotate();
 	assert_more("a");
@@ -257,11 +251,10 @@ static void the_later_one_moves(void **state)
 }
 
 /* Ours keeps its number, even if somebody has changed its mode since. */
-static void ours_stays(void **state)
+TEST(ours_stays)
 {
 	char path[PATH_MAX + 128];
 
-	(void)state;
 	put("a", 0);
 	rotate();
 	assert_more("a");
@@ -274,9 +267,8 @@ static void ours_stays(void **state)
 }
 
 /* The mirror goes on after the take-over: nothing comes again. */
-static void brought_again_and_again(void **state)
+TEST(brought_again_and_again)
 {
-	(void)state;
 	put("a", 0);
 	assert_more("a");
 	for (int i = 0; i < 3; i++) {
@@ -292,7 +284,7 @@ static void brought_again_and_again(void **state)
 }
 
 /* It is compressed and made anew as any other, under its name, and positions stay right. */
-static void one_that_moved_is_compressed_and_mended(void **state)
+TEST(one_that_moved_is_compressed_and_mended)
 {
 	struct hs_verifier mending = { .mend = true };
 	struct hs_verified found;
@@ -323,9 +315,8 @@ static void one_that_moved_is_compressed_and_mended(void **state)
 }
 
 /* Two of one number, neither ours, when nothing is known. */
-static void two_of_one_number_from_the_start(void **state)
+TEST(two_of_one_number_from_the_start)
 {
-	(void)state;
 	assert_result(hs_spool_health(s.spool), HS_OK);
 	bring(7, "a b");
 	hs_io_pause(20);
@@ -339,13 +330,12 @@ static void two_of_one_number_from_the_start(void **state)
 }
 
 /* A name appears at once, its lines by and by. */
-static void one_that_is_being_copied(void **state)
+TEST(one_that_is_being_copied)
 {
 	struct events *e = events_new("x y");
 	struct hs_slice all = hs_buf_slice(&e->lines);
 	char name[HS_SEALED_NAME];
 
-	(void)state;
 	put("a", 0);
 	rotate();
 	for (uint64_t number = 1; number < 3; number++) { /* ours, and the open one's */
@@ -370,7 +360,7 @@ static void one_that_is_being_copied(void **state)
 }
 
 /* It is not moved, nor is anything else, while what is to be noted cannot be. */
-static void what_cannot_be_noted(void **state)
+TEST(what_cannot_be_noted)
 {
 	static const struct {
 		enum wrap_call call;
@@ -407,7 +397,7 @@ static int take_over(void *context)
 	return spooldir_append(s.spool, "x b", &duplicate) == HS_OK ? 0 : 1;
 }
 
-static void killed_before_every_call(void **state)
+TEST(killed_before_every_call)
 {
 	int status = -1;
 	unsigned nth;
@@ -442,11 +432,10 @@ static void killed_before_every_call(void **state)
 }
 
 /* An append does not read the directory; nor does it do so for long after a change. */
-static void nothing_is_read_without_a_change(void **state)
+TEST(nothing_is_read_without_a_change)
 {
 	unsigned opened;
 
-	(void)state;
 	put("a", 0);
 	for (int i = 0; i < 3; i++) {
 		hs_io_pause(30);
@@ -459,11 +448,10 @@ static void nothing_is_read_without_a_change(void **state)
 }
 
 /* After a remount within one boot the file system may have another device number. */
-static void on_another_device(void **state)
+TEST(on_another_device)
 {
 	struct hs_position at;
 
-	(void)state;
 	put("a", 0);
 	rotate();
 	put("b", 0);
@@ -485,25 +473,4 @@ static void on_another_device(void **state)
 	assert_no_problems();
 }
 
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(above_an_empty_open_segment, begin, finish),
-		cmocka_unit_test_setup_teardown(their_events_are_duplicates_at_once, begin, finish),
-		cmocka_unit_test_setup_teardown(an_open_segment_with_lines_keeps_its_number, begin, finish),
-		cmocka_unit_test_setup_teardown(found_by_who_opens_it, begin, finish),
-		cmocka_unit_test_setup_teardown(a_number_of_the_past, begin, finish),
-		cmocka_unit_test_setup_teardown(the_later_one_moves, begin, finish),
-		cmocka_unit_test_setup_teardown(ours_stays, begin, finish),
-		cmocka_unit_test_setup_teardown(brought_again_and_again, begin, finish),
-		cmocka_unit_test_setup_teardown(one_that_moved_is_compressed_and_mended, begin, finish),
-		cmocka_unit_test_setup_teardown(two_of_one_number_from_the_start, begin, finish),
-		cmocka_unit_test_setup_teardown(one_that_is_being_copied, begin, finish),
-		cmocka_unit_test_setup_teardown(what_cannot_be_noted, begin, finish),
-		cmocka_unit_test_setup_teardown(killed_before_every_call, begin, finish),
-		cmocka_unit_test_setup_teardown(nothing_is_read_without_a_change, begin, finish),
-		cmocka_unit_test_setup_teardown(on_another_device, begin, finish),
-	};
-
-	return cmocka_run_group_tests_name("foreign_segments", tests, NULL, NULL);
-}
+TESTS("foreign_segments", begin, finish)

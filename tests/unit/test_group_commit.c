@@ -4,8 +4,8 @@
  */
 #include "base/io.h"
 #include "spool/write/group_commit.h"
-#include "tests/lib/cases.h"
 #include "tests/lib/spooldir.h"
+#include "tests/lib/unit.h"
 #include "tests/lib/wrap.h"
 
 #include <errno.h>
@@ -153,7 +153,7 @@ static void open_gate(struct semaphore *g)
 
 /* --- tests -------------------------------------------------------------------------- */
 
-static void one_writer(void **state)
+TEST(one_writer)
 {
 	struct scene *s = *state;
 	struct hs_ticket t;
@@ -175,7 +175,7 @@ static void look_at_mark(void *context)
 	assert_int_equal(atomic_load(&s->f->synced), 0);
 }
 
-static void the_mark_stands_before_the_sync(void **state)
+TEST(the_mark_stands_before_the_sync)
 {
 	struct scene *s = *state;
 
@@ -184,7 +184,7 @@ static void the_mark_stands_before_the_sync(void **state)
 }
 
 /* While one sync is under way, eight more write: one sync more covers all of them. */
-static void one_sync_for_all_who_wrote_before(void **state)
+TEST(one_sync_for_all_who_wrote_before)
 {
 	struct scene *s = *state;
 	struct semaphore semaphore = GATE;
@@ -208,7 +208,7 @@ static void one_sync_for_all_who_wrote_before(void **state)
 }
 
 /* A sync that began before the write does not count for it. */
-static void a_sync_that_began_before_does_not_cover(void **state)
+TEST(a_sync_that_began_before_does_not_cover)
 {
 	struct scene *s = *state;
 	struct semaphore first_gate = GATE, second_gate = GATE;
@@ -229,7 +229,7 @@ static void a_sync_that_began_before_does_not_cover(void **state)
 }
 
 /* The failure is told to the leader alone; everybody who waits must hear of it. */
-static void a_failed_sync_is_final_for_all(void **state)
+TEST(a_failed_sync_is_final_for_all)
 {
 	struct scene *s = *state;
 	struct semaphore semaphore = GATE;
@@ -256,7 +256,7 @@ static void a_failed_sync_is_final_for_all(void **state)
 }
 
 /* An event that was synced before counts even if its waiter looks after the poison. */
-static void a_generation_that_ended(void **state)
+TEST(a_generation_that_ended)
 {
 	struct scene *s = *state;
 	struct hs_ticket good = take(s), bad;
@@ -284,7 +284,7 @@ static void a_generation_that_ended(void **state)
 }
 
 /* Those who wait while a segment is sealed are told by its last sync. */
-static void waiting_over_a_rotation(void **state)
+TEST(waiting_over_a_rotation)
 {
 	struct scene *s = *state;
 	struct waiter w[WRITERS];
@@ -304,7 +304,7 @@ static void waiting_over_a_rotation(void **state)
 	assert_int_equal(atomic_load(&s->f->synced), 0);
 }
 
-static void the_deadline_passes(void **state)
+TEST(the_deadline_passes)
 {
 	struct scene *s = *state;
 	struct semaphore semaphore = GATE;
@@ -337,7 +337,7 @@ static int lead_and_die(void *context)
 	return 1;
 }
 
-static void a_leader_dies_in_its_sync(void **state)
+TEST(a_leader_dies_in_its_sync)
 {
 	struct scene *s = *state;
 	struct hs_ticket mine;
@@ -352,7 +352,7 @@ static void a_leader_dies_in_its_sync(void **state)
 	assert_int_equal(wrap_count(WRAP_FDATASYNC), 1); /* ours, before */
 }
 
-static void whoever_rotates_finds_a_dead_leader(void **state)
+TEST(whoever_rotates_finds_a_dead_leader)
 {
 	struct scene *s = *state;
 
@@ -375,7 +375,7 @@ static int die_with_the_lock(void *context)
 }
 
 /* It had nothing in flight, so no error can have been told to it. */
-static void a_leader_dies_before_its_sync(void **state)
+TEST(a_leader_dies_before_its_sync)
 {
 	struct scene *s = *state;
 
@@ -402,7 +402,7 @@ static bool is_in_flight(void *context)
 	return atomic_load(&s->f->in_flight) != 0;
 }
 
-static void sleepers_of_a_killed_leader(void **state)
+TEST(sleepers_of_a_killed_leader)
 {
 	struct scene *s = *state;
 	pid_t leader = child_start(lead_until_killed, s);
@@ -460,7 +460,7 @@ static int threads_of_a_process(void *context)
 	return 0;
 }
 
-static void threads_and_processes_at_once(void **state)
+TEST(threads_and_processes_at_once)
 {
 	struct scene *s = *state;
 	struct crowd c = { s, mmap(NULL, sizeof *c.disk, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0) };
@@ -477,25 +477,4 @@ static void threads_and_processes_at_once(void **state)
 	munmap(c.disk, sizeof *c.disk);
 }
 
-#define TEST(f) cmocka_unit_test_setup_teardown(f, begin, finish)
-
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		TEST(one_writer),
-		TEST(the_mark_stands_before_the_sync),
-		TEST(one_sync_for_all_who_wrote_before),
-		TEST(a_sync_that_began_before_does_not_cover),
-		TEST(a_failed_sync_is_final_for_all),
-		TEST(a_generation_that_ended),
-		TEST(waiting_over_a_rotation),
-		TEST(the_deadline_passes),
-		TEST(a_leader_dies_in_its_sync),
-		TEST(whoever_rotates_finds_a_dead_leader),
-		TEST(a_leader_dies_before_its_sync),
-		TEST(sleepers_of_a_killed_leader),
-		TEST(threads_and_processes_at_once),
-	};
-
-	return cmocka_run_group_tests_name("group_commit", tests, NULL, NULL);
-}
+TESTS("group_commit", begin, finish)

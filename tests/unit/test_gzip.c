@@ -3,7 +3,7 @@
 #include "spool/file/file_writer.h"
 #include "spool/file/gzip.h"
 #include "spool/file/line_reader.h"
-#include "tests/lib/cases.h"
+#include "tests/lib/unit.h"
 #include "tests/lib/wrap.h"
 
 #include <errno.h>
@@ -65,12 +65,11 @@ static void expect_zlib_reads(int fd, struct hs_slice text)
 	free(back);
 }
 
-static void zlib_reads_it(void **state)
+TEST(zlib_reads_it)
 {
 	static const size_t sizes[] = { 0, 1, 100, MEGABYTE - 1, MEGABYTE, MEGABYTE + 1, 5 * MEGABYTE };
 	struct hs_buf text = { 0 };
 
-	(void)state;
 	fill(&text, 6 * MEGABYTE);
 	for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)
 		for (int form = HS_FILE_WRITER_GZIP; form <= HS_FILE_WRITER_GZIP_BACKGROUND; form++) {
@@ -84,7 +83,7 @@ static void zlib_reads_it(void **state)
 }
 
 /* The sizes in the heads lead from member to member, to the end; each but the long line's ends with a line. */
-static void heads_lead_through_the_file(void **state)
+TEST(heads_lead_through_the_file)
 {
 	struct hs_buf text = { 0 };
 	uint64_t at = 0, plain_at = 0, whole = 0;
@@ -93,7 +92,6 @@ static void heads_lead_through_the_file(void **state)
 	struct stat st;
 	int fd;
 
-	(void)state;
 	fill(&text, 8 * MEGABYTE);
 	fd = write_gzip(hs_buf_slice(&text), 1000, HS_FILE_WRITER_GZIP);
 	assert_int_equal(fstat(fd, &st), 0);
@@ -111,14 +109,13 @@ static void heads_lead_through_the_file(void **state)
 }
 
 /* From each of many lines on, as from the start. */
-static void reading_begins_anywhere(void **state)
+TEST(reading_begins_anywhere)
 {
 	struct hs_buf text = { 0 };
 	struct hs_line_reader l = { 0 };
 	size_t at = 0, n = 0;
 	int fd;
 
-	(void)state;
 	fill(&text, 8 * MEGABYTE);
 	fd = write_gzip(hs_buf_slice(&text), 200000, HS_FILE_WRITER_GZIP);
 	while (at < text.n) {
@@ -141,7 +138,7 @@ static void reading_begins_anywhere(void **state)
 }
 
 /* What is passed over is not inflated: it may be damaged. But a cut file has no end further on. */
-static void members_before_it_are_not_inflated(void **state)
+TEST(members_before_it_are_not_inflated)
 {
 	struct hs_buf text = { 0 };
 	struct hs_line_reader l = { 0 };
@@ -149,7 +146,6 @@ static void members_before_it_are_not_inflated(void **state)
 	struct stat st;
 	int fd;
 
-	(void)state;
 	fill(&text, 4 * MEGABYTE);
 	fd = write_gzip(hs_buf_slice(&text), 200000, HS_FILE_WRITER_GZIP);
 	assert_int_equal(pwrite(fd, "damage", 6, 1000), 6);
@@ -167,14 +163,13 @@ static void members_before_it_are_not_inflated(void **state)
 }
 
 /* Other programs' gzip files, and heads that somebody made up, are no such members. */
-static void other_heads_are_told_apart(void **state)
+TEST(other_heads_are_told_apart)
 {
 	struct hs_gzip *g = hs_gzip_new(false);
 	struct hs_slice member = hs_gzip_member(g, HS_SLICE("text\n"));
 	uint32_t bytes, plain;
 	char head[HS_GZIP_HEAD];
 
-	(void)state;
 	assert_true(hs_gzip_head(member, &bytes, &plain));
 	assert_int_equal(bytes, member.n);
 	assert_int_equal(plain, 5);
@@ -192,12 +187,11 @@ static void other_heads_are_told_apart(void **state)
 }
 
 /* A write that fails is told, and so is memory that is short. */
-static void failures_are_told(void **state)
+TEST(failures_are_told)
 {
 	struct hs_file_writer w = { 0 };
 	int fd = memfd_create("gzip", MFD_CLOEXEC);
 
-	(void)state;
 	wrap_reset();
 	assert_result(hs_file_writer_start(&w, fd, HS_FILE_WRITER_GZIP_BACKGROUND), HS_OK);
 	assert_result(hs_file_writer_put(&w, HS_SLICE("a line\n")), HS_OK);
@@ -212,16 +206,4 @@ static void failures_are_told(void **state)
 	close(fd);
 }
 
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(zlib_reads_it),
-		cmocka_unit_test(heads_lead_through_the_file),
-		cmocka_unit_test(reading_begins_anywhere),
-		cmocka_unit_test(members_before_it_are_not_inflated),
-		cmocka_unit_test(other_heads_are_told_apart),
-		cmocka_unit_test(failures_are_told),
-	};
-
-	return cmocka_run_group_tests_name("gzip", tests, NULL, NULL);
-}
+TESTS("gzip", NULL, NULL)

@@ -7,8 +7,8 @@
 #include "spool/shared/history.h"
 #include "spool/shared/spool_dir.h"
 #include "spool/spool.h"
-#include "tests/lib/cases.h"
 #include "tests/lib/spooldir.h"
+#include "tests/lib/unit.h"
 #include "tests/lib/wrap.h"
 
 #include <errno.h>
@@ -74,11 +74,10 @@ static void nobody_is_there(void)
 
 /* --- its file --------------------------------------------------------------- */
 
-static void it_is_made_once(void **state)
+TEST(it_is_made_once)
 {
 	struct hs_history first, again;
 
-	(void)state;
 	make("");
 	put("a");
 	first = history();
@@ -107,7 +106,7 @@ static int open_and_keep(void *context)
 	return 0;
 }
 
-static void all_who_begin_at_once_agree(void **state)
+TEST(all_who_begin_at_once_agree)
 {
 	enum { CHILDREN = 6 };
 	pid_t child[CHILDREN];
@@ -132,11 +131,10 @@ static void all_who_begin_at_once_agree(void **state)
 	make("");
 }
 
-static void the_state_knows_it_if_the_file_alone_is_lost(void **state)
+TEST(the_state_knows_it_if_the_file_alone_is_lost)
 {
 	struct hs_history first;
 
-	(void)state;
 	make("");
 	put("a");
 	first = history();
@@ -146,11 +144,10 @@ static void the_state_knows_it_if_the_file_alone_is_lost(void **state)
 }
 
 /* Service goes on; that it was lost is known until somebody settles it. */
-static void the_loss_of_all_is_told(void **state)
+TEST(the_loss_of_all_is_told)
 {
 	static const char *const damage[] = { NULL, "", "{\"id\":\"12\"}\n" };
 
-	(void)state;
 	for (size_t i = 0; i < sizeof damage / sizeof damage[0]; i++) {
 		struct hs_history first, second;
 
@@ -182,7 +179,7 @@ static int put_a(void *context)
 }
 
 /* Whatever is interrupted: what has events has a settled id. */
-static void a_kill_leaves_no_events_without_it(void **state)
+TEST(a_kill_leaves_no_events_without_it)
 {
 	int status = -1;
 
@@ -235,11 +232,10 @@ static void maintain(void)
 }
 
 /* At every line, in whatever form its segment is, and at the start of a segment. */
-static void what_was_saved_here_fits(void **state)
+TEST(what_was_saved_here_fits)
 {
 	struct hs_position p[8], start;
 
-	(void)state;
 	make("rotate_min_gap = 0\ncompress = gzip\n");
 	put("a b");
 	rotate();
@@ -264,12 +260,11 @@ static void what_was_saved_here_fits(void **state)
 	}
 }
 
-static void another_line_is_told(void **state)
+TEST(another_line_is_told)
 {
 	struct hs_position sealed, open, start, beyond;
 	struct hs_buf text;
 
-	(void)state;
 	for (int gzip = 0; gzip < 2; gzip++) {
 		make("rotate_min_gap = 0\ncompress = gzip\n");
 		put("a b c");
@@ -315,11 +310,10 @@ static void another_line_is_told(void **state)
 }
 
 /* Lines that are gone, or that nobody noted, are no other history. */
-static void what_cannot_be_told_is_not_told(void **state)
+TEST(what_cannot_be_told_is_not_told)
 {
 	struct hs_position p, start;
 
-	(void)state;
 	make("rotate_min_gap = 0\n");
 	put("a b");
 	p = behind(2);
@@ -341,12 +335,11 @@ static void what_cannot_be_told_is_not_told(void **state)
 }
 
 /* So long that the first look does not see its start. */
-static void a_long_line(void **state)
+TEST(a_long_line)
 {
 	struct hs_position p;
 	struct hs_buf text = { 0 };
 
-	(void)state;
 	make("");
 	put("a");
 	nobody_is_there();
@@ -364,21 +357,4 @@ static void a_long_line(void **state)
 	hs_buf_free(&text);
 }
 
-#define TEST(f) cmocka_unit_test_teardown(f, finish)
-
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		TEST(it_is_made_once),
-		TEST(all_who_begin_at_once_agree),
-		TEST(the_state_knows_it_if_the_file_alone_is_lost),
-		TEST(the_loss_of_all_is_told),
-		TEST(a_kill_leaves_no_events_without_it),
-		TEST(what_was_saved_here_fits),
-		TEST(another_line_is_told),
-		TEST(what_cannot_be_told_is_not_told),
-		TEST(a_long_line),
-	};
-
-	return cmocka_run_group_tests_name("history", tests, NULL, NULL);
-}
+TESTS("history", NULL, finish)

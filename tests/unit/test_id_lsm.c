@@ -1,7 +1,7 @@
 /* id_lsm: what was put is found, in whichever level it has come to; what is too old is gone. */
 #include "spool/dedup/id_lsm.h"
-#include "tests/lib/cases.h"
 #include "tests/lib/spooldir.h"
+#include "tests/lib/unit.h"
 
 #include <endian.h>
 #include <stdio.h>
@@ -124,12 +124,12 @@ static uint64_t count(const struct scene *s)
 	return sum;
 }
 
-static void nothing_is_there_at_first(void **state)
+TEST(nothing_is_there_at_first)
 {
 	assert_int_equal(found_numbers(*state, 0, 100, 0), 0);
 }
 
-static void all_are_found(void **state)
+TEST(all_are_found)
 {
 	struct scene *s = *state;
 
@@ -144,7 +144,7 @@ static void all_are_found(void **state)
 	assert_true(s->levels.count[0] < 20000 && s->levels.count[1] < 150000);
 }
 
-static void one_by_one(void **state)
+TEST(one_by_one)
 {
 	struct scene *s = *state;
 
@@ -154,7 +154,7 @@ static void one_by_one(void **state)
 	assert_int_equal(found_numbers(s, 0, 600, 0), 500);
 }
 
-static void the_same_again_counts_once(void **state)
+TEST(the_same_again_counts_once)
 {
 	struct scene *s = *state;
 
@@ -165,7 +165,7 @@ static void the_same_again_counts_once(void **state)
 }
 
 /* Whether it comes later or earlier than the other, and in whichever level that is. */
-static void the_latest_time_counts(void **state)
+TEST(the_latest_time_counts)
 {
 	struct scene *s = *state;
 
@@ -180,7 +180,7 @@ static void the_latest_time_counts(void **state)
 	assert_int_equal(found_numbers(s, 0, 2000, 201), 0);
 }
 
-static void the_old_ones_go(void **state)
+TEST(the_old_ones_go)
 {
 	struct scene *s = *state;
 
@@ -193,7 +193,7 @@ static void the_old_ones_go(void **state)
 }
 
 /* Somebody who chooses ids can make hashes that are near each other. */
-static void neighbours_are_found(void **state)
+TEST(neighbours_are_found)
 {
 	enum { N = 30000 };
 	static struct hs_id_block_entry e[N];
@@ -213,7 +213,7 @@ static void neighbours_are_found(void **state)
 	assert_int_equal(found(s, e, N, 0), N);
 }
 
-static void the_first_and_the_last_there_can_be(void **state)
+TEST(the_first_and_the_last_there_can_be)
 {
 	struct hs_id_block_entry e[] = {
 		{ 0, 0, 1 }, { 0, 1, 1 }, { UINT64_MAX, 0, 1 }, { UINT64_MAX, UINT64_MAX, 1 }
@@ -232,7 +232,7 @@ static uint64_t as_stored(uint64_t key)
 }
 
 /* What lies beside them is the caller's, and may be anything. */
-static void others_records_are_left_alone(void **state)
+TEST(others_records_are_left_alone)
 {
 	const uint64_t keys[] = { as_stored(HS_ID_LSM_END), UINT64_MAX };
 	struct scene *s = *state;
@@ -253,7 +253,7 @@ static void others_records_are_left_alone(void **state)
 	}
 }
 
-static void a_record_that_is_no_block_is_told(void **state)
+TEST(a_record_that_is_no_block_is_told)
 {
 	static char bytes[2 * HS_ID_BLOCK_ENTRIES * HS_ID_BLOCK_ENTRY];
 	struct hs_id_block_entry e = { 5, 5, 5 };
@@ -269,22 +269,4 @@ static void a_record_that_is_no_block_is_told(void **state)
 	assert_int_equal(hs_id_lsm_find(s->c, &e, 1, 0, &there), MDB_CORRUPTED);
 }
 
-#define TEST(f) cmocka_unit_test_setup_teardown(f, begin, finish)
-
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		TEST(nothing_is_there_at_first),
-		TEST(all_are_found),
-		TEST(one_by_one),
-		TEST(the_same_again_counts_once),
-		TEST(the_latest_time_counts),
-		TEST(the_old_ones_go),
-		TEST(neighbours_are_found),
-		TEST(the_first_and_the_last_there_can_be),
-		TEST(others_records_are_left_alone),
-		TEST(a_record_that_is_no_block_is_told),
-	};
-
-	return cmocka_run_group_tests_name("id_lsm", tests, NULL, NULL);
-}
+TESTS("id_lsm", begin, finish)

@@ -1,10 +1,10 @@
 /* id_text: one number, one text; two numbers, two texts. */
 #include "event/id_text.h"
-#include "tests/lib/cases.h"
+#include "tests/lib/unit.h"
 
 #define ZEROS_60 "000000000000000000000000000000000000000000000000000000000000"
 
-static void one_number_one_text(void **state)
+TEST(one_number_one_text)
 {
 	static const struct {
 		const char *literal, *text;
@@ -49,7 +49,6 @@ static void one_number_one_text(void **state)
 	};
 	struct hs_buf out = { 0 };
 
-	(void)state;
 	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
 		hs_buf_reset(&out);
 		hs_id_put_number(&out, hs_slice_str(cases[i].literal));
@@ -62,11 +61,4 @@ static void one_number_one_text(void **state)
 	hs_buf_free(&out);
 }
 
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(one_number_one_text),
-	};
-
-	return cmocka_run_group_tests_name("id_text", tests, NULL, NULL);
-}
+TESTS("id_text", NULL, NULL)

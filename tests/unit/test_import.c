@@ -4,8 +4,8 @@
  */
 #include "base/io.h"
 #include "spool/import.h"
-#include "tests/lib/cases.h"
 #include "tests/lib/spooldir.h"
+#include "tests/lib/unit.h"
 #include "tests/lib/wrap.h"
 
 #include <errno.h>
@@ -167,11 +167,10 @@ static void assert_complete(void)
 
 /* --- the tests ------------------------------------------------------------------------ */
 
-static void all_of_it(void **state)
+TEST(all_of_it)
 {
 	struct hs_imported done;
 
-	(void)state;
 	make(false);
 	assert_int_equal(import(false, &done), HS_OK);
 	assert_int_equal(done.lines, 4);
@@ -209,11 +208,10 @@ static struct hs_imported look(int64_t max_body)
 	return done;
 }
 
-static void parts_of_every_size(void **state)
+TEST(parts_of_every_size)
 {
 	struct hs_imported done;
 
-	(void)state;
 	make(false);
 	hs_buf_reset(&s.archive);
 	for (int n = 0; n < 2 * ROUNDS; n += 2)
@@ -264,14 +262,14 @@ static void kill_everywhere(void **state, bool known)
 	assert_true(kills > 40 / STEP);
 }
 
-static void killed_before_every_call(void **state)
+TEST(killed_before_every_call)
 {
 	kill_everywhere(state, false);
 	kill_everywhere(state, true);
 	make(false);
 }
 
-static void every_failure_is_made_good(void **state)
+TEST(every_failure_is_made_good)
 {
 	static const enum wrap_call calls[] = { WRAP_PWRITE, WRAP_FDATASYNC };
 
@@ -294,16 +292,4 @@ static void every_failure_is_made_good(void **state)
 	make(false);
 }
 
-#define TEST(f) cmocka_unit_test_teardown(f, finish)
-
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		TEST(all_of_it),
-		TEST(parts_of_every_size),
-		TEST(killed_before_every_call),
-		TEST(every_failure_is_made_good),
-	};
-
-	return cmocka_run_group_tests_name("import", tests, NULL, NULL);
-}
+TESTS("import", NULL, finish)

@@ -1,8 +1,8 @@
 /* checkpoint: what is written is read again; what a kill left of a line counts as nothing. */
 #include "base/io.h"
 #include "spool/admin/import_checkpoint.h"
-#include "tests/lib/cases.h"
 #include "tests/lib/spooldir.h"
+#include "tests/lib/unit.h"
 #include "tests/lib/wrap.h"
 
 #include <errno.h>
@@ -37,7 +37,7 @@ static void open_again(struct hs_import_checkpoint *b)
 	assert_int_equal(hs_import_checkpoint_open(fd, KEY, b), HS_OK);
 }
 
-static void places_are_kept(void **state)
+TEST(places_are_kept)
 {
 	struct hs_try try = { .to = { 900, 9, 3, true },
 		              .after = 41,
@@ -47,7 +47,6 @@ static void places_are_kept(void **state)
 		              .name_n = 12 };
 	struct hs_import_checkpoint b;
 
-	(void)state;
 	assert_int_equal(hs_import_checkpoint_open(fd, KEY, &b), HS_OK);
 	assert_int_equal(b.spot.at, 0);
 	assert_int_equal(hs_import_checkpoint_move(&b, &(struct hs_spot){ 500, 5, 0, false }, 2, false), HS_OK);
@@ -72,11 +71,10 @@ static void places_are_kept(void **state)
 	hs_import_checkpoint_close(&b);
 }
 
-static void torn_lines_count_as_nothing(void **state)
+TEST(torn_lines_count_as_nothing)
 {
 	struct hs_import_checkpoint b;
 
-	(void)state;
 	assert_int_equal(hs_import_checkpoint_open(fd, KEY, &b), HS_OK);
 	assert_int_equal(hs_import_checkpoint_move(&b, &(struct hs_spot){ 500, 5, 0, false }, 0, true), HS_OK);
 	spooldir_add(&dir, NAME,
@@ -97,11 +95,10 @@ static int hold_it(void *context)
 	return hs_import_checkpoint_open(fd, KEY, &b) == HS_E_LOCKED ? 0 : 1;
 }
 
-static void one_at_a_time(void **state)
+TEST(one_at_a_time)
 {
 	struct hs_import_checkpoint b;
 
-	(void)state;
 	assert_int_equal(hs_import_checkpoint_open(fd, KEY, &b), HS_OK);
 	assert_int_equal(child_wait(child_start(hold_it, NULL)), 0);
 	hs_import_checkpoint_close(&b);
@@ -109,11 +106,10 @@ static void one_at_a_time(void **state)
 	hs_import_checkpoint_close(&b);
 }
 
-static void a_write_fails(void **state)
+TEST(a_write_fails)
 {
 	struct hs_import_checkpoint b;
 
-	(void)state;
 	assert_int_equal(hs_import_checkpoint_open(fd, KEY, &b), HS_OK);
 	assert_int_equal(hs_import_checkpoint_move(&b, &(struct hs_spot){ 500, 5, 0, false }, 0, true), HS_OK);
 	wrap_fail(WRAP_PWRITE, 1, 1, ENOSPC);
@@ -125,14 +121,4 @@ static void a_write_fails(void **state)
 	hs_import_checkpoint_close(&b);
 }
 
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(places_are_kept, setup, teardown),
-		cmocka_unit_test_setup_teardown(torn_lines_count_as_nothing, setup, teardown),
-		cmocka_unit_test_setup_teardown(one_at_a_time, setup, teardown),
-		cmocka_unit_test_setup_teardown(a_write_fails, setup, teardown),
-	};
-
-	return cmocka_run_group_tests_name("import_checkpoint", tests, NULL, NULL);
-}
+TESTS("import_checkpoint", setup, teardown)

@@ -7,8 +7,9 @@
 #include "spool/dedup/id_lsm.h"
 #include "spool/shared/shared_state.h"
 #include "spool/spool.h"
-#include "tests/lib/cases.h"
+#include "tests/lib/random.h"
 #include "tests/lib/spooldir.h"
+#include "tests/lib/unit.h"
 #include "tests/lib/wrap.h"
 
 #include <errno.h>
@@ -68,7 +69,7 @@ static void put_at(struct hs_spool *spool, const char *words, uint64_t there, co
 	uint64_t duplicate;
 	enum hs_result r = spooldir_append(spool, words, &duplicate);
 
-	case_assert_result(r, HS_OK, file, line);
+	unit_assert_result(r, HS_OK, file, line);
 	_assert_int_equal(duplicate, there, file, line);
 }
 
@@ -101,7 +102,7 @@ static const char *many(const char *prefix, int from, int to)
 
 /* --- what is a duplicate ------------------------------------------------------------ */
 
-static void within_one_append(void **state)
+TEST(within_one_append)
 {
 	struct scene *s = *state;
 
@@ -111,7 +112,7 @@ static void within_one_append(void **state)
 	assert_int_equal(spooldir_lines(&s->d), 3);
 }
 
-static void across_appends(void **state)
+TEST(across_appends)
 {
 	struct scene *s = *state;
 
@@ -123,7 +124,7 @@ static void across_appends(void **state)
 	assert_int_equal(spooldir_lines(&s->d), 5);
 }
 
-static void the_order_of_the_others_stays(void **state)
+TEST(the_order_of_the_others_stays)
 {
 	struct scene *s = *state;
 	struct hs_buf text;
@@ -141,7 +142,7 @@ static void the_order_of_the_others_stays(void **state)
 	hs_buf_free(&text);
 }
 
-static void tenants_are_apart(void **state)
+TEST(tenants_are_apart)
 {
 	struct scene *s = *state;
 
@@ -150,7 +151,7 @@ static void tenants_are_apart(void **state)
 	assert_once(&s->d, "a acme/a globex/a initech/a");
 }
 
-static void without_identity_nothing_is_a_duplicate(void **state)
+TEST(without_identity_nothing_is_a_duplicate)
 {
 	struct scene *s = *state;
 
@@ -159,7 +160,7 @@ static void without_identity_nothing_is_a_duplicate(void **state)
 	assert_int_equal(spooldir_lines(&s->d), 5);
 }
 
-static void turned_off(void **state)
+TEST(turned_off)
 {
 	struct scene *s = *state;
 
@@ -220,18 +221,18 @@ static void across(struct scene *s, void (*lose)(struct scene *s))
 	hs_spool_free(other);
 }
 
-static void across_objects_and_processes(void **state)
+TEST(across_objects_and_processes)
 {
 	across(*state, lose_nothing);
 }
 
-static void across_them_without_what_they_noted(void **state)
+TEST(across_them_without_what_they_noted)
 {
 	across(*state, lose_recent);
 }
 
 /* What others have appended need not be read: it is noted. */
-static void what_others_noted_is_not_read(void **state)
+TEST(what_others_noted_is_not_read)
 {
 	struct scene *s = *state;
 	struct hs_spool *other = hs_spool_new(s->d.settings);
@@ -249,7 +250,7 @@ static void what_others_noted_is_not_read(void **state)
 }
 
 /* Two that take turns at thousands: each finds in the index what the other has moved there. */
-static void across_objects_by_the_thousand(void **state)
+TEST(across_objects_by_the_thousand)
 {
 	struct scene *s = *state;
 	struct hs_spool *other = hs_spool_new(s->d.settings);
@@ -266,7 +267,7 @@ static void across_objects_by_the_thousand(void **state)
 }
 
 /* One that asks for no duplicates notes nothing: what it wrote is read. */
-static void across_one_that_keeps_no_index(void **state)
+TEST(across_one_that_keeps_no_index)
 {
 	struct scene *s = *state;
 	struct hs_settings without = *s->d.settings;
@@ -282,7 +283,7 @@ static void across_one_that_keeps_no_index(void **state)
 	hs_spool_free(other);
 }
 
-static void through_rotations_and_restarts(void **state)
+TEST(through_rotations_and_restarts)
 {
 	struct scene *s = *state;
 
@@ -300,7 +301,7 @@ static void through_rotations_and_restarts(void **state)
 
 /* --- a write or sync that fails ------------------------------------------------------- */
 
-static void what_was_not_written_does_not_count(void **state)
+TEST(what_was_not_written_does_not_count)
 {
 	struct scene *s = *state;
 
@@ -312,7 +313,7 @@ static void what_was_not_written_does_not_count(void **state)
 }
 
 /* The same while memory is out, too: nothing may stay behind that looks like an event. */
-static void not_written_and_no_memory(void **state)
+TEST(not_written_and_no_memory)
 {
 	struct scene *s = *state;
 
@@ -340,7 +341,7 @@ static void not_written_and_no_memory(void **state)
 		}
 }
 
-static void every_allocation_fails(void **state)
+TEST(every_allocation_fails)
 {
 	struct scene *s = *state;
 
@@ -370,7 +371,7 @@ static void every_allocation_fails(void **state)
 			}
 }
 
-static void what_was_not_synced_does_not_count(void **state)
+TEST(what_was_not_synced_does_not_count)
 {
 	struct scene *s = *state;
 
@@ -398,7 +399,7 @@ static void append_beside(void *context)
 }
 
 /* Another process moves lines to the index while their sync is under way; then it fails. */
-static void only_what_is_synced_goes_to_the_index(void **state)
+TEST(only_what_is_synced_goes_to_the_index)
 {
 	struct scene *s = *state;
 	struct hs_spool *other = hs_spool_new(s->d.settings);
@@ -416,7 +417,7 @@ static void only_what_is_synced_goes_to_the_index(void **state)
 }
 
 /* A duplicate of what is not safe yet waits for the same sync, and shares its fate. */
-static void a_duplicate_waits_for_its_first(void **state)
+TEST(a_duplicate_waits_for_its_first)
 {
 	struct scene *s = *state;
 	struct events *e = events_new("b");
@@ -438,7 +439,7 @@ static void a_duplicate_waits_for_its_first(void **state)
 	events_free(e);
 }
 
-static void whole_lines_of_a_killed_writer_count(void **state)
+TEST(whole_lines_of_a_killed_writer_count)
 {
 	struct scene *s = *state;
 	struct events *e = events_new("b c");
@@ -452,7 +453,7 @@ static void whole_lines_of_a_killed_writer_count(void **state)
 
 /* --- the window ------------------------------------------------------------------------ */
 
-static void the_window_ends(void **state)
+TEST(the_window_ends)
 {
 	struct scene *s = *state;
 
@@ -469,7 +470,7 @@ static void the_window_ends(void **state)
 }
 
 /* On a quiet spool an id may stay pending for weeks: it must not be known for longer. */
-static void it_ends_for_pending_ids_too(void **state)
+TEST(it_ends_for_pending_ids_too)
 {
 	struct scene *s = *state;
 
@@ -490,7 +491,7 @@ static uint64_t ids_known(struct scene *s)
 	return known.ids;
 }
 
-static void old_ones_are_swept_out(void **state)
+TEST(old_ones_are_swept_out)
 {
 	struct scene *s = *state;
 
@@ -524,12 +525,12 @@ static void empty_index(struct scene *s)
 
 static void put_noise(struct scene *s)
 {
-	struct case_random r = case_random_new(11);
+	struct random_source r = random_new(11);
 	size_t n = (size_t)spooldir_size(&s->d, ".hookspool/run/index");
 	struct hs_buf noise = { 0 };
 
 	while (noise.n < n)
-		hs_buf_putc(&noise, (char)case_random_below(&r, 256));
+		hs_buf_putc(&noise, (char)random_below(&r, 256));
 	spooldir_write(&s->d, ".hookspool/run/index", hs_buf_slice(&noise));
 	hs_buf_free(&noise);
 }
@@ -578,7 +579,7 @@ static void fill_three_segments(struct scene *s)
 	}
 }
 
-static void harmed_while_nobody_is_there(void **state)
+TEST(harmed_while_nobody_is_there)
 {
 	struct scene *s = *state;
 
@@ -600,7 +601,7 @@ static void harmed_while_nobody_is_there(void **state)
  * Another version has left its index: as far as it says, it has read everything. What it
  * holds is not to be believed.
  */
-static void of_another_format(void **state)
+TEST(of_another_format)
 {
 	struct scene *s = *state;
 	char path[PATH_MAX + 32];
@@ -671,7 +672,7 @@ static int fill_and_use(void *context)
 	return use_harmed(s);
 }
 
-static void harmed_while_it_is_open(void **state)
+TEST(harmed_while_it_is_open)
 {
 	struct scene *s = *state;
 
@@ -680,7 +681,7 @@ static void harmed_while_it_is_open(void **state)
 }
 
 /* Several that have it open when it is lost: it is made anew once, not by each for each. */
-static void made_anew_once_for_all(void **state)
+TEST(made_anew_once_for_all)
 {
 	struct scene *s = *state;
 	struct hs_spool *other = hs_spool_new(s->d.settings);
@@ -701,7 +702,7 @@ static void made_anew_once_for_all(void **state)
 }
 
 /* The clock is a year ahead for a while: when it is right again, what was known still is. */
-static void the_clock_is_ahead_for_a_while(void **state)
+TEST(the_clock_is_ahead_for_a_while)
 {
 	struct scene *s = *state;
 
@@ -719,7 +720,7 @@ static void the_clock_is_ahead_for_a_while(void **state)
 }
 
 /* Another process forgets sooner, by its settings: what it does not want to know others do. */
-static void another_has_a_shorter_window(void **state)
+TEST(another_has_a_shorter_window)
 {
 	struct scene *s = *state;
 	struct hs_settings shorter = *s->d.settings;
@@ -741,7 +742,7 @@ static void another_has_a_shorter_window(void **state)
 }
 
 /* The settings ask for more than before: what stands in the files is known again. */
-static void the_window_is_made_longer(void **state)
+TEST(the_window_is_made_longer)
 {
 	struct scene *s = *state;
 	struct hs_settings longer;
@@ -763,7 +764,7 @@ static void the_window_is_made_longer(void **state)
 }
 
 /* An older copy is put back: it is behind the file, which is read again. */
-static void an_older_one_is_put_back(void **state)
+TEST(an_older_one_is_put_back)
 {
 	struct scene *s = *state;
 	struct hs_buf old;
@@ -784,7 +785,7 @@ static void an_older_one_is_put_back(void **state)
 }
 
 /* An index that has read further than the file goes: not this file's. */
-static void ahead_of_the_file(void **state)
+TEST(ahead_of_the_file)
 {
 	struct scene *s = *state;
 	struct hs_buf text;
@@ -809,7 +810,7 @@ static void ahead_of_the_file(void **state)
 	hs_buf_free(&text);
 }
 
-static void a_file_that_was_moved_away(void **state)
+TEST(a_file_that_was_moved_away)
 {
 	struct scene *s = *state;
 
@@ -828,7 +829,7 @@ static void a_file_that_was_moved_away(void **state)
 }
 
 /* The index has read of the old one; of the new one it has not, however long that is. */
-static void a_file_that_was_replaced(void **state)
+TEST(a_file_that_was_replaced)
 {
 	struct scene *s = *state;
 	struct events *e = events_new(many("r", 0, 600));
@@ -860,7 +861,7 @@ static void gzip_in_place(struct scene *s, const char *name)
 	spooldir_unlink(&s->d, name);
 }
 
-static void compressed_segments_are_read(void **state)
+TEST(compressed_segments_are_read)
 {
 	struct scene *s = *state;
 
@@ -875,7 +876,7 @@ static void compressed_segments_are_read(void **state)
 }
 
 /* What stands before the damage counts, what is behind it cannot be known. */
-static void a_damaged_gzip_does_not_stop_it(void **state)
+TEST(a_damaged_gzip_does_not_stop_it)
 {
 	struct scene *s = *state;
 	const char *name;
@@ -892,7 +893,7 @@ static void a_damaged_gzip_does_not_stop_it(void **state)
 }
 
 /* Archived elsewhere with a link in its place, a folder, of another user: service goes on. */
-static void what_is_no_segment_does_not_stop_it(void **state)
+TEST(what_is_no_segment_does_not_stop_it)
 {
 	struct scene *s = *state;
 	char path[PATH_MAX + 128];
@@ -919,7 +920,7 @@ static void what_is_no_segment_does_not_stop_it(void **state)
 }
 
 /* One of the sealed ones goes while the index is behind. */
-static void retention_takes_one(void **state)
+TEST(retention_takes_one)
 {
 	struct scene *s = *state;
 
@@ -933,7 +934,7 @@ static void retention_takes_one(void **state)
 }
 
 /* Another process adds whole segments while this one sleeps. */
-static void catching_up(void **state)
+TEST(catching_up)
 {
 	struct scene *s = *state;
 	struct hs_spool *other = hs_spool_new(s->d.settings);
@@ -952,7 +953,7 @@ static void catching_up(void **state)
 }
 
 /* Two that put ids in turn: each goes on from what the other has put, and nothing is lost count of. */
-static void in_turns(void **state)
+TEST(in_turns)
 {
 	enum { TURNS = 60, EACH = 900 };
 	struct scene *s = *state;
@@ -992,7 +993,7 @@ static void hurried(struct scene *s)
 }
 
 /* A large spool, in steps: the two go on with each other's work instead of beginning again. */
-static void made_anew_in_turns(void **state)
+TEST(made_anew_in_turns)
 {
 	enum { LINES = 200000, ATTEMPTS = 300 };
 	struct scene *s = *state;
@@ -1023,7 +1024,7 @@ static size_t peak;
 /* Before each read: how much memory is in use? */
 static void weigh(void *context)
 {
-	size_t now = case_heap();
+	size_t now = unit_heap();
 
 	peak = now > peak ? now : peak;
 	wrap_before(WRAP_PREAD, 1, weigh, context);
@@ -1042,14 +1043,14 @@ static void fill_open_segment(struct scene *s, int lines)
 }
 
 /* However long it is, it goes to the index by parts: what is read is never held all at once. */
-static void a_long_open_segment_takes_little_memory(void **state)
+TEST(a_long_open_segment_takes_little_memory)
 {
 	enum { LINES = 400000, MOST = 18 << 20 };
 	struct scene *s = *state;
 	size_t before;
 
 	fill_open_segment(s, LINES);
-	before = peak = case_heap();
+	before = peak = unit_heap();
 	wrap_before(WRAP_PREAD, 1, weigh, NULL);
 	put(s->spool, "m0 m399999 x", 2);
 	wrap_reset();
@@ -1059,7 +1060,7 @@ static void a_long_open_segment_takes_little_memory(void **state)
 }
 
 /* An open segment longer than what is held in memory: all of it is in the index, for everybody. */
-static void a_long_open_segment(void **state)
+TEST(a_long_open_segment)
 {
 	enum { LINES = 100000 };
 	struct scene *s = *state;
@@ -1077,7 +1078,7 @@ static void a_long_open_segment(void **state)
 }
 
 /* The segment to which the mark points is deleted; the next one is read from its start. */
-static void the_marked_segment_is_gone(void **state)
+TEST(the_marked_segment_is_gone)
 {
 	struct scene *s = *state;
 	struct hs_spool *other = hs_spool_new(s->d.settings);
@@ -1099,7 +1100,7 @@ static void the_marked_segment_is_gone(void **state)
  * The map begins at 16 MiB, so the lines come ready-made: a sealed segment of 900,000 of
  * them is read at the first look, in several transactions, over a map that must grow.
  */
-static void the_map_grows(void **state)
+TEST(the_map_grows)
 {
 	enum { LINES = 900000 };
 	struct scene *s = *state;
@@ -1122,7 +1123,7 @@ static void the_map_grows(void **state)
 
 /* --- what LMDB's errors mean --------------------------------------------------------- */
 
-static void an_error_of_lmdb_has_its_word(void **state)
+TEST(an_error_of_lmdb_has_its_word)
 {
 	static const struct {
 		int code;
@@ -1140,7 +1141,6 @@ static void an_error_of_lmdb_has_its_word(void **state)
 		{ MDB_PANIC, HS_E_IO },
 	};
 
-	(void)state;
 	for (size_t i = 0; i < sizeof want / sizeof want[0]; i++)
 		assert_result(hs_index_result(want[i].code), want[i].result);
 }
@@ -1161,7 +1161,7 @@ static int make_anew_within_a_limit(void *context)
 }
 
 /* The index is what does not fit: storage is full, which is not a broken disk. */
-static void an_index_that_does_not_fit(void **state)
+TEST(an_index_that_does_not_fit)
 {
 	struct scene *s = *state;
 
@@ -1171,58 +1171,4 @@ static void an_index_that_does_not_fit(void **state)
 	assert_once(&s->d, "a");
 }
 
-#define TEST(f) cmocka_unit_test_setup_teardown(f, begin, finish)
-
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		TEST(within_one_append),
-		TEST(an_error_of_lmdb_has_its_word),
-		TEST(an_index_that_does_not_fit),
-		TEST(across_appends),
-		TEST(the_order_of_the_others_stays),
-		TEST(tenants_are_apart),
-		TEST(without_identity_nothing_is_a_duplicate),
-		TEST(turned_off),
-		TEST(across_objects_and_processes),
-		TEST(across_them_without_what_they_noted),
-		TEST(what_others_noted_is_not_read),
-		TEST(across_objects_by_the_thousand),
-		TEST(across_one_that_keeps_no_index),
-		TEST(through_rotations_and_restarts),
-		TEST(what_was_not_written_does_not_count),
-		TEST(not_written_and_no_memory),
-		TEST(every_allocation_fails),
-		TEST(what_was_not_synced_does_not_count),
-		TEST(only_what_is_synced_goes_to_the_index),
-		TEST(a_duplicate_waits_for_its_first),
-		TEST(whole_lines_of_a_killed_writer_count),
-		TEST(the_window_ends),
-		TEST(it_ends_for_pending_ids_too),
-		TEST(old_ones_are_swept_out),
-		TEST(harmed_while_nobody_is_there),
-		TEST(of_another_format),
-		TEST(harmed_while_it_is_open),
-		TEST(made_anew_once_for_all),
-		TEST(made_anew_in_turns),
-		TEST(the_clock_is_ahead_for_a_while),
-		TEST(another_has_a_shorter_window),
-		TEST(the_window_is_made_longer),
-		TEST(an_older_one_is_put_back),
-		TEST(ahead_of_the_file),
-		TEST(a_file_that_was_moved_away),
-		TEST(a_file_that_was_replaced),
-		TEST(compressed_segments_are_read),
-		TEST(a_damaged_gzip_does_not_stop_it),
-		TEST(what_is_no_segment_does_not_stop_it),
-		TEST(retention_takes_one),
-		TEST(catching_up),
-		TEST(in_turns),
-		TEST(a_long_open_segment),
-		TEST(a_long_open_segment_takes_little_memory),
-		TEST(the_marked_segment_is_gone),
-		TEST(the_map_grows),
-	};
-
-	return cmocka_run_group_tests_name("index", tests, NULL, NULL);
-}
+TESTS("index", begin, finish)

@@ -8,7 +8,7 @@
 #include "base/log.h"
 #include "cgi/http/router.h"
 #include "config/settings.h"
-#include "tests/lib/cases.h"
+#include "tests/lib/unit.h"
 
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
@@ -377,11 +377,10 @@ static void expect(const struct stage *s, const char *what, const char *text)
 
 /* --- the good story ---------------------------------------------------------------- */
 
-static void an_event_is_read_kept_and_answered(void **state)
+TEST(an_event_is_read_kept_and_answered)
 {
 	struct stage *s = new_stage(OPEN, HS_SLICE(PAGE));
 
-	(void)state;
 	assert_int_equal(serve(s), 200);
 	expect(s, "story", "RPWFE");
 	expect(s, "records", PAGE_LINE);
@@ -390,22 +389,20 @@ static void an_event_is_read_kept_and_answered(void **state)
 	free_stage(s);
 }
 
-static void a_signed_event(void **state)
+TEST(a_signed_event)
 {
 	struct stage *s = new_stage(SIGNED, HS_SLICE(" " PAGE "\n"));
 
-	(void)state;
 	sign(s, s->body);
 	assert_int_equal(serve(s), 200);
 	expect(s, "records", PAGE_LINE);
 	free_stage(s);
 }
 
-static void bytes_may_come_one_by_one(void **state)
+TEST(bytes_may_come_one_by_one)
 {
 	struct stage *s = new_stage(SIGNED, HS_SLICE(PAGE));
 
-	(void)state;
 	s->step = 1;
 	sign(s, s->body);
 	assert_int_equal(serve(s), 200);
@@ -413,11 +410,10 @@ static void bytes_may_come_one_by_one(void **state)
 	free_stage(s);
 }
 
-static void all_three_methods(void **state)
+TEST(all_three_methods)
 {
 	static const char *const methods[] = { "PUT", "PATCH" };
 
-	(void)state;
 	for (size_t i = 0; i < 2; i++) {
 		struct stage *s = new_stage(OPEN, HS_SLICE(PAGE));
 
@@ -428,11 +424,10 @@ static void all_three_methods(void **state)
 	}
 }
 
-static void the_tenant_is_in_the_record(void **state)
+TEST(the_tenant_is_in_the_record)
 {
 	struct stage *s = new_stage(CONF "[keys]\nacme = k3y\n", HS_SLICE(PAGE));
 
-	(void)state;
 	param(s, "HTTP_AUTHORIZATION", "Basic azN5Og==");
 	assert_int_equal(serve(s), 200);
 	expect(s, "records",
@@ -441,24 +436,22 @@ static void the_tenant_is_in_the_record(void **state)
 	free_stage(s);
 }
 
-static void the_settings_decide(void **state)
+TEST(the_settings_decide)
 {
 	struct stage *s = new_stage(OPEN "durability = none\nnames = verbatim\nvalidate = lenient\n",
 	                            HS_SLICE("{\"type\":\"custom\",\"messageId\":1,\"a\":{\"bC\":1}}"));
 
-	(void)state;
 	assert_int_equal(serve(s), 202);
 	expect(s, "records", "{\"type\":\"custom\",\"message_id\":1,\"spooled_at\":\"" AT "\",\"a.bC\":1}\n");
 	free_stage(s);
 }
 
-static void odd_time_stamps_are_counted(void **state)
+TEST(odd_time_stamps_are_counted)
 {
 	struct stage *s = new_stage(OPEN, HS_SLICE("[" PAGE ",{\"type\":\"page\",\"userId\":\"u\",\"timestamp\":\"x\"},"
 	                                           "{\"type\":\"page\",\"userId\":\"u\",\"sentAt\":1},"
 	                                           "{\"type\":\"page\",\"sentAt\":1}]"));
 
-	(void)state;
 	assert_int_equal(serve(s), 200);
 	assert_int_equal(s->unparsed, 2);
 	free_stage(s);
@@ -466,11 +459,10 @@ static void odd_time_stamps_are_counted(void **state)
 
 /* --- the settings header -------------------------------------------------------------- */
 
-static void the_settings_header_is_in_the_record(void **state)
+TEST(the_settings_header_is_in_the_record)
 {
 	struct stage *s = new_stage(OPEN, HS_SLICE(PAGE));
 
-	(void)state;
 	param(s, "HTTP_X_SEGMENT_SETTINGS", " eyJhcGlLZXkiOiJ4In0= "); /* {"apiKey":"x"} */
 	assert_int_equal(serve(s), 200);
 	expect(s, "records",
@@ -483,7 +475,7 @@ static void the_settings_header_is_in_the_record(void **state)
 	free_stage(s);
 }
 
-static void a_settings_header_that_is_none(void **state)
+TEST(a_settings_header_that_is_none)
 {
 	static const char *const headers[] = {
 		"",
@@ -496,7 +488,6 @@ static void a_settings_header_that_is_none(void **state)
 		"e317fQ==" /* {}{} */,
 	};
 
-	(void)state;
 	for (size_t i = 0; i < sizeof headers / sizeof *headers; i++) {
 		struct stage *s = new_stage(OPEN, HS_SLICE("[" PAGE "]"));
 
@@ -512,11 +503,10 @@ static void a_settings_header_that_is_none(void **state)
 
 /* --- who: nothing is kept before it is known -------------------------------------------- */
 
-static void strangers_leave_nothing_but_a_log_line(void **state)
+TEST(strangers_leave_nothing_but_a_log_line)
 {
 	static const char *const bodies[] = { PAGE, "[" PAGE "]", "broken", "{\"type\":1}", "", "[1]" };
 
-	(void)state;
 	for (size_t i = 0; i < sizeof bodies / sizeof *bodies; i++) {
 		struct stage *s = new_stage(SIGNED, hs_slice_str(bodies[i]));
 
@@ -531,11 +521,10 @@ static void strangers_leave_nothing_but_a_log_line(void **state)
 	}
 }
 
-static void revoked_and_missing_keys(void **state)
+TEST(revoked_and_missing_keys)
 {
 	struct stage *s = new_stage(CONF "[keys]\nacme = revoked:k3y\n", HS_SLICE(PAGE));
 
-	(void)state;
 	param(s, "HTTP_AUTHORIZATION", "Bearer k3y");
 	assert_int_equal(serve(s), 403);
 	assert_null(strchr(s->story, 'A'));
@@ -556,12 +545,11 @@ static void expect_credential(struct stage *s, int status, const char *key, unsi
 }
 
 /* Only a request that is let in uses a credential, be its body good or not. */
-static void the_credential_that_let_a_request_in(void **state)
+TEST(the_credential_that_let_a_request_in)
 {
 	struct stage *s =
 	    new_stage(CONF "auth = either\nsecret = other\nsecret = s3cret\n[keys]\nacme = k3y\n", HS_SLICE(PAGE));
 
-	(void)state;
 	expect_credential(s, 401, "", 0);
 	next_request(s, HS_SLICE(PAGE));
 	sign(s, s->body);
@@ -607,9 +595,8 @@ static void expect_refused_by_head(const char *name, const char *value, int stat
 	free_stage(s);
 }
 
-static void refused_by_the_head(void **state)
+TEST(refused_by_the_head)
 {
-	(void)state;
 	expect_refused_by_head("PATH_INFO", "/x", 404);
 	expect_refused_by_head("REQUEST_METHOD", "GET", 405);
 	expect_refused_by_head("CONTENT_TYPE", "text/plain", 415);
@@ -619,12 +606,11 @@ static void refused_by_the_head(void **state)
 	expect_refused_by_head("HTTP_CONTENT_ENCODING", "gzip", 415);
 }
 
-static void a_body_of_exactly_max_body(void **state)
+TEST(a_body_of_exactly_max_body)
 {
 	struct stage *s = new_stage(OPEN "max_body = 1K\n", HS_SLICE(PAGE));
 	char body[1024];
 
-	(void)state;
 	memset(body, ' ', sizeof body);
 	memcpy(body, PAGE, sizeof PAGE - 1);
 	next_request(s, hs_slice(body, sizeof body));
@@ -648,9 +634,8 @@ static void expect_body_fault(long then, size_t cut, int status, const char *ans
 	free_stage(s);
 }
 
-static void bodies_that_do_not_come_whole(void **state)
+TEST(bodies_that_do_not_come_whole)
 {
-	(void)state;
 	expect_body_fault(AT_THE_END, 1, 400, "{\"message\":\"body shorter than Content-Length\"}\n");
 	expect_body_fault(AT_THE_END, sizeof PAGE - 1, 400, "{\"message\":\"body shorter than Content-Length\"}\n");
 	expect_body_fault(PEER_GONE, 1, 400, "{\"message\":\"body shorter than Content-Length\"}\n");
@@ -658,11 +643,10 @@ static void bodies_that_do_not_come_whole(void **state)
 	expect_body_fault(TOO_SLOW, sizeof PAGE - 1, 503, "{\"message\":\"body did not arrive in time\"}\n");
 }
 
-static void a_body_longer_than_announced(void **state)
+TEST(a_body_longer_than_announced)
 {
 	struct stage *s = new_stage(OPEN, HS_SLICE(PAGE));
 
-	(void)state;
 	s->body = HS_SLICE(PAGE "x");
 	assert_int_equal(serve(s), 400);
 	expect(s, "story", "RWFE");
@@ -671,11 +655,10 @@ static void a_body_longer_than_announced(void **state)
 }
 
 /* RFC 3875, 4.2: a CGI script must not read past CONTENT_LENGTH. */
-static void plain_cgi_reads_no_further(void **state)
+TEST(plain_cgi_reads_no_further)
 {
 	struct stage *s = new_stage(OPEN, HS_SLICE(PAGE));
 
-	(void)state;
 	s->body = HS_SLICE(PAGE "x");
 	s->transport.reads_past_length = false;
 	assert_int_equal(serve(s), 200);
@@ -683,11 +666,10 @@ static void plain_cgi_reads_no_further(void **state)
 	free_stage(s);
 }
 
-static void an_empty_body(void **state)
+TEST(an_empty_body)
 {
 	struct stage *s = new_stage(OPEN, HS_SLICE(""));
 
-	(void)state;
 	assert_int_equal(serve(s), 400);
 	expect(s, "answer", "{\"message\":\"body is empty, at byte 0\"}\n");
 	expect(s, "records", "");
@@ -695,14 +677,13 @@ static void an_empty_body(void **state)
 }
 
 /* The body has its time; Segment's 5 s run from when it is whole. */
-static void deadlines(void **state)
+TEST(deadlines)
 {
 	struct stage *s = new_stage(OPEN, HS_SLICE(PAGE));
 	size_t large = 5u << 20;
 	char *body = malloc(large);
 	int64_t start = monotonic_ms;
 
-	(void)state;
 	s->step = 10;
 	s->read_ms = 100;
 	assert_int_equal(serve(s), 200);
@@ -729,11 +710,10 @@ static void deadlines(void **state)
 
 /* --- valid --------------------------------------------------------------------------------- */
 
-static void an_invalid_event_is_kept_as_rejected(void **state)
+TEST(an_invalid_event_is_kept_as_rejected)
 {
 	struct stage *s = new_stage(CONF "[keys]\nacme = k3y\n", HS_SLICE(" {\"type\":\"page\"}\n"));
 
-	(void)state;
 	param(s, "HTTP_AUTHORIZATION", "Bearer k3y");
 	assert_int_equal(serve(s), 400);
 	expect(s, "story", "RAWFE");
@@ -746,22 +726,20 @@ static void an_invalid_event_is_kept_as_rejected(void **state)
 	free_stage(s);
 }
 
-static void an_unknown_type_is_501(void **state)
+TEST(an_unknown_type_is_501)
 {
 	struct stage *s = new_stage(OPEN, HS_SLICE("{\"type\":\"x\",\"userId\":\"u\"}"));
 
-	(void)state;
 	assert_int_equal(serve(s), 501);
 	assert_true(contains(&s->rejected, "\"status\":501,\"message\":\"type not supported\""));
 	expect(s, "records", "");
 	free_stage(s);
 }
 
-static void what_is_no_event_is_refused(void **state)
+TEST(what_is_no_event_is_refused)
 {
 	static const char *const bodies[] = { "1", "\"x\"", "null", "true", "{}" };
 
-	(void)state;
 	for (size_t i = 0; i < sizeof bodies / sizeof *bodies; i++) {
 		struct stage *s = new_stage(OPEN, hs_slice_str(bodies[i]));
 
@@ -772,7 +750,7 @@ static void what_is_no_event_is_refused(void **state)
 	}
 }
 
-static void broken_json_is_kept_whole_and_nothing_of_it_spooled(void **state)
+TEST(broken_json_is_kept_whole_and_nothing_of_it_spooled)
 {
 	static const struct {
 		const char *body, *answer;
@@ -786,7 +764,6 @@ static void broken_json_is_kept_whole_and_nothing_of_it_spooled(void **state)
 		  "{\"message\":\"the same key twice in one object, at byte 24\"}\n" },
 	};
 
-	(void)state;
 	for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
 		struct stage *s = new_stage(OPEN, hs_slice_str(table[i].body));
 
@@ -800,23 +777,21 @@ static void broken_json_is_kept_whole_and_nothing_of_it_spooled(void **state)
 	}
 }
 
-static void bytes_that_are_not_utf8_are_kept_in_base64(void **state)
+TEST(bytes_that_are_not_utf8_are_kept_in_base64)
 {
 	struct stage *s = new_stage(OPEN, HS_SLICE("\"\xFF\""));
 
-	(void)state;
 	assert_int_equal(serve(s), 400);
 	expect(s, "answer", "{\"message\":\"not UTF-8, at byte 1\"}\n");
 	assert_true(contains(&s->rejected, "\"body\":\"\\\"\\ufffd\\\"\",\"body_base64\":\"Iv8i\"}\n"));
 	free_stage(s);
 }
 
-static void a_name_too_long_is_refused_like_any_event(void **state)
+TEST(a_name_too_long_is_refused_like_any_event)
 {
 	struct hs_buf body = { 0 };
 	struct stage *s;
 
-	(void)state;
 	hs_buf_put_slice(&body, HS_SLICE("[" PAGE ",{\"type\":\"page\",\"userId\":\"u\",\""));
 	for (int i = 0; i < 5000; i++)
 		hs_buf_putc(&body, 'x');
@@ -836,7 +811,7 @@ static void a_name_too_long_is_refused_like_any_event(void **state)
 #define NO_ID "{\"type\":\"page\"}"
 #define NO_SUCH "{\"type\":\"x\",\"userId\":\"u\"}"
 
-static void batches(void **state)
+TEST(batches)
 {
 	static const struct {
 		const char *body;
@@ -885,7 +860,6 @@ static void batches(void **state)
 		{ "[[" PAGE "]]", 400, NULL, "", 1 },
 	};
 
-	(void)state;
 	for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
 		struct stage *s = new_stage(OPEN, hs_slice_str(table[i].body));
 		unsigned lines = 0;
@@ -903,22 +877,20 @@ static void batches(void **state)
 	}
 }
 
-static void nothing_to_keep_is_not_appended(void **state)
+TEST(nothing_to_keep_is_not_appended)
 {
 	struct stage *s = new_stage(OPEN, HS_SLICE("[]"));
 
-	(void)state;
 	s->append_result = HS_E_FULL; /* nobody would ask */
 	assert_int_equal(serve(s), 200);
 	expect(s, "story", "RWFE");
 	free_stage(s);
 }
 
-static void a_rejected_event_of_a_batch_says_which(void **state)
+TEST(a_rejected_event_of_a_batch_says_which)
 {
 	struct stage *s = new_stage(OPEN, HS_SLICE("[" PAGE ", " NO_ID " ," NO_SUCH "]"));
 
-	(void)state;
 	assert_int_equal(serve(s), 200);
 	expect(s, "rejected",
 	       "{\"spooled_at\":\"" AT "\",\"status\":400,\"message\":\"event 2: userId or anonymousId "
@@ -929,11 +901,10 @@ static void a_rejected_event_of_a_batch_says_which(void **state)
 	free_stage(s);
 }
 
-static void batches_signed_by_their_first_element(void **state)
+TEST(batches_signed_by_their_first_element)
 {
 	struct stage *s = new_stage(SIGNED, HS_SLICE("[" PAGE "," NO_ID "," PAGE "]"));
 
-	(void)state;
 	sign(s, HS_SLICE(PAGE));
 	assert_int_equal(serve(s), 200);
 	expect(s, "records", PAGE_LINE PAGE_LINE);
@@ -953,12 +924,11 @@ static void put_batch(struct hs_buf *body, const char *element, unsigned count)
 	hs_buf_putc(body, ']');
 }
 
-static void so_many_events_and_no_more(void **state)
+TEST(so_many_events_and_no_more)
 {
 	struct hs_buf body = { 0 };
 	struct stage *s;
 
-	(void)state;
 	put_batch(&body, NO_ID, HS_BATCH_MAX);
 	s = new_stage(OPEN, hs_buf_slice(&body));
 	assert_int_equal(serve(s), 400);
@@ -975,13 +945,12 @@ static void so_many_events_and_no_more(void **state)
 
 /* --- kept ---------------------------------------------------------------------------------- */
 
-static void nothing_is_acknowledged_that_is_not_kept(void **state)
+TEST(nothing_is_acknowledged_that_is_not_kept)
 {
 	static const enum hs_result failures[] = { HS_E_FULL,    HS_E_IO,     HS_E_SYNC,
 		                                   HS_E_TIMEOUT, HS_E_MEMORY, HS_E_SPOOL_DIR };
 	static const char *const bodies[] = { PAGE, NO_ID, "broken", "[" PAGE "," NO_ID "]" };
 
-	(void)state;
 	for (size_t i = 0; i < sizeof failures / sizeof *failures; i++)
 		for (size_t k = 0; k < sizeof bodies / sizeof *bodies; k++) {
 			struct stage *s = new_stage(OPEN, hs_slice_str(bodies[k]));
@@ -996,11 +965,10 @@ static void nothing_is_acknowledged_that_is_not_kept(void **state)
 		}
 }
 
-static void duplicates_are_counted_apart(void **state)
+TEST(duplicates_are_counted_apart)
 {
 	struct stage *s = new_stage(OPEN "durability = none\n", HS_SLICE("[" PAGE "," NO_ID "," PAGE "]"));
 
-	(void)state;
 	s->duplicate = 1;
 	assert_int_equal(serve(s), 202);
 	assert_int_equal(s->count, 2);
@@ -1014,14 +982,13 @@ static void duplicates_are_counted_apart(void **state)
 }
 
 /* What makes an event a duplicate is handed over with it (dedup_key.h). */
-static void events_come_with_their_identity(void **state)
+TEST(events_come_with_their_identity)
 {
 	struct stage *s = new_stage(OPEN, HS_SLICE("[{\"type\":\"page\",\"userId\":\"u\"},{\"type\":\"page\","
 	                                           "\"userId\":\"u\",\"timestamp\":\"2026-11-23\"},"
 	                                           "{\"type\":\"page\",\"userId\":\"u\",\"messageId\":\"m-1\"}]"));
 	struct hs_dedup_key first;
 
-	(void)state;
 	assert_int_equal(serve(s), 200);
 	assert_int_equal(s->count, 3);
 	assert_int_equal(s->random, 1);
@@ -1035,11 +1002,10 @@ static void events_come_with_their_identity(void **state)
 	free_stage(s);
 }
 
-static void a_peer_that_is_gone_does_no_harm(void **state)
+TEST(a_peer_that_is_gone_does_no_harm)
 {
 	struct stage *s = new_stage(OPEN, HS_SLICE(PAGE));
 
-	(void)state;
 	s->peer_gone = true;
 	assert_int_equal(serve(s), 200);
 	expect(s, "story", "RPWFE");
@@ -1048,11 +1014,10 @@ static void a_peer_that_is_gone_does_no_harm(void **state)
 
 /* --- health -------------------------------------------------------------------------------- */
 
-static void health(void **state)
+TEST(health)
 {
 	struct stage *s = new_stage(SIGNED, HS_SLICE(""));
 
-	(void)state;
 	strcpy(s->param[1], "REQUEST_METHOD=GET");
 	param(s, "PATH_INFO", "/health");
 	assert_int_equal(serve(s), 200);
@@ -1077,12 +1042,11 @@ static void health(void **state)
 
 /* --- one receiver, many requests -------------------------------------------------------------- */
 
-static void requests_do_not_know_each_other(void **state)
+TEST(requests_do_not_know_each_other)
 {
 	struct stage *s =
 	    new_stage(CONF "auth = either\nsecret = s3cret\n[keys]\nacme = k3y\n", HS_SLICE("[" PAGE "," NO_ID "]"));
 
-	(void)state;
 	param(s, "HTTP_AUTHORIZATION", "Bearer k3y");
 	assert_int_equal(serve(s), 200);
 	next_request(s, HS_SLICE(PAGE)); /* by signature: no tenant; no rejected event */
@@ -1102,13 +1066,12 @@ static void requests_do_not_know_each_other(void **state)
 }
 
 /* While one waits for the disk, the thread serves others: all that it has is theirs. */
-static void what_is_posted_is_answered_later(void **state)
+TEST(what_is_posted_is_answered_later)
 {
 	struct stage *s = new_stage(CONF "auth = either\nsecret = s3cret\n[keys]\nacme = k3y\n", HS_SLICE(PAGE));
 	struct stage *other = new_stage(OPEN, HS_SLICE("[" PAGE "," PAGE "," NO_ID "]"));
 	struct hs_buf large = { 0 };
 
-	(void)state;
 	s->hold = true;
 	param(s, "HTTP_AUTHORIZATION", "Bearer k3y");
 	hs_serve(s->scratch, s->exchange, s->settings);
@@ -1128,11 +1091,10 @@ static void what_is_posted_is_answered_later(void **state)
 	free_stage(s);
 }
 
-static void what_was_posted_and_fails_is_not_acknowledged(void **state)
+TEST(what_was_posted_and_fails_is_not_acknowledged)
 {
 	struct stage *s = new_stage(OPEN, HS_SLICE(PAGE));
 
-	(void)state;
 	s->hold = true;
 	hs_serve(s->scratch, s->exchange, s->settings);
 	s->append_result = HS_E_TIMEOUT;
@@ -1152,12 +1114,11 @@ static void expect_late(struct stage *s, const char *story)
 }
 
 /* A disk that hangs: the sender has an answer in time, and one only, whatever is known later. */
-static void who_hangs_is_answered_in_time(void **state)
+TEST(who_hangs_is_answered_in_time)
 {
 	static const char *const bodies[] = { "[" PAGE "," NO_ID "]", NO_ID, "broken" };
 	struct stage *s;
 
-	(void)state;
 	for (size_t i = 0; i < sizeof bodies / sizeof *bodies; i++) {
 		s = new_stage(OPEN, hs_slice_str(bodies[i]));
 		s->hangs_ms = HS_ANSWER_MS;
@@ -1173,12 +1134,11 @@ static void who_hangs_is_answered_in_time(void **state)
 	}
 }
 
-static void what_is_posted_and_hangs_is_answered_in_time(void **state)
+TEST(what_is_posted_and_hangs_is_answered_in_time)
 {
 	struct stage *s = new_stage(OPEN, HS_SLICE(PAGE));
 	int64_t due = monotonic_ms + HS_ANSWER_MS;
 
-	(void)state;
 	s->hold = true;
 	hs_serve(s->scratch, s->exchange, s->settings);
 	hs_exchange_expire(s->exchange, due - 1);
@@ -1191,11 +1151,10 @@ static void what_is_posted_and_hangs_is_answered_in_time(void **state)
 	free_stage(s);
 }
 
-static void health_that_hangs_is_answered_in_time(void **state)
+TEST(health_that_hangs_is_answered_in_time)
 {
 	struct stage *s = new_stage(SIGNED, HS_SLICE(""));
 
-	(void)state;
 	strcpy(s->param[1], "REQUEST_METHOD=GET");
 	param(s, "PATH_INFO", "/health");
 	s->hangs_ms = HS_ANSWER_MS;
@@ -1205,11 +1164,10 @@ static void health_that_hangs_is_answered_in_time(void **state)
 }
 
 /* A refusal is logged, one line, and what the sender chose cannot break it. */
-static void a_refusal_is_one_line_of_the_log(void **state)
+TEST(a_refusal_is_one_line_of_the_log)
 {
 	struct stage *s = new_stage(OPEN, HS_SLICE(NO_ID));
 
-	(void)state;
 	strcpy(s->param[2], "REMOTE_ADDR=1.2.3.4\nforged");
 	assert_int_equal(serve(s), 400);
 	assert_true(s->log.n > 0);
@@ -1239,60 +1197,55 @@ static void expect_memory_returned(struct hs_buf *body, int status)
 	size_t before, after;
 
 	assert_int_equal(serve(s), 200);
-	before = case_heap();
+	before = unit_heap();
 	next_request(s, hs_buf_slice(body));
 	assert_int_equal(serve(s), status);
 	hs_buf_free(&s->records);
 	hs_buf_free(&s->rejected);
-	after = case_heap();
+	after = unit_heap();
 	if (after > before + (2u << 20))
 		fail_msg("%zu KiB are kept", (after - before) / 1024);
 	hs_buf_free(body);
 	free_stage(s);
 }
 
-static void memory_is_returned_after_a_batch(void **state)
+TEST(memory_is_returned_after_a_batch)
 {
 	struct hs_buf body = { 0 };
 
-	(void)state;
 	put_batch(&body, PAGE, 60000);
 	expect_memory_returned(&body, 200);
 }
 
-static void memory_is_returned_after_a_refused_batch(void **state)
+TEST(memory_is_returned_after_a_refused_batch)
 {
 	struct hs_buf body = { 0 };
 
-	(void)state;
 	put_batch(&body, NO_ID, 60000);
 	expect_memory_returned(&body, 400);
 }
 
-static void memory_is_returned_after_broken_json(void **state)
+TEST(memory_is_returned_after_broken_json)
 {
 	struct hs_buf body = { 0 };
 
-	(void)state;
 	put_batch(&body, PAGE, 100000);
 	hs_buf_putc(&body, 'x');
 	expect_memory_returned(&body, 400);
 }
 
-static void memory_is_returned_after_a_wide_event(void **state)
+TEST(memory_is_returned_after_a_wide_event)
 {
 	struct hs_buf body = { 0 };
 
-	(void)state;
 	put_wide_event(&body, 300000);
 	expect_memory_returned(&body, 200);
 }
 
-static void memory_is_returned_after_a_long_array(void **state)
+TEST(memory_is_returned_after_a_long_array)
 {
 	struct hs_buf body = { 0 };
 
-	(void)state;
 	hs_buf_put_slice(&body, HS_SLICE("{\"type\":\"page\",\"userId\":\"u\",\"list\":"));
 	put_batch(&body, "1", 300000);
 	hs_buf_putc(&body, '}');
@@ -1300,17 +1253,16 @@ static void memory_is_returned_after_a_long_array(void **state)
 }
 
 /* And one that nobody has asked for a while holds next to nothing. */
-static void an_idle_scratch_holds_little(void **state)
+TEST(an_idle_scratch_holds_little)
 {
 	struct stage *s = new_stage(OPEN, HS_SLICE(PAGE));
 	struct hs_buf body = { 0 }, page = { 0 };
 	size_t before, busy, idle;
 
-	(void)state;
 	assert_int_equal(serve(s), 200);
 	hs_scratch_rest(s->scratch);
 	hs_exchange_rest(s->exchange);
-	before = case_heap();
+	before = unit_heap();
 	put_batch(&body, PAGE, 800); /* below HS_KEEP_BYTES in every form: it is kept for the next one */
 	for (int i = 0; i < 3; i++) {
 		next_request(s, hs_buf_slice(&body));
@@ -1321,10 +1273,10 @@ static void an_idle_scratch_holds_little(void **state)
 	assert_int_equal(serve(s), 200);
 	hs_buf_free(&s->records);
 	hs_buf_free(&s->log);
-	busy = case_heap();
+	busy = unit_heap();
 	hs_scratch_rest(s->scratch);
 	hs_exchange_rest(s->exchange);
-	idle = case_heap();
+	idle = unit_heap();
 	hs_buf_free(&body);
 	hs_buf_free(&page);
 	assert_true(busy > before + HS_KEEP_BYTES); /* or there is nothing to see here */
@@ -1336,7 +1288,7 @@ static void an_idle_scratch_holds_little(void **state)
 /* --- strangers ------------------------------------------------------------------------ */
 
 /* The body is not read where the head decides. */
-static void refused_by_the_head_alone(void **state)
+TEST(refused_by_the_head_alone)
 {
 	static const struct {
 		const char *conf, *name, *value;
@@ -1353,7 +1305,6 @@ static void refused_by_the_head_alone(void **state)
 		{ OPEN "max_body = 1K\n", "HTTP_CONTENT_ENCODING", "gzip", 415 },
 	};
 
-	(void)state;
 	for (size_t i = 0; i < sizeof heads / sizeof *heads; i++) {
 		struct stage *s = new_stage(heads[i].conf, HS_SLICE(PAGE));
 
@@ -1365,12 +1316,11 @@ static void refused_by_the_head_alone(void **state)
 }
 
 /* A body that was read elsewhere is taken as it is, and its memory exchanged. */
-static void a_body_that_was_read(void **state)
+TEST(a_body_that_was_read)
 {
 	struct stage *s = new_stage(SIGNED, HS_SLICE(PAGE));
 	struct hs_buf body = { 0 };
 
-	(void)state;
 	sign(s, s->body);
 	hs_buf_put_slice(&body, s->body);
 	s->transport.body = &body;
@@ -1397,11 +1347,10 @@ static void a_body_that_was_read(void **state)
 }
 
 /* What the gateway has to say comes behind what the head decides. */
-static void a_verdict(void **state)
+TEST(a_verdict)
 {
 	struct stage *s = new_stage(SIGNED, HS_SLICE(PAGE));
 
-	(void)state;
 	sign(s, s->body);
 	s->transport.verdict = HS_E_CROWDED;
 	assert_int_equal(serve(s), 503);
@@ -1424,13 +1373,12 @@ static int serve_large(struct stage *s, struct hs_slice body, struct hs_slice is
 }
 
 /* Strangers' large bodies use up a budget; small ones, and what is known by a small text, are served. */
-static void large_bodies_with_wrong_signatures(void **state)
+TEST(large_bodies_with_wrong_signatures)
 {
 	struct stage *s = new_stage(SIGNED, HS_SLICE(PAGE));
 	struct hs_buf large = { 0 }, batch = { 0 };
 	int refused = 0, status;
 
-	(void)state;
 	hs_buf_put_slice(&large, HS_SLICE("{\"type\":\"page\",\"userId\":\"u\",\"x\":\""));
 	for (int i = 0; i < 16 << 20; i += 16)
 		hs_buf_put(&large, "xxxxxxxxxxxxxxxx", 16);
@@ -1457,62 +1405,4 @@ static void large_bodies_with_wrong_signatures(void **state)
 	free_stage(s);
 }
 
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(an_event_is_read_kept_and_answered),
-		cmocka_unit_test(a_signed_event),
-		cmocka_unit_test(bytes_may_come_one_by_one),
-		cmocka_unit_test(all_three_methods),
-		cmocka_unit_test(the_tenant_is_in_the_record),
-		cmocka_unit_test(the_settings_decide),
-		cmocka_unit_test(odd_time_stamps_are_counted),
-		cmocka_unit_test(the_settings_header_is_in_the_record),
-		cmocka_unit_test(a_settings_header_that_is_none),
-		cmocka_unit_test(strangers_leave_nothing_but_a_log_line),
-		cmocka_unit_test(revoked_and_missing_keys),
-		cmocka_unit_test(the_credential_that_let_a_request_in),
-		cmocka_unit_test(refused_by_the_head),
-		cmocka_unit_test(a_body_of_exactly_max_body),
-		cmocka_unit_test(bodies_that_do_not_come_whole),
-		cmocka_unit_test(a_body_longer_than_announced),
-		cmocka_unit_test(plain_cgi_reads_no_further),
-		cmocka_unit_test(an_empty_body),
-		cmocka_unit_test(deadlines),
-		cmocka_unit_test(an_invalid_event_is_kept_as_rejected),
-		cmocka_unit_test(an_unknown_type_is_501),
-		cmocka_unit_test(what_is_no_event_is_refused),
-		cmocka_unit_test(broken_json_is_kept_whole_and_nothing_of_it_spooled),
-		cmocka_unit_test(bytes_that_are_not_utf8_are_kept_in_base64),
-		cmocka_unit_test(a_name_too_long_is_refused_like_any_event),
-		cmocka_unit_test(batches),
-		cmocka_unit_test(nothing_to_keep_is_not_appended),
-		cmocka_unit_test(a_rejected_event_of_a_batch_says_which),
-		cmocka_unit_test(batches_signed_by_their_first_element),
-		cmocka_unit_test(so_many_events_and_no_more),
-		cmocka_unit_test(nothing_is_acknowledged_that_is_not_kept),
-		cmocka_unit_test(duplicates_are_counted_apart),
-		cmocka_unit_test(events_come_with_their_identity),
-		cmocka_unit_test(a_peer_that_is_gone_does_no_harm),
-		cmocka_unit_test(health),
-		cmocka_unit_test(requests_do_not_know_each_other),
-		cmocka_unit_test(what_is_posted_is_answered_later),
-		cmocka_unit_test(what_was_posted_and_fails_is_not_acknowledged),
-		cmocka_unit_test(who_hangs_is_answered_in_time),
-		cmocka_unit_test(what_is_posted_and_hangs_is_answered_in_time),
-		cmocka_unit_test(health_that_hangs_is_answered_in_time),
-		cmocka_unit_test(a_refusal_is_one_line_of_the_log),
-		cmocka_unit_test(memory_is_returned_after_a_batch),
-		cmocka_unit_test(memory_is_returned_after_a_refused_batch),
-		cmocka_unit_test(memory_is_returned_after_broken_json),
-		cmocka_unit_test(memory_is_returned_after_a_long_array),
-		cmocka_unit_test(an_idle_scratch_holds_little),
-		cmocka_unit_test(memory_is_returned_after_a_wide_event),
-		cmocka_unit_test(refused_by_the_head_alone),
-		cmocka_unit_test(a_body_that_was_read),
-		cmocka_unit_test(a_verdict),
-		cmocka_unit_test(large_bodies_with_wrong_signatures),
-	};
-
-	return cmocka_run_group_tests_name("ingest", tests, NULL, NULL);
-}
+TESTS("ingest", NULL, NULL)

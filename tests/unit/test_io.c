@@ -1,7 +1,7 @@
 /* io: what the thin functions promise beyond the calls they make. */
 #include "base/io.h"
-#include "tests/lib/cases.h"
 #include "tests/lib/spooldir.h"
+#include "tests/lib/unit.h"
 #include "tests/lib/wrap.h"
 
 #include <errno.h>
@@ -46,9 +46,8 @@ static mode_t mode_of(int fd)
 	return st.st_mode & 07777;
 }
 
-static void what_errno_means(void **state)
+TEST(what_errno_means)
 {
-	(void)state;
 	assert_result(hs_io_result(ENOSPC), HS_E_FULL);
 	assert_result(hs_io_result(EDQUOT), HS_E_FULL);
 	assert_result(hs_io_result(EFBIG), HS_E_FULL);
@@ -58,7 +57,7 @@ static void what_errno_means(void **state)
 	assert_result(hs_io_result(0), HS_E_IO);
 }
 
-static void modes_are_exact(void **state)
+TEST(modes_are_exact)
 {
 	struct scene *s = *state;
 	mode_t before = umask(0777);
@@ -72,7 +71,7 @@ static void modes_are_exact(void **state)
 	close(b);
 }
 
-static void a_new_file_is_new(void **state)
+TEST(a_new_file_is_new)
 {
 	struct scene *s = *state;
 	int a = hs_io_make(s->dir, "a", 0600), b;
@@ -89,7 +88,7 @@ static void a_new_file_is_new(void **state)
 	assert_false(spooldir_exists(&s->d, "c"));
 }
 
-static void links_are_not_followed(void **state)
+TEST(links_are_not_followed)
 {
 	struct scene *s = *state;
 	struct stat st;
@@ -107,7 +106,7 @@ static void links_are_not_followed(void **state)
 }
 
 /* Nobody is at the other end; opening must not wait for one. */
-static void a_fifo_does_not_hold_us_up(void **state)
+TEST(a_fifo_does_not_hold_us_up)
 {
 	struct scene *s = *state;
 	int fd;
@@ -121,7 +120,7 @@ static void a_fifo_does_not_hold_us_up(void **state)
 		close(fd);
 }
 
-static void short_writes_are_continued(void **state)
+TEST(short_writes_are_continued)
 {
 	struct scene *s = *state;
 	int fd = hs_io_make(s->dir, "a", 0600);
@@ -144,7 +143,7 @@ static void short_writes_are_continued(void **state)
 }
 
 /* The kernel takes nothing and gives no reason. */
-static void a_write_of_nothing_means_full(void **state)
+TEST(a_write_of_nothing_means_full)
 {
 	struct scene *s = *state;
 	int fd = hs_io_make(s->dir, "a", 0600);
@@ -155,7 +154,7 @@ static void a_write_of_nothing_means_full(void **state)
 	close(fd);
 }
 
-static void a_sync_is_never_retried(void **state)
+TEST(a_sync_is_never_retried)
 {
 	struct scene *s = *state;
 	int fd = hs_io_make(s->dir, "a", 0600);
@@ -169,7 +168,7 @@ static void a_sync_is_never_retried(void **state)
 	close(fd);
 }
 
-static void reserving_leaves_the_size(void **state)
+TEST(reserving_leaves_the_size)
 {
 	struct scene *s = *state;
 	int fd = hs_io_make(s->dir, "a", 0600);
@@ -186,7 +185,7 @@ static void reserving_leaves_the_size(void **state)
 	close(fd);
 }
 
-static void a_whole_small_file(void **state)
+TEST(a_whole_small_file)
 {
 	struct scene *s = *state;
 	struct hs_buf text = { 0 };
@@ -216,7 +215,7 @@ static bool count_to_three(void *context, const char *name)
 	return ++*(int *)context < 3;
 }
 
-static void listing(void **state)
+TEST(listing)
 {
 	struct scene *s = *state;
 	int count = 0;
@@ -232,7 +231,7 @@ static void listing(void **state)
 	assert_int_equal(hs_io_list(-1, count_to_three, &count), -1);
 }
 
-static void locks_exclude_descriptors(void **state)
+TEST(locks_exclude_descriptors)
 {
 	struct scene *s = *state;
 	int a = hs_io_open_or_make(s->dir, "lock", 0600), b = hs_io_open(s->dir, "lock");
@@ -245,23 +244,21 @@ static void locks_exclude_descriptors(void **state)
 	close(b);
 }
 
-static void a_wait_ends(void **state)
+TEST(a_wait_ends)
 {
 	_Atomic uint32_t word = 5;
 	int64_t start = hs_io_now_monotonic();
 
-	(void)state;
 	hs_io_wait(&word, 4, 10000); /* it is another already */
 	assert_true(hs_io_now_monotonic() - start < 5000);
 	hs_io_wait(&word, 5, 10); /* nobody wakes us */
 	assert_true(hs_io_now_monotonic() - start >= 9);
 }
 
-static void this_boot(void **state)
+TEST(this_boot)
 {
 	char one[37], two[37];
 
-	(void)state;
 	assert_true(hs_io_boot_id(one));
 	assert_int_equal(strlen(one), 36);
 	assert_true(hs_io_boot_id(two));
@@ -271,7 +268,7 @@ static void this_boot(void **state)
 	assert_string_equal(two, "");
 }
 
-static void space_and_network(void **state)
+TEST(space_and_network)
 {
 	struct scene *s = *state;
 	struct hs_space space;
@@ -284,27 +281,4 @@ static void space_and_network(void **state)
 	assert_true(hs_io_random() != hs_io_random());
 }
 
-#define TEST(f) cmocka_unit_test_setup_teardown(f, begin, finish)
-
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		TEST(what_errno_means),
-		TEST(modes_are_exact),
-		TEST(a_new_file_is_new),
-		TEST(links_are_not_followed),
-		TEST(a_fifo_does_not_hold_us_up),
-		TEST(short_writes_are_continued),
-		TEST(a_write_of_nothing_means_full),
-		TEST(a_sync_is_never_retried),
-		TEST(reserving_leaves_the_size),
-		TEST(a_whole_small_file),
-		TEST(listing),
-		TEST(locks_exclude_descriptors),
-		TEST(a_wait_ends),
-		TEST(this_boot),
-		TEST(space_and_network),
-	};
-
-	return cmocka_run_group_tests_name("io", tests, NULL, NULL);
-}
+TESTS("io", begin, finish)

@@ -1,5 +1,5 @@
 #include "base/json_writer.h"
-#include "tests/lib/cases.h"
+#include "tests/lib/unit.h"
 
 static struct hs_buf text;
 
@@ -11,11 +11,10 @@ static void expect(const char *want)
 	hs_buf_free(&text);
 }
 
-static void every_kind_of_value(void **state)
+TEST(every_kind_of_value)
 {
 	struct hs_json_writer w = { .out = &text };
 
-	(void)state;
 	hs_json_writer_object(&w, NULL);
 	hs_json_writer_text(&w, "text", HS_SLICE("a \"b\"\n"));
 	hs_json_writer_uint(&w, "number", UINT64_MAX);
@@ -28,11 +27,10 @@ static void every_kind_of_value(void **state)
 	       "\"nothing\":null,\"raw\":[1,2]}");
 }
 
-static void commas_between_and_nowhere_else(void **state)
+TEST(commas_between_and_nowhere_else)
 {
 	struct hs_json_writer w = { .out = &text };
 
-	(void)state;
 	hs_json_writer_array(&w, NULL);
 	hs_json_writer_object(&w, NULL);
 	hs_json_writer_end(&w, '}');
@@ -49,11 +47,10 @@ static void commas_between_and_nowhere_else(void **state)
 	expect("[{},{\"empty\":[],\"two\":[0,1],\"after\":2}]");
 }
 
-static void a_line_begins_after_the_comma(void **state)
+TEST(a_line_begins_after_the_comma)
 {
 	struct hs_json_writer w = { .out = &text };
 
-	(void)state;
 	hs_json_writer_object(&w, NULL);
 	hs_json_writer_uint(&w, "a", 1);
 	hs_json_writer_line(&w);
@@ -63,13 +60,4 @@ static void a_line_begins_after_the_comma(void **state)
 	expect("{\"a\":1,\n\"b\":2,\"c\":3}");
 }
 
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(every_kind_of_value),
-		cmocka_unit_test(commas_between_and_nowhere_else),
-		cmocka_unit_test(a_line_begins_after_the_comma),
-	};
-
-	return cmocka_run_group_tests_name("json_writer", tests, NULL, NULL);
-}
+TESTS("json_writer", NULL, NULL)

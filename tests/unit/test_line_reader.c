@@ -1,8 +1,8 @@
 /* line_reader: a file of lines, plain and gzip, at every border of what is read at once. */
 #include "base/io.h"
 #include "spool/file/line_reader.h"
-#include "tests/lib/cases.h"
 #include "tests/lib/spooldir.h"
+#include "tests/lib/unit.h"
 #include "tests/lib/wrap.h"
 
 #include <errno.h>
@@ -44,12 +44,11 @@ static void expect_next(struct hs_line_reader *l, int result, const char *text)
 		assert_slice_equal(line, hs_slice_str(text));
 }
 
-static void lines_one_by_one(void **state)
+TEST(lines_one_by_one)
 {
 	struct hs_line_reader l = { 0 };
 	int fd = file_of(HS_SLICE("one\n\nthree\nfour"));
 
-	(void)state;
 	hs_line_reader_start(&l, fd, 0, UINT64_MAX);
 	expect_next(&l, 1, "one");
 	assert_int_equal(l.at, 4);
@@ -75,13 +74,12 @@ static void lines_one_by_one(void **state)
 }
 
 /* Lines whose newline lies around the borders of a chunk. */
-static void borders(void **state)
+TEST(borders)
 {
 	static const int lengths[] = { CHUNK - 2, CHUNK - 1, CHUNK, CHUNK + 1, 3 * CHUNK + 7, 1 };
 	struct hs_line_reader l = { 0 };
 	struct hs_buf text = { 0 };
 
-	(void)state;
 	for (size_t i = 0; i < sizeof lengths / sizeof *lengths; i++) {
 		for (int j = 0; j < lengths[i]; j++)
 			hs_buf_putc(&text, (char)('a' + (int)i));
@@ -110,12 +108,11 @@ static void borders(void **state)
 	hs_buf_free(&text);
 }
 
-static void gzip_from_an_offset(void **state)
+TEST(gzip_from_an_offset)
 {
 	struct hs_line_reader l = { 0 };
 	int fd = gzip_of(HS_SLICE("one\ntwo\nthree\n"));
 
-	(void)state;
 	assert_true(hs_line_reader_start_gzip(&l, fd, 4));
 	assert_int_equal(l.at, 4);
 	expect_next(&l, 1, "two");
@@ -130,12 +127,11 @@ static void gzip_from_an_offset(void **state)
 }
 
 /* A file or a pipe of somebody else's, plain or not; a line that is too long comes in parts. */
-static void from_outside(void **state)
+TEST(from_outside)
 {
 	struct hs_buf text = { 0 };
 	struct hs_line_reader l = { 0 };
 
-	(void)state;
 	hs_buf_put_slice(&text, HS_SLICE("one\n"));
 	for (int i = 0; i < CHUNK + 9; i++)
 		hs_buf_putc(&text, 'x');
@@ -170,12 +166,11 @@ static void from_outside(void **state)
 	hs_buf_free(&text);
 }
 
-static void from_outside_in_pieces(void **state)
+TEST(from_outside_in_pieces)
 {
 	struct hs_line_reader l = { 0 };
 	int ends[2], empty = file_of(HS_SLICE(""));
 
-	(void)state;
 	assert_int_equal(pipe(ends), 0);
 	assert_int_equal(write(ends[1], "o", 1), 1);
 	close(ends[1]); /* one byte: too few to tell what it is */
@@ -189,7 +184,7 @@ static void from_outside_in_pieces(void **state)
 }
 
 /* Every cut, and every byte that is wrong, is noticed before the end is reported. */
-static void damage(void **state)
+TEST(damage)
 {
 	struct hs_line_reader l = { 0 };
 	struct hs_slice line;
@@ -198,7 +193,6 @@ static void damage(void **state)
 	ssize_t n = hs_io_read_at(fd, bytes, sizeof bytes, 0);
 	int more;
 
-	(void)state;
 	close(fd);
 	for (ssize_t cut = 0; cut < n; cut++) {
 		fd = file_of(hs_slice(bytes, (size_t)cut));
@@ -223,7 +217,7 @@ static void damage(void **state)
 }
 
 /* What stands before the damage is delivered, also if it was inflated together with it. */
-static void before_damage(void **state)
+TEST(before_damage)
 {
 	struct hs_buf text = { 0 };
 	struct hs_line_reader l = { 0 };
@@ -232,7 +226,6 @@ static void before_damage(void **state)
 	int fd, lines = 0, more;
 	ssize_t n;
 
-	(void)state;
 	for (int i = 0; i < 1000; i++) {
 		char one[32];
 
@@ -257,13 +250,12 @@ static void before_damage(void **state)
 	close(fd);
 }
 
-static void reading_fails(void **state)
+TEST(reading_fails)
 {
 	struct hs_line_reader l = { 0 };
 	struct hs_slice line;
 	int fd = file_of(HS_SLICE("one\n"));
 
-	(void)state;
 	wrap_reset();
 	hs_line_reader_start(&l, fd, 0, 4);
 	wrap_fail(WRAP_PREAD, 1, 1, EIO);
@@ -276,11 +268,10 @@ static void reading_fails(void **state)
 	close(fd);
 }
 
-static void what_a_record_is(void **state)
+TEST(what_a_record_is)
 {
 	struct hs_json json = { 0 };
 
-	(void)state;
 	assert_result(hs_line_check(&json, HS_SLICE("{}")), HS_OK);
 	assert_result(hs_line_check(&json, HS_SLICE("{\"a\":[1,null]}")), HS_OK);
 	assert_true(hs_line_check(&json, HS_SLICE("")) != HS_OK);
@@ -292,15 +283,4 @@ static void what_a_record_is(void **state)
 	hs_json_free(&json);
 }
 
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(lines_one_by_one),       cmocka_unit_test(borders),
-		cmocka_unit_test(gzip_from_an_offset),    cmocka_unit_test(from_outside),
-		cmocka_unit_test(from_outside_in_pieces), cmocka_unit_test(damage),
-		cmocka_unit_test(before_damage),          cmocka_unit_test(reading_fails),
-		cmocka_unit_test(what_a_record_is),
-	};
-
-	return cmocka_run_group_tests_name("line_reader", tests, NULL, NULL);
-}
+TESTS("line_reader", NULL, NULL)

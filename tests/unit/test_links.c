@@ -3,7 +3,7 @@
  * makes up, nobody else's are reached.
  */
 #include "event/links.h"
-#include "tests/lib/cases.h"
+#include "tests/lib/unit.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -118,7 +118,7 @@ static const struct {
 	{ "i:u1:d1:-:acme i:u2:d1:-:acme i:u1:d1:-:globex", "a/d1=shared a/d1=yes", "each by itself" },
 };
 
-static void the_rule(void **state)
+TEST_WITH(the_rule, NULL, teardown)
 {
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
 		const char *got;
@@ -133,11 +133,10 @@ static void the_rule(void **state)
 	setup(state);
 }
 
-static void what_is_added(void **state)
+TEST(what_is_added)
 {
 	const struct hs_subject *dev;
 
-	(void)state;
 	ask(HS_SUBJECT_USER, "u1", "acme");
 	assert_string_equal(found("i:u1:d1:-:acme i:u1:d2:-:globex i:u2:d3:-:acme"), "a/d1=yes");
 	assert_int_equal(subjects.count, 2);
@@ -152,11 +151,10 @@ static void what_is_added(void **state)
 }
 
 /* A link behind a delete event is new data; what speaks against one counts wherever it is. */
-static void limits(void **state)
+TEST(limits)
 {
 	struct hs_subject who = { .id = (char[]){ "u1" }, .n = 2, .before = { 1, 2 }, .until_ms = 5 };
 
-	(void)state;
 	assert_true(hs_subjects_add(&subjects, &who, NULL));
 	assert_string_equal(found("i:u1:d1:- i:u1:d2:- i:u1:d3:- t:u2:d2:-"), "a/d1=yes a/d2=shared");
 	assert_int_equal(subjects.count, 2);
@@ -164,9 +162,8 @@ static void limits(void **state)
 	assert_int_equal(subjects.list[1]->until_ms, 5);
 }
 
-static void placeholder_users(void **state)
+TEST(placeholder_users)
 {
-	(void)state;
 	ask(HS_SUBJECT_USER, "undefined", NULL);
 	ask(HS_SUBJECT_USER, "u2", NULL);
 	assert_string_equal(found("i:undefined:d1:- i:undefined:d2:- i:u2:d2:-"), "a/d1=placeholder a/d2=placeholder");
@@ -174,27 +171,24 @@ static void placeholder_users(void **state)
 }
 
 /* Two who are asked for at once, with a device of both, which may be a third one's, too. */
-static void both_at_once(void **state)
+TEST(both_at_once)
 {
-	(void)state;
 	ask(HS_SUBJECT_USER, "u1", NULL);
 	ask(HS_SUBJECT_USER, "u2", NULL);
 	assert_string_equal(found("i:u1:d1:- i:u2:d1:- i:u2:d2:-"), "a/d1=shared a/d2=yes");
 }
 
-static void anonymous_asked_for(void **state)
+TEST(anonymous_asked_for)
 {
-	(void)state;
 	ask(HS_SUBJECT_ANONYMOUS, "d1", NULL);
 	assert_string_equal(found("i:u1:d1:- t:u1:-:- i:u1:d2:-"), "u/u1=user");
 	assert_int_equal(subjects.count, 1);
 }
 
-static void too_many(void **state)
+TEST(too_many)
 {
 	char word[40];
 
-	(void)state;
 	ask(HS_SUBJECT_USER, "u1", NULL);
 	ask(HS_SUBJECT_USER, "u2", NULL);
 	look("i:u2:d:-", false);
@@ -208,7 +202,7 @@ static void too_many(void **state)
 	assert_int_equal(links.ids.count, HS_LINKS_MAX + 2);
 }
 
-static void placeholders(void **state)
+TEST_WITH(placeholders, NULL, NULL)
 {
 	static const char *const yes[] = {
 		"",
@@ -272,7 +266,6 @@ static void placeholders(void **state)
 		"none@example.com",
 	};
 
-	(void)state;
 	for (size_t i = 0; i < sizeof yes / sizeof *yes; i++)
 		if (!hs_is_placeholder(hs_slice_str(yes[i])))
 			fail_msg("\"%s\" is a placeholder", yes[i]);
@@ -281,18 +274,4 @@ static void placeholders(void **state)
 			fail_msg("\"%s\" is no placeholder", no[i]);
 }
 
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(the_rule, NULL, teardown),
-		cmocka_unit_test_setup_teardown(what_is_added, setup, teardown),
-		cmocka_unit_test_setup_teardown(limits, setup, teardown),
-		cmocka_unit_test_setup_teardown(placeholder_users, setup, teardown),
-		cmocka_unit_test_setup_teardown(both_at_once, setup, teardown),
-		cmocka_unit_test_setup_teardown(anonymous_asked_for, setup, teardown),
-		cmocka_unit_test_setup_teardown(too_many, setup, teardown),
-		cmocka_unit_test(placeholders),
-	};
-
-	return cmocka_run_group_tests_name("links", tests, NULL, NULL);
-}
+TESTS("links", setup, teardown)

@@ -4,8 +4,8 @@
  */
 #include "base/io.h"
 #include "spool/shared/metrics.h"
-#include "tests/lib/cases.h"
 #include "tests/lib/spooldir.h"
+#include "tests/lib/unit.h"
 #include "tests/lib/wrap.h"
 
 #include <errno.h>
@@ -91,14 +91,13 @@ static void add_as(struct scene *s, size_t bytes, uint64_t n)
 /* --- rows ----------------------------------------------------------------------- */
 
 /* Builds that share a file agree about these. A new row comes after them, and this list stays. */
-static void rows_keep_their_place(void **state)
+TEST_WITH(rows_keep_their_place, NULL, NULL)
 {
 	static const char *const name[] = { "responses",   "accepted",       "accepted_bytes",
 		                            "rejected",    "rejected_bytes", "duplicates",
 		                            "conflicting", "suppressed",     "unparsed_timestamps" };
 	size_t first = hs_metric_info(HS_METRIC_RESPONSES)->offset, at = first;
 
-	(void)state;
 	assert_int_equal(first, 80 + 2880 * 32 + 1280 * 80);
 	assert_true(sizeof name / sizeof name[0] <= HS_METRIC_COUNT);
 	for (size_t i = 0; i < sizeof name / sizeof name[0]; i++) {
@@ -112,7 +111,7 @@ static void rows_keep_their_place(void **state)
 }
 
 /* A status that is added to the table of results needs no change elsewhere. */
-static void each_status_of_the_results_is_counted(void **state)
+TEST(each_status_of_the_results_is_counted)
 {
 	struct scene *s = *state;
 	unsigned times[600] = { 0 };
@@ -137,7 +136,7 @@ static void each_status_of_the_results_is_counted(void **state)
 
 /* --- the file ------------------------------------------------------------------- */
 
-static void figures_survive_a_restart(void **state)
+TEST(figures_survive_a_restart)
 {
 	struct scene *s = *state;
 	int64_t since;
@@ -167,7 +166,7 @@ static void put_bytes(struct scene *s, off_t at, const void *bytes, size_t n)
 
 enum { AT_VERSION = 8, AT_BOOT = 40 };
 
-static void another_boot_begins_at_0(void **state)
+TEST(another_boot_begins_at_0)
 {
 	struct scene *s = *state;
 
@@ -178,7 +177,7 @@ static void another_boot_begins_at_0(void **state)
 	assert_int_equal(value(s, HS_METRIC_ACCEPTED), 5);
 }
 
-static void a_copy_begins_at_0(void **state)
+TEST(a_copy_begins_at_0)
 {
 	struct scene *s = *state;
 	struct hs_buf text;
@@ -201,7 +200,7 @@ static size_t older(void)
 	return hs_metric_info(HS_METRIC_UNPARSED_TIMESTAMPS)->offset;
 }
 
-static void a_newer_build_extends_the_file(void **state)
+TEST(a_newer_build_extends_the_file)
 {
 	struct scene *s = *state;
 	struct hs_metrics *old = hs_metrics_new(older());
@@ -228,7 +227,7 @@ static void a_newer_build_extends_the_file(void **state)
 	hs_metrics_free(old);
 }
 
-static void an_older_build_uses_its_part(void **state)
+TEST(an_older_build_uses_its_part)
 {
 	struct scene *s = *state;
 	struct hs_metrics *newer = hs_metrics_new(older() + 8 + 800);
@@ -245,7 +244,7 @@ static void an_older_build_uses_its_part(void **state)
 	hs_metrics_free(newer);
 }
 
-static void a_newer_version_is_left_alone(void **state)
+TEST(a_newer_version_is_left_alone)
 {
 	struct scene *s = *state;
 	uint64_t version = 2;
@@ -263,7 +262,7 @@ static void a_newer_version_is_left_alone(void **state)
 	assert_true(follow(s));
 }
 
-static void an_older_version_is_replaced(void **state)
+TEST(an_older_version_is_replaced)
 {
 	struct scene *s = *state;
 	uint64_t version = 0;
@@ -332,7 +331,7 @@ static void a_fifo(struct scene *s)
 	assert_int_equal(mkfifoat(s->dir, NAME, 0600), 0);
 }
 
-static void what_is_lost_is_made_anew(void **state)
+TEST(what_is_lost_is_made_anew)
 {
 	struct scene *s = *state;
 	void (*const lose[])(struct scene *) = { cut_to_nothing, cut_in_the_head, cut_in_the_middle, cut_by_a_byte,
@@ -355,7 +354,7 @@ static void what_is_lost_is_made_anew(void **state)
 	}
 }
 
-static void a_folder_in_its_place_stops_nobody(void **state)
+TEST(a_folder_in_its_place_stops_nobody)
 {
 	struct scene *s = *state;
 
@@ -368,7 +367,7 @@ static void a_folder_in_its_place_stops_nobody(void **state)
 	assert_true(follow(s));
 }
 
-static void calls_that_fail_stop_nobody(void **state)
+TEST(calls_that_fail_stop_nobody)
 {
 	struct scene *s = *state;
 	static const struct {
@@ -410,7 +409,7 @@ static long long accepted_in(struct scene *s, int64_t minute)
 	return hs_metrics_minute(s->f, minute, &found) ? (long long)found.accepted : -1;
 }
 
-static void minutes_are_apart(void **state)
+TEST(minutes_are_apart)
 {
 	struct scene *s = *state;
 	struct hs_metrics_minute found;
@@ -431,7 +430,7 @@ static void minutes_are_apart(void **state)
 	assert_false(hs_metrics_minute(NULL, NOW, &found));
 }
 
-static void a_clock_that_jumps_shows_no_old_figures(void **state)
+TEST(a_clock_that_jumps_shows_no_old_figures)
 {
 	struct scene *s = *state;
 	int64_t ahead = NOW + HS_METRICS_MINUTES, far = NOW + 30 * HS_METRICS_MINUTES;
@@ -457,7 +456,7 @@ static void a_clock_that_jumps_shows_no_old_figures(void **state)
 }
 
 /* A word whose minute is 0 modulo 65,536 is told from one that was never written. */
-static void the_minute_with_the_tag_0(void **state)
+TEST(the_minute_with_the_tag_0)
 {
 	struct scene *s = *state;
 	int64_t minute = INT64_C(443) << 16;
@@ -497,7 +496,7 @@ static int adding_process(void *context)
 	return 0;
 }
 
-static void adders_lose_nothing(void **state)
+TEST(adders_lose_nothing)
 {
 	struct scene *s = *state;
 	pthread_t thread[ADDERS];
@@ -546,7 +545,7 @@ static int64_t last_use(struct scene *s, enum hs_credential kind, const char *na
 	return last_ms;
 }
 
-static void the_last_use_of_a_credential(void **state)
+TEST(the_last_use_of_a_credential)
 {
 	struct scene *s = *state;
 	static const char longest[] = "0123456789012345678901234567890123456789012345678901234567890123";
@@ -570,7 +569,7 @@ static void the_last_use_of_a_credential(void **state)
 }
 
 /* As many as the settings take have room at once; what is more is left out. */
-static void many_credentials(void **state)
+TEST(many_credentials)
 {
 	struct scene *s = *state;
 	struct hs_metrics_use use;
@@ -594,29 +593,4 @@ static void many_credentials(void **state)
 	assert_in_range(found, HS_KEYS_MAX, HS_METRICS_CREDENTIALS);
 }
 
-int main(void)
-{
-#define TEST(f) cmocka_unit_test_setup_teardown(f, begin, finish)
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(rows_keep_their_place),
-		TEST(each_status_of_the_results_is_counted),
-		TEST(figures_survive_a_restart),
-		TEST(another_boot_begins_at_0),
-		TEST(a_copy_begins_at_0),
-		TEST(a_newer_build_extends_the_file),
-		TEST(an_older_build_uses_its_part),
-		TEST(a_newer_version_is_left_alone),
-		TEST(an_older_version_is_replaced),
-		TEST(what_is_lost_is_made_anew),
-		TEST(a_folder_in_its_place_stops_nobody),
-		TEST(calls_that_fail_stop_nobody),
-		TEST(minutes_are_apart),
-		TEST(a_clock_that_jumps_shows_no_old_figures),
-		TEST(the_minute_with_the_tag_0),
-		TEST(adders_lose_nothing),
-		TEST(the_last_use_of_a_credential),
-		TEST(many_credentials),
-	};
-
-	return cmocka_run_group_tests_name("metrics", tests, NULL, NULL);
-}
+TESTS("metrics", begin, finish)

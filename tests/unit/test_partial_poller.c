@@ -2,7 +2,7 @@
 #include "base/io.h"
 #include "cgi/http/exchange.h"
 #include "cgi/server/partial_poller.h"
-#include "tests/lib/cases.h"
+#include "tests/lib/unit.h"
 #include "tests/lib/wrap.h"
 
 #include <poll.h>
@@ -162,7 +162,7 @@ static void check_answer(int fd)
 
 /* --- tests --------------------------------------------------------------------------- */
 
-static void in_pieces(void **state)
+TEST(in_pieces)
 {
 	struct scene *s = *state;
 	struct hs_partial_request *a;
@@ -192,7 +192,7 @@ static void in_pieces(void **state)
 }
 
 /* If all of it is there, the accepting thread serves it. */
-static void at_once(void **state)
+TEST(at_once)
 {
 	struct scene *s = *state;
 	struct hs_buf b = { 0 };
@@ -212,7 +212,7 @@ static void at_once(void **state)
 }
 
 /* The rest of the body is read and dropped: a web server that cannot write it takes that for a failure. */
-static void refused_by_the_head(void **state)
+TEST(refused_by_the_head)
 {
 	struct scene *s = *state;
 	static const char part[1000] = "";
@@ -229,7 +229,7 @@ static void refused_by_the_head(void **state)
 }
 
 /* Whoever goes on sending after the answer is heard for a while, and then no more. */
-static void a_refused_body_without_an_end(void **state)
+TEST(a_refused_body_without_an_end)
 {
 	struct scene *s = *state;
 	struct hs_partial_request *a;
@@ -251,7 +251,7 @@ static void a_refused_body_without_an_end(void **state)
 	close(fd);
 }
 
-static void a_peer_that_goes(void **state)
+TEST(a_peer_that_goes)
 {
 	struct scene *s = *state;
 	struct hs_partial_request *a;
@@ -266,7 +266,7 @@ static void a_peer_that_goes(void **state)
 	check_answer(fd);
 }
 
-static void a_lie_is_closed(void **state)
+TEST(a_lie_is_closed)
 {
 	struct scene *s = *state;
 	struct hs_partial_request *a;
@@ -281,7 +281,7 @@ static void a_lie_is_closed(void **state)
 }
 
 /* The oldest goes: it has had the most time. */
-static void too_many(void **state)
+TEST(too_many)
 {
 	struct scene *s = *state;
 	struct hs_partial_request *a;
@@ -309,7 +309,7 @@ static void too_many(void **state)
 }
 
 /* On shutdown they get a moment to finish, and an answer. */
-static void the_end(void **state)
+TEST(the_end)
 {
 	struct scene *s = *state;
 	struct hs_partial_request *a;
@@ -327,7 +327,7 @@ static void the_end(void **state)
 	close(silent);
 }
 
-static void a_body_that_does_not_come(void **state)
+TEST(a_body_that_does_not_come)
 {
 	struct scene *s = *state;
 	struct hs_partial_request *a;
@@ -343,21 +343,4 @@ static void a_body_that_does_not_come(void **state)
 	check_answer(fd);
 }
 
-#define TEST(f) cmocka_unit_test_setup_teardown(f, begin, end)
-
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		TEST(in_pieces),
-		TEST(at_once),
-		TEST(refused_by_the_head),
-		TEST(a_refused_body_without_an_end),
-		TEST(a_peer_that_goes),
-		TEST(a_lie_is_closed),
-		TEST(too_many),
-		TEST(the_end),
-		TEST(a_body_that_does_not_come),
-	};
-
-	return cmocka_run_group_tests_name("partial_poller", tests, NULL, NULL);
-}
+TESTS("partial_poller", begin, end)

@@ -5,8 +5,8 @@
  */
 #include "base/io.h"
 #include "spool/spool.h"
-#include "tests/lib/cases.h"
 #include "tests/lib/spooldir.h"
+#include "tests/lib/unit.h"
 #include "tools/command.h"
 #include "tools/sink/pump.h"
 
@@ -253,11 +253,10 @@ static void assert_rows(const char *rows)
 	assert_string_equal(s.db.rows, rows);
 }
 
-static void test_out_of_order(void **state)
+TEST(test_out_of_order)
 {
 	struct three t = { .retried = "a1" };
 
-	(void)state;
 	make("a1 b1 a2 c1 x1 b2 c2 a3 d1");
 	assert_int_equal(run_three(&t, &once), 0);
 	assert_int_equal(t.most, AT_ONCE);
@@ -276,13 +275,12 @@ static void test_out_of_order(void **state)
 	finish();
 }
 
-static void test_dead_letter(void **state)
+TEST(test_dead_letter)
 {
 	struct hs_pump_options options = once;
 	struct three t = { .refused = "b1", .retried = "c1" };
 	struct hs_buf letters;
 
-	(void)state;
 	make("a1 b1 c1 b2");
 	options.cursor = "load";
 	options.retry_for_ms = 0;
@@ -300,12 +298,11 @@ static void test_dead_letter(void **state)
 }
 
 /* A signal: the sink has so long to finish; what it could not is offered again, and only that. */
-static void test_drain(void **state)
+TEST(test_drain)
 {
 	struct hs_pump_options options = once;
 	struct three t = { .stuck = "b1", .kill = true };
 
-	(void)state;
 	make("a1 b1 c1 a2 b2 c2");
 	options.follow = options.catch_signals = true;
 	options.drain_ms = 50;
@@ -402,9 +399,8 @@ static int run_transactions(unsigned commits)
 	return run(&t.sink, &once);
 }
 
-static void test_transaction(void **state)
+TEST(test_transaction)
 {
-	(void)state;
 	make("a1 a2 a3 b1 b2 x1 b3 c1");
 	assert_int_equal(run_transactions(1), EX_UNAVAILABLE);
 	assert_rows("a1 a2 a3");
@@ -415,14 +411,4 @@ static void test_transaction(void **state)
 	finish();
 }
 
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_out_of_order),
-		cmocka_unit_test(test_dead_letter),
-		cmocka_unit_test(test_drain),
-		cmocka_unit_test(test_transaction),
-	};
-
-	return cmocka_run_group_tests_name("pump", tests, NULL, NULL);
-}
+TESTS("pump", NULL, NULL)

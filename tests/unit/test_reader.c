@@ -7,8 +7,8 @@
 #include "spool/read/reader.h"
 #include "spool/shared/spool_dir.h"
 #include "spool/spool.h"
-#include "tests/lib/cases.h"
 #include "tests/lib/spooldir.h"
+#include "tests/lib/unit.h"
 #include "tests/lib/wrap.h"
 
 #include <errno.h>
@@ -97,9 +97,8 @@ static enum hs_read read_some(unsigned most)
 		assert_string_equal(s.got, words); \
 	} while (0)
 
-static void all_segments_in_order(void **state)
+TEST(all_segments_in_order)
 {
-	(void)state;
 	make("rotate_min_gap = 0\n");
 	put("a b");
 	rotate();
@@ -116,11 +115,10 @@ static void all_segments_in_order(void **state)
 	assert_read("g");
 }
 
-static void an_empty_spool(void **state)
+TEST(an_empty_spool)
 {
 	struct hs_position end;
 
-	(void)state;
 	make("");
 	assert_int_equal(hs_reader_open(s.d.settings, &s.reader), HS_E_SPOOL_DIR);
 	assert_int_equal(hs_spool_health(s.spool), HS_OK);
@@ -133,11 +131,10 @@ static void an_empty_spool(void **state)
 }
 
 /* Stopped anywhere and started there again, nothing is lost or doubled. */
-static void from_any_position(void **state)
+TEST(from_any_position)
 {
 	static const char words[] = "a b c d e f g";
 
-	(void)state;
 	make("rotate_min_gap = 0\n");
 	put("a b");
 	rotate();
@@ -158,11 +155,10 @@ static void from_any_position(void **state)
 		}
 }
 
-static void through_rotations(void **state)
+TEST(through_rotations)
 {
 	char word[16], want[512] = "";
 
-	(void)state;
 	make("rotate_min_gap = 0\n");
 	put("start");
 	open_reader();
@@ -184,13 +180,12 @@ static void through_rotations(void **state)
 }
 
 /* It is in the file, but its sync has not happened: not ours to tell. */
-static void not_before_it_is_acknowledged(void **state)
+TEST(not_before_it_is_acknowledged)
 {
 	struct hs_shared_state *shared;
 	struct events *e = events_new("b");
 	uint64_t was;
 
-	(void)state;
 	make("");
 	put("a");
 	open_reader();
@@ -212,9 +207,8 @@ static void not_before_it_is_acknowledged(void **state)
 	events_free(e);
 }
 
-static void without_durability_what_is_written(void **state)
+TEST(without_durability_what_is_written)
 {
-	(void)state;
 	make("durability = none\n");
 	put("a b");
 	open_reader();
@@ -224,11 +218,10 @@ static void without_durability_what_is_written(void **state)
 }
 
 /* A fragment of a killed writer, and a spool that nobody has had open since. */
-static void a_fragment_is_not_delivered(void **state)
+TEST(a_fragment_is_not_delivered)
 {
 	struct hs_position at;
 
-	(void)state;
 	make("");
 	put("a b");
 	spooldir_add(&s.d, "events.jsonl", HS_SLICE("{\"type\":\"tra"));
@@ -252,9 +245,8 @@ static void a_fragment_is_not_delivered(void **state)
 }
 
 /* A failed sync: what was promised before stays in its place, the rest comes from the copy. */
-static void a_poisoned_segment(void **state)
+TEST(a_poisoned_segment)
 {
-	(void)state;
 	make("");
 	put("a b");
 	open_reader();
@@ -270,9 +262,8 @@ static void a_poisoned_segment(void **state)
 }
 
 /* One of which nothing was kept: the next one has its number. */
-static void a_segment_that_never_was(void **state)
+TEST(a_segment_that_never_was)
 {
-	(void)state;
 	make("");
 	assert_int_equal(hs_spool_health(s.spool), HS_OK);
 	open_reader();
@@ -285,11 +276,10 @@ static void a_segment_that_never_was(void **state)
 }
 
 /* One that somebody emptied: its number is gone with it, or positions would be of another. */
-static void a_segment_that_was_emptied(void **state)
+TEST(a_segment_that_was_emptied)
 {
 	struct hs_position position;
 
-	(void)state;
 	make("");
 	put("a b");
 	open_reader();
@@ -303,11 +293,10 @@ static void a_segment_that_was_emptied(void **state)
 	assert_read("c d e");
 }
 
-static void what_retention_took_is_told(void **state)
+TEST(what_retention_took_is_told)
 {
 	uint64_t first, last;
 
-	(void)state;
 	make("rotate_min_gap = 0\ncompress = none\n");
 	put("a");
 	rotate();
@@ -326,11 +315,10 @@ static void what_retention_took_is_told(void **state)
 	assert_int_equal(read_some(1), HS_READ_AHEAD);
 }
 
-static void the_last_lines(void **state)
+TEST(the_last_lines)
 {
 	static const char all[] = "a b c d e f g";
 
-	(void)state;
 	make("rotate_min_gap = 0\n");
 	put("a b");
 	rotate();
@@ -351,11 +339,10 @@ static bool is_wanted(void *context, struct hs_slice line)
 }
 
 /* More than the window that is looked at first. */
-static void the_last_wanted_lines(void **state)
+TEST(the_last_wanted_lines)
 {
 	char word[512];
 
-	(void)state;
 	make("");
 	put("rare1");
 	put("rare2");
@@ -396,12 +383,11 @@ static void erase_first(struct hs_rewrite_log *rewrites)
 	hs_buf_free(&text);
 }
 
-static void an_edit_moves_no_position(void **state)
+TEST(an_edit_moves_no_position)
 {
 	struct hs_position before, after;
 	struct hs_rewrite_log *rewrites;
 
-	(void)state;
 	make("rotate_min_gap = 0\ncompress = none\n");
 	put("a b c d");
 	rotate();
@@ -460,27 +446,24 @@ static void repair_and_go_on(const char *settings, bool compressed)
 	hs_buf_free(&bad);
 }
 
-static void a_repair_moves_no_position(void **state)
+TEST(a_repair_moves_no_position)
 {
-	(void)state;
 	repair_and_go_on("rotate_min_gap = 0\ncompress = none\n", false);
 }
 
-static void a_repair_of_a_compressed_one_moves_no_position(void **state)
+TEST(a_repair_of_a_compressed_one_moves_no_position)
 {
-	(void)state;
 	repair_and_go_on("rotate_min_gap = 0\ncompress = gzip\n", true);
 }
 
 /* What was read before the damage is not there any more: on with what comes behind. */
-static void a_position_behind_what_could_be_repaired(void **state)
+TEST(a_position_behind_what_could_be_repaired)
 {
 	struct hs_verifier examiner = { .mend = true };
 	struct hs_verified found;
 	struct hs_position before;
 	const char *name;
 
-	(void)state;
 	make("rotate_min_gap = 0\ncompress = gzip\n");
 	put("a b c d");
 	rotate();
@@ -544,9 +527,8 @@ static void follow(void)
 	assert_read("");
 }
 
-static void followed_through_everything(void **state)
+TEST(followed_through_everything)
 {
-	(void)state;
 	make("rotate_min_gap = 0\n");
 	assert_int_equal(hs_spool_health(s.spool), HS_OK);
 	open_reader();
@@ -555,11 +537,10 @@ static void followed_through_everything(void **state)
 }
 
 /* No descriptor for inotify: it is followed all the same. */
-static void without_inotify(void **state)
+TEST(without_inotify)
 {
 	struct rlimit was, none;
 
-	(void)state;
 	make("rotate_min_gap = 0\n");
 	assert_int_equal(hs_spool_health(s.spool), HS_OK);
 	open_reader();
@@ -575,11 +556,10 @@ static void without_inotify(void **state)
 
 /* --- cursors and retention ------------------------------------------------ */
 
-static void retention_spares_what_a_cursor_needs(void **state)
+TEST(retention_spares_what_a_cursor_needs)
 {
 	static const char *const settings[] = { "", "retain_force = yes\n" };
 
-	(void)state;
 	for (int forced = 0; forced < 2; forced++) {
 		struct hs_cursor *cursor;
 		int64_t holder;
@@ -614,30 +594,4 @@ static void retention_spares_what_a_cursor_needs(void **state)
 	make("");
 }
 
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_teardown(all_segments_in_order, finish),
-		cmocka_unit_test_teardown(an_empty_spool, finish),
-		cmocka_unit_test_teardown(from_any_position, finish),
-		cmocka_unit_test_teardown(through_rotations, finish),
-		cmocka_unit_test_teardown(not_before_it_is_acknowledged, finish),
-		cmocka_unit_test_teardown(without_durability_what_is_written, finish),
-		cmocka_unit_test_teardown(a_fragment_is_not_delivered, finish),
-		cmocka_unit_test_teardown(a_poisoned_segment, finish),
-		cmocka_unit_test_teardown(a_segment_that_never_was, finish),
-		cmocka_unit_test_teardown(a_segment_that_was_emptied, finish),
-		cmocka_unit_test_teardown(what_retention_took_is_told, finish),
-		cmocka_unit_test_teardown(the_last_lines, finish),
-		cmocka_unit_test_teardown(the_last_wanted_lines, finish),
-		cmocka_unit_test_teardown(an_edit_moves_no_position, finish),
-		cmocka_unit_test_teardown(a_repair_moves_no_position, finish),
-		cmocka_unit_test_teardown(a_repair_of_a_compressed_one_moves_no_position, finish),
-		cmocka_unit_test_teardown(a_position_behind_what_could_be_repaired, finish),
-		cmocka_unit_test_teardown(followed_through_everything, finish),
-		cmocka_unit_test_teardown(without_inotify, finish),
-		cmocka_unit_test_teardown(retention_spares_what_a_cursor_needs, finish),
-	};
-
-	return cmocka_run_group_tests_name("reader", tests, NULL, NULL);
-}
+TESTS("reader", NULL, finish)

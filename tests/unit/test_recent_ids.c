@@ -1,6 +1,6 @@
 /* recent_ids: what one writer noted, another believes only as far as it is the whole truth. */
 #include "spool/shared/recent_ids.h"
-#include "tests/lib/cases.h"
+#include "tests/lib/unit.h"
 
 #include <signal.h>
 #include <stdlib.h>
@@ -76,7 +76,7 @@ static void assert_does_not(const struct hs_recent_ids *r, uint64_t generation, 
 	assert_false(hs_recent_ids_between(r, generation, from, to, &number, &next));
 }
 
-static void what_was_appended_is_known(void **state)
+TEST(what_was_appended_is_known)
 {
 	struct hs_recent_ids *r = *state;
 
@@ -90,7 +90,7 @@ static void what_was_appended_is_known(void **state)
 	assert_does_not(r, 1, 0, 30); /* where it is not at the end of what is written */
 }
 
-static void another_segment_begins_anew(void **state)
+TEST(another_segment_begins_anew)
 {
 	struct hs_recent_ids *r = *state;
 
@@ -102,7 +102,7 @@ static void another_segment_begins_anew(void **state)
 	assert_knows(r, 2, 50, 60);
 }
 
-static void lines_that_nobody_noted_are_a_gap(void **state)
+TEST(lines_that_nobody_noted_are_a_gap)
 {
 	struct hs_recent_ids *r = *state;
 
@@ -113,7 +113,7 @@ static void lines_that_nobody_noted_are_a_gap(void **state)
 	assert_knows(r, 1, 70, 90);
 }
 
-static void the_oldest_are_given_up(void **state)
+TEST(the_oldest_are_given_up)
 {
 	struct hs_recent_ids *r = *state;
 	uint64_t at = 0;
@@ -126,7 +126,7 @@ static void the_oldest_are_given_up(void **state)
 	assert_knows(r, 1, at - BYTES, at);
 }
 
-static void more_at_once_than_there_is_room_for(void **state)
+TEST(more_at_once_than_there_is_room_for)
 {
 	struct hs_recent_ids *r = *state;
 	uint64_t end = append(r, 1, append(r, 1, 0, 9), 2 * HS_RECENT_IDS + 5);
@@ -136,7 +136,7 @@ static void more_at_once_than_there_is_room_for(void **state)
 }
 
 /* A write fails, or its process is killed: after so many were noted, before it has ended. */
-static void an_append_that_did_not_happen(void **state)
+TEST(an_append_that_did_not_happen)
 {
 	static const uint64_t noted[] = { 0, 1, 5, HS_RECENT_IDS - 10, HS_RECENT_IDS, 2 * HS_RECENT_IDS + 5 };
 	struct hs_recent_ids *r = *state;
@@ -158,7 +158,7 @@ static void an_append_that_did_not_happen(void **state)
 }
 
 /* It has happened, but its process was killed before it said so. */
-static void an_append_that_nobody_ended(void **state)
+TEST(an_append_that_nobody_ended)
 {
 	struct hs_recent_ids *r = *state;
 	uint64_t at = append(r, 1, 0, 20), end;
@@ -173,7 +173,7 @@ static void an_append_that_nobody_ended(void **state)
 }
 
 /* Killed in hs_recent_ids_end, between its two steps. */
-static void an_end_that_was_half_told(void **state)
+TEST(an_end_that_was_half_told)
 {
 	struct hs_recent_ids *r = *state;
 	uint64_t at = append(r, 1, 0, 20), end;
@@ -251,7 +251,7 @@ static void assert_can_be_killed(const struct hs_recent_ids *left, uint64_t at)
 	free(r);
 }
 
-static void killed_before_any_instruction(void **state)
+TEST(killed_before_any_instruction)
 {
 	struct hs_recent_ids *full = *state, *r;
 	uint64_t at = append(full, 1, append(full, 1, 0, 100), HS_RECENT_IDS);
@@ -271,17 +271,4 @@ static void killed_before_any_instruction(void **state)
 	munmap(r, sizeof *r);
 }
 
-#define TEST(f) cmocka_unit_test_setup_teardown(f, begin, finish)
-
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		TEST(what_was_appended_is_known),          TEST(another_segment_begins_anew),
-		TEST(lines_that_nobody_noted_are_a_gap),   TEST(the_oldest_are_given_up),
-		TEST(more_at_once_than_there_is_room_for), TEST(an_append_that_did_not_happen),
-		TEST(an_append_that_nobody_ended),         TEST(an_end_that_was_half_told),
-		TEST(killed_before_any_instruction),
-	};
-
-	return cmocka_run_group_tests_name("recent_ids", tests, NULL, NULL);
-}
+TESTS("recent_ids", begin, finish)

@@ -2,8 +2,8 @@
  * have stopped. */
 #include "base/io.h"
 #include "spool/write/recovery.h"
-#include "tests/lib/cases.h"
 #include "tests/lib/spooldir.h"
+#include "tests/lib/unit.h"
 #include "tests/lib/wrap.h"
 
 #include <errno.h>
@@ -97,7 +97,7 @@ static bool finish_aside(struct scene *s, enum hs_result expected)
 	return used;
 }
 
-static void nothing_is_there(void **state)
+TEST(nothing_is_there)
 {
 	struct hs_found found = look(*state);
 
@@ -105,7 +105,7 @@ static void nothing_is_there(void **state)
 	assert_int_equal(found.aside.number, 0);
 }
 
-static void numbers_are_found(void **state)
+TEST(numbers_are_found)
 {
 	struct scene *s = *state;
 	struct hs_found found;
@@ -129,7 +129,7 @@ static void numbers_are_found(void **state)
 	assert_true(look(s).aside.sealed);
 }
 
-static void foreign_files_are_left_alone(void **state)
+TEST(foreign_files_are_left_alone)
 {
 	static const char *const names[] = { "aside-events",
 		                             "aside-events-",
@@ -154,7 +154,7 @@ static void foreign_files_are_left_alone(void **state)
 	assert_int_equal(spooldir_names(&s->d, ".hookspool", "aside-"), sizeof names / sizeof *names);
 }
 
-static void whole_lines_are_copied(void **state)
+TEST(whole_lines_are_copied)
 {
 	struct scene *s = *state;
 	struct hs_buf torn;
@@ -171,7 +171,7 @@ static void whole_lines_are_copied(void **state)
 }
 
 /* Behind `keep` nobody knows what the disk has. */
-static void only_what_is_kept(void **state)
+TEST(only_what_is_kept)
 {
 	struct scene *s = *state;
 	struct events *e = events_new("a");
@@ -193,7 +193,7 @@ static void only_what_is_kept(void **state)
 	events_free(e);
 }
 
-static void a_file_shorter_than_what_is_kept(void **state)
+TEST(a_file_shorter_than_what_is_kept)
 {
 	struct scene *s = *state;
 
@@ -202,7 +202,7 @@ static void a_file_shorter_than_what_is_kept(void **state)
 	assert_once(&s->d, "a b");
 }
 
-static void large_files_are_copied(void **state)
+TEST(large_files_are_copied)
 {
 	struct scene *s = *state;
 	struct hs_buf text = { 0 };
@@ -218,7 +218,7 @@ static void large_files_are_copied(void **state)
 	assert_once(&s->d, "m0 m9999 m5000");
 }
 
-static void a_copy_that_was_left_half_done(void **state)
+TEST(a_copy_that_was_left_half_done)
 {
 	struct scene *s = *state;
 
@@ -232,7 +232,7 @@ static void a_copy_that_was_left_half_done(void **state)
 	assert_sound(&s->d);
 }
 
-static void a_copy_that_was_done(void **state)
+TEST(a_copy_that_was_done)
 {
 	struct scene *s = *state;
 
@@ -246,7 +246,7 @@ static void a_copy_that_was_done(void **state)
 	assert_sound(&s->d);
 }
 
-static void several_are_done_one_by_one(void **state)
+TEST(several_are_done_one_by_one)
 {
 	struct scene *s = *state;
 
@@ -261,7 +261,7 @@ static void several_are_done_one_by_one(void **state)
 }
 
 /* Until the copy and its name are synced, the original stays. */
-static void the_original_goes_last(void **state)
+TEST(the_original_goes_last)
 {
 	struct scene *s = *state;
 	static const struct {
@@ -303,7 +303,7 @@ static int copy_and_die(void *context)
 	return 0;
 }
 
-static void killed_before_every_call(void **state)
+TEST(killed_before_every_call)
 {
 	struct scene *s = *state;
 	int status = -1;
@@ -336,7 +336,7 @@ static uint64_t scan(struct scene *s, const char *text, uint64_t from, uint64_t 
 	return whole;
 }
 
-static void how_much_is_whole(void **state)
+TEST(how_much_is_whole)
 {
 	struct scene *s = *state;
 
@@ -358,25 +358,4 @@ static void how_much_is_whole(void **state)
 	}
 }
 
-#define TEST(f) cmocka_unit_test_setup_teardown(f, begin, finish)
-
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		TEST(nothing_is_there),
-		TEST(numbers_are_found),
-		TEST(foreign_files_are_left_alone),
-		TEST(whole_lines_are_copied),
-		TEST(only_what_is_kept),
-		TEST(a_file_shorter_than_what_is_kept),
-		TEST(large_files_are_copied),
-		TEST(a_copy_that_was_left_half_done),
-		TEST(a_copy_that_was_done),
-		TEST(several_are_done_one_by_one),
-		TEST(the_original_goes_last),
-		TEST(killed_before_every_call),
-		TEST(how_much_is_whole),
-	};
-
-	return cmocka_run_group_tests_name("recovery", tests, NULL, NULL);
-}
+TESTS("recovery", begin, finish)

@@ -6,8 +6,8 @@
 #include "spool/admin/rejected_quota.h"
 #include "spool/spool.h"
 #include "spool/write/rejected.h"
-#include "tests/lib/cases.h"
 #include "tests/lib/spooldir.h"
+#include "tests/lib/unit.h"
 #include "tests/lib/wrap.h"
 
 #include <errno.h>
@@ -102,9 +102,8 @@ static bool is_kept(const char *word)
 	return found;
 }
 
-static void a_flood_takes_from_itself(void **state)
+TEST(a_flood_takes_from_itself)
 {
-	(void)state;
 	make("durability = none\nrejected_max = 256K\nrotate_min_gap = 1m\n");
 	for (int i = 0; i < 20; i++)
 		reject("acme", "a", 500);
@@ -118,9 +117,8 @@ static void a_flood_takes_from_itself(void **state)
 	assert_sound(&s.d);
 }
 
-static void large_ones_too(void **state)
+TEST(large_ones_too)
 {
-	(void)state;
 	make("durability = none\nrejected_max = 256K\nrotate_min_gap = 0\n");
 	for (int i = 0; i < 20; i++)
 		reject("acme", "a", 500);
@@ -130,12 +128,11 @@ static void large_ones_too(void **state)
 }
 
 /* Three who flood have about as much each; two who do not keep all. */
-static void shares_are_even(void **state)
+TEST(shares_are_even)
 {
 	static const char *const floods[] = { "f1", "f2", "f3" };
 	size_t least = SIZE_MAX, most = 0;
 
-	(void)state;
 	make("durability = none\nrejected_max = 256K\nrotate_min_gap = 0\n");
 	for (int i = 0; i < 1500; i++) {
 		if (i % 100 == 0)
@@ -156,11 +153,10 @@ static void shares_are_even(void **state)
 }
 
 /* Without room for a copy the sum is kept all the same, and at maintenance, too. */
-static void a_copy_that_fails(void **state)
+TEST(a_copy_that_fails)
 {
 	struct hs_retention_counts done;
 
-	(void)state;
 	make("durability = none\nrejected_max = 256K\nrotate_min_gap = 0\n");
 	reject("acme", "a", 500);
 	for (int i = 0; i < 1000; i++) {
@@ -181,9 +177,8 @@ static void expect_tenant(const char *line, const char *tenant)
 }
 
 /* The message and the body are the sender's: they cannot claim to be of another tenant. */
-static void the_tenant_of_a_line(void **state)
+TEST_WITH(the_tenant_of_a_line, NULL, NULL)
 {
-	(void)state;
 	expect_tenant("{\"spooled_at\":\"t\",\"status\":400,\"tenant\":\"acme\",\"message\":\"m\"}", "acme");
 	expect_tenant("{\"spooled_at\":\"t\",\"status\":400,\"message\":\"m\",\"tenant\":\"acme\"}", "");
 	expect_tenant("{\"spooled_at\":\"t\",\"status\":400,\"tenant\":\"acme", "");
@@ -193,15 +188,4 @@ static void the_tenant_of_a_line(void **state)
 	expect_tenant("", "");
 }
 
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_teardown(a_flood_takes_from_itself, finish),
-		cmocka_unit_test_teardown(large_ones_too, finish),
-		cmocka_unit_test_teardown(shares_are_even, finish),
-		cmocka_unit_test_teardown(a_copy_that_fails, finish),
-		cmocka_unit_test(the_tenant_of_a_line),
-	};
-
-	return cmocka_run_group_tests_name("rejected_quota", tests, NULL, NULL);
-}
+TESTS("rejected_quota", NULL, finish)

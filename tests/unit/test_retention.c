@@ -5,8 +5,8 @@
 #include "base/io.h"
 #include "spool/admin/retention.h"
 #include "spool/spool.h"
-#include "tests/lib/cases.h"
 #include "tests/lib/spooldir.h"
+#include "tests/lib/unit.h"
 #include "tests/lib/wrap.h"
 
 #include <errno.h>
@@ -54,9 +54,8 @@ static enum hs_result maintain(void)
 	return hs_spool_maintain(s.spool, NULL, NULL, &s.done);
 }
 
-static void sealed_segments_are_compressed(void **state)
+TEST(sealed_segments_are_compressed)
 {
-	(void)state;
 	make("rotate_min_gap = 0\n");
 	seal("a b");
 	seal("c");
@@ -70,9 +69,8 @@ static void sealed_segments_are_compressed(void **state)
 	assert_sound(&s.d);
 }
 
-static void or_left_as_they_are(void **state)
+TEST(or_left_as_they_are)
 {
-	(void)state;
 	make("rotate_min_gap = 0\ncompress = none\n");
 	seal("a");
 	assert_int_equal(maintain(), HS_OK);
@@ -81,11 +79,10 @@ static void or_left_as_they_are(void **state)
 }
 
 /* Killed when the copy has its name and the plain one is still there. */
-static void a_finished_copy_is_believed(void **state)
+TEST(a_finished_copy_is_believed)
 {
 	char plain[128];
 
-	(void)state;
 	make("rotate_min_gap = 0\n");
 	seal("a b");
 	snprintf(plain, sizeof plain, "%s", spooldir_name(&s.d, "events-", 0));
@@ -100,11 +97,10 @@ static void a_finished_copy_is_believed(void **state)
 }
 
 /* One that somebody makes by hand, and has not finished, or left unfinished, is not. */
-static void an_unfinished_copy_is_not_believed(void **state)
+TEST(an_unfinished_copy_is_not_believed)
 {
 	char gz[128];
 
-	(void)state;
 	make("rotate_min_gap = 0\n");
 	seal("a b");
 	snprintf(gz, sizeof gz, "%s.gz", spooldir_name(&s.d, "events-", 0));
@@ -117,12 +113,11 @@ static void an_unfinished_copy_is_not_believed(void **state)
 }
 
 /* Whatever call fails: the events are there once, and the next time all is well. */
-static void any_call_may_fail(void **state)
+TEST(any_call_may_fail)
 {
 	static const enum wrap_call calls[] = { WRAP_FDATASYNC, WRAP_FSYNC,    WRAP_PWRITE,  WRAP_PREAD,
 		                                WRAP_OPENAT,    WRAP_RENAMEAT, WRAP_UNLINKAT };
 
-	(void)state;
 	for (size_t c = 0; c < sizeof calls / sizeof calls[0]; c++)
 		for (unsigned nth = 1; nth <= 6; nth++) {
 			make("rotate_min_gap = 0\n");
@@ -140,12 +135,11 @@ static void any_call_may_fail(void **state)
 	make("");
 }
 
-static void only_one_at_a_time(void **state)
+TEST(only_one_at_a_time)
 {
 	char path[PATH_MAX + 32];
 	int fd;
 
-	(void)state;
 	make("rotate_min_gap = 0\n");
 	seal("a");
 	snprintf(path, sizeof path, "%s/.hookspool/run/maintain", s.d.path);
@@ -165,9 +159,8 @@ static bool at_once(void *context)
 	return true;
 }
 
-static void it_stops_when_asked(void **state)
+TEST(it_stops_when_asked)
 {
-	(void)state;
 	make("rotate_min_gap = 0\n");
 	seal("a");
 	assert_int_equal(hs_spool_maintain(s.spool, at_once, NULL, &s.done), HS_OK);
@@ -175,9 +168,8 @@ static void it_stops_when_asked(void **state)
 	assert_sound(&s.d);
 }
 
-static void the_oldest_go_first(void **state)
+TEST(the_oldest_go_first)
 {
-	(void)state;
 	make("rotate_min_gap = 0\ncompress = none\nretain_bytes = 300\n");
 	seal("a b");
 	seal("c d");
@@ -188,11 +180,10 @@ static void the_oldest_go_first(void **state)
 	assert_once(&s.d, "e");
 }
 
-static void old_segments_are_deleted(void **state)
+TEST(old_segments_are_deleted)
 {
 	static const char old[] = "events-20200101T000000.000Z-000001.jsonl";
 
-	(void)state;
 	make("retain_days = 30\n");
 	assert_int_equal(maintain(), HS_OK); /* the clock is believed before there is an old segment */
 	spooldir_write(&s.d, old, HS_SLICE("{\"type\":\"page\"}\n"));
@@ -206,7 +197,7 @@ static void old_segments_are_deleted(void **state)
 }
 
 /* The letters of January 2020 and of today; the first one as long as its record could be there. */
-static void old_dead_letters_go(void **state)
+TEST(old_dead_letters_go)
 {
 	static const char old[] = "events-20200101T000000.000Z-000001.jsonl";
 	static const char letter[] = "{\"failed_at\":\"2020-01-01T00:00:00.000Z\",\"record\":{\"spooled_at\":"
@@ -214,7 +205,6 @@ static void old_dead_letters_go(void **state)
 				     "\"record\":{\"spooled_at\":\"2039-01-01T00:00:00.000Z\"}}\n";
 	char cursors[PATH_MAX + 32];
 
-	(void)state;
 	make("retain_days = 30\n");
 	assert_int_equal(maintain(), HS_OK); /* the clock is believed before there is an old segment */
 	spooldir_write(&s.d, old, HS_SLICE("{\"spooled_at\":\"2020-01-01T00:00:00.000Z\"}\n"));
@@ -233,9 +223,8 @@ static void old_dead_letters_go(void **state)
 	assert_int_equal(spooldir_size(&s.d, "failed.jsonl"), (sizeof letter - 1) / 2);
 }
 
-static void dead_letters_stay_without_retention(void **state)
+TEST(dead_letters_stay_without_retention)
 {
-	(void)state;
 	make("");
 	assert_int_equal(spooldir_append(s.spool, "a", NULL), HS_OK);
 	spooldir_write(&s.d, "failed.jsonl", HS_SLICE("{\"failed_at\":\"2020-01-01T00:00:00.000Z\",\"record\":{}}\n"));
@@ -247,12 +236,11 @@ static void dead_letters_stay_without_retention(void **state)
 }
 
 /* Also when retention has taken all segments: no position can name one of them. */
-static void edits_of_deleted_segments_go(void **state)
+TEST(edits_of_deleted_segments_go)
 {
 	static const char old[] = "events-20200101T000000.000Z-000001.jsonl";
 	struct hs_buf text = { 0 };
 
-	(void)state;
 	make("retain_days = 30\n");
 	assert_int_equal(maintain(), HS_OK); /* the clock is believed before there is an old segment */
 	spooldir_write(&s.d, old, HS_SLICE("{\"spooled_at\":\"2020-01-01T00:00:00.000Z\"}\n"));
@@ -274,11 +262,10 @@ static void edits_of_deleted_segments_go(void **state)
 }
 
 /* What was compressed is still known to the index that is made anew. */
-static void duplicates_are_known_from_compressed_segments(void **state)
+TEST(duplicates_are_known_from_compressed_segments)
 {
 	uint64_t duplicate = 0;
 
-	(void)state;
 	make("rotate_min_gap = 0\n");
 	seal("a b");
 	assert_int_equal(maintain(), HS_OK);
@@ -288,23 +275,4 @@ static void duplicates_are_known_from_compressed_segments(void **state)
 	assert_once(&s.d, "a b c");
 }
 
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_teardown(sealed_segments_are_compressed, finish),
-		cmocka_unit_test_teardown(or_left_as_they_are, finish),
-		cmocka_unit_test_teardown(a_finished_copy_is_believed, finish),
-		cmocka_unit_test_teardown(an_unfinished_copy_is_not_believed, finish),
-		cmocka_unit_test_teardown(any_call_may_fail, finish),
-		cmocka_unit_test_teardown(only_one_at_a_time, finish),
-		cmocka_unit_test_teardown(it_stops_when_asked, finish),
-		cmocka_unit_test_teardown(the_oldest_go_first, finish),
-		cmocka_unit_test_teardown(old_segments_are_deleted, finish),
-		cmocka_unit_test_teardown(old_dead_letters_go, finish),
-		cmocka_unit_test_teardown(edits_of_deleted_segments_go, finish),
-		cmocka_unit_test_teardown(dead_letters_stay_without_retention, finish),
-		cmocka_unit_test_teardown(duplicates_are_known_from_compressed_segments, finish),
-	};
-
-	return cmocka_run_group_tests_name("retention", tests, NULL, NULL);
-}
+TESTS("retention", NULL, finish)

@@ -6,8 +6,8 @@
 #include "spool/position/rewrite_log.h"
 #include "spool/shared/spool_dir.h"
 #include "spool/spool.h"
-#include "tests/lib/cases.h"
 #include "tests/lib/spooldir.h"
+#include "tests/lib/unit.h"
 #include "tests/lib/wrap.h"
 
 #include <errno.h>
@@ -111,11 +111,10 @@ static uint64_t translate(uint64_t offset, uint64_t edit)
 	return p.offset;
 }
 
-static void positions_move_with_their_lines(void **state)
+TEST(positions_move_with_their_lines)
 {
 	uint64_t was[6], d;
 
-	(void)state;
 	make("", "a b c d e");
 	for (unsigned i = 0; i < 6; i++)
 		was[i] = line_at(i);
@@ -150,11 +149,10 @@ static uint64_t before_is(uint64_t offset)
 	return p.before;
 }
 
-static void the_line_before_is_known_while_it_stands(void **state)
+TEST(the_line_before_is_known_while_it_stands)
 {
 	uint64_t was[6];
 
-	(void)state;
 	make("", "a b c d e");
 	for (unsigned i = 0; i < 6; i++)
 		was[i] = line_at(i);
@@ -172,13 +170,12 @@ static void the_line_before_is_known_while_it_stands(void **state)
 	assert_int_equal(before_is(was[5]), 0);
 }
 
-static void many_ranges(void **state)
+TEST(many_ranges)
 {
 	const char *name;
 	struct hs_range removed[3] = { { 0, 10 }, { 20, 5 }, { 100, 50 } };
 	struct hs_rewrite edit = { .stream = "events", .copy = "c", .removed = removed, .count = 3 };
 
-	(void)state;
 	make("", "a b c d e");
 	name = spooldir_name(&s.d, "events-", 0);
 	assert_true(hs_sealed_parse("events", name, &edit.sealed));
@@ -206,12 +203,11 @@ static int erase_b(void *context)
 
 /* Killed before any call: the one file or the other, the journal knows it, and it can be done
  * again. */
-static void a_kill_leaves_the_one_or_the_other(void **state)
+TEST(a_kill_leaves_the_one_or_the_other)
 {
 	unsigned nth, undone = 0, done = 0;
 	int status = -1;
 
-	(void)state;
 	for (nth = 1; status != 0; nth++) {
 		uint64_t c;
 		bool there;
@@ -240,12 +236,11 @@ static void a_kill_leaves_the_one_or_the_other(void **state)
 	make("", "a b");
 }
 
-static void any_call_may_fail(void **state)
+TEST(any_call_may_fail)
 {
 	static const enum wrap_call calls[] = { WRAP_FDATASYNC, WRAP_FSYNC,     WRAP_PWRITE, WRAP_OPENAT,
 		                                WRAP_RENAMEAT,  WRAP_FTRUNCATE, WRAP_REALLOC };
 
-	(void)state;
 	for (size_t c = 0; c < sizeof calls / sizeof calls[0]; c++)
 		for (unsigned nth = 1; nth <= 3; nth++) {
 			struct hs_range removed;
@@ -269,13 +264,12 @@ static void any_call_may_fail(void **state)
 	make("", "a b");
 }
 
-static void a_file_that_changed_is_not_replaced(void **state)
+TEST(a_file_that_changed_is_not_replaced)
 {
 	struct hs_range removed;
 	struct hs_retention_counts done;
 	struct hs_rewrite edit;
 
-	(void)state;
 	make("", "a b c");
 	edit = prepare(1, &removed);
 	assert_int_equal(hs_spool_maintain(s.spool, NULL, NULL, &done), HS_OK);
@@ -291,12 +285,11 @@ static void before_compressor_renames(void *context)
 }
 
 /* The compressor has read the segment, and an edit comes before it gives its copy the name. */
-static void compression_does_not_bring_lines_back(void **state)
+TEST(compression_does_not_bring_lines_back)
 {
 	enum hs_result erased = HS_E_IO;
 	struct hs_retention_counts done;
 
-	(void)state;
 	make("", "a b c");
 	wrap_before(WRAP_FDATASYNC, 1, before_compressor_renames, &erased);
 	assert_int_equal(hs_spool_maintain(s.spool, NULL, NULL, &done), HS_OK);
@@ -311,12 +304,11 @@ static void compression_does_not_bring_lines_back(void **state)
 }
 
 /* Killed between the compressor's last steps, so that the segment stands there twice. */
-static void the_other_form_goes_first(void **state)
+TEST(the_other_form_goes_first)
 {
 	const char *name;
 	char gz[HS_SEALED_NAME + 4];
 
-	(void)state;
 	make("", "a b c");
 	name = spooldir_name(&s.d, "events-", 0);
 	snprintf(gz, sizeof gz, "%s.gz", name);
@@ -327,13 +319,12 @@ static void the_other_form_goes_first(void **state)
 }
 
 /* No position points into the rejected segments. */
-static void other_streams_are_not_journaled(void **state)
+TEST(other_streams_are_not_journaled)
 {
 	struct hs_rewrite edit = { .stream = "rejected", .copy = "c", .sealed = { 7, 1000, false } };
 	char name[HS_SEALED_NAME];
 	struct hs_buf text;
 
-	(void)state;
 	make("", "a");
 	hs_sealed_print("rejected", &edit.sealed, name);
 	spooldir_write(&s.d, name, HS_SLICE("{\"a\":1}\n{\"b\":1}\n"));
@@ -347,13 +338,12 @@ static void other_streams_are_not_journaled(void **state)
 }
 
 /* A second sealed segment, edited like the first; then the first is gone. */
-static void what_is_gone_is_forgotten(void **state)
+TEST(what_is_gone_is_forgotten)
 {
 	static const enum wrap_call calls[] = { WRAP_FDATASYNC, WRAP_PWRITE, WRAP_RENAMEAT, WRAP_FSYNC };
 	uint64_t size, c;
 	struct hs_position p;
 
-	(void)state;
 	make("compress = none\nrotate_min_gap = 0\n", "a b c");
 	assert_int_equal(erase(0), HS_OK);
 	assert_int_equal(spooldir_append(s.spool, "d e f", NULL), HS_OK);
@@ -397,7 +387,7 @@ static int trim_in_child(void *context)
 }
 
 /* Whatever is left, what is said of the segment that is there is whole, and the next run trims. */
-static void a_kill_while_it_is_trimmed(void **state)
+TEST(a_kill_while_it_is_trimmed)
 {
 	bool ended = false;
 
@@ -433,21 +423,4 @@ static void a_kill_while_it_is_trimmed(void **state)
 	}
 }
 
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_teardown(positions_move_with_their_lines, finish),
-		cmocka_unit_test_teardown(the_line_before_is_known_while_it_stands, finish),
-		cmocka_unit_test_teardown(many_ranges, finish),
-		cmocka_unit_test_teardown(a_kill_leaves_the_one_or_the_other, finish),
-		cmocka_unit_test_teardown(any_call_may_fail, finish),
-		cmocka_unit_test_teardown(a_file_that_changed_is_not_replaced, finish),
-		cmocka_unit_test_teardown(compression_does_not_bring_lines_back, finish),
-		cmocka_unit_test_teardown(the_other_form_goes_first, finish),
-		cmocka_unit_test_teardown(other_streams_are_not_journaled, finish),
-		cmocka_unit_test_teardown(what_is_gone_is_forgotten, finish),
-		cmocka_unit_test_teardown(a_kill_while_it_is_trimmed, finish),
-	};
-
-	return cmocka_run_group_tests_name("rewrite_log", tests, NULL, NULL);
-}
+TESTS("rewrite_log", NULL, finish)

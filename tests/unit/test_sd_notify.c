@@ -1,7 +1,7 @@
 /* sd_notify: what a supervisor hears, on a socket of the test's own. */
 #include "base/io.h"
 #include "cgi/server/sd_notify.h"
-#include "tests/lib/cases.h"
+#include "tests/lib/unit.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -43,13 +43,12 @@ static const char *hear(struct supervisor *s)
 	return s->heard;
 }
 
-static void the_life_of_a_process(void **state)
+TEST(the_life_of_a_process)
 {
 	struct supervisor s;
 	struct hs_sd_notify n;
 	long long then, now = hs_io_now_monotonic();
 
-	(void)state;
 	start(&s);
 	hs_sd_notify_open(&n);
 	assert_string_equal(hear(&s), "");
@@ -66,12 +65,11 @@ static void the_life_of_a_process(void **state)
 	close(s.fd);
 }
 
-static void the_watchdog_hears_at_half_its_time(void **state)
+TEST(the_watchdog_hears_at_half_its_time)
 {
 	struct supervisor s;
 	struct hs_sd_notify n;
 
-	(void)state;
 	start(&s);
 	setenv("WATCHDOG_USEC", "30000000", 1);
 	hs_sd_notify_open(&n);
@@ -103,12 +101,11 @@ static bool watches(struct supervisor *s, const char *usec, const char *pid)
 	return heard;
 }
 
-static void a_watchdog_that_is_none(void **state)
+TEST(a_watchdog_that_is_none)
 {
 	struct supervisor s;
 	char own[24];
 
-	(void)state;
 	start(&s);
 	snprintf(own, sizeof own, "%ld", (long)getpid());
 	assert_true(watches(&s, "2000000", own));
@@ -123,13 +120,12 @@ static void a_watchdog_that_is_none(void **state)
 	close(s.fd);
 }
 
-static void nobody_to_tell(void **state)
+TEST(nobody_to_tell)
 {
 	static const char *const names[] = { "", "@", "relative", "/nowhere/at/all", "vsock:2:1" };
 	char longest[200];
 	struct hs_sd_notify n;
 
-	(void)state;
 	unsetenv("NOTIFY_SOCKET");
 	hs_sd_notify_open(&n);
 	assert_int_equal(n.fd, -1);
@@ -149,12 +145,11 @@ static void nobody_to_tell(void **state)
 }
 
 /* A supervisor that does not read, or has gone, holds nobody up. */
-static void a_deaf_supervisor(void **state)
+TEST(a_deaf_supervisor)
 {
 	struct supervisor s;
 	struct hs_sd_notify n;
 
-	(void)state;
 	start(&s);
 	hs_sd_notify_open(&n);
 	for (int i = 0; i < 10000; i++)
@@ -164,13 +159,4 @@ static void a_deaf_supervisor(void **state)
 	hs_sd_notify_close(&n);
 }
 
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(the_life_of_a_process),   cmocka_unit_test(the_watchdog_hears_at_half_its_time),
-		cmocka_unit_test(a_watchdog_that_is_none), cmocka_unit_test(nobody_to_tell),
-		cmocka_unit_test(a_deaf_supervisor),
-	};
-
-	return cmocka_run_group_tests_name("sd_notify", tests, NULL, NULL);
-}
+TESTS("sd_notify", NULL, NULL)

@@ -4,8 +4,8 @@
  */
 #include "base/io.h"
 #include "spool/write/segment.h"
-#include "tests/lib/cases.h"
 #include "tests/lib/spooldir.h"
+#include "tests/lib/unit.h"
 #include "tests/lib/wrap.h"
 
 #include <errno.h>
@@ -156,7 +156,7 @@ static size_t sealed(const struct scene *s)
 
 /* --- appending ------------------------------------------------------------------------- */
 
-static void the_file_and_its_name_are_synced(void **state)
+TEST(the_file_and_its_name_are_synced)
 {
 	struct scene *s = *state;
 	struct hs_unsynced pending;
@@ -176,7 +176,7 @@ static void the_file_and_its_name_are_synced(void **state)
 	assert_int_equal(st.st_mode & 07777, 0640);
 }
 
-static void a_new_name_that_cannot_be_synced(void **state)
+TEST(a_new_name_that_cannot_be_synced)
 {
 	struct scene *s = *state;
 
@@ -187,7 +187,7 @@ static void a_new_name_that_cannot_be_synced(void **state)
 	assert_once(&s->d, "b");
 }
 
-static void a_line_is_one_write(void **state)
+TEST(a_line_is_one_write)
 {
 	struct scene *s = *state;
 
@@ -197,7 +197,7 @@ static void a_line_is_one_write(void **state)
 	assert_int_equal(wrap_count(WRAP_PWRITE), 1);
 }
 
-static void a_failed_write_leaves_the_file_as_it_was(void **state)
+TEST(a_failed_write_leaves_the_file_as_it_was)
 {
 	static const int errors[] = { ENOSPC, EIO, EDQUOT, EFBIG };
 	struct scene *s = *state;
@@ -219,7 +219,7 @@ static void a_failed_write_leaves_the_file_as_it_was(void **state)
 }
 
 /* Neither written nor undone: the next one puts the fragment out of the way. */
-static void a_fragment_that_cannot_be_undone(void **state)
+TEST(a_fragment_that_cannot_be_undone)
 {
 	struct scene *s = *state;
 
@@ -233,7 +233,7 @@ static void a_fragment_that_cannot_be_undone(void **state)
 	assert_sound(&s->d);
 }
 
-static void blocks_are_reserved(void **state)
+TEST(blocks_are_reserved)
 {
 	struct scene *s = *state;
 
@@ -249,7 +249,7 @@ static void blocks_are_reserved(void **state)
 	assert_once(&s->d, "b c d");
 }
 
-static void without_inodes_nothing_is_written(void **state)
+TEST(without_inodes_nothing_is_written)
 {
 	struct scene *s = *state;
 
@@ -264,7 +264,7 @@ static void without_inodes_nothing_is_written(void **state)
  * A disk with much room is asked now and then, but not only by the clock: what is written in
  * between is counted, so that it cannot fill what was seen to be free.
  */
-static void room_is_counted_down_between_two_looks(void **state)
+TEST(room_is_counted_down_between_two_looks)
 {
 	enum { MEGABYTE = 1 << 20, ROOM = 128 };
 	struct scene *s = *state;
@@ -283,7 +283,7 @@ static void room_is_counted_down_between_two_looks(void **state)
 }
 
 /* And one that comes near its reserve is asked each time: of that nothing is ever taken. */
-static void near_the_reserve_each_append_looks(void **state)
+TEST(near_the_reserve_each_append_looks)
 {
 	enum { MEGABYTE = 1 << 20, RESERVE = 64, NEAR = 256 };
 	struct scene *s = *state;
@@ -307,7 +307,7 @@ static void near_the_reserve_each_append_looks(void **state)
 	assert_result(put(&s->view, "d"), HS_E_FULL);
 }
 
-static void below_min_free_nothing_is_written(void **state)
+TEST(below_min_free_nothing_is_written)
 {
 	struct scene *s = *state;
 
@@ -323,7 +323,7 @@ static void below_min_free_nothing_is_written(void **state)
 /* --- what a kill leaves ------------------------------------------------------------------- */
 
 /* Whole lines that nobody was answered for count from now on, once they are synced. */
-static void whole_lines_are_adopted(void **state)
+TEST(whole_lines_are_adopted)
 {
 	struct scene *s = *state;
 	struct events *e = events_new("b c");
@@ -352,7 +352,7 @@ static void expect_set_aside(struct scene *s, const char *fragment, size_t n)
 	assert_sound(&s->d);
 }
 
-static void fragments_are_set_aside(void **state)
+TEST(fragments_are_set_aside)
 {
 	struct scene *s = *state;
 	char zeros[5000] = { 0 };
@@ -369,7 +369,7 @@ static void fragments_are_set_aside(void **state)
 }
 
 /* The same found by a process that knows nothing: whole lines behind the fragment stay. */
-static void a_first_look_at_a_torn_file(void **state)
+TEST(a_first_look_at_a_torn_file)
 {
 	struct scene *s = *state;
 	struct events *e = events_new("b");
@@ -386,7 +386,7 @@ static void a_first_look_at_a_torn_file(void **state)
 	events_free(e);
 }
 
-static void what_is_adopted_is_synced_first(void **state)
+TEST(what_is_adopted_is_synced_first)
 {
 	struct scene *s = *state;
 
@@ -404,7 +404,7 @@ static void what_is_adopted_is_synced_first(void **state)
 /* --- failed syncs --------------------------------------------------------------------------- */
 
 /* No byte of the file whose sync failed may stand in the spool behind what was safe. */
-static void a_failed_sync_keeps_the_good_part(void **state)
+TEST(a_failed_sync_keeps_the_good_part)
 {
 	struct scene *s = *state;
 
@@ -418,7 +418,7 @@ static void a_failed_sync_keeps_the_good_part(void **state)
 	assert_sound(&s->d);
 }
 
-static void nothing_good_leaves_no_sealed_segment(void **state)
+TEST(nothing_good_leaves_no_sealed_segment)
 {
 	struct scene *s = *state;
 
@@ -432,7 +432,7 @@ static void nothing_good_leaves_no_sealed_segment(void **state)
 }
 
 /* The second sync of that file would answer 0: whatever fails, it must not be asked again. */
-static void a_poisoned_file_never_comes_back(void **state)
+TEST(a_poisoned_file_never_comes_back)
 {
 	static const enum wrap_call calls[] = { WRAP_RENAMEAT, WRAP_OPENAT, WRAP_FSYNC,  WRAP_UNLINKAT, WRAP_PREAD,
 		                                WRAP_PWRITE,   WRAP_FCHMOD, WRAP_CALLOC, WRAP_REALLOC };
@@ -476,7 +476,7 @@ static int fail_and_die(void *context)
 }
 
 /* The same, killed at every call on the way from the failure to the fresh segment. */
-static void killed_with_a_poisoned_file(void **state)
+TEST(killed_with_a_poisoned_file)
 {
 	struct scene *s = *state;
 	int status = -1;
@@ -501,7 +501,7 @@ static void killed_with_a_poisoned_file(void **state)
 }
 
 /* As above, but the file is one that was just found, and its first sync fails. */
-static void a_found_file_whose_sync_fails(void **state)
+TEST(a_found_file_whose_sync_fails)
 {
 	struct scene *s = *state;
 
@@ -531,7 +531,7 @@ static void a_found_file_whose_sync_fails(void **state)
 
 /* --- somebody else's hands -------------------------------------------------------------------- */
 
-static void a_file_that_was_cut(void **state)
+TEST(a_file_that_was_cut)
 {
 	struct scene *s = *state;
 	off_t one;
@@ -551,7 +551,7 @@ static void a_file_that_was_cut(void **state)
 }
 
 /* mv, as logrotate does it: those who wait are answered by the file they wrote to. */
-static void a_file_that_was_moved(void **state)
+TEST(a_file_that_was_moved)
 {
 	struct scene *s = *state;
 	struct hs_unsynced pending;
@@ -566,7 +566,7 @@ static void a_file_that_was_moved(void **state)
 	assert_sound(&s->d);
 }
 
-static void a_file_that_was_deleted(void **state)
+TEST(a_file_that_was_deleted)
 {
 	struct scene *s = *state;
 
@@ -576,7 +576,7 @@ static void a_file_that_was_deleted(void **state)
 	assert_once(&s->d, "b");
 }
 
-static void a_file_that_was_replaced(void **state)
+TEST(a_file_that_was_replaced)
 {
 	struct scene *s = *state;
 	struct events *e = events_new("x y");
@@ -590,7 +590,7 @@ static void a_file_that_was_replaced(void **state)
 	events_free(e);
 }
 
-static void what_is_no_file(void **state)
+TEST(what_is_no_file)
 {
 	struct scene *s = *state;
 
@@ -609,7 +609,7 @@ static void what_is_no_file(void **state)
 	assert_once(&s->d, "a");
 }
 
-static void somebody_elses_file(void **state)
+TEST(somebody_elses_file)
 {
 	struct scene *s = *state;
 
@@ -623,7 +623,7 @@ static void somebody_elses_file(void **state)
 
 /* --- rotation --------------------------------------------------------------------------------- */
 
-static void rotation_by_size(void **state)
+TEST(rotation_by_size)
 {
 	struct scene *s = *state;
 
@@ -642,7 +642,7 @@ static void rotation_by_size(void **state)
 	assert_sound(&s->d);
 }
 
-static void a_batch_larger_than_a_segment(void **state)
+TEST(a_batch_larger_than_a_segment)
 {
 	struct scene *s = *state;
 	char words[4096] = "";
@@ -657,7 +657,7 @@ static void a_batch_larger_than_a_segment(void **state)
 	assert_int_equal(spooldir_lines(&s->d), 201);
 }
 
-static void rotation_by_age(void **state)
+TEST(rotation_by_age)
 {
 	struct scene *s = *state;
 
@@ -676,7 +676,7 @@ static void rotation_by_age(void **state)
 }
 
 /* Its lines tell when the segment began, so age survives restarts. */
-static void age_is_read_back(void **state)
+TEST(age_is_read_back)
 {
 	struct scene *s = *state;
 
@@ -694,7 +694,7 @@ static void age_is_read_back(void **state)
 	assert_once(&s->d, "a b c");
 }
 
-static void the_gap_between_rotations(void **state)
+TEST(the_gap_between_rotations)
 {
 	struct scene *s = *state;
 
@@ -715,7 +715,7 @@ static void the_gap_between_rotations(void **state)
 	assert_int_equal(spooldir_lines(&s->d), 201);
 }
 
-static void rotation_on_demand(void **state)
+TEST(rotation_on_demand)
 {
 	struct scene *s = *state;
 
@@ -731,7 +731,7 @@ static void rotation_on_demand(void **state)
 }
 
 /* By such a clock nothing is named, sealed or deleted; when it is right again service returns. */
-static void a_clock_that_is_decades_off(void **state)
+TEST(a_clock_that_is_decades_off)
 {
 	static const int64_t years[] = { -56, -5, 80, 300 };
 	struct scene *s = *state;
@@ -746,7 +746,7 @@ static void a_clock_that_is_decades_off(void **state)
 }
 
 /* Each has its own name, behind the one before, wherever the clock stands. */
-static void names_never_repeat(void **state)
+TEST(names_never_repeat)
 {
 	static const int64_t clock[] = { 0, 0, -86400000, -86400000, 3600000, 0, -3600000 };
 	struct scene *s = *state;
@@ -797,18 +797,18 @@ static void number_behind_a_cursor(struct scene *s, const char *offset, const ch
 }
 
 /* All that was sealed was deleted, too: what comes is not behind a consumer. */
-static void numbers_go_on_where_a_cursor_stands(void **state)
+TEST(numbers_go_on_where_a_cursor_stands)
 {
 	number_behind_a_cursor(*state, "0", "-000042.jsonl");
 }
 
 /* It has passed lines that are not there any more: what comes is not in their place. */
-static void a_cursor_beyond_the_end(void **state)
+TEST(a_cursor_beyond_the_end)
 {
 	number_behind_a_cursor(*state, "500", "-000043.jsonl");
 }
 
-static void the_numbers_are_synced(void **state)
+TEST(the_numbers_are_synced)
 {
 	struct scene *s = *state;
 
@@ -820,7 +820,7 @@ static void the_numbers_are_synced(void **state)
 }
 
 /* Bytes that nobody waited for are synced before the segment gets its sealed name. */
-static void a_sealed_segment_is_synced(void **state)
+TEST(a_sealed_segment_is_synced)
 {
 	struct scene *s = *state;
 	struct hs_unsynced pending;
@@ -843,7 +843,7 @@ static void a_sealed_segment_is_synced(void **state)
 	assert_sound(&s->d);
 }
 
-static void waiting_over_a_rotation(void **state)
+TEST(waiting_over_a_rotation)
 {
 	struct scene *s = *state;
 	struct hs_unsynced pending;
@@ -855,7 +855,7 @@ static void waiting_over_a_rotation(void **state)
 	assert_once(&s->d, "a b");
 }
 
-static void every_failure_of_a_rotation(void **state)
+TEST(every_failure_of_a_rotation)
 {
 	struct scene *s = *state;
 
@@ -875,7 +875,7 @@ static void every_failure_of_a_rotation(void **state)
 
 /* --- two views ------------------------------------------------------------------------------ */
 
-static void two_processes_see_each_others_segments(void **state)
+TEST(two_processes_see_each_others_segments)
 {
 	struct scene *s = *state;
 	struct view other;
@@ -897,7 +897,7 @@ static void two_processes_see_each_others_segments(void **state)
 	close_view(&other);
 }
 
-static void the_streams_are_apart(void **state)
+TEST(the_streams_are_apart)
 {
 	struct scene *s = *state;
 	struct view rejected;
@@ -953,7 +953,7 @@ static void reopen_view(struct scene *s)
 }
 
 /* Its sync says nothing of what was written before the file was opened: that is written anew. */
-static void what_a_dead_writer_left_is_written_anew(void **state)
+TEST(what_a_dead_writer_left_is_written_anew)
 {
 	struct scene *s = *state;
 
@@ -970,7 +970,7 @@ static void what_a_dead_writer_left_is_written_anew(void **state)
 }
 
 /* Whoever had the file open before it was written is told of any error. */
-static void an_older_descriptor_needs_no_rewriting(void **state)
+TEST(an_older_descriptor_needs_no_rewriting)
 {
 	struct scene *s = *state;
 
@@ -983,7 +983,7 @@ static void an_older_descriptor_needs_no_rewriting(void **state)
 }
 
 /* A sync answers 0 over it: nothing above it may be acknowledged, and nothing of it counts. */
-static void what_a_dead_writer_lost_is_not_believed(void **state)
+TEST(what_a_dead_writer_lost_is_not_believed)
 {
 	struct scene *s = *state;
 
@@ -997,7 +997,7 @@ static void what_a_dead_writer_lost_is_not_believed(void **state)
 	assert_sound(&s->d);
 }
 
-static void a_rotation_does_not_seal_what_was_lost(void **state)
+TEST(a_rotation_does_not_seal_what_was_lost)
 {
 	struct scene *s = *state;
 
@@ -1011,7 +1011,7 @@ static void a_rotation_does_not_seal_what_was_lost(void **state)
 }
 
 /* The rewriting fails, or its process dies in it: as if a sync had failed, and no more. */
-static void rewriting_fails(void **state)
+TEST(rewriting_fails)
 {
 	struct scene *s = *state;
 
@@ -1026,7 +1026,7 @@ static void rewriting_fails(void **state)
 }
 
 /* Without its state nobody knows what of the file was synced: all of it is written anew. */
-static void a_lost_state_vouches_for_nothing(void **state)
+TEST(a_lost_state_vouches_for_nothing)
 {
 	struct scene *s = *state;
 
@@ -1041,7 +1041,7 @@ static void a_lost_state_vouches_for_nothing(void **state)
 }
 
 /* Processes that write and are killed before their sync, one after the other: nobody is refused. */
-static void a_storm_of_deaths_before_the_sync(void **state)
+TEST(a_storm_of_deaths_before_the_sync)
 {
 	struct scene *s = *state;
 	char word[16];
@@ -1066,7 +1066,7 @@ static const off_t lengths[] = {
 enum { LENGTHS = sizeof lengths / sizeof *lengths };
 
 /* Under the lock, prepared: the write must not go where a state of zeros says. */
-static void a_state_that_is_cut_before_a_write(void **state)
+TEST(a_state_that_is_cut_before_a_write)
 {
 	struct scene *s = *state;
 
@@ -1103,7 +1103,7 @@ static void a_state_that_is_cut_before_a_write(void **state)
 }
 
 /* Nobody who waits is told that it is safe, by zeros. */
-static void a_state_that_is_cut_before_a_sync(void **state)
+TEST(a_state_that_is_cut_before_a_sync)
 {
 	struct scene *s = *state;
 	struct hs_unsynced pending;
@@ -1118,62 +1118,4 @@ static void a_state_that_is_cut_before_a_sync(void **state)
 	assert_sound(&s->d);
 }
 
-#define TEST(f) cmocka_unit_test_setup_teardown(f, begin, finish)
-
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		TEST(the_file_and_its_name_are_synced),
-		TEST(a_new_name_that_cannot_be_synced),
-		TEST(a_line_is_one_write),
-		TEST(a_failed_write_leaves_the_file_as_it_was),
-		TEST(a_fragment_that_cannot_be_undone),
-		TEST(blocks_are_reserved),
-		TEST(room_is_counted_down_between_two_looks),
-		TEST(near_the_reserve_each_append_looks),
-		TEST(below_min_free_nothing_is_written),
-		TEST(without_inodes_nothing_is_written),
-		TEST(whole_lines_are_adopted),
-		TEST(fragments_are_set_aside),
-		TEST(a_first_look_at_a_torn_file),
-		TEST(what_is_adopted_is_synced_first),
-		TEST(a_failed_sync_keeps_the_good_part),
-		TEST(nothing_good_leaves_no_sealed_segment),
-		TEST(a_poisoned_file_never_comes_back),
-		TEST(killed_with_a_poisoned_file),
-		TEST(a_found_file_whose_sync_fails),
-		TEST(a_file_that_was_cut),
-		TEST(a_file_that_was_moved),
-		TEST(a_file_that_was_deleted),
-		TEST(a_file_that_was_replaced),
-		TEST(what_is_no_file),
-		TEST(somebody_elses_file),
-		TEST(rotation_by_size),
-		TEST(a_batch_larger_than_a_segment),
-		TEST(rotation_by_age),
-		TEST(age_is_read_back),
-		TEST(the_gap_between_rotations),
-		TEST(rotation_on_demand),
-		TEST(a_clock_that_is_decades_off),
-		TEST(names_never_repeat),
-		TEST(numbers_go_on_where_a_cursor_stands),
-		TEST(a_cursor_beyond_the_end),
-		TEST(the_numbers_are_synced),
-		TEST(a_sealed_segment_is_synced),
-		TEST(waiting_over_a_rotation),
-		TEST(every_failure_of_a_rotation),
-		TEST(two_processes_see_each_others_segments),
-		TEST(the_streams_are_apart),
-		TEST(what_a_dead_writer_left_is_written_anew),
-		TEST(an_older_descriptor_needs_no_rewriting),
-		TEST(what_a_dead_writer_lost_is_not_believed),
-		TEST(a_rotation_does_not_seal_what_was_lost),
-		TEST(rewriting_fails),
-		TEST(a_lost_state_vouches_for_nothing),
-		TEST(a_storm_of_deaths_before_the_sync),
-		TEST(a_state_that_is_cut_before_a_write),
-		TEST(a_state_that_is_cut_before_a_sync),
-	};
-
-	return cmocka_run_group_tests_name("segment", tests, NULL, NULL);
-}
+TESTS("segment", begin, finish)

@@ -1,8 +1,8 @@
 /* segment_list: the names of sealed segments. */
 #include "base/io.h"
 #include "spool/file/segment_list.h"
-#include "tests/lib/cases.h"
 #include "tests/lib/spooldir.h"
+#include "tests/lib/unit.h"
 #include "tests/lib/wrap.h"
 
 #include <fcntl.h>
@@ -24,16 +24,15 @@ static void expect_name(const char *stream, uint64_t number, bool gzip, const ch
 	assert_int_equal(back.gzip, gzip);
 }
 
-static void names_are_printed_and_parsed(void **state)
+TEST(names_are_printed_and_parsed)
 {
-	(void)state;
 	expect_name("events", 42, false, "events-20261123T101500.123Z-000042.jsonl");
 	expect_name("events", 42, true, "events-20261123T101500.123Z-000042.jsonl.gz");
 	expect_name("rejected", 1234567, false, "rejected-20261123T101500.123Z-1234567.jsonl");
 	expect_name("events", UINT64_C(1) << 62, true, "events-20261123T101500.123Z-4611686018427387904.jsonl.gz");
 }
 
-static void other_names_are_not_ours(void **state)
+TEST(other_names_are_not_ours)
 {
 	static const char *const others[] = {
 		"",
@@ -65,10 +64,9 @@ static void other_names_are_not_ours(void **state)
 		".events-20261123T101500.123Z-000042.jsonl",
 	};
 
-	(void)state;
 	for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
 		struct hs_sealed sealed;
-		char *exact = case_exact(hs_slice(others[i], strlen(others[i]) + 1));
+		char *exact = unit_exact_copy(hs_slice(others[i], strlen(others[i]) + 1));
 
 		if (hs_sealed_parse("events", exact, &sealed))
 			fail_msg("'%s' is taken for a sealed segment", others[i]);
@@ -84,14 +82,13 @@ static int make(struct spooldir *d)
 	return hs_io_open_dir(AT_FDCWD, d->path);
 }
 
-static void the_list_is_in_order_and_has_no_others(void **state)
+TEST(the_list_is_in_order_and_has_no_others)
 {
 	struct spooldir d;
 	struct hs_sealed *list;
 	size_t count;
 	int fd;
 
-	(void)state;
 	fd = make(&d);
 	assert_result(hs_sealed_list(fd, "events", &list, &count), HS_OK);
 	assert_int_equal(count, 0);
@@ -128,14 +125,13 @@ static void compress_it(void *context)
  * readdir(3) need not tell of a name that was made, or removed, since it began: of one that is
  * compressed meanwhile it may meet neither form. Here: it is seen only by who looks again.
  */
-static void one_that_is_compressed_meanwhile_is_in_the_list(void **state)
+TEST(one_that_is_compressed_meanwhile_is_in_the_list)
 {
 	struct spooldir d;
 	struct hs_sealed *list;
 	size_t count;
 	int fd;
 
-	(void)state;
 	fd = make(&d);
 	wrap_reset();
 	wrap_before(WRAP_OPENAT, 3, compress_it, &d); /* the first is for .hookspool/numbers */
@@ -148,14 +144,4 @@ static void one_that_is_compressed_meanwhile_is_in_the_list(void **state)
 	spooldir_remove(&d);
 }
 
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(names_are_printed_and_parsed),
-		cmocka_unit_test(other_names_are_not_ours),
-		cmocka_unit_test(the_list_is_in_order_and_has_no_others),
-		cmocka_unit_test(one_that_is_compressed_meanwhile_is_in_the_list),
-	};
-
-	return cmocka_run_group_tests_name("segment_list", tests, NULL, NULL);
-}
+TESTS("segment_list", NULL, NULL)

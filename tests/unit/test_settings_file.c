@@ -1,7 +1,7 @@
 /* settings_file: which file is read, and which is refused. */
 #include "config/settings_file.h"
-#include "tests/lib/cases.h"
 #include "tests/lib/spooldir.h"
+#include "tests/lib/unit.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -46,22 +46,20 @@ static void expect_refusal(struct scene *s, struct hs_settings *settings, const 
 		fail_msg("'%s' does not say '%s'", s->error.text, why);
 }
 
-static void a_file_by_its_path(void **state)
+TEST(a_file_by_its_path)
 {
 	struct scene s;
 
-	(void)state;
 	set(&s, "spool_dir = /a\nauth = none\n", 0644);
 	expect_dir(&s, load(&s, s.path, NULL), "/a");
 	assert_string_equal(s.used, s.path);
 	spooldir_remove(&s.d);
 }
 
-static void a_file_by_the_environment(void **state)
+TEST(a_file_by_the_environment)
 {
 	struct scene s;
 
-	(void)state;
 	set(&s, "spool_dir = /a\nauth = none\n", 0644);
 	expect_dir(&s, load(&s, NULL, (char *[]){ "X=y", s.variable, NULL }), "/a");
 	assert_string_equal(s.used, s.path);
@@ -72,11 +70,10 @@ static void a_file_by_the_environment(void **state)
 	spooldir_remove(&s.d);
 }
 
-static void no_file_at_all(void **state)
+TEST(no_file_at_all)
 {
 	struct scene s;
 
-	(void)state;
 	set(&s, "", 0644);
 	if (access("/etc/hookspool/hookspool.conf", F_OK) == 0)
 		skip();
@@ -86,7 +83,7 @@ static void no_file_at_all(void **state)
 }
 
 /* For those who must not see the text. */
-static void the_fault_without_a_name(void **state)
+TEST(the_fault_without_a_name)
 {
 	static const struct {
 		const char *text, *variable;
@@ -104,7 +101,6 @@ static void the_fault_without_a_name(void **state)
 	};
 	struct scene s;
 
-	(void)state;
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
 		set(&s, cases[i].text, cases[i].mode);
 		assert_null(load(&s, s.path, (char *[]){ (char *)cases[i].variable, NULL }));
@@ -122,34 +118,31 @@ static void the_fault_without_a_name(void **state)
 	spooldir_remove(&s.d);
 }
 
-static void a_file_that_is_missing(void **state)
+TEST(a_file_that_is_missing)
 {
 	struct scene s;
 
-	(void)state;
 	set(&s, "", 0644);
 	expect_refusal(&s, load(&s, "/nowhere/x.conf", NULL), "/nowhere/x.conf: No such file");
 	expect_refusal(&s, load(&s, s.d.path, NULL), s.d.path); /* a directory */
 	spooldir_remove(&s.d);
 }
 
-static void an_empty_file_is_a_file(void **state)
+TEST(an_empty_file_is_a_file)
 {
 	struct scene s;
 
-	(void)state;
 	set(&s, "", 0600);
 	expect_dir(&s, load(&s, s.path, (char *[]){ "HOOKSPOOL_SPOOL_DIR=/b", "HOOKSPOOL_AUTH=none", NULL }), "/b");
 	expect_refusal(&s, load(&s, s.path, NULL), "spool_dir");
 	spooldir_remove(&s.d);
 }
 
-static void a_link_is_followed(void **state)
+TEST(a_link_is_followed)
 {
 	struct scene s;
 	char link[PATH_MAX + 16];
 
-	(void)state;
 	set(&s, "spool_dir = /a\nauth = none\n", 0600);
 	snprintf(link, sizeof link, "%s/link", s.d.path);
 	assert_int_equal(symlink(s.path, link), 0);
@@ -158,12 +151,11 @@ static void a_link_is_followed(void **state)
 }
 
 /* 1 MiB is taken, a byte more is not. */
-static void a_huge_file_is_refused(void **state)
+TEST(a_huge_file_is_refused)
 {
 	struct hs_buf text = { 0 };
 	struct scene s;
 
-	(void)state;
 	set(&s, "", 0600);
 	hs_buf_put_slice(&text, HS_SLICE("spool_dir = /a\nauth = none\n"));
 	while (text.n < 1 << 20)
@@ -176,11 +168,10 @@ static void a_huge_file_is_refused(void **state)
 	spooldir_remove(&s.d);
 }
 
-static void secrets_that_everybody_may_read(void **state)
+TEST(secrets_that_everybody_may_read)
 {
 	struct scene s;
 
-	(void)state;
 	set(&s, "spool_dir = /a\nsecret = xyzzy\n", 0644);
 	expect_refusal(&s, load(&s, s.path, NULL), "chmod 640");
 	assert_null(strstr(s.error.text, "xyzzy"));
@@ -195,19 +186,4 @@ static void secrets_that_everybody_may_read(void **state)
 	spooldir_remove(&s.d);
 }
 
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(a_file_by_its_path),
-		cmocka_unit_test(a_file_by_the_environment),
-		cmocka_unit_test(no_file_at_all),
-		cmocka_unit_test(the_fault_without_a_name),
-		cmocka_unit_test(a_file_that_is_missing),
-		cmocka_unit_test(an_empty_file_is_a_file),
-		cmocka_unit_test(a_link_is_followed),
-		cmocka_unit_test(a_huge_file_is_refused),
-		cmocka_unit_test(secrets_that_everybody_may_read),
-	};
-
-	return cmocka_run_group_tests_name("settings_file", tests, NULL, NULL);
-}
+TESTS("settings_file", NULL, NULL)

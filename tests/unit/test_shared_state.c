@@ -1,8 +1,8 @@
 /* shared_state: whom it believes, what it forgets, and locks whose holders die. */
 #include "base/io.h"
 #include "spool/shared/shared_state.h"
-#include "tests/lib/cases.h"
 #include "tests/lib/spooldir.h"
+#include "tests/lib/unit.h"
 #include "tests/lib/wrap.h"
 
 #include <errno.h>
@@ -88,7 +88,7 @@ static void expect_after(struct scene *s, void (*change)(struct hs_shared_state 
 	hs_shared_state_close(&h);
 }
 
-static void the_same_boot_is_believed(void **state)
+TEST(the_same_boot_is_believed)
 {
 	expect_after(*state, NULL, true, true);
 }
@@ -98,7 +98,7 @@ static void reboot(struct hs_shared_state *s)
 	s->boot_id[0] = s->boot_id[0] == 'x' ? 'y' : 'x';
 }
 
-static void another_boot_keeps_the_numbers_alone(void **state)
+TEST(another_boot_keeps_the_numbers_alone)
 {
 	expect_after(*state, reboot, false, true);
 }
@@ -109,7 +109,7 @@ static void another_file(struct hs_shared_state *s)
 	s->inode++;
 }
 
-static void a_copy_keeps_the_numbers_alone(void **state)
+TEST(a_copy_keeps_the_numbers_alone)
 {
 	expect_after(*state, another_file, false, true);
 }
@@ -124,14 +124,14 @@ static void another_layout(struct hs_shared_state *s)
 	s->layout++;
 }
 
-static void what_is_no_state_is_forgotten(void **state)
+TEST(what_is_no_state_is_forgotten)
 {
 	expect_after(*state, no_magic, false, false);
 	expect_after(*state, another_layout, false, false);
 }
 
 /* Without a boot id nothing that an earlier user left can be believed. */
-static void a_boot_that_cannot_be_told(void **state)
+TEST(a_boot_that_cannot_be_told)
 {
 	struct scene *s = *state;
 	struct hs_shared_state_handle h;
@@ -145,7 +145,7 @@ static void a_boot_that_cannot_be_told(void **state)
 	wrap_reset();
 }
 
-static void of_another_size(void **state)
+TEST(of_another_size)
 {
 	struct scene *s = *state;
 	struct hs_shared_state_handle h;
@@ -165,7 +165,7 @@ static void of_another_size(void **state)
 }
 
 /* A newer program has been here: its file is refused, and not touched. */
-static void a_newer_version_is_refused(void **state)
+TEST(a_newer_version_is_refused)
 {
 	struct scene *s = *state;
 	struct hs_shared_state_handle h;
@@ -191,7 +191,7 @@ static void a_newer_version_is_refused(void **state)
 }
 
 /* The first user is at work; what a second one sees is what it may judge, not mend. */
-static void a_second_user_mends_nothing(void **state)
+TEST(a_second_user_mends_nothing)
 {
 	struct scene *s = *state;
 	struct hs_shared_state_handle first, second;
@@ -219,7 +219,7 @@ static void a_second_user_mends_nothing(void **state)
 }
 
 /* Somebody removes what can be made anew: the first user is still there, with locks of his own. */
-static void a_removed_state_makes_nobody_alone(void **state)
+TEST(a_removed_state_makes_nobody_alone)
 {
 	struct scene *s = *state;
 	struct hs_shared_state_handle first, second;
@@ -238,7 +238,7 @@ static void in_flight(struct hs_shared_state *s)
 	atomic_store(&s->stream[HS_EVENTS].in_flight, 500);
 }
 
-static void a_dead_leaders_mark_poisons(void **state)
+TEST(a_dead_leaders_mark_poisons)
 {
 	struct scene *s = *state;
 	struct hs_shared_state_handle h;
@@ -252,7 +252,7 @@ static void a_dead_leaders_mark_poisons(void **state)
 	hs_shared_state_close(&h);
 }
 
-static void a_file_system_that_cannot(void **state)
+TEST(a_file_system_that_cannot)
 {
 	static const int errors[] = { ENOLCK, ENOSYS, EOPNOTSUPP, EINVAL };
 	struct scene *s = *state;
@@ -269,7 +269,7 @@ static void a_file_system_that_cannot(void **state)
 }
 
 /* Locks that its last user left behind, as a killed one does, are free for the next. */
-static void locks_do_not_outlive_the_last_user(void **state)
+TEST(locks_do_not_outlive_the_last_user)
 {
 	struct scene *s = *state;
 	struct hs_shared_state_handle h;
@@ -301,7 +301,7 @@ static int die_with_the_lock(void *context)
 	return 2;
 }
 
-static void a_dead_holder_is_noticed_once(void **state)
+TEST(a_dead_holder_is_noticed_once)
 {
 	struct scene *s = *state;
 	struct hs_shared_state_handle h;
@@ -337,7 +337,7 @@ static void *try_to_lock(void *context)
 	return hs_io_now_monotonic() - start >= 29 ? NULL : "too soon";
 }
 
-static void a_lock_that_is_held_is_waited_for(void **state)
+TEST(a_lock_that_is_held_is_waited_for)
 {
 	struct scene *s = *state;
 	struct hs_shared_state_handle h;
@@ -355,7 +355,7 @@ static void a_lock_that_is_held_is_waited_for(void **state)
 }
 
 /* Somebody sets up, and does not finish. */
-static void a_setup_that_does_not_end(void **state)
+TEST(a_setup_that_does_not_end)
 {
 	struct scene *s = *state;
 	struct hs_shared_state_handle h;
@@ -368,7 +368,7 @@ static void a_setup_that_does_not_end(void **state)
 	hs_shared_state_close(&h);
 }
 
-static void what_stands_in_the_way(void **state)
+TEST(what_stands_in_the_way)
 {
 	struct scene *s = *state;
 	struct hs_shared_state_handle h;
@@ -395,7 +395,7 @@ static int descriptors(void)
 }
 
 /* Each call fails once: an error, no descriptor left open, and the next try works. */
-static void every_call_fails(void **state)
+TEST(every_call_fails)
 {
 	static const struct {
 		enum wrap_call call;
@@ -426,10 +426,8 @@ static void every_call_fails(void **state)
 	}
 }
 
-#define TEST(f) cmocka_unit_test_setup_teardown(f, begin, finish)
-
 /* To read only: what is not of this boot, half made or not there is not believed. */
-static void a_reader(void **state)
+TEST(a_reader)
 {
 	struct scene *s = *state;
 	struct hs_shared_state_handle owner, reader;
@@ -459,28 +457,4 @@ static void a_reader(void **state)
 	assert_result(hs_shared_state_open_to_read(s->dir, &reader), HS_E_SPOOL_FILE);
 }
 
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		TEST(the_same_boot_is_believed),
-		TEST(another_boot_keeps_the_numbers_alone),
-		TEST(a_copy_keeps_the_numbers_alone),
-		TEST(what_is_no_state_is_forgotten),
-		TEST(a_boot_that_cannot_be_told),
-		TEST(of_another_size),
-		TEST(a_newer_version_is_refused),
-		TEST(a_second_user_mends_nothing),
-		TEST(a_removed_state_makes_nobody_alone),
-		TEST(a_dead_leaders_mark_poisons),
-		TEST(a_file_system_that_cannot),
-		TEST(locks_do_not_outlive_the_last_user),
-		TEST(a_dead_holder_is_noticed_once),
-		TEST(a_lock_that_is_held_is_waited_for),
-		TEST(a_setup_that_does_not_end),
-		TEST(what_stands_in_the_way),
-		TEST(a_reader),
-		TEST(every_call_fails),
-	};
-
-	return cmocka_run_group_tests_name("shared_state", tests, NULL, NULL);
-}
+TESTS("shared_state", begin, finish)

@@ -6,8 +6,8 @@
 #include "spool/shared/metrics.h"
 #include "spool/spool.h"
 #include "spool/write/rejected.h"
-#include "tests/lib/cases.h"
 #include "tests/lib/spooldir.h"
+#include "tests/lib/unit.h"
 #include "tests/lib/wrap.h"
 
 #include <errno.h>
@@ -80,7 +80,7 @@ static mode_t mode_of(struct scene *s, const char *name)
 	return st.st_mode & 07777;
 }
 
-static void it_is_made_when_it_is_needed(void **state)
+TEST(it_is_made_when_it_is_needed)
 {
 	struct scene *s = *state;
 
@@ -106,7 +106,7 @@ static void it_is_made_when_it_is_needed(void **state)
 	assert_int_equal(mode_of(s, ".hookspool/spool"), 0600);
 }
 
-static void a_bad_place_is_refused_and_a_good_one_taken(void **state)
+TEST(a_bad_place_is_refused_and_a_good_one_taken)
 {
 	struct scene *s = *state;
 
@@ -132,7 +132,7 @@ static void a_bad_place_is_refused_and_a_good_one_taken(void **state)
 	assert_once(&s->d, "a");
 }
 
-static void it_follows_the_path(void **state)
+TEST(it_follows_the_path)
 {
 	struct scene *s = *state;
 	char other[PATH_MAX + 8];
@@ -146,7 +146,7 @@ static void it_follows_the_path(void **state)
 }
 
 /* Two processes with two states would not know of each other's locks. */
-static void its_private_folder_is_removed(void **state)
+TEST(its_private_folder_is_removed)
 {
 	struct scene *s = *state;
 	uint64_t duplicate;
@@ -163,7 +163,7 @@ static void its_private_folder_is_removed(void **state)
 }
 
 /* No backup needs .hookspool/run; what is in trouble waits beside it, not in it. */
-static void what_is_in_run_is_made_anew(void **state)
+TEST(what_is_in_run_is_made_anew)
 {
 	struct scene *s = *state;
 	struct hs_buf lines;
@@ -188,7 +188,7 @@ static void what_is_in_run_is_made_anew(void **state)
 	assert_result(put(s, "d"), HS_E_SPOOL_FILE);
 }
 
-static void foreign_files_are_left_alone(void **state)
+TEST(foreign_files_are_left_alone)
 {
 	static const char *const names[] = { "README", "aside-events-1-2-3", ".hookspool/notes" };
 	struct scene *s = *state;
@@ -202,7 +202,7 @@ static void foreign_files_are_left_alone(void **state)
 		assert_int_equal(spooldir_size(&s->d, names[i]), 3);
 }
 
-static void health_writes_nothing(void **state)
+TEST(health_writes_nothing)
 {
 	struct scene *s = *state;
 
@@ -215,7 +215,7 @@ static void health_writes_nothing(void **state)
 }
 
 /* A disk with much room is asked now and then: what has changed since is noticed soon. */
-static void free_space_is_looked_at_again(void **state)
+TEST(free_space_is_looked_at_again)
 {
 	struct scene *s = *state;
 
@@ -287,7 +287,7 @@ static void expect_events(struct scene *s, uint64_t accepted, uint64_t duplicate
 	hs_metrics_figures_free(f);
 }
 
-static void what_is_written_is_counted(void **state)
+TEST(what_is_written_is_counted)
 {
 	struct scene *s = *state;
 	uint64_t duplicate;
@@ -309,7 +309,7 @@ static void what_is_written_is_counted(void **state)
 }
 
 /* A refused sender's request never needs the spool; it is counted all the same, and makes none. */
-static void answers_are_counted(void **state)
+TEST(answers_are_counted)
 {
 	struct scene *s = *state;
 	struct hs_answered refused = { .status = 401 };
@@ -345,7 +345,7 @@ static void answers_are_counted(void **state)
 }
 
 /* A long-lived process notices within a second; see hs_spool_look. */
-static void metrics_that_are_lost_are_counted_anew(void **state)
+TEST(metrics_that_are_lost_are_counted_anew)
 {
 	struct scene *s = *state;
 
@@ -378,7 +378,7 @@ static size_t rejected_lines(struct scene *s)
 }
 
 /* rejected_max bounds the sum; the oldest sealed ones go. */
-static void the_rejected_are_bounded(void **state)
+TEST(the_rejected_are_bounded)
 {
 	struct scene *s = *state;
 	char body[512];
@@ -399,7 +399,7 @@ static void the_rejected_are_bounded(void **state)
 	assert_sound(&s->d);
 }
 
-static void both_are_kept_before_it_is_answered(void **state)
+TEST(both_are_kept_before_it_is_answered)
 {
 	struct scene *s = *state;
 
@@ -419,7 +419,7 @@ static void both_are_kept_before_it_is_answered(void **state)
 	assert_sound(&s->d);
 }
 
-static void nothing_to_keep(void **state)
+TEST(nothing_to_keep)
 {
 	struct scene *s = *state;
 
@@ -427,7 +427,7 @@ static void nothing_to_keep(void **state)
 	assert_int_equal(wrap_count(WRAP_FDATASYNC), FIRST_SYNCS);
 }
 
-static void without_durability_nobody_waits(void **state)
+TEST(without_durability_nobody_waits)
 {
 	struct scene *s = *state;
 
@@ -440,7 +440,7 @@ static void without_durability_nobody_waits(void **state)
 
 /* --- a lock that somebody holds ---------------------------------------------------------- */
 
-static void a_holder_that_does_not_let_go(void **state)
+TEST(a_holder_that_does_not_let_go)
 {
 	struct scene *s = *state;
 	struct hs_shared_state *shared;
@@ -507,7 +507,7 @@ static void post_done(struct hs_post *post, enum hs_result r)
 }
 
 /* Whoever looks after time limits ends what waits behind it, and the very one that hangs. */
-static void posts_end_in_time_though_the_disk_hangs(void **state)
+TEST(posts_end_in_time_though_the_disk_hangs)
 {
 	struct scene *s = *state;
 	struct hanging h = { .spool = s->spool, .r = HS_OK };
@@ -542,7 +542,7 @@ static void posts_end_in_time_though_the_disk_hangs(void **state)
 }
 
 /* Whoever comes next learns that the disk is slow, for ten minutes. */
-static void a_slow_disk_is_told_on(void **state)
+TEST(a_slow_disk_is_told_on)
 {
 	struct scene *s = *state;
 	struct hs_spool *other = hs_spool_new(s->d.settings);
@@ -609,7 +609,7 @@ static void live_with(struct scene *s, enum wrap_call call, unsigned nth, bool f
 	assert_sound(&s->d);
 }
 
-static void every_call_fails(void **state)
+TEST_WITH(every_call_fails, begin, tell_plan)
 {
 	static const int errors[] = { EIO, ENOSPC };
 
@@ -630,7 +630,7 @@ static void every_call_fails(void **state)
 	plan[0] = '\0';
 }
 
-static void writes_are_cut_short(void **state)
+TEST(writes_are_cut_short)
 {
 	struct scene *s = *state;
 
@@ -668,7 +668,7 @@ static int live(void *context)
  * Killed before every call, alone or beside another process that has the spool open; each
  * write is torn, too.
  */
-static void killed_before_every_call(void **state)
+TEST(killed_before_every_call)
 {
 	struct scene *s = *state;
 	struct short_life *l = mmap(NULL, sizeof *l, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
@@ -746,7 +746,7 @@ static int work_in_threads(void *context)
 	return atomic_load(&w.failed) == 0 ? 0 : 1;
 }
 
-static void threads_and_processes(void **state)
+TEST(threads_and_processes)
 {
 	struct scene *s = *state;
 	pid_t pid[PROCESSES];
@@ -826,7 +826,7 @@ static void a_file_that_is_cut(const struct cut *c, struct scene *s)
 	}
 }
 
-static void a_state_that_is_cut(void **state)
+TEST(a_state_that_is_cut)
 {
 	struct scene *s = *state;
 	static const off_t lengths[] = { 0, 100, 2048, 4096, 100000, sizeof(struct hs_shared_state) - 4096 };
@@ -835,7 +835,7 @@ static void a_state_that_is_cut(void **state)
 		a_file_that_is_cut(&(struct cut){ &s->d, STATE, lengths[i] }, s);
 }
 
-static void an_index_that_is_cut(void **state)
+TEST(an_index_that_is_cut)
 {
 	struct scene *s = *state;
 	static const off_t lengths[] = { 0, 4096, 8192 };
@@ -845,7 +845,7 @@ static void an_index_that_is_cut(void **state)
 }
 
 /* Every page of it is gone, and its print says that it is as it was left: no look at it helps. */
-static void an_index_that_is_cut_unseen(void **state)
+TEST(an_index_that_is_cut_unseen)
 {
 	struct scene *s = *state;
 	struct hs_shared_state *shared;
@@ -865,7 +865,7 @@ static void an_index_that_is_cut_unseen(void **state)
 }
 
 /* The kernel's error when it is read: no signal, no loss; and it goes on when the disk does. */
-static void a_state_that_cannot_be_read(void **state)
+TEST(a_state_that_cannot_be_read)
 {
 	struct scene *s = *state;
 
@@ -891,7 +891,7 @@ static bool is_set_up_again(void *context)
 }
 
 /* An idle process that looks now and then does not keep the others from service. */
-static void an_idle_process_lets_go(void **state)
+TEST(an_idle_process_lets_go)
 {
 	struct scene *s = *state;
 
@@ -907,7 +907,7 @@ static void an_idle_process_lets_go(void **state)
 
 /* --- what the index knows ----------------------------------------------------------- */
 
-static void the_index_is_counted(void **state)
+TEST(the_index_is_counted)
 {
 	struct scene *s = *state;
 	struct hs_known known;
@@ -933,40 +933,4 @@ static void the_index_is_counted(void **state)
 	assert_true(known.off);
 }
 
-#define TEST(f) cmocka_unit_test_setup_teardown(f, begin, finish)
-
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		TEST(it_is_made_when_it_is_needed),
-		TEST(what_is_written_is_counted),
-		TEST(answers_are_counted),
-		TEST(metrics_that_are_lost_are_counted_anew),
-		TEST(a_bad_place_is_refused_and_a_good_one_taken),
-		TEST(it_follows_the_path),
-		TEST(its_private_folder_is_removed),
-		TEST(what_is_in_run_is_made_anew),
-		TEST(foreign_files_are_left_alone),
-		TEST(health_writes_nothing),
-		TEST(free_space_is_looked_at_again),
-		TEST(the_rejected_are_bounded),
-		TEST(both_are_kept_before_it_is_answered),
-		TEST(nothing_to_keep),
-		TEST(without_durability_nobody_waits),
-		TEST(a_holder_that_does_not_let_go),
-		TEST(posts_end_in_time_though_the_disk_hangs),
-		TEST(a_slow_disk_is_told_on),
-		cmocka_unit_test_setup_teardown(every_call_fails, begin, tell_plan),
-		TEST(writes_are_cut_short),
-		TEST(killed_before_every_call),
-		TEST(threads_and_processes),
-		TEST(the_index_is_counted),
-		TEST(a_state_that_is_cut),
-		TEST(an_index_that_is_cut),
-		TEST(an_index_that_is_cut_unseen),
-		TEST(a_state_that_cannot_be_read),
-		TEST(an_idle_process_lets_go),
-	};
-
-	return cmocka_run_group_tests_name("spool", tests, NULL, NULL);
-}
+TESTS("spool", begin, finish)

@@ -6,8 +6,8 @@
 #include "spool/dedup/tombstones.h"
 #include "spool/file/file_writer.h"
 #include "spool/file/line_reader.h"
-#include "tests/lib/cases.h"
 #include "tests/lib/spooldir.h"
+#include "tests/lib/unit.h"
 #include "tests/lib/wrap.h"
 
 #include <errno.h>
@@ -70,12 +70,11 @@ static bool is_suppressed(struct hs_suppression_list *s, const char *record)
 	return found;
 }
 
-static void who_is_on_the_list(void **state)
+TEST(who_is_on_the_list)
 {
 	struct hs_suppression_list *s = hs_suppression_list_new(&spool_dir);
 	bool active;
 
-	(void)state;
 	assert_int_equal(hs_suppression_list_follow(s, &active), HS_OK);
 	assert_false(active);
 	add(HS_SUBJECT_USER, "anna", NULL, false);
@@ -99,14 +98,13 @@ static void who_is_on_the_list(void **state)
 	hs_suppression_list_free(s);
 }
 
-static void the_list_grows(void **state)
+TEST(the_list_grows)
 {
 	struct hs_suppression_list *s = hs_suppression_list_new(&spool_dir);
 	char text[64];
 	off_t size;
 	bool active;
 
-	(void)state;
 	add(HS_SUBJECT_USER, "anna", NULL, false);
 	assert_int_equal(hs_suppression_list_add(&spool_dir, &people), HS_OK);
 	assert_true(is_suppressed(s, "{\"user_id\":\"anna\"}"));
@@ -137,7 +135,7 @@ static void the_list_grows(void **state)
 
 /* --- receipts ------------------------------------------------------------------------ */
 
-static void receipts(void **state)
+TEST(receipts)
 {
 	struct hs_erasure_entry receipt = { "done", "command", false };
 	struct hs_json json = { 0 };
@@ -145,7 +143,6 @@ static void receipts(void **state)
 	char salt[HS_SALT + 1], again[HS_SALT + 1];
 	int lines = 0;
 
-	(void)state;
 	assert_int_equal(hs_salt(&spool_dir, salt), HS_OK);
 	assert_int_equal(hs_salt(&spool_dir, again), HS_OK);
 	assert_string_equal(salt, again);
@@ -180,13 +177,12 @@ static bool take(void *context, const struct hs_tombstone *id)
 	return ++g->count < g->most;
 }
 
-static void ids(void **state)
+TEST(ids)
 {
 	struct hs_tombstone id[3] = { { { { 1 } }, 1 }, { { { 2 } }, 0xFEDCBA98 }, { { { 3 } }, 3 } };
 	struct got got = { .most = 8 };
 	uint64_t known = 0, size;
 
-	(void)state;
 	assert_int_equal(hs_tombstones_each(fd, &known, take, &got), HS_OK);
 	assert_int_equal(got.count + (int)known, 0);
 	assert_int_equal(hs_tombstones_put(fd, id, 2), HS_OK);
@@ -206,11 +202,10 @@ static void ids(void **state)
 
 /* --- writer ------------------------------------------------------------------------------ */
 
-static void written_is_read(void **state)
+TEST(written_is_read)
 {
 	enum { LINES = 20000 };
 
-	(void)state;
 	for (int gzip = 0; gzip < 2; gzip++) {
 		int file = memfd_create("writer", MFD_CLOEXEC);
 		struct hs_line_reader lines = { 0 };
@@ -237,9 +232,8 @@ static void written_is_read(void **state)
 	}
 }
 
-static void writing_fails(void **state)
+TEST(writing_fails)
 {
-	(void)state;
 	for (int gzip = 0; gzip < 2; gzip++) {
 		int file = memfd_create("writer", MFD_CLOEXEC);
 		struct hs_file_writer w;
@@ -254,16 +248,4 @@ static void writing_fails(void **state)
 	}
 }
 
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(who_is_on_the_list, setup, teardown),
-		cmocka_unit_test_setup_teardown(the_list_grows, setup, teardown),
-		cmocka_unit_test_setup_teardown(receipts, setup, teardown),
-		cmocka_unit_test_setup_teardown(ids, setup, teardown),
-		cmocka_unit_test_setup_teardown(written_is_read, setup, teardown),
-		cmocka_unit_test_setup_teardown(writing_fails, setup, teardown),
-	};
-
-	return cmocka_run_group_tests_name("suppression_list", tests, NULL, NULL);
-}
+TESTS("suppression_list", setup, teardown)

@@ -6,8 +6,8 @@
 #include "spool/admin/verify.h"
 #include "spool/read/reader.h"
 #include "spool/spool.h"
-#include "tests/lib/cases.h"
 #include "tests/lib/spooldir.h"
+#include "tests/lib/unit.h"
 #include "tests/lib/wrap.h"
 
 #include <errno.h>
@@ -74,9 +74,8 @@ static const char *first(void)
 	return spooldir_name(&s.d, "events-", 0);
 }
 
-static void nothing_is_wrong(void **state)
+TEST(nothing_is_wrong)
 {
-	(void)state;
 	seal("a b acme/c !");
 	seal("d");
 	assert_int_equal(spooldir_append(s.spool, "e", NULL), HS_OK);
@@ -85,9 +84,8 @@ static void nothing_is_wrong(void **state)
 	assert_int_equal(s.found.lines, 6);
 }
 
-static void a_line_that_is_no_record(void **state)
+TEST(a_line_that_is_no_record)
 {
-	(void)state;
 	seal("a b");
 	spooldir_add(&s.d, first(), HS_SLICE("{\"a\":}\n{\"type\":\"page\"}\n"));
 	assert_int_equal(examine(false), 1);
@@ -104,9 +102,8 @@ static void a_line_that_is_no_record(void **state)
 }
 
 /* Nothing that was set aside is written over. */
-static void each_original_is_kept(void **state)
+TEST(each_original_is_kept)
 {
-	(void)state;
 	seal("a b");
 	for (int n = 1; n <= 3; n++) {
 		spooldir_add(&s.d, first(), HS_SLICE("{\"a\":}\n"));
@@ -119,9 +116,8 @@ static void each_original_is_kept(void **state)
 	assert_once(&s.d, "a b");
 }
 
-static void a_segment_that_ends_in_mid_line(void **state)
+TEST(a_segment_that_ends_in_mid_line)
 {
-	(void)state;
 	seal("a b c");
 	spooldir_cut(&s.d, first(), spooldir_size(&s.d, first()) - 5);
 	assert_true(examine(false) >= 1);
@@ -132,7 +128,7 @@ static void a_segment_that_ends_in_mid_line(void **state)
 }
 
 /* Compressed by hand, and not finished: the plain one is what counts, and the other is told of. */
-static void a_gz_beside_that_is_no_copy(void **state)
+TEST(a_gz_beside_that_is_no_copy)
 {
 	struct hs_retention_counts done;
 	char gz[HS_SEALED_NAME + 3], copy[8192];
@@ -140,7 +136,6 @@ static void a_gz_beside_that_is_no_copy(void **state)
 	char path[PATH_MAX + 128];
 	size_t n;
 
-	(void)state;
 	seal("a b c d e f");
 	snprintf(gz, sizeof gz, "%s.gz", first());
 	spooldir_write(&s.d, gz, HS_SLICE("\x1f\x8b\x08"));
@@ -161,11 +156,10 @@ static void a_gz_beside_that_is_no_copy(void **state)
 	assert_int_equal(s.found.lines, 6);
 }
 
-static void a_compressed_one_that_is_cut(void **state)
+TEST(a_compressed_one_that_is_cut)
 {
 	struct hs_retention_counts done;
 
-	(void)state;
 	seal("a b c d e f");
 	assert_int_equal(hs_spool_maintain(s.spool, NULL, NULL, &done), HS_OK);
 	spooldir_cut(&s.d, first(), spooldir_size(&s.d, first()) - 3); /* in the check sum */
@@ -177,14 +171,13 @@ static void a_compressed_one_that_is_cut(void **state)
 }
 
 /* RFC 1952, 2.2: what zcat shows of a second member must be looked at, too. */
-static void a_second_member_behind_the_first(void **state)
+TEST(a_second_member_behind_the_first)
 {
 	static const char member[] = /* printf 'broken\\n' | gzip -n */
 	    "\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\x03\x4b\x2a\xca\xcf\x4e\xcd\xe3\x02\x00\x1a"
 	    "\x18\x5d\x65\x07\x00\x00\x00";
 	struct hs_retention_counts done;
 
-	(void)state;
 	seal("a b");
 	assert_int_equal(hs_spool_maintain(s.spool, NULL, NULL, &done), HS_OK);
 	spooldir_add(&s.d, first(), hs_slice(member, sizeof member - 1));
@@ -195,11 +188,10 @@ static void a_second_member_behind_the_first(void **state)
 	assert_once(&s.d, "a b");
 }
 
-static void an_event_that_stands_there_twice(void **state)
+TEST(an_event_that_stands_there_twice)
 {
 	struct hs_buf text;
 
-	(void)state;
 	seal("a b");
 	seal("c");
 	text = spooldir_read(&s.d, first());
@@ -209,11 +201,10 @@ static void an_event_that_stands_there_twice(void **state)
 	assert_int_equal(s.found.problem[HS_PROBLEM_TWICE], 2);
 }
 
-static void a_segment_that_is_missing(void **state)
+TEST(a_segment_that_is_missing)
 {
 	char middle[128];
 
-	(void)state;
 	seal("a");
 	seal("b");
 	seal("c");
@@ -223,9 +214,8 @@ static void a_segment_that_is_missing(void **state)
 	assert_int_equal(s.found.problem[HS_PROBLEM_GAP], 1);
 }
 
-static void the_oldest_may_be_gone(void **state)
+TEST(the_oldest_may_be_gone)
 {
-	(void)state;
 	seal("a");
 	seal("b");
 	spooldir_unlink(&s.d, first());
@@ -233,11 +223,10 @@ static void the_oldest_may_be_gone(void **state)
 }
 
 /* Put there by hand: the index has never read of it. */
-static void an_event_that_the_index_does_not_know(void **state)
+TEST(an_event_that_the_index_does_not_know)
 {
 	struct events *e = events_new("z");
 
-	(void)state;
 	seal("a");
 	assert_int_equal(spooldir_append(s.spool, "b", NULL), HS_OK);
 	spooldir_add(&s.d, first(), hs_buf_slice(&e->lines));
@@ -249,7 +238,7 @@ static void an_event_that_the_index_does_not_know(void **state)
 }
 
 /* Whatever call fails in mending: no good line is lost, and it can be done again. */
-static void mending_may_be_interrupted(void **state)
+TEST(mending_may_be_interrupted)
 {
 	static const enum wrap_call calls[] = { WRAP_FDATASYNC, WRAP_FSYNC, WRAP_PWRITE, WRAP_RENAMEAT, WRAP_UNLINKAT };
 	struct hs_verifier examiner = { .mend = true };
@@ -373,7 +362,7 @@ static void damage(enum form form, struct hs_position *before, struct hs_positio
 }
 
 /* The old file or the mended one, whole; nothing that was read is read again; the next run finishes. */
-static void killed_at_any_step(void **state)
+TEST(killed_at_any_step)
 {
 	finish(state);
 	for (enum form form = PLAIN; form < FORMS; form++) {
@@ -421,23 +410,4 @@ static void killed_at_any_step(void **state)
 	begin(state);
 }
 
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(nothing_is_wrong, begin, finish),
-		cmocka_unit_test_setup_teardown(a_line_that_is_no_record, begin, finish),
-		cmocka_unit_test_setup_teardown(each_original_is_kept, begin, finish),
-		cmocka_unit_test_setup_teardown(a_segment_that_ends_in_mid_line, begin, finish),
-		cmocka_unit_test_setup_teardown(a_gz_beside_that_is_no_copy, begin, finish),
-		cmocka_unit_test_setup_teardown(a_compressed_one_that_is_cut, begin, finish),
-		cmocka_unit_test_setup_teardown(a_second_member_behind_the_first, begin, finish),
-		cmocka_unit_test_setup_teardown(an_event_that_stands_there_twice, begin, finish),
-		cmocka_unit_test_setup_teardown(a_segment_that_is_missing, begin, finish),
-		cmocka_unit_test_setup_teardown(the_oldest_may_be_gone, begin, finish),
-		cmocka_unit_test_setup_teardown(an_event_that_the_index_does_not_know, begin, finish),
-		cmocka_unit_test_setup_teardown(mending_may_be_interrupted, begin, finish),
-		cmocka_unit_test_setup_teardown(killed_at_any_step, begin, finish),
-	};
-
-	return cmocka_run_group_tests_name("verify", tests, NULL, NULL);
-}
+TESTS("verify", begin, finish)

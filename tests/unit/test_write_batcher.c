@@ -1,7 +1,7 @@
 /* write_batcher: one does it for all, nobody sleeps for it; time limits hold while it takes long. */
 #include "base/io.h"
 #include "spool/write/write_batcher.h"
-#include "tests/lib/cases.h"
+#include "tests/lib/unit.h"
 
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -123,7 +123,7 @@ static void expect_done(const struct scene *s, int number, int worked, enum hs_r
 	assert_result(s->piece[number].result, r);
 }
 
-static void alone(void **state)
+TEST(alone)
 {
 	struct scene *s = *state;
 
@@ -135,7 +135,7 @@ static void alone(void **state)
 	assert_int_equal(s->cycles, 2);
 }
 
-static void who_comes_meanwhile_goes_on_and_is_served_together(void **state)
+TEST(who_comes_meanwhile_goes_on_and_is_served_together)
 {
 	struct scene *s = *state;
 	pthread_t leader;
@@ -169,7 +169,7 @@ static void serve_a_crowd(struct scene *s)
 	pthread_join(leader, NULL);
 }
 
-static void a_crowd_goes_in_turns(void **state)
+TEST(a_crowd_goes_in_turns)
 {
 	struct scene *s = *state;
 
@@ -182,7 +182,7 @@ static void a_crowd_goes_in_turns(void **state)
 }
 
 /* The first cycle is of one, so the second may begin at once; the third may not. */
-static void crowded_cycles_keep_their_distance(void **state)
+TEST(crowded_cycles_keep_their_distance)
 {
 	struct scene *s = *state;
 
@@ -191,7 +191,7 @@ static void crowded_cycles_keep_their_distance(void **state)
 	assert_true(s->begun_us[3] - s->begun_us[2] >= HS_WRITE_BATCHER_PACE_US);
 }
 
-static void who_waits_too_long_leaves(void **state)
+TEST(who_waits_too_long_leaves)
 {
 	struct scene *s = *state;
 	int64_t now = hs_io_now_monotonic();
@@ -217,7 +217,7 @@ static void who_waits_too_long_leaves(void **state)
 	expect_done(s, 4, 1, HS_OK);
 }
 
-static void who_is_late_when_a_cycle_begins_is_not_taken(void **state)
+TEST(who_is_late_when_a_cycle_begins_is_not_taken)
 {
 	struct scene *s = *state;
 	pthread_t leader;
@@ -233,7 +233,7 @@ static void who_is_late_when_a_cycle_begins_is_not_taken(void **state)
 }
 
 /* While the leader looks at a member's work the member must be there. */
-static void nobody_leaves_before_the_work_is_let_go(void **state)
+TEST(nobody_leaves_before_the_work_is_let_go)
 {
 	struct scene *s = *state;
 	int64_t later = hs_io_now_monotonic() + 90000;
@@ -274,7 +274,7 @@ static void *many_times(void *context)
 	return NULL;
 }
 
-static void each_work_is_done_once(void **state)
+TEST(each_work_is_done_once)
 {
 	struct scene *s = *state;
 	struct thread t[THREADS];
@@ -294,20 +294,4 @@ static void each_work_is_done_once(void **state)
 	}
 }
 
-#define TEST(f) cmocka_unit_test_setup_teardown(f, begin, end)
-
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		TEST(alone),
-		TEST(who_comes_meanwhile_goes_on_and_is_served_together),
-		TEST(a_crowd_goes_in_turns),
-		TEST(crowded_cycles_keep_their_distance),
-		TEST(who_waits_too_long_leaves),
-		TEST(who_is_late_when_a_cycle_begins_is_not_taken),
-		TEST(nobody_leaves_before_the_work_is_let_go),
-		TEST(each_work_is_done_once),
-	};
-
-	return cmocka_run_group_tests_name("write_batcher", tests, NULL, NULL);
-}
+TESTS("write_batcher", begin, end)
