@@ -56,6 +56,9 @@ int unit_run(const char *group, CMFixtureFunction setup, CMFixtureFunction teard
 /* A test with a set-up and a tear-down of its own; NULL for none. */
 #define TEST_WITH(name, setup, teardown) UNIT_DEFINE(name, true, setup, teardown)
 
+/* A set-up or a tear-down: 0 if all is well. */
+#define FIXTURE(name) static int name(__attribute__((unused)) void **state)
+
 #define TESTS(group, setup, teardown) \
 	int main(void) \
 	{ \

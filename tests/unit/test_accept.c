@@ -28,7 +28,7 @@ static struct sockaddr_un address(const struct scene *s)
 	return a;
 }
 
-static int begin(void **state)
+FIXTURE(begin)
 {
 	const char *tmp = getenv("TMPDIR");
 	struct scene *s = calloc(1, sizeof *s);
@@ -49,7 +49,7 @@ static int begin(void **state)
 	return s->acceptor != NULL ? 0 : -1;
 }
 
-static int end(void **state)
+FIXTURE(end)
 {
 	struct scene *s = *state;
 

@@ -37,9 +37,8 @@ static void make(void)
 	s.spool = hs_spool_new(s.d.settings);
 }
 
-static int finish(void **state)
+FIXTURE(finish)
 {
-	(void)state;
 	wrap_reset();
 	hs_spool_free(s.spool);
 	spooldir_remove(&s.d);

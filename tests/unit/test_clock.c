@@ -188,9 +188,8 @@ static void make(const char *settings)
 	assert_non_null(s.spool);
 }
 
-static int finish(void **state)
+FIXTURE(finish)
 {
-	(void)state;
 	wrap_reset();
 	hs_spool_free(s.spool);
 	spooldir_remove(&s.d);

@@ -24,9 +24,8 @@ struct scene {
 static struct scene s;
 static const struct hs_position first = { 3, 1000, 2, 7 }, second = { 4, 77, 0, UINT64_MAX };
 
-static int make(void **state)
+FIXTURE(make)
 {
-	(void)state;
 	wrap_reset();
 	spooldir_make(&s.d, "");
 	assert_int_equal(hs_spool_dir_open(&s.o, s.d.settings, true), HS_OK);
@@ -34,9 +33,8 @@ static int make(void **state)
 	return 0;
 }
 
-static int finish(void **state)
+FIXTURE(finish)
 {
-	(void)state;
 	wrap_reset();
 	hs_cursor_close(s.cursor);
 	hs_spool_dir_close(&s.o);

@@ -254,9 +254,8 @@ TEST(many)
 	hs_subjects_free(&s);
 }
 
-static int free_json(void **state)
+FIXTURE(free_json)
 {
-	(void)state;
 	hs_json_free(&json);
 	return 0;
 }

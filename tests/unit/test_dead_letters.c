@@ -22,17 +22,15 @@ struct scene {
 
 static struct scene s;
 
-static int make(void **state)
+FIXTURE(make)
 {
-	(void)state;
 	wrap_reset();
 	spooldir_make(&s.d, "");
 	return hs_spool_dir_open(&s.o, s.d.settings, true) == HS_OK ? 0 : -1;
 }
 
-static int finish(void **state)
+FIXTURE(finish)
 {
-	(void)state;
 	wrap_reset();
 	hs_spool_dir_close(&s.o);
 	spooldir_remove(&s.d);

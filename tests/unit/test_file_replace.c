@@ -14,7 +14,7 @@ struct scene {
 	int dir;
 };
 
-static int setup(void **state)
+FIXTURE(setup)
 {
 	struct scene *s = calloc(1, sizeof *s);
 
@@ -26,7 +26,7 @@ static int setup(void **state)
 	return 0;
 }
 
-static int teardown(void **state)
+FIXTURE(teardown)
 {
 	struct scene *s = *state;
 

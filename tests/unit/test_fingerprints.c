@@ -78,13 +78,13 @@ TEST(every_place_is_used)
 	}
 }
 
-static int begin(void **state)
+FIXTURE(begin)
 {
 	*state = calloc(1, sizeof(struct hs_fingerprints));
 	return *state != NULL ? 0 : -1;
 }
 
-static int end(void **state)
+FIXTURE(end)
 {
 	free(*state);
 	return 0;

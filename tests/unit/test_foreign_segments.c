@@ -33,16 +33,14 @@ static void make(const char *settings)
 	s.reader = NULL;
 }
 
-static int begin(void **state)
+FIXTURE(begin)
 {
-	(void)state;
 	make("rotate_min_gap = 0\ncompress = none\n");
 	return 0;
 }
 
-static int finish(void **state)
+FIXTURE(finish)
 {
-	(void)state;
 	wrap_reset();
 	hs_reader_close(s.reader);
 	hs_spool_free(s.spool);

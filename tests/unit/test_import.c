@@ -71,9 +71,8 @@ static void make(bool known)
 	s.name = "first.jsonl";
 }
 
-static int finish(void **state)
+FIXTURE(finish)
 {
-	(void)state;
 	wrap_reset();
 	spooldir_remove(&s.d);
 	hs_buf_free(&s.archive);

@@ -14,18 +14,16 @@
 static struct spooldir dir;
 static int fd; /* plays the private directory */
 
-static int setup(void **state)
+FIXTURE(setup)
 {
-	(void)state;
 	spooldir_make(&dir, "");
 	assert_int_equal(hs_io_make_dir(AT_FDCWD, dir.path, 0700), 0);
 	fd = hs_io_open_dir(AT_FDCWD, dir.path);
 	return fd < 0;
 }
 
-static int teardown(void **state)
+FIXTURE(teardown)
 {
-	(void)state;
 	hs_io_close(fd);
 	spooldir_remove(&dir);
 	return 0;

@@ -10,31 +10,26 @@
 #include <sys/file.h>
 #include <unistd.h>
 
-struct scene {
+static struct scene {
 	struct spooldir d;
 	int dir;
-};
+} s;
 
-static int begin(void **state)
+FIXTURE(begin)
 {
-	static struct scene s;
-
 	spooldir_make(&s.d, "");
 	assert_int_equal(hs_io_make_dir(AT_FDCWD, s.d.path, 0700), 0);
 	s.dir = hs_io_open_dir(AT_FDCWD, s.d.path);
 	assert_true(s.dir >= 0);
 	wrap_reset();
-	*state = &s;
 	return 0;
 }
 
-static int finish(void **state)
+FIXTURE(finish)
 {
-	struct scene *s = *state;
-
 	wrap_reset();
-	hs_io_close(s->dir);
-	spooldir_remove(&s->d);
+	hs_io_close(s.dir);
+	spooldir_remove(&s.d);
 	return 0;
 }
 
@@ -59,9 +54,8 @@ TEST(what_errno_means)
 
 TEST(modes_are_exact)
 {
-	struct scene *s = *state;
 	mode_t before = umask(0777);
-	int a = hs_io_make(s->dir, "a", 0640), b = hs_io_open_or_make(s->dir, "b", 0600);
+	int a = hs_io_make(s.dir, "a", 0640), b = hs_io_open_or_make(s.dir, "b", 0600);
 
 	umask(before);
 	assert_int_equal(mode_of(a), 0640);
@@ -73,64 +67,60 @@ TEST(modes_are_exact)
 
 TEST(a_new_file_is_new)
 {
-	struct scene *s = *state;
-	int a = hs_io_make(s->dir, "a", 0600), b;
+	int a = hs_io_make(s.dir, "a", 0600), b;
 
-	assert_int_equal(hs_io_make(s->dir, "a", 0600), -1);
+	assert_int_equal(hs_io_make(s.dir, "a", 0600), -1);
 	assert_int_equal(errno, EEXIST);
-	b = hs_io_open_or_make(s->dir, "a", 0600);
+	b = hs_io_open_or_make(s.dir, "a", 0600);
 	assert_true(b >= 0);
 	close(a);
 	close(b);
 	wrap_fail(WRAP_FCHMOD, 1, 1, EPERM); /* no file with a wrong mode stays */
-	assert_int_equal(hs_io_make(s->dir, "c", 0600), -1);
+	assert_int_equal(hs_io_make(s.dir, "c", 0600), -1);
 	assert_int_equal(errno, EPERM);
-	assert_false(spooldir_exists(&s->d, "c"));
+	assert_false(spooldir_exists(&s.d, "c"));
 }
 
 TEST(links_are_not_followed)
 {
-	struct scene *s = *state;
 	struct stat st;
 
-	spooldir_write(&s->d, "target", HS_SLICE("x"));
-	assert_int_equal(symlinkat("target", s->dir, "link"), 0);
-	assert_int_equal(symlinkat(".", s->dir, "there"), 0);
-	assert_int_equal(hs_io_open(s->dir, "link"), -1);
+	spooldir_write(&s.d, "target", HS_SLICE("x"));
+	assert_int_equal(symlinkat("target", s.dir, "link"), 0);
+	assert_int_equal(symlinkat(".", s.dir, "there"), 0);
+	assert_int_equal(hs_io_open(s.dir, "link"), -1);
 	assert_int_equal(errno, ELOOP);
-	assert_int_equal(hs_io_open_read(s->dir, "link"), -1);
-	assert_int_equal(hs_io_open_or_make(s->dir, "link", 0600), -1);
-	assert_int_equal(hs_io_open_dir(s->dir, "there"), -1);
-	assert_int_equal(hs_io_stat(s->dir, "link", &st), 0);
+	assert_int_equal(hs_io_open_read(s.dir, "link"), -1);
+	assert_int_equal(hs_io_open_or_make(s.dir, "link", 0600), -1);
+	assert_int_equal(hs_io_open_dir(s.dir, "there"), -1);
+	assert_int_equal(hs_io_stat(s.dir, "link", &st), 0);
 	assert_true(S_ISLNK(st.st_mode));
 }
 
 /* Nobody is at the other end; opening must not wait for one. */
 TEST(a_fifo_does_not_hold_us_up)
 {
-	struct scene *s = *state;
 	int fd;
 
-	assert_int_equal(mkfifoat(s->dir, "fifo", 0600), 0);
-	fd = hs_io_open(s->dir, "fifo");
+	assert_int_equal(mkfifoat(s.dir, "fifo", 0600), 0);
+	fd = hs_io_open(s.dir, "fifo");
 	if (fd >= 0)
 		close(fd);
-	fd = hs_io_open_read(s->dir, "fifo");
+	fd = hs_io_open_read(s.dir, "fifo");
 	if (fd >= 0)
 		close(fd);
 }
 
 TEST(short_writes_are_continued)
 {
-	struct scene *s = *state;
-	int fd = hs_io_make(s->dir, "a", 0600);
+	int fd = hs_io_make(s.dir, "a", 0600);
 	struct hs_buf text;
 
 	wrap_short_write(1, 0);
 	assert_int_equal(hs_io_write_at(fd, "0123456789", 10, 0), 0);
 	wrap_fail(WRAP_PWRITE, 1, 1, EINTR);
 	assert_int_equal(hs_io_write_at(fd, "abc", 3, 4), 0);
-	text = spooldir_read(&s->d, "a");
+	text = spooldir_read(&s.d, "a");
 	assert_slice_equal(hs_buf_slice(&text), HS_SLICE("0123abc789"));
 	hs_buf_free(&text);
 	wrap_short_write(1, ENOSPC);
@@ -145,8 +135,7 @@ TEST(short_writes_are_continued)
 /* The kernel takes nothing and gives no reason. */
 TEST(a_write_of_nothing_means_full)
 {
-	struct scene *s = *state;
-	int fd = hs_io_make(s->dir, "a", 0600);
+	int fd = hs_io_make(s.dir, "a", 0600);
 
 	wrap_short_write(1, 0);
 	assert_int_equal(hs_io_write_at(fd, "x", 1, 0), -1); /* half of one byte */
@@ -156,22 +145,20 @@ TEST(a_write_of_nothing_means_full)
 
 TEST(a_sync_is_never_retried)
 {
-	struct scene *s = *state;
-	int fd = hs_io_make(s->dir, "a", 0600);
+	int fd = hs_io_make(s.dir, "a", 0600);
 
 	wrap_fail(WRAP_FDATASYNC, 1, 1, EINTR);
 	assert_int_equal(hs_io_sync_data(fd), -1);
 	assert_int_equal(wrap_count(WRAP_FDATASYNC), 1);
 	wrap_fail(WRAP_FSYNC, 1, 1, EIO);
-	assert_int_equal(hs_io_sync_dir(s->dir), -1);
+	assert_int_equal(hs_io_sync_dir(s.dir), -1);
 	assert_int_equal(wrap_count(WRAP_FSYNC), 1);
 	close(fd);
 }
 
 TEST(reserving_leaves_the_size)
 {
-	struct scene *s = *state;
-	int fd = hs_io_make(s->dir, "a", 0600);
+	int fd = hs_io_make(s.dir, "a", 0600);
 	struct stat st;
 
 	if (hs_io_reserve(fd, 0, 1 << 20) < 0) {
@@ -187,13 +174,12 @@ TEST(reserving_leaves_the_size)
 
 TEST(a_whole_small_file)
 {
-	struct scene *s = *state;
 	struct hs_buf text = { 0 };
 	char path[PATH_MAX + 8];
 	struct stat st;
 
-	snprintf(path, sizeof path, "%s/a", s->d.path);
-	spooldir_write(&s->d, "a", HS_SLICE("0123456789"));
+	snprintf(path, sizeof path, "%s/a", s.d.path);
+	spooldir_write(&s.d, "a", HS_SLICE("0123456789"));
 	hs_buf_put_slice(&text, HS_SLICE("> "));
 	assert_int_equal(hs_io_read_file(path, 10, &text, &st), 0);
 	assert_slice_equal(hs_buf_slice(&text), HS_SLICE("> 0123456789"));
@@ -203,7 +189,7 @@ TEST(a_whole_small_file)
 	wrap_fail(WRAP_PREAD, 1, 1, EIO);
 	assert_int_equal(hs_io_read_file(path, 10, &text, &st), -1);
 	assert_int_equal(errno, EIO);
-	snprintf(path, sizeof path, "%s/none", s->d.path);
+	snprintf(path, sizeof path, "%s/none", s.d.path);
 	assert_int_equal(hs_io_read_file(path, 10, &text, &st), -1);
 	assert_int_equal(errno, ENOENT);
 	hs_buf_free(&text);
@@ -217,24 +203,22 @@ static bool count_to_three(void *context, const char *name)
 
 TEST(listing)
 {
-	struct scene *s = *state;
 	int count = 0;
 
-	assert_int_equal(hs_io_list(s->dir, count_to_three, &count), 0);
+	assert_int_equal(hs_io_list(s.dir, count_to_three, &count), 0);
 	assert_int_equal(count, 0);
 	for (char name[2] = "a"; name[0] < 'f'; name[0]++)
-		spooldir_write(&s->d, name, HS_SLICE(""));
-	assert_int_equal(hs_io_list(s->dir, count_to_three, &count), 0);
+		spooldir_write(&s.d, name, HS_SLICE(""));
+	assert_int_equal(hs_io_list(s.dir, count_to_three, &count), 0);
 	assert_int_equal(count, 3);
-	assert_int_equal(hs_io_list(s->dir, count_to_three, &count), 0); /* from the start again */
+	assert_int_equal(hs_io_list(s.dir, count_to_three, &count), 0); /* from the start again */
 	assert_int_equal(count, 4);
 	assert_int_equal(hs_io_list(-1, count_to_three, &count), -1);
 }
 
 TEST(locks_exclude_descriptors)
 {
-	struct scene *s = *state;
-	int a = hs_io_open_or_make(s->dir, "lock", 0600), b = hs_io_open(s->dir, "lock");
+	int a = hs_io_open_or_make(s.dir, "lock", 0600), b = hs_io_open(s.dir, "lock");
 
 	assert_int_equal(hs_io_lock(a, LOCK_EX | LOCK_NB), 0);
 	assert_int_equal(hs_io_lock(b, LOCK_SH | LOCK_NB), -1);
@@ -270,12 +254,11 @@ TEST(this_boot)
 
 TEST(space_and_network)
 {
-	struct scene *s = *state;
 	struct hs_space space;
 
-	assert_int_equal(hs_io_space(s->dir, &space), 0);
+	assert_int_equal(hs_io_space(s.dir, &space), 0);
 	assert_true(space.bytes > 0 && space.inodes > 0);
-	assert_true(hs_io_is_network(s->dir) >= 0);
+	assert_true(hs_io_is_network(s.dir) >= 0);
 	assert_int_equal(hs_io_space(-1, &space), -1);
 	assert_int_equal(hs_io_is_network(-1), -1);
 	assert_true(hs_io_random() != hs_io_random());

@@ -23,17 +23,15 @@ static void ask(enum hs_subject_kind kind, const char *id, const char *tenant)
 	assert_true(hs_subjects_add(&subjects, &who, NULL));
 }
 
-static int setup(void **state)
+FIXTURE(setup)
 {
-	(void)state;
 	hs_subjects_init(&subjects, 7);
 	hs_links_init(&links, &subjects, 7);
 	return 0;
 }
 
-static int teardown(void **state)
+FIXTURE(teardown)
 {
-	(void)state;
 	hs_links_free(&links);
 	hs_subjects_free(&subjects);
 	return 0;

@@ -12,19 +12,17 @@ static char address[100];
 static struct stat file;
 static const char *const path = address + sizeof "unix:" - 1;
 
-static int begin(void **state)
+FIXTURE(begin)
 {
 	const char *tmp = getenv("TMPDIR");
 
-	(void)state;
 	snprintf(address, sizeof address, "unix:%s/hookspool-listen.%ld", tmp != NULL ? tmp : "/tmp", (long)getpid());
 	unlink(path);
 	return 0;
 }
 
-static int end(void **state)
+FIXTURE(end)
 {
-	(void)state;
 	unlink(path);
 	return 0;
 }

@@ -25,7 +25,7 @@ static struct hs_runtime *use(void *context)
 	return hs_runtime_share(&((struct scene *)context)->service);
 }
 
-static int begin(void **state)
+FIXTURE(begin)
 {
 	struct scene *s = calloc(1, sizeof *s);
 	struct hs_settings_error error;
@@ -40,7 +40,7 @@ static int begin(void **state)
 	return s->service.settings != NULL && s->arrivals != NULL ? 0 : -1;
 }
 
-static int end(void **state)
+FIXTURE(end)
 {
 	struct scene *s = *state;
 

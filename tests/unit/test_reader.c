@@ -36,9 +36,8 @@ static void make(const char *settings)
 	s.reader = NULL;
 }
 
-static int finish(void **state)
+FIXTURE(finish)
 {
-	(void)state;
 	wrap_reset();
 	hs_reader_close(s.reader);
 	hs_spool_free(s.spool);

@@ -11,13 +11,13 @@
 
 enum { BYTES = 10 }; /* of a line */
 
-static int begin(void **state)
+FIXTURE(begin)
 {
 	*state = calloc(1, sizeof(struct hs_recent_ids));
 	return *state == NULL;
 }
 
-static int finish(void **state)
+FIXTURE(finish)
 {
 	free(*state);
 	return 0;

@@ -140,9 +140,8 @@ TEST(all_together_do_not_grow_too_large)
 	hs_record_maker_free(&in);
 }
 
-static int free_json(void **state)
+FIXTURE(free_json)
 {
-	(void)state;
 	hs_json_free(&json);
 	return 0;
 }

@@ -37,9 +37,8 @@ static void make(const char *settings, const char *words)
 	assert_int_equal(hs_rewrite_log_open(&s.o.dir, &s.rewrites), HS_OK);
 }
 
-static int finish(void **state)
+FIXTURE(finish)
 {
-	(void)state;
 	wrap_reset();
 	hs_rewrite_log_close(s.rewrites);
 	hs_spool_dir_close(&s.o);

@@ -17,9 +17,8 @@ static int find(const char *line)
 	return hs_routing_rules_find(&rules, &m);
 }
 
-static int finish(void **state)
+FIXTURE(finish)
 {
-	(void)state;
 	hs_routing_rules_free(&rules);
 	memset(&rules, 0, sizeof rules);
 	return 0;

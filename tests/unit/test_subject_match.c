@@ -5,21 +5,19 @@
 static struct hs_subjects subjects;
 static struct hs_subject_matcher matcher;
 
-static int begin(void **state)
+FIXTURE(begin)
 {
 	struct hs_subject who = {
 		.id = (char[]){ "anna" }, .n = 4, .before = { 5, 0 }, .until_ms = 1795428900123
 	}; /* 2026-11-23T10:15:00.123Z */
 
-	(void)state;
 	hs_subjects_init(&subjects, 7);
 	matcher.subjects = &subjects;
 	return !hs_subjects_add(&subjects, &who, NULL);
 }
 
-static int finish(void **state)
+FIXTURE(finish)
 {
-	(void)state;
 	hs_subject_matcher_free(&matcher);
 	memset(&matcher, 0, sizeof matcher);
 	hs_subjects_free(&subjects);

@@ -23,9 +23,8 @@ static struct hs_shared_state_handle handle = { .state = &shared };
 static struct hs_spool_dir spool_dir;
 static struct hs_subjects people;
 
-static int setup(void **state)
+FIXTURE(setup)
 {
-	(void)state;
 	wrap_reset();
 	spooldir_make(&dir, "");
 	assert_int_equal(hs_io_make_dir(AT_FDCWD, dir.path, 0700), 0);
@@ -37,9 +36,8 @@ static int setup(void **state)
 	return fd < 0;
 }
 
-static int teardown(void **state)
+FIXTURE(teardown)
 {
-	(void)state;
 	wrap_reset();
 	hs_subjects_free(&people);
 	hs_io_close(fd);

@@ -6,9 +6,8 @@
 
 static struct hs_top_counts counts;
 
-static int finish(void **state)
+FIXTURE(finish)
 {
-	(void)state;
 	hs_top_counts_free(&counts);
 	return 0;
 }

@@ -24,9 +24,8 @@ struct scene {
 
 static struct scene s;
 
-static int begin(void **state)
+FIXTURE(begin)
 {
-	(void)state;
 	wrap_reset();
 	spooldir_make(&s.d, "rotate_min_gap = 0\n");
 	s.spool = hs_spool_new(s.d.settings);
@@ -34,9 +33,8 @@ static int begin(void **state)
 	return 0;
 }
 
-static int finish(void **state)
+FIXTURE(finish)
 {
-	(void)state;
 	wrap_reset();
 	hs_spool_free(s.spool);
 	spooldir_remove(&s.d);

@@ -99,7 +99,7 @@ static pthread_t start_leader(struct scene *s)
 	return leader;
 }
 
-static int begin(void **state)
+FIXTURE(begin)
 {
 	struct scene *s = calloc(1, sizeof *s);
 
@@ -107,7 +107,7 @@ static int begin(void **state)
 	return s != NULL && hs_write_batcher_init(&s->group, run, s) ? 0 : -1;
 }
 
-static int end(void **state)
+FIXTURE(end)
 {
 	struct scene *s = *state;
 
