@@ -10,12 +10,8 @@
 #include "spool/admin/suppression_list.h"
 #include "spool/dedup/tombstones.h"
 #include "spool/position/cursor.h"
-#include "spool/read/reader.h"
 #include "spool/shared/spool_dir.h"
-#include "spool/spool.h"
-#include "tests/lib/spooldir.h"
-#include "tests/lib/unit.h"
-#include "tests/lib/wrap.h"
+#include "tests/lib/temp_spool.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -24,56 +20,15 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static struct scene {
-	struct spooldir d;
-	struct hs_spool *spool;
-	char told[512]; /* "name:what name:what" */
-} s;
-
-static void make(void)
-{
-	wrap_reset();
-	spooldir_make(&s.d, "rotate_min_gap = 0\n");
-	s.spool = hs_spool_new(s.d.settings);
-}
-
-FIXTURE(finish)
-{
-	wrap_reset();
-	hs_spool_free(s.spool);
-	spooldir_remove(&s.d);
-	return 0;
-}
-
-static enum hs_result append(const char *words)
-{
-	return spooldir_append(s.spool, words, NULL);
-}
-
-static void put(const char *words)
-{
-	assert_int_equal(append(words), HS_OK);
-}
-
-static void rotate(void)
-{
-	assert_int_equal(hs_spool_rotate(s.spool, hs_io_now_monotonic() + PATIENCE_MS), HS_OK);
-}
-
-/* The handler is stopped, and started again when it is needed. */
-static void stop(void)
-{
-	hs_spool_free(s.spool);
-	s.spool = hs_spool_new(s.d.settings);
-}
+static char told[512]; /* "name:what name:what" */
 
 static void note(void *context, const char *name, enum hs_adopted what, struct hs_position p)
 {
-	size_t used = strlen(s.told);
+	size_t used = strlen(told);
 
 	(void)context;
 	(void)p;
-	snprintf(s.told + used, sizeof s.told - used, "%s%s:%d", used > 0 ? " " : "", name, (int)what);
+	snprintf(told + used, sizeof told - used, "%s%s:%d", used > 0 ? " " : "", name, (int)what);
 }
 
 static struct hs_adoption adopt(enum hs_adopt_from from, bool accept_loss)
@@ -81,25 +36,10 @@ static struct hs_adoption adopt(enum hs_adopt_from from, bool accept_loss)
 	struct hs_adopter how = { .from = from, .accept_loss = accept_loss, .cursor = note };
 	struct hs_adoption done;
 
-	s.told[0] = '\0';
-	stop();
+	told[0] = '\0';
+	restart();
 	assert_int_equal(hs_adopt(s.d.settings, &how, &done), HS_OK);
 	return done;
-}
-
-static struct hs_position behind(unsigned lines)
-{
-	struct hs_reader *reader;
-	struct hs_slice line;
-	struct hs_position p;
-
-	assert_int_equal(hs_reader_open(s.d.settings, &reader), HS_OK);
-	assert_int_equal(hs_reader_remember(reader), HS_OK);
-	while (lines-- > 0)
-		assert_int_equal(hs_reader_next(reader, &line), HS_READ_LINE);
-	p = hs_reader_position(reader);
-	hs_reader_close(reader);
-	return p;
 }
 
 /* Opens it; saves if `p` is given. Tells where it stands, and whether it is of this history. */
@@ -131,11 +71,11 @@ TEST(cursors_that_fit_go_on)
 	struct hs_adoption done;
 	bool foreign;
 
-	make();
+	make("rotate_min_gap = 0\n");
 	put("a b");
 	rotate();
 	put("c d");
-	p = behind(3);
+	p = position_after(3);
 	cursor("fits", &p, NULL);
 	p.before++;
 	cursor("other", &p, NULL);
@@ -146,7 +86,7 @@ TEST(cursors_that_fit_go_on)
 	spooldir_write(&s.d, ".hookspool/cursors/broken", HS_SLICE("x"));
 	done = adopt(HS_ADOPT_LEAVE, false);
 	assert_true(done.now.epoch == 2 && done.fit == 1 && done.left == 4 && done.set == 0);
-	assert_string_equal(s.told, "ahead:2 broken:4 fits:0 other:2 unknown:3");
+	assert_string_equal(told, "ahead:2 broken:4 fits:0 other:2 unknown:3");
 	at = cursor("fits", NULL, &foreign);
 	assert_true(at.number == 2 && at.offset > 0 && !foreign);
 	cursor("unknown", NULL, &foreign);
@@ -160,7 +100,7 @@ TEST(cursors_that_fit_go_on)
 	done = adopt(HS_ADOPT_NOW, false);
 	at = cursor("ahead", NULL, &foreign);
 	assert_true(done.set == 1 && at.number == done.end.number && at.offset == done.end.offset);
-	assert_true(at.before == behind(4).before);
+	assert_true(at.before == position_after(4).before);
 	done = adopt(HS_ADOPT_NOW, false);
 	assert_true(done.fit == 5 && done.left == 0 && done.set == 0);
 }
@@ -172,14 +112,14 @@ TEST(a_mirror_takes_over)
 	struct hs_buf text;
 
 	for (int old = 0; old < 2; old++) {
-		make();
+		make("rotate_min_gap = 0\n");
 		if (old) { /* it was served once, in this very boot */
 			put("z");
 			rotate();
-			stop();
+			restart();
 			spooldir_unlink(&s.d, spooldir_name(&s.d, "events-", 0));
 		} else {
-			assert_int_equal(mkdir(s.d.path, 0700), 0);
+			spooldir_mkdir(&s.d, "");
 		}
 		spooldir_write(&s.d, "events-20260101T000000.000Z-000006.jsonl",
 		               HS_SLICE("{\"type\":\"page\",\"message_id\":\"x\"}\n"));
@@ -196,9 +136,7 @@ TEST(a_mirror_takes_over)
 		assert_non_null(strstr(spooldir_name(&s.d, "events-", 2), "-000008.jsonl"));
 		assert_once(&s.d, "x y n");
 		assert_sound(&s.d);
-		finish(state);
 	}
-	make();
 }
 
 TEST(not_while_it_is_used)
@@ -206,7 +144,7 @@ TEST(not_while_it_is_used)
 	struct hs_adopter how = { .from = HS_ADOPT_LEAVE };
 	struct hs_adoption done;
 
-	make();
+	make("rotate_min_gap = 0\n");
 	assert_int_equal(hs_adopt(s.d.settings, &how, &done), HS_E_SPOOL_DIR);
 	put("a");
 	assert_int_equal(hs_adopt(s.d.settings, &how, &done), HS_OK);
@@ -217,12 +155,10 @@ TEST(not_while_it_is_used)
 TEST(imports_begin_anew)
 {
 	struct hs_adoption done;
-	char path[PATH_MAX + 32];
 
-	make();
+	make("rotate_min_gap = 0\n");
 	put("a");
-	snprintf(path, sizeof path, "%s/.hookspool/imports", s.d.path);
-	assert_int_equal(mkdir(path, 0700), 0);
+	spooldir_mkdir(&s.d, ".hookspool/imports");
 	spooldir_write(&s.d, ".hookspool/imports/0123", HS_SLICE("{\"done\":1,\"line\":1}\n"));
 	done = adopt(HS_ADOPT_LEAVE, false);
 	assert_true(done.imports == 1);
@@ -254,7 +190,7 @@ static void with_anna(bool suppressed)
 		                   .until_ms = INT64_MAX };
 	struct hs_opened_spool o;
 
-	make();
+	make("rotate_min_gap = 0\n");
 	put("a");
 	assert_int_equal(hs_spool_dir_open(&o, s.d.settings, true), HS_OK);
 	hs_subjects_init(&people, 7);
@@ -267,7 +203,7 @@ static void with_anna(bool suppressed)
 	hs_subjects_free(&people);
 	hs_spool_dir_close(&o);
 	assert_int_equal(lost(), 0);
-	stop();
+	restart();
 }
 
 TEST(a_list_that_is_lost_is_503)
@@ -291,7 +227,6 @@ TEST(a_list_that_is_lost_is_503)
 		assert_int_equal(hs_spool_health(s.spool), HS_OK);
 		assert_int_equal(lost(), 0);
 		assert_int_equal(adopt(HS_ADOPT_LEAVE, false).lost, 0);
-		finish(state);
 	}
 	with_anna(false); /* nobody is on a list: nothing is lost */
 	put("b");
@@ -306,7 +241,7 @@ TEST(a_loss_is_told_once_it_is_accepted_not)
 	assert_int_equal(lost(), HS_LOSS_SALT | HS_LOSS_ERASED);
 	put("b");
 	spooldir_rename(&s.d, ".hookspool", "lost");
-	stop();
+	restart();
 	assert_int_equal(lost(), HS_LOSS_SALT | HS_LOSS_ERASED | HS_LOSS_HISTORY);
 	put("c");
 	assert_int_equal(adopt(HS_ADOPT_LEAVE, true).lost, HS_LOSS_SALT | HS_LOSS_ERASED);
@@ -321,7 +256,7 @@ TEST(a_list_that_comes_later)
 	put("b");
 	spooldir_add(&s.d, "erased.jsonl", HS_SLICE("{\"state\":\"done\",\"suppressed\":true}\n"));
 	put("c"); /* who serves already has looked */
-	stop();
+	restart();
 	assert_int_equal(append("d"), HS_E_SUPPRESSED);
 }
 
@@ -350,15 +285,13 @@ TEST(killed_before_every_call)
 		put("b");
 		rotate();
 		put("c");
-		p = behind(2);
+		p = position_after(2);
 		cursor("fits", &p, NULL);
 		p.number = 9;
 		cursor("ahead", &p, NULL);
 		spooldir_unlink(&s.d, ".hookspool/suppressed");
-		stop();
-		wrap_kill(nth, true);
-		status = child_wait(child_start(run_adopt, NULL));
-		wrap_reset();
+		restart();
+		status = child_killed(nth, true, run_adopt, NULL);
 		unsettled += (lost() & HS_LOSS_HISTORY) != 0;
 		assert_true(adopt(HS_ADOPT_OLDEST, true).now.settled);
 		assert_int_equal(lost(), 0);
@@ -369,10 +302,8 @@ TEST(killed_before_every_call)
 		put("d");
 		assert_once(&s.d, "a b c d");
 		assert_sound(&s.d);
-		finish(state);
 	}
 	assert_true(nth > 40 && unsettled > 3);
-	make();
 }
 
 TESTS("adopt", NULL, finish)

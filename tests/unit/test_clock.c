@@ -5,10 +5,7 @@
 #include "base/io.h"
 #include "spool/admin/retention.h"
 #include "spool/shared/clock.h"
-#include "spool/spool.h"
-#include "tests/lib/spooldir.h"
-#include "tests/lib/unit.h"
-#include "tests/lib/wrap.h"
+#include "tests/lib/temp_spool.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -162,14 +159,6 @@ TEST(set_back_for_a_while)
 
 /* --- a spool --------------------------------------------------------------------- */
 
-struct scene {
-	struct spooldir d;
-	struct hs_spool *spool;
-	struct hs_retention_counts done;
-};
-
-static struct scene s;
-
 /* The clock is wrong by this, and this much time has passed. */
 static int64_t wrong, passed;
 
@@ -180,37 +169,10 @@ static void show(int64_t wrong_ms, int64_t passed_ms)
 	wrap_clock(wrong + passed, passed);
 }
 
-static void make(const char *settings)
-{
-	wrap_reset();
-	spooldir_make(&s.d, settings);
-	s.spool = hs_spool_new(s.d.settings);
-	assert_non_null(s.spool);
-}
-
-FIXTURE(finish)
-{
-	wrap_reset();
-	hs_spool_free(s.spool);
-	spooldir_remove(&s.d);
-	return 0;
-}
-
-static void put(const char *words)
-{
-	assert_result(spooldir_append(s.spool, words, NULL), HS_OK);
-}
-
-static void seal(const char *words)
-{
-	put(words);
-	assert_result(hs_spool_rotate(s.spool, hs_io_now_monotonic() + PATIENCE_MS), HS_OK);
-}
-
 static uint64_t deleted(void)
 {
-	assert_result(hs_spool_maintain(s.spool, NULL, NULL, &s.done), HS_OK);
-	return s.done.deleted;
+	maintain();
+	return s.maintained.deleted;
 }
 
 /* Is a sealed segment's stamp later than the time that has really come? */
@@ -222,7 +184,7 @@ static bool is_from_the_future(size_t nth)
 	return hs_clock_is_ahead(sealed.sealed_ms, hs_io_now() - wrong);
 }
 
-TEST_WITH(a_jump_deletes_nothing, NULL, finish)
+TEST(a_jump_deletes_nothing)
 {
 	static const int64_t jumps[] = { 2 * DAY, YEAR, 10 * YEAR, 40 * YEAR };
 
@@ -246,20 +208,20 @@ TEST_WITH(a_jump_deletes_nothing, NULL, finish)
 	assert_int_equal(deleted(), 1);
 }
 
-TEST_WITH(it_may_be_the_first_that_is_seen, NULL, finish)
+TEST(it_may_be_the_first_that_is_seen)
 {
 	make("retain_days = 1\nrotate_min_gap = 0\n");
 	seal("a");
-	hs_spool_free(s.spool);
+	stop();
 	spooldir_unlink(&s.d, ".hookspool/run/state");
-	s.spool = hs_spool_new(s.d.settings);
+	restart();
 	show(10 * YEAR, 0);
 	assert_int_equal(deleted(), 0);
 	seal("b");
 	assert_false(is_from_the_future(1));
 }
 
-TEST_WITH(somebody_vouches_for_it, NULL, finish)
+TEST(somebody_vouches_for_it)
 {
 	int64_t lag;
 
@@ -278,17 +240,17 @@ TEST_WITH(somebody_vouches_for_it, NULL, finish)
 }
 
 /* The machine was off for a year: for a week of uptime nothing goes by it, then all does. */
-TEST_WITH(off_for_a_year, NULL, finish)
+TEST(off_for_a_year)
 {
 	struct hs_shared_state *shared;
 
 	make("retain_days = 30\nrotate_min_gap = 0\n");
 	seal("a");
-	hs_spool_free(s.spool);
+	stop();
 	shared = spooldir_state(&s.d);
 	strcpy(shared->boot_id, "another boot");
 	spooldir_state_done(shared);
-	s.spool = hs_spool_new(s.d.settings);
+	restart();
 	show(YEAR, 0);
 	assert_int_equal(deleted(), 0);
 	seal("b");
@@ -303,7 +265,7 @@ TEST_WITH(off_for_a_year, NULL, finish)
 }
 
 /* The first clock that was seen was ahead: names go on from there, and go in their turn. */
-TEST_WITH(stamps_from_the_future, NULL, finish)
+TEST(stamps_from_the_future)
 {
 	make("retain_days = 30\nrotate_min_gap = 0\n");
 	show(10 * YEAR, 0);
@@ -328,7 +290,7 @@ TEST_WITH(stamps_from_the_future, NULL, finish)
 }
 
 /* With nothing behind it that tells, a segment from the future is as new as can be. */
-TEST_WITH(nothing_tells, NULL, finish)
+TEST(nothing_tells)
 {
 	make("retain_days = 1\nrotate_min_gap = 0\n");
 	show(10 * YEAR, 0);
@@ -338,23 +300,19 @@ TEST_WITH(nothing_tells, NULL, finish)
 	assert_once(&s.d, "a");
 }
 
-TEST_WITH(no_id_is_forgotten, NULL, finish)
+TEST(no_id_is_forgotten)
 {
-	uint64_t duplicate;
-
 	make("dedup_window = 28d\nrotate_min_gap = 0\n");
 	seal("a");
 	put("b");
 	show(YEAR, 0);
-	assert_result(spooldir_append(s.spool, "a b c", &duplicate), HS_OK);
-	assert_int_equal(duplicate, 2);
+	put_known("a b c", 2);
 	show(YEAR, 8 * DAY); /* believed by now; what came meanwhile is still in the window */
-	assert_result(spooldir_append(s.spool, "d", NULL), HS_OK);
-	assert_result(spooldir_append(s.spool, "c d", &duplicate), HS_OK);
-	assert_int_equal(duplicate, 2);
+	put("d");
+	put_known("c d", 2);
 }
 
-TEST_WITH(a_clock_set_back_keeps_no_segment_open, NULL, finish)
+TEST(a_clock_set_back_keeps_no_segment_open)
 {
 	make("rotate_age = 1h\nrotate_min_gap = 0\n");
 	show(10 * YEAR, 0);
@@ -367,4 +325,4 @@ TEST_WITH(a_clock_set_back_keeps_no_segment_open, NULL, finish)
 	assert_int_equal(spooldir_names(&s.d, "", "events-"), 1);
 }
 
-TESTS("clock", NULL, NULL)
+TESTS("clock", NULL, finish)

@@ -5,6 +5,7 @@
 #include "base/io.h"
 #include "spool/position/cursor.h"
 #include "spool/shared/spool_dir.h"
+#include "tests/lib/processes.h"
 #include "tests/lib/spooldir.h"
 #include "tests/lib/unit.h"
 #include "tests/lib/wrap.h"
@@ -138,10 +139,7 @@ TEST(a_kill_leaves_the_one_or_the_other)
 	for (nth = 1; status != 0; nth++) {
 		assert_int_equal(reopen("mine"), HS_OK);
 		assert_int_equal(hs_cursor_save(s.cursor, first), HS_OK);
-		wrap_reset();
-		wrap_kill(nth, true);
-		status = child_wait(child_start(save_second, NULL));
-		wrap_reset();
+		status = child_killed(nth, true, save_second, NULL);
 		assert_int_equal(reopen("mine"), HS_OK);
 		assert_true(stands_at(first) || stands_at(second));
 		moved += stands_at(second);

@@ -7,6 +7,7 @@
 #include "spool/erase.h"
 #include "spool/shared/spool_dir.h"
 #include "spool/spool.h"
+#include "tests/lib/processes.h"
 #include "tests/lib/spooldir.h"
 #include "tests/lib/unit.h"
 #include "tests/lib/wrap.h"
@@ -88,12 +89,7 @@ static int append_some(void *context)
 
 TEST(several_at_once)
 {
-	pid_t pid[4];
-
-	for (int i = 0; i < 4; i++)
-		pid[i] = child_start(append_some, NULL);
-	for (int i = 0; i < 4; i++)
-		assert_int_equal(child_wait(pid[i]), 0);
+	children_run(4, append_some);
 	assert_int_equal(spooldir_size(&s.d, "failed.jsonl"), 200 * 26);
 }
 
@@ -128,10 +124,7 @@ static enum hs_result drop_2_and_4(void)
 
 static int drop_in_child(void *context)
 {
-	unsigned nth = *(unsigned *)context;
-
-	wrap_reset();
-	wrap_kill(nth, nth % 2 == 1);
+	(void)context;
 	return drop_2_and_4() == HS_OK ? 0 : 1;
 }
 
@@ -195,7 +188,7 @@ TEST(killed_anywhere)
 		make(state);
 		for (int n = 1; n < LETTERS; n++)
 			assert_int_equal(hs_dead_letters_append(&s.o.dir, hs_slice_str(letter(n)), UINT64_MAX), HS_OK);
-		ended = child_wait(child_start(drop_in_child, &nth)) == 0;
+		ended = child_killed(nth, nth % 2 == 1, drop_in_child, NULL) == 0;
 		copy_left |= spooldir_exists(&s.d, "failed-copy.jsonl");
 		copy_said_a |= erase && says_a("failed-copy.jsonl");
 		for (int n = 1; n < LETTERS; n++)
@@ -271,11 +264,9 @@ TEST(what_is_old_goes)
 
 static int expire_in_child(void *context)
 {
-	unsigned nth = *(unsigned *)context;
 	uint64_t gone;
 
-	wrap_reset();
-	wrap_kill(nth, nth % 2 == 1);
+	(void)context;
 	return hs_dead_letters_expire(&s.o.dir, OCTOBER_MS + 7 * DAY * INT64_C(1000), &gone) == HS_OK ? 0 : 1;
 }
 
@@ -291,7 +282,7 @@ TEST(killed_while_old_ones_go)
 		make(state);
 		add_dated("05", "04");
 		add_dated("09", "08");
-		ended = child_wait(child_start(expire_in_child, &nth)) == 0;
+		ended = child_killed(nth, nth % 2 == 1, expire_in_child, NULL) == 0;
 		add_dated("11", "10");
 		assert_int_equal(hs_dead_letters_expire(&s.o.dir, OCTOBER_MS + 7 * DAY * INT64_C(1000), &gone), HS_OK);
 		text = spooldir_read(&s.d, "failed.jsonl");

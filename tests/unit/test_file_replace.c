@@ -1,6 +1,7 @@
 /* file_replace: the old file or the new one, whole, whatever fails and wherever it is killed. */
 #include "base/array.h"
 #include "base/file_replace.h"
+#include "tests/lib/processes.h"
 #include "tests/lib/spooldir.h"
 #include "tests/lib/unit.h"
 #include "tests/lib/wrap.h"
@@ -120,9 +121,7 @@ TEST(killed_before_every_call)
 		int fd;
 
 		assert_result(put(s, "old"), HS_OK);
-		wrap_kill(nth, true);
-		status = child_wait(child_start(put_and_die, s));
-		wrap_reset();
+		status = child_killed(nth, true, put_and_die, s);
 		fd = hs_io_open_read(s->dir, "file");
 		assert_true(hs_io_read_at(fd, text, sizeof text - 1, 0) == 3);
 		hs_io_close(fd);

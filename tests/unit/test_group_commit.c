@@ -4,6 +4,7 @@
  */
 #include "base/io.h"
 #include "spool/write/group_commit.h"
+#include "tests/lib/processes.h"
 #include "tests/lib/spooldir.h"
 #include "tests/lib/unit.h"
 #include "tests/lib/wrap.h"
@@ -30,8 +31,7 @@ FIXTURE(begin)
 
 	wrap_reset();
 	spooldir_make(&s.d, "");
-	assert_int_equal(mkdir(s.d.path, 0700), 0);
-	s.dir = hs_io_open_dir(AT_FDCWD, s.d.path);
+	s.dir = spooldir_open(&s.d);
 	assert_result(hs_shared_state_open(s.dir, s.dir, &s.h), HS_OK);
 	s.f = &s.h.state->stream[HS_EVENTS];
 	s.fd = hs_io_make(s.dir, "events.jsonl", 0600);
@@ -49,11 +49,6 @@ FIXTURE(finish)
 	close(s.dir);
 	spooldir_remove(&s.d);
 	return 0;
-}
-
-static int64_t soon(void)
-{
-	return hs_io_now_monotonic() + PATIENCE_MS;
 }
 
 /* An append without a file: only the end counts here. */
@@ -329,7 +324,7 @@ TEST(a_leader_dies_in_its_sync)
 
 	assert_result(commit(), HS_OK);
 	mine = take();
-	assert_int_equal(child_wait(child_start(lead_and_die, NULL)), -1);
+	assert_int_equal(child_run(lead_and_die, NULL), -1);
 	assert_int_equal(atomic_load(&s.f->in_flight), 3 * BYTES);
 	assert_result(hs_commit_wait(s.f, &mine, soon()), HS_E_SYNC);
 	assert_int_equal(atomic_load(&s.f->poisoned), 1);
@@ -339,7 +334,7 @@ TEST(a_leader_dies_in_its_sync)
 
 TEST(whoever_rotates_finds_a_dead_leader)
 {
-	assert_int_equal(child_wait(child_start(lead_and_die, NULL)), -1);
+	assert_int_equal(child_run(lead_and_die, NULL), -1);
 	assert_result(hs_commit_quiesce(s.f, soon()), HS_OK);
 	assert_result(hs_commit_all(s.f, s.fd, 0), HS_E_SYNC);
 	assert_int_equal(wrap_count(WRAP_FDATASYNC), 0);
@@ -360,7 +355,7 @@ static int die_with_the_lock(void *context)
 /* It had nothing in flight, so no error can have been told to it. */
 TEST(a_leader_dies_before_its_sync)
 {
-	assert_int_equal(child_wait(child_start(die_with_the_lock, NULL)), -1);
+	assert_int_equal(child_run(die_with_the_lock, NULL), -1);
 	assert_result(commit(), HS_OK);
 	assert_int_equal(atomic_load(&s.f->poisoned), 0);
 }
@@ -402,15 +397,14 @@ TEST(sleepers_of_a_killed_leader)
  * What a disk has: everything below `safe` was written when a sync began that came to its
  * end. Kept outside the state, by the tests' own fdatasync.
  */
-struct disk {
+static struct disk {
 	_Atomic uint64_t safe;
 	_Atomic unsigned wrong, syncs;
-};
+} * disk;
 
 static void *write_and_wait(void *context)
 {
-	struct disk *disk = context;
-
+	(void)context;
 	for (int i = 0; i < ROUNDS; i++) {
 		struct hs_ticket t = take();
 
@@ -422,11 +416,11 @@ static void *write_and_wait(void *context)
 
 static int threads_of_a_process(void *context)
 {
-	struct disk *disk = context;
 	pthread_t thread[WRITERS / 2];
 
+	(void)context;
 	for (int i = 0; i < WRITERS / 2; i++)
-		if (pthread_create(&thread[i], NULL, write_and_wait, disk) != 0)
+		if (pthread_create(&thread[i], NULL, write_and_wait, NULL) != 0)
 			return 1;
 	for (int i = 0; i < WRITERS / 2; i++)
 		pthread_join(thread[i], NULL);
@@ -436,14 +430,10 @@ static int threads_of_a_process(void *context)
 
 TEST(threads_and_processes_at_once)
 {
-	struct disk *disk = mmap(NULL, sizeof *disk, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	pid_t pid[3];
+	disk = mmap(NULL, sizeof *disk, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 
 	assert_true(disk != MAP_FAILED);
-	for (int i = 0; i < 3; i++)
-		pid[i] = child_start(threads_of_a_process, disk);
-	for (int i = 0; i < 3; i++)
-		assert_int_equal(child_wait(pid[i]), 0);
+	children_run(3, threads_of_a_process);
 	assert_int_equal(atomic_load(&disk->wrong), 0);
 	assert_int_equal(atomic_load(&s.f->synced), 3 * WRITERS / 2 * ROUNDS * BYTES);
 	assert_true(atomic_load(&disk->syncs) <= 3 * WRITERS / 2 * ROUNDS);

@@ -4,6 +4,7 @@
  */
 #include "base/io.h"
 #include "spool/import.h"
+#include "tests/lib/processes.h"
 #include "tests/lib/spooldir.h"
 #include "tests/lib/unit.h"
 #include "tests/lib/wrap.h"
@@ -239,15 +240,11 @@ static void kill_everywhere(void **state, bool known)
 		struct hs_imported done;
 
 		make(known);
-		wrap_kill(nth, nth % 2 == 1);
-		status = child_wait(child_start(run_import, NULL));
-		wrap_reset();
+		status = child_killed(nth, nth % 2 == 1, run_import, NULL);
 		kills += status != 0;
 		s.name = "a/path with, line 1, event 1: /second.jsonl";
 		if (nth % 4 == 1) { /* and once more, in the run that was to mend it */
-			wrap_kill(1 + (unsigned)(hs_io_random() % nth), true);
-			child_wait(child_start(run_import, NULL));
-			wrap_reset();
+			child_killed(1 + (unsigned)(hs_io_random() % nth), true, run_import, NULL);
 			s.name = "third.jsonl";
 		}
 		assert_int_equal(import(false, &done), HS_OK);

@@ -1,6 +1,7 @@
 /* checkpoint: what is written is read again; what a kill left of a line counts as nothing. */
 #include "base/io.h"
 #include "spool/admin/import_checkpoint.h"
+#include "tests/lib/processes.h"
 #include "tests/lib/spooldir.h"
 #include "tests/lib/unit.h"
 #include "tests/lib/wrap.h"
@@ -17,9 +18,8 @@ static int fd; /* plays the private directory */
 FIXTURE(setup)
 {
 	spooldir_make(&dir, "");
-	assert_int_equal(hs_io_make_dir(AT_FDCWD, dir.path, 0700), 0);
-	fd = hs_io_open_dir(AT_FDCWD, dir.path);
-	return fd < 0;
+	fd = spooldir_open(&dir);
+	return 0;
 }
 
 FIXTURE(teardown)
@@ -98,7 +98,7 @@ TEST(one_at_a_time)
 	struct hs_import_checkpoint b;
 
 	assert_int_equal(hs_import_checkpoint_open(fd, KEY, &b), HS_OK);
-	assert_int_equal(child_wait(child_start(hold_it, NULL)), 0);
+	assert_int_equal(child_run(hold_it, NULL), 0);
 	hs_import_checkpoint_close(&b);
 	open_again(&b);
 	hs_import_checkpoint_close(&b);

@@ -6,11 +6,8 @@
 #include "base/io.h"
 #include "spool/dedup/id_lsm.h"
 #include "spool/shared/shared_state.h"
-#include "spool/spool.h"
 #include "tests/lib/random.h"
-#include "tests/lib/spooldir.h"
-#include "tests/lib/unit.h"
-#include "tests/lib/wrap.h"
+#include "tests/lib/temp_spool.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -23,63 +20,6 @@
 #include <sys/resource.h>
 #include <unistd.h>
 #include <zlib.h>
-
-static struct scene {
-	struct spooldir d;
-	struct hs_spool *spool;
-} s;
-
-static struct scene *make(const char *settings)
-{
-	wrap_reset();
-	spooldir_make(&s.d, settings);
-	s.spool = hs_spool_new(s.d.settings);
-	assert_non_null(s.spool);
-	return &s;
-}
-
-FIXTURE(begin)
-{
-	*state = make("rotate_min_gap = 0\n");
-	return 0;
-}
-
-FIXTURE(finish)
-{
-	wrap_reset();
-	hs_spool_free(s.spool);
-	spooldir_remove(&s.d);
-	return 0;
-}
-
-static void again(const char *settings)
-{
-	finish(NULL);
-	make(settings);
-}
-
-/* Expects that so many of the words are there already. */
-#define put(spool, words, there) put_at((spool), (words), (there), __FILE__, __LINE__)
-static void put_at(struct hs_spool *spool, const char *words, uint64_t there, const char *file, int line)
-{
-	uint64_t duplicate;
-	enum hs_result r = spooldir_append(spool, words, &duplicate);
-
-	unit_assert_result(r, HS_OK, file, line);
-	_assert_int_equal(duplicate, there, file, line);
-}
-
-static void rotate(void)
-{
-	assert_result(hs_spool_rotate(s.spool, hs_io_now_monotonic() + PATIENCE_MS), HS_OK);
-}
-
-static void restart(void)
-{
-	hs_spool_free(s.spool);
-	s.spool = hs_spool_new(s.d.settings);
-	assert_non_null(s.spool);
-}
 
 /* "PREFIX0 PREFIX1 …"; from a ring of two. */
 static const char *many(const char *prefix, int from, int to)
@@ -100,18 +40,18 @@ static const char *many(const char *prefix, int from, int to)
 
 TEST(within_one_append)
 {
-	put(s.spool, "a b a c b a", 3);
-	put(s.spool, "a a", 2);
+	put_known("a b a c b a", 3);
+	put_known("a a", 2);
 	assert_once(&s.d, "a b c");
 	assert_int_equal(spooldir_lines(&s.d), 3);
 }
 
 TEST(across_appends)
 {
-	put(s.spool, "a", 0);
-	put(s.spool, "a", 1);
-	put(s.spool, "b a c", 1);
-	put(s.spool, "c d b e a", 3);
+	put("a");
+	put_known("a", 1);
+	put_known("b a c", 1);
+	put_known("c d b e a", 3);
 	assert_once(&s.d, "a b c d e");
 	assert_int_equal(spooldir_lines(&s.d), 5);
 }
@@ -121,8 +61,8 @@ TEST(the_order_of_the_others_stays)
 	struct hs_buf text;
 	const char *at;
 
-	put(s.spool, "b", 0);
-	put(s.spool, "a b c b d", 2);
+	put("b");
+	put_known("a b c b d", 2);
 	text = spooldir_read(&s.d, "events.jsonl");
 	hs_buf_putc(&text, '\0');
 	at = strstr(text.p, "\"a\"");
@@ -135,23 +75,23 @@ TEST(the_order_of_the_others_stays)
 
 TEST(tenants_are_apart)
 {
-	put(s.spool, "a acme/a globex/a acme/a", 1);
-	put(s.spool, "acme/a initech/a a", 2);
+	put_known("a acme/a globex/a acme/a", 1);
+	put_known("acme/a initech/a a", 2);
 	assert_once(&s.d, "a acme/a globex/a initech/a");
 }
 
 TEST(without_identity_nothing_is_a_duplicate)
 {
-	put(s.spool, "!x !x a !x", 0);
-	put(s.spool, "!x a", 1);
+	put("!x !x a !x");
+	put_known("!x a", 1);
 	assert_int_equal(spooldir_lines(&s.d), 5);
 }
 
 TEST(turned_off)
 {
-	again("dedup_window = 0\n");
-	put(s.spool, "a a", 0);
-	put(s.spool, "a", 0);
+	make("dedup_window = 0\n");
+	put("a a");
+	put("a");
 	assert_int_equal(spooldir_count(&s.d, "a"), 3);
 	assert_false(spooldir_exists(&s.d, ".hookspool/run/index"));
 }
@@ -160,11 +100,8 @@ TEST(turned_off)
 static void lose_recent(void)
 {
 	static const uint64_t nowhere = UINT64_MAX;
-	char path[PATH_MAX + 32];
-	int fd;
+	int fd = open(spooldir_path(&s.d, ".hookspool/run/state"), O_WRONLY);
 
-	snprintf(path, sizeof path, "%s/.hookspool/run/state", s.d.path);
-	fd = open(path, O_WRONLY);
 	assert_true(fd >= 0);
 	assert_int_equal(pwrite(fd, &nowhere, sizeof nowhere, offsetof(struct hs_shared_state, recent.to)),
 	                 sizeof nowhere);
@@ -180,27 +117,27 @@ static void across(void (*lose)(void))
 	struct hs_spool *other = hs_spool_new(s.d.settings);
 	uint64_t duplicate;
 
-	put(s.spool, "a b", 0);
-	put(other, "b c", 1);
+	put("a b");
+	put_in(other, "b c", 1);
 	lose();
-	put(s.spool, "c !without d", 1);
+	put_known("c !without d", 1);
 	lose();
-	assert_result(spooldir_append_apart(&s.d, "a b c d e", &duplicate), HS_OK);
+	assert_result(events_append_apart(&s.d, "a b c d e", &duplicate), HS_OK);
 	assert_int_equal(duplicate, 4);
-	put(s.spool, "e", 1);
-	put(other, "e a", 2);
-	put(s.spool, many("s", 0, 100), 0);
+	put_known("e", 1);
+	put_in(other, "e a", 2);
+	put(many("s", 0, 100));
 	lose();
-	put(other, many("s", 50, 150), 50);
+	put_in(other, many("s", 50, 150), 50);
 	lose();
 	/* enough that whoever begins moves them to the index */
-	assert_result(spooldir_append_apart(&s.d, many("s", 100, 200), &duplicate), HS_OK);
+	assert_result(events_append_apart(&s.d, many("s", 100, 200), &duplicate), HS_OK);
 	assert_int_equal(duplicate, 50);
-	put(s.spool, many("s", 0, 200), 200);
-	put(other, many("s", 0, 200), 200);
+	put_known(many("s", 0, 200), 200);
+	put_in(other, many("s", 0, 200), 200);
 	rotate();
-	put(other, many("s", 0, 200), 200);
-	put(s.spool, "a b c d e", 5);
+	put_in(other, many("s", 0, 200), 200);
+	put_known("a b c d e", 5);
 	assert_int_equal(spooldir_lines(&s.d), 206);
 	hs_spool_free(other);
 }
@@ -221,12 +158,12 @@ TEST(what_others_noted_is_not_read)
 	struct hs_spool *other = hs_spool_new(s.d.settings);
 	unsigned reads;
 
-	put(s.spool, "a", 0);
-	put(other, "b", 0);
+	put("a");
+	put_in(other, "b", 0);
 	reads = wrap_count(WRAP_PREAD);
 	for (int i = 0; i < 10; i++) {
-		put(s.spool, many("s", 100 * i, 100 * i + 100), 0);
-		put(other, many("s", 100 * i, 100 * i + 100), 100);
+		put(many("s", 100 * i, 100 * i + 100));
+		put_in(other, many("s", 100 * i, 100 * i + 100), 100);
 	}
 	assert_int_equal(wrap_count(WRAP_PREAD), reads);
 	hs_spool_free(other);
@@ -238,11 +175,11 @@ TEST(across_objects_by_the_thousand)
 	struct hs_spool *other = hs_spool_new(s.d.settings);
 
 	for (int i = 1000; i <= 12000; i += 1000) {
-		put(i % 2000 == 0 ? s.spool : other, many("s", i, i + 1000), 0);
+		put_in(i % 2000 == 0 ? s.spool : other, many("s", i, i + 1000), 0);
 		if (i == 1000)
 			continue;
-		put(s.spool, many("s", i - 1000, i + 1000), 2000);
-		put(other, many("s", i - 1000, i + 1000), 2000);
+		put_known(many("s", i - 1000, i + 1000), 2000);
+		put_in(other, many("s", i - 1000, i + 1000), 2000);
 	}
 	assert_int_equal(spooldir_lines(&s.d), 12000);
 	hs_spool_free(other);
@@ -256,24 +193,24 @@ TEST(across_one_that_keeps_no_index)
 
 	without.dedup_window = 0;
 	other = hs_spool_new(&without);
-	put(s.spool, "a b", 0);
-	put(other, "c a", 0);
-	put(s.spool, "c d", 1);
-	put(other, "e", 0);
-	put(s.spool, "a b c d e", 5);
+	put("a b");
+	put_in(other, "c a", 0);
+	put_known("c d", 1);
+	put_in(other, "e", 0);
+	put_known("a b c d e", 5);
 	hs_spool_free(other);
 }
 
 TEST(through_rotations_and_restarts)
 {
 	for (int i = 0; i < 5; i++) {
-		put(s.spool, many("m", 0, 100 * i), (uint64_t)(100 * i));
-		put(s.spool, many("m", 100 * i, 100 * i + 100), 0);
+		put_known(many("m", 0, 100 * i), (uint64_t)(100 * i));
+		put(many("m", 100 * i, 100 * i + 100));
 		rotate();
 		if (i % 2 == 1)
 			restart();
 	}
-	put(s.spool, many("m", 0, 500), 500);
+	put_known(many("m", 0, 500), 500);
 	assert_int_equal(spooldir_lines(&s.d), 500);
 	assert_sound(&s.d);
 }
@@ -282,10 +219,10 @@ TEST(through_rotations_and_restarts)
 
 TEST(what_was_not_written_does_not_count)
 {
-	put(s.spool, "a", 0);
+	put("a");
 	wrap_fail(WRAP_PWRITE, 1, 1, ENOSPC);
-	assert_result(spooldir_append(s.spool, "b a c", NULL), HS_E_FULL);
-	put(s.spool, "b a c", 1);
+	assert_result(append("b a c"), HS_E_FULL);
+	put_known("b a c", 1);
 	assert_once(&s.d, "a b c");
 }
 
@@ -302,15 +239,15 @@ TEST(not_written_and_no_memory)
 				                    .duplicate = &duplicate };
 			enum hs_result r;
 
-			again("");
-			put(s.spool, "a x299", 0);
-			append.deadline_ms = hs_io_now_monotonic() + PATIENCE_MS;
+			make("");
+			put("a x299");
+			append.deadline_ms = soon();
 			wrap_fail(WRAP_PWRITE, 1, WRAP_FOREVER, ENOSPC);
 			wrap_fail((enum wrap_call)call, nth, WRAP_FOREVER, ENOMEM);
 			r = hs_spool_append(s.spool, &append);
 			wrap_reset();
 			assert_true(r == HS_E_FULL || r == HS_E_MEMORY);
-			put(s.spool, many("x", 0, 300), 1);
+			put_known(many("x", 0, 300), 1);
 			assert_int_equal(spooldir_lines(&s.d), 301);
 			events_free(e);
 		}
@@ -323,22 +260,22 @@ TEST(every_allocation_fails)
 			for (int ever = 0; ever < 2; ever++) {
 				struct events *e = events_new("a b a c");
 				uint64_t duplicate = 0;
-				struct hs_append append = { .records = hs_buf_slice(&e->lines),
-					                    .record = e->record,
-					                    .count = e->count,
-					                    .duplicate = &duplicate };
+				struct hs_append batch = { .records = hs_buf_slice(&e->lines),
+					                   .record = e->record,
+					                   .count = e->count,
+					                   .duplicate = &duplicate };
 				enum hs_result r;
 
-				again("");
+				make("");
 				if (nth % 2 == 0)
-					put(s.spool, "z", 0);
-				append.deadline_ms = hs_io_now_monotonic() + PATIENCE_MS;
+					put("z");
+				batch.deadline_ms = soon();
 				wrap_fail((enum wrap_call)call, nth, ever ? WRAP_FOREVER : 1, ENOMEM);
-				r = hs_spool_append(s.spool, &append);
+				r = hs_spool_append(s.spool, &batch);
 				wrap_reset();
 				if (r == HS_OK)
 					assert_once(&s.d, "a b c");
-				assert_result(spooldir_append(s.spool, "a b c", NULL), HS_OK);
+				assert_result(append("a b c"), HS_OK);
 				assert_once(&s.d, "a b c");
 				events_free(e);
 			}
@@ -346,12 +283,12 @@ TEST(every_allocation_fails)
 
 TEST(what_was_not_synced_does_not_count)
 {
-	put(s.spool, "a", 0);
+	put("a");
 	wrap_fail(WRAP_FDATASYNC, 1, 1, EIO);
-	assert_result(spooldir_append(s.spool, many("b", 0, 200), NULL), HS_E_SYNC);
-	put(s.spool, "a", 1);
-	put(s.spool, many("b", 0, 200), 0);
-	put(s.spool, many("b", 0, 200), 200);
+	assert_result(append(many("b", 0, 200)), HS_E_SYNC);
+	put_known("a", 1);
+	put(many("b", 0, 200));
+	put_known(many("b", 0, 200), 200);
 	assert_int_equal(spooldir_lines(&s.d), 201);
 	assert_sound(&s.d);
 }
@@ -374,14 +311,14 @@ TEST(only_what_is_synced_goes_to_the_index)
 {
 	struct hs_spool *other = hs_spool_new(s.d.settings);
 
-	put(s.spool, many("a", 0, 150), 0);
+	put(many("a", 0, 150));
 	wrap_before(WRAP_FDATASYNC, 1, append_beside, other);
 	wrap_fail(WRAP_FDATASYNC, 1, 1, EIO);
-	assert_result(spooldir_append(s.spool, many("b", 0, 200), NULL), HS_E_SYNC);
-	put(other, many("a", 0, 150), 150);
-	put(other, many("b", 0, 200), 0);
-	put(s.spool, "z", 0);
-	put(s.spool, many("b", 0, 200), 200);
+	assert_result(append(many("b", 0, 200)), HS_E_SYNC);
+	put_in(other, many("a", 0, 150), 150);
+	put_in(other, many("b", 0, 200), 0);
+	put("z");
+	put_known(many("b", 0, 200), 200);
 	assert_int_equal(spooldir_lines(&s.d), 351);
 	hs_spool_free(other);
 }
@@ -391,19 +328,19 @@ TEST(a_duplicate_waits_for_its_first)
 {
 	struct events *e = events_new("b");
 
-	put(s.spool, "a", 0);
+	put("a");
 	spooldir_add(&s.d, "events.jsonl", hs_buf_slice(&e->lines)); /* its writer was killed */
 	wrap_reset();
-	put(s.spool, "b", 1);
+	put_known("b", 1);
 	assert_int_equal(wrap_count(WRAP_FDATASYNC), 1);
-	put(s.spool, "b", 1);
+	put_known("b", 1);
 	assert_int_equal(wrap_count(WRAP_FDATASYNC), 1);
 	events_free(e);
 	e = events_new("c");
 	spooldir_add(&s.d, "events.jsonl", hs_buf_slice(&e->lines));
 	wrap_fail(WRAP_FDATASYNC, 1, 1, EIO);
-	assert_result(spooldir_append(s.spool, "c", NULL), HS_E_SYNC);
-	put(s.spool, "c", 0);
+	assert_result(append("c"), HS_E_SYNC);
+	put("c");
 	assert_once(&s.d, "a b c");
 	events_free(e);
 }
@@ -412,9 +349,9 @@ TEST(whole_lines_of_a_killed_writer_count)
 {
 	struct events *e = events_new("b c");
 
-	put(s.spool, "a", 0);
+	put("a");
 	spooldir_add(&s.d, "events.jsonl", hs_buf_slice(&e->lines));
-	put(s.spool, "b c d", 2);
+	put_known("b c d", 2);
 	assert_once(&s.d, "a b c d");
 	events_free(e);
 }
@@ -423,14 +360,14 @@ TEST(whole_lines_of_a_killed_writer_count)
 
 TEST(the_window_ends)
 {
-	again("dedup_window = 1h\nrotate_min_gap = 0\n");
-	put(s.spool, many("a", 0, 200), 0);
-	put(s.spool, many("b", 0, 200), 0); /* takes the first to the index */
+	make("dedup_window = 1h\nrotate_min_gap = 0\n");
+	put(many("a", 0, 200));
+	put(many("b", 0, 200)); /* takes the first to the index */
 	wrap_clock(3590000, 0);
-	put(s.spool, "a0 a199", 2);
+	put_known("a0 a199", 2);
 	wrap_clock(3610000, 0);
-	put(s.spool, "a0 a199", 0);
-	put(s.spool, "a0 a199", 2);
+	put("a0 a199");
+	put_known("a0 a199", 2);
 	assert_int_equal(spooldir_count(&s.d, "a0"), 2);
 	assert_int_equal(spooldir_count(&s.d, "a1"), 1);
 }
@@ -438,34 +375,34 @@ TEST(the_window_ends)
 /* On a quiet spool an id may stay pending for weeks: it must not be known for longer. */
 TEST(it_ends_for_pending_ids_too)
 {
-	again("dedup_window = 1h\nrotate_min_gap = 0\n");
-	put(s.spool, "q", 0);
+	make("dedup_window = 1h\nrotate_min_gap = 0\n");
+	put("q");
 	wrap_clock(3590000, 0);
-	put(s.spool, "q", 1);
+	put_known("q", 1);
 	wrap_clock(3610000, 0);
-	put(s.spool, "q", 0);
-	put(s.spool, "q", 1);
+	put("q");
+	put_known("q", 1);
 }
 
 static uint64_t ids_known(void)
 {
 	struct hs_known known;
 
-	assert_result(hs_spool_known(s.spool, hs_io_now_monotonic() + PATIENCE_MS, &known), HS_OK);
+	assert_result(hs_spool_known(s.spool, soon(), &known), HS_OK);
 	return known.ids;
 }
 
 TEST(old_ones_are_swept_out)
 {
-	again("dedup_window = 1h\nrotate_min_gap = 0\nrotate_age = 0\n");
+	make("dedup_window = 1h\nrotate_min_gap = 0\nrotate_age = 0\n");
 	for (int i = 0; i < 10; i++)
-		put(s.spool, many("old", 900 * i, 900 * i + 900), 0);
+		put(many("old", 900 * i, 900 * i + 900));
 	assert_int_equal(ids_known(), 9000);
 	wrap_clock(7200000, 7200000);
 	for (int i = 0; i < 30; i++)
-		put(s.spool, many("new", 900 * i, 900 * i + 900), 0);
+		put(many("new", 900 * i, 900 * i + 900));
 	assert_int_equal(ids_known(), 27000);
-	put(s.spool, many("new", 17100, 18000), 900);
+	put_known(many("new", 17100, 18000), 900);
 }
 
 /* --- an index that is lost, cut, damaged, put back ---------------------------------------- */
@@ -535,7 +472,7 @@ static void (*const harms[])(void) = {
 static void fill_three_segments(void)
 {
 	for (int i = 0; i < 3; i++) {
-		put(s.spool, many("m", 300 * i, 300 * i + 300), 0);
+		put(many("m", 300 * i, 300 * i + 300));
 		if (i < 2)
 			rotate();
 	}
@@ -544,15 +481,15 @@ static void fill_three_segments(void)
 TEST(harmed_while_nobody_is_there)
 {
 	for (size_t i = 0; i < sizeof harms / sizeof *harms; i++) {
-		again("rotate_min_gap = 0\n");
+		make("rotate_min_gap = 0\n");
 		fill_three_segments();
-		hs_spool_free(s.spool);
+		stop();
 		harms[i]();
-		s.spool = hs_spool_new(s.d.settings);
+		restart();
 		for (int j = 0; j < 3; j++)
-			put(s.spool, many("m", 300 * j, 300 * j + 300), 300);
-		put(s.spool, "new", 0);
-		put(s.spool, "new", 1);
+			put_known(many("m", 300 * j, 300 * j + 300), 300);
+		put("new");
+		put_known("new", 1);
 		assert_int_equal(spooldir_lines(&s.d), 901);
 	}
 }
@@ -563,7 +500,7 @@ TEST(harmed_while_nobody_is_there)
  */
 TEST(of_another_format)
 {
-	char path[PATH_MAX + 32];
+	const char *path;
 	uint64_t last = UINT64_MAX, mark[64] = { 0 };
 	MDB_val key = { sizeof last, &last }, value;
 	struct hs_shared_state *shared;
@@ -573,9 +510,9 @@ TEST(of_another_format)
 	MDB_dbi records;
 
 	fill_three_segments();
-	put(s.spool, "x", 0);
-	hs_spool_free(s.spool);
-	snprintf(path, sizeof path, "%s/.hookspool/run/index", s.d.path);
+	put("x");
+	stop();
+	path = spooldir_path(&s.d, ".hookspool/run/index");
 	assert_int_equal(mdb_env_create(&env), 0);
 	assert_int_equal(mdb_env_open(env, path, MDB_NOSUBDIR | MDB_NOLOCK, 0600), 0);
 	assert_int_equal(mdb_txn_begin(env, NULL, 0, &txn), 0);
@@ -594,10 +531,10 @@ TEST(of_another_format)
 	shared->index.size = (uint64_t)st.st_size;
 	shared->index.changed_ns = st.st_mtim.tv_sec * INT64_C(1000000000) + st.st_mtim.tv_nsec;
 	spooldir_state_done(shared);
-	s.spool = hs_spool_new(s.d.settings);
+	restart();
 	for (int j = 0; j < 3; j++)
-		put(s.spool, many("m", 300 * j, 300 * j + 300), 300);
-	put(s.spool, "x y", 1);
+		put_known(many("m", 300 * j, 300 * j + 300), 300);
+	put_known("x y", 1);
 }
 
 /* The same under the hands of a process that has it open. */
@@ -611,10 +548,10 @@ static int use_harmed(void *context)
 			continue;
 		harms[i]();
 		for (int j = 0; j < 3; j++)
-			if (spooldir_append(s.spool, many("m", 300 * j, 300 * j + 300), &duplicate) != HS_OK ||
+			if (events_append(s.spool, many("m", 300 * j, 300 * j + 300), &duplicate) != HS_OK ||
 			    duplicate != 300)
 				return 10 + (int)i;
-		if (spooldir_append(s.spool, many("n", 300 * (int)i, 300 * (int)i + 300), &duplicate) != HS_OK ||
+		if (events_append(s.spool, many("n", 300 * (int)i, 300 * (int)i + 300), &duplicate) != HS_OK ||
 		    duplicate != 0)
 			return 20 + (int)i;
 	}
@@ -625,7 +562,7 @@ static int fill_and_use(void *context)
 {
 	(void)context;
 	for (int i = 0; i < 3; i++)
-		if (spooldir_append(s.spool, many("m", 300 * i, 300 * i + 300), NULL) != HS_OK)
+		if (append(many("m", 300 * i, 300 * i + 300)) != HS_OK)
 			return 1;
 	return use_harmed(NULL);
 }
@@ -633,7 +570,7 @@ static int fill_and_use(void *context)
 TEST(harmed_while_it_is_open)
 {
 	/* in a child, for LMDB may be killed by what it reads */
-	assert_int_equal(child_wait(child_start(fill_and_use, NULL)), 0);
+	assert_int_equal(child_run(fill_and_use, NULL), 0);
 }
 
 /* Several that have it open when it is lost: it is made anew once, not by each for each. */
@@ -642,16 +579,16 @@ TEST(made_anew_once_for_all)
 	struct hs_spool *other = hs_spool_new(s.d.settings);
 	ino_t anew;
 
-	put(s.spool, many("m", 0, 300), 0);
-	put(other, many("m", 0, 300), 300);
+	put(many("m", 0, 300));
+	put_in(other, many("m", 0, 300), 300);
 	lose_index();
-	put(s.spool, many("m", 0, 300), 300);
+	put_known(many("m", 0, 300), 300);
 	anew = spooldir_inode(&s.d, ".hookspool/run/index");
-	put(other, many("m", 0, 300), 300);
+	put_in(other, many("m", 0, 300), 300);
 	assert_int_equal(spooldir_inode(&s.d, ".hookspool/run/index"), anew);
-	put(s.spool, many("m", 0, 300), 300);
-	put(other, many("m", 0, 301), 300);
-	put(s.spool, many("m", 0, 302), 301);
+	put_known(many("m", 0, 300), 300);
+	put_in(other, many("m", 0, 301), 300);
+	put_known(many("m", 0, 302), 301);
 	assert_int_equal(spooldir_inode(&s.d, ".hookspool/run/index"), anew);
 	hs_spool_free(other);
 }
@@ -659,17 +596,17 @@ TEST(made_anew_once_for_all)
 /* The clock is a year ahead for a while: when it is right again, what was known still is. */
 TEST(the_clock_is_ahead_for_a_while)
 {
-	put(s.spool, many("a", 0, 200), 0);
-	put(s.spool, many("b", 0, 200), 0);
+	put(many("a", 0, 200));
+	put(many("b", 0, 200));
 	wrap_clock(INT64_C(365) * 86400000, 0);
-	put(s.spool, many("c", 0, 200), 0);
+	put(many("c", 0, 200));
 	restart();
-	put(s.spool, many("d", 0, 200), 0);
+	put(many("d", 0, 200));
 	wrap_clock(0, 0);
-	put(s.spool, many("c", 0, 200), 200);
-	put(s.spool, many("d", 0, 200), 200);
-	put(s.spool, many("a", 0, 200), 200);
-	put(s.spool, many("b", 0, 200), 200);
+	put_known(many("c", 0, 200), 200);
+	put_known(many("d", 0, 200), 200);
+	put_known(many("a", 0, 200), 200);
+	put_known(many("b", 0, 200), 200);
 }
 
 /* Another process forgets sooner, by its settings: what it does not want to know others do. */
@@ -680,16 +617,16 @@ TEST(another_has_a_shorter_window)
 
 	shorter.dedup_window = 3600000;
 	other = hs_spool_new(&shorter);
-	put(s.spool, many("a", 0, 200), 0);
+	put(many("a", 0, 200));
 	wrap_clock(7200000, 7200000);
-	put(other, many("b", 0, 200), 0);
-	put(other, many("b", 0, 200), 200);
+	put_in(other, many("b", 0, 200), 0);
+	put_in(other, many("b", 0, 200), 200);
 	hs_spool_free(other);
 	other = hs_spool_new(&shorter);
-	put(other, "b0 c", 1);
-	put(s.spool, many("a", 0, 200), 200);
+	put_in(other, "b0 c", 1);
+	put_known(many("a", 0, 200), 200);
 	restart();
-	put(s.spool, many("a", 0, 200), 200);
+	put_known(many("a", 0, 200), 200);
 	hs_spool_free(other);
 }
 
@@ -698,20 +635,19 @@ TEST(the_window_is_made_longer)
 {
 	struct hs_settings longer;
 
-	again("dedup_window = 1h\nrotate_min_gap = 0\n");
-	put(s.spool, many("a", 0, 200), 0);
+	make("dedup_window = 1h\nrotate_min_gap = 0\n");
+	put(many("a", 0, 200));
 	wrap_clock(7200000, 7200000);
-	put(s.spool, many("b", 0, 200), 0);
+	put(many("b", 0, 200));
 	restart();
-	put(s.spool, "b0 c", 1);
+	put_known("b0 c", 1);
 	longer = *s.d.settings;
 	longer.dedup_window = INT64_C(28) * 86400000;
-	hs_spool_free(s.spool);
+	stop();
 	s.spool = hs_spool_new(&longer);
-	put(s.spool, many("a", 0, 200), 200);
-	put(s.spool, many("b", 0, 200), 200);
-	hs_spool_free(s.spool);
-	s.spool = hs_spool_new(s.d.settings);
+	put_known(many("a", 0, 200), 200);
+	put_known(many("b", 0, 200), 200);
+	restart();
 }
 
 /* An older copy is put back: it is behind the file, which is read again. */
@@ -719,18 +655,18 @@ TEST(an_older_one_is_put_back)
 {
 	struct hs_buf old;
 
-	put(s.spool, many("m", 0, 300), 0);
-	put(s.spool, "x", 0);
-	hs_spool_free(s.spool);
+	put(many("m", 0, 300));
+	put("x");
+	stop();
 	old = spooldir_read(&s.d, ".hookspool/run/index");
-	s.spool = hs_spool_new(s.d.settings);
-	put(s.spool, many("m", 300, 600), 0);
-	put(s.spool, "y", 0);
-	hs_spool_free(s.spool);
+	restart();
+	put(many("m", 300, 600));
+	put("y");
+	stop();
 	spooldir_write(&s.d, ".hookspool/run/index", hs_buf_slice(&old));
-	s.spool = hs_spool_new(s.d.settings);
-	put(s.spool, many("m", 0, 600), 600);
-	put(s.spool, "x y", 2);
+	restart();
+	put_known(many("m", 0, 600), 600);
+	put_known("x y", 2);
 	hs_buf_free(&old);
 }
 
@@ -740,38 +676,38 @@ TEST(ahead_of_the_file)
 	struct hs_buf text;
 	struct hs_shared_state *shared;
 
-	put(s.spool, many("m", 0, 300), 0);
+	put(many("m", 0, 300));
 	text = spooldir_read(&s.d, "events.jsonl");
-	put(s.spool, many("m", 300, 600), 0);
-	put(s.spool, "x", 0);
-	hs_spool_free(s.spool);
+	put(many("m", 300, 600));
+	put("x");
+	stop();
 	/* the file of an hour ago, and a state that knows nothing of it but the numbers */
 	spooldir_write(&s.d, "events.jsonl", hs_buf_slice(&text));
 	shared = spooldir_state(&s.d);
 	for (int i = 0; i < HS_STREAMS; i++)
 		shared->stream[i].known = 0;
 	spooldir_state_done(shared);
-	s.spool = hs_spool_new(s.d.settings);
-	put(s.spool, many("m", 0, 300), 300);
-	put(s.spool, many("m", 300, 600), 0);
-	put(s.spool, "x", 0);
+	restart();
+	put_known(many("m", 0, 300), 300);
+	put(many("m", 300, 600));
+	put("x");
 	assert_int_equal(spooldir_lines(&s.d), 601);
 	hs_buf_free(&text);
 }
 
 TEST(a_file_that_was_moved_away)
 {
-	put(s.spool, many("m", 0, 300), 0);
-	put(s.spool, "x", 0);
+	put(many("m", 0, 300));
+	put("x");
 	spooldir_rename(&s.d, "events.jsonl", "moved.jsonl");
 	/* what the index knows of it still counts; what it does not, must be accepted again */
-	assert_result(spooldir_append(s.spool, many("n", 0, 300), NULL), HS_OK);
-	put(s.spool, many("n", 0, 300), 300);
-	put(s.spool, "y", 0);
-	put(s.spool, "y", 1);
+	put(many("n", 0, 300));
+	put_known(many("n", 0, 300), 300);
+	put("y");
+	put_known("y", 1);
 	restart();
-	put(s.spool, many("n", 0, 300), 300);
-	put(s.spool, "y z", 1);
+	put_known(many("n", 0, 300), 300);
+	put_known("y z", 1);
 	assert_once(&s.d, "y z n0 n299");
 }
 
@@ -780,14 +716,14 @@ TEST(a_file_that_was_replaced)
 {
 	struct events *e = events_new(many("r", 0, 600));
 
-	put(s.spool, many("m", 0, 300), 0);
-	put(s.spool, "x", 0);
+	put(many("m", 0, 300));
+	put("x");
 	spooldir_rename(&s.d, "events.jsonl", "moved.jsonl");
 	spooldir_write(&s.d, "events.jsonl", hs_buf_slice(&e->lines));
-	put(s.spool, many("r", 0, 600), 600);
+	put_known(many("r", 0, 600), 600);
 	restart();
-	put(s.spool, many("r", 0, 600), 600);
-	put(s.spool, "y", 0);
+	put_known(many("r", 0, 600), 600);
+	put("y");
 	assert_int_equal(spooldir_lines(&s.d), 601);
 	events_free(e);
 }
@@ -795,11 +731,11 @@ TEST(a_file_that_was_replaced)
 static void gzip_in_place(const char *name)
 {
 	struct hs_buf text = spooldir_read(&s.d, name);
-	char path[PATH_MAX + 128];
+	char gz[HS_SEALED_NAME + 4];
 	gzFile file;
 
-	snprintf(path, sizeof path, "%s/%s.gz", s.d.path, name);
-	file = gzopen(path, "wb");
+	snprintf(gz, sizeof gz, "%s.gz", name);
+	file = gzopen(spooldir_path(&s.d, gz), "wb");
 	assert_non_null(file);
 	assert_int_equal(gzwrite(file, text.p, (unsigned)text.n), text.n);
 	assert_int_equal(gzclose(file), Z_OK);
@@ -811,11 +747,11 @@ TEST(compressed_segments_are_read)
 {
 	fill_three_segments();
 	gzip_in_place(spooldir_name(&s.d, "events-", 0));
-	hs_spool_free(s.spool);
+	stop();
 	spooldir_unlink(&s.d, ".hookspool/run/index");
-	s.spool = hs_spool_new(s.d.settings);
+	restart();
 	for (int j = 0; j < 3; j++)
-		put(s.spool, many("m", 300 * j, 300 * j + 300), 300);
+		put_known(many("m", 300 * j, 300 * j + 300), 300);
 	assert_int_equal(spooldir_lines(&s.d), 900);
 }
 
@@ -828,24 +764,24 @@ TEST(a_damaged_gzip_does_not_stop_it)
 	gzip_in_place(spooldir_name(&s.d, "events-", 0));
 	name = spooldir_name(&s.d, "events-", 0);
 	spooldir_cut(&s.d, name, spooldir_size(&s.d, name) - 8);
-	hs_spool_free(s.spool);
+	stop();
 	spooldir_unlink(&s.d, ".hookspool/run/index");
-	s.spool = hs_spool_new(s.d.settings);
-	put(s.spool, many("m", 300, 600), 300);
-	put(s.spool, many("m", 600, 900), 300);
+	restart();
+	put_known(many("m", 300, 600), 300);
+	put_known(many("m", 600, 900), 300);
 }
 
 /* Archived elsewhere with a link in its place, a folder, of another user: service goes on. */
 TEST(what_is_no_segment_does_not_stop_it)
 {
-	char path[PATH_MAX + 128];
+	const char *path;
 	const char *name;
 
 	for (int i = 0; i < 3; i++) {
-		again("rotate_min_gap = 0\n");
+		make("rotate_min_gap = 0\n");
 		fill_three_segments();
 		name = spooldir_name(&s.d, "events-", 0);
-		snprintf(path, sizeof path, "%s/%s", s.d.path, name);
+		path = spooldir_path(&s.d, name);
 		if (i < 2)
 			spooldir_unlink(&s.d, name);
 		if (i == 0)
@@ -856,8 +792,8 @@ TEST(what_is_no_segment_does_not_stop_it)
 			assert_int_equal(chmod(path, 0), 0);
 		restart();
 		lose_index();
-		put(s.spool, many("m", 300, 600), 300);
-		put(s.spool, many("m", 600, 900), 300);
+		put_known(many("m", 300, 600), 300);
+		put_known(many("m", 600, 900), 300);
 	}
 }
 
@@ -865,12 +801,12 @@ TEST(what_is_no_segment_does_not_stop_it)
 TEST(retention_takes_one)
 {
 	fill_three_segments();
-	hs_spool_free(s.spool);
+	stop();
 	spooldir_unlink(&s.d, ".hookspool/run/index");
 	spooldir_unlink(&s.d, spooldir_name(&s.d, "events-", 0));
-	s.spool = hs_spool_new(s.d.settings);
-	put(s.spool, many("m", 300, 600), 300);
-	put(s.spool, many("m", 0, 300), 0);
+	restart();
+	put_known(many("m", 300, 600), 300);
+	put(many("m", 0, 300));
 }
 
 /* Another process adds whole segments while this one sleeps. */
@@ -878,16 +814,16 @@ TEST(catching_up)
 {
 	struct hs_spool *other = hs_spool_new(s.d.settings);
 
-	put(s.spool, "a", 0);
+	put("a");
 	for (int i = 0; i < 4; i++) {
-		put(other, many("m", 300 * i, 300 * i + 300), 0);
-		assert_result(hs_spool_rotate(other, hs_io_now_monotonic() + PATIENCE_MS), HS_OK);
+		put_in(other, many("m", 300 * i, 300 * i + 300), 0);
+		assert_result(hs_spool_rotate(other, soon()), HS_OK);
 	}
-	put(other, many("m", 1200, 1230), 0);
+	put_in(other, many("m", 1200, 1230), 0);
 	for (int i = 0; i < 4; i++)
-		put(s.spool, many("m", 300 * i, 300 * i + 300), 300);
-	put(s.spool, many("m", 1200, 1230), 30);
-	put(s.spool, "a", 1);
+		put_known(many("m", 300 * i, 300 * i + 300), 300);
+	put_known(many("m", 1200, 1230), 30);
+	put_known("a", 1);
 	hs_spool_free(other);
 }
 
@@ -898,9 +834,9 @@ TEST(in_turns)
 	struct hs_spool *other = hs_spool_new(s.d.settings);
 
 	for (int i = 0; i < TURNS; i++)
-		put(i % 2 == 0 ? s.spool : other, many("t", EACH * i, EACH * i + EACH), 0);
+		put_in(i % 2 == 0 ? s.spool : other, many("t", EACH * i, EACH * i + EACH), 0);
 	for (int i = 0; i < TURNS; i += 7)
-		put(i % 2 == 0 ? other : s.spool, many("t", EACH * i, EACH * i + EACH), EACH);
+		put_in(i % 2 == 0 ? other : s.spool, many("t", EACH * i, EACH * i + EACH), EACH);
 	assert_true(ids_known() >= TURNS * EACH);
 	hs_spool_free(other);
 }
@@ -939,20 +875,20 @@ TEST(made_anew_in_turns)
 	char line[128];
 	int i;
 
-	assert_int_equal(mkdir(s.d.path, 0700), 0);
+	spooldir_mkdir(&s.d, "");
 	for (i = 0; i < LINES; i++)
 		hs_buf_put(&text, line, (size_t)snprintf(line, sizeof line, "{\"message_id\":\"m%d\"}\n", i));
 	spooldir_write(&s.d, "events-20261123T101500.123Z-000001.jsonl", hs_buf_slice(&text));
 	hs_buf_free(&text);
-	put(s.spool, "m0 x", 1);
-	put(other, "m0 x", 2);
+	put_known("m0 x", 1);
+	put_in(other, "m0 x", 2);
 	lose_index();
 	for (i = 0; i < ATTEMPTS; i++)
 		if (put_hurriedly(i % 2 == 0 ? s.spool : other) == HS_OK)
 			break;
 	assert_true(i < ATTEMPTS);
-	put(s.spool, "m199999 x y", 2);
-	put(other, "m0 x y", 3);
+	put_known("m199999 x y", 2);
+	put_in(other, "m0 x y", 3);
 	hs_spool_free(other);
 }
 
@@ -972,7 +908,7 @@ static void fill_open_segment(int lines)
 	struct hs_buf text = { 0 };
 	char line[128];
 
-	assert_int_equal(mkdir(s.d.path, 0700), 0);
+	spooldir_mkdir(&s.d, "");
 	for (int i = 0; i < lines; i++)
 		hs_buf_put(&text, line, (size_t)snprintf(line, sizeof line, "{\"message_id\":\"m%d\"}\n", i));
 	spooldir_write(&s.d, "events.jsonl", hs_buf_slice(&text));
@@ -988,7 +924,7 @@ TEST(a_long_open_segment_takes_little_memory)
 	fill_open_segment(LINES);
 	before = peak = unit_heap();
 	wrap_before(WRAP_PREAD, 1, weigh, NULL);
-	put(s.spool, "m0 m399999 x", 2);
+	put_known("m0 m399999 x", 2);
 	wrap_reset();
 	assert_true(peak > before);
 	if (peak - before > MOST)
@@ -1002,13 +938,13 @@ TEST(a_long_open_segment)
 	struct hs_spool *other = hs_spool_new(s.d.settings);
 
 	fill_open_segment(LINES);
-	put(s.spool, "m0 m99999 x", 2);
+	put_known("m0 m99999 x", 2);
 	for (int i = 0; i < LINES; i += LINES / 20) {
-		put(s.spool, many("m", i, i + 300), 300);
-		put(other, many("m", i, i + 300), 300);
+		put_known(many("m", i, i + 300), 300);
+		put_in(other, many("m", i, i + 300), 300);
 	}
 	restart();
-	put(s.spool, "m0 m32767 m32768 m65535 m65536 m99999 x y", 7);
+	put_known("m0 m32767 m32768 m65535 m65536 m99999 x y", 7);
 	hs_spool_free(other);
 }
 
@@ -1017,14 +953,14 @@ TEST(the_marked_segment_is_gone)
 {
 	struct hs_spool *other = hs_spool_new(s.d.settings);
 
-	put(s.spool, many("m", 0, 300), 0);
-	put(s.spool, "x", 0);
-	assert_result(hs_spool_rotate(other, hs_io_now_monotonic() + PATIENCE_MS), HS_OK);
-	put(other, many("n", 0, 600), 0);
-	assert_result(hs_spool_rotate(other, hs_io_now_monotonic() + PATIENCE_MS), HS_OK);
+	put(many("m", 0, 300));
+	put("x");
+	assert_result(hs_spool_rotate(other, soon()), HS_OK);
+	put_in(other, many("n", 0, 600), 0);
+	assert_result(hs_spool_rotate(other, soon()), HS_OK);
 	spooldir_unlink(&s.d, spooldir_name(&s.d, "events-", 0));
-	put(s.spool, many("n", 0, 600), 600);
-	put(s.spool, many("m", 0, 300), 300); /* what it has read is not forgotten */
+	put_known(many("n", 0, 600), 600);
+	put_known(many("m", 0, 300), 300); /* what it has read is not forgotten */
 	hs_spool_free(other);
 }
 
@@ -1040,18 +976,18 @@ TEST(the_map_grows)
 	struct hs_buf text = { 0 };
 	char line[128];
 
-	assert_int_equal(mkdir(s.d.path, 0700), 0);
+	spooldir_mkdir(&s.d, "");
 	for (int i = 0; i < LINES; i++)
 		hs_buf_put(&text, line, (size_t)snprintf(line, sizeof line, "{\"message_id\":\"m%d\"}\n", i));
 	spooldir_write(&s.d, "events-20261123T101500.123Z-000001.jsonl", hs_buf_slice(&text));
 	hs_buf_free(&text);
 	hurried();
-	put(s.spool, "m0 m1 m449999 m450000 m899999 m900000", 5);
+	put_known("m0 m1 m449999 m450000 m899999 m900000", 5);
 	assert_true(spooldir_size(&s.d, ".hookspool/run/index") > 16 << 20);
 	restart();
-	put(s.spool, "m0 m899999 m900000 new", 3);
+	put_known("m0 m899999 m900000 new", 3);
 	for (int i = 0; i < LINES; i += LINES / 30) /* hashes: they are everywhere in it */
-		put(s.spool, many("m", i, i + 300), 300);
+		put_known(many("m", i, i + 300), 300);
 }
 
 /* --- what LMDB's errors mean --------------------------------------------------------- */
@@ -1084,21 +1020,21 @@ static int make_anew_within_a_limit(void *context)
 	(void)context;
 	struct hs_known known;
 
-	hs_spool_free(s.spool);
+	stop();
 	spooldir_unlink(&s.d, ".hookspool/run/index");
-	s.spool = hs_spool_new(s.d.settings);
+	restart();
 	signal(SIGXFSZ, SIG_IGN);
 	if (s.spool == NULL || setrlimit(RLIMIT_FSIZE, &limit) < 0)
 		return -1;
-	return (int)hs_spool_known(s.spool, hs_io_now_monotonic() + PATIENCE_MS, &known);
+	return (int)hs_spool_known(s.spool, soon(), &known);
 }
 
 /* The index is what does not fit: storage is full, which is not a broken disk. */
 TEST(an_index_that_does_not_fit)
 {
-	assert_result(spooldir_append(s.spool, "a", NULL), HS_OK);
-	assert_int_equal(child_wait(child_start(make_anew_within_a_limit, NULL)), HS_E_FULL);
-	assert_result(spooldir_append(s.spool, "a", NULL), HS_OK);
+	put("a");
+	assert_int_equal(child_run(make_anew_within_a_limit, NULL), HS_E_FULL);
+	put_known("a", 1);
 	assert_once(&s.d, "a");
 }
 

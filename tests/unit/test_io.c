@@ -18,9 +18,7 @@ static struct scene {
 FIXTURE(begin)
 {
 	spooldir_make(&s.d, "");
-	assert_int_equal(hs_io_make_dir(AT_FDCWD, s.d.path, 0700), 0);
-	s.dir = hs_io_open_dir(AT_FDCWD, s.d.path);
-	assert_true(s.dir >= 0);
+	s.dir = spooldir_open(&s.d);
 	wrap_reset();
 	return 0;
 }
@@ -175,10 +173,9 @@ TEST(reserving_leaves_the_size)
 TEST(a_whole_small_file)
 {
 	struct hs_buf text = { 0 };
-	char path[PATH_MAX + 8];
+	const char *path = spooldir_path(&s.d, "a");
 	struct stat st;
 
-	snprintf(path, sizeof path, "%s/a", s.d.path);
 	spooldir_write(&s.d, "a", HS_SLICE("0123456789"));
 	hs_buf_put_slice(&text, HS_SLICE("> "));
 	assert_int_equal(hs_io_read_file(path, 10, &text, &st), 0);
@@ -189,8 +186,7 @@ TEST(a_whole_small_file)
 	wrap_fail(WRAP_PREAD, 1, 1, EIO);
 	assert_int_equal(hs_io_read_file(path, 10, &text, &st), -1);
 	assert_int_equal(errno, EIO);
-	snprintf(path, sizeof path, "%s/none", s.d.path);
-	assert_int_equal(hs_io_read_file(path, 10, &text, &st), -1);
+	assert_int_equal(hs_io_read_file(spooldir_path(&s.d, "none"), 10, &text, &st), -1);
 	assert_int_equal(errno, ENOENT);
 	hs_buf_free(&text);
 }

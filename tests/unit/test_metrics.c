@@ -4,6 +4,7 @@
  */
 #include "base/io.h"
 #include "spool/shared/metrics.h"
+#include "tests/lib/processes.h"
 #include "tests/lib/spooldir.h"
 #include "tests/lib/unit.h"
 #include "tests/lib/wrap.h"
@@ -28,8 +29,7 @@ static struct scene {
 FIXTURE(begin)
 {
 	spooldir_make(&s.d, "");
-	assert_int_equal(mkdir(s.d.path, 0700), 0);
-	s.dir = hs_io_open_dir(AT_FDCWD, s.d.path);
+	s.dir = spooldir_open(&s.d);
 	s.m = hs_metrics_new(HS_METRICS_BYTES);
 	s.f = NULL;
 	assert_non_null(s.m);

@@ -5,6 +5,7 @@
  */
 #include "base/io.h"
 #include "spool/spool.h"
+#include "tests/lib/events.h"
 #include "tests/lib/spooldir.h"
 #include "tests/lib/unit.h"
 #include "tools/command.h"
@@ -48,7 +49,7 @@ static void make(const char *words)
 	memset(&s, 0, sizeof s);
 	spooldir_make(&s.d, "");
 	s.spool = hs_spool_new(s.d.settings);
-	assert_result(spooldir_append(s.spool, words, NULL), HS_OK);
+	assert_result(events_append(s.spool, words, NULL), HS_OK);
 	snprintf(s.config, sizeof s.config, "%s/hs.conf", s.d.above);
 	file = fopen(s.config, "w");
 	assert_non_null(file);
@@ -60,17 +61,6 @@ static void finish(void)
 {
 	hs_spool_free(s.spool);
 	spooldir_remove(&s.d);
-}
-
-/* The word that a record was made of: "a1", of the user a. */
-static struct hs_slice word_of(struct hs_slice line)
-{
-	static const char before[] = "\"message_id\":\"";
-	const char *p = memmem(line.p, line.n, before, sizeof before - 1);
-
-	assert_non_null(p);
-	p += sizeof before - 1;
-	return hs_slice(p, (size_t)((const char *)memchr(p, '"', 8) - p));
 }
 
 static int by_first_letter(void *context, struct hs_slice line, struct hs_choice *choice)
@@ -269,7 +259,7 @@ TEST(test_out_of_order)
 	t = (struct three){ .retried = NULL };
 	assert_int_equal(run_three(&t, &once), 0);
 	assert_int_equal(s.counts.done, 0);
-	assert_result(spooldir_append(s.spool, "e1", NULL), HS_OK);
+	assert_result(events_append(s.spool, "e1", NULL), HS_OK);
 	assert_int_equal(run_three(&t, &once), 0);
 	assert_rows("c1 b1 d1 c2 b2 a1 a2 a3 e1");
 	finish();

@@ -4,12 +4,8 @@
  */
 #include "base/io.h"
 #include "spool/position/cursor.h"
-#include "spool/read/reader.h"
 #include "spool/shared/spool_dir.h"
-#include "spool/spool.h"
-#include "tests/lib/spooldir.h"
-#include "tests/lib/unit.h"
-#include "tests/lib/wrap.h"
+#include "tests/lib/temp_spool.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -18,83 +14,6 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <unistd.h>
-
-struct scene {
-	struct spooldir d;
-	struct hs_spool *spool;
-	struct hs_reader *reader;
-	char got[4096]; /* the words of the lines that were read: "a b c" */
-};
-
-static struct scene s;
-
-static void make(const char *settings)
-{
-	wrap_reset();
-	spooldir_make(&s.d, settings);
-	s.spool = hs_spool_new(s.d.settings);
-	s.reader = NULL;
-}
-
-FIXTURE(finish)
-{
-	wrap_reset();
-	hs_reader_close(s.reader);
-	hs_spool_free(s.spool);
-	spooldir_remove(&s.d);
-	return 0;
-}
-
-static void put(const char *words)
-{
-	assert_int_equal(spooldir_append(s.spool, words, NULL), HS_OK);
-}
-
-static void rotate(void)
-{
-	assert_int_equal(hs_spool_rotate(s.spool, hs_io_now_monotonic() + PATIENCE_MS), HS_OK);
-}
-
-static void maintain(void)
-{
-	struct hs_retention_counts done;
-
-	assert_int_equal(hs_spool_maintain(s.spool, NULL, NULL, &done), HS_OK);
-}
-
-static void open_reader(void)
-{
-	hs_reader_close(s.reader);
-	assert_int_equal(hs_reader_open(s.d.settings, &s.reader), HS_OK);
-}
-
-static void note(struct hs_slice line)
-{
-	const char *label = "\"message_id\":\"", *id = memmem(line.p, line.n, label, strlen(label));
-	size_t used = strlen(s.got);
-
-	assert_non_null(id);
-	id += strlen(label);
-	snprintf(s.got + used, sizeof s.got - used, "%s%.*s", used > 0 ? " " : "", (int)strcspn(id, "\""), id);
-}
-
-/* What comes until something else than a line comes, at most so many. */
-static enum hs_read read_some(unsigned most)
-{
-	enum hs_read what = HS_READ_LINE;
-	struct hs_slice line;
-
-	s.got[0] = '\0';
-	while (most-- > 0 && (what = hs_reader_next(s.reader, &line)) == HS_READ_LINE)
-		note(line);
-	return what;
-}
-
-#define assert_read(words) \
-	do { \
-		assert_int_equal(read_some(1000), HS_READ_END); \
-		assert_string_equal(s.got, words); \
-	} while (0)
 
 TEST(all_segments_in_order)
 {
@@ -229,12 +148,11 @@ TEST(a_fragment_is_not_delivered)
 	at = hs_reader_position(s.reader);
 	put("c"); /* sets the segment aside */
 	assert_read("c");
-	hs_reader_close(s.reader);
-	s.reader = NULL;
-	hs_spool_free(s.spool);
+	close_reader();
+	stop();
 	spooldir_unlink(&s.d, ".hookspool/run/state");
 	spooldir_add(&s.d, "events.jsonl", HS_SLICE("{\"type\":\"tra"));
-	s.spool = hs_spool_new(s.d.settings);
+	restart();
 	open_reader();
 	hs_reader_start(s.reader, at);
 	assert_read("c");
@@ -251,7 +169,7 @@ TEST(a_poisoned_segment)
 	open_reader();
 	assert_read("a b");
 	wrap_fail(WRAP_FDATASYNC, 1, 1, EIO);
-	assert_int_equal(spooldir_append(s.spool, "lost", NULL), HS_E_SYNC);
+	assert_int_equal(append("lost"), HS_E_SYNC);
 	wrap_reset();
 	assert_read("");
 	put("c");
@@ -268,7 +186,7 @@ TEST(a_segment_that_never_was)
 	open_reader();
 	assert_read("");
 	wrap_fail(WRAP_FDATASYNC, 1, 1, EIO);
-	assert_int_equal(spooldir_append(s.spool, "lost", NULL), HS_E_SYNC);
+	assert_int_equal(append("lost"), HS_E_SYNC);
 	wrap_reset();
 	put("a");
 	assert_read("a");
@@ -489,10 +407,10 @@ static void *write_and_rotate(void *context)
 	(void)context;
 	for (int i = 0; i < 200; i++) {
 		snprintf(word, sizeof word, "f%d", i);
-		if (spooldir_append(s.spool, word, NULL) != HS_OK)
+		if (append(word) != HS_OK)
 			return NULL;
 		if (i % 7 == 3)
-			hs_spool_rotate(s.spool, hs_io_now_monotonic() + PATIENCE_MS);
+			hs_spool_rotate(s.spool, soon());
 		if (i % 50 == 20)
 			maintain();
 	}
@@ -502,7 +420,7 @@ static void *write_and_rotate(void *context)
 /* Waits on nothing but the reader. */
 static void follow(void)
 {
-	int64_t deadline = hs_io_now_monotonic() + PATIENCE_MS;
+	int64_t deadline = soon();
 	pthread_t writer;
 	struct hs_slice line;
 	int next = 0;
@@ -588,9 +506,7 @@ TEST(retention_spares_what_a_cursor_needs)
 		assert_int_equal(spooldir_count(&s.d, "b"), 0);
 		assert_once(&s.d, "c");
 		hs_cursor_close(cursor);
-		finish(NULL);
 	}
-	make("");
 }
 
 TESTS("reader", NULL, finish)

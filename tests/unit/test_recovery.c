@@ -2,6 +2,8 @@
  * have stopped. */
 #include "base/io.h"
 #include "spool/write/recovery.h"
+#include "tests/lib/events.h"
+#include "tests/lib/processes.h"
 #include "tests/lib/spooldir.h"
 #include "tests/lib/unit.h"
 #include "tests/lib/wrap.h"
@@ -23,8 +25,7 @@ static struct scene *make(void)
 {
 	wrap_reset();
 	spooldir_make(&s.d, "");
-	assert_int_equal(mkdir(s.d.path, 0700), 0);
-	s.dir.fd = hs_io_open_dir(AT_FDCWD, s.d.path);
+	s.dir.fd = spooldir_open(&s.d);
 	assert_int_equal(hs_io_make_dir(s.dir.fd, ".hookspool", 0700), 0);
 	s.dir.private_dir = hs_io_open_dir(s.dir.fd, ".hookspool");
 	assert_int_equal(hs_io_make_dir(s.dir.private_dir, "run", 0700), 0);
@@ -293,9 +294,7 @@ TEST(killed_before_every_call)
 	for (nth = 1; status != 0; nth++) {
 		again();
 		set_aside("a b", "{\"torn", 7, -1);
-		wrap_kill(nth, true);
-		status = child_wait(child_start(copy_and_die, NULL));
-		wrap_reset();
+		status = child_killed(nth, true, copy_and_die, NULL);
 		if (look().aside.number != 0)
 			finish_aside(HS_OK);
 		assert_int_equal(sealed(), 1);

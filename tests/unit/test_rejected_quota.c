@@ -4,40 +4,14 @@
  */
 #include "base/io.h"
 #include "spool/admin/rejected_quota.h"
-#include "spool/spool.h"
 #include "spool/write/rejected.h"
-#include "tests/lib/spooldir.h"
-#include "tests/lib/unit.h"
-#include "tests/lib/wrap.h"
+#include "tests/lib/temp_spool.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
 enum { MOST = 256 << 10 };
-
-struct scene {
-	struct spooldir d;
-	struct hs_spool *spool;
-};
-
-static struct scene s;
-
-static void make(const char *settings)
-{
-	wrap_reset();
-	spooldir_make(&s.d, settings);
-	s.spool = hs_spool_new(s.d.settings);
-	assert_non_null(s.spool);
-}
-
-FIXTURE(finish)
-{
-	wrap_reset();
-	hs_spool_free(s.spool);
-	spooldir_remove(&s.d);
-	return 0;
-}
 
 static uint64_t sum(void)
 {
@@ -54,9 +28,7 @@ static void reject(const char *tenant, const char *word, size_t n)
 	static char body[1 << 20];
 	struct hs_buf line = { 0 };
 	uint64_t duplicate, suppressed;
-	struct hs_append append = { .duplicate = &duplicate,
-		                    .suppressed = &suppressed,
-		                    .deadline_ms = hs_io_now_monotonic() + PATIENCE_MS };
+	struct hs_append append = { .duplicate = &duplicate, .suppressed = &suppressed, .deadline_ms = soon() };
 
 	memset(body, 'x', n);
 	memcpy(body, word, strlen(word));
@@ -154,8 +126,6 @@ TEST(shares_are_even)
 /* Without room for a copy the sum is kept all the same, and at maintenance, too. */
 TEST(a_copy_that_fails)
 {
-	struct hs_retention_counts done;
-
 	make("durability = none\nrejected_max = 256K\nrotate_min_gap = 0\n");
 	reject("acme", "a", 500);
 	for (int i = 0; i < 1000; i++) {
@@ -164,7 +134,7 @@ TEST(a_copy_that_fails)
 		reject("globex", "g", 1000);
 	}
 	wrap_reset();
-	assert_result(hs_spool_maintain(s.spool, NULL, NULL, &done), HS_OK);
+	maintain();
 	reject("globex", "g", 1000);
 	assert_int_equal(spooldir_names(&s.d, ".hookspool/run", "share"), 0);
 }

@@ -4,10 +4,7 @@
  */
 #include "base/io.h"
 #include "spool/admin/retention.h"
-#include "spool/spool.h"
-#include "tests/lib/spooldir.h"
-#include "tests/lib/unit.h"
-#include "tests/lib/wrap.h"
+#include "tests/lib/temp_spool.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -17,54 +14,18 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-struct scene {
-	struct spooldir d;
-	struct hs_spool *spool;
-	struct hs_retention_counts done;
-};
-
-static struct scene s;
-
-static void make(const char *settings)
-{
-	wrap_reset();
-	spooldir_make(&s.d, settings);
-	s.spool = hs_spool_new(s.d.settings);
-	assert_non_null(s.spool);
-}
-
-FIXTURE(finish)
-{
-	wrap_reset();
-	hs_spool_free(s.spool);
-	spooldir_remove(&s.d);
-	return 0;
-}
-
-/* A sealed segment with these events. */
-static void seal(const char *words)
-{
-	assert_int_equal(spooldir_append(s.spool, words, NULL), HS_OK);
-	assert_int_equal(hs_spool_rotate(s.spool, hs_io_now_monotonic() + PATIENCE_MS), HS_OK);
-}
-
-static enum hs_result maintain(void)
-{
-	return hs_spool_maintain(s.spool, NULL, NULL, &s.done);
-}
-
 TEST(sealed_segments_are_compressed)
 {
 	make("rotate_min_gap = 0\n");
 	seal("a b");
 	seal("c");
-	assert_int_equal(maintain(), HS_OK);
-	assert_int_equal(s.done.compressed, 2);
+	maintain();
+	assert_int_equal(s.maintained.compressed, 2);
 	assert_string_equal(strstr(spooldir_name(&s.d, "events-", 0), ".jsonl"), ".jsonl.gz");
 	assert_int_equal(spooldir_names(&s.d, "", "events-"), 2);
 	assert_once(&s.d, "a b c");
-	assert_int_equal(maintain(), HS_OK);
-	assert_int_equal(s.done.compressed, 0);
+	maintain();
+	assert_int_equal(s.maintained.compressed, 0);
 	assert_sound(&s.d);
 }
 
@@ -72,8 +33,8 @@ TEST(or_left_as_they_are)
 {
 	make("rotate_min_gap = 0\ncompress = none\n");
 	seal("a");
-	assert_int_equal(maintain(), HS_OK);
-	assert_int_equal(s.done.compressed, 0);
+	maintain();
+	assert_int_equal(s.maintained.compressed, 0);
 	assert_null(strstr(spooldir_name(&s.d, "events-", 0), ".gz"));
 }
 
@@ -86,9 +47,9 @@ TEST(a_finished_copy_is_believed)
 	seal("a b");
 	snprintf(plain, sizeof plain, "%s", spooldir_name(&s.d, "events-", 0));
 	wrap_fail(WRAP_UNLINKAT, 3, 1, EIO); /* the first two clear what a killed one left */
-	assert_int_equal(maintain(), HS_E_IO);
+	assert_result(hs_spool_maintain(s.spool, NULL, NULL, &s.maintained), HS_E_IO);
 	assert_int_equal(spooldir_names(&s.d, "", "events-"), 2);
-	assert_int_equal(maintain(), HS_OK);
+	maintain();
 	assert_int_equal(spooldir_names(&s.d, "", "events-"), 1);
 	assert_false(spooldir_exists(&s.d, plain));
 	assert_once(&s.d, "a b");
@@ -104,11 +65,11 @@ TEST(an_unfinished_copy_is_not_believed)
 	seal("a b");
 	snprintf(gz, sizeof gz, "%s.gz", spooldir_name(&s.d, "events-", 0));
 	spooldir_write(&s.d, gz, HS_SLICE("\x1f\x8b\x08"));
-	assert_int_equal(maintain(), HS_OK);
+	maintain();
 	spooldir_unlink(&s.d, gz);
 	assert_once(&s.d, "a b");
-	assert_int_equal(maintain(), HS_OK);
-	assert_int_equal(s.done.compressed, 1);
+	maintain();
+	assert_int_equal(s.maintained.compressed, 1);
 }
 
 /* Whatever call fails: the events are there once, and the next time all is well. */
@@ -122,34 +83,30 @@ TEST(any_call_may_fail)
 			make("rotate_min_gap = 0\n");
 			seal("a b");
 			wrap_fail(calls[c], nth, 1, EIO);
-			maintain();
+			hs_spool_maintain(s.spool, NULL, NULL, &s.maintained);
 			wrap_reset();
 			assert_true(spooldir_count(&s.d, "a") >= 1); /* perhaps plain and compressed */
-			assert_int_equal(maintain(), HS_OK);
+			maintain();
 			assert_sound(&s.d);
 			assert_once(&s.d, "a b");
 			assert_int_equal(spooldir_names(&s.d, "", "events-"), 1);
-			finish(NULL);
 		}
-	make("");
 }
 
 TEST(only_one_at_a_time)
 {
-	char path[PATH_MAX + 32];
 	int fd;
 
 	make("rotate_min_gap = 0\n");
 	seal("a");
-	snprintf(path, sizeof path, "%s/.hookspool/run/maintain", s.d.path);
-	fd = open(path, O_RDWR | O_CREAT, 0600);
+	fd = open(spooldir_path(&s.d, ".hookspool/run/maintain"), O_RDWR | O_CREAT, 0600);
 	assert_int_equal(flock(fd, LOCK_EX), 0);
-	assert_int_equal(maintain(), HS_OK);
-	assert_true(s.done.busy);
-	assert_int_equal(s.done.compressed, 0);
+	maintain();
+	assert_true(s.maintained.busy);
+	assert_int_equal(s.maintained.compressed, 0);
 	close(fd);
-	assert_int_equal(maintain(), HS_OK);
-	assert_int_equal(s.done.compressed, 1);
+	maintain();
+	assert_int_equal(s.maintained.compressed, 1);
 }
 
 static bool at_once(void *context)
@@ -162,8 +119,8 @@ TEST(it_stops_when_asked)
 {
 	make("rotate_min_gap = 0\n");
 	seal("a");
-	assert_int_equal(hs_spool_maintain(s.spool, at_once, NULL, &s.done), HS_OK);
-	assert_int_equal(s.done.compressed, 0);
+	assert_int_equal(hs_spool_maintain(s.spool, at_once, NULL, &s.maintained), HS_OK);
+	assert_int_equal(s.maintained.compressed, 0);
 	assert_sound(&s.d);
 }
 
@@ -173,8 +130,8 @@ TEST(the_oldest_go_first)
 	seal("a b");
 	seal("c d");
 	seal("e");
-	assert_int_equal(maintain(), HS_OK);
-	assert_true(s.done.deleted >= 1);
+	maintain();
+	assert_true(s.maintained.deleted >= 1);
 	assert_int_equal(spooldir_count(&s.d, "a"), 0);
 	assert_once(&s.d, "e");
 }
@@ -184,12 +141,12 @@ TEST(old_segments_are_deleted)
 	static const char old[] = "events-20200101T000000.000Z-000001.jsonl";
 
 	make("retain_days = 30\n");
-	assert_int_equal(maintain(), HS_OK); /* the clock is believed before there is an old segment */
+	maintain(); /* the clock is believed before there is an old segment */
 	spooldir_write(&s.d, old, HS_SLICE("{\"type\":\"page\"}\n"));
-	assert_int_equal(spooldir_append(s.spool, "a", NULL), HS_OK);
+	put("a");
 	spooldir_write(&s.d, "notes.txt", HS_SLICE("mine\n"));
-	assert_int_equal(maintain(), HS_OK);
-	assert_int_equal(s.done.deleted, 1);
+	maintain();
+	assert_int_equal(s.maintained.deleted, 1);
 	assert_false(spooldir_exists(&s.d, old));
 	assert_true(spooldir_exists(&s.d, "notes.txt"));
 	assert_once(&s.d, "a");
@@ -202,34 +159,32 @@ TEST(old_dead_letters_go)
 	static const char letter[] = "{\"failed_at\":\"2020-01-01T00:00:00.000Z\",\"record\":{\"spooled_at\":"
 				     "\"2020-01-01T00:00:00.000Z\"}}\n{\"failed_at\":\"2039-01-01T00:00:00.000Z\","
 				     "\"record\":{\"spooled_at\":\"2039-01-01T00:00:00.000Z\"}}\n";
-	char cursors[PATH_MAX + 32];
 
 	make("retain_days = 30\n");
-	assert_int_equal(maintain(), HS_OK); /* the clock is believed before there is an old segment */
+	maintain(); /* the clock is believed before there is an old segment */
 	spooldir_write(&s.d, old, HS_SLICE("{\"spooled_at\":\"2020-01-01T00:00:00.000Z\"}\n"));
-	assert_int_equal(spooldir_append(s.spool, "a", NULL), HS_OK);
+	put("a");
 	spooldir_write(&s.d, "failed.jsonl", HS_SLICE(letter));
-	snprintf(cursors, sizeof cursors, "%s/.hookspool/cursors", s.d.path);
-	assert_int_equal(mkdir(cursors, 0700), 0);
+	spooldir_mkdir(&s.d, ".hookspool/cursors");
 	spooldir_write(&s.d, ".hookspool/cursors/broken", HS_SLICE("x")); /* it holds all segments */
-	assert_int_equal(maintain(), HS_OK);
-	assert_int_equal(s.done.deleted, 0);
-	assert_int_equal(s.done.letters, 0);
+	maintain();
+	assert_int_equal(s.maintained.deleted, 0);
+	assert_int_equal(s.maintained.letters, 0);
 	spooldir_unlink(&s.d, ".hookspool/cursors/broken");
-	assert_int_equal(maintain(), HS_OK);
-	assert_int_equal(s.done.deleted, 1);
-	assert_int_equal(s.done.letters, 1);
+	maintain();
+	assert_int_equal(s.maintained.deleted, 1);
+	assert_int_equal(s.maintained.letters, 1);
 	assert_int_equal(spooldir_size(&s.d, "failed.jsonl"), (sizeof letter - 1) / 2);
 }
 
 TEST(dead_letters_stay_without_retention)
 {
 	make("");
-	assert_int_equal(spooldir_append(s.spool, "a", NULL), HS_OK);
+	put("a");
 	spooldir_write(&s.d, "failed.jsonl", HS_SLICE("{\"failed_at\":\"2020-01-01T00:00:00.000Z\",\"record\":{}}\n"));
 	spooldir_write(&s.d, "failed-copy.jsonl", HS_SLICE("{}\n")); /* of a killed one */
-	assert_int_equal(maintain(), HS_OK);
-	assert_int_equal(s.done.letters, 0);
+	maintain();
+	assert_int_equal(s.maintained.letters, 0);
 	assert_true(spooldir_size(&s.d, "failed.jsonl") > 0);
 	assert_false(spooldir_exists(&s.d, "failed-copy.jsonl"));
 }
@@ -241,9 +196,9 @@ TEST(edits_of_deleted_segments_go)
 	struct hs_buf text = { 0 };
 
 	make("retain_days = 30\n");
-	assert_int_equal(maintain(), HS_OK); /* the clock is believed before there is an old segment */
+	maintain(); /* the clock is believed before there is an old segment */
 	spooldir_write(&s.d, old, HS_SLICE("{\"spooled_at\":\"2020-01-01T00:00:00.000Z\"}\n"));
-	assert_int_equal(spooldir_append(s.spool, "a", NULL), HS_OK);
+	put("a");
 	for (int n = 1; n < 1000; n++) {
 		char line[256];
 
@@ -255,22 +210,19 @@ TEST(edits_of_deleted_segments_go)
 	}
 	spooldir_write(&s.d, ".hookspool/edits", hs_buf_slice(&text));
 	hs_buf_free(&text);
-	assert_int_equal(maintain(), HS_OK);
-	assert_int_equal(s.done.deleted, 1);
+	maintain();
+	assert_int_equal(s.maintained.deleted, 1);
 	assert_int_equal(spooldir_size(&s.d, ".hookspool/edits"), 0);
 }
 
 /* What was compressed is still known to the index that is made anew. */
 TEST(duplicates_are_known_from_compressed_segments)
 {
-	uint64_t duplicate = 0;
-
 	make("rotate_min_gap = 0\n");
 	seal("a b");
-	assert_int_equal(maintain(), HS_OK);
+	maintain();
 	spooldir_unlink(&s.d, ".hookspool/run/index");
-	assert_int_equal(spooldir_append(s.spool, "a b c", &duplicate), HS_OK);
-	assert_int_equal(duplicate, 2);
+	put_known("a b c", 2);
 	assert_once(&s.d, "a b c");
 }
 

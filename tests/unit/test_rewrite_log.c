@@ -5,10 +5,7 @@
 #include "base/io.h"
 #include "spool/position/rewrite_log.h"
 #include "spool/shared/spool_dir.h"
-#include "spool/spool.h"
-#include "tests/lib/spooldir.h"
-#include "tests/lib/unit.h"
-#include "tests/lib/wrap.h"
+#include "tests/lib/temp_spool.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -16,35 +13,27 @@
 #include <string.h>
 #include <unistd.h>
 
-struct scene {
-	struct spooldir d;
-	struct hs_spool *spool;
-	struct hs_opened_spool o;
-	struct hs_rewrite_log *rewrites;
-};
-
-static struct scene s;
+static struct hs_opened_spool o;
+static struct hs_rewrite_log *rewrites;
 
 /* A spool with one sealed segment, number 1, of these words. */
-static void make(const char *settings, const char *words)
+FIXTURE(close_all)
 {
-	wrap_reset();
-	spooldir_make(&s.d, settings);
-	s.spool = hs_spool_new(s.d.settings);
-	assert_int_equal(spooldir_append(s.spool, words, NULL), HS_OK);
-	assert_int_equal(hs_spool_rotate(s.spool, hs_io_now_monotonic() + PATIENCE_MS), HS_OK);
-	assert_int_equal(hs_spool_dir_open(&s.o, s.d.settings, false), HS_OK);
-	assert_int_equal(hs_rewrite_log_open(&s.o.dir, &s.rewrites), HS_OK);
+	if (rewrites != NULL) {
+		hs_rewrite_log_close(rewrites);
+		hs_spool_dir_close(&o);
+		rewrites = NULL;
+	}
+	return finish(state);
 }
 
-FIXTURE(finish)
+static void make_segment(const char *settings, const char *words)
 {
-	wrap_reset();
-	hs_rewrite_log_close(s.rewrites);
-	hs_spool_dir_close(&s.o);
-	hs_spool_free(s.spool);
-	spooldir_remove(&s.d);
-	return 0;
+	close_all(NULL);
+	make(settings);
+	seal(words);
+	assert_result(hs_spool_dir_open(&o, s.d.settings, false), HS_OK);
+	assert_result(hs_rewrite_log_open(&o.dir, &rewrites), HS_OK);
 }
 
 /* Where the nth line (from 0) of the segment begins. */
@@ -83,7 +72,7 @@ static enum hs_result erase(unsigned nth)
 	struct hs_range removed;
 	struct hs_rewrite edit = prepare(nth, &removed);
 
-	return hs_rewrite_log_replace(s.rewrites, &edit);
+	return hs_rewrite_log_replace(rewrites, &edit);
 }
 
 /* By a handle that has read the journal anew. */
@@ -92,7 +81,7 @@ static uint64_t number(void)
 	struct hs_rewrite_log *fresh;
 	uint64_t n;
 
-	assert_int_equal(hs_rewrite_log_open(&s.o.dir, &fresh), HS_OK);
+	assert_int_equal(hs_rewrite_log_open(&o.dir, &fresh), HS_OK);
 	assert_int_equal(hs_rewrite_log_share(fresh), HS_OK);
 	n = hs_rewrite_log_number(fresh, 1);
 	hs_rewrite_log_close(fresh);
@@ -103,10 +92,10 @@ static uint64_t translate(uint64_t offset, uint64_t edit)
 {
 	struct hs_position p = { 1, offset, edit, 0 };
 
-	assert_int_equal(hs_rewrite_log_share(s.rewrites), HS_OK);
-	assert_int_equal(hs_rewrite_log_translate(s.rewrites, &p), HS_OK);
-	assert_int_equal(p.edit, hs_rewrite_log_number(s.rewrites, 1));
-	hs_rewrite_log_release(s.rewrites);
+	assert_int_equal(hs_rewrite_log_share(rewrites), HS_OK);
+	assert_int_equal(hs_rewrite_log_translate(rewrites, &p), HS_OK);
+	assert_int_equal(p.edit, hs_rewrite_log_number(rewrites, 1));
+	hs_rewrite_log_release(rewrites);
 	return p.offset;
 }
 
@@ -114,7 +103,7 @@ TEST(positions_move_with_their_lines)
 {
 	uint64_t was[6], d;
 
-	make("", "a b c d e");
+	make_segment("", "a b c d e");
 	for (unsigned i = 0; i < 6; i++)
 		was[i] = line_at(i);
 	assert_int_equal(number(), 0);
@@ -142,9 +131,9 @@ static uint64_t before_is(uint64_t offset)
 {
 	struct hs_position p = { 1, offset, 0, 77 };
 
-	assert_int_equal(hs_rewrite_log_share(s.rewrites), HS_OK);
-	assert_int_equal(hs_rewrite_log_translate(s.rewrites, &p), HS_OK);
-	hs_rewrite_log_release(s.rewrites);
+	assert_int_equal(hs_rewrite_log_share(rewrites), HS_OK);
+	assert_int_equal(hs_rewrite_log_translate(rewrites, &p), HS_OK);
+	hs_rewrite_log_release(rewrites);
 	return p.before;
 }
 
@@ -152,7 +141,7 @@ TEST(the_line_before_is_known_while_it_stands)
 {
 	uint64_t was[6];
 
-	make("", "a b c d e");
+	make_segment("", "a b c d e");
 	for (unsigned i = 0; i < 6; i++)
 		was[i] = line_at(i);
 	assert_int_equal(erase(1), HS_OK); /* b */
@@ -175,12 +164,12 @@ TEST(many_ranges)
 	struct hs_range removed[3] = { { 0, 10 }, { 20, 5 }, { 100, 50 } };
 	struct hs_rewrite edit = { .stream = "events", .copy = "c", .removed = removed, .count = 3 };
 
-	make("", "a b c d e");
+	make_segment("", "a b c d e");
 	name = spooldir_name(&s.d, "events-", 0);
 	assert_true(hs_sealed_parse("events", name, &edit.sealed));
 	edit.inode = (uint64_t)spooldir_inode(&s.d, name);
 	spooldir_write(&s.d, ".hookspool/run/c", HS_SLICE("{}\n"));
-	assert_int_equal(hs_rewrite_log_replace(s.rewrites, &edit), HS_OK);
+	assert_int_equal(hs_rewrite_log_replace(rewrites, &edit), HS_OK);
 	assert_int_equal(translate(0, 0), 0);
 	assert_int_equal(translate(10, 0), 0);
 	assert_int_equal(translate(15, 0), 5);
@@ -195,7 +184,7 @@ static int erase_b(void *context)
 {
 	(void)context;
 	/* a lock that is shared with the parent would outlive us */
-	if (hs_rewrite_log_open(&s.o.dir, &s.rewrites) != HS_OK)
+	if (hs_rewrite_log_open(&o.dir, &rewrites) != HS_OK)
 		return -1;
 	return (int)erase(1);
 }
@@ -211,13 +200,11 @@ TEST(a_kill_leaves_the_one_or_the_other)
 		uint64_t c;
 		bool there;
 
-		make("", "a b c");
+		make_segment("", "a b c");
 		c = line_at(2);
 		assert_int_equal(translate(c, 0), c); /* the handle has looked, and must look again */
 		prepare(1, &(struct hs_range){ 0, 0 });
-		wrap_kill(nth, true);
-		status = child_wait(child_start(erase_b, NULL));
-		wrap_reset();
+		status = child_killed(nth, true, erase_b, NULL);
 		there = spooldir_count(&s.d, "b") == 1;
 		assert_int_equal(number(), there ? 0 : 1);
 		assert_int_equal(translate(c, 0), there ? c : line_at(1));
@@ -229,10 +216,8 @@ TEST(a_kill_leaves_the_one_or_the_other)
 		assert_int_equal(number(), 2);
 		assert_int_equal(translate(c, 0), 0);
 		assert_once(&s.d, "c");
-		finish(NULL);
 	}
 	assert_true(undone > 5 && done > 1);
-	make("", "a b");
 }
 
 TEST(any_call_may_fail)
@@ -246,10 +231,10 @@ TEST(any_call_may_fail)
 			struct hs_rewrite edit;
 			bool there;
 
-			make("", "a b c");
+			make_segment("", "a b c");
 			edit = prepare(1, &removed);
 			wrap_fail(calls[c], nth, 1, calls[c] == WRAP_PWRITE ? ENOSPC : EIO);
-			hs_rewrite_log_replace(s.rewrites, &edit);
+			hs_rewrite_log_replace(rewrites, &edit);
 			wrap_reset();
 			there = spooldir_count(&s.d, "b") == 1;
 			assert_int_equal(number(), there ? 0 : 1);
@@ -258,22 +243,19 @@ TEST(any_call_may_fail)
 			assert_int_equal(erase(0), HS_OK);
 			assert_int_equal(number(), 2);
 			assert_once(&s.d, "c");
-			finish(NULL);
 		}
-	make("", "a b");
 }
 
 TEST(a_file_that_changed_is_not_replaced)
 {
 	struct hs_range removed;
-	struct hs_retention_counts done;
 	struct hs_rewrite edit;
 
-	make("", "a b c");
+	make_segment("", "a b c");
 	edit = prepare(1, &removed);
-	assert_int_equal(hs_spool_maintain(s.spool, NULL, NULL, &done), HS_OK);
-	assert_int_equal(done.compressed, 1);
-	assert_int_equal(hs_rewrite_log_replace(s.rewrites, &edit), HS_E_REWRITTEN);
+	maintain();
+	assert_int_equal(s.maintained.compressed, 1);
+	assert_int_equal(hs_rewrite_log_replace(rewrites, &edit), HS_E_REWRITTEN);
 	assert_int_equal(number(), 0);
 	assert_once(&s.d, "a b c");
 }
@@ -287,17 +269,16 @@ static void before_compressor_renames(void *context)
 TEST(compression_does_not_bring_lines_back)
 {
 	enum hs_result erased = HS_E_IO;
-	struct hs_retention_counts done;
 
-	make("", "a b c");
+	make_segment("", "a b c");
 	wrap_before(WRAP_FDATASYNC, 1, before_compressor_renames, &erased);
-	assert_int_equal(hs_spool_maintain(s.spool, NULL, NULL, &done), HS_OK);
+	maintain();
 	wrap_reset();
 	assert_int_equal(erased, HS_OK);
-	assert_int_equal(done.compressed, 0);
+	assert_int_equal(s.maintained.compressed, 0);
 	assert_int_equal(spooldir_count(&s.d, "b"), 0);
-	assert_int_equal(hs_spool_maintain(s.spool, NULL, NULL, &done), HS_OK);
-	assert_int_equal(done.compressed, 1);
+	maintain();
+	assert_int_equal(s.maintained.compressed, 1);
 	assert_once(&s.d, "a c");
 	assert_int_equal(number(), 1);
 }
@@ -308,7 +289,7 @@ TEST(the_other_form_goes_first)
 	const char *name;
 	char gz[HS_SEALED_NAME + 4];
 
-	make("", "a b c");
+	make_segment("", "a b c");
 	name = spooldir_name(&s.d, "events-", 0);
 	snprintf(gz, sizeof gz, "%s.gz", name);
 	spooldir_write(&s.d, gz, HS_SLICE("what the compressor left"));
@@ -324,12 +305,12 @@ TEST(other_streams_are_not_journaled)
 	char name[HS_SEALED_NAME];
 	struct hs_buf text;
 
-	make("", "a");
+	make_segment("", "a");
 	hs_sealed_print("rejected", &edit.sealed, name);
 	spooldir_write(&s.d, name, HS_SLICE("{\"a\":1}\n{\"b\":1}\n"));
 	spooldir_write(&s.d, ".hookspool/run/c", HS_SLICE("{\"b\":1}\n"));
 	edit.inode = (uint64_t)spooldir_inode(&s.d, name);
-	assert_int_equal(hs_rewrite_log_replace(s.rewrites, &edit), HS_OK);
+	assert_int_equal(hs_rewrite_log_replace(rewrites, &edit), HS_OK);
 	text = spooldir_read(&s.d, name);
 	assert_int_equal(text.n, 8);
 	hs_buf_free(&text);
@@ -343,34 +324,34 @@ TEST(what_is_gone_is_forgotten)
 	uint64_t size, c;
 	struct hs_position p;
 
-	make("compress = none\nrotate_min_gap = 0\n", "a b c");
+	make_segment("compress = none\nrotate_min_gap = 0\n", "a b c");
 	assert_int_equal(erase(0), HS_OK);
-	assert_int_equal(spooldir_append(s.spool, "d e f", NULL), HS_OK);
-	assert_int_equal(hs_spool_rotate(s.spool, hs_io_now_monotonic() + PATIENCE_MS), HS_OK);
+	put("d e f");
+	rotate();
 	spooldir_unlink(&s.d, spooldir_name(&s.d, "events-", 0));
 	c = line_at(2);
 	assert_int_equal(erase(1), HS_OK); /* e, of segment 2 */
 	size = (uint64_t)spooldir_size(&s.d, ".hookspool/edits");
-	assert_int_equal(hs_rewrite_log_trim(s.rewrites, size), HS_OK); /* not worth it */
+	assert_int_equal(hs_rewrite_log_trim(rewrites, size), HS_OK); /* not worth it */
 	assert_int_equal(spooldir_size(&s.d, ".hookspool/edits"), size);
 	wrap_fail(WRAP_RENAMEAT, 1, 1, EROFS);
-	assert_result(hs_rewrite_log_trim(s.rewrites, 0), HS_E_READ_ONLY);
+	assert_result(hs_rewrite_log_trim(rewrites, 0), HS_E_READ_ONLY);
 	wrap_reset();
 	for (size_t i = 0; i < sizeof calls / sizeof calls[0]; i++) {
 		wrap_fail(calls[i], 1, 1, EIO);
-		hs_rewrite_log_trim(s.rewrites, 0);
+		hs_rewrite_log_trim(rewrites, 0);
 		wrap_reset();
-		assert_int_equal(hs_rewrite_log_share(s.rewrites), HS_OK);
-		assert_int_equal(hs_rewrite_log_number(s.rewrites, 2), 1);
-		hs_rewrite_log_release(s.rewrites);
+		assert_int_equal(hs_rewrite_log_share(rewrites), HS_OK);
+		assert_int_equal(hs_rewrite_log_number(rewrites, 2), 1);
+		hs_rewrite_log_release(rewrites);
 	}
-	assert_int_equal(hs_rewrite_log_trim(s.rewrites, 0), HS_OK);
+	assert_int_equal(hs_rewrite_log_trim(rewrites, 0), HS_OK);
 	assert_true((uint64_t)spooldir_size(&s.d, ".hookspool/edits") < size);
 	assert_int_equal(number(), 0); /* of segment 1 */
 	p = (struct hs_position){ 2, c, 0, 0 };
-	assert_int_equal(hs_rewrite_log_share(s.rewrites), HS_OK);
-	assert_int_equal(hs_rewrite_log_translate(s.rewrites, &p), HS_OK);
-	hs_rewrite_log_release(s.rewrites);
+	assert_int_equal(hs_rewrite_log_share(rewrites), HS_OK);
+	assert_int_equal(hs_rewrite_log_translate(rewrites, &p), HS_OK);
+	hs_rewrite_log_release(rewrites);
 	assert_int_equal(p.offset, line_at(1));
 	assert_int_equal(erase(0), HS_OK);
 	assert_once(&s.d, "f");
@@ -378,11 +359,8 @@ TEST(what_is_gone_is_forgotten)
 
 static int trim_in_child(void *context)
 {
-	unsigned nth = *(unsigned *)context;
-
-	wrap_reset();
-	wrap_kill(nth, nth % 2 == 1);
-	return hs_rewrite_log_trim(s.rewrites, 0) == HS_OK ? 0 : 1;
+	(void)context;
+	return hs_rewrite_log_trim(rewrites, 0) == HS_OK ? 0 : 1;
 }
 
 /* Whatever is left, what is said of the segment that is there is whole, and the next run trims. */
@@ -394,32 +372,30 @@ TEST(a_kill_while_it_is_trimmed)
 		struct hs_position p;
 		uint64_t size, c;
 
-		make("compress = none\nrotate_min_gap = 0\n", "a b c");
+		make_segment("compress = none\nrotate_min_gap = 0\n", "a b c");
 		assert_int_equal(erase(0), HS_OK);
-		assert_int_equal(spooldir_append(s.spool, "d e f", NULL), HS_OK);
-		assert_int_equal(hs_spool_rotate(s.spool, hs_io_now_monotonic() + PATIENCE_MS), HS_OK);
+		put("d e f");
+		rotate();
 		spooldir_unlink(&s.d, spooldir_name(&s.d, "events-", 0));
 		c = line_at(2);
 		assert_int_equal(erase(1), HS_OK); /* e, of segment 2 */
 		size = (uint64_t)spooldir_size(&s.d, ".hookspool/edits");
-		ended = child_wait(child_start(trim_in_child, &nth)) == 0;
+		ended = child_killed(nth, nth % 2 == 1, trim_in_child, NULL) == 0;
 		for (int run = 0; run < 2; run++) { /* as the kill left it; trimmed */
 			p = (struct hs_position){ 2, c, 0, 0 };
-			assert_int_equal(hs_rewrite_log_share(s.rewrites), HS_OK);
-			assert_int_equal(hs_rewrite_log_number(s.rewrites, 2), 1);
-			assert_int_equal(hs_rewrite_log_translate(s.rewrites, &p), HS_OK);
-			hs_rewrite_log_release(s.rewrites);
+			assert_int_equal(hs_rewrite_log_share(rewrites), HS_OK);
+			assert_int_equal(hs_rewrite_log_number(rewrites, 2), 1);
+			assert_int_equal(hs_rewrite_log_translate(rewrites, &p), HS_OK);
+			hs_rewrite_log_release(rewrites);
 			assert_int_equal(p.offset, line_at(1));
-			assert_int_equal(hs_rewrite_log_trim(s.rewrites, 0), HS_OK);
+			assert_int_equal(hs_rewrite_log_trim(rewrites, 0), HS_OK);
 		}
 		assert_true((uint64_t)spooldir_size(&s.d, ".hookspool/edits") < size);
 		assert_int_equal(number(), 0); /* of segment 1 */
 		if (ended)
 			assert_true(nth > 6); /* or this has shown nothing */
-		else
-			finish(state);
 		assert_true(nth < 200);
 	}
 }
 
-TESTS("rewrite_log", NULL, finish)
+TESTS("rewrite_log", NULL, close_all)

@@ -4,6 +4,8 @@
  */
 #include "base/io.h"
 #include "spool/write/segment.h"
+#include "tests/lib/events.h"
+#include "tests/lib/processes.h"
 #include "tests/lib/spooldir.h"
 #include "tests/lib/unit.h"
 #include "tests/lib/wrap.h"
@@ -79,11 +81,6 @@ static void again(const char *settings)
 {
 	finish(NULL);
 	make(settings);
-}
-
-static int64_t soon(void)
-{
-	return hs_io_now_monotonic() + PATIENCE_MS;
 }
 
 /* --- steps -------------------------------------------------------------------------- */
@@ -454,11 +451,8 @@ TEST(killed_with_a_poisoned_file)
 	for (nth = 1; status != 0; nth++) {
 		again("rotate_min_gap = 0\n");
 		assert_result(put(&s.view, "a"), HS_OK);
-		wrap_reset();
-		wrap_kill(nth, true);
-		status = child_wait(child_start(fail_and_die, NULL));
+		status = child_killed(nth, true, fail_and_die, NULL);
 		assert_true(status <= 0);
-		wrap_reset();
 		if (put(&s.view, "c") != HS_OK) /* the first to find a dead leader is refused */
 			assert_result(put(&s.view, "c"), HS_OK);
 		assert_once(&s.d, "a c");
@@ -722,13 +716,12 @@ TEST(names_never_repeat)
 /* The state is lost, "a" is what is left, and a cursor stands in segment 42: which is b's? */
 static void number_behind_a_cursor(const char *offset, const char *name)
 {
-	char path[PATH_MAX + 32], cursor[256];
+	char cursor[256];
 
 	assert_result(put(&s.view, "a"), HS_OK);
 	close_view(&s.view);
 	spooldir_unlink(&s.d, ".hookspool/run/state");
-	snprintf(path, sizeof path, "%s/.hookspool/cursors", s.d.path);
-	assert_int_equal(mkdir(path, 0700), 0);
+	spooldir_mkdir(&s.d, ".hookspool/cursors");
 	snprintf(cursor, sizeof cursor,
 	         "{\"number\":42,\"offset\":%s,\"edit\":0,"
 	         "\"before\":\"0000000000000000\",\"spool\":\"00000000000000000000000000000000\","
@@ -868,14 +861,12 @@ static void leave_unsynced(bool lost)
 {
 	off_t from = spooldir_size(&s.d, "events.jsonl");
 	static const char nuls[4096];
-	char path[PATH_MAX + 16];
 	int fd;
 
-	assert_int_equal(child_wait(child_start(write_and_die, NULL)), -1);
+	assert_int_equal(child_run(write_and_die, NULL), -1);
 	if (!lost)
 		return;
-	snprintf(path, sizeof path, "%s/events.jsonl", s.d.path);
-	fd = open(path, O_WRONLY);
+	fd = open(spooldir_path(&s.d, "events.jsonl"), O_WRONLY);
 	assert_true(fd >= 0);
 	from = from < 0 ? 0 : from;
 	assert_true(pwrite(fd, nuls, (size_t)(spooldir_size(&s.d, "events.jsonl") - from), from) > 0);

@@ -1,6 +1,7 @@
 /* shared_state: whom it believes, what it forgets, and locks whose holders die. */
 #include "base/io.h"
 #include "spool/shared/shared_state.h"
+#include "tests/lib/processes.h"
 #include "tests/lib/spooldir.h"
 #include "tests/lib/unit.h"
 #include "tests/lib/wrap.h"
@@ -20,8 +21,7 @@ static struct scene {
 FIXTURE(begin)
 {
 	spooldir_make(&s.d, "");
-	assert_int_equal(mkdir(s.d.path, 0700), 0);
-	s.dir = hs_io_open_dir(AT_FDCWD, s.d.path);
+	s.dir = spooldir_open(&s.d);
 	wrap_reset();
 	return 0;
 }
@@ -295,13 +295,11 @@ TEST(a_dead_holder_is_noticed_once)
 
 	assert_result(hs_shared_state_open(s.dir, s.dir, &h), HS_OK);
 	for (int i = 0; i < 2; i++) {
-		assert_int_equal(child_wait(child_start(die_with_the_lock, NULL)), -1);
+		assert_int_equal(child_run(die_with_the_lock, NULL), -1);
 		if (i == 0)
 			assert_result(hs_shared_state_try_lock(&h.state->stream[0].append, &died), HS_OK);
 		else
-			assert_result(hs_shared_state_lock(&h.state->stream[0].append,
-			                                   hs_io_now_monotonic() + PATIENCE_MS, &died),
-			              HS_OK);
+			assert_result(hs_shared_state_lock(&h.state->stream[0].append, soon(), &died), HS_OK);
 		assert_true(died);
 		hs_shared_state_unlock(&h.state->stream[0].append);
 		assert_result(hs_shared_state_try_lock(&h.state->stream[0].append, &died), HS_OK);

@@ -4,11 +4,8 @@
  */
 #include "base/io.h"
 #include "spool/shared/metrics.h"
-#include "spool/spool.h"
 #include "spool/write/rejected.h"
-#include "tests/lib/spooldir.h"
-#include "tests/lib/unit.h"
-#include "tests/lib/wrap.h"
+#include "tests/lib/temp_spool.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -20,73 +17,27 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static struct scene {
-	struct spooldir d;
-	struct hs_spool *spool;
-} s;
-
-static struct scene *make(const char *settings)
-{
-	wrap_reset();
-	spooldir_make(&s.d, settings);
-	s.spool = hs_spool_new(s.d.settings);
-	assert_non_null(s.spool);
-	return &s;
-}
-
-FIXTURE(begin)
-{
-	*state = make("rotate_min_gap = 0\n");
-	return 0;
-}
-
-FIXTURE(finish)
-{
-	wrap_reset();
-	hs_spool_free(s.spool);
-	spooldir_remove(&s.d);
-	return 0;
-}
-
-static void again(const char *settings)
-{
-	finish(NULL);
-	make(settings);
-}
-
-static enum hs_result put(const char *words)
-{
-	return spooldir_append(s.spool, words, NULL);
-}
-
-static int64_t soon(void)
-{
-	return hs_io_now_monotonic() + PATIENCE_MS;
-}
-
 /* --- the directory ----------------------------------------------------------------- */
 
 static mode_t mode_of(const char *name)
 {
-	char path[PATH_MAX + 32];
 	struct stat st;
 
-	snprintf(path, sizeof path, "%s/%s", s.d.path, name);
-	assert_int_equal(lstat(path, &st), 0);
+	assert_int_equal(lstat(spooldir_path(&s.d, name), &st), 0);
 	return st.st_mode & 07777;
 }
 
 TEST(it_is_made_when_it_is_needed)
 {
 	assert_int_equal(access(s.d.path, F_OK), -1);
-	assert_result(put("a"), HS_OK);
+	put("a");
 	assert_int_equal(mode_of(""), 0700);
 	assert_int_equal(mode_of(".hookspool"), 0700);
 	assert_int_equal(mode_of("events.jsonl"), 0600);
 	assert_int_equal(mode_of(".hookspool/run"), 0700);
 	assert_int_equal(mode_of(".hookspool/run/state"), 0600);
 	assert_int_equal(mode_of(".hookspool/run/index"), 0600);
-	again("spool_mode = 0640\n");
+	make("spool_mode = 0640\n");
 	assert_result(hs_spool_health(s.spool), HS_OK);
 	assert_int_equal(mode_of(""), 0750);
 	assert_int_equal(mode_of(".hookspool"), 0750);
@@ -103,24 +54,24 @@ TEST(it_is_made_when_it_is_needed)
 TEST(a_bad_place_is_refused_and_a_good_one_taken)
 {
 	assert_int_equal(symlink("/tmp", s.d.path), 0);
-	assert_result(put("a"), HS_E_SPOOL_DIR);
+	assert_result(append("a"), HS_E_SPOOL_DIR);
 	assert_int_equal(unlink(s.d.path), 0);
 	close(open(s.d.path, O_CREAT | O_WRONLY, 0600));
-	assert_result(put("a"), HS_E_SPOOL_DIR);
+	assert_result(append("a"), HS_E_SPOOL_DIR);
 	assert_int_equal(unlink(s.d.path), 0);
-	assert_int_equal(mkdir(s.d.path, 0700), 0);
+	spooldir_mkdir(&s.d, "");
 	assert_int_equal(chmod(s.d.path, 0777), 0); /* anybody may put files there */
-	assert_result(put("a"), HS_E_SPOOL_DIR);
+	assert_result(append("a"), HS_E_SPOOL_DIR);
 	assert_int_equal(chmod(s.d.path, 0700), 0);
 	if (geteuid() == 0) {
 		assert_int_equal(chown(s.d.path, 12345, -1U), 0);
-		assert_result(put("a"), HS_E_SPOOL_OWNER);
+		assert_result(append("a"), HS_E_SPOOL_OWNER);
 		assert_int_equal(chown(s.d.path, 0, -1U), 0);
 	}
 	spooldir_write(&s.d, ".hookspool", HS_SLICE(""));
-	assert_result(put("a"), HS_E_SPOOL_FILE);
+	assert_result(append("a"), HS_E_SPOOL_FILE);
 	spooldir_unlink(&s.d, ".hookspool");
-	assert_result(put("a"), HS_OK);
+	put("a");
 	assert_once(&s.d, "a");
 }
 
@@ -128,10 +79,10 @@ TEST(it_follows_the_path)
 {
 	char other[PATH_MAX + 8];
 
-	assert_result(put("a"), HS_OK);
+	put("a");
 	snprintf(other, sizeof other, "%s.old", s.d.path);
 	assert_int_equal(rename(s.d.path, other), 0);
-	assert_result(put("b"), HS_OK);
+	put("b");
 	assert_once(&s.d, "b");
 	assert_int_equal(spooldir_count(&s.d, "a"), 0);
 }
@@ -141,14 +92,13 @@ TEST(its_private_folder_is_removed)
 {
 	uint64_t duplicate;
 
-	assert_result(put("a"), HS_OK);
+	put("a");
 	spooldir_rename(&s.d, ".hookspool", "gone");
-	assert_result(spooldir_append_apart(&s.d, "b", &duplicate), HS_E_SETTING_UP); /* ours is still at work */
+	assert_result(events_append_apart(&s.d, "b", &duplicate), HS_E_SETTING_UP); /* ours is still at work */
 	hs_spool_look(s.spool);
-	assert_result(spooldir_append_apart(&s.d, "b a", &duplicate), HS_OK);
+	assert_result(events_append_apart(&s.d, "b a", &duplicate), HS_OK);
 	assert_int_equal(duplicate, 1);
-	assert_result(spooldir_append(s.spool, "c a b", &duplicate), HS_OK);
-	assert_int_equal(duplicate, 2);
+	put_known("c a b", 2);
 	assert_once(&s.d, "a b c");
 }
 
@@ -156,25 +106,23 @@ TEST(its_private_folder_is_removed)
 TEST(what_is_in_run_is_made_anew)
 {
 	struct hs_buf lines;
-	uint64_t duplicate;
 
-	assert_result(put("a b"), HS_OK);
+	put("a b");
 	lines = spooldir_read(&s.d, "events.jsonl");
-	hs_spool_free(s.spool);
+	stop();
 	spooldir_unlink(&s.d, "events.jsonl");
 	spooldir_write(&s.d, ".hookspool/aside-events-7-9999999-1795428900123", hs_buf_slice(&lines));
 	hs_buf_free(&lines);
 	spooldir_rename(&s.d, ".hookspool/run", "gone");
-	s.spool = hs_spool_new(s.d.settings);
-	assert_result(spooldir_append(s.spool, "b c", &duplicate), HS_OK);
-	assert_int_equal(duplicate, 1);
-	assert_result(hs_spool_rotate(s.spool, soon()), HS_OK);
+	restart();
+	put_known("b c", 1);
+	rotate();
 	assert_int_equal(spooldir_names(&s.d, "", "events-"), 2);
 	assert_non_null(strstr(spooldir_name(&s.d, "events-", 1), "-000008.jsonl"));
 	assert_once(&s.d, "a b c");
 	spooldir_rename(&s.d, ".hookspool/run", "gone too");
 	spooldir_write(&s.d, ".hookspool/run", HS_SLICE(""));
-	assert_result(put("d"), HS_E_SPOOL_FILE);
+	assert_result(append("d"), HS_E_SPOOL_FILE);
 }
 
 TEST(foreign_files_are_left_alone)
@@ -184,8 +132,8 @@ TEST(foreign_files_are_left_alone)
 	assert_result(hs_spool_health(s.spool), HS_OK);
 	for (size_t i = 0; i < sizeof names / sizeof *names; i++)
 		spooldir_write(&s.d, names[i], HS_SLICE("{}\n"));
-	assert_result(put("a"), HS_OK);
-	assert_result(hs_spool_rotate(s.spool, soon()), HS_OK);
+	put("a");
+	rotate();
 	for (size_t i = 0; i < sizeof names / sizeof *names; i++)
 		assert_int_equal(spooldir_size(&s.d, names[i]), 3);
 }
@@ -203,12 +151,12 @@ TEST(health_writes_nothing)
 /* A disk with much room is asked now and then: what has changed since is noticed soon. */
 TEST(free_space_is_looked_at_again)
 {
-	assert_result(put("a"), HS_OK);
+	put("a");
 	wrap_fail(WRAP_FSTATVFS, 1, WRAP_FOREVER, EIO);
 	wrap_clock(0, 1000);
-	assert_result(put("b"), HS_E_IO);
+	assert_result(append("b"), HS_E_IO);
 	wrap_reset();
-	assert_result(put("b"), HS_OK);
+	put("b");
 }
 
 /* --- both streams ------------------------------------------------------------------- */
@@ -276,9 +224,9 @@ TEST(what_is_written_is_counted)
 	uint64_t duplicate;
 	struct hs_metrics_figures *f;
 
-	assert_result(put("a b a"), HS_OK);
+	put_known("a b a", 1);
 	expect_events(2, 1, 0);
-	assert_result(spooldir_append_apart(&s.d, "b c", &duplicate), HS_OK);
+	assert_result(events_append_apart(&s.d, "b c", &duplicate), HS_OK);
 	expect_events(3, 2, 0);
 	assert_result(put_both("d", "x"), HS_OK);
 	expect_events(4, 2, 1);
@@ -287,7 +235,7 @@ TEST(what_is_written_is_counted)
 	assert_int_equal(hs_metrics_value(f, HS_METRIC_REJECTED_BYTES, 0), spooldir_size(&s.d, "rejected.jsonl"));
 	hs_metrics_figures_free(f);
 	wrap_fail(WRAP_FDATASYNC, 1, 1, EIO);
-	assert_result(put("e"), HS_E_SYNC); /* perhaps it is in the spool: its sender tries again */
+	assert_result(append("e"), HS_E_SYNC); /* perhaps it is in the spool: its sender tries again */
 	expect_events(4, 2, 1);
 }
 
@@ -299,9 +247,9 @@ TEST(answers_are_counted)
 
 	hs_spool_count_answer(s.spool, &refused);
 	assert_int_equal(access(s.d.path, F_OK), -1);
-	assert_result(put("a"), HS_OK);
-	again("secret = two\n[secrets]\nacme = one\n");
-	assert_result(spooldir_append_apart(&s.d, "a", NULL), HS_OK);
+	put("a");
+	make("secret = two\n[secrets]\nacme = one\n");
+	assert_result(events_append_apart(&s.d, "a", NULL), HS_OK);
 	hs_spool_count_answer(s.spool, &refused);
 	hs_spool_count_answer(s.spool, &refused);
 	hs_spool_count_answer(
@@ -329,17 +277,17 @@ TEST(answers_are_counted)
 /* A long-lived process notices within a second; see hs_spool_look. */
 TEST(metrics_that_are_lost_are_counted_anew)
 {
-	assert_result(put("a b"), HS_OK);
+	put("a b");
 	hs_spool_look(s.spool);
 	spooldir_unlink(&s.d, ".hookspool/run/metrics");
-	assert_result(put("c"), HS_OK);
+	put("c");
 	hs_spool_look(s.spool);
-	assert_result(put("d"), HS_OK);
+	put("d");
 	expect_events(1, 0, 0);
 	spooldir_cut(&s.d, ".hookspool/run/metrics", 0);
-	assert_result(put("e"), HS_OK);
+	put("e");
 	hs_spool_look(s.spool);
-	assert_result(put("f f"), HS_OK);
+	put_known("f f", 1);
 	expect_events(1, 1, 0);
 	assert_once(&s.d, "a b c d e f");
 }
@@ -362,7 +310,7 @@ TEST(the_rejected_are_bounded)
 {
 	char body[512];
 
-	again("rejected_max = 64K\nrotate_min_gap = 0\n");
+	make("rejected_max = 64K\nrotate_min_gap = 0\n");
 	memset(body, 'x', sizeof body - 1);
 	body[sizeof body - 1] = '\0';
 	for (int i = 0; i < 200; i++) {
@@ -398,15 +346,15 @@ TEST(both_are_kept_before_it_is_answered)
 
 TEST(nothing_to_keep)
 {
-	assert_result(put(""), HS_OK);
+	put("");
 	assert_int_equal(wrap_count(WRAP_FDATASYNC), FIRST_SYNCS);
 }
 
 TEST(without_durability_nobody_waits)
 {
-	again("durability = none\n");
-	assert_result(put("a"), HS_OK);
-	assert_result(put("a b"), HS_OK);
+	make("durability = none\n");
+	put("a");
+	put_known("a b", 1);
 	assert_int_equal(wrap_count(WRAP_FDATASYNC), FIRST_SYNCS);
 	assert_once(&s.d, "a b");
 }
@@ -420,7 +368,7 @@ TEST(a_holder_that_does_not_let_go)
 	uint64_t duplicate;
 	bool died;
 
-	assert_result(put("a"), HS_OK);
+	put("a");
 	shared = spooldir_state(&s.d);
 	assert_result(hs_shared_state_try_lock(&shared->stream[HS_EVENTS].sync, &died), HS_OK);
 	/* a mutex is not recursive: the holder may as well be this thread */
@@ -431,8 +379,7 @@ TEST(a_holder_that_does_not_let_go)
 	                                                            .deadline_ms = hs_io_now_monotonic() + 30 }),
 	              HS_E_TIMEOUT);
 	hs_shared_state_unlock(&shared->stream[HS_EVENTS].sync);
-	assert_result(spooldir_append(s.spool, "b", &duplicate), HS_OK);
-	assert_int_equal(duplicate, 1); /* it was written, and is whole */
+	put_known("b", 1); /* it was written, and is whole */
 	assert_once(&s.d, "a b");
 	spooldir_state_done(shared);
 	events_free(e);
@@ -459,7 +406,7 @@ static void *append_and_hang(void *context)
 {
 	struct hanging *h = context;
 
-	h->r = spooldir_append(h->spool, "a", NULL);
+	h->r = events_append(h->spool, "a", NULL);
 	return NULL;
 }
 
@@ -492,22 +439,20 @@ TEST(posts_end_in_time_though_the_disk_hangs)
 		                      .done = post_done } };
 	pthread_t leader;
 
-	assert_result(put("first"), HS_OK);
+	put("first");
 	wrap_before(WRAP_FDATASYNC, 1, hang, &h);
 	assert_int_equal(pthread_create(&leader, NULL, append_and_hang, &h), 0);
 	while (!atomic_load(&h.reached))
 		hs_io_pause(1);
 	assert_false(hs_spool_post(s.spool, &b.post)); /* nobody waits here */
-	hs_spool_expire(s.spool, hs_io_now_monotonic() + PATIENCE_MS + 1000);
+	hs_spool_expire(s.spool, soon() + 1000);
 	assert_true(b.done);
 	assert_result(b.r, HS_E_TIMEOUT);
 	atomic_store(&h.let_go, true);
 	pthread_join(leader, NULL);
 	assert_result(h.r, HS_E_TIMEOUT); /* its event is written, but its sender was told to try again */
-	assert_result(spooldir_append(s.spool, "a", &duplicate), HS_OK);
-	assert_int_equal(duplicate, 1);
-	assert_result(spooldir_append(s.spool, "b", &duplicate), HS_OK);
-	assert_int_equal(duplicate, 0);
+	put_known("a", 1);
+	put_known("b", 0);
 	assert_once(&s.d, "first a b");
 	events_free(e);
 }
@@ -541,7 +486,7 @@ enum { STEPS = sizeof life / sizeof *life };
 
 static enum hs_result step(struct hs_spool *spool, const char *words)
 {
-	return strcmp(words, "rotate") == 0 ? hs_spool_rotate(spool, soon()) : spooldir_append(spool, words, NULL);
+	return strcmp(words, "rotate") == 0 ? hs_spool_rotate(spool, soon()) : events_append(spool, words, NULL);
 }
 
 static char plan[128]; /* told when a test fails */
@@ -559,13 +504,13 @@ static void live_with(enum wrap_call call, unsigned nth, bool for_good, int erro
 {
 	bool kept[STEPS] = { false };
 
-	again("rotate_min_gap = 0\n");
+	make("rotate_min_gap = 0\n");
 	snprintf(plan, sizeof plan, "call %d, %s %u, errno %d", (int)call, for_good ? "from" : "number", nth, error);
 	wrap_fail(call, nth, for_good ? WRAP_FOREVER : 1, error);
 	for (size_t i = 0; i < STEPS; i++)
 		kept[i] = step(s.spool, life[i]) == HS_OK;
 	wrap_reset();
-	assert_result(put("y"), HS_OK);      /* what was set aside is put back */
+	put("y");                            /* what was set aside is put back */
 	for (size_t i = 0; i < STEPS; i++) { /* the sender comes again with what was refused */
 		if (strcmp(life[i], "rotate") == 0)
 			continue;
@@ -587,9 +532,9 @@ TEST_WITH(every_call_fails, begin, tell_plan)
 		unsigned calls;
 
 		live_with((enum wrap_call)call, 1000000, false, EIO);
-		again("rotate_min_gap = 0\n");
+		make("rotate_min_gap = 0\n");
 		for (size_t i = 0; i < STEPS; i++)
-			step(((struct scene *)*state)->spool, life[i]);
+			step(s.spool, life[i]);
 		calls = wrap_count((enum wrap_call)call);
 		for (unsigned nth = 1; nth <= calls; nth++)
 			for (size_t e = 0; e < sizeof errors / sizeof *errors; e++) {
@@ -603,7 +548,7 @@ TEST_WITH(every_call_fails, begin, tell_plan)
 TEST(writes_are_cut_short)
 {
 	for (unsigned nth = 1; nth <= 12; nth++) {
-		again("rotate_min_gap = 0\n");
+		make("rotate_min_gap = 0\n");
 		wrap_short_write(nth, ENOSPC);
 		for (size_t i = 0; i < STEPS; i++)
 			step(s.spool, life[i]);
@@ -645,17 +590,14 @@ TEST(killed_before_every_call)
 		unsigned nth;
 
 		for (nth = 1; status != 0; nth++) {
-			again("rotate_min_gap = 0\n");
+			make("rotate_min_gap = 0\n");
 			memset(l, 0, sizeof *l);
 			if (beside)
-				assert_result(put("z"), HS_OK);
-			wrap_reset();
-			wrap_kill(nth, nth % 2 == 1);
-			status = child_wait(child_start(live, l));
+				put("z");
+			status = child_killed(nth, nth % 2 == 1, live, l);
 			assert_true(status <= 0);
-			wrap_reset();
-			if (put("y") != HS_OK) /* whoever finds a dead leader is refused once */
-				assert_result(put("y"), HS_OK);
+			if (append("y") != HS_OK) /* whoever finds a dead leader is refused once */
+				put("y");
 			for (size_t i = 0; i < STEPS; i++)
 				if (atomic_load(&l->kept[i]) && strcmp(life[i], "rotate") != 0)
 					assert_once(&s.d, life[i]);
@@ -690,7 +632,7 @@ static void *work(void *context)
 		unsigned n = (i * 7 + w->process * 13) % APPENDS;
 
 		snprintf(words, sizeof words, "e%u p%u-%u e%u", n, w->process, i, (n + 1) % APPENDS);
-		if (spooldir_append(w->spool, words, NULL) != HS_OK)
+		if (events_append(w->spool, words, NULL) != HS_OK)
 			atomic_fetch_add(&w->failed, 1);
 	}
 	return NULL;
@@ -715,7 +657,7 @@ TEST(threads_and_processes)
 	pid_t pid[PROCESSES];
 	char word[32];
 
-	again("rotate_size = 4K\nrotate_min_gap = 0\n");
+	make("rotate_size = 4K\nrotate_min_gap = 0\n");
 	for (unsigned i = 0; i < PROCESSES; i++)
 		pid[i] = child_start(work_in_threads, &(struct worker){ .process = i });
 	for (int i = 0; i < PROCESSES; i++)
@@ -761,28 +703,26 @@ static void a_file_that_is_cut(const struct cut *c)
 {
 	static const enum wrap_call calls[] = { WRAP_FSTATVFS, WRAP_FALLOCATE, WRAP_PREAD, WRAP_PWRITE,
 		                                WRAP_FDATASYNC };
-	uint64_t duplicate;
 
 	for (size_t i = 0; i <= sizeof calls / sizeof *calls; i++) {
 		enum hs_result r;
 
-		again("rotate_min_gap = 0\n");
-		assert_result(put("a b"), HS_OK);
-		assert_result(hs_spool_rotate(s.spool, soon()), HS_OK);
-		assert_result(put("c"), HS_OK);
+		make("rotate_min_gap = 0\n");
+		put("a b");
+		rotate();
+		put("c");
 		wrap_reset();
 		if (i == 0)
 			cut((void *)(uintptr_t)c);
 		else
 			wrap_before(calls[i - 1], 1, cut, (void *)(uintptr_t)c);
-		r = put("d e");
+		r = append("d e");
 		assert_true(r == HS_OK || r == HS_E_SPOOL_STATE || r == HS_E_SYNC || r == HS_E_IO);
 		if (r == HS_OK)
 			assert_once(&s.d, "d e");
 		wrap_reset();
-		assert_result(put("d e"), HS_OK);
-		assert_result(spooldir_append(s.spool, "a b c d e", &duplicate), HS_OK);
-		assert_int_equal(duplicate, 5);
+		assert_result(append("d e"), HS_OK);
+		put_known("a b c d e", 5);
 		assert_once(&s.d, "a b c d e");
 		assert_int_equal(spooldir_lines(&s.d), 5);
 		assert_sound(&s.d);
@@ -811,15 +751,14 @@ TEST(an_index_that_is_cut_unseen)
 	struct hs_shared_state *shared;
 	uint64_t duplicate;
 
-	assert_result(put("a b"), HS_OK);
-	assert_result(hs_spool_rotate(s.spool, soon()), HS_OK);
-	assert_result(put("c"), HS_OK);
+	put("a b");
+	rotate();
+	put("c");
 	shared = spooldir_state(&s.d);
 	shared->index.writing = 1; /* a writer was killed: then the size is not compared */
 	spooldir_cut(&s.d, INDEX, 0);
-	if (spooldir_append(s.spool, "a b c", &duplicate) != HS_OK)
-		assert_result(spooldir_append(s.spool, "a b c", &duplicate), HS_OK);
-	assert_int_equal(duplicate, 3);
+	if (events_append(s.spool, "a b c", &duplicate) != HS_OK)
+		put_known("a b c", 3);
 	assert_once(&s.d, "a b c");
 	spooldir_state_done(shared);
 }
@@ -827,21 +766,20 @@ TEST(an_index_that_is_cut_unseen)
 /* The kernel's error when it is read: no signal, no loss; and it goes on when the disk does. */
 TEST(a_state_that_cannot_be_read)
 {
-	assert_result(put("a"), HS_OK);
-	hs_spool_free(s.spool);
-	s.spool = hs_spool_new(s.d.settings);
+	put("a");
+	restart();
 	wrap_reset();
 	wrap_fail(WRAP_PREAD, 1, WRAP_FOREVER, EIO);
-	assert_result(put("b"), HS_E_SPOOL_STATE);
+	assert_result(append("b"), HS_E_SPOOL_STATE);
 	wrap_reset();
 	wrap_fail(WRAP_PREAD, 2, 1, EIO); /* of a page behind the first */
-	assert_result(put("b"), HS_E_SPOOL_STATE);
+	assert_result(append("b"), HS_E_SPOOL_STATE);
 	wrap_reset();
-	assert_result(put("b"), HS_OK);
+	put("b");
 	assert_once(&s.d, "a b");
 }
 
-static bool is_set_up_again(void *context)
+static bool is_set_up_make(void *context)
 {
 	const struct spooldir *d = context;
 
@@ -851,12 +789,12 @@ static bool is_set_up_again(void *context)
 /* An idle process that looks now and then does not keep the others from service. */
 TEST(an_idle_process_lets_go)
 {
-	assert_result(put("a"), HS_OK);
+	put("a");
 	spooldir_cut(&s.d, STATE, 0);
 	hs_spool_look(s.spool);
-	assert_true(is_set_up_again(&s.d));
-	assert_result(spooldir_append_apart(&s.d, "b", NULL), HS_OK);
-	assert_result(put("c"), HS_OK);
+	assert_true(is_set_up_make(&s.d));
+	assert_result(events_append_apart(&s.d, "b", NULL), HS_OK);
+	put("c");
 	assert_once(&s.d, "a b c");
 	assert_sound(&s.d);
 }
@@ -866,24 +804,21 @@ TEST(an_idle_process_lets_go)
 TEST(the_index_is_counted)
 {
 	struct hs_known known;
-	char index[PATH_MAX + 32];
 
 	assert_int_equal(hs_spool_known(s.spool, soon(), &known), HS_OK);
 	assert_true(known.anew && !known.off && known.ids == 0);
-	assert_int_equal(put("a b b acme/b"), HS_OK);
+	assert_int_equal(append("a b b acme/b"), HS_OK);
 	assert_int_equal(hs_spool_known(s.spool, soon(), &known), HS_OK);
 	assert_true(!known.anew && known.ids == 3);
-	hs_spool_free(s.spool); /* another process finds the same, or makes it */
-	s.spool = hs_spool_new(s.d.settings);
+	restart();
 	assert_int_equal(hs_spool_known(s.spool, soon(), &known), HS_OK);
 	assert_true(!known.anew && known.ids == 3);
-	hs_spool_free(s.spool);
-	snprintf(index, sizeof index, "%s/.hookspool/run/index", s.d.path);
-	assert_int_equal(unlink(index), 0);
-	s.spool = hs_spool_new(s.d.settings);
+	stop();
+	spooldir_unlink(&s.d, INDEX);
+	restart();
 	assert_int_equal(hs_spool_known(s.spool, soon(), &known), HS_OK);
 	assert_true(known.anew && known.ids == 3);
-	again("dedup_window = 0\n");
+	make("dedup_window = 0\n");
 	assert_int_equal(hs_spool_known(s.spool, soon(), &known), HS_OK);
 	assert_true(known.off);
 }

@@ -27,13 +27,12 @@ FIXTURE(setup)
 {
 	wrap_reset();
 	spooldir_make(&dir, "");
-	assert_int_equal(hs_io_make_dir(AT_FDCWD, dir.path, 0700), 0);
-	fd = hs_io_open_dir(AT_FDCWD, dir.path);
+	fd = spooldir_open(&dir);
 	spool_dir = (struct hs_spool_dir){
 		.fd = fd, .private_dir = fd, .run_dir = -1, .settings = dir.settings, .state = &handle
 	};
 	hs_subjects_init(&people, 7);
-	return fd < 0;
+	return 0;
 }
 
 FIXTURE(teardown)
