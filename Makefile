@@ -47,7 +47,7 @@ CGI_PURE := $(sort $(wildcard cgi/http/*.c cgi/http/*/*.c)) cgi/server/sd_notify
 TOOLS := $(filter-out tools/probe/http$(if $(filter no,$(CURL)),,_none).c,$(sort $(shell find tools -name '*.c')))
 TOOLS_PURE := tools/sink/ack_tracker.c tools/probe/response_verdict.c tools/report/bar_table.c tools/report/projection.c tools/report/filter.c tools/report/record_head.c tools/report/findings.c tools/sink/routing_rules.c tools/probe/sender.c tools/probe/sample_events.c tools/report/top_counts.c tools/report/terminal.c
 UNIT := $(sort $(wildcard tests/unit/test_*.c))
-TESTLIB := $(addprefix tests/lib/,cases.c events.c processes.c random.c spooldir.c temp_spool.c unit.c wrap.c)
+TESTLIB := $(addprefix tests/lib/,cases.c events.c processes.c random.c spooldir.c temp_dir.c temp_spool.c unit.c wrap.c)
 
 obj = $(patsubst %.c,$(B)/obj/%.o,$(1))
 UNIT_BIN := $(patsubst tests/unit/%.c,$(B)/unit/%,$(UNIT))

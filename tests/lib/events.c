@@ -65,6 +65,15 @@ void events_free(struct events *e)
 	free(e);
 }
 
+struct hs_append events_batch(const struct events *e, uint64_t *duplicate)
+{
+	return (struct hs_append){ .records = hs_buf_slice(&e->lines),
+		                   .record = e->record,
+		                   .count = e->count,
+		                   .duplicate = duplicate,
+		                   .deadline_ms = soon() };
+}
+
 /* A post and the thread that waits for it. */
 struct waited {
 	struct hs_post post; /* first, so that both have one address */
@@ -86,11 +95,7 @@ enum hs_result events_append(struct hs_spool *spool, const char *words, uint64_t
 {
 	struct events *e = events_new(words);
 	uint64_t ignored;
-	struct waited w = { .post = { .append = { .records = hs_buf_slice(&e->lines),
-		                                  .record = e->record,
-		                                  .count = e->count,
-		                                  .duplicate = duplicate != NULL ? duplicate : &ignored,
-		                                  .deadline_ms = soon() },
+	struct waited w = { .post = { .append = events_batch(e, duplicate != NULL ? duplicate : &ignored),
 		                      .done = waited_done } };
 
 	*w.post.append.duplicate = 0;

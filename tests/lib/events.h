@@ -19,6 +19,9 @@ struct events {
 struct events *events_new(const char *words);
 void events_free(struct events *e);
 
+/* The argument of hs_spool_append, with soon() as its deadline; it points into *e. */
+struct hs_append events_batch(const struct events *e, uint64_t *duplicate);
+
 /* The message id of a record's line: "c". It points into the line. */
 struct hs_slice word_of(struct hs_slice line);
 

@@ -14,15 +14,13 @@
 #include <string.h>
 #include <unistd.h>
 
-struct scene {
+static struct scene {
 	struct spooldir d;
 	struct hs_opened_spool o;
 	struct hs_cursor *cursor;
 	bool fresh;
 	int64_t holder;
-};
-
-static struct scene s;
+} s;
 static const struct hs_position first = { 3, 1000, 2, 7 }, second = { 4, 77, 0, UINT64_MAX };
 
 FIXTURE(make)

@@ -16,12 +16,10 @@
 #include <stdio.h>
 #include <string.h>
 
-struct scene {
+static struct scene {
 	struct spooldir d;
 	struct hs_opened_spool o;
-};
-
-static struct scene s;
+} s;
 
 FIXTURE(make)
 {

@@ -53,6 +53,18 @@ static uint64_t put_users(const char *words)
 	return duplicate;
 }
 
+/* A compressed segment, a plain one and the open one. */
+static void fill_three_segments(void)
+{
+	make("rotate_min_gap = 0\n");
+	put_users("a/1 b/2 a/3");
+	rotate();
+	maintain();
+	put_users("b/4");
+	rotate();
+	put_users("a/5 c/6");
+}
+
 static enum hs_result erase_by(const char *id, const struct hs_eraser *how, struct hs_erasure *done)
 {
 	struct hs_subject who = {
@@ -81,13 +93,7 @@ TEST(who_is_asked_for)
 {
 	struct hs_erasure done;
 
-	make("rotate_min_gap = 0\n");
-	put_users("a/1 b/2 a/3");
-	rotate();
-	maintain();
-	put_users("b/4");
-	rotate();
-	put_users("a/5 c/6");
+	fill_three_segments();
 	assert_int_equal(erase("a", false, &done), HS_OK);
 	assert_int_equal(done.events, 3);
 	assert_int_equal(done.files, 2);
@@ -241,13 +247,7 @@ TEST(killed_anywhere)
 	for (unsigned nth = 1; !ended; nth++) {
 		struct hs_erasure done;
 
-		make("rotate_min_gap = 0\n");
-		put_users("a/1 b/2 a/3");
-		rotate();
-		maintain();
-		put_users("b/4");
-		rotate();
-		put_users("a/5 c/6");
+		fill_three_segments();
 		restart();
 		ended = child_run(erase_in_child, &nth) == 0;
 		expect_others();

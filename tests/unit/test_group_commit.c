@@ -5,9 +5,7 @@
 #include "base/io.h"
 #include "spool/write/group_commit.h"
 #include "tests/lib/processes.h"
-#include "tests/lib/spooldir.h"
-#include "tests/lib/unit.h"
-#include "tests/lib/wrap.h"
+#include "tests/lib/temp_dir.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -19,8 +17,7 @@
 enum { WRITERS = 8, ROUNDS = 200, BYTES = 10 };
 
 static struct scene {
-	struct spooldir d;
-	int dir, fd;
+	int fd;
 	struct hs_shared_state_handle h;
 	struct hs_stream *f;
 } s;
@@ -29,12 +26,10 @@ FIXTURE(begin)
 {
 	bool died;
 
-	wrap_reset();
-	spooldir_make(&s.d, "");
-	s.dir = spooldir_open(&s.d);
-	assert_result(hs_shared_state_open(s.dir, s.dir, &s.h), HS_OK);
+	temp_dir_begin(state);
+	assert_result(hs_shared_state_open(temp.fd, temp.fd, &s.h), HS_OK);
 	s.f = &s.h.state->stream[HS_EVENTS];
-	s.fd = hs_io_make(s.dir, "events.jsonl", 0600);
+	s.fd = hs_io_make(temp.fd, "events.jsonl", 0600);
 	assert_result(hs_shared_state_try_lock(&s.f->append, &died), HS_OK);
 	hs_commit_begin(s.f, 0);
 	hs_shared_state_unlock(&s.f->append);
@@ -43,12 +38,9 @@ FIXTURE(begin)
 
 FIXTURE(finish)
 {
-	wrap_reset();
 	hs_shared_state_close(&s.h);
 	close(s.fd);
-	close(s.dir);
-	spooldir_remove(&s.d);
-	return 0;
+	return temp_dir_end(state);
 }
 
 /* An append without a file: only the end counts here. */

@@ -2,9 +2,7 @@
 #include "base/io.h"
 #include "spool/admin/import_checkpoint.h"
 #include "tests/lib/processes.h"
-#include "tests/lib/spooldir.h"
-#include "tests/lib/unit.h"
-#include "tests/lib/wrap.h"
+#include "tests/lib/temp_dir.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -12,27 +10,10 @@
 #define KEY "00112233445566778899aabbccddeeff"
 #define NAME "imports/" KEY
 
-static struct spooldir dir;
-static int fd; /* plays the private directory */
-
-FIXTURE(setup)
-{
-	spooldir_make(&dir, "");
-	fd = spooldir_open(&dir);
-	return 0;
-}
-
-FIXTURE(teardown)
-{
-	hs_io_close(fd);
-	spooldir_remove(&dir);
-	return 0;
-}
-
 static void open_again(struct hs_import_checkpoint *b)
 {
 	hs_import_checkpoint_close(b);
-	assert_int_equal(hs_import_checkpoint_open(fd, KEY, b), HS_OK);
+	assert_int_equal(hs_import_checkpoint_open(temp.fd, KEY, b), HS_OK);
 }
 
 TEST(places_are_kept)
@@ -45,7 +26,7 @@ TEST(places_are_kept)
 		              .name_n = 12 };
 	struct hs_import_checkpoint b;
 
-	assert_int_equal(hs_import_checkpoint_open(fd, KEY, &b), HS_OK);
+	assert_int_equal(hs_import_checkpoint_open(temp.fd, KEY, &b), HS_OK);
 	assert_int_equal(b.spot.at, 0);
 	assert_int_equal(hs_import_checkpoint_move(&b, &(struct hs_spot){ 500, 5, 0, false }, 2, false), HS_OK);
 	assert_int_equal(hs_import_checkpoint_try(&b, &try), HS_OK);
@@ -73,9 +54,9 @@ TEST(torn_lines_count_as_nothing)
 {
 	struct hs_import_checkpoint b;
 
-	assert_int_equal(hs_import_checkpoint_open(fd, KEY, &b), HS_OK);
+	assert_int_equal(hs_import_checkpoint_open(temp.fd, KEY, &b), HS_OK);
 	assert_int_equal(hs_import_checkpoint_move(&b, &(struct hs_spot){ 500, 5, 0, false }, 0, true), HS_OK);
-	spooldir_add(&dir, NAME,
+	spooldir_add(&temp.d, NAME,
 	             HS_SLICE("{\"at\":777,\"line\":7,\"event\":0,\"array\":0,\"x\":1}\n{\"at\":99999,\"li"));
 	open_again(&b);
 	assert_int_equal(b.spot.at, 500);
@@ -90,14 +71,14 @@ static int hold_it(void *context)
 	struct hs_import_checkpoint b;
 
 	(void)context;
-	return hs_import_checkpoint_open(fd, KEY, &b) == HS_E_LOCKED ? 0 : 1;
+	return hs_import_checkpoint_open(temp.fd, KEY, &b) == HS_E_LOCKED ? 0 : 1;
 }
 
 TEST(one_at_a_time)
 {
 	struct hs_import_checkpoint b;
 
-	assert_int_equal(hs_import_checkpoint_open(fd, KEY, &b), HS_OK);
+	assert_int_equal(hs_import_checkpoint_open(temp.fd, KEY, &b), HS_OK);
 	assert_int_equal(child_run(hold_it, NULL), 0);
 	hs_import_checkpoint_close(&b);
 	open_again(&b);
@@ -108,7 +89,7 @@ TEST(a_write_fails)
 {
 	struct hs_import_checkpoint b;
 
-	assert_int_equal(hs_import_checkpoint_open(fd, KEY, &b), HS_OK);
+	assert_int_equal(hs_import_checkpoint_open(temp.fd, KEY, &b), HS_OK);
 	assert_int_equal(hs_import_checkpoint_move(&b, &(struct hs_spot){ 500, 5, 0, false }, 0, true), HS_OK);
 	wrap_fail(WRAP_PWRITE, 1, 1, ENOSPC);
 	assert_int_equal(hs_import_checkpoint_move(&b, &(struct hs_spot){ 600, 6, 0, false }, 0, true), HS_E_FULL);
@@ -119,4 +100,4 @@ TEST(a_write_fails)
 	hs_import_checkpoint_close(&b);
 }
 
-TESTS("import_checkpoint", setup, teardown)
+TESTS("import_checkpoint", temp_dir_begin, temp_dir_end)

@@ -233,18 +233,14 @@ TEST(not_written_and_no_memory)
 		for (unsigned nth = 1; nth <= 4; nth++) {
 			struct events *e = events_new(many("x", 0, 300));
 			uint64_t duplicate = 0;
-			struct hs_append append = { .records = hs_buf_slice(&e->lines),
-				                    .record = e->record,
-				                    .count = e->count,
-				                    .duplicate = &duplicate };
+			struct hs_append batch = events_batch(e, &duplicate);
 			enum hs_result r;
 
 			make("");
 			put("a x299");
-			append.deadline_ms = soon();
 			wrap_fail(WRAP_PWRITE, 1, WRAP_FOREVER, ENOSPC);
 			wrap_fail((enum wrap_call)call, nth, WRAP_FOREVER, ENOMEM);
-			r = hs_spool_append(s.spool, &append);
+			r = hs_spool_append(s.spool, &batch);
 			wrap_reset();
 			assert_true(r == HS_E_FULL || r == HS_E_MEMORY);
 			put_known(many("x", 0, 300), 1);
@@ -260,16 +256,12 @@ TEST(every_allocation_fails)
 			for (int ever = 0; ever < 2; ever++) {
 				struct events *e = events_new("a b a c");
 				uint64_t duplicate = 0;
-				struct hs_append batch = { .records = hs_buf_slice(&e->lines),
-					                   .record = e->record,
-					                   .count = e->count,
-					                   .duplicate = &duplicate };
+				struct hs_append batch = events_batch(e, &duplicate);
 				enum hs_result r;
 
 				make("");
 				if (nth % 2 == 0)
 					put("z");
-				batch.deadline_ms = soon();
 				wrap_fail((enum wrap_call)call, nth, ever ? WRAP_FOREVER : 1, ENOMEM);
 				r = hs_spool_append(s.spool, &batch);
 				wrap_reset();

@@ -1,35 +1,12 @@
 /* io: what the thin functions promise beyond the calls they make. */
 #include "base/io.h"
-#include "tests/lib/spooldir.h"
-#include "tests/lib/unit.h"
-#include "tests/lib/wrap.h"
+#include "tests/lib/temp_dir.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <sys/file.h>
 #include <unistd.h>
-
-static struct scene {
-	struct spooldir d;
-	int dir;
-} s;
-
-FIXTURE(begin)
-{
-	spooldir_make(&s.d, "");
-	s.dir = spooldir_open(&s.d);
-	wrap_reset();
-	return 0;
-}
-
-FIXTURE(finish)
-{
-	wrap_reset();
-	hs_io_close(s.dir);
-	spooldir_remove(&s.d);
-	return 0;
-}
 
 static mode_t mode_of(int fd)
 {
@@ -53,7 +30,7 @@ TEST(what_errno_means)
 TEST(modes_are_exact)
 {
 	mode_t before = umask(0777);
-	int a = hs_io_make(s.dir, "a", 0640), b = hs_io_open_or_make(s.dir, "b", 0600);
+	int a = hs_io_make(temp.fd, "a", 0640), b = hs_io_open_or_make(temp.fd, "b", 0600);
 
 	umask(before);
 	assert_int_equal(mode_of(a), 0640);
@@ -65,33 +42,33 @@ TEST(modes_are_exact)
 
 TEST(a_new_file_is_new)
 {
-	int a = hs_io_make(s.dir, "a", 0600), b;
+	int a = hs_io_make(temp.fd, "a", 0600), b;
 
-	assert_int_equal(hs_io_make(s.dir, "a", 0600), -1);
+	assert_int_equal(hs_io_make(temp.fd, "a", 0600), -1);
 	assert_int_equal(errno, EEXIST);
-	b = hs_io_open_or_make(s.dir, "a", 0600);
+	b = hs_io_open_or_make(temp.fd, "a", 0600);
 	assert_true(b >= 0);
 	close(a);
 	close(b);
 	wrap_fail(WRAP_FCHMOD, 1, 1, EPERM); /* no file with a wrong mode stays */
-	assert_int_equal(hs_io_make(s.dir, "c", 0600), -1);
+	assert_int_equal(hs_io_make(temp.fd, "c", 0600), -1);
 	assert_int_equal(errno, EPERM);
-	assert_false(spooldir_exists(&s.d, "c"));
+	assert_false(spooldir_exists(&temp.d, "c"));
 }
 
 TEST(links_are_not_followed)
 {
 	struct stat st;
 
-	spooldir_write(&s.d, "target", HS_SLICE("x"));
-	assert_int_equal(symlinkat("target", s.dir, "link"), 0);
-	assert_int_equal(symlinkat(".", s.dir, "there"), 0);
-	assert_int_equal(hs_io_open(s.dir, "link"), -1);
+	spooldir_write(&temp.d, "target", HS_SLICE("x"));
+	assert_int_equal(symlinkat("target", temp.fd, "link"), 0);
+	assert_int_equal(symlinkat(".", temp.fd, "there"), 0);
+	assert_int_equal(hs_io_open(temp.fd, "link"), -1);
 	assert_int_equal(errno, ELOOP);
-	assert_int_equal(hs_io_open_read(s.dir, "link"), -1);
-	assert_int_equal(hs_io_open_or_make(s.dir, "link", 0600), -1);
-	assert_int_equal(hs_io_open_dir(s.dir, "there"), -1);
-	assert_int_equal(hs_io_stat(s.dir, "link", &st), 0);
+	assert_int_equal(hs_io_open_read(temp.fd, "link"), -1);
+	assert_int_equal(hs_io_open_or_make(temp.fd, "link", 0600), -1);
+	assert_int_equal(hs_io_open_dir(temp.fd, "there"), -1);
+	assert_int_equal(hs_io_stat(temp.fd, "link", &st), 0);
 	assert_true(S_ISLNK(st.st_mode));
 }
 
@@ -100,25 +77,25 @@ TEST(a_fifo_does_not_hold_us_up)
 {
 	int fd;
 
-	assert_int_equal(mkfifoat(s.dir, "fifo", 0600), 0);
-	fd = hs_io_open(s.dir, "fifo");
+	assert_int_equal(mkfifoat(temp.fd, "fifo", 0600), 0);
+	fd = hs_io_open(temp.fd, "fifo");
 	if (fd >= 0)
 		close(fd);
-	fd = hs_io_open_read(s.dir, "fifo");
+	fd = hs_io_open_read(temp.fd, "fifo");
 	if (fd >= 0)
 		close(fd);
 }
 
 TEST(short_writes_are_continued)
 {
-	int fd = hs_io_make(s.dir, "a", 0600);
+	int fd = hs_io_make(temp.fd, "a", 0600);
 	struct hs_buf text;
 
 	wrap_short_write(1, 0);
 	assert_int_equal(hs_io_write_at(fd, "0123456789", 10, 0), 0);
 	wrap_fail(WRAP_PWRITE, 1, 1, EINTR);
 	assert_int_equal(hs_io_write_at(fd, "abc", 3, 4), 0);
-	text = spooldir_read(&s.d, "a");
+	text = spooldir_read(&temp.d, "a");
 	assert_slice_equal(hs_buf_slice(&text), HS_SLICE("0123abc789"));
 	hs_buf_free(&text);
 	wrap_short_write(1, ENOSPC);
@@ -133,7 +110,7 @@ TEST(short_writes_are_continued)
 /* The kernel takes nothing and gives no reason. */
 TEST(a_write_of_nothing_means_full)
 {
-	int fd = hs_io_make(s.dir, "a", 0600);
+	int fd = hs_io_make(temp.fd, "a", 0600);
 
 	wrap_short_write(1, 0);
 	assert_int_equal(hs_io_write_at(fd, "x", 1, 0), -1); /* half of one byte */
@@ -143,20 +120,20 @@ TEST(a_write_of_nothing_means_full)
 
 TEST(a_sync_is_never_retried)
 {
-	int fd = hs_io_make(s.dir, "a", 0600);
+	int fd = hs_io_make(temp.fd, "a", 0600);
 
 	wrap_fail(WRAP_FDATASYNC, 1, 1, EINTR);
 	assert_int_equal(hs_io_sync_data(fd), -1);
 	assert_int_equal(wrap_count(WRAP_FDATASYNC), 1);
 	wrap_fail(WRAP_FSYNC, 1, 1, EIO);
-	assert_int_equal(hs_io_sync_dir(s.dir), -1);
+	assert_int_equal(hs_io_sync_dir(temp.fd), -1);
 	assert_int_equal(wrap_count(WRAP_FSYNC), 1);
 	close(fd);
 }
 
 TEST(reserving_leaves_the_size)
 {
-	int fd = hs_io_make(s.dir, "a", 0600);
+	int fd = hs_io_make(temp.fd, "a", 0600);
 	struct stat st;
 
 	if (hs_io_reserve(fd, 0, 1 << 20) < 0) {
@@ -173,10 +150,10 @@ TEST(reserving_leaves_the_size)
 TEST(a_whole_small_file)
 {
 	struct hs_buf text = { 0 };
-	const char *path = spooldir_path(&s.d, "a");
+	const char *path = spooldir_path(&temp.d, "a");
 	struct stat st;
 
-	spooldir_write(&s.d, "a", HS_SLICE("0123456789"));
+	spooldir_write(&temp.d, "a", HS_SLICE("0123456789"));
 	hs_buf_put_slice(&text, HS_SLICE("> "));
 	assert_int_equal(hs_io_read_file(path, 10, &text, &st), 0);
 	assert_slice_equal(hs_buf_slice(&text), HS_SLICE("> 0123456789"));
@@ -186,7 +163,7 @@ TEST(a_whole_small_file)
 	wrap_fail(WRAP_PREAD, 1, 1, EIO);
 	assert_int_equal(hs_io_read_file(path, 10, &text, &st), -1);
 	assert_int_equal(errno, EIO);
-	assert_int_equal(hs_io_read_file(spooldir_path(&s.d, "none"), 10, &text, &st), -1);
+	assert_int_equal(hs_io_read_file(spooldir_path(&temp.d, "none"), 10, &text, &st), -1);
 	assert_int_equal(errno, ENOENT);
 	hs_buf_free(&text);
 }
@@ -201,20 +178,20 @@ TEST(listing)
 {
 	int count = 0;
 
-	assert_int_equal(hs_io_list(s.dir, count_to_three, &count), 0);
+	assert_int_equal(hs_io_list(temp.fd, count_to_three, &count), 0);
 	assert_int_equal(count, 0);
 	for (char name[2] = "a"; name[0] < 'f'; name[0]++)
-		spooldir_write(&s.d, name, HS_SLICE(""));
-	assert_int_equal(hs_io_list(s.dir, count_to_three, &count), 0);
+		spooldir_write(&temp.d, name, HS_SLICE(""));
+	assert_int_equal(hs_io_list(temp.fd, count_to_three, &count), 0);
 	assert_int_equal(count, 3);
-	assert_int_equal(hs_io_list(s.dir, count_to_three, &count), 0); /* from the start again */
+	assert_int_equal(hs_io_list(temp.fd, count_to_three, &count), 0); /* from the start again */
 	assert_int_equal(count, 4);
 	assert_int_equal(hs_io_list(-1, count_to_three, &count), -1);
 }
 
 TEST(locks_exclude_descriptors)
 {
-	int a = hs_io_open_or_make(s.dir, "lock", 0600), b = hs_io_open(s.dir, "lock");
+	int a = hs_io_open_or_make(temp.fd, "lock", 0600), b = hs_io_open(temp.fd, "lock");
 
 	assert_int_equal(hs_io_lock(a, LOCK_EX | LOCK_NB), 0);
 	assert_int_equal(hs_io_lock(b, LOCK_SH | LOCK_NB), -1);
@@ -252,12 +229,12 @@ TEST(space_and_network)
 {
 	struct hs_space space;
 
-	assert_int_equal(hs_io_space(s.dir, &space), 0);
+	assert_int_equal(hs_io_space(temp.fd, &space), 0);
 	assert_true(space.bytes > 0 && space.inodes > 0);
-	assert_true(hs_io_is_network(s.dir) >= 0);
+	assert_true(hs_io_is_network(temp.fd) >= 0);
 	assert_int_equal(hs_io_space(-1, &space), -1);
 	assert_int_equal(hs_io_is_network(-1), -1);
 	assert_true(hs_io_random() != hs_io_random());
 }
 
-TESTS("io", begin, finish)
+TESTS("io", temp_dir_begin, temp_dir_end)

@@ -5,9 +5,7 @@
 #include "base/io.h"
 #include "spool/shared/metrics.h"
 #include "tests/lib/processes.h"
-#include "tests/lib/spooldir.h"
-#include "tests/lib/unit.h"
-#include "tests/lib/wrap.h"
+#include "tests/lib/temp_dir.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -20,36 +18,28 @@ static const char NAME[] = "metrics";
 enum { MINUTE_MS = 60000, NOW = 29000000 /* a minute of 2025 */ };
 
 static struct scene {
-	struct spooldir d;
-	int dir;
 	struct hs_metrics *m;
 	struct hs_metrics_figures *f;
 } s;
 
 FIXTURE(begin)
 {
-	spooldir_make(&s.d, "");
-	s.dir = spooldir_open(&s.d);
 	s.m = hs_metrics_new(HS_METRICS_BYTES);
 	s.f = NULL;
 	assert_non_null(s.m);
-	wrap_reset();
-	return 0;
+	return temp_dir_begin(state);
 }
 
 FIXTURE(finish)
 {
-	wrap_reset();
 	hs_metrics_free(s.m);
 	hs_metrics_figures_free(s.f);
-	close(s.dir);
-	spooldir_remove(&s.d);
-	return 0;
+	return temp_dir_end(state);
 }
 
 static bool follow(void)
 {
-	return hs_metrics_follow(s.m, s.dir, 0600);
+	return hs_metrics_follow(s.m, temp.fd, 0600);
 }
 
 static void add(struct hs_metrics *m, enum hs_metric metric, uint64_t n)
@@ -63,7 +53,7 @@ static void add(struct hs_metrics *m, enum hs_metric metric, uint64_t n)
 static void look(void)
 {
 	hs_metrics_figures_free(s.f);
-	s.f = hs_metrics_read(s.dir);
+	s.f = hs_metrics_read(temp.fd);
 }
 
 static uint64_t value(enum hs_metric metric)
@@ -78,7 +68,7 @@ static void add_as(size_t bytes, uint64_t n)
 	struct hs_metrics *m = hs_metrics_new(bytes);
 
 	assert_non_null(m);
-	assert_true(hs_metrics_follow(m, s.dir, 0600));
+	assert_true(hs_metrics_follow(m, temp.fd, 0600));
 	add(m, HS_METRIC_ACCEPTED, n);
 	hs_metrics_free(m);
 }
@@ -134,7 +124,7 @@ TEST(figures_survive_a_restart)
 {
 	int64_t since;
 
-	assert_null(hs_metrics_read(s.dir));
+	assert_null(hs_metrics_read(temp.fd));
 	assert_false(hs_metrics_is_tried(s.m));
 	add(s.m, HS_METRIC_ACCEPTED, 1); /* not open: not counted */
 	add_as(HS_METRICS_BYTES, 3);
@@ -151,7 +141,7 @@ TEST(figures_survive_a_restart)
 
 static void put_bytes(off_t at, const void *bytes, size_t n)
 {
-	int fd = openat(s.dir, NAME, O_WRONLY);
+	int fd = openat(temp.fd, NAME, O_WRONLY);
 
 	assert_int_equal(pwrite(fd, bytes, n, at), (ssize_t)n);
 	close(fd);
@@ -163,7 +153,7 @@ TEST(another_boot_begins_at_0)
 {
 	add_as(HS_METRICS_BYTES, 3);
 	put_bytes(AT_BOOT, "x", 1);
-	assert_null(hs_metrics_read(s.dir));
+	assert_null(hs_metrics_read(temp.fd));
 	add_as(HS_METRICS_BYTES, 5);
 	assert_int_equal(value(HS_METRIC_ACCEPTED), 5);
 }
@@ -173,11 +163,11 @@ TEST(a_copy_begins_at_0)
 	struct hs_buf text;
 
 	add_as(HS_METRICS_BYTES, 3);
-	text = spooldir_read(&s.d, NAME);
-	spooldir_rename(&s.d, NAME, "original");
-	spooldir_write(&s.d, NAME, hs_buf_slice(&text));
+	text = spooldir_read(&temp.d, NAME);
+	spooldir_rename(&temp.d, NAME, "original");
+	spooldir_write(&temp.d, NAME, hs_buf_slice(&text));
 	hs_buf_free(&text);
-	assert_null(hs_metrics_read(s.dir));
+	assert_null(hs_metrics_read(temp.fd));
 	add_as(HS_METRICS_BYTES, 5);
 	assert_int_equal(value(HS_METRIC_ACCEPTED), 5);
 }
@@ -195,24 +185,24 @@ TEST(a_newer_build_extends_the_file)
 	struct hs_metrics *old = hs_metrics_new(older());
 	ino_t inode;
 
-	assert_true(hs_metrics_follow(old, s.dir, 0600));
+	assert_true(hs_metrics_follow(old, temp.fd, 0600));
 	add(old, HS_METRIC_ACCEPTED, 1);
-	assert_int_equal(spooldir_size(&s.d, NAME), older());
+	assert_int_equal(spooldir_size(&temp.d, NAME), older());
 	assert_int_equal(value(HS_METRIC_ACCEPTED), 1);
 	assert_int_equal(value(HS_METRIC_UNPARSED_TIMESTAMPS), 0); /* not there */
-	inode = spooldir_inode(&s.d, NAME);
+	inode = spooldir_inode(&temp.d, NAME);
 
 	assert_true(follow());
-	assert_int_equal(spooldir_size(&s.d, NAME), older() + 8);
+	assert_int_equal(spooldir_size(&temp.d, NAME), older() + 8);
 	add(s.m, HS_METRIC_ACCEPTED, 10);
 	add(s.m, HS_METRIC_UNPARSED_TIMESTAMPS, 7);
 	add(old, HS_METRIC_ACCEPTED, 100);
-	assert_true(hs_metrics_follow(old, s.dir, 0600)); /* it goes on with its part */
+	assert_true(hs_metrics_follow(old, temp.fd, 0600)); /* it goes on with its part */
 	add(old, HS_METRIC_ACCEPTED, 1000);
 	add(old, HS_METRIC_UNPARSED_TIMESTAMPS, 50);
 	assert_int_equal(value(HS_METRIC_ACCEPTED), 1111);
 	assert_int_equal(value(HS_METRIC_UNPARSED_TIMESTAMPS), 7);
-	assert_int_equal(spooldir_inode(&s.d, NAME), inode);
+	assert_int_equal(spooldir_inode(&temp.d, NAME), inode);
 	hs_metrics_free(old);
 }
 
@@ -220,12 +210,12 @@ TEST(an_older_build_uses_its_part)
 {
 	struct hs_metrics *newer = hs_metrics_new(older() + 8 + 800);
 
-	assert_true(hs_metrics_follow(newer, s.dir, 0600));
+	assert_true(hs_metrics_follow(newer, temp.fd, 0600));
 	add(newer, HS_METRIC_UNPARSED_TIMESTAMPS, 7);
 	add_as(older(), 3);
 	add_as(HS_METRICS_BYTES, 30);
-	assert_int_equal(spooldir_size(&s.d, NAME), older() + 808);
-	assert_true(hs_metrics_follow(newer, s.dir, 0600));
+	assert_int_equal(spooldir_size(&temp.d, NAME), older() + 808);
+	assert_true(hs_metrics_follow(newer, temp.fd, 0600));
 	add(newer, HS_METRIC_ACCEPTED, 300);
 	assert_int_equal(value(HS_METRIC_ACCEPTED), 333);
 	assert_int_equal(value(HS_METRIC_UNPARSED_TIMESTAMPS), 7);
@@ -242,7 +232,7 @@ TEST(a_newer_version_is_left_alone)
 	add(s.m, HS_METRIC_ACCEPTED, 1);
 	hs_metrics_add_response(s.m, 200);
 	hs_metrics_note_use(s.m, HS_CREDENTIAL_KEY, HS_SLICE("acme"), 1000);
-	assert_null(hs_metrics_read(s.dir));
+	assert_null(hs_metrics_read(temp.fd));
 	version = 1;
 	put_bytes(AT_VERSION, &version, sizeof version);
 	assert_int_equal(value(HS_METRIC_ACCEPTED), 3);
@@ -267,32 +257,32 @@ TEST(an_older_version_is_replaced)
 
 static void cut_to_nothing(void)
 {
-	spooldir_cut(&s.d, NAME, 0);
+	spooldir_cut(&temp.d, NAME, 0);
 }
 
 static void cut_in_the_head(void)
 {
-	spooldir_cut(&s.d, NAME, 20);
+	spooldir_cut(&temp.d, NAME, 20);
 }
 
 static void cut_in_the_middle(void)
 {
-	spooldir_cut(&s.d, NAME, 9000);
+	spooldir_cut(&temp.d, NAME, 9000);
 }
 
 static void cut_by_a_byte(void)
 {
-	spooldir_cut(&s.d, NAME, spooldir_size(&s.d, NAME) - 1);
+	spooldir_cut(&temp.d, NAME, spooldir_size(&temp.d, NAME) - 1);
 }
 
 static void removed(void)
 {
-	spooldir_unlink(&s.d, NAME);
+	spooldir_unlink(&temp.d, NAME);
 }
 
 static void another_text(void)
 {
-	spooldir_write(&s.d, NAME, HS_SLICE("what somebody else put there"));
+	spooldir_write(&temp.d, NAME, HS_SLICE("what somebody else put there"));
 }
 
 static void damaged(void)
@@ -302,19 +292,19 @@ static void damaged(void)
 
 static void read_only(void)
 {
-	assert_int_equal(fchmodat(s.dir, NAME, 0400, 0), 0);
+	assert_int_equal(fchmodat(temp.fd, NAME, 0400, 0), 0);
 }
 
 static void a_link(void)
 {
-	spooldir_unlink(&s.d, NAME);
-	assert_int_equal(symlinkat("elsewhere", s.dir, NAME), 0);
+	spooldir_unlink(&temp.d, NAME);
+	assert_int_equal(symlinkat("elsewhere", temp.fd, NAME), 0);
 }
 
 static void a_fifo(void)
 {
-	spooldir_unlink(&s.d, NAME);
-	assert_int_equal(mkfifoat(s.dir, NAME, 0600), 0);
+	spooldir_unlink(&temp.d, NAME);
+	assert_int_equal(mkfifoat(temp.fd, NAME, 0600), 0);
 }
 
 TEST(what_is_lost_is_made_anew)
@@ -335,18 +325,18 @@ TEST(what_is_lost_is_made_anew)
 		assert_int_equal(value(HS_METRIC_ACCEPTED), 0);
 		add(s.m, HS_METRIC_ACCEPTED, 5);
 		assert_int_equal(value(HS_METRIC_ACCEPTED), 5);
-		spooldir_unlink(&s.d, NAME);
+		spooldir_unlink(&temp.d, NAME);
 	}
 }
 
 TEST(a_folder_in_its_place_stops_nobody)
 {
-	assert_int_equal(mkdirat(s.dir, NAME, 0700), 0);
+	assert_int_equal(mkdirat(temp.fd, NAME, 0700), 0);
 	assert_false(follow());
 	add(s.m, HS_METRIC_ACCEPTED, 1);
-	assert_null(hs_metrics_read(s.dir));
+	assert_null(hs_metrics_read(temp.fd));
 	assert_int_equal(hs_metrics_value(NULL, HS_METRIC_ACCEPTED, 0), 0);
-	assert_int_equal(unlinkat(s.dir, NAME, AT_REMOVEDIR), 0);
+	assert_int_equal(unlinkat(temp.fd, NAME, AT_REMOVEDIR), 0);
 	assert_true(follow());
 }
 

@@ -15,38 +15,33 @@
 
 enum { MOST = 16, SOON_MS = 5000, BIG = 1 << 20 };
 
-struct scene {
+static struct scene {
 	struct hs_runtime service;
 	struct hs_partial_poller *arrivals;
-};
+} s;
 
 static struct hs_runtime *use(void *context)
 {
-	return hs_runtime_share(&((struct scene *)context)->service);
+	(void)context;
+	return hs_runtime_share(&s.service);
 }
 
 FIXTURE(begin)
 {
-	struct scene *s = calloc(1, sizeof *s);
 	struct hs_settings_error error;
 
-	if (s == NULL)
-		return -1;
-	s->service.settings =
+	memset(&s, 0, sizeof s);
+	s.service.settings =
 	    hs_settings_new("test.conf", HS_SLICE("spool_dir = /nowhere\nsecret = s3cret\n"), NULL, &error);
-	s->service.users = 1; /* nobody drops the last one */
-	s->arrivals = hs_partial_poller_new(MOST, 2, use, s);
-	*state = s;
-	return s->service.settings != NULL && s->arrivals != NULL ? 0 : -1;
+	s.service.users = 1; /* nobody drops the last one */
+	s.arrivals = hs_partial_poller_new(MOST, 2, use, NULL);
+	return s.service.settings != NULL && s.arrivals != NULL ? 0 : -1;
 }
 
 FIXTURE(end)
 {
-	struct scene *s = *state;
-
-	hs_partial_poller_free(s->arrivals);
-	hs_settings_free(s->service.settings);
-	free(s);
+	hs_partial_poller_free(s.arrivals);
+	hs_settings_free(s.service.settings);
 	return 0;
 }
 
@@ -119,24 +114,24 @@ static struct hs_buf heard(int fd)
 }
 
 /* A connection; its other end is entered, and what that came to is told. */
-static int connected(struct scene *s, struct hs_partial_request **ready, const char *length, const char *signature)
+static int connected(struct hs_partial_request **ready, const char *length, const char *signature)
 {
 	int ends[2];
 
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
 	if (length != NULL)
 		say_head(ends[0], length, signature);
-	*ready = hs_partial_poller_enter(s->arrivals, ends[1]);
+	*ready = hs_partial_poller_enter(s.arrivals, ends[1]);
 	return ends[0];
 }
 
-static struct hs_partial_request *next_ready(struct scene *s)
+static struct hs_partial_request *next_ready(void)
 {
-	struct pollfd p = { .fd = hs_partial_poller_fd(s->arrivals), .events = POLLIN };
+	struct pollfd p = { .fd = hs_partial_poller_fd(s.arrivals), .events = POLLIN };
 	struct hs_partial_request *a;
 
 	assert_int_equal(poll(&p, 1, 3 * SOON_MS), 1);
-	a = hs_partial_poller_next(s->arrivals);
+	a = hs_partial_poller_next(s.arrivals);
 	assert_non_null(a);
 	return a;
 }
@@ -164,21 +159,20 @@ static void check_answer(int fd)
 
 TEST(in_pieces)
 {
-	struct scene *s = *state;
 	struct hs_partial_request *a;
-	int fd = connected(s, &a, NULL, NULL);
+	int fd = connected(&a, NULL, NULL);
 	char *const *p;
 
 	assert_null(a);
-	assert_null(hs_partial_poller_next(s->arrivals));
+	assert_null(hs_partial_poller_next(s.arrivals));
 	say_head(fd, "4", SHAPED);
 	hs_io_pause(20);
 	say_body(fd, "[]");
 	hs_io_pause(20);
-	assert_null(hs_partial_poller_next(s->arrivals));
+	assert_null(hs_partial_poller_next(s.arrivals));
 	say_body(fd, "  ");
 	say_body(fd, "");
-	a = next_ready(s);
+	a = next_ready();
 	assert_int_equal(a->transport.verdict, HS_OK);
 	p = a->transport.params(&a->transport);
 	assert_string_equal(p[0], "REQUEST_METHOD=POST");
@@ -188,13 +182,12 @@ TEST(in_pieces)
 	assert_slice_equal(hs_buf_slice(a->transport.body), HS_SLICE("[]  "));
 	answer(a);
 	check_answer(fd);
-	assert_null(hs_partial_poller_next(s->arrivals));
+	assert_null(hs_partial_poller_next(s.arrivals));
 }
 
 /* If all of it is there, the accepting thread serves it. */
 TEST(at_once)
 {
-	struct scene *s = *state;
 	struct hs_buf b = { 0 };
 	struct hs_partial_request *a;
 	int ends[2];
@@ -205,7 +198,7 @@ TEST(at_once)
 	put_record(&b, 5, HS_SLICE(""));
 	say(ends[0], hs_buf_slice(&b));
 	hs_buf_free(&b);
-	a = hs_partial_poller_enter(s->arrivals, ends[1]);
+	a = hs_partial_poller_enter(s.arrivals, ends[1]);
 	assert_non_null(a);
 	answer(a);
 	check_answer(ends[0]);
@@ -214,10 +207,9 @@ TEST(at_once)
 /* The rest of the body is read and dropped: a web server that cannot write it takes that for a failure. */
 TEST(refused_by_the_head)
 {
-	struct scene *s = *state;
 	static const char part[1000] = "";
 	struct hs_partial_request *a;
-	int fd = connected(s, &a, "33000000", NULL);
+	int fd = connected(&a, "33000000", NULL);
 
 	assert_non_null(a);
 	assert_int_equal(a->transport.verdict, HS_E_NO_SIGNATURE);
@@ -231,9 +223,8 @@ TEST(refused_by_the_head)
 /* Whoever goes on sending after the answer is heard for a while, and then no more. */
 TEST(a_refused_body_without_an_end)
 {
-	struct scene *s = *state;
 	struct hs_partial_request *a;
-	int fd = connected(s, &a, "33000000", NULL);
+	int fd = connected(&a, "33000000", NULL);
 
 	assert_non_null(a);
 	answer(a);
@@ -253,14 +244,13 @@ TEST(a_refused_body_without_an_end)
 
 TEST(a_peer_that_goes)
 {
-	struct scene *s = *state;
 	struct hs_partial_request *a;
-	int fd = connected(s, &a, "10", SHAPED);
+	int fd = connected(&a, "10", SHAPED);
 
 	assert_null(a);
 	say_body(fd, "[");
 	shutdown(fd, SHUT_WR);
-	a = next_ready(s);
+	a = next_ready();
 	assert_int_equal(a->transport.verdict, HS_E_SHORT_BODY);
 	answer(a);
 	check_answer(fd);
@@ -268,10 +258,9 @@ TEST(a_peer_that_goes)
 
 TEST(a_lie_is_closed)
 {
-	struct scene *s = *state;
 	struct hs_partial_request *a;
 	struct hs_buf b;
-	int fd = connected(s, &a, NULL, NULL);
+	int fd = connected(&a, NULL, NULL);
 
 	assert_null(a);
 	say(fd, HS_SLICE("GET / HTTP/1.0\r\n\r\n"));
@@ -283,24 +272,23 @@ TEST(a_lie_is_closed)
 /* The oldest goes: it has had the most time. */
 TEST(too_many)
 {
-	struct scene *s = *state;
 	struct hs_partial_request *a;
 	int fd[MOST + 1];
 
 	for (int i = 0; i <= MOST; i++) {
-		fd[i] = connected(s, &a, "10", SHAPED);
+		fd[i] = connected(&a, "10", SHAPED);
 		assert_null(a);
 		hs_io_pause(5);
 	}
-	a = next_ready(s);
+	a = next_ready();
 	assert_int_equal(a->transport.verdict, HS_E_CROWDED);
 	answer(a);
 	shutdown(fd[0], SHUT_WR);
 	check_answer(fd[0]);
-	assert_null(hs_partial_poller_next(s->arrivals));
+	assert_null(hs_partial_poller_next(s.arrivals));
 	say_body(fd[1], "0123456789");
 	say_body(fd[1], "");
-	a = next_ready(s);
+	a = next_ready();
 	assert_int_equal(a->transport.verdict, HS_OK);
 	answer(a);
 	check_answer(fd[1]);
@@ -311,31 +299,29 @@ TEST(too_many)
 /* On shutdown they get a moment to finish, and an answer. */
 TEST(the_end)
 {
-	struct scene *s = *state;
 	struct hs_partial_request *a;
-	int fd = connected(s, &a, "10", SHAPED), silent = connected(s, &a, NULL, NULL);
+	int fd = connected(&a, "10", SHAPED), silent = connected(&a, NULL, NULL);
 	int64_t begun = hs_io_now_monotonic();
 
-	hs_partial_poller_stop(s->arrivals, 300);
-	a = hs_partial_poller_last(s->arrivals);
+	hs_partial_poller_stop(s.arrivals, 300);
+	a = hs_partial_poller_last(s.arrivals);
 	assert_non_null(a);
 	assert_true(hs_io_now_monotonic() - begun >= 300);
 	assert_int_equal(a->transport.verdict, HS_E_SLOW_BODY);
 	answer(a);
-	assert_null(hs_partial_poller_last(s->arrivals));
+	assert_null(hs_partial_poller_last(s.arrivals));
 	check_answer(fd);
 	close(silent);
 }
 
 TEST(a_body_that_does_not_come)
 {
-	struct scene *s = *state;
 	struct hs_partial_request *a;
-	int fd = connected(s, &a, "10", SHAPED);
+	int fd = connected(&a, "10", SHAPED);
 	int64_t begun = hs_io_now_monotonic();
 
 	assert_null(a);
-	a = next_ready(s);
+	a = next_ready();
 	assert_in_range(hs_io_now_monotonic() - begun, HS_BODY_MS - 1000, HS_BODY_MS + 2000);
 	assert_int_equal(a->transport.verdict, HS_E_SLOW_BODY);
 	answer(a);

@@ -31,16 +31,14 @@ struct database {
 	struct hs_ahead ahead;
 };
 
-struct scene {
+static struct scene {
 	struct spooldir d;
 	struct hs_spool *spool;
 	char config[PATH_MAX];
 	struct database db;
 	struct hs_pump_counts counts;
 	int ended_by;
-};
-
-static struct scene s;
+} s;
 
 static void make(const char *words)
 {

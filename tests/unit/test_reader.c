@@ -161,6 +161,13 @@ TEST(a_fragment_is_not_delivered)
 	assert_once(&s.d, "a b c d");
 }
 
+static void fail_to_sync(const char *words)
+{
+	wrap_fail(WRAP_FDATASYNC, 1, 1, EIO);
+	assert_int_equal(append(words), HS_E_SYNC);
+	wrap_reset();
+}
+
 /* A failed sync: what was promised before stays in its place, the rest comes from the copy. */
 TEST(a_poisoned_segment)
 {
@@ -168,9 +175,7 @@ TEST(a_poisoned_segment)
 	put("a b");
 	open_reader();
 	assert_read("a b");
-	wrap_fail(WRAP_FDATASYNC, 1, 1, EIO);
-	assert_int_equal(append("lost"), HS_E_SYNC);
-	wrap_reset();
+	fail_to_sync("lost");
 	assert_read("");
 	put("c");
 	assert_read("c");
@@ -185,9 +190,7 @@ TEST(a_segment_that_never_was)
 	assert_int_equal(hs_spool_health(s.spool), HS_OK);
 	open_reader();
 	assert_read("");
-	wrap_fail(WRAP_FDATASYNC, 1, 1, EIO);
-	assert_int_equal(append("lost"), HS_E_SYNC);
-	wrap_reset();
+	fail_to_sync("lost");
 	put("a");
 	assert_read("a");
 }

@@ -21,7 +21,7 @@ static struct scene {
 	struct hs_spool_dir dir;
 } s;
 
-static struct scene *make(void)
+FIXTURE(begin)
 {
 	wrap_reset();
 	spooldir_make(&s.d, "");
@@ -31,12 +31,6 @@ static struct scene *make(void)
 	assert_int_equal(hs_io_make_dir(s.dir.private_dir, "run", 0700), 0);
 	s.dir.run_dir = hs_io_open_dir(s.dir.private_dir, "run");
 	s.dir.settings = s.d.settings;
-	return &s;
-}
-
-FIXTURE(begin)
-{
-	*state = make();
 	return 0;
 }
 
@@ -53,7 +47,7 @@ FIXTURE(finish)
 static void again(void)
 {
 	finish(NULL);
-	make();
+	begin(NULL);
 }
 
 static struct hs_found look(void)

@@ -317,12 +317,10 @@ TEST(other_streams_are_not_journaled)
 	assert_false(spooldir_exists(&s.d, ".hookspool/edits"));
 }
 
-/* A second sealed segment, edited like the first; then the first is gone. */
-TEST(what_is_gone_is_forgotten)
+/* Edits two segments, and removes the first. Returns where f was in the second. */
+static uint64_t edit_two_segments(void)
 {
-	static const enum wrap_call calls[] = { WRAP_FDATASYNC, WRAP_PWRITE, WRAP_RENAMEAT, WRAP_FSYNC };
-	uint64_t size, c;
-	struct hs_position p;
+	uint64_t c;
 
 	make_segment("compress = none\nrotate_min_gap = 0\n", "a b c");
 	assert_int_equal(erase(0), HS_OK);
@@ -331,6 +329,16 @@ TEST(what_is_gone_is_forgotten)
 	spooldir_unlink(&s.d, spooldir_name(&s.d, "events-", 0));
 	c = line_at(2);
 	assert_int_equal(erase(1), HS_OK); /* e, of segment 2 */
+	return c;
+}
+
+TEST(what_is_gone_is_forgotten)
+{
+	static const enum wrap_call calls[] = { WRAP_FDATASYNC, WRAP_PWRITE, WRAP_RENAMEAT, WRAP_FSYNC };
+	uint64_t size, c;
+	struct hs_position p;
+
+	c = edit_two_segments();
 	size = (uint64_t)spooldir_size(&s.d, ".hookspool/edits");
 	assert_int_equal(hs_rewrite_log_trim(rewrites, size), HS_OK); /* not worth it */
 	assert_int_equal(spooldir_size(&s.d, ".hookspool/edits"), size);
@@ -372,13 +380,7 @@ TEST(a_kill_while_it_is_trimmed)
 		struct hs_position p;
 		uint64_t size, c;
 
-		make_segment("compress = none\nrotate_min_gap = 0\n", "a b c");
-		assert_int_equal(erase(0), HS_OK);
-		put("d e f");
-		rotate();
-		spooldir_unlink(&s.d, spooldir_name(&s.d, "events-", 0));
-		c = line_at(2);
-		assert_int_equal(erase(1), HS_OK); /* e, of segment 2 */
+		c = edit_two_segments();
 		size = (uint64_t)spooldir_size(&s.d, ".hookspool/edits");
 		ended = child_killed(nth, nth % 2 == 1, trim_in_child, NULL) == 0;
 		for (int run = 0; run < 2; run++) { /* as the kill left it; trimmed */

@@ -54,17 +54,16 @@ static void close_view(struct view *v)
 	close(v->dir.fd);
 }
 
-static struct scene *make(const char *settings)
+static void make(const char *settings)
 {
 	spooldir_make(&s.d, settings);
+	wrap_reset();
 	open_view(&s.view, &s.d, HS_EVENTS);
-	return &s;
 }
 
 FIXTURE(begin)
 {
-	wrap_reset();
-	*state = make("rotate_min_gap = 0\n");
+	make("rotate_min_gap = 0\n");
 	return 0;
 }
 

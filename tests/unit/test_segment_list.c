@@ -1,9 +1,7 @@
 /* segment_list: the names of sealed segments. */
 #include "base/io.h"
 #include "spool/file/segment_list.h"
-#include "tests/lib/spooldir.h"
-#include "tests/lib/unit.h"
-#include "tests/lib/wrap.h"
+#include "tests/lib/temp_dir.h"
 
 #include <fcntl.h>
 #include <stdlib.h>
@@ -74,36 +72,25 @@ TEST(other_names_are_not_ours)
 	}
 }
 
-/* An empty spool directory, open. */
-static int make(struct spooldir *d)
-{
-	spooldir_make(d, "");
-	assert_int_equal(mkdir(d->path, 0700), 0);
-	return hs_io_open_dir(AT_FDCWD, d->path);
-}
-
 TEST(the_list_is_in_order_and_has_no_others)
 {
-	struct spooldir d;
 	struct hs_sealed *list;
 	size_t count;
-	int fd;
 
-	fd = make(&d);
-	assert_result(hs_sealed_list(fd, "events", &list, &count), HS_OK);
+	assert_result(hs_sealed_list(temp.fd, "events", &list, &count), HS_OK);
 	assert_int_equal(count, 0);
 	assert_null(list);
 	for (uint64_t i = 200; i > 0; i--) {
 		char name[HS_SEALED_NAME];
 
 		hs_sealed_print("events", &(struct hs_sealed){ i, when + (int64_t)i, i % 2 == 0, false, 0 }, name);
-		spooldir_write(&d, name, HS_SLICE(""));
+		spooldir_write(&temp.d, name, HS_SLICE(""));
 	}
-	spooldir_write(&d, "events-20261123T101500.223Z-000100.jsonl", HS_SLICE("")); /* its plain one, too */
-	spooldir_write(&d, "events.jsonl", HS_SLICE(""));
-	spooldir_write(&d, "notes.txt", HS_SLICE(""));
-	spooldir_write(&d, "rejected-20261123T101500.123Z-000300.jsonl", HS_SLICE(""));
-	assert_result(hs_sealed_list(fd, "events", &list, &count), HS_OK);
+	spooldir_write(&temp.d, "events-20261123T101500.223Z-000100.jsonl", HS_SLICE("")); /* its plain one, too */
+	spooldir_write(&temp.d, "events.jsonl", HS_SLICE(""));
+	spooldir_write(&temp.d, "notes.txt", HS_SLICE(""));
+	spooldir_write(&temp.d, "rejected-20261123T101500.123Z-000300.jsonl", HS_SLICE(""));
+	assert_result(hs_sealed_list(temp.fd, "events", &list, &count), HS_OK);
 	assert_int_equal(count, 201);
 	for (size_t i = 0; i < count; i++)
 		assert_int_equal(list[i].number, i < 100 ? i + 1 : i);
@@ -112,13 +99,12 @@ TEST(the_list_is_in_order_and_has_no_others)
 	free(list);
 	assert_result(hs_sealed_list(-1, "events", &list, &count), HS_E_IO);
 	assert_null(list);
-	close(fd);
-	spooldir_remove(&d);
 }
 
 static void compress_it(void *context)
 {
-	spooldir_write(context, "events-20261123T101500.123Z-000042.jsonl.gz", HS_SLICE(""));
+	(void)context;
+	spooldir_write(&temp.d, "events-20261123T101500.123Z-000042.jsonl.gz", HS_SLICE(""));
 }
 
 /*
@@ -127,21 +113,15 @@ static void compress_it(void *context)
  */
 TEST(one_that_is_compressed_meanwhile_is_in_the_list)
 {
-	struct spooldir d;
 	struct hs_sealed *list;
 	size_t count;
-	int fd;
 
-	fd = make(&d);
-	wrap_reset();
-	wrap_before(WRAP_OPENAT, 3, compress_it, &d); /* the first is for .hookspool/numbers */
-	assert_result(hs_sealed_list(fd, "events", &list, &count), HS_OK);
+	wrap_before(WRAP_OPENAT, 3, compress_it, NULL); /* the first is for .hookspool/numbers */
+	assert_result(hs_sealed_list(temp.fd, "events", &list, &count), HS_OK);
 	wrap_reset();
 	assert_int_equal(count, 1);
 	assert_true(list[0].gzip);
 	free(list);
-	close(fd);
-	spooldir_remove(&d);
 }
 
-TESTS("segment_list", NULL, NULL)
+TESTS("segment_list", temp_dir_begin, temp_dir_end)

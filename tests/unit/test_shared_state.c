@@ -2,9 +2,7 @@
 #include "base/io.h"
 #include "spool/shared/shared_state.h"
 #include "tests/lib/processes.h"
-#include "tests/lib/spooldir.h"
-#include "tests/lib/unit.h"
-#include "tests/lib/wrap.h"
+#include "tests/lib/temp_dir.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -13,33 +11,12 @@
 #include <sys/file.h>
 #include <unistd.h>
 
-static struct scene {
-	struct spooldir d;
-	int dir;
-} s;
-
-FIXTURE(begin)
-{
-	spooldir_make(&s.d, "");
-	s.dir = spooldir_open(&s.d);
-	wrap_reset();
-	return 0;
-}
-
-FIXTURE(finish)
-{
-	wrap_reset();
-	close(s.dir);
-	spooldir_remove(&s.d);
-	return 0;
-}
-
 /* A state with something in it, as if a spool had been used and left. */
 static void leave(void (*change)(struct hs_shared_state *state))
 {
 	struct hs_shared_state_handle h;
 
-	assert_result(hs_shared_state_open(s.dir, s.dir, &h), HS_OK);
+	assert_result(hs_shared_state_open(temp.fd, temp.fd, &h), HS_OK);
 	for (int i = 0; i < HS_STREAMS; i++) {
 		struct hs_stream *f = &h.state->stream[i];
 
@@ -78,7 +55,7 @@ static void expect_after(void (*change)(struct hs_shared_state *state), bool tru
 	struct hs_shared_state_handle h;
 
 	leave(change);
-	assert_result(hs_shared_state_open(s.dir, s.dir, &h), HS_OK);
+	assert_result(hs_shared_state_open(temp.fd, temp.fd, &h), HS_OK);
 	expect_left(h.state, trusted, numbers);
 	hs_shared_state_close(&h);
 }
@@ -133,7 +110,7 @@ TEST(a_boot_that_cannot_be_told)
 	leave(NULL);
 	/* the directory and "state" take a call each; then comes the boot id */
 	wrap_fail(WRAP_OPENAT, 3, WRAP_FOREVER, EMFILE);
-	assert_result(hs_shared_state_open(s.dir, s.dir, &h), HS_OK);
+	assert_result(hs_shared_state_open(temp.fd, temp.fd, &h), HS_OK);
 	expect_left(h.state, false, true);
 	hs_shared_state_close(&h);
 	wrap_reset();
@@ -145,15 +122,15 @@ TEST(of_another_size)
 
 	for (off_t size = 0; size < 40000; size += 9973) {
 		leave(NULL);
-		spooldir_cut(&s.d, "state", size);
+		spooldir_cut(&temp.d, "state", size);
 		if (size == (off_t)sizeof(struct hs_shared_state))
 			continue;
-		assert_result(hs_shared_state_open(s.dir, s.dir, &h), HS_OK);
+		assert_result(hs_shared_state_open(temp.fd, temp.fd, &h), HS_OK);
 		expect_left(h.state, false, false);
 		hs_shared_state_close(&h);
 	}
-	spooldir_write(&s.d, "state", HS_SLICE("this is no state"));
-	assert_result(hs_shared_state_open(s.dir, s.dir, &h), HS_OK);
+	spooldir_write(&temp.d, "state", HS_SLICE("this is no state"));
+	assert_result(hs_shared_state_open(temp.fd, temp.fd, &h), HS_OK);
 	hs_shared_state_close(&h);
 }
 
@@ -165,7 +142,7 @@ TEST(a_newer_version_is_refused)
 	uint32_t version;
 
 	leave(NULL);
-	before = spooldir_read(&s.d, "state");
+	before = spooldir_read(&temp.d, "state");
 	memcpy(&version, before.p + 8, sizeof version);
 	version++;
 	memcpy(before.p + 8, &version, sizeof version);
@@ -173,9 +150,9 @@ TEST(a_newer_version_is_refused)
 	for (int longer = 0; longer < 2; longer++) {
 		struct hs_slice text = hs_slice(before.p, before.n - (longer ? 0 : 8));
 
-		spooldir_write(&s.d, "state", text);
-		assert_result(hs_shared_state_open(s.dir, s.dir, &h), HS_E_SPOOL_VERSION);
-		after = spooldir_read(&s.d, "state");
+		spooldir_write(&temp.d, "state", text);
+		assert_result(hs_shared_state_open(temp.fd, temp.fd, &h), HS_E_SPOOL_VERSION);
+		after = spooldir_read(&temp.d, "state");
 		assert_slice_equal(hs_buf_slice(&after), text);
 		hs_buf_free(&after);
 	}
@@ -187,25 +164,25 @@ TEST(a_second_user_mends_nothing)
 {
 	struct hs_shared_state_handle first, second;
 
-	assert_result(hs_shared_state_open(s.dir, s.dir, &first), HS_OK);
+	assert_result(hs_shared_state_open(temp.fd, temp.fd, &first), HS_OK);
 	first.state->stream[0].number = 55;
 	atomic_store(&first.state->stream[0].in_flight, 10);
-	assert_result(hs_shared_state_open(s.dir, s.dir, &second), HS_OK);
+	assert_result(hs_shared_state_open(temp.fd, temp.fd, &second), HS_OK);
 	assert_int_equal(second.state->stream[0].number, 55);
 	assert_int_equal(atomic_load(&second.state->stream[0].in_flight), 10);
 	assert_int_equal(atomic_load(&second.state->stream[0].poisoned), 0);
 	hs_shared_state_close(&second);
 	first.state->layout++;
-	assert_result(hs_shared_state_open(s.dir, s.dir, &second), HS_E_SPOOL_VERSION);
+	assert_result(hs_shared_state_open(temp.fd, temp.fd, &second), HS_E_SPOOL_VERSION);
 	first.state->layout--;
 	first.state->version++;
-	assert_result(hs_shared_state_open(s.dir, s.dir, &second), HS_E_SPOOL_VERSION);
+	assert_result(hs_shared_state_open(temp.fd, temp.fd, &second), HS_E_SPOOL_VERSION);
 	first.state->version--;
 	first.state->ready = 0; /* whoever set it up was killed half way */
-	assert_result(hs_shared_state_open(s.dir, s.dir, &second), HS_E_SETTING_UP);
+	assert_result(hs_shared_state_open(temp.fd, temp.fd, &second), HS_E_SETTING_UP);
 	first.state->ready = 1;
 	first.state->boot_id[0] ^= 1;
-	assert_result(hs_shared_state_open(s.dir, s.dir, &second), HS_E_SPOOL_VERSION);
+	assert_result(hs_shared_state_open(temp.fd, temp.fd, &second), HS_E_SPOOL_VERSION);
 	hs_shared_state_close(&first);
 }
 
@@ -214,12 +191,12 @@ TEST(a_removed_state_makes_nobody_alone)
 {
 	struct hs_shared_state_handle first, second;
 
-	assert_result(hs_shared_state_open(s.dir, s.dir, &first), HS_OK);
-	spooldir_unlink(&s.d, "state");
-	assert_result(hs_shared_state_open(s.dir, s.dir, &second), HS_E_SETTING_UP);
-	assert_false(hs_shared_state_is_current(&first, s.dir));
+	assert_result(hs_shared_state_open(temp.fd, temp.fd, &first), HS_OK);
+	spooldir_unlink(&temp.d, "state");
+	assert_result(hs_shared_state_open(temp.fd, temp.fd, &second), HS_E_SETTING_UP);
+	assert_false(hs_shared_state_is_current(&first, temp.fd));
 	hs_shared_state_close(&first);
-	assert_result(hs_shared_state_open(s.dir, s.dir, &second), HS_OK);
+	assert_result(hs_shared_state_open(temp.fd, temp.fd, &second), HS_OK);
 	hs_shared_state_close(&second);
 }
 
@@ -233,7 +210,7 @@ TEST(a_dead_leaders_mark_poisons)
 	struct hs_shared_state_handle h;
 
 	leave(in_flight);
-	assert_result(hs_shared_state_open(s.dir, s.dir, &h), HS_OK);
+	assert_result(hs_shared_state_open(temp.fd, temp.fd, &h), HS_OK);
 	assert_int_equal(atomic_load(&h.state->stream[HS_EVENTS].poisoned), 1);
 	assert_int_equal(atomic_load(&h.state->stream[HS_EVENTS].in_flight), 0);
 	assert_int_equal(atomic_load(&h.state->stream[HS_REJECTED].poisoned), 0);
@@ -248,11 +225,11 @@ TEST(a_file_system_that_cannot)
 
 	for (size_t i = 0; i < sizeof errors / sizeof *errors; i++) {
 		wrap_fail(WRAP_FLOCK, 1, WRAP_FOREVER, errors[i]);
-		assert_result(hs_shared_state_open(s.dir, s.dir, &h), HS_E_SPOOL_FS);
+		assert_result(hs_shared_state_open(temp.fd, temp.fd, &h), HS_E_SPOOL_FS);
 		wrap_reset();
 	}
 	wrap_fail(WRAP_FLOCK, 1, WRAP_FOREVER, EIO);
-	assert_result(hs_shared_state_open(s.dir, s.dir, &h), HS_E_IO);
+	assert_result(hs_shared_state_open(temp.fd, temp.fd, &h), HS_E_IO);
 	wrap_reset();
 }
 
@@ -262,11 +239,11 @@ TEST(locks_do_not_outlive_the_last_user)
 	struct hs_shared_state_handle h;
 	bool died = true;
 
-	assert_result(hs_shared_state_open(s.dir, s.dir, &h), HS_OK);
+	assert_result(hs_shared_state_open(temp.fd, temp.fd, &h), HS_OK);
 	memset(&h.state->stream[0].append, 0xFF, sizeof h.state->stream[0].append);
 	memset(&h.state->stream[1].sync, 0xFF, sizeof h.state->stream[1].sync);
 	hs_shared_state_close(&h);
-	assert_result(hs_shared_state_open(s.dir, s.dir, &h), HS_OK);
+	assert_result(hs_shared_state_open(temp.fd, temp.fd, &h), HS_OK);
 	assert_result(hs_shared_state_try_lock(&h.state->stream[0].append, &died), HS_OK);
 	assert_false(died);
 	hs_shared_state_unlock(&h.state->stream[0].append);
@@ -281,7 +258,7 @@ static int die_with_the_lock(void *context)
 	bool died;
 
 	(void)context;
-	if (hs_shared_state_open(s.dir, s.dir, &h) != HS_OK ||
+	if (hs_shared_state_open(temp.fd, temp.fd, &h) != HS_OK ||
 	    hs_shared_state_try_lock(&h.state->stream[0].append, &died) != HS_OK)
 		return 1;
 	raise(SIGKILL);
@@ -293,7 +270,7 @@ TEST(a_dead_holder_is_noticed_once)
 	struct hs_shared_state_handle h;
 	bool died;
 
-	assert_result(hs_shared_state_open(s.dir, s.dir, &h), HS_OK);
+	assert_result(hs_shared_state_open(temp.fd, temp.fd, &h), HS_OK);
 	for (int i = 0; i < 2; i++) {
 		assert_int_equal(child_run(die_with_the_lock, NULL), -1);
 		if (i == 0)
@@ -328,7 +305,7 @@ TEST(a_lock_that_is_held_is_waited_for)
 	void *wrong;
 	bool died;
 
-	assert_result(hs_shared_state_open(s.dir, s.dir, &h), HS_OK);
+	assert_result(hs_shared_state_open(temp.fd, temp.fd, &h), HS_OK);
 	assert_result(hs_shared_state_try_lock(&h.state->stream[0].append, &died), HS_OK);
 	assert_int_equal(pthread_create(&thread, NULL, try_to_lock, &h.state->stream[0].append), 0);
 	pthread_join(thread, &wrong);
@@ -341,12 +318,12 @@ TEST(a_lock_that_is_held_is_waited_for)
 TEST(a_setup_that_does_not_end)
 {
 	struct hs_shared_state_handle h;
-	int lock = hs_io_open_dir(s.dir, ".");
+	int lock = hs_io_open_dir(temp.fd, ".");
 
 	assert_int_equal(hs_io_lock(lock, LOCK_EX | LOCK_NB), 0);
-	assert_result(hs_shared_state_open(s.dir, s.dir, &h), HS_E_SETTING_UP);
+	assert_result(hs_shared_state_open(temp.fd, temp.fd, &h), HS_E_SETTING_UP);
 	close(lock);
-	assert_result(hs_shared_state_open(s.dir, s.dir, &h), HS_OK);
+	assert_result(hs_shared_state_open(temp.fd, temp.fd, &h), HS_OK);
 	hs_shared_state_close(&h);
 }
 
@@ -354,17 +331,17 @@ TEST(what_stands_in_the_way)
 {
 	struct hs_shared_state_handle h;
 
-	unlinkat(s.dir, "state", 0);
-	assert_int_equal(symlinkat("target", s.dir, "state"), 0);
-	assert_result(hs_shared_state_open(s.dir, s.dir, &h), HS_E_SPOOL_FILE);
-	assert_false(spooldir_exists(&s.d, "target"));
-	spooldir_unlink(&s.d, "state");
-	assert_int_equal(mkdirat(s.dir, "state", 0700), 0);
-	assert_result(hs_shared_state_open(s.dir, s.dir, &h), HS_E_SPOOL_FILE);
-	assert_int_equal(unlinkat(s.dir, "state", AT_REMOVEDIR), 0);
-	assert_int_equal(mkfifoat(s.dir, "state", 0600), 0);
-	assert_result(hs_shared_state_open(s.dir, s.dir, &h), HS_E_SPOOL_FILE);
-	spooldir_unlink(&s.d, "state");
+	unlinkat(temp.fd, "state", 0);
+	assert_int_equal(symlinkat("target", temp.fd, "state"), 0);
+	assert_result(hs_shared_state_open(temp.fd, temp.fd, &h), HS_E_SPOOL_FILE);
+	assert_false(spooldir_exists(&temp.d, "target"));
+	spooldir_unlink(&temp.d, "state");
+	assert_int_equal(mkdirat(temp.fd, "state", 0700), 0);
+	assert_result(hs_shared_state_open(temp.fd, temp.fd, &h), HS_E_SPOOL_FILE);
+	assert_int_equal(unlinkat(temp.fd, "state", AT_REMOVEDIR), 0);
+	assert_int_equal(mkfifoat(temp.fd, "state", 0600), 0);
+	assert_result(hs_shared_state_open(temp.fd, temp.fd, &h), HS_E_SPOOL_FILE);
+	spooldir_unlink(&temp.d, "state");
 }
 
 static int descriptors(void)
@@ -390,14 +367,14 @@ TEST(every_call_fails)
 	int before = descriptors();
 
 	for (size_t i = 0; i < sizeof faults / sizeof *faults; i++) {
-		unlinkat(s.dir, "state", 0);
+		unlinkat(temp.fd, "state", 0);
 		wrap_fail(faults[i].call, 1, 1, faults[i].error);
 		if (faults[i].call != WRAP_FLOCK) {
-			assert_result(hs_shared_state_open(s.dir, s.dir, &h), faults[i].expected);
+			assert_result(hs_shared_state_open(temp.fd, temp.fd, &h), faults[i].expected);
 			assert_int_equal(descriptors(), before);
 		}
 		wrap_reset();
-		assert_result(hs_shared_state_open(s.dir, s.dir, &h), HS_OK);
+		assert_result(hs_shared_state_open(temp.fd, temp.fd, &h), HS_OK);
 		assert_result(hs_shared_state_sync(&h), HS_OK);
 		wrap_fail(WRAP_FDATASYNC, 1, 1, EIO);
 		assert_result(hs_shared_state_sync(&h), HS_E_IO);
@@ -411,29 +388,29 @@ TEST(a_reader)
 {
 	struct hs_shared_state_handle owner, reader;
 
-	assert_result(hs_shared_state_open_to_read(s.dir, &reader), HS_E_SPOOL_ASLEEP);
-	assert_int_equal(faccessat(s.dir, "state", F_OK, 0), -1);
+	assert_result(hs_shared_state_open_to_read(temp.fd, &reader), HS_E_SPOOL_ASLEEP);
+	assert_int_equal(faccessat(temp.fd, "state", F_OK, 0), -1);
 	leave(NULL);
-	assert_result(hs_shared_state_open_to_read(s.dir, &reader), HS_OK);
+	assert_result(hs_shared_state_open_to_read(temp.fd, &reader), HS_OK);
 	assert_int_equal(reader.state->stream[HS_EVENTS].number, 7);
-	assert_true(hs_shared_state_is_current(&reader, s.dir));
+	assert_true(hs_shared_state_is_current(&reader, temp.fd));
 	/* it holds no lock: whoever comes is alone, and may begin anew */
-	assert_result(hs_shared_state_open(s.dir, s.dir, &owner), HS_OK);
-	assert_true(hs_shared_state_is_current(&reader, s.dir));
+	assert_result(hs_shared_state_open(temp.fd, temp.fd, &owner), HS_OK);
+	assert_true(hs_shared_state_is_current(&reader, temp.fd));
 	memset(owner.state->boot_id, 'x', sizeof owner.state->boot_id - 1);
 	hs_shared_state_close(&owner);
-	assert_result(hs_shared_state_open(s.dir, s.dir, &owner), HS_OK);
-	assert_false(hs_shared_state_is_current(&reader, s.dir)); /* though the file is the one that it was */
+	assert_result(hs_shared_state_open(temp.fd, temp.fd, &owner), HS_OK);
+	assert_false(hs_shared_state_is_current(&reader, temp.fd)); /* though the file is the one that it was */
 	owner.state->ready = 0;
 	hs_shared_state_close(&reader);
-	assert_result(hs_shared_state_open_to_read(s.dir, &reader), HS_E_SPOOL_ASLEEP);
+	assert_result(hs_shared_state_open_to_read(temp.fd, &reader), HS_E_SPOOL_ASLEEP);
 	owner.state->ready = 1;
 	memset(owner.state->boot_id, 'x', sizeof owner.state->boot_id - 1);
-	assert_result(hs_shared_state_open_to_read(s.dir, &reader), HS_E_SPOOL_ASLEEP);
+	assert_result(hs_shared_state_open_to_read(temp.fd, &reader), HS_E_SPOOL_ASLEEP);
 	hs_shared_state_close(&owner);
-	assert_int_equal(unlinkat(s.dir, "state", 0), 0);
-	assert_int_equal(mkfifoat(s.dir, "state", 0600), 0);
-	assert_result(hs_shared_state_open_to_read(s.dir, &reader), HS_E_SPOOL_FILE);
+	assert_int_equal(unlinkat(temp.fd, "state", 0), 0);
+	assert_int_equal(mkfifoat(temp.fd, "state", 0600), 0);
+	assert_result(hs_shared_state_open_to_read(temp.fd, &reader), HS_E_SPOOL_FILE);
 }
 
-TESTS("shared_state", begin, finish)
+TESTS("shared_state", temp_dir_begin, temp_dir_end)

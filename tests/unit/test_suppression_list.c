@@ -6,9 +6,7 @@
 #include "spool/dedup/tombstones.h"
 #include "spool/file/file_writer.h"
 #include "spool/file/line_reader.h"
-#include "tests/lib/spooldir.h"
-#include "tests/lib/unit.h"
-#include "tests/lib/wrap.h"
+#include "tests/lib/temp_dir.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -16,8 +14,6 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-static struct spooldir dir;
-static int fd; /* plays both directories */
 static struct hs_shared_state shared;
 static struct hs_shared_state_handle handle = { .state = &shared };
 static struct hs_spool_dir spool_dir;
@@ -25,11 +21,9 @@ static struct hs_subjects people;
 
 FIXTURE(setup)
 {
-	wrap_reset();
-	spooldir_make(&dir, "");
-	fd = spooldir_open(&dir);
+	temp_dir_begin(state);
 	spool_dir = (struct hs_spool_dir){
-		.fd = fd, .private_dir = fd, .run_dir = -1, .settings = dir.settings, .state = &handle
+		.fd = temp.fd, .private_dir = temp.fd, .run_dir = -1, .settings = temp.d.settings, .state = &handle
 	};
 	hs_subjects_init(&people, 7);
 	return 0;
@@ -37,11 +31,8 @@ FIXTURE(setup)
 
 FIXTURE(teardown)
 {
-	wrap_reset();
 	hs_subjects_free(&people);
-	hs_io_close(fd);
-	spooldir_remove(&dir);
-	return 0;
+	return temp_dir_end(state);
 }
 
 static void add(enum hs_subject_kind kind, const char *id, const char *tenant, bool derived)
@@ -105,9 +96,9 @@ TEST(the_list_grows)
 	add(HS_SUBJECT_USER, "anna", NULL, false);
 	assert_int_equal(hs_suppression_list_add(&spool_dir, &people), HS_OK);
 	assert_true(is_suppressed(s, "{\"user_id\":\"anna\"}"));
-	size = spooldir_size(&dir, "suppressed");
+	size = spooldir_size(&temp.d, "suppressed");
 	assert_int_equal(hs_suppression_list_add(&spool_dir, &people), HS_OK); /* the same again */
-	assert_int_equal(spooldir_size(&dir, "suppressed"), size);
+	assert_int_equal(spooldir_size(&temp.d, "suppressed"), size);
 	for (int i = 0; i < 1000; i++) {
 		snprintf(text, sizeof text, "u-%d", i);
 		add(HS_SUBJECT_USER, text, NULL, false);
@@ -123,7 +114,7 @@ TEST(the_list_grows)
 	wrap_reset();
 	assert_true(is_suppressed(s, "{\"user_id\":\"anna\"}")); /* still the old one */
 	hs_suppression_list_free(s);
-	spooldir_unlink(&dir, "suppressed"); /* by hand: whoever opens the spool from then on */
+	spooldir_unlink(&temp.d, "suppressed"); /* by hand: whoever opens the spool from then on */
 	s = hs_suppression_list_new(&spool_dir);
 	assert_int_equal(hs_suppression_list_follow(s, &active), HS_OK);
 	assert_false(active);
@@ -146,9 +137,9 @@ TEST(receipts)
 	add(HS_SUBJECT_USER, "a\"b", "acme", false);
 	add(HS_SUBJECT_ANONYMOUS, "dev", NULL, false);
 	assert_int_equal(hs_erasure_log_put(&spool_dir, &people, &receipt), HS_OK);
-	spooldir_add(&dir, "erased.jsonl", HS_SLICE("{\"torn"));
+	spooldir_add(&temp.d, "erased.jsonl", HS_SLICE("{\"torn"));
 	assert_int_equal(hs_erasure_log_put(&spool_dir, &people, &receipt), HS_OK);
-	text = spooldir_read(&dir, "erased.jsonl");
+	text = spooldir_read(&temp.d, "erased.jsonl");
 	for (char *p = text.p, *end; p < text.p + text.n; p = end + 1, lines++) {
 		end = memchr(p, '\n', (size_t)(text.p + text.n - p));
 		assert_non_null(end);
@@ -180,20 +171,20 @@ TEST(ids)
 	struct got got = { .most = 8 };
 	uint64_t known = 0, size;
 
-	assert_int_equal(hs_tombstones_each(fd, &known, take, &got), HS_OK);
+	assert_int_equal(hs_tombstones_each(temp.fd, &known, take, &got), HS_OK);
 	assert_int_equal(got.count + (int)known, 0);
-	assert_int_equal(hs_tombstones_put(fd, id, 2), HS_OK);
-	spooldir_add(&dir, "erased-ids", HS_SLICE("torn"));
-	assert_int_equal(hs_tombstones_size(fd, &size), HS_OK);
+	assert_int_equal(hs_tombstones_put(temp.fd, id, 2), HS_OK);
+	spooldir_add(&temp.d, "erased-ids", HS_SLICE("torn"));
+	assert_int_equal(hs_tombstones_size(temp.fd, &size), HS_OK);
 	assert_int_equal(size, 2 * HS_TOMBSTONES_ENTRY);
-	assert_int_equal(hs_tombstones_put(fd, id + 2, 1), HS_OK);
-	assert_int_equal(hs_tombstones_each(fd, &known, take, &got), HS_OK);
+	assert_int_equal(hs_tombstones_put(temp.fd, id + 2, 1), HS_OK);
+	assert_int_equal(hs_tombstones_each(temp.fd, &known, take, &got), HS_OK);
 	assert_int_equal(got.count, 3);
 	assert_int_equal(got.id[1].spooled_s, 0xFEDCBA98);
 	assert_memory_equal(&got.id[2].id, &id[2].id, sizeof id[2].id);
 	assert_int_equal(known, 3 * HS_TOMBSTONES_ENTRY);
-	assert_int_equal(hs_tombstones_put(fd, id, 1), HS_OK);
-	assert_int_equal(hs_tombstones_each(fd, &known, take, &got), HS_OK); /* only what is new */
+	assert_int_equal(hs_tombstones_put(temp.fd, id, 1), HS_OK);
+	assert_int_equal(hs_tombstones_each(temp.fd, &known, take, &got), HS_OK); /* only what is new */
 	assert_int_equal(got.count, 4);
 }
 
