@@ -1,4 +1,4 @@
-/* accept: what a thread hears that waits for connections. */
+/* accept: what hs_acceptor_next returns to a thread that waits for connections. */
 #include "base/io.h"
 #include "cgi/server/accept.h"
 #include "tests/lib/unit.h"
@@ -78,7 +78,7 @@ TEST(nothing_comes)
 	assert_int_equal(hs_acceptor_next(s.acceptor, SOON_MS), HS_ACCEPT_IDLE);
 }
 
-TEST(who_is_there_is_taken)
+TEST(a_waiting_connection_is_accepted)
 {
 	int peer[2] = { connect_to(), connect_to() };
 
@@ -100,7 +100,7 @@ static void *connect_later(void *context)
 	return (void *)(intptr_t)connect_to();
 }
 
-TEST(who_comes_is_waited_for)
+TEST(it_waits_for_a_connection)
 {
 	pthread_t thread;
 	void *peer;
@@ -114,8 +114,8 @@ TEST(who_comes_is_waited_for)
 	close((int)(intptr_t)peer);
 }
 
-/* Who had connected before is not left standing. */
-TEST(the_end_comes_after_the_last_one)
+/* A connection made before the stop is still accepted. */
+TEST(a_stop_comes_after_the_last_connection)
 {
 	int peer = connect_to(), fd;
 
@@ -135,7 +135,7 @@ static void *stop_later(void *context)
 	return NULL;
 }
 
-TEST(the_end_wakes_who_waits)
+TEST(a_stop_wakes_a_waiting_thread)
 {
 	pthread_t thread;
 	int heard;
@@ -148,7 +148,7 @@ TEST(the_end_wakes_who_waits)
 	pthread_join(thread, NULL);
 }
 
-TEST(what_is_ready_elsewhere_wakes)
+TEST(a_ready_request_wakes_a_waiting_thread)
 {
 	uint64_t one = 1;
 

@@ -1,7 +1,7 @@
 /*
- * adopt: what came from elsewhere becomes a spool: numbers go on behind all that is there,
- * cursors are followed if they fit and told if not, what is lost is told; killed anywhere it
- * can be run again. And loss: nothing that cannot be made anew is made anew silently.
+ * adopt: files from elsewhere become a spool: numbers go on after the highest that is there,
+ * cursors are kept if they fit and reported if not, losses are reported; after a kill anywhere it
+ * can run again. And loss: what cannot be rebuilt is never replaced silently.
  */
 #include "base/io.h"
 #include "spool/admin/adopt.h"
@@ -42,7 +42,7 @@ static struct hs_adoption adopt(enum hs_adopt_from from, bool accept_loss)
 	return done;
 }
 
-/* Opens it; saves if `p` is given. Tells where it stands, and whether it is of this history. */
+/* Opens a cursor, and saves *p if given. Returns its position, and whether it belongs to another history. */
 static struct hs_position cursor(const char *name, const struct hs_position *p, bool *foreign)
 {
 	struct hs_position at;
@@ -65,7 +65,7 @@ static struct hs_position cursor(const char *name, const struct hs_position *p, 
 
 /* --- numbers, cursors --------------------------------------------------------- */
 
-TEST(cursors_that_fit_go_on)
+TEST(cursors_that_fit_are_kept)
 {
 	struct hs_position p, at;
 	struct hs_adoption done;
@@ -105,7 +105,7 @@ TEST(cursors_that_fit_go_on)
 	assert_true(done.fit == 5 && done.left == 0 && done.set == 0);
 }
 
-/* A mirror of the segments alone takes over: here is no .hookspool, there may be an old one. */
+/* A mirror holds segments only: it has no .hookspool, or an old one. */
 TEST(a_mirror_takes_over)
 {
 	struct hs_adoption done;
@@ -113,7 +113,7 @@ TEST(a_mirror_takes_over)
 
 	for (int old = 0; old < 2; old++) {
 		make("rotate_min_gap = 0\n");
-		if (old) { /* it was served once, in this very boot */
+		if (old) { /* it was in use before, in this very boot */
 			put("z");
 			rotate();
 			restart();
@@ -126,7 +126,7 @@ TEST(a_mirror_takes_over)
 		spooldir_write(&s.d, "events-20260101T000001.000Z-000007.jsonl",
 		               HS_SLICE("{\"type\":\"page\",\"message_id\":\"y\"}\n"));
 		text = spooldir_read(&s.d, "events-20260101T000001.000Z-000007.jsonl");
-		spooldir_write(&s.d, "events.jsonl", hs_buf_slice(&text)); /* as it was a moment before */
+		spooldir_write(&s.d, "events.jsonl", hs_buf_slice(&text)); /* as it was a moment earlier */
 		hs_buf_free(&text);
 		done = adopt(HS_ADOPT_LEAVE, false);
 		assert_true(done.segments == 2 && done.end.number == 8 && done.dropped == 1);
@@ -139,7 +139,7 @@ TEST(a_mirror_takes_over)
 	}
 }
 
-TEST(not_while_it_is_used)
+TEST(a_spool_in_use_is_not_adopted)
 {
 	struct hs_adopter how = { .from = HS_ADOPT_LEAVE };
 	struct hs_adoption done;
@@ -152,7 +152,7 @@ TEST(not_while_it_is_used)
 	assert_true(adopt(HS_ADOPT_LEAVE, false).now.epoch == 2);
 }
 
-TEST(imports_begin_anew)
+TEST(imports_start_again)
 {
 	struct hs_adoption done;
 
@@ -228,12 +228,12 @@ TEST(a_list_that_is_lost_is_503)
 		assert_int_equal(lost(), 0);
 		assert_int_equal(adopt(HS_ADOPT_LEAVE, false).lost, 0);
 	}
-	with_anna(false); /* nobody is on a list: nothing is lost */
+	with_anna(false); /* no list was needed: nothing is lost */
 	put("b");
 	assert_int_equal(hs_spool_health(s.spool), HS_OK);
 }
 
-TEST(a_loss_is_told_once_it_is_accepted_not)
+TEST(a_loss_is_reported_until_it_is_accepted)
 {
 	with_anna(false);
 	spooldir_unlink(&s.d, ".hookspool/salt");
@@ -249,13 +249,13 @@ TEST(a_loss_is_told_once_it_is_accepted_not)
 	assert_once(&s.d, "a b c");
 }
 
-/* The receipts are read as far as they have grown, also by those who keep the spool open. */
+/* The erasure log is read when a spool is opened; a process that has it open does not look again. */
 TEST(a_list_that_comes_later)
 {
 	with_anna(false);
 	put("b");
 	spooldir_add(&s.d, "erased.jsonl", HS_SLICE("{\"state\":\"done\",\"suppressed\":true}\n"));
-	put("c"); /* who serves already has looked */
+	put("c"); /* this process has looked already */
 	restart();
 	assert_int_equal(append("d"), HS_E_SUPPRESSED);
 }

@@ -1,4 +1,4 @@
-/* auth: tests/cases/auth.txt, with MACs from OpenSSL, and what must not be left behind. */
+/* auth: tests/cases/auth.txt, with MACs from OpenSSL, and secrets that must be wiped. */
 #include "cgi/http/auth/auth.h"
 #include "tests/lib/cases.h"
 
@@ -60,7 +60,7 @@ static struct hs_slice signature(struct test_case *c, struct hs_slice body, char
 	return hs_slice(room, 40);
 }
 
-/* What needs no body is decided without one; what needs one, by nothing but a signature and its label. */
+/* Keys are decided without the body; with it, only a signature and its label are. */
 static void check_head(struct test_case *c, const struct hs_settings *s, const struct hs_credentials *credentials,
                        enum hs_result all)
 {
@@ -104,7 +104,7 @@ static void run_auth_case(struct test_case *c)
 	free((char *)conf.p);
 }
 
-/* A batch as large as Segment makes them, signed by its first element. */
+/* A batch as large as Segment sends, signed over its first element. */
 TEST(the_first_of_four_thousand)
 {
 	struct hs_settings *s = settings_of(HS_SLICE("spool_dir = /nowhere\nsecret = s3cret\n"));
@@ -123,7 +123,7 @@ TEST(the_first_of_four_thousand)
 	assert_result(hs_auth_check(s, &(struct hs_credentials){ .signature = hs_slice(mac, 40) }, hs_buf_slice(&body),
 	                            &json, &key, &tenant),
 	              HS_OK);
-	assert_true(json.n < 20); /* no more was read than the first element */
+	assert_true(json.n < 20); /* only the first element was read */
 	body.p[first.n - 3] = ' ';
 	assert_result(hs_auth_check(s, &(struct hs_credentials){ .signature = hs_slice(mac, 40) }, hs_buf_slice(&body),
 	                            &json, &key, &tenant),
@@ -168,7 +168,7 @@ static enum hs_result check_body(const struct hs_settings *s, const struct hs_cr
 	return r;
 }
 
-/* Sixteen secrets, of which the last one is the sender's. */
+/* Sixteen secrets; the sender uses the last one. */
 TEST(what_a_large_body_costs)
 {
 	struct hs_settings *s = settings_of(
@@ -188,7 +188,7 @@ TEST(what_a_large_body_costs)
 	assert_int_equal(e.first, 3);
 	e.hashed = 0;
 	assert_result(check_body(s, &c, large, &e, &tenant), HS_OK);
-	assert_int_equal(e.hashed, sizeof body); /* what matched last comes first */
+	assert_int_equal(e.hashed, sizeof body); /* the secret that matched last is tried first */
 	e.hashed = 0;
 	e.only_small = true;
 	assert_result(check_body(s, &c, large, &e, &tenant), HS_E_UNVERIFIED);
@@ -196,7 +196,7 @@ TEST(what_a_large_body_costs)
 	assert_result(check_body(s, &c, small, &e, &tenant), HS_OK);
 	assert_int_equal(e.hashed, 0);
 	e.only_small = false;
-	e.first = 77; /* of settings that had more of them */
+	e.first = 77; /* left by settings with more secrets */
 	assert_result(check_body(s, &c, large, &e, &tenant), HS_E_SIGNATURE);
 	assert_int_equal(e.hashed, 4 * sizeof body);
 	hs_settings_free(s);

@@ -1,6 +1,6 @@
 /*
- * backup: what was acknowledged before is in it, once, whole, and nothing that the spool no
- * longer has; killed anywhere, it is known not to be whole, and the next one makes it so.
+ * backup: it holds once and whole what was acknowledged before, and nothing that the spool no
+ * longer has; after a kill it is marked as incomplete, and the next backup completes it.
  */
 #include "base/io.h"
 #include "spool/admin/adopt.h"
@@ -48,7 +48,7 @@ static struct hs_adoption adopt(struct spooldir *d, bool accept_loss)
 	return done;
 }
 
-TEST(it_holds_all_and_is_a_spool_again)
+TEST(a_backup_holds_all_and_becomes_a_spool)
 {
 	struct hs_backup done;
 	struct hs_adoption adopted;
@@ -78,12 +78,12 @@ TEST(it_holds_all_and_is_a_spool_again)
 	hs_spool_free(spool);
 	assert_once(&copy, "a b c d f");
 	assert_sound(&copy);
-	assert_once(&s.d, "a b c d e"); /* linked, and no less the spool's own */
+	assert_once(&s.d, "a b c d e"); /* the backup links to its segments */
 	assert_int_equal(back_up(&done), HS_OK);
 	assert_true(done.refused); /* it is a spool now */
 }
 
-TEST(the_next_one_brings_what_is_new)
+TEST(the_next_backup_adds_what_is_new)
 {
 	struct hs_backup done;
 
@@ -111,8 +111,8 @@ TEST(the_next_one_brings_what_is_new)
 	assert_int_equal(spooldir_names(&copy, "", "events-"), 2);
 }
 
-/* Whoever was erased since is in no later backup; while somebody is erased there is none. */
-TEST(nobody_who_was_erased_is_in_it)
+/* People erased since are in no later backup; during an erase none is made. */
+TEST(erased_people_are_not_in_a_backup)
 {
 	struct hs_backup done;
 	struct hs_opened_spool o;
@@ -139,7 +139,7 @@ TEST(nobody_who_was_erased_is_in_it)
 	assert_int_equal(spooldir_count(&copy, "anna"), 0);
 }
 
-TEST(only_into_a_folder_of_its_own)
+TEST(a_backup_needs_its_own_folder)
 {
 	struct hs_backup_how how = { copy.path, NULL, NULL };
 	struct hs_backup done;
@@ -190,7 +190,7 @@ static void prepare_sweep(void)
 	put("d");
 }
 
-/* Does the backup say that it is whole? */
+/* True if the backup is marked as complete. */
 static bool is_whole(void)
 {
 	struct hs_history h = { .settled = false };
@@ -202,7 +202,7 @@ static bool is_whole(void)
 	return h.settled;
 }
 
-enum { STEP = 4 }; /* not every call each time: there are many, and each needs a spool of its own */
+enum { STEP = 4 }; /* not every call in each run: there are many, and each needs its own spool */
 
 static int run_backup(void *context)
 {
@@ -225,9 +225,9 @@ TEST(killed_before_every_call)
 		status = child_killed(nth, true, run_backup, NULL);
 		whole = is_whole();
 		if (whole)
-			assert_true(spooldir_count(&copy, "b") == 1); /* the first, or the second */
+			assert_true(spooldir_count(&copy, "b") == 1); /* of the first backup, or of the second */
 		unfinished += !whole;
-		if (hs_io_random() % 4 == 0) { /* it says so, and is taken all the same if it must be */
+		if (hs_io_random() % 4 == 0) { /* adopt reports that, and takes it all the same if told to */
 			struct hs_adoption adopted = adopt(&copy, false);
 
 			assert_int_equal(adopted.unfinished, !whole);
@@ -247,7 +247,7 @@ TEST(killed_before_every_call)
 	make_both();
 }
 
-TEST(every_failure_is_told)
+TEST(every_failure_is_reported)
 {
 	static const enum wrap_call calls[] = { WRAP_FDATASYNC, WRAP_FSYNC, WRAP_PWRITE, WRAP_RENAMEAT, WRAP_OPENAT };
 

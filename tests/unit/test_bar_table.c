@@ -1,4 +1,4 @@
-/* bar_table: tables of counts; nothing that a sender chose commands the terminal. */
+/* bar_table: tables of counts; names that a sender chose cannot control the terminal. */
 #include "tests/lib/unit.h"
 #include "tools/report/bar_table.h"
 

@@ -30,7 +30,7 @@ TEST(vectors_of_the_rfc)
 	expect_pair(HS_SLICE("\xFB\xFF\xBF"), HS_SLICE("+/+/"));
 }
 
-TEST(random_bytes_as_openssl_has_them)
+TEST(random_bytes_are_coded_as_openssl_does)
 {
 	uint64_t seed = random_seed();
 
@@ -96,7 +96,7 @@ TEST(refused_texts_leave_nothing)
 	hs_buf_free(&b);
 }
 
-/* Exactly one text stands for a byte: of all texts AB== one in sixteen is canonical. */
+/* Each byte has exactly one text: one in sixteen of the texts AB== is canonical. */
 TEST(bits_left_over_are_zero)
 {
 	static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";

@@ -91,7 +91,7 @@ TEST(absurd_sizes_fail)
 	struct hs_buf b = { 0 };
 
 	hs_buf_put(&b, "abc", 3);
-	assert_null(hs_buf_reserve(&b, SIZE_MAX)); /* the sum wraps round */
+	assert_null(hs_buf_reserve(&b, SIZE_MAX)); /* the sum overflows */
 	assert_false(hs_buf_ok(&b));
 	hs_buf_free(&b);
 }

@@ -1,6 +1,6 @@
 /*
- * byte_scan: every byte at every place, among others of every kind, asked of the machine's
- * own way and of the one by words.
+ * byte_scan: every byte at every place, among others of every kind, by vector instructions
+ * and by words.
  */
 #include "base/byte_scan.h"
 #include "tests/lib/unit.h"

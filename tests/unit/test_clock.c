@@ -1,6 +1,6 @@
 /*
- * clock: nothing is deleted or forgotten on the word of a clock that has jumped, and retention
- * begins to work again by itself.
+ * clock: nothing is deleted or forgotten because a clock has jumped, and retention starts
+ * again by itself.
  */
 #include "base/io.h"
 #include "spool/admin/retention.h"
@@ -22,27 +22,27 @@ static struct hs_clock begun(void)
 	return (struct hs_clock){ .wall_ms = 1000 * DAY, .boot_ms = HOUR };
 }
 
-/* The machine runs for so long, and is looked at every hour. */
+/* The machine runs for `ms`, and looks at the clock every hour. */
 static void run(struct hs_clock *c, int64_t ms)
 {
 	for (; ms >= HOUR; ms -= HOUR)
 		hs_clock_move(c, c->wall_ms + HOUR, c->boot_ms + HOUR);
 }
 
-/* The clock is set by so much. */
+/* The clock is set forward by `ms`. */
 static void set(struct hs_clock *c, int64_t ms)
 {
 	hs_clock_move(c, c->wall_ms + ms, c->boot_ms);
 }
 
-/* It is off for so long, or at least the clock says so. */
+/* The machine was off for `off_ms`, or at least the clock says so. */
 static void boot(struct hs_clock *c, int64_t off_ms)
 {
 	c->boot_ms = -1;
 	hs_clock_move(c, c->wall_ms + off_ms, 10000);
 }
 
-TEST(what_runs_is_believed)
+TEST(a_running_clock_is_believed)
 {
 	struct hs_clock c = begun();
 
@@ -54,7 +54,7 @@ TEST(what_runs_is_believed)
 	assert_true(c.lag_ms <= 0);
 }
 
-TEST(a_jump_is_not)
+TEST(a_jump_is_not_believed)
 {
 	static const int64_t jumps[] = { 2 * HOUR, 2 * DAY, YEAR, 10 * YEAR, 40 * YEAR };
 
@@ -64,7 +64,7 @@ TEST(a_jump_is_not)
 		set(&c, jumps[i]);
 		run(&c, DAY);
 		assert_int_equal(c.lag_ms, jumps[i]);
-		set(&c, -jumps[i]); /* it is set right */
+		set(&c, -jumps[i]); /* it is corrected */
 		assert_int_equal(c.lag_ms, 0);
 		set(&c, jumps[i]); /* and jumps again */
 		assert_int_equal(c.lag_ms, jumps[i]);
@@ -80,7 +80,7 @@ TEST(many_jumps_add_up)
 	assert_int_equal(c.lag_ms, 10 * HOUR);
 }
 
-TEST(after_a_week_it_is)
+TEST(a_jump_is_believed_after_a_week)
 {
 	struct hs_clock c = begun();
 
@@ -98,7 +98,7 @@ TEST(after_a_week_it_is)
 	assert_int_equal(c.lag_ms, 0);
 }
 
-TEST(years_are_not_even_then)
+TEST(jumps_of_years_are_never_believed)
 {
 	struct hs_clock c = begun();
 
@@ -107,8 +107,8 @@ TEST(years_are_not_even_then)
 	assert_int_equal(c.lag_ms, 10 * YEAR);
 }
 
-/* Off from Friday to Monday, every week: jumps come before a week of uptime is over. */
-TEST(weekends_off)
+/* Off from Friday to Monday, every week: the next jump comes before a week of uptime is over. */
+TEST(a_machine_off_at_weekends)
 {
 	struct hs_clock c = begun();
 	bool ended = false;
@@ -122,8 +122,8 @@ TEST(weekends_off)
 	assert_true(ended);
 }
 
-/* A board without a battery starts in the past each time, and is set right. */
-TEST(without_a_battery)
+/* A board without a battery starts in the past each time, and is corrected. */
+TEST(a_board_without_a_battery)
 {
 	struct hs_clock c = begun();
 
@@ -136,8 +136,8 @@ TEST(without_a_battery)
 	}
 }
 
-/* Set back for a while, within a boot: the way back is believed if it was proved right before. */
-TEST(set_back_for_a_while)
+/* Set back for a while, within a boot: the return is believed if the clock was proved right before. */
+TEST(a_clock_set_back_for_a_while)
 {
 	struct hs_clock c = begun();
 
@@ -159,7 +159,7 @@ TEST(set_back_for_a_while)
 
 /* --- a spool --------------------------------------------------------------------- */
 
-/* The clock is wrong by this, and this much time has passed. */
+/* The error of the clock, and the time that has passed. */
 static int64_t wrong, passed;
 
 static void show(int64_t wrong_ms, int64_t passed_ms)
@@ -175,7 +175,7 @@ static uint64_t deleted(void)
 	return s.maintained.deleted;
 }
 
-/* Is a sealed segment's stamp later than the time that has really come? */
+/* True if a sealed segment's stamp is later than the real time. */
 static bool is_from_the_future(size_t nth)
 {
 	struct hs_sealed sealed;
@@ -201,14 +201,14 @@ TEST(a_jump_deletes_nothing)
 	seal("f");
 	assert_once(&s.d, "a b c d e f");
 	assert_sound(&s.d);
-	show(0, 5 * DAY); /* later all of them are old, by a clock that is right … */
+	show(0, 5 * DAY); /* later all of them are old, by a correct clock … */
 	assert_int_equal(deleted(), 6);
 	seal("g");
-	show(40 * YEAR, 7 * DAY); /* … or wrong: the time that passes is real */
+	show(40 * YEAR, 7 * DAY); /* … or a wrong one: the time that passes is real */
 	assert_int_equal(deleted(), 1);
 }
 
-TEST(it_may_be_the_first_that_is_seen)
+TEST(a_wrong_clock_may_be_the_first_one_seen)
 {
 	make("retain_days = 1\nrotate_min_gap = 0\n");
 	seal("a");
@@ -221,7 +221,7 @@ TEST(it_may_be_the_first_that_is_seen)
 	assert_false(is_from_the_future(1));
 }
 
-TEST(somebody_vouches_for_it)
+TEST(an_operator_vouches_for_the_clock)
 {
 	int64_t lag;
 
@@ -236,10 +236,10 @@ TEST(somebody_vouches_for_it)
 	assert_result(hs_spool_clock_lag(s.spool, &lag), HS_OK);
 	assert_int_equal(lag, 0);
 	assert_int_equal(deleted(), 1);
-	assert_once(&s.d, "b"); /* its stamp was not believed then; its record says when it came */
+	assert_once(&s.d, "b"); /* its stamp was not believed; its record tells when it came */
 }
 
-/* The machine was off for a year: for a week of uptime nothing goes by it, then all does. */
+/* After a year off, the clock is not trusted for a week of uptime. */
 TEST(off_for_a_year)
 {
 	struct hs_shared_state *shared;
@@ -264,7 +264,7 @@ TEST(off_for_a_year)
 	assert_int_equal(spooldir_count(&s.d, "a"), 0);
 }
 
-/* The first clock that was seen was ahead: names go on from there, and go in their turn. */
+/* The first clock seen was ahead: names continue from it, and segments are deleted in their turn. */
 TEST(stamps_from_the_future)
 {
 	make("retain_days = 30\nrotate_min_gap = 0\n");
@@ -289,8 +289,8 @@ TEST(stamps_from_the_future)
 	assert_sound(&s.d);
 }
 
-/* With nothing behind it that tells, a segment from the future is as new as can be. */
-TEST(nothing_tells)
+/* With no later segment to compare, a segment from the future counts as new. */
+TEST(a_segment_from_the_future_without_a_later_one)
 {
 	make("retain_days = 1\nrotate_min_gap = 0\n");
 	show(10 * YEAR, 0);

@@ -1,6 +1,6 @@
 /*
- * cursor: a name for a position, which survives whatever interrupts its saving, and which
- * one consumer holds at a time.
+ * cursor: a named position, which survives any interruption of its saving, and which one
+ * consumer holds at a time.
  */
 #include "base/io.h"
 #include "spool/position/cursor.h"
@@ -54,7 +54,7 @@ static bool stands_at(struct hs_position p)
 	return at.number == p.number && at.offset == p.offset && at.edit == p.edit && at.before == p.before;
 }
 
-TEST(it_remembers)
+TEST(a_position_is_remembered)
 {
 	assert_int_equal(reopen("mine"), HS_OK);
 	assert_true(s.fresh);
@@ -70,8 +70,8 @@ TEST(it_remembers)
 	assert_true(stands_at(second));
 }
 
-/* What is done behind it, of a consumer that does not work in order. */
-TEST(it_remembers_what_is_ahead)
+/* Records done after the position, by a consumer that does not work in order. */
+TEST(records_done_ahead_are_remembered)
 {
 	struct hs_ahead ahead = { .to = { UINT64_MAX, UINT64_MAX, UINT64_MAX, 0 }, .count = HS_CURSOR_HELD };
 
@@ -129,7 +129,7 @@ static int save_second(void *context)
 	return hs_cursor_save(s.cursor, second) == HS_OK ? 0 : 1;
 }
 
-TEST(a_kill_leaves_the_one_or_the_other)
+TEST(a_kill_leaves_one_position_or_the_other)
 {
 	unsigned nth, moved = 0;
 	int status = -1;
@@ -147,7 +147,7 @@ TEST(a_kill_leaves_the_one_or_the_other)
 	assert_true(nth > 5 && moved > 0);
 }
 
-TEST(a_failure_is_told)
+TEST(a_failure_is_reported)
 {
 	static const enum wrap_call calls[] = { WRAP_FDATASYNC, WRAP_FSYNC, WRAP_PWRITE, WRAP_OPENAT, WRAP_RENAMEAT };
 
@@ -175,7 +175,7 @@ static bool count_one(void *context, const struct hs_cursor_info *info)
 	return true;
 }
 
-TEST(all_of_them)
+TEST(all_cursors_are_listed)
 {
 	unsigned count[3] = { 0 };
 	uint64_t oldest;
@@ -194,7 +194,7 @@ TEST(all_of_them)
 	assert_int_equal(count[1], 1);
 	assert_int_equal(count[2], 1);
 	assert_int_equal(hs_cursor_oldest(s.o.dir.private_dir, &oldest), HS_OK);
-	assert_int_equal(oldest, 0); /* nobody knows what it needs */
+	assert_int_equal(oldest, 0); /* what it needs is unknown */
 	assert_int_equal(reopen("c"), HS_E_CURSOR);
 }
 

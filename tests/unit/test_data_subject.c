@@ -1,4 +1,4 @@
-/* data_subject: whose a record is; the cheap look never says no where the strict one says yes. */
+/* data_subject: which people a record is about; the cheap match never misses what the strict one finds. */
 #include "event/data_subject.h"
 #include "tests/lib/unit.h"
 
@@ -47,7 +47,7 @@ static int match(struct hs_subjects *s, const char *record)
 
 #define STAMP "\"spooled_at\":\"2026-11-23T10:15:00.123Z\"}"
 
-TEST(whose_a_record_is)
+TEST(which_people_a_record_is_about)
 {
 	struct hs_subjects s;
 
@@ -71,8 +71,8 @@ TEST(whose_a_record_is)
 	hs_subjects_free(&s);
 }
 
-/* What is common is told apart cheaply. */
-TEST(cheaply_nobodys)
+/* Common records are excluded cheaply. */
+TEST(the_cheap_match_excludes_common_records)
 {
 	static const char *const records[] = {
 		"{\"type\":\"page\",\"user_id\":\"bert\",\"anonymous_id\":\"x\",\"version\":"
@@ -143,7 +143,7 @@ TEST(limits)
 	assert_int_equal(match_at(&s, record, NULL), 1);
 	assert_int_equal(match_at(&s, "{\"user_id\":\"u\",\"spooled_at\":\"2026-11-23T10:15:00.124Z\"}", NULL), 0);
 	who.before.number = 4;
-	assert_true(hs_subjects_add(&s, &who, &added)); /* the farther one holds */
+	assert_true(hs_subjects_add(&s, &who, &added)); /* the later mark counts */
 	assert_true(added);
 	assert_true(hs_subjects_add(&s, &who, &added));
 	assert_false(added);
@@ -163,7 +163,7 @@ static void add_derived(struct hs_subjects *s, const char *id)
 	assert_true(hs_subjects_add(s, &who, NULL));
 }
 
-/* A device that a link led to: what another user did there is not the person's. */
+/* A device found through a link: what another user did on it is not the person's. */
 TEST(on_a_derived_device)
 {
 	struct hs_subjects s;
@@ -202,7 +202,7 @@ TEST(texts)
 	hs_subjects_free(&s);
 }
 
-/* The cheap look must not pass over a number in another form: match() asks it, too. */
+/* The cheap match must not miss a number in another form: match() asks it, too. */
 TEST(numbers)
 {
 	static const struct {

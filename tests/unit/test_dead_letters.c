@@ -1,6 +1,6 @@
 /*
- * dead_letters: what is set aside is there for good, a line each, whoever writes at the same time
- * and whatever a kill left.
+ * dead_letters: a record that is set aside stays, as one line, despite concurrent writers and
+ * kills.
  */
 #include "base/io.h"
 #include "spool/admin/dead_letters.h"
@@ -95,7 +95,7 @@ TEST(several_at_once)
 
 enum { LETTERS = 6 };
 
-/* Of letter n; its record is of user "a" for 1, 4, of user "b" for the others. */
+/* The text of letter n; its record belongs to user "a" for 1 and 4, to user "b" for the others. */
 static const char *letter(int n)
 {
 	static char text[160];
@@ -126,7 +126,7 @@ static int drop_in_child(void *context)
 	return drop_2_and_4() == HS_OK ? 0 : 1;
 }
 
-/* How often the letter stands in the file, whole. */
+/* How often the whole letter is in the file. */
 static unsigned times(const char *file, int n)
 {
 	struct hs_buf text = { 0 };
@@ -174,7 +174,7 @@ static bool says_a(const char *file)
 	return says;
 }
 
-/* After the kill each letter that stays is there once, what is appended then, too; the next run finishes. */
+/* After the kill, letters that stay and one appended then are there once; the next run finishes. */
 TEST(killed_anywhere)
 {
 	bool ended = false, copy_left = false, copy_said_a = false;
@@ -203,16 +203,16 @@ TEST(killed_anywhere)
 			finish(state);
 		assert_true(nth < 200);
 	}
-	assert_true(copy_left && copy_said_a); /* otherwise this has shown nothing */
+	assert_true(copy_left && copy_said_a); /* otherwise the test has shown nothing */
 }
 
 /* --- a bound ------------------------------------------------------------------------- */
 
-TEST(full_it_takes_no_more)
+TEST(a_full_file_takes_no_more)
 {
 	struct hs_slice line = hs_slice_str(letter(1));
 
-	assert_int_equal(hs_dead_letters_append(&s.o.dir, line, 10), HS_OK); /* a first one always fits */
+	assert_int_equal(hs_dead_letters_append(&s.o.dir, line, 10), HS_OK); /* a first letter always fits */
 	assert_int_equal(hs_dead_letters_append(&s.o.dir, line, 2 * line.n), HS_OK);
 	assert_int_equal(hs_dead_letters_append(&s.o.dir, line, 3 * line.n - 1), HS_E_FAILED_MAX);
 	assert_int_equal(hs_dead_letters_append(&s.o.dir, line, line.n / 2), HS_E_FAILED_MAX);
@@ -220,7 +220,7 @@ TEST(full_it_takes_no_more)
 	assert_int_equal(hs_dead_letters_append(&s.o.dir, line, 3 * line.n), HS_OK);
 }
 
-/* Of a day of October; the record was spooled on another one. */
+/* Appends a letter of one day in October, whose record was spooled on another. */
 static void add_dated(const char *failed, const char *spooled)
 {
 	char text[200];
@@ -235,13 +235,13 @@ static void add_dated(const char *failed, const char *spooled)
 enum { DAY = 86400 };
 static const int64_t OCTOBER_MS = INT64_C(1790812800000);
 
-TEST(what_is_old_goes)
+TEST(old_letters_go)
 {
 	struct hs_dead_letters_size size;
 	struct hs_buf after;
 	uint64_t gone;
 
-	spooldir_write(&s.d, "failed.jsonl", HS_SLICE("{\"damaged\n")); /* for a person */
+	spooldir_write(&s.d, "failed.jsonl", HS_SLICE("{\"damaged\n")); /* it stays, for a person to look at */
 	add_dated("05", "04");
 	add_dated("09", "08");
 	add_dated("06", "10"); /* a clock was wrong: the later time counts */
@@ -295,7 +295,7 @@ TEST(killed_while_old_ones_go)
 	}
 }
 
-TEST(a_read_only_disk_has_its_word)
+TEST(a_read_only_disk_has_its_own_result)
 {
 	static const enum wrap_call calls[] = { WRAP_UNLINKAT, WRAP_PWRITE, WRAP_RENAMEAT };
 
@@ -308,7 +308,7 @@ TEST(a_read_only_disk_has_its_word)
 	}
 }
 
-/* A person removed the file, or all of it was erased: the copy goes all the same. */
+/* The file was removed by hand, or erased as a whole: the copy goes all the same. */
 TEST(a_copy_without_its_file)
 {
 	spooldir_write(&s.d, "failed-copy.jsonl", hs_slice_str(letter(1)));

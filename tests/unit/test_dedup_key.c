@@ -1,6 +1,6 @@
 /*
- * dedup_key: tests/cases/identity.txt: which id an event's record has, which events are the
- * same, and that a record read back from the spool is the same as the event it came from.
+ * dedup_key: tests/cases/identity.txt: the id of an event's record, which events are the
+ * same, and that a record read back from the spool is the same as its event.
  */
 #include "base/hex.h"
 #include "base/timestamp.h"
@@ -19,14 +19,14 @@ struct delivery {
 
 static const struct delivery plain = { "", NULL, "2026-11-23T10:15:00.123Z", HS_NAMES_WAREHOUSE, false };
 
-/* What became of an event. */
+/* The outcome of an event. */
 struct batch {
-	char message_id[128]; /* as it stands in the record */
+	char message_id[128]; /* as in the record */
 	bool random;
 	struct hs_dedup_key id;
 };
 
-/* What the record says, and that it is known again by it. */
+/* Expects these values in the record, and the same key when it is read back. */
 static void read_back(struct hs_slice line, const struct delivery *d, struct batch *t)
 {
 	struct hs_dedup_key whole, edge;
@@ -152,7 +152,7 @@ static void run_identity_case(struct test_case *c)
 
 /* --- what a case cannot say ---------------------------------------------------- */
 
-/* It is scope, no content: the id is the same, and whose it is is told by the tenant. */
+/* The tenant is scope, not content: the same id of another tenant is another event. */
 TEST(the_tenant_belongs_to_it)
 {
 	static const char *const events[] = { "{\"type\":\"a\",\"messageId\":\"m\"}",
@@ -175,8 +175,8 @@ TEST(the_tenant_belongs_to_it)
 	}
 }
 
-/* An import that is made again: the same seed, line and time give the same random id. */
-TEST(random_ids_can_come_again)
+/* A repeated import: the same seed, line and time give the same random id. */
+TEST(random_ids_can_be_repeated)
 {
 	struct hs_json json = { 0 };
 	struct hs_dedup_key_maker i;
@@ -242,7 +242,7 @@ TEST(lines_that_are_none)
 	hs_dedup_key_maker_free(&i);
 }
 
-/* What is cut anywhere, or is no record, is not read beyond its end. */
+/* A cut line, or one that is no record, is not read beyond its end. */
 TEST(a_cut_left_edge)
 {
 	static const char line[] =

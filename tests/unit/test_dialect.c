@@ -1,4 +1,4 @@
-/* dialect: which shape a body has, its events, and what a sender may have signed. */
+/* dialect: the shape of a body, its events, and the bytes that a sender may have signed. */
 #include "event/dialect.h"
 #include "tests/lib/unit.h"
 
@@ -72,7 +72,7 @@ TEST(a_peek_changes_nothing)
 	for (int i = 0; i < 2; i++) {
 		assert_result(hs_body_peek(&r, &more), HS_OK);
 		assert_true(more);
-		assert_int_equal(json.pos, 8); /* and nothing after the first event was read */
+		assert_int_equal(json.pos, 8); /* nothing after the first event was read */
 	}
 	expect_event(&r, "{\"a\":1}");
 	expect_event(&r, "{\"b\":2}");

@@ -81,7 +81,7 @@ TEST(comparison_sees_every_byte)
 	for (size_t i = 0; i < sizeof b; i++) {
 		b[i] ^= 0x80;
 		assert_false(hs_equal_constant_time(a, b, sizeof a));
-		assert_true(hs_equal_constant_time(a, b, i)); /* and none behind the end */
+		assert_true(hs_equal_constant_time(a, b, i)); /* and no byte after the end */
 		b[i] ^= 0x80;
 	}
 }

@@ -1,6 +1,6 @@
 /*
- * erase: who is asked for goes and nobody else; killed before any call on files, each
- * line is there or not there, and the next run finishes; positions stay right.
+ * erase: the records of a person go, and no others; after a kill before any call on files each
+ * line is there or not, and the next run finishes; positions stay right.
  */
 #include "base/io.h"
 #include "spool/admin/suppression_list.h"
@@ -16,8 +16,8 @@
 #include <unistd.h>
 
 /*
- * Events "user/id", of each word one; returns how many were there already. "user@device/id" is an
- * identify, "@device/id" a page of nobody known.
+ * Appends an event for each word "user/id"; returns how many were there already. "user@device/id" is
+ * an identify, "@device/id" a page without a user.
  */
 static uint64_t put_users(const char *words)
 {
@@ -89,7 +89,7 @@ static enum hs_result erase(const char *id, bool suppress, struct hs_erasure *do
 
 /* --- what goes, and what stays known --------------------------------------------------- */
 
-TEST(who_is_asked_for)
+TEST(records_of_the_person_go)
 {
 	struct hs_erasure done;
 
@@ -104,11 +104,11 @@ TEST(who_is_asked_for)
 	assert_all("b/2 b/4 c/6 a/7");
 	assert_int_equal(erase("a", false, &done), HS_OK);
 	assert_int_equal(done.events, 1);
-	assert_int_equal(spooldir_names(&s.d, "", "events-"), 4); /* an empty segment is still a number */
+	assert_int_equal(spooldir_names(&s.d, "", "events-"), 4); /* an empty segment keeps its number */
 	assert_int_equal(problems(), 0);
 }
 
-TEST(ids_outlive_the_index)
+TEST(erased_ids_outlive_the_index)
 {
 	struct hs_erasure done;
 
@@ -129,7 +129,7 @@ TEST(ids_outlive_the_index)
 	assert_int_equal(put_users("a/1 a/4 b/2"), 3);
 }
 
-TEST(what_was_to_be_erased_is_a_problem)
+TEST(an_erased_event_in_the_spool_is_a_problem)
 {
 	struct hs_tombstone id = { .spooled_s = 1795428900 };
 	struct hs_dedup_key_maker identifier;
@@ -157,7 +157,7 @@ TEST(what_was_to_be_erased_is_a_problem)
 	hs_buf_free(&text);
 }
 
-/* Copies in the making, which a killed repair, erase or maintenance has left. */
+/* Unfinished copies, left by a killed repair, erase or maintenance. */
 TEST(leftovers_go)
 {
 	static const char *const names[] = { ".hookspool/run/clean", ".hookspool/run/gzip",
@@ -173,7 +173,7 @@ TEST(leftovers_go)
 		assert_false(spooldir_exists(&s.d, names[i]));
 }
 
-TEST(suppressed)
+TEST(events_of_suppressed_people_are_dropped)
 {
 	struct hs_erasure done;
 
@@ -221,11 +221,11 @@ static int erase_in_child(void *context)
 
 	restart();
 	wrap_reset();
-	wrap_kill(nth, nth % 2 == 1); /* every second time in mid-write, if it is a write */
+	wrap_kill(nth, nth % 2 == 1); /* every second time in the middle of a write, if it is one */
 	return s.spool != NULL && erase("a", nth % 5 == 0, &done) == HS_OK ? 0 : 1;
 }
 
-/* What a kill left: whole lines, nobody else's lost, nothing twice. */
+/* Expects whole lines after a kill: nothing of others lost, nothing twice. */
 static void expect_others(void)
 {
 	char *word, *rest = NULL;
@@ -282,7 +282,7 @@ static int erase_linked_in_child(void *context)
 	return s.spool != NULL && erase_by("a", &(struct hs_eraser){ .aliases = true }, &done) == HS_OK ? 0 : 1;
 }
 
-/* The link goes with the first file; the records of the device must not stay for that. */
+/* The link goes with the first file; the device's records must go all the same. */
 TEST(killed_with_links)
 {
 	bool ended = false;
@@ -299,8 +299,8 @@ TEST(killed_with_links)
 		ended = child_run(erase_linked_in_child, &nth) == 0;
 		settled = spooldir_names(&s.d, ".hookspool", "erase-plan-1") > 0;
 		assert_true(!settled || problems() > 0);
-		settled |= !is_spooled("@d/4"); /* or all is done */
-		put_users("a/7 @d/8");          /* what comes later is new data, however late the rest is finished */
+		settled |= !is_spooled("@d/4"); /* or the erase is done */
+		put_users("a/7 @d/8");          /* later events are new data, however late the erase is finished */
 		assert_int_equal(erase_by(settled ? "nobody" : "a", &(struct hs_eraser){ .aliases = !settled }, &done),
 		                 HS_OK);
 		assert_all(settled ? "b@shared/3 @shared/5 c/6 a/7 @d/8" : "b@shared/3 @shared/5 c/6");
@@ -311,12 +311,12 @@ TEST(killed_with_links)
 	}
 }
 
-/* Between the plan and the suppression events of the person may come; these go, too. */
+/* Events that come between the plan and the suppression go, too. */
 TEST(killed_before_suppression)
 {
 	bool ended = false;
 
-	for (unsigned nth = 5; !ended; nth += 5) { /* those of which erase_in_child suppresses */
+	for (unsigned nth = 5; !ended; nth += 5) { /* for these erase_in_child suppresses */
 		struct hs_erasure done;
 		bool settled;
 
@@ -343,7 +343,7 @@ static bool count_down(void *context, uint64_t bytes, uint64_t all)
 	return *left > 0 && (*left)--;
 }
 
-/* Ctrl-C: nothing is settled yet, or the next erase finishes it. */
+/* Ctrl-C: nothing is settled yet, or the next erase finishes. */
 TEST(stopped_anywhere)
 {
 	bool stopped = true;
@@ -412,7 +412,7 @@ TEST(a_call_fails)
 
 int main(void)
 {
-	if (access("/dev/shm", W_OK) == 0) /* kills, no power cuts: memory will do, and is quick */
+	if (access("/dev/shm", W_OK) == 0) /* kills, not power cuts: memory will do, and is quick */
 		setenv("TMPDIR", "/dev/shm", 0);
 	return unit_run("erase", NULL, finish);
 }

@@ -1,8 +1,8 @@
-/* event: tests/cases/event.txt, and what a batch and a wrapper make of it. */
+/* event: tests/cases/event.txt, and events in batches and wrappers. */
 #include "event/event.h"
 #include "tests/lib/cases.h"
 
-/* The case's word for a field. */
+/* The name of a field in case files. */
 static enum hs_field field_called(const struct test_case *c, struct hs_slice name)
 {
 	for (int f = 0; f < HS_FIELD_COUNT; f++)
@@ -76,7 +76,7 @@ TEST(the_fixed_order_is_that_of_the_manual)
 		assert_slice_equal(hs_field_name((enum hs_field)f), hs_slice_str(order[f]));
 }
 
-TEST(an_event_may_stand_inside)
+TEST(an_event_may_be_nested)
 {
 	struct hs_json j = { 0 };
 	struct hs_event e;

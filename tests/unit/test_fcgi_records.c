@@ -1,5 +1,5 @@
 /*
- * fcgi_records: a request is whole when its last byte is there, and only if nothing in it is odd;
+ * fcgi_records: a request is complete at its last byte, and only if nothing in it is unusual;
  * and tests/cases/fcgi.txt, in one piece, byte by byte, and as far as libfcgi is concerned.
  */
 #include "cgi/server/fcgi_records.h"
@@ -15,7 +15,7 @@ struct bytes {
 	size_t n;
 };
 
-/* Appends a record of so many bytes of content, and of padding; zeros are pairs of nothing. */
+/* Appends a record with n bytes of content, and padding; the content is zeros, that is, empty pairs. */
 static void put(struct bytes *b, unsigned type, unsigned number, size_t content, size_t padding)
 {
 	const unsigned char header[8] = { 1,
@@ -52,7 +52,7 @@ static void put_streams(struct bytes *b, unsigned number)
 	put(b, STDIN, number, 0, 0);
 }
 
-/* A copy that ends where its memory ends, so that a sanitizer sees a byte too many. */
+/* Looks at a copy that ends where its memory ends, so that a sanitizer sees a read beyond it. */
 static bool is_whole(const struct bytes *b, size_t n)
 {
 	unsigned char *copy = malloc(n + (n == 0));
@@ -92,8 +92,8 @@ TEST(without_a_body)
 	assert_true(is_whole(&b, b.n));
 }
 
-/* In each of these libfcgi would wait for more, or ask for it. */
-TEST(odd_ones)
+/* In each of these cases libfcgi would wait for more, or ask for it. */
+TEST(unusual_requests)
 {
 	struct bytes b = { .n = 0 };
 

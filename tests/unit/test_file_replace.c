@@ -1,4 +1,4 @@
-/* file_replace: the old file or the new one, whole, whatever fails and wherever it is killed. */
+/* file_replace: after any failure or kill there is the old file or the new one, whole. */
 #include "base/array.h"
 #include "base/file_replace.h"
 #include "tests/lib/processes.h"

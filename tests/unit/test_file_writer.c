@@ -1,4 +1,4 @@
-/* file_writer: what it has ended is on stable storage, or it says that it is not. */
+/* file_writer: hs_file_writer_end puts the file on stable storage, or reports that it could not. */
 #include "base/io.h"
 #include "spool/file/file_writer.h"
 #include "tests/lib/unit.h"
@@ -35,8 +35,8 @@ TEST(the_end_is_synced)
 	}
 }
 
-/* What it copies is deleted next: a sync that fails must not be passed over. */
-TEST(a_sync_that_fails_is_told)
+/* The original is deleted next, so a failed sync must not go unnoticed. */
+TEST(a_failed_sync_is_reported)
 {
 	for (int gzip = 0; gzip < 2; gzip++) {
 		wrap_reset();

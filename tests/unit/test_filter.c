@@ -10,7 +10,7 @@ static const char text[] = "{\"type\":\"track\",\"event\":\"Caf\\u00e9\",\"times
 			   "\"x\"}";
 static const struct hs_slice record = { text, sizeof text - 1 };
 
-/* Pairs of an option and its argument, up to a 0: do they let the line pass? */
+/* True if the line passes; the arguments are pairs of an option and its value, up to a 0. */
 static bool passes(struct hs_slice line, ...)
 {
 	struct hs_filter f = { .since_given = false };
@@ -80,7 +80,7 @@ TEST(points_in_time)
 		assert_false(hs_filter_when(bad[i], 0, &ms));
 }
 
-TEST(so_many_values)
+TEST(a_limited_number_of_values)
 {
 	struct hs_filter f = { .since_given = false };
 

@@ -1,6 +1,6 @@
 /*
- * findings: one line for a monitor: the worst findings and no others, figures behind the only bar,
- * and the exit code of the same word.
+ * findings: one line for a monitor: the worst findings and no others, figures after the only bar,
+ * and the exit code that matches its word.
  */
 #include "tests/lib/unit.h"
 #include "tools/report/findings.h"
@@ -12,7 +12,7 @@
 
 static char said[4096];
 
-/* What it prints at its end. */
+/* The printed line. */
 static const char *end(struct hs_findings *r)
 {
 	char name[] = "/tmp/hs-report-XXXXXX";
@@ -44,7 +44,7 @@ TEST(nothing_is_wrong)
 	assert_string_equal(end(&r), "HOOKSPOOL OK: nothing is out of order | free=1234B warnings=0 failures=0\n");
 }
 
-TEST(warnings_are_told_together)
+TEST(warnings_are_reported_together)
 {
 	struct hs_findings r = { .nagios = true };
 
@@ -68,7 +68,7 @@ TEST(a_failure_drives_warnings_out)
 	assert_string_equal(end(&r), "HOOKSPOOL CRITICAL: space: full; spool: lost | warnings=2 failures=2\n");
 }
 
-/* Monitoring plug-ins API: what comes after the first bar is figures; a second line is another thing. */
+/* Monitoring plug-ins API: figures come after the first bar; a second line means something else. */
 TEST(a_bar_or_a_line_end_begins_nothing)
 {
 	struct hs_findings r = { .nagios = true };

@@ -1,13 +1,13 @@
 /*
- * fingerprints: another event under a used identity is told from a plain duplicate, as long as its place
- * in the table was not taken; what is not known is no conflict.
+ * fingerprints: a different event with a used id is told from a plain duplicate, as long as its place
+ * in the table was not taken; an unknown id is no conflict.
  */
 #include "spool/shared/fingerprints.h"
 #include "tests/lib/unit.h"
 
 #include <stdlib.h>
 
-/* Of so many ids; those of one `dir` share it. */
+/* An id for that place of the table. */
 static struct hs_dedup_key id_at(uint64_t place, uint32_t high)
 {
 	uint64_t half = place | (uint64_t)high << 32;
@@ -39,7 +39,7 @@ TEST(the_last_one_counts)
 	assert_false(hs_fingerprints_conflict(g, &id, 78));
 }
 
-TEST(what_is_not_known_does_not)
+TEST(an_unknown_id_does_not_conflict)
 {
 	struct hs_fingerprints *g = *state;
 	struct hs_dedup_key id = id_at(5, 1), never = id_at(6, 1), same_place = id_at(5, 2);
@@ -50,7 +50,7 @@ TEST(what_is_not_known_does_not)
 	assert_false(hs_fingerprints_conflict(g, &same_place, 78)); /* no sender is blamed for another's event */
 }
 
-TEST(a_place_is_taken_by_the_next)
+TEST(a_later_id_takes_the_place)
 {
 	struct hs_fingerprints *g = *state;
 	struct hs_dedup_key id = id_at(5, 1), same_place = id_at(5 + HS_FINGERPRINTS, 2);

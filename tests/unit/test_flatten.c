@@ -1,6 +1,6 @@
 /*
- * flatten: tests/cases/flatten.txt; random events, of which every leaf must be in the
- * line once, in its place, with its bytes unchanged; bounds on memory.
+ * flatten: tests/cases/flatten.txt; random events, each leaf of which must be in the line once,
+ * in its place, with its bytes unchanged; bounds on memory.
  */
 #include "event/flatten.h"
 #include "event/snake.h"
@@ -17,7 +17,7 @@ enum { RANDOM_EVENTS = 4000, LEAVES_MAX = 400, LEVELS = 32 };
 
 /* --- a line must be flat JSON, whatever else ---------------------------------- */
 
-/* json-c's opinion. NULL, or what is wrong with the line; `names` is how many it has; 0: who knows. */
+/* json-c's verdict: NULL, or the fault of the line. *names: the number of its members, 0 if unknown. */
 static const char *line_fault(struct hs_slice line, unsigned names)
 {
 	struct json_object *object;
@@ -119,7 +119,7 @@ static void run_flatten_case(struct test_case *c)
 
 struct leaf {
 	struct hs_buf name;  /* without a suffix */
-	struct hs_buf value; /* as it must stand in the line */
+	struct hs_buf value; /* as the line must have it */
 };
 
 struct maker {
@@ -178,7 +178,7 @@ static void put_blanks(struct maker *m)
 	put(&m->text, blanks[choose(m, 6)]);
 }
 
-/* A scalar that no other is equal to; to the text and to `twin`. */
+/* Puts a scalar unlike any other into the text and into `twin`. */
 static void put_scalar(struct maker *m, struct hs_buf *twin)
 {
 	static const struct {
@@ -198,7 +198,7 @@ static void put_scalar(struct maker *m, struct hs_buf *twin)
 	hs_buf_free(&value);
 }
 
-/* An array, with blanks in the text and without in `twin`. */
+/* Puts an array, with blanks into the text and without into `twin`. */
 static void put_random_array(struct maker *m, struct hs_buf *twin, unsigned depth)
 {
 	uint32_t n = choose(m, 4);
@@ -264,7 +264,7 @@ static void push_key(struct maker *m, bool top, uint32_t key)
 		hs_buf_put(&m->path, snake, hs_snake(decoded, snake));
 }
 
-/* A key stands once in an object, in whatever spelling. */
+/* An object has a key once, in whatever spelling. */
 static void use_key(bool used[static KEYS], const char *decoded)
 {
 	for (uint32_t i = 0; i < KEYS; i++)
@@ -279,7 +279,7 @@ static void put_members(struct maker *m, unsigned depth, bool top)
 	bool used[KEYS] = { false };
 
 	if (top)
-		use_key(used, "userId"); /* it is there already */
+		use_key(used, "userId"); /* the envelope has it already */
 	for (uint32_t i = 0; i < n && m->leaves < LEAVES_MAX - 40; i++) {
 		uint32_t key = (first + i * step) % KEYS;
 
@@ -337,7 +337,7 @@ static bool is_name_of(struct hs_slice name, struct hs_slice base)
 	return true;
 }
 
-/* NULL, or what is wrong with leaf i, which stands at token `at` of the line. */
+/* NULL, or the fault of leaf i, which is token `at` of the line. */
 static const char *leaf_fault(const struct hs_json *line, uint32_t at, const struct leaf *l)
 {
 	struct hs_buf name = { 0 };
@@ -352,7 +352,7 @@ static const char *leaf_fault(const struct hs_json *line, uint32_t at, const str
 	return fault;
 }
 
-/* NULL, or what is wrong with the line that was made of the event. */
+/* NULL, or the fault of the line made from the event. */
 static const char *random_fault(const struct maker *m, struct hs_slice line)
 {
 	static const char start[] = "{\"type\":\"page\",\"user_id\":\"u\",\"spooled_at\":\"" SPOOLED_AT "\"";
@@ -390,9 +390,9 @@ TEST(every_leaf_is_in_the_line_once)
 		b.flattener.names = m->names;
 		hs_buf_reset(&b.out);
 		if (hs_json_document(&b.event, hs_buf_slice(&m->text)) != HS_OK)
-			fault = "the event itself is not JSON: mend the test";
+			fault = "the event itself is not JSON: correct the test";
 		else if (hs_event_read(&e, &b.event, 0, HS_VALIDATE_LENIENT) != HS_OK)
-			fault = "it is not an event: mend the test";
+			fault = "it is not an event: correct the test";
 		else if (hs_flatten(&b.flattener, &e, &stamp, &b.out) != HS_OK)
 			fault = "it was refused";
 		else
@@ -417,7 +417,7 @@ static enum hs_result flatten_text(struct bench *b, struct hs_slice text)
 	return hs_flatten(&b->flattener, &e, &stamp, &b->out);
 }
 
-TEST(records_are_appended_and_do_not_know_each_other)
+TEST(records_are_appended_independently)
 {
 	static const char line[] =
 	    "{\"type\":\"page\",\"user_id\":\"u\",\"spooled_at\":\"" SPOOLED_AT "\",\"a\":1,\"a_2\":2}\n";
@@ -435,8 +435,8 @@ TEST(records_are_appended_and_do_not_know_each_other)
 	free_bench(&b);
 }
 
-/* The bound on a record is for that record, however much stands before it. */
-TEST(a_long_batch_is_no_large_record)
+/* The bound on a record is for that record alone, however long the batch before it. */
+TEST(a_long_batch_is_not_a_large_record)
 {
 	struct bench b = { 0 };
 	char *room;
@@ -491,15 +491,15 @@ TEST(an_event_must_not_swell)
 
 	hs_flattener_init(&b.flattener, HS_NAMES_WAREHOUSE);
 	put(&b.out, "before\n");
-	put_swelling_event(&text, 20); /* 80 KB of 4 KB */
+	put_swelling_event(&text, 20); /* 80 KB from 4 KB */
 	assert_result(flatten_text(&b, hs_buf_slice(&text)), HS_OK);
 	assert_int_equal(b.out.p[b.out.n - 1], '\n');
 	b.out.n = 7;
 	hs_buf_reset(&text);
-	put_swelling_event(&text, 10000); /* would be 40 MB of 100 KB */
+	put_swelling_event(&text, 10000); /* would be 40 MB from 100 KB */
 	assert_result(flatten_text(&b, hs_buf_slice(&text)), HS_E_RECORD_LARGE);
 	assert_slice_equal(hs_buf_slice(&b.out), HS_SLICE("before\n"));
-	assert_true(b.out.cap < 8u << 20); /* it was not built first and refused later */
+	assert_true(b.out.cap < 8u << 20); /* it was refused before it was built */
 	hs_buf_free(&text);
 	free_bench(&b);
 }
@@ -527,7 +527,7 @@ TEST(thousands_of_names)
 
 	hs_flattener_init(&b.flattener, HS_NAMES_WAREHOUSE);
 	put(&text, "{\"type\":\"page\",\"userId\":\"u\"");
-	for (unsigned i = 0; i < 1 << 12; i++) { /* "a--a-…": all of them are a_a_a_a… */
+	for (unsigned i = 0; i < 1 << 12; i++) { /* "a--a-…": all become a_a_a_a… */
 		unsigned n = 0;
 
 		for (unsigned bit = 0; bit < 12; bit++) {
@@ -557,7 +557,7 @@ TEST(thousands_of_names)
 }
 
 /* The table is not cleared between records: slots of an earlier era count as empty. */
-TEST(eras_may_wrap_round)
+TEST(eras_may_wrap)
 {
 	static const char first[] = "{\"type\":\"page\",\"userId\":\"u\",\"a\":1,\"b\":2}";
 	static const char other[] = "{\"type\":\"page\",\"userId\":\"u\",\"x\":1,\"y\":2,\"z\":3}";
@@ -579,8 +579,8 @@ TEST(eras_may_wrap_round)
 	free_bench(&b);
 }
 
-/* Keys that never come again do not fill the memory. */
-TEST(new_names_are_not_remembered_for_ever)
+/* Keys that never come again do not fill memory. */
+TEST(new_names_do_not_fill_memory)
 {
 	struct bench b = { 0 };
 	char text[96];

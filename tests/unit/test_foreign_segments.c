@@ -1,6 +1,6 @@
 /*
- * foreign_segments: segments that somebody else puts into the spool are read once, and their events
- * are known; nothing of ours is lost, or comes twice, over it.
+ * foreign_segments: segments that another program puts into the spool are read once, their events
+ * are known as duplicates, and none of our own are lost or doubled by it.
  */
 #include "base/io.h"
 #include "tests/lib/temp_spool.h"
@@ -23,7 +23,7 @@ static void name_of(char out[static HS_SEALED_NAME], uint64_t number)
 	snprintf(out, HS_SEALED_NAME, "events-20261123T101500.123Z-%06" PRIu64 ".jsonl", number);
 }
 
-/* Somebody else's segment. */
+/* Puts a foreign segment into the spool. */
 static void bring(uint64_t number, const char *words)
 {
 	struct events *e = events_new(words);
@@ -32,11 +32,11 @@ static void bring(uint64_t number, const char *words)
 	name_of(name, number);
 	spooldir_write(&s.d, name, hs_buf_slice(&e->lines));
 	events_free(e);
-	hs_io_pause(12); /* appends look every ten milliseconds only */
+	hs_io_pause(12); /* appends look every ten milliseconds at most */
 }
 
-/* A mirror, made again while its spool is read. */
-TEST(above_an_empty_open_segment)
+/* A mirror that is updated while it is read. */
+TEST(foreign_segments_above_an_empty_open_one)
 {
 	put("a");
 	rotate();
@@ -53,7 +53,7 @@ TEST(above_an_empty_open_segment)
 	assert_no_problems();
 }
 
-/* The append is the first one to see them. */
+/* The append is the first to see them. */
 TEST(their_events_are_duplicates_at_once)
 {
 	put("a");
@@ -68,7 +68,7 @@ TEST(their_events_are_duplicates_at_once)
 	assert_no_problems();
 }
 
-/* What readers have of the open segment, under its number, is neither lost nor read again. */
+/* Lines that readers have read from the open segment, under its number, are neither lost nor read again. */
 TEST(an_open_segment_with_lines_keeps_its_number)
 {
 	struct hs_position at;
@@ -88,8 +88,8 @@ TEST(an_open_segment_with_lines_keeps_its_number)
 	assert_no_problems();
 }
 
-/* The same after a restart, and with what it says being all there is to go by. */
-TEST(found_by_who_opens_it)
+/* The same after a restart, when only the files can tell. */
+TEST(foreign_segments_found_at_a_restart)
 {
 	put("a b");
 	assert_read("a b");
@@ -103,7 +103,7 @@ TEST(found_by_who_opens_it)
 	assert_no_problems();
 }
 
-TEST(a_number_of_the_past)
+TEST(a_number_already_used)
 {
 	put("a");
 	rotate();
@@ -129,8 +129,8 @@ static void forget_what_was_ours(void)
 	spooldir_state_done(shared);
 }
 
-/* Who sealed it is not known any more: the one that was there first keeps its number. */
-TEST(the_later_one_moves)
+/* Which one we sealed is forgotten: the first one keeps its number. */
+TEST(the_later_segment_moves)
 {
 	put("a");
 	rotate();
@@ -143,8 +143,8 @@ TEST(the_later_one_moves)
 	assert_no_problems();
 }
 
-/* Ours keeps its number, even if somebody has changed its mode since. */
-TEST(ours_stays)
+/* Our own keeps its number, even if its mode has changed since. */
+TEST(our_segment_stays)
 {
 	const char *path;
 
@@ -159,8 +159,8 @@ TEST(ours_stays)
 	assert_all("a x");
 }
 
-/* The mirror goes on after the take-over: nothing comes again. */
-TEST(brought_again_and_again)
+/* The mirror goes on after the take-over: nothing is read again. */
+TEST(a_segment_brought_repeatedly)
 {
 	put("a");
 	assert_read("a");
@@ -176,8 +176,8 @@ TEST(brought_again_and_again)
 	assert_all("a x");
 }
 
-/* It is compressed and made anew as any other, under its name, and positions stay right. */
-TEST(one_that_moved_is_compressed_and_mended)
+/* It is compressed and repaired like any other, under its name, and positions stay right. */
+TEST(a_moved_segment_is_compressed_and_repaired)
 {
 	struct hs_verifier mending = { .mend = true };
 	struct hs_verified found;
@@ -205,7 +205,7 @@ TEST(one_that_moved_is_compressed_and_mended)
 	assert_no_problems();
 }
 
-/* Two of one number, neither ours, when nothing is known. */
+/* Two segments of one number, neither of them ours, and no state. */
 TEST(two_of_one_number_from_the_start)
 {
 	assert_result(hs_spool_health(s.spool), HS_OK);
@@ -220,8 +220,8 @@ TEST(two_of_one_number_from_the_start)
 	assert_read("d");
 }
 
-/* A name appears at once, its lines by and by. */
-TEST(one_that_is_being_copied)
+/* The name appears at once, the lines come later. */
+TEST(a_segment_that_is_being_copied)
 {
 	struct events *e = events_new("x y");
 	struct hs_slice all = hs_buf_slice(&e->lines);
@@ -249,8 +249,8 @@ TEST(one_that_is_being_copied)
 	events_free(e);
 }
 
-/* It is not moved, nor is anything else, while what is to be noted cannot be. */
-TEST(what_cannot_be_noted)
+/* Nothing is moved while the move cannot be recorded. */
+TEST(a_move_that_cannot_be_recorded)
 {
 	static const struct {
 		enum wrap_call call;
@@ -316,8 +316,8 @@ TEST(killed_before_every_call)
 	assert_true(nth > 20);
 }
 
-/* An append does not read the directory; nor does it do so for long after a change. */
-TEST(nothing_is_read_without_a_change)
+/* An append does not read the directory, except shortly after a change. */
+TEST(the_directory_is_not_read_without_a_change)
 {
 	unsigned opened;
 

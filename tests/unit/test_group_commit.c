@@ -1,6 +1,6 @@
 /*
- * group_commit: who may go on, and when. The file's syncs are made to wait at a gate, to fail, or
- * to be the last thing a leader does.
+ * group_commit: which writers may go on, and when. Syncs of the file wait at a gate, fail, or
+ * are the last thing that a leader does.
  */
 #include "base/io.h"
 #include "spool/write/group_commit.h"
@@ -43,7 +43,7 @@ FIXTURE(finish)
 	return temp_dir_end(state);
 }
 
-/* An append without a file: only the end counts here. */
+/* An append that writes nothing: only its end counts here. */
 static struct hs_ticket take(void)
 {
 	struct hs_ticket t;
@@ -68,7 +68,7 @@ struct waiter {
 	struct hs_ticket t;
 	pthread_t thread;
 	_Atomic int done; /* 1 + the result */
-	uint64_t synced;  /* when it was told */
+	uint64_t synced;  /* when it returned */
 };
 
 static void *wait_for_it(void *context)
@@ -93,7 +93,7 @@ static enum hs_result result_of(struct waiter *w)
 	return (enum hs_result)(atomic_load(&w->done) - 1);
 }
 
-/* A sync that begins, and ends when the test lets it. */
+/* A sync that begins, and ends when the test opens the gate. */
 struct semaphore {
 	pthread_mutex_t lock;
 	pthread_cond_t moved;
@@ -143,7 +143,7 @@ TEST(one_writer)
 	assert_int_equal(wrap_count(WRAP_FDATASYNC), 1);
 	assert_int_equal(atomic_load(&s.f->synced), BYTES);
 	assert_int_equal(atomic_load(&s.f->in_flight), 0);
-	hs_commit_note(s.f, s.fd, 0, BYTES, &t); /* all of it is safe already */
+	hs_commit_note(s.f, s.fd, 0, BYTES, &t); /* all of it is synced already */
 	assert_result(hs_commit_wait(s.f, &t, soon()), HS_OK);
 	assert_int_equal(wrap_count(WRAP_FDATASYNC), 1);
 }
@@ -155,14 +155,14 @@ static void look_at_mark(void *context)
 	assert_int_equal(atomic_load(&s.f->synced), 0);
 }
 
-TEST(the_mark_stands_before_the_sync)
+TEST(the_mark_is_set_before_the_sync)
 {
 	wrap_before(WRAP_FDATASYNC, 1, look_at_mark, NULL);
 	assert_result(commit(), HS_OK);
 }
 
-/* While one sync is under way, eight more write: one sync more covers all of them. */
-TEST(one_sync_for_all_who_wrote_before)
+/* During one sync eight more write: one more sync covers all of them. */
+TEST(one_sync_covers_all_earlier_writes)
 {
 	struct semaphore semaphore = GATE;
 	struct waiter first, more[WRITERS];
@@ -204,7 +204,7 @@ TEST(a_sync_that_began_before_does_not_cover)
 	assert_result(result_of(&second), HS_OK);
 }
 
-/* The failure is told to the leader alone; everybody who waits must hear of it. */
+/* The kernel reports the failure to the leader alone; every waiter must learn of it. */
 TEST(a_failed_sync_is_final_for_all)
 {
 	struct semaphore semaphore = GATE;
@@ -221,7 +221,7 @@ TEST(a_failed_sync_is_final_for_all)
 	assert_result(result_of(&first), HS_E_SYNC);
 	for (int i = 0; i < WRITERS; i++)
 		assert_result(result_of(&more[i]), HS_E_SYNC);
-	assert_int_equal(wrap_count(WRAP_FDATASYNC), 2); /* nobody tried again */
+	assert_int_equal(wrap_count(WRAP_FDATASYNC), 2); /* no writer tried again */
 	assert_result(commit(), HS_E_SYNC);
 	assert_int_equal(atomic_load(&s.f->synced), BYTES);
 	assert_int_equal(atomic_load(&s.f->poisoned), 1);
@@ -230,7 +230,7 @@ TEST(a_failed_sync_is_final_for_all)
 	assert_int_equal(wrap_count(WRAP_FDATASYNC), 2);
 }
 
-/* An event that was synced before counts even if its waiter looks after the poison. */
+/* An event synced before counts even if its waiter looks after the failure. */
 TEST(a_generation_that_ended)
 {
 	struct hs_ticket good = take(), bad;
@@ -249,7 +249,7 @@ TEST(a_generation_that_ended)
 	assert_result(hs_commit_wait(s.f, &good, soon()), HS_OK);
 	assert_result(hs_commit_wait(s.f, &bad, soon()), HS_E_SYNC);
 	assert_result(commit(), HS_OK);
-	for (int i = 0; i < HS_PAST; i++) { /* forgotten: nobody can tell */
+	for (int i = 0; i < HS_PAST; i++) { /* forgotten: the answer is unknown */
 		assert_result(hs_commit_wait(s.f, &good, soon()), HS_OK);
 		hs_commit_end(s.f, BYTES);
 		hs_commit_begin(s.f, 0);
@@ -257,7 +257,7 @@ TEST(a_generation_that_ended)
 	assert_result(hs_commit_wait(s.f, &good, soon()), HS_E_SYNC);
 }
 
-/* Those who wait while a segment is sealed are told by its last sync. */
+/* The last sync of a segment decides for those that wait while it is sealed. */
 TEST(waiting_over_a_rotation)
 {
 	struct waiter w[WRITERS];
@@ -324,7 +324,7 @@ TEST(a_leader_dies_in_its_sync)
 	assert_int_equal(wrap_count(WRAP_FDATASYNC), 1); /* ours, before */
 }
 
-TEST(whoever_rotates_finds_a_dead_leader)
+TEST(a_rotation_finds_a_dead_leader)
 {
 	assert_int_equal(child_run(lead_and_die, NULL), -1);
 	assert_result(hs_commit_quiesce(s.f, soon()), HS_OK);
@@ -344,7 +344,7 @@ static int die_with_the_lock(void *context)
 	return 1;
 }
 
-/* It had nothing in flight, so no error can have been told to it. */
+/* It had nothing in flight, so it cannot have received an error. */
 TEST(a_leader_dies_before_its_sync)
 {
 	assert_int_equal(child_run(die_with_the_lock, NULL), -1);
@@ -352,7 +352,7 @@ TEST(a_leader_dies_before_its_sync)
 	assert_int_equal(atomic_load(&s.f->poisoned), 0);
 }
 
-/* Sleepers of a leader that is killed are woken by nobody. */
+/* When a leader is killed, nothing wakes its sleepers. */
 static int lead_until_killed(void *context)
 {
 	static struct semaphore never = GATE;
@@ -386,8 +386,8 @@ TEST(sleepers_of_a_killed_leader)
 /* --- all at once ------------------------------------------------------------------------ */
 
 /*
- * What a disk has: everything below `safe` was written when a sync began that came to its
- * end. Kept outside the state, by the tests' own fdatasync.
+ * A model of the disk: everything below `safe` was written when a sync began that ended
+ * well. Kept outside the state, by the test's own fdatasync.
  */
 static struct disk {
 	_Atomic uint64_t safe;

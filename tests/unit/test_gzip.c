@@ -1,4 +1,4 @@
-/* gzip: what the writer compresses is a gzip file like any other, and can be read from anywhere. */
+/* gzip: the writer makes an ordinary gzip file that can be read from anywhere. */
 #include "base/io.h"
 #include "spool/file/file_writer.h"
 #include "spool/file/gzip.h"
@@ -82,7 +82,7 @@ TEST(zlib_reads_it)
 	hs_buf_free(&text);
 }
 
-/* The sizes in the heads lead from member to member, to the end; each but the long line's ends with a line. */
+/* The sizes in the heads lead from member to member; each ends with a line, except in the long line. */
 TEST(heads_lead_through_the_file)
 {
 	struct hs_buf text = { 0 };
@@ -108,7 +108,7 @@ TEST(heads_lead_through_the_file)
 	hs_buf_free(&text);
 }
 
-/* From each of many lines on, as from the start. */
+/* Reads from each of many lines on, as from the start. */
 TEST(reading_begins_anywhere)
 {
 	struct hs_buf text = { 0 };
@@ -137,7 +137,7 @@ TEST(reading_begins_anywhere)
 	hs_buf_free(&text);
 }
 
-/* What is passed over is not inflated: it may be damaged. But a cut file has no end further on. */
+/* Skipped members are not inflated, so they may be damaged. But a cut file is noticed. */
 TEST(members_before_it_are_not_inflated)
 {
 	struct hs_buf text = { 0 };
@@ -162,7 +162,7 @@ TEST(members_before_it_are_not_inflated)
 	hs_buf_free(&text);
 }
 
-/* Other programs' gzip files, and heads that somebody made up, are no such members. */
+/* Gzip files of other programs, and forged heads, have no such members. */
 TEST(other_heads_are_told_apart)
 {
 	struct hs_gzip *g = hs_gzip_new(false);
@@ -180,14 +180,14 @@ TEST(other_heads_are_told_apart)
 	memcpy(head, member.p, sizeof head);
 	memset(head + HEAD_PLAIN, 0xFF, 4);
 	assert_false(hs_gzip_head(hs_slice(head, sizeof head), &bytes, &plain));
-	memset(head + HEAD_PLAIN - 4, 0, 4); /* a member of no bytes would be passed for ever */
+	memset(head + HEAD_PLAIN - 4, 0, 4); /* skipping a member of no bytes would never end */
 	memset(head + HEAD_PLAIN, 0, 4);
 	assert_false(hs_gzip_head(hs_slice(head, sizeof head), &bytes, &plain));
 	hs_gzip_free(g);
 }
 
-/* A write that fails is told, and so is memory that is short. */
-TEST(failures_are_told)
+/* Failed writes and allocations are reported. */
+TEST(failures_are_reported)
 {
 	struct hs_file_writer w = { 0 };
 	int fd = memfd_create("gzip", MFD_CLOEXEC);

@@ -1,4 +1,4 @@
-/* hash: every byte, the length and the seed count; no two of many short keys meet. */
+/* hash: every byte, the length and the seed count; many short keys have no collision. */
 #include "base/hash.h"
 #include "tests/lib/unit.h"
 
@@ -11,7 +11,7 @@ TEST(every_byte_counts)
 	for (size_t n = 1; n <= sizeof bytes; n++) {
 		uint64_t plain = hs_hash(bytes, n, 1);
 
-		assert_true(plain != hs_hash(bytes, n - 1, 1)); /* zeros more or less */
+		assert_true(plain != hs_hash(bytes, n - 1, 1)); /* zeros at the end count */
 		for (size_t i = 0; i < n; i++) {
 			bytes[i] = 1;
 			if (hs_hash(bytes, n, 1) == plain)
@@ -21,7 +21,7 @@ TEST(every_byte_counts)
 	}
 }
 
-/* Or a sender could choose keys that collide in every process. */
+/* Otherwise a sender could choose keys that collide in every process. */
 TEST(the_seed_counts_at_any_length)
 {
 	char bytes[40];
@@ -33,7 +33,7 @@ TEST(the_seed_counts_at_any_length)
 				fail_msg("for %zu bytes the seed does not count", n);
 }
 
-TEST(where_the_bytes_lie_does_not_count)
+TEST(the_address_of_the_bytes_does_not_count)
 {
 	char room[64];
 
@@ -49,7 +49,7 @@ static int by_value(const void *a, const void *b)
 	return *x < *y ? -1 : *x > *y;
 }
 
-TEST(short_keys_stay_apart)
+TEST(short_keys_do_not_collide)
 {
 	enum { KEYS = 1 << 16 };
 	uint64_t *hash = malloc(KEYS * sizeof *hash);

@@ -1,4 +1,4 @@
-/* hash_budget: what strangers may make us hash, in bytes a second. */
+/* hash_budget: how many bytes a second strangers can make us hash. */
 #include "cgi/http/hash_budget.h"
 #include "tests/lib/unit.h"
 
@@ -23,7 +23,7 @@ TEST(a_debt_is_paid_by_time)
 	assert_true(hs_hash_budget_allows(&b, NOW + 10 * SECOND));
 }
 
-/* A tenth of the rate all the time, and there is always something left. */
+/* A tenth of the rate, all the time, is always allowed. */
 TEST(less_than_the_rate_is_always_allowed)
 {
 	struct hs_hash_budget b = { .hint = 0 };
@@ -34,7 +34,7 @@ TEST(less_than_the_rate_is_always_allowed)
 	}
 }
 
-/* However often somebody tries: what is spent is the rate times the time, and one body more. */
+/* However many the tries, no more is spent than the rate times the time, and one body. */
 TEST(the_sum_is_bounded)
 {
 	struct hs_hash_budget b = { .hint = 0 };
@@ -50,7 +50,7 @@ TEST(the_sum_is_bounded)
 	assert_in_range(spent, (uint64_t)99 * HS_HASH_BUDGET_RATE, (uint64_t)100 * HS_HASH_BUDGET_RATE + 2 * body);
 }
 
-TEST(none_is_no_limit)
+TEST(no_budget_is_no_limit)
 {
 	hs_hash_budget_charge(NULL, UINT64_MAX, NOW);
 	assert_true(hs_hash_budget_allows(NULL, NOW));

@@ -1,6 +1,6 @@
 /*
- * history: a spool has one id, which everybody sees; its loss is told; and a saved position
- * of another history is told from one of this.
+ * history: a spool has one id, the same for all processes; its loss is reported; and a saved
+ * position of another history is told from one of this.
  */
 #include "base/io.h"
 #include "spool/shared/history.h"
@@ -25,7 +25,7 @@ static struct hs_history history(void)
 
 /* --- its file --------------------------------------------------------------- */
 
-TEST(it_is_made_once)
+TEST(a_history_is_made_once)
 {
 	struct hs_history first, again;
 
@@ -56,7 +56,7 @@ static int open_and_keep(void *context)
 	return 0;
 }
 
-TEST(all_who_begin_at_once_agree)
+TEST(processes_that_start_at_once_agree)
 {
 	enum { CHILDREN = 6 };
 
@@ -75,7 +75,7 @@ TEST(all_who_begin_at_once_agree)
 	assert_true(history().settled);
 }
 
-TEST(the_state_knows_it_if_the_file_alone_is_lost)
+TEST(the_state_restores_a_lost_file)
 {
 	struct hs_history first;
 
@@ -87,8 +87,8 @@ TEST(the_state_knows_it_if_the_file_alone_is_lost)
 	assert_true(history().settled);
 }
 
-/* Service goes on; that it was lost is known until somebody settles it. */
-TEST(the_loss_of_all_is_told)
+/* Service goes on; the loss is known until it is settled. */
+TEST(a_complete_loss_is_reported)
 {
 	static const char *const damage[] = { NULL, "", "{\"id\":\"12\"}\n" };
 
@@ -121,8 +121,8 @@ static int put_a(void *context)
 	return events_append(spool, "a", NULL) == HS_OK ? 0 : 1;
 }
 
-/* Whatever is interrupted: what has events has a settled id. */
-TEST(a_kill_leaves_no_events_without_it)
+/* Whatever is interrupted, a spool with events has a settled id. */
+TEST(a_kill_leaves_no_events_without_a_history)
 {
 	int status = -1;
 
@@ -146,8 +146,8 @@ static enum hs_fit fit(struct hs_position p)
 	return fit;
 }
 
-/* At every line, in whatever form its segment is, and at the start of a segment. */
-TEST(what_was_saved_here_fits)
+/* At every line, whatever the form of its segment, and at the start of a segment. */
+TEST(a_position_of_this_history_fits)
 {
 	struct hs_position p[8], start;
 
@@ -175,7 +175,7 @@ TEST(what_was_saved_here_fits)
 	}
 }
 
-TEST(another_line_is_told)
+TEST(a_position_after_another_line_does_not_fit)
 {
 	struct hs_position sealed, open, start, beyond;
 	struct hs_buf text;
@@ -209,7 +209,7 @@ TEST(another_line_is_told)
 		beyond = (struct hs_position){ 9, 44, 0, open.before };
 		assert_int_equal(fit(beyond), HS_FIT_NOT);
 	}
-	/* a number that was used again: an older copy came back, and went on */
+	/* a number used again: an older copy came back, and went on */
 	make("rotate_min_gap = 0\n");
 	put("a");
 	text = spooldir_read(&s.d, "events.jsonl");
@@ -224,8 +224,8 @@ TEST(another_line_is_told)
 	hs_buf_free(&text);
 }
 
-/* Lines that are gone, or that nobody noted, are no other history. */
-TEST(what_cannot_be_told_is_not_told)
+/* Lines that are gone, or were not noted, do not prove another history. */
+TEST(an_unprovable_position_is_unknown)
 {
 	struct hs_position p, start;
 
@@ -248,7 +248,7 @@ TEST(what_cannot_be_told_is_not_told)
 	assert_int_equal(fit(p), HS_FIT_UNKNOWN);
 }
 
-/* So long that the first look does not see its start. */
+/* A line so long that the first read does not reach its start. */
 TEST(a_long_line)
 {
 	struct hs_position p;

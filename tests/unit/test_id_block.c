@@ -1,9 +1,9 @@
-/* id_block: packed identities, found by where they ought to be. */
+/* id_block: packed ids, found by where they should be. */
 #include "spool/dedup/id_block.h"
 #include "tests/lib/random.h"
 #include "tests/lib/unit.h"
 
-/* So many, ascending, none twice, spread as hashes are; spooled_s is their place. */
+/* N ascending, distinct ids, spread like hashes; spooled_s is their index. */
 static void fill(struct hs_id_block_entry *e, size_t n, uint64_t seed)
 {
 	struct random_source r = random_new(seed);
@@ -20,7 +20,7 @@ static void fill(struct hs_id_block_entry *e, size_t n, uint64_t seed)
 		e[i].spooled_s = (uint32_t)i;
 }
 
-/* At an odd address: they lie anywhere in a page. From a ring of two. */
+/* Packs them at an odd address, as in a page, into one of two buffers in turn. */
 static struct hs_slice pack(const struct hs_id_block_entry *e, size_t n)
 {
 	static char bytes[2][1 + HS_ID_BLOCK_ROOM * HS_ID_BLOCK_ENTRY];
@@ -47,7 +47,7 @@ static void assert_holds(const struct hs_id_block *b, const struct hs_id_block_e
 	}
 }
 
-/* From wherever the search begins. */
+/* Wherever the search begins. */
 static bool find(struct hs_slice packed, const struct hs_id_block_entry *e, uint32_t *spooled_s)
 {
 	size_t n = packed.n / HS_ID_BLOCK_ENTRY;
@@ -72,7 +72,7 @@ static void all_are_found(struct hs_slice packed, const struct hs_id_block_entry
 	}
 }
 
-TEST(an_entry_orders_as_its_identity)
+TEST(an_entry_orders_like_its_id)
 {
 	struct hs_dedup_key id = { { 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 255 } };
 	struct hs_id_block_entry e = hs_id_block_entry(&id, 42);
@@ -81,14 +81,14 @@ TEST(an_entry_orders_as_its_identity)
 	assert_int_equal(e.spooled_s, 42);
 }
 
-TEST(sorting_orders_by_identity)
+TEST(sorting_orders_by_id)
 {
 	enum { N = 3000 };
 	static struct hs_id_block_entry e[N];
 	struct random_source r = random_new(17);
 
 	for (int round = 0; round < 3; round++) {
-		for (size_t i = 0; i < N; i++) { /* the same first half often; sorted but for a few */
+		for (size_t i = 0; i < N; i++) { /* many equal first halves; nearly sorted */
 			e[i] = (struct hs_id_block_entry){ .low = random_below(&r, 50) };
 			e[i].high = round == 2 && i % 100 != 7 ? i << 48 : random_below(&r, 50);
 		}
@@ -100,7 +100,7 @@ TEST(sorting_orders_by_identity)
 	hs_id_block_sort(e, 0);
 }
 
-TEST(what_is_in_it_is_found)
+TEST(ids_in_a_block_are_found)
 {
 	struct hs_id_block_entry e[HS_ID_BLOCK_ENTRIES];
 
@@ -110,7 +110,7 @@ TEST(what_is_in_it_is_found)
 	}
 }
 
-TEST(nothing_is_in_an_empty_one)
+TEST(an_empty_block_has_no_id)
 {
 	struct hs_id_block_entry e = { 7, 7, 7 };
 	uint32_t spooled_s;
@@ -118,7 +118,7 @@ TEST(nothing_is_in_an_empty_one)
 	assert_false(find(HS_SLICE_NONE, &e, &spooled_s));
 }
 
-/* Somebody who chooses ids can make hashes that are near each other. */
+/* A sender that chooses ids can make hashes that are near each other. */
 TEST(neighbours_are_found)
 {
 	struct hs_id_block_entry e[HS_ID_BLOCK_ENTRIES];
@@ -133,8 +133,8 @@ TEST(neighbours_are_found)
 	}
 }
 
-/* A guess is one of the entries, and a good one where they are evenly spread. */
-TEST(guesses_are_near)
+/* A guess is an index of the block, and a good one if the ids are evenly spread. */
+TEST(guesses_are_close)
 {
 	static const uint64_t ranges[][2] = { { 0, UINT64_MAX },
 		                              { 1000, 1300 },
@@ -191,7 +191,7 @@ TEST(merging_keeps_both_in_order)
 	assert_holds(&b, old, OLD);
 }
 
-TEST(the_latest_time_of_an_identity_counts)
+TEST(the_latest_time_of_an_id_counts)
 {
 	static struct hs_id_block b;
 	struct hs_id_block_entry e[20], again[3];
@@ -209,7 +209,7 @@ TEST(the_latest_time_of_an_identity_counts)
 	assert_int_equal(spooled_s, 4711);
 }
 
-TEST(what_is_too_old_is_dropped)
+TEST(old_ids_are_dropped)
 {
 	static struct hs_id_block b;
 	struct hs_id_block_entry e[100];

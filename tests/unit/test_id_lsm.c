@@ -1,4 +1,4 @@
-/* id_lsm: what was put is found, in whichever level it has come to; what is too old is gone. */
+/* id_lsm: ids are found in whichever level they are; ids that are too old are gone. */
 #include "spool/dedup/id_lsm.h"
 #include "tests/lib/spooldir.h"
 #include "tests/lib/unit.h"
@@ -13,7 +13,7 @@ static struct scene {
 	struct spooldir d;
 	MDB_env *env;
 	MDB_dbi records;
-	MDB_txn *txn; /* one for all of a test */
+	MDB_txn *txn; /* one for the whole test */
 	MDB_cursor *c;
 	struct hs_id_lsm levels;
 } s;
@@ -92,7 +92,7 @@ static size_t found(const struct hs_id_block_entry *e, size_t n, uint32_t since_
 	return sum;
 }
 
-/* Sorted or not must be the same. */
+/* Expects the same for sorted and unsorted ids. */
 static uint64_t found_numbers(uint64_t from, uint64_t to, uint32_t since_s)
 {
 	struct hs_id_block_entry e[BATCH];
@@ -120,7 +120,7 @@ static uint64_t count(void)
 	return sum;
 }
 
-TEST(nothing_is_there_at_first)
+TEST(it_is_empty_at_first)
 {
 	assert_int_equal(found_numbers(0, 100, 0), 0);
 }
@@ -138,7 +138,7 @@ TEST(all_are_found)
 	assert_true(s.levels.count[0] < 20000 && s.levels.count[1] < 150000);
 }
 
-TEST(one_by_one)
+TEST(ids_put_one_by_one_are_found)
 {
 	for (uint64_t n = 0; n < 500; n++)
 		put_numbers(n, n + 1, 1, 0);
@@ -146,7 +146,7 @@ TEST(one_by_one)
 	assert_int_equal(found_numbers(0, 600, 0), 500);
 }
 
-TEST(the_same_again_counts_once)
+TEST(a_repeated_id_counts_once)
 {
 	for (int i = 0; i < 3; i++)
 		put_numbers(0, 2000, 1, 0);
@@ -154,7 +154,7 @@ TEST(the_same_again_counts_once)
 	assert_int_equal(found_numbers(0, 2000, 0), 2000);
 }
 
-/* Whether it comes later or earlier than the other, and in whichever level that is. */
+/* Whether it comes before or after the other, and in whichever level. */
 TEST(the_latest_time_counts)
 {
 	put_numbers(0, 1000, 200, 0);
@@ -168,17 +168,17 @@ TEST(the_latest_time_counts)
 	assert_int_equal(found_numbers(0, 2000, 201), 0);
 }
 
-TEST(the_old_ones_go)
+TEST(old_ids_go)
 {
 	put_numbers(0, 250000, 100, 0);
 	assert_int_equal(found_numbers(0, 250000, 101), 0);
-	/* until the hand of the second level, too, has been everywhere */
+	/* until the second level's merge, too, has been everywhere */
 	put_numbers(250000, 750000, 200, 150);
 	assert_int_equal(found_numbers(250000, 750000, 150), 500000);
 	assert_int_equal(count(), 500000);
 }
 
-/* Somebody who chooses ids can make hashes that are near each other. */
+/* A sender that chooses ids can make hashes that are near each other. */
 TEST(neighbours_are_found)
 {
 	enum { N = 30000 };
@@ -198,7 +198,7 @@ TEST(neighbours_are_found)
 	assert_int_equal(found(e, N, 0), N);
 }
 
-TEST(the_first_and_the_last_there_can_be)
+TEST(the_lowest_and_the_highest_id)
 {
 	struct hs_id_block_entry e[] = {
 		{ 0, 0, 1 }, { 0, 1, 1 }, { UINT64_MAX, 0, 1 }, { UINT64_MAX, UINT64_MAX, 1 }
@@ -215,8 +215,8 @@ static uint64_t as_stored(uint64_t key)
 	return HS_ID_LSM_FLAGS == MDB_INTEGERKEY ? key : htobe64(key);
 }
 
-/* What lies beside them is the caller's, and may be anything. */
-TEST(others_records_are_left_alone)
+/* Other records in the table are the caller's. */
+TEST(foreign_records_are_left_alone)
 {
 	const uint64_t keys[] = { as_stored(HS_ID_LSM_END), UINT64_MAX };
 	MDB_val key = { sizeof keys[0], NULL }, value;
@@ -236,7 +236,7 @@ TEST(others_records_are_left_alone)
 	}
 }
 
-TEST(a_record_that_is_no_block_is_told)
+TEST(a_record_that_is_not_a_block_is_reported)
 {
 	static char bytes[2 * HS_ID_BLOCK_ENTRIES * HS_ID_BLOCK_ENTRY];
 	struct hs_id_block_entry e = { 5, 5, 5 };

@@ -1,6 +1,6 @@
 /*
- * import: killed before any call on files, or failed by one, and run again: each event is once in
- * the spool and each refusal once in the rejected file, wherever in a line a commit ends.
+ * import: after a kill before any call on files, or a failure of one, and another run, each event is
+ * once in the spool and each refusal once in the rejected file, wherever in a line a commit ends.
  */
 #include "base/io.h"
 #include "spool/import.h"
@@ -18,14 +18,14 @@
 enum {
 	EVENTS = 4030, /* more than a commit, most of them on one line */
 	REFUSALS = 5,  /* in three places of the first commit, and in the second */
-	STEP = 3,      /* not every call each time: there are many */
+	STEP = 3,      /* not every call in each run: there are many */
 };
 
 static struct {
 	struct spooldir d;
 	struct hs_buf archive;
-	bool known;       /* its events have ids: then only what is refused may come twice */
-	const char *name; /* by which it is imported: each run may use another */
+	bool known;       /* its events have ids: then only refusals may come twice */
+	const char *name; /* the name of the archive, which may differ between runs */
 } s;
 
 /* --- an archive ------------------------------------------------------------------- */
@@ -110,7 +110,7 @@ static int run_import(void *context)
 
 /* --- what is in the spool ----------------------------------------------------------- */
 
-/* All text of a stream, with a NUL behind it. */
+/* All text of a stream, followed by a NUL. */
 static struct hs_buf text_of(const char *stream)
 {
 	struct hs_buf all = { 0 };
@@ -167,7 +167,7 @@ static void assert_complete(void)
 
 /* --- the tests ------------------------------------------------------------------------ */
 
-TEST(all_of_it)
+TEST(a_whole_archive)
 {
 	struct hs_imported done;
 
@@ -189,7 +189,7 @@ TEST(all_of_it)
 
 enum { LONGEST = 160, ROUNDS = 12 };
 
-/* Two events and two refusals, whose bytes are cut everywhere by one of the sizes. */
+/* Two events and two refusals; the sizes cut them at every byte. */
 static void put_round(struct hs_buf *to, int n)
 {
 	hs_buf_put_slice(to, HS_SLICE(" [ {\"type\":\"page\",\"userId\":\"\\u00e9\\\"\xC3\xA9\xF0\x9F\x98\x80\","
@@ -224,7 +224,7 @@ TEST(parts_of_every_size)
 	}
 	hs_buf_put_slice(&s.archive, HS_SLICE("\n"));
 	put_event(&s.archive, 1);
-	done = look(60); /* one event is that short, and has a line of its own */
+	done = look(60); /* one event is as short as that, on a line of its own */
 	assert_int_equal(done.lines, 2);
 	assert_int_equal(done.accepted, 1);
 	assert_int_equal(done.rejected, 1);
@@ -243,7 +243,7 @@ static void kill_everywhere(void **state, bool known)
 		status = child_killed(nth, nth % 2 == 1, run_import, NULL);
 		kills += status != 0;
 		s.name = "a/path with, line 1, event 1: /second.jsonl";
-		if (nth % 4 == 1) { /* and once more, in the run that was to mend it */
+		if (nth % 4 == 1) { /* and once more, in the run that should have completed it */
 			child_killed(1 + (unsigned)(hs_io_random() % nth), true, run_import, NULL);
 			s.name = "third.jsonl";
 		}
@@ -265,7 +265,7 @@ TEST(killed_before_every_call)
 	make(false);
 }
 
-TEST(every_failure_is_made_good)
+TEST(a_second_run_repairs_every_failure)
 {
 	static const enum wrap_call calls[] = { WRAP_PWRITE, WRAP_FDATASYNC };
 

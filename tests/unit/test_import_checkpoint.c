@@ -1,4 +1,4 @@
-/* checkpoint: what is written is read again; what a kill left of a line counts as nothing. */
+/* import_checkpoint: a saved place is read again; a torn line counts as nothing. */
 #include "base/io.h"
 #include "spool/admin/import_checkpoint.h"
 #include "tests/lib/processes.h"

@@ -1,10 +1,10 @@
-#include "spool/dedup/index_store.h"
 /*
- * index: each event once, by whoever and whenever it comes again; and an index that is
+ * index: each event is kept once, whichever process gets it again and when; an index that is
  * behind, lost, damaged or too small gives the same answers.
  */
 #include "base/io.h"
 #include "spool/dedup/id_lsm.h"
+#include "spool/dedup/index_store.h"
 #include "spool/shared/shared_state.h"
 #include "tests/lib/random.h"
 #include "tests/lib/temp_spool.h"
@@ -21,7 +21,7 @@
 #include <unistd.h>
 #include <zlib.h>
 
-/* "PREFIX0 PREFIX1 …"; from a ring of two. */
+/* "PREFIX0 PREFIX1 …", in one of two static buffers in turn. */
 static const char *many(const char *prefix, int from, int to)
 {
 	static char text[2][64 * 1024];
@@ -80,7 +80,7 @@ TEST(tenants_are_apart)
 	assert_once(&s.d, "a acme/a globex/a initech/a");
 }
 
-TEST(without_identity_nothing_is_a_duplicate)
+TEST(events_without_an_id_are_no_duplicates)
 {
 	put("!x !x a !x");
 	put_known("!x a", 1);
@@ -96,7 +96,7 @@ TEST(turned_off)
 	assert_false(spooldir_exists(&s.d, ".hookspool/run/index"));
 }
 
-/* What each process has noted for the others is gone: they must read its lines. */
+/* Drops the ids that processes note for each other: they must read the lines. */
 static void lose_recent(void)
 {
 	static const uint64_t nowhere = UINT64_MAX;
@@ -130,7 +130,7 @@ static void across(void (*lose)(void))
 	lose();
 	put_in(other, many("s", 50, 150), 50);
 	lose();
-	/* enough that whoever begins moves them to the index */
+	/* enough that the next process moves them to the index */
 	assert_result(events_append_apart(&s.d, many("s", 100, 200), &duplicate), HS_OK);
 	assert_int_equal(duplicate, 50);
 	put_known(many("s", 0, 200), 200);
@@ -147,13 +147,13 @@ TEST(across_objects_and_processes)
 	across(lose_nothing);
 }
 
-TEST(across_them_without_what_they_noted)
+TEST(across_objects_and_processes_without_their_notes)
 {
 	across(lose_recent);
 }
 
-/* What others have appended need not be read: it is noted. */
-TEST(what_others_noted_is_not_read)
+/* Lines of other processes need not be read: their ids are noted. */
+TEST(noted_lines_are_not_read)
 {
 	struct hs_spool *other = hs_spool_new(s.d.settings);
 	unsigned reads;
@@ -169,7 +169,7 @@ TEST(what_others_noted_is_not_read)
 	hs_spool_free(other);
 }
 
-/* Two that take turns at thousands: each finds in the index what the other has moved there. */
+/* Two take turns at thousands: each finds in the index what the other moved there. */
 TEST(across_objects_by_the_thousand)
 {
 	struct hs_spool *other = hs_spool_new(s.d.settings);
@@ -185,8 +185,8 @@ TEST(across_objects_by_the_thousand)
 	hs_spool_free(other);
 }
 
-/* One that asks for no duplicates notes nothing: what it wrote is read. */
-TEST(across_one_that_keeps_no_index)
+/* A process without a dedup window notes nothing: its lines are read. */
+TEST(across_a_process_without_an_index)
 {
 	struct hs_settings without = *s.d.settings;
 	struct hs_spool *other;
@@ -217,7 +217,7 @@ TEST(through_rotations_and_restarts)
 
 /* --- a write or sync that fails ------------------------------------------------------- */
 
-TEST(what_was_not_written_does_not_count)
+TEST(an_unwritten_id_does_not_count)
 {
 	put("a");
 	wrap_fail(WRAP_PWRITE, 1, 1, ENOSPC);
@@ -226,7 +226,7 @@ TEST(what_was_not_written_does_not_count)
 	assert_once(&s.d, "a b c");
 }
 
-/* The same while memory is out, too: nothing may stay behind that looks like an event. */
+/* The same without memory: nothing that looks like an event may stay. */
 TEST(not_written_and_no_memory)
 {
 	for (int call = WRAP_CALLOC; call <= WRAP_REALLOC; call++)
@@ -273,7 +273,7 @@ TEST(every_allocation_fails)
 			}
 }
 
-TEST(what_was_not_synced_does_not_count)
+TEST(an_unsynced_id_does_not_count)
 {
 	put("a");
 	wrap_fail(WRAP_FDATASYNC, 1, 1, EIO);
@@ -299,7 +299,7 @@ static void append_beside(void *context)
 }
 
 /* Another process moves lines to the index while their sync is under way; then it fails. */
-TEST(only_what_is_synced_goes_to_the_index)
+TEST(only_synced_lines_go_to_the_index)
 {
 	struct hs_spool *other = hs_spool_new(s.d.settings);
 
@@ -315,7 +315,7 @@ TEST(only_what_is_synced_goes_to_the_index)
 	hs_spool_free(other);
 }
 
-/* A duplicate of what is not safe yet waits for the same sync, and shares its fate. */
+/* A duplicate of an event that is not synced yet waits for the same sync, and shares its fate. */
 TEST(a_duplicate_waits_for_its_first)
 {
 	struct events *e = events_new("b");
@@ -354,7 +354,7 @@ TEST(the_window_ends)
 {
 	make("dedup_window = 1h\nrotate_min_gap = 0\n");
 	put(many("a", 0, 200));
-	put(many("b", 0, 200)); /* takes the first to the index */
+	put(many("b", 0, 200)); /* moves the first ones to the index */
 	wrap_clock(3590000, 0);
 	put_known("a0 a199", 2);
 	wrap_clock(3610000, 0);
@@ -364,8 +364,8 @@ TEST(the_window_ends)
 	assert_int_equal(spooldir_count(&s.d, "a1"), 1);
 }
 
-/* On a quiet spool an id may stay pending for weeks: it must not be known for longer. */
-TEST(it_ends_for_pending_ids_too)
+/* On a quiet spool an id may stay in memory for weeks, but must not outlive the window. */
+TEST(the_window_ends_for_pending_ids_too)
 {
 	make("dedup_window = 1h\nrotate_min_gap = 0\n");
 	put("q");
@@ -384,7 +384,7 @@ static uint64_t ids_known(void)
 	return known.ids;
 }
 
-TEST(old_ones_are_swept_out)
+TEST(old_ids_are_removed)
 {
 	make("dedup_window = 1h\nrotate_min_gap = 0\nrotate_age = 0\n");
 	for (int i = 0; i < 10; i++)
@@ -426,8 +426,8 @@ static void put_noise(void)
 	hs_buf_free(&noise);
 }
 
-/* Its first pages are right, what they lead to is not. */
-static void put_noise_behind_the_head(void)
+/* The first pages are good, the others are not. */
+static void put_noise_after_the_head(void)
 {
 	struct hs_buf text = spooldir_read(&s.d, ".hookspool/run/index");
 
@@ -454,11 +454,11 @@ static void boot(void)
 
 	state->boot_id[0] = state->boot_id[0] == 'x' ? 'y' : 'x';
 	spooldir_state_done(state);
-	put_noise(); /* what a power cut leaves of a file that is never synced */
+	put_noise(); /* what a power cut may leave of a file that is never synced */
 }
 
 static void (*const harms[])(void) = {
-	lose_index, cut_index, empty_index, put_noise, put_noise_behind_the_head, put_another, lose_state, boot,
+	lose_index, cut_index, empty_index, put_noise, put_noise_after_the_head, put_another, lose_state, boot,
 };
 
 static void fill_three_segments(void)
@@ -470,7 +470,7 @@ static void fill_three_segments(void)
 	}
 }
 
-TEST(harmed_while_nobody_is_there)
+TEST(an_index_damaged_while_it_is_closed)
 {
 	for (size_t i = 0; i < sizeof harms / sizeof *harms; i++) {
 		make("rotate_min_gap = 0\n");
@@ -487,10 +487,10 @@ TEST(harmed_while_nobody_is_there)
 }
 
 /*
- * Another version has left its index: as far as it says, it has read everything. What it
- * holds is not to be believed.
+ * Another version left its index, which claims to have read everything. Its ids are not
+ * to be believed.
  */
-TEST(of_another_format)
+TEST(an_index_of_another_format)
 {
 	const char *path;
 	uint64_t last = UINT64_MAX, mark[64] = { 0 };
@@ -529,7 +529,7 @@ TEST(of_another_format)
 	put_known("x y", 1);
 }
 
-/* The same under the hands of a process that has it open. */
+/* The same while a process has it open. */
 static int use_harmed(void *context)
 {
 	uint64_t duplicate;
@@ -559,14 +559,14 @@ static int fill_and_use(void *context)
 	return use_harmed(NULL);
 }
 
-TEST(harmed_while_it_is_open)
+TEST(an_index_damaged_while_it_is_open)
 {
-	/* in a child, for LMDB may be killed by what it reads */
+	/* in a child, since LMDB may die of what it reads */
 	assert_int_equal(child_run(fill_and_use, NULL), 0);
 }
 
-/* Several that have it open when it is lost: it is made anew once, not by each for each. */
-TEST(made_anew_once_for_all)
+/* Several have it open when it is lost: it is rebuilt once, not once for each. */
+TEST(a_lost_index_is_rebuilt_once)
 {
 	struct hs_spool *other = hs_spool_new(s.d.settings);
 	ino_t anew;
@@ -585,7 +585,7 @@ TEST(made_anew_once_for_all)
 	hs_spool_free(other);
 }
 
-/* The clock is a year ahead for a while: when it is right again, what was known still is. */
+/* The clock is a year ahead for a while: afterwards all ids are still known. */
 TEST(the_clock_is_ahead_for_a_while)
 {
 	put(many("a", 0, 200));
@@ -601,8 +601,8 @@ TEST(the_clock_is_ahead_for_a_while)
 	put_known(many("b", 0, 200), 200);
 }
 
-/* Another process forgets sooner, by its settings: what it does not want to know others do. */
-TEST(another_has_a_shorter_window)
+/* Another process has a shorter window: the others still know the ids. */
+TEST(another_process_has_a_shorter_window)
 {
 	struct hs_settings shorter = *s.d.settings;
 	struct hs_spool *other;
@@ -622,7 +622,7 @@ TEST(another_has_a_shorter_window)
 	hs_spool_free(other);
 }
 
-/* The settings ask for more than before: what stands in the files is known again. */
+/* A longer window than before: ids in the files are known again. */
 TEST(the_window_is_made_longer)
 {
 	struct hs_settings longer;
@@ -642,8 +642,8 @@ TEST(the_window_is_made_longer)
 	restart();
 }
 
-/* An older copy is put back: it is behind the file, which is read again. */
-TEST(an_older_one_is_put_back)
+/* An older copy is put back: the lines that it lacks are read again. */
+TEST(an_older_index_is_put_back)
 {
 	struct hs_buf old;
 
@@ -662,8 +662,8 @@ TEST(an_older_one_is_put_back)
 	hs_buf_free(&old);
 }
 
-/* An index that has read further than the file goes: not this file's. */
-TEST(ahead_of_the_file)
+/* An index that has read beyond the end of the file belongs to another file. */
+TEST(an_index_ahead_of_the_file)
 {
 	struct hs_buf text;
 	struct hs_shared_state *shared;
@@ -673,7 +673,7 @@ TEST(ahead_of_the_file)
 	put(many("m", 300, 600));
 	put("x");
 	stop();
-	/* the file of an hour ago, and a state that knows nothing of it but the numbers */
+	/* the file of an hour ago, and a state that knows only the numbers */
 	spooldir_write(&s.d, "events.jsonl", hs_buf_slice(&text));
 	shared = spooldir_state(&s.d);
 	for (int i = 0; i < HS_STREAMS; i++)
@@ -692,7 +692,7 @@ TEST(a_file_that_was_moved_away)
 	put(many("m", 0, 300));
 	put("x");
 	spooldir_rename(&s.d, "events.jsonl", "moved.jsonl");
-	/* what the index knows of it still counts; what it does not, must be accepted again */
+	/* ids in the index still count; the others must be accepted again */
 	put(many("n", 0, 300));
 	put_known(many("n", 0, 300), 300);
 	put("y");
@@ -703,7 +703,7 @@ TEST(a_file_that_was_moved_away)
 	assert_once(&s.d, "y z n0 n299");
 }
 
-/* The index has read of the old one; of the new one it has not, however long that is. */
+/* The index has read the old file, and nothing of the new one, however long that is. */
 TEST(a_file_that_was_replaced)
 {
 	struct events *e = events_new(many("r", 0, 600));
@@ -747,7 +747,7 @@ TEST(compressed_segments_are_read)
 	assert_int_equal(spooldir_lines(&s.d), 900);
 }
 
-/* What stands before the damage counts, what is behind it cannot be known. */
+/* Lines before the damage count; those after it cannot be known. */
 TEST(a_damaged_gzip_does_not_stop_it)
 {
 	const char *name;
@@ -763,8 +763,8 @@ TEST(a_damaged_gzip_does_not_stop_it)
 	put_known(many("m", 600, 900), 300);
 }
 
-/* Archived elsewhere with a link in its place, a folder, of another user: service goes on. */
-TEST(what_is_no_segment_does_not_stop_it)
+/* A segment replaced by a link, by a folder, or owned by another user: service goes on. */
+TEST(a_false_segment_does_not_stop_it)
 {
 	const char *path;
 	const char *name;
@@ -789,8 +789,8 @@ TEST(what_is_no_segment_does_not_stop_it)
 	}
 }
 
-/* One of the sealed ones goes while the index is behind. */
-TEST(retention_takes_one)
+/* A sealed segment goes before the index has read it. */
+TEST(retention_deletes_a_segment)
 {
 	fill_three_segments();
 	stop();
@@ -819,7 +819,7 @@ TEST(catching_up)
 	hs_spool_free(other);
 }
 
-/* Two that put ids in turn: each goes on from what the other has put, and nothing is lost count of. */
+/* Two put ids in turn: each continues from the other's, and no id is lost. */
 TEST(in_turns)
 {
 	enum { TURNS = 60, EACH = 900 };
@@ -833,7 +833,7 @@ TEST(in_turns)
 	hs_spool_free(other);
 }
 
-/* An event without identity, with no time to read much first. */
+/* An append of an event without an id, with no time to read much first. */
 static enum hs_result put_hurriedly(struct hs_spool *spool)
 {
 	static const char line[] = "{\"type\":\"a\"}\n";
@@ -848,7 +848,7 @@ static enum hs_result put_hurriedly(struct hs_spool *spool)
 	return hs_spool_append(spool, &append);
 }
 
-/* A large spool is not read at one go while senders wait: each time further, until it is done. */
+/* A large spool is not read in one go while senders wait: each append reads on, until all is read. */
 static void hurried(void)
 {
 	int busy = 0;
@@ -858,8 +858,8 @@ static void hurried(void)
 	assert_true(busy > 1);
 }
 
-/* A large spool, in steps: the two go on with each other's work instead of beginning again. */
-TEST(made_anew_in_turns)
+/* A large spool, in steps: two processes continue each other's work instead of starting again. */
+TEST(an_index_rebuilt_in_turns)
 {
 	enum { LINES = 200000, ATTEMPTS = 300 };
 	struct hs_spool *other = hs_spool_new(s.d.settings);
@@ -886,7 +886,7 @@ TEST(made_anew_in_turns)
 
 static size_t peak;
 
-/* Before each read: how much memory is in use? */
+/* Before each read: records how much memory is in use. */
 static void weigh(void *context)
 {
 	size_t now = unit_heap();
@@ -907,7 +907,7 @@ static void fill_open_segment(int lines)
 	hs_buf_free(&text);
 }
 
-/* However long it is, it goes to the index by parts: what is read is never held all at once. */
+/* However long, it goes to the index in parts, and is never in memory as a whole. */
 TEST(a_long_open_segment_takes_little_memory)
 {
 	enum { LINES = 400000, MOST = 18 << 20 };
@@ -923,7 +923,7 @@ TEST(a_long_open_segment_takes_little_memory)
 		fail_msg("%zu KiB are held at once", (peak - before) / 1024);
 }
 
-/* An open segment longer than what is held in memory: all of it is in the index, for everybody. */
+/* An open segment with more ids than memory holds: all of them are in the index, for every process. */
 TEST(a_long_open_segment)
 {
 	enum { LINES = 100000 };
@@ -940,7 +940,7 @@ TEST(a_long_open_segment)
 	hs_spool_free(other);
 }
 
-/* The segment to which the mark points is deleted; the next one is read from its start. */
+/* The segment that the mark points to is deleted; the next one is read from its start. */
 TEST(the_marked_segment_is_gone)
 {
 	struct hs_spool *other = hs_spool_new(s.d.settings);
@@ -952,7 +952,7 @@ TEST(the_marked_segment_is_gone)
 	assert_result(hs_spool_rotate(other, soon()), HS_OK);
 	spooldir_unlink(&s.d, spooldir_name(&s.d, "events-", 0));
 	put_known(many("n", 0, 600), 600);
-	put_known(many("m", 0, 300), 300); /* what it has read is not forgotten */
+	put_known(many("m", 0, 300), 300); /* what was read is not forgotten */
 	hs_spool_free(other);
 }
 
@@ -978,13 +978,13 @@ TEST(the_map_grows)
 	assert_true(spooldir_size(&s.d, ".hookspool/run/index") > 16 << 20);
 	restart();
 	put_known("m0 m899999 m900000 new", 3);
-	for (int i = 0; i < LINES; i += LINES / 30) /* hashes: they are everywhere in it */
+	for (int i = 0; i < LINES; i += LINES / 30) /* hashes are spread all over it */
 		put_known(many("m", i, i + 300), 300);
 }
 
 /* --- what LMDB's errors mean --------------------------------------------------------- */
 
-TEST(an_error_of_lmdb_has_its_word)
+TEST(errors_of_lmdb_have_their_results)
 {
 	static const struct {
 		int code;
@@ -1021,7 +1021,7 @@ static int make_anew_within_a_limit(void *context)
 	return (int)hs_spool_known(s.spool, soon(), &known);
 }
 
-/* The index is what does not fit: storage is full, which is not a broken disk. */
+/* The index does not fit: the disk is full, not broken. */
 TEST(an_index_that_does_not_fit)
 {
 	put("a");

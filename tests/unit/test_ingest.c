@@ -1,8 +1,8 @@
 /*
- * ingest: whole requests, with a gateway and a keeper made of memory.
+ * ingest: whole requests, with a transport and a store in memory.
  *
- * A `struct stage` is both: it feeds one request, takes what would have been kept, and
- * writes down in what order it was called, a letter a call:
+ * A `struct stage` is both: it feeds one request, takes what would be kept, and
+ * writes down the order of the calls, one letter each:
  * R read, A append, P post, H health, W write, F finish, E ended.
  */
 #include "base/log.h"
@@ -26,7 +26,7 @@
 enum { PARAMS_MAX = 12, AT_THE_END = 0, PEER_GONE = -1, TOO_SLOW = -2 };
 
 struct stage {
-	struct hs_transport transport; /* first: the gateway is the stage */
+	struct hs_transport transport; /* first, so that the transport is the stage */
 	struct hs_settings *settings;
 	struct hs_scratch *scratch;
 	struct hs_exchange *exchange;
@@ -37,30 +37,30 @@ struct stage {
 	char param[PARAMS_MAX][300];
 	char *params[PARAMS_MAX + 1];
 	size_t param_count;
-	struct hs_slice body; /* what the gateway has, whatever CONTENT_LENGTH says */
-	size_t at, step;      /* bytes handed out so far, and at most so many at once */
-	long then;            /* what read answers behind the body */
+	struct hs_slice body; /* what the transport has, whatever CONTENT_LENGTH says */
+	size_t at, step;      /* bytes handed out so far, and the most at once */
+	long then;            /* what read returns after the body */
 	bool peer_gone;       /* write fails */
 	int64_t read_ms;      /* a read takes this long */
 
-	/* what it came to */
+	/* the outcome */
 	char story[64];
 	size_t calls;
 	size_t asked; /* the furthest byte that a read asked for */
 	int64_t body_deadline, append_deadline;
 	uint64_t unparsed;
-	size_t count, random; /* of the records: all, and those whose id is random */
+	size_t count, random; /* records: all, and those with a random id */
 	struct hs_dedup_key last_id;
 	struct hs_buf records, rejected, head, answer, log;
 	struct hs_answered counted; /* the last answer that was counted */
 	unsigned counts;
 
-	/* what the keeper says */
-	bool hold; /* what is posted is done later, by done_at_last */
+	/* what the store answers */
+	bool hold; /* posts are completed later, by done_at_last */
 	struct hs_post *held;
 	enum hs_result append_result, health_result;
 	uint64_t duplicate;
-	int64_t hangs_ms; /* it takes so long, while another thread looks after time limits */
+	int64_t hangs_ms; /* how long it takes, while another thread enforces time limits */
 };
 
 static int64_t monotonic_ms = 1000000;
@@ -71,7 +71,7 @@ static int64_t wall_ms = 1795428900123;
 static void note(struct stage *s, char call)
 {
 	if (s->calls > 0 && s->story[s->calls - 1] == call && call == 'R')
-		return; /* any number of reads is one R */
+		return; /* consecutive reads are one R */
 	assert_in_range(s->calls, 0, sizeof s->story - 2);
 	s->story[s->calls++] = call;
 	s->story[s->calls] = '\0';
@@ -91,7 +91,7 @@ static long stage_read(struct hs_transport *g, char *to, size_t n, int64_t deadl
 	assert_true(n > 0);
 	if (s->at + n > s->asked)
 		s->asked = s->at + n;
-	assert_true(deadline_ms >= s->body_deadline); /* it is put off by what came, never put back */
+	assert_true(deadline_ms >= s->body_deadline); /* what arrives extends it, nothing shortens it */
 	s->body_deadline = deadline_ms;
 	monotonic_ms += s->read_ms;
 	if (left == 0)
@@ -113,7 +113,7 @@ static bool stage_write(struct hs_transport *g, struct hs_slice head, struct hs_
 	return !s->peer_gone;
 }
 
-/* Answers are counted before they are written: whoever has one finds it in the figures. */
+/* Answers are counted before they are written, so that a sender that has one finds it in the figures. */
 static void stage_count_answer(struct hs_spool *spool, const struct hs_answered *answered)
 {
 	struct stage *s = (struct stage *)spool;
@@ -128,7 +128,7 @@ static void stage_finish(struct hs_transport *g)
 	note((struct stage *)g, 'F');
 }
 
-/* The rows that describe the records must describe them. */
+/* Expects the rows to describe the records. */
 static void check_rows(struct stage *s, const struct hs_append *append)
 {
 	size_t at = 0;
@@ -157,7 +157,7 @@ static enum hs_result take(struct stage *s, const struct hs_append *append)
 	return s->append_result;
 }
 
-/* The spool is at it for so long. */
+/* The spool works for hangs_ms. */
 static void hang(struct stage *s)
 {
 	monotonic_ms += s->hangs_ms;
@@ -184,7 +184,7 @@ static void stage_post(void *self, struct hs_post *post)
 		post->done(post, take(s, &post->append));
 }
 
-/* Some other thread, some time later, has done what was posted. */
+/* Another thread completes the post, some time later. */
 static void done_at_last(struct stage *s)
 {
 	s->held->done(s->held, take(s, &s->held->append));
@@ -224,7 +224,7 @@ static void param(struct stage *s, const char *name, const char *value)
 	s->params[++s->param_count] = NULL;
 }
 
-/* A new request to the same receiver. */
+/* A new request to the same handler. */
 static void next_request(struct stage *s, struct hs_slice body)
 {
 	char length[24];
@@ -291,7 +291,7 @@ static void free_stage(struct stage *s)
 	free(s);
 }
 
-/* X-Signature over a text, under s3cret. */
+/* The X-Signature of a text, with the secret s3cret. */
 static void sign(struct stage *s, struct hs_slice text)
 {
 	unsigned char mac[EVP_MAX_MD_SIZE];
@@ -304,7 +304,7 @@ static void sign(struct stage *s, struct hs_slice text)
 	param(s, "HTTP_X_SIGNATURE", digits);
 }
 
-/* Descriptor 2 of this while goes into s->log. */
+/* Collects what is written to descriptor 2 in s->log. */
 static void serve_and_read_log(struct stage *s)
 {
 	int saved = dup(2);
@@ -328,8 +328,8 @@ static bool contains(const struct hs_buf *b, const char *text)
 	return b->n > 0 && memmem(b->p, b->n, text, strlen(text)) != NULL;
 }
 
-/* Serves the request; whatever it is, some things hold. Returns the status. */
-/* Once, with the status that was sent; a monitor's request is not a sender's. */
+/* Serves the request and checks what holds for any. Returns the status. */
+/* Expects one count, under the status that was sent; a monitor's request is not a sender's. */
 static void expect_counted(struct stage *s, int status)
 {
 	bool is_health = false;
@@ -372,7 +372,7 @@ static void expect(const struct stage *s, const char *what, const char *text)
 	else if (strcmp(what, "rejected") == 0)
 		assert_slice_equal(hs_buf_slice(&s->rejected), hs_slice_str(text));
 	else
-		fail_msg("nobody knows what '%s' is", what);
+		fail_msg("there is no part %s", what);
 }
 
 /* --- the good story ---------------------------------------------------------------- */
@@ -469,13 +469,13 @@ TEST(the_settings_header_is_in_the_record)
 	       "{\"type\":\"page\",\"user_id\":\"u\",\"message_id\":\"m\",\"settings_api_key\":\"x\","
 	       "\"spooled_at\":\"" AT "\"}\n");
 
-	next_request(s, HS_SLICE(PAGE)); /* and forgotten with the request */
+	next_request(s, HS_SLICE(PAGE)); /* it is forgotten with the request */
 	assert_int_equal(serve(s), 200);
 	expect(s, "records", PAGE_LINE);
 	free_stage(s);
 }
 
-TEST(a_settings_header_that_is_none)
+TEST(an_invalid_settings_header)
 {
 	static const char *const headers[] = {
 		"",
@@ -503,7 +503,7 @@ TEST(a_settings_header_that_is_none)
 
 /* --- who: nothing is kept before it is known -------------------------------------------- */
 
-TEST(strangers_leave_nothing_but_a_log_line)
+TEST(strangers_leave_only_a_log_line)
 {
 	static const char *const bodies[] = { PAGE, "[" PAGE "]", "broken", "{\"type\":1}", "", "[1]" };
 
@@ -544,7 +544,7 @@ static void expect_credential(struct stage *s, int status, const char *key, unsi
 		assert_int_equal(s->counted.arrived_ms, wall_ms);
 }
 
-/* Only a request that is let in uses a credential, be its body good or not. */
+/* Only a request that is authenticated uses a credential, whether its body is good or not. */
 TEST(the_credential_that_let_a_request_in)
 {
 	struct stage *s =
@@ -586,7 +586,7 @@ static void expect_refused_by_head(const char *name, const char *value, int stat
 	struct stage *s = new_stage(SIGNED "max_body = 1K\n", HS_SLICE(PAGE));
 	size_t n = strlen(name);
 
-	for (size_t i = 0; i < s->param_count; i++) /* instead of the one that is there */
+	for (size_t i = 0; i < s->param_count; i++) /* replaces the one that is there */
 		if (strncmp(s->param[i], name, n) == 0 && s->param[i][n] == '=')
 			strcpy(s->param[i], "X=");
 	param(s, name, value);
@@ -634,7 +634,7 @@ static void expect_body_fault(long then, size_t cut, int status, const char *ans
 	free_stage(s);
 }
 
-TEST(bodies_that_do_not_come_whole)
+TEST(incomplete_bodies)
 {
 	expect_body_fault(AT_THE_END, 1, 400, "{\"message\":\"body shorter than Content-Length\"}\n");
 	expect_body_fault(AT_THE_END, sizeof PAGE - 1, 400, "{\"message\":\"body shorter than Content-Length\"}\n");
@@ -676,7 +676,7 @@ TEST(an_empty_body)
 	free_stage(s);
 }
 
-/* The body has its time; Segment's 5 s run from when it is whole. */
+/* The body has its own time; Segment's 5 s begin when it is complete. */
 TEST(deadlines)
 {
 	struct stage *s = new_stage(OPEN, HS_SLICE(PAGE));
@@ -698,7 +698,7 @@ TEST(deadlines)
 	assert_int_equal(serve(s), 200);
 	assert_int_equal(s->body_deadline, monotonic_ms + 10000 + 5000);
 
-	/* what is announced and does not come buys no time */
+	/* bytes that are announced but do not come add no time */
 	next_request(s, hs_slice(body, large));
 	s->body.n = 1;
 	s->then = TOO_SLOW;
@@ -736,7 +736,7 @@ TEST(an_unknown_type_is_501)
 	free_stage(s);
 }
 
-TEST(what_is_no_event_is_refused)
+TEST(a_value_that_is_not_an_event_is_refused)
 {
 	static const char *const bodies[] = { "1", "\"x\"", "null", "true", "{}" };
 
@@ -881,7 +881,7 @@ TEST(nothing_to_keep_is_not_appended)
 {
 	struct stage *s = new_stage(OPEN, HS_SLICE("[]"));
 
-	s->append_result = HS_E_FULL; /* nobody would ask */
+	s->append_result = HS_E_FULL; /* the store is not asked */
 	assert_int_equal(serve(s), 200);
 	expect(s, "story", "RWFE");
 	free_stage(s);
@@ -924,7 +924,7 @@ static void put_batch(struct hs_buf *body, const char *element, unsigned count)
 	hs_buf_putc(body, ']');
 }
 
-TEST(so_many_events_and_no_more)
+TEST(a_limited_number_of_events)
 {
 	struct hs_buf body = { 0 };
 	struct stage *s;
@@ -945,7 +945,7 @@ TEST(so_many_events_and_no_more)
 
 /* --- kept ---------------------------------------------------------------------------------- */
 
-TEST(nothing_is_acknowledged_that_is_not_kept)
+TEST(only_kept_events_are_acknowledged)
 {
 	static const enum hs_result failures[] = { HS_E_FULL,    HS_E_IO,     HS_E_SYNC,
 		                                   HS_E_TIMEOUT, HS_E_MEMORY, HS_E_SPOOL_DIR };
@@ -976,13 +976,13 @@ TEST(duplicates_are_counted_apart)
 	       "{\"accepted\":1,\"duplicate\":1,\"rejected\":1,"
 	       "\"message\":\"event 2: userId or anonymousId required\"}\n");
 	next_request(s, HS_SLICE(PAGE));
-	assert_int_equal(serve(s), 200); /* nothing is left to be done for it */
+	assert_int_equal(serve(s), 200); /* nothing is left to do for it */
 	expect(s, "answer", "{\"accepted\":0,\"duplicate\":1,\"rejected\":0}\n");
 	free_stage(s);
 }
 
-/* What makes an event a duplicate is handed over with it (dedup_key.h). */
-TEST(events_come_with_their_identity)
+/* The key that makes an event a duplicate comes with it (dedup_key.h). */
+TEST(events_come_with_their_keys)
 {
 	struct stage *s = new_stage(OPEN, HS_SLICE("[{\"type\":\"page\",\"userId\":\"u\"},{\"type\":\"page\","
 	                                           "\"userId\":\"u\",\"timestamp\":\"2026-11-23\"},"
@@ -1042,14 +1042,14 @@ TEST(health)
 
 /* --- one receiver, many requests -------------------------------------------------------------- */
 
-TEST(requests_do_not_know_each_other)
+TEST(requests_are_independent)
 {
 	struct stage *s =
 	    new_stage(CONF "auth = either\nsecret = s3cret\n[keys]\nacme = k3y\n", HS_SLICE("[" PAGE "," NO_ID "]"));
 
 	param(s, "HTTP_AUTHORIZATION", "Bearer k3y");
 	assert_int_equal(serve(s), 200);
-	next_request(s, HS_SLICE(PAGE)); /* by signature: no tenant; no rejected event */
+	next_request(s, HS_SLICE(PAGE)); /* authenticated by signature: no tenant, no rejected event */
 	sign(s, s->body);
 	assert_int_equal(serve(s), 200);
 	expect(s, "records", PAGE_LINE);
@@ -1058,15 +1058,15 @@ TEST(requests_do_not_know_each_other)
 	next_request(s, HS_SLICE("[" PAGE));
 	sign(s, s->body);
 	assert_int_equal(serve(s), 400);
-	next_request(s, HS_SLICE(PAGE)); /* the reader was left inside an array */
+	next_request(s, HS_SLICE(PAGE)); /* the JSON reader was left inside an array */
 	sign(s, s->body);
 	assert_int_equal(serve(s), 200);
 	expect(s, "records", PAGE_LINE);
 	free_stage(s);
 }
 
-/* While one waits for the disk, the thread serves others: all that it has is theirs. */
-TEST(what_is_posted_is_answered_later)
+/* While one request waits for the disk, the thread serves others with all that it has. */
+TEST(a_post_is_answered_later)
 {
 	struct stage *s = new_stage(CONF "auth = either\nsecret = s3cret\n[keys]\nacme = k3y\n", HS_SLICE(PAGE));
 	struct stage *other = new_stage(OPEN, HS_SLICE("[" PAGE "," PAGE "," NO_ID "]"));
@@ -1091,7 +1091,7 @@ TEST(what_is_posted_is_answered_later)
 	free_stage(s);
 }
 
-TEST(what_was_posted_and_fails_is_not_acknowledged)
+TEST(a_failed_post_is_not_acknowledged)
 {
 	struct stage *s = new_stage(OPEN, HS_SLICE(PAGE));
 
@@ -1109,12 +1109,12 @@ static void expect_late(struct stage *s, const char *story)
 	assert_true(contains(&s->head, "Status: 503"));
 	assert_true(contains(&s->head, "Retry-After"));
 	expect(s, "answer", "{\"message\":\"storage too slow, try again\"}\n");
-	hs_exchange_expire(s->exchange, INT64_MAX); /* it is over */
+	hs_exchange_expire(s->exchange, INT64_MAX); /* it has ended already */
 	expect(s, "story", story);
 }
 
-/* A disk that hangs: the sender has an answer in time, and one only, whatever is known later. */
-TEST(who_hangs_is_answered_in_time)
+/* The disk hangs: the sender gets one answer in time, whatever becomes known later. */
+TEST(a_hanging_append_is_answered_in_time)
 {
 	static const char *const bodies[] = { "[" PAGE "," NO_ID "]", NO_ID, "broken" };
 	struct stage *s;
@@ -1126,7 +1126,7 @@ TEST(who_hangs_is_answered_in_time)
 		expect_late(s, "RAWFE");
 		assert_int_equal(s->counts, 1);
 		assert_int_equal(s->counted.status, 503);
-		next_request(s, s->body); /* the visit is as good as new */
+		next_request(s, s->body); /* the exchange can be used again */
 		s->hangs_ms = HS_ANSWER_MS - 1;
 		assert_in_range(serve(s), 200, 400);
 		expect(s, "story", "RAWFE");
@@ -1134,7 +1134,7 @@ TEST(who_hangs_is_answered_in_time)
 	}
 }
 
-TEST(what_is_posted_and_hangs_is_answered_in_time)
+TEST(a_hanging_post_is_answered_in_time)
 {
 	struct stage *s = new_stage(OPEN, HS_SLICE(PAGE));
 	int64_t due = monotonic_ms + HS_ANSWER_MS;
@@ -1144,14 +1144,14 @@ TEST(what_is_posted_and_hangs_is_answered_in_time)
 	hs_exchange_expire(s->exchange, due - 1);
 	expect(s, "story", "RP");
 	hs_exchange_expire(s->exchange, due);
-	expect(s, "story", "RPWF"); /* not ended: what is to be written is still looked at */
+	expect(s, "story", "RPWF"); /* not ended: the store still reads what is to be written */
 	done_at_last(s);
 	expect_late(s, "RPWFE");
 	expect(s, "records", PAGE_LINE);
 	free_stage(s);
 }
 
-TEST(health_that_hangs_is_answered_in_time)
+TEST(a_hanging_health_check_is_answered_in_time)
 {
 	struct stage *s = new_stage(SIGNED, HS_SLICE(""));
 
@@ -1163,7 +1163,7 @@ TEST(health_that_hangs_is_answered_in_time)
 	free_stage(s);
 }
 
-/* A refusal is logged, one line, and what the sender chose cannot break it. */
+/* A refusal is one line in the log, which no text of the sender can break. */
 TEST(a_refusal_is_one_line_of_the_log)
 {
 	struct stage *s = new_stage(OPEN, HS_SLICE(NO_ID));
@@ -1175,7 +1175,7 @@ TEST(a_refusal_is_one_line_of_the_log)
 	assert_true(contains(&s->log, "userId or anonymousId required"));
 	next_request(s, HS_SLICE(PAGE));
 	assert_int_equal(serve(s), 200);
-	assert_int_equal(s->log.n, 0); /* a line for every request only at debug */
+	assert_int_equal(s->log.n, 0); /* every request is logged at debug only */
 	free_stage(s);
 }
 
@@ -1190,7 +1190,7 @@ static void put_wide_event(struct hs_buf *body, unsigned leaves)
 	hs_buf_putc(body, '}');
 }
 
-/* Whatever was served, an idle receiver is small. */
+/* Whatever was served, an idle handler is small. */
 static void expect_memory_returned(struct hs_buf *body, int status)
 {
 	struct stage *s = new_stage(OPEN, HS_SLICE(PAGE));
@@ -1252,7 +1252,7 @@ TEST(memory_is_returned_after_a_long_array)
 	expect_memory_returned(&body, 200);
 }
 
-/* And one that nobody has asked for a while holds next to nothing. */
+/* One that was idle for a while holds next to nothing. */
 TEST(an_idle_scratch_holds_little)
 {
 	struct stage *s = new_stage(OPEN, HS_SLICE(PAGE));
@@ -1263,12 +1263,12 @@ TEST(an_idle_scratch_holds_little)
 	hs_scratch_rest(s->scratch);
 	hs_exchange_rest(s->exchange);
 	before = unit_heap();
-	put_batch(&body, PAGE, 800); /* below HS_KEEP_BYTES in every form: it is kept for the next one */
+	put_batch(&body, PAGE, 800); /* below HS_KEEP_BYTES in every form: kept for the next request */
 	for (int i = 0; i < 3; i++) {
 		next_request(s, hs_buf_slice(&body));
 		assert_int_equal(serve(s), 200);
 	}
-	put_batch(&page, PAGE, 300); /* small enough to be posted: that goes with the visit */
+	put_batch(&page, PAGE, 300); /* small enough to be posted: it belongs to the exchange */
 	next_request(s, hs_buf_slice(&page));
 	assert_int_equal(serve(s), 200);
 	hs_buf_free(&s->records);
@@ -1279,7 +1279,7 @@ TEST(an_idle_scratch_holds_little)
 	idle = unit_heap();
 	hs_buf_free(&body);
 	hs_buf_free(&page);
-	assert_true(busy > before + HS_KEEP_BYTES); /* or there is nothing to see here */
+	assert_true(busy > before + HS_KEEP_BYTES); /* otherwise the test shows nothing */
 	if (idle > before + 6 * HS_REST_BYTES)
 		fail_msg("%zu KiB are kept", (idle - before) / 1024);
 	free_stage(s);
@@ -1287,7 +1287,7 @@ TEST(an_idle_scratch_holds_little)
 
 /* --- strangers ------------------------------------------------------------------------ */
 
-/* The body is not read where the head decides. */
+/* The body is not read if the head decides. */
 TEST(refused_by_the_head_alone)
 {
 	static const struct {
@@ -1315,7 +1315,7 @@ TEST(refused_by_the_head_alone)
 	}
 }
 
-/* A body that was read elsewhere is taken as it is, and its memory exchanged. */
+/* A body that was read elsewhere is taken as it is, by exchanging buffers. */
 TEST(a_body_that_was_read)
 {
 	struct stage *s = new_stage(SIGNED, HS_SLICE(PAGE));
@@ -1346,7 +1346,7 @@ TEST(a_body_that_was_read)
 	free_stage(s);
 }
 
-/* What the gateway has to say comes behind what the head decides. */
+/* A verdict of the transport comes after what the head decides. */
 TEST(a_verdict)
 {
 	struct stage *s = new_stage(SIGNED, HS_SLICE(PAGE));
@@ -1372,7 +1372,7 @@ static int serve_large(struct stage *s, struct hs_slice body, struct hs_slice is
 	return serve(s);
 }
 
-/* Strangers' large bodies use up a budget; small ones, and what is known by a small text, are served. */
+/* Large bodies of strangers use up a budget; small ones, and senders known by a short text, are served. */
 TEST(large_bodies_with_wrong_signatures)
 {
 	struct stage *s = new_stage(SIGNED, HS_SLICE(PAGE));
@@ -1389,12 +1389,12 @@ TEST(large_bodies_with_wrong_signatures)
 		assert_true(status == 401 || status == 503);
 		refused += status == 401;
 	}
-	assert_in_range(refused, 1, 12); /* a second's worth and one more, in no time */
+	assert_in_range(refused, 1, 12); /* one second's budget and one body more */
 	assert_int_equal(status, 503);
 	assert_true(contains(&s->answer, "busy with large bodies"));
 	assert_int_equal(serve_large(s, HS_SLICE(PAGE), HS_SLICE(PAGE)), 200);
 	assert_int_equal(serve_large(s, hs_buf_slice(&batch), HS_SLICE(PAGE)), 200);
-	/* an honest one hears no 401; it is told to come again, and is taken then */
+	/* an honest sender gets no 401: it is told to retry, and is served then */
 	assert_int_equal(serve_large(s, hs_buf_slice(&large), hs_buf_slice(&large)), 503);
 	assert_true(contains(&s->head, "Retry-After"));
 	monotonic_ms += 5000;

@@ -1,4 +1,4 @@
-/* ini: what is read, what is an error, and inih's opinion of random texts. */
+/* ini: what is read, what is an error, and random texts compared with inih. */
 #include "config/ini.h"
 #include "tests/lib/unit.h"
 
@@ -15,7 +15,7 @@ static void put(char *out, const char *section, size_t n, const char *name, cons
 	snprintf(out + at, OUT - at, "[%.*s] <%s> = <%s>\n", (int)n, n > 0 ? section : "", name, value);
 }
 
-/* The pairs as text; then the error's line, 0 for none. */
+/* Writes the pairs as text, then the line of the error, 0 for none. */
 static int read_all(const char *text, char *out)
 {
 	struct hs_ini ini;
@@ -92,8 +92,8 @@ TEST(nul_byte)
 	assert_non_null(strstr(ini.error, "NUL"));
 }
 
-/* A copy of the last line may hold a secret. */
-TEST(nothing_remains)
+/* No copy of the last line may stay: it may hold a secret. */
+TEST(no_text_remains)
 {
 	struct hs_ini ini, zero = { .line = 0 };
 
@@ -104,8 +104,8 @@ TEST(nothing_remains)
 	assert_memory_equal(&ini, &zero, sizeof ini);
 }
 
-/* Whatever we read, inih reads in the same way; what it would guess at is an error here. */
-TEST(as_inih)
+/* Whatever we accept, inih reads in the same way; where it would guess, we report an error. */
+TEST(random_texts_are_read_as_inih_does)
 {
 	static const char alphabet[] = "ab  \t[]=;#:\"\r\n\nsx==\v", *const more[] = { "\n[a]\n", " ;", "k = v\n" };
 	char *ours = malloc(OUT), *theirs = malloc(OUT), text[128];

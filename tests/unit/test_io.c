@@ -1,4 +1,4 @@
-/* io: what the thin functions promise beyond the calls they make. */
+/* io: what the thin functions promise beyond the calls that they make. */
 #include "base/io.h"
 #include "tests/lib/temp_dir.h"
 
@@ -72,7 +72,7 @@ TEST(links_are_not_followed)
 	assert_true(S_ISLNK(st.st_mode));
 }
 
-/* Nobody is at the other end; opening must not wait for one. */
+/* Nothing is at the other end; opening must not wait for it. */
 TEST(a_fifo_does_not_hold_us_up)
 {
 	int fd;
@@ -107,7 +107,7 @@ TEST(short_writes_are_continued)
 	close(fd);
 }
 
-/* The kernel takes nothing and gives no reason. */
+/* The kernel writes nothing and gives no reason. */
 TEST(a_write_of_nothing_means_full)
 {
 	int fd = hs_io_make(temp.fd, "a", 0600);
@@ -184,7 +184,7 @@ TEST(listing)
 		spooldir_write(&temp.d, name, HS_SLICE(""));
 	assert_int_equal(hs_io_list(temp.fd, count_to_three, &count), 0);
 	assert_int_equal(count, 3);
-	assert_int_equal(hs_io_list(temp.fd, count_to_three, &count), 0); /* from the start again */
+	assert_int_equal(hs_io_list(temp.fd, count_to_three, &count), 0); /* it starts again from the first name */
 	assert_int_equal(count, 4);
 	assert_int_equal(hs_io_list(-1, count_to_three, &count), -1);
 }
@@ -206,9 +206,9 @@ TEST(a_wait_ends)
 	_Atomic uint32_t word = 5;
 	int64_t start = hs_io_now_monotonic();
 
-	hs_io_wait(&word, 4, 10000); /* it is another already */
+	hs_io_wait(&word, 4, 10000); /* the value differs already */
 	assert_true(hs_io_now_monotonic() - start < 5000);
-	hs_io_wait(&word, 5, 10); /* nobody wakes us */
+	hs_io_wait(&word, 5, 10); /* no wake comes */
 	assert_true(hs_io_now_monotonic() - start >= 9);
 }
 

@@ -1,5 +1,5 @@
 /*
- * json: tests/cases/json.txt, with json-c as a second opinion, and what a case file
+ * json: tests/cases/json.txt, compared with json-c, and what a case file
  * cannot say: the tokens, reading by elements, cut and mutated texts, many values.
  */
 #include "event/json.h"
@@ -25,7 +25,7 @@ static bool json_c_accepts(struct hs_slice text)
 
 /* --- reading one text in every way ------------------------------------------ */
 
-/* As a receiver reads it: an array at the top by elements. Counts the elements. */
+/* Reads as the handler does: an array at the top by elements. Counts them. */
 static enum hs_result read_by_elements(struct hs_json *j, struct hs_slice text, unsigned *count)
 {
 	enum hs_result r;
@@ -63,8 +63,8 @@ static bool has_blank_outside_strings(struct hs_slice s)
 	return false;
 }
 
-/* The token behind this one and all it holds. */
-static uint32_t behind(const struct hs_json *j, uint32_t i)
+/* The token after this one and all that it holds. */
+static uint32_t after(const struct hs_json *j, uint32_t i)
 {
 	return j->tok[i].kind == HS_JSON_KEY ? i + 1 : j->tok[i].next;
 }
@@ -77,11 +77,11 @@ static const char *token_fault(const struct hs_json *j, uint32_t i)
 
 	if (t->start >= t->end || t->end > j->text.n)
 		return "the span lies outside the text";
-	if (behind(j, i) <= i || behind(j, i) > j->n)
+	if (after(j, i) <= i || after(j, i) > j->n)
 		return "next does not lead on";
 	if (t->kind <= HS_JSON_STRING && raw.p[0] != first[t->kind])
 		return "kind and first byte differ";
-	if (t->kind > HS_JSON_ARRAY && behind(j, i) != i + 1)
+	if (t->kind > HS_JSON_ARRAY && after(j, i) != i + 1)
 		return "a scalar holds something";
 	if ((t->kind == HS_JSON_STRING || t->kind == HS_JSON_KEY) && t->escaped != (memchr(raw.p, '\\', raw.n) != NULL))
 		return "escaped is wrong";
@@ -90,7 +90,7 @@ static const char *token_fault(const struct hs_json *j, uint32_t i)
 	return NULL;
 }
 
-/* What json.h says of tokens, for all of them. NULL, or what is wrong. */
+/* Checks all that json.h says of tokens. NULL, or the fault. */
 static const char *tokens_fault(const struct hs_json *j)
 {
 	uint32_t last = 0;
@@ -105,8 +105,8 @@ static const char *tokens_fault(const struct hs_json *j)
 		if (j->tok[i].start < last)
 			return "the tokens are not in the order of the text";
 		last = j->tok[i].start;
-		for (uint32_t k = i + 1; k < behind(j, i); k = behind(j, k))
-			if (j->tok[k].end >= j->tok[i].end || behind(j, k) > j->tok[i].next)
+		for (uint32_t k = i + 1; k < after(j, i); k = after(j, k))
+			if (j->tok[k].end >= j->tok[i].end || after(j, k) > j->tok[i].next)
 				return "a child does not lie in its parent";
 	}
 	return NULL;
@@ -135,7 +135,7 @@ static void check_offset(struct test_case *c, const struct case_verdict *v, size
 		case_fail(c, "expected offset %zu, got %zu", v->offset, pos);
 }
 
-/* A text that is taken, cut anywhere: the end is what is wrong, and nothing is read behind it. */
+/* A valid text cut anywhere: the error is at the end, and nothing is read beyond it. */
 static void check_cut(struct test_case *c, struct hs_json *j, struct hs_slice in)
 {
 	bool has_an_end = in.p[0] == '{' || in.p[0] == '[' || in.p[0] == '"';
@@ -169,7 +169,7 @@ static void run_json_case(struct test_case *c)
 	if (v.result == HS_OK && tokens_fault(&j) != NULL)
 		case_fail(c, "%s", tokens_fault(&j));
 
-	r = read_by_elements(&j, text, &count); /* must come to the same end */
+	r = read_by_elements(&j, text, &count); /* must have the same result */
 	case_result(c, r, v.result);
 	check_offset(c, &v, j.pos);
 	check_second_opinion(c, text, v.result == HS_OK);
@@ -186,7 +186,7 @@ static void expect_token(const struct hs_json *j, uint32_t i, enum hs_json_kind 
 	assert_in_range(i, 0, j->n - 1);
 	assert_int_equal(j->tok[i].kind, kind);
 	assert_slice_equal(hs_json_raw(j, i), hs_slice_str(raw));
-	assert_int_equal(behind(j, i), next);
+	assert_int_equal(after(j, i), next);
 }
 
 TEST(tokens_follow_the_text)
@@ -290,7 +290,7 @@ TEST(an_empty_array_has_no_element)
 	hs_json_free(&j);
 }
 
-/* The pieces of a text, one a line, and how it ended. */
+/* The pieces of a text, one a line, and the result. */
 static const struct {
 	const char *text, *pieces;
 	enum hs_result end;
@@ -345,7 +345,7 @@ TEST(pieces_come_one_at_a_time)
 	hs_json_free(&j);
 }
 
-/* From behind each piece on, as another text. */
+/* Reads on after each piece, as another text. */
 TEST(pieces_are_read_on)
 {
 	struct hs_slice text = HS_SLICE("{\"a\":1}[{},2,[3]] {} [4]");
@@ -380,7 +380,7 @@ TEST(only_a_bracket_begins_an_array)
 	hs_json_free(&j);
 }
 
-/* What is already open around a value counts. */
+/* Depth counts what is already open around a value. */
 TEST(depth_counts_from_outside)
 {
 	char text[130];
@@ -407,7 +407,7 @@ static void put_numbers(struct hs_buf *b, unsigned count)
 	hs_buf_putc(b, ']');
 }
 
-TEST(so_many_values_and_no_more)
+TEST(a_limited_number_of_values)
 {
 	struct hs_json j = { 0 };
 	struct hs_buf b = { 0 };
@@ -419,17 +419,17 @@ TEST(so_many_values_and_no_more)
 	put_numbers(&b, HS_JSON_TOKENS_MAX);
 	assert_result(hs_json_document(&j, hs_buf_slice(&b)), HS_E_JSON_LARGE);
 
-	/* the bound is for an element, not for the batch; and memory is given back */
+	/* the bound is for an element, not for the batch, and memory is returned */
 	hs_json_shrink(&j);
 	assert_true(j.cap * sizeof *j.tok <= 1 << 20);
 	hs_buf_free(&b);
 	hs_json_free(&j);
 }
 
-/* How the keys of an object are written, beside their number. */
+/* How the keys of an object are written, apart from their number. */
 struct spelling {
-	const char *before, *behind; /* the number and the quote */
-	unsigned odd_one;            /* this one has a blank before its colon */
+	const char *before, *after; /* the number and the quote */
+	unsigned odd_one;           /* this one has a blank before its colon */
 };
 
 /* The last has the number `last`. */
@@ -440,7 +440,7 @@ static void put_keys(struct hs_buf *b, unsigned count, unsigned last, const stru
 		hs_buf_put_slice(b, i == 0 ? HS_SLICE("\"") : HS_SLICE(",\""));
 		hs_buf_put_slice(b, hs_slice_str(s->before));
 		hs_buf_put_uint(b, i + 1 == count ? last : i);
-		hs_buf_put_slice(b, hs_slice_str(s->behind));
+		hs_buf_put_slice(b, hs_slice_str(s->after));
 		hs_buf_put_slice(b, i == s->odd_one ? HS_SLICE("\" :0") : HS_SLICE("\":0"));
 	}
 	hs_buf_putc(b, '}');
@@ -475,7 +475,7 @@ TEST(doubled_keys_are_found_among_any_number)
 	hs_json_free(&j);
 }
 
-/* Otherwise a small object would take as long as the largest one before it. */
+/* Otherwise a small object would cost as much as the largest one before it. */
 TEST(a_small_object_touches_little_of_a_large_table)
 {
 	static const struct spelling strange = { "\\u006bey", "", UINT32_MAX };
@@ -498,7 +498,7 @@ TEST(a_small_object_touches_little_of_a_large_table)
 	hs_json_free(&j);
 }
 
-/* Many readers are only zeroed, and what they read was chosen by a sender. */
+/* Many readers are merely zeroed, and read text that a sender chose. */
 TEST(a_zeroed_reader_has_a_seed_of_its_own)
 {
 	struct hs_json a = { 0 }, b = { 0 };
@@ -541,7 +541,7 @@ TEST(more_keys_than_are_remembered)
 	hs_json_free(&j);
 }
 
-/* A new reader's tokens grow wherever they end: at a guessed key as well. */
+/* A new reader's tokens grow wherever they end, also at a predicted key. */
 TEST(tokens_grow_anywhere)
 {
 	static const struct spelling plain = { "k", "", UINT32_MAX };
@@ -566,7 +566,7 @@ TEST(tokens_grow_anywhere)
 	hs_buf_free(&b);
 }
 
-/* A key is guessed from what it followed before: nothing of that may show. */
+/* A key is predicted from what it followed before, which must not show. */
 TEST(texts_read_one_after_another)
 {
 	static const struct {
@@ -715,7 +715,7 @@ static size_t mutate(struct random_source *r, const char *text, char *out)
 	return n;
 }
 
-/* Our own refusal, and the control characters that json-c takes. */
+/* What only we refuse, and the control characters that json-c takes. */
 static bool json_c_does_not_decide(enum hs_result ours)
 {
 	return ours == HS_E_JSON_TWICE || ours == HS_E_JSON_CONTROL;
@@ -757,7 +757,7 @@ TEST(a_reader_can_be_used_again)
 	assert_result(hs_json_document(&j, HS_SLICE("{\"a\":[1,2")), HS_E_JSON_END);
 	assert_result(hs_json_document(&j, HS_SLICE("{\"a\":1}")), HS_OK);
 	hs_json_start(&j, HS_SLICE("[1,2]"));
-	assert_result(hs_json_element(&j, &more), HS_OK); /* and left in the middle */
+	assert_result(hs_json_element(&j, &more), HS_OK); /* the reader is left in the middle */
 	hs_json_start(&j, HS_SLICE("[3]"));
 	assert_true(hs_json_is_array(&j));
 	assert_result(hs_json_element(&j, &more), HS_OK);

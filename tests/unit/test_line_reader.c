@@ -1,4 +1,4 @@
-/* line_reader: a file of lines, plain and gzip, at every border of what is read at once. */
+/* line_reader: files of lines, plain and gzip, around the borders of a chunk. */
 #include "base/io.h"
 #include "spool/file/line_reader.h"
 #include "tests/lib/spooldir.h"
@@ -59,7 +59,7 @@ TEST(lines_one_by_one)
 	assert_int_equal(l.at, 15);
 	expect_next(&l, 0, NULL);
 	expect_next(&l, 0, NULL);
-	hs_line_reader_start(&l, fd, 5, 10); /* nothing behind the end is looked at */
+	hs_line_reader_start(&l, fd, 5, 10); /* nothing after the end is read */
 	expect_next(&l, 2, "three");
 	expect_next(&l, 0, NULL);
 	hs_line_reader_start(&l, fd, 5, 11);
@@ -126,8 +126,8 @@ TEST(gzip_from_an_offset)
 	close(fd);
 }
 
-/* A file or a pipe of somebody else's, plain or not; a line that is too long comes in parts. */
-TEST(from_outside)
+/* A foreign file or pipe, plain or compressed; a line that is too long comes in parts. */
+TEST(a_foreign_file)
 {
 	struct hs_buf text = { 0 };
 	struct hs_line_reader l = { 0 };
@@ -166,7 +166,7 @@ TEST(from_outside)
 	hs_buf_free(&text);
 }
 
-TEST(from_outside_in_pieces)
+TEST(a_foreign_pipe_in_pieces)
 {
 	struct hs_line_reader l = { 0 };
 	int ends[2], empty = file_of(HS_SLICE(""));
@@ -183,7 +183,7 @@ TEST(from_outside_in_pieces)
 	close(empty);
 }
 
-/* Every cut, and every byte that is wrong, is noticed before the end is reported. */
+/* Every cut and every wrong byte is noticed before the end is reported. */
 TEST(damage)
 {
 	struct hs_line_reader l = { 0 };
@@ -203,7 +203,7 @@ TEST(damage)
 		assert_int_equal(errno, EILSEQ);
 		close(fd);
 	}
-	for (ssize_t at = 10; at < n; at++) { /* behind the header, which is not checked */
+	for (ssize_t at = 10; at < n; at++) { /* after the header, which is not checked */
 		bytes[at] ^= 0x55;
 		fd = file_of(hs_slice(bytes, (size_t)n));
 		assert_true(hs_line_reader_start_gzip(&l, fd, 0));
@@ -216,8 +216,8 @@ TEST(damage)
 	hs_line_reader_free(&l);
 }
 
-/* What stands before the damage is delivered, also if it was inflated together with it. */
-TEST(before_damage)
+/* Lines before the damage are delivered, even if they were inflated together with it. */
+TEST(lines_before_the_damage)
 {
 	struct hs_buf text = { 0 };
 	struct hs_line_reader l = { 0 };

@@ -1,6 +1,6 @@
 /*
- * links: to which ids the identify and alias records of a user lead. Whatever records a sender
- * makes up, nobody else's are reached.
+ * links: the ids that identify and alias records of a user lead to. Whatever records a sender
+ * makes up, they reach no other person's.
  */
 #include "event/links.h"
 #include "tests/lib/unit.h"
@@ -38,8 +38,8 @@ FIXTURE(teardown)
 }
 
 /*
- * Words "TYPE:user:anonymous:previous[:tenant]", of each a record; - where there is none. A
- * letter for the type: i, a, t.
+ * Makes a record of each word "TYPE:user:anonymous:previous[:tenant]"; - for a field that it lacks.
+ * The type is one letter: i, a, t.
  */
 static void look(const char *words, bool checking)
 {
@@ -67,7 +67,7 @@ static void look(const char *words, bool checking)
 	}
 }
 
-/* Runs both looks; tells each id that was found, as "kind/id=verdict". */
+/* Runs both passes; returns each id that was found, as "kind/id=verdict". */
 static const char *found(const char *records)
 {
 	static const char *const verdicts[] = { "yes", "placeholder", "user", "shared", "many" };
@@ -101,7 +101,7 @@ static const struct {
 	{ "a:u1:-:d1 a:u2:-:d1", "a/d1=shared", "two alias" },
 	{ "i:u1:d1:- t:u2:d1:-", "a/d1=shared", "any record of another user counts" },
 	{ "t:u2:d1:- i:u1:d1:-", "a/d1=shared", "before or after" },
-	/* a user id is not reached by a link, in no direction */
+	/* no link leads to a user id, in either direction */
 	{ "a:u1:-:u2 t:u2:-:-", "a/u2=user", "an alias of a victim" },
 	{ "a:u2:-:u1 t:u2:-:-", "u/u2=user", "an alias by a victim" },
 	{ "a:u1:-:u2 a:u2:-:u1 t:u2:-:-", "a/u2=user u/u2=user", "both" },
@@ -116,7 +116,7 @@ static const struct {
 	{ "i:u1:d1:-:acme i:u2:d1:-:acme i:u1:d1:-:globex", "a/d1=shared a/d1=yes", "each by itself" },
 };
 
-TEST_WITH(the_rule, NULL, teardown)
+TEST_WITH(which_ids_are_reached, NULL, teardown)
 {
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
 		const char *got;
@@ -148,7 +148,7 @@ TEST(what_is_added)
 	assert_true(links.list[0].spooled_ms == 1795428900123);
 }
 
-/* A link behind a delete event is new data; what speaks against one counts wherever it is. */
+/* A link after a delete event is new data; evidence against one counts wherever it is. */
 TEST(limits)
 {
 	struct hs_subject who = { .id = (char[]){ "u1" }, .n = 2, .before = { 1, 2 }, .until_ms = 5 };
@@ -168,7 +168,7 @@ TEST(placeholder_users)
 	assert_int_equal(subjects.count, 2);
 }
 
-/* Two who are asked for at once, with a device of both, which may be a third one's, too. */
+/* Two people at once, who share a device, which a third may use, too. */
 TEST(both_at_once)
 {
 	ask(HS_SUBJECT_USER, "u1", NULL);
@@ -190,7 +190,7 @@ TEST(too_many)
 	ask(HS_SUBJECT_USER, "u1", NULL);
 	ask(HS_SUBJECT_USER, "u2", NULL);
 	look("i:u2:d:-", false);
-	for (int i = 0; i < 3 * HS_LINKS_MAX; i++) { /* who claims everybody's */
+	for (int i = 0; i < 3 * HS_LINKS_MAX; i++) { /* a user that claims everybody's devices */
 		snprintf(word, sizeof word, "i:u1:visitor-%d:-", i);
 		look(word, false);
 	}

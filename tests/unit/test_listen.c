@@ -1,4 +1,4 @@
-/* listen: whose the socket's file is. */
+/* listen: which server removes the socket's file. */
 #include "cgi/server/listen.h"
 #include "tests/lib/unit.h"
 
@@ -56,7 +56,7 @@ TEST(the_successors_file_stays)
 	close(new);
 }
 
-/* connect(2) to one that has no room waits for as long as nobody accepts. */
+/* connect(2) to a socket with a full backlog waits until a connection is accepted. */
 TEST(one_that_is_full_is_alive)
 {
 	int fd = hs_listen(address, &file), peer[2];

@@ -10,7 +10,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-/* What stands on descriptor 2 meanwhile; the caller frees it. */
+/* Returns what was written to descriptor 2 meanwhile; the caller frees it. */
 static char *caught(void (*speak)(void))
 {
 	int ends[2], saved = dup(STDERR_FILENO);
@@ -135,19 +135,19 @@ TEST(errno_stays)
 	assert_int_equal(errno, ENOSPC);
 }
 
-/* --- nobody reads ------------------------------------------------------------- */
+/* --- full pipes and sockets ------------------------------------------------------------- */
 
 enum { FLOOD = 4000 }; /* lines; more than a pipe or a socket holds */
 
 static void fill(int *passed)
 {
-	alarm(20); /* before this was so, the line that found no room waited for ever */
+	alarm(20); /* a line without room must not wait for ever */
 	for (*passed = 0; *passed < FLOOD; ++*passed)
 		hs_log(HS_LOG_WARN, "line %d of a flood", *passed);
 	alarm(0);
 }
 
-/* Adds what can be read now; waits for nothing. */
+/* Adds what can be read without waiting. */
 static void take_all(int fd, struct hs_buf *text)
 {
 	char part[4096];
@@ -160,7 +160,7 @@ static void take_all(int fd, struct hs_buf *text)
 	text->n--;
 }
 
-/* What is said then is whole lines, and how many there are not. */
+/* The log then has whole lines only, and tells how many are missing. */
 static void check_flood(const char *text)
 {
 	int lines = 0, said = 0;
@@ -176,7 +176,7 @@ static void check_flood(const char *text)
 	}
 	assert_int_equal(said, 1);
 	assert_true(missing > 0);
-	/* the flood less what is missing, the line that says so, and the one behind it */
+	/* the flood less the missing lines, the line that tells so, and the one after it */
 	assert_int_equal(lines, (int)(FLOOD - missing) + 2);
 	assert_non_null(strstr(text, "dropped: standard error took no more"));
 	assert_non_null(strstr(text, "warn: it flows again\n"));
@@ -192,7 +192,7 @@ static void flood(int reader, int writer)
 	assert_int_equal(fcntl(STDERR_FILENO, F_GETFL) & O_NONBLOCK, 0); /* shared with others */
 	take_all(reader, &text);
 	hs_log(HS_LOG_WARN, "it flows again");
-	hs_log_flush(); /* there is nothing more to say */
+	hs_log_flush(); /* nothing is left to report */
 	take_all(reader, &text);
 	dup2(saved, STDERR_FILENO);
 	close(saved);
@@ -202,7 +202,7 @@ static void flood(int reader, int writer)
 	close(writer);
 }
 
-TEST(a_pipe_that_nobody_reads)
+TEST(a_pipe_that_is_not_read)
 {
 	int ends[2];
 
@@ -211,7 +211,7 @@ TEST(a_pipe_that_nobody_reads)
 	flood(ends[0], ends[1]);
 }
 
-TEST(a_socket_that_nobody_reads)
+TEST(a_socket_that_is_not_read)
 {
 	int ends[2];
 
@@ -219,8 +219,8 @@ TEST(a_socket_that_nobody_reads)
 	flood(ends[0], ends[1]);
 }
 
-/* The number of what was dropped does not wait for another line. */
-TEST(how_many_is_said_without_another_line)
+/* The number of dropped lines is reported without waiting for another line. */
+TEST(the_number_dropped_is_reported_without_another_line)
 {
 	struct hs_buf text = { 0 };
 	int ends[2], saved = dup(STDERR_FILENO), passed;

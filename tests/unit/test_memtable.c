@@ -1,4 +1,4 @@
-/* memtable: a table of identities that may be emptied at either end. */
+/* memtable: a table of ids that may be emptied at either end. */
 #include "spool/dedup/memtable.h"
 #include "tests/lib/unit.h"
 #include "tests/lib/wrap.h"
@@ -38,7 +38,7 @@ TEST(an_empty_table_has_nothing)
 	assert_null(find(&p, 1));
 }
 
-TEST(what_was_added_is_found)
+TEST(added_ids_are_found)
 {
 	struct hs_memtable p = { 0 };
 
@@ -65,7 +65,7 @@ TEST(the_last_line_of_an_id_counts)
 	hs_memtable_free(&p);
 }
 
-/* Low is dropped with its own end, high is kept with it. */
+/* The low ones are dropped up to their own end, the high ones kept from it. */
 TEST(keeping_drops_both_ends)
 {
 	struct hs_memtable p = { 0 };
@@ -84,7 +84,7 @@ TEST(keeping_drops_both_ends)
 	hs_memtable_free(&p);
 }
 
-TEST(a_large_table_is_given_back)
+TEST(a_large_table_is_freed)
 {
 	struct hs_memtable p = { 0 };
 

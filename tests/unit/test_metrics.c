@@ -1,6 +1,6 @@
 /*
- * metrics: builds of different size count in one file, adders lose nothing, a file that is lost
- * is made anew, and a minute that passed is never shown with figures of another.
+ * metrics: builds of different size count in one file, adders lose nothing, a lost file is
+ * rebuilt, and a minute never shows figures of another.
  */
 #include "base/io.h"
 #include "spool/shared/metrics.h"
@@ -62,7 +62,7 @@ static uint64_t value(enum hs_metric metric)
 	return hs_metrics_value(s.f, metric, 0);
 }
 
-/* Another process, or the next one: opens, adds n accepted events, and ends. */
+/* As another process: opens the file, adds n accepted events, and ends. */
 static void add_as(size_t bytes, uint64_t n)
 {
 	struct hs_metrics *m = hs_metrics_new(bytes);
@@ -75,7 +75,7 @@ static void add_as(size_t bytes, uint64_t n)
 
 /* --- rows ----------------------------------------------------------------------- */
 
-/* Builds that share a file agree about these. A new row comes after them, and this list stays. */
+/* Builds that share a file agree about these rows. New rows come after them; this list stays. */
 TEST_WITH(rows_keep_their_place, NULL, NULL)
 {
 	static const char *const name[] = { "responses",   "accepted",       "accepted_bytes",
@@ -95,7 +95,7 @@ TEST_WITH(rows_keep_their_place, NULL, NULL)
 	}
 }
 
-/* A status that is added to the table of results needs no change elsewhere. */
+/* A new status in the table of results needs no change elsewhere. */
 TEST(each_status_of_the_results_is_counted)
 {
 	unsigned times[600] = { 0 };
@@ -174,7 +174,7 @@ TEST(a_copy_begins_at_0)
 
 /* --- builds of different size --------------------------------------------------- */
 
-/* As a build has it that does not know the last row. */
+/* The size in a build without the last row. */
 static size_t older(void)
 {
 	return hs_metric_info(HS_METRIC_UNPARSED_TIMESTAMPS)->offset;
@@ -189,7 +189,7 @@ TEST(a_newer_build_extends_the_file)
 	add(old, HS_METRIC_ACCEPTED, 1);
 	assert_int_equal(spooldir_size(&temp.d, NAME), older());
 	assert_int_equal(value(HS_METRIC_ACCEPTED), 1);
-	assert_int_equal(value(HS_METRIC_UNPARSED_TIMESTAMPS), 0); /* not there */
+	assert_int_equal(value(HS_METRIC_UNPARSED_TIMESTAMPS), 0); /* absent */
 	inode = spooldir_inode(&temp.d, NAME);
 
 	assert_true(follow());
@@ -307,7 +307,7 @@ static void a_fifo(void)
 	assert_int_equal(mkfifoat(temp.fd, NAME, 0600), 0);
 }
 
-TEST(what_is_lost_is_made_anew)
+TEST(a_lost_file_is_rebuilt)
 {
 	void (*const lose[])(void) = { cut_to_nothing, cut_in_the_head, cut_in_the_middle, cut_by_a_byte,
 		                       removed,        another_text,    damaged,           a_link,
@@ -317,7 +317,7 @@ TEST(what_is_lost_is_made_anew)
 		assert_true(follow());
 		add(s.m, HS_METRIC_ACCEPTED, 3);
 		lose[i]();
-		hs_metrics_add_response(s.m, 200); /* nobody has noticed yet, and nobody crashes */
+		hs_metrics_add_response(s.m, 200); /* the loss is not noticed yet, and nothing crashes */
 		hs_metrics_note_use(s.m, HS_CREDENTIAL_KEY, HS_SLICE("acme"), 1000);
 		add(s.m, HS_METRIC_ACCEPTED, 1);
 		assert_int_equal(value(HS_METRIC_ACCEPTED), lose[i] == read_only ? 4 : 0);
@@ -329,7 +329,7 @@ TEST(what_is_lost_is_made_anew)
 	}
 }
 
-TEST(a_folder_in_its_place_stops_nobody)
+TEST(a_folder_in_its_place_stops_nothing)
 {
 	assert_int_equal(mkdirat(temp.fd, NAME, 0700), 0);
 	assert_false(follow());
@@ -340,7 +340,7 @@ TEST(a_folder_in_its_place_stops_nobody)
 	assert_true(follow());
 }
 
-TEST(calls_that_fail_stop_nobody)
+TEST(failing_calls_stop_nothing)
 {
 	static const struct {
 		enum wrap_call call;
@@ -417,7 +417,7 @@ TEST(a_clock_that_jumps_shows_no_old_figures)
 	assert_int_equal(accepted_in(NOW), 0); /* its rejected event is still known … */
 	assert_true(hs_metrics_minute(s.f, far, &found));
 	assert_int_equal(found.rejected, 0); /* … and not shown for the other */
-	add_in(NOW, 5, 1);                   /* … and was set right */
+	add_in(NOW, 5, 1);                   /* … and was corrected */
 	assert_int_equal(accepted_in(far), -1);
 	assert_int_equal(accepted_in(NOW), 5);
 	assert_true(hs_metrics_minute(s.f, NOW, &found));
@@ -425,7 +425,7 @@ TEST(a_clock_that_jumps_shows_no_old_figures)
 	assert_int_equal(found.bytes, 501);
 }
 
-/* A word whose minute is 0 modulo 65,536 is told from one that was never written. */
+/* A word whose minute is 0 modulo 65,536 differs from one that was never written. */
 TEST(the_minute_with_the_tag_0)
 {
 	int64_t minute = INT64_C(443) << 16;
@@ -439,7 +439,7 @@ TEST(the_minute_with_the_tag_0)
 
 /* --- adders at once --------------------------------------------------------------- */
 
-enum { ADDERS = 4, ROUNDS = 400000 }; /* long enough that they run at once */
+enum { ADDERS = 4, ROUNDS = 400000 }; /* long enough for them to overlap */
 
 static void *adder(void *context)
 {
@@ -532,7 +532,7 @@ TEST(the_last_use_of_a_credential)
 	assert_int_equal(last_use(HS_CREDENTIAL_KEY, "acme"), 4000);
 }
 
-/* As many as the settings take have room at once; what is more is left out. */
+/* There is room for as many as the settings take; more are left out. */
 TEST(many_credentials)
 {
 	struct hs_metrics_use use;

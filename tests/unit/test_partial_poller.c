@@ -1,4 +1,4 @@
-/* partial_poller: requests that come in pieces, and what becomes of those that do not come to an end. */
+/* partial_poller: requests that come in pieces, and those that never end. */
 #include "base/io.h"
 #include "cgi/http/exchange.h"
 #include "cgi/server/partial_poller.h"
@@ -33,7 +33,7 @@ FIXTURE(begin)
 	memset(&s, 0, sizeof s);
 	s.service.settings =
 	    hs_settings_new("test.conf", HS_SLICE("spool_dir = /nowhere\nsecret = s3cret\n"), NULL, &error);
-	s.service.users = 1; /* nobody drops the last one */
+	s.service.users = 1; /* the count never reaches 0 */
 	s.arrivals = hs_partial_poller_new(MOST, 2, use, NULL);
 	return s.service.settings != NULL && s.arrivals != NULL ? 0 : -1;
 }
@@ -100,7 +100,7 @@ static void say_body(int fd, const char *text)
 	hs_buf_free(&b);
 }
 
-/* Everything up to the end of the connection. */
+/* Reads up to the end of the connection. */
 static struct hs_buf heard(int fd)
 {
 	struct hs_buf b = { 0 };
@@ -113,7 +113,7 @@ static struct hs_buf heard(int fd)
 	return b;
 }
 
-/* A connection; its other end is entered, and what that came to is told. */
+/* Makes a connection and enters its other end; *ready is what that returned. */
 static int connected(struct hs_partial_request **ready, const char *length, const char *signature)
 {
 	int ends[2];
@@ -220,7 +220,7 @@ TEST(refused_by_the_head)
 	check_answer(fd);
 }
 
-/* Whoever goes on sending after the answer is heard for a while, and then no more. */
+/* A peer that goes on sending after the answer is read for a while, then cut off. */
 TEST(a_refused_body_without_an_end)
 {
 	struct hs_partial_request *a;
@@ -228,7 +228,7 @@ TEST(a_refused_body_without_an_end)
 
 	assert_non_null(a);
 	answer(a);
-	hs_io_pause(300); /* the poller has it, and has looked at its time */
+	hs_io_pause(300); /* the poller has it, and has seen its deadline */
 	wrap_clock(0, HS_REST_MS - 1000);
 	for (int i = 0; i < 30; i++) {
 		say(fd, HS_SLICE("x"));
@@ -256,7 +256,7 @@ TEST(a_peer_that_goes)
 	check_answer(fd);
 }
 
-TEST(a_lie_is_closed)
+TEST(a_peer_that_does_not_speak_fastcgi)
 {
 	struct hs_partial_request *a;
 	struct hs_buf b;
@@ -296,8 +296,8 @@ TEST(too_many)
 		close(fd[i]);
 }
 
-/* On shutdown they get a moment to finish, and an answer. */
-TEST(the_end)
+/* On shutdown, open requests get a moment to finish, and an answer. */
+TEST(a_shutdown)
 {
 	struct hs_partial_request *a;
 	int fd = connected(&a, "10", SHAPED), silent = connected(&a, NULL, NULL);

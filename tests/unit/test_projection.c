@@ -1,4 +1,4 @@
-/* projection: a record is a line, a field a column, whatever is in it. */
+/* projection: each record is one line and each field one column, whatever they hold. */
 #include "tests/lib/unit.h"
 #include "tools/report/projection.h"
 

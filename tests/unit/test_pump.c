@@ -1,5 +1,5 @@
 /*
- * pump: any sink can be joined to it. Two small ones show what the seam allows: one takes three
+ * pump: any sink can be plugged in. Two small ones show what the seam allows: one takes three
  * records at a time, settles them out of order, lets some fail and keeps its own position; one
  * stores records and position in one transaction.
  */
@@ -23,7 +23,7 @@ const struct hs_command hs_commands[] = { { 0 } }; /* for tools/command.c */
 
 enum { MOST = 64, AT_ONCE = 3 };
 
-/* What outlives a run, as a database would. */
+/* Survives a run, as a database would. */
 struct database {
 	char rows[1024]; /* "a1 b1": in the order in which they were stored */
 	bool has_position;
@@ -65,7 +65,7 @@ static int by_first_letter(void *context, struct hs_slice line, struct hs_choice
 {
 	(void)context;
 	choice->key = (uint64_t)(unsigned char)word_of(line).p[0];
-	return word_of(line).p[0] != 'x'; /* x is nobody's */
+	return word_of(line).p[0] != 'x'; /* x is routed to no handler */
 }
 
 static void store(struct hs_slice line)
@@ -81,10 +81,10 @@ static void store(struct hs_slice line)
 struct three {
 	struct hs_sink sink;
 	struct hs_item *held[AT_ONCE];
-	unsigned count, most; /* most: that were ever held */
+	unsigned count, most; /* most: the highest count */
 	bool flushed;
 	const char *retried, *refused, *stuck; /* words; a retried one fails twice */
-	bool kill;                             /* a signal comes once something is held */
+	bool kill;                             /* a signal comes once a record is held */
 	unsigned drains, drains_now;
 };
 
@@ -156,7 +156,7 @@ static void settle(struct three *t, struct hs_pump *pump, struct hs_item *item)
 	hs_pump_ack(pump, &ack);
 }
 
-/* The last record first. */
+/* Settles the last record first. */
 static void three_collect(struct hs_sink *sink, struct hs_pump *pump)
 {
 	struct three *t = (struct three *)sink;
@@ -251,7 +251,7 @@ TEST(test_out_of_order)
 	assert_int_equal(s.counts.done, 8);
 	assert_int_equal(s.counts.again, 2);
 	assert_int_equal(s.counts.passed, 1);
-	/* a1 comes back after others, and only then its user's later records */
+	/* a1 comes back after others, before its user's later records */
 	assert_rows("c1 b1 d1 c2 b2 a1 a2 a3");
 
 	t = (struct three){ .retried = NULL };
@@ -285,7 +285,7 @@ TEST(test_dead_letter)
 	finish();
 }
 
-/* A signal: the sink has so long to finish; what it could not is offered again, and only that. */
+/* After a signal the sink has some time to finish; only what it could not is offered again. */
 TEST(test_drain)
 {
 	struct hs_pump_options options = once;
@@ -337,7 +337,7 @@ static void commit(struct hs_sink *sink, unsigned partition)
 	if (t->count == 0)
 		return;
 	if (t->commits_left-- == 0) {
-		sink->code = EX_UNAVAILABLE; /* the connection is gone, and with it the transaction */
+		sink->code = EX_UNAVAILABLE; /* the connection is lost, and the transaction with it */
 		return;
 	}
 	for (; t->count > 0; t->count--) {

@@ -1,6 +1,6 @@
 /*
- * reader: every acknowledged event comes once and in order, whatever becomes of its
- * segment while it is read, and nothing comes that is not acknowledged.
+ * reader: every acknowledged event comes once and in order, whatever happens to its
+ * segment meanwhile, and nothing that is not acknowledged comes.
  */
 #include "base/io.h"
 #include "spool/position/cursor.h"
@@ -48,7 +48,7 @@ TEST(an_empty_spool)
 	assert_read("a");
 }
 
-/* Stopped anywhere and started there again, nothing is lost or doubled. */
+/* A reader that stops anywhere and starts there again loses and doubles nothing. */
 TEST(from_any_position)
 {
 	static const char words[] = "a b c d e f g";
@@ -97,7 +97,7 @@ TEST(through_rotations)
 	assert_read(want);
 }
 
-/* It is in the file, but its sync has not happened: not ours to tell. */
+/* A line in the file that is not synced yet is not delivered. */
 TEST(not_before_it_is_acknowledged)
 {
 	struct hs_shared_state *shared;
@@ -113,7 +113,7 @@ TEST(not_before_it_is_acknowledged)
 	spooldir_add(&s.d, "events.jsonl", hs_buf_slice(&e->lines));
 	shared->stream[HS_EVENTS].written += e->lines.n;
 	assert_read("");
-	assert_true(hs_reader_patience(s.reader) >= 0); /* it will ask again soon */
+	assert_true(hs_reader_patience(s.reader) >= 0); /* it looks again soon */
 	hs_reader_watch(s.reader);
 	assert_in_range(hs_reader_patience(s.reader), 1, 32);
 	shared->stream[HS_EVENTS].synced = was + e->lines.n;
@@ -125,7 +125,7 @@ TEST(not_before_it_is_acknowledged)
 	events_free(e);
 }
 
-TEST(without_durability_what_is_written)
+TEST(written_lines_without_durability)
 {
 	make("durability = none\n");
 	put("a b");
@@ -135,7 +135,7 @@ TEST(without_durability_what_is_written)
 	assert_read("c");
 }
 
-/* A fragment of a killed writer, and a spool that nobody has had open since. */
+/* A fragment of a killed writer, in a spool that was not opened since. */
 TEST(a_fragment_is_not_delivered)
 {
 	struct hs_position at;
@@ -168,7 +168,7 @@ static void fail_to_sync(const char *words)
 	wrap_reset();
 }
 
-/* A failed sync: what was promised before stays in its place, the rest comes from the copy. */
+/* After a failed sync acknowledged lines keep their place; the rest comes from the copy. */
 TEST(a_poisoned_segment)
 {
 	make("");
@@ -183,7 +183,7 @@ TEST(a_poisoned_segment)
 	assert_read("a b c");
 }
 
-/* One of which nothing was kept: the next one has its number. */
+/* Nothing was kept of a segment: the next one has its number. */
 TEST(a_segment_that_never_was)
 {
 	make("");
@@ -195,7 +195,7 @@ TEST(a_segment_that_never_was)
 	assert_read("a");
 }
 
-/* One that somebody emptied: its number is gone with it, or positions would be of another. */
+/* An emptied segment takes its number with it, or old positions would point into another. */
 TEST(a_segment_that_was_emptied)
 {
 	struct hs_position position;
@@ -213,7 +213,7 @@ TEST(a_segment_that_was_emptied)
 	assert_read("c d e");
 }
 
-TEST(what_retention_took_is_told)
+TEST(deleted_segments_are_reported)
 {
 	uint64_t first, last;
 
@@ -258,7 +258,7 @@ static bool is_wanted(void *context, struct hs_slice line)
 	return memmem(line.p, line.n, context, strlen(context)) != NULL;
 }
 
-/* More than the window that is looked at first. */
+/* Beyond the window that is read first. */
 TEST(the_last_wanted_lines)
 {
 	char word[512];
@@ -330,10 +330,10 @@ TEST(an_edit_moves_no_position)
 	hs_rewrite_log_close(rewrites);
 }
 
-/* Repair leaves out what is no record; who had read up to there goes on behind it. */
+/* Repair removes what is no record; a reader that was there goes on after it. */
 static void repair_and_go_on(const char *settings, bool compressed)
 {
-	struct hs_verifier examiner = { .mend = true };
+	struct hs_verifier verifier = { .mend = true };
 	struct hs_verified found;
 	struct hs_position before;
 	struct hs_buf text, bad = { 0 };
@@ -357,7 +357,7 @@ static void repair_and_go_on(const char *settings, bool compressed)
 	read_some(2);
 	assert_string_equal(s.got, "a b");
 	before = hs_reader_position(s.reader);
-	assert_int_equal(hs_spool_verify(s.spool, &examiner, &found), HS_OK);
+	assert_int_equal(hs_spool_verify(s.spool, &verifier, &found), HS_OK);
 	assert_int_equal(found.mended, 1);
 	hs_reader_start(s.reader, before);
 	assert_read("c d e");
@@ -371,15 +371,15 @@ TEST(a_repair_moves_no_position)
 	repair_and_go_on("rotate_min_gap = 0\ncompress = none\n", false);
 }
 
-TEST(a_repair_of_a_compressed_one_moves_no_position)
+TEST(a_repair_of_a_compressed_segment_moves_no_position)
 {
 	repair_and_go_on("rotate_min_gap = 0\ncompress = gzip\n", true);
 }
 
-/* What was read before the damage is not there any more: on with what comes behind. */
-TEST(a_position_behind_what_could_be_repaired)
+/* The lines read before the damage are gone: the reader goes on after it. */
+TEST(a_position_after_what_could_be_repaired)
 {
-	struct hs_verifier examiner = { .mend = true };
+	struct hs_verifier verifier = { .mend = true };
 	struct hs_verified found;
 	struct hs_position before;
 	const char *name;
@@ -395,7 +395,7 @@ TEST(a_position_behind_what_could_be_repaired)
 	before = hs_reader_position(s.reader);
 	name = spooldir_name(&s.d, "events-", 0);
 	spooldir_cut(&s.d, name, spooldir_size(&s.d, name) - 20);
-	assert_int_equal(hs_spool_verify(s.spool, &examiner, &found), HS_OK);
+	assert_int_equal(hs_spool_verify(s.spool, &verifier, &found), HS_OK);
 	assert_int_equal(found.mended, 1);
 	hs_reader_start(s.reader, before);
 	assert_read("e");
@@ -420,7 +420,7 @@ static void *write_and_rotate(void *context)
 	return NULL;
 }
 
-/* Waits on nothing but the reader. */
+/* Reads 200 events, waiting in the reader only. */
 static void follow(void)
 {
 	int64_t deadline = soon();
@@ -456,7 +456,7 @@ TEST(followed_through_everything)
 	assert_true(hs_reader_watch(s.reader) >= 0);
 }
 
-/* No descriptor for inotify: it is followed all the same. */
+/* Without a descriptor for inotify it follows all the same. */
 TEST(without_inotify)
 {
 	struct rlimit was, none;

@@ -1,4 +1,4 @@
-/* record_batch: events become lines with an identity each; what will not do leaves no trace. */
+/* record_batch: each event becomes a line with an id; a refused one leaves no trace. */
 #include "event/record_batch.h"
 #include "tests/lib/unit.h"
 
@@ -40,7 +40,7 @@ TEST(rows_and_lines_agree)
 	hs_record_maker_free(&in);
 }
 
-TEST(sameness)
+TEST(equal_events_have_equal_keys)
 {
 	static const char named[] = "{\"type\":\"page\",\"messageId\":\"m\"}";
 	struct hs_record_maker in;
@@ -59,7 +59,7 @@ TEST(sameness)
 	hs_record_maker_free(&in);
 }
 
-TEST(refused_without_trace)
+TEST(a_refused_event_leaves_no_trace)
 {
 	struct hs_record_maker in;
 	struct hs_buf text = { 0 };
@@ -84,7 +84,7 @@ TEST(refused_without_trace)
 	hs_record_maker_free(&in);
 }
 
-/* A long event is copied for the id that is made of it; that memory is returned. */
+/* A long event is copied to make its id; that memory is returned. */
 TEST(a_long_event_without_an_id)
 {
 	struct hs_record_maker in;
@@ -105,7 +105,7 @@ TEST(a_long_event_without_an_id)
 }
 
 /* Small events with long keys: each may grow to 64 KB, but not all of them together. */
-TEST(all_together_do_not_grow_too_large)
+TEST(a_batch_has_a_bound)
 {
 	struct hs_record_maker in;
 	struct hs_buf text = { 0 };
@@ -132,7 +132,7 @@ TEST(all_together_do_not_grow_too_large)
 	n = in.batch.lines.n;
 	assert_int_equal(put(&in, text.p, NULL), HS_E_RECORD_LARGE);
 	assert_int_equal(in.batch.lines.n, n);
-	assert_int_equal(put(&in, "{\"type\":\"page\"}", NULL), HS_OK); /* what is small still has room */
+	assert_int_equal(put(&in, "{\"type\":\"page\"}", NULL), HS_OK); /* a small one still has room */
 	hs_record_maker_reset(&in, 0);
 	for (int i = 0; i < 100; i++)
 		assert_int_equal(put(&in, text.p, NULL), HS_OK);

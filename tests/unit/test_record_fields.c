@@ -1,6 +1,6 @@
 /*
- * record_fields: the names and values of a record, also of one with escapes; and a text that is
- * no record is never read beyond its end.
+ * record_fields: the names and values of a record, with or without escapes; a text that is
+ * not a record is never read beyond its end.
  */
 #include "event/event.h"
 #include "event/flatten.h"
@@ -37,7 +37,7 @@ TEST(names_and_values)
 	assert_string_equal(walk(HS_SLICE("{}")), "");
 }
 
-/* Whatever hs_flatten makes is read back whole. */
+/* Whatever hs_flatten makes is read back complete. */
 TEST(what_flatten_makes)
 {
 	static const char event[] = "{\"type\":\"track\",\"event\":\"a\\\"b\",\"userId\":\"u\","
@@ -100,7 +100,7 @@ TEST(names_with_a_nul)
 	hs_buf_free(&scratch);
 }
 
-/* Every beginning of a line, in memory of exactly that size: the sanitizers watch. */
+/* Every prefix of a line, in memory of exactly that size, for the sanitizers. */
 TEST(cut_anywhere)
 {
 	static const char text[] = "{\"a\":\"x\\\"y\",\"b\":12,\"c\":null,\"d\\\\\":\"\\u0041\"}";
@@ -120,7 +120,7 @@ TEST(cut_anywhere)
 	assert_string_equal(walk(HS_SLICE("{\"a\":,\"b\":1}")), "");
 }
 
-/* A damaged line: nothing behind the string is taken for the digits of its last escape. */
+/* A damaged line: nothing after the string is taken for digits of its last escape. */
 TEST(cut_escapes)
 {
 	static const char *const texts[] = { "{\"a\":1,\"b\":\"x\\u\",\"c\":1}", "{\"a\":1,\"b\":\"x\\u00e\"}",

@@ -1,4 +1,4 @@
-/* recovery: what is whole in a segment that was set aside, from every step at which the work may
+/* recovery: keeps whole lines of a segment that was set aside, from every step at which the work may
  * have stopped. */
 #include "base/io.h"
 #include "spool/write/recovery.h"
@@ -58,7 +58,7 @@ static struct hs_found look(void)
 	return found;
 }
 
-/* An aside file with these lines and what follows them. */
+/* Writes an aside file with these lines and the bytes after them. */
 static void set_aside(const char *words, const char *more, uint64_t number, int64_t keep)
 {
 	struct events *e = events_new(words);
@@ -88,7 +88,7 @@ static bool finish_aside(enum hs_result expected)
 	return used;
 }
 
-TEST(nothing_is_there)
+TEST(an_empty_spool)
 {
 	struct hs_found found = look();
 
@@ -112,7 +112,7 @@ TEST(numbers_are_found)
 	assert_int_equal(found.aside.number, 7);
 	assert_int_equal(found.aside.keep, 100);
 	assert_false(found.aside.sealed);
-	/* of its number, but somebody else's: what was set aside is still to be copied */
+	/* a foreign segment of its number: the aside file must still be copied */
 	spooldir_write(&s.d, "events-20261023T101500.122Z-000007.jsonl.gz", HS_SLICE(""));
 	assert_false(look().aside.sealed);
 	spooldir_write(&s.d, "events-20261123T101500.125Z-000007.jsonl.gz", HS_SLICE(""));
@@ -158,7 +158,7 @@ TEST(whole_lines_are_copied)
 	hs_buf_free(&torn);
 }
 
-/* Behind `keep` nobody knows what the disk has. */
+/* After `keep` the content of the disk is unknown. */
 TEST(only_what_is_kept)
 {
 	struct events *e = events_new("a");
@@ -226,7 +226,7 @@ TEST(a_copy_that_was_done)
 	assert_sound(&s.d);
 }
 
-TEST(several_are_done_one_by_one)
+TEST(several_aside_files_are_finished_one_by_one)
 {
 	set_aside("a", "", 3, -1);
 	set_aside("b", "", 4, -1);

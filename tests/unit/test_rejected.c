@@ -26,7 +26,7 @@ TEST(all_members_in_their_order)
 	    "\"{\\\"a\\\":\\\"b\\\\n\\\"}\"}\n");
 }
 
-TEST(what_is_unknown_is_left_out)
+TEST(unknown_members_are_left_out)
 {
 	expect_line(
 	    &(struct hs_rejection){
@@ -47,7 +47,7 @@ TEST(odd_bytes_stay_within_the_line)
 	    "\"body_base64\":\"Yf/DKA==\"}\n");
 }
 
-/* A body of n bytes, each `c`, under these limits; the line is in `b`. */
+/* Rejects a body of n bytes, each `c`, under these limits; the line is in `b`. */
 static void put_long(struct hs_buf *b, const char *settings, char c, size_t n)
 {
 	struct hs_settings_error error;
@@ -120,8 +120,8 @@ TEST(it_is_cut_between_characters)
 	}
 }
 
-/* Whatever a request is, it leaves a bounded number of bytes. */
-TEST(a_request_leaves_so_much_at_most)
+/* Any request leaves a bounded number of bytes. */
+TEST(a_request_leaves_a_bounded_line)
 {
 	static const char odd[] = { 'a', '\x01', '\xFF' };
 	struct hs_buf b = { 0 };
@@ -146,7 +146,7 @@ static void expect_reason(const char *message, const char *want)
 		fail_msg("got %.*s, expected %s", (int)got.n, got.p, want);
 }
 
-TEST(like_is_counted_with_like)
+TEST(reasons_are_told_without_places)
 {
 	expect_reason("not JSON", "not JSON");
 	expect_reason("not JSON, at byte 8", "not JSON");

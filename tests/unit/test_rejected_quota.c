@@ -1,6 +1,6 @@
 /*
- * rejected_quota: whoever floods the rejected files loses lines of their own, nobody else's, and the
- * sum of the files stays below its limit.
+ * rejected_quota: a tenant that floods the rejected files loses its own lines, not those of others, and
+ * the files stay below their limit.
  */
 #include "base/io.h"
 #include "spool/admin/rejected_quota.h"
@@ -22,7 +22,7 @@ static uint64_t sum(void)
 	return sum;
 }
 
-/* One rejection of the tenant, with so many bytes of body; at once the sum is looked at. */
+/* Appends one rejection of the tenant, with a body of n bytes, and checks the sum. */
 static void reject(const char *tenant, const char *word, size_t n)
 {
 	static char body[1 << 20];
@@ -41,7 +41,7 @@ static void reject(const char *tenant, const char *word, size_t n)
 	hs_buf_free(&line);
 }
 
-/* How many lines of the tenant are there. */
+/* The number of lines of the tenant. */
 static size_t lines_of(const char *tenant)
 {
 	size_t found = 0;
@@ -88,7 +88,7 @@ TEST(a_flood_takes_from_itself)
 	assert_sound(&s.d);
 }
 
-TEST(large_ones_too)
+TEST(a_flood_of_large_lines)
 {
 	make("durability = none\nrejected_max = 256K\nrotate_min_gap = 0\n");
 	for (int i = 0; i < 20; i++)
@@ -98,7 +98,7 @@ TEST(large_ones_too)
 	assert_int_equal(lines_of("acme"), 20);
 }
 
-/* Three who flood have about as much each; two who do not keep all. */
+/* Three tenants that flood keep about as much each; two that do not keep all. */
 TEST(shares_are_even)
 {
 	static const char *const floods[] = { "f1", "f2", "f3" };
@@ -123,7 +123,7 @@ TEST(shares_are_even)
 	assert_true(least > 20 && most < 4 * least);
 }
 
-/* Without room for a copy the sum is kept all the same, and at maintenance, too. */
+/* Without room for a copy the limit holds all the same, at maintenance, too. */
 TEST(a_copy_that_fails)
 {
 	make("durability = none\nrejected_max = 256K\nrotate_min_gap = 0\n");
@@ -145,7 +145,7 @@ static void expect_tenant(const char *line, const char *tenant)
 		fail_msg("%s", line);
 }
 
-/* The message and the body are the sender's: they cannot claim to be of another tenant. */
+/* The sender chooses message and body: they cannot claim another tenant. */
 TEST_WITH(the_tenant_of_a_line, NULL, NULL)
 {
 	expect_tenant("{\"spooled_at\":\"t\",\"status\":400,\"tenant\":\"acme\",\"message\":\"m\"}", "acme");

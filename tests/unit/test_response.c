@@ -1,4 +1,4 @@
-/* response: heads and bodies, byte for byte; what every answer has in common. */
+/* response: heads and bodies, byte for byte, and what all answers have in common. */
 #include "cgi/http/outcome.h"
 #include "cgi/http/routes.h"
 #include "cgi/http/setup_page.h"
@@ -44,7 +44,7 @@ TEST(accepted)
 	expect_answer(&o, "Status: 202 Accepted" COMMON "\r\n", "{\"accepted\":1,\"duplicate\":0,\"rejected\":0}\n");
 }
 
-/* 202 would say that something is still to be done. */
+/* 202 would mean that work is left to do. */
 TEST(nothing_new_is_200_even_unsynced)
 {
 	struct hs_outcome o = { .has_counts = true, .duplicate = 1, .not_synced = true };
@@ -79,7 +79,7 @@ TEST(a_batch_with_nothing_good)
 	              "\"message\":\"event 1: userId or anonymousId required\"}\n");
 	o.why = HS_E_TYPE;
 	assert_int_equal(hs_outcome_status(&o), 501);
-	o.duplicate = 1; /* kept already: that is success */
+	o.duplicate = 1; /* kept already, which is success */
 	assert_int_equal(hs_outcome_status(&o), 200);
 }
 
@@ -93,7 +93,7 @@ TEST(a_single_bad_event)
 	expect_answer(&o, "Status: 501 Not Implemented" COMMON "\r\n", "{\"message\":\"type not supported\"}\n");
 }
 
-TEST(broken_json_says_where)
+TEST(broken_json_is_located)
 {
 	struct hs_outcome o = { .result = HS_E_JSON_TWICE, .has_offset = true, .offset = 4711 };
 
@@ -103,7 +103,7 @@ TEST(broken_json_says_where)
 	expect_answer(&o, "Status: 400 Bad Request" COMMON "\r\n", "{\"message\":\"not JSON, at byte 0\"}\n");
 }
 
-TEST(who_must_show_what)
+TEST(which_credentials_are_asked_for)
 {
 	struct hs_outcome o = { .result = HS_E_SIGNATURE };
 
@@ -141,7 +141,7 @@ TEST(health)
 	expect_answer(&o, "Status: 200 OK" COMMON "\r\n", "{\"status\":\"ok\"}\n");
 }
 
-/* Whatever the result: one JSON object with a message, and the head as CGI wants it. */
+/* Every result gives one JSON object with a message, and a CGI head. */
 TEST(every_result_has_an_answer)
 {
 	struct hs_buf head = { 0 }, body = { 0 };

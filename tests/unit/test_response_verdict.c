@@ -1,4 +1,4 @@
-/* response_verdict: colour, message and remedy; and that a stranger's text does no harm. */
+/* response_verdict: colour, message and remedy; a stranger's text does no harm. */
 #include "tests/lib/unit.h"
 #include "tools/probe/response_verdict.h"
 
@@ -48,7 +48,7 @@ TEST(a_message_of_ours_has_a_remedy)
 	assert_string_equal(read(400, "{\"message\":7}").message, "");
 }
 
-TEST(what_is_no_json_is_the_web_servers)
+TEST(an_answer_that_is_not_json_is_the_web_servers)
 {
 	struct hs_response_verdict a = read(413, "<html><title>413</title></html>");
 
@@ -57,7 +57,7 @@ TEST(what_is_no_json_is_the_web_servers)
 	assert_false(read(200, "[1]").json);
 }
 
-TEST(nothing_of_it_moves_a_cursor)
+TEST(no_answer_controls_the_terminal)
 {
 	char body[1024] = "{\"message\":\"";
 

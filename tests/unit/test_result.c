@@ -33,7 +33,7 @@ static bool is_ours(enum hs_class class)
 	return class != HS_CLASS_REQUEST && class != HS_CLASS_AUTH && class != HS_CLASS_JSON && class != HS_CLASS_SPEC;
 }
 
-/* 4xx and 501 lose the event for good: what is our fault must be 503. */
+/* 4xx and 501 lose the event for good: our own faults must be 503. */
 TEST(statuses_do_what_segment_makes_of_them)
 {
 	assert_int_equal(hs_result_info(HS_OK)->status, 200);
@@ -93,7 +93,7 @@ TEST(every_row_has_its_class)
 }
 
 /* Each reason to be busy has a message and a remedy of its own. */
-TEST(the_busy_are_told_apart)
+TEST(reasons_to_be_busy_are_told_apart)
 {
 	for (int a = 0; a < HS_RESULT_COUNT; a++)
 		for (int b = a + 1; b < HS_RESULT_COUNT; b++) {

@@ -1,6 +1,6 @@
 /*
- * retention: sealed segments are compressed and deleted as the settings ask for, whatever
- * step is interrupted, and no event is lost or doubled by it.
+ * retention: sealed segments are compressed and deleted as the settings say, whatever
+ * step is interrupted, and no event is lost or doubled.
  */
 #include "base/io.h"
 #include "spool/admin/retention.h"
@@ -29,7 +29,7 @@ TEST(sealed_segments_are_compressed)
 	assert_sound(&s.d);
 }
 
-TEST(or_left_as_they_are)
+TEST(uncompressed_segments_are_left_as_they_are)
 {
 	make("rotate_min_gap = 0\ncompress = none\n");
 	seal("a");
@@ -46,7 +46,7 @@ TEST(a_finished_copy_is_believed)
 	make("rotate_min_gap = 0\n");
 	seal("a b");
 	snprintf(plain, sizeof plain, "%s", spooldir_name(&s.d, "events-", 0));
-	wrap_fail(WRAP_UNLINKAT, 3, 1, EIO); /* the first two clear what a killed one left */
+	wrap_fail(WRAP_UNLINKAT, 3, 1, EIO); /* the first two remove leftovers of a kill */
 	assert_result(hs_spool_maintain(s.spool, NULL, NULL, &s.maintained), HS_E_IO);
 	assert_int_equal(spooldir_names(&s.d, "", "events-"), 2);
 	maintain();
@@ -56,7 +56,7 @@ TEST(a_finished_copy_is_believed)
 	assert_sound(&s.d);
 }
 
-/* One that somebody makes by hand, and has not finished, or left unfinished, is not. */
+/* A copy made by hand, and not finished, is not believed. */
 TEST(an_unfinished_copy_is_not_believed)
 {
 	char gz[128];
@@ -72,7 +72,7 @@ TEST(an_unfinished_copy_is_not_believed)
 	assert_int_equal(s.maintained.compressed, 1);
 }
 
-/* Whatever call fails: the events are there once, and the next time all is well. */
+/* Whatever call fails, the events are there once, and the next run finishes. */
 TEST(any_call_may_fail)
 {
 	static const enum wrap_call calls[] = { WRAP_FDATASYNC, WRAP_FSYNC,    WRAP_PWRITE,  WRAP_PREAD,
@@ -93,7 +93,7 @@ TEST(any_call_may_fail)
 		}
 }
 
-TEST(only_one_at_a_time)
+TEST(only_one_run_at_a_time)
 {
 	int fd;
 
@@ -152,7 +152,7 @@ TEST(old_segments_are_deleted)
 	assert_once(&s.d, "a");
 }
 
-/* The letters of January 2020 and of today; the first one as long as its record could be there. */
+/* A letter of January 2020 and one of today; the first stays as long as its record may. */
 TEST(old_dead_letters_go)
 {
 	static const char old[] = "events-20200101T000000.000Z-000001.jsonl";
@@ -166,7 +166,7 @@ TEST(old_dead_letters_go)
 	put("a");
 	spooldir_write(&s.d, "failed.jsonl", HS_SLICE(letter));
 	spooldir_mkdir(&s.d, ".hookspool/cursors");
-	spooldir_write(&s.d, ".hookspool/cursors/broken", HS_SLICE("x")); /* it holds all segments */
+	spooldir_write(&s.d, ".hookspool/cursors/broken", HS_SLICE("x")); /* a broken cursor holds all segments */
 	maintain();
 	assert_int_equal(s.maintained.deleted, 0);
 	assert_int_equal(s.maintained.letters, 0);
@@ -182,14 +182,14 @@ TEST(dead_letters_stay_without_retention)
 	make("");
 	put("a");
 	spooldir_write(&s.d, "failed.jsonl", HS_SLICE("{\"failed_at\":\"2020-01-01T00:00:00.000Z\",\"record\":{}}\n"));
-	spooldir_write(&s.d, "failed-copy.jsonl", HS_SLICE("{}\n")); /* of a killed one */
+	spooldir_write(&s.d, "failed-copy.jsonl", HS_SLICE("{}\n")); /* left by a kill */
 	maintain();
 	assert_int_equal(s.maintained.letters, 0);
 	assert_true(spooldir_size(&s.d, "failed.jsonl") > 0);
 	assert_false(spooldir_exists(&s.d, "failed-copy.jsonl"));
 }
 
-/* Also when retention has taken all segments: no position can name one of them. */
+/* Even when retention has deleted all segments: no position can name them. */
 TEST(edits_of_deleted_segments_go)
 {
 	static const char old[] = "events-20200101T000000.000Z-000001.jsonl";
@@ -215,7 +215,7 @@ TEST(edits_of_deleted_segments_go)
 	assert_int_equal(spooldir_size(&s.d, ".hookspool/edits"), 0);
 }
 
-/* What was compressed is still known to the index that is made anew. */
+/* A rebuilt index knows the ids of compressed segments. */
 TEST(duplicates_are_known_from_compressed_segments)
 {
 	make("rotate_min_gap = 0\n");

@@ -1,6 +1,6 @@
 /*
- * rewrite_log: a position survives what was removed before it, whatever step is interrupted,
- * and compression and edits do not undo one another.
+ * rewrite_log: a position survives removals before it, whatever step is interrupted, and
+ * compression and edits do not undo each other.
  */
 #include "base/io.h"
 #include "spool/position/rewrite_log.h"
@@ -75,7 +75,7 @@ static enum hs_result erase(unsigned nth)
 	return hs_rewrite_log_replace(rewrites, &edit);
 }
 
-/* By a handle that has read the journal anew. */
+/* Asks a handle that has just read the journal. */
 static uint64_t number(void)
 {
 	struct hs_rewrite_log *fresh;
@@ -111,7 +111,7 @@ TEST(positions_move_with_their_lines)
 	assert_int_equal(erase(1), HS_OK); /* b */
 	assert_int_equal(number(), 1);
 	assert_int_equal(translate(was[0], 0), 0);
-	assert_int_equal(translate(was[1], 0), was[1]); /* behind a: before c */
+	assert_int_equal(translate(was[1], 0), was[1]); /* after a, before c */
 	assert_int_equal(translate(was[2], 0), was[1]);
 	assert_int_equal(translate(was[1] + 5, 0), was[1]);
 	assert_int_equal(translate(was[5], 0), was[4]);
@@ -137,7 +137,7 @@ static uint64_t before_is(uint64_t offset)
 	return p.before;
 }
 
-TEST(the_line_before_is_known_while_it_stands)
+TEST(the_line_before_is_known_while_it_exists)
 {
 	uint64_t was[6];
 
@@ -183,15 +183,15 @@ TEST(many_ranges)
 static int erase_b(void *context)
 {
 	(void)context;
-	/* a lock that is shared with the parent would outlive us */
+	/* a lock shared with the parent would outlive the child */
 	if (hs_rewrite_log_open(&o.dir, &rewrites) != HS_OK)
 		return -1;
 	return (int)erase(1);
 }
 
-/* Killed before any call: the one file or the other, the journal knows it, and it can be done
- * again. */
-TEST(a_kill_leaves_the_one_or_the_other)
+/* After a kill before any call there is one file or the other, the journal knows which, and the edit
+ * can be repeated. */
+TEST(a_kill_leaves_one_file_or_the_other)
 {
 	unsigned nth, undone = 0, done = 0;
 	int status = -1;
@@ -202,7 +202,7 @@ TEST(a_kill_leaves_the_one_or_the_other)
 
 		make_segment("", "a b c");
 		c = line_at(2);
-		assert_int_equal(translate(c, 0), c); /* the handle has looked, and must look again */
+		assert_int_equal(translate(c, 0), c); /* the handle has read the journal, and must read it again */
 		prepare(1, &(struct hs_range){ 0, 0 });
 		status = child_killed(nth, true, erase_b, NULL);
 		there = spooldir_count(&s.d, "b") == 1;
@@ -265,7 +265,7 @@ static void before_compressor_renames(void *context)
 	*(enum hs_result *)context = erase(1);
 }
 
-/* The compressor has read the segment, and an edit comes before it gives its copy the name. */
+/* An edit comes after the compressor read the segment, before its copy gets the name. */
 TEST(compression_does_not_bring_lines_back)
 {
 	enum hs_result erased = HS_E_IO;
@@ -283,7 +283,7 @@ TEST(compression_does_not_bring_lines_back)
 	assert_int_equal(number(), 1);
 }
 
-/* Killed between the compressor's last steps, so that the segment stands there twice. */
+/* A kill between the compressor's last steps leaves the segment twice. */
 TEST(the_other_form_goes_first)
 {
 	const char *name;
@@ -332,7 +332,7 @@ static uint64_t edit_two_segments(void)
 	return c;
 }
 
-TEST(what_is_gone_is_forgotten)
+TEST(edits_of_deleted_segments_are_forgotten)
 {
 	static const enum wrap_call calls[] = { WRAP_FDATASYNC, WRAP_PWRITE, WRAP_RENAMEAT, WRAP_FSYNC };
 	uint64_t size, c;
@@ -371,7 +371,7 @@ static int trim_in_child(void *context)
 	return hs_rewrite_log_trim(rewrites, 0) == HS_OK ? 0 : 1;
 }
 
-/* Whatever is left, what is said of the segment that is there is whole, and the next run trims. */
+/* Whatever a kill leaves, the entries of an existing segment are complete, and the next run trims. */
 TEST(a_kill_while_it_is_trimmed)
 {
 	bool ended = false;
@@ -395,7 +395,7 @@ TEST(a_kill_while_it_is_trimmed)
 		assert_true((uint64_t)spooldir_size(&s.d, ".hookspool/edits") < size);
 		assert_int_equal(number(), 0); /* of segment 1 */
 		if (ended)
-			assert_true(nth > 6); /* or this has shown nothing */
+			assert_true(nth > 6); /* otherwise the test has shown nothing */
 		assert_true(nth < 200);
 	}
 }

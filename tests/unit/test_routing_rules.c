@@ -1,4 +1,4 @@
-/* routing_rules: the most exact handler gets a record; one user is always the same number. */
+/* routing_rules: the most specific handler gets a record; a user always has the same number. */
 #include "tests/lib/unit.h"
 #include "tools/sink/routing_rules.h"
 
@@ -24,7 +24,7 @@ FIXTURE(finish)
 	return 0;
 }
 
-TEST(the_most_exact)
+TEST(the_most_specific_handler)
 {
 	add("track=a");
 	add("track:Order Completed=b=c");
@@ -54,12 +54,12 @@ TEST(names_with_an_equals_sign)
 	assert_int_equal(find("{\"type\":\"track\",\"event\":\"a\"}"), -1);
 }
 
-TEST(what_is_no_rule)
+TEST(invalid_rules)
 {
 	assert_false(hs_routing_rules_add(&rules, "test", "track"));
 	assert_false(hs_routing_rules_add(&rules, "test", "=true"));
 	assert_false(hs_routing_rules_add(&rules, "test", "track="));
-	assert_false(hs_routing_rules_add(&rules, "test", "trakc=true")); /* it would pass the whole spool */
+	assert_false(hs_routing_rules_add(&rules, "test", "trakc=true")); /* it would skip the whole spool */
 	assert_false(hs_routing_rules_add(&rules, "test", "Track=true"));
 	assert_false(hs_routing_rules_add(&rules, "test", "trakc:Order Completed=true"));
 	assert_false(hs_routing_rules_add(&rules, "test", "*:Order Completed=true"));

@@ -1,4 +1,4 @@
-/* sd_notify: what a supervisor hears, on a socket of the test's own. */
+/* sd_notify: the messages that a supervisor gets, on a socket of the test. */
 #include "base/io.h"
 #include "cgi/server/sd_notify.h"
 #include "tests/lib/unit.h"
@@ -60,7 +60,7 @@ TEST(the_life_of_a_process)
 	hs_sd_notify_stopping(&n);
 	assert_string_equal(hear(&s), "STOPPING=1");
 	hs_sd_notify_close(&n);
-	hs_sd_notify_ready(&n); /* to nobody */
+	hs_sd_notify_ready(&n); /* no supervisor */
 	assert_string_equal(hear(&s), "");
 	close(s.fd);
 }
@@ -83,7 +83,7 @@ TEST(the_watchdog_hears_at_half_its_time)
 	close(s.fd);
 }
 
-/* Whether a message comes with this watchdog in the environment. */
+/* True if a message comes with this watchdog in the environment. */
 static bool watches(struct supervisor *s, const char *usec, const char *pid)
 {
 	struct hs_sd_notify n;
@@ -101,7 +101,7 @@ static bool watches(struct supervisor *s, const char *usec, const char *pid)
 	return heard;
 }
 
-TEST(a_watchdog_that_is_none)
+TEST(an_invalid_watchdog)
 {
 	struct supervisor s;
 	char own[24];
@@ -120,7 +120,7 @@ TEST(a_watchdog_that_is_none)
 	close(s.fd);
 }
 
-TEST(nobody_to_tell)
+TEST(no_supervisor)
 {
 	static const char *const names[] = { "", "@", "relative", "/nowhere/at/all", "vsock:2:1" };
 	char longest[200];
@@ -144,7 +144,7 @@ TEST(nobody_to_tell)
 	assert_int_equal(n.fd, -1);
 }
 
-/* A supervisor that does not read, or has gone, holds nobody up. */
+/* A supervisor that does not read, or has gone, delays nothing. */
 TEST(a_deaf_supervisor)
 {
 	struct supervisor s;

@@ -1,6 +1,6 @@
 /*
- * segment: the open file and its successors, whatever happened to them: kills, failed
- * syncs, somebody else's hands, clocks that go back.
+ * segment: the open file and its successors, through kills, failed
+ * syncs, foreign changes, and clocks that go back.
  */
 #include "base/io.h"
 #include "spool/write/segment.h"
@@ -75,7 +75,7 @@ FIXTURE(finish)
 	return 0;
 }
 
-/* Another scene than the one that was begun. */
+/* Starts again with other settings. */
 static void again(const char *settings)
 {
 	finish(NULL);
@@ -93,7 +93,7 @@ static enum hs_result prepare(struct view *v, uint64_t n)
 	return r;
 }
 
-/* Writes and does not wait yet. */
+/* Writes without waiting for the sync. */
 static enum hs_result write_events(struct view *v, const struct events *e, struct hs_unsynced *pending)
 {
 	enum hs_result r = hs_segment_begin(&v->segment, e->lines.n, soon());
@@ -154,7 +154,7 @@ TEST(the_file_and_its_name_are_synced)
 	struct stat st;
 
 	assert_result(write_line(&s.view, "a", &pending), HS_OK);
-	assert_int_equal(wrap_count(WRAP_FSYNC), 1); /* the directory, before anyone is told */
+	assert_int_equal(wrap_count(WRAP_FSYNC), 1); /* the directory, before any answer */
 	assert_int_equal(wrap_count(WRAP_FDATASYNC), 0);
 	assert_result(hs_segment_wait(&s.view.segment, &pending, soon()), HS_OK);
 	assert_int_equal(wrap_count(WRAP_FDATASYNC), 1);
@@ -204,7 +204,7 @@ TEST(a_failed_write_leaves_the_file_as_it_was)
 	assert_int_equal(spooldir_lines(&s.d), 2);
 }
 
-/* Neither written nor undone: the next one puts the fragment out of the way. */
+/* A write that fails and cannot be undone: the next append sets the fragment aside. */
 TEST(a_fragment_that_cannot_be_undone)
 {
 	assert_result(put(&s.view, "a"), HS_OK);
@@ -241,17 +241,17 @@ TEST(without_inodes_nothing_is_written)
 }
 
 /*
- * A disk with much room is asked now and then, but not only by the clock: what is written in
- * between is counted, so that it cannot fill what was seen to be free.
+ * With much free space the disk is asked at intervals, which end early when much was
+ * written, so that writes cannot exceed what was free.
  */
-TEST(room_is_counted_down_between_two_looks)
+TEST(free_space_is_counted_down_between_two_looks)
 {
 	enum { MEGABYTE = 1 << 20, ROOM = 128 };
 	int64_t deadline = hs_io_now_monotonic() + 60000;
 	unsigned looks;
 
 	assert_result(put(&s.view, "a"), HS_OK);
-	wrap_clock(0, -10000); /* the time of a next look does not come */
+	wrap_clock(0, -10000); /* the next look is never due */
 	looks = wrap_count(WRAP_FSTATVFS);
 	for (int i = 0; i < ROOM / 16; i++) {
 		assert_result(hs_segment_lock(&s.view.segment, deadline), HS_OK);
@@ -261,7 +261,7 @@ TEST(room_is_counted_down_between_two_looks)
 	assert_true(wrap_count(WRAP_FSTATVFS) > looks);
 }
 
-/* And one that comes near its reserve is asked each time: of that nothing is ever taken. */
+/* Near the reserve the disk is asked each time: the reserve is never used. */
 TEST(near_the_reserve_each_append_looks)
 {
 	enum { MEGABYTE = 1 << 20, RESERVE = 64, NEAR = 256 };
@@ -298,7 +298,7 @@ TEST(below_min_free_nothing_is_written)
 
 /* --- what a kill leaves ------------------------------------------------------------------- */
 
-/* Whole lines that nobody was answered for count from now on, once they are synced. */
+/* Whole lines that were never acknowledged count once they are synced. */
 TEST(whole_lines_are_adopted)
 {
 	struct events *e = events_new("b c");
@@ -342,7 +342,7 @@ TEST(fragments_are_set_aside)
 	expect_set_aside("{\"message_id\":\"whole but for its end\"}", 37);
 }
 
-/* The same found by a process that knows nothing: whole lines behind the fragment stay. */
+/* The same, found by a process without a state: whole lines after the fragment stay. */
 TEST(a_first_look_at_a_torn_file)
 {
 	struct events *e = events_new("b");
@@ -359,7 +359,7 @@ TEST(a_first_look_at_a_torn_file)
 	events_free(e);
 }
 
-TEST(what_is_adopted_is_synced_first)
+TEST(adopted_lines_are_synced_first)
 {
 	assert_result(put(&s.view, "a"), HS_OK);
 	close_view(&s.view);
@@ -374,7 +374,7 @@ TEST(what_is_adopted_is_synced_first)
 
 /* --- failed syncs --------------------------------------------------------------------------- */
 
-/* No byte of the file whose sync failed may stand in the spool behind what was safe. */
+/* No byte after the synced part of a file whose sync failed may be in the spool. */
 TEST(a_failed_sync_keeps_the_good_part)
 {
 	assert_result(put(&s.view, "a"), HS_OK);
@@ -398,7 +398,7 @@ TEST(nothing_good_leaves_no_sealed_segment)
 	assert_sound(&s.d);
 }
 
-/* The second sync of that file would answer 0: whatever fails, it must not be asked again. */
+/* A second sync of that file would return 0: it must not be called again, whatever fails. */
 TEST(a_poisoned_file_never_comes_back)
 {
 	static const enum wrap_call calls[] = { WRAP_RENAMEAT, WRAP_OPENAT, WRAP_FSYNC,  WRAP_UNLINKAT, WRAP_PREAD,
@@ -441,7 +441,7 @@ static int fail_and_die(void *context)
 	return 0;
 }
 
-/* The same, killed at every call on the way from the failure to the fresh segment. */
+/* The same, killed at every call between the failure and the new segment. */
 TEST(killed_with_a_poisoned_file)
 {
 	int status = -1;
@@ -467,7 +467,7 @@ TEST(a_found_file_whose_sync_fails)
 {
 	for (unsigned nth = 0; nth <= 2; nth++) {
 		struct events *e = events_new("x");
-		int held; /* or its inode's number would be given to another file */
+		int held; /* so that its inode number is not used again */
 		struct stat st;
 
 		again("rotate_min_gap = 0\n");
@@ -480,7 +480,7 @@ TEST(a_found_file_whose_sync_fails)
 			assert_true(put(&s.view, "a") != HS_OK);
 		}
 		assert_result(put(&s.view, "b"), HS_OK);
-		/* its lines may only count in a file with a sync of its own */
+		/* its lines count only in a file with its own sync */
 		if (spooldir_inode(&s.d, "events.jsonl") == st.st_ino)
 			fail_msg("rename %u: a file whose sync failed is believed", nth);
 		close(held);
@@ -509,7 +509,7 @@ TEST(a_file_that_was_cut)
 	assert_sound(&s.d);
 }
 
-/* mv, as logrotate does it: those who wait are answered by the file they wrote to. */
+/* mv, as logrotate does: the file that they wrote to decides for those that wait. */
 TEST(a_file_that_was_moved)
 {
 	struct hs_unsynced pending;
@@ -545,7 +545,7 @@ TEST(a_file_that_was_replaced)
 	events_free(e);
 }
 
-TEST(what_is_no_file)
+TEST(a_file_that_is_not_regular)
 {
 	spooldir_write(&s.d, "target", HS_SLICE("precious"));
 	assert_int_equal(symlinkat("target", s.view.dir.fd, "events.jsonl"), 0);
@@ -558,11 +558,11 @@ TEST(what_is_no_file)
 	assert_int_equal(mkfifoat(s.view.dir.fd, "events.jsonl", 0600), 0);
 	assert_result(put(&s.view, "a"), HS_E_SPOOL_FILE);
 	spooldir_unlink(&s.d, "events.jsonl");
-	assert_result(put(&s.view, "a"), HS_OK); /* service returns by itself */
+	assert_result(put(&s.view, "a"), HS_OK); /* service resumes by itself */
 	assert_once(&s.d, "a");
 }
 
-TEST(somebody_elses_file)
+TEST(a_file_of_another_user)
 {
 	if (geteuid() != 0)
 		skip(); /* only root can give files away */
@@ -647,7 +647,7 @@ TEST(the_gap_between_rotations)
 		snprintf(word, sizeof word, "e%d", i);
 		assert_result(put(&s.view, word), HS_OK);
 	}
-	assert_int_equal(sealed(), 1); /* the first is free, the others must wait */
+	assert_int_equal(sealed(), 1); /* the first rotates at once, the others must wait */
 	assert_result(rotate(&s.view), HS_E_ROTATE_GAP);
 	wrap_clock(0, 59000);
 	assert_result(rotate(&s.view), HS_E_ROTATE_GAP);
@@ -670,7 +670,7 @@ TEST(rotation_on_demand)
 	assert_once(&s.d, "a");
 }
 
-/* By such a clock nothing is named, sealed or deleted; when it is right again service returns. */
+/* With such a clock nothing is named, sealed or deleted; service resumes when it is corrected. */
 TEST(a_clock_that_is_decades_off)
 {
 	static const int64_t years[] = { -56, -5, 80, 300 };
@@ -684,7 +684,7 @@ TEST(a_clock_that_is_decades_off)
 	assert_once(&s.d, "a");
 }
 
-/* Each has its own name, behind the one before, wherever the clock stands. */
+/* Each has its own name, after the one before, whatever the clock says. */
 TEST(names_never_repeat)
 {
 	static const int64_t clock[] = { 0, 0, -86400000, -86400000, 3600000, 0, -3600000 };
@@ -704,7 +704,7 @@ TEST(names_never_repeat)
 		spooldir_unlink(&s.d, ".hookspool/run/state");
 		open_view(&s.view, &s.d, HS_EVENTS);
 	}
-	/* deleted ones do not come again either: the state remembers their numbers */
+	/* numbers of deleted segments are not used again: the state remembers them */
 	while (sealed() > 0)
 		spooldir_unlink(&s.d, spooldir_name(&s.d, "events-", 0));
 	assert_result(put(&s.view, "z"), HS_OK);
@@ -712,8 +712,8 @@ TEST(names_never_repeat)
 	assert_non_null(strstr(spooldir_name(&s.d, "events-", 0), "-000008.jsonl"));
 }
 
-/* The state is lost, "a" is what is left, and a cursor stands in segment 42: which is b's? */
-static void number_behind_a_cursor(const char *offset, const char *name)
+/* The state is lost, "a" is left, and a cursor is in segment 42: which number does b get? */
+static void number_after_a_cursor(const char *offset, const char *name)
 {
 	char cursor[256];
 
@@ -733,16 +733,16 @@ static void number_behind_a_cursor(const char *offset, const char *name)
 	assert_non_null(strstr(spooldir_name(&s.d, "events-", 0), name));
 }
 
-/* All that was sealed was deleted, too: what comes is not behind a consumer. */
+/* All sealed segments were deleted, too: new events must come after the consumer's position. */
 TEST(numbers_go_on_where_a_cursor_stands)
 {
-	number_behind_a_cursor("0", "-000042.jsonl");
+	number_after_a_cursor("0", "-000042.jsonl");
 }
 
-/* It has passed lines that are not there any more: what comes is not in their place. */
+/* The consumer has passed lines that are gone: new ones must not take their place. */
 TEST(a_cursor_beyond_the_end)
 {
-	number_behind_a_cursor("500", "-000043.jsonl");
+	number_after_a_cursor("500", "-000043.jsonl");
 }
 
 TEST(the_numbers_are_synced)
@@ -754,7 +754,7 @@ TEST(the_numbers_are_synced)
 	assert_true(wrap_count(WRAP_FSYNC) >= 1);
 }
 
-/* Bytes that nobody waited for are synced before the segment gets its sealed name. */
+/* Bytes without a waiter are synced before the segment gets its sealed name. */
 TEST(a_sealed_segment_is_synced)
 {
 	struct hs_unsynced pending;
@@ -855,7 +855,7 @@ static int write_and_die(void *context)
 	return 1;
 }
 
-/* The dead process leaves "a", `lost`: as NULs, for its write-back has failed and somebody was told. */
+/* A dead process leaves "a"; `lost`: as NULs, since its write-back failed and the error was reported. */
 static void leave_unsynced(bool lost)
 {
 	off_t from = spooldir_size(&s.d, "events.jsonl");
@@ -879,13 +879,13 @@ static void reopen_view(void)
 	wrap_reset();
 }
 
-/* Its sync says nothing of what was written before the file was opened: that is written anew. */
-TEST(what_a_dead_writer_left_is_written_anew)
+/* A sync covers nothing written before the file was opened, so that is written again. */
+TEST(lines_of_a_dead_writer_are_rewritten)
 {
 	assert_result(put(&s.view, "x"), HS_OK);
 	leave_unsynced(false);
 	reopen_view();
-	assert_result(put(&s.view, "b"), HS_OK); /* nobody is refused */
+	assert_result(put(&s.view, "b"), HS_OK); /* it is not refused */
 	assert_int_equal(wrap_count(WRAP_PWRITE), 2);
 	assert_result(put(&s.view, "c"), HS_OK); /* and once is enough */
 	assert_int_equal(wrap_count(WRAP_PWRITE), 3);
@@ -894,7 +894,7 @@ TEST(what_a_dead_writer_left_is_written_anew)
 	assert_sound(&s.d);
 }
 
-/* Whoever had the file open before it was written is told of any error. */
+/* A process that opened the file before the write receives any error. */
 TEST(an_older_descriptor_needs_no_rewriting)
 {
 	assert_result(put(&s.view, "x"), HS_OK);
@@ -905,8 +905,8 @@ TEST(an_older_descriptor_needs_no_rewriting)
 	assert_once(&s.d, "x a b");
 }
 
-/* A sync answers 0 over it: nothing above it may be acknowledged, and nothing of it counts. */
-TEST(what_a_dead_writer_lost_is_not_believed)
+/* A sync over lost bytes returns 0: nothing after them may be acknowledged, and they do not count. */
+TEST(lost_lines_of_a_dead_writer_are_not_believed)
 {
 	assert_result(put(&s.view, "x"), HS_OK);
 	leave_unsynced(true);
@@ -918,7 +918,7 @@ TEST(what_a_dead_writer_lost_is_not_believed)
 	assert_sound(&s.d);
 }
 
-TEST(a_rotation_does_not_seal_what_was_lost)
+TEST(a_rotation_does_not_seal_lost_lines)
 {
 	assert_result(put(&s.view, "x"), HS_OK);
 	leave_unsynced(true);
@@ -929,7 +929,7 @@ TEST(a_rotation_does_not_seal_what_was_lost)
 	assert_sound(&s.d);
 }
 
-/* The rewriting fails, or its process dies in it: as if a sync had failed, and no more. */
+/* A failed or killed rewrite has the effect of a failed sync, and no more. */
 TEST(rewriting_fails)
 {
 	assert_result(put(&s.view, "x"), HS_OK);
@@ -942,7 +942,7 @@ TEST(rewriting_fails)
 	assert_sound(&s.d);
 }
 
-/* Without its state nobody knows what of the file was synced: all of it is written anew. */
+/* Without the state the synced part is unknown: the whole file is written again. */
 TEST(a_lost_state_vouches_for_nothing)
 {
 	assert_result(put(&s.view, "x y"), HS_OK);
@@ -955,7 +955,7 @@ TEST(a_lost_state_vouches_for_nothing)
 	assert_sound(&s.d);
 }
 
-/* Processes that write and are killed before their sync, one after the other: nobody is refused. */
+/* Processes are killed before their sync, one after the other: no append is refused. */
 TEST(a_storm_of_deaths_before_the_sync)
 {
 	char word[16];
@@ -979,7 +979,7 @@ static const off_t lengths[] = {
 };
 enum { LENGTHS = sizeof lengths / sizeof *lengths };
 
-/* Under the lock, prepared: the write must not go where a state of zeros says. */
+/* Prepared, under the lock: the write must not go where a state of zeros points. */
 TEST(a_state_that_is_cut_before_a_write)
 {
 	for (int i = 0; i < LENGTHS; i++) {
@@ -1002,7 +1002,7 @@ TEST(a_state_that_is_cut_before_a_write)
 		assert_int_equal(after.n, before.n + (lost ? 0 : e->lines.n));
 		assert_memory_equal(after.p, before.p, before.n);
 		hs_segment_unlock(&s.view.segment);
-		r = prepare(&s.view, 1); /* which looks at the clock, too, behind the streams */
+		r = prepare(&s.view, 1); /* which also reads the clock, which is after the streams */
 		assert_true(r == HS_E_SPOOL_STATE || (!lost && r == HS_OK));
 		hs_buf_free(&before);
 		hs_buf_free(&after);
@@ -1014,12 +1014,12 @@ TEST(a_state_that_is_cut_before_a_write)
 	}
 }
 
-/* Nobody who waits is told that it is safe, by zeros. */
+/* Zeros must not tell a waiter that its line is synced. */
 TEST(a_state_that_is_cut_before_a_sync)
 {
 	struct hs_unsynced pending;
 
-	reopen_view(); /* now, for cmocka has set a handler of its own since the scene was made */
+	reopen_view(); /* now, since cmocka has set its own signal handler after the set-up */
 	assert_result(write_line(&s.view, "a", &pending), HS_OK);
 	spooldir_cut(&s.d, ".hookspool/run/state", 0);
 	assert_result(hs_segment_wait(&s.view.segment, &pending, soon()), HS_E_SYNC);

@@ -42,7 +42,7 @@ TEST(other_names_are_not_ours)
 		"events-20261123T101500.123Z",
 		"events-20261123T101500.123Z-",
 		"events-20261123T101500.123Z-.jsonl",
-		"events-20261123T101500.123Z-42.jsonl", /* not the one spelling */
+		"events-20261123T101500.123Z-42.jsonl", /* not the canonical spelling */
 		"events-20261123T101500.123Z-0000042.jsonl",
 		"events-20261123T101500.123Z-+00042.jsonl",
 		"events-20261123T101500.123Z- 00042.jsonl",
@@ -55,7 +55,7 @@ TEST(other_names_are_not_ours)
 		"events-20261123T251500.123Z-000042.jsonl",
 		"events-20261123t101500.123z-000042.jsonl",
 		"events-20261123T101500.123Z-18446744073709551616.jsonl",
-		"events-20261123T101500.123Z-18446744073709551615.jsonl", /* no number would be left */
+		"events-20261123T101500.123Z-18446744073709551615.jsonl", /* no higher number would be left */
 		"events-20261123T101500.123Z-4611686018427387905.jsonl",
 		"Events-20261123T101500.123Z-000042.jsonl",
 		"rejected-20261123T101500.123Z-000042.jsonl",
@@ -86,7 +86,7 @@ TEST(the_list_is_in_order_and_has_no_others)
 		hs_sealed_print("events", &(struct hs_sealed){ i, when + (int64_t)i, i % 2 == 0, false, 0 }, name);
 		spooldir_write(&temp.d, name, HS_SLICE(""));
 	}
-	spooldir_write(&temp.d, "events-20261123T101500.223Z-000100.jsonl", HS_SLICE("")); /* its plain one, too */
+	spooldir_write(&temp.d, "events-20261123T101500.223Z-000100.jsonl", HS_SLICE("")); /* the plain form of a .gz */
 	spooldir_write(&temp.d, "events.jsonl", HS_SLICE(""));
 	spooldir_write(&temp.d, "notes.txt", HS_SLICE(""));
 	spooldir_write(&temp.d, "rejected-20261123T101500.123Z-000300.jsonl", HS_SLICE(""));
@@ -108,10 +108,10 @@ static void compress_it(void *context)
 }
 
 /*
- * readdir(3) need not tell of a name that was made, or removed, since it began: of one that is
- * compressed meanwhile it may meet neither form. Here: it is seen only by who looks again.
+ * readdir(3) need not show names made or removed since it began, so it may show neither form
+ * of a segment that is compressed meanwhile. Only a second look finds it.
  */
-TEST(one_that_is_compressed_meanwhile_is_in_the_list)
+TEST(a_segment_compressed_meanwhile_is_listed)
 {
 	struct hs_sealed *list;
 	size_t count;

@@ -1,4 +1,4 @@
-/* semaphore: never more inside than there are places; who waits too long is told so. */
+/* semaphore: never more holders than places; a wait that takes too long fails. */
 #include "base/io.h"
 #include "cgi/http/semaphore.h"
 #include "tests/lib/unit.h"
@@ -53,7 +53,7 @@ TEST(never_more_than_places)
 	hs_semaphore_free(s.semaphore);
 }
 
-TEST(a_full_one_ends_at_the_deadline)
+TEST(a_full_semaphore_ends_at_the_deadline)
 {
 	struct hs_semaphore *semaphore = hs_semaphore_new(1);
 	int64_t start = hs_io_now_monotonic();
@@ -67,7 +67,7 @@ TEST(a_full_one_ends_at_the_deadline)
 	hs_semaphore_free(semaphore);
 }
 
-TEST(none_is_no_limit)
+TEST(no_semaphore_is_no_limit)
 {
 	assert_true(hs_semaphore_enter(NULL, 0));
 	hs_semaphore_leave(NULL);

@@ -1,4 +1,4 @@
-/* sender: what the four senders make is what the handler lets in. */
+/* sender: the handler accepts what each of the four kinds of credentials makes. */
 #include "base/base64.h"
 #include "cgi/http/auth/auth.h"
 #include "tests/lib/unit.h"
@@ -21,7 +21,7 @@ static struct hs_settings *settings_with(const char *auth)
 	return s;
 }
 
-/* The value of a header in lines with a NUL behind each; p == NULL: not there. */
+/* The value of a header in lines that end with NUL; p == NULL: absent. */
 static struct hs_slice header(const struct hs_buf *lines, const char *name)
 {
 	size_t n = strlen(name);
@@ -56,7 +56,7 @@ static void fill(struct hs_parcel *p, enum hs_sender sender, bool batch, size_t 
 	assert_true(hs_parcel_end(p));
 }
 
-TEST(everyone_is_let_in)
+TEST(every_sender_is_accepted)
 {
 	struct hs_hmac *secret = hs_hmac_new(HS_SLICE("s3cret"));
 
@@ -97,7 +97,7 @@ TEST(a_batch_is_signed_by_its_first_event)
 	hs_parcel_free(&p);
 }
 
-TEST(nothing_to_show_is_no_header)
+TEST(no_credential_is_no_header)
 {
 	struct hs_buf headers = { 0 }, settings = { 0 };
 
@@ -116,7 +116,7 @@ TEST(nothing_to_show_is_no_header)
 
 /* --- the suite ------------------------------------------------------------------ */
 
-TEST(the_suite_is_what_the_handler_takes)
+TEST(the_handler_takes_the_sample_events)
 {
 	struct hs_json json = { 0 };
 	struct hs_buf text = { 0 };
@@ -141,7 +141,7 @@ TEST(the_suite_is_what_the_handler_takes)
 	hs_buf_free(&text);
 }
 
-TEST(a_run_has_ids_of_its_own)
+TEST(each_run_has_its_own_ids)
 {
 	struct hs_buf a = { 0 }, b = { 0 };
 

@@ -1,4 +1,4 @@
-/* settings: tests/cases/settings.txt, the table for people, and silence about secrets. */
+/* settings: tests/cases/settings.txt, the explanations, and errors that keep secrets. */
 #include "base/hex.h"
 #include "base/result.h"
 #include "config/settings.h"
@@ -9,7 +9,7 @@
 
 enum { ENVIRONMENT_MAX = 16 };
 
-/* Every number of the settings by its name. */
+/* Each number in the settings by its name. */
 static int64_t number_called(const struct test_case *c, const struct hs_settings *s, struct hs_slice name)
 {
 	const struct {
@@ -134,7 +134,7 @@ TEST(every_setting_is_explained)
 	}
 }
 
-/* A person who writes every default into the file changes nothing, and is understood. */
+/* Every default can be written into the file, and changes nothing. */
 TEST(every_default_can_be_written)
 {
 	struct hs_settings_error error;
@@ -167,8 +167,8 @@ TEST(every_default_can_be_written)
 	hs_buf_free(&text);
 }
 
-/* Messages go to logs: a secret or a key must not. */
-TEST(errors_do_not_tell_secrets)
+/* Messages go to logs; secrets and keys must not. */
+TEST(errors_do_not_reveal_secrets)
 {
 	static const char *const texts[] = {
 		"spool_dir = /s\nsecret = TOPSECRET\nsecret =\n",
@@ -239,7 +239,7 @@ static void put_keys(struct hs_buf *text, unsigned count)
 	}
 }
 
-TEST(so_many_keys_and_no_more)
+TEST(a_limited_number_of_keys)
 {
 	struct hs_settings_error error;
 	struct hs_settings *s;

@@ -65,9 +65,9 @@ TEST(a_file_by_the_environment)
 	set("spool_dir = /a\nauth = none\n", 0644);
 	expect_dir(load(NULL, (char *[]){ "X=y", s.variable, NULL }), "/a");
 	assert_string_equal(s.used, s.path);
-	/* a setting of the environment goes before the file */
+	/* a setting in the environment overrides the file */
 	expect_dir(load(NULL, (char *[]){ "HOOKSPOOL_SPOOL_DIR=/b", s.variable, NULL }), "/b");
-	/* the path that was given goes before the environment's */
+	/* the given path overrides the environment's */
 	expect_dir(load(s.path, (char *[]){ "HOOKSPOOL_CONF=/nowhere", NULL }), "/a");
 }
 
@@ -80,7 +80,7 @@ TEST(no_file_at_all)
 	assert_string_equal(s.used, "");
 }
 
-/* For those who must not see the text. */
+/* For people who must not see the text of the error. */
 TEST(the_fault_without_a_name)
 {
 	static const struct {

@@ -1,4 +1,4 @@
-/* shared_state: whom it believes, what it forgets, and locks whose holders die. */
+/* shared_state: which earlier state is believed, what is forgotten, and locks whose holders die. */
 #include "base/io.h"
 #include "spool/shared/shared_state.h"
 #include "tests/lib/processes.h"
@@ -75,7 +75,7 @@ TEST(another_boot_keeps_the_numbers_alone)
 	expect_after(reboot, false, true);
 }
 
-/* A copy of it speaks of the files of another spool. */
+/* A copied state describes the files of another spool. */
 static void another_file(struct hs_shared_state *state)
 {
 	state->inode++;
@@ -96,14 +96,14 @@ static void another_layout(struct hs_shared_state *state)
 	state->layout++;
 }
 
-TEST(what_is_no_state_is_forgotten)
+TEST(a_file_that_is_not_a_state_is_forgotten)
 {
 	expect_after(no_magic, false, false);
 	expect_after(another_layout, false, false);
 }
 
-/* Without a boot id nothing that an earlier user left can be believed. */
-TEST(a_boot_that_cannot_be_told)
+/* Without a boot id nothing left by an earlier process can be believed. */
+TEST(an_unknown_boot)
 {
 	struct hs_shared_state_handle h;
 
@@ -116,7 +116,7 @@ TEST(a_boot_that_cannot_be_told)
 	wrap_reset();
 }
 
-TEST(of_another_size)
+TEST(a_state_of_another_size)
 {
 	struct hs_shared_state_handle h;
 
@@ -134,7 +134,7 @@ TEST(of_another_size)
 	hs_shared_state_close(&h);
 }
 
-/* A newer program has been here: its file is refused, and not touched. */
+/* The file of a newer program is refused, and not touched. */
 TEST(a_newer_version_is_refused)
 {
 	struct hs_shared_state_handle h;
@@ -159,8 +159,8 @@ TEST(a_newer_version_is_refused)
 	hs_buf_free(&before);
 }
 
-/* The first user is at work; what a second one sees is what it may judge, not mend. */
-TEST(a_second_user_mends_nothing)
+/* While a first user works, a second may judge the state, not repair it. */
+TEST(a_second_user_repairs_nothing)
 {
 	struct hs_shared_state_handle first, second;
 
@@ -178,7 +178,7 @@ TEST(a_second_user_mends_nothing)
 	first.state->version++;
 	assert_result(hs_shared_state_open(temp.fd, temp.fd, &second), HS_E_SPOOL_VERSION);
 	first.state->version--;
-	first.state->ready = 0; /* whoever set it up was killed half way */
+	first.state->ready = 0; /* its creator was killed half-way */
 	assert_result(hs_shared_state_open(temp.fd, temp.fd, &second), HS_E_SETTING_UP);
 	first.state->ready = 1;
 	first.state->boot_id[0] ^= 1;
@@ -186,8 +186,8 @@ TEST(a_second_user_mends_nothing)
 	hs_shared_state_close(&first);
 }
 
-/* Somebody removes what can be made anew: the first user is still there, with locks of his own. */
-TEST(a_removed_state_makes_nobody_alone)
+/* The state was removed: the first user is still there, with its own locks. */
+TEST(a_removed_state_does_not_hide_its_users)
 {
 	struct hs_shared_state_handle first, second;
 
@@ -218,7 +218,7 @@ TEST(a_dead_leaders_mark_poisons)
 	hs_shared_state_close(&h);
 }
 
-TEST(a_file_system_that_cannot)
+TEST(a_file_system_without_locks)
 {
 	static const int errors[] = { ENOLCK, ENOSYS, EOPNOTSUPP, EINVAL };
 	struct hs_shared_state_handle h;
@@ -233,7 +233,7 @@ TEST(a_file_system_that_cannot)
 	wrap_reset();
 }
 
-/* Locks that its last user left behind, as a killed one does, are free for the next. */
+/* Locks that a killed last user left are free for the next one. */
 TEST(locks_do_not_outlive_the_last_user)
 {
 	struct hs_shared_state_handle h;
@@ -314,7 +314,7 @@ TEST(a_lock_that_is_held_is_waited_for)
 	hs_shared_state_close(&h);
 }
 
-/* Somebody sets up, and does not finish. */
+/* A set-up that begins, and does not finish. */
 TEST(a_setup_that_does_not_end)
 {
 	struct hs_shared_state_handle h;
@@ -327,7 +327,7 @@ TEST(a_setup_that_does_not_end)
 	hs_shared_state_close(&h);
 }
 
-TEST(what_stands_in_the_way)
+TEST(an_obstacle_in_the_place_of_the_state)
 {
 	struct hs_shared_state_handle h;
 
@@ -349,7 +349,7 @@ static int descriptors(void)
 	int fd = dup(STDIN_FILENO);
 
 	close(fd);
-	return fd; /* the lowest that is free */
+	return fd; /* the lowest free one */
 }
 
 /* Each call fails once: an error, no descriptor left open, and the next try works. */
@@ -383,7 +383,7 @@ TEST(every_call_fails)
 	}
 }
 
-/* To read only: what is not of this boot, half made or not there is not believed. */
+/* A read-only user does not believe a state of another boot, or a half-made or absent one. */
 TEST(a_reader)
 {
 	struct hs_shared_state_handle owner, reader;
@@ -394,13 +394,13 @@ TEST(a_reader)
 	assert_result(hs_shared_state_open_to_read(temp.fd, &reader), HS_OK);
 	assert_int_equal(reader.state->stream[HS_EVENTS].number, 7);
 	assert_true(hs_shared_state_is_current(&reader, temp.fd));
-	/* it holds no lock: whoever comes is alone, and may begin anew */
+	/* it holds no lock: the next user is alone, and may start afresh */
 	assert_result(hs_shared_state_open(temp.fd, temp.fd, &owner), HS_OK);
 	assert_true(hs_shared_state_is_current(&reader, temp.fd));
 	memset(owner.state->boot_id, 'x', sizeof owner.state->boot_id - 1);
 	hs_shared_state_close(&owner);
 	assert_result(hs_shared_state_open(temp.fd, temp.fd, &owner), HS_OK);
-	assert_false(hs_shared_state_is_current(&reader, temp.fd)); /* though the file is the one that it was */
+	assert_false(hs_shared_state_is_current(&reader, temp.fd)); /* though the file is the same */
 	owner.state->ready = 0;
 	hs_shared_state_close(&reader);
 	assert_result(hs_shared_state_open_to_read(temp.fd, &reader), HS_E_SPOOL_ASLEEP);

@@ -1,4 +1,4 @@
-/* snake: tests/cases/snake.txt, the bound on growth, and that a snake stays one. */
+/* snake: tests/cases/snake.txt, the bound on growth, and that snake case stays as it is. */
 #include "event/snake.h"
 #include "tests/lib/cases.h"
 #include "tests/lib/random.h"
@@ -18,7 +18,7 @@ static void run_snake_case(struct test_case *c)
 	free(out);
 }
 
-/* Rules that hold for any key. NULL, or what is wrong. */
+/* Checks rules that hold for any key. NULL, or the fault. */
 static const char *fault(struct hs_slice snake)
 {
 	if (snake.n == 0)

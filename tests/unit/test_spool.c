@@ -27,7 +27,7 @@ static mode_t mode_of(const char *name)
 	return st.st_mode & 07777;
 }
 
-TEST(it_is_made_when_it_is_needed)
+TEST(a_spool_is_made_when_it_is_needed)
 {
 	assert_int_equal(access(s.d.path, F_OK), -1);
 	put("a");
@@ -43,7 +43,7 @@ TEST(it_is_made_when_it_is_needed)
 	assert_int_equal(mode_of(".hookspool"), 0750);
 	assert_int_equal(mode_of("events.jsonl"), 0640);
 	assert_int_equal(mode_of("rejected.jsonl"), 0640);
-	hs_spool_look(s.spool); /* what was there follows: here the state, which was made before */
+	hs_spool_look(s.spool); /* existing files get the new mode: here the state, made before */
 	assert_int_equal(mode_of(".hookspool/run"), 0750);
 	assert_int_equal(mode_of(".hookspool/run/state"), 0640);
 	assert_int_equal(mode_of(".hookspool/run/metrics"), 0640);
@@ -102,8 +102,8 @@ TEST(its_private_folder_is_removed)
 	assert_once(&s.d, "a b c");
 }
 
-/* No backup needs .hookspool/run; what is in trouble waits beside it, not in it. */
-TEST(what_is_in_run_is_made_anew)
+/* No backup needs .hookspool/run; files set aside are beside it, not in it. */
+TEST(the_run_folder_is_rebuilt)
 {
 	struct hs_buf lines;
 
@@ -148,7 +148,7 @@ TEST(health_writes_nothing)
 	assert_result(hs_spool_health(s.spool), HS_OK);
 }
 
-/* A disk with much room is asked now and then: what has changed since is noticed soon. */
+/* A disk with much free space is asked at intervals, and a change is noticed soon. */
 TEST(free_space_is_looked_at_again)
 {
 	put("a");
@@ -235,11 +235,11 @@ TEST(what_is_written_is_counted)
 	assert_int_equal(hs_metrics_value(f, HS_METRIC_REJECTED_BYTES, 0), spooldir_size(&s.d, "rejected.jsonl"));
 	hs_metrics_figures_free(f);
 	wrap_fail(WRAP_FDATASYNC, 1, 1, EIO);
-	assert_result(append("e"), HS_E_SYNC); /* perhaps it is in the spool: its sender tries again */
+	assert_result(append("e"), HS_E_SYNC); /* it may be in the spool: its sender tries again */
 	expect_events(4, 2, 1);
 }
 
-/* A refused sender's request never needs the spool; it is counted all the same, and makes none. */
+/* A refused request needs no spool; it is counted all the same, and makes none. */
 TEST(answers_are_counted)
 {
 	struct hs_answered refused = { .status = 401 };
@@ -275,7 +275,7 @@ TEST(answers_are_counted)
 }
 
 /* A long-lived process notices within a second; see hs_spool_look. */
-TEST(metrics_that_are_lost_are_counted_anew)
+TEST(lost_metrics_start_again)
 {
 	put("a b");
 	hs_spool_look(s.spool);
@@ -306,7 +306,7 @@ static size_t rejected_lines(void)
 }
 
 /* rejected_max bounds the sum; the oldest sealed ones go. */
-TEST(the_rejected_are_bounded)
+TEST(rejected_files_are_bounded)
 {
 	char body[512];
 
@@ -350,7 +350,7 @@ TEST(nothing_to_keep)
 	assert_int_equal(wrap_count(WRAP_FDATASYNC), FIRST_SYNCS);
 }
 
-TEST(without_durability_nobody_waits)
+TEST(without_durability_nothing_waits)
 {
 	make("durability = none\n");
 	put("a");
@@ -379,7 +379,7 @@ TEST(a_holder_that_does_not_let_go)
 	                                                            .deadline_ms = hs_io_now_monotonic() + 30 }),
 	              HS_E_TIMEOUT);
 	hs_shared_state_unlock(&shared->stream[HS_EVENTS].sync);
-	put_known("b", 1); /* it was written, and is whole */
+	put_known("b", 1); /* it was written as a whole */
 	assert_once(&s.d, "a b");
 	spooldir_state_done(shared);
 	events_free(e);
@@ -390,7 +390,7 @@ TEST(a_holder_that_does_not_let_go)
 struct hanging {
 	struct hs_spool *spool;
 	_Atomic bool reached, let_go;
-	enum hs_result r; /* of who leads */
+	enum hs_result r; /* the leader's result */
 };
 
 static void hang(void *context)
@@ -425,7 +425,7 @@ static void post_done(struct hs_post *post, enum hs_result r)
 	p->done = true;
 }
 
-/* Whoever looks after time limits ends what waits behind it, and the very one that hangs. */
+/* The thread that enforces time limits ends the waiting posts, and the one that hangs. */
 TEST(posts_end_in_time_though_the_disk_hangs)
 {
 	struct hanging h = { .spool = s.spool, .r = HS_OK };
@@ -444,21 +444,21 @@ TEST(posts_end_in_time_though_the_disk_hangs)
 	assert_int_equal(pthread_create(&leader, NULL, append_and_hang, &h), 0);
 	while (!atomic_load(&h.reached))
 		hs_io_pause(1);
-	assert_false(hs_spool_post(s.spool, &b.post)); /* nobody waits here */
+	assert_false(hs_spool_post(s.spool, &b.post)); /* this does not wait */
 	hs_spool_expire(s.spool, soon() + 1000);
 	assert_true(b.done);
 	assert_result(b.r, HS_E_TIMEOUT);
 	atomic_store(&h.let_go, true);
 	pthread_join(leader, NULL);
-	assert_result(h.r, HS_E_TIMEOUT); /* its event is written, but its sender was told to try again */
+	assert_result(h.r, HS_E_TIMEOUT); /* its event is written, but its sender is to try again */
 	put_known("a", 1);
 	put_known("b", 0);
 	assert_once(&s.d, "first a b");
 	events_free(e);
 }
 
-/* Whoever comes next learns that the disk is slow, for ten minutes. */
-TEST(a_slow_disk_is_told_on)
+/* Later callers learn that the disk is slow, for ten minutes. */
+TEST(a_slow_disk_is_reported)
 {
 	struct hs_spool *other = hs_spool_new(s.d.settings);
 	bool slow;
@@ -480,7 +480,7 @@ TEST(a_slow_disk_is_told_on)
 
 /* --- every call fails, every call kills ---------------------------------------------------- */
 
-/* What happens to a spool in a short life: two segments, a duplicate, a restart. */
+/* The short life of a spool: two segments, a duplicate, a restart. */
 static const char *const life[] = { "a b", "b c", "rotate", "d", "a e", "f" };
 enum { STEPS = sizeof life / sizeof *life };
 
@@ -489,7 +489,7 @@ static enum hs_result step(struct hs_spool *spool, const char *words)
 	return strcmp(words, "rotate") == 0 ? hs_spool_rotate(spool, soon()) : events_append(spool, words, NULL);
 }
 
-static char plan[128]; /* told when a test fails */
+static char plan[128]; /* printed when a test fails */
 
 FIXTURE(tell_plan)
 {
@@ -499,7 +499,7 @@ FIXTURE(tell_plan)
 	return finish(state);
 }
 
-/* One fault, once or for good; whatever was answered HS_OK is there, once. */
+/* One fault, once or for good: every append that returned HS_OK is there once. */
 static void live_with(enum wrap_call call, unsigned nth, bool for_good, int error)
 {
 	bool kept[STEPS] = { false };
@@ -510,8 +510,8 @@ static void live_with(enum wrap_call call, unsigned nth, bool for_good, int erro
 	for (size_t i = 0; i < STEPS; i++)
 		kept[i] = step(s.spool, life[i]) == HS_OK;
 	wrap_reset();
-	put("y");                            /* what was set aside is put back */
-	for (size_t i = 0; i < STEPS; i++) { /* the sender comes again with what was refused */
+	put("y");                            /* restores what was set aside */
+	for (size_t i = 0; i < STEPS; i++) { /* the sender retries what was refused */
 		if (strcmp(life[i], "rotate") == 0)
 			continue;
 		if (kept[i])
@@ -562,7 +562,7 @@ TEST(writes_are_cut_short)
 }
 
 struct short_life {
-	_Atomic int kept[STEPS]; /* in memory that its parent sees */
+	_Atomic int kept[STEPS]; /* in memory shared with the parent */
 };
 
 static int live(void *context)
@@ -596,7 +596,7 @@ TEST(killed_before_every_call)
 				put("z");
 			status = child_killed(nth, nth % 2 == 1, live, l);
 			assert_true(status <= 0);
-			if (append("y") != HS_OK) /* whoever finds a dead leader is refused once */
+			if (append("y") != HS_OK) /* the first to find a dead leader is refused once */
 				put("y");
 			for (size_t i = 0; i < STEPS; i++)
 				if (atomic_load(&l->kept[i]) && strcmp(life[i], "rotate") != 0)
@@ -622,7 +622,7 @@ struct worker {
 	unsigned process;
 };
 
-/* Everybody appends the same events, in another order: one of them wins each. */
+/* All append the same events, in different orders: each event is kept once. */
 static void *work(void *context)
 {
 	struct worker *w = context;
@@ -686,7 +686,7 @@ static void cut(void *context)
 	spooldir_cut(c->d, c->name, c->size);
 }
 
-/* What LMDB was doing when its file was cut is left as it is: see abandon in index.c. */
+/* LMDB's work on a cut file is abandoned, not freed: see abandon in index.c. */
 const char *__lsan_default_suppressions(void);
 const char *__lsan_default_suppressions(void)
 {
@@ -696,8 +696,8 @@ const char *__lsan_default_suppressions(void)
 static const char STATE[] = ".hookspool/run/state", INDEX[] = ".hookspool/run/index";
 
 /*
- * Cut while nobody is at work, or before any call of an append: it may be refused, but the next
- * one succeeds, what was kept is there once, and a retry is a duplicate.
+ * Cut between appends, or before any call of one: that one may be refused, but the next
+ * succeeds, what was kept is there once, and a retry is a duplicate.
  */
 static void a_file_that_is_cut(const struct cut *c)
 {
@@ -745,7 +745,7 @@ TEST(an_index_that_is_cut)
 		a_file_that_is_cut(&(struct cut){ &s.d, INDEX, lengths[i] });
 }
 
-/* Every page of it is gone, and its print says that it is as it was left: no look at it helps. */
+/* All its pages are gone, but its fingerprint says that it is unchanged. */
 TEST(an_index_that_is_cut_unseen)
 {
 	struct hs_shared_state *shared;
@@ -763,7 +763,7 @@ TEST(an_index_that_is_cut_unseen)
 	spooldir_state_done(shared);
 }
 
-/* The kernel's error when it is read: no signal, no loss; and it goes on when the disk does. */
+/* A read error of the kernel causes no signal and no loss; service resumes with the disk. */
 TEST(a_state_that_cannot_be_read)
 {
 	put("a");
@@ -772,7 +772,7 @@ TEST(a_state_that_cannot_be_read)
 	wrap_fail(WRAP_PREAD, 1, WRAP_FOREVER, EIO);
 	assert_result(append("b"), HS_E_SPOOL_STATE);
 	wrap_reset();
-	wrap_fail(WRAP_PREAD, 2, 1, EIO); /* of a page behind the first */
+	wrap_fail(WRAP_PREAD, 2, 1, EIO); /* a page after the first */
 	assert_result(append("b"), HS_E_SPOOL_STATE);
 	wrap_reset();
 	put("b");
@@ -786,7 +786,7 @@ static bool is_set_up_make(void *context)
 	return spooldir_size(d, STATE) == (off_t)sizeof(struct hs_shared_state);
 }
 
-/* An idle process that looks now and then does not keep the others from service. */
+/* An idle process that looks now and then does not hinder the others. */
 TEST(an_idle_process_lets_go)
 {
 	put("a");

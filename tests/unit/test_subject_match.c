@@ -1,4 +1,4 @@
-/* subject_match: lines of every file, and whose they are. */
+/* subject_match: which people the lines of each file are about. */
 #include "event/subject_match.h"
 #include "tests/lib/unit.h"
 
@@ -45,13 +45,13 @@ TEST(bodies)
 	assert_int_equal(other("{\"body\":\"\\ufffd\",\"body_base64\":\"eyJ1c2VySWQiOiJhbm5hIiwi/w==\"}"), 1);
 	assert_int_equal(other("{\"body\":7,\"body_base64\":\"?\"}"), 0);
 	assert_int_equal(other("anna, and no JSON"), 1);
-	/* what was cut off may have named anybody of the tenant */
+	/* a cut body may have named anybody of the tenant */
 	assert_int_equal(other("{\"body_cut\":true,\"body_bytes\":99,\"body\":\"{\\\"email\\\":\\\"a\"}"), 1);
 	assert_int_equal(other("{\"body_bytes\":99,\"body_sha256\":\"00\",\"body\":\"\"}"), 0);
 	assert_int_equal(other("[\"annabel\"]"), 0);
 }
 
-/* Where the fields do not tell, because the event was refused for them, the text does. */
+/* If an event was refused for its id fields, its text decides. */
 TEST(refused_fields)
 {
 	assert_int_equal(other("{\"body\":\"{\\\"userId\\\":\\\"\\\",\\\"user_id\\\":\\\"anna\\\"}\"}"), 1);
@@ -60,7 +60,7 @@ TEST(refused_fields)
 	assert_int_equal(other("{\"body\":\"{\\\"json\\\":{\\\"userId\\\":\\\"annabel\\\"}}\"}"), 0);
 }
 
-/* In what is no JSON an id may stand with escapes all the same. */
+/* Even text that is not JSON may have an id with escapes. */
 TEST(escapes)
 {
 	struct hs_subject who = { .id = (char[]){ "j\xC3\xB6rg\"" }, .n = 6, .until_ms = INT64_MAX };

@@ -1,4 +1,4 @@
-/* suppress, receipt, erased, writer: what erase leaves behind, read back. */
+/* suppression_list, erasure_log, tombstones, file_writer: what erase writes is read back. */
 #include "base/io.h"
 #include "spool/admin/erasure_log.h"
 #include "spool/admin/salt.h"
@@ -114,16 +114,16 @@ TEST(the_list_grows)
 	wrap_reset();
 	assert_true(is_suppressed(s, "{\"user_id\":\"anna\"}")); /* still the old one */
 	hs_suppression_list_free(s);
-	spooldir_unlink(&temp.d, "suppressed"); /* by hand: whoever opens the spool from then on */
+	spooldir_unlink(&temp.d, "suppressed"); /* removed by hand: it counts for those that open the spool later */
 	s = hs_suppression_list_new(&spool_dir);
 	assert_int_equal(hs_suppression_list_follow(s, &active), HS_OK);
 	assert_false(active);
 	hs_suppression_list_free(s);
 }
 
-/* --- receipts ------------------------------------------------------------------------ */
+/* --- erasure log ------------------------------------------------------------------------ */
 
-TEST(receipts)
+TEST(erasure_log_entries)
 {
 	struct hs_erasure_entry receipt = { "done", "command", false };
 	struct hs_json json = { 0 };

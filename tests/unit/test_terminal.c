@@ -1,4 +1,4 @@
-/* terminal: what others sent, as a terminal may show it. */
+/* terminal: foreign text, made safe for a terminal. */
 #include "tests/lib/unit.h"
 #include "tools/report/terminal.h"
 
@@ -12,7 +12,7 @@ static void expect(struct hs_slice text, struct hs_slice want)
 	if (!hs_slice_eq(hs_buf_slice(&out), want))
 		fail_msg("got %.*s", (int)out.n, out.p);
 	hs_buf_reset(&out);
-	hs_buf_put_slice(&out, HS_SLICE("\033[1mours")); /* stays as it is */
+	hs_buf_put_slice(&out, HS_SLICE("\033[1mours")); /* this part stays unchanged */
 	hs_buf_put_slice(&out, text);
 	hs_terminal_clean(&out, 8);
 	assert_int_equal(memcmp(out.p, "\033[1mours", 8), 0);
@@ -20,7 +20,7 @@ static void expect(struct hs_slice text, struct hs_slice want)
 	hs_buf_free(&out);
 }
 
-TEST(what_is_harmless_stays)
+TEST(harmless_text_stays)
 {
 	expect(HS_SLICE(""), HS_SLICE(""));
 	expect(HS_SLICE("{\"a\":\"caf\xC3\xA9 \\u001b\"}\n"), HS_SLICE("{\"a\":\"caf\xC3\xA9 \\u001b\"}\n"));
@@ -28,7 +28,7 @@ TEST(what_is_harmless_stays)
 	expect(HS_SLICE("\xE2\x80\x8D\xF0\x9F\x98\x80"), HS_SLICE("\xE2\x80\x8D\xF0\x9F\x98\x80"));
 }
 
-TEST(what_controls_is_escaped)
+TEST(control_characters_are_escaped)
 {
 	expect(HS_SLICE("\033]0;title\a"), HS_SLICE("\\u001b]0;title\\u0007"));
 	expect(HS_SLICE("\r\b\x7F\0"), HS_SLICE("\\u000d\\u0008\\u007f\\u0000"));

@@ -1,4 +1,4 @@
-/* timestamp: tests/cases/clock.txt, and the C library's calendar as a second opinion. */
+/* timestamp: tests/cases/clock.txt, and a comparison with the C library's calendar. */
 #include "base/timestamp.h"
 #include "tests/lib/cases.h"
 
@@ -46,8 +46,8 @@ static void run_clock_case(struct test_case *c)
 		run_read(c, case_get(c, "in"));
 }
 
-/* Every day from 1600 to 2600, at a time of day that wanders. */
-TEST(every_day_as_the_c_library_has_it)
+/* Every day from 1600 to 2600, at varying times of day. */
+TEST(every_day_agrees_with_the_c_library)
 {
 	for (int64_t day = -135140; day < 230000; day++) {
 		int64_t second = day * 86400 + (day * 7919 % 86400 + 86400) % 86400;
@@ -66,7 +66,7 @@ TEST(every_day_as_the_c_library_has_it)
 	}
 }
 
-/* With a fourth decimal the same time stamp is not of the usual form, and read another way. */
+/* With a fourth decimal the time stamp is not of the usual form, and takes the other path. */
 TEST(the_usual_form_is_read_like_any_other)
 {
 	static const char usual[] = "2026-11-23T10:15:00.123Z", bytes[] = "0159:-/.,+TtZz x\xB0\x01";

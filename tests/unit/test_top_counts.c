@@ -1,4 +1,4 @@
-/* top_counts: counts by name, decoded, for so many names and no more. */
+/* top_counts: counts by decoded name, for a limited number of names. */
 #include "tests/lib/unit.h"
 #include "tools/report/top_counts.h"
 
@@ -55,7 +55,7 @@ TEST(names)
 	expect(3, "", 1, 5);
 }
 
-TEST(not_more_than_so_many)
+TEST(a_limited_number_of_names)
 {
 	char line[64];
 
@@ -76,7 +76,7 @@ TEST(long_names)
 	char name[2 * HS_TOP_COUNTS_NAME];
 
 	memset(name, 'x', sizeof name);
-	memcpy(name + HS_TOP_COUNTS_NAME - 1, "\xc3\xa9", 2); /* the cut would go through it */
+	memcpy(name + HS_TOP_COUNTS_NAME - 1, "\xc3\xa9", 2); /* the cut would split it */
 	assert_true(hs_top_counts_add(&counts, hs_slice(name, sizeof name), 1));
 	assert_true(hs_top_counts_add(&counts, hs_slice(name, sizeof name - 1), 1));
 	assert_int_equal(counts.count, 1);

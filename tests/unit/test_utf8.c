@@ -1,13 +1,13 @@
 /*
- * utf8: every code point, and every sequence of up to three bytes, against a decoder
- * that is written another way: decode freely, then demand the shortest form.
+ * utf8: every code point, and every sequence of up to three bytes, compared with a decoder
+ * written in another way: decode freely, then demand the shortest form.
  */
 #include "base/utf8.h"
 #include "tests/lib/unit.h"
 
 #include <stdlib.h>
 
-/* How long the sequence at p is, if p and n bytes are well formed; RFC 3629, 3, as arithmetic. */
+/* The length of the well-formed sequence at p, 0 if there is none; RFC 3629, 3, as arithmetic. */
 static size_t length_by_arithmetic(const unsigned char *p, size_t n)
 {
 	static const uint32_t least[] = { 0, 0, 0x80, 0x800, 0x10000 };
@@ -68,7 +68,7 @@ TEST(sequences_of_four_bytes)
 				}
 }
 
-/* A sequence that is cut is none, and nothing is read behind its end. */
+/* A cut sequence is invalid, and nothing is read beyond its end. */
 TEST(cut_sequences)
 {
 	static const char *const whole[] = { "\xC3\xA9", "\xE2\x82\xAC", "\xF0\x9F\x98\x80" };
@@ -82,7 +82,7 @@ TEST(cut_sequences)
 		}
 }
 
-TEST(what_is_put_is_well_formed)
+TEST(encoded_text_is_well_formed)
 {
 	for (uint32_t code = 0; code <= 0x10FFFF; code++) {
 		char p[4];
@@ -133,7 +133,7 @@ static bool harms_a_terminal(uint32_t c)
 	       (c >= 0xFFF9 && c <= 0xFFFB) || (c >= 0xD800 && c <= 0xDFFF); /* no UTF-8 */
 }
 
-TEST(what_harms_a_terminal_is_unprintable)
+TEST(text_that_harms_a_terminal_is_unprintable)
 {
 	for (uint32_t code = 0; code <= 0x10FFFF; code++) {
 		bool surrogate = code >= 0xD800 && code <= 0xDFFF;

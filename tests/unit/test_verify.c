@@ -1,5 +1,5 @@
 /*
- * verify: every kind of damage is told, with file and line; mending keeps every good
+ * verify: every kind of damage is reported with file and line; repair keeps every good
  * line, and afterwards nothing is wrong.
  */
 #include "base/io.h"
@@ -11,7 +11,7 @@
 #include <string.h>
 
 static struct hs_verified found;
-/* Of the last report. */
+/* The place in the last report. */
 static char reported_file[128];
 static uint64_t reported_line;
 
@@ -25,16 +25,16 @@ static void report(void *context, enum hs_problem p, const char *file, uint64_t 
 
 static uint64_t examine(bool mend)
 {
-	struct hs_verifier examiner = { NULL, report, NULL, mend };
+	struct hs_verifier verifier = { NULL, report, NULL, mend };
 	uint64_t problems = 0;
 
-	assert_int_equal(hs_spool_verify(s.spool, &examiner, &found), HS_OK);
+	assert_int_equal(hs_spool_verify(s.spool, &verifier, &found), HS_OK);
 	for (int p = 0; p < HS_PROBLEMS; p++)
 		problems += found.problem[p];
 	return problems;
 }
 
-/* The first sealed segment: its name, and its text with something done to it. */
+/* The name of the first sealed segment. */
 static const char *first(void)
 {
 	return spooldir_name(&s.d, "events-", 0);
@@ -50,7 +50,7 @@ TEST(nothing_is_wrong)
 	assert_int_equal(found.lines, 6);
 }
 
-TEST(a_line_that_is_no_record)
+TEST(a_line_that_is_not_a_record)
 {
 	seal("a b");
 	spooldir_add(&s.d, first(), HS_SLICE("{\"a\":}\n{\"type\":\"page\"}\n"));
@@ -67,7 +67,7 @@ TEST(a_line_that_is_no_record)
 	assert_int_equal(spooldir_names(&s.d, ".hookspool", "broken-"), 1);
 }
 
-/* Nothing that was set aside is written over. */
+/* No original that was set aside is overwritten. */
 TEST(each_original_is_kept)
 {
 	seal("a b");
@@ -93,8 +93,8 @@ TEST(a_segment_that_ends_in_mid_line)
 	assert_once(&s.d, "a b");
 }
 
-/* Compressed by hand, and not finished: the plain one is what counts, and the other is told of. */
-TEST(a_gz_beside_that_is_no_copy)
+/* A .gz made by hand, and not finished: the plain file counts, and the other is reported. */
+TEST(a_gz_beside_that_is_not_a_copy)
 {
 	char gz[HS_SEALED_NAME + 3];
 	struct hs_buf copy;
@@ -116,7 +116,7 @@ TEST(a_gz_beside_that_is_no_copy)
 	assert_int_equal(found.lines, 6);
 }
 
-TEST(a_compressed_one_that_is_cut)
+TEST(a_compressed_segment_that_is_cut)
 {
 	seal("a b c d e f");
 	maintain();
@@ -128,8 +128,8 @@ TEST(a_compressed_one_that_is_cut)
 	assert_once(&s.d, "a b c d e f"); /* every line could be read */
 }
 
-/* RFC 1952, 2.2: what zcat shows of a second member must be looked at, too. */
-TEST(a_second_member_behind_the_first)
+/* RFC 1952, 2.2: zcat shows a second member, so it must be verified, too. */
+TEST(a_second_member_after_the_first)
 {
 	static const char member[] = /* printf 'broken\\n' | gzip -n */
 	    "\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\x03\x4b\x2a\xca\xcf\x4e\xcd\xe3\x02\x00\x1a"
@@ -145,7 +145,7 @@ TEST(a_second_member_behind_the_first)
 	assert_once(&s.d, "a b");
 }
 
-TEST(an_event_that_stands_there_twice)
+TEST(an_event_that_is_there_twice)
 {
 	struct hs_buf text;
 
@@ -179,7 +179,7 @@ TEST(the_oldest_may_be_gone)
 	assert_int_equal(examine(false), 0);
 }
 
-/* Put there by hand: the index has never read of it. */
+/* Added by hand: the index has never read it. */
 TEST(an_event_that_the_index_does_not_know)
 {
 	struct events *e = events_new("z");
@@ -194,11 +194,11 @@ TEST(an_event_that_the_index_does_not_know)
 	events_free(e);
 }
 
-/* Whatever call fails in mending: no good line is lost, and it can be done again. */
-TEST(mending_may_be_interrupted)
+/* Whatever call fails during repair, no good line is lost, and it can be repeated. */
+TEST(a_repair_may_be_interrupted)
 {
 	static const enum wrap_call calls[] = { WRAP_FDATASYNC, WRAP_FSYNC, WRAP_PWRITE, WRAP_RENAMEAT, WRAP_UNLINKAT };
-	struct hs_verifier examiner = { .mend = true };
+	struct hs_verifier verifier = { .mend = true };
 
 	for (size_t c = 0; c < 2 * sizeof calls / sizeof calls[0]; c++)
 		for (unsigned nth = 1; nth <= 6; nth++) {
@@ -209,7 +209,7 @@ TEST(mending_may_be_interrupted)
 			if (c % 2 > 0) /* a compressed one */
 				maintain();
 			wrap_fail(calls[c / 2], nth, 1, EIO);
-			hs_spool_verify(s.spool, &examiner, &found);
+			hs_spool_verify(s.spool, &verifier, &found);
 			wrap_reset();
 			examine(true);
 			assert_int_equal(examine(false), 0);
@@ -219,7 +219,7 @@ TEST(mending_may_be_interrupted)
 
 /* --- killed ---------------------------------------------------------------------- */
 
-/* A consumer that was there is told that it fits, unless its place is lost, and goes on with these. */
+/* Expects that a position still fits, or is unknown where that may be, and that these words follow. */
 static void assert_goes_on(struct hs_position at, const char *words, bool may_be_unknown)
 {
 	struct hs_reader *reader;
@@ -243,18 +243,18 @@ static void assert_goes_on(struct hs_position at, const char *words, bool may_be
 
 static int mend_in_child(void *context)
 {
-	struct hs_verifier examiner = { .mend = true };
+	struct hs_verifier verifier = { .mend = true };
 	unsigned nth = *(unsigned *)context;
 
 	restart();
 	wrap_reset();
-	wrap_kill(nth, nth % 2 == 1); /* every second time in mid-write, if it is a write */
-	return s.spool != NULL && hs_spool_verify(s.spool, &examiner, &found) == HS_OK ? 0 : 1;
+	wrap_kill(nth, nth % 2 == 1); /* every second time in the middle of a write, if it is one */
+	return s.spool != NULL && hs_spool_verify(s.spool, &verifier, &found) == HS_OK ? 0 : 1;
 }
 
 enum form { PLAIN, GZIP, GZIP_CUT, FORMS };
 
-/* a b, a line that is no record, c d, in a segment; e in the next. A cut .gz has lost some of them. */
+/* Makes a segment of a b, a line that is no record, and c d, and another of e. A cut .gz has lost some. */
 static void damage(enum form form, struct hs_position *before, struct hs_position *after)
 {
 	struct hs_buf bad = { 0 }, text;
@@ -280,7 +280,7 @@ static void damage(enum form form, struct hs_position *before, struct hs_positio
 	hs_buf_free(&text);
 }
 
-/* The old file or the mended one, whole; nothing that was read is read again; the next run finishes. */
+/* There is the old file or the repaired one, whole; nothing is read twice; the next run finishes. */
 TEST(killed_at_any_step)
 {
 	for (enum form form = PLAIN; form < FORMS; form++) {

@@ -1,4 +1,4 @@
-/* write_batcher: one does it for all, nobody sleeps for it; time limits hold while it takes long. */
+/* write_batcher: one thread writes for all, without making others sleep; time limits hold meanwhile. */
 #include "base/io.h"
 #include "spool/write/write_batcher.h"
 #include "tests/lib/unit.h"
@@ -8,15 +8,15 @@
 
 enum { PIECES = 2 * HS_WRITE_BATCHER_MOST + 10, THREADS = 12, ROUNDS = 500 };
 
-/* One piece of work, and what became of it. */
+/* A piece of work and its outcome. */
 struct piece {
-	struct hs_member member; /* first: the two have one address */
+	struct hs_member member; /* first, so that both have one address */
 	int worked;              /* how often */
 	_Atomic int done;
 	enum hs_result result;
 };
 
-/* A scene: a group, and a leader that can be held up, before it lets go of the work or after. */
+/* A group, and a leader that can be held before it releases the work or after. */
 static struct scene {
 	struct hs_write_batcher group;
 	_Atomic int cycles, running;
@@ -61,7 +61,7 @@ static void done(struct hs_member *m, enum hs_result r)
 	atomic_fetch_add(&p->done, 1);
 }
 
-/* Posts a piece that has so long a time. */
+/* Posts a piece with a deadline `ms` from now. */
 static void post(int number, int64_t ms)
 {
 	struct piece *p = &s.piece[number];
@@ -88,7 +88,7 @@ static bool has_let_go(void)
 	return released;
 }
 
-/* A thread posts piece 0, and leads until the scene lets it go. */
+/* Starts a thread that posts piece 0, and leads until the test lets it go. */
 static pthread_t start_leader(void)
 {
 	pthread_t leader;
@@ -128,17 +128,17 @@ TEST(alone)
 	assert_int_equal(s.cycles, 2);
 }
 
-TEST(who_comes_meanwhile_goes_on_and_is_served_together)
+TEST(members_that_join_meanwhile_are_served_together)
 {
 	pthread_t leader;
 
 	s.hold_after = true;
 	leader = start_leader();
 	for (int i = 1; i < 20; i++) {
-		post(i, 60000); /* returns, or this test never ends */
+		post(i, 60000); /* returns at once, or the test would hang */
 		assert_int_equal(s.piece[i].done, 0);
 	}
-	s.result = HS_E_SYNC; /* everybody hears it, the first one too */
+	s.result = HS_E_SYNC; /* all get it, the first one too */
 	atomic_store(&s.hold_after, false);
 	pthread_join(leader, NULL);
 	for (int i = 0; i < 20; i++)
@@ -148,7 +148,7 @@ TEST(who_comes_meanwhile_goes_on_and_is_served_together)
 	assert_int_equal(s.members[1], 19);
 }
 
-/* The first cycle is held up until all the other pieces wait. */
+/* The first cycle is held until all other pieces wait. */
 static void serve_a_crowd(void)
 {
 	pthread_t leader;
@@ -171,7 +171,7 @@ TEST(a_crowd_goes_in_turns)
 	assert_int_equal(s.members[2], HS_WRITE_BATCHER_MOST);
 }
 
-/* The first cycle is of one, so the second may begin at once; the third may not. */
+/* The first cycle has one member, so the second may begin at once; the third may not. */
 TEST(crowded_cycles_keep_their_distance)
 {
 	serve_a_crowd();
@@ -179,7 +179,7 @@ TEST(crowded_cycles_keep_their_distance)
 	assert_true(s.begun_us[3] - s.begun_us[2] >= HS_WRITE_BATCHER_PACE_US);
 }
 
-TEST(who_waits_too_long_leaves)
+TEST(a_member_that_waits_too_long_leaves)
 {
 	int64_t now = hs_io_now_monotonic();
 	pthread_t leader;
@@ -195,16 +195,16 @@ TEST(who_waits_too_long_leaves)
 	assert_int_equal(s.piece[0].done + s.piece[2].done, 0);
 	post(4, 120000);
 	hs_write_batcher_expire(&s.group, now + 90000);
-	expect_done(0, 1, HS_E_TIMEOUT); /* even the leader's: its work is under way, unless it hangs */
+	expect_done(0, 1, HS_E_TIMEOUT); /* even the leader's, whose work is under way */
 	atomic_store(&s.hold_after, false);
 	pthread_join(leader, NULL);
 	expect_done(0, 1, HS_E_TIMEOUT);
-	expect_done(1, 0, HS_E_TIMEOUT); /* its work was not done behind its back */
+	expect_done(1, 0, HS_E_TIMEOUT); /* its work was not done after it left */
 	expect_done(2, 1, HS_OK);
 	expect_done(4, 1, HS_OK);
 }
 
-TEST(who_is_late_when_a_cycle_begins_is_not_taken)
+TEST(a_late_member_is_not_taken_into_a_cycle)
 {
 	pthread_t leader;
 
@@ -218,8 +218,8 @@ TEST(who_is_late_when_a_cycle_begins_is_not_taken)
 	expect_done(2, 1, HS_OK);
 }
 
-/* While the leader looks at a member's work the member must be there. */
-TEST(nobody_leaves_before_the_work_is_let_go)
+/* A member must not leave while the leader reads its work. */
+TEST(no_member_leaves_before_the_work_is_released)
 {
 	int64_t later = hs_io_now_monotonic() + 90000;
 	pthread_t leader;
@@ -230,7 +230,7 @@ TEST(nobody_leaves_before_the_work_is_let_go)
 	hs_write_batcher_expire(&s.group, later);
 	assert_int_equal(s.piece[0].done, 0);
 	atomic_store(&s.hold_before, false);
-	while (s.piece[0].done == 0) { /* as soon as it is let go */
+	while (s.piece[0].done == 0) { /* until the work is released */
 		hs_write_batcher_expire(&s.group, later);
 		hs_io_pause(1);
 	}
