@@ -1,5 +1,5 @@
 /*
- * An event to a line: it is one strict, flat line, and no leaf's bytes are lost. The
+ * An event becomes one strict, flat line, and the bytes of no leaf are lost. The
  * first byte chooses: names, validation, tenant.
  */
 #include "event/dedup_key.h"
@@ -7,7 +7,7 @@
 
 /*
  * The values of the line, byte for byte, are the leaves of the event and no others,
- * beside `added` ones of ours: as many of each, whatever their order.
+ * apart from `added` ones of ours: as many of each, in any order.
  */
 struct leaves {
 	struct hs_slice *raw;
@@ -31,7 +31,7 @@ static struct leaves leaves_of(const struct hs_json *j)
 	return found;
 }
 
-/* The text of an array without its blanks, as a string: what its leaf must be. */
+/* The leaf of an array: its text without blanks, as a string. */
 static void put_packed(struct hs_slice raw, struct hs_buf *out)
 {
 	bool quoted = false;
@@ -93,7 +93,7 @@ static void check_leaves(const struct hs_json *event, struct hs_slice line, size
 	hs_json_free(&json);
 }
 
-/* Every record has an id, and what is read back from the spool is the same event. */
+/* Every record has an id, and reading the record back gives the same key. */
 static void check_identity(struct hs_dedup_key_maker *i, const struct hs_event *e, const struct hs_made_id *made,
                            struct hs_slice tenant, struct hs_slice line)
 {

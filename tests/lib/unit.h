@@ -80,7 +80,7 @@ const char *unit_show(struct hs_slice s);
 
 /* --- memory ----------------------------------------------------------------- */
 
-/* Copies into an allocation of exactly that size, so that a sanitizer sees any access beyond it. The caller frees it. */
+/* A copy in memory of exactly its size, so that a sanitizer sees any access beyond it. The caller frees it. */
 char *unit_exact_copy(struct hs_slice s);
 
 /* Bytes in use on the heap. */
