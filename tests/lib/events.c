@@ -143,6 +143,20 @@ enum hs_result events_append_apart(struct spooldir *d, const char *words, uint64
 	return result;
 }
 
+const char *many(const char *prefix, int from, int to)
+{
+	static char text[2][64 * 1024];
+	static int next;
+	char *out = text[next++ % 2];
+	size_t n = 0;
+
+	out[0] = '\0';
+	for (int i = from; i < to; i++)
+		n += (size_t)snprintf(out + n, sizeof text[0] - n, "%s%d ", prefix, i);
+	assert_true(n < sizeof text[0]);
+	return out;
+}
+
 struct hs_slice word_of(struct hs_slice line)
 {
 	static const char label[] = "\"message_id\":\"";

@@ -22,6 +22,9 @@ void events_free(struct events *e);
 /* The argument of hs_spool_append, with soon() as its deadline; it points into *e. */
 struct hs_append events_batch(const struct events *e, uint64_t *duplicate);
 
+/* "PREFIX0 PREFIX1 …", the numbers from `from` to `to` - 1, in one of two static buffers in turn. */
+const char *many(const char *prefix, int from, int to);
+
 /* The message id of a record's line: "c". It points into the line. */
 struct hs_slice word_of(struct hs_slice line);
 

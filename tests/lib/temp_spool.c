@@ -167,6 +167,14 @@ void save_cursor(const char *name, struct hs_position p)
 	hs_spool_dir_close(&o);
 }
 
+uint64_t ids_known(void)
+{
+	struct hs_known known;
+
+	assert_result(hs_spool_known(s.spool, soon(), &known), HS_OK);
+	return known.ids;
+}
+
 static uint64_t find_problems(void (*report)(void *context, enum hs_problem p, const char *file, uint64_t line))
 {
 	struct hs_verifier verifier = { .report = report };

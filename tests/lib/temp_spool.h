@@ -77,6 +77,9 @@ struct hs_position position_after(unsigned lines);
 /* Makes or moves a cursor. */
 void save_cursor(const char *name, struct hs_position p);
 
+/* The number of ids that the index knows. */
+uint64_t ids_known(void);
+
 /* The number of faults that verify finds; none is repaired. */
 uint64_t problems(void);
 /* Expects none, and prints those that there are. */

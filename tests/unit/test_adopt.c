@@ -13,12 +13,8 @@
 #include "spool/shared/spool_dir.h"
 #include "tests/lib/temp_spool.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 static char told[512]; /* "name:what name:what" */
 
@@ -72,8 +68,7 @@ TEST(cursors_that_fit_are_kept)
 	bool foreign;
 
 	make("rotate_min_gap = 0\n");
-	put("a b");
-	rotate();
+	seal("a b");
 	put("c d");
 	p = position_after(3);
 	cursor("fits", &p, NULL);
@@ -114,8 +109,7 @@ TEST(a_mirror_takes_over)
 	for (int old = 0; old < 2; old++) {
 		make("rotate_min_gap = 0\n");
 		if (old) { /* it was in use before, in this very boot */
-			put("z");
-			rotate();
+			seal("z");
 			restart();
 			spooldir_unlink(&s.d, spooldir_name(&s.d, "events-", 0));
 		} else {
@@ -131,8 +125,7 @@ TEST(a_mirror_takes_over)
 		done = adopt(HS_ADOPT_LEAVE, false);
 		assert_true(done.segments == 2 && done.end.number == 8 && done.dropped == 1);
 		assert_true(done.now.settled && done.now.epoch == 2);
-		put("n");
-		rotate();
+		seal("n");
 		assert_non_null(strstr(spooldir_name(&s.d, "events-", 2), "-000008.jsonl"));
 		assert_once(&s.d, "x y n");
 		assert_sound(&s.d);
@@ -282,8 +275,7 @@ TEST(killed_before_every_call)
 		bool foreign;
 
 		with_anna(true);
-		put("b");
-		rotate();
+		seal("b");
 		put("c");
 		p = position_after(2);
 		cursor("fits", &p, NULL);

@@ -13,9 +13,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
-#include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 static struct spooldir copy; /* for the backup */
 
@@ -56,10 +53,8 @@ TEST(a_backup_holds_all_and_becomes_a_spool)
 	uint64_t duplicate;
 
 	make_both();
-	put("a b");
-	rotate();
-	put("c");
-	rotate();
+	seal("a b");
+	seal("c");
 	put("d");
 	save_cursor("mine", (struct hs_position){ 1, 0, 0, 0 });
 	assert_int_equal(back_up(&done), HS_OK);
@@ -88,10 +83,8 @@ TEST(the_next_backup_adds_what_is_new)
 	struct hs_backup done;
 
 	make_both();
-	put("a");
-	rotate();
-	put("b");
-	rotate();
+	seal("a");
+	seal("b");
 	put("c");
 	assert_int_equal(back_up(&done), HS_OK);
 	save_cursor("gone", (struct hs_position){ 1, 0, 0, 0 });
@@ -120,8 +113,7 @@ TEST(erased_people_are_not_in_a_backup)
 	int lock;
 
 	make_both();
-	put("anna");
-	rotate();
+	seal("anna");
 	put("bert");
 	assert_int_equal(back_up(&done), HS_OK);
 	assert_once(&copy, "anna bert");
@@ -179,14 +171,12 @@ static void prepare_sweep(void)
 	struct hs_backup done;
 
 	make_both();
-	put("a");
-	rotate();
+	seal("a");
 	put("b");
 	save_cursor("mine", (struct hs_position){ 1, 0, 0, 0 });
 	spooldir_write(&s.d, "failed.jsonl", HS_SLICE("{}\n"));
 	assert_int_equal(back_up(&done), HS_OK);
-	put("c");
-	rotate();
+	seal("c");
 	put("d");
 }
 

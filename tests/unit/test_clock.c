@@ -7,9 +7,7 @@
 #include "spool/shared/clock.h"
 #include "tests/lib/temp_spool.h"
 
-#include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #define HOUR INT64_C(3600000)
 #define DAY (24 * HOUR)

@@ -4,9 +4,7 @@
 #include "tests/lib/processes.h"
 #include "tests/lib/temp_dir.h"
 
-#include <fcntl.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 static enum hs_result put(const char *text)
 {

@@ -8,9 +8,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 FIXTURE(begin_uncompressed)
 {
@@ -38,8 +36,7 @@ static void bring(uint64_t number, const char *words)
 /* A mirror that is updated while it is read. */
 TEST(foreign_segments_above_an_empty_open_one)
 {
-	put("a");
-	rotate();
+	seal("a");
 	assert_read("a");
 	bring(2, "b c");
 	bring(3, "d");
@@ -105,10 +102,8 @@ TEST(foreign_segments_found_at_a_restart)
 
 TEST(a_number_already_used)
 {
-	put("a");
-	rotate();
-	put("b");
-	rotate();
+	seal("a");
+	seal("b");
 	put("c");
 	assert_read("a b c");
 	bring(1, "x y"); /* its name sorts before ours */
@@ -132,8 +127,7 @@ static void forget_what_was_ours(void)
 /* Which one we sealed is forgotten: the first one keeps its number. */
 TEST(the_later_segment_moves)
 {
-	put("a");
-	rotate();
+	seal("a");
 	assert_read("a");
 	forget_what_was_ours();
 	hs_io_pause(20);
@@ -148,8 +142,7 @@ TEST(our_segment_stays)
 {
 	const char *path;
 
-	put("a");
-	rotate();
+	seal("a");
 	assert_read("a");
 	path = spooldir_path(&s.d, spooldir_name(&s.d, "events-", 0));
 	bring(1, "x");
@@ -184,8 +177,7 @@ TEST(a_moved_segment_is_compressed_and_repaired)
 	char name[HS_SEALED_NAME + 4];
 
 	make("rotate_min_gap = 0\n");
-	put("a");
-	rotate();
+	seal("a");
 	assert_read("a");
 	bring(1, "x y");
 	assert_read("x y");
@@ -227,12 +219,10 @@ TEST(a_segment_that_is_being_copied)
 	struct hs_slice all = hs_buf_slice(&e->lines);
 	char name[HS_SEALED_NAME];
 
-	put("a");
-	rotate();
+	seal("a");
 	for (uint64_t number = 1; number < 3; number++) { /* ours, and the open one's */
 		begin_uncompressed(state);
-		put("a");
-		rotate();
+		seal("a");
 		assert_read("a");
 		name_of(name, number);
 		spooldir_write(&s.d, name, hs_slice(all.p, all.n - 5));
@@ -261,8 +251,7 @@ TEST(a_move_that_cannot_be_recorded)
 	for (size_t i = 0; i < 2; i++) {
 		uint64_t duplicate;
 
-		put("a");
-		rotate();
+		seal("a");
 		assert_read("a");
 		bring(1, "x");
 		wrap_fail(faults[i].call, 1, 1, faults[i].error);
@@ -293,8 +282,7 @@ TEST(killed_before_every_call)
 
 	for (nth = 1; status != 0; nth++) {
 		begin_uncompressed(state);
-		put("a");
-		rotate();
+		seal("a");
 		put("c");
 		assert_read("a c");
 		bring(1, "x"); /* one is sealed, one is open */
@@ -337,8 +325,7 @@ TEST(on_another_device)
 {
 	struct hs_position at;
 
-	put("a");
-	rotate();
+	seal("a");
 	put("b");
 	assert_read("a b");
 	at = hs_reader_position(s.reader);

@@ -7,10 +7,8 @@
 #include "spool/shared/spool_dir.h"
 #include "tests/lib/temp_spool.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 static struct hs_history history(void)
 {
@@ -152,13 +150,10 @@ TEST(a_position_of_this_history_fits)
 	struct hs_position p[8], start;
 
 	make("rotate_min_gap = 0\ncompress = gzip\n");
-	put("a b");
-	rotate();
-	put("c");
-	rotate();
+	seal("a b");
+	seal("c");
 	maintain();
-	put("d e");
-	rotate();
+	seal("d e");
 	put("f g");
 	for (unsigned i = 0; i < 8; i++)
 		p[i] = position_after(i);

@@ -10,8 +10,6 @@
 #include "tests/lib/wrap.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 

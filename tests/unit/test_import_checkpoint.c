@@ -5,7 +5,6 @@
 #include "tests/lib/temp_dir.h"
 
 #include <errno.h>
-#include <fcntl.h>
 
 #define KEY "00112233445566778899aabbccddeeff"
 #define NAME "imports/" KEY

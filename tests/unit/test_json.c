@@ -7,7 +7,6 @@
 #include "tests/lib/json_c.h"
 #include "tests/lib/random.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 
 enum { MUTATIONS = 20000, DEEPER_THAN_WE_GO = 2000 };

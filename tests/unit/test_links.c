@@ -6,7 +6,6 @@
 #include "tests/lib/unit.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 
 static struct hs_subjects subjects;
 static struct hs_links links;

@@ -6,7 +6,6 @@
 #include "tests/lib/wrap.h"
 
 #include <poll.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>

@@ -13,18 +13,14 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
-#include <unistd.h>
 
 TEST(all_segments_in_order)
 {
 	make("rotate_min_gap = 0\n");
-	put("a b");
-	rotate();
-	put("c");
-	rotate();
+	seal("a b");
+	seal("c");
 	maintain();
-	put("d e");
-	rotate();
+	seal("d e");
 	put("f");
 	open_reader();
 	assert_read("a b c d e f");
@@ -54,10 +50,8 @@ TEST(from_any_position)
 	static const char words[] = "a b c d e f g";
 
 	make("rotate_min_gap = 0\n");
-	put("a b");
-	rotate();
-	put("c d e");
-	rotate();
+	seal("a b");
+	seal("c d e");
 	put("f g");
 	for (int pass = 0; pass < 2; pass++, maintain())
 		for (unsigned n = 0; n <= 7; n++) {
@@ -83,15 +77,13 @@ TEST(through_rotations)
 	assert_read("start");
 	for (int i = 0; i < 20; i++) {
 		snprintf(word, sizeof word, "v%d", i);
-		put(word);
-		rotate();
+		seal(word);
 		assert_read(word);
 	}
 	for (int i = 0; i < 70; i++) { /* more than HS_PAST: how the first ended is forgotten */
 		snprintf(word, sizeof word, "%sw%d", i > 0 ? " " : "", i);
 		strcat(want, word);
-		put(word);
-		rotate();
+		seal(word);
 	}
 	maintain();
 	assert_read(want);
@@ -218,10 +210,8 @@ TEST(deleted_segments_are_reported)
 	uint64_t first, last;
 
 	make("rotate_min_gap = 0\ncompress = none\n");
-	put("a");
-	rotate();
-	put("b");
-	rotate();
+	seal("a");
+	seal("b");
 	put("c");
 	open_reader();
 	assert_int_equal(read_some(1), HS_READ_LINE);
@@ -240,11 +230,9 @@ TEST(the_last_lines)
 	static const char all[] = "a b c d e f g";
 
 	make("rotate_min_gap = 0\n");
-	put("a b");
-	rotate();
+	seal("a b");
 	maintain();
-	put("c d e");
-	rotate();
+	seal("c d e");
 	put("f g");
 	open_reader();
 	for (size_t n = 0; n <= 8; n++) {
@@ -309,8 +297,7 @@ TEST(an_edit_moves_no_position)
 	struct hs_rewrite_log *rewrites;
 
 	make("rotate_min_gap = 0\ncompress = none\n");
-	put("a b c d");
-	rotate();
+	seal("a b c d");
 	put("e");
 	open_reader();
 	assert_int_equal(hs_rewrite_log_open(hs_reader_place(s.reader), &rewrites), HS_OK);
@@ -340,8 +327,7 @@ static void repair_and_go_on(const char *settings, bool compressed)
 	const char *name;
 
 	make(settings);
-	put("a b c d");
-	rotate();
+	seal("a b c d");
 	put("e");
 	name = spooldir_name(&s.d, "events-", 0);
 	text = spooldir_read(&s.d, name);
@@ -385,8 +371,7 @@ TEST(a_position_after_what_could_be_repaired)
 	const char *name;
 
 	make("rotate_min_gap = 0\ncompress = gzip\n");
-	put("a b c d");
-	rotate();
+	seal("a b c d");
 	put("e");
 	maintain();
 	open_reader();
@@ -489,10 +474,8 @@ TEST(retention_spares_what_a_cursor_needs)
 		snprintf(text, sizeof text, "rotate_min_gap = 0\ncompress = none\nretain_bytes = 1\n%s",
 		         settings[forced]);
 		make(text);
-		put("a");
-		rotate();
-		put("b");
-		rotate();
+		seal("a");
+		seal("b");
 		put("c");
 		open_reader();
 		read_some(1);

@@ -6,7 +6,6 @@
 
 #include <json-c/json.h>
 #include <stdio.h>
-#include <stdlib.h>
 
 static void respond(const struct hs_outcome *o, bool without_body, struct hs_buf *head, struct hs_buf *body)
 {

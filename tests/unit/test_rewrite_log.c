@@ -8,10 +8,8 @@
 #include "tests/lib/temp_spool.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 static struct hs_opened_spool o;
 static struct hs_rewrite_log *rewrites;
@@ -324,8 +322,7 @@ static uint64_t edit_two_segments(void)
 
 	make_segment("compress = none\nrotate_min_gap = 0\n", "a b c");
 	assert_int_equal(erase(0), HS_OK);
-	put("d e f");
-	rotate();
+	seal("d e f");
 	spooldir_unlink(&s.d, spooldir_name(&s.d, "events-", 0));
 	c = line_at(2);
 	assert_int_equal(erase(1), HS_OK); /* e, of segment 2 */

@@ -3,7 +3,6 @@
 #include "cgi/server/sd_notify.h"
 #include "tests/lib/unit.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

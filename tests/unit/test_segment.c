@@ -15,7 +15,6 @@
 #include <signal.h>
 #include <stddef.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <unistd.h>
 
 /* One process's view of a spool, without an index. */

@@ -3,9 +3,7 @@
 #include "spool/file/segment_list.h"
 #include "tests/lib/temp_dir.h"
 
-#include <fcntl.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 static const int64_t when = INT64_C(1795428900123); /* 2026-11-23T10:15:00.123Z */
 

@@ -9,7 +9,6 @@
 #include "tests/lib/temp_dir.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <sys/mman.h>
 #include <unistd.h>

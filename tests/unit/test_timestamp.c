@@ -2,7 +2,6 @@
 #include "base/timestamp.h"
 #include "tests/lib/cases.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
 

@@ -4,7 +4,6 @@
 #include "tests/lib/unit.h"
 
 #include <stdatomic.h>
-#include <stdlib.h>
 
 enum { PIECES = 2 * HS_WRITE_BATCHER_MOST + 10, THREADS = 12, ROUNDS = 500 };
 
