@@ -811,68 +811,67 @@ TEST(a_name_too_long_is_refused_like_any_event)
 #define NO_ID "{\"type\":\"page\"}"
 #define NO_SUCH "{\"type\":\"x\",\"userId\":\"u\"}"
 
+static const struct {
+	const char *body;
+	int status;
+	const char *answer, *records;
+	unsigned rejected; /* lines */
+} batch_cases[] = {
+	{ "[]", 200, "{\"accepted\":0,\"duplicate\":0,\"rejected\":0}\n", "", 0 },
+	{ " [ ] ", 200, "{\"accepted\":0,\"duplicate\":0,\"rejected\":0}\n", "", 0 },
+	{ "[" PAGE "]", 200, "{\"accepted\":1,\"duplicate\":0,\"rejected\":0}\n", PAGE_LINE, 0 },
+	{ "[" PAGE ", " PAGE "]", 200, "{\"accepted\":2,\"duplicate\":0,\"rejected\":0}\n", PAGE_LINE PAGE_LINE, 0 },
+	{ "[" PAGE "," NO_ID "," PAGE "]", 200,
+	  "{\"accepted\":2,\"duplicate\":0,\"rejected\":1,"
+	  "\"message\":\"event 2: userId or anonymousId required\"}\n",
+	  PAGE_LINE PAGE_LINE, 1 },
+	{ "[" NO_ID "," NO_ID "," PAGE "]", 200,
+	  "{\"accepted\":1,\"duplicate\":0,\"rejected\":2,"
+	  "\"message\":\"event 1: userId or anonymousId required\"}\n",
+	  PAGE_LINE, 2 },
+	{ "[" PAGE ",1,null,[],\"x\"]", 200,
+	  "{\"accepted\":1,\"duplicate\":0,\"rejected\":4,"
+	  "\"message\":\"event 2: an event is a JSON object or an array of them\"}\n",
+	  PAGE_LINE, 4 },
+	{ "[" NO_ID "]", 400,
+	  "{\"accepted\":0,\"duplicate\":0,\"rejected\":1,"
+	  "\"message\":\"event 1: userId or anonymousId required\"}\n",
+	  "", 1 },
+	{ "[" NO_SUCH "," NO_SUCH "]", 501,
+	  "{\"accepted\":0,\"duplicate\":0,\"rejected\":2,"
+	  "\"message\":\"event 1: type not supported\"}\n",
+	  "", 2 },
+	/* not every one has an unknown type: 400, whatever the order */
+	{ "[" NO_SUCH "," NO_ID "]", 400, NULL, "", 2 },
+	{ "[" NO_ID "," NO_SUCH "]", 400, NULL, "", 2 },
+	{ "[" NO_SUCH "," NO_ID "," NO_SUCH "]", 400, NULL, "", 3 },
+	{ "[" NO_SUCH "," PAGE "]", 200, NULL, PAGE_LINE, 1 },
+	/* wrapped, mixed, and an array inside an array is no batch */
+	{ "[{\"json\":" PAGE "},{\"json\":" PAGE "}]", 200, "{\"accepted\":2,\"duplicate\":0,\"rejected\":0}\n",
+	  PAGE_LINE PAGE_LINE, 0 },
+	{ "[" PAGE ",{\"json\":" PAGE "}]", 200, "{\"accepted\":2,\"duplicate\":0,\"rejected\":0}\n",
+	  PAGE_LINE PAGE_LINE, 0 },
+	{ "[{\"json\":" NO_ID "}]", 400, NULL, "", 1 },
+	{ "[{\"json\":[" PAGE "]}]", 400, NULL, "", 1 },
+	{ "[{\"json\":1}]", 400, NULL, "", 1 },
+	{ "[[" PAGE "]]", 400, NULL, "", 1 },
+};
+
 TEST(batches)
 {
-	static const struct {
-		const char *body;
-		int status;
-		const char *answer, *records;
-		unsigned rejected; /* lines */
-	} table[] = {
-		{ "[]", 200, "{\"accepted\":0,\"duplicate\":0,\"rejected\":0}\n", "", 0 },
-		{ " [ ] ", 200, "{\"accepted\":0,\"duplicate\":0,\"rejected\":0}\n", "", 0 },
-		{ "[" PAGE "]", 200, "{\"accepted\":1,\"duplicate\":0,\"rejected\":0}\n", PAGE_LINE, 0 },
-		{ "[" PAGE ", " PAGE "]", 200, "{\"accepted\":2,\"duplicate\":0,\"rejected\":0}\n", PAGE_LINE PAGE_LINE,
-		  0 },
-		{ "[" PAGE "," NO_ID "," PAGE "]", 200,
-		  "{\"accepted\":2,\"duplicate\":0,\"rejected\":1,"
-		  "\"message\":\"event 2: userId or anonymousId required\"}\n",
-		  PAGE_LINE PAGE_LINE, 1 },
-		{ "[" NO_ID "," NO_ID "," PAGE "]", 200,
-		  "{\"accepted\":1,\"duplicate\":0,\"rejected\":2,"
-		  "\"message\":\"event 1: userId or anonymousId required\"}\n",
-		  PAGE_LINE, 2 },
-		{ "[" PAGE ",1,null,[],\"x\"]", 200,
-		  "{\"accepted\":1,\"duplicate\":0,\"rejected\":4,"
-		  "\"message\":\"event 2: an event is a JSON object or an array of them\"}\n",
-		  PAGE_LINE, 4 },
-		{ "[" NO_ID "]", 400,
-		  "{\"accepted\":0,\"duplicate\":0,\"rejected\":1,"
-		  "\"message\":\"event 1: userId or anonymousId required\"}\n",
-		  "", 1 },
-		{ "[" NO_SUCH "," NO_SUCH "]", 501,
-		  "{\"accepted\":0,\"duplicate\":0,\"rejected\":2,"
-		  "\"message\":\"event 1: type not supported\"}\n",
-		  "", 2 },
-		/* not every one has an unknown type: 400, whatever the order */
-		{ "[" NO_SUCH "," NO_ID "]", 400, NULL, "", 2 },
-		{ "[" NO_ID "," NO_SUCH "]", 400, NULL, "", 2 },
-		{ "[" NO_SUCH "," NO_ID "," NO_SUCH "]", 400, NULL, "", 3 },
-		{ "[" NO_SUCH "," PAGE "]", 200, NULL, PAGE_LINE, 1 },
-		/* wrapped, mixed, and an array inside an array is no batch */
-		{ "[{\"json\":" PAGE "},{\"json\":" PAGE "}]", 200, "{\"accepted\":2,\"duplicate\":0,\"rejected\":0}\n",
-		  PAGE_LINE PAGE_LINE, 0 },
-		{ "[" PAGE ",{\"json\":" PAGE "}]", 200, "{\"accepted\":2,\"duplicate\":0,\"rejected\":0}\n",
-		  PAGE_LINE PAGE_LINE, 0 },
-		{ "[{\"json\":" NO_ID "}]", 400, NULL, "", 1 },
-		{ "[{\"json\":[" PAGE "]}]", 400, NULL, "", 1 },
-		{ "[{\"json\":1}]", 400, NULL, "", 1 },
-		{ "[[" PAGE "]]", 400, NULL, "", 1 },
-	};
-
-	for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
-		struct stage *s = new_stage(OPEN, hs_slice_str(table[i].body));
+	for (size_t i = 0; i < sizeof batch_cases / sizeof *batch_cases; i++) {
+		struct stage *s = new_stage(OPEN, hs_slice_str(batch_cases[i].body));
 		unsigned lines = 0;
 
-		if (serve(s) != table[i].status)
-			fail_msg("%s: %.20s", table[i].body, s->head.p);
-		if (table[i].answer != NULL)
-			expect(s, "answer", table[i].answer);
-		expect(s, "records", table[i].records);
+		if (serve(s) != batch_cases[i].status)
+			fail_msg("%s: %.20s", batch_cases[i].body, s->head.p);
+		if (batch_cases[i].answer != NULL)
+			expect(s, "answer", batch_cases[i].answer);
+		expect(s, "records", batch_cases[i].records);
 		for (size_t k = 0; k < s->rejected.n; k++)
 			lines += s->rejected.p[k] == '\n';
-		if (lines != table[i].rejected)
-			fail_msg("%s: %u lines of rejected events", table[i].body, lines);
+		if (lines != batch_cases[i].rejected)
+			fail_msg("%s: %u lines of rejected events", batch_cases[i].body, lines);
 		free_stage(s);
 	}
 }

@@ -199,76 +199,77 @@ TEST(too_many)
 	assert_int_equal(links.ids.count, HS_LINKS_MAX + 2);
 }
 
+static const char *const placeholder[] = {
+	"",
+	" ",
+	"undefined",
+	"Undefined",
+	" NULL ",
+	"none",
+	"anonymous",
+	"Anonymous",
+	"0",
+	"00",
+	"-0",
+	"0.0",
+	"0e5",
+	"0E-7",
+	"+0",
+	".0",
+	"-1",
+	"-1.0",
+	"-01",
+	"-1e0",
+	"-1.00E+0",
+	"0x0",
+	"-",
+	"---",
+	"?",
+	"n/a",
+	"NaN",
+	"(not set)",
+	"00000000-0000-0000-0000-000000000000",
+	"{}",
+	"000000",
+	"[object Object]",
+	"FFFFFFFF-FFFF-FFFF-FFFF-FFFFFFFFFFFF",
+	"xxxxxxxx-xxxx-xxxx",
+	"9774d56d682e549c",
+};
+
+static const char *const other[] = {
+	"1",
+	"10",
+	"100",
+	"0.5",
+	"-10",
+	"-1.5",
+	"1e0",
+	"u-0",
+	"00000001",
+	"f",
+	"x",
+	"ff",
+	"a",
+	"\xC3\xA4",
+	"nullo",
+	"undefined1",
+	"anonymous7",
+	"1111",
+	"-1e1",
+	"0e5x",
+	"00000000-0000-0000-0000-000000000001",
+	"none@example.com",
+};
+
 TEST_WITH(placeholders, NULL, NULL)
 {
-	static const char *const yes[] = {
-		"",
-		" ",
-		"undefined",
-		"Undefined",
-		" NULL ",
-		"none",
-		"anonymous",
-		"Anonymous",
-		"0",
-		"00",
-		"-0",
-		"0.0",
-		"0e5",
-		"0E-7",
-		"+0",
-		".0",
-		"-1",
-		"-1.0",
-		"-01",
-		"-1e0",
-		"-1.00E+0",
-		"0x0",
-		"-",
-		"---",
-		"?",
-		"n/a",
-		"NaN",
-		"(not set)",
-		"00000000-0000-0000-0000-000000000000",
-		"{}",
-		"000000",
-		"[object Object]",
-		"FFFFFFFF-FFFF-FFFF-FFFF-FFFFFFFFFFFF",
-		"xxxxxxxx-xxxx-xxxx",
-		"9774d56d682e549c",
-	};
-	static const char *const no[] = {
-		"1",
-		"10",
-		"100",
-		"0.5",
-		"-10",
-		"-1.5",
-		"1e0",
-		"u-0",
-		"00000001",
-		"f",
-		"x",
-		"ff",
-		"a",
-		"\xC3\xA4",
-		"nullo",
-		"undefined1",
-		"anonymous7",
-		"1111",
-		"-1e1",
-		"0e5x",
-		"00000000-0000-0000-0000-000000000001",
-		"none@example.com",
-	};
-
-	for (size_t i = 0; i < sizeof yes / sizeof *yes; i++)
-		if (!hs_is_placeholder(hs_slice_str(yes[i])))
-			fail_msg("\"%s\" is a placeholder", yes[i]);
-	for (size_t i = 0; i < sizeof no / sizeof *no; i++)
-		if (hs_is_placeholder(hs_slice_str(no[i])))
-			fail_msg("\"%s\" is no placeholder", no[i]);
+	for (size_t i = 0; i < sizeof placeholder / sizeof *placeholder; i++)
+		if (!hs_is_placeholder(hs_slice_str(placeholder[i])))
+			fail_msg("\"%s\" is a placeholder", placeholder[i]);
+	for (size_t i = 0; i < sizeof other / sizeof *other; i++)
+		if (hs_is_placeholder(hs_slice_str(other[i])))
+			fail_msg("\"%s\" is no placeholder", other[i]);
 }
 
 TESTS("links", setup, teardown)
