@@ -32,7 +32,8 @@ enum hs_result hs_reader_open(const struct hs_settings *settings, struct hs_read
 	*reader = NULL;
 	if (r == NULL)
 		return HS_E_MEMORY;
-	r->fd = r->watch = r->summary.fd = -1;
+	r->fd = r->watch = -1;
+	r->summary = (struct hs_summary_reader)HS_SUMMARY_READER_NONE;
 	result = hs_spool_dir_open_to_read(&r->opened, settings);
 	if (result == HS_OK) {
 		hs_segment_init(&r->events, &r->opened.dir, HS_EVENTS);

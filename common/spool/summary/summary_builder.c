@@ -361,8 +361,11 @@ void hs_summary_builder_line(struct hs_summary_builder *b, struct hs_slice line,
 		b->head.text_crc = hs_crc32((uint32_t)b->head.text_crc, HS_SLICE("\n"));
 	b->head.text_bytes += line.n + whole;
 	take_line(b, line, whole);
+	if (!whole)
+		return;
 	hs_buf_reset(&b->last);
 	hs_buf_put_slice(&b->last, line);
+	b->failed |= !hs_buf_ok(&b->last);
 }
 
 /* Takes the lines of the text; what is after the last newline is carried to the next call. */
