@@ -944,6 +944,32 @@ static void a_cut_one_is_not_believed(void **state)
 	hs_buf_free(&own);
 }
 
+/* Lines without an id, and none at all: a part of no bytes is there, and read. */
+static void a_part_of_no_bytes(void **state)
+{
+	char path[2 * PATH_MAX];
+	struct stat st;
+
+	(void)state;
+	for (int i = 0; i < 2; i++) {
+		struct hs_summary_reader r = HS_SUMMARY_READER_NONE;
+		const char *name = spooldir_name(&d, "events-", 0);
+		char plain[NAME_MAX + 1];
+
+		snprintf(plain, sizeof plain, "%.*s", (int)(strstr(name, ".gz") - name), name);
+		spooldir_unlink(&d, name);
+		spooldir_write(&d, plain, i == 0 ? HS_SLICE("{\"type\":\"track\"," AT "}\n") : HS_SLICE(""));
+		maintain();
+		snprintf(path, sizeof path, "%s/%s", d.path, name);
+		assert_int_equal(stat(path, &st), 0);
+		assert_true(hs_summary_open(&r, hs_reader_place(reader), false, 1, &st));
+		assert_int_equal(r.head.odd, 0);
+		assert_non_null(hs_summary_read(&r, HS_SUMMARY_IDS).p);
+		assert_non_null(hs_summary_read(&r, HS_SUMMARY_BLOOM).p);
+		hs_summary_close(&r);
+	}
+}
+
 static void those_of_segments_that_are_gone_go(void **state)
 {
 	(void)state;
@@ -1030,6 +1056,7 @@ int main(void)
 		DISK(a_damaged_part_is_not_read),
 		DISK(a_cut_one_is_not_believed),
 		DISK(those_of_segments_that_are_gone_go),
+		DISK(a_part_of_no_bytes),
 		DISK(an_edit_meanwhile),
 		DISK(killed_at_any_step),
 	};
