@@ -173,7 +173,7 @@ WRAPPED = calloc clock_gettime fallocate fallocate64 fchmod fdatasync flock fsta
 WRAP = $(addprefix -Wl$(comma)--wrap=,$(WRAPPED))
 comma := ,
 
-$(B)/unit/%: $(B)/obj/tests/unit/%.o $(call obj,cgi/server/accept.c cgi/server/partial_request.c cgi/server/partial_poller.c cgi/server/listen.c cgi/server/runtime.c $(CGI_PURE) $(TOOLS_PURE) $(TESTLIB)) $(B)/libhookspool.a
+$(B)/unit/%: $(B)/obj/tests/unit/%.o $(call obj,cgi/server/accept.c cgi/server/partial_request.c cgi/server/partial_poller.c cgi/server/listen.c cgi/server/runtime.c cgi/server/thread.c $(CGI_PURE) $(TOOLS_PURE) $(TESTLIB)) $(B)/libhookspool.a
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $(WRAP) $(filter %.o,$^) $(filter %.a,$^) -o $@ -lcmocka -linih -ljson-c $(LDLIBS_COMMON)

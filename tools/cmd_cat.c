@@ -227,7 +227,7 @@ static bool show_failed(void *context, struct hs_slice line)
 
 static int walk_others(struct others *x, struct hs_event_source *source)
 {
-	const struct hs_spool_dir *dir = hs_reader_place(source->reader);
+	const struct hs_spool_dir *dir = hs_reader_dir(source->reader);
 	enum hs_result result = x->options->failed ? hs_rejected_reader_walk_stream(dir, "failed", show_failed, x)
 	                                           : hs_rejected_reader_walk(dir, show_rejected, x);
 

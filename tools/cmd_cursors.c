@@ -58,7 +58,7 @@ static int walk(struct run *r, struct hs_position end)
 static int find_lag(struct run *r)
 {
 	struct hs_position end;
-	enum hs_result result = hs_consumer_lag_start(&r->lag, hs_reader_place(r->source.reader));
+	enum hs_result result = hs_consumer_lag_start(&r->lag, hs_reader_dir(r->source.reader));
 	int code;
 
 	if (result == HS_OK)
@@ -85,7 +85,7 @@ __attribute__((format(printf, 2, 3))) static void put(struct hs_buf *out, const 
 
 static bool is_of_this_spool(const struct run *r, const struct hs_consumer_lag_cursor *c)
 {
-	return strcmp(c->history.id, hs_reader_place(r->source.reader)->history.id) == 0;
+	return strcmp(c->history.id, hs_reader_dir(r->source.reader)->history.id) == 0;
 }
 
 static const char *state_of(const struct run *r, const struct hs_consumer_lag_cursor *c)
@@ -202,7 +202,7 @@ static bool look_at(void *context, const struct hs_cursor_info *info)
 /* Takes hold of the cursor, so that no consumer uses it. 0, or the exit code. */
 static int hold(struct run *r, const char *name, struct hs_cursor **cursor)
 {
-	const struct hs_spool_dir *dir = hs_reader_place(r->source.reader);
+	const struct hs_spool_dir *dir = hs_reader_dir(r->source.reader);
 	struct search s = { .name = name };
 	int64_t holder = 0;
 	enum hs_result result = hs_cursor_list(dir->private_dir, look_at, &s);
@@ -254,7 +254,7 @@ static int remove_one(struct run *r, const char *name)
 
 	if (code != 0)
 		return code;
-	code = hs_event_source_result(&r->source, hs_cursor_remove(hs_reader_place(r->source.reader), name));
+	code = hs_event_source_result(&r->source, hs_cursor_remove(hs_reader_dir(r->source.reader), name));
 	hs_cursor_close(cursor);
 	if (code == 0)
 		printf("cursor %s: removed\n", name);

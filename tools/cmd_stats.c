@@ -276,7 +276,7 @@ static bool count_rejected(void *context, struct hs_slice line)
 
 static enum hs_result count_all_rejected(struct stats *s)
 {
-	enum hs_result r = hs_rejected_reader_walk(hs_reader_place(s->source.reader), count_rejected, s);
+	enum hs_result r = hs_rejected_reader_walk(hs_reader_dir(s->source.reader), count_rejected, s);
 
 	return s->no_memory ? HS_E_MEMORY : r;
 }
@@ -489,7 +489,7 @@ static int print(struct stats *s)
 
 static int count(struct stats *s)
 {
-	enum hs_result r = hs_consumer_lag_start(&s->lag, hs_reader_place(s->source.reader));
+	enum hs_result r = hs_consumer_lag_start(&s->lag, hs_reader_dir(s->source.reader));
 	int code;
 
 	if (r == HS_OK)
@@ -503,9 +503,9 @@ static int count(struct stats *s)
 		code = hs_event_source_result(&s->source, count_all_rejected(s));
 	if (code == 0 && shows_rejected(s))
 		code = hs_event_source_result(&s->source,
-		                              hs_dead_letters_look(hs_reader_place(s->source.reader)->fd, &s->failed));
+		                              hs_dead_letters_look(hs_reader_dir(s->source.reader)->fd, &s->failed));
 	hs_consumer_lag_end(&s->lag, s->end);
-	s->metrics = hs_metrics_read(hs_reader_place(s->source.reader)->run_dir);
+	s->metrics = hs_metrics_read(hs_reader_dir(s->source.reader)->run_dir);
 	return code;
 }
 

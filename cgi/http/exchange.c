@@ -3,195 +3,196 @@
 
 #include <stdlib.h>
 
-enum { ANSWER_BYTES = 1024 }; /* no head and no body of an answer is longer */
+enum { ANSWER_BYTES = 1024 }; /* no head or body of an answer is longer */
 
 struct hs_scratch *hs_scratch_new(const struct hs_store_ops *store, uint64_t seed)
 {
-	struct hs_scratch *r = calloc(1, sizeof *r);
+	struct hs_scratch *scratch = calloc(1, sizeof *scratch);
 
-	if (r == NULL)
+	if (scratch == NULL)
 		return NULL;
-	r->store = store;
-	hs_json_init(&r->json, seed);
-	hs_json_init(&r->settings_json, seed);
-	if (!hs_record_maker_init(&r->maker)) {
-		hs_scratch_free(r);
+	scratch->store = store;
+	hs_json_init(&scratch->json, seed);
+	hs_json_init(&scratch->settings_json, seed);
+	if (!hs_record_maker_init(&scratch->maker)) {
+		hs_scratch_free(scratch);
 		return NULL;
 	}
-	hs_record_maker_seed(&r->maker, seed ^ (uint64_t)(uintptr_t)r); /* threads have one seed */
-	return r;
+	hs_record_maker_seed(&scratch->maker, seed ^ (uint64_t)(uintptr_t)scratch); /* threads share a seed */
+	return scratch;
 }
 
-void hs_scratch_free(struct hs_scratch *r)
+void hs_scratch_free(struct hs_scratch *scratch)
 {
-	if (r == NULL)
+	if (scratch == NULL)
 		return;
-	hs_json_free(&r->json);
-	hs_json_free(&r->settings_json);
-	hs_record_maker_free(&r->maker);
-	hs_buf_free(&r->body);
-	hs_buf_free(&r->rejected);
-	hs_buf_free(&r->key);
-	hs_buf_free(&r->settings_text);
-	hs_buf_free(&r->message);
-	free(r);
+	hs_json_free(&scratch->json);
+	hs_json_free(&scratch->settings_json);
+	hs_record_maker_free(&scratch->maker);
+	hs_buf_free(&scratch->body);
+	hs_buf_free(&scratch->rejected);
+	hs_buf_free(&scratch->key);
+	hs_buf_free(&scratch->settings_text);
+	hs_buf_free(&scratch->message);
+	free(scratch);
 }
 
 struct hs_exchange *hs_exchange_new(struct hs_transport *transport, void (*ended)(void *context), void *context)
 {
-	struct hs_exchange *v = calloc(1, sizeof *v);
+	struct hs_exchange *exchange = calloc(1, sizeof *exchange);
 
-	if (v == NULL)
+	if (exchange == NULL)
 		return NULL;
-	v->transport = transport;
-	v->ended = ended;
-	v->context = context;
+	exchange->transport = transport;
+	exchange->ended = ended;
+	exchange->context = context;
 	/* allocated now, so that "out of memory" can still be answered */
-	if (hs_buf_reserve(&v->head, ANSWER_BYTES) == NULL || hs_buf_reserve(&v->answer, ANSWER_BYTES) == NULL) {
-		hs_exchange_free(v);
+	if (hs_buf_reserve(&exchange->head, ANSWER_BYTES) == NULL ||
+	    hs_buf_reserve(&exchange->answer, ANSWER_BYTES) == NULL) {
+		hs_exchange_free(exchange);
 		return NULL;
 	}
-	return v;
+	return exchange;
 }
 
-void hs_exchange_free(struct hs_exchange *v)
+void hs_exchange_free(struct hs_exchange *exchange)
 {
-	if (v == NULL)
+	if (exchange == NULL)
 		return;
-	hs_buf_free(&v->head);
-	hs_buf_free(&v->answer);
-	hs_record_batch_free(&v->batch);
-	free(v);
+	hs_buf_free(&exchange->head);
+	hs_buf_free(&exchange->answer);
+	hs_record_batch_free(&exchange->batch);
+	free(exchange);
 }
 
-void hs_exchange_from(struct hs_exchange *v, struct hs_transport *transport)
+void hs_exchange_from(struct hs_exchange *exchange, struct hs_transport *transport)
 {
-	v->transport = transport;
+	exchange->transport = transport;
 }
 
-void hs_scratch_shrink(struct hs_scratch *r, size_t keep)
+void hs_scratch_shrink(struct hs_scratch *scratch, size_t keep)
 {
-	hs_buf_shrink(&r->body, keep);
-	hs_buf_shrink(&r->rejected, keep);
-	hs_buf_shrink(&r->settings_text, keep);
-	hs_buf_shrink(&r->key, keep);
-	hs_record_maker_shrink(&r->maker, keep);
-	hs_json_shrink(&r->json);
-	hs_json_shrink(&r->settings_json);
+	hs_buf_shrink(&scratch->body, keep);
+	hs_buf_shrink(&scratch->rejected, keep);
+	hs_buf_shrink(&scratch->settings_text, keep);
+	hs_buf_shrink(&scratch->key, keep);
+	hs_record_maker_shrink(&scratch->maker, keep);
+	hs_json_shrink(&scratch->json);
+	hs_json_shrink(&scratch->settings_json);
 }
 
-void hs_scratch_rest(struct hs_scratch *r)
+void hs_scratch_rest(struct hs_scratch *scratch)
 {
-	hs_scratch_shrink(r, HS_REST_BYTES);
+	hs_scratch_shrink(scratch, HS_REST_BYTES);
 }
 
-void hs_exchange_rest(struct hs_exchange *v)
+void hs_exchange_rest(struct hs_exchange *exchange)
 {
-	hs_record_batch_shrink(&v->batch, HS_REST_BYTES);
+	hs_record_batch_shrink(&exchange->batch, HS_REST_BYTES);
 }
 
 void hs_scratch_make_way(void *context)
 {
-	struct hs_scratch *r = context;
+	struct hs_scratch *scratch = context;
 
-	if (!r->inside)
+	if (!scratch->inside)
 		return;
-	hs_scratch_shrink(r, HS_KEEP_BYTES);
-	hs_semaphore_leave(r->store->large);
-	r->inside = false;
+	hs_scratch_shrink(scratch, HS_KEEP_BYTES);
+	hs_semaphore_leave(scratch->store->large);
+	scratch->inside = false;
 }
 
 /* --- the answer --------------------------------------------------------------- */
 
-/* Keeps of what was noted only what belongs to this result. */
-static void settle(struct hs_exchange *v, enum hs_result r)
+/* Sets the result, and drops what was noted for another one. */
+static void settle(struct hs_exchange *exchange, enum hs_result result)
 {
-	struct hs_outcome *o = &v->outcome;
+	struct hs_outcome *o = &exchange->outcome;
 
-	o->result = r;
-	o->has_offset = o->has_offset && hs_result_is(r, HS_CLASS_JSON);
-	o->not_synced = v->settings->durability == HS_DURABILITY_NONE;
+	o->result = result;
+	o->has_offset = o->has_offset && hs_result_is(result, HS_CLASS_JSON);
+	o->not_synced = exchange->settings->durability == HS_DURABILITY_NONE;
 }
 
-static void log_outcome(const struct hs_exchange *v, const struct hs_outcome *o)
+static void log_outcome(const struct hs_exchange *exchange, const struct hs_outcome *o)
 {
-	enum hs_result r = o->result != HS_OK ? o->result : o->why;
+	enum hs_result result = o->result != HS_OK ? o->result : o->why;
 	char room[256];
 	struct hs_buf text = { .p = room, .cap = sizeof room, .max = sizeof room };
-	struct hs_slice addr = v->request.remote_addr.n > 0 ? v->request.remote_addr : HS_SLICE("-");
-	const char *remedy = hs_result_info(r)->remedy;
+	struct hs_slice addr = exchange->request.remote_addr.n > 0 ? exchange->request.remote_addr : HS_SLICE("-");
+	const char *remedy = hs_result_info(result)->remedy;
 
 	hs_outcome_message(o, &text);
-	hs_log(hs_result_info(r)->level, "%d %.*s: %.*s%s%s (accepted %llu, duplicate %llu, rejected %llu)",
+	hs_log(hs_result_info(result)->level, "%d %.*s: %.*s%s%s (accepted %llu, duplicate %llu, rejected %llu)",
 	       hs_outcome_status(o), addr.n > 64 ? 64 : (int)addr.n, addr.p, (int)text.n, text.p,
 	       remedy[0] != '\0' ? "; " : "", remedy, (unsigned long long)o->accepted, (unsigned long long)o->duplicate,
 	       (unsigned long long)o->rejected);
 }
 
-static void say(struct hs_exchange *v, const struct hs_outcome *o)
+static void say(struct hs_exchange *exchange, const struct hs_outcome *o)
 {
-	struct hs_transport *g = v->transport;
-	struct hs_response response = { .body = &v->answer };
+	struct hs_transport *transport = exchange->transport;
+	struct hs_response response = { .body = &exchange->answer };
 
-	v->answered.status = hs_outcome_status(o);
-	if (v->count_answer != NULL)
-		v->count_answer(v->spool, &v->answered);
-	log_outcome(v, o);
+	exchange->answered.status = hs_outcome_status(o);
+	if (exchange->count_answer != NULL)
+		exchange->count_answer(exchange->spool, &exchange->answered);
+	log_outcome(exchange, o);
 	hs_outcome_respond(o, &response);
-	hs_response_print(&response, v->request.method == HS_METHOD_HEAD, &v->head);
-	g->write(g, hs_buf_slice(&v->head), hs_buf_slice(&v->answer));
-	g->finish(g);
+	hs_response_print(&response, exchange->request.method == HS_METHOD_HEAD, &exchange->head);
+	transport->write(transport, hs_buf_slice(&exchange->head), hs_buf_slice(&exchange->answer));
+	transport->finish(transport);
 }
 
 /*
- * A system call on a disk that hangs cannot be ended. So while the spool holds an exchange, `turn`
- * is when it must be answered: before that the thread that comes back from the spool answers,
- * after that hs_exchange_expire does. The later of the two ends the exchange.
+ * A system call on a hanging disk cannot be interrupted. So while the spool holds an exchange, `turn`
+ * is the time by which it must be answered: before that, the thread that returns from the spool
+ * answers; after that, hs_exchange_expire does. The later of the two ends the exchange.
  */
 enum { LATE = 1, SAID = 2, BACK = 4, TURN_BITS = 3 };
 
-static uint64_t turn_of(const struct hs_exchange *v)
+static uint64_t turn_of(const struct hs_exchange *exchange)
 {
-	return (uint64_t)v->answer_by << TURN_BITS;
+	return (uint64_t)exchange->answer_by << TURN_BITS;
 }
 
-void hs_exchange_hand_over(struct hs_exchange *v)
+void hs_exchange_hand_over(struct hs_exchange *exchange)
 {
-	v->handed = true;
-	atomic_store(&v->turn, turn_of(v));
+	exchange->handed = true;
+	atomic_store(&exchange->turn, turn_of(exchange));
 }
 
-/* Back from the spool. False: it was answered in the meantime, and may serve another request. */
-static bool take_back(struct hs_exchange *v)
+/* Call it when the spool has returned. False: the exchange was answered, and may serve another request. */
+static bool take_back(struct hs_exchange *exchange)
 {
-	uint64_t turn = turn_of(v);
+	uint64_t turn = turn_of(exchange);
 
-	v->handed = false;
-	if (atomic_compare_exchange_strong(&v->turn, &turn, 0))
+	exchange->handed = false;
+	if (atomic_compare_exchange_strong(&exchange->turn, &turn, 0))
 		return true;
-	if ((atomic_fetch_or(&v->turn, BACK) & SAID) != 0)
-		v->ended(v->context);
+	if ((atomic_fetch_or(&exchange->turn, BACK) & SAID) != 0)
+		exchange->ended(exchange->context);
 	return false;
 }
 
-void hs_exchange_expire(struct hs_exchange *v, int64_t now_ms)
+void hs_exchange_expire(struct hs_exchange *exchange, int64_t now_ms)
 {
 	struct hs_outcome late = { .result = HS_E_TIMEOUT };
-	uint64_t turn = atomic_load(&v->turn);
+	uint64_t turn = atomic_load(&exchange->turn);
 
 	if (turn >> TURN_BITS == 0 || (turn & LATE) != 0 || now_ms < (int64_t)(turn >> TURN_BITS) ||
-	    !atomic_compare_exchange_strong(&v->turn, &turn, turn | LATE))
+	    !atomic_compare_exchange_strong(&exchange->turn, &turn, turn | LATE))
 		return;
-	say(v, &late);
-	if ((atomic_fetch_or(&v->turn, SAID) & BACK) != 0)
-		v->ended(v->context);
+	say(exchange, &late);
+	if ((atomic_fetch_or(&exchange->turn, SAID) & BACK) != 0)
+		exchange->ended(exchange->context);
 }
 
-void hs_exchange_answer(struct hs_exchange *v, enum hs_result r)
+void hs_exchange_answer(struct hs_exchange *exchange, enum hs_result result)
 {
-	if (v->handed && !take_back(v))
+	if (exchange->handed && !take_back(exchange))
 		return;
-	settle(v, r);
-	say(v, &v->outcome);
-	v->ended(v->context);
+	settle(exchange, result);
+	say(exchange, &exchange->outcome);
+	exchange->ended(exchange->context);
 }

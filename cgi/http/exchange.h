@@ -1,11 +1,11 @@
 /*
- * exchange: one request and its answer, and the memory of the thread that works on it.
+ * exchange: one request with its answer, and the scratch memory of the thread that serves it.
  *
- * A thread serves a request up to the record that is to be kept. Small requests are then
- * posted: the thread turns to the next one, and whoever commits them answers them. The spool is
- * handed in as functions, so that tests and fuzzers serve requests without a disk.
+ * A thread serves a request until its records are ready to be kept. Small requests are then
+ * posted: the thread turns to the next request, and the thread that commits them answers them. The
+ * store is a table of functions, so that tests and fuzzers serve requests without a disk.
  *
- * Handlers use the members of the structs below; everybody else uses the functions.
+ * Handlers use the members of the structs below; all other code uses the functions.
  */
 #ifndef HS_EXCHANGE_H
 #define HS_EXCHANGE_H
@@ -28,12 +28,12 @@ struct hs_store_ops {
 	void (*post)(void *self, struct hs_post *post); /* see spool.h */
 	enum hs_result (*health)(void *self);
 	/*
-	 * Counts an answer to a sender, before it is sent, from any thread. `spool` is what the next
-	 * field was when the exchange began. NULL: answers are not counted.
+	 * Counts an answer to a sender, before it is sent, from any thread. `spool` is the value that
+	 * the next member had when the exchange began. NULL: answers are not counted.
 	 */
 	void (*count_answer)(struct hs_spool *spool, const struct hs_answered *answered);
 	struct hs_spool *spool;
-	/* Milliseconds: since 1970, and on a clock that never jumps. */
+	/* Milliseconds since 1970, and on a clock that never jumps. */
 	int64_t (*now)(void);
 	int64_t (*now_monotonic)(void);
 	struct hs_semaphore *large;        /* before a large body is parsed; NULL: no limit */
@@ -44,14 +44,14 @@ enum {
 	HS_ANSWER_MS = 4000,      /* Segment's classic sender gives up after 5 s */
 	HS_BODY_MS = 10000,       /* for the body to arrive; a larger one gets 1 s for each MiB */
 	HS_LARGE_BYTES = 1 << 18, /* a body above this size is large */
-	HS_KEEP_BYTES = 1 << 17,  /* buffers above this size are returned after use … */
-	HS_REST_BYTES = 1 << 14,  /* … and above this one when nothing comes for a while */
+	HS_KEEP_BYTES = 1 << 17,  /* buffers above this size are freed after use … */
+	HS_REST_BYTES = 1 << 14,  /* … and above this size when no request comes for a while */
 	HS_BATCH_MAX = 65536,     /* events in one batch; Segment sends at most 4000 */
 };
 
 /*
- * A large body may take longer: 1 s for each MiB that has arrived. The length that was announced does
- * not count, since announcing costs a sender nothing.
+ * A large body may take longer: 1 s for each MiB that has arrived. The announced length does not count,
+ * because announcing costs a sender nothing.
  */
 static inline int64_t hs_body_deadline(int64_t begun_ms, size_t came)
 {
@@ -66,7 +66,7 @@ struct hs_scratch {
 	struct hs_record_maker maker;
 	struct hs_buf body, rejected; /* large: see hs_scratch_shrink */
 	struct hs_buf key, settings_text, message;
-	bool inside; /* the semaphore for large bodies */
+	bool inside; /* inside the semaphore for large bodies */
 };
 
 /* The memory of one request, from its arrival to its answer. */
@@ -79,61 +79,61 @@ struct hs_exchange {
 	struct hs_post post;
 
 	/* the request being served */
-	struct hs_scratch *r; /* NULL: posted, and no thread is at it */
+	struct hs_scratch *scratch; /* NULL: posted, and no thread works on it */
 	const struct hs_settings *settings;
 	struct hs_request request;
 	struct hs_outcome outcome;
 	struct hs_slice tenant;
 	void (*count_answer)(struct hs_spool *spool, const struct hs_answered *answered); /* NULL: not counted */
-	struct hs_spool *spool;                                                           /* the one that counts it */
+	struct hs_spool *spool;                                                           /* the spool that counts it */
 	struct hs_answered answered;
 	bool needs_signature; /* the body decides whether the sender is let in */
-	bool has_settings;    /* r->settings_json holds the header */
+	bool has_settings;    /* scratch->settings_json holds the header */
 	int64_t answer_by;
-	bool handed;           /* to the spool, which may hang */
-	_Atomic uint64_t turn; /* who answers, see exchange.c */
+	bool handed;           /* handed over to the spool, which may hang */
+	_Atomic uint64_t turn; /* which thread answers, see exchange.c */
 	char spooled_at[HS_TIMESTAMP_TEXT + 1];
 };
 
 /* NULL: out of memory. The store is not owned. */
 struct hs_scratch *hs_scratch_new(const struct hs_store_ops *store, uint64_t seed);
-void hs_scratch_free(struct hs_scratch *r);
+void hs_scratch_free(struct hs_scratch *scratch);
 
 /*
  * NULL: out of memory. The transport is not owned. ended() is called once for each request that
  * was served, by any thread, perhaps before the call that serves it returns; until then the
- * exchange and the settings must stay.
+ * exchange and the settings must stay valid.
  */
 struct hs_exchange *hs_exchange_new(struct hs_transport *transport, void (*ended)(void *context), void *context);
-void hs_exchange_free(struct hs_exchange *v);
+void hs_exchange_free(struct hs_exchange *exchange);
 
-/* The next request comes from this transport. */
-void hs_exchange_from(struct hs_exchange *v, struct hs_transport *transport);
+/* Sets the transport of the next request. */
+void hs_exchange_from(struct hs_exchange *exchange, struct hs_transport *transport);
 
-/* Return memory while there is nothing to do. */
-void hs_scratch_rest(struct hs_scratch *r);
-void hs_exchange_rest(struct hs_exchange *v);
+/* Free memory while there is nothing to do. */
+void hs_scratch_rest(struct hs_scratch *scratch);
+void hs_exchange_rest(struct hs_exchange *exchange);
 
 /*
- * Answers with HS_E_TIMEOUT if the spool has held the request for HS_ANSWER_MS, whatever its
- * thread hangs in. Called now and then, from a thread that never waits for the disk. What the spool
- * says later is dropped: if it is success, the sender's next try is a duplicate. By the time
+ * Answers with HS_E_TIMEOUT if the spool has held the request for HS_ANSWER_MS, whatever blocks its
+ * thread. Call it regularly, from a thread that never waits for the disk. The later result of the
+ * spool is dropped; if it is success, the sender's next attempt is a duplicate. By the time
  * ended() is called, both threads are done with the exchange.
  */
-void hs_exchange_expire(struct hs_exchange *v, int64_t now_ms);
+void hs_exchange_expire(struct hs_exchange *exchange, int64_t now_ms);
 
 /* --- for handlers ------------------------------------------------------------ */
 
-/* Before the spool is called: from now on hs_exchange_expire may answer, at v->answer_by. */
-void hs_exchange_hand_over(struct hs_exchange *v);
+/* Call it before the spool: from now on hs_exchange_expire may answer, at exchange->answer_by. */
+void hs_exchange_hand_over(struct hs_exchange *exchange);
 
-/* Answers with v->outcome and this result, and ends the exchange. */
-void hs_exchange_answer(struct hs_exchange *v, enum hs_result result);
+/* Answers with exchange->outcome and this result, unless hs_exchange_expire has; ends the exchange. */
+void hs_exchange_answer(struct hs_exchange *exchange, enum hs_result result);
 
-/* Returns buffers above `keep` bytes. */
-void hs_scratch_shrink(struct hs_scratch *r, size_t keep);
+/* Frees buffers above `keep` bytes. */
+void hs_scratch_shrink(struct hs_scratch *scratch, size_t keep);
 
-/* Lets the next large body in, if a large body was let in. `context` is the scratch. */
+/* Leaves the semaphore for large bodies, if `context`, the scratch, is inside. */
 void hs_scratch_make_way(void *context);
 
 #endif

@@ -1,13 +1,13 @@
-/* health: the handler of /health: whether the spool would take an event now. */
+/* health: the handler of /health: tells whether the spool would take an event now. */
 #include "cgi/http/exchange.h"
 #include "cgi/http/handlers.h"
 
-void hs_handle_health(struct hs_exchange *v)
+void hs_handle_health(struct hs_exchange *exchange)
 {
-	const struct hs_store_ops *store = v->r->store;
+	const struct hs_store_ops *store = exchange->scratch->store;
 
-	v->outcome.is_healthy = true; /* if the result is HS_OK */
-	v->answer_by = store->now_monotonic() + HS_ANSWER_MS;
-	hs_exchange_hand_over(v);
-	hs_exchange_answer(v, store->health(store->self));
+	exchange->outcome.is_healthy = true; /* says the body if the result is HS_OK */
+	exchange->answer_by = store->now_monotonic() + HS_ANSWER_MS;
+	hs_exchange_hand_over(exchange);
+	hs_exchange_answer(exchange, store->health(store->self));
 }

@@ -12,10 +12,10 @@ enum { BODY_PART = 1 << 20 }; /* read at once: the next part has a time limit of
 /* --- the body, all of it and no more ----------------------------------------- */
 
 /* Takes over a body that another thread has read. */
-static enum hs_result take_read_body(struct hs_exchange *v)
+static enum hs_result take_read_body(struct hs_exchange *exchange)
 {
-	struct hs_buf *from = v->transport->body, *to = &v->r->body, kept = *to;
-	size_t want = (size_t)v->request.content_length;
+	struct hs_buf *from = exchange->transport->body, *to = &exchange->scratch->body, kept = *to;
+	size_t want = (size_t)exchange->request.content_length;
 
 	if (from->n != want)
 		return from->n < want ? HS_E_SHORT_BODY : HS_E_LONG_BODY;
@@ -25,17 +25,17 @@ static enum hs_result take_read_body(struct hs_exchange *v)
 	return hs_buf_reserve(to, 1) == NULL ? HS_E_MEMORY : HS_OK; /* an empty body needs an address, too */
 }
 
-static enum hs_result read_body(struct hs_exchange *v)
+static enum hs_result read_body(struct hs_exchange *exchange)
 {
-	struct hs_transport *g = v->transport;
-	size_t want = (size_t)v->request.content_length;
-	struct hs_buf *body = &v->r->body;
-	int64_t begun = v->r->store->now_monotonic(), deadline = hs_body_deadline(begun, 0);
+	struct hs_transport *transport = exchange->transport;
+	size_t want = (size_t)exchange->request.content_length;
+	struct hs_buf *body = &exchange->scratch->body;
+	int64_t begun = exchange->scratch->store->now_monotonic(), deadline = hs_body_deadline(begun, 0);
 	char *to, extra;
 	long got = 0;
 
-	if (g->body != NULL)
-		return take_read_body(v);
+	if (transport->body != NULL)
+		return take_read_body(exchange);
 	hs_buf_reset(body);
 	to = hs_buf_reserve(body, want + 1); /* + 1: an empty body needs an address, too */
 	if (to == NULL)
@@ -44,101 +44,102 @@ static enum hs_result read_body(struct hs_exchange *v)
 		size_t part = want - body->n < BODY_PART ? want - body->n : BODY_PART;
 
 		deadline = hs_body_deadline(begun, body->n + part);
-		got = g->read(g, to + body->n, part, deadline);
+		got = transport->read(transport, to + body->n, part, deadline);
 		if (got <= 0)
 			return got == -2 ? HS_E_SLOW_BODY : HS_E_SHORT_BODY;
 		body->n += (size_t)got;
 	}
-	if (g->reads_past_length)
-		got = g->read(g, &extra, 1, deadline);
-	return g->reads_past_length && got > 0 ? HS_E_LONG_BODY : HS_OK;
+	if (transport->reads_past_length)
+		got = transport->read(transport, &extra, 1, deadline);
+	return transport->reads_past_length && got > 0 ? HS_E_LONG_BODY : HS_OK;
 }
 
-/* A large body waits until few enough are at work. */
-static enum hs_result enter(struct hs_exchange *v)
+/* Makes a large body wait for the semaphore. */
+static enum hs_result enter(struct hs_exchange *exchange)
 {
-	struct hs_scratch *r = v->r;
+	struct hs_scratch *scratch = exchange->scratch;
 
-	if (r->body.n <= HS_LARGE_BYTES)
+	if (scratch->body.n <= HS_LARGE_BYTES)
 		return HS_OK;
-	r->inside = hs_semaphore_enter(r->store->large, v->answer_by);
-	return r->inside ? HS_OK : HS_E_LARGE_BODIES;
+	scratch->inside = hs_semaphore_enter(scratch->store->large, exchange->answer_by);
+	return scratch->inside ? HS_OK : HS_E_LARGE_BODIES;
 }
 
 /*
  * A body that matches no secret has cost its bytes times the secrets, and is charged to the
  * budget. A body that matches one is not.
  */
-static enum hs_result check_signature(struct hs_exchange *v)
+static enum hs_result check_signature(struct hs_exchange *exchange)
 {
-	const struct hs_store_ops *store = v->r->store;
+	const struct hs_store_ops *store = exchange->scratch->store;
 	int64_t now = store->now_monotonic();
 	struct hs_auth_effort effort = { .first = hs_hash_budget_hint(store->unverified),
 		                         .only_small = !hs_hash_budget_allows(store->unverified, now) };
-	enum hs_result r = hs_auth_body(v->settings, &v->request.credentials, hs_buf_slice(&v->r->body), &v->r->events,
-	                                &effort, &v->tenant);
+	enum hs_result result =
+	    hs_auth_body(exchange->settings, &exchange->request.credentials, hs_buf_slice(&exchange->scratch->body),
+	                 &exchange->scratch->events, &effort, &exchange->tenant);
 
-	if (r == HS_OK) {
-		v->answered.secret = effort.first + 1;
+	if (result == HS_OK) {
+		exchange->answered.secret = effort.first + 1;
 		hs_hash_budget_set_hint(store->unverified, effort.first);
 	} else {
 		hs_hash_budget_charge(store->unverified, effort.hashed, now);
 	}
-	return r;
+	return result;
 }
 
 /* --- valid: JSON, then each event against the Spec --------------------------- */
 
 /* X-Segment-Settings: base64 of a JSON object; flattened under settings_. */
-static enum hs_result read_settings_header(struct hs_exchange *v)
+static enum hs_result read_settings_header(struct hs_exchange *exchange)
 {
-	struct hs_scratch *r = v->r;
+	struct hs_scratch *scratch = exchange->scratch;
 	enum hs_result result;
 
-	if (v->request.settings_header.p == NULL)
+	if (exchange->request.settings_header.p == NULL)
 		return HS_OK;
-	hs_buf_reset(&r->settings_text);
-	if (!hs_base64_decode(hs_slice_trim(v->request.settings_header), &r->settings_text))
-		return hs_buf_ok(&r->settings_text) ? HS_E_SETTINGS_HEADER : HS_E_MEMORY;
-	result = hs_json_document(&r->settings_json, hs_buf_slice(&r->settings_text));
+	hs_buf_reset(&scratch->settings_text);
+	if (!hs_base64_decode(hs_slice_trim(exchange->request.settings_header), &scratch->settings_text))
+		return hs_buf_ok(&scratch->settings_text) ? HS_E_SETTINGS_HEADER : HS_E_MEMORY;
+	result = hs_json_document(&scratch->settings_json, hs_buf_slice(&scratch->settings_text));
 	if (result == HS_E_MEMORY)
 		return result;
-	v->has_settings = result == HS_OK && r->settings_json.tok[0].kind == HS_JSON_OBJECT;
-	return v->has_settings ? HS_OK : HS_E_SETTINGS_HEADER;
+	exchange->has_settings = result == HS_OK && scratch->settings_json.tok[0].kind == HS_JSON_OBJECT;
+	return exchange->has_settings ? HS_OK : HS_E_SETTINGS_HEADER;
 }
 
-static enum hs_result put_rejected(struct hs_exchange *v, int status, struct hs_slice body)
+static enum hs_result put_rejected(struct hs_exchange *exchange, int status, struct hs_slice body)
 {
 	struct hs_rejection rejection = {
-		.spooled_at = hs_slice_str(v->spooled_at),
+		.spooled_at = hs_slice_str(exchange->spooled_at),
 		.status = status,
-		.tenant = v->tenant,
-		.remote_addr = v->request.remote_addr,
+		.tenant = exchange->tenant,
+		.remote_addr = exchange->request.remote_addr,
 		.body = body,
-		.settings = v->settings,
+		.settings = exchange->settings,
 	};
-	struct hs_buf *text = &v->r->message;
+	struct hs_buf *text = &exchange->scratch->message;
 
 	hs_buf_reset(text);
-	hs_outcome_message(&v->outcome, text);
+	hs_outcome_message(&exchange->outcome, text);
 	rejection.message = hs_buf_slice(text);
-	hs_rejected_put(&v->r->rejected, &rejection);
-	return hs_buf_ok(text) && hs_buf_ok(&v->r->rejected) ? HS_OK : HS_E_MEMORY;
+	hs_rejected_put(&exchange->scratch->rejected, &rejection);
+	return hs_buf_ok(text) && hs_buf_ok(&exchange->scratch->rejected) ? HS_OK : HS_E_MEMORY;
 }
 
 /* An invalid event of a batch (or the only event) goes to the rejected file. */
-static enum hs_result reject_event(struct hs_exchange *v, uint32_t event, enum hs_result why, uint64_t index)
+static enum hs_result reject_event(struct hs_exchange *exchange, uint32_t event, enum hs_result why, uint64_t index)
 {
-	struct hs_outcome *o = &v->outcome, first = *o;
-	enum hs_result r;
+	struct hs_outcome *o = &exchange->outcome, first = *o;
+	enum hs_result result;
 
 	o->why = why;
 	o->first_rejected = index;
 	o->rejected++;
-	r = put_rejected(v, hs_result_info(why)->status, hs_json_raw(&v->r->json, event));
+	result = put_rejected(exchange, hs_result_info(why)->status, hs_json_raw(&exchange->scratch->json, event));
 	/*
-	 * The answer names the first one; but a batch that holds nothing but unknown types is 501,
-	 * and with anything else rejected 400.
+	 * The answer names the first rejected event. But a batch in which only unknown types were
+	 * rejected is 501, and one with any other rejection 400.
 	 */
 	if (first.rejected > 0) {
 		bool unlike = first.why == HS_E_TYPE && why != HS_E_TYPE;
@@ -146,172 +147,174 @@ static enum hs_result reject_event(struct hs_exchange *v, uint32_t event, enum h
 		o->why = unlike ? why : first.why;
 		o->first_rejected = unlike ? index : first.first_rejected;
 	}
-	return r;
-}
-
-/* Makes a record of the event at token `event`, or rejects it. HS_OK unless the whole request must end. */
-static enum hs_result take_event(struct hs_exchange *v, uint32_t event, uint64_t index)
-{
-	struct hs_scratch *r = v->r;
-	struct hs_stamp stamp = { v->tenant, v->has_settings ? &r->settings_json : NULL, hs_slice_str(v->spooled_at) };
-	struct hs_event e;
-	enum hs_result result = hs_event_read(&e, &r->json, event, (enum hs_validate)v->settings->validate);
-
-	if (result == HS_OK)
-		result = hs_record_maker_put(&r->maker, &e, &stamp, (enum hs_names)v->settings->names);
-	if (result != HS_OK && result != HS_E_MEMORY)
-		return reject_event(v, event, result, index);
 	return result;
 }
 
-static enum hs_result take_events(struct hs_exchange *v)
+/* Makes a record of the event at token `event`, or rejects it. HS_OK unless the whole request must end. */
+static enum hs_result take_event(struct hs_exchange *exchange, uint32_t event, uint64_t index)
 {
-	struct hs_body_reader *events = &v->r->events;
+	struct hs_scratch *scratch = exchange->scratch;
+	struct hs_stamp stamp = { exchange->tenant, exchange->has_settings ? &scratch->settings_json : NULL,
+		                  hs_slice_str(exchange->spooled_at) };
+	struct hs_event e;
+	enum hs_result result =
+	    hs_event_read(&e, &scratch->json, event, (enum hs_validate)exchange->settings->validate);
+
+	if (result == HS_OK)
+		result = hs_record_maker_put(&scratch->maker, &e, &stamp, (enum hs_names)exchange->settings->names);
+	if (result != HS_OK && result != HS_E_MEMORY)
+		return reject_event(exchange, event, result, index);
+	return result;
+}
+
+static enum hs_result take_events(struct hs_exchange *exchange)
+{
+	struct hs_body_reader *events = &exchange->scratch->events;
 	bool more;
 	uint32_t root;
 
-	if (events->dialect->is_batch && !v->settings->batches)
+	if (events->dialect->is_batch && !exchange->settings->batches)
 		return HS_E_BATCHES;
-	v->outcome.in_batch = events->dialect->is_batch;
+	exchange->outcome.in_batch = events->dialect->is_batch;
 	for (uint64_t index = 0;; index++) {
-		enum hs_result r = hs_body_next(events, &more, &root);
+		enum hs_result result = hs_body_next(events, &more, &root);
 
-		if (r != HS_OK || !more)
-			return r;
+		if (result != HS_OK || !more)
+			return result;
 		if (index == HS_BATCH_MAX)
 			return HS_E_BATCH_LARGE;
-		r = take_event(v, root, index);
-		if (r != HS_OK)
-			return r;
+		result = take_event(exchange, root, index);
+		if (result != HS_OK)
+			return result;
 	}
 }
 
-static enum hs_result take_body(struct hs_exchange *v)
+static enum hs_result take_body(struct hs_exchange *exchange)
 {
-	struct hs_scratch *r = v->r;
-	struct hs_slice body = hs_buf_slice(&r->body);
-	enum hs_result result = read_settings_header(v);
+	struct hs_scratch *scratch = exchange->scratch;
+	struct hs_slice body = hs_buf_slice(&scratch->body);
+	enum hs_result result = read_settings_header(exchange);
 
-	hs_record_maker_reset(&r->maker, body.n);
-	hs_buf_reset(&r->rejected);
+	hs_record_maker_reset(&scratch->maker, body.n);
+	hs_buf_reset(&scratch->rejected);
 	if (result == HS_OK)
-		result = take_events(v);
+		result = take_events(exchange);
 	if (hs_result_is(result, HS_CLASS_JSON)) {
-		v->outcome.has_offset = true;
-		v->outcome.offset = r->json.pos;
+		exchange->outcome.has_offset = true;
+		exchange->outcome.offset = scratch->json.pos;
 	}
 	if (result == HS_OK || result == HS_E_MEMORY)
 		return result;
 
 	/* Nothing in this body can be trusted: all of it is rejected. */
-	hs_record_maker_reset(&r->maker, 0);
-	hs_buf_reset(&r->rejected);
-	v->outcome.result = result;
-	v->outcome.rejected = 0;
-	return put_rejected(v, hs_result_info(result)->status, body);
+	hs_record_maker_reset(&scratch->maker, 0);
+	hs_buf_reset(&scratch->rejected);
+	exchange->outcome.result = result;
+	exchange->outcome.rejected = 0;
+	return put_rejected(exchange, hs_result_info(result)->status, body);
 }
 
 /* --- keeping ----------------------------------------------------------------- */
 
-static void answer_kept(struct hs_exchange *v, enum hs_result r)
+static void answer_kept(struct hs_exchange *exchange, enum hs_result result)
 {
-	if (r == HS_OK)
-		v->outcome.accepted = v->post.append.count - v->outcome.duplicate;
-	v->outcome.has_counts = r == HS_OK && v->outcome.result == HS_OK;
-	hs_exchange_answer(v, r == HS_OK ? v->outcome.result : r);
+	if (result == HS_OK)
+		exchange->outcome.accepted = exchange->post.append.count - exchange->outcome.duplicate;
+	exchange->outcome.has_counts = result == HS_OK && exchange->outcome.result == HS_OK;
+	hs_exchange_answer(exchange, result == HS_OK ? exchange->outcome.result : result);
 }
 
-static void posted(struct hs_post *post, enum hs_result r)
+static void posted(struct hs_post *post, enum hs_result result)
 {
-	answer_kept((struct hs_exchange *)((char *)post - offsetof(struct hs_exchange, post)), r);
+	answer_kept((struct hs_exchange *)((char *)post - offsetof(struct hs_exchange, post)), result);
 }
 
-static void fill_append(struct hs_exchange *v, const struct hs_record_batch *batch)
+static void fill_append(struct hs_exchange *exchange, const struct hs_record_batch *batch)
 {
-	v->post.append = (struct hs_append){
+	exchange->post.append = (struct hs_append){
 		.records = hs_buf_slice(&batch->lines),
 		.record = batch->record,
 		.count = batch->count,
-		.duplicate = &v->outcome.duplicate,
-		.rejected = hs_buf_slice(&v->r->rejected),
+		.duplicate = &exchange->outcome.duplicate,
+		.rejected = hs_buf_slice(&exchange->scratch->rejected),
 		.unparsed = batch->unparsed,
-		.arrived_ms = v->answered.arrived_ms,
-		.deadline_ms = v->answer_by,
+		.arrived_ms = exchange->answered.arrived_ms,
+		.deadline_ms = exchange->answer_by,
 	};
 }
 
 /* Moves the records to the exchange; the thread gets the exchange's memory for its next ones. */
-static void post(struct hs_exchange *v)
+static void post(struct hs_exchange *exchange)
 {
-	const struct hs_store_ops *store = v->r->store;
-	struct hs_record_batch batch = v->r->maker.batch;
+	const struct hs_store_ops *store = exchange->scratch->store;
+	struct hs_record_batch batch = exchange->scratch->maker.batch;
 
-	v->r->maker.batch = v->batch;
-	v->batch = batch;
-	fill_append(v, &v->batch);
-	v->post.done = posted;
-	v->r = NULL;
-	hs_exchange_hand_over(v);
-	store->post(store->self, &v->post);
+	exchange->scratch->maker.batch = exchange->batch;
+	exchange->batch = batch;
+	fill_append(exchange, &exchange->batch);
+	exchange->post.done = posted;
+	exchange->scratch = NULL;
+	hs_exchange_hand_over(exchange);
+	store->post(store->self, &exchange->post);
 }
 
 /* Large requests, and those with rejected events, have a commit of their own. */
-static enum hs_result append(struct hs_exchange *v)
+static enum hs_result append(struct hs_exchange *exchange)
 {
-	const struct hs_store_ops *store = v->r->store;
+	const struct hs_store_ops *store = exchange->scratch->store;
 
-	v->post.append.written = hs_scratch_make_way;
-	v->post.append.context = v->r;
-	hs_exchange_hand_over(v);
-	return store->append(store->self, &v->post.append);
+	exchange->post.append.written = hs_scratch_make_way;
+	exchange->post.append.context = exchange->scratch;
+	hs_exchange_hand_over(exchange);
+	return store->append(store->self, &exchange->post.append);
 }
 
-static void keep(struct hs_exchange *v)
+static void keep(struct hs_exchange *exchange)
 {
-	size_t lines = v->r->maker.batch.lines.n, rejected = v->r->rejected.n;
+	size_t lines = exchange->scratch->maker.batch.lines.n, rejected = exchange->scratch->rejected.n;
 
 	if (rejected == 0 && lines > 0 && lines <= HS_POST_BYTES) {
-		post(v);
+		post(exchange);
 		return;
 	}
-	fill_append(v, &v->r->maker.batch);
-	answer_kept(v, lines > 0 || rejected > 0 ? append(v) : HS_OK);
+	fill_append(exchange, &exchange->scratch->maker.batch);
+	answer_kept(exchange, lines > 0 || rejected > 0 ? append(exchange) : HS_OK);
 }
 
 /* --- the handler ------------------------------------------------------------- */
 
-/* HS_OK: v->r holds what is to be kept. */
-static enum hs_result validate(struct hs_exchange *v)
+/* HS_OK: exchange->scratch holds what is to be kept. */
+static enum hs_result validate(struct hs_exchange *exchange)
 {
-	struct hs_scratch *r = v->r;
-	struct hs_slice key = v->tenant; /* so far the label of the key alone */
-	enum hs_result result = v->transport->verdict;
+	struct hs_scratch *scratch = exchange->scratch;
+	struct hs_slice key = exchange->tenant; /* only the key's label so far */
+	enum hs_result result = exchange->transport->verdict;
 
 	if (result == HS_OK)
-		result = read_body(v);
+		result = read_body(exchange);
 	if (result != HS_OK)
 		return result;
-	v->answer_by = r->store->now_monotonic() + HS_ANSWER_MS;
-	result = enter(v);
+	exchange->answer_by = scratch->store->now_monotonic() + HS_ANSWER_MS;
+	result = enter(exchange);
 	if (result != HS_OK)
 		return result;
-	hs_body_open(&r->events, &r->json, hs_buf_slice(&r->body));
-	if (v->needs_signature)
-		result = check_signature(v);
+	hs_body_open(&scratch->events, &scratch->json, hs_buf_slice(&scratch->body));
+	if (exchange->needs_signature)
+		result = check_signature(exchange);
 	if (result != HS_OK)
 		return result;
-	v->answered.key = key;
-	v->answered.arrived_ms = r->store->now();
-	hs_timestamp_text(v->answered.arrived_ms, v->spooled_at);
-	return take_body(v);
+	exchange->answered.key = key;
+	exchange->answered.arrived_ms = scratch->store->now();
+	hs_timestamp_text(exchange->answered.arrived_ms, exchange->spooled_at);
+	return take_body(exchange);
 }
 
-void hs_handle_events(struct hs_exchange *v)
+void hs_handle_events(struct hs_exchange *exchange)
 {
-	enum hs_result result = validate(v);
+	enum hs_result result = validate(exchange);
 
 	if (result == HS_OK)
-		keep(v);
+		keep(exchange);
 	else
-		hs_exchange_answer(v, result);
+		hs_exchange_answer(exchange, result);
 }

@@ -1,5 +1,5 @@
 /*
- * outcome: what came of a request, and the response that says so. Pure.
+ * outcome: the outcome of a request, and the response that reports it. Pure.
  */
 #ifndef HS_OUTCOME_H
 #define HS_OUTCOME_H
@@ -10,13 +10,13 @@
 struct hs_outcome {
 	enum hs_result result;
 	bool has_counts;       /* each event was validated by itself */
-	bool is_healthy;       /* a probe of the spool went well: that is what the body says */
+	bool is_healthy;       /* HS_OK means that the service is healthy, and the body says so */
 	struct hs_slice allow; /* the methods of the route, for 405 */
 	bool not_synced;       /* durability = none: 202 instead of 200 */
 	uint64_t accepted, duplicate, rejected;
 	uint64_t first_rejected; /* index in the batch of the event that `why` is about */
 	bool in_batch;           /* the message begins with "event 17: " */
-	enum hs_result why;      /* of the first rejected event; HS_OK: none */
+	enum hs_result why;      /* why the event was rejected; HS_OK: none was */
 	bool has_offset;         /* a JSON error: the message ends with the offset */
 	uint64_t offset;
 };

@@ -1,6 +1,6 @@
 #include "cgi/http/request.h"
 
-/* The variables that are looked at, by their index in `var`. */
+/* Indexes of the variables that are read. */
 enum variable {
 	REQUEST_METHOD,
 	PATH_INFO,
@@ -17,7 +17,7 @@ enum variable {
 	    VARIABLES
 };
 
-/* With their lengths: each of the thirty variables that a server passes is compared to all. */
+/* With lengths, because each of some thirty variables that a server passes is compared with all names. */
 #define NAME(s) \
 	{ \
 		s, sizeof s - 1 \
@@ -29,7 +29,7 @@ static const struct hs_slice names[VARIABLES] = {
 	[CONTENT_TYPE] = NAME("CONTENT_TYPE"),
 	[CONTENT_LENGTH] = NAME("CONTENT_LENGTH"),
 	[CONTENT_ENCODING] = NAME("HTTP_CONTENT_ENCODING"),
-	/* what Apache makes of a variable when a RewriteRule redirects internally */
+	/* Apache's name for the variable after a RewriteRule has redirected internally */
 	[REDIRECT_AUTHORIZATION] = NAME("REDIRECT_HTTP_AUTHORIZATION"),
 	[SETTINGS] = NAME("HTTP_X_SEGMENT_SETTINGS"),
 	[REMOTE_ADDR] = NAME("REMOTE_ADDR"),
@@ -47,7 +47,7 @@ static int variable_named(struct hs_slice name)
 	return VARIABLES;
 }
 
-/* The first of a name counts, as for FCGX_GetParam and getenv; a second signature is noted. */
+/* The first variable of a name counts, as for FCGX_GetParam and getenv; notes a second signature. */
 static void collect(char *const *params, struct hs_slice var[static VARIABLES], bool *twice)
 {
 	*twice = false;
@@ -88,7 +88,7 @@ static enum hs_result read_length(struct hs_slice text, uint64_t max, uint64_t *
 	if (text.n == 0)
 		return HS_E_NO_LENGTH;
 	for (size_t i = 0; i < text.n; i++)
-		if (text.p[i] < '0' || text.p[i] > '9')
+		if (!hs_is_digit(text.p[i]))
 			return HS_E_BAD_LENGTH;
 	for (size_t i = 0; i < text.n; i++) {
 		*length = *length * 10 + (uint64_t)(text.p[i] - '0');

@@ -23,9 +23,9 @@ struct hs_request {
 };
 
 /*
- * Fills the request from NAME=VALUE strings and checks what the head alone can decide: HS_OK, or, in this order, HS_E_PATH, HS_E_METHOD, HS_E_MEDIA_TYPE,
- * HS_E_NO_LENGTH, HS_E_BAD_LENGTH, HS_E_TOO_LARGE, HS_E_ENCODING. The request is filled
- * as far as possible in every case.
+ * Fills the request from NAME=VALUE strings and checks the head: HS_OK, or, in this order, HS_E_PATH,
+ * HS_E_METHOD, HS_E_MEDIA_TYPE, HS_E_NO_LENGTH, HS_E_BAD_LENGTH, HS_E_TOO_LARGE, HS_E_ENCODING. Fills
+ * all but content_length in every case.
  */
 enum hs_result hs_request_read(struct hs_request *r, char *const *params, uint64_t max_body);
 

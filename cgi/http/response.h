@@ -1,5 +1,5 @@
 /*
- * response: status, media type, headers and body, and their bytes in CGI form. Pure.
+ * response: status, media type, headers and body, and how they are printed for CGI. Pure.
  *
  * The head is that of RFC 3875, 6.2: "Status: 200 OK", CRLF, headers, empty line.
  */
@@ -14,7 +14,7 @@ struct hs_header {
 	struct hs_slice name, value; /* constants */
 };
 
-/* Zeroed, with `body` set, it is ready to be filled. */
+/* A zeroed struct with `body` set is ready to be filled. */
 struct hs_response {
 	int status;
 	struct hs_slice media_type;
@@ -23,10 +23,10 @@ struct hs_response {
 	struct hs_buf *body; /* not owned */
 };
 
-/* Adds a header; there must be room for it. */
+/* Adds a header. At most HS_RESPONSE_HEADERS. */
 void hs_response_header(struct hs_response *r, struct hs_slice name, struct hs_slice value);
 
-/* Prints the head. `without_body` (HEAD) empties the body, whose length the head still gives. */
+/* Prints the head. `without_body` (for HEAD) empties the body after the head has given its length. */
 void hs_response_print(const struct hs_response *r, bool without_body, struct hs_buf *head);
 
 #endif

@@ -1,6 +1,6 @@
 /*
- * router: reads a request's head, decides by it what can be decided, and hands the request to its
- * route's handler.
+ * router: reads a request's head, refuses what the head alone can decide, and calls the handler of its
+ * route.
  */
 #ifndef HS_ROUTER_H
 #define HS_ROUTER_H
@@ -14,16 +14,16 @@ struct hs_head {
 };
 
 /*
- * Decides what the head alone can decide, before a byte of the body is read: HS_OK, or a result of
- * hs_request_read, or of hs_auth_head if the route is for senders. `key` is scratch, and wiped.
+ * Decides what the head alone can decide, before the body is read: HS_OK, or a result of
+ * hs_request_read, or of hs_auth_head if the route is for senders. `key` is scratch, which is wiped.
  */
 enum hs_result hs_head_read(struct hs_head *h, const struct hs_settings *settings, char *const *params,
                             struct hs_buf *key);
 
 /*
- * Serves the request that the exchange's transport has, up to and including its finish(), and
- * ends the exchange: see hs_exchange_new.
+ * Serves the request of the exchange's transport: it is answered, by this thread or a later one, and then
+ * the exchange has ended; see hs_exchange_new.
  */
-void hs_serve(struct hs_scratch *r, struct hs_exchange *v, const struct hs_settings *settings);
+void hs_serve(struct hs_scratch *scratch, struct hs_exchange *exchange, const struct hs_settings *settings);
 
 #endif

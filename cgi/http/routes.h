@@ -1,5 +1,5 @@
 /*
- * routes: which paths there are, and what each takes. Pure.
+ * routes: the table of paths, with the methods and bodies that each accepts. Pure.
  *
  * To add a route, write its handler in a file of its own, declare it in handlers.h, and add a
  * row to the table in routes.c.
@@ -20,8 +20,8 @@ struct hs_route {
 	struct hs_slice allow; /* the same methods, for the header Allow */
 	/* Whether a body of this Content-Type is accepted. NULL: requests have no body. */
 	bool (*accepts)(struct hs_slice media_type);
-	bool for_senders; /* who has no credentials is refused; else everybody may ask */
-	void (*handle)(struct hs_exchange *v);
+	bool for_senders; /* a request needs credentials; otherwise anyone may ask */
+	void (*handle)(struct hs_exchange *exchange);
 };
 
 /* The route of a PATH_INFO, or NULL. */

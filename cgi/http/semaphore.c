@@ -6,60 +6,60 @@
 
 struct hs_semaphore {
 	pthread_mutex_t lock;
-	pthread_cond_t left;
+	pthread_cond_t freed;
 	int free;
 };
 
 struct hs_semaphore *hs_semaphore_new(int places)
 {
-	struct hs_semaphore *g = calloc(1, sizeof *g);
+	struct hs_semaphore *semaphore = calloc(1, sizeof *semaphore);
 	pthread_condattr_t attr;
 
-	if (g == NULL || pthread_condattr_init(&attr) != 0) {
-		free(g);
+	if (semaphore == NULL || pthread_condattr_init(&attr) != 0) {
+		free(semaphore);
 		return NULL;
 	}
 	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-	pthread_mutex_init(&g->lock, NULL);
-	pthread_cond_init(&g->left, &attr);
+	pthread_mutex_init(&semaphore->lock, NULL);
+	pthread_cond_init(&semaphore->freed, &attr);
 	pthread_condattr_destroy(&attr);
-	g->free = places;
-	return g;
+	semaphore->free = places;
+	return semaphore;
 }
 
-void hs_semaphore_free(struct hs_semaphore *g)
+void hs_semaphore_free(struct hs_semaphore *semaphore)
 {
-	if (g == NULL)
+	if (semaphore == NULL)
 		return;
-	pthread_cond_destroy(&g->left);
-	pthread_mutex_destroy(&g->lock);
-	free(g);
+	pthread_cond_destroy(&semaphore->freed);
+	pthread_mutex_destroy(&semaphore->lock);
+	free(semaphore);
 }
 
-bool hs_semaphore_enter(struct hs_semaphore *g, int64_t deadline_ms)
+bool hs_semaphore_enter(struct hs_semaphore *semaphore, int64_t deadline_ms)
 {
 	struct timespec until = { .tv_sec = (time_t)(deadline_ms / 1000),
 		                  .tv_nsec = (long)(deadline_ms % 1000) * 1000000 };
 	bool entered;
 	int failed = 0;
 
-	if (g == NULL)
+	if (semaphore == NULL)
 		return true;
-	pthread_mutex_lock(&g->lock);
-	while (g->free == 0 && failed == 0)
-		failed = pthread_cond_timedwait(&g->left, &g->lock, &until);
-	entered = g->free > 0;
-	g->free -= entered;
-	pthread_mutex_unlock(&g->lock);
+	pthread_mutex_lock(&semaphore->lock);
+	while (semaphore->free == 0 && failed == 0)
+		failed = pthread_cond_timedwait(&semaphore->freed, &semaphore->lock, &until);
+	entered = semaphore->free > 0;
+	semaphore->free -= entered;
+	pthread_mutex_unlock(&semaphore->lock);
 	return entered;
 }
 
-void hs_semaphore_leave(struct hs_semaphore *g)
+void hs_semaphore_leave(struct hs_semaphore *semaphore)
 {
-	if (g == NULL)
+	if (semaphore == NULL)
 		return;
-	pthread_mutex_lock(&g->lock);
-	g->free++;
-	pthread_mutex_unlock(&g->lock);
-	pthread_cond_signal(&g->left);
+	pthread_mutex_lock(&semaphore->lock);
+	semaphore->free++;
+	pthread_mutex_unlock(&semaphore->lock);
+	pthread_cond_signal(&semaphore->freed);
 }

@@ -5,14 +5,14 @@ static const char *missing(enum hs_settings_fault fault)
 	switch (fault) {
 	case HS_FAULT_ABSENT:
 		return "The settings: there is no hookspool.conf, neither beside this program nor in the\n"
-		       "folder \"hookspool\" that lies next to this program's folder.";
+		       "folder \"hookspool\" next to this program's folder.";
 	case HS_FAULT_UNREADABLE:
 		return "The settings: hookspool.conf is there, but the user who runs this program cannot\n"
-		       "read it. Give it the permissions 600 and the owner that this program has.";
+		       "read it. Give it the permissions 600 and the same owner as this program.";
 	case HS_FAULT_EXPOSED:
 		return "Privacy: hookspool.conf holds a secret, and every user of this machine may read\n"
 		       "it. Give it the permissions 600.";
-	case HS_FAULT_LINE: return "A correct hookspool.conf: this program cannot take line ";
+	case HS_FAULT_LINE: return "A correct hookspool.conf: this program cannot read line ";
 	case HS_FAULT_ENVIRONMENT: return "A correct variable HOOKSPOOL_... of the web server.";
 	case HS_FAULT_SPOOL_DIR: return "The line spool_dir in hookspool.conf: which folder the events go to.";
 	case HS_FAULT_ACCESS: return "Who may send: set a secret in hookspool.conf (and what auth demands there).";
@@ -26,7 +26,7 @@ void hs_setup_page(const struct hs_settings_error *error, struct hs_response *re
 	struct hs_buf *body = response->body;
 
 	hs_buf_reset(body);
-	hs_buf_put_slice(body, HS_SLICE("hookspool runs here, and takes no events yet. "
+	hs_buf_put_slice(body, HS_SLICE("hookspool runs here, but does not accept events yet. "
 	                                "This is missing:\n\n"));
 	hs_buf_put_slice(body, hs_slice_str(missing(error->fault)));
 	if (error->fault == HS_FAULT_LINE) {

@@ -8,7 +8,7 @@
 #include "config/settings.h"
 
 /*
- * Fills the response: 503 and plain text that says what is missing. Everybody can read it, so it
+ * Fills the response: 503 and plain text that says what is missing. Anyone can read it, so it
  * shows no name, value or path of the settings.
  */
 void hs_setup_page(const struct hs_settings_error *error, struct hs_response *response);

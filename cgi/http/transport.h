@@ -1,5 +1,5 @@
 /*
- * transport: where a request comes from and its answer goes to, FastCGI or plain CGI.
+ * transport: reads a request from FastCGI or plain CGI, and writes its answer there.
  *
  * A transport has one request at a time, which may move from thread to thread. Its strings
  * are valid until finish().
@@ -14,29 +14,29 @@
 
 struct hs_transport {
 	/* The request's NAME=VALUE strings, NULL-terminated (RFC 3875, 4.1). */
-	char *const *(*params)(struct hs_transport *g);
+	char *const *(*params)(struct hs_transport *transport);
 
 	/*
-	 * Up to n bytes of the body. 0 at its end, -1 if the peer went away or broke the
-	 * protocol, -2 if `deadline_ms` (hs_io_now_monotonic's clock) passed.
+	 * Reads up to n bytes of the body, and returns their number; 0 at its end, -1 if the peer is
+	 * gone or broke the protocol, -2 if `deadline_ms` (hs_io_now_monotonic's clock) has passed.
 	 */
-	long (*read)(struct hs_transport *g, char *to, size_t n, int64_t deadline_ms);
+	long (*read)(struct hs_transport *transport, char *to, size_t n, int64_t deadline_ms);
 
 	/* Writes head and body of the answer; false if the peer is gone. */
-	bool (*write)(struct hs_transport *g, struct hs_slice head, struct hs_slice body);
+	bool (*write)(struct hs_transport *transport, struct hs_slice head, struct hs_slice body);
 
-	/* Ends the request; the answer is on its way when it returns. */
-	void (*finish)(struct hs_transport *g);
+	/* Ends the request. The answer is sent by the time it returns. */
+	void (*finish)(struct hs_transport *transport);
 
-	void (*free)(struct hs_transport *g);
+	void (*free)(struct hs_transport *transport);
 
 	/*
-	 * The body, if it was read before the request came to a thread; else NULL, and read()
-	 * reads it. Its memory may be swapped for other memory.
+	 * The body, if it has been read already; else NULL, and read() reads it. The handler may
+	 * exchange its memory for other memory.
 	 */
 	struct hs_buf *body;
 
-	/* Not HS_OK: the answer, unless the head is refused already. */
+	/* If it is not HS_OK, the request gets this answer, unless its head gets another. */
 	enum hs_result verdict;
 
 	/* Whether bytes after CONTENT_LENGTH may be read (RFC 3875, 4.2 forbids it to CGI). */
@@ -55,10 +55,10 @@ struct hs_transport *hs_transport_fcgi_new(void);
  */
 bool hs_transport_fcgi_is_whole(int fd);
 
-/* Takes over a connection of which hs_transport_fcgi_is_whole is true; false: it is closed. */
-bool hs_transport_fcgi_open(struct hs_transport *g, int fd);
+/* Takes over a connection for which hs_transport_fcgi_is_whole is true. False: it was closed. */
+bool hs_transport_fcgi_open(struct hs_transport *transport, int fd);
 
-/* Once, before the threads start, after the signal handlers. */
+/* Call once, after the signal handlers are set and before threads start. False: it failed. */
 bool hs_transport_fcgi_init(void);
 
 #endif

@@ -36,7 +36,7 @@ struct hs_acceptor *hs_acceptor_new(int listen_fd, int stop_fd, int ready_fd, co
 	a->listen_fd = listen_fd;
 	a->stopping = stopping;
 	a->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
-	/* exclusive: one connection wakes one thread, not all of them (epoll_ctl(2)) */
+	/* exclusive: a connection wakes one thread, not all (epoll_ctl(2)) */
 	if (a->epoll_fd < 0 || !add(a->epoll_fd, listen_fd, EPOLLIN | EPOLLEXCLUSIVE) ||
 	    !add(a->epoll_fd, stop_fd, EPOLLIN) ||
 	    (ready_fd >= 0 && !add(a->epoll_fd, ready_fd, EPOLLIN | EPOLLEXCLUSIVE))) {
@@ -64,13 +64,13 @@ static bool is_time_up(struct hs_acceptor *a)
 	return now > a->stop_by_ms;
 }
 
-/* Under load there is always one, and asking for it costs no other call. */
+/* Tried before waiting: under load a connection is always there, and epoll_wait(2) is saved. */
 static int accept_one(struct hs_acceptor *a)
 {
 	int fd = accept4(a->listen_fd, NULL, NULL, SOCK_CLOEXEC);
 
 	if (fd < 0 && (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)) {
-		hs_log(HS_LOG_WARN, "accept: %s: raise the limit of descriptors", strerror(errno));
+		hs_log(HS_LOG_WARN, "accept: %s: raise the limit on open files", strerror(errno));
 		hs_io_pause(BACK_OFF_MS);
 	}
 	return fd;

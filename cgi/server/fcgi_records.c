@@ -29,18 +29,19 @@ static size_t two_bytes(const unsigned char *p)
 	return (size_t)p[0] << 8 | p[1];
 }
 
-static bool read_header(const unsigned char *p, struct record *r)
+static bool read_header(const unsigned char *p, struct record *record)
 {
-	*r = (struct record){ p[1], two_bytes(p + 2), two_bytes(p + 4), p[6] };
+	*record = (struct record){ p[1], two_bytes(p + 2), two_bytes(p + 4), p[6] };
 	return p[0] == VERSION;
 }
 
 /* --- name-value pairs (3.4) ---------------------------------------------------- */
 
-/* Where a reader of pairs stands. Zeroed: between two of them, where the stream may end. */
+/* The position in a stream of pairs. Zeroed: between two pairs, where the stream may end. */
 struct pairs {
-	unsigned char length[8]; /* of name and value, as far as they are there */
-	size_t n, skip;          /* bytes of those; of name and value that are to come */
+	unsigned char length[8]; /* the two lengths, as far as they have arrived */
+	size_t n;                /* bytes of these */
+	size_t skip;             /* bytes of name and value that are still to come */
 };
 
 static size_t length_bytes(unsigned char first)
@@ -55,7 +56,7 @@ static size_t read_length(const unsigned char *p)
 	return (size_t)(p[0] & 0x7F) << 24 | (size_t)p[1] << 16 | two_bytes(p + 2);
 }
 
-/* One byte of the lengths; when both are there, name and value follow. */
+/* Reads one byte of the lengths; after both of them, name and value follow. */
 static void pairs_length(struct pairs *s, unsigned char byte)
 {
 	size_t name;
@@ -99,7 +100,7 @@ bool hs_fcgi_variables(struct hs_slice pairs, struct hs_buf *text, size_t *count
 		p += length_bytes(*p);
 		value = read_length(p);
 		p += length_bytes(*p);
-		/* a zero would end the string for its readers, and begin another for us */
+		/* a NUL would end the string for its readers, and begin another one for us */
 		hs_buf_put(text, (const char *)p, strnlen((const char *)p, name));
 		hs_buf_putc(text, '=');
 		hs_buf_put(text, (const char *)p + name, strnlen((const char *)p + name, value));
@@ -109,37 +110,37 @@ bool hs_fcgi_variables(struct hs_slice pairs, struct hs_buf *text, size_t *count
 	return hs_buf_ok(text);
 }
 
-/* --- a request that is there --------------------------------------------------- */
+/* --- a request that has arrived whole ------------------------------------------ */
 
-/* The record at p, which has n bytes; false: not all of it is there, or of another version. */
-static bool read_record(const unsigned char *p, size_t n, struct record *r)
+/* Reads the record at the start of n bytes; false: it is not complete, or of another version. */
+static bool read_record(const unsigned char *p, size_t n, struct record *record)
 {
-	return n >= HEADER && read_header(p, r) && HEADER + r->content + r->padding <= n;
+	return n >= HEADER && read_header(p, record) && HEADER + record->content + record->padding <= n;
 }
 
-static bool is_begin(const unsigned char *p, const struct record *r)
+static bool is_begin(const unsigned char *p, const struct record *record)
 {
-	return r->type == BEGIN_REQUEST && r->number != NULL_NUMBER && r->content == BODY && r->padding == 0 &&
-	       two_bytes(p + HEADER) == RESPONDER;
+	return record->type == BEGIN_REQUEST && record->number != NULL_NUMBER && record->content == BODY &&
+	       record->padding == 0 && two_bytes(p + HEADER) == RESPONDER;
 }
 
 bool hs_fcgi_records_whole(const unsigned char *p, size_t n)
 {
-	struct record begin, r;
+	struct record begin, record;
 	struct pairs pairs = { .n = 0 };
 	unsigned stream = PARAMS;
 	size_t at = HEADER + BODY;
 
 	if (!read_record(p, n, &begin) || !is_begin(p, &begin))
 		return false;
-	while (read_record(p + at, n - at, &r) && r.type == stream && r.number == begin.number) {
+	while (read_record(p + at, n - at, &record) && record.type == stream && record.number == begin.number) {
 		if (stream == PARAMS)
-			pairs_feed(&pairs, p + at + HEADER, r.content);
-		if (r.content == 0 && (stream == STDIN || !pairs_end(&pairs)))
+			pairs_feed(&pairs, p + at + HEADER, record.content);
+		if (record.content == 0 && (stream == STDIN || !pairs_end(&pairs)))
 			return stream == STDIN;
-		if (r.content == 0)
+		if (record.content == 0)
 			stream = STDIN;
-		at += HEADER + r.content + r.padding;
+		at += HEADER + record.content + record.padding;
 	}
 	return false;
 }
@@ -172,187 +173,189 @@ void hs_fcgi_put_end(unsigned char to[static HS_FCGI_END_BYTES], unsigned number
 	put_header(to + HEADER, END_REQUEST, number, BODY);
 }
 
-/* A record of eight bytes of content, of which the first or the fifth says something. */
-static void reply(struct hs_fcgi_request *f, unsigned type, size_t number, unsigned first, unsigned fifth)
+/* Puts a record of eight bytes of content, which are 0 but for the first and the fifth. */
+static void reply(struct hs_fcgi_request *request, unsigned type, size_t number, unsigned first, unsigned fifth)
 {
 	unsigned char record[HEADER + BODY] = { 0 };
 
 	put_header(record, type, number, BODY);
 	record[HEADER] = (unsigned char)first;
 	record[HEADER + 4] = (unsigned char)fifth;
-	hs_buf_put(&f->reply, (const char *)record, sizeof record);
+	hs_buf_put(&request->reply, (const char *)record, sizeof record);
 }
 
-static void refuse(struct hs_fcgi_request *f, size_t number, unsigned why)
+static void refuse(struct hs_fcgi_request *request, size_t number, unsigned why)
 {
-	reply(f, END_REQUEST, number, 0, why);
+	reply(request, END_REQUEST, number, 0, why);
 }
 
-/* Answers what it is asked and can say: a connection carries one request at a time (4.1). */
-static void reply_values(struct hs_fcgi_request *f)
+/* Answers the one question that it knows: a connection carries one request at a time (4.1). */
+static void reply_values(struct hs_fcgi_request *request)
 {
 	static const char name[] = "FCGI_MPXS_CONNS";
 	unsigned char head[HEADER + 2];
-	bool asked = f->small.n > 0 && memmem(f->small.p, f->small.n, name, sizeof name - 1) != NULL;
+	bool asked = request->small.n > 0 && memmem(request->small.p, request->small.n, name, sizeof name - 1) != NULL;
 	size_t n = asked ? 2 + sizeof name - 1 + 1 : 0;
 
 	put_header(head, GET_VALUES_RESULT, NULL_NUMBER, n);
 	head[HEADER] = sizeof name - 1;
 	head[HEADER + 1] = 1;
-	hs_buf_put(&f->reply, (const char *)head, HEADER + (asked ? 2 : 0));
+	hs_buf_put(&request->reply, (const char *)head, HEADER + (asked ? 2 : 0));
 	if (asked) {
-		hs_buf_put(&f->reply, name, sizeof name - 1);
-		hs_buf_putc(&f->reply, '0');
+		hs_buf_put(&request->reply, name, sizeof name - 1);
+		hs_buf_putc(&request->reply, '0');
 	}
 }
 
-/* --- a request that comes in ---------------------------------------------------- */
+/* --- a request that arrives in pieces -------------------------------------------- */
 
-static void fail(struct hs_fcgi_request *f)
+static void fail(struct hs_fcgi_request *request)
 {
-	f->state = HS_FCGI_BROKEN;
+	request->state = HS_FCGI_BROKEN;
 }
 
-void hs_fcgi_request_free(struct hs_fcgi_request *f)
+void hs_fcgi_request_free(struct hs_fcgi_request *request)
 {
-	hs_buf_free(&f->head);
-	hs_buf_free(&f->body);
-	hs_buf_free(&f->reply);
-	hs_buf_free(&f->small);
+	hs_buf_free(&request->head);
+	hs_buf_free(&request->body);
+	hs_buf_free(&request->reply);
+	hs_buf_free(&request->small);
 }
 
-/* Where the content of the record goes; NULL: nowhere. */
-static struct hs_buf *sink_of(struct hs_fcgi_request *f, const struct record *r)
+/* The buffer for the content of the record; NULL: it is dropped. */
+static struct hs_buf *sink_of(struct hs_fcgi_request *request, const struct record *record)
 {
-	if (r->number == NULL_NUMBER)
-		return r->type == GET_VALUES ? &f->small : NULL;
-	if (r->type == BEGIN_REQUEST)
-		return &f->small;
-	if (r->number != f->number)
+	if (record->number == NULL_NUMBER)
+		return record->type == GET_VALUES ? &request->small : NULL;
+	if (record->type == BEGIN_REQUEST)
+		return &request->small;
+	if (record->number != request->number)
 		return NULL;
-	if (r->type == PARAMS)
-		return &f->head;
-	return r->type == STDIN ? &f->body : NULL;
+	if (record->type == PARAMS)
+		return &request->head;
+	return record->type == STDIN ? &request->body : NULL;
 }
 
-/* Is it one that may come now? Records of other numbers may, and are passed over (3.3). */
-static bool may_come(const struct hs_fcgi_request *f, const struct record *r)
+/* True if this record may come now. Those of other numbers may, and are ignored (3.3). */
+static bool may_come(const struct hs_fcgi_request *request, const struct record *record)
 {
-	if (r->number == NULL_NUMBER)
-		return r->type != GET_VALUES || r->content <= HS_FCGI_VALUES_MAX;
-	if (r->type == BEGIN_REQUEST)
-		return r->content == BODY && !(f->begun && r->number == f->number);
-	if (!f->begun)
+	if (record->number == NULL_NUMBER)
+		return record->type != GET_VALUES || record->content <= HS_FCGI_VALUES_MAX;
+	if (record->type == BEGIN_REQUEST)
+		return record->content == BODY && !(request->begun && record->number == request->number);
+	if (!request->begun)
 		return false;
-	if (r->number != f->number)
+	if (record->number != request->number)
 		return true;
-	if (r->type == PARAMS)
-		return f->state == HS_FCGI_HEAD && f->head.n + r->content <= HS_FCGI_HEAD_MAX;
-	return r->type != STDIN || f->state == HS_FCGI_BODY;
+	if (record->type == PARAMS)
+		return request->state == HS_FCGI_HEAD && request->head.n + record->content <= HS_FCGI_HEAD_MAX;
+	return record->type != STDIN || request->state == HS_FCGI_BODY;
 }
 
-static void end_head(struct hs_fcgi_request *f)
+static void end_head(struct hs_fcgi_request *request)
 {
 	struct pairs pairs = { .n = 0 };
 
-	pairs_feed(&pairs, (const unsigned char *)f->head.p, f->head.n);
-	f->state = pairs_end(&pairs) ? HS_FCGI_BODY : HS_FCGI_BROKEN;
+	pairs_feed(&pairs, (const unsigned char *)request->head.p, request->head.n);
+	request->state = pairs_end(&pairs) ? HS_FCGI_BODY : HS_FCGI_BROKEN;
 }
 
-static void begin(struct hs_fcgi_request *f, size_t number)
+static void begin(struct hs_fcgi_request *request, size_t number)
 {
-	bool responder = two_bytes((const unsigned char *)f->small.p) == RESPONDER;
+	bool responder = two_bytes((const unsigned char *)request->small.p) == RESPONDER;
 
-	if (f->begun) {
-		refuse(f, number, CANT_MPX_CONN);
+	if (request->begun) {
+		refuse(request, number, CANT_MPX_CONN);
 		return;
 	}
-	f->begun = true;
-	f->number = (unsigned)number;
+	request->begun = true;
+	request->number = (unsigned)number;
 	if (responder)
 		return;
-	refuse(f, number, UNKNOWN_ROLE);
-	fail(f);
+	refuse(request, number, UNKNOWN_ROLE);
+	fail(request);
 }
 
-static void end_record(struct hs_fcgi_request *f, const struct record *r)
+static void end_record(struct hs_fcgi_request *request, const struct record *record)
 {
-	if (r->number == NULL_NUMBER) {
-		if (r->type == GET_VALUES)
-			reply_values(f);
+	if (record->number == NULL_NUMBER) {
+		if (record->type == GET_VALUES)
+			reply_values(request);
 		else
-			reply(f, UNKNOWN_TYPE, NULL_NUMBER, r->type, 0);
-	} else if (r->type == BEGIN_REQUEST) {
-		begin(f, r->number);
-	} else if (r->number == f->number) {
-		if (r->type == ABORT_REQUEST) {
-			f->aborted = true;
-			fail(f);
-		} else if (r->type == PARAMS && r->content == 0) {
-			end_head(f);
-		} else if (r->type == STDIN && r->content == 0) {
-			f->state = HS_FCGI_WHOLE;
+			reply(request, UNKNOWN_TYPE, NULL_NUMBER, record->type, 0);
+	} else if (record->type == BEGIN_REQUEST) {
+		begin(request, record->number);
+	} else if (record->number == request->number) {
+		if (record->type == ABORT_REQUEST) {
+			request->aborted = true;
+			fail(request);
+		} else if (record->type == PARAMS && record->content == 0) {
+			end_head(request);
+		} else if (record->type == STDIN && record->content == 0) {
+			request->state = HS_FCGI_WHOLE;
 		}
 	}
 }
 
-/* Takes what there is of the header. */
-static size_t feed_header(struct hs_fcgi_request *f, const unsigned char *p, size_t n)
+/* Reads as much of the header as has arrived. */
+static size_t feed_header(struct hs_fcgi_request *request, const unsigned char *p, size_t n)
 {
-	size_t missing = HEADER - f->header_n, took = missing < n ? missing : n;
-	struct record r;
+	size_t missing = HEADER - request->header_n, took = missing < n ? missing : n;
+	struct record record;
 
-	memcpy(f->header + f->header_n, p, took);
-	f->header_n += took;
-	if (f->header_n < HEADER)
+	memcpy(request->header + request->header_n, p, took);
+	request->header_n += took;
+	if (request->header_n < HEADER)
 		return took;
-	if (!read_header(f->header, &r) || !may_come(f, &r)) {
-		fail(f);
+	if (!read_header(request->header, &record) || !may_come(request, &record)) {
+		fail(request);
 		return took;
 	}
-	hs_buf_reset(&f->small);
-	f->content = r.content;
-	f->padding = r.padding;
+	hs_buf_reset(&request->small);
+	request->content = record.content;
+	request->padding = record.padding;
 	return took;
 }
 
-static size_t feed_content(struct hs_fcgi_request *f, const struct record *r, const unsigned char *p, size_t n)
+static size_t feed_content(struct hs_fcgi_request *request, const struct record *record, const unsigned char *p,
+                           size_t n)
 {
-	size_t took = f->content < n ? f->content : n;
-	struct hs_buf *sink = sink_of(f, r);
+	size_t took = request->content < n ? request->content : n;
+	struct hs_buf *sink = sink_of(request, record);
 
 	if (sink != NULL)
 		hs_buf_put(sink, (const char *)p, took);
 	if (sink != NULL && !hs_buf_ok(sink))
-		fail(f);
-	f->content -= took;
+		fail(request);
+	request->content -= took;
 	return took;
 }
 
-void hs_fcgi_feed(struct hs_fcgi_request *f, const unsigned char *p, size_t n)
+void hs_fcgi_feed(struct hs_fcgi_request *request, const unsigned char *p, size_t n)
 {
-	f->reply.max = HS_FCGI_REPLY_MAX;
-	while (n > 0 && f->state < HS_FCGI_WHOLE) {
-		struct record r;
+	request->reply.max = HS_FCGI_REPLY_MAX;
+	while (n > 0 && request->state < HS_FCGI_WHOLE) {
+		struct record record;
 		size_t took;
 
-		if (f->header_n < HEADER) {
-			took = feed_header(f, p, n);
-		} else if (f->content > 0) {
-			read_header(f->header, &r);
-			took = feed_content(f, &r, p, n);
+		if (request->header_n < HEADER) {
+			took = feed_header(request, p, n);
+		} else if (request->content > 0) {
+			read_header(request->header, &record);
+			took = feed_content(request, &record, p, n);
 		} else {
-			took = f->padding < n ? f->padding : n;
-			f->padding -= took;
+			took = request->padding < n ? request->padding : n;
+			request->padding -= took;
 		}
 		p += took;
 		n -= took;
-		if (f->state >= HS_FCGI_WHOLE || f->header_n < HEADER || f->content + f->padding > 0)
+		if (request->state >= HS_FCGI_WHOLE || request->header_n < HEADER ||
+		    request->content + request->padding > 0)
 			continue;
-		read_header(f->header, &r);
-		f->header_n = 0;
-		end_record(f, &r);
-		if (!hs_buf_ok(&f->reply))
-			fail(f);
+		read_header(request->header, &record);
+		request->header_n = 0;
+		end_record(request, &record);
+		if (!hs_buf_ok(&request->reply))
+			fail(request);
 	}
 }

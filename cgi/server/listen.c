@@ -33,7 +33,7 @@ static const char *unix_path(const char *address)
 	return strncmp(address, "unix:", 5) == 0 ? address + 5 : NULL;
 }
 
-/* A socket that nobody listens on any more. Full of connections (EAGAIN) it is alive. */
+/* True for a socket that no process listens on any more. One whose queue is full (EAGAIN) is alive. */
 static int is_dead(const struct sockaddr_un *a)
 {
 	struct stat st;
@@ -55,7 +55,7 @@ static int listen_unix(const char *address, const char *path, struct stat *file)
 	mode_t mask;
 	int fd, bound;
 
-	if (path[0] == '\0') /* to bind it would choose the abstract one, which has no permissions (unix(7)) */
+	if (path[0] == '\0') /* bind(2) would choose the abstract name space, which has no permissions (unix(7)) */
 		return fail(-1, address, "expected unix:/path");
 	if (strlen(path) >= sizeof a.sun_path)
 		return fail(-1, address, "the path is too long for a socket: choose one under 108 bytes");
@@ -65,12 +65,13 @@ static int listen_unix(const char *address, const char *path, struct stat *file)
 		return fail(fd, address, strerror(errno));
 	if (is_dead(&a))
 		hs_io_unlink(AT_FDCWD, path);
-	mask = umask(0117); /* the web server, by its group, and nobody else */
+	mask = umask(0117); /* for the owner and the group, to which the web server belongs */
 	bound = bind(fd, (const struct sockaddr *)&a, sizeof a);
 	umask(mask);
 	if (bound < 0)
 		return fail(fd, address,
-		            errno == EADDRINUSE ? "in use: stop the other, or choose another path" : strerror(errno));
+		            errno == EADDRINUSE ? "in use: stop the other program, or choose another path"
+		                                : strerror(errno));
 	if (hs_io_stat(AT_FDCWD, path, file) < 0 || listen(fd, BACKLOG) < 0)
 		return fail(fd, address, strerror(errno));
 	return fd;
@@ -83,8 +84,8 @@ union endpoint {
 };
 
 /*
- * 127.0.0.1:9000 or [::1]:9000. Numbers only, and not by getaddrinfo(3), for which glibc
- * loads libraries of its own version: a static program has none.
+ * Reads 127.0.0.1:9000 or [::1]:9000: numbers only, without getaddrinfo(3), for which glibc
+ * loads libraries of its own version; a static program has none.
  */
 static bool read_endpoint(const char *address, union endpoint *e, socklen_t *size)
 {
@@ -93,7 +94,7 @@ static bool read_endpoint(const char *address, union endpoint *e, socklen_t *siz
 	size_t n = colon == NULL ? 0 : (size_t)(colon - address);
 	unsigned long port;
 
-	if (n == 0 || n >= sizeof host || colon[1] < '0' || colon[1] > '9')
+	if (n == 0 || n >= sizeof host || !hs_is_digit(colon[1]))
 		return false;
 	port = strtoul(colon + 1, &end, 10);
 	if (*end != '\0' || port > 65535)
@@ -138,7 +139,7 @@ int hs_listen(const char *address, struct stat *file)
 	return path != NULL ? listen_unix(address, path, file) : listen_tcp(address);
 }
 
-/* LISTEN_PID keeps a child, which inherits the variables, from taking them for its own. */
+/* A child inherits the variables; LISTEN_PID tells it that they are not its own. */
 int hs_listen_inherited(void)
 {
 	const char *pid = getenv("LISTEN_PID"), *count = getenv("LISTEN_FDS");

@@ -2,6 +2,7 @@
 #include "base/io.h"
 #include "base/log.h"
 #include "cgi/http/exchange.h"
+#include "cgi/server/thread.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -13,12 +14,12 @@
 #include <unistd.h>
 
 enum {
-	TURN_BYTES = 256 << 10,   /* read from one before it is the next one's turn */
-	MOMENT_MS = 1,            /* whoever accepts waits so long for more, again and again … */
-	MOMENTS_MS = 5,           /* … but not longer than this altogether */
-	TICK_MS = 100,            /* how often time limits are looked at */
-	UNKNOWN_LEAST = 64 << 20, /* bytes that senders unknown may hold; more if max_body needs it */
-	UNKNOWN_BODIES = 4,       /* that many of the largest */
+	TURN_BYTES = 256 << 10,   /* read from one connection before the next one's turn */
+	MOMENT_MS = 1,            /* the thread that accepts waits this long for more, again and again … */
+	MOMENTS_MS = 5,           /* … but at most this long in all */
+	TICK_MS = 100,            /* how often time limits are checked */
+	UNKNOWN_LEAST = 64 << 20, /* bytes that unknown senders may hold; more if max_body needs it */
+	UNKNOWN_BODIES = 4,       /* namely this many of the largest bodies */
 	MOST = 4096,
 	STACK_BYTES = 256 << 10,
 };
@@ -31,16 +32,16 @@ struct hs_partial_poller {
 	int epoll_fd, wake_fd, ready_fd;
 	pthread_t thread;
 
-	/* the poller's: those it polls, the oldest first */
+	/* only for the polling thread: the requests that it polls, the oldest first */
 	struct hs_partial_request *first, *last;
 	int n;
 
-	pthread_mutex_t lock; /* of what follows */
+	pthread_mutex_t lock; /* guards what follows */
 	pthread_cond_t changed;
-	struct hs_partial_request *entering, **entering_end; /* on their way to the poller */
+	struct hs_partial_request *entering, **entering_end; /* on their way to the polling thread */
 	struct hs_partial_request *ready, **ready_end;
-	int open;       /* that are still to be answered, or closed: entering, polled or ready */
-	int64_t end_ms; /* 0: we are not to end */
+	int open;       /* requests still to be answered or closed: entering, polled or ready */
+	int64_t end_ms; /* when all must be ready; 0: no stop was requested */
 	bool quit;
 	_Atomic int ready_n;
 };
@@ -51,335 +52,338 @@ static void signal_fd(int fd)
 {
 	uint64_t one = 1;
 
-	(void)!write(fd, &one, sizeof one); /* it fails only if the other end has much to read already */
+	(void)!write(fd, &one, sizeof one); /* it fails only if the counter is full, and then its reader is awake */
 }
 
-static void send_to_poller(struct hs_partial_poller *as, struct hs_partial_request *a)
+static void send_to_poller(struct hs_partial_poller *poller, struct hs_partial_request *partial)
 {
-	a->next = NULL;
-	pthread_mutex_lock(&as->lock);
-	*as->entering_end = a;
-	as->entering_end = &a->next;
-	as->open += !a->answered;
-	pthread_mutex_unlock(&as->lock);
-	signal_fd(as->wake_fd);
+	partial->next = NULL;
+	pthread_mutex_lock(&poller->lock);
+	*poller->entering_end = partial;
+	poller->entering_end = &partial->next;
+	poller->open += !partial->answered;
+	pthread_mutex_unlock(&poller->lock);
+	signal_fd(poller->wake_fd);
 }
 
-static void leave_rest(void *as, struct hs_partial_request *a)
+static void leave_rest(void *poller, struct hs_partial_request *partial)
 {
-	send_to_poller(as, a);
+	send_to_poller(poller, partial);
 }
 
-static void queue(struct hs_partial_poller *as, struct hs_partial_request *a)
+static void queue(struct hs_partial_poller *poller, struct hs_partial_request *partial)
 {
-	a->next = NULL;
-	pthread_mutex_lock(&as->lock);
-	*as->ready_end = a;
-	as->ready_end = &a->next;
-	atomic_fetch_add(&as->ready_n, 1);
-	pthread_cond_signal(&as->changed);
-	signal_fd(as->ready_fd); /* under the lock: whoever takes it takes the signal, too */
-	pthread_mutex_unlock(&as->lock);
+	partial->next = NULL;
+	pthread_mutex_lock(&poller->lock);
+	*poller->ready_end = partial;
+	poller->ready_end = &partial->next;
+	atomic_fetch_add(&poller->ready_n, 1);
+	pthread_cond_signal(&poller->changed);
+	signal_fd(poller->ready_fd); /* under the lock: the thread that takes it also takes the signal */
+	pthread_mutex_unlock(&poller->lock);
 }
 
-/* Under the lock. */
-static struct hs_partial_request *take_ready(struct hs_partial_poller *as)
+/* Needs the lock. */
+static struct hs_partial_request *take_ready(struct hs_partial_poller *poller)
 {
-	struct hs_partial_request *a = as->ready;
+	struct hs_partial_request *partial = poller->ready;
 	uint64_t one;
 
-	if (a == NULL)
+	if (partial == NULL)
 		return NULL;
-	as->ready = a->next;
-	if (as->ready == NULL)
-		as->ready_end = &as->ready;
-	atomic_fetch_sub(&as->ready_n, 1);
-	as->open--;
-	if (as->open == 0)
-		pthread_cond_broadcast(&as->changed);
-	(void)!read(as->ready_fd, &one, sizeof one);
-	return a;
+	poller->ready = partial->next;
+	if (poller->ready == NULL)
+		poller->ready_end = &poller->ready;
+	atomic_fetch_sub(&poller->ready_n, 1);
+	poller->open--;
+	if (poller->open == 0)
+		pthread_cond_broadcast(&poller->changed);
+	(void)!read(poller->ready_fd, &one, sizeof one);
+	return partial;
 }
 
-struct hs_partial_request *hs_partial_poller_next(struct hs_partial_poller *as)
+struct hs_partial_request *hs_partial_poller_next(struct hs_partial_poller *poller)
 {
-	struct hs_partial_request *a;
+	struct hs_partial_request *partial;
 
-	if (atomic_load(&as->ready_n) == 0)
+	if (atomic_load(&poller->ready_n) == 0)
 		return NULL;
-	pthread_mutex_lock(&as->lock);
-	a = take_ready(as);
-	pthread_mutex_unlock(&as->lock);
-	return a;
+	pthread_mutex_lock(&poller->lock);
+	partial = take_ready(poller);
+	pthread_mutex_unlock(&poller->lock);
+	return partial;
 }
 
-struct hs_partial_request *hs_partial_poller_last(struct hs_partial_poller *as)
+struct hs_partial_request *hs_partial_poller_last(struct hs_partial_poller *poller)
 {
-	struct hs_partial_request *a;
+	struct hs_partial_request *partial;
 
-	pthread_mutex_lock(&as->lock);
-	while (as->ready == NULL && as->open > 0)
-		pthread_cond_wait(&as->changed, &as->lock);
-	a = take_ready(as);
-	pthread_mutex_unlock(&as->lock);
-	return a;
+	pthread_mutex_lock(&poller->lock);
+	while (poller->ready == NULL && poller->open > 0)
+		pthread_cond_wait(&poller->changed, &poller->lock);
+	partial = take_ready(poller);
+	pthread_mutex_unlock(&poller->lock);
+	return partial;
 }
 
-int hs_partial_poller_fd(const struct hs_partial_poller *as)
+int hs_partial_poller_fd(const struct hs_partial_poller *poller)
 {
-	return as->ready_fd;
+	return poller->ready_fd;
 }
 
-/* --- the poller --------------------------------------------------------------- */
+/* --- the polling thread ------------------------------------------------------- */
 
-static bool link_in(struct hs_partial_poller *as, struct hs_partial_request *a)
+static bool link_in(struct hs_partial_poller *poller, struct hs_partial_request *partial)
 {
-	struct epoll_event e = { .events = EPOLLIN, .data.ptr = a };
+	struct epoll_event e = { .events = EPOLLIN, .data.ptr = partial };
 
-	if (epoll_ctl(as->epoll_fd, EPOLL_CTL_ADD, a->fd, &e) < 0)
+	if (epoll_ctl(poller->epoll_fd, EPOLL_CTL_ADD, partial->fd, &e) < 0)
 		return false;
-	a->next = NULL;
-	a->previous = as->last;
-	if (as->last != NULL)
-		as->last->next = a;
+	partial->next = NULL;
+	partial->previous = poller->last;
+	if (poller->last != NULL)
+		poller->last->next = partial;
 	else
-		as->first = a;
-	as->last = a;
-	as->n++;
+		poller->first = partial;
+	poller->last = partial;
+	poller->n++;
 	return true;
 }
 
-static void link_out(struct hs_partial_poller *as, struct hs_partial_request *a)
+static void link_out(struct hs_partial_poller *poller, struct hs_partial_request *partial)
 {
-	epoll_ctl(as->epoll_fd, EPOLL_CTL_DEL, a->fd, NULL);
-	if (a->previous != NULL)
-		a->previous->next = a->next;
+	epoll_ctl(poller->epoll_fd, EPOLL_CTL_DEL, partial->fd, NULL);
+	if (partial->previous != NULL)
+		partial->previous->next = partial->next;
 	else
-		as->first = a->next;
-	if (a->next != NULL)
-		a->next->previous = a->previous;
+		poller->first = partial->next;
+	if (partial->next != NULL)
+		partial->next->previous = partial->previous;
 	else
-		as->last = a->previous;
-	as->n--;
+		poller->last = partial->previous;
+	poller->n--;
 }
 
-static void close_it(struct hs_partial_poller *as, struct hs_partial_request *a)
+static void close_it(struct hs_partial_poller *poller, struct hs_partial_request *partial)
 {
-	bool answered = a->answered;
+	bool answered = partial->answered;
 
-	hs_partial_request_free(a);
+	hs_partial_request_free(partial);
 	if (answered)
 		return;
-	pthread_mutex_lock(&as->lock);
-	as->open--;
-	if (as->open == 0)
-		pthread_cond_broadcast(&as->changed);
-	pthread_mutex_unlock(&as->lock);
+	pthread_mutex_lock(&poller->lock);
+	poller->open--;
+	if (poller->open == 0)
+		pthread_cond_broadcast(&poller->changed);
+	pthread_mutex_unlock(&poller->lock);
 }
 
-/* Puts an arrival where its state says, whether it was in a list or not. */
-static void go_on(struct hs_partial_poller *as, struct hs_partial_request *a, enum hs_partial_request_state state,
-                  bool linked)
+/* Moves a request to where its state belongs; `linked`: it is in the list of those polled. */
+static void go_on(struct hs_partial_poller *poller, struct hs_partial_request *partial,
+                  enum hs_partial_request_state state, bool linked)
 {
 	if (state == HS_PARTIAL_REQUEST_OPEN)
 		return;
 	if (linked)
-		link_out(as, a);
+		link_out(poller, partial);
 	if (state == HS_PARTIAL_REQUEST_READY)
-		queue(as, a);
+		queue(poller, partial);
 	else
-		close_it(as, a);
+		close_it(poller, partial);
 }
 
-static void end_one(struct hs_partial_poller *as, struct hs_partial_request *a, enum hs_result verdict)
+static void end_one(struct hs_partial_poller *poller, struct hs_partial_request *partial, enum hs_result verdict)
 {
-	go_on(as, a, a->answered ? HS_PARTIAL_REQUEST_GONE : hs_partial_request_end(a, verdict), true);
+	go_on(poller, partial, partial->answered ? HS_PARTIAL_REQUEST_GONE : hs_partial_request_end(partial, verdict),
+	      true);
 }
 
-/* For unknown senders four of the largest bodies; for known ones four more than there are threads. */
-static bool is_room(const struct hs_partial_poller *as, const struct hs_settings *settings, bool known)
+/* Room for four of the largest bodies of unknown senders, and for known ones four more than threads. */
+static bool is_room(const struct hs_partial_poller *poller, const struct hs_settings *settings, bool known)
 {
 	uint64_t body = (uint64_t)settings->max_body, most = UNKNOWN_BODIES * body;
 
 	if (known)
-		return atomic_load(&as->room.known) <= ((uint64_t)as->threads + UNKNOWN_BODIES) * body;
-	return atomic_load(&as->room.unknown) <= (most > UNKNOWN_LEAST ? most : UNKNOWN_LEAST);
+		return atomic_load(&poller->room.known) <= ((uint64_t)poller->threads + UNKNOWN_BODIES) * body;
+	return atomic_load(&poller->room.unknown) <= (most > UNKNOWN_LEAST ? most : UNKNOWN_LEAST);
 }
 
-static void make_room(struct hs_partial_poller *as, const struct hs_settings *settings, bool known)
+static void make_room(struct hs_partial_poller *poller, const struct hs_settings *settings, bool known)
 {
-	while (!is_room(as, settings, known)) {
+	while (!is_room(poller, settings, known)) {
 		struct hs_partial_request *largest = NULL;
 
-		for (struct hs_partial_request *a = as->first; a != NULL; a = a->next)
-			if (!a->answered && a->known == known && (largest == NULL || a->batch > largest->batch))
-				largest = a;
-		if (largest == NULL || largest->batch == 0)
-			return; /* those that are whole hold it, and will be served */
-		end_one(as, largest, HS_E_CROWDED);
+		for (struct hs_partial_request *partial = poller->first; partial != NULL; partial = partial->next)
+			if (!partial->answered && partial->known == known &&
+			    (largest == NULL || partial->held > largest->held))
+				largest = partial;
+		if (largest == NULL || largest->held == 0)
+			return; /* requests that are ready hold the room, and will be served */
+		end_one(poller, largest, HS_E_CROWDED);
 	}
 }
 
-static void read_one(struct hs_partial_poller *as, struct hs_partial_request *a)
+static void read_one(struct hs_partial_poller *poller, struct hs_partial_request *partial)
 {
-	struct hs_runtime *service;
+	struct hs_runtime *runtime;
 	enum hs_partial_request_state state;
 	bool known;
 
-	if (a->answered) {
-		go_on(as, a, hs_partial_request_drop(a), true);
+	if (partial->answered) {
+		go_on(poller, partial, hs_partial_request_drop(partial), true);
 		return;
 	}
-	service = as->use(as->context);
-	state = hs_partial_request_read(a, TURN_BYTES, service->settings, hs_io_now_monotonic());
-	known = a->known;
-	go_on(as, a, state, true);
-	make_room(as, service->settings, known);
-	hs_runtime_drop(service);
+	runtime = poller->use(poller->context);
+	state = hs_partial_request_read(partial, TURN_BYTES, runtime->settings, hs_io_now_monotonic());
+	known = partial->known;
+	go_on(poller, partial, state, true);
+	make_room(poller, runtime->settings, known);
+	hs_runtime_drop(runtime);
 }
 
 /*
- * Those who still send what is dropped go first, then the oldest; but not for the sake of one who is
- * answered already, or one that had no place would cost another its own.
+ * Ends a connection whose rest is being dropped, or else the oldest. A newcomer that is already answered
+ * ends only one of the former, because it must not cost an open request its place.
  */
-static void make_place(struct hs_partial_poller *as, const struct hs_partial_request *newcomer)
+static void make_place(struct hs_partial_poller *poller, const struct hs_partial_request *newcomer)
 {
-	struct hs_partial_request *victim = as->first;
+	struct hs_partial_request *victim = poller->first;
 
 	while (victim != NULL && !victim->answered)
 		victim = victim->next;
 	if (victim == NULL && !newcomer->answered)
-		victim = as->first;
+		victim = poller->first;
 	if (victim == NULL)
 		return;
 	if (victim->params == NULL && !victim->answered)
-		hs_log(HS_LOG_WARN, "connection closed: more than %d are unfinished", as->most);
-	end_one(as, victim, HS_E_CROWDED);
+		hs_log(HS_LOG_WARN, "connection closed: more than %d requests are unfinished", poller->most);
+	end_one(poller, victim, HS_E_CROWDED);
 }
 
-static void take_in(struct hs_partial_poller *as)
+static void take_in(struct hs_partial_poller *poller)
 {
-	struct hs_partial_request *a, *next;
+	struct hs_partial_request *partial, *next;
 	uint64_t count;
 
-	(void)!read(as->wake_fd, &count, sizeof count);
-	pthread_mutex_lock(&as->lock);
-	a = as->entering;
-	as->entering = NULL;
-	as->entering_end = &as->entering;
-	pthread_mutex_unlock(&as->lock);
-	for (; a != NULL; a = next) {
-		next = a->next;
-		if (as->n >= as->most)
-			make_place(as, a);
-		if (a->answered)
-			a->deadline_ms = hs_io_now_monotonic() + HS_REST_MS;
-		if (!link_in(as, a))
-			go_on(as, a, hs_partial_request_end(a, HS_E_CROWDED), false);
+	(void)!read(poller->wake_fd, &count, sizeof count);
+	pthread_mutex_lock(&poller->lock);
+	partial = poller->entering;
+	poller->entering = NULL;
+	poller->entering_end = &poller->entering;
+	pthread_mutex_unlock(&poller->lock);
+	for (; partial != NULL; partial = next) {
+		next = partial->next;
+		if (poller->n >= poller->most)
+			make_place(poller, partial);
+		if (partial->answered)
+			partial->deadline_ms = hs_io_now_monotonic() + HS_REST_MS;
+		if (!link_in(poller, partial))
+			go_on(poller, partial, hs_partial_request_end(partial, HS_E_CROWDED), false);
 	}
 }
 
-static void say_late(const struct hs_partial_request *a)
+static void say_late(const struct hs_partial_request *partial)
 {
-	if (a->params == NULL && !a->answered)
+	if (partial->params == NULL && !partial->answered)
 		hs_log(HS_LOG_WARN, "connection closed: no whole request head in %d s", HS_HEAD_MS / 1000);
 }
 
-static void end_late(struct hs_partial_poller *as)
+static void end_late(struct hs_partial_poller *poller)
 {
 	int64_t now = hs_io_now_monotonic(), end_ms;
 	struct hs_partial_request *next;
 
-	pthread_mutex_lock(&as->lock);
-	end_ms = as->end_ms;
-	pthread_mutex_unlock(&as->lock);
-	for (struct hs_partial_request *a = as->first; a != NULL; a = next) {
-		next = a->next;
-		if (now <= a->deadline_ms && (end_ms == 0 || now < end_ms))
+	pthread_mutex_lock(&poller->lock);
+	end_ms = poller->end_ms;
+	pthread_mutex_unlock(&poller->lock);
+	for (struct hs_partial_request *partial = poller->first; partial != NULL; partial = next) {
+		next = partial->next;
+		if (now <= partial->deadline_ms && (end_ms == 0 || now < end_ms))
 			continue;
-		say_late(a);
-		end_one(as, a, HS_E_SLOW_BODY);
+		say_late(partial);
+		end_one(poller, partial, HS_E_SLOW_BODY);
 	}
 }
 
-static bool is_quit(struct hs_partial_poller *as)
+static bool is_quit(struct hs_partial_poller *poller)
 {
 	bool quit;
 
-	pthread_mutex_lock(&as->lock);
-	quit = as->quit;
-	pthread_mutex_unlock(&as->lock);
+	pthread_mutex_lock(&poller->lock);
+	quit = poller->quit;
+	pthread_mutex_unlock(&poller->lock);
 	return quit;
 }
 
-/* One event at a time: what is done for one may end another, whose event would be a stale one. */
+/* Takes one event at a time: handling it may end another request, whose event would then be stale. */
 static void *poll_all(void *context)
 {
-	struct hs_partial_poller *as = context;
+	struct hs_partial_poller *poller = context;
 	int64_t tick_ms = hs_io_now_monotonic() + TICK_MS;
 
-	while (!is_quit(as)) {
+	while (!is_quit(poller)) {
 		struct epoll_event e;
-		int got = epoll_wait(as->epoll_fd, &e, 1, as->n > 0 ? TICK_MS : -1);
+		int got = epoll_wait(poller->epoll_fd, &e, 1, poller->n > 0 ? TICK_MS : -1);
 
 		if (got > 0 && e.data.ptr == NULL)
-			take_in(as);
+			take_in(poller);
 		else if (got > 0)
-			read_one(as, e.data.ptr);
+			read_one(poller, e.data.ptr);
 		if (hs_io_now_monotonic() < tick_ms)
 			continue;
-		end_late(as);
+		end_late(poller);
 		tick_ms = hs_io_now_monotonic() + TICK_MS;
 	}
 	return NULL;
 }
 
-/* --- in the hands of the thread that accepted it --------------------------------- */
+/* --- in the thread that accepted the connection ----------------------------------- */
 
 /*
- * Much of what does not arrive at once is on its way: a web server writes a body that it has
- * buffered as fast as it is read. To give that away and take it back would cost more.
+ * Most requests that do not arrive at once are on their way: a web server writes a buffered body as
+ * fast as it is read. Handing them to the polling thread and back would cost more than waiting.
  */
-static enum hs_partial_request_state read_moments(struct hs_partial_poller *as, struct hs_partial_request *a)
+static enum hs_partial_request_state read_moments(struct hs_partial_poller *poller, struct hs_partial_request *partial)
 {
-	struct hs_runtime *service = as->use(as->context);
+	struct hs_runtime *runtime = poller->use(poller->context);
 	int64_t begun = hs_io_now_monotonic(), now = begun;
 	enum hs_partial_request_state state = HS_PARTIAL_REQUEST_OPEN;
 
 	while (state == HS_PARTIAL_REQUEST_OPEN && now - begun < MOMENTS_MS &&
-	       is_room(as, service->settings, a->known)) {
-		size_t before = a->request.head.n + a->request.body.n;
+	       is_room(poller, runtime->settings, partial->known)) {
+		size_t before = partial->request.head.n + partial->request.body.n;
 
-		state = hs_partial_request_read(a, TURN_BYTES, service->settings, now);
-		if (state == HS_PARTIAL_REQUEST_OPEN && before == a->request.head.n + a->request.body.n && now > begun)
+		state = hs_partial_request_read(partial, TURN_BYTES, runtime->settings, now);
+		if (state == HS_PARTIAL_REQUEST_OPEN && before == partial->request.head.n + partial->request.body.n &&
+		    now > begun)
 			break;
 		if (state == HS_PARTIAL_REQUEST_OPEN)
-			hs_io_wait_readable(a->fd, MOMENT_MS);
+			hs_io_wait_readable(partial->fd, MOMENT_MS);
 		now = hs_io_now_monotonic();
 	}
-	hs_runtime_drop(service);
+	hs_runtime_drop(runtime);
 	return state;
 }
 
-struct hs_partial_request *hs_partial_poller_enter(struct hs_partial_poller *as, int fd)
+struct hs_partial_request *hs_partial_poller_enter(struct hs_partial_poller *poller, int fd)
 {
-	struct hs_partial_request *a = hs_partial_request_new(fd, &as->room, hs_io_now_monotonic());
+	struct hs_partial_request *partial = hs_partial_request_new(fd, &poller->room, hs_io_now_monotonic());
 	enum hs_partial_request_state state;
 
-	if (a == NULL) {
+	if (partial == NULL) {
 		hs_log(HS_LOG_ERROR, "connection dropped: out of memory");
 		close(fd);
 		return NULL;
 	}
-	a->leave_rest = leave_rest;
-	a->context = as;
-	state = read_moments(as, a);
+	partial->leave_rest = leave_rest;
+	partial->context = poller;
+	state = read_moments(poller, partial);
 	if (state == HS_PARTIAL_REQUEST_READY)
-		return a;
+		return partial;
 	if (state == HS_PARTIAL_REQUEST_GONE)
-		hs_partial_request_free(a);
+		hs_partial_request_free(partial);
 	else
-		send_to_poller(as, a);
+		send_to_poller(poller, partial);
 	return NULL;
 }
 
@@ -395,87 +399,82 @@ int hs_partial_poller_wanted(int others)
 	return most > 16 ? most : 16;
 }
 
-static bool begin(struct hs_partial_poller *as)
+static bool begin(struct hs_partial_poller *poller)
 {
 	struct epoll_event e = { .events = EPOLLIN };
-	pthread_attr_t attr;
-	bool ok;
 
-	as->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
-	as->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	as->ready_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK | EFD_SEMAPHORE);
-	if (as->epoll_fd < 0 || as->wake_fd < 0 || as->ready_fd < 0 ||
-	    epoll_ctl(as->epoll_fd, EPOLL_CTL_ADD, as->wake_fd, &e) < 0 || pthread_attr_init(&attr) != 0)
+	poller->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+	poller->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	poller->ready_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK | EFD_SEMAPHORE);
+	if (poller->epoll_fd < 0 || poller->wake_fd < 0 || poller->ready_fd < 0 ||
+	    epoll_ctl(poller->epoll_fd, EPOLL_CTL_ADD, poller->wake_fd, &e) < 0)
 		return false;
-	pthread_attr_setstacksize(&attr, STACK_BYTES);
-	ok = pthread_create(&as->thread, &attr, poll_all, as) == 0;
-	pthread_attr_destroy(&attr);
-	return ok;
+	return hs_thread_start(&poller->thread, STACK_BYTES, poll_all, poller);
 }
 
-static void free_all(struct hs_partial_poller *as)
+static void free_all(struct hs_partial_poller *poller)
 {
-	if (as->epoll_fd >= 0)
-		close(as->epoll_fd);
-	if (as->wake_fd >= 0)
-		close(as->wake_fd);
-	if (as->ready_fd >= 0)
-		close(as->ready_fd);
-	pthread_cond_destroy(&as->changed);
-	pthread_mutex_destroy(&as->lock);
-	free(as);
+	if (poller->epoll_fd >= 0)
+		close(poller->epoll_fd);
+	if (poller->wake_fd >= 0)
+		close(poller->wake_fd);
+	if (poller->ready_fd >= 0)
+		close(poller->ready_fd);
+	pthread_cond_destroy(&poller->changed);
+	pthread_mutex_destroy(&poller->lock);
+	free(poller);
 }
 
 struct hs_partial_poller *hs_partial_poller_new(int most, int threads, hs_use_runtime *use, void *context)
 {
-	struct hs_partial_poller *as = calloc(1, sizeof *as);
+	struct hs_partial_poller *poller = calloc(1, sizeof *poller);
 
-	if (as == NULL)
+	if (poller == NULL)
 		return NULL;
-	as->use = use;
-	as->context = context;
-	as->most = most;
-	as->threads = threads;
-	as->ready_end = &as->ready;
-	as->entering_end = &as->entering;
-	as->epoll_fd = as->wake_fd = as->ready_fd = -1;
-	pthread_mutex_init(&as->lock, NULL);
-	pthread_cond_init(&as->changed, NULL);
-	if (begin(as))
-		return as;
-	free_all(as);
+	poller->use = use;
+	poller->context = context;
+	poller->most = most;
+	poller->threads = threads;
+	poller->ready_end = &poller->ready;
+	poller->entering_end = &poller->entering;
+	poller->epoll_fd = poller->wake_fd = poller->ready_fd = -1;
+	pthread_mutex_init(&poller->lock, NULL);
+	pthread_cond_init(&poller->changed, NULL);
+	if (begin(poller))
+		return poller;
+	free_all(poller);
 	return NULL;
 }
 
-void hs_partial_poller_stop(struct hs_partial_poller *as, int64_t ms)
+void hs_partial_poller_stop(struct hs_partial_poller *poller, int64_t ms)
 {
-	pthread_mutex_lock(&as->lock);
-	as->end_ms = hs_io_now_monotonic() + ms;
-	pthread_mutex_unlock(&as->lock);
-	signal_fd(as->wake_fd);
+	pthread_mutex_lock(&poller->lock);
+	poller->end_ms = hs_io_now_monotonic() + ms;
+	pthread_mutex_unlock(&poller->lock);
+	signal_fd(poller->wake_fd);
 }
 
-static void free_list(struct hs_partial_request *a)
+static void free_list(struct hs_partial_request *partial)
 {
 	struct hs_partial_request *next;
 
-	for (; a != NULL; a = next) {
-		next = a->next;
-		hs_partial_request_free(a);
+	for (; partial != NULL; partial = next) {
+		next = partial->next;
+		hs_partial_request_free(partial);
 	}
 }
 
-void hs_partial_poller_free(struct hs_partial_poller *as)
+void hs_partial_poller_free(struct hs_partial_poller *poller)
 {
-	if (as == NULL)
+	if (poller == NULL)
 		return;
-	pthread_mutex_lock(&as->lock);
-	as->quit = true;
-	pthread_mutex_unlock(&as->lock);
-	signal_fd(as->wake_fd);
-	pthread_join(as->thread, NULL);
-	free_list(as->first);
-	free_list(as->entering);
-	free_list(as->ready);
-	free_all(as);
+	pthread_mutex_lock(&poller->lock);
+	poller->quit = true;
+	pthread_mutex_unlock(&poller->lock);
+	signal_fd(poller->wake_fd);
+	pthread_join(poller->thread, NULL);
+	free_list(poller->first);
+	free_list(poller->entering);
+	free_list(poller->ready);
+	free_all(poller);
 }

@@ -1,12 +1,12 @@
 /*
- * partial_poller: all connections whose request is not whole. No thread that serves belongs to one of
- * them: a poller has them all, reads what comes, and queues those that are ready. It keeps the
- * time limits, and it bounds what all of them hold.
+ * partial_poller: all connections whose request is not whole. They hold no thread that serves: one
+ * thread polls them all, reads what arrives, and queues those that are ready. It enforces the
+ * time limits, and bounds the memory of all of them.
  *
- * Limits: HS_HEAD_MS for the head, hs_body_deadline for the body, HS_REST_MS for the rest of one that was
- * refused. Bytes in memory are bounded by two shares, of senders whose key was checked and of those of whom
- * nothing is known before the body is whole: these cannot take the room of the others. Where
- * there is no room, the largest of the same share is answered 503; where there are too many, the oldest.
+ * Limits: HS_HEAD_MS for the head, hs_body_deadline for the body, HS_REST_MS for the rest of a refused
+ * body. Memory is bounded in two shares: of senders that the head has let in, and of senders that only
+ * the whole body can identify, so that strangers cannot take the room of the others. If a
+ * share is full, its largest request is answered 503; if there are too many requests, the oldest is.
  */
 #ifndef HS_PARTIAL_POLLER_H
 #define HS_PARTIAL_POLLER_H
@@ -16,34 +16,37 @@
 
 struct hs_partial_poller;
 
-/* Hands out the service that holds now, a user more. */
+/* Returns the current runtime, shared: drop it. */
 typedef struct hs_runtime *hs_use_runtime(void *context);
 
-/* At most so many connections for this limit of descriptors (RLIMIT_NOFILE), beside `others`. */
+/* The number of connections that RLIMIT_NOFILE allows beside `others` descriptors; 16 at least. */
 int hs_partial_poller_wanted(int others);
 
-/* Starts the poller. NULL: out of memory, threads or descriptors. `threads` is how many serve. */
+/*
+ * Starts the poller, for `most` connections; `threads` is the number of threads that serve. NULL: out
+ * of memory, threads or descriptors.
+ */
 struct hs_partial_poller *hs_partial_poller_new(int most, int threads, hs_use_runtime *use, void *context);
 
-/* It must no longer be in use. Closes what is left. NULL is fine. */
-void hs_partial_poller_free(struct hs_partial_poller *as);
+/* Ends the thread and closes what is left. No other thread may use the poller. NULL is fine. */
+void hs_partial_poller_free(struct hs_partial_poller *poller);
 
 /*
- * Takes over a connection. If its request arrives within some milliseconds the arrival that is ready is
- * returned; else NULL, and the poller has it.
+ * Takes over a connection. Returns its request, ready, if that arrives within some milliseconds; else
+ * NULL, and the poller owns it.
  */
-struct hs_partial_request *hs_partial_poller_enter(struct hs_partial_poller *as, int fd);
+struct hs_partial_request *hs_partial_poller_enter(struct hs_partial_poller *poller, int fd);
 
-/* Returns an arrival that is ready, or NULL; costs nothing if there is none. */
-struct hs_partial_request *hs_partial_poller_next(struct hs_partial_poller *as);
+/* Returns a request that is ready, or NULL; takes no lock if there is none. */
+struct hs_partial_request *hs_partial_poller_next(struct hs_partial_poller *poller);
 
-/* Readable while one is ready. */
-int hs_partial_poller_fd(const struct hs_partial_poller *as);
+/* A descriptor that is readable while a request is ready. */
+int hs_partial_poller_fd(const struct hs_partial_poller *poller);
 
-/* From now on all have `ms` to be ready, and are answered 503 then. */
-void hs_partial_poller_stop(struct hs_partial_poller *as, int64_t ms);
+/* Gives all requests `ms` to be ready; those that are not are then answered 503. */
+void hs_partial_poller_stop(struct hs_partial_poller *poller, int64_t ms);
 
-/* Waits for the next one that is ready; NULL: none is left. After hs_partial_poller_stop only. */
-struct hs_partial_request *hs_partial_poller_last(struct hs_partial_poller *as);
+/* After hs_partial_poller_stop: waits for the next request that is ready; NULL: none is left. */
+struct hs_partial_request *hs_partial_poller_last(struct hs_partial_poller *poller);
 
 #endif

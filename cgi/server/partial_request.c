@@ -13,62 +13,62 @@
 enum {
 	PART_BYTES = 16 << 10,
 	RECORD_MOST = 65535,
-	LARGE_BYTES = 1 << 20, /* a body that has come so far gets all of its memory at once */
+	LARGE_BYTES = 1 << 20, /* a body of which this much has arrived gets all of its memory at once */
 };
 
-static struct hs_partial_request *self(struct hs_transport *g)
+static struct hs_partial_request *self(struct hs_transport *transport)
 {
-	return (struct hs_partial_request *)g;
+	return (struct hs_partial_request *)transport;
 }
 
 /* --- memory ----------------------------------------------------------------- */
 
-static _Atomic size_t *share_of(struct hs_partial_request *a)
+static _Atomic size_t *share_of(struct hs_partial_request *partial)
 {
-	return a->known ? &a->room->known : &a->room->unknown;
+	return partial->known ? &partial->room->known : &partial->room->unknown;
 }
 
-/* Counts what the arrival holds now. Of a large body only the pages that have been written are there. */
-static void count(struct hs_partial_request *a)
+/* Counts what it holds now; of a large body only the bytes written, since other pages have no memory. */
+static void count(struct hs_partial_request *partial)
 {
-	size_t now = a->request.head.cap + a->request.body.n + a->text.cap;
+	size_t now = partial->request.head.cap + partial->request.body.n + partial->text.cap;
 
-	if (now > a->batch)
-		atomic_fetch_add(share_of(a), now - a->batch);
-	else if (now < a->batch)
-		atomic_fetch_sub(share_of(a), a->batch - now);
-	a->batch = now;
+	if (now > partial->held)
+		atomic_fetch_add(share_of(partial), now - partial->held);
+	else if (now < partial->held)
+		atomic_fetch_sub(share_of(partial), partial->held - now);
+	partial->held = now;
 }
 
-static void let_go(struct hs_partial_request *a)
+static void let_go(struct hs_partial_request *partial)
 {
-	hs_fcgi_request_free(&a->request);
-	hs_buf_free(&a->text);
-	free(a->params);
-	a->params = NULL;
-	if (a->batch > 0)
-		atomic_fetch_sub(share_of(a), a->batch);
-	a->batch = 0;
+	hs_fcgi_request_free(&partial->request);
+	hs_buf_free(&partial->text);
+	free(partial->params);
+	partial->params = NULL;
+	if (partial->held > 0)
+		atomic_fetch_sub(share_of(partial), partial->held);
+	partial->held = 0;
 }
 
-void hs_partial_request_free(struct hs_partial_request *a)
+void hs_partial_request_free(struct hs_partial_request *partial)
 {
-	let_go(a);
-	close(a->fd);
-	free(a);
+	let_go(partial);
+	close(partial->fd);
+	free(partial);
 }
 
 /* --- as a transport --------------------------------------------------------- */
 
-static char *const *arrival_params(struct hs_transport *g)
+static char *const *partial_params(struct hs_transport *transport)
 {
-	return self(g)->params;
+	return self(transport)->params;
 }
 
-/* An answer is smaller than any send buffer, and nothing but replies is before it there. */
-static bool arrival_write(struct hs_transport *g, struct hs_slice head, struct hs_slice body)
+/* Never waits: an answer is smaller than any send buffer, and only replies can precede it there. */
+static bool partial_write(struct hs_transport *transport, struct hs_slice head, struct hs_slice body)
 {
-	struct hs_partial_request *a = self(g);
+	struct hs_partial_request *partial = self(transport);
 	unsigned char begin[HS_FCGI_HEADER_BYTES], end[HS_FCGI_END_BYTES];
 	struct iovec part[] = { { begin, sizeof begin },
 		                { (char *)(uintptr_t)head.p, head.n },
@@ -79,187 +79,188 @@ static bool arrival_write(struct hs_transport *g, struct hs_slice head, struct h
 
 	if (n == 0 || n > RECORD_MOST)
 		return false;
-	hs_fcgi_put_stdout(begin, a->request.number, n);
-	hs_fcgi_put_end(end, a->request.number);
-	return sendmsg(a->fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL) == (ssize_t)(sizeof begin + n + sizeof end);
+	hs_fcgi_put_stdout(begin, partial->request.number, n);
+	hs_fcgi_put_end(end, partial->request.number);
+	return sendmsg(partial->fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL) == (ssize_t)(sizeof begin + n + sizeof end);
 }
 
 /*
- * A server that is still sending a body takes a closed connection for a failure, and the sender
- * never sees why it was refused. So the rest is read, and dropped.
+ * A web server that is still sending a body takes a closed connection for a failure, and the sender
+ * never sees why it was refused. So the rest is read and dropped.
  */
-static void arrival_finish(struct hs_transport *g)
+static void partial_finish(struct hs_transport *transport)
 {
-	struct hs_partial_request *a = self(g);
+	struct hs_partial_request *partial = self(transport);
 
-	if (a->request.state != HS_FCGI_BODY) {
-		hs_partial_request_free(a);
+	if (partial->request.state != HS_FCGI_BODY) {
+		hs_partial_request_free(partial);
 		return;
 	}
-	let_go(a);
-	a->answered = true;
-	a->leave_rest(a->context, a);
+	let_go(partial);
+	partial->answered = true;
+	partial->leave_rest(partial->context, partial);
 }
 
-static void arrival_free(struct hs_transport *g)
+static void partial_free(struct hs_transport *transport)
 {
-	hs_partial_request_free(self(g));
+	hs_partial_request_free(self(transport));
 }
 
 struct hs_partial_request *hs_partial_request_new(int fd, struct hs_room *room, int64_t now_ms)
 {
-	struct hs_partial_request *a = calloc(1, sizeof *a);
+	struct hs_partial_request *partial = calloc(1, sizeof *partial);
 
-	if (a == NULL)
+	if (partial == NULL)
 		return NULL;
-	a->transport = (struct hs_transport){ .params = arrival_params,
-		                              .write = arrival_write,
-		                              .finish = arrival_finish,
-		                              .free = arrival_free,
-		                              .body = &a->request.body,
-		                              .reads_past_length = true };
-	a->fd = fd;
-	a->room = room;
-	a->begun_ms = now_ms;
-	a->deadline_ms = now_ms + HS_HEAD_MS;
-	return a;
+	partial->transport = (struct hs_transport){ .params = partial_params,
+		                                    .write = partial_write,
+		                                    .finish = partial_finish,
+		                                    .free = partial_free,
+		                                    .body = &partial->request.body,
+		                                    .reads_past_length = true };
+	partial->fd = fd;
+	partial->room = room;
+	partial->begun_ms = now_ms;
+	partial->deadline_ms = now_ms + HS_HEAD_MS;
+	return partial;
 }
 
 /* --- the head ---------------------------------------------------------------- */
 
-/* The variables as a transport returns them. */
-static bool make_params(struct hs_partial_request *a)
+/* Makes the variables that the transport returns. */
+static bool make_params(struct hs_partial_request *partial)
 {
 	size_t n;
 	char *p;
 
-	if (!hs_fcgi_variables(hs_buf_slice(&a->request.head), &a->text, &n))
+	if (!hs_fcgi_variables(hs_buf_slice(&partial->request.head), &partial->text, &n))
 		return false;
-	a->params = calloc(n + 1, sizeof *a->params);
-	if (a->params == NULL)
+	partial->params = calloc(n + 1, sizeof *partial->params);
+	if (partial->params == NULL)
 		return false;
-	p = a->text.p;
+	p = partial->text.p;
 	for (size_t i = 0; i < n; i++) {
-		a->params[i] = p;
+		partial->params[i] = p;
 		p += strlen(p) + 1;
 	}
-	hs_buf_free(&a->request.head);
+	hs_buf_free(&partial->request.head);
 	return true;
 }
 
-/* What can be refused by the head alone is, before the body is read. */
-static void check_head(struct hs_partial_request *a, const struct hs_settings *settings, int64_t now_ms)
+/* Decides what the head alone can decide, before the body is read. */
+static void check_head(struct hs_partial_request *partial, const struct hs_settings *settings, int64_t now_ms)
 {
 	struct hs_buf key = { 0 };
 	struct hs_head head;
-	enum hs_result r = HS_E_MEMORY;
+	enum hs_result result = HS_E_MEMORY;
 
-	if (make_params(a))
-		r = hs_head_read(&head, settings, a->params, &key);
+	if (make_params(partial))
+		result = hs_head_read(&head, settings, partial->params, &key);
 	hs_buf_free(&key);
-	a->begun_ms = now_ms;
-	if (r != HS_OK) {
-		a->transport.verdict = r;
+	partial->begun_ms = now_ms;
+	if (result != HS_OK) {
+		partial->transport.verdict = result;
 		return;
 	}
-	a->length = head.request.content_length;
-	/* what was counted so far is counted again, in its own share */
-	atomic_fetch_sub(share_of(a), a->batch);
-	a->batch = 0;
-	a->known = !head.needs_signature;
+	partial->length = head.request.content_length;
+	/* count() adds it again, to the share that is now known */
+	atomic_fetch_sub(share_of(partial), partial->held);
+	partial->held = 0;
+	partial->known = !head.needs_signature;
 }
 
 /* --- reading ----------------------------------------------------------------- */
 
-/* Replies are for peers that ask. Who reads none is not waited for. */
-static bool send_replies(struct hs_partial_request *a)
+/* Sends replies to the peer's questions. False: the peer does not read them, and is not waited for. */
+static bool send_replies(struct hs_partial_request *partial)
 {
-	struct hs_buf *reply = &a->request.reply;
+	struct hs_buf *reply = &partial->request.reply;
 	size_t n = reply->n;
 
-	if (n > 0 && send(a->fd, reply->p, n, MSG_DONTWAIT | MSG_NOSIGNAL) != (ssize_t)n)
+	if (n > 0 && send(partial->fd, reply->p, n, MSG_DONTWAIT | MSG_NOSIGNAL) != (ssize_t)n)
 		return false;
 	hs_buf_reset(reply);
 	return true;
 }
 
-static enum hs_partial_request_state state_of(const struct hs_partial_request *a)
+static enum hs_partial_request_state state_of(const struct hs_partial_request *partial)
 {
-	const struct hs_fcgi_request *f = &a->request;
+	const struct hs_fcgi_request *f = &partial->request;
 
-	if (f->state == HS_FCGI_BROKEN || (f->state != HS_FCGI_HEAD && a->params == NULL))
+	if (f->state == HS_FCGI_BROKEN || (f->state != HS_FCGI_HEAD && partial->params == NULL))
 		return HS_PARTIAL_REQUEST_GONE;
 	if (f->state == HS_FCGI_HEAD)
 		return HS_PARTIAL_REQUEST_OPEN;
-	return f->state == HS_FCGI_WHOLE || a->transport.verdict != HS_OK || f->body.n > a->length
+	return f->state == HS_FCGI_WHOLE || partial->transport.verdict != HS_OK || f->body.n > partial->length
 	           ? HS_PARTIAL_REQUEST_READY
 	           : HS_PARTIAL_REQUEST_OPEN;
 }
 
 /*
- * To grow step by step would copy it, and leave holes as large as itself. Memory that is not
- * written to costs nothing, so it is no matter that the rest may never come.
+ * Growing step by step would copy the body, and leave holes as large as itself. Memory that is not
+ * written to costs nothing, so it does not matter that the rest may never arrive.
  */
-static void reserve_large(struct hs_partial_request *a)
+static void reserve_large(struct hs_partial_request *partial)
 {
-	struct hs_buf *body = &a->request.body;
+	struct hs_buf *body = &partial->request.body;
 
-	if (body->n > LARGE_BYTES && body->n < a->length && body->cap < a->length)
-		hs_buf_reserve(body, (size_t)a->length + PART_BYTES - body->n);
+	if (body->n > LARGE_BYTES && body->n < partial->length && body->cap < partial->length)
+		hs_buf_reserve(body, (size_t)partial->length + PART_BYTES - body->n);
 }
 
-static enum hs_partial_request_state feed(struct hs_partial_request *a, const unsigned char *p, size_t n,
+static enum hs_partial_request_state feed(struct hs_partial_request *partial, const unsigned char *p, size_t n,
                                           const struct hs_settings *settings, int64_t now_ms)
 {
-	hs_fcgi_feed(&a->request, p, n);
-	if (!send_replies(a))
+	hs_fcgi_feed(&partial->request, p, n);
+	if (!send_replies(partial))
 		return HS_PARTIAL_REQUEST_GONE;
-	if (a->request.state == HS_FCGI_BROKEN && !a->request.aborted)
+	if (partial->request.state == HS_FCGI_BROKEN && !partial->request.aborted)
 		hs_log(HS_LOG_INFO,
-		       "connection closed: its records break FastCGI's rules; see what connects to the socket");
-	if ((a->request.state == HS_FCGI_BODY || a->request.state == HS_FCGI_WHOLE) && a->params == NULL)
-		check_head(a, settings, now_ms);
-	if (a->request.state == HS_FCGI_BODY)
-		a->deadline_ms = hs_body_deadline(a->begun_ms, a->request.body.n);
-	reserve_large(a);
-	count(a);
-	return state_of(a);
+		       "connection closed: its records break FastCGI's rules; find out what connects to the socket");
+	if ((partial->request.state == HS_FCGI_BODY || partial->request.state == HS_FCGI_WHOLE) &&
+	    partial->params == NULL)
+		check_head(partial, settings, now_ms);
+	if (partial->request.state == HS_FCGI_BODY)
+		partial->deadline_ms = hs_body_deadline(partial->begun_ms, partial->request.body.n);
+	reserve_large(partial);
+	count(partial);
+	return state_of(partial);
 }
 
-/* The peer has sent all that it will. */
-static enum hs_partial_request_state hung_up(struct hs_partial_request *a)
+/* The peer has closed its side. */
+static enum hs_partial_request_state hung_up(struct hs_partial_request *partial)
 {
-	return hs_partial_request_end(a, HS_E_SHORT_BODY);
+	return hs_partial_request_end(partial, HS_E_SHORT_BODY);
 }
 
-enum hs_partial_request_state hs_partial_request_read(struct hs_partial_request *a, size_t most,
+enum hs_partial_request_state hs_partial_request_read(struct hs_partial_request *partial, size_t most,
                                                       const struct hs_settings *settings, int64_t now_ms)
 {
 	unsigned char part[PART_BYTES];
 	enum hs_partial_request_state state = HS_PARTIAL_REQUEST_OPEN;
 
 	for (size_t all = 0; all < most && state == HS_PARTIAL_REQUEST_OPEN;) {
-		ssize_t got = recv(a->fd, part, sizeof part, MSG_DONTWAIT);
+		ssize_t got = recv(partial->fd, part, sizeof part, MSG_DONTWAIT);
 
 		if (got < 0 && errno == EINTR)
 			continue;
 		if (got < 0)
 			return errno == EAGAIN ? HS_PARTIAL_REQUEST_OPEN : HS_PARTIAL_REQUEST_GONE;
 		if (got == 0)
-			return hung_up(a);
+			return hung_up(partial);
 		all += (size_t)got;
-		state = feed(a, part, (size_t)got, settings, now_ms);
+		state = feed(partial, part, (size_t)got, settings, now_ms);
 	}
 	return state;
 }
 
 /*
- * It will not be read: others can have the room now. Its pages go back to the system by themselves, for
- * malloc keeps what is freed (subprocess.c has told it to).
+ * Frees a body that will not be served, so that others get its room. Returns its pages to the system
+ * explicitly, because malloc keeps what is freed (see tune_malloc in serve_fcgi.c).
  */
-static void drop_body(struct hs_partial_request *a)
+static void drop_body(struct hs_partial_request *partial)
 {
-	struct hs_buf *body = &a->request.body;
+	struct hs_buf *body = &partial->request.body;
 	uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE), from, to;
 
 	if (body->cap > LARGE_BYTES) {
@@ -270,21 +271,21 @@ static void drop_body(struct hs_partial_request *a)
 	hs_buf_free(body);
 }
 
-enum hs_partial_request_state hs_partial_request_end(struct hs_partial_request *a, enum hs_result verdict)
+enum hs_partial_request_state hs_partial_request_end(struct hs_partial_request *partial, enum hs_result verdict)
 {
-	if (a->params == NULL)
+	if (partial->params == NULL)
 		return HS_PARTIAL_REQUEST_GONE;
-	if (a->transport.verdict == HS_OK)
-		a->transport.verdict = verdict;
-	drop_body(a);
-	count(a);
+	if (partial->transport.verdict == HS_OK)
+		partial->transport.verdict = verdict;
+	drop_body(partial);
+	count(partial);
 	return HS_PARTIAL_REQUEST_READY;
 }
 
-enum hs_partial_request_state hs_partial_request_drop(struct hs_partial_request *a)
+enum hs_partial_request_state hs_partial_request_drop(struct hs_partial_request *partial)
 {
 	char part[PART_BYTES];
-	ssize_t got = recv(a->fd, part, sizeof part, MSG_DONTWAIT);
+	ssize_t got = recv(partial->fd, part, sizeof part, MSG_DONTWAIT);
 
 	if (got > 0 || (got < 0 && (errno == EAGAIN || errno == EINTR)))
 		return HS_PARTIAL_REQUEST_OPEN;

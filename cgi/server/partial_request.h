@@ -1,13 +1,13 @@
 /*
- * partial_request: a connection whose request does not arrive in one piece, from there to its end. It
- * reads what has come, never waiting, and decides what the head alone can decide; when it is
- * ready it is a transport, with which a thread serves the request.
+ * partial_request: a connection whose request does not arrive in one piece. It reads what has
+ * arrived, without waiting, and decides what the head alone can decide. When it is ready, it is
+ * the transport with which a thread serves the request.
  *
  *	head → body → ready → (answered) → rest → closed
- *	   └──────┴─ out of time, or of room → ready, with a verdict; without a head → closed
+ *	   └──────┴─ no time or no room left → ready, with a verdict; without a head → closed
  *
- * One thread at a time has an arrival in hand: who accepted it, then the poller (partial_poller.h), then
- * who serves it, and if its body was not read to the end, the poller again.
+ * One thread at a time owns a partial request: the one that accepted the connection, then the poller
+ * (partial_poller.h), then the one that serves it, and the poller again if the body was not read to its end.
  */
 #ifndef HS_PARTIAL_REQUEST_H
 #define HS_PARTIAL_REQUEST_H
@@ -19,56 +19,56 @@
 #include <stdatomic.h>
 
 enum {
-	HS_HEAD_MS = 5000,  /* for the request's variables to arrive; for the body see exchange.h */
-	HS_REST_MS = 10000, /* for the rest of a body that was refused: the web server is still sending it */
+	HS_HEAD_MS = 5000,  /* for the variables to arrive; for the body see exchange.h */
+	HS_REST_MS = 10000, /* for the rest of a refused body, which the web server is still sending */
 };
 
-/* Bytes in memory of all arrivals, and how many may be. */
+/* Bytes in memory of all partial requests. */
 struct hs_room {
-	_Atomic size_t unknown; /* of senders of whom nothing is known before the body is whole … */
-	_Atomic size_t known;   /* … and of those whose key has been checked, or where none is asked for */
+	_Atomic size_t unknown; /* of senders that only the whole body can identify … */
+	_Atomic size_t known;   /* … and of senders that the head has let in */
 };
 
 enum hs_partial_request_state {
-	HS_PARTIAL_REQUEST_OPEN,  /* more is to come */
-	HS_PARTIAL_REQUEST_READY, /* to be served: all is there, or the verdict is clear */
-	HS_PARTIAL_REQUEST_GONE,  /* nobody to answer: to be freed */
+	HS_PARTIAL_REQUEST_OPEN,  /* more must arrive */
+	HS_PARTIAL_REQUEST_READY, /* to be served: it is whole, or refused already */
+	HS_PARTIAL_REQUEST_GONE,  /* to be freed: there is no peer or no head to answer */
 };
 
 struct hs_partial_request {
-	struct hs_transport transport; /* first: the two have one address */
+	struct hs_transport transport; /* first: both have one address */
 	int fd;
 	struct hs_fcgi_request request;
 	struct hs_room *room;
-	size_t batch;        /* of the room */
-	bool known;          /* whose share that is */
-	bool answered;       /* what comes now is dropped */
-	uint64_t length;     /* CONTENT_LENGTH, once the head is there */
-	int64_t begun_ms;    /* of head, body or rest, whatever it is in */
-	int64_t deadline_ms; /* of that */
+	size_t held;         /* bytes that it holds of the room */
+	bool known;          /* which share of the room that is */
+	bool answered;       /* what arrives now is dropped */
+	uint64_t length;     /* CONTENT_LENGTH, once the head has been read */
+	int64_t begun_ms;    /* when head or body began */
+	int64_t deadline_ms; /* of head, body or rest */
 	struct hs_buf text;  /* the variables … */
 	char **params;       /* … and where each begins */
 
-	/* called by the transport's finish(), when bytes of the body are still to be read */
-	void (*leave_rest)(void *context, struct hs_partial_request *a);
+	/* the transport's finish() calls it if bytes of the body are still to be read */
+	void (*leave_rest)(void *context, struct hs_partial_request *partial);
 	void *context;
-	struct hs_partial_request *next, *previous; /* of whoever has it in hand */
+	struct hs_partial_request *next, *previous; /* for the lists of its owner */
 };
 
 /* NULL: out of memory; the descriptor is still the caller's. */
 struct hs_partial_request *hs_partial_request_new(int fd, struct hs_room *room, int64_t now_ms);
 
 /* Closes the connection. */
-void hs_partial_request_free(struct hs_partial_request *a);
+void hs_partial_request_free(struct hs_partial_request *partial);
 
-/* Reads what is there, up to so many bytes, and says what the settings make of it. */
-enum hs_partial_request_state hs_partial_request_read(struct hs_partial_request *a, size_t most,
+/* Reads what has arrived, about `most` bytes of it at most, and checks the head by the settings. */
+enum hs_partial_request_state hs_partial_request_read(struct hs_partial_request *partial, size_t most,
                                                       const struct hs_settings *settings, int64_t now_ms);
 
-/* Time is up, or room is: `verdict` is the answer, if there is a head to answer. */
-enum hs_partial_request_state hs_partial_request_end(struct hs_partial_request *a, enum hs_result verdict);
+/* Stops reading and frees the body. READY, and `verdict` is the answer unless there is one; GONE without a head. */
+enum hs_partial_request_state hs_partial_request_end(struct hs_partial_request *partial, enum hs_result verdict);
 
-/* After the answer: drops what comes. GONE when the peer has hung up. */
-enum hs_partial_request_state hs_partial_request_drop(struct hs_partial_request *a);
+/* After the answer: drops what has arrived. GONE when the peer has closed the connection. */
+enum hs_partial_request_state hs_partial_request_drop(struct hs_partial_request *partial);
 
 #endif

@@ -5,32 +5,32 @@
 
 struct hs_runtime *hs_runtime_new(struct hs_settings *settings)
 {
-	struct hs_runtime *s = calloc(1, sizeof *s);
+	struct hs_runtime *runtime = calloc(1, sizeof *runtime);
 
-	if (s != NULL)
-		s->spool = hs_spool_new(settings);
-	if (s == NULL || s->spool == NULL) {
-		free(s);
+	if (runtime != NULL)
+		runtime->spool = hs_spool_new(settings);
+	if (runtime == NULL || runtime->spool == NULL) {
+		free(runtime);
 		return NULL;
 	}
-	s->settings = settings;
-	s->users = 1;
+	runtime->settings = settings;
+	runtime->users = 1;
 	hs_log_level((enum hs_level)settings->log_level);
-	return s;
+	return runtime;
 }
 
-struct hs_runtime *hs_runtime_share(struct hs_runtime *s)
+struct hs_runtime *hs_runtime_share(struct hs_runtime *runtime)
 {
-	if (s != NULL)
-		atomic_fetch_add(&s->users, 1);
-	return s;
+	if (runtime != NULL)
+		atomic_fetch_add(&runtime->users, 1);
+	return runtime;
 }
 
-void hs_runtime_drop(struct hs_runtime *s)
+void hs_runtime_drop(struct hs_runtime *runtime)
 {
-	if (s == NULL || atomic_fetch_sub(&s->users, 1) != 1)
+	if (runtime == NULL || atomic_fetch_sub(&runtime->users, 1) != 1)
 		return;
-	hs_spool_free(s->spool);
-	hs_settings_free(s->settings);
-	free(s);
+	hs_spool_free(runtime->spool);
+	hs_settings_free(runtime->settings);
+	free(runtime);
 }

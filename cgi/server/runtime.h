@@ -1,6 +1,6 @@
 /*
- * runtime: settings with the spool they describe, replaced as a whole when they are read again.
- * Whoever works with one shares it, and drops it when it is done.
+ * runtime: settings with the spool that they describe, replaced as a whole when they are reloaded. A
+ * thread shares the runtime while it works with it, and then drops it.
  */
 #ifndef HS_RUNTIME_H
 #define HS_RUNTIME_H
@@ -16,11 +16,11 @@ struct hs_runtime {
 	_Atomic int users;
 };
 
-/* With one user. The settings become its own. NULL: out of memory; they are still the caller's. */
+/* Returns a runtime with one user, which owns the settings. NULL: out of memory; the caller still owns them. */
 struct hs_runtime *hs_runtime_new(struct hs_settings *settings);
 
-/* One user more, or less; the last one takes it with him. NULL stays NULL. */
-struct hs_runtime *hs_runtime_share(struct hs_runtime *s);
-void hs_runtime_drop(struct hs_runtime *s);
+/* Add and remove a user. Dropping the last one frees the runtime. NULL is fine. */
+struct hs_runtime *hs_runtime_share(struct hs_runtime *runtime);
+void hs_runtime_drop(struct hs_runtime *runtime);
 
 #endif

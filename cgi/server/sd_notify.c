@@ -1,5 +1,6 @@
 #include "cgi/server/sd_notify.h"
 #include "base/log.h"
+#include "base/slice.h"
 
 #include <errno.h>
 #include <stddef.h>
@@ -11,22 +12,22 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { WATCHDOG_MOST_MS = 86400000 }; /* a day; above it a watchdog watches nothing */
+enum { WATCHDOG_MOST_MS = 86400000 }; /* a day; a longer watchdog would watch nothing */
 
-/* A number, or 0. */
+/* Reads a whole number; 0 if it is not one. */
 static int64_t number(const char *text)
 {
 	char *end;
 	long long n;
 
-	if (text == NULL || text[0] < '0' || text[0] > '9')
+	if (text == NULL || !hs_is_digit(text[0]))
 		return 0;
 	errno = 0;
 	n = strtoll(text, &end, 10);
 	return errno != 0 || *end != '\0' ? 0 : n;
 }
 
-/* The address's length; 0: it is none. An abstract name is not terminated (unix(7)). */
+/* Returns the length of the address; 0: not an address. An abstract name is not terminated (unix(7)). */
 static socklen_t address_of(const char *name, struct sockaddr_un *a)
 {
 	size_t n = strlen(name);
@@ -51,7 +52,7 @@ static int connected(const char *name)
 		fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd >= 0 && connect(fd, (const struct sockaddr *)&a, n) == 0)
 		return fd;
-	hs_log(HS_LOG_WARN, "NOTIFY_SOCKET: %s: the supervisor is not told anything", strerror(errno));
+	hs_log(HS_LOG_WARN, "NOTIFY_SOCKET: %s: the supervisor will not be notified", strerror(errno));
 	if (fd >= 0)
 		close(fd);
 	return -1;
@@ -94,7 +95,7 @@ void hs_sd_notify_stopping(const struct hs_sd_notify *n)
 	tell(n, "STOPPING=1");
 }
 
-/* The clock, to the microsecond, tells this reload from an earlier one (sd_notify(3)). */
+/* The time, in microseconds, distinguishes this reload from an earlier one (sd_notify(3)). */
 void hs_sd_notify_reloading(const struct hs_sd_notify *n)
 {
 	struct timespec t;

@@ -3,47 +3,46 @@
 #include "cgi/http/router.h"
 #include "cgi/http/setup_page.h"
 #include "cgi/server/runtime.h"
+#include "cgi/server/thread.h"
 
-#include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <sysexits.h>
 
 enum {
-	TICK_MS = 250, /* how often the time limit is looked at */
+	TICK_MS = 250, /* how often the time limit is checked */
 	STACK_BYTES = 128 << 10,
 };
 
-/* What the functions below are handed. */
-struct once {
+struct cgi {
 	struct hs_spool *spool;
 	struct hs_exchange *exchange;
 	pthread_t watch;
 	bool watched;
-	int64_t begun_ms;      /* when the spool was opened for it; 0: it was not */
-	_Atomic uint32_t over; /* 1: the request is */
+	int64_t begun_ms;      /* when the spool was opened; 0: it was not */
+	_Atomic uint32_t over; /* 1: the request has been served */
 };
 
-static void send_and_free(struct hs_transport *g, struct hs_response *response)
+static void send_and_free(struct hs_transport *transport, struct hs_response *response)
 {
 	struct hs_buf head = { 0 };
 
 	hs_response_print(response, false, &head);
-	g->write(g, hs_buf_slice(&head), hs_buf_slice(response->body));
-	g->finish(g);
+	transport->write(transport, hs_buf_slice(&head), hs_buf_slice(response->body));
+	transport->finish(transport);
 	hs_buf_free(&head);
 	hs_buf_free(response->body);
 }
 
 /* A 503 without a look at the request. */
-static void answer_failure(struct hs_transport *g, enum hs_result r)
+static void answer_failure(struct hs_transport *transport, enum hs_result r)
 {
-	struct hs_outcome o = { .result = r };
+	struct hs_outcome cgi = { .result = r };
 	struct hs_buf body = { 0 };
 	struct hs_response response = { .body = &body };
 
-	hs_outcome_respond(&o, &response);
-	send_and_free(g, &response);
+	hs_outcome_respond(&cgi, &response);
+	send_and_free(transport, &response);
 }
 
 /* True if a person is looking: senders never GET the mount or accept text/html. */
@@ -52,105 +51,100 @@ static bool is_person(const struct hs_request *r)
 	return r->method == HS_METHOD_GET && r->route != NULL && (r->route->for_senders || r->wants_page);
 }
 
-static void answer_unconfigured(struct hs_transport *g, const struct hs_settings_error *error)
+static void answer_unconfigured(struct hs_transport *transport, const struct hs_settings_error *error)
 {
 	struct hs_request request;
 	struct hs_buf body = { 0 };
 	struct hs_response response = { .body = &body };
 
-	hs_request_read(&request, g->params(g), 0); /* that it is refused is no matter */
+	hs_request_read(&request, transport->params(transport), 0); /* its result does not matter */
 	if (!is_person(&request)) {
-		answer_failure(g, HS_E_CONFIG);
+		answer_failure(transport, HS_E_CONFIG);
 		return;
 	}
 	hs_setup_page(error, &response);
-	send_and_free(g, &response);
+	send_and_free(transport, &response);
 }
 
-/* --- a disk that hangs: another thread can still answer ----------------------- */
+/* --- if the disk hangs, another thread answers -------------------------------- */
 
 static void *watch(void *context)
 {
-	struct once *o = context;
+	struct cgi *cgi = context;
 
-	while (atomic_load(&o->over) == 0) {
-		hs_io_wait(&o->over, 0, TICK_MS);
-		hs_exchange_expire(o->exchange, hs_io_now_monotonic());
+	while (atomic_load(&cgi->over) == 0) {
+		hs_io_wait(&cgi->over, 0, TICK_MS);
+		hs_exchange_expire(cgi->exchange, hs_io_now_monotonic());
 	}
 	return NULL;
 }
 
 /*
- * A thread for one request costs a twentieth of all that the request costs. So there is one only
- * when the disk has been slow lately: of those who meet the beginning of it, the one that writes
- * or syncs for all answers late. Where no thread can be had, so do others.
+ * Opens the spool, and starts the watching thread if the disk has been slow lately. A thread costs a
+ * twentieth of the whole request, so there is none otherwise: when a disk begins to be slow, the
+ * process that writes or syncs for all answers late. So do others if no thread can be started.
  */
-static enum hs_result begin(struct once *o)
+static enum hs_result begin(struct cgi *cgi)
 {
 	int64_t now = hs_io_now_monotonic();
-	pthread_attr_t attr;
 	bool slow;
-	enum hs_result r = hs_spool_is_slow(o->spool, &slow);
+	enum hs_result result = hs_spool_is_slow(cgi->spool, &slow);
 
-	if (r != HS_OK)
-		return r;
-	o->begun_ms = now;
-	if (!slow || pthread_attr_init(&attr) != 0)
-		return HS_OK;
-	pthread_attr_setstacksize(&attr, STACK_BYTES);
-	o->watched = pthread_create(&o->watch, &attr, watch, o) == 0;
-	pthread_attr_destroy(&attr);
+	if (result != HS_OK)
+		return result;
+	cgi->begun_ms = now;
+	cgi->watched = slow && hs_thread_start(&cgi->watch, STACK_BYTES, watch, cgi);
 	return HS_OK;
 }
 
-static void end(struct once *o)
+static void end(struct cgi *cgi)
 {
-	hs_spool_note_time(o->spool, o->begun_ms);
-	if (!o->watched)
+	hs_spool_note_time(cgi->spool, cgi->begun_ms);
+	if (!cgi->watched)
 		return;
-	atomic_store(&o->over, 1);
-	hs_io_wake(&o->over, 1);
-	pthread_join(o->watch, NULL);
+	atomic_store(&cgi->over, 1);
+	hs_io_wake(&cgi->over, 1);
+	pthread_join(cgi->watch, NULL);
 }
 
-/* --- the spool, as the story of a request knows it --------------------------- */
+/* --- the spool, as handlers use it ------------------------------------------- */
 
 static enum hs_result store_append(void *self, const struct hs_append *append)
 {
-	struct once *o = self;
-	enum hs_result r = begin(o);
+	struct cgi *cgi = self;
+	enum hs_result result = begin(cgi);
 
-	return r == HS_OK ? hs_spool_append(o->spool, append) : r;
+	return result == HS_OK ? hs_spool_append(cgi->spool, append) : result;
 }
 
 static void store_post(void *self, struct hs_post *post)
 {
-	struct once *o = self;
-	enum hs_result r = begin(o);
+	struct cgi *cgi = self;
+	enum hs_result result = begin(cgi);
 
-	if (r != HS_OK)
-		post->done(post, r);
-	else if (hs_spool_post(o->spool, post))
-		hs_spool_commit(o->spool);
+	if (result != HS_OK)
+		post->done(post, result);
+	else if (hs_spool_post(cgi->spool, post))
+		hs_spool_commit(cgi->spool);
 }
 
 static enum hs_result store_health(void *self)
 {
-	struct once *o = self;
-	enum hs_result r = begin(o);
+	struct cgi *cgi = self;
+	enum hs_result result = begin(cgi);
 
-	return r == HS_OK ? hs_spool_health(o->spool) : r;
+	return result == HS_OK ? hs_spool_health(cgi->spool) : result;
 }
 
-static void nothing_follows(void *context)
+static void ignore_end(void *context)
 {
 	(void)context;
 }
 
-static void serve(struct hs_transport *g, struct hs_settings *settings)
+static void serve(struct hs_transport *transport, struct hs_settings *settings)
 {
-	struct once o = { .exchange = hs_exchange_new(g, nothing_follows, NULL) };
-	struct hs_store_ops store = { .self = &o,
+	struct cgi cgi = { .exchange = hs_exchange_new(transport, ignore_end, NULL) };
+	struct hs_store_ops store = { .self = &cgi,
 		                      .append = store_append,
 		                      .post = store_post,
 		                      .health = store_health,
@@ -160,36 +154,36 @@ static void serve(struct hs_transport *g, struct hs_settings *settings)
 	struct hs_scratch *scratch = hs_scratch_new(&store, hs_io_random());
 	struct hs_runtime *s = hs_runtime_new(settings);
 
-	if (scratch == NULL || o.exchange == NULL || s == NULL) {
-		answer_failure(g, HS_E_MEMORY);
+	if (scratch == NULL || cgi.exchange == NULL || s == NULL) {
+		answer_failure(transport, HS_E_MEMORY);
 	} else {
-		o.spool = store.spool = s->spool;
-		hs_serve(scratch, o.exchange, s->settings);
-		if (o.begun_ms != 0)
-			end(&o);
+		cgi.spool = store.spool = s->spool;
+		hs_serve(scratch, cgi.exchange, s->settings);
+		if (cgi.begun_ms != 0)
+			end(&cgi);
 	}
 	if (s == NULL)
 		hs_settings_free(settings);
 	hs_runtime_drop(s);
-	hs_exchange_free(o.exchange);
+	hs_exchange_free(cgi.exchange);
 	hs_scratch_free(scratch);
 }
 
 int hs_serve_cgi(struct hs_settings *settings, const struct hs_settings_error *error)
 {
-	struct hs_transport *g = hs_transport_cgi_new();
+	struct hs_transport *transport = hs_transport_cgi_new();
 
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGXFSZ, SIG_IGN);
-	signal(SIGTERM, SIG_IGN); /* what is in hand is finished; there is nothing else */
-	if (g == NULL) {
+	signal(SIGTERM, SIG_IGN); /* the one request is finished first */
+	if (transport == NULL) {
 		hs_settings_free(settings);
 		return EX_OSERR;
 	}
 	if (settings == NULL)
-		answer_unconfigured(g, error);
+		answer_unconfigured(transport, error);
 	else
-		serve(g, settings);
-	g->free(g);
-	return 0; /* an answer has been given: a server would add one of its own */
+		serve(transport, settings);
+	transport->free(transport);
+	return 0; /* even after an error: the request was answered, and the server must not answer, too */
 }

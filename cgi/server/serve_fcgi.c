@@ -7,6 +7,7 @@
 #include "cgi/server/request_pool.h"
 #include "cgi/server/runtime.h"
 #include "cgi/server/sd_notify.h"
+#include "cgi/server/thread.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -24,22 +25,22 @@
 #include <unistd.h>
 
 enum {
-	TICK_MS = 250,       /* how often time limits are looked at */
-	MAINTAIN_MS = 10000, /* how often sealed segments are looked after */
-	LOOK_MS = 1000,      /* how often the shared state is, by a process that may be idle */
+	TICK_MS = 250,       /* how often time limits are checked */
+	MAINTAIN_MS = 10000, /* how often sealed segments are maintained */
+	LOOK_MS = 1000,      /* how often an idle process looks at the shared state */
 	STACK_BYTES = 256 << 10,
-	REST_MS = 2000, /* a thread that has waited so long returns its buffers */
+	REST_MS = 2000, /* a thread that has waited this long frees its buffers */
 	LONG_MS = 3600000,
-	LAST_MS = 1500,       /* for what is still being sent when we are to end: mod_fcgid kills after 3 s */
-	LARGE_MOST = 8,       /* large bodies that are judged at once */
-	OTHER_FDS = 64,       /* descriptors of all but connections, seats and threads */
-	MAP_BYTES = 32 << 20, /* below this malloc keeps what is freed, until we trim it */
+	LAST_MS = 1500,       /* for requests that are still arriving at the stop: mod_fcgid kills after 3 s */
+	LARGE_MOST = 8,       /* large bodies that are validated at once */
+	OTHER_FDS = 64,       /* descriptors for everything but connections, slots and threads */
+	MAP_BYTES = 32 << 20, /* below this size malloc keeps what is freed, until it is trimmed */
 };
 
-struct pool;
+struct server;
 
 struct worker {
-	struct pool *pool;
+	struct server *server;
 	pthread_t thread;
 	struct hs_acceptor *acceptor;
 	struct hs_scratch *scratch;
@@ -47,34 +48,34 @@ struct worker {
 	bool at_door;
 };
 
-struct pool {
+struct server {
 	pthread_mutex_t lock; /* of `service` */
-	struct hs_runtime *service;
-	struct hs_request_pool *pool;
-	struct hs_partial_poller *arrivals;
+	struct hs_runtime *runtime;
+	struct hs_request_pool *requests;
+	struct hs_partial_poller *poller;
 	struct hs_hash_budget unverified;
 	struct worker *worker;
 	int workers, started;
 	int listen_fd, stop_fd;
 	struct hs_semaphore *large;
-	struct hs_semaphore *door;  /* inside: threads that wait for connections, and will soon again */
-	struct hs_sd_notify notify; /* of the thread that ticks */
+	struct hs_semaphore *door;  /* inside: threads that wait for connections */
+	struct hs_sd_notify notify; /* for the thread that ticks */
 	pthread_t maintainer;
 	_Atomic bool stopping;
-	_Atomic uint32_t nudge;    /* 1 wakes the maintainer to stop */
-	_Atomic uint32_t finished; /* 1: every worker has ended */
+	_Atomic uint32_t nudge;    /* 1 makes the maintainer stop */
+	_Atomic uint32_t finished; /* 1: all workers have ended */
 };
 
-/* --- settings that can be exchanged ----------------------------------------- */
+/* --- settings that can be replaced ------------------------------------------ */
 
-static struct hs_runtime *use_service(struct pool *p)
+static struct hs_runtime *use_runtime(struct server *server)
 {
-	struct hs_runtime *s;
+	struct hs_runtime *runtime;
 
-	pthread_mutex_lock(&p->lock);
-	s = hs_runtime_share(p->service);
-	pthread_mutex_unlock(&p->lock);
-	return s;
+	pthread_mutex_lock(&server->lock);
+	runtime = hs_runtime_share(server->runtime);
+	pthread_mutex_unlock(&server->lock);
+	return runtime;
 }
 
 static void log_demand(const char *when, const struct hs_settings *settings)
@@ -83,71 +84,71 @@ static void log_demand(const char *when, const struct hs_settings *settings)
 	       hs_settings_batch_demand(settings));
 }
 
-static void replace_service(struct pool *p, struct hs_settings *settings)
+static void replace_runtime(struct server *server, struct hs_settings *settings)
 {
-	struct hs_runtime *s = hs_runtime_new(settings), *old;
+	struct hs_runtime *runtime = hs_runtime_new(settings), *old;
 
-	if (s == NULL) {
+	if (runtime == NULL) {
 		hs_log(HS_LOG_ERROR, "SIGHUP: out of memory: the old settings stay");
 		hs_settings_free(settings);
 		return;
 	}
-	pthread_mutex_lock(&p->lock);
-	old = p->service;
-	p->service = s;
-	pthread_mutex_unlock(&p->lock);
+	pthread_mutex_lock(&server->lock);
+	old = server->runtime;
+	server->runtime = runtime;
+	pthread_mutex_unlock(&server->lock);
 	hs_runtime_drop(old);
 	log_demand("SIGHUP: settings read again", settings);
 }
 
-/* --- the spool, as the story of a request knows it --------------------------- */
+/* --- the spool, as handlers use it ------------------------------------------- */
 
 /*
- * Few threads wait for connections: a burst of them, which one could take as they come, would
- * wake as many threads. Who stays near the door must not wait for anything else; so before a
- * thread does, it lets another one come there.
+ * Only a few threads, at the door, wait for connections: otherwise a burst that one thread could
+ * serve would wake as many threads as it has connections. A thread at the door must not wait for
+ * anything else, so it leaves before it does, and another one takes its place.
  */
-static void leave_door(struct worker *w)
+static void leave_door(struct worker *worker)
 {
-	if (w->at_door)
-		hs_semaphore_leave(w->pool->door);
-	w->at_door = false;
+	if (worker->at_door)
+		hs_semaphore_leave(worker->server->door);
+	worker->at_door = false;
 }
 
 static enum hs_result store_append(void *self, const struct hs_append *append)
 {
-	struct worker *w = self;
+	struct worker *worker = self;
 
-	leave_door(w);
-	return hs_spool_append(w->store.spool, append);
+	leave_door(worker);
+	return hs_spool_append(worker->store.spool, append);
 }
 
 static void store_post(void *self, struct hs_post *post)
 {
-	struct worker *w = self;
-	struct hs_spool *spool = w->store.spool;
+	struct worker *worker = self;
+	struct hs_spool *spool = worker->store.spool;
 
 	if (!hs_spool_post(spool, post))
 		return;
-	leave_door(w);
+	leave_door(worker);
 	hs_spool_commit(spool);
 }
 
 static enum hs_result store_health(void *self)
 {
-	struct worker *w = self;
+	struct worker *worker = self;
 
-	leave_door(w);
-	return hs_spool_health(w->store.spool);
+	leave_door(worker);
+	return hs_spool_health(worker->store.spool);
 }
 
 /* --- threads ---------------------------------------------------------------- */
 
 /*
- * Buffers of large bodies are used again by the next one: a megabyte that is returned to the
- * system and taken anew costs more than reading JSON from it. But when nothing comes for a
- * while, all is returned. By default glibc does neither: it learns thresholds on the way, and
- * keeps what threads free in arenas of their own.
+ * The buffers of a large body are reused by the next one: returning a megabyte to the system and
+ * getting it again costs more than reading JSON from it. But when no request comes for a
+ * while, all of it is returned. By default glibc does neither: it adapts its thresholds, and
+ * keeps memory that threads free in arenas of their own.
  */
 static void tune_malloc(void)
 {
@@ -158,109 +159,109 @@ static void tune_malloc(void)
 #endif
 }
 
-static void rest(struct worker *w)
+static void rest(struct worker *worker)
 {
-	hs_scratch_rest(w->scratch);
-	hs_request_pool_rest(w->pool->pool);
-/* A sanitizer's malloc leaves glibc's as it was at the start, and two threads would set it up at once. */
+	hs_scratch_rest(worker->scratch);
+	hs_request_pool_rest(worker->server->requests);
+/* Under a sanitizer glibc's malloc is unused, and two threads would initialize it at once. */
 #if defined __GLIBC__ && !defined __SANITIZE_ADDRESS__
 	malloc_trim(0);
 #endif
 }
 
-static void serve_request(struct worker *w, struct hs_request_slot *slot, struct hs_transport *g)
+static void serve_request(struct worker *worker, struct hs_request_slot *slot, struct hs_transport *transport)
 {
-	/* the seat may be left, and taken again, before we return */
-	struct hs_runtime *service = use_service(w->pool);
+	/* the slot may be left, and taken again, before this function returns */
+	struct hs_runtime *runtime = use_runtime(worker->server);
 
-	hs_request_slot_serve(slot, service);
-	w->store.spool = service->spool;
-	hs_exchange_from(slot->exchange, g);
-	hs_serve(w->scratch, slot->exchange, service->settings);
-	hs_runtime_drop(service);
+	hs_request_slot_serve(slot, runtime);
+	worker->store.spool = runtime->spool;
+	hs_exchange_from(slot->exchange, transport);
+	hs_serve(worker->scratch, slot->exchange, runtime->settings);
+	hs_runtime_drop(runtime);
 }
 
-/* What has not arrived whole may take time, if only to be judged: not at the door. */
-static void serve_arrival(struct worker *w, struct hs_request_slot *slot, struct hs_partial_request *a)
+/* A request that did not arrive whole may take long to validate, so not at the door. */
+static void serve_partial(struct worker *worker, struct hs_request_slot *slot, struct hs_partial_request *partial)
 {
-	leave_door(w);
-	serve_request(w, slot, &a->transport);
+	leave_door(worker);
+	serve_request(worker, slot, &partial->transport);
 }
 
-static void serve_connection(struct worker *w, struct hs_request_slot *slot, int fd)
+static void serve_connection(struct worker *worker, struct hs_request_slot *slot, int fd)
 {
-	struct hs_partial_request *a;
+	struct hs_partial_request *partial;
 
 	if (hs_transport_fcgi_is_whole(fd)) {
 		if (hs_transport_fcgi_open(slot->transport, fd))
-			serve_request(w, slot, slot->transport);
+			serve_request(worker, slot, slot->transport);
 		else
 			hs_request_slot_leave(slot);
 		return;
 	}
-	leave_door(w);
-	a = hs_partial_poller_enter(w->pool->arrivals, fd);
-	if (a != NULL)
-		serve_arrival(w, slot, a);
+	leave_door(worker);
+	partial = hs_partial_poller_enter(worker->server->poller, fd);
+	if (partial != NULL)
+		serve_partial(worker, slot, partial);
 	else
 		hs_request_slot_leave(slot);
 }
 
-/* Buffers are not held for ever by one who waits for ever. */
-static void go_to_door(struct worker *w)
+/* A thread that may wait for ever must not hold buffers meanwhile. */
+static void go_to_door(struct worker *worker)
 {
 	int64_t wait_ms = REST_MS;
 
-	while (!w->at_door) {
-		w->at_door = hs_semaphore_enter(w->pool->door, hs_io_now_monotonic() + wait_ms);
-		if (!w->at_door && wait_ms == REST_MS)
-			rest(w);
+	while (!worker->at_door) {
+		worker->at_door = hs_semaphore_enter(worker->server->door, hs_io_now_monotonic() + wait_ms);
+		if (!worker->at_door && wait_ms == REST_MS)
+			rest(worker);
 		wait_ms = LONG_MS;
 	}
 }
 
-/* Takes one that is ready, or else waits for a connection. Returns what hs_acceptor_next does. */
-static int serve_next(struct worker *w, int idle_ms)
+/* Serves a partial request that is ready, or else waits for a connection. Returns as hs_acceptor_next. */
+static int serve_next(struct worker *worker, int idle_ms)
 {
-	struct hs_request_slot *slot = hs_request_pool_take(w->pool->pool);
-	struct hs_partial_request *a = hs_partial_poller_next(w->pool->arrivals);
+	struct hs_request_slot *slot = hs_request_pool_take(worker->server->requests);
+	struct hs_partial_request *partial = hs_partial_poller_next(worker->server->poller);
 	int fd;
 
-	if (a != NULL) {
-		serve_arrival(w, slot, a);
+	if (partial != NULL) {
+		serve_partial(worker, slot, partial);
 		return HS_ACCEPT_AGAIN;
 	}
-	fd = hs_acceptor_next(w->acceptor, idle_ms);
+	fd = hs_acceptor_next(worker->acceptor, idle_ms);
 	if (fd >= 0)
-		serve_connection(w, slot, fd);
+		serve_connection(worker, slot, fd);
 	else
 		hs_request_slot_leave(slot);
 	return fd;
 }
 
-/* We are to end: what has begun to arrive is still served, if that does not take long. */
-static void serve_last(struct worker *w)
+/* At the stop: serves requests that have begun to arrive, if the rest comes soon. */
+static void serve_last(struct worker *worker)
 {
-	struct hs_partial_request *a;
+	struct hs_partial_request *partial;
 
-	while ((a = hs_partial_poller_last(w->pool->arrivals)) != NULL)
-		serve_arrival(w, hs_request_pool_take(w->pool->pool), a);
+	while ((partial = hs_partial_poller_last(worker->server->poller)) != NULL)
+		serve_partial(worker, hs_request_pool_take(worker->server->requests), partial);
 }
 
 static void *serve(void *context)
 {
-	struct worker *w = context;
+	struct worker *worker = context;
 	int idle_ms = REST_MS, heard;
 
 	do {
-		go_to_door(w);
-		heard = serve_next(w, idle_ms);
+		go_to_door(worker);
+		heard = serve_next(worker, idle_ms);
 		if (heard == HS_ACCEPT_IDLE)
-			rest(w);
+			rest(worker);
 		idle_ms = heard == HS_ACCEPT_IDLE ? 0 : REST_MS;
 	} while (heard != HS_ACCEPT_STOP);
-	leave_door(w);
-	serve_last(w);
+	leave_door(worker);
+	serve_last(worker);
 	return NULL;
 }
 
@@ -271,97 +272,94 @@ static int cores(void)
 	return online > 1 ? (int)online : 1;
 }
 
-/* For large bodies. One more than there are cores: somebody is always waiting for the append lock. */
+/* Large bodies at once: one more than cores, because one is always waiting for the append lock. */
 static int places(void)
 {
 	return cores() < LARGE_MOST ? cores() + 1 : LARGE_MOST;
 }
 
-/* For threads at the door. The other cores have web servers to serve. */
+/* Threads at the door: the web server needs the other cores. */
 static int doors(void)
 {
 	return cores() > 1 ? cores() / 2 : 1;
 }
 
-static bool start_worker(struct pool *p, uint64_t seed)
+static bool start_worker(struct server *server, uint64_t seed)
 {
-	struct worker *w = &p->worker[p->started];
-	pthread_attr_t attr;
-	bool ok;
+	struct worker *worker = &server->worker[server->started];
 
-	w->pool = p;
-	w->store = (struct hs_store_ops){ .self = w,
-		                          .append = store_append,
-		                          .post = store_post,
-		                          .health = store_health,
-		                          .count_answer = hs_spool_count_answer,
-		                          .now = hs_io_now,
-		                          .now_monotonic = hs_io_now_monotonic,
-		                          .large = p->large,
-		                          .unverified = &p->unverified };
-	w->acceptor = hs_acceptor_new(p->listen_fd, p->stop_fd, hs_partial_poller_fd(p->arrivals), &p->stopping);
-	w->scratch = hs_scratch_new(&w->store, seed);
-	if (w->acceptor == NULL || w->scratch == NULL || pthread_attr_init(&attr) != 0)
+	worker->server = server;
+	worker->store = (struct hs_store_ops){ .self = worker,
+		                               .append = store_append,
+		                               .post = store_post,
+		                               .health = store_health,
+		                               .count_answer = hs_spool_count_answer,
+		                               .now = hs_io_now,
+		                               .now_monotonic = hs_io_now_monotonic,
+		                               .large = server->large,
+		                               .unverified = &server->unverified };
+	worker->acceptor = hs_acceptor_new(server->listen_fd, server->stop_fd, hs_partial_poller_fd(server->poller),
+	                                   &server->stopping);
+	worker->scratch = hs_scratch_new(&worker->store, seed);
+	if (worker->acceptor == NULL || worker->scratch == NULL ||
+	    !hs_thread_start(&worker->thread, STACK_BYTES, serve, worker))
 		return false;
-	pthread_attr_setstacksize(&attr, STACK_BYTES);
-	ok = pthread_create(&w->thread, &attr, serve, w) == 0;
-	pthread_attr_destroy(&attr);
-	p->started += ok;
-	return ok;
+	server->started++;
+	return true;
 }
 
-static void stop_workers(struct pool *p)
+static void stop_workers(struct server *server)
 {
 	uint64_t one = 1;
 
-	if (write(p->stop_fd, &one, sizeof one) != (ssize_t)sizeof one)
+	if (write(server->stop_fd, &one, sizeof one) != (ssize_t)sizeof one)
 		hs_log(HS_LOG_ERROR, "stop: %s", strerror(errno));
-	for (int i = 0; i < p->started; i++)
-		pthread_join(p->worker[i].thread, NULL);
+	for (int i = 0; i < server->started; i++)
+		pthread_join(server->worker[i].thread, NULL);
 }
 
-static void free_all(struct pool *p)
+static void free_all(struct server *server)
 {
-	for (int i = 0; p->worker != NULL && i < p->workers; i++) {
-		hs_acceptor_free(p->worker[i].acceptor);
-		hs_scratch_free(p->worker[i].scratch);
+	for (int i = 0; server->worker != NULL && i < server->workers; i++) {
+		hs_acceptor_free(server->worker[i].acceptor);
+		hs_scratch_free(server->worker[i].scratch);
 	}
-	hs_partial_poller_free(p->arrivals);
-	hs_request_pool_free(p->pool);
-	free(p->worker);
+	hs_partial_poller_free(server->poller);
+	hs_request_pool_free(server->requests);
+	free(server->worker);
 }
 
 /* --- maintenance ------------------------------------------------------------ */
 
 static bool is_stopping(void *context)
 {
-	const struct pool *p = context;
+	const struct server *server = context;
 
-	return atomic_load(&p->stopping);
+	return atomic_load(&server->stopping);
 }
 
-/* A thread of its own: compressing a segment takes seconds. */
-static void *look_after(void *context)
+/* Runs in a thread of its own, because compressing a segment takes seconds. */
+static void *maintain(void *context)
 {
-	struct pool *p = context;
+	struct server *server = context;
 	int64_t next_ms = hs_io_now_monotonic() + MAINTAIN_MS;
 
-	while (!is_stopping(p)) {
+	while (!is_stopping(server)) {
 		struct hs_retention_counts done;
-		struct hs_runtime *s;
+		struct hs_runtime *runtime;
 		int64_t left_ms = next_ms - hs_io_now_monotonic();
 
-		hs_io_wait(&p->nudge, 0, left_ms < LOOK_MS ? left_ms : LOOK_MS);
-		if (is_stopping(p))
+		hs_io_wait(&server->nudge, 0, left_ms < LOOK_MS ? left_ms : LOOK_MS);
+		if (is_stopping(server))
 			continue;
-		s = use_service(p);
-		hs_spool_look(s->spool);
+		runtime = use_runtime(server);
+		hs_spool_look(runtime->spool);
 		if (hs_io_now_monotonic() < next_ms) {
-			hs_runtime_drop(s);
+			hs_runtime_drop(runtime);
 			continue;
 		}
-		hs_spool_maintain(s->spool, is_stopping, p, &done); /* it logs its errors */
-		hs_runtime_drop(s);
+		hs_spool_maintain(runtime->spool, is_stopping, server, &done); /* it logs its errors */
+		hs_runtime_drop(runtime);
 		next_ms = hs_io_now_monotonic() + MAINTAIN_MS;
 	}
 	return NULL;
@@ -375,8 +373,8 @@ static void ignore(int signal)
 }
 
 /*
- * Every thread has them blocked, and the main thread waits for them. libfcgi replaces
- * handlers that are default or ignored (OS_LibInit), so there must be some.
+ * All threads block these signals, and the main thread waits for them. Handlers must be set,
+ * because libfcgi replaces default and ignored ones (OS_LibInit).
  */
 static void block_signals(sigset_t *waited)
 {
@@ -389,31 +387,31 @@ static void block_signals(sigset_t *waited)
 		if (handled[i] != SIGPIPE)
 			sigaddset(waited, handled[i]);
 	}
-	signal(SIGXFSZ, SIG_IGN); /* a file size limit is an error of write(2), not the end */
+	signal(SIGXFSZ, SIG_IGN); /* at a file size limit write(2) shall fail, not the process */
 	pthread_sigmask(SIG_BLOCK, waited, NULL);
 }
 
-static void tick(struct pool *p)
+static void tick(struct server *server)
 {
 	int64_t now = hs_io_now_monotonic();
 
-	hs_request_pool_expire(p->pool, now); /* if it is stuck, the watchdog hears no more */
-	hs_sd_notify_alive(&p->notify, now);
+	hs_request_pool_expire(server->requests, now); /* if this hangs, the watchdog gets no more messages */
+	hs_sd_notify_alive(&server->notify, now);
 	hs_log_flush();
 }
 
-static void reload_settings(struct pool *p, hs_reload *reload, void *context)
+static void reload_settings(struct server *server, hs_reload *reload, void *context)
 {
 	struct hs_settings *settings;
 
-	hs_sd_notify_reloading(&p->notify);
+	hs_sd_notify_reloading(&server->notify);
 	settings = reload(context);
 	if (settings != NULL)
-		replace_service(p, settings);
-	hs_sd_notify_ready(&p->notify);
+		replace_runtime(server, settings);
+	hs_sd_notify_ready(&server->notify);
 }
 
-static void wait_for_the_end(struct pool *p, const sigset_t *waited, hs_reload *reload, void *context)
+static void wait_for_the_end(struct server *server, const sigset_t *waited, hs_reload *reload, void *context)
 {
 	const struct timespec pause = { .tv_nsec = TICK_MS * 1000000L };
 
@@ -421,109 +419,109 @@ static void wait_for_the_end(struct pool *p, const sigset_t *waited, hs_reload *
 		int signal = sigtimedwait(waited, NULL, &pause);
 
 		if (signal == SIGHUP)
-			reload_settings(p, reload, context);
+			reload_settings(server, reload, context);
 		else if (signal > 0)
 			return;
-		tick(p);
+		tick(server);
 	}
 }
 
-/* Expires what is slow while the workers finish, too, and keeps the watchdog content. */
+/* Expires slow requests while the workers finish, and feeds the watchdog. */
 static void *tick_until_stopped(void *context)
 {
-	struct pool *p = context;
+	struct server *server = context;
 
-	while (atomic_load(&p->finished) == 0) {
-		hs_io_wait(&p->finished, 0, TICK_MS);
-		tick(p);
+	while (atomic_load(&server->finished) == 0) {
+		hs_io_wait(&server->finished, 0, TICK_MS);
+		tick(server);
 	}
 	return NULL;
 }
 
-static void finish(struct pool *p)
+static void finish(struct server *server)
 {
 	pthread_t ticker;
 	bool ticking;
 
-	ticking = pthread_create(&ticker, NULL, tick_until_stopped, p) == 0;
+	ticking = pthread_create(&ticker, NULL, tick_until_stopped, server) == 0;
 
-	atomic_store(&p->stopping, true);
-	hs_partial_poller_stop(p->arrivals, LAST_MS);
-	atomic_store(&p->nudge, 1);
-	hs_io_wake(&p->nudge, 1);
-	stop_workers(p);
-	atomic_store(&p->finished, 1);
-	hs_io_wake(&p->finished, 1);
+	atomic_store(&server->stopping, true);
+	hs_partial_poller_stop(server->poller, LAST_MS);
+	atomic_store(&server->nudge, 1);
+	hs_io_wake(&server->nudge, 1);
+	stop_workers(server);
+	atomic_store(&server->finished, 1);
+	hs_io_wake(&server->finished, 1);
 	if (ticking)
 		pthread_join(ticker, NULL);
-	free_all(p); /* not earlier: the ticker looks at them */
+	free_all(server); /* not earlier, because the ticker uses them */
 }
 
-static struct hs_runtime *service_of(void *context)
+static struct hs_runtime *runtime_of(void *context)
 {
-	return use_service(context);
+	return use_runtime(context);
 }
 
-static struct hs_partial_poller *make_arrivals(struct pool *p)
+static struct hs_partial_poller *make_poller(struct server *server)
 {
-	int others = p->workers + hs_request_pool_wanted(p->workers) + OTHER_FDS;
+	int others = server->workers + hs_request_pool_wanted(server->workers) + OTHER_FDS;
 
-	return hs_partial_poller_new(hs_partial_poller_wanted(others), p->workers, service_of, p);
+	return hs_partial_poller_new(hs_partial_poller_wanted(others), server->workers, runtime_of, server);
 }
 
-static bool make_pool(struct pool *p, int listen_fd, struct hs_settings *settings)
+static bool make_server(struct server *server, int listen_fd, struct hs_settings *settings)
 {
-	*p = (struct pool){ .lock = PTHREAD_MUTEX_INITIALIZER,
-		            .workers = (int)settings->threads,
-		            .listen_fd = listen_fd };
-	p->service = hs_runtime_new(settings);
-	p->worker = calloc((size_t)p->workers, sizeof *p->worker);
-	p->large = hs_semaphore_new(places());
-	p->door = hs_semaphore_new(doors());
-	p->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	*server = (struct server){ .lock = PTHREAD_MUTEX_INITIALIZER,
+		                   .workers = (int)settings->threads,
+		                   .listen_fd = listen_fd };
+	server->runtime = hs_runtime_new(settings);
+	server->worker = calloc((size_t)server->workers, sizeof *server->worker);
+	server->large = hs_semaphore_new(places());
+	server->door = hs_semaphore_new(doors());
+	server->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	fcntl(listen_fd, F_SETFL, fcntl(listen_fd, F_GETFL) | O_NONBLOCK);
 	if (!hs_transport_fcgi_init())
 		return false;
-	p->pool = hs_request_pool_new(hs_request_pool_wanted(p->workers));
-	p->arrivals = make_arrivals(p);
-	return p->service != NULL && p->worker != NULL && p->large != NULL && p->door != NULL && p->stop_fd >= 0 &&
-	       p->pool != NULL && p->arrivals != NULL;
+	server->requests = hs_request_pool_new(hs_request_pool_wanted(server->workers));
+	server->poller = make_poller(server);
+	return server->runtime != NULL && server->worker != NULL && server->large != NULL && server->door != NULL &&
+	       server->stop_fd >= 0 && server->requests != NULL && server->poller != NULL;
 }
 
 int hs_serve_fcgi(int listen_fd, struct hs_settings *settings, hs_reload *reload, void *context)
 {
-	struct pool p;
+	struct server server;
 	uint64_t seed = hs_io_random();
 	sigset_t waited;
 	bool ok = true, maintained;
 
 	tune_malloc();
 	block_signals(&waited);
-	if (!make_pool(&p, listen_fd, settings)) {
+	if (!make_server(&server, listen_fd, settings)) {
 		hs_log(HS_LOG_ERROR, "start: out of memory or descriptors");
-		free_all(&p);
+		free_all(&server);
 		return EX_OSERR;
 	}
 	log_demand("start", settings);
-	hs_sd_notify_open(&p.notify);
-	while (ok && p.started < p.workers)
-		ok = start_worker(&p, seed);
+	hs_sd_notify_open(&server.notify);
+	while (ok && server.started < server.workers)
+		ok = start_worker(&server, seed);
 	if (!ok)
-		hs_log(HS_LOG_ERROR, "start: thread %d of %d: lower threads, or raise the limits", p.started + 1,
-		       p.workers);
-	maintained = p.started > 0 && pthread_create(&p.maintainer, NULL, look_after, &p) == 0;
-	if (p.started > 0) {
-		hs_sd_notify_ready(&p.notify);
-		wait_for_the_end(&p, &waited, reload, context);
+		hs_log(HS_LOG_ERROR, "start: thread %d of %d could not be started: lower threads, or raise the limits",
+		       server.started + 1, server.workers);
+	maintained = server.started > 0 && pthread_create(&server.maintainer, NULL, maintain, &server) == 0;
+	if (server.started > 0) {
+		hs_sd_notify_ready(&server.notify);
+		wait_for_the_end(&server, &waited, reload, context);
 	}
-	hs_sd_notify_stopping(&p.notify);
-	finish(&p);
+	hs_sd_notify_stopping(&server.notify);
+	finish(&server);
 	if (maintained)
-		pthread_join(p.maintainer, NULL);
-	hs_runtime_drop(p.service);
-	hs_sd_notify_close(&p.notify);
-	hs_semaphore_free(p.large);
-	hs_semaphore_free(p.door);
-	close(p.stop_fd);
-	return ok || p.started > 0 ? 0 : EX_OSERR;
+		pthread_join(server.maintainer, NULL);
+	hs_runtime_drop(server.runtime);
+	hs_sd_notify_close(&server.notify);
+	hs_semaphore_free(server.large);
+	hs_semaphore_free(server.door);
+	close(server.stop_fd);
+	return ok || server.started > 0 ? 0 : EX_OSERR;
 }

@@ -1,17 +1,17 @@
 /*
- * serve_fcgi: the threads that serve, and the one place where a signal can land.
+ * serve_fcgi: the FastCGI server: its threads, its signals, its end.
  */
-#ifndef HS_SUBPROCESS_H
-#define HS_SUBPROCESS_H
+#ifndef HS_SERVE_FCGI_H
+#define HS_SERVE_FCGI_H
 
 #include "config/settings.h"
 
-/* Reads the settings again; NULL (after a message) keeps the old ones. */
+/* Reads the settings again. NULL, after a message: the old ones stay. */
 typedef struct hs_settings *hs_reload(void *context);
 
 /*
- * Serves FastCGI on the descriptor until SIGTERM or SIGINT, then finishes what is in hand.
- * SIGHUP reloads. The settings become the worker's. Returns the exit code.
+ * Serves FastCGI on the listening descriptor until SIGTERM, SIGINT or SIGUSR1, then finishes the
+ * requests that have begun. SIGHUP reloads the settings. Owns `settings`, even on failure. Returns the exit code.
  */
 int hs_serve_fcgi(int listen_fd, struct hs_settings *settings, hs_reload *reload, void *context);
 

@@ -1,4 +1,4 @@
-/* Plain CGI (RFC 3875): one request a process. */
+/* transport_cgi: plain CGI (RFC 3875): one request in each process. */
 #include "base/io.h"
 #include "cgi/http/transport.h"
 
@@ -13,19 +13,19 @@ extern char **environ;
 
 enum {
 	WRITE_MS = 10000,
-	DRAIN_MS = 10000,  /* for what is left of a body that was refused … */
+	DRAIN_MS = 10000,  /* for the rest of a refused body … */
 	SILENCE_MS = 1000, /* … as long as it keeps coming */
 };
 
-struct gw_cgi {
-	struct hs_transport base; /* first: the two have one address */
+struct cgi_transport {
+	struct hs_transport base; /* first: both have one address */
 	bool ended;               /* the body has been read to its end */
-	uint64_t bytes;           /* of it that were read */
+	uint64_t bytes;           /* bytes of the body that were read */
 };
 
-static char *const *cgi_params(struct hs_transport *g)
+static char *const *cgi_params(struct hs_transport *transport)
 {
-	(void)g;
+	(void)transport;
 	return environ;
 }
 
@@ -43,9 +43,9 @@ static int wait_for(int fd, short events, int64_t deadline_ms)
 	return r;
 }
 
-static long cgi_read(struct hs_transport *g, char *to, size_t n, int64_t deadline_ms)
+static long cgi_read(struct hs_transport *transport, char *to, size_t n, int64_t deadline_ms)
 {
-	struct gw_cgi *c = (struct gw_cgi *)g;
+	struct cgi_transport *self = (struct cgi_transport *)transport;
 	int ready = wait_for(STDIN_FILENO, POLLIN, deadline_ms);
 	ssize_t got;
 
@@ -55,13 +55,13 @@ static long cgi_read(struct hs_transport *g, char *to, size_t n, int64_t deadlin
 		got = read(STDIN_FILENO, to, n);
 	} while (got < 0 && errno == EINTR);
 	if (got <= 0)
-		c->ended = true;
+		self->ended = true;
 	else
-		c->bytes += (uint64_t)got;
+		self->bytes += (uint64_t)got;
 	return got;
 }
 
-/* Takes n bytes from the front of the two slices. */
+/* Removes n bytes from the front of the two parts. */
 static void take_off(struct iovec part[2], size_t n)
 {
 	for (int i = 0; i < 2; i++) {
@@ -73,13 +73,13 @@ static void take_off(struct iovec part[2], size_t n)
 	}
 }
 
-/* In one call, mostly: a server that saw the head alone would wake up twice. */
-static bool cgi_write(struct hs_transport *g, struct hs_slice head, struct hs_slice body)
+/* Usually one call: a server that got the head alone would wake up twice. */
+static bool cgi_write(struct hs_transport *transport, struct hs_slice head, struct hs_slice body)
 {
 	struct iovec part[2] = { { (char *)(uintptr_t)head.p, head.n }, { (char *)(uintptr_t)body.p, body.n } };
 	int64_t deadline = hs_io_now_monotonic() + WRITE_MS;
 
-	(void)g;
+	(void)transport;
 	while (part[0].iov_len + part[1].iov_len > 0) {
 		ssize_t n;
 
@@ -96,41 +96,41 @@ static bool cgi_write(struct hs_transport *g, struct hs_slice head, struct hs_sl
 }
 
 /*
- * A server that is still sending a body which nobody reads takes that for a failure, and
- * the sender never sees why it was refused (Apache: AH02651). So the rest is read, and
- * dropped. Not beyond CONTENT_LENGTH: there may never be an end (RFC 3875, 4.2).
+ * A server that cannot send the rest of a body takes that for a failure, and the sender never
+ * sees why it was refused (Apache: AH02651). So the rest is read and dropped, but not beyond
+ * CONTENT_LENGTH, because the end of file may never come (RFC 3875, 4.2).
  */
-static void cgi_finish(struct hs_transport *g)
+static void cgi_finish(struct hs_transport *transport)
 {
-	struct gw_cgi *c = (struct gw_cgi *)g;
+	struct cgi_transport *self = (struct cgi_transport *)transport;
 	const char *length = getenv("CONTENT_LENGTH");
 	uint64_t all = length != NULL && length[0] != '\0' ? strtoull(length, NULL, 10) : UINT64_MAX;
 	int64_t end = hs_io_now_monotonic() + DRAIN_MS;
 	char dropped[16384];
 
-	while (!c->ended && c->bytes < all && hs_io_now_monotonic() < end)
-		if (cgi_read(g, dropped, sizeof dropped, hs_io_now_monotonic() + SILENCE_MS) <= 0)
+	while (!self->ended && self->bytes < all && hs_io_now_monotonic() < end)
+		if (cgi_read(transport, dropped, sizeof dropped, hs_io_now_monotonic() + SILENCE_MS) <= 0)
 			break;
-	/* to the server this is the end of the answer; it need not wait until we are cleared away */
+	/* the end of the answer: the server need not wait until the process has ended */
 	close(STDOUT_FILENO);
 }
 
-static void cgi_free(struct hs_transport *g)
+static void cgi_free(struct hs_transport *transport)
 {
-	free(g);
+	free(transport);
 }
 
 struct hs_transport *hs_transport_cgi_new(void)
 {
-	struct gw_cgi *c = calloc(1, sizeof *c);
+	struct cgi_transport *self = calloc(1, sizeof *self);
 
-	if (c == NULL)
+	if (self == NULL)
 		return NULL;
-	c->base = (struct hs_transport){ .params = cgi_params,
-		                         .read = cgi_read,
-		                         .write = cgi_write,
-		                         .finish = cgi_finish,
-		                         .free = cgi_free,
-		                         .reads_past_length = false };
-	return &c->base;
+	self->base = (struct hs_transport){ .params = cgi_params,
+		                            .read = cgi_read,
+		                            .write = cgi_write,
+		                            .finish = cgi_finish,
+		                            .free = cgi_free,
+		                            .reads_past_length = false };
+	return &self->base;
 }

@@ -1,12 +1,11 @@
 /*
- * FastCGI by libfcgi, of which this file knows what the rest need not:
+ * transport_fcgi: FastCGI by libfcgi. Only this file knows its peculiarities:
  *
- * - Connections are accepted by accept.h, not by the library: its accept cannot be told to
- *   stop without a race.
- * - It has no time limits at all, and believes the lengths that a peer claims. So it gets no
- *   request but those that have arrived whole and tell no lie; partial_request.h reads the others.
+ * - accept.h accepts connections, because the library's accept cannot be stopped without a race.
+ * - It has no time limits, and trusts the lengths that a peer claims. So it gets only requests that
+ *   have arrived whole and have been checked; partial_request.h reads the others.
  * - A connection serves one request. Keeping it (FCGI_KEEP_CONN) is the application's
- *   choice, and an idle one would hold a thread.
+ *   choice, and an idle connection would hold a thread.
  */
 #include "base/io.h"
 #include "cgi/http/transport.h"
@@ -24,19 +23,19 @@ enum {
 	MOMENT_MS = 1,
 };
 
-struct gw_fcgi {
-	struct hs_transport base; /* first: the two have one address */
+struct fcgi_transport {
+	struct hs_transport base; /* first: both have one address */
 	FCGX_Request request;
 };
 
-static struct gw_fcgi *self(struct hs_transport *g)
+static struct fcgi_transport *self(struct hs_transport *transport)
 {
-	return (struct gw_fcgi *)g;
+	return (struct fcgi_transport *)transport;
 }
 
 /* --- the next request ------------------------------------------------------- */
 
-/* It may come a moment behind the connection. */
+/* The request may arrive a moment after the connection. */
 bool hs_transport_fcgi_is_whole(int fd)
 {
 	unsigned char bytes[WHOLE_BYTES];
@@ -49,81 +48,81 @@ bool hs_transport_fcgi_is_whole(int fd)
 	return n > 0 && hs_fcgi_records_whole(bytes, (size_t)n);
 }
 
-bool hs_transport_fcgi_open(struct hs_transport *g, int fd)
+bool hs_transport_fcgi_open(struct hs_transport *transport, int fd)
 {
-	struct gw_fcgi *f = self(g);
+	struct fcgi_transport *fcgi = self(transport);
 
 	/*
-	 * Hand the connection over as one that was kept from an earlier request: then the
+	 * Pass the connection off as one that was kept from an earlier request: then the
 	 * library reads from it instead of accepting (FCGX_Accept_r, FCGX_Finish_r). If the
-	 * request is broken it closes it and tries to accept on -1, which fails at once.
+	 * request is broken the library closes it and tries to accept on -1, which fails at once.
 	 */
-	f->request.ipcFd = fd;
-	f->request.keepConnection = 1;
-	if (FCGX_Accept_r(&f->request) < 0)
+	fcgi->request.ipcFd = fd;
+	fcgi->request.keepConnection = 1;
+	if (FCGX_Accept_r(&fcgi->request) < 0)
 		return false;
 	/*
-	 * Variables that end too early are to the library an end like any other: what is there
-	 * looks like a request that lacks the rest (405, 411), and that would be final for the
-	 * sender. Closed without an answer it is the server's 5xx.
+	 * The library takes variables that end too early for complete ones. Such a request would
+	 * seem to lack headers (405, 411), which would be final for the sender. Closed without an
+	 * answer, it becomes the web server's 5xx.
 	 */
-	if (FCGX_GetError(f->request.in) != 0) {
-		FCGX_Free(&f->request, 1);
+	if (FCGX_GetError(fcgi->request.in) != 0) {
+		FCGX_Free(&fcgi->request, 1);
 		return false;
 	}
-	f->request.keepConnection = 0;
+	fcgi->request.keepConnection = 0;
 	return true;
 }
 
 /* --- one request ------------------------------------------------------------ */
 
-static char *const *fcgi_params(struct hs_transport *g)
+static char *const *fcgi_params(struct hs_transport *transport)
 {
-	return self(g)->request.envp;
+	return self(transport)->request.envp;
 }
 
-static long fcgi_read(struct hs_transport *g, char *to, size_t n, int64_t deadline_ms)
+static long fcgi_read(struct hs_transport *transport, char *to, size_t n, int64_t deadline_ms)
 {
-	struct gw_fcgi *f = self(g);
-	int got = FCGX_GetStr(to, n > INT_MAX ? INT_MAX : (int)n, f->request.in);
+	struct fcgi_transport *fcgi = self(transport);
+	int got = FCGX_GetStr(to, n > INT_MAX ? INT_MAX : (int)n, fcgi->request.in);
 
-	(void)deadline_ms; /* it is there */
+	(void)deadline_ms; /* the body has arrived */
 	if (got > 0)
 		return got;
-	return FCGX_GetError(f->request.in) != 0 ? -1 : 0;
+	return FCGX_GetError(fcgi->request.in) != 0 ? -1 : 0;
 }
 
-static bool fcgi_write(struct hs_transport *g, struct hs_slice head, struct hs_slice body)
+static bool fcgi_write(struct hs_transport *transport, struct hs_slice head, struct hs_slice body)
 {
-	FCGX_Stream *out = self(g)->request.out;
+	FCGX_Stream *out = self(transport)->request.out;
 
 	return FCGX_PutStr(head.p, (int)head.n, out) == (int)head.n &&
 	       FCGX_PutStr(body.p, (int)body.n, out) == (int)body.n;
 }
 
-/* What was refused by its head has a body that nobody has read. */
-static void read_rest(struct gw_fcgi *f)
+/* The body of a request that its head has refused was not read. */
+static void read_rest(struct fcgi_transport *fcgi)
 {
 	char dropped[512];
 
-	while (FCGX_GetStr(dropped, sizeof dropped, f->request.in) > 0)
+	while (FCGX_GetStr(dropped, sizeof dropped, fcgi->request.in) > 0)
 		;
 }
 
-static void fcgi_finish(struct hs_transport *g)
+static void fcgi_finish(struct hs_transport *transport)
 {
-	struct gw_fcgi *f = self(g);
+	struct fcgi_transport *fcgi = self(transport);
 
-	read_rest(f);
+	read_rest(fcgi);
 	/* with nothing left to read, no need to linger for a peer that still sends */
-	if (FCGX_HasSeenEOF(f->request.in) != 0)
-		FCGX_Detach(&f->request);
-	FCGX_Finish_r(&f->request);
+	if (FCGX_HasSeenEOF(fcgi->request.in) != 0)
+		FCGX_Detach(&fcgi->request);
+	FCGX_Finish_r(&fcgi->request);
 }
 
-static void fcgi_free(struct hs_transport *g)
+static void fcgi_free(struct hs_transport *transport)
 {
-	free(self(g));
+	free(self(transport));
 }
 
 /* --- setting up ------------------------------------------------------------- */
@@ -135,19 +134,19 @@ bool hs_transport_fcgi_init(void)
 
 struct hs_transport *hs_transport_fcgi_new(void)
 {
-	struct gw_fcgi *f = calloc(1, sizeof *f);
+	struct fcgi_transport *fcgi = calloc(1, sizeof *fcgi);
 
-	if (f == NULL)
+	if (fcgi == NULL)
 		return NULL;
-	f->base = (struct hs_transport){ .params = fcgi_params,
-		                         .read = fcgi_read,
-		                         .write = fcgi_write,
-		                         .finish = fcgi_finish,
-		                         .free = fcgi_free,
-		                         .reads_past_length = true };
-	if (FCGX_InitRequest(&f->request, -1, 0) != 0) {
-		fcgi_free(&f->base);
+	fcgi->base = (struct hs_transport){ .params = fcgi_params,
+		                            .read = fcgi_read,
+		                            .write = fcgi_write,
+		                            .finish = fcgi_finish,
+		                            .free = fcgi_free,
+		                            .reads_past_length = true };
+	if (FCGX_InitRequest(&fcgi->request, -1, 0) != 0) {
+		fcgi_free(&fcgi->base);
 		return NULL;
 	}
-	return &f->base;
+	return &fcgi->base;
 }

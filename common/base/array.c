@@ -6,7 +6,7 @@
 
 enum { FIRST = 64 /* elements */ };
 
-/* memcpy: the caller's pointer is of another type than void *. */
+/* memcpy: the caller's pointer has another type than void *. */
 bool hs_array_grow(void *list, size_t *cap, size_t size)
 {
 	size_t larger = *cap == 0 ? FIRST : *cap * 2;

@@ -1,6 +1,6 @@
 /*
- * array: an array that grows. The array, its count and its capacity are three members of the
- * owner's struct; free(3) returns the memory.
+ * array: a growing array. The array, its count and its capacity are three members of the owner's
+ * struct; free(3) frees the array.
  */
 #ifndef HS_ARRAY_H
 #define HS_ARRAY_H
@@ -8,7 +8,10 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* `list` is the address of the pointer. False: out of memory; the array is as it was. */
+/*
+ * Doubles the capacity. `list` is the address of the pointer, `size` the bytes of an element. False: out
+ * of memory; the array is as it was.
+ */
 bool hs_array_grow(void *list, size_t *cap, size_t size);
 
 static inline bool hs_array_room(void *list, size_t count, size_t *cap, size_t size)

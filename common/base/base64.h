@@ -1,8 +1,8 @@
 /*
- * base64: RFC 4648, 4, to the letter.
+ * base64: RFC 4648, 4.
  *
- * Strict: padding demanded, the bits that padding leaves over must be zero, nothing
- * outside the alphabet. So two texts never stand for the same credentials.
+ * Strict: padding is required, the bits that it leaves over must be zero, and no other characters
+ * are allowed. So two texts never decode to the same credentials.
  */
 #ifndef HS_BASE64_H
 #define HS_BASE64_H
@@ -10,12 +10,12 @@
 #include "base/buf.h"
 
 /*
- * Appends the decoded bytes. False if the text is not base64 (what was appended so far
- * is taken back) or the buffer failed.
+ * Appends the decoded bytes. False, and nothing is appended, if the text is not base64 or the buffer
+ * has failed.
  */
 bool hs_base64_decode(struct hs_slice text, struct hs_buf *out);
 
-/* Appends the encoding, padded, in one line. */
+/* Appends the encoding, with padding and without line breaks. */
 void hs_base64_encode(struct hs_slice bytes, struct hs_buf *out);
 
 #endif

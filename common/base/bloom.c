@@ -9,8 +9,8 @@ static const uint32_t salt[WORDS] = {
 
 size_t hs_bloom_bytes(size_t hashes)
 {
-	/* -8 / ln(1 - 0.01^(1/8)) = 9.68 bits a hash */
-	size_t blocks = (hashes * 97 / 10 + 8 * HS_BLOOM_BLOCK - 1) / (8 * HS_BLOOM_BLOCK);
+	/* -8 / ln(1 - 0.001^(1/8)) = 14.61 bits a hash */
+	size_t blocks = (hashes * 146 / 10 + 8 * HS_BLOOM_BLOCK - 1) / (8 * HS_BLOOM_BLOCK);
 
 	return (blocks > 0 ? blocks : 1) * HS_BLOOM_BLOCK;
 }

@@ -110,9 +110,6 @@ void hs_buf_shrink(struct hs_buf *b, size_t keep)
 void hs_buf_free(struct hs_buf *b)
 {
 	hs_buf_shrink(b, 0);
-	free(b->p);
-	b->p = NULL;
-	b->cap = 0;
 }
 
 void hs_buf_wipe(struct hs_buf *b)

@@ -1,13 +1,13 @@
 /*
- * buf: bytes that grow.
+ * buf: a growing buffer of bytes.
  *
- * The one growing buffer of the project. It is reset between requests, not freed, so
- * a busy worker stops allocating after its first few requests.
+ * It is reset between requests, not freed, so a busy thread stops allocating after its
+ * first few requests.
  *
  * Failure is sticky: once an allocation fails, or `max` would be passed, every later
- * put does nothing and hs_buf_ok() is false. Callers put a whole record and look once.
+ * put does nothing and hs_buf_ok() is false. Callers append a whole record and check once.
  *
- * The buffer owns its memory; hs_buf_free() returns it. A zeroed struct is an empty
+ * The buffer owns its memory; hs_buf_free() frees it. A zeroed struct is an empty
  * buffer without an upper bound.
  */
 #ifndef HS_BUF_H
@@ -35,7 +35,7 @@ static inline struct hs_slice hs_buf_slice(const struct hs_buf *b)
 	return (struct hs_slice){ b->p, b->n };
 }
 
-/* Returns room for n more bytes after the ones in use, or NULL (and fails for good). */
+/* Returns room for n more bytes after the ones in use; or NULL, and the buffer has failed. */
 char *hs_buf_grow(struct hs_buf *b, size_t n);
 
 static inline char *hs_buf_reserve(struct hs_buf *b, size_t n)
@@ -43,7 +43,7 @@ static inline char *hs_buf_reserve(struct hs_buf *b, size_t n)
 	return HS_MOSTLY(!b->failed && b->cap - b->n > n) ? b->p + b->n : hs_buf_grow(b, n);
 }
 
-/* memcpy, without a call for short strings, as names and values are. */
+/* Copies n bytes, without a call for short strings, as names and values are. */
 static inline void hs_bytes_copy(char *to, const char *from, size_t n)
 {
 	if (n > 32) {
@@ -84,24 +84,24 @@ static inline void hs_buf_putc(struct hs_buf *b, char c)
 	hs_buf_put(b, &c, 1);
 }
 
-/* Decimal, without sign or grouping. */
+/* Appends the number in decimal. */
 void hs_buf_put_uint(struct hs_buf *b, uint64_t v);
 
 /*
- * The bytes as a JSON string, quotes included (RFC 8259, 7). What is not UTF-8 becomes
- * \ufffd, a byte at a time. Returns whether every byte could be kept.
+ * Appends the bytes as a JSON string, with quotes (RFC 8259, 7). Each byte that is not UTF-8
+ * becomes \ufffd; false if there was one.
  */
 bool hs_buf_put_json(struct hs_buf *b, struct hs_slice s);
 
-/* Empties it, forgets a failure, keeps the memory. */
+/* Empties the buffer and forgets a failure; keeps the memory. */
 void hs_buf_reset(struct hs_buf *b);
 
-/* Empties it; frees memory above `keep` bytes. */
+/* Resets the buffer, and frees its memory if that is more than `keep` bytes. */
 void hs_buf_shrink(struct hs_buf *b, size_t keep);
 
 void hs_buf_free(struct hs_buf *b);
 
-/* Frees it after overwriting the bytes. */
+/* Overwrites the memory before it frees it. */
 void hs_buf_wipe(struct hs_buf *b);
 
 #endif

@@ -1,12 +1,12 @@
 /*
- * byte_scan: questions about sixteen bytes at once. The answer has a bit a byte, the lowest
- * for the first; so the first byte that is meant is found by counting zeros.
+ * byte_scan: tests sixteen bytes at once. The result has one bit for each byte, the lowest for
+ * the first, so counting zeros finds the first byte that passes.
  *
- * With SSE2, which every x86-64 has, or with two words of eight bytes; -DHS_SCALAR takes
- * the words everywhere.
+ * Uses SSE2, which every x86-64 has, or else two words of eight bytes; -DHS_SCALAR chooses the
+ * words everywhere.
  */
-#ifndef HS_SCAN16_H
-#define HS_SCAN16_H
+#ifndef HS_BYTE_SCAN_H
+#define HS_BYTE_SCAN_H
 
 #include <stddef.h>
 #include <stdint.h>
@@ -15,11 +15,11 @@
 #include <emmintrin.h>
 #endif
 
-/* --- by words: the top bit of each byte is set where the answer is yes ------------ */
+/* --- by words: the top bit of each byte that passes is set ------------------------ */
 
 #define HS_EACH(byte) (UINT64_C(0x0101010101010101) * (byte))
 
-/* The first byte is the lowest, whatever the machine's order. */
+/* Loads eight bytes. The first is the lowest, on machines of either byte order. */
 static inline uint64_t hs_scan8(const char *p)
 {
 	uint64_t word;
@@ -31,7 +31,7 @@ static inline uint64_t hs_scan8(const char *p)
 	return word;
 }
 
-/* At least so much, and below 0x80; `least` is 1 to 0x80. */
+/* Passes bytes from `least` to 0x7F; `least` is 1 to 0x80. */
 static inline uint64_t hs_scan8_from(uint64_t word, unsigned least)
 {
 	return ((word & HS_EACH(0x7F)) + HS_EACH(0x80 - least)) & ~word;
@@ -59,22 +59,21 @@ static inline uint64_t hs_scan8_digits(uint64_t word)
 	return hs_scan8_from(word, '0') & ~hs_scan8_from(word, '9' + 1);
 }
 
-/* The top bits of the bytes, side by side: this sum has no carries. */
+/* Gathers the top bits of the bytes: the partial products of this multiplication do not overlap. */
 static inline unsigned hs_scan8_bits(uint64_t word)
 {
 	return (unsigned)(((word & HS_EACH(0x80)) >> 7) * UINT64_C(0x0102040810204080) >> 56);
 }
 
-#define HS_SCAN16_BY_WORDS(question, p) \
-	(hs_scan8_bits(question(hs_scan8(p))) | hs_scan8_bits(question(hs_scan8((p) + 8))) << 8)
+#define HS_SCAN16_BY_WORDS(test, p) (hs_scan8_bits(test(hs_scan8(p))) | hs_scan8_bits(test(hs_scan8((p) + 8))) << 8)
 
-/* How many bytes lie before the first that is meant; there is one. */
+/* The index of the first byte that passes; `bits` must not be 0. */
 static inline size_t hs_scan16_first(unsigned bits)
 {
 	return (unsigned)__builtin_ctz(bits);
 }
 
-/* --- the questions ----------------------------------------------------------------- */
+/* --- the tests ---------------------------------------------------------------------- */
 
 #if defined(__SSE2__) && !defined(HS_SCALAR)
 
@@ -91,14 +90,14 @@ static inline __m128i hs_scan16_is_quote(__m128i v)
 #endif
 
 /*
- * What a JSON string cannot simply contain: a quote, a backslash, a control character, or
- * a byte that is not ASCII.
+ * Passes bytes that need a closer look in a JSON string: a quote, a backslash, a control
+ * character, and every byte beyond ASCII.
  */
 static inline unsigned hs_scan16_odd(const char *p)
 {
 #if defined(__SSE2__) && !defined(HS_SCALAR)
 	__m128i v = hs_scan16_load(p);
-	/* as signed bytes, what is not ASCII lies below the blank as well */
+	/* as signed bytes, those beyond ASCII are below the blank, too */
 	__m128i low = _mm_cmpgt_epi8(_mm_set1_epi8(' '), v);
 
 	return (unsigned)_mm_movemask_epi8(_mm_or_si128(low, hs_scan16_is_quote(v)));
@@ -107,7 +106,7 @@ static inline unsigned hs_scan16_odd(const char *p)
 #endif
 }
 
-/* Quotes and backslashes. */
+/* Passes quotes and backslashes. */
 static inline unsigned hs_scan16_quotes(const char *p)
 {
 #if defined(__SSE2__) && !defined(HS_SCALAR)

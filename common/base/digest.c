@@ -1,7 +1,7 @@
 /*
- * OpenSSL's SHA-1 and SHA-256 by the functions of its first versions. Those of today (EVP)
- * set up providers and tables of names first, which takes a plain CGI program a millisecond
- * at each start; and a keyed context is here a struct that is copied, without malloc.
+ * Calls the old functions of OpenSSL for SHA-1 and SHA-256. The current ones (EVP) first set up
+ * providers and tables of names, which costs a plain CGI program a millisecond at each start; and
+ * here a keyed context is a struct, which is copied without malloc.
  */
 #define OPENSSL_SUPPRESS_DEPRECATED
 #include "base/digest.h"

@@ -1,6 +1,6 @@
 /*
- * digest: HMAC-SHA1 (RFC 2104), SHA-256 (FIPS 180-4) and constant-time comparison, all
- * of them OpenSSL's. A keyed context is made once and copied for each message.
+ * digest: HMAC-SHA1 (RFC 2104), SHA-256 (FIPS 180-4) and constant-time comparison, by
+ * OpenSSL. A keyed context is made once and copied for each message.
  */
 #ifndef HS_DIGEST_H
 #define HS_DIGEST_H
@@ -13,23 +13,23 @@ enum { HS_SHA1_BYTES = 20, HS_SHA256_BYTES = 32 };
 
 struct hs_hmac; /* a key, ready for use; never changes, so threads may share it */
 
-/* NULL if memory is out. hs_hmac_free(NULL) does nothing. */
+/* NULL: out of memory. The key is copied. */
 struct hs_hmac *hs_hmac_new(struct hs_slice key);
-void hs_hmac_free(struct hs_hmac *h);
+void hs_hmac_free(struct hs_hmac *h); /* wipes it; NULL is fine */
 
-/* HMAC-SHA1 of the bytes. False if memory is out. */
+/* HMAC-SHA1 of the bytes. False: out of memory. */
 bool hs_hmac_sha1(const struct hs_hmac *h, struct hs_slice bytes, uint8_t out[static HS_SHA1_BYTES]);
 
-/* False if memory is out. */
+/* False: out of memory. */
 bool hs_sha256(struct hs_slice bytes, uint8_t out[static HS_SHA256_BYTES]);
 
 /*
- * SHA-256 of a text that comes in pieces, with a context that is used again: start, add …,
- * end. One a thread. NULL, false: out of memory.
+ * SHA-256 of a text that comes in pieces: start, add …, end, and start again for the next text. For
+ * one thread at a time. NULL, false: out of memory.
  */
 struct hs_digest;
 struct hs_digest *hs_digest_new(void);
-void hs_digest_free(struct hs_digest *d);
+void hs_digest_free(struct hs_digest *d); /* NULL is fine */
 bool hs_digest_start(struct hs_digest *d);
 bool hs_digest_add(struct hs_digest *d, struct hs_slice bytes);
 bool hs_digest_end(struct hs_digest *d, uint8_t out[static HS_SHA256_BYTES]);

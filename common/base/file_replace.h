@@ -3,8 +3,8 @@
  *
  *	make a temporary file, write, sync it, rename it, sync the directory
  *
- * After a kill or a power cut the file has its old contents or the new ones, whole. A temporary
- * file that a kill leaves is removed by the next hs_file_replace_begin of the same name, so two
+ * After a kill or a power cut the file has its old contents or the new ones, whole. The
+ * next hs_file_replace_begin of the same name removes a temporary file that a kill left, so two
  * processes must not use one temporary name at the same time.
  */
 #ifndef HS_FILE_REPLACE_H
@@ -41,7 +41,7 @@ enum hs_result hs_file_replace_first(struct hs_file_replace *f, enum hs_result w
 /* Closes and removes the temporary file, if there is one. */
 void hs_file_replace_cancel(struct hs_file_replace *f);
 
-/* All of it for a small file, whose temporary file is in the same directory. */
+/* Does all of this for a small file. The temporary file is in the same directory. */
 enum hs_result hs_file_replace_text(int dir, const char *name, const char *temporary, mode_t mode,
                                     struct hs_slice text);
 

@@ -1,8 +1,9 @@
 /*
- * hash: a seeded 64-bit hash for the tables in memory. Not for anything on disk.
+ * hash: a seeded 64-bit hash for tables in memory. It depends on the machine's byte order, so do not
+ * store it in files that may move to another machine.
  *
- * Multiply and fold 128 bits, eight bytes at a time (the construction of wyhash): the
- * seed reaches every step, so that a sender cannot choose keys that collide.
+ * Multiplies and folds 128 bits for each eight bytes (the construction of wyhash). The seed
+ * is part of every step, so that a sender cannot choose keys that collide.
  */
 #ifndef HS_HASH_H
 #define HS_HASH_H
@@ -20,10 +21,10 @@ static inline uint64_t hs_hash_fold(uint64_t a, uint64_t b)
 	return (uint64_t)product ^ (uint64_t)(product >> 64);
 #else
 	uint64_t low = (a & 0xFFFFFFFF) * (b & 0xFFFFFFFF), high = (a >> 32) * (b >> 32);
-	uint64_t cross = (a >> 32) * (b & 0xFFFFFFFF), ssorc = (a & 0xFFFFFFFF) * (b >> 32);
-	uint64_t middle = (low >> 32) + (cross & 0xFFFFFFFF) + (ssorc & 0xFFFFFFFF);
+	uint64_t cross_1 = (a >> 32) * (b & 0xFFFFFFFF), cross_2 = (a & 0xFFFFFFFF) * (b >> 32);
+	uint64_t middle = (low >> 32) + (cross_1 & 0xFFFFFFFF) + (cross_2 & 0xFFFFFFFF);
 
-	high += (cross >> 32) + (ssorc >> 32) + (middle >> 32);
+	high += (cross_1 >> 32) + (cross_2 >> 32) + (middle >> 32);
 	return (middle << 32 | (low & 0xFFFFFFFF)) ^ high;
 #endif
 }
@@ -43,7 +44,7 @@ static inline uint64_t hs_hash_tail(const char *p, size_t n, size_t left)
 	uint32_t low, high;
 
 	if (n >= 8)
-		return hs_hash_word(p + left - 8); /* some of them once more: no harm */
+		return hs_hash_word(p + left - 8); /* reads some bytes twice, which does no harm */
 	if (n < 4)
 		return (uint64_t)u[0] << 16 | (uint64_t)u[n / 2] << 8 | u[n - 1];
 	memcpy(&low, p, sizeof low);

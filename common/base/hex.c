@@ -1,8 +1,8 @@
 #include "base/hex.h"
 
-enum { IS = 0x80 };
+enum { IS = 0x80 }; /* marks a digit, so that other bytes are 0 */
 
-/* A table, for a request's signature is looked at twice. */
+/* A table, because each request's signature is decoded twice. */
 static const uint8_t digit[256] = {
 	['0'] = IS | 0,  ['1'] = IS | 1,  ['2'] = IS | 2,  ['3'] = IS | 3,  ['4'] = IS | 4,  ['5'] = IS | 5,
 	['6'] = IS | 6,  ['7'] = IS | 7,  ['8'] = IS | 8,  ['9'] = IS | 9,  ['a'] = IS | 10, ['b'] = IS | 11,

@@ -1,4 +1,4 @@
-/* hex: base 16 as RFC 4648, 8 has it. */
+/* hex: base 16 (RFC 4648, 8). */
 #ifndef HS_HEX_H
 #define HS_HEX_H
 

@@ -8,12 +8,9 @@
 #include <limits.h>
 #include <linux/magic.h>
 #include <poll.h>
-#include <signal.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <sys/file.h>
 #include <sys/inotify.h>
-#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/random.h>
 #include <sys/resource.h>
@@ -22,7 +19,7 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
-/* An interrupted call is made again; close(2) and fdatasync(2) are not (see there). */
+/* Repeats an interrupted call. close(2) and fdatasync(2) must not be repeated: see below. */
 #define RETRY(result, call) \
 	do { \
 		result = (call); \
@@ -81,7 +78,7 @@ static int open_file(int at, const char *name, int flags, mode_t mode)
 {
 	int fd;
 
-	/* O_NONBLOCK: a FIFO in a file's place must not hold us up */
+	/* O_NONBLOCK: a FIFO in the place of a file must not block */
 	RETRY(fd, openat(at, name, flags | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK, mode));
 	return fd;
 }
@@ -139,7 +136,7 @@ int hs_io_make(int at, const char *name, mode_t mode)
 
 int hs_io_open_or_make(int at, const char *name, mode_t mode)
 {
-	int fd = hs_io_open(at, name); /* mostly it is there */
+	int fd = hs_io_open(at, name); /* usually it exists */
 
 	if (fd < 0 && errno == ENOENT)
 		fd = hs_io_make(at, name, mode);
@@ -227,7 +224,7 @@ int hs_io_read_file(const char *path, size_t most, struct hs_buf *to, struct sta
 	if (hs_io_fstat(fd, st) < 0)
 		got = -1;
 	else if (st->st_size > 0 && (uint64_t)st->st_size <= most)
-		hs_buf_reserve(to, (size_t)st->st_size + 4096); /* growth would leave copies of secrets */
+		hs_buf_reserve(to, (size_t)st->st_size + 4096); /* growing would leave copies of secrets behind */
 	while (got > 0) {
 		char *p = hs_buf_reserve(to, 4096);
 
@@ -246,7 +243,7 @@ int hs_io_sync_data(int fd)
 {
 	if (HS_DEFECT == HS_DEFECT_NO_SYNC)
 		return 0;
-	return fdatasync(fd); /* never retried: a second one answers 0 over lost bytes */
+	return fdatasync(fd); /* never repeated: a second call may return 0 although bytes were lost */
 }
 
 int hs_io_sync_dir(int fd)
@@ -300,133 +297,16 @@ int hs_io_lock(int fd, int operation)
 	return r;
 }
 
-/* --- mappings, and SIGBUS ------------------------------------------------------ */
-
-/* A signal handler is told an address and nothing else: so these belong to the process. */
-enum { MAPPINGS = 64 }; /* more than are ever open; the rest would not be caught */
-static struct {
-	_Atomic uintptr_t at; /* 0: free */
-	_Atomic size_t n;     /* 0: not filled in yet */
-} mapped[MAPPINGS];
-static _Thread_local struct hs_io_guard *guarding;
-
-static bool put_zeros(uintptr_t at, size_t n)
+int hs_io_lock_within(int fd, int operation, int64_t most_ms)
 {
-	return mmap((void *)at, n, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) !=
-	       MAP_FAILED;
-}
+	int64_t deadline_ms = hs_io_now_monotonic() + most_ms;
 
-static bool lose_mapping(uintptr_t address)
-{
-	for (int i = 0; i < MAPPINGS; i++) {
-		uintptr_t at = atomic_load(&mapped[i].at);
-		size_t n = atomic_load(&mapped[i].n);
-
-		if (at != 0 && address >= at && address - at < n)
-			return put_zeros(at, n);
+	while (hs_io_lock(fd, operation | LOCK_NB) < 0) {
+		if (errno != EWOULDBLOCK || hs_io_now_monotonic() > deadline_ms)
+			return -1;
+		hs_io_pause(1);
 	}
-	return false;
-}
-
-/* Whatever is not ours takes its usual course: the instruction is run again. */
-static void on_bus_error(int number, siginfo_t *info, void *context)
-{
-	struct hs_io_guard *guard = guarding;
-	int saved = errno;
-
-	(void)context;
-	if (info->si_code > 0 && lose_mapping((uintptr_t)info->si_addr)) {
-		errno = saved;
-		return;
-	}
-	if (info->si_code > 0 && guard != NULL)
-		siglongjmp(guard->back, 1);
-	signal(number, SIG_DFL);
-	if (info->si_code <= 0)
-		raise(number);
-}
-
-/* SA_NODEFER: the handler may be left by a jump, which does not unblock the signal. */
-static void catch_bus_errors(void)
-{
-	struct sigaction action = { .sa_sigaction = on_bus_error, .sa_flags = SA_SIGINFO | SA_NODEFER };
-
-	sigemptyset(&action.sa_mask);
-	sigaction(SIGBUS, &action, NULL);
-}
-
-static void note_mapping(uintptr_t at, size_t n)
-{
-	for (int i = 0; i < MAPPINGS; i++) {
-		uintptr_t none = 0;
-
-		if (atomic_compare_exchange_strong(&mapped[i].at, &none, at)) {
-			atomic_store(&mapped[i].n, n);
-			return;
-		}
-	}
-}
-
-static void forget_mapping(uintptr_t at)
-{
-	for (int i = 0; i < MAPPINGS; i++)
-		if (atomic_load(&mapped[i].at) == at) {
-			atomic_store(&mapped[i].n, 0);
-			atomic_store(&mapped[i].at, 0);
-			return;
-		}
-}
-
-static void *map(int fd, size_t n, int protection)
-{
-	void *p = mmap(NULL, n, protection, MAP_SHARED, fd, 0);
-
-	if (p == MAP_FAILED)
-		return NULL;
-	catch_bus_errors();
-	note_mapping((uintptr_t)p, n);
-	return p;
-}
-
-void *hs_io_map(int fd, size_t n)
-{
-	return map(fd, n, PROT_READ | PROT_WRITE);
-}
-
-const void *hs_io_map_read(int fd, size_t n)
-{
-	return map(fd, n, PROT_READ);
-}
-
-const void *hs_io_map_guarded(int fd, size_t n)
-{
-	void *p = mmap(NULL, n, PROT_READ, MAP_SHARED, fd, 0);
-
-	catch_bus_errors();
-	return p == MAP_FAILED ? NULL : p;
-}
-
-void hs_io_unmap(void *p, size_t n)
-{
-	forget_mapping((uintptr_t)p);
-	munmap(p, n);
-}
-
-void hs_io_unmap_lost(void *p, size_t n)
-{
-	put_zeros((uintptr_t)p, n);
-	forget_mapping((uintptr_t)p);
-}
-
-void hs_io_guard_begin(struct hs_io_guard *guard)
-{
-	guard->outer = guarding;
-	guarding = guard;
-}
-
-void hs_io_guard_end(struct hs_io_guard *guard)
-{
-	guarding = guard->outer;
+	return 0;
 }
 
 int hs_io_space(int fd, struct hs_space *space)
@@ -532,7 +412,7 @@ int hs_io_watch(const char *dir)
 		errno = saved;
 		return -1;
 	}
-	/* a folder that is held open is not told of its own removal */
+	/* a directory that is held open does not report its own removal */
 	if (fd >= 0 && snprintf(above, sizeof above, "%s/..", dir) < (int)sizeof above)
 		inotify_add_watch(fd, above, IN_DELETE | IN_MOVED_FROM | IN_ONLYDIR);
 	return fd;

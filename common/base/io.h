@@ -1,9 +1,9 @@
 /*
- * io: every system call that touches the disk or the clock. Each function makes one call, repeats it
- * at EINTR, and fills in the arguments that this project always wants. Tests replace the C
- * library's function below it to make it fail.
+ * io: every system call that touches the disk or the clock. Most functions make one call, with the
+ * arguments that this project always wants, and repeat it after EINTR. Tests replace the C
+ * library's functions to make them fail.
  *
- * Unless it says otherwise a function returns 0 (or a descriptor) or -1 with errno set.
+ * Unless stated otherwise a function returns 0 (or a descriptor) or -1 with errno set.
  * Descriptors are close-on-exec and symbolic links are never followed.
  */
 #ifndef HS_IO_H
@@ -49,24 +49,24 @@ int hs_io_stat(int at, const char *name, struct stat *st);
 int hs_io_fstat(int fd, struct stat *st);
 /* Like hs_io_stat for another program's file: follows symbolic links. */
 int hs_io_stat_outside(const char *path, struct stat *st);
-/* The running program's own file: its path with a NUL, and its status. */
+/* The running program's own file: its path, cut to n - 1 bytes, with a NUL; and its status. */
 int hs_io_own_path(char *path, size_t n);
 int hs_io_own_stat(struct stat *st);
 
 /*
- * Writes all n bytes at the offset. At -1 some of them may have been written; errno is
- * ENOSPC if the kernel took none without saying why.
+ * Writes all n bytes at the offset. -1: some of them may have been written; errno is
+ * ENOSPC if the kernel wrote none and reported no error.
  */
 int hs_io_write_at(int fd, const char *p, size_t n, uint64_t offset);
 
-/* Up to n bytes from the offset; 0 at the end of the file. */
+/* Reads up to n bytes from the offset. Returns their number, 0 at the end of the file, or -1. */
 ssize_t hs_io_read_at(int fd, char *to, size_t n, uint64_t offset);
-/* The same from the descriptor's offset, or from a pipe. Fails at EINTR, so that a signal can stop it. */
+/* Reads from the descriptor's own offset, or from a pipe. Fails with EINTR, so that a signal can stop it. */
 ssize_t hs_io_read(int fd, char *to, size_t n);
 
 /*
- * Appends a whole small file to the buffer; EFBIG above `most` bytes. Follows symbolic links, because
- * settings may be reached by one.
+ * Appends a whole small file to the buffer, and fills *st; EFBIG above `most` bytes, ENOMEM. Follows
+ * symbolic links, because settings may be reached through one.
  */
 int hs_io_read_file(const char *path, size_t most, struct hs_buf *to, struct stat *st);
 
@@ -88,8 +88,11 @@ int hs_io_set_changed(int fd, const struct stat *of);
 /* flock(2): operation as there, LOCK_NB included. */
 int hs_io_lock(int fd, int operation);
 
+/* Like hs_io_lock, but waits up to `most_ms` for a lock that is taken; then -1 and EWOULDBLOCK. */
+int hs_io_lock_within(int fd, int operation, int64_t most_ms);
+
 /*
- * Maps n bytes of the file, shared and writable; NULL at failure. If the file is cut, or a page of it
+ * Maps n bytes of the file, shared and writable; NULL on failure. If the file is cut, or a page of it
  * cannot be read, the kernel sends SIGBUS to a thread that touches the mapping. Then all of it
  * becomes zeros, in this process alone. So a mapping needs a word that is never 0; check it after
  * reading and before acting on what was read.
@@ -127,7 +130,7 @@ int hs_io_is_network(int fd);
 
 /* Calls each(context, name) for every entry but . and .., until it returns false. */
 int hs_io_list(int dir, bool (*each)(void *context, const char *name), void *context);
-/* The same, and tells whether the entry is a plain file. */
+/* Like hs_io_list, and tells whether the entry is a plain file. */
 int hs_io_list_kinds(int dir, bool (*each)(void *context, const char *name, bool plain), void *context);
 
 /*
@@ -136,13 +139,13 @@ int hs_io_list_kinds(int dir, bool (*each)(void *context, const char *name, bool
  * (inotify(7)). hs_io_drain reads its events; hs_io_close closes it.
  */
 int hs_io_watch(const char *dir);
-/* Has the descriptor tell also when a file is written, cut, or loses its name. */
+/* Makes the descriptor readable also when this file is written, cut, or loses its name. */
 void hs_io_watch_file(int fd, const char *path);
 void hs_io_drain(int fd);
 /* Waits until the descriptor is readable, a signal comes, or ms have passed (-1: no limit). */
 void hs_io_wait_readable(int fd, int64_t ms);
 
-/* Milliseconds since 1970, and on a clock that never jumps. (Clocks and sleeping: io_time.c.) */
+/* Milliseconds since 1970, and on a clock that never jumps. (Clocks and sleeping: io_time.c; mappings: io_map.c.) */
 int64_t hs_io_now(void);
 int64_t hs_io_now_monotonic(void);
 /* Milliseconds since boot; unlike the monotonic clock it counts the time asleep. */
@@ -166,7 +169,7 @@ uint64_t hs_io_random(void);
  */
 void hs_io_keep_private(void);
 
-/* Sleeps; for back-off, and to keep a rate. */
+/* Sleeps, for back-off or to keep a rate; a signal may end it early. */
 void hs_io_pause(int64_t ms);
 void hs_io_pause_us(int64_t us);
 
@@ -174,10 +177,11 @@ void hs_io_pause_us(int64_t us);
 void hs_io_yield_to_all(void);
 
 /*
- * Sleeps until hs_io_wake, for at most ms, if *word is `seen` (futex(2)). The word may be in a file
- * that several processes have mapped.
+ * Sleeps until hs_io_wake, for at most ms, if *word is `seen` (futex(2)). May return early. The word
+ * may be in a file that several processes have mapped.
  */
 void hs_io_wait(_Atomic uint32_t *word, uint32_t seen, int64_t ms);
+/* Wakes up to this many sleepers. */
 void hs_io_wake(_Atomic uint32_t *word, int sleepers);
 
 #endif

@@ -1,4 +1,5 @@
 #include "base/json_writer.h"
+#include "base/hex.h"
 
 static void begin(struct hs_json_writer *w, const char *name)
 {
@@ -46,10 +47,24 @@ void hs_json_writer_end(struct hs_json_writer *w, char bracket)
 	w->comma = true;
 }
 
-void hs_json_writer_text(struct hs_json_writer *w, const char *name, struct hs_slice value)
+bool hs_json_writer_text(struct hs_json_writer *w, const char *name, struct hs_slice value)
 {
 	begin(w, name);
-	hs_buf_put_json(w->out, value);
+	return hs_buf_put_json(w->out, value);
+}
+
+void hs_json_writer_hex(struct hs_json_writer *w, const char *name, struct hs_slice value)
+{
+	char *to;
+
+	begin(w, name);
+	to = hs_buf_reserve(w->out, 2 * value.n + 2);
+	if (to == NULL)
+		return;
+	*to = '"';
+	hs_hex_encode((const uint8_t *)value.p, value.n, to + 1);
+	to[2 * value.n + 1] = '"';
+	w->out->n += 2 * value.n + 2;
 }
 
 void hs_json_writer_uint(struct hs_json_writer *w, const char *name, uint64_t value)

@@ -17,14 +17,14 @@
 #include <unistd.h>
 
 static _Atomic int highest = HS_LOG_INFO;
-static _Atomic unsigned long dropped; /* lines, since it was last said how many */
+static _Atomic unsigned long dropped; /* lines, since their number was last logged */
 
 void hs_log_level(enum hs_level level)
 {
 	atomic_store(&highest, (int)level);
 }
 
-/* '?' for each character that could forge a line or control a terminal. Returns the new length. */
+/* Replaces each character that could forge a line or control a terminal by '?'. Returns the new length. */
 static size_t clean(char *line, size_t n)
 {
 	size_t to = 0;
@@ -41,7 +41,7 @@ static size_t clean(char *line, size_t n)
 
 /* --- writing, without ever waiting -------------------------------------------- */
 
-/* EOPNOTSUPP and the like: the kernel, or the C library, has it not. */
+/* Fails with EOPNOTSUPP, EINVAL or ENOSYS where the kernel or the C library lacks RWF_NOWAIT. */
 static ssize_t write_at_once(char *line, size_t n)
 {
 #ifdef RWF_NOWAIT
@@ -57,9 +57,9 @@ static ssize_t write_at_once(char *line, size_t n)
 }
 
 /*
- * O_NONBLOCK belongs to the open file description, which we share with whoever gave us the
- * descriptor; so the call must not wait, or the description must be our own. Linux 6.4 and later
- * take RWF_NOWAIT for a pipe. A pipe of our own user can be opened anew.
+ * O_NONBLOCK belongs to the open file description, which we share with the process that gave us the
+ * descriptor; so the call itself must not wait, or the description must be our own. Linux 6.4 and
+ * later accept RWF_NOWAIT for a pipe. A pipe of our own user can be reopened.
  */
 static ssize_t write_pipe(char *line, size_t n)
 {
@@ -94,7 +94,7 @@ static ssize_t splice_pipe(const char *line, size_t n)
 	return written;
 }
 
-/* A terminal that is stopped, or a device. */
+/* For terminals, which may be stopped, and for devices. */
 static ssize_t write_ready(const char *line, size_t n)
 {
 	struct pollfd p = { .fd = STDERR_FILENO, .events = POLLOUT };
@@ -102,7 +102,7 @@ static ssize_t write_ready(const char *line, size_t n)
 	return poll(&p, 1, 0) > 0 && (p.revents & POLLOUT) != 0 ? write(STDERR_FILENO, line, n) : -1;
 }
 
-/* False: there is no room for the line, or no outlet. A line of a pipe is written whole (PIPE_BUF). */
+/* False: there is no room for the line, or nowhere to write it. A pipe takes a line whole (PIPE_BUF). */
 static bool write_line(char *line, size_t n)
 {
 	struct stat st;
@@ -124,7 +124,7 @@ static bool write_line(char *line, size_t n)
 	return written > 0;
 }
 
-/* A server's log, a journal and a pipe to either have a time of their own; what a plain file gets has not. */
+/* Logs of servers and journals add the time; a plain file does not. */
 static size_t put_time(char line[static HS_LOG_LINE])
 {
 	struct stat st;
@@ -154,8 +154,8 @@ void hs_log_flush(void)
 		return;
 	length = put_head(line, HS_LOG_WARN);
 	length += (size_t)snprintf(line + length, sizeof line - length,
-	                           "%lu lines of the log were dropped: standard error took no more; see "
-	                           "whether what reads it is stopped or slow\n",
+	                           "%lu lines of the log were dropped: standard error was full; check "
+	                           "whether its reader has stopped or is slow\n",
 	                           n);
 	if (!write_line(line, length))
 		atomic_fetch_add(&dropped, n);
@@ -171,7 +171,7 @@ static void emit(char line[static HS_LOG_LINE], size_t n)
 	n = clean(line, n);
 	line[n++] = '\n';
 	if (atomic_load(&dropped) > 0)
-		hs_log_flush(); /* in front of the first line that passes again */
+		hs_log_flush(); /* before the first line that can be written again */
 	if (!write_line(line, n))
 		atomic_fetch_add(&dropped, 1);
 }
@@ -186,40 +186,38 @@ static size_t put(char line[static HS_LOG_LINE], size_t n, const char *format, v
 	return more < 0 ? n : n + (size_t)more;
 }
 
-void hs_log(enum hs_level level, const char *format, ...)
+/* `result` NULL: the line ends with the text. */
+static void log_line(enum hs_level level, const struct hs_result_info *result, const char *format, va_list args)
 {
 	char line[HS_LOG_LINE];
 	int saved = errno;
-	va_list args;
 	size_t n;
 
 	if ((int)level > atomic_load(&highest))
 		return;
-	n = put_head(line, level);
-	va_start(args, format);
-	n = put(line, n, format, args);
-	va_end(args);
+	n = put(line, put_head(line, level), format, args);
+	if (result != NULL && n < HS_LOG_LINE)
+		n += (size_t)snprintf(line + n, HS_LOG_LINE - n, ": %s%s%s", result->message,
+		                      result->remedy[0] != '\0' ? "; " : "", result->remedy);
 	emit(line, n);
 	errno = saved;
 }
 
-void hs_log_result(enum hs_result r, const char *format, ...)
+void hs_log(enum hs_level level, const char *format, ...)
 {
-	const struct hs_result_info *info = hs_result_info(r);
-	char line[HS_LOG_LINE];
-	int saved = errno;
 	va_list args;
-	size_t n;
 
-	if ((int)info->level > atomic_load(&highest))
-		return;
-	n = put_head(line, info->level);
 	va_start(args, format);
-	n = put(line, n, format, args);
+	log_line(level, NULL, format, args);
 	va_end(args);
-	if (n < HS_LOG_LINE)
-		n += (size_t)snprintf(line + n, HS_LOG_LINE - n, ": %s%s%s", info->message,
-		                      info->remedy[0] != '\0' ? "; " : "", info->remedy);
-	emit(line, n);
-	errno = saved;
+}
+
+void hs_log_result(enum hs_result result, const char *format, ...)
+{
+	const struct hs_result_info *info = hs_result_info(result);
+	va_list args;
+
+	va_start(args, format);
+	log_line(info->level, info, format, args);
+	va_end(args);
 }

@@ -1,5 +1,5 @@
 /*
- * result: every way in which a call can end, in one table.
+ * result: every result of a call, in one table.
  *
  * A function that can fail returns `enum hs_result`; out-parameters come last. Each row
  * gives a class, the status that the sender gets, the level of the log line, a message
@@ -23,9 +23,9 @@ enum hs_class {
 	HS_CLASS_OK,
 	HS_CLASS_REQUEST,  /* the request's head, or the length of its body */
 	HS_CLASS_AUTH,     /* the sender is not let in */
-	HS_CLASS_JSON,     /* the body is not JSON that is accepted; the parser knows the offset */
+	HS_CLASS_JSON,     /* the body is not acceptable JSON; the parser knows the offset */
 	HS_CLASS_SPEC,     /* an event breaks the Spec */
-	HS_CLASS_BUSY,     /* something is in the way, and goes away by itself: try again */
+	HS_CLASS_BUSY,     /* a temporary obstacle: trying again may succeed */
 	HS_CLASS_MACHINE,  /* memory, clock */
 	HS_CLASS_STORAGE,  /* the file system failed, or has no room */
 	HS_CLASS_SPOOL,    /* the spool cannot be used as it is */
@@ -52,16 +52,16 @@ enum hs_class {
 	  "the sender is slow, or the web server streams: let it buffer bodies") \
 	X(HS_E_SETTINGS_HEADER, REQUEST, 400, INFO, "X-Segment-Settings is not base64 of a JSON object", \
 	  "look at the sender") \
-	X(HS_E_BATCHES, REQUEST, 400, INFO, "batches are not taken here, send single events", \
+	X(HS_E_BATCHES, REQUEST, 400, INFO, "batches are not accepted here, send single events", \
 	  "turn batching off at the sender, or set batches = yes") \
 	/* auth: whether the sender is let in */ \
 	X(HS_E_NO_SIGNATURE, AUTH, 401, INFO, "X-Signature required", "set the shared secret at the sender") \
 	X(HS_E_SIGNATURE, AUTH, 401, INFO, "X-Signature does not match", \
-	  "compare the shared secret at both ends; see that no proxy alters the body") \
+	  "compare the shared secret at both ends; make sure that no proxy alters the body") \
 	X(HS_E_SIGNATURE_TWICE, AUTH, 401, INFO, "X-Signature must be given once", \
 	  "two headers became one variable: look for X_Signature or a proxy that adds one") \
 	X(HS_E_NO_KEY, AUTH, 401, INFO, "API key required", \
-	  "set the key at the sender; under Apache see that Authorization is passed on") \
+	  "set the key at the sender; under Apache, make sure that Authorization is passed on") \
 	X(HS_E_KEY, AUTH, 401, INFO, "API key unknown", "add the key to [keys], or correct it") \
 	X(HS_E_KEY_REVOKED, AUTH, 403, INFO, "API key revoked", "give the customer a new key") \
 	X(HS_E_TENANT, AUTH, 403, INFO, "API key and X-Signature are of different customers", \
@@ -76,13 +76,13 @@ enum hs_class {
 	X(HS_E_JSON_CONTROL, JSON, 400, INFO, "raw control character in a string", "look at the sender") \
 	X(HS_E_JSON_ESCAPE, JSON, 400, INFO, "malformed escape", "look at the sender") \
 	X(HS_E_JSON_UTF8, JSON, 400, INFO, "not UTF-8", "look at the sender") \
-	X(HS_E_JSON_DEPTH, JSON, 400, INFO, "nested too deeply", "at most 64 levels are taken") \
+	X(HS_E_JSON_DEPTH, JSON, 400, INFO, "nested too deeply", "at most 64 levels are accepted") \
 	X(HS_E_JSON_TWICE, JSON, 400, INFO, "the same key twice in one object", "look at the sender") \
 	X(HS_E_JSON_LARGE, JSON, 400, INFO, "too many values in one event", \
-	  "at most 1048576 values and keys are taken") \
+	  "at most 1048576 values and keys are accepted") \
 	X(HS_E_BATCH_LARGE, JSON, 400, INFO, "too many events in one batch", \
-	  "at most 65536 are taken; Segment sends at most 4000") \
-	X(HS_E_JSON_TRAILING, JSON, 400, INFO, "text behind the JSON", "look at the sender") \
+	  "at most 65536 are accepted; Segment sends at most 4000") \
+	X(HS_E_JSON_TRAILING, JSON, 400, INFO, "text after the JSON", "look at the sender") \
 	/* spec: an event against the Spec */ \
 	X(HS_E_NOT_AN_EVENT, SPEC, 400, INFO, "an event is a JSON object or an array of them", "look at the sender") \
 	X(HS_E_NO_TYPE, SPEC, 400, INFO, "type required", "look at the sender") \
@@ -102,15 +102,16 @@ enum hs_class {
 	  "long keys are repeated in every name below them: look at the source") \
 	/* busy: the same thing may succeed in a moment */ \
 	X(HS_E_TIMEOUT, BUSY, 503, WARN, "storage too slow, try again", \
-	  "the disk is too slow, or a stopped process holds the spool: see the storage, look for stopped processes") \
+	  "the disk is too slow, or a stopped process holds the spool: check the storage, and look for stopped " \
+	  "processes") \
 	X(HS_E_SETTING_UP, BUSY, 503, WARN, "spool is being set up, try again", \
 	  "another process is setting up .hookspool/run: if this goes on, look for stopped processes") \
 	X(HS_E_INDEXING, BUSY, 503, WARN, "index is catching up, try again", \
-	  "each try reads further: wait; if this goes on, see the storage") \
+	  "each attempt reads further: wait; if this goes on, check the storage") \
 	X(HS_E_LARGE_BODIES, BUSY, 503, WARN, "too many large bodies at once, try again", \
-	  "send smaller batches, or fewer at a time; if there are few, see the storage") \
+	  "send smaller batches, or fewer at a time; if there are few, check the storage") \
 	X(HS_E_UNVERIFIED, BUSY, 503, WARN, "busy with large bodies, try again", \
-	  "many large bodies with wrong signatures came: see who sends them, and keep them out at the web server") \
+	  "many large bodies with wrong signatures arrive: find out who sends them, and block them at the web server") \
 	X(HS_E_CROWDED, BUSY, 503, WARN, "too many unfinished bodies, try again", \
 	  "senders are slow or hostile, and the web server streams: let it buffer bodies, or limit clients") \
 	X(HS_E_LOCKED, BUSY, 503, WARN, "another command is at work, try again", \
@@ -129,7 +130,7 @@ enum hs_class {
 	X(HS_E_FULL, STORAGE, 503, ERROR, "storage is full, try again", \
 	  "free space, inodes or quota on the spool's file system, or lower min_free") \
 	X(HS_E_READ_ONLY, STORAGE, 503, ERROR, "storage is read-only, try again", \
-	  "the system log says why: check the disk and mount it for writing again; a sandbox needs spool_dir " \
+	  "the system log says why: check the disk, and remount it for writing; a sandbox needs spool_dir " \
 	  "writable") \
 	X(HS_E_CLOCK, MACHINE, 503, ERROR, "the clock is wrong, try again", \
 	  "this machine's clock is years off: set it (timedatectl set-ntp true), or tell its host") \
@@ -137,15 +138,13 @@ enum hs_class {
 	X(HS_E_SYNC, STORAGE, 503, ERROR, "storage did not confirm, try again", \
 	  "a sync failed: see the system log for disk errors") \
 	X(HS_E_SPOOL_DIR, SPOOL, 503, ERROR, "spool unavailable, try again", \
-	  "spool_dir must be a directory, no symlink, that this user alone may write") \
+	  "spool_dir must be a directory, not a symlink, that only this user may write") \
 	X(HS_E_SPOOL_OWNER, SPOOL, 503, ERROR, "spool unavailable, try again", \
-	  "spool_dir belongs to another user: run commands as that user (sudo -u USER hookspool ...); a handler's " \
-	  "own " \
-	  "must be: chown it") \
+	  "spool_dir belongs to another user: run commands as that user (sudo -u USER hookspool ...); the " \
+	  "handler's user must own it: chown it") \
 	X(HS_E_SPOOL_ASLEEP, SPOOL, 503, WARN, "spool unavailable, try again", \
-	  "nobody has opened the spool since the machine was started: the next event does, or a command of its " \
-	  "owner's " \
-	  "(sudo -u USER hookspool stats)") \
+	  "the spool has not been opened since the machine was started: the next event opens it, or a command of " \
+	  "its owner's (sudo -u USER hookspool stats)") \
 	X(HS_E_SPOOL_FILE, SPOOL, 503, ERROR, "spool unavailable, try again", \
 	  "events.jsonl, rejected.jsonl and .hookspool must be plain files and a directory of our own") \
 	X(HS_E_SPOOL_NFS, SPOOL, 503, ERROR, "spool unavailable, try again", \
@@ -155,18 +154,18 @@ enum hs_class {
 	X(HS_E_SPOOL_VERSION, SPOOL, 503, ERROR, "spool unavailable, try again", \
 	  "the spool was written by another version or build of hookspool: stop the other, or update") \
 	X(HS_E_SPOOL_STATE, SPOOL, 503, ERROR, "spool unavailable, try again", \
-	  ".hookspool/run/state was cut, or cannot be read: it is made anew by itself; if this goes on, see the " \
+	  ".hookspool/run/state was cut, or cannot be read: it is recreated by itself; if this goes on, see the " \
 	  "system log for disk errors, stop every hookspool process and remove .hookspool/run") \
 	/* operator: start-up and commands */ \
 	X(HS_E_CONFIG, OPERATOR, 503, ERROR, "not configured", "run: hookspool check") \
 	X(HS_E_FAILED_MAX, OPERATOR, 503, WARN, "failed.jsonl is full, try again", \
-	  "see what failed: hookspool cat --failed; try it again: hookspool each --failed; or raise failed_max") \
+	  "look at what failed: hookspool cat --failed; try it again: hookspool each --failed; or raise failed_max") \
 	X(HS_E_CURSOR, OPERATOR, 503, ERROR, "cursor unusable", \
-	  "the cursor's file in .hookspool/cursors is damaged, or of another spool: remove it to begin anew") \
+	  "the cursor's file in .hookspool/cursors is damaged, or of another spool: remove it to start over") \
 	X(HS_E_HISTORY, OPERATOR, 503, ERROR, "cursor of another history of the spool", \
-	  "the spool is a restored or another one: run hookspool adopt, it tells which cursors fit") \
+	  "the spool was restored or replaced: run hookspool adopt, which tells which cursors fit") \
 	X(HS_E_SUPPRESSED, OPERATOR, 503, ERROR, "list of suppressed people lost, try again", \
-	  "erased.jsonl tells of suppressed people, and .hookspool/suppressed or its salt is gone: " \
+	  "erased.jsonl mentions suppressed people, but .hookspool/suppressed or its salt is gone: " \
 	  "restore .hookspool from a backup, or give them up: hookspool adopt --accept-loss") \
 	X(HS_E_SALT, OPERATOR, 503, ERROR, "salt lost, try again", \
 	  "receipts in erased.jsonl need .hookspool/salt, which is gone: " \

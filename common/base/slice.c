@@ -1,16 +1,11 @@
 #include "base/slice.h"
 
-static char lower(char c)
-{
-	return c >= 'A' && c <= 'Z' ? (char)(c + ('a' - 'A')) : c;
-}
-
 bool hs_slice_eq_nocase(struct hs_slice a, struct hs_slice b)
 {
 	if (a.n != b.n)
 		return false;
 	for (size_t i = 0; i < a.n; i++)
-		if (lower(a.p[i]) != lower(b.p[i]))
+		if (hs_lower(a.p[i]) != hs_lower(b.p[i]))
 			return false;
 	return true;
 }

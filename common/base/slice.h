@@ -1,5 +1,5 @@
 /*
- * slice: bytes somebody else owns.
+ * slice: bytes with another owner.
  *
  * A slice points into a request body, a header or a literal. It owns nothing and is
  * not NUL-terminated; it is valid for as long as what it points into.
@@ -12,7 +12,7 @@
 #include <stdint.h>
 #include <string.h>
 
-/* For the paths that every byte takes: the code for what is so mostly is laid out straight on. */
+/* For hot paths: tells the compiler that the condition is nearly always true. */
 #define HS_MOSTLY(condition) __builtin_expect((condition), true)
 
 struct hs_slice {
@@ -33,7 +33,7 @@ static inline struct hs_slice hs_slice_str(const char *s)
 	return (struct hs_slice){ s, s ? strlen(s) : 0 };
 }
 
-/* Eight or four bytes at two places each; do they differ? */
+/* True if the eight (or four) bytes at two places differ. */
 static inline bool hs_differ_8(const char *a, const char *b)
 {
 	uint64_t x, y;
@@ -53,8 +53,8 @@ static inline bool hs_differ_4(const char *a, const char *b)
 }
 
 /*
- * memcmp is called for what is long only: names are short, and there are many. The last
- * bytes are compared as a word that may reach back over some before them.
+ * True if n bytes are equal. Calls memcmp only for long texts, because names are short and many. The
+ * last word that it compares may overlap the one before.
  */
 static inline bool hs_bytes_eq(const char *a, const char *b, size_t n)
 {
@@ -76,7 +76,18 @@ static inline bool hs_slice_eq(struct hs_slice a, struct hs_slice b)
 	return a.n == b.n && hs_bytes_eq(a.p, b.p, a.n);
 }
 
-/* ASCII letters compared without case, whatever the locale. */
+/* ASCII only, in every locale. */
+static inline bool hs_is_digit(char c)
+{
+	return c >= '0' && c <= '9';
+}
+
+static inline char hs_lower(char c)
+{
+	return c >= 'A' && c <= 'Z' ? (char)(c + ('a' - 'A')) : c;
+}
+
+/* Compares ASCII letters without case. */
 bool hs_slice_eq_nocase(struct hs_slice a, struct hs_slice b);
 
 /* Without the blanks and tabs at both ends (the OWS of RFC 9110, 5.6.3). */

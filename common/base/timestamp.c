@@ -58,7 +58,7 @@ static void civil_from_ms(int64_t ms, struct civil *c)
 	c->ms = (int)(rest % 1000);
 }
 
-/* No snprintf: this runs for every request. Fills the digits of `pattern`'s letters. */
+/* Copies the pattern with digits for its letters. Not snprintf, because this runs for every request. */
 static void fill(const char *pattern, const struct civil *c, char *out)
 {
 	int left[128] = { ['Y'] = c->year,   ['M'] = c->month,  ['D'] = c->day, ['h'] = c->hour,
@@ -101,7 +101,7 @@ static bool take_number(struct hs_slice *s, int digits, int *value)
 {
 	*value = 0;
 	for (int i = 0; i < digits; i++) {
-		if (s->n == 0 || s->p[0] < '0' || s->p[0] > '9')
+		if (s->n == 0 || !hs_is_digit(s->p[0]))
 			return false;
 		*value = *value * 10 + (s->p[0] - '0');
 		s->p++, s->n--;
@@ -136,7 +136,7 @@ static int two_digits(const char *p)
 	return (p[0] - '0') * 10 + (p[1] - '0');
 }
 
-/* 2026-11-23T10:15:00.123Z, as JavaScript writes it and nearly every sender: no jump a digit. */
+/* 2026-11-23T10:15:00.123Z, as JavaScript writes it and nearly every sender, without a branch for each digit. */
 static bool read_usual_form(struct hs_slice s, struct civil *c)
 {
 	const char *p = s.p;
@@ -160,7 +160,7 @@ static bool take_date(struct hs_slice *s, struct civil *c)
 	       take_number(s, 2, &c->day);
 }
 
-/* hh:mm, :ss and decimals if there are; milliseconds are cut, not rounded. */
+/* Takes hh:mm, and :ss and decimals if present; cuts to milliseconds, does not round. */
 static bool take_time(struct hs_slice *s, struct civil *c)
 {
 	if (!take_number(s, 2, &c->hour) || !take_char(s, ':') || !take_number(s, 2, &c->minute))
@@ -190,7 +190,7 @@ static bool take_word(struct hs_slice *s, struct hs_slice word)
 	return true;
 }
 
-/* Z, UTC, GMT, +01:00, +0100, +01, or nothing: minutes east of UTC. */
+/* Takes Z, UTC, GMT, +01:00, +0100, +01 or nothing, as minutes east of UTC. */
 static bool take_zone(struct hs_slice *s, int *minutes)
 {
 	int sign, hour, minute = 0;
@@ -210,14 +210,14 @@ static bool take_zone(struct hs_slice *s, int *minutes)
 	return hour <= 23 && minute <= 59;
 }
 
-/* Of a zone's name: letters, or the offset itself where a zone has none (-03, +0545). */
+/* True in a zone's name: letters, or the offset itself where a zone has no name (-03, +0545). */
 static bool is_of_zone(char c)
 {
-	return (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '+' || c == '-';
+	return (c >= 'A' && c <= 'Z') || hs_is_digit(c) || c == '+' || c == '-';
 }
 
 /*
- * What Go's time.Time.String appends behind the offset: the zone's name, and the
+ * True for what Go's time.Time.String appends after the offset: the zone's name, and the
  * monotonic clock (https://pkg.go.dev/time#Time.String).
  */
 static bool is_go_tail(struct hs_slice s)

@@ -12,7 +12,7 @@
 enum { HS_TIMESTAMP_TEXT = 24, HS_TIMESTAMP_STAMP = 20 };
 
 /*
- * Is this a time that a clock can show which is in use? Before 2025 there was no hookspool: the
+ * True if a clock that is right can show this time. Before 2025 there was no hookspool: the clock's
  * battery is flat. From 2100 on retention would delete everything, and seconds would soon no
  * longer fit into the index.
  */
@@ -21,10 +21,10 @@ static inline bool hs_timestamp_is_possible(int64_t ms)
 	return ms >= INT64_C(1735689600000) && ms < INT64_C(4102444800000);
 }
 
-/* 2026-11-23T10:15:00.123Z and a NUL. Years 0 to 9999; others are held at the border. */
+/* 2026-11-23T10:15:00.123Z and a NUL. Times outside the years 0 to 9999 become the first or the last of these. */
 void hs_timestamp_text(int64_t ms, char out[static HS_TIMESTAMP_TEXT + 1]);
 
-/* 20261123T101500.123Z and a NUL: the same for file names. */
+/* 20261123T101500.123Z and a NUL: the form for file names. */
 void hs_timestamp_compact(int64_t ms, char out[static HS_TIMESTAMP_STAMP + 1]);
 
 /*
@@ -35,12 +35,12 @@ void hs_timestamp_compact(int64_t ms, char out[static HS_TIMESTAMP_STAMP + 1]);
  */
 bool hs_timestamp_parse(struct hs_slice text, int64_t *ms);
 
-/* Reads a time as people write it on a command line: 90s, 15m, 4h, 2d; nine digits at most. */
+/* Reads a duration as people write it on a command line: 90s, 15m, 4h, 2d; at most nine digits. */
 bool hs_duration_parse(const char *text, int64_t *ms);
 
 /*
- * Reads a number since 1970: of ten digits, with decimals or without, it is seconds, of thirteen
- * milliseconds (so from 2001 to 2286). False: it is neither.
+ * Reads a time since 1970: ten digits, with or without decimals, are seconds; thirteen digits are
+ * milliseconds (both from 2001 to 2286). False if it is neither.
  */
 bool hs_timestamp_parse_epoch(struct hs_slice text, int64_t *ms);
 

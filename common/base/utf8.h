@@ -18,9 +18,9 @@
 size_t hs_utf8_length(const char *p, size_t n);
 
 /*
- * Writes a code point, 1 to 4 bytes, and returns how many. A surrogate is written in
- * three bytes like any other number: that is how a lone \ud800 in a key stays apart
- * from every other key (see hs_json_unescape).
+ * Writes a code point in 1 to 4 bytes, and returns their number. A surrogate takes three bytes
+ * like its neighbours, so that a lone \ud800 in a key differs from every other key (see
+ * hs_json_unescape).
  */
 size_t hs_utf8_put(char out[static 4], uint32_t code_point);
 
@@ -28,9 +28,9 @@ size_t hs_utf8_put(char out[static 4], uint32_t code_point);
  * True if a terminal or a log must not get the character at p as it is: a control
  * character (C0, DEL, C1), a mark that reorders the text around it (Unicode's
  * Bidi_Control), a separator of lines or paragraphs (U+2028, U+2029), a format character
- * that shows nothing (U+2060 to U+206F, U+FEFF, U+FFF9 to U+FFFB), or a byte that is no
+ * that shows nothing (U+2060 to U+206F, U+FEFF, U+FFF9 to U+FFFB), or a byte that is not
  * UTF-8. Joiners and variation selectors may pass: scripts and emoji need them.
- * *length is the character's bytes. Reads at most n bytes; n must be at least 1.
+ * *length is the length of the character in bytes. Reads at most n bytes; n must be at least 1.
  */
 bool hs_utf8_unprintable(const char *p, size_t n, size_t *length);
 

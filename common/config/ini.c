@@ -1,6 +1,6 @@
 #include "config/ini.h"
 
-/* isspace(3) in the C locale, whatever the locale is. */
+/* isspace(3) of the C locale, in every locale. */
 static bool is_blank(char c)
 {
 	return c == ' ' || (c >= '\t' && c <= '\r');
@@ -15,7 +15,7 @@ static struct hs_slice trim(struct hs_slice s)
 	return s;
 }
 
-/* What precedes a blank and a semicolon. */
+/* Cuts the line before a blank and a semicolon. */
 static struct hs_slice before_comment(struct hs_slice s)
 {
 	for (size_t i = 1; i < s.n; i++)

@@ -1,18 +1,17 @@
 /*
- * settings: one table declares every setting; the parser, --help, `--settings` and the
- * manual page all come from it. The module reads no
- * file: it is given the text and the environment.
- * Its form is that of core/ini.h.
+ * settings: what the operator has configured. settings_table.h declares each setting, ini.h has the
+ * form of the file. Pure: the caller hands over the file's text and the environment.
  */
 #ifndef HS_SETTINGS_H
 #define HS_SETTINGS_H
 
 #include "base/digest.h"
+#include "config/settings_table.h"
 #include "event/event.h"
 #include "event/flatten.h"
 
 enum hs_auth_mode {
-	HS_AUTH_UNSET, /* only while reading: what is configured decides */
+	HS_AUTH_UNSET, /* only until the settings are read: secrets and keys decide */
 	HS_AUTH_SIGNATURE,
 	HS_AUTH_KEY,
 	HS_AUTH_BOTH,
@@ -20,7 +19,7 @@ enum hs_auth_mode {
 	HS_AUTH_NONE,
 };
 
-/* What the signature of a batch must cover. */
+/* Indexes of the words in settings_table.h; see also enum hs_validate, hs_names and hs_level. */
 enum hs_batch_signature { HS_BATCH_SIGNATURE_EITHER, HS_BATCH_SIGNATURE_FIRST, HS_BATCH_SIGNATURE_WHOLE };
 
 enum hs_durability { HS_DURABILITY_FSYNC, HS_DURABILITY_NONE };
@@ -38,90 +37,94 @@ struct hs_key {
 	bool revoked;
 };
 
-/* Owned by whoever called hs_settings_new; constant once read, so threads may share it. */
+/*
+ * The rows of settings_table.h as members, and the keys. Constant once read, so threads may share them.
+ * `auth` is never HS_AUTH_UNSET then.
+ */
 struct hs_settings {
-	char *spool_dir;
-	struct hs_hmac *secret[HS_SECRETS_MAX];
-	char secret_tenant[HS_SECRETS_MAX][HS_TENANT_MAX + 1]; /* of each; "": it has no label */
+#define HS_MEMBER_PATH(name) char *name;
+#define HS_MEMBER_SECRET(name) struct hs_hmac *name[HS_SECRETS_MAX];
+#define HS_MEMBER_CHOICE(name) int name;
+#define HS_MEMBER_SIZE(name) int64_t name;
+#define HS_MEMBER_DURATION(name) int64_t name;
+#define HS_MEMBER_COUNT(name) int64_t name;
+#define HS_MEMBER_MODE(name) int64_t name;
+#define HS_MEMBER(kind, name, ...) HS_MEMBER_##kind(name)
+	HS_SETTINGS(HS_MEMBER)
+#undef HS_MEMBER
+#undef HS_MEMBER_PATH
+#undef HS_MEMBER_SECRET
+#undef HS_MEMBER_CHOICE
+#undef HS_MEMBER_SIZE
+#undef HS_MEMBER_DURATION
+#undef HS_MEMBER_COUNT
+#undef HS_MEMBER_MODE
+	char secret_tenant[HS_SECRETS_MAX][HS_TENANT_MAX + 1]; /* label of each secret; "": none */
 	unsigned secrets;
-	struct hs_key *key; /* of `keys`, in the order of the file */
+	struct hs_key *key; /* `keys` of them, in the order of the file */
 	unsigned keys;
-	int auth;            /* enum hs_auth_mode, never HS_AUTH_UNSET after a good read */
-	int batch_signature; /* enum hs_batch_signature */
-	int batches;         /* 0 or 1 */
-	int validate;        /* enum hs_validate */
-	int names;           /* enum hs_names */
-	int durability;      /* enum hs_durability */
-	int compress;        /* enum hs_compress */
-	int log_level;       /* enum hs_level */
-	int allow_nfs;       /* 0 or 1 */
-	int retain_force;    /* 0 or 1 */
-	int64_t max_body, min_free, rejected_max, rejected_body, failed_max, rotate_size, retain_bytes; /* bytes */
-	int64_t dedup_window, rotate_age, rotate_min_gap; /* milliseconds */
-	int64_t retain_days;
-	int64_t spool_mode; /* 0600 or 0640 */
-	int64_t threads;
-	int doubtful_line; /* of a secret or key that is probably not what was meant; 0: none … */
+	int doubtful_line; /* line of a secret or key that is probably not what was meant; 0: none … */
 	const char *doubt; /* … and why */
 };
 
-/* What is wrong, for those who must not see a name or a value out of the file. */
+/* What is wrong, for readers who must not see a name or a value of the file. */
 enum hs_settings_fault {
-	HS_FAULT_OTHER,       /* memory */
-	HS_FAULT_ABSENT,      /* there is no file, and the environment says too little */
-	HS_FAULT_UNREADABLE,  /* the file */
-	HS_FAULT_EXPOSED,     /* it holds a secret, and everybody may read it */
-	HS_FAULT_LINE,        /* `line` */
-	HS_FAULT_ENVIRONMENT, /* a variable HOOKSPOOL_ */
-	HS_FAULT_SPOOL_DIR,   /* is not given */
-	HS_FAULT_ACCESS,      /* nobody says who may send */
+	HS_FAULT_OTHER,       /* out of memory */
+	HS_FAULT_ABSENT,      /* there is no file, and the environment does not suffice */
+	HS_FAULT_UNREADABLE,  /* the file cannot be read */
+	HS_FAULT_EXPOSED,     /* the file holds a secret, and everybody may read it */
+	HS_FAULT_LINE,        /* in `line` of the file */
+	HS_FAULT_ENVIRONMENT, /* in a variable HOOKSPOOL_… */
+	HS_FAULT_SPOOL_DIR,   /* spool_dir is missing */
+	HS_FAULT_ACCESS,      /* secrets, keys and `auth` do not say who may send */
 };
 
 /* What is wrong, where, and the remedy. */
 struct hs_settings_error {
 	char text[512]; /* for the operator: with file, line, name, value and remedy */
 	enum hs_settings_fault fault;
-	int line; /* from 1; 0: of no line */
+	int line; /* from 1; 0: the error has no line */
 };
 
 /*
- * Reads a settings text (NULL: no file) and then the environment (NULL-terminated
- * NAME=VALUE strings; those that begin with HOOKSPOOL_ count). `name` stands in the
- * messages as the file's name. Returns NULL and fills error if anything is wrong.
- * The settings are the caller's: hs_settings_free().
+ * Reads a settings text (p == NULL: no file), then the environment: NAME=VALUE strings, NULL-terminated,
+ * or NULL for none; those that begin with HOOKSPOOL_ count. `name` is the file's name in
+ * messages. Returns NULL and fills *error if anything is wrong. The caller owns the settings.
  */
 struct hs_settings *hs_settings_new(const char *name, struct hs_slice text, char *const *variables,
                                     struct hs_settings_error *error);
-void hs_settings_free(struct hs_settings *s);
+void hs_settings_free(struct hs_settings *s); /* NULL is fine; wipes keys */
 
-/* Do keys or secrets have labels, so that records may have a tenant? */
+/* True if keys or secrets have labels, so that records may have a tenant. */
 bool hs_settings_have_tenants(const struct hs_settings *s);
 
-/* The label as it stands in the settings; NULL: there is none such. */
+/* The settings' own copy of a label of a key or a secret; NULL: there is no such label. */
 const char *hs_settings_tenant(const struct hs_settings *s, const char *label);
 
-/* What `auth` demands: signatures, API keys, and (any) one of the two instead of both. */
+/* Whether `auth` demands signatures, demands API keys, and is content with any one of them. */
 bool hs_settings_demand_signature(const struct hs_settings *s);
 bool hs_settings_demand_key(const struct hs_settings *s);
 bool hs_settings_demand_any(const struct hs_settings *s);
 
-/* What a sender must show, for people: "a signature and an API key". */
+/* Says in words what a sender must show: "a signature and an API key". A constant. */
 const char *hs_settings_demand(const struct hs_settings *s);
 
-/* What must hold for a batch, to be put behind that; "" if nothing more does. */
+/* Text to append to that: what the settings demand of a batch; "" if nothing. A constant. */
 const char *hs_settings_batch_demand(const struct hs_settings *s);
 
-/* What the sample says where a secret or a key must be entered; it is not taken for one. */
+/* Stand in the sample where a secret or a key must be entered; rejected as values. */
 #define HS_SETTINGS_SAMPLE_SECRET "the shared secret that you gave Segment"
 #define HS_SETTINGS_SAMPLE_KEY "a key in clear"
 
-/* One row of the table, for people: --help, the manual page, the sample file. */
+/* One row of the table, for people: --help, the manual page, the sample file. Constants but `expected`. */
 struct hs_setting_doc {
 	const char *name, *fallback, *help; /* fallback: "" if there is none */
 	char expected[96];                  /* "a size from 1K to 1G", "fsync or none" */
 };
 
 size_t hs_settings_count(void);
+
+/* Describes row i, below hs_settings_count(). */
 void hs_setting_doc(size_t i, struct hs_setting_doc *doc);
 
 #endif

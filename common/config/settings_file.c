@@ -12,7 +12,7 @@
 enum { FILE_MAX = 1 << 20 };
 static const char SYSTEM[] = "/etc/hookspool/hookspool.conf";
 
-/* False if somebody else put it there: in a folder like /tmp, anybody could. */
+/* False if another user may have put it there: in a folder like /tmp, anyone could. */
 static bool is_of_owner(const char *path, const struct stat *st)
 {
 	struct stat program;

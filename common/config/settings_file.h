@@ -9,9 +9,9 @@
 #include "config/settings.h"
 
 /*
- * NULL and an error to show if anything is wrong: also if the file holds a secret or a
- * key and is readable by everybody. `path` NULL: look for it as above. What was read
- * stands in used[n] ("" if there was no file). The settings are the caller's.
+ * Loads the file at `path`, or, if that is NULL, finds it as above. Returns NULL and fills *error if
+ * anything is wrong, or if everybody may read a file that holds a secret or a key. Writes the path of
+ * the file to used[n]; "" if there is none. The caller owns the settings.
  */
 struct hs_settings *hs_settings_load(const char *path, char *const *variables, char *used, size_t n,
                                      struct hs_settings_error *error);

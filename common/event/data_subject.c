@@ -378,7 +378,7 @@ int hs_subjects_match(struct hs_subjects *s, const struct hs_named *named, const
 
 static bool is_part_of_id(char c)
 {
-	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '-' ||
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || hs_is_digit(c) || c == '_' || c == '-' ||
 	       (unsigned char)c >= 0x80;
 }
 

@@ -6,28 +6,28 @@
 #include <assert.h>
 #include <strings.h>
 
-bool hs_dedup_key_maker_init(struct hs_dedup_key_maker *i)
+bool hs_dedup_key_maker_init(struct hs_dedup_key_maker *maker)
 {
-	memset(i, 0, sizeof *i);
-	i->digest = hs_digest_new();
-	return i->digest != NULL;
+	memset(maker, 0, sizeof *maker);
+	maker->digest = hs_digest_new();
+	return maker->digest != NULL;
 }
 
-void hs_dedup_key_maker_free(struct hs_dedup_key_maker *i)
+void hs_dedup_key_maker_free(struct hs_dedup_key_maker *maker)
 {
-	hs_digest_free(i->digest);
-	hs_buf_free(&i->text);
-	memset(i, 0, sizeof *i);
+	hs_digest_free(maker->digest);
+	hs_buf_free(&maker->text);
+	memset(maker, 0, sizeof *maker);
 }
 
 /* The first bytes of the SHA-256 of three concatenated texts. */
-static enum hs_result digest(struct hs_dedup_key_maker *i, struct hs_slice a, struct hs_slice b, struct hs_slice c,
+static enum hs_result digest(struct hs_dedup_key_maker *maker, struct hs_slice a, struct hs_slice b, struct hs_slice c,
                              uint8_t out[static HS_DEDUP_KEY_BYTES])
 {
 	uint8_t whole[HS_SHA256_BYTES];
 
-	if (!hs_digest_start(i->digest) || !hs_digest_add(i->digest, a) || !hs_digest_add(i->digest, b) ||
-	    !hs_digest_add(i->digest, c) || !hs_digest_end(i->digest, whole))
+	if (!hs_digest_start(maker->digest) || !hs_digest_add(maker->digest, a) || !hs_digest_add(maker->digest, b) ||
+	    !hs_digest_add(maker->digest, c) || !hs_digest_end(maker->digest, whole))
 		return HS_E_MEMORY;
 	memcpy(out, whole, HS_DEDUP_KEY_BYTES);
 	return HS_OK;
@@ -37,17 +37,17 @@ static enum hs_result digest(struct hs_dedup_key_maker *i, struct hs_slice a, st
  * The key for an id, decoded if it is a string: "a" and "\u0061" are equal. A zero byte, which no
  * label has, separates it from the tenant.
  */
-static enum hs_result of_id(struct hs_dedup_key_maker *i, struct hs_slice id, bool escaped, struct hs_slice tenant,
+static enum hs_result of_id(struct hs_dedup_key_maker *maker, struct hs_slice id, bool escaped, struct hs_slice tenant,
                             struct hs_dedup_key *identity)
 {
 	if (escaped) {
-		hs_buf_reset(&i->text);
-		hs_json_unescape(id, &i->text);
-		id = hs_buf_slice(&i->text);
-		if (!hs_buf_ok(&i->text))
+		hs_buf_reset(&maker->text);
+		hs_json_unescape(id, &maker->text);
+		id = hs_buf_slice(&maker->text);
+		if (!hs_buf_ok(&maker->text))
 			return HS_E_MEMORY;
 	}
-	return digest(i, tenant, hs_slice("", 1), id, identity->bytes);
+	return digest(maker, tenant, hs_slice("", 1), id, identity->bytes);
 }
 
 /* --- the event's own id --------------------------------------------------------------- */
@@ -71,7 +71,7 @@ static bool is_placeholder(struct hs_slice id)
 	};
 
 	for (size_t k = 0; k < sizeof words / sizeof words[0]; k++)
-		if (id.n == words[k].n && strncasecmp(id.p, words[k].p, id.n) == 0)
+		if (id.n == words[k].n && hs_slice_eq_nocase(id, words[k])) /* the length first: it saves most calls */
 			return true;
 	return false;
 }
@@ -99,11 +99,6 @@ static bool has_timestamp(const struct hs_event *e)
 	return false;
 }
 
-static bool is_blank(char c)
-{
-	return c == ' ' || c == '\t' || c == '\n' || c == '\r';
-}
-
 /* Appends a value's JSON text without the blanks between tokens. */
 static void put_value(struct hs_buf *out, const struct hs_json *j, uint32_t t)
 {
@@ -116,7 +111,7 @@ static void put_value(struct hs_buf *out, const struct hs_json *j, uint32_t t)
 			in_string = !in_string;
 		else if (text.p[k] == '\\')
 			k++; /* inside a string: there are none elsewhere */
-		else if (!in_string && is_blank(text.p[k])) {
+		else if (!in_string && hs_json_is_blank(text.p[k])) {
 			hs_buf_put(out, text.p + from, k - from);
 			from = k + 1;
 		}
@@ -159,21 +154,21 @@ static void put_members(struct hs_buf *out, const struct hs_json *j, uint32_t ob
 }
 
 /* Makes an id from the hash of two texts. */
-static enum hs_result make(struct hs_dedup_key_maker *i, const char *prefix, struct hs_slice a, struct hs_slice b,
+static enum hs_result make(struct hs_dedup_key_maker *maker, const char *prefix, struct hs_slice a, struct hs_slice b,
                            struct hs_made_id *made)
 {
 	uint8_t bytes[HS_DEDUP_KEY_BYTES];
 	size_t n = strlen(prefix);
-	enum hs_result r = digest(i, a, b, HS_SLICE_NONE, bytes);
+	enum hs_result r = digest(maker, a, b, HS_SLICE_NONE, bytes);
 
-	memcpy(i->made, prefix, n);
-	hs_hex_encode(bytes, sizeof bytes, i->made + n);
-	made->text = hs_slice(i->made, n + 2 * sizeof bytes);
+	memcpy(maker->made, prefix, n);
+	hs_hex_encode(bytes, sizeof bytes, maker->made + n);
+	made->text = hs_slice(maker->made, n + 2 * sizeof bytes);
 	return r;
 }
 
-enum hs_result hs_dedup_key_make_id(struct hs_dedup_key_maker *i, const struct hs_event *e, struct hs_slice spooled_at,
-                                    struct hs_made_id *made)
+enum hs_result hs_dedup_key_make_id(struct hs_dedup_key_maker *maker, const struct hs_event *e,
+                                    struct hs_slice spooled_at, struct hs_made_id *made)
 {
 	uint64_t source[2];
 
@@ -181,73 +176,73 @@ enum hs_result hs_dedup_key_make_id(struct hs_dedup_key_maker *i, const struct h
 	if (has_own_id(e))
 		return HS_OK;
 	if (has_timestamp(e)) {
-		hs_buf_reset(&i->text);
-		put_members(&i->text, e->json, e->root, false);
-		return hs_buf_ok(&i->text) ? make(i, "hs-", hs_buf_slice(&i->text), HS_SLICE_NONE, made) : HS_E_MEMORY;
+		hs_buf_reset(&maker->text);
+		put_members(&maker->text, e->json, e->root, false);
+		return hs_buf_ok(&maker->text) ? make(maker, "hs-", hs_buf_slice(&maker->text), HS_SLICE_NONE, made)
+		                               : HS_E_MEMORY;
 	}
-	assert(i->seed != 0);
-	source[0] = i->seed;
-	source[1] = i->serial++;
+	assert(maker->seed != 0);
+	source[0] = maker->seed;
+	source[1] = maker->serial++;
 	made->random = true;
-	return make(i, "hs-r", spooled_at, hs_slice((const char *)source, sizeof source), made);
+	return make(maker, "hs-r", spooled_at, hs_slice((const char *)source, sizeof source), made);
 }
 
-enum hs_result hs_dedup_key_of_event(struct hs_dedup_key_maker *i, const struct hs_event *e,
+enum hs_result hs_dedup_key_of_event(struct hs_dedup_key_maker *maker, const struct hs_event *e,
                                      const struct hs_made_id *made, struct hs_slice tenant, struct hs_dedup_key *id)
 {
 	uint32_t t = e->field[HS_FIELD_MESSAGE_ID];
 
 	if (made->text.n > 0)
-		return of_id(i, made->text, false, tenant, id);
-	return of_id(i, text_of(e->json, t), e->json->tok[t].escaped, tenant, id);
+		return of_id(maker, made->text, false, tenant, id);
+	return of_id(maker, text_of(e->json, t), e->json->tok[t].escaped, tenant, id);
 }
 
 /* --- records ------------------------------------------------------------------------- */
 
-static bool is_called(const struct hs_record_field *leaf, struct hs_slice name)
+static bool is_called(const struct hs_record_field *field, struct hs_slice name)
 {
-	return hs_slice_eq(leaf->name, name); /* hookspool writes these without escapes */
+	return hs_slice_eq(field->name, name); /* hookspool writes these without escapes */
 }
 
 /* null, true and false are not ids. */
-static bool is_id(const struct hs_record_field *leaf)
+static bool is_id(const struct hs_record_field *field)
 {
-	return leaf->value.n > 0 &&
-	       (leaf->is_string || leaf->value.p[0] == '-' || (leaf->value.p[0] >= '0' && leaf->value.p[0] <= '9'));
+	return field->value.n > 0 && (field->is_string || field->value.p[0] == '-' || hs_is_digit(field->value.p[0]));
 }
 
-enum hs_result hs_dedup_key_of_field(struct hs_dedup_key_maker *i, const struct hs_record_field *message_id,
+enum hs_result hs_dedup_key_of_field(struct hs_dedup_key_maker *maker, const struct hs_record_field *message_id,
                                      struct hs_slice tenant, bool *known, struct hs_dedup_key *id)
 {
 	*known = is_id(message_id);
-	return *known ? of_id(i, message_id->value, message_id->value_escaped, tenant, id) : HS_OK;
+	return *known ? of_id(maker, message_id->value, message_id->value_escaped, tenant, id) : HS_OK;
 }
 
-enum hs_result hs_dedup_key_of_record(struct hs_dedup_key_maker *i, struct hs_slice line, bool *known,
+enum hs_result hs_dedup_key_of_record(struct hs_dedup_key_maker *maker, struct hs_slice line, bool *known,
                                       struct hs_dedup_key *id, int64_t *spooled_ms)
 {
 	struct hs_record_fields walk = hs_record_fields_of(line);
-	struct hs_record_field leaf, message_id = { .value = HS_SLICE_NONE };
+	struct hs_record_field field, message_id = { .value = HS_SLICE_NONE };
 	struct hs_slice tenant = HS_SLICE_NONE;
 
 	bool at_end = false;
 
 	*spooled_ms = 0;
-	while (!at_end && hs_record_field_next(&walk, &leaf)) {
-		if (is_called(&leaf, HS_SLICE("message_id")))
-			message_id = leaf;
-		else if (is_called(&leaf, HS_SLICE("tenant")))
-			tenant = leaf.value; /* a label: it never has escapes */
-		at_end = is_called(&leaf, HS_SLICE("spooled_at"));
+	while (!at_end && hs_record_field_next(&walk, &field)) {
+		if (is_called(&field, HS_SLICE("message_id")))
+			message_id = field;
+		else if (is_called(&field, HS_SLICE("tenant")))
+			tenant = field.value; /* a label: it never has escapes */
+		at_end = is_called(&field, HS_SLICE("spooled_at"));
 	}
-	if (at_end && !hs_timestamp_parse(leaf.value, spooled_ms))
+	if (at_end && !hs_timestamp_parse(field.value, spooled_ms))
 		*spooled_ms = 0;
 	at_end = at_end || (walk.end - walk.p == 1 && *walk.p == '}');
 	*known = at_end && is_id(&message_id);
-	return *known ? of_id(i, message_id.value, message_id.value_escaped, tenant, id) : HS_OK;
+	return *known ? of_id(maker, message_id.value, message_id.value_escaped, tenant, id) : HS_OK;
 }
 
-enum hs_result hs_dedup_key_of_line(struct hs_dedup_key_maker *i, struct hs_json *json, struct hs_slice line,
+enum hs_result hs_dedup_key_of_line(struct hs_dedup_key_maker *maker, struct hs_json *json, struct hs_slice line,
                                     bool *known, struct hs_dedup_key *id, int64_t *spooled_ms)
 {
 	enum hs_result r = hs_json_document(json, line);
@@ -258,5 +253,5 @@ enum hs_result hs_dedup_key_of_line(struct hs_dedup_key_maker *i, struct hs_json
 		return r;
 	if (json->tok[0].kind != HS_JSON_OBJECT)
 		return HS_E_JSON_SYNTAX;
-	return hs_dedup_key_of_record(i, line, known, id, spooled_ms);
+	return hs_dedup_key_of_record(maker, line, known, id, spooled_ms);
 }

@@ -17,14 +17,14 @@
 
 enum {
 	HS_DEDUP_KEY_BYTES = 16,                 /* of a SHA-256: no one can find a collision */
-	HS_MADE_ID = 4 + 2 * HS_DEDUP_KEY_BYTES, /* hs-r and 32 digits; made of the event: hs- */
+	HS_MADE_ID = 4 + 2 * HS_DEDUP_KEY_BYTES, /* hs-r and 32 digits; for a hash of the event hs- */
 };
 
 struct hs_dedup_key {
 	uint8_t bytes[HS_DEDUP_KEY_BYTES];
 };
 
-/* Working memory, one a thread. */
+/* Working memory, one per thread. */
 struct hs_dedup_key_maker {
 	struct hs_digest *digest;
 	struct hs_buf text; /* a decoded id, or the event in its canonical form */
@@ -33,8 +33,8 @@ struct hs_dedup_key_maker {
 	char made[HS_MADE_ID];
 };
 
-bool hs_dedup_key_maker_init(struct hs_dedup_key_maker *i); /* false: out of memory */
-void hs_dedup_key_maker_free(struct hs_dedup_key_maker *i);
+bool hs_dedup_key_maker_init(struct hs_dedup_key_maker *maker); /* false: out of memory */
+void hs_dedup_key_maker_free(struct hs_dedup_key_maker *maker);
 
 /* The id that an event gets in its record. */
 struct hs_made_id {
@@ -47,11 +47,11 @@ struct hs_made_id {
  * blanks, zeros and hyphens, and not a word that programs write for "no value" (null, undefined,
  * …). If not, makes one; `spooled_at` goes into a random id. HS_OK or HS_E_MEMORY.
  */
-enum hs_result hs_dedup_key_make_id(struct hs_dedup_key_maker *i, const struct hs_event *e, struct hs_slice spooled_at,
-                                    struct hs_made_id *made);
+enum hs_result hs_dedup_key_make_id(struct hs_dedup_key_maker *maker, const struct hs_event *e,
+                                    struct hs_slice spooled_at, struct hs_made_id *made);
 
 /* The key of an event, with its own id or the one made for it. HS_OK or HS_E_MEMORY. */
-enum hs_result hs_dedup_key_of_event(struct hs_dedup_key_maker *i, const struct hs_event *e,
+enum hs_result hs_dedup_key_of_event(struct hs_dedup_key_maker *maker, const struct hs_event *e,
                                      const struct hs_made_id *made, struct hs_slice tenant, struct hs_dedup_key *id);
 
 /*
@@ -59,7 +59,7 @@ enum hs_result hs_dedup_key_of_event(struct hs_dedup_key_maker *i, const struct 
  * null, true, false or "". HS_OK or HS_E_MEMORY.
  */
 struct hs_record_field;
-enum hs_result hs_dedup_key_of_field(struct hs_dedup_key_maker *i, const struct hs_record_field *message_id,
+enum hs_result hs_dedup_key_of_field(struct hs_dedup_key_maker *maker, const struct hs_record_field *message_id,
                                      struct hs_slice tenant, bool *known, struct hs_dedup_key *id);
 
 /*
@@ -67,14 +67,14 @@ enum hs_result hs_dedup_key_of_field(struct hs_dedup_key_maker *i, const struct 
  * of the line. Also the time of spooling (0: unreadable). *known is false if the line has no id
  * and so is no record. HS_OK or HS_E_MEMORY.
  */
-enum hs_result hs_dedup_key_of_record(struct hs_dedup_key_maker *i, struct hs_slice line, bool *known,
+enum hs_result hs_dedup_key_of_record(struct hs_dedup_key_maker *maker, struct hs_slice line, bool *known,
                                       struct hs_dedup_key *id, int64_t *spooled_ms);
 
 /*
  * Like hs_dedup_key_of_record, after parsing the whole line strictly. `json` is scratch. HS_OK,
  * HS_E_MEMORY, or an HS_E_JSON_ result.
  */
-enum hs_result hs_dedup_key_of_line(struct hs_dedup_key_maker *i, struct hs_json *json, struct hs_slice line,
+enum hs_result hs_dedup_key_of_line(struct hs_dedup_key_maker *maker, struct hs_json *json, struct hs_slice line,
                                     bool *known, struct hs_dedup_key *id, int64_t *spooled_ms);
 
 #endif

@@ -1,8 +1,8 @@
 /*
  * dialect: the shapes in which a body holds its events, and one reader for all of them. Pure.
  *
- * A dialect is a row of the table in dialect.c: it tells from the body's first byte whether
- * the body is its own, and reads one event after another. To add one, write its functions
+ * A dialect is a row of the table in dialect.c: it claims a body by its first byte, and reads one
+ * event after another. To add one, write its functions
  * and its row; readers (the handler, the signature, erase) need no change.
  *
  *	event   {"type":…}                        one event
@@ -23,7 +23,7 @@ struct hs_body_reader;
 struct hs_dialect {
 	const char *name;
 	bool is_batch; /* may hold more than one event */
-	/* Whether the body is of this shape. Looks at its first byte and reads no further. */
+	/* True if the body has this shape. Looks at its first byte and reads no further. */
 	bool (*claims)(struct hs_json *json);
 	/* Reads the next event, see hs_body_next. */
 	enum hs_result (*next)(struct hs_body_reader *r, bool *more, uint32_t *root);
@@ -37,7 +37,7 @@ struct hs_dialect {
 struct hs_body_reader {
 	struct hs_json *json; /* not owned; holds the tokens of the event read last */
 	const struct hs_dialect *dialect;
-	uint64_t index; /* how many events were read */
+	uint64_t index; /* number of events read so far */
 
 	bool peeked; /* the next event was read already, with this result */
 	bool more;
@@ -45,7 +45,7 @@ struct hs_body_reader {
 	enum hs_result result;
 };
 
-/* Begins with the body, which must outlive the reader. */
+/* Begins to read the body, which must outlive the reader. */
 void hs_body_open(struct hs_body_reader *r, struct hs_json *json, struct hs_slice body);
 
 /*
@@ -55,7 +55,7 @@ void hs_body_open(struct hs_body_reader *r, struct hs_json *json, struct hs_slic
  */
 enum hs_result hs_body_next(struct hs_body_reader *r, bool *more, uint32_t *root);
 
-/* Reads the next event, which hs_body_next will return again. */
+/* Reads the next event; hs_body_next will return it again. Results as there. */
 enum hs_result hs_body_peek(struct hs_body_reader *r, bool *more);
 
 #endif

@@ -58,7 +58,7 @@ enum hs_validate { HS_VALIDATE_SPEC, HS_VALIDATE_LENIENT };
 /*
  * Reads the event at token `root` of json. HS_OK, or HS_E_NOT_AN_EVENT and the results
  * that follow it in the table. Lenient accepts any object with a string `type`; nested or
- * repeated Spec fields are then ordinary leaves.
+ * repeated Spec fields are then ordinary properties.
  */
 enum hs_result hs_event_read(struct hs_event *e, const struct hs_json *json, uint32_t root, enum hs_validate validate);
 

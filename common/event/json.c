@@ -68,10 +68,10 @@ void hs_json_start(struct hs_json *j, struct hs_slice text)
 
 /* --- bytes ------------------------------------------------------------------ */
 
-static const char *fail(struct hs_json *j, const char *p, enum hs_result r)
+static const char *fail(struct hs_json *j, const char *p, enum hs_result result)
 {
 	j->pos = (size_t)(p - j->text.p);
-	j->failure = r;
+	j->failure = result;
 	return NULL;
 }
 
@@ -90,7 +90,7 @@ static const char *skip_blanks(struct hs_json *j, const char *p)
 {
 	const char *from = p;
 
-	while (p < j->end && (*p == ' ' || *p == '\n' || *p == '\r' || *p == '\t'))
+	while (p < j->end && hs_json_is_blank(*p))
 		p++;
 	j->blanks += p != from;
 	return p;
@@ -108,7 +108,7 @@ static inline char peek(struct hs_json *j, const char **p)
 	return *p < j->end ? **p : '\0';
 }
 
-/* The first byte from p on that is no plain byte of a string: hs_scan16_odd. */
+/* Returns the first byte from p on that is not a plain byte of a string (hs_scan16_odd). */
 static inline const char *skip_plain(const struct hs_json *j, const char *p)
 {
 	for (; p < j->block_end; p += 16) {
@@ -165,7 +165,7 @@ static const char *read_utf8(struct hs_json *j, const char *p)
 	return p;
 }
 
-/* Reads what is neither a plain byte of a string nor its end. */
+/* Reads an escape or characters beyond ASCII, or reports a control character. */
 static const char *read_odd(struct hs_json *j, const char *p, bool *escaped)
 {
 	if (*p == '\\') {
@@ -196,12 +196,7 @@ static inline const char *read_string(struct hs_json *j, const char *p, bool *es
 	return HS_MOSTLY(is_at(j, p, '"')) ? p + 1 : read_odd_string(j, p, escaped);
 }
 
-static bool is_digit(char c)
-{
-	return c >= '0' && c <= '9';
-}
-
-/* The first byte from p on that is no digit. */
+/* Returns the first byte from p on that is not a digit. */
 static inline const char *skip_digits(const struct hs_json *j, const char *p)
 {
 	for (; p < j->block_end; p += 16) {
@@ -210,7 +205,7 @@ static inline const char *skip_digits(const struct hs_json *j, const char *p)
 		if (others != 0)
 			return p + hs_scan16_first(others);
 	}
-	while (p < j->end && is_digit(*p))
+	while (p < j->end && hs_is_digit(*p))
 		p++;
 	return p;
 }
@@ -218,9 +213,9 @@ static inline const char *skip_digits(const struct hs_json *j, const char *p)
 /* Reads one or more digits. */
 static inline const char *read_digits(struct hs_json *j, const char *p)
 {
-	const char *behind = skip_digits(j, p);
+	const char *after = skip_digits(j, p);
 
-	return behind > p ? behind : fail(j, p, p == j->end ? HS_E_JSON_END : HS_E_JSON_NUMBER);
+	return after > p ? after : fail(j, p, p == j->end ? HS_E_JSON_END : HS_E_JSON_NUMBER);
 }
 
 /* RFC 8259, 6. p is at a minus or a digit. */
@@ -297,11 +292,13 @@ static const char *read_bare(struct hs_json *j, const char *p, char first, enum 
 	case 't': *kind = HS_JSON_TRUE; return read_literal(j, p, HS_SLICE("true"));
 	case 'f': *kind = HS_JSON_FALSE; return read_literal(j, p, HS_SLICE("false"));
 	case 'n': *kind = HS_JSON_NULL; return read_literal(j, p, HS_SLICE("null"));
-	default: *kind = HS_JSON_NUMBER; return is_digit(first) || first == '-' ? read_number(j, p) : unexpected(j, p);
+	default:
+		*kind = HS_JSON_NUMBER;
+		return hs_is_digit(first) || first == '-' ? read_number(j, p) : unexpected(j, p);
 	}
 }
 
-/* Reads a value that is no container, or fails; `first` is its first byte. */
+/* Reads a value that is not a container; `first` is its first byte. */
 static inline const char *read_scalar(struct hs_json *j, const char *p, char first)
 {
 	enum hs_json_kind kind = HS_JSON_STRING;
@@ -356,8 +353,8 @@ static uint32_t count_keys(const struct hs_json *j, uint32_t object)
 }
 
 /*
- * The object has a key that is not in the cache: from now on each key is compared with all the
- * others.
+ * Checks a key of an object that has a key outside the cache: each key is compared with all the
+ * others from now on.
  */
 static enum hs_result check_strange_key(struct hs_json *j, struct hs_json_frame *f, uint32_t key)
 {
@@ -447,7 +444,7 @@ static const char *read_new_key(struct hs_json *j, const char *p, struct hs_json
 {
 	uint32_t key = j->n, known = 0;
 	bool escaped = false;
-	enum hs_result r;
+	enum hs_result result;
 	const char *from;
 
 	if (!is_at(j, p, '"'))
@@ -462,9 +459,9 @@ static const char *read_new_key(struct hs_json *j, const char *p, struct hs_json
 	if (!escaped && f->under != NO_KEY && is_at(j, p, ':'))
 		known = hs_json_key_cache_find(&j->keys, f->under, hs_slice(from, (size_t)(p + 1 - from)), j->seed);
 	j->tok[key].key = known;
-	r = check_new_key(j, f, key, known);
-	if (r != HS_OK)
-		return fail(j, r == HS_E_JSON_TWICE ? from : p, r);
+	result = check_new_key(j, f, key, known);
+	if (result != HS_OK)
+		return fail(j, result == HS_E_JSON_TWICE ? from : p, result);
 	remember(j, f, known);
 	return peek(j, &p) == ':' ? p + 1 : unexpected(j, p);
 }
@@ -489,20 +486,20 @@ static inline const char *read_key(struct hs_json *j, const char *p, struct hs_j
 /* p is at an opening bracket; returns after it. `f` is the container's frame. */
 static inline const char *open_container(struct hs_json *j, const char *p, struct hs_json_frame *f)
 {
-	bool object = *p == '{';
+	bool is_object = *p == '{';
 
 	if (!has_room(j, p))
 		return NULL;
 	f->token = j->n;
 	f->blanks = j->blanks;
 	f->under = f[-1].key;
-	f->strange = object && f->under == NO_KEY;
+	f->strange = is_object && f->under == NO_KEY;
 	f->keys = 0;
-	f->key = object ? 0 : f->under; /* keys in an array have the array's key as parent */
-	f->guess = object && !f->strange ? j->keys.key[f->under].first : 0;
+	f->key = is_object ? 0 : f->under; /* keys in an array have the array's key as parent */
+	f->guess = is_object && !f->strange ? j->keys.key[f->under].first : 0;
 	f->object = ++j->keys.objects;
-	f->close = object ? '}' : ']';
-	put_token(j, object ? HS_JSON_OBJECT : HS_JSON_ARRAY, p, p);
+	f->close = is_object ? '}' : ']';
+	put_token(j, is_object ? HS_JSON_OBJECT : HS_JSON_ARRAY, p, p);
 	return p + 1;
 }
 
@@ -574,175 +571,4 @@ enum hs_result hs_json_value(struct hs_json *j, unsigned depth)
 		return j->failure;
 	j->pos = (size_t)(p - j->text.p);
 	return HS_OK;
-}
-
-/* Skips blanks; true if anything follows. */
-static bool find_text(struct hs_json *j)
-{
-	const char *p = j->text.p + j->pos;
-
-	peek(j, &p);
-	j->pos = (size_t)(p - j->text.p);
-	return p < j->end;
-}
-
-static bool take(struct hs_json *j, char c)
-{
-	if (!is_at(j, j->text.p + j->pos, c))
-		return false;
-	j->pos++;
-	return true;
-}
-
-enum hs_result hs_json_end(struct hs_json *j)
-{
-	return find_text(j) ? HS_E_JSON_TRAILING : HS_OK;
-}
-
-enum hs_result hs_json_document(struct hs_json *j, struct hs_slice text)
-{
-	enum hs_result r;
-
-	hs_json_start(j, text);
-	if (!find_text(j))
-		return HS_E_JSON_EMPTY;
-	r = hs_json_value(j, 0);
-	return r == HS_OK ? hs_json_end(j) : r;
-}
-
-bool hs_json_is_array(struct hs_json *j)
-{
-	return find_text(j) && j->text.p[j->pos] == '[';
-}
-
-enum hs_result hs_json_element(struct hs_json *j, bool *more)
-{
-	bool first = !j->inside;
-	enum hs_result r;
-
-	*more = false;
-	find_text(j);
-	if (first) {
-		if (!take(j, '['))
-			return j->pos == j->text.n ? HS_E_JSON_END : HS_E_JSON_SYNTAX;
-		j->inside = true;
-		find_text(j);
-	}
-	if (take(j, ']'))
-		return hs_json_end(j);
-	if (!first && !take(j, ','))
-		return j->pos == j->text.n ? HS_E_JSON_END : HS_E_JSON_SYNTAX;
-	r = hs_json_value(j, 1);
-	*more = r == HS_OK;
-	return r;
-}
-
-static enum hs_result cannot_stand(const struct hs_json *j, enum hs_result r)
-{
-	return j->pos == j->text.n ? HS_E_JSON_END : r;
-}
-
-/* Enters an array if one begins here; skips empty ones. */
-static bool find_value(struct hs_json *j, bool *first)
-{
-	*first = false;
-	while (!j->inside && find_text(j)) {
-		if (!take(j, '['))
-			return true;
-		*first = j->inside = true;
-		find_text(j);
-		if (take(j, ']'))
-			*first = j->inside = false;
-	}
-	return j->inside;
-}
-
-/* After a value: moves to what follows it. */
-static enum hs_result end_piece(struct hs_json *j)
-{
-	bool is_value = j->tok[0].kind == HS_JSON_OBJECT || j->inside;
-
-	find_text(j);
-	if (j->inside && is_at(j, j->text.p + j->pos, ','))
-		return HS_OK;
-	if (j->inside && !take(j, ']'))
-		return cannot_stand(j, HS_E_JSON_SYNTAX);
-	j->inside = false;
-	if (!find_text(j))
-		return HS_OK;
-	return is_value && (j->text.p[j->pos] == '{' || j->text.p[j->pos] == '[') ? HS_OK : HS_E_JSON_TRAILING;
-}
-
-enum hs_result hs_json_piece(struct hs_json *j, bool *more)
-{
-	bool first;
-	enum hs_result r;
-
-	*more = false;
-	if (!find_value(j, &first))
-		return HS_OK;
-	find_text(j);
-	if (j->inside && !first && !take(j, ','))
-		return cannot_stand(j, HS_E_JSON_SYNTAX);
-	r = hs_json_value(j, j->inside);
-	if (r == HS_OK)
-		r = end_piece(j);
-	*more = r == HS_OK;
-	return r;
-}
-
-/* --- decoded text ----------------------------------------------------------- */
-
-static uint32_t hex4(const char *p)
-{
-	uint32_t code = 0;
-
-	for (int i = 0; i < 4; i++)
-		code = code << 4 | (uint32_t)hs_hex_digit(p[i]);
-	return code;
-}
-
-/* p is at the u of an escape; returns the code point and the number of bytes read after the u. */
-static uint32_t unescape_unicode(const char *p, const char *end, size_t *used)
-{
-	uint32_t high = hex4(p + 1), low;
-
-	*used = 4;
-	if (high < 0xD800 || high > 0xDBFF || end - p < 11 || p[5] != '\\' || p[6] != 'u')
-		return high;
-	low = hex4(p + 7);
-	if (low < 0xDC00 || low > 0xDFFF)
-		return high;
-	*used = 10;
-	return 0x10000 + ((high - 0xD800) << 10) + (low - 0xDC00);
-}
-
-void hs_json_unescape(struct hs_slice inner, struct hs_buf *out)
-{
-	static const char from[] = "bfnrt", to[] = "\b\f\n\r\t";
-	const char *p = inner.p, *end = inner.p + inner.n;
-
-	while (p < end) {
-		const char *slash = memchr(p, '\\', (size_t)(end - p));
-		const char *simple;
-		size_t used = 0;
-
-		if (slash == NULL) {
-			hs_buf_put(out, p, (size_t)(end - p));
-			return;
-		}
-		hs_buf_put(out, p, (size_t)(slash - p));
-		p = slash + 1;
-		if (*p == 'u') {
-			uint32_t code = unescape_unicode(p, end, &used);
-			char *put = hs_buf_reserve(out, 4);
-
-			if (put != NULL)
-				out->n += hs_utf8_put(put, code);
-		} else {
-			simple = memchr(from, *p, sizeof from - 1);
-			hs_buf_putc(out, simple != NULL ? to[simple - from] : *p);
-		}
-		p += 1 + used;
-	}
 }

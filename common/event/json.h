@@ -35,7 +35,7 @@ enum hs_json_kind {
 	HS_JSON_TRUE,
 	HS_JSON_FALSE,
 	HS_JSON_NULL,
-	HS_JSON_KEY, /* no value: the name of the value after it */
+	HS_JSON_KEY, /* not a value: the name of the value that follows */
 };
 
 /*
@@ -61,10 +61,10 @@ struct hs_json_frame {
 	uint32_t under;  /* parent of its keys in the cache (json_key_cache.h) */
 	uint32_t key;    /* parent of the keys in the next value */
 	uint32_t guess;  /* predicted next key; 0: none */
-	uint32_t keys;   /* keys of this object since the first that is not in the cache */
+	uint32_t keys;   /* number of keys of the object, counted once it is strange */
 	uint64_t object; /* number of the object */
 	bool strange;    /* the object has a key that is not in the cache */
-	char close;      /* closing bracket; '\0': none is due */
+	char close;      /* closing bracket; '\0' outside every container */
 };
 
 struct hs_json {
@@ -87,7 +87,7 @@ struct hs_json {
 
 /*
  * The seed keeps outsiders from constructing hash collisions. A zeroed struct works, too, and
- * derives a seed from its address.
+ * derives a seed from the address of its key cache.
  */
 void hs_json_init(struct hs_json *j, uint64_t seed);
 void hs_json_free(struct hs_json *j);
@@ -97,6 +97,12 @@ void hs_json_shrink(struct hs_json *j);
 
 /* Sets the text. Reads nothing yet. */
 void hs_json_start(struct hs_json *j, struct hs_slice text);
+
+/* RFC 8259, 2. */
+static inline bool hs_json_is_blank(char c)
+{
+	return c == ' ' || c == '\n' || c == '\r' || c == '\t';
+}
 
 /*
  * Skips blanks and reads one value into tok[0] to tok[n - 1]; tok[0] is the value. `depth` is the

@@ -26,10 +26,15 @@ void hs_json_key_cache_shrink(struct hs_json_key_cache *k)
 	}
 }
 
+static uint32_t first_slot(uint32_t hash, uint32_t under, uint32_t mask)
+{
+	return (hash ^ under * UINT32_C(0x9E3779B1)) & mask;
+}
+
 static void fill(struct hs_json_key_cache *k, uint32_t index)
 {
 	const struct hs_json_key *key = &k->key[index];
-	uint32_t mask = 2 * k->cap - 1, at = (key->hash ^ key->under * UINT32_C(0x9E3779B1)) & mask;
+	uint32_t mask = 2 * k->cap - 1, at = first_slot(key->hash, key->under, mask);
 
 	while (k->slot[at] != 0)
 		at = (at + 1) & mask;
@@ -70,7 +75,7 @@ bool hs_json_key_cache_start(struct hs_json_key_cache *k)
 uint32_t hs_json_key_cache_find(struct hs_json_key_cache *k, uint32_t under, struct hs_slice text, uint64_t seed)
 {
 	uint32_t hash = (uint32_t)hs_hash(text.p, text.n, seed);
-	uint32_t mask = 2 * k->cap - 1, at = (hash ^ under * UINT32_C(0x9E3779B1)) & mask;
+	uint32_t mask = 2 * k->cap - 1, at = first_slot(hash, under, mask);
 	struct hs_json_key *key;
 
 	if (text.n > HS_JSON_KEY_TEXT)

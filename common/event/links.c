@@ -51,19 +51,9 @@ static const char *const placeholders[] = {
 	"9774d56d682e549c", /* the Android id of many phones of 2010 */
 };
 
-static char lower(char c)
-{
-	return c >= 'A' && c <= 'Z' ? (char)(c + 'a' - 'A') : c;
-}
-
 static bool is_blank(char c)
 {
 	return (unsigned char)c <= ' ' || c == 0x7F;
-}
-
-static bool is_digit(char c)
-{
-	return c >= '0' && c <= '9';
 }
 
 static bool is_listed(struct hs_slice id)
@@ -72,7 +62,7 @@ static bool is_listed(struct hs_slice id)
 		const char *name = placeholders[i];
 		size_t n = 0;
 
-		while (n < id.n && name[n] != '\0' && lower(id.p[n]) == name[n])
+		while (n < id.n && name[n] != '\0' && hs_lower(id.p[n]) == name[n])
 			n++;
 		if (n == id.n && name[n] == '\0')
 			return true;
@@ -85,9 +75,9 @@ static int small(struct hs_slice *s)
 {
 	size_t n = 0;
 
-	while (n < s->n && is_digit(s->p[n]) && (n == 0 || s->p[n - 1] == '0'))
+	while (n < s->n && hs_is_digit(s->p[n]) && (n == 0 || s->p[n - 1] == '0'))
 		n++;
-	if (n == 0 || (n < s->n && is_digit(s->p[n])))
+	if (n == 0 || (n < s->n && hs_is_digit(s->p[n])))
 		return -1;
 	*s = hs_slice(s->p + n, s->n - n);
 	return s->p[-1] - '0';
@@ -111,19 +101,19 @@ static bool is_zero_or_minus_one(struct hs_slice s)
 		return false;
 	if (s.n > 0 && s.p[0] == '.') {
 		s = hs_slice(s.p + 1, s.n - 1);
-		if (s.n > 0 && is_digit(s.p[0]) && !skip_zeros(&s))
+		if (s.n > 0 && hs_is_digit(s.p[0]) && !skip_zeros(&s))
 			return false;
 	}
 	if (s.n == 0)
 		return true;
-	if (lower(s.p[0]) != 'e')
+	if (hs_lower(s.p[0]) != 'e')
 		return false;
 	s = hs_slice(s.p + 1, s.n - 1);
 	if (s.n > 0 && (s.p[0] == '-' || s.p[0] == '+'))
 		s = hs_slice(s.p + 1, s.n - 1);
 	if (value == 1)
 		return skip_zeros(&s) && s.n == 0;
-	while (s.n > 0 && is_digit(s.p[0]))
+	while (s.n > 0 && hs_is_digit(s.p[0]))
 		s = hs_slice(s.p + 1, s.n - 1);
 	return s.n == 0;
 }
@@ -135,9 +125,9 @@ static bool is_monotonous(struct hs_slice id)
 	size_t count = 0;
 
 	for (size_t i = 0; i < id.n; i++) {
-		char c = lower(id.p[i]);
+		char c = hs_lower(id.p[i]);
 
-		if (!is_digit(c) && !(c >= 'a' && c <= 'z') && (unsigned char)c < 0x80)
+		if (!hs_is_digit(c) && !(c >= 'a' && c <= 'z') && (unsigned char)c < 0x80)
 			continue;
 		if (count > 0 && c != letter)
 			return false;

@@ -16,37 +16,37 @@ enum {
 
 static const uint32_t NO_STEP = UINT32_MAX;
 
-void hs_name_cache_free(struct hs_name_cache *p)
+void hs_name_cache_free(struct hs_name_cache *cache)
 {
-	hs_buf_free(&p->text);
-	hs_buf_free(&p->path);
-	free(p->name);
-	free(p->step);
-	free(p->name_slot);
-	free(p->step_slot);
-	memset(p, 0, sizeof *p);
+	hs_buf_free(&cache->text);
+	hs_buf_free(&cache->path);
+	free(cache->name);
+	free(cache->step);
+	free(cache->name_slot);
+	free(cache->step_slot);
+	memset(cache, 0, sizeof *cache);
 }
 
-static bool is_too_much(const struct hs_name_cache *p)
+static bool is_too_much(const struct hs_name_cache *cache)
 {
-	return p->names_n > ENTRIES_KEEP || p->steps > ENTRIES_KEEP || p->text.n > TEXT_KEEP;
+	return cache->names_n > ENTRIES_KEEP || cache->steps > ENTRIES_KEEP || cache->text.n > TEXT_KEEP;
 }
 
-static void forget(struct hs_name_cache *p)
+static void forget(struct hs_name_cache *cache)
 {
-	if (p->names_n > 0)
-		memset(p->name_slot, 0, 2 * p->name_cap * sizeof *p->name_slot);
-	if (p->steps > 0)
-		memset(p->step_slot, 0, 2 * p->step_cap * sizeof *p->step_slot);
-	p->names_n = p->steps = 0;
-	hs_buf_reset(&p->text);
+	if (cache->names_n > 0)
+		memset(cache->name_slot, 0, 2 * cache->name_cap * sizeof *cache->name_slot);
+	if (cache->steps > 0)
+		memset(cache->step_slot, 0, 2 * cache->step_cap * sizeof *cache->step_slot);
+	cache->names_n = cache->steps = 0;
+	hs_buf_reset(&cache->text);
 }
 
-void hs_name_cache_shrink(struct hs_name_cache *p)
+void hs_name_cache_shrink(struct hs_name_cache *cache)
 {
-	if (is_too_much(p) || p->name_cap > ENTRIES_KEEP || p->step_cap > ENTRIES_KEEP)
-		hs_name_cache_free(p);
-	hs_buf_shrink(&p->path, TEXT_KEEP);
+	if (is_too_much(cache) || cache->name_cap > ENTRIES_KEEP || cache->step_cap > ENTRIES_KEEP)
+		hs_name_cache_free(cache);
+	hs_buf_shrink(&cache->path, TEXT_KEEP);
 }
 
 /* --- tables ------------------------------------------------------------------ */
@@ -83,52 +83,52 @@ static void fill(uint32_t *slot, uint32_t cap, uint32_t hash, uint32_t entry)
 	slot[at] = entry;
 }
 
-static bool grow_names(struct hs_name_cache *p)
+static bool grow_names(struct hs_name_cache *cache)
 {
-	void *entry = p->name;
+	void *entry = cache->name;
 
-	if (!grow(&entry, sizeof *p->name, &p->name_slot, &p->name_cap))
+	if (!grow(&entry, sizeof *cache->name, &cache->name_slot, &cache->name_cap))
 		return false;
-	p->name = entry;
-	for (uint32_t i = 0; i < p->names_n; i++)
-		fill(p->name_slot, p->name_cap, p->name[i].hash, i + 1);
+	cache->name = entry;
+	for (uint32_t i = 0; i < cache->names_n; i++)
+		fill(cache->name_slot, cache->name_cap, cache->name[i].hash, i + 1);
 	return true;
 }
 
-static bool grow_steps(struct hs_name_cache *p)
+static bool grow_steps(struct hs_name_cache *cache)
 {
-	void *entry = p->step;
+	void *entry = cache->step;
 
-	if (!grow(&entry, sizeof *p->step, &p->step_slot, &p->step_cap))
+	if (!grow(&entry, sizeof *cache->step, &cache->step_slot, &cache->step_cap))
 		return false;
-	p->step = entry;
-	for (uint32_t i = 1; i < p->steps; i++)
-		fill(p->step_slot, p->step_cap, step_hash(p->step[i].parent, p->step[i].hash), i);
+	cache->step = entry;
+	for (uint32_t i = 1; i < cache->steps; i++)
+		fill(cache->step_slot, cache->step_cap, step_hash(cache->step[i].parent, cache->step[i].hash), i);
 	return true;
 }
 
-bool hs_name_cache_next(struct hs_name_cache *p, enum hs_names names)
+bool hs_name_cache_next(struct hs_name_cache *cache, enum hs_names names)
 {
-	if (names != p->names || is_too_much(p) || ++p->era == 0) {
-		forget(p);
-		p->names = names;
-		p->era = 1;
+	if (names != cache->names || is_too_much(cache) || ++cache->era == 0) {
+		forget(cache);
+		cache->names = names;
+		cache->era = 1;
 	}
-	p->last = 0;
-	p->text.failed = false;
-	hs_buf_reset(&p->path);
-	if (p->steps == 0) {
-		if (p->step_cap == 0 && !grow_steps(p))
+	cache->last = 0;
+	cache->text.failed = false;
+	hs_buf_reset(&cache->path);
+	if (cache->steps == 0) {
+		if (cache->step_cap == 0 && !grow_steps(cache))
 			return false;
-		p->step[p->steps++] = (struct hs_step){ .parent = NO_STEP };
+		cache->step[cache->steps++] = (struct hs_step){ .parent = NO_STEP };
 	}
-	p->guess = p->step[0].next;
+	cache->guess = cache->step[0].next;
 	return true;
 }
 
-static struct hs_slice text_at(const struct hs_name_cache *p, uint32_t at, uint32_t length)
+static struct hs_slice text_at(const struct hs_name_cache *cache, uint32_t at, uint32_t length)
 {
-	return hs_slice(p->text.p + at, length);
+	return hs_slice(cache->text.p + at, length);
 }
 
 /* --- names ------------------------------------------------------------------- */
@@ -176,200 +176,201 @@ static void put_escaped(struct hs_buf *out, struct hs_slice name)
 }
 
 /* Offsets have 32 bits; a larger record is rejected anyway. */
-static enum hs_result make_room(struct hs_name_cache *p, size_t n)
+static enum hs_result make_room(struct hs_name_cache *cache, size_t n)
 {
 	n += HS_LABEL_SLACK;
-	if (n > UINT32_MAX - p->text.n)
+	if (n > UINT32_MAX - cache->text.n)
 		return HS_E_RECORD_LARGE;
-	return hs_buf_reserve(&p->text, n) != NULL ? HS_OK : HS_E_MEMORY;
+	return hs_buf_reserve(&cache->text, n) != NULL ? HS_OK : HS_E_MEMORY;
 }
 
 /* Adds a name, followed by its label. */
-static enum hs_result add_name(struct hs_name_cache *p, struct hs_slice name, uint32_t hash, uint32_t *index)
+static enum hs_result add_name(struct hs_name_cache *cache, struct hs_slice name, uint32_t hash, uint32_t *index)
 {
-	enum hs_result r = make_room(p, name.n * (1 + LABEL_GROWS) + 4);
-	size_t at = p->text.n, label = at + name.n;
+	enum hs_result r = make_room(cache, name.n * (1 + LABEL_GROWS) + 4);
+	size_t at = cache->text.n, label = at + name.n;
 
 	if (r != HS_OK)
 		return r;
-	if (p->names_n == p->name_cap && !grow_names(p))
+	if (cache->names_n == cache->name_cap && !grow_names(cache))
 		return HS_E_MEMORY;
-	hs_buf_put_slice(&p->text, name);
-	hs_buf_put(&p->text, ",\"", 2);
-	put_escaped(&p->text, name);
-	hs_buf_put(&p->text, "\":", 2);
-	*index = p->names_n++;
-	p->name[*index] = (struct hs_name){ .at = (uint32_t)at,
-		                            .n = (uint32_t)name.n,
-		                            .hash = hash,
-		                            .label = (uint32_t)label,
-		                            .label_n = (uint32_t)(p->text.n - label),
-		                            .reserved = is_reserved(name) };
-	fill(p->name_slot, p->name_cap, hash, *index + 1);
+	hs_buf_put_slice(&cache->text, name);
+	hs_buf_put(&cache->text, ",\"", 2);
+	put_escaped(&cache->text, name);
+	hs_buf_put(&cache->text, "\":", 2);
+	*index = cache->names_n++;
+	cache->name[*index] = (struct hs_name){ .at = (uint32_t)at,
+		                                .n = (uint32_t)name.n,
+		                                .hash = hash,
+		                                .label = (uint32_t)label,
+		                                .label_n = (uint32_t)(cache->text.n - label),
+		                                .reserved = is_reserved(name) };
+	fill(cache->name_slot, cache->name_cap, hash, *index + 1);
 	return HS_OK;
 }
 
 /* The name in p->path, added if it is new. */
-static enum hs_result enter_name(struct hs_name_cache *p, uint32_t *index)
+static enum hs_result enter_name(struct hs_name_cache *cache, uint32_t *index)
 {
-	struct hs_slice name = hs_buf_slice(&p->path);
-	uint32_t hash = (uint32_t)hs_hash(name.p, name.n, (uint64_t)(uintptr_t)p);
-	uint32_t mask = 2 * p->name_cap - 1, at = hash & mask;
+	struct hs_slice name = hs_buf_slice(&cache->path);
+	uint32_t hash = (uint32_t)hs_hash(name.p, name.n, (uint64_t)(uintptr_t)cache);
+	uint32_t mask = 2 * cache->name_cap - 1, at = hash & mask;
 
-	if (!hs_buf_ok(&p->path))
+	if (!hs_buf_ok(&cache->path))
 		return HS_E_MEMORY;
-	for (; p->name_cap > 0 && p->name_slot[at] != 0; at = (at + 1) & mask) {
-		const struct hs_name *known = &p->name[p->name_slot[at] - 1];
+	for (; cache->name_cap > 0 && cache->name_slot[at] != 0; at = (at + 1) & mask) {
+		const struct hs_name *known = &cache->name[cache->name_slot[at] - 1];
 
-		if (known->hash == hash && hs_slice_eq(text_at(p, known->at, known->n), name)) {
-			*index = p->name_slot[at] - 1;
+		if (known->hash == hash && hs_slice_eq(text_at(cache, known->at, known->n), name)) {
+			*index = cache->name_slot[at] - 1;
 			return HS_OK;
 		}
 	}
-	return add_name(p, name, hash, index);
+	return add_name(cache, name, hash, index);
 }
 
 /* Claims the name; false if this record has it already. */
-static bool take_name(struct hs_name_cache *p, uint32_t index)
+static bool take_name(struct hs_name_cache *cache, uint32_t index)
 {
-	struct hs_name *name = &p->name[index];
+	struct hs_name *name = &cache->name[index];
 
-	if (name->era == p->era) {
+	if (name->era == cache->era) {
 		if (name->suffix == 0)
 			name->suffix = 2;
 		return false;
 	}
-	name->era = p->era;
+	name->era = cache->era;
 	name->suffix = name->reserved ? 2 : 0;
 	return !name->reserved;
 }
 
 /* Tries each number once per name, so a thousand equal names cost a thousand tries. */
-static enum hs_result take_suffixed(struct hs_name_cache *p, uint32_t base, uint32_t *index)
+static enum hs_result take_suffixed(struct hs_name_cache *cache, uint32_t base, uint32_t *index)
 {
 	enum hs_result r;
 
 	do {
-		hs_buf_reset(&p->path);
-		hs_buf_put_slice(&p->path, text_at(p, p->name[base].at, p->name[base].n));
-		hs_buf_putc(&p->path, '_');
-		hs_buf_put_uint(&p->path, p->name[base].suffix++);
-		r = enter_name(p, index);
-	} while (r == HS_OK && !take_name(p, *index));
+		hs_buf_reset(&cache->path);
+		hs_buf_put_slice(&cache->path, text_at(cache, cache->name[base].at, cache->name[base].n));
+		hs_buf_putc(&cache->path, '_');
+		hs_buf_put_uint(&cache->path, cache->name[base].suffix++);
+		r = enter_name(cache, index);
+	} while (r == HS_OK && !take_name(cache, *index));
 	return r;
 }
 
 /* --- steps ------------------------------------------------------------------- */
 
 /* Appends a key to p->path as a component of a name. */
-static void put_component(struct hs_name_cache *p, struct hs_slice key)
+static void put_component(struct hs_name_cache *cache, struct hs_slice key)
 {
-	char *to = hs_buf_reserve(&p->path, HS_SNAKE_MAX(key.n));
+	char *to = hs_buf_reserve(&cache->path, HS_SNAKE_MAX(key.n));
 
 	if (to == NULL)
 		return;
-	if (p->names == HS_NAMES_VERBATIM)
-		hs_buf_put_slice(&p->path, key);
+	if (cache->names == HS_NAMES_VERBATIM)
+		hs_buf_put_slice(&cache->path, key);
 	else
-		p->path.n += hs_snake(key, to);
+		cache->path.n += hs_snake(key, to);
 }
 
-static enum hs_result add_step(struct hs_name_cache *p, uint32_t parent, struct hs_slice key, uint32_t hash,
+static enum hs_result add_step(struct hs_name_cache *cache, uint32_t parent, struct hs_slice key, uint32_t hash,
                                uint32_t *step)
 {
-	size_t path_n = parent == HS_PATH_TOP ? 0 : p->step[parent].path_n + 1;
+	size_t path_n = parent == HS_PATH_TOP ? 0 : cache->step[parent].path_n + 1;
 	enum hs_result r;
 
-	hs_buf_reset(&p->path);
-	put_component(p, key);
-	path_n += p->path.n;
-	if (!hs_buf_ok(&p->path) || (p->steps == p->step_cap && !grow_steps(p)))
+	hs_buf_reset(&cache->path);
+	put_component(cache, key);
+	path_n += cache->path.n;
+	if (!hs_buf_ok(&cache->path) || (cache->steps == cache->step_cap && !grow_steps(cache)))
 		return HS_E_MEMORY;
 	if (path_n > HS_NAME_MAX)
 		return HS_E_NAME_LONG;
-	r = make_room(p, key.n);
+	r = make_room(cache, key.n);
 	if (r != HS_OK)
 		return r;
-	p->step[p->steps] = (struct hs_step){ .parent = parent,
-		                              .hash = hash,
-		                              .at = (uint32_t)p->text.n,
-		                              .n = (uint32_t)key.n,
-		                              .path_n = (uint32_t)path_n };
-	hs_buf_put_slice(&p->text, key);
-	fill(p->step_slot, p->step_cap, step_hash(parent, hash), p->steps);
-	*step = p->steps++;
+	cache->step[cache->steps] = (struct hs_step){ .parent = parent,
+		                                      .hash = hash,
+		                                      .at = (uint32_t)cache->text.n,
+		                                      .n = (uint32_t)key.n,
+		                                      .path_n = (uint32_t)path_n };
+	hs_buf_put_slice(&cache->text, key);
+	fill(cache->step_slot, cache->step_cap, step_hash(parent, hash), cache->steps);
+	*step = cache->steps++;
 	return HS_OK;
 }
 
 /* Predicts this step after the previous one from now on. */
-static void remember(struct hs_name_cache *p, uint32_t step)
+static void remember(struct hs_name_cache *cache, uint32_t step)
 {
-	p->step[p->last].next = step;
-	p->last = step;
-	p->guess = p->step[step].next;
+	cache->step[cache->last].next = step;
+	cache->last = step;
+	cache->guess = cache->step[step].next;
 }
 
-enum hs_result hs_name_cache_find_step(struct hs_name_cache *p, uint32_t parent, struct hs_slice key, uint32_t *step)
+enum hs_result hs_name_cache_find_step(struct hs_name_cache *cache, uint32_t parent, struct hs_slice key,
+                                       uint32_t *step)
 {
-	uint32_t hash = (uint32_t)hs_hash(key.p, key.n, (uint64_t)(uintptr_t)p);
-	uint32_t mask = 2 * p->step_cap - 1, at = step_hash(parent, hash) & mask;
+	uint32_t hash = (uint32_t)hs_hash(key.p, key.n, (uint64_t)(uintptr_t)cache);
+	uint32_t mask = 2 * cache->step_cap - 1, at = step_hash(parent, hash) & mask;
 	enum hs_result r;
 
-	assert(parent < p->steps);
+	assert(parent < cache->steps);
 	*step = 0;
-	for (; p->step_slot[at] != 0 && *step == 0; at = (at + 1) & mask) {
-		const struct hs_step *s = &p->step[p->step_slot[at]];
+	for (; cache->step_slot[at] != 0 && *step == 0; at = (at + 1) & mask) {
+		const struct hs_step *s = &cache->step[cache->step_slot[at]];
 
-		if (s->hash == hash && s->parent == parent && hs_slice_eq(text_at(p, s->at, s->n), key))
-			*step = p->step_slot[at];
+		if (s->hash == hash && s->parent == parent && hs_slice_eq(text_at(cache, s->at, s->n), key))
+			*step = cache->step_slot[at];
 	}
-	r = *step != 0 ? HS_OK : add_step(p, parent, key, hash, step);
+	r = *step != 0 ? HS_OK : add_step(cache, parent, key, hash, step);
 	if (r == HS_OK)
-		remember(p, *step);
+		remember(cache, *step);
 	return r;
 }
 
 /* Makes the name of a path, from the root down, when it has a value for the first time. */
-static enum hs_result name_step(struct hs_name_cache *p, uint32_t step)
+static enum hs_result name_step(struct hs_name_cache *cache, uint32_t step)
 {
 	uint32_t way[HS_JSON_DEPTH_MAX + 1] = { 0 }, index = 0; /* one more for the settings header */
 	unsigned depth = 0;
 	enum hs_result r;
 
-	for (uint32_t s = step; s != HS_PATH_TOP; s = p->step[s].parent) {
+	for (uint32_t s = step; s != HS_PATH_TOP; s = cache->step[s].parent) {
 		assert(depth < sizeof way / sizeof way[0]);
 		way[depth++] = s;
 	}
-	hs_buf_reset(&p->path);
+	hs_buf_reset(&cache->path);
 	while (depth-- > 0) {
-		const struct hs_step *s = &p->step[way[depth]];
+		const struct hs_step *s = &cache->step[way[depth]];
 
-		put_component(p, text_at(p, s->at, s->n));
+		put_component(cache, text_at(cache, s->at, s->n));
 		if (depth > 0)
-			hs_buf_putc(&p->path, p->names == HS_NAMES_VERBATIM ? '.' : '_');
+			hs_buf_putc(&cache->path, cache->names == HS_NAMES_VERBATIM ? '.' : '_');
 	}
-	r = enter_name(p, &index);
+	r = enter_name(cache, &index);
 	if (r == HS_OK)
-		p->step[step].name = index + 1;
+		cache->step[step].name = index + 1;
 	return r;
 }
 
-enum hs_result hs_name_cache_make_claim(struct hs_name_cache *p, uint32_t step, struct hs_slice *label)
+enum hs_result hs_name_cache_make_claim(struct hs_name_cache *cache, uint32_t step, struct hs_slice *label)
 {
 	const struct hs_name *name;
 	enum hs_result r = HS_OK;
 	uint32_t index;
 
-	if (p->step[step].name == 0)
-		r = name_step(p, step);
+	if (cache->step[step].name == 0)
+		r = name_step(cache, step);
 	if (r != HS_OK)
 		return r;
-	index = p->step[step].name - 1;
-	if (!take_name(p, index))
-		r = take_suffixed(p, index, &index);
+	index = cache->step[step].name - 1;
+	if (!take_name(cache, index))
+		r = take_suffixed(cache, index, &index);
 	if (r != HS_OK)
 		return r;
-	name = &p->name[index];
-	*label = text_at(p, name->label, name->label_n);
+	name = &cache->name[index];
+	*label = text_at(cache, name->label, name->label_n);
 	return HS_OK;
 }

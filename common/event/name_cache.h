@@ -50,19 +50,19 @@ struct hs_name_cache {
 };
 
 /* A zeroed struct is ready. */
-void hs_name_cache_free(struct hs_name_cache *p);
+void hs_name_cache_free(struct hs_name_cache *cache);
 
 /* Frees memory above a working size; call it between requests. */
-void hs_name_cache_shrink(struct hs_name_cache *p);
+void hs_name_cache_shrink(struct hs_name_cache *cache);
 
 /* Begins a record: frees all names but the reserved. False: out of memory. */
-bool hs_name_cache_next(struct hs_name_cache *p, enum hs_names names);
+bool hs_name_cache_next(struct hs_name_cache *cache, enum hs_names names);
 
 /*
  * The step from `parent` along a decoded key. Valid until hs_name_cache_next. HS_OK,
  * HS_E_NAME_LONG, HS_E_RECORD_LARGE or HS_E_MEMORY.
  */
-static inline enum hs_result hs_name_cache_step(struct hs_name_cache *p, uint32_t parent, struct hs_slice key,
+static inline enum hs_result hs_name_cache_step(struct hs_name_cache *cache, uint32_t parent, struct hs_slice key,
                                                 uint32_t *step);
 
 /*
@@ -70,40 +70,41 @@ static inline enum hs_result hs_name_cache_step(struct hs_name_cache *p, uint32_
  * free _2, _3, …. *label is ,"name": in JSON, valid until the next call and followed by
  * HS_LABEL_SLACK readable bytes. HS_OK, HS_E_RECORD_LARGE or HS_E_MEMORY.
  */
-static inline enum hs_result hs_name_cache_claim(struct hs_name_cache *p, uint32_t step, struct hs_slice *label);
+static inline enum hs_result hs_name_cache_claim(struct hs_name_cache *cache, uint32_t step, struct hs_slice *label);
 
 /* The slow paths of the two, for a wrong prediction and for a name that is new or taken. */
-enum hs_result hs_name_cache_find_step(struct hs_name_cache *p, uint32_t parent, struct hs_slice key, uint32_t *step);
-enum hs_result hs_name_cache_make_claim(struct hs_name_cache *p, uint32_t step, struct hs_slice *label);
+enum hs_result hs_name_cache_find_step(struct hs_name_cache *cache, uint32_t parent, struct hs_slice key,
+                                       uint32_t *step);
+enum hs_result hs_name_cache_make_claim(struct hs_name_cache *cache, uint32_t step, struct hs_slice *label);
 
-static inline enum hs_result hs_name_cache_step(struct hs_name_cache *p, uint32_t parent, struct hs_slice key,
+static inline enum hs_result hs_name_cache_step(struct hs_name_cache *cache, uint32_t parent, struct hs_slice key,
                                                 uint32_t *step)
 {
-	const struct hs_step *s = &p->step[p->guess];
+	const struct hs_step *s = &cache->step[cache->guess];
 
-	if (HS_MOSTLY(s->parent == parent && hs_slice_eq(hs_slice(p->text.p + s->at, s->n), key))) {
-		*step = p->last = p->guess;
-		p->guess = s->next;
+	if (HS_MOSTLY(s->parent == parent && hs_slice_eq(hs_slice(cache->text.p + s->at, s->n), key))) {
+		*step = cache->last = cache->guess;
+		cache->guess = s->next;
 		return HS_OK;
 	}
-	return hs_name_cache_find_step(p, parent, key, step);
+	return hs_name_cache_find_step(cache, parent, key, step);
 }
 
-static inline enum hs_result hs_name_cache_claim(struct hs_name_cache *p, uint32_t step, struct hs_slice *label)
+static inline enum hs_result hs_name_cache_claim(struct hs_name_cache *cache, uint32_t step, struct hs_slice *label)
 {
-	uint32_t index = p->step[step].name;
+	uint32_t index = cache->step[step].name;
 
 	if (HS_MOSTLY(index != 0)) {
-		struct hs_name *name = &p->name[index - 1];
+		struct hs_name *name = &cache->name[index - 1];
 
-		if (HS_MOSTLY(name->era != p->era && !name->reserved)) {
-			name->era = p->era;
+		if (HS_MOSTLY(name->era != cache->era && !name->reserved)) {
+			name->era = cache->era;
 			name->suffix = 0;
-			*label = hs_slice(p->text.p + name->label, name->label_n);
+			*label = hs_slice(cache->text.p + name->label, name->label_n);
 			return HS_OK;
 		}
 	}
-	return hs_name_cache_make_claim(p, step, label);
+	return hs_name_cache_make_claim(cache, step, label);
 }
 
 #endif

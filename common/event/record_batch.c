@@ -6,74 +6,74 @@
 
 enum { LONGER = 3 }; /* a line is rarely more than a third longer than its event */
 
-bool hs_record_maker_init(struct hs_record_maker *in)
+bool hs_record_maker_init(struct hs_record_maker *maker)
 {
-	memset(in, 0, sizeof *in);
-	hs_flattener_init(&in->flattener, HS_NAMES_WAREHOUSE);
-	return hs_dedup_key_maker_init(&in->identifier);
+	memset(maker, 0, sizeof *maker);
+	hs_flattener_init(&maker->flattener, HS_NAMES_WAREHOUSE);
+	return hs_dedup_key_maker_init(&maker->identifier);
 }
 
-void hs_record_maker_seed(struct hs_record_maker *in, uint64_t seed)
+void hs_record_maker_seed(struct hs_record_maker *maker, uint64_t seed)
 {
-	in->identifier.seed = seed == 0 ? 1 : seed;
+	maker->identifier.seed = seed == 0 ? 1 : seed;
 }
 
-void hs_record_maker_free(struct hs_record_maker *in)
+void hs_record_maker_free(struct hs_record_maker *maker)
 {
-	hs_flattener_free(&in->flattener);
-	hs_dedup_key_maker_free(&in->identifier);
-	hs_record_batch_free(&in->batch);
-	memset(in, 0, sizeof *in);
+	hs_flattener_free(&maker->flattener);
+	hs_dedup_key_maker_free(&maker->identifier);
+	hs_record_batch_free(&maker->batch);
+	memset(maker, 0, sizeof *maker);
 }
 
-void hs_record_batch_reset(struct hs_record_batch *t)
+void hs_record_batch_reset(struct hs_record_batch *batch)
 {
-	hs_buf_reset(&t->lines);
-	t->count = 0;
-	t->unparsed = 0;
+	hs_buf_reset(&batch->lines);
+	batch->count = 0;
+	batch->unparsed = 0;
 }
 
-void hs_record_batch_shrink(struct hs_record_batch *t, size_t keep)
+void hs_record_batch_shrink(struct hs_record_batch *batch, size_t keep)
 {
-	hs_record_batch_reset(t);
-	hs_buf_shrink(&t->lines, keep);
-	if (t->cap > keep / sizeof *t->record) {
-		free(t->record);
-		t->record = NULL;
-		t->cap = 0;
+	hs_record_batch_reset(batch);
+	hs_buf_shrink(&batch->lines, keep);
+	if (batch->cap > keep / sizeof *batch->record) {
+		free(batch->record);
+		batch->record = NULL;
+		batch->cap = 0;
 	}
 }
 
-void hs_record_batch_free(struct hs_record_batch *t)
+void hs_record_batch_free(struct hs_record_batch *batch)
 {
-	hs_buf_free(&t->lines);
-	free(t->record);
-	memset(t, 0, sizeof *t);
+	hs_buf_free(&batch->lines);
+	free(batch->record);
+	memset(batch, 0, sizeof *batch);
 }
 
-void hs_record_maker_reset(struct hs_record_maker *in, size_t bytes)
+void hs_record_maker_reset(struct hs_record_maker *maker, size_t bytes)
 {
-	struct hs_buf *lines = &in->batch.lines;
+	struct hs_buf *lines = &maker->batch.lines;
 
-	hs_record_batch_reset(&in->batch);
-	in->most = bytes == 0 || bytes > (SIZE_MAX - HS_RECORD_BATCH_BASE) / HS_RECORD_BATCH_FACTOR
-	               ? 0
-	               : HS_RECORD_BATCH_BASE + HS_RECORD_BATCH_FACTOR * bytes;
+	hs_record_batch_reset(&maker->batch);
+	maker->most = bytes == 0 || bytes > (SIZE_MAX - HS_RECORD_BATCH_BASE) / HS_RECORD_BATCH_FACTOR
+	                  ? 0
+	                  : HS_RECORD_BATCH_BASE + HS_RECORD_BATCH_FACTOR * bytes;
 	if (bytes > 0 && hs_buf_reserve(lines, bytes + bytes / LONGER) == NULL)
 		hs_buf_reset(lines); /* it must grow */
 }
 
-void hs_record_maker_shrink(struct hs_record_maker *in, size_t keep)
+void hs_record_maker_shrink(struct hs_record_maker *maker, size_t keep)
 {
-	hs_record_batch_shrink(&in->batch, keep);
-	hs_flattener_shrink(&in->flattener);
-	hs_buf_shrink(&in->identifier.text, keep);
+	hs_record_batch_shrink(&maker->batch, keep);
+	hs_flattener_shrink(&maker->flattener);
+	hs_buf_shrink(&maker->identifier.text, keep);
 }
 
 /* Adds an entry. NULL: out of memory. */
-static struct hs_record *next_record(struct hs_record_batch *t)
+static struct hs_record *next_record(struct hs_record_batch *batch)
 {
-	return HS_ARRAY_ROOM(&t->record, t->count, &t->cap) ? &t->record[t->count] : NULL;
+	return HS_ARRAY_ROOM(&batch->record, batch->count, &batch->cap) ? &batch->record[batch->count] : NULL;
 }
 
 /* Hashes the decoded text. Out of memory: the undecoded, which at worst counts wrongly. */
@@ -99,33 +99,33 @@ static uint32_t fingerprint_of(struct hs_dedup_key_maker *i, const struct hs_eve
 	return (uint32_t)hash | 1;
 }
 
-enum hs_result hs_record_maker_put(struct hs_record_maker *in, const struct hs_event *e, const struct hs_stamp *stamp,
-                                   enum hs_names names)
+enum hs_result hs_record_maker_put(struct hs_record_maker *maker, const struct hs_event *e,
+                                   const struct hs_stamp *stamp, enum hs_names names)
 {
-	struct hs_record_batch *t = &in->batch;
-	size_t start = t->lines.n;
+	struct hs_record_batch *batch = &maker->batch;
+	size_t start = batch->lines.n;
 	struct hs_record *record;
 	struct hs_made_id made;
-	enum hs_result r = hs_dedup_key_make_id(&in->identifier, e, stamp->spooled_at, &made);
+	enum hs_result r = hs_dedup_key_make_id(&maker->identifier, e, stamp->spooled_at, &made);
 
 	if (r != HS_OK)
 		return r;
-	in->flattener.names = names;
-	in->flattener.message_id = made.text;
-	r = hs_flatten(&in->flattener, e, stamp, &t->lines);
+	maker->flattener.names = names;
+	maker->flattener.message_id = made.text;
+	r = hs_flatten(&maker->flattener, e, stamp, &batch->lines);
 	if (r != HS_OK)
 		return r;
-	if (in->most > 0 && t->lines.n > in->most) {
-		t->lines.n = start;
+	if (maker->most > 0 && batch->lines.n > maker->most) {
+		batch->lines.n = start;
 		return HS_E_RECORD_LARGE;
 	}
-	record = next_record(t);
+	record = next_record(batch);
 	if (record == NULL)
 		return HS_E_MEMORY;
-	record->n = t->lines.n - start;
+	record->n = batch->lines.n - start;
 	record->random = made.random;
-	record->fingerprint = fingerprint_of(&in->identifier, e);
-	t->count++;
-	t->unparsed += !e->timestamps_parse;
-	return hs_dedup_key_of_event(&in->identifier, e, &made, stamp->tenant, &record->id);
+	record->fingerprint = fingerprint_of(&maker->identifier, e);
+	batch->count++;
+	batch->unparsed += !e->timestamps_parse;
+	return hs_dedup_key_of_event(&maker->identifier, e, &made, stamp->tenant, &record->id);
 }

@@ -30,12 +30,12 @@ struct hs_record_batch {
 };
 
 /* Empties it and keeps its memory. A zeroed struct is empty. */
-void hs_record_batch_reset(struct hs_record_batch *t);
+void hs_record_batch_reset(struct hs_record_batch *batch);
 
 /* Empties it and frees lines and entries above `keep` bytes each. */
-void hs_record_batch_shrink(struct hs_record_batch *t, size_t keep);
+void hs_record_batch_shrink(struct hs_record_batch *batch, size_t keep);
 
-void hs_record_batch_free(struct hs_record_batch *t);
+void hs_record_batch_free(struct hs_record_batch *batch);
 
 /* Makes batches. Working memory, one per thread; reset, not freed, between requests. */
 struct hs_record_maker {
@@ -45,29 +45,29 @@ struct hs_record_maker {
 	size_t most; /* limit for the bytes of all lines; 0: none */
 };
 
-bool hs_record_maker_init(struct hs_record_maker *in); /* false: out of memory; free it all the same */
+bool hs_record_maker_init(struct hs_record_maker *maker); /* false: out of memory; free it all the same */
 
 /* Call it before the first event, with a seed that no other maker in any process has. */
-void hs_record_maker_seed(struct hs_record_maker *in, uint64_t seed);
+void hs_record_maker_seed(struct hs_record_maker *maker, uint64_t seed);
 
-void hs_record_maker_free(struct hs_record_maker *in);
+void hs_record_maker_free(struct hs_record_maker *maker);
 
 /*
  * Empties it and keeps its memory; reserves room for the lines of `bytes` bytes of events, and
  * limits all lines to HS_RECORD_BATCH_BASE plus HS_RECORD_BATCH_FACTOR times that. 0: no limit.
  * (A line repeats key names and the settings header, so it can be far longer than its event.)
  */
-void hs_record_maker_reset(struct hs_record_maker *in, size_t bytes);
+void hs_record_maker_reset(struct hs_record_maker *maker, size_t bytes);
 
 /* hs_record_batch_shrink, and the same for the flattener and the key maker. */
-void hs_record_maker_shrink(struct hs_record_maker *in, size_t keep);
+void hs_record_maker_shrink(struct hs_record_maker *maker, size_t keep);
 
 /*
  * Adds an event that hs_event_read accepted, flattened with `names`. HS_OK, HS_E_NAME_LONG,
  * HS_E_RECORD_LARGE or HS_E_MEMORY; after an error nothing is added. After HS_E_MEMORY only reset,
  * shrink and free are allowed.
  */
-enum hs_result hs_record_maker_put(struct hs_record_maker *in, const struct hs_event *e, const struct hs_stamp *stamp,
-                                   enum hs_names names);
+enum hs_result hs_record_maker_put(struct hs_record_maker *maker, const struct hs_event *e,
+                                   const struct hs_stamp *stamp, enum hs_names names);
 
 #endif

@@ -69,18 +69,18 @@ static bool take_literal(struct hs_record_fields *walk, struct hs_slice *value)
 	return value->n > 0;
 }
 
-bool hs_record_field_next(struct hs_record_fields *walk, struct hs_record_field *leaf)
+bool hs_record_field_next(struct hs_record_fields *walk, struct hs_record_field *field)
 {
-	leaf->value_escaped = false;
+	field->value_escaped = false;
 	if (walk->p >= walk->end || (*walk->p != '{' && *walk->p != ','))
 		return false;
 	walk->p++;
-	if (!take_string(walk, &leaf->name, &leaf->name_escaped) || walk->p >= walk->end || *walk->p != ':')
+	if (!take_string(walk, &field->name, &field->name_escaped) || walk->p >= walk->end || *walk->p != ':')
 		return false;
 	walk->p++;
-	leaf->is_string = walk->p < walk->end && *walk->p == '"';
-	return leaf->is_string ? take_string(walk, &leaf->value, &leaf->value_escaped)
-	                       : take_literal(walk, &leaf->value);
+	field->is_string = walk->p < walk->end && *walk->p == '"';
+	return field->is_string ? take_string(walk, &field->value, &field->value_escaped)
+	                        : take_literal(walk, &field->value);
 }
 
 static bool equals(struct hs_slice inner, bool escaped, struct hs_slice text, struct hs_buf *scratch)
@@ -92,19 +92,19 @@ static bool equals(struct hs_slice inner, bool escaped, struct hs_slice text, st
 	return hs_buf_ok(scratch) && hs_slice_eq(hs_buf_slice(scratch), text);
 }
 
-bool hs_record_field_is_named(const struct hs_record_field *leaf, struct hs_slice name, struct hs_buf *scratch)
+bool hs_record_field_is_named(const struct hs_record_field *field, struct hs_slice name, struct hs_buf *scratch)
 {
-	return equals(leaf->name, leaf->name_escaped, name, scratch);
+	return equals(field->name, field->name_escaped, name, scratch);
 }
 
-static bool is_null(const struct hs_record_field *leaf)
+static bool is_null(const struct hs_record_field *field)
 {
-	return !leaf->is_string && leaf->value.p[0] == 'n';
+	return !field->is_string && field->value.p[0] == 'n';
 }
 
-bool hs_record_field_is(const struct hs_record_field *leaf, struct hs_slice text, struct hs_buf *scratch)
+bool hs_record_field_is(const struct hs_record_field *field, struct hs_slice text, struct hs_buf *scratch)
 {
-	return !is_null(leaf) && equals(leaf->value, leaf->value_escaped, text, scratch);
+	return !is_null(field) && equals(field->value, field->value_escaped, text, scratch);
 }
 
 /* A lone surrogate is three bytes (json.h) that no UTF-8 text may contain. */
@@ -115,40 +115,40 @@ static void replace_surrogates(char *p, size_t n)
 			memcpy(p + i, "\xef\xbf\xbd", 3);
 }
 
-void hs_record_field_put(const struct hs_record_field *leaf, struct hs_buf *out)
+void hs_record_field_put(const struct hs_record_field *field, struct hs_buf *out)
 {
 	size_t start = out->n;
 
-	if (is_null(leaf))
+	if (is_null(field))
 		return;
-	if (!leaf->value_escaped) {
-		hs_buf_put_slice(out, leaf->value);
+	if (!field->value_escaped) {
+		hs_buf_put_slice(out, field->value);
 		return;
 	}
-	hs_json_unescape(leaf->value, out);
+	hs_json_unescape(field->value, out);
 	if (hs_buf_ok(out))
 		replace_surrogates(out->p + start, out->n - start);
 }
 
 /* True for a number whose literal is not its text as an id. */
-static bool is_odd_number(const struct hs_record_field *leaf)
+static bool is_odd_number(const struct hs_record_field *field)
 {
-	return !leaf->is_string && !is_null(leaf) && !hs_id_is_plain(leaf->value);
+	return !field->is_string && !is_null(field) && !hs_id_is_plain(field->value);
 }
 
-bool hs_record_field_is_id(const struct hs_record_field *leaf, struct hs_slice id, struct hs_buf *scratch)
+bool hs_record_field_is_id(const struct hs_record_field *field, struct hs_slice id, struct hs_buf *scratch)
 {
-	if (!is_odd_number(leaf))
-		return hs_record_field_is(leaf, id, scratch);
+	if (!is_odd_number(field))
+		return hs_record_field_is(field, id, scratch);
 	hs_buf_reset(scratch);
-	hs_id_put_number(scratch, leaf->value);
+	hs_id_put_number(scratch, field->value);
 	return hs_buf_ok(scratch) && hs_slice_eq(hs_buf_slice(scratch), id);
 }
 
-void hs_record_field_put_id(const struct hs_record_field *leaf, struct hs_buf *out)
+void hs_record_field_put_id(const struct hs_record_field *field, struct hs_buf *out)
 {
-	if (is_odd_number(leaf))
-		hs_id_put_number(out, leaf->value);
+	if (is_odd_number(field))
+		hs_id_put_number(out, field->value);
 	else
-		hs_record_field_put(leaf, out);
+		hs_record_field_put(field, out);
 }

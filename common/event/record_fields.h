@@ -2,12 +2,12 @@
  * record_fields: iterates over the names and values of a record, directly in its line.
  *
  * A record is flat and was written by hs_flatten, so it needs no validation: finding the few
- * fields of a filter at the start of a line takes some tens of nanoseconds. In a text that is no
+ * fields of a filter at the start of a line takes some tens of nanoseconds. In a text that is not a
  * record the iteration ends early; it never reads beyond the line.
  *
  *	struct hs_record_fields walk = hs_record_fields_of(line);
- *	struct hs_record_field leaf;
- *	while (hs_record_field_next(&walk, &leaf))
+ *	struct hs_record_field field;
+ *	while (hs_record_field_next(&walk, &field))
  *		…
  */
 #ifndef HS_RECORD_FIELDS_H
@@ -27,25 +27,26 @@ struct hs_record_field {
 	bool name_escaped, value_escaped; /* has a backslash */
 };
 
-/* `line` without its '\n'. */
+/* Begins at the first field. `line` is without its '\n'. */
 struct hs_record_fields hs_record_fields_of(struct hs_slice line);
-bool hs_record_field_next(struct hs_record_fields *walk, struct hs_record_field *leaf);
+/* Reads the next field; false at the end. */
+bool hs_record_field_next(struct hs_record_fields *walk, struct hs_record_field *field);
 
 /*
  * True if the name, or the text of the value, is that. Strings are compared decoded, so "\u0061"
  * is "a"; a number by its literal; null equals nothing, not even "null".
  */
-bool hs_record_field_is_named(const struct hs_record_field *leaf, struct hs_slice name, struct hs_buf *scratch);
-bool hs_record_field_is(const struct hs_record_field *leaf, struct hs_slice text, struct hs_buf *scratch);
+bool hs_record_field_is_named(const struct hs_record_field *field, struct hs_slice name, struct hs_buf *scratch);
+bool hs_record_field_is(const struct hs_record_field *field, struct hs_slice text, struct hs_buf *scratch);
 
 /*
  * Appends the value as text: a string decoded, with U+FFFD for a lone surrogate; null as nothing;
  * anything else verbatim. Check hs_buf_ok() after.
  */
-void hs_record_field_put(const struct hs_record_field *leaf, struct hs_buf *out);
+void hs_record_field_put(const struct hs_record_field *field, struct hs_buf *out);
 
-/* The same two for an id: a number by its value, so 7.0 is 7 (id_text.h). */
-bool hs_record_field_is_id(const struct hs_record_field *leaf, struct hs_slice id, struct hs_buf *scratch);
-void hs_record_field_put_id(const struct hs_record_field *leaf, struct hs_buf *out);
+/* Like these two, for an id: a number counts by its value, so 7.0 is 7 (id_text.h). */
+bool hs_record_field_is_id(const struct hs_record_field *field, struct hs_slice id, struct hs_buf *scratch);
+void hs_record_field_put_id(const struct hs_record_field *field, struct hs_buf *out);
 
 #endif

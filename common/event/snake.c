@@ -5,11 +5,6 @@ static bool is_upper(char c)
 	return c >= 'A' && c <= 'Z';
 }
 
-static bool is_digit(char c)
-{
-	return c >= '0' && c <= '9';
-}
-
 /* Bytes of multi-byte characters have no case and are copied. */
 static bool is_lower(char c)
 {
@@ -18,7 +13,7 @@ static bool is_lower(char c)
 
 static bool is_plain(char c)
 {
-	return is_lower(c) || is_digit(c);
+	return is_lower(c) || hs_is_digit(c);
 }
 
 /* The length of the prefix that is snake case already; *glue: an upper-case run may follow directly. */
@@ -46,8 +41,8 @@ static size_t copy_run(struct hs_slice key, size_t *at, char *out)
 {
 	size_t i = *at, n = 0;
 
-	for (; i < key.n && (is_upper(key.p[i]) || is_digit(key.p[i])); i++)
-		out[n++] = is_upper(key.p[i]) ? (char)(key.p[i] + ('a' - 'A')) : key.p[i];
+	for (; i < key.n && (is_upper(key.p[i]) || hs_is_digit(key.p[i])); i++)
+		out[n++] = hs_lower(key.p[i]);
 	for (; i < key.n && is_plain(key.p[i]); i++)
 		out[n++] = key.p[i];
 	*at = i;

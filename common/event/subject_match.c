@@ -3,12 +3,12 @@
 #include "base/hex.h"
 #include "event/dialect.h"
 
-void hs_subject_matcher_free(struct hs_subject_matcher *j)
+void hs_subject_matcher_free(struct hs_subject_matcher *matcher)
 {
-	hs_json_free(&j->json);
-	hs_json_free(&j->inner);
-	hs_buf_free(&j->text);
-	hs_buf_free(&j->loose);
+	hs_json_free(&matcher->json);
+	hs_json_free(&matcher->inner);
+	hs_buf_free(&matcher->text);
+	hs_buf_free(&matcher->loose);
 }
 
 static void count(void *context, struct hs_subject *who)
@@ -17,9 +17,9 @@ static void count(void *context, struct hs_subject *who)
 	who->pending++;
 }
 
-static int match(struct hs_subject_matcher *j, const struct hs_named *named)
+static int match(struct hs_subject_matcher *matcher, const struct hs_named *named)
 {
-	return hs_subjects_match(j->subjects, named, NULL, count, NULL);
+	return hs_subjects_match(matcher->subjects, named, NULL, count, NULL);
 }
 
 /* --- texts other than JSON ------------------------------------------------------- */
@@ -40,41 +40,42 @@ static size_t escape_at(const char *p, const char *end)
 }
 
 /* Decodes escapes first: the text may be broken JSON. */
-static int match_text(struct hs_subject_matcher *j, struct hs_slice text, const struct hs_named *named)
+static int match_text(struct hs_subject_matcher *matcher, struct hs_slice text, const struct hs_named *named)
 {
-	int found = hs_subjects_match_text(j->subjects, text, named, count, NULL);
+	int found = hs_subjects_match_text(matcher->subjects, text, named, count, NULL);
 	const char *p = text.p, *end = text.p + text.n, *slash;
 
 	if (found > 0 || text.n == 0 || memchr(p, '\\', text.n) == NULL)
 		return found;
-	hs_buf_reset(&j->loose);
+	hs_buf_reset(&matcher->loose);
 	while ((slash = memchr(p, '\\', (size_t)(end - p))) != NULL) {
 		size_t n = escape_at(slash, end);
 
-		hs_buf_put(&j->loose, p, (size_t)(slash - p));
+		hs_buf_put(&matcher->loose, p, (size_t)(slash - p));
 		if (n > 1)
-			hs_json_unescape(hs_slice(slash, n), &j->loose);
+			hs_json_unescape(hs_slice(slash, n), &matcher->loose);
 		p = slash + n;
 	}
-	hs_buf_put(&j->loose, p, (size_t)(end - p));
-	return hs_buf_ok(&j->loose) ? hs_subjects_match_text(j->subjects, hs_buf_slice(&j->loose), named, count, NULL)
-	                            : -1;
+	hs_buf_put(&matcher->loose, p, (size_t)(end - p));
+	return hs_buf_ok(&matcher->loose)
+	           ? hs_subjects_match_text(matcher->subjects, hs_buf_slice(&matcher->loose), named, count, NULL)
+	           : -1;
 }
 
-int hs_subject_match_event(struct hs_subject_matcher *j, struct hs_slice line, const struct hs_mark *at)
+int hs_subject_match_event(struct hs_subject_matcher *matcher, struct hs_slice line, const struct hs_mark *at)
 {
 	struct hs_named named = { .spooled_ms = INT64_MIN };
 	enum hs_result r;
 
-	if (!hs_subjects_may_match(j->subjects, line))
+	if (!hs_subjects_may_match(matcher->subjects, line))
 		return 0;
-	r = hs_json_document(&j->json, line);
+	r = hs_json_document(&matcher->json, line);
 	if (r == HS_E_MEMORY)
 		return -1;
 	if (r != HS_OK)
-		return match_text(j, line, &named);
-	hs_named_in_record(&named, &j->json, 0);
-	return hs_subjects_match(j->subjects, &named, at, count, NULL);
+		return match_text(matcher, line, &named);
+	hs_named_in_record(&named, &matcher->json, 0);
+	return hs_subjects_match(matcher->subjects, &named, at, count, NULL);
 }
 
 /* --- contents of a line ----------------------------------------------------------- */
@@ -93,22 +94,22 @@ static bool tells_whose(const struct hs_named *named, uint32_t root)
  * Matches the event in j->inner by its fields, or by its text if they name nobody. A single event
  * that is wrapped in {"json":…} is rejected, but names its people all the same.
  */
-static int match_sent(struct hs_subject_matcher *j, struct hs_named *named)
+static int match_sent(struct hs_subject_matcher *matcher, struct hs_named *named)
 {
-	uint32_t root = hs_event_unwrap(&j->inner);
+	uint32_t root = hs_event_unwrap(&matcher->inner);
 	int found;
 
-	hs_named_in_event(named, &j->inner, root);
-	found = match(j, named);
+	hs_named_in_event(named, &matcher->inner, root);
+	found = match(matcher, named);
 	if (found != 0 || tells_whose(named, root))
 		return found;
-	return match_text(j, hs_json_raw(&j->inner, root), named);
+	return match_text(matcher, hs_json_raw(&matcher->inner, root), named);
 }
 
 /* Matches a rejected body: an event, a batch, or not JSON. */
-static int match_body(struct hs_subject_matcher *j, struct hs_named *named)
+static int match_body(struct hs_subject_matcher *matcher, struct hs_named *named)
 {
-	struct hs_slice text = hs_buf_slice(&j->text);
+	struct hs_slice text = hs_buf_slice(&matcher->text);
 	struct hs_body_reader body;
 	enum hs_result r;
 	int found = 0, n = 0;
@@ -117,64 +118,65 @@ static int match_body(struct hs_subject_matcher *j, struct hs_named *named)
 
 	if (text.n == 0)
 		return 0;
-	hs_body_open(&body, &j->inner, text);
+	hs_body_open(&body, &matcher->inner, text);
 	while (n >= 0 && (r = hs_body_next(&body, &more, &root)) == HS_OK && more) {
-		n = match_sent(j, named);
+		n = match_sent(matcher, named);
 		found += n;
 	}
 	if (n < 0 || r == HS_E_MEMORY)
 		return -1;
-	return r == HS_OK || found > 0 ? found : match_text(j, text, named);
+	return r == HS_OK || found > 0 ? found : match_text(matcher, text, named);
 }
 
-static int match_member(struct hs_subject_matcher *j, uint32_t key, struct hs_named *named)
+static int match_member(struct hs_subject_matcher *matcher, uint32_t key, struct hs_named *named)
 {
-	struct hs_slice name = hs_json_inner(&j->json, key);
+	struct hs_slice name = hs_json_inner(&matcher->json, key);
 	uint32_t value = key + 1;
 
-	hs_buf_reset(&j->text);
+	hs_buf_reset(&matcher->text);
 	if (hs_slice_eq(name, HS_SLICE("record"))) {
-		hs_named_in_record(named, &j->json, value);
-		return match(j, named);
+		hs_named_in_record(named, &matcher->json, value);
+		return match(matcher, named);
 	}
-	if (j->json.tok[value].kind != HS_JSON_STRING)
+	if (matcher->json.tok[value].kind != HS_JSON_STRING)
 		return 0;
 	if (hs_slice_eq(name, HS_SLICE("body_base64"))) {
-		if (!hs_base64_decode(hs_json_inner(&j->json, value), &j->text))
-			return hs_buf_ok(&j->text) ? 0 : -1;
+		if (!hs_base64_decode(hs_json_inner(&matcher->json, value), &matcher->text))
+			return hs_buf_ok(&matcher->text) ? 0 : -1;
 	} else if (hs_slice_eq(name, HS_SLICE("body"))) {
-		hs_json_unescape(hs_json_inner(&j->json, value), &j->text);
+		hs_json_unescape(hs_json_inner(&matcher->json, value), &matcher->text);
 	} else {
 		return 0;
 	}
-	return hs_buf_ok(&j->text) ? match_body(j, named) : -1;
+	return hs_buf_ok(&matcher->text) ? match_body(matcher, named) : -1;
 }
 
 /* True if the body is truncated: the missing part may have named anybody. */
-static bool is_cut(const struct hs_subject_matcher *j)
+static bool is_cut(const struct hs_subject_matcher *matcher)
 {
-	for (uint32_t key = 1; key < j->json.n; key = j->json.tok[key + 1].next)
-		if (hs_slice_eq(hs_json_inner(&j->json, key), HS_SLICE("body_cut")))
+	for (uint32_t key = 1; key < matcher->json.n; key = matcher->json.tok[key + 1].next)
+		if (hs_slice_eq(hs_json_inner(&matcher->json, key), HS_SLICE("body_cut")))
 			return true;
 	return false;
 }
 
-int hs_subject_match_other(struct hs_subject_matcher *j, struct hs_slice line)
+int hs_subject_match_other(struct hs_subject_matcher *matcher, struct hs_slice line)
 {
 	struct hs_named named = { .spooled_ms = INT64_MIN };
-	enum hs_result r = hs_json_document(&j->json, line);
+	enum hs_result r = hs_json_document(&matcher->json, line);
 	int found;
 
 	if (r == HS_E_MEMORY)
 		return -1;
-	if (r != HS_OK || j->json.tok[0].kind != HS_JSON_OBJECT)
-		return match_text(j, line, &named);
-	hs_named_in_record(&named, &j->json, 0);
-	found = match(j, &named);
-	for (uint32_t key = 1; key < j->json.n && found == 0; key = j->json.tok[key + 1].next) {
+	if (r != HS_OK || matcher->json.tok[0].kind != HS_JSON_OBJECT)
+		return match_text(matcher, line, &named);
+	hs_named_in_record(&named, &matcher->json, 0);
+	found = match(matcher, &named);
+	for (uint32_t key = 1; key < matcher->json.n && found == 0; key = matcher->json.tok[key + 1].next) {
 		struct hs_named inside = named;
 
-		found = match_member(j, key, &inside);
+		found = match_member(matcher, key, &inside);
 	}
-	return found != 0 || !is_cut(j) ? found : hs_subjects_match_tenant(j->subjects, &named, count, NULL);
+	return found != 0 || !is_cut(matcher) ? found
+	                                      : hs_subjects_match_tenant(matcher->subjects, &named, count, NULL);
 }

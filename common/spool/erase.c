@@ -7,8 +7,8 @@
 #include <sys/file.h>
 
 enum {
-	WAIT_MS = 70000, /* a person waits, not a sender; more than rotate_min_gap */
-	ATTEMPTS = 20,   /* at a file that somebody replaces meanwhile */
+	WAIT_MS = 70000, /* longer than rotate_min_gap; no sender waits for it */
+	ATTEMPTS = 20,   /* at a file that other processes replace */
 	IDS_AT_ONCE = 4096,
 };
 static const char COPY[] = "erase-copy";
@@ -19,7 +19,7 @@ bool hs_erase_must_stop(struct erase *x)
 {
 	const struct hs_eraser *how = x->how;
 
-	if (how->go_on != NULL && !how->go_on(how->context, x->done_bytes, x->all_bytes))
+	if (how->go_on != NULL && !how->go_on(how->context, x->progress.done, x->progress.all))
 		x->done->stopped = true;
 	return x->done->stopped;
 }
@@ -31,12 +31,24 @@ static enum hs_result check_space(const struct erase *x)
 	struct hs_space space;
 	struct stat st;
 
-	if (hs_io_fstat(x->fd, &st) < 0 || hs_io_space(x->dir->fd, &space) < 0)
+	if (hs_io_fstat(x->current.fd, &st) < 0 || hs_io_space(x->dir->fd, &space) < 0)
 		return HS_E_IO;
 	return space.bytes < (uint64_t)st.st_size + (uint64_t)x->settings->min_free ? HS_E_FULL : HS_OK;
 }
 
-/* A new copy, with what stands before `until`. */
+/* Keeps a line in the copy and in its summary. */
+static enum hs_result keep(struct erase *x, struct hs_slice line, bool whole)
+{
+	hs_summary_builder_line(x->clean.summary, line, whole);
+	return hs_rewrite_copy_keep(&x->clean.copy, line, whole);
+}
+
+static bool is_segment(const struct file *f)
+{
+	return f->sort <= REJECTED;
+}
+
+/* Begins a copy with the lines before offset `until`. */
 static enum hs_result begin_copy(struct erase *x, uint64_t until)
 {
 	enum hs_result r = check_space(x);
@@ -45,99 +57,126 @@ static enum hs_result begin_copy(struct erase *x, uint64_t until)
 
 	if (r != HS_OK)
 		return r;
-	r = hs_rewrite_copy_begin(&x->copy, x->dir, COPY, x->at_hand->sealed.gzip);
+	if (is_segment(x->current.file))
+		x->clean.summary = hs_summary_builder_new(x->dir->history.id, x->current.file->sort == REJECTED,
+		                                          x->current.file->sealed.number);
+	r = hs_rewrite_copy_begin(&x->clean.copy, x->dir, COPY, x->current.file->sealed.gzip);
 	if (r == HS_OK)
-		r = hs_line_reader_start_file(&x->prefix, x->fd, x->at_hand->sealed.gzip, 0, UINT64_MAX);
-	while (r == HS_OK && x->prefix.at < until && (more = hs_line_reader_next(&x->prefix, &line)) == 1)
-		r = hs_rewrite_copy_keep(&x->copy, line, true);
+		r = hs_line_reader_start_file(&x->clean.prefix, x->current.fd, x->current.file->sealed.gzip, 0,
+		                              UINT64_MAX);
+	while (r == HS_OK && x->clean.prefix.at < until && (more = hs_line_reader_next(&x->clean.prefix, &line)) == 1)
+		r = keep(x, line, true);
 	return r == HS_OK && more != 1 ? HS_E_IO : r;
 }
 
 static enum hs_result put_ids(struct erase *x)
 {
-	enum hs_result r = hs_tombstones_put(x->dir->private_dir, x->ids, x->id_count);
+	enum hs_result r = hs_tombstones_put(x->dir->private_dir, x->clean.ids, x->clean.id_count);
 
-	x->id_count = 0;
+	x->clean.id_count = 0;
 	return r;
 }
 
-/* The event's id is to be known for ever; early is no harm, it is known now anyway. */
+/*
+ * Notes the id of an event that goes, so that a second delivery stays a duplicate. The tombstone may
+ * be stored before the event is gone: the id is known either way.
+ */
 static enum hs_result note_id(struct erase *x, struct hs_slice line)
 {
-	struct hs_tombstone *id = &x->ids[x->id_count];
+	struct hs_tombstone *id = &x->clean.ids[x->clean.id_count];
 	bool known;
 	int64_t ms;
 	enum hs_result r;
 
-	if (x->at_hand->sort != EVENTS || x->settings->dedup_window == 0)
+	if (x->current.file->sort != EVENTS || x->settings->dedup_window == 0)
 		return HS_OK;
-	r = hs_dedup_key_of_line(&x->identifier, &x->json, line, &known, &id->id, &ms);
+	r = hs_dedup_key_of_line(&x->key_maker, &x->json, line, &known, &id->id, &ms);
 	if (r == HS_E_MEMORY)
 		return r;
 	if (r != HS_OK || !known)
 		return HS_OK;
 	id->spooled_s = (uint32_t)((ms > 0 ? ms : hs_io_now()) / 1000);
-	return ++x->id_count == IDS_AT_ONCE ? put_ids(x) : HS_OK;
+	return ++x->clean.id_count == IDS_AT_ONCE ? put_ids(x) : HS_OK;
 }
 
 static enum hs_result clean_line(struct erase *x, struct hs_slice line, struct hs_mark at, bool whole)
 {
-	int found = x->at_hand->sort == EVENTS ? hs_subject_match_event(&x->matcher, line, &at)
-	                                       : hs_subject_match_other(&x->matcher, line);
+	int found = x->current.file->sort == EVENTS ? hs_subject_match_event(&x->people.matcher, line, &at)
+	                                            : hs_subject_match_other(&x->people.matcher, line);
 	enum hs_result r = HS_OK;
 
 	if (found < 0)
 		return HS_E_MEMORY;
-	x->removed += found > 0;
+	x->clean.removed += found > 0;
 	if (x->how->look_only)
 		return HS_OK;
 	if (found == 0)
-		return x->copy.file.fd < 0 ? HS_OK : hs_rewrite_copy_keep(&x->copy, line, whole);
-	if (x->copy.file.fd < 0)
+		return x->clean.copy.file.fd < 0 ? HS_OK : keep(x, line, whole);
+	if (x->clean.copy.file.fd < 0)
 		r = begin_copy(x, at.offset);
 	if (r == HS_OK)
-		r = hs_rewrite_copy_omit(&x->copy, at.offset, line.n + whole);
+		r = hs_rewrite_copy_omit(&x->clean.copy, at.offset, line.n + whole);
 	return r == HS_OK ? note_id(x, line) : r;
+}
+
+/*
+ * Writes the copy's summary over the segment's, which names people who go. If that fails the summary is
+ * removed: maintenance makes one.
+ */
+static enum hs_result replace_summary(struct erase *x)
+{
+	const struct file *f = x->current.file;
+	struct stat st;
+	enum hs_result r = hs_summary_remove(x->dir, f->sort == REJECTED, f->sealed.number);
+
+	if (r == HS_OK && x->clean.summary != NULL && hs_io_fstat(x->clean.copy.file.fd, &st) == 0 &&
+	    hs_summary_write(x->dir, x->clean.summary, &st, f->sealed.gzip, NULL, HS_SUMMARY_BY_REWRITER) != HS_OK)
+		r = hs_summary_remove(x->dir, f->sort == REJECTED, f->sealed.number);
+	return r;
 }
 
 static enum hs_result replace(struct erase *x)
 {
-	const struct file *f = x->at_hand;
-	enum hs_result r = hs_file_writer_end(&x->copy.writer);
+	const struct file *f = x->current.file;
+	enum hs_result r = hs_file_writer_end(&x->clean.copy.writer);
 
 	if (r == HS_OK)
 		r = put_ids(x);
 	if (r != HS_OK)
 		return r;
-	if (f->sort > REJECTED) /* no position is in such a file, and nobody writes to it now */
-		return hs_rewrite_copy_publish(&x->copy, hs_erase_dir_of(x, f), f->name);
-	return hs_rewrite_copy_replace(&x->copy, x->rewrites, hs_erase_stream_of(f->sort), &f->sealed, x->inode);
+	if (f->sort > REJECTED) /* cursors have no position in these, and their writers are locked out */
+		return hs_rewrite_copy_publish(&x->clean.copy, hs_erase_dir_of(x, f), f->name);
+	r = replace_summary(x);
+	if (r != HS_OK)
+		return r;
+	return hs_rewrite_copy_replace(&x->clean.copy, x->rewrites, hs_erase_stream_of(f->sort), &f->sealed,
+	                               x->current.inode);
 }
 
-/* --- one file after the other ----------------------------------------------------------- */
+/* --- all files, one after another ----------------------------------------------------------- */
 
-/* What was found in a file counts once it is gone from it. */
+/* Counts the removed lines of the current file if they are gone; forgets them otherwise. */
 static void settle_counts(struct erase *x, bool gone)
 {
-	bool is_event = x->at_hand->sort == EVENTS;
+	bool is_event = x->current.file->sort == EVENTS;
 
-	for (size_t i = 0; i < x->subjects->count; i++) {
-		struct hs_subject *who = x->subjects->list[i];
+	for (size_t i = 0; i < x->people.subjects->count; i++) {
+		struct hs_subject *who = x->people.subjects->list[i];
 
 		if (gone)
 			*(is_event ? &who->events : &who->others) += who->pending;
 		who->pending = 0;
 	}
 	if (gone) {
-		*(is_event                       ? &x->done->events
-		  : x->at_hand->sort == REJECTED ? &x->done->rejected
-		                                 : &x->done->others) += x->removed;
+		*(is_event                            ? &x->done->events
+		  : x->current.file->sort == REJECTED ? &x->done->rejected
+		                                      : &x->done->others) += x->clean.removed;
 		x->done->files++;
 	}
 }
 
-/* Takes the lock of failed.jsonl. *lock is -1 if the file at hand needs none, and at failure. */
-static enum hs_result keep_writers_out(const struct erase *x, const struct file *f, int *lock)
+/* Locks dead letters if the file has some. *lock is -1 if there is no need, and on failure. */
+static enum hs_result lock_out_writers(const struct erase *x, const struct file *f, int *lock)
 {
 	*lock = -1;
 	if (f->sort != FAILED || x->how->look_only)
@@ -156,24 +195,26 @@ static enum hs_result clean_opened(struct erase *x, const struct file *f)
 		       f->sort == PRIVATE ? ".hookspool/" : "", f->name,
 		       f->sort == PRIVATE ? "delete it when you have looked at it" : "run hookspool repair first");
 	}
-	gone = r == HS_OK && !damaged && !x->done->stopped && x->removed > 0;
+	gone = r == HS_OK && !damaged && !x->done->stopped && x->clean.removed > 0;
 	if (gone && !x->how->look_only)
 		r = replace(x);
-	if (x->removed > 0)
+	if (x->clean.removed > 0)
 		settle_counts(x, gone && r == HS_OK);
-	hs_rewrite_copy_drop(&x->copy);
+	hs_rewrite_copy_drop(&x->clean.copy);
+	hs_summary_builder_free(x->clean.summary);
+	x->clean.summary = NULL;
 	return r;
 }
 
 static enum hs_result clean_once(struct erase *x, struct file *f)
 {
 	int lock;
-	enum hs_result r = keep_writers_out(x, f, &lock);
+	enum hs_result r = lock_out_writers(x, f, &lock);
 
-	x->removed = x->id_count = 0;
+	x->clean.removed = x->clean.id_count = 0;
 	if (r == HS_OK)
 		r = hs_erase_open_file(x, f);
-	if (r == HS_OK && x->fd >= 0)
+	if (r == HS_OK && x->current.fd >= 0 && hs_erase_may_name(x, x->people.subjects))
 		r = clean_opened(x, f);
 	hs_erase_close_file(x);
 	if (lock >= 0)
@@ -185,39 +226,36 @@ static enum hs_result clean_all(struct erase *x)
 {
 	enum hs_result r = HS_OK;
 
-	for (size_t i = 0; i < x->files && r == HS_OK && !hs_erase_must_stop(x); i++) {
+	for (size_t i = 0; i < x->files.count && r == HS_OK && !hs_erase_must_stop(x); i++) {
 		struct stat st;
 
-		if (hs_io_stat(hs_erase_dir_of(x, &x->file[i]), x->file[i].name, &st) < 0)
+		if (hs_io_stat(hs_erase_dir_of(x, &x->files.list[i]), x->files.list[i].name, &st) < 0)
 			st.st_size = 0;
 		for (int attempt = 0; attempt < ATTEMPTS; attempt++) {
-			r = clean_once(x, &x->file[i]);
+			r = clean_once(x, &x->files.list[i]);
 			if (!hs_result_is(r, HS_CLASS_BUSY))
 				break;
 		}
-		x->done_bytes += (uint64_t)st.st_size;
+		x->progress.done += (uint64_t)st.st_size;
 	}
 	return r;
 }
 
 /* --- the whole ---------------------------------------------------------------------------- */
 
-/* Whatever is sealed is in the index: from now on it need not be read for its ids. */
+/* Brings all sealed segments into the index, so that it need not read them once lines are gone. */
 static enum hs_result catch_up(struct erase *x)
 {
 	struct hs_index *index = hs_index_new(x->dir, x->settings->spool_dir);
-	int64_t deadline = hs_io_now_monotonic() + WAIT_MS;
 	struct hs_segment events;
 	enum hs_result r;
 
 	if (index == NULL)
 		return HS_E_MEMORY;
 	hs_segment_init(&events, x->dir, HS_EVENTS);
-	r = hs_segment_begin(&events, 0, deadline);
-	if (r == HS_OK) {
-		r = hs_index_follow(index, &events, INT64_MAX);
+	r = hs_index_begin(index, &events, WAIT_MS);
+	if (r == HS_OK)
 		hs_segment_end(&events);
-	}
 	hs_index_free(index);
 	hs_segment_close(&events);
 	return r;
@@ -237,13 +275,13 @@ static enum hs_result put_receipts(struct erase *x, const struct hs_erase_plan *
 	return hs_erasure_log_put(x->dir, plan->people, &receipt);
 }
 
-/* Steps 3 to 5 of the header, of a plan that is written; `again`: a run has begun with it. */
+/* Steps 3 to 5 of erase.h for a written plan. `again`: an earlier run has begun them. */
 static enum hs_result carry_out(struct erase *x, const struct hs_erase_plan *plan, bool again)
 {
 	enum hs_result r = HS_OK;
 
-	x->subjects = x->matcher.subjects = plan->people;
-	x->done_bytes = x->done->damaged = 0;
+	x->people.subjects = x->people.matcher.subjects = plan->people;
+	x->progress.done = x->done->damaged = 0;
 	x->done->unfinished = true;
 	if (plan->suppress)
 		r = hs_suppression_list_add(x->dir, plan->people);
@@ -260,7 +298,7 @@ static enum hs_result carry_out(struct erase *x, const struct hs_erase_plan *pla
 	return r;
 }
 
-/* --- what earlier runs have left ---------------------------------------------------------- */
+/* --- plans of interrupted runs ---------------------------------------------------------- */
 
 static enum hs_result finish_plan(struct erase *x, const char *name)
 {
@@ -276,14 +314,14 @@ static enum hs_result finish_plan(struct erase *x, const char *name)
 	done->plans_people += people.count;
 	done->plans_lines += done->events + done->rejected + done->others;
 	done->events = done->rejected = done->others = done->files = 0;
-	x->subjects = x->matcher.subjects = x->how->subjects;
+	x->people.subjects = x->people.matcher.subjects = x->how->subjects;
 	hs_subjects_free(&people);
 	return r;
 }
 
 struct unfinished {
 	struct erase *x;
-	bool any; /* stays so */
+	bool any; /* still unfinished */
 	enum hs_result result;
 };
 
@@ -313,7 +351,7 @@ static enum hs_result work(struct erase *x)
 {
 	struct hs_erase_plan plan = { .from_deletes = x->how->from_deletes,
 		                      .suppress = x->how->suppress,
-		                      .people = x->subjects };
+		                      .people = x->people.subjects };
 	bool any_left = false;
 	enum hs_result r = x->how->look_only ? HS_OK : seal(x);
 
@@ -323,11 +361,11 @@ static enum hs_result work(struct erase *x)
 		r = finish_plans(x, &any_left);
 	if (r == HS_OK && !x->done->stopped)
 		r = hs_erase_find_subjects(x);
-	if (r != HS_OK || x->done->too_many || x->done->stopped || x->subjects->count == 0)
+	if (r != HS_OK || x->done->too_many || x->done->stopped || x->people.subjects->count == 0)
 		return r;
 	if (x->how->look_only)
 		return clean_all(x);
-	r = hs_erase_plan_write(x->dir, x->rewrites, x->next, &plan);
+	r = hs_erase_plan_write(x->dir, x->rewrites, x->files.next, &plan);
 	if (r == HS_OK)
 		r = carry_out(x, &plan, false);
 	x->done->unfinished |= any_left;
@@ -340,8 +378,9 @@ static bool is_gone(int dir, const char *name)
 }
 
 /*
- * What a kill left of the work of others: copies of lines, in no list. Who repairs has the
- * lock that we hold; who compresses has one of its own, and its copy is void after ours.
+ * Removes temporary files that killed processes left, for they may hold lines of erased people. A
+ * repair needs the lock that we hold. Compression has a lock of its own: if that is held the copy
+ * is in use, and compression drops it once the segment is replaced.
  */
 static enum hs_result drop_leftovers(const struct erase *x)
 {
@@ -380,15 +419,16 @@ static enum hs_result work_alone(struct erase *x)
 
 static void free_all(struct erase *x)
 {
-	hs_links_free(&x->links);
-	free(x->file);
-	free(x->ids);
-	hs_line_reader_free(&x->lines);
-	hs_line_reader_free(&x->prefix);
+	hs_links_free(&x->people.links);
+	free(x->files.list);
+	free(x->clean.ids);
+	hs_line_reader_free(&x->current.lines);
+	hs_summary_close(&x->current.summary);
+	hs_line_reader_free(&x->clean.prefix);
 	hs_json_free(&x->json);
-	hs_subject_matcher_free(&x->matcher);
+	hs_subject_matcher_free(&x->people.matcher);
 	hs_buf_free(&x->text);
-	hs_dedup_key_maker_free(&x->identifier);
+	hs_dedup_key_maker_free(&x->key_maker);
 }
 
 enum hs_result hs_erase(struct hs_spool *spool, const struct hs_settings *settings, const struct hs_eraser *eraser,
@@ -398,16 +438,16 @@ enum hs_result hs_erase(struct hs_spool *spool, const struct hs_settings *settin
 		           .settings = settings,
 		           .how = eraser,
 		           .done = done,
-		           .subjects = eraser->subjects,
-		           .matcher.subjects = eraser->subjects,
-		           .fd = -1,
-		           .copy = HS_REWRITE_COPY_NONE };
+		           .people = { .subjects = eraser->subjects, .matcher.subjects = eraser->subjects },
+		           .current.fd = -1,
+		           .current.summary.fd = -1,
+		           .clean.copy = HS_REWRITE_COPY_NONE };
 	enum hs_result r;
 
 	memset(done, 0, sizeof *done);
-	hs_links_init(&x.links, eraser->subjects, hs_io_random());
-	x.ids = malloc(IDS_AT_ONCE * sizeof *x.ids);
-	r = hs_dedup_key_maker_init(&x.identifier) && x.ids != NULL ? HS_OK : HS_E_MEMORY;
+	hs_links_init(&x.people.links, eraser->subjects, hs_io_random());
+	x.clean.ids = malloc(IDS_AT_ONCE * sizeof *x.clean.ids);
+	r = hs_dedup_key_maker_init(&x.key_maker) && x.clean.ids != NULL ? HS_OK : HS_E_MEMORY;
 	if (r == HS_OK)
 		r = hs_spool_dir_open(&x.opened, settings, !eraser->look_only);
 	if (r == HS_OK) {

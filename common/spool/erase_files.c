@@ -1,4 +1,4 @@
-/* The files that an erase goes through, and their lines. */
+/* Lists and reads the files that an erase goes through. */
 #include "spool/erase.h"
 #include "spool/erase_private.h"
 
@@ -11,13 +11,13 @@ enum {
 	GO_ON_LINES = 8192,
 };
 
-/* --- the files, in the order in which they are gone through ----------------------- */
+/* --- the list of files ----------------------- */
 
 static enum hs_result add_file(struct erase *x, const struct file *f)
 {
-	if (!HS_ARRAY_ROOM(&x->file, x->files, &x->cap))
+	if (!HS_ARRAY_ROOM(&x->files.list, x->files.count, &x->files.cap))
 		return HS_E_MEMORY;
-	x->file[x->files++] = *f;
+	x->files.list[x->files.count++] = *f;
 	return HS_OK;
 }
 
@@ -39,13 +39,13 @@ static enum hs_result add_stream(struct erase *x, enum sort sort)
 
 		newest = list[i].number;
 		if (i > 0 && list[i].number == list[i - 1].number)
-			continue; /* a .gz beside its plain one, which counts */
+			continue; /* the .gz beside a plain segment, which counts */
 		hs_sealed_print(hs_erase_stream_of(sort), &list[i], f.name);
 		r = add_file(x, &f);
 	}
 	free(list);
 	if (sort == EVENTS)
-		x->next = newest + 1;
+		x->files.next = newest + 1;
 	if (r != HS_OK || !x->how->look_only)
 		return r;
 	open.sealed.number = newest + 1;
@@ -59,29 +59,18 @@ struct listing {
 	enum hs_result result;
 };
 
-static bool begins(const char *name, const char *with)
-{
-	return strncmp(name, with, strlen(with)) == 0;
-}
-
-static bool ends(const char *name, const char *with)
-{
-	size_t n = strlen(name), m = strlen(with);
-
-	return n >= m && strcmp(name + n - m, with) == 0;
-}
-
 static bool add_named(void *context, const char *name)
 {
 	struct listing *l = context;
 	struct file f = { .sort = l->sort };
-	bool ours = l->sort == FAILED ? begins(name, "failed") && (ends(name, ".jsonl") || ends(name, ".jsonl.gz"))
-	                              : begins(name, "broken-") || strcmp(name, "torn") == 0;
+	size_t n = strlen(name);
+	bool ours = l->sort == FAILED ? hs_dead_letters_is_name(name)
+	                              : strncmp(name, "broken-", 7) == 0 || strcmp(name, "torn") == 0;
 
-	if (!ours || strlen(name) >= sizeof f.name)
+	if (!ours || n >= sizeof f.name)
 		return true;
-	memcpy(f.name, name, strlen(name) + 1);
-	f.sealed.gzip = ends(name, ".gz");
+	memcpy(f.name, name, n + 1);
+	f.sealed.gzip = n > 3 && strcmp(name + n - 3, ".gz") == 0;
 	l->result = add_file(l->x, &f);
 	return l->result == HS_OK;
 }
@@ -104,13 +93,13 @@ enum hs_result hs_erase_list_files(struct erase *x)
 		r = failed.result != HS_OK ? failed.result : broken.result;
 	if (r == HS_OK)
 		r = add_stream(x, EVENTS);
-	for (size_t i = 0; i < x->files; i++)
-		if (hs_io_stat(hs_erase_dir_of(x, &x->file[i]), x->file[i].name, &st) == 0)
-			x->all_bytes += (uint64_t)st.st_size;
+	for (size_t i = 0; i < x->files.count; i++)
+		if (hs_io_stat(hs_erase_dir_of(x, &x->files.list[i]), x->files.list[i].name, &st) == 0)
+			x->progress.all += (uint64_t)st.st_size;
 	return r;
 }
 
-/* --- going through a file ----------------------------------------------------------- */
+/* --- reading a file ----------------------------------------------------------- */
 
 static int open_to_read(const struct erase *x, struct file *f)
 {
@@ -125,63 +114,91 @@ static int open_to_read(const struct erase *x, struct file *f)
 
 enum hs_result hs_erase_open_file(struct erase *x, struct file *f)
 {
-	struct stat st;
-
-	x->at_hand = f;
-	x->fd = open_to_read(x, f);
-	if (x->fd < 0 && errno == HS_IO_NOT_PLAIN) {
+	x->current.file = f;
+	x->current.fd = open_to_read(x, f);
+	if (x->current.fd < 0 && errno == HS_IO_NOT_PLAIN) {
 		hs_log(HS_LOG_WARN, "%s is no plain file and is passed over: move it out of the spool", f->name);
 		return HS_OK;
 	}
-	if (x->fd < 0)
+	if (x->current.fd < 0)
 		return errno == ENOENT ? HS_OK : HS_E_IO;
-	if (hs_io_fstat(x->fd, &st) < 0)
+	if (hs_io_fstat(x->current.fd, &x->current.st) < 0)
 		return HS_E_IO;
-	x->inode = (uint64_t)st.st_ino;
-	return hs_line_reader_start_file(&x->lines, x->fd, f->sealed.gzip, 0, UINT64_MAX);
+	x->current.inode = (uint64_t)x->current.st.st_ino;
+	return hs_line_reader_start_file(&x->current.lines, x->current.fd, f->sealed.gzip, 0, UINT64_MAX);
 }
 
 void hs_erase_close_file(struct erase *x)
 {
-	if (x->fd >= 0)
-		hs_io_close(x->fd);
-	x->fd = -1;
+	if (x->current.fd >= 0)
+		hs_io_close(x->current.fd);
+	x->current.fd = -1;
 }
 
 enum hs_result hs_erase_each_line(struct erase *x, visit_line *visit, bool *damaged)
 {
-	uint64_t before = x->done_bytes, count = 0;
+	uint64_t before = x->progress.done, count = 0;
 	enum hs_result r = HS_OK;
 	int more = 0;
 
 	while (r == HS_OK && !x->done->stopped) {
-		struct hs_mark at = { x->at_hand->sealed.number, x->lines.at };
+		struct hs_mark at = { x->current.file->sealed.number, x->current.lines.at };
 		struct hs_slice line;
 
-		more = hs_line_reader_next(&x->lines, &line);
-		if (more <= 0 || (more == 2 && x->at_hand->open)) /* just being written */
+		more = hs_line_reader_next(&x->current.lines, &line);
+		if (more <= 0 || (more == 2 && x->current.file->open)) /* still being written */
 			break;
 		r = visit(x, line, at, more == 1);
 		if (++count % GO_ON_LINES == 0) {
-			x->done_bytes = before + hs_line_reader_read(&x->lines);
+			x->progress.done = before + hs_line_reader_read(&x->current.lines);
 			hs_erase_must_stop(x);
 		}
 	}
-	x->done_bytes = before;
+	x->progress.done = before;
 	*damaged = r == HS_OK && more < 0 && errno == EILSEQ;
-	return r == HS_OK && more < 0 && errno != EILSEQ ? errno == ENOMEM ? HS_E_MEMORY : HS_E_IO : r;
+	return r == HS_OK && more < 0 && errno != EILSEQ ? hs_io_result(errno) : r;
 }
 
-enum hs_result hs_erase_each_event(struct erase *x, visit_line *visit)
+/* Opens the summary of the current segment. False: there is none, or it does not vouch for every line. */
+static bool open_summary(struct erase *x)
+{
+	const struct file *f = x->current.file;
+
+	return f->sort == EVENTS && !f->open &&
+	       hs_summary_open(&x->current.summary, x->dir, false, f->sealed.number, &x->current.st) &&
+	       x->current.summary.head.odd == 0;
+}
+
+bool hs_erase_may_name(struct erase *x, const struct hs_subjects *people)
+{
+	struct hs_slice bloom = HS_SLICE_NONE;
+
+	if (open_summary(x))
+		bloom = hs_summary_read(&x->current.summary, HS_SUMMARY_BLOOM);
+	if (bloom.p == NULL)
+		return true;
+	for (size_t i = 0; i < people->count; i++)
+		if (hs_summary_bloom_may_have(bloom,
+		                              hs_summary_hash(hs_slice(people->list[i]->id, people->list[i]->n))))
+			return true;
+	return false;
+}
+
+bool hs_erase_may_delete(struct erase *x)
+{
+	return !open_summary(x) || hs_summary_may_have(&x->current.summary, HS_SUMMARY_TYPES, HS_SLICE("delete"));
+}
+
+enum hs_result hs_erase_each_event(struct erase *x, ask_segment *may_matter, visit_line *visit)
 {
 	enum hs_result r = HS_OK;
 	bool damaged;
 
-	for (size_t i = 0; i < x->files && r == HS_OK && !x->done->stopped; i++) {
-		if (x->file[i].sort != EVENTS)
+	for (size_t i = 0; i < x->files.count && r == HS_OK && !x->done->stopped; i++) {
+		if (x->files.list[i].sort != EVENTS)
 			continue;
-		r = hs_erase_open_file(x, &x->file[i]);
-		if (r == HS_OK && x->fd >= 0)
+		r = hs_erase_open_file(x, &x->files.list[i]);
+		if (r == HS_OK && x->current.fd >= 0 && may_matter(x))
 			r = hs_erase_each_line(x, visit, &damaged);
 		hs_erase_close_file(x);
 	}

@@ -1,11 +1,14 @@
-/* Finds the people whom a delete, an alias or a link adds to an erase. */
+/* Finds the people whom delete events and links add to an erase. */
 #include "spool/erase.h"
 #include "spool/erase_private.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-/* --- whom? --------------------------------------------------------------------------- */
+static bool is_before(struct hs_mark a, struct hs_mark b)
+{
+	return a.number < b.number || (a.number == b.number && a.offset < b.offset);
+}
 
 struct least {
 	struct erase *x;
@@ -22,12 +25,12 @@ static bool take_least(void *context, const struct hs_cursor_info *info)
 		memset(&p, 0, sizeof p);
 	else
 		l->result = hs_rewrite_log_translate(l->x->rewrites, &p);
-	if (p.number < l->mark.number || (p.number == l->mark.number && p.offset < l->mark.offset))
+	if (is_before((struct hs_mark){ p.number, p.offset }, l->mark))
 		l->mark = (struct hs_mark){ p.number, p.offset };
 	return l->result == HS_OK;
 }
 
-/* Whoever carries deletes on, to a warehouse say, must have seen them before they go. */
+/* Cursors must pass a delete event before it is erased, so that consumers can forward it. */
 static enum hs_result find_passed(struct erase *x)
 {
 	struct least l = { x, { UINT64_MAX, UINT64_MAX }, HS_OK };
@@ -37,7 +40,7 @@ static enum hs_result find_passed(struct erase *x)
 		return r;
 	r = hs_cursor_list(x->dir->private_dir, take_least, &l);
 	hs_rewrite_log_release(x->rewrites);
-	x->passed = l.mark;
+	x->people.passed = l.mark;
 	return r == HS_OK ? l.result : r;
 }
 
@@ -46,9 +49,9 @@ static bool is_of_wanted_tenant(const struct erase *x, const struct hs_named *na
 	return x->how->tenant == NULL || hs_slice_eq(hs_slice_str(x->how->tenant), named->tenant);
 }
 
-static enum hs_result add_deleted(struct erase *x, const struct hs_named *named, struct hs_mark behind)
+static enum hs_result add_deleted(struct erase *x, const struct hs_named *named, struct hs_mark end)
 {
-	struct hs_subject who = { .kind = HS_SUBJECT_USER, .before = behind, .until_ms = named->spooled_ms };
+	struct hs_subject who = { .kind = HS_SUBJECT_USER, .before = end, .until_ms = named->spooled_ms };
 	struct hs_buf tenant = { 0 };
 	bool ok;
 
@@ -60,9 +63,9 @@ static enum hs_result add_deleted(struct erase *x, const struct hs_named *named,
 	who.n = x->text.n;
 	who.tenant = tenant.p;
 	if (ok && hs_is_placeholder(hs_buf_slice(&x->text))) {
-		x->done->placeholders++; /* one customer's bug is not everybody's wish */
+		x->done->placeholders++; /* such an id stands for many people: one bug must not erase them all */
 	} else if (ok && who.n > 0) {
-		ok = hs_subjects_add(x->subjects, &who, NULL);
+		ok = hs_subjects_add(x->people.subjects, &who, NULL);
 		x->done->deletes++;
 	}
 	hs_buf_free(&tenant);
@@ -71,9 +74,9 @@ static enum hs_result add_deleted(struct erase *x, const struct hs_named *named,
 
 static enum hs_result look_for_delete(struct erase *x, struct hs_slice line, struct hs_mark at, bool whole)
 {
-	/* type comes first, its bytes as they were sent */
+	/* records begin with the type as it was sent */
 	static const char begin[] = "{\"type\":\"delete\"";
-	struct hs_mark behind = { at.number, at.offset + line.n + whole };
+	struct hs_mark end = { at.number, at.offset + line.n + whole };
 	struct hs_named named;
 	enum hs_result r;
 
@@ -85,42 +88,51 @@ static enum hs_result look_for_delete(struct erase *x, struct hs_slice line, str
 	hs_named_in_record(&named, &x->json, 0);
 	if (!is_of_wanted_tenant(x, &named))
 		return HS_OK;
-	if (behind.number > x->passed.number ||
-	    (behind.number == x->passed.number && behind.offset > x->passed.offset)) {
+	if (is_before(x->people.passed, end)) {
 		x->done->waiting++;
 		return HS_OK;
 	}
-	return add_deleted(x, &named, behind);
+	return add_deleted(x, &named, end);
 }
 
 static enum hs_result look_for_link(struct erase *x, struct hs_slice line, struct hs_mark at, bool whole)
 {
 	(void)whole;
-	x->done->too_many |= x->links.ids.count > HS_ERASE_SUBJECTS_MAX;
+	x->done->too_many |= x->people.links.ids.count > HS_ERASE_SUBJECTS_MAX;
 	if (x->done->too_many)
 		return HS_OK;
-	return hs_links_find(&x->links, line, at) ? HS_OK : HS_E_MEMORY;
+	return hs_links_find(&x->people.links, line, at) ? HS_OK : HS_E_MEMORY;
 }
 
 static enum hs_result check_links(struct erase *x, struct hs_slice line, struct hs_mark at, bool whole)
 {
 	(void)at;
 	(void)whole;
-	return hs_links_check(&x->links, line) ? HS_OK : HS_E_MEMORY;
+	return hs_links_check(&x->people.links, line) ? HS_OK : HS_E_MEMORY;
+}
+
+static bool may_name_subject(struct erase *x)
+{
+	return hs_erase_may_name(x, x->people.subjects);
+}
+
+static bool may_name_link(struct erase *x)
+{
+	return hs_erase_may_name(x, &x->people.links.ids);
 }
 
 static enum hs_result follow_links(struct erase *x)
 {
-	enum hs_result r = hs_erase_each_event(x, look_for_link);
+	enum hs_result r = hs_erase_each_event(x, may_name_subject, look_for_link);
 
-	if (r == HS_OK && x->links.ids.count > 0 && !x->done->stopped && !x->done->too_many)
-		r = hs_erase_each_event(x, check_links);
+	if (r == HS_OK && x->people.links.ids.count > 0 && !x->done->stopped && !x->done->too_many)
+		r = hs_erase_each_event(x, may_name_link, check_links);
 	if (r != HS_OK || x->done->stopped || x->done->too_many)
 		return r;
-	if (!hs_links_settle(&x->links))
+	if (!hs_links_settle(&x->people.links))
 		return HS_E_MEMORY;
-	for (size_t i = 0; i < x->links.ids.count && x->how->tell_link != NULL; i++)
-		x->how->tell_link(x->how->context, &x->links.list[i]);
+	for (size_t i = 0; i < x->people.links.ids.count && x->how->tell_link != NULL; i++)
+		x->how->tell_link(x->how->context, &x->people.links.list[i]);
 	return HS_OK;
 }
 
@@ -131,9 +143,9 @@ enum hs_result hs_erase_find_subjects(struct erase *x)
 	if (x->how->from_deletes)
 		r = find_passed(x);
 	if (r == HS_OK && x->how->from_deletes)
-		r = hs_erase_each_event(x, look_for_delete);
-	if (r == HS_OK && x->how->aliases && x->subjects->count <= HS_ERASE_SUBJECTS_MAX)
+		r = hs_erase_each_event(x, hs_erase_may_delete, look_for_delete);
+	if (r == HS_OK && x->how->aliases && x->people.subjects->count <= HS_ERASE_SUBJECTS_MAX)
 		r = follow_links(x);
-	x->done->too_many |= x->subjects->count > HS_ERASE_SUBJECTS_MAX;
+	x->done->too_many |= x->people.subjects->count > HS_ERASE_SUBJECTS_MAX;
 	return r;
 }

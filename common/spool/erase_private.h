@@ -1,6 +1,4 @@
-/*
- * erase_private: what the parts of erase share.
- */
+/* erase_private: what the parts of erase share. */
 #ifndef HS_ERASE_PRIVATE_H
 #define HS_ERASE_PRIVATE_H
 
@@ -20,15 +18,56 @@
 #include "spool/position/rewrite_copy.h"
 #include "spool/shared/spool_dir.h"
 #include "spool/spool.h"
+#include "spool/summary/summary_file.h"
 
 enum sort { EVENTS, REJECTED, FAILED, PRIVATE };
 
-/* A file to go through. */
+/* A file to read, and to replace if lines of it go. */
 struct file {
 	enum sort sort;
-	bool open;               /* the open segment; only looked at */
-	struct hs_sealed sealed; /* of EVENTS and REJECTED */
+	bool open;               /* the open segment; with look_only, just counted */
+	struct hs_sealed sealed; /* of EVENTS and REJECTED; `gzip` of all */
 	char name[HS_SEALED_NAME + 8];
+};
+
+/* The people to erase: of this run, or of the plan that it finishes. */
+struct people {
+	struct hs_subjects *subjects; /* the eraser's, or the plan's */
+	struct hs_subject_matcher matcher;
+	struct hs_links links;
+	struct hs_mark passed; /* every cursor has passed it */
+};
+
+/* All files to read; the events come last, in their order. */
+struct files {
+	struct file *list;
+	size_t count, cap;
+	uint64_t next; /* number of the first segment of new data */
+};
+
+/* The file that is being read. */
+struct current {
+	const struct file *file;
+	int fd; /* -1: none */
+	uint64_t inode;
+	struct stat st; /* when it was opened */
+	struct hs_line_reader lines;
+	struct hs_summary_reader summary;
+};
+
+/* The current file's copy without the lines that go. */
+struct clean {
+	struct hs_rewrite_copy copy;
+	struct hs_line_reader prefix;       /* the lines before the first one that goes */
+	struct hs_summary_builder *summary; /* of the copy; NULL: none */
+	uint64_t removed;                   /* lines */
+	struct hs_tombstone *ids;           /* of removed events, not stored yet; room for IDS_AT_ONCE */
+	size_t id_count;
+};
+
+/* Bytes of files, for go_on. */
+struct progress {
+	uint64_t done, all;
 };
 
 struct erase {
@@ -36,58 +75,64 @@ struct erase {
 	const struct hs_settings *settings;
 	const struct hs_eraser *how;
 	struct hs_erasure *done;
-	struct hs_subjects *subjects; /* of the plan at hand */
-	struct hs_subject_matcher matcher;
-	struct hs_links links;
 	struct hs_opened_spool opened;
-	const struct hs_spool_dir *dir;
+	const struct hs_spool_dir *dir; /* &opened.dir */
 	struct hs_rewrite_log *rewrites;
-	struct file *file;
-	size_t files, cap;
-	uint64_t next; /* the first segment of new data */
-	uint64_t all_bytes, done_bytes;
 
-	/* the file at hand */
-	const struct file *at_hand;
-	int fd;
-	uint64_t inode;
-	struct hs_line_reader lines, prefix;
-	struct hs_rewrite_copy copy; /* without the lines that go */
-	uint64_t removed;            /* lines of it */
-	struct hs_tombstone *ids;    /* of lines on their way out; room for IDS_AT_ONCE */
-	size_t id_count;
+	struct people people;
+	struct files files;
+	struct current current;
+	struct clean clean;
+	struct progress progress;
 
+	/* scratch */
 	struct hs_json json;
 	struct hs_buf text;
-	struct hs_dedup_key_maker identifier;
-	struct hs_mark passed; /* what every cursor has passed */
+	struct hs_dedup_key_maker key_maker;
 };
 
-/* A line of the file at hand; `whole`: a newline ends it. */
+/* Takes a line of the current file; `whole`: it ends with a newline. */
 typedef enum hs_result visit_line(struct erase *x, struct hs_slice line, struct hs_mark at, bool whole);
 
-/* Asks the caller whether to go on; true if it says no. */
+/* Asks go_on; true if it says no, now or earlier. */
 bool hs_erase_must_stop(struct erase *x);
 
-/* The stream of a segment's file, and the directory of any file. */
+/* The stream of EVENTS or REJECTED, and the directory of any file. */
 const char *hs_erase_stream_of(enum sort sort);
 int hs_erase_dir_of(const struct erase *x, const struct file *f);
 
-/* Lists the files to go through; the events come last, in their order. */
+/* Fills x->files, and progress.all with their sizes. HS_OK, HS_E_IO or HS_E_MEMORY. */
 enum hs_result hs_erase_list_files(struct erase *x);
 
-/* Opens the file at hand; fd is -1 if it is gone, or is not to be read. */
+/*
+ * Makes f the current file and opens it; current.fd is -1 if it is gone or is no plain file. HS_OK,
+ * HS_E_IO or HS_E_MEMORY.
+ */
 enum hs_result hs_erase_open_file(struct erase *x, struct file *f);
 
 void hs_erase_close_file(struct erase *x);
 
-/* Calls visit for each line of the file at hand. At damage *damaged is set, and HS_OK. */
+/*
+ * Calls visit for each line of the current file, until go_on stops it. *damaged: the file could not
+ * be read to its end, which is HS_OK. HS_OK, HS_E_IO, HS_E_MEMORY or a result of visit.
+ */
 enum hs_result hs_erase_each_line(struct erase *x, visit_line *visit, bool *damaged);
 
-/* Calls visit for each line of the events. */
-enum hs_result hs_erase_each_event(struct erase *x, visit_line *visit);
+/*
+ * True if a line of the current file may be about one of the people. False only for a sealed segment
+ * whose summary says so.
+ */
+bool hs_erase_may_name(struct erase *x, const struct hs_subjects *people);
+/* The same for delete events. */
+bool hs_erase_may_delete(struct erase *x);
 
-/* Adds the people whom deletes, aliases and links name. */
+/* Asks about the current segment whether visit has to see its lines. */
+typedef bool ask_segment(struct erase *x);
+
+/* Calls visit for each line of the event files that may matter. Results as above. */
+enum hs_result hs_erase_each_event(struct erase *x, ask_segment *may_matter, visit_line *visit);
+
+/* Adds to people.subjects those whom delete events and links name, as the eraser asks for. */
 enum hs_result hs_erase_find_subjects(struct erase *x);
 
 #endif

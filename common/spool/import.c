@@ -2,17 +2,14 @@
 #include "spool/import_private.h"
 
 #include <errno.h>
-#include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
 enum {
-	COMMIT_EVENTS = 4000,
 	COMMIT_BYTES = 4 << 20,
-	COMMIT_MS = 70000,    /* a person waits, not a sender; more than rotate_min_gap */
-	HEAD_BYTES = 1 << 16, /* of an archive's start and end, by which it is known again */
-	GARBAGE_MOST = 1000,  /* lines and events that are no JSON object, one after another */
+	HEAD_BYTES = 1 << 16, /* of an archive's start and end, for its key */
+	GARBAGE_MOST = 1000,  /* lines and values in a row that are not JSON objects */
 };
 
 /* --- a commit ------------------------------------------------------------------- */
@@ -27,8 +24,8 @@ void hs_import_empty(struct run *x, struct commit *c)
 	c->first_line = x->in.spot.line;
 }
 
-/* Nothing of an archive is taken whose first lines are none. */
-static void decide_commit(struct run *x, struct commit *c, bool *more)
+/* Drops the first commit, and ends reading, if the archive is not JSON lines. */
+static void check_archive(struct run *x, struct commit *c, bool *more)
 {
 	bool first = c->first_line == 0;
 
@@ -46,15 +43,15 @@ static void decide_commit(struct run *x, struct commit *c, bool *more)
 		*more = false;
 }
 
-/* An event, or a line without one. *more: the archive goes on behind it. */
+/* Reads one event, or a line without one. *more: the archive goes on. */
 static enum hs_result step(struct run *x, struct commit *c, bool *more)
 {
 	enum hs_result r = HS_OK;
 
 	do {
 		if (!x->in.open)
-			r = hs_import_open_text(x, more);
-		if (r == HS_OK && *more)
+			hs_import_open_text(x, more);
+		if (*more)
 			r = hs_import_take_piece(x, c, more);
 	} while (r == HS_OK && *more && !x->in.open && x->in.spot.event > 0);
 	return r;
@@ -73,40 +70,40 @@ enum hs_result hs_import_fill(struct run *x, struct commit *c, uint64_t to, bool
 		r = step(x, c, more);
 		x->done->garbage = x->garbage >= GARBAGE_MOST;
 	}
-	decide_commit(x, c, more);
+	check_archive(x, c, more);
 	c->to = x->in.spot;
 	c->read = hs_line_reader_read(&x->in.lines);
 	return r;
 }
 
-/* Does it hold what only the checkpoint keeps from coming twice? */
+/* True if the commit has lines that only the checkpoint prevents from being appended twice. */
 static bool needs_try(const struct run *x, const struct commit *c)
 {
-	return x->marked && c->weak.count + c->refused.count > 0;
+	return x->resume.on && c->weak.count + c->refused.count > 0;
 }
 
-/* A try that is cut short can be recognised by its lines, if it is known to have begun. */
+/* Notes a commit that is about to begin, so that a later run can look for its lines. */
 static enum hs_result announce(struct run *x, const struct commit *c)
 {
 	struct hs_try try = { .to = c->to,
-		              .after = x->newest[HS_EVENTS],
-		              .rejected_after = x->newest[HS_REJECTED],
+		              .after = x->resume.newest[HS_EVENTS],
+		              .rejected_after = x->resume.newest[HS_REJECTED],
 		              .name_n = x->name.n };
 
 	if (!needs_try(x, c))
 		return HS_OK;
 	memcpy(try.spooled_at, c->spooled_at, sizeof try.spooled_at);
 	memcpy(try.name, x->name.p, x->name.n);
-	return hs_import_checkpoint_try(&x->checkpoint, &try);
+	return hs_import_checkpoint_try(&x->resume.checkpoint, &try);
 }
 
-static int by_identity(const void *a, const void *b)
+static int by_id(const void *a, const void *b)
 {
 	return memcmp(a, b, sizeof(struct hs_dedup_key));
 }
 
-/* As the spool would say it: is it there, or in this commit already? */
-static enum hs_result compare(const struct run *x, struct commit *c)
+/* Counts as hs_spool_append would: duplicates in the spool, and within this commit. */
+static enum hs_result count_duplicates(const struct run *x, struct commit *c)
 {
 	const struct hs_record_batch *in = &c->maker.batch;
 	struct hs_dedup_key *fresh = malloc((in->count + 1) * sizeof *fresh);
@@ -120,9 +117,9 @@ static enum hs_result compare(const struct run *x, struct commit *c)
 		else
 			fresh[n++] = in->record[i].id;
 	}
-	qsort(fresh, n, sizeof *fresh, by_identity);
+	qsort(fresh, n, sizeof *fresh, by_id);
 	for (size_t i = 1; i < n; i++)
-		c->duplicate += by_identity(&fresh[i - 1], &fresh[i]) == 0;
+		c->duplicate += by_id(&fresh[i - 1], &fresh[i]) == 0;
 	free(fresh);
 	return HS_OK;
 }
@@ -143,11 +140,11 @@ enum hs_result hs_import_append(struct run *x, struct commit *c)
 	enum hs_result r = HS_OK;
 
 	if (x->how->look_only && x->how->inventory != NULL)
-		r = compare(x, c);
+		r = count_duplicates(x, c);
 	else if (append.records.n > 0 || append.rejected.n > 0)
 		r = hs_spool_append(x->spool, &append);
-	if (r == HS_OK && x->marked)
-		r = hs_import_checkpoint_move(&x->checkpoint, &c->to, c->rejections, needs_try(x, c));
+	if (r == HS_OK && x->resume.on)
+		r = hs_import_checkpoint_move(&x->resume.checkpoint, &c->to, c->rejections, needs_try(x, c));
 	return r;
 }
 
@@ -166,53 +163,53 @@ void hs_import_count(struct run *x, const struct commit *c)
 	x->done->read = c->read;
 }
 
-/* --- the thread that appends, and waits for the disk, while the next lines are read ------ */
+/* --- the thread that appends while the next lines are read ------------------------------- */
 
 static void *append_handed_over(void *context)
 {
 	struct run *x = context;
 
-	pthread_mutex_lock(&x->lock);
-	while (!x->ending || x->handed_over != NULL) {
+	pthread_mutex_lock(&x->appender.lock);
+	while (!x->appender.ending || x->appender.handed_over != NULL) {
 		enum hs_result r;
 
-		if (x->handed_over == NULL) {
-			pthread_cond_wait(&x->changed, &x->lock);
+		if (x->appender.handed_over == NULL) {
+			pthread_cond_wait(&x->appender.changed, &x->appender.lock);
 			continue;
 		}
-		pthread_mutex_unlock(&x->lock);
-		r = announce(x, x->handed_over);
+		pthread_mutex_unlock(&x->appender.lock);
+		r = announce(x, x->appender.handed_over);
 		if (r == HS_OK)
-			r = hs_import_append(x, x->handed_over);
-		pthread_mutex_lock(&x->lock);
+			r = hs_import_append(x, x->appender.handed_over);
+		pthread_mutex_lock(&x->appender.lock);
 		if (r == HS_OK)
-			hs_import_count(x, x->handed_over);
-		x->result = r;
-		x->handed_over = NULL;
-		pthread_cond_signal(&x->changed);
+			hs_import_count(x, x->appender.handed_over);
+		x->appender.result = r;
+		x->appender.handed_over = NULL;
+		pthread_cond_signal(&x->appender.changed);
 	}
-	pthread_mutex_unlock(&x->lock);
+	pthread_mutex_unlock(&x->appender.lock);
 	return NULL;
 }
 
-/* Waits until what was handed over is in the spool, and hands over the next; NULL: none. */
+/* Waits until the last commit is appended, and hands over the next one; NULL ends the thread. */
 static enum hs_result hand_over(struct run *x, struct commit *c)
 {
 	enum hs_result r;
 
-	pthread_mutex_lock(&x->lock);
-	while (x->handed_over != NULL)
-		pthread_cond_wait(&x->changed, &x->lock);
-	r = x->result;
+	pthread_mutex_lock(&x->appender.lock);
+	while (x->appender.handed_over != NULL)
+		pthread_cond_wait(&x->appender.changed, &x->appender.lock);
+	r = x->appender.result;
 	if (r == HS_OK)
-		x->handed_over = c;
-	x->ending = c == NULL;
-	pthread_cond_signal(&x->changed);
-	pthread_mutex_unlock(&x->lock);
+		x->appender.handed_over = c;
+	x->appender.ending = c == NULL;
+	pthread_cond_signal(&x->appender.changed);
+	pthread_mutex_unlock(&x->appender.lock);
 	return r;
 }
 
-/* Signals are for the thread that reads. */
+/* The new thread blocks all signals: they are for the thread that reads. */
 static bool start_appender(struct run *x)
 {
 	sigset_t all, before;
@@ -220,14 +217,14 @@ static bool start_appender(struct run *x)
 
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &before);
-	ok = pthread_create(&x->appender, NULL, append_handed_over, x) == 0;
+	ok = pthread_create(&x->appender.thread, NULL, append_handed_over, x) == 0;
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
 	return ok;
 }
 
 /* --- the checkpoint ------------------------------------------------------------------ */
 
-/* What the archive holds, and what of it is wanted: another choice is another import. */
+/* Digests the archive and the choice of its events: another choice is another import. */
 static bool digest_archive(const struct run *x, struct hs_digest *d, int fd, uint64_t size, char *room)
 {
 	const struct hs_importer *how = x->how;
@@ -264,8 +261,8 @@ static enum hs_result make_key(const struct run *x, int fd, uint64_t size,
 }
 
 /*
- * A try that is made again, with its spooled_at, must give the same random ids to the same lines,
- * so the archive's key is their seed; NULL: it has none.
+ * Seeds the random ids with the archive's key: a repeated commit must give the same ids to the same
+ * lines. NULL: without a checkpoint nothing is repeated.
  */
 static void seed_ids(struct run *x, const char *key)
 {
@@ -282,7 +279,7 @@ static enum hs_result newest_number(const struct run *x, const char *stream, uin
 {
 	struct hs_sealed *list = NULL;
 	size_t count = 0;
-	enum hs_result r = hs_sealed_list(x->opened.dir.fd, stream, &list, &count);
+	enum hs_result r = hs_sealed_list(x->resume.opened.dir.fd, stream, &list, &count);
 
 	*newest = count > 0 ? list[count - 1].number : 0;
 	free(list);
@@ -295,25 +292,25 @@ static enum hs_result open_checkpoint(struct run *x, int fd, uint64_t size)
 	enum hs_result r = make_key(x, fd, size, key);
 
 	if (r == HS_OK)
-		r = hs_spool_dir_open(&x->opened, x->settings, true);
+		r = hs_spool_dir_open(&x->resume.opened, x->settings, true);
 	if (r != HS_OK)
 		return r;
-	r = hs_import_checkpoint_open(x->opened.dir.private_dir, key, &x->checkpoint);
+	r = hs_import_checkpoint_open(x->resume.opened.dir.private_dir, key, &x->resume.checkpoint);
 	x->done->in_use = r == HS_E_LOCKED;
-	x->marked = r == HS_OK;
+	x->resume.on = r == HS_OK;
 	if (r != HS_OK) {
-		hs_spool_dir_close(&x->opened);
+		hs_spool_dir_close(&x->resume.opened);
 		return x->done->in_use ? HS_OK : r;
 	}
 	seed_ids(x, key);
 	if (x->how->again)
-		hs_import_checkpoint_forget(&x->checkpoint);
-	x->done->done_before = x->checkpoint.done;
-	x->in.spot = x->checkpoint.spot;
-	x->done->resumed = x->checkpoint.spot.line;
-	x->done->rejected_before = x->checkpoint.rejected;
-	r = newest_number(x, "events", &x->newest[HS_EVENTS]);
-	return r == HS_OK ? newest_number(x, "rejected", &x->newest[HS_REJECTED]) : r;
+		hs_import_checkpoint_forget(&x->resume.checkpoint);
+	x->done->done_before = x->resume.checkpoint.done;
+	x->in.spot = x->resume.checkpoint.spot;
+	x->done->resumed = x->resume.checkpoint.spot.line;
+	x->done->rejected_before = x->resume.checkpoint.rejected;
+	r = newest_number(x, "events", &x->resume.newest[HS_EVENTS]);
+	return r == HS_OK ? newest_number(x, "rejected", &x->resume.newest[HS_REJECTED]) : r;
 }
 
 /* --- the run ------------------------------------------------------------------------ */
@@ -323,9 +320,9 @@ static bool go_on(struct run *x)
 	const struct hs_importer *how = x->how;
 	struct hs_imported so_far;
 
-	pthread_mutex_lock(&x->lock);
+	pthread_mutex_lock(&x->appender.lock);
 	so_far = *x->done;
-	pthread_mutex_unlock(&x->lock);
+	pthread_mutex_unlock(&x->appender.lock);
 	x->done->stopped = how->go_on != NULL && !how->go_on(how->context, &so_far);
 	return !x->done->stopped;
 }
@@ -335,7 +332,7 @@ static enum hs_result commit_all(struct run *x)
 	enum hs_result r = HS_OK, last;
 	bool more = true;
 
-	if (x->marked && x->checkpoint.try.open)
+	if (x->resume.on && x->resume.checkpoint.try.open)
 		r = hs_import_finish_try(x, &x->commit[0], &more);
 	if (r == HS_OK && !start_appender(x))
 		r = HS_E_MEMORY;
@@ -348,10 +345,10 @@ static enum hs_result commit_all(struct run *x)
 			r = hand_over(x, &x->commit[i]);
 	}
 	last = hand_over(x, NULL);
-	pthread_join(x->appender, NULL);
+	pthread_join(x->appender.thread, NULL);
 	r = r == HS_OK ? last : r;
-	if (r == HS_OK && x->marked && !more && x->done->error == 0 && x->done->foreign == NULL && !x->done->garbage)
-		r = hs_import_checkpoint_done(&x->checkpoint, &x->in.spot);
+	if (r == HS_OK && x->resume.on && !more && x->done->error == 0 && x->done->foreign == NULL && !x->done->garbage)
+		r = hs_import_checkpoint_done(&x->resume.checkpoint, &x->in.spot);
 	return r;
 }
 
@@ -401,8 +398,7 @@ enum hs_result hs_import(struct hs_spool *spool, const struct hs_settings *setti
 		         .how = importer,
 		         .done = done,
 		         .name = hs_slice_str(name),
-		         .lock = PTHREAD_MUTEX_INITIALIZER,
-		         .changed = PTHREAD_COND_INITIALIZER };
+		         .appender = { .lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER } };
 	enum hs_result r = HS_E_MEMORY;
 
 	memset(done, 0, sizeof *done);
@@ -412,9 +408,9 @@ enum hs_result hs_import(struct hs_spool *spool, const struct hs_settings *setti
 	hs_json_init(&x.in.json, x.seed);
 	if (init_commit(&x.commit[0]) && init_commit(&x.commit[1]))
 		r = run(&x, fd);
-	if (x.marked) {
-		hs_import_checkpoint_close(&x.checkpoint);
-		hs_spool_dir_close(&x.opened);
+	if (x.resume.on) {
+		hs_import_checkpoint_close(&x.resume.checkpoint);
+		hs_spool_dir_close(&x.resume.opened);
 	}
 	free_commit(&x.commit[0]);
 	free_commit(&x.commit[1]);

@@ -3,16 +3,14 @@
 #include "spool/import_private.h"
 
 #include <errno.h>
-#include <pthread.h>
-#include <signal.h>
 #include <string.h>
 
 enum {
-	CUT_BYTES = 4,       /* where a text was cut, an error may be found so long before its end */
-	BINARY_BYTES = 4096, /* of the first line, where no NUL may be */
+	CUT_BYTES = 4,       /* an error this close to the end of a cut text may be due to the cut */
+	BINARY_BYTES = 4096, /* of the first line; a NUL there means a binary file */
 };
 
-/* --- what is no JSON lines -------------------------------------------------------- */
+/* --- archives that are not JSON lines -------------------------------------------------------- */
 
 struct kind {
 	size_t at, n;
@@ -54,7 +52,7 @@ static const struct kind kinds[] = {
 	{ 0, MAGIC("\xFF\xD8\xFF"), "an image", "give archives of events" },
 };
 
-/* By the start of the first line, which may be all of it. */
+/* Recognises other kinds of files by the first line. */
 static bool is_foreign(struct run *x, struct hs_slice line)
 {
 	for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
@@ -82,7 +80,7 @@ static void note_trace(const struct run *x, struct traces *t, size_t at, size_t 
 	t->trace[t->count++] = (struct trace){ hs_hash(t->lines->p + at, n, x->seed), at, n, row, false };
 }
 
-/* `alone`: there is nothing else in its line. */
+/* Rejects a text; `alone`: it is all of its line. */
 static enum hs_result reject(struct run *x, struct commit *c, struct hs_slice text, bool alone, enum hs_result why)
 {
 	const struct hs_result_info *info = hs_result_info(why);
@@ -124,7 +122,7 @@ static bool has_type(const struct hs_importer *how, struct hs_slice type)
 	return how->types == 0;
 }
 
-/* A timestamp as text, or as a number since 1970. */
+/* Reads a timestamp: text, or a number since 1970. */
 static bool read_stamp(const struct hs_json *j, uint32_t stamp, int64_t *ms)
 {
 	if (stamp != 0 && j->tok[stamp].kind == HS_JSON_STRING)
@@ -134,7 +132,7 @@ static bool read_stamp(const struct hs_json *j, uint32_t stamp, int64_t *ms)
 	       hs_timestamp_parse_epoch(hs_json_raw(j, stamp), ms);
 }
 
-/* Asked for, by type and time? Where an invalid event does not tell, it is. */
+/* True if type and time were asked for; an invalid event is wanted if it does not show them. */
 static bool is_wanted(const struct hs_importer *how, const struct hs_event *e, bool valid, bool *undated)
 {
 	uint32_t type = e->field[HS_FIELD_TYPE];
@@ -158,7 +156,7 @@ static bool is_weak(const struct run *x, const struct hs_record *record)
 	return record->random || x->settings->dedup_window == 0;
 }
 
-/* The event at token `root`. Its offset in the archive is what tells it from others without an id. */
+/* Takes the event at token `root`. Its offset distinguishes it from equal events without an id. */
 static enum hs_result take_event(struct run *x, struct commit *c, uint32_t root, uint64_t offset, bool alone)
 {
 	struct hs_stamp stamp = { hs_slice_str(x->how->tenant), NULL, hs_slice_str(c->spooled_at) };
@@ -184,13 +182,13 @@ static enum hs_result take_event(struct run *x, struct commit *c, uint32_t root,
 
 /* --- a line -------------------------------------------------------------------- */
 
-/* Without a byte order mark, which also begins a later line where files were put together. */
+/* Drops a byte order mark; later lines may have one, too, where files were joined. */
 static struct hs_slice without_mark(struct hs_slice line)
 {
 	return line.n >= 3 && memcmp(line.p, "\xEF\xBB\xBF", 3) == 0 ? hs_slice(line.p + 3, line.n - 3) : line;
 }
 
-enum hs_result hs_import_open_text(struct run *x, bool *more)
+void hs_import_open_text(struct run *x, bool *more)
 {
 	struct reading *in = &x->in;
 	struct hs_slice text;
@@ -199,7 +197,7 @@ enum hs_result hs_import_open_text(struct run *x, bool *more)
 	*more = got > 0;
 	if (got <= 0) {
 		x->done->error = got < 0 ? errno : 0;
-		return HS_OK;
+		return;
 	}
 	if (in->spot.event == 0) {
 		text = without_mark(text);
@@ -210,7 +208,6 @@ enum hs_result hs_import_open_text(struct run *x, bool *more)
 	in->cut = got == 3;
 	in->base = in->lines.at - text.n - (got == 1);
 	in->open = *more;
-	return HS_OK;
 }
 
 static void end_line(struct reading *in)
@@ -219,7 +216,7 @@ static void end_line(struct reading *in)
 	in->spot = (struct hs_spot){ .at = in->lines.at, .line = in->spot.line };
 }
 
-/* Ends the line, with what was not looked at. *more: the archive can be read on. */
+/* Skips the rest of the line. *more: the archive can be read on. */
 static void pass_over(struct run *x, bool *more)
 {
 	struct hs_slice text;
@@ -232,7 +229,7 @@ static void pass_over(struct run *x, bool *more)
 	end_line(&x->in);
 }
 
-/* Was as much read of a text that is cut that what is behind it may change the result? */
+/* True if the rest of a cut text may change the result. */
 static bool is_unfinished(const struct reading *in, enum hs_result r)
 {
 	size_t left = in->json.text.n - in->json.pos;
@@ -240,7 +237,7 @@ static bool is_unfinished(const struct reading *in, enum hs_result r)
 	return in->cut && r != HS_E_MEMORY && left < (r == HS_OK ? 1 : CUT_BYTES + 1);
 }
 
-/* Back to `from`, to read on from there with more behind it. */
+/* Goes back to `from`, to read on from there with more text. */
 static void read_on(struct reading *in, size_t from)
 {
 	hs_line_reader_back(&in->lines, in->json.text.n - from);
@@ -249,10 +246,10 @@ static void read_on(struct reading *in, size_t from)
 }
 
 /*
- * What stands from `from` on cannot be read. It is refused with all that follows in its line: nobody
- * knows where in there an event begins.
+ * Rejects a text that cannot be read with the rest of its line, since where the next event begins is
+ * unknown.
  */
-static enum hs_result refuse_rest(struct run *x, struct commit *c, size_t from, enum hs_result why, bool *more)
+static enum hs_result reject_rest(struct run *x, struct commit *c, size_t from, enum hs_result why, bool *more)
 {
 	struct reading *in = &x->in;
 	struct hs_slice rest = hs_slice(in->json.text.p + from, in->json.text.n - from);
@@ -268,7 +265,7 @@ static enum hs_result refuse_rest(struct run *x, struct commit *c, size_t from, 
 	return r;
 }
 
-/* A value was read: is it an event? `element`: of an array. */
+/* Takes a value that was read. `element`: of an array. */
 static enum hs_result take_value(struct run *x, struct commit *c, size_t from, bool element)
 {
 	struct hs_json *j = &x->in.json;
@@ -298,7 +295,7 @@ enum hs_result hs_import_take_piece(struct run *x, struct commit *c, bool *more)
 	if (is_unfinished(in, r))
 		r = HS_E_TOO_LARGE;
 	if (r != HS_OK)
-		return r == HS_E_MEMORY ? r : refuse_rest(x, c, from, r, more);
+		return r == HS_E_MEMORY ? r : reject_rest(x, c, from, r, more);
 	if (found)
 		r = take_value(x, c, from, element);
 	in->spot.at = in->base + j->pos;

@@ -1,19 +1,10 @@
-/* A commit that was cut short: which of its lines are in the spool? */
+/* Finishes a commit that was interrupted: finds which of its lines are in the spool. */
 #include "spool/import.h"
 #include "spool/import_private.h"
 
 #include <errno.h>
-#include <pthread.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-
-enum {
-	COMMIT_EVENTS = 4000,
-	COMMIT_MS = 70000, /* a person waits, not a sender; more than rotate_min_gap */
-};
-
-/* --- a try that was cut short: which of its lines are in the spool? --------------- */
 
 static int by_hash(const void *a, const void *b)
 {
@@ -29,7 +20,7 @@ static int by_row(const void *a, const void *b)
 	return x->row < y->row ? -1 : x->row > y->row;
 }
 
-/* A line of the spool, its '\n' included, accounts for one line of the try. */
+/* Marks the trace of a line of the spool, its '\n' included; each line accounts for one trace. */
 static void note_landed(const struct run *x, struct traces *t, struct hs_slice line)
 {
 	uint64_t hash = hs_hash(line.p, line.n, x->seed);
@@ -61,32 +52,32 @@ static enum hs_result look_through(const struct run *x, struct traces *t, struct
 
 	while ((more = hs_line_reader_next(lines, &line)) == 1)
 		if (memmem(line.p, line.n, stamp.p, stamp.n) != NULL)
-			note_landed(x, t, hs_slice(line.p, line.n + 1)); /* its '\n' stands behind it */
-	return more >= 0 || errno == EILSEQ ? HS_OK : errno == ENOMEM ? HS_E_MEMORY : HS_E_IO;
+			note_landed(x, t, hs_slice(line.p, line.n + 1)); /* the reader's buffer has its '\n' */
+	return more >= 0 || errno == EILSEQ ? HS_OK : hs_io_result(errno);
 }
 
 static enum hs_result look_into(const struct run *x, struct traces *t, struct hs_slice stamp, const char *stream,
                                 struct hs_sealed *sealed)
 {
 	struct hs_line_reader lines = { 0 };
-	int fd = hs_sealed_lines(&lines, x->opened.dir.fd, stream, sealed);
+	int fd = hs_sealed_lines(&lines, x->resume.opened.dir.fd, stream, sealed);
 	enum hs_result r;
 
 	if (fd < 0)
-		return errno == ENOENT ? HS_OK : errno == ENOMEM ? HS_E_MEMORY : HS_E_IO;
+		return errno == ENOENT ? HS_OK : hs_io_result(errno);
 	r = look_through(x, t, stamp, &lines);
 	hs_line_reader_free(&lines);
 	hs_io_close(fd);
 	return r;
 }
 
-/* In the segments sealed behind number `after`. */
+/* Marks the traces whose lines are in sealed segments with numbers above `after`. */
 static enum hs_result find_landed(const struct run *x, struct traces *t, struct hs_slice stamp, const char *stream,
                                   uint64_t after)
 {
 	struct hs_sealed *list = NULL;
 	size_t count = 0;
-	enum hs_result r = hs_sealed_list(x->opened.dir.fd, stream, &list, &count);
+	enum hs_result r = hs_sealed_list(x->resume.opened.dir.fd, stream, &list, &count);
 
 	if (t->count > 0)
 		qsort(t->trace, t->count, sizeof *t->trace, by_hash);
@@ -98,7 +89,7 @@ static enum hs_result find_landed(const struct run *x, struct traces *t, struct 
 	return r;
 }
 
-/* Takes the lines that have landed out of the commit. How many. */
+/* Removes the records that have landed from the commit, and returns how many. */
 static uint64_t drop_landed(struct commit *c)
 {
 	struct hs_record_batch *in = &c->maker.batch;
@@ -122,7 +113,7 @@ static uint64_t drop_landed(struct commit *c)
 	return rows - kept;
 }
 
-/* The same of what is refused. */
+/* Removes the rejected lines that have landed. */
 static void drop_refused(struct commit *c)
 {
 	struct traces *t = &c->refused;
@@ -139,10 +130,10 @@ static void drop_refused(struct commit *c)
 	c->rejected.n = to;
 }
 
-/* What an earlier run was about to append, to the letter. */
+/* Makes the very lines that an earlier run was about to append. */
 static enum hs_result fill_again(struct run *x, struct commit *c, bool *more)
 {
-	const struct hs_try *try = &x->checkpoint.try;
+	const struct hs_try *try = &x->resume.checkpoint.try;
 	struct hs_slice name = x->name;
 	enum hs_result r;
 
@@ -155,11 +146,11 @@ static enum hs_result fill_again(struct run *x, struct commit *c, bool *more)
 
 enum hs_result hs_import_finish_try(struct run *x, struct commit *c, bool *more)
 {
-	struct hs_try try = x->checkpoint.try;
+	struct hs_try try = x->resume.checkpoint.try;
 	struct hs_slice stamp = hs_slice_str(try.spooled_at);
 	enum hs_result r = fill_again(x, c, more);
 
-	/* seals what is there, mended and synced: then all of it stands in sealed segments */
+	/* recovers and seals the open segment: all lines are in sealed segments then */
 	if (r == HS_OK)
 		r = hs_spool_rotate(x->spool, hs_io_now_monotonic() + COMMIT_MS);
 	if (r == HS_OK)

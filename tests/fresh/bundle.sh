@@ -161,7 +161,7 @@ apache_start
 check 'runs' wait_for served
 check 'and answers the same' answers bob 503
 check 'his own log says why, for mod_cgi knows it' \
-	grep -q 'spool_dir: Permission denied.*this user alone may write' "$R/var/log/apache2/bob.log"
+	grep -q 'spool_dir: Permission denied.*only this user may write' "$R/var/log/apache2/bob.log"
 check 'hers says nothing' not grep 'Permission denied' "$R/var/log/apache2/alice.log"
 check 'hookspool check tells him' not do_in bob hookspool/hookspool check
 check 'with the remedy' grep -q '^FAIL spool .*/home/alice/hookspool/spool' "$T/said"

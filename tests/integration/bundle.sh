@@ -94,7 +94,7 @@ browse
 page 'without spool_dir' 'The line spool_dir'
 settings_edit -e 's/^spool_dir.*/[keys]\npearl oyster = pearl/'
 browse
-page 'a wrong line: its number, nothing of its text' 'cannot take line'
+page 'a wrong line: its number, nothing of its text' 'cannot read line'
 settings_edit
 by_user chmod 644 hookspool/hookspool.conf
 browse

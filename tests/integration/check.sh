@@ -81,7 +81,7 @@ look
 finds 'a spool that all may look into' place warn 0 'chmod 700'
 chmod 770 "$S/spool"
 look
-finds 'a spool that a group may write' spool FAIL 1 'this user alone may write'
+finds 'a spool that a group may write' spool FAIL 1 'only this user may write'
 chmod 700 "$S/spool"
 if [ "$(id -u)" -eq 0 ]; then
 	chown root "$S/spool"

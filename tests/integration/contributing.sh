@@ -45,8 +45,8 @@ check 'the rooms are in order' sh "$C/tests/lib/layers.sh"
 
 HS_BUILD=$C/build
 SETTINGS='auth = either
+gateway = yes
 [keys]
-gateway = not used by anybody
 acme = key-of-acme'
 spool_start
 answer() { tr -d '\r' | sed -n '1s/Status: \([0-9]*\).*/\1/p; $p' | xargs; }

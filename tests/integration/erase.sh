@@ -225,7 +225,7 @@ rotate_min_gap = 0'
 	sealed >/dev/null
 	take '{"type":"page","messageId":"c-3","anonymousId":"dev"}' >/dev/null
 	take "$(page c-4 u2)" >/dev/null
-	cut_short renameat 5 erase --user u1 --aliases
+	cut_short renameat 6 erase --user u1 --aliases # after a summary, and before its segment
 	is 'it was cut between two segments' "$(plans) $(messages)" '1 c-2 c-3 c-4'
 	is 'the plan is nobody else'"'"'s to read' "$(stat -c %a "$S"/spool/.hookspool/erase-plan-1)" 600
 	hs verify
@@ -261,7 +261,7 @@ rotate_min_gap = 0'
 	as_is=$(messages)
 	calls=$( (as_server_user strace -qq -e trace=unlinkat env HOOKSPOOL_CONF="$S/hookspool.conf" "$S/bin/hookspool" \
 		erase --user none) 2>&1 >/dev/null | grep -c unlinkat)
-	cut_short unlinkat "$calls" erase --from-deletes # at the plan's
+	cut_short unlinkat "$((calls + 2))" erase --from-deletes # at the plan's: two more are of a summary
 	hs erase --user nobody
 	is 'deletes that were cut behind the last line: what came behind them stays' "$as_is: $(messages) $(plans)" \
 		'd-1 d-2 d-3 d-4: d-2 d-4 0'

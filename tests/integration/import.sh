@@ -257,9 +257,9 @@ hs import --json "$T/several"
 is '… and the exit code of the second run' "$CODE $(sum .rejected_before)" '1 1'
 imports 'an event is taken only if what follows can stand there' '[.accepted, .rejected]' '1 [1,3]' \
 	< <(event q-1; echo garbage; event q-2; echo ','; event q-3; echo; event q-4; echo 12)
-is '… all of the line is refused otherwise' "$(refused 3)" "line 1: text behind the JSON
-line 2: text behind the JSON
-line 4: text behind the JSON"
+is '… all of the line is refused otherwise' "$(refused 3)" "line 1: text after the JSON
+line 2: text after the JSON
+line 4: text after the JSON"
 imports 'an array that is cut' '[.accepted, .rejected]' '1 [1,1]' < <(printf '[%s,%s' "$(event r-5)" "$(event r-6)")
 is '… is refused from there' "$(refused 1)" 'line 1, event 2: JSON ends too early'
 imports 'what is no event in an array' '[.accepted, .rejected]' '1 [1,3]' < <(printf '[12,%s,[%s],null]' "$(event r-7)" "$(event r-8)")

@@ -156,7 +156,7 @@ LC_ALL=C sed -i "s/$boot/00000000-0000-0000-0000-000000000000/" "$state"
 chown "$SERVER_USER:$GROUP" "$state"
 chmod 640 "$state"
 reader cat >"$T/out" 2>"$T/err"
-is 'after a reboot a reader waits for the owner' "$? $(wc -c <"$T/out") $(grep -c 'nobody has opened the spool' "$T/err")" '74 0 2'
+is 'after a reboot a reader waits for the owner' "$? $(wc -c <"$T/out") $(grep -c 'the spool has not been opened' "$T/err")" '74 0 2'
 hs stats >/dev/null
 is 'who has been there' "$(reader cat | sha256sum)" "$(hs cat | sha256sum)"
 

@@ -93,7 +93,7 @@ the_text() {
 	json '{"type":"track",}' '16' 'a comma too much, at byte 16'
 	json '{"type":"track"' '15' 'a text that stops, at byte 15'
 	json '{"type":NaN}' '8' 'NaN, at byte 8'
-	json '{"type":"a"} x' '13' 'text behind, at byte 13'
+	json '{"type":"a"} x' '13' 'text after the JSON, at byte 13'
 	json '{"a":01}' 'number' 'a leading zero'
 	json $'{"a":"\x01"}' 'control' 'a raw control character'
 	json '{"a":"\x"}' 'escape' 'a malformed escape'

@@ -1,12 +1,17 @@
 #!/bin/sh
-# The form of the sources: as clang-format writes them, and no function of more than 40 lines in cgi, common
-# and tools. Versions of clang-format differ, so only the one that the sources were formatted with is asked.
+# The form of the sources: as clang-format writes them, and in cgi, common and tools no function of more
+# than 40 lines and no file of more than 600. Versions of clang-format differ, so only the one that the sources were formatted with is asked.
 cd "$(dirname "$0")/../.." || exit 2
 version=14
 bad=0
 long=$(find common cgi tools -name '*.[ch]' -exec awk '
 	/^{/ { start = FNR }
 	/^}/ && start { if (FNR - start > 39) print FILENAME ":" start ": a function of " FNR - start + 1 " lines"; start = 0 }' {} +)
+if [ -n "$long" ]; then
+	echo "$long" >&2
+	bad=1
+fi
+long=$(find common cgi tools -name '*.[ch]' -exec awk 'END { if (FNR > 600) print FILENAME ": " FNR " lines" }' {} \;)
 if [ -n "$long" ]; then
 	echo "$long" >&2
 	bad=1

@@ -290,7 +290,7 @@ inline wait()
 	od
 }
 
-/* --- segment.c ------------------------------------------------------------------------------------ */
+/* --- segment.c, segment_open.c, segment_seal.c --------------------------------------------------- */
 
 /* The name goes first. If that fails, or we are killed, the poison stays. */
 inline move_aside()

@@ -780,8 +780,8 @@ static void broken_json_is_kept_whole_and_nothing_of_it_spooled(void **state)
 		{ "{\"type\":}", "{\"message\":\"not JSON, at byte 8\"}\n" },
 		{ "[" PAGE "," PAGE "," PAGE "x]", "{\"message\":\"not JSON, at byte 135\"}\n" },
 		{ "[" PAGE "," PAGE, "{\"message\":\"JSON ends too early, at byte 90\"}\n" },
-		{ "[" PAGE "]]", "{\"message\":\"text behind the JSON, at byte 46\"}\n" },
-		{ PAGE " " PAGE, "{\"message\":\"text behind the JSON, at byte 45\"}\n" },
+		{ "[" PAGE "]]", "{\"message\":\"text after the JSON, at byte 46\"}\n" },
+		{ PAGE " " PAGE, "{\"message\":\"text after the JSON, at byte 45\"}\n" },
 		{ "[{\"type\":\"page\"},{\"a\":1,\"a\":2}]",
 		  "{\"message\":\"the same key twice in one object, at byte 24\"}\n" },
 	};

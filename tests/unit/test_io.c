@@ -236,10 +236,17 @@ static void locks_exclude_descriptors(void **state)
 {
 	struct scene *s = *state;
 	int a = hs_io_open_or_make(s->dir, "lock", 0600), b = hs_io_open(s->dir, "lock");
+	int64_t start;
 
 	assert_int_equal(hs_io_lock(a, LOCK_EX | LOCK_NB), 0);
 	assert_int_equal(hs_io_lock(b, LOCK_SH | LOCK_NB), -1);
 	assert_int_equal(errno, EWOULDBLOCK);
+	start = hs_io_now_monotonic();
+	assert_int_equal(hs_io_lock_within(b, LOCK_SH, 20), -1);
+	assert_int_equal(errno, EWOULDBLOCK);
+	assert_true(hs_io_now_monotonic() - start >= 20);
+	assert_int_equal(hs_io_lock_within(-1, LOCK_SH, 20), -1);
+	assert_int_equal(errno, EBADF);
 	hs_io_close(a);
 	assert_int_equal(hs_io_lock(b, LOCK_SH | LOCK_NB), 0);
 	close(b);

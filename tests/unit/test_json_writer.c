@@ -17,15 +17,28 @@ static void every_kind_of_value(void **state)
 
 	(void)state;
 	hs_json_writer_object(&w, NULL);
-	hs_json_writer_text(&w, "text", HS_SLICE("a \"b\"\n"));
+	assert_true(hs_json_writer_text(&w, "text", HS_SLICE("a \"b\"\n")));
 	hs_json_writer_uint(&w, "number", UINT64_MAX);
 	hs_json_writer_bool(&w, "yes", true);
 	hs_json_writer_bool(&w, "no", false);
 	hs_json_writer_null(&w, "nothing");
 	hs_json_writer_raw(&w, "raw", HS_SLICE("[1,2]"));
+	hs_json_writer_hex(&w, "hex", HS_SLICE("\x01\xAB"));
+	hs_json_writer_hex(&w, "empty", HS_SLICE(""));
 	hs_json_writer_end(&w, '}');
 	expect("{\"text\":\"a \\\"b\\\"\\n\",\"number\":18446744073709551615,\"yes\":true,\"no\":false,"
-	       "\"nothing\":null,\"raw\":[1,2]}");
+	       "\"nothing\":null,\"raw\":[1,2],\"hex\":\"01ab\",\"empty\":\"\"}");
+}
+
+static void a_text_that_is_not_utf8(void **state)
+{
+	struct hs_json_writer w = { .out = &text };
+
+	(void)state;
+	assert_false(hs_json_writer_text(&w, NULL,
+	                                 HS_SLICE("a\xFF"
+	                                          "b")));
+	expect("\"a\\ufffdb\"");
 }
 
 static void commas_between_and_nowhere_else(void **state)
@@ -67,6 +80,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_kind_of_value),
+		cmocka_unit_test(a_text_that_is_not_utf8),
 		cmocka_unit_test(commas_between_and_nowhere_else),
 		cmocka_unit_test(a_line_begins_after_the_comma),
 	};

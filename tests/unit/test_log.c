@@ -184,7 +184,7 @@ static void check_flood(const char *text)
 	assert_true(missing > 0);
 	/* the flood less what is missing, the line that says so, and the one behind it */
 	assert_int_equal(lines, (int)(FLOOD - missing) + 2);
-	assert_non_null(strstr(text, "dropped: standard error took no more"));
+	assert_non_null(strstr(text, "dropped: standard error was full"));
 	assert_non_null(strstr(text, "warn: it flows again\n"));
 }
 

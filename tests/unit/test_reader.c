@@ -492,7 +492,7 @@ static void an_edit_moves_no_position(void **state)
 	rotate();
 	put("e");
 	open_reader();
-	assert_int_equal(hs_rewrite_log_open(hs_reader_place(s.reader), &rewrites), HS_OK);
+	assert_int_equal(hs_rewrite_log_open(hs_reader_dir(s.reader), &rewrites), HS_OK);
 	read_some(2);
 	before = hs_reader_position(s.reader);
 	erase_first(rewrites);
@@ -683,7 +683,7 @@ static void retention_spares_what_a_cursor_needs(void **state)
 		read_some(1);
 		read_some(1);
 		assert_string_equal(s.got, "b");
-		assert_int_equal(hs_cursor_open(hs_reader_place(s.reader), "x", &cursor, &fresh, &holder), HS_OK);
+		assert_int_equal(hs_cursor_open(hs_reader_dir(s.reader), "x", &cursor, &fresh, &holder), HS_OK);
 		assert_int_equal(hs_cursor_save(cursor, hs_reader_position(s.reader)), HS_OK);
 		maintain();
 		assert_int_equal(spooldir_count(&s.d, "a"), 0);

@@ -103,7 +103,7 @@ static int open_cursor(struct hs_event_source *s, const char *name, const char *
 		        s->command, name, HS_CURSOR_NAME_MAX);
 		return 2;
 	}
-	result = hs_cursor_open(hs_reader_place(s->reader), name, &s->cursor, &s->fresh, &holder);
+	result = hs_cursor_open(hs_reader_dir(s->reader), name, &s->cursor, &s->fresh, &holder);
 	if (result == HS_E_CURSOR_HELD) {
 		fprintf(stderr,
 		        "hookspool %s: cursor %s is in use by process %lld: stop it, or use "
@@ -128,7 +128,7 @@ static int open_cursor(struct hs_event_source *s, const char *name, const char *
 
 int hs_event_source_owned(const struct hs_event_source *s, const char *option)
 {
-	const struct hs_spool_dir *dir = hs_reader_place(s->reader);
+	const struct hs_spool_dir *dir = hs_reader_dir(s->reader);
 	char name[HS_SPOOL_DIR_USER];
 	struct stat st;
 

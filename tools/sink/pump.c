@@ -492,7 +492,7 @@ static void begin_by_record(struct hs_pump *p)
 		                                     .cursor = o->cursor,
 		                                     .noun = p->sink->noun,
 		                                     .failed = p->sink->failed,
-		                                     .dir = hs_reader_place(p->in.source.reader),
+		                                     .dir = hs_reader_dir(p->in.source.reader),
 		                                     .retry_for_ms = o->retry_for_ms,
 		                                     .letters = o->letters };
 	p->record.scheduler = hs_keyed_scheduler_new(p->sink->partitions, p->sink->one_per_key);

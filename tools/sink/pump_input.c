@@ -22,7 +22,7 @@ static int open_letters(struct hs_pump_input *in)
 {
 	const struct hs_pump_options *o = in->options;
 	enum hs_result result =
-	    hs_dead_letter_source_open(&in->letters, hs_reader_place(in->source.reader), o->cursor, hs_io_random());
+	    hs_dead_letter_source_open(&in->letters, hs_reader_dir(in->source.reader), o->cursor, hs_io_random());
 
 	if (result != HS_E_LOCKED)
 		return result_code(in, result);
@@ -87,7 +87,7 @@ static enum hs_result recall(struct hs_pump_input *in, const struct hs_sink_star
 	else if (in->source.cursor != NULL && !hs_cursor_is_foreign(in->source.cursor))
 		in->before = *hs_cursor_ahead(in->source.cursor);
 	hs_ahead_sort(&in->before);
-	return in->before.to.number == 0 ? HS_OK : translate(hs_reader_place(in->source.reader), &in->before);
+	return in->before.to.number == 0 ? HS_OK : translate(hs_reader_dir(in->source.reader), &in->before);
 }
 
 /* Begins where the sink says, unless that is a position of another history. */

@@ -20,39 +20,39 @@ struct hs_slice hs_auth_challenge(void)
 static enum hs_result check_all(struct hs_auth_exchange *x, bool *needs_body)
 {
 	for (unsigned i = 0; i < FORMS; i++) {
-		enum hs_result r;
+		enum hs_result result;
 
 		if (!forms[i]->configured(x->settings))
 			continue;
-		r = forms[i]->check_head(x);
-		if (r != HS_OK)
-			return r;
+		result = forms[i]->check_head(x);
+		if (result != HS_OK)
+			return result;
 		*needs_body = *needs_body || forms[i]->check_body != NULL;
 	}
 	return HS_OK;
 }
 
-/* A sender who is barred stays so, whatever else is shown; and an error is no verdict. */
-static bool is_final(enum hs_result r)
+/* A sender that is barred (403) stays barred, whatever else it shows. A failure is not a verdict. */
+static bool is_final(enum hs_result result)
 {
-	return !hs_result_is(r, HS_CLASS_AUTH) || hs_result_info(r)->status == 403;
+	return !hs_result_is(result, HS_CLASS_AUTH) || hs_result_info(result)->status == 403;
 }
 
-/* One form is enough. What is reported is the last one that was shown and is wrong. */
+/* One form is enough. If none lets the sender in, the last one that was shown decides the result. */
 static enum hs_result check_any(struct hs_auth_exchange *x, bool *needs_body)
 {
 	enum hs_result last = HS_E_NO_CREDENTIALS;
 
 	for (unsigned i = 0; i < FORMS; i++) {
-		enum hs_result r;
+		enum hs_result result;
 
 		if (!forms[i]->configured(x->settings) || !forms[i]->shown(x->credentials))
 			continue;
-		r = forms[i]->check_head(x);
-		*needs_body = r == HS_OK && forms[i]->check_body != NULL;
-		if (is_final(r))
-			return r;
-		last = r;
+		result = forms[i]->check_head(x);
+		*needs_body = result == HS_OK && forms[i]->check_body != NULL;
+		if (is_final(result))
+			return result;
+		last = result;
 	}
 	return last;
 }
@@ -77,15 +77,15 @@ enum hs_result hs_auth_body(const struct hs_settings *s, const struct hs_credent
 
 	for (unsigned i = 0; i < FORMS; i++) {
 		const struct hs_authenticator *form = forms[i];
-		enum hs_result r;
+		enum hs_result result;
 
 		if (!form->configured(s) || form->check_body == NULL)
 			continue;
 		if (any && !form->shown(c))
 			continue;
-		r = form->check_body(&x);
-		if (r != HS_OK || any)
-			return r;
+		result = form->check_body(&x);
+		if (result != HS_OK || any)
+			return result;
 	}
 	return HS_OK;
 }
@@ -96,10 +96,10 @@ enum hs_result hs_auth_check(const struct hs_settings *s, const struct hs_creden
 	struct hs_auth_effort effort = { 0 };
 	struct hs_body_reader events;
 	bool needs_body;
-	enum hs_result r = hs_auth_head(s, c, key, tenant, &needs_body);
+	enum hs_result result = hs_auth_head(s, c, key, tenant, &needs_body);
 
-	if (r != HS_OK || !needs_body)
-		return r;
+	if (result != HS_OK || !needs_body)
+		return result;
 	hs_body_open(&events, json, body);
 	return hs_auth_body(s, c, body, &events, &effort, tenant);
 }

@@ -1,10 +1,9 @@
 /*
- * auth: whether a sender is let in. Pure: headers and body in, a result and a tenant out.
+ * auth: decides whether a sender is let in. Pure: headers and body in, a result and a tenant out.
  *
  * The setting `auth` demands all of the forms that it names, or any of them; each form is
- * a file of its own, see authenticator.h. Forms are tried in the order of their table, MACs
- * and keys are compared in constant time, and whatever the head can decide is decided
- * without the body.
+ * a file of its own, see authenticator.h. Forms are tried in the order of their table. MACs
+ * and keys are compared in constant time. The body is not read if the head can decide.
  */
 #ifndef HS_AUTH_H
 #define HS_AUTH_H
@@ -31,7 +30,7 @@ enum hs_result hs_auth_head(const struct hs_settings *s, const struct hs_credent
 enum hs_result hs_auth_body(const struct hs_settings *s, const struct hs_credentials *c, struct hs_slice body,
                             struct hs_body_reader *events, struct hs_auth_effort *effort, struct hs_slice *tenant);
 
-/* Both, without a limit on the effort. `json` is scratch. */
+/* Runs both, without a limit on the effort. `json` and `key` are scratch. Errors as above. */
 enum hs_result hs_auth_check(const struct hs_settings *s, const struct hs_credentials *c, struct hs_slice body,
                              struct hs_json *json, struct hs_buf *key, struct hs_slice *tenant);
 

@@ -1,10 +1,10 @@
 /*
- * authenticator: one form in which a sender shows who he is. Pure.
+ * authenticator: one form in which a sender shows who it is. Pure.
  *
- * A form is a file of this folder and a row of HS_AUTHENTICATORS; auth.c decides which forms
- * a request must pass. Each check has two halves. The head's needs no body, so that a
- * stranger is turned away before his body is read. The body's, if the form has one, is called
- * after all heads, with the whole body.
+ * A form is a file of this folder and a row of HS_AUTHENTICATORS; its own settings, if it has any, are
+ * rows of config/settings_table.h. auth.c decides which forms a request must pass. Each check has
+ * two halves. The head's needs no body, so that a stranger is refused before its body is
+ * read. The body's, if the form has one, is called after all heads, with the whole body.
  */
 #ifndef HS_AUTHENTICATOR_H
 #define HS_AUTHENTICATOR_H
@@ -28,9 +28,9 @@ struct hs_credentials {
 };
 
 /*
- * A body costs its bytes times the secrets before anything is known of its sender. Hashing a text
- * of up to HS_AUTH_SMALL bytes costs less than the rest of its request; larger ones are an effort
- * that the caller may refuse.
+ * Hashing a body costs its bytes times the number of secrets, before anything is known of its sender.
+ * A text of up to HS_AUTH_SMALL bytes costs less than the rest of its request; the caller may
+ * refuse the effort for larger ones.
  */
 enum { HS_AUTH_SMALL = 1 << 16 };
 
@@ -40,7 +40,7 @@ struct hs_auth_effort {
 	uint64_t hashed; /* bytes of texts above HS_AUTH_SMALL that were hashed, added */
 };
 
-/* What a form may look at, and where it writes whom it let in. Nothing is owned. */
+/* The input of a form, and where it writes the tenant. Nothing is owned. */
 struct hs_auth_exchange {
 	const struct hs_settings *settings;
 	const struct hs_credentials *credentials;

@@ -65,18 +65,18 @@ static enum hs_result check_head(struct hs_auth_exchange *x)
 {
 	struct hs_slice header = x->credentials->authorization;
 	struct hs_buf *key = x->scratch;
-	enum hs_result r;
+	enum hs_result result;
 
 	if (!is_shown(x->credentials))
 		return HS_E_NO_KEY;
 	hs_buf_reset(key);
 	if (read_key(hs_slice_trim(header), key))
-		r = find_key(x->settings, hs_buf_slice(key), x->tenant);
+		result = find_key(x->settings, hs_buf_slice(key), x->tenant);
 	else
-		r = hs_buf_ok(key) ? HS_E_KEY : HS_E_MEMORY;
+		result = hs_buf_ok(key) ? HS_E_KEY : HS_E_MEMORY;
 	if (key->p != NULL)
 		OPENSSL_cleanse(key->p, key->cap);
-	return r;
+	return result;
 }
 
 const struct hs_authenticator hs_authenticator_key = {

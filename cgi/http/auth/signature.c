@@ -12,7 +12,7 @@
 #include "base/hex.h"
 #include "cgi/http/auth/authenticator.h"
 
-/* Tries the secrets in turn, the one that matched last first, and stops at a match. */
+/* Tries the secrets in turn, first the one that matched last, and stops at a match. */
 static enum hs_result matches_any_secret(const struct hs_settings *s, const uint8_t *mac, struct hs_slice span,
                                          struct hs_auth_effort *e, bool *match)
 {
@@ -44,14 +44,14 @@ static enum hs_result check_first_event(const struct hs_settings *s, const uint8
 	struct hs_slice span[HS_DIALECT_SPANS];
 	unsigned spans;
 	bool more;
-	enum hs_result r = hs_body_peek(events, &more);
+	enum hs_result result = hs_body_peek(events, &more);
 
-	if (r != HS_OK || !more)
-		return r == HS_E_MEMORY ? r : HS_OK;
+	if (result != HS_OK || !more)
+		return result == HS_E_MEMORY ? result : HS_OK;
 	spans = events->dialect->spans(events->json, span);
-	for (unsigned i = 0; i < spans && r == HS_OK && !*match; i++)
-		r = matches_any_secret(s, mac, span[i], e, match);
-	return r;
+	for (unsigned i = 0; i < spans && result == HS_OK && !*match; i++)
+		result = matches_any_secret(s, mac, span[i], e, match);
+	return result;
 }
 
 /* HS_OK if the header has the shape of a signature; `mac` is what it says. */
@@ -87,7 +87,7 @@ static bool is_shown(const struct hs_credentials *c)
 	return c->signature.p != NULL || c->signature_twice;
 }
 
-/* Only a header of the right shape is worth reading the body. */
+/* The body is read only for a header of the right shape. */
 static enum hs_result check_head(struct hs_auth_exchange *x)
 {
 	uint8_t mac[HS_SHA1_BYTES];
@@ -100,14 +100,14 @@ static enum hs_result check_body(struct hs_auth_exchange *x)
 	const struct hs_settings *s = x->settings;
 	uint8_t mac[HS_SHA1_BYTES];
 	bool match = false, has_spans = x->events->dialect->spans != NULL;
-	enum hs_result r = read_signature(x->credentials, mac);
+	enum hs_result result = read_signature(x->credentials, mac);
 
-	if (r == HS_OK && has_spans && s->batch_signature != HS_BATCH_SIGNATURE_WHOLE)
-		r = check_first_event(s, mac, x->events, x->effort, &match);
-	if (r == HS_OK && !match && !(has_spans && s->batch_signature == HS_BATCH_SIGNATURE_FIRST))
-		r = matches_any_secret(s, mac, x->body, x->effort, &match);
-	if (r != HS_OK || !match)
-		return r != HS_OK ? r : HS_E_SIGNATURE;
+	if (result == HS_OK && has_spans && s->batch_signature != HS_BATCH_SIGNATURE_WHOLE)
+		result = check_first_event(s, mac, x->events, x->effort, &match);
+	if (result == HS_OK && !match && !(has_spans && s->batch_signature == HS_BATCH_SIGNATURE_FIRST))
+		result = matches_any_secret(s, mac, x->body, x->effort, &match);
+	if (result != HS_OK || !match)
+		return result != HS_OK ? result : HS_E_SIGNATURE;
 	return settle_tenant(s, x->effort->first, x->tenant);
 }
 

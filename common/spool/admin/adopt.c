@@ -25,7 +25,7 @@ struct adopt {
 	struct hs_opened_spool opened;
 	struct hs_spool_dir *dir;
 	struct hs_reader *reader;
-	bool trusted; /* a whole backup of this very history: what it holds fits */
+	bool trusted; /* a whole backup of this very history: its cursors and checkpoints fit */
 };
 
 /* --- the history --------------------------------------------------------------- */
@@ -43,7 +43,7 @@ static enum hs_result put_history(struct adopt *a, bool settled)
 	return r;
 }
 
-/* Was it a backup, and is that whole? */
+/* Finds out whether this is a backup, whether it is whole, and whether to trust it. */
 static void look_at_backup(struct adopt *a)
 {
 	struct hs_history of;
@@ -69,7 +69,7 @@ static enum hs_result begin_epoch(struct adopt *a)
 	return put_history(a, false);
 }
 
-/* It is a spool now, and no backup into which another one goes on. */
+/* Ends the adoption. A later backup must not go on into this directory: it is a spool now. */
 static enum hs_result end_epoch(struct adopt *a)
 {
 	enum hs_result r = put_history(a, true);
@@ -83,7 +83,7 @@ static enum hs_result end_epoch(struct adopt *a)
 
 /* --- the numbers ----------------------------------------------------------------- */
 
-/* The first n bytes of both. HS_OK, HS_E_IO or HS_E_MEMORY. */
+/* Compares the first n bytes. HS_OK, HS_E_IO or HS_E_MEMORY. */
 static enum hs_result starts_alike(int x, int y, uint64_t n, bool *alike)
 {
 	char *of_x = malloc((size_t)2 * SAME_BYTES), *of_y = of_x + SAME_BYTES;
@@ -104,8 +104,8 @@ static enum hs_result starts_alike(int x, int y, uint64_t n, bool *alike)
 }
 
 /*
- * A mirror that is brought up to date while it is being written to may hold a segment twice:
- * sealed, and as the open one that it was. Then the open one is an older copy of the sealed.
+ * Deletes the open segment if a sealed one begins with it: a mirror that is updated while its source
+ * is written to may have a segment both sealed and as the older, open copy.
  */
 static enum hs_result drop_repeated(struct adopt *a, int dir, const char *name, bool *repeated)
 {
@@ -175,7 +175,7 @@ static void tell(struct adopt *a, const char *name, enum hs_adopted what, struct
 		a->how->cursor(a->how->context, name, what, p);
 }
 
-/* A cursor that is open, and held by us. */
+/* Settles a cursor that this process holds. */
 static enum hs_result settle_opened(struct adopt *a, const char *name, struct hs_cursor *c)
 {
 	struct hs_position p = hs_cursor_position(c);
@@ -284,8 +284,8 @@ static bool drop_import(void *context, const char *name)
 }
 
 /*
- * What an archive's checkpoint says to be in the spool may be missing here. Without it the
- * archive is read from its start, and what is here is found to be a duplicate.
+ * Drops checkpoints of imports: lines that they take to be in the spool may be missing here. Without
+ * one an archive is imported from its start, and lines that are here are found to be duplicates.
  */
 static enum hs_result settle_imports(struct adopt *a)
 {
@@ -303,12 +303,12 @@ static enum hs_result settle_imports(struct adopt *a)
 
 /* --- all of it ------------------------------------------------------------------------ */
 
-/* Begins anew with what is lost, durably. */
+/* Replaces lost files by empty ones, durably. */
 static enum hs_result accept_loss(const struct hs_spool_dir *dir, unsigned lost)
 {
 	enum hs_result r = HS_OK;
 
-	/* without its salt nobody on the list can be told */
+	/* without its salt the list is of no use */
 	if ((lost & (HS_LOSS_SALT | HS_LOSS_SUPPRESSED)) != 0)
 		r = hs_suppression_list_clear(dir);
 	if (r == HS_OK && (lost & HS_LOSS_SALT) != 0)
@@ -322,7 +322,7 @@ static enum hs_result settle_losses(struct adopt *a)
 {
 	enum hs_result r = hs_loss_find(a->dir, &a->done->lost);
 
-	a->done->lost &= ~(unsigned)HS_LOSS_HISTORY; /* which is what we settle */
+	a->done->lost &= ~(unsigned)HS_LOSS_HISTORY; /* adopting settles this one */
 	if (r == HS_OK && a->how->accept_loss)
 		r = accept_loss(a->dir, a->done->lost);
 	return r;
@@ -338,7 +338,7 @@ static enum hs_result settle(struct adopt *a)
 	if (r == HS_OK)
 		r = hs_reader_open(a->settings, &a->reader);
 	if (r == HS_OK)
-		r = hs_reader_end(a->reader, &a->done->end); /* finds the numbers out */
+		r = hs_reader_end(a->reader, &a->done->end); /* finds the numbers */
 	if (r == HS_OK)
 		r = settle_losses(a);
 	if (r == HS_OK)
@@ -349,7 +349,7 @@ static enum hs_result settle(struct adopt *a)
 	return r == HS_OK ? end_epoch(a) : r;
 }
 
-/* A process of plain CGI is gone in a moment; whatever stays must be stopped first. */
+/* Waits for CGI processes to end; a process that stays must be stopped first: done->busy. */
 static enum hs_result wait_until_alone(struct adopt *a)
 {
 	enum hs_result r = HS_E_SPOOL_IN_USE;

@@ -19,7 +19,7 @@
 #include <sys/file.h>
 
 enum { COPY_BYTES = 1 << 18, LOCK_MS = 10000 };
-static const char COPY[] = "backup-new"; /* of a file, not complete; in the backup's .hookspool */
+static const char COPY[] = "backup-new"; /* an unfinished copy, in the backup's .hookspool */
 static const char *const FIRST[] = { "cursors", "imports" };
 enum { FOLDERS = sizeof FIRST / sizeof FIRST[0] };
 
@@ -37,7 +37,7 @@ struct backup {
 	struct hs_segment segment[HS_STREAMS];
 	int erase_lock, maintain_lock;
 	int dir, private_dir; /* of the backup */
-	uint64_t at, all;     /* segments, for people */
+	uint64_t at, all;     /* segments, for go_on */
 	char *room;           /* COPY_BYTES */
 };
 
@@ -68,15 +68,15 @@ static bool ends(const char *name, const char *end)
 	return n >= m && strcmp(name + n - m, end) == 0;
 }
 
-/* Copies under way, locks: not to be kept, nor to be looked at. */
-static bool is_passing(const char *name)
+/* True for unfinished copies: they do not belong in a backup. */
+static bool is_temporary(const char *name)
 {
 	return name[0] == '.' || ends(name, "-new") || ends(name, ".new") || ends(name, "~");
 }
 
 /* --- one file ---------------------------------------------------------------- */
 
-/* `size` bytes of it, or all there are. */
+/* Copies `size` bytes, or all if there are fewer. */
 static enum hs_result copy_bytes(struct backup *b, int from, int to, uint64_t size)
 {
 	ssize_t got;
@@ -95,7 +95,7 @@ static enum hs_result copy_bytes(struct backup *b, int from, int to, uint64_t si
 	return HS_OK;
 }
 
-/* The copy is whole and synced before it gets its name, in a folder of the backup. */
+/* Copies `size` bytes to a file of the backup, which is whole and synced before it gets its name. */
 static enum hs_result copy_file(struct backup *b, int from, uint64_t size, int to_dir, const char *name)
 {
 	struct hs_file_replace f = { to_dir, name, b->private_dir, COPY, 0, true, -1 };
@@ -113,7 +113,7 @@ static enum hs_result copy_file(struct backup *b, int from, uint64_t size, int t
 	return hs_file_replace_end(&f, r);
 }
 
-/* HS_OK, too, if it is gone by now, or is no file. */
+/* Copies a file. HS_OK also if it is gone, or is no plain file. */
 static enum hs_result copy_named(struct backup *b, int from_dir, int to_dir, const char *name)
 {
 	int from = hs_io_open_read(from_dir, name);
@@ -140,7 +140,7 @@ static bool has_name(const struct names *n, const char *name)
 	return false;
 }
 
-/* What the spool no longer has goes. */
+/* Removes files that the spool no longer has. */
 static enum hs_result drop_others(int dir, const struct names *kept)
 {
 	struct names there;
@@ -172,7 +172,7 @@ static enum hs_result copy_folder(struct backup *b, const char *name)
 	if (r == HS_OK && from >= 0)
 		r = list_names(from, &names);
 	for (size_t i = 0; i < names.count && r == HS_OK; i++)
-		if (!is_passing(names.list[i]))
+		if (!is_temporary(names.list[i]))
 			r = copy_named(b, from, to, names.list[i]);
 	if (r == HS_OK)
 		r = drop_others(to, &names);
@@ -188,10 +188,10 @@ static enum hs_result copy_folder(struct backup *b, const char *name)
 
 static bool is_private_file(const char *name)
 {
-	return !is_passing(name) && strcmp(name, HS_HISTORY_FILE) != 0 && strcmp(name, HS_HISTORY_BACKUP) != 0;
+	return !is_temporary(name) && strcmp(name, HS_HISTORY_FILE) != 0 && strcmp(name, HS_HISTORY_BACKUP) != 0;
 }
 
-/* The list of suppressed people, ids that were erased, the salt and so on. */
+/* Copies the files of .hookspool: suppressed people, tombstones, the salt and so on. */
 static enum hs_result copy_private(struct backup *b)
 {
 	struct names names;
@@ -217,13 +217,13 @@ static bool is_same(const struct stat *a, const struct stat *b)
 	        a->st_mtim.tv_nsec == b->st_mtim.tv_nsec);
 }
 
-/* A file that an erase has replaced has another inode or size: remove it first. */
+/* Links or copies a segment, in place of one that the spool has replaced: its inode or size differs. */
 static enum hs_result take_sealed(struct backup *b, const char *name)
 {
 	struct stat st, there;
 	enum hs_result r;
 
-	if (hs_io_stat(b->spool_dir->fd, name, &st) < 0) /* the rejected may be deleted meanwhile */
+	if (hs_io_stat(b->spool_dir->fd, name, &st) < 0) /* rejected segments may be deleted meanwhile */
 		return errno == ENOENT ? HS_OK : HS_E_IO;
 	if (!S_ISREG(st.st_mode))
 		return HS_OK;
@@ -250,7 +250,7 @@ static bool go_on(struct backup *b)
 	return !b->done->stopped;
 }
 
-/* Those before `number`; then whatever else is there of an earlier backup goes. */
+/* Takes the segments below `number`, then removes others that an earlier backup has left. */
 static enum hs_result take_all_sealed(struct backup *b, const char *stream, uint64_t number)
 {
 	struct hs_sealed *list = NULL, *there = NULL;
@@ -268,7 +268,7 @@ static enum hs_result take_all_sealed(struct backup *b, const char *stream, uint
 		if (r == HS_OK && !add_name(&kept, name))
 			r = HS_E_MEMORY;
 	}
-	if (r == HS_OK && hs_io_sync_dir(b->dir) < 0) /* the new ones are there before the old go */
+	if (r == HS_OK && hs_io_sync_dir(b->dir) < 0) /* the new ones are there before the old ones go */
 		r = HS_E_IO;
 	if (r == HS_OK && !b->done->stopped)
 		r = hs_sealed_list(b->dir, stream, &there, &there_count);
@@ -286,7 +286,7 @@ static enum hs_result take_all_sealed(struct backup *b, const char *stream, uint
 	return r;
 }
 
-/* The open segment as it stands: all of it synced. *fd is the segment's own. */
+/* Syncs the open segment. *size: synced bytes; *fd stays the segment's. */
 static enum hs_result glance(struct hs_segment *s, int *fd, uint64_t *size, uint64_t *number)
 {
 	int64_t deadline = hs_io_now_monotonic() + LOCK_MS;
@@ -304,7 +304,7 @@ static enum hs_result glance(struct hs_segment *s, int *fd, uint64_t *size, uint
 	return r;
 }
 
-/* The open one is looked at first: all those with a lower number are sealed then. */
+/* Looks at the open segment first: all segments with a lower number are sealed then. */
 static enum hs_result take_stream(struct backup *b, int stream)
 {
 	struct hs_segment *s = &b->segment[stream];
@@ -326,8 +326,7 @@ static enum hs_result take_stream(struct backup *b, int stream)
 
 static bool is_beside(const char *name)
 {
-	return strcmp(name, "erased.jsonl") == 0 ||
-	       (strncmp(name, "failed", 6) == 0 && (ends(name, ".jsonl") || ends(name, ".jsonl.gz")));
+	return strcmp(name, "erased.jsonl") == 0 || hs_dead_letters_is_name(name);
 }
 
 static enum hs_result take_beside(struct backup *b)
@@ -452,8 +451,8 @@ static enum hs_result take_everything(struct backup *b)
 	return r == HS_OK ? mark(b, true) : r;
 }
 
-/* Keeps erase, repair and maintenance away meanwhile. */
-static enum hs_result keep_others_out(struct backup *b)
+/* Locks erase, repair, adopt and maintenance out. */
+static enum hs_result lock_others_out(struct backup *b)
 {
 	enum hs_result r = hs_rewriter_lock(b->spool_dir->run_dir, &b->erase_lock);
 
@@ -471,7 +470,7 @@ static enum hs_result keep_others_out(struct backup *b)
 
 static enum hs_result work(struct backup *b)
 {
-	enum hs_result r = keep_others_out(b);
+	enum hs_result r = lock_others_out(b);
 
 	if (r == HS_OK && !b->done->busy)
 		r = open_target(b);

@@ -1,17 +1,16 @@
 /*
- * backup: a copy of a spool, in a directory, while a server writes: what `hookspool adopt`
- * makes a spool of again.
+ * backup: copies a spool to a directory while handlers write to it. `hookspool adopt` makes the copy a
+ * spool again.
  *
- * First the cursors and how far archives were imported, then the segments, then the rest:
- * so no position in the backup is ahead of its events. Sealed segments are linked, or on
- * another file system copied; of the open ones what is on stable storage is copied. Erase,
- * repair and maintenance wait meanwhile, so nobody's erased lines are in it, and nothing
- * that an erase keeps beside the events is older or newer than the events.
+ * Cursors and checkpoints of imports are copied first, then segments, then the rest, so no position
+ * in a backup is ahead of its events. Sealed segments are linked, or copied to another file system;
+ * of the open ones, all that is on stable storage is copied. Erase, repair and maintenance are locked
+ * out meanwhile, so the files that an erase writes beside the events match the events.
  *
- * A later backup into the same directory brings what is new, and takes away what the spool
- * no longer has: segments that were deleted, compressed, or replaced by an erase. Each file
- * is whole and synced when it gets its name; .hookspool/backup says whose backup it is, and
- * whether it is whole.
+ * A later backup to the same directory adds what is new, and removes what the spool no longer has:
+ * segments that were deleted, compressed, or replaced by an erase. Each file is whole and synced
+ * when it gets its name; .hookspool/backup says of which spool the backup is, and whether it is
+ * whole.
  */
 #ifndef HS_BACKUP_H
 #define HS_BACKUP_H
@@ -23,24 +22,25 @@
 #include <stdint.h>
 
 struct hs_backup {
-	uint64_t linked, copied, kept, removed; /* sealed segments; kept: they were there */
+	uint64_t linked, copied, kept, removed; /* sealed segments; kept: there from an earlier backup */
 	uint64_t bytes;                         /* of the open segments */
-	bool busy;    /* erase, repair, maintenance or another backup is at work: nothing was done */
-	bool refused; /* the directory is not empty, and no backup of this spool */
-	bool inside;  /* it is the spool, or lies in it */
-	bool stopped; /* go_on said so: run it again */
+	bool busy;    /* erase, repair, adopt, maintenance or a backup is at work: nothing was done */
+	bool refused; /* the directory is neither empty nor a backup of this spool: nothing was done */
+	bool inside;  /* the directory is the spool, or in it: nothing was done */
+	bool stopped; /* go_on returned false: run it again */
 };
 
 struct hs_backup_how {
 	const char *to; /* the directory; made if it is missing */
 	void *context;
-	bool (*go_on)(void *context, uint64_t done, uint64_t all); /* segments; false: stop */
+	/* Called with the sealed segments done, and all known so far. False: stop. May be NULL. */
+	bool (*go_on)(void *context, uint64_t done, uint64_t all);
 };
 
 /*
- * HS_OK, also when `done` says that it was not done; HS_E_SPOOL_DIR: the directory cannot be
- * made or opened (logged); HS_E_FULL, HS_E_SYNC, HS_E_IO, one of class busy, HS_E_MEMORY or what
- * opening the spool says.
+ * Backs up the spool of the settings. HS_OK, also if `done` says that it was not done; HS_E_SPOOL_DIR:
+ * the directory cannot be made or opened (logged), or there is no spool; HS_E_FULL, HS_E_READ_ONLY,
+ * HS_E_SYNC, HS_E_IO, HS_E_CLOCK, HS_E_MEMORY, one of class busy or of HS_E_SPOOL_.
  */
 enum hs_result hs_backup(const struct hs_settings *settings, const struct hs_backup_how *how, struct hs_backup *done);
 

@@ -12,6 +12,13 @@
 enum { LOCK_MS = 10000, POLL_MS = 2, COPY_AT_ONCE = 1 << 18 };
 static const char NAME[] = "failed.jsonl", COPY[] = "failed-copy.jsonl", LOCK[] = "failed.lock";
 
+bool hs_dead_letters_is_name(const char *name)
+{
+	size_t n = strlen(name), gz = n > 3 && strcmp(name + n - 3, ".gz") == 0 ? 3 : 0;
+
+	return strncmp(name, "failed", 6) == 0 && n - gz >= 12 && memcmp(name + n - gz - 6, ".jsonl", 6) == 0;
+}
+
 enum hs_result hs_dead_letters_lock(const struct hs_spool_dir *dir, int *lock)
 {
 	int64_t deadline = hs_io_now_monotonic() + LOCK_MS;
@@ -35,7 +42,7 @@ enum hs_result hs_dead_letters_lock(const struct hs_spool_dir *dir, int *lock)
 	return r;
 }
 
-/* A kill in mid-write leaves a fragment: it gets a line of its own. */
+/* Ends the fragment that a kill in mid-write leaves. *size: of the file then. */
 static enum hs_result end_fragment(int fd, uint64_t *size)
 {
 	struct stat st;
@@ -90,7 +97,7 @@ enum hs_result hs_dead_letters_append(const struct hs_spool_dir *dir, struct hs_
 	return r;
 }
 
-/* --- taking out ---------------------------------------------------------------- */
+/* --- removing lines ---------------------------------------------------------------- */
 
 uint64_t hs_dead_letters_hash(struct hs_slice line, uint64_t seed)
 {
@@ -105,12 +112,12 @@ static int by_hash(const void *a, const void *b)
 }
 
 struct dropping {
-	struct hs_dead_letters_line *lines; /* NULL: by time */
+	struct hs_dead_letters_line *lines; /* NULL: drop by time */
 	size_t count;
 	uint64_t seed;
 	int64_t before_ms;
 	uint64_t gone;
-	struct hs_buf kept; /* not yet written */
+	struct hs_buf kept; /* not written yet */
 	uint64_t written;
 };
 
@@ -118,17 +125,17 @@ struct dropping {
 static int64_t time_of(struct hs_slice line)
 {
 	struct hs_record_fields walk = hs_record_fields_of(line);
-	struct hs_record_field leaf;
+	struct hs_record_field field;
 	int64_t failed_ms, spooled_ms;
 
-	if (!hs_record_field_next(&walk, &leaf) || !hs_slice_eq(leaf.name, HS_SLICE("failed_at")) ||
-	    !hs_timestamp_parse(leaf.value, &failed_ms) || failed_ms <= 0)
+	if (!hs_record_field_next(&walk, &field) || !hs_slice_eq(field.name, HS_SLICE("failed_at")) ||
+	    !hs_timestamp_parse(field.value, &failed_ms) || failed_ms <= 0)
 		return 0;
 	walk = hs_record_fields_of(hs_dead_letters_record(line));
-	while (hs_record_field_next(&walk, &leaf))
-		if (hs_slice_eq(leaf.name, HS_SLICE("spooled_at")))
-			return hs_timestamp_parse(leaf.value, &spooled_ms) && spooled_ms > failed_ms ? spooled_ms
-			                                                                             : failed_ms;
+	while (hs_record_field_next(&walk, &field))
+		if (hs_slice_eq(field.name, HS_SLICE("spooled_at")))
+			return hs_timestamp_parse(field.value, &spooled_ms) && spooled_ms > failed_ms ? spooled_ms
+			                                                                              : failed_ms;
 	return failed_ms;
 }
 
@@ -191,13 +198,13 @@ static enum hs_result copy_kept(struct dropping *d, int from, int to)
 	return r;
 }
 
-/* What a kill has left. */
+/* Removes the copy of a killed run. */
 static enum hs_result drop_unfinished(int dir)
 {
 	return hs_io_unlink(dir, COPY) < 0 && errno != ENOENT ? hs_io_result(errno) : HS_OK;
 }
 
-/* The file goes when nothing is left of it. */
+/* Puts the copy in place; if it is empty, removes the file. */
 static enum hs_result put_in_place(struct hs_file_replace *f, enum hs_result r, bool is_empty)
 {
 	if (r != HS_OK || !is_empty)
@@ -212,7 +219,7 @@ static enum hs_result drop_locked(const struct hs_spool_dir *dir, struct droppin
 	int from = hs_io_open_read(dir->fd, NAME);
 	enum hs_result r;
 
-	if (from < 0 && errno == ENOENT) /* all were erased or removed */
+	if (from < 0 && errno == ENOENT) /* no dead letters */
 		return drop_unfinished(dir->fd);
 	if (from < 0)
 		return hs_io_result(errno);
@@ -240,7 +247,7 @@ enum hs_result hs_dead_letters_drop(const struct hs_spool_dir *dir, struct hs_de
 	return r;
 }
 
-/* Of the first line that has a time; 0: none has. */
+/* *ms: the time of the first line that has one; 0: none has. *bytes: size of the file. */
 static enum hs_result first_time(int dir, int64_t *ms, uint64_t *bytes)
 {
 	int fd = hs_io_open_read(dir, NAME), more = 0;
@@ -270,7 +277,7 @@ enum hs_result hs_dead_letters_look(int dir, struct hs_dead_letters_size *size)
 	return first_time(dir, &size->oldest_ms, &size->bytes);
 }
 
-/* Under the lock: an append waits no longer than for one copy, and that not for nothing. */
+/* Called with the lock held. Makes a copy, for which appends wait, only if a line goes. */
 static enum hs_result expire_locked(const struct hs_spool_dir *dir, struct dropping *d)
 {
 	uint64_t bytes;
@@ -304,14 +311,14 @@ enum hs_result hs_dead_letters_expire(const struct hs_spool_dir *dir, int64_t be
 	return r;
 }
 
-/* It is the last member, and no quote stands bare in a string before it. */
+/* "record" is the last member; strings before it have no bare quotes, so the first match is it. */
 struct hs_slice hs_dead_letters_record(struct hs_slice line)
 {
-	static const char NAME_OF_IT[] = ",\"record\":{";
-	const char *p = line.n == 0 ? NULL : memmem(line.p, line.n, NAME_OF_IT, sizeof NAME_OF_IT - 1);
+	static const char begin[] = ",\"record\":{";
+	const char *p = line.n == 0 ? NULL : memmem(line.p, line.n, begin, sizeof begin - 1);
 
 	if (p == NULL || line.p[line.n - 1] != '}')
 		return HS_SLICE_NONE;
-	p += sizeof NAME_OF_IT - 2;
+	p += sizeof begin - 2;
 	return hs_slice(p, (size_t)(line.p + line.n - 1 - p));
 }

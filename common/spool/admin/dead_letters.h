@@ -1,13 +1,12 @@
 /*
- * dead_letters: failed.jsonl beside the events: records that a handler of `hookspool each` could
- * not deal with, each with the reason.
+ * dead_letters: failed.jsonl beside the events: records that a handler of `hookspool each` refused,
+ * each with the reason.
  *
- * Appended to under an exclusive flock(2) on .hookspool/run/failed.lock, one line at a time, on
- * stable storage before the cursor moves past the record. Whoever replaces the file takes
- * the same lock. It is for a person to look at, and for `each --failed`, which takes out what
- * was done at last. It does not grow without bound: `maintain` takes out what is older than
- * retain_days and than all that the spool still has; and above failed_max nothing is appended, so
- * the record is tried again and its user waits.
+ * A line is appended, and synced, before the cursor moves past its record. Appending and replacing
+ * the file need an exclusive flock(2) on .hookspool/run/failed.lock. A person may look at the file;
+ * `each --failed` tries its records again, and removes those that are done. Its size is limited:
+ * `maintain` removes lines older than retain_days and than every event of the spool, and above
+ * failed_max nothing is appended, so the record is tried again and its user waits.
  */
 #ifndef HS_DEAD_LETTERS_H
 #define HS_DEAD_LETTERS_H
@@ -15,54 +14,56 @@
 #include "base/slice.h"
 #include "spool/shared/spool_dir.h"
 
+/* True for a file of dead letters, also one that a person has renamed: failed*.jsonl, plain or .gz. */
+bool hs_dead_letters_is_name(const char *name);
+
 /*
- * Takes the lock, for as long as the descriptor *lock stays open. HS_OK, HS_E_LOCKED (after
- * ten seconds), HS_E_IO or HS_E_FULL: then *lock is -1.
+ * Takes the lock, held until the caller closes *lock. HS_OK, HS_E_LOCKED (after ten seconds), or as
+ * hs_io_result: then *lock is -1.
  */
 enum hs_result hs_dead_letters_lock(const struct hs_spool_dir *dir, int *lock);
 
 /*
- * Appends a whole line, its '\n' included, for good, if the file is not longer than `most` bytes
- * then; a first line always fits. HS_OK, HS_E_FAILED_MAX, HS_E_LOCKED, HS_E_IO, HS_E_SYNC, HS_E_FULL
- * or HS_E_READ_ONLY: then the file is as it was.
+ * Appends a whole line with its '\n', durably, if the file has at most `most` bytes afterwards; a
+ * first line always fits. HS_OK, HS_E_FAILED_MAX, HS_E_LOCKED, HS_E_SYNC, or as hs_io_result: then the
+ * line is not there, unless only the directory could not be synced.
  */
 enum hs_result hs_dead_letters_append(const struct hs_spool_dir *dir, struct hs_slice line, uint64_t most);
 
-/* A line to be taken out, by hs_dead_letters_hash. */
+/* A line to be removed. */
 struct hs_dead_letters_line {
-	uint64_t hash;
-	bool gone;
+	uint64_t hash; /* of hs_dead_letters_hash */
+	bool gone;     /* it was found, and removed */
 };
 
-uint64_t hs_dead_letters_hash(struct hs_slice line, uint64_t seed); /* the line without its '\n'; never 0 */
+uint64_t hs_dead_letters_hash(struct hs_slice line, uint64_t seed); /* of a line without its '\n'; never 0 */
 
 /*
- * Takes these lines out, durably, wherever they stand by now, once each. They are sorted,
- * and those that were found are `gone` then. The file is replaced as a whole, under its lock: an append or an
- * erase in between is kept; no lines are left: it is removed. The copy on its way has a name that
- * erase knows. HS_OK, or as hs_dead_letters_append: then they may stand there still.
+ * Removes these lines, durably, wherever they are by now, one line for each entry. Sorts `lines`, and
+ * sets `gone`. Replaces the whole file under its lock, with what was appended or erased meanwhile;
+ * removes it if no line is left. The copy has a name that erase knows. HS_OK, HS_E_LOCKED, HS_E_SYNC,
+ * or as hs_io_result: then the lines may still be there.
  */
 enum hs_result hs_dead_letters_drop(const struct hs_spool_dir *dir, struct hs_dead_letters_line *lines, size_t count,
                                     uint64_t seed);
 
 /*
- * Takes out, in the same way, the lines of which failed_at and the record's spooled_at are both
- * before this time (ms since 1970), once the first of the lines that have a time is one. Those
- * without a time stay, for a person. What a killed one has left is removed. *gone: how many
- * lines. HS_OK, or as hs_dead_letters_drop.
+ * Removes likewise the lines whose failed_at and spooled_at are both before `before_ms` (since 1970),
+ * but only if the first line that has a time is one of them. Lines without a time stay, for a
+ * person. Also removes the copy of a killed run. *gone: number of lines. Results as above.
  */
 enum hs_result hs_dead_letters_expire(const struct hs_spool_dir *dir, int64_t before_ms, uint64_t *gone);
 
-/* How large it is, and when the oldest record in it failed. */
+/* The size of the file, and when its first record failed. */
 struct hs_dead_letters_size {
 	uint64_t bytes;
-	int64_t oldest_ms; /* since 1970; 0: nothing tells */
+	int64_t oldest_ms; /* since 1970; 0: unknown */
 };
 
-/* No file: zeroed. HS_OK, HS_E_IO or HS_E_MEMORY. */
+/* Zeroes *size if there is no file. HS_OK, HS_E_IO or HS_E_MEMORY. */
 enum hs_result hs_dead_letters_look(int dir, struct hs_dead_letters_size *size);
 
-/* The record that such a line holds, as it stands there; n == 0: it is damaged. */
+/* The record in a line, part of the line; n == 0: the line is damaged. */
 struct hs_slice hs_dead_letters_record(struct hs_slice line);
 
 #endif

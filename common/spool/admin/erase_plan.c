@@ -2,6 +2,7 @@
 #include "base/array.h"
 #include "base/file_replace.h"
 #include "base/hex.h"
+#include "base/json_writer.h"
 #include "base/log.h"
 #include "base/timestamp.h"
 #include "spool/file/line_reader.h"
@@ -13,14 +14,14 @@
 static const char NEW[] = HS_ERASE_PLAN_PREFIX "-new";
 enum { PLANS_MAX = 1000000 };
 
-/* --- the names -------------------------------------------------------------------- */
+/* --- names -------------------------------------------------------------------- */
 
 static void print_name(unsigned number, char name[static HS_ERASE_PLAN_NAME])
 {
 	snprintf(name, HS_ERASE_PLAN_NAME, HS_ERASE_PLAN_PREFIX "-%u", number);
 }
 
-/* The number in a plan's name; PLANS_MAX of one that is being written; 0: it is none. */
+/* The number in a plan's name; PLANS_MAX for an unfinished one; 0: not a plan. */
 static unsigned number_of(const char *name)
 {
 	char spelling[HS_ERASE_PLAN_NAME];
@@ -84,7 +85,7 @@ enum hs_result hs_erase_plan_list(int private_dir, void (*each)(void *context, c
 	return r;
 }
 
-/* Behind all that are there. */
+/* The name after the last plan. */
 static enum hs_result find_name(int private_dir, char name[static HS_ERASE_PLAN_NAME])
 {
 	struct numbers all = { 0 };
@@ -101,57 +102,43 @@ static enum hs_result find_name(int private_dir, char name[static HS_ERASE_PLAN_
 
 /* --- writing ------------------------------------------------------------------------ */
 
-static void put_number(struct hs_buf *out, struct hs_slice label, uint64_t value)
-{
-	hs_buf_put_slice(out, label);
-	hs_buf_put_uint(out, value);
-}
-
-static void put_hex(struct hs_buf *out, const char *p, size_t n)
-{
-	char *to = hs_buf_reserve(out, 2 * n);
-
-	if (to != NULL) {
-		hs_hex_encode((const uint8_t *)p, n, to);
-		out->n += 2 * n;
-	}
-}
-
 static void put_head(struct hs_buf *out, const struct hs_erase_plan *plan, int64_t now)
 {
+	struct hs_json_writer w = { .out = out };
 	char text[HS_TIMESTAMP_TEXT + 1];
 
 	hs_timestamp_text(now, text);
-	hs_buf_put_slice(out, plan->from_deletes ? HS_SLICE("{\"plan\":1,\"by\":\"delete\"")
-	                                         : HS_SLICE("{\"plan\":1,\"by\":\"command\""));
-	hs_buf_put_slice(out, plan->suppress ? HS_SLICE(",\"suppress\":true,\"planned_at\":\"")
-	                                     : HS_SLICE(",\"suppress\":false,\"planned_at\":\""));
-	hs_buf_put_slice(out, hs_slice_str(text));
-	put_number(out, HS_SLICE("\",\"people\":"), plan->people->count);
-	hs_buf_put(out, "}\n", 2);
+	hs_json_writer_object(&w, NULL);
+	hs_json_writer_uint(&w, "plan", 1);
+	hs_json_writer_text(&w, "by", plan->from_deletes ? HS_SLICE("delete") : HS_SLICE("command"));
+	hs_json_writer_bool(&w, "suppress", plan->suppress);
+	hs_json_writer_text(&w, "planned_at", hs_slice_str(text));
+	hs_json_writer_uint(&w, "people", plan->people->count);
+	hs_json_writer_end(&w, '}');
+	hs_buf_putc(out, '\n');
 }
 
 static void put_person(struct hs_buf *out, const struct hs_subject *who, struct hs_position before, int64_t until_ms)
 {
-	hs_buf_put_slice(out, who->kind == HS_SUBJECT_USER ? HS_SLICE("{\"kind\":\"user\",\"id\":\"")
-	                                                   : HS_SLICE("{\"kind\":\"anonymous\",\"id\":\""));
-	put_hex(out, who->id, who->n);
-	hs_buf_putc(out, '"');
-	if (who->tenant != NULL) {
-		hs_buf_put_slice(out, HS_SLICE(",\"tenant\":"));
-		hs_buf_put_json(out, hs_slice_str(who->tenant));
-	}
-	hs_buf_put_slice(out, who->derived ? HS_SLICE(",\"derived\":true") : HS_SLICE(",\"derived\":false"));
-	put_number(out, HS_SLICE(",\"segment\":"), before.number);
-	put_number(out, HS_SLICE(",\"offset\":"), before.offset);
-	put_number(out, HS_SLICE(",\"edit\":"), before.edit);
-	put_number(out, HS_SLICE(",\"until_ms\":"), until_ms > 0 ? (uint64_t)until_ms : 0);
-	hs_buf_put(out, "}\n", 2);
+	struct hs_json_writer w = { .out = out };
+
+	hs_json_writer_object(&w, NULL);
+	hs_json_writer_text(&w, "kind", who->kind == HS_SUBJECT_USER ? HS_SLICE("user") : HS_SLICE("anonymous"));
+	hs_json_writer_hex(&w, "id", hs_slice(who->id, who->n));
+	if (who->tenant != NULL)
+		hs_json_writer_text(&w, "tenant", hs_slice_str(who->tenant));
+	hs_json_writer_bool(&w, "derived", who->derived);
+	hs_json_writer_uint(&w, "segment", before.number);
+	hs_json_writer_uint(&w, "offset", before.offset);
+	hs_json_writer_uint(&w, "edit", before.edit);
+	hs_json_writer_uint(&w, "until_ms", until_ms > 0 ? (uint64_t)until_ms : 0);
+	hs_json_writer_end(&w, '}');
+	hs_buf_putc(out, '\n');
 }
 
 /*
- * Under the lock of `edits`: the number of edits is that of the files as they are now. Whose later
- * events are not to be kept gets no limit, for some may come before that takes effect.
+ * Under the lock of the rewrite log, so that "edit" fits the files as they are. Suppressed people have
+ * no limits, for some of their events may come before suppression takes effect.
  */
 static void put_people(struct hs_buf *out, struct hs_rewrite_log *rewrites, uint64_t next, int64_t now,
                        const struct hs_erase_plan *plan)
@@ -171,7 +158,7 @@ static void put_people(struct hs_buf *out, struct hs_rewrite_log *rewrites, uint
 	}
 }
 
-/* If the name cannot be synced the plan goes again: nothing has been removed yet. */
+/* Removes the plan again if its name cannot be synced: no line has gone yet. */
 static enum hs_result publish(int private_dir, struct hs_slice text, char name[static HS_ERASE_PLAN_NAME])
 {
 	char new_name[HS_ERASE_PLAN_NAME];
@@ -213,11 +200,11 @@ struct reading {
 	struct hs_json json;
 	struct hs_buf id, tenant;
 	struct hs_erase_plan *plan;
-	uint64_t people; /* that the head tells of */
+	uint64_t people; /* as the head says */
 	size_t read;
 };
 
-/* The member's token; 0: there is none. */
+/* The token of a member; 0: none. */
 static uint32_t member(const struct hs_json *json, struct hs_slice name)
 {
 	if (json->tok[0].kind != HS_JSON_OBJECT)
@@ -294,7 +281,7 @@ static bool read_head(struct reading *x)
 	return true;
 }
 
-/* HS_E_IO: the line is damaged. */
+/* HS_OK, HS_E_MEMORY, HS_E_IO (the line is damaged), or as hs_rewrite_log_translate. */
 static enum hs_result read_person(struct reading *x)
 {
 	bool is_user = is_word(&x->json, HS_SLICE("kind"), HS_SLICE("\"user\""));

@@ -2,8 +2,8 @@
 #include "base/array.h"
 #include "base/digest.h"
 #include "base/hash.h"
-#include "base/hex.h"
 #include "base/io.h"
+#include "base/json_writer.h"
 #include "base/timestamp.h"
 #include "spool/admin/salt.h"
 #include "spool/dedup/tombstones.h"
@@ -12,7 +12,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
-static const char RECEIPTS[] = "erased.jsonl";
+static const char NAME[] = "erased.jsonl";
 
 /* --- receipts ----------------------------------------------------------------------- */
 
@@ -21,10 +21,8 @@ static const char *kind_name(const struct hs_subject *who)
 	return who->kind == HS_SUBJECT_USER ? "user" : "anonymous";
 }
 
-static bool put_id(struct hs_buf *out, const char *salt, const struct hs_subject *who)
+static bool hash_id(const char *salt, const struct hs_subject *who, uint8_t sum[static HS_SHA256_BYTES])
 {
-	uint8_t sum[HS_SHA256_BYTES];
-	char text[2 * HS_SHA256_BYTES];
 	struct hs_buf whole = { 0 };
 	bool ok;
 
@@ -34,44 +32,36 @@ static bool put_id(struct hs_buf *out, const char *salt, const struct hs_subject
 	hs_buf_put(&whole, who->id, who->n);
 	ok = hs_buf_ok(&whole) && hs_sha256(hs_buf_slice(&whole), sum);
 	hs_buf_free(&whole);
-	if (!ok)
-		return false;
-	hs_hex_encode(sum, sizeof sum, text);
-	hs_buf_put_json(out, hs_slice(text, sizeof text));
-	return true;
-}
-
-static void put_label(struct hs_buf *out, const char *label, const char *value)
-{
-	hs_buf_put_slice(out, hs_slice_str(label));
-	hs_buf_put_json(out, hs_slice_str(value));
+	return ok;
 }
 
 static bool put_receipt(struct hs_buf *out, const char *salt, const struct hs_subject *who,
                         const struct hs_erasure_entry *receipt)
 {
+	struct hs_json_writer w = { .out = out };
+	uint8_t id[HS_SHA256_BYTES];
 	char now[HS_TIMESTAMP_TEXT + 1];
 
-	hs_timestamp_text(hs_io_now(), now);
-	put_label(out, "{\"erased_at\":", now);
-	put_label(out, ",\"state\":", receipt->state);
-	put_label(out, ",\"kind\":", kind_name(who));
-	hs_buf_put_slice(out, HS_SLICE(",\"id\":"));
-	if (!put_id(out, salt, who))
+	if (!hash_id(salt, who, id))
 		return false;
+	hs_timestamp_text(hs_io_now(), now);
+	hs_json_writer_object(&w, NULL);
+	hs_json_writer_text(&w, "erased_at", hs_slice_str(now));
+	hs_json_writer_text(&w, "state", hs_slice_str(receipt->state));
+	hs_json_writer_text(&w, "kind", hs_slice_str(kind_name(who)));
+	hs_json_writer_hex(&w, "id", hs_slice((const char *)id, sizeof id));
 	if (who->tenant != NULL && who->tenant[0] != '\0')
-		put_label(out, ",\"tenant\":", who->tenant);
-	hs_buf_put_slice(out, HS_SLICE(",\"events\":"));
-	hs_buf_put_uint(out, who->events);
-	hs_buf_put_slice(out, HS_SLICE(",\"others\":"));
-	hs_buf_put_uint(out, who->others);
-	put_label(out, ",\"by\":", receipt->by);
-	hs_buf_put_slice(out, receipt->suppressed ? HS_SLICE(",\"suppressed\":true}\n")
-	                                          : HS_SLICE(",\"suppressed\":false}\n"));
+		hs_json_writer_text(&w, "tenant", hs_slice_str(who->tenant));
+	hs_json_writer_uint(&w, "events", who->events);
+	hs_json_writer_uint(&w, "others", who->others);
+	hs_json_writer_text(&w, "by", hs_slice_str(receipt->by));
+	hs_json_writer_bool(&w, "suppressed", receipt->suppressed);
+	hs_json_writer_end(&w, '}');
+	hs_buf_putc(out, '\n');
 	return hs_buf_ok(out);
 }
 
-/* Where the next line goes: behind the last whole one. */
+/* Sets *end to the end of the last whole line, and cuts off what a kill left of another. */
 static enum hs_result find_end(int fd, uint64_t *end)
 {
 	struct stat st;
@@ -79,7 +69,7 @@ static enum hs_result find_end(int fd, uint64_t *end)
 
 	if (hs_io_fstat(fd, &st) < 0)
 		return HS_E_IO;
-	for (*end = (uint64_t)st.st_size; *end > 0; --*end) { /* no further than a kill left of a line */
+	for (*end = (uint64_t)st.st_size; *end > 0; --*end) {
 		if (hs_io_read_at(fd, &c, 1, *end - 1) != 1)
 			return HS_E_IO;
 		if (c == '\n')
@@ -90,7 +80,7 @@ static enum hs_result find_end(int fd, uint64_t *end)
 
 static enum hs_result append(const struct hs_spool_dir *dir, struct hs_slice text)
 {
-	int fd = hs_io_open_or_make(dir->fd, RECEIPTS, 0600);
+	int fd = hs_io_open_or_make(dir->fd, NAME, 0600);
 	enum hs_result r;
 	uint64_t end;
 
@@ -117,7 +107,7 @@ enum hs_result hs_erasure_log_put(const struct hs_spool_dir *dir, const struct h
 	for (size_t i = 0; i < subjects->count && r == HS_OK; i++)
 		if (!put_receipt(&text, salt, subjects->list[i], receipt))
 			r = HS_E_MEMORY;
-	if (r == HS_OK) /* no id may be in it: the events had none, or none are looked for */
+	if (r == HS_OK) /* even if no event had an id: verify takes a missing file for a loss */
 		r = hs_tombstones_make(dir->private_dir);
 	if (r == HS_OK && text.n > 0)
 		r = append(dir, hs_buf_slice(&text));
@@ -125,11 +115,11 @@ enum hs_result hs_erasure_log_put(const struct hs_spool_dir *dir, const struct h
 	return r;
 }
 
-/* --- what was left unfinished --------------------------------------------------------- */
+/* --- unfinished erasures --------------------------------------------------------- */
 
-/* A receipt, as far as it matters here. */
+/* The part of a receipt that matters here. */
 struct receipt {
-	uint64_t who; /* a hash of kind, id and tenant */
+	uint64_t who; /* hash of kind, id and tenant */
 	uint64_t line;
 	bool begun;
 };
@@ -140,7 +130,7 @@ struct receipts {
 	uint64_t seed;
 };
 
-/* The bytes between two labels of a line that put_receipt made; none if it did not. */
+/* The bytes from one label to the next; none if put_receipt did not write the line. */
 static struct hs_slice between(struct hs_slice line, struct hs_slice from, struct hs_slice to)
 {
 	const char *begin = memmem(line.p, line.n, from.p, from.n), *end;
@@ -184,7 +174,7 @@ static enum hs_result read_receipts(struct receipts *all, int fd)
 	int more = 0;
 
 	hs_line_reader_start(&lines, fd, 0, UINT64_MAX);
-	while (ok && (more = hs_line_reader_next(&lines, &line)) == 1) /* 2: what a kill left of one */
+	while (ok && (more = hs_line_reader_next(&lines, &line)) == 1) /* 2: a kill left part of a line */
 		ok = note_receipt(all, line, ++number);
 	hs_line_reader_free(&lines);
 	return !ok ? HS_E_MEMORY : more < 0 ? HS_E_IO : HS_OK;
@@ -194,7 +184,7 @@ enum hs_result hs_erasure_log_unfinished(const struct hs_spool_dir *dir, void (*
                                          void *context)
 {
 	struct receipts all = { .seed = hs_io_random() };
-	int fd = hs_io_open_read(dir->fd, RECEIPTS);
+	int fd = hs_io_open_read(dir->fd, NAME);
 	enum hs_result r;
 
 	if (fd < 0)

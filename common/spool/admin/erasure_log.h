@@ -1,17 +1,16 @@
 /*
- * erasure_log: what was erased, without saying whose it was: erased.jsonl in the spool.
+ * erasure_log: receipts of erasures, without the ids of people: erased.jsonl in the spool.
  *
  *	{"erased_at":"…","state":"done","kind":"user","id":"9f86…","tenant":"acme",
  *	 "events":17,"others":1,"by":"delete","suppressed":false}
  *
- * "id" is the SHA-256 of the salt in .hookspool/salt, the kind, a colon and the id; so
- * whoever knows an id can find its receipts, and nobody else can tell whom they are about:
+ * "id" is the SHA-256 of the salt in .hookspool/salt, the kind, a colon and the id. With an id and
+ * the salt one can find its receipts; from a receipt one cannot find the id:
  *
  *	printf %s "$(cat .hookspool/salt)user:u-1" | sha256sum
  *
- * A receipt is written twice: "begun" before the first line goes, "done" behind the last.
- * A run that was killed leaves a "begun" alone, until somebody runs it again: the last
- * receipt of an id is what counts.
+ * An erasure has two receipts: "begun" before the first line goes, "done" after the last. A killed
+ * run leaves "begun" alone until another run finishes. The last receipt of an id counts.
  */
 #ifndef HS_ERASURE_LOG_H
 #define HS_ERASURE_LOG_H
@@ -25,16 +24,13 @@ struct hs_erasure_entry {
 	bool suppressed;
 };
 
-/*
- * One line for each of them, durably. HS_OK, HS_E_SALT, HS_E_IO, HS_E_FULL, HS_E_SYNC or
- * HS_E_MEMORY.
- */
+/* Appends a receipt for each subject, durably. HS_OK, HS_E_SALT, HS_E_SYNC, or as hs_io_result. */
 enum hs_result hs_erasure_log_put(const struct hs_spool_dir *dir, const struct hs_subjects *subjects,
                                   const struct hs_erasure_entry *receipt);
 
 /*
- * Reports the line (from 1) of each last receipt of an id, for a tenant, that is a "begun".
- * The caller keeps others from erasing meanwhile. HS_OK, HS_E_IO or HS_E_MEMORY.
+ * Calls report with the line (from 1) of each "begun" that is the last receipt of its kind, id and
+ * tenant. The caller holds the lock of hs_rewriter_lock. HS_OK, HS_E_IO or HS_E_MEMORY.
  */
 enum hs_result hs_erasure_log_unfinished(const struct hs_spool_dir *dir, void (*report)(void *context, uint64_t line),
                                          void *context);

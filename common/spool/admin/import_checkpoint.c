@@ -33,7 +33,7 @@ static void print_place(const char *label, const struct hs_spot *to, uint64_t re
 	         to->event, to->array, rejected);
 }
 
-/* What is not a try of ours, to the letter, is none. */
+/* Accepts only what print_try would print. */
 static bool read_try(const char *text, struct hs_try *t)
 {
 	char again[LINE_MAX_BYTES], name[NAME_DIGITS + 1] = "";
@@ -68,8 +68,8 @@ static bool read_place(const char *text, bool done, struct hs_spot *spot, uint64
 	return strcmp(text, again) == 0;
 }
 
-/* Takes a line in; what is not ours, to the letter, counts as nothing. */
-static void read_line(struct hs_import_checkpoint *b, struct hs_slice line)
+/* Reads a line, and ignores one that this module would not print. */
+static void read_line(struct hs_import_checkpoint *checkpoint, struct hs_slice line)
 {
 	char text[LINE_MAX_BYTES];
 	struct hs_spot spot;
@@ -78,32 +78,34 @@ static void read_line(struct hs_import_checkpoint *b, struct hs_slice line)
 
 	snprintf(text, sizeof text, "%.*s\n", line.n + 1 < sizeof text ? (int)line.n : 0, line.p);
 	if (read_try(text, &t))
-		b->try = t;
+		checkpoint->try = t;
 	for (int done = 0; done < 2; done++) {
 		if (!read_place(text, done != 0, &spot, &rejected))
 			continue;
-		b->spot = spot;
-		b->rejected = rejected;
-		b->done = done != 0;
-		b->try.open = false;
+		checkpoint->spot = spot;
+		checkpoint->rejected = rejected;
+		checkpoint->done = done != 0;
+		checkpoint->try.open = false;
 	}
 }
 
-static enum hs_result read_all(struct hs_import_checkpoint *b)
+static enum hs_result read_all(struct hs_import_checkpoint *checkpoint)
 {
 	struct hs_line_reader lines = { 0 };
 	struct hs_slice line;
 	int more;
 
-	hs_line_reader_start(&lines, b->fd, 0, UINT64_MAX);
+	hs_line_reader_start(&lines, checkpoint->fd, 0, UINT64_MAX);
 	while ((more = hs_line_reader_next(&lines, &line)) == 1) {
-		read_line(b, line);
-		b->size = lines.at;
+		read_line(checkpoint, line);
+		checkpoint->size = lines.at;
 	}
 	hs_line_reader_free(&lines);
 	if (more < 0)
 		return HS_E_IO;
-	return more == 2 && hs_io_truncate(b->fd, b->size) < 0 ? HS_E_IO : HS_OK; /* torn by a kill */
+	return more == 2 && hs_io_truncate(checkpoint->fd, checkpoint->size) < 0
+	           ? HS_E_IO
+	           : HS_OK; /* part of a line, left by a kill */
 }
 
 static int open_file(int folder, const char *key)
@@ -117,13 +119,13 @@ static int open_file(int folder, const char *key)
 	return fd;
 }
 
-enum hs_result hs_import_checkpoint_open(int private_dir, const char *key, struct hs_import_checkpoint *b)
+enum hs_result hs_import_checkpoint_open(int private_dir, const char *key, struct hs_import_checkpoint *checkpoint)
 {
 	enum hs_result r;
 	int folder;
 
-	memset(b, 0, sizeof *b);
-	b->fd = -1;
+	memset(checkpoint, 0, sizeof *checkpoint);
+	checkpoint->fd = -1;
 	if (hs_io_make_dir(private_dir, FOLDER, 0700) == 0) {
 		if (hs_io_sync_dir(private_dir) < 0)
 			return HS_E_IO;
@@ -133,74 +135,75 @@ enum hs_result hs_import_checkpoint_open(int private_dir, const char *key, struc
 	folder = hs_io_open_dir(private_dir, FOLDER);
 	if (folder < 0)
 		return hs_io_result(errno);
-	b->fd = open_file(folder, key);
-	r = b->fd < 0 ? hs_io_result(errno) : HS_OK;
+	checkpoint->fd = open_file(folder, key);
+	r = checkpoint->fd < 0 ? hs_io_result(errno) : HS_OK;
 	hs_io_close(folder);
-	if (r == HS_OK && hs_io_lock(b->fd, LOCK_EX | LOCK_NB) < 0)
+	if (r == HS_OK && hs_io_lock(checkpoint->fd, LOCK_EX | LOCK_NB) < 0)
 		r = errno == EWOULDBLOCK ? HS_E_LOCKED : HS_E_IO;
 	if (r == HS_OK)
-		r = read_all(b);
+		r = read_all(checkpoint);
 	if (r != HS_OK)
-		hs_import_checkpoint_close(b);
+		hs_import_checkpoint_close(checkpoint);
 	return r;
 }
 
-void hs_import_checkpoint_close(struct hs_import_checkpoint *b)
+void hs_import_checkpoint_close(struct hs_import_checkpoint *checkpoint)
 {
-	if (b->fd >= 0)
-		hs_io_close(b->fd);
-	b->fd = -1;
+	if (checkpoint->fd >= 0)
+		hs_io_close(checkpoint->fd);
+	checkpoint->fd = -1;
 }
 
-static enum hs_result put(struct hs_import_checkpoint *b, const char *line, bool durable)
+static enum hs_result put(struct hs_import_checkpoint *checkpoint, const char *line, bool durable)
 {
 	size_t n = strlen(line);
 
-	if (hs_io_write_at(b->fd, line, n, b->size) < 0) {
+	if (hs_io_write_at(checkpoint->fd, line, n, checkpoint->size) < 0) {
 		enum hs_result r = hs_io_result(errno);
 
-		return hs_io_truncate(b->fd, b->size) < 0 ? HS_E_IO : r;
+		return hs_io_truncate(checkpoint->fd, checkpoint->size) < 0 ? HS_E_IO : r;
 	}
-	b->size += n;
-	return durable && hs_io_sync_data(b->fd) < 0 ? HS_E_SYNC : HS_OK;
+	checkpoint->size += n;
+	return durable && hs_io_sync_data(checkpoint->fd) < 0 ? HS_E_SYNC : HS_OK;
 }
 
-enum hs_result hs_import_checkpoint_try(struct hs_import_checkpoint *b, const struct hs_try *try)
+enum hs_result hs_import_checkpoint_try(struct hs_import_checkpoint *checkpoint, const struct hs_try *try)
 {
 	char line[LINE_MAX_BYTES];
 
-	b->try = *try;
-	b->try.open = true;
+	checkpoint->try = *try;
+	checkpoint->try.open = true;
 	print_try(try, line);
-	return put(b, line, true);
+	return put(checkpoint, line, true);
 }
 
-static enum hs_result settle(struct hs_import_checkpoint *b, const struct hs_spot *to, bool done, bool durable)
+static enum hs_result end_try(struct hs_import_checkpoint *checkpoint, const struct hs_spot *to, bool done,
+                              bool durable)
 {
 	char text[LINE_MAX_BYTES];
 
-	b->spot = *to;
-	b->done = done;
-	b->try.open = false;
-	print_place(done ? "done" : "at", to, b->rejected, text);
-	return put(b, text, durable);
+	checkpoint->spot = *to;
+	checkpoint->done = done;
+	checkpoint->try.open = false;
+	print_place(done ? "done" : "at", to, checkpoint->rejected, text);
+	return put(checkpoint, text, durable);
 }
 
-enum hs_result hs_import_checkpoint_move(struct hs_import_checkpoint *b, const struct hs_spot *to, uint64_t rejected,
-                                         bool durable)
+enum hs_result hs_import_checkpoint_move(struct hs_import_checkpoint *checkpoint, const struct hs_spot *to,
+                                         uint64_t rejected, bool durable)
 {
-	b->rejected += rejected;
-	return settle(b, to, false, durable);
+	checkpoint->rejected += rejected;
+	return end_try(checkpoint, to, false, durable);
 }
 
-enum hs_result hs_import_checkpoint_done(struct hs_import_checkpoint *b, const struct hs_spot *to)
+enum hs_result hs_import_checkpoint_done(struct hs_import_checkpoint *checkpoint, const struct hs_spot *to)
 {
-	return settle(b, to, true, true);
+	return end_try(checkpoint, to, true, true);
 }
 
-void hs_import_checkpoint_forget(struct hs_import_checkpoint *b)
+void hs_import_checkpoint_forget(struct hs_import_checkpoint *checkpoint)
 {
-	b->spot = (struct hs_spot){ .at = 0 };
-	b->rejected = 0;
-	b->done = b->try.open = false;
+	checkpoint->spot = (struct hs_spot){ .at = 0 };
+	checkpoint->rejected = 0;
+	checkpoint->done = checkpoint->try.open = false;
 }

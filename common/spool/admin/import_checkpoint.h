@@ -1,19 +1,20 @@
 /*
- * checkpoint: how far an archive was imported: .hookspool/imports/KEY, a line a commit.
+ * import_checkpoint: how far an archive was imported: .hookspool/imports/KEY, lines for each commit.
  *
  *	{"try":4194211,"line":4000,"event":0,"array":0,"spooled_at":"2026-11-24T…Z","after":41,"rejected_after":2,"name":"612e6a736f6e6c"}
  *	{"at":4194211,"line":4000,"event":0,"array":0,"rejected":0}
  *	{"done":9000123,"line":8711,"event":0,"array":0,"rejected":2}
  *
- * "at": what stands before this byte of the archive's text is in the spool, durably;
- * "rejected" of its lines and events were refused, so that every further run can say so.
- * "event": this byte is in the middle of the line, behind so many events of it; "array": and these
- * are elements of an array that goes on there.
- * "try": the part up to this byte is about to be appended, all of it with this spooled_at, and
- * what is refused of it as of a file of this name (in hex).
- * A try that no "at" follows was cut short by a kill or an error: whether it arrived is
- * found out from the spool itself, in the segments sealed behind the numbers `after`, of the
- * events, and `rejected_after`.
+ * "at"        everything before this byte of the archive's text is in the spool, durably, but for
+ *             "rejected" lines and events in all, which every later run reports
+ * "event"     the byte is in the middle of its line, after this many events of it
+ * "array"     1: these are elements of an array that goes on there
+ * "try"       the part up to this byte is about to be appended, all of it with this "spooled_at",
+ *             and its rejected texts under this file "name" (in hex)
+ * "done"      as "at", and the archive ends there
+ *
+ * A kill or an error has interrupted a try that no "at" follows. Its lines are then looked for in the
+ * spool: in segments with numbers above "after" (events) and "rejected_after".
  */
 #ifndef HS_IMPORT_CHECKPOINT_H
 #define HS_IMPORT_CHECKPOINT_H
@@ -22,26 +23,26 @@
 #include "base/timestamp.h"
 
 enum {
-	HS_IMPORT_CHECKPOINT_KEY = 32,   /* hex digits of an archive's name here */
-	HS_IMPORT_CHECKPOINT_NAME = 200, /* bytes of its file's name */
+	HS_IMPORT_CHECKPOINT_KEY = 32,   /* hex digits of an archive's key, its file name here */
+	HS_IMPORT_CHECKPOINT_NAME = 200, /* bytes of the archive's own name */
 };
 
 /* A place between two events of an archive. */
 struct hs_spot {
-	uint64_t at;    /* byte of its text */
-	uint64_t line;  /* lines up to there, one that is not over included */
-	uint64_t event; /* events of that one; 0: it is over */
+	uint64_t at;    /* offset in its text */
+	uint64_t line;  /* lines begun before it */
+	uint64_t event; /* values of the last of them, if it has not ended; 0: it has */
 	bool array;     /* within an array */
 };
 
 struct hs_import_checkpoint {
 	int fd;
-	uint64_t size; /* of the checkpoint's own file */
+	uint64_t size; /* of the checkpoint file */
 	struct hs_spot spot;
 	uint64_t rejected;
 	bool done;
 	struct hs_try {
-		bool open; /* begun, and its end unknown */
+		bool open; /* no end is noted */
 		struct hs_spot to;
 		uint64_t after, rejected_after;
 		char spooled_at[HS_TIMESTAMP_TEXT + 1];
@@ -51,26 +52,26 @@ struct hs_import_checkpoint {
 };
 
 /*
- * Opens or makes one and reads it; it is held until it is closed. HS_OK, HS_E_LOCKED
- * (another process has it), HS_E_FULL, HS_E_MEMORY or HS_E_IO; then it is not open.
+ * Opens or makes a checkpoint, reads it, and locks it until it is closed. HS_OK, HS_E_LOCKED (another
+ * process has it), or as hs_io_result: then it is not open.
  */
-enum hs_result hs_import_checkpoint_open(int private_dir, const char *key, struct hs_import_checkpoint *b);
-void hs_import_checkpoint_close(struct hs_import_checkpoint *b);
+enum hs_result hs_import_checkpoint_open(int private_dir, const char *key, struct hs_import_checkpoint *checkpoint);
+void hs_import_checkpoint_close(struct hs_import_checkpoint *checkpoint);
 
-/* Notes a try, durably. HS_OK, HS_E_FULL, HS_E_SYNC or HS_E_IO; so, too, the next two. */
-enum hs_result hs_import_checkpoint_try(struct hs_import_checkpoint *b, const struct hs_try *try);
+/* Notes a try, durably. HS_OK, HS_E_SYNC, or as hs_io_result; the next two likewise. */
+enum hs_result hs_import_checkpoint_try(struct hs_import_checkpoint *checkpoint, const struct hs_try *try);
 
 /*
- * The try is over, everything up to here is in the spool, but `rejected` lines or events more. Not
- * synced unless `durable`.
+ * Notes that everything up to `to` is in the spool, but for `rejected` further lines or events. Ends
+ * the try. Synced if `durable`.
  */
-enum hs_result hs_import_checkpoint_move(struct hs_import_checkpoint *b, const struct hs_spot *to, uint64_t rejected,
-                                         bool durable);
+enum hs_result hs_import_checkpoint_move(struct hs_import_checkpoint *checkpoint, const struct hs_spot *to,
+                                         uint64_t rejected, bool durable);
 
-/* The archive has ended here. Durable. */
-enum hs_result hs_import_checkpoint_done(struct hs_import_checkpoint *b, const struct hs_spot *to);
+/* Notes that the archive ends here, durably. */
+enum hs_result hs_import_checkpoint_done(struct hs_import_checkpoint *checkpoint, const struct hs_spot *to);
 
-/* Back to the start, and no try; not yet on the disk. */
-void hs_import_checkpoint_forget(struct hs_import_checkpoint *b);
+/* Goes back to the start, without a try; the file stays until the next note. */
+void hs_import_checkpoint_forget(struct hs_import_checkpoint *checkpoint);
 
 #endif

@@ -35,7 +35,7 @@ static enum hs_result add(struct hs_inventory *inv, const struct hs_dedup_key *i
 	return HS_OK;
 }
 
-/* A line that is no record holds no event. */
+/* Adds the id of a line, if it is a record within the window. */
 static enum hs_result take_line(struct taking *t, struct hs_slice line)
 {
 	struct hs_dedup_key id;
@@ -48,7 +48,7 @@ static enum hs_result take_line(struct taking *t, struct hs_slice line)
 	return r == HS_OK && known && spooled_ms >= t->since_ms ? add(t->inv, &id) : HS_OK;
 }
 
-/* A damaged file ends where the damage begins; one that is gone holds nothing. */
+/* Adds the ids of a file, up to damage if there is any. A missing file has none. */
 static enum hs_result take_lines(struct taking *t, int fd)
 {
 	struct hs_slice line;
@@ -56,19 +56,16 @@ static enum hs_result take_lines(struct taking *t, int fd)
 	int more = 1;
 
 	if (fd < 0)
-		return errno == ENOENT   ? HS_OK
-		       : errno == EACCES ? HS_E_SPOOL_DIR
-		       : errno == ENOMEM ? HS_E_MEMORY
-		                         : HS_E_IO;
+		return errno == ENOENT ? HS_OK : errno == EACCES ? HS_E_SPOOL_DIR : hs_io_result(errno);
 	while (r == HS_OK && (more = hs_line_reader_next(&t->lines, &line)) == 1)
 		r = take_line(t, line);
 	if (r == HS_OK && more < 0 && errno != EILSEQ)
-		r = errno == ENOMEM ? HS_E_MEMORY : HS_E_IO;
+		r = hs_io_result(errno);
 	hs_io_close(fd);
 	return r;
 }
 
-/* The open segment first: one that is sealed meanwhile is read twice, and none is missed. */
+/* Reads the open segment first: if it is sealed meanwhile it is read twice, not missed. */
 static enum hs_result take_all(struct taking *t)
 {
 	struct hs_sealed *list = NULL;

@@ -1,6 +1,6 @@
 /*
- * inventory: which events a spool holds, found out by reading it and nothing else: for those who
- * may not write there, or where the index is not made yet.
+ * inventory: the ids of the events in a spool, found by reading its files alone: for a user who may
+ * not write there, or for a spool that has no index yet.
  */
 #ifndef HS_INVENTORY_H
 #define HS_INVENTORY_H
@@ -9,20 +9,20 @@
 #include "event/dedup_key.h"
 
 struct hs_inventory {
-	struct hs_dedup_key *id; /* sorted; so much memory for each event of the dedup_window */
+	struct hs_dedup_key *id; /* sorted: 16 bytes for each event of the dedup_window */
 	size_t count, cap;
 };
 
 /*
- * Is nobody at work in the spool, or is it not ours to write to? Then it would be changed by being
- * opened, or could not be; otherwise its index knows more, and sooner.
+ * True if the spool has no shared state, or this user may not write to it: opening the spool would
+ * change it, or fail. Otherwise its index is faster and more complete.
  */
 bool hs_inventory_is_needed(const struct hs_settings *settings);
 
 /*
- * Reads the spool of the settings; one that is not there holds nothing. A zeroed struct is ready
- * for it. HS_OK, HS_E_SPOOL_DIR (it may not be read), HS_E_IO or HS_E_MEMORY; it is to be freed
- * in any case.
+ * Fills a zeroed struct from the spool of the settings; a missing spool has no events, and with
+ * dedup_window = 0 none is read. HS_OK, HS_E_SPOOL_DIR (this user may not read it), HS_E_IO or
+ * HS_E_MEMORY; call hs_inventory_free in any case.
  */
 enum hs_result hs_inventory_take(struct hs_inventory *inv, const struct hs_settings *settings);
 void hs_inventory_free(struct hs_inventory *inv);

@@ -26,11 +26,11 @@ static enum hs_result look(int dir, const char *name, bool *there, uint64_t *siz
 	return *there || errno == ENOENT ? HS_OK : HS_E_IO;
 }
 
-/* --- what the receipts tell -------------------------------------------------- */
+/* --- what the receipts say -------------------------------------------------- */
 
 struct told {
 	bool any, suppressed, erased;
-	uint64_t end; /* of the last whole receipt */
+	uint64_t end; /* offset after the last whole receipt */
 };
 
 static bool has(struct hs_slice line, const char *text)
@@ -43,6 +43,7 @@ static enum hs_result read_receipts(const struct hs_spool_dir *dir, uint64_t fro
 	int fd = hs_io_open_read(dir->fd, RECEIPTS), more;
 	struct hs_line_reader lines = { 0 };
 	struct hs_slice line;
+	enum hs_result r;
 
 	*told = (struct told){ .end = from };
 	if (fd < 0)
@@ -54,11 +55,10 @@ static enum hs_result read_receipts(const struct hs_spool_dir *dir, uint64_t fro
 		told->erased |= has(line, "\"events\":") && !has(line, "\"events\":0,");
 		told->end = lines.at;
 	}
-	if (more < 0)
-		more = errno == ENOMEM ? -2 : -1;
+	r = more < 0 ? hs_io_result(errno) : HS_OK;
 	hs_line_reader_free(&lines);
 	hs_io_close(fd);
-	return more == -2 ? HS_E_MEMORY : more == -1 ? HS_E_IO : HS_OK;
+	return r;
 }
 
 /* --- what is lost ---------------------------------------------------------------- */

@@ -13,7 +13,7 @@ static const char STREAM[] = "rejected", COPY[] = "share-copy";
 
 struct tenant {
 	char name[HS_TENANT_MAX + 1];
-	uint64_t bytes, excess; /* excess: what it must lose yet */
+	uint64_t bytes, excess; /* excess: bytes that it must still lose */
 };
 
 struct share {
@@ -27,7 +27,7 @@ struct share {
 	struct hs_rewrite_copy copy;
 };
 
-/* Written by hs_rejected_put: {"spooled_at":"…","status":400,"tenant":"…" */
+/* hs_rejected_put writes {"spooled_at":"…","status":400,"tenant":"…" */
 struct hs_slice hs_rejected_quota_tenant(struct hs_slice line)
 {
 	static const char begin[] = "{\"spooled_at\":\"", status[] = "\",\"status\":", tenant[] = ",\"tenant\":\"";
@@ -47,7 +47,7 @@ struct hs_slice hs_rejected_quota_tenant(struct hs_slice line)
 	return quote == NULL || quote - p > HS_TENANT_MAX ? HS_SLICE_NONE : hs_slice(p, (size_t)(quote - p));
 }
 
-/* --- who has how much ---------------------------------------------------------- */
+/* --- the bytes of each tenant ---------------------------------------------------------- */
 
 static struct tenant *add_tenant(struct share *s, struct hs_slice name)
 {
@@ -59,7 +59,7 @@ static struct tenant *add_tenant(struct share *s, struct hs_slice name)
 	return &s->tenant[s->last];
 }
 
-/* NULL: out of memory. Lines of one tenant mostly follow one another. */
+/* NULL: out of memory. Tries the last tenant first: lines of one mostly follow one another. */
 static struct tenant *find_tenant(struct share *s, struct hs_slice name)
 {
 	if (s->last < s->tenants && hs_slice_eq(hs_slice_str(s->tenant[s->last].name), name))
@@ -89,7 +89,7 @@ static enum hs_result each_line(struct share *s, const struct hs_sealed *sealed,
 
 		r = t == NULL ? HS_E_MEMORY : visit(s, t, line);
 	}
-	return r != HS_OK ? r : more < 0 ? (errno == ENOMEM ? HS_E_MEMORY : HS_E_IO) : HS_OK;
+	return r == HS_OK && more < 0 ? hs_io_result(errno) : r;
 }
 
 static enum hs_result count_line(struct share *s, struct tenant *t, struct hs_slice line)
@@ -99,7 +99,7 @@ static enum hs_result count_line(struct share *s, struct tenant *t, struct hs_sl
 	return HS_OK;
 }
 
-/* -1 if it is gone or cannot be read: then it is nobody's. */
+/* Opens a segment; -1 if it is gone or cannot be read: then it counts for no tenant. */
 static int open_segment(const struct share *s, const struct hs_sealed *sealed, struct stat *st)
 {
 	char name[HS_SEALED_NAME];
@@ -138,7 +138,7 @@ static enum hs_result count_all(struct share *s)
 	return r;
 }
 
-/* --- who must lose how much ------------------------------------------------------ */
+/* --- the excess of each tenant ------------------------------------------------------ */
 
 static int by_bytes(const void *a, const void *b)
 {
@@ -147,8 +147,8 @@ static int by_bytes(const void *a, const void *b)
 	return (x->bytes > y->bytes) - (x->bytes < y->bytes);
 }
 
-/* Deals out `room`: from the one with the least up, each gets an even part of what is left. */
-static void deal_out(struct share *s, uint64_t room)
+/* Divides `room`: from the smallest tenant up, each gets an even part of what is left. */
+static void divide(struct share *s, uint64_t room)
 {
 	if (s->tenants > 0)
 		qsort(s->tenant, s->tenants, sizeof *s->tenant, by_bytes);
@@ -162,17 +162,11 @@ static void deal_out(struct share *s, uint64_t room)
 	s->last = 0;
 }
 
-/* --- taking it from them --------------------------------------------------------- */
+/* --- removing lines --------------------------------------------------------- */
 
-static enum hs_result drop_segment(struct share *s, const struct hs_sealed *sealed)
+static enum hs_result drop_segment(const struct share *s, const struct hs_sealed *sealed)
 {
-	char name[HS_SEALED_NAME];
-
-	hs_sealed_print(STREAM, sealed, name);
-	if (hs_io_unlink(s->dir->fd, name) < 0 && errno != ENOENT)
-		return HS_E_IO;
-	++*s->deleted;
-	return HS_OK;
+	return hs_sealed_delete(s->dir->fd, STREAM, sealed, s->deleted);
 }
 
 static enum hs_result keep_line(struct share *s, struct tenant *t, struct hs_slice line)
@@ -195,7 +189,7 @@ static enum hs_result put_in_place(struct share *s, const struct hs_sealed *seal
 	return r;
 }
 
-/* The lines that stay go to a copy, which takes the segment's place. */
+/* Replaces a segment by a copy of the lines that stay. */
 static enum hs_result thin_out(struct share *s, const struct hs_sealed *sealed, int from, const struct stat *st)
 {
 	enum hs_result r = hs_rewrite_copy_begin(&s->copy, s->dir, COPY, HS_FILE_WRITER_PLAIN);
@@ -220,8 +214,8 @@ static bool anybody_has_excess(const struct share *s)
 	return false;
 }
 
-/* A compressed one goes as a whole. */
-static enum hs_result take_from(struct share *s, const struct hs_sealed *sealed)
+/* Removes what is in excess from a segment; a compressed one goes as a whole. */
+static enum hs_result cut_segment(struct share *s, const struct hs_sealed *sealed)
 {
 	struct tenant *t;
 	struct stat st;
@@ -237,7 +231,7 @@ static enum hs_result take_from(struct share *s, const struct hs_sealed *sealed)
 		r = drop_segment(s, sealed);
 	}
 	hs_io_close(fd);
-	return hs_result_is(r, HS_CLASS_BUSY) ? HS_OK : r; /* an erase was faster; the next time */
+	return hs_result_is(r, HS_CLASS_BUSY) ? HS_OK : r; /* erase was faster: leave it for the next time */
 }
 
 /* --- all of it ------------------------------------------------------------------- */
@@ -246,14 +240,8 @@ static uint64_t sum_of(const struct share *s)
 {
 	uint64_t sum = 0;
 
-	for (size_t i = 0; i < s->count; i++) {
-		char name[HS_SEALED_NAME];
-		struct stat st;
-
-		hs_sealed_print(STREAM, &s->list[i], name);
-		if (hs_io_stat(s->dir->fd, name, &st) == 0)
-			sum += (uint64_t)st.st_size;
-	}
+	for (size_t i = 0; i < s->count; i++)
+		sum += hs_sealed_bytes(s->dir->fd, STREAM, &s->list[i]);
 	return sum;
 }
 
@@ -269,12 +257,12 @@ enum hs_result hs_rejected_quota_cap(const struct hs_spool_dir *dir, uint64_t op
 
 		r = count_all(&s);
 		if (r == HS_OK)
-			deal_out(&s, target);
+			divide(&s, target);
 		for (size_t i = 0; i < s.count && r == HS_OK && anybody_has_excess(&s); i++)
-			r = take_from(&s, &s.list[i]);
+			r = cut_segment(&s, &s.list[i]);
 		if (r != HS_OK)
 			hs_log_result(r, "rejected_max: the oldest segments go, whoever's they are");
-		/* also if the files are not what was counted: the sum is what counts */
+		/* keeps the limit also if that failed, or the files have changed */
 		r = hs_sealed_cap(dir->fd, STREAM, open_bytes, most, UINT64_MAX, deleted);
 	}
 	hs_line_reader_free(&s.lines);

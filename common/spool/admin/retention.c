@@ -21,7 +21,7 @@ enum {
 	LOCK_MS = 10000,
 	EDITS_MOST = 1 << 16,
 	CHUNK = 1 << 17,
-	AT_A_TIME = 32 /* letters of a 32nd of retain_days go together */
+	AT_A_TIME = 32 /* dead letters of a 32nd of retain_days go at once */
 };
 static const char LOCK[] = HS_RETENTION_LOCK, COPY[] = HS_RETENTION_COPY;
 #define DAY_MS INT64_C(86400000)
@@ -29,7 +29,7 @@ static const char LOCK[] = HS_RETENTION_LOCK, COPY[] = HS_RETENTION_COPY;
 struct work {
 	const struct hs_spool_dir *dir;
 	struct hs_rewrite_log *rewrites;
-	enum hs_file_writer_form form; /* of what is compressed */
+	enum hs_file_writer_form form; /* of compressed copies */
 	bool (*stop)(void *context);
 	void *context;
 	struct hs_retention_counts *done;
@@ -42,7 +42,7 @@ static bool must_stop(const struct work *w)
 
 /* --- compressing ------------------------------------------------------------ */
 
-/* Copies the segment into a .gz, and its lines into the summary. *whole is false if it was asked to stop. */
+/* Copies a segment to a .gz, and its lines to the summary. *whole is false if `stop` said so. */
 static enum hs_result compress_into(const struct work *w, int from, struct hs_file_writer *to,
                                     struct hs_summary_builder *summary, bool *whole)
 {
@@ -66,8 +66,8 @@ static enum hs_result compress_into(const struct work *w, int from, struct hs_fi
 }
 
 /*
- * While nobody edits a segment: one that was edited since it was read must not come back.
- * *fresh is false then, and the copy is of no use.
+ * Replaces the plain segment by the copy, with rewrites locked out. *fresh is false if the segment was
+ * rewritten since it was read: the copy has lines that were removed, and must not be used.
  */
 static enum hs_result replace(const struct work *w, struct hs_rewrite_copy *copy, int from, const char *plain,
                               const char *gz, bool *fresh)
@@ -81,7 +81,7 @@ static enum hs_result replace(const struct work *w, struct hs_rewrite_copy *copy
 	if (hs_io_fstat(from, &read) < 0) {
 		r = HS_E_IO;
 	} else if (hs_io_stat(w->dir->fd, plain, &now) < 0) {
-		r = errno == ENOENT ? HS_OK : HS_E_IO; /* retention was faster */
+		r = errno == ENOENT ? HS_OK : HS_E_IO; /* deleted meanwhile */
 	} else if (now.st_ino == read.st_ino) {
 		r = hs_rewrite_copy_publish(copy, w->dir->fd, gz);
 		if (r == HS_OK && hs_io_unlink(w->dir->fd, plain) < 0)
@@ -149,7 +149,7 @@ static enum hs_result compress_one(const struct work *w, const char *stream, con
 	if (hs_io_fstat(fd, &st) < 0 || hs_io_space(w->dir->fd, &space) < 0)
 		r = hs_io_result(errno);
 	else if (space.bytes < (uint64_t)st.st_size + (uint64_t)w->dir->settings->min_free)
-		r = HS_OK; /* the room is needed for events; the next time, perhaps */
+		r = HS_OK; /* events need the room: perhaps the next time */
 	else
 		r = compress_file(w, fd, stream, sealed);
 	hs_io_close(fd);
@@ -164,9 +164,9 @@ static bool is_still(int dir, const char *name, ino_t inode)
 }
 
 /*
- * Killed between the two last steps: the copy has its name, so it is whole. Or somebody else
- * compresses it by hand, and is not done: then both stay. Unless it is gone again, for an
- * edit of the plain one removes it.
+ * Deletes a plain segment that a .gz repeats: a run was killed between its last two steps. If they
+ * differ, a person may be compressing by hand, and both stay. Checks with rewrites locked out that
+ * both files are still those that were compared: a rewrite of the plain one removes the .gz.
  */
 static enum hs_result drop_plain(const struct work *w, const char *plain, const char *gz)
 {
@@ -187,8 +187,8 @@ static enum hs_result drop_plain(const struct work *w, const char *plain, const 
 }
 
 /*
- * Compressing must not take time from intake, unless what waits for it is about to fill the
- * disk: when it exceeds half of what is free.
+ * Compression runs at low priority so as not to slow intake, unless the segments that wait for it
+ * exceed half of the free space.
  */
 static enum hs_file_writer_form form_for(const struct hs_spool_dir *dir, const char *stream,
                                          const struct hs_sealed *list, size_t count)
@@ -204,8 +204,8 @@ static enum hs_file_writer_form form_for(const struct hs_spool_dir *dir, const c
 }
 
 /*
- * Not what is not taken in yet: it may just be copied (foreign_segments.h). A segment that cannot be read
- * does not keep the others from it; a disk that is full does.
+ * Compresses plain segments below the open one's number; later ones may still be being copied in
+ * (foreign_segments.h). Goes on after a segment that cannot be read, not when the disk is full.
  */
 static enum hs_result compress_all(struct work *w, const char *stream, uint64_t open_number)
 {
@@ -262,39 +262,39 @@ static enum hs_result delete_old(const struct work *w, const char *stream, int64
 
 /* --- all of it -------------------------------------------------------------- */
 
-struct telling {
-	uint64_t hash; /* of all of the names */
-	bool tell;
+struct strange {
+	uint64_t hash; /* of all names */
+	bool log;
 };
 
 static void note_strange(void *context, const char *name)
 {
-	struct telling *t = context;
+	struct strange *t = context;
 
 	t->hash += hs_hash(name, strlen(name), 0) | 1;
-	if (t->tell)
+	if (t->log)
 		hs_log(HS_LOG_WARN, "%s is no plain file and is passed over: move it out of the spool", name);
 }
 
-/* Tells once of files that have a segment's name and are none: the first process to see them. */
-static enum hs_result tell_strange(const struct work *w)
+/* Logs files that have a segment's name and are none, once for all processes. */
+static enum hs_result log_strange(const struct work *w)
 {
 	static const char *const stream[] = { "events", "rejected" };
 	_Atomic uint64_t *told = &w->dir->state->state->strange;
-	struct telling t = { 0 };
+	struct strange t = { 0 };
 	enum hs_result r = HS_OK;
 
 	for (int i = 0; i < HS_STREAMS && r == HS_OK; i++)
 		r = hs_sealed_strange(w->dir->fd, stream[i], note_strange, &t);
 	if (r != HS_OK || atomic_exchange(told, t.hash) == t.hash)
 		return r;
-	t.tell = true;
+	t.log = true;
 	for (int i = 0; i < HS_STREAMS && r == HS_OK; i++)
 		r = hs_sealed_strange(w->dir->fd, stream[i], note_strange, &t);
 	return r;
 }
 
-/* Each step is done though the one before has failed; the first failure is the result. */
+/* A step that fails does not prevent the next ones; the first failure is the result. */
 static void note_failure(enum hs_result *first, enum hs_result r)
 {
 	if (*first == HS_OK)
@@ -304,11 +304,11 @@ static void note_failure(enum hs_result *first, enum hs_result r)
 static enum hs_result cap_rejected(const struct work *w, uint64_t most)
 {
 	struct hs_stream *f = &w->dir->state->state->stream[HS_REJECTED];
-	bool died; /* its next writer looks at everything anew */
+	bool died; /* unused: the next writer prepares the segment anyway */
 	enum hs_result r = hs_shared_state_lock(&f->append, hs_io_now_monotonic() + LOCK_MS, &died);
 
 	if (r != HS_OK)
-		return r == HS_E_TIMEOUT ? HS_OK : r; /* who writes there caps it, too */
+		return r == HS_E_TIMEOUT ? HS_OK : r; /* its writers cap it, too */
 	r = hs_rejected_quota_cap(w->dir, atomic_load(&f->written), most, &w->done->deleted);
 	hs_shared_state_unlock(&f->append);
 	return r;
@@ -351,7 +351,7 @@ static enum hs_result maintain_stream(struct work *w, int stream)
 	return r;
 }
 
-/* When its first event was spooled, into *ms if that is earlier; 0: nothing tells. A part without events counts as none. */
+/* Sets *ms to when the first event of a file was spooled, if that is earlier; 0: unknown. Skips an empty file. */
 static void note_first(const struct hs_spool_dir *dir, const char *name, bool gzip, int64_t *ms)
 {
 	struct stat st;
@@ -365,8 +365,8 @@ static void note_first(const struct hs_spool_dir *dir, const char *name, bool gz
 }
 
 /*
- * When the oldest event was spooled that is there, if that is before *ms. Of the sealed segments
- * the first is asked, and all that may have been begun by then: a copied one has a late number.
+ * Sets *ms to when the oldest event was spooled, if that is earlier. Reads the first sealed segment,
+ * and all that may have begun before *ms, since one that was copied in has a late number.
  */
 static enum hs_result oldest_event(const struct hs_spool_dir *dir, int64_t *ms)
 {
@@ -389,10 +389,10 @@ static enum hs_result oldest_event(const struct hs_spool_dir *dir, int64_t *ms)
 }
 
 /*
- * A dead letter stays for as long as its record would: see retain_days, and what a cursor holds.
- * *before is 0 if none goes now. They go together, for the whole file is written anew.
+ * Finds the time before which dead letters go: they stay as long as their records would. *before is 0
+ * if none goes now. Many go at once, since the whole file is written anew.
  */
-static enum hs_result age_of_letters(const struct hs_spool_dir *dir, int64_t *before)
+static enum hs_result find_letters_age(const struct hs_spool_dir *dir, int64_t *before)
 {
 	int64_t keep = dir->settings->retain_days * DAY_MS;
 	struct hs_dead_letters_size size;
@@ -408,7 +408,7 @@ static enum hs_result age_of_letters(const struct hs_spool_dir *dir, int64_t *be
 static enum hs_result drop_old_letters(const struct work *w)
 {
 	int64_t before;
-	enum hs_result r = age_of_letters(w->dir, &before);
+	enum hs_result r = find_letters_age(w->dir, &before);
 
 	if (r == HS_OK)
 		r = hs_dead_letters_expire(w->dir, before, &w->done->letters);
@@ -417,19 +417,19 @@ static enum hs_result drop_old_letters(const struct work *w)
 		       "maintain: %" PRIu64 " dead letters older than retain_days were taken out of "
 		       "failed.jsonl",
 		       w->done->letters);
-	return r == HS_E_LOCKED ? HS_OK : r; /* each is at it: the next time */
+	return r == HS_E_LOCKED ? HS_OK : r; /* `each` is at work: the next time */
 }
 
-/* Under the lock of maintenance. */
+/* Called with the lock held. */
 static enum hs_result maintain_all(struct work *w)
 {
 	enum hs_result r = hs_rewrite_log_open(w->dir, &w->rewrites);
 
 	if (r != HS_OK)
 		return r;
-	if (hs_io_unlink(w->dir->run_dir, COPY) < 0 && errno != ENOENT) /* of a killed one */
+	if (hs_io_unlink(w->dir->run_dir, COPY) < 0 && errno != ENOENT) /* left by a killed run */
 		return hs_io_result(errno);
-	r = tell_strange(w);
+	r = log_strange(w);
 	for (int i = 0; i < HS_STREAMS && !must_stop(w); i++)
 		note_failure(&r, maintain_stream(w, i));
 	if (!must_stop(w))

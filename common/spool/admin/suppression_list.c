@@ -11,16 +11,16 @@
 static const char NAME[] = HS_SUPPRESSION_LIST_FILE, NEW[] = "suppressed-new";
 static const char MAGIC[] = "HSSUPP1\n";
 enum { MAGIC_BYTES = sizeof MAGIC - 1 };
-_Static_assert((int)MAGIC_BYTES == (int)HS_SUPPRESSION_LIST_EMPTY, "what an empty list has");
+_Static_assert((int)MAGIC_BYTES == (int)HS_SUPPRESSION_LIST_EMPTY, "an empty list is its magic");
 
 struct hs_suppression_list {
 	const struct hs_spool_dir *dir;
-	bool looked; /* … when the shared state had this epoch */
-	uint64_t epoch;
-	char *list; /* the whole file; NULL: there is none */
+	bool looked;    /* the list was read … */
+	uint64_t epoch; /* … when the shared state had this epoch */
+	char *list;     /* the whole file; NULL: no file, or an empty list */
 	size_t size;
 	char salt[HS_SALT + 1];
-	struct hs_digest *digest; /* made when there is a list */
+	struct hs_digest *digest; /* NULL without a list */
 	struct hs_json json;
 	struct hs_buf text;
 };
@@ -52,9 +52,9 @@ void hs_suppression_list_free(struct hs_suppression_list *s)
 	free(s);
 }
 
-/* --- looking ---------------------------------------------------------------------- */
+/* --- searching ---------------------------------------------------------------------- */
 
-/* Without a list no one is suppressed, unless receipts say otherwise. */
+/* Without a file nobody is suppressed, unless a receipt says otherwise. */
 static enum hs_result without_list(const struct hs_suppression_list *s)
 {
 	bool lost;
@@ -63,7 +63,7 @@ static enum hs_result without_list(const struct hs_suppression_list *s)
 	return r == HS_OK && lost ? HS_E_SUPPRESSED : r;
 }
 
-/* Into memory of our own: a mapping would be lost with a file that somebody empties. */
+/* Reads the file to memory: access to a mapping fails if the file is cut. */
 static enum hs_result read_list(struct hs_suppression_list *s, int fd, size_t size)
 {
 	size_t at = 0;
@@ -91,7 +91,7 @@ static enum hs_result load_list(struct hs_suppression_list *s)
 		return errno == ENOENT ? without_list(s) : HS_E_IO;
 	if (hs_io_fstat(fd, &st) < 0) {
 		r = HS_E_IO;
-	} else if (st.st_size < MAGIC_BYTES) { /* emptied */
+	} else if (st.st_size < MAGIC_BYTES) { /* cut */
 		r = HS_E_SUPPRESSED;
 	} else if (st.st_size > MAGIC_BYTES) {
 		r = read_list(s, fd, (size_t)st.st_size);
@@ -124,7 +124,7 @@ enum hs_result hs_suppression_list_follow(struct hs_suppression_list *s, bool *a
 	return r;
 }
 
-/* tenant.p NULL: whatever the tenant. */
+/* Hashes as suppression_list.h says. tenant.p NULL: all tenants. False: out of memory. */
 static bool make_hash(struct hs_digest *d, const char *salt, enum hs_subject_kind kind, struct hs_slice tenant,
                       struct hs_slice id, uint8_t out[static HS_SUPPRESSION_LIST_HASH])
 {
@@ -200,7 +200,7 @@ static enum hs_result put_hashes(struct hs_buf *list, const char *salt, const st
 		uint8_t hash[HS_SUPPRESSION_LIST_HASH];
 
 		if (who->derived)
-			continue; /* others may come to use that device */
+			continue; /* another person may use that device later */
 		ok = make_hash(d, salt, who->kind, hs_slice_str(who->tenant), hs_slice(who->id, who->n), hash);
 		if (ok)
 			hs_buf_put(list, (const char *)hash, sizeof hash);

@@ -1,14 +1,14 @@
 /*
  * suppression_list: people whose events are no longer kept: .hookspool/suppressed.
  *
- * Eight bytes "HSSUPP1\n", then sorted hashes of HS_SUPPRESSION_LIST_HASH bytes: of the salt (see
- * erasure_log.h), the kind, the tenant ("*": whatever the tenant) and the id. Only ever
- * replaced as a whole (temporary file, sync, rename), so it can be mapped and searched as
- * it lies there, also by a CGI process that lives for one event.
+ * Eight bytes "HSSUPP1\n", then sorted hashes of HS_SUPPRESSION_LIST_HASH bytes: of the salt
+ * (salt.h), the kind, the tenant ("*": all tenants) and the id. The file is only replaced as a whole
+ * (temporary file, sync, rename). A process reads it once and searches it as it is, also a CGI
+ * process that lives for one event.
  *
- * A record is suppressed if its user_id is a suppressed user's, its anonymous_id a suppressed
- * visitor's, or its previous_id either's: as erase would remove it (data_subject.h). Only ids that
- * were asked for are on the list, none to which a link leads.
+ * A record is suppressed if erase would remove it (data_subject.h): its user_id is a suppressed
+ * user's, its anonymous_id a suppressed visitor's, or its previous_id either's. The list has only
+ * ids that were asked for, none to which a link leads.
  */
 #ifndef HS_SUPPRESSION_LIST_H
 #define HS_SUPPRESSION_LIST_H
@@ -19,30 +19,30 @@
 
 enum { HS_SUPPRESSION_LIST_HASH = 16 };
 
-/* One process's view of the list; one thread at a time. The place must outlive it. */
+/* A process's copy of the list, for one thread at a time. `dir` must outlive it. */
 struct hs_suppression_list;
 struct hs_suppression_list *hs_suppression_list_new(const struct hs_spool_dir *dir); /* NULL: out of memory */
 void hs_suppression_list_free(struct hs_suppression_list *s);                        /* NULL is fine */
 
 /*
- * Takes in a list that hs_suppression_list_add has replaced; the shared state tells, so that it
- * costs nothing if it has not. *active: it is not empty. HS_OK, HS_E_IO, HS_E_MEMORY,
- * HS_E_SPOOL_VERSION (the file is not such a list), or HS_E_SUPPRESSED: there was one, as
- * the receipts tell, and it or its salt is gone.
+ * Reads the list anew if hs_suppression_list_add of any process has replaced it; the shared state
+ * tells, so it costs nothing otherwise. *active: the list is not empty. HS_OK, HS_E_IO, HS_E_MEMORY,
+ * HS_E_SPOOL_VERSION (the file is not such a list), or HS_E_SUPPRESSED: the receipts say that there
+ * was a list, and it or its salt is gone; or as hs_salt.
  */
 enum hs_result hs_suppression_list_follow(struct hs_suppression_list *s, bool *active);
 
-/* Is this record's user or visitor on the list? HS_OK or HS_E_MEMORY. */
+/* Sets *found if the record is suppressed; after hs_suppression_list_follow. HS_OK or HS_E_MEMORY. */
 enum hs_result hs_suppression_list_find(struct hs_suppression_list *s, struct hs_slice record, bool *found);
 
 /*
- * Puts them on the list, durably, for everybody who follows it; but no ids that are
- * `derived`, for others may come to use that device. One process at a time, the
- * caller sees to that. HS_OK, HS_E_IO, HS_E_FULL, HS_E_SYNC or HS_E_MEMORY.
+ * Adds subjects to the list, durably, for all processes; but no `derived` ids, since another person
+ * may use that device later. One process at a time: the caller holds the lock of hs_rewriter_lock.
+ * HS_OK, HS_E_SYNC, as hs_io_result, as hs_salt, or as hs_suppression_list_follow.
  */
 enum hs_result hs_suppression_list_add(const struct hs_spool_dir *dir, const struct hs_subjects *subjects);
 
-/* A list of nobody in place of what there was. HS_OK, HS_E_IO, HS_E_FULL or HS_E_SYNC. */
+/* Replaces the list by an empty one, durably. HS_OK, HS_E_SYNC, or as hs_io_result. */
 enum hs_result hs_suppression_list_clear(const struct hs_spool_dir *dir);
 
 #endif

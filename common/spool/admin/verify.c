@@ -16,38 +16,44 @@
 #include <string.h>
 
 enum {
-	LOCK_MS = 60000,   /* a person waits, not a sender */
-	IDS_AT_ONCE = 512, /* looked up in the index under one lock */
+	LOCK_MS = 60000,                   /* no sender waits for it */
+	IDS_AT_ONCE = HS_SEEN_IDS_AT_ONCE, /* looked up in the index under one lock */
 	PROGRESS_LINES = 4096,
-	BROKEN_MOST = 99, /* originals of one segment that are kept, and the last one anew */
+	BROKEN_MOST = 99, /* originals of one segment; a further one replaces the last */
 };
 static const char CLEAN[] = HS_VERIFY_COPY;
 
-/* An event that is being looked at. */
+/* An event that is being checked. */
 struct entry {
 	struct hs_dedup_key id;
 	uint64_t line;
 	uint32_t spooled_s;
 };
 
-struct exam {
+struct verify {
 	const struct hs_spool_dir *dir;
-	const struct hs_verifier *examiner;
+	const struct hs_verifier *verifier;
 	struct hs_verified *found;
-	struct hs_segment *segment; /* of the stream at hand */
-	struct hs_index *index;
-	char name[HS_SEALED_NAME]; /* of the file at hand */
-	uint64_t all_bytes, done_bytes;
-	bool broken; /* the file at hand has a line that must go */
+	struct hs_segment *segment; /* of the current stream */
+	struct hs_index *index;     /* NULL: none, or the rejected */
+	struct {
+		char name[HS_SEALED_NAME];
+		uint64_t inode;
+		bool broken; /* a line must go */
+	} current;           /* file */
+	struct hs_line_reader lines;
+	struct hs_rewrite_copy copy; /* of the good lines of the current file */
+	struct {
+		uint64_t done, all; /* bytes */
+	} progress;
 
 	struct hs_seen_ids seen; /* so far */
-	struct entry entry[IDS_AT_ONCE];
-	size_t entries;
-	struct hs_dedup_key_maker identifier;
+	struct {
+		struct entry entry[IDS_AT_ONCE];
+		size_t count;
+	} batch; /* to be looked up in the index */
+	struct hs_dedup_key_maker key_maker;
 	struct hs_json json;
-	struct hs_line_reader lines;
-	struct hs_rewrite_copy copy; /* the good lines of the file at hand */
-	uint64_t inode;              /* of that file */
 };
 
 const char *hs_problem_text(enum hs_problem p)
@@ -79,108 +85,120 @@ bool hs_problem_is_fault(enum hs_problem p)
 	return p != HS_PROBLEM_FUTURE;
 }
 
-static void report(struct exam *x, enum hs_problem p, uint64_t line)
+static void report(struct verify *x, enum hs_problem p, uint64_t line)
 {
 	x->found->problem[p]++;
-	if (x->examiner->report != NULL)
-		x->examiner->report(x->examiner->context, p, x->name, line);
+	if (x->verifier->report != NULL)
+		x->verifier->report(x->verifier->context, p, x->current.name, line);
 }
 
-/* --- which events were seen ------------------------------------------------------ */
+/* --- events seen before ------------------------------------------------------ */
 
-static enum hs_result note_seen(struct exam *x, const struct entry *e)
+/* Reports the collected events that an earlier line, or a tombstone, has. */
+static enum hs_result ask_seen(struct verify *x)
 {
-	enum hs_seen_before before;
-	enum hs_result r = hs_seen_ids_note(&x->seen, &e->id, e->spooled_s, &before);
+	struct hs_id_block_entry id[IDS_AT_ONCE];
+	enum hs_seen_before before[IDS_AT_ONCE];
+	enum hs_result r;
 
-	if (r == HS_OK && before != HS_SEEN_NOT)
-		report(x, before == HS_SEEN_ERASED ? HS_PROBLEM_ERASED : HS_PROBLEM_TWICE, e->line);
+	for (size_t i = 0; i < x->batch.count; i++)
+		id[i] = hs_id_block_entry(&x->batch.entry[i].id, x->batch.entry[i].spooled_s);
+	r = hs_seen_ids_note(&x->seen, id, x->batch.count, before);
+	for (size_t i = 0; i < x->batch.count && r == HS_OK; i++)
+		if (before[i] != HS_SEEN_NOT)
+			report(x, before[i] == HS_SEEN_ERASED ? HS_PROBLEM_ERASED : HS_PROBLEM_TWICE,
+			       x->batch.entry[i].line);
 	return r;
 }
 
 /* --- the live index ------------------------------------------------------------ */
 
-/* At HS_OK the lock is held; `anew`: from the files alone. */
-static enum hs_result lock_and_follow(struct exam *x, struct hs_segment *events, bool anew)
+/* After HS_OK the append lock is held. `anew`: makes the index from the files alone. */
+static enum hs_result lock_and_follow(struct verify *x, struct hs_segment *events, bool anew)
 {
-	int64_t deadline = hs_io_now_monotonic() + LOCK_MS;
-	enum hs_result r = hs_segment_begin(events, 0, deadline);
+	enum hs_result r = HS_OK;
 
-	if (r != HS_OK)
-		return r;
 	if (anew)
+		r = hs_segment_begin(events, 0, hs_io_now_monotonic() + LOCK_MS);
+	if (anew && r == HS_OK) {
 		r = hs_index_discard(x->index);
-	if (r == HS_OK)
-		r = hs_index_follow(x->index, events, INT64_MAX);
-	if (r != HS_OK)
 		hs_segment_end(events);
-	return r;
+	}
+	return r == HS_OK ? hs_index_begin(x->index, events, LOCK_MS) : r;
 }
 
-/* Are the collected events known to the index? */
-static enum hs_result ask_index(struct exam *x)
+/* Reports the collected events that the index does not know. */
+static enum hs_result ask_index(struct verify *x)
 {
 	int64_t now_s = hs_io_now() / 1000, window_s = x->dir->settings->dedup_window / 1000;
-	enum hs_result r = x->entries == 0 ? HS_OK : lock_and_follow(x, x->segment, false);
+	enum hs_result r = x->batch.count == 0 ? HS_OK : lock_and_follow(x, x->segment, false);
 
-	if (r != HS_OK || x->entries == 0)
+	if (r != HS_OK || x->batch.count == 0)
 		return r;
-	for (size_t i = 0; i < x->entries && r == HS_OK; i++) {
-		const struct entry *e = &x->entry[i];
+	for (size_t i = 0; i < x->batch.count && r == HS_OK; i++) {
+		const struct entry *e = &x->batch.entry[i];
 		const struct hs_dedup_key *id = &e->id;
 		bool kept;
 
 		r = hs_index_look(x->index, &id, 1, &kept);
-		/* a minute of grace: it may just be running out of the window */
+		/* a minute of grace: the event may just be leaving the window */
 		if (r == HS_OK && hs_index_seen(x->index, id, kept) == HS_SEEN_NEVER &&
 		    now_s - e->spooled_s < window_s - 60)
 			report(x, HS_PROBLEM_INDEX, e->line);
 	}
 	hs_index_rest(x->index);
 	hs_segment_end(x->segment);
-	x->entries = 0;
+	x->batch.count = 0;
 	return r;
+}
+
+/* Looks up the collected events. */
+static enum hs_result ask(struct verify *x)
+{
+	enum hs_result r = x->batch.count > 0 ? ask_seen(x) : HS_OK;
+
+	return r == HS_OK ? ask_index(x) : r;
 }
 
 /* --- lines --------------------------------------------------------------------- */
 
-/* Leaves these bytes out of the copy, if one is made: positions after them will move. */
-static enum hs_result leave_out_at(struct exam *x, uint64_t offset, uint64_t bytes)
+/* Leaves these bytes out of the copy, if one is made; positions after them move. */
+static enum hs_result omit_at(struct verify *x, uint64_t offset, uint64_t bytes)
 {
 	return x->copy.file.fd < 0 ? HS_OK : hs_rewrite_copy_omit(&x->copy, offset, bytes);
 }
 
-/* The line that was read last. */
-static enum hs_result leave_out(struct exam *x, uint64_t bytes)
+/* Leaves the last line out. */
+static enum hs_result omit(struct verify *x, uint64_t bytes)
 {
-	return leave_out_at(x, x->lines.at - bytes, bytes);
+	return omit_at(x, x->lines.at - bytes, bytes);
 }
 
-/* A .gz ends here, before its end: nobody knows how much is lost, but a position may be in there. */
-static enum hs_result leave_out_rest(struct exam *x)
+/* A .gz cannot be read on from here: how much is lost is unknown, but a cursor may be in there. */
+static enum hs_result omit_rest(struct verify *x)
 {
-	x->broken = true;
+	x->current.broken = true;
 	report(x, HS_PROBLEM_DAMAGED, 0);
-	return leave_out_at(x, x->lines.at, UINT64_MAX - x->lines.at);
+	return omit_at(x, x->lines.at, UINT64_MAX - x->lines.at);
 }
 
-static enum hs_result look_at_line(struct exam *x, struct hs_slice line, uint64_t number)
+static enum hs_result check_line(struct verify *x, struct hs_slice line, uint64_t number)
 {
-	struct entry *e = &x->entry[x->entries];
+	struct entry *e = &x->batch.entry[x->batch.count];
 	bool identified = false;
 	int64_t ms = 0;
 	enum hs_result r;
 
 	if (x->index != NULL)
-		r = hs_dedup_key_of_line(&x->identifier, &x->json, line, &identified, &e->id, &ms);
+		r = hs_dedup_key_of_line(&x->key_maker, &x->json, line, &identified, &e->id, &ms);
 	else
 		r = hs_line_check(&x->json, line);
 	if (r == HS_E_MEMORY)
 		return r;
 	if (r != HS_OK) {
-		x->broken = true;
+		x->current.broken = true;
 		report(x, HS_PROBLEM_LINE, number);
-		return leave_out(x, line.n + 1);
+		return omit(x, line.n + 1);
 	}
 	x->found->lines++;
 	x->found->bytes += line.n + 1;
@@ -189,20 +207,17 @@ static enum hs_result look_at_line(struct exam *x, struct hs_slice line, uint64_
 		return r;
 	e->line = number;
 	e->spooled_s = (uint32_t)(ms / 1000);
-	r = note_seen(x, e);
-	if (r == HS_OK && ++x->entries == IDS_AT_ONCE)
-		r = ask_index(x);
-	return r;
+	return ++x->batch.count == IDS_AT_ONCE ? ask(x) : HS_OK;
 }
 
-static void show_progress(const struct exam *x, uint64_t of_file)
+static void show_progress(const struct verify *x, uint64_t of_file)
 {
-	if (x->examiner->progress != NULL)
-		x->examiner->progress(x->examiner->context, x->done_bytes + of_file, x->all_bytes);
+	if (x->verifier->progress != NULL)
+		x->verifier->progress(x->verifier->context, x->progress.done + of_file, x->progress.all);
 }
 
-/* Every line that x->lines yields. `sealed`: the file must end with a newline. */
-static enum hs_result look_at_lines(struct exam *x, bool sealed)
+/* Checks every line of the current file. `sealed`: it must end with a newline. */
+static enum hs_result check_lines(struct verify *x, bool sealed)
 {
 	struct hs_slice line;
 	uint64_t number = 0;
@@ -212,60 +227,60 @@ static enum hs_result look_at_lines(struct exam *x, bool sealed)
 	while (r == HS_OK && (more = hs_line_reader_next(&x->lines, &line)) > 0) {
 		number++;
 		if (more == 2) {
-			x->broken = true;
+			x->current.broken = true;
 			if (sealed)
 				report(x, HS_PROBLEM_TORN, number);
-			r = leave_out(x, line.n);
+			r = omit(x, line.n);
 			break;
 		}
-		r = look_at_line(x, line, number);
+		r = check_line(x, line, number);
 		if (number % PROGRESS_LINES == 0)
 			show_progress(x, x->lines.inflater == NULL ? x->lines.at : 0);
 	}
 	if (r == HS_OK && more < 0) {
 		if (errno != EILSEQ)
-			return errno == ENOMEM ? HS_E_MEMORY : HS_E_IO;
-		r = leave_out_rest(x);
+			return hs_io_result(errno);
+		r = omit_rest(x);
 	}
-	return r == HS_OK && x->index != NULL ? ask_index(x) : r;
+	return r == HS_OK && x->index != NULL ? ask(x) : r;
 }
 
-/* --- mending ------------------------------------------------------------------- */
+/* --- repair ------------------------------------------------------------------- */
 
-/* Its nth name in the private folder: broken-NAME, broken-2-NAME …; *taken: by another file. */
-static enum hs_result link_original(struct exam *x, unsigned nth, bool *batch)
+/* Links the original as its nth name, broken-NAME, broken-2-NAME …, unless another file has it: *taken. */
+static enum hs_result link_original(struct verify *x, unsigned nth, bool *taken)
 {
 	const struct hs_spool_dir *p = x->dir;
 	char broken[HS_SEALED_NAME + 24];
 	struct stat st;
 
 	if (nth == 1)
-		snprintf(broken, sizeof broken, "broken-%s", x->name);
+		snprintf(broken, sizeof broken, "broken-%s", x->current.name);
 	else
-		snprintf(broken, sizeof broken, "broken-%u-%s", nth, x->name);
+		snprintf(broken, sizeof broken, "broken-%u-%s", nth, x->current.name);
 	if (nth == BROKEN_MOST && hs_io_unlink(p->private_dir, broken) < 0 && errno != ENOENT)
 		return hs_io_result(errno);
 	if (hs_io_stat(p->private_dir, broken, &st) == 0) {
-		*batch = (uint64_t)st.st_ino != x->inode; /* or a killed run has done it */
+		*taken = (uint64_t)st.st_ino != x->current.inode; /* else a killed run has linked it */
 		return HS_OK;
 	}
-	*batch = false;
-	return hs_io_link(p->fd, x->name, p->private_dir, broken) < 0 ? hs_io_result(errno) : HS_OK;
+	*taken = false;
+	return hs_io_link(p->fd, x->current.name, p->private_dir, broken) < 0 ? hs_io_result(errno) : HS_OK;
 }
 
-/* One that was kept before stays, for it may hold what only a person can read. */
-static enum hs_result keep_original(struct exam *x)
+/* Earlier originals stay, for they may hold lines that only a person can rescue. */
+static enum hs_result keep_original(struct verify *x)
 {
-	bool batch = true;
+	bool taken = true;
 	enum hs_result r = HS_OK;
 
-	for (unsigned nth = 1; r == HS_OK && batch; nth++)
-		r = link_original(x, nth, &batch);
+	for (unsigned nth = 1; r == HS_OK && taken; nth++)
+		r = link_original(x, nth, &taken);
 	return r == HS_OK && hs_io_sync_dir(x->dir->private_dir) < 0 ? hs_io_result(errno) : r;
 }
 
-/* The original gets a second name in the private folder; then the copy takes its place. */
-static enum hs_result put_in_place(struct exam *x, const struct hs_sealed *sealed)
+/* Gives the original a second name in .hookspool, then puts the copy in its place. */
+static enum hs_result put_in_place(struct verify *x, const struct hs_sealed *sealed)
 {
 	struct hs_rewrite_log *rewrites;
 	enum hs_result r = hs_file_writer_end(&x->copy.writer);
@@ -276,7 +291,7 @@ static enum hs_result put_in_place(struct exam *x, const struct hs_sealed *seale
 		return r;
 	r = hs_rewrite_log_open(x->dir, &rewrites);
 	if (r == HS_OK)
-		r = hs_rewrite_copy_replace(&x->copy, rewrites, x->segment->name, sealed, x->inode);
+		r = hs_rewrite_copy_replace(&x->copy, rewrites, x->segment->name, sealed, x->current.inode);
 	hs_rewrite_log_close(rewrites);
 	x->found->mended += r == HS_OK;
 	return r;
@@ -284,46 +299,46 @@ static enum hs_result put_in_place(struct exam *x, const struct hs_sealed *seale
 
 /* --- segments ------------------------------------------------------------------ */
 
-static enum hs_result read_sealed(struct exam *x, const struct hs_sealed *sealed, bool copy)
+static enum hs_result read_sealed(struct verify *x, const struct hs_sealed *sealed, bool copy)
 {
-	int fd = hs_io_open_plain(x->dir->fd, x->name);
+	int fd = hs_io_open_plain(x->dir->fd, x->current.name);
 	enum hs_result r = HS_OK;
 	struct stat st = { 0 };
 
-	x->broken = false;
+	x->current.broken = false;
 	if (fd < 0 && (errno == HS_IO_NOT_PLAIN || errno == EACCES || errno == EPERM)) {
 		report(x, errno == HS_IO_NOT_PLAIN ? HS_PROBLEM_STRANGE : HS_PROBLEM_UNREADABLE, 0);
 		return HS_OK;
 	}
 	if (fd < 0)
-		return errno == ENOENT ? HS_OK : HS_E_IO; /* retention, or compression: it has moved on */
+		return errno == ENOENT ? HS_OK : HS_E_IO; /* deleted or compressed meanwhile */
 	if (hs_io_fstat(fd, &st) < 0)
 		r = HS_E_IO;
 	else
 		r = hs_line_reader_start_file(&x->lines, fd, sealed->gzip, 0, (uint64_t)st.st_size);
-	x->inode = (uint64_t)st.st_ino;
+	x->current.inode = (uint64_t)st.st_ino;
 	if (r == HS_OK && copy)
 		r = hs_rewrite_copy_begin(&x->copy, x->dir, CLEAN, sealed->gzip);
 	if (r == HS_OK)
-		r = look_at_lines(x, true);
-	if (r == HS_OK && copy && x->broken)
+		r = check_lines(x, true);
+	if (r == HS_OK && copy && x->current.broken)
 		r = put_in_place(x, sealed);
 	hs_rewrite_copy_drop(&x->copy);
 	hs_io_close(fd);
 	return r;
 }
 
-/* Copies the good lines without counting or reporting anything a second time. */
-static enum hs_result copy_good_lines(struct exam *x, const struct hs_sealed *sealed)
+/* Reads the file again, to copy its good lines; counts and reports nothing. */
+static enum hs_result copy_good_lines(struct verify *x, const struct hs_sealed *sealed)
 {
 	struct hs_verified again = { 0 };
 	struct hs_verifier silent = { .mend = true };
-	struct exam y = {
-		.dir = x->dir, .examiner = &silent, .found = &again, .segment = x->segment, .copy = HS_REWRITE_COPY_NONE
+	struct verify y = {
+		.dir = x->dir, .verifier = &silent, .found = &again, .segment = x->segment, .copy = HS_REWRITE_COPY_NONE
 	};
 	enum hs_result r;
 
-	memcpy(y.name, x->name, sizeof y.name);
+	memcpy(y.current.name, x->current.name, sizeof y.current.name);
 	r = read_sealed(&y, sealed, true);
 	x->found->mended += again.mended;
 	hs_json_free(&y.json);
@@ -331,27 +346,27 @@ static enum hs_result copy_good_lines(struct exam *x, const struct hs_sealed *se
 	return r;
 }
 
-static enum hs_result look_at_sealed(struct exam *x, const struct hs_sealed *sealed)
+static enum hs_result check_sealed(struct verify *x, const struct hs_sealed *sealed)
 {
 	enum hs_result r;
 
-	hs_sealed_print(x->segment->name, sealed, x->name);
+	hs_sealed_print(x->segment->name, sealed, x->current.name);
 	x->found->segments++;
 	r = read_sealed(x, sealed, false);
-	if (r == HS_OK && x->broken && x->examiner->mend)
+	if (r == HS_OK && x->current.broken && x->verifier->mend)
 		r = copy_good_lines(x, sealed);
 	return r;
 }
 
-/* As far as it is written now; what comes later is for the next time. */
-static enum hs_result look_at_open(struct exam *x)
+/* Checks the open segment up to its present end. */
+static enum hs_result check_open(struct verify *x)
 {
 	int64_t deadline = hs_io_now_monotonic() + LOCK_MS;
 	enum hs_result r = hs_segment_begin(x->segment, 0, deadline);
 	uint64_t end;
 	int fd;
 
-	snprintf(x->name, sizeof x->name, "%s.jsonl", x->segment->name);
+	snprintf(x->current.name, sizeof x->current.name, "%s.jsonl", x->segment->name);
 	if (r == HS_E_SPOOL_FILE) {
 		report(x, HS_PROBLEM_STRANGE, 0);
 		return HS_OK;
@@ -359,45 +374,34 @@ static enum hs_result look_at_open(struct exam *x)
 	if (r != HS_OK)
 		return r;
 	end = atomic_load(&x->segment->stream->written);
-	fd = hs_io_open_read(x->dir->fd, x->name);
+	fd = hs_io_open_read(x->dir->fd, x->current.name);
 	hs_segment_end(x->segment);
 	if (fd < 0)
 		return HS_E_IO;
 	hs_line_reader_start(&x->lines, fd, 0, end);
-	r = look_at_lines(x, false);
+	r = check_lines(x, false);
 	hs_io_close(fd);
 	return r;
 }
 
-static void sum_sizes(struct exam *x, const struct hs_sealed *list, size_t count)
-{
-	struct stat st;
-
-	for (size_t i = 0; i < count; i++) {
-		hs_sealed_print(x->segment->name, &list[i], x->name);
-		if (hs_io_stat(x->dir->fd, x->name, &st) == 0)
-			x->all_bytes += (uint64_t)st.st_size;
-	}
-}
-
-/* x->name is that of the plain segment. */
-static enum hs_result look_beside(struct exam *x, const struct hs_sealed *sealed)
+/* Compares a .gz with the plain segment, which is the current file. */
+static enum hs_result check_beside(struct verify *x, const struct hs_sealed *sealed)
 {
 	char gz[HS_SEALED_NAME];
 	struct hs_pair pair;
 	enum hs_result r;
 
 	hs_sealed_print(x->segment->name, sealed, gz);
-	r = hs_line_reader_pair(x->dir->fd, x->name, gz, &pair);
+	r = hs_line_reader_pair(x->dir->fd, x->current.name, gz, &pair);
 	if (r != HS_OK || !pair.both || pair.same)
 		return r;
-	memcpy(x->name, gz, sizeof gz);
+	memcpy(x->current.name, gz, sizeof gz);
 	report(x, HS_PROBLEM_BESIDE, 0);
 	return HS_OK;
 }
 
-/* What somebody else has put there is taken in before it is looked at. */
-static enum hs_result settle_numbers(struct exam *x)
+/* Takes in segments that were copied into the spool, so that their numbers are final. */
+static enum hs_result settle_numbers(struct verify *x)
 {
 	int64_t deadline = hs_io_now_monotonic() + LOCK_MS;
 	enum hs_result r = hs_segment_lock(x->segment, deadline);
@@ -411,13 +415,13 @@ static enum hs_result settle_numbers(struct exam *x)
 
 static void report_strange(void *context, const char *name)
 {
-	struct exam *x = context;
+	struct verify *x = context;
 
-	snprintf(x->name, sizeof x->name, "%s", name);
+	snprintf(x->current.name, sizeof x->current.name, "%s", name);
 	report(x, HS_PROBLEM_STRANGE, 0);
 }
 
-static enum hs_result look_at_stream(struct exam *x)
+static enum hs_result check_stream(struct verify *x)
 {
 	struct hs_sealed *list = NULL;
 	size_t count = 0;
@@ -428,50 +432,50 @@ static enum hs_result look_at_stream(struct exam *x)
 		r = hs_sealed_strange(x->dir->fd, x->segment->name, report_strange, x);
 	if (r == HS_OK)
 		r = hs_sealed_list(x->dir->fd, x->segment->name, &list, &count);
-	sum_sizes(x, list, count);
+	for (size_t i = 0; i < count; i++)
+		x->progress.all += hs_sealed_bytes(x->dir->fd, x->segment->name, &list[i]);
 	for (size_t i = 0; i < count && r == HS_OK; i++) {
 		bool again = i > 0 && hs_sealed_same(&list[i], &list[i - 1]);
-		struct stat st;
+		uint64_t bytes;
 
-		if (again) { /* a .gz beside its plain one, which has been looked at */
-			r = look_beside(x, &list[i]);
+		if (again) { /* a .gz beside the plain segment, which was checked */
+			r = check_beside(x, &list[i]);
 			continue;
 		}
-		hs_sealed_print(x->segment->name, &list[i], x->name);
+		hs_sealed_print(x->segment->name, &list[i], x->current.name);
 		if (i > 0 && list[i].number == list[i - 1].number)
 			report(x, HS_PROBLEM_NUMBER, 0);
 		else if (i > 0 && list[i].number != list[i - 1].number + 1)
 			report(x, HS_PROBLEM_GAP, 0);
 		if (hs_clock_is_ahead(list[i].sealed_ms, now_ms))
 			report(x, HS_PROBLEM_FUTURE, 0);
-		if (hs_io_stat(x->dir->fd, x->name, &st) < 0)
-			st.st_size = 0;
-		r = look_at_sealed(x, &list[i]);
-		x->done_bytes += (uint64_t)st.st_size;
+		bytes = hs_sealed_bytes(x->dir->fd, x->segment->name, &list[i]);
+		r = check_sealed(x, &list[i]);
+		x->progress.done += bytes;
 		show_progress(x, 0);
 	}
 	free(list);
-	return r == HS_OK ? look_at_open(x) : r;
+	return r == HS_OK ? check_open(x) : r;
 }
 
 static void report_unfinished(void *context, uint64_t line)
 {
-	struct exam *x = context;
+	struct verify *x = context;
 
-	snprintf(x->name, sizeof x->name, "erased.jsonl");
+	snprintf(x->current.name, sizeof x->current.name, "erased.jsonl");
 	report(x, HS_PROBLEM_BEGUN, line);
 }
 
 static void report_plan(void *context, const char *name)
 {
-	struct exam *x = context;
+	struct verify *x = context;
 
-	snprintf(x->name, sizeof x->name, ".hookspool/%s", name);
+	snprintf(x->current.name, sizeof x->current.name, ".hookspool/%s", name);
 	report(x, HS_PROBLEM_BEGUN, 0);
 }
 
-/* Who erases just now will come to an end: nothing is asked then. `locked`: nobody does. */
-static enum hs_result look_at_receipts(struct exam *x, bool locked)
+/* Reports unfinished erases, unless one is at work now. `locked`: this process holds their lock. */
+static enum hs_result check_erasures(struct verify *x, bool locked)
 {
 	int lock = -1;
 	enum hs_result r = locked ? HS_OK : hs_rewriter_lock(x->dir->run_dir, &lock);
@@ -487,20 +491,20 @@ static enum hs_result look_at_receipts(struct exam *x, bool locked)
 	return r;
 }
 
-static enum hs_result look_for_losses(struct exam *x)
+static enum hs_result check_losses(struct verify *x)
 {
 	unsigned lost;
 	enum hs_result r = hs_loss_find(x->dir, &lost);
 
 	for (unsigned i = 0; i < HS_LOSSES && r == HS_OK; i++)
 		if ((lost & 1U << i) != 0) {
-			snprintf(x->name, sizeof x->name, "%s", hs_loss_name(1U << i));
+			snprintf(x->current.name, sizeof x->current.name, "%s", hs_loss_name(1U << i));
 			report(x, HS_PROBLEM_LOST, 0);
 		}
 	return r;
 }
 
-static enum hs_result renew_index(struct exam *x, struct hs_segment *events)
+static enum hs_result renew_index(struct verify *x, struct hs_segment *events)
 {
 	enum hs_result r = lock_and_follow(x, events, true);
 
@@ -509,8 +513,8 @@ static enum hs_result renew_index(struct exam *x, struct hs_segment *events)
 	return r;
 }
 
-/* Keeps erase away, since a copy must not bring back what it removes; drops the copy of a killed run. */
-static enum hs_result begin_mending(const struct exam *x, int *lock)
+/* Locks erase out, since a copy must not bring back removed lines; drops the copy of a killed run. */
+static enum hs_result begin_repair(const struct verify *x, int *lock)
 {
 	enum hs_result r = hs_rewriter_lock(x->dir->run_dir, lock);
 
@@ -519,42 +523,42 @@ static enum hs_result begin_mending(const struct exam *x, int *lock)
 	return r;
 }
 
-enum hs_result hs_verify(struct hs_segment *segments, struct hs_index *index, const struct hs_verifier *examiner,
+enum hs_result hs_verify(struct hs_segment *segments, struct hs_index *index, const struct hs_verifier *verifier,
                          struct hs_verified *found)
 {
-	struct exam *x = calloc(1, sizeof *x);
+	struct verify *x = calloc(1, sizeof *x);
 	enum hs_result r = HS_OK;
 	int lock = -1;
 
 	memset(found, 0, sizeof *found);
-	if (x == NULL || !hs_dedup_key_maker_init(&x->identifier)) {
+	if (x == NULL || !hs_dedup_key_maker_init(&x->key_maker)) {
 		free(x);
 		return HS_E_MEMORY;
 	}
 	x->dir = segments[0].dir;
-	x->examiner = examiner;
+	x->verifier = verifier;
 	x->found = found;
 	x->copy = (struct hs_rewrite_copy)HS_REWRITE_COPY_NONE;
-	if (examiner->mend)
-		r = begin_mending(x, &lock);
+	if (verifier->mend)
+		r = begin_repair(x, &lock);
 	for (int i = 0; i < HS_STREAMS && r == HS_OK; i++) {
 		x->segment = &segments[i];
 		x->index = i == HS_EVENTS ? index : NULL;
 		if (x->index != NULL)
 			r = hs_seen_ids_open(&x->seen, x->dir);
-		if (r == HS_OK && x->index != NULL && examiner->mend)
+		if (r == HS_OK && x->index != NULL && verifier->mend)
 			r = renew_index(x, x->segment);
 		if (r == HS_OK)
-			r = look_at_stream(x);
+			r = check_stream(x);
 	}
 	if (r == HS_OK)
-		r = look_at_receipts(x, examiner->mend);
+		r = check_erasures(x, verifier->mend);
 	if (r == HS_OK)
-		r = look_for_losses(x);
+		r = check_losses(x);
 	if (lock >= 0)
 		hs_io_close(lock);
 	hs_seen_ids_close(&x->seen);
-	hs_dedup_key_maker_free(&x->identifier);
+	hs_dedup_key_maker_free(&x->key_maker);
 	hs_json_free(&x->json);
 	hs_line_reader_free(&x->lines);
 	free(x);

@@ -67,7 +67,7 @@ struct spot {
 };
 
 /* The first half that follows a block's range; 0 after the last block of a level. */
-static uint64_t behind(uint64_t key)
+static uint64_t first_after(uint64_t key)
 {
 	return (key + 1) << LEVEL_BITS;
 }
@@ -79,7 +79,7 @@ static int find_range(MDB_cursor *c, int level, uint64_t high, struct range *r)
 	uint64_t key;
 	int code = find_place(c, level, high, &p);
 
-	*r = (struct range){ high, behind(p.key) - 1, p.packed };
+	*r = (struct range){ high, first_after(p.key) - 1, p.packed };
 	if (code != 0 || !p.there)
 		return code;
 	/* it begins where the block before it ends, which the search has just passed */
@@ -89,7 +89,7 @@ static int find_range(MDB_cursor *c, int level, uint64_t high, struct range *r)
 		memcpy(&key, before.mv_data, sizeof key);
 		key = stored(key);
 		if (key >= key_of(level, 0))
-			r->low = behind(key);
+			r->low = first_after(key);
 	}
 	return code == MDB_NOTFOUND ? 0 : code;
 }
@@ -219,7 +219,7 @@ static int take(MDB_cursor *c, struct hs_id_lsm *l, int level, struct hs_id_bloc
 		code = find_place(c, level, l->hand[level], &p);
 		if (code != 0)
 			return code;
-		l->hand[level] = behind(p.key);
+		l->hand[level] = first_after(p.key);
 		if (p.there) {
 			*n += hs_id_block_unpack(p.packed, &e[*n]);
 			l->count[level] -= p.packed.n / HS_ID_BLOCK_ENTRY;

@@ -33,7 +33,7 @@ struct hs_index {
 
 /* --- closing -------------------------------------------------------------------- */
 
-/* What is pending no longer counts: the next follow reads it back. */
+/* Forgets the pending ids: the next follow reads them back. */
 static void forget_pending(struct hs_index *ix)
 {
 	ix->generation = 0;
@@ -359,6 +359,21 @@ enum hs_result hs_index_follow(struct hs_index *ix, struct hs_segment *events, i
 	return r;
 }
 
+enum hs_result hs_index_begin(struct hs_index *ix, struct hs_segment *events, int64_t lock_ms)
+{
+	enum hs_result r;
+
+	do {
+		r = hs_segment_begin(events, 0, hs_io_now_monotonic() + lock_ms);
+		if (r != HS_OK)
+			return r;
+		r = hs_index_follow(ix, events, hs_io_now_monotonic() + STEP_MS);
+		if (r != HS_OK)
+			hs_segment_end(events);
+	} while (r == HS_E_INDEXING);
+	return r;
+}
+
 /* --- look-ups ------------------------------------------------------------------ */
 
 /* Looks up at most LOOK_IDS. */
@@ -429,7 +444,7 @@ void hs_index_undo(struct hs_index *ix, uint64_t end_offset)
 {
 	if (hs_memtable_keep(&ix->pending, 0, end_offset))
 		return;
-	forget_pending(ix); /* what was not written must not count */
+	forget_pending(ix); /* lines that were not written must not count */
 }
 
 bool hs_index_is_behind(const struct hs_index *ix)

@@ -5,7 +5,7 @@
 #include <errno.h>
 #include <string.h>
 
-enum { AT_ONCE = 1 << 18 };
+enum { AT_ONCE = 1 << 18 /* bytes of a write */ };
 
 enum hs_result hs_file_writer_start(struct hs_file_writer *w, int fd, enum hs_file_writer_form form)
 {
@@ -32,7 +32,7 @@ static enum hs_result write_out(struct hs_file_writer *w, struct hs_slice bytes)
 	return HS_OK;
 }
 
-/* How many of the bytes go into the next member: whole lines, if one fits. */
+/* How many bytes go into the next member: whole lines, if one fits. */
 static size_t member_of(struct hs_slice bytes)
 {
 	size_t n = bytes.n < HS_GZIP_MEMBER ? bytes.n : HS_GZIP_MEMBER;
@@ -41,29 +41,29 @@ static size_t member_of(struct hs_slice bytes)
 	return newline != NULL ? (size_t)(newline - bytes.p) + 1 : n;
 }
 
-/* Members of what is waiting, until less than `most` bytes are; what is left moves to the front. */
+/* Writes members until fewer than `most` bytes are waiting, or none; these move to the front. */
 static enum hs_result write_members(struct hs_file_writer *w, size_t most)
 {
 	struct hs_slice left = hs_buf_slice(&w->waiting);
-	enum hs_result r = HS_OK;
+	enum hs_result result = HS_OK;
 
-	while (r == HS_OK && left.n > 0 && left.n >= most) {
+	while (result == HS_OK && left.n > 0 && left.n >= most) {
 		size_t n = member_of(left);
 
-		r = write_out(w, hs_gzip_member(w->gzip, hs_slice(left.p, n)));
+		result = write_out(w, hs_gzip_member(w->gzip, hs_slice(left.p, n)));
 		left = hs_slice(left.p + n, left.n - n);
 	}
 	memmove(w->waiting.p, left.p, left.n);
 	w->waiting.n = left.n;
-	return r;
+	return result;
 }
 
 static enum hs_result write_plain(struct hs_file_writer *w)
 {
-	enum hs_result r = write_out(w, hs_buf_slice(&w->waiting));
+	enum hs_result result = write_out(w, hs_buf_slice(&w->waiting));
 
 	hs_buf_shrink(&w->waiting, 2 * AT_ONCE);
-	return r;
+	return result;
 }
 
 enum hs_result hs_file_writer_put(struct hs_file_writer *w, struct hs_slice bytes)
@@ -78,15 +78,15 @@ enum hs_result hs_file_writer_put(struct hs_file_writer *w, struct hs_slice byte
 
 enum hs_result hs_file_writer_end(struct hs_file_writer *w)
 {
-	enum hs_result r = HS_OK;
+	enum hs_result result = HS_OK;
 
 	if (!hs_buf_ok(&w->waiting))
 		return HS_E_MEMORY;
 	if (w->gzip == NULL)
-		r = write_plain(w);
+		result = write_plain(w);
 	else if (w->waiting.n > 0)
-		r = write_members(w, 0);
-	else if (w->bytes == 0) /* no file is an empty gzip file */
-		r = write_out(w, hs_gzip_member(w->gzip, HS_SLICE_NONE));
-	return r == HS_OK && hs_io_sync_data(w->fd) < 0 ? HS_E_SYNC : r;
+		result = write_members(w, 0);
+	else if (w->bytes == 0) /* an empty file is not a gzip file */
+		result = write_out(w, hs_gzip_member(w->gzip, HS_SLICE_NONE));
+	return result == HS_OK && hs_io_sync_data(w->fd) < 0 ? HS_E_SYNC : result;
 }

@@ -1,5 +1,5 @@
 /*
- * file_writer: writes a new file from start to end, plain or gzip (see gzip.h).
+ * file_writer: writes a new file from start to end, plain or gzip (gzip.h).
  */
 #ifndef HS_FILE_WRITER_H
 #define HS_FILE_WRITER_H
@@ -10,24 +10,24 @@
 enum hs_file_writer_form {
 	HS_FILE_WRITER_PLAIN,
 	HS_FILE_WRITER_GZIP,
-	HS_FILE_WRITER_GZIP_BACKGROUND, /* compression yields to everything else */
+	HS_FILE_WRITER_GZIP_BACKGROUND, /* compresses at the lowest priority */
 };
 
 struct hs_file_writer {
 	int fd;
 	uint64_t bytes;        /* written so far */
-	struct hs_buf waiting; /* to be written together */
+	struct hs_buf waiting; /* not written yet */
 	struct hs_gzip *gzip;  /* NULL: plain */
 };
 
 /*
- * Writes to an empty file, whose descriptor stays the caller's. HS_OK or HS_E_MEMORY.
- * hs_file_writer_free returns memory, at any time, also of a zeroed struct.
+ * Begins to write an empty file, whose descriptor stays the caller's. HS_OK or HS_E_MEMORY.
+ * hs_file_writer_free returns the memory; it must follow in any case, and may be called for a zeroed struct.
  */
 enum hs_result hs_file_writer_start(struct hs_file_writer *w, int fd, enum hs_file_writer_form form);
 void hs_file_writer_free(struct hs_file_writer *w);
 
-/* HS_OK, HS_E_FULL, HS_E_IO or HS_E_MEMORY. */
+/* Appends bytes, some of which stay in memory. HS_OK, HS_E_MEMORY, or as hs_io_result. */
 enum hs_result hs_file_writer_put(struct hs_file_writer *w, struct hs_slice bytes);
 
 /* Writes the rest, and syncs. Results of put, or HS_E_SYNC. */

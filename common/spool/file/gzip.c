@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The level at which lines become as small as at zlib's default one, 6, in less than half of its time. */
+/* At this level lines become as small as at zlib's default level, 6, in less than half the time. */
 enum { LEVEL = 5, TAIL = 8, MEMBER_AT = 16, PLAIN_AT = 20 };
 
 static const unsigned char start[MEMBER_AT] = {
@@ -20,7 +20,7 @@ struct hs_gzip {
 	unsigned char *out;
 	size_t room; /* bytes of `out` */
 
-	/* for the thread, under the mutex */
+	/* of a compressor with a thread, under the mutex */
 	bool background;
 	pthread_t thread;
 	pthread_mutex_t mutex;
@@ -65,17 +65,17 @@ bool hs_gzip_head(struct hs_slice head, uint32_t *member, uint32_t *plain)
 
 /* --- compressing --------------------------------------------------------------- */
 
-/* The room was made for the worst case, so compressing cannot fail. */
-static size_t compress(struct hs_gzip *g, struct hs_slice plain)
+/* Cannot fail: there is room for the worst case. */
+static size_t compress(struct hs_gzip *gzip, struct hs_slice plain)
 {
-	size_t n = libdeflate_deflate_compress(g->compressor, plain.p, plain.n, g->out + HS_GZIP_HEAD,
-	                                       g->room - HS_GZIP_HEAD - TAIL);
-	unsigned char *tail = g->out + HS_GZIP_HEAD + n;
+	size_t n = libdeflate_deflate_compress(gzip->compressor, plain.p, plain.n, gzip->out + HS_GZIP_HEAD,
+	                                       gzip->room - HS_GZIP_HEAD - TAIL);
+	unsigned char *tail = gzip->out + HS_GZIP_HEAD + n;
 
 	assert(n > 0);
-	memcpy(g->out, start, sizeof start);
-	put(g->out + MEMBER_AT, HS_GZIP_HEAD + n + TAIL);
-	put(g->out + PLAIN_AT, plain.n);
+	memcpy(gzip->out, start, sizeof start);
+	put(gzip->out + MEMBER_AT, HS_GZIP_HEAD + n + TAIL);
+	put(gzip->out + PLAIN_AT, plain.n);
 	put(tail, hs_crc32(0, plain));
 	put(tail + 4, plain.n);
 	return HS_GZIP_HEAD + n + TAIL;
@@ -83,101 +83,101 @@ static size_t compress(struct hs_gzip *g, struct hs_slice plain)
 
 static void *work(void *context)
 {
-	struct hs_gzip *g = context;
+	struct hs_gzip *gzip = context;
 
 	hs_io_yield_to_all();
-	pthread_mutex_lock(&g->mutex);
-	while (!g->stop) {
-		if (!g->waiting) {
-			pthread_cond_wait(&g->changed, &g->mutex);
+	pthread_mutex_lock(&gzip->mutex);
+	while (!gzip->stop) {
+		if (!gzip->waiting) {
+			pthread_cond_wait(&gzip->changed, &gzip->mutex);
 			continue;
 		}
-		g->n = compress(g, g->plain);
-		g->waiting = false;
-		pthread_cond_signal(&g->changed);
+		gzip->n = compress(gzip, gzip->plain);
+		gzip->waiting = false;
+		pthread_cond_signal(&gzip->changed);
 	}
-	pthread_mutex_unlock(&g->mutex);
+	pthread_mutex_unlock(&gzip->mutex);
 	return NULL;
 }
 
-struct hs_slice hs_gzip_member(struct hs_gzip *g, struct hs_slice plain)
+struct hs_slice hs_gzip_member(struct hs_gzip *gzip, struct hs_slice plain)
 {
 	assert(plain.n <= HS_GZIP_MEMBER);
-	if (!g->background)
-		return hs_slice((const char *)g->out, compress(g, plain));
-	pthread_mutex_lock(&g->mutex);
-	g->plain = plain;
-	g->waiting = true;
-	pthread_cond_signal(&g->changed);
-	while (g->waiting)
-		pthread_cond_wait(&g->changed, &g->mutex);
-	pthread_mutex_unlock(&g->mutex);
-	return hs_slice((const char *)g->out, g->n);
+	if (!gzip->background)
+		return hs_slice((const char *)gzip->out, compress(gzip, plain));
+	pthread_mutex_lock(&gzip->mutex);
+	gzip->plain = plain;
+	gzip->waiting = true;
+	pthread_cond_signal(&gzip->changed);
+	while (gzip->waiting)
+		pthread_cond_wait(&gzip->changed, &gzip->mutex);
+	pthread_mutex_unlock(&gzip->mutex);
+	return hs_slice((const char *)gzip->out, gzip->n);
 }
 
-/* --- its life ------------------------------------------------------------------ */
+/* --- making and freeing --------------------------------------------------------- */
 
-/* Signals are for the program's own threads. */
-static bool start_thread(struct hs_gzip *g)
+/* The thread blocks all signals, which are for the program's own threads. */
+static bool start_thread(struct hs_gzip *gzip)
 {
 	sigset_t all, before;
 	int error;
 
-	if (pthread_mutex_init(&g->mutex, NULL) != 0)
+	if (pthread_mutex_init(&gzip->mutex, NULL) != 0)
 		return false;
-	if (pthread_cond_init(&g->changed, NULL) != 0) {
-		pthread_mutex_destroy(&g->mutex);
+	if (pthread_cond_init(&gzip->changed, NULL) != 0) {
+		pthread_mutex_destroy(&gzip->mutex);
 		return false;
 	}
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &before);
-	error = pthread_create(&g->thread, NULL, work, g);
+	error = pthread_create(&gzip->thread, NULL, work, gzip);
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
 	if (error == 0)
 		return true;
-	pthread_cond_destroy(&g->changed);
-	pthread_mutex_destroy(&g->mutex);
+	pthread_cond_destroy(&gzip->changed);
+	pthread_mutex_destroy(&gzip->mutex);
 	return false;
 }
 
 struct hs_gzip *hs_gzip_new(bool background)
 {
-	struct hs_gzip *g = calloc(1, sizeof *g);
+	struct hs_gzip *gzip = calloc(1, sizeof *gzip);
 
-	if (g == NULL)
+	if (gzip == NULL)
 		return NULL;
-	g->compressor = libdeflate_alloc_compressor(LEVEL);
-	if (g->compressor != NULL) {
-		g->room = HS_GZIP_HEAD + TAIL + libdeflate_deflate_compress_bound(g->compressor, HS_GZIP_MEMBER);
-		g->out = malloc(g->room);
+	gzip->compressor = libdeflate_alloc_compressor(LEVEL);
+	if (gzip->compressor != NULL) {
+		gzip->room = HS_GZIP_HEAD + TAIL + libdeflate_deflate_compress_bound(gzip->compressor, HS_GZIP_MEMBER);
+		gzip->out = malloc(gzip->room);
 	}
-	if (g->out == NULL || (background && !start_thread(g))) {
-		hs_gzip_free(g);
+	if (gzip->out == NULL || (background && !start_thread(gzip))) {
+		hs_gzip_free(gzip);
 		return NULL;
 	}
-	g->background = background;
-	return g;
+	gzip->background = background;
+	return gzip;
 }
 
-static void end_thread(struct hs_gzip *g)
+static void end_thread(struct hs_gzip *gzip)
 {
-	pthread_mutex_lock(&g->mutex);
-	g->stop = true;
-	pthread_cond_signal(&g->changed);
-	pthread_mutex_unlock(&g->mutex);
-	pthread_join(g->thread, NULL);
-	pthread_cond_destroy(&g->changed);
-	pthread_mutex_destroy(&g->mutex);
+	pthread_mutex_lock(&gzip->mutex);
+	gzip->stop = true;
+	pthread_cond_signal(&gzip->changed);
+	pthread_mutex_unlock(&gzip->mutex);
+	pthread_join(gzip->thread, NULL);
+	pthread_cond_destroy(&gzip->changed);
+	pthread_mutex_destroy(&gzip->mutex);
 }
 
-void hs_gzip_free(struct hs_gzip *g)
+void hs_gzip_free(struct hs_gzip *gzip)
 {
-	if (g == NULL)
+	if (gzip == NULL)
 		return;
-	if (g->background)
-		end_thread(g);
-	if (g->compressor != NULL)
-		libdeflate_free_compressor(g->compressor);
-	free(g->out);
-	free(g);
+	if (gzip->background)
+		end_thread(gzip);
+	if (gzip->compressor != NULL)
+		libdeflate_free_compressor(gzip->compressor);
+	free(gzip->out);
+	free(gzip);
 }

@@ -5,7 +5,7 @@
  *	4   00 00 00 00 00 ff no time, no name, no system
  *	10  0c 00             bytes of the extra field: 12
  *	12  'H' 'S' 08 00     its one subfield: 8 bytes
- *	16  member            u32: bytes of this member, head and check sum included
+ *	16  member            u32: bytes of this member, head and checksum included
  *	20  plain             u32: bytes of its text
  *	24  …                 deflate, then CRC-32 and size, as in any member
  *
@@ -25,31 +25,31 @@
 #include <stdint.h>
 
 enum {
-	HS_GZIP_MEMBER = 1 << 20, /* plain bytes of a member, at most */
+	HS_GZIP_MEMBER = 1 << 20, /* most plain bytes of a member */
 	HS_GZIP_HEAD = 24,        /* bytes of its head */
 };
 
-/* A compressor; one thread uses it. */
+/* A compressor, for one thread at a time. */
 struct hs_gzip;
 
 /*
- * `background`: a thread of its own deflates, at the lowest priority. The caller reads, writes and
- * holds locks at its own priority, so that a busy machine never stops the holder of a lock. NULL:
- * out of memory, or no thread can be made.
+ * Makes a compressor; `background`: it deflates in a thread of its own, at the lowest priority. The
+ * caller keeps its priority, so that a busy machine does not stop the holder of a lock. NULL: memory
+ * is out, or a thread cannot be made.
  */
 struct hs_gzip *hs_gzip_new(bool background);
-void hs_gzip_free(struct hs_gzip *g); /* NULL is fine */
+void hs_gzip_free(struct hs_gzip *gzip); /* NULL is fine */
 
 /*
  * Compresses at most HS_GZIP_MEMBER bytes, or none, into one member, which is valid until the next
  * call.
  */
-struct hs_slice hs_gzip_member(struct hs_gzip *g, struct hs_slice plain);
+struct hs_slice hs_gzip_member(struct hs_gzip *gzip, struct hs_slice plain);
 
 /* Goes on with a CRC-32, as a member has it of its text; it begins with 0. */
 uint32_t hs_crc32(uint32_t crc, struct hs_slice bytes);
 
-/* True if the bytes begin with a head as above; then its two sizes. */
+/* True if the bytes begin with a head as above; then *member and *plain are its two sizes. */
 bool hs_gzip_head(struct hs_slice head, uint32_t *member, uint32_t *plain);
 
 #endif

@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* They count up; a name made by hand must not use them up. */
+/* Numbers count up, and a name made by hand must not use them up. */
 #define NUMBER_MOST (UINT64_C(1) << 62)
 
 void hs_sealed_print(const char *stream, const struct hs_sealed *sealed, char out[static HS_SEALED_NAME])
@@ -49,12 +49,12 @@ bool hs_sealed_parse(const char *stream, const char *name, struct hs_sealed *sea
 	return strcmp(name, again) == 0;
 }
 
-/* --- numbers that are not those of the names -------------------------------- */
+/* --- numbers that differ from those in the names ------------------------------ */
 
 enum { ENTRY_MAX = 160 /* bytes of a line */ };
 static const char NUMBERS[] = "numbers", NUMBERS_FROM_ABOVE[] = ".hookspool/numbers";
 
-/* Those that have one: in `map`, number is to be read for the segment named `named`. */
+/* The segments of a stream that are read under another number: `number` in place of `named`. */
 struct numbers {
 	const char *stream;
 	struct hs_sealed *map;
@@ -79,7 +79,7 @@ static bool take_line(struct numbers *n, struct hs_slice line)
 	snprintf(text, sizeof text, "%.*s", (int)(line.n < sizeof text ? line.n : sizeof text - 1), line.p);
 	if (sscanf(text, "{\"file\":\"%79[^\"]\",\"number\":%" SCNu64 "}%n", file, &number, &end) != 2 || end == 0 ||
 	    !hs_sealed_parse(n->stream, file, &sealed))
-		return true; /* of the other stream, or a fragment that a kill has left */
+		return true; /* another stream's, or a fragment that a kill has left */
 	known = find_number(n, sealed.number, sealed.sealed_ms);
 	if (known == NULL && !HS_ARRAY_ROOM(&n->map, n->count, &n->cap))
 		return false;
@@ -89,25 +89,24 @@ static bool take_line(struct numbers *n, struct hs_slice line)
 	return true;
 }
 
-/* Mostly there are none. */
 static enum hs_result read_numbers(int dir, struct numbers *n)
 {
 	int fd = hs_io_open_read(dir, NUMBERS_FROM_ABOVE), more;
 	struct hs_line_reader lines = { 0 };
 	struct hs_slice line;
-	enum hs_result r = HS_OK;
+	enum hs_result result = HS_OK;
 
 	if (fd < 0)
 		return errno == ENOENT ? HS_OK : hs_io_result(errno);
 	hs_line_reader_start(&lines, fd, 0, UINT64_MAX);
-	while (r == HS_OK && (more = hs_line_reader_next(&lines, &line)) > 0)
+	while (result == HS_OK && (more = hs_line_reader_next(&lines, &line)) > 0)
 		if (more == 1 && !take_line(n, line))
-			r = HS_E_MEMORY;
-	if (r == HS_OK && more < 0)
-		r = HS_E_IO;
+			result = HS_E_MEMORY;
+	if (result == HS_OK && more < 0)
+		result = HS_E_IO;
 	hs_line_reader_free(&lines);
 	hs_io_close(fd);
-	return r;
+	return result;
 }
 
 enum hs_result hs_sealed_renumber(int private_dir, const char *stream, const struct hs_sealed *sealed, uint64_t number,
@@ -116,25 +115,25 @@ enum hs_result hs_sealed_renumber(int private_dir, const char *stream, const str
 	struct hs_sealed plain = *sealed;
 	char file[HS_SEALED_NAME], line[ENTRY_MAX];
 	int fd = hs_io_open_or_make(private_dir, NUMBERS, mode);
-	enum hs_result r = HS_OK;
+	enum hs_result result = HS_OK;
 	struct stat st;
 
 	if (fd < 0)
 		return hs_io_result(errno);
 	plain.gzip = false;
 	hs_sealed_print(stream, &plain, file);
-	/* the newline before it ends what a kill may have left */
+	/* the newline in front ends a fragment that a kill may have left */
 	snprintf(line, sizeof line, "\n{\"file\":\"%s\",\"number\":%" PRIu64 "}\n", file, number);
 	if (hs_io_fstat(fd, &st) < 0)
-		r = HS_E_IO;
+		result = HS_E_IO;
 	else if (hs_io_write_at(fd, line, strlen(line), (uint64_t)st.st_size) < 0)
-		r = hs_io_result(errno);
+		result = hs_io_result(errno);
 	else if (hs_io_sync_data(fd) < 0)
-		r = HS_E_SYNC;
-	if (r != HS_OK && r != HS_E_IO)
+		result = HS_E_SYNC;
+	if (result != HS_OK && result != HS_E_IO)
 		hs_io_truncate(fd, (uint64_t)st.st_size);
 	hs_io_close(fd);
-	return r == HS_OK && hs_io_sync_dir(private_dir) < 0 ? HS_E_IO : r;
+	return result == HS_OK && hs_io_sync_dir(private_dir) < 0 ? HS_E_IO : result;
 }
 
 /* --- listing ---------------------------------------------------------------- */
@@ -205,8 +204,9 @@ static void drop_same(struct collect *c)
 static enum hs_result list_names(int dir, struct collect *c)
 {
 	/*
-	 * Twice: a reader of a large directory may pass the place of a .gz before it is made, and
-	 * come to that of the plain one when it is gone (readdir(3)). The second time it meets one.
+	 * Lists twice: a reader of a large directory may pass the place of a .gz before that is made,
+	 * and reach the place of the plain file after that is gone (readdir(3)). The second time it
+	 * finds one of them.
 	 */
 	if (hs_io_list_kinds(dir, collect, c) < 0 || hs_io_list_kinds(dir, collect, c) < 0)
 		return HS_E_IO;
@@ -217,11 +217,11 @@ enum hs_result hs_sealed_list_all(int dir, const char *stream, struct hs_sealed 
 {
 	struct numbers numbers = { .stream = stream };
 	struct collect c = { .stream = stream, .numbers = &numbers };
-	enum hs_result r = read_numbers(dir, &numbers);
+	enum hs_result result = read_numbers(dir, &numbers);
 
-	if (r == HS_OK)
-		r = list_names(dir, &c);
-	if (r != HS_OK) {
+	if (result == HS_OK)
+		result = list_names(dir, &c);
+	if (result != HS_OK) {
 		free(c.list);
 		c.list = NULL;
 		c.count = 0;
@@ -232,16 +232,16 @@ enum hs_result hs_sealed_list_all(int dir, const char *stream, struct hs_sealed 
 	free(numbers.map);
 	*list = c.list;
 	*count = c.count;
-	return r;
+	return result;
 }
 
 enum hs_result hs_sealed_list(int dir, const char *stream, struct hs_sealed **list, size_t *count)
 {
-	enum hs_result r = hs_sealed_list_all(dir, stream, list, count);
+	enum hs_result result = hs_sealed_list_all(dir, stream, list, count);
 
 	while (*count > 0 && (*list)[*count - 1].number == HS_SEALED_LATER)
 		--*count;
-	return r;
+	return result;
 }
 
 struct strange {
@@ -284,11 +284,11 @@ int hs_sealed_open(int dir, const char *stream, struct hs_sealed *sealed)
 	return hs_io_open_plain(dir, name);
 }
 
-int hs_sealed_lines(struct hs_line_reader *l, int dir, const char *stream, struct hs_sealed *sealed)
+int hs_sealed_lines(struct hs_line_reader *reader, int dir, const char *stream, struct hs_sealed *sealed)
 {
 	int fd = hs_sealed_open(dir, stream, sealed);
 
-	if (fd < 0 || hs_line_reader_start_file(l, fd, sealed->gzip, 0, UINT64_MAX) == HS_OK)
+	if (fd < 0 || hs_line_reader_start_file(reader, fd, sealed->gzip, 0, UINT64_MAX) == HS_OK)
 		return fd;
 	hs_io_close(fd);
 	errno = ENOMEM;
@@ -323,14 +323,14 @@ enum hs_result hs_sealed_cap(int dir, const char *stream, uint64_t open_bytes, u
 	struct hs_sealed *list;
 	size_t count;
 	uint64_t sum = open_bytes;
-	enum hs_result r = hs_sealed_list(dir, stream, &list, &count);
+	enum hs_result result = hs_sealed_list(dir, stream, &list, &count);
 
 	for (size_t i = 0; i < count; i++)
 		sum += hs_sealed_bytes(dir, stream, &list[i]);
-	for (size_t i = 0; i < count && r == HS_OK && sum > most && list[i].number < keep; i++) {
+	for (size_t i = 0; i < count && result == HS_OK && sum > most && list[i].number < keep; i++) {
 		sum -= hs_sealed_bytes(dir, stream, &list[i]);
-		r = hs_sealed_delete(dir, stream, &list[i], deleted);
+		result = hs_sealed_delete(dir, stream, &list[i], deleted);
 	}
 	free(list);
-	return r;
+	return result;
 }

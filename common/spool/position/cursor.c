@@ -11,15 +11,14 @@
 #include <unistd.h>
 
 enum {
-	HEAD_MAX = 384, /* bytes of all but the users, and of a user */
+	HEAD_MAX = 384, /* most bytes of all but the users, and of one user */
 	TEXT_MAX = HEAD_MAX + HS_CURSOR_HELD * 96,
 	FILE_NAME = HS_CURSOR_NAME_MAX + 2, /* its NUL included */
 	/*
-	 * Somebody may just be looking whether it is held; and a process that a killed holder
-	 * was starting has its descriptors until it has become another program.
+	 * Another process may hold the lock for a moment, to see whether it is held; and a child that a
+	 * killed holder was starting has its descriptors until it executes its program.
 	 */
-	HOLD_TRIES = 100,
-	HOLD_MS = 10,
+	HOLD_MS = 1000,
 };
 static const char DIRECTORY[] = "cursors";
 
@@ -65,7 +64,7 @@ static void print(struct hs_buf *out, struct hs_position p, const struct hs_hist
 	hs_buf_put_slice(out, HS_SLICE("}\n"));
 }
 
-/* What a cursor's file says. */
+/* The contents of a cursor's file. */
 struct saved {
 	struct hs_position position;
 	struct hs_history history;
@@ -116,7 +115,7 @@ static bool parse(const char *text, struct saved *s)
 	return text != NULL && strcmp(text, "}\n") == 0;
 }
 
-/* HS_OK; HS_E_CURSOR; HS_E_IO, and errno is ENOENT if there is no such file. */
+/* HS_OK; HS_E_CURSOR: it is damaged; HS_E_IO, with errno ENOENT if there is none. */
 static enum hs_result load(int dir, const char *name, struct saved *s)
 {
 	char text[TEXT_MAX];
@@ -147,8 +146,7 @@ struct hs_cursor {
 
 static enum hs_result open_directory(const struct hs_spool_dir *spool_dir, int *dir)
 {
-	if (hs_io_make_dir(spool_dir->private_dir, DIRECTORY, spool_dir->settings->spool_mode == 0640 ? 0750 : 0700) ==
-	    0) {
+	if (hs_io_make_dir(spool_dir->private_dir, DIRECTORY, hs_spool_dir_mode(spool_dir->settings)) == 0) {
 		if (hs_io_sync_dir(spool_dir->private_dir) < 0)
 			return HS_E_IO;
 	} else if (errno != EEXIST) {
@@ -158,7 +156,7 @@ static enum hs_result open_directory(const struct hs_spool_dir *spool_dir, int *
 	return *dir < 0 ? hs_io_result(errno) : HS_OK;
 }
 
-/* Who holds it, for people. */
+/* The process id of the holder, to show to people; 0: not known. */
 static int64_t read_holder(int fd)
 {
 	char text[32];
@@ -171,20 +169,16 @@ static int64_t read_holder(int fd)
 static enum hs_result hold(struct hs_cursor *c, int64_t *holder)
 {
 	char lock[FILE_NAME + 1], pid[32];
-	int tries = 0;
 
 	snprintf(lock, sizeof lock, ".%s", c->name);
 	c->lock_fd = hs_io_open_or_make(c->dir, lock, (mode_t)c->spool_dir->settings->spool_mode);
 	if (c->lock_fd < 0)
 		return hs_io_result(errno);
-	while (hs_io_lock(c->lock_fd, LOCK_EX | LOCK_NB) < 0) {
+	if (hs_io_lock_within(c->lock_fd, LOCK_EX, HOLD_MS) < 0) {
 		if (errno != EWOULDBLOCK)
 			return HS_E_IO;
-		if (++tries == HOLD_TRIES) {
-			*holder = read_holder(c->lock_fd);
-			return HS_E_CURSOR_HELD;
-		}
-		hs_io_pause(HOLD_MS);
+		*holder = read_holder(c->lock_fd);
+		return HS_E_CURSOR_HELD;
 	}
 	snprintf(pid, sizeof pid, "%-20lld\n", (long long)getpid()); /* of one length: nothing to cut */
 	return hs_io_write_at(c->lock_fd, pid, strlen(pid), 0) < 0 ? hs_io_result(errno) : HS_OK;
@@ -194,7 +188,7 @@ static enum hs_result open_held(const struct hs_spool_dir *spool_dir, const char
                                 struct hs_cursor **cursor, bool *fresh, int64_t *holder)
 {
 	struct hs_cursor *c;
-	enum hs_result r;
+	enum hs_result result;
 
 	*cursor = NULL;
 	*fresh = false;
@@ -208,16 +202,16 @@ static enum hs_result open_held(const struct hs_spool_dir *spool_dir, const char
 	c->dir = c->lock_fd = -1;
 	snprintf(c->name, sizeof c->name, "%s", name);
 	snprintf(c->copy, sizeof c->copy, "%s~", name);
-	r = open_directory(spool_dir, &c->dir);
-	if (r == HS_OK)
-		r = hold(c, holder);
-	if (r == HS_OK) {
-		r = load(c->dir, name, &c->saved);
-		*fresh = (r == HS_E_IO && errno == ENOENT) || (anew && r == HS_E_CURSOR);
+	result = open_directory(spool_dir, &c->dir);
+	if (result == HS_OK)
+		result = hold(c, holder);
+	if (result == HS_OK) {
+		result = load(c->dir, name, &c->saved);
+		*fresh = (result == HS_E_IO && errno == ENOENT) || (anew && result == HS_E_CURSOR);
 	}
-	if (r != HS_OK && !*fresh) {
+	if (result != HS_OK && !*fresh) {
 		hs_cursor_close(c);
-		return r;
+		return result;
 	}
 	if (*fresh)
 		c->saved.history = spool_dir->history;
@@ -273,19 +267,20 @@ const struct hs_ahead *hs_cursor_ahead(const struct hs_cursor *c)
 enum hs_result hs_cursor_save_ahead(struct hs_cursor *c, struct hs_position position, const struct hs_ahead *ahead)
 {
 	struct hs_buf text = { 0 };
-	enum hs_result r;
+	enum hs_result result;
 
 	print(&text, position, &c->spool_dir->history, ahead);
-	r = hs_buf_ok(&text) ? hs_file_replace_text(c->dir, c->name, c->copy,
-	                                            (mode_t)c->spool_dir->settings->spool_mode, hs_buf_slice(&text))
-	                     : HS_E_MEMORY;
+	result = hs_buf_ok(&text)
+	             ? hs_file_replace_text(c->dir, c->name, c->copy, (mode_t)c->spool_dir->settings->spool_mode,
+	                                    hs_buf_slice(&text))
+	             : HS_E_MEMORY;
 	hs_buf_free(&text);
-	if (r == HS_OK) {
+	if (result == HS_OK) {
 		c->saved.position = position;
 		c->saved.history = c->spool_dir->history;
 		c->saved.ahead = ahead != NULL ? *ahead : (struct hs_ahead){ 0 };
 	}
-	return r;
+	return result;
 }
 
 enum hs_result hs_cursor_save(struct hs_cursor *c, struct hs_position position)
@@ -332,17 +327,17 @@ static bool list_one(void *context, const char *name)
 	struct list *l = context;
 	struct hs_cursor_info info = { .name = name };
 	struct saved saved;
-	enum hs_result r;
+	enum hs_result result;
 
 	if (!hs_cursor_is_name(name))
 		return true;
-	r = load(l->dir, name, &saved);
-	if (r == HS_E_IO && errno == ENOENT) /* removed just now */
+	result = load(l->dir, name, &saved);
+	if (result == HS_E_IO && errno == ENOENT) /* removed just now */
 		return true;
 	info.position = saved.position;
 	info.history = saved.history;
 	info.saved_ms = saved.ms;
-	info.damaged = r != HS_OK;
+	info.damaged = result != HS_OK;
 	info.held = is_held(l->dir, name, &info.holder);
 	return l->each(l->context, &info);
 }
@@ -351,13 +346,13 @@ enum hs_result hs_cursor_list(int private_dir, bool (*each)(void *context, const
                               void *context)
 {
 	struct list l = { hs_io_open_dir(private_dir, DIRECTORY), each, context };
-	int r;
+	int listed;
 
 	if (l.dir < 0)
 		return errno == ENOENT ? HS_OK : HS_E_IO;
-	r = hs_io_list(l.dir, list_one, &l);
+	listed = hs_io_list(l.dir, list_one, &l);
 	hs_io_close(l.dir);
-	return r < 0 ? HS_E_IO : HS_OK;
+	return listed < 0 ? HS_E_IO : HS_OK;
 }
 
 static bool lowest(void *context, const struct hs_cursor_info *info)

@@ -1,22 +1,22 @@
 /*
- * cursor: how far a consumer has come, kept in .hookspool/cursors/NAME.
+ * cursor: a consumer's position in the events, kept in .hookspool/cursors/NAME.
  *
  *	{"number":42,"offset":1234,"edit":0,"before":"9f86d081884c7d65",
  *	 "spool":"5f0c0f6b…","epoch":2,"saved_at":"2026-11-23T10:15:00.123Z"}
  *
- * Everything before that position of the events is done. "before" is a hash of the line
- * before it (history.h), 0 if it is not known; "spool" and "epoch" say of which history it is.
- * A consumer that does not work in order has done more, behind "saved_at":
+ * Every event before that position is done. "before" is a hash of the line before it (history.h), 0 if
+ * that is not known; "spool" and "epoch" name the history that the position belongs to. If a consumer
+ * that works out of order has done more, this follows "saved_at":
  *
  *	"ahead":[44,0,0],"held":[["c0ffee0123456789",43,1200,0],…]
  *
- * is done up to the first position (number, offset, edit) but for these users' records behind theirs;
- * a user is known by a hash.
+ * Every event before the position "ahead" (number, offset, edit) is done, except those of each user in
+ * "held" from the user's position on. A user's id is hashed.
  *
- * The file is replaced as a whole (temporary file, sync, rename, directory sync), so it is never older than the last save
- * that succeeded, and never half of one. One consumer at a time holds a cursor: flock(2)
- * on .NAME beside it, which holds the consumer's process id. Retention keeps the segments
- * that a cursor has not passed, unless retain_force is set.
+ * The file is replaced as a whole (file_replace.h), so it is never older than the last save that
+ * succeeded, and never half of one. One consumer at a time holds a cursor, by flock(2) on .NAME beside
+ * it, which contains the consumer's process id. Retention keeps the segments that a cursor has not
+ * passed, unless retain_force is set.
  */
 #ifndef HS_CURSOR_H
 #define HS_CURSOR_H
@@ -26,83 +26,83 @@
 enum { HS_CURSOR_NAME_MAX = 64, HS_CURSOR_HELD = 512 };
 
 struct hs_held {
-	uint64_t user; /* a number that belongs to him */
+	uint64_t user; /* a hash of the id */
 	struct hs_position from;
 };
 
-/* Records after the cursor that are done: all up to `to`, except these users' after `from`. */
+/* Records after the cursor that are done: all before `to`, except each held user's from `from` on. */
 struct hs_ahead {
-	struct hs_position to; /* its number is 0: nothing is */
+	struct hs_position to; /* number 0: none are done */
 	size_t count;
 	struct hs_held held[HS_CURSOR_HELD];
 };
 
 struct hs_cursor;
 
-/* Letters, digits, '.', '_' and '-', not a dot first, at most HS_CURSOR_NAME_MAX bytes. */
+/* True for 1 to HS_CURSOR_NAME_MAX letters, digits, '.', '_' and '-', the first not a dot. */
 bool hs_cursor_is_name(const char *name);
 
 /*
- * Takes hold of the cursor and reads where it stands; a new one (*fresh) stands at the start
- * of the spool. HS_E_CURSOR_HELD: another process holds it, *holder tells which (0: not known).
- * HS_E_CURSOR: its file is damaged, or the name is not one. HS_E_IO, HS_E_FULL, HS_E_MEMORY.
+ * Holds the cursor and reads its position; a new one (*fresh) is at the start of the spool. The
+ * spool's directory must outlive it. HS_OK; HS_E_CURSOR_HELD: the process *holder holds it (0: not
+ * known); HS_E_CURSOR: its file is damaged, or the name is not valid; or as hs_io_result.
  */
 enum hs_result hs_cursor_open(const struct hs_spool_dir *dir, const char *name, struct hs_cursor **cursor, bool *fresh,
                               int64_t *holder);
-/* The same of one that is to be set anew: a damaged file counts as a new cursor. */
+/* Like hs_cursor_open, for a cursor that is about to be set: a damaged file counts as a new cursor. */
 enum hs_result hs_cursor_open_anew(const struct hs_spool_dir *dir, const char *name, struct hs_cursor **cursor,
                                    int64_t *holder);
 void hs_cursor_close(struct hs_cursor *cursor); /* NULL is fine */
 
-/* As it was read, or last saved; of the file that its number of edits tells. */
+/* The position as it was read or last saved, untranslated (rewrite_log.h). */
 struct hs_position hs_cursor_position(const struct hs_cursor *cursor);
 
-/* Was it saved in another history than the spool's: another id, or another epoch? */
+/* True if it was saved in another history than the spool's: another id, or another epoch. */
 bool hs_cursor_is_foreign(const struct hs_cursor *cursor);
 
 /*
- * Moves it, on stable storage. HS_OK, HS_E_IO, HS_E_SYNC or HS_E_FULL: then it may stand
- * where it was, or at the new place.
+ * Moves the cursor, on stable storage. HS_OK; HS_E_SYNC, or as hs_io_result: then the file has the
+ * old position or the new one.
  */
 enum hs_result hs_cursor_save(struct hs_cursor *cursor, struct hs_position position);
 
-/* The same, with what is done behind the position. */
+/* Like hs_cursor_save, with the records after the position that are done; NULL: none. */
 enum hs_result hs_cursor_save_ahead(struct hs_cursor *cursor, struct hs_position position,
                                     const struct hs_ahead *ahead);
 
-/* That, as it was read or last saved. */
+/* These, as they were read or last saved. */
 const struct hs_ahead *hs_cursor_ahead(const struct hs_cursor *cursor);
 
-/* Removes its file, durably, whatever stands in it. HS_OK or HS_E_IO. */
+/* Removes the cursor's file, durably, also a damaged one. HS_OK, also if there is none; HS_E_IO. */
 enum hs_result hs_cursor_remove(const struct hs_spool_dir *dir, const char *name);
 
-/* One of the cursors of a spool. */
+/* A cursor of a spool, as hs_cursor_list finds it. */
 struct hs_cursor_info {
 	const char *name;
 	struct hs_position position;
 	int64_t saved_ms;
-	bool damaged;              /* nothing but its name is known */
-	bool held;                 /* a consumer is at work … */
-	int64_t holder;            /* … this process, 0: not known */
-	struct hs_history history; /* in which it was saved */
+	bool damaged;              /* only its name is known */
+	bool held;                 /* a consumer holds it … */
+	int64_t holder;            /* … the process with this id; 0: not known */
+	struct hs_history history; /* in which it was saved; `settled` is not set */
 };
 
 /*
- * Calls each(context, info) for all of them, in no order, until it returns false. HS_OK,
- * also if there are none; HS_E_IO.
+ * Calls each(context, info) for every cursor, in no order, until it returns false. HS_OK, also if
+ * there are none; HS_E_IO.
  */
 enum hs_result hs_cursor_list(int private_dir, bool (*each)(void *context, const struct hs_cursor_info *info),
                               void *context);
 
 /*
- * The lowest segment that a cursor still needs: 0 if one is damaged, so that nothing of
- * its past is known; UINT64_MAX if there is none. HS_OK or HS_E_IO.
+ * Finds the lowest number of a segment that a cursor still needs: 0 if one is damaged, since it may
+ * need any; UINT64_MAX if there are no cursors. HS_OK or HS_E_IO.
  */
 enum hs_result hs_cursor_oldest(int private_dir, uint64_t *number);
 
 /*
- * How far the first of them has come, of those that are of the spool's history; number 0 if
- * there is none. HS_OK or HS_E_IO.
+ * Finds the furthest position among the cursors of the spool's history; number 0: there are none.
+ * HS_OK or HS_E_IO.
  */
 enum hs_result hs_cursor_newest(const struct hs_spool_dir *dir, struct hs_position *at);
 

@@ -1,6 +1,6 @@
 /*
- * rewrite_copy: the copy of a file of lines that is to take the file's place, made in
- * .hookspool/run, and what it leaves out.
+ * rewrite_copy: a copy of a file of lines that takes the file's place, made in .hookspool/run, and the
+ * ranges of the file that it leaves out.
  *
  *	begin, then keep and omit, then hs_file_writer_end, then replace or publish; drop
  */
@@ -25,28 +25,31 @@ struct hs_rewrite_copy {
 	}
 
 /*
- * Makes an empty copy of this name, which must stay valid; a file that a kill left is removed.
- * HS_OK, or as hs_io_result. hs_rewrite_copy_drop must follow in any case; it removes the file,
- * unless that has been published, and may be called for HS_REWRITE_COPY_NONE.
+ * Makes an empty copy of this name, which must stay valid; removes a file that a kill has left.
+ * HS_OK, or as hs_io_result. hs_rewrite_copy_drop must follow in any case; it removes the file unless
+ * that was published, and may be called for HS_REWRITE_COPY_NONE.
  */
-enum hs_result hs_rewrite_copy_begin(struct hs_rewrite_copy *c, const struct hs_spool_dir *dir, const char *name,
+enum hs_result hs_rewrite_copy_begin(struct hs_rewrite_copy *copy, const struct hs_spool_dir *dir, const char *name,
                                      enum hs_file_writer_form form);
-void hs_rewrite_copy_drop(struct hs_rewrite_copy *c);
+void hs_rewrite_copy_drop(struct hs_rewrite_copy *copy);
 
 /* Keeps a line; `whole`: with a newline. Results of hs_file_writer_put. */
-enum hs_result hs_rewrite_copy_keep(struct hs_rewrite_copy *c, struct hs_slice line, bool whole);
+enum hs_result hs_rewrite_copy_keep(struct hs_rewrite_copy *copy, struct hs_slice line, bool whole);
 
 /* Notes that these bytes of the original are left out. HS_OK or HS_E_MEMORY. */
-enum hs_result hs_rewrite_copy_omit(struct hs_rewrite_copy *c, uint64_t offset, uint64_t bytes);
+enum hs_result hs_rewrite_copy_omit(struct hs_rewrite_copy *copy, uint64_t offset, uint64_t bytes);
 
 /*
- * Puts the copy, which is synced, in a sealed segment's place; `inode` is that of the file that
+ * Puts the copy, which must be synced, in a sealed segment's place; `inode` is that of the file that
  * was read. Results of hs_rewrite_log_replace.
  */
-enum hs_result hs_rewrite_copy_replace(const struct hs_rewrite_copy *c, struct hs_rewrite_log *rewrites,
+enum hs_result hs_rewrite_copy_replace(const struct hs_rewrite_copy *copy, struct hs_rewrite_log *rewrites,
                                        const char *stream, const struct hs_sealed *sealed, uint64_t inode);
 
-/* Gives the copy, which is synced, this name, durably; no position is affected. As hs_file_replace_publish. */
-enum hs_result hs_rewrite_copy_publish(struct hs_rewrite_copy *c, int dir, const char *name);
+/*
+ * Gives the copy, which must be synced, this name, durably, for a file that no position is in.
+ * Results of hs_file_replace_publish.
+ */
+enum hs_result hs_rewrite_copy_publish(struct hs_rewrite_copy *copy, int dir, const char *name);
 
 #endif

@@ -1,36 +1,35 @@
 /*
- * rewrite_log: sealed segments that were replaced by a clean copy, and where their lines went.
+ * rewrite_log: the journal of sealed segments that were replaced by a copy without some of their
+ * lines. It translates positions in the old file to the new one.
  *
- * A sealed segment never changes, with two exceptions: it is compressed, which moves no
- * line of it, and erase and repair replace it by a copy without some of its lines. A
- * consumer's position would then point into the middle of another line. So each such
- * edit is a line of the journal .hookspool/edits, and a position carries the number of
- * edits that its file had seen when the consumer opened it: what happened since is added
- * when the position is used again. A consumer that still reads the old file through its
- * open descriptor has a right position, too.
+ * A sealed segment never changes, with two exceptions: it is compressed, which moves none of its
+ * lines, and erase and repair replace it by a copy without some of its lines. A consumer's position
+ * would then point into the middle of another line. So each such edit is a line of the journal
+ * .hookspool/edits, and a position carries the number of edits that its file had when the consumer
+ * opened it. When the position is used again the later edits are applied to it. So a consumer that
+ * still reads the old file through its open descriptor has a right position, too.
  *
  *	{"segment":42,"edit":1,"file":"events-….jsonl","inode":[3,9],"size":[700,400],
  *	 "removed":[100,200,400,100]}
  *	{"segment":42,"edit":1,"done":true}
  *
- * `removed` has two numbers for each range that is gone: its offset in the file before,
- * and its bytes; both of the uncompressed text. `size` is that of the files. The first
- * line is on stable storage before the copy is renamed into place, the second one is
- * written behind that. Only the last edit can be without it, after a kill: then the
- * file's inode tells whether the rename happened. If it did not the line is void.
+ * `removed` has two numbers for each range that is gone: its offset in the old file, and its bytes,
+ * both of the uncompressed text. `inode` and `size` are those of the old file and the new one. The
+ * first line is on stable storage before the copy is renamed into place; the second is written after
+ * that. Only the last edit can lack it, after a kill: then the file's inode tells whether the rename
+ * happened. If it did not, the line is void.
  *
- * An entry goes with its segment: maintenance trims the journal once it has deleted some
- * (hs_rewrite_log_trim), for a position in a segment that is gone leads to the next one whatever the edit.
- * While the segment is there each of its entries stays: a position carries the number of any
- * earlier edit, and it may stand in a cursor, in a backup's cursor that came back with this
- * journal, or only in the memory of a command that has read for hours. A million entries with one
- * range each are 200 MB, and cost each command that opens the spool two seconds and 40 MB: a
- * thousand segments that were each edited a thousand times. Erasing many people in one run makes
- * one entry a segment.
+ * An entry stays as long as its segment: maintenance trims the journal once it has deleted segments
+ * (hs_rewrite_log_trim), since a position in a segment that is gone leads to the next one, whatever
+ * the edit. No entry can go earlier: a position may carry the number of any earlier edit, and it may
+ * be in a cursor, in a backup's cursor that was restored with this journal, or only in the memory of
+ * a command that has read for hours. A million entries with one range each (a thousand segments that
+ * were each edited a thousand times) are 200 MB, and cost each command that opens the spool two
+ * seconds and 40 MB. Erasing many people in one run makes one entry for each segment.
  *
- * The lock is flock(2) on .hookspool/run/edits.lock: shared by whoever opens a sealed segment
- * and asks for its number of edits; exclusive for the moment in which one is replaced, by
- * the compressor, too, since it gives the segment another inode. Never held for long.
+ * The lock is flock(2) on .hookspool/run/edits.lock. It is shared while a sealed segment is opened and
+ * its number of edits read, and exclusive while one is replaced, also by the compressor, which gives
+ * the segment another inode. It is never held for long.
  */
 #ifndef HS_REWRITE_LOG_H
 #define HS_REWRITE_LOG_H
@@ -38,79 +37,77 @@
 #include "spool/file/segment_list.h"
 #include "spool/shared/spool_dir.h"
 
-/* Where a consumer stands in the events: everything before it is done. Zeroed: the start. */
+/* A consumer's position in the events: every event before it is done. Zeroed: the start. */
 struct hs_position {
 	uint64_t number; /* of the segment */
 	uint64_t offset; /* in its uncompressed text, at the start of a line */
-	uint64_t edit;   /* how often the file had been edited that the offset is of */
-	uint64_t before; /* a hash of the line before it, see history.h; 0: not known */
+	uint64_t edit;   /* number of edits of the file that the offset is in */
+	uint64_t before; /* a hash of the line before the position, see history.h; 0: not known */
 };
 
 struct hs_rewrite_log;
 
 /*
- * The place must outlive it. HS_OK, HS_E_MEMORY or the result of opening the lock's file;
+ * Opens the journal of a spool, which must outlive it. HS_OK, or as hs_io_result.
  * hs_rewrite_log_close(NULL) is fine.
  */
 enum hs_result hs_rewrite_log_open(const struct hs_spool_dir *dir, struct hs_rewrite_log **rewrites);
 void hs_rewrite_log_close(struct hs_rewrite_log *rewrites);
 
 /*
- * Take the lock, shared or exclusively, and learn what others added to the journal. An
- * exclusive holder also settles an edit that a kill interrupted. HS_OK, HS_E_LOCKED (another
- * process holds it for more than ten seconds), HS_E_IO, HS_E_SYNC, HS_E_FULL or HS_E_MEMORY:
- * the lock is not held then.
+ * Take the lock, shared or exclusively, and read what other processes have added to the journal. An
+ * exclusive holder also settles an edit that a kill interrupted. HS_OK; HS_E_LOCKED: another process
+ * held it for ten seconds; HS_E_SYNC, or as hs_io_result: the lock is not held then.
  */
 enum hs_result hs_rewrite_log_share(struct hs_rewrite_log *rewrites);
 enum hs_result hs_rewrite_log_claim(struct hs_rewrite_log *rewrites);
 void hs_rewrite_log_release(struct hs_rewrite_log *rewrites);
 
-/* Under either lock: how often this segment of the events was edited. */
+/* Under either lock: how many edits this segment of the events has had. */
 uint64_t hs_rewrite_log_number(const struct hs_rewrite_log *rewrites, uint64_t segment);
 
 /*
- * Under either lock: turns the position into one of the segment's file as it is now; inside
- * a range that is gone it becomes the start of what came behind; if the line before it is
- * gone that is no longer known. HS_OK, HS_E_IO or HS_E_MEMORY.
+ * Under either lock: translates the position to the segment's current file. A position inside a range
+ * that is gone becomes the start of the text after that range; if the line before the position is
+ * gone, `before` becomes 0. HS_OK, HS_E_IO or HS_E_MEMORY.
  */
 enum hs_result hs_rewrite_log_translate(struct hs_rewrite_log *rewrites, struct hs_position *position);
 
-/* Bytes of the uncompressed text of the file before the edit. */
+/* A range of the old file's uncompressed text. */
 struct hs_range {
 	uint64_t offset, bytes;
 };
 
-/* A clean copy that is ready to take a segment's place. All of it stays the caller's. */
+/* A copy that is ready to take a segment's place. The caller owns all of it. */
 struct hs_rewrite {
 	const char *stream;             /* "events", "rejected"; only edits of events are journaled */
-	struct hs_sealed sealed;        /* of this segment; the copy has the same form, plain or .gz */
-	uint64_t inode;                 /* of the file that was read */
-	const char *copy;               /* name in .hookspool/run; whole and synced */
+	struct hs_sealed sealed;        /* the segment; the copy has the same form, plain or .gz */
+	uint64_t inode;                 /* of the segment's file that was read */
+	const char *copy;               /* the copy's name in .hookspool/run; it is whole and synced */
 	const struct hs_range *removed; /* ascending, not touching one another */
 	size_t count;
 };
 
 /*
- * Takes the lock exclusively and puts the copy in the file's place, for good. HS_OK;
- * HS_E_REWRITTEN: the file is no longer the one that was read (it was compressed, edited,
- * deleted), or the lock was not to be had: list the segments and read this one again.
- * HS_E_IO, HS_E_SYNC, HS_E_FULL, HS_E_MEMORY. After an error, and after a kill, the segment
- * is the one or the other, whole, and the journal knows which.
- * If a segment stands there both plain and compressed, give the plain one: the other is
- * removed first.
+ * Takes the lock exclusively and puts the copy in the file's place, durably. HS_OK; HS_E_REWRITTEN:
+ * the file is no longer the one that was read (it was compressed, edited or deleted): list the
+ * segments and read this one again; results of hs_rewrite_log_claim. After an error, and after a
+ * kill, the file is the old one or the new one, whole, and the journal tells which.
+ *
+ * If a segment is there both plain and compressed the caller must replace the plain file; the other
+ * is removed first.
  */
 enum hs_result hs_rewrite_log_replace(struct hs_rewrite_log *rewrites, const struct hs_rewrite *edit);
 
 /*
- * Drops what the journal says of segments before the oldest that is there, once it has more than
- * `most` bytes. HS_OK, also if there is nothing to drop; or an error as above.
+ * Drops the entries of segments before the oldest one that is there, if the journal has more than
+ * `most` bytes. HS_OK, also if there is nothing to drop; results of hs_rewrite_log_claim.
  */
 enum hs_result hs_rewrite_log_trim(struct hs_rewrite_log *rewrites, uint64_t most);
 
 /*
- * Erase, repair, backup and adopt need the sealed segments to themselves, one at a time. Takes
- * their lock, for as long as *lock stays open. HS_OK, HS_E_LOCKED (it is taken; *lock is -1),
- * HS_E_FULL, HS_E_MEMORY or HS_E_IO.
+ * Takes the lock by which erase, repair, backup and adopt exclude each other, for as long as *lock
+ * stays open. HS_OK; HS_E_LOCKED: it is taken; or as hs_io_result: *lock is -1 then.
  */
 enum hs_result hs_rewriter_lock(int run_dir, int *lock);
 

@@ -7,154 +7,154 @@
 #include <stdlib.h>
 
 enum {
-	WINDOW = 1 << 20,      /* looked at first, of a segment's end; doubled … */
+	WINDOW = 1 << 20,      /* bytes at a segment's end that are read first; then twice as many … */
 	WINDOW_MOST = 1 << 26, /* … up to this */
 };
 
 struct last {
 	bool (*is_wanted)(void *context, struct hs_slice line);
 	void *context;
-	uint64_t *start; /* a ring of the `n` last wanted lines' offsets */
+	uint64_t *start; /* offsets of the last `n` wanted lines, a ring */
 	size_t n, found;
 };
 
-/* All wanted lines of what is open from here on. */
-static enum hs_result collect(struct hs_reader *r, struct last *l)
+/* Collects the wanted lines from here to the end of the current segment. */
+static enum hs_result collect(struct hs_reader *reader, struct last *last)
 {
 	struct hs_slice line;
-	uint64_t at = r->lines.at;
+	uint64_t at = reader->lines.at;
 	int got;
 
-	l->found = 0;
-	while ((got = hs_line_reader_next(&r->lines, &line)) == 1) {
-		if (l->is_wanted == NULL || l->is_wanted(l->context, line))
-			l->start[l->found++ % l->n] = at;
-		at = r->lines.at;
+	last->found = 0;
+	while ((got = hs_line_reader_next(&reader->lines, &line)) == 1) {
+		if (last->is_wanted == NULL || last->is_wanted(last->context, line))
+			last->start[last->found++ % last->n] = at;
+		at = reader->lines.at;
 	}
-	return got < 0 ? hs_reader_why_failed(r) : HS_OK;
+	return got < 0 ? hs_reader_why_failed(reader) : HS_OK;
 }
 
 /* Counts what was found; once that is enough, the position is at the first of them. */
-static void settle(struct hs_reader *r, const struct last *l, size_t *want)
+static void settle(struct hs_reader *reader, const struct last *last, size_t *want)
 {
-	if (l->found < *want) {
-		*want -= l->found;
+	if (last->found < *want) {
+		*want -= last->found;
 	} else {
-		r->at.offset = l->start[(l->found - *want) % l->n];
+		reader->at.offset = last->start[(last->found - *want) % last->n];
 		*want = 0;
 	}
 }
 
 /* Moves to the first line that begins at `from` or later. *first is where it begins, at most `end`. */
-static enum hs_result find_line(struct hs_reader *r, uint64_t from, uint64_t end, uint64_t *first)
+static enum hs_result find_line(struct hs_reader *reader, uint64_t from, uint64_t end, uint64_t *first)
 {
 	struct hs_slice line;
 
 	/* the newline before `from` may be the last byte of the window before */
-	hs_line_reader_start(&r->lines, r->fd, from > 0 ? from - 1 : 0, end);
-	if (from > 0 && hs_line_reader_next(&r->lines, &line) < 0)
+	hs_line_reader_start(&reader->lines, reader->fd, from > 0 ? from - 1 : 0, end);
+	if (from > 0 && hs_line_reader_next(&reader->lines, &line) < 0)
 		return HS_E_IO;
-	*first = r->lines.at;
+	*first = reader->lines.at;
 	return HS_OK;
 }
 
 /*
- * The wanted lines of a plain segment of which [0, end) counts, from its end on: each window lies
- * before the one that was read last, so a byte is read once. The windows grow.
+ * Collects from [0, end) of a plain segment, from its end on. Each window lies before the one that was
+ * read last, so a byte is read once; the windows grow.
  */
-static enum hs_result collect_plain(struct hs_reader *r, struct last *l, size_t *want, uint64_t end)
+static enum hs_result collect_plain(struct hs_reader *reader, struct last *last, size_t *want, uint64_t end)
 {
 	uint64_t window = WINDOW, first = 0;
 	enum hs_result result = HS_OK;
 
 	while (result == HS_OK && *want > 0 && end > 0) {
-		result = find_line(r, window < end ? end - window : 0, end, &first);
-		if (result == HS_OK && first < end) {
-			result = collect(r, l);
-			settle(r, l, want);
-			end = first;
-		}
-		if (window < WINDOW_MOST || first >= end)
-			window *= 2; /* also for a line that is longer */
+		result = find_line(reader, window < end ? end - window : 0, end, &first);
+		if (window < WINDOW_MOST || first >= end) /* also for a line that is longer */
+			window *= 2;
+		if (result != HS_OK || first >= end)
+			continue;
+		result = collect(reader, last);
+		settle(reader, last, want);
+		end = first;
 	}
 	return result;
 }
 
-/* In the segment that is open: *want is what is still missing of it afterwards. */
-static enum hs_result look_back(struct hs_reader *r, struct last *l, size_t *want)
+/* Collects from the current segment, and subtracts what was found from *want. */
+static enum hs_result look_back(struct hs_reader *reader, struct last *last, size_t *want)
 {
 	enum hs_result result;
 
-	if (r->lines.inflater == NULL)
-		return collect_plain(r, l, want, r->lines.end);
-	result = collect(r, l);
+	if (reader->lines.inflater == NULL)
+		return collect_plain(reader, last, want, reader->lines.end);
+	result = collect(reader, last);
 	if (result == HS_OK)
-		settle(r, l, want);
+		settle(reader, last, want);
 	return result;
 }
 
-/* The sealed segment before number `before`, the plain one if there are two. NULL: none. */
-static const struct hs_sealed *find_before(const struct hs_reader *r, uint64_t before)
+/* The last sealed segment below number `before`, the plain one if there is also a .gz. NULL: none. */
+static const struct hs_sealed *find_before(const struct hs_reader *reader, uint64_t before)
 {
 	const struct hs_sealed *best = NULL;
 
-	for (size_t i = 0; r->list != NULL && i < r->count && r->list[i].number < before; i++)
-		if (best == NULL || best->number != r->list[i].number)
-			best = &r->list[i];
+	for (size_t i = 0; reader->list != NULL && i < reader->count && reader->list[i].number < before; i++)
+		if (best == NULL || best->number != reader->list[i].number)
+			best = &reader->list[i];
 	return best;
 }
 
-/* From the open segment back through the sealed ones, until there are enough. */
-static enum hs_result walk_back(struct hs_reader *r, struct last *l, size_t want)
+/* Goes from the open segment back through the sealed ones until `want` lines are found. */
+static enum hs_result walk_back(struct hs_reader *reader, struct last *last, size_t want)
 {
 	const struct hs_sealed *sealed;
 	struct hs_position found;
-	struct hs_glance g;
-	enum hs_result result = hs_reader_glance(r, &g);
+	struct hs_glance glance;
+	enum hs_result result = hs_reader_glance(reader, &glance);
 
 	if (result != HS_OK)
 		return result;
-	hs_reader_let_go(r);
-	r->at = (struct hs_position){ .number = g.number };
-	hs_reader_read_open(r, &g);
-	result = look_back(r, l, &want);
-	found = r->at;
+	hs_reader_let_go(reader);
+	reader->at = (struct hs_position){ .number = glance.number };
+	hs_reader_read_open(reader, &glance);
+	result = look_back(reader, last, &want);
+	found = reader->at;
 	if (result == HS_OK && want > 0)
-		result = hs_reader_list_again(r);
-	while (result == HS_OK && want > 0 && (sealed = find_before(r, found.number)) != NULL) {
+		result = hs_reader_list_again(reader);
+	while (result == HS_OK && want > 0 && (sealed = find_before(reader, found.number)) != NULL) {
 		bool there;
 
-		hs_reader_let_go(r);
-		r->at = (struct hs_position){ .number = sealed->number };
-		result = hs_reader_open_sealed(r, sealed, &there);
+		hs_reader_let_go(reader);
+		reader->at = (struct hs_position){ .number = sealed->number };
+		result = hs_reader_open_sealed(reader, sealed, &there);
 		if (result == HS_OK && !there) {
-			result = hs_reader_list_again(r); /* it has another form by now, or is gone */
+			result = hs_reader_list_again(reader); /* it is compressed by now, or gone */
 			continue;
 		}
-		if (result == HS_OK && !hs_reader_may_skip(r))
-			result = look_back(r, l, &want);
-		found = r->at;
+		if (result == HS_OK && !hs_reader_may_skip(reader))
+			result = look_back(reader, last, &want);
+		found = reader->at;
 	}
-	hs_reader_let_go(r);
-	r->at = found;
+	hs_reader_let_go(reader);
+	reader->at = found;
 	return result;
 }
 
-enum hs_result hs_reader_last(struct hs_reader *r, size_t n, bool (*is_wanted)(void *context, struct hs_slice line),
-                              void *context)
+enum hs_result hs_reader_last(struct hs_reader *reader, size_t n,
+                              bool (*is_wanted)(void *context, struct hs_slice line), void *context)
 {
-	struct last l = { .is_wanted = is_wanted, .context = context, .n = n };
+	struct last last = { .is_wanted = is_wanted, .context = context, .n = n };
 	enum hs_result result;
 
 	if (n == 0) {
-		result = hs_reader_end(r, &r->at);
-		hs_reader_let_go(r);
+		result = hs_reader_end(reader, &reader->at);
+		hs_reader_let_go(reader);
 		return result;
 	}
-	l.start = calloc(n, sizeof *l.start);
-	if (l.start == NULL)
+	last.start = calloc(n, sizeof *last.start);
+	if (last.start == NULL)
 		return HS_E_MEMORY;
-	result = walk_back(r, &l, n);
-	free(l.start);
+	result = walk_back(reader, &last, n);
+	free(last.start);
 	return result;
 }

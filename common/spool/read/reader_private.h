@@ -25,15 +25,15 @@ struct hs_reader {
 	struct hs_opened_spool opened;
 	struct hs_segment events;
 	struct hs_rewrite_log *rewrites;
-	struct hs_sealed *list; /* as of the last look at the directory, below `below` */
+	struct hs_sealed *list; /* sealed segments as last listed, below `below` */
 	size_t count;
-	uint64_t below;    /* the open segment's number then; 0: not known */
-	int64_t looked_ns; /* the directory's ctime when it was last looked at for news; 0: look */
+	uint64_t below;    /* number of the open segment at the last glance; 0: unknown */
+	int64_t looked_ns; /* ctime of the directory at the last look for news; 0: look again */
 
 	struct hs_position at;
 	enum kind kind;
 	int fd;
-	uint64_t generation; /* of an open one */
+	uint64_t generation; /* of an OPEN one */
 	struct hs_line_reader lines;
 
 	/* see hs_reader_choose */
@@ -42,50 +42,56 @@ struct hs_reader {
 	struct hs_summary_reader summary;
 	uint64_t skipped; /* lines of the segment that was passed over last */
 
-	struct hs_digest *digest; /* positions carry a hash of the line before; NULL: they do not */
+	struct hs_digest *digest; /* for the hashes in positions; NULL: they have none */
 
 	enum hs_result result;
 	uint64_t gap_first, gap_last;
 	int watch;
-	bool watched; /* tried */
+	bool watched; /* hs_reader_watch was called */
 	int64_t soon_ms;
 };
 
-/* Closes the segment that is read; the position stays. */
-void hs_reader_let_go(struct hs_reader *r);
+/* Closes the current segment; the position stays. */
+void hs_reader_let_go(struct hs_reader *reader);
 
 /* True if the spool's directory is not the one that was opened. */
-bool hs_reader_is_moved(const struct hs_reader *r);
+bool hs_reader_is_moved(const struct hs_reader *reader);
 /* True if the shared state is not the one that was opened. */
-bool hs_reader_is_lost(const struct hs_reader *r);
+bool hs_reader_is_lost(const struct hs_reader *reader);
 
-/* Has the descriptor of hs_reader_watch tell when the shared state is replaced. */
-void hs_reader_watch_state(const struct hs_reader *r);
+/* Makes the descriptor of hs_reader_watch report when the shared state is cut or replaced. */
+void hs_reader_watch_state(const struct hs_reader *reader);
 
-/* Looks at the open segment and opens it; the caller closes g->fd. */
-enum hs_result hs_reader_glance(struct hs_reader *r, struct hs_glance *g);
-/* Reads the open segment from the position on, or from its start. */
-void hs_reader_read_open(struct hs_reader *r, const struct hs_glance *g);
 /*
- * How much of a generation may be read. *ended: no more will come. *known is false if it ended so
- * long ago that its end is forgotten.
+ * Looks at the open segment and opens it; after HS_OK the caller closes glance->fd. HS_OK, as
+ * hs_segment_begin, or as hs_spool_dir_open_state_again.
  */
-uint64_t hs_reader_limit(const struct hs_reader *r, uint64_t generation, bool *ended, bool *known);
+enum hs_result hs_reader_glance(struct hs_reader *reader, struct hs_glance *glance);
+/* Makes the open segment the current one, at the position or, if that is elsewhere, at its start. */
+void hs_reader_read_open(struct hs_reader *reader, const struct hs_glance *glance);
+/*
+ * The offset up to which a generation of the open segment may be read. *ended: it will not grow.
+ * *known is false if it ended so long ago that its end is forgotten.
+ */
+uint64_t hs_reader_limit(const struct hs_reader *reader, uint64_t generation, bool *ended, bool *known);
 
 /* Lists the sealed segments anew. */
-enum hs_result hs_reader_list_again(struct hs_reader *r);
-/* The first listed segment from this number on, of two forms the plain one. NULL: none. */
-const struct hs_sealed *hs_reader_find(const struct hs_reader *r, uint64_t number);
-/* Opens a sealed segment at the position. *there is false if it is gone. */
-enum hs_result hs_reader_open_sealed(struct hs_reader *r, const struct hs_sealed *sealed, bool *there);
+enum hs_result hs_reader_list_again(struct hs_reader *reader);
+/* The first listed segment of this or a higher number, a plain one before its .gz. NULL: none. */
+const struct hs_sealed *hs_reader_find(const struct hs_reader *reader, uint64_t number);
+/*
+ * Makes a sealed segment the current one, at the position, which it translates. *there is false if
+ * the file is gone. HS_OK, HS_E_IO, HS_E_MEMORY or as hs_rewrite_log_share.
+ */
+enum hs_result hs_reader_open_sealed(struct hs_reader *reader, const struct hs_sealed *sealed, bool *there);
 
 /* True if the sealed segment that is open, at its start, has a summary that says no line is wanted. */
-bool hs_reader_may_skip(struct hs_reader *r);
+bool hs_reader_may_skip(struct hs_reader *reader);
 
-/* Opens the segment of the position. An enum hs_read; HS_READ_LINE: there may be lines. */
-int hs_reader_open_at(struct hs_reader *r);
+/* Opens the segment of the position. Returns an enum hs_read; HS_READ_LINE: there may be lines. */
+int hs_reader_open_at(struct hs_reader *reader);
 
 /* The result for a failed hs_line_reader_next, by errno. */
-enum hs_result hs_reader_why_failed(const struct hs_reader *r);
+enum hs_result hs_reader_why_failed(const struct hs_reader *reader);
 
 #endif

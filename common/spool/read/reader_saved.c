@@ -8,18 +8,18 @@
 #include <string.h>
 
 enum {
-	FIRST_LOOK = 1 << 16, /* the same, for one line */
+	WINDOW = 1 << 16, /* bytes before an offset that are read first, to find a line; then doubled */
 };
 
-/* The hash of the line that ends at `offset` (UINT64_MAX: of the last one). 0: none does. */
-static enum hs_result hash_plain(struct hs_reader *r, uint64_t offset, uint64_t *hash)
+/* Sets *hash to that of the line that ends at `offset` (UINT64_MAX: the last line), if one does. */
+static enum hs_result hash_plain(struct hs_reader *reader, uint64_t offset, uint64_t *hash)
 {
-	uint64_t end = offset, from, window = FIRST_LOOK;
+	uint64_t end = offset, from, window = WINDOW;
 	struct hs_slice line;
 	struct stat st;
 	int got;
 
-	if (hs_io_fstat(r->fd, &st) < 0)
+	if (hs_io_fstat(reader->fd, &st) < 0)
 		return HS_E_IO;
 	if (offset == UINT64_MAX)
 		end = (uint64_t)st.st_size;
@@ -27,119 +27,120 @@ static enum hs_result hash_plain(struct hs_reader *r, uint64_t offset, uint64_t 
 		return HS_OK;
 	do {
 		from = window < end ? end - window : 0;
-		hs_line_reader_start(&r->lines, r->fd, from, end);
-		got = from > 0 ? hs_line_reader_next(&r->lines, &line) : 1; /* the rest of one */
-		while (got == 1 && (got = hs_line_reader_next(&r->lines, &line)) == 1 && r->lines.at < end)
+		hs_line_reader_start(&reader->lines, reader->fd, from, end);
+		got = from > 0 ? hs_line_reader_next(&reader->lines, &line) : 1; /* part of a line */
+		while (got == 1 && (got = hs_line_reader_next(&reader->lines, &line)) == 1 && reader->lines.at < end)
 			;
 		window *= 2;
-	} while (got == 0 && from > 0); /* a line is longer than that */
+	} while (got == 0 && from > 0); /* the line is longer */
 	if (got < 0)
-		return hs_reader_why_failed(r);
-	return got != 1 || hs_history_hash(r->digest, line, hash) ? HS_OK : HS_E_MEMORY;
+		return hs_reader_why_failed(reader);
+	return got != 1 || hs_history_hash(reader->digest, line, hash) ? HS_OK : HS_E_MEMORY;
 }
 
-static enum hs_result hash_gzip(struct hs_reader *r, uint64_t offset, uint64_t *hash)
+static enum hs_result hash_gzip(struct hs_reader *reader, uint64_t offset, uint64_t *hash)
 {
 	uint64_t found = 0;
 	struct hs_slice line;
 	int got = 1;
 
-	if (!hs_line_reader_start_gzip(&r->lines, r->fd, 0))
+	if (!hs_line_reader_start_gzip(&reader->lines, reader->fd, 0))
 		return HS_E_MEMORY;
-	while (r->lines.at < offset && (got = hs_line_reader_next(&r->lines, &line)) == 1)
-		if (r->lines.at >= offset || offset == UINT64_MAX)
-			if (!hs_history_hash(r->digest, line, &found))
+	while (reader->lines.at < offset && (got = hs_line_reader_next(&reader->lines, &line)) == 1)
+		if (reader->lines.at >= offset || offset == UINT64_MAX)
+			if (!hs_history_hash(reader->digest, line, &found))
 				return HS_E_MEMORY;
 	if (got < 0)
-		return hs_reader_why_failed(r);
-	if (offset == UINT64_MAX || r->lines.at == offset)
+		return hs_reader_why_failed(reader);
+	if (offset == UINT64_MAX || reader->lines.at == offset)
 		*hash = found;
 	return HS_OK;
 }
 
 /*
- * The hash of the last line of a sealed segment: of the line before the start of the next one.
- * 0: it is gone. *edited: once another line may have been the last one.
+ * Sets *hash to that of the last line of a sealed segment, which precedes the start of the next one,
+ * if the segment is there. *edited: it was rewritten, so another line may have been the last.
  */
-static enum hs_result hash_of_last(struct hs_reader *r, uint64_t number, uint64_t *hash, bool *edited)
+static enum hs_result hash_of_last(struct hs_reader *reader, uint64_t number, uint64_t *hash, bool *edited)
 {
 	const struct hs_sealed *sealed;
-	enum hs_result result = hs_reader_list_again(r);
+	enum hs_result result = hs_reader_list_again(reader);
 	bool there;
 
 	*edited = false;
-	sealed = result == HS_OK ? hs_reader_find(r, number) : NULL;
+	sealed = result == HS_OK ? hs_reader_find(reader, number) : NULL;
 	if (sealed == NULL || sealed->number != number)
 		return result;
-	hs_reader_let_go(r);
-	r->at = (struct hs_position){ .number = number };
-	result = hs_reader_open_sealed(r, sealed, &there);
-	*edited = r->at.edit > 0;
+	hs_reader_let_go(reader);
+	reader->at = (struct hs_position){ .number = number };
+	result = hs_reader_open_sealed(reader, sealed, &there);
+	*edited = reader->at.edit > 0;
 	if (result == HS_OK && there)
-		result = sealed->gzip ? hash_gzip(r, UINT64_MAX, hash) : hash_plain(r, UINT64_MAX, hash);
+		result = sealed->gzip ? hash_gzip(reader, UINT64_MAX, hash) : hash_plain(reader, UINT64_MAX, hash);
 	return result;
 }
 
-/* In the segment of the position, which is open here. */
-static enum hs_result hash_before(struct hs_reader *r, uint64_t *hash)
+/* As hash_plain, in the current segment, for its position. */
+static enum hs_result hash_before(struct hs_reader *reader, uint64_t *hash)
 {
-	return r->lines.inflater != NULL ? hash_gzip(r, r->at.offset, hash) : hash_plain(r, r->at.offset, hash);
+	return reader->lines.inflater != NULL ? hash_gzip(reader, reader->at.offset, hash)
+	                                      : hash_plain(reader, reader->at.offset, hash);
 }
 
-static bool have_digest(struct hs_reader *r)
+static bool have_digest(struct hs_reader *reader)
 {
-	if (r->digest == NULL)
-		r->digest = hs_digest_new();
-	return r->digest != NULL;
+	if (reader->digest == NULL)
+		reader->digest = hs_digest_new();
+	return reader->digest != NULL;
 }
 
-enum hs_result hs_reader_remember(struct hs_reader *r)
+enum hs_result hs_reader_remember(struct hs_reader *reader)
 {
-	struct hs_position at = r->at;
+	struct hs_position at = reader->at;
 	enum hs_result result = HS_OK;
 	bool edited;
 
-	if (!have_digest(r))
+	if (!have_digest(reader))
 		return HS_E_MEMORY;
 	if (at.before != 0 || at.number == 0)
 		return HS_OK;
 	if (at.offset == 0)
-		result = hash_of_last(r, at.number - 1, &at.before, &edited);
-	else if (hs_reader_open_at(r) == HS_READ_LINE && r->at.offset == at.offset)
-		result = hash_before(r, &at.before);
-	hs_reader_start(r, at);
+		result = hash_of_last(reader, at.number - 1, &at.before, &edited);
+	else if (hs_reader_open_at(reader) == HS_READ_LINE && reader->at.offset == at.offset)
+		result = hash_before(reader, &at.before);
+	hs_reader_start(reader, at);
 	return result;
 }
 
-/* The position is not at the start of a segment. */
-static enum hs_result fit_inside(struct hs_reader *r, struct hs_position p, enum hs_fit *fit)
+/* For a position after the start of a segment. */
+static enum hs_result fit_inside(struct hs_reader *reader, struct hs_position position, enum hs_fit *fit)
 {
-	bool durable = r->opened.dir.settings->durability == HS_DURABILITY_FSYNC;
+	bool durable = reader->opened.dir.settings->durability == HS_DURABILITY_FSYNC;
 	enum hs_read what;
 	uint64_t hash = 0;
 	enum hs_result result;
 
-	hs_reader_start(r, p);
-	what = (enum hs_read)hs_reader_open_at(r);
+	hs_reader_start(reader, position);
+	what = (enum hs_read)hs_reader_open_at(reader);
 	if (what == HS_READ_FAILED)
-		return r->result;
+		return reader->result;
 	if (what != HS_READ_LINE) {
 		*fit = what == HS_READ_AHEAD ? HS_FIT_NOT : HS_FIT_UNKNOWN;
 		return HS_OK;
 	}
-	if (r->kind == OPEN && r->lines.end < p.offset) {
+	if (reader->kind == OPEN && reader->lines.end < position.offset) {
 		*fit = durable ? HS_FIT_NOT : HS_FIT_UNKNOWN;
 		return HS_OK;
 	}
-	if (r->at.before == 0) /* not noted, or erased */
+	if (reader->at.before == 0) /* no hash, or the line was erased */
 		return HS_OK;
-	result = hash_before(r, &hash);
+	result = hash_before(reader, &hash);
 	if (result == HS_OK)
-		*fit = hash == p.before ? HS_FIT : HS_FIT_NOT;
+		*fit = hash == position.before ? HS_FIT : HS_FIT_NOT;
 	return result;
 }
 
-enum hs_result hs_reader_fit(struct hs_reader *r, struct hs_position p, enum hs_fit *fit)
+enum hs_result hs_reader_fit(struct hs_reader *reader, struct hs_position position, enum hs_fit *fit)
 {
 	enum hs_result result = HS_OK;
 	struct hs_position end;
@@ -147,54 +148,55 @@ enum hs_result hs_reader_fit(struct hs_reader *r, struct hs_position p, enum hs_
 	uint64_t hash = 0;
 
 	*fit = HS_FIT_UNKNOWN;
-	if (!have_digest(r))
+	if (!have_digest(reader))
 		return HS_E_MEMORY;
-	if (p.number == 0) {
+	if (position.number == 0) {
 		*fit = HS_FIT; /* nothing is done yet */
-	} else if (p.offset > 0) {
-		result = fit_inside(r, p, fit);
+	} else if (position.offset > 0) {
+		result = fit_inside(reader, position, fit);
 	} else {
-		result = hs_reader_end(r, &end);
-		if (result == HS_OK && p.number > end.number)
+		result = hs_reader_end(reader, &end);
+		if (result == HS_OK && position.number > end.number)
 			*fit = HS_FIT_NOT;
-		else if (result == HS_OK && p.before != 0)
-			result = hash_of_last(r, p.number - 1, &hash, &edited);
-		if (hash != 0 && (hash == p.before || !edited))
-			*fit = hash == p.before ? HS_FIT : HS_FIT_NOT;
+		else if (result == HS_OK && position.before != 0)
+			result = hash_of_last(reader, position.number - 1, &hash, &edited);
+		if (hash != 0 && (hash == position.before || !edited))
+			*fit = hash == position.before ? HS_FIT : HS_FIT_NOT;
 	}
-	hs_reader_start(r, p);
-	return result == HS_E_FULL ? HS_OK : result; /* no room to look at the open one */
+	hs_reader_start(reader, position);
+	return result == HS_E_FULL ? HS_OK : result; /* no room to prepare the open segment */
 }
 
 static int64_t spooled_ms(struct hs_slice line)
 {
 	static const char label[] = "\"spooled_at\":\"";
 	const char *at = memmem(line.p, line.n, label, sizeof label - 1);
-	int64_t ms = INT64_MAX; /* rather begin too early */
+	int64_t ms = INT64_MAX; /* begin too early rather than too late */
 
 	if (at != NULL && (size_t)(line.p + line.n - at) >= sizeof label - 1 + HS_TIMESTAMP_TEXT)
 		hs_timestamp_parse(hs_slice(at + sizeof label - 1, HS_TIMESTAMP_TEXT), &ms);
 	return ms;
 }
 
-enum hs_result hs_reader_since(struct hs_reader *r, int64_t ms)
+enum hs_result hs_reader_since(struct hs_reader *reader, int64_t ms)
 {
 	struct hs_position before = { 0 };
-	enum hs_result result = hs_reader_list_again(r);
+	enum hs_result result = hs_reader_list_again(reader);
 	struct hs_slice line;
 	enum hs_read what;
 
 	if (result != HS_OK)
 		return result;
-	for (size_t i = 0; r->list != NULL && i < r->count && r->list[i].sealed_ms < ms; i++)
-		before.number = r->list[i].number + 1; /* all of it is older */
-	hs_reader_start(r, before);
-	while ((what = hs_reader_next(r, &line)) == HS_READ_LINE || what == HS_READ_GAP || what == HS_READ_SKIPPED) {
+	for (size_t i = 0; reader->list != NULL && i < reader->count && reader->list[i].sealed_ms < ms; i++)
+		before.number = reader->list[i].number + 1; /* all of it is older */
+	hs_reader_start(reader, before);
+	while ((what = hs_reader_next(reader, &line)) == HS_READ_LINE || what == HS_READ_GAP ||
+	       what == HS_READ_SKIPPED) {
 		if (what == HS_READ_LINE && spooled_ms(line) >= ms)
 			break;
-		before = r->at;
+		before = reader->at;
 	}
-	result = what == HS_READ_FAILED ? r->result : HS_OK;
-	hs_reader_start(r, before);
+	result = what == HS_READ_FAILED ? reader->result : HS_OK;
+	hs_reader_start(reader, before);
 	return result;
 }

@@ -70,7 +70,7 @@ static int64_t newest_of(const struct hs_spool_dir *dir, const char *stream)
 	return newest;
 }
 
-/* There was no look before: take the files' newest time for it, unless that is ahead. */
+/* Begins with the files' newest time as the last look, unless that is ahead of the clock. */
 static void begin(const struct hs_spool_dir *dir, struct hs_clock *c, int64_t wall_ms)
 {
 	int64_t events = newest_of(dir, "events"), rejected = newest_of(dir, "rejected");
@@ -91,7 +91,7 @@ static void tell(int64_t before_ms, int64_t lag_ms)
 		hs_log(HS_LOG_INFO, "the clock is believed again");
 }
 
-/* The lag after a look; the clock's time in *wall_ms. */
+/* Looks at the clocks. Returns the lag; *wall_ms is the wall clock's time. */
 static int64_t look(const struct hs_spool_dir *dir, int64_t *wall_ms)
 {
 	struct hs_clock *c = &dir->state->state->clock;
@@ -194,7 +194,7 @@ static int64_t first_of(struct hs_ages *a, size_t i)
 	return a->first[i] > 0 ? a->first[i] : 0;
 }
 
-/* The first record behind this segment whose time is not from the future. */
+/* The time of the first record after this segment that is not from the future; INT64_MAX: none. */
 static int64_t from_next(struct hs_ages *a, size_t i)
 {
 	for (size_t j = i + 1; j <= a->count; j++) {

@@ -19,9 +19,9 @@ struct hs_fingerprints {
 };
 
 /* Notes the fingerprint of an event with a new key. */
-void hs_fingerprints_note(struct hs_fingerprints *g, const struct hs_dedup_key *id, uint32_t fingerprint);
+void hs_fingerprints_note(struct hs_fingerprints *table, const struct hs_dedup_key *id, uint32_t fingerprint);
 
 /* True if the table knows the key with another fingerprint; false if it does not know the key. */
-bool hs_fingerprints_conflict(const struct hs_fingerprints *g, const struct hs_dedup_key *id, uint32_t fingerprint);
+bool hs_fingerprints_conflict(const struct hs_fingerprints *table, const struct hs_dedup_key *id, uint32_t fingerprint);
 
 #endif

@@ -80,12 +80,12 @@ static enum hs_result write_new(struct hs_file_replace *f, char temporary[static
 {
 	char text[TEXT_MAX];
 	size_t n = print(text, h);
-	enum hs_result r;
+	enum hs_result result;
 
 	snprintf(temporary, NAME_MAX_BYTES, "spool-%016" PRIx64, hs_io_random());
 	f->temporary = temporary;
-	r = hs_file_replace_begin(f);
-	return r == HS_OK && hs_io_write_at(f->fd, text, n, 0) < 0 ? hs_io_result(errno) : r;
+	result = hs_file_replace_begin(f);
+	return result == HS_OK && hs_io_write_at(f->fd, text, n, 0) < 0 ? hs_io_result(errno) : result;
 }
 
 enum hs_result hs_history_put(int private_dir, int temporary_dir, const char *name, const struct hs_history *h)
@@ -96,7 +96,7 @@ enum hs_result hs_history_put(int private_dir, int temporary_dir, const char *na
 	return hs_file_replace_end(&f, write_new(&f, temporary, h));
 }
 
-/* *made is false if another process was faster: then its file counts. */
+/* Makes the file; *made is false if another process was faster, and then its file counts. */
 static enum hs_result put_first(int private_dir, int run_dir, const struct hs_history *h, bool *made)
 {
 	char temporary[NAME_MAX_BYTES];
@@ -126,11 +126,11 @@ static void make_id(struct hs_history *h)
 	h->epoch = 1;
 }
 
-/* There is none, or a damaged one. */
+/* Makes a history where there is none, or a damaged one. */
 static enum hs_result begin(const struct hs_history_at *at, bool damaged, struct hs_history *h)
 {
 	bool used = false, made;
-	enum hs_result r;
+	enum hs_result result;
 
 	if (hs_io_list(at->spool_dir, look_at_name, &used) < 0)
 		return HS_E_IO;
@@ -144,25 +144,25 @@ static enum hs_result begin(const struct hs_history_at *at, bool damaged, struct
 	}
 	if (damaged && hs_io_unlink(at->private_dir, NAME) < 0 && errno != ENOENT)
 		return HS_E_IO;
-	r = put_first(at->private_dir, at->run_dir, h, &made);
-	if (r != HS_OK)
-		return r;
+	result = put_first(at->private_dir, at->run_dir, h, &made);
+	if (result != HS_OK)
+		return result;
 	if (made && !h->settled)
-		hs_log(HS_LOG_ERROR, ".hookspool/" HS_HISTORY_FILE " was lost, and with it what is "
-		                     "kept beside it: restore it from a backup, or run hookspool adopt");
+		hs_log(HS_LOG_ERROR, ".hookspool/" HS_HISTORY_FILE " was lost, and with it the files "
+		                     "beside it: restore them from a backup, or run hookspool adopt");
 	return made ? HS_OK : hs_history_read(at->private_dir, NAME, h);
 }
 
 enum hs_result hs_history_open(const struct hs_history_at *at, struct hs_history *h)
 {
 	struct hs_shared_state *state = at->state;
-	enum hs_result r = hs_history_read(at->private_dir, NAME, h);
+	enum hs_result result = hs_history_read(at->private_dir, NAME, h);
 
-	if (r == HS_E_CURSOR || (r == HS_E_IO && errno == ENOENT))
-		r = begin(at, r == HS_E_CURSOR, h);
-	if (r == HS_OK && (strcmp(state->spool_id, h->id) != 0 || state->spool_epoch != h->epoch)) {
+	if (result == HS_E_CURSOR || (result == HS_E_IO && errno == ENOENT))
+		result = begin(at, result == HS_E_CURSOR, h);
+	if (result == HS_OK && (strcmp(state->spool_id, h->id) != 0 || state->spool_epoch != h->epoch)) {
 		memcpy(state->spool_id, h->id, sizeof h->id);
 		state->spool_epoch = h->epoch;
 	}
-	return r;
+	return result;
 }

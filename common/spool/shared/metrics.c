@@ -15,8 +15,7 @@ enum {
 	VERSION = 1,
 	OPEN_TRIES = 3,
 	LOCK_MS = 50, /* how long another process may take to set the file up */
-	POLL_MS = 1,
-	PROBES = 64, /* entries of the table of credentials that one name may be in */
+	PROBES = 64,  /* entries of the table of credentials that one name may be in */
 	MINUTE_MS = 60000,
 	TAG_SHIFT = 48, /* see struct minute */
 };
@@ -62,7 +61,7 @@ struct hs_metrics {
 	size_t bytes;
 	_Atomic(struct block *) block; /* NULL: not open */
 	_Atomic bool tried;
-	pthread_mutex_t lock; /* of what follows */
+	pthread_mutex_t lock; /* protects the rest */
 	uint64_t device, inode;
 	bool told; /* that it failed */
 };
@@ -112,13 +111,13 @@ void hs_metrics_free(struct hs_metrics *m)
 	free(m);
 }
 
-/* Can its owner, who may be root here, read it and write it? */
+/* True if the owner can read and write it. (Root can read and write anything.) */
 static bool is_usable(const struct stat *st)
 {
 	return S_ISREG(st->st_mode) && (st->st_mode & (S_IRUSR | S_IWUSR)) == (S_IRUSR | S_IWUSR);
 }
 
-/* What cannot be opened as a plain file to read and write gives way to a new one. */
+/* Opens the file; one that is not a plain file to read and write is replaced. */
 static int open_or_replace(int run_dir, mode_t mode)
 {
 	int fd = hs_io_open(run_dir, NAME);
@@ -194,18 +193,6 @@ static bool extend(int fd, const struct stat *st, uint64_t bytes)
 	       hs_io_write_at(fd, (const char *)&bytes, sizeof bytes, offsetof(struct head, bytes)) == 0;
 }
 
-static bool lock_file(int fd)
-{
-	int64_t deadline = hs_io_now_monotonic() + LOCK_MS;
-
-	while (hs_io_lock(fd, LOCK_EX | LOCK_NB) < 0) {
-		if (errno != EWOULDBLOCK || hs_io_now_monotonic() > deadline)
-			return false;
-		hs_io_pause(POLL_MS);
-	}
-	return true;
-}
-
 static bool has_name(int run_dir, const struct stat *st)
 {
 	struct stat named;
@@ -213,12 +200,12 @@ static bool has_name(int run_dir, const struct stat *st)
 	return hs_io_stat(run_dir, NAME, &named) == 0 && named.st_ino == st->st_ino && named.st_dev == st->st_dev;
 }
 
-/* Under flock(2), since two processes may find the same fault. False: try again, or give up. */
+/* Mends the file under flock(2), since two processes may find the same fault. False: try again, or give up. */
 static bool mend(int fd, int run_dir, size_t bytes, struct stat *st)
 {
 	enum condition found;
 
-	if (!lock_file(fd))
+	if (hs_io_lock_within(fd, LOCK_EX, LOCK_MS) < 0)
 		return false;
 	found = check_file(fd, bytes, st); /* perhaps another process has mended it */
 	if (found == NEWER || !has_name(run_dir, st))
@@ -262,7 +249,7 @@ static void tell(struct hs_metrics *m, int error)
 {
 	if (!m->told)
 		hs_log(HS_LOG_WARN,
-		       ".hookspool/run/metrics: %s: what stats and monitors show is not counted; "
+		       ".hookspool/run/metrics: %s: the figures for stats and monitors are not counted; "
 		       "remove the file, or stop the newer hookspool that made it",
 		       error != 0 ? strerror(error) : "it is of a newer version");
 	m->told = true;
@@ -447,7 +434,7 @@ static bool copy_file(int fd, struct hs_metrics_figures *f)
 	if (p == NULL)
 		return false;
 	copy_words(&f->block, p, f->bytes);
-	copy_words(&f->block.head, p, sizeof f->block.head); /* was it cut meanwhile? */
+	copy_words(&f->block.head, p, sizeof f->block.head); /* the file may have been cut meanwhile */
 	hs_io_unmap((void *)(uintptr_t)p, f->bytes);
 	return check_head(&f->block.head, &st, 0) == WHOLE;
 }
@@ -481,7 +468,7 @@ uint64_t hs_metrics_value(const struct hs_metrics_figures *f, enum hs_metric met
 	const struct hs_metric_info *info = hs_metric_info(metric);
 
 	assert(cell < info->cells);
-	/* what the file does not have is 0 in the copy */
+	/* cells that the file does not have are 0 in the copy */
 	return f == NULL ? 0 : atomic_load((_Atomic uint64_t *)((uintptr_t)&f->block + info->offset) + cell);
 }
 

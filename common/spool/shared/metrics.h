@@ -29,7 +29,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-/* What a row's cells are told apart by: nothing, or the status codes 100 to 599. */
+/* A row has one cell, or one for each status code from 100 to 599. */
 enum hs_metric_label { HS_LABEL_NONE, HS_LABEL_STATUS };
 #define HS_METRIC_CELLS_NONE 1
 #define HS_METRIC_CELLS_STATUS 500
@@ -75,7 +75,7 @@ struct hs_metrics; /* one process's mapping; any number of threads may use it at
 
 /*
  * Opens nothing yet. `bytes`: the size of the file as this build knows it, HS_METRICS_BYTES;
- * tests give other sizes, as other builds have. NULL: out of memory.
+ * tests give other sizes, as other builds have. NULL: memory is out.
  */
 #define HS_METRICS_BYTES 0
 struct hs_metrics *hs_metrics_new(size_t bytes);
@@ -96,11 +96,11 @@ bool hs_metrics_is_tried(const struct hs_metrics *m);
 /* Counts one answer; statuses outside 100 to 599 are not counted. */
 void hs_metrics_add_response(struct hs_metrics *m, int status);
 
-/* What one write to the spool adds to the first cell of each row. */
+/* The sums of one write to the spool, for the first cell of each row. */
 struct hs_metrics_sums {
 	uint64_t of[HS_METRIC_COUNT];
 };
-/* Adds that, and what belongs in the minute of `now_ms`, the wall clock in milliseconds since 1970. */
+/* Adds them to the rows and to the minute of `now_ms`, the wall clock in milliseconds since 1970. */
 void hs_metrics_add(struct hs_metrics *m, const struct hs_metrics_sums *sums, int64_t now_ms);
 
 enum hs_credential { HS_CREDENTIAL_SECRET, HS_CREDENTIAL_KEY, HS_CREDENTIALS };
@@ -117,8 +117,8 @@ void hs_metrics_note_use(struct hs_metrics *m, enum hs_credential kind, struct h
 struct hs_metrics_figures; /* a copy */
 
 /*
- * Copies what the file says, for the owner of the spool or its group. NULL: there is no file of
- * this boot and version that can be read, or memory is out. The caller frees it.
+ * Copies the file's figures, for the owner of the spool or its group. NULL: there is no file of
+ * this boot and version that can be read, or memory is out. The caller frees the copy.
  */
 struct hs_metrics_figures *hs_metrics_read(int run_dir);
 void hs_metrics_figures_free(struct hs_metrics_figures *f); /* NULL is fine */

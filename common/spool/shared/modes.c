@@ -14,8 +14,8 @@ struct walk {
 	struct hs_modes *left;
 	bool mend;
 	gid_t group;
-	int dir;          /* that is listed */
-	const char *path; /* of it, below spool_dir, with a slash behind it; "": spool_dir */
+	int dir;          /* the directory that is listed */
+	const char *path; /* its path below spool_dir, with a slash at the end; "": spool_dir */
 	bool (*is_shared)(const char *name);
 };
 
@@ -39,15 +39,15 @@ static bool is_right(int fd, mode_t bits, mode_t mode, struct stat *st)
 }
 
 /*
- * The kernel takes the set-group-id bit from a folder whose mode is changed, unless its group is
- * one of ours. Where that bit does its work root has to change the mode.
+ * True if a change of mode would clear the set-group-id bit: the kernel does so unless the process is
+ * in the directory's group. Then root has to change the mode.
  */
 static bool would_lose_bit(mode_t mode, const struct stat *st)
 {
 	return (mode & st->st_mode & S_ISGID) != 0 && !hs_io_is_in_group(st->st_gid);
 }
 
-/* The group first: to give it away takes bits of the mode. */
+/* Sets the group first, since that clears bits of the mode. */
 static void give(struct walk *w, int fd, const char *name, mode_t bits, mode_t mode)
 {
 	bool group = is_for_group(w), right;
@@ -67,7 +67,7 @@ static void give_file(struct walk *w, const char *name, mode_t mode)
 {
 	int fd = hs_io_open_plain(w->dir, name);
 
-	if (fd < 0) { /* gone meanwhile, or strange: others tell of that */
+	if (fd < 0) { /* gone meanwhile, or not a plain file, which is reported elsewhere */
 		if (errno == EACCES)
 			note(w, name, false);
 		return;
@@ -76,13 +76,12 @@ static void give_file(struct walk *w, const char *name, mode_t mode)
 	hs_io_close(fd);
 }
 
-/* What is made in a folder gets our own group, or the folder's if that has the set-group-id bit. */
+/* A file gets its maker's group, or that of its directory if this has the set-group-id bit. */
 static void give_dir(struct walk *w, int fd, const char *name)
 {
-	bool group = is_for_group(w);
-	mode_t own = w->group != getegid() ? S_ISGID : 0, mode = group ? 0750 | own : 0700;
+	mode_t bit = is_for_group(w) && w->group != getegid() ? S_ISGID : 0;
 
-	give(w, fd, name, GROUP_BITS | (group ? own : 0), mode);
+	give(w, fd, name, GROUP_BITS | bit, hs_spool_dir_mode(w->spool_dir->settings) | bit);
 }
 
 /* --- all of them ------------------------------------------------------------- */
@@ -112,7 +111,7 @@ static bool is_any(const char *name)
 	return true;
 }
 
-/* Receipts tell of people: they are their owner's, whoever may read the events. */
+/* Receipts are about people: only the owner reads them, even where a group reads the events. */
 static bool is_receipts(const struct walk *w, const char *name)
 {
 	return w->path[0] == '\0' && strcmp(name, "erased.jsonl") == 0;
@@ -142,13 +141,13 @@ static enum hs_result walk_dir(struct walk *w, int dir, const char *path, bool (
 static enum hs_result walk_shared(struct walk *w, int parent, const char *name, const char *path)
 {
 	int dir = hs_io_open_dir(parent, name);
-	enum hs_result r;
+	enum hs_result result;
 
 	if (dir < 0)
 		return errno == ENOENT ? HS_OK : HS_E_IO;
-	r = walk_dir(w, dir, path, is_any);
+	result = walk_dir(w, dir, path, is_any);
 	hs_io_close(dir);
-	return r;
+	return result;
 }
 
 /* A reader makes no file, so the lock that it needs must be there. */
@@ -169,19 +168,19 @@ static enum hs_result walk_all(const struct hs_spool_dir *spool_dir, bool mend, 
 {
 	struct walk w = { .spool_dir = spool_dir, .left = left, .mend = mend };
 	struct stat st;
-	enum hs_result r = hs_io_fstat(spool_dir->fd, &st) < 0 ? HS_E_IO : make_lock(&w);
+	enum hs_result result = hs_io_fstat(spool_dir->fd, &st) < 0 ? HS_E_IO : make_lock(&w);
 
 	memset(left, 0, sizeof *left);
 	w.group = st.st_gid;
-	if (r == HS_OK)
-		r = walk_dir(&w, spool_dir->fd, "", is_segment);
-	if (r == HS_OK)
-		r = walk_dir(&w, spool_dir->private_dir, ".hookspool/", is_journal);
-	if (r == HS_OK)
-		r = walk_dir(&w, spool_dir->run_dir, ".hookspool/run/", is_running);
-	if (r == HS_OK)
-		r = walk_shared(&w, spool_dir->run_dir, "summary", ".hookspool/run/summary/");
-	return r == HS_OK ? walk_shared(&w, spool_dir->private_dir, "cursors", ".hookspool/cursors/") : r;
+	if (result == HS_OK)
+		result = walk_dir(&w, spool_dir->fd, "", is_segment);
+	if (result == HS_OK)
+		result = walk_dir(&w, spool_dir->private_dir, ".hookspool/", is_journal);
+	if (result == HS_OK)
+		result = walk_dir(&w, spool_dir->run_dir, ".hookspool/run/", is_running);
+	if (result == HS_OK)
+		result = walk_shared(&w, spool_dir->run_dir, "summary", ".hookspool/run/summary/");
+	return result == HS_OK ? walk_shared(&w, spool_dir->private_dir, "cursors", ".hookspool/cursors/") : result;
 }
 
 enum hs_result hs_modes_look(const struct hs_spool_dir *spool_dir, struct hs_modes *left)
@@ -195,7 +194,7 @@ enum hs_result hs_modes_follow(const struct hs_spool_dir *spool_dir, bool anew)
 	struct hs_modes left;
 	struct stat st;
 	uint64_t wanted, was;
-	enum hs_result r;
+	enum hs_result result;
 
 	if (hs_io_fstat(spool_dir->fd, &st) < 0)
 		return HS_E_IO;
@@ -203,9 +202,9 @@ enum hs_result hs_modes_follow(const struct hs_spool_dir *spool_dir, bool anew)
 	was = atomic_load(done);
 	if (was == wanted || (!anew && was != 0 && was >> 16 == wanted >> 16))
 		return HS_OK;
-	r = walk_all(spool_dir, true, &left);
-	if (r != HS_OK)
-		return r;
+	result = walk_all(spool_dir, true, &left);
+	if (result != HS_OK)
+		return result;
 	atomic_store(done, wanted);
 	if (left.count > 0)
 		hs_log(HS_LOG_WARN,

@@ -12,14 +12,13 @@
 	.hookspool/run/summary/...            0600   0640   so that readers open few segments
  *	all else: receipts, the salt, suppressed and erased ids, the index, checkpoints:   0600
  *
- * With 0640 all of these are given the group of spool_dir, as far as the kernel lets their owner
- * do so; folders bear the set-group-id bit where files would get another group without it.
+ * With 0640 all of these get the group of spool_dir, as far as the kernel lets their owner do that;
+ * directories have the set-group-id bit where files would get another group without it.
  *
- * Files are made with their mode. Those that are there when spool_mode or the group of spool_dir
- * changes follow when a FastCGI handler next looks after its spool (a thread of its own does so,
- * within two seconds of its start or reload), and with `hookspool maintain`: never on the way of a
- * request, as in plain CGI everything is but that command.
- * The shared state remembers what was done, so that a spool is walked through once.
+ * Files are made with their mode. When spool_mode or the group of spool_dir changes, existing files
+ * follow within two seconds of a FastCGI handler's start or reload, in a thread of its own, or with
+ * `hookspool maintain`: never during a request, and so under plain CGI only with that command. The
+ * shared state remembers the last mode and group, so that a spool is walked through once.
  */
 #ifndef HS_MODES_H
 #define HS_MODES_H
@@ -27,21 +26,20 @@
 #include "spool/file/segment_list.h"
 #include "spool/shared/spool_dir.h"
 
-/* What does not have the mode, or the group, that it should have. */
+/* The files and directories whose mode or group is not as it should be. */
 struct hs_modes {
 	uint64_t count;
-	bool group; /* it takes root, or a member of the group: of some it is the group, or its bit */
-	char first[HS_SEALED_NAME + 32]; /* below spool_dir */
+	bool group; /* only root, or a member of the group, can mend some of them: the group or its bit is wrong */
+	char first[HS_SEALED_NAME + 32]; /* one of them, below spool_dir */
 };
 
-/* Walks through the spool and tells, changing nothing. HS_OK, HS_E_SPOOL_DIR or HS_E_IO. */
+/* Walks through the spool and finds them, changing nothing. HS_OK or HS_E_IO. */
 enum hs_result hs_modes_look(const struct hs_spool_dir *dir, struct hs_modes *left);
 
 /*
- * Sets right what is to be, unless that is done; then it costs one fstat(2). `anew`: it is not
- * done either if it was done for another spool_mode. A process asks so once, that two with
- * different settings do not undo each other's work for ever. What cannot be set right is logged.
- * HS_OK, HS_E_SPOOL_DIR, HS_E_FULL or HS_E_IO.
+ * Mends them, and logs what cannot be mended. Costs one fstat(2) if it was done before for this group.
+ * `anew`: does it again if it was done for another spool_mode. Each process asks for that only once, so
+ * that two with different settings do not undo each other's work for ever. HS_OK, or as hs_io_result.
  */
 enum hs_result hs_modes_follow(const struct hs_spool_dir *dir, bool anew);
 

@@ -1,6 +1,6 @@
 /*
- * private_files: names and sizes of files in .hookspool that more than one module asks for. What is
- * in them is in the module that writes them.
+ * private_files: names and sizes of files in .hookspool that more than one module needs. The module
+ * that writes a file describes its contents.
  */
 #ifndef HS_PRIVATE_FILES_H
 #define HS_PRIVATE_FILES_H
@@ -11,7 +11,7 @@
 
 enum {
 	HS_SALT = 32,                 /* hex digits */
-	HS_SUPPRESSION_LIST_EMPTY = 8 /* bytes of a list of nobody */
+	HS_SUPPRESSION_LIST_EMPTY = 8 /* bytes of an empty list */
 };
 
 #endif

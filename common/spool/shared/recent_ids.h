@@ -34,22 +34,22 @@ struct hs_recent_ids {
 };
 
 /* Call before an append whose first line will begin at `at`. */
-void hs_recent_ids_begin(struct hs_recent_ids *r, uint64_t generation, uint64_t at);
+void hs_recent_ids_begin(struct hs_recent_ids *ring, uint64_t generation, uint64_t at);
 
 /* Adds the key of a line that will end at id.end; `noted`: how many were added since begin. */
-void hs_recent_ids_note(struct hs_recent_ids *r, uint64_t noted, struct hs_unflushed_id id);
+void hs_recent_ids_note(struct hs_recent_ids *ring, uint64_t noted, struct hs_unflushed_id id);
 
 /* Call after the append, which ends at `end`: the `noted` keys count from now on. */
-void hs_recent_ids_end(struct hs_recent_ids *r, uint64_t noted, uint64_t end);
+void hs_recent_ids_end(struct hs_recent_ids *ring, uint64_t noted, uint64_t end);
 
 /*
  * Finds the keys of the lines that end after `from` and not after `to`: numbers *first to
  * *next - 1. False if the ring does not have all of them.
  */
-bool hs_recent_ids_between(const struct hs_recent_ids *r, uint64_t generation, uint64_t from, uint64_t to,
+bool hs_recent_ids_between(const struct hs_recent_ids *ring, uint64_t generation, uint64_t from, uint64_t to,
                            uint64_t *first, uint64_t *next);
 
 /* The key with this number, which must be one of those. It stays in the ring. */
-const struct hs_unflushed_id *hs_recent_ids_at(const struct hs_recent_ids *r, uint64_t number);
+const struct hs_unflushed_id *hs_recent_ids_at(const struct hs_recent_ids *ring, uint64_t number);
 
 #endif

@@ -13,19 +13,19 @@
 static const char magic[8] = "hookspl";
 enum { VERSION = 2, SETUP_MS = 4000, POLL_MS = 1, READ_BYTES = 1 << 14 };
 
-/* A state's first words, in every version. */
+/* The first words of a state of every version. */
 struct head {
 	char magic[8];
 	uint32_t version, layout;
 };
 
-/* Processes share these numbers: no lock of the C library's may hide beside them. */
+/* Processes share these numbers, so the C library must not add a lock of its own. */
 static_assert(ATOMIC_INT_LOCK_FREE == 2 && ATOMIC_LLONG_LOCK_FREE == 2 && _Alignof(_Atomic uint64_t) == 8,
               "lock-free atomics of one layout");
 
-bool hs_stream_is_intact(const struct hs_stream *f)
+bool hs_stream_is_intact(const struct hs_stream *stream)
 {
-	return atomic_load(&f->first) == HS_INTACT && atomic_load(&f->last) == HS_INTACT;
+	return atomic_load(&stream->first) == HS_INTACT && atomic_load(&stream->last) == HS_INTACT;
 }
 
 bool hs_shared_state_is_intact(const struct hs_shared_state *s)
@@ -51,31 +51,31 @@ static uint32_t layout(void)
 
 /* --- setting up ------------------------------------------------------------- */
 
-/* This boot of the machine, if it can be told which it is. */
+/* The machine's current boot. */
 struct boot {
 	char id[37];
 	bool known;
 };
 
-static enum hs_result make_mutex(pthread_mutex_t *m)
+static enum hs_result make_mutex(pthread_mutex_t *mutex)
 {
 	pthread_mutexattr_t attr;
 	int error = pthread_mutexattr_init(&attr);
 
 	if (error != 0)
 		return HS_E_MEMORY;
-	memset(m, 0, sizeof *m); /* nobody uses it: we are alone */
+	memset(mutex, 0, sizeof *mutex); /* not in use: this process is alone */
 	error = pthread_mutexattr_setpshared(&attr, PTHREAD_PROCESS_SHARED);
 	if (error == 0)
 		error = pthread_mutexattr_setrobust(&attr, PTHREAD_MUTEX_ROBUST);
 	if (error == 0)
-		error = pthread_mutex_init(m, &attr);
+		error = pthread_mutex_init(mutex, &attr);
 	pthread_mutexattr_destroy(&attr);
 	return error == 0 ? HS_OK : HS_E_IO;
 }
 
-/* Of a state that another boot wrote, or that is not one: keep the numbers, at most. */
-static void forget(struct hs_shared_state *s, bool known)
+/* Resets a state of another boot, or garbage; keeps numbers and clock if `known`. */
+static void reset(struct hs_shared_state *s, bool known)
 {
 	struct {
 		uint64_t number;
@@ -107,8 +107,8 @@ static void forget(struct hs_shared_state *s, bool known)
 }
 
 /*
- * We are alone. Whoever had a sync under way is dead: whether the kernel told it of lost
- * bytes nobody knows, and it tells only once. So that segment is poisoned.
+ * Sets the state up, while this process is alone. A process that had a sync under way is dead, and the
+ * kernel, which reports lost bytes only once, may have told it of some. So that segment is poisoned.
  */
 static enum hs_result set_up(struct hs_shared_state *s, const struct boot *boot, uint64_t inode)
 {
@@ -119,24 +119,24 @@ static enum hs_result set_up(struct hs_shared_state *s, const struct boot *boot,
 
 	s->ready = 0;
 	if (!same_boot || s->inode != inode) {
-		forget(s, known);
+		reset(s, known);
 		s->life = hs_io_random();
 	}
 	for (int i = 0; i < HS_STREAMS; i++) {
-		struct hs_stream *f = &s->stream[i];
-		enum hs_result r = make_mutex(&f->append);
+		struct hs_stream *stream = &s->stream[i];
+		enum hs_result result = make_mutex(&stream->append);
 
-		if (r == HS_OK)
-			r = make_mutex(&f->sync);
-		if (r != HS_OK)
-			return r;
-		if (atomic_load(&f->in_flight) != 0)
-			atomic_store(&f->poisoned, 1);
-		atomic_store(&f->in_flight, 0);
-		f->looked_ns = f->look_again_us = 0; /* whoever was here before, look at once */
-		f->trusted = other_boot || (same_boot && f->trusted);
-		atomic_store(&f->first, HS_INTACT);
-		atomic_store(&f->last, HS_INTACT);
+		if (result == HS_OK)
+			result = make_mutex(&stream->sync);
+		if (result != HS_OK)
+			return result;
+		if (atomic_load(&stream->in_flight) != 0)
+			atomic_store(&stream->poisoned, 1);
+		atomic_store(&stream->in_flight, 0);
+		stream->looked_ns = stream->look_again_us = 0; /* look at once, whatever earlier processes saw */
+		stream->trusted = other_boot || (same_boot && stream->trusted);
+		atomic_store(&stream->first, HS_INTACT);
+		atomic_store(&stream->last, HS_INTACT);
 	}
 	if (make_mutex(&s->clock.lock) != HS_OK)
 		return HS_E_MEMORY;
@@ -153,7 +153,7 @@ static enum hs_result set_up(struct hs_shared_state *s, const struct boot *boot,
 static enum hs_result check_shared(const struct hs_shared_state *s, const struct boot *boot)
 {
 	if (!hs_shared_state_is_intact(s))
-		return HS_E_SETTING_UP; /* cut: whoever has it open is about to find out */
+		return HS_E_SETTING_UP; /* cut: the processes that have it open are about to notice */
 	if (memcmp(s->magic, magic, sizeof magic) != 0 || s->version != VERSION || s->layout != layout() ||
 	    strcmp(s->boot_id, boot->id) != 0)
 		return HS_E_SPOOL_VERSION;
@@ -161,8 +161,8 @@ static enum hs_result check_shared(const struct hs_shared_state *s, const struct
 }
 
 /*
- * Every page is read before one is mapped: what cannot be read would be a SIGBUS there. *head
- * is the beginning, zeros if the file is shorter.
+ * Reads every page before the file is mapped, where an unreadable one would be a SIGBUS. *head is the
+ * beginning, zeros if the file is shorter.
  */
 static enum hs_result read_all(int fd, struct head *head)
 {
@@ -176,7 +176,7 @@ static enum hs_result read_all(int fd, struct head *head)
 			memcpy(head, page, sizeof *head);
 		at += (uint64_t)got;
 		if (at > 2 * sizeof(struct hs_shared_state))
-			break; /* not ours, and perhaps without end */
+			break; /* not a state, and perhaps endless */
 	}
 	if (got >= 0)
 		return HS_OK;
@@ -189,21 +189,21 @@ static bool is_ours(const struct head *head)
 	return memcmp(head->magic, magic, sizeof magic) == 0;
 }
 
-/* All of the file has blocks: a full disk must not be a SIGBUS. */
+/* Gives all of the file blocks: a full disk must not be a SIGBUS. */
 static enum hs_result fill(int fd)
 {
 	char *zeros;
 	struct stat st;
 	struct head head;
-	enum hs_result r = HS_OK;
+	enum hs_result result = HS_OK;
 
 	if (hs_io_fstat(fd, &st) < 0)
 		return HS_E_IO;
 	if (!S_ISREG(st.st_mode))
 		return HS_E_SPOOL_FILE;
-	r = read_all(fd, &head);
-	if (r != HS_OK)
-		return r;
+	result = read_all(fd, &head);
+	if (result != HS_OK)
+		return result;
 	/* a file of a newer version may have another size; it is not to be overwritten */
 	if (is_ours(&head) && head.version > VERSION)
 		return HS_E_SPOOL_VERSION;
@@ -215,12 +215,12 @@ static enum hs_result fill(int fd)
 	if (zeros == NULL)
 		return HS_E_MEMORY;
 	if (hs_io_write_at(fd, zeros, sizeof(struct hs_shared_state), 0) < 0)
-		r = hs_io_result(errno);
+		result = hs_io_result(errno);
 	free(zeros);
-	return r;
+	return result;
 }
 
-/* flock or mmap failed: perhaps because the file system has no such thing. */
+/* The result for a flock or mmap that failed, perhaps because the file system does not support it. */
 static enum hs_result call_failed(const char *call)
 {
 	int error = errno;
@@ -232,151 +232,145 @@ static enum hs_result call_failed(const char *call)
 }
 
 /*
- * Shared, and whether we were alone. The step from exclusive to shared is not atomic
- * (flock(2)): another process may set up in between, which does no harm, as we have not
- * looked at anything yet.
+ * Takes the lock shared, in place of an exclusive one if that is held. That step is not atomic
+ * (flock(2)): another process may set up the state in between, which does no harm, since this one has
+ * not read it yet.
  */
 static enum hs_result share_one(int fd)
 {
-	int64_t deadline = hs_io_now_monotonic() + SETUP_MS;
-
-	while (hs_io_lock(fd, LOCK_SH | LOCK_NB) < 0) {
-		if (errno != EWOULDBLOCK)
-			return call_failed("flock");
-		if (hs_io_now_monotonic() > deadline)
-			return HS_E_SETTING_UP;
-		hs_io_pause(POLL_MS);
-	}
-	return HS_OK;
+	if (hs_io_lock_within(fd, LOCK_SH, SETUP_MS) == 0)
+		return HS_OK;
+	return errno == EWOULDBLOCK ? HS_E_SETTING_UP : call_failed("flock");
 }
 
-static enum hs_result share(const struct hs_shared_state_handle *h)
+static enum hs_result share(const struct hs_shared_state_handle *handle)
 {
-	enum hs_result r = share_one(h->lock_fd);
+	enum hs_result result = share_one(handle->lock_fd);
 
-	return r == HS_OK ? share_one(h->state_fd) : r;
+	return result == HS_OK ? share_one(handle->state_fd) : result;
 }
 
 /*
- * The lock that counts is the spool directory's: whoever removes all that is in .hookspool/run must
- * not make anybody think that he is alone. The state's own is for those who still have it open.
+ * The spool directory's lock counts: if .hookspool/run is emptied, no process must take itself for
+ * alone. The state's own lock is for processes that still have it open.
  */
-static bool is_alone(const struct hs_shared_state_handle *h)
+static bool is_alone(const struct hs_shared_state_handle *handle)
 {
-	return hs_io_lock(h->lock_fd, LOCK_EX | LOCK_NB) == 0 && hs_io_lock(h->state_fd, LOCK_EX | LOCK_NB) == 0;
+	return hs_io_lock(handle->lock_fd, LOCK_EX | LOCK_NB) == 0 &&
+	       hs_io_lock(handle->state_fd, LOCK_EX | LOCK_NB) == 0;
 }
 
-/* Somebody else uses it: is it whole, and of our kind? */
+/* Checks that a state in use is whole, and of this version and layout. */
 static enum hs_result look_at_shared(int fd)
 {
 	struct stat st;
 	struct head head;
-	enum hs_result r = read_all(fd, &head);
+	enum hs_result result = read_all(fd, &head);
 
-	if (r != HS_OK)
-		return r;
+	if (result != HS_OK)
+		return result;
 	if (is_ours(&head) && (head.version != VERSION || head.layout != layout()))
 		return HS_E_SPOOL_VERSION;
 	return hs_io_fstat(fd, &st) == 0 && st.st_size == (off_t)sizeof(struct hs_shared_state) ? HS_OK
 	                                                                                        : HS_E_SETTING_UP;
 }
 
-static enum hs_result map(struct hs_shared_state_handle *h, uint64_t *inode)
+static enum hs_result map(struct hs_shared_state_handle *handle, uint64_t *inode)
 {
 	struct stat st;
 
-	if (hs_io_fstat(h->state_fd, &st) < 0)
+	if (hs_io_fstat(handle->state_fd, &st) < 0)
 		return HS_E_IO;
 	*inode = (uint64_t)st.st_ino;
-	h->state = hs_io_map(h->state_fd, sizeof *h->state);
-	return h->state == NULL ? call_failed("mmap") : HS_OK;
+	handle->state = hs_io_map(handle->state_fd, sizeof *handle->state);
+	return handle->state == NULL ? call_failed("mmap") : HS_OK;
 }
 
-/* No lock of it has been taken. */
-static void give_up(struct hs_shared_state_handle *h)
+/* Closes all; no lock of the state may be held. */
+static void give_up(struct hs_shared_state_handle *handle)
 {
-	if (h->state != NULL)
-		hs_io_unmap(h->state, sizeof *h->state);
-	if (h->state_fd >= 0)
-		hs_io_close(h->state_fd);
-	if (h->lock_fd >= 0)
-		hs_io_close(h->lock_fd);
-	*h = (struct hs_shared_state_handle){ NULL, -1, -1, 0 };
+	if (handle->state != NULL)
+		hs_io_unmap(handle->state, sizeof *handle->state);
+	if (handle->state_fd >= 0)
+		hs_io_close(handle->state_fd);
+	if (handle->lock_fd >= 0)
+		hs_io_close(handle->lock_fd);
+	*handle = (struct hs_shared_state_handle){ NULL, -1, -1, 0 };
 }
 
-static enum hs_result open_once(int spool_dir, int run_dir, struct hs_shared_state_handle *h)
+static enum hs_result open_once(int spool_dir, int run_dir, struct hs_shared_state_handle *handle)
 {
-	enum hs_result r = HS_OK;
+	enum hs_result result = HS_OK;
 	struct boot boot;
 	uint64_t inode = 0;
 	bool alone;
 
-	h->state = NULL;
-	h->state_fd = -1;
-	h->lock_fd = hs_io_open_dir(spool_dir, ".");
-	if (h->lock_fd >= 0)
-		h->state_fd = hs_io_open_or_make(run_dir, "state", 0600);
-	if (h->lock_fd < 0 || h->state_fd < 0) {
-		r = errno == ELOOP || errno == EISDIR ? HS_E_SPOOL_FILE : hs_io_result(errno);
-		give_up(h);
-		return r;
+	handle->state = NULL;
+	handle->state_fd = -1;
+	handle->lock_fd = hs_io_open_dir(spool_dir, ".");
+	if (handle->lock_fd >= 0)
+		handle->state_fd = hs_io_open_or_make(run_dir, "state", 0600);
+	if (handle->lock_fd < 0 || handle->state_fd < 0) {
+		result = errno == ELOOP || errno == EISDIR ? HS_E_SPOOL_FILE : hs_io_result(errno);
+		give_up(handle);
+		return result;
 	}
 	boot.known = hs_io_boot_id(boot.id);
-	alone = is_alone(h);
+	alone = is_alone(handle);
 	if (alone)
-		r = fill(h->state_fd);
+		result = fill(handle->state_fd);
 	else
-		r = share(h);
-	if (r == HS_OK && !alone)
-		r = look_at_shared(h->state_fd);
-	if (r == HS_OK)
-		r = map(h, &inode);
-	if (r == HS_OK && alone)
-		r = set_up(h->state, &boot, inode);
-	if (r == HS_OK && alone)
-		r = share(h);
-	if (r == HS_OK)
-		r = check_shared(h->state, &boot);
-	if (r != HS_OK)
-		give_up(h);
-	return r;
+		result = share(handle);
+	if (result == HS_OK && !alone)
+		result = look_at_shared(handle->state_fd);
+	if (result == HS_OK)
+		result = map(handle, &inode);
+	if (result == HS_OK && alone)
+		result = set_up(handle->state, &boot, inode);
+	if (result == HS_OK && alone)
+		result = share(handle);
+	if (result == HS_OK)
+		result = check_shared(handle->state, &boot);
+	if (result != HS_OK)
+		give_up(handle);
+	return result;
 }
 
-enum hs_result hs_shared_state_open(int spool_dir, int run_dir, struct hs_shared_state_handle *h)
+enum hs_result hs_shared_state_open(int spool_dir, int run_dir, struct hs_shared_state_handle *handle)
 {
 	int64_t deadline = hs_io_now_monotonic() + SETUP_MS;
-	enum hs_result r;
+	enum hs_result result;
 
 	/*
-	 * busy: it was being set up by one who was killed, or it is cut and those who have it open
-	 * are about to find out; perhaps we are alone now
+	 * It is being set up, or the process that did so was killed, or it is cut and the processes that
+	 * have it open are about to notice: perhaps this one is alone by now.
 	 */
-	while ((r = open_once(spool_dir, run_dir, h)) == HS_E_SETTING_UP && hs_io_now_monotonic() < deadline)
+	while ((result = open_once(spool_dir, run_dir, handle)) == HS_E_SETTING_UP && hs_io_now_monotonic() < deadline)
 		hs_io_pause(POLL_MS);
-	return r;
+	return result;
 }
 
-/* --- to read only ----------------------------------------------------------- */
+/* --- opening to read only ----------------------------------------------------- */
 
 static enum hs_result look_at_file(int fd)
 {
 	struct stat st;
 	struct head head;
-	enum hs_result r;
+	enum hs_result result;
 
 	if (hs_io_fstat(fd, &st) < 0)
 		return HS_E_IO;
 	if (!S_ISREG(st.st_mode))
 		return HS_E_SPOOL_FILE;
-	r = read_all(fd, &head);
-	if (r == HS_OK && is_ours(&head) && (head.version != VERSION || head.layout != layout()))
-		r = HS_E_SPOOL_VERSION;
-	if (r == HS_OK && (!is_ours(&head) || st.st_size != (off_t)sizeof(struct hs_shared_state)))
-		r = HS_E_SPOOL_ASLEEP;
-	return r;
+	result = read_all(fd, &head);
+	if (result == HS_OK && is_ours(&head) && (head.version != VERSION || head.layout != layout()))
+		result = HS_E_SPOOL_VERSION;
+	if (result == HS_OK && (!is_ours(&head) || st.st_size != (off_t)sizeof(struct hs_shared_state)))
+		result = HS_E_SPOOL_ASLEEP;
+	return result;
 }
 
-/* Its marks are good for as long as the machine runs, whether anybody has it open or not. */
+/* The state's marks are good as long as the machine runs, whether a process has it open or not. */
 static bool is_awake(const struct hs_shared_state *s)
 {
 	struct boot boot = { .known = false };
@@ -385,120 +379,124 @@ static bool is_awake(const struct hs_shared_state *s)
 	return boot.known && check_shared(s, &boot) == HS_OK;
 }
 
-enum hs_result hs_shared_state_open_to_read(int run_dir, struct hs_shared_state_handle *h)
+enum hs_result hs_shared_state_open_to_read(int run_dir, struct hs_shared_state_handle *handle)
 {
-	enum hs_result r;
+	enum hs_result result;
 
-	*h = (struct hs_shared_state_handle){ NULL, -1, -1, 0 };
-	h->state_fd = hs_io_open_read(run_dir, "state");
-	if (h->state_fd < 0)
+	*handle = (struct hs_shared_state_handle){ NULL, -1, -1, 0 };
+	handle->state_fd = hs_io_open_read(run_dir, "state");
+	if (handle->state_fd < 0)
 		return errno == ENOENT   ? HS_E_SPOOL_ASLEEP
 		       : errno == EACCES ? HS_E_SPOOL_OWNER
 		       : errno == ELOOP  ? HS_E_SPOOL_FILE
 		                         : hs_io_result(errno);
-	r = look_at_file(h->state_fd);
-	if (r == HS_OK) {
-		h->state = (struct hs_shared_state *)(uintptr_t)hs_io_map_read(h->state_fd, sizeof *h->state);
-		r = h->state == NULL ? call_failed("mmap") : HS_OK;
+	result = look_at_file(handle->state_fd);
+	if (result == HS_OK) {
+		handle->state =
+		    (struct hs_shared_state *)(uintptr_t)hs_io_map_read(handle->state_fd, sizeof *handle->state);
+		result = handle->state == NULL ? call_failed("mmap") : HS_OK;
 	}
-	if (r == HS_OK) {
-		h->life = h->state->life;
-		r = is_awake(h->state) && h->life == h->state->life ? HS_OK : HS_E_SPOOL_ASLEEP;
+	if (result == HS_OK) {
+		handle->life = handle->state->life;
+		result = is_awake(handle->state) && handle->life == handle->state->life ? HS_OK : HS_E_SPOOL_ASLEEP;
 	}
-	if (r != HS_OK)
-		give_up(h);
-	return r;
+	if (result != HS_OK)
+		give_up(handle);
+	return result;
 }
 
-void hs_shared_state_close(struct hs_shared_state_handle *h)
+void hs_shared_state_close(struct hs_shared_state_handle *handle)
 {
-	/* of a lost one the C library may still hold the address of a lock, in its list of robust ones */
-	if (h->state != NULL && !hs_shared_state_is_intact(h->state)) {
-		hs_io_unmap_lost(h->state, sizeof *h->state);
-		h->state = NULL;
+	/* the C library's list of robust mutexes may still have the address of one in a lost state */
+	if (handle->state != NULL && !hs_shared_state_is_intact(handle->state)) {
+		hs_io_unmap_lost(handle->state, sizeof *handle->state);
+		handle->state = NULL;
 	}
-	give_up(h);
+	give_up(handle);
 }
 
-bool hs_shared_state_is_current(const struct hs_shared_state_handle *h, int run_dir)
+bool hs_shared_state_is_current(const struct hs_shared_state_handle *handle, int run_dir)
 {
 	struct stat ours, named;
 
-	return hs_shared_state_is_intact(h->state) && (h->lock_fd >= 0 || h->state->life == h->life) &&
-	       hs_io_fstat(h->state_fd, &ours) == 0 && hs_io_stat(run_dir, "state", &named) == 0 &&
-	       named.st_ino == ours.st_ino && named.st_dev == ours.st_dev && named.st_size == (off_t)sizeof *h->state;
+	return hs_shared_state_is_intact(handle->state) &&
+	       (handle->lock_fd >= 0 || handle->state->life == handle->life) &&
+	       hs_io_fstat(handle->state_fd, &ours) == 0 && hs_io_stat(run_dir, "state", &named) == 0 &&
+	       named.st_ino == ours.st_ino && named.st_dev == ours.st_dev &&
+	       named.st_size == (off_t)sizeof *handle->state;
 }
 
 enum hs_result hs_shared_state_distrust(int spool_dir, int run_dir)
 {
-	struct hs_shared_state_handle h = { NULL, -1, -1, 0 };
-	char none[sizeof h.state->boot_id] = "";
-	enum hs_result r = HS_OK;
+	struct hs_shared_state_handle handle = { NULL, -1, -1, 0 };
+	char none[sizeof handle.state->boot_id] = "";
+	enum hs_result result = HS_OK;
 
-	h.lock_fd = hs_io_open_dir(spool_dir, ".");
-	if (h.lock_fd >= 0)
-		h.state_fd = hs_io_open_or_make(run_dir, "state", 0600);
-	if (h.lock_fd < 0 || h.state_fd < 0)
-		r = hs_io_result(errno);
-	else if (!is_alone(&h))
-		r = HS_E_SPOOL_IN_USE;
+	handle.lock_fd = hs_io_open_dir(spool_dir, ".");
+	if (handle.lock_fd >= 0)
+		handle.state_fd = hs_io_open_or_make(run_dir, "state", 0600);
+	if (handle.lock_fd < 0 || handle.state_fd < 0)
+		result = hs_io_result(errno);
+	else if (!is_alone(&handle))
+		result = HS_E_SPOOL_IN_USE;
 	else
-		r = fill(h.state_fd);
-	if (r == HS_OK && hs_io_write_at(h.state_fd, none, sizeof none, offsetof(struct hs_shared_state, boot_id)) < 0)
-		r = hs_io_result(errno);
-	hs_shared_state_close(&h);
-	return r;
+		result = fill(handle.state_fd);
+	if (result == HS_OK &&
+	    hs_io_write_at(handle.state_fd, none, sizeof none, offsetof(struct hs_shared_state, boot_id)) < 0)
+		result = hs_io_result(errno);
+	hs_shared_state_close(&handle);
+	return result;
 }
 
-enum hs_result hs_shared_state_sync(const struct hs_shared_state_handle *h)
+enum hs_result hs_shared_state_sync(const struct hs_shared_state_handle *handle)
 {
-	return hs_io_sync_data(h->state_fd) < 0 ? HS_E_IO : HS_OK;
+	return hs_io_sync_data(handle->state_fd) < 0 ? HS_E_IO : HS_OK;
 }
 
 /* --- locks ------------------------------------------------------------------ */
 
-static enum hs_result batch(pthread_mutex_t *m, int error, bool *died)
+static enum hs_result lock_result(pthread_mutex_t *mutex, int error, bool *died)
 {
 	*died = error == EOWNERDEAD;
 	if (*died)
-		error = pthread_mutex_consistent(m);
+		error = pthread_mutex_consistent(mutex);
 	return error == 0 ? HS_OK : error == EBUSY || error == ETIMEDOUT ? HS_E_TIMEOUT : HS_E_IO;
 }
 
-enum hs_result hs_shared_state_lock(pthread_mutex_t *m, int64_t deadline_ms, bool *died)
+enum hs_result hs_shared_state_lock(pthread_mutex_t *mutex, int64_t deadline_ms, bool *died)
 {
 	struct timespec t;
-	int error = pthread_mutex_trylock(m);
+	int error = pthread_mutex_trylock(mutex);
 
 	if (error != EBUSY)
-		return batch(m, error, died);
+		return lock_result(mutex, error, died);
 #ifdef __GLIBC__
 	t = (struct timespec){ .tv_sec = (time_t)(deadline_ms / 1000),
 		               .tv_nsec = (long)(deadline_ms % 1000) * 1000000 };
-	error = pthread_mutex_clocklock(m, CLOCK_MONOTONIC, &t);
+	error = pthread_mutex_clocklock(mutex, CLOCK_MONOTONIC, &t);
 #else
 	{
 		int64_t wall = hs_io_now() + deadline_ms - hs_io_now_monotonic();
 
 		t = (struct timespec){ .tv_sec = (time_t)(wall / 1000), .tv_nsec = (long)(wall % 1000) * 1000000 };
-		error = pthread_mutex_timedlock(m, &t);
+		error = pthread_mutex_timedlock(mutex, &t);
 	}
 #endif
-	return batch(m, error, died);
+	return lock_result(mutex, error, died);
 }
 
-enum hs_result hs_shared_state_try_lock(pthread_mutex_t *m, bool *died)
+enum hs_result hs_shared_state_try_lock(pthread_mutex_t *mutex, bool *died)
 {
-	return batch(m, pthread_mutex_trylock(m), died);
+	return lock_result(mutex, pthread_mutex_trylock(mutex), died);
 }
 
-void hs_shared_state_unlock(pthread_mutex_t *m)
+void hs_shared_state_unlock(pthread_mutex_t *mutex)
 {
-	pthread_mutex_unlock(m); /* fails only if the state is lost */
+	pthread_mutex_unlock(mutex); /* fails only if the state is lost */
 }
 
-void hs_stream_unlock(const struct hs_stream *f, pthread_mutex_t *m)
+void hs_stream_unlock(const struct hs_stream *stream, pthread_mutex_t *mutex)
 {
-	if (hs_stream_is_intact(f))
-		hs_shared_state_unlock(m);
+	if (hs_stream_is_intact(stream))
+		hs_shared_state_unlock(mutex);
 }

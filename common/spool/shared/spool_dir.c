@@ -14,15 +14,15 @@ static const char PRIVATE[] = ".hookspool", RUN[] = "run";
 
 static enum hs_result dir_failed(const char *what, int error)
 {
-	enum hs_result r = hs_io_result(error);
+	enum hs_result result = hs_io_result(error);
 
-	if (r != HS_E_FULL && r != HS_E_READ_ONLY)
-		r = HS_E_SPOOL_DIR;
-	hs_log_result(r, "%s: %s", what, strerror(error));
-	return r;
+	if (result != HS_E_FULL && result != HS_E_READ_ONLY)
+		result = HS_E_SPOOL_DIR;
+	hs_log_result(result, "%s: %s", what, strerror(error));
+	return result;
 }
 
-/* The directory's own name must survive a power cut, too. */
+/* Syncs the directory above: this one's name must survive a power cut, too. */
 static void sync_parent(const char *path)
 {
 	char *copy = strdup(path), *slash = copy == NULL ? NULL : strrchr(copy, '/');
@@ -39,7 +39,7 @@ static void sync_parent(const char *path)
 	free(copy);
 }
 
-/* As sudo(8) takes it. No getpwuid(3): a static program cannot load what that may need. */
+/* In sudo(8)'s form. Without getpwuid(3), which may load libraries: a static program cannot. */
 void hs_spool_dir_user(uid_t user, char out[static HS_SPOOL_DIR_USER])
 {
 	struct hs_buf text = { 0 };
@@ -61,7 +61,7 @@ void hs_spool_dir_user(uid_t user, char out[static HS_SPOOL_DIR_USER])
 	hs_buf_free(&text);
 }
 
-/* The remedy for somebody else: which is not to take the spool from its owner. */
+/* Logs a remedy that does not take the spool from its owner. */
 static enum hs_result tell_owner(const char *path, const struct stat *st)
 {
 	char name[HS_SPOOL_DIR_USER];
@@ -85,7 +85,7 @@ static enum hs_result check_dir(int fd, const struct hs_settings *settings, stru
 	return !settings->allow_nfs && hs_io_is_network(fd) == 1 ? HS_E_SPOOL_NFS : HS_OK;
 }
 
-static mode_t dir_mode(const struct hs_settings *settings)
+mode_t hs_spool_dir_mode(const struct hs_settings *settings)
 {
 	return settings->spool_mode == 0640 ? 0750 : 0700;
 }
@@ -93,10 +93,10 @@ static mode_t dir_mode(const struct hs_settings *settings)
 static enum hs_result open_spool_dir(struct hs_spool_dir *spool_dir, bool make)
 {
 	const struct hs_settings *settings = spool_dir->settings;
-	mode_t mode = dir_mode(settings);
+	mode_t mode = hs_spool_dir_mode(settings);
 	const char *path = settings->spool_dir;
 	struct stat st;
-	enum hs_result r;
+	enum hs_result result;
 
 	spool_dir->fd = hs_io_open_dir(AT_FDCWD, path);
 	if (spool_dir->fd < 0 && errno == ENOENT && make) {
@@ -110,13 +110,13 @@ static enum hs_result open_spool_dir(struct hs_spool_dir *spool_dir, bool make)
 		return tell_owner(path, &st);
 	if (spool_dir->fd < 0)
 		return dir_failed("spool_dir", errno);
-	r = check_dir(spool_dir->fd, settings, &st);
-	return r == HS_E_SPOOL_OWNER ? tell_owner(path, &st) : r;
+	result = check_dir(spool_dir->fd, settings, &st);
+	return result == HS_E_SPOOL_OWNER ? tell_owner(path, &st) : result;
 }
 
 /*
- * A folder of our own below `at`, made if it is missing. Its name is on stable storage before
- * anything is put into it, so a power cut leaves no part of what lies below.
+ * Opens a directory of this user below `at`, and makes it if it is missing. Its name is on stable
+ * storage before anything is put into it, so that a power cut leaves either all of it or nothing.
  */
 static enum hs_result open_own_dir(const struct hs_spool_dir *spool_dir, int at, const char *name, int *dir)
 {
@@ -124,7 +124,7 @@ static enum hs_result open_own_dir(const struct hs_spool_dir *spool_dir, int at,
 
 	*dir = hs_io_open_dir(at, name);
 	if (*dir < 0 && errno == ENOENT) {
-		if (hs_io_make_dir(at, name, dir_mode(spool_dir->settings)) == 0 && hs_io_sync_dir(at) < 0)
+		if (hs_io_make_dir(at, name, hs_spool_dir_mode(spool_dir->settings)) == 0 && hs_io_sync_dir(at) < 0)
 			return HS_E_IO;
 		*dir = hs_io_open_dir(at, name);
 	}
@@ -135,20 +135,20 @@ static enum hs_result open_own_dir(const struct hs_spool_dir *spool_dir, int at,
 	return st.st_uid == geteuid() ? HS_OK : HS_E_SPOOL_OWNER;
 }
 
-/* All of it but the state. */
+/* Opens all but the state. */
 static enum hs_result open_dirs(struct hs_opened_spool *o, const struct hs_settings *settings, bool make)
 {
-	enum hs_result r;
+	enum hs_result result;
 
 	*o = (struct hs_opened_spool){
 		.dir = { .fd = -1, .private_dir = -1, .run_dir = -1, .settings = settings, .state = &o->state }
 	};
-	r = open_spool_dir(&o->dir, make);
-	if (r == HS_OK)
-		r = open_own_dir(&o->dir, o->dir.fd, PRIVATE, &o->dir.private_dir);
-	if (r == HS_OK)
-		r = open_own_dir(&o->dir, o->dir.private_dir, RUN, &o->dir.run_dir);
-	return r;
+	result = open_spool_dir(&o->dir, make);
+	if (result == HS_OK)
+		result = open_own_dir(&o->dir, o->dir.fd, PRIVATE, &o->dir.private_dir);
+	if (result == HS_OK)
+		result = open_own_dir(&o->dir, o->dir.private_dir, RUN, &o->dir.run_dir);
+	return result;
 }
 
 int hs_spool_dir_open_run(const char *spool_dir)
@@ -174,14 +174,14 @@ int hs_spool_dir_open_run(const char *spool_dir)
 enum hs_result hs_spool_dir_distrust(const struct hs_settings *settings)
 {
 	struct hs_opened_spool o;
-	enum hs_result r = open_dirs(&o, settings, false);
+	enum hs_result result = open_dirs(&o, settings, false);
 
-	if (r == HS_OK)
-		r = hs_shared_state_distrust(o.dir.fd, o.dir.run_dir);
-	if (r != HS_OK && r != HS_E_SPOOL_IN_USE)
-		hs_log_result(r, "open %s", settings->spool_dir);
+	if (result == HS_OK)
+		result = hs_shared_state_distrust(o.dir.fd, o.dir.run_dir);
+	if (result != HS_OK && result != HS_E_SPOOL_IN_USE)
+		hs_log_result(result, "open %s", settings->spool_dir);
 	hs_spool_dir_close(&o);
-	return r;
+	return result;
 }
 
 static enum hs_result open_history(struct hs_spool_dir *dir)
@@ -193,20 +193,20 @@ static enum hs_result open_history(struct hs_spool_dir *dir)
 
 enum hs_result hs_spool_dir_open(struct hs_opened_spool *o, const struct hs_settings *settings, bool make)
 {
-	enum hs_result r = open_dirs(o, settings, make);
+	enum hs_result result = open_dirs(o, settings, make);
 
-	if (r == HS_OK)
-		r = hs_shared_state_open(o->dir.fd, o->dir.run_dir, &o->state);
-	if (r == HS_OK)
-		r = open_history(&o->dir);
-	if (r != HS_OK) {
-		hs_log_result(r, "open %s", settings->spool_dir);
+	if (result == HS_OK)
+		result = hs_shared_state_open(o->dir.fd, o->dir.run_dir, &o->state);
+	if (result == HS_OK)
+		result = open_history(&o->dir);
+	if (result != HS_OK) {
+		hs_log_result(result, "open %s", settings->spool_dir);
 		hs_spool_dir_close(o);
 	}
-	return r;
+	return result;
 }
 
-/* --- to read only ------------------------------------------------------------ */
+/* --- opening to read only ------------------------------------------------------ */
 
 static enum hs_result open_theirs(int at, const char *name, uid_t owner, int *dir)
 {
@@ -223,48 +223,48 @@ static enum hs_result open_theirs(int at, const char *name, uid_t owner, int *di
 static enum hs_result open_run_to_read(struct hs_opened_spool *o)
 {
 	struct stat st;
-	enum hs_result r;
+	enum hs_result result;
 
 	if (hs_io_fstat(o->dir.private_dir, &st) < 0)
 		return HS_E_IO;
-	r = open_theirs(o->dir.private_dir, RUN, st.st_uid, &o->dir.run_dir);
-	if (r == HS_OK)
-		r = hs_shared_state_open_to_read(o->dir.run_dir, &o->state);
-	if (r == HS_OK) {
+	result = open_theirs(o->dir.private_dir, RUN, st.st_uid, &o->dir.run_dir);
+	if (result == HS_OK)
+		result = hs_shared_state_open_to_read(o->dir.run_dir, &o->state);
+	if (result == HS_OK) {
 		memcpy(o->dir.history.id, o->state.state->spool_id, HS_HISTORY_ID);
 		o->dir.history.epoch = o->state.state->spool_epoch;
 		o->dir.history.settled = true;
 	}
-	return r;
+	return result;
 }
 
-/* Of somebody else's spool, all that there is to be opened. */
+/* Opens the rest of a spool that another user owns. */
 static enum hs_result open_all_to_read(struct hs_opened_spool *o, const struct stat *st)
 {
 	const struct hs_settings *settings = o->dir.settings;
-	enum hs_result r = HS_OK;
+	enum hs_result result = HS_OK;
 
 	if ((st->st_mode & (S_IWGRP | S_IWOTH)) != 0)
-		r = HS_E_SPOOL_DIR;
+		result = HS_E_SPOOL_DIR;
 	else if (!settings->allow_nfs && hs_io_is_network(o->dir.fd) == 1)
-		r = HS_E_SPOOL_NFS;
-	if (r == HS_OK)
-		r = open_theirs(o->dir.fd, PRIVATE, st->st_uid, &o->dir.private_dir);
-	if (r == HS_OK)
-		r = open_run_to_read(o);
-	return r == HS_E_SPOOL_OWNER ? tell_owner(settings->spool_dir, st) : r;
+		result = HS_E_SPOOL_NFS;
+	if (result == HS_OK)
+		result = open_theirs(o->dir.fd, PRIVATE, st->st_uid, &o->dir.private_dir);
+	if (result == HS_OK)
+		result = open_run_to_read(o);
+	return result == HS_E_SPOOL_OWNER ? tell_owner(settings->spool_dir, st) : result;
 }
 
 enum hs_result hs_spool_dir_open_to_read(struct hs_opened_spool *o, const struct hs_settings *settings)
 {
 	int dir = hs_io_open_dir(AT_FDCWD, settings->spool_dir);
 	struct stat st;
-	enum hs_result r;
+	enum hs_result result;
 
 	if (dir < 0 || hs_io_fstat(dir, &st) < 0 || st.st_uid == geteuid()) {
 		if (dir >= 0)
 			hs_io_close(dir);
-		return hs_spool_dir_open(o, settings, false); /* it says why it cannot be opened, too */
+		return hs_spool_dir_open(o, settings, false); /* which also logs why that cannot be opened */
 	}
 	*o = (struct hs_opened_spool){ .dir = { .fd = dir,
 		                                .private_dir = -1,
@@ -272,19 +272,19 @@ enum hs_result hs_spool_dir_open_to_read(struct hs_opened_spool *o, const struct
 		                                .settings = settings,
 		                                .state = &o->state,
 		                                .read_only = true } };
-	r = open_all_to_read(o, &st);
-	if (r != HS_OK) {
-		hs_log_result(r, "open %s", settings->spool_dir);
+	result = open_all_to_read(o, &st);
+	if (result != HS_OK) {
+		hs_log_result(result, "open %s", settings->spool_dir);
 		hs_spool_dir_close(o);
 	}
-	return r;
+	return result;
 }
 
-/* ------------------------------------------------------------------------------ */
+/* --- opening again, closing ----------------------------------------------------- */
 
 enum hs_result hs_spool_dir_open_state_again(struct hs_opened_spool *o)
 {
-	enum hs_result r;
+	enum hs_result result;
 
 	if (o->state.state != NULL)
 		hs_shared_state_close(&o->state);
@@ -292,14 +292,14 @@ enum hs_result hs_spool_dir_open_state_again(struct hs_opened_spool *o)
 		hs_io_close(o->dir.run_dir);
 	o->dir.run_dir = -1;
 	if (o->dir.read_only)
-		r = open_run_to_read(o);
+		result = open_run_to_read(o);
 	else
-		r = open_own_dir(&o->dir, o->dir.private_dir, RUN, &o->dir.run_dir);
-	if (r == HS_OK && !o->dir.read_only)
-		r = hs_shared_state_open(o->dir.fd, o->dir.run_dir, &o->state);
-	if (r != HS_OK && r != HS_E_SPOOL_ASLEEP) /* that is waited for */
-		hs_log_result(r, "open %s", o->dir.settings->spool_dir);
-	return r;
+		result = open_own_dir(&o->dir, o->dir.private_dir, RUN, &o->dir.run_dir);
+	if (result == HS_OK && !o->dir.read_only)
+		result = hs_shared_state_open(o->dir.fd, o->dir.run_dir, &o->state);
+	if (result != HS_OK && result != HS_E_SPOOL_ASLEEP) /* the caller waits until it is set up */
+		hs_log_result(result, "open %s", o->dir.settings->spool_dir);
+	return result;
 }
 
 void hs_spool_dir_close(struct hs_opened_spool *o)

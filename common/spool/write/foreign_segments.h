@@ -1,56 +1,50 @@
 /*
- * foreign_segments: sealed segments that somebody else puts into the spool: a mirror that is made
+ * foreign_segments: sealed segments that another program puts into the spool: a mirror that is made
  * again, a backup that is restored, a file copied by hand.
  *
- * Readers, cursors and the index go by numbers, upwards. So every number below the open
- * segment's (the state's) is settled: one segment has it, and never another one. What is
- * found at or above it is news. It is taken in under the append lock:
+ * Readers, cursors and the index go by numbers, upwards. So every number below the open segment's
+ * (the state's) is settled: one segment has it for good. A segment at or above it, or two with one
+ * number, are news, which is taken in under the append lock:
  *
- *	news      are synced, for whoever sends an event of theirs again is told that it is kept
- *	open      an open segment without lines gets a number above all of them; one with lines is
+ *	news      is synced, since a second delivery of its events is answered as kept
+ *	open      an open segment without lines gets a number above all of the news; one with lines is
  *	          sealed first, under the number that readers know it by
- *	collision a segment whose number is that of another one is read under a free number above
- *	          all others (segment_list.h); its name stays. The one that this spool has sealed keeps
- *	          its number; if that is not known, the one that was there first (st_ctime)
- *	growing   a segment that is just being copied, under its name at that, is not looked into:
- *	          while its last line is not whole, for at most two seconds after the last write
+ *	collision a segment whose number another one has is read under a free number above all others
+ *	          (segment_list.h); its name stays. The one that this spool has sealed keeps its
+ *	          number; if that is not known, the one that was there first (st_ctime)
+ *	growing   a segment that is being copied under its final name is left alone while its last
+ *	          line is not whole, for at most two seconds after the last write
  *
- * The directory's ctime tells that there may be news: it is compared before each append and
- * at each end of a reader, which costs one fstat(2); only if it has changed the directory is
- * read. For it changes in steps of the kernel's tick, a look within SETTLED_MS of it is
- * repeated. Before appends it is read at most every ten times as long as that takes, but at least
- * every 10 ms: so long, at most, the append path may not know of news; who opens a spool that nobody
- * has open looks at once.
+ * The directory's ctime tells that there may be news. It is compared before each append and at each
+ * end of a reader, which costs one fstat(2); the directory is read only if it has changed. Since the
+ * ctime moves in steps of the kernel's tick, a look within SETTLED_MS of it is repeated. Appends
+ * pause between two looks ten times as long as a look takes, at most 10 ms: for so long the append
+ * path may not know of news. A reader, and the first process to open the spool, look at once.
  *
- * A number below that nobody else has (what retention had deleted is put back) is no news:
- * consumers have passed it. `hookspool repair` teaches the index its events.
+ * A number below that no other segment has (somebody puts back what retention has deleted) is not
+ * news: consumers have passed it. `hookspool repair` teaches the index its events.
+ *
+ * All functions need the stream's append lock.
  */
 #ifndef HS_FOREIGN_SEGMENTS_H
 #define HS_FOREIGN_SEGMENTS_H
 
-#include "spool/file/segment_list.h"
-#include "spool/shared/spool_dir.h"
+#include "spool/write/segment_file.h"
+
+/* True if there may be news. `urgent`: compare the ctime now, for a reader. */
+bool hs_foreign_segments_may_differ(const struct hs_segment *s, bool urgent);
+
+/* Reads the directory; *news: something can be taken in. HS_OK, HS_E_IO or HS_E_MEMORY. */
+enum hs_result hs_foreign_segments_look(const struct hs_segment *s, bool *news);
 
 /*
- * All of it under the stream's append lock.
- *
- * May there be news? `urgent`: somebody wants to read, so it counts how it is now.
+ * Takes in all news. `keep`: the open segment keeps its number, and every other segment that has it
+ * is renumbered; *highest is then the highest of all numbers. Otherwise the open segment's number
+ * must become higher than *highest. HS_OK, HS_E_SYNC, or as hs_io_result.
  */
-bool hs_foreign_segments_may_differ(const struct hs_spool_dir *dir, struct hs_stream *f, bool urgent);
+enum hs_result hs_foreign_segments_take_in(const struct hs_segment *s, bool keep, uint64_t *highest);
 
-/* Reads the directory: is anything to be taken in? HS_OK, HS_E_IO or HS_E_MEMORY. */
-enum hs_result hs_foreign_segments_look(const struct hs_spool_dir *dir, const char *stream, struct hs_stream *f,
-                                        bool *news);
-
-/*
- * Settles all of them. `keep`: the open segment keeps its number, whoever else has it; *highest
- * is then the highest of all numbers. Otherwise the open segment's number must be above
- * *highest. HS_OK, HS_E_IO, HS_E_SYNC, HS_E_FULL or HS_E_MEMORY.
- */
-enum hs_result hs_foreign_segments_take_in(const struct hs_spool_dir *dir, const char *stream, struct hs_stream *f,
-                                           bool keep, uint64_t *highest);
-
-/* This spool seals a segment, or has just tried to. */
-void hs_foreign_segments_note(struct hs_stream *f, uint64_t number, int64_t sealed_ms);
+/* Notes that this spool seals a segment, or is about to. */
+void hs_foreign_segments_note(struct hs_stream *stream, uint64_t number, int64_t sealed_ms);
 
 #endif

@@ -1,15 +1,15 @@
 #include "spool/write/recovery.h"
-#include "base/file_replace.h"
 #include "base/log.h"
 #include "spool/file/line_reader.h"
+#include "spool/position/rewrite_copy.h"
 
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
-enum { WRITE_BYTES = 1 << 18, TORN_MAX = 1 << 20 };
-static const char COPY[] = "copy-"; /* of a segment, not complete */
+enum { TORN_MAX = 1 << 20 };
+static const char COPY[] = "copy-"; /* prefix: a copy that is not complete */
 
 /* --- names ------------------------------------------------------------------ */
 
@@ -28,7 +28,7 @@ static bool parse_aside(const char *stream, const char *name, struct hs_aside *a
 	if (strlen(name) >= HS_SEALED_NAME || strlen(name) <= (size_t)(p - name) ||
 	    sscanf(p, "-%" SCNu64 "-%" SCNu64 "-%" SCNd64, &aside->number, &aside->keep, &aside->sealed_ms) != 3)
 		return false;
-	hs_recovery_name(stream, aside, again); /* the one spelling, or it is not ours */
+	hs_recovery_name(stream, aside, again); /* spelled otherwise it is not ours */
 	return strcmp(name, again) == 0 && aside->number > 0;
 }
 
@@ -52,7 +52,7 @@ static bool look_at_sealed(void *context, const char *name)
 	if (hs_sealed_parse(l->stream, name, &sealed)) {
 		if (sealed.sealed_ms > l->found->sealed_ms)
 			l->found->sealed_ms = sealed.sealed_ms;
-		/* the stamp, too: somebody else may have put a segment of this number there */
+		/* the stamp, too: another program may have put a segment of this number there */
 		if (sealed.number == l->found->aside.number && sealed.sealed_ms == l->found->aside.sealed_ms)
 			l->found->aside.sealed = true;
 	}
@@ -87,24 +87,10 @@ enum hs_result hs_recovery_look(const struct hs_spool_dir *dir, const char *stre
 /* --- copying ---------------------------------------------------------------- */
 
 struct copy {
-	int to;
-	uint64_t written;
-	struct hs_buf good, torn;
+	struct hs_rewrite_copy kept;
+	struct hs_buf torn;
 	struct hs_json json;
 };
-
-static enum hs_result flush(struct copy *c, size_t at_least)
-{
-	if (!hs_buf_ok(&c->good))
-		return HS_E_MEMORY;
-	if (c->good.n < at_least || c->good.n == 0)
-		return HS_OK;
-	if (hs_io_write_at(c->to, c->good.p, c->good.n, c->written) < 0)
-		return hs_io_result(errno);
-	c->written += c->good.n;
-	hs_buf_reset(&c->good);
-	return HS_OK;
-}
 
 static void put_torn(struct copy *c, struct hs_slice line)
 {
@@ -116,28 +102,25 @@ static void put_torn(struct copy *c, struct hs_slice line)
 
 static enum hs_result copy_lines(struct copy *c, struct hs_line_reader *lines)
 {
+	enum hs_result result = HS_OK;
 	struct hs_slice line;
 	int more = 1;
 
-	while ((more = hs_line_reader_next(lines, &line)) > 0) {
-		enum hs_result r = hs_line_check(&c->json, line);
-
-		if (r == HS_E_MEMORY)
-			return r;
-		if (r == HS_OK && more == 1) {
-			hs_buf_put_slice(&c->good, line);
-			hs_buf_putc(&c->good, '\n');
-			r = flush(c, WRITE_BYTES);
-			if (r != HS_OK)
-				return r;
-		} else {
+	while (result == HS_OK && (more = hs_line_reader_next(lines, &line)) > 0) {
+		result = hs_line_check(&c->json, line);
+		if (result == HS_OK && more == 1) {
+			result = hs_rewrite_copy_keep(&c->kept, line, true);
+		} else if (result != HS_E_MEMORY) {
 			put_torn(c, line);
+			result = HS_OK;
 		}
 	}
-	return more < 0 ? HS_E_IO : flush(c, 0);
+	if (result != HS_OK)
+		return result;
+	return more < 0 ? HS_E_IO : hs_file_writer_end(&c->kept.writer);
 }
 
-/* What lies behind the part to be kept: a fragment, or what was never confirmed. */
+/* Collects what comes after the part to be kept: a fragment, or lines that were never acknowledged. */
 static void collect_rest(struct copy *c, struct hs_line_reader *lines, const struct hs_aside *aside)
 {
 	struct hs_slice line;
@@ -147,7 +130,7 @@ static void collect_rest(struct copy *c, struct hs_line_reader *lines, const str
 		put_torn(c, line);
 }
 
-/* For a person who wonders what was lost; nobody was told that it was kept. */
+/* Keeps the torn text for a person to look at. It was never acknowledged, so a failure is only logged. */
 static void keep_torn(const struct hs_spool_dir *dir, const struct hs_buf *torn)
 {
 	int fd;
@@ -162,21 +145,19 @@ static void keep_torn(const struct hs_spool_dir *dir, const struct hs_buf *torn)
 		hs_io_close(fd);
 }
 
-/* Seals what is to be kept of the segment; what is not goes to .hookspool/torn. */
+/* Copies the lines from the open reader, and publishes the copy unless it is empty. */
 static enum hs_result copy_opened(const struct hs_spool_dir *dir, const struct hs_aside *aside,
-                                  struct hs_line_reader *lines, struct hs_file_replace *f, struct copy *c)
+                                  struct hs_line_reader *lines, const char *name, struct copy *c)
 {
-	enum hs_result r = copy_lines(c, lines);
+	enum hs_result result = copy_lines(c, lines);
+	uint64_t bytes = c->kept.writer.bytes;
 
-	if (r == HS_OK && c->written == 0)
-		hs_file_replace_cancel(f);
-	else
-		r = hs_file_replace_end(f, r);
-	if (r != HS_OK)
-		return r;
-	if (c->written > 0)
-		hs_log(HS_LOG_WARN, "a segment was set aside; %" PRIu64 " bytes of whole lines are in %s", c->written,
-		       f->name);
+	if (result == HS_OK && bytes > 0)
+		result = hs_rewrite_copy_publish(&c->kept, dir->fd, name);
+	if (result != HS_OK)
+		return result;
+	if (bytes > 0)
+		hs_log(HS_LOG_WARN, "a segment was set aside; %" PRIu64 " bytes of whole lines are in %s", bytes, name);
 	collect_rest(c, lines, aside);
 	keep_torn(dir, &c->torn);
 	return HS_OK;
@@ -187,33 +168,29 @@ static enum hs_result copy_aside(const struct hs_spool_dir *dir, const char *str
 {
 	struct hs_sealed to = { .number = aside->number, .sealed_ms = aside->sealed_ms };
 	char name[HS_SEALED_NAME], temporary[HS_SEALED_NAME];
-	struct hs_file_replace f = { dir->fd, name, dir->run_dir, temporary, (mode_t)dir->settings->spool_mode,
-		                     false,   -1 };
 	struct hs_line_reader lines = { 0 };
 	struct copy c = { 0 };
-	enum hs_result r;
+	enum hs_result result;
 
 	copy_name(stream, temporary);
 	hs_sealed_print(stream, &to, name);
-	r = hs_file_replace_begin(&f);
-	if (r != HS_OK)
-		return r;
-	c.to = f.fd;
+	result = hs_rewrite_copy_begin(&c.kept, dir, temporary, HS_FILE_WRITER_PLAIN);
 	hs_line_reader_start(&lines, from, 0, aside->keep);
-	r = copy_opened(dir, aside, &lines, &f, &c);
-	*sealed = r == HS_OK && c.written > 0;
+	if (result == HS_OK)
+		result = copy_opened(dir, aside, &lines, name, &c);
+	*sealed = result == HS_OK && c.kept.writer.bytes > 0;
 	hs_line_reader_free(&lines);
-	hs_buf_free(&c.good);
+	hs_rewrite_copy_drop(&c.kept);
 	hs_buf_free(&c.torn);
 	hs_json_free(&c.json);
-	return r;
+	return result;
 }
 
 enum hs_result hs_recovery_finish(const struct hs_spool_dir *dir, const char *stream, const struct hs_aside *aside,
                                   bool *sealed)
 {
 	char name[HS_SEALED_NAME];
-	enum hs_result r = HS_OK;
+	enum hs_result result = HS_OK;
 	int fd;
 
 	hs_recovery_name(stream, aside, name);
@@ -222,14 +199,14 @@ enum hs_result hs_recovery_finish(const struct hs_spool_dir *dir, const char *st
 		fd = hs_io_open_read(dir->private_dir, name);
 		if (fd < 0)
 			return hs_io_result(errno);
-		r = copy_aside(dir, stream, aside, fd, sealed);
+		result = copy_aside(dir, stream, aside, fd, sealed);
 		hs_io_close(fd);
 	} else if (hs_io_sync_dir(dir->fd) < 0) { /* the copy's name, before the original goes */
-		r = hs_io_result(errno);
+		result = hs_io_result(errno);
 	}
-	if (r == HS_OK && hs_io_unlink(dir->private_dir, name) < 0)
-		r = hs_io_result(errno);
-	return r;
+	if (result == HS_OK && hs_io_unlink(dir->private_dir, name) < 0)
+		result = hs_io_result(errno);
+	return result;
 }
 
 enum hs_result hs_recovery_scan(int fd, uint64_t from, uint64_t to, uint64_t *whole)
@@ -237,14 +214,14 @@ enum hs_result hs_recovery_scan(int fd, uint64_t from, uint64_t to, uint64_t *wh
 	struct hs_line_reader lines = { 0 };
 	struct hs_json json = { 0 };
 	struct hs_slice line;
-	enum hs_result r = HS_OK;
+	enum hs_result result = HS_OK;
 	int more;
 
 	*whole = from;
 	hs_line_reader_start(&lines, fd, from, to);
 	while ((more = hs_line_reader_next(&lines, &line)) == 1) {
-		r = hs_line_check(&json, line);
-		if (r != HS_OK)
+		result = hs_line_check(&json, line);
+		if (result != HS_OK)
 			break;
 		*whole = lines.at;
 	}
@@ -252,5 +229,5 @@ enum hs_result hs_recovery_scan(int fd, uint64_t from, uint64_t to, uint64_t *wh
 	hs_json_free(&json);
 	if (more < 0)
 		return HS_E_IO;
-	return r == HS_E_MEMORY ? r : HS_OK;
+	return result == HS_E_MEMORY ? result : HS_OK;
 }

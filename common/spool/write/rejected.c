@@ -1,19 +1,17 @@
 #include "spool/write/rejected.h"
 #include "base/base64.h"
 #include "base/digest.h"
-#include "base/hex.h"
+#include "base/json_writer.h"
 #include "base/result.h"
 #include "base/utf8.h"
 
-static void put_member(struct hs_buf *out, struct hs_slice label, struct hs_slice value)
+static void put_text(struct hs_json_writer *w, const char *name, struct hs_slice value)
 {
-	if (value.n == 0)
-		return;
-	hs_buf_put_slice(out, label);
-	hs_buf_put_json(out, value);
+	if (value.n > 0)
+		hs_json_writer_text(w, name, value);
 }
 
-/* Without the fragment of a character at the end, if the body is UTF-8. */
+/* The first n bytes, without a fragment of a character at the end if the body is UTF-8. */
 static struct hs_slice cut(struct hs_slice body, size_t n)
 {
 	size_t start = n;
@@ -27,56 +25,51 @@ static struct hs_slice cut(struct hs_slice body, size_t n)
 	return hs_slice(body.p, n);
 }
 
-/* How many bytes of the next body are kept. */
-static size_t room_for_body(const struct hs_buf *out, const struct hs_settings *s)
+/* How many bytes of the next body can be kept. */
+static size_t room_for_body(const struct hs_buf *out, const struct hs_settings *settings)
 {
-	int64_t most = s == NULL ? INT64_MAX : s->rejected_max / 16;
+	int64_t most = settings == NULL ? INT64_MAX : settings->rejected_max / 16;
 
-	if (s == NULL)
+	if (settings == NULL)
 		return SIZE_MAX;
 	if (out->n > (size_t)most)
 		return 0;
-	return (size_t)(s->rejected_body < most ? s->rejected_body : most);
+	return (size_t)(settings->rejected_body < most ? settings->rejected_body : most);
 }
 
-static void put_what_was_cut(struct hs_buf *out, const struct hs_rejection *r, size_t kept)
+static void put_cut(struct hs_json_writer *w, const struct hs_rejection *r, size_t kept)
 {
-	char hex[2 * HS_SHA256_BYTES];
 	uint8_t hash[HS_SHA256_BYTES];
 
 	if (kept > 0)
-		hs_buf_put_slice(out, HS_SLICE(",\"body_cut\":true"));
-	hs_buf_put_slice(out, HS_SLICE(",\"body_bytes\":"));
-	hs_buf_put_uint(out, r->body.n);
-	if (r->settings->rejected_body == 0 || !hs_sha256(r->body, hash))
-		return;
-	hs_hex_encode(hash, sizeof hash, hex);
-	put_member(out, HS_SLICE(",\"body_sha256\":"), hs_slice(hex, sizeof hex));
+		hs_json_writer_bool(w, "body_cut", true);
+	hs_json_writer_uint(w, "body_bytes", r->body.n);
+	if (r->settings->rejected_body > 0 && hs_sha256(r->body, hash))
+		hs_json_writer_hex(w, "body_sha256", hs_slice((const char *)hash, sizeof hash));
 }
 
 void hs_rejected_put(struct hs_buf *out, const struct hs_rejection *r)
 {
+	struct hs_json_writer w = { .out = out };
 	struct hs_slice body = cut(r->body, room_for_body(out, r->settings));
 
 	if (r->settings != NULL && out->n > (size_t)r->settings->rejected_max / 8)
 		return;
-	hs_buf_put_slice(out, HS_SLICE("{\"spooled_at\":"));
-	hs_buf_put_json(out, r->spooled_at);
-	hs_buf_put_slice(out, HS_SLICE(",\"status\":"));
-	hs_buf_put_uint(out, (uint64_t)r->status);
-	put_member(out, HS_SLICE(",\"tenant\":"),
-	           r->tenant); /* before what a sender can choose: see rejected_quota.c */
-	put_member(out, HS_SLICE(",\"message\":"), r->message);
-	put_member(out, HS_SLICE(",\"remote_addr\":"), r->remote_addr);
+	hs_json_writer_object(&w, NULL);
+	hs_json_writer_text(&w, "spooled_at", r->spooled_at);
+	hs_json_writer_uint(&w, "status", (uint64_t)r->status);
+	put_text(&w, "tenant", r->tenant); /* before what a sender can choose: see rejected_quota.c */
+	put_text(&w, "message", r->message);
+	put_text(&w, "remote_addr", r->remote_addr);
 	if (body.n < r->body.n)
-		put_what_was_cut(out, r, body.n);
-	hs_buf_put_slice(out, HS_SLICE(",\"body\":"));
-	if (!hs_buf_put_json(out, body)) {
-		hs_buf_put_slice(out, HS_SLICE(",\"body_base64\":\""));
+		put_cut(&w, r, body.n);
+	if (!hs_json_writer_text(&w, "body", body)) {
+		hs_json_writer_raw(&w, "body_base64", HS_SLICE("\""));
 		hs_base64_encode(body, out);
 		hs_buf_putc(out, '"');
 	}
-	hs_buf_put_slice(out, HS_SLICE("}\n"));
+	hs_json_writer_end(&w, '}');
+	hs_buf_putc(out, '\n');
 }
 
 static struct hs_slice without_offset(struct hs_slice message)

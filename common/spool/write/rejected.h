@@ -1,5 +1,5 @@
 /*
- * rejected: lines of rejected.jsonl: what an authenticated sender sent and we refused.
+ * rejected: lines of rejected.jsonl, for what an authenticated sender sent and intake rejected.
  */
 #ifndef HS_REJECTED_H
 #define HS_REJECTED_H
@@ -18,23 +18,23 @@ struct hs_rejection {
 };
 
 /*
- * Appends one line. The body stands in it as a JSON string; if it is not UTF-8, the odd
- * bytes are \ufffd there and the whole is repeated as body_base64. Look at hs_buf_ok().
+ * Appends one line; if memory is out hs_buf_ok tells. The line has the body as a JSON string. In a
+ * body that is not UTF-8 the invalid bytes become \ufffd there, and body_base64 has the whole body.
  *
- * At most rejected_body bytes of the body are kept, and a sixteenth of rejected_max, up to the
- * end of a character. If that is not all, body_bytes tells its length, body_sha256 its hash,
- * unless rejected_body is none, and body_cut is true if anything was kept: it may be part of a
- * record of somebody whose id was cut off, so an erase within the tenant takes the line.
+ * The body is cut to the smaller of rejected_body and a sixteenth of rejected_max, at the end of a
+ * character. Then body_bytes is its length, body_sha256 its hash (unless rejected_body is none), and
+ * body_cut is true if anything was kept: the id of the person whom it is about may have been cut
+ * off, so an erase within the tenant takes the line.
  *
- * `out` holds the lines of one request. Above a sixteenth of rejected_max no body is kept, and
- * above an eighth no line.
+ * `out` has the lines of one request. Once it is longer than a sixteenth of rejected_max no body is
+ * kept, and once it is longer than an eighth no line.
  */
 void hs_rejected_put(struct hs_buf *out, const struct hs_rejection *r);
 
 /*
- * The message without what is of this one event or body alone ("event 17: ", ", at byte
- * 8", the file and line of an import), so that like can be counted with like: one of the
- * messages of result.h, or if it has none of them the whole.
+ * Returns the message without what belongs to one event or body alone ("event 17: ", ", at byte 8",
+ * the file and line of an import), so that equal reasons can be counted together: one of the messages
+ * of result.h, or the whole if it has none of them.
  */
 struct hs_slice hs_rejected_reason(struct hs_slice message);
 

@@ -1,0 +1,215 @@
+#include "config/settings_access.h"
+#include "base/hex.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+/* --- labels and values -------------------------------------------------------- */
+
+/* Notes a value that a comment truncates, or that has the quotes or the # of another format. */
+static void doubt(struct hs_settings_reading *reading, const char *value)
+{
+	struct hs_settings *s = reading->settings;
+	const char *equals = reading->raw.n == 0 ? NULL : memchr(reading->raw.p, '=', reading->raw.n);
+	size_t n = strlen(value);
+	struct hs_slice written;
+
+	if (equals == NULL || s->doubtful_line != 0)
+		return;
+	written = hs_slice_trim(hs_slice(equals + 1, (size_t)(reading->raw.p + reading->raw.n - equals) - 1));
+	if (written.n > n)
+		s->doubt = "the text after the blank and the semicolon is a comment and not part of it";
+	else if (n > 1 && (value[0] == '"' || value[0] == '\'') && value[n - 1] == value[0])
+		s->doubt = "the quotes are part of it";
+	else if (strstr(value, " #") != NULL)
+		s->doubt = "the text after the # is part of it: a comment there begins with a semicolon";
+	else
+		return;
+	s->doubtful_line = reading->line;
+}
+
+static bool is_label(const char *s)
+{
+	static const char allowed[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-";
+
+	return s[0] != '\0' && strlen(s) <= HS_TENANT_MAX && strspn(s, allowed) == strlen(s);
+}
+
+/* Checks a label in [keys] or [secrets]. */
+static bool check_label(struct hs_settings_reading *reading, const char *section, const char *label)
+{
+	if (!is_label(label))
+		return hs_settings_fail(reading, "[%s] %s: a label has 1 to %d letters, digits, dots, _ or -", section,
+		                        label, HS_TENANT_MAX);
+	if (hs_setting_find(label) != NULL)
+		return hs_settings_fail(reading, "[%s] %s: this is a setting: move it above [%s]", section, label,
+		                        section);
+	return true;
+}
+
+/* --- secrets ------------------------------------------------------------------ */
+
+static bool is_same_secret(const struct hs_hmac *a, const struct hs_hmac *b)
+{
+	uint8_t mac[2][HS_SHA1_BYTES];
+
+	return hs_hmac_sha1(a, HS_SLICE("same"), mac[0]) && hs_hmac_sha1(b, HS_SLICE("same"), mac[1]) &&
+	       hs_equal_constant_time(mac[0], mac[1], HS_SHA1_BYTES);
+}
+
+/* With two labels for one secret, the tenant of an event would be arbitrary. */
+static bool check_one_label(struct hs_settings_reading *reading, unsigned last)
+{
+	const struct hs_settings *s = reading->settings;
+	const char *label = s->secret_tenant[last];
+
+	for (unsigned i = 0; i < last; i++) {
+		const char *other = s->secret_tenant[i];
+
+		if (strcmp(label, other) != 0 && is_same_secret(s->secret[i], s->secret[last]))
+			return hs_settings_fail(
+			    reading, "[secrets] %s: the same secret as %s: give each customer one of its own",
+			    label[0] != '\0' ? label : other,
+			    label[0] != '\0' && other[0] != '\0' ? other : "one without a label");
+	}
+	return true;
+}
+
+bool hs_settings_add_secret(struct hs_settings_reading *reading, const char *label, const char *value)
+{
+	struct hs_settings *s = reading->settings;
+
+	if (value[0] == '\0')
+		return hs_settings_fail(reading, "[secrets] %s has no value", label);
+	if (strcmp(value, HS_SETTINGS_SAMPLE_SECRET) == 0)
+		return hs_settings_fail(reading, "secret: this is the sample's text: enter the shared secret");
+	if (s->secrets == HS_SECRETS_MAX)
+		return hs_settings_fail(reading, "secret: there are more than %d: remove the oldest", HS_SECRETS_MAX);
+	doubt(reading, value);
+	s->secret[s->secrets] = hs_hmac_new(hs_slice_str(value));
+	if (s->secret[s->secrets] == NULL)
+		return hs_settings_fail(reading, "out of memory");
+	snprintf(s->secret_tenant[s->secrets], sizeof s->secret_tenant[0], "%s", label);
+	s->secrets++;
+	return check_one_label(reading, s->secrets - 1);
+}
+
+bool hs_settings_add_labelled_secret(struct hs_settings_reading *reading, const char *label, const char *value)
+{
+	return check_label(reading, "secrets", label) && hs_settings_add_secret(reading, label, value);
+}
+
+void hs_settings_forget_secrets(struct hs_settings *s)
+{
+	while (s->secrets > 0)
+		hs_hmac_free(s->secret[--s->secrets]);
+}
+
+/* --- [keys] ----------------------------------------------------------------- */
+
+static bool skip_prefix(const char **s, const char *prefix)
+{
+	size_t n = strlen(prefix);
+
+	if (strncmp(*s, prefix, n) != 0)
+		return false;
+	*s += n;
+	return true;
+}
+
+/* Wipes one entry more than s->keys: hs_settings_add_key may have failed halfway through it. */
+void hs_settings_forget_keys(struct hs_settings *s)
+{
+	if (s->key != NULL)
+		explicit_bzero(s->key, (s->keys + 1) * sizeof *s->key);
+	free(s->key);
+	s->key = NULL;
+}
+
+/* Adds a zeroed entry; not by realloc(3), which would leave a copy behind. NULL: out of memory. */
+static struct hs_key *more_keys(struct hs_settings *s)
+{
+	struct hs_key *k = calloc(s->keys + 2, sizeof *k);
+
+	if (k == NULL)
+		return NULL;
+	if (s->keys > 0)
+		memcpy(k, s->key, s->keys * sizeof *k);
+	hs_settings_forget_keys(s);
+	s->key = k;
+	return &k[s->keys];
+}
+
+static bool read_key(struct hs_settings_reading *reading, struct hs_key *k, const char *value)
+{
+	const char *label = k->tenant;
+
+	k->revoked = skip_prefix(&value, "revoked:");
+	if (skip_prefix(&value, "sha256:"))
+		return hs_hex_decode(hs_slice_str(value), k->sha256, sizeof k->sha256) ||
+		       hs_settings_fail(reading,
+		                        "[keys] %s: sha256: must be followed by 64 hex digits "
+		                        "(printf %%s KEY | sha256sum)",
+		                        label);
+	if (strcmp(value, HS_SETTINGS_SAMPLE_KEY) == 0)
+		return hs_settings_fail(reading, "[keys] %s: this is the sample's text: enter the key", label);
+	if (value[0] == '\0')
+		return hs_settings_fail(reading, "[keys] %s has no value", label);
+	return hs_sha256(hs_slice_str(value), k->sha256) || hs_settings_fail(reading, "out of memory");
+}
+
+bool hs_settings_add_key(struct hs_settings_reading *reading, const char *label, const char *value)
+{
+	struct hs_settings *s = reading->settings;
+	struct hs_key *k;
+
+	if (!check_label(reading, "keys", label))
+		return false;
+	doubt(reading, value);
+	if (s->keys == HS_KEYS_MAX)
+		return hs_settings_fail(reading, "[keys]: there are more than %d: remove some", HS_KEYS_MAX);
+	k = more_keys(s);
+	if (k == NULL)
+		return hs_settings_fail(reading, "out of memory");
+	memcpy(k->tenant, label, strlen(label));
+	if (!read_key(reading, k, value))
+		return false;
+	for (unsigned i = 0; i < s->keys; i++) {
+		if (strcmp(s->key[i].tenant, k->tenant) == 0)
+			return hs_settings_fail(reading, "[keys] %s is given twice: give each key a label of its own",
+			                        label);
+		if (memcmp(s->key[i].sha256, k->sha256, sizeof k->sha256) == 0)
+			return hs_settings_fail(reading,
+			                        "[keys] %s: the same key as %s: give each customer a key of its own",
+			                        label, s->key[i].tenant);
+	}
+	s->keys++;
+	return true;
+}
+
+/* --- who may send -------------------------------------------------------------- */
+
+/* Access must be configured explicitly. */
+void hs_settings_settle_auth(struct hs_settings_reading *reading)
+{
+	struct hs_settings *s = reading->settings;
+
+	if (reading->stage != HS_FAULT_ABSENT)
+		reading->stage = HS_FAULT_ACCESS;
+	/* silently demanding both would reject senders that were accepted until now, for good */
+	if (s->auth == HS_AUTH_UNSET && s->secrets > 0 && s->keys > 0) {
+		hs_settings_fail(
+		    reading,
+		    "secrets and keys: add auth = either (one of the two is enough) or auth = both (a sender must "
+		    "show a signature and a key)");
+		return;
+	}
+	if (s->auth == HS_AUTH_UNSET)
+		s->auth = s->secrets > 0 ? HS_AUTH_SIGNATURE : s->keys > 0 ? HS_AUTH_KEY : HS_AUTH_UNSET;
+	if (s->auth == HS_AUTH_UNSET)
+		hs_settings_fail(reading, "anyone could send: set secret or [keys], or write auth = none");
+	else if (hs_settings_demand_signature(s) && s->secrets == 0)
+		hs_settings_fail(reading, "auth demands a signature: set secret");
+	else if (hs_settings_demand_key(s) && s->keys == 0)
+		hs_settings_fail(reading, "auth demands an API key: add [keys]");
+}

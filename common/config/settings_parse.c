@@ -1,0 +1,172 @@
+/* settings_parse: hs_settings_new: reads the file's text, then the environment, and settles who may send. */
+#include "config/ini.h"
+#include "config/settings_access.h"
+#include "config/settings_reading.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+/* --- one setting --------------------------------------------------------------- */
+
+static bool set_path(struct hs_settings_reading *reading, const struct hs_setting *s, const char *value)
+{
+	char **path = hs_setting_member(s, reading->settings);
+
+	if (value[0] != '/')
+		return hs_settings_fail(reading, "%s = %s: write the absolute path, from the first /", s->name, value);
+	free(*path);
+	*path = strdup(value);
+	return *path != NULL || hs_settings_fail(reading, "out of memory");
+}
+
+static bool set_value(struct hs_settings_reading *reading, const struct hs_setting *s, const char *value)
+{
+	char expected[HS_SETTING_EXPECTED_MAX];
+
+	if (value[0] == '\0')
+		return hs_settings_fail(reading, "%s has no value", s->name);
+	if (s->kind == HS_SETTING_PATH)
+		return set_path(reading, s, value);
+	if (s->kind == HS_SETTING_SECRET)
+		return hs_settings_add_secret(reading, "", value);
+	if (hs_setting_store(s, reading->settings, value))
+		return true;
+	hs_setting_expected(s, expected);
+	return hs_settings_fail(reading, "%s = %s: expected %s", s->name, value, expected);
+}
+
+/* --- the file --------------------------------------------------------------- */
+
+static bool set_pair(struct hs_settings_reading *reading, struct hs_slice section, const char *name, const char *value)
+{
+	const struct hs_setting *s;
+
+	if (hs_slice_eq(section, HS_SLICE("keys")))
+		return hs_settings_add_key(reading, name, value);
+	if (hs_slice_eq(section, HS_SLICE("secrets")))
+		return hs_settings_add_labelled_secret(reading, name, value);
+	if (section.n > 0)
+		return hs_settings_fail(
+		    reading, "[%.*s]: unknown section: there are [secrets] and [keys], and what is above them",
+		    (int)section.n, section.p);
+	s = hs_setting_find(name);
+	if (s == NULL)
+		return hs_settings_fail(reading, "%s: unknown setting: see hookspool.conf(5)", name);
+	if (s->kind != HS_SETTING_SECRET && reading->given[s - hs_setting_table])
+		return hs_settings_fail(reading, "%s is given twice: remove one", name);
+	reading->given[s - hs_setting_table] = true;
+	return set_value(reading, s, value);
+}
+
+static void read_file(struct hs_settings_reading *reading, const char *name, struct hs_slice text)
+{
+	struct hs_ini ini;
+
+	reading->name = name;
+	reading->stage = HS_FAULT_LINE;
+	hs_ini_start(&ini, text);
+	while (!reading->failed && hs_ini_next(&ini)) {
+		reading->line = ini.line;
+		reading->raw = ini.raw;
+		set_pair(reading, ini.section, ini.name, ini.value);
+	}
+	if (ini.error != NULL) {
+		reading->line = ini.line;
+		hs_settings_fail(reading, "%s", ini.error);
+	}
+	hs_ini_end(&ini);
+	reading->line = 0;
+	reading->raw = HS_SLICE_NONE;
+}
+
+/* --- the environment -------------------------------------------------------- */
+
+static const char prefix[] = "HOOKSPOOL_";
+
+/* Copies the setting's name from HOOKSPOOL_NAME=VALUE, in small letters. */
+static void read_name(const char *variable, const char *equals, char *name, size_t size)
+{
+	const char *p = variable + sizeof prefix - 1;
+	size_t n = 0;
+
+	for (; p < equals && n < size - 1; p++)
+		name[n++] = hs_lower(*p);
+	name[n] = '\0';
+}
+
+static bool set_variable(struct hs_settings_reading *reading, const char *variable, const char *equals)
+{
+	char name[64]; /* longer than that of any setting */
+	const struct hs_setting *s;
+
+	read_name(variable, equals, name, sizeof name);
+	if (strcmp(name, "conf") == 0)
+		return true;
+	reading->name = "environment";
+	s = hs_setting_find(name);
+	if (s == NULL)
+		return hs_settings_fail(reading, "%.*s: unknown setting: see hookspool.conf(5)",
+		                        (int)(equals - variable), variable);
+	if (s->kind == HS_SETTING_SECRET)
+		hs_settings_forget_secrets(reading->settings);
+	return set_value(reading, s, equals + 1);
+}
+
+/* HOOKSPOOL_MAX_BODY=8M overrides max_body; HOOKSPOOL_SECRET replaces all secrets. */
+static void read_environment(struct hs_settings_reading *reading, char *const *variables)
+{
+	reading->stage = HS_FAULT_ENVIRONMENT;
+	for (; variables != NULL && *variables != NULL; variables++) {
+		const char *equals = strchr(*variables, '=');
+
+		if (strncmp(*variables, prefix, sizeof prefix - 1) == 0 && equals != NULL &&
+		    !set_variable(reading, *variables, equals))
+			return;
+	}
+}
+
+/* --- all together ----------------------------------------------------------- */
+
+static void set_defaults(struct hs_settings_reading *reading)
+{
+	for (size_t i = 0; i < HS_SETTINGS_COUNT; i++)
+		if (hs_setting_table[i].fallback[0] != '\0')
+			set_value(reading, &hs_setting_table[i], hs_setting_table[i].fallback);
+}
+
+struct hs_settings *hs_settings_new(const char *name, struct hs_slice text, char *const *variables,
+                                    struct hs_settings_error *error)
+{
+	struct hs_settings_reading reading = { .settings = calloc(1, sizeof(struct hs_settings)), .error = error };
+
+	*error = (struct hs_settings_error){ .fault = HS_FAULT_OTHER };
+	if (reading.settings == NULL) {
+		hs_settings_fail(&reading, "out of memory");
+		return NULL;
+	}
+	set_defaults(&reading);
+	if (text.p != NULL)
+		read_file(&reading, name, text);
+	read_environment(&reading, variables);
+	reading.name = text.p != NULL ? name : "no settings file";
+	reading.stage = text.p != NULL ? HS_FAULT_SPOOL_DIR : HS_FAULT_ABSENT;
+	if (!reading.failed && reading.settings->spool_dir == NULL)
+		hs_settings_fail(&reading, "spool_dir is missing: name the directory for the events");
+	if (!reading.failed)
+		hs_settings_settle_auth(&reading);
+	if (reading.failed) {
+		hs_settings_free(reading.settings);
+		return NULL;
+	}
+	return reading.settings;
+}
+
+void hs_settings_free(struct hs_settings *s)
+{
+	if (s == NULL)
+		return;
+	hs_settings_forget_secrets(s);
+	hs_settings_forget_keys(s);
+	free(s->spool_dir);
+	free(s);
+}

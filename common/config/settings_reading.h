@@ -1,0 +1,29 @@
+/*
+ * settings_reading: the state while settings are read, and how an error is reported. For this room alone.
+ */
+#ifndef HS_SETTINGS_READING_H
+#define HS_SETTINGS_READING_H
+
+#include "config/setting_kinds.h"
+
+/* Nothing is owned. */
+struct hs_settings_reading {
+	struct hs_settings *settings;
+	struct hs_settings_error *error;
+	bool failed;
+	bool given[HS_SETTINGS_COUNT]; /* seen in the file, where each setting but `secret` may be once */
+	const char *name;              /* of the file, for messages */
+	int line;                      /* 0: the error has no line */
+	enum hs_settings_fault stage;  /* the kind of error at this stage */
+	struct hs_slice raw;           /* the current line as written; n == 0: none */
+};
+
+/*
+ * Records the error, if it is the first, after the name and the line. The text becomes one line
+ * without control characters, because it goes to a log. Returns false, so that callers can
+ * return its result.
+ */
+__attribute__((format(printf, 2, 3))) bool hs_settings_fail(struct hs_settings_reading *reading, const char *format,
+                                                            ...);
+
+#endif

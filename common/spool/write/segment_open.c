@@ -1,0 +1,201 @@
+#include "spool/write/segment_open.h"
+#include "spool/position/cursor.h"
+#include "spool/shared/clock.h"
+#include "spool/write/foreign_segments.h"
+#include "spool/write/group_commit.h"
+#include "spool/write/recovery.h"
+
+#include <errno.h>
+
+/* --- opening ------------------------------------------------------------------ */
+
+/* When the open segment got its first line, in believed time, as that line says. */
+static int64_t first_spooled(const struct hs_segment *s)
+{
+	int64_t now = hs_clock_now(s->dir), ms;
+	char name[HS_SEALED_NAME];
+
+	hs_segment_file_name(s, name);
+	ms = hs_clock_of_first(s->dir->fd, name, false);
+	return ms > 0 && ms < now ? ms : now; /* a time from the future would never be due */
+}
+
+/* Begins a generation with this file, `size` bytes of which are safe. */
+static enum hs_result begin(struct hs_segment *s, int fd, const struct stat *st, uint64_t size)
+{
+	struct hs_stream *stream = s->stream;
+
+	hs_commit_begin(stream, size);
+	stream->inode = (uint64_t)st->st_ino;
+	stream->opened_ms = size == 0 ? 0 : first_spooled(s);
+	stream->known = 1;
+	stream->trusted = 0;
+	return hs_segment_file_hold(s, fd, size);
+}
+
+static enum hs_result begin_empty(struct hs_segment *s)
+{
+	struct stat st;
+	int fd;
+	enum hs_result result = hs_segment_file_make(s, &fd, &st);
+
+	return result == HS_OK ? begin(s, fd, &st, 0) : result;
+}
+
+/*
+ * True once the file's whole contents, and its name, are on stable storage. If it may have been
+ * written in this boot its lines are written again: an error of an earlier write may have been
+ * reported to a process that is dead.
+ */
+static bool is_made_durable(const struct hs_segment *s, int fd, uint64_t size)
+{
+	return (s->stream->trusted || hs_commit_renew(fd, 0, size) == HS_OK) && hs_io_sync_data(fd) == 0 &&
+	       hs_io_sync_dir(s->dir->fd) == 0;
+}
+
+/*
+ * Opens the open segment as it is found, trusting nothing that the state says: it must consist of
+ * whole lines, and is synced, data and name, before any byte of it counts. Until that has succeeded
+ * it is marked as poisoned: a torn file, or one whose sync fails, is set aside, and its lines are
+ * copied to a new file with a sync of its own.
+ */
+static enum hs_result adopt(struct hs_segment *s)
+{
+	struct hs_stream *stream = s->stream;
+	uint64_t size, whole;
+	struct stat st;
+	int fd;
+	enum hs_result result = hs_segment_file_open(s, &fd, &st);
+
+	if (result != HS_OK)
+		return result;
+	if (fd < 0)
+		return begin_empty(s);
+	size = (uint64_t)st.st_size;
+	result = hs_recovery_scan(fd, 0, size, &whole);
+	if (result == HS_OK) {
+		stream->inode = (uint64_t)st.st_ino;
+		atomic_store(&stream->synced, size);
+		atomic_store(&stream->poisoned, 1);
+		result = hs_stream_is_intact(stream) ? HS_OK : HS_E_SPOOL_STATE;
+	}
+	if (result == HS_OK && whole == size && is_made_durable(s, fd, size))
+		return begin(s, fd, &st, size);
+	hs_io_close(fd);
+	return result == HS_OK ? hs_segment_move_aside(s) : result;
+}
+
+/* --- setting aside -------------------------------------------------------------- */
+
+int64_t hs_segment_next_stamp(struct hs_segment *s)
+{
+	struct hs_stream *stream = s->stream;
+	int64_t now = hs_clock_now(s->dir);
+
+	stream->sealed_ms = now > stream->sealed_ms ? now : stream->sealed_ms + 1;
+	stream->rotated_ms = hs_io_now_monotonic();
+	return stream->sealed_ms;
+}
+
+enum hs_result hs_segment_move_aside(struct hs_segment *s)
+{
+	struct hs_stream *stream = s->stream;
+	struct hs_aside aside = { stream->number, atomic_load(&stream->synced), hs_segment_next_stamp(s), false };
+	char from[HS_SEALED_NAME], to[HS_SEALED_NAME];
+	uint64_t size;
+	bool ours;
+	enum hs_result result = hs_segment_file_look_up(s, &ours, &size);
+
+	if (result != HS_OK)
+		return result;
+	hs_segment_file_name(s, from);
+	hs_recovery_name(s->name, &aside, to);
+	if (!hs_stream_is_intact(stream))
+		return HS_E_SPOOL_STATE; /* the number of bytes to keep was read from it */
+	if (ours && hs_io_rename(s->dir->fd, from, s->dir->private_dir, to) < 0)
+		return hs_io_result(errno);
+	stream->known = 0;
+	atomic_store(&stream->poisoned, 0);
+	return HS_OK;
+}
+
+/* Copies the whole lines of a segment that was set aside to a sealed one. */
+static enum hs_result finish_aside(struct hs_segment *s, const struct hs_aside *aside)
+{
+	struct hs_stream *stream = s->stream;
+	enum hs_result result;
+	bool used;
+
+	if (stream->number < aside->number)
+		stream->number = aside->number;
+	if (stream->sealed_ms < aside->sealed_ms)
+		stream->sealed_ms = aside->sealed_ms;
+	hs_foreign_segments_note(stream, aside->number, aside->sealed_ms);
+	result = hs_recovery_finish(s->dir, s->name, aside, &used);
+	if (result == HS_OK && used && stream->number == aside->number)
+		stream->number++;
+	return result;
+}
+
+/* --- the number ------------------------------------------------------------------- */
+
+/*
+ * Raises the open segment's number above what every cursor has passed, since consumers would miss
+ * what is written before a cursor. The state may be lost and all sealed segments deleted: then the
+ * numbers go on where a cursor is. Or a power cut without durability took lines that a cursor has
+ * passed: then their number is not used again.
+ */
+static enum hs_result pass_cursors(struct hs_segment *s)
+{
+	struct hs_stream *stream = s->stream;
+	struct hs_position reached = { 0 };
+	uint64_t size = 0;
+	bool ours;
+	enum hs_result result = hs_segment_file_look_up(s, &ours, &size);
+
+	if (result != HS_OK || stream != &s->dir->state->state->stream[HS_EVENTS])
+		return result;
+	(void)hs_cursor_newest(s->dir, &reached); /* if that fails: as if there were none */
+	if (stream->number < reached.number)
+		stream->number = reached.number;
+	if (stream->number == reached.number && size < reached.offset)
+		stream->number++;
+	return HS_OK;
+}
+
+/*
+ * Raises the open segment's number above those of all sealed ones, unless it has lines: readers know
+ * them by its number, so prepare seals it first.
+ */
+static enum hs_result pass_sealed(struct hs_segment *s, bool may_keep)
+{
+	struct hs_stream *stream = s->stream;
+	uint64_t size = 0, highest;
+	bool ours;
+	enum hs_result result = hs_segment_file_look_up(s, &ours, &size);
+	bool keep = may_keep && stream->number != 0 && size > 0;
+
+	if (result == HS_OK)
+		result = hs_foreign_segments_take_in(s, keep, &highest);
+	if (result == HS_OK && !keep && stream->number <= highest)
+		stream->number = highest + 1;
+	return result;
+}
+
+enum hs_result hs_segment_establish(struct hs_segment *s)
+{
+	struct hs_stream *stream = s->stream;
+	struct hs_found found = { 0 };
+	enum hs_result result = hs_recovery_look(s->dir, s->name, &found);
+
+	if (result != HS_OK)
+		return result;
+	if (stream->sealed_ms < found.sealed_ms)
+		stream->sealed_ms = found.sealed_ms;
+	result = pass_sealed(s, found.aside.number == 0);
+	if (result == HS_OK && found.aside.number != 0)
+		return finish_aside(s, &found.aside); /* there may be another one: prepare calls again */
+	if (result == HS_OK)
+		result = pass_cursors(s);
+	return result == HS_OK ? adopt(s) : result;
+}
