@@ -99,6 +99,9 @@ L
 END
 printf '{"messageId":"open-1","timestamp":"2026-11-24","type":"track","event":"Rare","userId":"u3"}\n' >"$T/load"
 hs import --tenant - "$T/load"
+hs tail --cursor kept >/dev/null
+hs cursors reset kept --from 2026-11-28
+hs cursors reset kept --from oldest
 is 'five sealed segments and an open one' "$(ls "$S"/spool/events-* | wc -l) $(wc -l <"$SPOOL")" '5 1'
 
 cat >"$T/some" <<'END'
@@ -232,8 +235,8 @@ only 'a tenant' 1 cat --tenant acme
 only 'a time' '3 4' cat --since 2026-11-22 --until 2026-11-23
 only 'the last of a type' 4 tail -n 1 --type delete
 only 'the last of nobody' '' tail -n 5 --user nobody
-only 'stats' '' stats --json
-only 'stats of a type' 4 stats --json --type delete
+only 'stats, but for the segment of the oldest cursor,' 1 stats --json
+only 'stats of a type' '1 4' stats --json --type delete
 blind 1 2 4 5
 hs each --once --cursor e --from oldest --on 'group=cat'
 is 'each, of a type' "$CODE $(grep -c '"type":"group"' <<<"$OUT")" '0 1'
@@ -257,7 +260,7 @@ is 'a cursor that passed segments over misses nothing after them' "$(grep -o '20
 hs each --once --cursor e --on 'group=cat'
 is 'each, too' "$(grep -o '"message_id":"[^"]*"' <<<"$OUT")" '"message_id":"2026-11-25-3"'
 is 'both are at the end' "$(hs stats --json && jq -c '.cursors | map([.name, .records, .usable])' <<<"$OUT")" \
-	'[["e",0,true],["t",0,true]]'
+	'[["e",0,true],["kept",18,true],["t",0,true]]'
 before=$(cat "$S/spool/.hookspool/cursors/t")
 blind 1 2 3 4 5
 hs tail --cursor t --type delete --user nobody
@@ -399,6 +402,31 @@ same 'no folder at all: the answers' "$T/some"
 rm "$S/spool/.hookspool/run/summary"
 hs maintain
 same 'and again with summaries' "$T/all"
+
+### Lines of others ####################################################
+# Not as hookspool writes them: no summary can speak for them, so they are always read.
+stamp=$(segment 7)
+stamp=${stamp#events-}
+stamp=${stamp%%-0*}
+cat >"$S/spool/events-$stamp-000008.jsonl" <<'L'
+{"message_id":"odd1","user_id":"odd","type":"track","event":"Odd","timestamp":"2020-01-01"}
+{"properties_a":1,"user_id":"odd","type":"delete","spooled_at":"2020-01-01T00:00:00.000Z","tenant":"odd"}
+L
+own "$S/spool/events-$stamp-000008.jsonl"
+chmod 600 "$S/spool/events-$stamp-000008.jsonl"
+odd() {
+	for filter in '--user odd' '--type delete' '--event Odd' '--tenant odd' '--until 2021-01-01'; do
+		# shellcheck disable=SC2086
+		hs cat $filter
+		grep -c '"user_id":"odd"' <<<"$OUT"
+	done | xargs
+}
+before=$(odd)
+hs maintain
+is "lines that are not hookspool's are found before they have a summary, and after" "$before, $(odd)" '2 1 1 0 2, 2 1 1 0 2'
+check 'which says that they are odd' [ "$(number_at "$(summary 8)" 128)" -gt 0 ]
+hs tail -n 1 --user odd
+is 'and by tail' "$(grep -c '"properties_a":1' <<<"$OUT")" 1
 
 ### A group of readers ##################################################
 if [ "$(id -u)" -eq 0 ] && getent passwd games >/dev/null; then

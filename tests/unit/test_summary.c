@@ -829,7 +829,7 @@ static bool is_believed(size_t nth, bool all_parts)
 
 	snprintf(path, sizeof path, "%s/%s", d.path, spooldir_name(&d, "events-", nth));
 	assert_int_equal(stat(path, &st), 0);
-	ok = hs_summary_open(&r, hs_reader_place(reader), false, nth + 1, &st);
+	ok = hs_summary_open(&r, hs_reader_dir(reader), false, nth + 1, &st);
 	assert_int_equal(ok, r.fd >= 0);
 	for (int kind = 0; ok && all_parts && kind < HS_SUMMARY_KINDS; kind++)
 		ok = hs_summary_read(&r, (enum hs_summary_kind)kind).p != NULL;
@@ -913,7 +913,7 @@ static void a_damaged_part_is_not_read(void **state)
 			own.p[part->offset + at] ^= 0x10;
 			snprintf(path, sizeof path, "%s/%s", d.path, spooldir_name(&d, "events-", 0));
 			assert_int_equal(stat(path, &st), 0);
-			assert_true(hs_summary_open(&r, hs_reader_place(reader), false, 1, &st));
+			assert_true(hs_summary_open(&r, hs_reader_dir(reader), false, 1, &st));
 			for (int kind = 0; kind < HS_SUMMARY_KINDS; kind++)
 				if ((hs_summary_read(&r, (enum hs_summary_kind)kind).p == NULL) !=
 				    (kind == (int)part->kind))
@@ -962,7 +962,7 @@ static void a_part_of_no_bytes(void **state)
 		maintain();
 		snprintf(path, sizeof path, "%s/%s", d.path, name);
 		assert_int_equal(stat(path, &st), 0);
-		assert_true(hs_summary_open(&r, hs_reader_place(reader), false, 1, &st));
+		assert_true(hs_summary_open(&r, hs_reader_dir(reader), false, 1, &st));
 		assert_int_equal(r.head.odd, 0);
 		assert_non_null(hs_summary_read(&r, HS_SUMMARY_IDS).p);
 		assert_non_null(hs_summary_read(&r, HS_SUMMARY_BLOOM).p);
