@@ -440,7 +440,7 @@ enum hs_result hs_erase(struct hs_spool *spool, const struct hs_settings *settin
 		           .done = done,
 		           .people = { .subjects = eraser->subjects, .matcher.subjects = eraser->subjects },
 		           .current.fd = -1,
-		           .current.summary.fd = -1,
+		           .current.summary = HS_SUMMARY_READER_NONE,
 		           .clean.copy = HS_REWRITE_COPY_NONE };
 	enum hs_result r;
 

@@ -5,6 +5,7 @@
 #include "base/io.h"
 #include "spool/position/cursor.h"
 #include "spool/shared/spool_dir.h"
+#include "tests/lib/random.h"
 #include "tests/lib/temp_spool.h"
 
 #include <errno.h>
@@ -13,6 +14,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 TEST(all_segments_in_order)
 {
@@ -271,6 +274,89 @@ TEST(the_last_wanted_lines)
 	assert_int_equal(hs_reader_last(s.reader, 1, is_wanted, "rare"), HS_OK);
 	assert_int_equal(read_some(1), HS_READ_LINE);
 	assert_string_equal(s.got, "rare2");
+}
+
+/* Lines of any length, a few of them wanted, in all segments; the numbers of the wanted ones in order. */
+struct mixture {
+	struct random_source random;
+	unsigned one_in; /* so many is wanted */
+	int lines;
+	int wanted[512];
+	size_t count;
+};
+
+static void put_line(struct mixture *m, struct hs_buf *out)
+{
+	static const uint32_t sizes[] = { 1, 300, 3000, 40000, 1 << 20, 3 << 20 };
+	static const unsigned rare[] = { 1, 1, 1, 4, 40, 120 }; /* large ones */
+	uint32_t size = random_below(&m->random, 6);
+	bool wanted = random_below(&m->random, m->one_in) == 0;
+	char head[64];
+
+	if (random_below(&m->random, rare[size]) != 0)
+		size = 1;
+	hs_buf_put(out, head,
+	           (size_t)snprintf(head, sizeof head, "{\"type\":\"%s\",\"n\":%d,\"x\":\"",
+	                            wanted ? "wanted" : "other", m->lines));
+	for (size = random_below(&m->random, sizes[size]); size > 0; size--)
+		hs_buf_putc(out, 'x');
+	hs_buf_put_slice(out, HS_SLICE("\"}\n"));
+	if (wanted && m->count < 512)
+		m->wanted[m->count++] = m->lines;
+	m->lines++;
+}
+
+static void write_lines(struct mixture *m, const char *name, size_t bytes, const char *fragment)
+{
+	struct hs_buf text = { 0 };
+
+	while (text.n < bytes && m->count < 500)
+		put_line(m, &text);
+	hs_buf_put_slice(&text, hs_slice_str(fragment));
+	spooldir_write(&s.d, name, hs_buf_slice(&text));
+	hs_buf_free(&text);
+}
+
+static void assert_last(const struct mixture *m, size_t n)
+{
+	size_t next = n < m->count ? m->count - n : 0;
+	struct hs_slice line;
+
+	assert_int_equal(hs_reader_last(s.reader, n, is_wanted, "\"wanted\""), HS_OK);
+	while (hs_reader_next(s.reader, &line) == HS_READ_LINE) {
+		const char *number = memmem(line.p, line.n < 64 ? line.n : 64, "\"n\":", 4);
+
+		assert_non_null(number);
+		if (!is_wanted("\"wanted\"", line))
+			continue;
+		assert_true(next < m->count);
+		assert_int_equal(strtol(number + 4, NULL, 10), m->wanted[next++]);
+	}
+	assert_int_equal(next, m->count);
+}
+
+/* Backwards by windows; the second opinion has read everything from the start. */
+TEST(the_last_of_lines_of_any_length)
+{
+	static const size_t numbers[] = { 1, 2, 5, 17, 490, 100000 };
+	uint64_t seed = random_seed();
+
+	for (unsigned round = 0; round < 4; round++) {
+		struct mixture m = { random_new(seed + round), round % 2 == 0 ? 2 : 60, 0, { 0 }, 0 };
+
+		if (round > 0)
+			finish(NULL);
+		make("rotate_min_gap = 0\ncompress = none\n");
+		assert_int_equal(mkdir(s.d.path, 0700), 0);
+		/* the window is 1 MiB: segments of less, of some, and of one line */
+		write_lines(&m, "events-20261123T101500.123Z-000001.jsonl", 5 << 20, "{\"type\":\"wanted\",\"n\":9");
+		write_lines(&m, "events-20261123T101501.123Z-000002.jsonl", round << 19, "");
+		write_lines(&m, "events-20261123T101502.123Z-000003.jsonl", 1, "");
+		write_lines(&m, "events.jsonl", 3 << 20, "");
+		open_reader();
+		for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++)
+			assert_last(&m, numbers[i]);
+	}
 }
 
 /* A clean copy of the first segment without its first line. */

@@ -314,14 +314,16 @@ static enum hs_result cap_rejected(const struct work *w, uint64_t most)
 	return r;
 }
 
-static enum hs_result make_summaries(const struct work *w, int stream)
+/* Without one all answers are right, if slow: that it cannot be written is no failure of maintenance. */
+static void make_summaries(const struct work *w, int stream)
 {
 	struct hs_summary_maker m = { w->dir, w->stop, w->context, 0 };
 	enum hs_result r =
 	    hs_summary_make_missing(&m, stream == HS_REJECTED, w->dir->state->state->stream[stream].number);
 
 	w->done->summaries += m.made;
-	return r;
+	if (r != HS_OK)
+		hs_log_result(r, "maintain: write a summary");
 }
 
 static enum hs_result maintain_stream(struct work *w, int stream)
@@ -345,7 +347,7 @@ static enum hs_result maintain_stream(struct work *w, int stream)
 	if (stream == HS_EVENTS && s->compress == HS_COMPRESS_GZIP && !must_stop(w))
 		note_failure(&r, compress_all(w, name, w->dir->state->state->stream[stream].number));
 	if (!must_stop(w))
-		note_failure(&r, make_summaries(w, stream));
+		make_summaries(w, stream);
 	return r;
 }
 

@@ -53,9 +53,11 @@ static enum hs_result let_go(struct hs_index *ix)
 	return hs_index_store_let_go(&ix->store);
 }
 
+/* After a SIGBUS. It may have been a summary that was cut: they are opened again, and checked. */
 static enum hs_result abandon(struct hs_index *ix)
 {
 	forget_pending(ix);
+	hs_sealed_ids_close(&ix->catch_up.sealed);
 	return hs_index_store_abandon(&ix->store);
 }
 
@@ -90,6 +92,7 @@ static int flush_once(struct hs_index *ix, uint64_t number, uint64_t synced)
 	}
 	w.mark.number = number;
 	w.mark.offset = synced > there ? synced : there;
+	w.mark.after = 0; /* it was of a segment that has gone since */
 	return hs_index_write_end(&ix->store, &w, code);
 }
 

@@ -245,6 +245,7 @@ static int learn_once(struct hs_index_catch_up *c, uint64_t known)
 		return l.code;
 	l.writing.mark.number = c->store->mark.number; /* it has caught up */
 	l.writing.mark.offset = c->store->mark.offset;
+	l.writing.mark.after = c->store->mark.after;
 	r = hs_tombstones_each(c->store->dir->private_dir, &known, learn_one, &l);
 	if (r != HS_OK)
 		l.code = r == HS_E_MEMORY ? ENOMEM : EIO;

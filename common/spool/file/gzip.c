@@ -49,7 +49,7 @@ static uint32_t get(const unsigned char *p)
 
 uint32_t hs_crc32(uint32_t crc, struct hs_slice bytes)
 {
-	return libdeflate_crc32(crc, bytes.p, bytes.n);
+	return bytes.n > 0 ? libdeflate_crc32(crc, bytes.p, bytes.n) : crc; /* for NULL it would begin anew */
 }
 
 bool hs_gzip_head(struct hs_slice head, uint32_t *member, uint32_t *plain)

@@ -32,7 +32,8 @@ enum hs_result hs_reader_open(const struct hs_settings *settings, struct hs_read
 	*opened = NULL;
 	if (reader == NULL)
 		return HS_E_MEMORY;
-	reader->fd = reader->watch = reader->summary.fd = -1;
+	reader->fd = reader->watch = -1;
+	reader->summary = (struct hs_summary_reader)HS_SUMMARY_READER_NONE;
 	result = hs_spool_dir_open_to_read(&reader->opened, settings);
 	if (result == HS_OK) {
 		hs_segment_init(&reader->events, &reader->opened.dir, HS_EVENTS);

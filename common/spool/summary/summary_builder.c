@@ -22,10 +22,14 @@ struct id {
 	uint32_t spooled_s;
 };
 
-/* Different hashes: an open-addressing table, 0 for a free slot. */
+/*
+ * Different hashes: an open-addressing table, 0 for a free slot. The factor is random and odd, so that
+ * no sender can choose ids that all begin at one slot.
+ */
 struct set {
 	uint64_t *slot;
 	size_t slots, count;
+	uint64_t factor;
 };
 
 struct hs_summary_builder {
@@ -57,6 +61,9 @@ struct hs_summary_builder *hs_summary_builder_new(const char spool[static HS_HIS
 	b->head.number = number;
 	b->day = INT64_MIN;
 	hs_json_init(&b->json, hs_io_random());
+	b->names.factor = hs_io_random() | 1;
+	for (int kind = 0; kind < HS_SUMMARY_KINDS; kind++)
+		b->counts[kind].seed = hs_io_random();
 	b->digest = hs_digest_new();
 	b->failed = !hs_dedup_key_maker_init(&b->maker) || b->digest == NULL;
 	return b;
@@ -97,7 +104,7 @@ void hs_summary_builder_fail(struct hs_summary_builder *b)
 /* The slot that has the hash, or the free one for it. */
 static uint64_t *find_slot(const struct set *s, uint64_t hash)
 {
-	size_t i = (size_t)hash & (s->slots - 1);
+	size_t i = (size_t)(hash * s->factor >> 32) & (s->slots - 1);
 
 	while (s->slot[i] != 0 && s->slot[i] != hash)
 		i = (i + 1) & (s->slots - 1);
@@ -106,7 +113,7 @@ static uint64_t *find_slot(const struct set *s, uint64_t hash)
 
 static bool grow(struct set *s)
 {
-	struct set larger = { NULL, s->slots > 0 ? 2 * s->slots : SET_FIRST, s->count };
+	struct set larger = { NULL, s->slots > 0 ? 2 * s->slots : SET_FIRST, s->count, s->factor };
 
 	larger.slot = calloc(larger.slots, sizeof *larger.slot);
 	if (larger.slot == NULL)
@@ -361,8 +368,11 @@ void hs_summary_builder_line(struct hs_summary_builder *b, struct hs_slice line,
 		b->head.text_crc = hs_crc32((uint32_t)b->head.text_crc, HS_SLICE("\n"));
 	b->head.text_bytes += line.n + whole;
 	take_line(b, line, whole);
+	if (!whole)
+		return;
 	hs_buf_reset(&b->last);
 	hs_buf_put_slice(&b->last, line);
+	b->failed |= !hs_buf_ok(&b->last);
 }
 
 /* Takes the lines of the text; what is after the last newline is carried to the next call. */
@@ -408,11 +418,12 @@ static void put_number(struct hs_buf *out, uint64_t n)
 static void end_part(struct hs_summary_builder *b, enum hs_summary_kind kind, size_t start)
 {
 	struct hs_summary_part *part = &b->head.part[b->head.parts++];
+	struct hs_slice bytes = start < b->parts.n ? hs_slice(b->parts.p + start, b->parts.n - start) : HS_SLICE_NONE;
 
 	part->kind = kind;
 	part->offset = start; /* after the head, whose size is not known yet */
-	part->bytes = b->parts.n - start;
-	part->crc = hs_crc32(0, hs_slice(b->parts.p + start, b->parts.n - start));
+	part->bytes = bytes.n;
+	part->crc = hs_crc32(0, bytes);
 	while (hs_buf_ok(&b->parts) && b->parts.n % 8 != 0)
 		hs_buf_putc(&b->parts, '\0');
 }

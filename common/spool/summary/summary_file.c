@@ -41,9 +41,17 @@ void hs_summary_close(struct hs_summary_reader *r)
 	hs_buf_free(&r->part);
 }
 
-/* Why the summary is not to be believed; NULL: it is. */
-static const char *fault_of(struct hs_summary_reader *r, const struct hs_spool_dir *dir, bool rejected, uint64_t number,
-                            const struct stat *segment)
+/* It is of no use to anybody: without it maintenance makes another. */
+static void remove_damaged(int run_dir, const char *path, const char *fault)
+{
+	bool gone = hs_io_unlink(run_dir, path) == 0 || errno == ENOENT;
+
+	hs_log(HS_LOG_WARN, "run/%s is %s: the segment is read instead; %shookspool maintain makes it anew", path,
+	       fault, gone ? "" : "delete it, and ");
+}
+
+/* Why the summary is of no use; NULL: it may be. */
+static const char *fault_of(struct hs_summary_reader *r, const struct hs_spool_dir *dir, bool rejected, uint64_t number)
 {
 	char head[sizeof r->head];
 	struct stat st;
@@ -54,26 +62,43 @@ static const char *fault_of(struct hs_summary_reader *r, const struct hs_spool_d
 		return "damaged, or of another version";
 	if (memcmp(r->head.spool, dir->history.id, sizeof r->head.spool) != 0)
 		return "of another spool";
-	if (r->head.number != number || r->head.rejected != rejected || !hs_summary_fits(&r->head, segment))
-		return "of another file";
-	return NULL;
+	return r->head.number == number && r->head.rejected == rejected ? NULL : "of another segment";
+}
+
+/* True if nobody has asked about the segment yet: tail -n asks twice. */
+static bool is_first_asked(struct hs_summary_reader *r, uint64_t number)
+{
+	bool first = number < r->asked_from || number > r->asked_to;
+
+	if (number < r->asked_from)
+		r->asked_from = number;
+	if (number > r->asked_to)
+		r->asked_to = number;
+	return first;
 }
 
 bool hs_summary_open(struct hs_summary_reader *r, const struct hs_spool_dir *dir, bool rejected, uint64_t number,
                      const struct stat *segment)
 {
 	char path[PATH];
+	bool first = is_first_asked(r, number);
 	const char *fault;
 
 	let_go(r);
 	path_of(rejected, number, path);
+	r->run_dir = dir->run_dir;
 	r->fd = hs_io_open_read(dir->run_dir, path);
 	if (r->fd < 0)
 		return false;
-	fault = fault_of(r, dir, rejected, number, segment);
-	if (fault == NULL)
+	fault = fault_of(r, dir, rejected, number);
+	if (fault == NULL && hs_summary_fits(&r->head, segment))
 		return true;
-	hs_log(HS_LOG_WARN, "run/%s is %s: the segment is read instead; hookspool maintain makes it anew", path, fault);
+	if (fault != NULL)
+		remove_damaged(dir->run_dir, path, fault);
+	else if (first) /* the segment may have been edited just now, and this is its new summary */
+		hs_log(HS_LOG_WARN,
+		       "run/%s is of another file: the segment is read instead; hookspool maintain makes it anew",
+		       path);
 	let_go(r);
 	return false;
 }
@@ -81,7 +106,7 @@ bool hs_summary_open(struct hs_summary_reader *r, const struct hs_spool_dir *dir
 struct hs_slice hs_summary_read(struct hs_summary_reader *r, enum hs_summary_kind kind)
 {
 	const struct hs_summary_part *part = r->fd < 0 ? NULL : hs_summary_find(&r->head, kind);
-	char *to;
+	char path[PATH], *to;
 	ssize_t got;
 
 	hs_buf_reset(&r->part);
@@ -92,10 +117,8 @@ struct hs_slice hs_summary_read(struct hs_summary_reader *r, enum hs_summary_kin
 		return HS_SLICE_NONE;
 	got = hs_io_read_at(r->fd, to, (size_t)part->bytes, part->offset);
 	if (got != (ssize_t)part->bytes || hs_crc32(0, hs_slice(to, (size_t)got)) != part->crc) {
-		hs_log(HS_LOG_WARN,
-		       "run/" HS_SUMMARY_DIR "/%s-%" PRIu64
-		       " is damaged: the segment is read instead; delete the summary, maintenance makes it anew",
-		       stream_of(r->head.rejected), r->head.number);
+		path_of(r->head.rejected != 0, r->head.number, path);
+		remove_damaged(r->run_dir, path, "damaged");
 		return HS_SLICE_NONE;
 	}
 	r->part.n = (size_t)got;

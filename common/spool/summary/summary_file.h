@@ -20,25 +20,28 @@
 
 /* An open summary that fits its segment. */
 struct hs_summary_reader {
-	int fd; /* -1: there is none */
+	int fd;                        /* -1: there is none */
+	int run_dir;                   /* the spool's */
+	uint64_t asked_from, asked_to; /* segments that were asked about; to < from: none */
 	struct hs_summary head;
 	struct hs_buf part;
 };
 
 #define HS_SUMMARY_READER_NONE \
 	{ \
-		.fd = -1 \
+		.fd = -1, .asked_from = UINT64_MAX \
 	}
 
 /*
  * Opens the summary of the segment whose file is `segment`. False, and fd is -1: there is none, or it
- * is not to be believed (that is logged). Opening another one closes the first.
+ * is not to be believed. That is logged the first time; what is damaged or of another spool is removed
+ * if we may, so that maintenance makes it anew. Opening another one closes the first.
  */
 bool hs_summary_open(struct hs_summary_reader *r, const struct hs_spool_dir *dir, bool rejected, uint64_t number,
                      const struct stat *segment);
 void hs_summary_close(struct hs_summary_reader *r); /* frees everything */
 
-/* Reads a part; valid until the next call. p is NULL: there is none, or it is damaged (logged), or no memory. */
+/* Reads a part; valid until the next call. p is NULL: there is none, or no memory, or damage (as above). */
 struct hs_slice hs_summary_read(struct hs_summary_reader *r, enum hs_summary_kind kind);
 
 /* False only if no line has this name in the field that is counted as TYPES, EVENTS … */
