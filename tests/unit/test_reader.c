@@ -463,6 +463,45 @@ static void the_last_of_lines_of_any_length(void **state)
 	}
 }
 
+/* Many segments, one of them plain beside its .gz, and a gap; the last n of any n. */
+static void the_last_of_many_segments(void **state)
+{
+	char want[512], all[512] = "", word[16], copy[NAME_MAX + 1];
+	struct hs_buf text;
+
+	(void)state;
+	make("rotate_min_gap = 0\n");
+	for (int i = 0; i < 12; i++) {
+		snprintf(word, sizeof word, "w%02d", i);
+		put(word);
+		rotate();
+	}
+	snprintf(copy, sizeof copy, "%s", spooldir_name(&s.d, "events-", 4));
+	text = spooldir_read(&s.d, copy);
+	maintain();
+	spooldir_write(&s.d, copy, hs_buf_slice(&text)); /* as in the middle of compressing */
+	hs_buf_free(&text);
+	spooldir_unlink(&s.d, spooldir_name(&s.d, "events-", 0));
+	spooldir_unlink(&s.d, spooldir_name(&s.d, "events-", 7)); /* w07: the copy counts, too */
+	for (int i = 1; i < 12; i++)
+		if (i != 7)
+			snprintf(all + strlen(all), sizeof all - strlen(all), "%sw%02d", i > 1 ? " " : "", i);
+	open_reader();
+	for (size_t n = 1; n <= 11; n++) {
+		size_t from = n < 10 ? strlen(all) - (4 * n - 1) : 0;
+		struct hs_slice line;
+		enum hs_read what;
+
+		snprintf(want, sizeof want, "%s", all + from);
+		assert_int_equal(hs_reader_last(s.reader, n, NULL, NULL), HS_OK);
+		s.got[0] = '\0';
+		while ((what = hs_reader_next(s.reader, &line)) == HS_READ_LINE || what == HS_READ_GAP)
+			if (what == HS_READ_LINE)
+				note(line);
+		assert_string_equal(s.got, want);
+	}
+}
+
 /* A clean copy of the first segment without its first line. */
 static void erase_first(struct hs_rewrite_log *rewrites)
 {
@@ -716,6 +755,7 @@ int main(void)
 		cmocka_unit_test_teardown(the_last_lines, finish),
 		cmocka_unit_test_teardown(the_last_wanted_lines, finish),
 		cmocka_unit_test_teardown(the_last_of_lines_of_any_length, finish),
+		cmocka_unit_test_teardown(the_last_of_many_segments, finish),
 		cmocka_unit_test_teardown(an_edit_moves_no_position, finish),
 		cmocka_unit_test_teardown(a_repair_moves_no_position, finish),
 		cmocka_unit_test_teardown(a_repair_of_a_compressed_one_moves_no_position, finish),
