@@ -15,19 +15,19 @@
 
 enum { OPT_FROM = HS_OPT_OWN, OPT_ACCEPT_LOSS };
 
-const struct hs_option hs_adopt_options[] = {
+static const struct hs_option adopt_options[] = {
 	HS_OPTION_CONFIG,
 	{ "from", "WHEN", OPT_FROM, "set cursors that do not fit: oldest, now, 2026-11-23T10:15:00Z, 2h (ago)" },
-	{ "accept-loss", NULL, OPT_ACCEPT_LOSS, "begin anew with what is lost and in no backup" },
+	{ "accept-loss", NULL, OPT_ACCEPT_LOSS, "start afresh what is lost and in no backup" },
 	HS_OPTIONS_END,
 };
 
 static void show_cursor(void *context, const char *name, enum hs_adopted what, struct hs_position p)
 {
 	static const char *const text[] = {
-		[HS_ADOPTED_FITS] = "fits: goes on in", [HS_ADOPTED_SET] = "did not fit: set to",
-		[HS_ADOPTED_MISFIT] = "does not fit:",  [HS_ADOPTED_UNKNOWN] = "cannot be told:",
-		[HS_ADOPTED_DAMAGED] = "damaged",       [HS_ADOPTED_HELD] = "in use: stop its consumer",
+		[HS_ADOPTED_FITS] = "fits: continues in", [HS_ADOPTED_SET] = "did not fit: set to",
+		[HS_ADOPTED_MISFIT] = "does not fit:",    [HS_ADOPTED_UNKNOWN] = "cannot be determined:",
+		[HS_ADOPTED_DAMAGED] = "damaged",         [HS_ADOPTED_HELD] = "in use: stop its consumer",
 	};
 
 	(void)context;
@@ -57,7 +57,7 @@ static void show_losses(const struct hs_adoption *d, bool accepted)
 {
 	for (unsigned i = 0; i < HS_LOSSES; i++)
 		if ((d->lost & 1U << i) != 0)
-			printf("lost: %s%s\n", hs_loss_name(1U << i), accepted ? ", begun anew" : "");
+			printf("lost: %s%s\n", hs_loss_name(1U << i), accepted ? ", started afresh" : "");
 	if (d->lost != 0 && !accepted)
 		puts("  restore it from a backup; or give it up:\n"
 		     "  hookspool adopt --accept-loss");
@@ -78,14 +78,14 @@ static void show(const struct hs_adoption *d)
 	if (d->dropped > 0)
 		puts("  events.jsonl repeated a sealed one: removed");
 	if (d->imports > 0)
-		printf("%" PRIu64 " imports begin anew if they are run again\n", d->imports);
+		printf("%" PRIu64 " imports start from the beginning if they are run again\n", d->imports);
 	if (d->fit + d->left + d->set == 0)
 		puts("no cursors");
 	else
 		printf("%" PRIu64 " cursors fit, %" PRIu64 " were set, %" PRIu64 " are left\n", d->fit, d->set,
 		       d->left);
 	if (d->left > 0)
-		puts("  what is left is not followed; to set it:\n"
+		puts("  those left cannot be used; to set them:\n"
 		     "  hookspool adopt --from oldest|now|TIME");
 }
 
@@ -114,7 +114,7 @@ static int report(const struct hs_settings *s, const struct hs_adopter *how, enu
 	return d->left > 0 || (d->lost != 0 && !how->accept_loss);
 }
 
-int hs_cmd_adopt(int argc, char **argv)
+static int cmd_adopt(int argc, char **argv)
 {
 	struct hs_adopter how = { .cursor = show_cursor };
 	struct hs_settings *settings;
@@ -143,3 +143,10 @@ int hs_cmd_adopt(int argc, char **argv)
 	hs_settings_free(settings);
 	return code;
 }
+
+const struct hs_command hs_command_adopt = {
+	.name = "adopt",
+	.run = cmd_adopt,
+	.options = adopt_options,
+	.help = "turn a restored backup, a copy or a mirror into a spool that can be served",
+};

@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <sysexits.h>
 
-const struct hs_option hs_backup_options[] = { HS_OPTION_CONFIG, HS_OPTIONS_END };
+static const struct hs_option backup_options[] = { HS_OPTION_CONFIG, HS_OPTIONS_END };
 
 static bool go_on(void *context, uint64_t done, uint64_t all)
 {
@@ -28,7 +28,7 @@ static int report(const char *to, const struct hs_settings *settings, enum hs_re
 		return hs_command_exit(r);
 	}
 	if (d->busy) {
-		fputs("hookspool backup: erase, repair, maintenance or another backup is at work: wait "
+		fputs("hookspool backup: erase, repair, maintenance or another backup is running: wait "
 		      "for it\n",
 		      stderr);
 		return EX_TEMPFAIL;
@@ -51,7 +51,7 @@ static int report(const char *to, const struct hs_settings *settings, enum hs_re
 	return 0;
 }
 
-int hs_cmd_backup(int argc, char **argv)
+static int cmd_backup(int argc, char **argv)
 {
 	struct hs_progress progress;
 	struct hs_backup_how how = { NULL, &progress, go_on };
@@ -81,3 +81,11 @@ int hs_cmd_backup(int argc, char **argv)
 	hs_stop_finish();
 	return code;
 }
+
+const struct hs_command hs_command_backup = {
+	.name = "backup",
+	.run = cmd_backup,
+	.options = backup_options,
+	.arguments = "DIR",
+	.help = "copy the spool while it is in use; the next run copies what is new",
+};

@@ -46,7 +46,7 @@ enum {
 	}
 
 /* clang-format off */
-const struct hs_option hs_cat_options[] = {
+static const struct hs_option cat_options[] = {
 	HS_FILTER_OPTIONS,
 	{ "rejected", NULL, OPTION_REJECTED, "rejected bodies instead; by --tenant, --since, --until" },
 	{ "failed", NULL, OPTION_FAILED, "dead letters of each instead; the filters are for their records" },
@@ -56,8 +56,8 @@ const struct hs_option hs_cat_options[] = {
 	HS_OPTIONS_END,
 };
 
-const struct hs_option hs_tail_options[] = {
-	{ "follow", NULL, 'f', "go on with what arrives" },
+static const struct hs_option tail_options[] = {
+	{ "follow", NULL, 'f', "continue with records as they arrive" },
 	{ "lines", "N", 'n', "begin with the last N records; 10" },
 	{ "cursor", "NAME", OPTION_CURSOR, "begin after what an earlier run with this name has printed" },
 	HS_EVENT_SOURCE_FROM(OPTION_FROM),
@@ -116,7 +116,7 @@ static bool read_options(int argc, char **argv, struct options *o)
 	if (o->rejected && o->filter.by[HS_BY_TYPE].count + o->filter.by[HS_BY_EVENT].count +
 	                           o->filter.by[HS_BY_USER].count + o->filter.no_test >
 	                       0) {
-		fputs("hookspool cat: --rejected: what was refused need not be an event: only --tenant, --since and "
+		fputs("hookspool cat: --rejected: what was rejected need not be an event: only --tenant, --since and "
 		      "--until can choose\n",
 		      stderr);
 		return false;
@@ -270,12 +270,26 @@ static int run(int argc, char **argv, bool is_tail)
 	return code;
 }
 
-int hs_cmd_cat(int argc, char **argv)
+static int cmd_cat(int argc, char **argv)
 {
 	return run(argc, argv, false);
 }
 
-int hs_cmd_tail(int argc, char **argv)
+static int cmd_tail(int argc, char **argv)
 {
 	return run(argc, argv, true);
 }
+
+const struct hs_command hs_command_cat = {
+	.name = "cat",
+	.run = cmd_cat,
+	.options = cat_options,
+	.help = "print the records, one JSON line each, oldest first",
+};
+
+const struct hs_command hs_command_tail = {
+	.name = "tail",
+	.run = cmd_tail,
+	.options = tail_options,
+	.help = "print the last records; follow; continue after what an earlier run printed",
+};

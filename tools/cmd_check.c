@@ -1,6 +1,6 @@
 /*
  * hookspool check: finds what would keep the handler from starting, what would trouble it later,
- * and with --url what stands between it and Segment.
+ * and with --url what is between it and Segment.
  */
 #include "base/io.h"
 #include "base/timestamp.h"
@@ -30,13 +30,13 @@ extern char **environ;
 
 enum { OPT_URL = HS_OPT_OWN, OPT_KEY, OPT_CACERT, OPT_INSECURE, OPT_NAGIOS, OPT_QUIET_FOR };
 
-const struct hs_option hs_check_options[] = {
+static const struct hs_option check_options[] = {
 	HS_OPTION_CONFIG,
 	{ "url", "URL", OPT_URL, "try this mount, too; nothing is written to the spool" },
 	{ "key", "@FILE|TEXT", OPT_KEY, "an API key to try it with, if the settings have none in clear" },
-	{ "cacert", "FILE", OPT_CACERT, "believe certificates that these authorities signed" },
-	{ "insecure", NULL, OPT_INSECURE, "believe any certificate" },
-	{ "quiet-for", "TIME", OPT_QUIET_FOR, "warn if no event has come for so long (30m, 1h, 2d)" },
+	{ "cacert", "FILE", OPT_CACERT, "trust certificates that these authorities signed" },
+	{ "insecure", NULL, OPT_INSECURE, "accept any certificate" },
+	{ "quiet-for", "TIME", OPT_QUIET_FOR, "warn if no event has come for this long (30m, 1h, 2d)" },
 	{ "nagios", NULL, OPT_NAGIOS, "one line, and the exit codes of Nagios' plugins: 0, 1, 2, 3" },
 	HS_OPTION_JSON,
 	HS_OPTIONS_END,
@@ -55,7 +55,7 @@ struct checked {
 	struct hs_settings *settings;
 	char file[PATH_MAX];   /* the settings file; "": none */
 	int dir;               /* the spool directory, or -1 */
-	const char *quiet_for; /* NULL: it may be */
+	const char *quiet_for; /* --quiet-for; NULL: not given */
 };
 
 /* --- what a web server serves --------------------------------------------------- */
@@ -138,8 +138,7 @@ static bool check_settings(struct checked *c, const char *path)
 		hs_findings_ok(r, "access", "a sender must show %s%s", hs_settings_demand(c->settings),
 		               hs_settings_batch_demand(c->settings));
 	if (c->settings->doubtful_line != 0)
-		hs_findings_warn(r, "secrets",
-		                 "if that is what was meant, it is as it should be; otherwise correct the line",
+		hs_findings_warn(r, "secrets", "correct the line, unless that is what was meant",
 		                 "line %d holds a secret or key: %s", c->settings->doubtful_line, c->settings->doubt);
 	return hs_command_as_owner(c->settings);
 }
@@ -148,7 +147,7 @@ static bool check_settings(struct checked *c, const char *path)
 
 static void check_place(struct checked *c)
 {
-	static const char denied[] = "let it lie outside of what the web server serves, or see that it is denied:\n"
+	static const char denied[] = "move it out of what the web server serves, or deny access to it:\n"
 				     "Apache: Require all denied, in <Directory> of the spool\n"
 				     "lighttpd: $HTTP[\"url\"] =~ \"^/spool/\" { url.access-deny = ( \"\" ) }";
 	const char *path = c->settings->spool_dir;
@@ -158,7 +157,7 @@ static void check_place(struct checked *c)
 		hs_findings_warn(&c->report, "place", denied, "%s looks like a folder that is served", path);
 	if (hs_io_fstat(c->dir, &st) == 0 && (st.st_mode & S_IRWXO) != 0)
 		hs_findings_warn(&c->report, "place", "chmod 700, or 2750 with a group of readers",
-		                 "every user may look into %s", path);
+		                 "every user may list %s", path);
 }
 
 static void check_file_system(struct checked *c)
@@ -166,15 +165,15 @@ static void check_file_system(struct checked *c)
 	int network = hs_io_is_network(c->dir);
 
 	if (network == 0)
-		hs_findings_ok(&c->report, "file system", "is a local one");
+		hs_findings_ok(&c->report, "file system", "is local");
 	else if (network < 0)
-		hs_findings_warn(&c->report, "file system", "", "cannot be told: %s", strerror(errno));
+		hs_findings_warn(&c->report, "file system", "", "cannot be determined: %s", strerror(errno));
 	else if (c->settings->allow_nfs)
 		hs_findings_warn(&c->report, "file system", "move spool_dir to a local disk",
-		                 "is a network's, which allow_nfs = yes permits: no promise holds");
+		                 "is on a network, which allow_nfs = yes permits: no promise holds");
 	else
 		hs_findings_fail(&c->report, "file system", hs_result_info(HS_E_SPOOL_NFS)->remedy,
-		                 "is a network's: every event is answered 503");
+		                 "is on a network: every event is answered 503");
 }
 
 static void check_space(struct checked *c)
@@ -215,7 +214,7 @@ static void check_reserve(struct checked *c)
 		hs_findings_ok(&c->report, "quota", "has room");
 	else if (error == EOPNOTSUPP || error == ENOSYS)
 		hs_findings_warn(&c->report, "quota", "move spool_dir to ext4, XFS, btrfs or tmpfs",
-		                 "no room can be taken ahead (fallocate): a full disk is noticed in mid-write");
+		                 "room cannot be reserved (fallocate): a full disk is noticed in mid-write");
 	else
 		hs_findings_fail(&c->report, "quota", hs_result_info(hs_io_result(error))->remedy,
 		                 "no room for a megabyte: %s", strerror(error));
@@ -259,15 +258,15 @@ static void check_clock(struct checked *c, struct hs_spool *spool)
 	else if (hs_spool_clock_lag(spool, &lag) == HS_OK && lag > 0)
 		hs_findings_warn(&c->report, "clock",
 		                 "timedatectl set-ntp true, or if it is right: hookspool maintain --trust-clock",
-		                 "shows %s, %" PRId64 " hours ahead of what is believed: nothing is deleted or "
-		                 "forgotten by that",
+		                 "shows %s, %" PRId64 " hours ahead of the trusted time: nothing is deleted or "
+		                 "forgotten by it",
 		                 text, lag / 3600000);
 	else if (ahead <= AHEAD_MS)
 		hs_findings_ok(&c->report, "clock", "nothing in the spool is from the future");
 	else
 		hs_findings_warn(&c->report, "clock", "timedatectl set-ntp true",
-		                 "the spool has files that are %" PRId64 " s from the future; names go on from "
-		                 "there, and they are deleted in their turn",
+		                 "the spool has files that are %" PRId64 " s from the future; names continue from "
+		                 "there, and the files are deleted in their turn",
 		                 ahead / 1000);
 }
 
@@ -280,9 +279,9 @@ static void check_index(struct checked *c, struct hs_spool *spool)
 		hs_findings_fail(&c->report, "index", hs_result_info(r)->remedy, "cannot be read");
 	else if (known.off)
 		hs_findings_warn(&c->report, "index", "set dedup_window",
-		                 "dedup_window = 0: an event that comes twice stands there twice");
+		                 "dedup_window = 0: an event that is sent twice is kept twice");
 	else if (known.anew && known.ids > 0)
-		hs_findings_ok(&c->report, "index", "knows %" PRIu64 " events; it was made anew, as after a reboot",
+		hs_findings_ok(&c->report, "index", "knows %" PRIu64 " events; it was rebuilt, as after a reboot",
 		               known.ids);
 	else
 		hs_findings_ok(&c->report, "index", "knows %" PRIu64 " events", known.ids);
@@ -301,7 +300,7 @@ static void check_modes(struct checked *c, const struct hs_spool_dir *dir)
 		snprintf(remedy, sizeof remedy, "sudo chgrp -R %lu %s && sudo find %s -type d -exec chmod 2750 {} +",
 		         (unsigned long)st.st_gid, c->settings->spool_dir, c->settings->spool_dir);
 	if (r != HS_OK)
-		hs_findings_warn(&c->report, "modes", hs_result_info(r)->remedy, "cannot be told");
+		hs_findings_warn(&c->report, "modes", hs_result_info(r)->remedy, "cannot be determined");
 	else if (left.count == 0)
 		hs_findings_ok(&c->report, "modes", "all files follow spool_mode = %04o", mode);
 	else if (left.count == 1)
@@ -316,10 +315,10 @@ static void check_losses(struct checked *c)
 {
 	static const char give_up[] = "restore .hookspool from a backup; or give it up: hookspool adopt --accept-loss";
 	static const char *const without[] = {
-		"receipts and suppressed people cannot be told without it",
-		"every event is answered 503, for nobody knows whose are not to be kept",
+		"receipts and suppressed people cannot be recognised without it",
+		"every event is answered 503, because it is unknown whose events must not be kept",
 		"a retry of an erased event would come back",
-		"made anew; cursors, imports and what else was in .hookspool may be lost, too",
+		"rebuilt; cursors, imports and whatever else was in .hookspool may be lost, too",
 	};
 	struct hs_opened_spool o;
 	unsigned lost = 0;
@@ -327,7 +326,7 @@ static void check_losses(struct checked *c)
 	if (hs_spool_dir_open(&o, c->settings, false) != HS_OK)
 		return;
 	if (hs_loss_find(&o.dir, &lost) != HS_OK)
-		hs_findings_fail(&c->report, "losses", "", "cannot be told: %s", strerror(errno));
+		hs_findings_fail(&c->report, "losses", "", "cannot be determined: %s", strerror(errno));
 	for (unsigned i = 0; i < HS_LOSSES; i++)
 		if ((lost & 1U << i) != 0 && 1U << i == HS_LOSS_SUPPRESSED)
 			hs_findings_fail(&c->report, "lost", give_up, "%s: %s", hs_loss_name(1U << i), without[i]);
@@ -409,7 +408,7 @@ static int nagios_exit(const struct hs_findings *r, int code)
 	return code == EX_CONFIG || code == 0 || code == 1 ? hs_findings_nagios_exit(r) : NAGIOS_UNKNOWN;
 }
 
-int hs_cmd_check(int argc, char **argv)
+static int cmd_check(int argc, char **argv)
 {
 	struct checked c = { .report = { .colours = hs_command_colours(stdout) }, .dir = -1 };
 	struct hs_http_target target = { 0 };
@@ -441,3 +440,10 @@ int hs_cmd_check(int argc, char **argv)
 	hs_settings_free(c.settings);
 	return code;
 }
+
+const struct hs_command hs_command_check = {
+	.name = "check",
+	.run = cmd_check,
+	.options = check_options,
+	.help = "check settings and spool, and say what is wrong",
+};

@@ -9,14 +9,13 @@
 
 #include <getopt.h>
 #include <inttypes.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <sysexits.h>
 
 enum { OPT_FROM = HS_OPT_OWN };
 
-const struct hs_option hs_cursors_options[] = {
+static const struct hs_option cursors_options[] = {
 	{ "from", "WHEN", OPT_FROM, "reset: to oldest, now, 2026-11-23T10:15:00Z or 2h (ago)" },
 	HS_OPTION_JSON,
 	HS_OPTION_CONFIG,
@@ -72,17 +71,6 @@ static int find_lag(struct run *r)
 
 /* --- the list ----------------------------------------------------------------- */
 
-__attribute__((format(printf, 2, 3))) static void put(struct hs_buf *out, const char *format, ...)
-{
-	char line[512];
-	va_list args;
-
-	va_start(args, format);
-	vsnprintf(line, sizeof line, format, args);
-	va_end(args);
-	hs_buf_put_slice(out, hs_slice_str(line));
-}
-
 static bool is_of_this_spool(const struct run *r, const struct hs_consumer_lag_cursor *c)
 {
 	return strcmp(c->history.id, hs_reader_dir(r->source.reader)->history.id) == 0;
@@ -92,42 +80,47 @@ static const char *state_of(const struct run *r, const struct hs_consumer_lag_cu
 {
 	return c->damaged                ? "damaged"
 	       : !is_of_this_spool(r, c) ? "of another spool"
-	       : c->ahead                ? "behind the end of the spool"
+	       : c->ahead                ? "after the end of the spool"
 	       : c->held                 ? "in use"
 	                                 : "";
 }
 
 static void put_json_position(struct hs_json_writer *w, const struct hs_consumer_lag_cursor *c)
 {
-	char saved[HS_TIMESTAMP_TEXT + 1];
-
-	hs_timestamp_text(c->saved_ms, saved);
 	hs_json_writer_uint(w, "segment", c->at.number);
 	hs_json_writer_uint(w, "offset", c->at.offset);
-	hs_json_writer_text(w, "saved_at", hs_slice_str(saved));
+	hs_json_writer_time(w, "saved_at", c->saved_ms);
 	hs_json_writer_text(w, "spool", hs_slice_str(c->history.id));
 	hs_json_writer_uint(w, "epoch", c->history.epoch);
 	hs_json_writer_uint(w, "records", c->records);
 	hs_json_writer_uint(w, "bytes", c->bytes);
-	if (c->oldest[0] != '\0')
-		hs_json_writer_text(w, "oldest", hs_slice_str(c->oldest));
-	else
-		hs_json_writer_null(w, "oldest");
+	hs_json_writer_text_or_null(w, "oldest", c->oldest[0] != '\0' ? hs_slice_str(c->oldest) : HS_SLICE_NONE);
 }
 
-static void put_json_row(const struct run *r, const struct hs_consumer_lag_cursor *c, struct hs_buf *out)
+static void put_json_row(const struct run *r, const struct hs_consumer_lag_cursor *c, struct hs_json_writer *w)
+{
+	hs_json_writer_object(w, NULL);
+	hs_json_writer_text(w, "name", hs_slice_str(c->name));
+	hs_json_writer_bool(w, "usable", !c->damaged && !c->ahead && is_of_this_spool(r, c));
+	if (!c->damaged)
+		put_json_position(w, c);
+	hs_json_writer_bool(w, "in_use", c->held);
+	if (c->holder > 0)
+		hs_json_writer_uint(w, "process", (uint64_t)c->holder);
+	hs_json_writer_end(w, '}');
+}
+
+static void put_json(const struct run *r, struct hs_buf *out)
 {
 	struct hs_json_writer w = { .out = out };
 
-	hs_json_writer_object(&w, NULL);
-	hs_json_writer_text(&w, "name", hs_slice_str(c->name));
-	hs_json_writer_bool(&w, "usable", !c->damaged && !c->ahead && is_of_this_spool(r, c));
-	if (!c->damaged)
-		put_json_position(&w, c);
-	hs_json_writer_bool(&w, "in_use", c->held);
-	if (c->holder > 0)
-		hs_json_writer_uint(&w, "process", (uint64_t)c->holder);
-	hs_json_writer_end(&w, '}');
+	hs_json_writer_array(&w, NULL);
+	for (size_t i = 0; i < r->lag.count; i++) {
+		w.line = i > 0;
+		put_json_row(r, &r->lag.cursor[i], &w);
+	}
+	hs_json_writer_end(&w, ']');
+	hs_buf_putc(out, '\n');
 }
 
 static void put_row(const struct run *r, const struct hs_consumer_lag_cursor *c, int width, struct hs_buf *out)
@@ -135,47 +128,46 @@ static void put_row(const struct run *r, const struct hs_consumer_lag_cursor *c,
 	char bytes[HS_BAR_TABLE_BYTES], saved[HS_TIMESTAMP_TEXT + 1], at[48];
 
 	if (c->damaged) {
-		put(out, "%-*s damaged: hookspool cursors reset %s --from oldest|now|TIME\n", width, c->name, c->name);
+		hs_buf_printf(out, "%-*s damaged: hookspool cursors reset %s --from oldest|now|TIME\n", width, c->name,
+		              c->name);
 		return;
 	}
 	hs_bar_table_bytes(c->bytes, bytes);
 	hs_timestamp_text(c->saved_ms, saved);
 	snprintf(at, sizeof at, "%" PRIu64 ":%" PRIu64, c->at.number, c->at.offset);
-	put(out, "%-*s %10" PRIu64 " %11s  %-24s  %-24s  %-16s", width, c->name, c->records, bytes,
-	    c->oldest[0] != '\0' ? c->oldest : "-", saved, at);
-	put(out, " %5" PRIu64 "  %s", c->history.epoch, state_of(r, c));
+	hs_buf_printf(out, "%-*s %10" PRIu64 " %11s  %-24s  %-24s  %-16s", width, c->name, c->records, bytes,
+	              c->oldest[0] != '\0' ? c->oldest : "-", saved, at);
+	hs_buf_printf(out, " %5" PRIu64 "  %s", c->history.epoch, state_of(r, c));
 	if (c->holder > 0)
-		put(out, " by process %" PRId64, c->holder);
+		hs_buf_printf(out, " by process %" PRId64, c->holder);
 	hs_buf_putc(out, '\n');
+}
+
+static void put_table(const struct run *r, struct hs_buf *out)
+{
+	int width = (int)strlen("cursor");
+
+	if (r->lag.count == 0) {
+		hs_buf_printf(out, "no cursors: tail --cursor NAME and each --cursor NAME make one\n");
+		return;
+	}
+	for (size_t i = 0; i < r->lag.count; i++)
+		if ((int)strlen(r->lag.cursor[i].name) > width)
+			width = (int)strlen(r->lag.cursor[i].name);
+	hs_buf_printf(out, "%-*s %10s %11s  %-24s  %-24s  %-16s %5s\n", width, "cursor", "behind", "bytes",
+	              "oldest waiting", "saved at", "segment:byte", "epoch");
+	for (size_t i = 0; i < r->lag.count; i++)
+		put_row(r, &r->lag.cursor[i], width, out);
+	if (r->lag.more)
+		hs_buf_printf(out, "and more than %d other cursors\n", HS_CONSUMER_LAG_CURSORS);
 }
 
 static int list(struct run *r)
 {
 	struct hs_buf out = { 0 };
-	int code = find_lag(r), width = (int)strlen("cursor");
+	int code = find_lag(r);
 
-	for (size_t i = 0; i < r->lag.count; i++)
-		if ((int)strlen(r->lag.cursor[i].name) > width)
-			width = (int)strlen(r->lag.cursor[i].name);
-	if (r->json)
-		put(&out, "[");
-	else if (r->lag.count == 0)
-		put(&out, "no cursors: tail --cursor NAME and each --cursor NAME make one\n");
-	else
-		put(&out, "%-*s %10s %11s  %-24s  %-24s  %-16s %5s\n", width, "cursor", "behind", "bytes",
-		    "oldest waiting", "saved at", "segment:byte", "epoch");
-	for (size_t i = 0; i < r->lag.count; i++) {
-		if (r->json && i > 0)
-			put(&out, ",\n");
-		if (r->json)
-			put_json_row(r, &r->lag.cursor[i], &out);
-		else
-			put_row(r, &r->lag.cursor[i], width, &out);
-	}
-	if (r->json)
-		put(&out, "]\n");
-	else if (r->lag.more)
-		put(&out, "and more than %d other cursors\n", HS_CONSUMER_LAG_CURSORS);
+	(r->json ? put_json : put_table)(r, &out);
 	if (code == 0 && !hs_buf_ok(&out))
 		code = hs_event_source_result(&r->source, HS_E_MEMORY);
 	if (code == 0)
@@ -240,9 +232,9 @@ static int reset(struct run *r, const char *name)
 		result = hs_cursor_save(cursor, at);
 	hs_cursor_close(cursor);
 	if (result == HS_OK && at.number == 0)
-		printf("cursor %s: it goes on with the oldest event\n", name);
+		printf("cursor %s: it continues with the oldest event\n", name);
 	else if (result == HS_OK)
-		printf("cursor %s: it goes on in segment %" PRIu64 " at byte %" PRIu64 "\n", name, at.number,
+		printf("cursor %s: it continues in segment %" PRIu64 " at byte %" PRIu64 "\n", name, at.number,
 		       at.offset);
 	return hs_event_source_result(&r->source, result);
 }
@@ -292,7 +284,7 @@ static int act(struct run *r, int words, char **word)
 	return hs_event_source_close(&r->source, code);
 }
 
-int hs_cmd_cursors(int argc, char **argv)
+static int cmd_cursors(int argc, char **argv)
 {
 	struct run r = { .json = false };
 	int option;
@@ -306,3 +298,11 @@ int hs_cmd_cursors(int argc, char **argv)
 		}
 	return act(&r, argc - optind, argv + optind);
 }
+
+const struct hs_command hs_command_cursors = {
+	.name = "cursors",
+	.run = cmd_cursors,
+	.options = cursors_options,
+	.arguments = "[list | reset NAME --from WHEN | remove NAME]",
+	.help = "show how far consumers have read; reset or remove a cursor",
+};

@@ -131,9 +131,9 @@ static void print_option_words(const struct hs_command *c)
 static void print_command_words(const char *pattern, const char *more)
 {
 	printf("\t%s) words='", pattern);
-	for (const struct hs_command *c = hs_commands; c->name != NULL; c++)
-		if (c->help != NULL)
-			printf("%s ", c->name);
+	for (size_t i = 0; hs_commands[i] != NULL; i++)
+		if (hs_commands[i]->help != NULL)
+			printf("%s ", hs_commands[i]->name);
 	printf("%s' ;;\n", more);
 }
 
@@ -146,7 +146,7 @@ static int print_completion(void)
 	     "_hookspool() {\n"
 	     "\tlocal IFS=$' |\\n' word=${COMP_WORDS[COMP_CWORD]} kind=-W words=''\n"
 	     "\tcase \"${COMP_WORDS[1]} ${COMP_WORDS[COMP_CWORD - 1]}\" in");
-	for (c = hs_commands; c->name != NULL; c++)
+	for (size_t i = 0; (c = hs_commands[i]) != NULL; i++)
 		for (const struct hs_option *o = c->options; o != NULL && o->name != NULL; o++)
 			if (o->argument != NULL)
 				print_words(c, o);
@@ -154,7 +154,7 @@ static int print_completion(void)
 	print_command_words("1-*", "--version --help");
 	print_command_words("2-help", "");
 	puts("\t2-cursors) words='list reset remove --json --config --help' ;;");
-	for (c = hs_commands; c->name != NULL; c++)
+	for (size_t i = 0; (c = hs_commands[i]) != NULL; i++)
 		if (c->options != NULL)
 			print_option_words(c);
 	puts("\tesac ;;\n"
@@ -170,7 +170,7 @@ static int print_completion(void)
 	return 0;
 }
 
-int hs_cmd_docs(int argc, char **argv)
+static int cmd_docs(int argc, char **argv)
 {
 	if (argc == 2 && strcmp(argv[1], "settings") == 0)
 		return print_settings();
@@ -184,3 +184,9 @@ int hs_cmd_docs(int argc, char **argv)
 		return print_options(argv[2]);
 	return hs_usage("docs");
 }
+
+const struct hs_command hs_command_docs = {
+	.name = "docs",
+	.run = cmd_docs,
+	.arguments = "settings | results | sample | options COMMAND | completion",
+};

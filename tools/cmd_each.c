@@ -39,16 +39,16 @@ enum {
 };
 
 /* clang-format off */
-const struct hs_option hs_each_options[] = {
+static const struct hs_option each_options[] = {
 	{ "cursor", "NAME", OPTION_CURSOR, "begin after what an earlier run with this name has done" },
 	HS_EVENT_SOURCE_FROM(OPTION_FROM),
 	{ "on", "TYPE=COMMAND", OPTION_ON, "a handler: TYPE=…, TYPE:NAME=… or *=…; may be repeated" },
-	{ "once", NULL, OPTION_ONCE, "stop at the present end of the spool" },
+	{ "once", NULL, OPTION_ONCE, "stop at the current end of the spool" },
 	{ "jobs", "N", OPTION_JOBS, "N handlers in parallel, each user's events in order; 1" },
 	{ "batch", "N", OPTION_BATCH, "up to N records at once; 1" },
-	{ "stream", NULL, OPTION_STREAM, "handlers stay: they read lines and answer lines" },
-	{ "failed", NULL, OPTION_FAILED, "the dead letters of this cursor once more: failed.jsonl" },
-	{ "no-test", NULL, OPTION_NO_TEST, "pass the events that hookspool send makes up" },
+	{ "stream", NULL, OPTION_STREAM, "handlers keep running: they read lines and answer with lines" },
+	{ "failed", NULL, OPTION_FAILED, "try this cursor's dead letters again: failed.jsonl" },
+	{ "no-test", NULL, OPTION_NO_TEST, "pass by the events that hookspool send makes up" },
 	{ "retry-for", "TIME", OPTION_RETRY_FOR, "try again for this long (30s, 15m, 4h, 2d); 4h" },
 	HS_OPTION_CONFIG,
 	HS_OPTIONS_END,
@@ -95,9 +95,7 @@ static bool read_options(int argc, char **argv, struct options *o)
 		return false;
 	}
 	if (o->failed && (o->from != NULL || !hs_cursor_is_name(o->cursor))) {
-		fputs(
-		    "hookspool each: --failed goes by the cursor's name that stands in failed.jsonl: without --from\n",
-		    stderr);
+		fputs("hookspool each: --failed goes by the cursor's name in failed.jsonl: leave out --from\n", stderr);
 		return false;
 	}
 	if (o->failed && !o->retry_for_given)
@@ -175,7 +173,7 @@ static int run(struct options *o, const char *command)
 	return code;
 }
 
-int hs_cmd_each(int argc, char **argv)
+static int cmd_each(int argc, char **argv)
 {
 	struct options *o = calloc(1, sizeof *o);
 	int code = 2;
@@ -190,3 +188,10 @@ int hs_cmd_each(int argc, char **argv)
 	free(o);
 	return code;
 }
+
+const struct hs_command hs_command_each = {
+	.name = "each",
+	.run = cmd_each,
+	.options = each_options,
+	.help = "run a handler for each event of a type; continue at the cursor",
+};

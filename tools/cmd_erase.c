@@ -27,16 +27,16 @@ enum {
 	OPT_DRY_RUN,
 };
 
-const struct hs_option hs_erase_options[] = {
+static const struct hs_option erase_options[] = {
 	HS_OPTION_CONFIG,
 	{ "user", "ID", OPT_USER, "whose user id this is; may be repeated" },
 	{ "anonymous", "ID", OPT_ANONYMOUS, "whose anonymous id this is; may be repeated" },
-	{ "from-deletes", NULL, OPT_FROM_DELETES, "carry out the delete events that stand in the spool" },
+	{ "from-deletes", NULL, OPT_FROM_DELETES, "carry out the delete events in the spool" },
 	{ "aliases", NULL, OPT_ALIASES, "and the anonymous ids to which identify and alias records lead" },
 	{ "suppress", NULL, OPT_SUPPRESS, "and keep none of their events from now on" },
 	{ "test", NULL, OPT_TEST, "the user and the visitor whose events hookspool send makes up" },
-	{ "tenant", "LABEL", OPT_TENANT, "of this one of the [keys]; - nobody's, '*' whosever" },
-	{ "dry-run", NULL, OPT_DRY_RUN, "tell whom it is about and count, write nothing" },
+	{ "tenant", "LABEL", OPT_TENANT, "only of this label of [keys]; - of none, '*' of any" },
+	{ "dry-run", NULL, OPT_DRY_RUN, "list the people and count, but write nothing" },
 	HS_OPTION_JSON,
 	HS_OPTIONS_END,
 };
@@ -59,7 +59,7 @@ struct erase {
 static bool ask(struct erase *c, enum hs_subject_kind kind, char *id)
 {
 	if (id[0] == '\0') {
-		fputs("hookspool erase: an id is empty: it would be nobody's\n", stderr);
+		fputs("hookspool erase: an id is empty: it would be no person's\n", stderr);
 		return false;
 	}
 	c->asked[c->count].kind = kind;
@@ -97,17 +97,9 @@ static int find_tenant(struct erase *c)
 
 static bool add_asked(struct erase *c)
 {
-	for (size_t i = 0; i < c->count; i++) {
-		struct hs_subject who = { .kind = c->asked[i].kind,
-			                  .id = c->asked[i].id,
-			                  .n = strlen(c->asked[i].id),
-			                  .tenant = (char *)(uintptr_t)c->tenant,
-			                  .before = { UINT64_MAX, UINT64_MAX },
-			                  .until_ms = INT64_MAX };
-
-		if (!hs_subjects_add(&c->subjects, &who, NULL))
+	for (size_t i = 0; i < c->count; i++)
+		if (!hs_subjects_add_id(&c->subjects, c->asked[i].kind, hs_slice_str(c->asked[i].id), c->tenant))
 			return false;
-	}
 	return true;
 }
 
@@ -120,7 +112,7 @@ static bool go_on(void *context, uint64_t done, uint64_t all)
 	return !hs_stop_asked();
 }
 
-/* Prints the people that the run has found by itself. */
+/* Prints the people that the run has found. */
 static void tell_link(void *context, const struct hs_link *link)
 {
 	struct erase *c = context;
@@ -212,8 +204,7 @@ static void print_json(const struct erase *c, const struct hs_erasure *d)
 		hs_json_writer_end(&w, ']');
 	}
 	hs_json_writer_end(&w, '}');
-	printf("%.*s\n", (int)text.n, text.n > 0 ? text.p : "");
-	hs_buf_free(&text);
+	hs_terminal_print_json(&text);
 }
 
 static void print_earlier(const struct erase *c, const struct hs_erasure *d)
@@ -224,7 +215,7 @@ static void print_earlier(const struct erase *c, const struct hs_erasure *d)
 		puts("an interrupted erase is not finished: the next one finishes it first");
 	else
 		printf("%s what an interrupted erase had left: %" PRIu64 " lines of %" PRIu64 " ids\n",
-		       d->unfinished ? "went on with" : "finished", d->plans_lines, d->plans_people);
+		       d->unfinished ? "continued" : "finished", d->plans_lines, d->plans_people);
 }
 
 static void print_sum(const struct erase *c, const struct hs_erasure *d)
@@ -241,8 +232,8 @@ static void print_sum(const struct erase *c, const struct hs_erasure *d)
 	if (d->waiting > 0)
 		printf("%" PRIu64 " delete events wait until every cursor has passed them\n", d->waiting);
 	if (d->placeholders > 0)
-		printf("%" PRIu64 " delete events name a placeholder, which is nobody's id: they stay; "
-		       "if you mean it erase it by --user\n",
+		printf("%" PRIu64 " delete events name a placeholder, which is no person's id: they stay; "
+		       "to erase it all the same, use --user\n",
 		       d->placeholders);
 	if (d->stopped)
 		puts(d->unfinished ? "stopped: the next erase finishes it" : "stopped, before anything was removed");
@@ -258,7 +249,7 @@ static int report_failure(const struct erase *c, enum hs_result r, const struct 
 		return hs_command_exit(r);
 	}
 	if (d->busy) {
-		fputs("hookspool erase: another erase, or a repair, is at work: wait for it\n", stderr);
+		fputs("hookspool erase: another erase, or a repair, is running: wait for it\n", stderr);
 		return EX_TEMPFAIL;
 	}
 	if (d->too_many) {
@@ -318,7 +309,7 @@ static int end(struct erase *c, int code)
 	return code;
 }
 
-int hs_cmd_erase(int argc, char **argv)
+static int cmd_erase(int argc, char **argv)
 {
 	static char test[] = HS_TEST_USER;
 	struct erase c = { .config = NULL };
@@ -346,3 +337,10 @@ int hs_cmd_erase(int argc, char **argv)
 	hs_stop_finish();
 	return code;
 }
+
+const struct hs_command hs_command_erase = {
+	.name = "erase",
+	.run = cmd_erase,
+	.options = erase_options,
+	.help = "remove everything of a user from the spool; later events of theirs are new",
+};

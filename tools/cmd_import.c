@@ -6,6 +6,7 @@
 #include "tools/command.h"
 #include "tools/report/bar_table.h"
 #include "tools/report/progress.h"
+#include "tools/report/terminal.h"
 
 #include <errno.h>
 #include <getopt.h>
@@ -18,13 +19,13 @@
 enum { OPT_TYPE = HS_OPT_OWN, OPT_SINCE, OPT_UNTIL, OPT_TENANT, OPT_DRY_RUN, OPT_AGAIN };
 enum { TYPES_MAX = 32 };
 
-const struct hs_option hs_import_options[] = {
+static const struct hs_option import_options[] = {
 	HS_OPTION_CONFIG,
 	{ "type", "TYPE", OPT_TYPE, "events of this type alone; may be repeated" },
 	{ "since", "TIME", OPT_SINCE, "events whose timestamp is not before TIME (ISO 8601, UTC)" },
 	{ "until", "TIME", OPT_UNTIL, "events whose timestamp is before TIME" },
-	{ "tenant", "LABEL", OPT_TENANT, "whose events these are, as in [keys]; - for nobody's" },
-	{ "again", NULL, OPT_AGAIN, "archives, too, that an earlier run was through with" },
+	{ "tenant", "LABEL", OPT_TENANT, "whose events these are, as in [keys]; - for none" },
+	{ "again", NULL, OPT_AGAIN, "also archives that an earlier run has finished" },
 	{ "dry-run", NULL, OPT_DRY_RUN, "count; write nothing, make no spool" },
 	HS_OPTION_JSON,
 	HS_OPTIONS_END,
@@ -150,8 +151,8 @@ static bool import_from(struct import *c, int fd)
 	else if (done.foreign != NULL)
 		note_failure(c, EX_DATAERR, done.foreign, done.remedy);
 	else if (done.garbage)
-		note_failure(c, EX_DATAERR, "a thousand lines in turn are no JSON objects",
-		             "what came before them is in the spool: mend the file, and import it again");
+		note_failure(c, EX_DATAERR, "a thousand lines in a row are not JSON objects",
+		             "what came before them is in the spool: correct the file, and import it again");
 	else if (done.error == EILSEQ)
 		note_failure(c, EX_DATAERR, "damaged or cut", "what came before the damage is in the spool");
 	else if (done.error == EISDIR)
@@ -209,8 +210,7 @@ static void print_json(const struct import *c)
 		hs_json_writer_uint(&w, count[i].name, count[i].value);
 	hs_json_writer_bool(&w, "stopped", s->stopped);
 	hs_json_writer_end(&w, '}');
-	printf("%.*s\n", (int)text.n, text.n > 0 ? text.p : "");
-	hs_buf_free(&text);
+	hs_terminal_print_json(&text);
 }
 
 static void print_sum(const struct import *c)
@@ -226,21 +226,21 @@ static void print_sum(const struct import *c)
 	       s->lines, s->accepted, s->duplicate, s->rejected, s->left_out);
 	if (s->undated > 0)
 		printf("%" PRIu64 " of those left out have a timestamp that cannot be read, such as line %" PRIu64
-		       ": without --since and --until they are taken\n",
+		       ": without --since and --until they are imported\n",
 		       s->undated, s->undated_line);
 	if (s->suppressed > 0)
-		printf("%" PRIu64 " lines were of users who are suppressed\n", s->suppressed);
+		printf("%" PRIu64 " lines were of suppressed users\n", s->suppressed);
 	if (s->resumed > 0)
-		printf("%" PRIu64 " lines were brought in by an earlier run\n", s->resumed);
+		printf("%" PRIu64 " lines were imported by an earlier run\n", s->resumed);
 	if (c->done_before > 0)
-		printf("%" PRIu64 " of %" PRIu64 " archives were done before (--again takes them once more)\n",
+		printf("%" PRIu64 " of %" PRIu64 " archives were done before (--again imports them once more)\n",
 		       c->done_before, c->files);
 	if (s->rejected_before > 0)
 		printf("%" PRIu64 " lines were rejected by an earlier run\n", s->rejected_before);
 	if (s->rejected + s->rejected_before > 0 && !c->how.look_only)
-		puts("what was rejected, and why, stands in rejected.jsonl");
+		puts("what was rejected, and why, is in rejected.jsonl");
 	if (s->stopped)
-		puts("stopped: run it again to go on");
+		puts("stopped: run it again to continue");
 }
 
 /* A dry run makes no spool and changes none. */
@@ -282,7 +282,7 @@ static int import_all(struct import *c, int argc, char **argv)
 	return c->code != 0 ? c->code : c->sum.rejected + c->sum.rejected_before > 0;
 }
 
-int hs_cmd_import(int argc, char **argv)
+static int cmd_import(int argc, char **argv)
 {
 	struct import c = { .how.tenant = "" };
 	int option;
@@ -306,3 +306,11 @@ int hs_cmd_import(int argc, char **argv)
 	hs_stop_finish();
 	return c.code;
 }
+
+const struct hs_command hs_command_import = {
+	.name = "import",
+	.run = cmd_import,
+	.options = import_options,
+	.arguments = "[FILE ...]",
+	.help = "import archives of original events into the spool, each event once",
+};

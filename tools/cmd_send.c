@@ -16,7 +16,6 @@
 #include <getopt.h>
 #include <inttypes.h>
 #include <limits.h>
-#include <openssl/crypto.h>
 #include <stdio.h>
 #include <sysexits.h>
 
@@ -39,20 +38,20 @@ enum {
 	BATCH_MAX = 65536,
 };
 
-const struct hs_option hs_send_options[] = {
+static const struct hs_option send_options[] = {
 	{ "url", "URL", OPT_URL, "the mount, as it was entered at Segment (required)" },
-	{ "as", HS_SENDER_NAMES, OPT_AS, "which of Segment's senders to be" },
-	{ "method", "POST|PUT|PATCH", OPT_METHOD, "POST, unless it is given" },
+	{ "as", HS_SENDER_NAMES, OPT_AS, "which of Segment's senders to imitate" },
+	{ "method", "POST|PUT|PATCH", OPT_METHOD, "the request method; POST" },
 	{ "secret", "@FILE|TEXT", OPT_SECRET, "sign with this; a TEXT can be read by other users" },
-	{ "key", "@FILE|TEXT", OPT_KEY, "show this API key; the same holds for it" },
+	{ "key", "@FILE|TEXT", OPT_KEY, "show this API key; a TEXT can be read by other users" },
 	{ "unsigned", NULL, OPT_UNSIGNED, "neither sign nor show a key" },
 	{ "file", "FILE", OPT_FILE, "send these events: JSON lines or an array, - for stdin" },
 	{ "batch", "N", OPT_BATCH, "N events a request; actions and extensible only" },
 	{ "count", "N", OPT_COUNT, "send all of it N times" },
 	{ "rate", "N", OPT_RATE, "at most N events a second" },
 	{ "new-ids", NULL, OPT_NEW_IDS, "new message ids: no duplicates of an earlier run" },
-	{ "cacert", "FILE", OPT_CACERT, "believe certificates that these authorities signed" },
-	{ "insecure", NULL, OPT_INSECURE, "believe any certificate" },
+	{ "cacert", "FILE", OPT_CACERT, "trust certificates that these authorities signed" },
+	{ "insecure", NULL, OPT_INSECURE, "accept any certificate" },
 	HS_OPTION_JSON,
 	HS_OPTION_CONFIG,
 	HS_OPTIONS_END,
@@ -132,7 +131,7 @@ static const char *contradiction(const struct job *j)
 	if (j->batch > 0 && j->as != HS_SENDERS && !hs_sender_info(j->as)->batches)
 		return "--batch: only the senders actions and extensible send arrays";
 	if (j->anonymous && (j->given.secret != NULL || j->given.key != NULL))
-		return "--unsigned: leave --secret and --key away";
+		return "--unsigned: leave out --secret and --key";
 	if (j->file != NULL && j->new_ids)
 		return "--new-ids: the events of a file are sent as they are";
 	if (j->file != NULL && j->count > 1 && strcmp(j->file, "-") == 0)
@@ -224,9 +223,7 @@ static void print_json(const struct job *j, const struct hs_response_verdict *a)
 	hs_json_writer_text(&w, "message", hs_slice_str(a->message));
 	hs_json_writer_text(&w, "remedy", hs_slice_str(a->remedy));
 	hs_json_writer_end(&w, '}');
-	hs_buf_putc(&b, '\n');
-	hs_terminal_write(stdout, hs_buf_slice(&b));
-	hs_buf_free(&b);
+	hs_terminal_print_json(&b);
 }
 
 static void show(struct job *j, const struct hs_response_verdict *a)
@@ -365,14 +362,12 @@ static void end(struct job *j)
 	hs_http_free(j->http);
 	hs_http_answer_free(&j->answer);
 	hs_parcel_free(&j->parcel);
-	if (j->headers.p != NULL)
-		OPENSSL_cleanse(j->headers.p, j->headers.cap);
-	hs_buf_free(&j->headers);
+	hs_buf_wipe(&j->headers);
 	hs_held_free(&j->given);
 	hs_settings_free(j->settings);
 }
 
-int hs_cmd_send(int argc, char **argv)
+static int cmd_send(int argc, char **argv)
 {
 	struct job j = {
 		.as = HS_SENDERS,
@@ -394,3 +389,10 @@ int hs_cmd_send(int argc, char **argv)
 	end(&j);
 	return code;
 }
+
+const struct hs_command hs_command_send = {
+	.name = "send",
+	.run = cmd_send,
+	.options = send_options,
+	.help = "send events as Segment does, and say how each was answered",
+};

@@ -13,10 +13,10 @@
 
 enum { OPT_TRUST_CLOCK = HS_OPT_OWN };
 
-const struct hs_option hs_spool_options[] = { HS_OPTION_CONFIG, HS_OPTIONS_END };
-const struct hs_option hs_verify_options[] = { HS_OPTION_JSON, HS_OPTION_CONFIG, HS_OPTIONS_END };
+static const struct hs_option rotate_options[] = { HS_OPTION_CONFIG, HS_OPTIONS_END };
+static const struct hs_option verify_options[] = { HS_OPTION_JSON, HS_OPTION_CONFIG, HS_OPTIONS_END };
 
-const struct hs_option hs_maintain_options[] = {
+static const struct hs_option maintain_options[] = {
 	HS_OPTION_CONFIG,
 	{ "trust-clock", NULL, OPT_TRUST_CLOCK, "the clock is right, though it has jumped ahead" },
 	HS_OPTION_JSON,
@@ -73,7 +73,7 @@ static int close_spool(struct opened *o, const char *command, enum hs_result r)
 	return hs_command_exit(r);
 }
 
-int hs_cmd_rotate(int argc, char **argv)
+static int cmd_rotate(int argc, char **argv)
 {
 	struct opened o;
 	int code = open_spool(argc, argv, &o);
@@ -94,11 +94,10 @@ static void print_maintained(const struct hs_retention_counts *done)
 	hs_json_writer_uint(&w, "deleted", done->deleted);
 	hs_json_writer_uint(&w, "letters", done->letters);
 	hs_json_writer_end(&w, '}');
-	printf("%.*s\n", (int)text.n, text.n > 0 ? text.p : "");
-	hs_buf_free(&text);
+	hs_terminal_print_json(&text);
 }
 
-int hs_cmd_maintain(int argc, char **argv)
+static int cmd_maintain(int argc, char **argv)
 {
 	struct hs_retention_counts done;
 	struct opened o;
@@ -114,11 +113,11 @@ int hs_cmd_maintain(int argc, char **argv)
 	if (r == HS_OK && o.json)
 		print_maintained(&done);
 	else if (r == HS_OK && done.busy)
-		puts("another process is at it: nothing done");
+		puts("another process is doing it: nothing done");
 	else if (done.compressed > 0 || done.deleted > 0)
 		printf("%" PRIu64 " compressed, %" PRIu64 " deleted\n", done.compressed, done.deleted);
 	if (r == HS_OK && !o.json && done.letters > 0)
-		printf("%" PRIu64 " old dead letters taken out of failed.jsonl\n", done.letters);
+		printf("%" PRIu64 " old dead letters removed from failed.jsonl\n", done.letters);
 	return close_spool(&o, argv[0], r);
 }
 
@@ -183,11 +182,11 @@ static void print_sum(const struct hs_verified *found, uint64_t problems, bool m
 	if (found->problem[HS_PROBLEM_FUTURE] > 0)
 		printf(", %" PRIu64 " stamps from the future", found->problem[HS_PROBLEM_FUTURE]);
 	if (mend)
-		printf(", %" PRIu64 " segments mended, index made anew", found->mended);
+		printf(", %" PRIu64 " segments repaired, index rebuilt", found->mended);
 	putchar('\n');
 }
 
-/* The sums count all findings; only so many are printed. */
+/* The sums count all findings, not only those printed. */
 static enum hs_result print_json(const struct show *s, const struct hs_verified *found, uint64_t problems, bool mend)
 {
 	struct hs_buf text = { 0 };
@@ -207,10 +206,9 @@ static enum hs_result print_json(const struct show *s, const struct hs_verified 
 	hs_buf_put_slice(&text, hs_buf_slice(&s->found));
 	hs_json_writer_end(&w, ']');
 	hs_json_writer_end(&w, '}');
-	ok = hs_buf_ok(&s->found) && hs_buf_ok(&text);
-	if (ok)
-		hs_terminal_printf(stdout, "%.*s\n", (int)text.n, text.p);
-	hs_buf_free(&text);
+	text.failed |= s->found.failed;
+	ok = hs_buf_ok(&text);
+	hs_terminal_print_json(&text);
 	return ok ? HS_OK : HS_E_MEMORY;
 }
 
@@ -241,12 +239,40 @@ static int examine(int argc, char **argv, bool mend)
 	return code == 0 && problems > 0 ? 1 : code;
 }
 
-int hs_cmd_verify(int argc, char **argv)
+static int cmd_verify(int argc, char **argv)
 {
 	return examine(argc, argv, false);
 }
 
-int hs_cmd_repair(int argc, char **argv)
+static int cmd_repair(int argc, char **argv)
 {
 	return examine(argc, argv, true);
 }
+
+const struct hs_command hs_command_rotate = {
+	.name = "rotate",
+	.run = cmd_rotate,
+	.options = rotate_options,
+	.help = "seal the open segments now",
+};
+
+const struct hs_command hs_command_maintain = {
+	.name = "maintain",
+	.run = cmd_maintain,
+	.options = maintain_options,
+	.help = "seal by age, compress, delete what is too old; for cron under plain CGI",
+};
+
+const struct hs_command hs_command_verify = {
+	.name = "verify",
+	.run = cmd_verify,
+	.options = verify_options,
+	.help = "read the whole spool, and say what is wrong",
+};
+
+const struct hs_command hs_command_repair = {
+	.name = "repair",
+	.run = cmd_repair,
+	.options = verify_options,
+	.help = "verify, and repair: set broken segments aside, rebuild the index",
+};

@@ -1,5 +1,6 @@
 /* hookspool stats: counts what is in the spool. */
 #include "base/io.h"
+#include "base/json_writer.h"
 #include "base/timestamp.h"
 #include "event/top_counts.h"
 #include "spool/admin/dead_letters.h"
@@ -19,7 +20,6 @@
 #include <errno.h>
 #include <getopt.h>
 #include <inttypes.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -53,7 +53,7 @@ struct stats {
 enum { OPTION_TOP = HS_OPT_OWN };
 
 /* clang-format off */
-const struct hs_option hs_stats_options[] = {
+static const struct hs_option stats_options[] = {
 	{ "top", "N", OPTION_TOP, "rows of each table; 10, and with --json all" },
 	HS_FILTER_OPTIONS,
 	HS_OPTION_JSON,
@@ -283,119 +283,102 @@ static enum hs_result count_all_rejected(struct stats *s)
 
 /* --- as JSON -------------------------------------------------------------------------- */
 
-static void put_number(struct hs_buf *out, const char *label, uint64_t n)
+static void put_time(struct hs_json_writer *w, const char *name, bool is_known, int64_t ms)
 {
-	hs_buf_put_slice(out, hs_slice_str(label));
-	hs_buf_put_uint(out, n);
-}
-
-static void put_time(struct hs_buf *out, const char *label, bool known, int64_t ms)
-{
-	char text[HS_TIMESTAMP_TEXT + 1];
-
-	hs_timestamp_text(ms, text);
-	hs_buf_put_slice(out, hs_slice_str(label));
-	if (known)
-		hs_buf_put_json(out, hs_slice_str(text));
+	if (is_known)
+		hs_json_writer_time(w, name, ms);
 	else
-		hs_buf_put_slice(out, HS_SLICE("null"));
+		hs_json_writer_null(w, name);
 }
 
-static void put_row(struct hs_buf *out, const struct hs_top_counts_row *row, bool first)
+static void put_row(struct hs_json_writer *w, const struct hs_top_counts_row *row)
 {
-	hs_buf_put_slice(out, first ? HS_SLICE("{\"name\":") : HS_SLICE(",{\"name\":"));
-	if (row->name != NULL)
-		hs_buf_put_json(out, hs_slice(row->name, row->n));
-	else
-		hs_buf_put_slice(out, HS_SLICE("null"));
-	put_number(out, ",\"records\":", row->records);
-	put_number(out, ",\"bytes\":", row->bytes);
-	hs_buf_putc(out, '}');
+	hs_json_writer_object(w, NULL);
+	hs_json_writer_text_or_null(w, "name", hs_slice(row->name, row->n));
+	hs_json_writer_uint(w, "records", row->records);
+	hs_json_writer_uint(w, "bytes", row->bytes);
+	hs_json_writer_end(w, '}');
 }
 
-static void put_counts(struct stats *s, const char *label, int by)
+static void put_counts(const struct stats *s, struct hs_json_writer *w, const char *name, int by)
 {
 	const struct hs_top_counts *t = &s->counts[by];
 	struct hs_top_counts_row rest = hs_top_counts_rest(t, s->top);
 
-	hs_buf_put_slice(&s->out, hs_slice_str(label));
+	hs_json_writer_array(w, name);
 	for (size_t i = 0; i < t->count && i < s->top; i++)
-		put_row(&s->out, &t->row[i], i == 0);
+		put_row(w, &t->row[i]);
 	if (rest.records > 0)
-		put_row(&s->out, &rest, false);
-	hs_buf_putc(&s->out, ']');
+		put_row(w, &rest);
+	hs_json_writer_end(w, ']');
 }
 
-static const char *truth(bool value)
+static void put_rejected(const struct stats *s, struct hs_json_writer *w)
 {
-	return value ? "true" : "false";
+	hs_json_writer_line(w);
+	hs_json_writer_object(w, "rejected");
+	hs_json_writer_uint(w, "records", s->rejected);
+	hs_json_writer_uint(w, "bytes", s->rejected_bytes);
+	put_counts(s, w, "reasons", BY_REASON);
+	hs_json_writer_end(w, '}');
 }
 
-static void put_cursor(struct hs_buf *out, const struct hs_consumer_lag_cursor *c, bool first)
+static void put_failed(const struct stats *s, struct hs_json_writer *w)
 {
-	hs_buf_put_slice(out, first ? HS_SLICE("{\"name\":") : HS_SLICE(",{\"name\":"));
-	hs_buf_put_json(out, hs_slice_str(c->name));
-	put_number(out, ",\"records\":", c->records);
-	put_number(out, ",\"bytes\":", c->bytes);
-	hs_buf_put_slice(out, HS_SLICE(",\"oldest\":"));
-	if (c->oldest[0] != '\0')
-		hs_buf_put_json(out, hs_slice_str(c->oldest));
-	else
-		hs_buf_put_slice(out, HS_SLICE("null"));
-	put_time(out, ",\"saved_at\":", !c->damaged, c->saved_ms);
-	hs_buf_put_slice(out, HS_SLICE(",\"in_use\":"));
-	hs_buf_put_slice(out, hs_slice_str(truth(c->held)));
-	hs_buf_put_slice(out, HS_SLICE(",\"usable\":"));
-	hs_buf_put_slice(out, hs_slice_str(truth(!c->damaged && !c->ahead)));
-	hs_buf_putc(out, '}');
+	hs_json_writer_line(w);
+	hs_json_writer_object(w, "failed");
+	hs_json_writer_uint(w, "bytes", s->failed.bytes);
+	put_time(w, "oldest", s->failed.oldest_ms > 0, s->failed.oldest_ms);
+	hs_json_writer_end(w, '}');
+}
+
+static void put_cursor(struct hs_json_writer *w, const struct hs_consumer_lag_cursor *c)
+{
+	hs_json_writer_object(w, NULL);
+	hs_json_writer_text(w, "name", hs_slice_str(c->name));
+	hs_json_writer_uint(w, "records", c->records);
+	hs_json_writer_uint(w, "bytes", c->bytes);
+	hs_json_writer_text_or_null(w, "oldest", c->oldest[0] != '\0' ? hs_slice_str(c->oldest) : HS_SLICE_NONE);
+	put_time(w, "saved_at", !c->damaged, c->saved_ms);
+	hs_json_writer_bool(w, "in_use", c->held);
+	hs_json_writer_bool(w, "usable", !c->damaged && !c->ahead);
+	hs_json_writer_end(w, '}');
 }
 
 static void put_json(struct stats *s)
 {
-	struct hs_buf *out = &s->out;
+	static const char *const name[] = { "types", "events", "tenants", "days" };
+	struct hs_json_writer w = { .out = &s->out };
 	bool dated = s->counts[BY_DAY].count > 0;
 
-	put_number(out, "{\"records\":", s->records);
-	put_number(out, ",\"bytes\":", s->bytes);
-	put_time(out, ",\"first\":", dated, s->first_ms);
-	put_time(out, ",\"last\":", dated, s->last_ms);
-	put_counts(s, ",\n\"types\":[", BY_TYPE);
-	put_counts(s, ",\n\"events\":[", BY_EVENT);
-	put_counts(s, ",\n\"tenants\":[", BY_TENANT);
-	put_counts(s, ",\n\"days\":[", BY_DAY);
-	if (shows_rejected(s)) {
-		put_number(out, ",\n\"rejected\":{\"records\":", s->rejected);
-		put_number(out, ",\"bytes\":", s->rejected_bytes);
-		put_counts(s, ",\"reasons\":[", BY_REASON);
-		hs_buf_putc(out, '}');
+	hs_json_writer_object(&w, NULL);
+	hs_json_writer_uint(&w, "records", s->records);
+	hs_json_writer_uint(&w, "bytes", s->bytes);
+	put_time(&w, "first", dated, s->first_ms);
+	put_time(&w, "last", dated, s->last_ms);
+	for (int by = BY_TYPE; by <= BY_DAY; by++) {
+		hs_json_writer_line(&w);
+		put_counts(s, &w, name[by], by);
 	}
-	if (s->failed.bytes > 0) {
-		put_number(out, ",\n\"failed\":{\"bytes\":", s->failed.bytes);
-		put_time(out, ",\"oldest\":", s->failed.oldest_ms > 0, s->failed.oldest_ms);
-		hs_buf_putc(out, '}');
-	}
-	put_number(out, ",\n\"duplicates\":", hs_metrics_value(s->metrics, HS_METRIC_DUPLICATES, 0));
-	put_number(out, ",\n\"conflicting\":", hs_metrics_value(s->metrics, HS_METRIC_CONFLICTING, 0));
-	hs_buf_put_slice(out, HS_SLICE(",\n\"cursors\":["));
+	if (shows_rejected(s))
+		put_rejected(s, &w);
+	if (s->failed.bytes > 0)
+		put_failed(s, &w);
+	hs_json_writer_line(&w);
+	hs_json_writer_uint(&w, "duplicates", hs_metrics_value(s->metrics, HS_METRIC_DUPLICATES, 0));
+	hs_json_writer_line(&w);
+	hs_json_writer_uint(&w, "conflicting", hs_metrics_value(s->metrics, HS_METRIC_CONFLICTING, 0));
+	hs_json_writer_line(&w);
+	hs_json_writer_array(&w, "cursors");
 	for (size_t i = 0; i < s->lag.count; i++)
-		put_cursor(out, &s->lag.cursor[i], i == 0);
-	hs_buf_put_slice(out, HS_SLICE("],\n"));
-	hs_metrics_report_json(s->metrics, out);
-	hs_buf_put_slice(out, HS_SLICE("}\n"));
+		put_cursor(&w, &s->lag.cursor[i]);
+	hs_json_writer_end(&w, ']');
+	hs_metrics_report_json(s->metrics, &w);
+	hs_json_writer_end(&w, '}');
+	hs_buf_putc(&s->out, '\n');
 }
 
 /* --- as tables ------------------------------------------------------------------------ */
-
-__attribute__((format(printf, 2, 3))) static void put_text(struct hs_buf *out, const char *format, ...)
-{
-	char line[256];
-	va_list args;
-
-	va_start(args, format);
-	vsnprintf(line, sizeof line, format, args);
-	va_end(args);
-	hs_buf_put_slice(out, hs_slice_str(line));
-}
 
 static void put_head(struct stats *s)
 {
@@ -404,14 +387,14 @@ static void put_head(struct stats *s)
 	char *empty = hs_event_source_empty(&s->source, s->end);
 
 	hs_bar_table_bytes(s->bytes, bytes);
-	put_text(&s->out, "%" PRIu64 " records, %s", s->records, bytes);
+	hs_buf_printf(&s->out, "%" PRIu64 " records, %s", s->records, bytes);
 	hs_timestamp_text(s->first_ms, first);
 	hs_timestamp_text(s->last_ms, last);
 	if (s->counts[BY_DAY].count > 0)
-		put_text(&s->out, ", from %s to %s", first, last);
+		hs_buf_printf(&s->out, ", from %s to %s", first, last);
 	hs_bar_table_bytes(s->rejected_bytes, bytes);
 	if (shows_rejected(s))
-		put_text(&s->out, "\n%" PRIu64 " rejected, %s", s->rejected, bytes);
+		hs_buf_printf(&s->out, "\n%" PRIu64 " rejected, %s", s->rejected, bytes);
 	if (empty != NULL) {
 		hs_buf_putc(&s->out, '\n');
 		hs_buf_put_slice(&s->out, hs_slice_str(empty));
@@ -420,15 +403,15 @@ static void put_head(struct stats *s)
 	if (s->failed.bytes > 0) {
 		hs_bar_table_bytes(s->failed.bytes, bytes);
 		hs_timestamp_text(s->failed.oldest_ms, first);
-		put_text(&s->out, "\n%s in failed.jsonl, since %s", bytes, first);
+		hs_buf_printf(&s->out, "\n%s in failed.jsonl, since %s", bytes, first);
 	}
-	put_text(&s->out, "\n%" PRIu64 " duplicates since the machine was started\n",
-	         hs_metrics_value(s->metrics, HS_METRIC_DUPLICATES, 0));
+	hs_buf_printf(&s->out, "\n%" PRIu64 " duplicates since the machine started\n",
+	              hs_metrics_value(s->metrics, HS_METRIC_DUPLICATES, 0));
 	if (conflicting > 0)
-		put_text(&s->out,
-		         "%" PRIu64 " of them conflicting: their message id was that of another event, which "
-		         "was kept\n",
-		         conflicting);
+		hs_buf_printf(&s->out,
+		              "%" PRIu64 " of them conflicting: their message id was that of another event, which "
+		              "was kept\n",
+		              conflicting);
 }
 
 static void put_lag(struct stats *s)
@@ -439,20 +422,20 @@ static void put_lag(struct stats *s)
 		if (strlen(s->lag.cursor[i].name) > width)
 			width = strlen(s->lag.cursor[i].name);
 	if (s->lag.count > 0)
-		put_text(&s->out, "\n%-*s      behind       bytes  oldest\n", (int)width, "cursor");
+		hs_buf_printf(&s->out, "\n%-*s      behind       bytes  oldest\n", (int)width, "cursor");
 	for (size_t i = 0; i < s->lag.count; i++) {
 		const struct hs_consumer_lag_cursor *c = &s->lag.cursor[i];
 		char bytes[HS_BAR_TABLE_BYTES];
 
 		hs_bar_table_bytes(c->bytes, bytes);
-		put_text(&s->out, "%-*s%12" PRIu64 "%12s  %s%s\n", (int)width, c->name, c->records, bytes,
-		         c->damaged ? "damaged: remove it to begin anew"
-		         : c->ahead ? "of another spool: remove it to begin anew"
-		                    : c->oldest,
-		         c->held ? " in use" : "");
+		hs_buf_printf(&s->out, "%-*s%12" PRIu64 "%12s  %s%s\n", (int)width, c->name, c->records, bytes,
+		              c->damaged ? "damaged: remove it to start afresh"
+		              : c->ahead ? "of another spool: remove it to start afresh"
+		                         : c->oldest,
+		              c->held ? " in use" : "");
 	}
 	if (s->lag.more)
-		put_text(&s->out, "and more than %d other cursors\n", HS_CONSUMER_LAG_CURSORS);
+		hs_buf_printf(&s->out, "and more than %d other cursors\n", HS_CONSUMER_LAG_CURSORS);
 }
 
 static void put_tables(struct stats *s)
@@ -531,7 +514,7 @@ static int run(struct stats *s)
 	return hs_event_source_close(&s->source, code);
 }
 
-int hs_cmd_stats(int argc, char **argv)
+static int cmd_stats(int argc, char **argv)
 {
 	struct stats *s = calloc(1, sizeof *s);
 	int code = 2;
@@ -547,3 +530,10 @@ int hs_cmd_stats(int argc, char **argv)
 	hs_stop_finish();
 	return code;
 }
+
+const struct hs_command hs_command_stats = {
+	.name = "stats",
+	.run = cmd_stats,
+	.options = stats_options,
+	.help = "count types, events, tenants, days, rejected events, and how far each cursor is behind",
+};

@@ -17,9 +17,9 @@ extern char **environ;
 
 const struct hs_command *hs_command_find(const char *name)
 {
-	for (const struct hs_command *c = hs_commands; c->name != NULL; c++)
-		if (strcmp(c->name, name) == 0)
-			return c;
+	for (size_t i = 0; hs_commands[i] != NULL; i++)
+		if (strcmp(hs_commands[i]->name, name) == 0)
+			return hs_commands[i];
 	return NULL;
 }
 
@@ -56,7 +56,7 @@ int hs_option(int argc, char **argv)
 	if (found == 'h') {
 		char *words[] = { argv[0], argv[0], NULL };
 
-		exit(hs_cmd_help(2, words));
+		exit(hs_help(2, words));
 	}
 	return found;
 }
@@ -91,7 +91,7 @@ static void put_usage(FILE *out, const struct hs_command *c)
 	else
 		for (size_t i = 0; i < n; i++)
 			fprintf(out, o[i].argument != NULL ? " [--%s %s]" : " [--%s]", o[i].name, o[i].argument);
-	fprintf(out, c->arguments[0] != '\0' ? " %s\n" : "%s\n", c->arguments);
+	fprintf(out, c->arguments != NULL ? " %s\n" : "\n", c->arguments);
 }
 
 int hs_usage(const char *name)
@@ -114,7 +114,7 @@ static void put_option(const struct hs_option *o)
 		printf("  %s\n  %-*s %s\n", left, USAGE_COLUMN, "", o->help);
 }
 
-int hs_cmd_help(int argc, char **argv)
+int hs_help(int argc, char **argv)
 {
 	const struct hs_command *c = argc == 2 ? hs_command_find(argv[1]) : NULL;
 
@@ -128,12 +128,19 @@ int hs_cmd_help(int argc, char **argv)
 		return 0;
 	}
 	puts("usage: hookspool COMMAND [ARGUMENT ...]\n");
-	for (c = hs_commands; c->name != NULL; c++)
+	for (size_t i = 0; (c = hs_commands[i]) != NULL; i++)
 		if (c->help != NULL)
 			printf("  %-8s %s\n", c->name, c->help);
 	puts("\nSee hookspool(1), hookspool.conf(5), hookspool-spool(5) and hookspool.fcgi(8).");
 	return 0;
 }
+
+const struct hs_command hs_command_help = {
+	.name = "help",
+	.run = hs_help,
+	.arguments = "[COMMAND]",
+	.help = "list the commands, or show one command's options",
+};
 
 /* --- settings ----------------------------------------------------------------- */
 
@@ -149,11 +156,13 @@ bool hs_command_as_owner(const struct hs_settings *settings)
 	if (slash != NULL && slash != above)
 		*slash = '\0';
 	if (hs_io_stat(AT_FDCWD, settings->spool_dir, &st) < 0 && hs_io_stat(AT_FDCWD, above, &st) < 0)
-		return true; /* nothing to open: the one who tries reports it */
+		return true; /* nothing to open: the attempt reports that */
 	if (st.st_uid == 0 || hs_io_become(st.st_uid, st.st_gid) == 0)
 		return true;
-	fprintf(stderr, "hookspool: %s is of user %lu, who cannot be worked as: %s; try sudo -u '#%lu' hookspool\n",
-	        settings->spool_dir, (unsigned long)st.st_uid, strerror(errno), (unsigned long)st.st_uid);
+	fprintf(
+	    stderr,
+	    "hookspool: %s belongs to user %lu, and switching to that user failed: %s; try sudo -u '#%lu' hookspool\n",
+	    settings->spool_dir, (unsigned long)st.st_uid, strerror(errno), (unsigned long)st.st_uid);
 	return false;
 }
 
@@ -199,7 +208,7 @@ int hs_command_tenant(const struct hs_settings *settings, const char *command, c
 		fprintf(
 		    stderr,
 		    "hookspool %s: there are labels in the settings: say whose events these are with --tenant LABEL, "
-		    "or --tenant - for nobody's\n",
+		    "or --tenant - for none\n",
 		    command);
 	else
 		fprintf(stderr, "hookspool %s: --tenant %s: neither [keys] nor [secrets] has such a label\n", command,

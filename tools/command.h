@@ -1,13 +1,11 @@
 /*
- * command: what the commands of `hookspool` share. A command is a row of the table in main.c and a
- * file cmd_NAME.c.
+ * command: the frame of the commands of `hookspool`. A command is a file cmd_NAME.c, which ends with
+ * its description, and a row in main.c.
  *
- * A command declares its options in a table of its own, and reads them with hs_option:
- *
- *	const struct hs_option hs_tail_options[] = {
+ *	static const struct hs_option tail_options[] = {
  *		HS_OPTION_CONFIG,
  *		{ "follow", NULL, 'f', "wait for more" },
- *		{ "fields", "A,B,…", OPT_FIELDS, "these fields alone, as TSV" },
+ *		{ "fields", "A,B,…", OPT_FIELDS, "only these fields, as TSV" },
  *		HS_OPTIONS_END,
  *	};
  *
@@ -18,6 +16,13 @@
  *		case OPT_FIELDS: fields = optarg; break;
  *		default: return hs_usage(argv[0]);
  *		}
+ *
+ *	const struct hs_command hs_command_tail = {
+ *		.name = "tail",
+ *		.run = cmd_tail,
+ *		.options = tail_options,
+ *		.help = "print the last records",
+ *	};
  *
  * The usage line, `hookspool help`, the manual page (a line "@options tail@" in
  * man/hookspool-tail.1.in) and bash's completion come from the same table.
@@ -65,12 +70,12 @@ struct hs_command {
 	const char *name;
 	int (*run)(int argc, char **argv); /* argv[0] is the command's name */
 	const struct hs_option *options;   /* NULL: none */
-	const char *arguments;             /* after the options, as in a usage line; "": none */
+	const char *arguments;             /* after the options, as in a usage line; NULL: none */
 	const char *help;                  /* one line; NULL: not listed */
 };
 
-/* The table, in main.c; ends with a row without a name. */
-extern const struct hs_command hs_commands[];
+/* The commands, in the order of the help; in main.c. Ends with NULL. */
+extern const struct hs_command *const hs_commands[];
 
 /* NULL: unknown name. */
 const struct hs_command *hs_command_find(const char *name);
@@ -90,6 +95,9 @@ int hs_command_exit(enum hs_result r);
  * that names the option.
  */
 bool hs_option_number(const char *name, const char *text, uint64_t low, uint64_t high, uint64_t *value);
+
+/* `hookspool help [COMMAND]`: prints the help to standard output. Returns the exit code. */
+int hs_help(int argc, char **argv);
 
 /* "usage: hookspool NAME [OPTIONS] ARGUMENTS" to standard error; returns 2. */
 int hs_usage(const char *name);
@@ -117,39 +125,5 @@ bool hs_command_colours(FILE *out);
  * *tenant to "". 0, or the exit code after a message to standard error.
  */
 int hs_command_tenant(const struct hs_settings *settings, const char *command, const char *given, const char **tenant);
-
-int hs_cmd_adopt(int argc, char **argv);
-int hs_cmd_backup(int argc, char **argv);
-int hs_cmd_cat(int argc, char **argv);
-int hs_cmd_check(int argc, char **argv);
-int hs_cmd_cursors(int argc, char **argv);
-int hs_cmd_docs(int argc, char **argv);
-int hs_cmd_each(int argc, char **argv);
-int hs_cmd_erase(int argc, char **argv);
-int hs_cmd_help(int argc, char **argv);
-int hs_cmd_import(int argc, char **argv);
-int hs_cmd_maintain(int argc, char **argv);
-int hs_cmd_repair(int argc, char **argv);
-int hs_cmd_rotate(int argc, char **argv);
-int hs_cmd_send(int argc, char **argv);
-int hs_cmd_stats(int argc, char **argv);
-int hs_cmd_tail(int argc, char **argv);
-int hs_cmd_verify(int argc, char **argv);
-
-/* The tables of options, each in the file of its command. */
-extern const struct hs_option hs_adopt_options[];
-extern const struct hs_option hs_backup_options[];
-extern const struct hs_option hs_cat_options[];
-extern const struct hs_option hs_check_options[];
-extern const struct hs_option hs_cursors_options[];
-extern const struct hs_option hs_each_options[];
-extern const struct hs_option hs_verify_options[]; /* verify, repair */
-extern const struct hs_option hs_send_options[];
-extern const struct hs_option hs_erase_options[];
-extern const struct hs_option hs_import_options[];
-extern const struct hs_option hs_spool_options[]; /* rotate */
-extern const struct hs_option hs_maintain_options[];
-extern const struct hs_option hs_stats_options[];
-extern const struct hs_option hs_tail_options[];
 
 #endif

@@ -86,7 +86,8 @@ static bool partial_write(struct hs_transport *transport, struct hs_slice head, 
 
 /*
  * A web server that is still sending a body takes a closed connection for a failure, and the sender
- * never sees why it was refused. So the rest is read and dropped.
+ * never sees why it was refused. So the rest is read and dropped. nginx passes an answer on only when
+ * it sees the end of the stream, which must not wait for the rest.
  */
 static void partial_finish(struct hs_transport *transport)
 {
@@ -98,6 +99,7 @@ static void partial_finish(struct hs_transport *transport)
 	}
 	let_go(partial);
 	partial->answered = true;
+	shutdown(partial->fd, SHUT_WR);
 	partial->leave_rest(partial->context, partial);
 }
 

@@ -1,6 +1,8 @@
 #include "base/buf.h"
 #include "base/utf8.h"
 
+#include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 enum { FIRST_BYTES = 256 };
@@ -44,6 +46,26 @@ void hs_buf_put_uint(struct hs_buf *b, uint64_t v)
 		v /= 10;
 	} while (v > 0);
 	hs_buf_put(b, digits + at, sizeof digits - at);
+}
+
+void hs_buf_printf(struct hs_buf *b, const char *format, ...)
+{
+	va_list args;
+	char *to;
+	int n;
+
+	va_start(args, format);
+	n = vsnprintf(NULL, 0, format, args);
+	va_end(args);
+	to = n < 0 ? NULL : hs_buf_reserve(b, (size_t)n + 1);
+	if (to == NULL) {
+		b->failed = true;
+		return;
+	}
+	va_start(args, format);
+	vsnprintf(to, (size_t)n + 1, format, args);
+	va_end(args);
+	b->n += (size_t)n;
 }
 
 static void put_escaped(struct hs_buf *b, unsigned char c)

@@ -87,6 +87,9 @@ static inline void hs_buf_putc(struct hs_buf *b, char c)
 /* Appends the number in decimal. */
 void hs_buf_put_uint(struct hs_buf *b, uint64_t v);
 
+/* Appends what printf(3) would write. */
+__attribute__((format(printf, 2, 3))) void hs_buf_printf(struct hs_buf *b, const char *format, ...);
+
 /*
  * Appends the bytes as a JSON string, with quotes (RFC 8259, 7). Each byte that is not UTF-8
  * becomes \ufffd; false if there was one.

@@ -1,5 +1,6 @@
 #include "base/json_writer.h"
 #include "base/hex.h"
+#include "base/timestamp.h"
 
 static void begin(struct hs_json_writer *w, const char *name)
 {
@@ -65,6 +66,22 @@ void hs_json_writer_hex(struct hs_json_writer *w, const char *name, struct hs_sl
 	hs_hex_encode((const uint8_t *)value.p, value.n, to + 1);
 	to[2 * value.n + 1] = '"';
 	w->out->n += 2 * value.n + 2;
+}
+
+void hs_json_writer_text_or_null(struct hs_json_writer *w, const char *name, struct hs_slice value)
+{
+	if (value.p != NULL)
+		hs_json_writer_text(w, name, value);
+	else
+		hs_json_writer_null(w, name);
+}
+
+void hs_json_writer_time(struct hs_json_writer *w, const char *name, int64_t ms)
+{
+	char text[HS_TIMESTAMP_TEXT + 1];
+
+	hs_timestamp_text(ms, text);
+	hs_json_writer_text(w, name, hs_slice_str(text));
 }
 
 void hs_json_writer_uint(struct hs_json_writer *w, const char *name, uint64_t value)

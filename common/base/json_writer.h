@@ -31,6 +31,10 @@ void hs_json_writer_end(struct hs_json_writer *w, char bracket);
 bool hs_json_writer_text(struct hs_json_writer *w, const char *name, struct hs_slice value);
 /* A text of two hexadecimal digits for each byte of `value`. */
 void hs_json_writer_hex(struct hs_json_writer *w, const char *name, struct hs_slice value);
+/* Writes null if value.p is NULL. */
+void hs_json_writer_text_or_null(struct hs_json_writer *w, const char *name, struct hs_slice value);
+/* Writes ms since 1970 as hs_timestamp_text does. */
+void hs_json_writer_time(struct hs_json_writer *w, const char *name, int64_t ms);
 void hs_json_writer_uint(struct hs_json_writer *w, const char *name, uint64_t value);
 void hs_json_writer_bool(struct hs_json_writer *w, const char *name, bool value);
 void hs_json_writer_null(struct hs_json_writer *w, const char *name);

@@ -157,6 +157,18 @@ bool hs_subjects_add(struct hs_subjects *s, const struct hs_subject *who, bool *
 	return true;
 }
 
+bool hs_subjects_add_id(struct hs_subjects *s, enum hs_subject_kind kind, struct hs_slice id, const char *tenant)
+{
+	struct hs_subject who = { .kind = kind,
+		                  .id = (char *)(uintptr_t)id.p,
+		                  .n = id.n,
+		                  .tenant = (char *)(uintptr_t)tenant,
+		                  .before = { UINT64_MAX, UINT64_MAX },
+		                  .until_ms = INT64_MAX };
+
+	return hs_subjects_add(s, &who, NULL);
+}
+
 /* --- ids in a line ----------------------------------------------------------------- */
 
 void hs_named_in_record(struct hs_named *named, const struct hs_json *json, uint32_t root)

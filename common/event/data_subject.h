@@ -50,6 +50,9 @@ void hs_subjects_free(struct hs_subjects *s);
  */
 bool hs_subjects_add(struct hs_subjects *s, const struct hs_subject *who, bool *added);
 
+/* Adds the person with this id, without limits. tenant NULL: any. False: out of memory. */
+bool hs_subjects_add_id(struct hs_subjects *s, enum hs_subject_kind kind, struct hs_slice id, const char *tenant);
+
 /* The ids in a line, as tokens of `json`; 0: absent. */
 struct hs_named {
 	const struct hs_json *json;

@@ -1,6 +1,7 @@
 #include "event/dedup_key.h"
 #include "base/hex.h"
 #include "base/timestamp.h"
+#include "event/placeholder_words.h"
 #include "event/record_fields.h"
 
 #include <assert.h>
@@ -66,8 +67,9 @@ static struct hs_slice text_of(const struct hs_json *j, uint32_t t)
 static bool is_placeholder(struct hs_slice id)
 {
 	static const struct hs_slice words[] = {
-		{ "null", 4 }, { "undefined", 9 }, { "none", 4 }, { "nil", 3 },
-		{ "nan", 3 },  { "false", 5 },     { "true", 4 }, { "[object Object]", 15 },
+#define WORD(text) { text, sizeof text - 1 },
+#define SKIPPED(text)
+		HS_PLACEHOLDER_WORDS(WORD, SKIPPED)
 	};
 
 	for (size_t k = 0; k < sizeof words / sizeof words[0]; k++)

@@ -1,54 +1,14 @@
 #include "event/links.h"
 #include "base/array.h"
+#include "event/placeholder_words.h"
 
 #include <stdlib.h>
 
 /* --- placeholders ------------------------------------------------------------------ */
 
 static const char *const placeholders[] = {
-	"undefined",
-	"null",
-	"(null)",
-	"<null>",
-	"nil",
-	"(nil)",
-	"<nil>",
-	"none",
-	"nan",
-	"n/a",
-	"0x0",
-	"unknown",
-	"anonymous",
-	"anon",
-	"guest",
-	"visitor",
-	"nobody",
-	"default",
-	"empty",
-	"missing",
-	"unset",
-	"not set",
-	"(not set)",
-	"not-set",
-	"not_set",
-	"notset",
-	"invalid",
-	"true",
-	"false",
-	"[object object]",
-	"object",
-	"string",
-	"user",
-	"userid",
-	"user_id",
-	"user id",
-	"id",
-	"anonymousid",
-	"anonymous_id",
-	"uuid",
-	"test",
-	"void",
-	"9774d56d682e549c", /* the Android id of many phones of 2010 */
+#define WORD(text) text,
+	HS_PLACEHOLDER_WORDS(WORD, WORD)
 };
 
 static bool is_blank(char c)

@@ -39,7 +39,7 @@ struct hs_slice hs_top_counts_name(struct hs_slice name);
 bool hs_top_counts_add(struct hs_top_counts *t, struct hs_slice name, uint64_t bytes);
 /* Counts so many records at once. */
 bool hs_top_counts_add_many(struct hs_top_counts *t, struct hs_slice name, uint64_t records, uint64_t bytes);
-/* hs_top_counts_add with the field's value as the name. An absent field (name.p is NULL) or null is not counted. */
+/* Counts by the field's value. An absent field (name.p is NULL) or null is not counted. */
 bool hs_top_counts_add_field(struct hs_top_counts *t, const struct hs_record_field *field, uint64_t bytes);
 void hs_top_counts_free(struct hs_top_counts *t);
 

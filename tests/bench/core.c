@@ -1,11 +1,11 @@
 /*
- * What the parts of a request cost, in one process, beside json-c's parse of the same bytes.
+ * Measures the parts of a request, in one process, and json-c's parse of the same bytes.
  *
  *	core [--rounds N] [--json] EVENT-FILE DIRECTORY    all parts, all inputs
  *	core --only PART --input NAME EVENT-FILE DIRECTORY one figure, as JSON
  *	core --deep                                        prints the deep event
  *
- * Every round measures every part once, so that what disturbs the machine meets all alike;
+ * Every round measures every part once, so that disturbances affect all alike;
  * the figures are medians of the rounds. Time is the thread's processor time. DIRECTORY is
  * where spools are made, which do not sync here: sync.c tells what that costs.
  */
@@ -25,10 +25,10 @@
 
 enum { ROUNDS_MAX = 99, INPUTS = 3, BATCH = 1000, COPIES_BYTES = 2 << 20, COPIES_MAX = 256 };
 
-static const int64_t ROUND_NS = 30000000; /* a part runs at least so long a round */
+static const int64_t ROUND_NS = 30000000; /* the least time of a part in a round */
 static const char AT[] = "2026-11-23T10:15:00.123Z";
 
-/* Everything that any of the parts works with. */
+/* All that the parts work with. */
 struct bench {
 	struct bench_input *in;
 	struct json_tokener *tokener;
@@ -38,7 +38,7 @@ struct bench {
 	struct hs_flattener flattener;
 	struct hs_dedup_key_maker identifier;
 	struct hs_buf key, lines;
-	struct lot {            /* what one body comes to in the spool */
+	struct lot {            /* what one body becomes in the spool */
 		size_t from, n; /* in `lines` */
 		struct hs_record *record;
 	} * lot;
@@ -79,7 +79,7 @@ static void ok(enum hs_result r)
 		bench_die("hookspool", hs_result_info(r)->name);
 }
 
-/* Reads a body as a request is read: an event at a time. */
+/* Reads a body as a request is read, an event at a time. */
 static void scan(struct bench *b, struct hs_slice text, void (*each)(struct bench *))
 {
 	bool more = true;
@@ -369,7 +369,7 @@ static void bench_open(struct bench *b, struct bench_input *in, const char *dir)
 		bench_die("memory", "out of it");
 	for (size_t k = 0; k < in->events; k++)
 		ok(hs_json_document(&b->scanned[k], in->body[0].event[k]));
-	run_validate(b); /* fills b->read for whoever is measured alone */
+	run_validate(b); /* fills b->read for a part that is measured alone */
 	snprintf(plain, sizeof plain, "%s/%s-plain", dir, in->name);
 	snprintf(indexed, sizeof indexed, "%s/%s-indexed", dir, in->name);
 	snprintf(path, sizeof path, "%s/%s-path", dir, in->name);
@@ -413,7 +413,7 @@ static struct bench_input *input_new(const char *name, struct hs_slice event, si
 	return bench_input_new(name, event, events, n < 2 ? 2 : n > COPIES_MAX ? COPIES_MAX : n);
 }
 
-/* A tree of a whole batch must not pay for memory that goes to the system and comes back. */
+/* The tree of a whole batch must not pay for memory that is returned to the system each time. */
 static void tune_malloc(void)
 {
 #ifdef __GLIBC__

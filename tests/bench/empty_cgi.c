@@ -1,6 +1,6 @@
 /*
- * The empty CGI program: what starting any program costs behind this server. Made static.
- * It reads the body: Apache takes it for a fault if nobody does.
+ * The empty CGI program: the cost of starting any program under this server. Linked statically.
+ * It reads the body: Apache reports an error if a program does not.
  */
 #include "tests/bench/keep.h"
 

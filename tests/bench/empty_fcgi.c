@@ -1,7 +1,7 @@
 /*
- * The empty responder: what any handler behind this server could reach. It reads the body
- * (of which a batch may be the last part only) and answers 200. HOOKSPOOL_THREADS threads, as
- * the program itself; sixteen without it.
+ * The empty responder: the best that any handler could reach under this server. It reads the body
+ * and answers 200. It runs HOOKSPOOL_THREADS threads, as
+ * the program itself does; sixteen without it.
  */
 #include "tests/bench/keep.h"
 

@@ -1,7 +1,7 @@
 /*
- * Makes a spool grow: fill DIRECTORY SEGMENTS EVENTS-IN-EACH. Small records with ids of their
- * own, and a rotation behind every EVENTS of them. Nothing is synced. It waits as long as it
- * takes if the index has to be made anew.
+ * Makes a spool grow: fill DIRECTORY SEGMENTS EVENTS-IN-EACH. Appends small records with their own
+ * ids, and rotates after every EVENTS of them. Nothing is synced. It waits as long as it
+ * takes if the index must be rebuilt.
  */
 #include "base/io.h"
 #include "base/timestamp.h"
@@ -74,7 +74,7 @@ int main(int argc, char **argv)
 		fputs("usage: fill DIRECTORY SEGMENTS EVENTS-IN-EACH\n", stderr);
 		return 2;
 	}
-	l.next = (uint64_t)hs_io_now() << 20; /* no id twice, however often it is run */
+	l.next = (uint64_t)hs_io_now() << 20; /* no id twice, however often it runs */
 	l.events = (size_t)atoi(argv[3]);
 	l.record = calloc(l.events, sizeof *l.record);
 	settings = bench_settings(argv[1], "durability = none\nrotate_min_gap = 0");

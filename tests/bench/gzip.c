@@ -1,5 +1,5 @@
 /*
- * How fast lines are compressed, and how small they become; prints a JSON object.
+ * Measures how fast lines are compressed, and how small they become; prints a JSON object.
  *
  * gzip here|zlib FILE    by the writer of sealed segments, or by zlib at its default level
  */

@@ -1,11 +1,11 @@
 /*
- * What the index costs at N ids: index DIRECTORY [MILLIONS]
+ * The cost of the index at N ids: index DIRECTORY [MILLIONS]
  *
  * Fills a spool with batches of 1000 small records, each with an id of its own, and
  * prints, every million: microseconds an event for the whole append (write, no sync), for
  * the same with dedup_window = 0, and the difference: look-up, insert, and the syncs that
- * the index asks for when nobody else does. Then it removes the index and prints how long
- * its rebuilding takes.
+ * only the index asks for. Then it removes the index and prints how long
+ * rebuilding it takes.
  */
 #include "base/io.h"
 #include "event/dedup_key.h"
@@ -138,7 +138,7 @@ int main(int argc, char **argv)
 	remove(index_path);
 	spool = hs_spool_new(with);
 	start = now_ns();
-	append(l, spool, 1); /* finds no index: makes it anew from every segment */
+	append(l, spool, 1); /* finds no index: rebuilds it from every segment */
 	printf("rebuilt %d M ids in %.1f s\n", millions, (double)(now_ns() - start) / 1e9);
 	hs_spool_free(spool);
 	hs_spool_free(plain);

@@ -14,7 +14,7 @@
 
 enum { BENCH_MAC_TEXT = 40 };
 
-/* One request's body, with ids of its own. */
+/* A request's body, with its own ids. */
 struct bench_body {
 	char *text;
 	size_t n;
@@ -22,12 +22,12 @@ struct bench_body {
 	char signature[BENCH_MAC_TEXT];
 };
 
-/* The same request many times over, so that each can be sent once. */
+/* Many copies of a request, so that each can be sent once. */
 struct bench_input {
 	const char *name;
 	size_t events; /* in each body */
-	bool batch;    /* an array, however many are in it */
-	size_t id_at;  /* where in an event the sixteen characters stand that are its number */
+	bool batch;    /* an array, whatever its length */
+	size_t id_at;  /* the offset in an event of the sixteen characters that are its number */
 	struct bench_body *body;
 	size_t bodies;
 	struct hs_hmac *key;
@@ -41,16 +41,16 @@ struct bench_input {
 struct bench_input *bench_input_new(const char *name, struct hs_slice event, size_t events, size_t bodies);
 void bench_input_free(struct bench_input *in);
 
-/* New ids and signatures everywhere. */
+/* Gives all of them new ids and signatures. */
 void bench_input_renew(struct bench_input *in);
 
-/* A file's bytes without the line ends behind them. To be freed. */
+/* A file's bytes without line ends at the end. The caller frees them. */
 struct hs_slice bench_file(const char *path);
 
-/* An event of 32 KB, 2000 leaves and objects sixteen deep. To be freed. */
+/* An event of 32 KB, 2000 leaves and objects sixteen deep. The caller frees it. */
 struct hs_slice bench_deep_event(void);
 
-/* Processor time of this thread: what others do on the machine does not count. */
+/* Processor time of this thread, without that of others on the machine. */
 int64_t bench_cpu_ns(void);
 
 _Noreturn void bench_die(const char *what, const char *why);

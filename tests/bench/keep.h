@@ -1,6 +1,6 @@
 /*
- * What -DKEEP makes of the empty programs: the least that anybody must do who answers once
- * the event is on stable storage. They append the body to the spool's file, and sync it.
+ * With -DKEEP the empty programs do the least that is needed to answer once
+ * the event is on stable storage: they append the body to the spool's file, and sync it.
  */
 #ifndef HS_BENCH_KEEP_H
 #define HS_BENCH_KEEP_H
@@ -28,7 +28,7 @@ static inline int keep_open(void)
 	return open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
 }
 
-/* There must be room for one byte more. */
+/* The buffer must have room for one byte more. */
 static inline bool keep(int fd, char *body, size_t n)
 {
 	body[n] = '\n';

@@ -47,7 +47,7 @@ struct options {
 struct client {
 	int fd;             /* -1: not connected */
 	bool busy, writing; /* a request is under way; epoll was asked for EPOLLOUT */
-	int resent;         /* times that this request met a connection that was just closed */
+	int resent;         /* how often this request met a connection that was just closed */
 	char *request;      /* head and body */
 	size_t sent, got;
 	int64_t due; /* when the request should have begun */
@@ -59,12 +59,12 @@ struct load {
 	struct sockaddr_in address;
 	EVP_MAC_CTX *keyed;
 	char *event;
-	size_t event_n, id_at;            /* bytes of an event, and where its number begins */
-	size_t request_n, head_n, mac_at; /* of a request; where the signature stands */
+	size_t event_n, id_at;            /* bytes of an event, and the offset of its number */
+	size_t request_n, head_n, mac_at; /* of a request; mac_at: the offset of its signature */
 	uint64_t next_id;
 	int epoll;
 	struct client *client;
-	int64_t begin, from, until, next_due; /* measured is what ends from `from` to `until` */
+	int64_t begin, from, until, next_due; /* requests that end from `from` to `until` are measured */
 	uint32_t *latency_us;
 	size_t latencies, latency_cap;
 	uint64_t acknowledged, bad, reconnects, under_way, late;
@@ -150,7 +150,7 @@ static size_t events_in_request(const struct load *l)
 	return l->o.batch > 0 ? (size_t)l->o.batch : 1;
 }
 
-/* One client's request, all but numbers and signature. */
+/* Writes a client's request, except numbers and signature. */
 static char *request_new(struct load *l)
 {
 	size_t count = events_in_request(l), brackets = l->o.batch > 0;
@@ -181,7 +181,7 @@ static char *request_new(struct load *l)
 	return request;
 }
 
-/* New numbers and their signature. */
+/* Writes new numbers and their signature. */
 static void request_renew(struct load *l, char *request)
 {
 	size_t count = events_in_request(l);
@@ -284,7 +284,7 @@ static void end(struct load *l, struct client *c, int status)
 	}
 }
 
-/* Bytes of the whole answer, 0 while its head is not there, SIZE_MAX if it has no length. */
+/* Bytes of the whole answer, 0 until its head is complete, SIZE_MAX if it has no length. */
 static size_t answer_length(const struct client *c, bool *close_after)
 {
 	const char *head_end = strstr(c->answer, "\r\n\r\n"), *p;
@@ -299,7 +299,7 @@ static size_t answer_length(const struct client *c, bool *close_after)
 	return (size_t)(head_end + 4 - c->answer) + strtoul(p + sizeof "\r\ncontent-length:" - 1, NULL, 10);
 }
 
-/* The connection is gone. Before the first byte of an answer that is no fault: once more. */
+/* The connection is closed. Before the first byte of an answer that is no fault: tries again. */
 static void lost(struct load *l, struct client *c)
 {
 	disconnect(c);

@@ -8,7 +8,7 @@
 static const char signature_is[] = "HTTP_X_SIGNATURE=";
 
 struct bench_path {
-	struct hs_transport transport; /* first: the gateway is the path */
+	struct hs_transport transport; /* first, so that the transport is the path */
 	struct hs_store_ops store;
 	struct hs_settings *settings;
 	struct hs_spool *spool;
@@ -92,7 +92,7 @@ static void ended(void *context)
 	(void)context;
 }
 
-/* What a web server hands over; a real one adds some twenty more. */
+/* The variables of a web server; a real one adds some twenty more. */
 static void set_params(struct bench_path *p)
 {
 	static char method[] = "REQUEST_METHOD=POST", script[] = "SCRIPT_NAME=/hookspool";

@@ -1,6 +1,6 @@
 /*
- * path: the whole way of a request, from its bytes to its answer, without a web server: a
- * gateway made of memory, and a spool on the disk or none.
+ * path: the whole path of a request, from its bytes to its answer, without a web server: a
+ * transport in memory, and a spool on the disk or none.
  */
 #ifndef HS_BENCH_PATH_H
 #define HS_BENCH_PATH_H
@@ -11,7 +11,7 @@
 struct bench_path;
 
 /*
- * `dir`: where the spool is, with `more` lines of settings; NULL: what should be kept is
+ * `dir`: the spool's place, with `more` lines of settings; NULL: what would be kept is
  * dropped. Ends the program if it fails.
  */
 struct bench_path *bench_path_new(const char *dir, const char *more);

@@ -1,5 +1,5 @@
 /*
- * Something for a profiler to look at: profile single|batch MEGABYTES EVENT-FILE DIRECTORY
+ * A load for a profiler: profile single|batch MEGABYTES EVENT-FILE DIRECTORY
  * [CONTROL]. Serves requests made beforehand; each is kept in a spool in DIRECTORY, which
  * does not sync. CONTROL is perf's control file: it is told when the requests begin.
  */

@@ -1,5 +1,5 @@
 /*
- * stops SECONDS: is this machine stopped now and then, as hosts do with guests that use up
+ * stops SECONDS: tells whether this machine is stopped at times, as hosts do with guests that use up
  * their share of the processor? Sleeps a millisecond at a time, at the highest priority that
  * it may have, and prints a JSON object: how often it woke more than five milliseconds late, and
  * how late at worst. It needs no processor time to speak of, and no disk.

@@ -1,5 +1,5 @@
 /*
- * What fdatasync costs on this disk; prints a JSON object.
+ * Measures fdatasync on this disk; prints a JSON object.
  *
  * sync DIRECTORY SECONDS          appends 1 KiB to a file and syncs it, a few hundred times
  *                                 spread over the seconds

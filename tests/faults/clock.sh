@@ -55,20 +55,20 @@ for year in 2036 2066; do
 	is "the year $year: maintain deletes nothing" "$(ls "$SPOOL_DIR" | comm -13 - "$T/before")" ''
 	is 'no name is from the future' "$(ls "$SPOOL_DIR" | grep -c "events-$year")" 0
 	hs_at "$year" check >"$T/said"
-	check 'check tells of the clock' grep -q '^warn clock .*hours ahead of what is believed' "$T/said"
+	check 'check reports the clock' grep -q '^warn clock .*hours ahead of the trusted time' "$T/said"
 done
 is 'the log names the remedy, a line for each jump' \
 	"$(cat "$S/log/program.log" "$T/said" | grep -c 'has jumped [0-9]\{5,\} hours ahead.*--trust-clock')" 2
 one y2066
-is 'it is right again: what was sent is a duplicate' "$STATUS $(grep -c '"duplicate":20' "$T/answer")" '200 1'
+is 'the clock is right again: the same events are duplicates' "$STATUS $(grep -c '"duplicate":20' "$T/answer")" '200 1'
 
-# Files from the future, however they came there: told, and no fault.
+# Files from the future are reported, and are not a fault.
 future=events-20660601T000000.000Z-000999.jsonl
 printf '{"type":"page","spooled_at":"2066-06-01T00:00:00.000Z"}\n' >"$SPOOL_DIR/$future"
 chown --reference="$SPOOL_DIR" "$SPOOL_DIR/$future"
 said=$( (as_server_user "$S/bin/hookspool" verify --config "$S/hookspool.conf") )
-check 'verify tells of a stamp from the future' grep -q "^$future: stamp is from the future" <<<"$said"
-check 'and of how many' grep -q ', 1 stamps from the future' <<<"$said"
+check 'verify reports a stamp from the future' grep -q "^$future: stamp is from the future" <<<"$said"
+check 'and their number' grep -q ', 1 stamps from the future' <<<"$said"
 rm "$SPOOL_DIR/$future"
 
 numbers=$(cd "$SPOOL_DIR" && printf '%s\n' events-*.jsonl | LC_ALL=C sort | sed 's/.*-0*\([0-9]*\)\.jsonl/\1/')
@@ -76,8 +76,8 @@ is 'names sort in the order of sealing' "$numbers" "$(sort -n <<<"$numbers")"
 is 'something was sealed' "$(($(wc -l <<<"$numbers") > 5))" 1
 count_check 'each event once' "$T/ledger"
 
-# Somebody vouches for it: then it counts, and what is old by it goes.
+# With --trust-clock the clock counts, and files that are old by it are deleted.
 hs_at 2066 maintain --trust-clock >"$T/said"
-check 'a clock that is vouched for deletes what is old' grep -q ' [1-9][0-9]* deleted' "$T/said"
+check 'a trusted clock deletes old files' grep -q ' [1-9][0-9]* deleted' "$T/said"
 figure "$n jumps of the clock, $(number sealed "$COUNTED") segments: lost $(number lost "$COUNTED"), twice $(number twice "$COUNTED")"
 done_testing

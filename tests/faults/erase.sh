@@ -1,14 +1,14 @@
 #!/bin/bash
 # erase.sh: an erase is cut, by SIGKILL, a full disk or a write error, at each of its calls that
 # change anything. After the next run nothing of the person is left in any file below the spool
-# folder, nobody else has lost anything, and verify finds nothing to say.
+# folder, no other person has lost anything, and verify finds nothing.
 . "$(dirname "$0")/lib.sh"
 need strace jq
 
 CALLS=${CALLS:-$(size 'renameat pwrite64 unlinkat fdatasync fsync' \
 	'renameat pwrite64 unlinkat fdatasync fsync openat ftruncate flock mmap')}
 ACTIONS='signal=SIGKILL error=ENOSPC error=EIO'
-STEP=${STEP:-$(size 3 1)} # each call is killed; of the errors one in so many is tried, another one in each mode
+STEP=${STEP:-$(size 3 1)} # each call is killed; one error in STEP is tried, another one in each mode
 MODES=${MODES:-'aliases suppress deletes'}
 
 place_make 'rotate_min_gap = 0' 'validate = spec'
@@ -71,9 +71,9 @@ restore() {
 left() {
 	grep -raoE 'anna-[a-z0-9]+|616e6e612d[0-9a-f]+' "$SPOOL_DIR" |
 		if [ "$1" = deletes ]; then grep -vx "$SPOOL_DIR/events.*:anna-u"; else cat; fi
-	# what came behind the delete event is of her again, and one record alone
+	# one record after the delete event is hers again
 	[ "$1" != deletes ] || [ "$(cat "$SPOOL_DIR"/events* | grep -c anna-u)" = 1 ] ||
-		echo "not one record behind the delete"
+		echo "not one record after the delete"
 }
 
 plans() { find "$SPOOL_DIR/.hookspool" -name 'erase-plan*' | wc -l; }
@@ -81,7 +81,7 @@ others() { tool cat --fields message_id 2>/dev/null | grep -v '^anna-' | xargs; 
 
 # inject CALL WHEN ACTION MODE: the erase, cut; CODE.
 inject() {
-	( # two shells: the inner one's death is told to the log
+	( # two shells: the death of the inner one goes to the log
 		# shellcheck disable=SC2046
 		(as_server_user strace -qq -o "$S/run/trace" -e trace="$1" -e inject="$1:$3:when=$2" \
 			"$S/bin/hookspool" erase --config "$S/hookspool.conf" $(arguments "$4"))

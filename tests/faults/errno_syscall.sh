@@ -27,7 +27,7 @@ plausible() {
 	poll) echo EINTR ENOMEM ;;
 	write | writev) echo EPIPE EIO EINTR ;;
 	getrandom) echo ENOSYS EINTR ;;
-	futex) ;; # what glibc calls impossible it aborts on
+	futex) ;; # glibc aborts on errors that it calls impossible
 	madvise | mprotect) echo ENOMEM ;;
 	esac
 }

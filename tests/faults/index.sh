@@ -1,6 +1,6 @@
 #!/bin/bash
 # index.sh: the index of ids is deleted, cut or written over at random, while nothing and while
-# a server has it open. It must be made anew, and the same requests get the same answers.
+# a server has it open. It must be rebuilt, and the same requests get the same answers.
 . "$(dirname "$0")/lib.sh"
 
 TIMES=${TIMES:-$(size 20 100)}
@@ -41,7 +41,7 @@ for ((i = 0; i < TIMES; i++)); do
 	bad=$((bad + 1))
 	printf '# %s: %s %s\n' "$what" "$STATUS" "$(tail -n 1 "$T/answer")"
 done
-is "$TIMES times made anew: nothing is taken twice" "$bad" 0
+is "$TIMES times rebuilt: nothing is taken twice" "$bad" 0
 check 'hookspool verify: spool and index agree' tool verify
 count_check 'each id once'
 

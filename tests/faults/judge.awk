@@ -1,6 +1,6 @@
 # judge.awk: reads what strace -y saw of requests to one spool, in order, and says whether each
 # answer 200 was true: the event's line had been written, a sync of that file had succeeded
-# after it with none failed before (Linux tells of lost bytes only once), and the file's
+# after it with none failed before (Linux reports lost bytes only once), and the file's
 # name had been synced, if the file was new. "# request ID" lines stand between the requests.
 # Prints what is false. Exit 1 if anything is.
 

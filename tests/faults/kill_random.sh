@@ -1,6 +1,6 @@
 #!/bin/bash
 # kill_random.sh: kill -9 at random times, in every mount, while senders send and send again.
-# KILLS=N sets how many in all. Real web servers start a killed program again at their own
+# KILLS=N sets their number. Real web servers start a killed program again at their own
 # pace, so they get a few dozen; the rest is shared by plain CGI processes and a
 # FastCGI program that is started again at once.
 . "$(dirname "$0")/lib.sh"
@@ -15,7 +15,7 @@ all=0
 after() {
 	bodies_make 1
 	one 1
-	is "$1: service goes on" "$STATUS" 200
+	is "$1: service continues" "$STATUS" 200
 	count_check "$1: every acknowledged event once, whole lines" "$S/run/ledger"
 	check "$1: hookspool verify finds nothing" tool verify
 	all=$((all + $(number kills "$DRIVEN")))

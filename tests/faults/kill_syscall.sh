@@ -14,7 +14,7 @@ for condition in ${ONLY-$CONDITIONS}; do
 		calls=$((calls + 1))
 		[ "$FIRST" = 000 ] || { survived=$((survived + 1)); echo "# $condition: $call $n did not hit: $FIRST"; }
 	done <"$T/calls"
-	is "$condition: killed before each of $(wc -l <"$T/calls") calls: none lost, none twice, service goes on" "$bad" 0
+	is "$condition: killed before each of $(wc -l <"$T/calls") calls: none lost, none twice, service continues" "$bad" 0
 done
 is "there were calls to be killed at" "$((calls > 100))" 1
 # the answer is complete before the last call returns; the rest must have hit

@@ -62,7 +62,7 @@ drive_check() {
 	printf '# %s\n' "$DRIVEN"
 }
 
-# number WORD: the number behind the word in what the driver or the counter said last.
+# number WORD TEXT: the number after the word in the text, the last line of the driver or the counter.
 number() { sed -n "s/.*$1 \([0-9]*\).*/\1/p" <<<"$2"; }
 
 # count_check NAME [LEDGER]: nothing lost, nothing twice, every line whole.
@@ -94,10 +94,10 @@ batch_body() {
 	chmod 644 "$T/body.$1" "$T/sign.$1"
 }
 
-# one BODY [COMMAND]...: the program as a CGI process, once, behind the command if there is
-# one (strace …). The answer is in $T/answer (or ANSWER); STATUS is 000 if it is not a whole one.
+# one BODY [COMMAND]...: runs the program as a CGI process, by the command if there is
+# one (strace …). The answer is in $T/answer (or ANSWER); STATUS is 000 if it is not complete.
 #
-# What files the program has open is for root to see, and so for strace -y and -P: so root traces,
+# Only root sees which files the program has open, as strace -y and -P must: so root traces,
 # and strace gives the program its user.
 one() {
 	local body=$1 as=as_server_user
@@ -106,7 +106,7 @@ one() {
 		as=
 		set -- strace -u "$SERVER_USER" "${@:2}"
 	fi
-	( # two shells: the inner one's death is told to the log, not to whoever watches
+	( # two shells: the death of the inner one goes to the log, not to the terminal
 		($as timeout -k 2 "${LIMIT:-30}" env GATEWAY_INTERFACE=CGI/1.1 REQUEST_METHOD=POST \
 			CONTENT_TYPE=application/json CONTENT_LENGTH="$(stat -c %s "$T/body.$body")" \
 			HTTP_X_SIGNATURE="$(<"$T/sign.$body")" HOOKSPOOL_CONF="$S/hookspool.conf" \

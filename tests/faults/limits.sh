@@ -40,7 +40,7 @@ end_process "$PROGRAM_PID"
 PROGRAM_PID=
 count_check 'FastCGI, few descriptors: each event once' "$T/ledger"
 
-# few LIMIT...: the program behind prlimit, for the driver to start.
+# few LIMIT...: a script for the driver to start, which runs the program under prlimit.
 few() {
 	printf '#!/bin/sh\nexec prlimit %s %s "$@"\n' "$*" "$S/bin/hookspool.fcgi" >"$S/bin/few"
 	chmod 755 "$S/bin/few"

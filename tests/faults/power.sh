@@ -157,7 +157,7 @@ on() { # FILESYSTEM
 		image_check "$offset" "torn after entry $entry, seed $i"
 	done
 	umount "$BOOT_ID"
-	is "$FS: $TORN images reordered or torn: nothing lost, service goes on" "$images $bad" "$TORN 0"
+	is "$FS: $TORN images reordered or torn: nothing lost, service continues" "$images $bad" "$TORN 0"
 	# XFS does not replay its log over every torn directory block (EFSBADCRC): not our affair,
 	# as long as it is rare
 	is "$FS: few cannot be mounted ($unmountable)" "$((unmountable <= TORN / 50))" 1

@@ -61,7 +61,7 @@ remount_on() { # FILE-SYSTEM
 	: >"$S/log/program.log"
 	takes c
 	takes b
-	is "$FS: nothing is said of a segment that somebody replaced" "$(cat "$S/log/program.log")" ""
+	is "$FS: no message about a replaced segment" "$(cat "$S/log/program.log")" ""
 	is "$FS: the consumer gets what is new" "$(tool tail --cursor k | grep -o '"message_id":"[^"]*"')" '"message_id":"c"'
 	tool rotate
 	is "$FS: no number is skipped" "$(ls "$SPOOL_DIR" | sed -n 's/^events-.*-0*\([0-9]*\)\.jsonl/\1/p' | tr '\n' ' ')" "1 2 "

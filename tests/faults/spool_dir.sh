@@ -1,6 +1,6 @@
 #!/bin/bash
-# spool_dir.sh: spool directories that are not as they should be: missing, read-only, somebody
-# else's, a symbolic link, open to all, full of foreign files, from a newer version, removed
+# spool_dir.sh: unusable spool directories: missing, read-only, of another user, a
+# symbolic link, open to everyone, full of foreign files, from a newer version, removed
 # or replaced under load. The answer is 503 (or the directory is made), the log says why in
 # words, foreign files stay as they are, and service returns when the directory is right.
 . "$(dirname "$0")/lib.sh"
@@ -39,21 +39,21 @@ chmod 700 "$SPOOL_DIR"
 returns 'read-only'
 
 chmod 777 "$SPOOL_DIR"
-refuses 'open to all' 'spool_dir|permission|mode|writ'
+refuses 'open to everyone' 'spool_dir|permission|mode|writ'
 chmod 700 "$SPOOL_DIR"
-returns 'open to all'
+returns 'open to everyone'
 
 if [ "$(id -u)" -eq 0 ]; then
 	chown root:root "$SPOOL_DIR"
 	chmod 755 "$SPOOL_DIR"
-	refuses "somebody else's" 'owner|belong|spool_dir'
+	refuses "of another user" 'owner|belong|spool_dir'
 	own "$SPOOL_DIR"
 	chmod 700 "$SPOOL_DIR"
-	returns "somebody else's"
+	returns "of another user"
 	chown root:root "$SPOOL"
-	refuses "somebody else's events.jsonl" 'owner|belong'
+	refuses "events.jsonl of another user" 'owner|belong'
 	own "$SPOOL"
-	returns "somebody else's events.jsonl"
+	returns "events.jsonl of another user"
 fi
 
 mv "$SPOOL_DIR" "$SPOOL_DIR.real"
@@ -73,7 +73,7 @@ refuses 'events.jsonl is a FIFO' 'plain|file'
 rm "$SPOOL"
 returns 'events.jsonl was something else'
 
-# From a newer version: the number behind the magic of the state.
+# From a newer version: the number after the magic of the state.
 one 2
 printf '\377' | dd of="$SPOOL_DIR/.hookspool/run/state" bs=1 seek=8 conv=notrunc 2>/dev/null
 cp -a "$SPOOL_DIR" "$T/before"
@@ -109,8 +109,8 @@ tool maintain >/dev/null
 foreign >"$T/after.sums"
 check 'full of foreign files: they stay as they are' diff "$T/before.sums" "$T/after.sums"
 
-# Removed, and another put in its place, under load. What went with the directory is gone, of
-# course; what was acknowledged since then is there.
+# The directory is removed and replaced under load. Its events are gone, of
+# course; those acknowledged since then are there.
 spool_clear
 listener_start
 bad=0 TIMES=$(size 5 50)
@@ -120,7 +120,7 @@ for ((i = 0; i < TIMES; i++)); do
 	sleep 0.2
 	mv "$SPOOL_DIR" "$T/gone.$i"
 	sleep "0.0$((RANDOM % 5))" # meanwhile there is none
-	mkdir -m 700 "$SPOOL_DIR" 2>/dev/null && own "$SPOOL_DIR" # who sends may have been first
+	mkdir -m 700 "$SPOOL_DIR" 2>/dev/null && own "$SPOOL_DIR" # a sender may have been first
 	wait_for 5 eval 'one 1; [ "$STATUS" = 200 ]' || bad=$((bad + 1))
 done
 wait "$load"

@@ -1,12 +1,14 @@
 #!/bin/bash
-# sync.sh: a sync fails, or its process is killed in it, and the others who need it get no
-# 200: the leader, a follower that waits for the leader's sync, and whoever opens the spool
-# next. The failure is made by strace; writeback.sh, which needs root, makes a real one.
+# sync.sh: a sync fails, or its process is killed in it, and no process that needs it answers
+# 200: the leader, a follower that waits for the leader's sync, and the next process that opens
+# the spool. The failure is made by strace; writeback.sh, which needs root, makes a real one.
 . "$(dirname "$0")/lib.sh"
 
 need strace
 need_root # strace -P
-LIMIT=12 # a program that goes round in circles shall not take long
+DELAY_US=1500000 # long enough for the others to come, and shorter than the four seconds that they wait
+[ "$(slowness)" -eq 1 ] || DELAY_US=3000000
+LIMIT=12 # a program in an endless loop shall not take long
 place_make
 bodies_make 4
 batch_body many 1 70
@@ -14,7 +16,7 @@ batch_body many 1 70
 written() { grep -q '"message_id":"b-70"' "$SPOOL"; }
 joined() { grep -q '"message_id":"m-3"' "$SPOOL"; }
 
-# kill_leader PID: once there is a follower. (strace does not kill behind a delay.)
+# kill_leader PID: kills it once there is a follower. (strace does not kill after a delay.)
 kill_leader() { wait_for 5 joined && kill -9 "$1"; }
 
 # fail_sync NAME FAULT: the fault of the leader's sync, '': it is killed. 70 events by the leader, one by a follower; then all of them again.
@@ -24,7 +26,7 @@ fail_sync() {
 	one 1
 	(
 		ANSWER=$T/leader
-		one many strace -qq -o /dev/null -e inject="fdatasync:delay_enter=1500000$fault"
+		one many strace -qq -o /dev/null -e inject="fdatasync:delay_enter=$DELAY_US$fault"
 		echo "$STATUS" >"$T/leader.status"
 	) &
 	wait_for 5 written || not_ok "$name: the leader writes"
@@ -58,9 +60,9 @@ held() { # the process that strace holds in its write
 
 in_spool() { grep -q "\"message_id\":\"$1\"" "$SPOOL"; }
 
-# A storm of writers that are killed when they have written and not synced: those who wait for the
-# lock meanwhile, and those who come after them, are all answered 200. (A killed process goes on
-# to exist until the end of the delay.)
+# A storm of writers that are killed when they have written and not synced: processes that wait for the
+# lock meanwhile, and those after them, all answer 200. (A killed process exists until the end of the
+# delay.)
 ROUNDS=$(size 6 40)
 bodies_make $((3 * ROUNDS))
 spool_clear
@@ -72,14 +74,14 @@ for ((round = 0; round < ROUNDS; round++)); do
 	for other in $((dies + 1)) $((dies + 2)); do
 		(ANSWER=$T/answer.$other one $other; echo "$STATUS m-$other" >>"$T/storm") &
 	done
-	sleep 0.2
+	sleep 0.2 # for the others to come: what is asserted holds without them, too
 	kill -9 $(held)
 	wait
 	one $dies
 	echo "$STATUS m-$dies" >>"$T/storm"
 done
 refused=$(grep -vc '^200 ' "$T/storm")
-is "killed before their syncs: nobody else is refused" "$refused" 0
+is "killed before their syncs: no other writer is refused" "$refused" 0
 sed -n 's/^200 //p' "$T/storm" >"$T/ledger"
 count_check 'killed before their syncs: each event once' "$T/ledger"
 is 'killed before their syncs: no segment is set aside' "$(ls "$SPOOL_DIR" | grep -c '^events-')" 0

@@ -124,10 +124,10 @@ role_opener() {
 	one 2
 	is "$FS, opener: the first gets no 200" "$STATUS" 503
 	fault_off
-	expect 3 200 'who opens it next is served, with a file of its own'
+	expect 3 200 'the next process is served, with a file of its own'
 }
 
-# Killed in the sync: the kernel told of the error to a process that could not tell anybody.
+# Killed in the sync: the kernel reported the error to a process that could not pass it on.
 role_killed() {
 	local pid waiting
 	(ANSWER=$T/leader one 2) &
@@ -139,8 +139,8 @@ role_killed() {
 	wait "$waiting"
 }
 
-# Killed between its write and its sync; write-back fails; and a program of somebody else, which
-# syncs the same file, is told of it. Whoever opens the file after that hears nothing of it.
+# Killed between its write and its sync; write-back fails; and a foreign program, which syncs the
+# same file, gets the error. A process that opens the file after that does not get it.
 role_foreign() {
 	local pid waiting
 	(ANSWER=$T/leader one 2 strace -qq -o /dev/null -P "$SPOOL" -e inject=pwrite64:delay_exit=3000000) &
@@ -150,11 +150,11 @@ role_foreign() {
 	kill -9 "$pid"
 	wait "$waiting"
 	if sync -d "$SPOOL" 2>/dev/null; then
-		not_ok "$FS, $ROLE: the foreign sync is told of the error"
+		not_ok "$FS, $ROLE: the foreign sync gets the error"
 	else
-		ok "$FS, $ROLE: the foreign sync is told of the error"
+		ok "$FS, $ROLE: the foreign sync gets the error"
 	fi
-	check "$FS, $ROLE: and nobody after it" sync -d "$SPOOL"
+	check "$FS, $ROLE: and later ones do not" sync -d "$SPOOL"
 }
 
 for fs in ${ONLY-ext4 xfs}; do

@@ -46,7 +46,7 @@ services_forbid
 need 'systemd as its process 1, and nginx' install systemd-sysv nginx
 cp "$PACKAGE" "$R/hookspool.deb"
 need 'the package' install /hookspool.deb
-check 'nginx is told of it' nginx_configure
+check 'nginx includes it' nginx_configure
 umount "$R/var/cache/apt/archives" "$R/dev/pts" "$R/dev/shm" "$R/proc"
 rm "$R/usr/sbin/policy-rc.d"
 mount -t tmpfs tmpfs /run # in our namespace: systemd-nspawn leaves things there
@@ -60,13 +60,13 @@ for unit in hookspool.socket hookspool.service nginx.service; do
 done
 check 'the socket listens where the web servers look' \
 	eval 'booted systemctl list-sockets --no-pager | grep "^/run/hookspool/hookspool.sock *hookspool.socket *hookspool.service"'
-check 'it is for the web server and nobody else' \
+check 'only the web server may use it' \
 	same "$(booted stat -c '%a %U:%G' /run/hookspool/hookspool.sock)" '660 hookspool:www-data'
 check 'nginx is answered that an event would be taken' health
 check 'every event of the suite is taken' as_hookspool hookspool send --url "$URL"
 sent=$(spooled)
 check 'and is in the spool' test "$sent" -gt 20
-check 'hookspool check finds all well, with the mount' as_hookspool hookspool check --url "$URL"
+check 'hookspool check finds no problem, with the mount' as_hookspool hookspool check --url "$URL"
 
 
 ### The service comes and goes ##########################################
@@ -77,10 +77,10 @@ restarted() { [ "$(restarts)" -gt "$before" ] && property_is hookspool ActiveSta
 
 before=$(restarts) killed=$(process)
 check 'SIGKILL' booted sh -c "kill -9 $killed"
-check 'who comes while it is away waits, and is answered' health
+check 'a request while it is away waits, and is answered' health
 check 'systemd has started another' wait_for restarted
-check 'which knows what the first one took' as_hookspool hookspool send --url "$URL"
-is 'so that nothing stands there twice' "$(spooled)" "$sent"
+check 'which knows the events of the first one' as_hookspool hookspool send --url "$URL"
+is 'so that no event is there twice' "$(spooled)" "$sent"
 
 check 'stopped' booted systemctl stop hookspool.service
 check 'the socket stays' property_is hookspool.socket ActiveState active
@@ -100,7 +100,7 @@ for _ in 1 2 3 4 5; do booted systemctl restart hookspool || echo "# a restart f
 check 'reload' booted systemctl reload hookspool
 rm "$T/asking"
 wait "$asking"
-check 'five restarts and a reload: nobody is refused' not grep -v '^well$' "$T/asked"
+check 'five restarts and a reload: no request is refused' not grep -v '^well$' "$T/asked"
 check 'and some were answered meanwhile' test "$(grep -c well "$T/asked")" -ge 5
 
 # Settings that are wrong: it ends (78) and is tried again, until they are right.

@@ -32,7 +32,7 @@ lines_of() { inside_as "$1" sh -c 'cat ~'"$1"'/hookspool/spool/events*.jsonl | w
 
 ### The machine #########################################################
 
-# Who has a web host: a home that others may pass through, but not list.
+# A customer of a web host: a home that others may pass through, but not list.
 account_make() {
 	inside useradd --create-home --shell /bin/bash "$1" && inside chmod 711 "/home/$1" &&
 		do_in "$1" mkdir public_html && do_in "$1" touch public_html/index.html
@@ -84,7 +84,7 @@ check 'it has no compiler, and none of the libraries' inside sh -c '
 	! command -v cc && ! command -v make &&
 	! find /usr/lib /lib -name "libfcgi*" -o -name "libinih*" -o -name "liblmdb*" -o -name "libjson-c*" | grep .'
 for user in $ACCOUNTS; do check "an account for $user" account_make "$user"; done
-need 'Apache is told of them' apache_configure
+need 'Apache serves them' apache_configure
 apache_start
 check 'and runs' wait_for served
 
@@ -107,7 +107,7 @@ settings_edit() {
 		hookspool/hookspool.conf
 }
 
-# What of the account's others could look into: mode bits, or an owner who is not the account.
+# Files of the account that others could read: by mode bits, or by an owner who is not the account.
 for_others() {
 	inside find "/home/$1/hookspool" \( -perm /077 -o ! -user "$1" -o ! -group "$1" \) -printf '%m %u:%g %p\n'
 }
@@ -144,7 +144,7 @@ may_not() {
 
 for pair in alice:bob bob:alice; do
 	user=${pair#*:} other=${pair%:*}
-	is "$user: settings and spool have one owner, and modes for nobody else" "$(for_others "$user")" ''
+	is "$user: settings and spool have one owner, and no modes for others" "$(for_others "$user")" ''
 	check "$user: $other cannot open them" may_not "$other" "$user"
 	check "$user: nor can the web server's user" may_not www-data "$user"
 	check "$user: the secret of $other is refused" not send "$user" "$(secret_of "$other")"
@@ -163,16 +163,16 @@ check 'and answers the same' answers bob 503
 check 'his own log says why, for mod_cgi knows it' \
 	grep -q 'spool_dir: Permission denied.*only this user may write' "$R/var/log/apache2/bob.log"
 check 'hers says nothing' not grep 'Permission denied' "$R/var/log/apache2/alice.log"
-check 'hookspool check tells him' not do_in bob hookspool/hookspool check
+check 'hookspool check says so' not do_in bob hookspool/hookspool check
 check 'with the remedy' grep -q '^FAIL spool .*/home/alice/hookspool/spool' "$T/said"
 do_in bob sed -i 's|^spool_dir.*|spool_dir = /home/bob/hookspool/spool|' hookspool/hookspool.conf
 check 'he puts it right' answers bob 200
 is "and her spool is as it was" "$(lines_of alice) $(for_others alice)" '26 '
-check 'who sends her all events once more' send alice "$(secret_of alice)"
-is 'is answered, and none stands there twice' "$(lines_of alice)" 26
+check 'all events are sent to her once more' send alice "$(secret_of alice)"
+is 'and none is there twice' "$(lines_of alice)" 26
 
 
-### What suEXEC refuses #################################################
+### Refusals of suEXEC #################################################
 
 with_mode() { do_in alice chmod "$2" "$1" && answers alice "$3"; }
 
@@ -186,7 +186,7 @@ refused() {
 	check 'with mode 755 it runs' with_mode "$1" 755 200
 }
 tar xzOf "$ARCHIVE" "$NAME/INSTALL.txt" | tr -s ' \n' ' ' | sed '$a\' >"$T/INSTALL.txt"
-check 'INSTALL.txt sends whoever gets a 500 to step 3' \
+check 'INSTALL.txt refers from a 500 to step 3' \
 	grep -q 'Only hookspool says 500: permissions of step 3 (the folder must not be writable' "$T/INSTALL.txt"
 refused public_html/hookspool.cgi 775 'file is writable by others'
 refused public_html 775 'directory is writable by others'
@@ -194,7 +194,7 @@ refused public_html/hookspool.cgi 644 'file has no execute permission'
 do_in alice cp public_html/hookspool.cgi whole.cgi
 do_in alice sed -i 's/$/\r/' public_html/hookspool.cgi
 check 'uploaded in text mode: 500' answers alice 500
-check 'INSTALL.txt tells of that, too' grep -q 'says 500: .* or the upload was in text mode' "$T/INSTALL.txt"
+check 'INSTALL.txt mentions that, too' grep -q 'says 500: .* or the upload was in text mode' "$T/INSTALL.txt"
 do_in alice cp whole.cgi public_html/hookspool.cgi
 check 'uploaded in binary mode it runs' answers alice 200
 do_in alice sed -i '$a SetEnv HOOKSPOOL_SPOOL_DIR /nowhere/spool' public_html/.htaccess

@@ -52,6 +52,7 @@ build() {
 	sources_in build
 	check 'make deb has all that it asks for' inside make -C /root/hookspool deb
 	check 'there is a package' eval 'cp "$R"/root/hookspool/build/deb/hookspool_*.deb "$PACKAGE"'
+	check 'it has the pages' eval 'dpkg-deb -c "$PACKAGE" | grep " ./usr/share/doc/hookspool/operating.md$"'
 }
 
 
@@ -63,7 +64,7 @@ as_hookspool() { inside "${AS_HOOKSPOOL[@]}" "$@"; }
 healthy() { inside curl -fsS http://127.0.0.1:$PORT/hookspool/health; }
 spooled() { inside sh -c 'cat /var/lib/hookspool/spool/events*.jsonl | wc -l'; }
 
-# What README.Debian says, for each web server, on another port; with the server in front.
+# The steps of README.Debian for each web server, on another port, with the server in front.
 mount_of() {
 	case $1 in
 	apache2)
@@ -82,7 +83,7 @@ mount_of() {
 	esac
 }
 
-# What the services' scripts would do; the process becomes the server.
+# Does what the services' scripts would do; the process becomes the server.
 in_foreground() {
 	case $1 in
 	apache2) echo '. /etc/apache2/envvars; mkdir -p $APACHE_RUN_DIR; exec apache2 -D FOREGROUND' ;;
@@ -191,7 +192,7 @@ package() {
 	inside sed -i 's/hookspool\[[.]\]conf/hookspool.conf/' /etc/nginx/sites-available/default
 	install /hookspool.deb >/dev/null 2>&1
 	inside apt-get -qq -y purge hookspool >"$T/said" 2>&1
-	check 'an include of the very name: purging tells of it' grep -q 'nginx does not start' "$T/said"
+	check 'an include of the exact name: purging warns of it' grep -q 'nginx does not start' "$T/said"
 }
 
 need "Debian $SUITE" base_make

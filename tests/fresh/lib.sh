@@ -7,7 +7,7 @@
 #	check 'what' COMMAND...
 #	done_testing
 #
-# What debootstrap made the first time is kept in build/fresh, with the packages that apt fetched.
+# The folder that debootstrap made the first time is kept in build/fresh, with the packages that apt fetched.
 # Mounts and processes live in namespaces that end with the script, however it ends; the network
 # is the host's, and servers listen on its loopback.
 set -u
@@ -16,7 +16,7 @@ HS_BUILD=$(cd "${HS_BUILD:-$ROOT/build}" && pwd) || exit 2
 SUITE=${SUITE:-bookworm} MIRROR=${MIRROR:-http://deb.debian.org/debian}
 CACHE=$HS_BUILD/fresh
 PACKAGE=$CACHE/hookspool-$SUITE.deb # built there: debian.sh
-PORT=$((20000 + RANDOM % 12000))
+until PORT=$((20000 + RANDOM % 12000)); ! (exec 3<>"/dev/tcp/127.0.0.1/$PORT") 2>/dev/null; do :; done
 [ "$(id -u)" -eq 0 ] || { echo "$0: only root can make a root folder: sudo make fresh" >&2; exit 2; }
 [ $$ -eq 1 ] || exec unshare --mount --pid --fork --kill-child --mount-proc bash "$0" "$@"
 
@@ -39,7 +39,7 @@ clean_up() {
 	exit "$status"
 }
 
-# check NAME COMMAND...: with the end of what it said, if it fails. T/said has all of it.
+# check NAME COMMAND...: shows the end of the output of a failing command. T/said has all of it.
 check() {
 	local name=$1
 	shift
@@ -53,7 +53,7 @@ check() {
 	mv "$T/says" "$T/said"
 }
 
-# need NAME COMMAND...: what all that follows rests on.
+# need NAME COMMAND...: a check that all others depend on.
 need() {
 	local failed=$failures
 	check "$@"
@@ -72,9 +72,9 @@ done_testing() {
 	exit
 }
 
-# wait_for COMMAND...: at most ten seconds, or SECONDS_MAX.
+# wait_for COMMAND...: at most thirty seconds, or SECONDS_MAX.
 wait_for() {
-	local end=$((${EPOCHREALTIME/./} + ${SECONDS_MAX:-10} * 1000000))
+	local end=$((${EPOCHREALTIME/./} + ${SECONDS_MAX:-30} * 1000000))
 	until "$@" >/dev/null 2>&1; do
 		[ "${EPOCHREALTIME/./}" -lt "$end" ] || return 1
 		sleep 0.05

@@ -23,7 +23,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 		} \
 	} while (0)
 
-/* A copy that ends where it ends: ASan sees a read behind it. The caller frees p. */
+/* A copy whose memory ends with it, so that ASan sees a read beyond. The caller frees p. */
 static inline struct hs_slice fuzz_copy(const void *data, size_t size)
 {
 	char *p = malloc(size > 0 ? size : 1);
@@ -34,7 +34,7 @@ static inline struct hs_slice fuzz_copy(const void *data, size_t size)
 	return hs_slice(p, size);
 }
 
-/* The second opinion: json-c's tree, or NULL if it takes the text for no JSON. */
+/* json-c's tree, for comparison, or NULL if json-c does not take the text for JSON. */
 static inline struct json_object *fuzz_json_c(struct hs_slice text)
 {
 	struct json_object *o;
@@ -43,7 +43,7 @@ static inline struct json_object *fuzz_json_c(struct hs_slice text)
 	return o;
 }
 
-/* One line of the spool: a strict JSON object without nested values and doubled names. */
+/* Expects a line of the spool: a strict JSON object without nested values and doubled names. */
 static inline void fuzz_check_line(struct hs_slice line)
 {
 	struct hs_json json = { 0 };

@@ -1,6 +1,6 @@
 /*
- * Who is let in, against oracle.h: the same verdict and the same tenant for any headers,
- * any body and every `auth` mode; and nothing of a key is left in the scratch buffer.
+ * Authentication, compared with oracle.h: the same verdict and the same tenant for any headers,
+ * any body and every `auth` mode; and no part of a key stays in the scratch buffer.
  *
  * The input is lines, an empty line, the body:
  *	auth=either              signature, key, both, either or none
@@ -10,7 +10,7 @@
  *	signature=0123…          X-Signature as it stands
  *	twice                    X-Signature came more than once
  *	authorization=Bearer k3y Authorization as it stands
- * Of a line that stands twice the first counts.
+ * Of repeated lines the first counts.
  */
 #include "cgi/http/auth/auth.h"
 #include "tests/fuzz/oracle.h"
@@ -91,7 +91,7 @@ static struct hs_slice member(struct hs_slice body)
 	return oracle_value(oracle_trim(hs_slice(p, (size_t)(body.p + body.n - p))));
 }
 
-/* sign=SPAN SECRET: what a sender with that secret would send. */
+/* sign=SPAN SECRET: the signature of a sender with that secret. */
 static void sign(struct input *in, const char *how)
 {
 	static const char *const names[] = { "body ", "first ", "inner ", "member " };

@@ -1,5 +1,5 @@
 /*
- * FastCGI's records: the same is made of them in one piece and in pieces of any size (the
+ * FastCGI records give the same result in one piece and in pieces of any size (the
  * first byte says which), no buffer grows beyond its bound, the pairs that were checked can be
  * read, and what libfcgi may read is a whole request to our own reader, too.
  */

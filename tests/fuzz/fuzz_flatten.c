@@ -1,5 +1,5 @@
 /*
- * An event to a line: it is one strict, flat line, and no leaf's bytes are lost. The
+ * An event becomes one strict, flat line, and the bytes of no leaf are lost. The
  * first byte chooses: names, validation, tenant.
  */
 #include "event/dedup_key.h"
@@ -7,7 +7,7 @@
 
 /*
  * The values of the line, byte for byte, are the leaves of the event and no others,
- * beside `added` ones of ours: as many of each, whatever their order.
+ * apart from `added` ones of ours: as many of each, in any order.
  */
 struct leaves {
 	struct hs_slice *raw;
@@ -31,7 +31,7 @@ static struct leaves leaves_of(const struct hs_json *j)
 	return found;
 }
 
-/* The text of an array without its blanks, as a string: what its leaf must be. */
+/* The leaf of an array: its text without blanks, as a string. */
 static void put_packed(struct hs_slice raw, struct hs_buf *out)
 {
 	bool quoted = false;
@@ -93,7 +93,7 @@ static void check_leaves(const struct hs_json *event, struct hs_slice line, size
 	hs_json_free(&json);
 }
 
-/* Every record has an id, and what is read back from the spool is the same event. */
+/* Every record has an id, and reading the record back gives the same key. */
 static void check_identity(struct hs_dedup_key_maker *i, const struct hs_event *e, const struct hs_made_id *made,
                            struct hs_slice tenant, struct hs_slice line)
 {
@@ -107,6 +107,34 @@ static void check_identity(struct hs_dedup_key_maker *i, const struct hs_event *
 	MUST(known && memcmp(&a, &b, sizeof a) == 0);
 	MUST(ms == 1795428900123);
 	hs_json_free(&json);
+}
+
+static void check_event(struct hs_flattener *f, struct hs_json *json, const struct hs_event *e,
+                        const struct hs_stamp *stamp, struct hs_buf *out)
+{
+	struct hs_dedup_key_maker identifier;
+	struct hs_made_id made;
+	enum hs_result r;
+
+	MUST(hs_dedup_key_maker_init(&identifier));
+	identifier.seed = 1;
+	MUST(hs_dedup_key_make_id(&identifier, e, stamp->spooled_at, &made) == HS_OK);
+	f->message_id = made.text;
+	r = hs_flatten(f, e, stamp, out);
+
+	MUST(memcmp(out->p, "before\n", 7) == 0);
+	if (r == HS_OK) {
+		struct hs_slice line = hs_slice(out->p + 7, out->n - 7);
+
+		fuzz_check_line(line);
+		if (made.text.n == 0 || e->field[HS_FIELD_MESSAGE_ID] == 0) /* none was replaced */
+			check_leaves(json, line, 1U + (stamp->tenant.n > 0) + (made.text.n > 0)); /* spooled_at */
+		check_identity(&identifier, e, &made, stamp->tenant, line);
+	} else {
+		MUST(r == HS_E_NAME_LONG || r == HS_E_RECORD_LARGE);
+		MUST(out->n == 7);
+	}
+	hs_dedup_key_maker_free(&identifier);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -124,32 +152,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	hs_flattener_init(&f, (choice & 1) != 0 ? HS_NAMES_VERBATIM : HS_NAMES_WAREHOUSE);
 	hs_buf_put_slice(&out, HS_SLICE("before\n"));
 	if (hs_json_document(&json, text) == HS_OK &&
-	    hs_event_read(&e, &json, 0, (choice & 2) != 0 ? HS_VALIDATE_LENIENT : HS_VALIDATE_SPEC) == HS_OK) {
-		struct hs_dedup_key_maker identifier;
-		struct hs_made_id made;
-		enum hs_result r;
-
-		MUST(hs_dedup_key_maker_init(&identifier));
-		identifier.seed = 1;
-		MUST(hs_dedup_key_make_id(&identifier, &e, stamp.spooled_at, &made) == HS_OK);
-		f.message_id = made.text;
-		r = hs_flatten(&f, &e, &stamp, &out);
-
-		MUST(memcmp(out.p, "before\n", 7) == 0);
-		if (r == HS_OK) {
-			struct hs_slice line = hs_slice(out.p + 7, out.n - 7);
-
-			fuzz_check_line(line);
-			if (made.text.n == 0 || e.field[HS_FIELD_MESSAGE_ID] == 0) /* none was replaced */
-				check_leaves(&json, line,
-				             1U + (stamp.tenant.n > 0) + (made.text.n > 0)); /* spooled_at */
-			check_identity(&identifier, &e, &made, stamp.tenant, line);
-		} else {
-			MUST(r == HS_E_NAME_LONG || r == HS_E_RECORD_LARGE);
-			MUST(out.n == 7);
-		}
-		hs_dedup_key_maker_free(&identifier);
-	}
+	    hs_event_read(&e, &json, 0, (choice & 2) != 0 ? HS_VALIDATE_LENIENT : HS_VALIDATE_SPEC) == HS_OK)
+		check_event(&f, &json, &e, &stamp, &out);
 	hs_buf_free(&out);
 	hs_flattener_free(&f);
 	hs_json_free(&json);

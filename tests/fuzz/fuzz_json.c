@@ -1,8 +1,8 @@
 /*
- * The strict reader against json-c, both ways, and against itself.
+ * Compares the strict reader with json-c, in both directions, and with itself.
  *
  * What we accept json-c must accept, with the same tree. What json-c accepts we accept,
- * too, but for the texts below: json-c 0.16, strict and with UTF-8 checked, takes more than
+ * too, except for the texts below: json-c 0.16, strict and with UTF-8 checked, takes more than
  * RFC 8259 allows.
  *
  *	text                   json-c makes of it      we say
@@ -25,13 +25,13 @@
  */
 #include "tests/fuzz/fuzz.h"
 
-/* The token behind this one and all it holds. */
+/* The token after this one and all that it holds. */
 static uint32_t behind(const struct hs_json *j, uint32_t i)
 {
 	return j->tok[i].kind == HS_JSON_KEY ? i + 1 : j->tok[i].next;
 }
 
-/* Kinds match first bytes, values lie in one another, `next` leads behind the value. */
+/* Kinds match first bytes, values are nested, `next` is the token after the value. */
 static void check_tokens(const struct hs_json *j)
 {
 	for (uint32_t i = 0; i < j->n; i++) {
@@ -80,7 +80,7 @@ static void check_elements(struct hs_json *j, struct hs_slice text, enum hs_resu
 	MUST(r == HS_OK || j->pos == pos);
 }
 
-/* A value alone, and an array by elements, is the same in pieces; whatever follows ends somewhere. */
+/* A value alone, and an array by elements, are the same in pieces; any rest is read to an end. */
 static void check_pieces(struct hs_json *j, struct hs_slice text, enum hs_result whole)
 {
 	bool more = true;
@@ -98,7 +98,7 @@ static void check_pieces(struct hs_json *j, struct hs_slice text, enum hs_result
 
 /* --- json-c ------------------------------------------------------------------- */
 
-/* Is the refusal one of the table's? pos is the byte that cannot stand. */
+/* True if the refusal is in the table; pos is the byte that was refused. */
 static bool json_c_is_too_kind(enum hs_result ours, struct hs_slice text, size_t pos)
 {
 	switch (ours) {
@@ -113,7 +113,7 @@ static bool json_c_is_too_kind(enum hs_result ours, struct hs_slice text, size_t
 	}
 }
 
-/* The decoded text of string i, or false: it has a lone surrogate, where json-c has U+FFFD. */
+/* Decodes string i. False: it has a lone surrogate, where json-c has U+FFFD. */
 static bool decode(const struct hs_json *j, uint32_t i, struct hs_buf *out)
 {
 	hs_buf_reset(out);
@@ -155,7 +155,7 @@ static void check_number(const struct hs_json *j, uint32_t i, struct json_object
 
 static void check_same(const struct hs_json *j, uint32_t i, struct json_object *tree);
 
-/* Are all keys of the object what json-c can hold? Two others may be one to it. */
+/* True if json-c can hold all keys of the object; it may take two others for one. */
 static bool has_plain_keys(const struct hs_json *j, uint32_t i)
 {
 	struct hs_buf key = { 0 };

@@ -1,10 +1,10 @@
 /*
- * A whole request: lines NAME=VALUE up to an empty line, then the body; through
- * hs_serve, with a spool of memory. Whatever comes: one well-formed answer, nothing
- * kept for strangers (oracle.h says who is none), and what is kept is whole lines.
+ * A whole request, lines NAME=VALUE up to an empty line, then the body, goes through
+ * hs_serve, with a spool in memory. Any input gets one well-formed answer, nothing is
+ * kept for strangers (by the verdict of oracle.h), and what is kept is whole lines.
  *
  * An X-Signature of @SECRET is replaced by the MAC of the body, so that a changed body can
- * still get past the door.
+ * still be authenticated.
  */
 #include "base/log.h"
 #include "cgi/http/router.h"
@@ -132,7 +132,7 @@ static char *take_params(struct fake *f, struct hs_slice *text)
 	return head;
 }
 
-/* HTTP_X_SIGNATURE=@s3cret becomes what a sender with that secret would send. */
+/* HTTP_X_SIGNATURE=@s3cret becomes the signature of a sender with that secret. */
 static void sign(struct fake *f)
 {
 	for (char **p = f->params; *p != NULL; p++) {
@@ -157,7 +157,7 @@ static const char *param(const struct fake *f, const char *name)
 	return NULL;
 }
 
-/* May anything be kept of this request? The mode is either. */
+/* True if the request may be kept. The auth mode is either. */
 static bool is_let_in(const struct fake *f)
 {
 	const char *signature = param(f, "HTTP_X_SIGNATURE");
@@ -176,7 +176,7 @@ static bool is_let_in(const struct fake *f)
 	return signature != NULL && oracle_signed(hs_slice_str(signature), body, secrets);
 }
 
-/* Is `line` one of the head's, with its CRLF? */
+/* True if `line` is a line of the head, with its CRLF. */
 static bool has_line(struct hs_slice head, const char *line)
 {
 	return memmem(head.p, head.n, line, strlen(line)) != NULL;

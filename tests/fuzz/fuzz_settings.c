@@ -1,5 +1,5 @@
 /*
- * Settings: any text, and any environment (what stands behind the first zero byte, a
+ * Settings: any text, and any environment (after the first zero byte, a
  * variable a line). Either settings in which every value is within its bounds, or an
  * error of one line that can be shown.
  */

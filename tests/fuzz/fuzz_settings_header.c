@@ -9,7 +9,7 @@ static void check_base64(struct hs_slice text)
 {
 	struct hs_buf bytes = { 0 }, again = { 0 };
 
-	/* strict: what is taken is the one spelling of these bytes */
+	/* strict: only the canonical spelling of these bytes is accepted */
 	if (hs_base64_decode(text, &bytes)) {
 		hs_base64_encode(hs_buf_slice(&bytes), &again);
 		MUST(hs_slice_eq(hs_buf_slice(&again), text));

@@ -1,7 +1,7 @@
 /*
- * Whose a line is: the cheap look must never say no where the strict one says yes, and
- * what it passes over must be a JSON text's beginning as far as it has looked. Lines of
- * other files, whatever is in their bodies, must be judged without harm.
+ * People of a line: the cheap match must never miss what the strict one finds, and
+ * what it skips must be the start of a JSON text as far as it has looked. Lines of
+ * other files, whatever is in their bodies, must be matched without harm.
  */
 #include "event/links.h"
 #include "event/subject_match.h"

@@ -1,7 +1,7 @@
 /*
- * oracle: who ought to be let in, worked out a second time and differently: the spans are
+ * oracle: authentication, implemented a second time and differently: the spans are
  * found by counting brackets, the MAC is OpenSSL's one-shot HMAC, the comparison is memcmp.
- * Shares no code with core/auth.c but the JSON reader's yes or no.
+ * It shares no code with the program but the JSON reader's verdict.
  */
 #ifndef HS_FUZZ_ORACLE_H
 #define HS_FUZZ_ORACLE_H
@@ -16,7 +16,7 @@ enum { ORACLE_SPANS = 3, ORACLE_MAC_TEXT = 2 * 20 };
 
 enum oracle_key { ORACLE_NO_HEADER, ORACLE_UNKNOWN, ORACLE_REVOKED, ORACLE_KNOWN };
 
-/* A key that stands in the settings under test. */
+/* A key in the settings under test. */
 struct oracle_entry {
 	const char *key;
 	const char *tenant; /* NULL: revoked */
@@ -38,7 +38,7 @@ static inline struct hs_slice oracle_trim(struct hs_slice s)
 
 /*
  * The value at the start of s: up to the bracket or quote that matches its first byte, or,
- * of a number or word, up to what cannot belong to one. What stands behind is not looked at.
+ * of a number or word, up to what cannot belong to one. What follows is not looked at.
  */
 static inline struct hs_slice oracle_value(struct hs_slice s)
 {
@@ -91,7 +91,7 @@ static inline struct hs_slice oracle_inner(struct hs_slice element)
 	return oracle_take(&rest, "}") && rest.n == 0 ? value : HS_SLICE_NONE;
 }
 
-/* What may be signed: body, first element, its inner value. p == NULL: there is none. */
+/* The spans that may be signed: body, first element, its inner value. p == NULL: there is none. */
 static inline void oracle_spans(struct hs_slice body, struct hs_slice span[static ORACLE_SPANS])
 {
 	struct hs_json json = { 0 };
@@ -103,7 +103,7 @@ static inline void oracle_spans(struct hs_slice body, struct hs_slice span[stati
 		return;
 	element = oracle_value(oracle_trim(rest));
 	hs_json_start(&json, element);
-	/* an element that is no JSON is not looked at; what follows it does not count */
+	/* an element that is not JSON is not looked at; what follows it does not count */
 	if (element.n > 0 && hs_json_value(&json, 1) == HS_OK && hs_json_end(&json) == HS_OK) {
 		span[1] = element;
 		span[2] = oracle_inner(element);
@@ -122,7 +122,7 @@ static inline void oracle_mac(const char *secret, struct hs_slice span, char tex
 		snprintf(text + 2 * i, 3, "%02x", mac[i]);
 }
 
-/* Is it the MAC of any span under any of the secrets (NULL-terminated)? */
+/* True if it is the MAC of any span under any of the secrets (NULL-terminated). */
 static inline bool oracle_signed(struct hs_slice signature, struct hs_slice body, const char *const *secrets)
 {
 	struct hs_slice span[ORACLE_SPANS];
@@ -144,7 +144,7 @@ static inline bool oracle_signed(struct hs_slice signature, struct hs_slice body
 	return false;
 }
 
-/* Would one of these headers carry the key? Asked the other way round: it is written anew. */
+/* True if one of these headers carries the key. Checked in reverse: the header is written again. */
 static inline bool oracle_carries(const char *header, const char *key)
 {
 	const char *end = header + strlen(header), *rest;
@@ -173,7 +173,7 @@ static inline bool oracle_carries(const char *header, const char *key)
 		return false;
 	bytes -= (end[-1] == '=') + (end[-2] == '=');
 	EVP_EncodeBlock((unsigned char *)again, decoded, bytes);
-	return strlen(again) == length && memcmp(again, rest, length) == 0 && /* the one spelling */
+	return strlen(again) == length && memcmp(again, rest, length) == 0 && /* the canonical spelling */
 	       (size_t)bytes > n && memcmp(decoded, key, n) == 0 && decoded[n] == ':';
 }
 

@@ -21,7 +21,7 @@ static int give_up(const char *path)
 	return -1;
 }
 
-/* The bytes of an open file, exactly as many, so that ASan sees a read behind them. */
+/* The bytes of an open file, in memory of exactly that size, so that ASan sees a read beyond. */
 static int run_open_file(FILE *in, size_t size, const char *path)
 {
 	uint8_t *data = malloc(size > 0 ? size : 1);
@@ -48,7 +48,7 @@ static int run_file(const char *path, const struct stat *st)
 	return count;
 }
 
-/* How many files ran, or -1. A directory's directories are left alone. */
+/* The number of files that ran, or -1. Directories in a directory are skipped. */
 static int run_directory(const char *path)
 {
 	DIR *dir = opendir(path);
@@ -86,5 +86,5 @@ int main(int argc, char **argv)
 		total += count;
 	}
 	printf("%d inputs\n", total);
-	return total > 0 ? 0 : 1; /* an empty corpus has shown nothing */
+	return total > 0 ? 0 : 1; /* an empty corpus shows nothing */
 }

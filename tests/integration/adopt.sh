@@ -8,12 +8,8 @@ rotate_min_gap = 0'
 
 # take ID...: an event each, by plain CGI; what is answered.
 take() {
-	local id text
-	for id; do
-		text="{\"type\":\"page\",\"messageId\":\"$id\",\"userId\":\"u-$id\"}"
-		printf %s "$text" | cgi REQUEST_METHOD=POST CONTENT_TYPE=application/json CONTENT_LENGTH=${#text} |
-			tr -d '\r' | sed -n '1s/Status: \([0-9]*\).*/\1/p; $p' | xargs
-	done
+	local id
+	for id; do cgi_post "{\"type\":\"page\",\"messageId\":\"$id\",\"userId\":\"u-$id\"}" | status_and_body; done
 }
 health() { cgi REQUEST_METHOD=GET PATH_INFO=/health </dev/null | sed -n '1s/Status: \([0-9]*\).*/\1/p' | tr -d '\r'; }
 messages() { hs cat && sed -n 's/.*"message_id":"\([^"]*\)".*/\1/p' <<<"$OUT" | xargs; }
@@ -43,20 +39,20 @@ is 'a mirror is adopted' "$CODE $(sed -n '2,4p' <<<"$OUT" | xargs)" \
 is 'its events are duplicates, others are new' "$(take m1 m3 m5 | xargs)" \
 	'200 {accepted:0,duplicate:1,rejected:0} 200 {accepted:0,duplicate:1,rejected:0} 200 {accepted:1,duplicate:0,rejected:0}'
 hs rotate
-is 'numbers go on behind it' "$(find "$S/spool" -name 'events-*-000003.jsonl' | wc -l) $(messages)" '1 m1 m2 m3 m5'
+is 'numbers continue after it' "$(find "$S/spool" -name 'events-*-000003.jsonl' | wc -l) $(messages)" '1 m1 m2 m3 m5'
 mkdir "$S/spool/$P/cursors"
 cp "$primary/spool/$P/cursors/etl" "$S/spool/$P/cursors/"
 own "$S/spool/$P/cursors" "$S/spool/$P/cursors/etl"
 hs tail --cursor etl
-is 'a cursor that had gone further there is not followed' "$CODE $OUT" '74 '
-is '… and the remedy is told' "$(said | grep -c 'run hookspool adopt')" 1
+is 'a cursor that was further ahead there is rejected' "$CODE $OUT" '74 '
+is '… and the message names the remedy' "$(said | grep -c 'run hookspool adopt')" 1
 hs adopt
-is 'adopt says so, too' "$CODE $(sed -n 2p <<<"$OUT" | sed 's/:.*//')" '1   does not fit'
+is 'adopt reports it, too' "$CODE $(sed -n 2p <<<"$OUT" | sed 's/:.*//')" '1   does not fit'
 hs adopt --from now
-is '… and sets it if it is told to' "$CODE $(sed -n 2p <<<"$OUT" | sed 's/:.*//')" '0   did not fit'
+is '… and sets it with --from' "$CODE $(sed -n 2p <<<"$OUT" | sed 's/:.*//')" '0   did not fit'
 take m6 >/dev/null
 hs tail --cursor etl
-is 'then it goes on from there' "$CODE $(grep -o '"m[0-9]"' <<<"$OUT" | xargs)" '0 m6'
+is 'then it continues from there' "$CODE $(grep -o '"m[0-9]"' <<<"$OUT" | xargs)" '0 m6'
 hs verify
 is 'verify finds nothing' "$CODE" 0
 
@@ -75,7 +71,7 @@ mkdir -p "$S/spool/$P/cursors"
 cp "$T/etl" "$S/spool/$P/cursors/etl"
 own "$S/spool/$P/cursors" "$S/spool/$P/cursors/etl"
 hs tail --cursor etl
-is 'other lines at its place: the cursor is not followed' "$CODE $OUT" '74 '
+is 'other lines at its position: the cursor is rejected' "$CODE $OUT" '74 '
 hs each --once --cursor etl --on '*=cat'
 is '… nor by each' "$CODE $OUT" '74 '
 hs adopt --from oldest
@@ -84,7 +80,7 @@ is '… until it is set' "$CODE $(grep -o '"[ab][0-9]"' <<<"$OUT" | xargs)" '0 a
 
 ### A new cursor ########################################################
 hs tail --cursor new
-is 'a new cursor says where it begins' "$CODE $(said)" \
+is 'a new cursor reports where it begins' "$CODE $(said)" \
 	'0 hookspool tail: cursor new is new: it begins at the oldest event (--from now: with what comes next)'
 hs tail --cursor new
 is '… once' "$CODE$OUT$(said)" 0
@@ -99,7 +95,7 @@ hs each --once --cursor new3 --from 0s --on '*=cat'
 is '--from, each' "$CODE$OUT" 0
 take c3 >/dev/null
 hs tail --cursor new2 --from now
-is 'a cursor that is there goes on whatever --from says' "$(grep -o '"c[0-9]"' <<<"$OUT" | xargs)" c3
+is 'an existing cursor ignores --from' "$(grep -o '"c[0-9]"' <<<"$OUT" | xargs)" c3
 hs tail --cursor new4 --from soon
 is 'usage: --from soon' "$CODE" 2
 hs tail --from now
@@ -112,7 +108,7 @@ hs erase --user u-d1 --suppress
 hs erase --user u-d2
 hs tail --cursor etl
 cp -a "$S/spool" "$S/good"
-is 'who is suppressed is not kept' "$(take d1) $(messages)" '200 {accepted:1,duplicate:0,rejected:0} d3'
+is 'events of suppressed users are not kept' "$(take d1) $(messages)" '200 {accepted:1,duplicate:0,rejected:0} d3'
 
 # lose FILE...: beside a spool as it was before.
 lose() {
@@ -121,62 +117,62 @@ lose() {
 	(cd "$S/spool" && rm -rf "$@" $P/run)
 	: >"$S/log/program.log"
 }
-# tells WHAT: check and verify do, and what they answer is 1, or 0 for check that only warns.
+# tells WHAT: check and verify report it; verify exits with 1, and check with 0, as it only warns.
 tells() {
 	hs check
-	is "$1: check tells" "$(grep -c "lost .*$1" <<<"$OUT")" 1
+	is "$1: check reports it" "$(grep -c "lost .*$1" <<<"$OUT")" 1
 	hs verify
-	is "$1: verify tells" "$CODE $(grep -c "$1: lost" <<<"$OUT")" '1 1'
+	is "$1: verify reports it" "$CODE $(grep -c "$1: lost" <<<"$OUT")" '1 1'
 }
 lose $P/suppressed
-is 'the list is lost: 503' "$(take d4 | cut -c 1-3) $(health)" '503 503'
-check 'the log has the remedy' grep -q 'adopt --accept-loss' "$S/log/program.log"
+is 'a lost suppression list: 503' "$(take d4 | cut -c 1-3) $(health)" '503 503'
+check 'the log names the remedy' grep -q 'adopt --accept-loss' "$S/log/program.log"
 tells $P/suppressed
 hs adopt
-is 'adopt gives nobody up by itself' "$CODE $(take d4 | cut -c 1-3)" '1 503'
+is 'adopt does not give up the list by itself' "$CODE $(take d4 | cut -c 1-3)" '1 503'
 hs erase --user u-d3 --suppress
 is 'erase --suppress does not begin another list' "$CODE $(find "$S/spool/$P" -name suppressed | wc -l)" '74 0'
 hs adopt --accept-loss
-is '… but if it is told to' "$CODE $(take d4 | cut -c 1-3) $(health)" '0 200 200'
+is '… unless --accept-loss asks for it' "$CODE $(take d4 | cut -c 1-3) $(health)" '0 200 200'
 hs check
 is '… for good' "$(grep -c lost <<<"$OUT")" 0
 lose $P/salt
-is 'the salt is lost: 503, for the list needs it' "$(take d4 | cut -c 1-3) $(find "$S/spool/$P" -name salt | wc -l)" '503 0'
+is 'a lost salt: 503, because the list needs it' "$(take d4 | cut -c 1-3) $(find "$S/spool/$P" -name salt | wc -l)" '503 0'
 tells $P/salt
 lose $P/salt $P/suppressed erased.jsonl
 hs erase --user u-d3
-is 'where no receipt is a salt is made' "$CODE $(find "$S/spool/$P" -name salt | wc -l)" '0 1'
+is 'without receipts, a new salt is made' "$CODE $(find "$S/spool/$P" -name salt | wc -l)" '0 1'
 lose $P/erased-ids
-is 'the erased ids are lost: service goes on' "$(take d4)" '200 {accepted:1,duplicate:0,rejected:0}'
+is 'lost erased ids: service continues' "$(take d4)" '200 {accepted:1,duplicate:0,rejected:0}'
 tells $P/erased-ids
 lose $P/spool
-is 'the id is lost: service goes on' "$(take d4)" '200 {accepted:1,duplicate:0,rejected:0}'
+is 'a lost id: service continues' "$(take d4)" '200 {accepted:1,duplicate:0,rejected:0}'
 tells $P/spool
 hs tail --cursor etl
-is 'a cursor whose line stands there goes on' "$CODE $(grep -o '"d[0-9]"' <<<"$OUT" | xargs)" '0 d4'
+is 'a cursor whose line is still there continues' "$CODE $(grep -o '"d[0-9]"' <<<"$OUT" | xargs)" '0 d4'
 hs adopt
 hs verify
-is 'adopt settles it' "$CODE" 0
+is 'adopt repairs it' "$CODE" 0
 lose $P/cursors
 hs tail --cursor etl
-is 'the cursors are lost: where they begin is said' "$CODE $(said | grep -c 'is new: it begins')" '0 1'
+is 'lost cursors: the message says where they begin' "$CODE $(said | grep -c 'is new: it begins')" '0 1'
 lose $P/run
-is 'run is lost: nothing is' "$(take d3 | tail -n 1) $(hs verify; echo $CODE)" '200 {accepted:0,duplicate:1,rejected:0} 0'
+is 'a lost run folder loses nothing' "$(take d3 | tail -n 1) $(hs verify; echo $CODE)" '200 {accepted:0,duplicate:1,rejected:0} 0'
 lose $P
-is 'all of it is lost: people may be kept, so 503' "$(take d4 | cut -c 1-3)" 503
+is 'a lost .hookspool: suppressed people could be kept, so 503' "$(take d4 | cut -c 1-3)" 503
 hs adopt --accept-loss
-is 'adopt' "$CODE $(grep -c 'begun anew' <<<"$OUT")" '0 3'
-is 'service goes on' "$(take d5)" '200 {accepted:1,duplicate:0,rejected:0}'
+is 'adopt' "$CODE $(grep -c 'started afresh' <<<"$OUT")" '0 3'
+is 'service continues' "$(take d5)" '200 {accepted:1,duplicate:0,rejected:0}'
 
 ### While it is in use ##################################################
 listener_start
 hs adopt
-is 'a handler that has not been asked yet is not in the way' "$CODE" 0
+is 'a handler without requests does not block it' "$CODE" 0
 as_server_user env HOOKSPOOL_CONF="$S/hookspool.conf" "$S/bin/hookspool" tail -f >"$T/followed" 2>/dev/null &
 follower=$!
 wait_for 10 test -s "$T/followed"
 hs adopt
-is 'not while somebody uses the spool' "$CODE" 75
+is 'not while another process uses the spool' "$CODE" 75
 end_process "$follower"
 server_stop
 done_testing

@@ -1,4 +1,4 @@
-# Commands that root runs: they work as the spool's owner, and leave nothing that he cannot use.
+# Commands that root runs work as the spool's owner, and leave no file that the owner cannot use.
 . "$(dirname "$0")/../lib/server.sh"
 . "$(dirname "$0")/../lib/consume.sh"
 
@@ -22,7 +22,7 @@ for command in check rotate maintain verify 'cat --type track' 'tail -n 1' 'tail
 	# shellcheck disable=SC2086
 	root $command >"$T/out" 2>&1
 	code=$?
-	is "$command: done, and all of the spool is its owner's" "$code $(strangers)" "0 "
+	is "$command: it succeeds, and the whole spool is its owner's" "$code $(strangers)" "0 "
 done
 chown "$SERVER_USER" "$S/hookspool.conf"
 is "its owner goes on with it" "$(hs cat | wc -l) $(hs tail --cursor c | wc -l) $(hs verify >/dev/null && echo sound)" "17 1 sound"

@@ -37,10 +37,10 @@ finds() {
 directory_make
 prepare
 look
-is 'all is well' "$CODE $(cut -c 1-4 "$T/out" | sort -u | xargs)" '0 ok'
-check 'and nothing is said to standard error' [ ! -s "$T/err" ]
+is 'no problem' "$CODE $(cut -c 1-4 "$T/out" | sort -u | xargs)" '0 ok'
+check 'and standard error is empty' [ ! -s "$T/err" ]
 look --json
-is '--json says the same' "$CODE $(jq -r 'map(.verdict) | unique[]' "$T/out")" '0 ok'
+is '--json agrees' "$CODE $(jq -r 'map(.verdict) | unique[]' "$T/out")" '0 ok'
 
 settings_write 'no_such_thing = 1'
 look
@@ -51,10 +51,10 @@ is '--json of that' "$CODE $(jq -r '.[].verdict' "$T/out")" '78 fail'
 settings_write "$SETTINGS"
 chmod 644 "$S/hookspool.conf"
 look
-finds 'settings that all may read' settings FAIL 78 'chmod 640'
+finds 'settings that everyone may read' settings FAIL 78 'chmod 640'
 chmod 602 "$S/hookspool.conf"
 look
-finds 'settings that all may write' permissions FAIL 1 'chmod 640'
+finds 'settings that everyone may write' permissions FAIL 1 'chmod 640'
 settings_write 'auth = none' 'dedup_window = 0'
 look
 finds 'auth = none' access warn 0 'anybody may send'
@@ -68,17 +68,17 @@ event i-1 >"$T/body"
 cgi REQUEST_METHOD=POST CONTENT_TYPE=application/json CONTENT_LENGTH="$(stat -c %s "$T/body")" \
 	HTTP_X_SIGNATURE="$(sign "$SECRET" "$T/body")" <"$T/body" >/dev/null
 look
-finds 'the index knows what is there' index ok 0 'knows 1 events'
+finds 'the index knows the events' index ok 0 'knows 1 events'
 rm "$S/spool/.hookspool/run/index"
 look
-finds 'and after it was lost' index ok 0 'knows 1 events; it was made anew'
+finds 'and again after its loss' index ok 0 'knows 1 events; it was rebuilt'
 touch -d '1 hour' "$SPOOL"
 look
-finds 'a clock that was set back' clock warn 0 'from the future' 'set-ntp'
+finds 'a clock set back' clock warn 0 'from the future' 'set-ntp'
 touch "$SPOOL"
 chmod 705 "$S/spool"
 look
-finds 'a spool that all may look into' place warn 0 'chmod 700'
+finds 'a spool that everyone may read' place warn 0 'chmod 700'
 chmod 770 "$S/spool"
 look
 finds 'a spool that a group may write' spool FAIL 1 'only this user may write'
@@ -87,7 +87,7 @@ if [ "$(id -u)" -eq 0 ]; then
 	chown root "$S/spool"
 	chmod 755 "$S/spool"
 	look
-	finds "a spool of somebody else's" spool FAIL 1 'run this as the user who runs the handler'
+	finds "a spool of another user" spool FAIL 1 'run this as the user who runs the handler'
 fi
 # The handler as INSTALL.txt places it: in the folder of the web pages, beside the command's own.
 program_with() { # MODE OF-ITS-FOLDER
@@ -102,19 +102,19 @@ mkdir -m 700 "$S/spool" && own "$S/spool"
 program_with 755 755
 finds 'a handler whose permissions are right' program ok 0 "$S/www/hookspool.cgi"
 program_with 775 755
-finds 'one that a group may write' program warn 0 'suEXEC' 'chmod 755'
+finds 'a handler that a group may write' program warn 0 'suEXEC' 'chmod 755'
 program_with 757 755
-finds 'one that everybody may write' program FAIL 1 'every user may write to' 'chmod 755'
+finds 'a handler that everyone may write' program FAIL 1 'every user may write to' 'chmod 755'
 program_with 644 755
-finds 'one that cannot be run' program FAIL 1 'cannot be run' 'chmod 755'
+finds 'a handler that cannot be run' program FAIL 1 'cannot be run' 'chmod 755'
 program_with 755 775
 finds 'a folder that a group may write' program warn 0 "$S/www, for" 'suEXEC' 'chmod 755'
 rm "$S/www/hookspool.cgi"
 chmod 755 "$S/www"
 look
-is 'no handler there: nothing is said of it' "$(verdict program)" ''
+is 'without a handler, check does not mention one' "$(verdict program)" ''
 
-# Where the file system lacks something: look's command runs behind this one.
+# refuse CALL=ERRNO: look, on a file system that lacks something.
 refuse() {
 	local denied=$1
 	(as_server_user "$DENY" "$denied" "$S/bin/hookspool" check --config "$S/hookspool.conf") >"$T/out" 2>"$T/err"
@@ -170,9 +170,9 @@ is 'lighttpd: all is well' "$CODE $(fails)" '0 '
 for name in health stranger forger signed key 'large body'; do
 	is "lighttpd: $name" "$(verdict "$name")" ok
 done
-is 'nothing was written' "$(lines) $(lines "$S/spool/rejected.jsonl")" '0 0'
+is 'check wrote nothing' "$(lines) $(lines "$S/spool/rejected.jsonl")" '0 0'
 look --url "$HTTPS/hookspool"
-finds 'a certificate nobody knows' url FAIL 1 '--cacert FILE'
+finds 'a certificate of an unknown authority' url FAIL 1 '--cacert FILE'
 look --url "$HTTPS/hookspool" --cacert "$T/tls/ca.pem"
 is '--cacert' "$CODE $(fails)" '0 '
 look --url "$HTTP/elsewhere"
@@ -183,12 +183,12 @@ HOOKSPOOL_MAX_BODY=40M look --url "$URL"
 finds 'a max_body that the handler does not have' 'large body' FAIL 1 'smaller max_body'
 settings_write 'auth = both' '[keys]' "acme = sha256:$(printf key-of-acme | sha256sum | cut -c 1-64)"
 look --url "$URL"
-finds 'keys that are stored as SHA-256: that one arrives is seen' key ok 0
-finds 'but not that one is taken' signed warn 0 'give --key'
+finds 'keys stored as SHA-256: check sees that a key arrives' key ok 0
+finds 'but not that the handler takes one' signed warn 0 'give --key'
 echo key-of-acme >"$T/key"
 chmod 644 "$T/key"
 look --url "$URL" --key "@$T/key"
-finds 'unless it is given' signed ok 0
+finds 'unless --key gives one' signed ok 0
 look --url "$URL" --key wrong
 finds 'a key that the handler does not know' key FAIL 1 'does not know'
 settings_write "$SETTINGS"
@@ -200,7 +200,7 @@ CONF_EDIT='s/^(\t?server.max-request-size *=).*/\1 1000/' server_start lighttpd-
 prepare
 look --url "$URL"
 finds 'lighttpd: a limit that is too small' 'large body' FAIL 1 'server.max-request-size = 40960'
-is 'and nothing else is wrong' "$(fails)" 'large body'
+is 'and finds nothing else' "$(fails)" 'large body'
 server_stop
 
 SETTINGS='max_body = 4M
@@ -213,14 +213,14 @@ look --url "$URL"
 finds 'Apache: Authorization lost' key FAIL 1 'CGIPassAuth On, in <Location /hookspool>'
 finds 'Apache: a limit that is too small' 'large body' FAIL 1 \
 	'LimitRequestBody 5242880, in <Location /hookspool>'
-is 'and nothing else is wrong' "$(fails)" 'key large body'
+is 'and finds nothing else' "$(fails)" 'key large body'
 server_stop
 
 CONF_EDIT='/^FcgidMaxRequestLen/d' server_start apache-fcgid
 prepare
 look --url "$URL"
 finds 'mod_fcgid: a limit that is too small' 'large body' FAIL 1 'FcgidMaxRequestLen 5242880'
-is 'and nothing else is wrong' "$(fails)" 'large body'
+is 'and finds nothing else' "$(fails)" 'large body'
 server_stop
 
 CONF_EDIT='/proxy-fcgi-pathinfo/d' START_UNHEALTHY=1 server_start apache-proxy

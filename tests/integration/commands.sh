@@ -1,6 +1,6 @@
-# Every command that a page shows: it is run here as it is there, on a real spool behind a real mount,
-# and must succeed; or the page names the test that runs it (tests/lib/documents.sh). So are the
-# examples of the manual pages.
+# Every command that a page shows runs here as it is printed, on a real spool behind a real mount,
+# and must succeed; or the page names the test that runs it (tests/lib/documents.sh). So do the
+# examples in the manual pages.
 . "$(dirname "$0")/../lib/server.sh"
 . "$(dirname "$0")/../lib/consume.sh"
 . "$(dirname "$0")/../lib/documents.sh"
@@ -20,7 +20,7 @@ blocks_of() {
 		{ claims = "" }' "$ROOT/$1"
 }
 
-# claim_holds PAGE LINE: the script is there, and names the page or has the words.
+# claim_holds PAGE LINE: the script exists, and names the page or has the words.
 claim_holds() {
 	local page=$1 line=$2 script words
 	case $line in
@@ -50,7 +50,7 @@ printf 'key-of-acme' >"$WORK/key"
 printf '#!/bin/sh\nexec cat >/dev/null\n' >"$WORK/handler"
 cp "$WORK/handler" "$WORK/update-contact"
 cp "$WORK/handler" "$WORK/book-order"
-cat >"$S/shims/sudo" <<-'END' # who it should be, we are
+cat >"$S/shims/sudo" <<-'END' # we are that user already
 	#!/bin/sh
 	[ "$1" != -u ] || shift 2
 	exec "$@"
@@ -65,7 +65,7 @@ put_one '{"type":"track","event":"Order Completed","messageId":"o1","userId":"u-
 put_one '{"type":"identify","messageId":"i1","userId":"u-1","anonymousId":"a-1","traits":{"email":"a@example.com"}}'
 printf '{"type":"track"}' >"$T/bad"
 signed "$T/bad" # for rejected.jsonl
-# refill: there are sealed segments, and dead letters of the cursor crm, whatever ran before.
+# refill: makes sealed segments, and dead letters of the cursor crm, whatever ran before.
 refill() {
 	put_one "{\"type\":\"track\",\"event\":\"Order Completed\",\"messageId\":\"f$((++refills))\",\"userId\":\"u-7\",\"properties\":{\"products\":[{\"id\":1}]}}"
 	hs rotate
@@ -74,15 +74,26 @@ refill() {
 }
 refills=0
 
-# localised FILE: with the paths and addresses of this place.
+# localised FILE: the file with the paths and addresses of this test.
 localised() {
 	sed -e "s#https://your.host#$HTTP#g" -e "s#/backup/#$S/backup/#g" -e "s#standby:/var/spool/hookspool/#standby:$S/standby/#g" \
 		-e "s#/usr/local/bin/hookspool#hookspool#g" "$1"
 }
 
-# try FILE [SECONDS]: runs it; 0 if it succeeds, or goes on for so many seconds.
+# try FILE [SECONDS]: runs it; 0 if it succeeds, or still runs after the seconds. It is run again if it is to
+# wait for the server's maintenance (75).
 try() {
 	local code
+	for _ in {1..100}; do
+		try_once "$@"
+		code=$?
+		[ $code -eq 75 ] || break
+		sleep 0.2
+	done
+	[ $code -eq 0 ] || { [ $code -eq 124 ] && [ -n "${2-}" ]; } || { echo "exit $code"; cat "$T/script" "$T/said"; false; }
+}
+
+try_once() {
 	localised "$1" >"$T/script"
 	chmod 644 "$T/script"
 	(
@@ -91,11 +102,9 @@ try() {
 		! grep -q -e --tenant "$T/script" || HOOKSPOOL_CONF=$S/hookspool.conf
 		as_server_user timeout "${2:-60}" bash -eo pipefail "$T/script"
 	) >"$T/out" 2>"$T/said" </dev/null
-	code=$?
-	[ $code -eq 0 ] || { [ $code -eq 124 ] && [ -n "${2-}" ]; } || { echo "exit $code"; cat "$T/script" "$T/said"; false; }
 }
 
-# run_block FILE: what follows for ever is run line by line, a second each.
+# run_block FILE: runs a block; one that follows for ever line by line, for a second each.
 run_block() {
 	local line bad=0
 	grep -qE 'tail -[fF]' "$1" || { try "$1"; return; }

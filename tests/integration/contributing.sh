@@ -1,11 +1,11 @@
-# The additions that CONTRIBUTING.md works out: all of them are added to a copy of the sources, which is
-# built without a warning, keeps the rules of the rooms, and does what the page says.
+# The additions that CONTRIBUTING.md works out are added to a copy of the sources, which must be
+# built without a warning, keep the rules of the rooms, and do what the page says.
 . "$(dirname "$0")/../lib/server.sh"
 
 # The first line of a block says where it goes: ```c FILE [after|before|instead of TEXT].
 C=$T/copy
 mkdir "$C"
-cp -R "$ROOT"/{Makefile,cgi,common,tools} "$C"
+cp -R "$ROOT"/{Makefile,mk,cgi,common,tools} "$C"
 mkdir -p "$C/tests" && cp -R "$ROOT/tests/lib" "$C/tests"
 
 # put FILE HOW TEXT: the lines on standard input, at the one line that has the text.
@@ -59,8 +59,8 @@ intake() {
 one='{"type":"page","userId":"u-1","messageId":"m1"}'
 is 'authentication: the sender that the gateway names' "$(intake "$one" HTTP_X_GATEWAY_SENDER=acme)" \
 	'200 {accepted:1,duplicate:0,rejected:0}'
-is 'who is the tenant' "$(hs cat && jq -r .tenant <<<"$OUT")" acme
-is 'and one who is not there' "$(intake "$one" HTTP_X_GATEWAY_SENDER=globex | cut -c 1-3)" 401
+is 'it becomes the tenant' "$(hs cat && jq -r .tenant <<<"$OUT")" acme
+is 'and an unknown sender' "$(intake "$one" HTTP_X_GATEWAY_SENDER=globex | cut -c 1-3)" 401
 is 'and the keys, as before' "$(intake "$one" HTTP_AUTHORIZATION="Bearer key-of-acme" | cut -c 1-3)" 200
 two=$(printf '\036{"type":"page","userId":"u-1","messageId":"m2"}\n\036{"type":"page","userId":"u-1","messageId":"m3"}\n')
 is 'a shape of body: two events' "$(intake "$two" HTTP_X_GATEWAY_SENDER=acme)" '200 {accepted:2,duplicate:0,rejected:0}'

@@ -1,5 +1,5 @@
-# Files of the spool are cut or emptied under a running server with load, and under `tail -f`:
-# service goes on within two seconds, every 200 is in the spool once, and the log tells.
+# Files of the spool are cut or emptied under a running server with load and under `tail -f`:
+# service continues within two seconds, every 200 is in the spool once, and the log reports it.
 . "$(dirname "$0")/../lib/server.sh"
 . "$(dirname "$0")/../lib/consume.sh"
 
@@ -32,27 +32,27 @@ answered() { [ "$(times "$1" | wc -l)" -ge "$2" ]; }
 acknowledged() { times "$1" | cut -d ' ' -f 2 | sort; }
 told() { grep -cE "$1" "$S/log/hookspool.log"; }
 
-# under_load PREFIX COMMAND...: the command under load and a follower; then all is looked at.
+# under_load PREFIX COMMAND...: runs the command under load and beside a follower, and checks everything.
 under_load() {
 	local prefix=$1 before follower most
 	shift
 	(hs_exec tail -f -n 0 >"$T/$prefix.tail" 2>>"$T/said") &
 	follower=$!
-	wait_for 10 grep -q inotify <(ls -l "/proc/$follower/fd")
+	wait_for 10 watches "$follower"
 	worker=$(workers)
 	load "$prefix"
 	check "$prefix: the load runs" wait_for 10 answered "$prefix" 12
 	"$@"
 	before=$(times "$prefix" | wc -l)
-	check "$prefix: service goes on" wait_for 10 answered "$prefix" $((before + 24))
+	check "$prefix: service continues" wait_for 10 answered "$prefix" $((before + 24))
 	: >"$T/stop"
 	wait $LOAD
 	most=$(times "$prefix" | sort -n | tail -n 1 | cut -d ' ' -f 1)
-	check "$prefix: within two seconds ($most ms)" [ "$most" -lt 2000 ]
-	is "$prefix: by the same process" "$(workers)" "$worker"
+	check "$prefix: within two seconds ($most ms)" in_time "$most" 2000
+	is "$prefix: in the same process" "$(workers)" "$worker"
 	is "$prefix: no 200 is lost" "$(comm -23 <(acknowledged "$prefix") <(ids))" ''
 	is "$prefix: none is there twice" "$(ids | grep "^$prefix-" | uniq -d)" ''
-	check "$prefix: tail -f goes on" wait_for 5 eval \
+	check "$prefix: tail -f continues" wait_for 5 eval \
 		'[ -z "$(comm -23 <(acknowledged '"$prefix"') <(ids_of <"$T/'"$prefix"'.tail" | sort))" ]'
 	is "$prefix: and shows nothing twice" "$(ids_of <"$T/$prefix.tail" | sort | uniq -d)" ''
 	kill "$follower"
@@ -61,10 +61,10 @@ under_load() {
 	is "$prefix: verify finds nothing" $? 0
 }
 
-# Each request that meets it is refused with a line; of four senders that is one, and at most four.
+# tells_of NAME BEFORE: each request that meets the loss is refused, with a line in the log: one to four, as there are four senders.
 tells_of() {
 	local lines=$(($(told 'run/state was cut') - $2))
-	check "$1: the log tells ($lines)" [ "$lines" -ge 1 -a "$lines" -le 4 ]
+	check "$1: the log reports it ($lines)" [ "$lines" -ge 1 -a "$lines" -le 4 ]
 }
 
 cut_state() { truncate -s "$1" "$RUN/state"; }
@@ -82,36 +82,36 @@ was=$(told 'run/state was cut')
 hs rotate
 under_load index cut_index 0
 under_load half cut_index 8192
-is 'the index has nothing to do with the state' "$(told 'run/state was cut')" "$was"
+is 'the loss of the index does not touch the state' "$(told 'run/state was cut')" "$was"
 
-# Nobody sends anything: an idle server and an idle follower let go all the same.
+# Without any request, an idle server and an idle follower let go all the same.
 (hs_exec tail -f -n 0 >"$T/idle" 2>>"$T/said") &
 TAIL=$!
-sleep 0.5
+wait_for 10 watches "$TAIL"
 cut_state 0
-check 'an idle server makes it anew' wait_for 5 eval '[ "$(stat -c %s "$RUN/state")" -gt 4096 ]'
-is 'plain CGI beside it is served' "$(event idle-1 | cgi REQUEST_METHOD=POST CONTENT_TYPE=application/json \
+check 'an idle server creates it again' wait_for 5 eval '[ "$(stat -c %s "$RUN/state")" -gt 4096 ]'
+is 'plain CGI works beside it' "$(event idle-1 | cgi REQUEST_METHOD=POST CONTENT_TYPE=application/json \
 	CONTENT_LENGTH="$(event idle-1 | wc -c)" | head -n 1 | tr -d '\r')" 'Status: 200 OK'
-check 'and tail -f shows it' wait_for 5 has 1 "$T/idle"
+check 'and tail -f shows the event' wait_for 5 has 1 "$T/idle"
 kill $TAIL
 
-# The list of suppressed people, emptied in place: what the server has read stands.
+# The suppression list is emptied in place: the entries that the server has read still apply.
 hs erase --user u-gone --suppress >"$T/out" 2>&1
 put_one "$(event gone-1 | sed 's/u-1/u-gone/')"
 : >"$S/spool/.hookspool/suppressed"
 put_one "$(event gone-2 | sed 's/u-1/u-gone/')"
-is 'an emptied suppression list is no SIGBUS, and what was read of it stands' "$(ids | grep -c '^gone-')" 0
+is 'an emptied suppression list causes no SIGBUS, and the entries read before still apply' "$(ids | grep -c '^gone-')" 0
 
-# The open segment, emptied: its lines are gone, and service goes on in a new one.
+# The open segment is emptied: its lines are gone, and service continues in a new one.
 worker=$(workers)
 put before 1 3
 : >"$SPOOL"
 put after 1 3
 is 'events.jsonl emptied: the next batch is taken' "$(ids | grep -c '^after')" 3
-is 'by the same process' "$(workers)" "$worker"
-check 'and the log tells' [ "$(told 'was cut by somebody else: it is set aside')" = 1 ]
+is 'in the same process' "$(workers)" "$worker"
+check 'and the log reports it' [ "$(told 'was cut by somebody else: it is set aside')" = 1 ]
 
-# An error of the disk where the state lies: an answer and the remedy, no signal.
+# A disk error in the state: an answer and the remedy, no signal.
 if command -v strace >/dev/null && [ "$(id -u)" -eq 0 ]; then
 	server_stop
 	event eio-1 >"$T/body"
@@ -122,7 +122,7 @@ if command -v strace >/dev/null && [ "$(id -u)" -eq 0 ]; then
 			strace -u "$SERVER_USER" -qq -o /dev/null -P "$RUN/state" -e inject=pread64:error=EIO "$S/bin/hookspool.fcgi") \
 			<"$T/body" 2>"$T/said.cgi"
 	}
-	is 'EIO where the state is read: plain CGI says 503' "$(as_cgi | head -n 1 | tr -d '\r')" \
+	is 'EIO when the state is read: plain CGI answers 503' "$(as_cgi | head -n 1 | tr -d '\r')" \
 		'Status: 503 Service Unavailable'
 	check 'and the log names the remedy' grep -q 'remove .hookspool/run' "$T/said.cgi" "$S/log/hookspool.log"
 fi

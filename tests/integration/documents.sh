@@ -1,6 +1,6 @@
-# The commands of the documents, run a second time: nothing that is there is lost, and no web server is
-# left that cannot start, be the program or the package gone. Folders of our own stand for /etc and
-# /var/lib; the servers are real, and only asked whether they like their configuration.
+# The commands of the documents, run twice: no existing file is lost, and no web server is
+# left that cannot start, even when the program or the package is gone. Temporary folders replace /etc and
+# /var/lib; the servers are real, and only check their configuration.
 . "$(dirname "$0")/../lib/server.sh"
 . "$(dirname "$0")/../lib/documents.sh"
 
@@ -18,7 +18,7 @@ check 'the README has at most 220 lines' [ "$(wc -l <"$ROOT/README.md")" -le 220
 ### Settings and spool ##################################################
 if [ "$(id -u)" -eq 0 ]; then
 	make=$(shown 'sudo (test|install) ' | sed "s#build/hookspool.conf#$HS_BUILD/hookspool.conf#")
-	check 'settings and spool are made' run "$make"
+	check 'settings and spool are created' run "$make"
 	is 'with their modes' "$(stat -c '%a %U:%G' "$D/etc/hookspool/hookspool.conf" "$D/var/lib/hookspool/spool" | xargs)" \
 		'640 root:www-data 700 www-data:root'
 	echo 'secret = of this machine' >>"$D/etc/hookspool/hookspool.conf"
@@ -26,12 +26,12 @@ if [ "$(id -u)" -eq 0 ]; then
 	touch "$D/var/lib/hookspool/spool/events.jsonl" && chown www-data: "$D/var/lib/hookspool/spool/events.jsonl"
 	# a service, whose user is nobody here; and readers, a group of their own
 	service=$(shown 'sudo chown ' | sed 's/root:hookspool/root:nogroup/; s/hookspool: /nobody: /')
-	check 'the spool becomes the service'\''s' run "$service"
+	check 'the service becomes the owner of the spool' run "$service"
 	is 'all of it' "$(stat -c %U:%G "$D"/etc/hookspool/hookspool.conf "$D"/var/lib/hookspool{,/spool,/spool/events.jsonl} | xargs)" \
 		'root:nogroup nobody:nogroup nobody:nogroup nobody:nogroup'
 	chgrp -R users "$D/var/lib/hookspool/spool"
 	chmod 2750 "$D/var/lib/hookspool/spool"
-	check 'all of it once more' run "$make
+	check 'the same commands once more' run "$make
 $service"
 	is 'the secret stays' "$(cat "$D/etc/hookspool/hookspool.conf")" "$before"
 	is 'and so do mode, owner, and the group of readers' \
@@ -120,7 +120,7 @@ check 'once more' uninstall_ours
 all_start 'uninstalled'
 lighttpd -D -f "$T/lighttpd.conf" >"$T/out" 2>&1 &
 SERVER_PID=$!
-check 'and lighttpd, which looks for the program at its start, really does' eval 'wait_for 10 listens "$SERVER_PID" "$PORT" || { cat "$T/out"; false; }'
+check 'and lighttpd, which looks for the program when it starts, really starts' eval 'wait_for 10 listens "$SERVER_PID" "$PORT" || { cat "$T/out"; false; }'
 end_process "$SERVER_PID"
 SERVER_PID=
 
@@ -141,12 +141,12 @@ rm "$D"/etc/*/conf-available/*hookspool.conf "$D/etc/nginx/snippets/hookspool.co
 check 'purged' sh "$T/postrm" purge
 check 'and purged again' sh "$T/postrm" purge
 all_start 'purged'
-is 'nothing of ours is left' "$(find "$D" -name '*hookspool*' ! -path '*/usr/*')" ''
+is 'none of our files is left' "$(find "$D" -name '*hookspool*' ! -path '*/usr/*')" ''
 mkdir -p "$D/etc/nginx/sites-available"
 echo '  include snippets/hookspool.conf;' >"$D/etc/nginx/sites-available/default"
-check 'an include of the very name is told of' eval 'sh "$T/postrm" purge 2>&1 | grep "nginx does not start"'
+check 'an include of the exact name causes a warning' eval 'sh "$T/postrm" purge 2>&1 | grep "nginx does not start"'
 echo '  # include snippets/hookspool.conf; include snippets/hookspool[.]conf;' >"$D/etc/nginx/sites-available/default"
-is 'a comment and a pattern are not' "$(sh "$T/postrm" purge 2>&1)" ''
+is 'a comment and a pattern cause none' "$(sh "$T/postrm" purge 2>&1)" ''
 for file in docs/mounts.md tools/packaging/nginx/hookspool.conf tools/packaging/debian/README.Debian; do
 	check "$file: nginx is to include a pattern" eval 'grep -q "include snippets/hookspool\[\.\]conf;" "$ROOT/$file" &&
 		! grep "include snippets/hookspool\.conf" "$ROOT/$file"'
@@ -155,13 +155,12 @@ done
 ### A program that runs already #########################################
 spool_start
 event one >"$T/body"
-(as_server_user env HOOKSPOOL_CONF="$S/hookspool.conf" timeout 10 "$S/bin/hookspool.fcgi" \
+(as_server_user env HOOKSPOOL_CONF="$S/hookspool.conf" timeout $((10 * $(slowness))) "$S/bin/hookspool.fcgi" \
 	--listen "unix:$S/run/hookspool.sock") >"$T/out" 2>&1 </dev/null
 code=$?
-is 'a second one on its socket ends at once' "$([ $code -ne 0 ] && [ $code -ne 124 ] && echo ended)" ended
+is 'a second program on its socket ends at once' "$([ $code -ne 0 ] && [ $code -ne 124 ] && echo ended)" ended
 check 'and says why' grep -qi 'in use\|listens\|already' "$T/out"
-check 'the first one serves' eval '"$HS_BUILD/fcgi_raw" "unix:$S/run/hookspool.sock" begin param=REQUEST_METHOD=GET \
-	param=PATH_INFO=/health params-end stdin-end read | grep -aq "Status: 200"'
+check 'the first program serves' eval 'raw_health "unix:$S/run/hookspool.sock" | grep -aq "Status: 200"'
 for again in '' ' again'; do
 	hs rotate
 	is "rotate$again" $CODE 0

@@ -1,5 +1,5 @@
 #!/bin/bash
-# hookspool erase: everything of a user goes, nothing else does; killed, and run again.
+# hookspool erase: everything of a user is removed, and nothing else; erases are killed and run again.
 . "$(dirname "$0")/../lib/server.sh"
 
 KILLS=${KILLS:-10} # how many erases are killed in mid-work
@@ -9,23 +9,11 @@ rotate_min_gap = 0
 min_free = 0'
 
 # take TEXT: what the program answers to a body.
-take() {
-	printf %s "$1" | cgi REQUEST_METHOD=POST CONTENT_TYPE=application/json CONTENT_LENGTH=${#1} \
-		${AUTH:+HTTP_AUTHORIZATION="$AUTH"} | tr -d '\r' | sed -n '1s/Status: \([0-9]*\).*/\1/p; $p' | xargs
-}
+take() { cgi_post "$1" ${AUTH:+HTTP_AUTHORIZATION="$AUTH"} | status_and_body; }
 
 # page ID USER [MORE]: an event.
 page() {
 	printf '{"type":"page","messageId":"%s","userId":"%s"%s}' "$1" "$2" "${3:+,$3}"
-}
-
-# spooled [FAMILY]: every line of the spool, wherever it stands.
-spooled() {
-	local file
-	for file in "$S/spool/${1:-events}"*; do
-		[ -e "$file" ] || continue
-		case $file in *.gz) gzip -dc "$file" ;; *) cat "$file" ;; esac
-	done
 }
 
 messages() { spooled | sed -n 's/.*"message_id":"\([^"]*\)".*/\1/p' | sort | xargs; }
@@ -39,14 +27,14 @@ spool_start
 take "$(page p-1 anna)" >/dev/null
 take "$(page p-2 bert)" >/dev/null
 sealed >/dev/null
-hs maintain
+maintain
 take "$(page p-3 bert)" >/dev/null
 take '{"type":"page","messageId":"p-4","userId":"\u0061nna"}' >/dev/null
 take '{"type":"alias","messageId":"p-5","userId":"a-new","previousId":"anna"}' >/dev/null
 sealed >/dev/null
 take "$(page p-6 anna)" >/dev/null
 take "$(page p-7 annabel '"properties":{"about":"anna"}')" >/dev/null
-take '{"type":"page","messageId":"p-8"}' >/dev/null # refused: nobody's
+take '{"type":"page","messageId":"p-8"}' >/dev/null # refused: it has no user
 take '{"type":"track","messageId":"r-1","userId":"anna"}' >/dev/null
 take '{"type":"track","messageId":"r-2","User ID":"bert"}' >/dev/null
 take '[{"type":"page","userId":"bert"},{"type":"track","USER_ID":"anna"}]' >/dev/null
@@ -61,18 +49,18 @@ hs erase --user anna --dry-run --json
 is 'a dry run counts' "$(sum '[.events, .rejected, .others, .files]')$CODE" '[4,3,1,5]0'
 is 'and writes nothing' "$(spooled | cmp - "$T/before" 2>&1)" ''
 hs erase --user anna
-is 'the sum' "$OUT" 'erased 4 events, 3 rejected and 1 other lines of 1 ids in 5 files'
-is 'nothing of hers is in the events' "$(messages | sed 's,hs-r[^ ]* ,,')" 'p-2 p-3 p-7'
+is 'the summary' "$OUT" 'erased 4 events, 3 rejected and 1 other lines of 1 ids in 5 files'
+is 'none of her events is left' "$(messages | sed 's,hs-r[^ ]* ,,')" 'p-2 p-3 p-7'
 is 'nothing else has changed' "$(spooled)" "$(grep -v '"p-[1456]"' "$T/before")"
-is 'nor is it in the rejected file' "$(spooled rejected | jq -r .body)" \
+is 'nor in the rejected file' "$(spooled rejected | jq -r .body)" \
 	'{"type":"page","messageId":"p-8"}
 {"type":"track","messageId":"r-2","User ID":"bert"}
 {"userId":"annabel", broken'
-is 'nor where handlers set it aside' "$(cat "$S/spool/failed.jsonl")" '{"record":{"type":"page","user_id":"bert"}}'
+is 'nor in failed.jsonl' "$(cat "$S/spool/failed.jsonl")" '{"record":{"type":"page","user_id":"bert"}}'
 is 'compressed it stays compressed' "$(find "$S/spool" -name 'events-*.gz' | wc -l)" 1
-is 'the receipt tells nobody who' "$(grep -c anna "$S/spool/erased.jsonl")" 0
+is 'the receipt does not reveal the user' "$(grep -c anna "$S/spool/erased.jsonl")" 0
 id=$(printf %s "$(cat "$S/spool/.hookspool/salt")user:anna" | sha256sum | cut -c 1-64)
-is 'but who knows the id finds it' "$(jq -c "select(.id == \"$id\" and .state == \"done\") | [.events, .others, .by]" \
+is 'but the id leads to it' "$(jq -c "select(.id == \"$id\" and .state == \"done\") | [.events, .others, .by]" \
 	"$S/spool/erased.jsonl")" '[4,4,"command"]'
 
 is 'a retry does not bring it back' "$(take "$(page p-1 anna)")" '200 {accepted:0,duplicate:1,rejected:0}'
@@ -86,24 +74,24 @@ is 'the spool is in order' "$CODE" 0
 hs erase --user nobody
 sed -i '$d' "$S/spool/erased.jsonl" # killed before it was done
 hs verify
-is 'verify tells of an erase that was begun and not finished' "$CODE $(head -n 1 <<<"$OUT")" \
+is 'verify reports an unfinished erase' "$CODE $(head -n 1 <<<"$OUT")" \
 	'1 erased.jsonl:3: erase was begun and not finished: run it again'
 hs erase --user cleo
 hs verify
-is "somebody else's changes nothing of that" "$CODE" 1
+is "an erase of another user does not change that" "$CODE" 1
 hs erase --user nobody
 hs verify
-is 'the same again does' "$CODE" 0
+is 'the same erase again does' "$CODE" 0
 exec 7<>"$S/spool/.hookspool/run/erase" && flock 7
 for command in 'erase --user anna' repair; do
 	hs $command
-	is "$command while another is at it: 75, try again" "$CODE" 75
+	is "$command while another one runs: 75, try again" "$CODE" 75
 done
 exec 7>&-
 hs erase --user ''
-is 'an empty id is nobody' $CODE 2
+is 'an empty id is refused' $CODE 2
 hs erase
-is 'somebody must be named' $CODE 2
+is 'a user must be named' $CODE 2
 
 ### For good ############################################################
 hs erase --user anna --suppress --json
@@ -116,7 +104,7 @@ page p-13 anna >"$T/archive"
 chmod 644 "$T/archive"
 hs import --json "$T/archive"
 is 'nor does an archive bring them back' "$(sum '[.accepted, .suppressed]')" '[0,1]'
-is 'who is on the list cannot be read from it' "$(grep -c anna "$S/spool/.hookspool/suppressed")" 0
+is 'the list does not reveal its users' "$(grep -c anna "$S/spool/.hookspool/suppressed")" 0
 server_stop
 
 ### Aliases #############################################################
@@ -141,7 +129,7 @@ take '{"type":"page","messageId":"m-2","anonymousId":"Anonymous"}' >/dev/null
 hs erase --user u1 --dry-run --json
 is 'without --aliases' "$(sum '[.people, .events]')" '[1,10]'
 hs erase --user u1 --aliases --dry-run
-is 'a dry run tells whom it found, by which record, and whom it does not follow, and why' \
+is 'a dry run lists the ids that it found, by which record, and those that it does not follow, and why' \
 	"$(sed 's/20..-[^ :]*Z/TIME/;s/20..-..-..T[0-9:.]*Z/TIME/' <<<"$OUT")" \
 	'anonymous "dev": of user "u1" by anonymous_id of an identify record of TIME
 not followed: anonymous "tablet": of user "u1" by anonymous_id of an identify record of TIME: it stands beside another user, too
@@ -161,19 +149,19 @@ hs cat --user u1 --aliases
 shown=$(jq -r .message_id <<<"$OUT" | sort | xargs)
 is 'cat --aliases shows the records of the person' "$shown" \
 	'i-1 i-2 i-3 i-6 i-7 i-8 j- j-0 j-00000000-0000-0000-0000-000000000000 j-null j-undefined m-1'
-check 'and tells which ids these are' grep -qF 'anonymous "dev": of user "u1"' "$T/err"
+check 'and lists these ids' grep -qF 'anonymous "dev": of user "u1"' "$T/err"
 hs cat --user u1 --aliases --type page --fields message_id
 is 'with other filters' "$(xargs <<<"$OUT")" 'i-2 i-7'
 hs cat --aliases
-is 'of somebody' $CODE 2
+is '--aliases needs a user' $CODE 2
 hs erase --user u1 --aliases
-is 'erase --aliases removes the same records, nobody else'"'"'s' \
+is 'erase --aliases removes the same records and no others' \
 	"$(comm -23 <(tr ' ' '\n' <<<"$before") <(messages | tr ' ' '\n') | xargs)" "$shown"
 hs erase --anonymous tablet
 is 'an anonymous id that is asked for' "$(messages | grep -c 'i-5')" 0
 server_stop
 
-# whatever mallory sends, and whoever erases him: anna loses nothing
+# Whatever mallory sends, anna loses nothing when mallory is erased.
 spool_start
 take '{"type":"identify","messageId":"v-1","userId":"anna","anonymousId":"anna-dev"}' >/dev/null
 take '{"type":"page","messageId":"v-2","anonymousId":"anna-dev"}' >/dev/null
@@ -187,21 +175,21 @@ take '{"type":"identify","messageId":"x-5","userId":"mallory","anonymousId":"tra
 take '{"type":"delete","messageId":"x-6","userId":"mallory"}' >/dev/null
 rejected=$(spooled rejected)
 hs erase --from-deletes --dry-run --json
-is 'a dry run tells whom the delete events name' "$(sum .deleted)" '[{"id":"mallory"}]'
+is 'a dry run lists the users that delete events name' "$(sum .deleted)" '[{"id":"mallory"}]'
 hs erase --from-deletes --aliases --suppress
-is 'who aliases a victim to himself and is erased takes nothing of theirs along' "$(messages)" 'v-1 v-2 v-3'
-is 'not by a word that stands in their refused bodies' "$(spooled rejected)" "$rejected"
-is 'and it says whom it was about' "$(head -n 1 <<<"$OUT")" 'user "mallory": of a delete record'
+is 'an erased user who had aliased victims to himself takes nothing of theirs along' "$(messages)" 'v-1 v-2 v-3'
+is 'nor their refused bodies' "$(spooled rejected)" "$rejected"
+is 'and it names the user' "$(head -n 1 <<<"$OUT")" 'user "mallory": of a delete record'
 is 'nor are their later events dropped' \
 	"$(take "$(page v-4 anna)" >/dev/null; take '{"type":"page","messageId":"v-5","anonymousId":"anna-dev"}' >/dev/null; messages)" 'v-1 v-2 v-3 v-4 v-5'
 take '{"type":"alias","messageId":"x-7","userId":"anna","previousId":"mallory"}' >/dev/null
-is 'an alias of somebody suppressed is not kept' "$(messages)" 'v-1 v-2 v-3 v-4 v-5'
+is 'an alias of a suppressed user is not kept' "$(messages)" 'v-1 v-2 v-3 v-4 v-5'
 take '{"type":"delete","messageId":"w-1","userId":"undefined"}' >/dev/null
 take '{"type":"delete","messageId":"w-2","userId":-0.0}' >/dev/null
 take "$(page w-3 undefined)" >/dev/null
 take "$(page w-4 0)" >/dev/null
 hs erase --from-deletes --aliases
-is 'a delete of a placeholder is told, and not carried out' "$(messages | grep -o 'w-.*')$(grep -o '^. delete events name' <<<"$OUT")" \
+is 'a delete of a placeholder is reported and not carried out' "$(messages | grep -o 'w-.*')$(grep -o '^. delete events name' <<<"$OUT")" \
 	'w-1 w-2 w-3 w-42 delete events name'
 hs erase --user undefined
 is 'by name it is' "$(messages | grep -o 'w-.*')" 'w-2 w-4'
@@ -227,29 +215,29 @@ rotate_min_gap = 0'
 	take "$(page c-4 u2)" >/dev/null
 	cut_short renameat 6 erase --user u1 --aliases # after a summary, and before its segment
 	is 'it was cut between two segments' "$(plans) $(messages)" '1 c-2 c-3 c-4'
-	is 'the plan is nobody else'"'"'s to read' "$(stat -c %a "$S"/spool/.hookspool/erase-plan-1)" 600
+	is 'only the owner may read the plan' "$(stat -c %a "$S"/spool/.hookspool/erase-plan-1)" 600
 	hs verify
-	is 'verify tells of it' "$CODE $(grep plan <<<"$OUT")" \
+	is 'verify reports it' "$CODE $(grep plan <<<"$OUT")" \
 		'1 .hookspool/erase-plan-1: erase was begun and not finished: run it again'
 	take "$(page c-5 u1)" >/dev/null # new data
 	take '{"type":"page","messageId":"c-6","anonymousId":"dev"}' >/dev/null
 	cp -a "$S/spool" "$T/backup"
 	hs erase --user nobody --dry-run
-	is 'so does a dry run' "$(head -n 1 <<<"$OUT")" 'an interrupted erase is not finished: the next one finishes it first'
+	is 'and so does a dry run' "$(head -n 1 <<<"$OUT")" 'an interrupted erase is not finished: the next one finishes it first'
 	hs erase --user nobody
 	is 'any erase finishes it, and says so' "$(plans) $(messages) $(head -n 1 <<<"$OUT")" \
 		'0 c-2 c-4 c-5 c-6 finished what an interrupted erase had left: 1 lines of 2 ids'
 	hs verify
-	is 'then all is in order' "$CODE" 0
+	is 'then the spool is in order' "$CODE" 0
 	server_stop
 	rm -rf "$S/spool" && cp -a "$T/backup" "$S/spool" && rm "$S/spool/.hookspool/run/state"
 	hs erase --user u1 --aliases --json
-	is 'so it is in a spool that was restored' "$(plans) $(messages) $(sum '[.earlier.lines, .events]')" '0 c-2 c-4 c-6 [1,1]'
+	is 'the same in a restored spool' "$(plans) $(messages) $(sum '[.earlier.lines, .events]')" '0 c-2 c-4 c-6 [1,1]'
 	rm -rf "$S/spool" && cp -a "$T/backup" "$S/spool" && rm "$S/spool/.hookspool/run/state"
 	printf 'torn' >"$S/spool/.hookspool/erase-plan-1"
 	own "$S/spool/.hookspool/erase-plan-1"
 	hs erase --user u1
-	check 'a plan that cannot be read is told, with the remedy' \
+	check 'an unreadable plan is reported, with the remedy' \
 		grep -q 'erase-plan-1.*cannot be read: remove it' "$T/err"
 	is 'and nothing is done' "$([ "$CODE" != 0 ] && messages)" 'c-2 c-3 c-4 c-5 c-6'
 
@@ -263,14 +251,14 @@ rotate_min_gap = 0'
 		erase --user none) 2>&1 >/dev/null | grep -c unlinkat)
 	cut_short unlinkat "$((calls + 2))" erase --from-deletes # at the plan's: two more are of a summary
 	hs erase --user nobody
-	is 'deletes that were cut behind the last line: what came behind them stays' "$as_is: $(messages) $(plans)" \
+	is 'deletes interrupted after the last line: events after them stay' "$as_is: $(messages) $(plans)" \
 		'd-1 d-2 d-3 d-4: d-2 d-4 0'
 	hs verify
 	is 'and verify is content' "$CODE" 0
 	server_stop
 fi
 
-# a copy that repair has set aside, and a file that is damaged
+# a damaged file, and a copy that repair has set aside
 SETTINGS='auth = none
 compress = gzip
 rotate_min_gap = 0'
@@ -278,7 +266,7 @@ spool_start
 take "$(page e-1 anna)" >/dev/null
 take "$(page e-2 bert)" >/dev/null
 sealed >/dev/null
-hs maintain
+maintain
 truncate -s -9 "$S"/spool/events-*.gz
 hs erase --user anna
 is 'a damaged file stays as it is, and the erase is not done' "$CODE $(plans)" '1 1'
@@ -304,6 +292,8 @@ is 'each has a receipt' "$(grep -c '"done"' "$S/spool/erased.jsonl") $(plans)" '
 server_stop
 
 ### Deletes #############################################################
+SETTINGS='auth = none
+compress = none'
 spool_start
 take "$(page d-1 anna)" >/dev/null
 take "$(page d-2 bert)" >/dev/null
@@ -319,9 +309,9 @@ is 'a delete waits until every cursor has passed it' "$(sum '[.deletes, .waiting
 rm "$S/spool/.hookspool/cursors/etl"
 hs erase --from-deletes --json
 is 'it is carried out' "$(sum '[.deletes, .waiting, .events]')" '[1,0,2]'
-is 'what came behind it is new data' "$(messages)" 'd-2 d-4'
+is 'events after it are new data' "$(messages)" 'd-2 d-4'
 hs erase --from-deletes --json
-is 'and that is that' "$(sum '[.deletes, .events]')" '[0,0]'
+is 'and not again' "$(sum '[.deletes, .events]')" '[0,0]'
 server_stop
 
 ### Tenants #############################################################
@@ -359,7 +349,7 @@ deliver() {
 	done
 }
 
-# of three events two are of users who go; each segment has some of each of them
+# two events of three belong to users that are erased; each segment has some of each of them
 awk -v kills="$KILLS" 'BEGIN {
 	for (i = 1; i <= 24000; i++) {
 		user = i % 3 ? "goes-" 1 + i % kills : "stays-" i % 100
@@ -387,18 +377,18 @@ server_stop
 spool_reopen
 spooled >"$T/all"
 is 'every line is whole' "$(jq -c 'objects | 1' "$T/all" | wc -l)" "$(wc -l <"$T/all")"
-is 'who was to go is gone' "$(grep -c '"user_id":"goes' "$T/all")" 0
+is 'the erased users are gone' "$(grep -c '"user_id":"goes' "$T/all")" 0
 sed -n 's/.*"message_id":"\([^"]*\)".*/\1/p' "$T/all" | sort >"$T/got"
 is 'nothing else is lost, nothing is there twice' \
 	"$(grep '^stays' "$T/got" | diff "$T/want" - | head -3)" ''
-is 'what the server acknowledged meanwhile is there, once' \
+is 'events that the server acknowledged meanwhile are there, once' \
 	"$(grep '^sent' "$T/got" | comm -3 <(sort "$T/sent") - | sed '/^\t/d' | head -3)$(uniq -d "$T/got" | head -3)" ''
 hs import --json --again "$T/many.jsonl"
 is 'and every id is known still' "$(sum .accepted)" 0
 hs verify
 is 'the spool is in order' "$CODE" 0
 ### A refused body that was cut #########################################
-# Whose it is may stand in what was cut off: it goes with anybody of its tenant.
+# The part that was cut off may name its user: it is removed with any user of its tenant.
 SETTINGS=$(printf '%s\n' 'rejected_body = 40' 'auth = key' '[keys]' 'acme = k1' 'globex = k2')
 spool_start
 for tenant in acme globex; do
@@ -411,7 +401,7 @@ is 'two of four are cut' "$(spooled rejected | jq -c '[.tenant, .body_cut, .body
 	"$(printf '[%s] ' acme,null,null acme,true,"$(head -n 1 "$T/long" | tr -d '\n' | wc -c)" \
 		globex,null,null globex,true,"$(head -n 1 "$T/long" | tr -d '\n' | wc -c)" | sed 's/ $//')"
 hs erase --tenant acme --user anna --json
-is 'the one of her tenant goes, and no other line' "$(sum '[.events, .rejected]') $(spooled rejected | jq -c '[.tenant, .body_cut]' | sort | xargs)" \
+is 'the one of her tenant is removed, and no other line' "$(sum '[.events, .rejected]') $(spooled rejected | jq -c '[.tenant, .body_cut]' | sort | xargs)" \
 	'[0,1] [acme,null] [globex,null] [globex,true]'
 server_stop
 

@@ -80,7 +80,7 @@ if has_language node --version; then
 	API=$!
 	wait_for 10 eval 'exec 3<>"/dev/tcp/127.0.0.1/$PORT"'
 	handler forward.js
-	is 'Node: all of them, at the second try' "$STATUS $(summary)" '0 6 done, 0 set aside, 6 tried again, 0 without a handler'
+	is 'Node: all records, at the second try' "$STATUS $(summary)" '0 6 done, 0 set aside, 6 tried again, 0 without a handler'
 	hs cat >"$T/all"
 	check 'Node: arrays' jq -e 'type == "array"' "$T/sent"
 	is 'Node: the records in them are the bytes of the spool' "$(sed 's/^\[//; s/\]$//; s/},{/}\n{/g' "$T/sent" | sort)" "$(sort "$T/all")"

@@ -1,5 +1,5 @@
 # hookspool tail -f and --cursor: every event once and in order, through rotations, signals
-# and kills, while a server writes. KILLS (10) says how many.
+# and KILLS (10) kills while a server writes.
 . "$(dirname "$0")/../lib/server.sh"
 . "$(dirname "$0")/../lib/consume.sh"
 
@@ -24,8 +24,15 @@ ends() {
 	is "$1" "$status" "$3"
 }
 
-sleeps() { grep -q '^State:.S' "/proc/$TAIL/status"; }
+follows() { watches "$TAIL"; }
 switches() { sed -n 's/^voluntary_ctxt_switches:.//p' "/proc/$TAIL/status"; }
+# idle: nothing has woken it for a while.
+idle() {
+	local before
+	before=$(switches)
+	sleep 0.3
+	[ -n "$before" ] && [ "$(switches)" = "$before" ]
+}
 
 put a 1 3
 follow "$T/out" -n 2
@@ -33,26 +40,22 @@ wait_for 10 has 2 "$T/out"
 for i in $(seq 4 12 100); do
 	put a "$i" $((i + 11))
 	[ $((i % 24)) -ne 4 ] || hs rotate
-	[ $((i % 36)) -ne 4 ] || hs maintain
+	[ $((i % 36)) -ne 4 ] || maintain
 done
 check "everything that was posted arrives" wait_for 10 has 110 "$T/out"
 is "once, in order, through $(ls "$S"/spool/events-* | wc -l) rotations" \
 	"$(ids_of <"$T/out" | tr '\n' ' ')" "$(seq -f 'a%.0f' 2 111 | tr '\n' ' ')"
 
-# An idle one does not look around: nobody wakes it in this while.
-wait_for 10 sleeps
-sleep 0.1 # the folder has changed just now
-was=$(switches)
-sleep 0.3
-is "idle, it sleeps" "$(switches)" "$was"
+# It does not wake up without news; the last news may still be on its way.
+check "idle, it sleeps" wait_for 10 idle
 put a 112 112
 check "and wakes up" wait_for 10 has 111 "$T/out"
 ends "SIGINT ends it" INT 130
 
-# The handlers are killed, all of them, while they write; those that follow them clean up.
+# All server processes are killed while they write; their successors clean up.
 try() { signed "$T/put" && [ "$STATUS" = 200 ]; }
 follow "$T/out" -n 0
-wait_for 10 sleeps
+wait_for 10 follows
 for i in 1 2 3; do
 	seq $((i * 50)) $((i * 50 + 49)) | sed 's/.*/{"type":"track","event":"e","userId":"u","messageId":"d&"}/' |
 		paste -sd, | sed 's/.*/[&]/' >"$T/put"
@@ -62,31 +65,31 @@ for i in 1 2 3; do
 	wait_for 20 try || not_ok "the server comes back" "status $STATUS"
 done
 check "what the server took before and after it was killed arrives" wait_for 10 has 150 "$T/out"
-is "once, and as it stands in the spool" "$(ids_of <"$T/out")" "$(hs cat | ids_of | grep '^d')"
+is "once, in the order of the spool" "$(ids_of <"$T/out")" "$(hs cat | ids_of | grep '^d')"
 ends "SIGTERM ends it" TERM 143
 
 mkfifo "$T/pipe"
 (hs_exec tail -f -n 1 >"$T/pipe") &
 TAIL=$!
 head -n 1 "$T/pipe" >"$T/out"
-check "when nobody reads any more it ends by itself" wait_for 10 gone "$TAIL"
+check "it ends when its reader has gone" wait_for 10 gone "$TAIL"
 
 # --- cursors
 hs tail --cursor c >"$T/first"
 is "a new cursor begins at the oldest event" "$(ids_of <"$T/first" | wc -l)" 262
 hs tail --cursor c >"$T/out"
-is "the next run has nothing to say" "$(wc -c <"$T/out")" 0
+is "the next run prints nothing" "$(wc -c <"$T/out")" 0
 put b 1 5
 follow "$T/out" --cursor c
-check "what came since is shown" wait_for 10 has 5 "$T/out"
+check "new events are shown" wait_for 10 has 5 "$T/out"
 hs tail --cursor c >"$T/second" 2>"$T/said"
-is "a second one is refused, and told by whom" "$? $(grep -c "in use by process $TAIL" "$T/said")" "75 1"
+is "a second consumer is refused, and learns which process holds the cursor" "$? $(grep -c "in use by process $TAIL" "$T/said")" "75 1"
 ends "SIGTERM ends one with a cursor" TERM 143
 put b 6 9
 hs tail --cursor c --type page >"$T/out"
 put b 10 10
 hs tail --cursor c >"$T/out"
-is "what a filter held back counts as seen; after a signal nothing comes twice" \
+is "filtered events count as seen; after a signal nothing comes twice" \
 	"$(ids_of <"$T/out" | tr '\n' ' ')" "b10 "
 put b 11 1500
 (hs_exec tail -f --cursor c >"$T/pipe") &
@@ -95,21 +98,13 @@ head -n 7 "$T/pipe" >"$T/first"
 check "a closed pipe ends it" wait_for 10 gone "$TAIL"
 hs tail --cursor c >"$T/second"
 from=$(head -n 1 "$T/second" | ids_of | tr -d b)
-is "what was not written to the pipe comes the next time, all of it" \
+is "the next run prints all that was not written to the pipe" \
 	"$(ids_of <"$T/second" | tr -d b)" "$(seq "$from" 1500)"
 # a pipe holds 64 KB, and head reads some KB at once
-check "what was written to it does not ($from)" \
+check "and nothing that was ($from)" \
 	[ $((from > 17 && (from - 11) * $(wc -c <"$T/first") / 7 < 100000)) = 1 ]
 
 # --- kills
-write_on() {
-	local i
-	for i in $(seq 1 10 100000); do
-		[ ! -e "$T/enough" ] || break
-		put k "$i" $((i + 9))
-		echo $((i + 9)) >"$T/written"
-	done
-}
 hs tail --cursor k >/dev/null
 write_on &
 writer=$!
@@ -117,7 +112,7 @@ for n in $(seq "$KILLS"); do
 	cp "$S/spool/.hookspool/cursors/k" "$T/cursor"
 	follow "$T/kill.$n" --cursor k
 	wait_for 10 has 5 "$T/kill.$n"
-	[ $((n % 3)) -ne 0 ] || { hs maintain >/dev/null; wait_for 10 has_moved k "$T/cursor"; }
+	[ $((n % 3)) -ne 0 ] || { maintain; wait_for 10 has_moved k "$T/cursor"; }
 	sleep "0.0$((RANDOM % 10))"
 	kill -9 "$TAIL"
 	wait "$TAIL" 2>/dev/null
@@ -136,17 +131,17 @@ for n in $(seq 2 "$KILLS") last; do
 	sort -nc "$T/numbers" && [ "$(sort -u "$T/numbers" | wc -l)" = "$(wc -l <"$T/numbers")" ] ||
 		not_ok "run $n is in order, each once"
 done
-check "later runs begin where the cursor stood" [ "$ahead" -lt $((KILLS / 2)) ]
-is "nothing was said" "$(cat "$T/said" | grep -v 'in use')" ""
+check "later runs begin at the cursor" [ "$ahead" -lt $((KILLS / 2)) ]
+is "there was no message" "$(cat "$T/said" | grep -v 'in use')" ""
 
-# --- another folder in the place of the one that is followed
+# --- another folder replaces the followed one
 put m 1 1
 replaced() { # NAME COMMAND...
 	follow "$T/out" -n 1
 	wait_for 10 has 1 "$T/out"
-	wait_for 10 sleeps
+	wait_for 10 follows
 	"${@:2}"
-	check "$1: who follows it does not wait for ever" wait_for 10 gone "$TAIL"
+	check "$1: its follower does not wait for ever" wait_for 10 gone "$TAIL"
 	alive "$TAIL" && kill "$TAIL"
 	wait "$TAIL"
 	is "$1: it ends with a status of its own" "$?" 74

@@ -1,5 +1,5 @@
-# A spool that cannot take anything: 503 with Retry-After, before anything is written, and
-# service by itself when that has passed. A failure of ours is never a 4xx.
+# A spool that cannot take events: 503 with Retry-After, before anything is written, and
+# service returns by itself afterwards. Our own failures are never a 4xx.
 . "$(dirname "$0")/../lib/server.sh"
 
 refused_for_now() { # refused_for_now MESSAGE NAME
@@ -19,7 +19,7 @@ for mount in lighttpd-fcgi lighttpd-cgi apache-fcgid apache-cgi; do
 	server_stop
 done
 
-# Settings that are wrong from the start: plain CGI has to say it to the sender, too.
+# Settings that are wrong from the start: plain CGI must answer the sender, too.
 for mount in lighttpd-cgi apache-cgi; do
 	SETTINGS='no_such_setting = 1'
 	server_start $mount

@@ -1,5 +1,5 @@
-# What the programs are built with against mistakes in them, and what of their secrets another
-# process could find.
+# The programs are built with protection against their own mistakes, and another process
+# cannot find their secrets.
 . "$(dirname "$0")/../lib/server.sh"
 
 
@@ -12,12 +12,12 @@ has() { grep -qE "$1" <<<"$2" || { echo "$2" | head -n 20; false; }; }
 hardened() {
 	local name=${1#"$HS_BUILD"/} dynamic segments
 	dynamic=$(readelf -dW "$1") segments=$(readelf -lW "$1")
-	check "$name: lies at another address each time (PIE)" has 'FLAGS_1.* PIE' "$dynamic"
-	check "$name: and is no library" has '^ *Type: +DYN|^Elf file type is DYN' "$segments"
+	check "$name: is loaded at another address each time (PIE)" has 'FLAGS_1.* PIE' "$dynamic"
+	check "$name: and is not a library" has '^ *Type: +DYN|^Elf file type is DYN' "$segments"
 	check "$name: the linker's tables are read-only before it runs (full RELRO)" \
 		eval 'has GNU_RELRO "$segments" && has "BIND_NOW|FLAGS_1.* NOW" "$dynamic"'
 	check "$name: no code on the stack" has 'GNU_STACK .* RW +0x' "$segments"
-	check "$name: no memory is both written and run" not has 'LOAD .* RWE ' "$segments"
+	check "$name: no memory is both writable and executable" not has 'LOAD .* RWE ' "$segments"
 	check "$name: the C library checks sizes (_FORTIFY_SOURCE)" \
 		has ' [TtUWi] __v?snprintf_chk' "$(nm "$1")"
 	# what leaves no mark in the file is in the compiler's own note of its options
@@ -48,8 +48,8 @@ fi
 ### The process #########################################################
 
 server_start listener
-check 'no core of it is written' grep -qE '^Max core file size +0 +0 ' "/proc/$PROGRAM_PID/limits"
-is 'and its memory is for root alone' "$(stat -c %U "/proc/$PROGRAM_PID/mem")" root
+check 'it writes no core' grep -qE '^Max core file size +0 +0 ' "/proc/$PROGRAM_PID/limits"
+is 'and only root may read its memory' "$(stat -c %U "/proc/$PROGRAM_PID/mem")" root
 
 if [ "$(id -u)" -ne 0 ]; then
 	ok 'what is in its memory # SKIP only root can look'
@@ -91,12 +91,12 @@ reload() {
 # four hundred keys: the file and the list are larger than what either begins with
 more=$(for i in $(seq 400); do echo "k$i = $(sha "$i" | cut -c 1-40)"; done)
 settings_with "secret = $secret" '[keys]' "customer = $key" "$more"
-check 'a secret and a key are put in' reload 1
-is 'neither is in memory in clear; the hash of the key is' \
+check 'a secret and a key are added' reload 1
+is 'neither is in memory in clear text; the hash of the key is' \
 	"$(in_memory "$(hex "$secret")" "$(hex "$key")" "$(sha "$key")")" '0 0 1'
 settings_with 'secret = another' '[keys]' "$more"
-check 'and taken out' reload 2
-is 'nothing of them is left' \
+check 'and removed' reload 2
+is 'no trace of them is left' \
 	"$(in_memory "$(hex "$secret")" "$(hex "$key")" "$(sha "$key")" "$(sha "$(sha 7 | cut -c 1-40)")")" '0 0 0 1'
 server_stop
 done_testing

@@ -10,7 +10,7 @@ with_key() { post "$T/body" -u key-of-acme:; }
 
 server_start apache-htaccess
 for path in hookspool hookspool/ hookspool.cgi; do
-	event "id-$RANDOM" >"$T/body"
+	event "id-$path" >"$T/body"
 	URL=$HTTP/$path with_key
 	took 1 0 "/$path is the mount"
 done

@@ -3,8 +3,6 @@
 . "$(dirname "$0")/../lib/server.sh"
 . "$(dirname "$0")/../lib/consume.sh"
 
-# spooled: every record, wherever it stands.
-spooled() { zcat -f "$S"/spool/events*; }
 count() { spooled | grep -c "$1"; }
 
 # purchase USER [EXTRA]: an order without an id, and what differs at each delivery.
@@ -56,12 +54,12 @@ id=$(spooled | grep '"user_id":"u-1"' | ids_of)
 is 'its id is made of what it says' "$id" \
 	"hs-$(purchase u-1 | jq -cj --arg n 39.950 'del(.sentAt, .receivedAt, .context.ip)' |
 		sed 's/39\.95}/39.950}/' | sha256sum | cut -c 1-32)"
-check 'and stands in its place' grep -q "\"user_id\":\"u-1\",\"message_id\":\"$id\",\"received_at\":" "$SPOOL"
+check 'and the id is in its usual place' grep -q "\"user_id\":\"u-1\",\"message_id\":\"$id\",\"received_at\":" "$SPOOL"
 purchase u-2 >"$T/body"
 by_http
-took 1 0 'the same of another user is another one'
+took 1 0 'the same order of another user is another event'
 hs rotate
-hs maintain >/dev/null
+maintain
 again_in_every_way 'sealed, '
 rm -r "$S/spool/.hookspool/run/index"*
 again_in_every_way 'index lost, '

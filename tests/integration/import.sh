@@ -1,5 +1,5 @@
 #!/bin/bash
-# hookspool import: archives by the way of a delivery; killed and run again, each event once.
+# hookspool import: archives are taken like deliveries; imports are killed and run again, each event once.
 . "$(dirname "$0")/../lib/server.sh"
 
 KILLS=${KILLS:-10} # how many imports are killed in mid-work
@@ -9,15 +9,6 @@ rotate_size = 256K
 rotate_min_gap = 0
 min_free = 0'
 SETTINGS=$LIVELY
-
-# spooled [FAMILY]: every line of the spool, wherever it stands.
-spooled() {
-	local file
-	for file in "$S/spool/${1:-events}"*; do
-		[ -e "$file" ] || continue
-		case $file in *.gz) gzip -dc "$file" ;; *) cat "$file" ;; esac
-	done
-}
 
 # archive NAME LINES: a third of the events has an id, a third only a time, a third neither.
 archive() {
@@ -37,7 +28,7 @@ marks() { spooled | grep -o "\"properties_n\":\"$1[^\"]*" | cut -d '"' -f 4 | so
 # sum JQ: of the last --json summary.
 sum() { jq -c "$1" <<<"$OUT"; }
 
-### What is imported ####################################################
+### Archives ####################################################
 spool_start
 {
 	event a-1 track; echo
@@ -55,8 +46,8 @@ is 'a dry run counts' "$(sum '[.accepted, .duplicate, .rejected]')" '[3,1,2]'
 is 'and writes nothing' "$(spooled | wc -l)$(spooled rejected | wc -l)" 00
 
 hs import "$T/a.jsonl"
-is 'the sum' "$OUT" "7 lines: 3 accepted, 1 duplicate, 2 rejected, 0 left out
-what was rejected, and why, stands in rejected.jsonl"
+is 'the summary' "$OUT" "7 lines: 3 accepted, 1 duplicate, 2 rejected, 0 left out
+what was rejected, and why, is in rejected.jsonl"
 is 'rejected lines are a problem found' $CODE 1
 is 'the events are in the spool' "$(spooled | sed -n 's/.*"message_id":"\([^"]*\)".*/\1/p' | sort | xargs)" 'a-1 a-2 a-3'
 is 'flattened like a delivery' "$(record a-1 '.properties_order_id == "o-1" and .properties_total == 39.95')" true
@@ -78,16 +69,16 @@ is 'a pipe with gzip in it' "$(sum .accepted)" 1
 head -c 60 "$T/renamed" >"$T/cut"
 chmod 644 "$T/cut"
 hs import "$T/cut" "$T/none" "$T" "$T/a.jsonl"
-is 'damage, a missing file and a directory do not keep the others back' "$CODE $(grep -c . "$T/err")" '65 3'
-check 'and are told apart' grep -q 'cut: damaged or cut' "$T/err"
+is 'damage, a missing file and a directory do not stop the others' "$CODE $(grep -c . "$T/err")" '65 3'
+check 'and have messages of their own' grep -q 'cut: damaged or cut' "$T/err"
 
 printf '{"type":"page","userId":"%01100000d"}\n' 1 >"$T/long"
 event b-3 >>"$T/long"
 chmod 644 "$T/long"
 OUT=$(as_server_user env HOOKSPOOL_CONF="$S/hookspool.conf" HOOKSPOOL_MAX_BODY=1M "$S/bin/hookspool" import --json "$T/long")
-is 'a line above max_body is passed over' "$(sum '[.accepted, .rejected]')" '[1,1]'
+is 'a line longer than max_body is skipped' "$(sum '[.accepted, .rejected]')" '[1,1]'
 
-# interrupted while a pipe keeps it waiting: what came so far is in the spool
+# interrupted while it waits for a pipe: the spool has all that came so far
 mkfifo "$T/fifo"
 (as_server_user env HOOKSPOOL_CONF="$S/hookspool.conf" "$S/bin/hookspool" import --json) \
 	<"$T/fifo" >"$T/out" 2>"$T/err" &
@@ -100,10 +91,10 @@ is 'SIGINT ends it as the shell expects' $? 130
 exec 9>&-
 OUT=$(cat "$T/out")
 check 'with a sum of what is in the spool' test "$(sum .accepted)" -gt 0 -a "$(sum .stopped)" = true
-is 'and that is so' "$(spooled | grep -c '"message_id":"c-')" "$(sum .accepted)"
+is 'and they are there' "$(spooled | grep -c '"message_id":"c-')" "$(sum .accepted)"
 
-### What is no JSON lines ###############################################
-# foreign NAME WORD: the file is recognised, nothing is written, and the remedy is told.
+### Other files ###############################################
+# foreign NAME WORD: import recognises the file, writes nothing and names the remedy.
 foreign() {
 	local before
 	before=$(spooled | wc -l)+$(spooled rejected | wc -l)
@@ -111,7 +102,7 @@ foreign() {
 	hs import "$T/$1"
 	is "$1: nothing is written" "$(spooled | wc -l)+$(spooled rejected | wc -l)" "$before"
 	is "$1: exit code and counts" "$CODE $OUT" '65 0 lines: 0 accepted, 0 duplicate, 0 rejected, 0 left out'
-	check "$1: told what it is" grep -q "$1: $2: ." "$T/err"
+	check "$1: the message names its type" grep -q "$1: $2: ." "$T/err"
 	hs import --json - <"$T/$1"
 	is "$1: by a pipe" "$CODE $(sum '[.lines, .rejected, .failed]')" '65 [0,0,1]'
 }
@@ -144,17 +135,17 @@ foreign events.csv 'no JSON lines'
 { printf '{"type":"page","userId":"turns"}\n'; noise; } >"$T/turns"
 chmod 644 "$T/turns"
 hs import --json "$T/turns"
-is 'one that becomes rubbish is given up' "$CODE $(sum '[.accepted, .rejected, .failed]')" '65 [1,1000,1]'
+is 'import gives up a file that turns into rubbish' "$CODE $(sum '[.accepted, .rejected, .failed]')" '65 [1,1000,1]'
 
-### What is left out ####################################################
+### Filters ####################################################
 for day in 21 22 23; do
 	echo "{\"type\":\"track\",\"event\":\"e\",\"userId\":\"u\",\"messageId\":\"d-$day\",\"timestamp\":\"2026-11-${day}T12:00:00Z\"}"
 done >"$T/days.jsonl"
 echo '{"type":"page","userId":"u","messageId":"d-none"}' >>"$T/days.jsonl"
 chmod 644 "$T/days.jsonl"
 hs import --json --since 2026-11-22 --until 2026-11-23 "$T/days.jsonl"
-is 'by time; what has none is left out' "$(sum '[.accepted, .left_out]')" '[1,3]'
-# times that other programs write; what cannot be read is told, with a line
+is 'by time; events without one are left out' "$(sum '[.accepted, .left_out]')" '[1,3]'
+# times as other programs write them; import reports unreadable ones, with a line number
 n=0
 for stamp in '"2026-11-22 10:15:00 UTC"' 1795342500 1795342500123 '"1795342500.5"' '"last Sunday"' '"22/11/2026"'; do
 	echo "{\"type\":\"track\",\"event\":\"e\",\"userId\":\"u\",\"messageId\":\"s-$((n += 1))\",\"timestamp\":$stamp}"
@@ -163,18 +154,18 @@ chmod 644 "$T/stamps.jsonl"
 hs import --json --since 2026-11-22 --until 2026-11-23 "$T/stamps.jsonl"
 is 'by time: a blank and UTC, seconds and milliseconds since 1970' "$(sum '[.accepted, .left_out, .undated]')" '[4,2,2]'
 hs import --again --since 2026-11-22 --until 2026-11-23 "$T/stamps.jsonl"
-is 'what cannot be read is told' "$(grep -c "2 of those left out have a timestamp that cannot be read, such as line 5" <<<"$OUT")" 1
+is 'unreadable times are reported' "$(grep -c "2 of those left out have a timestamp that cannot be read, such as line 5" <<<"$OUT")" 1
 hs import --json --type page --type group "$T/days.jsonl"
 is 'by type' "$(sum '[.accepted, .left_out]')" '[1,3]'
 hs import --json "$T/days.jsonl"
 is 'another choice is another import' "$(sum '[.accepted, .duplicate, .done_before]')" '[2,2,0]'
 hs import --since soon "$T/days.jsonl"
-is 'a time that is none' $CODE 2
+is 'an invalid time' $CODE 2
 hs import --tenant acme "$T/days.jsonl"
-is 'a tenant that is none' $CODE 2
+is 'an unknown tenant' $CODE 2
 server_stop
 
-### Whose they are ######################################################
+### Tenants ######################################################
 SETTINGS='auth = either
 [keys]
 acme = one
@@ -189,10 +180,10 @@ is 'events of a tenant' "$(sum .accepted)$(record a-1 .tenant)" 1acme
 hs import --json --tenant globex "$T/one.jsonl"
 is 'the same id of another tenant is another event' "$(sum .accepted)" 1
 hs import --json --tenant - "$T/one.jsonl"
-is 'or of nobody' "$(sum .accepted)" 1
+is 'and so is the same id without a tenant' "$(sum .accepted)" 1
 server_stop
 
-### What others write #######################################################
+### Files of other programs #######################################################
 SETTINGS=$LIVELY
 spool_start
 { printf '\357\273\277'; event m-1; echo; event m-2; echo; } >"$T/mark.jsonl"
@@ -202,11 +193,11 @@ is 'a byte order mark costs no line' "$CODE $(sum .accepted) $(sum .rejected)" '
 { { event z-1; echo; event z-2; echo; } | gzip; head -c 200000 /dev/zero; } >"$T/padded.gz"
 chmod 644 "$T/padded.gz"
 hs import --json "$T/padded.gz"
-is 'zeros behind a .gz are no damage' "$CODE $(sum .accepted) $(sum .failed)" '0 2 0'
+is 'zeros after a .gz are not damage' "$CODE $(sum .accepted) $(sum .failed)" '0 2 0'
 { event y-1; echo | gzip; head -c 512 /dev/zero; printf 'rubbish'; } >"$T/rubbish.gz"
 chmod 644 "$T/rubbish.gz"
 hs import --json "$T/rubbish.gz"
-is 'anything else is' "$CODE $(sum .failed)" '65 1'
+is 'anything else is damage' "$CODE $(sum .failed)" '65 1'
 { event r-1; echo; echo '{"type":'; } >"$T/refused.jsonl"
 chmod 644 "$T/refused.jsonl"
 hs import --json "$T/refused.jsonl"
@@ -245,25 +236,25 @@ imports 'without ids they stay as many as they are' '[.accepted, .duplicate]' '0
 is 'each with an id of its own' "$(spooled | grep '"properties_n":"w-1"' | jq -r .message_id | sort -u | wc -l)" 5
 hs import --json "$T/several"
 is 'and are done once' "$CODE $(sum '[.done_before, .accepted]')" '0 [1,0]'
-imports 'the same event twice on a line is one' '[.accepted, .duplicate]' '0 [1,1]' < <(event n-13; event n-13)
+imports 'an event twice on a line is one event' '[.accepted, .duplicate]' '0 [1,1]' < <(event n-13; event n-13)
 
 nameless='{"type":"track","userId":"u"}'
-imports 'one of them refused' '[.accepted, .rejected]' '1 [3,1]' < <(event o-1; echo "$nameless$(event o-3)"; event o-4)
+imports 'one event of a line is refused' '[.accepted, .rejected]' '1 [3,1]' < <(event o-1; echo "$nameless$(event o-3)"; event o-4)
 is '… with its place, and its own text' "$(refused 1) $(spooled rejected | tail -n 1 | jq -r .body)" \
 	"line 1, event 2: event required, a non-empty string $nameless"
 imports 'damage in the middle' '[.accepted, .rejected]' '1 [2,1]' < <(event p-1; printf '{"type":"tra'; event p-2; echo; event p-3)
 is '… costs what follows in its line' "$(refused 1)" 'line 1, event 2: not JSON'
 hs import --json "$T/several"
 is '… and the exit code of the second run' "$CODE $(sum .rejected_before)" '1 1'
-imports 'an event is taken only if what follows can stand there' '[.accepted, .rejected]' '1 [1,3]' \
+imports 'an event is taken only if valid text follows' '[.accepted, .rejected]' '1 [1,3]' \
 	< <(event q-1; echo garbage; event q-2; echo ','; event q-3; echo; event q-4; echo 12)
-is '… all of the line is refused otherwise' "$(refused 3)" "line 1: text after the JSON
+is '… otherwise the whole line is refused' "$(refused 3)" "line 1: text after the JSON
 line 2: text after the JSON
 line 4: text after the JSON"
 imports 'an array that is cut' '[.accepted, .rejected]' '1 [1,1]' < <(printf '[%s,%s' "$(event r-5)" "$(event r-6)")
 is '… is refused from there' "$(refused 1)" 'line 1, event 2: JSON ends too early'
-imports 'what is no event in an array' '[.accepted, .rejected]' '1 [1,3]' < <(printf '[12,%s,[%s],null]' "$(event r-7)" "$(event r-8)")
-imports 'a batch under a key is no event' '[.accepted, .rejected]' '1 [0,1]' < <(printf '{"batch":[%s]}' "$(event r-9)")
+imports 'an array with elements that are not events' '[.accepted, .rejected]' '1 [1,3]' < <(printf '[12,%s,[%s],null]' "$(event r-7)" "$(event r-8)")
+imports 'a batch under a key is not an event' '[.accepted, .rejected]' '1 [0,1]' < <(printf '{"batch":[%s]}' "$(event r-9)")
 
 # one line of many events, longer than max_body and than a commit, as Kinesis Firehose writes it
 for k in $(seq 9000); do plain "f-$k"; done >"$T/firehose"
@@ -278,11 +269,11 @@ is '… and each is there once' "$(marks '[ef]-' | uniq | wc -l) $(marks '[ef]-'
 chmod 644 "$T/long"
 OUT=$(as_server_user env HOOKSPOOL_CONF="$S/hookspool.conf" HOOKSPOOL_MAX_BODY=64K "$S/bin/hookspool" import --json "$T/long")
 is 'an event longer than max_body costs what follows in its line' "$(sum '[.accepted, .rejected]')" '[2,1]'
-is '… and is told' "$(spooled rejected | tail -n 1 | jq -r .message | sed 's/.*long, //')" 'line 1, event 2: body too large'
+is '… and is reported' "$(spooled rejected | tail -n 1 | jq -r .message | sed 's/.*long, //')" 'line 1, event 2: body too large'
 server_stop
 
 ### A dry run ###########################################################
-# dry WHAT JQ WANTED [COMMAND...]: it counts, and the spool is as before; made if it was not there: no.
+# dry WHAT JQ WANTED [COMMAND...]: a dry run counts, changes nothing in the spool and does not create one.
 dry() {
 	local what=$1 jq=$2 wanted=$3 before
 	shift 3
@@ -303,7 +294,7 @@ dry 'no spool yet' '[.accepted, .duplicate]' '[3,0]' as_server_user
 for command in verify 'erase --dry-run --user u' stats cat cursors "backup $T/copy"; do
 	# shellcheck disable=SC2086
 	hs $command
-	is "$command: nor does this make a spool" "$(find "$S/above/dry" 2>/dev/null)" ''
+	is "$command: does not make a spool either" "$(find "$S/above/dry" 2>/dev/null)" ''
 done
 mkdir -m 700 "$S/above/dry"
 own "$S/above/dry"
@@ -320,7 +311,7 @@ hs import --json --dry-run "$T/dry.jsonl"
 is 'a spool at work' "$CODE $(sum '[.accepted, .duplicate]')" '0 [1,2]'
 is 'a spool at work: nothing is made in it' "$(find "$S/above/dry" | sort | diff - "$T/before")" ''
 rm -rf "$S/above/dry/.hookspool"
-dry 'a spool that nobody has opened yet, such as a restored one' '[.accepted, .duplicate]' '[1,2]' as_server_user
+dry 'a spool that has not been opened yet, such as a restored one' '[.accepted, .duplicate]' '[1,2]' as_server_user
 if [ "$(id -u)" = 0 ]; then # somebody who may read it, and not write
 	hs import "$T/second" # makes what only its owner may write
 	chmod 755 "$S" "$S/above" "$S/above/dry" && chmod -R a+rX "$S/above/dry"
@@ -370,8 +361,8 @@ for k in $(seq "$KILLS"); do seq -f "k$k-%.0f" $LINES_EACH; done | sort >"$T/wan
 marks k >"$T/got"
 is 'nothing is lost' "$(comm -23 "$T/want" "$T/got" | head -3)" ''
 is 'nothing is there twice, with an id or without' "$(comm -13 "$T/want" "$T/got" | head -3)" ''
-is 'what is refused is there once' "$(spooled rejected | jq -r .body | sort -V)" "$(for k in $(seq "$KILLS"); do echo "{\"refused\":\"k$k\"}"; done)"
-is 'what the server acknowledged meanwhile is there' "$(comm -23 <(sort "$T/sent") <(marks sent) | head -3)" ''
+is 'refused lines are there once' "$(spooled rejected | jq -r .body | sort -V)" "$(for k in $(seq "$KILLS"); do echo "{\"refused\":\"k$k\"}"; done)"
+is 'events that the server acknowledged meanwhile are there' "$(comm -23 <(sort "$T/sent") <(marks sent) | head -3)" ''
 hs verify
 is 'the spool is in order' "$CODE" 0
 done_testing

@@ -1,4 +1,4 @@
-# What `make install` leaves behind: everything the pages and the configurations speak of.
+# make install puts everything in place that the pages and the configurations mention; make uninstall removes it.
 . "$(dirname "$0")/../lib/server.sh"
 
 I=$T/installed P=$T/installed/usr/local
@@ -18,6 +18,19 @@ for conf in "$ROOT"/apache-conf/* "$ROOT"/lighttpd-conf/*; do
 done
 check 'nginx/hookspool.conf, as shipped' \
 	cmp "$ROOT/tools/packaging/nginx/hookspool.conf" "$P/share/doc/hookspool/examples/nginx/hookspool.conf"
+for page in README.md SECURITY.md CHANGELOG.md $(cd "$ROOT/docs" && ls ./*.md); do
+	check "${page##*/}" test -s "$P/share/doc/hookspool/${page##*/}"
+done
+# Pages about the sources are not installed.
+is 'the links between the installed pages lead to installed files' "$(cd "$P/share/doc/hookspool" &&
+	grep -noE '\]\([^)#: ]+' ./*.md | sed 's/(/ /' | while read -r from file; do
+		[ -e "$file" ] || echo "$from $file"
+	done | grep -vE ' (https?|CONTRIBUTING[.]md|LICENSE|tests/.*)$')" ''
+for handler in "$ROOT"/docs/examples/*; do
+	check "${handler##*/}, as shipped" cmp "$handler" "$P/share/doc/hookspool/examples/${handler##*/}"
+	check 'which can be run' test -x "$P/share/doc/hookspool/examples/${handler##*/}"
+done
+is 'the pages call the handlers where they are installed' "$(cd "$P/share/doc/hookspool" && grep -l docs/examples ./*.md)" ''
 for unit in "$ROOT"/tools/packaging/systemd/*; do
 	check "${unit##*/}, as shipped" cmp "$unit" "$P/lib/systemd/system/${unit##*/}"
 done
@@ -31,13 +44,13 @@ check 'the sample settings are read, once a secret is set' eval \
 	'sed "s/^;secret = .*/secret = x/" "$P/share/doc/hookspool/examples/hookspool.conf" >"$T/sample.conf" &&
 	chmod 600 "$T/sample.conf" && HOOKSPOOL_CONF=$T/sample.conf "$P/lib/hookspool/hookspool.fcgi" --check'
 
-# what somebody else has put beside it stays
+# files of others beside them stay
 everything() { (cd "$1" && find . ! -type d | sort); }
 touch "$P/bin/other" "$P/share/man/man1/other.1" "$P/lib/systemd/system/hookspool.service.mine"
 mkdir "$I/etc" && touch "$I/etc/hookspool.conf"
 check 'make uninstall succeeds' eval \
 	'make -s -C "$ROOT" uninstall B="$T/no-build" DESTDIR="$I" PREFIX=/usr/local >"$T/install.log" 2>&1'
-is 'no file of ours is left, and no other is gone' "$(everything "$I" | xargs)" \
+is 'all our files are gone, and no other' "$(everything "$I" | xargs)" \
 	'./etc/hookspool.conf ./usr/local/bin/other ./usr/local/lib/systemd/system/hookspool.service.mine ./usr/local/share/man/man1/other.1'
 is 'nor a folder of ours' "$(find "$I" -type d -name 'hookspool*')" ''
 check 'once more, and nothing is wrong' \

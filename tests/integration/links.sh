@@ -1,4 +1,4 @@
-# Links in the documents and manual pages lead somewhere: files, headings, manual pages, folders and
+# Links in the documents and manual pages have a target: files, headings, manual pages, folders and
 # files of the sources, targets of make, commands of hookspool and their options.
 . "$(dirname "$0")/../lib/server.sh"
 . "$(dirname "$0")/../lib/documents.sh"
@@ -48,24 +48,24 @@ done
 for page in $(pages) tools/packaging/man/*.in tools/packaging/debian/README.Debian; do
 	dead_pages "$page"
 done >"$T/dead"
-is 'every manual page that is named is there' "$(cat "$T/dead")" ''
+is 'every manual page that is mentioned exists' "$(cat "$T/dead")" ''
 for page in tools/packaging/man/*.in; do
 	sed -n 's/^\.Sx \(.*[a-z]\).*/\1/p' "$page" | sort -u | while IFS= read -r section; do
 		grep -qxE "\.S[hs] $section" "$page" || grep -A 1 -F ".Sx $section" "$page" | grep -qx 'in' || echo "$page: $section"
 	done
 done >"$T/dead"
-is 'every section that a manual page names is in it' "$(cat "$T/dead")" ''
+is 'every section that a manual page mentions is in it' "$(cat "$T/dead")" ''
 
 # Paths of the sources in backquotes.
 for page in $(pages); do
 	[ "$page" != CHANGELOG.md ] || continue
-	prose "$page" | grep -oE '`(cgi|common|tools|tests|docs|apache-conf|lighttpd-conf)/[^` ]*`' | tr -d '`' | sort -u |
+	prose "$page" | grep -oE '`(cgi|common|tools|tests|docs|mk|apache-conf|lighttpd-conf)/[^` ]*`' | tr -d '`' | sort -u |
 		while IFS= read -r path; do
 			# shellcheck disable=SC2086
 			ls -d ${path%%:*} >/dev/null 2>&1 || echo "$page: $path"
 		done
 done >"$T/dead"
-is 'every path of the sources is there' "$(cat "$T/dead")" ''
+is 'every path of the sources exists' "$(cat "$T/dead")" ''
 
 # Commands that the text or a block shows: targets of make, commands and their options.
 shown_words() {
@@ -76,7 +76,7 @@ for page in $(pages); do
 	[ "$page" != CHANGELOG.md ] || continue
 	shown_words "$page" | grep -oE '(^|[^a-z-])make( [a-z][a-z-]*)+' | sed -E 's/^[^m]//; s/^make //' | tr ' ' '\n' | sort -u |
 		while IFS= read -r target; do
-			grep -qE "^(\.PHONY:.* )?$target( .*)?:|^\.PHONY:.*\b$target\b" Makefile mk/*.mk 2>/dev/null || echo "$page: make $target"
+			grep -qE "^(\.PHONY:.* )?$target( .*)?:|^\.PHONY:.*\b$target\b" Makefile mk/*.mk || echo "$page: make $target"
 		done
 	shown_words "$page" | grep -oE "hookspool [a-z]+( [^|;&\`]*)?" | while read -r _ command rest; do
 		"$HS_BUILD/hookspool" help "$command" >"$T/help" 2>&1 || { echo "$page: hookspool $command"; continue; }
@@ -85,7 +85,7 @@ for page in $(pages); do
 		done
 	done
 done | sort -u >"$T/dead"
-is 'every target of make, command and option is there' "$(cat "$T/dead")" ''
+is 'every target of make, command and option exists' "$(cat "$T/dead")" ''
 
 # Manual pages: one for each command, with all of its options, and in the list of hookspool(1).
 "$HS_BUILD/hookspool" help | sed -n 's/^  \([a-z]*\) .*/\1/p' | grep -vx help >"$T/commands"
@@ -96,5 +96,5 @@ while IFS= read -r command; do
 	grep -qE "^\.It .*hookspool-$command 1" "$MAN/hookspool.1.in" || echo "$command in hookspool(1)"
 done <"$T/commands" >"$T/dead"
 is 'each command has a page with its table of options, which hookspool(1) lists' "$(cat "$T/dead")" ''
-is 'no page is left of a command that is gone' "$(ls "$MAN" | sed -n 's/^hookspool-\(.*\)\.1\.in$/\1/p' | grep -vxFf "$T/commands")" ''
+is 'no page belongs to a removed command' "$(ls "$MAN" | sed -n 's/^hookspool-\(.*\)\.1\.in$/\1/p' | grep -vxFf "$T/commands")" ''
 done_testing

@@ -1,4 +1,4 @@
-# What is refused stands in the log where the documents say it is, in every mount; behind lighttpd as
+# Refusals are in the log file that the documents name, in every mount; under lighttpd as
 # docs/mounts.md mounts it, with its own command, in a server that has a configuration already.
 . "$(dirname "$0")/../lib/server.sh"
 . "$(dirname "$0")/../lib/documents.sh"
@@ -8,7 +8,7 @@ refused_in() {
 	printf '{}' >"$T/body"
 	is "$MOUNT: refused" "$(curl -s -o /dev/null -w '%{http_code}' --max-time 10 -H 'Content-Type: application/json' \
 		--data-binary @"$T/body" "$URL")" 401
-	check "$MOUNT: and ${1##*/} has it" wait_for 5 grep -q 'hookspool\[[0-9]*\]: info: 401 .*X-Signature required; set the shared secret' "$1"
+	check "$MOUNT: and the refusal is in ${1##*/}" wait_for 5 grep -q 'hookspool\[[0-9]*\]: info: 401 .*X-Signature required; set the shared secret' "$1"
 }
 
 # with_time FILE: the line begins with the time.

@@ -62,7 +62,7 @@ show 'after 16 batches'
 
 head -c 30000000 /dev/zero >"$T/zeros"
 post "$T/zeros" -H 'X-Signature: 0123456789abcdef0123456789abcdef01234567'
-refused 401 'does not match' '30 MB of somebody unknown'
+refused 401 'does not match' '30 MB from an unknown sender'
 check 'their buffers are returned as well' wait_for 5 small RssAnon
 show 'at the end'
 is 'all by the process that began' "$(workers)" "$worker"

@@ -29,7 +29,7 @@ over() {
 	answer_check 200 '.status == "ok"' "$mount: health over $1"
 }
 
-# What only begins like it belongs to somebody else.
+# A path that only begins like the mount is not the mount.
 neighbour() {
 	local before
 	before=$(lines)
@@ -46,8 +46,8 @@ head_of_health() {
 		[ "$(header Content-Length)" -gt 0 ]
 }
 
-# What a server makes of a body in chunks, of a POST without any length, and of a length
-# that is too small: the program gets a part, which nobody has signed.
+# How each server treats a body in chunks, a POST without a length, and a length that is too
+# small: then the program gets a part, whose signature does not match.
 no_length() {
 	event chunked >"$T/body"
 	signed "$T/body" -H 'Transfer-Encoding: chunked'
@@ -74,7 +74,7 @@ for mount in $MOUNTS apache-htaccess; do
 	URL=$HTTPS/hookspool
 	over HTTPS
 	request --tls-max 1.1 -X POST
-	is "$mount: TLS 1.1 is turned away" "$STATUS" 000
+	is "$mount: TLS 1.1 is refused" "$STATUS" 000
 	server_stop
 	check "$mount: the spool is whole" spool_is_whole
 done

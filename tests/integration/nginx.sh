@@ -3,7 +3,7 @@
 . "$(dirname "$0")/../lib/server.sh"
 . "$(dirname "$0")/../lib/documents.sh"
 
-# The snippet alone, in a server of somebody else, with another mount beside it.
+# The snippet alone, as it is pasted into another server.
 snippet() { sed '/^### 1/,/^### 2/!d; /^### 2/d' "$ROOT/tools/packaging/nginx/hookspool.conf"; }
 check 'the part for a running server is one location' \
 	awk '/^location/ { n++ } /^[a-z]/ && !/^location/ { exit 1 } END { if (n != 1) exit 1 }' \
@@ -41,7 +41,7 @@ for i in 1 2 3 4 5 6 7 8 9 10; do
 	printf 'POST /hookspool HTTP/1.0\r\nContent-Length: 999\r\n\r\n{"type":' >&"$fd"
 done
 event beside >"$T/body"
-MAX_TIME=3 post "$T/body"
+MAX_TIME=$((3 * $(slowness))) post "$T/body"
 took 1 0 'senders that stop in mid-body occupy no thread'
 
 # A path that is not the mount's is not given to the program.
@@ -49,7 +49,7 @@ URL=$HTTP/hookspoolx request
 is 'another path that begins like the mount is not the mount' "$STATUS" 404
 check 'and nginx itself says so' grep -q '<html>' "$T/answer.body"
 
-# While the program is away senders are told to come again, and then all is well.
+# Without the program senders are told to retry; once it is back, they are served.
 end_process "$PROGRAM_PID"
 post "$T/body"
 is 'without the program: 502, which Segment retries' "$STATUS" 502

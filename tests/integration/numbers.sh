@@ -5,10 +5,7 @@
 . "$(dirname "$0")/../lib/consume.sh"
 
 # take TEXT: what the program answers to a body.
-take() {
-	printf %s "$1" | cgi REQUEST_METHOD=POST CONTENT_TYPE=application/json CONTENT_LENGTH=${#1} |
-		tr -d '\r' | sed -n '1s/Status: \([0-9]*\).*/\1/p'
-}
+take() { cgi_post "$1" | status_and_body | cut -d ' ' -f 1; }
 
 spool_start 'auth = none'
 n=0
@@ -24,7 +21,7 @@ hs each --once --jobs 4 --cursor c --on '*=case $HS_MESSAGE_ID in m1) sleep 0.5 
 	>"$T/each" 2>/dev/null
 is 'each: the events of one user in their order' "$(grep '^m[1234]$' "$T/each" | xargs)" 'm1 m2 m3 m4'
 hs erase --user 12345 --suppress >/dev/null
-is 'erase: all of the user, nobody else' "$(hs cat | ids)" 'm5 m6 m7 m8 m9'
+is 'erase: all events of the user, and no others' "$(hs cat | ids)" 'm5 m6 m7 m8 m9'
 n=20
 for id in 12345 12345.0 1.2345e4 '"12345"' 12346; do
 	take "{\"type\":\"page\",\"messageId\":\"m$((++n))\",\"userId\":$id}" >/dev/null
@@ -48,8 +45,8 @@ for body in '{"type":"track","messageId":"c1","userId":"u-1","event":"A"}' \
 	take "$body" >/dev/null
 done
 is 'another event under a used id is kept out' "$(hs cat | grep -c '"message_id":"c1"')" 1
-is 'and counted, a retry is not' "$(hs stats --json | jq -c "[.duplicates - $before, .conflicting]")" '[4,3]'
-is 'and told' "$(hs stats | sed -n 's/^\(3 of them conflicting\).*/\1/p')" '3 of them conflicting'
+is 'and counted; a retry is not' "$(hs stats --json | jq -c "[.duplicates - $before, .conflicting]")" '[4,3]'
+is 'and printed' "$(hs stats | sed -n 's/^\(3 of them conflicting\).*/\1/p')" '3 of them conflicting'
 take '[{"type":"page","messageId":"c2","userId":"u-1"},{"type":"page","messageId":"c2","userId":"u-1"},{"type":"page","messageId":"c2","userId":"u-3"}]' >/dev/null
 is 'in one batch, too' "$(hs stats --json | jq .conflicting)" 4
 done_testing

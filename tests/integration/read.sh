@@ -3,10 +3,10 @@
 . "$(dirname "$0")/../lib/server.sh"
 . "$(dirname "$0")/../lib/consume.sh"
 
-spool_start 'rotate_min_gap = 0'
+spool_start 'rotate_min_gap = 0' 'compress = none'
 put_one '{"type":"identify","messageId":"m1","userId":"u-1","timestamp":"2026-11-20T10:00:00Z","traits":{"name":"A\tB\\C\nD"}}'
 put_one '{"type":"track","event":"Order Completed","messageId":"m2","userId":"u-1","timestamp":"2026-11-21T10:00:00Z","properties":{"total":39.950,"note":null}}'
-hs rotate && hs maintain
+hs rotate && HOOKSPOOL_COMPRESS=gzip maintain # and the server compresses nothing meanwhile
 put_one '{"type":"track","event":"Caf\u00e9","messageId":"m3","anonymousId":"a-1","timestamp":"2026-11-22T10:00:00Z"}'
 put_one '{"type":"page","name":"Home","messageId":"m4","userId":"u-2","timestamp":"2026-11-23T10:00:00+02:00"}'
 hs rotate
@@ -70,7 +70,7 @@ usage_error tail -n -1
 usage_error tail --cursor ../x
 usage_error tail --lines 2000000
 hs help tail >"$T/out"
-check "help tells the options" grep -q -- '--cursor NAME' "$T/out"
+check "help lists the options" grep -q -- '--cursor NAME' "$T/out"
 HOOKSPOOL_CONF='' HOOKSPOOL_AUTH=none HOOKSPOOL_SPOOL_DIR=$T/none "$HS_BUILD/hookspool" cat >"$T/out" 2>"$T/said"
 is "no spool: exit 74, the remedy is said, and none is made" \
 	"$? $(grep -c 'hookspool cat: .* is not there: the first event makes it' "$T/said") $(ls -d "$T/none" 2>&1 | grep -c 'No such')" "74 1 1"

@@ -1,4 +1,4 @@
-# Who may read a spool: its owner, and with spool_mode = 0640 a group, which changes nothing.
+# The owner may read a spool and, with spool_mode = 0640, a group that changes nothing.
 . "$(dirname "$0")/../lib/server.sh"
 . "$(dirname "$0")/../lib/consume.sh"
 
@@ -38,35 +38,38 @@ hs rotate
 put b 1 5
 hs tail --cursor c >/dev/null
 hs erase --user u3 >/dev/null # makes erased.jsonl, edits, the salt
-hs maintain >/dev/null
+maintain
 printf '{"type":"track"}' >"$T/put"
 signed "$T/put" # refused
 is 'there is something of each kind' "$(cd "$S/spool" && ls -d events-*.gz erased.jsonl rejected.jsonl .hookspool/edits | wc -l)" 5
 
-# Mode 0600: the owner alone, and others are told whose it is.
+# Mode 0600: only the owner may read; others learn whose the spool is.
 for who in reader stranger; do
 	$who cat >"$T/out" 2>"$T/err"
 	is "0600: $who gets nothing" "$? $(wc -c <"$T/out")" '74 0'
-	check "0600: $who is told how it is done" grep -q "sudo -u $SERVER_USER hookspool" "$T/err"
+	check "0600: $who learns how to read it" grep -q "sudo -u $SERVER_USER hookspool" "$T/err"
 done
 
 # To 0640, by the maintenance of a command; then by the server's.
-sleep 2 # the server has looked after its spool once
+# A server sets the modes once for its settings: see that it has done so.
+HOOKSPOOL_SPOOL_MODE=0640 maintain
+kill -HUP $(workers)
+wait_for 10 all_follow
 mode_is 0640
 hs check >"$T/check"
-check 'check tells of files that do not follow' grep -q 'modes.*not follow spool_mode = 0640' "$T/check"
-hs maintain >/dev/null
+check 'check reports files with other modes' grep -q 'modes.*not follow spool_mode = 0640' "$T/check"
+maintain
 is '0640: all files follow' "$(left 640)" ''
 sleep 2.5
 is 'a server that has not read the settings again does not undo it' "$(left 640)" ''
 kill -HUP $(workers)
 chgrp "$GROUP" "$S/spool" # and no more: its owner is not in that group
-hs maintain >/dev/null 2>&1
+maintain
 hs check >"$T/check"
 remedy=$(sed -n 's/.*sudo \(chgrp.*\) && sudo/\1 \&\&/p' "$T/check")
-check 'check tells what root has to do about the group' test -n "$remedy"
+check 'check says what root has to do about the group' test -n "$remedy"
 sh -c "$remedy"
-hs maintain >"$T/maintain" 2>&1
+maintain >"$T/maintain" 2>&1
 is '0640: all files that readers need follow' "$(left 640)" ''
 is '0640: the rest is its owner'\''s' "$(modes | awk '$1 != 600 && $2 !~ /jsonl|edits|cursors|state|metrics|summary/')" ''
 is '0640: receipts, salt' "$(cd "$S/spool" && stat -c %a erased.jsonl .hookspool/salt | tr '\n' ' ')" '600 600 '
@@ -74,7 +77,7 @@ hs check >"$T/check"
 check 'check: all follow' grep -q 'all files follow spool_mode = 0640' "$T/check"
 put d 1 7
 hs rotate
-hs maintain >/dev/null
+maintain
 is 'what is made from now on, compressed, too, has mode and group' \
 	"$(left 640)$(find "$S/spool" ! -group "$GROUP" -printf '%P ')" ''
 before=$(sum)
@@ -108,6 +111,7 @@ done
 # A follower among writers, rotation, compression and erasing.
 reader tail -f -n 0 >"$T/follow" 2>"$T/follow.err" &
 follower=$!
+wait_for 10 watches "$follower"
 : >"$T/busy"
 while [ -e "$T/busy" ]; do
 	reader cat >"$T/cat" 2>"$T/cat.err" || { echo "exit $?"; head -n 2 "$T/cat.err"; }
@@ -115,23 +119,23 @@ while [ -e "$T/busy" ]; do
 	echo read
 done >"$T/cats" &
 cats=$!
-sleep 0.3
 for i in 1 2 3 4 5 6; do
 	put "f$i-" 1 50
 	hs rotate
-	hs maintain >/dev/null
+	maintain
 	hs erase --user "u$((i % 5))" >/dev/null
+	wait_for 10 eval '[ "$(grep -c read "$T/cats")" -ge '"$i"' ]'
 done
 put 'end' 1 1
 rm "$T/busy"
 wait "$cats"
-is 'others read all of it, over and over, without an error' "$(grep -v read "$T/cats" | head -n 3) $([ "$(wc -l <"$T/cats")" -gt 5 ] && echo often)" ' often'
+is 'others read all of it again and again without an error' "$(grep -v read "$T/cats" | head -n 3) $([ "$(wc -l <"$T/cats")" -gt 5 ] && echo often)" ' often'
 if wait_for 10 grep -q '"end1"' "$T/follow"; then ok 'a reader follows'; else not_ok 'a reader follows' "$(tail -n 3 "$T/follow.err")"; fi
 kill "$follower"
 wait "$follower" 2>/dev/null
 is 'it had each event once' "$(ids_of <"$T/follow" | sort | uniq -d | wc -l) $(ids_of <"$T/follow" | wc -l)" '0 301'
-is 'what is erased is shown to nobody' "$(reader cat | grep -c '"user_id":"u[0-4]"')" "$(hs cat | grep -c '"user_id":"u[0-4]"')"
-is 'and so is all else' "$(reader cat | sha256sum)" "$(hs cat | sha256sum)"
+is 'erased events are shown to no reader' "$(reader cat | grep -c '"user_id":"u[0-4]"')" "$(hs cat | grep -c '"user_id":"u[0-4]"')"
+is 'and all others are shown' "$(reader cat | sha256sum)" "$(hs cat | sha256sum)"
 
 # And back, by a reload of the server: within a second or two, with nothing sent.
 mode_is 0600
@@ -142,12 +146,12 @@ reader cat >"$T/out" 2>"$T/err"
 is '0600: a reader gets nothing' "$? $(wc -c <"$T/out")" '74 0'
 mode_is 0640
 kill -HUP $(workers)
-wait_for 5 test "$(stat -c %a "$SPOOL")" = 640
+wait_for 5 eval '[ "$(stat -c %a "$SPOOL")" = 640 ]'
 chgrp -R "$GROUP" "$S/spool"
 find "$S/spool" -type d -exec chmod 2750 {} +
-hs maintain
+maintain
 
-# The state of another boot: nothing may be believed, and that is said.
+# The state of another boot may not be believed, and the message says so.
 server_stop
 state=$S/spool/.hookspool/run/state
 cp -p "$state" "$T/state"
@@ -156,22 +160,22 @@ LC_ALL=C sed -i "s/$boot/00000000-0000-0000-0000-000000000000/" "$state"
 chown "$SERVER_USER:$GROUP" "$state"
 chmod 640 "$state"
 reader cat >"$T/out" 2>"$T/err"
-is 'after a reboot a reader waits for the owner' "$? $(wc -c <"$T/out") $(grep -c 'the spool has not been opened' "$T/err")" '74 0 2'
+is 'after a reboot a reader waits until the owner has opened the spool' "$? $(wc -c <"$T/out") $(grep -c 'the spool has not been opened' "$T/err")" '74 0 2'
 hs stats >/dev/null
-is 'who has been there' "$(reader cat | sha256sum)" "$(hs cat | sha256sum)"
+is 'then it reads all' "$(reader cat | sha256sum)" "$(hs cat | sha256sum)"
 
-# What comes from a backup follows, too: adopt makes whoever opens the spool look at everything.
+# Files from a backup get the mode, too: after adopt, the next process that opens the spool looks at everything.
 find "$S/spool" -maxdepth 1 -name 'events-*' -exec chmod 600 {} +
 hs adopt >/dev/null
-hs maintain
-is 'what is adopted follows' "$(left 640)" ''
+maintain
+is 'adopted files follow' "$(left 640)" ''
 
 # A rewrite log that cannot be read: no line rather than a wrong one.
 chmod 600 "$S/spool/.hookspool/edits"
 reader cat >"$T/out" 2>"$T/err"
 is 'without the rewrite log nothing is shown' "$?" 74
 hs check >"$T/check"
-check 'check tells which file' grep -q 'hookspool/edits does not follow' "$T/check"
+check 'check names the file' grep -q 'hookspool/edits does not follow' "$T/check"
 chmod 640 "$S/spool/.hookspool/edits"
 
 done_testing

@@ -27,7 +27,7 @@ run() {
 	) >"$T/out" 2>"$T/err" </dev/null || not_ok "$1" "exit $?" "$(cat "$T/err")"
 }
 
-# fails WORDS: the recipe tells it when "hookspool cat" dies in the middle of its work.
+# fails WORDS: the recipe fails when "hookspool cat" dies in the middle of its work.
 fails() {
 	recipe "$1" >"$T/recipe"
 	(
@@ -36,7 +36,7 @@ fails() {
 		export PATH HOME HOOKSPOOL_CONF
 		as_server_user bash "$T/recipe"
 	) >"$T/out" 2>"$T/err" </dev/null
-	check "$1: a cat that fails is told" [ $? -ne 0 ]
+	check "$1: a failing cat is an error" [ $? -ne 0 ]
 }
 
 # works WORDS WANT: what it printed, blanks at the left aside.
@@ -59,7 +59,7 @@ put_one '{"type":"track","event":"Order Completed","messageId":"m0","anonymousId
 today=$(date -u +%Y-%m-%d)
 order m1 u-1 2025-01-20T10:00:00Z 39.950 'A \"tea\"\tpot'
 order m2 'u \"\\2' 2025-01-20T23:59:59.999Z 10 Cup
-hs rotate && hs maintain >/dev/null
+hs rotate && maintain
 order m3 u-1 "${today}T00:00:00Z" 0.05 Cup
 put_one "{\"type\":\"track\",\"event\":\"Signed Up\",\"messageId\":\"m4\",\"userId\":\"u-1\",\"timestamp\":\"${today}T00:00:01Z\"}"
 put_one '{"type":"page","name":"Home","messageId":"m5","userId":"u-1","timestamp":"2025-01-21T10:00:00Z","context":{"page":{"url":"https://a.example/"}}}'
@@ -90,7 +90,7 @@ works 'know the top products' '3 Tea
 1 A "tea"	pot'
 
 ### Tables ##############################################################
-# two without an id; and two that differ by what stands behind a NUL
+# two without an id; and two that differ only after a NUL
 put_one '{"type":"track","event":"Order Completed","anonymousId":"b","timestamp":"2025-01-22T12:00:00Z","properties":{"orderId":"o-m6","total":0}}'
 put_one '{"type":"track","event":"Order Completed","anonymousId":"b","properties":{"orderId":"o-m7"},"timestamp":null}'
 put_one '{"type":"track","event":"Order Completed","messageId":"m8\u0000a","userId":"n\u0000a","timestamp":"2025-01-23T12:00:00Z","properties":{"orderId":"\\u0000\t"}}'
@@ -158,7 +158,7 @@ touch "$S/other/events-of-old"
 for again in '' ', and again when a segment was compressed and a user erased'; do
 	run 'mirror the spool to another host'
 	is "mirror the spool to another host$again" "$(sealed "$S/other/spool")" "$(sealed "$S/spool")"
-	hs maintain >/dev/null
+	maintain
 	hs erase --user u-1 >/dev/null
 done
 is 'the rest of the spool is not mirrored' "$(ls -A "$S/other/spool" | grep -cv ^events-)" 0

@@ -2,17 +2,12 @@
 # and to the one that lighttpd starts it on. Whatever comes, the next request is served.
 . "$(dirname "$0")/../lib/server.sh"
 
-RAW=$HS_BUILD/fcgi_raw
-if [ ! -x "$RAW" ]; then # not started by make
-	RAW=$T/fcgi_raw
-	${CC:-cc} -std=c11 -D_GNU_SOURCE -o "$RAW" "$ROOT/tests/lib/fcgi_raw.c" || exit 2
-fi
 # without messageId and timestamp no event is a duplicate of another
 printf '{"type":"page","userId":"u-1","name":"Home"}' >"$T/body"
 LENGTH=$(stat -c %s "$T/body")
 SIGNATURE=$(sign "$SECRET" "$T/body")
 
-# What a server sends before a body of LENGTH bytes, signed.
+# the records that a server sends before a signed body of LENGTH bytes
 HEAD=(begin param=REQUEST_METHOD=POST "param=HTTP_X_SIGNATURE=$SIGNATURE"
 	param=CONTENT_TYPE=application/json)
 GOOD=("${HEAD[@]}" "param=CONTENT_LENGTH=$LENGTH" params-end "stdin-file=$T/body" stdin-end)
@@ -41,7 +36,7 @@ sound() {
 		"param=CONTENT_LENGTH=$LENGTH" padding=0 params-end padding=7 "stdin-file=$T/body" \
 		stdin-end read
 	# libfcgi 2.4.2 forgets this padding, so it does not get the request
-	gets 'Status: 200.*\[end 0 0\]' 'with padding behind BEGIN_REQUEST' padding=8 "${GOOD[@]}" read
+	gets 'Status: 200.*\[end 0 0\]' 'with padding after BEGIN_REQUEST' padding=8 "${GOOD[@]}" read
 	gets 'Status: 200.*\[end 0 0\]' 'a large request id' id=65535 "${GOOD[@]}" read
 	gets 'Status: 200.*\[end 0 0\]' 'KEEP_CONN' begin=keep "${GOOD[@]:1}" read
 	gets 'Status: 200.*\[end 0 0\]' 'a name of 300 bytes' "${HEAD[@]}" \

@@ -1,5 +1,5 @@
-# Every refusal, through every mount: status, one-line JSON message, type, exact length, and
-# nothing in the spool that does not belong there.
+# Every refusal through every mount: status, one-line JSON message, type, exact length, and
+# no other line in the spool.
 . "$(dirname "$0")/../lib/server.sh"
 
 SETTINGS="max_body = 64K
@@ -22,7 +22,7 @@ before_the_body() {
 	PATH_INFO=/elsewhere signed "$T/body" "${KEY[@]}"
 	refused 404 'no such resource' "$mount: another path"
 	PATH_INFO=/health/ request
-	refused 404 'no such resource' "$mount: a path behind health"
+	refused 404 'no such resource' "$mount: a path below health"
 	for method in DELETE GET PROPFIND; do
 		request -X $method
 		refused 405 'method' "$mount: $method"
@@ -40,12 +40,13 @@ before_the_body() {
 	refused 413 'too large' "$mount: one byte over max_body"
 }
 
-# A server that passes on what it does not read: no answer may be lost on the way.
+# A server that passes on a body that nobody reads: no answer may be lost on the way, or take the five
+# seconds that Segment waits.
 unread_bodies() {
 	local i lost=0
 	head -c 3000000 /dev/zero >"$T/body"
 	for i in 1 2 3 4 5 6 7 8; do
-		post "$T/body" -H 'Expect:'
+		MAX_TIME=5 post "$T/body" -H 'Expect:'
 		[ "$STATUS" = 413 ] || lost=$((lost + 1))
 	done
 	is "$mount: a refusal before 3 MB are read arrives, 8 times of 8" "$lost" 0
@@ -89,8 +90,8 @@ json() {
 the_text() {
 	send ''
 	refused 400 'body is empty' "$mount: an empty body"
-	json '  ' 'body is empty' 'nothing but blanks'
-	json '{"type":"track",}' '16' 'a comma too much, at byte 16'
+	json '  ' 'body is empty' 'only blanks'
+	json '{"type":"track",}' '16' 'an extra comma, at byte 16'
 	json '{"type":"track"' '15' 'a text that stops, at byte 15'
 	json '{"type":NaN}' '8' 'NaN, at byte 8'
 	json '{"type":"a"} x' '13' 'text after the JSON, at byte 13'
@@ -106,9 +107,9 @@ the_text() {
 }
 
 the_event() {
-	json '"track"' 'an event is' 'a string is no event'
+	json '"track"' 'an event is' 'a string is not an event'
 	json '{"userId":"u"}' 'type required' 'no type'
-	json '{"type":"track","event":"e"}' 'userId or anonymousId' 'nobody'
+	json '{"type":"track","event":"e"}' 'userId or anonymousId' 'no user'
 	json '{"type":"track","userId":"u"}' 'event required' 'track without event'
 	json '{"type":"group","userId":"u"}' 'groupId' 'group without groupId'
 	json '{"type":"alias","userId":"u"}' 'previousId' 'alias without previousId'
@@ -122,7 +123,7 @@ the_event() {
 
 nothing_got_in() {
 	is "$mount: the spool has that one line" "$(ids)" good
-	check "$mount: the rejected file holds what was let in and refused" \
+	check "$mount: the rejected file holds the refused bodies of known senders" \
 		jq -es 'length > 20 and all(.[]; .status >= 400 and .tenant == "acme" and .message != "")' \
 		"$S/spool/rejected.jsonl"
 	check "$mount: no secret, key or signature in a log" eval \
@@ -138,7 +139,7 @@ for mount in $MOUNTS; do
 	the_event
 	event good >"$T/body"
 	signed "$T/body" -u key-of-hashed:
-	took 1 0 "$mount: after all that, a good event is taken, by a key kept as SHA-256"
+	took 1 0 "$mount: after all that, a good event is taken, with a key stored as SHA-256"
 	server_stop
 	nothing_got_in
 done

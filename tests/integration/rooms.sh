@@ -1,5 +1,5 @@
 #!/bin/bash
-# What `make lint` says of the rooms: nothing of the sources as they are, and each rule once it is broken.
+# make lint accepts the rooms as they are, and reports each rule when it is broken.
 . "$(dirname "$0")/../lib/server.sh"
 
 fresh() {

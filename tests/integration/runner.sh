@@ -1,4 +1,4 @@
-# The tests' own runner: what it counts as passed and as failed. And which packages the make targets
+# The runner of the tests: what it counts as passed and as failed. And the packages that make targets
 # ask for.
 . "$(dirname "$0")/../lib/server.sh"
 
@@ -26,7 +26,7 @@ chmod 755 "$T"/bin/*
 asks_for() { PATH=$T/bin:$PATH sh "$ROOT/tests/lib/deps.sh" --missing "$@" | sort | xargs; }
 is 'make run: one web server, and what sends and shows seven events' "$(asks_for run)" \
 	'curl jq lighttpd lighttpd-mod-openssl openssl'
-check 'make test: the same, and the others' eval \
+check 'make test: these and the other servers' eval \
 	'[ "$(asks_for test | tr " " "\n" | grep -cxE "curl|jq|lighttpd|lighttpd-mod-openssl|openssl|apache2-bin|nginx")" = 7 ]'
 check 'make deb: what dpkg-buildpackage wants before it begins' eval \
 	'asks_for package | grep -w build-essential | grep -w debhelper'

@@ -84,7 +84,7 @@ mine --file "$T/array"
 is 'a broken array: exit 65' "$CODE" 65
 
 URL=$HTTPS/hookspool mine --new-ids
-is 'a certificate nobody knows: exit 69' "$CODE" 69
+is 'a certificate of an unknown authority: exit 69' "$CODE" 69
 check 'which names the remedy' grep -q -e '--cacert FILE' "$T/err"
 URL=$HTTPS/hookspool mine --cacert "$T/tls/ca.pem"
 is '--cacert' "$CODE $(rows green)" '0 26'
@@ -92,7 +92,7 @@ URL=$HTTPS/hookspool mine --insecure
 is '--insecure' "$CODE $(rows green)" '0 26'
 URL=$HTTP/elsewhere mine
 is 'no mount there: red' "$CODE $(rows red)" '1 27'
-check 'which is told from the handler' grep -q "404 is the web server's answer" "$T/out"
+check 'which differs from an answer of the handler' grep -q "404 is the web server's answer" "$T/out"
 
 for wrong in '--batch 2 --as webhook' '--as nobody' '--method GET' '--rate 0' '--count x' '--unsigned --key k' \
 	'--new-ids --file x' '--secret @/nowhere' 'more' '--nothing'; do
@@ -109,6 +109,6 @@ server_stop
 check 'the spool is whole' spool_is_whole
 is '--method PATCH is what the server saw' "$(grep -c '"PATCH /hookspool' "$S/log/access.log")" 27
 mine
-is 'nobody there: exit 69' "$CODE" 69
+is 'no server: exit 69' "$CODE" 69
 check 'and no table' [ ! -s "$T/out" ]
 done_testing

@@ -1,4 +1,4 @@
-# SIGHUP reads the settings again, SIGTERM finishes what is in hand, in every mode.
+# SIGHUP reads the settings again; SIGTERM finishes the requests in hand, in every mode.
 . "$(dirname "$0")/../lib/server.sh"
 
 try_secret() { # try_secret SECRET STATUS
@@ -13,16 +13,16 @@ server_start lighttpd-fcgi
 worker=$(workers)
 check 'the secret of the start' try_secret "$SECRET" 200
 settings_write 'secret = a new one'
-check 'a new secret counts for nothing before SIGHUP' try_secret 'a new one' 401
+check 'a new secret is not taken before SIGHUP' try_secret 'a new one' 401
 reload
 check 'after SIGHUP the new secret is taken' wait_for 5 try_secret 'a new one' 200
-check 'and the old one, which still stands there, too' try_secret "$SECRET" 200
+check 'and the old one, which is still in the file, too' try_secret "$SECRET" 200
 settings_write 'secret = a third' 'max_bodyy = 1'
 reload
-check 'a broken file is spoken of, by name and line' wait_for 5 \
+check 'a broken file is reported with name and line' wait_for 5 \
 	grep -q 'hookspool\.conf:4: max_bodyy' "$S/log/hookspool.log"
-check 'a broken file leaves the old settings' try_secret 'a new one' 200
-check 'and nothing of it counts' try_secret 'a third' 401
+check 'after a broken file the old settings apply' try_secret 'a new one' 200
+check 'and none of its settings does' try_secret 'a third' 401
 settings_write
 chmod 644 "$S/hookspool.conf"
 reload
@@ -33,10 +33,10 @@ settings_write 'auth = none'
 reload
 wait_for 5 eval 'post "$T/body"; [ $STATUS = 200 ]'
 is 'a mended file is taken' "$STATUS" 200
-is 'all of it by one process' "$(workers)" "$worker"
+is 'one process did all of that' "$(workers)" "$worker"
 server_stop
 
-# What is demanded of senders stands in the log: once when the program starts, not for each thread,
+# The log says what senders must show: once when the program starts, not for each thread,
 # and again with each reload. Plain CGI, which starts for each request, keeps silent.
 demands() { grep -o 'info: [A-Za-z: ]*: a sender must show .*' "$S/log/program.log"; }
 SETTINGS='threads = 4' server_start listener
@@ -64,7 +64,7 @@ is 'plain CGI says nothing' "$(demands | wc -l)" "$n"
 server_stop
 for mount in lighttpd-fcgi apache-fcgid; do
 	server_start $mount
-	is "$mount: a line a process" "$(cat "$S/log/hookspool.log" "$S/log/error.log" 2>/dev/null |
+	is "$mount: one line for each process" "$(cat "$S/log/hookspool.log" "$S/log/error.log" 2>/dev/null |
 		grep -c 'start: a sender must show a signature')" "$(workers | wc -l)"
 	server_stop
 done
@@ -82,26 +82,26 @@ is 'SIGTERM to an idle process: it ends with 0' $? 0
 check 'and takes its socket away' [ ! -e "$S/run/hookspool.sock" ]
 PROGRAM_PID=
 
-# The same as soon as there is a socket, before it is at work.
+# SIGTERM in the middle of the start, as soon as there is a socket.
 if command -v strace >/dev/null; then
 	directory_make
 	(
-		# (a sanitizer looks for leaks by tracing, and nobody is traced twice)
+		# (a sanitizer looks for leaks by tracing, and a process can be traced only once)
 		export HOOKSPOOL_CONF=$S/hookspool.conf ASAN_OPTIONS=detect_leaks=0
-		as_server_user strace -D -qq -o /dev/null -e inject=listen:delay_exit=1000000 \
+		as_server_user strace -D -qq -o /dev/null -e inject=listen:delay_exit=$((1000000 * $(slowness))) \
 			"$S/bin/hookspool.fcgi" --listen "unix:$S/run/hookspool.sock"
 	) </dev/null >>"$S/log/program.log" 2>&1 &
 	PROGRAM_PID=$!
 	check 'a slow start' wait_for 10 test -S "$S/run/hookspool.sock"
 	exit_status_of "$PROGRAM_PID"
-	is 'SIGTERM in the middle of it: it ends with 0, too' $? 0
+	is 'SIGTERM in the middle of the start: it ends with 0, too' $? 0
 	check 'and takes its socket away' [ ! -e "$S/run/hookspool.sock" ]
 	PROGRAM_PID=
 else
 	ok 'SIGTERM in the middle of a start # SKIP no strace'
 fi
 
-# A body of which much has come has seconds more to come in; but not when we are to end.
+# A body of which much has come gets more seconds, but not when the program is to end.
 server_start listener
 head -c 12000000 /dev/zero >"$T/much"
 "$HS_BUILD/fcgi_raw" "unix:$S/run/hookspool.sock" begin param=REQUEST_METHOD=POST \
@@ -114,7 +114,7 @@ exit_status_of "$PROGRAM_PID"
 is 'SIGTERM does not wait for a body that does not come' $? 0
 PROGRAM_PID=
 wait "$peer"
-check 'which is told to come again' grep -q 'Status: 503' "$T/answer"
+check 'and its sender is told to retry' grep -q 'Status: 503' "$T/answer"
 
 # A request whose body is half there when SIGTERM comes is served to its end.
 SETTINGS='auth = none'
@@ -129,11 +129,11 @@ exec 3>"$T/stdin"
 head -c "$half" "$T/body" >&3
 wait_for 5 eval '[ -n "$(workers)" ]'
 pid=$(workers)
-wait_for 5 grep -q '^State:.S' "/proc/$pid/status" # it waits for the rest
+wait_for 5 settled "$pid" # it waits for the rest
 kill -TERM "$pid"
 tail -c +$((half + 1)) "$T/body" >&3
 exec 3>&-
 wait_for 10 no_workers
-is 'CGI: SIGTERM in mid-body, and the event is taken all the same' "$(answer_status)" '200 OK'
+is 'CGI: an event is taken in spite of SIGTERM in mid-body' "$(answer_status)" '200 OK'
 is 'CGI: its line is there' "$(lines)" 1
 done_testing

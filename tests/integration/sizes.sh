@@ -21,7 +21,7 @@ for mount in $MOUNTS; do
 	took 1 0 "$mount: an event of 1 MB"
 	signed "$T/30m"
 	took 1 0 "$mount: an event of 30 MB"
-	check "$mount: all of it is in the spool" \
+	check "$mount: its text is in the spool" \
 		cmp <(jq -r .properties.text "$T/30m") <(tail -n 1 "$SPOOL" | jq -r .properties_text)
 	signed "$T/32m"
 	took 1 0 "$mount: max_body to the byte, in one event"

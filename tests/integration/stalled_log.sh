@@ -1,8 +1,7 @@
-# A log that nobody reads: requests are served, SIGTERM is obeyed, and what was dropped is said
-# when it flows again.
+# A log whose reader has stalled: requests are served, SIGTERM is obeyed, and dropped lines are reported
+# when it is read again.
 . "$(dirname "$0")/../lib/server.sh"
 
-RAW=$HS_BUILD/fcgi_raw
 FLOOD=1500 # refusals, a line each: more than a pipe holds
 
 # start_on FILE [COMMAND]...: the program, by the command, its standard error in the file
@@ -15,33 +14,29 @@ start_on() {
 		as_server_user "$@" "$S/bin/hookspool.fcgi" --listen "unix:$S/run/hookspool.sock"
 	) </dev/null >/dev/null 2>"$log" &
 	PROGRAM_PID=$!
-	wait_for 10 test -S "$S/run/hookspool.sock"
+	wait_for 10 listens_at "$S/run/hookspool.sock"
 }
 
 # refusals: over one connection each, several at a time
 refusals() {
-	seq "$FLOOD" | FCGI_RAW_MS=5000 xargs -P 8 -I{} "$RAW" "unix:$S/run/hookspool.sock" begin \
+	seq "$FLOOD" | xargs -P 8 -I{} "$RAW" "unix:$S/run/hookspool.sock" begin \
 		param=REQUEST_METHOD=POST param=CONTENT_LENGTH=2 params-end 'stdin={}' stdin-end read |
 		grep -ac '^Status: 401'
 }
 
-health() {
-	FCGI_RAW_MS=3000 "$RAW" "unix:$S/run/hookspool.sock" begin param=REQUEST_METHOD=GET \
-		param=PATH_INFO=/health params-end stdin-end read 2>&1 | tr -d '\r'
-}
 
 server_start listener
 server_stop
 mkfifo "$T/log"
 chmod 666 "$T/log"
 
-# stalled NAME FILE [COMMAND]...: nobody reads the file
+# stalled NAME FILE [COMMAND]...: the file has no reader
 stalled() {
 	local name=$1
 	shift
 	start_on "$@"
 	is "$name: every refusal is answered" "$(refusals)" "$FLOOD"
-	is "$name: the next one is served" "$(health | head -n 1)" 'Status: 200 OK'
+	is "$name: the next one is served" "$(raw_health "unix:$S/run/hookspool.sock" | head -n 1)" 'Status: 200 OK'
 	kill "$PROGRAM_PID"
 	check "$name: SIGTERM is obeyed" wait_for 5 gone "$PROGRAM_PID"
 	kill -9 "$PROGRAM_PID" 2>/dev/null
@@ -49,7 +44,7 @@ stalled() {
 	is "$name: and the exit code is 0" "$?" 0
 }
 
-exec 4<>"$T/log" # somebody has it open, and does not read
+exec 4<>"$T/log" # it is open, and is not read
 stalled 'a pipe' "$T/log"
 if [ -x "$HS_BUILD/deny" ]; then # kernels before 6.4
 	cp "$HS_BUILD/deny" "$S/bin/deny"
@@ -68,15 +63,18 @@ mkfifo -m 666 "$T/log"
 exec 4<>"$T/log"
 start_on "$T/log"
 refusals >/dev/null
-timeout 2 cat <&4 >"$T/said" # now it is read; nothing more is refused
+cat <&4 >"$T/said" & # now it is read; nothing more is refused
+reader=$!
+dropped() { sed -n 's/.*: warn: \([0-9]*\) lines of the log were dropped.*/\1/p' "$T/said" | awk '{ n += $1 } END { print n + 0 }'; }
+logged() { echo $(($(dropped) + $(grep -c ' 401 ' "$T/said"))); }
+wait_for 10 eval '[ "$(dropped)" -gt 0 ] && [ "$(logged)" -ge "$FLOOD" ]'
 kill "$PROGRAM_PID"
 wait "$PROGRAM_PID"
 PROGRAM_PID=
+kill "$reader"
 exec 4<&-
-dropped=$(sed -n 's/.*: warn: \([0-9]*\) lines of the log were dropped.*/\1/p' "$T/said")
-check 'read again: it says how many lines were dropped' [ "${dropped:-0}" -gt 0 ]
-is 'read again: those and the ones that are there are all' \
-	"$((${dropped:-0} + $(grep -c ' 401 ' "$T/said")))" "$FLOOD"
+check 'read again: it says how many lines were dropped' [ "$(dropped)" -gt 0 ]
+is 'read again: those and the ones that are there are all' "$(logged)" "$FLOOD"
 is 'read again: every line is whole' "$(grep -cv 'hookspool\[' "$T/said")" 0
 server_stop
 done_testing

@@ -1,4 +1,4 @@
-# The programs of `make static` need nothing of the host: no library, no /etc, no /proc, no /dev.
+# The programs of `make static` need nothing from the host: no library, no /etc, no /proc, no /dev.
 . "$(dirname "$0")/../lib/server.sh"
 
 if [ ! -d "$HS_BUILD/static" ]; then
@@ -32,24 +32,19 @@ take() { # ID: as CGI
 	event "$1" >"$T/body"
 	inside hookspool.fcgi GATEWAY_INTERFACE=CGI/1.1 REQUEST_METHOD=POST CONTENT_TYPE=application/json \
 		CONTENT_LENGTH="$(stat -c %s "$T/body")" HTTP_X_SIGNATURE="$(sign "$SECRET" "$T/body")" \
-		<"$T/body" | tr -d '\r' | sed -n '1p; $p' | xargs
+		<"$T/body" | status_and_body
 }
 
-is 'as CGI it takes a signed event' "$(take c-1)" 'Status: 200 OK {accepted:1,duplicate:0,rejected:0}'
-is 'and knows it again' "$(take c-1)" 'Status: 200 OK {accepted:0,duplicate:1,rejected:0}'
-is 'it says nothing of what is not there' "$(cat "$T/said")" ''
+is 'as CGI it takes a signed event' "$(take c-1)" '200 {accepted:1,duplicate:0,rejected:0}'
+is 'and knows it again' "$(take c-1)" '200 {accepted:0,duplicate:1,rejected:0}'
+is 'it does not complain about missing folders' "$(cat "$T/said")" ''
 
 (
 	export HOOKSPOOL_SPOOL_DIR=/spool HOOKSPOOL_SECRET=$SECRET
 	exec chroot "$R" /hookspool.fcgi --listen unix:/socket
 ) >>"$T/said" 2>&1 &
 PROGRAM_PID=$!
-wait_for 10 test -S "$R/socket"
-request_raw() {
-	"$HS_BUILD/fcgi_raw" "unix:$R/socket" begin param=REQUEST_METHOD=GET param=PATH_INFO=/health \
-		params-end stdin-end read
-}
-check 'as FastCGI it answers' eval 'request_raw | grep -q 200'
+check 'as FastCGI it answers' wait_for 10 eval 'raw_health "unix:$R/socket" | grep -q 200'
 check 'and ends' end_process "$PROGRAM_PID"
 PROGRAM_PID=''
 

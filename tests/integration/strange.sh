@@ -1,6 +1,6 @@
 #!/bin/bash
-# A file of the spool is something else: a directory, a symbolic link, a FIFO, a socket, or may
-# not be read. No command hangs or dies by it, what is sound is read and tended, and it is told.
+# A file of the spool is something else (a directory, a symbolic link, a FIFO, a socket) or may
+# not be read. No command hangs or dies, sound files are read and maintained, and the fault is reported.
 # FULL=1 tries every kind.
 . "$(dirname "$0")/../lib/server.sh"
 
@@ -89,22 +89,22 @@ for name in $SEGMENTS; do
 			continue
 		fi
 		run cat
-		is "$kind $name: cat prints what is sound" "$CODE $(grep -c '"m-' <<<"$OUT")" '0 3'
-		case $name in events*) check "$kind $name: and tells" grep -q "$name is no plain file" "$T/err" ;; esac
+		is "$kind $name: cat prints the sound segments" "$CODE $(grep -c '"m-' <<<"$OUT")" '0 3'
+		case $name in events*) check "$kind $name: and reports it" grep -q "$name is no plain file" "$T/err" ;; esac
 		run verify
 		is "$kind $name: verify finds it" "$CODE $(grep -c "^$name: no plain file" <<<"$OUT")" '1 1'
 		run maintain
-		check "$kind $name: maintenance tells" grep -q "$name is no plain file" "$T/err"
+		check "$kind $name: maintenance reports it" grep -q "$name is no plain file" "$T/err"
 		run maintain
 		is "$kind $name: once" "$(grep -c "$name is no plain file" "$T/err")" 0
 		commands
 		run cat
-		is "$kind $name: what came since is read, too" "$(grep -c '"[mn]-' <<<"$OUT")" 5
+		is "$kind $name: later events are read, too" "$(grep -c '"[mn]-' <<<"$OUT")" 5
 		is "$kind $name: nothing hangs or dies" $BAD 0
 	done
 done
 
-# Maintenance goes on: the others are compressed and deleted.
+# Maintenance continues with the others: they are compressed and deleted.
 fresh
 kind=directory name=events-20260101T000000.000Z-000000.jsonl
 place directory "$SPOOL_DIR/$name"
@@ -129,7 +129,7 @@ for name in $OTHERS; do
 		run cat
 		case $name in
 		events.jsonl) ;; # the service itself: 503, and the commands say so
-		.hookspool/edits) ;; # where a position leads nobody knows: the commands say so
+		.hookspool/edits) ;; # positions are unknown then: the commands say so
 		*) is "$kind $name: cat prints the events" "$(($(grep -c '"m-' <<<"$OUT")))" 3 ;;
 		esac
 		is "$kind $name: nothing hangs or dies" $BAD 0

@@ -1,4 +1,4 @@
-# What JavaScript's JSON.stringify writes, as Segment signs it: alone and as the first of
+# Texts that JavaScript's JSON.stringify writes, as Segment signs them: alone and as the first of
 # 4000, through every mount; with one byte changed it is 401. The cases are files.
 . "$(dirname "$0")/../lib/server.sh"
 
@@ -20,13 +20,13 @@ for name in $names; do
 			"$T/bodies/$name.$kind" >"$T/bodies/$name.$kind-changed"
 	done
 done
-is 'every body has its changed twin, of the same length' \
+is 'every body has a changed twin of the same length' \
 	"$(cd "$T/bodies" && for f in *.alone *.batch; do
 		! cmp -s "$f" "$f-changed" && [ "$(stat -c %s "$f")" = "$(stat -c %s "$f-changed")" ] ||
 			echo "$f"
 	done)" ''
 
-# send KIND STATUS NAME: all of a kind, four at a time; which were not answered with STATUS?
+# send KIND STATUS NAME: all bodies of a kind, four at a time, are answered with STATUS.
 send() {
 	awk -v url="$URL" -v dir="$T/bodies" -v kind="$1" '
 		NR > 1 { print "next" }
@@ -56,11 +56,11 @@ for mount in $MOUNTS; do
 			'"properties_max":1.7976931348623157e+308,"properties_min":5e-324' "$SPOOL"
 	fi
 	send batch 200 'each as the first of 4000 is taken'
-	is "$mount: all of them are there" "$(ids | sort -u | wc -l)" $(($(wc -l <"$T/signatures") * 4000))
+	is "$mount: all events are there" "$(ids | sort -u | wc -l)" $(($(wc -l <"$T/signatures") * 4000))
 	before=$(lines)
 	send alone-changed 401 'each with one byte changed is 401'
 	send batch-changed 401 'each first of 4000 with one byte changed is 401'
-	is "$mount: and nothing of those got in" "$(lines)" "$before"
+	is "$mount: and none of those is in the spool" "$(lines)" "$before"
 	server_stop
 	rm -rf "$S/spool"
 done

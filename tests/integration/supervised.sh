@@ -1,30 +1,20 @@
-# Under a supervisor: a socket that is handed over, and what the supervisor is told.
+# Under a supervisor: the socket that it hands over, and the messages that it gets.
 . "$(dirname "$0")/../lib/server.sh"
 
-SUPERVISE=$HS_BUILD/supervise RAW=$HS_BUILD/fcgi_raw
-for tool in supervise fcgi_raw; do
-	[ -x "$HS_BUILD/$tool" ] && continue # made by make
-	${CC:-cc} -std=c11 -D_GNU_SOURCE -o "$T/$tool" "$ROOT/tests/lib/$tool.c" || exit 2
-	case $tool in supervise) SUPERVISE=$T/supervise ;; *) RAW=$T/fcgi_raw ;; esac
-done
-
-# supervised RUNS: the program in S under a supervisor; what it is told stands in T/told.
+# supervised RUNS: the program in S under a supervisor; T/told has the messages to it.
 supervised() {
 	SOCKET=$S/run/hookspool.sock
 	rm -f "$SOCKET" "$SOCKET.notify"
 	(
 		export HOOKSPOOL_CONF=$S/hookspool.conf
-		as_server_user "$SUPERVISE" "$SOCKET" "$1" "$S/bin/hookspool.fcgi"
+		as_server_user "$HS_BUILD/supervise" "$SOCKET" "$1" "$S/bin/hookspool.fcgi"
 	) </dev/null >"$T/told" 2>>"$S/log/program.log" &
 	SERVER_PID=$!
 }
 
 program() { sed -n "s/^start //p" "$T/told" | tail -n 1; }
 heard() { [ "$(grep -c "$1" "$T/told")" -ge "${2:-1}" ]; }
-health() {
-	"$RAW" "unix:$SOCKET" begin param=REQUEST_METHOD=GET param=PATH_INFO=/health params-end \
-		stdin-end read
-}
+health() { raw_health "unix:$SOCKET"; }
 
 directory_make
 supervised 2
@@ -41,7 +31,7 @@ check 'a reload that is refused ends, too' wait_for 10 heard '^READY=1$' 3
 check 'with the old settings in service' eval 'health | grep -q "Status: 200"'
 settings_write
 
-# The supervisor keeps the socket: who connects between two processes waits for the second.
+# The supervisor keeps the socket: a connection between two processes waits for the second.
 first=$(program)
 kill -STOP "$SERVER_PID" # it cannot start the second yet
 kill "$first"
@@ -53,21 +43,21 @@ kill -CONT "$SERVER_PID"
 wait "$client"
 check 'a connection that comes between two processes is served by the second' \
 	grep -q 'Status: 200' "$T/health"
-is 'the first said that it stops' "$(grep -cx 'STOPPING=1' "$T/told")" 1
-is 'and ended well' "$(grep -x 'end .*' "$T/told")" 'end 0'
+is 'the first announced that it stops' "$(grep -cx 'STOPPING=1' "$T/told")" 1
+is 'and ended with 0' "$(grep -x 'end .*' "$T/told")" 'end 0'
 check 'the socket stays: it is the supervisor'"'"'s' test -S "$SOCKET"
 kill "$(program)"
 wait_for 10 gone "$SERVER_PID"
 check 'the socket stays even then' test -S "$SOCKET"
 
-# What is not for us, or not what it should be.
+# Sockets for other processes, and wrong ones.
 WRONG_PID=1 supervised 1
 wait_for 10 gone "$SERVER_PID"
-is 'a socket for another process is not taken: usage' "$(grep -x 'end .*' "$T/told")" 'end 2'
+is 'a socket for another process is refused: usage' "$(grep -x 'end .*' "$T/told")" 'end 2'
 FDS=2 supervised 1
 wait_for 10 gone "$SERVER_PID"
 is 'two sockets are refused' "$(grep -x 'end .*' "$T/told")" 'end 69'
 check 'with the remedy' grep -q 'one ListenStream=' "$S/log/program.log"
-is 'and nobody was told that it is ready' "$(grep -c READY "$T/told")" 0
+is 'and no readiness is reported' "$(grep -c READY "$T/told")" 0
 SERVER_PID=
 done_testing

@@ -1,5 +1,5 @@
-# What a sender, or a receiver, puts into its text must not control the terminal of who looks
-# at it: escape sequences, C1, marks that reorder text. In a pipe or a file it is all there.
+# Text of a sender or a receiver must not control the terminal on which a person looks
+# at it: escape sequences, C1, marks that reorder text. Pipes and files get every byte.
 . "$(dirname "$0")/../lib/server.sh"
 . "$(dirname "$0")/../lib/consume.sh"
 
@@ -38,7 +38,7 @@ is '--raw: tabs and newlines only' "$(cat "$T/shown")" '\u009b\u202e\u2028\u2066
 hs_on_terminal tail --cursor c --fields event
 check 'tail --cursor' harmless '^e.u001b'
 hs tail --cursor c >"$T/rest"
-is 'stands behind what was shown, longer as it was' "$(wc -c <"$T/rest")" 0
+is 'tail --cursor has passed the record, which was shown longer than it is' "$(wc -c <"$T/rest")" 0
 
 hs_on_terminal stats
 check 'stats: names in the tables' harmless '^e\?\]0;x\?\?2J\?z'
@@ -47,7 +47,7 @@ check 'stats --json' harmless '"e\\u001b\]0;x\\u0007\\u009b2J\\u202ez"'
 
 # a handler that repeats what it was sent
 hs_on_terminal each --cursor h --once --on 'track=cat >&2'
-check 'each: what a handler says' harmless '"a\\u001b"|\\u202ez'
+check 'each: the output of a handler' harmless '"a\\u001b"|\\u202ez'
 hs each --cursor i --once --on 'track=cat >&2' 2>"$T/said"
 check 'in a file every byte of it' cmp <(grep -a -m 1 '^{' "$T/said") "$T/piped"
 
@@ -79,6 +79,6 @@ check 'check --url' harmless 'FAIL'
 # the log: a refusal repeats names of the sender's
 printf '{"type":"track","event":"e","userId":"u","a%s":1,"a%s":2}' "$CSI$RLO" "$CSI$RLO" >"$T/one"
 signed "$T/one"
-check 'the log has none of it' not_grep "$HARM" "$S/log"
+check 'the log has none of these bytes' not_grep "$HARM" "$S/log"
 server_stop
 done_testing

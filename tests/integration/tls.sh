@@ -1,5 +1,5 @@
-# hookspool check --url where TLS is not as it should be: each mistake is told from the others, with
-# its remedy. Ports of real servers, and for each what is said of http:// and https:// to it.
+# hookspool check --url with faulty TLS: each mistake has a message of its own, with
+# its remedy. The ports are of real servers; the table has the message for http:// and https:// to each.
 . "$(dirname "$0")/../lib/server.sh"
 
 directory_make
@@ -60,7 +60,7 @@ openssl s_server -accept "127.0.0.1:${PORT[bare]}" -cert "$T/tls/cert.pem" -key 
 BARE=$!
 wait_for 10 listens "$BARE" "${PORT[bare]}" || give_up 'openssl s_server starts'
 
-# told PORT SCHEME TEXT...: check --url fails, and its one line has these texts, and their remedies alone.
+# told PORT SCHEME TEXT...: check --url fails; its line has these texts and no other remedy.
 told() {
 	local name=$1 scheme=$2 out text
 	shift 2
@@ -84,7 +84,7 @@ strict|https|this port speaks plain HTTP, not TLS|listen 443 ssl
 expired|https|renew the certificate|has expired
 early|https|compare the clocks|not yet valid
 other|https|use a name that the certificate has|127.0.0.1
-self|https|Segment believes no self-signed certificate: get one|--insecure
+self|https|Segment accepts no self-signed certificate: get one|--insecure
 unchained|https|let the web server send the whole chain|fullchain.pem
 old|https|this port speaks no TLS newer than 1.1|SSLProtocol -all +TLSv1.2 +TLSv1.3
 bare|https|this port speaks no TLS newer than 1.1|ssl_protocols
@@ -96,9 +96,9 @@ bare|http|this port speaks TLS, not plain HTTP|begin the URL with https://
 END
 out=$("$S/bin/hookspool" check --config "$S/hookspool.conf" --cacert "$T/tls/ca.pem" \
 	--url "https://127.0.0.1:${PORT[chained]}/hookspool" 2>&1)
-check 'the whole chain is believed' grep -q '^ok   health' <<<"$out"
+check 'the whole chain is trusted' grep -q '^ok   health' <<<"$out"
 out=$("$S/bin/hookspool" check --config "$S/hookspool.conf" --url "http://127.0.0.1:${PORT[strict]}/hookspool" 2>&1)
-check "another's 400 in clear is not called TLS" grep -q '^FAIL health .*400' <<<"$out"
+check "a 400 of another server over HTTP is not mistaken for TLS" grep -q '^FAIL health .*400' <<<"$out"
 out=$(as_server_user env HOOKSPOOL_CONF="$S/hookspool.conf" "$S/bin/hookspool" send --url "https://127.0.0.1:${PORT[plain]}/" 2>&1)
 is 'send says it, too, and ends with 69' "$? $(grep -c 'plain HTTP, not TLS' <<<"$out")" '69 1'
 end_process "$BARE"

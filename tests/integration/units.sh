@@ -1,5 +1,5 @@
-# The units for systemd: what systemd-analyze says of them, and that the calls which the program
-# makes pass their filter. Without systemd-analyze (package systemd) there is nothing to ask.
+# The units for systemd: systemd-analyze accepts them, and the calls which the program
+# makes pass their filter.
 . "$(dirname "$0")/../lib/server.sh"
 
 if ! command -v systemd-analyze >/dev/null; then
@@ -75,7 +75,7 @@ directory_make
 		--listen "unix:$S/run/hookspool.sock"
 ) </dev/null >>"$S/log/program.log" 2>&1 &
 PROGRAM_PID=$!
-wait_for 20 test -S "$S/run/hookspool.sock"
+wait_for 20 listens_at "$S/run/hookspool.sock"
 event traced >"$T/body"
 "$HS_BUILD/fcgi_raw" "unix:$S/run/hookspool.sock" begin param=REQUEST_METHOD=POST \
 	param=CONTENT_LENGTH="$(stat -c %s "$T/body")" param=CONTENT_TYPE=application/json \
@@ -92,7 +92,7 @@ is 'hookspool.service may make every call that it makes' \
 cp "$HS_BUILD/hookspool" "$S/bin/hookspool"
 as() { (as_server_user env HOOKSPOOL_CONF="$S/hookspool.conf" "$@") >>"$S/log/program.log" 2>&1; }
 as "$S/bin/hookspool" rotate
-# (a sanitizer looks for leaks by tracing, and nobody is traced twice)
+# (a sanitizer looks for leaks by tracing, and a process can be traced only once)
 check 'traced, maintain runs' \
 	as env ASAN_OPTIONS=detect_leaks=0 strace -f -o "$S/log/trace.maintain" "$S/bin/hookspool" maintain
 check 'and has compressed a segment' eval 'ls "$S"/spool/events-*.gz'

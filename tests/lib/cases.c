@@ -1,12 +1,9 @@
 #include "tests/lib/cases.h"
-#include "base/utf8.h"
 
-#include <ctype.h>
 #include <errno.h>
-#include <malloc.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
 struct case_file {
 	struct test_case *cases;
@@ -14,6 +11,7 @@ struct case_file {
 };
 
 struct bound_case {
+	struct unit_test test;
 	struct test_case *c;
 	void (*run)(struct test_case *c);
 };
@@ -64,7 +62,7 @@ static int hex_digit(char c)
 	return at == NULL ? -1 : (int)(at - digits);
 }
 
-/* Decodes %XX and %{N*text}; false if there is anything else behind a '%'. */
+/* Decodes %XX and %{N*text}; false if anything else follows a '%'. */
 static bool decode(const char *p, const char *end, struct text *out)
 {
 	put(out, "", 0);
@@ -118,7 +116,7 @@ static void add_line(struct test_case *c, int number, const char *p, size_t n)
 	line = &c->lines[c->count++];
 	if (key > 0 && p[key - 1] == '%') {
 		if (!decode(p + value, p + n, &decoded))
-			bail(c->file, number, "'%' wants two upper-case hex digits or {N*text} behind it");
+			bail(c->file, number, "'%' must be followed by two upper-case hex digits or {N*text}");
 		key--;
 	} else {
 		put(&decoded, p + value, n - value);
@@ -138,7 +136,7 @@ static void end_case(struct test_case *c)
 	if (c->count == 0)
 		bail(c->file, c->line, "a case without a line");
 	if (c->name == NULL) {
-		const char *shown = case_show(c->lines[0].value);
+		const char *shown = unit_show(c->lines[0].value);
 
 		c->name = copy(shown, strlen(shown));
 	}
@@ -217,29 +215,24 @@ static void run_case(void **state)
 	b->run(b->c);
 	for (size_t i = 0; i < b->c->count; i++)
 		if (!b->c->lines[i].asked)
-			case_fail(b->c, "line %d: nobody asked for the key '%s'", b->c->lines[i].number,
+			case_fail(b->c, "line %d: no test asked for the key '%s'", b->c->lines[i].number,
 			          b->c->lines[i].key);
 }
 
-int cases_run(const char *group, const struct CMUnitTest *tests, size_t test_count, const struct case_set *sets,
-              size_t set_count)
+int cases_run(const char *group, const char *file, void (*run)(struct test_case *c))
 {
-	struct CMUnitTest *all = more(NULL, (test_count + 1) * sizeof *all);
-	size_t count = test_count;
+	struct case_file f = read_cases(file);
+	struct bound_case *bound = more(NULL, (f.count + 1) * sizeof *bound);
 
-	if (test_count > 0)
-		memcpy(all, tests, test_count * sizeof *all);
-	for (size_t s = 0; s < set_count; s++) {
-		struct case_file f = read_cases(sets[s].file);
-		struct bound_case *bound = more(NULL, (f.count + 1) * sizeof *bound);
+	for (size_t i = 0; i < f.count; i++) {
+		struct bound_case *b = &bound[i];
 
-		all = more(all, (count + f.count + 1) * sizeof *all);
-		for (size_t i = 0; i < f.count; i++) {
-			bound[i] = (struct bound_case){ &f.cases[i], sets[s].run };
-			all[count++] = (struct CMUnitTest){ f.cases[i].name, run_case, NULL, NULL, &bound[i] };
-		}
+		b->c = &f.cases[i];
+		b->run = run;
+		b->test = (struct unit_test){ { b->c->name, run_case, NULL, NULL, b }, true, INT_MAX, NULL };
+		unit_list(&b->test);
 	}
-	return _cmocka_run_group_tests(group, all, count, NULL, NULL);
+	return unit_run(group, NULL, NULL);
 }
 
 /* --- in a test -------------------------------------------------------------- */
@@ -307,7 +300,7 @@ int64_t case_number(struct test_case *c, struct hs_slice value)
 	long long number = strtoll(value.p, &end, 10);
 
 	if (value.n == 0 || end != value.p + value.n)
-		case_fail(c, "'%s' is not a number", case_show(value));
+		case_fail(c, "'%s' is not a number", unit_show(value));
 	return number;
 }
 
@@ -325,7 +318,7 @@ struct hs_slice case_word(struct hs_slice *value)
 void case_same(const struct test_case *c, const char *what, struct hs_slice got, struct hs_slice expected)
 {
 	if (!hs_slice_eq(got, expected))
-		case_fail(c, "%s\n#   expected %s\n#   got      %s", what, case_show(expected), case_show(got));
+		case_fail(c, "%s\n#   expected %s\n#   got      %s", what, unit_show(expected), unit_show(got));
 }
 
 static enum hs_result result_named(struct test_case *c, struct hs_slice name)
@@ -333,7 +326,7 @@ static enum hs_result result_named(struct test_case *c, struct hs_slice name)
 	for (int r = 0; r < HS_RESULT_COUNT; r++)
 		if (hs_slice_eq(name, hs_slice_str(hs_result_info((enum hs_result)r)->name)))
 			return (enum hs_result)r;
-	case_fail(c, "there is no result '%s'", case_show(name));
+	case_fail(c, "there is no result '%s'", unit_show(name));
 }
 
 struct case_verdict case_verdict(struct test_case *c)
@@ -355,97 +348,4 @@ void case_result(const struct test_case *c, enum hs_result got, enum hs_result e
 {
 	if (got != expected)
 		case_fail(c, "expected %s, got %s", hs_result_info(expected)->name, hs_result_info(got)->name);
-}
-
-/* --- for tests written in C ------------------------------------------------- */
-
-const char *case_show(struct hs_slice s)
-{
-	static char ring[4][1600];
-	static unsigned turn;
-	char *to = ring[turn++ % 4], *at = to;
-	size_t i = 0;
-
-	while (i < s.n && at - to < 1560) {
-		unsigned char c = (unsigned char)s.p[i];
-		size_t length = hs_utf8_length(s.p + i, s.n - i);
-
-		if (length == 0 || c < ' ' || c == '%' || c == 0x7F) {
-			at += sprintf(at, "%%%02X", c);
-			i++;
-		} else {
-			memcpy(at, s.p + i, length);
-			at += length;
-			i += length;
-		}
-	}
-	strcpy(at, at - to < 1560 ? "" : " ...");
-	return s.p == NULL ? "(none)" : to;
-}
-
-void case_assert_slice(struct hs_slice got, struct hs_slice expected, const char *file, int line)
-{
-	if (hs_slice_eq(got, expected))
-		return;
-	print_error("# expected %s\n# got      %s\n", case_show(expected), case_show(got));
-	_fail(file, line);
-}
-
-void case_assert_result(enum hs_result got, enum hs_result expected, const char *file, int line)
-{
-	if (got == expected)
-		return;
-	print_error("# expected %s, got %s\n", hs_result_info(expected)->name, hs_result_info(got)->name);
-	_fail(file, line);
-}
-
-char *case_exact(struct hs_slice s)
-{
-	char *p = malloc(s.n > 0 ? s.n : 1);
-
-	assert_non_null(p);
-	if (s.n > 0)
-		memcpy(p, s.p, s.n);
-	return p;
-}
-
-uint64_t case_seed(void)
-{
-	const char *given = getenv("HS_SEED");
-	struct timespec now;
-
-	if (given != NULL)
-		return strtoull(given, NULL, 10);
-	clock_gettime(CLOCK_REALTIME, &now);
-	return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
-}
-
-struct case_random case_random_new(uint64_t seed)
-{
-	return (struct case_random){ seed };
-}
-
-/* splitmix64: Steele, Lea and Flood, "Fast splittable pseudorandom number generators" */
-uint32_t case_random_below(struct case_random *r, uint32_t below)
-{
-	uint64_t z = r->state += 0x9E3779B97F4A7C15;
-
-	z = (z ^ z >> 30) * 0xBF58476D1CE4E5B9;
-	z = (z ^ z >> 27) * 0x94D049BB133111EB;
-	return (uint32_t)((z ^ z >> 31) >> 32) % below;
-}
-
-/* --- memory ---------------------------------------------------------------- */
-
-/* A sanitizer has a heap of its own. */
-size_t __sanitizer_get_current_allocated_bytes(void) __attribute__((weak));
-
-size_t case_heap(void)
-{
-	struct mallinfo2 info;
-
-	if (__sanitizer_get_current_allocated_bytes != NULL)
-		return __sanitizer_get_current_allocated_bytes();
-	info = mallinfo2();
-	return info.uordblks + info.hblkhd;
 }

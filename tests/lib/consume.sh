@@ -1,7 +1,7 @@
 # shellcheck shell=bash
-# consume.sh: what the tests of the commands that read a spool share. Source it behind server.sh.
+# consume.sh: shared by the tests of the commands that read a spool. Source it after server.sh.
 
-# hs ARGUMENT...: the command, as the user to whom the spool belongs. hs_exec replaces the shell.
+# hs ARGUMENT...: the command, as the owner of the spool. hs_exec replaces the shell.
 hs_exec() {
 	HOOKSPOOL_CONF=$S/hookspool.conf
 	export HOOKSPOOL_CONF
@@ -18,6 +18,18 @@ spool_start() {
 	OUT=$S/run
 }
 
+# back_up ARGUMENT...: hookspool backup, again while the server's maintenance is in its way (75).
+back_up() {
+	local code
+	for _ in {1..200}; do
+		hs backup "$@"
+		code=$?
+		[ $code -eq 75 ] || break
+		sleep 0.1
+	done
+	return $code
+}
+
 # put PREFIX FROM TO [USERS]: posts one batch of small events; their users take turns.
 put() {
 	seq "$2" "$3" | awk -v p="$1" -v users="${4:-5}" '
@@ -29,6 +41,16 @@ put() {
 	[ "$STATUS" = 200 ] || { not_ok "batch $1$2 to $3 is taken" "status $STATUS"; return 1; }
 }
 
+# write_on: batches of ten, k1 and so on, until T/enough is there; T/written has the last number.
+write_on() {
+	local i
+	for i in $(seq 1 10 100000); do
+		[ ! -e "$T/enough" ] || break
+		put k "$i" $((i + 9))
+		echo $((i + 9)) >"$T/written"
+	done
+}
+
 # put_one JSON: posts one event.
 put_one() {
 	printf '%s' "$1" >"$T/put"
@@ -36,10 +58,10 @@ put_one() {
 	[ "$STATUS" = 200 ] || not_ok "event is taken" "$1" "status $STATUS"
 }
 
-# ids_of: the message ids of the lines on standard input, in their order.
+# ids_of: the message ids of the lines on standard input, in order.
 ids_of() { sed -n 's/.*"message_id":"\([^"]*\)".*/\1/p'; }
 
-# whole_lines FILE...: without what a kill left of a last line.
+# whole_lines FILE...: without a last line that a kill has cut.
 whole_lines() {
 	local file
 	for file; do
@@ -47,14 +69,14 @@ whole_lines() {
 	done
 }
 
-# position NUMBER OFFSET: what stands in the file of a cursor there.
+# position NUMBER OFFSET: the file of a cursor at that place.
 position() {
 	printf '{"number":%d,"offset":%d,"edit":0,"before":"0000000000000000","spool":"%s","epoch":%d,"saved_at":"2026-11-24T10:15:00.123Z"}\n' \
 		"$1" "$2" "$(jq -r .id "$S/spool/.hookspool/spool")" "$(jq .epoch "$S/spool/.hookspool/spool")"
 }
 
-# has LINES FILE: at least so many.
+# has LINES FILE: the file has at least that many.
 has() { [ "$(wc -l <"$2" 2>/dev/null || echo 0)" -ge "$1" ]; }
 
-# has_moved CURSOR FILE: since it was copied to the file.
+# has_moved CURSOR FILE: the cursor has moved since it was copied to the file.
 has_moved() { ! cmp -s "$S/spool/.hookspool/cursors/$1" "$2"; }

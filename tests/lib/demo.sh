@@ -20,7 +20,7 @@ mount_up() {
 	END
 }
 
-# show_records: each line of the spool as it arrives, as it stands there.
+# show_records: each line of the spool, as it is, when it arrives.
 show_records() { tail -n +1 -F "$SPOOL" 2>/dev/null & }
 
 send_samples() {

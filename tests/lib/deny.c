@@ -1,6 +1,6 @@
 /*
- * deny CALL=ERRNO PROGRAM [ARGUMENT]...: runs the program where the system call fails with that
- * errno, as on a file system that has it not. By seccomp(2), so that it works with static and
+ * deny CALL=ERRNO PROGRAM [ARGUMENT]...: runs the program with a system call that fails with that
+ * errno, as on a file system that lacks it. It uses seccomp(2), which works with static and
  * sanitized programs, too, and without privilege.
  */
 #include <errno.h>

@@ -88,7 +88,7 @@ packages()
 
 installed()
 {
-	# One line an architecture; one installed one is enough.
+	# Prints a line for each architecture; one that is installed is enough.
 	dpkg-query -W -f '${db:Status-Status}\n' "$1" 2>/dev/null | grep -qx installed
 }
 
@@ -101,7 +101,7 @@ missing()
 
 elsewhere()
 {
-	echo "This is no Debian or Ubuntu. Install what these packages hold, then run make again:" >&2
+	echo "This is not Debian or Ubuntu. Install the contents of these packages, then run make again:" >&2
 	for group; do
 		rows "$group" | sed 's/^[^ ]* */  /'
 	done
@@ -143,7 +143,7 @@ fi
 [ $# -gt 0 ] || usage
 packages "$@" >/dev/null
 if ! command -v dpkg-query >/dev/null || ! command -v apt-get >/dev/null; then
-	$only_say && exit 0 # nobody to ask: the build will tell
+	$only_say && exit 0 # dpkg cannot be asked: the build will fail with a reason
 	elsewhere "$@"
 fi
 

@@ -11,7 +11,7 @@
  *	drip=N            a byte of STDIN every half a second, N of them or until an answer comes
  *	abort             ABORT_REQUEST            values        GET_VALUES (management)
  *	record=TYPE:TEXT  any other record         hex=BYTES     bytes that are no record
- * What the records behind it look like:
+ * What the following records look like:
  *	version=N  id=N  role=N  padding=N
  *	lie=N             the next record claims N bytes of content more (or less)
  * How bytes travel:
@@ -127,7 +127,7 @@ static void write_all(struct client *c, const char *p, size_t n)
 		if (done < 0 && errno == EINTR)
 			continue;
 		if (done < 0)
-			return; /* the peer has had enough: what it said is still to be read */
+			return; /* the peer reads no more, but its answer is still to be read */
 		p += done;
 		n -= (size_t)done;
 	}
@@ -242,7 +242,7 @@ static void send_any(struct client *c, const char *type_and_text)
 	send_record(c, (unsigned)type, text + 1, strlen(text + 1));
 }
 
-/* Exactly n bytes. False when the peer closes; ends the program when time is up. */
+/* Reads exactly n bytes. False when the peer closes; ends the program when time is up. */
 static bool read_all(struct client *c, char *to, size_t n, int64_t end)
 {
 	while (n > 0) {
@@ -311,7 +311,7 @@ static void wait_close(struct client *c)
 	printf("[closed]\n");
 }
 
-/* A step that sets a number for what follows it. */
+/* A step that sets a number for the following records. */
 static bool set_number(struct client *c, const char *name, const char *value)
 {
 	const struct {

@@ -1,5 +1,5 @@
 /*
- * json_c: json-c's opinion on a text, strict, the same from version 0.16 to 0.18.
+ * json_c: json-c's strict verdict on a text, the same from version 0.16 to 0.18.
  *
  * JSON_TOKENER_STRICT of 0.18 also refuses what RFC 8259 allows: bytes above 0x7F in a value
  * (it takes them for negative characters), integers beyond 64 bits. And it refuses control
@@ -17,7 +17,7 @@
 
 enum { JSON_C_DIGITS = 15 /* that every version can hold */ };
 
-/* With a NUL behind the text, so that json-c sees where a number ends. */
+/* The length includes a NUL after the text, so that json-c sees where a number ends. */
 static inline bool json_c_parse(const char *text, size_t n, int depth, int flags, struct json_object **tree)
 {
 	struct json_tokener *tokener = json_tokener_new_ex(depth);
@@ -32,7 +32,7 @@ static inline bool json_c_parse(const char *text, size_t n, int depth, int flags
 	return accepts;
 }
 
-/* Writes the copy for the strict reader to `to`, at most n bytes; returns how many. */
+/* Writes the copy for the strict reader to `to`, at most n bytes; returns its length. */
 static inline size_t json_c_simplify(const char *text, size_t n, char *to)
 {
 	size_t out = 0, digits = 0;

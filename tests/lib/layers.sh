@@ -80,7 +80,7 @@ pure='getenv|open|openat|read|write|close|fsync|fdatasync|time|clock_gettime|get
 calls "$pure" common/event common/base/slice* common/base/buf* common/base/digest* common/base/timestamp* common/base/hex* \
 	common/base/base64* common/base/utf8* common/base/hash* common/base/byte_scan* common/base/result* $(ls common/config/*.[ch] | grep -v settings_file)
 fail "a pure module makes a system call"
-# What takes a path, and what works on a file; bytes through pipes and sockets are no business of io's.
+# Calls that take a path, and calls on a file; bytes through pipes and sockets do not concern io.
 disk='open|openat|creat|fopen|freopen|opendir|scandir|rename|renameat|link|linkat|symlink|unlink|unlinkat|mkdir|mkdirat|rmdir|access'
 disk="$disk|stat|lstat|fstatat|readlink|chmod|fchmod|chown|fchown|truncate|ftruncate|fallocate|pread|pwrite|fdatasync|fsync|flock"
 disk="$disk|statvfs|fstatvfs|fstatfs|mmap|munmap|inotify_init1|inotify_add_watch"

@@ -1,8 +1,11 @@
 #!/bin/bash
-# Runs test programs that speak TAP, several at once, and counts. Usage: run-tests.sh PROGRAM...
-# Prints what failed, whole, and at the end "N passed, N failed".
+# Runs test programs that speak TAP and counts. Usage: run-tests.sh PROGRAM...
+# Prints the whole output of what failed, and at the end "N passed, N failed".
+# JOBS run at once, twice as many as there are processors: many of them mostly wait.
 set -u
-jobs=${JOBS:-$(nproc 2>/dev/null || echo 2)}
+jobs=${JOBS:-$((2 * $(nproc 2>/dev/null || echo 2)))}
+# These take longest, so they start first.
+long='strangers commands refusals slow load stringify each sizes strange contributing mounts readers batches adopt import'
 logs=$(mktemp -d "${TMPDIR:-/tmp}/hookspool-logs.XXXXXX") || exit 2
 trap 'rm -rf "$logs"' EXIT
 export HS_BUILD logs CMOCKA_MESSAGE_OUTPUT=TAP
@@ -10,17 +13,17 @@ export HS_BUILD logs CMOCKA_MESSAGE_OUTPUT=TAP
 run_one() {
 	name=$(basename "$1")
 	start=$SECONDS
-	# a background job of a script has SIGINT ignored, and would hand that on to what is tested
+	# a background job of a script ignores SIGINT, and the tested program would inherit that
 	case $1 in
 	*.sh) env --default-signal bash "$1" ;;
 	*) env --default-signal "$1" ;;
 	esac > "$logs/$name.log" 2>&1 < /dev/null
 	status=$?
-	# to cmocka a test that was skipped is "not ok … # SKIP"; a skip is no failure
+	# cmocka prints "not ok … # SKIP" for a skipped test; a skip is not a failure
 	passed=$(grep -cE '^ok |^not ok .*# SKIP' "$logs/$name.log")
 	failed=$(grep -E '^not ok ' "$logs/$name.log" | grep -vc '# SKIP')
 	planned=$(sed -n 's/^1\.\.\([0-9][0-9]*\).*/\1/p' "$logs/$name.log" | awk '{ n += $1 } END { print n + 0 }')
-	# a program that dies, or stops before its plan is done, has failed
+	# a program that dies, or stops before the end of its plan, has failed
 	if [ "$failed" = 0 ] && { [ $status -ne 0 ] || [ "$planned" -ne "$passed" ] || [ "$passed" = 0 ]; }; then
 		failed=1
 		echo "# exit status $status, planned $planned, passed $passed" >> "$logs/$name.log"
@@ -37,6 +40,9 @@ run_one() {
 }
 export -f run_one
 
-# the slow ones first: integration before unit
-printf '%s\0' "$@" | sort -z | xargs -0 -P "$jobs" -I{} bash -c 'run_one {}'
+# integration before unit, for the same reason
+printf '%s\n' "$@" | sort | awk -v long="$long" '
+	BEGIN { n = split(long, name, " "); for (i = 1; i <= n; i++) rank["tests/integration/" name[i] ".sh"] = i }
+	{ print ($0 in rank ? rank[$0] : 99) "\t" $0 }' | sort -s -n -k 1,1 | cut -f 2- | tr '\n' '\0' |
+	xargs -0 -P "$jobs" -I{} bash -c 'run_one {}'
 cat "$logs"/*.count | awk '{ p += $1; f += $2 } END { printf "%d passed, %d failed\n", p, f; exit f > 0 || p == 0 }'

@@ -22,7 +22,7 @@ HS_BUILD=$(cd "${HS_BUILD:-$ROOT/build}" && pwd) || exit 2
 MOUNTS='lighttpd-fcgi lighttpd-cgi apache-fcgid apache-proxy apache-cgi nginx'
 SECRET='a shared secret of the tests'
 SETTINGS=
-CONF_EDIT= HTACCESS_EDIT= # one more sed script for what is shipped
+CONF_EDIT= HTACCESS_EDIT= # one more sed script for the shipped files
 URL= HTTP= HTTPS= S= SPOOL= SERVER_PID= PROGRAM_PID= STATUS=
 server_count=0 test_count=0 failures=0
 
@@ -56,7 +56,7 @@ is() {
 	if [ "$2" = "$3" ]; then ok "$1"; else not_ok "$1" "got:      $2" "expected: $3"; fi
 }
 
-# check NAME COMMAND...: what the command prints is shown if it fails.
+# check NAME COMMAND...: shows the output of a failing command.
 check() {
 	local name=$1 said
 	shift
@@ -78,29 +78,63 @@ spool_start() {
 	cp "$HS_BUILD/hookspool" "$S/bin/hookspool"
 }
 
-# hs COMMAND...: the command, as the spool's owner; OUT and CODE have what came of it.
+# hs COMMAND...: the command, as the spool's owner; OUT has its output, CODE its exit code.
 hs() {
 	OUT=$(as_server_user env HOOKSPOOL_CONF="$S/hookspool.conf" "$S/bin/hookspool" "$@" 2>"$T/err")
 	CODE=$?
 }
 
 
+# maintain: hookspool maintain, once the server is not at it.
+not_busy() { (as_server_user env HOOKSPOOL_CONF="$S/hookspool.conf" "$S/bin/hookspool" maintain --json) | jq -e '.busy == false'; }
+maintain() { wait_for 20 not_busy; }
+
+
 ### Waiting #############################################################
 
-# wait_for SECONDS COMMAND...: until the command succeeds. Fails when time is up.
+# slowness: how many times longer than on an idle machine it takes to start a process just now: 1 to 5.
+slowness() {
+	local start=${EPOCHREALTIME/./} times
+	for _ in {1..20}; do env -i /bin/true; done
+	times=$(((${EPOCHREALTIME/./} - start) / 30000 + 1))
+	echo $((times < 5 ? times : 5))
+}
+
+# in_time MS LIMIT: the milliseconds are within the limit, which is that of an idle machine.
+in_time() { [ "$1" -lt "$2" ] || [ "$1" -lt $(($2 * $(slowness))) ]; }
+
+# since START: milliseconds since that value of EPOCHREALTIME.
+since() { echo $(((${EPOCHREALTIME/./} - ${1/./}) / 1000)); }
+
+# wait_for SECONDS COMMAND...: until the command succeeds. Fails when it has not for as many seconds of
+# an idle machine.
 wait_for() {
-	local end=$((${EPOCHREALTIME/./} + $1 * 1000000))
+	local start=${EPOCHREALTIME/./} seconds=$1
 	shift
 	until "$@" >/dev/null 2>&1; do
-		[ "${EPOCHREALTIME/./}" -lt "$end" ] || return 1
+		[ $((${EPOCHREALTIME/./} - start)) -lt $((seconds * 1000000)) ] ||
+			in_time "$(since "$start")" $((seconds * 1000)) || return 1
 		sleep 0.02
 	done
 }
 
+# settled PID: the process sleeps, and nothing has woken it for a tenth of a second.
+settled() {
+	local before
+	grep -q '^State:.S' "/proc/$1/status" || return 1
+	before=$(grep ctxt "/proc/$1/status") || return 1
+	sleep 0.1
+	[ "$before" = "$(grep ctxt "/proc/$1/status")" ]
+}
+
+# watches PID: the process follows a folder: it has an inotify descriptor, which `tail -f` opens when it
+# has come to the end.
+watches() { find "/proc/$1/fd" -lname '*inotify*' | grep -q .; }
+
 alive() { kill -0 "$1" 2>/dev/null; }
 gone() { ! alive "$1"; }
 
-# end_process PID: SIGTERM; SIGKILL, and failure, if that is not heard within 10 s.
+# end_process PID: SIGTERM; after 10 s, SIGKILL and failure.
 end_process() {
 	kill "$1" 2>/dev/null
 	if ! wait_for 10 gone "$1"; then
@@ -187,8 +221,8 @@ directory_make() {
 	: >"$S/log/start.log"
 }
 
-# variables_set FILE NAME=VALUE...: gives the variables at the top of a shipped
-# configuration ("var.x = …" of lighttpd, "Define X …" of Apache) values of our own.
+# variables_set FILE NAME=VALUE...: sets the variables at the top of a shipped
+# configuration ("var.x = …" of lighttpd, "Define X …" of Apache).
 variables_set() {
 	local file=$1 pair name value
 	shift
@@ -204,8 +238,8 @@ variables_set() {
 	done
 }
 
-# nginx_conf_make: nginx has no variables for these: the words themselves are exchanged. One
-# that is not there is an error.
+# nginx_conf_make: nginx has no variables for these, so the words themselves are replaced. A missing
+# word is an error.
 nginx_conf_make() {
 	local pair
 	for pair in "www-data www-data;=$SERVER_USER $SERVER_GROUP;" 0.0.0.0:80="127.0.0.1:$http_port" \
@@ -264,18 +298,25 @@ shared_hosting_make() {
 
 ### Starting and stopping ###############################################
 
-# port_random: one that refuses connections just now, below Linux's ephemeral range.
+# port_random: a port that refuses connections just now, below Linux's ephemeral range. The script claims
+# it until it ends, by a link that names its process, so that no other script chooses it.
 port_random() {
-	local port
+	local port claim
 	while :; do
 		port=$((20000 + RANDOM % 12000))
+		claim=${TMPDIR:-/tmp}/hookspool-port.$port
+		if ! ln -sT $$ "$claim" 2>/dev/null; then
+			[ -e "/proc/$(readlink "$claim")" ] || rm -f "$claim" # that script was killed
+			continue
+		fi
+		echo "$claim" >>"$T/ports"
 		(exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null || break
 	done
 	echo "$port"
 }
 
 # listens PID PORT: the process itself holds the listening socket, so that a neighbour
-# who won the race for the port is not taken for our server.
+# that won the race for the port is not mistaken for our server.
 listens() {
 	local inode
 	inode=$(awk -v a="$(printf '0100007F:%04X' "$2")" \
@@ -284,7 +325,27 @@ listens() {
 		find "/proc/$1/fd" -lname "socket:\[$inode\]" 2>/dev/null | grep -q .; }
 }
 
-# as_server_user COMMAND...: for what no web server starts. Replaces the shell.
+# listens_at PATH: a Unix socket of that name listens: bind(2) makes the file, listen(2) sets the flag.
+listens_at() { awk -v path="$1" '$8 == path && $4 == "00010000" { found = 1 } END { exit !found }' /proc/net/unix; }
+
+# connections ADDRESS: how many a server has at unix:PATH or at a port of the loopback.
+connections() {
+	case $1 in
+	unix:*) awk -v path="${1#unix:}" '$8 == path && $6 == "03"' /proc/net/unix ;;
+	*) awk -v port="$(printf ':%04X' "${1##*:}")" '$2 ~ port "$" && $4 == "01"' /proc/net/tcp ;;
+	esac | wc -l
+}
+
+# has_connections ADDRESS N: at least n.
+has_connections() { [ "$(connections "$1")" -ge "$2" ]; }
+
+# raw_health ADDRESS: the answer of /health, by FastCGI itself.
+RAW=$HS_BUILD/fcgi_raw
+raw_health() {
+	"$RAW" "$1" begin param=REQUEST_METHOD=GET param=PATH_INFO=/health params-end stdin-end read 2>&1 | tr -d '\r'
+}
+
+# as_server_user COMMAND...: runs as the web servers' user. Replaces the shell.
 as_server_user() {
 	if [ "$(id -u)" -eq 0 ]; then
 		exec setpriv --reuid="$SERVER_USER" --regid="$SERVER_GROUP" --clear-groups "$@"
@@ -302,7 +363,7 @@ listener_start() {
 	) </dev/null >>"$S/log/program.log" 2>&1 &
 	PROGRAM_PID=$!
 	case $address in
-	unix:*) wait_for 10 test -S "${address#unix:}" ;;
+	unix:*) wait_for 10 listens_at "${address#unix:}" ;;
 	*) wait_for 10 listens "$PROGRAM_PID" "${address##*:}" ;;
 	esac
 }
@@ -402,6 +463,7 @@ clean_up() {
 	# shellcheck disable=SC2046
 	[ -z "$(jobs -p)" ] || kill $(jobs -p) 2>/dev/null
 	if [ "$failures" -gt 0 ] || [ "$status" -ne 0 ]; then logs_show; fi
+	[ ! -e "$T/ports" ] || xargs rm -f <"$T/ports"
 	if [ -n "${KEEP-}" ]; then echo "# kept: $T"; else rm -rf "$T"; fi
 	exit "$status"
 }
@@ -453,18 +515,23 @@ post() {
 	request -H "Content-Type: ${CONTENT_TYPE-application/json}" --data-binary "@$file" "$@"
 }
 
-# signed FILE [CURL OPTION]...: the same with the signature of the file.
+# signed FILE [CURL OPTION]...: posts the file with its signature.
 signed() { post "$@" -H "X-Signature: $(sign "$SECRET" "$1")"; }
 
 # header NAME: its value in the last answer (a 100 Continue comes before it).
 header() {
-	tr -d '\r' <"$T/answer.head" | awk -v name="$1" '
-		/^HTTP\// { value = "" }
-		tolower($0) ~ "^" tolower(name) ": " { sub(/^[^:]*: */, ""); value = $0 }
-		END { print value }'
+	local line value=
+	while IFS= read -r line; do
+		line=${line%$'\r'}
+		case ${line,,} in
+		http/*) value= ;;
+		"${1,,}: "*) value=${line#*:} value=${value#"${value%%[! ]*}"} ;;
+		esac
+	done <"$T/answer.head"
+	printf '%s\n' "$value"
 }
 
-# wrong_answer STATUS JQ-FILTER: prints what is wrong about the last answer, or nothing.
+# wrong_answer STATUS JQ-FILTER: prints the faults of the last answer.
 wrong_answer() {
 	[ "$STATUS" = "$1" ] || echo "status $STATUS, expected $1"
 	[ "$(header Content-Type)" = application/json ] ||
@@ -494,10 +561,18 @@ took() { answer_check 200 ".accepted == $1 and .rejected == $2 and .duplicate ==
 
 ### The spool ###########################################################
 
-# lines [FILE]: how many the spool holds.
+# lines [FILE]: the number of lines in the spool.
 lines() {
 	local file=${1:-$SPOOL}
 	if [ -e "$file" ]; then wc -l <"$file"; else echo 0; fi
+}
+
+# spooled [FAMILY]: every line of the events, in sealed, compressed and open segments.
+spooled() {
+	local file
+	for file in "$S/spool/${1:-events}"*; do
+		[ ! -e "$file" ] || zcat -f "$file"
+	done
 }
 
 # record ID [JQ FILTER]: the record with this message id.
@@ -523,5 +598,11 @@ cgi() {
 		"$S/bin/hookspool.fcgi") 2>>"$S/log/program.log"
 }
 
-# spool_reopen: whoever opens the spool next puts in order what a killed process left.
+# cgi_post TEXT [NAME=VALUE]...: posts a body by CGI, as JSON.
+cgi_post() { printf %s "$1" | cgi REQUEST_METHOD=POST CONTENT_TYPE=application/json CONTENT_LENGTH="$(printf %s "$1" | wc -c)" "${@:2}"; }
+
+# status_and_body: an answer of CGI, in one line such as "200 {accepted:1,duplicate:0,rejected:0}".
+status_and_body() { tr -d '\r' | sed -n '1s/Status: \([0-9]*\).*/\1/p; $p' | xargs; }
+
+# spool_reopen: opens the spool, which repairs what a killed process left.
 spool_reopen() { cgi REQUEST_METHOD=GET PATH_INFO=/health </dev/null >/dev/null; }

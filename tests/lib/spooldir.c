@@ -1,18 +1,16 @@
 #include "tests/lib/spooldir.h"
 #include "base/io.h"
 #include "base/log.h"
-#include "base/timestamp.h"
-#include "tests/lib/cases.h"
+#include "tests/lib/unit.h"
 
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
-#include <sys/wait.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #include <zlib.h>
 
@@ -25,7 +23,7 @@ void spooldir_make(struct spooldir *d, const char *settings)
 	char text[PATH_MAX + 1024];
 	int n;
 
-	if (getenv("HS_TEST_LOG") == NULL) /* the store is told to fail often enough */
+	if (getenv("HS_TEST_LOG") == NULL) /* failures that a test arranges fill the log */
 		hs_log_level((enum hs_level) - 1);
 	snprintf(d->above, sizeof d->above, "%s/hookspool-unit.XXXXXX", tmp != NULL ? tmp : "/tmp");
 	assert_non_null(mkdtemp(d->above));
@@ -47,172 +45,21 @@ static int remove_entry(const char *path, const struct stat *st, int type, struc
 
 void spooldir_remove(struct spooldir *d)
 {
+	if (d->above[0] == '\0')
+		return;
 	nftw(d->above, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
 	hs_settings_free(d->settings);
-	d->settings = NULL;
+	*d = (struct spooldir){ 0 };
 }
 
-/* --- appending ----------------------------------------------------------------- */
-
-static void add_event(struct events *e, struct hs_dedup_key_maker *identifier, struct hs_json *json, const char *word,
-                      size_t n)
+int spooldir_open(const struct spooldir *d)
 {
-	struct hs_record *record = &e->record[e->count++];
-	const char *slash = memchr(word, '/', n);
-	int tenant = slash == NULL ? 0 : (int)(slash - word);
-	const char *id = slash == NULL ? word : slash + 1;
-	static _Atomic unsigned made;
-	bool known, random = word[0] == '!';
-	char now[HS_TIMESTAMP_TEXT + 1], line[512], suffix[40] = "";
-	int64_t ms;
-	int length;
+	int fd;
 
-	assert_true(e->count <= EVENTS_MOST);
-	hs_timestamp_text(hs_io_now(), now);
-	if (random)
-		snprintf(suffix, sizeof suffix, "-%d-%u", (int)getpid(), made++);
-	length = snprintf(line, sizeof line,
-	                  "{\"type\":\"track\",\"message_id\":\"%.*s%s\"%s%.*s%s,\"spooled_at\":\"%s\"}\n",
-	                  (int)(word + n - id), id, suffix, tenant > 0 ? ",\"tenant\":\"" : "", tenant, word,
-	                  tenant > 0 ? "\"" : "", now);
-	assert_true(length > 0 && (size_t)length < sizeof line);
-	hs_buf_put(&e->lines, line, (size_t)length);
-	record->n = (size_t)length;
-	record->random = random;
-	assert_result(hs_dedup_key_of_line(identifier, json, hs_slice(line, record->n - 1), &known, &record->id, &ms),
-	              HS_OK);
-	assert_true(known);
-}
-
-struct events *events_new(const char *words)
-{
-	struct events *e = calloc(1, sizeof *e);
-	struct hs_dedup_key_maker identifier;
-	struct hs_json json = { 0 };
-
-	assert_non_null(e);
-	assert_true(hs_dedup_key_maker_init(&identifier));
-	while (*(words += strspn(words, " ")) != '\0') {
-		size_t n = strcspn(words, " ");
-
-		add_event(e, &identifier, &json, words, n);
-		words += n;
-	}
-	hs_dedup_key_maker_free(&identifier);
-	hs_json_free(&json);
-	return e;
-}
-
-void events_free(struct events *e)
-{
-	hs_buf_free(&e->lines);
-	free(e);
-}
-
-/* A post, and one who waits for it. */
-struct waited {
-	struct hs_post post; /* first: the two have one address */
-	enum hs_result r;
-	_Atomic uint32_t done;
-};
-
-static void waited_done(struct hs_post *post, enum hs_result r)
-{
-	struct waited *w = (struct waited *)post;
-
-	w->r = r;
-	atomic_store(&w->done, 1);
-	hs_io_wake(&w->done, 1);
-}
-
-/* By the way that requests take; and if another thread leads, until that has done it. */
-enum hs_result spooldir_append(struct hs_spool *spool, const char *words, uint64_t *duplicate)
-{
-	struct events *e = events_new(words);
-	uint64_t ignored;
-	struct waited w = { .post = { .append = { .records = hs_buf_slice(&e->lines),
-		                                  .record = e->record,
-		                                  .count = e->count,
-		                                  .duplicate = duplicate != NULL ? duplicate : &ignored,
-		                                  .deadline_ms = hs_io_now_monotonic() + PATIENCE_MS },
-		                      .done = waited_done } };
-
-	*w.post.append.duplicate = 0;
-	if (e->lines.n > HS_POST_BYTES)
-		waited_done(&w.post, hs_spool_append(spool, &w.post.append));
-	else if (hs_spool_post(spool, &w.post))
-		hs_spool_commit(spool);
-	while (atomic_load(&w.done) == 0)
-		hs_io_wait(&w.done, 0, 1000);
-	events_free(e);
-	return w.r;
-}
-
-struct apart {
-	struct spooldir *d;
-	const char *words;
-	struct {
-		enum hs_result r;
-		uint64_t duplicate;
-	} * shared;
-};
-
-static int append_apart(void *context)
-{
-	struct apart *a = context;
-	struct hs_spool *spool = hs_spool_new(a->d->settings);
-
-	a->shared->r = spooldir_append(spool, a->words, &a->shared->duplicate);
-	hs_spool_free(spool);
-	return 0;
-}
-
-enum hs_result spooldir_append_apart(struct spooldir *d, const char *words, uint64_t *duplicate)
-{
-	struct apart a = { d, words, NULL };
-	enum hs_result r;
-
-	a.shared = mmap(NULL, sizeof *a.shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	assert_true(a.shared != MAP_FAILED);
-	assert_int_equal(child_wait(child_start(append_apart, &a)), 0);
-	r = a.shared->r;
-	if (duplicate != NULL)
-		*duplicate = a.shared->duplicate;
-	munmap(a.shared, sizeof *a.shared);
-	return r;
-}
-
-/* --- processes ------------------------------------------------------------------ */
-
-pid_t child_start(int (*run)(void *context), void *context)
-{
-	pid_t pid;
-
-	fflush(NULL);
-	pid = fork();
-	assert_true(pid >= 0);
-	if (pid == 0)
-		_exit(run(context));
-	return pid;
-}
-
-int child_wait(pid_t pid)
-{
-	int status;
-
-	while (waitpid(pid, &status, 0) < 0)
-		assert_int_equal(errno, EINTR);
-	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
-}
-
-bool wait_until(bool (*is_so)(void *context), void *context)
-{
-	for (int ms = 0; ms < PATIENCE_MS; ms++) {
-		if (is_so(context))
-			return true;
-		hs_io_pause(1);
-	}
-	return false;
+	spooldir_mkdir(d, "");
+	fd = hs_io_open_dir(AT_FDCWD, d->path);
+	assert_true(fd >= 0);
+	return fd;
 }
 
 /* --- files ----------------------------------------------------------------------- */
@@ -223,6 +70,21 @@ static const char *path_of(const struct spooldir *d, const char *name, char path
 
 	assert_true(n > 0 && n < PATH_MAX);
 	return path;
+}
+
+const char *spooldir_path(const struct spooldir *d, const char *name)
+{
+	static char ring[4][PATH_MAX];
+	static unsigned turn;
+
+	return path_of(d, name, ring[turn++ % 4]);
+}
+
+void spooldir_mkdir(const struct spooldir *d, const char *name)
+{
+	char path[PATH_MAX];
+
+	assert_int_equal(mkdir(path_of(d, name, path), 0700), 0);
 }
 
 struct hs_buf spooldir_read(const struct spooldir *d, const char *name)
@@ -242,6 +104,19 @@ struct hs_buf spooldir_read(const struct spooldir *d, const char *name)
 		text.n += (size_t)got;
 	}
 	gzclose(file);
+	return text;
+}
+
+struct hs_buf spooldir_read_raw(const struct spooldir *d, const char *name)
+{
+	struct hs_buf text = { 0 };
+	char path[PATH_MAX];
+	FILE *file = fopen(path_of(d, name, path), "r");
+
+	assert_non_null(file);
+	for (int c; (c = getc(file)) != EOF;)
+		hs_buf_putc(&text, (char)c);
+	fclose(file);
 	return text;
 }
 
@@ -357,7 +232,7 @@ const char *spooldir_name(const struct spooldir *d, const char *begin, size_t nt
 
 /* --- what is in it ----------------------------------------------------------------- */
 
-/* Calls it for every line of a stream; a line is not NUL-terminated. */
+/* Calls `each` for every line of a stream; a line is not NUL-terminated. */
 static void each_line(const struct spooldir *d, const char *stream,
                       void (*each)(void *context, struct hs_slice line, const char *name), void *context)
 {
@@ -398,7 +273,7 @@ static void counts_line(void *context, struct hs_slice line, const char *name)
 
 	t->lines++;
 	if (hs_json_document(&t->json, line) != HS_OK || t->json.tok[0].kind != HS_JSON_OBJECT)
-		fail_msg("%s: not a record: %s", name, case_show(line));
+		fail_msg("%s: not a record: %s", name, unit_show(line));
 	if (t->word == NULL)
 		return;
 	snprintf(part, sizeof part, "\"message_id\":\"%s\"", id == NULL ? t->word : id + 1);
@@ -436,7 +311,7 @@ void spooldir_assert_once(const struct spooldir *d, const char *words, const cha
 		snprintf(word, sizeof word, "%.*s", (int)n, words);
 		found = spooldir_count(d, word);
 		if (found != 1) {
-			print_error("# %s stands in the spool %zu times\n", word, found);
+			print_error("# %s is in the spool %zu times\n", word, found);
 			_fail(file, line);
 		}
 		words += n;
@@ -456,7 +331,7 @@ void spooldir_assert_sound(const struct spooldir *d, const char *file, int line)
 		for (int i = 0; i < n; i++) {
 			if (hs_sealed_parse(streams[f], names[i]->d_name, &sealed)) {
 				if (sealed.number <= before.number) {
-					print_error("# %s comes behind number %lu\n", names[i]->d_name,
+					print_error("# %s comes after number %lu\n", names[i]->d_name,
 					            (unsigned long)before.number);
 					_fail(file, line);
 				}
@@ -467,7 +342,7 @@ void spooldir_assert_sound(const struct spooldir *d, const char *file, int line)
 		free(names);
 	}
 	if (spooldir_names(d, ".hookspool", "aside-") + spooldir_names(d, ".hookspool/run", "copy-") > 0) {
-		print_error("# something is left to be cleaned in .hookspool\n");
+		print_error("# a file waits for cleaning in .hookspool\n");
 		_fail(file, line);
 	}
 }

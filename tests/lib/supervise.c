@@ -3,10 +3,10 @@
  *
  *	supervise SOCKET RUNS PROGRAM [ARGUMENT]...
  *
- * Listens on SOCKET and starts the program RUNS times, each time when the last one has ended,
+ * Listens on SOCKET and runs the program RUNS times, one after the other,
  * with the socket as descriptor 3 (sd_listen_fds(3)) and a watchdog of a second. What the
  * program notifies (sd_notify(3)) is printed, a line a message; "start PID" and "end STATUS"
- * stand around it. FDS in the environment is another number of sockets than 1, and WRONG_PID
+ * are printed around it. FDS in the environment sets a number of sockets other than 1, and WRONG_PID
  * lets LISTEN_PID be another process.
  */
 #include <poll.h>
@@ -53,7 +53,7 @@ static pid_t start(char **program, const char *notify, int wrong_pid)
 	return -1;
 }
 
-/* Prints messages until the program has ended and all are read; its status. */
+/* Prints messages until the program has ended and all are read; returns its status. */
 static int listen_to(pid_t pid, int notify)
 {
 	struct pollfd waited = { .fd = notify, .events = POLLIN };

@@ -64,7 +64,7 @@ int __wrap_clock_gettime(clockid_t clock, struct timespec *t);
 
 struct plan {
 	_Atomic unsigned count;
-	unsigned fail_from, fail_to; /* counts, the second one too much */
+	unsigned fail_from, fail_to; /* counts; fail_to is the first that succeeds again */
 	int error;
 	unsigned hook_at;
 	void (*hook)(void *context);
@@ -160,7 +160,7 @@ void wrap_clock(int64_t date_ms, int64_t monotonic_ms)
 
 /* --- before each call --------------------------------------------------------- */
 
-/* Is this the call before which the process is to die? */
+/* True if the process must die before this call. */
 static bool is_last(enum wrap_call call)
 {
 	return call < WRAP_CALLS_OF_FILES && atomic_fetch_add(&files, 1) + 1 == atomic_load(&kill_at);

@@ -1,7 +1,7 @@
 /*
  * wrap: makes chosen calls of the C library fail, wait, or be the last thing a process
- * does. A test that wants this is linked with WRAP of the Makefile (ld --wrap); in others
- * nothing here has any effect. Plans belong to the process; a child made by fork starts
+ * does. Tests are linked with WRAP of the Makefile (ld --wrap); elsewhere
+ * nothing here has an effect. Plans belong to the process; a child made by fork starts
  * with a copy of its parent's.
  */
 #ifndef HS_TEST_WRAP_H
@@ -31,40 +31,40 @@ enum wrap_call {
 
 enum { WRAP_FOREVER = 1 << 30 };
 
-/* Forgets every plan and every count, and puts the clocks right. */
+/* Forgets every plan and every count, and restores disks and clocks. */
 void wrap_reset(void);
 
-/* How often it was called since wrap_reset. */
+/* The number of its calls since wrap_reset. */
 unsigned wrap_count(enum wrap_call call);
 
-/* From now on the nth call (from 1) and the `times - 1` behind it fail with this errno. */
+/* The nth call from now on (from 1) and the next `times - 1` fail with this errno. */
 void wrap_fail(enum wrap_call call, unsigned nth, unsigned times, int error);
 
-/* The nth write from now on writes half of its bytes; with an errno the next one fails. */
+/* The nth write from now on writes half of its bytes; if `error` is not 0, the next one fails with it. */
 void wrap_short_write(unsigned nth, int error);
 
 /* Calls the hook before the nth call from now on, in the thread that makes it. */
 void wrap_before(enum wrap_call call, unsigned nth, void (*hook)(void *context), void *context);
 
 /*
- * SIGKILL before the nth call of any on files, counted over all of them. `torn`: if it is
- * a write, half of it happens first.
+ * Raises SIGKILL before the nth call on files, counted over all kinds. `torn`: if it is
+ * a write, half of its bytes are written first.
  */
 void wrap_kill(unsigned nth, bool torn);
 
-/* Calls on files since wrap_reset: the nth above runs from 1 to this. */
+/* The number of calls on files since wrap_reset: wrap_kill's nth runs from 1 to this. */
 unsigned wrap_count_files(void);
 
-/* From now on every file system has so many free inodes; -1: as many as it has. */
+/* The free inodes of every file system, as seen from now on; -1: the real number. */
 void wrap_inodes(long long free);
 
-/* … so many free bytes. */
+/* The same for free bytes. */
 void wrap_space(long long free);
 
-/* From now on every file is on another device: its number is so much higher. */
+/* Adds `shift` to the device number of every file. */
 void wrap_device(unsigned shift);
 
-/* Moves the clocks by so many ms: the one that tells the date, and the one that never jumps. */
+/* Moves the clocks: CLOCK_REALTIME, and all others. */
 void wrap_clock(int64_t date_ms, int64_t monotonic_ms);
 
 #endif

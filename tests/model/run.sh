@@ -1,5 +1,5 @@
 #!/bin/sh
-# Checks the model of the commit protocol: the protocol holds, and each defect is found.
+# Checks the model of the commit protocol: the protocol holds, and the model finds each defect.
 # Speaks TAP. Needs spin and a C compiler, and at most 1.5 GB.
 here=$(cd "$(dirname "$0")" && pwd) || exit 2
 command -v spin >/dev/null || { echo "1..0 # SKIP spin is not installed"; exit 0; }
@@ -8,7 +8,7 @@ trap 'rm -rf "$work"' EXIT
 cd "$work" || exit 2
 test=0 failed=0
 
-# Every state that the model can reach, or up to the first error. Prints the verifier's words.
+# explore -D...: visits every state that the model can reach, or up to the first error; pan.log has the output.
 explore() { # -D...
 	spin -a "$@" "$here/commit.pml" > pan.log 2>&1 &&
 		${CC:-cc} -O2 -w -DSAFETY -DCOLLAPSE -DMEMLIM=1500 -DVECTORSZ=256 -o pan pan.c >> pan.log 2>&1 &&
@@ -50,11 +50,11 @@ finds() { # WHAT ERROR -D...
 echo 1..15
 holds 'three processes, two killed, a failed write-back' -DFAULTS=1 -DROTATIONS=0 -DLOSSES=0
 holds 'one killed, a failed write-back, a rotation, a lost state' -DFAULTS=1 -DCRASHES=1
-holds 'nobody is killed, two failed write-backs, a rotation' -DFAULTS=2 -DCRASHES=0 -DLOSSES=0
+holds 'no kill, two failed write-backs, a rotation' -DFAULTS=2 -DCRASHES=0 -DLOSSES=0
 holds 'a kernel that tells one caller alone' -DTOLD_ONCE -DFAULTS=1 -DROTATIONS=0 -DLOSSES=0
 finds 'something is acknowledged at all' assertion -DNEVER_200
 finds 'defect: a sync counts for what was written before the file was opened' assertion -DNO_BLIND -DROTATIONS=0 -DLOSSES=0
-finds 'defect: what is written anew is not looked at' assertion -DNO_CHECK -DROTATIONS=0 -DLOSSES=0
+finds 'defect: lines that are written again are not checked' assertion -DNO_CHECK -DROTATIONS=0 -DLOSSES=0
 finds 'defect: a file that is found without a state is synced and believed' assertion -DNO_DOUBT -DROTATIONS=0
 finds 'defect: no mark while a sync is under way' assertion -DNO_MARK -DTOLD_ONCE
 finds 'defect: a failed sync is forgotten' assertion -DNO_POISON

@@ -1,7 +1,7 @@
-/* accept: what a thread hears that waits for connections. */
+/* accept: what hs_acceptor_next returns to a thread that waits for connections. */
 #include "base/io.h"
 #include "cgi/server/accept.h"
-#include "tests/lib/cases.h"
+#include "tests/lib/unit.h"
 
 #include <pthread.h>
 #include <stdio.h>
@@ -13,171 +13,149 @@
 
 enum { SOON_MS = 20, FOR_EVER = 0 };
 
-struct scene {
+static struct scene {
 	char path[100];
 	int listen_fd, stop_fd, ready_fd;
 	_Atomic bool stopping;
 	struct hs_acceptor *acceptor;
-};
+} s;
 
-static struct sockaddr_un address(const struct scene *s)
+static struct sockaddr_un address(void)
 {
 	struct sockaddr_un a = { .sun_family = AF_UNIX };
 
-	snprintf(a.sun_path, sizeof a.sun_path, "%s", s->path);
+	snprintf(a.sun_path, sizeof a.sun_path, "%s", s.path);
 	return a;
 }
 
-static int begin(void **state)
+FIXTURE(begin)
 {
 	const char *tmp = getenv("TMPDIR");
-	struct scene *s = calloc(1, sizeof *s);
 	struct sockaddr_un a;
 
-	if (s == NULL)
+	memset(&s, 0, sizeof s);
+	snprintf(s.path, sizeof s.path, "%s/hookspool-accept.%ld", tmp != NULL ? tmp : "/tmp", (long)getpid());
+	a = address();
+	unlink(s.path);
+	s.listen_fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0);
+	s.stop_fd = eventfd(0, EFD_NONBLOCK);
+	s.ready_fd = eventfd(0, EFD_NONBLOCK | EFD_SEMAPHORE);
+	if (bind(s.listen_fd, (const struct sockaddr *)&a, sizeof a) < 0 || listen(s.listen_fd, 8) < 0)
 		return -1;
-	snprintf(s->path, sizeof s->path, "%s/hookspool-accept.%ld", tmp != NULL ? tmp : "/tmp", (long)getpid());
-	a = address(s);
-	unlink(s->path);
-	s->listen_fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0);
-	s->stop_fd = eventfd(0, EFD_NONBLOCK);
-	s->ready_fd = eventfd(0, EFD_NONBLOCK | EFD_SEMAPHORE);
-	if (bind(s->listen_fd, (const struct sockaddr *)&a, sizeof a) < 0 || listen(s->listen_fd, 8) < 0)
-		return -1;
-	s->acceptor = hs_acceptor_new(s->listen_fd, s->stop_fd, s->ready_fd, &s->stopping);
-	*state = s;
-	return s->acceptor != NULL ? 0 : -1;
+	s.acceptor = hs_acceptor_new(s.listen_fd, s.stop_fd, s.ready_fd, &s.stopping);
+	return s.acceptor != NULL ? 0 : -1;
 }
 
-static int end(void **state)
+FIXTURE(end)
 {
-	struct scene *s = *state;
-
-	hs_acceptor_free(s->acceptor);
-	close(s->listen_fd);
-	close(s->stop_fd);
-	close(s->ready_fd);
-	unlink(s->path);
-	free(s);
+	hs_acceptor_free(s.acceptor);
+	close(s.listen_fd);
+	close(s.stop_fd);
+	close(s.ready_fd);
+	unlink(s.path);
 	return 0;
 }
 
-static int connect_to(const struct scene *s)
+static int connect_to(void)
 {
-	struct sockaddr_un a = address(s);
+	struct sockaddr_un a = address();
 	int fd = socket(AF_UNIX, SOCK_STREAM, 0);
 
 	assert_int_equal(connect(fd, (const struct sockaddr *)&a, sizeof a), 0);
 	return fd;
 }
 
-static void stop(struct scene *s)
+static void stop(void)
 {
 	uint64_t one = 1;
 
-	atomic_store(&s->stopping, true);
-	assert_int_equal(write(s->stop_fd, &one, sizeof one), sizeof one);
+	atomic_store(&s.stopping, true);
+	assert_int_equal(write(s.stop_fd, &one, sizeof one), sizeof one);
 }
 
-static void nothing_comes(void **state)
+TEST(nothing_comes)
 {
-	struct scene *s = *state;
-
-	assert_int_equal(hs_acceptor_next(s->acceptor, SOON_MS), HS_ACCEPT_IDLE);
+	assert_int_equal(hs_acceptor_next(s.acceptor, SOON_MS), HS_ACCEPT_IDLE);
 }
 
-static void who_is_there_is_taken(void **state)
+TEST(a_waiting_connection_is_accepted)
 {
-	struct scene *s = *state;
-	int peer[2] = { connect_to(s), connect_to(s) };
+	int peer[2] = { connect_to(), connect_to() };
 
 	for (int i = 0; i < 2; i++) {
-		int fd = hs_acceptor_next(s->acceptor, FOR_EVER);
+		int fd = hs_acceptor_next(s.acceptor, FOR_EVER);
 
 		assert_true(fd >= 0);
 		assert_int_equal(write(peer[i], "x", 1), 1);
 		assert_int_equal(close(fd), 0);
 		close(peer[i]);
 	}
-	assert_int_equal(hs_acceptor_next(s->acceptor, SOON_MS), HS_ACCEPT_IDLE);
+	assert_int_equal(hs_acceptor_next(s.acceptor, SOON_MS), HS_ACCEPT_IDLE);
 }
 
 static void *connect_later(void *context)
 {
+	(void)context;
 	hs_io_pause(SOON_MS);
-	return (void *)(intptr_t)connect_to(context);
+	return (void *)(intptr_t)connect_to();
 }
 
-static void who_comes_is_waited_for(void **state)
+TEST(it_waits_for_a_connection)
 {
-	struct scene *s = *state;
 	pthread_t thread;
 	void *peer;
 	int fd;
 
-	assert_int_equal(pthread_create(&thread, NULL, connect_later, s), 0);
-	fd = hs_acceptor_next(s->acceptor, FOR_EVER);
+	assert_int_equal(pthread_create(&thread, NULL, connect_later, NULL), 0);
+	fd = hs_acceptor_next(s.acceptor, FOR_EVER);
 	assert_true(fd >= 0);
 	pthread_join(thread, &peer);
 	close(fd);
 	close((int)(intptr_t)peer);
 }
 
-/* Who had connected before is not left standing. */
-static void the_end_comes_after_the_last_one(void **state)
+/* A connection made before the stop is still accepted. */
+TEST(a_stop_comes_after_the_last_connection)
 {
-	struct scene *s = *state;
-	int peer = connect_to(s), fd;
+	int peer = connect_to(), fd;
 
-	stop(s);
-	fd = hs_acceptor_next(s->acceptor, FOR_EVER);
+	stop();
+	fd = hs_acceptor_next(s.acceptor, FOR_EVER);
 	assert_true(fd >= 0);
-	assert_int_equal(hs_acceptor_next(s->acceptor, FOR_EVER), HS_ACCEPT_STOP);
+	assert_int_equal(hs_acceptor_next(s.acceptor, FOR_EVER), HS_ACCEPT_STOP);
 	close(fd);
 	close(peer);
 }
 
 static void *stop_later(void *context)
 {
+	(void)context;
 	hs_io_pause(SOON_MS);
-	stop(context);
+	stop();
 	return NULL;
 }
 
-static void the_end_wakes_who_waits(void **state)
+TEST(a_stop_wakes_a_waiting_thread)
 {
-	struct scene *s = *state;
 	pthread_t thread;
 	int heard;
 
-	assert_int_equal(pthread_create(&thread, NULL, stop_later, s), 0);
+	assert_int_equal(pthread_create(&thread, NULL, stop_later, NULL), 0);
 	do {
-		heard = hs_acceptor_next(s->acceptor, FOR_EVER);
+		heard = hs_acceptor_next(s.acceptor, FOR_EVER);
 	} while (heard == HS_ACCEPT_AGAIN);
 	assert_int_equal(heard, HS_ACCEPT_STOP);
 	pthread_join(thread, NULL);
 }
 
-static void what_is_ready_elsewhere_wakes(void **state)
+TEST(a_ready_request_wakes_a_waiting_thread)
 {
-	struct scene *s = *state;
 	uint64_t one = 1;
 
-	assert_int_equal(write(s->ready_fd, &one, sizeof one), sizeof one);
-	assert_int_equal(hs_acceptor_next(s->acceptor, FOR_EVER), HS_ACCEPT_AGAIN);
-	assert_int_equal(read(s->ready_fd, &one, sizeof one), sizeof one);
-	assert_int_equal(hs_acceptor_next(s->acceptor, SOON_MS), HS_ACCEPT_IDLE);
+	assert_int_equal(write(s.ready_fd, &one, sizeof one), sizeof one);
+	assert_int_equal(hs_acceptor_next(s.acceptor, FOR_EVER), HS_ACCEPT_AGAIN);
+	assert_int_equal(read(s.ready_fd, &one, sizeof one), sizeof one);
+	assert_int_equal(hs_acceptor_next(s.acceptor, SOON_MS), HS_ACCEPT_IDLE);
 }
 
-#define TEST(f) cmocka_unit_test_setup_teardown(f, begin, end)
-
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		TEST(nothing_comes),           TEST(who_is_there_is_taken),
-		TEST(who_comes_is_waited_for), TEST(the_end_comes_after_the_last_one),
-		TEST(the_end_wakes_who_waits), TEST(what_is_ready_elsewhere_wakes),
-	};
-
-	return cmocka_run_group_tests_name("accept", tests, NULL, NULL);
-}
+TESTS("accept", begin, end)

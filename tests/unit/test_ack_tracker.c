@@ -1,5 +1,5 @@
-/* ack_tracker: a run that is killed at any time is followed by one that handles what was not done, and nothing else. */
-#include "tests/lib/cases.h"
+/* ack_tracker: after a kill at any time the next run handles what was not done, and nothing else. */
+#include "tests/lib/unit.h"
 #include "tools/sink/ack_tracker.h"
 
 #include <stdlib.h>
@@ -24,7 +24,7 @@ struct model {
 	unsigned done[RECORDS + 1]; /* how often */
 };
 
-/* One run, from what the last one has left. */
+/* One run; it starts from what the last one left. */
 struct run {
 	struct hs_ack_tracker acks;
 	struct hs_ahead before;
@@ -44,7 +44,7 @@ static void read_one(struct run *r, const struct model *m)
 	r->item[n]->user = m->user[n];
 }
 
-/* Of some user the first that is not done, as handlers do it. A third of the users are stuck. */
+/* Returns the first record of some user that is not done, as handlers do them. A third of the users are stuck. */
 static void finish_one(struct run *r, struct model *m)
 {
 	uint64_t user = m->user[1 + rand() % (int)r->read];
@@ -59,7 +59,7 @@ static void finish_one(struct run *r, struct model *m)
 	hs_ack_tracker_done(&r->acks, i);
 }
 
-/* Reads and finishes for a while; then what the cursor's file would hold. */
+/* Reads and finishes for a while; then returns what the cursor's file would hold. */
 static struct hs_position run(struct model *m, struct hs_position from, const struct hs_ahead *before,
                               struct hs_ahead *after)
 {
@@ -102,7 +102,7 @@ static void play(unsigned users)
 			bool passed =
 			    n <= number_of(position) || hs_ahead_has_done(&ahead[1 - i % 2], at(n), m->user[n]);
 
-			assert_true(!passed || m->done[n] > 0); /* none is lost */
+			assert_true(!passed || m->done[n] > 0); /* no record is lost */
 			assert_true(passed || m->done[n] == 0 || users > HS_CURSOR_HELD);
 		}
 	}
@@ -112,22 +112,20 @@ static void play(unsigned users)
 	free(m);
 }
 
-static void killed_at_any_time(void **state)
+TEST(killed_at_any_time)
 {
 	static const unsigned users[] = { 1, 2, 7, 100, 500, 5000 };
 
-	(void)state;
 	srand(7);
 	for (int round = 0; round < ROUNDS; round++)
 		play(users[round % 6]);
 }
 
-/* An erase has replaced the segment since: then nothing is believed to be done there. */
-static void positions_of_another_edit(void **state)
+/* An erase has replaced the segment since, so nothing in it counts as done. */
+TEST(positions_of_another_edit)
 {
 	struct hs_ahead ahead = { .to = { 3, 100, 1, 0 }, .count = 1, .held = { { 5, { 2, 50, 1, 0 } } } };
 
-	(void)state;
 	assert_true(hs_ahead_has_done(&ahead, (struct hs_position){ 3, 50, 1, 0 }, 1));
 	assert_false(hs_ahead_has_done(&ahead, (struct hs_position){ 3, 50, 2, 0 }, 1));
 	assert_true(hs_ahead_has_done(&ahead, (struct hs_position){ 2, 50, 1, 0 }, 5));
@@ -138,12 +136,4 @@ static void positions_of_another_edit(void **state)
 	assert_false(hs_ahead_has_done(&(struct hs_ahead){ 0 }, (struct hs_position){ 1, 1, 0, 0 }, 1));
 }
 
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(killed_at_any_time),
-		cmocka_unit_test(positions_of_another_edit),
-	};
-
-	return cmocka_run_group_tests_name("ack_tracker", tests, NULL, NULL);
-}
+TESTS("ack_tracker", NULL, NULL)

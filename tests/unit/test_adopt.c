@@ -1,7 +1,7 @@
 /*
- * adopt: what came from elsewhere becomes a spool: numbers go on behind all that is there,
- * cursors are followed if they fit and told if not, what is lost is told; killed anywhere it
- * can be run again. And loss: nothing that cannot be made anew is made anew silently.
+ * adopt: files from elsewhere become a spool: numbers go on after the highest that is there,
+ * cursors are kept if they fit and reported if not, losses are reported; after a kill anywhere it
+ * can run again. And loss: what cannot be rebuilt is never replaced silently.
  */
 #include "base/io.h"
 #include "spool/admin/adopt.h"
@@ -10,71 +10,21 @@
 #include "spool/admin/suppression_list.h"
 #include "spool/dedup/tombstones.h"
 #include "spool/position/cursor.h"
-#include "spool/read/reader.h"
 #include "spool/shared/spool_dir.h"
-#include "spool/spool.h"
-#include "tests/lib/cases.h"
-#include "tests/lib/spooldir.h"
-#include "tests/lib/wrap.h"
+#include "tests/lib/temp_spool.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
-static struct scene {
-	struct spooldir d;
-	struct hs_spool *spool;
-	char told[512]; /* "name:what name:what" */
-} s;
-
-static void make(void)
-{
-	wrap_reset();
-	spooldir_make(&s.d, "rotate_min_gap = 0\n");
-	s.spool = hs_spool_new(s.d.settings);
-}
-
-static int finish(void **state)
-{
-	(void)state;
-	wrap_reset();
-	hs_spool_free(s.spool);
-	spooldir_remove(&s.d);
-	return 0;
-}
-
-static enum hs_result append(const char *words)
-{
-	return spooldir_append(s.spool, words, NULL);
-}
-
-static void put(const char *words)
-{
-	assert_int_equal(append(words), HS_OK);
-}
-
-static void rotate(void)
-{
-	assert_int_equal(hs_spool_rotate(s.spool, hs_io_now_monotonic() + PATIENCE_MS), HS_OK);
-}
-
-/* The handler is stopped, and started again when it is needed. */
-static void stop(void)
-{
-	hs_spool_free(s.spool);
-	s.spool = hs_spool_new(s.d.settings);
-}
+static char told[512]; /* "name:what name:what" */
 
 static void note(void *context, const char *name, enum hs_adopted what, struct hs_position p)
 {
-	size_t used = strlen(s.told);
+	size_t used = strlen(told);
 
 	(void)context;
 	(void)p;
-	snprintf(s.told + used, sizeof s.told - used, "%s%s:%d", used > 0 ? " " : "", name, (int)what);
+	snprintf(told + used, sizeof told - used, "%s%s:%d", used > 0 ? " " : "", name, (int)what);
 }
 
 static struct hs_adoption adopt(enum hs_adopt_from from, bool accept_loss)
@@ -82,28 +32,13 @@ static struct hs_adoption adopt(enum hs_adopt_from from, bool accept_loss)
 	struct hs_adopter how = { .from = from, .accept_loss = accept_loss, .cursor = note };
 	struct hs_adoption done;
 
-	s.told[0] = '\0';
-	stop();
+	told[0] = '\0';
+	restart();
 	assert_int_equal(hs_adopt(s.d.settings, &how, &done), HS_OK);
 	return done;
 }
 
-static struct hs_position behind(unsigned lines)
-{
-	struct hs_reader *reader;
-	struct hs_slice line;
-	struct hs_position p;
-
-	assert_int_equal(hs_reader_open(s.d.settings, &reader), HS_OK);
-	assert_int_equal(hs_reader_remember(reader), HS_OK);
-	while (lines-- > 0)
-		assert_int_equal(hs_reader_next(reader, &line), HS_READ_LINE);
-	p = hs_reader_position(reader);
-	hs_reader_close(reader);
-	return p;
-}
-
-/* Opens it; saves if `p` is given. Tells where it stands, and whether it is of this history. */
+/* Opens a cursor, and saves *p if given. Returns its position, and whether it belongs to another history. */
 static struct hs_position cursor(const char *name, const struct hs_position *p, bool *foreign)
 {
 	struct hs_position at;
@@ -126,18 +61,16 @@ static struct hs_position cursor(const char *name, const struct hs_position *p, 
 
 /* --- numbers, cursors --------------------------------------------------------- */
 
-static void cursors_that_fit_go_on(void **state)
+TEST(cursors_that_fit_are_kept)
 {
 	struct hs_position p, at;
 	struct hs_adoption done;
 	bool foreign;
 
-	(void)state;
-	make();
-	put("a b");
-	rotate();
+	make("rotate_min_gap = 0\n");
+	seal("a b");
 	put("c d");
-	p = behind(3);
+	p = position_after(3);
 	cursor("fits", &p, NULL);
 	p.before++;
 	cursor("other", &p, NULL);
@@ -148,7 +81,7 @@ static void cursors_that_fit_go_on(void **state)
 	spooldir_write(&s.d, ".hookspool/cursors/broken", HS_SLICE("x"));
 	done = adopt(HS_ADOPT_LEAVE, false);
 	assert_true(done.now.epoch == 2 && done.fit == 1 && done.left == 4 && done.set == 0);
-	assert_string_equal(s.told, "ahead:2 broken:4 fits:0 other:2 unknown:3");
+	assert_string_equal(told, "ahead:2 broken:4 fits:0 other:2 unknown:3");
 	at = cursor("fits", NULL, &foreign);
 	assert_true(at.number == 2 && at.offset > 0 && !foreign);
 	cursor("unknown", NULL, &foreign);
@@ -162,55 +95,49 @@ static void cursors_that_fit_go_on(void **state)
 	done = adopt(HS_ADOPT_NOW, false);
 	at = cursor("ahead", NULL, &foreign);
 	assert_true(done.set == 1 && at.number == done.end.number && at.offset == done.end.offset);
-	assert_true(at.before == behind(4).before);
+	assert_true(at.before == position_after(4).before);
 	done = adopt(HS_ADOPT_NOW, false);
 	assert_true(done.fit == 5 && done.left == 0 && done.set == 0);
 }
 
-/* A mirror of the segments alone takes over: here is no .hookspool, there may be an old one. */
-static void a_mirror_takes_over(void **state)
+/* A mirror holds segments only: it has no .hookspool, or an old one. */
+TEST(a_mirror_takes_over)
 {
 	struct hs_adoption done;
 	struct hs_buf text;
 
-	(void)state;
 	for (int old = 0; old < 2; old++) {
-		make();
-		if (old) { /* it was served once, in this very boot */
-			put("z");
-			rotate();
-			stop();
+		make("rotate_min_gap = 0\n");
+		if (old) { /* it was in use before, in this very boot */
+			seal("z");
+			restart();
 			spooldir_unlink(&s.d, spooldir_name(&s.d, "events-", 0));
 		} else {
-			assert_int_equal(mkdir(s.d.path, 0700), 0);
+			spooldir_mkdir(&s.d, "");
 		}
 		spooldir_write(&s.d, "events-20260101T000000.000Z-000006.jsonl",
 		               HS_SLICE("{\"type\":\"page\",\"message_id\":\"x\"}\n"));
 		spooldir_write(&s.d, "events-20260101T000001.000Z-000007.jsonl",
 		               HS_SLICE("{\"type\":\"page\",\"message_id\":\"y\"}\n"));
 		text = spooldir_read(&s.d, "events-20260101T000001.000Z-000007.jsonl");
-		spooldir_write(&s.d, "events.jsonl", hs_buf_slice(&text)); /* as it was a moment before */
+		spooldir_write(&s.d, "events.jsonl", hs_buf_slice(&text)); /* as it was a moment earlier */
 		hs_buf_free(&text);
 		done = adopt(HS_ADOPT_LEAVE, false);
 		assert_true(done.segments == 2 && done.end.number == 8 && done.dropped == 1);
 		assert_true(done.now.settled && done.now.epoch == 2);
-		put("n");
-		rotate();
+		seal("n");
 		assert_non_null(strstr(spooldir_name(&s.d, "events-", 2), "-000008.jsonl"));
 		assert_once(&s.d, "x y n");
 		assert_sound(&s.d);
-		finish(state);
 	}
-	make();
 }
 
-static void not_while_it_is_used(void **state)
+TEST(a_spool_in_use_is_not_adopted)
 {
 	struct hs_adopter how = { .from = HS_ADOPT_LEAVE };
 	struct hs_adoption done;
 
-	(void)state;
-	make();
+	make("rotate_min_gap = 0\n");
 	assert_int_equal(hs_adopt(s.d.settings, &how, &done), HS_E_SPOOL_DIR);
 	put("a");
 	assert_int_equal(hs_adopt(s.d.settings, &how, &done), HS_OK);
@@ -218,16 +145,13 @@ static void not_while_it_is_used(void **state)
 	assert_true(adopt(HS_ADOPT_LEAVE, false).now.epoch == 2);
 }
 
-static void imports_begin_anew(void **state)
+TEST(imports_start_again)
 {
 	struct hs_adoption done;
-	char path[PATH_MAX + 32];
 
-	(void)state;
-	make();
+	make("rotate_min_gap = 0\n");
 	put("a");
-	snprintf(path, sizeof path, "%s/.hookspool/imports", s.d.path);
-	assert_int_equal(mkdir(path, 0700), 0);
+	spooldir_mkdir(&s.d, ".hookspool/imports");
 	spooldir_write(&s.d, ".hookspool/imports/0123", HS_SLICE("{\"done\":1,\"line\":1}\n"));
 	done = adopt(HS_ADOPT_LEAVE, false);
 	assert_true(done.imports == 1);
@@ -259,7 +183,7 @@ static void with_anna(bool suppressed)
 		                   .until_ms = INT64_MAX };
 	struct hs_opened_spool o;
 
-	make();
+	make("rotate_min_gap = 0\n");
 	put("a");
 	assert_int_equal(hs_spool_dir_open(&o, s.d.settings, true), HS_OK);
 	hs_subjects_init(&people, 7);
@@ -272,12 +196,11 @@ static void with_anna(bool suppressed)
 	hs_subjects_free(&people);
 	hs_spool_dir_close(&o);
 	assert_int_equal(lost(), 0);
-	stop();
+	restart();
 }
 
-static void a_list_that_is_lost_is_503(void **state)
+TEST(a_list_that_is_lost_is_503)
 {
-	(void)state;
 	for (int how = 0; how < 3; how++) {
 		with_anna(true);
 		if (how == 0)
@@ -297,23 +220,21 @@ static void a_list_that_is_lost_is_503(void **state)
 		assert_int_equal(hs_spool_health(s.spool), HS_OK);
 		assert_int_equal(lost(), 0);
 		assert_int_equal(adopt(HS_ADOPT_LEAVE, false).lost, 0);
-		finish(state);
 	}
-	with_anna(false); /* nobody is on a list: nothing is lost */
+	with_anna(false); /* no list was needed: nothing is lost */
 	put("b");
 	assert_int_equal(hs_spool_health(s.spool), HS_OK);
 }
 
-static void a_loss_is_told_once_it_is_accepted_not(void **state)
+TEST(a_loss_is_reported_until_it_is_accepted)
 {
-	(void)state;
 	with_anna(false);
 	spooldir_unlink(&s.d, ".hookspool/salt");
 	spooldir_unlink(&s.d, ".hookspool/erased-ids");
 	assert_int_equal(lost(), HS_LOSS_SALT | HS_LOSS_ERASED);
 	put("b");
 	spooldir_rename(&s.d, ".hookspool", "lost");
-	stop();
+	restart();
 	assert_int_equal(lost(), HS_LOSS_SALT | HS_LOSS_ERASED | HS_LOSS_HISTORY);
 	put("c");
 	assert_int_equal(adopt(HS_ADOPT_LEAVE, true).lost, HS_LOSS_SALT | HS_LOSS_ERASED);
@@ -321,15 +242,14 @@ static void a_loss_is_told_once_it_is_accepted_not(void **state)
 	assert_once(&s.d, "a b c");
 }
 
-/* The receipts are read as far as they have grown, also by those who keep the spool open. */
-static void a_list_that_comes_later(void **state)
+/* The erasure log is read when a spool is opened; a process that has it open does not look again. */
+TEST(a_list_that_comes_later)
 {
-	(void)state;
 	with_anna(false);
 	put("b");
 	spooldir_add(&s.d, "erased.jsonl", HS_SLICE("{\"state\":\"done\",\"suppressed\":true}\n"));
-	put("c"); /* who serves already has looked */
-	stop();
+	put("c"); /* this process has looked already */
+	restart();
 	assert_int_equal(append("d"), HS_E_SUPPRESSED);
 }
 
@@ -344,30 +264,26 @@ static int run_adopt(void *context)
 	return hs_adopt(s.d.settings, &how, &done) == HS_OK ? 0 : 1;
 }
 
-static void killed_before_every_call(void **state)
+TEST(killed_before_every_call)
 {
 	enum { STEP = 4 };
 	unsigned nth, unsettled = 0;
 	int status = -1;
 
-	(void)state;
 	for (nth = 1 + (unsigned)(hs_io_random() % STEP); status != 0; nth += STEP) {
 		struct hs_position p;
 		bool foreign;
 
 		with_anna(true);
-		put("b");
-		rotate();
+		seal("b");
 		put("c");
-		p = behind(2);
+		p = position_after(2);
 		cursor("fits", &p, NULL);
 		p.number = 9;
 		cursor("ahead", &p, NULL);
 		spooldir_unlink(&s.d, ".hookspool/suppressed");
-		stop();
-		wrap_kill(nth, true);
-		status = child_wait(child_start(run_adopt, NULL));
-		wrap_reset();
+		restart();
+		status = child_killed(nth, true, run_adopt, NULL);
 		unsettled += (lost() & HS_LOSS_HISTORY) != 0;
 		assert_true(adopt(HS_ADOPT_OLDEST, true).now.settled);
 		assert_int_equal(lost(), 0);
@@ -378,22 +294,8 @@ static void killed_before_every_call(void **state)
 		put("d");
 		assert_once(&s.d, "a b c d");
 		assert_sound(&s.d);
-		finish(state);
 	}
 	assert_true(nth > 40 && unsettled > 3);
-	make();
 }
 
-#define TEST(f) cmocka_unit_test_teardown(f, finish)
-
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		TEST(cursors_that_fit_go_on),     TEST(a_mirror_takes_over),
-		TEST(not_while_it_is_used),       TEST(imports_begin_anew),
-		TEST(a_list_that_is_lost_is_503), TEST(a_loss_is_told_once_it_is_accepted_not),
-		TEST(a_list_that_comes_later),    TEST(killed_before_every_call),
-	};
-
-	return cmocka_run_group_tests_name("adopt", tests, NULL, NULL);
-}
+TESTS("adopt", NULL, finish)

@@ -1,4 +1,4 @@
-/* auth: tests/cases/auth.txt, with MACs from OpenSSL, and what must not be left behind. */
+/* auth: tests/cases/auth.txt, with MACs from OpenSSL, and secrets that must be wiped. */
 #include "cgi/http/auth/auth.h"
 #include "tests/lib/cases.h"
 
@@ -60,7 +60,7 @@ static struct hs_slice signature(struct test_case *c, struct hs_slice body, char
 	return hs_slice(room, 40);
 }
 
-/* What needs no body is decided without one; what needs one, by nothing but a signature and its label. */
+/* Keys are decided without the body; with it, only a signature and its label are. */
 static void check_head(struct test_case *c, const struct hs_settings *s, const struct hs_credentials *credentials,
                        enum hs_result all)
 {
@@ -104,8 +104,8 @@ static void run_auth_case(struct test_case *c)
 	free((char *)conf.p);
 }
 
-/* A batch as large as Segment makes them, signed by its first element. */
-static void the_first_of_four_thousand(void **state)
+/* A batch as large as Segment sends, signed over its first element. */
+TEST(the_first_of_four_thousand)
 {
 	struct hs_settings *s = settings_of(HS_SLICE("spool_dir = /nowhere\nsecret = s3cret\n"));
 	struct hs_slice first = HS_SLICE("{\"type\":\"page\",\"userId\":\"u\",\"n\":1.0,\"e\":{}}");
@@ -114,7 +114,6 @@ static void the_first_of_four_thousand(void **state)
 	struct hs_slice tenant;
 	char mac[41];
 
-	(void)state;
 	sign(HS_SLICE("s3cret"), first, mac);
 	for (unsigned i = 0; i < 4000; i++) {
 		hs_buf_putc(&body, i == 0 ? '[' : ',');
@@ -124,7 +123,7 @@ static void the_first_of_four_thousand(void **state)
 	assert_result(hs_auth_check(s, &(struct hs_credentials){ .signature = hs_slice(mac, 40) }, hs_buf_slice(&body),
 	                            &json, &key, &tenant),
 	              HS_OK);
-	assert_true(json.n < 20); /* no more was read than the first element */
+	assert_true(json.n < 20); /* only the first element was read */
 	body.p[first.n - 3] = ' ';
 	assert_result(hs_auth_check(s, &(struct hs_credentials){ .signature = hs_slice(mac, 40) }, hs_buf_slice(&body),
 	                            &json, &key, &tenant),
@@ -135,7 +134,7 @@ static void the_first_of_four_thousand(void **state)
 	hs_buf_free(&key);
 }
 
-static void the_key_is_wiped(void **state)
+TEST(the_key_is_wiped)
 {
 	struct hs_settings *s = settings_of(HS_SLICE("spool_dir = /nowhere\n[keys]\nacme = k3y-k3y\n"));
 	static const char *const headers[] = { "Bearer k3y-k3y", "Bearer unknown-k3y", "Basic azN5LWszeTpwdw==" };
@@ -143,7 +142,6 @@ static void the_key_is_wiped(void **state)
 	struct hs_buf key = { 0 };
 	struct hs_slice tenant;
 
-	(void)state;
 	for (size_t i = 0; i < 3; i++) {
 		struct hs_credentials c = { .authorization = hs_slice_str(headers[i]) };
 
@@ -170,8 +168,8 @@ static enum hs_result check_body(const struct hs_settings *s, const struct hs_cr
 	return r;
 }
 
-/* Sixteen secrets, of which the last one is the sender's. */
-static void what_a_large_body_costs(void **state)
+/* Sixteen secrets; the sender uses the last one. */
+TEST(what_a_large_body_costs)
 {
 	struct hs_settings *s = settings_of(
 	    HS_SLICE("spool_dir = /nowhere\nsecret = one-one\nsecret = two-two\nsecret = three-3\nsecret = s3cret\n"));
@@ -182,7 +180,6 @@ static void what_a_large_body_costs(void **state)
 	struct hs_credentials c = { .signature = hs_slice(mac, 40) };
 	struct hs_slice tenant = HS_SLICE_NONE;
 
-	(void)state;
 	memset(body, 'x', sizeof body);
 	sign(HS_SLICE("s3cret"), large, mac);
 	sign(HS_SLICE("s3cret"), small, mac_small);
@@ -191,7 +188,7 @@ static void what_a_large_body_costs(void **state)
 	assert_int_equal(e.first, 3);
 	e.hashed = 0;
 	assert_result(check_body(s, &c, large, &e, &tenant), HS_OK);
-	assert_int_equal(e.hashed, sizeof body); /* what matched last comes first */
+	assert_int_equal(e.hashed, sizeof body); /* the secret that matched last is tried first */
 	e.hashed = 0;
 	e.only_small = true;
 	assert_result(check_body(s, &c, large, &e, &tenant), HS_E_UNVERIFIED);
@@ -199,20 +196,10 @@ static void what_a_large_body_costs(void **state)
 	assert_result(check_body(s, &c, small, &e, &tenant), HS_OK);
 	assert_int_equal(e.hashed, 0);
 	e.only_small = false;
-	e.first = 77; /* of settings that had more of them */
+	e.first = 77; /* left by settings with more secrets */
 	assert_result(check_body(s, &c, large, &e, &tenant), HS_E_SIGNATURE);
 	assert_int_equal(e.hashed, 4 * sizeof body);
 	hs_settings_free(s);
 }
 
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(the_first_of_four_thousand),
-		cmocka_unit_test(the_key_is_wiped),
-		cmocka_unit_test(what_a_large_body_costs),
-	};
-	const struct case_set sets[] = { { "auth.txt", run_auth_case } };
-
-	return CASES_RUN("auth", tests, sets);
-}
+TESTS_AND_CASES("auth", "auth.txt", run_auth_case)

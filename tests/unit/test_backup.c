@@ -1,6 +1,6 @@
 /*
- * backup: what was acknowledged before is in it, once, whole, and nothing that the spool no
- * longer has; killed anywhere, it is known not to be whole, and the next one makes it so.
+ * backup: it holds once and whole what was acknowledged before, and nothing that the spool no
+ * longer has; after a kill it is marked as incomplete, and the next backup completes it.
  */
 #include "base/io.h"
 #include "spool/admin/adopt.h"
@@ -8,54 +8,30 @@
 #include "spool/erase.h"
 #include "spool/position/cursor.h"
 #include "spool/shared/spool_dir.h"
-#include "spool/spool.h"
-#include "tests/lib/cases.h"
-#include "tests/lib/spooldir.h"
-#include "tests/lib/wrap.h"
+#include "tests/lib/temp_spool.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
-#include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
-static struct scene {
-	struct spooldir d, copy; /* the spool, and a place for its backup */
-	struct hs_spool *spool;
-} s;
+static struct spooldir copy; /* for the backup */
 
-static void make(void)
+static void make_both(void)
 {
-	wrap_reset();
-	spooldir_make(&s.d, "rotate_min_gap = 0\ncompress = gzip\n");
-	spooldir_make(&s.copy, "rotate_min_gap = 0\n");
-	s.spool = hs_spool_new(s.d.settings);
+	make("rotate_min_gap = 0\ncompress = gzip\n");
+	spooldir_remove(&copy);
+	spooldir_make(&copy, "rotate_min_gap = 0\n");
 }
 
-static int finish(void **state)
+FIXTURE(finish_both)
 {
-	(void)state;
-	wrap_reset();
-	hs_spool_free(s.spool);
-	spooldir_remove(&s.copy);
-	spooldir_remove(&s.d);
-	return 0;
-}
-
-static void put(const char *words)
-{
-	assert_int_equal(spooldir_append(s.spool, words, NULL), HS_OK);
-}
-
-static void rotate(void)
-{
-	assert_int_equal(hs_spool_rotate(s.spool, hs_io_now_monotonic() + PATIENCE_MS), HS_OK);
+	spooldir_remove(&copy);
+	return finish(state);
 }
 
 static enum hs_result back_up(struct hs_backup *done)
 {
-	struct hs_backup_how how = { s.copy.path, NULL, NULL };
+	struct hs_backup_how how = { copy.path, NULL, NULL };
 
 	return hs_backup(s.d.settings, &how, done);
 }
@@ -69,101 +45,78 @@ static struct hs_adoption adopt(struct spooldir *d, bool accept_loss)
 	return done;
 }
 
-static void set_cursor(const char *name, struct hs_position p)
-{
-	struct hs_opened_spool o;
-	struct hs_cursor *c;
-	int64_t holder;
-	bool fresh;
-
-	assert_int_equal(hs_spool_dir_open(&o, s.d.settings, true), HS_OK);
-	assert_int_equal(hs_cursor_open(&o.dir, name, &c, &fresh, &holder), HS_OK);
-	assert_int_equal(hs_cursor_save(c, p), HS_OK);
-	hs_cursor_close(c);
-	hs_spool_dir_close(&o);
-}
-
-static void it_holds_all_and_is_a_spool_again(void **state)
+TEST(a_backup_holds_all_and_becomes_a_spool)
 {
 	struct hs_backup done;
 	struct hs_adoption adopted;
 	struct hs_spool *spool;
 	uint64_t duplicate;
 
-	(void)state;
-	make();
-	put("a b");
-	rotate();
-	put("c");
-	rotate();
+	make_both();
+	seal("a b");
+	seal("c");
 	put("d");
-	set_cursor("mine", (struct hs_position){ 1, 0, 0, 0 });
+	save_cursor("mine", (struct hs_position){ 1, 0, 0, 0 });
 	assert_int_equal(back_up(&done), HS_OK);
 	assert_true(!done.busy && !done.refused && !done.inside && done.linked == 2);
 	put("e");
-	assert_once(&s.copy, "a b c d");
-	assert_int_equal(spooldir_count(&s.copy, "e"), 0);
-	adopted = adopt(&s.copy, false);
+	assert_once(&copy, "a b c d");
+	assert_int_equal(spooldir_count(&copy, "e"), 0);
+	adopted = adopt(&copy, false);
 	assert_true(adopted.backup && adopted.before.epoch == 1 && adopted.now.epoch == 2);
 	assert_true(adopted.now.settled && adopted.segments == 2 && adopted.end.number == 3);
 	assert_true(adopted.fit == 1 && adopted.left == 0 && adopted.lost == 0);
 	assert_string_equal(adopted.before.id, adopted.now.id);
-	spool = hs_spool_new(s.copy.settings);
-	assert_int_equal(spooldir_append(spool, "c d f", &duplicate), HS_OK);
+	spool = hs_spool_new(copy.settings);
+	assert_int_equal(events_append(spool, "c d f", &duplicate), HS_OK);
 	assert_int_equal(duplicate, 2);
 	hs_spool_free(spool);
-	assert_once(&s.copy, "a b c d f");
-	assert_sound(&s.copy);
-	assert_once(&s.d, "a b c d e"); /* linked, and no less the spool's own */
+	assert_once(&copy, "a b c d f");
+	assert_sound(&copy);
+	assert_once(&s.d, "a b c d e"); /* the backup links to its segments */
 	assert_int_equal(back_up(&done), HS_OK);
 	assert_true(done.refused); /* it is a spool now */
 }
 
-static void the_next_one_brings_what_is_new(void **state)
+TEST(the_next_backup_adds_what_is_new)
 {
-	struct hs_retention_counts maintained;
 	struct hs_backup done;
 
-	(void)state;
-	make();
-	put("a");
-	rotate();
-	put("b");
-	rotate();
+	make_both();
+	seal("a");
+	seal("b");
 	put("c");
 	assert_int_equal(back_up(&done), HS_OK);
-	set_cursor("gone", (struct hs_position){ 1, 0, 0, 0 });
+	save_cursor("gone", (struct hs_position){ 1, 0, 0, 0 });
 	assert_int_equal(back_up(&done), HS_OK);
 	assert_true(done.linked == 0 && done.kept == 2 && done.removed == 0);
-	assert_true(spooldir_exists(&s.copy, ".hookspool/cursors/gone"));
+	assert_true(spooldir_exists(&copy, ".hookspool/cursors/gone"));
 	spooldir_unlink(&s.d, ".hookspool/cursors/gone");
 	spooldir_unlink(&s.d, spooldir_name(&s.d, "events-", 0));
 	rotate();
-	assert_int_equal(hs_spool_maintain(s.spool, NULL, NULL, &maintained), HS_OK);
+	maintain();
 	put("d");
 	assert_int_equal(back_up(&done), HS_OK);
 	assert_true(done.linked == 2 && done.removed == 2);
-	assert_false(spooldir_exists(&s.copy, ".hookspool/cursors/gone"));
-	assert_once(&s.copy, "b c d");
-	assert_int_equal(spooldir_count(&s.copy, "a"), 0);
-	assert_int_equal(spooldir_names(&s.copy, "", "events-"), 2);
+	assert_false(spooldir_exists(&copy, ".hookspool/cursors/gone"));
+	assert_once(&copy, "b c d");
+	assert_int_equal(spooldir_count(&copy, "a"), 0);
+	assert_int_equal(spooldir_names(&copy, "", "events-"), 2);
 }
 
-/* Whoever was erased since is in no later backup; while somebody is erased there is none. */
-static void nobody_who_was_erased_is_in_it(void **state)
+/* People erased since are in no later backup; during an erase none is made. */
+TEST(erased_people_are_not_in_a_backup)
 {
 	struct hs_backup done;
 	struct hs_opened_spool o;
 	char name[128];
 	int lock;
 
-	(void)state;
-	make();
-	put("anna");
-	rotate();
+	make_both();
+	seal("anna");
 	put("bert");
 	assert_int_equal(back_up(&done), HS_OK);
-	assert_once(&s.copy, "anna bert");
+	assert_once(&copy, "anna bert");
 	snprintf(name, sizeof name, "%s", spooldir_name(&s.d, "events-", 0));
 	spooldir_write(&s.d, "new", HS_SLICE("{\"type\":\"page\",\"message_id\":\"x\"}\n"));
 	spooldir_rename(&s.d, "new", name);
@@ -175,26 +128,23 @@ static void nobody_who_was_erased_is_in_it(void **state)
 	hs_spool_dir_close(&o);
 	assert_int_equal(back_up(&done), HS_OK);
 	assert_true(!done.busy && done.linked == 1);
-	assert_int_equal(spooldir_count(&s.copy, "anna"), 0);
+	assert_int_equal(spooldir_count(&copy, "anna"), 0);
 }
 
-static void only_into_a_folder_of_its_own(void **state)
+TEST(a_backup_needs_its_own_folder)
 {
-	struct hs_backup_how how = { s.copy.path, NULL, NULL };
+	struct hs_backup_how how = { copy.path, NULL, NULL };
 	struct hs_backup done;
-	char inside[PATH_MAX + 8];
 
-	(void)state;
-	make();
-	how.to = s.copy.path;
+	make_both();
+	how.to = copy.path;
 	put("a");
-	assert_int_equal(mkdir(s.copy.path, 0700), 0);
-	spooldir_write(&s.copy, "precious", HS_SLICE("x"));
+	spooldir_mkdir(&copy, "");
+	spooldir_write(&copy, "precious", HS_SLICE("x"));
 	assert_int_equal(back_up(&done), HS_OK);
 	assert_true(done.refused);
-	assert_int_equal(spooldir_names(&s.copy, "", ""), 3); /* with . and .. */
-	snprintf(inside, sizeof inside, "%s/b", s.d.path);
-	how.to = inside;
+	assert_int_equal(spooldir_names(&copy, "", ""), 3); /* with . and .. */
+	how.to = spooldir_path(&s.d, "b");
 	assert_int_equal(hs_backup(s.d.settings, &how, &done), HS_OK);
 	assert_true(done.inside);
 	how.to = s.d.path;
@@ -202,16 +152,15 @@ static void only_into_a_folder_of_its_own(void **state)
 	assert_true(done.inside);
 	how.to = "/dev/null/x";
 	assert_int_equal(hs_backup(s.d.settings, &how, &done), HS_E_SPOOL_DIR);
-	spooldir_unlink(&s.copy, "precious");
+	spooldir_unlink(&copy, "precious");
 	assert_int_equal(back_up(&done), HS_OK);
 	assert_false(done.refused);
-	finish(state); /* nor into that of another spool */
-	make();
+	make_both();
 	put("a");
 	assert_int_equal(back_up(&done), HS_OK);
-	hs_spool_free(s.spool);
+	stop();
 	spooldir_rename(&s.d, ".hookspool", "old");
-	s.spool = hs_spool_new(s.d.settings);
+	restart();
 	put("b");
 	assert_int_equal(back_up(&done), HS_OK);
 	assert_true(done.refused);
@@ -221,23 +170,21 @@ static void prepare_sweep(void)
 {
 	struct hs_backup done;
 
-	make();
-	put("a");
-	rotate();
+	make_both();
+	seal("a");
 	put("b");
-	set_cursor("mine", (struct hs_position){ 1, 0, 0, 0 });
+	save_cursor("mine", (struct hs_position){ 1, 0, 0, 0 });
 	spooldir_write(&s.d, "failed.jsonl", HS_SLICE("{}\n"));
 	assert_int_equal(back_up(&done), HS_OK);
-	put("c");
-	rotate();
+	seal("c");
 	put("d");
 }
 
-/* Does the backup say that it is whole? */
+/* True if the backup is marked as complete. */
 static bool is_whole(void)
 {
 	struct hs_history h = { .settled = false };
-	int dir = hs_io_open_dir(AT_FDCWD, s.copy.path), private_dir = hs_io_open_dir(dir, ".hookspool");
+	int dir = hs_io_open_dir(AT_FDCWD, copy.path), private_dir = hs_io_open_dir(dir, ".hookspool");
 
 	assert_int_equal(hs_history_read(private_dir, HS_HISTORY_BACKUP, &h), HS_OK);
 	hs_io_close(private_dir);
@@ -245,7 +192,7 @@ static bool is_whole(void)
 	return h.settled;
 }
 
-enum { STEP = 4 }; /* not every call each time: there are many, and each needs a spool of its own */
+enum { STEP = 4 }; /* not every call in each run: there are many, and each needs its own spool */
 
 static int run_backup(void *context)
 {
@@ -255,50 +202,45 @@ static int run_backup(void *context)
 	return back_up(&done) == HS_OK && !done.refused ? 0 : 1;
 }
 
-static void killed_before_every_call(void **state)
+TEST(killed_before_every_call)
 {
 	unsigned nth, unfinished = 0;
 	int status = -1;
 
-	(void)state;
 	for (nth = 1 + (unsigned)(hs_io_random() % STEP); status != 0; nth += STEP) {
 		struct hs_backup done;
 		bool whole;
 
 		prepare_sweep();
-		wrap_kill(nth, true);
-		status = child_wait(child_start(run_backup, NULL));
-		wrap_reset();
+		status = child_killed(nth, true, run_backup, NULL);
 		whole = is_whole();
 		if (whole)
-			assert_true(spooldir_count(&s.copy, "b") == 1); /* the first, or the second */
+			assert_true(spooldir_count(&copy, "b") == 1); /* of the first backup, or of the second */
 		unfinished += !whole;
-		if (hs_io_random() % 4 == 0) { /* it says so, and is taken all the same if it must be */
-			struct hs_adoption adopted = adopt(&s.copy, false);
+		if (hs_io_random() % 4 == 0) { /* adopt reports that, and takes it all the same if told to */
+			struct hs_adoption adopted = adopt(&copy, false);
 
 			assert_int_equal(adopted.unfinished, !whole);
 			if (adopted.unfinished)
-				adopted = adopt(&s.copy, true);
+				adopted = adopt(&copy, true);
 			assert_true(adopted.now.settled);
-			assert_true(spooldir_count(&s.copy, "a") == 1);
+			assert_true(spooldir_count(&copy, "a") == 1);
 		} else {
 			assert_int_equal(back_up(&done), HS_OK);
-			assert_once(&s.copy, "a b c d");
-			assert_int_equal(adopt(&s.copy, false).unfinished, false);
-			assert_once(&s.copy, "a b c d");
-			assert_sound(&s.copy);
+			assert_once(&copy, "a b c d");
+			assert_int_equal(adopt(&copy, false).unfinished, false);
+			assert_once(&copy, "a b c d");
+			assert_sound(&copy);
 		}
-		finish(state);
 	}
 	assert_true(nth > 50 && unfinished > 20 / STEP);
-	make();
+	make_both();
 }
 
-static void every_failure_is_told(void **state)
+TEST(every_failure_is_reported)
 {
 	static const enum wrap_call calls[] = { WRAP_FDATASYNC, WRAP_FSYNC, WRAP_PWRITE, WRAP_RENAMEAT, WRAP_OPENAT };
 
-	(void)state;
 	for (size_t i = 0; i < sizeof calls / sizeof calls[0]; i++) {
 		bool ended = false;
 
@@ -312,22 +254,10 @@ static void every_failure_is_told(void **state)
 			ended = wrap_count(calls[i]) < nth;
 			wrap_reset();
 			if (r == HS_OK && !done.refused && is_whole())
-				assert_once(&s.copy, "a b c d");
-			finish(state);
+				assert_once(&copy, "a b c d");
 		}
 	}
-	make();
+	make_both();
 }
 
-#define TEST(f) cmocka_unit_test_teardown(f, finish)
-
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		TEST(it_holds_all_and_is_a_spool_again), TEST(the_next_one_brings_what_is_new),
-		TEST(nobody_who_was_erased_is_in_it),    TEST(only_into_a_folder_of_its_own),
-		TEST(killed_before_every_call),          TEST(every_failure_is_told),
-	};
-
-	return cmocka_run_group_tests_name("backup", tests, NULL, NULL);
-}
+TESTS("backup", NULL, finish_both)

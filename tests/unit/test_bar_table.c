@@ -1,5 +1,5 @@
-/* bar_table: tables of counts; nothing that a sender chose commands the terminal. */
-#include "tests/lib/cases.h"
+/* bar_table: tables of counts; names that a sender chose cannot control the terminal. */
+#include "tests/lib/unit.h"
 #include "tools/report/bar_table.h"
 
 static void expect_name(const char *name, size_t most, size_t width, const char *want)
@@ -12,9 +12,8 @@ static void expect_name(const char *name, size_t most, size_t width, const char 
 	hs_buf_free(&out);
 }
 
-static void names(void **state)
+TEST(names)
 {
-	(void)state;
 	expect_name("abc", 0, 5, "abc  ");
 	expect_name("Caf\xc3\xa9", 0, 5, "Caf\xc3\xa9 ");
 	expect_name("Caf\xc3\xa9", 4, 4, "Caf\xc3\xa9");
@@ -26,7 +25,7 @@ static void names(void **state)
 	expect_name("", 0, 2, "  ");
 }
 
-static void bytes(void **state)
+TEST(bytes)
 {
 	static const struct {
 		uint64_t n;
@@ -37,7 +36,6 @@ static void bytes(void **state)
 	};
 	char text[HS_BAR_TABLE_BYTES];
 
-	(void)state;
 	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
 		hs_bar_table_bytes(cases[i].n, text);
 		assert_string_equal(text, cases[i].text);
@@ -66,9 +64,8 @@ static void expect_table(struct hs_bar_table table, size_t top, const char *want
 	hs_top_counts_free(&counts);
 }
 
-static void tables(void **state)
+TEST(tables)
 {
-	(void)state;
 	expect_table((struct hs_bar_table){ 0, false }, 9,
 	             "\ntype      records       bytes\n"
 	             "track           3      1.5 KB\n"
@@ -84,13 +81,4 @@ static void tables(void **state)
 	             "(others)           3      1.5 KB\n");
 }
 
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(names),
-		cmocka_unit_test(bytes),
-		cmocka_unit_test(tables),
-	};
-
-	return cmocka_run_group_tests_name("bar_table", tests, NULL, NULL);
-}
+TESTS("bar_table", NULL, NULL)

@@ -1,6 +1,7 @@
 /* base64: the vectors of RFC 4648, 10, OpenSSL as a second opinion, and strictness. */
 #include "base/base64.h"
-#include "tests/lib/cases.h"
+#include "tests/lib/random.h"
+#include "tests/lib/unit.h"
 
 #include <openssl/evp.h>
 #include <stdlib.h>
@@ -17,9 +18,8 @@ static void expect_pair(struct hs_slice bytes, struct hs_slice text)
 	hs_buf_free(&b);
 }
 
-static void vectors_of_the_rfc(void **state)
+TEST(vectors_of_the_rfc)
 {
-	(void)state;
 	expect_pair(HS_SLICE(""), HS_SLICE(""));
 	expect_pair(HS_SLICE("f"), HS_SLICE("Zg=="));
 	expect_pair(HS_SLICE("fo"), HS_SLICE("Zm8="));
@@ -30,81 +30,79 @@ static void vectors_of_the_rfc(void **state)
 	expect_pair(HS_SLICE("\xFB\xFF\xBF"), HS_SLICE("+/+/"));
 }
 
-static void random_bytes_as_openssl_has_them(void **state)
+TEST(random_bytes_are_coded_as_openssl_does)
 {
-	uint64_t seed = case_seed();
+	uint64_t seed = random_seed();
 
-	(void)state;
 	for (unsigned i = 0; i < 500; i++, seed++) {
-		struct case_random r = case_random_new(seed);
+		struct random_source r = random_new(seed);
 		unsigned char bytes[120], text[161];
-		size_t n = case_random_below(&r, sizeof bytes);
+		size_t n = random_below(&r, sizeof bytes);
 		int length;
 
 		for (size_t k = 0; k < n; k++)
-			bytes[k] = (unsigned char)case_random_below(&r, 256);
+			bytes[k] = (unsigned char)random_below(&r, 256);
 		length = EVP_EncodeBlock(text, bytes, (int)n);
 		expect_pair(hs_slice((char *)bytes, n), hs_slice((char *)text, (size_t)length));
 	}
 }
 
-static void refused_texts_leave_nothing(void **state)
+static const char *const refused[] = {
+	"Z",
+	"Zg",
+	"Zg=",
+	"Zm8",
+	"Zm9vY",
+	"Zg===",
+	"====",
+	"=",
+	"Z===",
+	"Zg==Zg==",
+	"Zg=v",
+	"Z=9v",
+	"=m9v",
+	"Zm8=Zm9v",
+	"Zh==",
+	"Zm9=",
+	"Zn8=\n",
+	"Zm9v\n",
+	" Zm9v",
+	"Zm 9v",
+	"Zm9-",
+	"Zm9_",
+	"Zm9v!AAA",
+	"Zm9vé===",
+	"Zm9v:AAA",
+	"Zm9v@AAA",
+	"Zm9v[AAA",
+	"Zm9v`AAA",
+	"Zm9v{AAA",
+	"Zm9v.AAA",
+	"ZmZmZmZmZmZ=Zm==",
+};
+
+TEST(refused_texts_leave_nothing)
 {
-	static const char *const texts[] = {
-		"Z",
-		"Zg",
-		"Zg=",
-		"Zm8",
-		"Zm9vY",
-		"Zg===",
-		"====",
-		"=",
-		"Z===",
-		"Zg==Zg==",
-		"Zg=v",
-		"Z=9v",
-		"=m9v",
-		"Zm8=Zm9v",
-		"Zh==",
-		"Zm9=",
-		"Zn8=\n",
-		"Zm9v\n",
-		" Zm9v",
-		"Zm 9v",
-		"Zm9-",
-		"Zm9_",
-		"Zm9v!AAA",
-		"Zm9vé===",
-		"Zm9v:AAA",
-		"Zm9v@AAA",
-		"Zm9v[AAA",
-		"Zm9v`AAA",
-		"Zm9v{AAA",
-		"Zm9v.AAA",
-		"ZmZmZmZmZmZ=Zm==",
-	};
 	struct hs_buf b = { 0 };
 
-	(void)state;
 	hs_buf_put(&b, "before", 6);
-	for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
-		struct hs_slice text = { case_exact(hs_slice_str(texts[i])), strlen(texts[i]) };
+	for (size_t i = 0; i < sizeof refused / sizeof *refused; i++) {
+		struct hs_slice text = { unit_exact_copy(hs_slice_str(refused[i])), strlen(refused[i]) };
 
 		if (hs_base64_decode(text, &b))
-			fail_msg("'%s' was taken", texts[i]);
+			fail_msg("'%s' was taken", refused[i]);
 		assert_slice_equal(hs_buf_slice(&b), HS_SLICE("before"));
 		free((char *)text.p);
 	}
 	hs_buf_free(&b);
 }
 
-/* Exactly one text stands for a byte: of all texts AB== one in sixteen is canonical. */
-static void bits_left_over_are_zero(void **state)
+/* Each byte has exactly one text: one in sixteen of the texts AB== is canonical. */
+TEST(bits_left_over_are_zero)
 {
 	static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 	struct hs_buf b = { 0 };
 
-	(void)state;
 	for (unsigned i = 0; i < 64; i++) {
 		char two[4] = { 'A', alphabet[i], '=', '=' }, three[4] = { 'A', 'A', alphabet[i], '=' };
 
@@ -114,25 +112,13 @@ static void bits_left_over_are_zero(void **state)
 	hs_buf_free(&b);
 }
 
-static void a_bound_is_kept(void **state)
+TEST(a_bound_is_kept)
 {
 	struct hs_buf b = { .max = 2 };
 
-	(void)state;
 	assert_false(hs_base64_decode(HS_SLICE("Zm9vYmFy"), &b));
 	assert_false(hs_buf_ok(&b));
 	hs_buf_free(&b);
 }
 
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(vectors_of_the_rfc),
-		cmocka_unit_test(random_bytes_as_openssl_has_them),
-		cmocka_unit_test(refused_texts_leave_nothing),
-		cmocka_unit_test(bits_left_over_are_zero),
-		cmocka_unit_test(a_bound_is_kept),
-	};
-
-	return cmocka_run_group_tests_name("base64", tests, NULL, NULL);
-}
+TESTS("base64", NULL, NULL)

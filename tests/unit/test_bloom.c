@@ -1,6 +1,6 @@
 /* bloom: every member is found, and few others are. */
 #include "base/bloom.h"
-#include "tests/lib/cases.h"
+#include "tests/lib/unit.h"
 
 #include <stdlib.h>
 
@@ -14,11 +14,10 @@ static uint64_t hash_of(uint64_t n)
 	return z ^ z >> 31;
 }
 
-static void members_are_found_and_few_others(void **state)
+TEST(members_are_found_and_few_others)
 {
 	static const size_t sizes[] = { 1, 2, 25, 26, 27, 1000, 100000 };
 
-	(void)state;
 	for (size_t s = 0; s < sizeof sizes / sizeof sizes[0]; s++) {
 		size_t bytes = hs_bloom_bytes(sizes[s]), false_ones = 0;
 		uint32_t *filter = calloc(1, bytes);
@@ -35,12 +34,11 @@ static void members_are_found_and_few_others(void **state)
 	}
 }
 
-static void an_empty_filter_has_nothing(void **state)
+TEST(an_empty_filter_has_nothing)
 {
 	size_t bytes = hs_bloom_bytes(0);
 	uint32_t *filter = calloc(1, bytes);
 
-	(void)state;
 	assert_int_equal(bytes, HS_BLOOM_BLOCK);
 	for (size_t i = 0; i < 1000; i++)
 		assert_false(hs_bloom_may_have(filter, bytes, hash_of(i)));
@@ -48,11 +46,10 @@ static void an_empty_filter_has_nothing(void **state)
 }
 
 /* Parquet's own way with a block, so that the constants stay as they are published. */
-static void bits_are_those_of_parquet(void **state)
+TEST(bits_are_those_of_parquet)
 {
 	uint32_t filter[8] = { 0 };
 
-	(void)state;
 	hs_bloom_add(filter, sizeof filter, 1);
 	for (int i = 0; i < 8; i++) {
 		static const uint32_t salt[8] = { 0x47b6137b, 0x44974d91, 0x8824ad5b, 0xa2b7289d,
@@ -62,13 +59,4 @@ static void bits_are_those_of_parquet(void **state)
 	}
 }
 
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(members_are_found_and_few_others),
-		cmocka_unit_test(an_empty_filter_has_nothing),
-		cmocka_unit_test(bits_are_those_of_parquet),
-	};
-
-	return cmocka_run_group_tests(tests, NULL, NULL);
-}
+TESTS("bloom", NULL, NULL)

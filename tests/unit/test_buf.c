@@ -1,12 +1,11 @@
 /* buf: growth, bounds, failure that sticks, and bytes as JSON strings. */
 #include "base/buf.h"
-#include "tests/lib/cases.h"
+#include "tests/lib/unit.h"
 
-static void what_is_put_is_there(void **state)
+TEST(what_is_put_is_there)
 {
 	struct hs_buf b = { 0 };
 
-	(void)state;
 	hs_buf_put(&b, "ab", 2);
 	hs_buf_putc(&b, 'c');
 	hs_buf_put_slice(&b, HS_SLICE("\0d"));
@@ -19,11 +18,10 @@ static void what_is_put_is_there(void **state)
 	assert_int_equal(b.cap, 0);
 }
 
-static void it_grows_and_keeps_what_it_has(void **state)
+TEST(it_grows_and_keeps_what_it_has)
 {
 	struct hs_buf b = { 0 };
 
-	(void)state;
 	for (unsigned i = 0; i < 100000; i++)
 		hs_buf_putc(&b, (char)(i % 251));
 	assert_true(hs_buf_ok(&b));
@@ -34,12 +32,11 @@ static void it_grows_and_keeps_what_it_has(void **state)
 	hs_buf_free(&b);
 }
 
-static void a_reserve_has_room(void **state)
+TEST(a_reserve_has_room)
 {
 	struct hs_buf b = { 0 };
 	char *p;
 
-	(void)state;
 	hs_buf_put(&b, "x", 1);
 	p = hs_buf_reserve(&b, 5000);
 	assert_non_null(p);
@@ -50,12 +47,11 @@ static void a_reserve_has_room(void **state)
 	hs_buf_free(&b);
 }
 
-static void the_bound_holds_to_the_byte(void **state)
+TEST(the_bound_holds_to_the_byte)
 {
 	struct hs_buf b = { .max = 300 };
 	char fill[301] = { 0 };
 
-	(void)state;
 	hs_buf_put(&b, fill, 300);
 	assert_true(hs_buf_ok(&b));
 	assert_int_equal(b.n, 300);
@@ -72,11 +68,10 @@ static void the_bound_holds_to_the_byte(void **state)
 	hs_buf_free(&b);
 }
 
-static void failure_sticks_until_reset(void **state)
+TEST(failure_sticks_until_reset)
 {
 	struct hs_buf b = { .max = 4 };
 
-	(void)state;
 	hs_buf_put(&b, "abc", 3);
 	hs_buf_put(&b, "de", 2);
 	hs_buf_putc(&b, 'f'); /* there would be room */
@@ -91,23 +86,21 @@ static void failure_sticks_until_reset(void **state)
 	hs_buf_free(&b);
 }
 
-static void absurd_sizes_fail(void **state)
+TEST(absurd_sizes_fail)
 {
 	struct hs_buf b = { 0 };
 
-	(void)state;
 	hs_buf_put(&b, "abc", 3);
-	assert_null(hs_buf_reserve(&b, SIZE_MAX)); /* the sum wraps round */
+	assert_null(hs_buf_reserve(&b, SIZE_MAX)); /* the sum overflows */
 	assert_false(hs_buf_ok(&b));
 	hs_buf_free(&b);
 }
 
-static void shrinking_returns_memory_above_the_mark(void **state)
+TEST(shrinking_returns_memory_above_the_mark)
 {
 	struct hs_buf b = { 0 };
 	char fill[1000] = { 0 };
 
-	(void)state;
 	hs_buf_put(&b, fill, sizeof fill);
 	hs_buf_shrink(&b, 100000);
 	assert_int_equal(b.n, 0);
@@ -123,11 +116,10 @@ static void shrinking_returns_memory_above_the_mark(void **state)
 	hs_buf_free(&b);
 }
 
-static void numbers_are_decimal(void **state)
+TEST(numbers_are_decimal)
 {
 	struct hs_buf b = { 0 };
 
-	(void)state;
 	hs_buf_put_uint(&b, 0);
 	hs_buf_putc(&b, ' ');
 	hs_buf_put_uint(&b, 10);
@@ -148,9 +140,8 @@ static void expect_json(struct hs_slice in, struct hs_slice out, bool whole)
 	hs_buf_free(&b);
 }
 
-static void bytes_become_json_strings(void **state)
+TEST(bytes_become_json_strings)
 {
-	(void)state;
 	expect_json(HS_SLICE(""), HS_SLICE("\"\""), true);
 	expect_json(HS_SLICE("plain"), HS_SLICE("\"plain\""), true);
 	expect_json(HS_SLICE("a\"b\\c/d"), HS_SLICE("\"a\\\"b\\\\c/d\""), true);
@@ -159,9 +150,8 @@ static void bytes_become_json_strings(void **state)
 	expect_json(HS_SLICE("größe €😀"), HS_SLICE("\"größe €😀\""), true);
 }
 
-static void what_is_not_utf8_is_replaced_byte_by_byte(void **state)
+TEST(what_is_not_utf8_is_replaced_byte_by_byte)
 {
-	(void)state;
 	expect_json(HS_SLICE("a\xFF"
 	                     "b"),
 	            HS_SLICE("\"a\\ufffdb\""), false);
@@ -171,20 +161,4 @@ static void what_is_not_utf8_is_replaced_byte_by_byte(void **state)
 	expect_json(HS_SLICE("\xE2\x82!"), HS_SLICE("\"\\ufffd\\ufffd!\""), false);
 }
 
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(what_is_put_is_there),
-		cmocka_unit_test(it_grows_and_keeps_what_it_has),
-		cmocka_unit_test(a_reserve_has_room),
-		cmocka_unit_test(the_bound_holds_to_the_byte),
-		cmocka_unit_test(failure_sticks_until_reset),
-		cmocka_unit_test(absurd_sizes_fail),
-		cmocka_unit_test(shrinking_returns_memory_above_the_mark),
-		cmocka_unit_test(numbers_are_decimal),
-		cmocka_unit_test(bytes_become_json_strings),
-		cmocka_unit_test(what_is_not_utf8_is_replaced_byte_by_byte),
-	};
-
-	return cmocka_run_group_tests_name("buf", tests, NULL, NULL);
-}
+TESTS("buf", NULL, NULL)

@@ -1,9 +1,9 @@
 /*
- * byte_scan: every byte at every place, among others of every kind, asked of the machine's
- * own way and of the one by words.
+ * byte_scan: every byte at every place, among others of every kind, by vector instructions
+ * and by words.
  */
 #include "base/byte_scan.h"
-#include "tests/lib/cases.h"
+#include "tests/lib/unit.h"
 
 static unsigned bits(const char *p, bool (*is)(unsigned char))
 {
@@ -39,13 +39,12 @@ static void check(const char *p)
 	assert_int_equal(HS_SCAN16_BY_WORDS(hs_scan8_digits, p), bits(p, is_digit));
 }
 
-static void every_byte_at_every_place(void **state)
+TEST(every_byte_at_every_place)
 {
 	static const unsigned char others[] = { 0,   1,   0x1F, ' ', '!',  '"',  '#',  '/',  '0',  '9',
 		                                ':', '[', '\\', ']', 0x7F, 0x80, 0xA2, 0xB0, 0xDC, 0xFF };
 	char text[18];
 
-	(void)state;
 	for (size_t i = 0; i < sizeof others; i++)
 		for (int c = 0; c < 256; c++)
 			for (int at = 0; at < 16; at++) {
@@ -55,12 +54,11 @@ static void every_byte_at_every_place(void **state)
 			}
 }
 
-static void neighbours_of_every_kind(void **state)
+TEST(neighbours_of_every_kind)
 {
 	uint64_t random = 42;
 	char text[16];
 
-	(void)state;
 	for (int round = 0; round < 200000; round++) {
 		for (int i = 0; i < 16; i++) {
 			random = random * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
@@ -70,12 +68,4 @@ static void neighbours_of_every_kind(void **state)
 	}
 }
 
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(every_byte_at_every_place),
-		cmocka_unit_test(neighbours_of_every_kind),
-	};
-
-	return cmocka_run_group_tests_name("byte_scan", tests, NULL, NULL);
-}
+TESTS("byte_scan", NULL, NULL)

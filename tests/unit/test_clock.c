@@ -1,18 +1,13 @@
 /*
- * clock: nothing is deleted or forgotten on the word of a clock that has jumped, and retention
- * begins to work again by itself.
+ * clock: nothing is deleted or forgotten because a clock has jumped, and retention starts
+ * again by itself.
  */
 #include "base/io.h"
 #include "spool/admin/retention.h"
 #include "spool/shared/clock.h"
-#include "spool/spool.h"
-#include "tests/lib/cases.h"
-#include "tests/lib/spooldir.h"
-#include "tests/lib/wrap.h"
+#include "tests/lib/temp_spool.h"
 
-#include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #define HOUR INT64_C(3600000)
 #define DAY (24 * HOUR)
@@ -25,31 +20,30 @@ static struct hs_clock begun(void)
 	return (struct hs_clock){ .wall_ms = 1000 * DAY, .boot_ms = HOUR };
 }
 
-/* The machine runs for so long, and is looked at every hour. */
+/* The machine runs for `ms`, and looks at the clock every hour. */
 static void run(struct hs_clock *c, int64_t ms)
 {
 	for (; ms >= HOUR; ms -= HOUR)
 		hs_clock_move(c, c->wall_ms + HOUR, c->boot_ms + HOUR);
 }
 
-/* The clock is set by so much. */
+/* The clock is set forward by `ms`. */
 static void set(struct hs_clock *c, int64_t ms)
 {
 	hs_clock_move(c, c->wall_ms + ms, c->boot_ms);
 }
 
-/* It is off for so long, or at least the clock says so. */
+/* The machine was off for `off_ms`, or at least the clock says so. */
 static void boot(struct hs_clock *c, int64_t off_ms)
 {
 	c->boot_ms = -1;
 	hs_clock_move(c, c->wall_ms + off_ms, 10000);
 }
 
-static void what_runs_is_believed(void **state)
+TEST(a_running_clock_is_believed)
 {
 	struct hs_clock c = begun();
 
-	(void)state;
 	run(&c, 90 * DAY);
 	hs_clock_move(&c, c.wall_ms + YEAR, c.boot_ms + YEAR); /* idle for a year */
 	set(&c, HOUR - 1);
@@ -58,39 +52,36 @@ static void what_runs_is_believed(void **state)
 	assert_true(c.lag_ms <= 0);
 }
 
-static void a_jump_is_not(void **state)
+TEST(a_jump_is_not_believed)
 {
 	static const int64_t jumps[] = { 2 * HOUR, 2 * DAY, YEAR, 10 * YEAR, 40 * YEAR };
 
-	(void)state;
 	for (size_t i = 0; i < sizeof jumps / sizeof *jumps; i++) {
 		struct hs_clock c = begun();
 
 		set(&c, jumps[i]);
 		run(&c, DAY);
 		assert_int_equal(c.lag_ms, jumps[i]);
-		set(&c, -jumps[i]); /* it is set right */
+		set(&c, -jumps[i]); /* it is corrected */
 		assert_int_equal(c.lag_ms, 0);
 		set(&c, jumps[i]); /* and jumps again */
 		assert_int_equal(c.lag_ms, jumps[i]);
 	}
 }
 
-static void many_jumps_add_up(void **state)
+TEST(many_jumps_add_up)
 {
 	struct hs_clock c = begun();
 
-	(void)state;
 	for (int i = 0; i < 5; i++)
 		set(&c, 2 * HOUR);
 	assert_int_equal(c.lag_ms, 10 * HOUR);
 }
 
-static void after_a_week_it_is(void **state)
+TEST(a_jump_is_believed_after_a_week)
 {
 	struct hs_clock c = begun();
 
-	(void)state;
 	set(&c, 300 * DAY);
 	run(&c, 7 * DAY - 2 * HOUR);
 	assert_int_equal(c.lag_ms, 300 * DAY);
@@ -105,23 +96,21 @@ static void after_a_week_it_is(void **state)
 	assert_int_equal(c.lag_ms, 0);
 }
 
-static void years_are_not_even_then(void **state)
+TEST(jumps_of_years_are_never_believed)
 {
 	struct hs_clock c = begun();
 
-	(void)state;
 	set(&c, 10 * YEAR);
 	run(&c, 90 * DAY);
 	assert_int_equal(c.lag_ms, 10 * YEAR);
 }
 
-/* Off from Friday to Monday, every week: jumps come before a week of uptime is over. */
-static void weekends_off(void **state)
+/* Off from Friday to Monday, every week: the next jump comes before a week of uptime is over. */
+TEST(a_machine_off_at_weekends)
 {
 	struct hs_clock c = begun();
 	bool ended = false;
 
-	(void)state;
 	for (int week = 0; week < 4; week++) {
 		boot(&c, 62 * HOUR);
 		assert_true(c.lag_ms > 0 || ended);
@@ -131,12 +120,11 @@ static void weekends_off(void **state)
 	assert_true(ended);
 }
 
-/* A board without a battery starts in the past each time, and is set right. */
-static void without_a_battery(void **state)
+/* A board without a battery starts in the past each time, and is corrected. */
+TEST(a_board_without_a_battery)
 {
 	struct hs_clock c = begun();
 
-	(void)state;
 	for (int i = 0; i < 3; i++) {
 		boot(&c, -YEAR);
 		run(&c, HOUR);
@@ -146,12 +134,11 @@ static void without_a_battery(void **state)
 	}
 }
 
-/* Set back for a while, within a boot: the way back is believed if it was proved right before. */
-static void set_back_for_a_while(void **state)
+/* Set back for a while, within a boot: the return is believed if the clock was proved right before. */
+TEST(a_clock_set_back_for_a_while)
 {
 	struct hs_clock c = begun();
 
-	(void)state;
 	set(&c, -YEAR);
 	set(&c, YEAR);
 	assert_int_equal(c.lag_ms, YEAR);
@@ -170,15 +157,7 @@ static void set_back_for_a_while(void **state)
 
 /* --- a spool --------------------------------------------------------------------- */
 
-struct scene {
-	struct spooldir d;
-	struct hs_spool *spool;
-	struct hs_retention_counts done;
-};
-
-static struct scene s;
-
-/* The clock is wrong by this, and this much time has passed. */
+/* The error of the clock, and the time that has passed. */
 static int64_t wrong, passed;
 
 static void show(int64_t wrong_ms, int64_t passed_ms)
@@ -188,41 +167,13 @@ static void show(int64_t wrong_ms, int64_t passed_ms)
 	wrap_clock(wrong + passed, passed);
 }
 
-static void make(const char *settings)
-{
-	wrap_reset();
-	spooldir_make(&s.d, settings);
-	s.spool = hs_spool_new(s.d.settings);
-	assert_non_null(s.spool);
-}
-
-static int finish(void **state)
-{
-	(void)state;
-	wrap_reset();
-	hs_spool_free(s.spool);
-	spooldir_remove(&s.d);
-	return 0;
-}
-
-static void put(const char *words)
-{
-	assert_result(spooldir_append(s.spool, words, NULL), HS_OK);
-}
-
-static void seal(const char *words)
-{
-	put(words);
-	assert_result(hs_spool_rotate(s.spool, hs_io_now_monotonic() + PATIENCE_MS), HS_OK);
-}
-
 static uint64_t deleted(void)
 {
-	assert_result(hs_spool_maintain(s.spool, NULL, NULL, &s.done), HS_OK);
-	return s.done.deleted;
+	maintain();
+	return s.maintained.deleted;
 }
 
-/* Is a sealed segment's stamp later than the time that has really come? */
+/* True if a sealed segment's stamp is later than the real time. */
 static bool is_from_the_future(size_t nth)
 {
 	struct hs_sealed sealed;
@@ -231,11 +182,10 @@ static bool is_from_the_future(size_t nth)
 	return hs_clock_is_ahead(sealed.sealed_ms, hs_io_now() - wrong);
 }
 
-static void a_jump_deletes_nothing(void **state)
+TEST(a_jump_deletes_nothing)
 {
 	static const int64_t jumps[] = { 2 * DAY, YEAR, 10 * YEAR, 40 * YEAR };
 
-	(void)state;
 	make("retain_days = 1\nrotate_min_gap = 0\n");
 	seal("a");
 	for (size_t i = 0; i < sizeof jumps / sizeof *jumps; i++) {
@@ -249,32 +199,30 @@ static void a_jump_deletes_nothing(void **state)
 	seal("f");
 	assert_once(&s.d, "a b c d e f");
 	assert_sound(&s.d);
-	show(0, 5 * DAY); /* later all of them are old, by a clock that is right … */
+	show(0, 5 * DAY); /* later all of them are old, by a correct clock … */
 	assert_int_equal(deleted(), 6);
 	seal("g");
-	show(40 * YEAR, 7 * DAY); /* … or wrong: the time that passes is real */
+	show(40 * YEAR, 7 * DAY); /* … or a wrong one: the time that passes is real */
 	assert_int_equal(deleted(), 1);
 }
 
-static void it_may_be_the_first_that_is_seen(void **state)
+TEST(a_wrong_clock_may_be_the_first_one_seen)
 {
-	(void)state;
 	make("retain_days = 1\nrotate_min_gap = 0\n");
 	seal("a");
-	hs_spool_free(s.spool);
+	stop();
 	spooldir_unlink(&s.d, ".hookspool/run/state");
-	s.spool = hs_spool_new(s.d.settings);
+	restart();
 	show(10 * YEAR, 0);
 	assert_int_equal(deleted(), 0);
 	seal("b");
 	assert_false(is_from_the_future(1));
 }
 
-static void somebody_vouches_for_it(void **state)
+TEST(an_operator_vouches_for_the_clock)
 {
 	int64_t lag;
 
-	(void)state;
 	make("retain_days = 1\nrotate_min_gap = 0\n");
 	seal("a");
 	show(3 * YEAR, 0);
@@ -286,22 +234,21 @@ static void somebody_vouches_for_it(void **state)
 	assert_result(hs_spool_clock_lag(s.spool, &lag), HS_OK);
 	assert_int_equal(lag, 0);
 	assert_int_equal(deleted(), 1);
-	assert_once(&s.d, "b"); /* its stamp was not believed then; its record says when it came */
+	assert_once(&s.d, "b"); /* its stamp was not believed; its record tells when it came */
 }
 
-/* The machine was off for a year: for a week of uptime nothing goes by it, then all does. */
-static void off_for_a_year(void **state)
+/* After a year off, the clock is not trusted for a week of uptime. */
+TEST(off_for_a_year)
 {
 	struct hs_shared_state *shared;
 
-	(void)state;
 	make("retain_days = 30\nrotate_min_gap = 0\n");
 	seal("a");
-	hs_spool_free(s.spool);
+	stop();
 	shared = spooldir_state(&s.d);
 	strcpy(shared->boot_id, "another boot");
 	spooldir_state_done(shared);
-	s.spool = hs_spool_new(s.d.settings);
+	restart();
 	show(YEAR, 0);
 	assert_int_equal(deleted(), 0);
 	seal("b");
@@ -315,10 +262,9 @@ static void off_for_a_year(void **state)
 	assert_int_equal(spooldir_count(&s.d, "a"), 0);
 }
 
-/* The first clock that was seen was ahead: names go on from there, and go in their turn. */
-static void stamps_from_the_future(void **state)
+/* The first clock seen was ahead: names continue from it, and segments are deleted in their turn. */
+TEST(stamps_from_the_future)
 {
-	(void)state;
 	make("retain_days = 30\nrotate_min_gap = 0\n");
 	show(10 * YEAR, 0);
 	seal("a");
@@ -341,10 +287,9 @@ static void stamps_from_the_future(void **state)
 	assert_sound(&s.d);
 }
 
-/* With nothing behind it that tells, a segment from the future is as new as can be. */
-static void nothing_tells(void **state)
+/* With no later segment to compare, a segment from the future counts as new. */
+TEST(a_segment_from_the_future_without_a_later_one)
 {
-	(void)state;
 	make("retain_days = 1\nrotate_min_gap = 0\n");
 	show(10 * YEAR, 0);
 	seal("a");
@@ -353,26 +298,20 @@ static void nothing_tells(void **state)
 	assert_once(&s.d, "a");
 }
 
-static void no_id_is_forgotten(void **state)
+TEST(no_id_is_forgotten)
 {
-	uint64_t duplicate;
-
-	(void)state;
 	make("dedup_window = 28d\nrotate_min_gap = 0\n");
 	seal("a");
 	put("b");
 	show(YEAR, 0);
-	assert_result(spooldir_append(s.spool, "a b c", &duplicate), HS_OK);
-	assert_int_equal(duplicate, 2);
+	put_known("a b c", 2);
 	show(YEAR, 8 * DAY); /* believed by now; what came meanwhile is still in the window */
-	assert_result(spooldir_append(s.spool, "d", NULL), HS_OK);
-	assert_result(spooldir_append(s.spool, "c d", &duplicate), HS_OK);
-	assert_int_equal(duplicate, 2);
+	put("d");
+	put_known("c d", 2);
 }
 
-static void a_clock_set_back_keeps_no_segment_open(void **state)
+TEST(a_clock_set_back_keeps_no_segment_open)
 {
-	(void)state;
 	make("rotate_age = 1h\nrotate_min_gap = 0\n");
 	show(10 * YEAR, 0);
 	put("a");
@@ -384,26 +323,4 @@ static void a_clock_set_back_keeps_no_segment_open(void **state)
 	assert_int_equal(spooldir_names(&s.d, "", "events-"), 1);
 }
 
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(what_runs_is_believed),
-		cmocka_unit_test(a_jump_is_not),
-		cmocka_unit_test(many_jumps_add_up),
-		cmocka_unit_test(after_a_week_it_is),
-		cmocka_unit_test(years_are_not_even_then),
-		cmocka_unit_test(weekends_off),
-		cmocka_unit_test(without_a_battery),
-		cmocka_unit_test(set_back_for_a_while),
-		cmocka_unit_test_teardown(a_jump_deletes_nothing, finish),
-		cmocka_unit_test_teardown(it_may_be_the_first_that_is_seen, finish),
-		cmocka_unit_test_teardown(somebody_vouches_for_it, finish),
-		cmocka_unit_test_teardown(off_for_a_year, finish),
-		cmocka_unit_test_teardown(stamps_from_the_future, finish),
-		cmocka_unit_test_teardown(nothing_tells, finish),
-		cmocka_unit_test_teardown(no_id_is_forgotten, finish),
-		cmocka_unit_test_teardown(a_clock_set_back_keeps_no_segment_open, finish),
-	};
-
-	return cmocka_run_group_tests_name("clock", tests, NULL, NULL);
-}
+TESTS("clock", NULL, finish)

@@ -1,32 +1,30 @@
 /*
- * cursor: a name for a position, which survives whatever interrupts its saving, and which
- * one consumer holds at a time.
+ * cursor: a named position, which survives any interruption of its saving, and which one
+ * consumer holds at a time.
  */
 #include "base/io.h"
 #include "spool/position/cursor.h"
 #include "spool/shared/spool_dir.h"
-#include "tests/lib/cases.h"
+#include "tests/lib/processes.h"
 #include "tests/lib/spooldir.h"
+#include "tests/lib/unit.h"
 #include "tests/lib/wrap.h"
 
 #include <errno.h>
 #include <string.h>
 #include <unistd.h>
 
-struct scene {
+static struct scene {
 	struct spooldir d;
 	struct hs_opened_spool o;
 	struct hs_cursor *cursor;
 	bool fresh;
 	int64_t holder;
-};
-
-static struct scene s;
+} s;
 static const struct hs_position first = { 3, 1000, 2, 7 }, second = { 4, 77, 0, UINT64_MAX };
 
-static int make(void **state)
+FIXTURE(make)
 {
-	(void)state;
 	wrap_reset();
 	spooldir_make(&s.d, "");
 	assert_int_equal(hs_spool_dir_open(&s.o, s.d.settings, true), HS_OK);
@@ -34,9 +32,8 @@ static int make(void **state)
 	return 0;
 }
 
-static int finish(void **state)
+FIXTURE(finish)
 {
-	(void)state;
 	wrap_reset();
 	hs_cursor_close(s.cursor);
 	hs_spool_dir_close(&s.o);
@@ -57,9 +54,8 @@ static bool stands_at(struct hs_position p)
 	return at.number == p.number && at.offset == p.offset && at.edit == p.edit && at.before == p.before;
 }
 
-static void it_remembers(void **state)
+TEST(a_position_is_remembered)
 {
-	(void)state;
 	assert_int_equal(reopen("mine"), HS_OK);
 	assert_true(s.fresh);
 	assert_true(stands_at((struct hs_position){ 0 }));
@@ -74,12 +70,11 @@ static void it_remembers(void **state)
 	assert_true(stands_at(second));
 }
 
-/* What is done behind it, of a consumer that does not work in order. */
-static void it_remembers_what_is_ahead(void **state)
+/* Records done after the position, by a consumer that does not work in order. */
+TEST(records_done_ahead_are_remembered)
 {
 	struct hs_ahead ahead = { .to = { UINT64_MAX, UINT64_MAX, UINT64_MAX, 0 }, .count = HS_CURSOR_HELD };
 
-	(void)state;
 	for (uint64_t i = 0; i < HS_CURSOR_HELD; i++)
 		ahead.held[i] = (struct hs_held){ UINT64_MAX - i, { UINT64_MAX - i, UINT64_MAX, UINT64_MAX, 0 } };
 	assert_int_equal(reopen("mine"), HS_OK);
@@ -98,12 +93,11 @@ static void it_remembers_what_is_ahead(void **state)
 	assert_int_equal(hs_cursor_ahead(s.cursor)->to.number, 0);
 }
 
-static void names(void **state)
+TEST(names)
 {
 	static const char *const bad[] = { "", ".x", "a/b", "a~", "..", "a b", "\xc3\xa9", "a\n" };
 	char longest[HS_CURSOR_NAME_MAX + 2];
 
-	(void)state;
 	for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
 		assert_int_equal(reopen(bad[i]), HS_E_CURSOR);
 	memset(longest, 'n', sizeof longest);
@@ -115,13 +109,12 @@ static void names(void **state)
 	assert_int_equal(reopen("A-z_0.9"), HS_OK);
 }
 
-static void one_consumer_at_a_time(void **state)
+TEST(one_consumer_at_a_time)
 {
 	struct hs_cursor *again;
 	int64_t holder;
 	bool fresh;
 
-	(void)state;
 	assert_int_equal(reopen("mine"), HS_OK);
 	assert_int_equal(hs_cursor_open(&s.o.dir, "mine", &again, &fresh, &holder), HS_E_CURSOR_HELD);
 	assert_int_equal(holder, getpid());
@@ -136,7 +129,7 @@ static int save_second(void *context)
 	return hs_cursor_save(s.cursor, second) == HS_OK ? 0 : 1;
 }
 
-static void a_kill_leaves_the_one_or_the_other(void **state)
+TEST(a_kill_leaves_one_position_or_the_other)
 {
 	unsigned nth, moved = 0;
 	int status = -1;
@@ -144,10 +137,7 @@ static void a_kill_leaves_the_one_or_the_other(void **state)
 	for (nth = 1; status != 0; nth++) {
 		assert_int_equal(reopen("mine"), HS_OK);
 		assert_int_equal(hs_cursor_save(s.cursor, first), HS_OK);
-		wrap_reset();
-		wrap_kill(nth, true);
-		status = child_wait(child_start(save_second, NULL));
-		wrap_reset();
+		status = child_killed(nth, true, save_second, NULL);
 		assert_int_equal(reopen("mine"), HS_OK);
 		assert_true(stands_at(first) || stands_at(second));
 		moved += stands_at(second);
@@ -157,11 +147,10 @@ static void a_kill_leaves_the_one_or_the_other(void **state)
 	assert_true(nth > 5 && moved > 0);
 }
 
-static void a_failure_is_told(void **state)
+TEST(a_failure_is_reported)
 {
 	static const enum wrap_call calls[] = { WRAP_FDATASYNC, WRAP_FSYNC, WRAP_PWRITE, WRAP_OPENAT, WRAP_RENAMEAT };
 
-	(void)state;
 	assert_int_equal(reopen("mine"), HS_OK);
 	assert_int_equal(hs_cursor_save(s.cursor, first), HS_OK);
 	for (size_t i = 0; i < sizeof calls / sizeof calls[0]; i++) {
@@ -186,12 +175,11 @@ static bool count_one(void *context, const struct hs_cursor_info *info)
 	return true;
 }
 
-static void all_of_them(void **state)
+TEST(all_cursors_are_listed)
 {
 	unsigned count[3] = { 0 };
 	uint64_t oldest;
 
-	(void)state;
 	assert_int_equal(hs_cursor_oldest(s.o.dir.private_dir, &oldest), HS_OK);
 	assert_true(oldest == UINT64_MAX);
 	assert_int_equal(reopen("a"), HS_OK);
@@ -206,21 +194,8 @@ static void all_of_them(void **state)
 	assert_int_equal(count[1], 1);
 	assert_int_equal(count[2], 1);
 	assert_int_equal(hs_cursor_oldest(s.o.dir.private_dir, &oldest), HS_OK);
-	assert_int_equal(oldest, 0); /* nobody knows what it needs */
+	assert_int_equal(oldest, 0); /* what it needs is unknown */
 	assert_int_equal(reopen("c"), HS_E_CURSOR);
 }
 
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(it_remembers, make, finish),
-		cmocka_unit_test_setup_teardown(it_remembers_what_is_ahead, make, finish),
-		cmocka_unit_test_setup_teardown(names, make, finish),
-		cmocka_unit_test_setup_teardown(one_consumer_at_a_time, make, finish),
-		cmocka_unit_test_setup_teardown(a_kill_leaves_the_one_or_the_other, make, finish),
-		cmocka_unit_test_setup_teardown(a_failure_is_told, make, finish),
-		cmocka_unit_test_setup_teardown(all_of_them, make, finish),
-	};
-
-	return cmocka_run_group_tests_name("cursor", tests, NULL, NULL);
-}
+TESTS("cursor", make, finish)

@@ -1,6 +1,6 @@
-/* data_subject: whose a record is; the cheap look never says no where the strict one says yes. */
+/* data_subject: which people a record is about; the cheap match never misses what the strict one finds. */
 #include "event/data_subject.h"
-#include "tests/lib/cases.h"
+#include "tests/lib/unit.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -47,11 +47,10 @@ static int match(struct hs_subjects *s, const char *record)
 
 #define STAMP "\"spooled_at\":\"2026-11-23T10:15:00.123Z\"}"
 
-static void whose_a_record_is(void **state)
+TEST(which_people_a_record_is_about)
 {
 	struct hs_subjects s;
 
-	(void)state;
 	hs_subjects_init(&s, 7);
 	add(&s, HS_SUBJECT_USER, "anna", NULL);
 	add(&s, HS_SUBJECT_ANONYMOUS, "dev", NULL);
@@ -72,8 +71,8 @@ static void whose_a_record_is(void **state)
 	hs_subjects_free(&s);
 }
 
-/* What is common is told apart cheaply. */
-static void cheaply_nobodys(void **state)
+/* Common records are excluded cheaply. */
+TEST(the_cheap_match_excludes_common_records)
 {
 	static const char *const records[] = {
 		"{\"type\":\"page\",\"user_id\":\"bert\",\"anonymous_id\":\"x\",\"version\":"
@@ -95,7 +94,6 @@ static void cheaply_nobodys(void **state)
 		                           "[1]" };
 	struct hs_subjects s;
 
-	(void)state;
 	hs_subjects_init(&s, 7);
 	add(&s, HS_SUBJECT_USER, "anna", NULL);
 	for (size_t i = 0; i < sizeof records / sizeof *records; i++)
@@ -111,11 +109,10 @@ static void cheaply_nobodys(void **state)
 	hs_subjects_free(&s);
 }
 
-static void tenants(void **state)
+TEST(tenants)
 {
 	struct hs_subjects s;
 
-	(void)state;
 	hs_subjects_init(&s, 7);
 	add(&s, HS_SUBJECT_USER, "u", "acme");
 	assert_int_equal(match(&s, "{\"user_id\":\"u\",\"tenant\":\"acme\"," STAMP), 1);
@@ -129,14 +126,13 @@ static void tenants(void **state)
 	hs_subjects_free(&s);
 }
 
-static void limits(void **state)
+TEST(limits)
 {
 	struct hs_subject who = { .id = (char[]){ "u" }, .n = 1, .before = { 3, 100 }, .until_ms = 1795428900123 };
 	static const char record[] = "{\"user_id\":\"u\"," STAMP;
 	bool added;
 	struct hs_subjects s;
 
-	(void)state;
 	hs_subjects_init(&s, 7);
 	assert_true(hs_subjects_add(&s, &who, &added));
 	assert_true(added);
@@ -147,7 +143,7 @@ static void limits(void **state)
 	assert_int_equal(match_at(&s, record, NULL), 1);
 	assert_int_equal(match_at(&s, "{\"user_id\":\"u\",\"spooled_at\":\"2026-11-23T10:15:00.124Z\"}", NULL), 0);
 	who.before.number = 4;
-	assert_true(hs_subjects_add(&s, &who, &added)); /* the farther one holds */
+	assert_true(hs_subjects_add(&s, &who, &added)); /* the later mark counts */
 	assert_true(added);
 	assert_true(hs_subjects_add(&s, &who, &added));
 	assert_false(added);
@@ -167,12 +163,11 @@ static void add_derived(struct hs_subjects *s, const char *id)
 	assert_true(hs_subjects_add(s, &who, NULL));
 }
 
-/* A device that a link led to: what another user did there is not the person's. */
-static void on_a_derived_device(void **state)
+/* A device found through a link: what another user did on it is not the person's. */
+TEST(on_a_derived_device)
 {
 	struct hs_subjects s;
 
-	(void)state;
 	hs_subjects_init(&s, 7);
 	add(&s, HS_SUBJECT_USER, "u1", NULL);
 	add_derived(&s, "dev");
@@ -192,11 +187,10 @@ static int in_text(struct hs_subjects *s, const char *text)
 	return hs_subjects_match_text(s, hs_slice_str(text), &named, count, NULL);
 }
 
-static void texts(void **state)
+TEST(texts)
 {
 	struct hs_subjects s;
 
-	(void)state;
 	hs_subjects_init(&s, 7);
 	add(&s, HS_SUBJECT_USER, "u-1", NULL);
 	assert_int_equal(in_text(&s, "u-1"), 1);
@@ -208,8 +202,8 @@ static void texts(void **state)
 	hs_subjects_free(&s);
 }
 
-/* The cheap look must not pass over a number in another form: match() asks it, too. */
-static void numbers(void **state)
+/* The cheap match must not miss a number in another form: match() asks it, too. */
+TEST(numbers)
 {
 	static const struct {
 		const char *id;
@@ -233,7 +227,6 @@ static void numbers(void **state)
 	struct hs_subjects s;
 	char text[120];
 
-	(void)state;
 	hs_subjects_init(&s, 7);
 	add(&s, HS_SUBJECT_USER, "12345", NULL);
 	add(&s, HS_SUBJECT_USER, "9007199254740993", NULL);
@@ -244,12 +237,11 @@ static void numbers(void **state)
 	hs_subjects_free(&s);
 }
 
-static void many(void **state)
+TEST(many)
 {
 	struct hs_subjects s;
 	char text[80];
 
-	(void)state;
 	hs_subjects_init(&s, 7);
 	for (int i = 0; i < 5000; i++) {
 		snprintf(text, sizeof text, "u-%d", i);
@@ -262,20 +254,10 @@ static void many(void **state)
 	hs_subjects_free(&s);
 }
 
-int main(void)
+FIXTURE(free_json)
 {
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(whose_a_record_is),
-		cmocka_unit_test(cheaply_nobodys),
-		cmocka_unit_test(tenants),
-		cmocka_unit_test(limits),
-		cmocka_unit_test(on_a_derived_device),
-		cmocka_unit_test(texts),
-		cmocka_unit_test(numbers),
-		cmocka_unit_test(many),
-	};
-	int failed = cmocka_run_group_tests_name("data_subject", tests, NULL, NULL);
-
 	hs_json_free(&json);
-	return failed;
+	return 0;
 }
+
+TESTS("data_subject", NULL, free_json)

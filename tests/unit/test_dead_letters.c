@@ -1,38 +1,35 @@
 /*
- * dead_letters: what is set aside is there for good, a line each, whoever writes at the same time
- * and whatever a kill left.
+ * dead_letters: a record that is set aside stays, as one line, despite concurrent writers and
+ * kills.
  */
 #include "base/io.h"
 #include "spool/admin/dead_letters.h"
 #include "spool/erase.h"
 #include "spool/shared/spool_dir.h"
 #include "spool/spool.h"
-#include "tests/lib/cases.h"
+#include "tests/lib/processes.h"
 #include "tests/lib/spooldir.h"
+#include "tests/lib/unit.h"
 #include "tests/lib/wrap.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
-struct scene {
+static struct scene {
 	struct spooldir d;
 	struct hs_opened_spool o;
-};
+} s;
 
-static struct scene s;
-
-static int make(void **state)
+FIXTURE(make)
 {
-	(void)state;
 	wrap_reset();
 	spooldir_make(&s.d, "");
 	return hs_spool_dir_open(&s.o, s.d.settings, true) == HS_OK ? 0 : -1;
 }
 
-static int finish(void **state)
+FIXTURE(finish)
 {
-	(void)state;
 	wrap_reset();
 	hs_spool_dir_close(&s.o);
 	spooldir_remove(&s.d);
@@ -47,28 +44,25 @@ static void assert_text(const char *want)
 	hs_buf_free(&text);
 }
 
-static void lines_follow_one_another(void **state)
+TEST(lines_follow_one_another)
 {
-	(void)state;
 	assert_int_equal(hs_dead_letters_append(&s.o.dir, HS_SLICE("{\"a\":1}\n"), UINT64_MAX), HS_OK);
 	assert_int_equal(hs_dead_letters_append(&s.o.dir, HS_SLICE("{\"b\":2}\n"), UINT64_MAX), HS_OK);
 	assert_true(wrap_count(WRAP_FDATASYNC) >= 2 && wrap_count(WRAP_FSYNC) >= 1);
 	assert_text("{\"a\":1}\n{\"b\":2}\n");
 }
 
-static void a_fragment_gets_a_line_of_its_own(void **state)
+TEST(a_fragment_gets_a_line_of_its_own)
 {
-	(void)state;
 	spooldir_write(&s.d, "failed.jsonl", HS_SLICE("{\"a\":1}\n{\"torn"));
 	assert_int_equal(hs_dead_letters_append(&s.o.dir, HS_SLICE("{\"b\":2}\n"), UINT64_MAX), HS_OK);
 	assert_text("{\"a\":1}\n{\"torn\n{\"b\":2}\n");
 }
 
-static void a_failure_leaves_it_as_it_was(void **state)
+TEST(a_failure_leaves_it_as_it_was)
 {
 	static const enum wrap_call calls[] = { WRAP_PWRITE, WRAP_FDATASYNC, WRAP_PREAD };
 
-	(void)state;
 	assert_int_equal(hs_dead_letters_append(&s.o.dir, HS_SLICE("{\"a\":1}\n"), UINT64_MAX), HS_OK);
 	for (size_t i = 0; i < sizeof calls / sizeof calls[0]; i++) {
 		wrap_fail(calls[i], 1, 1, calls[i] == WRAP_PWRITE ? ENOSPC : EIO);
@@ -91,15 +85,9 @@ static int append_some(void *context)
 	return 0;
 }
 
-static void several_at_once(void **state)
+TEST(several_at_once)
 {
-	pid_t pid[4];
-
-	(void)state;
-	for (int i = 0; i < 4; i++)
-		pid[i] = child_start(append_some, NULL);
-	for (int i = 0; i < 4; i++)
-		assert_int_equal(child_wait(pid[i]), 0);
+	children_run(4, append_some);
 	assert_int_equal(spooldir_size(&s.d, "failed.jsonl"), 200 * 26);
 }
 
@@ -107,7 +95,7 @@ static void several_at_once(void **state)
 
 enum { LETTERS = 6 };
 
-/* Of letter n; its record is of user "a" for 1, 4, of user "b" for the others. */
+/* The text of letter n; its record belongs to user "a" for 1 and 4, to user "b" for the others. */
 static const char *letter(int n)
 {
 	static char text[160];
@@ -134,14 +122,11 @@ static enum hs_result drop_2_and_4(void)
 
 static int drop_in_child(void *context)
 {
-	unsigned nth = *(unsigned *)context;
-
-	wrap_reset();
-	wrap_kill(nth, nth % 2 == 1);
+	(void)context;
 	return drop_2_and_4() == HS_OK ? 0 : 1;
 }
 
-/* How often the letter stands in the file, whole. */
+/* How often the whole letter is in the file. */
 static unsigned times(const char *file, int n)
 {
 	struct hs_buf text = { 0 };
@@ -189,8 +174,8 @@ static bool says_a(const char *file)
 	return says;
 }
 
-/* After the kill each letter that stays is there once, what is appended then, too; the next run finishes. */
-static void killed_anywhere(void **state)
+/* After the kill, letters that stay and one appended then are there once; the next run finishes. */
+TEST(killed_anywhere)
 {
 	bool ended = false, copy_left = false, copy_said_a = false;
 
@@ -201,7 +186,7 @@ static void killed_anywhere(void **state)
 		make(state);
 		for (int n = 1; n < LETTERS; n++)
 			assert_int_equal(hs_dead_letters_append(&s.o.dir, hs_slice_str(letter(n)), UINT64_MAX), HS_OK);
-		ended = child_wait(child_start(drop_in_child, &nth)) == 0;
+		ended = child_killed(nth, nth % 2 == 1, drop_in_child, NULL) == 0;
 		copy_left |= spooldir_exists(&s.d, "failed-copy.jsonl");
 		copy_said_a |= erase && says_a("failed-copy.jsonl");
 		for (int n = 1; n < LETTERS; n++)
@@ -218,17 +203,16 @@ static void killed_anywhere(void **state)
 			finish(state);
 		assert_true(nth < 200);
 	}
-	assert_true(copy_left && copy_said_a); /* otherwise this has shown nothing */
+	assert_true(copy_left && copy_said_a); /* otherwise the test has shown nothing */
 }
 
 /* --- a bound ------------------------------------------------------------------------- */
 
-static void full_it_takes_no_more(void **state)
+TEST(a_full_file_takes_no_more)
 {
 	struct hs_slice line = hs_slice_str(letter(1));
 
-	(void)state;
-	assert_int_equal(hs_dead_letters_append(&s.o.dir, line, 10), HS_OK); /* a first one always fits */
+	assert_int_equal(hs_dead_letters_append(&s.o.dir, line, 10), HS_OK); /* a first letter always fits */
 	assert_int_equal(hs_dead_letters_append(&s.o.dir, line, 2 * line.n), HS_OK);
 	assert_int_equal(hs_dead_letters_append(&s.o.dir, line, 3 * line.n - 1), HS_E_FAILED_MAX);
 	assert_int_equal(hs_dead_letters_append(&s.o.dir, line, line.n / 2), HS_E_FAILED_MAX);
@@ -236,7 +220,7 @@ static void full_it_takes_no_more(void **state)
 	assert_int_equal(hs_dead_letters_append(&s.o.dir, line, 3 * line.n), HS_OK);
 }
 
-/* Of a day of October; the record was spooled on another one. */
+/* Appends a letter of one day in October, whose record was spooled on another. */
 static void add_dated(const char *failed, const char *spooled)
 {
 	char text[200];
@@ -251,14 +235,13 @@ static void add_dated(const char *failed, const char *spooled)
 enum { DAY = 86400 };
 static const int64_t OCTOBER_MS = INT64_C(1790812800000);
 
-static void what_is_old_goes(void **state)
+TEST(old_letters_go)
 {
 	struct hs_dead_letters_size size;
 	struct hs_buf after;
 	uint64_t gone;
 
-	(void)state;
-	spooldir_write(&s.d, "failed.jsonl", HS_SLICE("{\"damaged\n")); /* for a person */
+	spooldir_write(&s.d, "failed.jsonl", HS_SLICE("{\"damaged\n")); /* it stays, for a person to look at */
 	add_dated("05", "04");
 	add_dated("09", "08");
 	add_dated("06", "10"); /* a clock was wrong: the later time counts */
@@ -279,15 +262,13 @@ static void what_is_old_goes(void **state)
 
 static int expire_in_child(void *context)
 {
-	unsigned nth = *(unsigned *)context;
 	uint64_t gone;
 
-	wrap_reset();
-	wrap_kill(nth, nth % 2 == 1);
+	(void)context;
 	return hs_dead_letters_expire(&s.o.dir, OCTOBER_MS + 7 * DAY * INT64_C(1000), &gone) == HS_OK ? 0 : 1;
 }
 
-static void killed_while_old_ones_go(void **state)
+TEST(killed_while_old_ones_go)
 {
 	bool ended = false;
 
@@ -299,7 +280,7 @@ static void killed_while_old_ones_go(void **state)
 		make(state);
 		add_dated("05", "04");
 		add_dated("09", "08");
-		ended = child_wait(child_start(expire_in_child, &nth)) == 0;
+		ended = child_killed(nth, nth % 2 == 1, expire_in_child, NULL) == 0;
 		add_dated("11", "10");
 		assert_int_equal(hs_dead_letters_expire(&s.o.dir, OCTOBER_MS + 7 * DAY * INT64_C(1000), &gone), HS_OK);
 		text = spooldir_read(&s.d, "failed.jsonl");
@@ -314,11 +295,10 @@ static void killed_while_old_ones_go(void **state)
 	}
 }
 
-static void a_read_only_disk_has_its_word(void **state)
+TEST(a_read_only_disk_has_its_own_result)
 {
 	static const enum wrap_call calls[] = { WRAP_UNLINKAT, WRAP_PWRITE, WRAP_RENAMEAT };
 
-	(void)state;
 	for (size_t i = 0; i < sizeof calls / sizeof calls[0]; i++) {
 		assert_int_equal(hs_dead_letters_append(&s.o.dir, hs_slice_str(letter(1)), UINT64_MAX), HS_OK);
 		wrap_fail(calls[i], 1, 1, EROFS);
@@ -328,29 +308,12 @@ static void a_read_only_disk_has_its_word(void **state)
 	}
 }
 
-/* A person removed the file, or all of it was erased: the copy goes all the same. */
-static void a_copy_without_its_file(void **state)
+/* The file was removed by hand, or erased as a whole: the copy goes all the same. */
+TEST(a_copy_without_its_file)
 {
-	(void)state;
 	spooldir_write(&s.d, "failed-copy.jsonl", hs_slice_str(letter(1)));
 	assert_int_equal(drop_2_and_4(), HS_OK);
 	assert_false(spooldir_exists(&s.d, "failed-copy.jsonl"));
 }
 
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(lines_follow_one_another, make, finish),
-		cmocka_unit_test_setup_teardown(a_fragment_gets_a_line_of_its_own, make, finish),
-		cmocka_unit_test_setup_teardown(a_failure_leaves_it_as_it_was, make, finish),
-		cmocka_unit_test_setup_teardown(several_at_once, make, finish),
-		cmocka_unit_test_setup_teardown(killed_anywhere, make, finish),
-		cmocka_unit_test_setup_teardown(a_copy_without_its_file, make, finish),
-		cmocka_unit_test_setup_teardown(a_read_only_disk_has_its_word, make, finish),
-		cmocka_unit_test_setup_teardown(full_it_takes_no_more, make, finish),
-		cmocka_unit_test_setup_teardown(what_is_old_goes, make, finish),
-		cmocka_unit_test_setup_teardown(killed_while_old_ones_go, make, finish),
-	};
-
-	return cmocka_run_group_tests_name("dead_letters", tests, NULL, NULL);
-}
+TESTS("dead_letters", make, finish)

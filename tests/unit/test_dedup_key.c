@@ -1,6 +1,6 @@
 /*
- * dedup_key: tests/cases/identity.txt: which id an event's record has, which events are the
- * same, and that a record read back from the spool is the same as the event it came from.
+ * dedup_key: tests/cases/identity.txt: the id of an event's record, which events are the
+ * same, and that a record read back from the spool is the same as its event.
  */
 #include "base/hex.h"
 #include "base/timestamp.h"
@@ -19,14 +19,14 @@ struct delivery {
 
 static const struct delivery plain = { "", NULL, "2026-11-23T10:15:00.123Z", HS_NAMES_WAREHOUSE, false };
 
-/* What became of an event. */
+/* The outcome of an event. */
 struct batch {
-	char message_id[128]; /* as it stands in the record */
+	char message_id[128]; /* as in the record */
 	bool random;
 	struct hs_dedup_key id;
 };
 
-/* What the record says, and that it is known again by it. */
+/* Expects these values in the record, and the same key when it is read back. */
 static void read_back(struct hs_slice line, const struct delivery *d, struct batch *t)
 {
 	struct hs_dedup_key whole, edge;
@@ -152,14 +152,13 @@ static void run_identity_case(struct test_case *c)
 
 /* --- what a case cannot say ---------------------------------------------------- */
 
-/* It is scope, no content: the id is the same, and whose it is is told by the tenant. */
-static void the_tenant_belongs_to_it(void **state)
+/* The tenant is scope, not content: the same id of another tenant is another event. */
+TEST(the_tenant_belongs_to_it)
 {
 	static const char *const events[] = { "{\"type\":\"a\",\"messageId\":\"m\"}",
 		                              "{\"type\":\"a\",\"timestamp\":\"2026\"}",
 		                              "{\"type\":\"a\",\"messageId\":\"m\",\"tenant\":\"acme\"}" };
 
-	(void)state;
 	for (size_t i = 0; i < 3; i++) {
 		struct delivery acme = plain, globex = plain;
 		struct batch none = take(events[i], &plain), a, b;
@@ -176,8 +175,8 @@ static void the_tenant_belongs_to_it(void **state)
 	}
 }
 
-/* An import that is made again: the same seed, line and time give the same random id. */
-static void random_ids_can_come_again(void **state)
+/* A repeated import: the same seed, line and time give the same random id. */
+TEST(random_ids_can_be_repeated)
 {
 	struct hs_json json = { 0 };
 	struct hs_dedup_key_maker i;
@@ -185,7 +184,6 @@ static void random_ids_can_come_again(void **state)
 	struct hs_made_id made;
 	char first[HS_MADE_ID];
 
-	(void)state;
 	assert_true(hs_dedup_key_maker_init(&i));
 	i.seed = 7;
 	assert_result(hs_json_document(&json, HS_SLICE("{\"type\":\"a\"}")), HS_OK);
@@ -209,7 +207,7 @@ static void random_ids_can_come_again(void **state)
 	hs_dedup_key_maker_free(&i);
 }
 
-static void lines_that_are_none(void **state)
+TEST(lines_that_are_none)
 {
 	static const char *const without[] = {
 		"{}",
@@ -226,7 +224,6 @@ static void lines_that_are_none(void **state)
 	int64_t ms = 1;
 	bool known = true;
 
-	(void)state;
 	assert_true(hs_dedup_key_maker_init(&i));
 	assert_true(hs_dedup_key_of_line(&i, &json, HS_SLICE("{\"type\":\"a\",\"mess"), &known, &id, &ms) != HS_OK);
 	assert_false(known);
@@ -245,8 +242,8 @@ static void lines_that_are_none(void **state)
 	hs_dedup_key_maker_free(&i);
 }
 
-/* What is cut anywhere, or is no record, is not read beyond its end. */
-static void a_cut_left_edge(void **state)
+/* A cut line, or one that is no record, is not read beyond its end. */
+TEST(a_cut_left_edge)
 {
 	static const char line[] =
 	    "{\"type\":\"a\",\"message_id\":\"m\",\"version\":1,\"spooled_at\":\"2026-11-23T10:15:00.123Z\"";
@@ -255,7 +252,6 @@ static void a_cut_left_edge(void **state)
 	int64_t ms;
 	bool known;
 
-	(void)state;
 	assert_true(hs_dedup_key_maker_init(&i));
 	for (size_t n = 0; n < sizeof line - 1; n++) {
 		char *copy = malloc(n + 1); /* of that size, for the sanitizer */
@@ -268,15 +264,4 @@ static void a_cut_left_edge(void **state)
 	hs_dedup_key_maker_free(&i);
 }
 
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(the_tenant_belongs_to_it),
-		cmocka_unit_test(random_ids_can_come_again),
-		cmocka_unit_test(lines_that_are_none),
-		cmocka_unit_test(a_cut_left_edge),
-	};
-	const struct case_set sets[] = { { "identity.txt", run_identity_case } };
-
-	return CASES_RUN("identity", tests, sets);
-}
+TESTS_AND_CASES("identity", "identity.txt", run_identity_case)

@@ -1,6 +1,6 @@
-/* dialect: which shape a body has, its events, and what a sender may have signed. */
+/* dialect: the shape of a body, its events, and the bytes that a sender may have signed. */
 #include "event/dialect.h"
-#include "tests/lib/cases.h"
+#include "tests/lib/unit.h"
 
 static struct hs_json json;
 
@@ -31,11 +31,10 @@ static void expect_end(struct hs_body_reader *r, enum hs_result result)
 		assert_false(more);
 }
 
-static void one_event(void **state)
+TEST(one_event)
 {
 	struct hs_body_reader r;
 
-	(void)state;
 	open_body(&r, " {\"json\":{\"a\":1}} ");
 	assert_string_equal(r.dialect->name, "event");
 	assert_false(r.dialect->is_batch);
@@ -47,11 +46,10 @@ static void one_event(void **state)
 	expect_end(&r, HS_E_JSON_EMPTY);
 }
 
-static void a_batch_wrapped_or_not(void **state)
+TEST(a_batch_wrapped_or_not)
 {
 	struct hs_body_reader r;
 
-	(void)state;
 	open_body(&r, " [{\"a\":1}, {\"json\":{\"b\":2}},3]");
 	assert_true(r.dialect->is_batch);
 	expect_event(&r, "{\"a\":1}");
@@ -65,17 +63,16 @@ static void a_batch_wrapped_or_not(void **state)
 	expect_end(&r, HS_E_JSON_END);
 }
 
-static void a_peek_changes_nothing(void **state)
+TEST(a_peek_changes_nothing)
 {
 	struct hs_body_reader r;
 	bool more;
 
-	(void)state;
 	open_body(&r, "[{\"a\":1},{\"b\":2}]");
 	for (int i = 0; i < 2; i++) {
 		assert_result(hs_body_peek(&r, &more), HS_OK);
 		assert_true(more);
-		assert_int_equal(json.pos, 8); /* and nothing after the first event was read */
+		assert_int_equal(json.pos, 8); /* nothing after the first event was read */
 	}
 	expect_event(&r, "{\"a\":1}");
 	expect_event(&r, "{\"b\":2}");
@@ -85,13 +82,12 @@ static void a_peek_changes_nothing(void **state)
 	expect_end(&r, HS_E_JSON_SYNTAX);
 }
 
-static void what_may_be_signed(void **state)
+TEST(what_may_be_signed)
 {
 	struct hs_slice span[HS_DIALECT_SPANS];
 	struct hs_body_reader r;
 	bool more;
 
-	(void)state;
 	open_body(&r, "[ {\"json\": {\"a\":1} } , 2]");
 	assert_result(hs_body_peek(&r, &more), HS_OK);
 	assert_int_equal(r.dialect->spans(&json, span), 2);
@@ -105,14 +101,4 @@ static void what_may_be_signed(void **state)
 	hs_json_free(&json);
 }
 
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(one_event),
-		cmocka_unit_test(a_batch_wrapped_or_not),
-		cmocka_unit_test(a_peek_changes_nothing),
-		cmocka_unit_test(what_may_be_signed),
-	};
-
-	return cmocka_run_group_tests_name("dialect", tests, NULL, NULL);
-}
+TESTS("dialect", NULL, NULL)

@@ -1,7 +1,7 @@
 /* digest: the vectors of RFC 2202 and FIPS 180-4, and keys that serve many messages. */
 #include "base/digest.h"
 #include "base/hex.h"
-#include "tests/lib/cases.h"
+#include "tests/lib/unit.h"
 
 static void expect_mac(struct hs_slice key, struct hs_slice text, const char *hex)
 {
@@ -19,11 +19,10 @@ static void expect_mac(struct hs_slice key, struct hs_slice text, const char *he
 }
 
 /* RFC 2202, 3 */
-static void vectors_of_the_rfc(void **state)
+TEST(vectors_of_the_rfc)
 {
 	char ones[80], threes[50];
 
-	(void)state;
 	memset(ones, 0xAA, sizeof ones);
 	memset(threes, 0xDD, sizeof threes);
 	expect_mac(HS_SLICE("\x0b\x0b\x0b\x0b\x0b\x0b\x0b\x0b\x0b\x0b\x0b\x0b\x0b\x0b\x0b\x0b\x0b\x0b"
@@ -36,18 +35,16 @@ static void vectors_of_the_rfc(void **state)
 	           "aa4ae5e15272d00e95705637ce8a3b55ed402112");
 }
 
-static void an_empty_message_has_a_mac(void **state)
+TEST(an_empty_message_has_a_mac)
 {
-	(void)state;
 	expect_mac(HS_SLICE("key"), HS_SLICE(""), "f42bb0eeb018ebbd4597ae7213711ec60760843f");
 }
 
-static void keys_do_not_mix(void **state)
+TEST(keys_do_not_mix)
 {
 	struct hs_hmac *a = hs_hmac_new(HS_SLICE("a")), *b = hs_hmac_new(HS_SLICE("b"));
 	uint8_t mac_a[HS_SHA1_BYTES], mac_b[HS_SHA1_BYTES], again[HS_SHA1_BYTES];
 
-	(void)state;
 	assert_true(hs_hmac_sha1(a, HS_SLICE("text"), mac_a));
 	assert_true(hs_hmac_sha1(b, HS_SLICE("text"), mac_b));
 	assert_true(hs_hmac_sha1(a, HS_SLICE("text"), again));
@@ -68,38 +65,25 @@ static void expect_sha256(struct hs_slice text, const char *hex)
 	assert_slice_equal(hs_slice(digits, sizeof digits), hs_slice_str(hex));
 }
 
-static void vectors_of_sha256(void **state)
+TEST(vectors_of_sha256)
 {
-	(void)state;
 	expect_sha256(HS_SLICE(""), "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
 	expect_sha256(HS_SLICE("abc"), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
 }
 
-static void comparison_sees_every_byte(void **state)
+TEST(comparison_sees_every_byte)
 {
 	uint8_t a[32] = { 1, 2, 3 }, b[32];
 
-	(void)state;
 	memcpy(b, a, sizeof b);
 	assert_true(hs_equal_constant_time(a, b, sizeof a));
 	assert_true(hs_equal_constant_time(a, b, 0));
 	for (size_t i = 0; i < sizeof b; i++) {
 		b[i] ^= 0x80;
 		assert_false(hs_equal_constant_time(a, b, sizeof a));
-		assert_true(hs_equal_constant_time(a, b, i)); /* and none behind the end */
+		assert_true(hs_equal_constant_time(a, b, i)); /* and no byte after the end */
 		b[i] ^= 0x80;
 	}
 }
 
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(vectors_of_the_rfc),
-		cmocka_unit_test(an_empty_message_has_a_mac),
-		cmocka_unit_test(keys_do_not_mix),
-		cmocka_unit_test(vectors_of_sha256),
-		cmocka_unit_test(comparison_sees_every_byte),
-	};
-
-	return cmocka_run_group_tests_name("digest", tests, NULL, NULL);
-}
+TESTS("digest", NULL, NULL)

@@ -1,16 +1,12 @@
 /*
- * erase: who is asked for goes and nobody else; killed before any call on files, each
- * line is there or not there, and the next run finishes; positions stay right.
+ * erase: the records of a person go, and no others; after a kill before any call on files each
+ * line is there or not, and the next run finishes; positions stay right.
  */
 #include "base/io.h"
 #include "spool/admin/suppression_list.h"
 #include "spool/dedup/tombstones.h"
 #include "spool/erase.h"
-#include "spool/read/reader.h"
-#include "spool/spool.h"
-#include "tests/lib/cases.h"
-#include "tests/lib/spooldir.h"
-#include "tests/lib/wrap.h"
+#include "tests/lib/temp_spool.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -19,34 +15,11 @@
 #include <string.h>
 #include <unistd.h>
 
-static struct scene {
-	struct spooldir d;
-	struct hs_spool *spool;
-	char got[4096];
-} s;
-
-static void make(const char *settings)
-{
-	wrap_reset();
-	spooldir_make(&s.d, settings);
-	s.spool = hs_spool_new(s.d.settings);
-	assert_non_null(s.spool);
-}
-
-static int finish(void **state)
-{
-	(void)state;
-	wrap_reset();
-	hs_spool_free(s.spool);
-	spooldir_remove(&s.d);
-	return 0;
-}
-
 /*
- * Events "user/id", of each word one; returns how many were there already. "user@device/id" is an
- * identify, "@device/id" a page of nobody known.
+ * Appends an event for each word "user/id"; returns how many were there already. "user@device/id" is
+ * an identify, "@device/id" a page without a user.
  */
-static uint64_t put(const char *words)
+static uint64_t put_users(const char *words)
 {
 	struct hs_stamp stamp = { HS_SLICE_NONE, NULL, HS_SLICE("2026-11-23T10:15:00.123Z") };
 	uint64_t duplicate = 0;
@@ -73,16 +46,23 @@ static uint64_t put(const char *words)
 		                     .record = in.batch.record,
 		                     .count = in.batch.count,
 		                     .duplicate = &duplicate,
-		                     .deadline_ms = hs_io_now_monotonic() + PATIENCE_MS };
+		                     .deadline_ms = soon() };
 	assert_int_equal(hs_spool_append(s.spool, &append), HS_OK);
 	hs_record_maker_free(&in);
 	hs_json_free(&json);
 	return duplicate;
 }
 
-static void rotate(void)
+/* A compressed segment, a plain one and the open one. */
+static void fill_three_segments(void)
 {
-	assert_result(hs_spool_rotate(s.spool, hs_io_now_monotonic() + PATIENCE_MS), HS_OK);
+	make("rotate_min_gap = 0\n");
+	put_users("a/1 b/2 a/3");
+	rotate();
+	maintain();
+	put_users("b/4");
+	rotate();
+	put_users("a/5 c/6");
 }
 
 static enum hs_result erase_by(const char *id, const struct hs_eraser *how, struct hs_erasure *done)
@@ -107,97 +87,49 @@ static enum hs_result erase(const char *id, bool suppress, struct hs_erasure *do
 	return erase_by(id, &(struct hs_eraser){ .suppress = suppress }, done);
 }
 
-static void read_on(struct hs_reader *reader)
-{
-	static const char label[] = "\"message_id\":\"";
-	struct hs_slice line;
-	size_t used = 0;
-
-	s.got[0] = '\0';
-	while (hs_reader_next(reader, &line) == HS_READ_LINE) {
-		const char *id = memmem(line.p, line.n, label, sizeof label - 1);
-
-		assert_non_null(id);
-		id += sizeof label - 1;
-		used += (size_t)snprintf(s.got + used, sizeof s.got - used, "%s%.*s", used > 0 ? " " : "",
-		                         (int)strcspn(id, "\""), id);
-	}
-}
-
-#define assert_spool(words) \
-	do { \
-		struct hs_reader *reader; \
-		assert_int_equal(hs_reader_open(s.d.settings, &reader), HS_OK); \
-		hs_reader_start(reader, (struct hs_position){ 0 }); \
-		read_on(reader); \
-		hs_reader_close(reader); \
-		assert_string_equal(s.got, words); \
-	} while (0)
-
-static uint64_t problems(void)
-{
-	struct hs_verifier examiner = { 0 };
-	struct hs_verified found;
-	uint64_t sum = 0;
-
-	assert_int_equal(hs_spool_verify(s.spool, &examiner, &found), HS_OK);
-	for (int p = 0; p < HS_PROBLEMS; p++)
-		sum += found.problem[p];
-	return sum;
-}
-
 /* --- what goes, and what stays known --------------------------------------------------- */
 
-static void who_is_asked_for(void **state)
+TEST(records_of_the_person_go)
 {
-	struct hs_retention_counts maintained;
 	struct hs_erasure done;
 
-	(void)state;
-	make("rotate_min_gap = 0\n");
-	put("a/1 b/2 a/3");
-	rotate();
-	assert_int_equal(hs_spool_maintain(s.spool, NULL, NULL, &maintained), HS_OK);
-	put("b/4");
-	rotate();
-	put("a/5 c/6");
+	fill_three_segments();
 	assert_int_equal(erase("a", false, &done), HS_OK);
 	assert_int_equal(done.events, 3);
 	assert_int_equal(done.files, 2);
-	assert_spool("b/2 b/4 c/6");
+	assert_all("b/2 b/4 c/6");
 	assert_sound(&s.d);
 	assert_int_equal(problems(), 0);
-	assert_int_equal(put("a/1 a/3 a/5 b/2 a/7"), 4);
-	assert_spool("b/2 b/4 c/6 a/7");
+	assert_int_equal(put_users("a/1 a/3 a/5 b/2 a/7"), 4);
+	assert_all("b/2 b/4 c/6 a/7");
 	assert_int_equal(erase("a", false, &done), HS_OK);
 	assert_int_equal(done.events, 1);
-	assert_int_equal(spooldir_names(&s.d, "", "events-"), 4); /* an empty segment is still a number */
+	assert_int_equal(spooldir_names(&s.d, "", "events-"), 4); /* an empty segment keeps its number */
 	assert_int_equal(problems(), 0);
 }
 
-static void ids_outlive_the_index(void **state)
+TEST(erased_ids_outlive_the_index)
 {
 	struct hs_erasure done;
 
-	(void)state;
 	make("rotate_min_gap = 0\n");
-	put("a/1 b/2");
+	put_users("a/1 b/2");
 	assert_int_equal(erase("a", false, &done), HS_OK);
-	put("b/3");
+	put_users("b/3");
 	rotate();
-	hs_spool_free(s.spool);
+	stop();
 	spooldir_unlink(&s.d, ".hookspool/run/index");
 	spooldir_add(&s.d, ".hookspool/erased-ids", HS_SLICE("torn"));
-	s.spool = hs_spool_new(s.d.settings);
-	assert_int_equal(put("a/1 b/2 b/3 a/4"), 3);
+	restart();
+	assert_int_equal(put_users("a/1 b/2 b/3 a/4"), 3);
 	assert_int_equal(erase("a", false, &done), HS_OK);
-	hs_spool_free(s.spool);
+	stop();
 	spooldir_unlink(&s.d, ".hookspool/run/index");
-	s.spool = hs_spool_new(s.d.settings);
-	assert_int_equal(put("a/1 a/4 b/2"), 3);
+	restart();
+	assert_int_equal(put_users("a/1 a/4 b/2"), 3);
 }
 
-static void what_was_to_be_erased_is_a_problem(void **state)
+TEST(an_erased_event_in_the_spool_is_a_problem)
 {
 	struct hs_tombstone id = { .spooled_s = 1795428900 };
 	struct hs_dedup_key_maker identifier;
@@ -207,9 +139,8 @@ static void what_was_to_be_erased_is_a_problem(void **state)
 	bool known;
 	int dir, private_dir;
 
-	(void)state;
 	make("");
-	put("a/1");
+	put_users("a/1");
 	assert_int_equal(problems(), 0);
 	text = spooldir_read(&s.d, "events.jsonl");
 	assert_true(hs_dedup_key_maker_init(&identifier));
@@ -226,78 +157,59 @@ static void what_was_to_be_erased_is_a_problem(void **state)
 	hs_buf_free(&text);
 }
 
-/* Copies in the making, which a killed repair, erase or maintenance has left. */
-static void leftovers_go(void **state)
+/* Unfinished copies, left by a killed repair, erase or maintenance. */
+TEST(leftovers_go)
 {
-	static const char *const names[] = { "clean", "gzip", "erase-copy" };
+	static const char *const names[] = { ".hookspool/run/clean", ".hookspool/run/gzip",
+		                             ".hookspool/run/erase-copy" };
 	struct hs_erasure done;
 
-	(void)state;
 	make("");
-	put("bert/1");
-	for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-		char path[PATH_MAX + 40];
-		FILE *file;
-
-		snprintf(path, sizeof path, "%s/.hookspool/run/%s", s.d.path, names[i]);
-		file = fopen(path, "w");
-		assert_non_null(file);
-		fputs("{\"type\":\"page\",\"user_id\":\"anna\"}\n", file);
-		fclose(file);
-	}
+	put_users("bert/1");
+	for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+		spooldir_write(&s.d, names[i], HS_SLICE("{\"type\":\"page\",\"user_id\":\"anna\"}\n"));
 	assert_result(erase("anna", false, &done), HS_OK);
-	for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-		char path[PATH_MAX + 40];
-
-		snprintf(path, sizeof path, "%s/.hookspool/run/%s", s.d.path, names[i]);
-		assert_int_equal(access(path, F_OK), -1);
-	}
+	for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+		assert_false(spooldir_exists(&s.d, names[i]));
 }
 
-static void suppressed(void **state)
+TEST(events_of_suppressed_people_are_dropped)
 {
 	struct hs_erasure done;
 
-	(void)state;
 	make("rotate_min_gap = 0\n");
-	put("a/1 b/2");
+	put_users("a/1 b/2");
 	assert_int_equal(erase("a", true, &done), HS_OK);
-	assert_int_equal(put("b/3 a/4 b/2 a/5 b/6"), 1);
-	assert_spool("b/2 b/3 b/6");
+	assert_int_equal(put_users("b/3 a/4 b/2 a/5 b/6"), 1);
+	assert_all("b/2 b/3 b/6");
 	assert_int_equal(erase("b", true, &done), HS_OK);
-	put("a/7 b/8 c/9");
-	assert_spool("c/9");
+	put_users("a/7 b/8 c/9");
+	assert_all("c/9");
 }
 
 /* --- positions ------------------------------------------------------------------------- */
 
-static void positions_stay_right(void **state)
+TEST(positions_stay_right)
 {
 	static const char *const rest[] = { "b/2 b/4 c/6", "b/2 b/4 c/6", "b/4 c/6", "b/4 c/6", "c/6", "c/6", "" };
 	struct hs_position at[7] = { { 0 } };
-	struct hs_reader *reader;
 	struct hs_erasure done;
-	struct hs_slice line;
 
-	(void)state;
 	make("rotate_min_gap = 0\ncompress = none\n");
-	put("a/1 b/2 a/3");
+	put_users("a/1 b/2 a/3");
 	rotate();
-	put("b/4");
-	put("a/5 c/6");
-	assert_int_equal(hs_reader_open(s.d.settings, &reader), HS_OK);
-	hs_reader_start(reader, at[0]);
+	put_users("b/4");
+	put_users("a/5 c/6");
+	open_reader();
 	for (int i = 1; i < 7; i++) {
-		assert_int_equal(hs_reader_next(reader, &line), HS_READ_LINE);
-		at[i] = hs_reader_position(reader);
+		assert_int_equal(read_some(1), HS_READ_LINE);
+		at[i] = hs_reader_position(s.reader);
 	}
 	assert_int_equal(erase("a", false, &done), HS_OK);
 	for (int i = 0; i < 7; i++) {
-		hs_reader_start(reader, at[i]);
-		read_on(reader);
-		assert_string_equal(s.got, rest[i]);
+		hs_reader_start(s.reader, at[i]);
+		assert_read(rest[i]);
 	}
-	hs_reader_close(reader);
 }
 
 /* --- killed ------------------------------------------------------------------------------ */
@@ -307,24 +219,19 @@ static int erase_in_child(void *context)
 	struct hs_erasure done;
 	unsigned nth = *(unsigned *)context;
 
-	hs_spool_free(s.spool); /* a process of its own opens it for itself */
-	s.spool = hs_spool_new(s.d.settings);
+	restart();
 	wrap_reset();
-	wrap_kill(nth, nth % 2 == 1); /* every second time in mid-write, if it is a write */
+	wrap_kill(nth, nth % 2 == 1); /* every second time in the middle of a write, if it is one */
 	return s.spool != NULL && erase("a", nth % 5 == 0, &done) == HS_OK ? 0 : 1;
 }
 
-/* What a kill left: whole lines, nobody else's lost, nothing twice. */
+/* Expects whole lines after a kill: nothing of others lost, nothing twice. */
 static void expect_others(void)
 {
-	struct hs_reader *reader;
 	char *word, *rest = NULL;
 	char others[64] = "";
 
-	assert_int_equal(hs_reader_open(s.d.settings, &reader), HS_OK);
-	hs_reader_start(reader, (struct hs_position){ 0 });
-	read_on(reader);
-	hs_reader_close(reader);
+	read_all();
 	for (word = strtok_r(s.got, " ", &rest); word != NULL; word = strtok_r(NULL, " ", &rest))
 		if (word[0] != 'a') {
 			strcat(others, word);
@@ -333,49 +240,34 @@ static void expect_others(void)
 	assert_string_equal(others, "b/2 b/4 c/6 ");
 }
 
-static void killed_anywhere(void **state)
+TEST(killed_anywhere)
 {
 	bool ended = false;
 
 	for (unsigned nth = 1; !ended; nth++) {
-		struct hs_retention_counts maintained;
 		struct hs_erasure done;
 
-		make("rotate_min_gap = 0\n");
-		put("a/1 b/2 a/3");
-		rotate();
-		assert_int_equal(hs_spool_maintain(s.spool, NULL, NULL, &maintained), HS_OK);
-		put("b/4");
-		rotate();
-		put("a/5 c/6");
-		hs_spool_free(s.spool);
-		s.spool = hs_spool_new(s.d.settings);
-		ended = child_wait(child_start(erase_in_child, &nth)) == 0;
+		fill_three_segments();
+		restart();
+		ended = child_run(erase_in_child, &nth) == 0;
 		expect_others();
 		if (nth % 4 == 0) { /* the index is lost, too */
-			hs_spool_free(s.spool);
+			stop();
 			spooldir_unlink(&s.d, ".hookspool/run/index");
-			s.spool = hs_spool_new(s.d.settings);
+			restart();
 		}
 		assert_int_equal(erase("a", false, &done), HS_OK);
-		assert_spool("b/2 b/4 c/6");
-		assert_int_equal(put(nth % 5 == 0 ? "b/2 c/6" : "a/1 b/2 a/3 b/4 a/5 c/6"), nth % 5 == 0 ? 2 : 6);
+		assert_all("b/2 b/4 c/6");
+		assert_int_equal(put_users(nth % 5 == 0 ? "b/2 c/6" : "a/1 b/2 a/3 b/4 a/5 c/6"), nth % 5 == 0 ? 2 : 6);
 		assert_sound(&s.d);
 		assert_int_equal(problems(), 0);
-		if (!ended)
-			finish(state);
 		assert_true(nth < 2000);
 	}
 }
 
 static bool is_spooled(const char *id)
 {
-	struct hs_reader *reader;
-
-	assert_int_equal(hs_reader_open(s.d.settings, &reader), HS_OK);
-	hs_reader_start(reader, (struct hs_position){ 0 });
-	read_on(reader);
-	hs_reader_close(reader);
+	read_all();
 	return strstr(s.got, id) != NULL;
 }
 
@@ -384,15 +276,14 @@ static int erase_linked_in_child(void *context)
 	struct hs_erasure done;
 	unsigned nth = *(unsigned *)context;
 
-	hs_spool_free(s.spool);
-	s.spool = hs_spool_new(s.d.settings);
+	restart();
 	wrap_reset();
 	wrap_kill(nth, nth % 2 == 1);
 	return s.spool != NULL && erase_by("a", &(struct hs_eraser){ .aliases = true }, &done) == HS_OK ? 0 : 1;
 }
 
-/* The link goes with the first file; the records of the device must not stay for that. */
-static void killed_with_links(void **state)
+/* The link goes with the first file; the device's records must go all the same. */
+TEST(killed_with_links)
 {
 	bool ended = false;
 
@@ -401,50 +292,44 @@ static void killed_with_links(void **state)
 		bool settled;
 
 		make("rotate_min_gap = 0\n");
-		put("a@d/1 a@shared/2 b@shared/3");
+		put_users("a@d/1 a@shared/2 b@shared/3");
 		rotate();
-		put("@d/4 @shared/5 c/6");
-		hs_spool_free(s.spool);
-		s.spool = hs_spool_new(s.d.settings);
-		ended = child_wait(child_start(erase_linked_in_child, &nth)) == 0;
+		put_users("@d/4 @shared/5 c/6");
+		restart();
+		ended = child_run(erase_linked_in_child, &nth) == 0;
 		settled = spooldir_names(&s.d, ".hookspool", "erase-plan-1") > 0;
 		assert_true(!settled || problems() > 0);
-		settled |= !is_spooled("@d/4"); /* or all is done */
-		put("a/7 @d/8");                /* what comes later is new data, however late the rest is finished */
+		settled |= !is_spooled("@d/4"); /* or the erase is done */
+		put_users("a/7 @d/8");          /* later events are new data, however late the erase is finished */
 		assert_int_equal(erase_by(settled ? "nobody" : "a", &(struct hs_eraser){ .aliases = !settled }, &done),
 		                 HS_OK);
-		assert_spool(settled ? "b@shared/3 @shared/5 c/6 a/7 @d/8" : "b@shared/3 @shared/5 c/6");
+		assert_all(settled ? "b@shared/3 @shared/5 c/6 a/7 @d/8" : "b@shared/3 @shared/5 c/6");
 		assert_int_equal(spooldir_names(&s.d, ".hookspool", "erase-plan"), 0);
 		assert_sound(&s.d);
 		assert_int_equal(problems(), 0);
-		if (!ended)
-			finish(state);
 		assert_true(nth < 2000);
 	}
 }
 
-/* Between the plan and the suppression events of the person may come; these go, too. */
-static void killed_before_suppression(void **state)
+/* Events that come between the plan and the suppression go, too. */
+TEST(killed_before_suppression)
 {
 	bool ended = false;
 
-	for (unsigned nth = 5; !ended; nth += 5) { /* those of which erase_in_child suppresses */
+	for (unsigned nth = 5; !ended; nth += 5) { /* for these erase_in_child suppresses */
 		struct hs_erasure done;
 		bool settled;
 
 		make("rotate_min_gap = 0\n");
-		put("a/1 b/2");
-		ended = child_wait(child_start(erase_in_child, &nth)) == 0;
+		put_users("a/1 b/2");
+		ended = child_run(erase_in_child, &nth) == 0;
 		settled = spooldir_names(&s.d, ".hookspool", "erase-plan-1") > 0;
-		hs_spool_free(s.spool);
-		s.spool = hs_spool_new(s.d.settings);
-		put("a/3 b/4");
+		restart();
+		put_users("a/3 b/4");
 		assert_int_equal(erase(settled ? "nobody" : "a", !settled, &done), HS_OK);
-		assert_spool("b/2 b/4");
-		put("a/5");
-		assert_spool("b/2 b/4");
-		if (!ended)
-			finish(state);
+		assert_all("b/2 b/4");
+		put_users("a/5");
+		assert_all("b/2 b/4");
 		assert_true(nth < 2000);
 	}
 }
@@ -458,8 +343,8 @@ static bool count_down(void *context, uint64_t bytes, uint64_t all)
 	return *left > 0 && (*left)--;
 }
 
-/* Ctrl-C: nothing is settled yet, or the next erase finishes it. */
-static void stopped_anywhere(void **state)
+/* Ctrl-C: nothing is settled yet, or the next erase finishes. */
+TEST(stopped_anywhere)
 {
 	bool stopped = true;
 
@@ -469,9 +354,9 @@ static void stopped_anywhere(void **state)
 		struct hs_erasure done;
 
 		make("rotate_min_gap = 0\n");
-		put("a@d/1 b/2");
+		put_users("a@d/1 b/2");
 		rotate();
-		put("@d/3 b/4");
+		put_users("@d/3 b/4");
 		assert_int_equal(erase_by("a", &how, &done), HS_OK);
 		stopped = done.stopped;
 		assert_true(done.unfinished == (spooldir_names(&s.d, ".hookspool", "erase-plan") > 0));
@@ -479,37 +364,34 @@ static void stopped_anywhere(void **state)
 		assert_int_equal(erase("nobody", false, &done), HS_OK);
 		assert_int_equal(done.unfinished, 0);
 		if (is_spooled("a@d/1"))
-			assert_spool("a@d/1 b/2 @d/3 b/4");
+			assert_all("a@d/1 b/2 @d/3 b/4");
 		else
-			assert_spool("b/2 b/4");
+			assert_all("b/2 b/4");
 		assert_int_equal(problems(), 0);
-		if (stopped)
-			finish(state);
 		assert_true(turns < 100);
 	}
 }
 
-static void damaged_plan(void **state)
+TEST(damaged_plan)
 {
 	struct hs_erasure done;
 
-	(void)state;
 	make("");
-	put("a/1 b/2");
+	put_users("a/1 b/2");
 	spooldir_add(&s.d, ".hookspool/erase-plan-1", HS_SLICE("{\"plan\":1,\"people\":2}\n"));
 	assert_result(erase("a", false, &done), HS_E_IO);
-	assert_spool("a/1 b/2");
+	assert_all("a/1 b/2");
 	spooldir_unlink(&s.d, ".hookspool/erase-plan-1");
 	spooldir_add(&s.d, ".hookspool/erase-plan-new", HS_SLICE("{\"plan"));
 	assert_int_equal(problems(), 1);
 	assert_result(erase("a", false, &done), HS_OK);
-	assert_spool("b/2");
+	assert_all("b/2");
 	assert_int_equal(problems(), 0);
 }
 
 /* --- failures ------------------------------------------------------------------------------ */
 
-static void a_call_fails(void **state)
+TEST(a_call_fails)
 {
 	static const enum wrap_call calls[] = { WRAP_FDATASYNC, WRAP_FSYNC, WRAP_PWRITE, WRAP_RENAMEAT };
 	struct hs_erasure done;
@@ -517,37 +399,20 @@ static void a_call_fails(void **state)
 	for (size_t c = 0; c < sizeof calls / sizeof *calls; c++)
 		for (unsigned nth = 1; nth < 10; nth += 2) {
 			make("rotate_min_gap = 0\ncompress = none\n");
-			put("a/1 b/2 a/3");
+			put_users("a/1 b/2 a/3");
 			rotate();
 			wrap_fail(calls[c], nth, 1, EIO);
 			erase("a", false, &done);
 			wrap_reset();
 			assert_int_equal(erase("a", false, &done), HS_OK);
-			assert_spool("b/2");
-			assert_int_equal(put("a/1 a/3"), 2);
-			finish(state);
+			assert_all("b/2");
+			assert_int_equal(put_users("a/1 a/3"), 2);
 		}
-	make("");
 }
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_teardown(who_is_asked_for, finish),
-		cmocka_unit_test_teardown(ids_outlive_the_index, finish),
-		cmocka_unit_test_teardown(what_was_to_be_erased_is_a_problem, finish),
-		cmocka_unit_test_teardown(leftovers_go, finish),
-		cmocka_unit_test_teardown(suppressed, finish),
-		cmocka_unit_test_teardown(positions_stay_right, finish),
-		cmocka_unit_test_teardown(killed_anywhere, finish),
-		cmocka_unit_test_teardown(killed_with_links, finish),
-		cmocka_unit_test_teardown(killed_before_suppression, finish),
-		cmocka_unit_test_teardown(stopped_anywhere, finish),
-		cmocka_unit_test_teardown(damaged_plan, finish),
-		cmocka_unit_test_teardown(a_call_fails, finish),
-	};
-
-	if (access("/dev/shm", W_OK) == 0) /* kills, no power cuts: memory will do, and is quick */
+	if (access("/dev/shm", W_OK) == 0) /* kills, not power cuts: memory will do, and is quick */
 		setenv("TMPDIR", "/dev/shm", 0);
-	return cmocka_run_group_tests_name("erase", tests, NULL, NULL);
+	return unit_run("erase", NULL, finish);
 }

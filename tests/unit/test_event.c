@@ -1,14 +1,14 @@
-/* event: tests/cases/event.txt, and what a batch and a wrapper make of it. */
+/* event: tests/cases/event.txt, and events in batches and wrappers. */
 #include "event/event.h"
 #include "tests/lib/cases.h"
 
-/* The case's word for a field. */
+/* The name of a field in case files. */
 static enum hs_field field_called(const struct test_case *c, struct hs_slice name)
 {
 	for (int f = 0; f < HS_FIELD_COUNT; f++)
 		if (hs_slice_eq(hs_field_name((enum hs_field)f), name))
 			return (enum hs_field)f;
-	case_fail(c, "there is no field '%s'", case_show(name));
+	case_fail(c, "there is no field '%s'", unit_show(name));
 }
 
 static void check_fields(struct test_case *c, const struct hs_event *e)
@@ -20,12 +20,12 @@ static void check_fields(struct test_case *c, const struct hs_event *e)
 		enum hs_field f = field_called(c, name);
 
 		if (e->field[f] == 0)
-			case_fail(c, "%s was not found", case_show(name));
-		case_same(c, case_show(name), hs_json_raw(e->json, e->field[f]), value);
+			case_fail(c, "%s was not found", unit_show(name));
+		case_same(c, unit_show(name), hs_json_raw(e->json, e->field[f]), value);
 	}
 	for (size_t at = 0; case_next(c, "absent", &at, &value);)
 		if (e->field[field_called(c, value)] != 0)
-			case_fail(c, "%s was found", case_show(value));
+			case_fail(c, "%s was found", unit_show(value));
 }
 
 static void run_event_case(struct test_case *c)
@@ -47,9 +47,8 @@ static void run_event_case(struct test_case *c)
 	hs_json_free(&j);
 }
 
-static void flat_fields_are_known_by_their_exact_names(void **state)
+TEST(flat_fields_are_known_by_their_exact_names)
 {
-	(void)state;
 	for (int f = 0; f < HS_FIELD_COUNT; f++) {
 		enum hs_field expected = f < HS_FIELD_FLAT_COUNT ? (enum hs_field)f : HS_FIELD_COUNT;
 
@@ -63,7 +62,7 @@ static void flat_fields_are_known_by_their_exact_names(void **state)
 	assert_int_equal(hs_field_named(HS_SLICE_NONE), HS_FIELD_COUNT);
 }
 
-static void the_fixed_order_is_that_of_the_manual(void **state)
+TEST(the_fixed_order_is_that_of_the_manual)
 {
 	static const char *const order[] = {
 		"type",        "event",    "timestamp",          "user_id", "anonymous_id",
@@ -72,18 +71,16 @@ static void the_fixed_order_is_that_of_the_manual(void **state)
 		"project_id",
 	};
 
-	(void)state;
 	assert_int_equal(HS_FIELD_FLAT_COUNT, 16);
 	for (int f = 0; f < HS_FIELD_FLAT_COUNT; f++)
 		assert_slice_equal(hs_field_name((enum hs_field)f), hs_slice_str(order[f]));
 }
 
-static void an_event_may_stand_inside(void **state)
+TEST(an_event_may_be_nested)
 {
 	struct hs_json j = { 0 };
 	struct hs_event e;
 
-	(void)state;
 	assert_result(hs_json_document(&j, HS_SLICE("{\"json\":{\"type\":\"page\",\"userId\":\"u\"},"
 	                                            "\"type\":\"x\",\"groupId\":\"g\"}")),
 	              HS_OK);
@@ -94,7 +91,7 @@ static void an_event_may_stand_inside(void **state)
 	hs_json_free(&j);
 }
 
-static void only_json_alone_is_a_wrapper(void **state)
+TEST(only_json_alone_is_a_wrapper)
 {
 	static const struct {
 		const char *text;
@@ -117,7 +114,6 @@ static void only_json_alone_is_a_wrapper(void **state)
 	};
 	struct hs_json j = { 0 };
 
-	(void)state;
 	for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
 		assert_result(hs_json_document(&j, hs_slice_str(table[i].text)), HS_OK);
 		if (hs_event_unwrap(&j) != table[i].token)
@@ -126,15 +122,4 @@ static void only_json_alone_is_a_wrapper(void **state)
 	hs_json_free(&j);
 }
 
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(flat_fields_are_known_by_their_exact_names),
-		cmocka_unit_test(the_fixed_order_is_that_of_the_manual),
-		cmocka_unit_test(an_event_may_stand_inside),
-		cmocka_unit_test(only_json_alone_is_a_wrapper),
-	};
-	const struct case_set sets[] = { { "event.txt", run_event_case } };
-
-	return CASES_RUN("event", tests, sets);
-}
+TESTS_AND_CASES("event", "event.txt", run_event_case)

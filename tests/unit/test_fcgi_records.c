@@ -1,5 +1,5 @@
 /*
- * fcgi_records: a request is whole when its last byte is there, and only if nothing in it is odd;
+ * fcgi_records: a request is complete at its last byte, and only if nothing in it is unusual;
  * and tests/cases/fcgi.txt, in one piece, byte by byte, and as far as libfcgi is concerned.
  */
 #include "cgi/server/fcgi_records.h"
@@ -15,7 +15,7 @@ struct bytes {
 	size_t n;
 };
 
-/* Appends a record of so many bytes of content, and of padding; zeros are pairs of nothing. */
+/* Appends a record with n bytes of content, and padding; the content is zeros, that is, empty pairs. */
 static void put(struct bytes *b, unsigned type, unsigned number, size_t content, size_t padding)
 {
 	const unsigned char header[8] = { 1,
@@ -52,7 +52,7 @@ static void put_streams(struct bytes *b, unsigned number)
 	put(b, STDIN, number, 0, 0);
 }
 
-/* A copy that ends where its memory ends, so that a sanitizer sees a byte too many. */
+/* Looks at a copy that ends where its memory ends, so that a sanitizer sees a read beyond it. */
 static bool is_whole(const struct bytes *b, size_t n)
 {
 	unsigned char *copy = malloc(n + (n == 0));
@@ -65,11 +65,10 @@ static bool is_whole(const struct bytes *b, size_t n)
 	return whole;
 }
 
-static void whole_at_the_last_byte(void **state)
+TEST(whole_at_the_last_byte)
 {
 	static const unsigned numbers[] = { 1, 255, 256, 65535 };
 
-	(void)state;
 	for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
 		struct bytes b = { .n = 0 };
 
@@ -83,23 +82,21 @@ static void whole_at_the_last_byte(void **state)
 	}
 }
 
-static void without_a_body(void **state)
+TEST(without_a_body)
 {
 	struct bytes b = { .n = 0 };
 
-	(void)state;
 	put_begin(&b, 1, RESPONDER, 0);
 	put(&b, PARAMS, 1, 0, 0);
 	put(&b, STDIN, 1, 0, 0);
 	assert_true(is_whole(&b, b.n));
 }
 
-/* In each of these libfcgi would wait for more, or ask for it. */
-static void odd_ones(void **state)
+/* In each of these cases libfcgi would wait for more, or ask for it. */
+TEST(unusual_requests)
 {
 	struct bytes b = { .n = 0 };
 
-	(void)state;
 	put_begin(&b, 0, RESPONDER, 0);
 	put_streams(&b, 0);
 	assert_false(is_whole(&b, b.n)); /* number 0 is the connection's own */
@@ -128,11 +125,10 @@ static void odd_ones(void **state)
 	assert_false(is_whole(&b, b.n));
 }
 
-static void another_version(void **state)
+TEST(another_version)
 {
 	struct bytes b = { .n = 0 };
 
-	(void)state;
 	put_begin(&b, 1, RESPONDER, 0);
 	put_streams(&b, 1);
 	b.p[0] = 2;
@@ -198,7 +194,7 @@ static void run_fcgi_case(struct test_case *c)
 {
 	struct hs_buf b = bytes_of(c);
 	struct hs_fcgi_request one = { 0 }, many = { 0 };
-	unsigned char *exact = (unsigned char *)case_exact(hs_buf_slice(&b));
+	unsigned char *exact = (unsigned char *)unit_exact_copy(hs_buf_slice(&b));
 	struct hs_slice yes;
 	bool whole = case_find(c, "whole", &yes);
 
@@ -215,15 +211,4 @@ static void run_fcgi_case(struct test_case *c)
 	free(exact);
 }
 
-int main(void)
-{
-	static const struct case_set sets[] = { { "fcgi.txt", run_fcgi_case } };
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(whole_at_the_last_byte),
-		cmocka_unit_test(without_a_body),
-		cmocka_unit_test(odd_ones),
-		cmocka_unit_test(another_version),
-	};
-
-	return CASES_RUN("fcgi_records", tests, sets);
-}
+TESTS_AND_CASES("fcgi_records", "fcgi.txt", run_fcgi_case)

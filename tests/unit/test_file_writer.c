@@ -1,13 +1,11 @@
-/* file_writer: what it has ended is on stable storage, or it says that it is not. */
+/* file_writer: hs_file_writer_end puts the file on stable storage, or reports that it could not. */
 #include "base/io.h"
 #include "spool/file/file_writer.h"
-#include "tests/lib/cases.h"
+#include "tests/lib/unit.h"
 #include "tests/lib/wrap.h"
 
 #include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <unistd.h>
 
 static enum hs_result write_one(bool gzip)
 {
@@ -26,9 +24,8 @@ static enum hs_result write_one(bool gzip)
 	return r;
 }
 
-static void the_end_is_synced(void **state)
+TEST(the_end_is_synced)
 {
-	(void)state;
 	for (int gzip = 0; gzip < 2; gzip++) {
 		wrap_reset();
 		assert_result(write_one(gzip), HS_OK);
@@ -36,10 +33,9 @@ static void the_end_is_synced(void **state)
 	}
 }
 
-/* What it copies is deleted next: a sync that fails must not be passed over. */
-static void a_sync_that_fails_is_told(void **state)
+/* The original is deleted next, so a failed sync must not go unnoticed. */
+TEST(a_failed_sync_is_reported)
 {
-	(void)state;
 	for (int gzip = 0; gzip < 2; gzip++) {
 		wrap_reset();
 		wrap_fail(WRAP_FDATASYNC, 1, 1, EIO);
@@ -48,12 +44,4 @@ static void a_sync_that_fails_is_told(void **state)
 	wrap_reset();
 }
 
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(the_end_is_synced),
-		cmocka_unit_test(a_sync_that_fails_is_told),
-	};
-
-	return cmocka_run_group_tests_name("file_writer", tests, NULL, NULL);
-}
+TESTS("file_writer", NULL, NULL)

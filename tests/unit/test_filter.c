@@ -1,5 +1,5 @@
 /* filter: which records pass, and how points in time are written. */
-#include "tests/lib/cases.h"
+#include "tests/lib/unit.h"
 #include "tools/report/filter.h"
 
 #include <stdarg.h>
@@ -10,7 +10,7 @@ static const char text[] = "{\"type\":\"track\",\"event\":\"Caf\\u00e9\",\"times
 			   "\"x\"}";
 static const struct hs_slice record = { text, sizeof text - 1 };
 
-/* Pairs of an option and its argument, up to a 0: do they let the line pass? */
+/* True if the line passes; the arguments are pairs of an option and its value, up to a 0. */
 static bool passes(struct hs_slice line, ...)
 {
 	struct hs_filter f = { .since_given = false };
@@ -34,9 +34,8 @@ enum {
 	TENANT = HS_FILTER_OPTION + HS_BY_TENANT
 };
 
-static void by_fields(void **state)
+TEST(by_fields)
 {
-	(void)state;
 	assert_true(passes(record, 0));
 	assert_true(passes(record, TYPE, "track", 0));
 	assert_false(passes(record, TYPE, "trac", 0));
@@ -53,12 +52,11 @@ static void by_fields(void **state)
 	assert_false(passes(HS_SLICE("{\"type\":null}"), TYPE, "null", 0));
 }
 
-static void by_time(void **state)
+TEST(by_time)
 {
 	struct hs_slice odd = HS_SLICE("{\"type\":\"page\",\"timestamp\":\"soon\","
 	                               "\"spooled_at\":\"2026-11-24T00:00:00.000Z\"}");
 
-	(void)state;
 	assert_true(passes(record, HS_FILTER_SINCE, "2026-11-23T10:15:00.500Z", 0));
 	assert_false(passes(record, HS_FILTER_SINCE, "2026-11-23T10:15:00.501Z", 0));
 	assert_false(passes(record, HS_FILTER_UNTIL, "2026-11-23T10:15:00.500Z", 0));
@@ -68,12 +66,11 @@ static void by_time(void **state)
 	assert_false(passes(HS_SLICE("{\"type\":\"page\"}"), HS_FILTER_SINCE, "2000-01-01", 0));
 }
 
-static void points_in_time(void **state)
+TEST(points_in_time)
 {
 	static const char *const bad[] = { "", "yesterday", "2h ", "h", "-2h", "2w", "2hh", "9999999999d" };
 	int64_t ms;
 
-	(void)state;
 	assert_true(hs_filter_when("90s", 1000000, &ms) && ms == 910000);
 	assert_true(hs_filter_when("15m", 1000000, &ms) && ms == 100000);
 	assert_true(hs_filter_when("2h", 0, &ms) && ms == -7200000);
@@ -83,25 +80,14 @@ static void points_in_time(void **state)
 		assert_false(hs_filter_when(bad[i], 0, &ms));
 }
 
-static void so_many_values(void **state)
+TEST(a_limited_number_of_values)
 {
 	struct hs_filter f = { .since_given = false };
 
-	(void)state;
 	for (int i = 0; i < HS_FILTER_VALUES_MAX; i++)
 		assert_true(hs_filter_option(&f, "test", TYPE, "x"));
 	assert_false(hs_filter_option(&f, "test", TYPE, "x"));
 	hs_filter_free(&f);
 }
 
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(by_fields),
-		cmocka_unit_test(by_time),
-		cmocka_unit_test(points_in_time),
-		cmocka_unit_test(so_many_values),
-	};
-
-	return cmocka_run_group_tests_name("filter", tests, NULL, NULL);
-}
+TESTS("filter", NULL, NULL)

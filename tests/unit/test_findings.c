@@ -1,8 +1,8 @@
 /*
- * findings: one line for a monitor: the worst findings and no others, figures behind the only bar,
- * and the exit code of the same word.
+ * findings: one line for a monitor: the worst findings and no others, figures after the only bar,
+ * and the exit code that matches its word.
  */
-#include "tests/lib/cases.h"
+#include "tests/lib/unit.h"
 #include "tools/report/findings.h"
 
 #include <stdio.h>
@@ -12,7 +12,7 @@
 
 static char said[4096];
 
-/* What it prints at its end. */
+/* The printed line. */
 static const char *end(struct hs_findings *r)
 {
 	char name[] = "/tmp/hs-report-XXXXXX";
@@ -34,22 +34,20 @@ static const char *end(struct hs_findings *r)
 	return said;
 }
 
-static void nothing_is_wrong(void **state)
+TEST(nothing_is_wrong)
 {
 	struct hs_findings r = { .nagios = true };
 
-	(void)state;
 	hs_findings_ok(&r, "spool", "fine");
 	hs_findings_figure(&r, "free", 1234, "B");
 	assert_int_equal(hs_findings_nagios_exit(&r), 0);
 	assert_string_equal(end(&r), "HOOKSPOOL OK: nothing is out of order | free=1234B warnings=0 failures=0\n");
 }
 
-static void warnings_are_told_together(void **state)
+TEST(warnings_are_reported_together)
 {
 	struct hs_findings r = { .nagios = true };
 
-	(void)state;
 	hs_findings_warn(&r, "cursor", "do this", "%s lags", "crm");
 	hs_findings_ok(&r, "spool", "fine");
 	hs_findings_warn(&r, "space", "do that", "little is left");
@@ -58,11 +56,10 @@ static void warnings_are_told_together(void **state)
 	                    "HOOKSPOOL WARNING: cursor: crm lags; space: little is left | warnings=2 failures=0\n");
 }
 
-static void a_failure_drives_warnings_out(void **state)
+TEST(a_failure_drives_warnings_out)
 {
 	struct hs_findings r = { .nagios = true };
 
-	(void)state;
 	hs_findings_warn(&r, "cursor", "", "lags");
 	hs_findings_fail(&r, "space", "", "full");
 	hs_findings_warn(&r, "secret", "", "short");
@@ -71,12 +68,11 @@ static void a_failure_drives_warnings_out(void **state)
 	assert_string_equal(end(&r), "HOOKSPOOL CRITICAL: space: full; spool: lost | warnings=2 failures=2\n");
 }
 
-/* Monitoring plug-ins API: what comes after the first bar is figures; a second line is another thing. */
-static void a_bar_or_a_line_end_begins_nothing(void **state)
+/* Monitoring plug-ins API: figures come after the first bar; a second line means something else. */
+TEST(a_bar_or_a_line_end_begins_nothing)
 {
 	struct hs_findings r = { .nagios = true };
 
-	(void)state;
 	hs_findings_warn(&r, "cursor", "", "a|b\nc\x1b[31m");
 	end(&r);
 	assert_non_null(strstr(said, "cursor: a b c"));
@@ -85,35 +81,21 @@ static void a_bar_or_a_line_end_begins_nothing(void **state)
 	assert_null(strchr(said, '\x1b'));
 }
 
-static void nothing_was_looked_at(void **state)
+TEST(nothing_was_looked_at)
 {
 	struct hs_findings r = { .nagios = true };
 
-	(void)state;
-	assert_string_equal(end(&r), "HOOKSPOOL UNKNOWN: nothing was looked at\n");
+	assert_string_equal(end(&r), "HOOKSPOOL UNKNOWN: nothing was checked\n");
 }
 
-static void figures_are_for_monitors(void **state)
+TEST(figures_are_for_monitors)
 {
 	struct hs_findings r = { .json = true };
 
-	(void)state;
 	hs_findings_figure(&r, "free", 1234, "B");
 	hs_findings_warn(&r, "space", "make \"room\"", "little");
 	assert_string_equal(end(&r), "[{\"check\":\"space\",\"verdict\":\"warn\",\"text\":\"little\","
 	                             "\"remedy\":\"make \\\"room\\\"\"}]\n");
 }
 
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(nothing_is_wrong),
-		cmocka_unit_test(warnings_are_told_together),
-		cmocka_unit_test(a_failure_drives_warnings_out),
-		cmocka_unit_test(a_bar_or_a_line_end_begins_nothing),
-		cmocka_unit_test(nothing_was_looked_at),
-		cmocka_unit_test(figures_are_for_monitors),
-	};
-
-	return cmocka_run_group_tests_name("findings", tests, NULL, NULL);
-}
+TESTS("findings", NULL, NULL)

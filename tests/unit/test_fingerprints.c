@@ -1,13 +1,13 @@
 /*
- * fingerprints: another event under a used identity is told from a plain duplicate, as long as its place
- * in the table was not taken; what is not known is no conflict.
+ * fingerprints: a different event with a used id is told from a plain duplicate, as long as its place
+ * in the table was not taken; an unknown id is no conflict.
  */
 #include "spool/shared/fingerprints.h"
-#include "tests/lib/cases.h"
+#include "tests/lib/unit.h"
 
 #include <stdlib.h>
 
-/* Of so many ids; those of one `dir` share it. */
+/* An id for that place of the table. */
 static struct hs_dedup_key id_at(uint64_t place, uint32_t high)
 {
 	uint64_t half = place | (uint64_t)high << 32;
@@ -17,7 +17,7 @@ static struct hs_dedup_key id_at(uint64_t place, uint32_t high)
 	return id;
 }
 
-static void another_event_conflicts(void **state)
+TEST(another_event_conflicts)
 {
 	struct hs_fingerprints *g = *state;
 	struct hs_dedup_key id = id_at(5, 1);
@@ -28,7 +28,7 @@ static void another_event_conflicts(void **state)
 	assert_true(hs_fingerprints_conflict(g, &id, UINT32_MAX));
 }
 
-static void the_last_one_counts(void **state)
+TEST(the_last_one_counts)
 {
 	struct hs_fingerprints *g = *state;
 	struct hs_dedup_key id = id_at(5, 1);
@@ -39,7 +39,7 @@ static void the_last_one_counts(void **state)
 	assert_false(hs_fingerprints_conflict(g, &id, 78));
 }
 
-static void what_is_not_known_does_not(void **state)
+TEST(an_unknown_id_does_not_conflict)
 {
 	struct hs_fingerprints *g = *state;
 	struct hs_dedup_key id = id_at(5, 1), never = id_at(6, 1), same_place = id_at(5, 2);
@@ -50,7 +50,7 @@ static void what_is_not_known_does_not(void **state)
 	assert_false(hs_fingerprints_conflict(g, &same_place, 78)); /* no sender is blamed for another's event */
 }
 
-static void a_place_is_taken_by_the_next(void **state)
+TEST(a_later_id_takes_the_place)
 {
 	struct hs_fingerprints *g = *state;
 	struct hs_dedup_key id = id_at(5, 1), same_place = id_at(5 + HS_FINGERPRINTS, 2);
@@ -61,7 +61,7 @@ static void a_place_is_taken_by_the_next(void **state)
 	assert_true(hs_fingerprints_conflict(g, &same_place, 77));
 }
 
-static void every_place_is_used(void **state)
+TEST(every_place_is_used)
 {
 	struct hs_fingerprints *g = *state;
 
@@ -78,27 +78,16 @@ static void every_place_is_used(void **state)
 	}
 }
 
-static int begin(void **state)
+FIXTURE(begin)
 {
 	*state = calloc(1, sizeof(struct hs_fingerprints));
 	return *state != NULL ? 0 : -1;
 }
 
-static int end(void **state)
+FIXTURE(end)
 {
 	free(*state);
 	return 0;
 }
 
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(another_event_conflicts, begin, end),
-		cmocka_unit_test_setup_teardown(the_last_one_counts, begin, end),
-		cmocka_unit_test_setup_teardown(what_is_not_known_does_not, begin, end),
-		cmocka_unit_test_setup_teardown(a_place_is_taken_by_the_next, begin, end),
-		cmocka_unit_test_setup_teardown(every_place_is_used, begin, end),
-	};
-
-	return cmocka_run_group_tests_name("fingerprints", tests, NULL, NULL);
-}
+TESTS("fingerprints", begin, end)

@@ -1,11 +1,12 @@
 /*
- * flatten: tests/cases/flatten.txt; random events, of which every leaf must be in the
- * line once, in its place, with its bytes unchanged; bounds on memory.
+ * flatten: tests/cases/flatten.txt; random events, each leaf of which must be in the line once,
+ * in its place, with its bytes unchanged; bounds on memory.
  */
 #include "event/flatten.h"
 #include "event/snake.h"
 #include "tests/lib/cases.h"
 #include "tests/lib/json_c.h"
+#include "tests/lib/random.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,7 +17,7 @@ enum { RANDOM_EVENTS = 4000, LEAVES_MAX = 400, LEVELS = 32 };
 
 /* --- a line must be flat JSON, whatever else ---------------------------------- */
 
-/* json-c's opinion. NULL, or what is wrong with the line; `names` is how many it has; 0: who knows. */
+/* json-c's verdict: NULL, or the fault of the line. *names: the number of its members, 0 if unknown. */
 static const char *line_fault(struct hs_slice line, unsigned names)
 {
 	struct json_object *object;
@@ -118,11 +119,11 @@ static void run_flatten_case(struct test_case *c)
 
 struct leaf {
 	struct hs_buf name;  /* without a suffix */
-	struct hs_buf value; /* as it must stand in the line */
+	struct hs_buf value; /* as the line must have it */
 };
 
 struct maker {
-	struct case_random random;
+	struct random_source random;
 	enum hs_names names;
 	struct hs_buf text;
 	struct hs_buf path;
@@ -162,7 +163,7 @@ enum { KEYS = sizeof keys / sizeof *keys };
 
 static uint32_t choose(struct maker *m, uint32_t below)
 {
-	return case_random_below(&m->random, below);
+	return random_below(&m->random, below);
 }
 
 static void put(struct hs_buf *b, const char *s)
@@ -177,7 +178,7 @@ static void put_blanks(struct maker *m)
 	put(&m->text, blanks[choose(m, 6)]);
 }
 
-/* A scalar that no other is equal to; to the text and to `twin`. */
+/* Puts a scalar unlike any other into the text and into `twin`. */
 static void put_scalar(struct maker *m, struct hs_buf *twin)
 {
 	static const struct {
@@ -197,7 +198,7 @@ static void put_scalar(struct maker *m, struct hs_buf *twin)
 	hs_buf_free(&value);
 }
 
-/* An array, with blanks in the text and without in `twin`. */
+/* Puts an array, with blanks into the text and without into `twin`. */
 static void put_random_array(struct maker *m, struct hs_buf *twin, unsigned depth)
 {
 	uint32_t n = choose(m, 4);
@@ -263,7 +264,7 @@ static void push_key(struct maker *m, bool top, uint32_t key)
 		hs_buf_put(&m->path, snake, hs_snake(decoded, snake));
 }
 
-/* A key stands once in an object, in whatever spelling. */
+/* An object has a key once, in whatever spelling. */
 static void use_key(bool used[static KEYS], const char *decoded)
 {
 	for (uint32_t i = 0; i < KEYS; i++)
@@ -278,7 +279,7 @@ static void put_members(struct maker *m, unsigned depth, bool top)
 	bool used[KEYS] = { false };
 
 	if (top)
-		use_key(used, "userId"); /* it is there already */
+		use_key(used, "userId"); /* the envelope has it already */
 	for (uint32_t i = 0; i < n && m->leaves < LEAVES_MAX - 40; i++) {
 		uint32_t key = (first + i * step) % KEYS;
 
@@ -302,7 +303,7 @@ static void put_members(struct maker *m, unsigned depth, bool top)
 
 static void make_event(struct maker *m, uint64_t seed)
 {
-	m->random = case_random_new(seed);
+	m->random = random_new(seed);
 	m->names = choose(m, 2) == 0 ? HS_NAMES_WAREHOUSE : HS_NAMES_VERBATIM;
 	put(&m->text, "{\"type\":\"page\",\"userId\":\"u\"");
 	put_members(m, 4, true);
@@ -336,7 +337,7 @@ static bool is_name_of(struct hs_slice name, struct hs_slice base)
 	return true;
 }
 
-/* NULL, or what is wrong with leaf i, which stands at token `at` of the line. */
+/* NULL, or the fault of leaf i, which is token `at` of the line. */
 static const char *leaf_fault(const struct hs_json *line, uint32_t at, const struct leaf *l)
 {
 	struct hs_buf name = { 0 };
@@ -351,7 +352,7 @@ static const char *leaf_fault(const struct hs_json *line, uint32_t at, const str
 	return fault;
 }
 
-/* NULL, or what is wrong with the line that was made of the event. */
+/* NULL, or the fault of the line made from the event. */
 static const char *random_fault(const struct maker *m, struct hs_slice line)
 {
 	static const char start[] = "{\"type\":\"page\",\"user_id\":\"u\",\"spooled_at\":\"" SPOOLED_AT "\"";
@@ -372,13 +373,12 @@ static const char *random_fault(const struct maker *m, struct hs_slice line)
 	return fault != NULL ? fault : line_fault(line, LEADING + m->leaves);
 }
 
-static void every_leaf_is_in_the_line_once(void **state)
+TEST(every_leaf_is_in_the_line_once)
 {
 	struct hs_stamp stamp = { .spooled_at = HS_SLICE(SPOOLED_AT) };
-	uint64_t seed = case_seed();
+	uint64_t seed = random_seed();
 	struct bench b = { 0 };
 
-	(void)state;
 	hs_flattener_init(&b.flattener, HS_NAMES_WAREHOUSE);
 	for (unsigned i = 0; i < RANDOM_EVENTS; i++, seed++) {
 		struct maker *m = calloc(1, sizeof *m);
@@ -390,16 +390,16 @@ static void every_leaf_is_in_the_line_once(void **state)
 		b.flattener.names = m->names;
 		hs_buf_reset(&b.out);
 		if (hs_json_document(&b.event, hs_buf_slice(&m->text)) != HS_OK)
-			fault = "the event itself is not JSON: mend the test";
+			fault = "the event itself is not JSON: correct the test";
 		else if (hs_event_read(&e, &b.event, 0, HS_VALIDATE_LENIENT) != HS_OK)
-			fault = "it is not an event: mend the test";
+			fault = "it is not an event: correct the test";
 		else if (hs_flatten(&b.flattener, &e, &stamp, &b.out) != HS_OK)
 			fault = "it was refused";
 		else
 			fault = random_fault(m, hs_buf_slice(&b.out));
 		if (fault != NULL)
 			fail_msg("HS_SEED=%llu: %s\n# event %s\n# line  %s", (unsigned long long)seed, fault,
-			         case_show(hs_buf_slice(&m->text)), case_show(hs_buf_slice(&b.out)));
+			         unit_show(hs_buf_slice(&m->text)), unit_show(hs_buf_slice(&b.out)));
 		free_maker(m);
 	}
 	free_bench(&b);
@@ -417,13 +417,12 @@ static enum hs_result flatten_text(struct bench *b, struct hs_slice text)
 	return hs_flatten(&b->flattener, &e, &stamp, &b->out);
 }
 
-static void records_are_appended_and_do_not_know_each_other(void **state)
+TEST(records_are_appended_independently)
 {
 	static const char line[] =
 	    "{\"type\":\"page\",\"user_id\":\"u\",\"spooled_at\":\"" SPOOLED_AT "\",\"a\":1,\"a_2\":2}\n";
 	struct bench b = { 0 };
 
-	(void)state;
 	hs_flattener_init(&b.flattener, HS_NAMES_WAREHOUSE);
 	hs_buf_put(&b.out, "before\n", 7);
 	for (int i = 0; i < 3; i++)
@@ -436,13 +435,12 @@ static void records_are_appended_and_do_not_know_each_other(void **state)
 	free_bench(&b);
 }
 
-/* The bound on a record is for that record, however much stands before it. */
-static void a_long_batch_is_no_large_record(void **state)
+/* The bound on a record is for that record alone, however long the batch before it. */
+TEST(a_long_batch_is_not_a_large_record)
 {
 	struct bench b = { 0 };
 	char *room;
 
-	(void)state;
 	hs_flattener_init(&b.flattener, HS_NAMES_WAREHOUSE);
 	room = hs_buf_reserve(&b.out, 1 << 20);
 	assert_non_null(room);
@@ -452,12 +450,11 @@ static void a_long_batch_is_no_large_record(void **state)
 	free_bench(&b);
 }
 
-static void a_refused_event_leaves_the_records_before_it(void **state)
+TEST(a_refused_event_leaves_the_records_before_it)
 {
 	struct bench b = { 0 };
 	struct hs_buf text = { 0 };
 
-	(void)state;
 	hs_flattener_init(&b.flattener, HS_NAMES_WAREHOUSE);
 	put(&b.out, "before\n");
 	put(&text, "{\"type\":\"page\",\"userId\":\"u\",\"fine\":1,\"");
@@ -487,32 +484,30 @@ static void put_swelling_event(struct hs_buf *text, unsigned leaves)
 	put(text, "}}");
 }
 
-static void an_event_must_not_swell(void **state)
+TEST(an_event_must_not_swell)
 {
 	struct bench b = { 0 };
 	struct hs_buf text = { 0 };
 
-	(void)state;
 	hs_flattener_init(&b.flattener, HS_NAMES_WAREHOUSE);
 	put(&b.out, "before\n");
-	put_swelling_event(&text, 20); /* 80 KB of 4 KB */
+	put_swelling_event(&text, 20); /* 80 KB from 4 KB */
 	assert_result(flatten_text(&b, hs_buf_slice(&text)), HS_OK);
 	assert_int_equal(b.out.p[b.out.n - 1], '\n');
 	b.out.n = 7;
 	hs_buf_reset(&text);
-	put_swelling_event(&text, 10000); /* would be 40 MB of 100 KB */
+	put_swelling_event(&text, 10000); /* would be 40 MB from 100 KB */
 	assert_result(flatten_text(&b, hs_buf_slice(&text)), HS_E_RECORD_LARGE);
 	assert_slice_equal(hs_buf_slice(&b.out), HS_SLICE("before\n"));
-	assert_true(b.out.cap < 8u << 20); /* it was not built first and refused later */
+	assert_true(b.out.cap < 8u << 20); /* it was refused before it was built */
 	hs_buf_free(&text);
 	free_bench(&b);
 }
 
-static void a_full_buffer_is_out_of_memory(void **state)
+TEST(a_full_buffer_is_out_of_memory)
 {
 	struct bench b = { .out = { .max = 100 } };
 
-	(void)state;
 	hs_flattener_init(&b.flattener, HS_NAMES_WAREHOUSE);
 	put(&b.out, "before\n");
 	assert_result(flatten_text(&b, HS_SLICE("{\"type\":\"page\",\"userId\":\"u\",\"abc\":"
@@ -524,16 +519,15 @@ static void a_full_buffer_is_out_of_memory(void **state)
 }
 
 /* Names that all collide, and names that all differ: the table grows and stays right. */
-static void thousands_of_names(void **state)
+TEST(thousands_of_names)
 {
 	struct bench b = { 0 };
 	struct hs_buf text = { 0 }, tail = { 0 };
 	char key[64];
 
-	(void)state;
 	hs_flattener_init(&b.flattener, HS_NAMES_WAREHOUSE);
 	put(&text, "{\"type\":\"page\",\"userId\":\"u\"");
-	for (unsigned i = 0; i < 1 << 12; i++) { /* "a--a-…": all of them are a_a_a_a… */
+	for (unsigned i = 0; i < 1 << 12; i++) { /* "a--a-…": all become a_a_a_a… */
 		unsigned n = 0;
 
 		for (unsigned bit = 0; bit < 12; bit++) {
@@ -563,7 +557,7 @@ static void thousands_of_names(void **state)
 }
 
 /* The table is not cleared between records: slots of an earlier era count as empty. */
-static void eras_may_wrap_round(void **state)
+TEST(eras_may_wrap)
 {
 	static const char first[] = "{\"type\":\"page\",\"userId\":\"u\",\"a\":1,\"b\":2}";
 	static const char other[] = "{\"type\":\"page\",\"userId\":\"u\",\"x\":1,\"y\":2,\"z\":3}";
@@ -572,7 +566,6 @@ static void eras_may_wrap_round(void **state)
 	static const char leaves[] = ",\"a\":1,\"b\":2}";
 	struct bench b = { 0 };
 
-	(void)state;
 	hs_flattener_init(&b.flattener, HS_NAMES_WAREHOUSE);
 	assert_result(flatten_text(&b, hs_slice_str(first)), HS_OK);
 	b.flattener.paths.era = UINT32_MAX - 1;
@@ -586,13 +579,12 @@ static void eras_may_wrap_round(void **state)
 	free_bench(&b);
 }
 
-/* Keys that never come again do not fill the memory. */
-static void new_names_are_not_remembered_for_ever(void **state)
+/* Keys that never come again do not fill memory. */
+TEST(new_names_do_not_fill_memory)
 {
 	struct bench b = { 0 };
 	char text[96];
 
-	(void)state;
 	hs_flattener_init(&b.flattener, HS_NAMES_WAREHOUSE);
 	for (int i = 0; i < 30000; i++) {
 		snprintf(text, sizeof text, "{\"type\":\"page\",\"userId\":\"u\",\"k%d\":{\"l\":1}}", i);
@@ -604,20 +596,4 @@ static void new_names_are_not_remembered_for_ever(void **state)
 	free_bench(&b);
 }
 
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(eras_may_wrap_round),
-		cmocka_unit_test(every_leaf_is_in_the_line_once),
-		cmocka_unit_test(records_are_appended_and_do_not_know_each_other),
-		cmocka_unit_test(a_long_batch_is_no_large_record),
-		cmocka_unit_test(a_refused_event_leaves_the_records_before_it),
-		cmocka_unit_test(an_event_must_not_swell),
-		cmocka_unit_test(a_full_buffer_is_out_of_memory),
-		cmocka_unit_test(thousands_of_names),
-		cmocka_unit_test(new_names_are_not_remembered_for_ever),
-	};
-	const struct case_set sets[] = { { "flatten.txt", run_flatten_case } };
-
-	return CASES_RUN("flatten", tests, sets);
-}
+TESTS_AND_CASES("flatten", "flatten.txt", run_flatten_case)

@@ -1,73 +1,19 @@
 /*
- * foreign_segments: segments that somebody else puts into the spool are read once, and their events
- * are known; nothing of ours is lost, or comes twice, over it.
+ * foreign_segments: segments that another program puts into the spool are read once, their events
+ * are known as duplicates, and none of our own are lost or doubled by it.
  */
 #include "base/io.h"
-#include "spool/read/reader.h"
-#include "spool/spool.h"
-#include "tests/lib/cases.h"
-#include "tests/lib/spooldir.h"
-#include "tests/lib/wrap.h"
+#include "tests/lib/temp_spool.h"
 
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-struct scene {
-	struct spooldir d;
-	struct hs_spool *spool;
-	struct hs_reader *reader;
-	char got[4096]; /* the words of the lines that were read: "a b c" */
-};
-
-static struct scene s;
-
-static void make(const char *settings)
+FIXTURE(begin_uncompressed)
 {
-	wrap_reset();
-	spooldir_make(&s.d, settings);
-	s.spool = hs_spool_new(s.d.settings);
-	s.reader = NULL;
-}
-
-static int begin(void **state)
-{
-	(void)state;
 	make("rotate_min_gap = 0\ncompress = none\n");
 	return 0;
-}
-
-static int finish(void **state)
-{
-	(void)state;
-	wrap_reset();
-	hs_reader_close(s.reader);
-	hs_spool_free(s.spool);
-	spooldir_remove(&s.d);
-	return 0;
-}
-
-static void put(const char *words, uint64_t known)
-{
-	uint64_t duplicate = 0;
-
-	assert_result(spooldir_append(s.spool, words, &duplicate), HS_OK);
-	assert_int_equal(duplicate, known);
-}
-
-static void rotate(void)
-{
-	assert_result(hs_spool_rotate(s.spool, hs_io_now_monotonic() + PATIENCE_MS), HS_OK);
-}
-
-/* As after the last process has ended. */
-static void restart(void)
-{
-	hs_spool_free(s.spool);
-	s.spool = hs_spool_new(s.d.settings);
 }
 
 static void name_of(char out[static HS_SEALED_NAME], uint64_t number)
@@ -75,7 +21,7 @@ static void name_of(char out[static HS_SEALED_NAME], uint64_t number)
 	snprintf(out, HS_SEALED_NAME, "events-20261123T101500.123Z-%06" PRIu64 ".jsonl", number);
 }
 
-/* Somebody else's segment. */
+/* Puts a foreign segment into the spool. */
 static void bring(uint64_t number, const char *words)
 {
 	struct events *e = events_new(words);
@@ -84,112 +30,54 @@ static void bring(uint64_t number, const char *words)
 	name_of(name, number);
 	spooldir_write(&s.d, name, hs_buf_slice(&e->lines));
 	events_free(e);
-	hs_io_pause(12); /* appends look every ten milliseconds only */
+	hs_io_pause(12); /* appends look every ten milliseconds at most */
 }
 
-static void read_on(struct hs_reader *reader)
+/* A mirror that is updated while it is read. */
+TEST(foreign_segments_above_an_empty_open_one)
 {
-	static const char label[] = "\"message_id\":\"";
-	struct hs_slice line;
-	enum hs_read what;
-
-	s.got[0] = '\0';
-	while ((what = hs_reader_next(reader, &line)) == HS_READ_LINE) {
-		const char *id = memmem(line.p, line.n, label, strlen(label));
-		size_t used = strlen(s.got);
-
-		assert_non_null(id);
-		id += strlen(label);
-		snprintf(s.got + used, sizeof s.got - used, "%s%.*s", used > 0 ? " " : "", (int)strcspn(id, "\""), id);
-	}
-	assert_int_equal(what, HS_READ_END);
-}
-
-/* The reader that has read all so far reads this. */
-#define assert_more(words) \
-	do { \
-		if (s.reader == NULL) \
-			assert_result(hs_reader_open(s.d.settings, &s.reader), HS_OK); \
-		read_on(s.reader); \
-		assert_string_equal(s.got, words); \
-	} while (0)
-
-/* All there is, by one who has just come. */
-#define assert_all(words) \
-	do { \
-		struct hs_reader *fresh; \
-\
-		assert_result(hs_reader_open(s.d.settings, &fresh), HS_OK); \
-		read_on(fresh); \
-		hs_reader_close(fresh); \
-		assert_string_equal(s.got, words); \
-	} while (0)
-
-static void note_problem(void *context, enum hs_problem p, const char *file, uint64_t line)
-{
-	(void)context;
-	print_error("# %s, line %" PRIu64 ": %s\n", file, line, hs_problem_text(p));
-}
-
-static void assert_no_problems(void)
-{
-	struct hs_verifier examiner = { .report = note_problem };
-	struct hs_verified found;
-
-	assert_result(hs_spool_verify(s.spool, &examiner, &found), HS_OK);
-	for (int p = 0; p < HS_PROBLEMS; p++)
-		assert_int_equal(found.problem[p], 0);
-}
-
-/* A mirror, made again while its spool is read. */
-static void above_an_empty_open_segment(void **state)
-{
-	(void)state;
-	put("a", 0);
-	rotate();
-	assert_more("a");
+	seal("a");
+	assert_read("a");
 	bring(2, "b c");
 	bring(3, "d");
-	assert_more("b c d");
+	assert_read("b c d");
 	assert_all("a b c d");
-	put("c d e", 2);
-	assert_more("e");
+	put_known("c d e", 2);
+	assert_read("e");
 	rotate();
 	assert_non_null(strstr(spooldir_name(&s.d, "events-", 3), "-000004.jsonl"));
 	assert_all("a b c d e");
 	assert_no_problems();
 }
 
-/* The append is the first one to see them. */
-static void their_events_are_duplicates_at_once(void **state)
+/* The append is the first to see them. */
+TEST(their_events_are_duplicates_at_once)
 {
-	(void)state;
-	put("a", 0);
+	put("a");
 	bring(1, "b");
 	bring(2, "c");
-	put("a b c d", 3);
+	put_known("a b c d", 3);
 	restart();
 	bring(5, "e");
-	put("a b c d e f", 5);
+	put_known("a b c d e f", 5);
 	assert_once(&s.d, "a b c d e f");
 	assert_all("a c b d e f"); /* the number 1 was ours */
 	assert_no_problems();
 }
 
-/* What readers have of the open segment, under its number, is neither lost nor read again. */
-static void an_open_segment_with_lines_keeps_its_number(void **state)
+/* Lines that readers have read from the open segment, under its number, are neither lost nor read again. */
+TEST(an_open_segment_with_lines_keeps_its_number)
 {
 	struct hs_position at;
 
-	(void)state;
-	put("a b", 0);
-	assert_more("a b");
+	put("a b");
+	assert_read("a b");
 	at = hs_reader_position(s.reader);
 	bring(1, "f");
 	bring(2, "g");
-	put("c", 0);
+	put("c");
 	hs_reader_start(s.reader, at);
-	assert_more("g f c");
+	assert_read("g f c");
 	assert_all("a b g f c");
 	assert_int_equal(spooldir_names(&s.d, "", "events-20261123T101500.123Z-000001"), 1);
 	rotate();
@@ -197,36 +85,31 @@ static void an_open_segment_with_lines_keeps_its_number(void **state)
 	assert_no_problems();
 }
 
-/* The same after a restart, and with what it says being all there is to go by. */
-static void found_by_who_opens_it(void **state)
+/* The same after a restart, when only the files can tell. */
+TEST(foreign_segments_found_at_a_restart)
 {
-	(void)state;
-	put("a b", 0);
-	assert_more("a b");
-	hs_reader_close(s.reader);
-	s.reader = NULL;
+	put("a b");
+	assert_read("a b");
+	close_reader();
 	restart();
 	bring(1, "f");
-	put("f b c", 2);
+	put_known("f b c", 2);
 	assert_all("a b f c");
 	rotate();
 	assert_all("a b f c");
 	assert_no_problems();
 }
 
-static void a_number_of_the_past(void **state)
+TEST(a_number_already_used)
 {
-	(void)state;
-	put("a", 0);
-	rotate();
-	put("b", 0);
-	rotate();
-	put("c", 0);
-	assert_more("a b c");
+	seal("a");
+	seal("b");
+	put("c");
+	assert_read("a b c");
 	bring(1, "x y"); /* its name sorts before ours */
-	assert_more("x y");
-	put("x y a b c d", 5);
-	assert_more("d");
+	assert_read("x y");
+	put_known("x y a b c d", 5);
+	assert_read("d");
 	assert_all("a b c x y d");
 	restart();
 	assert_all("a b c x y d");
@@ -241,49 +124,44 @@ static void forget_what_was_ours(void)
 	spooldir_state_done(shared);
 }
 
-/* Who sealed it is not known any more: the one that was there first keeps its number. */
-static void the_later_one_moves(void **state)
+/* Which one we sealed is forgotten: the first one keeps its number. */
+TEST(the_later_segment_moves)
 {
-	(void)state;
-	put("a", 0);
-	rotate();
-	assert_more("a");
+	seal("a");
+	assert_read("a");
 	forget_what_was_ours();
 	hs_io_pause(20);
 	bring(1, "x");
-	assert_more("x");
+	assert_read("x");
 	assert_all("a x");
 	assert_no_problems();
 }
 
-/* Ours keeps its number, even if somebody has changed its mode since. */
-static void ours_stays(void **state)
+/* Our own keeps its number, even if its mode has changed since. */
+TEST(our_segment_stays)
 {
-	char path[PATH_MAX + 128];
+	const char *path;
 
-	(void)state;
-	put("a", 0);
-	rotate();
-	assert_more("a");
-	snprintf(path, sizeof path, "%s/%s", s.d.path, spooldir_name(&s.d, "events-", 0));
+	seal("a");
+	assert_read("a");
+	path = spooldir_path(&s.d, spooldir_name(&s.d, "events-", 0));
 	bring(1, "x");
 	hs_io_pause(20);
 	assert_int_equal(chmod(path, 0640), 0);
-	assert_more("x");
+	assert_read("x");
 	assert_all("a x");
 }
 
-/* The mirror goes on after the take-over: nothing comes again. */
-static void brought_again_and_again(void **state)
+/* The mirror goes on after the take-over: nothing is read again. */
+TEST(a_segment_brought_repeatedly)
 {
-	(void)state;
-	put("a", 0);
-	assert_more("a");
+	put("a");
+	assert_read("a");
 	for (int i = 0; i < 3; i++) {
 		bring(1, "x");
 		hs_io_pause(30);
-		put("x", 1);
-		assert_more(i == 0 ? "x" : "");
+		put_known("x", 1);
+		assert_read(i == 0 ? "x" : "");
 		assert_all("a x");
 	}
 	spooldir_unlink(&s.d, "events-20261123T101500.123Z-000001.jsonl");
@@ -291,77 +169,69 @@ static void brought_again_and_again(void **state)
 	assert_all("a x");
 }
 
-/* It is compressed and made anew as any other, under its name, and positions stay right. */
-static void one_that_moved_is_compressed_and_mended(void **state)
+/* It is compressed and repaired like any other, under its name, and positions stay right. */
+TEST(a_moved_segment_is_compressed_and_repaired)
 {
 	struct hs_verifier mending = { .mend = true };
 	struct hs_verified found;
-	struct hs_retention_counts done;
 	char name[HS_SEALED_NAME + 4];
 
-	finish(state);
 	make("rotate_min_gap = 0\n");
-	put("a", 0);
-	rotate();
-	assert_more("a");
+	seal("a");
+	assert_read("a");
 	bring(1, "x y");
-	assert_more("x y");
+	assert_read("x y");
 	name_of(name, 1);
 	spooldir_add(&s.d, name, HS_SLICE("not a line\n"));
 	assert_result(hs_spool_verify(s.spool, &mending, &found), HS_OK);
 	assert_int_equal(found.mended, 1);
-	assert_result(hs_spool_maintain(s.spool, NULL, NULL, &done), HS_OK);
-	assert_int_equal(done.compressed, 2);
+	maintain();
+	assert_int_equal(s.maintained.compressed, 2);
 	strcat(name, ".gz");
 	assert_true(spooldir_exists(&s.d, name));
 	assert_all("a x y");
-	put("a x y b", 3);
-	assert_more("b");
+	put_known("a x y b", 3);
+	assert_read("b");
 	restart();
 	assert_all("a x y b");
 	assert_no_problems();
 }
 
-/* Two of one number, neither ours, when nothing is known. */
-static void two_of_one_number_from_the_start(void **state)
+/* Two segments of one number, neither of them ours, and no state. */
+TEST(two_of_one_number_from_the_start)
 {
-	(void)state;
 	assert_result(hs_spool_health(s.spool), HS_OK);
 	bring(7, "a b");
 	hs_io_pause(20);
 	spooldir_write(&s.d, "events-20261123T101500.999Z-000007.jsonl",
 	               HS_SLICE("{\"message_id\":\"c\",\"spooled_at\":\"2026-11-23T10:15:00.123Z\"}\n"));
 	assert_all("a b c");
-	assert_more("a b c");
+	assert_read("a b c");
 	assert_no_problems();
-	put("a b d", 2);
-	assert_more("d");
+	put_known("a b d", 2);
+	assert_read("d");
 }
 
-/* A name appears at once, its lines by and by. */
-static void one_that_is_being_copied(void **state)
+/* The name appears at once, the lines come later. */
+TEST(a_segment_that_is_being_copied)
 {
 	struct events *e = events_new("x y");
 	struct hs_slice all = hs_buf_slice(&e->lines);
 	char name[HS_SEALED_NAME];
 
-	(void)state;
-	put("a", 0);
-	rotate();
+	seal("a");
 	for (uint64_t number = 1; number < 3; number++) { /* ours, and the open one's */
-		finish(state);
-		begin(state);
-		put("a", 0);
-		rotate();
-		assert_more("a");
+		begin_uncompressed(state);
+		seal("a");
+		assert_read("a");
 		name_of(name, number);
 		spooldir_write(&s.d, name, hs_slice(all.p, all.n - 5));
-		assert_more("");
-		put("b", 0);
-		assert_more("b");
+		assert_read("");
+		put("b");
+		assert_read("b");
 		spooldir_add(&s.d, name, hs_slice(all.p + all.n - 5, 5));
-		assert_more("x y");
-		put("x y", 2);
+		assert_read("x y");
+		put_known("x y", 2);
 		rotate();
 		assert_all("a b x y");
 		assert_no_problems();
@@ -369,8 +239,8 @@ static void one_that_is_being_copied(void **state)
 	events_free(e);
 }
 
-/* It is not moved, nor is anything else, while what is to be noted cannot be. */
-static void what_cannot_be_noted(void **state)
+/* Nothing is moved while the move cannot be recorded. */
+TEST(a_move_that_cannot_be_recorded)
 {
 	static const struct {
 		enum wrap_call call;
@@ -381,21 +251,19 @@ static void what_cannot_be_noted(void **state)
 	for (size_t i = 0; i < 2; i++) {
 		uint64_t duplicate;
 
-		put("a", 0);
-		rotate();
-		assert_more("a");
+		seal("a");
+		assert_read("a");
 		bring(1, "x");
 		wrap_fail(faults[i].call, 1, 1, faults[i].error);
-		assert_result(spooldir_append(s.spool, "x b", &duplicate), faults[i].result);
+		assert_result(events_append(s.spool, "x b", &duplicate), faults[i].result);
 		if (faults[i].call == WRAP_FDATASYNC) /* its lines come first */
 			assert_false(spooldir_exists(&s.d, ".hookspool/numbers"));
 		wrap_reset();
-		put("x b", 1);
-		assert_more("x b");
+		put_known("x b", 1);
+		assert_read("x b");
 		assert_all("a x b");
 		assert_no_problems();
-		finish(state);
-		begin(state);
+		begin_uncompressed(state);
 	}
 }
 
@@ -404,31 +272,26 @@ static int take_over(void *context)
 	uint64_t duplicate;
 
 	(void)context;
-	return spooldir_append(s.spool, "x b", &duplicate) == HS_OK ? 0 : 1;
+	return events_append(s.spool, "x b", &duplicate) == HS_OK ? 0 : 1;
 }
 
-static void killed_before_every_call(void **state)
+TEST(killed_before_every_call)
 {
 	int status = -1;
 	unsigned nth;
 
 	for (nth = 1; status != 0; nth++) {
-		finish(state);
-		begin(state);
-		put("a", 0);
-		rotate();
-		put("c", 0);
-		assert_more("a c");
+		begin_uncompressed(state);
+		seal("a");
+		put("c");
+		assert_read("a c");
 		bring(1, "x"); /* one is sealed, one is open */
 		bring(2, "y");
-		hs_spool_free(s.spool);
-		s.spool = hs_spool_new(s.d.settings);
-		wrap_kill(nth, true);
-		status = child_wait(child_start(take_over, NULL));
-		wrap_reset();
+		restart();
+		status = child_killed(nth, true, take_over, NULL);
 		assert_result(hs_spool_health(s.spool), HS_OK);
-		put("x y b", status == 0 ? 3 : (uint64_t)(2 + spooldir_count(&s.d, "b")));
-		read_on(s.reader);
+		put_known("x y b", status == 0 ? 3 : (uint64_t)(2 + spooldir_count(&s.d, "b")));
+		read_some(UINT_MAX);
 		if (strlen(s.got) != 5)
 			fail_msg("killed before call %u, it read %s", nth, s.got);
 		/* x, y and b, each once, in some order */
@@ -441,43 +304,39 @@ static void killed_before_every_call(void **state)
 	assert_true(nth > 20);
 }
 
-/* An append does not read the directory; nor does it do so for long after a change. */
-static void nothing_is_read_without_a_change(void **state)
+/* An append does not read the directory, except shortly after a change. */
+TEST(the_directory_is_not_read_without_a_change)
 {
 	unsigned opened;
 
-	(void)state;
-	put("a", 0);
+	put("a");
 	for (int i = 0; i < 3; i++) {
 		hs_io_pause(30);
-		put("a", 1);
+		put_known("a", 1);
 	}
 	opened = wrap_count(WRAP_OPENAT);
 	for (int i = 0; i < 100; i++)
-		put("a", 1);
+		put_known("a", 1);
 	assert_int_equal(wrap_count(WRAP_OPENAT), opened);
 }
 
 /* After a remount within one boot the file system may have another device number. */
-static void on_another_device(void **state)
+TEST(on_another_device)
 {
 	struct hs_position at;
 
-	(void)state;
-	put("a", 0);
-	rotate();
-	put("b", 0);
-	assert_more("a b");
+	seal("a");
+	put("b");
+	assert_read("a b");
 	at = hs_reader_position(s.reader);
-	hs_reader_close(s.reader);
-	s.reader = NULL;
-	hs_spool_free(s.spool);
+	close_reader();
+	stop();
 	wrap_device(1);
-	s.spool = hs_spool_new(s.d.settings);
-	put("c b", 1);
+	restart();
+	put_known("c b", 1);
 	assert_result(hs_reader_open(s.d.settings, &s.reader), HS_OK);
 	hs_reader_start(s.reader, at);
-	assert_more("c");
+	assert_read("c");
 	rotate();
 	assert_int_equal(spooldir_names(&s.d, "", "events-"), 2);
 	assert_non_null(strstr(spooldir_name(&s.d, "events-", 1), "-000002.jsonl"));
@@ -485,25 +344,4 @@ static void on_another_device(void **state)
 	assert_no_problems();
 }
 
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(above_an_empty_open_segment, begin, finish),
-		cmocka_unit_test_setup_teardown(their_events_are_duplicates_at_once, begin, finish),
-		cmocka_unit_test_setup_teardown(an_open_segment_with_lines_keeps_its_number, begin, finish),
-		cmocka_unit_test_setup_teardown(found_by_who_opens_it, begin, finish),
-		cmocka_unit_test_setup_teardown(a_number_of_the_past, begin, finish),
-		cmocka_unit_test_setup_teardown(the_later_one_moves, begin, finish),
-		cmocka_unit_test_setup_teardown(ours_stays, begin, finish),
-		cmocka_unit_test_setup_teardown(brought_again_and_again, begin, finish),
-		cmocka_unit_test_setup_teardown(one_that_moved_is_compressed_and_mended, begin, finish),
-		cmocka_unit_test_setup_teardown(two_of_one_number_from_the_start, begin, finish),
-		cmocka_unit_test_setup_teardown(one_that_is_being_copied, begin, finish),
-		cmocka_unit_test_setup_teardown(what_cannot_be_noted, begin, finish),
-		cmocka_unit_test_setup_teardown(killed_before_every_call, begin, finish),
-		cmocka_unit_test_setup_teardown(nothing_is_read_without_a_change, begin, finish),
-		cmocka_unit_test_setup_teardown(on_another_device, begin, finish),
-	};
-
-	return cmocka_run_group_tests_name("foreign_segments", tests, NULL, NULL);
-}
+TESTS("foreign_segments", begin_uncompressed, finish)

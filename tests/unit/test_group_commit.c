@@ -1,107 +1,87 @@
 /*
- * group_commit: who may go on, and when. The file's syncs are made to wait at a gate, to fail, or
- * to be the last thing a leader does.
+ * group_commit: which writers may go on, and when. Syncs of the file wait at a gate, fail, or
+ * are the last thing that a leader does.
  */
 #include "base/io.h"
 #include "spool/write/group_commit.h"
-#include "tests/lib/cases.h"
-#include "tests/lib/spooldir.h"
-#include "tests/lib/wrap.h"
+#include "tests/lib/processes.h"
+#include "tests/lib/temp_dir.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
-#include <stdlib.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
 enum { WRITERS = 8, ROUNDS = 200, BYTES = 10 };
 
-struct scene {
-	struct spooldir d;
-	int dir, fd;
+static struct scene {
+	int fd;
 	struct hs_shared_state_handle h;
 	struct hs_stream *f;
-};
+} s;
 
-static int begin(void **state)
+FIXTURE(begin)
 {
-	static struct scene s;
 	bool died;
 
-	wrap_reset();
-	spooldir_make(&s.d, "");
-	assert_int_equal(mkdir(s.d.path, 0700), 0);
-	s.dir = hs_io_open_dir(AT_FDCWD, s.d.path);
-	assert_result(hs_shared_state_open(s.dir, s.dir, &s.h), HS_OK);
+	temp_dir_begin(state);
+	assert_result(hs_shared_state_open(temp.fd, temp.fd, &s.h), HS_OK);
 	s.f = &s.h.state->stream[HS_EVENTS];
-	s.fd = hs_io_make(s.dir, "events.jsonl", 0600);
+	s.fd = hs_io_make(temp.fd, "events.jsonl", 0600);
 	assert_result(hs_shared_state_try_lock(&s.f->append, &died), HS_OK);
 	hs_commit_begin(s.f, 0);
 	hs_shared_state_unlock(&s.f->append);
-	*state = &s;
 	return 0;
 }
 
-static int finish(void **state)
+FIXTURE(finish)
 {
-	struct scene *s = *state;
-
-	wrap_reset();
-	hs_shared_state_close(&s->h);
-	close(s->fd);
-	close(s->dir);
-	spooldir_remove(&s->d);
-	return 0;
+	hs_shared_state_close(&s.h);
+	close(s.fd);
+	return temp_dir_end(state);
 }
 
-static int64_t soon(void)
-{
-	return hs_io_now_monotonic() + PATIENCE_MS;
-}
-
-/* An append without a file: only the end counts here. */
-static struct hs_ticket take(struct scene *s)
+/* An append that writes nothing: only its end counts here. */
+static struct hs_ticket take(void)
 {
 	struct hs_ticket t;
 	bool died;
 
-	hs_shared_state_lock(&s->f->append, soon(), &died);
-	hs_commit_note(s->f, s->fd, 0, atomic_load(&s->f->written) + BYTES, &t);
-	hs_shared_state_unlock(&s->f->append);
+	hs_shared_state_lock(&s.f->append, soon(), &died);
+	hs_commit_note(s.f, s.fd, 0, atomic_load(&s.f->written) + BYTES, &t);
+	hs_shared_state_unlock(&s.f->append);
 	return t;
 }
 
-static enum hs_result commit(struct scene *s)
+static enum hs_result commit(void)
 {
-	struct hs_ticket t = take(s);
+	struct hs_ticket t = take();
 
-	return hs_commit_wait(s->f, &t, soon());
+	return hs_commit_wait(s.f, &t, soon());
 }
 
 /* --- threads that wait ---------------------------------------------------------- */
 
 struct waiter {
-	struct scene *s;
 	struct hs_ticket t;
 	pthread_t thread;
 	_Atomic int done; /* 1 + the result */
-	uint64_t synced;  /* when it was told */
+	uint64_t synced;  /* when it returned */
 };
 
 static void *wait_for_it(void *context)
 {
 	struct waiter *w = context;
-	enum hs_result r = hs_commit_wait(w->s->f, &w->t, soon());
+	enum hs_result r = hs_commit_wait(s.f, &w->t, soon());
 
-	w->synced = atomic_load(&w->s->f->synced);
+	w->synced = atomic_load(&s.f->synced);
 	atomic_store(&w->done, 1 + (int)r);
 	return NULL;
 }
 
-static void start(struct waiter *w, struct scene *s)
+static void start(struct waiter *w)
 {
-	*w = (struct waiter){ .s = s, .t = take(s) };
+	*w = (struct waiter){ .t = take() };
 	assert_int_equal(pthread_create(&w->thread, NULL, wait_for_it, w), 0);
 }
 
@@ -111,7 +91,7 @@ static enum hs_result result_of(struct waiter *w)
 	return (enum hs_result)(atomic_load(&w->done) - 1);
 }
 
-/* A sync that begins, and ends when the test lets it. */
+/* A sync that begins, and ends when the test opens the gate. */
 struct semaphore {
 	pthread_mutex_t lock;
 	pthread_cond_t moved;
@@ -153,49 +133,44 @@ static void open_gate(struct semaphore *g)
 
 /* --- tests -------------------------------------------------------------------------- */
 
-static void one_writer(void **state)
+TEST(one_writer)
 {
-	struct scene *s = *state;
 	struct hs_ticket t;
 
-	assert_result(commit(s), HS_OK);
+	assert_result(commit(), HS_OK);
 	assert_int_equal(wrap_count(WRAP_FDATASYNC), 1);
-	assert_int_equal(atomic_load(&s->f->synced), BYTES);
-	assert_int_equal(atomic_load(&s->f->in_flight), 0);
-	hs_commit_note(s->f, s->fd, 0, BYTES, &t); /* all of it is safe already */
-	assert_result(hs_commit_wait(s->f, &t, soon()), HS_OK);
+	assert_int_equal(atomic_load(&s.f->synced), BYTES);
+	assert_int_equal(atomic_load(&s.f->in_flight), 0);
+	hs_commit_note(s.f, s.fd, 0, BYTES, &t); /* all of it is synced already */
+	assert_result(hs_commit_wait(s.f, &t, soon()), HS_OK);
 	assert_int_equal(wrap_count(WRAP_FDATASYNC), 1);
 }
 
 static void look_at_mark(void *context)
 {
-	struct scene *s = context;
-
-	assert_int_equal(atomic_load(&s->f->in_flight), BYTES);
-	assert_int_equal(atomic_load(&s->f->synced), 0);
+	(void)context;
+	assert_int_equal(atomic_load(&s.f->in_flight), BYTES);
+	assert_int_equal(atomic_load(&s.f->synced), 0);
 }
 
-static void the_mark_stands_before_the_sync(void **state)
+TEST(the_mark_is_set_before_the_sync)
 {
-	struct scene *s = *state;
-
-	wrap_before(WRAP_FDATASYNC, 1, look_at_mark, s);
-	assert_result(commit(s), HS_OK);
+	wrap_before(WRAP_FDATASYNC, 1, look_at_mark, NULL);
+	assert_result(commit(), HS_OK);
 }
 
-/* While one sync is under way, eight more write: one sync more covers all of them. */
-static void one_sync_for_all_who_wrote_before(void **state)
+/* During one sync eight more write: one more sync covers all of them. */
+TEST(one_sync_covers_all_earlier_writes)
 {
-	struct scene *s = *state;
 	struct semaphore semaphore = GATE;
 	struct waiter first, more[WRITERS];
 
 	wrap_before(WRAP_FDATASYNC, 1, stop_at, &semaphore);
-	start(&first, s);
+	start(&first);
 	await_gate(&semaphore);
 	for (int i = 0; i < WRITERS; i++)
-		start(&more[i], s);
-	assert_int_equal(atomic_load(&s->f->synced), 0);
+		start(&more[i]);
+	assert_int_equal(atomic_load(&s.f->synced), 0);
 	for (int i = 0; i < WRITERS; i++)
 		assert_int_equal(atomic_load(&more[i].done), 0);
 	open_gate(&semaphore);
@@ -208,118 +183,113 @@ static void one_sync_for_all_who_wrote_before(void **state)
 }
 
 /* A sync that began before the write does not count for it. */
-static void a_sync_that_began_before_does_not_cover(void **state)
+TEST(a_sync_that_began_before_does_not_cover)
 {
-	struct scene *s = *state;
 	struct semaphore first_gate = GATE, second_gate = GATE;
 	struct waiter first, second;
 
 	wrap_before(WRAP_FDATASYNC, 1, stop_at, &first_gate);
-	start(&first, s);
+	start(&first);
 	await_gate(&first_gate);
-	start(&second, s);
+	start(&second);
 	wrap_before(WRAP_FDATASYNC, 1, stop_at, &second_gate);
 	open_gate(&first_gate);
 	assert_result(result_of(&first), HS_OK);
 	await_gate(&second_gate); /* the second leads its own */
 	assert_int_equal(atomic_load(&second.done), 0);
-	assert_int_equal(atomic_load(&s->f->synced), BYTES);
+	assert_int_equal(atomic_load(&s.f->synced), BYTES);
 	open_gate(&second_gate);
 	assert_result(result_of(&second), HS_OK);
 }
 
-/* The failure is told to the leader alone; everybody who waits must hear of it. */
-static void a_failed_sync_is_final_for_all(void **state)
+/* The kernel reports the failure to the leader alone; every waiter must learn of it. */
+TEST(a_failed_sync_is_final_for_all)
 {
-	struct scene *s = *state;
 	struct semaphore semaphore = GATE;
 	struct waiter first, more[WRITERS];
 
-	assert_result(commit(s), HS_OK);
+	assert_result(commit(), HS_OK);
 	wrap_fail(WRAP_FDATASYNC, 1, 1, EIO);
 	wrap_before(WRAP_FDATASYNC, 1, stop_at, &semaphore);
-	start(&first, s);
+	start(&first);
 	await_gate(&semaphore);
 	for (int i = 0; i < WRITERS; i++)
-		start(&more[i], s);
+		start(&more[i]);
 	open_gate(&semaphore);
 	assert_result(result_of(&first), HS_E_SYNC);
 	for (int i = 0; i < WRITERS; i++)
 		assert_result(result_of(&more[i]), HS_E_SYNC);
-	assert_int_equal(wrap_count(WRAP_FDATASYNC), 2); /* nobody tried again */
-	assert_result(commit(s), HS_E_SYNC);
-	assert_int_equal(atomic_load(&s->f->synced), BYTES);
-	assert_int_equal(atomic_load(&s->f->poisoned), 1);
-	assert_int_equal(atomic_load(&s->f->in_flight), 0);
-	assert_result(hs_commit_all(s->f, s->fd, 0), HS_E_SYNC);
+	assert_int_equal(wrap_count(WRAP_FDATASYNC), 2); /* no writer tried again */
+	assert_result(commit(), HS_E_SYNC);
+	assert_int_equal(atomic_load(&s.f->synced), BYTES);
+	assert_int_equal(atomic_load(&s.f->poisoned), 1);
+	assert_int_equal(atomic_load(&s.f->in_flight), 0);
+	assert_result(hs_commit_all(s.f, s.fd, 0), HS_E_SYNC);
 	assert_int_equal(wrap_count(WRAP_FDATASYNC), 2);
 }
 
-/* An event that was synced before counts even if its waiter looks after the poison. */
-static void a_generation_that_ended(void **state)
+/* An event synced before counts even if its waiter looks after the failure. */
+TEST(a_generation_that_ended)
 {
-	struct scene *s = *state;
-	struct hs_ticket good = take(s), bad;
+	struct hs_ticket good = take(), bad;
 
-	assert_result(hs_commit_wait(s->f, &good, soon()), HS_OK);
-	bad = take(s);
+	assert_result(hs_commit_wait(s.f, &good, soon()), HS_OK);
+	bad = take();
 	wrap_fail(WRAP_FDATASYNC, 1, 1, EIO);
-	assert_result(hs_commit_quiesce(s->f, soon()), HS_OK);
-	assert_result(hs_commit_all(s->f, s->fd, 0), HS_E_SYNC);
-	hs_commit_end(s->f, atomic_load(&s->f->synced));
-	hs_commit_resume(s->f);
-	assert_result(hs_commit_wait(s->f, &good, soon()), HS_OK); /* between two */
-	assert_result(hs_commit_wait(s->f, &bad, soon()), HS_E_SYNC);
-	hs_commit_begin(s->f, 0);
-	assert_int_equal(atomic_load(&s->f->poisoned), 0);
-	assert_result(hs_commit_wait(s->f, &good, soon()), HS_OK);
-	assert_result(hs_commit_wait(s->f, &bad, soon()), HS_E_SYNC);
-	assert_result(commit(s), HS_OK);
-	for (int i = 0; i < HS_PAST; i++) { /* forgotten: nobody can tell */
-		assert_result(hs_commit_wait(s->f, &good, soon()), HS_OK);
-		hs_commit_end(s->f, BYTES);
-		hs_commit_begin(s->f, 0);
+	assert_result(hs_commit_quiesce(s.f, soon()), HS_OK);
+	assert_result(hs_commit_all(s.f, s.fd, 0), HS_E_SYNC);
+	hs_commit_end(s.f, atomic_load(&s.f->synced));
+	hs_commit_resume(s.f);
+	assert_result(hs_commit_wait(s.f, &good, soon()), HS_OK); /* between two */
+	assert_result(hs_commit_wait(s.f, &bad, soon()), HS_E_SYNC);
+	hs_commit_begin(s.f, 0);
+	assert_int_equal(atomic_load(&s.f->poisoned), 0);
+	assert_result(hs_commit_wait(s.f, &good, soon()), HS_OK);
+	assert_result(hs_commit_wait(s.f, &bad, soon()), HS_E_SYNC);
+	assert_result(commit(), HS_OK);
+	for (int i = 0; i < HS_PAST; i++) { /* forgotten: the answer is unknown */
+		assert_result(hs_commit_wait(s.f, &good, soon()), HS_OK);
+		hs_commit_end(s.f, BYTES);
+		hs_commit_begin(s.f, 0);
 	}
-	assert_result(hs_commit_wait(s->f, &good, soon()), HS_E_SYNC);
+	assert_result(hs_commit_wait(s.f, &good, soon()), HS_E_SYNC);
 }
 
-/* Those who wait while a segment is sealed are told by its last sync. */
-static void waiting_over_a_rotation(void **state)
+/* The last sync of a segment decides for those that wait while it is sealed. */
+TEST(waiting_over_a_rotation)
 {
-	struct scene *s = *state;
 	struct waiter w[WRITERS];
 
-	assert_result(hs_commit_quiesce(s->f, soon()), HS_OK);
+	assert_result(hs_commit_quiesce(s.f, soon()), HS_OK);
 	for (int i = 0; i < WRITERS; i++)
-		start(&w[i], s);
+		start(&w[i]);
 	for (int i = 0; i < WRITERS; i++)
 		assert_int_equal(atomic_load(&w[i].done), 0);
-	assert_result(hs_commit_all(s->f, s->fd, 0), HS_OK);
-	hs_commit_end(s->f, atomic_load(&s->f->synced));
-	hs_commit_resume(s->f);
-	hs_commit_begin(s->f, 0);
+	assert_result(hs_commit_all(s.f, s.fd, 0), HS_OK);
+	hs_commit_end(s.f, atomic_load(&s.f->synced));
+	hs_commit_resume(s.f);
+	hs_commit_begin(s.f, 0);
 	for (int i = 0; i < WRITERS; i++)
 		assert_result(result_of(&w[i]), HS_OK);
 	assert_int_equal(wrap_count(WRAP_FDATASYNC), 1);
-	assert_int_equal(atomic_load(&s->f->synced), 0);
+	assert_int_equal(atomic_load(&s.f->synced), 0);
 }
 
-static void the_deadline_passes(void **state)
+TEST(the_deadline_passes)
 {
-	struct scene *s = *state;
 	struct semaphore semaphore = GATE;
 	struct hs_ticket t;
 	struct waiter first;
 
 	wrap_before(WRAP_FDATASYNC, 1, stop_at, &semaphore);
-	start(&first, s);
+	start(&first);
 	await_gate(&semaphore);
-	t = take(s);
-	assert_result(hs_commit_wait(s->f, &t, hs_io_now_monotonic() + 5), HS_E_TIMEOUT);
-	assert_result(hs_commit_quiesce(s->f, hs_io_now_monotonic() + 5), HS_E_TIMEOUT);
+	t = take();
+	assert_result(hs_commit_wait(s.f, &t, hs_io_now_monotonic() + 5), HS_E_TIMEOUT);
+	assert_result(hs_commit_quiesce(s.f, hs_io_now_monotonic() + 5), HS_E_TIMEOUT);
 	open_gate(&semaphore);
 	assert_result(result_of(&first), HS_OK);
-	assert_result(hs_commit_wait(s->f, &t, soon()), HS_OK);
+	assert_result(hs_commit_wait(s.f, &t, soon()), HS_OK);
 }
 
 /* --- leaders that die ------------------------------------------------------------------ */
@@ -332,85 +302,79 @@ static void die(void *context)
 
 static int lead_and_die(void *context)
 {
+	(void)context;
 	wrap_before(WRAP_FDATASYNC, 1, die, NULL);
-	commit(context);
+	commit();
 	return 1;
 }
 
-static void a_leader_dies_in_its_sync(void **state)
+TEST(a_leader_dies_in_its_sync)
 {
-	struct scene *s = *state;
 	struct hs_ticket mine;
 
-	assert_result(commit(s), HS_OK);
-	mine = take(s);
-	assert_int_equal(child_wait(child_start(lead_and_die, s)), -1);
-	assert_int_equal(atomic_load(&s->f->in_flight), 3 * BYTES);
-	assert_result(hs_commit_wait(s->f, &mine, soon()), HS_E_SYNC);
-	assert_int_equal(atomic_load(&s->f->poisoned), 1);
-	assert_int_equal(atomic_load(&s->f->in_flight), 0);
+	assert_result(commit(), HS_OK);
+	mine = take();
+	assert_int_equal(child_run(lead_and_die, NULL), -1);
+	assert_int_equal(atomic_load(&s.f->in_flight), 3 * BYTES);
+	assert_result(hs_commit_wait(s.f, &mine, soon()), HS_E_SYNC);
+	assert_int_equal(atomic_load(&s.f->poisoned), 1);
+	assert_int_equal(atomic_load(&s.f->in_flight), 0);
 	assert_int_equal(wrap_count(WRAP_FDATASYNC), 1); /* ours, before */
 }
 
-static void whoever_rotates_finds_a_dead_leader(void **state)
+TEST(a_rotation_finds_a_dead_leader)
 {
-	struct scene *s = *state;
-
-	assert_int_equal(child_wait(child_start(lead_and_die, s)), -1);
-	assert_result(hs_commit_quiesce(s->f, soon()), HS_OK);
-	assert_result(hs_commit_all(s->f, s->fd, 0), HS_E_SYNC);
+	assert_int_equal(child_run(lead_and_die, NULL), -1);
+	assert_result(hs_commit_quiesce(s.f, soon()), HS_OK);
+	assert_result(hs_commit_all(s.f, s.fd, 0), HS_E_SYNC);
 	assert_int_equal(wrap_count(WRAP_FDATASYNC), 0);
-	hs_commit_end(s->f, atomic_load(&s->f->synced));
-	hs_commit_resume(s->f);
+	hs_commit_end(s.f, atomic_load(&s.f->synced));
+	hs_commit_resume(s.f);
 }
 
 static int die_with_the_lock(void *context)
 {
-	struct scene *s = context;
 	bool died;
 
-	if (hs_shared_state_try_lock(&s->f->sync, &died) == HS_OK)
+	(void)context;
+	if (hs_shared_state_try_lock(&s.f->sync, &died) == HS_OK)
 		raise(SIGKILL);
 	return 1;
 }
 
-/* It had nothing in flight, so no error can have been told to it. */
-static void a_leader_dies_before_its_sync(void **state)
+/* It had nothing in flight, so it cannot have received an error. */
+TEST(a_leader_dies_before_its_sync)
 {
-	struct scene *s = *state;
-
-	assert_int_equal(child_wait(child_start(die_with_the_lock, s)), -1);
-	assert_result(commit(s), HS_OK);
-	assert_int_equal(atomic_load(&s->f->poisoned), 0);
+	assert_int_equal(child_run(die_with_the_lock, NULL), -1);
+	assert_result(commit(), HS_OK);
+	assert_int_equal(atomic_load(&s.f->poisoned), 0);
 }
 
-/* Sleepers of a leader that is killed are woken by nobody. */
+/* When a leader is killed, nothing wakes its sleepers. */
 static int lead_until_killed(void *context)
 {
-	struct scene *s = context;
 	static struct semaphore never = GATE;
 
+	(void)context;
 	wrap_before(WRAP_FDATASYNC, 1, stop_at, &never);
-	commit(s);
+	commit();
 	return 1;
 }
 
 static bool is_in_flight(void *context)
 {
-	struct scene *s = context;
-
-	return atomic_load(&s->f->in_flight) != 0;
+	(void)context;
+	return atomic_load(&s.f->in_flight) != 0;
 }
 
-static void sleepers_of_a_killed_leader(void **state)
+TEST(sleepers_of_a_killed_leader)
 {
-	struct scene *s = *state;
-	pid_t leader = child_start(lead_until_killed, s);
+	pid_t leader = child_start(lead_until_killed, NULL);
 	struct waiter w[WRITERS];
 
-	assert_true(wait_until(is_in_flight, s));
+	assert_true(wait_until(is_in_flight, NULL));
 	for (int i = 0; i < WRITERS; i++)
-		start(&w[i], s);
+		start(&w[i]);
 	kill(leader, SIGKILL);
 	assert_int_equal(child_wait(leader), -1);
 	for (int i = 0; i < WRITERS; i++)
@@ -420,82 +384,50 @@ static void sleepers_of_a_killed_leader(void **state)
 /* --- all at once ------------------------------------------------------------------------ */
 
 /*
- * What a disk has: everything below `safe` was written when a sync began that came to its
- * end. Kept outside the state, by the tests' own fdatasync.
+ * A model of the disk: everything below `safe` was written when a sync began that ended
+ * well. Kept outside the state, by the test's own fdatasync.
  */
-struct disk {
+static struct disk {
 	_Atomic uint64_t safe;
 	_Atomic unsigned wrong, syncs;
-};
-
-struct crowd {
-	struct scene *s;
-	struct disk *disk;
-};
+} * disk;
 
 static void *write_and_wait(void *context)
 {
-	struct crowd *c = context;
-
+	(void)context;
 	for (int i = 0; i < ROUNDS; i++) {
-		struct hs_ticket t = take(c->s);
+		struct hs_ticket t = take();
 
-		if (hs_commit_wait(c->s->f, &t, soon()) != HS_OK || atomic_load(&c->s->f->synced) < t.target)
-			atomic_fetch_add(&c->disk->wrong, 1);
+		if (hs_commit_wait(s.f, &t, soon()) != HS_OK || atomic_load(&s.f->synced) < t.target)
+			atomic_fetch_add(&disk->wrong, 1);
 	}
 	return NULL;
 }
 
 static int threads_of_a_process(void *context)
 {
-	struct crowd *c = context;
 	pthread_t thread[WRITERS / 2];
 
+	(void)context;
 	for (int i = 0; i < WRITERS / 2; i++)
-		if (pthread_create(&thread[i], NULL, write_and_wait, c) != 0)
+		if (pthread_create(&thread[i], NULL, write_and_wait, NULL) != 0)
 			return 1;
 	for (int i = 0; i < WRITERS / 2; i++)
 		pthread_join(thread[i], NULL);
-	atomic_fetch_add(&c->disk->syncs, wrap_count(WRAP_FDATASYNC));
+	atomic_fetch_add(&disk->syncs, wrap_count(WRAP_FDATASYNC));
 	return 0;
 }
 
-static void threads_and_processes_at_once(void **state)
+TEST(threads_and_processes_at_once)
 {
-	struct scene *s = *state;
-	struct crowd c = { s, mmap(NULL, sizeof *c.disk, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0) };
-	pid_t pid[3];
+	disk = mmap(NULL, sizeof *disk, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 
-	assert_true(c.disk != MAP_FAILED);
-	for (int i = 0; i < 3; i++)
-		pid[i] = child_start(threads_of_a_process, &c);
-	for (int i = 0; i < 3; i++)
-		assert_int_equal(child_wait(pid[i]), 0);
-	assert_int_equal(atomic_load(&c.disk->wrong), 0);
-	assert_int_equal(atomic_load(&s->f->synced), 3 * WRITERS / 2 * ROUNDS * BYTES);
-	assert_true(atomic_load(&c.disk->syncs) <= 3 * WRITERS / 2 * ROUNDS);
-	munmap(c.disk, sizeof *c.disk);
+	assert_true(disk != MAP_FAILED);
+	children_run(3, threads_of_a_process);
+	assert_int_equal(atomic_load(&disk->wrong), 0);
+	assert_int_equal(atomic_load(&s.f->synced), 3 * WRITERS / 2 * ROUNDS * BYTES);
+	assert_true(atomic_load(&disk->syncs) <= 3 * WRITERS / 2 * ROUNDS);
+	munmap(disk, sizeof *disk);
 }
 
-#define TEST(f) cmocka_unit_test_setup_teardown(f, begin, finish)
-
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		TEST(one_writer),
-		TEST(the_mark_stands_before_the_sync),
-		TEST(one_sync_for_all_who_wrote_before),
-		TEST(a_sync_that_began_before_does_not_cover),
-		TEST(a_failed_sync_is_final_for_all),
-		TEST(a_generation_that_ended),
-		TEST(waiting_over_a_rotation),
-		TEST(the_deadline_passes),
-		TEST(a_leader_dies_in_its_sync),
-		TEST(whoever_rotates_finds_a_dead_leader),
-		TEST(a_leader_dies_before_its_sync),
-		TEST(sleepers_of_a_killed_leader),
-		TEST(threads_and_processes_at_once),
-	};
-
-	return cmocka_run_group_tests_name("group_commit", tests, NULL, NULL);
-}
+TESTS("group_commit", begin, finish)

@@ -1,9 +1,9 @@
-/* gzip: what the writer compresses is a gzip file like any other, and can be read from anywhere. */
+/* gzip: the writer makes an ordinary gzip file that can be read from anywhere. */
 #include "base/io.h"
 #include "spool/file/file_writer.h"
 #include "spool/file/gzip.h"
 #include "spool/file/line_reader.h"
-#include "tests/lib/cases.h"
+#include "tests/lib/unit.h"
 #include "tests/lib/wrap.h"
 
 #include <errno.h>
@@ -65,12 +65,11 @@ static void expect_zlib_reads(int fd, struct hs_slice text)
 	free(back);
 }
 
-static void zlib_reads_it(void **state)
+TEST(zlib_reads_it)
 {
 	static const size_t sizes[] = { 0, 1, 100, MEGABYTE - 1, MEGABYTE, MEGABYTE + 1, 5 * MEGABYTE };
 	struct hs_buf text = { 0 };
 
-	(void)state;
 	fill(&text, 6 * MEGABYTE);
 	for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)
 		for (int form = HS_FILE_WRITER_GZIP; form <= HS_FILE_WRITER_GZIP_BACKGROUND; form++) {
@@ -83,8 +82,8 @@ static void zlib_reads_it(void **state)
 	hs_buf_free(&text);
 }
 
-/* The sizes in the heads lead from member to member, to the end; each but the long line's ends with a line. */
-static void heads_lead_through_the_file(void **state)
+/* The sizes in the heads lead from member to member; each ends with a line, except in the long line. */
+TEST(heads_lead_through_the_file)
 {
 	struct hs_buf text = { 0 };
 	uint64_t at = 0, plain_at = 0, whole = 0;
@@ -93,7 +92,6 @@ static void heads_lead_through_the_file(void **state)
 	struct stat st;
 	int fd;
 
-	(void)state;
 	fill(&text, 8 * MEGABYTE);
 	fd = write_gzip(hs_buf_slice(&text), 1000, HS_FILE_WRITER_GZIP);
 	assert_int_equal(fstat(fd, &st), 0);
@@ -110,15 +108,14 @@ static void heads_lead_through_the_file(void **state)
 	hs_buf_free(&text);
 }
 
-/* From each of many lines on, as from the start. */
-static void reading_begins_anywhere(void **state)
+/* Reads from each of many lines on, as from the start. */
+TEST(reading_begins_anywhere)
 {
 	struct hs_buf text = { 0 };
 	struct hs_line_reader l = { 0 };
 	size_t at = 0, n = 0;
 	int fd;
 
-	(void)state;
 	fill(&text, 8 * MEGABYTE);
 	fd = write_gzip(hs_buf_slice(&text), 200000, HS_FILE_WRITER_GZIP);
 	while (at < text.n) {
@@ -140,8 +137,8 @@ static void reading_begins_anywhere(void **state)
 	hs_buf_free(&text);
 }
 
-/* What is passed over is not inflated: it may be damaged. But a cut file has no end further on. */
-static void members_before_it_are_not_inflated(void **state)
+/* Skipped members are not inflated, so they may be damaged. But a cut file is noticed. */
+TEST(members_before_it_are_not_inflated)
 {
 	struct hs_buf text = { 0 };
 	struct hs_line_reader l = { 0 };
@@ -149,7 +146,6 @@ static void members_before_it_are_not_inflated(void **state)
 	struct stat st;
 	int fd;
 
-	(void)state;
 	fill(&text, 4 * MEGABYTE);
 	fd = write_gzip(hs_buf_slice(&text), 200000, HS_FILE_WRITER_GZIP);
 	assert_int_equal(pwrite(fd, "damage", 6, 1000), 6);
@@ -166,15 +162,14 @@ static void members_before_it_are_not_inflated(void **state)
 	hs_buf_free(&text);
 }
 
-/* Other programs' gzip files, and heads that somebody made up, are no such members. */
-static void other_heads_are_told_apart(void **state)
+/* Gzip files of other programs, and forged heads, have no such members. */
+TEST(other_heads_are_told_apart)
 {
 	struct hs_gzip *g = hs_gzip_new(false);
 	struct hs_slice member = hs_gzip_member(g, HS_SLICE("text\n"));
 	uint32_t bytes, plain;
 	char head[HS_GZIP_HEAD];
 
-	(void)state;
 	assert_true(hs_gzip_head(member, &bytes, &plain));
 	assert_int_equal(bytes, member.n);
 	assert_int_equal(plain, 5);
@@ -185,19 +180,18 @@ static void other_heads_are_told_apart(void **state)
 	memcpy(head, member.p, sizeof head);
 	memset(head + HEAD_PLAIN, 0xFF, 4);
 	assert_false(hs_gzip_head(hs_slice(head, sizeof head), &bytes, &plain));
-	memset(head + HEAD_PLAIN - 4, 0, 4); /* a member of no bytes would be passed for ever */
+	memset(head + HEAD_PLAIN - 4, 0, 4); /* skipping a member of no bytes would never end */
 	memset(head + HEAD_PLAIN, 0, 4);
 	assert_false(hs_gzip_head(hs_slice(head, sizeof head), &bytes, &plain));
 	hs_gzip_free(g);
 }
 
-/* A write that fails is told, and so is memory that is short. */
-static void failures_are_told(void **state)
+/* Failed writes and allocations are reported. */
+TEST(failures_are_reported)
 {
 	struct hs_file_writer w = { 0 };
 	int fd = memfd_create("gzip", MFD_CLOEXEC);
 
-	(void)state;
 	wrap_reset();
 	assert_result(hs_file_writer_start(&w, fd, HS_FILE_WRITER_GZIP_BACKGROUND), HS_OK);
 	assert_result(hs_file_writer_put(&w, HS_SLICE("a line\n")), HS_OK);
@@ -212,16 +206,4 @@ static void failures_are_told(void **state)
 	close(fd);
 }
 
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(zlib_reads_it),
-		cmocka_unit_test(heads_lead_through_the_file),
-		cmocka_unit_test(reading_begins_anywhere),
-		cmocka_unit_test(members_before_it_are_not_inflated),
-		cmocka_unit_test(other_heads_are_told_apart),
-		cmocka_unit_test(failures_are_told),
-	};
-
-	return cmocka_run_group_tests_name("gzip", tests, NULL, NULL);
-}
+TESTS("gzip", NULL, NULL)

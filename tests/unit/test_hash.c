@@ -1,18 +1,17 @@
-/* hash: every byte, the length and the seed count; no two of many short keys meet. */
+/* hash: every byte, the length and the seed count; many short keys have no collision. */
 #include "base/hash.h"
-#include "tests/lib/cases.h"
+#include "tests/lib/unit.h"
 
 #include <stdlib.h>
 
-static void every_byte_counts(void **state)
+TEST(every_byte_counts)
 {
 	char bytes[40] = { 0 };
 
-	(void)state;
 	for (size_t n = 1; n <= sizeof bytes; n++) {
 		uint64_t plain = hs_hash(bytes, n, 1);
 
-		assert_true(plain != hs_hash(bytes, n - 1, 1)); /* zeros more or less */
+		assert_true(plain != hs_hash(bytes, n - 1, 1)); /* zeros at the end count */
 		for (size_t i = 0; i < n; i++) {
 			bytes[i] = 1;
 			if (hs_hash(bytes, n, 1) == plain)
@@ -22,12 +21,11 @@ static void every_byte_counts(void **state)
 	}
 }
 
-/* Or a sender could choose keys that collide in every process. */
-static void the_seed_counts_at_any_length(void **state)
+/* Otherwise a sender could choose keys that collide in every process. */
+TEST(the_seed_counts_at_any_length)
 {
 	char bytes[40];
 
-	(void)state;
 	memset(bytes, 'k', sizeof bytes);
 	for (size_t n = 0; n <= sizeof bytes; n++)
 		for (uint64_t seed = 2; seed < 20; seed++)
@@ -35,11 +33,10 @@ static void the_seed_counts_at_any_length(void **state)
 				fail_msg("for %zu bytes the seed does not count", n);
 }
 
-static void where_the_bytes_lie_does_not_count(void **state)
+TEST(the_address_of_the_bytes_does_not_count)
 {
 	char room[64];
 
-	(void)state;
 	memset(room, 'x', sizeof room);
 	for (size_t at = 1; at < 16; at++)
 		assert_true(hs_hash(room, 21, 3) == hs_hash(room + at, 21, 3));
@@ -52,12 +49,11 @@ static int by_value(const void *a, const void *b)
 	return *x < *y ? -1 : *x > *y;
 }
 
-static void short_keys_stay_apart(void **state)
+TEST(short_keys_do_not_collide)
 {
 	enum { KEYS = 1 << 16 };
 	uint64_t *hash = malloc(KEYS * sizeof *hash);
 
-	(void)state;
 	assert_non_null(hash);
 	for (uint32_t i = 0; i < KEYS; i++)
 		hash[i] = hs_hash(&i, sizeof i, 0);
@@ -67,14 +63,4 @@ static void short_keys_stay_apart(void **state)
 	free(hash);
 }
 
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(every_byte_counts),
-		cmocka_unit_test(the_seed_counts_at_any_length),
-		cmocka_unit_test(where_the_bytes_lie_does_not_count),
-		cmocka_unit_test(short_keys_stay_apart),
-	};
-
-	return cmocka_run_group_tests_name("hash", tests, NULL, NULL);
-}
+TESTS("hash", NULL, NULL)

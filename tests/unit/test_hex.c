@@ -1,12 +1,11 @@
 /* hex: digits, lengths, and nothing but digits. */
 #include "base/hex.h"
-#include "tests/lib/cases.h"
+#include "tests/lib/unit.h"
 
 #include <stdio.h>
 
-static void every_byte_there_and_back(void **state)
+TEST(every_byte_there_and_back)
 {
-	(void)state;
 	for (unsigned i = 0; i < 256; i++) {
 		uint8_t byte = (uint8_t)i, back = 0;
 		char text[3], expected[3];
@@ -19,19 +18,17 @@ static void every_byte_there_and_back(void **state)
 	}
 }
 
-static void digits_of_either_case(void **state)
+TEST(digits_of_either_case)
 {
 	uint8_t out[3];
 
-	(void)state;
 	assert_true(hs_hex_decode(HS_SLICE("aBCdeF"), out, 3));
 	assert_memory_equal(out, "\xAB\xCD\xEF", 3);
 	assert_true(hs_hex_decode(HS_SLICE(""), out, 0));
 }
 
-static void nothing_but_digits(void **state)
+TEST(nothing_but_digits)
 {
-	(void)state;
 	for (int c = -128; c < 128; c++) {
 		const char *digits = "0123456789abcdefABCDEF";
 		const char *at = c == 0 ? NULL : strchr(digits, c);
@@ -45,11 +42,10 @@ static void nothing_but_digits(void **state)
 	}
 }
 
-static void the_length_must_fit(void **state)
+TEST(the_length_must_fit)
 {
 	uint8_t out[4];
 
-	(void)state;
 	assert_false(hs_hex_decode(HS_SLICE("abc"), out, 1));
 	assert_false(hs_hex_decode(HS_SLICE("abc"), out, 2));
 	assert_false(hs_hex_decode(HS_SLICE("ab"), out, 2));
@@ -58,14 +54,4 @@ static void the_length_must_fit(void **state)
 	assert_false(hs_hex_decode(HS_SLICE_NONE, out, 1));
 }
 
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(every_byte_there_and_back),
-		cmocka_unit_test(digits_of_either_case),
-		cmocka_unit_test(nothing_but_digits),
-		cmocka_unit_test(the_length_must_fit),
-	};
-
-	return cmocka_run_group_tests_name("hex", tests, NULL, NULL);
-}
+TESTS("hex", NULL, NULL)

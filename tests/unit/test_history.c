@@ -1,56 +1,14 @@
 /*
- * history: a spool has one id, which everybody sees; its loss is told; and a saved position
- * of another history is told from one of this.
+ * history: a spool has one id, the same for all processes; its loss is reported; and a saved
+ * position of another history is told from one of this.
  */
 #include "base/io.h"
-#include "spool/read/reader.h"
 #include "spool/shared/history.h"
 #include "spool/shared/spool_dir.h"
-#include "spool/spool.h"
-#include "tests/lib/cases.h"
-#include "tests/lib/spooldir.h"
-#include "tests/lib/wrap.h"
+#include "tests/lib/temp_spool.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
-
-struct scene {
-	struct spooldir d;
-	struct hs_spool *spool;
-	struct hs_reader *reader;
-};
-
-static struct scene s;
-
-static void make(const char *settings)
-{
-	wrap_reset();
-	spooldir_make(&s.d, settings);
-	s.spool = hs_spool_new(s.d.settings);
-	s.reader = NULL;
-}
-
-static int finish(void **state)
-{
-	(void)state;
-	wrap_reset();
-	hs_reader_close(s.reader);
-	hs_spool_free(s.spool);
-	spooldir_remove(&s.d);
-	return 0;
-}
-
-static void put(const char *words)
-{
-	assert_int_equal(spooldir_append(s.spool, words, NULL), HS_OK);
-}
-
-static void rotate(void)
-{
-	assert_int_equal(hs_spool_rotate(s.spool, hs_io_now_monotonic() + PATIENCE_MS), HS_OK);
-}
 
 static struct hs_history history(void)
 {
@@ -63,22 +21,12 @@ static struct hs_history history(void)
 	return h;
 }
 
-/* As if nobody had had the spool open. */
-static void nobody_is_there(void)
-{
-	hs_reader_close(s.reader);
-	s.reader = NULL;
-	hs_spool_free(s.spool);
-	s.spool = hs_spool_new(s.d.settings);
-}
-
 /* --- its file --------------------------------------------------------------- */
 
-static void it_is_made_once(void **state)
+TEST(a_history_is_made_once)
 {
 	struct hs_history first, again;
 
-	(void)state;
 	make("");
 	put("a");
 	first = history();
@@ -86,7 +34,6 @@ static void it_is_made_once(void **state)
 	assert_true(first.epoch == 1 && first.settled);
 	again = history();
 	assert_string_equal(first.id, again.id);
-	finish(state);
 	make("");
 	assert_string_not_equal(first.id, history().id);
 }
@@ -107,16 +54,12 @@ static int open_and_keep(void *context)
 	return 0;
 }
 
-static void all_who_begin_at_once_agree(void **state)
+TEST(processes_that_start_at_once_agree)
 {
 	enum { CHILDREN = 6 };
-	pid_t child[CHILDREN];
 
 	make("");
-	for (int i = 0; i < CHILDREN; i++)
-		child[i] = child_start(open_and_keep, &i);
-	for (int i = 0; i < CHILDREN; i++)
-		assert_int_equal(child_wait(child[i]), 0);
+	children_run(CHILDREN, open_and_keep);
 	for (int i = 0; i < CHILDREN; i++) {
 		char path[PATH_MAX + 32], id[HS_HISTORY_ID + 1] = "";
 		FILE *file;
@@ -128,15 +71,12 @@ static void all_who_begin_at_once_agree(void **state)
 		assert_string_equal(id, history().id);
 	}
 	assert_true(history().settled);
-	finish(state);
-	make("");
 }
 
-static void the_state_knows_it_if_the_file_alone_is_lost(void **state)
+TEST(the_state_restores_a_lost_file)
 {
 	struct hs_history first;
 
-	(void)state;
 	make("");
 	put("a");
 	first = history();
@@ -145,19 +85,19 @@ static void the_state_knows_it_if_the_file_alone_is_lost(void **state)
 	assert_true(history().settled);
 }
 
-/* Service goes on; that it was lost is known until somebody settles it. */
-static void the_loss_of_all_is_told(void **state)
+/* Service goes on; the loss is known until it is settled. */
+TEST(a_complete_loss_is_reported)
 {
 	static const char *const damage[] = { NULL, "", "{\"id\":\"12\"}\n" };
 
-	(void)state;
 	for (size_t i = 0; i < sizeof damage / sizeof damage[0]; i++) {
 		struct hs_history first, second;
 
 		make("");
 		put("a");
 		first = history();
-		nobody_is_there();
+		close_reader();
+		restart();
 		spooldir_unlink(&s.d, ".hookspool/run/state");
 		if (damage[i] == NULL)
 			spooldir_rename(&s.d, ".hookspool", "lost");
@@ -168,9 +108,7 @@ static void the_loss_of_all_is_told(void **state)
 		assert_string_not_equal(first.id, second.id);
 		assert_false(second.settled);
 		assert_once(&s.d, "a b");
-		finish(state);
 	}
-	make("");
 }
 
 static int put_a(void *context)
@@ -178,79 +116,47 @@ static int put_a(void *context)
 	struct hs_spool *spool = hs_spool_new(s.d.settings);
 
 	(void)context;
-	return spooldir_append(spool, "a", NULL) == HS_OK ? 0 : 1;
+	return events_append(spool, "a", NULL) == HS_OK ? 0 : 1;
 }
 
-/* Whatever is interrupted: what has events has a settled id. */
-static void a_kill_leaves_no_events_without_it(void **state)
+/* Whatever is interrupted, a spool with events has a settled id. */
+TEST(a_kill_leaves_no_events_without_a_history)
 {
 	int status = -1;
 
 	for (unsigned nth = 1; status != 0; nth++) {
 		make("");
-		wrap_kill(nth, true);
-		status = child_wait(child_start(put_a, NULL));
-		wrap_reset();
+		status = child_killed(nth, true, put_a, NULL);
 		put("b");
 		assert_true(history().settled);
-		finish(state);
 	}
-	make("");
 }
 
 /* --- positions --------------------------------------------------------------- */
-
-static void open_reader(void)
-{
-	hs_reader_close(s.reader);
-	assert_int_equal(hs_reader_open(s.d.settings, &s.reader), HS_OK);
-	assert_int_equal(hs_reader_remember(s.reader), HS_OK);
-}
-
-/* Behind so many lines. */
-static struct hs_position behind(unsigned lines)
-{
-	struct hs_slice line;
-
-	open_reader();
-	while (lines-- > 0)
-		assert_int_equal(hs_reader_next(s.reader, &line), HS_READ_LINE);
-	return hs_reader_position(s.reader);
-}
 
 static enum hs_fit fit(struct hs_position p)
 {
 	enum hs_fit fit;
 
 	open_reader();
+	assert_int_equal(hs_reader_remember(s.reader), HS_OK);
 	assert_int_equal(hs_reader_fit(s.reader, p, &fit), HS_OK);
 	return fit;
 }
 
-static void maintain(void)
-{
-	struct hs_retention_counts done;
-
-	assert_int_equal(hs_spool_maintain(s.spool, NULL, NULL, &done), HS_OK);
-}
-
-/* At every line, in whatever form its segment is, and at the start of a segment. */
-static void what_was_saved_here_fits(void **state)
+/* At every line, whatever the form of its segment, and at the start of a segment. */
+TEST(a_position_of_this_history_fits)
 {
 	struct hs_position p[8], start;
 
-	(void)state;
 	make("rotate_min_gap = 0\ncompress = gzip\n");
-	put("a b");
-	rotate();
-	put("c");
-	rotate();
+	seal("a b");
+	seal("c");
 	maintain();
-	put("d e");
-	rotate();
+	seal("d e");
 	put("f g");
 	for (unsigned i = 0; i < 8; i++)
-		p[i] = behind(i);
+		p[i] = position_after(i);
 	assert_true(spooldir_names(&s.d, "", "events-") == 3);
 	for (int again = 0; again < 2; again++) {
 		for (unsigned i = 0; i < 8; i++) {
@@ -264,20 +170,38 @@ static void what_was_saved_here_fits(void **state)
 	}
 }
 
-static void another_line_is_told(void **state)
+/* A number used again: an older copy came back, and went on. */
+static void an_older_copy_does_not_fit(void)
 {
-	struct hs_position sealed, open, start, beyond;
+	struct hs_position p;
 	struct hs_buf text;
 
-	(void)state;
+	make("rotate_min_gap = 0\n");
+	put("a");
+	text = spooldir_read(&s.d, "events.jsonl");
+	put("b c");
+	p = position_after(3);
+	close_reader();
+	restart();
+	spooldir_write(&s.d, "events.jsonl", hs_buf_slice(&text));
+	spooldir_unlink(&s.d, ".hookspool/run/state");
+	put("x y z");
+	assert_int_equal(fit(p), HS_FIT_NOT);
+	hs_buf_free(&text);
+}
+
+TEST(a_position_after_another_line_does_not_fit)
+{
+	struct hs_position sealed, open, start, beyond;
+
 	for (int gzip = 0; gzip < 2; gzip++) {
 		make("rotate_min_gap = 0\ncompress = gzip\n");
 		put("a b c");
-		sealed = behind(2);
-		start = (struct hs_position){ 2, 0, 0, behind(3).before };
+		sealed = position_after(2);
+		start = (struct hs_position){ 2, 0, 0, position_after(3).before };
 		rotate();
 		put("d e");
-		open = behind(5);
+		open = position_after(5);
 		sealed.before++;
 		start.before++;
 		assert_int_equal(fit(sealed), HS_FIT_NOT);
@@ -298,31 +222,18 @@ static void another_line_is_told(void **state)
 		assert_int_equal(fit(beyond), HS_FIT_NOT);
 		beyond = (struct hs_position){ 9, 44, 0, open.before };
 		assert_int_equal(fit(beyond), HS_FIT_NOT);
-		finish(state);
 	}
-	/* a number that was used again: an older copy came back, and went on */
-	make("rotate_min_gap = 0\n");
-	put("a");
-	text = spooldir_read(&s.d, "events.jsonl");
-	put("b c");
-	open = behind(3);
-	nobody_is_there();
-	spooldir_write(&s.d, "events.jsonl", hs_buf_slice(&text));
-	spooldir_unlink(&s.d, ".hookspool/run/state");
-	put("x y z");
-	assert_int_equal(fit(open), HS_FIT_NOT);
-	hs_buf_free(&text);
+	an_older_copy_does_not_fit();
 }
 
-/* Lines that are gone, or that nobody noted, are no other history. */
-static void what_cannot_be_told_is_not_told(void **state)
+/* Lines that are gone, or were not noted, do not prove another history. */
+TEST(an_unprovable_position_is_unknown)
 {
 	struct hs_position p, start;
 
-	(void)state;
 	make("rotate_min_gap = 0\n");
 	put("a b");
-	p = behind(2);
+	p = position_after(2);
 	start = (struct hs_position){ 2, 0, 0, p.before };
 	rotate();
 	put("c");
@@ -332,53 +243,35 @@ static void what_cannot_be_told_is_not_told(void **state)
 	spooldir_unlink(&s.d, spooldir_name(&s.d, "events-", 0)); /* retention */
 	assert_int_equal(fit(start), HS_FIT_UNKNOWN);
 	assert_int_equal(fit(p), HS_FIT_UNKNOWN);
-	finish(state);
 	make("durability = none\n"); /* a power cut may take lines back */
 	put("a");
-	p = behind(1);
+	p = position_after(1);
 	p.offset += 1000;
 	assert_int_equal(fit(p), HS_FIT_UNKNOWN);
 }
 
-/* So long that the first look does not see its start. */
-static void a_long_line(void **state)
+/* A line so long that the first read does not reach its start. */
+TEST(a_long_line)
 {
 	struct hs_position p;
 	struct hs_buf text = { 0 };
 
-	(void)state;
 	make("");
 	put("a");
-	nobody_is_there();
+	close_reader();
+	restart();
 	hs_buf_put_slice(&text, HS_SLICE("{\"message_id\":\"long\",\"x\":\""));
 	for (int i = 0; i < 300000; i++)
 		hs_buf_putc(&text, 'x');
 	hs_buf_put_slice(&text, HS_SLICE("\"}\n"));
 	spooldir_add(&s.d, "events.jsonl", hs_buf_slice(&text));
 	put("b");
-	p = behind(2);
+	p = position_after(2);
 	assert_int_equal(fit(p), HS_FIT);
 	p.before++;
 	assert_int_equal(fit(p), HS_FIT_NOT);
-	assert_int_equal(fit(behind(3)), HS_FIT);
+	assert_int_equal(fit(position_after(3)), HS_FIT);
 	hs_buf_free(&text);
 }
 
-#define TEST(f) cmocka_unit_test_teardown(f, finish)
-
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		TEST(it_is_made_once),
-		TEST(all_who_begin_at_once_agree),
-		TEST(the_state_knows_it_if_the_file_alone_is_lost),
-		TEST(the_loss_of_all_is_told),
-		TEST(a_kill_leaves_no_events_without_it),
-		TEST(what_was_saved_here_fits),
-		TEST(another_line_is_told),
-		TEST(what_cannot_be_told_is_not_told),
-		TEST(a_long_line),
-	};
-
-	return cmocka_run_group_tests_name("history", tests, NULL, NULL);
-}
+TESTS("history", NULL, finish)

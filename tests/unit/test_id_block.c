@@ -1,17 +1,18 @@
-/* id_block: packed identities, found by where they ought to be. */
+/* id_block: packed ids, found by where they should be. */
 #include "spool/dedup/id_block.h"
-#include "tests/lib/cases.h"
+#include "tests/lib/random.h"
+#include "tests/lib/unit.h"
 
-/* So many, ascending, none twice, spread as hashes are; spooled_s is their place. */
+/* N ascending, distinct ids, spread like hashes; spooled_s is their index. */
 static void fill(struct hs_id_block_entry *e, size_t n, uint64_t seed)
 {
-	struct case_random r = case_random_new(seed);
+	struct random_source r = random_new(seed);
 
 	for (size_t i = 0; i < n; i++) {
 		struct hs_dedup_key id;
 
 		for (size_t k = 0; k < sizeof id.bytes; k++)
-			id.bytes[k] = (uint8_t)case_random_below(&r, 256);
+			id.bytes[k] = (uint8_t)random_below(&r, 256);
 		e[i] = hs_id_block_entry(&id, 0);
 	}
 	hs_id_block_sort(e, n);
@@ -19,7 +20,7 @@ static void fill(struct hs_id_block_entry *e, size_t n, uint64_t seed)
 		e[i].spooled_s = (uint32_t)i;
 }
 
-/* At an odd address: they lie anywhere in a page. From a ring of two. */
+/* Packs them at an odd address, as in a page, into one of two buffers in turn. */
 static struct hs_slice pack(const struct hs_id_block_entry *e, size_t n)
 {
 	static char bytes[2][1 + HS_ID_BLOCK_ROOM * HS_ID_BLOCK_ENTRY];
@@ -46,7 +47,7 @@ static void assert_holds(const struct hs_id_block *b, const struct hs_id_block_e
 	}
 }
 
-/* From wherever the search begins. */
+/* Wherever the search begins. */
 static bool find(struct hs_slice packed, const struct hs_id_block_entry *e, uint32_t *spooled_s)
 {
 	size_t n = packed.n / HS_ID_BLOCK_ENTRY;
@@ -71,27 +72,25 @@ static void all_are_found(struct hs_slice packed, const struct hs_id_block_entry
 	}
 }
 
-static void an_entry_orders_as_its_identity(void **state)
+TEST(an_entry_orders_like_its_id)
 {
 	struct hs_dedup_key id = { { 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 255 } };
 	struct hs_id_block_entry e = hs_id_block_entry(&id, 42);
 
-	(void)state;
 	assert_true(e.high == UINT64_C(0x0102030405060708) && e.low == UINT64_C(0x090a0b0c0d0e0fff));
 	assert_int_equal(e.spooled_s, 42);
 }
 
-static void sorting_orders_by_identity(void **state)
+TEST(sorting_orders_by_id)
 {
 	enum { N = 3000 };
 	static struct hs_id_block_entry e[N];
-	struct case_random r = case_random_new(17);
+	struct random_source r = random_new(17);
 
-	(void)state;
 	for (int round = 0; round < 3; round++) {
-		for (size_t i = 0; i < N; i++) { /* the same first half often; sorted but for a few */
-			e[i] = (struct hs_id_block_entry){ .low = case_random_below(&r, 50) };
-			e[i].high = round == 2 && i % 100 != 7 ? i << 48 : case_random_below(&r, 50);
+		for (size_t i = 0; i < N; i++) { /* many equal first halves; nearly sorted */
+			e[i] = (struct hs_id_block_entry){ .low = random_below(&r, 50) };
+			e[i].high = round == 2 && i % 100 != 7 ? i << 48 : random_below(&r, 50);
 		}
 		hs_id_block_sort(e, N);
 		for (size_t i = 1; i < N; i++)
@@ -101,32 +100,29 @@ static void sorting_orders_by_identity(void **state)
 	hs_id_block_sort(e, 0);
 }
 
-static void what_is_in_it_is_found(void **state)
+TEST(ids_in_a_block_are_found)
 {
 	struct hs_id_block_entry e[HS_ID_BLOCK_ENTRIES];
 
-	(void)state;
 	for (size_t n = 1; n <= HS_ID_BLOCK_ENTRIES; n += n < 8 ? 1 : 49) {
 		fill(e, n, n);
 		all_are_found(pack(e, n), e, n);
 	}
 }
 
-static void nothing_is_in_an_empty_one(void **state)
+TEST(an_empty_block_has_no_id)
 {
 	struct hs_id_block_entry e = { 7, 7, 7 };
 	uint32_t spooled_s;
 
-	(void)state;
 	assert_false(find(HS_SLICE_NONE, &e, &spooled_s));
 }
 
-/* Somebody who chooses ids can make hashes that are near each other. */
-static void neighbours_are_found(void **state)
+/* A sender that chooses ids can make hashes that are near each other. */
+TEST(neighbours_are_found)
 {
 	struct hs_id_block_entry e[HS_ID_BLOCK_ENTRIES];
 
-	(void)state;
 	for (unsigned same = 8; same < HS_DEDUP_KEY_BYTES - 1; same++) {
 		fill(e, HS_ID_BLOCK_ENTRIES, same);
 		for (size_t i = 0; i < HS_ID_BLOCK_ENTRIES; i++) {
@@ -137,15 +133,14 @@ static void neighbours_are_found(void **state)
 	}
 }
 
-/* A guess is one of the entries, and a good one where they are evenly spread. */
-static void guesses_are_near(void **state)
+/* A guess is an index of the block, and a good one if the ids are evenly spread. */
+TEST(guesses_are_close)
 {
 	static const uint64_t ranges[][2] = { { 0, UINT64_MAX },
 		                              { 1000, 1300 },
 		                              { UINT64_C(5) << 40, UINT64_C(7) << 40 } };
 	struct hs_id_block_entry e[HS_ID_BLOCK_ENTRIES] = { 0 };
 
-	(void)state;
 	for (size_t k = 0; k < sizeof ranges / sizeof *ranges; k++) {
 		uint64_t low = ranges[k][0], top = ranges[k][1];
 
@@ -163,24 +158,22 @@ static void guesses_are_near(void **state)
 	}
 }
 
-static void out_of_range_is_not_found(void **state)
+TEST(out_of_range_is_not_found)
 {
 	struct hs_id_block_entry low = { 0 }, high = { UINT64_MAX, UINT64_MAX, 0 }, e[50];
 	uint32_t spooled_s;
 
-	(void)state;
 	fill(e, 50, 3);
 	assert_false(find(pack(e, 50), &low, &spooled_s));
 	assert_false(find(pack(e, 50), &high, &spooled_s));
 }
 
-static void merging_keeps_both_in_order(void **state)
+TEST(merging_keeps_both_in_order)
 {
 	enum { OLD = HS_ID_BLOCK_ENTRIES, ADDED = HS_ID_BLOCK_ADDED };
 	static struct hs_id_block_entry all[OLD + ADDED], old[OLD], added[ADDED], back[OLD];
 	static struct hs_id_block b;
 
-	(void)state;
 	fill(all, OLD + ADDED, 5);
 	for (size_t i = 0; i < OLD + ADDED; i++)
 		if (i % 3 == 2)
@@ -198,13 +191,12 @@ static void merging_keeps_both_in_order(void **state)
 	assert_holds(&b, old, OLD);
 }
 
-static void the_latest_time_of_an_identity_counts(void **state)
+TEST(the_latest_time_of_an_id_counts)
 {
 	static struct hs_id_block b;
 	struct hs_id_block_entry e[20], again[3];
 	uint32_t spooled_s;
 
-	(void)state;
 	fill(e, 20, 9);
 	again[0] = again[1] = again[2] = e[11];
 	again[0].spooled_s = 4710;
@@ -217,31 +209,14 @@ static void the_latest_time_of_an_identity_counts(void **state)
 	assert_int_equal(spooled_s, 4711);
 }
 
-static void what_is_too_old_is_dropped(void **state)
+TEST(old_ids_are_dropped)
 {
 	static struct hs_id_block b;
 	struct hs_id_block_entry e[100];
 
-	(void)state;
 	fill(e, 100, 13);
 	hs_id_block_merge(&b, pack(e + 30, 70), 60, e, 30);
 	assert_holds(&b, e + 60, 40);
 }
 
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(an_entry_orders_as_its_identity),
-		cmocka_unit_test(sorting_orders_by_identity),
-		cmocka_unit_test(what_is_in_it_is_found),
-		cmocka_unit_test(nothing_is_in_an_empty_one),
-		cmocka_unit_test(neighbours_are_found),
-		cmocka_unit_test(guesses_are_near),
-		cmocka_unit_test(out_of_range_is_not_found),
-		cmocka_unit_test(merging_keeps_both_in_order),
-		cmocka_unit_test(the_latest_time_of_an_identity_counts),
-		cmocka_unit_test(what_is_too_old_is_dropped),
-	};
-
-	return cmocka_run_group_tests_name("id_block", tests, NULL, NULL);
-}
+TESTS("id_block", NULL, NULL)

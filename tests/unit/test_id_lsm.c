@@ -1,7 +1,7 @@
-/* id_lsm: what was put is found, in whichever level it has come to; what is too old is gone. */
+/* id_lsm: ids are found in whichever level they are; ids that are too old are gone. */
 #include "spool/dedup/id_lsm.h"
-#include "tests/lib/cases.h"
 #include "tests/lib/spooldir.h"
+#include "tests/lib/unit.h"
 
 #include <endian.h>
 #include <stdio.h>
@@ -9,18 +9,17 @@
 
 enum { BATCH = 4096 };
 
-struct scene {
+static struct scene {
 	struct spooldir d;
 	MDB_env *env;
 	MDB_dbi records;
-	MDB_txn *txn; /* one for all of a test */
+	MDB_txn *txn; /* one for the whole test */
 	MDB_cursor *c;
 	struct hs_id_lsm levels;
-};
+} s;
 
-static int begin(void **state)
+FIXTURE(begin)
 {
-	static struct scene s;
 	char path[PATH_MAX + 32];
 
 	memset(&s, 0, sizeof s);
@@ -32,18 +31,15 @@ static int begin(void **state)
 	assert_int_equal(mdb_txn_begin(s.env, NULL, 0, &s.txn), 0);
 	assert_int_equal(mdb_dbi_open(s.txn, NULL, HS_ID_LSM_FLAGS, &s.records), 0);
 	assert_int_equal(mdb_cursor_open(s.txn, s.records, &s.c), 0);
-	*state = &s;
 	return 0;
 }
 
-static int finish(void **state)
+FIXTURE(finish)
 {
-	struct scene *s = *state;
-
-	mdb_cursor_close(s->c);
-	mdb_txn_abort(s->txn);
-	mdb_env_close(s->env);
-	spooldir_remove(&s->d);
+	mdb_cursor_close(s.c);
+	mdb_txn_abort(s.txn);
+	mdb_env_close(s.env);
+	spooldir_remove(&s.d);
 	return 0;
 }
 
@@ -61,14 +57,14 @@ static struct hs_id_block_entry numbered(uint64_t number, uint32_t spooled_s)
 	return (struct hs_id_block_entry){ mix(number + 1), mix(~number), spooled_s };
 }
 
-static void put(struct scene *s, struct hs_id_block_entry *e, size_t n, uint32_t since_s)
+static void put(struct hs_id_block_entry *e, size_t n, uint32_t since_s)
 {
 	hs_id_block_sort(e, n);
 	for (; n > 0; e += BATCH, n -= n < BATCH ? n : BATCH)
-		assert_int_equal(hs_id_lsm_put(s->c, &s->levels, since_s, e, n < BATCH ? n : BATCH), 0);
+		assert_int_equal(hs_id_lsm_put(s.c, &s.levels, since_s, e, n < BATCH ? n : BATCH), 0);
 }
 
-static void put_numbers(struct scene *s, uint64_t from, uint64_t to, uint32_t spooled_s, uint32_t since_s)
+static void put_numbers(uint64_t from, uint64_t to, uint32_t spooled_s, uint32_t since_s)
 {
 	struct hs_id_block_entry e[BATCH];
 
@@ -77,18 +73,18 @@ static void put_numbers(struct scene *s, uint64_t from, uint64_t to, uint32_t sp
 
 		while (n < BATCH && from < to)
 			e[n++] = numbered(from++, spooled_s);
-		put(s, e, n, since_s);
+		put(e, n, since_s);
 	}
 }
 
-static size_t found(struct scene *s, const struct hs_id_block_entry *e, size_t n, uint32_t since_s)
+static size_t found(const struct hs_id_block_entry *e, size_t n, uint32_t since_s)
 {
 	bool *there = calloc(n + 1, sizeof *there);
 	size_t sum = 0;
 
 	assert_non_null(there);
 	there[n] = true;
-	assert_int_equal(hs_id_lsm_find(s->c, e, n, since_s, there), 0);
+	assert_int_equal(hs_id_lsm_find(s.c, e, n, since_s, there), 0);
 	assert_true(there[n]);
 	for (size_t i = 0; i < n; i++)
 		sum += there[i];
@@ -96,8 +92,8 @@ static size_t found(struct scene *s, const struct hs_id_block_entry *e, size_t n
 	return sum;
 }
 
-/* Sorted or not must be the same. */
-static uint64_t found_numbers(struct scene *s, uint64_t from, uint64_t to, uint32_t since_s)
+/* Expects the same for sorted and unsorted ids. */
+static uint64_t found_numbers(uint64_t from, uint64_t to, uint32_t since_s)
 {
 	struct hs_id_block_entry e[BATCH];
 	uint64_t sum = 0;
@@ -107,123 +103,111 @@ static uint64_t found_numbers(struct scene *s, uint64_t from, uint64_t to, uint3
 
 		while (n < BATCH && from < to)
 			e[n++] = numbered(from++, 0);
-		here = found(s, e, n, since_s);
+		here = found(e, n, since_s);
 		hs_id_block_sort(e, n);
-		assert_int_equal(found(s, e, n, since_s), here);
+		assert_int_equal(found(e, n, since_s), here);
 		sum += here;
 	}
 	return sum;
 }
 
-static uint64_t count(const struct scene *s)
+static uint64_t count(void)
 {
 	uint64_t sum = 0;
 
 	for (int i = 0; i < HS_ID_LSM; i++)
-		sum += s->levels.count[i];
+		sum += s.levels.count[i];
 	return sum;
 }
 
-static void nothing_is_there_at_first(void **state)
+TEST(it_is_empty_at_first)
 {
-	assert_int_equal(found_numbers(*state, 0, 100, 0), 0);
+	assert_int_equal(found_numbers(0, 100, 0), 0);
 }
 
-static void all_are_found(void **state)
+TEST(all_are_found)
 {
-	struct scene *s = *state;
-
 	for (uint64_t n = 0; n < 300000; n += 60000) {
-		put_numbers(s, n, n + 60000, 1, 0);
-		assert_int_equal(count(s), n + 60000);
-		assert_int_equal(found_numbers(s, 0, n + 60000, 0), n + 60000);
-		assert_int_equal(found_numbers(s, 400000, 410000, 0), 0);
+		put_numbers(n, n + 60000, 1, 0);
+		assert_int_equal(count(), n + 60000);
+		assert_int_equal(found_numbers(0, n + 60000, 0), n + 60000);
+		assert_int_equal(found_numbers(400000, 410000, 0), 0);
 	}
 	for (int i = 0; i < HS_ID_LSM; i++)
-		assert_true(s->levels.count[i] > 0);
-	assert_true(s->levels.count[0] < 20000 && s->levels.count[1] < 150000);
+		assert_true(s.levels.count[i] > 0);
+	assert_true(s.levels.count[0] < 20000 && s.levels.count[1] < 150000);
 }
 
-static void one_by_one(void **state)
+TEST(ids_put_one_by_one_are_found)
 {
-	struct scene *s = *state;
-
 	for (uint64_t n = 0; n < 500; n++)
-		put_numbers(s, n, n + 1, 1, 0);
-	assert_int_equal(count(s), 500);
-	assert_int_equal(found_numbers(s, 0, 600, 0), 500);
+		put_numbers(n, n + 1, 1, 0);
+	assert_int_equal(count(), 500);
+	assert_int_equal(found_numbers(0, 600, 0), 500);
 }
 
-static void the_same_again_counts_once(void **state)
+TEST(a_repeated_id_counts_once)
 {
-	struct scene *s = *state;
-
 	for (int i = 0; i < 3; i++)
-		put_numbers(s, 0, 2000, 1, 0);
-	assert_int_equal(count(s), 2000);
-	assert_int_equal(found_numbers(s, 0, 2000, 0), 2000);
+		put_numbers(0, 2000, 1, 0);
+	assert_int_equal(count(), 2000);
+	assert_int_equal(found_numbers(0, 2000, 0), 2000);
 }
 
-/* Whether it comes later or earlier than the other, and in whichever level that is. */
-static void the_latest_time_counts(void **state)
+/* Whether it comes before or after the other, and in whichever level. */
+TEST(the_latest_time_counts)
 {
-	struct scene *s = *state;
-
-	put_numbers(s, 0, 1000, 200, 0);
-	put_numbers(s, 1000, 2000, 100, 0);
-	put_numbers(s, 2000, 200000, 150, 0);
-	put_numbers(s, 0, 1000, 100, 0);
-	put_numbers(s, 1000, 2000, 200, 0);
-	assert_int_equal(found_numbers(s, 0, 2000, 160), 2000);
-	put_numbers(s, 200000, 400000, 150, 0);
-	assert_int_equal(found_numbers(s, 0, 2000, 160), 2000);
-	assert_int_equal(found_numbers(s, 0, 2000, 201), 0);
+	put_numbers(0, 1000, 200, 0);
+	put_numbers(1000, 2000, 100, 0);
+	put_numbers(2000, 200000, 150, 0);
+	put_numbers(0, 1000, 100, 0);
+	put_numbers(1000, 2000, 200, 0);
+	assert_int_equal(found_numbers(0, 2000, 160), 2000);
+	put_numbers(200000, 400000, 150, 0);
+	assert_int_equal(found_numbers(0, 2000, 160), 2000);
+	assert_int_equal(found_numbers(0, 2000, 201), 0);
 }
 
-static void the_old_ones_go(void **state)
+TEST(old_ids_go)
 {
-	struct scene *s = *state;
-
-	put_numbers(s, 0, 250000, 100, 0);
-	assert_int_equal(found_numbers(s, 0, 250000, 101), 0);
-	/* until the hand of the second level, too, has been everywhere */
-	put_numbers(s, 250000, 750000, 200, 150);
-	assert_int_equal(found_numbers(s, 250000, 750000, 150), 500000);
-	assert_int_equal(count(s), 500000);
+	put_numbers(0, 250000, 100, 0);
+	assert_int_equal(found_numbers(0, 250000, 101), 0);
+	/* until the second level's merge, too, has been everywhere */
+	put_numbers(250000, 750000, 200, 150);
+	assert_int_equal(found_numbers(250000, 750000, 150), 500000);
+	assert_int_equal(count(), 500000);
 }
 
-/* Somebody who chooses ids can make hashes that are near each other. */
-static void neighbours_are_found(void **state)
+/* A sender that chooses ids can make hashes that are near each other. */
+TEST(neighbours_are_found)
 {
 	enum { N = 30000 };
 	static struct hs_id_block_entry e[N];
-	struct scene *s = *state;
 
-	put_numbers(s, 0, 20000, 1, 0);
+	put_numbers(0, 20000, 1, 0);
 	for (size_t i = 0; i < N; i++)
 		e[i] = (struct hs_id_block_entry){ UINT64_C(0xABCDEF) << 40 | i / 50 << 5, i, 1 };
-	put(s, e, N, 0);
-	assert_int_equal(found(s, e, N, 0), N);
+	put(e, N, 0);
+	assert_int_equal(found(e, N, 0), N);
 	for (size_t i = 0; i < N; i++)
 		e[i].low += N;
-	assert_int_equal(found(s, e, N, 0), 0);
-	put_numbers(s, 20000, 40000, 1, 0);
+	assert_int_equal(found(e, N, 0), 0);
+	put_numbers(20000, 40000, 1, 0);
 	for (size_t i = 0; i < N; i++)
 		e[i].low -= N;
-	assert_int_equal(found(s, e, N, 0), N);
+	assert_int_equal(found(e, N, 0), N);
 }
 
-static void the_first_and_the_last_there_can_be(void **state)
+TEST(the_lowest_and_the_highest_id)
 {
 	struct hs_id_block_entry e[] = {
 		{ 0, 0, 1 }, { 0, 1, 1 }, { UINT64_MAX, 0, 1 }, { UINT64_MAX, UINT64_MAX, 1 }
 	};
-	struct scene *s = *state;
 
-	assert_int_equal(found(s, e, 4, 0), 0);
-	put(s, e, 4, 0);
-	put_numbers(s, 0, 150000, 1, 0);
-	assert_int_equal(found(s, e, 4, 0), 4);
+	assert_int_equal(found(e, 4, 0), 0);
+	put(e, 4, 0);
+	put_numbers(0, 150000, 1, 0);
+	assert_int_equal(found(e, 4, 0), 4);
 }
 
 static uint64_t as_stored(uint64_t key)
@@ -231,60 +215,40 @@ static uint64_t as_stored(uint64_t key)
 	return HS_ID_LSM_FLAGS == MDB_INTEGERKEY ? key : htobe64(key);
 }
 
-/* What lies beside them is the caller's, and may be anything. */
-static void others_records_are_left_alone(void **state)
+/* Other records in the table are the caller's. */
+TEST(foreign_records_are_left_alone)
 {
 	const uint64_t keys[] = { as_stored(HS_ID_LSM_END), UINT64_MAX };
-	struct scene *s = *state;
 	MDB_val key = { sizeof keys[0], NULL }, value;
 
 	for (size_t i = 0; i < 2; i++) {
 		key.mv_data = (void *)(uintptr_t)&keys[i];
 		value = (MDB_val){ 4, (void *)(uintptr_t) "mine" };
-		assert_int_equal(mdb_put(s->txn, s->records, &key, &value, 0), 0);
+		assert_int_equal(mdb_put(s.txn, s.records, &key, &value, 0), 0);
 	}
-	assert_int_equal(found_numbers(s, 0, 100, 0), 0);
-	put_numbers(s, 0, 200000, 1, 0);
-	assert_int_equal(found_numbers(s, 0, 200000, 0), 200000);
+	assert_int_equal(found_numbers(0, 100, 0), 0);
+	put_numbers(0, 200000, 1, 0);
+	assert_int_equal(found_numbers(0, 200000, 0), 200000);
 	for (size_t i = 0; i < 2; i++) {
 		key.mv_data = (void *)(uintptr_t)&keys[i];
-		assert_int_equal(mdb_get(s->txn, s->records, &key, &value), 0);
+		assert_int_equal(mdb_get(s.txn, s.records, &key, &value), 0);
 		assert_memory_equal(value.mv_data, "mine", 4);
 	}
 }
 
-static void a_record_that_is_no_block_is_told(void **state)
+TEST(a_record_that_is_not_a_block_is_reported)
 {
 	static char bytes[2 * HS_ID_BLOCK_ENTRIES * HS_ID_BLOCK_ENTRY];
 	struct hs_id_block_entry e = { 5, 5, 5 };
-	struct scene *s = *state;
 	uint64_t last = as_stored(HS_ID_LSM_END - 1);
 	MDB_val key = { sizeof last, &last }, value = { HS_ID_BLOCK_ENTRY + 1, bytes };
 	bool there;
 
-	assert_int_equal(mdb_put(s->txn, s->records, &key, &value, 0), 0);
-	assert_int_equal(hs_id_lsm_find(s->c, &e, 1, 0, &there), MDB_CORRUPTED);
+	assert_int_equal(mdb_put(s.txn, s.records, &key, &value, 0), 0);
+	assert_int_equal(hs_id_lsm_find(s.c, &e, 1, 0, &there), MDB_CORRUPTED);
 	value.mv_size = sizeof bytes;
-	assert_int_equal(mdb_put(s->txn, s->records, &key, &value, 0), 0);
-	assert_int_equal(hs_id_lsm_find(s->c, &e, 1, 0, &there), MDB_CORRUPTED);
+	assert_int_equal(mdb_put(s.txn, s.records, &key, &value, 0), 0);
+	assert_int_equal(hs_id_lsm_find(s.c, &e, 1, 0, &there), MDB_CORRUPTED);
 }
 
-#define TEST(f) cmocka_unit_test_setup_teardown(f, begin, finish)
-
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		TEST(nothing_is_there_at_first),
-		TEST(all_are_found),
-		TEST(one_by_one),
-		TEST(the_same_again_counts_once),
-		TEST(the_latest_time_counts),
-		TEST(the_old_ones_go),
-		TEST(neighbours_are_found),
-		TEST(the_first_and_the_last_there_can_be),
-		TEST(others_records_are_left_alone),
-		TEST(a_record_that_is_no_block_is_told),
-	};
-
-	return cmocka_run_group_tests_name("id_lsm", tests, NULL, NULL);
-}
+TESTS("id_lsm", begin, finish)

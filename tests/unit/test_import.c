@@ -1,30 +1,29 @@
 /*
- * import: killed before any call on files, or failed by one, and run again: each event is once in
- * the spool and each refusal once in the rejected file, wherever in a line a commit ends.
+ * import: after a kill before any call on files, or a failure of one, and another run, each event is
+ * once in the spool and each refusal once in the rejected file, wherever in a line a commit ends.
  */
 #include "base/io.h"
 #include "spool/import.h"
-#include "tests/lib/cases.h"
+#include "tests/lib/processes.h"
 #include "tests/lib/spooldir.h"
+#include "tests/lib/unit.h"
 #include "tests/lib/wrap.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 enum {
 	EVENTS = 4030, /* more than a commit, most of them on one line */
 	REFUSALS = 5,  /* in three places of the first commit, and in the second */
-	STEP = 3,      /* not every call each time: there are many */
+	STEP = 3,      /* not every call in each run: there are many */
 };
 
 static struct {
 	struct spooldir d;
 	struct hs_buf archive;
-	bool known;       /* its events have ids: then only what is refused may come twice */
-	const char *name; /* by which it is imported: each run may use another */
+	bool known;       /* its events have ids: then only refusals may come twice */
+	const char *name; /* the name of the archive, which may differ between runs */
 } s;
 
 /* --- an archive ------------------------------------------------------------------- */
@@ -71,9 +70,8 @@ static void make(bool known)
 	s.name = "first.jsonl";
 }
 
-static int finish(void **state)
+FIXTURE(finish)
 {
-	(void)state;
 	wrap_reset();
 	spooldir_remove(&s.d);
 	hs_buf_free(&s.archive);
@@ -110,7 +108,7 @@ static int run_import(void *context)
 
 /* --- what is in the spool ----------------------------------------------------------- */
 
-/* All text of a stream, with a NUL behind it. */
+/* All text of a stream, followed by a NUL. */
 static struct hs_buf text_of(const char *stream)
 {
 	struct hs_buf all = { 0 };
@@ -167,11 +165,10 @@ static void assert_complete(void)
 
 /* --- the tests ------------------------------------------------------------------------ */
 
-static void all_of_it(void **state)
+TEST(a_whole_archive)
 {
 	struct hs_imported done;
 
-	(void)state;
 	make(false);
 	assert_int_equal(import(false, &done), HS_OK);
 	assert_int_equal(done.lines, 4);
@@ -190,7 +187,7 @@ static void all_of_it(void **state)
 
 enum { LONGEST = 160, ROUNDS = 12 };
 
-/* Two events and two refusals, whose bytes are cut everywhere by one of the sizes. */
+/* Two events and two refusals; the sizes cut them at every byte. */
 static void put_round(struct hs_buf *to, int n)
 {
 	hs_buf_put_slice(to, HS_SLICE(" [ {\"type\":\"page\",\"userId\":\"\\u00e9\\\"\xC3\xA9\xF0\x9F\x98\x80\","
@@ -209,11 +206,10 @@ static struct hs_imported look(int64_t max_body)
 	return done;
 }
 
-static void parts_of_every_size(void **state)
+TEST(parts_of_every_size)
 {
 	struct hs_imported done;
 
-	(void)state;
 	make(false);
 	hs_buf_reset(&s.archive);
 	for (int n = 0; n < 2 * ROUNDS; n += 2)
@@ -226,7 +222,7 @@ static void parts_of_every_size(void **state)
 	}
 	hs_buf_put_slice(&s.archive, HS_SLICE("\n"));
 	put_event(&s.archive, 1);
-	done = look(60); /* one event is that short, and has a line of its own */
+	done = look(60); /* one event is as short as that, on a line of its own */
 	assert_int_equal(done.lines, 2);
 	assert_int_equal(done.accepted, 1);
 	assert_int_equal(done.rejected, 1);
@@ -242,15 +238,11 @@ static void kill_everywhere(void **state, bool known)
 		struct hs_imported done;
 
 		make(known);
-		wrap_kill(nth, nth % 2 == 1);
-		status = child_wait(child_start(run_import, NULL));
-		wrap_reset();
+		status = child_killed(nth, nth % 2 == 1, run_import, NULL);
 		kills += status != 0;
 		s.name = "a/path with, line 1, event 1: /second.jsonl";
-		if (nth % 4 == 1) { /* and once more, in the run that was to mend it */
-			wrap_kill(1 + (unsigned)(hs_io_random() % nth), true);
-			child_wait(child_start(run_import, NULL));
-			wrap_reset();
+		if (nth % 4 == 1) { /* and once more, in the run that should have completed it */
+			child_killed(1 + (unsigned)(hs_io_random() % nth), true, run_import, NULL);
 			s.name = "third.jsonl";
 		}
 		assert_int_equal(import(false, &done), HS_OK);
@@ -264,14 +256,14 @@ static void kill_everywhere(void **state, bool known)
 	assert_true(kills > 40 / STEP);
 }
 
-static void killed_before_every_call(void **state)
+TEST(killed_before_every_call)
 {
 	kill_everywhere(state, false);
 	kill_everywhere(state, true);
 	make(false);
 }
 
-static void every_failure_is_made_good(void **state)
+TEST(a_second_run_repairs_every_failure)
 {
 	static const enum wrap_call calls[] = { WRAP_PWRITE, WRAP_FDATASYNC };
 
@@ -294,16 +286,4 @@ static void every_failure_is_made_good(void **state)
 	make(false);
 }
 
-#define TEST(f) cmocka_unit_test_teardown(f, finish)
-
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		TEST(all_of_it),
-		TEST(parts_of_every_size),
-		TEST(killed_before_every_call),
-		TEST(every_failure_is_made_good),
-	};
-
-	return cmocka_run_group_tests_name("import", tests, NULL, NULL);
-}
+TESTS("import", NULL, finish)

@@ -1,43 +1,21 @@
-/* checkpoint: what is written is read again; what a kill left of a line counts as nothing. */
+/* import_checkpoint: a saved place is read again; a torn line counts as nothing. */
 #include "base/io.h"
 #include "spool/admin/import_checkpoint.h"
-#include "tests/lib/cases.h"
-#include "tests/lib/spooldir.h"
-#include "tests/lib/wrap.h"
+#include "tests/lib/processes.h"
+#include "tests/lib/temp_dir.h"
 
 #include <errno.h>
-#include <fcntl.h>
 
 #define KEY "00112233445566778899aabbccddeeff"
 #define NAME "imports/" KEY
 
-static struct spooldir dir;
-static int fd; /* plays the private directory */
-
-static int setup(void **state)
-{
-	(void)state;
-	spooldir_make(&dir, "");
-	assert_int_equal(hs_io_make_dir(AT_FDCWD, dir.path, 0700), 0);
-	fd = hs_io_open_dir(AT_FDCWD, dir.path);
-	return fd < 0;
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	hs_io_close(fd);
-	spooldir_remove(&dir);
-	return 0;
-}
-
 static void open_again(struct hs_import_checkpoint *b)
 {
 	hs_import_checkpoint_close(b);
-	assert_int_equal(hs_import_checkpoint_open(fd, KEY, b), HS_OK);
+	assert_int_equal(hs_import_checkpoint_open(temp.fd, KEY, b), HS_OK);
 }
 
-static void places_are_kept(void **state)
+TEST(places_are_kept)
 {
 	struct hs_try try = { .to = { 900, 9, 3, true },
 		              .after = 41,
@@ -47,8 +25,7 @@ static void places_are_kept(void **state)
 		              .name_n = 12 };
 	struct hs_import_checkpoint b;
 
-	(void)state;
-	assert_int_equal(hs_import_checkpoint_open(fd, KEY, &b), HS_OK);
+	assert_int_equal(hs_import_checkpoint_open(temp.fd, KEY, &b), HS_OK);
 	assert_int_equal(b.spot.at, 0);
 	assert_int_equal(hs_import_checkpoint_move(&b, &(struct hs_spot){ 500, 5, 0, false }, 2, false), HS_OK);
 	assert_int_equal(hs_import_checkpoint_try(&b, &try), HS_OK);
@@ -72,14 +49,13 @@ static void places_are_kept(void **state)
 	hs_import_checkpoint_close(&b);
 }
 
-static void torn_lines_count_as_nothing(void **state)
+TEST(torn_lines_count_as_nothing)
 {
 	struct hs_import_checkpoint b;
 
-	(void)state;
-	assert_int_equal(hs_import_checkpoint_open(fd, KEY, &b), HS_OK);
+	assert_int_equal(hs_import_checkpoint_open(temp.fd, KEY, &b), HS_OK);
 	assert_int_equal(hs_import_checkpoint_move(&b, &(struct hs_spot){ 500, 5, 0, false }, 0, true), HS_OK);
-	spooldir_add(&dir, NAME,
+	spooldir_add(&temp.d, NAME,
 	             HS_SLICE("{\"at\":777,\"line\":7,\"event\":0,\"array\":0,\"x\":1}\n{\"at\":99999,\"li"));
 	open_again(&b);
 	assert_int_equal(b.spot.at, 500);
@@ -94,27 +70,25 @@ static int hold_it(void *context)
 	struct hs_import_checkpoint b;
 
 	(void)context;
-	return hs_import_checkpoint_open(fd, KEY, &b) == HS_E_LOCKED ? 0 : 1;
+	return hs_import_checkpoint_open(temp.fd, KEY, &b) == HS_E_LOCKED ? 0 : 1;
 }
 
-static void one_at_a_time(void **state)
+TEST(one_at_a_time)
 {
 	struct hs_import_checkpoint b;
 
-	(void)state;
-	assert_int_equal(hs_import_checkpoint_open(fd, KEY, &b), HS_OK);
-	assert_int_equal(child_wait(child_start(hold_it, NULL)), 0);
+	assert_int_equal(hs_import_checkpoint_open(temp.fd, KEY, &b), HS_OK);
+	assert_int_equal(child_run(hold_it, NULL), 0);
 	hs_import_checkpoint_close(&b);
 	open_again(&b);
 	hs_import_checkpoint_close(&b);
 }
 
-static void a_write_fails(void **state)
+TEST(a_write_fails)
 {
 	struct hs_import_checkpoint b;
 
-	(void)state;
-	assert_int_equal(hs_import_checkpoint_open(fd, KEY, &b), HS_OK);
+	assert_int_equal(hs_import_checkpoint_open(temp.fd, KEY, &b), HS_OK);
 	assert_int_equal(hs_import_checkpoint_move(&b, &(struct hs_spot){ 500, 5, 0, false }, 0, true), HS_OK);
 	wrap_fail(WRAP_PWRITE, 1, 1, ENOSPC);
 	assert_int_equal(hs_import_checkpoint_move(&b, &(struct hs_spot){ 600, 6, 0, false }, 0, true), HS_E_FULL);
@@ -125,14 +99,4 @@ static void a_write_fails(void **state)
 	hs_import_checkpoint_close(&b);
 }
 
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(places_are_kept, setup, teardown),
-		cmocka_unit_test_setup_teardown(torn_lines_count_as_nothing, setup, teardown),
-		cmocka_unit_test_setup_teardown(one_at_a_time, setup, teardown),
-		cmocka_unit_test_setup_teardown(a_write_fails, setup, teardown),
-	};
-
-	return cmocka_run_group_tests_name("import_checkpoint", tests, NULL, NULL);
-}
+TESTS("import_checkpoint", temp_dir_begin, temp_dir_end)

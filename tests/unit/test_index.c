@@ -1,137 +1,47 @@
-#include "spool/dedup/index_store.h"
 /*
- * index: each event once, by whoever and whenever it comes again; and an index that is
- * behind, lost, damaged or too small gives the same answers.
+ * index: each event is kept once, whichever process gets it again and when, through failed writes
+ * and syncs, until its window ends.
  */
 #include "base/io.h"
 #include "spool/dedup/id_lsm.h"
+#include "spool/dedup/index_store.h"
 #include "spool/shared/shared_state.h"
-#include "spool/spool.h"
-#include "tests/lib/cases.h"
-#include "tests/lib/spooldir.h"
-#include "tests/lib/wrap.h"
+#include "tests/lib/random.h"
+#include "tests/lib/temp_spool.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <lmdb.h>
-#include <signal.h>
 #include <stddef.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <sys/mman.h>
-#include <sys/resource.h>
 #include <unistd.h>
-#include <zlib.h>
-
-struct scene {
-	struct spooldir d;
-	struct hs_spool *spool;
-};
-
-static struct scene *make(const char *settings)
-{
-	static struct scene s;
-
-	wrap_reset();
-	spooldir_make(&s.d, settings);
-	s.spool = hs_spool_new(s.d.settings);
-	assert_non_null(s.spool);
-	return &s;
-}
-
-static int begin(void **state)
-{
-	*state = make("rotate_min_gap = 0\n");
-	return 0;
-}
-
-static int finish(void **state)
-{
-	struct scene *s = *state;
-
-	wrap_reset();
-	hs_spool_free(s->spool);
-	spooldir_remove(&s->d);
-	return 0;
-}
-
-static void again(struct scene *s, const char *settings)
-{
-	finish((void **)&s);
-	make(settings);
-}
-
-/* Expects that so many of the words are there already. */
-#define put(spool, words, there) put_at((spool), (words), (there), __FILE__, __LINE__)
-static void put_at(struct hs_spool *spool, const char *words, uint64_t there, const char *file, int line)
-{
-	uint64_t duplicate;
-	enum hs_result r = spooldir_append(spool, words, &duplicate);
-
-	case_assert_result(r, HS_OK, file, line);
-	_assert_int_equal(duplicate, there, file, line);
-}
-
-static void rotate(struct scene *s)
-{
-	assert_result(hs_spool_rotate(s->spool, hs_io_now_monotonic() + PATIENCE_MS), HS_OK);
-}
-
-static void restart(struct scene *s)
-{
-	hs_spool_free(s->spool);
-	s->spool = hs_spool_new(s->d.settings);
-	assert_non_null(s->spool);
-}
-
-/* "PREFIX0 PREFIX1 …"; from a ring of two. */
-static const char *many(const char *prefix, int from, int to)
-{
-	static char text[2][64 * 1024];
-	static int next;
-	char *out = text[next++ % 2];
-	size_t n = 0;
-
-	out[0] = '\0';
-	for (int i = from; i < to; i++)
-		n += (size_t)snprintf(out + n, sizeof text[0] - n, "%s%d ", prefix, i);
-	assert_true(n < sizeof text[0]);
-	return out;
-}
 
 /* --- what is a duplicate ------------------------------------------------------------ */
 
-static void within_one_append(void **state)
+TEST(within_one_append)
 {
-	struct scene *s = *state;
-
-	put(s->spool, "a b a c b a", 3);
-	put(s->spool, "a a", 2);
-	assert_once(&s->d, "a b c");
-	assert_int_equal(spooldir_lines(&s->d), 3);
+	put_known("a b a c b a", 3);
+	put_known("a a", 2);
+	assert_once(&s.d, "a b c");
+	assert_int_equal(spooldir_lines(&s.d), 3);
 }
 
-static void across_appends(void **state)
+TEST(across_appends)
 {
-	struct scene *s = *state;
-
-	put(s->spool, "a", 0);
-	put(s->spool, "a", 1);
-	put(s->spool, "b a c", 1);
-	put(s->spool, "c d b e a", 3);
-	assert_once(&s->d, "a b c d e");
-	assert_int_equal(spooldir_lines(&s->d), 5);
+	put("a");
+	put_known("a", 1);
+	put_known("b a c", 1);
+	put_known("c d b e a", 3);
+	assert_once(&s.d, "a b c d e");
+	assert_int_equal(spooldir_lines(&s.d), 5);
 }
 
-static void the_order_of_the_others_stays(void **state)
+TEST(the_order_of_the_others_stays)
 {
-	struct scene *s = *state;
 	struct hs_buf text;
 	const char *at;
 
-	put(s->spool, "b", 0);
-	put(s->spool, "a b c b d", 2);
-	text = spooldir_read(&s->d, "events.jsonl");
+	put("b");
+	put_known("a b c b d", 2);
+	text = spooldir_read(&s.d, "events.jsonl");
 	hs_buf_putc(&text, '\0');
 	at = strstr(text.p, "\"a\"");
 	assert_non_null(at);
@@ -141,247 +51,216 @@ static void the_order_of_the_others_stays(void **state)
 	hs_buf_free(&text);
 }
 
-static void tenants_are_apart(void **state)
+TEST(tenants_are_apart)
 {
-	struct scene *s = *state;
-
-	put(s->spool, "a acme/a globex/a acme/a", 1);
-	put(s->spool, "acme/a initech/a a", 2);
-	assert_once(&s->d, "a acme/a globex/a initech/a");
+	put_known("a acme/a globex/a acme/a", 1);
+	put_known("acme/a initech/a a", 2);
+	assert_once(&s.d, "a acme/a globex/a initech/a");
 }
 
-static void without_identity_nothing_is_a_duplicate(void **state)
+TEST(events_without_an_id_are_no_duplicates)
 {
-	struct scene *s = *state;
-
-	put(s->spool, "!x !x a !x", 0);
-	put(s->spool, "!x a", 1);
-	assert_int_equal(spooldir_lines(&s->d), 5);
+	put("!x !x a !x");
+	put_known("!x a", 1);
+	assert_int_equal(spooldir_lines(&s.d), 5);
 }
 
-static void turned_off(void **state)
+TEST(turned_off)
 {
-	struct scene *s = *state;
-
-	again(s, "dedup_window = 0\n");
-	put(s->spool, "a a", 0);
-	put(s->spool, "a", 0);
-	assert_int_equal(spooldir_count(&s->d, "a"), 3);
-	assert_false(spooldir_exists(&s->d, ".hookspool/run/index"));
+	make("dedup_window = 0\n");
+	put("a a");
+	put("a");
+	assert_int_equal(spooldir_count(&s.d, "a"), 3);
+	assert_false(spooldir_exists(&s.d, ".hookspool/run/index"));
 }
 
-/* What each process has noted for the others is gone: they must read its lines. */
-static void lose_recent(struct scene *s)
+/* Drops the ids that processes note for each other: they must read the lines. */
+static void lose_recent(void)
 {
 	static const uint64_t nowhere = UINT64_MAX;
-	char path[PATH_MAX + 32];
-	int fd;
+	int fd = open(spooldir_path(&s.d, ".hookspool/run/state"), O_WRONLY);
 
-	snprintf(path, sizeof path, "%s/.hookspool/run/state", s->d.path);
-	fd = open(path, O_WRONLY);
 	assert_true(fd >= 0);
 	assert_int_equal(pwrite(fd, &nowhere, sizeof nowhere, offsetof(struct hs_shared_state, recent.to)),
 	                 sizeof nowhere);
 	close(fd);
 }
 
-static void lose_nothing(struct scene *s)
+static void lose_nothing(void)
 {
-	(void)s;
 }
 
-static void across(struct scene *s, void (*lose)(struct scene *s))
+static void across(void (*lose)(void))
 {
-	struct hs_spool *other = hs_spool_new(s->d.settings);
+	struct hs_spool *other = hs_spool_new(s.d.settings);
 	uint64_t duplicate;
 
-	put(s->spool, "a b", 0);
-	put(other, "b c", 1);
-	lose(s);
-	put(s->spool, "c !without d", 1);
-	lose(s);
-	assert_result(spooldir_append_apart(&s->d, "a b c d e", &duplicate), HS_OK);
+	put("a b");
+	put_in(other, "b c", 1);
+	lose();
+	put_known("c !without d", 1);
+	lose();
+	assert_result(events_append_apart(&s.d, "a b c d e", &duplicate), HS_OK);
 	assert_int_equal(duplicate, 4);
-	put(s->spool, "e", 1);
-	put(other, "e a", 2);
-	put(s->spool, many("s", 0, 100), 0);
-	lose(s);
-	put(other, many("s", 50, 150), 50);
-	lose(s);
-	/* enough that whoever begins moves them to the index */
-	assert_result(spooldir_append_apart(&s->d, many("s", 100, 200), &duplicate), HS_OK);
+	put_known("e", 1);
+	put_in(other, "e a", 2);
+	put(many("s", 0, 100));
+	lose();
+	put_in(other, many("s", 50, 150), 50);
+	lose();
+	/* enough that the next process moves them to the index */
+	assert_result(events_append_apart(&s.d, many("s", 100, 200), &duplicate), HS_OK);
 	assert_int_equal(duplicate, 50);
-	put(s->spool, many("s", 0, 200), 200);
-	put(other, many("s", 0, 200), 200);
-	rotate(s);
-	put(other, many("s", 0, 200), 200);
-	put(s->spool, "a b c d e", 5);
-	assert_int_equal(spooldir_lines(&s->d), 206);
+	put_known(many("s", 0, 200), 200);
+	put_in(other, many("s", 0, 200), 200);
+	rotate();
+	put_in(other, many("s", 0, 200), 200);
+	put_known("a b c d e", 5);
+	assert_int_equal(spooldir_lines(&s.d), 206);
 	hs_spool_free(other);
 }
 
-static void across_objects_and_processes(void **state)
+TEST(across_objects_and_processes)
 {
-	across(*state, lose_nothing);
+	across(lose_nothing);
 }
 
-static void across_them_without_what_they_noted(void **state)
+TEST(across_objects_and_processes_without_their_notes)
 {
-	across(*state, lose_recent);
+	across(lose_recent);
 }
 
-/* What others have appended need not be read: it is noted. */
-static void what_others_noted_is_not_read(void **state)
+/* Lines of other processes need not be read: their ids are noted. */
+TEST(noted_lines_are_not_read)
 {
-	struct scene *s = *state;
-	struct hs_spool *other = hs_spool_new(s->d.settings);
+	struct hs_spool *other = hs_spool_new(s.d.settings);
 	unsigned reads;
 
-	put(s->spool, "a", 0);
-	put(other, "b", 0);
+	put("a");
+	put_in(other, "b", 0);
 	reads = wrap_count(WRAP_PREAD);
 	for (int i = 0; i < 10; i++) {
-		put(s->spool, many("s", 100 * i, 100 * i + 100), 0);
-		put(other, many("s", 100 * i, 100 * i + 100), 100);
+		put(many("s", 100 * i, 100 * i + 100));
+		put_in(other, many("s", 100 * i, 100 * i + 100), 100);
 	}
 	assert_int_equal(wrap_count(WRAP_PREAD), reads);
 	hs_spool_free(other);
 }
 
-/* Two that take turns at thousands: each finds in the index what the other has moved there. */
-static void across_objects_by_the_thousand(void **state)
+/* Two take turns at thousands: each finds in the index what the other moved there. */
+TEST(across_objects_by_the_thousand)
 {
-	struct scene *s = *state;
-	struct hs_spool *other = hs_spool_new(s->d.settings);
+	struct hs_spool *other = hs_spool_new(s.d.settings);
 
 	for (int i = 1000; i <= 12000; i += 1000) {
-		put(i % 2000 == 0 ? s->spool : other, many("s", i, i + 1000), 0);
+		put_in(i % 2000 == 0 ? s.spool : other, many("s", i, i + 1000), 0);
 		if (i == 1000)
 			continue;
-		put(s->spool, many("s", i - 1000, i + 1000), 2000);
-		put(other, many("s", i - 1000, i + 1000), 2000);
+		put_known(many("s", i - 1000, i + 1000), 2000);
+		put_in(other, many("s", i - 1000, i + 1000), 2000);
 	}
-	assert_int_equal(spooldir_lines(&s->d), 12000);
+	assert_int_equal(spooldir_lines(&s.d), 12000);
 	hs_spool_free(other);
 }
 
-/* One that asks for no duplicates notes nothing: what it wrote is read. */
-static void across_one_that_keeps_no_index(void **state)
+/* A process without a dedup window notes nothing: its lines are read. */
+TEST(across_a_process_without_an_index)
 {
-	struct scene *s = *state;
-	struct hs_settings without = *s->d.settings;
+	struct hs_settings without = *s.d.settings;
 	struct hs_spool *other;
 
 	without.dedup_window = 0;
 	other = hs_spool_new(&without);
-	put(s->spool, "a b", 0);
-	put(other, "c a", 0);
-	put(s->spool, "c d", 1);
-	put(other, "e", 0);
-	put(s->spool, "a b c d e", 5);
+	put("a b");
+	put_in(other, "c a", 0);
+	put_known("c d", 1);
+	put_in(other, "e", 0);
+	put_known("a b c d e", 5);
 	hs_spool_free(other);
 }
 
-static void through_rotations_and_restarts(void **state)
+TEST(through_rotations_and_restarts)
 {
-	struct scene *s = *state;
-
 	for (int i = 0; i < 5; i++) {
-		put(s->spool, many("m", 0, 100 * i), (uint64_t)(100 * i));
-		put(s->spool, many("m", 100 * i, 100 * i + 100), 0);
-		rotate(s);
+		put_known(many("m", 0, 100 * i), (uint64_t)(100 * i));
+		put(many("m", 100 * i, 100 * i + 100));
+		rotate();
 		if (i % 2 == 1)
-			restart(s);
+			restart();
 	}
-	put(s->spool, many("m", 0, 500), 500);
-	assert_int_equal(spooldir_lines(&s->d), 500);
-	assert_sound(&s->d);
+	put_known(many("m", 0, 500), 500);
+	assert_int_equal(spooldir_lines(&s.d), 500);
+	assert_sound(&s.d);
 }
 
 /* --- a write or sync that fails ------------------------------------------------------- */
 
-static void what_was_not_written_does_not_count(void **state)
+TEST(an_unwritten_id_does_not_count)
 {
-	struct scene *s = *state;
-
-	put(s->spool, "a", 0);
+	put("a");
 	wrap_fail(WRAP_PWRITE, 1, 1, ENOSPC);
-	assert_result(spooldir_append(s->spool, "b a c", NULL), HS_E_FULL);
-	put(s->spool, "b a c", 1);
-	assert_once(&s->d, "a b c");
+	assert_result(append("b a c"), HS_E_FULL);
+	put_known("b a c", 1);
+	assert_once(&s.d, "a b c");
 }
 
-/* The same while memory is out, too: nothing may stay behind that looks like an event. */
-static void not_written_and_no_memory(void **state)
+/* The same without memory: nothing that looks like an event may stay. */
+TEST(not_written_and_no_memory)
 {
-	struct scene *s = *state;
-
 	for (int call = WRAP_CALLOC; call <= WRAP_REALLOC; call++)
 		for (unsigned nth = 1; nth <= 4; nth++) {
 			struct events *e = events_new(many("x", 0, 300));
 			uint64_t duplicate = 0;
-			struct hs_append append = { .records = hs_buf_slice(&e->lines),
-				                    .record = e->record,
-				                    .count = e->count,
-				                    .duplicate = &duplicate };
+			struct hs_append batch = events_batch(e, &duplicate);
 			enum hs_result r;
 
-			again(s, "");
-			put(s->spool, "a x299", 0);
-			append.deadline_ms = hs_io_now_monotonic() + PATIENCE_MS;
+			make("");
+			put("a x299");
 			wrap_fail(WRAP_PWRITE, 1, WRAP_FOREVER, ENOSPC);
 			wrap_fail((enum wrap_call)call, nth, WRAP_FOREVER, ENOMEM);
-			r = hs_spool_append(s->spool, &append);
+			r = hs_spool_append(s.spool, &batch);
 			wrap_reset();
 			assert_true(r == HS_E_FULL || r == HS_E_MEMORY);
-			put(s->spool, many("x", 0, 300), 1);
-			assert_int_equal(spooldir_lines(&s->d), 301);
+			put_known(many("x", 0, 300), 1);
+			assert_int_equal(spooldir_lines(&s.d), 301);
 			events_free(e);
 		}
 }
 
-static void every_allocation_fails(void **state)
+TEST(every_allocation_fails)
 {
-	struct scene *s = *state;
-
 	for (int call = WRAP_CALLOC; call <= WRAP_REALLOC; call++)
 		for (unsigned nth = 1; nth <= 12; nth++)
 			for (int ever = 0; ever < 2; ever++) {
 				struct events *e = events_new("a b a c");
 				uint64_t duplicate = 0;
-				struct hs_append append = { .records = hs_buf_slice(&e->lines),
-					                    .record = e->record,
-					                    .count = e->count,
-					                    .duplicate = &duplicate };
+				struct hs_append batch = events_batch(e, &duplicate);
 				enum hs_result r;
 
-				again(s, "");
+				make("");
 				if (nth % 2 == 0)
-					put(s->spool, "z", 0);
-				append.deadline_ms = hs_io_now_monotonic() + PATIENCE_MS;
+					put("z");
 				wrap_fail((enum wrap_call)call, nth, ever ? WRAP_FOREVER : 1, ENOMEM);
-				r = hs_spool_append(s->spool, &append);
+				r = hs_spool_append(s.spool, &batch);
 				wrap_reset();
 				if (r == HS_OK)
-					assert_once(&s->d, "a b c");
-				assert_result(spooldir_append(s->spool, "a b c", NULL), HS_OK);
-				assert_once(&s->d, "a b c");
+					assert_once(&s.d, "a b c");
+				assert_result(append("a b c"), HS_OK);
+				assert_once(&s.d, "a b c");
 				events_free(e);
 			}
 }
 
-static void what_was_not_synced_does_not_count(void **state)
+TEST(an_unsynced_id_does_not_count)
 {
-	struct scene *s = *state;
-
-	put(s->spool, "a", 0);
+	put("a");
 	wrap_fail(WRAP_FDATASYNC, 1, 1, EIO);
-	assert_result(spooldir_append(s->spool, many("b", 0, 200), NULL), HS_E_SYNC);
-	put(s->spool, "a", 1);
-	put(s->spool, many("b", 0, 200), 0);
-	put(s->spool, many("b", 0, 200), 200);
-	assert_int_equal(spooldir_lines(&s->d), 201);
-	assert_sound(&s->d);
+	assert_result(append(many("b", 0, 200)), HS_E_SYNC);
+	put_known("a", 1);
+	put(many("b", 0, 200));
+	put_known(many("b", 0, 200), 200);
+	assert_int_equal(spooldir_lines(&s.d), 201);
+	assert_sound(&s.d);
 }
 
 static void append_beside(void *context)
@@ -398,831 +277,94 @@ static void append_beside(void *context)
 }
 
 /* Another process moves lines to the index while their sync is under way; then it fails. */
-static void only_what_is_synced_goes_to_the_index(void **state)
+TEST(only_synced_lines_go_to_the_index)
 {
-	struct scene *s = *state;
-	struct hs_spool *other = hs_spool_new(s->d.settings);
+	struct hs_spool *other = hs_spool_new(s.d.settings);
 
-	put(s->spool, many("a", 0, 150), 0);
+	put(many("a", 0, 150));
 	wrap_before(WRAP_FDATASYNC, 1, append_beside, other);
 	wrap_fail(WRAP_FDATASYNC, 1, 1, EIO);
-	assert_result(spooldir_append(s->spool, many("b", 0, 200), NULL), HS_E_SYNC);
-	put(other, many("a", 0, 150), 150);
-	put(other, many("b", 0, 200), 0);
-	put(s->spool, "z", 0);
-	put(s->spool, many("b", 0, 200), 200);
-	assert_int_equal(spooldir_lines(&s->d), 351);
+	assert_result(append(many("b", 0, 200)), HS_E_SYNC);
+	put_in(other, many("a", 0, 150), 150);
+	put_in(other, many("b", 0, 200), 0);
+	put("z");
+	put_known(many("b", 0, 200), 200);
+	assert_int_equal(spooldir_lines(&s.d), 351);
 	hs_spool_free(other);
 }
 
-/* A duplicate of what is not safe yet waits for the same sync, and shares its fate. */
-static void a_duplicate_waits_for_its_first(void **state)
+/* A duplicate of an event that is not synced yet waits for the same sync, and shares its fate. */
+TEST(a_duplicate_waits_for_its_first)
 {
-	struct scene *s = *state;
 	struct events *e = events_new("b");
 
-	put(s->spool, "a", 0);
-	spooldir_add(&s->d, "events.jsonl", hs_buf_slice(&e->lines)); /* its writer was killed */
+	put("a");
+	spooldir_add(&s.d, "events.jsonl", hs_buf_slice(&e->lines)); /* its writer was killed */
 	wrap_reset();
-	put(s->spool, "b", 1);
+	put_known("b", 1);
 	assert_int_equal(wrap_count(WRAP_FDATASYNC), 1);
-	put(s->spool, "b", 1);
+	put_known("b", 1);
 	assert_int_equal(wrap_count(WRAP_FDATASYNC), 1);
 	events_free(e);
 	e = events_new("c");
-	spooldir_add(&s->d, "events.jsonl", hs_buf_slice(&e->lines));
+	spooldir_add(&s.d, "events.jsonl", hs_buf_slice(&e->lines));
 	wrap_fail(WRAP_FDATASYNC, 1, 1, EIO);
-	assert_result(spooldir_append(s->spool, "c", NULL), HS_E_SYNC);
-	put(s->spool, "c", 0);
-	assert_once(&s->d, "a b c");
+	assert_result(append("c"), HS_E_SYNC);
+	put("c");
+	assert_once(&s.d, "a b c");
 	events_free(e);
 }
 
-static void whole_lines_of_a_killed_writer_count(void **state)
+TEST(whole_lines_of_a_killed_writer_count)
 {
-	struct scene *s = *state;
 	struct events *e = events_new("b c");
 
-	put(s->spool, "a", 0);
-	spooldir_add(&s->d, "events.jsonl", hs_buf_slice(&e->lines));
-	put(s->spool, "b c d", 2);
-	assert_once(&s->d, "a b c d");
+	put("a");
+	spooldir_add(&s.d, "events.jsonl", hs_buf_slice(&e->lines));
+	put_known("b c d", 2);
+	assert_once(&s.d, "a b c d");
 	events_free(e);
 }
 
 /* --- the window ------------------------------------------------------------------------ */
 
-static void the_window_ends(void **state)
+TEST(the_window_ends)
 {
-	struct scene *s = *state;
-
-	again(s, "dedup_window = 1h\nrotate_min_gap = 0\n");
-	put(s->spool, many("a", 0, 200), 0);
-	put(s->spool, many("b", 0, 200), 0); /* takes the first to the index */
+	make("dedup_window = 1h\nrotate_min_gap = 0\n");
+	put(many("a", 0, 200));
+	put(many("b", 0, 200)); /* moves the first ones to the index */
 	wrap_clock(3590000, 0);
-	put(s->spool, "a0 a199", 2);
+	put_known("a0 a199", 2);
 	wrap_clock(3610000, 0);
-	put(s->spool, "a0 a199", 0);
-	put(s->spool, "a0 a199", 2);
-	assert_int_equal(spooldir_count(&s->d, "a0"), 2);
-	assert_int_equal(spooldir_count(&s->d, "a1"), 1);
+	put("a0 a199");
+	put_known("a0 a199", 2);
+	assert_int_equal(spooldir_count(&s.d, "a0"), 2);
+	assert_int_equal(spooldir_count(&s.d, "a1"), 1);
 }
 
-/* On a quiet spool an id may stay pending for weeks: it must not be known for longer. */
-static void it_ends_for_pending_ids_too(void **state)
+/* On a quiet spool an id may stay in memory for weeks, but must not outlive the window. */
+TEST(the_window_ends_for_pending_ids_too)
 {
-	struct scene *s = *state;
-
-	again(s, "dedup_window = 1h\nrotate_min_gap = 0\n");
-	put(s->spool, "q", 0);
+	make("dedup_window = 1h\nrotate_min_gap = 0\n");
+	put("q");
 	wrap_clock(3590000, 0);
-	put(s->spool, "q", 1);
+	put_known("q", 1);
 	wrap_clock(3610000, 0);
-	put(s->spool, "q", 0);
-	put(s->spool, "q", 1);
+	put("q");
+	put_known("q", 1);
 }
 
-static uint64_t ids_known(struct scene *s)
+TEST(old_ids_are_removed)
 {
-	struct hs_known known;
-
-	assert_result(hs_spool_known(s->spool, hs_io_now_monotonic() + PATIENCE_MS, &known), HS_OK);
-	return known.ids;
-}
-
-static void old_ones_are_swept_out(void **state)
-{
-	struct scene *s = *state;
-
-	again(s, "dedup_window = 1h\nrotate_min_gap = 0\nrotate_age = 0\n");
+	make("dedup_window = 1h\nrotate_min_gap = 0\nrotate_age = 0\n");
 	for (int i = 0; i < 10; i++)
-		put(s->spool, many("old", 900 * i, 900 * i + 900), 0);
-	assert_int_equal(ids_known(s), 9000);
+		put(many("old", 900 * i, 900 * i + 900));
+	assert_int_equal(ids_known(), 9000);
 	wrap_clock(7200000, 7200000);
 	for (int i = 0; i < 30; i++)
-		put(s->spool, many("new", 900 * i, 900 * i + 900), 0);
-	assert_int_equal(ids_known(s), 27000);
-	put(s->spool, many("new", 17100, 18000), 900);
+		put(many("new", 900 * i, 900 * i + 900));
+	assert_int_equal(ids_known(), 27000);
+	put_known(many("new", 17100, 18000), 900);
 }
 
-/* --- an index that is lost, cut, damaged, put back ---------------------------------------- */
-
-static void lose_index(struct scene *s)
-{
-	spooldir_unlink(&s->d, ".hookspool/run/index");
-}
-
-static void cut_index(struct scene *s)
-{
-	spooldir_cut(&s->d, ".hookspool/run/index", spooldir_size(&s->d, ".hookspool/run/index") / 2);
-}
-
-static void empty_index(struct scene *s)
-{
-	spooldir_cut(&s->d, ".hookspool/run/index", 0);
-}
-
-static void put_noise(struct scene *s)
-{
-	struct case_random r = case_random_new(11);
-	size_t n = (size_t)spooldir_size(&s->d, ".hookspool/run/index");
-	struct hs_buf noise = { 0 };
-
-	while (noise.n < n)
-		hs_buf_putc(&noise, (char)case_random_below(&r, 256));
-	spooldir_write(&s->d, ".hookspool/run/index", hs_buf_slice(&noise));
-	hs_buf_free(&noise);
-}
-
-/* Its first pages are right, what they lead to is not. */
-static void put_noise_behind_the_head(struct scene *s)
-{
-	struct hs_buf text = spooldir_read(&s->d, ".hookspool/run/index");
-
-	for (size_t i = 8192; i < text.n; i++)
-		text.p[i] = (char)(i * 2654435761U >> 7);
-	spooldir_write(&s->d, ".hookspool/run/index", hs_buf_slice(&text));
-	hs_buf_free(&text);
-}
-
-static void put_another(struct scene *s)
-{
-	spooldir_write(&s->d, ".hookspool/new", HS_SLICE("this is no index"));
-	spooldir_rename(&s->d, ".hookspool/new", ".hookspool/run/index");
-}
-
-static void lose_state(struct scene *s)
-{
-	spooldir_unlink(&s->d, ".hookspool/run/state");
-}
-
-static void boot(struct scene *s)
-{
-	struct hs_shared_state *state = spooldir_state(&s->d);
-
-	state->boot_id[0] = state->boot_id[0] == 'x' ? 'y' : 'x';
-	spooldir_state_done(state);
-	put_noise(s); /* what a power cut leaves of a file that is never synced */
-}
-
-static void (*const harms[])(struct scene *s) = {
-	lose_index, cut_index, empty_index, put_noise, put_noise_behind_the_head, put_another, lose_state, boot,
-};
-
-static void fill_three_segments(struct scene *s)
-{
-	for (int i = 0; i < 3; i++) {
-		put(s->spool, many("m", 300 * i, 300 * i + 300), 0);
-		if (i < 2)
-			rotate(s);
-	}
-}
-
-static void harmed_while_nobody_is_there(void **state)
-{
-	struct scene *s = *state;
-
-	for (size_t i = 0; i < sizeof harms / sizeof *harms; i++) {
-		again(s, "rotate_min_gap = 0\n");
-		fill_three_segments(s);
-		hs_spool_free(s->spool);
-		harms[i](s);
-		s->spool = hs_spool_new(s->d.settings);
-		for (int j = 0; j < 3; j++)
-			put(s->spool, many("m", 300 * j, 300 * j + 300), 300);
-		put(s->spool, "new", 0);
-		put(s->spool, "new", 1);
-		assert_int_equal(spooldir_lines(&s->d), 901);
-	}
-}
-
-/*
- * Another version has left its index: as far as it says, it has read everything. What it
- * holds is not to be believed.
- */
-static void of_another_format(void **state)
-{
-	struct scene *s = *state;
-	char path[PATH_MAX + 32];
-	uint64_t last = UINT64_MAX, mark[64] = { 0 };
-	MDB_val key = { sizeof last, &last }, value;
-	struct hs_shared_state *shared;
-	struct stat st;
-	MDB_env *env;
-	MDB_txn *txn;
-	MDB_dbi records;
-
-	fill_three_segments(s);
-	put(s->spool, "x", 0);
-	hs_spool_free(s->spool);
-	snprintf(path, sizeof path, "%s/.hookspool/run/index", s->d.path);
-	assert_int_equal(mdb_env_create(&env), 0);
-	assert_int_equal(mdb_env_open(env, path, MDB_NOSUBDIR | MDB_NOLOCK, 0600), 0);
-	assert_int_equal(mdb_txn_begin(env, NULL, 0, &txn), 0);
-	assert_int_equal(mdb_dbi_open(txn, NULL, HS_ID_LSM_FLAGS, &records), 0);
-	assert_int_equal(mdb_get(txn, records, &key, &value), 0);
-	assert_true(value.mv_size <= sizeof mark);
-	memcpy(mark, value.mv_data, value.mv_size);
-	mark[0]--; /* its format */
-	value.mv_data = mark;
-	assert_int_equal(mdb_drop(txn, records, 0), 0);
-	assert_int_equal(mdb_put(txn, records, &key, &value, 0), 0);
-	assert_int_equal(mdb_txn_commit(txn), 0);
-	mdb_env_close(env);
-	assert_int_equal(stat(path, &st), 0);
-	shared = spooldir_state(&s->d);
-	shared->index.size = (uint64_t)st.st_size;
-	shared->index.changed_ns = st.st_mtim.tv_sec * INT64_C(1000000000) + st.st_mtim.tv_nsec;
-	spooldir_state_done(shared);
-	s->spool = hs_spool_new(s->d.settings);
-	for (int j = 0; j < 3; j++)
-		put(s->spool, many("m", 300 * j, 300 * j + 300), 300);
-	put(s->spool, "x y", 1);
-}
-
-/* The same under the hands of a process that has it open. */
-static int use_harmed(void *context)
-{
-	struct scene *s = context;
-	uint64_t duplicate;
-
-	for (size_t i = 0; i < sizeof harms / sizeof *harms; i++) {
-		if (harms[i] == boot || harms[i] == lose_state) /* never while it is in use */
-			continue;
-		harms[i](s);
-		for (int j = 0; j < 3; j++)
-			if (spooldir_append(s->spool, many("m", 300 * j, 300 * j + 300), &duplicate) != HS_OK ||
-			    duplicate != 300)
-				return 10 + (int)i;
-		if (spooldir_append(s->spool, many("n", 300 * (int)i, 300 * (int)i + 300), &duplicate) != HS_OK ||
-		    duplicate != 0)
-			return 20 + (int)i;
-	}
-	return 0;
-}
-
-static int fill_and_use(void *context)
-{
-	struct scene *s = context;
-
-	for (int i = 0; i < 3; i++)
-		if (spooldir_append(s->spool, many("m", 300 * i, 300 * i + 300), NULL) != HS_OK)
-			return 1;
-	return use_harmed(s);
-}
-
-static void harmed_while_it_is_open(void **state)
-{
-	struct scene *s = *state;
-
-	/* in a child, for LMDB may be killed by what it reads */
-	assert_int_equal(child_wait(child_start(fill_and_use, s)), 0);
-}
-
-/* Several that have it open when it is lost: it is made anew once, not by each for each. */
-static void made_anew_once_for_all(void **state)
-{
-	struct scene *s = *state;
-	struct hs_spool *other = hs_spool_new(s->d.settings);
-	ino_t anew;
-
-	put(s->spool, many("m", 0, 300), 0);
-	put(other, many("m", 0, 300), 300);
-	lose_index(s);
-	put(s->spool, many("m", 0, 300), 300);
-	anew = spooldir_inode(&s->d, ".hookspool/run/index");
-	put(other, many("m", 0, 300), 300);
-	assert_int_equal(spooldir_inode(&s->d, ".hookspool/run/index"), anew);
-	put(s->spool, many("m", 0, 300), 300);
-	put(other, many("m", 0, 301), 300);
-	put(s->spool, many("m", 0, 302), 301);
-	assert_int_equal(spooldir_inode(&s->d, ".hookspool/run/index"), anew);
-	hs_spool_free(other);
-}
-
-/* The clock is a year ahead for a while: when it is right again, what was known still is. */
-static void the_clock_is_ahead_for_a_while(void **state)
-{
-	struct scene *s = *state;
-
-	put(s->spool, many("a", 0, 200), 0);
-	put(s->spool, many("b", 0, 200), 0);
-	wrap_clock(INT64_C(365) * 86400000, 0);
-	put(s->spool, many("c", 0, 200), 0);
-	restart(s);
-	put(s->spool, many("d", 0, 200), 0);
-	wrap_clock(0, 0);
-	put(s->spool, many("c", 0, 200), 200);
-	put(s->spool, many("d", 0, 200), 200);
-	put(s->spool, many("a", 0, 200), 200);
-	put(s->spool, many("b", 0, 200), 200);
-}
-
-/* Another process forgets sooner, by its settings: what it does not want to know others do. */
-static void another_has_a_shorter_window(void **state)
-{
-	struct scene *s = *state;
-	struct hs_settings shorter = *s->d.settings;
-	struct hs_spool *other;
-
-	shorter.dedup_window = 3600000;
-	other = hs_spool_new(&shorter);
-	put(s->spool, many("a", 0, 200), 0);
-	wrap_clock(7200000, 7200000);
-	put(other, many("b", 0, 200), 0);
-	put(other, many("b", 0, 200), 200);
-	hs_spool_free(other);
-	other = hs_spool_new(&shorter);
-	put(other, "b0 c", 1);
-	put(s->spool, many("a", 0, 200), 200);
-	restart(s);
-	put(s->spool, many("a", 0, 200), 200);
-	hs_spool_free(other);
-}
-
-/* The settings ask for more than before: what stands in the files is known again. */
-static void the_window_is_made_longer(void **state)
-{
-	struct scene *s = *state;
-	struct hs_settings longer;
-
-	again(s, "dedup_window = 1h\nrotate_min_gap = 0\n");
-	put(s->spool, many("a", 0, 200), 0);
-	wrap_clock(7200000, 7200000);
-	put(s->spool, many("b", 0, 200), 0);
-	restart(s);
-	put(s->spool, "b0 c", 1);
-	longer = *s->d.settings;
-	longer.dedup_window = INT64_C(28) * 86400000;
-	hs_spool_free(s->spool);
-	s->spool = hs_spool_new(&longer);
-	put(s->spool, many("a", 0, 200), 200);
-	put(s->spool, many("b", 0, 200), 200);
-	hs_spool_free(s->spool);
-	s->spool = hs_spool_new(s->d.settings);
-}
-
-/* An older copy is put back: it is behind the file, which is read again. */
-static void an_older_one_is_put_back(void **state)
-{
-	struct scene *s = *state;
-	struct hs_buf old;
-
-	put(s->spool, many("m", 0, 300), 0);
-	put(s->spool, "x", 0);
-	hs_spool_free(s->spool);
-	old = spooldir_read(&s->d, ".hookspool/run/index");
-	s->spool = hs_spool_new(s->d.settings);
-	put(s->spool, many("m", 300, 600), 0);
-	put(s->spool, "y", 0);
-	hs_spool_free(s->spool);
-	spooldir_write(&s->d, ".hookspool/run/index", hs_buf_slice(&old));
-	s->spool = hs_spool_new(s->d.settings);
-	put(s->spool, many("m", 0, 600), 600);
-	put(s->spool, "x y", 2);
-	hs_buf_free(&old);
-}
-
-/* An index that has read further than the file goes: not this file's. */
-static void ahead_of_the_file(void **state)
-{
-	struct scene *s = *state;
-	struct hs_buf text;
-	struct hs_shared_state *shared;
-
-	put(s->spool, many("m", 0, 300), 0);
-	text = spooldir_read(&s->d, "events.jsonl");
-	put(s->spool, many("m", 300, 600), 0);
-	put(s->spool, "x", 0);
-	hs_spool_free(s->spool);
-	/* the file of an hour ago, and a state that knows nothing of it but the numbers */
-	spooldir_write(&s->d, "events.jsonl", hs_buf_slice(&text));
-	shared = spooldir_state(&s->d);
-	for (int i = 0; i < HS_STREAMS; i++)
-		shared->stream[i].known = 0;
-	spooldir_state_done(shared);
-	s->spool = hs_spool_new(s->d.settings);
-	put(s->spool, many("m", 0, 300), 300);
-	put(s->spool, many("m", 300, 600), 0);
-	put(s->spool, "x", 0);
-	assert_int_equal(spooldir_lines(&s->d), 601);
-	hs_buf_free(&text);
-}
-
-static void a_file_that_was_moved_away(void **state)
-{
-	struct scene *s = *state;
-
-	put(s->spool, many("m", 0, 300), 0);
-	put(s->spool, "x", 0);
-	spooldir_rename(&s->d, "events.jsonl", "moved.jsonl");
-	/* what the index knows of it still counts; what it does not, must be accepted again */
-	assert_result(spooldir_append(s->spool, many("n", 0, 300), NULL), HS_OK);
-	put(s->spool, many("n", 0, 300), 300);
-	put(s->spool, "y", 0);
-	put(s->spool, "y", 1);
-	restart(s);
-	put(s->spool, many("n", 0, 300), 300);
-	put(s->spool, "y z", 1);
-	assert_once(&s->d, "y z n0 n299");
-}
-
-/* The index has read of the old one; of the new one it has not, however long that is. */
-static void a_file_that_was_replaced(void **state)
-{
-	struct scene *s = *state;
-	struct events *e = events_new(many("r", 0, 600));
-
-	put(s->spool, many("m", 0, 300), 0);
-	put(s->spool, "x", 0);
-	spooldir_rename(&s->d, "events.jsonl", "moved.jsonl");
-	spooldir_write(&s->d, "events.jsonl", hs_buf_slice(&e->lines));
-	put(s->spool, many("r", 0, 600), 600);
-	restart(s);
-	put(s->spool, many("r", 0, 600), 600);
-	put(s->spool, "y", 0);
-	assert_int_equal(spooldir_lines(&s->d), 601);
-	events_free(e);
-}
-
-static void gzip_in_place(struct scene *s, const char *name)
-{
-	struct hs_buf text = spooldir_read(&s->d, name);
-	char path[PATH_MAX + 128];
-	gzFile file;
-
-	snprintf(path, sizeof path, "%s/%s.gz", s->d.path, name);
-	file = gzopen(path, "wb");
-	assert_non_null(file);
-	assert_int_equal(gzwrite(file, text.p, (unsigned)text.n), text.n);
-	assert_int_equal(gzclose(file), Z_OK);
-	hs_buf_free(&text);
-	spooldir_unlink(&s->d, name);
-}
-
-static void compressed_segments_are_read(void **state)
-{
-	struct scene *s = *state;
-
-	fill_three_segments(s);
-	gzip_in_place(s, spooldir_name(&s->d, "events-", 0));
-	hs_spool_free(s->spool);
-	spooldir_unlink(&s->d, ".hookspool/run/index");
-	s->spool = hs_spool_new(s->d.settings);
-	for (int j = 0; j < 3; j++)
-		put(s->spool, many("m", 300 * j, 300 * j + 300), 300);
-	assert_int_equal(spooldir_lines(&s->d), 900);
-}
-
-/* What stands before the damage counts, what is behind it cannot be known. */
-static void a_damaged_gzip_does_not_stop_it(void **state)
-{
-	struct scene *s = *state;
-	const char *name;
-
-	fill_three_segments(s);
-	gzip_in_place(s, spooldir_name(&s->d, "events-", 0));
-	name = spooldir_name(&s->d, "events-", 0);
-	spooldir_cut(&s->d, name, spooldir_size(&s->d, name) - 8);
-	hs_spool_free(s->spool);
-	spooldir_unlink(&s->d, ".hookspool/run/index");
-	s->spool = hs_spool_new(s->d.settings);
-	put(s->spool, many("m", 300, 600), 300);
-	put(s->spool, many("m", 600, 900), 300);
-}
-
-/* Archived elsewhere with a link in its place, a folder, of another user: service goes on. */
-static void what_is_no_segment_does_not_stop_it(void **state)
-{
-	struct scene *s = *state;
-	char path[PATH_MAX + 128];
-	const char *name;
-
-	for (int i = 0; i < 3; i++) {
-		again(s, "rotate_min_gap = 0\n");
-		fill_three_segments(s);
-		name = spooldir_name(&s->d, "events-", 0);
-		snprintf(path, sizeof path, "%s/%s", s->d.path, name);
-		if (i < 2)
-			spooldir_unlink(&s->d, name);
-		if (i == 0)
-			assert_int_equal(symlink("/archive/of/old", path), 0);
-		else if (i == 1)
-			assert_int_equal(mkdir(path, 0700), 0);
-		else
-			assert_int_equal(chmod(path, 0), 0);
-		restart(s);
-		lose_index(s);
-		put(s->spool, many("m", 300, 600), 300);
-		put(s->spool, many("m", 600, 900), 300);
-	}
-}
-
-/* One of the sealed ones goes while the index is behind. */
-static void retention_takes_one(void **state)
-{
-	struct scene *s = *state;
-
-	fill_three_segments(s);
-	hs_spool_free(s->spool);
-	spooldir_unlink(&s->d, ".hookspool/run/index");
-	spooldir_unlink(&s->d, spooldir_name(&s->d, "events-", 0));
-	s->spool = hs_spool_new(s->d.settings);
-	put(s->spool, many("m", 300, 600), 300);
-	put(s->spool, many("m", 0, 300), 0);
-}
-
-/* Another process adds whole segments while this one sleeps. */
-static void catching_up(void **state)
-{
-	struct scene *s = *state;
-	struct hs_spool *other = hs_spool_new(s->d.settings);
-
-	put(s->spool, "a", 0);
-	for (int i = 0; i < 4; i++) {
-		put(other, many("m", 300 * i, 300 * i + 300), 0);
-		assert_result(hs_spool_rotate(other, hs_io_now_monotonic() + PATIENCE_MS), HS_OK);
-	}
-	put(other, many("m", 1200, 1230), 0);
-	for (int i = 0; i < 4; i++)
-		put(s->spool, many("m", 300 * i, 300 * i + 300), 300);
-	put(s->spool, many("m", 1200, 1230), 30);
-	put(s->spool, "a", 1);
-	hs_spool_free(other);
-}
-
-/* Two that put ids in turn: each goes on from what the other has put, and nothing is lost count of. */
-static void in_turns(void **state)
-{
-	enum { TURNS = 60, EACH = 900 };
-	struct scene *s = *state;
-	struct hs_spool *other = hs_spool_new(s->d.settings);
-
-	for (int i = 0; i < TURNS; i++)
-		put(i % 2 == 0 ? s->spool : other, many("t", EACH * i, EACH * i + EACH), 0);
-	for (int i = 0; i < TURNS; i += 7)
-		put(i % 2 == 0 ? other : s->spool, many("t", EACH * i, EACH * i + EACH), EACH);
-	assert_true(ids_known(s) >= TURNS * EACH);
-	hs_spool_free(other);
-}
-
-/* An event without identity, with no time to read much first. */
-static enum hs_result put_hurriedly(struct hs_spool *spool)
-{
-	static const char line[] = "{\"type\":\"a\"}\n";
-	struct hs_record record = { .n = sizeof line - 1 };
-	uint64_t duplicate;
-	struct hs_append append = { .records = HS_SLICE(line),
-		                    .record = &record,
-		                    .count = 1,
-		                    .duplicate = &duplicate,
-		                    .deadline_ms = hs_io_now_monotonic() + 1 };
-
-	return hs_spool_append(spool, &append);
-}
-
-/* A large spool is not read at one go while senders wait: each time further, until it is done. */
-static void hurried(struct scene *s)
-{
-	int busy = 0;
-
-	while (put_hurriedly(s->spool) == HS_E_INDEXING && busy < 1000)
-		busy++;
-	assert_true(busy > 1);
-}
-
-/* A large spool, in steps: the two go on with each other's work instead of beginning again. */
-static void made_anew_in_turns(void **state)
-{
-	enum { LINES = 200000, ATTEMPTS = 300 };
-	struct scene *s = *state;
-	struct hs_spool *other = hs_spool_new(s->d.settings);
-	struct hs_buf text = { 0 };
-	char line[128];
-	int i;
-
-	assert_int_equal(mkdir(s->d.path, 0700), 0);
-	for (i = 0; i < LINES; i++)
-		hs_buf_put(&text, line, (size_t)snprintf(line, sizeof line, "{\"message_id\":\"m%d\"}\n", i));
-	spooldir_write(&s->d, "events-20261123T101500.123Z-000001.jsonl", hs_buf_slice(&text));
-	hs_buf_free(&text);
-	put(s->spool, "m0 x", 1);
-	put(other, "m0 x", 2);
-	lose_index(s);
-	for (i = 0; i < ATTEMPTS; i++)
-		if (put_hurriedly(i % 2 == 0 ? s->spool : other) == HS_OK)
-			break;
-	assert_true(i < ATTEMPTS);
-	put(s->spool, "m199999 x y", 2);
-	put(other, "m0 x y", 3);
-	hs_spool_free(other);
-}
-
-static size_t peak;
-
-/* Before each read: how much memory is in use? */
-static void weigh(void *context)
-{
-	size_t now = case_heap();
-
-	peak = now > peak ? now : peak;
-	wrap_before(WRAP_PREAD, 1, weigh, context);
-}
-
-static void fill_open_segment(struct scene *s, int lines)
-{
-	struct hs_buf text = { 0 };
-	char line[128];
-
-	assert_int_equal(mkdir(s->d.path, 0700), 0);
-	for (int i = 0; i < lines; i++)
-		hs_buf_put(&text, line, (size_t)snprintf(line, sizeof line, "{\"message_id\":\"m%d\"}\n", i));
-	spooldir_write(&s->d, "events.jsonl", hs_buf_slice(&text));
-	hs_buf_free(&text);
-}
-
-/* However long it is, it goes to the index by parts: what is read is never held all at once. */
-static void a_long_open_segment_takes_little_memory(void **state)
-{
-	enum { LINES = 400000, MOST = 18 << 20 };
-	struct scene *s = *state;
-	size_t before;
-
-	fill_open_segment(s, LINES);
-	before = peak = case_heap();
-	wrap_before(WRAP_PREAD, 1, weigh, NULL);
-	put(s->spool, "m0 m399999 x", 2);
-	wrap_reset();
-	assert_true(peak > before);
-	if (peak - before > MOST)
-		fail_msg("%zu KiB are held at once", (peak - before) / 1024);
-}
-
-/* An open segment longer than what is held in memory: all of it is in the index, for everybody. */
-static void a_long_open_segment(void **state)
-{
-	enum { LINES = 100000 };
-	struct scene *s = *state;
-	struct hs_spool *other = hs_spool_new(s->d.settings);
-
-	fill_open_segment(s, LINES);
-	put(s->spool, "m0 m99999 x", 2);
-	for (int i = 0; i < LINES; i += LINES / 20) {
-		put(s->spool, many("m", i, i + 300), 300);
-		put(other, many("m", i, i + 300), 300);
-	}
-	restart(s);
-	put(s->spool, "m0 m32767 m32768 m65535 m65536 m99999 x y", 7);
-	hs_spool_free(other);
-}
-
-/* The segment to which the mark points is deleted; the next one is read from its start. */
-static void the_marked_segment_is_gone(void **state)
-{
-	struct scene *s = *state;
-	struct hs_spool *other = hs_spool_new(s->d.settings);
-
-	put(s->spool, many("m", 0, 300), 0);
-	put(s->spool, "x", 0);
-	assert_result(hs_spool_rotate(other, hs_io_now_monotonic() + PATIENCE_MS), HS_OK);
-	put(other, many("n", 0, 600), 0);
-	assert_result(hs_spool_rotate(other, hs_io_now_monotonic() + PATIENCE_MS), HS_OK);
-	spooldir_unlink(&s->d, spooldir_name(&s->d, "events-", 0));
-	put(s->spool, many("n", 0, 600), 600);
-	put(s->spool, many("m", 0, 300), 300); /* what it has read is not forgotten */
-	hs_spool_free(other);
-}
-
-/* --- sizes -------------------------------------------------------------------------- */
-
-/*
- * The map begins at 16 MiB, so the lines come ready-made: a sealed segment of 900,000 of
- * them is read at the first look, in several transactions, over a map that must grow.
- */
-static void the_map_grows(void **state)
-{
-	enum { LINES = 900000 };
-	struct scene *s = *state;
-	struct hs_buf text = { 0 };
-	char line[128];
-
-	assert_int_equal(mkdir(s->d.path, 0700), 0);
-	for (int i = 0; i < LINES; i++)
-		hs_buf_put(&text, line, (size_t)snprintf(line, sizeof line, "{\"message_id\":\"m%d\"}\n", i));
-	spooldir_write(&s->d, "events-20261123T101500.123Z-000001.jsonl", hs_buf_slice(&text));
-	hs_buf_free(&text);
-	hurried(s);
-	put(s->spool, "m0 m1 m449999 m450000 m899999 m900000", 5);
-	assert_true(spooldir_size(&s->d, ".hookspool/run/index") > 16 << 20);
-	restart(s);
-	put(s->spool, "m0 m899999 m900000 new", 3);
-	for (int i = 0; i < LINES; i += LINES / 30) /* hashes: they are everywhere in it */
-		put(s->spool, many("m", i, i + 300), 300);
-}
-
-/* --- what LMDB's errors mean --------------------------------------------------------- */
-
-static void an_error_of_lmdb_has_its_word(void **state)
-{
-	static const struct {
-		int code;
-		enum hs_result result;
-	} want[] = {
-		{ 0, HS_OK },
-		{ EROFS, HS_E_READ_ONLY },
-		{ ENOSPC, HS_E_FULL },
-		{ EDQUOT, HS_E_FULL },
-		{ EFBIG, HS_E_FULL },
-		{ MDB_MAP_FULL, HS_E_FULL },
-		{ ENOMEM, HS_E_MEMORY },
-		{ EIO, HS_E_IO },
-		{ MDB_CORRUPTED, HS_E_IO },
-		{ MDB_PANIC, HS_E_IO },
-	};
-
-	(void)state;
-	for (size_t i = 0; i < sizeof want / sizeof want[0]; i++)
-		assert_result(hs_index_result(want[i].code), want[i].result);
-}
-
-static int make_anew_within_a_limit(void *context)
-{
-	struct rlimit limit = { 0, 0 }; /* EFBIG: no file may grow */
-	struct scene *s = context;
-	struct hs_known known;
-
-	hs_spool_free(s->spool);
-	spooldir_unlink(&s->d, ".hookspool/run/index");
-	s->spool = hs_spool_new(s->d.settings);
-	signal(SIGXFSZ, SIG_IGN);
-	if (s->spool == NULL || setrlimit(RLIMIT_FSIZE, &limit) < 0)
-		return -1;
-	return (int)hs_spool_known(s->spool, hs_io_now_monotonic() + PATIENCE_MS, &known);
-}
-
-/* The index is what does not fit: storage is full, which is not a broken disk. */
-static void an_index_that_does_not_fit(void **state)
-{
-	struct scene *s = *state;
-
-	assert_result(spooldir_append(s->spool, "a", NULL), HS_OK);
-	assert_int_equal(child_wait(child_start(make_anew_within_a_limit, s)), HS_E_FULL);
-	assert_result(spooldir_append(s->spool, "a", NULL), HS_OK);
-	assert_once(&s->d, "a");
-}
-
-#define TEST(f) cmocka_unit_test_setup_teardown(f, begin, finish)
-
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		TEST(within_one_append),
-		TEST(an_error_of_lmdb_has_its_word),
-		TEST(an_index_that_does_not_fit),
-		TEST(across_appends),
-		TEST(the_order_of_the_others_stays),
-		TEST(tenants_are_apart),
-		TEST(without_identity_nothing_is_a_duplicate),
-		TEST(turned_off),
-		TEST(across_objects_and_processes),
-		TEST(across_them_without_what_they_noted),
-		TEST(what_others_noted_is_not_read),
-		TEST(across_objects_by_the_thousand),
-		TEST(across_one_that_keeps_no_index),
-		TEST(through_rotations_and_restarts),
-		TEST(what_was_not_written_does_not_count),
-		TEST(not_written_and_no_memory),
-		TEST(every_allocation_fails),
-		TEST(what_was_not_synced_does_not_count),
-		TEST(only_what_is_synced_goes_to_the_index),
-		TEST(a_duplicate_waits_for_its_first),
-		TEST(whole_lines_of_a_killed_writer_count),
-		TEST(the_window_ends),
-		TEST(it_ends_for_pending_ids_too),
-		TEST(old_ones_are_swept_out),
-		TEST(harmed_while_nobody_is_there),
-		TEST(of_another_format),
-		TEST(harmed_while_it_is_open),
-		TEST(made_anew_once_for_all),
-		TEST(made_anew_in_turns),
-		TEST(the_clock_is_ahead_for_a_while),
-		TEST(another_has_a_shorter_window),
-		TEST(the_window_is_made_longer),
-		TEST(an_older_one_is_put_back),
-		TEST(ahead_of_the_file),
-		TEST(a_file_that_was_moved_away),
-		TEST(a_file_that_was_replaced),
-		TEST(compressed_segments_are_read),
-		TEST(a_damaged_gzip_does_not_stop_it),
-		TEST(what_is_no_segment_does_not_stop_it),
-		TEST(retention_takes_one),
-		TEST(catching_up),
-		TEST(in_turns),
-		TEST(a_long_open_segment),
-		TEST(a_long_open_segment_takes_little_memory),
-		TEST(the_marked_segment_is_gone),
-		TEST(the_map_grows),
-	};
-
-	return cmocka_run_group_tests_name("index", tests, NULL, NULL);
-}
+TESTS("index", begin, finish)

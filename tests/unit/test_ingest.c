@@ -1,14 +1,14 @@
 /*
- * ingest: whole requests, with a gateway and a keeper made of memory.
+ * ingest: whole requests, with a transport and a store in memory.
  *
- * A `struct stage` is both: it feeds one request, takes what would have been kept, and
- * writes down in what order it was called, a letter a call:
+ * A `struct stage` is both: it feeds one request, takes what would be kept, and
+ * writes down the order of the calls, one letter each:
  * R read, A append, P post, H health, W write, F finish, E ended.
  */
 #include "base/log.h"
 #include "cgi/http/router.h"
 #include "config/settings.h"
-#include "tests/lib/cases.h"
+#include "tests/lib/unit.h"
 
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
@@ -26,7 +26,7 @@
 enum { PARAMS_MAX = 12, AT_THE_END = 0, PEER_GONE = -1, TOO_SLOW = -2 };
 
 struct stage {
-	struct hs_transport transport; /* first: the gateway is the stage */
+	struct hs_transport transport; /* first, so that the transport is the stage */
 	struct hs_settings *settings;
 	struct hs_scratch *scratch;
 	struct hs_exchange *exchange;
@@ -37,30 +37,30 @@ struct stage {
 	char param[PARAMS_MAX][300];
 	char *params[PARAMS_MAX + 1];
 	size_t param_count;
-	struct hs_slice body; /* what the gateway has, whatever CONTENT_LENGTH says */
-	size_t at, step;      /* bytes handed out so far, and at most so many at once */
-	long then;            /* what read answers behind the body */
+	struct hs_slice body; /* what the transport has, whatever CONTENT_LENGTH says */
+	size_t at, step;      /* bytes handed out so far, and the most at once */
+	long then;            /* what read returns after the body */
 	bool peer_gone;       /* write fails */
 	int64_t read_ms;      /* a read takes this long */
 
-	/* what it came to */
+	/* the outcome */
 	char story[64];
 	size_t calls;
 	size_t asked; /* the furthest byte that a read asked for */
 	int64_t body_deadline, append_deadline;
 	uint64_t unparsed;
-	size_t count, random; /* of the records: all, and those whose id is random */
+	size_t count, random; /* records: all, and those with a random id */
 	struct hs_dedup_key last_id;
 	struct hs_buf records, rejected, head, answer, log;
 	struct hs_answered counted; /* the last answer that was counted */
 	unsigned counts;
 
-	/* what the keeper says */
-	bool hold; /* what is posted is done later, by done_at_last */
+	/* what the store answers */
+	bool hold; /* posts are completed later, by done_at_last */
 	struct hs_post *held;
 	enum hs_result append_result, health_result;
 	uint64_t duplicate;
-	int64_t hangs_ms; /* it takes so long, while another thread looks after time limits */
+	int64_t hangs_ms; /* how long it takes, while another thread enforces time limits */
 };
 
 static int64_t monotonic_ms = 1000000;
@@ -71,7 +71,7 @@ static int64_t wall_ms = 1795428900123;
 static void note(struct stage *s, char call)
 {
 	if (s->calls > 0 && s->story[s->calls - 1] == call && call == 'R')
-		return; /* any number of reads is one R */
+		return; /* consecutive reads are one R */
 	assert_in_range(s->calls, 0, sizeof s->story - 2);
 	s->story[s->calls++] = call;
 	s->story[s->calls] = '\0';
@@ -91,7 +91,7 @@ static long stage_read(struct hs_transport *g, char *to, size_t n, int64_t deadl
 	assert_true(n > 0);
 	if (s->at + n > s->asked)
 		s->asked = s->at + n;
-	assert_true(deadline_ms >= s->body_deadline); /* it is put off by what came, never put back */
+	assert_true(deadline_ms >= s->body_deadline); /* what arrives extends it, nothing shortens it */
 	s->body_deadline = deadline_ms;
 	monotonic_ms += s->read_ms;
 	if (left == 0)
@@ -113,7 +113,7 @@ static bool stage_write(struct hs_transport *g, struct hs_slice head, struct hs_
 	return !s->peer_gone;
 }
 
-/* Answers are counted before they are written: whoever has one finds it in the figures. */
+/* Answers are counted before they are written, so that a sender that has one finds it in the figures. */
 static void stage_count_answer(struct hs_spool *spool, const struct hs_answered *answered)
 {
 	struct stage *s = (struct stage *)spool;
@@ -128,7 +128,7 @@ static void stage_finish(struct hs_transport *g)
 	note((struct stage *)g, 'F');
 }
 
-/* The rows that describe the records must describe them. */
+/* Expects the rows to describe the records. */
 static void check_rows(struct stage *s, const struct hs_append *append)
 {
 	size_t at = 0;
@@ -157,7 +157,7 @@ static enum hs_result take(struct stage *s, const struct hs_append *append)
 	return s->append_result;
 }
 
-/* The spool is at it for so long. */
+/* The spool works for hangs_ms. */
 static void hang(struct stage *s)
 {
 	monotonic_ms += s->hangs_ms;
@@ -184,7 +184,7 @@ static void stage_post(void *self, struct hs_post *post)
 		post->done(post, take(s, &post->append));
 }
 
-/* Some other thread, some time later, has done what was posted. */
+/* Another thread completes the post, some time later. */
 static void done_at_last(struct stage *s)
 {
 	s->held->done(s->held, take(s, &s->held->append));
@@ -224,7 +224,7 @@ static void param(struct stage *s, const char *name, const char *value)
 	s->params[++s->param_count] = NULL;
 }
 
-/* A new request to the same receiver. */
+/* A new request to the same handler. */
 static void next_request(struct stage *s, struct hs_slice body)
 {
 	char length[24];
@@ -291,7 +291,7 @@ static void free_stage(struct stage *s)
 	free(s);
 }
 
-/* X-Signature over a text, under s3cret. */
+/* The X-Signature of a text, with the secret s3cret. */
 static void sign(struct stage *s, struct hs_slice text)
 {
 	unsigned char mac[EVP_MAX_MD_SIZE];
@@ -304,7 +304,7 @@ static void sign(struct stage *s, struct hs_slice text)
 	param(s, "HTTP_X_SIGNATURE", digits);
 }
 
-/* Descriptor 2 of this while goes into s->log. */
+/* Collects what is written to descriptor 2 in s->log. */
 static void serve_and_read_log(struct stage *s)
 {
 	int saved = dup(2);
@@ -328,8 +328,8 @@ static bool contains(const struct hs_buf *b, const char *text)
 	return b->n > 0 && memmem(b->p, b->n, text, strlen(text)) != NULL;
 }
 
-/* Serves the request; whatever it is, some things hold. Returns the status. */
-/* Once, with the status that was sent; a monitor's request is not a sender's. */
+/* Serves the request and checks what holds for any. Returns the status. */
+/* Expects one count, under the status that was sent; a monitor's request is not a sender's. */
 static void expect_counted(struct stage *s, int status)
 {
 	bool is_health = false;
@@ -372,16 +372,15 @@ static void expect(const struct stage *s, const char *what, const char *text)
 	else if (strcmp(what, "rejected") == 0)
 		assert_slice_equal(hs_buf_slice(&s->rejected), hs_slice_str(text));
 	else
-		fail_msg("nobody knows what '%s' is", what);
+		fail_msg("there is no part %s", what);
 }
 
 /* --- the good story ---------------------------------------------------------------- */
 
-static void an_event_is_read_kept_and_answered(void **state)
+TEST(an_event_is_read_kept_and_answered)
 {
 	struct stage *s = new_stage(OPEN, HS_SLICE(PAGE));
 
-	(void)state;
 	assert_int_equal(serve(s), 200);
 	expect(s, "story", "RPWFE");
 	expect(s, "records", PAGE_LINE);
@@ -390,22 +389,20 @@ static void an_event_is_read_kept_and_answered(void **state)
 	free_stage(s);
 }
 
-static void a_signed_event(void **state)
+TEST(a_signed_event)
 {
 	struct stage *s = new_stage(SIGNED, HS_SLICE(" " PAGE "\n"));
 
-	(void)state;
 	sign(s, s->body);
 	assert_int_equal(serve(s), 200);
 	expect(s, "records", PAGE_LINE);
 	free_stage(s);
 }
 
-static void bytes_may_come_one_by_one(void **state)
+TEST(bytes_may_come_one_by_one)
 {
 	struct stage *s = new_stage(SIGNED, HS_SLICE(PAGE));
 
-	(void)state;
 	s->step = 1;
 	sign(s, s->body);
 	assert_int_equal(serve(s), 200);
@@ -413,11 +410,10 @@ static void bytes_may_come_one_by_one(void **state)
 	free_stage(s);
 }
 
-static void all_three_methods(void **state)
+TEST(all_three_methods)
 {
 	static const char *const methods[] = { "PUT", "PATCH" };
 
-	(void)state;
 	for (size_t i = 0; i < 2; i++) {
 		struct stage *s = new_stage(OPEN, HS_SLICE(PAGE));
 
@@ -428,11 +424,10 @@ static void all_three_methods(void **state)
 	}
 }
 
-static void the_tenant_is_in_the_record(void **state)
+TEST(the_tenant_is_in_the_record)
 {
 	struct stage *s = new_stage(CONF "[keys]\nacme = k3y\n", HS_SLICE(PAGE));
 
-	(void)state;
 	param(s, "HTTP_AUTHORIZATION", "Basic azN5Og==");
 	assert_int_equal(serve(s), 200);
 	expect(s, "records",
@@ -441,24 +436,22 @@ static void the_tenant_is_in_the_record(void **state)
 	free_stage(s);
 }
 
-static void the_settings_decide(void **state)
+TEST(the_settings_decide)
 {
 	struct stage *s = new_stage(OPEN "durability = none\nnames = verbatim\nvalidate = lenient\n",
 	                            HS_SLICE("{\"type\":\"custom\",\"messageId\":1,\"a\":{\"bC\":1}}"));
 
-	(void)state;
 	assert_int_equal(serve(s), 202);
 	expect(s, "records", "{\"type\":\"custom\",\"message_id\":1,\"spooled_at\":\"" AT "\",\"a.bC\":1}\n");
 	free_stage(s);
 }
 
-static void odd_time_stamps_are_counted(void **state)
+TEST(odd_time_stamps_are_counted)
 {
 	struct stage *s = new_stage(OPEN, HS_SLICE("[" PAGE ",{\"type\":\"page\",\"userId\":\"u\",\"timestamp\":\"x\"},"
 	                                           "{\"type\":\"page\",\"userId\":\"u\",\"sentAt\":1},"
 	                                           "{\"type\":\"page\",\"sentAt\":1}]"));
 
-	(void)state;
 	assert_int_equal(serve(s), 200);
 	assert_int_equal(s->unparsed, 2);
 	free_stage(s);
@@ -466,24 +459,23 @@ static void odd_time_stamps_are_counted(void **state)
 
 /* --- the settings header -------------------------------------------------------------- */
 
-static void the_settings_header_is_in_the_record(void **state)
+TEST(the_settings_header_is_in_the_record)
 {
 	struct stage *s = new_stage(OPEN, HS_SLICE(PAGE));
 
-	(void)state;
 	param(s, "HTTP_X_SEGMENT_SETTINGS", " eyJhcGlLZXkiOiJ4In0= "); /* {"apiKey":"x"} */
 	assert_int_equal(serve(s), 200);
 	expect(s, "records",
 	       "{\"type\":\"page\",\"user_id\":\"u\",\"message_id\":\"m\",\"settings_api_key\":\"x\","
 	       "\"spooled_at\":\"" AT "\"}\n");
 
-	next_request(s, HS_SLICE(PAGE)); /* and forgotten with the request */
+	next_request(s, HS_SLICE(PAGE)); /* it is forgotten with the request */
 	assert_int_equal(serve(s), 200);
 	expect(s, "records", PAGE_LINE);
 	free_stage(s);
 }
 
-static void a_settings_header_that_is_none(void **state)
+TEST(an_invalid_settings_header)
 {
 	static const char *const headers[] = {
 		"",
@@ -496,7 +488,6 @@ static void a_settings_header_that_is_none(void **state)
 		"e317fQ==" /* {}{} */,
 	};
 
-	(void)state;
 	for (size_t i = 0; i < sizeof headers / sizeof *headers; i++) {
 		struct stage *s = new_stage(OPEN, HS_SLICE("[" PAGE "]"));
 
@@ -512,11 +503,10 @@ static void a_settings_header_that_is_none(void **state)
 
 /* --- who: nothing is kept before it is known -------------------------------------------- */
 
-static void strangers_leave_nothing_but_a_log_line(void **state)
+TEST(strangers_leave_only_a_log_line)
 {
 	static const char *const bodies[] = { PAGE, "[" PAGE "]", "broken", "{\"type\":1}", "", "[1]" };
 
-	(void)state;
 	for (size_t i = 0; i < sizeof bodies / sizeof *bodies; i++) {
 		struct stage *s = new_stage(SIGNED, hs_slice_str(bodies[i]));
 
@@ -531,11 +521,10 @@ static void strangers_leave_nothing_but_a_log_line(void **state)
 	}
 }
 
-static void revoked_and_missing_keys(void **state)
+TEST(revoked_and_missing_keys)
 {
 	struct stage *s = new_stage(CONF "[keys]\nacme = revoked:k3y\n", HS_SLICE(PAGE));
 
-	(void)state;
 	param(s, "HTTP_AUTHORIZATION", "Bearer k3y");
 	assert_int_equal(serve(s), 403);
 	assert_null(strchr(s->story, 'A'));
@@ -555,13 +544,12 @@ static void expect_credential(struct stage *s, int status, const char *key, unsi
 		assert_int_equal(s->counted.arrived_ms, wall_ms);
 }
 
-/* Only a request that is let in uses a credential, be its body good or not. */
-static void the_credential_that_let_a_request_in(void **state)
+/* Only a request that is authenticated uses a credential, whether its body is good or not. */
+TEST(the_credential_that_let_a_request_in)
 {
 	struct stage *s =
 	    new_stage(CONF "auth = either\nsecret = other\nsecret = s3cret\n[keys]\nacme = k3y\n", HS_SLICE(PAGE));
 
-	(void)state;
 	expect_credential(s, 401, "", 0);
 	next_request(s, HS_SLICE(PAGE));
 	sign(s, s->body);
@@ -598,7 +586,7 @@ static void expect_refused_by_head(const char *name, const char *value, int stat
 	struct stage *s = new_stage(SIGNED "max_body = 1K\n", HS_SLICE(PAGE));
 	size_t n = strlen(name);
 
-	for (size_t i = 0; i < s->param_count; i++) /* instead of the one that is there */
+	for (size_t i = 0; i < s->param_count; i++) /* replaces the one that is there */
 		if (strncmp(s->param[i], name, n) == 0 && s->param[i][n] == '=')
 			strcpy(s->param[i], "X=");
 	param(s, name, value);
@@ -607,9 +595,8 @@ static void expect_refused_by_head(const char *name, const char *value, int stat
 	free_stage(s);
 }
 
-static void refused_by_the_head(void **state)
+TEST(refused_by_the_head)
 {
-	(void)state;
 	expect_refused_by_head("PATH_INFO", "/x", 404);
 	expect_refused_by_head("REQUEST_METHOD", "GET", 405);
 	expect_refused_by_head("CONTENT_TYPE", "text/plain", 415);
@@ -619,12 +606,11 @@ static void refused_by_the_head(void **state)
 	expect_refused_by_head("HTTP_CONTENT_ENCODING", "gzip", 415);
 }
 
-static void a_body_of_exactly_max_body(void **state)
+TEST(a_body_of_exactly_max_body)
 {
 	struct stage *s = new_stage(OPEN "max_body = 1K\n", HS_SLICE(PAGE));
 	char body[1024];
 
-	(void)state;
 	memset(body, ' ', sizeof body);
 	memcpy(body, PAGE, sizeof PAGE - 1);
 	next_request(s, hs_slice(body, sizeof body));
@@ -648,9 +634,8 @@ static void expect_body_fault(long then, size_t cut, int status, const char *ans
 	free_stage(s);
 }
 
-static void bodies_that_do_not_come_whole(void **state)
+TEST(incomplete_bodies)
 {
-	(void)state;
 	expect_body_fault(AT_THE_END, 1, 400, "{\"message\":\"body shorter than Content-Length\"}\n");
 	expect_body_fault(AT_THE_END, sizeof PAGE - 1, 400, "{\"message\":\"body shorter than Content-Length\"}\n");
 	expect_body_fault(PEER_GONE, 1, 400, "{\"message\":\"body shorter than Content-Length\"}\n");
@@ -658,11 +643,10 @@ static void bodies_that_do_not_come_whole(void **state)
 	expect_body_fault(TOO_SLOW, sizeof PAGE - 1, 503, "{\"message\":\"body did not arrive in time\"}\n");
 }
 
-static void a_body_longer_than_announced(void **state)
+TEST(a_body_longer_than_announced)
 {
 	struct stage *s = new_stage(OPEN, HS_SLICE(PAGE));
 
-	(void)state;
 	s->body = HS_SLICE(PAGE "x");
 	assert_int_equal(serve(s), 400);
 	expect(s, "story", "RWFE");
@@ -671,11 +655,10 @@ static void a_body_longer_than_announced(void **state)
 }
 
 /* RFC 3875, 4.2: a CGI script must not read past CONTENT_LENGTH. */
-static void plain_cgi_reads_no_further(void **state)
+TEST(plain_cgi_reads_no_further)
 {
 	struct stage *s = new_stage(OPEN, HS_SLICE(PAGE));
 
-	(void)state;
 	s->body = HS_SLICE(PAGE "x");
 	s->transport.reads_past_length = false;
 	assert_int_equal(serve(s), 200);
@@ -683,26 +666,24 @@ static void plain_cgi_reads_no_further(void **state)
 	free_stage(s);
 }
 
-static void an_empty_body(void **state)
+TEST(an_empty_body)
 {
 	struct stage *s = new_stage(OPEN, HS_SLICE(""));
 
-	(void)state;
 	assert_int_equal(serve(s), 400);
 	expect(s, "answer", "{\"message\":\"body is empty, at byte 0\"}\n");
 	expect(s, "records", "");
 	free_stage(s);
 }
 
-/* The body has its time; Segment's 5 s run from when it is whole. */
-static void deadlines(void **state)
+/* The body has its own time; Segment's 5 s begin when it is complete. */
+TEST(deadlines)
 {
 	struct stage *s = new_stage(OPEN, HS_SLICE(PAGE));
 	size_t large = 5u << 20;
 	char *body = malloc(large);
 	int64_t start = monotonic_ms;
 
-	(void)state;
 	s->step = 10;
 	s->read_ms = 100;
 	assert_int_equal(serve(s), 200);
@@ -717,7 +698,7 @@ static void deadlines(void **state)
 	assert_int_equal(serve(s), 200);
 	assert_int_equal(s->body_deadline, monotonic_ms + 10000 + 5000);
 
-	/* what is announced and does not come buys no time */
+	/* bytes that are announced but do not come add no time */
 	next_request(s, hs_slice(body, large));
 	s->body.n = 1;
 	s->then = TOO_SLOW;
@@ -729,11 +710,10 @@ static void deadlines(void **state)
 
 /* --- valid --------------------------------------------------------------------------------- */
 
-static void an_invalid_event_is_kept_as_rejected(void **state)
+TEST(an_invalid_event_is_kept_as_rejected)
 {
 	struct stage *s = new_stage(CONF "[keys]\nacme = k3y\n", HS_SLICE(" {\"type\":\"page\"}\n"));
 
-	(void)state;
 	param(s, "HTTP_AUTHORIZATION", "Bearer k3y");
 	assert_int_equal(serve(s), 400);
 	expect(s, "story", "RAWFE");
@@ -746,22 +726,20 @@ static void an_invalid_event_is_kept_as_rejected(void **state)
 	free_stage(s);
 }
 
-static void an_unknown_type_is_501(void **state)
+TEST(an_unknown_type_is_501)
 {
 	struct stage *s = new_stage(OPEN, HS_SLICE("{\"type\":\"x\",\"userId\":\"u\"}"));
 
-	(void)state;
 	assert_int_equal(serve(s), 501);
 	assert_true(contains(&s->rejected, "\"status\":501,\"message\":\"type not supported\""));
 	expect(s, "records", "");
 	free_stage(s);
 }
 
-static void what_is_no_event_is_refused(void **state)
+TEST(a_value_that_is_not_an_event_is_refused)
 {
 	static const char *const bodies[] = { "1", "\"x\"", "null", "true", "{}" };
 
-	(void)state;
 	for (size_t i = 0; i < sizeof bodies / sizeof *bodies; i++) {
 		struct stage *s = new_stage(OPEN, hs_slice_str(bodies[i]));
 
@@ -772,7 +750,7 @@ static void what_is_no_event_is_refused(void **state)
 	}
 }
 
-static void broken_json_is_kept_whole_and_nothing_of_it_spooled(void **state)
+TEST(broken_json_is_kept_whole_and_nothing_of_it_spooled)
 {
 	static const struct {
 		const char *body, *answer;
@@ -786,7 +764,6 @@ static void broken_json_is_kept_whole_and_nothing_of_it_spooled(void **state)
 		  "{\"message\":\"the same key twice in one object, at byte 24\"}\n" },
 	};
 
-	(void)state;
 	for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
 		struct stage *s = new_stage(OPEN, hs_slice_str(table[i].body));
 
@@ -800,23 +777,21 @@ static void broken_json_is_kept_whole_and_nothing_of_it_spooled(void **state)
 	}
 }
 
-static void bytes_that_are_not_utf8_are_kept_in_base64(void **state)
+TEST(bytes_that_are_not_utf8_are_kept_in_base64)
 {
 	struct stage *s = new_stage(OPEN, HS_SLICE("\"\xFF\""));
 
-	(void)state;
 	assert_int_equal(serve(s), 400);
 	expect(s, "answer", "{\"message\":\"not UTF-8, at byte 1\"}\n");
 	assert_true(contains(&s->rejected, "\"body\":\"\\\"\\ufffd\\\"\",\"body_base64\":\"Iv8i\"}\n"));
 	free_stage(s);
 }
 
-static void a_name_too_long_is_refused_like_any_event(void **state)
+TEST(a_name_too_long_is_refused_like_any_event)
 {
 	struct hs_buf body = { 0 };
 	struct stage *s;
 
-	(void)state;
 	hs_buf_put_slice(&body, HS_SLICE("[" PAGE ",{\"type\":\"page\",\"userId\":\"u\",\""));
 	for (int i = 0; i < 5000; i++)
 		hs_buf_putc(&body, 'x');
@@ -836,89 +811,85 @@ static void a_name_too_long_is_refused_like_any_event(void **state)
 #define NO_ID "{\"type\":\"page\"}"
 #define NO_SUCH "{\"type\":\"x\",\"userId\":\"u\"}"
 
-static void batches(void **state)
-{
-	static const struct {
-		const char *body;
-		int status;
-		const char *answer, *records;
-		unsigned rejected; /* lines */
-	} table[] = {
-		{ "[]", 200, "{\"accepted\":0,\"duplicate\":0,\"rejected\":0}\n", "", 0 },
-		{ " [ ] ", 200, "{\"accepted\":0,\"duplicate\":0,\"rejected\":0}\n", "", 0 },
-		{ "[" PAGE "]", 200, "{\"accepted\":1,\"duplicate\":0,\"rejected\":0}\n", PAGE_LINE, 0 },
-		{ "[" PAGE ", " PAGE "]", 200, "{\"accepted\":2,\"duplicate\":0,\"rejected\":0}\n", PAGE_LINE PAGE_LINE,
-		  0 },
-		{ "[" PAGE "," NO_ID "," PAGE "]", 200,
-		  "{\"accepted\":2,\"duplicate\":0,\"rejected\":1,"
-		  "\"message\":\"event 2: userId or anonymousId required\"}\n",
-		  PAGE_LINE PAGE_LINE, 1 },
-		{ "[" NO_ID "," NO_ID "," PAGE "]", 200,
-		  "{\"accepted\":1,\"duplicate\":0,\"rejected\":2,"
-		  "\"message\":\"event 1: userId or anonymousId required\"}\n",
-		  PAGE_LINE, 2 },
-		{ "[" PAGE ",1,null,[],\"x\"]", 200,
-		  "{\"accepted\":1,\"duplicate\":0,\"rejected\":4,"
-		  "\"message\":\"event 2: an event is a JSON object or an array of them\"}\n",
-		  PAGE_LINE, 4 },
-		{ "[" NO_ID "]", 400,
-		  "{\"accepted\":0,\"duplicate\":0,\"rejected\":1,"
-		  "\"message\":\"event 1: userId or anonymousId required\"}\n",
-		  "", 1 },
-		{ "[" NO_SUCH "," NO_SUCH "]", 501,
-		  "{\"accepted\":0,\"duplicate\":0,\"rejected\":2,"
-		  "\"message\":\"event 1: type not supported\"}\n",
-		  "", 2 },
-		/* not every one has an unknown type: 400, whatever the order */
-		{ "[" NO_SUCH "," NO_ID "]", 400, NULL, "", 2 },
-		{ "[" NO_ID "," NO_SUCH "]", 400, NULL, "", 2 },
-		{ "[" NO_SUCH "," NO_ID "," NO_SUCH "]", 400, NULL, "", 3 },
-		{ "[" NO_SUCH "," PAGE "]", 200, NULL, PAGE_LINE, 1 },
-		/* wrapped, mixed, and an array inside an array is no batch */
-		{ "[{\"json\":" PAGE "},{\"json\":" PAGE "}]", 200, "{\"accepted\":2,\"duplicate\":0,\"rejected\":0}\n",
-		  PAGE_LINE PAGE_LINE, 0 },
-		{ "[" PAGE ",{\"json\":" PAGE "}]", 200, "{\"accepted\":2,\"duplicate\":0,\"rejected\":0}\n",
-		  PAGE_LINE PAGE_LINE, 0 },
-		{ "[{\"json\":" NO_ID "}]", 400, NULL, "", 1 },
-		{ "[{\"json\":[" PAGE "]}]", 400, NULL, "", 1 },
-		{ "[{\"json\":1}]", 400, NULL, "", 1 },
-		{ "[[" PAGE "]]", 400, NULL, "", 1 },
-	};
+static const struct {
+	const char *body;
+	int status;
+	const char *answer, *records;
+	unsigned rejected; /* lines */
+} batch_cases[] = {
+	{ "[]", 200, "{\"accepted\":0,\"duplicate\":0,\"rejected\":0}\n", "", 0 },
+	{ " [ ] ", 200, "{\"accepted\":0,\"duplicate\":0,\"rejected\":0}\n", "", 0 },
+	{ "[" PAGE "]", 200, "{\"accepted\":1,\"duplicate\":0,\"rejected\":0}\n", PAGE_LINE, 0 },
+	{ "[" PAGE ", " PAGE "]", 200, "{\"accepted\":2,\"duplicate\":0,\"rejected\":0}\n", PAGE_LINE PAGE_LINE, 0 },
+	{ "[" PAGE "," NO_ID "," PAGE "]", 200,
+	  "{\"accepted\":2,\"duplicate\":0,\"rejected\":1,"
+	  "\"message\":\"event 2: userId or anonymousId required\"}\n",
+	  PAGE_LINE PAGE_LINE, 1 },
+	{ "[" NO_ID "," NO_ID "," PAGE "]", 200,
+	  "{\"accepted\":1,\"duplicate\":0,\"rejected\":2,"
+	  "\"message\":\"event 1: userId or anonymousId required\"}\n",
+	  PAGE_LINE, 2 },
+	{ "[" PAGE ",1,null,[],\"x\"]", 200,
+	  "{\"accepted\":1,\"duplicate\":0,\"rejected\":4,"
+	  "\"message\":\"event 2: an event is a JSON object or an array of them\"}\n",
+	  PAGE_LINE, 4 },
+	{ "[" NO_ID "]", 400,
+	  "{\"accepted\":0,\"duplicate\":0,\"rejected\":1,"
+	  "\"message\":\"event 1: userId or anonymousId required\"}\n",
+	  "", 1 },
+	{ "[" NO_SUCH "," NO_SUCH "]", 501,
+	  "{\"accepted\":0,\"duplicate\":0,\"rejected\":2,"
+	  "\"message\":\"event 1: type not supported\"}\n",
+	  "", 2 },
+	/* not every one has an unknown type: 400, whatever the order */
+	{ "[" NO_SUCH "," NO_ID "]", 400, NULL, "", 2 },
+	{ "[" NO_ID "," NO_SUCH "]", 400, NULL, "", 2 },
+	{ "[" NO_SUCH "," NO_ID "," NO_SUCH "]", 400, NULL, "", 3 },
+	{ "[" NO_SUCH "," PAGE "]", 200, NULL, PAGE_LINE, 1 },
+	/* wrapped, mixed, and an array inside an array is no batch */
+	{ "[{\"json\":" PAGE "},{\"json\":" PAGE "}]", 200, "{\"accepted\":2,\"duplicate\":0,\"rejected\":0}\n",
+	  PAGE_LINE PAGE_LINE, 0 },
+	{ "[" PAGE ",{\"json\":" PAGE "}]", 200, "{\"accepted\":2,\"duplicate\":0,\"rejected\":0}\n",
+	  PAGE_LINE PAGE_LINE, 0 },
+	{ "[{\"json\":" NO_ID "}]", 400, NULL, "", 1 },
+	{ "[{\"json\":[" PAGE "]}]", 400, NULL, "", 1 },
+	{ "[{\"json\":1}]", 400, NULL, "", 1 },
+	{ "[[" PAGE "]]", 400, NULL, "", 1 },
+};
 
-	(void)state;
-	for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
-		struct stage *s = new_stage(OPEN, hs_slice_str(table[i].body));
+TEST(batches)
+{
+	for (size_t i = 0; i < sizeof batch_cases / sizeof *batch_cases; i++) {
+		struct stage *s = new_stage(OPEN, hs_slice_str(batch_cases[i].body));
 		unsigned lines = 0;
 
-		if (serve(s) != table[i].status)
-			fail_msg("%s: %.20s", table[i].body, s->head.p);
-		if (table[i].answer != NULL)
-			expect(s, "answer", table[i].answer);
-		expect(s, "records", table[i].records);
+		if (serve(s) != batch_cases[i].status)
+			fail_msg("%s: %.20s", batch_cases[i].body, s->head.p);
+		if (batch_cases[i].answer != NULL)
+			expect(s, "answer", batch_cases[i].answer);
+		expect(s, "records", batch_cases[i].records);
 		for (size_t k = 0; k < s->rejected.n; k++)
 			lines += s->rejected.p[k] == '\n';
-		if (lines != table[i].rejected)
-			fail_msg("%s: %u lines of rejected events", table[i].body, lines);
+		if (lines != batch_cases[i].rejected)
+			fail_msg("%s: %u lines of rejected events", batch_cases[i].body, lines);
 		free_stage(s);
 	}
 }
 
-static void nothing_to_keep_is_not_appended(void **state)
+TEST(nothing_to_keep_is_not_appended)
 {
 	struct stage *s = new_stage(OPEN, HS_SLICE("[]"));
 
-	(void)state;
-	s->append_result = HS_E_FULL; /* nobody would ask */
+	s->append_result = HS_E_FULL; /* the store is not asked */
 	assert_int_equal(serve(s), 200);
 	expect(s, "story", "RWFE");
 	free_stage(s);
 }
 
-static void a_rejected_event_of_a_batch_says_which(void **state)
+TEST(a_rejected_event_of_a_batch_says_which)
 {
 	struct stage *s = new_stage(OPEN, HS_SLICE("[" PAGE ", " NO_ID " ," NO_SUCH "]"));
 
-	(void)state;
 	assert_int_equal(serve(s), 200);
 	expect(s, "rejected",
 	       "{\"spooled_at\":\"" AT "\",\"status\":400,\"message\":\"event 2: userId or anonymousId "
@@ -929,11 +900,10 @@ static void a_rejected_event_of_a_batch_says_which(void **state)
 	free_stage(s);
 }
 
-static void batches_signed_by_their_first_element(void **state)
+TEST(batches_signed_by_their_first_element)
 {
 	struct stage *s = new_stage(SIGNED, HS_SLICE("[" PAGE "," NO_ID "," PAGE "]"));
 
-	(void)state;
 	sign(s, HS_SLICE(PAGE));
 	assert_int_equal(serve(s), 200);
 	expect(s, "records", PAGE_LINE PAGE_LINE);
@@ -953,12 +923,11 @@ static void put_batch(struct hs_buf *body, const char *element, unsigned count)
 	hs_buf_putc(body, ']');
 }
 
-static void so_many_events_and_no_more(void **state)
+TEST(a_limited_number_of_events)
 {
 	struct hs_buf body = { 0 };
 	struct stage *s;
 
-	(void)state;
 	put_batch(&body, NO_ID, HS_BATCH_MAX);
 	s = new_stage(OPEN, hs_buf_slice(&body));
 	assert_int_equal(serve(s), 400);
@@ -975,13 +944,12 @@ static void so_many_events_and_no_more(void **state)
 
 /* --- kept ---------------------------------------------------------------------------------- */
 
-static void nothing_is_acknowledged_that_is_not_kept(void **state)
+TEST(only_kept_events_are_acknowledged)
 {
 	static const enum hs_result failures[] = { HS_E_FULL,    HS_E_IO,     HS_E_SYNC,
 		                                   HS_E_TIMEOUT, HS_E_MEMORY, HS_E_SPOOL_DIR };
 	static const char *const bodies[] = { PAGE, NO_ID, "broken", "[" PAGE "," NO_ID "]" };
 
-	(void)state;
 	for (size_t i = 0; i < sizeof failures / sizeof *failures; i++)
 		for (size_t k = 0; k < sizeof bodies / sizeof *bodies; k++) {
 			struct stage *s = new_stage(OPEN, hs_slice_str(bodies[k]));
@@ -996,11 +964,10 @@ static void nothing_is_acknowledged_that_is_not_kept(void **state)
 		}
 }
 
-static void duplicates_are_counted_apart(void **state)
+TEST(duplicates_are_counted_apart)
 {
 	struct stage *s = new_stage(OPEN "durability = none\n", HS_SLICE("[" PAGE "," NO_ID "," PAGE "]"));
 
-	(void)state;
 	s->duplicate = 1;
 	assert_int_equal(serve(s), 202);
 	assert_int_equal(s->count, 2);
@@ -1008,20 +975,19 @@ static void duplicates_are_counted_apart(void **state)
 	       "{\"accepted\":1,\"duplicate\":1,\"rejected\":1,"
 	       "\"message\":\"event 2: userId or anonymousId required\"}\n");
 	next_request(s, HS_SLICE(PAGE));
-	assert_int_equal(serve(s), 200); /* nothing is left to be done for it */
+	assert_int_equal(serve(s), 200); /* nothing is left to do for it */
 	expect(s, "answer", "{\"accepted\":0,\"duplicate\":1,\"rejected\":0}\n");
 	free_stage(s);
 }
 
-/* What makes an event a duplicate is handed over with it (dedup_key.h). */
-static void events_come_with_their_identity(void **state)
+/* The key that makes an event a duplicate comes with it (dedup_key.h). */
+TEST(events_come_with_their_keys)
 {
 	struct stage *s = new_stage(OPEN, HS_SLICE("[{\"type\":\"page\",\"userId\":\"u\"},{\"type\":\"page\","
 	                                           "\"userId\":\"u\",\"timestamp\":\"2026-11-23\"},"
 	                                           "{\"type\":\"page\",\"userId\":\"u\",\"messageId\":\"m-1\"}]"));
 	struct hs_dedup_key first;
 
-	(void)state;
 	assert_int_equal(serve(s), 200);
 	assert_int_equal(s->count, 3);
 	assert_int_equal(s->random, 1);
@@ -1035,11 +1001,10 @@ static void events_come_with_their_identity(void **state)
 	free_stage(s);
 }
 
-static void a_peer_that_is_gone_does_no_harm(void **state)
+TEST(a_peer_that_is_gone_does_no_harm)
 {
 	struct stage *s = new_stage(OPEN, HS_SLICE(PAGE));
 
-	(void)state;
 	s->peer_gone = true;
 	assert_int_equal(serve(s), 200);
 	expect(s, "story", "RPWFE");
@@ -1048,11 +1013,10 @@ static void a_peer_that_is_gone_does_no_harm(void **state)
 
 /* --- health -------------------------------------------------------------------------------- */
 
-static void health(void **state)
+TEST(health)
 {
 	struct stage *s = new_stage(SIGNED, HS_SLICE(""));
 
-	(void)state;
 	strcpy(s->param[1], "REQUEST_METHOD=GET");
 	param(s, "PATH_INFO", "/health");
 	assert_int_equal(serve(s), 200);
@@ -1077,15 +1041,14 @@ static void health(void **state)
 
 /* --- one receiver, many requests -------------------------------------------------------------- */
 
-static void requests_do_not_know_each_other(void **state)
+TEST(requests_are_independent)
 {
 	struct stage *s =
 	    new_stage(CONF "auth = either\nsecret = s3cret\n[keys]\nacme = k3y\n", HS_SLICE("[" PAGE "," NO_ID "]"));
 
-	(void)state;
 	param(s, "HTTP_AUTHORIZATION", "Bearer k3y");
 	assert_int_equal(serve(s), 200);
-	next_request(s, HS_SLICE(PAGE)); /* by signature: no tenant; no rejected event */
+	next_request(s, HS_SLICE(PAGE)); /* authenticated by signature: no tenant, no rejected event */
 	sign(s, s->body);
 	assert_int_equal(serve(s), 200);
 	expect(s, "records", PAGE_LINE);
@@ -1094,21 +1057,20 @@ static void requests_do_not_know_each_other(void **state)
 	next_request(s, HS_SLICE("[" PAGE));
 	sign(s, s->body);
 	assert_int_equal(serve(s), 400);
-	next_request(s, HS_SLICE(PAGE)); /* the reader was left inside an array */
+	next_request(s, HS_SLICE(PAGE)); /* the JSON reader was left inside an array */
 	sign(s, s->body);
 	assert_int_equal(serve(s), 200);
 	expect(s, "records", PAGE_LINE);
 	free_stage(s);
 }
 
-/* While one waits for the disk, the thread serves others: all that it has is theirs. */
-static void what_is_posted_is_answered_later(void **state)
+/* While one request waits for the disk, the thread serves others with all that it has. */
+TEST(a_post_is_answered_later)
 {
 	struct stage *s = new_stage(CONF "auth = either\nsecret = s3cret\n[keys]\nacme = k3y\n", HS_SLICE(PAGE));
 	struct stage *other = new_stage(OPEN, HS_SLICE("[" PAGE "," PAGE "," NO_ID "]"));
 	struct hs_buf large = { 0 };
 
-	(void)state;
 	s->hold = true;
 	param(s, "HTTP_AUTHORIZATION", "Bearer k3y");
 	hs_serve(s->scratch, s->exchange, s->settings);
@@ -1128,11 +1090,10 @@ static void what_is_posted_is_answered_later(void **state)
 	free_stage(s);
 }
 
-static void what_was_posted_and_fails_is_not_acknowledged(void **state)
+TEST(a_failed_post_is_not_acknowledged)
 {
 	struct stage *s = new_stage(OPEN, HS_SLICE(PAGE));
 
-	(void)state;
 	s->hold = true;
 	hs_serve(s->scratch, s->exchange, s->settings);
 	s->append_result = HS_E_TIMEOUT;
@@ -1147,17 +1108,16 @@ static void expect_late(struct stage *s, const char *story)
 	assert_true(contains(&s->head, "Status: 503"));
 	assert_true(contains(&s->head, "Retry-After"));
 	expect(s, "answer", "{\"message\":\"storage too slow, try again\"}\n");
-	hs_exchange_expire(s->exchange, INT64_MAX); /* it is over */
+	hs_exchange_expire(s->exchange, INT64_MAX); /* it has ended already */
 	expect(s, "story", story);
 }
 
-/* A disk that hangs: the sender has an answer in time, and one only, whatever is known later. */
-static void who_hangs_is_answered_in_time(void **state)
+/* The disk hangs: the sender gets one answer in time, whatever becomes known later. */
+TEST(a_hanging_append_is_answered_in_time)
 {
 	static const char *const bodies[] = { "[" PAGE "," NO_ID "]", NO_ID, "broken" };
 	struct stage *s;
 
-	(void)state;
 	for (size_t i = 0; i < sizeof bodies / sizeof *bodies; i++) {
 		s = new_stage(OPEN, hs_slice_str(bodies[i]));
 		s->hangs_ms = HS_ANSWER_MS;
@@ -1165,7 +1125,7 @@ static void who_hangs_is_answered_in_time(void **state)
 		expect_late(s, "RAWFE");
 		assert_int_equal(s->counts, 1);
 		assert_int_equal(s->counted.status, 503);
-		next_request(s, s->body); /* the visit is as good as new */
+		next_request(s, s->body); /* the exchange can be used again */
 		s->hangs_ms = HS_ANSWER_MS - 1;
 		assert_in_range(serve(s), 200, 400);
 		expect(s, "story", "RAWFE");
@@ -1173,29 +1133,27 @@ static void who_hangs_is_answered_in_time(void **state)
 	}
 }
 
-static void what_is_posted_and_hangs_is_answered_in_time(void **state)
+TEST(a_hanging_post_is_answered_in_time)
 {
 	struct stage *s = new_stage(OPEN, HS_SLICE(PAGE));
 	int64_t due = monotonic_ms + HS_ANSWER_MS;
 
-	(void)state;
 	s->hold = true;
 	hs_serve(s->scratch, s->exchange, s->settings);
 	hs_exchange_expire(s->exchange, due - 1);
 	expect(s, "story", "RP");
 	hs_exchange_expire(s->exchange, due);
-	expect(s, "story", "RPWF"); /* not ended: what is to be written is still looked at */
+	expect(s, "story", "RPWF"); /* not ended: the store still reads what is to be written */
 	done_at_last(s);
 	expect_late(s, "RPWFE");
 	expect(s, "records", PAGE_LINE);
 	free_stage(s);
 }
 
-static void health_that_hangs_is_answered_in_time(void **state)
+TEST(a_hanging_health_check_is_answered_in_time)
 {
 	struct stage *s = new_stage(SIGNED, HS_SLICE(""));
 
-	(void)state;
 	strcpy(s->param[1], "REQUEST_METHOD=GET");
 	param(s, "PATH_INFO", "/health");
 	s->hangs_ms = HS_ANSWER_MS;
@@ -1204,12 +1162,11 @@ static void health_that_hangs_is_answered_in_time(void **state)
 	free_stage(s);
 }
 
-/* A refusal is logged, one line, and what the sender chose cannot break it. */
-static void a_refusal_is_one_line_of_the_log(void **state)
+/* A refusal is one line in the log, which no text of the sender can break. */
+TEST(a_refusal_is_one_line_of_the_log)
 {
 	struct stage *s = new_stage(OPEN, HS_SLICE(NO_ID));
 
-	(void)state;
 	strcpy(s->param[2], "REMOTE_ADDR=1.2.3.4\nforged");
 	assert_int_equal(serve(s), 400);
 	assert_true(s->log.n > 0);
@@ -1217,7 +1174,7 @@ static void a_refusal_is_one_line_of_the_log(void **state)
 	assert_true(contains(&s->log, "userId or anonymousId required"));
 	next_request(s, HS_SLICE(PAGE));
 	assert_int_equal(serve(s), 200);
-	assert_int_equal(s->log.n, 0); /* a line for every request only at debug */
+	assert_int_equal(s->log.n, 0); /* every request is logged at debug only */
 	free_stage(s);
 }
 
@@ -1232,102 +1189,96 @@ static void put_wide_event(struct hs_buf *body, unsigned leaves)
 	hs_buf_putc(body, '}');
 }
 
-/* Whatever was served, an idle receiver is small. */
+/* Whatever was served, an idle handler is small. */
 static void expect_memory_returned(struct hs_buf *body, int status)
 {
 	struct stage *s = new_stage(OPEN, HS_SLICE(PAGE));
 	size_t before, after;
 
 	assert_int_equal(serve(s), 200);
-	before = case_heap();
+	before = unit_heap();
 	next_request(s, hs_buf_slice(body));
 	assert_int_equal(serve(s), status);
 	hs_buf_free(&s->records);
 	hs_buf_free(&s->rejected);
-	after = case_heap();
+	after = unit_heap();
 	if (after > before + (2u << 20))
 		fail_msg("%zu KiB are kept", (after - before) / 1024);
 	hs_buf_free(body);
 	free_stage(s);
 }
 
-static void memory_is_returned_after_a_batch(void **state)
+TEST(memory_is_returned_after_a_batch)
 {
 	struct hs_buf body = { 0 };
 
-	(void)state;
 	put_batch(&body, PAGE, 60000);
 	expect_memory_returned(&body, 200);
 }
 
-static void memory_is_returned_after_a_refused_batch(void **state)
+TEST(memory_is_returned_after_a_refused_batch)
 {
 	struct hs_buf body = { 0 };
 
-	(void)state;
 	put_batch(&body, NO_ID, 60000);
 	expect_memory_returned(&body, 400);
 }
 
-static void memory_is_returned_after_broken_json(void **state)
+TEST(memory_is_returned_after_broken_json)
 {
 	struct hs_buf body = { 0 };
 
-	(void)state;
 	put_batch(&body, PAGE, 100000);
 	hs_buf_putc(&body, 'x');
 	expect_memory_returned(&body, 400);
 }
 
-static void memory_is_returned_after_a_wide_event(void **state)
+TEST(memory_is_returned_after_a_wide_event)
 {
 	struct hs_buf body = { 0 };
 
-	(void)state;
 	put_wide_event(&body, 300000);
 	expect_memory_returned(&body, 200);
 }
 
-static void memory_is_returned_after_a_long_array(void **state)
+TEST(memory_is_returned_after_a_long_array)
 {
 	struct hs_buf body = { 0 };
 
-	(void)state;
 	hs_buf_put_slice(&body, HS_SLICE("{\"type\":\"page\",\"userId\":\"u\",\"list\":"));
 	put_batch(&body, "1", 300000);
 	hs_buf_putc(&body, '}');
 	expect_memory_returned(&body, 200);
 }
 
-/* And one that nobody has asked for a while holds next to nothing. */
-static void an_idle_scratch_holds_little(void **state)
+/* One that was idle for a while holds next to nothing. */
+TEST(an_idle_scratch_holds_little)
 {
 	struct stage *s = new_stage(OPEN, HS_SLICE(PAGE));
 	struct hs_buf body = { 0 }, page = { 0 };
 	size_t before, busy, idle;
 
-	(void)state;
 	assert_int_equal(serve(s), 200);
 	hs_scratch_rest(s->scratch);
 	hs_exchange_rest(s->exchange);
-	before = case_heap();
-	put_batch(&body, PAGE, 800); /* below HS_KEEP_BYTES in every form: it is kept for the next one */
+	before = unit_heap();
+	put_batch(&body, PAGE, 800); /* below HS_KEEP_BYTES in every form: kept for the next request */
 	for (int i = 0; i < 3; i++) {
 		next_request(s, hs_buf_slice(&body));
 		assert_int_equal(serve(s), 200);
 	}
-	put_batch(&page, PAGE, 300); /* small enough to be posted: that goes with the visit */
+	put_batch(&page, PAGE, 300); /* small enough to be posted: it belongs to the exchange */
 	next_request(s, hs_buf_slice(&page));
 	assert_int_equal(serve(s), 200);
 	hs_buf_free(&s->records);
 	hs_buf_free(&s->log);
-	busy = case_heap();
+	busy = unit_heap();
 	hs_scratch_rest(s->scratch);
 	hs_exchange_rest(s->exchange);
-	idle = case_heap();
+	idle = unit_heap();
 	hs_buf_free(&body);
 	hs_buf_free(&page);
-	assert_true(busy > before + HS_KEEP_BYTES); /* or there is nothing to see here */
+	assert_true(busy > before + HS_KEEP_BYTES); /* otherwise the test shows nothing */
 	if (idle > before + 6 * HS_REST_BYTES)
 		fail_msg("%zu KiB are kept", (idle - before) / 1024);
 	free_stage(s);
@@ -1335,8 +1286,8 @@ static void an_idle_scratch_holds_little(void **state)
 
 /* --- strangers ------------------------------------------------------------------------ */
 
-/* The body is not read where the head decides. */
-static void refused_by_the_head_alone(void **state)
+/* The body is not read if the head decides. */
+TEST(refused_by_the_head_alone)
 {
 	static const struct {
 		const char *conf, *name, *value;
@@ -1353,7 +1304,6 @@ static void refused_by_the_head_alone(void **state)
 		{ OPEN "max_body = 1K\n", "HTTP_CONTENT_ENCODING", "gzip", 415 },
 	};
 
-	(void)state;
 	for (size_t i = 0; i < sizeof heads / sizeof *heads; i++) {
 		struct stage *s = new_stage(heads[i].conf, HS_SLICE(PAGE));
 
@@ -1364,13 +1314,12 @@ static void refused_by_the_head_alone(void **state)
 	}
 }
 
-/* A body that was read elsewhere is taken as it is, and its memory exchanged. */
-static void a_body_that_was_read(void **state)
+/* A body that was read elsewhere is taken as it is, by exchanging buffers. */
+TEST(a_body_that_was_read)
 {
 	struct stage *s = new_stage(SIGNED, HS_SLICE(PAGE));
 	struct hs_buf body = { 0 };
 
-	(void)state;
 	sign(s, s->body);
 	hs_buf_put_slice(&body, s->body);
 	s->transport.body = &body;
@@ -1396,12 +1345,11 @@ static void a_body_that_was_read(void **state)
 	free_stage(s);
 }
 
-/* What the gateway has to say comes behind what the head decides. */
-static void a_verdict(void **state)
+/* A verdict of the transport comes after what the head decides. */
+TEST(a_verdict)
 {
 	struct stage *s = new_stage(SIGNED, HS_SLICE(PAGE));
 
-	(void)state;
 	sign(s, s->body);
 	s->transport.verdict = HS_E_CROWDED;
 	assert_int_equal(serve(s), 503);
@@ -1423,14 +1371,13 @@ static int serve_large(struct stage *s, struct hs_slice body, struct hs_slice is
 	return serve(s);
 }
 
-/* Strangers' large bodies use up a budget; small ones, and what is known by a small text, are served. */
-static void large_bodies_with_wrong_signatures(void **state)
+/* Large bodies of strangers use up a budget; small ones, and senders known by a short text, are served. */
+TEST(large_bodies_with_wrong_signatures)
 {
 	struct stage *s = new_stage(SIGNED, HS_SLICE(PAGE));
 	struct hs_buf large = { 0 }, batch = { 0 };
 	int refused = 0, status;
 
-	(void)state;
 	hs_buf_put_slice(&large, HS_SLICE("{\"type\":\"page\",\"userId\":\"u\",\"x\":\""));
 	for (int i = 0; i < 16 << 20; i += 16)
 		hs_buf_put(&large, "xxxxxxxxxxxxxxxx", 16);
@@ -1441,12 +1388,12 @@ static void large_bodies_with_wrong_signatures(void **state)
 		assert_true(status == 401 || status == 503);
 		refused += status == 401;
 	}
-	assert_in_range(refused, 1, 12); /* a second's worth and one more, in no time */
+	assert_in_range(refused, 1, 12); /* one second's budget and one body more */
 	assert_int_equal(status, 503);
 	assert_true(contains(&s->answer, "busy with large bodies"));
 	assert_int_equal(serve_large(s, HS_SLICE(PAGE), HS_SLICE(PAGE)), 200);
 	assert_int_equal(serve_large(s, hs_buf_slice(&batch), HS_SLICE(PAGE)), 200);
-	/* an honest one hears no 401; it is told to come again, and is taken then */
+	/* an honest sender gets no 401: it is told to retry, and is served then */
 	assert_int_equal(serve_large(s, hs_buf_slice(&large), hs_buf_slice(&large)), 503);
 	assert_true(contains(&s->head, "Retry-After"));
 	monotonic_ms += 5000;
@@ -1457,62 +1404,4 @@ static void large_bodies_with_wrong_signatures(void **state)
 	free_stage(s);
 }
 
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(an_event_is_read_kept_and_answered),
-		cmocka_unit_test(a_signed_event),
-		cmocka_unit_test(bytes_may_come_one_by_one),
-		cmocka_unit_test(all_three_methods),
-		cmocka_unit_test(the_tenant_is_in_the_record),
-		cmocka_unit_test(the_settings_decide),
-		cmocka_unit_test(odd_time_stamps_are_counted),
-		cmocka_unit_test(the_settings_header_is_in_the_record),
-		cmocka_unit_test(a_settings_header_that_is_none),
-		cmocka_unit_test(strangers_leave_nothing_but_a_log_line),
-		cmocka_unit_test(revoked_and_missing_keys),
-		cmocka_unit_test(the_credential_that_let_a_request_in),
-		cmocka_unit_test(refused_by_the_head),
-		cmocka_unit_test(a_body_of_exactly_max_body),
-		cmocka_unit_test(bodies_that_do_not_come_whole),
-		cmocka_unit_test(a_body_longer_than_announced),
-		cmocka_unit_test(plain_cgi_reads_no_further),
-		cmocka_unit_test(an_empty_body),
-		cmocka_unit_test(deadlines),
-		cmocka_unit_test(an_invalid_event_is_kept_as_rejected),
-		cmocka_unit_test(an_unknown_type_is_501),
-		cmocka_unit_test(what_is_no_event_is_refused),
-		cmocka_unit_test(broken_json_is_kept_whole_and_nothing_of_it_spooled),
-		cmocka_unit_test(bytes_that_are_not_utf8_are_kept_in_base64),
-		cmocka_unit_test(a_name_too_long_is_refused_like_any_event),
-		cmocka_unit_test(batches),
-		cmocka_unit_test(nothing_to_keep_is_not_appended),
-		cmocka_unit_test(a_rejected_event_of_a_batch_says_which),
-		cmocka_unit_test(batches_signed_by_their_first_element),
-		cmocka_unit_test(so_many_events_and_no_more),
-		cmocka_unit_test(nothing_is_acknowledged_that_is_not_kept),
-		cmocka_unit_test(duplicates_are_counted_apart),
-		cmocka_unit_test(events_come_with_their_identity),
-		cmocka_unit_test(a_peer_that_is_gone_does_no_harm),
-		cmocka_unit_test(health),
-		cmocka_unit_test(requests_do_not_know_each_other),
-		cmocka_unit_test(what_is_posted_is_answered_later),
-		cmocka_unit_test(what_was_posted_and_fails_is_not_acknowledged),
-		cmocka_unit_test(who_hangs_is_answered_in_time),
-		cmocka_unit_test(what_is_posted_and_hangs_is_answered_in_time),
-		cmocka_unit_test(health_that_hangs_is_answered_in_time),
-		cmocka_unit_test(a_refusal_is_one_line_of_the_log),
-		cmocka_unit_test(memory_is_returned_after_a_batch),
-		cmocka_unit_test(memory_is_returned_after_a_refused_batch),
-		cmocka_unit_test(memory_is_returned_after_broken_json),
-		cmocka_unit_test(memory_is_returned_after_a_long_array),
-		cmocka_unit_test(an_idle_scratch_holds_little),
-		cmocka_unit_test(memory_is_returned_after_a_wide_event),
-		cmocka_unit_test(refused_by_the_head_alone),
-		cmocka_unit_test(a_body_that_was_read),
-		cmocka_unit_test(a_verdict),
-		cmocka_unit_test(large_bodies_with_wrong_signatures),
-	};
-
-	return cmocka_run_group_tests_name("ingest", tests, NULL, NULL);
-}
+TESTS("ingest", NULL, NULL)

@@ -1,6 +1,6 @@
-/* ini: what is read, what is an error, and inih's opinion of random texts. */
+/* ini: what is read, what is an error, and random texts compared with inih. */
 #include "config/ini.h"
-#include "tests/lib/cases.h"
+#include "tests/lib/unit.h"
 
 #include <ini.h>
 #include <stdio.h>
@@ -15,7 +15,7 @@ static void put(char *out, const char *section, size_t n, const char *name, cons
 	snprintf(out + at, OUT - at, "[%.*s] <%s> = <%s>\n", (int)n, n > 0 ? section : "", name, value);
 }
 
-/* The pairs as text; then the error's line, 0 for none. */
+/* Writes the pairs as text, then the line of the error, 0 for none. */
 static int read_all(const char *text, char *out)
 {
 	struct hs_ini ini;
@@ -36,7 +36,7 @@ static int on_pair(void *out, const char *section, const char *name, const char 
 	return 1;
 }
 
-static void pairs(void **state)
+TEST(pairs)
 {
 	static const struct {
 		const char *text, *out;
@@ -59,7 +59,6 @@ static void pairs(void **state)
 		{ "\na:b = c\n", "", 2 },
 	};
 
-	(void)state;
 	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
 		char *out = malloc(OUT);
 
@@ -69,11 +68,10 @@ static void pairs(void **state)
 	}
 }
 
-static void longest_line(void **state)
+TEST(longest_line)
 {
 	char *text = malloc(HS_INI_LINE_MAX + 3), *out = malloc(OUT);
 
-	(void)state;
 	memset(text, 'x', HS_INI_LINE_MAX);
 	memcpy(text, "name=", 5);
 	strcpy(text + HS_INI_LINE_MAX, "\r\n");
@@ -85,22 +83,20 @@ static void longest_line(void **state)
 	free(out);
 }
 
-static void nul_byte(void **state)
+TEST(nul_byte)
 {
 	struct hs_ini ini;
 
-	(void)state;
 	hs_ini_start(&ini, HS_SLICE("a = b\0c\n"));
 	assert_false(hs_ini_next(&ini));
 	assert_non_null(strstr(ini.error, "NUL"));
 }
 
-/* A copy of the last line may hold a secret. */
-static void nothing_remains(void **state)
+/* No copy of the last line may stay: it may hold a secret. */
+TEST(no_text_remains)
 {
 	struct hs_ini ini, zero = { .line = 0 };
 
-	(void)state;
 	memset(&zero, 0, sizeof zero);
 	hs_ini_start(&ini, HS_SLICE("secret = swordfish\n"));
 	assert_true(hs_ini_next(&ini));
@@ -108,14 +104,13 @@ static void nothing_remains(void **state)
 	assert_memory_equal(&ini, &zero, sizeof ini);
 }
 
-/* Whatever we read, inih reads in the same way; what it would guess at is an error here. */
-static void as_inih(void **state)
+/* Whatever we accept, inih reads in the same way; where it would guess, we report an error. */
+TEST(random_texts_are_read_as_inih_does)
 {
 	static const char alphabet[] = "ab  \t[]=;#:\"\r\n\nsx==\v", *const more[] = { "\n[a]\n", " ;", "k = v\n" };
 	char *ours = malloc(OUT), *theirs = malloc(OUT), text[128];
 	unsigned agreed = 0;
 
-	(void)state;
 	srand(20261128);
 	for (int round = 0; round < ROUNDS; round++) {
 		size_t n = 0, want = (size_t)rand() % 100;
@@ -138,12 +133,4 @@ static void as_inih(void **state)
 	free(theirs);
 }
 
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(pairs),           cmocka_unit_test(longest_line), cmocka_unit_test(nul_byte),
-		cmocka_unit_test(nothing_remains), cmocka_unit_test(as_inih),
-	};
-
-	return cmocka_run_group_tests(tests, NULL, NULL);
-}
+TESTS("ini", NULL, NULL)

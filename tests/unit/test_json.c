@@ -1,12 +1,12 @@
 /*
- * json: tests/cases/json.txt, with json-c as a second opinion, and what a case file
+ * json: tests/cases/json.txt, compared with json-c, and what a case file
  * cannot say: the tokens, reading by elements, cut and mutated texts, many values.
  */
 #include "event/json.h"
 #include "tests/lib/cases.h"
 #include "tests/lib/json_c.h"
+#include "tests/lib/random.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 
 enum { MUTATIONS = 20000, DEEPER_THAN_WE_GO = 2000 };
@@ -24,7 +24,7 @@ static bool json_c_accepts(struct hs_slice text)
 
 /* --- reading one text in every way ------------------------------------------ */
 
-/* As a receiver reads it: an array at the top by elements. Counts the elements. */
+/* Reads as the handler does: an array at the top by elements. Counts them. */
 static enum hs_result read_by_elements(struct hs_json *j, struct hs_slice text, unsigned *count)
 {
 	enum hs_result r;
@@ -62,8 +62,8 @@ static bool has_blank_outside_strings(struct hs_slice s)
 	return false;
 }
 
-/* The token behind this one and all it holds. */
-static uint32_t behind(const struct hs_json *j, uint32_t i)
+/* The token after this one and all that it holds. */
+static uint32_t after(const struct hs_json *j, uint32_t i)
 {
 	return j->tok[i].kind == HS_JSON_KEY ? i + 1 : j->tok[i].next;
 }
@@ -76,11 +76,11 @@ static const char *token_fault(const struct hs_json *j, uint32_t i)
 
 	if (t->start >= t->end || t->end > j->text.n)
 		return "the span lies outside the text";
-	if (behind(j, i) <= i || behind(j, i) > j->n)
+	if (after(j, i) <= i || after(j, i) > j->n)
 		return "next does not lead on";
 	if (t->kind <= HS_JSON_STRING && raw.p[0] != first[t->kind])
 		return "kind and first byte differ";
-	if (t->kind > HS_JSON_ARRAY && behind(j, i) != i + 1)
+	if (t->kind > HS_JSON_ARRAY && after(j, i) != i + 1)
 		return "a scalar holds something";
 	if ((t->kind == HS_JSON_STRING || t->kind == HS_JSON_KEY) && t->escaped != (memchr(raw.p, '\\', raw.n) != NULL))
 		return "escaped is wrong";
@@ -89,7 +89,7 @@ static const char *token_fault(const struct hs_json *j, uint32_t i)
 	return NULL;
 }
 
-/* What json.h says of tokens, for all of them. NULL, or what is wrong. */
+/* Checks all that json.h says of tokens. NULL, or the fault. */
 static const char *tokens_fault(const struct hs_json *j)
 {
 	uint32_t last = 0;
@@ -104,8 +104,8 @@ static const char *tokens_fault(const struct hs_json *j)
 		if (j->tok[i].start < last)
 			return "the tokens are not in the order of the text";
 		last = j->tok[i].start;
-		for (uint32_t k = i + 1; k < behind(j, i); k = behind(j, k))
-			if (j->tok[k].end >= j->tok[i].end || behind(j, k) > j->tok[i].next)
+		for (uint32_t k = i + 1; k < after(j, i); k = after(j, k))
+			if (j->tok[k].end >= j->tok[i].end || after(j, k) > j->tok[i].next)
 				return "a child does not lie in its parent";
 	}
 	return NULL;
@@ -134,13 +134,13 @@ static void check_offset(struct test_case *c, const struct case_verdict *v, size
 		case_fail(c, "expected offset %zu, got %zu", v->offset, pos);
 }
 
-/* A text that is taken, cut anywhere: the end is what is wrong, and nothing is read behind it. */
+/* A valid text cut anywhere: the error is at the end, and nothing is read beyond it. */
 static void check_cut(struct test_case *c, struct hs_json *j, struct hs_slice in)
 {
 	bool has_an_end = in.p[0] == '{' || in.p[0] == '[' || in.p[0] == '"';
 
 	for (size_t n = 0; n < in.n; n++) {
-		struct hs_slice cut = { case_exact(hs_slice(in.p, n)), n };
+		struct hs_slice cut = { unit_exact_copy(hs_slice(in.p, n)), n };
 		enum hs_result r = hs_json_document(j, cut);
 		bool at_end = (r == HS_E_JSON_END || r == HS_E_JSON_EMPTY) && j->pos == n;
 
@@ -156,7 +156,7 @@ static void run_json_case(struct test_case *c)
 {
 	struct hs_slice in = case_get(c, "in");
 	struct case_verdict v = case_verdict(c);
-	struct hs_slice text = { case_exact(in), in.n };
+	struct hs_slice text = { unit_exact_copy(in), in.n };
 	struct hs_json j;
 	unsigned count;
 	enum hs_result r;
@@ -168,7 +168,7 @@ static void run_json_case(struct test_case *c)
 	if (v.result == HS_OK && tokens_fault(&j) != NULL)
 		case_fail(c, "%s", tokens_fault(&j));
 
-	r = read_by_elements(&j, text, &count); /* must come to the same end */
+	r = read_by_elements(&j, text, &count); /* must have the same result */
 	case_result(c, r, v.result);
 	check_offset(c, &v, j.pos);
 	check_second_opinion(c, text, v.result == HS_OK);
@@ -185,14 +185,13 @@ static void expect_token(const struct hs_json *j, uint32_t i, enum hs_json_kind 
 	assert_in_range(i, 0, j->n - 1);
 	assert_int_equal(j->tok[i].kind, kind);
 	assert_slice_equal(hs_json_raw(j, i), hs_slice_str(raw));
-	assert_int_equal(behind(j, i), next);
+	assert_int_equal(after(j, i), next);
 }
 
-static void tokens_follow_the_text(void **state)
+TEST(tokens_follow_the_text)
 {
 	struct hs_json j = { 0 };
 
-	(void)state;
 	assert_result(hs_json_document(&j, HS_SLICE(" {\"a\": [1, -2.50e1],\"b\\n\":{}, \"c\":null } ")), HS_OK);
 	assert_int_equal(j.n, 9);
 	expect_token(&j, 0, HS_JSON_OBJECT, "{\"a\": [1, -2.50e1],\"b\\n\":{}, \"c\":null }", 9);
@@ -211,11 +210,10 @@ static void tokens_follow_the_text(void **state)
 	hs_json_free(&j);
 }
 
-static void literals_have_their_kinds(void **state)
+TEST(literals_have_their_kinds)
 {
 	struct hs_json j = { 0 };
 
-	(void)state;
 	assert_result(hs_json_document(&j, HS_SLICE("[true,false,null,\"\",0,{},[]]")), HS_OK);
 	expect_token(&j, 1, HS_JSON_TRUE, "true", 2);
 	expect_token(&j, 2, HS_JSON_FALSE, "false", 3);
@@ -227,7 +225,7 @@ static void literals_have_their_kinds(void **state)
 	hs_json_free(&j);
 }
 
-static void blanks_mark_an_array_and_those_around_it(void **state)
+TEST(blanks_mark_an_array_and_those_around_it)
 {
 	static const struct {
 		const char *text;
@@ -241,7 +239,6 @@ static void blanks_mark_an_array_and_those_around_it(void **state)
 	};
 	struct hs_json j = { 0 };
 
-	(void)state;
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
 		assert_result(hs_json_document(&j, hs_slice_str(cases[i].text)), HS_OK);
 		if (j.tok[0].spaced != cases[i].spaced)
@@ -257,14 +254,13 @@ static void blanks_mark_an_array_and_those_around_it(void **state)
 
 /* --- elements --------------------------------------------------------------- */
 
-static void elements_come_one_at_a_time(void **state)
+TEST(elements_come_one_at_a_time)
 {
 	static const char *const expected[] = { "{\"a\":1}", "[2, 3]", "\"x\"", "4" };
 	struct hs_slice text = HS_SLICE("  [ {\"a\":1} ,[2, 3],\"x\", 4 ]\n");
 	struct hs_json j = { 0 };
 	bool more;
 
-	(void)state;
 	hs_json_start(&j, text);
 	assert_true(hs_json_is_array(&j));
 	for (size_t i = 0; i < 4; i++) {
@@ -278,13 +274,12 @@ static void elements_come_one_at_a_time(void **state)
 	hs_json_free(&j);
 }
 
-static void an_empty_array_has_no_element(void **state)
+TEST(an_empty_array_has_no_element)
 {
 	static const char *const texts[] = { "[]", " [ ] ", "[\n]" };
 	struct hs_json j = { 0 };
 	bool more = true;
 
-	(void)state;
 	for (size_t i = 0; i < 3; i++) {
 		hs_json_start(&j, hs_slice_str(texts[i]));
 		assert_true(hs_json_is_array(&j));
@@ -294,7 +289,7 @@ static void an_empty_array_has_no_element(void **state)
 	hs_json_free(&j);
 }
 
-/* The pieces of a text, one a line, and how it ended. */
+/* The pieces of a text, one a line, and the result. */
 static const struct {
 	const char *text, *pieces;
 	enum hs_result end;
@@ -334,12 +329,11 @@ static enum hs_result read_pieces(struct hs_json *j, struct hs_buf *out)
 	return r;
 }
 
-static void pieces_come_one_at_a_time(void **state)
+TEST(pieces_come_one_at_a_time)
 {
 	struct hs_buf out = { 0 };
 	struct hs_json j = { 0 };
 
-	(void)state;
 	for (size_t i = 0; i < sizeof in_pieces / sizeof in_pieces[0]; i++) {
 		hs_buf_reset(&out);
 		hs_json_start(&j, hs_slice_str(in_pieces[i].text));
@@ -350,15 +344,14 @@ static void pieces_come_one_at_a_time(void **state)
 	hs_json_free(&j);
 }
 
-/* From behind each piece on, as another text. */
-static void pieces_are_read_on(void **state)
+/* Reads on after each piece, as another text. */
+TEST(pieces_are_read_on)
 {
 	struct hs_slice text = HS_SLICE("{\"a\":1}[{},2,[3]] {} [4]");
 	struct hs_buf out = { 0 };
 	struct hs_json j = { 0 };
 	bool more = true;
 
-	(void)state;
 	while (more) {
 		bool inside = j.inside;
 
@@ -374,12 +367,11 @@ static void pieces_are_read_on(void **state)
 	hs_json_free(&j);
 }
 
-static void only_a_bracket_begins_an_array(void **state)
+TEST(only_a_bracket_begins_an_array)
 {
 	static const char *const texts[] = { "", " ", "{}", "\"[\"", "1", "{[", "x[" };
 	struct hs_json j = { 0 };
 
-	(void)state;
 	for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
 		hs_json_start(&j, hs_slice_str(texts[i]));
 		assert_false(hs_json_is_array(&j));
@@ -387,13 +379,12 @@ static void only_a_bracket_begins_an_array(void **state)
 	hs_json_free(&j);
 }
 
-/* What is already open around a value counts. */
-static void depth_counts_from_outside(void **state)
+/* Depth counts what is already open around a value. */
+TEST(depth_counts_from_outside)
 {
 	char text[130];
 	struct hs_json j = { 0 };
 
-	(void)state;
 	memset(text, '[', 64);
 	memset(text + 64, ']', 64);
 	hs_json_start(&j, hs_slice(text, 128));
@@ -415,12 +406,11 @@ static void put_numbers(struct hs_buf *b, unsigned count)
 	hs_buf_putc(b, ']');
 }
 
-static void so_many_values_and_no_more(void **state)
+TEST(a_limited_number_of_values)
 {
 	struct hs_json j = { 0 };
 	struct hs_buf b = { 0 };
 
-	(void)state;
 	put_numbers(&b, HS_JSON_TOKENS_MAX - 1);
 	assert_result(hs_json_document(&j, hs_buf_slice(&b)), HS_OK);
 	assert_int_equal(j.n, HS_JSON_TOKENS_MAX);
@@ -428,17 +418,17 @@ static void so_many_values_and_no_more(void **state)
 	put_numbers(&b, HS_JSON_TOKENS_MAX);
 	assert_result(hs_json_document(&j, hs_buf_slice(&b)), HS_E_JSON_LARGE);
 
-	/* the bound is for an element, not for the batch; and memory is given back */
+	/* the bound is for an element, not for the batch, and memory is returned */
 	hs_json_shrink(&j);
 	assert_true(j.cap * sizeof *j.tok <= 1 << 20);
 	hs_buf_free(&b);
 	hs_json_free(&j);
 }
 
-/* How the keys of an object are written, beside their number. */
+/* How the keys of an object are written, apart from their number. */
 struct spelling {
-	const char *before, *behind; /* the number and the quote */
-	unsigned odd_one;            /* this one has a blank before its colon */
+	const char *before, *after; /* the number and the quote */
+	unsigned odd_one;           /* this one has a blank before its colon */
 };
 
 /* The last has the number `last`. */
@@ -449,13 +439,13 @@ static void put_keys(struct hs_buf *b, unsigned count, unsigned last, const stru
 		hs_buf_put_slice(b, i == 0 ? HS_SLICE("\"") : HS_SLICE(",\""));
 		hs_buf_put_slice(b, hs_slice_str(s->before));
 		hs_buf_put_uint(b, i + 1 == count ? last : i);
-		hs_buf_put_slice(b, hs_slice_str(s->behind));
+		hs_buf_put_slice(b, hs_slice_str(s->after));
 		hs_buf_put_slice(b, i == s->odd_one ? HS_SLICE("\" :0") : HS_SLICE("\":0"));
 	}
 	hs_buf_putc(b, '}');
 }
 
-static void doubled_keys_are_found_among_any_number(void **state)
+TEST(doubled_keys_are_found_among_any_number)
 {
 	static const struct spelling spellings[] = {
 		{ "key", "", UINT32_MAX },
@@ -467,7 +457,6 @@ static void doubled_keys_are_found_among_any_number(void **state)
 	struct hs_json j = { 0 };
 	struct hs_buf b = { 0 };
 
-	(void)state;
 	hs_json_init(&j, 42);
 	for (unsigned count = 2; count < 3000; count += count < 70 ? 1 : 331) {
 		const struct spelling *s = &spellings[count % (sizeof spellings / sizeof *spellings)];
@@ -485,14 +474,13 @@ static void doubled_keys_are_found_among_any_number(void **state)
 	hs_json_free(&j);
 }
 
-/* Otherwise a small object would take as long as the largest one before it. */
-static void a_small_object_touches_little_of_a_large_table(void **state)
+/* Otherwise a small object would cost as much as the largest one before it. */
+TEST(a_small_object_touches_little_of_a_large_table)
 {
 	static const struct spelling strange = { "\\u006bey", "", UINT32_MAX };
 	struct hs_json j = { 0 };
 	struct hs_buf b = { 0 };
 
-	(void)state;
 	hs_json_init(&j, 42);
 	put_keys(&b, 5000, 5000 - 1, &strange);
 	assert_result(hs_json_document(&j, hs_buf_slice(&b)), HS_OK);
@@ -509,13 +497,12 @@ static void a_small_object_touches_little_of_a_large_table(void **state)
 	hs_json_free(&j);
 }
 
-/* Many readers are only zeroed, and what they read was chosen by a sender. */
-static void a_zeroed_reader_has_a_seed_of_its_own(void **state)
+/* Many readers are merely zeroed, and read text that a sender chose. */
+TEST(a_zeroed_reader_has_a_seed_of_its_own)
 {
 	struct hs_json a = { 0 }, b = { 0 };
 	uint64_t seed;
 
-	(void)state;
 	assert_result(hs_json_document(&a, HS_SLICE("{\"k\":1}")), HS_OK);
 	assert_result(hs_json_document(&b, HS_SLICE("{\"k\":1}")), HS_OK);
 	assert_true(a.seed != 0 && b.seed != 0 && a.seed != b.seed);
@@ -528,14 +515,13 @@ static void a_zeroed_reader_has_a_seed_of_its_own(void **state)
 }
 
 /* More than are remembered from one text; and afterwards, everything is as before. */
-static void more_keys_than_are_remembered(void **state)
+TEST(more_keys_than_are_remembered)
 {
 	static const struct spelling plain = { "k", "", UINT32_MAX };
 	enum { KEYS = 40000 };
 	struct hs_json j = { 0 };
 	struct hs_buf b = { 0 };
 
-	(void)state;
 	hs_json_init(&j, 42);
 	for (unsigned last = KEYS - 2; last <= KEYS; last++) {
 		hs_buf_reset(&b);
@@ -554,13 +540,12 @@ static void more_keys_than_are_remembered(void **state)
 	hs_json_free(&j);
 }
 
-/* A new reader's tokens grow wherever they end: at a guessed key as well. */
-static void tokens_grow_anywhere(void **state)
+/* A new reader's tokens grow wherever they end, also at a predicted key. */
+TEST(tokens_grow_anywhere)
 {
 	static const struct spelling plain = { "k", "", UINT32_MAX };
 	struct hs_buf b = { 0 };
 
-	(void)state;
 	hs_buf_put(&b, "[[", 2);
 	put_keys(&b, 3000, 2999, &plain);
 	hs_buf_put(&b, "]]", 2);
@@ -580,8 +565,8 @@ static void tokens_grow_anywhere(void **state)
 	hs_buf_free(&b);
 }
 
-/* A key is guessed from what it followed before: nothing of that may show. */
-static void texts_read_one_after_another(void **state)
+/* A key is predicted from what it followed before, which must not show. */
+TEST(texts_read_one_after_another)
 {
 	static const struct {
 		const char *text;
@@ -604,7 +589,6 @@ static void texts_read_one_after_another(void **state)
 	};
 	struct hs_json j = { 0 };
 
-	(void)state;
 	hs_json_init(&j, 42);
 	for (int round = 0; round < 3; round++)
 		for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
@@ -632,11 +616,10 @@ static void expect_stop(struct hs_json *j, size_t at, char odd, enum hs_result r
 		fail_msg("byte %02x at %zu: %s at %zu", (unsigned char)odd, at, hs_result_info(r)->name, j->pos);
 }
 
-static void an_odd_byte_stops_wherever_it_stands(void **state)
+TEST(an_odd_byte_stops_wherever_it_stands)
 {
 	struct hs_json j = { 0 };
 
-	(void)state;
 	for (size_t at = 1; at < 49; at++) {
 		for (int c = 0; c < 256; c++) {
 			enum hs_result r = c < ' '     ? HS_E_JSON_CONTROL
@@ -655,7 +638,7 @@ static void an_odd_byte_stops_wherever_it_stands(void **state)
 
 static void expect_unescaped(const char *inner, const char *decoded, size_t n)
 {
-	struct hs_slice s = { case_exact(hs_slice_str(inner)), strlen(inner) };
+	struct hs_slice s = { unit_exact_copy(hs_slice_str(inner)), strlen(inner) };
 	struct hs_buf b = { 0 };
 
 	hs_json_unescape(s, &b);
@@ -667,9 +650,8 @@ static void expect_unescaped(const char *inner, const char *decoded, size_t n)
 
 #define EXPECT_UNESCAPED(inner, decoded) expect_unescaped((inner), (decoded), sizeof(decoded) - 1)
 
-static void escapes_are_decoded(void **state)
+TEST(escapes_are_decoded)
 {
-	(void)state;
 	EXPECT_UNESCAPED("", "");
 	EXPECT_UNESCAPED("plain größe", "plain größe");
 	EXPECT_UNESCAPED("\\\"\\\\\\/\\b\\f\\n\\r\\t", "\"\\/\b\f\n\r\t");
@@ -683,9 +665,8 @@ static void escapes_are_decoded(void **state)
 	EXPECT_UNESCAPED("\\\\n", "\\n");
 }
 
-static void lone_surrogates_stay_apart(void **state)
+TEST(lone_surrogates_stay_apart)
 {
-	(void)state;
 	EXPECT_UNESCAPED("\\ud800", "\xED\xA0\x80");
 	EXPECT_UNESCAPED("\\udfff", "\xED\xBF\xBF");
 	EXPECT_UNESCAPED("\\ud800a", "\xED\xA0\x80"
@@ -715,16 +696,16 @@ static const char *const seeds[] = {
 
 static const char alphabet[] = "{}[]\",:\\ \n/btfrulsenx";
 
-static size_t mutate(struct case_random *r, const char *text, char *out)
+static size_t mutate(struct random_source *r, const char *text, char *out)
 {
 	size_t n = strlen(text);
 
 	memcpy(out, text, n);
-	for (uint32_t k = 1 + case_random_below(r, 3); k > 0 && n > 1; k--) {
-		size_t at = case_random_below(r, (uint32_t)n);
-		char c = alphabet[case_random_below(r, sizeof alphabet - 1)];
+	for (uint32_t k = 1 + random_below(r, 3); k > 0 && n > 1; k--) {
+		size_t at = random_below(r, (uint32_t)n);
+		char c = alphabet[random_below(r, sizeof alphabet - 1)];
 
-		switch (case_random_below(r, 3)) {
+		switch (random_below(r, 3)) {
 		case 0: out[at] = c; break;
 		case 1: memmove(out + at, out + at + 1, --n - at); break;
 		default: memmove(out + at + 1, out + at, n++ - at); out[at] = c;
@@ -733,51 +714,49 @@ static size_t mutate(struct case_random *r, const char *text, char *out)
 	return n;
 }
 
-/* Our own refusal, and the control characters that json-c takes. */
+/* What only we refuse, and the control characters that json-c takes. */
 static bool json_c_does_not_decide(enum hs_result ours)
 {
 	return ours == HS_E_JSON_TWICE || ours == HS_E_JSON_CONTROL;
 }
 
-static void mutated_texts_are_read_as_json_c_does(void **state)
+TEST(mutated_texts_are_read_as_json_c_does)
 {
-	uint64_t seed = case_seed();
+	uint64_t seed = random_seed();
 	struct hs_json j = { 0 };
 
-	(void)state;
 	for (unsigned i = 0; i < MUTATIONS; i++, seed++) {
-		struct case_random r = case_random_new(seed);
+		struct random_source r = random_new(seed);
 		char changed[256];
-		size_t n = mutate(&r, seeds[case_random_below(&r, 4)], changed);
-		struct hs_slice text = { case_exact(hs_slice(changed, n)), n };
+		size_t n = mutate(&r, seeds[random_below(&r, 4)], changed);
+		struct hs_slice text = { unit_exact_copy(hs_slice(changed, n)), n };
 		unsigned count;
 		enum hs_result ours = hs_json_document(&j, text);
 		size_t pos = j.pos;
 
 		if (ours == HS_OK && tokens_fault(&j) != NULL)
-			fail_msg("HS_SEED=%llu: %s: %s", (unsigned long long)seed, tokens_fault(&j), case_show(text));
+			fail_msg("HS_SEED=%llu: %s: %s", (unsigned long long)seed, tokens_fault(&j), unit_show(text));
 		if (!json_c_does_not_decide(ours) && (ours == HS_OK) != json_c_accepts(text))
 			fail_msg("HS_SEED=%llu: %s at %zu, json-c decides otherwise: %s", (unsigned long long)seed,
-			         hs_result_info(ours)->name, pos, case_show(text));
+			         hs_result_info(ours)->name, pos, unit_show(text));
 		if (read_by_elements(&j, text, &count) != ours || j.pos != pos)
 			fail_msg("HS_SEED=%llu: by elements the end is another: %s", (unsigned long long)seed,
-			         case_show(text));
+			         unit_show(text));
 		free((char *)text.p);
 	}
 	hs_json_free(&j);
 }
 
 /* A reader is used for thousands of requests; what came before does not matter. */
-static void a_reader_can_be_used_again(void **state)
+TEST(a_reader_can_be_used_again)
 {
 	struct hs_json j = { 0 };
 	bool more;
 
-	(void)state;
 	assert_result(hs_json_document(&j, HS_SLICE("{\"a\":[1,2")), HS_E_JSON_END);
 	assert_result(hs_json_document(&j, HS_SLICE("{\"a\":1}")), HS_OK);
 	hs_json_start(&j, HS_SLICE("[1,2]"));
-	assert_result(hs_json_element(&j, &more), HS_OK); /* and left in the middle */
+	assert_result(hs_json_element(&j, &more), HS_OK); /* the reader is left in the middle */
 	hs_json_start(&j, HS_SLICE("[3]"));
 	assert_true(hs_json_is_array(&j));
 	assert_result(hs_json_element(&j, &more), HS_OK);
@@ -787,32 +766,4 @@ static void a_reader_can_be_used_again(void **state)
 	hs_json_free(&j);
 }
 
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(tokens_follow_the_text),
-		cmocka_unit_test(literals_have_their_kinds),
-		cmocka_unit_test(blanks_mark_an_array_and_those_around_it),
-		cmocka_unit_test(elements_come_one_at_a_time),
-		cmocka_unit_test(an_empty_array_has_no_element),
-		cmocka_unit_test(pieces_come_one_at_a_time),
-		cmocka_unit_test(pieces_are_read_on),
-		cmocka_unit_test(only_a_bracket_begins_an_array),
-		cmocka_unit_test(depth_counts_from_outside),
-		cmocka_unit_test(so_many_values_and_no_more),
-		cmocka_unit_test(doubled_keys_are_found_among_any_number),
-		cmocka_unit_test(a_small_object_touches_little_of_a_large_table),
-		cmocka_unit_test(a_zeroed_reader_has_a_seed_of_its_own),
-		cmocka_unit_test(more_keys_than_are_remembered),
-		cmocka_unit_test(tokens_grow_anywhere),
-		cmocka_unit_test(texts_read_one_after_another),
-		cmocka_unit_test(an_odd_byte_stops_wherever_it_stands),
-		cmocka_unit_test(escapes_are_decoded),
-		cmocka_unit_test(lone_surrogates_stay_apart),
-		cmocka_unit_test(mutated_texts_are_read_as_json_c_does),
-		cmocka_unit_test(a_reader_can_be_used_again),
-	};
-	const struct case_set sets[] = { { "json.txt", run_json_case } };
-
-	return CASES_RUN("json", tests, sets);
-}
+TESTS_AND_CASES("json", "json.txt", run_json_case)

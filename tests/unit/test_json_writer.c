@@ -1,5 +1,5 @@
 #include "base/json_writer.h"
-#include "tests/lib/cases.h"
+#include "tests/lib/unit.h"
 
 static struct hs_buf text;
 
@@ -11,11 +11,10 @@ static void expect(const char *want)
 	hs_buf_free(&text);
 }
 
-static void every_kind_of_value(void **state)
+TEST(every_kind_of_value)
 {
 	struct hs_json_writer w = { .out = &text };
 
-	(void)state;
 	hs_json_writer_object(&w, NULL);
 	assert_true(hs_json_writer_text(&w, "text", HS_SLICE("a \"b\"\n")));
 	hs_json_writer_uint(&w, "number", UINT64_MAX);
@@ -30,22 +29,20 @@ static void every_kind_of_value(void **state)
 	       "\"nothing\":null,\"raw\":[1,2],\"hex\":\"01ab\",\"empty\":\"\"}");
 }
 
-static void a_text_that_is_not_utf8(void **state)
+TEST(a_text_that_is_not_utf8)
 {
 	struct hs_json_writer w = { .out = &text };
 
-	(void)state;
 	assert_false(hs_json_writer_text(&w, NULL,
 	                                 HS_SLICE("a\xFF"
 	                                          "b")));
 	expect("\"a\\ufffdb\"");
 }
 
-static void commas_between_and_nowhere_else(void **state)
+TEST(commas_between_and_nowhere_else)
 {
 	struct hs_json_writer w = { .out = &text };
 
-	(void)state;
 	hs_json_writer_array(&w, NULL);
 	hs_json_writer_object(&w, NULL);
 	hs_json_writer_end(&w, '}');
@@ -62,11 +59,10 @@ static void commas_between_and_nowhere_else(void **state)
 	expect("[{},{\"empty\":[],\"two\":[0,1],\"after\":2}]");
 }
 
-static void a_line_begins_after_the_comma(void **state)
+TEST(a_line_begins_after_the_comma)
 {
 	struct hs_json_writer w = { .out = &text };
 
-	(void)state;
 	hs_json_writer_object(&w, NULL);
 	hs_json_writer_uint(&w, "a", 1);
 	hs_json_writer_line(&w);
@@ -76,14 +72,4 @@ static void a_line_begins_after_the_comma(void **state)
 	expect("{\"a\":1,\n\"b\":2,\"c\":3}");
 }
 
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(every_kind_of_value),
-		cmocka_unit_test(a_text_that_is_not_utf8),
-		cmocka_unit_test(commas_between_and_nowhere_else),
-		cmocka_unit_test(a_line_begins_after_the_comma),
-	};
-
-	return cmocka_run_group_tests_name("json_writer", tests, NULL, NULL);
-}
+TESTS("json_writer", NULL, NULL)

@@ -1,14 +1,12 @@
-/* line_reader: a file of lines, plain and gzip, at every border of what is read at once. */
+/* line_reader: files of lines, plain and gzip, around the borders of a chunk. */
 #include "base/io.h"
 #include "spool/file/line_reader.h"
-#include "tests/lib/cases.h"
 #include "tests/lib/spooldir.h"
+#include "tests/lib/unit.h"
 #include "tests/lib/wrap.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <sys/mman.h>
 #include <unistd.h>
 #include <zlib.h>
@@ -44,12 +42,11 @@ static void expect_next(struct hs_line_reader *l, int result, const char *text)
 		assert_slice_equal(line, hs_slice_str(text));
 }
 
-static void lines_one_by_one(void **state)
+TEST(lines_one_by_one)
 {
 	struct hs_line_reader l = { 0 };
 	int fd = file_of(HS_SLICE("one\n\nthree\nfour"));
 
-	(void)state;
 	hs_line_reader_start(&l, fd, 0, UINT64_MAX);
 	expect_next(&l, 1, "one");
 	assert_int_equal(l.at, 4);
@@ -60,7 +57,7 @@ static void lines_one_by_one(void **state)
 	assert_int_equal(l.at, 15);
 	expect_next(&l, 0, NULL);
 	expect_next(&l, 0, NULL);
-	hs_line_reader_start(&l, fd, 5, 10); /* nothing behind the end is looked at */
+	hs_line_reader_start(&l, fd, 5, 10); /* nothing after the end is read */
 	expect_next(&l, 2, "three");
 	expect_next(&l, 0, NULL);
 	hs_line_reader_start(&l, fd, 5, 11);
@@ -75,13 +72,12 @@ static void lines_one_by_one(void **state)
 }
 
 /* Lines whose newline lies around the borders of a chunk. */
-static void borders(void **state)
+TEST(borders)
 {
 	static const int lengths[] = { CHUNK - 2, CHUNK - 1, CHUNK, CHUNK + 1, 3 * CHUNK + 7, 1 };
 	struct hs_line_reader l = { 0 };
 	struct hs_buf text = { 0 };
 
-	(void)state;
 	for (size_t i = 0; i < sizeof lengths / sizeof *lengths; i++) {
 		for (int j = 0; j < lengths[i]; j++)
 			hs_buf_putc(&text, (char)('a' + (int)i));
@@ -110,12 +106,11 @@ static void borders(void **state)
 	hs_buf_free(&text);
 }
 
-static void gzip_from_an_offset(void **state)
+TEST(gzip_from_an_offset)
 {
 	struct hs_line_reader l = { 0 };
 	int fd = gzip_of(HS_SLICE("one\ntwo\nthree\n"));
 
-	(void)state;
 	assert_true(hs_line_reader_start_gzip(&l, fd, 4));
 	assert_int_equal(l.at, 4);
 	expect_next(&l, 1, "two");
@@ -129,13 +124,12 @@ static void gzip_from_an_offset(void **state)
 	close(fd);
 }
 
-/* A file or a pipe of somebody else's, plain or not; a line that is too long comes in parts. */
-static void from_outside(void **state)
+/* A foreign file or pipe, plain or compressed; a line that is too long comes in parts. */
+TEST(a_foreign_file)
 {
 	struct hs_buf text = { 0 };
 	struct hs_line_reader l = { 0 };
 
-	(void)state;
 	hs_buf_put_slice(&text, HS_SLICE("one\n"));
 	for (int i = 0; i < CHUNK + 9; i++)
 		hs_buf_putc(&text, 'x');
@@ -170,12 +164,11 @@ static void from_outside(void **state)
 	hs_buf_free(&text);
 }
 
-static void from_outside_in_pieces(void **state)
+TEST(a_foreign_pipe_in_pieces)
 {
 	struct hs_line_reader l = { 0 };
 	int ends[2], empty = file_of(HS_SLICE(""));
 
-	(void)state;
 	assert_int_equal(pipe(ends), 0);
 	assert_int_equal(write(ends[1], "o", 1), 1);
 	close(ends[1]); /* one byte: too few to tell what it is */
@@ -188,8 +181,8 @@ static void from_outside_in_pieces(void **state)
 	close(empty);
 }
 
-/* Every cut, and every byte that is wrong, is noticed before the end is reported. */
-static void damage(void **state)
+/* Every cut and every wrong byte is noticed before the end is reported. */
+TEST(damage)
 {
 	struct hs_line_reader l = { 0 };
 	struct hs_slice line;
@@ -198,7 +191,6 @@ static void damage(void **state)
 	ssize_t n = hs_io_read_at(fd, bytes, sizeof bytes, 0);
 	int more;
 
-	(void)state;
 	close(fd);
 	for (ssize_t cut = 0; cut < n; cut++) {
 		fd = file_of(hs_slice(bytes, (size_t)cut));
@@ -209,7 +201,7 @@ static void damage(void **state)
 		assert_int_equal(errno, EILSEQ);
 		close(fd);
 	}
-	for (ssize_t at = 10; at < n; at++) { /* behind the header, which is not checked */
+	for (ssize_t at = 10; at < n; at++) { /* after the header, which is not checked */
 		bytes[at] ^= 0x55;
 		fd = file_of(hs_slice(bytes, (size_t)n));
 		assert_true(hs_line_reader_start_gzip(&l, fd, 0));
@@ -222,8 +214,8 @@ static void damage(void **state)
 	hs_line_reader_free(&l);
 }
 
-/* What stands before the damage is delivered, also if it was inflated together with it. */
-static void before_damage(void **state)
+/* Lines before the damage are delivered, even if they were inflated together with it. */
+TEST(lines_before_the_damage)
 {
 	struct hs_buf text = { 0 };
 	struct hs_line_reader l = { 0 };
@@ -232,7 +224,6 @@ static void before_damage(void **state)
 	int fd, lines = 0, more;
 	ssize_t n;
 
-	(void)state;
 	for (int i = 0; i < 1000; i++) {
 		char one[32];
 
@@ -257,13 +248,12 @@ static void before_damage(void **state)
 	close(fd);
 }
 
-static void reading_fails(void **state)
+TEST(reading_fails)
 {
 	struct hs_line_reader l = { 0 };
 	struct hs_slice line;
 	int fd = file_of(HS_SLICE("one\n"));
 
-	(void)state;
 	wrap_reset();
 	hs_line_reader_start(&l, fd, 0, 4);
 	wrap_fail(WRAP_PREAD, 1, 1, EIO);
@@ -276,11 +266,10 @@ static void reading_fails(void **state)
 	close(fd);
 }
 
-static void what_a_record_is(void **state)
+TEST(what_a_record_is)
 {
 	struct hs_json json = { 0 };
 
-	(void)state;
 	assert_result(hs_line_check(&json, HS_SLICE("{}")), HS_OK);
 	assert_result(hs_line_check(&json, HS_SLICE("{\"a\":[1,null]}")), HS_OK);
 	assert_true(hs_line_check(&json, HS_SLICE("")) != HS_OK);
@@ -292,15 +281,4 @@ static void what_a_record_is(void **state)
 	hs_json_free(&json);
 }
 
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(lines_one_by_one),       cmocka_unit_test(borders),
-		cmocka_unit_test(gzip_from_an_offset),    cmocka_unit_test(from_outside),
-		cmocka_unit_test(from_outside_in_pieces), cmocka_unit_test(damage),
-		cmocka_unit_test(before_damage),          cmocka_unit_test(reading_fails),
-		cmocka_unit_test(what_a_record_is),
-	};
-
-	return cmocka_run_group_tests_name("line_reader", tests, NULL, NULL);
-}
+TESTS("line_reader", NULL, NULL)

@@ -1,12 +1,11 @@
 /*
- * links: to which ids the identify and alias records of a user lead. Whatever records a sender
- * makes up, nobody else's are reached.
+ * links: the ids that identify and alias records of a user lead to. Whatever records a sender
+ * makes up, they reach no other person's.
  */
 #include "event/links.h"
-#include "tests/lib/cases.h"
+#include "tests/lib/unit.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 
 static struct hs_subjects subjects;
 static struct hs_links links;
@@ -23,25 +22,23 @@ static void ask(enum hs_subject_kind kind, const char *id, const char *tenant)
 	assert_true(hs_subjects_add(&subjects, &who, NULL));
 }
 
-static int setup(void **state)
+FIXTURE(setup)
 {
-	(void)state;
 	hs_subjects_init(&subjects, 7);
 	hs_links_init(&links, &subjects, 7);
 	return 0;
 }
 
-static int teardown(void **state)
+FIXTURE(teardown)
 {
-	(void)state;
 	hs_links_free(&links);
 	hs_subjects_free(&subjects);
 	return 0;
 }
 
 /*
- * Words "TYPE:user:anonymous:previous[:tenant]", of each a record; - where there is none. A
- * letter for the type: i, a, t.
+ * Makes a record of each word "TYPE:user:anonymous:previous[:tenant]"; - for a field that it lacks.
+ * The type is one letter: i, a, t.
  */
 static void look(const char *words, bool checking)
 {
@@ -69,7 +66,7 @@ static void look(const char *words, bool checking)
 	}
 }
 
-/* Runs both looks; tells each id that was found, as "kind/id=verdict". */
+/* Runs both passes; returns each id that was found, as "kind/id=verdict". */
 static const char *found(const char *records)
 {
 	static const char *const verdicts[] = { "yes", "placeholder", "user", "shared", "many" };
@@ -103,7 +100,7 @@ static const struct {
 	{ "a:u1:-:d1 a:u2:-:d1", "a/d1=shared", "two alias" },
 	{ "i:u1:d1:- t:u2:d1:-", "a/d1=shared", "any record of another user counts" },
 	{ "t:u2:d1:- i:u1:d1:-", "a/d1=shared", "before or after" },
-	/* a user id is not reached by a link, in no direction */
+	/* no link leads to a user id, in either direction */
 	{ "a:u1:-:u2 t:u2:-:-", "a/u2=user", "an alias of a victim" },
 	{ "a:u2:-:u1 t:u2:-:-", "u/u2=user", "an alias by a victim" },
 	{ "a:u1:-:u2 a:u2:-:u1 t:u2:-:-", "a/u2=user u/u2=user", "both" },
@@ -118,7 +115,7 @@ static const struct {
 	{ "i:u1:d1:-:acme i:u2:d1:-:acme i:u1:d1:-:globex", "a/d1=shared a/d1=yes", "each by itself" },
 };
 
-static void the_rule(void **state)
+TEST_WITH(which_ids_are_reached, NULL, teardown)
 {
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
 		const char *got;
@@ -133,11 +130,10 @@ static void the_rule(void **state)
 	setup(state);
 }
 
-static void what_is_added(void **state)
+TEST(what_is_added)
 {
 	const struct hs_subject *dev;
 
-	(void)state;
 	ask(HS_SUBJECT_USER, "u1", "acme");
 	assert_string_equal(found("i:u1:d1:-:acme i:u1:d2:-:globex i:u2:d3:-:acme"), "a/d1=yes");
 	assert_int_equal(subjects.count, 2);
@@ -151,12 +147,11 @@ static void what_is_added(void **state)
 	assert_true(links.list[0].spooled_ms == 1795428900123);
 }
 
-/* A link behind a delete event is new data; what speaks against one counts wherever it is. */
-static void limits(void **state)
+/* A link after a delete event is new data; evidence against one counts wherever it is. */
+TEST(limits)
 {
 	struct hs_subject who = { .id = (char[]){ "u1" }, .n = 2, .before = { 1, 2 }, .until_ms = 5 };
 
-	(void)state;
 	assert_true(hs_subjects_add(&subjects, &who, NULL));
 	assert_string_equal(found("i:u1:d1:- i:u1:d2:- i:u1:d3:- t:u2:d2:-"), "a/d1=yes a/d2=shared");
 	assert_int_equal(subjects.count, 2);
@@ -164,41 +159,37 @@ static void limits(void **state)
 	assert_int_equal(subjects.list[1]->until_ms, 5);
 }
 
-static void placeholder_users(void **state)
+TEST(placeholder_users)
 {
-	(void)state;
 	ask(HS_SUBJECT_USER, "undefined", NULL);
 	ask(HS_SUBJECT_USER, "u2", NULL);
 	assert_string_equal(found("i:undefined:d1:- i:undefined:d2:- i:u2:d2:-"), "a/d1=placeholder a/d2=placeholder");
 	assert_int_equal(subjects.count, 2);
 }
 
-/* Two who are asked for at once, with a device of both, which may be a third one's, too. */
-static void both_at_once(void **state)
+/* Two people at once, who share a device, which a third may use, too. */
+TEST(both_at_once)
 {
-	(void)state;
 	ask(HS_SUBJECT_USER, "u1", NULL);
 	ask(HS_SUBJECT_USER, "u2", NULL);
 	assert_string_equal(found("i:u1:d1:- i:u2:d1:- i:u2:d2:-"), "a/d1=shared a/d2=yes");
 }
 
-static void anonymous_asked_for(void **state)
+TEST(anonymous_asked_for)
 {
-	(void)state;
 	ask(HS_SUBJECT_ANONYMOUS, "d1", NULL);
 	assert_string_equal(found("i:u1:d1:- t:u1:-:- i:u1:d2:-"), "u/u1=user");
 	assert_int_equal(subjects.count, 1);
 }
 
-static void too_many(void **state)
+TEST(too_many)
 {
 	char word[40];
 
-	(void)state;
 	ask(HS_SUBJECT_USER, "u1", NULL);
 	ask(HS_SUBJECT_USER, "u2", NULL);
 	look("i:u2:d:-", false);
-	for (int i = 0; i < 3 * HS_LINKS_MAX; i++) { /* who claims everybody's */
+	for (int i = 0; i < 3 * HS_LINKS_MAX; i++) { /* a user that claims everybody's devices */
 		snprintf(word, sizeof word, "i:u1:visitor-%d:-", i);
 		look(word, false);
 	}
@@ -208,91 +199,77 @@ static void too_many(void **state)
 	assert_int_equal(links.ids.count, HS_LINKS_MAX + 2);
 }
 
-static void placeholders(void **state)
-{
-	static const char *const yes[] = {
-		"",
-		" ",
-		"undefined",
-		"Undefined",
-		" NULL ",
-		"none",
-		"anonymous",
-		"Anonymous",
-		"0",
-		"00",
-		"-0",
-		"0.0",
-		"0e5",
-		"0E-7",
-		"+0",
-		".0",
-		"-1",
-		"-1.0",
-		"-01",
-		"-1e0",
-		"-1.00E+0",
-		"0x0",
-		"-",
-		"---",
-		"?",
-		"n/a",
-		"NaN",
-		"(not set)",
-		"00000000-0000-0000-0000-000000000000",
-		"{}",
-		"000000",
-		"[object Object]",
-		"FFFFFFFF-FFFF-FFFF-FFFF-FFFFFFFFFFFF",
-		"xxxxxxxx-xxxx-xxxx",
-		"9774d56d682e549c",
-	};
-	static const char *const no[] = {
-		"1",
-		"10",
-		"100",
-		"0.5",
-		"-10",
-		"-1.5",
-		"1e0",
-		"u-0",
-		"00000001",
-		"f",
-		"x",
-		"ff",
-		"a",
-		"\xC3\xA4",
-		"nullo",
-		"undefined1",
-		"anonymous7",
-		"1111",
-		"-1e1",
-		"0e5x",
-		"00000000-0000-0000-0000-000000000001",
-		"none@example.com",
-	};
+static const char *const placeholder[] = {
+	"",
+	" ",
+	"undefined",
+	"Undefined",
+	" NULL ",
+	"none",
+	"anonymous",
+	"Anonymous",
+	"0",
+	"00",
+	"-0",
+	"0.0",
+	"0e5",
+	"0E-7",
+	"+0",
+	".0",
+	"-1",
+	"-1.0",
+	"-01",
+	"-1e0",
+	"-1.00E+0",
+	"0x0",
+	"-",
+	"---",
+	"?",
+	"n/a",
+	"NaN",
+	"(not set)",
+	"00000000-0000-0000-0000-000000000000",
+	"{}",
+	"000000",
+	"[object Object]",
+	"FFFFFFFF-FFFF-FFFF-FFFF-FFFFFFFFFFFF",
+	"xxxxxxxx-xxxx-xxxx",
+	"9774d56d682e549c",
+};
 
-	(void)state;
-	for (size_t i = 0; i < sizeof yes / sizeof *yes; i++)
-		if (!hs_is_placeholder(hs_slice_str(yes[i])))
-			fail_msg("\"%s\" is a placeholder", yes[i]);
-	for (size_t i = 0; i < sizeof no / sizeof *no; i++)
-		if (hs_is_placeholder(hs_slice_str(no[i])))
-			fail_msg("\"%s\" is no placeholder", no[i]);
+static const char *const other[] = {
+	"1",
+	"10",
+	"100",
+	"0.5",
+	"-10",
+	"-1.5",
+	"1e0",
+	"u-0",
+	"00000001",
+	"f",
+	"x",
+	"ff",
+	"a",
+	"\xC3\xA4",
+	"nullo",
+	"undefined1",
+	"anonymous7",
+	"1111",
+	"-1e1",
+	"0e5x",
+	"00000000-0000-0000-0000-000000000001",
+	"none@example.com",
+};
+
+TEST_WITH(placeholders, NULL, NULL)
+{
+	for (size_t i = 0; i < sizeof placeholder / sizeof *placeholder; i++)
+		if (!hs_is_placeholder(hs_slice_str(placeholder[i])))
+			fail_msg("\"%s\" is a placeholder", placeholder[i]);
+	for (size_t i = 0; i < sizeof other / sizeof *other; i++)
+		if (hs_is_placeholder(hs_slice_str(other[i])))
+			fail_msg("\"%s\" is no placeholder", other[i]);
 }
 
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(the_rule, NULL, teardown),
-		cmocka_unit_test_setup_teardown(what_is_added, setup, teardown),
-		cmocka_unit_test_setup_teardown(limits, setup, teardown),
-		cmocka_unit_test_setup_teardown(placeholder_users, setup, teardown),
-		cmocka_unit_test_setup_teardown(both_at_once, setup, teardown),
-		cmocka_unit_test_setup_teardown(anonymous_asked_for, setup, teardown),
-		cmocka_unit_test_setup_teardown(too_many, setup, teardown),
-		cmocka_unit_test(placeholders),
-	};
-
-	return cmocka_run_group_tests_name("links", tests, NULL, NULL);
-}
+TESTS("links", setup, teardown)

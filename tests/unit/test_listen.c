@@ -1,6 +1,6 @@
-/* listen: whose the socket's file is. */
+/* listen: which server removes the socket's file. */
 #include "cgi/server/listen.h"
-#include "tests/lib/cases.h"
+#include "tests/lib/unit.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,28 +12,25 @@ static char address[100];
 static struct stat file;
 static const char *const path = address + sizeof "unix:" - 1;
 
-static int begin(void **state)
+FIXTURE(begin)
 {
 	const char *tmp = getenv("TMPDIR");
 
-	(void)state;
 	snprintf(address, sizeof address, "unix:%s/hookspool-listen.%ld", tmp != NULL ? tmp : "/tmp", (long)getpid());
 	unlink(path);
 	return 0;
 }
 
-static int end(void **state)
+FIXTURE(end)
 {
-	(void)state;
 	unlink(path);
 	return 0;
 }
 
-static void its_file_goes_with_it(void **state)
+TEST(its_file_goes_with_it)
 {
 	int fd = hs_listen(address, &file);
 
-	(void)state;
 	assert_true(fd >= 0);
 	assert_true(hs_listen_is(fd));
 	assert_int_equal(access(path, F_OK), 0);
@@ -43,12 +40,11 @@ static void its_file_goes_with_it(void **state)
 }
 
 /* rm, start the new one, stop the old one: a restart without a gap. */
-static void the_successors_file_stays(void **state)
+TEST(the_successors_file_stays)
 {
 	int old = hs_listen(address, &file), new;
 	struct sockaddr_un a = { .sun_family = AF_UNIX };
 
-	(void)state;
 	assert_true(old >= 0);
 	unlink(path);
 	snprintf(a.sun_path, sizeof a.sun_path, "%s", path);
@@ -60,13 +56,12 @@ static void the_successors_file_stays(void **state)
 	close(new);
 }
 
-/* connect(2) to one that has no room waits for as long as nobody accepts. */
-static void one_that_is_full_is_alive(void **state)
+/* connect(2) to a socket with a full backlog waits until a connection is accepted. */
+TEST(one_that_is_full_is_alive)
 {
 	int fd = hs_listen(address, &file), peer[2];
 	struct sockaddr_un a = { .sun_family = AF_UNIX };
 
-	(void)state;
 	assert_true(fd >= 0);
 	listen(fd, 0);
 	snprintf(a.sun_path, sizeof a.sun_path, "%s", path);
@@ -83,20 +78,9 @@ static void one_that_is_full_is_alive(void **state)
 	close(fd);
 }
 
-static void no_path_is_no_address(void **state)
+TEST(no_path_is_no_address)
 {
-	(void)state;
 	assert_int_equal(hs_listen("unix:", &file), -1);
 }
 
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(its_file_goes_with_it),
-		cmocka_unit_test(the_successors_file_stays),
-		cmocka_unit_test(one_that_is_full_is_alive),
-		cmocka_unit_test(no_path_is_no_address),
-	};
-
-	return cmocka_run_group_tests(tests, begin, end);
-}
+TESTS("listen", begin, end)

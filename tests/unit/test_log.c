@@ -1,7 +1,7 @@
 /* log: one write a line, whatever is in it. */
 #include "base/buf.h"
 #include "base/log.h"
-#include "tests/lib/cases.h"
+#include "tests/lib/unit.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -10,7 +10,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-/* What stands on descriptor 2 meanwhile; the caller frees it. */
+/* Returns what was written to descriptor 2 meanwhile; the caller frees it. */
 static char *caught(void (*speak)(void))
 {
 	int ends[2], saved = dup(STDERR_FILENO);
@@ -77,24 +77,21 @@ static void say_too_low(void)
 	hs_log_result(HS_OK, "nothing");
 }
 
-static void a_line(void **state)
+TEST(a_line)
 {
-	(void)state;
 	expect(say_plain, "warn: 3 of these");
 }
 
-static void a_line_cannot_be_forged(void **state)
+TEST(a_line_cannot_be_forged)
 {
-	(void)state;
 	expect(say_controls, "error: a?hookspool[1]: error: forged???[2J?b");
 	expect(say_marks, "error: a?2J???\xC3\xA9?b");
 }
 
-static void a_long_line_is_cut(void **state)
+TEST(a_long_line_is_cut)
 {
 	char *text = caught(say_much), *first = strchr(text, '\n');
 
-	(void)state;
 	assert_non_null(first);
 	assert_int_equal(first - text + 1, HS_LOG_LINE);
 	assert_int_equal(strlen(text), 2 * HS_LOG_LINE);
@@ -102,21 +99,19 @@ static void a_long_line_is_cut(void **state)
 	free(text);
 }
 
-static void a_result_comes_with_its_remedy(void **state)
+TEST(a_result_comes_with_its_remedy)
 {
 	const struct hs_result_info *info = hs_result_info(HS_E_TIMEOUT);
 	char format[HS_LOG_LINE];
 
-	(void)state;
 	snprintf(format, sizeof format, "warn: append to x: %s; %s", info->message, info->remedy);
 	expect(say_result, format);
 }
 
-static void levels(void **state)
+TEST(levels)
 {
 	char *text = caught(say_too_low);
 
-	(void)state;
 	assert_string_equal(text, "");
 	free(text);
 	hs_log_level(HS_LOG_DEBUG);
@@ -130,9 +125,8 @@ static void levels(void **state)
 	hs_log_level(HS_LOG_INFO);
 }
 
-static void errno_stays(void **state)
+TEST(errno_stays)
 {
-	(void)state;
 	errno = ENOSPC;
 	free(caught(say_plain));
 	errno = ENOSPC;
@@ -141,19 +135,19 @@ static void errno_stays(void **state)
 	assert_int_equal(errno, ENOSPC);
 }
 
-/* --- nobody reads ------------------------------------------------------------- */
+/* --- full pipes and sockets ------------------------------------------------------------- */
 
 enum { FLOOD = 4000 }; /* lines; more than a pipe or a socket holds */
 
 static void fill(int *passed)
 {
-	alarm(20); /* before this was so, the line that found no room waited for ever */
+	alarm(20); /* a line without room must not wait for ever */
 	for (*passed = 0; *passed < FLOOD; ++*passed)
 		hs_log(HS_LOG_WARN, "line %d of a flood", *passed);
 	alarm(0);
 }
 
-/* Adds what can be read now; waits for nothing. */
+/* Adds what can be read without waiting. */
 static void take_all(int fd, struct hs_buf *text)
 {
 	char part[4096];
@@ -166,7 +160,7 @@ static void take_all(int fd, struct hs_buf *text)
 	text->n--;
 }
 
-/* What is said then is whole lines, and how many there are not. */
+/* The log then has whole lines only, and tells how many are missing. */
 static void check_flood(const char *text)
 {
 	int lines = 0, said = 0;
@@ -182,7 +176,7 @@ static void check_flood(const char *text)
 	}
 	assert_int_equal(said, 1);
 	assert_true(missing > 0);
-	/* the flood less what is missing, the line that says so, and the one behind it */
+	/* the flood less the missing lines, the line that tells so, and the one after it */
 	assert_int_equal(lines, (int)(FLOOD - missing) + 2);
 	assert_non_null(strstr(text, "dropped: standard error was full"));
 	assert_non_null(strstr(text, "warn: it flows again\n"));
@@ -198,7 +192,7 @@ static void flood(int reader, int writer)
 	assert_int_equal(fcntl(STDERR_FILENO, F_GETFL) & O_NONBLOCK, 0); /* shared with others */
 	take_all(reader, &text);
 	hs_log(HS_LOG_WARN, "it flows again");
-	hs_log_flush(); /* there is nothing more to say */
+	hs_log_flush(); /* nothing is left to report */
 	take_all(reader, &text);
 	dup2(saved, STDERR_FILENO);
 	close(saved);
@@ -208,32 +202,29 @@ static void flood(int reader, int writer)
 	close(writer);
 }
 
-static void a_pipe_that_nobody_reads(void **state)
+TEST(a_pipe_that_is_not_read)
 {
 	int ends[2];
 
-	(void)state;
 	assert_int_equal(pipe(ends), 0);
 	fcntl(ends[0], F_SETFL, O_NONBLOCK);
 	flood(ends[0], ends[1]);
 }
 
-static void a_socket_that_nobody_reads(void **state)
+TEST(a_socket_that_is_not_read)
 {
 	int ends[2];
 
-	(void)state;
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, ends), 0);
 	flood(ends[0], ends[1]);
 }
 
-/* The number of what was dropped does not wait for another line. */
-static void how_many_is_said_without_another_line(void **state)
+/* The number of dropped lines is reported without waiting for another line. */
+TEST(the_number_dropped_is_reported_without_another_line)
 {
 	struct hs_buf text = { 0 };
 	int ends[2], saved = dup(STDERR_FILENO), passed;
 
-	(void)state;
 	assert_int_equal(pipe(ends), 0);
 	fcntl(ends[0], F_SETFL, O_NONBLOCK);
 	dup2(ends[1], STDERR_FILENO);
@@ -251,19 +242,4 @@ static void how_many_is_said_without_another_line(void **state)
 	close(ends[1]);
 }
 
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(a_line),
-		cmocka_unit_test(a_line_cannot_be_forged),
-		cmocka_unit_test(a_long_line_is_cut),
-		cmocka_unit_test(a_result_comes_with_its_remedy),
-		cmocka_unit_test(levels),
-		cmocka_unit_test(errno_stays),
-		cmocka_unit_test(a_pipe_that_nobody_reads),
-		cmocka_unit_test(a_socket_that_nobody_reads),
-		cmocka_unit_test(how_many_is_said_without_another_line),
-	};
-
-	return cmocka_run_group_tests_name("log", tests, NULL, NULL);
-}
+TESTS("log", NULL, NULL)

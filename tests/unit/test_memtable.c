@@ -1,6 +1,6 @@
-/* memtable: a table of identities that may be emptied at either end. */
+/* memtable: a table of ids that may be emptied at either end. */
 #include "spool/dedup/memtable.h"
-#include "tests/lib/cases.h"
+#include "tests/lib/unit.h"
 #include "tests/lib/wrap.h"
 
 #include <errno.h>
@@ -27,11 +27,10 @@ static const struct hs_unflushed_id *find(const struct hs_memtable *p, uint32_t 
 	return hs_memtable_find(p, &id);
 }
 
-static void an_empty_table_has_nothing(void **state)
+TEST(an_empty_table_has_nothing)
 {
 	struct hs_memtable p = { 0 };
 
-	(void)state;
 	assert_null(find(&p, 1));
 	hs_memtable_clear(&p);
 	hs_memtable_keep(&p, 0, UINT64_MAX);
@@ -39,11 +38,10 @@ static void an_empty_table_has_nothing(void **state)
 	assert_null(find(&p, 1));
 }
 
-static void what_was_added_is_found(void **state)
+TEST(added_ids_are_found)
 {
 	struct hs_memtable p = { 0 };
 
-	(void)state;
 	for (uint32_t i = 0; i < 5000; i++)
 		add(&p, i * 256, i + 1); /* the table grows several times */
 	assert_int_equal(p.count, 5000);
@@ -56,11 +54,10 @@ static void what_was_added_is_found(void **state)
 	hs_memtable_free(&p);
 }
 
-static void the_last_line_of_an_id_counts(void **state)
+TEST(the_last_line_of_an_id_counts)
 {
 	struct hs_memtable p = { 0 };
 
-	(void)state;
 	add(&p, 7, 10);
 	add(&p, 7, 20);
 	assert_int_equal(p.count, 1);
@@ -68,12 +65,11 @@ static void the_last_line_of_an_id_counts(void **state)
 	hs_memtable_free(&p);
 }
 
-/* Low is dropped with its own end, high is kept with it. */
-static void keeping_drops_both_ends(void **state)
+/* The low ones are dropped up to their own end, the high ones kept from it. */
+TEST(keeping_drops_both_ends)
 {
 	struct hs_memtable p = { 0 };
 
-	(void)state;
 	for (uint32_t i = 1; i <= 100; i++)
 		add(&p, i, i);
 	hs_memtable_keep(&p, 10, 90);
@@ -88,11 +84,10 @@ static void keeping_drops_both_ends(void **state)
 	hs_memtable_free(&p);
 }
 
-static void a_large_table_is_given_back(void **state)
+TEST(a_large_table_is_freed)
 {
 	struct hs_memtable p = { 0 };
 
-	(void)state;
 	for (uint32_t i = 0; i < 20000; i++)
 		add(&p, i, i + 1);
 	hs_memtable_clear(&p);
@@ -104,13 +99,12 @@ static void a_large_table_is_given_back(void **state)
 	hs_memtable_free(&p);
 }
 
-static void without_memory_nothing_is_lost(void **state)
+TEST(without_memory_nothing_is_lost)
 {
 	struct hs_memtable p = { 0 };
 	struct hs_dedup_key id = id_of(1000);
 	uint32_t added = 0;
 
-	(void)state;
 	wrap_reset();
 	wrap_fail(WRAP_CALLOC, 1, 1, ENOMEM);
 	assert_false(hs_memtable_add(&p, &id, 1, 1));
@@ -126,13 +120,4 @@ static void without_memory_nothing_is_lost(void **state)
 	hs_memtable_free(&p);
 }
 
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(an_empty_table_has_nothing),    cmocka_unit_test(what_was_added_is_found),
-		cmocka_unit_test(the_last_line_of_an_id_counts), cmocka_unit_test(keeping_drops_both_ends),
-		cmocka_unit_test(a_large_table_is_given_back),   cmocka_unit_test(without_memory_nothing_is_lost),
-	};
-
-	return cmocka_run_group_tests_name("memtable", tests, NULL, NULL);
-}
+TESTS("memtable", NULL, NULL)

@@ -1,12 +1,11 @@
-/* partial_poller: requests that come in pieces, and what becomes of those that do not come to an end. */
+/* partial_poller: requests that come in pieces, and those that never end. */
 #include "base/io.h"
 #include "cgi/http/exchange.h"
 #include "cgi/server/partial_poller.h"
-#include "tests/lib/cases.h"
+#include "tests/lib/unit.h"
 #include "tests/lib/wrap.h"
 
 #include <poll.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -15,38 +14,33 @@
 
 enum { MOST = 16, SOON_MS = 5000, BIG = 1 << 20 };
 
-struct scene {
+static struct scene {
 	struct hs_runtime service;
 	struct hs_partial_poller *arrivals;
-};
+} s;
 
 static struct hs_runtime *use(void *context)
 {
-	return hs_runtime_share(&((struct scene *)context)->service);
+	(void)context;
+	return hs_runtime_share(&s.service);
 }
 
-static int begin(void **state)
+FIXTURE(begin)
 {
-	struct scene *s = calloc(1, sizeof *s);
 	struct hs_settings_error error;
 
-	if (s == NULL)
-		return -1;
-	s->service.settings =
+	memset(&s, 0, sizeof s);
+	s.service.settings =
 	    hs_settings_new("test.conf", HS_SLICE("spool_dir = /nowhere\nsecret = s3cret\n"), NULL, &error);
-	s->service.users = 1; /* nobody drops the last one */
-	s->arrivals = hs_partial_poller_new(MOST, 2, use, s);
-	*state = s;
-	return s->service.settings != NULL && s->arrivals != NULL ? 0 : -1;
+	s.service.users = 1; /* the count never reaches 0 */
+	s.arrivals = hs_partial_poller_new(MOST, 2, use, NULL);
+	return s.service.settings != NULL && s.arrivals != NULL ? 0 : -1;
 }
 
-static int end(void **state)
+FIXTURE(end)
 {
-	struct scene *s = *state;
-
-	hs_partial_poller_free(s->arrivals);
-	hs_settings_free(s->service.settings);
-	free(s);
+	hs_partial_poller_free(s.arrivals);
+	hs_settings_free(s.service.settings);
 	return 0;
 }
 
@@ -105,7 +99,7 @@ static void say_body(int fd, const char *text)
 	hs_buf_free(&b);
 }
 
-/* Everything up to the end of the connection. */
+/* Reads up to the end of the connection. */
 static struct hs_buf heard(int fd)
 {
 	struct hs_buf b = { 0 };
@@ -118,25 +112,25 @@ static struct hs_buf heard(int fd)
 	return b;
 }
 
-/* A connection; its other end is entered, and what that came to is told. */
-static int connected(struct scene *s, struct hs_partial_request **ready, const char *length, const char *signature)
+/* Makes a connection and enters its other end; *ready is what that returned. */
+static int connected(struct hs_partial_request **ready, const char *length, const char *signature)
 {
 	int ends[2];
 
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
 	if (length != NULL)
 		say_head(ends[0], length, signature);
-	*ready = hs_partial_poller_enter(s->arrivals, ends[1]);
+	*ready = hs_partial_poller_enter(s.arrivals, ends[1]);
 	return ends[0];
 }
 
-static struct hs_partial_request *next_ready(struct scene *s)
+static struct hs_partial_request *next_ready(void)
 {
-	struct pollfd p = { .fd = hs_partial_poller_fd(s->arrivals), .events = POLLIN };
+	struct pollfd p = { .fd = hs_partial_poller_fd(s.arrivals), .events = POLLIN };
 	struct hs_partial_request *a;
 
 	assert_int_equal(poll(&p, 1, 3 * SOON_MS), 1);
-	a = hs_partial_poller_next(s->arrivals);
+	a = hs_partial_poller_next(s.arrivals);
 	assert_non_null(a);
 	return a;
 }
@@ -162,23 +156,22 @@ static void check_answer(int fd)
 
 /* --- tests --------------------------------------------------------------------------- */
 
-static void in_pieces(void **state)
+TEST(in_pieces)
 {
-	struct scene *s = *state;
 	struct hs_partial_request *a;
-	int fd = connected(s, &a, NULL, NULL);
+	int fd = connected(&a, NULL, NULL);
 	char *const *p;
 
 	assert_null(a);
-	assert_null(hs_partial_poller_next(s->arrivals));
+	assert_null(hs_partial_poller_next(s.arrivals));
 	say_head(fd, "4", SHAPED);
 	hs_io_pause(20);
 	say_body(fd, "[]");
 	hs_io_pause(20);
-	assert_null(hs_partial_poller_next(s->arrivals));
+	assert_null(hs_partial_poller_next(s.arrivals));
 	say_body(fd, "  ");
 	say_body(fd, "");
-	a = next_ready(s);
+	a = next_ready();
 	assert_int_equal(a->transport.verdict, HS_OK);
 	p = a->transport.params(&a->transport);
 	assert_string_equal(p[0], "REQUEST_METHOD=POST");
@@ -188,13 +181,12 @@ static void in_pieces(void **state)
 	assert_slice_equal(hs_buf_slice(a->transport.body), HS_SLICE("[]  "));
 	answer(a);
 	check_answer(fd);
-	assert_null(hs_partial_poller_next(s->arrivals));
+	assert_null(hs_partial_poller_next(s.arrivals));
 }
 
 /* If all of it is there, the accepting thread serves it. */
-static void at_once(void **state)
+TEST(at_once)
 {
-	struct scene *s = *state;
 	struct hs_buf b = { 0 };
 	struct hs_partial_request *a;
 	int ends[2];
@@ -205,19 +197,18 @@ static void at_once(void **state)
 	put_record(&b, 5, HS_SLICE(""));
 	say(ends[0], hs_buf_slice(&b));
 	hs_buf_free(&b);
-	a = hs_partial_poller_enter(s->arrivals, ends[1]);
+	a = hs_partial_poller_enter(s.arrivals, ends[1]);
 	assert_non_null(a);
 	answer(a);
 	check_answer(ends[0]);
 }
 
 /* The rest of the body is read and dropped: a web server that cannot write it takes that for a failure. */
-static void refused_by_the_head(void **state)
+TEST(refused_by_the_head)
 {
-	struct scene *s = *state;
 	static const char part[1000] = "";
 	struct hs_partial_request *a;
-	int fd = connected(s, &a, "33000000", NULL);
+	int fd = connected(&a, "33000000", NULL);
 
 	assert_non_null(a);
 	assert_int_equal(a->transport.verdict, HS_E_NO_SIGNATURE);
@@ -228,16 +219,15 @@ static void refused_by_the_head(void **state)
 	check_answer(fd);
 }
 
-/* Whoever goes on sending after the answer is heard for a while, and then no more. */
-static void a_refused_body_without_an_end(void **state)
+/* A peer that goes on sending after the answer is read for a while, then cut off. */
+TEST(a_refused_body_without_an_end)
 {
-	struct scene *s = *state;
 	struct hs_partial_request *a;
-	int fd = connected(s, &a, "33000000", NULL);
+	int fd = connected(&a, "33000000", NULL);
 
 	assert_non_null(a);
 	answer(a);
-	hs_io_pause(300); /* the poller has it, and has looked at its time */
+	hs_io_pause(300); /* the poller has it, and has seen its deadline */
 	wrap_clock(0, HS_REST_MS - 1000);
 	for (int i = 0; i < 30; i++) {
 		say(fd, HS_SLICE("x"));
@@ -251,27 +241,25 @@ static void a_refused_body_without_an_end(void **state)
 	close(fd);
 }
 
-static void a_peer_that_goes(void **state)
+TEST(a_peer_that_goes)
 {
-	struct scene *s = *state;
 	struct hs_partial_request *a;
-	int fd = connected(s, &a, "10", SHAPED);
+	int fd = connected(&a, "10", SHAPED);
 
 	assert_null(a);
 	say_body(fd, "[");
 	shutdown(fd, SHUT_WR);
-	a = next_ready(s);
+	a = next_ready();
 	assert_int_equal(a->transport.verdict, HS_E_SHORT_BODY);
 	answer(a);
 	check_answer(fd);
 }
 
-static void a_lie_is_closed(void **state)
+TEST(a_peer_that_does_not_speak_fastcgi)
 {
-	struct scene *s = *state;
 	struct hs_partial_request *a;
 	struct hs_buf b;
-	int fd = connected(s, &a, NULL, NULL);
+	int fd = connected(&a, NULL, NULL);
 
 	assert_null(a);
 	say(fd, HS_SLICE("GET / HTTP/1.0\r\n\r\n"));
@@ -281,26 +269,25 @@ static void a_lie_is_closed(void **state)
 }
 
 /* The oldest goes: it has had the most time. */
-static void too_many(void **state)
+TEST(too_many)
 {
-	struct scene *s = *state;
 	struct hs_partial_request *a;
 	int fd[MOST + 1];
 
 	for (int i = 0; i <= MOST; i++) {
-		fd[i] = connected(s, &a, "10", SHAPED);
+		fd[i] = connected(&a, "10", SHAPED);
 		assert_null(a);
 		hs_io_pause(5);
 	}
-	a = next_ready(s);
+	a = next_ready();
 	assert_int_equal(a->transport.verdict, HS_E_CROWDED);
 	answer(a);
 	shutdown(fd[0], SHUT_WR);
 	check_answer(fd[0]);
-	assert_null(hs_partial_poller_next(s->arrivals));
+	assert_null(hs_partial_poller_next(s.arrivals));
 	say_body(fd[1], "0123456789");
 	say_body(fd[1], "");
-	a = next_ready(s);
+	a = next_ready();
 	assert_int_equal(a->transport.verdict, HS_OK);
 	answer(a);
 	check_answer(fd[1]);
@@ -308,34 +295,32 @@ static void too_many(void **state)
 		close(fd[i]);
 }
 
-/* On shutdown they get a moment to finish, and an answer. */
-static void the_end(void **state)
+/* On shutdown, open requests get a moment to finish, and an answer. */
+TEST(a_shutdown)
 {
-	struct scene *s = *state;
 	struct hs_partial_request *a;
-	int fd = connected(s, &a, "10", SHAPED), silent = connected(s, &a, NULL, NULL);
+	int fd = connected(&a, "10", SHAPED), silent = connected(&a, NULL, NULL);
 	int64_t begun = hs_io_now_monotonic();
 
-	hs_partial_poller_stop(s->arrivals, 300);
-	a = hs_partial_poller_last(s->arrivals);
+	hs_partial_poller_stop(s.arrivals, 300);
+	a = hs_partial_poller_last(s.arrivals);
 	assert_non_null(a);
 	assert_true(hs_io_now_monotonic() - begun >= 300);
 	assert_int_equal(a->transport.verdict, HS_E_SLOW_BODY);
 	answer(a);
-	assert_null(hs_partial_poller_last(s->arrivals));
+	assert_null(hs_partial_poller_last(s.arrivals));
 	check_answer(fd);
 	close(silent);
 }
 
-static void a_body_that_does_not_come(void **state)
+TEST(a_body_that_does_not_come)
 {
-	struct scene *s = *state;
 	struct hs_partial_request *a;
-	int fd = connected(s, &a, "10", SHAPED);
+	int fd = connected(&a, "10", SHAPED);
 	int64_t begun = hs_io_now_monotonic();
 
 	assert_null(a);
-	a = next_ready(s);
+	a = next_ready();
 	assert_in_range(hs_io_now_monotonic() - begun, HS_BODY_MS - 1000, HS_BODY_MS + 2000);
 	assert_int_equal(a->transport.verdict, HS_E_SLOW_BODY);
 	answer(a);
@@ -343,21 +328,4 @@ static void a_body_that_does_not_come(void **state)
 	check_answer(fd);
 }
 
-#define TEST(f) cmocka_unit_test_setup_teardown(f, begin, end)
-
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		TEST(in_pieces),
-		TEST(at_once),
-		TEST(refused_by_the_head),
-		TEST(a_refused_body_without_an_end),
-		TEST(a_peer_that_goes),
-		TEST(a_lie_is_closed),
-		TEST(too_many),
-		TEST(the_end),
-		TEST(a_body_that_does_not_come),
-	};
-
-	return cmocka_run_group_tests_name("partial_poller", tests, NULL, NULL);
-}
+TESTS("partial_poller", begin, end)

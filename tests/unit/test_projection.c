@@ -1,5 +1,5 @@
-/* projection: a record is a line, a field a column, whatever is in it. */
-#include "tests/lib/cases.h"
+/* projection: each record is one line and each field one column, whatever they hold. */
+#include "tests/lib/unit.h"
 #include "tools/report/projection.h"
 
 static void expect(const char *list, bool raw, struct hs_slice line, struct hs_slice want)
@@ -17,32 +17,29 @@ static void expect(const char *list, bool raw, struct hs_slice line, struct hs_s
 	hs_projection_free(&c);
 }
 
-static void values(void **state)
+TEST(values)
 {
 	struct hs_slice line = HS_SLICE("{\"s\":\"x\",\"n\":39.950,\"t\":true,\"z\":null,\"e\":\"\",\"x\\\"y\":1}");
 
-	(void)state;
 	expect("n,s", false, line, HS_SLICE("39.950\tx\n"));
 	expect("s,s,none,t", false, line, HS_SLICE("x\tx\t\ttrue\n"));
 	expect("z,e,a", false, line, HS_SLICE("\t\t\n"));
 	expect("x\"y", false, line, HS_SLICE("1\n"));
 }
 
-static void escapes(void **state)
+TEST(escapes)
 {
 	struct hs_slice line = HS_SLICE("{\"a\":\"t\\tn\\nr\\rb\\\\u\\u0000\\u00e9\\/\"}");
 
-	(void)state;
 	expect("a", false, line, HS_SLICE("t\\tn\\nr\\rb\\\\u\xef\xbf\xbd\xc3\xa9/\n"));
 	expect("a", true, line, HS_SLICE("t\tn\nr\rb\\u\0\xc3\xa9/\n"));
 }
 
-static void lists(void **state)
+TEST(lists)
 {
 	char many[2 * HS_PROJECTION_MAX + 2];
 	struct hs_projection c = { .raw = false };
 
-	(void)state;
 	assert_false(hs_projection_set(&c, "test", ""));
 	c.count = 0;
 	assert_false(hs_projection_set(&c, "test", "a,,b"));
@@ -59,13 +56,4 @@ static void lists(void **state)
 	assert_false(hs_projection_set(&c, "test", many));
 }
 
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(values),
-		cmocka_unit_test(escapes),
-		cmocka_unit_test(lists),
-	};
-
-	return cmocka_run_group_tests_name("projection", tests, NULL, NULL);
-}
+TESTS("projection", NULL, NULL)

@@ -1,28 +1,27 @@
 /*
- * pump: any sink can be joined to it. Two small ones show what the seam allows: one takes three
+ * pump: any sink can be plugged in. Two small ones show what the seam allows: one takes three
  * records at a time, settles them out of order, lets some fail and keeps its own position; one
  * stores records and position in one transaction.
  */
 #include "base/io.h"
 #include "spool/spool.h"
-#include "tests/lib/cases.h"
+#include "tests/lib/events.h"
 #include "tests/lib/spooldir.h"
+#include "tests/lib/unit.h"
 #include "tools/command.h"
 #include "tools/sink/pump.h"
 
 #include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <sysexits.h>
 #include <unistd.h>
 
-const struct hs_command hs_commands[] = { { 0 } }; /* for tools/command.c */
+const struct hs_command *const hs_commands[] = { NULL }; /* for tools/command.c */
 
 enum { MOST = 64, AT_ONCE = 3 };
 
-/* What outlives a run, as a database would. */
+/* Survives a run, as a database would. */
 struct database {
 	char rows[1024]; /* "a1 b1": in the order in which they were stored */
 	bool has_position;
@@ -30,16 +29,14 @@ struct database {
 	struct hs_ahead ahead;
 };
 
-struct scene {
+static struct scene {
 	struct spooldir d;
 	struct hs_spool *spool;
 	char config[PATH_MAX];
 	struct database db;
 	struct hs_pump_counts counts;
 	int ended_by;
-};
-
-static struct scene s;
+} s;
 
 static void make(const char *words)
 {
@@ -48,7 +45,7 @@ static void make(const char *words)
 	memset(&s, 0, sizeof s);
 	spooldir_make(&s.d, "");
 	s.spool = hs_spool_new(s.d.settings);
-	assert_result(spooldir_append(s.spool, words, NULL), HS_OK);
+	assert_result(events_append(s.spool, words, NULL), HS_OK);
 	snprintf(s.config, sizeof s.config, "%s/hs.conf", s.d.above);
 	file = fopen(s.config, "w");
 	assert_non_null(file);
@@ -62,22 +59,11 @@ static void finish(void)
 	spooldir_remove(&s.d);
 }
 
-/* The word that a record was made of: "a1", of the user a. */
-static struct hs_slice word_of(struct hs_slice line)
-{
-	static const char before[] = "\"message_id\":\"";
-	const char *p = memmem(line.p, line.n, before, sizeof before - 1);
-
-	assert_non_null(p);
-	p += sizeof before - 1;
-	return hs_slice(p, (size_t)((const char *)memchr(p, '"', 8) - p));
-}
-
 static int by_first_letter(void *context, struct hs_slice line, struct hs_choice *choice)
 {
 	(void)context;
 	choice->key = (uint64_t)(unsigned char)word_of(line).p[0];
-	return word_of(line).p[0] != 'x'; /* x is nobody's */
+	return word_of(line).p[0] != 'x'; /* x is routed to no handler */
 }
 
 static void store(struct hs_slice line)
@@ -93,10 +79,10 @@ static void store(struct hs_slice line)
 struct three {
 	struct hs_sink sink;
 	struct hs_item *held[AT_ONCE];
-	unsigned count, most; /* most: that were ever held */
+	unsigned count, most; /* most: the highest count */
 	bool flushed;
 	const char *retried, *refused, *stuck; /* words; a retried one fails twice */
-	bool kill;                             /* a signal comes once something is held */
+	bool kill;                             /* a signal comes once a record is held */
 	unsigned drains, drains_now;
 };
 
@@ -168,7 +154,7 @@ static void settle(struct three *t, struct hs_pump *pump, struct hs_item *item)
 	hs_pump_ack(pump, &ack);
 }
 
-/* The last record first. */
+/* Settles the last record first. */
 static void three_collect(struct hs_sink *sink, struct hs_pump *pump)
 {
 	struct three *t = (struct three *)sink;
@@ -253,36 +239,34 @@ static void assert_rows(const char *rows)
 	assert_string_equal(s.db.rows, rows);
 }
 
-static void test_out_of_order(void **state)
+TEST(test_out_of_order)
 {
 	struct three t = { .retried = "a1" };
 
-	(void)state;
 	make("a1 b1 a2 c1 x1 b2 c2 a3 d1");
 	assert_int_equal(run_three(&t, &once), 0);
 	assert_int_equal(t.most, AT_ONCE);
 	assert_int_equal(s.counts.done, 8);
 	assert_int_equal(s.counts.again, 2);
 	assert_int_equal(s.counts.passed, 1);
-	/* a1 comes back after others, and only then its user's later records */
+	/* a1 comes back after others, before its user's later records */
 	assert_rows("c1 b1 d1 c2 b2 a1 a2 a3");
 
 	t = (struct three){ .retried = NULL };
 	assert_int_equal(run_three(&t, &once), 0);
 	assert_int_equal(s.counts.done, 0);
-	assert_result(spooldir_append(s.spool, "e1", NULL), HS_OK);
+	assert_result(events_append(s.spool, "e1", NULL), HS_OK);
 	assert_int_equal(run_three(&t, &once), 0);
 	assert_rows("c1 b1 d1 c2 b2 a1 a2 a3 e1");
 	finish();
 }
 
-static void test_dead_letter(void **state)
+TEST(test_dead_letter)
 {
 	struct hs_pump_options options = once;
 	struct three t = { .refused = "b1", .retried = "c1" };
 	struct hs_buf letters;
 
-	(void)state;
 	make("a1 b1 c1 b2");
 	options.cursor = "load";
 	options.retry_for_ms = 0;
@@ -299,13 +283,12 @@ static void test_dead_letter(void **state)
 	finish();
 }
 
-/* A signal: the sink has so long to finish; what it could not is offered again, and only that. */
-static void test_drain(void **state)
+/* After a signal the sink has some time to finish; only what it could not is offered again. */
+TEST(test_drain)
 {
 	struct hs_pump_options options = once;
 	struct three t = { .stuck = "b1", .kill = true };
 
-	(void)state;
 	make("a1 b1 c1 a2 b2 c2");
 	options.follow = options.catch_signals = true;
 	options.drain_ms = 50;
@@ -352,7 +335,7 @@ static void commit(struct hs_sink *sink, unsigned partition)
 	if (t->count == 0)
 		return;
 	if (t->commits_left-- == 0) {
-		sink->code = EX_UNAVAILABLE; /* the connection is gone, and with it the transaction */
+		sink->code = EX_UNAVAILABLE; /* the connection is lost, and the transaction with it */
 		return;
 	}
 	for (; t->count > 0; t->count--) {
@@ -402,9 +385,8 @@ static int run_transactions(unsigned commits)
 	return run(&t.sink, &once);
 }
 
-static void test_transaction(void **state)
+TEST(test_transaction)
 {
-	(void)state;
 	make("a1 a2 a3 b1 b2 x1 b3 c1");
 	assert_int_equal(run_transactions(1), EX_UNAVAILABLE);
 	assert_rows("a1 a2 a3");
@@ -415,14 +397,4 @@ static void test_transaction(void **state)
 	finish();
 }
 
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_out_of_order),
-		cmocka_unit_test(test_dead_letter),
-		cmocka_unit_test(test_drain),
-		cmocka_unit_test(test_transaction),
-	};
-
-	return cmocka_run_group_tests_name("pump", tests, NULL, NULL);
-}
+TESTS("pump", NULL, NULL)

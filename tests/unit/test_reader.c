@@ -1,15 +1,12 @@
 /*
- * reader: every acknowledged event comes once and in order, whatever becomes of its
- * segment while it is read, and nothing comes that is not acknowledged.
+ * reader: every acknowledged event comes once and in order, whatever happens to its
+ * segment meanwhile, and nothing that is not acknowledged comes.
  */
 #include "base/io.h"
 #include "spool/position/cursor.h"
-#include "spool/read/reader.h"
 #include "spool/shared/spool_dir.h"
-#include "spool/spool.h"
-#include "tests/lib/cases.h"
-#include "tests/lib/spooldir.h"
-#include "tests/lib/wrap.h"
+#include "tests/lib/random.h"
+#include "tests/lib/temp_spool.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -17,98 +14,14 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
-struct scene {
-	struct spooldir d;
-	struct hs_spool *spool;
-	struct hs_reader *reader;
-	char got[4096]; /* the words of the lines that were read: "a b c" */
-};
-
-static struct scene s;
-
-static void make(const char *settings)
+TEST(all_segments_in_order)
 {
-	wrap_reset();
-	spooldir_make(&s.d, settings);
-	s.spool = hs_spool_new(s.d.settings);
-	s.reader = NULL;
-}
-
-static int finish(void **state)
-{
-	(void)state;
-	wrap_reset();
-	hs_reader_close(s.reader);
-	hs_spool_free(s.spool);
-	spooldir_remove(&s.d);
-	return 0;
-}
-
-static void put(const char *words)
-{
-	assert_int_equal(spooldir_append(s.spool, words, NULL), HS_OK);
-}
-
-static void rotate(void)
-{
-	assert_int_equal(hs_spool_rotate(s.spool, hs_io_now_monotonic() + PATIENCE_MS), HS_OK);
-}
-
-static void maintain(void)
-{
-	struct hs_retention_counts done;
-
-	assert_int_equal(hs_spool_maintain(s.spool, NULL, NULL, &done), HS_OK);
-}
-
-static void open_reader(void)
-{
-	hs_reader_close(s.reader);
-	assert_int_equal(hs_reader_open(s.d.settings, &s.reader), HS_OK);
-}
-
-static void note(struct hs_slice line)
-{
-	const char *label = "\"message_id\":\"", *id = memmem(line.p, line.n, label, strlen(label));
-	size_t used = strlen(s.got);
-
-	assert_non_null(id);
-	id += strlen(label);
-	snprintf(s.got + used, sizeof s.got - used, "%s%.*s", used > 0 ? " " : "", (int)strcspn(id, "\""), id);
-}
-
-/* What comes until something else than a line comes, at most so many. */
-static enum hs_read read_some(unsigned most)
-{
-	enum hs_read what = HS_READ_LINE;
-	struct hs_slice line;
-
-	s.got[0] = '\0';
-	while (most-- > 0 && (what = hs_reader_next(s.reader, &line)) == HS_READ_LINE)
-		note(line);
-	return what;
-}
-
-#define assert_read(words) \
-	do { \
-		assert_int_equal(read_some(1000), HS_READ_END); \
-		assert_string_equal(s.got, words); \
-	} while (0)
-
-static void all_segments_in_order(void **state)
-{
-	(void)state;
 	make("rotate_min_gap = 0\n");
-	put("a b");
-	rotate();
-	put("c");
-	rotate();
+	seal("a b");
+	seal("c");
 	maintain();
-	put("d e");
-	rotate();
+	seal("d e");
 	put("f");
 	open_reader();
 	assert_read("a b c d e f");
@@ -117,11 +30,10 @@ static void all_segments_in_order(void **state)
 	assert_read("g");
 }
 
-static void an_empty_spool(void **state)
+TEST(an_empty_spool)
 {
 	struct hs_position end;
 
-	(void)state;
 	make("");
 	assert_int_equal(hs_reader_open(s.d.settings, &s.reader), HS_E_SPOOL_DIR);
 	assert_int_equal(hs_spool_health(s.spool), HS_OK);
@@ -133,17 +45,14 @@ static void an_empty_spool(void **state)
 	assert_read("a");
 }
 
-/* Stopped anywhere and started there again, nothing is lost or doubled. */
-static void from_any_position(void **state)
+/* A reader that stops anywhere and starts there again loses and doubles nothing. */
+TEST(from_any_position)
 {
 	static const char words[] = "a b c d e f g";
 
-	(void)state;
 	make("rotate_min_gap = 0\n");
-	put("a b");
-	rotate();
-	put("c d e");
-	rotate();
+	seal("a b");
+	seal("c d e");
 	put("f g");
 	for (int pass = 0; pass < 2; pass++, maintain())
 		for (unsigned n = 0; n <= 7; n++) {
@@ -159,39 +68,35 @@ static void from_any_position(void **state)
 		}
 }
 
-static void through_rotations(void **state)
+TEST(through_rotations)
 {
 	char word[16], want[512] = "";
 
-	(void)state;
 	make("rotate_min_gap = 0\n");
 	put("start");
 	open_reader();
 	assert_read("start");
 	for (int i = 0; i < 20; i++) {
 		snprintf(word, sizeof word, "v%d", i);
-		put(word);
-		rotate();
+		seal(word);
 		assert_read(word);
 	}
 	for (int i = 0; i < 70; i++) { /* more than HS_PAST: how the first ended is forgotten */
 		snprintf(word, sizeof word, "%sw%d", i > 0 ? " " : "", i);
 		strcat(want, word);
-		put(word);
-		rotate();
+		seal(word);
 	}
 	maintain();
 	assert_read(want);
 }
 
-/* It is in the file, but its sync has not happened: not ours to tell. */
-static void not_before_it_is_acknowledged(void **state)
+/* A line in the file that is not synced yet is not delivered. */
+TEST(not_before_it_is_acknowledged)
 {
 	struct hs_shared_state *shared;
 	struct events *e = events_new("b");
 	uint64_t was;
 
-	(void)state;
 	make("");
 	put("a");
 	open_reader();
@@ -201,7 +106,7 @@ static void not_before_it_is_acknowledged(void **state)
 	spooldir_add(&s.d, "events.jsonl", hs_buf_slice(&e->lines));
 	shared->stream[HS_EVENTS].written += e->lines.n;
 	assert_read("");
-	assert_true(hs_reader_patience(s.reader) >= 0); /* it will ask again soon */
+	assert_true(hs_reader_patience(s.reader) >= 0); /* it looks again soon */
 	hs_reader_watch(s.reader);
 	assert_in_range(hs_reader_patience(s.reader), 1, 32);
 	shared->stream[HS_EVENTS].synced = was + e->lines.n;
@@ -213,9 +118,8 @@ static void not_before_it_is_acknowledged(void **state)
 	events_free(e);
 }
 
-static void without_durability_what_is_written(void **state)
+TEST(written_lines_without_durability)
 {
-	(void)state;
 	make("durability = none\n");
 	put("a b");
 	open_reader();
@@ -224,12 +128,11 @@ static void without_durability_what_is_written(void **state)
 	assert_read("c");
 }
 
-/* A fragment of a killed writer, and a spool that nobody has had open since. */
-static void a_fragment_is_not_delivered(void **state)
+/* A fragment of a killed writer, in a spool that was not opened since. */
+TEST(a_fragment_is_not_delivered)
 {
 	struct hs_position at;
 
-	(void)state;
 	make("");
 	put("a b");
 	spooldir_add(&s.d, "events.jsonl", HS_SLICE("{\"type\":\"tra"));
@@ -238,12 +141,11 @@ static void a_fragment_is_not_delivered(void **state)
 	at = hs_reader_position(s.reader);
 	put("c"); /* sets the segment aside */
 	assert_read("c");
-	hs_reader_close(s.reader);
-	s.reader = NULL;
-	hs_spool_free(s.spool);
+	close_reader();
+	stop();
 	spooldir_unlink(&s.d, ".hookspool/run/state");
 	spooldir_add(&s.d, "events.jsonl", HS_SLICE("{\"type\":\"tra"));
-	s.spool = hs_spool_new(s.d.settings);
+	restart();
 	open_reader();
 	hs_reader_start(s.reader, at);
 	assert_read("c");
@@ -252,17 +154,21 @@ static void a_fragment_is_not_delivered(void **state)
 	assert_once(&s.d, "a b c d");
 }
 
-/* A failed sync: what was promised before stays in its place, the rest comes from the copy. */
-static void a_poisoned_segment(void **state)
+static void fail_to_sync(const char *words)
 {
-	(void)state;
+	wrap_fail(WRAP_FDATASYNC, 1, 1, EIO);
+	assert_int_equal(append(words), HS_E_SYNC);
+	wrap_reset();
+}
+
+/* After a failed sync acknowledged lines keep their place; the rest comes from the copy. */
+TEST(a_poisoned_segment)
+{
 	make("");
 	put("a b");
 	open_reader();
 	assert_read("a b");
-	wrap_fail(WRAP_FDATASYNC, 1, 1, EIO);
-	assert_int_equal(spooldir_append(s.spool, "lost", NULL), HS_E_SYNC);
-	wrap_reset();
+	fail_to_sync("lost");
 	assert_read("");
 	put("c");
 	assert_read("c");
@@ -270,27 +176,23 @@ static void a_poisoned_segment(void **state)
 	assert_read("a b c");
 }
 
-/* One of which nothing was kept: the next one has its number. */
-static void a_segment_that_never_was(void **state)
+/* Nothing was kept of a segment: the next one has its number. */
+TEST(a_segment_that_never_was)
 {
-	(void)state;
 	make("");
 	assert_int_equal(hs_spool_health(s.spool), HS_OK);
 	open_reader();
 	assert_read("");
-	wrap_fail(WRAP_FDATASYNC, 1, 1, EIO);
-	assert_int_equal(spooldir_append(s.spool, "lost", NULL), HS_E_SYNC);
-	wrap_reset();
+	fail_to_sync("lost");
 	put("a");
 	assert_read("a");
 }
 
-/* One that somebody emptied: its number is gone with it, or positions would be of another. */
-static void a_segment_that_was_emptied(void **state)
+/* An emptied segment takes its number with it, or old positions would point into another. */
+TEST(a_segment_that_was_emptied)
 {
 	struct hs_position position;
 
-	(void)state;
 	make("");
 	put("a b");
 	open_reader();
@@ -304,16 +206,13 @@ static void a_segment_that_was_emptied(void **state)
 	assert_read("c d e");
 }
 
-static void what_retention_took_is_told(void **state)
+TEST(deleted_segments_are_reported)
 {
 	uint64_t first, last;
 
-	(void)state;
 	make("rotate_min_gap = 0\ncompress = none\n");
-	put("a");
-	rotate();
-	put("b");
-	rotate();
+	seal("a");
+	seal("b");
 	put("c");
 	open_reader();
 	assert_int_equal(read_some(1), HS_READ_LINE);
@@ -327,17 +226,14 @@ static void what_retention_took_is_told(void **state)
 	assert_int_equal(read_some(1), HS_READ_AHEAD);
 }
 
-static void the_last_lines(void **state)
+TEST(the_last_lines)
 {
 	static const char all[] = "a b c d e f g";
 
-	(void)state;
 	make("rotate_min_gap = 0\n");
-	put("a b");
-	rotate();
+	seal("a b");
 	maintain();
-	put("c d e");
-	rotate();
+	seal("c d e");
 	put("f g");
 	open_reader();
 	for (size_t n = 0; n <= 8; n++) {
@@ -351,12 +247,11 @@ static bool is_wanted(void *context, struct hs_slice line)
 	return memmem(line.p, line.n, context, strlen(context)) != NULL;
 }
 
-/* More than the window that is looked at first. */
-static void the_last_wanted_lines(void **state)
+/* Beyond the window that is read first. */
+TEST(the_last_wanted_lines)
 {
 	char word[512];
 
-	(void)state;
 	make("");
 	put("rare1");
 	put("rare2");
@@ -381,7 +276,7 @@ static void the_last_wanted_lines(void **state)
 
 /* Lines of any length, a few of them wanted, in all segments; the numbers of the wanted ones in order. */
 struct mixture {
-	struct case_random random;
+	struct random_source random;
 	unsigned one_in; /* so many is wanted */
 	int lines;
 	int wanted[512];
@@ -392,16 +287,16 @@ static void put_line(struct mixture *m, struct hs_buf *out)
 {
 	static const uint32_t sizes[] = { 1, 300, 3000, 40000, 1 << 20, 3 << 20 };
 	static const unsigned rare[] = { 1, 1, 1, 4, 40, 120 }; /* large ones */
-	uint32_t size = case_random_below(&m->random, 6);
-	bool wanted = case_random_below(&m->random, m->one_in) == 0;
+	uint32_t size = random_below(&m->random, 6);
+	bool wanted = random_below(&m->random, m->one_in) == 0;
 	char head[64];
 
-	if (case_random_below(&m->random, rare[size]) != 0)
+	if (random_below(&m->random, rare[size]) != 0)
 		size = 1;
 	hs_buf_put(out, head,
 	           (size_t)snprintf(head, sizeof head, "{\"type\":\"%s\",\"n\":%d,\"x\":\"",
 	                            wanted ? "wanted" : "other", m->lines));
-	for (size = case_random_below(&m->random, sizes[size]); size > 0; size--)
+	for (size = random_below(&m->random, sizes[size]); size > 0; size--)
 		hs_buf_putc(out, 'x');
 	hs_buf_put_slice(out, HS_SLICE("\"}\n"));
 	if (wanted && m->count < 512)
@@ -439,17 +334,14 @@ static void assert_last(const struct mixture *m, size_t n)
 }
 
 /* Backwards by windows; the second opinion has read everything from the start. */
-static void the_last_of_lines_of_any_length(void **state)
+TEST(the_last_of_lines_of_any_length)
 {
 	static const size_t numbers[] = { 1, 2, 5, 17, 490, 100000 };
-	uint64_t seed = case_seed();
+	uint64_t seed = random_seed();
 
-	(void)state;
 	for (unsigned round = 0; round < 4; round++) {
-		struct mixture m = { case_random_new(seed + round), round % 2 == 0 ? 2 : 60, 0, { 0 }, 0 };
+		struct mixture m = { random_new(seed + round), round % 2 == 0 ? 2 : 60, 0, { 0 }, 0 };
 
-		if (round > 0)
-			finish(NULL);
 		make("rotate_min_gap = 0\ncompress = none\n");
 		assert_int_equal(mkdir(s.d.path, 0700), 0);
 		/* the window is 1 MiB: segments of less, of some, and of one line */
@@ -464,12 +356,11 @@ static void the_last_of_lines_of_any_length(void **state)
 }
 
 /* Many segments, one of them plain beside its .gz, and a gap; the last n of any n. */
-static void the_last_of_many_segments(void **state)
+TEST(the_last_of_many_segments)
 {
-	char want[512], all[512] = "", word[16], copy[NAME_MAX + 1];
+	char got[512], all[512] = "", word[16], copy[NAME_MAX + 1];
 	struct hs_buf text;
 
-	(void)state;
 	make("rotate_min_gap = 0\n");
 	for (int i = 0; i < 12; i++) {
 		snprintf(word, sizeof word, "w%02d", i);
@@ -492,13 +383,13 @@ static void the_last_of_many_segments(void **state)
 		struct hs_slice line;
 		enum hs_read what;
 
-		snprintf(want, sizeof want, "%s", all + from);
 		assert_int_equal(hs_reader_last(s.reader, n, NULL, NULL), HS_OK);
-		s.got[0] = '\0';
+		got[0] = '\0';
 		while ((what = hs_reader_next(s.reader, &line)) == HS_READ_LINE || what == HS_READ_GAP)
 			if (what == HS_READ_LINE)
-				note(line);
-		assert_string_equal(s.got, want);
+				snprintf(got + strlen(got), sizeof got - strlen(got), "%s%.3s",
+				         got[0] != '\0' ? " " : "", word_of(line).p);
+		assert_string_equal(got, all + from);
 	}
 }
 
@@ -520,15 +411,13 @@ static void erase_first(struct hs_rewrite_log *rewrites)
 	hs_buf_free(&text);
 }
 
-static void an_edit_moves_no_position(void **state)
+TEST(an_edit_moves_no_position)
 {
 	struct hs_position before, after;
 	struct hs_rewrite_log *rewrites;
 
-	(void)state;
 	make("rotate_min_gap = 0\ncompress = none\n");
-	put("a b c d");
-	rotate();
+	seal("a b c d");
 	put("e");
 	open_reader();
 	assert_int_equal(hs_rewrite_log_open(hs_reader_dir(s.reader), &rewrites), HS_OK);
@@ -548,18 +437,17 @@ static void an_edit_moves_no_position(void **state)
 	hs_rewrite_log_close(rewrites);
 }
 
-/* Repair leaves out what is no record; who had read up to there goes on behind it. */
+/* Repair removes what is no record; a reader that was there goes on after it. */
 static void repair_and_go_on(const char *settings, bool compressed)
 {
-	struct hs_verifier examiner = { .mend = true };
+	struct hs_verifier verifier = { .mend = true };
 	struct hs_verified found;
 	struct hs_position before;
 	struct hs_buf text, bad = { 0 };
 	const char *name;
 
 	make(settings);
-	put("a b c d");
-	rotate();
+	seal("a b c d");
 	put("e");
 	name = spooldir_name(&s.d, "events-", 0);
 	text = spooldir_read(&s.d, name);
@@ -575,7 +463,7 @@ static void repair_and_go_on(const char *settings, bool compressed)
 	read_some(2);
 	assert_string_equal(s.got, "a b");
 	before = hs_reader_position(s.reader);
-	assert_int_equal(hs_spool_verify(s.spool, &examiner, &found), HS_OK);
+	assert_int_equal(hs_spool_verify(s.spool, &verifier, &found), HS_OK);
 	assert_int_equal(found.mended, 1);
 	hs_reader_start(s.reader, before);
 	assert_read("c d e");
@@ -584,30 +472,26 @@ static void repair_and_go_on(const char *settings, bool compressed)
 	hs_buf_free(&bad);
 }
 
-static void a_repair_moves_no_position(void **state)
+TEST(a_repair_moves_no_position)
 {
-	(void)state;
 	repair_and_go_on("rotate_min_gap = 0\ncompress = none\n", false);
 }
 
-static void a_repair_of_a_compressed_one_moves_no_position(void **state)
+TEST(a_repair_of_a_compressed_segment_moves_no_position)
 {
-	(void)state;
 	repair_and_go_on("rotate_min_gap = 0\ncompress = gzip\n", true);
 }
 
-/* What was read before the damage is not there any more: on with what comes behind. */
-static void a_position_behind_what_could_be_repaired(void **state)
+/* The lines read before the damage are gone: the reader goes on after it. */
+TEST(a_position_after_what_could_be_repaired)
 {
-	struct hs_verifier examiner = { .mend = true };
+	struct hs_verifier verifier = { .mend = true };
 	struct hs_verified found;
 	struct hs_position before;
 	const char *name;
 
-	(void)state;
 	make("rotate_min_gap = 0\ncompress = gzip\n");
-	put("a b c d");
-	rotate();
+	seal("a b c d");
 	put("e");
 	maintain();
 	open_reader();
@@ -616,7 +500,7 @@ static void a_position_behind_what_could_be_repaired(void **state)
 	before = hs_reader_position(s.reader);
 	name = spooldir_name(&s.d, "events-", 0);
 	spooldir_cut(&s.d, name, spooldir_size(&s.d, name) - 20);
-	assert_int_equal(hs_spool_verify(s.spool, &examiner, &found), HS_OK);
+	assert_int_equal(hs_spool_verify(s.spool, &verifier, &found), HS_OK);
 	assert_int_equal(found.mended, 1);
 	hs_reader_start(s.reader, before);
 	assert_read("e");
@@ -631,20 +515,20 @@ static void *write_and_rotate(void *context)
 	(void)context;
 	for (int i = 0; i < 200; i++) {
 		snprintf(word, sizeof word, "f%d", i);
-		if (spooldir_append(s.spool, word, NULL) != HS_OK)
+		if (append(word) != HS_OK)
 			return NULL;
 		if (i % 7 == 3)
-			hs_spool_rotate(s.spool, hs_io_now_monotonic() + PATIENCE_MS);
+			hs_spool_rotate(s.spool, soon());
 		if (i % 50 == 20)
 			maintain();
 	}
 	return NULL;
 }
 
-/* Waits on nothing but the reader. */
+/* Reads 200 events, waiting in the reader only. */
 static void follow(void)
 {
-	int64_t deadline = hs_io_now_monotonic() + PATIENCE_MS;
+	int64_t deadline = soon();
 	pthread_t writer;
 	struct hs_slice line;
 	int next = 0;
@@ -668,9 +552,8 @@ static void follow(void)
 	assert_read("");
 }
 
-static void followed_through_everything(void **state)
+TEST(followed_through_everything)
 {
-	(void)state;
 	make("rotate_min_gap = 0\n");
 	assert_int_equal(hs_spool_health(s.spool), HS_OK);
 	open_reader();
@@ -678,12 +561,11 @@ static void followed_through_everything(void **state)
 	assert_true(hs_reader_watch(s.reader) >= 0);
 }
 
-/* No descriptor for inotify: it is followed all the same. */
-static void without_inotify(void **state)
+/* Without a descriptor for inotify it follows all the same. */
+TEST(without_inotify)
 {
 	struct rlimit was, none;
 
-	(void)state;
 	make("rotate_min_gap = 0\n");
 	assert_int_equal(hs_spool_health(s.spool), HS_OK);
 	open_reader();
@@ -699,11 +581,10 @@ static void without_inotify(void **state)
 
 /* --- cursors and retention ------------------------------------------------ */
 
-static void retention_spares_what_a_cursor_needs(void **state)
+TEST(retention_spares_what_a_cursor_needs)
 {
 	static const char *const settings[] = { "", "retain_force = yes\n" };
 
-	(void)state;
 	for (int forced = 0; forced < 2; forced++) {
 		struct hs_cursor *cursor;
 		int64_t holder;
@@ -713,10 +594,8 @@ static void retention_spares_what_a_cursor_needs(void **state)
 		snprintf(text, sizeof text, "rotate_min_gap = 0\ncompress = none\nretain_bytes = 1\n%s",
 		         settings[forced]);
 		make(text);
-		put("a");
-		rotate();
-		put("b");
-		rotate();
+		seal("a");
+		seal("b");
 		put("c");
 		open_reader();
 		read_some(1);
@@ -733,37 +612,7 @@ static void retention_spares_what_a_cursor_needs(void **state)
 		assert_int_equal(spooldir_count(&s.d, "b"), 0);
 		assert_once(&s.d, "c");
 		hs_cursor_close(cursor);
-		finish(NULL);
 	}
-	make("");
 }
 
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_teardown(all_segments_in_order, finish),
-		cmocka_unit_test_teardown(an_empty_spool, finish),
-		cmocka_unit_test_teardown(from_any_position, finish),
-		cmocka_unit_test_teardown(through_rotations, finish),
-		cmocka_unit_test_teardown(not_before_it_is_acknowledged, finish),
-		cmocka_unit_test_teardown(without_durability_what_is_written, finish),
-		cmocka_unit_test_teardown(a_fragment_is_not_delivered, finish),
-		cmocka_unit_test_teardown(a_poisoned_segment, finish),
-		cmocka_unit_test_teardown(a_segment_that_never_was, finish),
-		cmocka_unit_test_teardown(a_segment_that_was_emptied, finish),
-		cmocka_unit_test_teardown(what_retention_took_is_told, finish),
-		cmocka_unit_test_teardown(the_last_lines, finish),
-		cmocka_unit_test_teardown(the_last_wanted_lines, finish),
-		cmocka_unit_test_teardown(the_last_of_lines_of_any_length, finish),
-		cmocka_unit_test_teardown(the_last_of_many_segments, finish),
-		cmocka_unit_test_teardown(an_edit_moves_no_position, finish),
-		cmocka_unit_test_teardown(a_repair_moves_no_position, finish),
-		cmocka_unit_test_teardown(a_repair_of_a_compressed_one_moves_no_position, finish),
-		cmocka_unit_test_teardown(a_position_behind_what_could_be_repaired, finish),
-		cmocka_unit_test_teardown(followed_through_everything, finish),
-		cmocka_unit_test_teardown(without_inotify, finish),
-		cmocka_unit_test_teardown(retention_spares_what_a_cursor_needs, finish),
-	};
-
-	return cmocka_run_group_tests_name("reader", tests, NULL, NULL);
-}
+TESTS("reader", NULL, finish)

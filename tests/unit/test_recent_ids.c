@@ -1,6 +1,6 @@
-/* recent_ids: what one writer noted, another believes only as far as it is the whole truth. */
+/* recent_ids: a process believes another's notes only as far as they are complete. */
 #include "spool/shared/recent_ids.h"
-#include "tests/lib/cases.h"
+#include "tests/lib/unit.h"
 
 #include <signal.h>
 #include <stdlib.h>
@@ -11,13 +11,13 @@
 
 enum { BYTES = 10 }; /* of a line */
 
-static int begin(void **state)
+FIXTURE(begin)
 {
 	*state = calloc(1, sizeof(struct hs_recent_ids));
 	return *state == NULL;
 }
 
-static int finish(void **state)
+FIXTURE(finish)
 {
 	free(*state);
 	return 0;
@@ -31,7 +31,7 @@ static struct hs_dedup_key id_of(uint64_t n)
 	return id;
 }
 
-/* Notes lines from `at` on, each with the id of its end; returns where they end. */
+/* Notes lines from `at` on, each with its end as its id; returns where they end. */
 static uint64_t note(struct hs_recent_ids *r, uint64_t at, uint64_t lines)
 {
 	for (uint64_t i = 0; i < lines; i++) {
@@ -52,7 +52,7 @@ static uint64_t append(struct hs_recent_ids *r, uint64_t generation, uint64_t at
 	return end;
 }
 
-/* That it speaks of all lines in (from, to], which are those that `append` made. */
+/* Expects notes of all lines in (from, to], which append made. */
 static void assert_knows(const struct hs_recent_ids *r, uint64_t generation, uint64_t from, uint64_t to)
 {
 	uint64_t number, next;
@@ -76,7 +76,7 @@ static void assert_does_not(const struct hs_recent_ids *r, uint64_t generation, 
 	assert_false(hs_recent_ids_between(r, generation, from, to, &number, &next));
 }
 
-static void what_was_appended_is_known(void **state)
+TEST(appended_ids_are_known)
 {
 	struct hs_recent_ids *r = *state;
 
@@ -87,22 +87,22 @@ static void what_was_appended_is_known(void **state)
 	assert_knows(r, 1, 10, 50);
 	assert_knows(r, 1, 50, 50);
 	assert_does_not(r, 1, 0, 60);
-	assert_does_not(r, 1, 0, 30); /* where it is not at the end of what is written */
+	assert_does_not(r, 1, 0, 30); /* it does not end at what is written */
 }
 
-static void another_segment_begins_anew(void **state)
+TEST(another_segment_starts_afresh)
 {
 	struct hs_recent_ids *r = *state;
 
 	append(r, 1, 0, 5);
 	assert_does_not(r, 2, 0, 50);
-	append(r, 2, 50, 1); /* to be mistaken for the next line of the first */
+	append(r, 2, 50, 1); /* could be taken for the next line of the first */
 	assert_does_not(r, 1, 0, 60);
 	assert_does_not(r, 2, 0, 60);
 	assert_knows(r, 2, 50, 60);
 }
 
-static void lines_that_nobody_noted_are_a_gap(void **state)
+TEST(lines_that_were_not_noted_are_a_gap)
 {
 	struct hs_recent_ids *r = *state;
 
@@ -113,7 +113,7 @@ static void lines_that_nobody_noted_are_a_gap(void **state)
 	assert_knows(r, 1, 70, 90);
 }
 
-static void the_oldest_are_given_up(void **state)
+TEST(the_oldest_are_given_up)
 {
 	struct hs_recent_ids *r = *state;
 	uint64_t at = 0;
@@ -126,7 +126,7 @@ static void the_oldest_are_given_up(void **state)
 	assert_knows(r, 1, at - BYTES, at);
 }
 
-static void more_at_once_than_there_is_room_for(void **state)
+TEST(more_than_fit_at_once)
 {
 	struct hs_recent_ids *r = *state;
 	uint64_t end = append(r, 1, append(r, 1, 0, 9), 2 * HS_RECENT_IDS + 5);
@@ -135,8 +135,8 @@ static void more_at_once_than_there_is_room_for(void **state)
 	assert_knows(r, 1, end - HS_RECENT_IDS * BYTES, end);
 }
 
-/* A write fails, or its process is killed: after so many were noted, before it has ended. */
-static void an_append_that_did_not_happen(void **state)
+/* A write fails, or its process is killed, after some lines were noted. */
+TEST(an_append_that_did_not_happen)
 {
 	static const uint64_t noted[] = { 0, 1, 5, HS_RECENT_IDS - 10, HS_RECENT_IDS, 2 * HS_RECENT_IDS + 5 };
 	struct hs_recent_ids *r = *state;
@@ -145,7 +145,7 @@ static void an_append_that_did_not_happen(void **state)
 	for (size_t i = 0; i < sizeof noted / sizeof *noted; i++) {
 		at = append(r, 1, at, 20);
 		hs_recent_ids_begin(r, 1, at);
-		note(r, at + 1, noted[i]); /* other ends than those of what comes in their place */
+		note(r, at + 1, noted[i]); /* their ends differ from those of later lines */
 		if (noted[i] <= HS_RECENT_IDS - 20)
 			assert_knows(r, 1, at - 20 * BYTES, at);
 		at = append(r, 1, at, 3);
@@ -157,8 +157,8 @@ static void an_append_that_did_not_happen(void **state)
 	}
 }
 
-/* It has happened, but its process was killed before it said so. */
-static void an_append_that_nobody_ended(void **state)
+/* A write succeeds, but its process is killed before it says so. */
+TEST(an_append_that_was_not_ended)
 {
 	struct hs_recent_ids *r = *state;
 	uint64_t at = append(r, 1, 0, 20), end;
@@ -173,14 +173,14 @@ static void an_append_that_nobody_ended(void **state)
 }
 
 /* Killed in hs_recent_ids_end, between its two steps. */
-static void an_end_that_was_half_told(void **state)
+TEST(an_end_that_was_half_written)
 {
 	struct hs_recent_ids *r = *state;
 	uint64_t at = append(r, 1, 0, 20), end;
 
 	hs_recent_ids_begin(r, 1, at);
 	end = note(r, at, 4);
-	hs_recent_ids_end(r, 4, at); /* the numbers, and not the offset */
+	hs_recent_ids_end(r, 4, at); /* the numbers, not the offset */
 	assert_does_not(r, 1, 0, end);
 	assert_does_not(r, 1, 0, at);
 	append(r, 1, end, 2);
@@ -190,7 +190,7 @@ static void an_end_that_was_half_told(void **state)
 
 /* --- killed before any instruction ---------------------------------------------------- */
 
-/* The child's part: an append of three lines, which begins when it was stopped once. */
+/* In the child: appends three lines, after it was stopped once. */
 static pid_t start_traced(struct hs_recent_ids *r, uint64_t at, int *status)
 {
 	pid_t pid = fork();
@@ -207,7 +207,7 @@ static pid_t start_traced(struct hs_recent_ids *r, uint64_t at, int *status)
 	return pid;
 }
 
-/* One instruction further. False: it has ended. */
+/* Steps one instruction. False: the child has ended. */
 static bool step(pid_t pid, int *status)
 {
 	assert_int_equal(ptrace(PTRACE_SINGLESTEP, pid, NULL, NULL), 0);
@@ -215,7 +215,7 @@ static bool step(pid_t pid, int *status)
 	return WIFSTOPPED(*status);
 }
 
-/* What it says of the lines in (from, to], if it speaks of them, is all of the truth. */
+/* Expects complete notes of the lines in (from, to], or none. */
 static void assert_true_if_any(const struct hs_recent_ids *r, uint64_t from, uint64_t to)
 {
 	uint64_t number, next;
@@ -233,8 +233,8 @@ static void assert_true_of_all(const struct hs_recent_ids *r, uint64_t to)
 }
 
 /*
- * Were it killed here, this is what it would leave. Whether or not its lines were written
- * before, the next one goes on behind them.
+ * The state that a kill here would leave. Whether or not its lines were written
+ * before, the next append goes on after them.
  */
 static void assert_can_be_killed(const struct hs_recent_ids *left, uint64_t at)
 {
@@ -251,7 +251,7 @@ static void assert_can_be_killed(const struct hs_recent_ids *left, uint64_t at)
 	free(r);
 }
 
-static void killed_before_any_instruction(void **state)
+TEST(killed_before_any_instruction)
 {
 	struct hs_recent_ids *full = *state, *r;
 	uint64_t at = append(full, 1, append(full, 1, 0, 100), HS_RECENT_IDS);
@@ -263,7 +263,7 @@ static void killed_before_any_instruction(void **state)
 	*r = *full;
 	pid = start_traced(r, at, &status);
 	if (WIFEXITED(status) && WEXITSTATUS(status) == 77)
-		skip(); /* a sandbox that forbids it */
+		skip(); /* a sandbox forbids ptrace */
 	for (; step(pid, &status); steps++)
 		assert_can_be_killed(r, at);
 	assert_true(WIFEXITED(status) && steps > 50);
@@ -271,17 +271,4 @@ static void killed_before_any_instruction(void **state)
 	munmap(r, sizeof *r);
 }
 
-#define TEST(f) cmocka_unit_test_setup_teardown(f, begin, finish)
-
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		TEST(what_was_appended_is_known),          TEST(another_segment_begins_anew),
-		TEST(lines_that_nobody_noted_are_a_gap),   TEST(the_oldest_are_given_up),
-		TEST(more_at_once_than_there_is_room_for), TEST(an_append_that_did_not_happen),
-		TEST(an_append_that_nobody_ended),         TEST(an_end_that_was_half_told),
-		TEST(killed_before_any_instruction),
-	};
-
-	return cmocka_run_group_tests_name("recent_ids", tests, NULL, NULL);
-}
+TESTS("recent_ids", begin, finish)

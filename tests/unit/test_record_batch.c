@@ -1,6 +1,6 @@
-/* record_batch: events become lines with an identity each; what will not do leaves no trace. */
+/* record_batch: each event becomes a line with an id; a refused one leaves no trace. */
 #include "event/record_batch.h"
-#include "tests/lib/cases.h"
+#include "tests/lib/unit.h"
 
 #include <stdio.h>
 
@@ -18,13 +18,12 @@ static enum hs_result put(struct hs_record_maker *in, const char *text, const ch
 	return hs_record_maker_put(in, &e, &stamp, HS_NAMES_WAREHOUSE);
 }
 
-static void rows_and_lines_agree(void **state)
+TEST(rows_and_lines_agree)
 {
 	struct hs_record_maker in;
 	char text[64];
 	size_t at = 0;
 
-	(void)state;
 	assert_true(hs_record_maker_init(&in));
 	hs_record_maker_seed(&in, 1);
 	for (int i = 0; i < 100; i++) {
@@ -41,12 +40,11 @@ static void rows_and_lines_agree(void **state)
 	hs_record_maker_free(&in);
 }
 
-static void sameness(void **state)
+TEST(equal_events_have_equal_keys)
 {
 	static const char named[] = "{\"type\":\"page\",\"messageId\":\"m\"}";
 	struct hs_record_maker in;
 
-	(void)state;
 	assert_true(hs_record_maker_init(&in));
 	hs_record_maker_seed(&in, 1);
 	put(&in, named, NULL);
@@ -61,12 +59,11 @@ static void sameness(void **state)
 	hs_record_maker_free(&in);
 }
 
-static void refused_without_trace(void **state)
+TEST(a_refused_event_leaves_no_trace)
 {
 	struct hs_record_maker in;
 	struct hs_buf text = { 0 };
 
-	(void)state;
 	assert_true(hs_record_maker_init(&in));
 	hs_record_maker_seed(&in, 1);
 	put(&in, "{\"type\":\"page\",\"timestamp\":\"soon\"}", NULL);
@@ -87,13 +84,12 @@ static void refused_without_trace(void **state)
 	hs_record_maker_free(&in);
 }
 
-/* A long event is copied for the id that is made of it; that memory is returned. */
-static void a_long_event_without_an_id(void **state)
+/* A long event is copied to make its id; that memory is returned. */
+TEST(a_long_event_without_an_id)
 {
 	struct hs_record_maker in;
 	struct hs_buf text = { 0 };
 
-	(void)state;
 	assert_true(hs_record_maker_init(&in));
 	hs_buf_put_slice(&text, HS_SLICE("{\"type\":\"page\",\"timestamp\":\"2026\",\"x\":\""));
 	for (int i = 0; i < 1 << 20; i++)
@@ -109,13 +105,12 @@ static void a_long_event_without_an_id(void **state)
 }
 
 /* Small events with long keys: each may grow to 64 KB, but not all of them together. */
-static void all_together_do_not_grow_too_large(void **state)
+TEST(a_batch_has_a_bound)
 {
 	struct hs_record_maker in;
 	struct hs_buf text = { 0 };
 	size_t n, events = 0;
 
-	(void)state;
 	assert_true(hs_record_maker_init(&in));
 	hs_record_maker_seed(&in, 1);
 	hs_buf_put_slice(&text, HS_SLICE("{\"type\":\"page\",\""));
@@ -137,7 +132,7 @@ static void all_together_do_not_grow_too_large(void **state)
 	n = in.batch.lines.n;
 	assert_int_equal(put(&in, text.p, NULL), HS_E_RECORD_LARGE);
 	assert_int_equal(in.batch.lines.n, n);
-	assert_int_equal(put(&in, "{\"type\":\"page\"}", NULL), HS_OK); /* what is small still has room */
+	assert_int_equal(put(&in, "{\"type\":\"page\"}", NULL), HS_OK); /* a small one still has room */
 	hs_record_maker_reset(&in, 0);
 	for (int i = 0; i < 100; i++)
 		assert_int_equal(put(&in, text.p, NULL), HS_OK);
@@ -145,17 +140,10 @@ static void all_together_do_not_grow_too_large(void **state)
 	hs_record_maker_free(&in);
 }
 
-int main(void)
+FIXTURE(free_json)
 {
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(rows_and_lines_agree),
-		cmocka_unit_test(sameness),
-		cmocka_unit_test(refused_without_trace),
-		cmocka_unit_test(a_long_event_without_an_id),
-		cmocka_unit_test(all_together_do_not_grow_too_large),
-	};
-	int failed = cmocka_run_group_tests_name("record_batch", tests, NULL, NULL);
-
 	hs_json_free(&json);
-	return failed;
+	return 0;
 }
+
+TESTS("record_batch", NULL, free_json)

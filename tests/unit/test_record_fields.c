@@ -1,11 +1,11 @@
 /*
- * record_fields: the names and values of a record, also of one with escapes; and a text that is
- * no record is never read beyond its end.
+ * record_fields: the names and values of a record, with or without escapes; a text that is
+ * not a record is never read beyond its end.
  */
 #include "event/event.h"
 #include "event/flatten.h"
 #include "event/record_fields.h"
-#include "tests/lib/cases.h"
+#include "tests/lib/unit.h"
 
 #include <stdlib.h>
 
@@ -27,9 +27,8 @@ static const char *walk(struct hs_slice line)
 	return out.p;
 }
 
-static void names_and_values(void **state)
+TEST(names_and_values)
 {
-	(void)state;
 	assert_string_equal(walk(HS_SLICE("{\"type\":\"track\",\"n\":39.950,\"t\":true,\"z\":null,\"e\":\"\"}")),
 	                    "type=track;n=39.950;t=true;z=;e=;");
 	assert_string_equal(walk(HS_SLICE("{\"a\":\"x,\\\"}{\",\"b\":\"\\\\\",\"c\":1}")), "a=x,\"}{;b=\\;c=1;");
@@ -38,8 +37,8 @@ static void names_and_values(void **state)
 	assert_string_equal(walk(HS_SLICE("{}")), "");
 }
 
-/* Whatever hs_flatten makes is read back whole. */
-static void what_flatten_makes(void **state)
+/* Whatever hs_flatten makes is read back complete. */
+TEST(what_flatten_makes)
 {
 	static const char event[] = "{\"type\":\"track\",\"event\":\"a\\\"b\",\"userId\":\"u\","
 				    "\"properties\":{\"x\":[1,\"]\",{\"a\":2}],"
@@ -50,7 +49,6 @@ static void what_flatten_makes(void **state)
 	struct hs_event e;
 	struct hs_stamp stamp = { .spooled_at = HS_SLICE("2026-11-23T10:15:00.123Z") };
 
-	(void)state;
 	hs_flattener_init(&f, HS_NAMES_WAREHOUSE);
 	assert_result(hs_json_document(&json, HS_SLICE(event)), HS_OK);
 	assert_result(hs_event_read(&e, &json, 0, HS_VALIDATE_SPEC), HS_OK);
@@ -63,14 +61,13 @@ static void what_flatten_makes(void **state)
 	hs_buf_free(&line);
 }
 
-static void compared_decoded(void **state)
+TEST(compared_decoded)
 {
 	struct hs_slice line = HS_SLICE("{\"na\\u006de\":\"\\u0061b\",\"n\":null,\"s\":\"null\",\"i\":12}");
 	struct hs_record_fields leaves = hs_record_fields_of(line);
 	struct hs_buf scratch = { 0 };
 	struct hs_record_field leaf;
 
-	(void)state;
 	assert_true(hs_record_field_next(&leaves, &leaf));
 	assert_true(hs_record_field_is_named(&leaf, HS_SLICE("name"), &scratch));
 	assert_false(hs_record_field_is_named(&leaf, HS_SLICE("nam"), &scratch));
@@ -87,13 +84,12 @@ static void compared_decoded(void **state)
 }
 
 /* A NUL ends nothing: "a" and "a\u0000b" are two names. */
-static void names_with_a_nul(void **state)
+TEST(names_with_a_nul)
 {
 	struct hs_record_fields leaves = hs_record_fields_of(HS_SLICE("{\"a\\u0000b\":1,\"a\":\"x\\u0000\"}"));
 	struct hs_buf scratch = { 0 };
 	struct hs_record_field leaf;
 
-	(void)state;
 	assert_true(hs_record_field_next(&leaves, &leaf));
 	assert_false(hs_record_field_is_named(&leaf, HS_SLICE("a"), &scratch));
 	assert_true(hs_record_field_is_named(&leaf, HS_SLICE("a\0b"), &scratch));
@@ -104,12 +100,11 @@ static void names_with_a_nul(void **state)
 	hs_buf_free(&scratch);
 }
 
-/* Every beginning of a line, in memory of exactly that size: the sanitizers watch. */
-static void cut_anywhere(void **state)
+/* Every prefix of a line, in memory of exactly that size, for the sanitizers. */
+TEST(cut_anywhere)
 {
 	static const char text[] = "{\"a\":\"x\\\"y\",\"b\":12,\"c\":null,\"d\\\\\":\"\\u0041\"}";
 
-	(void)state;
 	for (size_t n = 0; n < sizeof text; n++) {
 		char *copy = malloc(n + 1);
 
@@ -125,14 +120,13 @@ static void cut_anywhere(void **state)
 	assert_string_equal(walk(HS_SLICE("{\"a\":,\"b\":1}")), "");
 }
 
-/* A damaged line: nothing behind the string is taken for the digits of its last escape. */
-static void cut_escapes(void **state)
+/* A damaged line: nothing after the string is taken for digits of its last escape. */
+TEST(cut_escapes)
 {
 	static const char *const texts[] = { "{\"a\":1,\"b\":\"x\\u\",\"c\":1}", "{\"a\":1,\"b\":\"x\\u00e\"}",
 		                             "{\"a\":1,\"b\":\"\\u00eg\"}", "{\"a\":1,\"\\u006\":1}",
 		                             "{\"a\":1,\"b\":\"x\\" };
 
-	(void)state;
 	for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
 		size_t n = strlen(texts[i]);
 		char *copy = malloc(n);
@@ -144,13 +138,4 @@ static void cut_escapes(void **state)
 	}
 }
 
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(names_and_values), cmocka_unit_test(what_flatten_makes),
-		cmocka_unit_test(compared_decoded), cmocka_unit_test(names_with_a_nul),
-		cmocka_unit_test(cut_anywhere),     cmocka_unit_test(cut_escapes),
-	};
-
-	return cmocka_run_group_tests_name("record_fields", tests, NULL, NULL);
-}
+TESTS("record_fields", NULL, NULL)

@@ -1,74 +1,61 @@
-/* recovery: what is whole in a segment that was set aside, from every step at which the work may
+/* recovery: keeps whole lines of a segment that was set aside, from every step at which the work may
  * have stopped. */
 #include "base/io.h"
 #include "spool/write/recovery.h"
-#include "tests/lib/cases.h"
+#include "tests/lib/events.h"
+#include "tests/lib/processes.h"
 #include "tests/lib/spooldir.h"
+#include "tests/lib/unit.h"
 #include "tests/lib/wrap.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
-struct scene {
+static struct scene {
 	struct spooldir d;
 	struct hs_spool_dir dir;
-};
+} s;
 
-static struct scene *make(void)
+FIXTURE(begin)
 {
-	static struct scene s;
-
 	wrap_reset();
 	spooldir_make(&s.d, "");
-	assert_int_equal(mkdir(s.d.path, 0700), 0);
-	s.dir.fd = hs_io_open_dir(AT_FDCWD, s.d.path);
+	s.dir.fd = spooldir_open(&s.d);
 	assert_int_equal(hs_io_make_dir(s.dir.fd, ".hookspool", 0700), 0);
 	s.dir.private_dir = hs_io_open_dir(s.dir.fd, ".hookspool");
 	assert_int_equal(hs_io_make_dir(s.dir.private_dir, "run", 0700), 0);
 	s.dir.run_dir = hs_io_open_dir(s.dir.private_dir, "run");
 	s.dir.settings = s.d.settings;
-	return &s;
-}
-
-static int begin(void **state)
-{
-	*state = make();
 	return 0;
 }
 
-static int finish(void **state)
+FIXTURE(finish)
 {
-	struct scene *s = *state;
-
 	wrap_reset();
-	close(s->dir.run_dir);
-	close(s->dir.private_dir);
-	close(s->dir.fd);
-	spooldir_remove(&s->d);
+	close(s.dir.run_dir);
+	close(s.dir.private_dir);
+	close(s.dir.fd);
+	spooldir_remove(&s.d);
 	return 0;
 }
 
-static void again(struct scene *s)
+static void again(void)
 {
-	finish((void **)&s);
-	make();
+	finish(NULL);
+	begin(NULL);
 }
 
-static struct hs_found look(struct scene *s)
+static struct hs_found look(void)
 {
 	struct hs_found found;
 
-	assert_result(hs_recovery_look(&s->dir, "events", &found), HS_OK);
+	assert_result(hs_recovery_look(&s.dir, "events", &found), HS_OK);
 	return found;
 }
 
-/* An aside file with these lines and what follows them. */
-static void set_aside(struct scene *s, const char *words, const char *more, uint64_t number, int64_t keep)
+/* Writes an aside file with these lines and the bytes after them. */
+static void set_aside(const char *words, const char *more, uint64_t number, int64_t keep)
 {
 	struct events *e = events_new(words);
 	char name[HS_SEALED_NAME], path[HS_SEALED_NAME + 16];
@@ -78,58 +65,57 @@ static void set_aside(struct scene *s, const char *words, const char *more, uint
 	    "events",
 	    &(struct hs_aside){ number, keep < 0 ? e->lines.n : (uint64_t)keep, INT64_C(1795428900123), false }, name);
 	snprintf(path, sizeof path, ".hookspool/%s", name);
-	spooldir_write(&s->d, path, hs_buf_slice(&e->lines));
+	spooldir_write(&s.d, path, hs_buf_slice(&e->lines));
 	events_free(e);
 }
 
-static size_t sealed(const struct scene *s)
+static size_t sealed(void)
 {
-	return spooldir_names(&s->d, "", "events-");
+	return spooldir_names(&s.d, "", "events-");
 }
 
-static bool finish_aside(struct scene *s, enum hs_result expected)
+static bool finish_aside(enum hs_result expected)
 {
-	struct hs_found found = look(s);
+	struct hs_found found = look();
 	bool used = false;
 
 	assert_int_not_equal(found.aside.number, 0);
-	assert_result(hs_recovery_finish(&s->dir, "events", &found.aside, &used), expected);
+	assert_result(hs_recovery_finish(&s.dir, "events", &found.aside, &used), expected);
 	return used;
 }
 
-static void nothing_is_there(void **state)
+TEST(an_empty_spool)
 {
-	struct hs_found found = look(*state);
+	struct hs_found found = look();
 
 	assert_int_equal(found.sealed_ms, 0);
 	assert_int_equal(found.aside.number, 0);
 }
 
-static void numbers_are_found(void **state)
+TEST(numbers_are_found)
 {
-	struct scene *s = *state;
 	struct hs_found found;
 
-	spooldir_write(&s->d, "events-20261123T101500.123Z-000042.jsonl", HS_SLICE(""));
-	spooldir_write(&s->d, "events-20261123T101500.124Z-000043.jsonl.gz", HS_SLICE(""));
-	spooldir_write(&s->d, "events-20261123T101500.122Z-000041.jsonl", HS_SLICE(""));
-	spooldir_write(&s->d, "events-foreign.jsonl", HS_SLICE(""));
-	spooldir_write(&s->d, "rejected-20261123T101500.123Z-000099.jsonl", HS_SLICE(""));
-	spooldir_write(&s->d, ".hookspool/aside-events-7-100-1795428900125", HS_SLICE(""));
-	spooldir_write(&s->d, ".hookspool/aside-rejected-8-100-9", HS_SLICE(""));
-	found = look(s);
+	spooldir_write(&s.d, "events-20261123T101500.123Z-000042.jsonl", HS_SLICE(""));
+	spooldir_write(&s.d, "events-20261123T101500.124Z-000043.jsonl.gz", HS_SLICE(""));
+	spooldir_write(&s.d, "events-20261123T101500.122Z-000041.jsonl", HS_SLICE(""));
+	spooldir_write(&s.d, "events-foreign.jsonl", HS_SLICE(""));
+	spooldir_write(&s.d, "rejected-20261123T101500.123Z-000099.jsonl", HS_SLICE(""));
+	spooldir_write(&s.d, ".hookspool/aside-events-7-100-1795428900125", HS_SLICE(""));
+	spooldir_write(&s.d, ".hookspool/aside-rejected-8-100-9", HS_SLICE(""));
+	found = look();
 	assert_int_equal(found.sealed_ms, INT64_C(1795428900124));
 	assert_int_equal(found.aside.number, 7);
 	assert_int_equal(found.aside.keep, 100);
 	assert_false(found.aside.sealed);
-	/* of its number, but somebody else's: what was set aside is still to be copied */
-	spooldir_write(&s->d, "events-20261023T101500.122Z-000007.jsonl.gz", HS_SLICE(""));
-	assert_false(look(s).aside.sealed);
-	spooldir_write(&s->d, "events-20261123T101500.125Z-000007.jsonl.gz", HS_SLICE(""));
-	assert_true(look(s).aside.sealed);
+	/* a foreign segment of its number: the aside file must still be copied */
+	spooldir_write(&s.d, "events-20261023T101500.122Z-000007.jsonl.gz", HS_SLICE(""));
+	assert_false(look().aside.sealed);
+	spooldir_write(&s.d, "events-20261123T101500.125Z-000007.jsonl.gz", HS_SLICE(""));
+	assert_true(look().aside.sealed);
 }
 
-static void foreign_files_are_left_alone(void **state)
+TEST(foreign_files_are_left_alone)
 {
 	static const char *const names[] = { "aside-events",
 		                             "aside-events-",
@@ -143,127 +129,114 @@ static void foreign_files_are_left_alone(void **state)
 		                             "aside-event",
 		                             "aside-",
 		                             "aside-events-99999999999999999999-1-9" };
-	struct scene *s = *state;
 	char path[64];
 
 	for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
 		snprintf(path, sizeof path, ".hookspool/%s", names[i]);
-		spooldir_write(&s->d, path, HS_SLICE("{}\n"));
+		spooldir_write(&s.d, path, HS_SLICE("{}\n"));
 	}
-	assert_int_equal(look(s).aside.number, 0);
-	assert_int_equal(spooldir_names(&s->d, ".hookspool", "aside-"), sizeof names / sizeof *names);
+	assert_int_equal(look().aside.number, 0);
+	assert_int_equal(spooldir_names(&s.d, ".hookspool", "aside-"), sizeof names / sizeof *names);
 }
 
-static void whole_lines_are_copied(void **state)
+TEST(whole_lines_are_copied)
 {
-	struct scene *s = *state;
 	struct hs_buf torn;
 
-	set_aside(s, "a b", "{\"torn", 7, -1);
-	assert_true(finish_aside(s, HS_OK));
-	assert_int_equal(sealed(s), 1);
-	assert_string_equal(spooldir_name(&s->d, "events-", 0), "events-20261123T101500.123Z-000007.jsonl");
-	assert_once(&s->d, "a b");
-	assert_sound(&s->d);
-	torn = spooldir_read(&s->d, ".hookspool/torn");
+	set_aside("a b", "{\"torn", 7, -1);
+	assert_true(finish_aside(HS_OK));
+	assert_int_equal(sealed(), 1);
+	assert_string_equal(spooldir_name(&s.d, "events-", 0), "events-20261123T101500.123Z-000007.jsonl");
+	assert_once(&s.d, "a b");
+	assert_sound(&s.d);
+	torn = spooldir_read(&s.d, ".hookspool/torn");
 	assert_slice_equal(hs_buf_slice(&torn), HS_SLICE("{\"torn\n"));
 	hs_buf_free(&torn);
 }
 
-/* Behind `keep` nobody knows what the disk has. */
-static void only_what_is_kept(void **state)
+/* After `keep` the content of the disk is unknown. */
+TEST(only_what_is_kept)
 {
-	struct scene *s = *state;
 	struct events *e = events_new("a");
 
-	set_aside(s, "a b", "", 7, (int64_t)e->lines.n);
-	assert_true(finish_aside(s, HS_OK));
-	assert_once(&s->d, "a");
-	assert_int_equal(spooldir_lines(&s->d), 1);
-	again(s);
-	set_aside(s, "a b", "", 7, (int64_t)e->lines.n - 1);
-	assert_false(finish_aside(s, HS_OK));
-	assert_int_equal(sealed(s), 0);
-	assert_sound(&s->d);
-	again(s);
-	set_aside(s, "a b", "", 7, 0);
-	assert_false(finish_aside(s, HS_OK));
-	assert_int_equal(sealed(s), 0);
-	assert_sound(&s->d);
+	set_aside("a b", "", 7, (int64_t)e->lines.n);
+	assert_true(finish_aside(HS_OK));
+	assert_once(&s.d, "a");
+	assert_int_equal(spooldir_lines(&s.d), 1);
+	again();
+	set_aside("a b", "", 7, (int64_t)e->lines.n - 1);
+	assert_false(finish_aside(HS_OK));
+	assert_int_equal(sealed(), 0);
+	assert_sound(&s.d);
+	again();
+	set_aside("a b", "", 7, 0);
+	assert_false(finish_aside(HS_OK));
+	assert_int_equal(sealed(), 0);
+	assert_sound(&s.d);
 	events_free(e);
 }
 
-static void a_file_shorter_than_what_is_kept(void **state)
+TEST(a_file_shorter_than_what_is_kept)
 {
-	struct scene *s = *state;
-
-	set_aside(s, "a b", "", 7, 100000);
-	assert_true(finish_aside(s, HS_OK));
-	assert_once(&s->d, "a b");
+	set_aside("a b", "", 7, 100000);
+	assert_true(finish_aside(HS_OK));
+	assert_once(&s.d, "a b");
 }
 
-static void large_files_are_copied(void **state)
+TEST(large_files_are_copied)
 {
-	struct scene *s = *state;
 	struct hs_buf text = { 0 };
 	char line[256];
 
 	for (int i = 0; i < 10000; i++)
 		hs_buf_put(&text, line,
 		           (size_t)snprintf(line, sizeof line, "{\"message_id\":\"m%d\",\"x\":\"%0100d\"}\n", i, i));
-	spooldir_write(&s->d, ".hookspool/aside-events-3-9999999-1795428900123", hs_buf_slice(&text));
+	spooldir_write(&s.d, ".hookspool/aside-events-3-9999999-1795428900123", hs_buf_slice(&text));
 	hs_buf_free(&text);
-	assert_true(finish_aside(s, HS_OK));
-	assert_int_equal(spooldir_lines(&s->d), 10000);
-	assert_once(&s->d, "m0 m9999 m5000");
+	assert_true(finish_aside(HS_OK));
+	assert_int_equal(spooldir_lines(&s.d), 10000);
+	assert_once(&s.d, "m0 m9999 m5000");
 }
 
-static void a_copy_that_was_left_half_done(void **state)
+TEST(a_copy_that_was_left_half_done)
 {
-	struct scene *s = *state;
-
-	set_aside(s, "a b", "", 7, -1);
-	spooldir_write(&s->d, ".hookspool/run/copy-events", HS_SLICE("{\"half"));
-	spooldir_write(&s->d, ".hookspool/run/copy-rejected", HS_SLICE("{\"half"));
-	assert_true(finish_aside(s, HS_OK));
-	assert_true(spooldir_exists(&s->d, ".hookspool/run/copy-rejected")); /* not ours */
-	assert_once(&s->d, "a b");
-	spooldir_unlink(&s->d, ".hookspool/run/copy-rejected");
-	assert_sound(&s->d);
+	set_aside("a b", "", 7, -1);
+	spooldir_write(&s.d, ".hookspool/run/copy-events", HS_SLICE("{\"half"));
+	spooldir_write(&s.d, ".hookspool/run/copy-rejected", HS_SLICE("{\"half"));
+	assert_true(finish_aside(HS_OK));
+	assert_true(spooldir_exists(&s.d, ".hookspool/run/copy-rejected")); /* not ours */
+	assert_once(&s.d, "a b");
+	spooldir_unlink(&s.d, ".hookspool/run/copy-rejected");
+	assert_sound(&s.d);
 }
 
-static void a_copy_that_was_done(void **state)
+TEST(a_copy_that_was_done)
 {
-	struct scene *s = *state;
-
-	set_aside(s, "a b", "", 7, -1);
-	spooldir_write(&s->d, "events-20261123T101500.123Z-000007.jsonl",
+	set_aside("a b", "", 7, -1);
+	spooldir_write(&s.d, "events-20261123T101500.123Z-000007.jsonl",
 	               HS_SLICE("{\"message_id\":\"a\"}\n{\"message_id\":\"b\"}\n"));
-	assert_true(finish_aside(s, HS_OK));
-	assert_int_equal(sealed(s), 1);
-	assert_once(&s->d, "a b");
+	assert_true(finish_aside(HS_OK));
+	assert_int_equal(sealed(), 1);
+	assert_once(&s.d, "a b");
 	assert_int_equal(wrap_count(WRAP_FSYNC), 1); /* its name, before the original goes */
-	assert_sound(&s->d);
+	assert_sound(&s.d);
 }
 
-static void several_are_done_one_by_one(void **state)
+TEST(several_aside_files_are_finished_one_by_one)
 {
-	struct scene *s = *state;
-
-	set_aside(s, "a", "", 3, -1);
-	set_aside(s, "b", "", 4, -1);
-	set_aside(s, "c", "", 5, -1);
+	set_aside("a", "", 3, -1);
+	set_aside("b", "", 4, -1);
+	set_aside("c", "", 5, -1);
 	for (int i = 0; i < 3; i++)
-		finish_aside(s, HS_OK);
-	assert_int_equal(sealed(s), 3);
-	assert_once(&s->d, "a b c");
-	assert_int_equal(look(s).aside.number, 0);
+		finish_aside(HS_OK);
+	assert_int_equal(sealed(), 3);
+	assert_once(&s.d, "a b c");
+	assert_int_equal(look().aside.number, 0);
 }
 
 /* Until the copy and its name are synced, the original stays. */
-static void the_original_goes_last(void **state)
+TEST(the_original_goes_last)
 {
-	struct scene *s = *state;
 	static const struct {
 		enum wrap_call call;
 		int error;
@@ -278,79 +251,74 @@ static void the_original_goes_last(void **state)
 		struct hs_found found;
 		bool used;
 
-		again(s);
-		set_aside(s, "a b", "", 7, -1);
-		found = look(s);
+		again();
+		set_aside("a b", "", 7, -1);
+		found = look();
 		wrap_fail(faults[i].call, 1, 1, faults[i].error);
-		assert_result(hs_recovery_finish(&s->dir, "events", &found.aside, &used), faults[i].expected);
-		assert_int_equal(look(s).aside.number, 7);
+		assert_result(hs_recovery_finish(&s.dir, "events", &found.aside, &used), faults[i].expected);
+		assert_int_equal(look().aside.number, 7);
 		wrap_reset();
-		assert_true(finish_aside(s, HS_OK));
-		assert_int_equal(sealed(s), 1);
-		assert_once(&s->d, "a b");
-		assert_sound(&s->d);
+		assert_true(finish_aside(HS_OK));
+		assert_int_equal(sealed(), 1);
+		assert_once(&s.d, "a b");
+		assert_sound(&s.d);
 	}
 }
 
 static int copy_and_die(void *context)
 {
-	struct scene *s = context;
 	struct hs_found found;
 	bool used;
 
-	hs_recovery_look(&s->dir, "events", &found);
-	hs_recovery_finish(&s->dir, "events", &found.aside, &used);
+	(void)context;
+	hs_recovery_look(&s.dir, "events", &found);
+	hs_recovery_finish(&s.dir, "events", &found.aside, &used);
 	return 0;
 }
 
-static void killed_before_every_call(void **state)
+TEST(killed_before_every_call)
 {
-	struct scene *s = *state;
 	int status = -1;
 	unsigned nth;
 
 	for (nth = 1; status != 0; nth++) {
-		again(s);
-		set_aside(s, "a b", "{\"torn", 7, -1);
-		wrap_kill(nth, true);
-		status = child_wait(child_start(copy_and_die, s));
-		wrap_reset();
-		if (look(s).aside.number != 0)
-			finish_aside(s, HS_OK);
-		assert_int_equal(sealed(s), 1);
-		assert_once(&s->d, "a b");
-		assert_sound(&s->d);
+		again();
+		set_aside("a b", "{\"torn", 7, -1);
+		status = child_killed(nth, true, copy_and_die, NULL);
+		if (look().aside.number != 0)
+			finish_aside(HS_OK);
+		assert_int_equal(sealed(), 1);
+		assert_once(&s.d, "a b");
+		assert_sound(&s.d);
 	}
 	assert_true(nth > 8);
 }
 
-static uint64_t scan(struct scene *s, const char *text, uint64_t from, uint64_t to)
+static uint64_t scan(const char *text, uint64_t from, uint64_t to)
 {
 	uint64_t whole;
 	int fd;
 
-	spooldir_write(&s->d, "text", hs_slice_str(text));
-	fd = hs_io_open(s->dir.fd, "text");
+	spooldir_write(&s.d, "text", hs_slice_str(text));
+	fd = hs_io_open(s.dir.fd, "text");
 	assert_result(hs_recovery_scan(fd, from, to, &whole), HS_OK);
 	close(fd);
 	return whole;
 }
 
-static void how_much_is_whole(void **state)
+TEST(how_much_is_whole)
 {
-	struct scene *s = *state;
-
-	assert_int_equal(scan(s, "", 0, 0), 0);
-	assert_int_equal(scan(s, "{}\n{}\n", 0, 6), 6);
-	assert_int_equal(scan(s, "{}\n{}\n", 3, 6), 6);
-	assert_int_equal(scan(s, "{}\n{}\n", 3, 5), 3);
-	assert_int_equal(scan(s, "{}\n{}", 0, 5), 3);
-	assert_int_equal(scan(s, "{}\nx\n{}\n", 0, 8), 3);
-	assert_int_equal(scan(s, "{}\n\n{}\n", 0, 7), 3);
-	assert_int_equal(scan(s, "[]\n{}\n", 0, 6), 0);
+	assert_int_equal(scan("", 0, 0), 0);
+	assert_int_equal(scan("{}\n{}\n", 0, 6), 6);
+	assert_int_equal(scan("{}\n{}\n", 3, 6), 6);
+	assert_int_equal(scan("{}\n{}\n", 3, 5), 3);
+	assert_int_equal(scan("{}\n{}", 0, 5), 3);
+	assert_int_equal(scan("{}\nx\n{}\n", 0, 8), 3);
+	assert_int_equal(scan("{}\n\n{}\n", 0, 7), 3);
+	assert_int_equal(scan("[]\n{}\n", 0, 6), 0);
 	wrap_fail(WRAP_PREAD, 1, 1, EIO);
 	{
-		int fd = hs_io_open(s->dir.fd, "text");
+		int fd = hs_io_open(s.dir.fd, "text");
 		uint64_t whole;
 
 		assert_result(hs_recovery_scan(fd, 0, 6, &whole), HS_E_IO);
@@ -358,25 +326,4 @@ static void how_much_is_whole(void **state)
 	}
 }
 
-#define TEST(f) cmocka_unit_test_setup_teardown(f, begin, finish)
-
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		TEST(nothing_is_there),
-		TEST(numbers_are_found),
-		TEST(foreign_files_are_left_alone),
-		TEST(whole_lines_are_copied),
-		TEST(only_what_is_kept),
-		TEST(a_file_shorter_than_what_is_kept),
-		TEST(large_files_are_copied),
-		TEST(a_copy_that_was_left_half_done),
-		TEST(a_copy_that_was_done),
-		TEST(several_are_done_one_by_one),
-		TEST(the_original_goes_last),
-		TEST(killed_before_every_call),
-		TEST(how_much_is_whole),
-	};
-
-	return cmocka_run_group_tests_name("recovery", tests, NULL, NULL);
-}
+TESTS("recovery", begin, finish)

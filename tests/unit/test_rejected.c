@@ -1,6 +1,6 @@
 /* rejected: lines of rejected.jsonl, byte for byte. */
 #include "spool/write/rejected.h"
-#include "tests/lib/cases.h"
+#include "tests/lib/unit.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,9 +16,8 @@ static void expect_line(const struct hs_rejection *r, const char *line)
 	hs_buf_free(&b);
 }
 
-static void all_members_in_their_order(void **state)
+TEST(all_members_in_their_order)
 {
-	(void)state;
 	expect_line(
 	    &(struct hs_rejection){ HS_SLICE("2026-11-23T10:15:00.123Z"), 400, HS_SLICE("type required"),
 	                            HS_SLICE("acme"), HS_SLICE("192.0.2.1"), HS_SLICE("{\"a\":\"b\\n\"}"), NULL },
@@ -27,18 +26,16 @@ static void all_members_in_their_order(void **state)
 	    "\"{\\\"a\\\":\\\"b\\\\n\\\"}\"}\n");
 }
 
-static void what_is_unknown_is_left_out(void **state)
+TEST(unknown_members_are_left_out)
 {
-	(void)state;
 	expect_line(
 	    &(struct hs_rejection){
 		.spooled_at = HS_SLICE("t"), .status = 501, .message = HS_SLICE("m"), .body = HS_SLICE("") },
 	    "{\"spooled_at\":\"t\",\"status\":501,\"message\":\"m\",\"body\":\"\"}\n");
 }
 
-static void odd_bytes_stay_within_the_line(void **state)
+TEST(odd_bytes_stay_within_the_line)
 {
-	(void)state;
 	expect_line(&(struct hs_rejection){ HS_SLICE("t"), 400, HS_SLICE("m"), HS_SLICE_NONE, HS_SLICE("1\n\"2"),
 	                                    HS_SLICE("a\nb\x01"), NULL },
 	            "{\"spooled_at\":\"t\",\"status\":400,\"message\":\"m\",\"remote_addr\":"
@@ -50,7 +47,7 @@ static void odd_bytes_stay_within_the_line(void **state)
 	    "\"body_base64\":\"Yf/DKA==\"}\n");
 }
 
-/* A body of n bytes, each `c`, under these limits; the line is in `b`. */
+/* Rejects a body of n bytes, each `c`, under these limits; the line is in `b`. */
 static void put_long(struct hs_buf *b, const char *settings, char c, size_t n)
 {
 	struct hs_settings_error error;
@@ -71,11 +68,10 @@ static void put_long(struct hs_buf *b, const char *settings, char c, size_t n)
 
 #define CONF "spool_dir = /s\nauth = none\n"
 
-static void a_long_body_is_cut(void **state)
+TEST(a_long_body_is_cut)
 {
 	struct hs_buf b = { 0 };
 
-	(void)state;
 	put_long(&b, CONF "rejected_body = 4\n", 'a', 6);
 	assert_slice_equal(hs_buf_slice(&b),
 	                   HS_SLICE("{\"spooled_at\":\"t\",\"status\":400,\"message\":\"m\",\"body_cut\":true,"
@@ -92,7 +88,7 @@ static void a_long_body_is_cut(void **state)
 	hs_buf_free(&b);
 }
 
-static void it_is_cut_between_characters(void **state)
+TEST(it_is_cut_between_characters)
 {
 	static const struct {
 		const char *body, *keep, *want;
@@ -103,7 +99,6 @@ static void it_is_cut_between_characters(void **state)
 		{ "a\xFF\xFF\xFFz", "3", "\"body\":\"a\\ufffd\\ufffd\",\"body_base64\":\"Yf//\"}" },
 	};
 
-	(void)state;
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
 		char text[128];
 		struct hs_settings_error error;
@@ -125,13 +120,12 @@ static void it_is_cut_between_characters(void **state)
 	}
 }
 
-/* Whatever a request is, it leaves a bounded number of bytes. */
-static void a_request_leaves_so_much_at_most(void **state)
+/* Any request leaves a bounded number of bytes. */
+TEST(a_request_leaves_a_bounded_line)
 {
 	static const char odd[] = { 'a', '\x01', '\xFF' };
 	struct hs_buf b = { 0 };
 
-	(void)state;
 	for (size_t c = 0; c < sizeof odd; c++) {
 		hs_buf_reset(&b);
 		put_long(&b, CONF, odd[c], 32 << 20);
@@ -152,9 +146,8 @@ static void expect_reason(const char *message, const char *want)
 		fail_msg("got %.*s, expected %s", (int)got.n, got.p, want);
 }
 
-static void like_is_counted_with_like(void **state)
+TEST(reasons_are_told_without_places)
 {
-	(void)state;
 	expect_reason("not JSON", "not JSON");
 	expect_reason("not JSON, at byte 8", "not JSON");
 	expect_reason("event 17: groupId required", "groupId required");
@@ -166,14 +159,4 @@ static void like_is_counted_with_like(void **state)
 	expect_reason("", "");
 }
 
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(all_members_in_their_order),     cmocka_unit_test(what_is_unknown_is_left_out),
-		cmocka_unit_test(odd_bytes_stay_within_the_line), cmocka_unit_test(a_long_body_is_cut),
-		cmocka_unit_test(it_is_cut_between_characters),   cmocka_unit_test(a_request_leaves_so_much_at_most),
-		cmocka_unit_test(like_is_counted_with_like),
-	};
-
-	return cmocka_run_group_tests_name("rejected", tests, NULL, NULL);
-}
+TESTS("rejected", NULL, NULL)

@@ -1,44 +1,17 @@
 /*
- * rejected_quota: whoever floods the rejected files loses lines of their own, nobody else's, and the
- * sum of the files stays below its limit.
+ * rejected_quota: a tenant that floods the rejected files loses its own lines, not those of others, and
+ * the files stay below their limit.
  */
 #include "base/io.h"
 #include "spool/admin/rejected_quota.h"
-#include "spool/spool.h"
 #include "spool/write/rejected.h"
-#include "tests/lib/cases.h"
-#include "tests/lib/spooldir.h"
-#include "tests/lib/wrap.h"
+#include "tests/lib/temp_spool.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
 enum { MOST = 256 << 10 };
-
-struct scene {
-	struct spooldir d;
-	struct hs_spool *spool;
-};
-
-static struct scene s;
-
-static void make(const char *settings)
-{
-	wrap_reset();
-	spooldir_make(&s.d, settings);
-	s.spool = hs_spool_new(s.d.settings);
-	assert_non_null(s.spool);
-}
-
-static int finish(void **state)
-{
-	(void)state;
-	wrap_reset();
-	hs_spool_free(s.spool);
-	spooldir_remove(&s.d);
-	return 0;
-}
 
 static uint64_t sum(void)
 {
@@ -49,15 +22,13 @@ static uint64_t sum(void)
 	return sum;
 }
 
-/* One rejection of the tenant, with so many bytes of body; at once the sum is looked at. */
+/* Appends one rejection of the tenant, with a body of n bytes, and checks the sum. */
 static void reject(const char *tenant, const char *word, size_t n)
 {
 	static char body[1 << 20];
 	struct hs_buf line = { 0 };
 	uint64_t duplicate, suppressed;
-	struct hs_append append = { .duplicate = &duplicate,
-		                    .suppressed = &suppressed,
-		                    .deadline_ms = hs_io_now_monotonic() + PATIENCE_MS };
+	struct hs_append append = { .duplicate = &duplicate, .suppressed = &suppressed, .deadline_ms = soon() };
 
 	memset(body, 'x', n);
 	memcpy(body, word, strlen(word));
@@ -70,7 +41,7 @@ static void reject(const char *tenant, const char *word, size_t n)
 	hs_buf_free(&line);
 }
 
-/* How many lines of the tenant are there. */
+/* The number of lines of the tenant. */
 static size_t lines_of(const char *tenant)
 {
 	size_t found = 0;
@@ -102,9 +73,8 @@ static bool is_kept(const char *word)
 	return found;
 }
 
-static void a_flood_takes_from_itself(void **state)
+TEST(a_flood_takes_from_itself)
 {
-	(void)state;
 	make("durability = none\nrejected_max = 256K\nrotate_min_gap = 1m\n");
 	for (int i = 0; i < 20; i++)
 		reject("acme", "a", 500);
@@ -118,9 +88,8 @@ static void a_flood_takes_from_itself(void **state)
 	assert_sound(&s.d);
 }
 
-static void large_ones_too(void **state)
+TEST(a_flood_of_large_lines)
 {
-	(void)state;
 	make("durability = none\nrejected_max = 256K\nrotate_min_gap = 0\n");
 	for (int i = 0; i < 20; i++)
 		reject("acme", "a", 500);
@@ -129,13 +98,12 @@ static void large_ones_too(void **state)
 	assert_int_equal(lines_of("acme"), 20);
 }
 
-/* Three who flood have about as much each; two who do not keep all. */
-static void shares_are_even(void **state)
+/* Three tenants that flood keep about as much each; two that do not keep all. */
+TEST(shares_are_even)
 {
 	static const char *const floods[] = { "f1", "f2", "f3" };
 	size_t least = SIZE_MAX, most = 0;
 
-	(void)state;
 	make("durability = none\nrejected_max = 256K\nrotate_min_gap = 0\n");
 	for (int i = 0; i < 1500; i++) {
 		if (i % 100 == 0)
@@ -155,12 +123,9 @@ static void shares_are_even(void **state)
 	assert_true(least > 20 && most < 4 * least);
 }
 
-/* Without room for a copy the sum is kept all the same, and at maintenance, too. */
-static void a_copy_that_fails(void **state)
+/* Without room for a copy the limit holds all the same, at maintenance, too. */
+TEST(a_copy_that_fails)
 {
-	struct hs_retention_counts done;
-
-	(void)state;
 	make("durability = none\nrejected_max = 256K\nrotate_min_gap = 0\n");
 	reject("acme", "a", 500);
 	for (int i = 0; i < 1000; i++) {
@@ -169,7 +134,7 @@ static void a_copy_that_fails(void **state)
 		reject("globex", "g", 1000);
 	}
 	wrap_reset();
-	assert_result(hs_spool_maintain(s.spool, NULL, NULL, &done), HS_OK);
+	maintain();
 	reject("globex", "g", 1000);
 	assert_int_equal(spooldir_names(&s.d, ".hookspool/run", "share"), 0);
 }
@@ -180,10 +145,9 @@ static void expect_tenant(const char *line, const char *tenant)
 		fail_msg("%s", line);
 }
 
-/* The message and the body are the sender's: they cannot claim to be of another tenant. */
-static void the_tenant_of_a_line(void **state)
+/* The sender chooses message and body: they cannot claim another tenant. */
+TEST_WITH(the_tenant_of_a_line, NULL, NULL)
 {
-	(void)state;
 	expect_tenant("{\"spooled_at\":\"t\",\"status\":400,\"tenant\":\"acme\",\"message\":\"m\"}", "acme");
 	expect_tenant("{\"spooled_at\":\"t\",\"status\":400,\"message\":\"m\",\"tenant\":\"acme\"}", "");
 	expect_tenant("{\"spooled_at\":\"t\",\"status\":400,\"tenant\":\"acme", "");
@@ -193,15 +157,4 @@ static void the_tenant_of_a_line(void **state)
 	expect_tenant("", "");
 }
 
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_teardown(a_flood_takes_from_itself, finish),
-		cmocka_unit_test_teardown(large_ones_too, finish),
-		cmocka_unit_test_teardown(shares_are_even, finish),
-		cmocka_unit_test_teardown(a_copy_that_fails, finish),
-		cmocka_unit_test(the_tenant_of_a_line),
-	};
-
-	return cmocka_run_group_tests_name("rejected_quota", tests, NULL, NULL);
-}
+TESTS("rejected_quota", NULL, finish)

@@ -43,7 +43,7 @@ static void check_header(struct test_case *c, const char *name, struct hs_slice 
 	}
 	for (size_t at = 0; case_next(c, "absent", &at, &absent);)
 		if (hs_slice_eq(absent, hs_slice_str(name)) && got.p != NULL)
-			case_fail(c, "%s is there: %s", name, case_show(got));
+			case_fail(c, "%s is there: %s", name, unit_show(got));
 }
 
 static void check_request(struct test_case *c, const struct hs_request *r)
@@ -76,20 +76,13 @@ static void run_request_case(struct test_case *c)
 	check_request(c, &r);
 }
 
-static void nothing_at_all(void **state)
+TEST(nothing_at_all)
 {
 	char *none[] = { NULL };
 	struct hs_request r;
 
-	(void)state;
 	assert_result(hs_request_read(&r, none, MAX_BODY), HS_E_METHOD);
 	assert_null(r.remote_addr.p);
 }
 
-int main(void)
-{
-	const struct CMUnitTest tests[] = { cmocka_unit_test(nothing_at_all) };
-	const struct case_set sets[] = { { "request.txt", run_request_case } };
-
-	return CASES_RUN("request", tests, sets);
-}
+TESTS_AND_CASES("request", "request.txt", run_request_case)

@@ -1,12 +1,11 @@
-/* response: heads and bodies, byte for byte; what every answer has in common. */
+/* response: heads and bodies, byte for byte, and what all answers have in common. */
 #include "cgi/http/outcome.h"
 #include "cgi/http/routes.h"
 #include "cgi/http/setup_page.h"
-#include "tests/lib/cases.h"
+#include "tests/lib/unit.h"
 
 #include <json-c/json.h>
 #include <stdio.h>
-#include <stdlib.h>
 
 static void respond(const struct hs_outcome *o, bool without_body, struct hs_buf *head, struct hs_buf *body)
 {
@@ -35,29 +34,27 @@ static void expect_answer(const struct hs_outcome *o, const char *head, const ch
 
 #define COMMON "\r\nContent-Type: application/json\r\nContent-Length: %zu\r\n"
 
-static void accepted(void **state)
+TEST(accepted)
 {
 	struct hs_outcome o = { .has_counts = true, .accepted = 1 };
 
-	(void)state;
 	expect_answer(&o, "Status: 200 OK" COMMON "\r\n", "{\"accepted\":1,\"duplicate\":0,\"rejected\":0}\n");
 	o.not_synced = true;
 	expect_answer(&o, "Status: 202 Accepted" COMMON "\r\n", "{\"accepted\":1,\"duplicate\":0,\"rejected\":0}\n");
 }
 
-/* 202 would say that something is still to be done. */
-static void nothing_new_is_200_even_unsynced(void **state)
+/* 202 would mean that work is left to do. */
+TEST(nothing_new_is_200_even_unsynced)
 {
 	struct hs_outcome o = { .has_counts = true, .duplicate = 1, .not_synced = true };
 
-	(void)state;
 	assert_int_equal(hs_outcome_status(&o), 200);
 	o.duplicate = 0;
 	o.in_batch = true; /* an empty array */
 	expect_answer(&o, "Status: 200 OK" COMMON "\r\n", "{\"accepted\":0,\"duplicate\":0,\"rejected\":0}\n");
 }
 
-static void a_batch_with_one_bad_event(void **state)
+TEST(a_batch_with_one_bad_event)
 {
 	struct hs_outcome o = { .has_counts = true,
 		                .in_batch = true,
@@ -67,64 +64,58 @@ static void a_batch_with_one_bad_event(void **state)
 		                .first_rejected = 16,
 		                .why = HS_E_IDENTITY };
 
-	(void)state;
 	expect_answer(&o, "Status: 200 OK" COMMON "\r\n",
 	              "{\"accepted\":998,\"duplicate\":1,\"rejected\":1,"
 	              "\"message\":\"event 17: userId or anonymousId required\"}\n");
 }
 
-static void a_batch_with_nothing_good(void **state)
+TEST(a_batch_with_nothing_good)
 {
 	struct hs_outcome o = { .has_counts = true, .in_batch = true, .rejected = 2, .why = HS_E_IDENTITY };
 
-	(void)state;
 	expect_answer(&o, "Status: 400 Bad Request" COMMON "\r\n",
 	              "{\"accepted\":0,\"duplicate\":0,\"rejected\":2,"
 	              "\"message\":\"event 1: userId or anonymousId required\"}\n");
 	o.why = HS_E_TYPE;
 	assert_int_equal(hs_outcome_status(&o), 501);
-	o.duplicate = 1; /* kept already: that is success */
+	o.duplicate = 1; /* kept already, which is success */
 	assert_int_equal(hs_outcome_status(&o), 200);
 }
 
-static void a_single_bad_event(void **state)
+TEST(a_single_bad_event)
 {
 	struct hs_outcome o = { .has_counts = true, .rejected = 1, .why = HS_E_IDENTITY };
 
-	(void)state;
 	expect_answer(&o, "Status: 400 Bad Request" COMMON "\r\n",
 	              "{\"message\":\"userId or anonymousId required\"}\n");
 	o.why = HS_E_TYPE;
 	expect_answer(&o, "Status: 501 Not Implemented" COMMON "\r\n", "{\"message\":\"type not supported\"}\n");
 }
 
-static void broken_json_says_where(void **state)
+TEST(broken_json_is_located)
 {
 	struct hs_outcome o = { .result = HS_E_JSON_TWICE, .has_offset = true, .offset = 4711 };
 
-	(void)state;
 	expect_answer(&o, "Status: 400 Bad Request" COMMON "\r\n",
 	              "{\"message\":\"the same key twice in one object, at byte 4711\"}\n");
 	o = (struct hs_outcome){ .result = HS_E_JSON_SYNTAX, .has_offset = true, .offset = 0 };
 	expect_answer(&o, "Status: 400 Bad Request" COMMON "\r\n", "{\"message\":\"not JSON, at byte 0\"}\n");
 }
 
-static void who_must_show_what(void **state)
+TEST(which_credentials_are_asked_for)
 {
 	struct hs_outcome o = { .result = HS_E_SIGNATURE };
 
-	(void)state;
 	expect_answer(&o, "Status: 401 Unauthorized" COMMON "WWW-Authenticate: Basic realm=\"hookspool\"\r\n\r\n",
 	              "{\"message\":\"X-Signature does not match\"}\n");
 	o.result = HS_E_KEY_REVOKED;
 	expect_answer(&o, "Status: 403 Forbidden" COMMON "\r\n", "{\"message\":\"API key revoked\"}\n");
 }
 
-static void which_methods_are_allowed(void **state)
+TEST(which_methods_are_allowed)
 {
 	struct hs_outcome o = { .result = HS_E_METHOD, .allow = hs_route_find(HS_SLICE("/"))->allow };
 
-	(void)state;
 	expect_answer(&o, "Status: 405 Method Not Allowed" COMMON "Allow: POST, PUT, PATCH\r\n\r\n",
 	              "{\"message\":\"method not allowed\"}\n");
 	o.allow = hs_route_find(HS_SLICE("/health"))->allow;
@@ -132,31 +123,28 @@ static void which_methods_are_allowed(void **state)
 	              "{\"message\":\"method not allowed\"}\n");
 }
 
-static void our_failures_are_to_be_retried(void **state)
+TEST(our_failures_are_to_be_retried)
 {
 	struct hs_outcome o = { .result = HS_E_FULL, .accepted = 5 };
 
-	(void)state;
 	expect_answer(&o, "Status: 503 Service Unavailable" COMMON "Retry-After: 5\r\n\r\n",
 	              "{\"message\":\"storage is full, try again\"}\n");
 	o.is_healthy = true;
 	assert_int_equal(hs_outcome_status(&o), 503);
 }
 
-static void health(void **state)
+TEST(health)
 {
 	struct hs_outcome o = { .is_healthy = true, .not_synced = true };
 
-	(void)state;
 	expect_answer(&o, "Status: 200 OK" COMMON "\r\n", "{\"status\":\"ok\"}\n");
 }
 
-/* Whatever the result: one JSON object with a message, and the head as CGI wants it. */
-static void every_result_has_an_answer(void **state)
+/* Every result gives one JSON object with a message, and a CGI head. */
+TEST(every_result_has_an_answer)
 {
 	struct hs_buf head = { 0 }, body = { 0 };
 
-	(void)state;
 	for (int r = HS_OK + 1; r < HS_RESULT_COUNT; r++) {
 		const struct hs_result_info *info = hs_result_info((enum hs_result)r);
 		struct hs_outcome o = { .result = (enum hs_result)r };
@@ -181,22 +169,20 @@ static void every_result_has_an_answer(void **state)
 	hs_buf_free(&body);
 }
 
-static void the_message_alone(void **state)
+TEST(the_message_alone)
 {
 	struct hs_outcome o = { .result = HS_E_JSON_END, .has_offset = true, .offset = 9 };
 	struct hs_buf b = { 0 };
 
-	(void)state;
 	hs_outcome_message(&o, &b);
 	assert_slice_equal(hs_buf_slice(&b), HS_SLICE("JSON ends too early, at byte 9"));
 	hs_buf_free(&b);
 }
 
-static void a_page_for_every_fault_of_the_settings(void **state)
+TEST(a_page_for_every_fault_of_the_settings)
 {
 	struct hs_buf head = { 0 }, body = { 0 }, last = { 0 };
 
-	(void)state;
 	for (int fault = HS_FAULT_OTHER; fault <= HS_FAULT_ACCESS; fault++) {
 		struct hs_settings_error e = { "/home/you/x.conf: secret = s3cret", (enum hs_settings_fault)fault,
 			                       4711 };
@@ -221,23 +207,4 @@ static void a_page_for_every_fault_of_the_settings(void **state)
 	hs_buf_free(&last);
 }
 
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(accepted),
-		cmocka_unit_test(nothing_new_is_200_even_unsynced),
-		cmocka_unit_test(a_batch_with_one_bad_event),
-		cmocka_unit_test(a_batch_with_nothing_good),
-		cmocka_unit_test(a_single_bad_event),
-		cmocka_unit_test(broken_json_says_where),
-		cmocka_unit_test(who_must_show_what),
-		cmocka_unit_test(which_methods_are_allowed),
-		cmocka_unit_test(our_failures_are_to_be_retried),
-		cmocka_unit_test(health),
-		cmocka_unit_test(every_result_has_an_answer),
-		cmocka_unit_test(the_message_alone),
-		cmocka_unit_test(a_page_for_every_fault_of_the_settings),
-	};
-
-	return cmocka_run_group_tests_name("response", tests, NULL, NULL);
-}
+TESTS("response", NULL, NULL)

@@ -1,5 +1,5 @@
-/* response_verdict: colour, message and remedy; and that a stranger's text does no harm. */
-#include "tests/lib/cases.h"
+/* response_verdict: colour, message and remedy; a stranger's text does no harm. */
+#include "tests/lib/unit.h"
 #include "tools/probe/response_verdict.h"
 
 static struct hs_response_verdict read(int status, const char *body)
@@ -10,9 +10,8 @@ static struct hs_response_verdict read(int status, const char *body)
 	return a;
 }
 
-static void colours_are_those_of_the_console(void **state)
+TEST(colours_are_those_of_the_console)
 {
-	(void)state;
 	assert_int_equal(read(200, "").colour, HS_GREEN);
 	assert_int_equal(read(204, "").colour, HS_GREEN);
 	assert_int_equal(read(501, "").colour, HS_YELLOW);
@@ -22,11 +21,10 @@ static void colours_are_those_of_the_console(void **state)
 	assert_int_equal(read(0, "").colour, HS_RED);
 }
 
-static void counts_become_words(void **state)
+TEST(counts_become_words)
 {
 	struct hs_response_verdict a = read(200, "{\"accepted\":1,\"duplicate\":0,\"rejected\":0}");
 
-	(void)state;
 	assert_true(a.counted);
 	assert_string_equal(a.message, "accepted");
 	a = read(200, "{\"accepted\":0,\"duplicate\":1,\"rejected\":0}");
@@ -38,11 +36,10 @@ static void counts_become_words(void **state)
 	assert_false(a.counted);
 }
 
-static void a_message_of_ours_has_a_remedy(void **state)
+TEST(a_message_of_ours_has_a_remedy)
 {
 	struct hs_response_verdict a = read(401, "{\"message\":\"X-Signature does not match\"}");
 
-	(void)state;
 	assert_string_equal(a.message, "X-Signature does not match");
 	assert_string_equal(a.remedy, hs_result_info(HS_E_SIGNATURE)->remedy);
 	assert_string_equal(read(400, "{\"message\":\"JSON ends too early, at byte 7\"}").remedy,
@@ -51,21 +48,19 @@ static void a_message_of_ours_has_a_remedy(void **state)
 	assert_string_equal(read(400, "{\"message\":7}").message, "");
 }
 
-static void what_is_no_json_is_the_web_servers(void **state)
+TEST(an_answer_that_is_not_json_is_the_web_servers)
 {
 	struct hs_response_verdict a = read(413, "<html><title>413</title></html>");
 
-	(void)state;
 	assert_false(a.json);
 	assert_non_null(strstr(a.message, "413"));
 	assert_false(read(200, "[1]").json);
 }
 
-static void nothing_of_it_moves_a_cursor(void **state)
+TEST(no_answer_controls_the_terminal)
 {
 	char body[1024] = "{\"message\":\"";
 
-	(void)state;
 	assert_string_equal(read(400, "{\"message\":\"a\\u001b[2Jb\\nc\\u007f\\u009bd\\u202e\"}").message,
 	                    "a?[2Jb?c??d?");
 	/* cut between characters: 255 bytes hold 127 of two bytes */
@@ -75,15 +70,4 @@ static void nothing_of_it_moves_a_cursor(void **state)
 	assert_int_equal(strlen(read(400, body).message), 254);
 }
 
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(colours_are_those_of_the_console),
-		cmocka_unit_test(counts_become_words),
-		cmocka_unit_test(a_message_of_ours_has_a_remedy),
-		cmocka_unit_test(what_is_no_json_is_the_web_servers),
-		cmocka_unit_test(nothing_of_it_moves_a_cursor),
-	};
-
-	return cmocka_run_group_tests_name("response_verdict", tests, NULL, NULL);
-}
+TESTS("response_verdict", NULL, NULL)

@@ -1,6 +1,6 @@
 /* result: what every row of the table promises. */
 #include "base/result.h"
-#include "tests/lib/cases.h"
+#include "tests/lib/unit.h"
 
 #include <string.h>
 
@@ -12,9 +12,8 @@ static bool is_one_clean_line(const char *s)
 	return true;
 }
 
-static void every_row_is_complete(void **state)
+TEST(every_row_is_complete)
 {
-	(void)state;
 	for (int r = 0; r < HS_RESULT_COUNT; r++) {
 		const struct hs_result_info *info = hs_result_info((enum hs_result)r);
 
@@ -34,10 +33,9 @@ static bool is_ours(enum hs_class class)
 	return class != HS_CLASS_REQUEST && class != HS_CLASS_AUTH && class != HS_CLASS_JSON && class != HS_CLASS_SPEC;
 }
 
-/* 4xx and 501 lose the event for good: what is our fault must be 503. */
-static void statuses_do_what_segment_makes_of_them(void **state)
+/* 4xx and 501 lose the event for good: our own faults must be 503. */
+TEST(statuses_do_what_segment_makes_of_them)
 {
-	(void)state;
 	assert_int_equal(hs_result_info(HS_OK)->status, 200);
 	for (int r = 1; r < HS_RESULT_COUNT; r++) {
 		int status = hs_result_info((enum hs_result)r)->status;
@@ -63,9 +61,8 @@ static void statuses_do_what_segment_makes_of_them(void **state)
 	assert_int_equal(hs_result_info(HS_E_IDENTITY)->status, 400);
 }
 
-static void names_and_messages_tell_results_apart(void **state)
+TEST(names_and_messages_tell_results_apart)
 {
-	(void)state;
 	for (int a = 0; a < HS_RESULT_COUNT; a++)
 		for (int b = a + 1; b < HS_RESULT_COUNT; b++)
 			assert_string_not_equal(hs_result_info((enum hs_result)a)->name,
@@ -79,9 +76,8 @@ static bool begins(const char *name, const char *with)
 	return strncmp(name, with, strlen(with)) == 0;
 }
 
-static void every_row_has_its_class(void **state)
+TEST(every_row_has_its_class)
 {
-	(void)state;
 	for (int r = 1; r < HS_RESULT_COUNT; r++) {
 		const struct hs_result_info *info = hs_result_info((enum hs_result)r);
 
@@ -97,9 +93,8 @@ static void every_row_has_its_class(void **state)
 }
 
 /* Each reason to be busy has a message and a remedy of its own. */
-static void the_busy_are_told_apart(void **state)
+TEST(reasons_to_be_busy_are_told_apart)
 {
-	(void)state;
 	for (int a = 0; a < HS_RESULT_COUNT; a++)
 		for (int b = a + 1; b < HS_RESULT_COUNT; b++) {
 			const struct hs_result_info *one = hs_result_info((enum hs_result)a);
@@ -112,15 +107,4 @@ static void the_busy_are_told_apart(void **state)
 		}
 }
 
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(every_row_has_its_class),
-		cmocka_unit_test(the_busy_are_told_apart),
-		cmocka_unit_test(every_row_is_complete),
-		cmocka_unit_test(statuses_do_what_segment_makes_of_them),
-		cmocka_unit_test(names_and_messages_tell_results_apart),
-	};
-
-	return cmocka_run_group_tests_name("result", tests, NULL, NULL);
-}
+TESTS("result", NULL, NULL)

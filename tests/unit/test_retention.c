@@ -1,162 +1,111 @@
 /*
- * retention: sealed segments are compressed and deleted as the settings ask for, whatever
- * step is interrupted, and no event is lost or doubled by it.
+ * retention: sealed segments are compressed and deleted as the settings say, whatever
+ * step is interrupted, and no event is lost or doubled.
  */
 #include "base/io.h"
 #include "spool/admin/retention.h"
-#include "spool/spool.h"
-#include "tests/lib/cases.h"
-#include "tests/lib/spooldir.h"
-#include "tests/lib/wrap.h"
+#include "tests/lib/temp_spool.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
-struct scene {
-	struct spooldir d;
-	struct hs_spool *spool;
-	struct hs_retention_counts done;
-};
-
-static struct scene s;
-
-static void make(const char *settings)
+TEST(sealed_segments_are_compressed)
 {
-	wrap_reset();
-	spooldir_make(&s.d, settings);
-	s.spool = hs_spool_new(s.d.settings);
-	assert_non_null(s.spool);
-}
-
-static int finish(void **state)
-{
-	(void)state;
-	wrap_reset();
-	hs_spool_free(s.spool);
-	spooldir_remove(&s.d);
-	return 0;
-}
-
-/* A sealed segment with these events. */
-static void seal(const char *words)
-{
-	assert_int_equal(spooldir_append(s.spool, words, NULL), HS_OK);
-	assert_int_equal(hs_spool_rotate(s.spool, hs_io_now_monotonic() + PATIENCE_MS), HS_OK);
-}
-
-static enum hs_result maintain(void)
-{
-	return hs_spool_maintain(s.spool, NULL, NULL, &s.done);
-}
-
-static void sealed_segments_are_compressed(void **state)
-{
-	(void)state;
 	make("rotate_min_gap = 0\n");
 	seal("a b");
 	seal("c");
-	assert_int_equal(maintain(), HS_OK);
-	assert_int_equal(s.done.compressed, 2);
+	maintain();
+	assert_int_equal(s.maintained.compressed, 2);
 	assert_string_equal(strstr(spooldir_name(&s.d, "events-", 0), ".jsonl"), ".jsonl.gz");
 	assert_int_equal(spooldir_names(&s.d, "", "events-"), 2);
 	assert_once(&s.d, "a b c");
-	assert_int_equal(maintain(), HS_OK);
-	assert_int_equal(s.done.compressed, 0);
+	maintain();
+	assert_int_equal(s.maintained.compressed, 0);
 	assert_sound(&s.d);
 }
 
-static void or_left_as_they_are(void **state)
+TEST(uncompressed_segments_are_left_as_they_are)
 {
-	(void)state;
 	make("rotate_min_gap = 0\ncompress = none\n");
 	seal("a");
-	assert_int_equal(maintain(), HS_OK);
-	assert_int_equal(s.done.compressed, 0);
+	maintain();
+	assert_int_equal(s.maintained.compressed, 0);
 	assert_null(strstr(spooldir_name(&s.d, "events-", 0), ".gz"));
 }
 
 /* Killed when the copy has its name and the plain one is still there. */
-static void a_finished_copy_is_believed(void **state)
+TEST(a_finished_copy_is_believed)
 {
 	char plain[128];
 
-	(void)state;
 	make("rotate_min_gap = 0\n");
 	seal("a b");
 	snprintf(plain, sizeof plain, "%s", spooldir_name(&s.d, "events-", 0));
-	wrap_fail(WRAP_UNLINKAT, 4, 1, EIO); /* the first three clear what a killed one left */
-	assert_int_equal(maintain(), HS_E_IO);
+	wrap_fail(WRAP_UNLINKAT, 4, 1, EIO); /* the first three remove leftovers of a kill */
+	assert_result(hs_spool_maintain(s.spool, NULL, NULL, &s.maintained), HS_E_IO);
 	assert_int_equal(spooldir_names(&s.d, "", "events-"), 2);
-	assert_int_equal(maintain(), HS_OK);
+	maintain();
 	assert_int_equal(spooldir_names(&s.d, "", "events-"), 1);
 	assert_false(spooldir_exists(&s.d, plain));
 	assert_once(&s.d, "a b");
 	assert_sound(&s.d);
 }
 
-/* One that somebody makes by hand, and has not finished, or left unfinished, is not. */
-static void an_unfinished_copy_is_not_believed(void **state)
+/* A copy made by hand, and not finished, is not believed. */
+TEST(an_unfinished_copy_is_not_believed)
 {
 	char gz[128];
 
-	(void)state;
 	make("rotate_min_gap = 0\n");
 	seal("a b");
 	snprintf(gz, sizeof gz, "%s.gz", spooldir_name(&s.d, "events-", 0));
 	spooldir_write(&s.d, gz, HS_SLICE("\x1f\x8b\x08"));
-	assert_int_equal(maintain(), HS_OK);
+	maintain();
 	spooldir_unlink(&s.d, gz);
 	assert_once(&s.d, "a b");
-	assert_int_equal(maintain(), HS_OK);
-	assert_int_equal(s.done.compressed, 1);
+	maintain();
+	assert_int_equal(s.maintained.compressed, 1);
 }
 
-/* Whatever call fails: the events are there once, and the next time all is well. */
-static void any_call_may_fail(void **state)
+/* Whatever call fails, the events are there once, and the next run finishes. */
+TEST(any_call_may_fail)
 {
 	static const enum wrap_call calls[] = { WRAP_FDATASYNC, WRAP_FSYNC,    WRAP_PWRITE,  WRAP_PREAD,
 		                                WRAP_OPENAT,    WRAP_RENAMEAT, WRAP_UNLINKAT };
 
-	(void)state;
 	for (size_t c = 0; c < sizeof calls / sizeof calls[0]; c++)
 		for (unsigned nth = 1; nth <= 16; nth++) {
 			make("rotate_min_gap = 0\n");
 			seal("a b");
 			wrap_fail(calls[c], nth, 1, EIO);
-			maintain();
+			hs_spool_maintain(s.spool, NULL, NULL, &s.maintained);
 			wrap_reset();
 			assert_true(spooldir_count(&s.d, "a") >= 1); /* perhaps plain and compressed */
-			assert_int_equal(maintain(), HS_OK);
+			maintain();
 			assert_sound(&s.d);
 			assert_once(&s.d, "a b");
 			assert_int_equal(spooldir_names(&s.d, "", "events-"), 1);
-			finish(NULL);
 		}
-	make("");
 }
 
-static void only_one_at_a_time(void **state)
+TEST(only_one_run_at_a_time)
 {
-	char path[PATH_MAX + 32];
 	int fd;
 
-	(void)state;
 	make("rotate_min_gap = 0\n");
 	seal("a");
-	snprintf(path, sizeof path, "%s/.hookspool/run/maintain", s.d.path);
-	fd = open(path, O_RDWR | O_CREAT, 0600);
+	fd = open(spooldir_path(&s.d, ".hookspool/run/maintain"), O_RDWR | O_CREAT, 0600);
 	assert_int_equal(flock(fd, LOCK_EX), 0);
-	assert_int_equal(maintain(), HS_OK);
-	assert_true(s.done.busy);
-	assert_int_equal(s.done.compressed, 0);
+	maintain();
+	assert_true(s.maintained.busy);
+	assert_int_equal(s.maintained.compressed, 0);
 	close(fd);
-	assert_int_equal(maintain(), HS_OK);
-	assert_int_equal(s.done.compressed, 1);
+	maintain();
+	assert_int_equal(s.maintained.compressed, 1);
 }
 
 static bool at_once(void *context)
@@ -165,98 +114,90 @@ static bool at_once(void *context)
 	return true;
 }
 
-static void it_stops_when_asked(void **state)
+TEST(it_stops_when_asked)
 {
-	(void)state;
 	make("rotate_min_gap = 0\n");
 	seal("a");
-	assert_int_equal(hs_spool_maintain(s.spool, at_once, NULL, &s.done), HS_OK);
-	assert_int_equal(s.done.compressed, 0);
+	assert_int_equal(hs_spool_maintain(s.spool, at_once, NULL, &s.maintained), HS_OK);
+	assert_int_equal(s.maintained.compressed, 0);
 	assert_sound(&s.d);
 }
 
-static void the_oldest_go_first(void **state)
+TEST(the_oldest_go_first)
 {
-	(void)state;
 	make("rotate_min_gap = 0\ncompress = none\nretain_bytes = 300\n");
 	seal("a b");
 	seal("c d");
 	seal("e");
-	assert_int_equal(maintain(), HS_OK);
-	assert_true(s.done.deleted >= 1);
+	maintain();
+	assert_true(s.maintained.deleted >= 1);
 	assert_int_equal(spooldir_count(&s.d, "a"), 0);
 	assert_once(&s.d, "e");
 }
 
-static void old_segments_are_deleted(void **state)
+TEST(old_segments_are_deleted)
 {
 	static const char old[] = "events-20200101T000000.000Z-000001.jsonl";
 
-	(void)state;
 	make("retain_days = 30\n");
-	assert_int_equal(maintain(), HS_OK); /* the clock is believed before there is an old segment */
+	maintain(); /* the clock is believed before there is an old segment */
 	spooldir_write(&s.d, old, HS_SLICE("{\"type\":\"page\"}\n"));
-	assert_int_equal(spooldir_append(s.spool, "a", NULL), HS_OK);
+	put("a");
 	spooldir_write(&s.d, "notes.txt", HS_SLICE("mine\n"));
-	assert_int_equal(maintain(), HS_OK);
-	assert_int_equal(s.done.deleted, 1);
+	maintain();
+	assert_int_equal(s.maintained.deleted, 1);
 	assert_false(spooldir_exists(&s.d, old));
 	assert_true(spooldir_exists(&s.d, "notes.txt"));
 	assert_once(&s.d, "a");
 }
 
-/* The letters of January 2020 and of today; the first one as long as its record could be there. */
-static void old_dead_letters_go(void **state)
+/* A letter of January 2020 and one of today; the first stays as long as its record may. */
+TEST(old_dead_letters_go)
 {
 	static const char old[] = "events-20200101T000000.000Z-000001.jsonl";
 	static const char letter[] = "{\"failed_at\":\"2020-01-01T00:00:00.000Z\",\"record\":{\"spooled_at\":"
 				     "\"2020-01-01T00:00:00.000Z\"}}\n{\"failed_at\":\"2039-01-01T00:00:00.000Z\","
 				     "\"record\":{\"spooled_at\":\"2039-01-01T00:00:00.000Z\"}}\n";
-	char cursors[PATH_MAX + 32];
 
-	(void)state;
 	make("retain_days = 30\n");
-	assert_int_equal(maintain(), HS_OK); /* the clock is believed before there is an old segment */
+	maintain(); /* the clock is believed before there is an old segment */
 	spooldir_write(&s.d, old, HS_SLICE("{\"spooled_at\":\"2020-01-01T00:00:00.000Z\"}\n"));
-	assert_int_equal(spooldir_append(s.spool, "a", NULL), HS_OK);
+	put("a");
 	spooldir_write(&s.d, "failed.jsonl", HS_SLICE(letter));
-	snprintf(cursors, sizeof cursors, "%s/.hookspool/cursors", s.d.path);
-	assert_int_equal(mkdir(cursors, 0700), 0);
-	spooldir_write(&s.d, ".hookspool/cursors/broken", HS_SLICE("x")); /* it holds all segments */
-	assert_int_equal(maintain(), HS_OK);
-	assert_int_equal(s.done.deleted, 0);
-	assert_int_equal(s.done.letters, 0);
+	spooldir_mkdir(&s.d, ".hookspool/cursors");
+	spooldir_write(&s.d, ".hookspool/cursors/broken", HS_SLICE("x")); /* a broken cursor holds all segments */
+	maintain();
+	assert_int_equal(s.maintained.deleted, 0);
+	assert_int_equal(s.maintained.letters, 0);
 	spooldir_unlink(&s.d, ".hookspool/cursors/broken");
-	assert_int_equal(maintain(), HS_OK);
-	assert_int_equal(s.done.deleted, 1);
-	assert_int_equal(s.done.letters, 1);
+	maintain();
+	assert_int_equal(s.maintained.deleted, 1);
+	assert_int_equal(s.maintained.letters, 1);
 	assert_int_equal(spooldir_size(&s.d, "failed.jsonl"), (sizeof letter - 1) / 2);
 }
 
-static void dead_letters_stay_without_retention(void **state)
+TEST(dead_letters_stay_without_retention)
 {
-	(void)state;
 	make("");
-	assert_int_equal(spooldir_append(s.spool, "a", NULL), HS_OK);
+	put("a");
 	spooldir_write(&s.d, "failed.jsonl", HS_SLICE("{\"failed_at\":\"2020-01-01T00:00:00.000Z\",\"record\":{}}\n"));
-	spooldir_write(&s.d, "failed-copy.jsonl", HS_SLICE("{}\n")); /* of a killed one */
-	assert_int_equal(maintain(), HS_OK);
-	assert_int_equal(s.done.letters, 0);
+	spooldir_write(&s.d, "failed-copy.jsonl", HS_SLICE("{}\n")); /* left by a kill */
+	maintain();
+	assert_int_equal(s.maintained.letters, 0);
 	assert_true(spooldir_size(&s.d, "failed.jsonl") > 0);
 	assert_false(spooldir_exists(&s.d, "failed-copy.jsonl"));
 }
 
-/* Also when retention has taken all segments: no position can name one of them. */
-static void edits_of_deleted_segments_go(void **state)
+/* Even when retention has deleted all segments: no position can name them. */
+TEST(edits_of_deleted_segments_go)
 {
 	static const char old[] = "events-20200101T000000.000Z-000001.jsonl";
 	struct hs_buf text = { 0 };
 
-	(void)state;
 	make("retain_days = 30\n");
-	assert_int_equal(maintain(), HS_OK); /* the clock is believed before there is an old segment */
+	maintain(); /* the clock is believed before there is an old segment */
 	spooldir_write(&s.d, old, HS_SLICE("{\"spooled_at\":\"2020-01-01T00:00:00.000Z\"}\n"));
-	assert_int_equal(spooldir_append(s.spool, "a", NULL), HS_OK);
+	put("a");
 	for (int n = 1; n < 1000; n++) {
 		char line[256];
 
@@ -268,43 +209,20 @@ static void edits_of_deleted_segments_go(void **state)
 	}
 	spooldir_write(&s.d, ".hookspool/edits", hs_buf_slice(&text));
 	hs_buf_free(&text);
-	assert_int_equal(maintain(), HS_OK);
-	assert_int_equal(s.done.deleted, 1);
+	maintain();
+	assert_int_equal(s.maintained.deleted, 1);
 	assert_int_equal(spooldir_size(&s.d, ".hookspool/edits"), 0);
 }
 
-/* What was compressed is still known to the index that is made anew. */
-static void duplicates_are_known_from_compressed_segments(void **state)
+/* A rebuilt index knows the ids of compressed segments. */
+TEST(duplicates_are_known_from_compressed_segments)
 {
-	uint64_t duplicate = 0;
-
-	(void)state;
 	make("rotate_min_gap = 0\n");
 	seal("a b");
-	assert_int_equal(maintain(), HS_OK);
+	maintain();
 	spooldir_unlink(&s.d, ".hookspool/run/index");
-	assert_int_equal(spooldir_append(s.spool, "a b c", &duplicate), HS_OK);
-	assert_int_equal(duplicate, 2);
+	put_known("a b c", 2);
 	assert_once(&s.d, "a b c");
 }
 
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_teardown(sealed_segments_are_compressed, finish),
-		cmocka_unit_test_teardown(or_left_as_they_are, finish),
-		cmocka_unit_test_teardown(a_finished_copy_is_believed, finish),
-		cmocka_unit_test_teardown(an_unfinished_copy_is_not_believed, finish),
-		cmocka_unit_test_teardown(any_call_may_fail, finish),
-		cmocka_unit_test_teardown(only_one_at_a_time, finish),
-		cmocka_unit_test_teardown(it_stops_when_asked, finish),
-		cmocka_unit_test_teardown(the_oldest_go_first, finish),
-		cmocka_unit_test_teardown(old_segments_are_deleted, finish),
-		cmocka_unit_test_teardown(old_dead_letters_go, finish),
-		cmocka_unit_test_teardown(edits_of_deleted_segments_go, finish),
-		cmocka_unit_test_teardown(dead_letters_stay_without_retention, finish),
-		cmocka_unit_test_teardown(duplicates_are_known_from_compressed_segments, finish),
-	};
-
-	return cmocka_run_group_tests_name("retention", tests, NULL, NULL);
-}
+TESTS("retention", NULL, finish)

@@ -1,51 +1,37 @@
 /*
- * rewrite_log: a position survives what was removed before it, whatever step is interrupted,
- * and compression and edits do not undo one another.
+ * rewrite_log: a position survives removals before it, whatever step is interrupted, and
+ * compression and edits do not undo each other.
  */
 #include "base/io.h"
 #include "spool/position/rewrite_log.h"
 #include "spool/shared/spool_dir.h"
-#include "spool/spool.h"
-#include "tests/lib/cases.h"
-#include "tests/lib/spooldir.h"
-#include "tests/lib/wrap.h"
+#include "tests/lib/temp_spool.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
-struct scene {
-	struct spooldir d;
-	struct hs_spool *spool;
-	struct hs_opened_spool o;
-	struct hs_rewrite_log *rewrites;
-};
-
-static struct scene s;
+static struct hs_opened_spool o;
+static struct hs_rewrite_log *rewrites;
 
 /* A spool with one sealed segment, number 1, of these words. */
-static void make(const char *settings, const char *words)
+FIXTURE(close_all)
 {
-	wrap_reset();
-	spooldir_make(&s.d, settings);
-	s.spool = hs_spool_new(s.d.settings);
-	assert_int_equal(spooldir_append(s.spool, words, NULL), HS_OK);
-	assert_int_equal(hs_spool_rotate(s.spool, hs_io_now_monotonic() + PATIENCE_MS), HS_OK);
-	assert_int_equal(hs_spool_dir_open(&s.o, s.d.settings, false), HS_OK);
-	assert_int_equal(hs_rewrite_log_open(&s.o.dir, &s.rewrites), HS_OK);
+	if (rewrites != NULL) {
+		hs_rewrite_log_close(rewrites);
+		hs_spool_dir_close(&o);
+		rewrites = NULL;
+	}
+	return finish(state);
 }
 
-static int finish(void **state)
+static void make_segment(const char *settings, const char *words)
 {
-	(void)state;
-	wrap_reset();
-	hs_rewrite_log_close(s.rewrites);
-	hs_spool_dir_close(&s.o);
-	hs_spool_free(s.spool);
-	spooldir_remove(&s.d);
-	return 0;
+	close_all(NULL);
+	make(settings);
+	seal(words);
+	assert_result(hs_spool_dir_open(&o, s.d.settings, false), HS_OK);
+	assert_result(hs_rewrite_log_open(&o.dir, &rewrites), HS_OK);
 }
 
 /* Where the nth line (from 0) of the segment begins. */
@@ -84,16 +70,16 @@ static enum hs_result erase(unsigned nth)
 	struct hs_range removed;
 	struct hs_rewrite edit = prepare(nth, &removed);
 
-	return hs_rewrite_log_replace(s.rewrites, &edit);
+	return hs_rewrite_log_replace(rewrites, &edit);
 }
 
-/* By a handle that has read the journal anew. */
+/* Asks a handle that has just read the journal. */
 static uint64_t number(void)
 {
 	struct hs_rewrite_log *fresh;
 	uint64_t n;
 
-	assert_int_equal(hs_rewrite_log_open(&s.o.dir, &fresh), HS_OK);
+	assert_int_equal(hs_rewrite_log_open(&o.dir, &fresh), HS_OK);
 	assert_int_equal(hs_rewrite_log_share(fresh), HS_OK);
 	n = hs_rewrite_log_number(fresh, 1);
 	hs_rewrite_log_close(fresh);
@@ -104,19 +90,18 @@ static uint64_t translate(uint64_t offset, uint64_t edit)
 {
 	struct hs_position p = { 1, offset, edit, 0 };
 
-	assert_int_equal(hs_rewrite_log_share(s.rewrites), HS_OK);
-	assert_int_equal(hs_rewrite_log_translate(s.rewrites, &p), HS_OK);
-	assert_int_equal(p.edit, hs_rewrite_log_number(s.rewrites, 1));
-	hs_rewrite_log_release(s.rewrites);
+	assert_int_equal(hs_rewrite_log_share(rewrites), HS_OK);
+	assert_int_equal(hs_rewrite_log_translate(rewrites, &p), HS_OK);
+	assert_int_equal(p.edit, hs_rewrite_log_number(rewrites, 1));
+	hs_rewrite_log_release(rewrites);
 	return p.offset;
 }
 
-static void positions_move_with_their_lines(void **state)
+TEST(positions_move_with_their_lines)
 {
 	uint64_t was[6], d;
 
-	(void)state;
-	make("", "a b c d e");
+	make_segment("", "a b c d e");
 	for (unsigned i = 0; i < 6; i++)
 		was[i] = line_at(i);
 	assert_int_equal(number(), 0);
@@ -124,7 +109,7 @@ static void positions_move_with_their_lines(void **state)
 	assert_int_equal(erase(1), HS_OK); /* b */
 	assert_int_equal(number(), 1);
 	assert_int_equal(translate(was[0], 0), 0);
-	assert_int_equal(translate(was[1], 0), was[1]); /* behind a: before c */
+	assert_int_equal(translate(was[1], 0), was[1]); /* after a, before c */
 	assert_int_equal(translate(was[2], 0), was[1]);
 	assert_int_equal(translate(was[1] + 5, 0), was[1]);
 	assert_int_equal(translate(was[5], 0), was[4]);
@@ -144,18 +129,17 @@ static uint64_t before_is(uint64_t offset)
 {
 	struct hs_position p = { 1, offset, 0, 77 };
 
-	assert_int_equal(hs_rewrite_log_share(s.rewrites), HS_OK);
-	assert_int_equal(hs_rewrite_log_translate(s.rewrites, &p), HS_OK);
-	hs_rewrite_log_release(s.rewrites);
+	assert_int_equal(hs_rewrite_log_share(rewrites), HS_OK);
+	assert_int_equal(hs_rewrite_log_translate(rewrites, &p), HS_OK);
+	hs_rewrite_log_release(rewrites);
 	return p.before;
 }
 
-static void the_line_before_is_known_while_it_stands(void **state)
+TEST(the_line_before_is_known_while_it_exists)
 {
 	uint64_t was[6];
 
-	(void)state;
-	make("", "a b c d e");
+	make_segment("", "a b c d e");
 	for (unsigned i = 0; i < 6; i++)
 		was[i] = line_at(i);
 	assert_int_equal(erase(1), HS_OK); /* b */
@@ -172,19 +156,18 @@ static void the_line_before_is_known_while_it_stands(void **state)
 	assert_int_equal(before_is(was[5]), 0);
 }
 
-static void many_ranges(void **state)
+TEST(many_ranges)
 {
 	const char *name;
 	struct hs_range removed[3] = { { 0, 10 }, { 20, 5 }, { 100, 50 } };
 	struct hs_rewrite edit = { .stream = "events", .copy = "c", .removed = removed, .count = 3 };
 
-	(void)state;
-	make("", "a b c d e");
+	make_segment("", "a b c d e");
 	name = spooldir_name(&s.d, "events-", 0);
 	assert_true(hs_sealed_parse("events", name, &edit.sealed));
 	edit.inode = (uint64_t)spooldir_inode(&s.d, name);
 	spooldir_write(&s.d, ".hookspool/run/c", HS_SLICE("{}\n"));
-	assert_int_equal(hs_rewrite_log_replace(s.rewrites, &edit), HS_OK);
+	assert_int_equal(hs_rewrite_log_replace(rewrites, &edit), HS_OK);
 	assert_int_equal(translate(0, 0), 0);
 	assert_int_equal(translate(10, 0), 0);
 	assert_int_equal(translate(15, 0), 5);
@@ -198,31 +181,28 @@ static void many_ranges(void **state)
 static int erase_b(void *context)
 {
 	(void)context;
-	/* a lock that is shared with the parent would outlive us */
-	if (hs_rewrite_log_open(&s.o.dir, &s.rewrites) != HS_OK)
+	/* a lock shared with the parent would outlive the child */
+	if (hs_rewrite_log_open(&o.dir, &rewrites) != HS_OK)
 		return -1;
 	return (int)erase(1);
 }
 
-/* Killed before any call: the one file or the other, the journal knows it, and it can be done
- * again. */
-static void a_kill_leaves_the_one_or_the_other(void **state)
+/* After a kill before any call there is one file or the other, the journal knows which, and the edit
+ * can be repeated. */
+TEST(a_kill_leaves_one_file_or_the_other)
 {
 	unsigned nth, undone = 0, done = 0;
 	int status = -1;
 
-	(void)state;
 	for (nth = 1; status != 0; nth++) {
 		uint64_t c;
 		bool there;
 
-		make("", "a b c");
+		make_segment("", "a b c");
 		c = line_at(2);
-		assert_int_equal(translate(c, 0), c); /* the handle has looked, and must look again */
+		assert_int_equal(translate(c, 0), c); /* the handle has read the journal, and must read it again */
 		prepare(1, &(struct hs_range){ 0, 0 });
-		wrap_kill(nth, true);
-		status = child_wait(child_start(erase_b, NULL));
-		wrap_reset();
+		status = child_killed(nth, true, erase_b, NULL);
 		there = spooldir_count(&s.d, "b") == 1;
 		assert_int_equal(number(), there ? 0 : 1);
 		assert_int_equal(translate(c, 0), there ? c : line_at(1));
@@ -234,28 +214,25 @@ static void a_kill_leaves_the_one_or_the_other(void **state)
 		assert_int_equal(number(), 2);
 		assert_int_equal(translate(c, 0), 0);
 		assert_once(&s.d, "c");
-		finish(NULL);
 	}
 	assert_true(undone > 5 && done > 1);
-	make("", "a b");
 }
 
-static void any_call_may_fail(void **state)
+TEST(any_call_may_fail)
 {
 	static const enum wrap_call calls[] = { WRAP_FDATASYNC, WRAP_FSYNC,     WRAP_PWRITE, WRAP_OPENAT,
 		                                WRAP_RENAMEAT,  WRAP_FTRUNCATE, WRAP_REALLOC };
 
-	(void)state;
 	for (size_t c = 0; c < sizeof calls / sizeof calls[0]; c++)
 		for (unsigned nth = 1; nth <= 3; nth++) {
 			struct hs_range removed;
 			struct hs_rewrite edit;
 			bool there;
 
-			make("", "a b c");
+			make_segment("", "a b c");
 			edit = prepare(1, &removed);
 			wrap_fail(calls[c], nth, 1, calls[c] == WRAP_PWRITE ? ENOSPC : EIO);
-			hs_rewrite_log_replace(s.rewrites, &edit);
+			hs_rewrite_log_replace(rewrites, &edit);
 			wrap_reset();
 			there = spooldir_count(&s.d, "b") == 1;
 			assert_int_equal(number(), there ? 0 : 1);
@@ -264,23 +241,19 @@ static void any_call_may_fail(void **state)
 			assert_int_equal(erase(0), HS_OK);
 			assert_int_equal(number(), 2);
 			assert_once(&s.d, "c");
-			finish(NULL);
 		}
-	make("", "a b");
 }
 
-static void a_file_that_changed_is_not_replaced(void **state)
+TEST(a_file_that_changed_is_not_replaced)
 {
 	struct hs_range removed;
-	struct hs_retention_counts done;
 	struct hs_rewrite edit;
 
-	(void)state;
-	make("", "a b c");
+	make_segment("", "a b c");
 	edit = prepare(1, &removed);
-	assert_int_equal(hs_spool_maintain(s.spool, NULL, NULL, &done), HS_OK);
-	assert_int_equal(done.compressed, 1);
-	assert_int_equal(hs_rewrite_log_replace(s.rewrites, &edit), HS_E_REWRITTEN);
+	maintain();
+	assert_int_equal(s.maintained.compressed, 1);
+	assert_int_equal(hs_rewrite_log_replace(rewrites, &edit), HS_E_REWRITTEN);
 	assert_int_equal(number(), 0);
 	assert_once(&s.d, "a b c");
 }
@@ -290,34 +263,31 @@ static void before_compressor_renames(void *context)
 	*(enum hs_result *)context = erase(1);
 }
 
-/* The compressor has read the segment, and an edit comes before it gives its copy the name. */
-static void compression_does_not_bring_lines_back(void **state)
+/* An edit comes after the compressor read the segment, before its copy gets the name. */
+TEST(compression_does_not_bring_lines_back)
 {
 	enum hs_result erased = HS_E_IO;
-	struct hs_retention_counts done;
 
-	(void)state;
-	make("", "a b c");
+	make_segment("", "a b c");
 	wrap_before(WRAP_FDATASYNC, 1, before_compressor_renames, &erased);
-	assert_int_equal(hs_spool_maintain(s.spool, NULL, NULL, &done), HS_OK);
+	maintain();
 	wrap_reset();
 	assert_int_equal(erased, HS_OK);
-	assert_int_equal(done.compressed, 0);
+	assert_int_equal(s.maintained.compressed, 0);
 	assert_int_equal(spooldir_count(&s.d, "b"), 0);
-	assert_int_equal(hs_spool_maintain(s.spool, NULL, NULL, &done), HS_OK);
-	assert_int_equal(done.compressed, 1);
+	maintain();
+	assert_int_equal(s.maintained.compressed, 1);
 	assert_once(&s.d, "a c");
 	assert_int_equal(number(), 1);
 }
 
-/* Killed between the compressor's last steps, so that the segment stands there twice. */
-static void the_other_form_goes_first(void **state)
+/* A kill between the compressor's last steps leaves the segment twice. */
+TEST(the_other_form_goes_first)
 {
 	const char *name;
 	char gz[HS_SEALED_NAME + 4];
 
-	(void)state;
-	make("", "a b c");
+	make_segment("", "a b c");
 	name = spooldir_name(&s.d, "events-", 0);
 	snprintf(gz, sizeof gz, "%s.gz", name);
 	spooldir_write(&s.d, gz, HS_SLICE("what the compressor left"));
@@ -327,61 +297,66 @@ static void the_other_form_goes_first(void **state)
 }
 
 /* No position points into the rejected segments. */
-static void other_streams_are_not_journaled(void **state)
+TEST(other_streams_are_not_journaled)
 {
 	struct hs_rewrite edit = { .stream = "rejected", .copy = "c", .sealed = { 7, 1000, false } };
 	char name[HS_SEALED_NAME];
 	struct hs_buf text;
 
-	(void)state;
-	make("", "a");
+	make_segment("", "a");
 	hs_sealed_print("rejected", &edit.sealed, name);
 	spooldir_write(&s.d, name, HS_SLICE("{\"a\":1}\n{\"b\":1}\n"));
 	spooldir_write(&s.d, ".hookspool/run/c", HS_SLICE("{\"b\":1}\n"));
 	edit.inode = (uint64_t)spooldir_inode(&s.d, name);
-	assert_int_equal(hs_rewrite_log_replace(s.rewrites, &edit), HS_OK);
+	assert_int_equal(hs_rewrite_log_replace(rewrites, &edit), HS_OK);
 	text = spooldir_read(&s.d, name);
 	assert_int_equal(text.n, 8);
 	hs_buf_free(&text);
 	assert_false(spooldir_exists(&s.d, ".hookspool/edits"));
 }
 
-/* A second sealed segment, edited like the first; then the first is gone. */
-static void what_is_gone_is_forgotten(void **state)
+/* Edits two segments, and removes the first. Returns where f was in the second. */
+static uint64_t edit_two_segments(void)
+{
+	uint64_t c;
+
+	make_segment("compress = none\nrotate_min_gap = 0\n", "a b c");
+	assert_int_equal(erase(0), HS_OK);
+	seal("d e f");
+	spooldir_unlink(&s.d, spooldir_name(&s.d, "events-", 0));
+	c = line_at(2);
+	assert_int_equal(erase(1), HS_OK); /* e, of segment 2 */
+	return c;
+}
+
+TEST(edits_of_deleted_segments_are_forgotten)
 {
 	static const enum wrap_call calls[] = { WRAP_FDATASYNC, WRAP_PWRITE, WRAP_RENAMEAT, WRAP_FSYNC };
 	uint64_t size, c;
 	struct hs_position p;
 
-	(void)state;
-	make("compress = none\nrotate_min_gap = 0\n", "a b c");
-	assert_int_equal(erase(0), HS_OK);
-	assert_int_equal(spooldir_append(s.spool, "d e f", NULL), HS_OK);
-	assert_int_equal(hs_spool_rotate(s.spool, hs_io_now_monotonic() + PATIENCE_MS), HS_OK);
-	spooldir_unlink(&s.d, spooldir_name(&s.d, "events-", 0));
-	c = line_at(2);
-	assert_int_equal(erase(1), HS_OK); /* e, of segment 2 */
+	c = edit_two_segments();
 	size = (uint64_t)spooldir_size(&s.d, ".hookspool/edits");
-	assert_int_equal(hs_rewrite_log_trim(s.rewrites, size), HS_OK); /* not worth it */
+	assert_int_equal(hs_rewrite_log_trim(rewrites, size), HS_OK); /* not worth it */
 	assert_int_equal(spooldir_size(&s.d, ".hookspool/edits"), size);
 	wrap_fail(WRAP_RENAMEAT, 1, 1, EROFS);
-	assert_result(hs_rewrite_log_trim(s.rewrites, 0), HS_E_READ_ONLY);
+	assert_result(hs_rewrite_log_trim(rewrites, 0), HS_E_READ_ONLY);
 	wrap_reset();
 	for (size_t i = 0; i < sizeof calls / sizeof calls[0]; i++) {
 		wrap_fail(calls[i], 1, 1, EIO);
-		hs_rewrite_log_trim(s.rewrites, 0);
+		hs_rewrite_log_trim(rewrites, 0);
 		wrap_reset();
-		assert_int_equal(hs_rewrite_log_share(s.rewrites), HS_OK);
-		assert_int_equal(hs_rewrite_log_number(s.rewrites, 2), 1);
-		hs_rewrite_log_release(s.rewrites);
+		assert_int_equal(hs_rewrite_log_share(rewrites), HS_OK);
+		assert_int_equal(hs_rewrite_log_number(rewrites, 2), 1);
+		hs_rewrite_log_release(rewrites);
 	}
-	assert_int_equal(hs_rewrite_log_trim(s.rewrites, 0), HS_OK);
+	assert_int_equal(hs_rewrite_log_trim(rewrites, 0), HS_OK);
 	assert_true((uint64_t)spooldir_size(&s.d, ".hookspool/edits") < size);
 	assert_int_equal(number(), 0); /* of segment 1 */
 	p = (struct hs_position){ 2, c, 0, 0 };
-	assert_int_equal(hs_rewrite_log_share(s.rewrites), HS_OK);
-	assert_int_equal(hs_rewrite_log_translate(s.rewrites, &p), HS_OK);
-	hs_rewrite_log_release(s.rewrites);
+	assert_int_equal(hs_rewrite_log_share(rewrites), HS_OK);
+	assert_int_equal(hs_rewrite_log_translate(rewrites, &p), HS_OK);
+	hs_rewrite_log_release(rewrites);
 	assert_int_equal(p.offset, line_at(1));
 	assert_int_equal(erase(0), HS_OK);
 	assert_once(&s.d, "f");
@@ -389,15 +364,12 @@ static void what_is_gone_is_forgotten(void **state)
 
 static int trim_in_child(void *context)
 {
-	unsigned nth = *(unsigned *)context;
-
-	wrap_reset();
-	wrap_kill(nth, nth % 2 == 1);
-	return hs_rewrite_log_trim(s.rewrites, 0) == HS_OK ? 0 : 1;
+	(void)context;
+	return hs_rewrite_log_trim(rewrites, 0) == HS_OK ? 0 : 1;
 }
 
-/* Whatever is left, what is said of the segment that is there is whole, and the next run trims. */
-static void a_kill_while_it_is_trimmed(void **state)
+/* Whatever a kill leaves, the entries of an existing segment are complete, and the next run trims. */
+TEST(a_kill_while_it_is_trimmed)
 {
 	bool ended = false;
 
@@ -405,49 +377,24 @@ static void a_kill_while_it_is_trimmed(void **state)
 		struct hs_position p;
 		uint64_t size, c;
 
-		make("compress = none\nrotate_min_gap = 0\n", "a b c");
-		assert_int_equal(erase(0), HS_OK);
-		assert_int_equal(spooldir_append(s.spool, "d e f", NULL), HS_OK);
-		assert_int_equal(hs_spool_rotate(s.spool, hs_io_now_monotonic() + PATIENCE_MS), HS_OK);
-		spooldir_unlink(&s.d, spooldir_name(&s.d, "events-", 0));
-		c = line_at(2);
-		assert_int_equal(erase(1), HS_OK); /* e, of segment 2 */
+		c = edit_two_segments();
 		size = (uint64_t)spooldir_size(&s.d, ".hookspool/edits");
-		ended = child_wait(child_start(trim_in_child, &nth)) == 0;
+		ended = child_killed(nth, nth % 2 == 1, trim_in_child, NULL) == 0;
 		for (int run = 0; run < 2; run++) { /* as the kill left it; trimmed */
 			p = (struct hs_position){ 2, c, 0, 0 };
-			assert_int_equal(hs_rewrite_log_share(s.rewrites), HS_OK);
-			assert_int_equal(hs_rewrite_log_number(s.rewrites, 2), 1);
-			assert_int_equal(hs_rewrite_log_translate(s.rewrites, &p), HS_OK);
-			hs_rewrite_log_release(s.rewrites);
+			assert_int_equal(hs_rewrite_log_share(rewrites), HS_OK);
+			assert_int_equal(hs_rewrite_log_number(rewrites, 2), 1);
+			assert_int_equal(hs_rewrite_log_translate(rewrites, &p), HS_OK);
+			hs_rewrite_log_release(rewrites);
 			assert_int_equal(p.offset, line_at(1));
-			assert_int_equal(hs_rewrite_log_trim(s.rewrites, 0), HS_OK);
+			assert_int_equal(hs_rewrite_log_trim(rewrites, 0), HS_OK);
 		}
 		assert_true((uint64_t)spooldir_size(&s.d, ".hookspool/edits") < size);
 		assert_int_equal(number(), 0); /* of segment 1 */
 		if (ended)
-			assert_true(nth > 6); /* or this has shown nothing */
-		else
-			finish(state);
+			assert_true(nth > 6); /* otherwise the test has shown nothing */
 		assert_true(nth < 200);
 	}
 }
 
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_teardown(positions_move_with_their_lines, finish),
-		cmocka_unit_test_teardown(the_line_before_is_known_while_it_stands, finish),
-		cmocka_unit_test_teardown(many_ranges, finish),
-		cmocka_unit_test_teardown(a_kill_leaves_the_one_or_the_other, finish),
-		cmocka_unit_test_teardown(any_call_may_fail, finish),
-		cmocka_unit_test_teardown(a_file_that_changed_is_not_replaced, finish),
-		cmocka_unit_test_teardown(compression_does_not_bring_lines_back, finish),
-		cmocka_unit_test_teardown(the_other_form_goes_first, finish),
-		cmocka_unit_test_teardown(other_streams_are_not_journaled, finish),
-		cmocka_unit_test_teardown(what_is_gone_is_forgotten, finish),
-		cmocka_unit_test_teardown(a_kill_while_it_is_trimmed, finish),
-	};
-
-	return cmocka_run_group_tests_name("rewrite_log", tests, NULL, NULL);
-}
+TESTS("rewrite_log", NULL, close_all)

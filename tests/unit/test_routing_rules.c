@@ -1,5 +1,5 @@
-/* routing_rules: the most exact handler gets a record; one user is always the same number. */
-#include "tests/lib/cases.h"
+/* routing_rules: the most specific handler gets a record; a user always has the same number. */
+#include "tests/lib/unit.h"
 #include "tools/sink/routing_rules.h"
 
 static struct hs_routing_rules rules;
@@ -17,17 +17,15 @@ static int find(const char *line)
 	return hs_routing_rules_find(&rules, &m);
 }
 
-static int finish(void **state)
+FIXTURE(finish)
 {
-	(void)state;
 	hs_routing_rules_free(&rules);
 	memset(&rules, 0, sizeof rules);
 	return 0;
 }
 
-static void the_most_exact(void **state)
+TEST(the_most_specific_handler)
 {
-	(void)state;
 	add("track=a");
 	add("track:Order Completed=b=c");
 	add("page:Home=d");
@@ -44,9 +42,8 @@ static void the_most_exact(void **state)
 	assert_int_equal(find("no record"), 3);
 }
 
-static void names_with_an_equals_sign(void **state)
+TEST(names_with_an_equals_sign)
 {
-	(void)state;
 	add("track:a\\=b=c=d");
 	add("track:back\\\\slash=e");
 	add("track:x:y=f");
@@ -57,13 +54,12 @@ static void names_with_an_equals_sign(void **state)
 	assert_int_equal(find("{\"type\":\"track\",\"event\":\"a\"}"), -1);
 }
 
-static void what_is_no_rule(void **state)
+TEST(invalid_rules)
 {
-	(void)state;
 	assert_false(hs_routing_rules_add(&rules, "test", "track"));
 	assert_false(hs_routing_rules_add(&rules, "test", "=true"));
 	assert_false(hs_routing_rules_add(&rules, "test", "track="));
-	assert_false(hs_routing_rules_add(&rules, "test", "trakc=true")); /* it would pass the whole spool */
+	assert_false(hs_routing_rules_add(&rules, "test", "trakc=true")); /* it would skip the whole spool */
 	assert_false(hs_routing_rules_add(&rules, "test", "Track=true"));
 	assert_false(hs_routing_rules_add(&rules, "test", "trakc:Order Completed=true"));
 	assert_false(hs_routing_rules_add(&rules, "test", "*:Order Completed=true"));
@@ -81,11 +77,10 @@ static uint64_t user(const char *line)
 	return hs_record_head_user(&m);
 }
 
-static void users(void **state)
+TEST(users)
 {
 	uint64_t u = user("{\"type\":\"track\",\"user_id\":\"u\",\"anonymous_id\":\"a\",\"message_id\":\"1\"}");
 
-	(void)state;
 	assert_true(u == user("{\"type\":\"page\",\"user_id\":\"u\",\"message_id\":\"2\"}"));
 	assert_true(u != user("{\"type\":\"page\",\"user_id\":\"v\",\"message_id\":\"2\"}"));
 	assert_true(u == user("{\"type\":\"page\",\"user_id\":\"\\u0075\",\"message_id\":\"3\"}"));
@@ -106,14 +101,4 @@ static void users(void **state)
 	            user("{\"type\":\"page\",\"message_id\":\"2\"}"));
 }
 
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_teardown(the_most_exact, finish),
-		cmocka_unit_test_teardown(names_with_an_equals_sign, finish),
-		cmocka_unit_test_teardown(what_is_no_rule, finish),
-		cmocka_unit_test_teardown(users, finish),
-	};
-
-	return cmocka_run_group_tests_name("routing_rules", tests, NULL, NULL);
-}
+TESTS("routing_rules", NULL, finish)

@@ -1,9 +1,8 @@
-/* sd_notify: what a supervisor hears, on a socket of the test's own. */
+/* sd_notify: the messages that a supervisor gets, on a socket of the test. */
 #include "base/io.h"
 #include "cgi/server/sd_notify.h"
-#include "tests/lib/cases.h"
+#include "tests/lib/unit.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -43,13 +42,12 @@ static const char *hear(struct supervisor *s)
 	return s->heard;
 }
 
-static void the_life_of_a_process(void **state)
+TEST(the_life_of_a_process)
 {
 	struct supervisor s;
 	struct hs_sd_notify n;
 	long long then, now = hs_io_now_monotonic();
 
-	(void)state;
 	start(&s);
 	hs_sd_notify_open(&n);
 	assert_string_equal(hear(&s), "");
@@ -61,17 +59,16 @@ static void the_life_of_a_process(void **state)
 	hs_sd_notify_stopping(&n);
 	assert_string_equal(hear(&s), "STOPPING=1");
 	hs_sd_notify_close(&n);
-	hs_sd_notify_ready(&n); /* to nobody */
+	hs_sd_notify_ready(&n); /* no supervisor */
 	assert_string_equal(hear(&s), "");
 	close(s.fd);
 }
 
-static void the_watchdog_hears_at_half_its_time(void **state)
+TEST(the_watchdog_hears_at_half_its_time)
 {
 	struct supervisor s;
 	struct hs_sd_notify n;
 
-	(void)state;
 	start(&s);
 	setenv("WATCHDOG_USEC", "30000000", 1);
 	hs_sd_notify_open(&n);
@@ -85,7 +82,7 @@ static void the_watchdog_hears_at_half_its_time(void **state)
 	close(s.fd);
 }
 
-/* Whether a message comes with this watchdog in the environment. */
+/* True if a message comes with this watchdog in the environment. */
 static bool watches(struct supervisor *s, const char *usec, const char *pid)
 {
 	struct hs_sd_notify n;
@@ -103,12 +100,11 @@ static bool watches(struct supervisor *s, const char *usec, const char *pid)
 	return heard;
 }
 
-static void a_watchdog_that_is_none(void **state)
+TEST(an_invalid_watchdog)
 {
 	struct supervisor s;
 	char own[24];
 
-	(void)state;
 	start(&s);
 	snprintf(own, sizeof own, "%ld", (long)getpid());
 	assert_true(watches(&s, "2000000", own));
@@ -123,13 +119,12 @@ static void a_watchdog_that_is_none(void **state)
 	close(s.fd);
 }
 
-static void nobody_to_tell(void **state)
+TEST(no_supervisor)
 {
 	static const char *const names[] = { "", "@", "relative", "/nowhere/at/all", "vsock:2:1" };
 	char longest[200];
 	struct hs_sd_notify n;
 
-	(void)state;
 	unsetenv("NOTIFY_SOCKET");
 	hs_sd_notify_open(&n);
 	assert_int_equal(n.fd, -1);
@@ -148,13 +143,12 @@ static void nobody_to_tell(void **state)
 	assert_int_equal(n.fd, -1);
 }
 
-/* A supervisor that does not read, or has gone, holds nobody up. */
-static void a_deaf_supervisor(void **state)
+/* A supervisor that does not read, or has gone, delays nothing. */
+TEST(a_deaf_supervisor)
 {
 	struct supervisor s;
 	struct hs_sd_notify n;
 
-	(void)state;
 	start(&s);
 	hs_sd_notify_open(&n);
 	for (int i = 0; i < 10000; i++)
@@ -164,13 +158,4 @@ static void a_deaf_supervisor(void **state)
 	hs_sd_notify_close(&n);
 }
 
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(the_life_of_a_process),   cmocka_unit_test(the_watchdog_hears_at_half_its_time),
-		cmocka_unit_test(a_watchdog_that_is_none), cmocka_unit_test(nobody_to_tell),
-		cmocka_unit_test(a_deaf_supervisor),
-	};
-
-	return cmocka_run_group_tests_name("sd_notify", tests, NULL, NULL);
-}
+TESTS("sd_notify", NULL, NULL)

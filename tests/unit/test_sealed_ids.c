@@ -8,8 +8,10 @@
 #include "spool/read/reader.h"
 #include "spool/shared/spool_dir.h"
 #include "spool/spool.h"
-#include "tests/lib/cases.h"
-#include "tests/lib/spooldir.h"
+#include "tests/lib/events.h"
+#include "tests/lib/processes.h"
+#include "tests/lib/random.h"
+#include "tests/lib/unit.h"
 #include "tests/lib/wrap.h"
 
 #include <errno.h>
@@ -129,7 +131,7 @@ static void put_at(struct hs_spool *to, const char *words, uint64_t there, const
 {
 	uint64_t duplicate;
 
-	case_assert_result(hurry(to, words, &duplicate), HS_OK, file, line);
+	unit_assert_result(hurry(to, words, &duplicate), HS_OK, file, line);
 	_assert_int_equal(duplicate, there, file, line);
 }
 
@@ -139,7 +141,7 @@ static void put_slowly_at(const char *words, uint64_t there, const char *file, i
 {
 	uint64_t duplicate;
 
-	case_assert_result(spooldir_append(spool, words, &duplicate), HS_OK, file, line);
+	unit_assert_result(events_append(spool, words, &duplicate), HS_OK, file, line);
 	_assert_int_equal(duplicate, there, file, line);
 }
 
@@ -154,20 +156,6 @@ static const char *some(unsigned number, int count)
 	out[0] = '\0';
 	for (int i = 0; i < count; i++)
 		n += (size_t)snprintf(out + n, sizeof text[0] - n, "s%u-%d ", number, (IDS / count * i) | 1);
-	assert_true(n < sizeof text[0]);
-	return out;
-}
-
-static const char *many(const char *prefix, int from, int to)
-{
-	static char text[4][32 * 1024];
-	static int next;
-	char *out = text[next++ % 4];
-	size_t n = 0;
-
-	out[0] = '\0';
-	for (int i = from; i < to; i++)
-		n += (size_t)snprintf(out + n, sizeof text[0] - n, "%s%d ", prefix, i);
 	assert_true(n < sizeof text[0]);
 	return out;
 }
@@ -199,9 +187,8 @@ static void put_all(void)
 
 /* --- tests ------------------------------------------------------------------------------------ */
 
-static void known_from_the_first_append_on(void **state)
+TEST(known_from_the_first_append_on)
 {
-	(void)state;
 	lose_index();
 	put("s1-0 s2-25000 s3-49999 new", 3);
 	assert_true(ids_known() < SEGMENTS * IDS); /* the summaries have answered */
@@ -220,21 +207,19 @@ static void known_from_the_first_append_on(void **state)
 }
 
 /* As many tenants have an id of their own. */
-static void tenants_are_apart(void **state)
+TEST(tenants_are_apart)
 {
-	(void)state;
 	lose_index();
 	put("acme/s1-7 s1-7", 1);
 	put("acme/s1-7 globex/s1-7 s1-7", 2);
 	assert_once(&d, "acme/s1-7 globex/s1-7 s1-7");
 }
 
-static void several_take_turns(void **state)
+TEST(several_take_turns)
 {
 	struct hs_spool *other = hs_spool_new(d.settings);
 	uint64_t duplicate;
 
-	(void)state;
 	lose_index();
 	for (int i = 0; i < 20; i++) {
 		unsigned number = 1 + (unsigned)i % SEGMENTS;
@@ -243,7 +228,7 @@ static void several_take_turns(void **state)
 		put_to(i % 2 == 0 ? other : spool, many("a", 0, 20 * i + 20), (uint64_t)(20 * i + 20));
 		put_to(i % 2 == 0 ? other : spool, some(number, 100), 100);
 		if (i % 5 == 3) {
-			assert_result(spooldir_append_apart(&d, many("a", 0, 20 * i + 20), &duplicate), HS_OK);
+			assert_result(events_append_apart(&d, many("a", 0, 20 * i + 20), &duplicate), HS_OK);
 			assert_int_equal(duplicate, 20 * i + 20);
 		}
 		if (i == 12)
@@ -268,12 +253,11 @@ static int append_and_die(void *context)
 }
 
 /* Killed before any call on files: no id that was there comes again, no line is doubled or lost. */
-static void killed_at_any_step(void **state)
+TEST(killed_at_any_step)
 {
 	unsigned nth = 1;
 	int code = -1;
 
-	(void)state;
 	for (; code != 0; nth++) {
 		finish(NULL);
 		make(3000);
@@ -291,9 +275,8 @@ static void killed_at_any_step(void **state)
 }
 
 /* Damaged, stale or missing: that segment is read, and the others' summaries are used. */
-static void one_is_of_no_use(void **state)
+TEST(one_is_of_no_use)
 {
-	(void)state;
 	for (int what = 0; what < 5; what++) {
 		struct hs_buf own = spooldir_read(&d, ".hookspool/run/summary/events-2");
 		char path[2 * PATH_MAX];
@@ -321,9 +304,8 @@ static void one_is_of_no_use(void **state)
 	assert_int_equal(spooldir_lines(&d), SEGMENTS * IDS + 1);
 }
 
-static void a_rotation_while_behind(void **state)
+TEST(a_rotation_while_behind)
 {
-	(void)state;
 	lose_index();
 	put(many("a", 0, 200), 0);
 	assert_true(ids_known() < SEGMENTS * IDS);
@@ -384,7 +366,7 @@ static const char *erased(unsigned number)
 }
 
 /* Whether the index has read none, some or all of the segment, and whoever goes on. */
-static void an_erase_while_behind(void **state)
+TEST(an_erase_while_behind)
 {
 	for (int steps = 0; steps < 8; steps += 3)
 		for (int how = 0; how < 3; how++) {
@@ -410,7 +392,7 @@ static void an_erase_while_behind(void **state)
 			for (int i = 0; i < 10; i++) {
 				uint64_t there;
 
-				assert_result(spooldir_append(i % 2 == 0 ? other : spool, erased(1), &there), HS_OK);
+				assert_result(events_append(i % 2 == 0 ? other : spool, erased(1), &there), HS_OK);
 				assert_int_equal(there, 500);
 			}
 			put_all();
@@ -427,9 +409,8 @@ static void an_erase_while_behind(void **state)
  * A segment goes when some of its ids are in the index. What the mark says of it must not be
  * taken for something about the next one.
  */
-static void a_segment_goes_in_its_middle(void **state)
+TEST(a_segment_goes_in_its_middle)
 {
-	(void)state;
 	lose_index();
 	while (ids_known() <= 2 * IDS) /* until the third is under way */
 		put("s1-0", 1);
@@ -450,14 +431,13 @@ static void a_segment_goes_in_its_middle(void **state)
 }
 
 /* A summary is cut while it is mapped: an answer at most is an error, then its segment is read. */
-static void one_is_cut_while_it_is_open(void **state)
+TEST(one_is_cut_while_it_is_open)
 {
-	(void)state;
 	for (off_t size = 0; size < 5000; size += 4200) {
 		lose_index();
 		put("s1-0 s3-9", 2);
 		spooldir_cut(&d, ".hookspool/run/summary/events-3", size);
-		spooldir_append(spool, some(3, 500), NULL);
+		events_append(spool, some(3, 500), NULL);
 		put_slowly(some(3, 500), 500);
 		put_slowly(some(2, 500), 500);
 		put_slowly("x", size > 0);
@@ -468,11 +448,10 @@ static void one_is_cut_while_it_is_open(void **state)
 }
 
 /* Ids out of the window do not come back with a summary. */
-static void the_window_ends(void **state)
+TEST(the_window_ends)
 {
 	struct hs_settings shorter = *d.settings;
 
-	(void)state;
 	shorter.dedup_window = 3600000;
 	hs_spool_free(spool);
 	spool = hs_spool_new(&shorter);
@@ -485,9 +464,8 @@ static void the_window_ends(void **state)
 }
 
 /* The map of the index begins at 16 MiB: it must grow in the middle of a summary. */
-static void the_map_grows(void **state)
+TEST(the_map_grows)
 {
-	(void)state;
 	finish(state);
 	make(300000);
 	lose_index();
@@ -498,23 +476,4 @@ static void the_map_grows(void **state)
 	put("s1-0 s2-250000 s3-299999 new", 4);
 }
 
-#define TEST(f) cmocka_unit_test_setup_teardown(f, begin, finish)
-
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		TEST(known_from_the_first_append_on),
-		TEST(tenants_are_apart),
-		TEST(several_take_turns),
-		TEST(killed_at_any_step),
-		TEST(one_is_of_no_use),
-		TEST(a_rotation_while_behind),
-		TEST(an_erase_while_behind),
-		TEST(the_window_ends),
-		TEST(a_segment_goes_in_its_middle),
-		TEST(one_is_cut_while_it_is_open),
-		TEST(the_map_grows),
-	};
-
-	return cmocka_run_group_tests_name("sealed_ids", tests, NULL, NULL);
-}
+TESTS("sealed_ids", begin, finish)

@@ -1,13 +1,9 @@
 /* segment_list: the names of sealed segments. */
 #include "base/io.h"
 #include "spool/file/segment_list.h"
-#include "tests/lib/cases.h"
-#include "tests/lib/spooldir.h"
-#include "tests/lib/wrap.h"
+#include "tests/lib/temp_dir.h"
 
-#include <fcntl.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 static const int64_t when = INT64_C(1795428900123); /* 2026-11-23T10:15:00.123Z */
 
@@ -24,16 +20,15 @@ static void expect_name(const char *stream, uint64_t number, bool gzip, const ch
 	assert_int_equal(back.gzip, gzip);
 }
 
-static void names_are_printed_and_parsed(void **state)
+TEST(names_are_printed_and_parsed)
 {
-	(void)state;
 	expect_name("events", 42, false, "events-20261123T101500.123Z-000042.jsonl");
 	expect_name("events", 42, true, "events-20261123T101500.123Z-000042.jsonl.gz");
 	expect_name("rejected", 1234567, false, "rejected-20261123T101500.123Z-1234567.jsonl");
 	expect_name("events", UINT64_C(1) << 62, true, "events-20261123T101500.123Z-4611686018427387904.jsonl.gz");
 }
 
-static void other_names_are_not_ours(void **state)
+TEST(other_names_are_not_ours)
 {
 	static const char *const others[] = {
 		"",
@@ -45,7 +40,7 @@ static void other_names_are_not_ours(void **state)
 		"events-20261123T101500.123Z",
 		"events-20261123T101500.123Z-",
 		"events-20261123T101500.123Z-.jsonl",
-		"events-20261123T101500.123Z-42.jsonl", /* not the one spelling */
+		"events-20261123T101500.123Z-42.jsonl", /* not the canonical spelling */
 		"events-20261123T101500.123Z-0000042.jsonl",
 		"events-20261123T101500.123Z-+00042.jsonl",
 		"events-20261123T101500.123Z- 00042.jsonl",
@@ -58,17 +53,16 @@ static void other_names_are_not_ours(void **state)
 		"events-20261123T251500.123Z-000042.jsonl",
 		"events-20261123t101500.123z-000042.jsonl",
 		"events-20261123T101500.123Z-18446744073709551616.jsonl",
-		"events-20261123T101500.123Z-18446744073709551615.jsonl", /* no number would be left */
+		"events-20261123T101500.123Z-18446744073709551615.jsonl", /* no higher number would be left */
 		"events-20261123T101500.123Z-4611686018427387905.jsonl",
 		"Events-20261123T101500.123Z-000042.jsonl",
 		"rejected-20261123T101500.123Z-000042.jsonl",
 		".events-20261123T101500.123Z-000042.jsonl",
 	};
 
-	(void)state;
 	for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
 		struct hs_sealed sealed;
-		char *exact = case_exact(hs_slice(others[i], strlen(others[i]) + 1));
+		char *exact = unit_exact_copy(hs_slice(others[i], strlen(others[i]) + 1));
 
 		if (hs_sealed_parse("events", exact, &sealed))
 			fail_msg("'%s' is taken for a sealed segment", others[i]);
@@ -76,37 +70,25 @@ static void other_names_are_not_ours(void **state)
 	}
 }
 
-/* An empty spool directory, open. */
-static int make(struct spooldir *d)
+TEST(the_list_is_in_order_and_has_no_others)
 {
-	spooldir_make(d, "");
-	assert_int_equal(mkdir(d->path, 0700), 0);
-	return hs_io_open_dir(AT_FDCWD, d->path);
-}
-
-static void the_list_is_in_order_and_has_no_others(void **state)
-{
-	struct spooldir d;
 	struct hs_sealed *list;
 	size_t count;
-	int fd;
 
-	(void)state;
-	fd = make(&d);
-	assert_result(hs_sealed_list(fd, "events", &list, &count), HS_OK);
+	assert_result(hs_sealed_list(temp.fd, "events", &list, &count), HS_OK);
 	assert_int_equal(count, 0);
 	assert_null(list);
 	for (uint64_t i = 200; i > 0; i--) {
 		char name[HS_SEALED_NAME];
 
 		hs_sealed_print("events", &(struct hs_sealed){ i, when + (int64_t)i, i % 2 == 0, false, 0 }, name);
-		spooldir_write(&d, name, HS_SLICE(""));
+		spooldir_write(&temp.d, name, HS_SLICE(""));
 	}
-	spooldir_write(&d, "events-20261123T101500.223Z-000100.jsonl", HS_SLICE("")); /* its plain one, too */
-	spooldir_write(&d, "events.jsonl", HS_SLICE(""));
-	spooldir_write(&d, "notes.txt", HS_SLICE(""));
-	spooldir_write(&d, "rejected-20261123T101500.123Z-000300.jsonl", HS_SLICE(""));
-	assert_result(hs_sealed_list(fd, "events", &list, &count), HS_OK);
+	spooldir_write(&temp.d, "events-20261123T101500.223Z-000100.jsonl", HS_SLICE("")); /* the plain form of a .gz */
+	spooldir_write(&temp.d, "events.jsonl", HS_SLICE(""));
+	spooldir_write(&temp.d, "notes.txt", HS_SLICE(""));
+	spooldir_write(&temp.d, "rejected-20261123T101500.123Z-000300.jsonl", HS_SLICE(""));
+	assert_result(hs_sealed_list(temp.fd, "events", &list, &count), HS_OK);
 	assert_int_equal(count, 201);
 	for (size_t i = 0; i < count; i++)
 		assert_int_equal(list[i].number, i < 100 ? i + 1 : i);
@@ -115,47 +97,29 @@ static void the_list_is_in_order_and_has_no_others(void **state)
 	free(list);
 	assert_result(hs_sealed_list(-1, "events", &list, &count), HS_E_IO);
 	assert_null(list);
-	close(fd);
-	spooldir_remove(&d);
 }
 
 static void compress_it(void *context)
 {
-	spooldir_write(context, "events-20261123T101500.123Z-000042.jsonl.gz", HS_SLICE(""));
+	(void)context;
+	spooldir_write(&temp.d, "events-20261123T101500.123Z-000042.jsonl.gz", HS_SLICE(""));
 }
 
 /*
- * readdir(3) need not tell of a name that was made, or removed, since it began: of one that is
- * compressed meanwhile it may meet neither form. Here: it is seen only by who looks again.
+ * readdir(3) need not show names made or removed since it began, so it may show neither form
+ * of a segment that is compressed meanwhile. Only a second look finds it.
  */
-static void one_that_is_compressed_meanwhile_is_in_the_list(void **state)
+TEST(a_segment_compressed_meanwhile_is_listed)
 {
-	struct spooldir d;
 	struct hs_sealed *list;
 	size_t count;
-	int fd;
 
-	(void)state;
-	fd = make(&d);
-	wrap_reset();
-	wrap_before(WRAP_OPENAT, 3, compress_it, &d); /* the first is for .hookspool/numbers */
-	assert_result(hs_sealed_list(fd, "events", &list, &count), HS_OK);
+	wrap_before(WRAP_OPENAT, 3, compress_it, NULL); /* the first is for .hookspool/numbers */
+	assert_result(hs_sealed_list(temp.fd, "events", &list, &count), HS_OK);
 	wrap_reset();
 	assert_int_equal(count, 1);
 	assert_true(list[0].gzip);
 	free(list);
-	close(fd);
-	spooldir_remove(&d);
 }
 
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(names_are_printed_and_parsed),
-		cmocka_unit_test(other_names_are_not_ours),
-		cmocka_unit_test(the_list_is_in_order_and_has_no_others),
-		cmocka_unit_test(one_that_is_compressed_meanwhile_is_in_the_list),
-	};
-
-	return cmocka_run_group_tests_name("segment_list", tests, NULL, NULL);
-}
+TESTS("segment_list", temp_dir_begin, temp_dir_end)

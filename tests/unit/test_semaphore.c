@@ -1,7 +1,7 @@
-/* semaphore: never more inside than there are places; who waits too long is told so. */
+/* semaphore: never more holders than places; a wait that takes too long fails. */
 #include "base/io.h"
 #include "cgi/http/semaphore.h"
-#include "tests/lib/cases.h"
+#include "tests/lib/unit.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -38,12 +38,11 @@ static void *come_and_go(void *context)
 	return NULL;
 }
 
-static void never_more_than_places(void **state)
+TEST(never_more_than_places)
 {
 	struct scene s = { .semaphore = hs_semaphore_new(PLACES) };
 	pthread_t t[THREADS];
 
-	(void)state;
 	assert_non_null(s.semaphore);
 	for (int i = 0; i < THREADS; i++)
 		assert_int_equal(pthread_create(&t[i], NULL, come_and_go, &s), 0);
@@ -54,12 +53,11 @@ static void never_more_than_places(void **state)
 	hs_semaphore_free(s.semaphore);
 }
 
-static void a_full_one_ends_at_the_deadline(void **state)
+TEST(a_full_semaphore_ends_at_the_deadline)
 {
 	struct hs_semaphore *semaphore = hs_semaphore_new(1);
 	int64_t start = hs_io_now_monotonic();
 
-	(void)state;
 	assert_true(hs_semaphore_enter(semaphore, in_ms(60000)));
 	assert_false(hs_semaphore_enter(semaphore, in_ms(30)));
 	assert_true(hs_io_now_monotonic() - start >= 30);
@@ -69,21 +67,11 @@ static void a_full_one_ends_at_the_deadline(void **state)
 	hs_semaphore_free(semaphore);
 }
 
-static void none_is_no_limit(void **state)
+TEST(no_semaphore_is_no_limit)
 {
-	(void)state;
 	assert_true(hs_semaphore_enter(NULL, 0));
 	hs_semaphore_leave(NULL);
 	hs_semaphore_free(NULL);
 }
 
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(never_more_than_places),
-		cmocka_unit_test(a_full_one_ends_at_the_deadline),
-		cmocka_unit_test(none_is_no_limit),
-	};
-
-	return cmocka_run_group_tests_name("semaphore", tests, NULL, NULL);
-}
+TESTS("semaphore", NULL, NULL)

@@ -1,7 +1,7 @@
-/* sender: what the four senders make is what the handler lets in. */
+/* sender: the handler accepts what each of the four kinds of credentials makes. */
 #include "base/base64.h"
 #include "cgi/http/auth/auth.h"
-#include "tests/lib/cases.h"
+#include "tests/lib/unit.h"
 #include "tools/probe/sample_events.h"
 #include "tools/probe/sender.h"
 
@@ -21,7 +21,7 @@ static struct hs_settings *settings_with(const char *auth)
 	return s;
 }
 
-/* The value of a header in lines with a NUL behind each; p == NULL: not there. */
+/* The value of a header in lines that end with NUL; p == NULL: absent. */
 static struct hs_slice header(const struct hs_buf *lines, const char *name)
 {
 	size_t n = strlen(name);
@@ -56,11 +56,10 @@ static void fill(struct hs_parcel *p, enum hs_sender sender, bool batch, size_t 
 	assert_true(hs_parcel_end(p));
 }
 
-static void everyone_is_let_in(void **state)
+TEST(every_sender_is_accepted)
 {
 	struct hs_hmac *secret = hs_hmac_new(HS_SLICE("s3cret"));
 
-	(void)state;
 	for (int sender = 0; sender < HS_SENDERS; sender++) {
 		bool signs = sender != HS_SENDER_SUBSCRIPTION;
 
@@ -83,11 +82,10 @@ static void everyone_is_let_in(void **state)
 	hs_hmac_free(secret);
 }
 
-static void a_batch_is_signed_by_its_first_event(void **state)
+TEST(a_batch_is_signed_by_its_first_event)
 {
 	struct hs_parcel p = { 0 };
 
-	(void)state;
 	fill(&p, HS_SENDER_ACTIONS, true, 2);
 	assert_slice_equal(hs_buf_slice(&p.body), HS_SLICE("[{ \"type\":\"track\" },{}]"));
 	assert_slice_equal(hs_parcel_signed(&p), HS_SLICE("{ \"type\":\"track\" }"));
@@ -99,11 +97,10 @@ static void a_batch_is_signed_by_its_first_event(void **state)
 	hs_parcel_free(&p);
 }
 
-static void nothing_to_show_is_no_header(void **state)
+TEST(no_credential_is_no_header)
 {
 	struct hs_buf headers = { 0 }, settings = { 0 };
 
-	(void)state;
 	assert_true(hs_sender_headers(HS_SENDER_ACTIONS, NULL, NULL, HS_SLICE("[]"), &headers));
 	assert_null(header(&headers, "X-Signature").p);
 	assert_null(header(&headers, "Authorization").p);
@@ -119,13 +116,12 @@ static void nothing_to_show_is_no_header(void **state)
 
 /* --- the suite ------------------------------------------------------------------ */
 
-static void the_suite_is_what_the_handler_takes(void **state)
+TEST(the_handler_takes_the_sample_events)
 {
 	struct hs_json json = { 0 };
 	struct hs_buf text = { 0 };
 	unsigned unsupported = 0;
 
-	(void)state;
 	for (size_t i = 0; i < hs_sample_events_count(); i++) {
 		struct hs_event e;
 		enum hs_result r;
@@ -145,11 +141,10 @@ static void the_suite_is_what_the_handler_takes(void **state)
 	hs_buf_free(&text);
 }
 
-static void a_run_has_ids_of_its_own(void **state)
+TEST(each_run_has_its_own_ids)
 {
 	struct hs_buf a = { 0 }, b = { 0 };
 
-	(void)state;
 	for (size_t i = 0; i < hs_sample_events_count(); i++) {
 		hs_buf_reset(&a);
 		hs_buf_reset(&b);
@@ -170,13 +165,4 @@ static void a_run_has_ids_of_its_own(void **state)
 	hs_buf_free(&b);
 }
 
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(everyone_is_let_in),           cmocka_unit_test(a_batch_is_signed_by_its_first_event),
-		cmocka_unit_test(nothing_to_show_is_no_header), cmocka_unit_test(the_suite_is_what_the_handler_takes),
-		cmocka_unit_test(a_run_has_ids_of_its_own),
-	};
-
-	return cmocka_run_group_tests_name("sender", tests, NULL, NULL);
-}
+TESTS("sender", NULL, NULL)

@@ -1,4 +1,4 @@
-/* settings: tests/cases/settings.txt, the table for people, and silence about secrets. */
+/* settings: tests/cases/settings.txt, the explanations, and errors that keep secrets. */
 #include "base/hex.h"
 #include "base/result.h"
 #include "config/settings.h"
@@ -9,7 +9,7 @@
 
 enum { ENVIRONMENT_MAX = 16 };
 
-/* Every number of the settings by its name. */
+/* Each number in the settings by its name. */
 static int64_t number_called(const struct test_case *c, const struct hs_settings *s, struct hs_slice name)
 {
 	const struct {
@@ -46,7 +46,7 @@ static int64_t number_called(const struct test_case *c, const struct hs_settings
 	for (size_t i = 0; i < sizeof table / sizeof *table; i++)
 		if (hs_slice_eq(name, hs_slice_str(table[i].name)))
 			return table[i].value;
-	case_fail(c, "there is no setting '%s'", case_show(name));
+	case_fail(c, "there is no setting '%s'", unit_show(name));
 }
 
 static void check_values(struct test_case *c, const struct hs_settings *s)
@@ -59,7 +59,7 @@ static void check_values(struct test_case *c, const struct hs_settings *s)
 		if (hs_slice_eq(name, HS_SLICE("spool_dir")))
 			case_same(c, "spool_dir", hs_slice_str(s->spool_dir), value);
 		else if (number_called(c, s, name) != case_number(c, value))
-			case_fail(c, "%s is %lld", case_show(name), (long long)number_called(c, s, name));
+			case_fail(c, "%s is %lld", unit_show(name), (long long)number_called(c, s, name));
 	}
 }
 
@@ -120,9 +120,8 @@ static void run_settings_case(struct test_case *c)
 
 /* --- the table ---------------------------------------------------------------- */
 
-static void every_setting_is_explained(void **state)
+TEST(every_setting_is_explained)
 {
-	(void)state;
 	assert_true(hs_settings_count() >= 19);
 	for (size_t i = 0; i < hs_settings_count(); i++) {
 		struct hs_setting_doc doc;
@@ -135,15 +134,14 @@ static void every_setting_is_explained(void **state)
 	}
 }
 
-/* A person who writes every default into the file changes nothing, and is understood. */
-static void every_default_can_be_written(void **state)
+/* Every default can be written into the file, and changes nothing. */
+TEST(every_default_can_be_written)
 {
 	struct hs_settings_error error;
 	struct hs_settings *written, *left_out;
 	struct hs_slice least = HS_SLICE("spool_dir = /s\nsecret = a\n");
 	struct hs_buf text = { 0 };
 
-	(void)state;
 	hs_buf_put_slice(&text, least);
 	for (size_t i = 0; i < hs_settings_count(); i++) {
 		struct hs_setting_doc doc;
@@ -169,8 +167,8 @@ static void every_default_can_be_written(void **state)
 	hs_buf_free(&text);
 }
 
-/* Messages go to logs: a secret or a key must not. */
-static void errors_do_not_tell_secrets(void **state)
+/* Messages go to logs; secrets and keys must not. */
+TEST(errors_do_not_reveal_secrets)
 {
 	static const char *const texts[] = {
 		"spool_dir = /s\nsecret = TOPSECRET\nsecret =\n",
@@ -187,7 +185,6 @@ static void errors_do_not_tell_secrets(void **state)
 	char *environment[] = { (char *)"HOOKSPOOL_SECRTE=TOPSECRET", NULL };
 	struct hs_settings_error error;
 
-	(void)state;
 	for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
 		assert_null(hs_settings_new("test.conf", hs_slice_str(texts[i]), NULL, &error));
 		if (strstr(error.text, "TOPSECRET") != NULL)
@@ -197,36 +194,33 @@ static void errors_do_not_tell_secrets(void **state)
 	assert_null(strstr(error.text, "TOPSECRET"));
 }
 
-static void control_characters_do_not_reach_the_log(void **state)
+TEST(control_characters_do_not_reach_the_log)
 {
 	struct hs_settings_error error;
 
-	(void)state;
 	assert_null(hs_settings_new("test.conf", HS_SLICE("spool_dir = /s\nna\x1b[31mme = 1\n"), NULL, &error));
 	assert_null(strchr(error.text, '\x1b'));
 	assert_null(hs_settings_new("te\nst.conf", HS_SLICE("x = 1\n"), NULL, &error));
 	assert_null(strchr(error.text, '\n'));
 }
 
-static void a_file_that_windows_saved(void **state)
+TEST(a_file_that_windows_saved)
 {
 	struct hs_settings_error error;
 	struct hs_settings *s = hs_settings_new(
 	    "x.conf", HS_SLICE("spool_dir = /a\r\n\r\nauth = key\r\n[keys]\r\nacme = k\r\n"), NULL, &error);
 
-	(void)state;
 	assert_non_null(s);
 	assert_string_equal(s->spool_dir, "/a");
 	assert_string_equal(s->key[0].tenant, "acme");
 	hs_settings_free(s);
 }
 
-static void a_file_that_does_not_end_with_a_newline(void **state)
+TEST(a_file_that_does_not_end_with_a_newline)
 {
 	struct hs_settings_error error;
 	struct hs_settings *s = hs_settings_new("test.conf", HS_SLICE("secret = a\nspool_dir = /s"), NULL, &error);
 
-	(void)state;
 	assert_non_null(s);
 	assert_string_equal(s->spool_dir, "/s");
 	hs_settings_free(s);
@@ -245,13 +239,12 @@ static void put_keys(struct hs_buf *text, unsigned count)
 	}
 }
 
-static void so_many_keys_and_no_more(void **state)
+TEST(a_limited_number_of_keys)
 {
 	struct hs_settings_error error;
 	struct hs_settings *s;
 	struct hs_buf text = { 0 };
 
-	(void)state;
 	put_keys(&text, HS_KEYS_MAX);
 	s = hs_settings_new("test.conf", hs_buf_slice(&text), NULL, &error);
 	assert_non_null(s);
@@ -264,15 +257,4 @@ static void so_many_keys_and_no_more(void **state)
 	hs_buf_free(&text);
 }
 
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(every_setting_is_explained), cmocka_unit_test(every_default_can_be_written),
-		cmocka_unit_test(errors_do_not_tell_secrets), cmocka_unit_test(control_characters_do_not_reach_the_log),
-		cmocka_unit_test(a_file_that_windows_saved),  cmocka_unit_test(a_file_that_does_not_end_with_a_newline),
-		cmocka_unit_test(so_many_keys_and_no_more),
-	};
-	const struct case_set sets[] = { { "settings.txt", run_settings_case } };
-
-	return CASES_RUN("settings", tests, sets);
-}
+TESTS_AND_CASES("settings", "settings.txt", run_settings_case)

@@ -1,92 +1,86 @@
 /* settings_file: which file is read, and which is refused. */
 #include "config/settings_file.h"
-#include "tests/lib/cases.h"
 #include "tests/lib/spooldir.h"
+#include "tests/lib/unit.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-struct scene {
+static struct scene {
 	struct spooldir d;
 	char path[PATH_MAX + 16], variable[PATH_MAX + 64], used[PATH_MAX];
 	struct hs_settings_error error;
-};
+} s;
 
-static void set(struct scene *s, const char *text, mode_t mode)
+static void set(const char *text, mode_t mode)
 {
-	spooldir_make(&s->d, "");
-	assert_int_equal(mkdir(s->d.path, 0700), 0);
-	snprintf(s->path, sizeof s->path, "%s/x.conf", s->d.path);
-	snprintf(s->variable, sizeof s->variable, "HOOKSPOOL_CONF=%s", s->path);
-	spooldir_write(&s->d, "x.conf", hs_slice_str(text));
-	assert_int_equal(chmod(s->path, mode), 0);
+	spooldir_remove(&s.d);
+	spooldir_make(&s.d, "");
+	spooldir_mkdir(&s.d, "");
+	snprintf(s.path, sizeof s.path, "%s", spooldir_path(&s.d, "x.conf"));
+	snprintf(s.variable, sizeof s.variable, "HOOKSPOOL_CONF=%s", s.path);
+	spooldir_write(&s.d, "x.conf", hs_slice_str(text));
+	assert_int_equal(chmod(s.path, mode), 0);
 }
 
-static struct hs_settings *load(struct scene *s, const char *path, char *const *environ)
+FIXTURE(finish)
+{
+	spooldir_remove(&s.d);
+	return 0;
+}
+
+static struct hs_settings *load(const char *path, char *const *environ)
 {
 	static char *none[] = { NULL };
 
-	return hs_settings_load(path, environ != NULL ? environ : none, s->used, sizeof s->used, &s->error);
+	return hs_settings_load(path, environ != NULL ? environ : none, s.used, sizeof s.used, &s.error);
 }
 
-static void expect_dir(struct scene *s, struct hs_settings *settings, const char *dir)
+static void expect_dir(struct hs_settings *settings, const char *dir)
 {
 	if (settings == NULL)
-		fail_msg("%s", s->error.text);
+		fail_msg("%s", s.error.text);
 	assert_string_equal(settings->spool_dir, dir);
 	hs_settings_free(settings);
 }
 
-static void expect_refusal(struct scene *s, struct hs_settings *settings, const char *why)
+static void expect_refusal(struct hs_settings *settings, const char *why)
 {
 	assert_null(settings);
-	if (strstr(s->error.text, why) == NULL)
-		fail_msg("'%s' does not say '%s'", s->error.text, why);
+	if (strstr(s.error.text, why) == NULL)
+		fail_msg("'%s' does not say '%s'", s.error.text, why);
 }
 
-static void a_file_by_its_path(void **state)
+TEST(a_file_by_its_path)
 {
-	struct scene s;
-
-	(void)state;
-	set(&s, "spool_dir = /a\nauth = none\n", 0644);
-	expect_dir(&s, load(&s, s.path, NULL), "/a");
+	set("spool_dir = /a\nauth = none\n", 0644);
+	expect_dir(load(s.path, NULL), "/a");
 	assert_string_equal(s.used, s.path);
-	spooldir_remove(&s.d);
 }
 
-static void a_file_by_the_environment(void **state)
+TEST(a_file_by_the_environment)
 {
-	struct scene s;
-
-	(void)state;
-	set(&s, "spool_dir = /a\nauth = none\n", 0644);
-	expect_dir(&s, load(&s, NULL, (char *[]){ "X=y", s.variable, NULL }), "/a");
+	set("spool_dir = /a\nauth = none\n", 0644);
+	expect_dir(load(NULL, (char *[]){ "X=y", s.variable, NULL }), "/a");
 	assert_string_equal(s.used, s.path);
-	/* a setting of the environment goes before the file */
-	expect_dir(&s, load(&s, NULL, (char *[]){ "HOOKSPOOL_SPOOL_DIR=/b", s.variable, NULL }), "/b");
-	/* the path that was given goes before the environment's */
-	expect_dir(&s, load(&s, s.path, (char *[]){ "HOOKSPOOL_CONF=/nowhere", NULL }), "/a");
-	spooldir_remove(&s.d);
+	/* a setting in the environment overrides the file */
+	expect_dir(load(NULL, (char *[]){ "HOOKSPOOL_SPOOL_DIR=/b", s.variable, NULL }), "/b");
+	/* the given path overrides the environment's */
+	expect_dir(load(s.path, (char *[]){ "HOOKSPOOL_CONF=/nowhere", NULL }), "/a");
 }
 
-static void no_file_at_all(void **state)
+TEST(no_file_at_all)
 {
-	struct scene s;
-
-	(void)state;
-	set(&s, "", 0644);
+	set("", 0644);
 	if (access("/etc/hookspool/hookspool.conf", F_OK) == 0)
 		skip();
-	expect_dir(&s, load(&s, NULL, (char *[]){ "HOOKSPOOL_SPOOL_DIR=/b", "HOOKSPOOL_AUTH=none", NULL }), "/b");
+	expect_dir(load(NULL, (char *[]){ "HOOKSPOOL_SPOOL_DIR=/b", "HOOKSPOOL_AUTH=none", NULL }), "/b");
 	assert_string_equal(s.used, "");
-	spooldir_remove(&s.d);
 }
 
-/* For those who must not see the text. */
-static void the_fault_without_a_name(void **state)
+/* For people who must not see the text of the error. */
+TEST(the_fault_without_a_name)
 {
 	static const struct {
 		const char *text, *variable;
@@ -102,112 +96,75 @@ static void the_fault_without_a_name(void **state)
 		{ "spool_dir = /a\n", "X=y", 0600, HS_FAULT_ACCESS, 0 },
 		{ "spool_dir = /a\nauth = key\n", "X=y", 0600, HS_FAULT_ACCESS, 0 },
 	};
-	struct scene s;
 
-	(void)state;
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-		set(&s, cases[i].text, cases[i].mode);
-		assert_null(load(&s, s.path, (char *[]){ (char *)cases[i].variable, NULL }));
+		set(cases[i].text, cases[i].mode);
+		assert_null(load(s.path, (char *[]){ (char *)cases[i].variable, NULL }));
 		assert_int_equal(s.error.fault, cases[i].fault);
 		assert_int_equal(s.error.line, cases[i].line);
-		spooldir_remove(&s.d);
 	}
-	set(&s, "", 0644);
-	assert_null(load(&s, "/nowhere/x.conf", NULL));
+	set("", 0644);
+	assert_null(load("/nowhere/x.conf", NULL));
 	assert_int_equal(s.error.fault, HS_FAULT_UNREADABLE);
 	if (access("/etc/hookspool/hookspool.conf", F_OK) != 0) {
-		assert_null(load(&s, NULL, NULL));
+		assert_null(load(NULL, NULL));
 		assert_int_equal(s.error.fault, HS_FAULT_ABSENT);
 	}
-	spooldir_remove(&s.d);
 }
 
-static void a_file_that_is_missing(void **state)
+TEST(a_file_that_is_missing)
 {
-	struct scene s;
-
-	(void)state;
-	set(&s, "", 0644);
-	expect_refusal(&s, load(&s, "/nowhere/x.conf", NULL), "/nowhere/x.conf: No such file");
-	expect_refusal(&s, load(&s, s.d.path, NULL), s.d.path); /* a directory */
-	spooldir_remove(&s.d);
+	set("", 0644);
+	expect_refusal(load("/nowhere/x.conf", NULL), "/nowhere/x.conf: No such file");
+	expect_refusal(load(s.d.path, NULL), s.d.path); /* a directory */
 }
 
-static void an_empty_file_is_a_file(void **state)
+TEST(an_empty_file_is_a_file)
 {
-	struct scene s;
-
-	(void)state;
-	set(&s, "", 0600);
-	expect_dir(&s, load(&s, s.path, (char *[]){ "HOOKSPOOL_SPOOL_DIR=/b", "HOOKSPOOL_AUTH=none", NULL }), "/b");
-	expect_refusal(&s, load(&s, s.path, NULL), "spool_dir");
-	spooldir_remove(&s.d);
+	set("", 0600);
+	expect_dir(load(s.path, (char *[]){ "HOOKSPOOL_SPOOL_DIR=/b", "HOOKSPOOL_AUTH=none", NULL }), "/b");
+	expect_refusal(load(s.path, NULL), "spool_dir");
 }
 
-static void a_link_is_followed(void **state)
+TEST(a_link_is_followed)
 {
-	struct scene s;
-	char link[PATH_MAX + 16];
+	const char *link;
 
-	(void)state;
-	set(&s, "spool_dir = /a\nauth = none\n", 0600);
-	snprintf(link, sizeof link, "%s/link", s.d.path);
+	set("spool_dir = /a\nauth = none\n", 0600);
+	link = spooldir_path(&s.d, "link");
 	assert_int_equal(symlink(s.path, link), 0);
-	expect_dir(&s, load(&s, link, NULL), "/a");
-	spooldir_remove(&s.d);
+	expect_dir(load(link, NULL), "/a");
 }
 
 /* 1 MiB is taken, a byte more is not. */
-static void a_huge_file_is_refused(void **state)
+TEST(a_huge_file_is_refused)
 {
 	struct hs_buf text = { 0 };
-	struct scene s;
 
-	(void)state;
-	set(&s, "", 0600);
+	set("", 0600);
 	hs_buf_put_slice(&text, HS_SLICE("spool_dir = /a\nauth = none\n"));
 	while (text.n < 1 << 20)
 		hs_buf_putc(&text, '\n');
 	spooldir_write(&s.d, "x.conf", hs_buf_slice(&text));
-	expect_dir(&s, load(&s, s.path, NULL), "/a");
+	expect_dir(load(s.path, NULL), "/a");
 	spooldir_add(&s.d, "x.conf", HS_SLICE("\n"));
-	expect_refusal(&s, load(&s, s.path, NULL), "File too large");
+	expect_refusal(load(s.path, NULL), "File too large");
 	hs_buf_free(&text);
-	spooldir_remove(&s.d);
 }
 
-static void secrets_that_everybody_may_read(void **state)
+TEST(secrets_that_everybody_may_read)
 {
-	struct scene s;
-
-	(void)state;
-	set(&s, "spool_dir = /a\nsecret = xyzzy\n", 0644);
-	expect_refusal(&s, load(&s, s.path, NULL), "chmod 640");
+	set("spool_dir = /a\nsecret = xyzzy\n", 0644);
+	expect_refusal(load(s.path, NULL), "chmod 640");
 	assert_null(strstr(s.error.text, "xyzzy"));
 	assert_int_equal(chmod(s.path, 0640), 0);
-	expect_dir(&s, load(&s, s.path, NULL), "/a");
+	expect_dir(load(s.path, NULL), "/a");
 	spooldir_write(&s.d, "x.conf",
 	               HS_SLICE("spool_dir = /a\n[keys]\nacme = sha256:"
 	                        "2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7ae\n"));
-	expect_dir(&s, load(&s, s.path, NULL), "/a");
+	expect_dir(load(s.path, NULL), "/a");
 	assert_int_equal(chmod(s.path, 0604), 0);
-	expect_refusal(&s, load(&s, s.path, NULL), "chmod 640");
-	spooldir_remove(&s.d);
+	expect_refusal(load(s.path, NULL), "chmod 640");
 }
 
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(a_file_by_its_path),
-		cmocka_unit_test(a_file_by_the_environment),
-		cmocka_unit_test(no_file_at_all),
-		cmocka_unit_test(the_fault_without_a_name),
-		cmocka_unit_test(a_file_that_is_missing),
-		cmocka_unit_test(an_empty_file_is_a_file),
-		cmocka_unit_test(a_link_is_followed),
-		cmocka_unit_test(a_huge_file_is_refused),
-		cmocka_unit_test(secrets_that_everybody_may_read),
-	};
-
-	return cmocka_run_group_tests_name("settings_file", tests, NULL, NULL);
-}
+TESTS("settings_file", NULL, finish)

@@ -1,50 +1,21 @@
-/* shared_state: whom it believes, what it forgets, and locks whose holders die. */
+/* shared_state: which earlier state is believed, what is forgotten, and locks whose holders die. */
 #include "base/io.h"
 #include "spool/shared/shared_state.h"
-#include "tests/lib/cases.h"
-#include "tests/lib/spooldir.h"
-#include "tests/lib/wrap.h"
+#include "tests/lib/processes.h"
+#include "tests/lib/temp_dir.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
-#include <stdlib.h>
 #include <sys/file.h>
 #include <unistd.h>
 
-struct scene {
-	struct spooldir d;
-	int dir;
-};
-
-static int begin(void **state)
-{
-	static struct scene s;
-
-	spooldir_make(&s.d, "");
-	assert_int_equal(mkdir(s.d.path, 0700), 0);
-	s.dir = hs_io_open_dir(AT_FDCWD, s.d.path);
-	wrap_reset();
-	*state = &s;
-	return 0;
-}
-
-static int finish(void **state)
-{
-	struct scene *s = *state;
-
-	wrap_reset();
-	close(s->dir);
-	spooldir_remove(&s->d);
-	return 0;
-}
-
 /* A state with something in it, as if a spool had been used and left. */
-static void leave(struct scene *s, void (*change)(struct hs_shared_state *state))
+static void leave(void (*change)(struct hs_shared_state *state))
 {
 	struct hs_shared_state_handle h;
 
-	assert_result(hs_shared_state_open(s->dir, s->dir, &h), HS_OK);
+	assert_result(hs_shared_state_open(temp.fd, temp.fd, &h), HS_OK);
 	for (int i = 0; i < HS_STREAMS; i++) {
 		struct hs_stream *f = &h.state->stream[i];
 
@@ -78,102 +49,99 @@ static void expect_left(const struct hs_shared_state *state, bool trusted, bool 
 	assert_int_equal(state->index.changed_ns, trusted ? 99 : 0);
 }
 
-static void expect_after(struct scene *s, void (*change)(struct hs_shared_state *state), bool trusted, bool numbers)
+static void expect_after(void (*change)(struct hs_shared_state *state), bool trusted, bool numbers)
 {
 	struct hs_shared_state_handle h;
 
-	leave(s, change);
-	assert_result(hs_shared_state_open(s->dir, s->dir, &h), HS_OK);
+	leave(change);
+	assert_result(hs_shared_state_open(temp.fd, temp.fd, &h), HS_OK);
 	expect_left(h.state, trusted, numbers);
 	hs_shared_state_close(&h);
 }
 
-static void the_same_boot_is_believed(void **state)
+TEST(the_same_boot_is_believed)
 {
-	expect_after(*state, NULL, true, true);
+	expect_after(NULL, true, true);
 }
 
-static void reboot(struct hs_shared_state *s)
+static void reboot(struct hs_shared_state *state)
 {
-	s->boot_id[0] = s->boot_id[0] == 'x' ? 'y' : 'x';
+	state->boot_id[0] = state->boot_id[0] == 'x' ? 'y' : 'x';
 }
 
-static void another_boot_keeps_the_numbers_alone(void **state)
+TEST(another_boot_keeps_the_numbers_alone)
 {
-	expect_after(*state, reboot, false, true);
+	expect_after(reboot, false, true);
 }
 
-/* A copy of it speaks of the files of another spool. */
-static void another_file(struct hs_shared_state *s)
+/* A copied state describes the files of another spool. */
+static void another_file(struct hs_shared_state *state)
 {
-	s->inode++;
+	state->inode++;
 }
 
-static void a_copy_keeps_the_numbers_alone(void **state)
+TEST(a_copy_keeps_the_numbers_alone)
 {
-	expect_after(*state, another_file, false, true);
+	expect_after(another_file, false, true);
 }
 
-static void no_magic(struct hs_shared_state *s)
+static void no_magic(struct hs_shared_state *state)
 {
-	s->magic[0] = '\0';
+	state->magic[0] = '\0';
 }
 
-static void another_layout(struct hs_shared_state *s)
+static void another_layout(struct hs_shared_state *state)
 {
-	s->layout++;
+	state->layout++;
 }
 
-static void what_is_no_state_is_forgotten(void **state)
+TEST(a_file_that_is_not_a_state_is_forgotten)
 {
-	expect_after(*state, no_magic, false, false);
-	expect_after(*state, another_layout, false, false);
+	expect_after(no_magic, false, false);
+	expect_after(another_layout, false, false);
 }
 
-/* Without a boot id nothing that an earlier user left can be believed. */
-static void a_boot_that_cannot_be_told(void **state)
+/* Without a boot id nothing left by an earlier process can be believed. */
+TEST(an_unknown_boot)
 {
-	struct scene *s = *state;
 	struct hs_shared_state_handle h;
 
-	leave(s, NULL);
+	leave(NULL);
 	/* the directory and "state" take a call each; then comes the boot id */
 	wrap_fail(WRAP_OPENAT, 3, WRAP_FOREVER, EMFILE);
-	assert_result(hs_shared_state_open(s->dir, s->dir, &h), HS_OK);
+	assert_result(hs_shared_state_open(temp.fd, temp.fd, &h), HS_OK);
 	expect_left(h.state, false, true);
 	hs_shared_state_close(&h);
 	wrap_reset();
 }
 
-static void of_another_size(void **state)
+TEST(a_state_of_another_size)
 {
-	struct scene *s = *state;
 	struct hs_shared_state_handle h;
 
 	for (off_t size = 0; size < 40000; size += 9973) {
-		leave(s, NULL);
-		spooldir_cut(&s->d, "state", size);
+		leave(NULL);
+		spooldir_cut(&temp.d, "state", size);
 		if (size == (off_t)sizeof(struct hs_shared_state))
 			continue;
-		assert_result(hs_shared_state_open(s->dir, s->dir, &h), HS_OK);
+		assert_result(hs_shared_state_open(temp.fd, temp.fd, &h), HS_OK);
 		expect_left(h.state, false, false);
 		hs_shared_state_close(&h);
 	}
-	spooldir_write(&s->d, "state", HS_SLICE("this is no state"));
-	assert_result(hs_shared_state_open(s->dir, s->dir, &h), HS_OK);
+	spooldir_write(&temp.d, "state", HS_SLICE("this is no state"));
+	assert_result(hs_shared_state_open(temp.fd, temp.fd, &h), HS_OK);
 	hs_shared_state_close(&h);
 }
 
-/* A newer program has been here: its file is refused, and not touched. */
-static void a_newer_version_is_refused(void **state)
+/* The file of a newer program is refused, and not touched. */
+TEST(a_newer_version_is_refused)
 {
-	struct scene *s = *state;
 	struct hs_shared_state_handle h;
 	struct hs_buf before, after;
 	uint32_t version;
 
-	leave(s, NULL);
-	before = spooldir_read(&s->d, "state");
+	leave(NULL);
+	before = spooldir_read(&temp.d, "state");
 	memcpy(&version, before.p + 8, sizeof version);
 	version++;
 	memcpy(before.p + 8, &version, sizeof version);
@@ -181,70 +149,67 @@ static void a_newer_version_is_refused(void **state)
 	for (int longer = 0; longer < 2; longer++) {
 		struct hs_slice text = hs_slice(before.p, before.n - (longer ? 0 : 8));
 
-		spooldir_write(&s->d, "state", text);
-		assert_result(hs_shared_state_open(s->dir, s->dir, &h), HS_E_SPOOL_VERSION);
-		after = spooldir_read(&s->d, "state");
+		spooldir_write(&temp.d, "state", text);
+		assert_result(hs_shared_state_open(temp.fd, temp.fd, &h), HS_E_SPOOL_VERSION);
+		after = spooldir_read(&temp.d, "state");
 		assert_slice_equal(hs_buf_slice(&after), text);
 		hs_buf_free(&after);
 	}
 	hs_buf_free(&before);
 }
 
-/* The first user is at work; what a second one sees is what it may judge, not mend. */
-static void a_second_user_mends_nothing(void **state)
+/* While a first user works, a second may judge the state, not repair it. */
+TEST(a_second_user_repairs_nothing)
 {
-	struct scene *s = *state;
 	struct hs_shared_state_handle first, second;
 
-	assert_result(hs_shared_state_open(s->dir, s->dir, &first), HS_OK);
+	assert_result(hs_shared_state_open(temp.fd, temp.fd, &first), HS_OK);
 	first.state->stream[0].number = 55;
 	atomic_store(&first.state->stream[0].in_flight, 10);
-	assert_result(hs_shared_state_open(s->dir, s->dir, &second), HS_OK);
+	assert_result(hs_shared_state_open(temp.fd, temp.fd, &second), HS_OK);
 	assert_int_equal(second.state->stream[0].number, 55);
 	assert_int_equal(atomic_load(&second.state->stream[0].in_flight), 10);
 	assert_int_equal(atomic_load(&second.state->stream[0].poisoned), 0);
 	hs_shared_state_close(&second);
 	first.state->layout++;
-	assert_result(hs_shared_state_open(s->dir, s->dir, &second), HS_E_SPOOL_VERSION);
+	assert_result(hs_shared_state_open(temp.fd, temp.fd, &second), HS_E_SPOOL_VERSION);
 	first.state->layout--;
 	first.state->version++;
-	assert_result(hs_shared_state_open(s->dir, s->dir, &second), HS_E_SPOOL_VERSION);
+	assert_result(hs_shared_state_open(temp.fd, temp.fd, &second), HS_E_SPOOL_VERSION);
 	first.state->version--;
-	first.state->ready = 0; /* whoever set it up was killed half way */
-	assert_result(hs_shared_state_open(s->dir, s->dir, &second), HS_E_SETTING_UP);
+	first.state->ready = 0; /* its creator was killed half-way */
+	assert_result(hs_shared_state_open(temp.fd, temp.fd, &second), HS_E_SETTING_UP);
 	first.state->ready = 1;
 	first.state->boot_id[0] ^= 1;
-	assert_result(hs_shared_state_open(s->dir, s->dir, &second), HS_E_SPOOL_VERSION);
+	assert_result(hs_shared_state_open(temp.fd, temp.fd, &second), HS_E_SPOOL_VERSION);
 	hs_shared_state_close(&first);
 }
 
-/* Somebody removes what can be made anew: the first user is still there, with locks of his own. */
-static void a_removed_state_makes_nobody_alone(void **state)
+/* The state was removed: the first user is still there, with its own locks. */
+TEST(a_removed_state_does_not_hide_its_users)
 {
-	struct scene *s = *state;
 	struct hs_shared_state_handle first, second;
 
-	assert_result(hs_shared_state_open(s->dir, s->dir, &first), HS_OK);
-	spooldir_unlink(&s->d, "state");
-	assert_result(hs_shared_state_open(s->dir, s->dir, &second), HS_E_SETTING_UP);
-	assert_false(hs_shared_state_is_current(&first, s->dir));
+	assert_result(hs_shared_state_open(temp.fd, temp.fd, &first), HS_OK);
+	spooldir_unlink(&temp.d, "state");
+	assert_result(hs_shared_state_open(temp.fd, temp.fd, &second), HS_E_SETTING_UP);
+	assert_false(hs_shared_state_is_current(&first, temp.fd));
 	hs_shared_state_close(&first);
-	assert_result(hs_shared_state_open(s->dir, s->dir, &second), HS_OK);
+	assert_result(hs_shared_state_open(temp.fd, temp.fd, &second), HS_OK);
 	hs_shared_state_close(&second);
 }
 
-static void in_flight(struct hs_shared_state *s)
+static void in_flight(struct hs_shared_state *state)
 {
-	atomic_store(&s->stream[HS_EVENTS].in_flight, 500);
+	atomic_store(&state->stream[HS_EVENTS].in_flight, 500);
 }
 
-static void a_dead_leaders_mark_poisons(void **state)
+TEST(a_dead_leaders_mark_poisons)
 {
-	struct scene *s = *state;
 	struct hs_shared_state_handle h;
 
-	leave(s, in_flight);
-	assert_result(hs_shared_state_open(s->dir, s->dir, &h), HS_OK);
+	leave(in_flight);
+	assert_result(hs_shared_state_open(temp.fd, temp.fd, &h), HS_OK);
 	assert_int_equal(atomic_load(&h.state->stream[HS_EVENTS].poisoned), 1);
 	assert_int_equal(atomic_load(&h.state->stream[HS_EVENTS].in_flight), 0);
 	assert_int_equal(atomic_load(&h.state->stream[HS_REJECTED].poisoned), 0);
@@ -252,34 +217,32 @@ static void a_dead_leaders_mark_poisons(void **state)
 	hs_shared_state_close(&h);
 }
 
-static void a_file_system_that_cannot(void **state)
+TEST(a_file_system_without_locks)
 {
 	static const int errors[] = { ENOLCK, ENOSYS, EOPNOTSUPP, EINVAL };
-	struct scene *s = *state;
 	struct hs_shared_state_handle h;
 
 	for (size_t i = 0; i < sizeof errors / sizeof *errors; i++) {
 		wrap_fail(WRAP_FLOCK, 1, WRAP_FOREVER, errors[i]);
-		assert_result(hs_shared_state_open(s->dir, s->dir, &h), HS_E_SPOOL_FS);
+		assert_result(hs_shared_state_open(temp.fd, temp.fd, &h), HS_E_SPOOL_FS);
 		wrap_reset();
 	}
 	wrap_fail(WRAP_FLOCK, 1, WRAP_FOREVER, EIO);
-	assert_result(hs_shared_state_open(s->dir, s->dir, &h), HS_E_IO);
+	assert_result(hs_shared_state_open(temp.fd, temp.fd, &h), HS_E_IO);
 	wrap_reset();
 }
 
-/* Locks that its last user left behind, as a killed one does, are free for the next. */
-static void locks_do_not_outlive_the_last_user(void **state)
+/* Locks that a killed last user left are free for the next one. */
+TEST(locks_do_not_outlive_the_last_user)
 {
-	struct scene *s = *state;
 	struct hs_shared_state_handle h;
 	bool died = true;
 
-	assert_result(hs_shared_state_open(s->dir, s->dir, &h), HS_OK);
+	assert_result(hs_shared_state_open(temp.fd, temp.fd, &h), HS_OK);
 	memset(&h.state->stream[0].append, 0xFF, sizeof h.state->stream[0].append);
 	memset(&h.state->stream[1].sync, 0xFF, sizeof h.state->stream[1].sync);
 	hs_shared_state_close(&h);
-	assert_result(hs_shared_state_open(s->dir, s->dir, &h), HS_OK);
+	assert_result(hs_shared_state_open(temp.fd, temp.fd, &h), HS_OK);
 	assert_result(hs_shared_state_try_lock(&h.state->stream[0].append, &died), HS_OK);
 	assert_false(died);
 	hs_shared_state_unlock(&h.state->stream[0].append);
@@ -290,32 +253,29 @@ static void locks_do_not_outlive_the_last_user(void **state)
 
 static int die_with_the_lock(void *context)
 {
-	struct scene *s = context;
 	struct hs_shared_state_handle h;
 	bool died;
 
-	if (hs_shared_state_open(s->dir, s->dir, &h) != HS_OK ||
+	(void)context;
+	if (hs_shared_state_open(temp.fd, temp.fd, &h) != HS_OK ||
 	    hs_shared_state_try_lock(&h.state->stream[0].append, &died) != HS_OK)
 		return 1;
 	raise(SIGKILL);
 	return 2;
 }
 
-static void a_dead_holder_is_noticed_once(void **state)
+TEST(a_dead_holder_is_noticed_once)
 {
-	struct scene *s = *state;
 	struct hs_shared_state_handle h;
 	bool died;
 
-	assert_result(hs_shared_state_open(s->dir, s->dir, &h), HS_OK);
+	assert_result(hs_shared_state_open(temp.fd, temp.fd, &h), HS_OK);
 	for (int i = 0; i < 2; i++) {
-		assert_int_equal(child_wait(child_start(die_with_the_lock, s)), -1);
+		assert_int_equal(child_run(die_with_the_lock, NULL), -1);
 		if (i == 0)
 			assert_result(hs_shared_state_try_lock(&h.state->stream[0].append, &died), HS_OK);
 		else
-			assert_result(hs_shared_state_lock(&h.state->stream[0].append,
-			                                   hs_io_now_monotonic() + PATIENCE_MS, &died),
-			              HS_OK);
+			assert_result(hs_shared_state_lock(&h.state->stream[0].append, soon(), &died), HS_OK);
 		assert_true(died);
 		hs_shared_state_unlock(&h.state->stream[0].append);
 		assert_result(hs_shared_state_try_lock(&h.state->stream[0].append, &died), HS_OK);
@@ -337,15 +297,14 @@ static void *try_to_lock(void *context)
 	return hs_io_now_monotonic() - start >= 29 ? NULL : "too soon";
 }
 
-static void a_lock_that_is_held_is_waited_for(void **state)
+TEST(a_lock_that_is_held_is_waited_for)
 {
-	struct scene *s = *state;
 	struct hs_shared_state_handle h;
 	pthread_t thread;
 	void *wrong;
 	bool died;
 
-	assert_result(hs_shared_state_open(s->dir, s->dir, &h), HS_OK);
+	assert_result(hs_shared_state_open(temp.fd, temp.fd, &h), HS_OK);
 	assert_result(hs_shared_state_try_lock(&h.state->stream[0].append, &died), HS_OK);
 	assert_int_equal(pthread_create(&thread, NULL, try_to_lock, &h.state->stream[0].append), 0);
 	pthread_join(thread, &wrong);
@@ -354,36 +313,34 @@ static void a_lock_that_is_held_is_waited_for(void **state)
 	hs_shared_state_close(&h);
 }
 
-/* Somebody sets up, and does not finish. */
-static void a_setup_that_does_not_end(void **state)
+/* A set-up that begins, and does not finish. */
+TEST(a_setup_that_does_not_end)
 {
-	struct scene *s = *state;
 	struct hs_shared_state_handle h;
-	int lock = hs_io_open_dir(s->dir, ".");
+	int lock = hs_io_open_dir(temp.fd, ".");
 
 	assert_int_equal(hs_io_lock(lock, LOCK_EX | LOCK_NB), 0);
-	assert_result(hs_shared_state_open(s->dir, s->dir, &h), HS_E_SETTING_UP);
+	assert_result(hs_shared_state_open(temp.fd, temp.fd, &h), HS_E_SETTING_UP);
 	close(lock);
-	assert_result(hs_shared_state_open(s->dir, s->dir, &h), HS_OK);
+	assert_result(hs_shared_state_open(temp.fd, temp.fd, &h), HS_OK);
 	hs_shared_state_close(&h);
 }
 
-static void what_stands_in_the_way(void **state)
+TEST(an_obstacle_in_the_place_of_the_state)
 {
-	struct scene *s = *state;
 	struct hs_shared_state_handle h;
 
-	unlinkat(s->dir, "state", 0);
-	assert_int_equal(symlinkat("target", s->dir, "state"), 0);
-	assert_result(hs_shared_state_open(s->dir, s->dir, &h), HS_E_SPOOL_FILE);
-	assert_false(spooldir_exists(&s->d, "target"));
-	spooldir_unlink(&s->d, "state");
-	assert_int_equal(mkdirat(s->dir, "state", 0700), 0);
-	assert_result(hs_shared_state_open(s->dir, s->dir, &h), HS_E_SPOOL_FILE);
-	assert_int_equal(unlinkat(s->dir, "state", AT_REMOVEDIR), 0);
-	assert_int_equal(mkfifoat(s->dir, "state", 0600), 0);
-	assert_result(hs_shared_state_open(s->dir, s->dir, &h), HS_E_SPOOL_FILE);
-	spooldir_unlink(&s->d, "state");
+	unlinkat(temp.fd, "state", 0);
+	assert_int_equal(symlinkat("target", temp.fd, "state"), 0);
+	assert_result(hs_shared_state_open(temp.fd, temp.fd, &h), HS_E_SPOOL_FILE);
+	assert_false(spooldir_exists(&temp.d, "target"));
+	spooldir_unlink(&temp.d, "state");
+	assert_int_equal(mkdirat(temp.fd, "state", 0700), 0);
+	assert_result(hs_shared_state_open(temp.fd, temp.fd, &h), HS_E_SPOOL_FILE);
+	assert_int_equal(unlinkat(temp.fd, "state", AT_REMOVEDIR), 0);
+	assert_int_equal(mkfifoat(temp.fd, "state", 0600), 0);
+	assert_result(hs_shared_state_open(temp.fd, temp.fd, &h), HS_E_SPOOL_FILE);
+	spooldir_unlink(&temp.d, "state");
 }
 
 static int descriptors(void)
@@ -391,11 +348,11 @@ static int descriptors(void)
 	int fd = dup(STDIN_FILENO);
 
 	close(fd);
-	return fd; /* the lowest that is free */
+	return fd; /* the lowest free one */
 }
 
 /* Each call fails once: an error, no descriptor left open, and the next try works. */
-static void every_call_fails(void **state)
+TEST(every_call_fails)
 {
 	static const struct {
 		enum wrap_call call;
@@ -405,19 +362,18 @@ static void every_call_fails(void **state)
 		{ WRAP_OPENAT, EMFILE, HS_E_IO }, { WRAP_PWRITE, ENOSPC, HS_E_FULL }, { WRAP_FTRUNCATE, EIO, HS_E_IO },
 		{ WRAP_FLOCK, ENOLCK, HS_E_IO },  { WRAP_FCHMOD, EPERM, HS_E_IO },
 	};
-	struct scene *s = *state;
 	struct hs_shared_state_handle h;
 	int before = descriptors();
 
 	for (size_t i = 0; i < sizeof faults / sizeof *faults; i++) {
-		unlinkat(s->dir, "state", 0);
+		unlinkat(temp.fd, "state", 0);
 		wrap_fail(faults[i].call, 1, 1, faults[i].error);
 		if (faults[i].call != WRAP_FLOCK) {
-			assert_result(hs_shared_state_open(s->dir, s->dir, &h), faults[i].expected);
+			assert_result(hs_shared_state_open(temp.fd, temp.fd, &h), faults[i].expected);
 			assert_int_equal(descriptors(), before);
 		}
 		wrap_reset();
-		assert_result(hs_shared_state_open(s->dir, s->dir, &h), HS_OK);
+		assert_result(hs_shared_state_open(temp.fd, temp.fd, &h), HS_OK);
 		assert_result(hs_shared_state_sync(&h), HS_OK);
 		wrap_fail(WRAP_FDATASYNC, 1, 1, EIO);
 		assert_result(hs_shared_state_sync(&h), HS_E_IO);
@@ -426,61 +382,34 @@ static void every_call_fails(void **state)
 	}
 }
 
-#define TEST(f) cmocka_unit_test_setup_teardown(f, begin, finish)
-
-/* To read only: what is not of this boot, half made or not there is not believed. */
-static void a_reader(void **state)
+/* A read-only user does not believe a state of another boot, or a half-made or absent one. */
+TEST(a_reader)
 {
-	struct scene *s = *state;
 	struct hs_shared_state_handle owner, reader;
 
-	assert_result(hs_shared_state_open_to_read(s->dir, &reader), HS_E_SPOOL_ASLEEP);
-	assert_int_equal(faccessat(s->dir, "state", F_OK, 0), -1);
-	leave(s, NULL);
-	assert_result(hs_shared_state_open_to_read(s->dir, &reader), HS_OK);
+	assert_result(hs_shared_state_open_to_read(temp.fd, &reader), HS_E_SPOOL_ASLEEP);
+	assert_int_equal(faccessat(temp.fd, "state", F_OK, 0), -1);
+	leave(NULL);
+	assert_result(hs_shared_state_open_to_read(temp.fd, &reader), HS_OK);
 	assert_int_equal(reader.state->stream[HS_EVENTS].number, 7);
-	assert_true(hs_shared_state_is_current(&reader, s->dir));
-	/* it holds no lock: whoever comes is alone, and may begin anew */
-	assert_result(hs_shared_state_open(s->dir, s->dir, &owner), HS_OK);
-	assert_true(hs_shared_state_is_current(&reader, s->dir));
+	assert_true(hs_shared_state_is_current(&reader, temp.fd));
+	/* it holds no lock: the next user is alone, and may start afresh */
+	assert_result(hs_shared_state_open(temp.fd, temp.fd, &owner), HS_OK);
+	assert_true(hs_shared_state_is_current(&reader, temp.fd));
 	memset(owner.state->boot_id, 'x', sizeof owner.state->boot_id - 1);
 	hs_shared_state_close(&owner);
-	assert_result(hs_shared_state_open(s->dir, s->dir, &owner), HS_OK);
-	assert_false(hs_shared_state_is_current(&reader, s->dir)); /* though the file is the one that it was */
+	assert_result(hs_shared_state_open(temp.fd, temp.fd, &owner), HS_OK);
+	assert_false(hs_shared_state_is_current(&reader, temp.fd)); /* though the file is the same */
 	owner.state->ready = 0;
 	hs_shared_state_close(&reader);
-	assert_result(hs_shared_state_open_to_read(s->dir, &reader), HS_E_SPOOL_ASLEEP);
+	assert_result(hs_shared_state_open_to_read(temp.fd, &reader), HS_E_SPOOL_ASLEEP);
 	owner.state->ready = 1;
 	memset(owner.state->boot_id, 'x', sizeof owner.state->boot_id - 1);
-	assert_result(hs_shared_state_open_to_read(s->dir, &reader), HS_E_SPOOL_ASLEEP);
+	assert_result(hs_shared_state_open_to_read(temp.fd, &reader), HS_E_SPOOL_ASLEEP);
 	hs_shared_state_close(&owner);
-	assert_int_equal(unlinkat(s->dir, "state", 0), 0);
-	assert_int_equal(mkfifoat(s->dir, "state", 0600), 0);
-	assert_result(hs_shared_state_open_to_read(s->dir, &reader), HS_E_SPOOL_FILE);
+	assert_int_equal(unlinkat(temp.fd, "state", 0), 0);
+	assert_int_equal(mkfifoat(temp.fd, "state", 0600), 0);
+	assert_result(hs_shared_state_open_to_read(temp.fd, &reader), HS_E_SPOOL_FILE);
 }
 
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		TEST(the_same_boot_is_believed),
-		TEST(another_boot_keeps_the_numbers_alone),
-		TEST(a_copy_keeps_the_numbers_alone),
-		TEST(what_is_no_state_is_forgotten),
-		TEST(a_boot_that_cannot_be_told),
-		TEST(of_another_size),
-		TEST(a_newer_version_is_refused),
-		TEST(a_second_user_mends_nothing),
-		TEST(a_removed_state_makes_nobody_alone),
-		TEST(a_dead_leaders_mark_poisons),
-		TEST(a_file_system_that_cannot),
-		TEST(locks_do_not_outlive_the_last_user),
-		TEST(a_dead_holder_is_noticed_once),
-		TEST(a_lock_that_is_held_is_waited_for),
-		TEST(a_setup_that_does_not_end),
-		TEST(what_stands_in_the_way),
-		TEST(a_reader),
-		TEST(every_call_fails),
-	};
-
-	return cmocka_run_group_tests_name("shared_state", tests, NULL, NULL);
-}
+TESTS("shared_state", temp_dir_begin, temp_dir_end)

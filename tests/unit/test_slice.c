@@ -1,10 +1,9 @@
 /* slice: comparison and trimming. */
 #include "base/slice.h"
-#include "tests/lib/cases.h"
+#include "tests/lib/unit.h"
 
-static void equal_means_the_same_bytes(void **state)
+TEST(equal_means_the_same_bytes)
 {
-	(void)state;
 	assert_true(hs_slice_eq(HS_SLICE("abc"), HS_SLICE("abc")));
 	assert_true(hs_slice_eq(HS_SLICE("a\0c"), HS_SLICE("a\0c")));
 	assert_true(hs_slice_eq(HS_SLICE(""), HS_SLICE_NONE));
@@ -14,9 +13,8 @@ static void equal_means_the_same_bytes(void **state)
 	assert_false(hs_slice_eq(HS_SLICE("abc"), HS_SLICE("ABC")));
 }
 
-static void case_is_that_of_ascii_letters(void **state)
+TEST(case_is_that_of_ascii_letters)
 {
-	(void)state;
 	assert_true(hs_slice_eq_nocase(HS_SLICE("Basic"), HS_SLICE("bASIC")));
 	assert_true(hs_slice_eq_nocase(HS_SLICE("azAZ09-"), HS_SLICE("AZaz09-")));
 	assert_true(hs_slice_eq_nocase(HS_SLICE(""), HS_SLICE_NONE));
@@ -28,9 +26,8 @@ static void case_is_that_of_ascii_letters(void **state)
 	assert_false(hs_slice_eq_nocase(HS_SLICE("\xC9"), HS_SLICE("\xE9")));
 }
 
-static void trimming_takes_blanks_and_tabs(void **state)
+TEST(trimming_takes_blanks_and_tabs)
 {
-	(void)state;
 	assert_slice_equal(hs_slice_trim(HS_SLICE(" \t a b\t ")), HS_SLICE("a b"));
 	assert_slice_equal(hs_slice_trim(HS_SLICE("x")), HS_SLICE("x"));
 	assert_slice_equal(hs_slice_trim(HS_SLICE(" \t ")), HS_SLICE(""));
@@ -39,9 +36,8 @@ static void trimming_takes_blanks_and_tabs(void **state)
 	assert_slice_equal(hs_slice_trim(HS_SLICE_NONE), HS_SLICE_NONE);
 }
 
-static void a_string_is_as_long_as_it_is(void **state)
+TEST(a_string_is_as_long_as_it_is)
 {
-	(void)state;
 	assert_int_equal(hs_slice_str("abc").n, 3);
 	assert_int_equal(hs_slice_str("").n, 0);
 	assert_int_equal(hs_slice_str(NULL).n, 0);
@@ -49,14 +45,4 @@ static void a_string_is_as_long_as_it_is(void **state)
 	assert_int_equal(HS_SLICE("a\0b").n, 3);
 }
 
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(equal_means_the_same_bytes),
-		cmocka_unit_test(case_is_that_of_ascii_letters),
-		cmocka_unit_test(trimming_takes_blanks_and_tabs),
-		cmocka_unit_test(a_string_is_as_long_as_it_is),
-	};
-
-	return cmocka_run_group_tests_name("slice", tests, NULL, NULL);
-}
+TESTS("slice", NULL, NULL)

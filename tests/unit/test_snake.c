@@ -1,6 +1,7 @@
-/* snake: tests/cases/snake.txt, the bound on growth, and that a snake stays one. */
+/* snake: tests/cases/snake.txt, the bound on growth, and that snake case stays as it is. */
 #include "event/snake.h"
 #include "tests/lib/cases.h"
+#include "tests/lib/random.h"
 
 #include <stdlib.h>
 
@@ -9,7 +10,7 @@ enum { RANDOM_KEYS = 20000 };
 static void run_snake_case(struct test_case *c)
 {
 	struct hs_slice in = case_get(c, "in"), expected = case_get(c, "out");
-	char *key = case_exact(in), *out = malloc(HS_SNAKE_MAX(in.n));
+	char *key = unit_exact_copy(in), *out = malloc(HS_SNAKE_MAX(in.n));
 	size_t n = hs_snake(hs_slice(key, in.n), out);
 
 	case_same(c, "the snake", hs_slice(out, n), expected);
@@ -17,7 +18,7 @@ static void run_snake_case(struct test_case *c)
 	free(out);
 }
 
-/* Rules that hold for any key. NULL, or what is wrong. */
+/* Checks rules that hold for any key. NULL, or the fault. */
 static const char *fault(struct hs_slice snake)
 {
 	if (snake.n == 0)
@@ -51,36 +52,29 @@ static void keep_plain(struct hs_slice s, char *out, size_t *n)
 	}
 }
 
-static void random_keys_lose_no_letter(void **state)
+TEST(random_keys_lose_no_letter)
 {
 	static const char alphabet[] = "aabzAABZ019__ $.\xC3\xA9";
-	uint64_t seed = case_seed();
+	uint64_t seed = random_seed();
 
-	(void)state;
 	for (unsigned i = 0; i < RANDOM_KEYS; i++, seed++) {
-		struct case_random r = case_random_new(seed);
+		struct random_source r = random_new(seed);
 		char key[12], kept[12], kept_again[2 * 12 + 1];
-		size_t n = case_random_below(&r, sizeof key + 1), k, again;
+		size_t n = random_below(&r, sizeof key + 1), k, again;
 		char *out = malloc(HS_SNAKE_MAX(n));
 		struct hs_slice snake;
 
 		for (size_t at = 0; at < n; at++)
-			key[at] = alphabet[case_random_below(&r, sizeof alphabet - 1)];
+			key[at] = alphabet[random_below(&r, sizeof alphabet - 1)];
 		snake = hs_slice(out, hs_snake(hs_slice(key, n), out));
 		keep_plain(hs_slice(key, n), kept, &k);
 		keep_plain(snake, kept_again, &again);
 		if (fault(snake) != NULL || !hs_slice_eq(hs_slice(kept, k), hs_slice(kept_again, again)))
 			fail_msg("HS_SEED=%llu: %s became %s: %s", (unsigned long long)seed,
-			         case_show(hs_slice(key, n)), case_show(snake),
+			         unit_show(hs_slice(key, n)), unit_show(snake),
 			         fault(snake) != NULL ? fault(snake) : "letters differ");
 		free(out);
 	}
 }
 
-int main(void)
-{
-	const struct CMUnitTest tests[] = { cmocka_unit_test(random_keys_lose_no_letter) };
-	const struct case_set sets[] = { { "snake.txt", run_snake_case } };
-
-	return CASES_RUN("snake", tests, sets);
-}
+TESTS_AND_CASES("snake", "snake.txt", run_snake_case)

@@ -1,235 +1,163 @@
 /*
- * spool: what hs_spool_append's HS_OK promises, through every way a call can fail and
- * every place where a process can be killed; threads and processes at once.
+ * spool: its directory and modes, both streams, metrics, locks that are held, and disks that hang.
  */
 #include "base/io.h"
 #include "spool/shared/metrics.h"
-#include "spool/spool.h"
 #include "spool/write/rejected.h"
-#include "tests/lib/cases.h"
-#include "tests/lib/spooldir.h"
-#include "tests/lib/wrap.h"
+#include "tests/lib/temp_spool.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-struct scene {
-	struct spooldir d;
-	struct hs_spool *spool;
-};
-
-static struct scene *make(const char *settings)
-{
-	static struct scene s;
-
-	wrap_reset();
-	spooldir_make(&s.d, settings);
-	s.spool = hs_spool_new(s.d.settings);
-	assert_non_null(s.spool);
-	return &s;
-}
-
-static int begin(void **state)
-{
-	*state = make("rotate_min_gap = 0\n");
-	return 0;
-}
-
-static int finish(void **state)
-{
-	struct scene *s = *state;
-
-	wrap_reset();
-	hs_spool_free(s->spool);
-	spooldir_remove(&s->d);
-	return 0;
-}
-
-static void again(struct scene *s, const char *settings)
-{
-	finish((void **)&s);
-	make(settings);
-}
-
-static enum hs_result put(struct scene *s, const char *words)
-{
-	return spooldir_append(s->spool, words, NULL);
-}
-
-static int64_t soon(void)
-{
-	return hs_io_now_monotonic() + PATIENCE_MS;
-}
-
 /* --- the directory ----------------------------------------------------------------- */
 
-static mode_t mode_of(struct scene *s, const char *name)
+static mode_t mode_of(const char *name)
 {
-	char path[PATH_MAX + 32];
 	struct stat st;
 
-	snprintf(path, sizeof path, "%s/%s", s->d.path, name);
-	assert_int_equal(lstat(path, &st), 0);
+	assert_int_equal(lstat(spooldir_path(&s.d, name), &st), 0);
 	return st.st_mode & 07777;
 }
 
-static void it_is_made_when_it_is_needed(void **state)
+TEST(a_spool_is_made_when_it_is_needed)
 {
-	struct scene *s = *state;
-
-	assert_int_equal(access(s->d.path, F_OK), -1);
-	assert_result(put(s, "a"), HS_OK);
-	assert_int_equal(mode_of(s, ""), 0700);
-	assert_int_equal(mode_of(s, ".hookspool"), 0700);
-	assert_int_equal(mode_of(s, "events.jsonl"), 0600);
-	assert_int_equal(mode_of(s, ".hookspool/run"), 0700);
-	assert_int_equal(mode_of(s, ".hookspool/run/state"), 0600);
-	assert_int_equal(mode_of(s, ".hookspool/run/index"), 0600);
-	again(s, "spool_mode = 0640\n");
-	assert_result(hs_spool_health(s->spool), HS_OK);
-	assert_int_equal(mode_of(s, ""), 0750);
-	assert_int_equal(mode_of(s, ".hookspool"), 0750);
-	assert_int_equal(mode_of(s, "events.jsonl"), 0640);
-	assert_int_equal(mode_of(s, "rejected.jsonl"), 0640);
-	hs_spool_look(s->spool); /* what was there follows: here the state, which was made before */
-	assert_int_equal(mode_of(s, ".hookspool/run"), 0750);
-	assert_int_equal(mode_of(s, ".hookspool/run/state"), 0640);
-	assert_int_equal(mode_of(s, ".hookspool/run/metrics"), 0640);
-	assert_int_equal(mode_of(s, ".hookspool/run/edits.lock"), 0640);
-	assert_int_equal(mode_of(s, ".hookspool/spool"), 0600);
+	assert_int_equal(access(s.d.path, F_OK), -1);
+	put("a");
+	assert_int_equal(mode_of(""), 0700);
+	assert_int_equal(mode_of(".hookspool"), 0700);
+	assert_int_equal(mode_of("events.jsonl"), 0600);
+	assert_int_equal(mode_of(".hookspool/run"), 0700);
+	assert_int_equal(mode_of(".hookspool/run/state"), 0600);
+	assert_int_equal(mode_of(".hookspool/run/index"), 0600);
+	make("spool_mode = 0640\n");
+	assert_result(hs_spool_health(s.spool), HS_OK);
+	assert_int_equal(mode_of(""), 0750);
+	assert_int_equal(mode_of(".hookspool"), 0750);
+	assert_int_equal(mode_of("events.jsonl"), 0640);
+	assert_int_equal(mode_of("rejected.jsonl"), 0640);
+	hs_spool_look(s.spool); /* existing files get the new mode: here the state, made before */
+	assert_int_equal(mode_of(".hookspool/run"), 0750);
+	assert_int_equal(mode_of(".hookspool/run/state"), 0640);
+	assert_int_equal(mode_of(".hookspool/run/metrics"), 0640);
+	assert_int_equal(mode_of(".hookspool/run/edits.lock"), 0640);
+	assert_int_equal(mode_of(".hookspool/spool"), 0600);
 }
 
-static void a_bad_place_is_refused_and_a_good_one_taken(void **state)
+TEST(a_bad_place_is_refused_and_a_good_one_taken)
 {
-	struct scene *s = *state;
-
-	assert_int_equal(symlink("/tmp", s->d.path), 0);
-	assert_result(put(s, "a"), HS_E_SPOOL_DIR);
-	assert_int_equal(unlink(s->d.path), 0);
-	close(open(s->d.path, O_CREAT | O_WRONLY, 0600));
-	assert_result(put(s, "a"), HS_E_SPOOL_DIR);
-	assert_int_equal(unlink(s->d.path), 0);
-	assert_int_equal(mkdir(s->d.path, 0700), 0);
-	assert_int_equal(chmod(s->d.path, 0777), 0); /* anybody may put files there */
-	assert_result(put(s, "a"), HS_E_SPOOL_DIR);
-	assert_int_equal(chmod(s->d.path, 0700), 0);
+	assert_int_equal(symlink("/tmp", s.d.path), 0);
+	assert_result(append("a"), HS_E_SPOOL_DIR);
+	assert_int_equal(unlink(s.d.path), 0);
+	close(open(s.d.path, O_CREAT | O_WRONLY, 0600));
+	assert_result(append("a"), HS_E_SPOOL_DIR);
+	assert_int_equal(unlink(s.d.path), 0);
+	spooldir_mkdir(&s.d, "");
+	assert_int_equal(chmod(s.d.path, 0777), 0); /* anybody may put files there */
+	assert_result(append("a"), HS_E_SPOOL_DIR);
+	assert_int_equal(chmod(s.d.path, 0700), 0);
 	if (geteuid() == 0) {
-		assert_int_equal(chown(s->d.path, 12345, -1U), 0);
-		assert_result(put(s, "a"), HS_E_SPOOL_OWNER);
-		assert_int_equal(chown(s->d.path, 0, -1U), 0);
+		assert_int_equal(chown(s.d.path, 12345, -1U), 0);
+		assert_result(append("a"), HS_E_SPOOL_OWNER);
+		assert_int_equal(chown(s.d.path, 0, -1U), 0);
 	}
-	spooldir_write(&s->d, ".hookspool", HS_SLICE(""));
-	assert_result(put(s, "a"), HS_E_SPOOL_FILE);
-	spooldir_unlink(&s->d, ".hookspool");
-	assert_result(put(s, "a"), HS_OK);
-	assert_once(&s->d, "a");
+	spooldir_write(&s.d, ".hookspool", HS_SLICE(""));
+	assert_result(append("a"), HS_E_SPOOL_FILE);
+	spooldir_unlink(&s.d, ".hookspool");
+	put("a");
+	assert_once(&s.d, "a");
 }
 
-static void it_follows_the_path(void **state)
+TEST(it_follows_the_path)
 {
-	struct scene *s = *state;
 	char other[PATH_MAX + 8];
 
-	assert_result(put(s, "a"), HS_OK);
-	snprintf(other, sizeof other, "%s.old", s->d.path);
-	assert_int_equal(rename(s->d.path, other), 0);
-	assert_result(put(s, "b"), HS_OK);
-	assert_once(&s->d, "b");
-	assert_int_equal(spooldir_count(&s->d, "a"), 0);
+	put("a");
+	snprintf(other, sizeof other, "%s.old", s.d.path);
+	assert_int_equal(rename(s.d.path, other), 0);
+	put("b");
+	assert_once(&s.d, "b");
+	assert_int_equal(spooldir_count(&s.d, "a"), 0);
 }
 
 /* Two processes with two states would not know of each other's locks. */
-static void its_private_folder_is_removed(void **state)
+TEST(its_private_folder_is_removed)
 {
-	struct scene *s = *state;
 	uint64_t duplicate;
 
-	assert_result(put(s, "a"), HS_OK);
-	spooldir_rename(&s->d, ".hookspool", "gone");
-	assert_result(spooldir_append_apart(&s->d, "b", &duplicate), HS_E_SETTING_UP); /* ours is still at work */
-	hs_spool_look(s->spool);
-	assert_result(spooldir_append_apart(&s->d, "b a", &duplicate), HS_OK);
+	put("a");
+	spooldir_rename(&s.d, ".hookspool", "gone");
+	assert_result(events_append_apart(&s.d, "b", &duplicate), HS_E_SETTING_UP); /* ours is still at work */
+	hs_spool_look(s.spool);
+	assert_result(events_append_apart(&s.d, "b a", &duplicate), HS_OK);
 	assert_int_equal(duplicate, 1);
-	assert_result(spooldir_append(s->spool, "c a b", &duplicate), HS_OK);
-	assert_int_equal(duplicate, 2);
-	assert_once(&s->d, "a b c");
+	put_known("c a b", 2);
+	assert_once(&s.d, "a b c");
 }
 
-/* No backup needs .hookspool/run; what is in trouble waits beside it, not in it. */
-static void what_is_in_run_is_made_anew(void **state)
+/* No backup needs .hookspool/run; files set aside are beside it, not in it. */
+TEST(the_run_folder_is_rebuilt)
 {
-	struct scene *s = *state;
 	struct hs_buf lines;
-	uint64_t duplicate;
 
-	assert_result(put(s, "a b"), HS_OK);
-	lines = spooldir_read(&s->d, "events.jsonl");
-	hs_spool_free(s->spool);
-	spooldir_unlink(&s->d, "events.jsonl");
-	spooldir_write(&s->d, ".hookspool/aside-events-7-9999999-1795428900123", hs_buf_slice(&lines));
+	put("a b");
+	lines = spooldir_read(&s.d, "events.jsonl");
+	stop();
+	spooldir_unlink(&s.d, "events.jsonl");
+	spooldir_write(&s.d, ".hookspool/aside-events-7-9999999-1795428900123", hs_buf_slice(&lines));
 	hs_buf_free(&lines);
-	spooldir_rename(&s->d, ".hookspool/run", "gone");
-	s->spool = hs_spool_new(s->d.settings);
-	assert_result(spooldir_append(s->spool, "b c", &duplicate), HS_OK);
-	assert_int_equal(duplicate, 1);
-	assert_result(hs_spool_rotate(s->spool, soon()), HS_OK);
-	assert_int_equal(spooldir_names(&s->d, "", "events-"), 2);
-	assert_non_null(strstr(spooldir_name(&s->d, "events-", 1), "-000008.jsonl"));
-	assert_once(&s->d, "a b c");
-	spooldir_rename(&s->d, ".hookspool/run", "gone too");
-	spooldir_write(&s->d, ".hookspool/run", HS_SLICE(""));
-	assert_result(put(s, "d"), HS_E_SPOOL_FILE);
+	spooldir_rename(&s.d, ".hookspool/run", "gone");
+	restart();
+	put_known("b c", 1);
+	rotate();
+	assert_int_equal(spooldir_names(&s.d, "", "events-"), 2);
+	assert_non_null(strstr(spooldir_name(&s.d, "events-", 1), "-000008.jsonl"));
+	assert_once(&s.d, "a b c");
+	spooldir_rename(&s.d, ".hookspool/run", "gone too");
+	spooldir_write(&s.d, ".hookspool/run", HS_SLICE(""));
+	assert_result(append("d"), HS_E_SPOOL_FILE);
 }
 
-static void foreign_files_are_left_alone(void **state)
+TEST(foreign_files_are_left_alone)
 {
 	static const char *const names[] = { "README", "aside-events-1-2-3", ".hookspool/notes" };
-	struct scene *s = *state;
 
-	assert_result(hs_spool_health(s->spool), HS_OK);
+	assert_result(hs_spool_health(s.spool), HS_OK);
 	for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-		spooldir_write(&s->d, names[i], HS_SLICE("{}\n"));
-	assert_result(put(s, "a"), HS_OK);
-	assert_result(hs_spool_rotate(s->spool, soon()), HS_OK);
+		spooldir_write(&s.d, names[i], HS_SLICE("{}\n"));
+	seal("a");
 	for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-		assert_int_equal(spooldir_size(&s->d, names[i]), 3);
+		assert_int_equal(spooldir_size(&s.d, names[i]), 3);
 }
 
-static void health_writes_nothing(void **state)
+TEST(health_writes_nothing)
 {
-	struct scene *s = *state;
-
-	assert_result(hs_spool_health(s->spool), HS_OK);
-	assert_int_equal(spooldir_size(&s->d, "events.jsonl"), 0);
+	assert_result(hs_spool_health(s.spool), HS_OK);
+	assert_int_equal(spooldir_size(&s.d, "events.jsonl"), 0);
 	wrap_fail(WRAP_FSTATVFS, 1, WRAP_FOREVER, EIO);
-	assert_result(hs_spool_health(s->spool), HS_E_IO);
+	assert_result(hs_spool_health(s.spool), HS_E_IO);
 	wrap_reset();
-	assert_result(hs_spool_health(s->spool), HS_OK);
+	assert_result(hs_spool_health(s.spool), HS_OK);
 }
 
-/* A disk with much room is asked now and then: what has changed since is noticed soon. */
-static void free_space_is_looked_at_again(void **state)
+/* A disk with much free space is asked at intervals, and a change is noticed soon. */
+TEST(free_space_is_looked_at_again)
 {
-	struct scene *s = *state;
-
-	assert_result(put(s, "a"), HS_OK);
+	put("a");
 	wrap_fail(WRAP_FSTATVFS, 1, WRAP_FOREVER, EIO);
 	wrap_clock(0, 1000);
-	assert_result(put(s, "b"), HS_E_IO);
+	assert_result(append("b"), HS_E_IO);
 	wrap_reset();
-	assert_result(put(s, "b"), HS_OK);
+	put("b");
 }
 
 /* --- both streams ------------------------------------------------------------------- */
 
-static enum hs_result put_both(struct scene *s, const char *words, const char *body)
+static enum hs_result put_both(const char *words, const char *body)
 {
 	struct events *e = events_new(words);
 	struct hs_buf rejected = { 0 };
@@ -240,12 +168,12 @@ static enum hs_result put_both(struct scene *s, const char *words, const char *b
 	                                                   .status = 400,
 	                                                   .message = HS_SLICE("m"),
 	                                                   .body = hs_slice_str(body) });
-	r = hs_spool_append(s->spool, &(struct hs_append){ .records = hs_buf_slice(&e->lines),
-	                                                   .record = e->record,
-	                                                   .count = e->count,
-	                                                   .rejected = hs_buf_slice(&rejected),
-	                                                   .duplicate = &duplicate,
-	                                                   .deadline_ms = soon() });
+	r = hs_spool_append(s.spool, &(struct hs_append){ .records = hs_buf_slice(&e->lines),
+	                                                  .record = e->record,
+	                                                  .count = e->count,
+	                                                  .rejected = hs_buf_slice(&rejected),
+	                                                  .duplicate = &duplicate,
+	                                                  .deadline_ms = soon() });
 	hs_buf_free(&rejected);
 	events_free(e);
 	return r;
@@ -253,9 +181,9 @@ static enum hs_result put_both(struct scene *s, const char *words, const char *b
 
 /* --- metrics ------------------------------------------------------------------------ */
 
-static struct hs_metrics_figures *figures(struct scene *s)
+static struct hs_metrics_figures *figures(void)
 {
-	int run_dir = hs_spool_dir_open_run(s->d.path);
+	int run_dir = hs_spool_dir_open_run(s.d.path);
 	struct hs_metrics_figures *f = hs_metrics_read(run_dir);
 
 	close(run_dir);
@@ -263,9 +191,9 @@ static struct hs_metrics_figures *figures(struct scene *s)
 	return f;
 }
 
-static void expect_events(struct scene *s, uint64_t accepted, uint64_t duplicates, uint64_t rejected)
+static void expect_events(uint64_t accepted, uint64_t duplicates, uint64_t rejected)
 {
-	struct hs_metrics_figures *f = figures(s);
+	struct hs_metrics_figures *f = figures();
 	struct hs_metrics_minute minute, sum = { 0 };
 	int64_t now = hs_io_now() / 60000;
 
@@ -287,45 +215,43 @@ static void expect_events(struct scene *s, uint64_t accepted, uint64_t duplicate
 	hs_metrics_figures_free(f);
 }
 
-static void what_is_written_is_counted(void **state)
+TEST(what_is_written_is_counted)
 {
-	struct scene *s = *state;
 	uint64_t duplicate;
 	struct hs_metrics_figures *f;
 
-	assert_result(put(s, "a b a"), HS_OK);
-	expect_events(s, 2, 1, 0);
-	assert_result(spooldir_append_apart(&s->d, "b c", &duplicate), HS_OK);
-	expect_events(s, 3, 2, 0);
-	assert_result(put_both(s, "d", "x"), HS_OK);
-	expect_events(s, 4, 2, 1);
-	f = figures(s);
-	assert_int_equal(hs_metrics_value(f, HS_METRIC_ACCEPTED_BYTES, 0), spooldir_size(&s->d, "events.jsonl"));
-	assert_int_equal(hs_metrics_value(f, HS_METRIC_REJECTED_BYTES, 0), spooldir_size(&s->d, "rejected.jsonl"));
+	put_known("a b a", 1);
+	expect_events(2, 1, 0);
+	assert_result(events_append_apart(&s.d, "b c", &duplicate), HS_OK);
+	expect_events(3, 2, 0);
+	assert_result(put_both("d", "x"), HS_OK);
+	expect_events(4, 2, 1);
+	f = figures();
+	assert_int_equal(hs_metrics_value(f, HS_METRIC_ACCEPTED_BYTES, 0), spooldir_size(&s.d, "events.jsonl"));
+	assert_int_equal(hs_metrics_value(f, HS_METRIC_REJECTED_BYTES, 0), spooldir_size(&s.d, "rejected.jsonl"));
 	hs_metrics_figures_free(f);
 	wrap_fail(WRAP_FDATASYNC, 1, 1, EIO);
-	assert_result(put(s, "e"), HS_E_SYNC); /* perhaps it is in the spool: its sender tries again */
-	expect_events(s, 4, 2, 1);
+	assert_result(append("e"), HS_E_SYNC); /* it may be in the spool: its sender tries again */
+	expect_events(4, 2, 1);
 }
 
-/* A refused sender's request never needs the spool; it is counted all the same, and makes none. */
-static void answers_are_counted(void **state)
+/* A refused request needs no spool; it is counted all the same, and makes none. */
+TEST(answers_are_counted)
 {
-	struct scene *s = *state;
 	struct hs_answered refused = { .status = 401 };
 	struct hs_metrics_figures *f;
 
-	hs_spool_count_answer(s->spool, &refused);
-	assert_int_equal(access(s->d.path, F_OK), -1);
-	assert_result(put(s, "a"), HS_OK);
-	again(s, "secret = two\n[secrets]\nacme = one\n");
-	assert_result(spooldir_append_apart(&s->d, "a", NULL), HS_OK);
-	hs_spool_count_answer(s->spool, &refused);
-	hs_spool_count_answer(s->spool, &refused);
-	hs_spool_count_answer(s->spool, &(struct hs_answered){
-					    .status = 200, .key = HS_SLICE("a-key"), .secret = 1, .arrived_ms = 5000 });
-	hs_spool_count_answer(s->spool, &(struct hs_answered){ .status = 200, .secret = 2, .arrived_ms = 5000 });
-	f = figures(s);
+	hs_spool_count_answer(s.spool, &refused);
+	assert_int_equal(access(s.d.path, F_OK), -1);
+	put("a");
+	make("secret = two\n[secrets]\nacme = one\n");
+	assert_result(events_append_apart(&s.d, "a", NULL), HS_OK);
+	hs_spool_count_answer(s.spool, &refused);
+	hs_spool_count_answer(s.spool, &refused);
+	hs_spool_count_answer(
+	    s.spool, &(struct hs_answered){ .status = 200, .key = HS_SLICE("a-key"), .secret = 1, .arrived_ms = 5000 });
+	hs_spool_count_answer(s.spool, &(struct hs_answered){ .status = 200, .secret = 2, .arrived_ms = 5000 });
+	f = figures();
 	assert_int_equal(hs_metrics_value(f, HS_METRIC_RESPONSES, 401 - 100), 2);
 	assert_int_equal(hs_metrics_value(f, HS_METRIC_RESPONSES, 200 - 100), 2);
 	for (size_t i = 0, found = 0; i <= HS_METRICS_CREDENTIALS; i++) {
@@ -345,30 +271,28 @@ static void answers_are_counted(void **state)
 }
 
 /* A long-lived process notices within a second; see hs_spool_look. */
-static void metrics_that_are_lost_are_counted_anew(void **state)
+TEST(lost_metrics_start_again)
 {
-	struct scene *s = *state;
-
-	assert_result(put(s, "a b"), HS_OK);
-	hs_spool_look(s->spool);
-	spooldir_unlink(&s->d, ".hookspool/run/metrics");
-	assert_result(put(s, "c"), HS_OK);
-	hs_spool_look(s->spool);
-	assert_result(put(s, "d"), HS_OK);
-	expect_events(s, 1, 0, 0);
-	spooldir_cut(&s->d, ".hookspool/run/metrics", 0);
-	assert_result(put(s, "e"), HS_OK);
-	hs_spool_look(s->spool);
-	assert_result(put(s, "f f"), HS_OK);
-	expect_events(s, 1, 1, 0);
-	assert_once(&s->d, "a b c d e f");
+	put("a b");
+	hs_spool_look(s.spool);
+	spooldir_unlink(&s.d, ".hookspool/run/metrics");
+	put("c");
+	hs_spool_look(s.spool);
+	put("d");
+	expect_events(1, 0, 0);
+	spooldir_cut(&s.d, ".hookspool/run/metrics", 0);
+	put("e");
+	hs_spool_look(s.spool);
+	put_known("f f", 1);
+	expect_events(1, 1, 0);
+	assert_once(&s.d, "a b c d e f");
 }
 
 enum { FIRST_SYNCS = 1 }; /* of .hookspool/spool, with the spool */
 
-static size_t rejected_lines(struct scene *s)
+static size_t rejected_lines(void)
 {
-	struct hs_buf text = spooldir_read(&s->d, "rejected.jsonl");
+	struct hs_buf text = spooldir_read(&s.d, "rejected.jsonl");
 	size_t lines = 0;
 
 	for (size_t i = 0; i < text.n; i++)
@@ -378,90 +302,81 @@ static size_t rejected_lines(struct scene *s)
 }
 
 /* rejected_max bounds the sum; the oldest sealed ones go. */
-static void the_rejected_are_bounded(void **state)
+TEST(rejected_files_are_bounded)
 {
-	struct scene *s = *state;
 	char body[512];
 
-	again(s, "rejected_max = 64K\nrotate_min_gap = 0\n");
+	make("rejected_max = 64K\nrotate_min_gap = 0\n");
 	memset(body, 'x', sizeof body - 1);
 	body[sizeof body - 1] = '\0';
 	for (int i = 0; i < 200; i++) {
 		off_t sum;
 
-		assert_result(put_both(s, "", body), HS_OK);
-		sum = spooldir_size(&s->d, "rejected.jsonl");
-		for (size_t n = spooldir_names(&s->d, "", "rejected-"); n > 0; n--)
-			sum += spooldir_size(&s->d, spooldir_name(&s->d, "rejected-", n - 1));
+		assert_result(put_both("", body), HS_OK);
+		sum = spooldir_size(&s.d, "rejected.jsonl");
+		for (size_t n = spooldir_names(&s.d, "", "rejected-"); n > 0; n--)
+			sum += spooldir_size(&s.d, spooldir_name(&s.d, "rejected-", n - 1));
 		assert_true(sum <= 64 * 1024 + 16 * 1024);
 	}
-	assert_true(spooldir_names(&s->d, "", "rejected-") >= 2);
-	assert_sound(&s->d);
+	assert_true(spooldir_names(&s.d, "", "rejected-") >= 2);
+	assert_sound(&s.d);
 }
 
-static void both_are_kept_before_it_is_answered(void **state)
+TEST(both_are_kept_before_it_is_answered)
 {
-	struct scene *s = *state;
-
-	assert_result(put_both(s, "a b", "bad"), HS_OK);
-	assert_once(&s->d, "a b");
-	assert_int_equal(rejected_lines(s), 1);
+	assert_result(put_both("a b", "bad"), HS_OK);
+	assert_once(&s.d, "a b");
+	assert_int_equal(rejected_lines(), 1);
 	assert_int_equal(wrap_count(WRAP_FDATASYNC), 2 + FIRST_SYNCS);
-	assert_result(put_both(s, "", "worse"), HS_OK);
-	assert_int_equal(rejected_lines(s), 2);
-	assert_int_equal(spooldir_lines(&s->d), 2);
+	assert_result(put_both("", "worse"), HS_OK);
+	assert_int_equal(rejected_lines(), 2);
+	assert_int_equal(spooldir_lines(&s.d), 2);
 	wrap_fail(WRAP_FDATASYNC, 1, 1, EIO);
-	assert_true(put_both(s, "c", "x") == HS_E_SYNC);
+	assert_true(put_both("c", "x") == HS_E_SYNC);
 	wrap_fail(WRAP_FDATASYNC, 2, 1, EIO); /* the copy of what was set aside, then the number */
-	assert_true(put_both(s, "d", "y") == HS_E_IO);
-	assert_result(put_both(s, "c d e", "z"), HS_OK);
-	assert_once(&s->d, "a b c d e");
-	assert_sound(&s->d);
+	assert_true(put_both("d", "y") == HS_E_IO);
+	assert_result(put_both("c d e", "z"), HS_OK);
+	assert_once(&s.d, "a b c d e");
+	assert_sound(&s.d);
 }
 
-static void nothing_to_keep(void **state)
+TEST(nothing_to_keep)
 {
-	struct scene *s = *state;
-
-	assert_result(put(s, ""), HS_OK);
+	put("");
 	assert_int_equal(wrap_count(WRAP_FDATASYNC), FIRST_SYNCS);
 }
 
-static void without_durability_nobody_waits(void **state)
+TEST(without_durability_nothing_waits)
 {
-	struct scene *s = *state;
-
-	again(s, "durability = none\n");
-	assert_result(put(s, "a"), HS_OK);
-	assert_result(put(s, "a b"), HS_OK);
+	make("durability = none\n");
+	put("a");
+	put_known("a b", 1);
 	assert_int_equal(wrap_count(WRAP_FDATASYNC), FIRST_SYNCS);
-	assert_once(&s->d, "a b");
+	assert_once(&s.d, "a b");
 }
 
 /* --- a lock that somebody holds ---------------------------------------------------------- */
 
-static void a_holder_that_does_not_let_go(void **state)
+TEST(a_holder_that_does_not_let_go)
 {
-	struct scene *s = *state;
 	struct hs_shared_state *shared;
 	struct events *e = events_new("b");
 	uint64_t duplicate;
 	bool died;
 
-	assert_result(put(s, "a"), HS_OK);
-	shared = spooldir_state(&s->d);
+	put("a");
+	shared = spooldir_state(&s.d);
 	assert_result(hs_shared_state_try_lock(&shared->stream[HS_EVENTS].sync, &died), HS_OK);
 	/* a mutex is not recursive: the holder may as well be this thread */
-	assert_result(hs_spool_append(s->spool, &(struct hs_append){ .records = hs_buf_slice(&e->lines),
-	                                                             .record = e->record,
-	                                                             .count = 1,
-	                                                             .duplicate = &duplicate,
-	                                                             .deadline_ms = hs_io_now_monotonic() + 30 }),
+	assert_result(hs_spool_append(s.spool, &(struct hs_append){ .records = hs_buf_slice(&e->lines),
+	                                                            .record = e->record,
+	                                                            .count = 1,
+	                                                            .duplicate = &duplicate,
+	                                                            .deadline_ms = hs_io_now_monotonic() + 30 }),
 	              HS_E_TIMEOUT);
 	hs_shared_state_unlock(&shared->stream[HS_EVENTS].sync);
-	assert_result(spooldir_append(s->spool, "b", &duplicate), HS_OK);
-	assert_int_equal(duplicate, 1); /* it was written, and is whole */
-	assert_once(&s->d, "a b");
+	put_known("b", 1); /* it was written as a whole */
+	assert_once(&s.d, "a b");
 	spooldir_state_done(shared);
 	events_free(e);
 }
@@ -471,7 +386,7 @@ static void a_holder_that_does_not_let_go(void **state)
 struct hanging {
 	struct hs_spool *spool;
 	_Atomic bool reached, let_go;
-	enum hs_result r; /* of who leads */
+	enum hs_result r; /* the leader's result */
 };
 
 static void hang(void *context)
@@ -487,7 +402,7 @@ static void *append_and_hang(void *context)
 {
 	struct hanging *h = context;
 
-	h->r = spooldir_append(h->spool, "a", NULL);
+	h->r = events_append(h->spool, "a", NULL);
 	return NULL;
 }
 
@@ -506,11 +421,10 @@ static void post_done(struct hs_post *post, enum hs_result r)
 	p->done = true;
 }
 
-/* Whoever looks after time limits ends what waits behind it, and the very one that hangs. */
-static void posts_end_in_time_though_the_disk_hangs(void **state)
+/* The thread that enforces time limits ends the waiting posts, and the one that hangs. */
+TEST(posts_end_in_time_though_the_disk_hangs)
 {
-	struct scene *s = *state;
-	struct hanging h = { .spool = s->spool, .r = HS_OK };
+	struct hanging h = { .spool = s.spool, .r = HS_OK };
 	struct events *e = events_new("b");
 	uint64_t duplicate = 0;
 	struct posted b = { .post = { .append = { .records = hs_buf_slice(&e->lines),
@@ -521,37 +435,34 @@ static void posts_end_in_time_though_the_disk_hangs(void **state)
 		                      .done = post_done } };
 	pthread_t leader;
 
-	assert_result(put(s, "first"), HS_OK);
+	put("first");
 	wrap_before(WRAP_FDATASYNC, 1, hang, &h);
 	assert_int_equal(pthread_create(&leader, NULL, append_and_hang, &h), 0);
 	while (!atomic_load(&h.reached))
 		hs_io_pause(1);
-	assert_false(hs_spool_post(s->spool, &b.post)); /* nobody waits here */
-	hs_spool_expire(s->spool, hs_io_now_monotonic() + PATIENCE_MS + 1000);
+	assert_false(hs_spool_post(s.spool, &b.post)); /* this does not wait */
+	hs_spool_expire(s.spool, soon() + 1000);
 	assert_true(b.done);
 	assert_result(b.r, HS_E_TIMEOUT);
 	atomic_store(&h.let_go, true);
 	pthread_join(leader, NULL);
-	assert_result(h.r, HS_E_TIMEOUT); /* its event is written, but its sender was told to try again */
-	assert_result(spooldir_append(s->spool, "a", &duplicate), HS_OK);
-	assert_int_equal(duplicate, 1);
-	assert_result(spooldir_append(s->spool, "b", &duplicate), HS_OK);
-	assert_int_equal(duplicate, 0);
-	assert_once(&s->d, "first a b");
+	assert_result(h.r, HS_E_TIMEOUT); /* its event is written, but its sender is to try again */
+	put_known("a", 1);
+	put_known("b", 0);
+	assert_once(&s.d, "first a b");
 	events_free(e);
 }
 
-/* Whoever comes next learns that the disk is slow, for ten minutes. */
-static void a_slow_disk_is_told_on(void **state)
+/* Later callers learn that the disk is slow, for ten minutes. */
+TEST(a_slow_disk_is_reported)
 {
-	struct scene *s = *state;
-	struct hs_spool *other = hs_spool_new(s->d.settings);
+	struct hs_spool *other = hs_spool_new(s.d.settings);
 	bool slow;
 
-	hs_spool_note_time(s->spool, hs_io_now_monotonic() - 900);
+	hs_spool_note_time(s.spool, hs_io_now_monotonic() - 900);
 	assert_result(hs_spool_is_slow(other, &slow), HS_OK);
 	assert_false(slow);
-	hs_spool_note_time(s->spool, hs_io_now_monotonic() - 1000);
+	hs_spool_note_time(s.spool, hs_io_now_monotonic() - 1000);
 	assert_result(hs_spool_is_slow(other, &slow), HS_OK);
 	assert_true(slow);
 	wrap_clock(0, 599000);
@@ -563,410 +474,28 @@ static void a_slow_disk_is_told_on(void **state)
 	hs_spool_free(other);
 }
 
-/* --- every call fails, every call kills ---------------------------------------------------- */
-
-/* What happens to a spool in a short life: two segments, a duplicate, a restart. */
-static const char *const life[] = { "a b", "b c", "rotate", "d", "a e", "f" };
-enum { STEPS = sizeof life / sizeof *life };
-
-static enum hs_result step(struct hs_spool *spool, const char *words)
-{
-	return strcmp(words, "rotate") == 0 ? hs_spool_rotate(spool, soon()) : spooldir_append(spool, words, NULL);
-}
-
-static char plan[128]; /* told when a test fails */
-
-static int tell_plan(void **state)
-{
-	if (plan[0] != '\0')
-		printf("# %s\n", plan);
-	plan[0] = '\0';
-	return finish(state);
-}
-
-/* One fault, once or for good; whatever was answered HS_OK is there, once. */
-static void live_with(struct scene *s, enum wrap_call call, unsigned nth, bool for_good, int error)
-{
-	bool kept[STEPS] = { false };
-
-	again(s, "rotate_min_gap = 0\n");
-	snprintf(plan, sizeof plan, "call %d, %s %u, errno %d", (int)call, for_good ? "from" : "number", nth, error);
-	wrap_fail(call, nth, for_good ? WRAP_FOREVER : 1, error);
-	for (size_t i = 0; i < STEPS; i++)
-		kept[i] = step(s->spool, life[i]) == HS_OK;
-	wrap_reset();
-	assert_result(put(s, "y"), HS_OK);   /* what was set aside is put back */
-	for (size_t i = 0; i < STEPS; i++) { /* the sender comes again with what was refused */
-		if (strcmp(life[i], "rotate") == 0)
-			continue;
-		if (kept[i])
-			assert_once(&s->d, life[i]);
-		else
-			assert_result(step(s->spool, life[i]), HS_OK);
-	}
-	assert_once(&s->d, "a b c d e f y");
-	assert_int_equal(spooldir_lines(&s->d), 7);
-	assert_sound(&s->d);
-}
-
-static void every_call_fails(void **state)
-{
-	static const int errors[] = { EIO, ENOSPC };
-
-	for (int call = 0; call < WRAP_CALLS_OF_FILES; call++) {
-		unsigned calls;
-
-		live_with(*state, (enum wrap_call)call, 1000000, false, EIO);
-		again(*state, "rotate_min_gap = 0\n");
-		for (size_t i = 0; i < STEPS; i++)
-			step(((struct scene *)*state)->spool, life[i]);
-		calls = wrap_count((enum wrap_call)call);
-		for (unsigned nth = 1; nth <= calls; nth++)
-			for (size_t e = 0; e < sizeof errors / sizeof *errors; e++) {
-				live_with(*state, (enum wrap_call)call, nth, false, errors[e]);
-				live_with(*state, (enum wrap_call)call, nth, true, errors[e]);
-			}
-	}
-	plan[0] = '\0';
-}
-
-static void writes_are_cut_short(void **state)
-{
-	struct scene *s = *state;
-
-	for (unsigned nth = 1; nth <= 12; nth++) {
-		again(s, "rotate_min_gap = 0\n");
-		wrap_short_write(nth, ENOSPC);
-		for (size_t i = 0; i < STEPS; i++)
-			step(s->spool, life[i]);
-		wrap_reset();
-		for (size_t i = 0; i < STEPS; i++)
-			assert_result(step(s->spool, life[i]), HS_OK);
-		assert_once(&s->d, "a b c d e f");
-		assert_int_equal(spooldir_lines(&s->d), 6);
-		assert_sound(&s->d);
-	}
-}
-
-struct short_life {
-	struct scene *s;
-	_Atomic int kept[STEPS]; /* in memory that its parent sees */
-};
-
-static int live(void *context)
-{
-	struct short_life *l = context;
-	struct hs_spool *spool = hs_spool_new(l->s->d.settings);
-
-	for (size_t i = 0; i < STEPS; i++)
-		atomic_store(&l->kept[i], step(spool, life[i]) == HS_OK);
-	hs_spool_free(spool);
-	return 0;
-}
-
-/*
- * Killed before every call, alone or beside another process that has the spool open; each
- * write is torn, too.
- */
-static void killed_before_every_call(void **state)
-{
-	struct scene *s = *state;
-	struct short_life *l = mmap(NULL, sizeof *l, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-
-	assert_true(l != MAP_FAILED);
-	for (int beside = 0; beside < 2; beside++) {
-		int status = -1;
-		unsigned nth;
-
-		for (nth = 1; status != 0; nth++) {
-			again(s, "rotate_min_gap = 0\n");
-			memset(l, 0, sizeof *l);
-			l->s = s;
-			if (beside)
-				assert_result(put(s, "z"), HS_OK);
-			wrap_reset();
-			wrap_kill(nth, nth % 2 == 1);
-			status = child_wait(child_start(live, l));
-			assert_true(status <= 0);
-			wrap_reset();
-			if (put(s, "y") != HS_OK) /* whoever finds a dead leader is refused once */
-				assert_result(put(s, "y"), HS_OK);
-			for (size_t i = 0; i < STEPS; i++)
-				if (atomic_load(&l->kept[i]) && strcmp(life[i], "rotate") != 0)
-					assert_once(&s->d, life[i]);
-			for (size_t i = 0; i < STEPS; i++)
-				assert_result(step(s->spool, life[i]), HS_OK);
-			assert_once(&s->d, "a b c d e f y");
-			assert_int_equal(spooldir_lines(&s->d), 7 + (size_t)beside);
-			assert_sound(&s->d);
-		}
-		assert_true(nth > 40);
-	}
-	munmap(l, sizeof *l);
-}
-
-/* --- all at once ---------------------------------------------------------------------------- */
-
-enum { PROCESSES = 4, THREADS = 3, APPENDS = 60 };
-
-struct worker {
-	const struct scene *s;
-	struct hs_spool *spool;
-	_Atomic unsigned failed;
-	unsigned process;
-};
-
-/* Everybody appends the same events, in another order: one of them wins each. */
-static void *work(void *context)
-{
-	struct worker *w = context;
-	char words[64];
-
-	for (unsigned i = 0; i < APPENDS; i++) {
-		unsigned n = (i * 7 + w->process * 13) % APPENDS;
-
-		snprintf(words, sizeof words, "e%u p%u-%u e%u", n, w->process, i, (n + 1) % APPENDS);
-		if (spooldir_append(w->spool, words, NULL) != HS_OK)
-			atomic_fetch_add(&w->failed, 1);
-	}
-	return NULL;
-}
-
-static int work_in_threads(void *context)
-{
-	struct worker w = *(struct worker *)context;
-	pthread_t thread[THREADS];
-
-	w.spool = hs_spool_new(w.s->d.settings);
-	for (int i = 0; i < THREADS; i++)
-		pthread_create(&thread[i], NULL, work, &w);
-	for (int i = 0; i < THREADS; i++)
-		pthread_join(thread[i], NULL);
-	hs_spool_free(w.spool);
-	return atomic_load(&w.failed) == 0 ? 0 : 1;
-}
-
-static void threads_and_processes(void **state)
-{
-	struct scene *s = *state;
-	pid_t pid[PROCESSES];
-	char word[32];
-
-	again(s, "rotate_size = 4K\nrotate_min_gap = 0\n");
-	for (unsigned i = 0; i < PROCESSES; i++)
-		pid[i] = child_start(work_in_threads, &(struct worker){ .s = s, .process = i });
-	for (int i = 0; i < PROCESSES; i++)
-		assert_int_equal(child_wait(pid[i]), 0);
-	for (unsigned i = 0; i < APPENDS; i++) {
-		snprintf(word, sizeof word, "e%u", i);
-		assert_once(&s->d, word);
-	}
-	assert_int_equal(spooldir_lines(&s->d), APPENDS + PROCESSES * APPENDS);
-	assert_true(spooldir_names(&s->d, "", "events-") > 3);
-	assert_sound(&s->d);
-}
-
-/* --- files that are cut under a running process -------------------------------------------- */
-
-struct cut {
-	const struct spooldir *d;
-	const char *name;
-	off_t size;
-};
-
-static void cut(void *context)
-{
-	const struct cut *c = context;
-
-	spooldir_cut(c->d, c->name, c->size);
-}
-
-/* What LMDB was doing when its file was cut is left as it is: see abandon in index.c. */
-const char *__lsan_default_suppressions(void);
-const char *__lsan_default_suppressions(void)
-{
-	return "leak:liblmdb\nleak:begin_writing\n";
-}
-
-static const char STATE[] = ".hookspool/run/state", INDEX[] = ".hookspool/run/index";
-
-/*
- * Cut while nobody is at work, or before any call of an append: it may be refused, but the next
- * one succeeds, what was kept is there once, and a retry is a duplicate.
- */
-static void a_file_that_is_cut(const struct cut *c, struct scene *s)
-{
-	static const enum wrap_call calls[] = { WRAP_FSTATVFS, WRAP_FALLOCATE, WRAP_PREAD, WRAP_PWRITE,
-		                                WRAP_FDATASYNC };
-	uint64_t duplicate;
-
-	for (size_t i = 0; i <= sizeof calls / sizeof *calls; i++) {
-		enum hs_result r;
-
-		again(s, "rotate_min_gap = 0\n");
-		assert_result(put(s, "a b"), HS_OK);
-		assert_result(hs_spool_rotate(s->spool, soon()), HS_OK);
-		assert_result(put(s, "c"), HS_OK);
-		wrap_reset();
-		if (i == 0)
-			cut((void *)(uintptr_t)c);
-		else
-			wrap_before(calls[i - 1], 1, cut, (void *)(uintptr_t)c);
-		r = put(s, "d e");
-		assert_true(r == HS_OK || r == HS_E_SPOOL_STATE || r == HS_E_SYNC || r == HS_E_IO);
-		if (r == HS_OK)
-			assert_once(&s->d, "d e");
-		wrap_reset();
-		assert_result(put(s, "d e"), HS_OK);
-		assert_result(spooldir_append(s->spool, "a b c d e", &duplicate), HS_OK);
-		assert_int_equal(duplicate, 5);
-		assert_once(&s->d, "a b c d e");
-		assert_int_equal(spooldir_lines(&s->d), 5);
-		assert_sound(&s->d);
-	}
-}
-
-static void a_state_that_is_cut(void **state)
-{
-	struct scene *s = *state;
-	static const off_t lengths[] = { 0, 100, 2048, 4096, 100000, sizeof(struct hs_shared_state) - 4096 };
-
-	for (size_t i = 0; i < sizeof lengths / sizeof *lengths; i++)
-		a_file_that_is_cut(&(struct cut){ &s->d, STATE, lengths[i] }, s);
-}
-
-static void an_index_that_is_cut(void **state)
-{
-	struct scene *s = *state;
-	static const off_t lengths[] = { 0, 4096, 8192 };
-
-	for (size_t i = 0; i < sizeof lengths / sizeof *lengths; i++)
-		a_file_that_is_cut(&(struct cut){ &s->d, INDEX, lengths[i] }, s);
-}
-
-/* Every page of it is gone, and its print says that it is as it was left: no look at it helps. */
-static void an_index_that_is_cut_unseen(void **state)
-{
-	struct scene *s = *state;
-	struct hs_shared_state *shared;
-	uint64_t duplicate;
-
-	assert_result(put(s, "a b"), HS_OK);
-	assert_result(hs_spool_rotate(s->spool, soon()), HS_OK);
-	assert_result(put(s, "c"), HS_OK);
-	shared = spooldir_state(&s->d);
-	shared->index.writing = 1; /* a writer was killed: then the size is not compared */
-	spooldir_cut(&s->d, INDEX, 0);
-	if (spooldir_append(s->spool, "a b c", &duplicate) != HS_OK)
-		assert_result(spooldir_append(s->spool, "a b c", &duplicate), HS_OK);
-	assert_int_equal(duplicate, 3);
-	assert_once(&s->d, "a b c");
-	spooldir_state_done(shared);
-}
-
-/* The kernel's error when it is read: no signal, no loss; and it goes on when the disk does. */
-static void a_state_that_cannot_be_read(void **state)
-{
-	struct scene *s = *state;
-
-	assert_result(put(s, "a"), HS_OK);
-	hs_spool_free(s->spool);
-	s->spool = hs_spool_new(s->d.settings);
-	wrap_reset();
-	wrap_fail(WRAP_PREAD, 1, WRAP_FOREVER, EIO);
-	assert_result(put(s, "b"), HS_E_SPOOL_STATE);
-	wrap_reset();
-	wrap_fail(WRAP_PREAD, 2, 1, EIO); /* of a page behind the first */
-	assert_result(put(s, "b"), HS_E_SPOOL_STATE);
-	wrap_reset();
-	assert_result(put(s, "b"), HS_OK);
-	assert_once(&s->d, "a b");
-}
-
-static bool is_set_up_again(void *context)
-{
-	const struct spooldir *d = context;
-
-	return spooldir_size(d, STATE) == (off_t)sizeof(struct hs_shared_state);
-}
-
-/* An idle process that looks now and then does not keep the others from service. */
-static void an_idle_process_lets_go(void **state)
-{
-	struct scene *s = *state;
-
-	assert_result(put(s, "a"), HS_OK);
-	spooldir_cut(&s->d, STATE, 0);
-	hs_spool_look(s->spool);
-	assert_true(is_set_up_again(&s->d));
-	assert_result(spooldir_append_apart(&s->d, "b", NULL), HS_OK);
-	assert_result(put(s, "c"), HS_OK);
-	assert_once(&s->d, "a b c");
-	assert_sound(&s->d);
-}
-
 /* --- what the index knows ----------------------------------------------------------- */
 
-static void the_index_is_counted(void **state)
+TEST(the_index_is_counted)
 {
-	struct scene *s = *state;
 	struct hs_known known;
-	char index[PATH_MAX + 32];
 
-	assert_int_equal(hs_spool_known(s->spool, soon(), &known), HS_OK);
+	assert_int_equal(hs_spool_known(s.spool, soon(), &known), HS_OK);
 	assert_true(known.anew && !known.off && known.ids == 0);
-	assert_int_equal(put(s, "a b b acme/b"), HS_OK);
-	assert_int_equal(hs_spool_known(s->spool, soon(), &known), HS_OK);
+	assert_int_equal(append("a b b acme/b"), HS_OK);
+	assert_int_equal(hs_spool_known(s.spool, soon(), &known), HS_OK);
 	assert_true(!known.anew && known.ids == 3);
-	hs_spool_free(s->spool); /* another process finds the same, or makes it */
-	s->spool = hs_spool_new(s->d.settings);
-	assert_int_equal(hs_spool_known(s->spool, soon(), &known), HS_OK);
+	restart();
+	assert_int_equal(hs_spool_known(s.spool, soon(), &known), HS_OK);
 	assert_true(!known.anew && known.ids == 3);
-	hs_spool_free(s->spool);
-	snprintf(index, sizeof index, "%s/.hookspool/run/index", s->d.path);
-	assert_int_equal(unlink(index), 0);
-	s->spool = hs_spool_new(s->d.settings);
-	assert_int_equal(hs_spool_known(s->spool, soon(), &known), HS_OK);
+	stop();
+	spooldir_unlink(&s.d, ".hookspool/run/index");
+	restart();
+	assert_int_equal(hs_spool_known(s.spool, soon(), &known), HS_OK);
 	assert_true(known.anew && known.ids == 3);
-	again(s, "dedup_window = 0\n");
-	assert_int_equal(hs_spool_known(s->spool, soon(), &known), HS_OK);
+	make("dedup_window = 0\n");
+	assert_int_equal(hs_spool_known(s.spool, soon(), &known), HS_OK);
 	assert_true(known.off);
 }
 
-#define TEST(f) cmocka_unit_test_setup_teardown(f, begin, finish)
-
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		TEST(it_is_made_when_it_is_needed),
-		TEST(what_is_written_is_counted),
-		TEST(answers_are_counted),
-		TEST(metrics_that_are_lost_are_counted_anew),
-		TEST(a_bad_place_is_refused_and_a_good_one_taken),
-		TEST(it_follows_the_path),
-		TEST(its_private_folder_is_removed),
-		TEST(what_is_in_run_is_made_anew),
-		TEST(foreign_files_are_left_alone),
-		TEST(health_writes_nothing),
-		TEST(free_space_is_looked_at_again),
-		TEST(the_rejected_are_bounded),
-		TEST(both_are_kept_before_it_is_answered),
-		TEST(nothing_to_keep),
-		TEST(without_durability_nobody_waits),
-		TEST(a_holder_that_does_not_let_go),
-		TEST(posts_end_in_time_though_the_disk_hangs),
-		TEST(a_slow_disk_is_told_on),
-		cmocka_unit_test_setup_teardown(every_call_fails, begin, tell_plan),
-		TEST(writes_are_cut_short),
-		TEST(killed_before_every_call),
-		TEST(threads_and_processes),
-		TEST(the_index_is_counted),
-		TEST(a_state_that_is_cut),
-		TEST(an_index_that_is_cut),
-		TEST(an_index_that_is_cut_unseen),
-		TEST(a_state_that_cannot_be_read),
-		TEST(an_idle_process_lets_go),
-	};
-
-	return cmocka_run_group_tests_name("spool", tests, NULL, NULL);
-}
+TESTS("spool", begin, finish)

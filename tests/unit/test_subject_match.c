@@ -1,25 +1,23 @@
-/* subject_match: lines of every file, and whose they are. */
+/* subject_match: which people the lines of each file are about. */
 #include "event/subject_match.h"
-#include "tests/lib/cases.h"
+#include "tests/lib/unit.h"
 
 static struct hs_subjects subjects;
 static struct hs_subject_matcher matcher;
 
-static int begin(void **state)
+FIXTURE(begin)
 {
 	struct hs_subject who = {
 		.id = (char[]){ "anna" }, .n = 4, .before = { 5, 0 }, .until_ms = 1795428900123
 	}; /* 2026-11-23T10:15:00.123Z */
 
-	(void)state;
 	hs_subjects_init(&subjects, 7);
 	matcher.subjects = &subjects;
 	return !hs_subjects_add(&subjects, &who, NULL);
 }
 
-static int finish(void **state)
+FIXTURE(finish)
 {
-	(void)state;
 	hs_subject_matcher_free(&matcher);
 	memset(&matcher, 0, sizeof matcher);
 	hs_subjects_free(&subjects);
@@ -31,9 +29,8 @@ static int other(const char *line)
 	return hs_subject_match_other(&matcher, hs_slice_str(line));
 }
 
-static void bodies(void **state)
+TEST(bodies)
 {
-	(void)state;
 	assert_int_equal(other("{\"body\":\"{\\\"User ID\\\":\\\"anna\\\"}\"}"), 1);
 	assert_int_equal(other("{\"body\":\"{\\\"user_id\\\":\\\"annabel\\\",\\\"x\\\":\\\"anna\\\"}\"}"), 0);
 	assert_int_equal(other("{\"body\":\"[{\\\"userId\\\":\\\"b\\\"},{\\\"userId\\\":\\\"anna\\\"}]\"}"), 1);
@@ -48,29 +45,27 @@ static void bodies(void **state)
 	assert_int_equal(other("{\"body\":\"\\ufffd\",\"body_base64\":\"eyJ1c2VySWQiOiJhbm5hIiwi/w==\"}"), 1);
 	assert_int_equal(other("{\"body\":7,\"body_base64\":\"?\"}"), 0);
 	assert_int_equal(other("anna, and no JSON"), 1);
-	/* what was cut off may have named anybody of the tenant */
+	/* a cut body may have named anybody of the tenant */
 	assert_int_equal(other("{\"body_cut\":true,\"body_bytes\":99,\"body\":\"{\\\"email\\\":\\\"a\"}"), 1);
 	assert_int_equal(other("{\"body_bytes\":99,\"body_sha256\":\"00\",\"body\":\"\"}"), 0);
 	assert_int_equal(other("[\"annabel\"]"), 0);
 }
 
-/* Where the fields do not tell, because the event was refused for them, the text does. */
-static void refused_fields(void **state)
+/* If an event was refused for its id fields, its text decides. */
+TEST(refused_fields)
 {
-	(void)state;
 	assert_int_equal(other("{\"body\":\"{\\\"userId\\\":\\\"\\\",\\\"user_id\\\":\\\"anna\\\"}\"}"), 1);
 	assert_int_equal(other("{\"body\":\"{\\\"userId\\\":{\\\"id\\\":\\\"anna\\\"}}\"}"), 1);
 	assert_int_equal(other("{\"body\":\"{\\\"batch\\\":[{\\\"userId\\\":\\\"anna\\\"}]}\"}"), 1);
 	assert_int_equal(other("{\"body\":\"{\\\"json\\\":{\\\"userId\\\":\\\"annabel\\\"}}\"}"), 0);
 }
 
-/* In what is no JSON an id may stand with escapes all the same. */
-static void escapes(void **state)
+/* Even text that is not JSON may have an id with escapes. */
+TEST(escapes)
 {
 	struct hs_subject who = { .id = (char[]){ "j\xC3\xB6rg\"" }, .n = 6, .until_ms = INT64_MAX };
 	struct hs_subject smile = { .id = (char[]){ "\xF0\x9F\x98\x80" }, .n = 4, .until_ms = INT64_MAX };
 
-	(void)state;
 	assert_true(hs_subjects_add(&subjects, &who, NULL));
 	assert_true(hs_subjects_add(&subjects, &smile, NULL));
 	assert_int_equal(other("{\"user_id\":\"\\u0061nna\", broken"), 1);
@@ -83,21 +78,19 @@ static void escapes(void **state)
 	assert_int_equal(other("\\u006"), 0);
 }
 
-static void records(void **state)
+TEST(records)
 {
-	(void)state;
 	assert_int_equal(other("{\"on\":\"track\",\"record\":{\"user_id\":\"anna\"}}"), 1);
 	assert_int_equal(other("{\"on\":\"track\",\"record\":{\"user_id\":\"b\"}}"), 0);
 	assert_int_equal(other("{\"record\":7}"), 0);
 	assert_int_equal(other("{\"user_id\":\"anna\"}"), 1);
 }
 
-static void times(void **state)
+TEST(times)
 {
 	static const char early[] = "{\"user_id\":\"anna\",\"spooled_at\":\"2026-11-23T10:15:00.000Z\"}";
 	static const char late[] = "{\"user_id\":\"anna\",\"spooled_at\":\"2026-11-23T10:15:01.000Z\"}";
 
-	(void)state;
 	assert_int_equal(other(early), 1);
 	assert_int_equal(other(late), 0);
 	assert_int_equal(other("{\"record\":{\"user_id\":\"anna\",\"spooled_at\":\"2026-11-23T10:15:01.000Z\"}}"), 0);
@@ -109,15 +102,4 @@ static void times(void **state)
 	assert_int_equal(hs_subject_match_event(&matcher, HS_SLICE("anna, torn"), &(struct hs_mark){ 4, 0 }), 1);
 }
 
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(bodies, begin, finish),
-		cmocka_unit_test_setup_teardown(refused_fields, begin, finish),
-		cmocka_unit_test_setup_teardown(escapes, begin, finish),
-		cmocka_unit_test_setup_teardown(records, begin, finish),
-		cmocka_unit_test_setup_teardown(times, begin, finish),
-	};
-
-	return cmocka_run_group_tests_name("subject_match", tests, NULL, NULL);
-}
+TESTS("subject_match", begin, finish)

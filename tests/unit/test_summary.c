@@ -10,8 +10,10 @@
 #include "spool/shared/spool_dir.h"
 #include "spool/spool.h"
 #include "spool/summary/summary_file.h"
-#include "tests/lib/cases.h"
-#include "tests/lib/spooldir.h"
+#include "tests/lib/events.h"
+#include "tests/lib/processes.h"
+#include "tests/lib/random.h"
+#include "tests/lib/unit.h"
 #include "tests/lib/wrap.h"
 
 #include <errno.h>
@@ -27,7 +29,7 @@ static const char spool_id[] = "0123456789abcdef0123456789abcdef";
 
 /* --- names -------------------------------------------------------------------------- */
 
-static void names_are_spelled_in_one_way(void **state)
+TEST(names_are_spelled_in_one_way)
 {
 	static const char *const bad[] = { "",
 		                           "events",
@@ -48,7 +50,6 @@ static void names_are_spelled_in_one_way(void **state)
 	uint64_t number;
 	bool rejected;
 
-	(void)state;
 	for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++)
 		for (int of = 0; of < 2; of++) {
 			hs_summary_name(of == 1, numbers[i], name);
@@ -114,19 +115,19 @@ static struct made make_of_lines(struct hs_slice text, bool rejected)
 	return m;
 }
 
-static struct made make_of_pieces(struct hs_slice text, struct case_random *r)
+static struct made make_of_pieces(struct hs_slice text, struct random_source *r)
 {
 	struct hs_summary_builder *b = hs_summary_builder_new(spool_id, false, 42);
 	static const uint32_t sizes[] = { 1, 3, 50, 5000 };
-	uint32_t most = sizes[case_random_below(r, 4)];
+	uint32_t most = sizes[random_below(r, 4)];
 	struct made m;
 
 	while (text.n > 0) {
-		size_t n = case_random_below(r, most + 1);
+		size_t n = random_below(r, most + 1);
 		char *piece;
 
 		n = n < text.n ? n : text.n;
-		piece = case_exact(hs_slice(text.p, n));
+		piece = unit_exact_copy(hs_slice(text.p, n));
 		hs_summary_builder_text(b, hs_slice(piece, n));
 		free(piece);
 		text = hs_slice(text.p + n, text.n - n);
@@ -186,7 +187,7 @@ static const struct spelled ids[] = { { "7.0", "7" },
 	                              { "null", NULL },
 	                              { NULL, NULL } };
 
-#define PICK(r, of) (&(of)[case_random_below((r), sizeof(of) / sizeof *(of))])
+#define PICK(r, of) (&(of)[random_below((r), sizeof(of) / sizeof *(of))])
 
 struct row {
 	char name[512];
@@ -229,18 +230,18 @@ static void put_field(struct hs_buf *out, const char *name, const char *json)
 }
 
 /* An id of one of the kinds: a strange one, or one that no other line has. */
-static void put_id(struct said *s, struct case_random *r, const char *name)
+static void put_id(struct said *s, struct random_source *r, const char *name)
 {
 	char json[64];
 
-	if (case_random_below(r, 2) == 0) {
+	if (random_below(r, 2) == 0) {
 		const struct spelled *id = PICK(r, ids);
 
 		put_field(&s->text, name, id->json);
 		if (id->text != NULL && s->ids < 64)
 			s->id[s->ids++] = id->text;
 	} else {
-		snprintf(s->own[s->owns], sizeof s->own[0], "%c%u", name[0], case_random_below(r, 1000000));
+		snprintf(s->own[s->owns], sizeof s->own[0], "%c%u", name[0], random_below(r, 1000000));
 		snprintf(json, sizeof json, "\"%s\"", s->own[s->owns++]);
 		put_field(&s->text, name, json);
 	}
@@ -264,11 +265,11 @@ static void say_time(struct said *s, const char *json, int64_t spooled, const ch
 	say(s, HS_SUMMARY_DAYS, day, bytes);
 }
 
-static void add_line(struct said *s, struct case_random *r)
+static void add_line(struct said *s, struct random_source *r)
 {
 	const struct spelled *type = PICK(r, types), *event = PICK(r, events), *tenant = PICK(r, tenants),
 			     *time = PICK(r, times);
-	int64_t spooled = INT64_C(1795688100000) + case_random_below(r, 900000000);
+	int64_t spooled = INT64_C(1795688100000) + random_below(r, 900000000);
 	size_t start = s->text.n;
 	char at[HS_TIMESTAMP_TEXT + 3];
 	uint64_t bytes;
@@ -286,13 +287,13 @@ static void add_line(struct said *s, struct case_random *r)
 	put_id(s, r, "message_id");
 	put_id(s, r, "group_id");
 	put_id(s, r, "previous_id");
-	put_field(&s->text, "name", case_random_below(r, 2) == 0 ? NULL : "\"n\"");
-	put_field(&s->text, "project_id", case_random_below(r, 2) == 0 ? NULL : "5");
+	put_field(&s->text, "name", random_below(r, 2) == 0 ? NULL : "\"n\"");
+	put_field(&s->text, "project_id", random_below(r, 2) == 0 ? NULL : "5");
 	put_field(&s->text, "tenant", tenant->json);
-	put_field(&s->text, "settings_a", case_random_below(r, 2) == 0 ? NULL : "1");
-	put_field(&s->text, "settings_b", case_random_below(r, 2) == 0 ? NULL : "\"x\"");
+	put_field(&s->text, "settings_a", random_below(r, 2) == 0 ? NULL : "1");
+	put_field(&s->text, "settings_b", random_below(r, 2) == 0 ? NULL : "\"x\"");
 	put_field(&s->text, "spooled_at", at);
-	put_field(&s->text, "properties_user_id", case_random_below(r, 2) == 0 ? NULL : "\"hidden\"");
+	put_field(&s->text, "properties_user_id", random_below(r, 2) == 0 ? NULL : "\"hidden\"");
 	hs_buf_put_slice(&s->text, HS_SLICE("}\n"));
 	bytes = s->text.n - start;
 	if (type->text != NULL)
@@ -308,7 +309,7 @@ static void add_line(struct said *s, struct case_random *r)
 
 static struct said *speak(int lines)
 {
-	struct case_random r = case_random_new(case_seed());
+	struct random_source r = random_new(random_seed());
 	struct said *s = calloc(1, sizeof *s);
 
 	assert_non_null(s);
@@ -323,12 +324,11 @@ static void forget(struct said *s)
 	free(s);
 }
 
-static void any_pieces_give_the_same_bytes(void **state)
+TEST(any_pieces_give_the_same_bytes)
 {
 	struct said *s = speak(LINES);
-	struct case_random r = case_random_new(case_seed());
+	struct random_source r = random_new(random_seed());
 
-	(void)state;
 	for (int tail = 0; tail < 2; tail++) { /* with a newline at the end, and without */
 		struct hs_slice text = hs_slice(s->text.p, s->text.n - (size_t)tail);
 		struct made whole = make_of_text(text, false), lines = make_of_lines(text, false);
@@ -365,7 +365,7 @@ static void compare_counts(const struct said *s, const struct made *m, enum hs_s
 		while (i < s->rows[kind] && !hs_slice_eq(hs_slice_str(s->row[kind][i].name), name))
 			i++;
 		if (i == s->rows[kind])
-			fail_msg("kind %d: no line has %s", kind, case_show(name));
+			fail_msg("kind %d: no line has %s", kind, unit_show(name));
 		assert_int_equal(records, s->row[kind][i].records);
 		assert_int_equal(bytes, s->row[kind][i].bytes);
 		rows++;
@@ -382,7 +382,7 @@ static void compare_names(const struct said *s, const struct made *m)
 	assert_true(s->ids > 20 && s->owns > LINES);
 	for (size_t i = 0; i < s->ids; i++)
 		if (!hs_summary_bloom_may_have(bloom, hs_summary_hash(hs_slice_str(s->id[i]))))
-			fail_msg("%s is not found", case_show(hs_slice_str(s->id[i])));
+			fail_msg("%s is not found", unit_show(hs_slice_str(s->id[i])));
 	for (size_t i = 0; i < s->owns; i++)
 		assert_true(hs_summary_bloom_may_have(bloom, hs_summary_hash(hs_slice_str(s->own[i]))));
 	for (int i = 0; i < 10000; i++) {
@@ -467,13 +467,12 @@ static void compare_ids(const struct said *s, const struct made *m)
 	}
 }
 
-static void parts_say_what_lines_say(void **state)
+TEST(parts_say_what_lines_say)
 {
 	struct said *s = speak(LINES);
 	struct made m = make_of_text(hs_buf_slice(&s->text), false);
 	struct hs_summary decoded;
 
-	(void)state;
 	assert_true(hs_summary_decode(hs_buf_slice(&m.file), m.file.n, &decoded));
 	assert_memory_equal(decoded.spool, spool_id, HS_HISTORY_ID);
 	assert_int_equal(decoded.number, 42);
@@ -498,7 +497,7 @@ static void parts_say_what_lines_say(void **state)
 
 #define AT "\"spooled_at\":\"2026-11-23T10:15:00.123Z\""
 
-static void odd_lines_leave_only_a_head(void **state)
+TEST(odd_lines_leave_only_a_head)
 {
 	static const char *const odd[] = {
 		"{\"message_id\":\"a\",\"type\":\"track\"," AT "}\n", /* out of order */
@@ -522,7 +521,6 @@ static void odd_lines_leave_only_a_head(void **state)
 	static const char good[] = "{\"type\":\"track\",\"message_id\":\"g\"," AT "}\n";
 	char text[512];
 
-	(void)state;
 	for (size_t i = 0; i < sizeof odd / sizeof odd[0]; i++)
 		for (int lines = 0; lines < 2; lines++) {
 			struct made m;
@@ -530,7 +528,7 @@ static void odd_lines_leave_only_a_head(void **state)
 			snprintf(text, sizeof text, "%s%s", good, odd[i]);
 			m = lines ? make_of_lines(hs_slice_str(text), false) : make_of_text(hs_slice_str(text), false);
 			if (m.head.odd == 0)
-				fail_msg("%s passes for a record", case_show(hs_slice_str(odd[i])));
+				fail_msg("%s passes for a record", unit_show(hs_slice_str(odd[i])));
 			assert_int_equal(m.head.parts, 0);
 			assert_int_equal(m.head.lines, 2);
 			assert_int_equal(m.head.text_bytes, strlen(text));
@@ -539,12 +537,11 @@ static void odd_lines_leave_only_a_head(void **state)
 		}
 }
 
-static void an_empty_segment_has_all_parts(void **state)
+TEST(an_empty_segment_has_all_parts)
 {
 	struct made m = make_of_text(HS_SLICE(""), false);
 	struct hs_slice bloom = part_of(&m, HS_SUMMARY_BLOOM);
 
-	(void)state;
 	assert_int_equal(m.head.odd, 0);
 	assert_int_equal(m.head.lines, 0);
 	assert_int_equal(m.head.timed, 0);
@@ -554,13 +551,12 @@ static void an_empty_segment_has_all_parts(void **state)
 	hs_buf_free(&m.file);
 }
 
-static void a_damaged_segment_is_odd(void **state)
+TEST(a_damaged_segment_is_odd)
 {
 	struct hs_summary_builder *b = hs_summary_builder_new(spool_id, false, 42);
 	struct made m;
 	struct hs_slice parts;
 
-	(void)state;
 	hs_summary_builder_line(b, HS_SLICE("{\"type\":\"track\"," AT "}"), true);
 	hs_summary_builder_damage(b);
 	take(b, &m);
@@ -575,7 +571,7 @@ static void a_damaged_segment_is_odd(void **state)
 
 /* --- limits ------------------------------------------------------------------------------------- */
 
-static void more_names_than_are_counted(void **state)
+TEST(more_names_than_are_counted)
 {
 	enum { MORE = 100 };
 	struct hs_buf text = { 0 };
@@ -585,7 +581,6 @@ static void more_names_than_are_counted(void **state)
 	struct made m;
 	char line[128];
 
-	(void)state;
 	for (int i = 0; i < HS_TOP_COUNTS_NAMES + MORE; i++)
 		hs_buf_put(&text, line,
 		           (size_t)snprintf(line, sizeof line, "{\"type\":\"t\",\"event\":\"e%d\"," AT "}\n", i));
@@ -602,7 +597,7 @@ static void more_names_than_are_counted(void **state)
 }
 
 /* At the limit there are ids; beyond it only counts, of all lines. */
-static void more_events_than_have_room(void **state)
+TEST(more_events_than_have_room)
 {
 	static const char text[] = "{\"message_id\":\"m\"," AT "}";
 	const struct hs_slice line = HS_SLICE(text);
@@ -612,7 +607,6 @@ static void more_events_than_have_room(void **state)
 	uint64_t records, bytes;
 	struct made m;
 
-	(void)state;
 	for (int i = 0; i <= HS_SUMMARY_EVENTS_MAX; i++)
 		hs_summary_builder_line(b, line, true);
 	take(b, &m);
@@ -626,13 +620,12 @@ static void more_events_than_have_room(void **state)
 }
 
 /* Wherever memory ends there is no summary, or the same one. */
-static void without_memory_there_is_none(void **state)
+TEST(without_memory_there_is_none)
 {
 	struct said *s = speak(30);
 	struct made whole = make_of_text(hs_buf_slice(&s->text), false);
 	unsigned none = 0;
 
-	(void)state;
 	for (int call = WRAP_CALLOC; call <= WRAP_REALLOC; call++)
 		for (unsigned nth = 1; nth <= 40; nth++) {
 			struct hs_summary_builder *b;
@@ -657,13 +650,12 @@ static void without_memory_there_is_none(void **state)
 
 /* --- the head ------------------------------------------------------------------------------------- */
 
-static void a_head_with_any_other_byte_is_refused(void **state)
+TEST(a_head_with_any_other_byte_is_refused)
 {
 	struct said *s = speak(20);
 	struct made m = make_of_text(hs_buf_slice(&s->text), false);
 	struct hs_summary decoded;
 
-	(void)state;
 	for (size_t i = 0; i < m.head.head_bytes; i++)
 		for (int bit = 0; bit < 8; bit++) {
 			m.file.p[i] ^= (char)(1 << bit);
@@ -672,7 +664,7 @@ static void a_head_with_any_other_byte_is_refused(void **state)
 			m.file.p[i] ^= (char)(1 << bit);
 		}
 	for (size_t n = 0; n < m.file.n; n++) {
-		char *cut = case_exact(hs_slice(m.file.p, n));
+		char *cut = unit_exact_copy(hs_slice(m.file.p, n));
 
 		if (hs_summary_decode(hs_slice(cut, n), n, &decoded))
 			for (uint64_t i = 0; i < decoded.parts; i++) /* only padding may be missing */
@@ -685,12 +677,11 @@ static void a_head_with_any_other_byte_is_refused(void **state)
 	forget(s);
 }
 
-static void of_another_file(void **state)
+TEST(of_another_file)
 {
 	struct made m = make_of_text(HS_SLICE(""), false);
 	struct stat st = { .st_ino = 11, .st_size = 12 }, zero = { 0 };
 
-	(void)state;
 	st.st_mtim.tv_nsec = 13;
 	assert_true(hs_summary_fits(&m.head, &st));
 	st.st_ino++;
@@ -715,7 +706,7 @@ static void of_another_file(void **state)
 
 /* --- what was rejected -------------------------------------------------------------------------- */
 
-static void what_was_rejected(void **state)
+TEST(what_was_rejected)
 {
 	static const char text[] =
 	    "{\"spooled_at\":\"2026-11-23T10:15:00.123Z\",\"message\":\"event 2: no type\",\"body\":\"x\"}\n"
@@ -727,7 +718,6 @@ static void what_was_rejected(void **state)
 	struct hs_slice name;
 	uint64_t records, bytes, sum = 0;
 
-	(void)state;
 	assert_int_equal(m.head.rejected, 1);
 	assert_int_equal(m.head.odd, 0);
 	assert_int_equal(m.head.lines, 2);
@@ -752,15 +742,14 @@ static void what_was_rejected(void **state)
 
 /* --- parts that are none ---------------------------------------------------------------------------- */
 
-static void rows_that_are_none(void **state)
+TEST(rows_that_are_none)
 {
 	struct said *s = speak(30);
 	struct made m = make_of_text(hs_buf_slice(&s->text), false);
 	struct hs_slice part = part_of(&m, HS_SUMMARY_EVENTS);
 
-	(void)state;
 	for (size_t n = 0; n < part.n; n++) {
-		char *cut = case_exact(hs_slice(part.p, n));
+		char *cut = unit_exact_copy(hs_slice(part.p, n));
 		struct hs_summary_counts counts;
 		uint64_t records, bytes;
 		struct hs_slice name;
@@ -801,7 +790,7 @@ static int begin(void **state)
 	spooldir_make(&d, "rotate_min_gap = 0\n");
 	spool = hs_spool_new(d.settings);
 	for (int i = 0; i < 2; i++) {
-		assert_result(spooldir_append(spool, i == 0 ? "a b acme/c" : "d e", NULL), HS_OK);
+		assert_result(events_append(spool, i == 0 ? "a b acme/c" : "d e", NULL), HS_OK);
 		assert_result(hs_spool_rotate(spool, hs_io_now_monotonic() + PATIENCE_MS), HS_OK);
 	}
 	maintain();
@@ -843,9 +832,8 @@ static struct hs_buf read_summary(const char *name)
 	return spooldir_read(&d, name);
 }
 
-static void a_segment_gets_one_when_it_is_compressed(void **state)
+TEST_WITH(a_segment_gets_one_when_it_is_compressed, begin, finish)
 {
-	(void)state;
 	assert_int_equal(done.compressed, 2);
 	assert_int_equal(spooldir_names(&d, SUMMARY, "events-"), 2);
 	assert_true(is_believed(0, true));
@@ -855,12 +843,11 @@ static void a_segment_gets_one_when_it_is_compressed(void **state)
 }
 
 /* What takes its place is told as another's, whatever of it differs. */
-static void anothers_is_not_believed(void **state)
+TEST_WITH(anothers_is_not_believed, begin, finish)
 {
 	struct hs_buf own = read_summary(SUMMARY "events-1"), other = read_summary(SUMMARY "events-2");
 	struct hs_summary *head;
 
-	(void)state;
 	spooldir_write(&d, SUMMARY "events-1", hs_buf_slice(&other));
 	assert_false(is_believed(0, false));
 	for (int what = 0; what < 8; what++) {
@@ -894,12 +881,11 @@ static void anothers_is_not_believed(void **state)
 	hs_buf_free(&other);
 }
 
-static void a_damaged_part_is_not_read(void **state)
+TEST_WITH(a_damaged_part_is_not_read, begin, finish)
 {
 	struct hs_buf own = read_summary(SUMMARY "events-1");
 	const struct hs_summary head = *(const struct hs_summary *)(const void *)own.p;
 
-	(void)state;
 	for (uint64_t i = 0; i < head.parts; i++) {
 		const struct hs_summary_part *part = &head.part[i];
 
@@ -928,11 +914,10 @@ static void a_damaged_part_is_not_read(void **state)
 	hs_buf_free(&own);
 }
 
-static void a_cut_one_is_not_believed(void **state)
+TEST_WITH(a_cut_one_is_not_believed, begin, finish)
 {
 	struct hs_buf own = read_summary(SUMMARY "events-1");
 
-	(void)state;
 	for (size_t n = own.n - 9; n<own.n; n -= n> 100 ? 61 : 13) {
 		spooldir_write(&d, SUMMARY "events-1", hs_slice(own.p, n));
 		assert_false(is_believed(0, false));
@@ -945,12 +930,11 @@ static void a_cut_one_is_not_believed(void **state)
 }
 
 /* Lines without an id, and none at all: a part of no bytes is there, and read. */
-static void a_part_of_no_bytes(void **state)
+TEST_WITH(a_part_of_no_bytes, begin, finish)
 {
 	char path[2 * PATH_MAX];
 	struct stat st;
 
-	(void)state;
 	for (int i = 0; i < 2; i++) {
 		struct hs_summary_reader r = HS_SUMMARY_READER_NONE;
 		const char *name = spooldir_name(&d, "events-", 0);
@@ -970,9 +954,8 @@ static void a_part_of_no_bytes(void **state)
 	}
 }
 
-static void those_of_segments_that_are_gone_go(void **state)
+TEST_WITH(those_of_segments_that_are_gone_go, begin, finish)
 {
-	(void)state;
 	spooldir_write(&d, SUMMARY "events-99", HS_SLICE("x"));
 	spooldir_write(&d, SUMMARY "maintain-new", HS_SLICE("x")); /* of a killed one */
 	spooldir_write(&d, SUMMARY "notes", HS_SLICE("x"));
@@ -995,9 +978,8 @@ static void edit(void *context)
 	hs_buf_free(&text);
 }
 
-static void an_edit_meanwhile(void **state)
+TEST_WITH(an_edit_meanwhile, begin, finish)
 {
-	(void)state;
 	spooldir_unlink(&d, SUMMARY "events-1");
 	wrap_before(WRAP_FSYNC, 1, edit, NULL);
 	maintain();
@@ -1013,13 +995,12 @@ static int maintain_and_die(void *context)
 	return 0;
 }
 
-static void killed_at_any_step(void **state)
+TEST_WITH(killed_at_any_step, begin, finish)
 {
 	struct hs_buf whole = read_summary(SUMMARY "events-1");
 	unsigned nth = 1;
 	int code = -1;
 
-	(void)state;
 	for (; code != 0; nth++) {
 		spooldir_unlink(&d, SUMMARY "events-1");
 		code = child_wait(child_start(maintain_and_die, &nth));
@@ -1033,33 +1014,4 @@ static void killed_at_any_step(void **state)
 	hs_buf_free(&whole);
 }
 
-#define DISK(f) cmocka_unit_test_setup_teardown(f, begin, finish)
-
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(names_are_spelled_in_one_way),
-		cmocka_unit_test(any_pieces_give_the_same_bytes),
-		cmocka_unit_test(parts_say_what_lines_say),
-		cmocka_unit_test(odd_lines_leave_only_a_head),
-		cmocka_unit_test(an_empty_segment_has_all_parts),
-		cmocka_unit_test(a_damaged_segment_is_odd),
-		cmocka_unit_test(more_names_than_are_counted),
-		cmocka_unit_test(more_events_than_have_room),
-		cmocka_unit_test(without_memory_there_is_none),
-		cmocka_unit_test(a_head_with_any_other_byte_is_refused),
-		cmocka_unit_test(of_another_file),
-		cmocka_unit_test(what_was_rejected),
-		cmocka_unit_test(rows_that_are_none),
-		DISK(a_segment_gets_one_when_it_is_compressed),
-		DISK(anothers_is_not_believed),
-		DISK(a_damaged_part_is_not_read),
-		DISK(a_cut_one_is_not_believed),
-		DISK(those_of_segments_that_are_gone_go),
-		DISK(a_part_of_no_bytes),
-		DISK(an_edit_meanwhile),
-		DISK(killed_at_any_step),
-	};
-
-	return cmocka_run_group_tests_name("summary", tests, NULL, NULL);
-}
+TESTS("summary", NULL, NULL)

@@ -1,4 +1,4 @@
-/* suppress, receipt, erased, writer: what erase leaves behind, read back. */
+/* suppression_list, erasure_log, tombstones, file_writer: what erase writes is read back. */
 #include "base/io.h"
 #include "spool/admin/erasure_log.h"
 #include "spool/admin/salt.h"
@@ -6,45 +6,32 @@
 #include "spool/dedup/tombstones.h"
 #include "spool/file/file_writer.h"
 #include "spool/file/line_reader.h"
-#include "tests/lib/cases.h"
-#include "tests/lib/spooldir.h"
-#include "tests/lib/wrap.h"
+#include "tests/lib/temp_dir.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
-static struct spooldir dir;
-static int fd; /* plays both directories */
 static struct hs_shared_state shared;
 static struct hs_shared_state_handle handle = { .state = &shared };
 static struct hs_spool_dir spool_dir;
 static struct hs_subjects people;
 
-static int setup(void **state)
+FIXTURE(setup)
 {
-	(void)state;
-	wrap_reset();
-	spooldir_make(&dir, "");
-	assert_int_equal(hs_io_make_dir(AT_FDCWD, dir.path, 0700), 0);
-	fd = hs_io_open_dir(AT_FDCWD, dir.path);
+	temp_dir_begin(state);
 	spool_dir = (struct hs_spool_dir){
-		.fd = fd, .private_dir = fd, .run_dir = -1, .settings = dir.settings, .state = &handle
+		.fd = temp.fd, .private_dir = temp.fd, .run_dir = -1, .settings = temp.d.settings, .state = &handle
 	};
 	hs_subjects_init(&people, 7);
-	return fd < 0;
+	return 0;
 }
 
-static int teardown(void **state)
+FIXTURE(teardown)
 {
-	(void)state;
-	wrap_reset();
 	hs_subjects_free(&people);
-	hs_io_close(fd);
-	spooldir_remove(&dir);
-	return 0;
+	return temp_dir_end(state);
 }
 
 static void add(enum hs_subject_kind kind, const char *id, const char *tenant, bool derived)
@@ -70,12 +57,11 @@ static bool is_suppressed(struct hs_suppression_list *s, const char *record)
 	return found;
 }
 
-static void who_is_on_the_list(void **state)
+TEST(who_is_on_the_list)
 {
 	struct hs_suppression_list *s = hs_suppression_list_new(&spool_dir);
 	bool active;
 
-	(void)state;
 	assert_int_equal(hs_suppression_list_follow(s, &active), HS_OK);
 	assert_false(active);
 	add(HS_SUBJECT_USER, "anna", NULL, false);
@@ -99,20 +85,19 @@ static void who_is_on_the_list(void **state)
 	hs_suppression_list_free(s);
 }
 
-static void the_list_grows(void **state)
+TEST(the_list_grows)
 {
 	struct hs_suppression_list *s = hs_suppression_list_new(&spool_dir);
 	char text[64];
 	off_t size;
 	bool active;
 
-	(void)state;
 	add(HS_SUBJECT_USER, "anna", NULL, false);
 	assert_int_equal(hs_suppression_list_add(&spool_dir, &people), HS_OK);
 	assert_true(is_suppressed(s, "{\"user_id\":\"anna\"}"));
-	size = spooldir_size(&dir, "suppressed");
+	size = spooldir_size(&temp.d, "suppressed");
 	assert_int_equal(hs_suppression_list_add(&spool_dir, &people), HS_OK); /* the same again */
-	assert_int_equal(spooldir_size(&dir, "suppressed"), size);
+	assert_int_equal(spooldir_size(&temp.d, "suppressed"), size);
 	for (int i = 0; i < 1000; i++) {
 		snprintf(text, sizeof text, "u-%d", i);
 		add(HS_SUBJECT_USER, text, NULL, false);
@@ -128,16 +113,16 @@ static void the_list_grows(void **state)
 	wrap_reset();
 	assert_true(is_suppressed(s, "{\"user_id\":\"anna\"}")); /* still the old one */
 	hs_suppression_list_free(s);
-	spooldir_unlink(&dir, "suppressed"); /* by hand: whoever opens the spool from then on */
+	spooldir_unlink(&temp.d, "suppressed"); /* removed by hand: it counts for those that open the spool later */
 	s = hs_suppression_list_new(&spool_dir);
 	assert_int_equal(hs_suppression_list_follow(s, &active), HS_OK);
 	assert_false(active);
 	hs_suppression_list_free(s);
 }
 
-/* --- receipts ------------------------------------------------------------------------ */
+/* --- erasure log ------------------------------------------------------------------------ */
 
-static void receipts(void **state)
+TEST(erasure_log_entries)
 {
 	struct hs_erasure_entry receipt = { "done", "command", false };
 	struct hs_json json = { 0 };
@@ -145,16 +130,15 @@ static void receipts(void **state)
 	char salt[HS_SALT + 1], again[HS_SALT + 1];
 	int lines = 0;
 
-	(void)state;
 	assert_int_equal(hs_salt(&spool_dir, salt), HS_OK);
 	assert_int_equal(hs_salt(&spool_dir, again), HS_OK);
 	assert_string_equal(salt, again);
 	add(HS_SUBJECT_USER, "a\"b", "acme", false);
 	add(HS_SUBJECT_ANONYMOUS, "dev", NULL, false);
 	assert_int_equal(hs_erasure_log_put(&spool_dir, &people, &receipt), HS_OK);
-	spooldir_add(&dir, "erased.jsonl", HS_SLICE("{\"torn"));
+	spooldir_add(&temp.d, "erased.jsonl", HS_SLICE("{\"torn"));
 	assert_int_equal(hs_erasure_log_put(&spool_dir, &people, &receipt), HS_OK);
-	text = spooldir_read(&dir, "erased.jsonl");
+	text = spooldir_read(&temp.d, "erased.jsonl");
 	for (char *p = text.p, *end; p < text.p + text.n; p = end + 1, lines++) {
 		end = memchr(p, '\n', (size_t)(text.p + text.n - p));
 		assert_non_null(end);
@@ -180,37 +164,35 @@ static bool take(void *context, const struct hs_tombstone *id)
 	return ++g->count < g->most;
 }
 
-static void ids(void **state)
+TEST(ids)
 {
 	struct hs_tombstone id[3] = { { { { 1 } }, 1 }, { { { 2 } }, 0xFEDCBA98 }, { { { 3 } }, 3 } };
 	struct got got = { .most = 8 };
 	uint64_t known = 0, size;
 
-	(void)state;
-	assert_int_equal(hs_tombstones_each(fd, &known, take, &got), HS_OK);
+	assert_int_equal(hs_tombstones_each(temp.fd, &known, take, &got), HS_OK);
 	assert_int_equal(got.count + (int)known, 0);
-	assert_int_equal(hs_tombstones_put(fd, id, 2), HS_OK);
-	spooldir_add(&dir, "erased-ids", HS_SLICE("torn"));
-	assert_int_equal(hs_tombstones_size(fd, &size), HS_OK);
+	assert_int_equal(hs_tombstones_put(temp.fd, id, 2), HS_OK);
+	spooldir_add(&temp.d, "erased-ids", HS_SLICE("torn"));
+	assert_int_equal(hs_tombstones_size(temp.fd, &size), HS_OK);
 	assert_int_equal(size, 2 * HS_TOMBSTONES_ENTRY);
-	assert_int_equal(hs_tombstones_put(fd, id + 2, 1), HS_OK);
-	assert_int_equal(hs_tombstones_each(fd, &known, take, &got), HS_OK);
+	assert_int_equal(hs_tombstones_put(temp.fd, id + 2, 1), HS_OK);
+	assert_int_equal(hs_tombstones_each(temp.fd, &known, take, &got), HS_OK);
 	assert_int_equal(got.count, 3);
 	assert_int_equal(got.id[1].spooled_s, 0xFEDCBA98);
 	assert_memory_equal(&got.id[2].id, &id[2].id, sizeof id[2].id);
 	assert_int_equal(known, 3 * HS_TOMBSTONES_ENTRY);
-	assert_int_equal(hs_tombstones_put(fd, id, 1), HS_OK);
-	assert_int_equal(hs_tombstones_each(fd, &known, take, &got), HS_OK); /* only what is new */
+	assert_int_equal(hs_tombstones_put(temp.fd, id, 1), HS_OK);
+	assert_int_equal(hs_tombstones_each(temp.fd, &known, take, &got), HS_OK); /* only what is new */
 	assert_int_equal(got.count, 4);
 }
 
 /* --- writer ------------------------------------------------------------------------------ */
 
-static void written_is_read(void **state)
+TEST(written_is_read)
 {
 	enum { LINES = 20000 };
 
-	(void)state;
 	for (int gzip = 0; gzip < 2; gzip++) {
 		int file = memfd_create("writer", MFD_CLOEXEC);
 		struct hs_line_reader lines = { 0 };
@@ -237,9 +219,8 @@ static void written_is_read(void **state)
 	}
 }
 
-static void writing_fails(void **state)
+TEST(writing_fails)
 {
-	(void)state;
 	for (int gzip = 0; gzip < 2; gzip++) {
 		int file = memfd_create("writer", MFD_CLOEXEC);
 		struct hs_file_writer w;
@@ -254,16 +235,4 @@ static void writing_fails(void **state)
 	}
 }
 
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(who_is_on_the_list, setup, teardown),
-		cmocka_unit_test_setup_teardown(the_list_grows, setup, teardown),
-		cmocka_unit_test_setup_teardown(receipts, setup, teardown),
-		cmocka_unit_test_setup_teardown(ids, setup, teardown),
-		cmocka_unit_test_setup_teardown(written_is_read, setup, teardown),
-		cmocka_unit_test_setup_teardown(writing_fails, setup, teardown),
-	};
-
-	return cmocka_run_group_tests_name("suppression_list", tests, NULL, NULL);
-}
+TESTS("suppression_list", setup, teardown)

@@ -1,5 +1,5 @@
-/* terminal: what others sent, as a terminal may show it. */
-#include "tests/lib/cases.h"
+/* terminal: foreign text, made safe for a terminal. */
+#include "tests/lib/unit.h"
 #include "tools/report/terminal.h"
 
 #include <stdlib.h>
@@ -12,7 +12,7 @@ static void expect(struct hs_slice text, struct hs_slice want)
 	if (!hs_slice_eq(hs_buf_slice(&out), want))
 		fail_msg("got %.*s", (int)out.n, out.p);
 	hs_buf_reset(&out);
-	hs_buf_put_slice(&out, HS_SLICE("\033[1mours")); /* stays as it is */
+	hs_buf_put_slice(&out, HS_SLICE("\033[1mours")); /* this part stays unchanged */
 	hs_buf_put_slice(&out, text);
 	hs_terminal_clean(&out, 8);
 	assert_int_equal(memcmp(out.p, "\033[1mours", 8), 0);
@@ -20,18 +20,16 @@ static void expect(struct hs_slice text, struct hs_slice want)
 	hs_buf_free(&out);
 }
 
-static void what_is_harmless_stays(void **state)
+TEST(harmless_text_stays)
 {
-	(void)state;
 	expect(HS_SLICE(""), HS_SLICE(""));
 	expect(HS_SLICE("{\"a\":\"caf\xC3\xA9 \\u001b\"}\n"), HS_SLICE("{\"a\":\"caf\xC3\xA9 \\u001b\"}\n"));
 	expect(HS_SLICE("a\tb\n"), HS_SLICE("a\tb\n"));
 	expect(HS_SLICE("\xE2\x80\x8D\xF0\x9F\x98\x80"), HS_SLICE("\xE2\x80\x8D\xF0\x9F\x98\x80"));
 }
 
-static void what_controls_is_escaped(void **state)
+TEST(control_characters_are_escaped)
 {
-	(void)state;
 	expect(HS_SLICE("\033]0;title\a"), HS_SLICE("\\u001b]0;title\\u0007"));
 	expect(HS_SLICE("\r\b\x7F\0"), HS_SLICE("\\u000d\\u0008\\u007f\\u0000"));
 	expect(HS_SLICE("\xC2\x9B"
@@ -44,13 +42,12 @@ static void what_controls_is_escaped(void **state)
 	       HS_SLICE("\\x9b2J\\xe2\\x80"));
 }
 
-static void a_file_gets_every_byte(void **state)
+TEST(a_file_gets_every_byte)
 {
 	char *text = NULL;
 	size_t n = 0;
 	FILE *file = tmpfile();
 
-	(void)state;
 	assert_non_null(file);
 	assert_true(hs_terminal_printf(file, "%s\n", "\033[2J\xC2\x9B"));
 	rewind(file);
@@ -60,13 +57,4 @@ static void a_file_gets_every_byte(void **state)
 	fclose(file);
 }
 
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(what_is_harmless_stays),
-		cmocka_unit_test(what_controls_is_escaped),
-		cmocka_unit_test(a_file_gets_every_byte),
-	};
-
-	return cmocka_run_group_tests_name("terminal", tests, NULL, NULL);
-}
+TESTS("terminal", NULL, NULL)

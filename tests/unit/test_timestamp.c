@@ -1,8 +1,7 @@
-/* timestamp: tests/cases/clock.txt, and the C library's calendar as a second opinion. */
+/* timestamp: tests/cases/clock.txt, and a comparison with the C library's calendar. */
 #include "base/timestamp.h"
 #include "tests/lib/cases.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
 
@@ -19,7 +18,7 @@ static void run_written(struct test_case *c, struct hs_slice value)
 
 static void run_read(struct test_case *c, struct hs_slice in)
 {
-	struct hs_slice expected, text = { case_exact(in), in.n };
+	struct hs_slice expected, text = { unit_exact_copy(in), in.n };
 	int64_t ms = 0;
 	bool ok = hs_timestamp_parse(text, &ms);
 
@@ -33,7 +32,7 @@ static void run_read(struct test_case *c, struct hs_slice in)
 	if (!ok)
 		case_fail(c, "it was refused");
 	if (ms != case_number(c, expected))
-		case_fail(c, "expected %s, got %lld", case_show(expected), (long long)ms);
+		case_fail(c, "expected %s, got %lld", unit_show(expected), (long long)ms);
 }
 
 static void run_clock_case(struct test_case *c)
@@ -46,10 +45,9 @@ static void run_clock_case(struct test_case *c)
 		run_read(c, case_get(c, "in"));
 }
 
-/* Every day from 1600 to 2600, at a time of day that wanders. */
-static void every_day_as_the_c_library_has_it(void **state)
+/* Every day from 1600 to 2600, at varying times of day. */
+TEST(every_day_agrees_with_the_c_library)
 {
-	(void)state;
 	for (int64_t day = -135140; day < 230000; day++) {
 		int64_t second = day * 86400 + (day * 7919 % 86400 + 86400) % 86400;
 		time_t t = (time_t)second;
@@ -67,12 +65,11 @@ static void every_day_as_the_c_library_has_it(void **state)
 	}
 }
 
-/* With a fourth decimal the same time stamp is not of the usual form, and read another way. */
-static void the_usual_form_is_read_like_any_other(void **state)
+/* With a fourth decimal the time stamp is not of the usual form, and takes the other path. */
+TEST(the_usual_form_is_read_like_any_other)
 {
 	static const char usual[] = "2026-11-23T10:15:00.123Z", bytes[] = "0159:-/.,+TtZz x\xB0\x01";
 
-	(void)state;
 	for (size_t at = 0; at < sizeof usual - 1; at++)
 		for (size_t i = 0; i < sizeof bytes - 1; i++) {
 			char text[sizeof usual], longer[sizeof usual + 1];
@@ -91,7 +88,7 @@ static void the_usual_form_is_read_like_any_other(void **state)
 		}
 }
 
-static void a_duration_has_one_unit(void **state)
+TEST(a_duration_has_one_unit)
 {
 	static const struct {
 		const char *text;
@@ -104,7 +101,6 @@ static void a_duration_has_one_unit(void **state)
 	static const char *const bad[] = { "", "s", "5", "5x", "5ms", "-5s", " 5s", "5s ", "1.5h", "1000000000s" };
 	int64_t ms;
 
-	(void)state;
 	for (size_t i = 0; i < sizeof good / sizeof good[0]; i++) {
 		assert_true(hs_duration_parse(good[i].text, &ms));
 		assert_true(ms == good[i].ms);
@@ -113,14 +109,4 @@ static void a_duration_has_one_unit(void **state)
 		assert_false(hs_duration_parse(bad[i], &ms));
 }
 
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(every_day_as_the_c_library_has_it),
-		cmocka_unit_test(the_usual_form_is_read_like_any_other),
-		cmocka_unit_test(a_duration_has_one_unit),
-	};
-	const struct case_set sets[] = { { "clock.txt", run_clock_case } };
-
-	return CASES_RUN("clock_text", tests, sets);
-}
+TESTS_AND_CASES("clock_text", "clock.txt", run_clock_case)

@@ -1,14 +1,13 @@
-/* top_counts: counts by name, decoded, for so many names and no more. */
+/* top_counts: counts by decoded name, for a limited number of names. */
 #include "event/top_counts.h"
-#include "tests/lib/cases.h"
+#include "tests/lib/unit.h"
 
 #include <stdio.h>
 
 static struct hs_top_counts counts;
 
-static int finish(void **state)
+FIXTURE(finish)
 {
-	(void)state;
 	hs_top_counts_free(&counts);
 	return 0;
 }
@@ -32,11 +31,10 @@ static void expect(size_t i, const char *name, uint64_t records, uint64_t bytes)
 	assert_int_equal(counts.row[i].bytes, bytes);
 }
 
-static void names(void **state)
+TEST(names)
 {
 	struct hs_record_field missing = { .name = HS_SLICE_NONE };
 
-	(void)state;
 	add("{\"k\":\"a\"}", 1);
 	add("{\"k\":\"b\"}", 10);
 	add("{\"k\":\"\\u0062\"}", 100);
@@ -57,11 +55,10 @@ static void names(void **state)
 	expect(3, "", 1, 5);
 }
 
-static void not_more_than_so_many(void **state)
+TEST(a_limited_number_of_names)
 {
 	char line[64];
 
-	(void)state;
 	for (int round = 0; round < 2; round++)
 		for (int i = 0; i < HS_TOP_COUNTS_NAMES + 5; i++) {
 			snprintf(line, sizeof line, "{\"k\":\"name %d\"}", i);
@@ -74,13 +71,12 @@ static void not_more_than_so_many(void **state)
 	assert_int_equal(hs_top_counts_rest(&counts, HS_TOP_COUNTS_NAMES).bytes, 20);
 }
 
-static void long_names(void **state)
+TEST(long_names)
 {
 	char name[2 * HS_TOP_COUNTS_NAME];
 
-	(void)state;
 	memset(name, 'x', sizeof name);
-	memcpy(name + HS_TOP_COUNTS_NAME - 1, "\xc3\xa9", 2); /* the cut would go through it */
+	memcpy(name + HS_TOP_COUNTS_NAME - 1, "\xc3\xa9", 2); /* the cut would split it */
 	assert_true(hs_top_counts_add(&counts, hs_slice(name, sizeof name), 1));
 	assert_true(hs_top_counts_add(&counts, hs_slice(name, sizeof name - 1), 1));
 	assert_int_equal(counts.count, 1);
@@ -88,13 +84,4 @@ static void long_names(void **state)
 	assert_int_equal(counts.row[0].records, 2);
 }
 
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_teardown(names, finish),
-		cmocka_unit_test_teardown(not_more_than_so_many, finish),
-		cmocka_unit_test_teardown(long_names, finish),
-	};
-
-	return cmocka_run_group_tests_name("top_counts", tests, NULL, NULL);
-}
+TESTS("top_counts", NULL, finish)

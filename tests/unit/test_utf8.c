@@ -1,13 +1,13 @@
 /*
- * utf8: every code point, and every sequence of up to three bytes, against a decoder
- * that is written another way: decode freely, then demand the shortest form.
+ * utf8: every code point, and every sequence of up to three bytes, compared with a decoder
+ * written in another way: decode freely, then demand the shortest form.
  */
 #include "base/utf8.h"
-#include "tests/lib/cases.h"
+#include "tests/lib/unit.h"
 
 #include <stdlib.h>
 
-/* How long the sequence at p is, if p and n bytes are well formed; RFC 3629, 3, as arithmetic. */
+/* The length of the well-formed sequence at p, 0 if there is none; RFC 3629, 3, as arithmetic. */
 static size_t length_by_arithmetic(const unsigned char *p, size_t n)
 {
 	static const uint32_t least[] = { 0, 0, 0x80, 0x800, 0x10000 };
@@ -38,11 +38,10 @@ static void check(const unsigned char *p, size_t n)
 		         got);
 }
 
-static void every_sequence_of_three_bytes(void **state)
+TEST(every_sequence_of_three_bytes)
 {
 	unsigned char p[4] = { 0 };
 
-	(void)state;
 	for (unsigned i = 0; i < 1u << 24; i++) {
 		p[0] = (unsigned char)(i >> 16);
 		p[1] = (unsigned char)(i >> 8);
@@ -55,11 +54,10 @@ static void every_sequence_of_three_bytes(void **state)
 	}
 }
 
-static void sequences_of_four_bytes(void **state)
+TEST(sequences_of_four_bytes)
 {
 	static const unsigned char edge[] = { 0x00, 0x41, 0x7F, 0x80, 0x8F, 0x90, 0xBF, 0xC0, 0xFF };
 
-	(void)state;
 	for (unsigned a = 0xE0; a < 0x100; a++)
 		for (unsigned b = 0; b < 0x100; b++)
 			for (size_t c = 0; c < sizeof edge; c++)
@@ -70,24 +68,22 @@ static void sequences_of_four_bytes(void **state)
 				}
 }
 
-/* A sequence that is cut is none, and nothing is read behind its end. */
-static void cut_sequences(void **state)
+/* A cut sequence is invalid, and nothing is read beyond its end. */
+TEST(cut_sequences)
 {
 	static const char *const whole[] = { "\xC3\xA9", "\xE2\x82\xAC", "\xF0\x9F\x98\x80" };
 
-	(void)state;
 	for (size_t i = 0; i < 3; i++)
 		for (size_t n = 1; n < strlen(whole[i]); n++) {
-			char *p = case_exact(hs_slice(whole[i], n));
+			char *p = unit_exact_copy(hs_slice(whole[i], n));
 
 			assert_int_equal(hs_utf8_length(p, n), 0);
 			free(p);
 		}
 }
 
-static void what_is_put_is_well_formed(void **state)
+TEST(encoded_text_is_well_formed)
 {
-	(void)state;
 	for (uint32_t code = 0; code <= 0x10FFFF; code++) {
 		char p[4];
 		size_t n = hs_utf8_put(p, code);
@@ -99,7 +95,7 @@ static void what_is_put_is_well_formed(void **state)
 	}
 }
 
-static void code_points_have_their_bytes(void **state)
+TEST(code_points_have_their_bytes)
 {
 	static const struct {
 		uint32_t code;
@@ -119,7 +115,6 @@ static void code_points_have_their_bytes(void **state)
 		{ 0x10FFFF, "\xF4\x8F\xBF\xBF" },
 	};
 
-	(void)state;
 	for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
 		char p[4];
 
@@ -138,9 +133,8 @@ static bool harms_a_terminal(uint32_t c)
 	       (c >= 0xFFF9 && c <= 0xFFFB) || (c >= 0xD800 && c <= 0xDFFF); /* no UTF-8 */
 }
 
-static void what_harms_a_terminal_is_unprintable(void **state)
+TEST(text_that_harms_a_terminal_is_unprintable)
 {
-	(void)state;
 	for (uint32_t code = 0; code <= 0x10FFFF; code++) {
 		bool surrogate = code >= 0xD800 && code <= 0xDFFF;
 		char p[4];
@@ -150,7 +144,7 @@ static void what_harms_a_terminal_is_unprintable(void **state)
 			fail_msg("U+%04X: %zu of %zu bytes", code, length, n);
 	}
 	for (size_t i = 0; i < 3; i++) { /* cut: a byte that is no UTF-8 */
-		char *p = case_exact(hs_slice("\xE2\x82\xAC", i));
+		char *p = unit_exact_copy(hs_slice("\xE2\x82\xAC", i));
 		size_t length;
 
 		assert_true(i == 0 || hs_utf8_unprintable(p, i, &length));
@@ -159,16 +153,4 @@ static void what_harms_a_terminal_is_unprintable(void **state)
 	}
 }
 
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(every_sequence_of_three_bytes),
-		cmocka_unit_test(sequences_of_four_bytes),
-		cmocka_unit_test(cut_sequences),
-		cmocka_unit_test(what_is_put_is_well_formed),
-		cmocka_unit_test(code_points_have_their_bytes),
-		cmocka_unit_test(what_harms_a_terminal_is_unprintable),
-	};
-
-	return cmocka_run_group_tests_name("utf8", tests, NULL, NULL);
-}
+TESTS("utf8", NULL, NULL)

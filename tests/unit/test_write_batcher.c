@@ -1,24 +1,22 @@
-/* write_batcher: one does it for all, nobody sleeps for it; time limits hold while it takes long. */
+/* write_batcher: one thread writes for all, without making others sleep; time limits hold meanwhile. */
 #include "base/io.h"
 #include "spool/write/write_batcher.h"
-#include "tests/lib/cases.h"
+#include "tests/lib/unit.h"
 
 #include <stdatomic.h>
-#include <stdlib.h>
 
 enum { PIECES = 2 * HS_WRITE_BATCHER_MOST + 10, THREADS = 12, ROUNDS = 500 };
 
-/* One piece of work, and what became of it. */
+/* A piece of work and its outcome. */
 struct piece {
-	struct hs_member member; /* first: the two have one address */
-	struct scene *s;
-	int worked; /* how often */
+	struct hs_member member; /* first, so that both have one address */
+	int worked;              /* how often */
 	_Atomic int done;
 	enum hs_result result;
 };
 
-/* A scene: a group, and a leader that can be held up, before it lets go of the work or after. */
-struct scene {
+/* A group, and a leader that can be held before it releases the work or after. */
+static struct scene {
 	struct hs_write_batcher group;
 	_Atomic int cycles, running;
 	_Atomic bool hold_before, hold_after;
@@ -26,7 +24,7 @@ struct scene {
 	int members[8]; /* of the first cycles */
 	int64_t begun_us[8];
 	struct piece piece[PIECES];
-};
+} s;
 
 static void pause_while(_Atomic bool *held)
 {
@@ -36,22 +34,22 @@ static void pause_while(_Atomic bool *held)
 
 static enum hs_result run(void *context, struct hs_write_batcher *g, const struct hs_member *first)
 {
-	struct scene *s = context;
-	int cycle = atomic_fetch_add(&s->cycles, 1), members = 0;
+	(void)context;
+	int cycle = atomic_fetch_add(&s.cycles, 1), members = 0;
 
-	assert_int_equal(atomic_fetch_add(&s->running, 1), 0);
+	assert_int_equal(atomic_fetch_add(&s.running, 1), 0);
 	if (cycle < 8)
-		s->begun_us[cycle] = hs_io_now_us();
-	pause_while(&s->hold_before);
+		s.begun_us[cycle] = hs_io_now_us();
+	pause_while(&s.hold_before);
 	for (const struct hs_member *m = first; m != NULL; m = m->next, members++)
 		((struct piece *)m->work)->worked++;
 	assert_in_range(members, 1, HS_WRITE_BATCHER_MOST);
 	if (cycle < 8)
-		s->members[cycle] = members;
+		s.members[cycle] = members;
 	hs_write_batcher_release(g);
-	pause_while(&s->hold_after);
-	atomic_fetch_sub(&s->running, 1);
-	return s->result;
+	pause_while(&s.hold_after);
+	atomic_fetch_sub(&s.running, 1);
+	return s.result;
 }
 
 static void done(struct hs_member *m, enum hs_result r)
@@ -62,211 +60,196 @@ static void done(struct hs_member *m, enum hs_result r)
 	atomic_fetch_add(&p->done, 1);
 }
 
-/* Posts a piece that has so long a time. */
-static void post(struct scene *s, int number, int64_t ms)
+/* Posts a piece with a deadline `ms` from now. */
+static void post(int number, int64_t ms)
 {
-	struct piece *p = &s->piece[number];
+	struct piece *p = &s.piece[number];
 
 	p->member = (struct hs_member){ p, hs_io_now_monotonic() + ms, done, NULL };
-	if (hs_write_batcher_join(&s->group, &p->member))
-		hs_write_batcher_lead(&s->group);
+	if (hs_write_batcher_join(&s.group, &p->member))
+		hs_write_batcher_lead(&s.group);
 }
 
 static void *post_the_first(void *context)
 {
-	post(context, 0, 60000);
+	(void)context;
+	post(0, 60000);
 	return NULL;
 }
 
-static bool has_let_go(struct scene *s)
+static bool has_let_go(void)
 {
 	bool released;
 
-	pthread_mutex_lock(&s->group.lock);
-	released = s->group.released;
-	pthread_mutex_unlock(&s->group.lock);
+	pthread_mutex_lock(&s.group.lock);
+	released = s.group.released;
+	pthread_mutex_unlock(&s.group.lock);
 	return released;
 }
 
-/* A thread posts piece 0, and leads until the scene lets it go. */
-static pthread_t start_leader(struct scene *s)
+/* Starts a thread that posts piece 0, and leads until the test lets it go. */
+static pthread_t start_leader(void)
 {
 	pthread_t leader;
 
-	assert_int_equal(pthread_create(&leader, NULL, post_the_first, s), 0);
-	while (atomic_load(&s->cycles) == 0 || (!s->hold_before && !has_let_go(s)))
+	assert_int_equal(pthread_create(&leader, NULL, post_the_first, NULL), 0);
+	while (atomic_load(&s.cycles) == 0 || (!s.hold_before && !has_let_go()))
 		hs_io_pause(1);
 	return leader;
 }
 
-static int begin(void **state)
+FIXTURE(begin)
 {
-	struct scene *s = calloc(1, sizeof *s);
-
-	*state = s;
-	return s != NULL && hs_write_batcher_init(&s->group, run, s) ? 0 : -1;
+	memset(&s, 0, sizeof s);
+	return hs_write_batcher_init(&s.group, run, NULL) ? 0 : -1;
 }
 
-static int end(void **state)
+FIXTURE(end)
 {
-	struct scene *s = *state;
-
-	hs_write_batcher_destroy(&s->group);
-	free(s);
+	hs_write_batcher_destroy(&s.group);
 	return 0;
 }
 
-static void expect_done(const struct scene *s, int number, int worked, enum hs_result r)
+static void expect_done(int number, int worked, enum hs_result r)
 {
-	assert_int_equal(s->piece[number].done, 1);
-	assert_int_equal(s->piece[number].worked, worked);
-	assert_result(s->piece[number].result, r);
+	assert_int_equal(s.piece[number].done, 1);
+	assert_int_equal(s.piece[number].worked, worked);
+	assert_result(s.piece[number].result, r);
 }
 
-static void alone(void **state)
+TEST(alone)
 {
-	struct scene *s = *state;
-
-	post(s, 0, 9000);
-	expect_done(s, 0, 1, HS_OK);
-	s->result = HS_E_FULL;
-	post(s, 1, 9000);
-	expect_done(s, 1, 1, HS_E_FULL);
-	assert_int_equal(s->cycles, 2);
+	post(0, 9000);
+	expect_done(0, 1, HS_OK);
+	s.result = HS_E_FULL;
+	post(1, 9000);
+	expect_done(1, 1, HS_E_FULL);
+	assert_int_equal(s.cycles, 2);
 }
 
-static void who_comes_meanwhile_goes_on_and_is_served_together(void **state)
+TEST(members_that_join_meanwhile_are_served_together)
 {
-	struct scene *s = *state;
 	pthread_t leader;
 
-	s->hold_after = true;
-	leader = start_leader(s);
+	s.hold_after = true;
+	leader = start_leader();
 	for (int i = 1; i < 20; i++) {
-		post(s, i, 60000); /* returns, or this test never ends */
-		assert_int_equal(s->piece[i].done, 0);
+		post(i, 60000); /* returns at once, or the test would hang */
+		assert_int_equal(s.piece[i].done, 0);
 	}
-	s->result = HS_E_SYNC; /* everybody hears it, the first one too */
-	atomic_store(&s->hold_after, false);
+	s.result = HS_E_SYNC; /* all get it, the first one too */
+	atomic_store(&s.hold_after, false);
 	pthread_join(leader, NULL);
 	for (int i = 0; i < 20; i++)
-		expect_done(s, i, 1, HS_E_SYNC);
-	assert_int_equal(s->cycles, 2);
-	assert_int_equal(s->members[0], 1);
-	assert_int_equal(s->members[1], 19);
+		expect_done(i, 1, HS_E_SYNC);
+	assert_int_equal(s.cycles, 2);
+	assert_int_equal(s.members[0], 1);
+	assert_int_equal(s.members[1], 19);
 }
 
-/* The first cycle is held up until all the other pieces wait. */
-static void serve_a_crowd(struct scene *s)
+/* The first cycle is held until all other pieces wait. */
+static void serve_a_crowd(void)
 {
 	pthread_t leader;
 
-	s->hold_after = true;
-	leader = start_leader(s);
+	s.hold_after = true;
+	leader = start_leader();
 	for (int i = 1; i < PIECES; i++)
-		post(s, i, 60000);
-	atomic_store(&s->hold_after, false);
+		post(i, 60000);
+	atomic_store(&s.hold_after, false);
 	pthread_join(leader, NULL);
 }
 
-static void a_crowd_goes_in_turns(void **state)
+TEST(a_crowd_goes_in_turns)
 {
-	struct scene *s = *state;
-
-	serve_a_crowd(s);
+	serve_a_crowd();
 	for (int i = 0; i < PIECES; i++)
-		expect_done(s, i, 1, HS_OK);
-	assert_int_equal(s->cycles, 4);
-	assert_int_equal(s->members[1], HS_WRITE_BATCHER_MOST);
-	assert_int_equal(s->members[2], HS_WRITE_BATCHER_MOST);
+		expect_done(i, 1, HS_OK);
+	assert_int_equal(s.cycles, 4);
+	assert_int_equal(s.members[1], HS_WRITE_BATCHER_MOST);
+	assert_int_equal(s.members[2], HS_WRITE_BATCHER_MOST);
 }
 
-/* The first cycle is of one, so the second may begin at once; the third may not. */
-static void crowded_cycles_keep_their_distance(void **state)
+/* The first cycle has one member, so the second may begin at once; the third may not. */
+TEST(crowded_cycles_keep_their_distance)
 {
-	struct scene *s = *state;
-
-	serve_a_crowd(s);
-	assert_true(s->begun_us[2] - s->begun_us[1] >= HS_WRITE_BATCHER_PACE_US);
-	assert_true(s->begun_us[3] - s->begun_us[2] >= HS_WRITE_BATCHER_PACE_US);
+	serve_a_crowd();
+	assert_true(s.begun_us[2] - s.begun_us[1] >= HS_WRITE_BATCHER_PACE_US);
+	assert_true(s.begun_us[3] - s.begun_us[2] >= HS_WRITE_BATCHER_PACE_US);
 }
 
-static void who_waits_too_long_leaves(void **state)
+TEST(a_member_that_waits_too_long_leaves)
 {
-	struct scene *s = *state;
 	int64_t now = hs_io_now_monotonic();
 	pthread_t leader;
 
-	s->hold_after = true;
-	leader = start_leader(s);
-	post(s, 1, 50);
-	post(s, 2, 120000);
-	post(s, 3, 50);
-	hs_write_batcher_expire(&s->group, now + 100);
-	expect_done(s, 1, 0, HS_E_TIMEOUT);
-	expect_done(s, 3, 0, HS_E_TIMEOUT);
-	assert_int_equal(s->piece[0].done + s->piece[2].done, 0);
-	post(s, 4, 120000);
-	hs_write_batcher_expire(&s->group, now + 90000);
-	expect_done(s, 0, 1, HS_E_TIMEOUT); /* even the leader's: its work is under way, unless it hangs */
-	atomic_store(&s->hold_after, false);
+	s.hold_after = true;
+	leader = start_leader();
+	post(1, 50);
+	post(2, 120000);
+	post(3, 50);
+	hs_write_batcher_expire(&s.group, now + 100);
+	expect_done(1, 0, HS_E_TIMEOUT);
+	expect_done(3, 0, HS_E_TIMEOUT);
+	assert_int_equal(s.piece[0].done + s.piece[2].done, 0);
+	post(4, 120000);
+	hs_write_batcher_expire(&s.group, now + 90000);
+	expect_done(0, 1, HS_E_TIMEOUT); /* even the leader's, whose work is under way */
+	atomic_store(&s.hold_after, false);
 	pthread_join(leader, NULL);
-	expect_done(s, 0, 1, HS_E_TIMEOUT);
-	expect_done(s, 1, 0, HS_E_TIMEOUT); /* its work was not done behind its back */
-	expect_done(s, 2, 1, HS_OK);
-	expect_done(s, 4, 1, HS_OK);
+	expect_done(0, 1, HS_E_TIMEOUT);
+	expect_done(1, 0, HS_E_TIMEOUT); /* its work was not done after it left */
+	expect_done(2, 1, HS_OK);
+	expect_done(4, 1, HS_OK);
 }
 
-static void who_is_late_when_a_cycle_begins_is_not_taken(void **state)
+TEST(a_late_member_is_not_taken_into_a_cycle)
 {
-	struct scene *s = *state;
 	pthread_t leader;
 
-	s->hold_after = true;
-	leader = start_leader(s);
-	post(s, 1, -1);
-	post(s, 2, 60000);
-	atomic_store(&s->hold_after, false);
+	s.hold_after = true;
+	leader = start_leader();
+	post(1, -1);
+	post(2, 60000);
+	atomic_store(&s.hold_after, false);
 	pthread_join(leader, NULL);
-	expect_done(s, 1, 0, HS_E_TIMEOUT);
-	expect_done(s, 2, 1, HS_OK);
+	expect_done(1, 0, HS_E_TIMEOUT);
+	expect_done(2, 1, HS_OK);
 }
 
-/* While the leader looks at a member's work the member must be there. */
-static void nobody_leaves_before_the_work_is_let_go(void **state)
+/* A member must not leave while the leader reads its work. */
+TEST(no_member_leaves_before_the_work_is_released)
 {
-	struct scene *s = *state;
 	int64_t later = hs_io_now_monotonic() + 90000;
 	pthread_t leader;
 
-	s->hold_before = true;
-	s->hold_after = true;
-	leader = start_leader(s);
-	hs_write_batcher_expire(&s->group, later);
-	assert_int_equal(s->piece[0].done, 0);
-	atomic_store(&s->hold_before, false);
-	while (s->piece[0].done == 0) { /* as soon as it is let go */
-		hs_write_batcher_expire(&s->group, later);
+	s.hold_before = true;
+	s.hold_after = true;
+	leader = start_leader();
+	hs_write_batcher_expire(&s.group, later);
+	assert_int_equal(s.piece[0].done, 0);
+	atomic_store(&s.hold_before, false);
+	while (s.piece[0].done == 0) { /* until the work is released */
+		hs_write_batcher_expire(&s.group, later);
 		hs_io_pause(1);
 	}
-	atomic_store(&s->hold_after, false);
+	atomic_store(&s.hold_after, false);
 	pthread_join(leader, NULL);
-	expect_done(s, 0, 1, HS_E_TIMEOUT);
+	expect_done(0, 1, HS_E_TIMEOUT);
 }
 
 struct thread {
 	pthread_t thread;
-	struct scene *s;
 	int number;
 };
 
 static void *many_times(void *context)
 {
 	struct thread *t = context;
-	struct piece *p = &t->s->piece[t->number];
+	struct piece *p = &s.piece[t->number];
 
 	for (int i = 0; i < ROUNDS; i++) {
-		post(t->s, t->number, 60000);
+		post(t->number, 60000);
 		while (atomic_load(&p->done) != i + 1)
 			hs_io_pause_us(10);
 		assert_result(p->result, HS_OK);
@@ -274,40 +257,23 @@ static void *many_times(void *context)
 	return NULL;
 }
 
-static void each_work_is_done_once(void **state)
+TEST(each_work_is_done_once)
 {
-	struct scene *s = *state;
 	struct thread t[THREADS];
 
 	for (int i = 0; i < THREADS; i++) {
-		t[i] = (struct thread){ .s = s, .number = i };
+		t[i] = (struct thread){ .number = i };
 		assert_int_equal(pthread_create(&t[i].thread, NULL, many_times, &t[i]), 0);
 	}
 	for (int i = 0; i < ROUNDS; i++) {
-		hs_write_batcher_expire(&s->group, hs_io_now_monotonic());
+		hs_write_batcher_expire(&s.group, hs_io_now_monotonic());
 		hs_io_pause_us(100);
 	}
 	for (int i = 0; i < THREADS; i++) {
 		pthread_join(t[i].thread, NULL);
-		assert_int_equal(s->piece[i].worked, ROUNDS);
-		assert_int_equal(s->piece[i].done, ROUNDS);
+		assert_int_equal(s.piece[i].worked, ROUNDS);
+		assert_int_equal(s.piece[i].done, ROUNDS);
 	}
 }
 
-#define TEST(f) cmocka_unit_test_setup_teardown(f, begin, end)
-
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		TEST(alone),
-		TEST(who_comes_meanwhile_goes_on_and_is_served_together),
-		TEST(a_crowd_goes_in_turns),
-		TEST(crowded_cycles_keep_their_distance),
-		TEST(who_waits_too_long_leaves),
-		TEST(who_is_late_when_a_cycle_begins_is_not_taken),
-		TEST(nobody_leaves_before_the_work_is_let_go),
-		TEST(each_work_is_done_once),
-	};
-
-	return cmocka_run_group_tests_name("write_batcher", tests, NULL, NULL);
-}
+TESTS("write_batcher", begin, end)

@@ -6,7 +6,6 @@
 #include "tools/report/progress.h"
 
 #include <inttypes.h>
-#include <openssl/crypto.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sysexits.h>
@@ -414,8 +413,6 @@ int hs_check_url(struct hs_findings *report, const struct hs_settings *settings,
 	hs_http_free(p.http);
 	hs_http_answer_free(&p.answer);
 	hs_buf_free(&p.body);
-	if (p.headers.p != NULL)
-		OPENSSL_cleanse(p.headers.p, p.headers.cap);
-	hs_buf_free(&p.headers);
+	hs_buf_wipe(&p.headers);
 	return code;
 }

@@ -1,7 +1,7 @@
 /*
- * check_url: finds what stands between Segment and the handler. Tries the mount as Segment would,
+ * check_url: finds what is between Segment and the handler. Tries the mount as Segment would,
  * with requests that write nothing, and reports what a web server removes or rejects, with the line
- * of its configuration that mends it.
+ * of its configuration that repairs it.
  */
 #ifndef HS_CHECK_URL_H
 #define HS_CHECK_URL_H

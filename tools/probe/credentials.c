@@ -34,9 +34,7 @@ static char *read_text(const char *option, const char *path)
 		fail(option, path, strerror(errno));
 	else if (b.n > 0)
 		text = strndup(b.p, b.n);
-	if (b.p != NULL)
-		OPENSSL_cleanse(b.p, b.cap);
-	hs_buf_free(&b);
+	hs_buf_wipe(&b);
 	if (text != NULL)
 		text[strcspn(text, "\r\n")] = '\0';
 	return text;

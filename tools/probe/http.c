@@ -210,7 +210,7 @@ static const char *mend_certificate(long code)
 	case X509_V_ERR_CERT_NOT_YET_VALID:
 		return "compare the clocks: timedatectl set-ntp true, here and where the certificate was made";
 	case X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT:
-		return "Segment believes no self-signed certificate: get one from an authority, such as "
+		return "Segment accepts no self-signed certificate: get one from an authority, such as "
 		       "certbot does; for tries give --cacert FILE or --insecure";
 	case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT:
 	case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY:
@@ -225,7 +225,7 @@ static const char *mend_certificate(long code)
 		return "use a name that the certificate has, or get one for this name; where a web server "
 		       "has several sites, this name may be served by another one's";
 	default:
-		return "Segment needs a certificate that everybody believes; for one of your own give "
+		return "Segment needs a certificate that is trusted everywhere; for one of your own give "
 		       "--cacert FILE or --insecure";
 	}
 }

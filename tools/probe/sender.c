@@ -2,8 +2,6 @@
 #include "base/base64.h"
 #include "base/hex.h"
 
-#include <openssl/crypto.h>
-
 static const char CLASSIC[] = "Segment.io/1.0", ACTIONS[] = "Segment (Actions)";
 
 static const struct hs_sender_info senders[] = {
@@ -112,12 +110,8 @@ static bool put_key(struct hs_buf *out, const char *key, bool bearer)
 		hs_base64_encode(hs_buf_slice(&plain), &value);
 	put_header(out, "Authorization", hs_buf_slice(&value));
 	ok = hs_buf_ok(&plain) && hs_buf_ok(&value);
-	if (plain.p != NULL)
-		OPENSSL_cleanse(plain.p, plain.cap);
-	if (value.p != NULL)
-		OPENSSL_cleanse(value.p, value.cap);
-	hs_buf_free(&plain);
-	hs_buf_free(&value);
+	hs_buf_wipe(&plain);
+	hs_buf_wipe(&value);
 	return ok;
 }
 

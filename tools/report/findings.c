@@ -85,7 +85,7 @@ static void print_nagios(struct hs_findings *r)
 	hs_findings_figure(r, "warnings", r->count[HS_CHECK_WARN], "");
 	hs_findings_figure(r, "failures", r->count[HS_CHECK_FAIL], "");
 	if (r->count[HS_CHECK_OK] + r->count[HS_CHECK_WARN] + r->count[HS_CHECK_FAIL] == 0)
-		puts("HOOKSPOOL UNKNOWN: nothing was looked at");
+		puts("HOOKSPOOL UNKNOWN: nothing was checked");
 	else
 		hs_terminal_printf(stdout, "HOOKSPOOL %s: %.*s |%.*s\n", word[hs_findings_nagios_exit(r)],
 		                   n > 0 ? n : (int)sizeof FINE, n > 0 ? r->text.p : FINE, (int)r->figures.n,

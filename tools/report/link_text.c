@@ -52,7 +52,6 @@ void hs_link_text_put(struct hs_buf *out, const struct hs_link *link)
 void hs_link_text_put_json(struct hs_buf *out, const struct hs_link *link)
 {
 	struct hs_json_writer w = { .out = out };
-	char time[HS_TIMESTAMP_TEXT + 1];
 
 	hs_json_writer_object(&w, NULL);
 	hs_json_writer_text(&w, "kind", hs_slice_str(kind_of(link->id)));
@@ -62,10 +61,8 @@ void hs_link_text_put_json(struct hs_buf *out, const struct hs_link *link)
 	hs_json_writer_text(&w, "by", hs_slice(link->by->id, link->by->n));
 	hs_json_writer_text(&w, "type", link->type);
 	hs_json_writer_text(&w, "field", link->field);
-	if (link->spooled_ms != INT64_MIN) {
-		hs_timestamp_text(link->spooled_ms, time);
-		hs_json_writer_text(&w, "spooled_at", hs_slice_str(time));
-	}
+	if (link->spooled_ms != INT64_MIN)
+		hs_json_writer_time(&w, "spooled_at", link->spooled_ms);
 	hs_json_writer_bool(&w, "followed", link->verdict == HS_LINK_FOLLOWED);
 	if (link->verdict != HS_LINK_FOLLOWED)
 		hs_json_writer_text(&w, "reason", hs_slice_str(hs_verdict_text(link->verdict)));

@@ -130,80 +130,55 @@ void hs_metrics_report_text(const struct hs_metrics_figures *figures, size_t top
 
 /* --- as JSON ---------------------------------------------------------------------- */
 
-static void put_member(struct hs_buf *out, char before, const char *name)
+/* Status codes that were given, each with its count. */
+static void put_statuses(struct hs_json_writer *w, const struct hs_metrics_figures *figures, enum hs_metric row)
 {
-	hs_buf_putc(out, before);
-	hs_buf_put_json(out, hs_slice_str(name));
-	hs_buf_putc(out, ':');
-}
-
-static void put_time(struct hs_buf *out, char before, const char *name, int64_t ms)
-{
-	char text[HS_TIMESTAMP_TEXT + 1];
-
-	hs_timestamp_text(ms, text);
-	put_member(out, before, name);
-	hs_buf_put_json(out, hs_slice_str(text));
-}
-
-/* By status code, those that were given. */
-static void put_statuses(struct hs_buf *out, const struct hs_metrics_figures *figures, enum hs_metric row)
-{
-	bool first = true;
 	char status[16];
 
-	hs_buf_putc(out, '{');
+	hs_json_writer_object(w, hs_metric_info(row)->name);
 	for (size_t cell = 0; cell < HS_METRIC_CELLS_STATUS; cell++) {
 		uint64_t value = hs_metrics_value(figures, row, cell);
 
-		if (value == 0)
-			continue;
 		snprintf(status, sizeof status, "%zu", HS_METRIC_FIRST_STATUS + cell);
-		hs_buf_put_slice(out, first ? HS_SLICE("") : HS_SLICE(","));
-		hs_buf_put_json(out, hs_slice_str(status));
-		hs_buf_putc(out, ':');
-		hs_buf_put_uint(out, value);
-		first = false;
+		if (value > 0)
+			hs_json_writer_uint(w, status, value);
 	}
-	hs_buf_putc(out, '}');
+	hs_json_writer_end(w, '}');
 }
 
-static void put_metrics(struct hs_buf *out, const struct hs_metrics_figures *figures)
+static void put_metrics(struct hs_json_writer *w, const struct hs_metrics_figures *figures)
 {
-	if (figures == NULL) {
-		hs_buf_put_slice(out, HS_SLICE("\"metrics\":null"));
-		return;
-	}
-	hs_buf_put_slice(out, HS_SLICE("\"metrics\":"));
-	put_time(out, '{', "since", hs_metrics_since(figures));
+	hs_json_writer_object(w, "metrics");
+	hs_json_writer_time(w, "since", hs_metrics_since(figures));
 	for (int row = 0; row < HS_METRIC_COUNT; row++) {
 		const struct hs_metric_info *info = hs_metric_info((enum hs_metric)row);
 
-		put_member(out, ',', info->name);
 		if (info->label == HS_LABEL_STATUS)
-			put_statuses(out, figures, (enum hs_metric)row);
+			put_statuses(w, figures, (enum hs_metric)row);
 		else
-			hs_buf_put_uint(out, hs_metrics_value(figures, (enum hs_metric)row, 0));
+			hs_json_writer_uint(w, info->name, hs_metrics_value(figures, (enum hs_metric)row, 0));
 	}
-	hs_buf_putc(out, '}');
+	hs_json_writer_end(w, '}');
 }
 
-void hs_metrics_report_json(const struct hs_metrics_figures *figures, struct hs_buf *out)
+void hs_metrics_report_json(const struct hs_metrics_figures *figures, struct hs_json_writer *w)
 {
 	struct uses *u = list_uses(figures);
 
-	put_metrics(out, figures);
-	hs_buf_put_slice(out, HS_SLICE(",\n\"credentials\":["));
+	hs_json_writer_line(w);
+	if (figures == NULL)
+		hs_json_writer_null(w, "metrics");
+	else
+		put_metrics(w, figures);
+	hs_json_writer_line(w);
+	hs_json_writer_array(w, "credentials");
 	for (size_t i = 0; u != NULL && i < u->count; i++) {
-		if (i > 0)
-			hs_buf_putc(out, ',');
-		put_member(out, '{', "kind");
-		hs_buf_put_json(out, hs_slice_str(kind_name[u->use[i].kind]));
-		put_member(out, ',', "name");
-		hs_buf_put_json(out, hs_slice_str(u->use[i].name));
-		put_time(out, ',', "last_used", u->use[i].last_ms);
-		hs_buf_putc(out, '}');
+		hs_json_writer_object(w, NULL);
+		hs_json_writer_text(w, "kind", hs_slice_str(kind_name[u->use[i].kind]));
+		hs_json_writer_text(w, "name", hs_slice_str(u->use[i].name));
+		hs_json_writer_time(w, "last_used", u->use[i].last_ms);
+		hs_json_writer_end(w, '}');
 	}
-	hs_buf_putc(out, ']');
+	hs_json_writer_end(w, ']');
 	free(u);
 }

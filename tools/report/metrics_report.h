@@ -15,20 +15,20 @@
 #ifndef HS_METRICS_REPORT_H
 #define HS_METRICS_REPORT_H
 
-#include "base/buf.h"
+#include "base/json_writer.h"
 #include "spool/shared/metrics.h"
 
 /*
- * Appends rows that are not 0, and the `top` credentials that were used last. Nothing if the
- * figures are NULL. Look at hs_buf_ok().
+ * Appends the rows that are not 0, and the `top` credentials used last. Appends nothing if the figures
+ * are NULL. Out of memory: the buffer has failed, or the credentials are missing.
  */
 void hs_metrics_report_text(const struct hs_metrics_figures *figures, size_t top, struct hs_buf *out);
 
 /*
- * Appends "metrics":{"since":"…","responses":{"200":812,"401":3},"accepted":812,…} with every
- * row, or null if the figures are NULL, and "credentials":[{"kind":"key","name":"acme",
- * "last_used":"…"},…] with all of them, the one that was used last first.
+ * Writes two members, each on a line: "metrics":{"since":"…","responses":{"200":812,"401":3},
+ * "accepted":812,…} with every row, or null if the figures are NULL; and "credentials":[{"kind":"key",
+ * "name":"acme","last_used":"…"},…] with all of them, the last used first.
  */
-void hs_metrics_report_json(const struct hs_metrics_figures *figures, struct hs_buf *out);
+void hs_metrics_report_json(const struct hs_metrics_figures *figures, struct hs_json_writer *w);
 
 #endif

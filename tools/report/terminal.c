@@ -100,3 +100,11 @@ bool hs_terminal_printf(FILE *out, const char *format, ...)
 	free(text);
 	return ok;
 }
+
+void hs_terminal_print_json(struct hs_buf *json)
+{
+	hs_buf_putc(json, '\n');
+	if (hs_buf_ok(json))
+		hs_terminal_write(stdout, hs_buf_slice(json));
+	hs_buf_free(json);
+}

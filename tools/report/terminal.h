@@ -30,4 +30,7 @@ void hs_terminal_clean(struct hs_buf *b, size_t from);
 bool hs_terminal_write(FILE *out, struct hs_slice text);
 __attribute__((format(printf, 2, 3))) bool hs_terminal_printf(FILE *out, const char *format, ...);
 
+/* Prints the JSON in the buffer as a line of standard output, cleaned on a terminal, and frees it. */
+void hs_terminal_print_json(struct hs_buf *json);
+
 #endif

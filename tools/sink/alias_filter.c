@@ -20,18 +20,9 @@ static int move_people(struct hs_alias_filter *a, struct hs_filter *f, const str
 		code = hs_command_tenant(source->settings, source->command, given, &tenant);
 	if (code != 0)
 		return code;
-	for (unsigned i = 0; i < f->by[HS_BY_USER].count; i++) {
-		struct hs_slice id = f->by[HS_BY_USER].value[i];
-		struct hs_subject who = { .kind = HS_SUBJECT_USER,
-			                  .id = (char *)(uintptr_t)id.p,
-			                  .n = id.n,
-			                  .tenant = (char *)(uintptr_t)tenant,
-			                  .before = { UINT64_MAX, UINT64_MAX },
-			                  .until_ms = INT64_MAX };
-
-		if (!hs_subjects_add(&a->people, &who, NULL))
+	for (unsigned i = 0; i < f->by[HS_BY_USER].count; i++)
+		if (!hs_subjects_add_id(&a->people, HS_SUBJECT_USER, f->by[HS_BY_USER].value[i], tenant))
 			return EX_OSERR;
-	}
 	hs_filter_clear(f, HS_BY_USER);
 	hs_filter_clear(f, HS_BY_TENANT);
 	return 0;

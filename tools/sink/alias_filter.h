@@ -18,8 +18,8 @@ struct hs_alias_filter {
 };
 
 /*
- * Takes the users and the tenant out of the filter, reads the events up to `end` for their
- * anonymous ids, tells on standard error which were found, and lets the reader start again at
+ * Moves the users and the tenant out of the filter, reads the events up to `end` for their
+ * anonymous ids, prints those found to standard error, and starts the reader again at
  * the oldest event. 0, or an exit code.
  */
 int hs_alias_filter_find(struct hs_alias_filter *a, struct hs_filter *filter, const struct hs_event_source *source,

@@ -97,9 +97,8 @@ static int open_cursor(struct hs_event_source *s, const char *name, const char *
 
 	if (!hs_cursor_is_name(name)) {
 		fprintf(stderr,
-		        "hookspool %s: --cursor %s: expected letters, digits, '.', '_' and '-', no "
-		        "dot first, at "
-		        "most %d\n",
+		        "hookspool %s: --cursor %s: expected letters, digits, '.', '_' and '-', no dot first, at most "
+		        "%d\n",
 		        s->command, name, HS_CURSOR_NAME_MAX);
 		return 2;
 	}
@@ -120,7 +119,7 @@ static int open_cursor(struct hs_event_source *s, const char *name, const char *
 		result = hs_reader_remember(s->reader);
 	if (result == HS_E_HISTORY)
 		fprintf(stderr,
-		        "hookspool %s: cursor %s: what it has passed is not what stands in %s: run "
+		        "hookspool %s: cursor %s: what it has passed is not what is in %s: run "
 		        "hookspool adopt; hookspool adopt --from oldest|now|TIME sets it\n",
 		        s->command, name, s->settings->spool_dir);
 	return result == HS_E_HISTORY ? hs_command_exit(result) : hs_event_source_result(s, result);

@@ -8,7 +8,7 @@ struct partition {
 	struct hs_item_queue ready, parked;  /* both in the order of the spool */
 	struct hs_item_queue returned;       /* to go before ready */
 	struct hs_item_queue waiting[USERS]; /* for earlier records of their user */
-	uint16_t busy[USERS];                /* how many those are: parked, or given and one_per_key */
+	uint16_t busy[USERS];                /* number of those: parked, or given and one_per_key */
 	uint16_t parked_of[USERS];
 };
 
@@ -68,8 +68,8 @@ static void push_front(struct hs_item_queue *q, struct hs_item *item)
 /* --- holding a user's records ----------------------------------------------- */
 
 /*
- * A record that its user's later ones waited for has left. They are ready now; with one_per_key
- * only the first of them, since the next one must wait for that.
+ * Called when a record that later ones of its user wait for has left: they are ready now. With one_per_key
+ * only the first of them is, since the next one must wait for it.
  */
 static void let_go(const struct hs_keyed_scheduler *s, struct partition *partition, const struct hs_item *item)
 {
@@ -136,7 +136,7 @@ void hs_keyed_scheduler_returned_all(struct hs_keyed_scheduler *s)
 
 /* --- which record is next ------------------------------------------------- */
 
-/* Is an earlier record of its user parked? */
+/* True if an earlier record of its user is parked. */
 static bool has_parked_before(const struct partition *partition, const struct hs_item *item)
 {
 	if (partition->parked_of[number_of(item)] == 1)
@@ -194,7 +194,7 @@ struct hs_item *hs_keyed_scheduler_next(struct hs_keyed_scheduler *s, unsigned p
 	return item;
 }
 
-/* A record that was parked is parked again, so that another of its user cannot overtake it. */
+/* Parks a record that was parked again, so that another of its user cannot overtake it. */
 void hs_keyed_scheduler_put_back(struct hs_keyed_scheduler *s, struct hs_item *item)
 {
 	if (item->tries > 0 || item->alone) {

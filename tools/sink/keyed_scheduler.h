@@ -12,7 +12,7 @@
  *	          │   waiting <──────┐    │ failed
  *	          └──────┴── let go ─┴─ parked
  *
- * Of one number, in the order of the spool: parked or given, then waiting, then ready.
+ * For one number, in the order of the spool: parked or given, then waiting, then ready.
  */
 #ifndef HS_KEYED_SCHEDULER_H
 #define HS_KEYED_SCHEDULER_H

@@ -14,13 +14,13 @@
 #include <unistd.h>
 
 enum {
-	READ_AT_ONCE = HS_EVENT_SOURCE_LINES, /* records, before anything else is looked at */
+	READ_AT_ONCE = HS_EVENT_SOURCE_LINES, /* records, before anything else is done */
 	WINDOW = 16384,                       /* records that are read and not settled … */
 	WINDOW_BYTES = 64 << 20,              /* … unless they are this long together */
-	SAVE_LETTERS_MS = 10000,              /* the whole file is written anew */
+	SAVE_LETTERS_MS = 10000,              /* the whole file is rewritten */
 	SAVE_MS = 1000,                       /* a position is saved this often while there is much to do … */
 	SAVE_IDLE_MS = 100,                   /* … and no more often than this when there is little */
-	SHOW_MS = 200,                        /* the progress is shown anew this often */
+	SHOW_MS = 200,                        /* the progress is updated this often */
 	FIXED_FDS = 3,
 };
 
@@ -83,7 +83,7 @@ static bool is_same(struct hs_position a, struct hs_position b)
 	return memcmp(&a, &b, sizeof a) == 0;
 }
 
-/* Repeated, it must not go back behind records that were passed by since. */
+/* A repeated acknowledgement must not move back before records that were passed by since. */
 void hs_pump_ack_to(struct hs_pump *p, struct hs_position position)
 {
 	if (!is_same(position, p->order.told))
@@ -146,7 +146,7 @@ static void say_full(struct hs_pump *p)
 	p->record.said_full = true;
 	fprintf(stderr,
 	        "hookspool %s: %zu records wait for earlier ones of their users that are tried again: "
-	        "nothing more is read until one is done. Mend the handler, or give up sooner with "
+	        "nothing more is read until one is done. Correct the handler, or give up sooner with "
 	        "--retry-for\n",
 	        p->options.command, p->record.acks.open);
 }
@@ -291,7 +291,7 @@ static void work(struct hs_pump *p)
 
 /* --- saving ------------------------------------------------------------------- */
 
-/* Is everything that was offered acknowledged? */
+/* True if everything that was offered is acknowledged. */
 static bool is_all_done(const struct hs_pump *p)
 {
 	if (!p->sink->in_order)

@@ -26,7 +26,7 @@ static int open_letters(struct hs_pump_input *in)
 
 	if (result != HS_E_LOCKED)
 		return result_code(in, result);
-	fprintf(stderr, "hookspool %s: another %s --failed is at it: wait for it, or stop it first\n", o->command,
+	fprintf(stderr, "hookspool %s: another %s --failed is running: wait for it, or stop it first\n", o->command,
 	        o->command);
 	return EX_TEMPFAIL;
 }
@@ -61,7 +61,7 @@ static bool is_wanted(void *context, struct hs_slice line)
 	return choose(context, line, &choice) == 1;
 }
 
-/* What an earlier run has done after the cursor. Segments may have been rewritten since. */
+/* Moves what an earlier run has done after the cursor through the rewrites since then. */
 static enum hs_result translate(const struct hs_spool_dir *dir, struct hs_ahead *a)
 {
 	struct hs_rewrite_log *rewrites;

@@ -9,7 +9,7 @@
 #include "tools/sink/event_source.h"
 #include "tools/sink/sink.h"
 
-/* What choose says of a record for a sink by record. */
+/* The result of `choose` for a sink by record. */
 struct hs_choice {
 	uint64_t key;   /* hs_record_head_user, or another number: records of one key keep their order */
 	unsigned group; /* item->rule; below HS_SINK_GROUPS */
@@ -20,15 +20,15 @@ struct hs_pump_options {
 	const char *config, *cursor, *from; /* as for hs_event_source_open */
 
 	/*
-	 * NULL: all records, in one group, ordered by nothing. Returns 1 to offer the record, 0 to pass it by, -1:
-	 * out of memory. The key must be set in any case.
+	 * Returns 1 to offer the record, 0 to pass it by, -1: out of memory. Sets the key in any case.
+	 * NULL: all records, in one group, in any order.
 	 */
 	int (*choose)(void *context, struct hs_slice line, struct hs_choice *choice);
 	/* NULL: all segments may have a record that is wanted. As for hs_reader_choose. */
 	bool (*may_match)(void *context, struct hs_summary_reader *summary);
 	void *context;
 
-	bool follow;  /* go on after the present end */
+	bool follow;  /* continue after the current end */
 	bool letters; /* the cursor's dead letters instead of the events; by record, no follow */
 	bool catch_signals;
 	bool show_progress; /* on a terminal, unless it follows */
@@ -59,15 +59,18 @@ struct hs_pump_input {
 /* 0, or an exit code after a message to standard error. The options must outlive it. */
 int hs_pump_input_open(struct hs_pump_input *in, const struct hs_pump_options *options);
 
-/* Then: finds where to begin and end, and tells it. `start`: what the sink says. 0 or an exit code. */
+/*
+ * After hs_pump_input_open: finds where to begin and end, and reports it. `start` is what the sink's
+ * open has filled in. 0 or an exit code.
+ */
 int hs_pump_input_begin(struct hs_pump_input *in, const struct hs_sink_start *start);
 
 /* Returns the code. */
 int hs_pump_input_close(struct hs_pump_input *in, int code);
 
 /*
- * For what is no line: a gap, of which it tells, a segment that was passed over, the end (at_end), or an
- * error. 0 or an exit code.
+ * Handles what is not a line: a gap, which it reports, a segment that was passed over, the end (at_end), or
+ * an error. 0 or an exit code.
  */
 int hs_pump_input_no_line(struct hs_pump_input *in, enum hs_read what);
 

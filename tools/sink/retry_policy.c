@@ -1,6 +1,6 @@
 #include "tools/sink/retry_policy.h"
 #include "base/io.h"
-#include "base/timestamp.h"
+#include "base/json_writer.h"
 #include "spool/admin/dead_letters.h"
 #include "tools/command.h"
 
@@ -41,33 +41,24 @@ static void say_full(struct hs_retry_policy *p)
 
 /* --- dead letters ------------------------------------------------------------- */
 
-static void put_member(struct hs_buf *out, const char *label, struct hs_slice value)
-{
-	hs_buf_put_slice(out, hs_slice_str(label));
-	hs_buf_put_json(out, value);
-}
-
 static void put_letter(struct hs_retry_policy *p, const struct hs_ack *ack)
 {
 	const struct hs_item *item = ack->item;
-	struct hs_buf *out = &p->line;
-	char now[HS_TIMESTAMP_TEXT + 1];
+	struct hs_json_writer w = { .out = &p->line };
 
-	hs_timestamp_text(hs_io_now(), now);
-	hs_buf_reset(out);
-	put_member(out, "{\"failed_at\":", hs_slice_str(now));
-	put_member(out, ",\"cursor\":", hs_slice_str(p->cursor));
-	put_member(out, ",\"on\":", ack->on);
-	hs_buf_put_slice(out, HS_SLICE(",\"status\":"));
-	hs_buf_put_uint(out, (uint64_t)ack->status);
-	hs_buf_put_slice(out, HS_SLICE(",\"tries\":"));
-	hs_buf_put_uint(out, (uint64_t)item->tries_before + item->tries + 1);
+	hs_buf_reset(&p->line);
+	hs_json_writer_object(&w, NULL);
+	hs_json_writer_time(&w, "failed_at", hs_io_now());
+	hs_json_writer_text(&w, "cursor", hs_slice_str(p->cursor));
+	hs_json_writer_text(&w, "on", ack->on);
+	hs_json_writer_uint(&w, "status", (uint64_t)ack->status);
+	hs_json_writer_uint(&w, "tries", (uint64_t)item->tries_before + item->tries + 1);
 	if (ack->message.n > 0)
-		put_member(out, ",\"message\":", ack->message);
-	put_member(out, ",\"stderr\":", ack->noise);
-	hs_buf_put_slice(out, HS_SLICE(",\"record\":"));
-	hs_buf_put(out, item->line, item->n - 1);
-	hs_buf_put(out, "}\n", 2);
+		hs_json_writer_text(&w, "message", ack->message);
+	hs_json_writer_text(&w, "stderr", ack->noise);
+	hs_json_writer_raw(&w, "record", hs_slice(item->line, item->n - 1));
+	hs_json_writer_end(&w, '}');
+	hs_buf_putc(&p->line, '\n');
 }
 
 static enum hs_fate park(struct hs_retry_policy *p, const struct hs_ack *ack)

@@ -65,7 +65,7 @@ struct hs_ack {
 	struct hs_slice noise; /* the dead letter's "stderr" */
 };
 
-/* NULL where "may be NULL" is said. */
+/* A function is never NULL unless its comment says so. */
 struct hs_sink_ops {
 	/* May be NULL. 0, or an exit code after a message to standard error. `start` is zeroed. */
 	int (*open)(struct hs_sink *sink, struct hs_sink_start *start);

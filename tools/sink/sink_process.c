@@ -17,7 +17,7 @@ enum {
 	DEPTH = 512,               /* records given to a long-lived handler ahead of its answers */
 	DEPTH_BYTES = 1 << 18,     /* … unless they are this long together */
 	WINDOW = 16384,            /* records read and not done */
-	SILENT_MS = 10000,         /* a message tells of a handler that takes longer */
+	SILENT_MS = 10000,         /* after this a message says that a handler is slow */
 	CODE_NOT_EXECUTABLE = 126, /* sh(1) */
 	CODE_NOT_FOUND = 127,
 };
@@ -96,7 +96,7 @@ static void say_ended(struct process_sink *s, const struct slot *slot, int code)
 	    code, slot->count);
 }
 
-/* The time at which this handler has been silent for long; INT64_MAX: nothing is to be said. */
+/* When to say that this handler is slow; INT64_MAX: never. */
 static int64_t silent_at(const struct process_sink *s, const struct slot *slot)
 {
 	return slot->worker.pid == 0 || slot->count == 0 || s->said[slot->rule].silent ? INT64_MAX
@@ -110,7 +110,7 @@ static void say_silent(struct process_sink *s, const struct slot *slot)
 		say(s, slot, "no answer for %d s: it must write a line for each one that it reads, and flush it",
 		    SILENT_MS / 1000);
 	else
-		say(s, slot, "it has been at work for %d s: what comes after waits; --jobs runs more at once",
+		say(s, slot, "it has been running for %d s: later records wait; --jobs runs more at once",
 		    SILENT_MS / 1000);
 }
 
@@ -196,7 +196,7 @@ static void flush(struct hs_sink *sink, unsigned partition)
 
 /* --- answers and ends ----------------------------------------------------------- */
 
-/* What the handler said of one record; `batch`: of how many at once. */
+/* Reports what the handler answered about a record, or about a batch of this many. */
 static void report(struct process_sink *s, struct hs_pump *pump, const struct slot *slot, struct hs_item *item,
                    int code, struct hs_slice message, unsigned batch)
 {

@@ -22,7 +22,7 @@ struct hs_sink_process_options {
 	bool stream; /* then batch is 1 */
 };
 
-/* What `options` points to must outlive it; the pump closes it. NULL: out of memory. */
+/* The rules and the name must outlive the sink, which the pump closes. NULL: out of memory. */
 struct hs_sink *hs_sink_process_new(const struct hs_sink_process_options *options);
 
 #endif

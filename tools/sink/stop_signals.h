@@ -27,14 +27,14 @@ struct hs_stop_signals {
 bool hs_stop_signals_catch(struct hs_stop_signals *s);
 void hs_stop_signals_free(struct hs_stop_signals *s);
 
-/* Notes the signals that came; SIGCHLD is only read away. */
+/* Notes the signals that came; reads and drops SIGCHLD. */
 void hs_stop_signals_hear(struct hs_stop_signals *s);
 
-/* Finishing begins, and may take this long; -1: as long as it needs. */
+/* Begins finishing, which may take this long; -1: as long as it needs. */
 void hs_stop_signals_begin(struct hs_stop_signals *s, int64_t ms);
-/* Milliseconds that are left; -1: no limit. */
+/* Returns the milliseconds left; -1: no limit. */
 int64_t hs_stop_signals_left(const struct hs_stop_signals *s);
-/* The same, and 0 after a second signal; 0 is returned once for each reason. */
+/* Returns the same, but 0 after a second signal; returns 0 once for each reason. */
 int64_t hs_stop_signals_ask(struct hs_stop_signals *s);
 
 /* Ends the process by that signal, as a shell expects. 0: does nothing. */

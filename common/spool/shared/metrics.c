@@ -121,15 +121,17 @@ static bool is_usable(const struct stat *st)
 static int open_or_replace(int run_dir, mode_t mode)
 {
 	int fd = hs_io_open(run_dir, NAME);
+	bool missing = fd < 0 && errno == ENOENT;
 	struct stat st;
 
 	if (fd >= 0 && hs_io_fstat(fd, &st) == 0 && is_usable(&st))
 		return fd;
 	if (fd >= 0)
 		hs_io_close(fd);
-	else if (errno != ENOENT && errno != EACCES && errno != ELOOP && errno != ENXIO)
+	else if (!missing && errno != EACCES && errno != ELOOP && errno != ENXIO)
 		return -1;
-	hs_io_unlink(run_dir, NAME); /* if that fails, so does making it */
+	if (!missing)                        /* another process may just have made it */
+		hs_io_unlink(run_dir, NAME); /* if that fails, so does making it */
 	return hs_io_open_or_make(run_dir, NAME, mode);
 }
 

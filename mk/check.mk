@@ -1,0 +1,59 @@
+# Everything that must hold before a change is ready; other compilers and C libraries; fuzzers.
+
+.PHONY: check lint
+check:
+	$(Q)$(DEPS) --missing build test check faults >/dev/null || $(DEPS) build test check faults
+	$(Q)$(MAKE) --no-print-directory lint
+	$(Q)$(MAKE) --no-print-directory scalar
+	$(Q)$(MAKE) --no-print-directory portable
+	$(Q)$(MAKE) $(PARALLEL) fuzzers
+	$(Q)bash tests/fuzz/run.sh replay $(B)/fuzz
+	$(Q)bash tests/fuzz/run.sh fuzz $(B)/fuzz 10
+	$(Q)$(MAKE) $(PARALLEL) run-tests faults-built faults-malloc
+	$(Q)HS_BUILD=$(B) bash tests/lib/run-tests.sh $(FAULTS) $(wildcard tests/model/run.sh)
+
+lint:
+	$(Q)$(MAKE) $(PARALLEL) B=$(B)/gcc WERROR=1 all
+	$(Q)$(MAKE) $(PARALLEL) B=$(B)/clang CC=$(CLANG) WERROR=1 all
+	$(Q)sh tests/lib/layers.sh
+	$(Q)sh tests/lib/form.sh
+	$(Q)mandoc -T lint -W warning $(addprefix $(B)/gcc/man/,$(notdir $(MAN)))
+	$(Q)cppcheck --quiet --error-exitcode=1 --inline-suppr --std=c11 --enable=warning,portability \
+	    -I. -Icommon -D__GNUC__ $(COMMON) $(CGI) $(TOOLS)
+
+## make portable   compiles with musl, and for 32 bits; the libraries are not there to link with
+# Debian has no libraries for musl. Built from source by musl-gcc (OpenSSL alone takes minutes) they link
+# statically, and the result passes tests/integration. Warnings are errors, except -Wpsabi, which says that
+# an older gcc laid out atomics differently. The headers of the libraries and of the kernel are the same
+# for every C library, but glibc's beside them must not be found.
+MULTIARCH = /usr/include/$(shell $(CC) -print-multiarch)
+BORROWED = $(B)/portable/include
+.PHONY: portable objects
+objects: $(call obj,$(COMMON) $(CGI) $(TOOLS))
+
+portable:
+	$(Q)$(DEPS) --missing build portable >/dev/null || $(DEPS) build portable
+	$(Q)rm -rf $(BORROWED) && mkdir -p $(BORROWED)/openssl
+	$(Q)ln -s /usr/include/linux /usr/include/asm-generic $(MULTIARCH)/asm \
+	    $(wildcard $(addprefix /usr/include/,lmdb.h libdeflate.h z*.h fcg*.h fastcgi.h)) $(BORROWED)
+	$(Q)ln -s $(wildcard /usr/include/openssl/*.h $(MULTIARCH)/openssl/*.h) $(BORROWED)/openssl
+	$(Q)$(MAKE) $(PARALLEL) WERROR=1 CURL=no B=$(B)/portable/musl \
+	    CC='musl-gcc -isystem $(abspath $(BORROWED))' objects
+	$(Q)$(MAKE) $(PARALLEL) WERROR=1 CURL=no B=$(B)/portable/32 \
+	    CC='$(CC) -m32 -Wno-psabi -isystem $(abspath $(BORROWED))' objects
+
+FUZZ_SECONDS ?= 600
+FUZZ_SRC = $(filter common/base/% common/config/% common/event/%,$(COMMON)) common/spool/write/rejected.c $(addprefix common/spool/,summary/summary.c summary/summary_builder.c file/gzip.c file/line_reader.c file/segment_list.c shared/history.c) $(CGI_PURE)
+FUZZ_FLAGS = -g -O1 -std=c11 $(CPPFLAGS) -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all
+.PHONY: fuzz fuzzers
+fuzzers: $(addprefix $(B)/fuzz/,$(FUZZ))
+
+$(B)/fuzz/%: tests/fuzz/%.c $(FUZZ_SRC) $(shell find common cgi tests/fuzz -name '*.h')
+	@mkdir -p $(@D)
+	$(call say,FUZZ,$@)
+	$(Q)$(CLANG) $(FUZZ_FLAGS) $< $(FUZZ_SRC) -o $@ -ljson-c $(LDLIBS_COMMON)
+
+fuzz:
+	$(Q)$(DEPS) --missing build test check >/dev/null || $(DEPS) build test check
+	$(Q)$(MAKE) $(PARALLEL) fuzzers
+	$(Q)bash tests/fuzz/run.sh fuzz $(B)/fuzz $(FUZZ_SECONDS)

@@ -1,0 +1,58 @@
+# Unit and integration tests.
+
+CGI_PURE := $(sort $(wildcard cgi/http/*.c cgi/http/*/*.c)) cgi/server/sd_notify.c cgi/server/fcgi_records.c
+CGI_TESTED := $(addprefix cgi/server/,accept.c partial_request.c partial_poller.c listen.c runtime.c thread.c)
+TOOLS_PURE := $(addprefix tools/sink/,ack_tracker.c routing_rules.c) \
+    $(addprefix tools/probe/,response_verdict.c sample_events.c sender.c) \
+    $(addprefix tools/report/,bar_table.c filter.c findings.c projection.c record_head.c terminal.c)
+TEST_PROGRAMS := fcgi_raw supervise deny
+TESTLIB := $(filter-out $(patsubst %,tests/lib/%.c,$(TEST_PROGRAMS)),$(sort $(wildcard tests/lib/*.c)))
+UNIT := $(sort $(wildcard tests/unit/test_*.c))
+UNIT_BIN := $(patsubst tests/unit/%.c,$(B)/unit/%,$(UNIT))
+TEST_BIN := $(addprefix $(B)/,$(TEST_PROGRAMS))
+FUZZ := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
+.PHONY: test run-tests tests-built asan
+
+test:
+	$(Q)$(DEPS) --missing build test >/dev/null || $(DEPS) build test
+	$(Q)$(MAKE) $(PARALLEL) run-tests
+
+tests-built: all $(UNIT_BIN) $(TEST_BIN) $(if $(findstring -fsanitize,$(CFLAGS)),,bundle)
+
+run-tests: tests-built
+	$(Q)HS_BUILD=$(B) bash tests/lib/run-tests.sh $(UNIT_BIN) $(sort $(wildcard tests/integration/*.sh))
+
+# Unit tests make single calls of the C library fail (tests/lib/wrap.h).
+WRAPPED = calloc clock_gettime fallocate fallocate64 fchmod fdatasync flock fstat fstat64 fstatat fstatat64 \
+    fstatvfs fstatvfs64 fsync ftruncate ftruncate64 openat openat64 pread pread64 pwrite pwrite64 realloc renameat unlinkat
+comma := ,
+WRAP = $(addprefix -Wl$(comma)--wrap=,$(WRAPPED))
+
+PROGRAMS += $(UNIT_BIN) $(TEST_BIN)
+$(UNIT_BIN): $(B)/unit/%: $(B)/obj/tests/unit/%.o $(call obj,$(CGI_TESTED) $(CGI_PURE) $(TOOLS_PURE) $(TESTLIB)) $(B)/libhookspool.a
+$(UNIT_BIN): LINK_FLAGS = $(LDFLAGS) $(WRAP)
+$(UNIT_BIN): LIBS = -lcmocka -linih -ljson-c $(LDLIBS_COMMON)
+# The pump, with the test's own sinks.
+$(B)/unit/test_pump: $(call obj,$(addprefix tools/sink/,pump.c pump_input.c keyed_scheduler.c retry_policy.c stop_signals.c event_source.c dead_letter_source.c) tools/report/progress.c tools/command.c)
+$(TEST_BIN): $(B)/%: $(B)/obj/tests/lib/%.o
+
+SANITIZE = -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+asan:
+	$(Q)$(MAKE) --no-print-directory B=$(B)/asan CFLAGS='-O1 -g $(SANITIZE)' test replay
+
+# Runs the fuzzers' seeds without libFuzzer, with any compiler.
+REPLAY := $(addprefix $(B)/replay/,$(FUZZ))
+.PHONY: replay
+replay: $(REPLAY)
+	$(Q)for target in $(FUZZ); do $(B)/replay/$$target tests/fuzz/corpus/$${target#fuzz_} || exit 1; done
+
+PROGRAMS += $(REPLAY)
+$(REPLAY): $(B)/replay/%: $(B)/obj/tests/fuzz/%.o $(call obj,tests/fuzz/replay.c $(CGI_PURE)) $(B)/libhookspool.a
+$(REPLAY): LIBS = -ljson-c $(LDLIBS_COMMON)
+
+## make scalar     the tests of what uses vector instructions, without them
+SCALAR := $(addprefix $(B)/scalar/unit/test_,timestamp event flatten dedup_key json record_fields ingest byte_scan)
+.PHONY: scalar
+scalar:
+	$(Q)$(MAKE) $(PARALLEL) B=$(B)/scalar CPPFLAGS=-DHS_SCALAR $(SCALAR)
+	$(Q)HS_BUILD=$(B)/scalar bash tests/lib/run-tests.sh $(SCALAR)
