@@ -96,12 +96,12 @@ static enum hs_result look_back(struct hs_reader *reader, struct last *last, siz
 /* The last sealed segment below number `before`, the plain one if there is also a .gz. NULL: none. */
 static const struct hs_sealed *find_before(const struct hs_reader *reader, uint64_t before)
 {
-	const struct hs_sealed *best = NULL;
+	const struct hs_sealed *after = hs_reader_find(reader, before), *best;
 
-	for (size_t i = 0; reader->list != NULL && i < reader->count && reader->list[i].number < before; i++)
-		if (best == NULL || best->number != reader->list[i].number)
-			best = &reader->list[i];
-	return best;
+	if (reader->list == NULL || reader->count == 0 || after == reader->list)
+		return NULL;
+	best = after != NULL ? after - 1 : &reader->list[reader->count - 1];
+	return best > reader->list && best[-1].number == best->number ? best - 1 : best;
 }
 
 /* Goes from the open segment back through the sealed ones until `want` lines are found. */
