@@ -11,10 +11,6 @@
 #include "tests/lib/events.h"
 #include "tests/lib/processes.h"
 #include "tests/lib/random.h"
-<<<<<<< HEAD
-#include "tests/lib/spooldir.h"
-=======
->>>>>>> 003bb56e221fde5cf5175e41c7a8c93de35595f2
 #include "tests/lib/unit.h"
 #include "tests/lib/wrap.h"
 
@@ -95,14 +91,16 @@ static void make(int ids)
 	assert_int_equal(spooldir_names(&d, ".hookspool/run/summary", "events-"), SEGMENTS);
 }
 
-FIXTURE(begin)
+static int begin(void **state)
 {
+	(void)state;
 	make(IDS);
 	return 0;
 }
 
-FIXTURE(finish)
+static int finish(void **state)
 {
+	(void)state;
 	wrap_reset();
 	hs_spool_free(spool);
 	spooldir_remove(&d);
@@ -162,23 +160,6 @@ static const char *some(unsigned number, int count)
 	return out;
 }
 
-<<<<<<< HEAD
-static const char *words_from_to(const char *prefix, int from, int to)
-{
-	static char text[4][32 * 1024];
-	static int next;
-	char *out = text[next++ % 4];
-	size_t n = 0;
-
-	out[0] = '\0';
-	for (int i = from; i < to; i++)
-		n += (size_t)snprintf(out + n, sizeof text[0] - n, "%s%d ", prefix, i);
-	assert_true(n < sizeof text[0]);
-	return out;
-}
-
-=======
->>>>>>> 003bb56e221fde5cf5175e41c7a8c93de35595f2
 /* Ids that the index itself has, and pending ones. It takes one step for that. */
 static uint64_t ids_known(void)
 {
@@ -243,15 +224,11 @@ TEST(several_take_turns)
 	for (int i = 0; i < 20; i++) {
 		unsigned number = 1 + (unsigned)i % SEGMENTS;
 
-		put_to(i % 2 == 0 ? spool : other, words_from_to("a", 20 * i, 20 * i + 20), 0);
-		put_to(i % 2 == 0 ? other : spool, words_from_to("a", 0, 20 * i + 20), (uint64_t)(20 * i + 20));
+		put_to(i % 2 == 0 ? spool : other, many("a", 20 * i, 20 * i + 20), 0);
+		put_to(i % 2 == 0 ? other : spool, many("a", 0, 20 * i + 20), (uint64_t)(20 * i + 20));
 		put_to(i % 2 == 0 ? other : spool, some(number, 100), 100);
 		if (i % 5 == 3) {
-<<<<<<< HEAD
-			assert_result(events_append_apart(&d, words_from_to("a", 0, 20 * i + 20), &duplicate), HS_OK);
-=======
 			assert_result(events_append_apart(&d, many("a", 0, 20 * i + 20), &duplicate), HS_OK);
->>>>>>> 003bb56e221fde5cf5175e41c7a8c93de35595f2
 			assert_int_equal(duplicate, 20 * i + 20);
 		}
 		if (i == 12)
@@ -330,21 +307,21 @@ TEST(one_is_of_no_use)
 TEST(a_rotation_while_behind)
 {
 	lose_index();
-	put(words_from_to("a", 0, 200), 0);
+	put(many("a", 0, 200), 0);
 	assert_true(ids_known() < SEGMENTS * IDS);
-	assert_result(hs_spool_rotate(spool, soon()), HS_OK);
-	put_slowly(words_from_to("a", 0, 201), 200);
+	assert_result(hs_spool_rotate(spool, hs_io_now_monotonic() + PATIENCE_MS), HS_OK);
+	put_slowly(many("a", 0, 201), 200);
 	put_slowly(some(3, 500), 500);
 	maintain();
 	lose_index();
-	put(words_from_to("a", 0, 202), 201);
+	put(many("a", 0, 202), 201);
 	assert_true(ids_known() < SEGMENTS * IDS);
-	assert_result(hs_spool_rotate(spool, soon()), HS_OK);
+	assert_result(hs_spool_rotate(spool, hs_io_now_monotonic() + PATIENCE_MS), HS_OK);
 	maintain();
-	put(words_from_to("a", 0, 203), 202); /* the one that was sealed has a summary by now */
+	put(many("a", 0, 203), 202); /* the one that was sealed has a summary by now */
 	catch_up(SEGMENTS * IDS + 203);
 	put_all();
-	put(words_from_to("a", 0, 203), 203);
+	put(many("a", 0, 203), 203);
 	assert_int_equal(spooldir_lines(&d), SEGMENTS * IDS + 203);
 }
 
@@ -440,24 +417,19 @@ TEST(a_segment_goes_in_its_middle)
 	assert_true(ids_known() < SEGMENTS * IDS);
 	spooldir_unlink(&d, spooldir_name(&d, "events-", SEGMENTS - 1));
 	restart();
-	put_slowly(words_from_to("a", 0, 300), 0);
+	put_slowly(many("a", 0, 300), 0);
 	restart();
-	put_slowly(words_from_to("b", 0, 50), 0); /* moves the first to the index, and stays pending itself */
-	assert_result(hs_spool_rotate(spool, soon()), HS_OK);
+	put_slowly(many("b", 0, 50), 0); /* moves the first to the index, and stays pending itself */
+	assert_result(hs_spool_rotate(spool, hs_io_now_monotonic() + PATIENCE_MS), HS_OK);
 	maintain();
 	restart();
-	put_slowly(words_from_to("b", 0, 50), 50);
-	put_slowly(words_from_to("a", 0, 300), 300);
+	put_slowly(many("b", 0, 50), 50);
+	put_slowly(many("a", 0, 300), 300);
 	catch_up(ids_known());
-	put_slowly(words_from_to("b", 0, 50), 50);
+	put_slowly(many("b", 0, 50), 50);
 	assert_int_equal(spooldir_lines(&d), 2 * IDS + 350);
 }
 
-<<<<<<< HEAD
-/* A summary is cut while it is mapped: an answer at most is an error, then its segment is read. */
-TEST(one_is_cut_while_it_is_open)
-{
-=======
 static bool knows(const char *words, uint64_t want)
 {
 	uint64_t there;
@@ -470,7 +442,6 @@ static int cut_and_use(void *context)
 	struct hs_retention_counts counts;
 
 	(void)context;
->>>>>>> 003bb56e221fde5cf5175e41c7a8c93de35595f2
 	for (off_t size = 0; size < 5000; size += 4200) {
 		uint64_t there;
 
@@ -479,20 +450,12 @@ static int cut_and_use(void *context)
 			return 1;
 		spooldir_cut(&d, ".hookspool/run/summary/events-3", size);
 		events_append(spool, some(3, 500), NULL);
-<<<<<<< HEAD
-		put_slowly(some(3, 500), 500);
-		put_slowly(some(2, 500), 500);
-		put_slowly("x", size > 0);
-		put_slowly("x", 1);
-		maintain();
-=======
 		if (!knows(some(3, 500), 500) || !knows(some(2, 500), 500))
 			return 2;
 		if (!knows("x", size > 0) || !knows("x", 1))
 			return 3;
 		if (hs_spool_maintain(spool, NULL, NULL, &counts) != HS_OK)
 			return 4;
->>>>>>> 003bb56e221fde5cf5175e41c7a8c93de35595f2
 	}
 	return 0;
 }

@@ -7,8 +7,11 @@
 #include "tests/lib/temp_spool.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 static struct hs_verified found;
 /* The place in the last report. */
@@ -80,6 +83,56 @@ TEST(each_original_is_kept)
 	}
 	assert_int_equal(spooldir_names(&s.d, ".hookspool", "broken-3-events-"), 1);
 	assert_once(&s.d, "a b");
+}
+
+/* A damaged head makes the summary one that nobody believes; a damaged part is reported. */
+TEST(a_summary_that_is_damaged)
+{
+	static const char name[] = ".hookspool/run/summary/events-1";
+	struct hs_buf whole;
+	uint64_t reported = 0, tried = 0;
+
+	seal("a b acme/c");
+	maintain();
+	assert_int_equal(examine(false), 0);
+	whole = spooldir_read(&s.d, name);
+	for (size_t i = 0; i < whole.n; i += 7) {
+		whole.p[i] ^= 1;
+		spooldir_write(&s.d, name, hs_buf_slice(&whole));
+		whole.p[i] ^= 1;
+		tried++;
+		reported += examine(false);
+		assert_int_equal(found.problem[HS_PROBLEM_SUMMARY], examine(false));
+	}
+	assert_true(reported > tried / 4 && reported < tried);
+	hs_buf_free(&whole);
+}
+
+/* Somebody edits a segment and hides that: size, inode and time are as they were. */
+TEST(an_edit_that_hides_from_the_summary)
+{
+	struct hs_buf text;
+	struct stat st;
+	int fd;
+
+	make("rotate_min_gap = 0\ncompress = none\n");
+	seal("a b");
+	maintain();
+	assert_int_equal(stat(spooldir_path(&s.d, first()), &st), 0);
+	text = spooldir_read(&s.d, first());
+	text.p[(char *)memchr(text.p, 'a', text.n) - text.p] = 'b';
+	fd = open(spooldir_path(&s.d, first()), O_WRONLY);
+	assert_int_equal(pwrite(fd, text.p, text.n, 0), text.n);
+	assert_int_equal(futimens(fd, (struct timespec[2]){ st.st_atim, st.st_mtim }), 0);
+	close(fd);
+	hs_buf_free(&text);
+	examine(false);
+	assert_int_equal(found.problem[HS_PROBLEM_SUMMARY], 1);
+	assert_string_equal(reported_file, first());
+	examine(true);
+	maintain();
+	examine(false);
+	assert_int_equal(found.problem[HS_PROBLEM_SUMMARY], 0);
 }
 
 TEST(a_segment_that_ends_in_mid_line)

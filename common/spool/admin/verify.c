@@ -8,6 +8,7 @@
 #include "spool/file/line_reader.h"
 #include "spool/position/rewrite_copy.h"
 #include "spool/shared/clock.h"
+#include "spool/summary/summary_file.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -38,11 +39,12 @@ struct verify {
 	struct hs_index *index;     /* NULL: none, or the rejected */
 	struct {
 		char name[HS_SEALED_NAME];
-		uint64_t inode;
+		struct stat st;
 		bool broken; /* a line must go */
 	} current;           /* file */
 	struct hs_line_reader lines;
-	struct hs_rewrite_copy copy; /* of the good lines of the current file */
+	struct hs_summary_builder *summary; /* of the current sealed segment; NULL: none */
+	struct hs_rewrite_copy copy;        /* of the good lines of the current file */
 	struct {
 		uint64_t done, all; /* bytes */
 	} progress;
@@ -74,6 +76,7 @@ const char *hs_problem_text(enum hs_problem p)
 		[HS_PROBLEM_LOST] = "lost: restore .hookspool from a backup, or run hookspool adopt",
 		[HS_PROBLEM_STRANGE] = "no plain file, passed over: move it out of the spool",
 		[HS_PROBLEM_UNREADABLE] = "cannot be read: chown it to the user who runs the handler, mode 0600",
+		[HS_PROBLEM_SUMMARY] = "its summary says something else: run hookspool repair, then hookspool maintain",
 		[HS_PROBLEM_FUTURE] = "stamp is from the future: the next segment's first record tells its age",
 	};
 
@@ -226,6 +229,7 @@ static enum hs_result check_lines(struct verify *x, bool sealed)
 
 	while (r == HS_OK && (more = hs_line_reader_next(&x->lines, &line)) > 0) {
 		number++;
+		hs_summary_builder_line(x->summary, line, more == 1);
 		if (more == 2) {
 			x->current.broken = true;
 			if (sealed)
@@ -240,6 +244,7 @@ static enum hs_result check_lines(struct verify *x, bool sealed)
 	if (r == HS_OK && more < 0) {
 		if (errno != EILSEQ)
 			return hs_io_result(errno);
+		hs_summary_builder_damage(x->summary);
 		r = omit_rest(x);
 	}
 	return r == HS_OK && x->index != NULL ? ask(x) : r;
@@ -261,7 +266,7 @@ static enum hs_result link_original(struct verify *x, unsigned nth, bool *taken)
 	if (nth == BROKEN_MOST && hs_io_unlink(p->private_dir, broken) < 0 && errno != ENOENT)
 		return hs_io_result(errno);
 	if (hs_io_stat(p->private_dir, broken, &st) == 0) {
-		*taken = (uint64_t)st.st_ino != x->current.inode; /* else a killed run has linked it */
+		*taken = st.st_ino != x->current.st.st_ino; /* else a killed run has linked it */
 		return HS_OK;
 	}
 	*taken = false;
@@ -291,7 +296,8 @@ static enum hs_result put_in_place(struct verify *x, const struct hs_sealed *sea
 		return r;
 	r = hs_rewrite_log_open(x->dir, &rewrites);
 	if (r == HS_OK)
-		r = hs_rewrite_copy_replace(&x->copy, rewrites, x->segment->name, sealed, x->current.inode);
+		r = hs_rewrite_copy_replace(&x->copy, rewrites, x->segment->name, sealed,
+		                            (uint64_t)x->current.st.st_ino);
 	hs_rewrite_log_close(rewrites);
 	x->found->mended += r == HS_OK;
 	return r;
@@ -303,20 +309,19 @@ static enum hs_result read_sealed(struct verify *x, const struct hs_sealed *seal
 {
 	int fd = hs_io_open_plain(x->dir->fd, x->current.name);
 	enum hs_result r = HS_OK;
-	struct stat st = { 0 };
 
 	x->current.broken = false;
+	memset(&x->current.st, 0, sizeof x->current.st);
 	if (fd < 0 && (errno == HS_IO_NOT_PLAIN || errno == EACCES || errno == EPERM)) {
 		report(x, errno == HS_IO_NOT_PLAIN ? HS_PROBLEM_STRANGE : HS_PROBLEM_UNREADABLE, 0);
 		return HS_OK;
 	}
 	if (fd < 0)
 		return errno == ENOENT ? HS_OK : HS_E_IO; /* deleted or compressed meanwhile */
-	if (hs_io_fstat(fd, &st) < 0)
+	if (hs_io_fstat(fd, &x->current.st) < 0)
 		r = HS_E_IO;
 	else
-		r = hs_line_reader_start_file(&x->lines, fd, sealed->gzip, 0, (uint64_t)st.st_size);
-	x->current.inode = (uint64_t)st.st_ino;
+		r = hs_line_reader_start_file(&x->lines, fd, sealed->gzip, 0, (uint64_t)x->current.st.st_size);
 	if (r == HS_OK && copy)
 		r = hs_rewrite_copy_begin(&x->copy, x->dir, CLEAN, sealed->gzip);
 	if (r == HS_OK)
@@ -346,13 +351,30 @@ static enum hs_result copy_good_lines(struct verify *x, const struct hs_sealed *
 	return r;
 }
 
+/* Compares the segment's summary with its lines. A wrong one is removed by repair; maintenance makes it again. */
+static enum hs_result check_summary(struct verify *x, const struct hs_sealed *sealed)
+{
+	bool rejected = strcmp(x->segment->name, "rejected") == 0;
+
+	if (hs_summary_agrees(x->dir, x->summary, rejected, sealed->number, &x->current.st))
+		return HS_OK;
+	report(x, HS_PROBLEM_SUMMARY, 0);
+	return x->verifier->mend ? hs_summary_remove(x->dir, rejected, sealed->number) : HS_OK;
+}
+
 static enum hs_result check_sealed(struct verify *x, const struct hs_sealed *sealed)
 {
 	enum hs_result r;
 
 	hs_sealed_print(x->segment->name, sealed, x->current.name);
 	x->found->segments++;
+	x->summary =
+	    hs_summary_builder_new(x->dir->history.id, strcmp(x->segment->name, "rejected") == 0, sealed->number);
 	r = read_sealed(x, sealed, false);
+	if (r == HS_OK)
+		r = check_summary(x, sealed);
+	hs_summary_builder_free(x->summary);
+	x->summary = NULL;
 	if (r == HS_OK && x->current.broken && x->verifier->mend)
 		r = copy_good_lines(x, sealed);
 	return r;

@@ -27,6 +27,7 @@ enum hs_problem {
 	HS_PROBLEM_LOST,       /* a file that cannot be made anew is lost */
 	HS_PROBLEM_STRANGE,    /* a directory, symbolic link, FIFO … has a segment's name */
 	HS_PROBLEM_UNREADABLE, /* this user may not read a segment */
+	HS_PROBLEM_SUMMARY,    /* a summary that says something else than its segment */
 	HS_PROBLEM_FUTURE,     /* a segment has a later stamp than the clock, see clock.h */
 	HS_PROBLEMS
 };

@@ -206,6 +206,39 @@ enum hs_result hs_summary_write(const struct hs_spool_dir *dir, struct hs_summar
 	return r;
 }
 
+/* The check sums cover the bytes, and the same lines give the same bytes. */
+static bool has_parts_of(struct hs_summary_reader *r, const struct hs_summary *right)
+{
+	for (uint64_t i = 0; i < right->parts; i++) {
+		enum hs_summary_kind kind = (enum hs_summary_kind)right->part[i].kind;
+		const struct hs_summary_part *part = hs_summary_find(&r->head, kind);
+
+		if (part == NULL || part->bytes != right->part[i].bytes || part->crc != right->part[i].crc ||
+		    (part->bytes > 0 && hs_summary_read(r, kind).p == NULL))
+			return false;
+	}
+	return r->head.parts == right->parts;
+}
+
+bool hs_summary_agrees(const struct hs_spool_dir *dir, struct hs_summary_builder *b, bool rejected, uint64_t number,
+                       const struct stat *segment)
+{
+	struct hs_summary_reader r = HS_SUMMARY_READER_NONE;
+	struct hs_slice parts;
+	const struct hs_summary *right = hs_summary_builder_end(b, &parts);
+	bool agrees = true;
+
+	if (right != NULL && hs_summary_open(&r, dir, rejected, number, segment))
+		agrees = r.head.text_bytes == right->text_bytes && r.head.text_crc == right->text_crc &&
+		         r.head.lines == right->lines && r.head.odd == right->odd &&
+		         r.head.first_spooled == right->first_spooled && r.head.last_spooled == right->last_spooled &&
+		         r.head.timed == right->timed && r.head.first_time == right->first_time &&
+		         r.head.last_time == right->last_time && r.head.last_line == right->last_line &&
+		         has_parts_of(&r, right);
+	hs_summary_close(&r);
+	return agrees;
+}
+
 enum hs_result hs_summary_remove(const struct hs_spool_dir *dir, bool rejected, uint64_t number)
 {
 	char path[PATH];

@@ -55,6 +55,14 @@ enum hs_result hs_summary_write(const struct hs_spool_dir *dir, struct hs_summar
                                 bool gzip, const struct stat *plain, const char *writer);
 
 /*
+ * Compares the summary of the segment whose file is `segment` with what the builder made of its lines.
+ * False: it fits the file, but is damaged or says something else. A missing one, or one of another file,
+ * is true: nobody believes it.
+ */
+bool hs_summary_agrees(const struct hs_spool_dir *dir, struct hs_summary_builder *b, bool rejected, uint64_t number,
+                       const struct stat *segment);
+
+/*
  * Removes a segment's summary, so that none names what the segment is about to lose. HS_OK, or as
  * hs_io_result.
  */
