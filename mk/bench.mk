@@ -11,8 +11,8 @@ bench:
 # Empty responders run in the program's place, so they have its file name. Those in keep append the body
 # and sync (tests/bench/keep.h).
 EMPTY := $(addprefix $(B)/bench/,$(addsuffix /hookspool.fcgi,empty empty-cgi keep keep-cgi))
-BENCH := $(addprefix $(B)/bench/,load core fill gzip sync stops profile answer)
-bench-built: $(B)/hookspool.fcgi $(filter-out %/answer,$(BENCH)) $(EMPTY)
+BENCH := $(addprefix $(B)/bench/,load core fill gzip sync stops profile answer make_events)
+bench-built: $(B)/hookspool.fcgi $(filter-out %/answer %/make_events,$(BENCH)) $(EMPTY)
 
 PROGRAMS += $(BENCH) $(EMPTY) $(B)/bench_index
 $(BENCH): $(B)/bench/%: $(B)/obj/tests/bench/%.o
@@ -69,6 +69,13 @@ bench-index: $(B)/bench_index
 
 $(B)/bench_index: $(call obj,tests/bench/index.c) $(B)/libhookspool.a
 $(B)/bench_index: LIBS = $(LDLIBS_COMMON)
+
+## make bench-scale      questions, and service after a reboot, with a spool of EVENTS (10000000), which it makes and keeps
+.PHONY: bench-scale
+bench-scale:
+	$(Q)$(DEPS) --missing build test >/dev/null || $(DEPS) build test
+	$(Q)$(MAKE) $(PARALLEL) -s all $(B)/bench/load $(B)/bench/make_events
+	$(Q)HS_BUILD=$(B) bash tests/bench/scale.sh
 
 ## make format     lays the sources out
 .PHONY: format

@@ -13,6 +13,7 @@
 #include "tests/lib/events.h"
 #include "tests/lib/processes.h"
 #include "tests/lib/random.h"
+#include "tests/lib/spooldir.h"
 #include "tests/lib/unit.h"
 #include "tests/lib/wrap.h"
 
@@ -782,25 +783,23 @@ static void maintain(void)
 	assert_result(hs_spool_maintain(spool, NULL, NULL, &done), HS_OK);
 }
 
-static int begin(void **state)
+FIXTURE(begin)
 {
-	(void)state;
 	wrap_reset();
 	reader = NULL;
 	spooldir_make(&d, "rotate_min_gap = 0\n");
 	spool = hs_spool_new(d.settings);
 	for (int i = 0; i < 2; i++) {
 		assert_result(events_append(spool, i == 0 ? "a b acme/c" : "d e", NULL), HS_OK);
-		assert_result(hs_spool_rotate(spool, hs_io_now_monotonic() + PATIENCE_MS), HS_OK);
+		assert_result(hs_spool_rotate(spool, soon()), HS_OK);
 	}
 	maintain();
 	assert_result(hs_reader_open(d.settings, &reader), HS_OK);
 	return 0;
 }
 
-static int finish(void **state)
+FIXTURE(finish)
 {
-	(void)state;
 	wrap_reset();
 	hs_reader_close(reader);
 	hs_spool_free(spool);
