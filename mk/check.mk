@@ -43,12 +43,8 @@ portable:
 	    CC='$(CC) -m32 -Wno-psabi -isystem $(abspath $(BORROWED))' objects
 
 FUZZ_SECONDS ?= 600
-<<<<<<< HEAD
 FUZZ_SRC = $(filter common/base/% common/config/% common/event/%,$(COMMON)) common/spool/write/rejected.c \
     $(addprefix common/spool/,summary/summary.c summary/summary_builder.c file/gzip.c file/line_reader.c file/segment_list.c shared/history.c) $(CGI_PURE)
-=======
-FUZZ_SRC = $(filter common/base/% common/config/% common/event/%,$(COMMON)) common/spool/write/rejected.c $(addprefix common/spool/,summary/summary.c summary/summary_builder.c file/gzip.c file/line_reader.c file/segment_list.c shared/history.c) $(CGI_PURE)
->>>>>>> 003bb56e221fde5cf5175e41c7a8c93de35595f2
 FUZZ_FLAGS = -g -O1 -std=c11 $(CPPFLAGS) -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all
 .PHONY: fuzz fuzzers
 fuzzers: $(addprefix $(B)/fuzz/,$(FUZZ))

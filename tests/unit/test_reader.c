@@ -14,11 +14,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
-<<<<<<< HEAD
-#include <sys/stat.h>
-#include <unistd.h>
-=======
->>>>>>> 003bb56e221fde5cf5175e41c7a8c93de35595f2
 
 TEST(all_segments_in_order)
 {

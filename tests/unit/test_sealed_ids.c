@@ -11,10 +11,7 @@
 #include "tests/lib/events.h"
 #include "tests/lib/processes.h"
 #include "tests/lib/random.h"
-<<<<<<< HEAD
 #include "tests/lib/spooldir.h"
-=======
->>>>>>> 003bb56e221fde5cf5175e41c7a8c93de35595f2
 #include "tests/lib/unit.h"
 #include "tests/lib/wrap.h"
 
@@ -162,7 +159,6 @@ static const char *some(unsigned number, int count)
 	return out;
 }
 
-<<<<<<< HEAD
 static const char *words_from_to(const char *prefix, int from, int to)
 {
 	static char text[4][32 * 1024];
@@ -177,8 +173,6 @@ static const char *words_from_to(const char *prefix, int from, int to)
 	return out;
 }
 
-=======
->>>>>>> 003bb56e221fde5cf5175e41c7a8c93de35595f2
 /* Ids that the index itself has, and pending ones. It takes one step for that. */
 static uint64_t ids_known(void)
 {
@@ -247,11 +241,7 @@ TEST(several_take_turns)
 		put_to(i % 2 == 0 ? other : spool, words_from_to("a", 0, 20 * i + 20), (uint64_t)(20 * i + 20));
 		put_to(i % 2 == 0 ? other : spool, some(number, 100), 100);
 		if (i % 5 == 3) {
-<<<<<<< HEAD
 			assert_result(events_append_apart(&d, words_from_to("a", 0, 20 * i + 20), &duplicate), HS_OK);
-=======
-			assert_result(events_append_apart(&d, many("a", 0, 20 * i + 20), &duplicate), HS_OK);
->>>>>>> 003bb56e221fde5cf5175e41c7a8c93de35595f2
 			assert_int_equal(duplicate, 20 * i + 20);
 		}
 		if (i == 12)
@@ -453,11 +443,6 @@ TEST(a_segment_goes_in_its_middle)
 	assert_int_equal(spooldir_lines(&d), 2 * IDS + 350);
 }
 
-<<<<<<< HEAD
-/* A summary is cut while it is mapped: an answer at most is an error, then its segment is read. */
-TEST(one_is_cut_while_it_is_open)
-{
-=======
 static bool knows(const char *words, uint64_t want)
 {
 	uint64_t there;
@@ -470,7 +455,6 @@ static int cut_and_use(void *context)
 	struct hs_retention_counts counts;
 
 	(void)context;
->>>>>>> 003bb56e221fde5cf5175e41c7a8c93de35595f2
 	for (off_t size = 0; size < 5000; size += 4200) {
 		uint64_t there;
 
@@ -479,20 +463,12 @@ static int cut_and_use(void *context)
 			return 1;
 		spooldir_cut(&d, ".hookspool/run/summary/events-3", size);
 		events_append(spool, some(3, 500), NULL);
-<<<<<<< HEAD
-		put_slowly(some(3, 500), 500);
-		put_slowly(some(2, 500), 500);
-		put_slowly("x", size > 0);
-		put_slowly("x", 1);
-		maintain();
-=======
 		if (!knows(some(3, 500), 500) || !knows(some(2, 500), 500))
 			return 2;
 		if (!knows("x", size > 0) || !knows("x", 1))
 			return 3;
 		if (hs_spool_maintain(spool, NULL, NULL, &counts) != HS_OK)
 			return 4;
->>>>>>> 003bb56e221fde5cf5175e41c7a8c93de35595f2
 	}
 	return 0;
 }
