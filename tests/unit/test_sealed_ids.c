@@ -11,6 +11,7 @@
 #include "tests/lib/events.h"
 #include "tests/lib/processes.h"
 #include "tests/lib/random.h"
+#include "tests/lib/spooldir.h"
 #include "tests/lib/unit.h"
 #include "tests/lib/wrap.h"
 
@@ -91,16 +92,14 @@ static void make(int ids)
 	assert_int_equal(spooldir_names(&d, ".hookspool/run/summary", "events-"), SEGMENTS);
 }
 
-static int begin(void **state)
+FIXTURE(begin)
 {
-	(void)state;
 	make(IDS);
 	return 0;
 }
 
-static int finish(void **state)
+FIXTURE(finish)
 {
-	(void)state;
 	wrap_reset();
 	hs_spool_free(spool);
 	spooldir_remove(&d);
@@ -156,6 +155,20 @@ static const char *some(unsigned number, int count)
 	out[0] = '\0';
 	for (int i = 0; i < count; i++)
 		n += (size_t)snprintf(out + n, sizeof text[0] - n, "s%u-%d ", number, (IDS / count * i) | 1);
+	assert_true(n < sizeof text[0]);
+	return out;
+}
+
+static const char *words_from_to(const char *prefix, int from, int to)
+{
+	static char text[4][32 * 1024];
+	static int next;
+	char *out = text[next++ % 4];
+	size_t n = 0;
+
+	out[0] = '\0';
+	for (int i = from; i < to; i++)
+		n += (size_t)snprintf(out + n, sizeof text[0] - n, "%s%d ", prefix, i);
 	assert_true(n < sizeof text[0]);
 	return out;
 }
@@ -224,11 +237,11 @@ TEST(several_take_turns)
 	for (int i = 0; i < 20; i++) {
 		unsigned number = 1 + (unsigned)i % SEGMENTS;
 
-		put_to(i % 2 == 0 ? spool : other, many("a", 20 * i, 20 * i + 20), 0);
-		put_to(i % 2 == 0 ? other : spool, many("a", 0, 20 * i + 20), (uint64_t)(20 * i + 20));
+		put_to(i % 2 == 0 ? spool : other, words_from_to("a", 20 * i, 20 * i + 20), 0);
+		put_to(i % 2 == 0 ? other : spool, words_from_to("a", 0, 20 * i + 20), (uint64_t)(20 * i + 20));
 		put_to(i % 2 == 0 ? other : spool, some(number, 100), 100);
 		if (i % 5 == 3) {
-			assert_result(events_append_apart(&d, many("a", 0, 20 * i + 20), &duplicate), HS_OK);
+			assert_result(events_append_apart(&d, words_from_to("a", 0, 20 * i + 20), &duplicate), HS_OK);
 			assert_int_equal(duplicate, 20 * i + 20);
 		}
 		if (i == 12)
@@ -307,21 +320,21 @@ TEST(one_is_of_no_use)
 TEST(a_rotation_while_behind)
 {
 	lose_index();
-	put(many("a", 0, 200), 0);
+	put(words_from_to("a", 0, 200), 0);
 	assert_true(ids_known() < SEGMENTS * IDS);
-	assert_result(hs_spool_rotate(spool, hs_io_now_monotonic() + PATIENCE_MS), HS_OK);
-	put_slowly(many("a", 0, 201), 200);
+	assert_result(hs_spool_rotate(spool, soon()), HS_OK);
+	put_slowly(words_from_to("a", 0, 201), 200);
 	put_slowly(some(3, 500), 500);
 	maintain();
 	lose_index();
-	put(many("a", 0, 202), 201);
+	put(words_from_to("a", 0, 202), 201);
 	assert_true(ids_known() < SEGMENTS * IDS);
-	assert_result(hs_spool_rotate(spool, hs_io_now_monotonic() + PATIENCE_MS), HS_OK);
+	assert_result(hs_spool_rotate(spool, soon()), HS_OK);
 	maintain();
-	put(many("a", 0, 203), 202); /* the one that was sealed has a summary by now */
+	put(words_from_to("a", 0, 203), 202); /* the one that was sealed has a summary by now */
 	catch_up(SEGMENTS * IDS + 203);
 	put_all();
-	put(many("a", 0, 203), 203);
+	put(words_from_to("a", 0, 203), 203);
 	assert_int_equal(spooldir_lines(&d), SEGMENTS * IDS + 203);
 }
 
@@ -417,16 +430,16 @@ TEST(a_segment_goes_in_its_middle)
 	assert_true(ids_known() < SEGMENTS * IDS);
 	spooldir_unlink(&d, spooldir_name(&d, "events-", SEGMENTS - 1));
 	restart();
-	put_slowly(many("a", 0, 300), 0);
+	put_slowly(words_from_to("a", 0, 300), 0);
 	restart();
-	put_slowly(many("b", 0, 50), 0); /* moves the first to the index, and stays pending itself */
-	assert_result(hs_spool_rotate(spool, hs_io_now_monotonic() + PATIENCE_MS), HS_OK);
+	put_slowly(words_from_to("b", 0, 50), 0); /* moves the first to the index, and stays pending itself */
+	assert_result(hs_spool_rotate(spool, soon()), HS_OK);
 	maintain();
 	restart();
-	put_slowly(many("b", 0, 50), 50);
-	put_slowly(many("a", 0, 300), 300);
+	put_slowly(words_from_to("b", 0, 50), 50);
+	put_slowly(words_from_to("a", 0, 300), 300);
 	catch_up(ids_known());
-	put_slowly(many("b", 0, 50), 50);
+	put_slowly(words_from_to("b", 0, 50), 50);
 	assert_int_equal(spooldir_lines(&d), 2 * IDS + 350);
 }
 
