@@ -93,13 +93,44 @@ static void print_maintained(const struct hs_retention_counts *done)
 	hs_json_writer_uint(&w, "compressed", done->compressed);
 	hs_json_writer_uint(&w, "deleted", done->deleted);
 	hs_json_writer_uint(&w, "letters", done->letters);
+	hs_json_writer_uint(&w, "summaries", done->summaries);
 	hs_json_writer_end(&w, '}');
 	hs_terminal_print_json(&text);
 }
 
+struct maintaining {
+	struct hs_retention_counts done;
+	struct hs_progress progress;
+};
+
+/* Shows how far it is; true if a signal asks to end. */
+static bool stop_maintaining(void *context)
+{
+	struct maintaining *m = context;
+
+	if (m->done.bytes < m->done.all_bytes)
+		hs_progress_part(&m->progress, m->done.bytes, m->done.all_bytes, " compressed");
+	else
+		hs_progress_show(&m->progress, "reading segments that have no summary: %" PRIu64 " done",
+		                 m->done.summaries);
+	return hs_stop_asked();
+}
+
+static enum hs_result maintain(struct hs_spool *spool, struct maintaining *m)
+{
+	enum hs_result r;
+
+	hs_stop_catch();
+	hs_progress_begin(&m->progress);
+	r = hs_spool_maintain(spool, stop_maintaining, m, &m->done);
+	hs_progress_clear(&m->progress);
+	return r;
+}
+
 static int cmd_maintain(int argc, char **argv)
 {
-	struct hs_retention_counts done;
+	struct maintaining m = { 0 };
+	const struct hs_retention_counts *done = &m.done;
 	struct opened o;
 	enum hs_result r;
 	int code = open_spool(argc, argv, &o);
@@ -109,16 +140,18 @@ static int cmd_maintain(int argc, char **argv)
 	r = o.trust_clock ? hs_spool_trust_clock(o.spool) : HS_OK;
 	if (r != HS_OK)
 		return close_spool(&o, argv[0], r);
-	r = hs_spool_maintain(o.spool, NULL, NULL, &done);
+	r = maintain(o.spool, &m);
 	if (r == HS_OK && o.json)
-		print_maintained(&done);
-	else if (r == HS_OK && done.busy)
+		print_maintained(done);
+	else if (r == HS_OK && done->busy)
 		puts("another process is doing it: nothing done");
-	else if (done.compressed > 0 || done.deleted > 0)
-		printf("%" PRIu64 " compressed, %" PRIu64 " deleted\n", done.compressed, done.deleted);
-	if (r == HS_OK && !o.json && done.letters > 0)
-		printf("%" PRIu64 " old dead letters removed from failed.jsonl\n", done.letters);
-	return close_spool(&o, argv[0], r);
+	else if (done->compressed > 0 || done->deleted > 0)
+		printf("%" PRIu64 " compressed, %" PRIu64 " deleted\n", done->compressed, done->deleted);
+	if (r == HS_OK && !o.json && done->letters > 0)
+		printf("%" PRIu64 " old dead letters removed from failed.jsonl\n", done->letters);
+	code = close_spool(&o, argv[0], r);
+	hs_stop_finish();
+	return code;
 }
 
 /* --- verify, repair ----------------------------------------------------------- */

@@ -113,7 +113,7 @@ says cat --failed --rejected
 is 'either of them, not both' "$CODE" 2
 
 ### JSON ################################################################
-is 'maintain --json' "$(hs maintain --json | jq -c keys)" '["busy","compressed","deleted","letters"]'
+is 'maintain --json' "$(hs maintain --json | jq -c keys)" '["busy","compressed","deleted","letters","summaries"]'
 is 'verify --json' "$(hs verify --json | jq -c '[.segments > 0, .problems, .more, .found]')" '[true,0,false,[]]'
 first=$(ls "$S/spool" | grep '^events-' | head -n 1)
 (as_server_user sh -c "echo '{\"type' >>'$S/spool/$first'")

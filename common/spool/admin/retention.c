@@ -54,6 +54,7 @@ static enum hs_result compress_into(const struct work *w, int from, struct hs_fi
 	while (got > 0 && r == HS_OK && !must_stop(w)) {
 		got = hs_io_read_at(from, chunk, CHUNK, at);
 		at += got > 0 ? (uint64_t)got : 0;
+		w->done->bytes += got > 0 ? (uint64_t)got : 0;
 		r = got < 0 ? HS_E_IO : hs_file_writer_put(to, hs_slice(chunk, (size_t)got));
 		if (r == HS_OK)
 			hs_summary_builder_text(summary, hs_slice(chunk, (size_t)got));
@@ -190,17 +191,23 @@ static enum hs_result drop_plain(const struct work *w, const char *plain, const 
  * Compression runs at low priority so as not to slow intake, unless the segments that wait for it
  * exceed half of the free space.
  */
-static enum hs_file_writer_form form_for(const struct hs_spool_dir *dir, const char *stream,
-                                         const struct hs_sealed *list, size_t count)
+static enum hs_file_writer_form form_for(const struct hs_spool_dir *dir, uint64_t waiting)
 {
 	struct hs_space space = { 0 };
-	uint64_t waiting = 0;
+
+	return hs_io_space(dir->fd, &space) == 0 && waiting < space.bytes / 2 ? HS_FILE_WRITER_GZIP_BACKGROUND
+	                                                                      : HS_FILE_WRITER_GZIP;
+}
+
+static uint64_t bytes_to_compress(const struct hs_spool_dir *dir, const char *stream, const struct hs_sealed *list,
+                                  size_t count)
+{
+	uint64_t bytes = 0;
 
 	for (size_t i = 0; i < count; i++)
 		if (!list[i].gzip)
-			waiting += hs_sealed_bytes(dir->fd, stream, &list[i]);
-	return hs_io_space(dir->fd, &space) == 0 && waiting < space.bytes / 2 ? HS_FILE_WRITER_GZIP_BACKGROUND
-	                                                                      : HS_FILE_WRITER_GZIP;
+			bytes += hs_sealed_bytes(dir->fd, stream, &list[i]);
+	return bytes;
 }
 
 /*
@@ -213,7 +220,8 @@ static enum hs_result compress_all(struct work *w, const char *stream, uint64_t 
 	size_t count;
 	enum hs_result r = hs_sealed_list(w->dir->fd, stream, &list, &count);
 
-	w->form = form_for(w->dir, stream, list, count);
+	w->done->all_bytes = bytes_to_compress(w->dir, stream, list, count);
+	w->form = form_for(w->dir, w->done->all_bytes);
 	for (size_t i = 0; i < count && (r == HS_OK || r == HS_E_IO) && !must_stop(w) && list[i].number < open_number;
 	     i++) {
 		bool twice = i + 1 < count && hs_sealed_same(&list[i + 1], &list[i]);
@@ -317,11 +325,10 @@ static enum hs_result cap_rejected(const struct work *w, uint64_t most)
 /* Without one all answers are right, if slow: that it cannot be written is no failure of maintenance. */
 static void make_summaries(const struct work *w, int stream)
 {
-	struct hs_summary_maker m = { w->dir, w->stop, w->context, 0 };
+	struct hs_summary_maker m = { w->dir, w->stop, w->context, &w->done->summaries };
 	enum hs_result r =
 	    hs_summary_make_missing(&m, stream == HS_REJECTED, w->dir->state->state->stream[stream].number);
 
-	w->done->summaries += m.made;
 	if (r != HS_OK)
 		hs_log_result(r, "maintain: write a summary");
 }

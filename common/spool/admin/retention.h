@@ -17,6 +17,7 @@
 
 struct hs_retention_counts {
 	uint64_t compressed, deleted; /* segments */
+	uint64_t bytes, all_bytes;    /* of plain segments: compressed so far, and to be compressed */
 	uint64_t summaries;           /* made for segments without one */
 	uint64_t letters;             /* removed from failed.jsonl */
 	bool busy;                    /* another process holds the lock: nothing was done */

@@ -300,7 +300,7 @@ static enum hs_result make_one(struct hs_summary_maker *m, bool rejected, const 
 		if (!is_still(m->dir, rejected, sealed, st)) /* edited while it was read: it may name what is gone */
 			r = hs_summary_remove(m->dir, rejected, sealed->number);
 		else
-			m->made += r == HS_OK;
+			*m->made += r == HS_OK;
 	}
 	hs_line_reader_free(&lines);
 	hs_summary_builder_free(b);
