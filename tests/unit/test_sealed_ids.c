@@ -317,6 +317,32 @@ TEST(one_is_of_no_use)
 	assert_int_equal(spooldir_lines(&d), SEGMENTS * IDS + 1);
 }
 
+/* As after a power cut: the last segment was sealed just now. Its lines are read, the others' are not. */
+TEST(one_has_none_yet)
+{
+	uint64_t duplicate = 0;
+	int tries = 0;
+
+	spooldir_unlink(&d, ".hookspool/run/summary/events-3");
+	lose_index();
+	restart();
+	put_slowly("s1-0 s3-0 s3-49999 new", 3);
+	put(some(1, 500), 500);
+	put(some(3, 500), 500);
+	put("new newer s3-50000", 1);
+	catch_up(SEGMENTS * IDS + 3);
+	put_all();
+	restart();
+	put_all();
+	/* processes that have no time for its lines still come to an end */
+	lose_index();
+	while (hurry(spool, "s1-0 s2-0 s3-49999 new", &duplicate) != HS_OK && tries++ < 100)
+		restart();
+	assert_in_range(tries, 1, 50);
+	assert_int_equal(duplicate, 4);
+	assert_int_equal(spooldir_lines(&d), SEGMENTS * IDS + 3);
+}
+
 TEST(a_rotation_while_behind)
 {
 	lose_index();

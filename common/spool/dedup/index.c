@@ -38,6 +38,7 @@ static void forget_pending(struct hs_index *ix)
 {
 	ix->generation = 0;
 	ix->behind = false;
+	hs_index_catch_up_forget(&ix->catch_up);
 	hs_memtable_clear(&ix->pending);
 }
 
@@ -191,8 +192,8 @@ static enum hs_result step(struct hs_index *ix, uint64_t number)
 }
 
 /*
- * Catches up with the sealed segments. If all that are left have summaries, those answer until the
- * index has caught up, so no append waits for it.
+ * Catches up with the sealed segments. If nearly all that are left have summaries, those answer until
+ * the index has caught up, so no append waits for it.
  */
 static enum hs_result catch_up(struct hs_index *ix, uint64_t number)
 {
@@ -204,9 +205,11 @@ static enum hs_result catch_up(struct hs_index *ix, uint64_t number)
 		return HS_OK;
 	r = hs_sealed_ids_open(&ix->catch_up.sealed, s->dir, s->mark.number, number,
 	                       hs_index_store_oldest(s, s->print->window_s));
-	if (r == HS_OK && ix->catch_up.sealed.complete)
-		return step(ix, number);
 	if (r == HS_OK)
+		r = hs_index_catch_up_apart(&ix->catch_up);
+	if (r == HS_OK)
+		return step(ix, number);
+	if (r == HS_E_INDEXING) /* in turn at least one step is done, and the mark moves */
 		r = hs_index_catch_up(&ix->catch_up, number);
 	if (r == HS_OK)
 		hs_sealed_ids_close(&ix->catch_up.sealed);

@@ -1,4 +1,5 @@
 #include "spool/dedup/index_catch_up.h"
+#include "base/array.h"
 #include "base/io.h"
 #include "base/log.h"
 #include "spool/dedup/tombstones.h"
@@ -8,7 +9,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { CATCH_UP_IDS = 20000 /* lines of sealed segments read in one transaction */ };
+enum {
+	CATCH_UP_IDS = 20000, /* lines of sealed segments read in one transaction */
+	APART_MOST = 3,       /* segments read out of turn: those that were sealed just before a reboot */
+};
 
 /* --- sealed segments ----------------------------------------------------------- */
 
@@ -26,8 +30,11 @@ static enum hs_result identify(struct hs_index_catch_up *c, struct hs_slice line
 	return HS_OK;
 }
 
-/* Indexes the lines of one transaction. *more is false at the end of the segment. */
-static int index_lines(struct hs_index_catch_up *c, uint64_t number, bool *more)
+/*
+ * Indexes the lines of one transaction. *more is false at the end of the segment. `apart`: out of turn, the
+ * mark stays.
+ */
+static int index_lines(struct hs_index_catch_up *c, uint64_t number, bool apart, bool *more)
 {
 	struct hs_index_write w;
 	int code = hs_index_write_begin(c->store, &w);
@@ -50,10 +57,15 @@ static int index_lines(struct hs_index_catch_up *c, uint64_t number, bool *more)
 		if (code == 0 && known && hs_index_store_keeps(c->store, spooled_s))
 			code = hs_index_write_put(&w, &id, spooled_s);
 	}
-	w.mark.number = *more ? number : number + 1;
-	w.mark.offset = *more ? c->lines.at : 0;
-	w.mark.after = 0;
-	return hs_index_write_end(c->store, &w, code);
+	if (!apart) {
+		w.mark.number = *more ? number : number + 1;
+		w.mark.offset = *more ? c->lines.at : 0;
+		w.mark.after = 0;
+	}
+	code = hs_index_write_end(c->store, &w, code);
+	if (apart && code == 0)
+		c->apart.offset = c->lines.at;
+	return code;
 }
 
 /* Indexes ids of a summary in one transaction. *more is false at its end. */
@@ -125,8 +137,19 @@ static enum hs_result open_sealed(struct hs_index_catch_up *c, struct hs_sealed 
 	return HS_E_IO;
 }
 
-/* Indexes a segment from the mark on. */
-static enum hs_result index_sealed(struct hs_index_catch_up *c, struct hs_sealed *sealed)
+/* Where to read on in a segment. */
+static uint64_t offset_in(struct hs_index_catch_up *c, uint64_t number, bool apart)
+{
+	if (!apart)
+		return c->store->mark.number == number ? c->store->mark.offset : 0;
+	if (c->apart.reading != number)
+		c->apart.offset = 0;
+	c->apart.reading = number;
+	return c->apart.offset;
+}
+
+/* Indexes a segment from the mark on, or `apart`. */
+static enum hs_result index_sealed(struct hs_index_catch_up *c, struct hs_sealed *sealed, bool apart)
 {
 	uint64_t at, size;
 	bool more = true, late = false, start = true;
@@ -138,11 +161,11 @@ static enum hs_result index_sealed(struct hs_index_catch_up *c, struct hs_sealed
 		return r;
 	hs_sealed_print("events", sealed, name);
 	while (more && code == 0 && !late) {
-		at = c->store->mark.number == sealed->number ? c->store->mark.offset : 0;
+		at = offset_in(c, sealed->number, apart);
 		if (start && hs_line_reader_start_file(&c->lines, fd, sealed->gzip, at, size) != HS_OK)
 			code = ENOMEM;
 		if (code == 0)
-			code = index_lines(c, sealed->number, &more);
+			code = index_lines(c, sealed->number, apart, &more);
 		start = code == MDB_MAP_FULL; /* the map has grown: read the same lines again */
 		if (start) {
 			more = true;
@@ -169,7 +192,7 @@ static enum hs_result index_segment(struct hs_index_catch_up *c, struct hs_seale
 	const struct hs_sealed_run *run = hs_sealed_ids_of(&c->sealed, sealed->number);
 
 	*stepped = true;
-	return run != NULL ? index_run(c, run) : index_sealed(c, sealed);
+	return run != NULL ? index_run(c, run) : index_sealed(c, sealed, false);
 }
 
 /* All sealed segments are in the index. */
@@ -177,6 +200,23 @@ static void end_at(struct hs_index_catch_up *c, uint64_t open_number)
 {
 	c->store->mark.number = open_number;
 	c->store->mark.offset = c->store->mark.after = 0;
+}
+
+/* The same, and stores the mark, which may be before segments that were read out of turn. */
+static enum hs_result store_end(struct hs_index_catch_up *c, uint64_t open_number)
+{
+	struct hs_index_write w;
+	int code;
+
+	do {
+		code = hs_index_write_begin(c->store, &w);
+		if (code != 0)
+			break;
+		w.mark.number = open_number;
+		w.mark.offset = w.mark.after = 0;
+		code = hs_index_write_end(c->store, &w, 0);
+	} while (code == MDB_MAP_FULL);
+	return hs_index_store_result(c->store, code, "write");
 }
 
 enum hs_result hs_index_catch_up(struct hs_index_catch_up *c, uint64_t open_number)
@@ -199,11 +239,44 @@ enum hs_result hs_index_catch_up(struct hs_index_catch_up *c, uint64_t open_numb
 	return r;
 }
 
+static bool was_read_apart(const struct hs_index_catch_up *c, uint64_t number)
+{
+	for (size_t i = 0; i < c->apart.count; i++)
+		if (c->apart.number[i] == number)
+			return true;
+	return false;
+}
+
+enum hs_result hs_index_catch_up_apart(struct hs_index_catch_up *c)
+{
+	enum hs_result r = c->sealed.missing_count > APART_MOST ? HS_E_INDEXING : HS_OK;
+
+	for (size_t i = 0; i < c->sealed.missing_count && r == HS_OK; i++) {
+		struct hs_sealed *sealed = &c->sealed.missing[i];
+
+		if (was_read_apart(c, sealed->number))
+			continue;
+		r = HS_ARRAY_ROOM(&c->apart.number, c->apart.count, &c->apart.cap) ? index_sealed(c, sealed, true)
+		                                                                   : HS_E_MEMORY;
+		if (r == HS_OK)
+			c->apart.number[c->apart.count++] = sealed->number;
+	}
+	return r;
+}
+
+void hs_index_catch_up_forget(struct hs_index_catch_up *c)
+{
+	free(c->apart.number);
+	memset(&c->apart, 0, sizeof c->apart);
+}
+
 enum hs_result hs_index_catch_up_by_summaries(struct hs_index_catch_up *c, uint64_t open_number)
 {
 	enum hs_result r = HS_OK;
 	bool stepped = false;
 
+	if (c->store->mark.number >= open_number) /* another process has caught up, and more */
+		return HS_OK;
 	for (size_t i = 0; i < c->sealed.count && r == HS_OK; i++) {
 		const struct hs_sealed_run *run = &c->sealed.run[i];
 
@@ -212,9 +285,7 @@ enum hs_result hs_index_catch_up_by_summaries(struct hs_index_catch_up *c, uint6
 		r = hs_io_now_monotonic() < c->stop_ms || !stepped ? index_run(c, run) : HS_E_INDEXING;
 		stepped = true;
 	}
-	if (r == HS_OK)
-		end_at(c, open_number);
-	return r;
+	return r == HS_OK ? store_end(c, open_number) : r;
 }
 
 /* --- tombstones ----------------------------------------------------------------- */

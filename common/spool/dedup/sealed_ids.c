@@ -18,6 +18,7 @@ void hs_sealed_ids_close(struct hs_sealed_ids *s)
 	for (size_t i = 0; i < s->count; i++)
 		close_run(&s->run[i]);
 	free(s->run);
+	free(s->missing);
 	*s = (struct hs_sealed_ids){ 0 };
 }
 
@@ -63,7 +64,14 @@ static bool open_run(const struct hs_spool_dir *dir, struct hs_sealed *sealed, s
 	return ok;
 }
 
-/* Moves the runs from the number on to a new list; the others stay behind. */
+static enum hs_result add_missing(struct hs_sealed_ids *s, const struct hs_sealed *sealed)
+{
+	if (!HS_ARRAY_ROOM(&s->missing, s->missing_count, &s->missing_cap))
+		return HS_E_MEMORY;
+	s->missing[s->missing_count++] = *sealed;
+	return HS_OK;
+}
+
 static enum hs_result add(struct hs_sealed_ids *s, struct hs_sealed_run run)
 {
 	if (!HS_ARRAY_ROOM(&s->run, s->count, &s->cap)) {
@@ -107,7 +115,7 @@ enum hs_result hs_sealed_ids_open(struct hs_sealed_ids *s, const struct hs_spool
 	size_t count = 0;
 	enum hs_result r = hs_sealed_list(dir->fd, "events", &list, &count);
 
-	*s = (struct hs_sealed_ids){ .complete = r == HS_OK };
+	*s = (struct hs_sealed_ids){ 0 };
 	for (size_t i = 0; i < count && r == HS_OK && list[i].number < to; i++) {
 		struct hs_sealed_run run;
 		bool again = i > 0 && list[i].number == list[i - 1].number;
@@ -117,7 +125,7 @@ enum hs_result hs_sealed_ids_open(struct hs_sealed_ids *s, const struct hs_spool
 		if (take_open(&old, list[i].number, &run) || open_run(dir, &list[i], &summary, &run))
 			r = add(s, run);
 		else
-			s->complete = false;
+			r = add_missing(s, &list[i]);
 	}
 	hs_summary_close(&summary);
 	close_rest(&old);

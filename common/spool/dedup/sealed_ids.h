@@ -22,7 +22,8 @@ struct hs_sealed_run {
 struct hs_sealed_ids {
 	struct hs_sealed_run *run; /* by number, ascending */
 	size_t count, cap;
-	bool complete; /* each segment that was asked for is among them */
+	struct hs_sealed *missing; /* segments that were asked for and have no such summary, ascending */
+	size_t missing_count, missing_cap;
 };
 
 /*
