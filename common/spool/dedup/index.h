@@ -24,6 +24,16 @@
  * dedup_window. index_store is the file; index_catch_up reads sealed segments and tombstones (ids
  * of erased events) into it; id_lsm and id_block arrange the ids in it.
  *
+ * WHILE THE INDEX IS BEHIND
+ *
+ * After a reboot, or the loss of the file, the mark is at the first segment. No append waits until all
+ * ids are read: sealed_ids maps the summaries (summary.h) of the segments from the mark on, which have
+ * the same sorted ids, and look-ups ask them, too. Each append takes a step of STEP_MS through them: it
+ * puts their ids into the file, a few thousand a transaction. Segments that have no summary yet, if they are
+ * few, are read first and out of turn, so that index and summaries together know every sealed segment.
+ * Meanwhile new ids stay in the memtable, for the mark must not pass what is not read. Tombstones are
+ * read after the summaries are mapped: an id that an erase removes is in one of the two.
+ *
  * LAYOUT OF THE FILE
  *
  * One LMDB database. Each record is a block of ids, except the last one, which is the mark:
