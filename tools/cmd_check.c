@@ -280,6 +280,9 @@ static void check_index(struct checked *c, struct hs_spool *spool)
 	else if (known.off)
 		hs_findings_warn(&c->report, "index", "set dedup_window",
 		                 "dedup_window = 0: an event that is sent twice is kept twice");
+	else if (known.behind)
+		hs_findings_ok(&c->report, "index",
+		               "is catching up, %" PRIu64 " events so far; summaries answer for the rest", known.ids);
 	else if (known.anew && known.ids > 0)
 		hs_findings_ok(&c->report, "index", "knows %" PRIu64 " events; it was rebuilt, as after a reboot",
 		               known.ids);

@@ -128,8 +128,9 @@ enum hs_result hs_spool_health(struct hs_spool *spool);
 
 /* The state of the index of event ids. */
 struct hs_known {
-	bool off;  /* dedup_window = 0: there is no index */
-	bool anew; /* it was missing, of another boot, or changed by another program */
+	bool off;    /* dedup_window = 0: there is no index */
+	bool anew;   /* it was missing, of another boot, or changed by another program */
+	bool behind; /* it is being rebuilt, and summaries answer for what it does not have yet */
 	uint64_t ids;
 };
 

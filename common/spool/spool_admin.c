@@ -67,6 +67,7 @@ static enum hs_result ask_index(struct spool_view *v, int64_t deadline_ms, struc
 
 	known->anew = !hs_index_is_trusted(v->index);
 	r = hs_index_follow(v->index, &v->segment[HS_EVENTS], deadline_ms);
+	known->behind = hs_index_is_behind(v->index);
 	return r == HS_OK ? hs_index_count(v->index, &known->ids) : r;
 }
 

@@ -509,6 +509,18 @@ TEST(one_is_cut_while_it_is_open)
 	assert_int_equal(spooldir_lines(&d), SEGMENTS * IDS + 1);
 }
 
+TEST(check_can_say_that_it_is_behind)
+{
+	struct hs_known known;
+
+	lose_index();
+	assert_result(hs_spool_known(spool, hs_io_now_monotonic(), &known), HS_OK);
+	assert_true(known.behind);
+	catch_up(SEGMENTS * IDS);
+	assert_result(hs_spool_known(spool, soon(), &known), HS_OK);
+	assert_false(known.behind);
+}
+
 /* Ids out of the window do not come back with a summary. */
 TEST(the_window_ends)
 {
