@@ -44,7 +44,7 @@ enum hs_fcgi_state {
 	HS_FCGI_BROKEN, /* protocol error, aborted, too large a head, or out of memory: close the connection */
 };
 
-/* One request as it arrives. A zeroed struct is ready for its first byte. */
+/* A request as it arrives. A zeroed struct is ready for its first byte. */
 struct hs_fcgi_request {
 	enum hs_fcgi_state state;
 	struct hs_buf head;  /* content of the PARAMS */

@@ -67,7 +67,7 @@ struct hs_settings {
 	const char *doubt; /* … and why */
 };
 
-/* What is wrong, for readers who must not see a name or a value of the file. */
+/* Says what is wrong, for readers who must not see a name or a value of the file. */
 enum hs_settings_fault {
 	HS_FAULT_OTHER,       /* out of memory */
 	HS_FAULT_ABSENT,      /* there is no file, and the environment does not suffice */
@@ -79,7 +79,7 @@ enum hs_settings_fault {
 	HS_FAULT_ACCESS,      /* secrets, keys and `auth` do not say who may send */
 };
 
-/* What is wrong, where, and the remedy. */
+/* Says what is wrong, where, and the remedy. */
 struct hs_settings_error {
 	char text[512]; /* for the operator: with file, line, name, value and remedy */
 	enum hs_settings_fault fault;
@@ -116,7 +116,7 @@ const char *hs_settings_batch_demand(const struct hs_settings *s);
 #define HS_SETTINGS_SAMPLE_SECRET "the shared secret that you gave Segment"
 #define HS_SETTINGS_SAMPLE_KEY "a key in clear"
 
-/* One row of the table, for people: --help, the manual page, the sample file. Constants but `expected`. */
+/* A row of the table, for people: --help, the manual page, the sample file. Constants but `expected`. */
 struct hs_setting_doc {
 	const char *name, *fallback, *help; /* fallback: "" if there is none */
 	char expected[96];                  /* "a size from 1K to 1G", "fsync or none" */

@@ -184,7 +184,7 @@ static bool is_object_or_void(const struct hs_json *j, uint32_t value)
 		(literal), sizeof(literal) - 1 \
 	}
 
-/* What the Spec demands of each type, beyond what it demands of every event. */
+/* The Spec's demands on each type, beyond what it demands of every event. */
 static enum hs_result check_type(const struct hs_event *e)
 {
 	static const struct {

@@ -39,7 +39,7 @@ enum hs_json_kind {
 };
 
 /*
- * One value or key. The tokens of a container follow it: of an array its elements, of an object
+ * A value or key. The tokens of a container follow it: of an array its elements, of an object
  * key, value, key, value. `next` skips a container, so the children of token i are i + 1,
  * tok[i + 1].next, … as long as they are below tok[i].next.
  */

@@ -13,7 +13,7 @@ enum {
 	HS_RECORD_BATCH_FACTOR = 8,     /* … plus this many for each byte of the body */
 };
 
-/* One line of a batch. */
+/* A line of a batch. */
 struct hs_record {
 	size_t n;             /* bytes, including the '\n'; the next record follows */
 	bool random;          /* the id is random: a second delivery gets another one */

@@ -123,7 +123,7 @@ enum hs_result hs_erase_each_line(struct erase *x, visit_line *visit, bool *dama
  * whose summary says so.
  */
 bool hs_erase_may_name(struct erase *x, const struct hs_subjects *people);
-/* The same for delete events. */
+/* True if the current segment may have delete events. */
 bool hs_erase_may_delete(struct erase *x);
 
 /* Asks about the current segment whether visit has to see its lines. */

@@ -55,7 +55,7 @@ static struct {
 static struct target target[TARGETS];
 static int targets;
 
-/* What happened. */
+/* The outcome of a request. */
 static _Atomic long made, sent_twice, kills, again, wrong, gave_up;
 static _Atomic int64_t usual_ns = 5000000; /* how long a CGI process takes */
 static _Atomic bool enough;

@@ -15,7 +15,7 @@ struct request {
 	char signature[41]; /* of the body */
 };
 
-/* What came back. status 0: no answer, or not a whole one. */
+/* The answer. status 0: no answer, or not a whole one. */
 struct answer {
 	int status;
 	bool killed; /* by kill_after_ns */

@@ -60,7 +60,7 @@ int cases_run(const char *group, const char *file, void (*run)(struct test_case 
 /* The value of a key; the test fails if there is none. */
 struct hs_slice case_get(struct test_case *c, const char *key);
 
-/* The same for a key that may be absent. */
+/* Like the above, for a key that may be absent. */
 bool case_find(struct test_case *c, const char *key, struct hs_slice *value);
 
 /* The next value of a key that may occur several times, from line *at on; the caller starts at 0. */
@@ -81,7 +81,7 @@ _Noreturn void case_fail(const struct test_case *c, const char *format, ...) __a
 /* Expects the same bytes; `what` names them in the message. */
 void case_same(const struct test_case *c, const char *what, struct hs_slice got, struct hs_slice expected);
 
-/* What a case expects: `ok`, or `err NAME`, or `err NAME OFFSET`. */
+/* A case expects: `ok`, or `err NAME`, or `err NAME OFFSET`. */
 struct case_verdict {
 	enum hs_result result;
 	bool has_offset;

@@ -31,7 +31,7 @@ struct hs_slice word_of(struct hs_slice line);
 /* Appends them as one batch; *duplicate, how many were there already, may be NULL. */
 enum hs_result events_append(struct hs_spool *spool, const char *words, uint64_t *duplicate);
 
-/* The same in a process of its own, which opens the spool and closes it. */
+/* Appends in a process of its own, which opens the spool and closes it. */
 enum hs_result events_append_apart(struct spooldir *d, const char *words, uint64_t *duplicate);
 
 #endif

@@ -174,7 +174,7 @@ static void send_begin(struct client *c, bool keep)
 	send_record(c, BEGIN, body, sizeof body);
 }
 
-/* One length: a byte, or four with the top bit set (the specification, 3.4). */
+/* A length: a byte, or four with the top bit set (the specification, 3.4). */
 static size_t put_length(char *to, size_t n)
 {
 	if (n < 128) {

@@ -1,6 +1,6 @@
 #!/bin/sh
 # The form of the sources: as clang-format writes them, and in cgi, common and tools no function of more
-# than 40 lines and no file of more than 600. Versions of clang-format differ, so only the one that the sources were formatted with is asked.
+# than 40 lines and no file of more than 600. No comment begins with a word that makes a riddle of it. Versions of clang-format differ, so only the one that the sources were formatted with is asked.
 cd "$(dirname "$0")/../.." || exit 2
 version=14
 bad=0
@@ -14,6 +14,10 @@ fi
 long=$(find common cgi tools -name '*.[ch]' -exec awk 'END { if (FNR > 600) print FILENAME ": " FNR " lines" }' {} \;)
 if [ -n "$long" ]; then
 	echo "$long" >&2
+	bad=1
+fi
+if grep -rnE --include='*.[ch]' '^[[:space:]]*/\* (Of|Who|Whoever|What|One|The same)[ ,;:]' common cgi tools tests >&2; then
+	echo 'a comment begins with Of, Who, What, One or The same: name the thing' >&2
 	bad=1
 fi
 if clang-format --version 2>/dev/null | grep -q "version $version\."; then

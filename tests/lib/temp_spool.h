@@ -33,7 +33,7 @@ int begin(void **state);
 int finish(void **state);
 /* Closes the spool, as the end of a process does. An open reader stays, as another process. */
 void stop(void);
-/* The same, then opens it again. */
+/* Stops, then opens it again. */
 void restart(void);
 
 /* --- writing ---------------------------------------------------------------- */

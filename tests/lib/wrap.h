@@ -58,7 +58,7 @@ unsigned wrap_count_files(void);
 /* The free inodes of every file system, as seen from now on; -1: the real number. */
 void wrap_inodes(long long free);
 
-/* The same for free bytes. */
+/* Sets the free bytes likewise. */
 void wrap_space(long long free);
 
 /* Adds `shift` to the device number of every file. */

@@ -92,7 +92,7 @@ byte busy; /* which processes are in an append */
 
 #define MAY_DIE :: atomic { crashes > 0 -> DIE }
 
-/* What no other process sees half done; but death may come before it. */
+/* No other process sees this half done; but death may come before it. */
 #define STEP(what) if :: d_step { what } MAY_DIE fi
 
 /* Write-back fails. The lost lines count as clean; a cache may show them still, or zeros. */

@@ -24,7 +24,7 @@ struct model {
 	unsigned done[RECORDS + 1]; /* how often */
 };
 
-/* One run; it starts from what the last one left. */
+/* A run; it starts from what the last one left. */
 struct run {
 	struct hs_ack_tracker acks;
 	struct hs_ahead before;

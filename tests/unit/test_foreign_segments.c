@@ -85,7 +85,7 @@ TEST(an_open_segment_with_lines_keeps_its_number)
 	assert_no_problems();
 }
 
-/* The same after a restart, when only the files can tell. */
+/* And after a restart, when only the files can tell. */
 TEST(foreign_segments_found_at_a_restart)
 {
 	put("a b");

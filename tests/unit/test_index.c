@@ -204,7 +204,7 @@ TEST(an_unwritten_id_does_not_count)
 	assert_once(&s.d, "a b c");
 }
 
-/* The same without memory: nothing that looks like an event may stay. */
+/* Without memory: nothing that looks like an event may stay. */
 TEST(not_written_and_no_memory)
 {
 	for (int call = WRAP_CALLOC; call <= WRAP_REALLOC; call++)

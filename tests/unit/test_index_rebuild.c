@@ -146,7 +146,7 @@ TEST(an_index_of_another_format)
 	put_known("x y", 1);
 }
 
-/* The same while a process has it open. */
+/* And while a process has it open. */
 static int use_harmed(void *context)
 {
 	uint64_t duplicate;

@@ -1251,7 +1251,7 @@ TEST(memory_is_returned_after_a_long_array)
 	expect_memory_returned(&body, 200);
 }
 
-/* One that was idle for a while holds next to nothing. */
+/* A worker that was idle for a while holds next to nothing. */
 TEST(an_idle_scratch_holds_little)
 {
 	struct stage *s = new_stage(OPEN, HS_SLICE(PAGE));

@@ -714,7 +714,7 @@ static size_t mutate(struct random_source *r, const char *text, char *out)
 	return n;
 }
 
-/* What only we refuse, and the control characters that json-c takes. */
+/* Texts that only we refuse, and the control characters that json-c takes. */
 static bool json_c_does_not_decide(enum hs_result ours)
 {
 	return ours == HS_E_JSON_TWICE || ours == HS_E_JSON_CONTROL;

@@ -134,7 +134,7 @@ static void put_at(struct hs_spool *to, const char *words, uint64_t there, const
 	_assert_int_equal(duplicate, there, file, line);
 }
 
-/* The same with time to read lines. */
+/* Appends with time to read lines. */
 #define put_slowly(words, there) put_slowly_at((words), (there), __FILE__, __LINE__)
 static void put_slowly_at(const char *words, uint64_t there, const char *file, int line)
 {

@@ -17,7 +17,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
-/* One process's view of a spool, without an index. */
+/* A process's view of a spool, without an index. */
 struct view {
 	struct hs_shared_state_handle state;
 	struct hs_spool_dir dir;
@@ -341,7 +341,7 @@ TEST(fragments_are_set_aside)
 	expect_set_aside("{\"message_id\":\"whole but for its end\"}", 37);
 }
 
-/* The same, found by a process without a state: whole lines after the fragment stay. */
+/* As above, found by a process without a state: whole lines after the fragment stay. */
 TEST(a_first_look_at_a_torn_file)
 {
 	struct events *e = events_new("b");
@@ -440,7 +440,7 @@ static int fail_and_die(void *context)
 	return 0;
 }
 
-/* The same, killed at every call between the failure and the new segment. */
+/* As above, killed at every call between the failure and the new segment. */
 TEST(killed_with_a_poisoned_file)
 {
 	int status = -1;

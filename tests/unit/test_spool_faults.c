@@ -34,7 +34,7 @@ FIXTURE(tell_plan)
 	return finish(state);
 }
 
-/* One fault, once or for good: every append that returned HS_OK is there once. */
+/* A fault, once or for good: every append that returned HS_OK is there once. */
 static void live_with(enum wrap_call call, unsigned nth, bool for_good, int error)
 {
 	bool kept[STEPS] = { false };

@@ -842,7 +842,7 @@ TEST_WITH(a_segment_gets_one_when_it_is_compressed, begin, finish)
 	assert_int_equal(done.summaries, 0);
 }
 
-/* What takes its place is told as another's, whatever of it differs. */
+/* A summary of another segment, spool or file is recognised, whatever of it differs. */
 TEST_WITH(anothers_is_not_believed, begin, finish)
 {
 	struct hs_buf own = read_summary(SUMMARY "events-1"), other = read_summary(SUMMARY "events-2");

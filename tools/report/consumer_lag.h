@@ -40,7 +40,7 @@ enum hs_result hs_consumer_lag_start(struct hs_consumer_lag *lag, const struct h
 /* `after`: the position after the line. Lines come in their order. */
 void hs_consumer_lag_line(struct hs_consumer_lag *lag, struct hs_position after, struct hs_slice line);
 /*
- * The same for all lines of a sealed segment at once. False: a cursor is in it, or before it and not met
+ * hs_consumer_lag_line for all lines of a sealed segment at once. False: a cursor is in it, or before it and not met
  * yet, so its lines are wanted one by one.
  */
 bool hs_consumer_lag_segment(struct hs_consumer_lag *lag, uint64_t number, uint64_t lines, uint64_t bytes);

@@ -38,7 +38,7 @@ static bool is_final(enum hs_result result)
 	return !hs_result_is(result, HS_CLASS_AUTH) || hs_result_info(result)->status == 403;
 }
 
-/* One form is enough. If none lets the sender in, the last one that was shown decides the result. */
+/* A single form is enough. If none lets the sender in, the last one that was shown decides the result. */
 static enum hs_result check_any(struct hs_auth_exchange *x, bool *needs_body)
 {
 	enum hs_result last = HS_E_NO_CREDENTIALS;

@@ -36,7 +36,7 @@
  *
  * LAYOUT OF THE FILE
  *
- * One LMDB database. Each record is a block of ids, except the last one, which is the mark:
+ * An LMDB database. Each record is a block of ids, except the last one, which is the mark:
  *
  *	key (64 bits)                         value
  *	0 | highest id of the block >> 4      block    level 0: new ids, few

@@ -202,7 +202,7 @@ static void end_at(struct hs_index_catch_up *c, uint64_t open_number)
 	c->store->mark.offset = c->store->mark.after = 0;
 }
 
-/* The same, and stores the mark, which may be before segments that were read out of turn. */
+/* Ends there, too, and stores the mark, which may be before segments that were read out of turn. */
 static enum hs_result store_end(struct hs_index_catch_up *c, uint64_t open_number)
 {
 	struct hs_index_write w;

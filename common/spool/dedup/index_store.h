@@ -40,7 +40,7 @@ struct hs_index_store {
 /* HS_E_… for a code, as hs_io_result; LMDB's own errors are HS_E_IO, a full map is HS_E_FULL. */
 enum hs_result hs_index_result(int code);
 
-/* The same; logs an error, and notes damage. */
+/* hs_index_result, after logging an error and noting damage. */
 enum hs_result hs_index_store_result(struct hs_index_store *s, int code, const char *what);
 
 /* --- times -------------------------------------------------------------------- */
@@ -113,7 +113,7 @@ struct hs_index_write {
 /* Begins a transaction; unless it fails, hs_index_write_end must follow. */
 int hs_index_write_begin(struct hs_index_store *s, struct hs_index_write *w);
 int hs_index_write_put(struct hs_index_write *w, const struct hs_dedup_key *id, uint32_t spooled_s);
-/* The same for an id in the form of a block. */
+/* hs_index_write_put for an id in the form of a block. */
 int hs_index_write_put_entry(struct hs_index_write *w, const struct hs_id_block_entry *e);
 
 /*

@@ -10,7 +10,7 @@
 #include "spool/dedup/id_block.h"
 #include "spool/shared/spool_dir.h"
 
-/* One segment's. */
+/* The ids of a segment. */
 struct hs_sealed_run {
 	uint64_t number;
 	struct hs_slice packed; /* laid out as a block of the index (id_block.h), of any size */

@@ -1,8 +1,8 @@
 /*
  * summary_file: summaries on disk, .hookspool/run/summary. See summary.h.
  *
- * Whoever rewrites or compresses a segment writes its summary for the new file before the new file
- * gets its name, so a summary fits at every moment, but for a kill between the two; then maintenance
+ * A process that rewrites or compresses a segment writes its summary for the new file before the new
+ * file gets its name, so a summary fits at every moment, but for a kill between the two; then maintenance
  * makes it anew.
  */
 #ifndef HS_SUMMARY_FILE_H

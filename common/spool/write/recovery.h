@@ -8,7 +8,7 @@
 #include "spool/file/segment_list.h"
 #include "spool/shared/spool_dir.h"
 
-/* What the directories tell about a stream. */
+/* The directories' view of a stream. */
 struct hs_found {
 	int64_t sealed_ms; /* highest stamp of a sealed segment; 0: there is none */
 	struct hs_aside {
