@@ -480,10 +480,11 @@ TEST(no_summary_stays_open)
 	lose_index();
 	put("s1-0", 1);
 	assert_int_equal(summaries_mapped(), SEGMENTS);
+	put_to(other, "a", 0);
 	for (int i = 0; i < 100; i++)
 		put_to(other, "s1-0", 1);
 	assert_result(hs_spool_rotate(other, soon()), HS_OK);
-	put_to(other, "a", 0);
+	put_to(other, "a", 1);
 	hs_spool_free(other);
 	put("a", 1);
 	assert_int_equal(summaries_mapped(), 0);
