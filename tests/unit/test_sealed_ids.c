@@ -442,6 +442,54 @@ TEST(an_erase_while_behind)
 		}
 }
 
+/* --- repairs ------------------------------------------------------------------------------------ */
+
+static int summaries_mapped(void)
+{
+	FILE *maps = fopen("/proc/self/maps", "r");
+	char line[PATH_MAX + 128];
+	int n = 0;
+
+	assert_non_null(maps);
+	while (fgets(line, sizeof line, maps) != NULL)
+		n += strstr(line, "/run/summary/") != NULL;
+	fclose(maps);
+	return n;
+}
+
+/* A repair has taken lines out and made the index anew, while this process has the old summaries open. */
+TEST(a_repair_while_behind)
+{
+	lose_index();
+	put("s1-0", 1);
+	assert_int_equal(summaries_mapped(), SEGMENTS);
+	write_segment(1, IDS, 10);
+	maintain();
+	lose_index();
+	put("s1-0 s1-10 s1-11 s2-0", 2); /* the first two were lost */
+	catch_up(SEGMENTS * IDS - IDS / 10 + 2);
+	put("s1-20 s1-21", 1);
+	assert_once(&d, "s1-0 s1-10 s1-20");
+}
+
+/* Another process reads the summaries to their end; this one lets go of them at its next append. */
+TEST(no_summary_stays_open)
+{
+	struct hs_spool *other = hs_spool_new(d.settings);
+
+	lose_index();
+	put("s1-0", 1);
+	assert_int_equal(summaries_mapped(), SEGMENTS);
+	put_to(other, "a", 0);
+	for (int i = 0; i < 100; i++)
+		put_to(other, "s1-0", 1);
+	assert_result(hs_spool_rotate(other, soon()), HS_OK);
+	put_to(other, "a", 1);
+	hs_spool_free(other);
+	put("a", 1);
+	assert_int_equal(summaries_mapped(), 0);
+}
+
 /* --- other troubles ------------------------------------------------------------------------------- */
 
 /*

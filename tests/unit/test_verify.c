@@ -108,24 +108,46 @@ TEST(a_summary_that_is_damaged)
 	hs_buf_free(&whole);
 }
 
-/* Somebody edits a segment and hides that: size, inode and time are as they were. */
-TEST(an_edit_that_hides_from_the_summary)
+/* Replaces the first `from` in the first segment; size, inode and time stay as they were. */
+static void edit_in_secret(char from, char to)
 {
-	struct hs_buf text;
+	struct hs_buf text = spooldir_read(&s.d, first());
 	struct stat st;
 	int fd;
 
-	make("rotate_min_gap = 0\ncompress = none\n");
-	seal("a b");
-	maintain();
 	assert_int_equal(stat(spooldir_path(&s.d, first()), &st), 0);
-	text = spooldir_read(&s.d, first());
-	text.p[(char *)memchr(text.p, 'a', text.n) - text.p] = 'b';
+	text.p[(char *)memchr(text.p, from, text.n) - text.p] = to;
 	fd = open(spooldir_path(&s.d, first()), O_WRONLY);
 	assert_int_equal(pwrite(fd, text.p, text.n, 0), text.n);
 	assert_int_equal(futimens(fd, (struct timespec[2]){ st.st_atim, st.st_mtim }), 0);
 	close(fd);
 	hs_buf_free(&text);
+}
+
+/* The disk loses a line of a segment that has a summary. After a repair the event can be sent again. */
+TEST(an_event_that_was_lost_and_is_sent_again)
+{
+	uint64_t duplicate;
+
+	make("rotate_min_gap = 0\ncompress = none\n");
+	seal("a b");
+	maintain();
+	edit_in_secret('{', 'x');
+	assert_true(examine(true) > 0);
+	assert_int_equal(found.mended, 1);
+	assert_result(events_append(s.spool, "a b", &duplicate), HS_OK);
+	assert_int_equal(duplicate, 1);
+	assert_once(&s.d, "a b");
+	assert_int_equal(examine(false), 0);
+}
+
+/* Somebody edits a segment and hides that. */
+TEST(an_edit_that_hides_from_the_summary)
+{
+	make("rotate_min_gap = 0\ncompress = none\n");
+	seal("a b");
+	maintain();
+	edit_in_secret('a', 'b');
 	examine(false);
 	assert_int_equal(found.problem[HS_PROBLEM_SUMMARY], 1);
 	assert_string_equal(reported_file, first());

@@ -44,6 +44,7 @@ struct verify {
 	} current;           /* file */
 	struct hs_line_reader lines;
 	struct hs_summary_builder *summary; /* of the current sealed segment; NULL: none */
+	bool misled;                        /* the index may have been made from a wrong one */
 	struct hs_rewrite_copy copy;        /* of the good lines of the current file */
 	struct {
 		uint64_t done, all; /* bytes */
@@ -359,6 +360,7 @@ static enum hs_result check_summary(struct verify *x, const struct hs_sealed *se
 	if (hs_summary_agrees(x->dir, x->summary, rejected, sealed->number, &x->current.st))
 		return HS_OK;
 	report(x, HS_PROBLEM_SUMMARY, 0);
+	x->misled = true;
 	return x->verifier->mend ? hs_summary_remove(x->dir, rejected, sealed->number) : HS_OK;
 }
 
@@ -535,6 +537,21 @@ static enum hs_result renew_index(struct verify *x, struct hs_segment *events)
 	return r;
 }
 
+/* A repair makes the index anew; again without the summaries that were wrong, for lost events may be sent again. */
+static enum hs_result check_with_index(struct verify *x)
+{
+	bool renew = x->index != NULL && x->verifier->mend;
+	enum hs_result r = x->index != NULL ? hs_seen_ids_open(&x->seen, x->dir) : HS_OK;
+
+	if (r == HS_OK && renew)
+		r = renew_index(x, x->segment);
+	if (r == HS_OK)
+		r = check_stream(x);
+	if (r == HS_OK && renew && x->misled)
+		r = renew_index(x, x->segment);
+	return r;
+}
+
 /* Locks erase out, since a copy must not bring back removed lines; drops the copy of a killed run. */
 static enum hs_result begin_repair(const struct verify *x, int *lock)
 {
@@ -566,12 +583,7 @@ enum hs_result hs_verify(struct hs_segment *segments, struct hs_index *index, co
 	for (int i = 0; i < HS_STREAMS && r == HS_OK; i++) {
 		x->segment = &segments[i];
 		x->index = i == HS_EVENTS ? index : NULL;
-		if (x->index != NULL)
-			r = hs_seen_ids_open(&x->seen, x->dir);
-		if (r == HS_OK && x->index != NULL && verifier->mend)
-			r = renew_index(x, x->segment);
-		if (r == HS_OK)
-			r = check_stream(x);
+		r = check_with_index(x);
 	}
 	if (r == HS_OK)
 		r = check_erasures(x, verifier->mend);

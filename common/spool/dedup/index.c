@@ -48,23 +48,29 @@ static void close_store(struct hs_index *ix)
 	forget_pending(ix);
 }
 
-static enum hs_result let_go(struct hs_index *ix)
+/* Forgets the open summaries, too: a repair may have taken lines out of their segments. */
+static void forget_all(struct hs_index *ix)
 {
 	forget_pending(ix);
+	hs_sealed_ids_close(&ix->catch_up.sealed);
+}
+
+static enum hs_result let_go(struct hs_index *ix)
+{
+	forget_all(ix);
 	return hs_index_store_let_go(&ix->store);
 }
 
 /* After a SIGBUS. It may have been a summary that was cut: they are opened again, and checked. */
 static enum hs_result abandon(struct hs_index *ix)
 {
-	forget_pending(ix);
-	hs_sealed_ids_close(&ix->catch_up.sealed);
+	forget_all(ix);
 	return hs_index_store_abandon(&ix->store);
 }
 
 enum hs_result hs_index_discard(struct hs_index *ix)
 {
-	forget_pending(ix);
+	forget_all(ix);
 	return hs_index_store_discard(&ix->store);
 }
 
@@ -201,8 +207,10 @@ static enum hs_result catch_up(struct hs_index *ix, uint64_t number)
 	enum hs_result r;
 
 	ix->behind = false;
-	if (s->mark.number >= number)
+	if (s->mark.number >= number) { /* another process has read all, and no look-up asks a summary */
+		hs_sealed_ids_close(&ix->catch_up.sealed);
 		return HS_OK;
+	}
 	r = hs_sealed_ids_open(&ix->catch_up.sealed, s->dir, s->mark.number, number,
 	                       hs_index_store_oldest(s, s->print->window_s));
 	if (r == HS_OK)
