@@ -171,7 +171,7 @@ static bool set_up(struct hs_http *h, const struct hs_http_request *q, const cha
 /* --- how it went --------------------------------------------------------------- */
 
 /* Without a file of the caller, the system's list (ca-certificates) is missing. */
-static enum hs_http_result matcher(CURLcode code, bool own_list)
+static enum hs_http_result result_of(CURLcode code, bool own_list)
 {
 	switch (code) {
 	case CURLE_OK: return HS_HTTP_OK;
@@ -340,10 +340,19 @@ static const char *remedy(enum hs_http_result r, bool connected)
 	}
 }
 
+/* A server that hangs up on a ClientHello may reset the connection before libcurl has read its answer. */
+static bool was_in_handshake(struct hs_http *h, const char *url)
+{
+	curl_off_t shaken = 0;
+
+	curl_easy_getinfo(h->curl, CURLINFO_APPCONNECT_TIME_T, &shaken);
+	return strncasecmp(url, "https://", 8) == 0 && shaken == 0;
+}
+
 static enum hs_http_result explain(struct hs_http *h, const char *url, CURLcode code)
 {
 	const char *why = h->why[0] != '\0' ? h->why : curl_easy_strerror(code);
-	enum hs_http_result r = matcher(code, h->target->cacert != NULL);
+	enum hs_http_result r = result_of(code, h->target->cacert != NULL);
 	long verified = X509_V_OK;
 	curl_off_t connected = 0;
 
@@ -357,7 +366,7 @@ static enum hs_http_result explain(struct hs_http *h, const char *url, CURLcode 
 		curl_easy_getinfo(h->curl, CURLINFO_SSL_VERIFYRESULT, &verified);
 		return fail(h, r, why, mend_certificate(verified));
 	}
-	if (code == CURLE_SSL_CONNECT_ERROR)
+	if (code == CURLE_SSL_CONNECT_ERROR || (r == HS_HTTP_CUT && was_in_handshake(h, url)))
 		return explain_handshake(h, url, why);
 	if (r == HS_HTTP_CUT && wants_tls(h, url))
 		return HS_HTTP_TLS;
