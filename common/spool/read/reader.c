@@ -8,12 +8,13 @@
 #include <stdlib.h>
 
 enum {
-	ATTEMPTS = 16,     /* at a segment that is being compressed, rewritten or sealed */
-	POLL_MS = 25,      /* without inotify */
-	SETTLE_MS = 50,    /* after the loss of the state, before it is opened again */
-	NEWS_MS = 20,      /* a ctime at least this old differs after the next change */
-	SOON_FIRST_MS = 1, /* first wait for an acknowledgement on its way, doubled … */
-	SOON_MOST_MS = 32, /* … up to this, since it may never come */
+	ATTEMPTS = 16,         /* at a segment that is being compressed, rewritten or sealed */
+	POLL_MS = 25,          /* without inotify */
+	SETTLE_MS = 50,        /* after a failure, before it is looked whether the spool is there … */
+	SETTLE_MOST_MS = 1000, /* … again and again for this long */
+	NEWS_MS = 20,          /* a ctime at least this old differs after the next change */
+	SOON_FIRST_MS = 1,     /* first wait for an acknowledgement on its way, doubled … */
+	SOON_MOST_MS = 32,     /* … up to this, since it may never come */
 };
 
 /* --- opening and closing -------------------------------------------------- */
@@ -105,8 +106,9 @@ void hs_reader_gap(const struct hs_reader *reader, uint64_t *first, uint64_t *la
 static enum hs_read fail(struct hs_reader *reader, enum hs_result result)
 {
 	reader->result = result;
-	/* while a directory is being removed other errors come first */
-	if (reader->watched && result != HS_E_SPOOL_DIR) {
+	/* while a directory is being removed other errors come first, and a busy machine takes its time */
+	for (int waited = 0; reader->watched && reader->result != HS_E_SPOOL_DIR && waited < SETTLE_MOST_MS;
+	     waited += SETTLE_MS) {
 		hs_io_pause(SETTLE_MS);
 		if (hs_reader_is_moved(reader))
 			reader->result = HS_E_SPOOL_DIR;
