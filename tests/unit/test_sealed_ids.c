@@ -364,6 +364,20 @@ TEST(a_rotation_while_behind)
 	assert_int_equal(spooldir_lines(&d), SEGMENTS * IDS + 203);
 }
 
+/* Nobody makes summaries meanwhile: each segment that is sealed is read, once. */
+TEST(many_rotations_while_behind)
+{
+	lose_index();
+	for (int i = 0; i < 6; i++) {
+		put(words_from_to("a", i, i + 1), 0);
+		assert_result(hs_spool_rotate(spool, soon()), HS_OK);
+	}
+	put(words_from_to("a", 0, 7), 6);
+	assert_true(ids_known() < SEGMENTS * IDS);
+	put("s1-0 s2-25000 s3-49999", 3);
+	assert_once(&d, words_from_to("a", 0, 7));
+}
+
 /* --- erasing ----------------------------------------------------------------------------------- */
 
 /* Erases each tenth id of a segment, as an erase does: first the tombstones, then the lines. */

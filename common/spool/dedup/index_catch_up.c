@@ -247,9 +247,18 @@ static bool was_read_apart(const struct hs_index_catch_up *c, uint64_t number)
 	return false;
 }
 
+static bool are_many(const struct hs_index_catch_up *c)
+{
+	size_t unread = 0;
+
+	for (size_t i = 0; i < c->sealed.missing_count; i++)
+		unread += !was_read_apart(c, c->sealed.missing[i].number);
+	return unread > APART_MOST;
+}
+
 enum hs_result hs_index_catch_up_apart(struct hs_index_catch_up *c)
 {
-	enum hs_result r = c->sealed.missing_count > APART_MOST ? HS_E_INDEXING : HS_OK;
+	enum hs_result r = are_many(c) ? HS_E_INDEXING : HS_OK;
 
 	for (size_t i = 0; i < c->sealed.missing_count && r == HS_OK; i++) {
 		struct hs_sealed *sealed = &c->sealed.missing[i];
