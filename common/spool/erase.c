@@ -135,9 +135,20 @@ static enum hs_result replace_summary(struct erase *x)
 	return r;
 }
 
+/* Maintenance may have written one of the old file meanwhile, which names people who are gone. */
+static enum hs_result drop_stale_summary(struct erase *x, const struct stat *now)
+{
+	const struct file *f = x->current.file;
+
+	return hs_summary_open(&x->current.summary, x->dir, f->sort == REJECTED, f->sealed.number, now)
+	           ? HS_OK
+	           : hs_summary_remove(x->dir, f->sort == REJECTED, f->sealed.number);
+}
+
 static enum hs_result replace(struct erase *x)
 {
 	const struct file *f = x->current.file;
+	struct stat copy;
 	enum hs_result r = hs_file_writer_end(&x->clean.copy.writer);
 
 	if (r == HS_OK)
@@ -147,10 +158,12 @@ static enum hs_result replace(struct erase *x)
 	if (f->sort > REJECTED) /* cursors have no position in these, and their writers are locked out */
 		return hs_rewrite_copy_publish(&x->clean.copy, hs_erase_dir_of(x, f), f->name);
 	r = replace_summary(x);
-	if (r != HS_OK)
-		return r;
-	return hs_rewrite_copy_replace(&x->clean.copy, x->rewrites, hs_erase_stream_of(f->sort), &f->sealed,
-	                               x->current.inode);
+	if (r == HS_OK && hs_io_fstat(x->clean.copy.file.fd, &copy) < 0)
+		r = HS_E_IO;
+	if (r == HS_OK)
+		r = hs_rewrite_copy_replace(&x->clean.copy, x->rewrites, hs_erase_stream_of(f->sort), &f->sealed,
+		                            x->current.inode);
+	return r == HS_OK ? drop_stale_summary(x, &copy) : r;
 }
 
 /* --- all files, one after another ----------------------------------------------------------- */

@@ -87,6 +87,44 @@ static enum hs_result erase(const char *id, bool suppress, struct hs_erasure *do
 	return erase_by(id, &(struct hs_eraser){ .suppress = suppress }, done);
 }
 
+/* --- summaries ---------------------------------------------------------------------------- */
+
+static const char summary[] = ".hookspool/run/summary/events-1";
+
+static void put_back(void *context)
+{
+	spooldir_write(&s.d, summary, hs_buf_slice(context));
+}
+
+/* Maintenance writes the summary of the old segment, which it has read before, at any moment of the erase. */
+TEST(no_summary_of_the_old_segment_stays)
+{
+	unsigned renames = 1;
+
+	for (unsigned nth = 1; nth <= renames; nth++) {
+		struct hs_erasure done;
+		struct hs_buf old, now = { 0 };
+
+		make("rotate_min_gap = 0\ncompress = none\n");
+		put_users("a/1 b/2");
+		rotate();
+		maintain();
+		old = spooldir_read(&s.d, summary);
+		wrap_reset();
+		wrap_before(WRAP_RENAMEAT, nth, put_back, &old);
+		assert_int_equal(erase("a", false, &done), HS_OK);
+		assert_int_equal(done.events, 1);
+		renames = wrap_count(WRAP_RENAMEAT);
+		if (spooldir_exists(&s.d, summary))
+			now = spooldir_read(&s.d, summary);
+		assert_false(hs_slice_eq(hs_buf_slice(&now), hs_buf_slice(&old)));
+		hs_buf_free(&old);
+		hs_buf_free(&now);
+		wrap_reset();
+	}
+	assert_in_range(renames, 3, 10);
+}
+
 /* --- what goes, and what stays known --------------------------------------------------- */
 
 TEST(records_of_the_person_go)
