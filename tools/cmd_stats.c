@@ -143,7 +143,10 @@ static const enum hs_summary_kind kind_of[TALLIES] = { [BY_TYPE] = HS_SUMMARY_TY
 	                                               [BY_TENANT] = HS_SUMMARY_TENANTS,
 	                                               [BY_DAY] = HS_SUMMARY_DAYS };
 
-/* Adds a part of the summary to the counts (NULL: to none). False: there is none, or no memory. */
+/*
+ * Adds a part of the summary to the counts (NULL: to none). False: there is none, it does not name all, or
+ * no memory.
+ */
 static bool add_part(struct hs_summary_reader *summary, int by, struct hs_top_counts *counts)
 {
 	struct hs_slice part = hs_summary_read(summary, kind_of[by]), name;
@@ -151,15 +154,11 @@ static bool add_part(struct hs_summary_reader *summary, int by, struct hs_top_co
 	uint64_t records, bytes;
 	int got;
 
-	if (part.p == NULL || !hs_summary_counts_start(&rows, part))
+	if (part.p == NULL || !hs_summary_counts_start(&rows, part) || rows.more_records > 0)
 		return false;
 	while ((got = hs_summary_counts_next(&rows, &name, &records, &bytes)) > 0)
 		if (counts != NULL && !hs_top_counts_add_many(counts, name, records, bytes))
 			return false;
-	if (counts != NULL) {
-		counts->others.records += rows.more_records;
-		counts->others.bytes += rows.more_bytes;
-	}
 	return got == 0;
 }
 
