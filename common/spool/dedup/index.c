@@ -16,7 +16,7 @@ enum {
 	PENDING_MOST = 1 << 16, /* above this many, lines are synced only to be indexed */
 	SYNC_MS = 4000,         /* how long that may wait for a sync that is under way */
 	LOOK_IDS = 1000,        /* looked up at once: a batch of Segment's */
-	STEP_MS = 20,           /* of an append go to catching up, while summaries answer for the index */
+	STEP_MS = 5,            /* of an append go to catching up, while summaries answer for the index */
 };
 
 struct hs_index {
@@ -211,7 +211,7 @@ static enum hs_result catch_up(struct hs_index *ix, uint64_t number)
 		hs_sealed_ids_close(&ix->catch_up.sealed);
 		return HS_OK;
 	}
-	r = hs_sealed_ids_open(&ix->catch_up.sealed, s->dir, s->mark.number, number,
+	r = hs_sealed_ids_open(&ix->catch_up.sealed, s->dir, s->print, s->mark.number, number,
 	                       hs_index_store_oldest(s, s->print->window_s));
 	if (r == HS_OK)
 		r = hs_index_catch_up_apart(&ix->catch_up);

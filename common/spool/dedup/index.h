@@ -28,7 +28,7 @@
  *
  * After a reboot, or the loss of the file, the mark is at the first segment. No append waits until all
  * ids are read: sealed_ids maps the summaries (summary.h) of the segments from the mark on, which have
- * the same sorted ids, and look-ups ask them, too. Each append takes a step of 20 ms through them: it
+ * the same sorted ids, and look-ups ask them, too. Each append takes a step of 5 ms through them: it
  * puts their ids into the file, a few thousand a transaction. Segments that have no summary yet, if they are
  * few, are read first and out of turn, so that index and summaries together know every sealed segment.
  * Meanwhile new ids stay in the memtable, for the mark must not pass what is not read. Tombstones are

@@ -10,7 +10,8 @@
 #include <string.h>
 
 enum {
-	CATCH_UP_IDS = 20000, /* lines of sealed segments read in one transaction */
+	CATCH_UP_IDS = 20000, /* lines of sealed segments read in one transaction, … */
+	SUMMARY_IDS = 4096,   /* … and ids of summaries, while appends wait */
 	APART_MOST = 3,       /* segments read out of turn: those that were sealed just before a reboot */
 };
 
@@ -78,7 +79,7 @@ static int index_ids(struct hs_index_catch_up *c, const struct hs_sealed_run *ru
 	if (code != 0)
 		return code;
 	from = w.mark.number == run->number ? hs_sealed_run_from(run, w.mark.after) : 0;
-	for (i = from; code == 0 && i < count && i - from < CATCH_UP_IDS; i++) {
+	for (i = from; code == 0 && i < count && i - from < SUMMARY_IDS; i++) {
 		struct hs_id_block_entry e = hs_sealed_run_at(run, i);
 
 		w.mark.after = e.high;

@@ -6,6 +6,16 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { CTIME_MS = 1000 /* a file's time of change is of the kernel's coarse clock: far less behind */ };
+
+/* The state of hs_sealed_ids_open. */
+struct opening {
+	const struct hs_spool_dir *dir;
+	struct hs_index_print *print;
+	struct hs_summary_reader summary;
+	bool trusted; /* one was not checked again */
+};
+
 /* --- opening --------------------------------------------------------------------- */
 
 static void close_run(struct hs_sealed_run *run)
@@ -37,12 +47,27 @@ const struct hs_sealed_run *hs_sealed_ids_of(const struct hs_sealed_ids *s, uint
 	return low < s->count && s->run[low].number == number ? &s->run[low] : NULL;
 }
 
-/* Maps the whole file: a mapping begins at a page. False: there is no such summary. */
-static bool map_run(struct hs_summary_reader *summary, struct hs_sealed_run *run)
+/* True if the file was checked by some process, and has not changed since. */
+static bool was_checked(const struct hs_index_print *print, uint64_t number, int fd)
 {
+	struct stat st;
+
+	return print->checked_ns != 0 && number >= print->checked_from && number < print->checked_to &&
+	       hs_io_fstat(fd, &st) == 0 &&
+	       st.st_ctim.tv_sec * INT64_C(1000000000) + st.st_ctim.tv_nsec < print->checked_ns;
+}
+
+/* Maps the whole file: a mapping begins at a page. False: there is no such summary, or it is damaged. */
+static bool map_run(struct opening *o, struct hs_sealed_run *run)
+{
+	struct hs_summary_reader *summary = &o->summary;
 	const struct hs_summary_part *part = hs_summary_find(&summary->head, HS_SUMMARY_IDS);
 
-	if (part == NULL || hs_summary_read(summary, HS_SUMMARY_IDS).p == NULL) /* it checks the sum */
+	if (part == NULL)
+		return false;
+	if (was_checked(o->print, run->number, summary->fd))
+		o->trusted = true;
+	else if (hs_summary_read(summary, HS_SUMMARY_IDS).p == NULL) /* compares the check sum */
 		return false;
 	run->map_bytes = (size_t)(part->offset + part->bytes);
 	run->map = hs_io_map_guarded(summary->fd, run->map_bytes);
@@ -50,17 +75,17 @@ static bool map_run(struct hs_summary_reader *summary, struct hs_sealed_run *run
 	return run->map != NULL;
 }
 
-static bool open_run(const struct hs_spool_dir *dir, struct hs_sealed *sealed, struct hs_summary_reader *summary,
-                     struct hs_sealed_run *run)
+static bool open_run(struct opening *o, struct hs_sealed *sealed, struct hs_sealed_run *run)
 {
-	int fd = hs_sealed_open(dir->fd, "events", sealed);
+	int fd = hs_sealed_open(o->dir->fd, "events", sealed);
 	struct stat st;
-	bool ok = fd >= 0 && hs_io_fstat(fd, &st) == 0 && hs_summary_open(summary, dir, false, sealed->number, &st) &&
-	          map_run(summary, run);
+	bool ok;
 
+	run->number = sealed->number;
+	ok = fd >= 0 && hs_io_fstat(fd, &st) == 0 && hs_summary_open(&o->summary, o->dir, false, sealed->number, &st) &&
+	     map_run(o, run);
 	if (fd >= 0)
 		hs_io_close(fd);
-	run->number = sealed->number;
 	return ok;
 }
 
@@ -106,10 +131,11 @@ static void close_rest(struct hs_sealed_ids *old)
 	hs_sealed_ids_close(old);
 }
 
-enum hs_result hs_sealed_ids_open(struct hs_sealed_ids *s, const struct hs_spool_dir *dir, uint64_t from, uint64_t to,
-                                  uint32_t since_s)
+enum hs_result hs_sealed_ids_open(struct hs_sealed_ids *s, const struct hs_spool_dir *dir, struct hs_index_print *print,
+                                  uint64_t from, uint64_t to, uint32_t since_s)
 {
-	struct hs_summary_reader summary = HS_SUMMARY_READER_NONE;
+	struct opening o = { dir, print, HS_SUMMARY_READER_NONE, false };
+	int64_t began_ns = (hs_io_now() - CTIME_MS) * INT64_C(1000000);
 	struct hs_sealed_ids old = *s;
 	struct hs_sealed *list = NULL;
 	size_t count = 0;
@@ -122,12 +148,17 @@ enum hs_result hs_sealed_ids_open(struct hs_sealed_ids *s, const struct hs_spool
 
 		if (list[i].number < from || again || list[i].sealed_ms / 1000 < (int64_t)since_s)
 			continue;
-		if (take_open(&old, list[i].number, &run) || open_run(dir, &list[i], &summary, &run))
+		if (take_open(&old, list[i].number, &run) || open_run(&o, &list[i], &run))
 			r = add(s, run);
 		else
 			r = add_missing(s, &list[i]);
 	}
-	hs_summary_close(&summary);
+	if (r == HS_OK && !o.trusted && old.count == 0) { /* all were checked just now */
+		print->checked_from = from;
+		print->checked_to = to;
+		print->checked_ns = began_ns;
+	}
+	hs_summary_close(&o.summary);
 	close_rest(&old);
 	free(list);
 	return r;

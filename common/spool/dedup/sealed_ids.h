@@ -28,10 +28,12 @@ struct hs_sealed_ids {
 
 /*
  * Opens the summaries of the segments from number `from` to below `to` that were sealed at `since_s` or
- * later, and closes all others; what is open stays as it is. HS_OK, HS_E_IO or HS_E_MEMORY.
+ * later, and closes all others; what is open stays as it is. Their ids are checked once for all
+ * processes: `print` remembers it (a plain CGI program opens them for each request). Under the append
+ * lock. HS_OK, HS_E_IO or HS_E_MEMORY.
  */
-enum hs_result hs_sealed_ids_open(struct hs_sealed_ids *s, const struct hs_spool_dir *dir, uint64_t from, uint64_t to,
-                                  uint32_t since_s);
+enum hs_result hs_sealed_ids_open(struct hs_sealed_ids *s, const struct hs_spool_dir *dir, struct hs_index_print *print,
+                                  uint64_t from, uint64_t to, uint32_t since_s);
 void hs_sealed_ids_close(struct hs_sealed_ids *s);
 
 /* The run of a segment, or NULL. */
