@@ -29,6 +29,7 @@ run,test jq                     reads answers and spool
 test     sqlite3                loads the spool, as docs/recipes.md says
 test     rsync                  mirrors it
 test     python3                runs an example of docs/examples
+test     ca-certificates        the authorities that send trusts
 run,test openssl                signs bodies, makes the certificates
 run,test lighttpd               a web server: FastCGI and CGI
 run,test lighttpd-mod-openssl   its HTTPS
