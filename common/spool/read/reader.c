@@ -412,8 +412,10 @@ enum hs_read hs_reader_next(struct hs_reader *reader, struct hs_slice *line)
 			if (what != HS_READ_END)
 				return what;
 			reader->result = look_for_news(reader, &news);
-			if (reader->result != HS_OK || !news)
-				return reader->result == HS_OK ? what : HS_READ_FAILED;
+			if (reader->result != HS_OK)
+				return fail(reader, reader->result);
+			if (!news)
+				return what;
 		}
 	}
 }
