@@ -141,10 +141,12 @@ static enum hs_result open_sealed(struct hs_index_catch_up *c, struct hs_sealed 
 /* Where to read on in a segment. */
 static uint64_t offset_in(struct hs_index_catch_up *c, uint64_t number, bool apart)
 {
+	uint64_t marked = c->store->mark.number == number ? c->store->mark.offset : 0;
+
 	if (!apart)
-		return c->store->mark.number == number ? c->store->mark.offset : 0;
-	if (c->apart.reading != number)
-		c->apart.offset = 0;
+		return marked;
+	if (c->apart.reading != number) /* at a rotation nearly all of it has been read */
+		c->apart.offset = marked;
 	c->apart.reading = number;
 	return c->apart.offset;
 }
