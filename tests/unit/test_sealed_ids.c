@@ -364,7 +364,7 @@ TEST(a_rotation_while_behind)
 	assert_int_equal(spooldir_lines(&d), SEGMENTS * IDS + 203);
 }
 
-/* Nobody makes summaries meanwhile: each segment that is sealed is read, once. */
+/* Without maintenance the new segments have no summaries: each is read, once. */
 TEST(many_rotations_while_behind)
 {
 	lose_index();

@@ -1,12 +1,12 @@
 /*
  * summary_builder: makes the summary of a segment from its lines.
  *
- *	b = hs_summary_builder_new(dir, rejected, number);
+ *	b = hs_summary_builder_new(spool_id, rejected, number);
  *	hs_summary_builder_text or hs_summary_builder_line, until the end of the segment
- *	if (hs_summary_builder_end(b)): hs_summary_builder_head and _parts are what to write
+ *	head = hs_summary_builder_end(b, &parts): what to write, see hs_summary_write
  *
- * Nobody waits for a summary, so there are no results: a builder that runs out of memory does
- * nothing more and makes none. It needs 40 to 80 bytes an event, up to
+ * A missing summary costs time and no answer, so there are no results: a builder that runs out of
+ * memory does nothing more and makes none. It needs 40 to 80 bytes an event, up to
  * HS_SUMMARY_EVENTS_MAX events. One thread uses it.
  */
 #ifndef HS_SUMMARY_BUILDER_H
