@@ -155,7 +155,7 @@ static enum hs_result take_event(struct hs_exchange *exchange, uint32_t event, u
 {
 	struct hs_scratch *scratch = exchange->scratch;
 	struct hs_stamp stamp = { exchange->tenant, exchange->has_settings ? &scratch->settings_json : NULL,
-		                  hs_slice_str(exchange->spooled_at) };
+		                  hs_slice_str(exchange->spooled_at), NULL };
 	struct hs_event e;
 	enum hs_result result =
 	    hs_event_read(&e, &scratch->json, event, (enum hs_validate)exchange->settings->validate);

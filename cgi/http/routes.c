@@ -28,8 +28,9 @@ static bool is_json_type(struct hs_slice type)
 
 static const struct hs_route routes[] = {
 	{ "intake", TEXT(""), METHOD(POST) | METHOD(PUT) | METHOD(PATCH), TEXT("POST, PUT, PATCH"), is_json_type, true,
-	  hs_handle_events },
-	{ "health", TEXT("/health"), METHOD(GET) | METHOD(HEAD), TEXT("GET, HEAD"), NULL, false, hs_handle_health },
+	  false, hs_handle_events },
+	{ "health", TEXT("/health"), METHOD(GET) | METHOD(HEAD), TEXT("GET, HEAD"), NULL, false, false,
+	  hs_handle_health },
 };
 
 const struct hs_route *hs_route_find(struct hs_slice path)

@@ -21,6 +21,7 @@ struct hs_route {
 	/* Whether a body of this Content-Type is accepted. NULL: requests have no body. */
 	bool (*accepts)(struct hs_slice media_type);
 	bool for_senders; /* a request needs credentials; otherwise anyone may ask */
+	bool direct;      /* for Segment's libraries: sources and not `auth`, max_sdk_body, gzip, chunked bodies */
 	void (*handle)(struct hs_exchange *exchange);
 };
 

@@ -63,6 +63,8 @@ struct hs_settings {
 	unsigned secrets;
 	struct hs_key *key; /* `keys` of them, in the order of the file */
 	unsigned keys;
+	struct hs_source *source; /* `sources` of them, in the order of the file; sources.h */
+	unsigned sources;
 	int doubtful_line; /* line of a secret or key that is probably not what was meant; 0: none … */
 	const char *doubt; /* … and why */
 };

@@ -7,6 +7,7 @@
 #ifndef HS_FLATTEN_H
 #define HS_FLATTEN_H
 
+#include "event/direct.h"
 #include "event/event.h"
 #include "event/name_cache.h"
 
@@ -31,6 +32,7 @@ struct hs_stamp {
 	struct hs_slice tenant;         /* a key's label; n == 0: none */
 	const struct hs_json *settings; /* the settings header, tok[0] an object; or NULL */
 	struct hs_slice spooled_at;     /* 24 bytes, see timestamp.h */
+	const struct hs_direct *direct; /* NULL: the event came from Segment */
 };
 
 void hs_flattener_init(struct hs_flattener *f, enum hs_names names);

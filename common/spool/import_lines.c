@@ -159,7 +159,7 @@ static bool is_weak(const struct run *x, const struct hs_record *record)
 /* Takes the event at token `root`. Its offset distinguishes it from equal events without an id. */
 static enum hs_result take_event(struct run *x, struct commit *c, uint32_t root, uint64_t offset, bool alone)
 {
-	struct hs_stamp stamp = { hs_slice_str(x->how->tenant), NULL, hs_slice_str(c->spooled_at) };
+	struct hs_stamp stamp = { .tenant = hs_slice_str(x->how->tenant), .spooled_at = hs_slice_str(c->spooled_at) };
 	struct hs_record_batch *batch = &c->maker.batch;
 	size_t at = batch->lines.n;
 	struct hs_event e;

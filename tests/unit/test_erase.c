@@ -21,7 +21,7 @@
  */
 static uint64_t put_users(const char *words)
 {
-	struct hs_stamp stamp = { HS_SLICE_NONE, NULL, HS_SLICE("2026-11-23T10:15:00.123Z") };
+	struct hs_stamp stamp = { .spooled_at = HS_SLICE("2026-11-23T10:15:00.123Z") };
 	uint64_t duplicate = 0;
 	struct hs_record_maker in;
 	struct hs_json json = { 0 };

@@ -10,7 +10,7 @@ static struct hs_json json;
 
 static enum hs_result put(struct hs_record_maker *in, const char *text, const char *tenant)
 {
-	struct hs_stamp stamp = { hs_slice_str(tenant), NULL, HS_SLICE(AT) };
+	struct hs_stamp stamp = { .tenant = hs_slice_str(tenant), .spooled_at = HS_SLICE(AT) };
 	struct hs_event e;
 
 	assert_int_equal(hs_json_document(&json, hs_slice_str(text)), HS_OK);
