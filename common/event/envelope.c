@@ -180,7 +180,7 @@ static struct hs_slice *find_place(struct hs_envelope *envelope, struct hs_slice
 
 void hs_envelope_find(struct hs_envelope *envelope, struct hs_slice body)
 {
-	struct scan s = { body.p, body.p + body.n };
+	struct scan s = { body.p, body.n > 0 ? body.p + body.n : body.p };
 	struct hs_slice *place, key, value;
 
 	*envelope = (struct hs_envelope){ .is_object = take(&s, '{') };
@@ -199,10 +199,11 @@ void hs_envelope_find(struct hs_envelope *envelope, struct hs_slice body)
 
 struct hs_slice hs_envelope_first_event(const struct hs_envelope *envelope)
 {
-	struct scan s = { envelope->batch.p, envelope->batch.p + envelope->batch.n };
+	struct scan s;
 
-	if (envelope->batch.p == NULL || !take(&s, '['))
+	if (envelope->batch.p == NULL)
 		return HS_SLICE_NONE;
+	s = (struct scan){ envelope->batch.p + 1, envelope->batch.p + envelope->batch.n };
 	peek(&s);
 	return hs_slice(s.p, (size_t)(s.end - s.p));
 }

@@ -170,7 +170,7 @@ TEST(all_of_a_direct_body_is_read_strictly)
 		{ "", HS_E_JSON_EMPTY, 0 },
 		{ "{\"batch\":[1,2]}", HS_OK, 14 },
 		{ "{\"batch\":[NaN]}", HS_E_JSON_SYNTAX, 10 },
-		{ "{\"batch\":[1],\"a\":NaN}", HS_E_JSON_SYNTAX, 18 },
+		{ "{\"batch\":[1],\"a\":NaN}", HS_E_JSON_SYNTAX, 17 },
 		{ "{\"a\":NaN,\"batch\":[1]}", HS_E_JSON_SYNTAX, 5 },
 		{ "{\"batch\":[1]}{\"batch\":[2]}", HS_E_JSON_TRAILING, 13 },
 		{ "{\"batch\":[1]},", HS_E_JSON_TRAILING, 13 },
