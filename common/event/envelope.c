@@ -1,6 +1,5 @@
 #include "event/envelope.h"
 #include "base/byte_scan.h"
-#include "base/hex.h"
 
 enum { BLOCK = 16 };
 
@@ -129,36 +128,6 @@ static bool take_value(struct scan *s, struct hs_slice *value)
 
 /* --- members ------------------------------------------------------------------ */
 
-/* The character that a \uXXXX at the start stands for; -1: there is none. */
-static int unicode_escape(struct hs_slice s)
-{
-	int code = 0;
-
-	if (s.n < 6 || s.p[0] != '\\' || s.p[1] != 'u')
-		return -1;
-	for (int i = 2; i < 6; i++) {
-		int digit = hs_hex_digit(s.p[i]);
-
-		if (digit < 0)
-			return -1;
-		code = code * 16 + digit;
-	}
-	return code;
-}
-
-/* True if the key, decoded, is that name of letters: no other escape yields a letter. */
-static bool spells(struct hs_slice key, struct hs_slice name)
-{
-	for (size_t i = 0; i < name.n; i++) {
-		bool is_escape = unicode_escape(key) == name.p[i];
-
-		if (key.n == 0 || (!is_escape && key.p[0] != name.p[i]))
-			return false;
-		key = hs_slice(key.p + (is_escape ? 6 : 1), key.n - (is_escape ? 6 : 1));
-	}
-	return key.n == 0;
-}
-
 /* The place for the value of a key; NULL: the key is none of the envelope's. */
 static struct hs_slice *find_place(struct hs_envelope *envelope, struct hs_slice key)
 {
@@ -173,7 +142,7 @@ static struct hs_slice *find_place(struct hs_envelope *envelope, struct hs_slice
 	};
 
 	for (size_t i = 0; i < sizeof places / sizeof places[0]; i++)
-		if (spells(key, places[i].name))
+		if (hs_json_inner_is(key, places[i].name))
 			return places[i].value;
 	return NULL;
 }
@@ -208,17 +177,6 @@ struct hs_slice hs_envelope_first_event(const struct hs_envelope *envelope)
 	return hs_slice(s.p, (size_t)(s.end - s.p));
 }
 
-/* hs_json_unescape takes only what the strict reader has read. */
-static bool can_be_unescaped(struct hs_slice inner)
-{
-	for (size_t i = 0; i < inner.n; i++)
-		if (inner.p[i] == '\\' &&
-		    (++i == inner.n ||
-		     (inner.p[i] == 'u' && unicode_escape(hs_slice(inner.p + i - 1, inner.n - i + 1)) < 0)))
-			return false;
-	return true;
-}
-
 bool hs_envelope_key(const struct hs_envelope *envelope, struct hs_buf *scratch, struct hs_slice *key)
 {
 	struct hs_slice raw = envelope->write_key, inner;
@@ -228,7 +186,7 @@ bool hs_envelope_key(const struct hs_envelope *envelope, struct hs_buf *scratch,
 	inner = hs_slice(raw.p + 1, raw.n - 2);
 	if (memchr(inner.p, '\\', inner.n) != NULL) {
 		hs_buf_reset(scratch);
-		if (!can_be_unescaped(inner))
+		if (!hs_json_can_unescape(inner))
 			return false;
 		hs_json_unescape(inner, scratch);
 		if (!hs_buf_ok(scratch))
