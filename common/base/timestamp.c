@@ -196,7 +196,7 @@ static bool take_zone(struct hs_slice *s, int *minutes)
 	int sign, hour, minute = 0;
 
 	*minutes = 0;
-	if (s->n == 0 || take_char(s, 'Z') || take_char(s, 'z') || take_word(s, HS_SLICE(":Z")))
+	if (s->n == 0 || take_char(s, 'Z') || take_char(s, 'z'))
 		return true;
 	take_char(s, ' ');
 	if (take_word(s, HS_SLICE("UTC")) || take_word(s, HS_SLICE("GMT")))

@@ -29,8 +29,7 @@ void hs_timestamp_compact(int64_t ms, char out[static HS_TIMESTAMP_STAMP + 1]);
 
 /*
  * Reads what senders write: ISO 8601 dates and date-times (a blank instead of the T,
- * any number of decimals, Z, UTC, GMT, +01:00, +0100 or nothing, which is UTC; also the ":Z" of
- * old versions of analytics-swift), and Go's
+ * any number of decimals, Z, UTC, GMT, +01:00, +0100 or nothing, which is UTC), and Go's
  * "2020-05-09 23:54:49.209808489 +0000 UTC m=+70366.298768264". False if it is neither.
  * `ms` may be NULL.
  */

@@ -75,16 +75,18 @@ bool hs_direct_has_weak_ids(const struct hs_direct *direct, const struct hs_even
 
 /* --- times ------------------------------------------------------------------------ */
 
-/* Reads a string of JSON. */
-static bool parse_time(struct hs_slice raw, int64_t *ms)
-{
-	return raw.n > 2 && raw.p[0] == '"' && hs_timestamp_parse(hs_slice(raw.p + 1, raw.n - 2), ms);
-}
-
-/* Old versions of analytics-swift write 10:15:27.029:Z, which nobody else reads. */
+/* Old versions of analytics-swift write 2026-11-28T10:15:27.029:Z. */
 static bool is_odd(struct hs_slice raw)
 {
 	return raw.n > 4 && memcmp(raw.p + raw.n - 3, ":Z\"", 3) == 0;
+}
+
+/* Reads a string of JSON. */
+static bool parse_time(struct hs_slice raw, int64_t *ms)
+{
+	size_t tail = is_odd(raw) ? 3 : 1; /* no zone is UTC */
+
+	return raw.n > 2 && raw.p[0] == '"' && hs_timestamp_parse(hs_slice(raw.p + 1, raw.n - 1 - tail), ms);
 }
 
 static void decide_timestamp(struct hs_direct_record *record, struct hs_slice sent, int64_t received_ms,
