@@ -125,4 +125,119 @@ static void run_direct_case(struct test_case *c)
 
 /* --- recorded requests ----------------------------------------------------------- */
 
+/* The requests of a file of tests/cases/sdk. */
+static struct hs_slice read_requests(const char *name)
+{
+	const char *folder = getenv("HS_CASES");
+	struct hs_buf text = { 0 };
+	char path[512], *to;
+	FILE *file;
+
+	snprintf(path, sizeof path, "%s/sdk/%s", folder == NULL ? "tests/cases" : folder, name);
+	file = fopen(path, "r");
+	assert_non_null(file);
+	to = hs_buf_reserve(&text, 1 << 16);
+	text.n = fread(to, 1, 1 << 16, file);
+	assert_true(text.n > 0 && text.n < 1 << 16);
+	fclose(file);
+	hs_buf_putc(&text, '\0');
+	return hs_slice(text.p, text.n - 1);
+}
+
+/* The type that the path of a request gives, as the routes have it. */
+static struct hs_slice type_of_path(const char *path)
+{
+	static const char *const types[] = { "track", "identify", "page", "screen", "group", "alias" };
+
+	for (size_t i = 0; i < sizeof types / sizeof types[0]; i++)
+		if (path[0] == types[i][0] && path[1] == ' ')
+			return hs_slice_str(types[i]);
+	return HS_SLICE_NONE;
+}
+
+/* Expects that a record says this and not that. */
+static void check_record(struct hs_slice line)
+{
+	static const char *const has[] = { "\"received_at\":",         "\"sent_at\":\"",   "\"original_timestamp\":",
+		                           "\"message_id\":",          "\"timestamp\":\"", "\"source\":\"web\"",
+		                           "\"context_library_name\":" };
+	static const char *const has_not[] = { "WRITEKEY", "metadata", "_id\":null" };
+	char text[1 << 13];
+
+	assert_true(line.n < sizeof text);
+	snprintf(text, sizeof text, "%.*s", (int)line.n, line.p);
+	for (size_t i = 0; i < sizeof has / sizeof has[0]; i++)
+		assert_non_null(strstr(text, has[i]));
+	for (size_t i = 0; i < sizeof has_not / sizeof has_not[0]; i++)
+		assert_null(strstr(text, has_not[i]));
+}
+
+/* Returns the number of events in a body, each of which became a record. */
+static unsigned take_body(struct bench *b, struct hs_slice body)
+{
+	struct hs_batch_frame frame = { 0 };
+	struct hs_body_reader r;
+	struct hs_envelope envelope;
+	unsigned events = 0;
+	struct hs_event e;
+	uint32_t root;
+	bool more;
+
+	hs_envelope_find(&envelope, body);
+	hs_body_open_direct(&r, &b->event, body, &envelope, &frame);
+	b->direct.sent_at = envelope.sent_at;
+	hs_record_maker_reset(&b->maker, body.n);
+	for (;; events++) {
+		size_t from = b->maker.batch.lines.n;
+
+		assert_result(hs_body_next(&r, &more, &root), HS_OK);
+		if (!more)
+			break;
+		assert_result(hs_event_read_direct(&e, &b->event, root, HS_VALIDATE_SPEC, b->direct.type), HS_OK);
+		assert_result(hs_record_maker_put(&b->maker, &e, &b->stamp, HS_NAMES_WAREHOUSE), HS_OK);
+		check_record(hs_slice(b->maker.batch.lines.p + from, b->maker.batch.lines.n - from));
+	}
+	hs_batch_frame_free(&frame);
+	return events;
+}
+
+TEST(the_recorded_requests_of_the_libraries)
+{
+	static const struct {
+		const char *file;
+		unsigned events;
+	} recorded[] = {
+		{ "browser-batch.txt", 4 },
+		{ "browser-sent-twice.txt", 2 },
+		{ "browser-single-1.83.txt", 1 },
+		{ "browser-single.txt", 6 },
+		{ "browser-snippet-same-origin.txt", 2 },
+		{ "node-batch.txt", 6 },
+		{ "node-retry-503.txt", 3 },
+		{ "php-batch.txt", 6 },
+		{ "python-batch.txt", 6 },
+	};
+
+	for (size_t i = 0; i < sizeof recorded / sizeof recorded[0]; i++) {
+		struct hs_slice text = read_requests(recorded[i].file);
+		unsigned events = 0;
+		struct bench b;
+
+		set_up(&b);
+		for (const char *p = strstr(text.p, "POST /"); p != NULL; p = strstr(p, "POST /")) {
+			const char *path = strstr(p, "/v1/"), *body = strstr(p, "\n{");
+
+			assert_true(path != NULL && body != NULL);
+			b.direct.type = type_of_path(path + 4);
+			p = strchr(body + 1, '\n');
+			assert_non_null(p);
+			events += take_body(&b, hs_slice(body + 1, (size_t)(p - body - 1)));
+		}
+		if (events != recorded[i].events)
+			fail_msg("%s has %u events, not %u", recorded[i].file, events, recorded[i].events);
+		tear_down(&b);
+		free((void *)(uintptr_t)text.p);
+	}
+}
+
 TESTS_AND_CASES("direct", "direct.txt", run_direct_case)
