@@ -101,9 +101,9 @@ static bool same(const struct batch *a, const struct batch *b)
 /* --- the case file ------------------------------------------------------------ */
 
 static const struct delivery deliveries[] = {
-	{ "", NULL, "2026-11-23T10:15:00.123Z", HS_NAMES_WAREHOUSE, true },
-	{ "", "{\"a\":1,\"tenant\":2}", "2026-12-01T00:00:00.000Z", HS_NAMES_WAREHOUSE, false },
-	{ "", "{\"a\\\":\":{\"b\":[1,\"}\"]}}", "2026-12-01T00:00:00.000Z", HS_NAMES_VERBATIM, true },
+	{ "", NULL, "2026-11-23T10:15:00.123Z", HS_NAMES_WAREHOUSE, true, NULL },
+	{ "", "{\"a\":1,\"tenant\":2}", "2026-12-01T00:00:00.000Z", HS_NAMES_WAREHOUSE, false, NULL },
+	{ "", "{\"a\\\":\":{\"b\":[1,\"}\"]}}", "2026-12-01T00:00:00.000Z", HS_NAMES_VERBATIM, true, NULL },
 };
 
 static void expect_made_of(struct test_case *c, const struct batch *t, struct hs_slice text)
