@@ -18,7 +18,7 @@ struct delivery {
 	const char *source; /* NULL: it came by webhook */
 };
 
-static const struct delivery plain = { "", NULL, "2026-11-23T10:15:00.123Z", HS_NAMES_WAREHOUSE, false };
+static const struct delivery plain = { "", NULL, "2026-11-23T10:15:00.123Z", HS_NAMES_WAREHOUSE, false, NULL };
 
 /* The outcome of an event. */
 struct batch {
