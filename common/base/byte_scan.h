@@ -116,6 +116,18 @@ static inline unsigned hs_scan16_quotes(const char *p)
 #endif
 }
 
+static inline unsigned hs_scan16_equal(const char *p, char c)
+{
+#if defined(__SSE2__) && !defined(HS_SCALAR)
+	return (unsigned)_mm_movemask_epi8(_mm_cmpeq_epi8(hs_scan16_load(p), _mm_set1_epi8(c)));
+#else
+	unsigned byte = (unsigned char)c;
+
+	return hs_scan8_bits(hs_scan8_equal(hs_scan8(p), byte)) | hs_scan8_bits(hs_scan8_equal(hs_scan8(p + 8), byte))
+	                                                              << 8;
+#endif
+}
+
 static inline unsigned hs_scan16_digits(const char *p)
 {
 #if defined(__SSE2__) && !defined(HS_SCALAR)

@@ -102,7 +102,7 @@ static void check_identity(struct hs_dedup_key_maker *i, const struct hs_event *
 	bool known;
 	int64_t ms;
 
-	MUST(hs_dedup_key_of_event(i, e, made, tenant, &a) == HS_OK);
+	MUST(hs_dedup_key_of_event(i, e, made, (struct hs_id_scope){ tenant, HS_SLICE_NONE }, &a) == HS_OK);
 	MUST(hs_dedup_key_of_line(i, &json, hs_slice(line.p, line.n - 1), &known, &b, &ms) == HS_OK);
 	MUST(known && memcmp(&a, &b, sizeof a) == 0);
 	MUST(ms == 1795428900123);

@@ -145,7 +145,7 @@ static bool set_add(struct set *s, uint64_t hash)
 /* The fields of a record that a summary is about. */
 struct line {
 	struct hs_record_field field[HS_FIELD_COUNT]; /* name.p == NULL: absent */
-	struct hs_record_field tenant, settings, spooled_at;
+	struct hs_record_field tenant, source, settings, spooled_at;
 };
 
 static struct hs_record_field field_at(const struct hs_json *j, uint32_t key)
@@ -166,8 +166,12 @@ static struct hs_record_field *room_for(struct line *line, struct hs_slice name,
 		return &line->field[*order];
 	if (hs_slice_eq(name, HS_SLICE("tenant")))
 		return &line->tenant;
-	if (name.n > 8 && memcmp(name.p, "settings", 8) == 0) {
+	if (hs_slice_eq(name, HS_SLICE("source"))) {
 		*order = HS_FIELD_COUNT + 1;
+		return &line->source;
+	}
+	if (name.n > 8 && memcmp(name.p, "settings", 8) == 0) {
+		*order = HS_FIELD_COUNT + 2;
 		return &line->settings;
 	}
 	return NULL;
@@ -175,7 +179,7 @@ static struct hs_record_field *room_for(struct line *line, struct hs_slice name,
 
 /*
  * Reads the fixed fields. False if the line is not as hookspool writes it: flat fields in their order,
- * then a tenant, then settings, then spooled_at. No reader looks for ids after that.
+ * then a tenant, a source, settings, then spooled_at. No reader looks for ids after that.
  */
 static bool read_line(const struct hs_json *j, struct line *line)
 {
@@ -238,11 +242,11 @@ static uint64_t half(const uint8_t *bytes)
 
 static void note_id(struct hs_summary_builder *b, const struct line *line, int64_t ms)
 {
+	struct hs_id_scope scope = { line->tenant.value, line->source.value };
 	struct hs_dedup_key key;
 	bool known;
 
-	if (hs_dedup_key_of_field(&b->maker, &line->field[HS_FIELD_MESSAGE_ID], line->tenant.value, &known, &key) !=
-	    HS_OK)
+	if (hs_dedup_key_of_field(&b->maker, &line->field[HS_FIELD_MESSAGE_ID], scope, &known, &key) != HS_OK)
 		b->failed = true;
 	else if (known && !HS_ARRAY_ROOM(&b->id, b->ids, &b->id_room))
 		b->failed = true;
