@@ -215,7 +215,7 @@ static bool read_key(struct source_line *l, const char *text, struct hs_slice wo
 	return hs_settings_read_key(l->reading, "sources", source->label, word, source->sha256, &source->revoked);
 }
 
-/* What the words demand of each other. */
+/* A browser has an origin, a server has none. */
 static bool check_words(struct source_line *l)
 {
 	const struct hs_source *source = l->source;
