@@ -6,6 +6,7 @@
 #include "base/timestamp.h"
 #include "event/dedup_key.h"
 #include "event/top_counts.h"
+#include "spool/file/gzip.h"
 #include "spool/read/reader.h"
 #include "spool/shared/spool_dir.h"
 #include "spool/spool.h"
@@ -94,6 +95,7 @@ static struct made make_of_text(struct hs_slice text, bool rejected)
 	struct made m;
 
 	hs_summary_builder_text(b, text);
+	hs_summary_builder_crc(b, hs_crc32(0, text));
 	take(b, &m);
 	return m;
 }
@@ -119,7 +121,7 @@ static struct made make_of_pieces(struct hs_slice text, struct random_source *r)
 {
 	struct hs_summary_builder *b = hs_summary_builder_new(spool_id, false, 42);
 	static const uint32_t sizes[] = { 1, 3, 50, 5000 };
-	uint32_t most = sizes[random_below(r, 4)];
+	uint32_t most = sizes[random_below(r, 4)], crc = hs_crc32(0, text);
 	struct made m;
 
 	while (text.n > 0) {
@@ -132,6 +134,7 @@ static struct made make_of_pieces(struct hs_slice text, struct random_source *r)
 		free(piece);
 		text = hs_slice(text.p + n, text.n - n);
 	}
+	hs_summary_builder_crc(b, crc);
 	take(b, &m);
 	return m;
 }

@@ -62,6 +62,7 @@ static enum hs_result compress_into(const struct work *w, int from, struct hs_fi
 	*whole = r == HS_OK && got == 0;
 	if (*whole)
 		r = hs_file_writer_end(to);
+	hs_summary_builder_crc(summary, to->text_crc);
 	free(chunk);
 	return r;
 }

@@ -21,8 +21,9 @@ struct hs_summary_builder *hs_summary_builder_new(const char spool[static HS_HIS
                                                   uint64_t number);
 void hs_summary_builder_free(struct hs_summary_builder *b);
 
-/* The next bytes of the segment, which may end anywhere. */
+/* The next bytes of the segment, which may end anywhere. After the last of them, their CRC-32 must follow. */
 void hs_summary_builder_text(struct hs_summary_builder *b, struct hs_slice text);
+void hs_summary_builder_crc(struct hs_summary_builder *b, uint32_t crc);
 /* The next line without its newline; `whole`: one follows. Not to be mixed with text. */
 void hs_summary_builder_line(struct hs_summary_builder *b, struct hs_slice line, bool whole);
 /* The segment is damaged after these lines: it gets a summary that only says so, by `odd`. */
