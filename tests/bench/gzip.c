@@ -62,7 +62,8 @@ static uint64_t by_zlib(struct hs_slice text)
 static double seconds_with(struct hs_slice text, bool summary)
 {
 	double begin = processor_seconds();
-	struct hs_summary_builder *b = summary ? hs_summary_builder_new("0123456789abcdef0123456789abcdef", false, 1) : NULL;
+	struct hs_summary_builder *b =
+	    summary ? hs_summary_builder_new("0123456789abcdef0123456789abcdef", false, 1) : NULL;
 	struct hs_slice parts;
 
 	if (here(text, b) == 0 || (summary && hs_summary_builder_end(b, &parts) == NULL))

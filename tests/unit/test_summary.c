@@ -540,6 +540,46 @@ TEST(odd_lines_leave_only_a_head)
 		}
 }
 
+/* Damage after spooled_at, in a line whose beginning is of the usual form. */
+TEST(a_rest_that_is_none_is_odd)
+{
+	static const char *const rests[] = {
+		",\"properties_a\":\"b}\n",  /* a quote is missing */
+		",\"properties_a\":\"b\"\n", /* the end is missing */
+		",\"properties_a\":\"b\"} \"\n",
+		",\"properties_a\":\"b\x01\"}\n",
+		",\"properties_a\":\"0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef\x1F\"}\n",
+		",\"properties_a\":\"0123456789abcdef0123456789abcdef0123456789abcdef\xC3\"}\n",
+		",\"properties_a\":\"\xC0\xAF\"}\n",
+		",\"properties_a\":\"\xED\xA0\x80\"}\n",
+		",\"user_id\":\"b\"}\n", /* a fixed name again */
+		",\"a\":tru}\n",
+		",}\n",
+		"}}\n",
+	};
+	static const char *const fine[] = {
+		"}\n",
+		",\"properties_a\":\"b\"}\n",
+		",\"context_a\":\"\xC3\xA9\xE2\x82\xAC\xF0\x9F\x98\x80 0123456789abcdef\xC3\xA9\"}\n",
+		",\"properties_a\":\"0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef\xC3\xA9\"}\n",
+		",\"properties_a\":\"5\\\" wide\",\"properties_b\":-1.5e3,\"properties_c\":null}\n",
+		",\"mine\":\"b\",\"traits_b\":true}\n",
+	};
+	static const char begin[] = "{\"type\":\"track\",\"user_id\":7,\"message_id\":\"g\"," AT;
+	size_t count = sizeof rests / sizeof rests[0];
+	char text[512];
+
+	for (size_t i = 0; i < count + sizeof fine / sizeof fine[0]; i++) {
+		struct made m;
+
+		snprintf(text, sizeof text, "%s%s", begin, i < count ? rests[i] : fine[i - count]);
+		m = make_of_text(hs_slice_str(text), false);
+		if (m.head.odd != (i < count))
+			fail_msg("%s is taken wrongly", unit_show(hs_slice_str(text)));
+		hs_buf_free(&m.file);
+	}
+}
+
 TEST(an_empty_segment_has_all_parts)
 {
 	struct made m = make_of_text(HS_SLICE(""), false);
@@ -570,6 +610,36 @@ TEST(a_damaged_segment_is_odd)
 	hs_summary_builder_fail(b);
 	assert_null(hs_summary_builder_end(b, &parts));
 	hs_summary_builder_free(b);
+}
+
+/* More ids than a bucket has on average, some of them twice: they ascend, and the latest time counts. */
+TEST(ids_ascend)
+{
+	enum { IDS = 5000 };
+	struct hs_buf text = { 0 };
+	struct made m;
+	struct hs_slice part;
+	char line[160];
+
+	for (int i = 0; i < 2 * IDS; i++)
+		hs_buf_put(&text, line,
+		           (size_t)snprintf(line, sizeof line,
+		                            "{\"message_id\":\"m%d\",\"spooled_at\":\"2026-11-23T10:15:%02d.000Z\"}\n",
+		                            i % IDS, i < IDS ? 7 : 5));
+	m = make_of_text(hs_buf_slice(&text), false);
+	part = part_of(&m, HS_SUMMARY_IDS);
+	assert_int_equal(part.n, IDS * 20);
+	for (size_t i = 0; i < IDS; i++) {
+		uint64_t first[2];
+		uint32_t at;
+
+		memcpy(&at, part.p + IDS * 16 + i * sizeof at, sizeof at);
+		assert_int_equal(at % 60, 7);
+		memcpy(first, part.p + i * sizeof *first, i + 1 < IDS ? sizeof first : sizeof *first);
+		assert_true(i + 1 == IDS || first[0] < first[1]);
+	}
+	hs_buf_free(&text);
+	hs_buf_free(&m.file);
 }
 
 /* --- limits ------------------------------------------------------------------------------------- */

@@ -34,4 +34,11 @@ struct hs_retention_counts {
 enum hs_result hs_retention_run(const struct hs_spool_dir *dir, bool (*stop)(void *context), void *context,
                                 struct hs_retention_counts *done);
 
+/*
+ * Makes the missing summaries of the segments whose names say that they were sealed at `since_ms` or later. Leaves them to
+ * the process that holds the lock, if there is one; logs what fails. `stop` as above.
+ */
+void hs_retention_summarize(const struct hs_spool_dir *dir, int64_t since_ms, bool (*stop)(void *context),
+                            void *context);
+
 #endif

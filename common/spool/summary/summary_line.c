@@ -110,10 +110,9 @@ static bool is_literal(struct hs_slice value)
 /* True if this may follow spooled_at: fields of the event's objects, none of which has a fixed field's name. */
 static bool is_rest(struct hs_slice text)
 {
-	static const struct hs_slice beginnings[] = { { ",\"context_", 10 },
-		                                      { ",\"properties_", 13 },
-		                                      { ",\"traits_", 9 },
-		                                      { ",\"integrations_", 15 } };
+	static const struct hs_slice beginnings[] = {
+		{ ",\"context_", 10 }, { ",\"properties_", 13 }, { ",\"traits_", 9 }, { ",\"integrations_", 15 }
+	};
 
 	if (text.n == 0 || text.p[text.n - 1] != '}')
 		return false;
