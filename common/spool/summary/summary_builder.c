@@ -15,6 +15,7 @@
 
 enum {
 	DAY = 10 /* bytes of 2026-11-23 */,
+	PENDING = 16,
 	SET_FIRST = 1 << 12,
 	BUCKET_IDS = 4, /* on average */
 	BUCKET_BITS = 20,
@@ -37,6 +38,8 @@ struct set {
 	uint64_t *slot;
 	size_t slots, count;
 	uint64_t factor;
+	uint64_t pending[PENDING]; /* on their way: their slots are being fetched; 0: none */
+	unsigned at;
 };
 
 struct hs_summary_builder {
@@ -111,10 +114,15 @@ void hs_summary_builder_fail(struct hs_summary_builder *b)
 
 /* --- the set ------------------------------------------------------------------------ */
 
+static size_t first_slot(const struct set *s, uint64_t hash)
+{
+	return (size_t)(hash * s->factor >> 32) & (s->slots - 1);
+}
+
 /* The slot that has the hash, or the free one for it. */
 static uint64_t *find_slot(const struct set *s, uint64_t hash)
 {
-	size_t i = (size_t)(hash * s->factor >> 32) & (s->slots - 1);
+	size_t i = first_slot(s, hash);
 
 	while (s->slot[i] != 0 && s->slot[i] != hash)
 		i = (i + 1) & (s->slots - 1);
@@ -123,8 +131,9 @@ static uint64_t *find_slot(const struct set *s, uint64_t hash)
 
 static bool grow(struct set *s)
 {
-	struct set larger = { NULL, s->slots > 0 ? 2 * s->slots : SET_FIRST, s->count, s->factor };
+	struct set larger = *s;
 
+	larger.slots = s->slots > 0 ? 2 * s->slots : SET_FIRST;
 	larger.slot = calloc(larger.slots, sizeof *larger.slot);
 	if (larger.slot == NULL)
 		return false;
@@ -136,18 +145,39 @@ static bool grow(struct set *s)
 	return true;
 }
 
-/* False: out of memory. */
-static bool set_add(struct set *s, uint64_t hash)
+/* Inserts a hash; 0: none. False: out of memory. */
+static bool insert(struct set *s, uint64_t hash)
 {
 	uint64_t *slot;
 
-	hash += hash == 0;
+	if (hash == 0)
+		return true;
 	if (2 * s->count >= s->slots && !grow(s))
 		return false;
 	slot = find_slot(s, hash);
 	s->count += *slot == 0;
 	*slot = hash;
 	return true;
+}
+
+/* Like insert, but later, when the slot is in the processor's cache. */
+static bool set_add(struct set *s, uint64_t hash)
+{
+	uint64_t *pending = &s->pending[s->at++ % PENDING], before = *pending;
+
+	*pending = hash + (hash == 0);
+	if (s->slots > 0)
+		__builtin_prefetch(&s->slot[first_slot(s, *pending)], 1);
+	return insert(s, before);
+}
+
+static bool set_end(struct set *s)
+{
+	bool ok = true;
+
+	for (int i = 0; i < PENDING; i++)
+		ok = insert(s, s->pending[i]) && ok;
+	return ok;
 }
 
 /* --- a line of the events --------------------------------------------------------------- */
@@ -483,9 +513,12 @@ static void put_ids(struct hs_summary_builder *b)
 
 static void put_bloom(struct hs_summary_builder *b)
 {
-	size_t start = b->parts.n, bytes = hs_bloom_bytes(b->names.count + b->owns);
-	char *filter = hs_buf_reserve(&b->parts, bytes);
+	size_t start = b->parts.n, bytes;
+	char *filter;
 
+	b->failed |= !set_end(&b->names);
+	bytes = hs_bloom_bytes(b->names.count + b->owns);
+	filter = hs_buf_reserve(&b->parts, bytes);
 	if (filter == NULL)
 		return;
 	memset(filter, 0, bytes);

@@ -122,19 +122,65 @@ static bool is_rest(struct hs_slice text)
 	return text.n == 1;
 }
 
+/* The first quote or backslash from p on, or the end. */
+static inline const char *find_quote(const char *p, const char *end)
+{
+	for (; end - p >= BLOCK; p += BLOCK) {
+		unsigned quotes = hs_scan16_quotes(p);
+
+		if (quotes != 0)
+			return p + hs_scan16_first(quotes);
+	}
+	while (p < end && *p != '"' && *p != '\\')
+		p++;
+	return p;
+}
+
+/* Reads a string without escapes whose opening quote is before p, and returns where it ends; NULL: there is none. */
+static inline const char *read_string(const char *p, const char *end, struct hs_slice *text)
+{
+	const char *close = find_quote(p, end);
+
+	*text = hs_slice(p, (size_t)(close - p));
+	return close < end && *close == '"' ? close + 1 : NULL;
+}
+
+/* Reads the field after the brace or comma at p, and returns where it ends; NULL: only the strict reader can tell. */
+static inline const char *read_field(const char *p, const char *end, struct hs_record_field *field)
+{
+	const char *value;
+
+	if (end - p < 2 || p[1] != '"')
+		return NULL;
+	p = read_string(p + 2, end, &field->name);
+	if (p == NULL || end - p < 2 || *p != ':')
+		return NULL;
+	value = ++p;
+	field->is_string = *p == '"';
+	if (field->is_string)
+		return read_string(p + 1, end, &field->value);
+	while (p < end && *p != ',' && *p != '}')
+		p++;
+	field->value = hs_slice(value, (size_t)(p - value));
+	return is_literal(field->value) ? p : NULL;
+}
+
 /* False: only the strict reader can tell. */
 static bool read_usual(struct hs_summary_line *line, struct hs_slice text)
 {
-	struct hs_record_fields walk = hs_record_fields_of(text);
-	struct hs_record_field field;
+	const char *p = text.p, *end = text.p + text.n;
+	struct hs_record_field field = { .name = HS_SLICE_NONE };
 	int place = -1;
 
 	clear(line);
-	while (line->spooled_at.name.p == NULL)
-		if (!hs_record_field_next(&walk, &field) || field.name_escaped || field.value_escaped ||
-		    !(field.is_string || is_literal(field.value)) || !take(line, &field, &place))
+	while (line->spooled_at.name.p == NULL) {
+		if (p == end || *p != (p == text.p ? '{' : ','))
 			return false;
-	return is_rest(hs_slice(walk.p, (size_t)(walk.end - walk.p))) && is_sound(text);
+		p = read_field(p, end, &field);
+		if (p == NULL || !take(line, &field, &place))
+			return false;
+	}
+	return is_rest(hs_slice(p, (size_t)(end - p))) && is_sound(text);
 }
 
 /* --- of any form ------------------------------------------------------------------------ */
