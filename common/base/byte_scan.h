@@ -157,8 +157,8 @@ static inline unsigned hs_scan16_digits(const char *p)
 enum { HS_SCAN64 = 64 };
 
 /*
- * True if none of 64 bytes is a control character or beyond ASCII; then *quotes, of which the low 16 bits count, changes its
- * parity with the number of quotes. False: it is as it was.
+ * True if none of 64 bytes is a control character or beyond ASCII. Then an odd number of quotes among them
+ * changes the parity of the low 16 bits of *quotes; otherwise *quotes is as it was.
  */
 static inline bool hs_scan64_is_plain(const char *p, unsigned *quotes)
 {

@@ -2,7 +2,7 @@
  * Measures how fast lines are compressed, and how small they become; prints a JSON object.
  *
  * gzip here|zlib FILE    by the writer of sealed segments, or by zlib at its default level
- * gzip summary FILE      what a summary adds to compressing: the median of pairs, in hundredths
+ * gzip summary FILE      what a summary adds to the processor time: the median of pairs, in percent
  */
 #include "spool/file/file_writer.h"
 #include "spool/summary/summary_builder.h"
@@ -89,7 +89,7 @@ static int summary_cost(struct hs_slice text)
 		ratio[i] = seconds_with(text, true) / without;
 	}
 	qsort(ratio, PAIRS, sizeof ratio[0], by_size);
-	printf("{\"side\":\"summary\",\"hundredths\":%.1f}\n", 100 * (ratio[PAIRS / 2] - 1));
+	printf("{\"side\":\"summary\",\"percent\":%.1f}\n", 100 * (ratio[PAIRS / 2] - 1));
 	return 0;
 }
 

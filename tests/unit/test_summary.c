@@ -514,6 +514,10 @@ TEST(odd_lines_leave_only_a_head)
 		"{\"spooled_at\":5}\n",
 		"{\"user_id\":1," AT ",\"user_id\":2}\n",
 		"{\"type\":\"track\"," AT "\n",
+		"{\"type\":\"track\"{\"event\":\"e\"," AT "}\n",
+		"{\"type\":\"track\",\"user_id\":07," AT "}\n",
+		"{\"type\":\"track\",\"event\":\"\\q\"," AT "}\n",
+		",\"type\":\"track\"," AT "}\n",
 		"{\"type\":\"track\"," AT "}x\n",
 		"{\"type\":\"track\"," AT "}", /* no newline */
 		"not JSON\n",

@@ -46,7 +46,7 @@ void hs_gzip_free(struct hs_gzip *gzip); /* NULL is fine */
  */
 struct hs_slice hs_gzip_member(struct hs_gzip *gzip, struct hs_slice plain);
 
-/* The CRC-32 of two texts, one after the other, from that of each: `crc` and the member's, which says `plain` bytes. */
+/* Goes on with a CRC-32 by a member of `plain` bytes of text, without reading the text. */
 uint32_t hs_gzip_crc_with(uint32_t crc, struct hs_slice member, size_t plain);
 
 /* Goes on with a CRC-32, as a member has it of its text; it begins with 0. */

@@ -6,6 +6,12 @@
 
 enum { BLOCK = 16, TENANT = HS_FIELD_FLAT_COUNT, SETTINGS };
 
+static const struct hs_slice names[HS_FIELD_COUNT] = {
+#define NAME(field, text, camel) [HS_FIELD_##field] = { text, sizeof(text) - 1 },
+	HS_FIELDS(NAME)
+#undef NAME
+};
+
 /*
  * The place of a name in a record: those of the fixed fields, then TENANT, SETTINGS. `after` is the place of
  * the field before it. -1: no record has it there.
@@ -13,7 +19,7 @@ enum { BLOCK = 16, TENANT = HS_FIELD_FLAT_COUNT, SETTINGS };
 static int place_of(struct hs_slice name, int after)
 {
 	for (int f = after + 1; f < HS_FIELD_FLAT_COUNT; f++)
-		if (hs_slice_eq(hs_field_name((enum hs_field)f), name))
+		if (hs_slice_eq(names[f], name))
 			return f;
 	if (after < TENANT && hs_slice_eq(name, HS_SLICE("tenant")))
 		return TENANT;

@@ -18,9 +18,11 @@ struct hs_summary_line {
  * it: flat fields in their order, then a tenant, then settings, then spooled_at; no reader looks for ids
  * after that. Otherwise HS_E_MEMORY, or an HS_E_JSON_ result.
  *
- * In a line of the usual form the fields up to spooled_at are read without parsing the rest, of which
- * this is sure: it has no control character and no byte that is not UTF-8, quotes come in pairs, and it
- * ends with '}'. Any other line is parsed strictly, with `json` as scratch.
+ * A line of the usual form is not parsed after spooled_at, since that would cost more than everything
+ * else that a summary costs. All that is known of it is that a field of an object comes first, if there
+ * is one, that the line has only UTF-8 without control characters and an even number of quotes, and that it
+ * ends with '}': so a torn line, or one with zeros or foreign bytes, is found. Any other line, also one
+ * with an escape or a fraction before spooled_at, is parsed strictly; `json` is scratch.
  */
 enum hs_result hs_summary_line_read(struct hs_summary_line *line, struct hs_json *json, struct hs_slice text);
 
