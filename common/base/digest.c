@@ -95,7 +95,7 @@ bool hs_digest_start(struct hs_digest *d)
 
 bool hs_digest_add(struct hs_digest *d, struct hs_slice bytes)
 {
-	return bytes.n == 0 || SHA256_Update(&d->sha, bytes.p, bytes.n) == 1;
+	return SHA256_Update(&d->sha, bytes.p, bytes.n) == 1;
 }
 
 bool hs_digest_end(struct hs_digest *d, uint8_t out[static HS_SHA256_BYTES])

@@ -7,8 +7,6 @@
 #include <assert.h>
 #include <strings.h>
 
-enum { SHORT = 128 };
-
 bool hs_dedup_key_maker_init(struct hs_dedup_key_maker *maker)
 {
 	memset(maker, 0, sizeof *maker);
@@ -23,28 +21,12 @@ void hs_dedup_key_maker_free(struct hs_dedup_key_maker *maker)
 	memset(maker, 0, sizeof *maker);
 }
 
-static char *copy(char *to, struct hs_slice text)
-{
-	if (text.n > 0)
-		memcpy(to, text.p, text.n);
-	return to + text.n;
-}
-
 /* The first bytes of the SHA-256 of three concatenated texts. */
 static enum hs_result digest(struct hs_dedup_key_maker *maker, struct hs_slice a, struct hs_slice b, struct hs_slice c,
                              uint8_t out[static HS_DEDUP_KEY_BYTES])
 {
 	uint8_t whole[HS_SHA256_BYTES];
-	char text[SHORT];
 
-	if (a.n + b.n + c.n <= SHORT) { /* as nearly all: each call on the digest costs as much as a copy */
-		char *end = text;
-
-		end = copy(end, a);
-		end = copy(end, b);
-		a = hs_slice(text, (size_t)(copy(end, c) - text));
-		b = c = HS_SLICE_NONE;
-	}
 	if (!hs_digest_start(maker->digest) || !hs_digest_add(maker->digest, a) || !hs_digest_add(maker->digest, b) ||
 	    !hs_digest_add(maker->digest, c) || !hs_digest_end(maker->digest, whole))
 		return HS_E_MEMORY;
