@@ -100,6 +100,8 @@ static enum hs_result read_object(struct hs_json *json, struct hs_slice text, co
 	*object = NULL;
 	if (text.p == NULL)
 		return HS_OK;
+	if (text.n > HS_BESIDE_MAX)
+		return HS_E_RECORD_LARGE;
 	result = hs_json_document(json, text);
 	if (result == HS_OK && json->tok[0].kind == HS_JSON_OBJECT)
 		*object = json;

@@ -53,6 +53,9 @@ struct hs_body_reader {
 /* Begins to read the body, which must outlive the reader. */
 void hs_body_open(struct hs_body_reader *r, struct hs_json *json, struct hs_slice body);
 
+/* Bytes of a context or integrations beside a batch. Each event gets them, so they must not be large. */
+enum { HS_BESIDE_MAX = 1 << 15 };
+
 /* What stands beside a batch. Working memory, one per thread; a zeroed struct is ready. */
 struct hs_batch_frame {
 	const struct hs_json *context, *integrations; /* as in struct hs_direct */
@@ -68,7 +71,7 @@ void hs_batch_frame_shrink(struct hs_batch_frame *frame);
 /*
  * Begins to read a body of direct intake, whose envelope was found. Reads all that stands beside
  * the batch into the frame, which is then complete before the first event; body and frame must
- * outlive the reader. hs_body_next tells what is wrong with it. As soon as that returns HS_OK
+ * outlive the reader. hs_body_next tells what is wrong with it, also by HS_E_RECORD_LARGE. As soon as that returns HS_OK
  * without an event the whole body was valid. A body that is an array is not taken as a batch.
  */
 void hs_body_open_direct(struct hs_body_reader *r, struct hs_json *json, struct hs_slice body,

@@ -194,6 +194,21 @@ TEST(all_of_a_direct_body_is_read_strictly)
 	}
 }
 
+/* Each event of a batch gets what stands beside it. */
+TEST(a_context_beside_a_batch_has_a_bound)
+{
+	for (int n = HS_BESIDE_MAX; n <= HS_BESIDE_MAX + 1; n++) {
+		struct hs_buf body = { 0 };
+		struct hs_body_reader r;
+
+		hs_buf_printf(&body, "{\"batch\":[],\"context\":{\"a\":\"%0*d\"}}", n - 8, 0);
+		hs_buf_putc(&body, '\0');
+		open_direct(&r, body.p);
+		assert_result(read_all(&r), n > HS_BESIDE_MAX ? HS_E_RECORD_LARGE : HS_OK);
+		hs_buf_free(&body);
+	}
+}
+
 /* analytics-swift joined batches with NULs between them. */
 TEST(joined_batches_are_refused)
 {
