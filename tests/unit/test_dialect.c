@@ -154,12 +154,12 @@ TEST(one_event_sent_directly)
 	assert_false(r.dialect->is_batch);
 	expect_event(&r, "{\"type\":\"track\"}");
 	expect_end(&r, HS_OK);
-	open_direct(&r, "[{\"type\":\"track\"}]"); /* no batch: libraries send none so */
+	open_direct(&r, "[{\"type\":\"track\"}]"); /* not a batch: no library sends one like this */
 	assert_false(r.dialect->is_batch);
 	expect_event(&r, "[{\"type\":\"track\"}]");
 }
 
-/* HS_OK means that each byte of the body was valid, also those behind the batch. */
+/* HS_OK means that each byte of the body was valid, also after the batch. */
 TEST(all_of_a_direct_body_is_read_strictly)
 {
 	static const struct {
