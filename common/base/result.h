@@ -88,6 +88,10 @@ enum hs_class {
 	X(HS_E_NO_TYPE, SPEC, 400, INFO, "type required", "look at the sender") \
 	X(HS_E_TYPE, SPEC, 501, INFO, "type not supported", \
 	  "the Spec has identify, track, page, screen, group, alias and delete") \
+	X(HS_E_TYPE_PATH, SPEC, 400, INFO, "type differs from that of the path", \
+	  "send the event to the path of its type, to /v1/batch, or without a type") \
+	X(HS_E_DELETE_DIRECT, SPEC, 400, INFO, "delete is not accepted here", \
+	  "write keys are public: deletes come by webhook, to the mount itself") \
 	X(HS_E_IDENTITY, SPEC, 400, INFO, "userId or anonymousId required", "look at the source") \
 	X(HS_E_EVENT_NAME, SPEC, 400, INFO, "event required, a non-empty string", "look at the source") \
 	X(HS_E_GROUP_ID, SPEC, 400, INFO, "groupId required", "look at the source") \

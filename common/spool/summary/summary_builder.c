@@ -225,11 +225,11 @@ static uint64_t half(const uint8_t *bytes)
 
 static void note_id(struct hs_summary_builder *b, const struct hs_summary_line *line, int64_t ms)
 {
+	struct hs_id_scope scope = { line->tenant.value, line->source.value };
 	struct hs_dedup_key key;
 	bool known;
 
-	if (hs_dedup_key_of_field(&b->maker, &line->field[HS_FIELD_MESSAGE_ID], line->tenant.value, &known, &key) !=
-	    HS_OK)
+	if (hs_dedup_key_of_field(&b->maker, &line->field[HS_FIELD_MESSAGE_ID], scope, &known, &key) != HS_OK)
 		b->failed = true;
 	else if (known && !HS_ARRAY_ROOM(&b->id, b->ids, &b->id_room))
 		b->failed = true;

@@ -4,7 +4,7 @@
 #include "event/id_text.h"
 #include "spool/file/line_reader.h"
 
-enum { BLOCK = 16, TENANT = HS_FIELD_FLAT_COUNT, SETTINGS };
+enum { BLOCK = 16, TENANT = HS_FIELD_FLAT_COUNT, SOURCE, SETTINGS };
 
 static const struct hs_slice names[HS_FIELD_COUNT] = {
 #define NAME(field, text, camel) [HS_FIELD_##field] = { text, sizeof(text) - 1 },
@@ -13,7 +13,7 @@ static const struct hs_slice names[HS_FIELD_COUNT] = {
 };
 
 /*
- * The place of a name in a record: those of the fixed fields, then TENANT, SETTINGS. `after` is the place of
+ * The place of a name in a record: those of the fixed fields, then TENANT, SOURCE, SETTINGS. `after` is the place of
  * the field before it. -1: no record has it there.
  */
 static int place_of(struct hs_slice name, int after)
@@ -23,6 +23,8 @@ static int place_of(struct hs_slice name, int after)
 			return f;
 	if (after < TENANT && hs_slice_eq(name, HS_SLICE("tenant")))
 		return TENANT;
+	if (after < SOURCE && hs_slice_eq(name, HS_SLICE("source")))
+		return SOURCE;
 	return name.n > 8 && memcmp(name.p, "settings", 8) == 0 ? SETTINGS : -1;
 }
 
@@ -43,7 +45,7 @@ static void clear(struct hs_summary_line *line)
 
 	for (int f = 0; f < HS_SUMMARY_FIELDS; f++)
 		line->field[f] = absent;
-	line->tenant = line->spooled_at = line->other = absent;
+	line->tenant = line->source = line->spooled_at = line->other = absent;
 }
 
 /* Takes the field after the one whose place is *place. False: no record has it there. */
@@ -56,7 +58,11 @@ static bool take(struct hs_summary_line *line, const struct hs_record_field *fie
 	*place = place_of(field->name, *place);
 	if (*place < 0)
 		return false;
-	put(*place < HS_SUMMARY_FIELDS ? &line->field[*place] : *place == TENANT ? &line->tenant : &line->other, field);
+	put(*place < HS_SUMMARY_FIELDS ? &line->field[*place]
+	    : *place == TENANT         ? &line->tenant
+	    : *place == SOURCE         ? &line->source
+	                               : &line->other,
+	    field);
 	return true;
 }
 

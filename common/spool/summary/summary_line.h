@@ -9,14 +9,14 @@ enum { HS_SUMMARY_FIELDS = HS_FIELD_PREVIOUS_ID + 1 /* type, event, timestamp an
 
 struct hs_summary_line {
 	struct hs_record_field field[HS_SUMMARY_FIELDS]; /* name.p is NULL: absent */
-	struct hs_record_field tenant, spooled_at;
+	struct hs_record_field tenant, source, spooled_at;
 	struct hs_record_field other; /* the last one of any other name */
 };
 
 /*
  * Reads the fields of a line without its '\n', as slices of it. HS_OK if the line is as hookspool writes
- * it: flat fields in their order, then a tenant, then settings, then spooled_at; no reader looks for ids
- * after that. Otherwise HS_E_MEMORY, or an HS_E_JSON_ result.
+ * it: flat fields in their order, then a tenant, a source, settings, then spooled_at; no reader looks for
+ * ids after that. Otherwise HS_E_MEMORY, or an HS_E_JSON_ result.
  *
  * A line of the usual form is not parsed after spooled_at, since that would cost more than everything
  * else that a summary costs. All that is known of it is that a field of an object comes first, if there
