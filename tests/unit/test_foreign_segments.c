@@ -200,7 +200,7 @@ TEST(a_moved_segment_is_compressed_and_repaired)
 /* Two segments of one number, neither of them ours, and no state. */
 TEST(two_of_one_number_from_the_start)
 {
-	assert_result(hs_spool_health(s.spool), HS_OK);
+	assert_result(hs_spool_health(s.spool, NULL), HS_OK);
 	bring(7, "a b");
 	hs_io_pause(20);
 	spooldir_write(&s.d, "events-20261123T101500.999Z-000007.jsonl",
@@ -289,7 +289,7 @@ TEST(killed_before_every_call)
 		bring(2, "y");
 		restart();
 		status = child_killed(nth, true, take_over, NULL);
-		assert_result(hs_spool_health(s.spool), HS_OK);
+		assert_result(hs_spool_health(s.spool, NULL), HS_OK);
 		put_known("x y b", status == 0 ? 3 : (uint64_t)(2 + spooldir_count(&s.d, "b")));
 		read_some(UINT_MAX);
 		if (strlen(s.got) != 5)
