@@ -4,6 +4,7 @@
 #include "spool/shared/clock.h"
 #include "spool/spool.h"
 #include "spool/spool_private.h"
+#include "spool/write/foreign_segments.h"
 
 #include <string.h>
 
@@ -108,6 +109,8 @@ enum hs_result hs_spool_rotate(struct hs_spool *spool, int64_t deadline_ms)
 	while (hs_result_is(r = prepare_streams(v, deadline_ms, true), HS_CLASS_BUSY) &&
 	       hs_io_now_monotonic() < deadline_ms)
 		hs_io_pause(GAP_POLL_MS);
+	for (int i = 0; i < HS_STREAMS; i++)
+		hs_foreign_segments_look_around(&v->segment[i]);
 	hs_spool_give_back(spool);
 	return r;
 }

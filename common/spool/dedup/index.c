@@ -197,19 +197,35 @@ static enum hs_result step(struct hs_index *ix, uint64_t number)
 	return ix->behind ? HS_OK : r;
 }
 
+/* The segment that is left to read if only this one is, and its stamp is known: at a rotation. NULL: list them. */
+static const struct hs_own *only_unread(const struct hs_index *ix, const struct hs_stream *f)
+{
+	const struct hs_index_mark *mark = &ix->store.mark;
+	const struct hs_own *own = &f->own[mark->number % HS_OWN];
+	bool followed = mark->offset > 0 || (ix->generation != 0 && !ix->behind); /* the mark moves late */
+
+	return followed && mark->after == 0 && own->number == mark->number && own->number + 1 == f->number ? own : NULL;
+}
+
 /*
  * Catches up with the sealed segments. If nearly all that are left have summaries, those answer until
  * the index has caught up, so no append waits for it.
  */
-static enum hs_result catch_up(struct hs_index *ix, uint64_t number)
+static enum hs_result catch_up(struct hs_index *ix, const struct hs_stream *f)
 {
 	struct hs_index_store *s = &ix->store;
+	const struct hs_own *only = only_unread(ix, f);
+	uint64_t number = f->number;
 	enum hs_result r;
 
 	ix->behind = false;
 	if (s->mark.number >= number) { /* another process has read all, and no look-up asks a summary */
 		hs_sealed_ids_close(&ix->catch_up.sealed);
 		return HS_OK;
+	}
+	if (only != NULL) {
+		hs_sealed_ids_close(&ix->catch_up.sealed);
+		return hs_index_catch_up_last(&ix->catch_up, only);
 	}
 	r = hs_sealed_ids_open(&ix->catch_up.sealed, s->dir, s->print, s->mark.number, number,
 	                       hs_index_store_oldest(s, s->print->window_s));
@@ -264,7 +280,7 @@ static enum hs_result turn_to(struct hs_index *ix, const struct hs_stream *f)
 
 	r = hs_index_store_result(&ix->store, code, "read");
 	if (r == HS_OK)
-		r = catch_up(ix, f->number);
+		r = catch_up(ix, f);
 	note_progress(ix, f->number, r);
 	if (r == HS_OK)
 		r = hs_index_catch_up_erased(&ix->catch_up);

@@ -1,6 +1,7 @@
 #include "spool/write/foreign_segments.h"
 #include "base/log.h"
 #include "spool/file/line_reader.h"
+#include "spool/write/segment.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -11,6 +12,8 @@ enum {
 	GROWING_MS = 2000, /* a copy without a write for this long counts as complete */
 	SHARE = 10,        /* looks take a tenth of the time … */
 	AGAIN_US = 10000,  /* … but are never further apart than this */
+	LATER_MS = 250,    /* … except after a rotation, to be done without the lock */
+	LOCK_MS = 1000,    /* then, to note what was found */
 };
 
 static int64_t ctime_ns(const struct stat *st)
@@ -235,6 +238,44 @@ enum hs_result hs_foreign_segments_look(const struct hs_segment *s, bool *news)
 	note_look(s->stream, ns, began_us, found.any);
 	*news = found.now;
 	return HS_OK;
+}
+
+void hs_foreign_segments_look_later(struct hs_segment *s)
+{
+	s->stream->look_again_us = hs_io_now_us() + LATER_MS * 1000;
+	atomic_store(&s->look_due, true);
+}
+
+/* Under the lock: notes what is in a list that was made without it, if it is still true. */
+static void note_listing(struct listing *l, int64_t ns)
+{
+	struct hs_stream *stream = l->s->stream;
+	bool any;
+
+	if (stream->known == 0 || changed_ns(l->s) != ns)
+		return;
+	any = find_news(l).any;
+	note_look(stream, ns, hs_io_now_us(), any);
+	if (any) /* the next append takes it in */
+		stream->look_again_us = 0;
+}
+
+void hs_foreign_segments_look_around(struct hs_segment *s)
+{
+	struct listing l = { .s = s };
+	int64_t ns;
+
+	if (!atomic_load(&s->look_due) || !atomic_exchange(&s->look_due, false))
+		return;
+	hs_io_pause(SETTLED_MS);
+	ns = changed_ns(s);
+	if (list_all(&l) != HS_OK)
+		return;
+	if (hs_segment_lock(s, hs_io_now_monotonic() + LOCK_MS) == HS_OK) {
+		note_listing(&l, ns);
+		hs_segment_unlock(s);
+	}
+	free(l.list);
 }
 
 /* --- taking in -------------------------------------------------------------- */
