@@ -4,7 +4,6 @@
 #include "spool/shared/clock.h"
 #include "spool/spool.h"
 #include "spool/spool_private.h"
-#include "spool/write/foreign_segments.h"
 
 #include <string.h>
 
@@ -110,7 +109,7 @@ enum hs_result hs_spool_rotate(struct hs_spool *spool, int64_t deadline_ms)
 	       hs_io_now_monotonic() < deadline_ms)
 		hs_io_pause(GAP_POLL_MS);
 	for (int i = 0; i < HS_STREAMS; i++)
-		hs_foreign_segments_look_around(&v->segment[i]);
+		hs_segment_look_around(&v->segment[i]);
 	hs_spool_give_back(spool);
 	return r;
 }

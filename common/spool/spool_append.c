@@ -3,7 +3,6 @@
 #include "spool/admin/rejected_quota.h"
 #include "spool/spool.h"
 #include "spool/spool_private.h"
-#include "spool/write/foreign_segments.h"
 
 #include <assert.h>
 #include <string.h>
@@ -363,7 +362,7 @@ static void look_around(struct hs_spool *spool)
 
 	if (!atomic_exchange(&spool->look_due, false) || hs_spool_borrow(spool, &v) != HS_OK)
 		return;
-	hs_foreign_segments_look_around(&v->segment[HS_EVENTS]);
+	hs_segment_look_around(&v->segment[HS_EVENTS]);
 	hs_spool_give_back(spool);
 }
 

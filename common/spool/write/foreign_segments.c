@@ -1,7 +1,6 @@
 #include "spool/write/foreign_segments.h"
 #include "base/log.h"
 #include "spool/file/line_reader.h"
-#include "spool/write/segment.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -13,7 +12,6 @@ enum {
 	SHARE = 10,        /* looks take a tenth of the time … */
 	AGAIN_US = 10000,  /* … but are never further apart than this */
 	LATER_MS = 250,    /* … except after a rotation, to be done without the lock */
-	LOCK_MS = 1000,    /* then, to note what was found */
 };
 
 static int64_t ctime_ns(const struct stat *st)
@@ -246,36 +244,34 @@ void hs_foreign_segments_look_later(struct hs_segment *s)
 	atomic_store(&s->look_due, true);
 }
 
-/* Under the lock: notes what is in a list that was made without it, if it is still true. */
-static void note_listing(struct listing *l, int64_t ns)
-{
-	struct hs_stream *stream = l->s->stream;
-	bool any;
-
-	if (stream->known == 0 || changed_ns(l->s) != ns)
-		return;
-	any = find_news(l).any;
-	note_look(stream, ns, hs_io_now_us(), any);
-	if (any) /* the next append takes it in */
-		stream->look_again_us = 0;
-}
-
-void hs_foreign_segments_look_around(struct hs_segment *s)
+bool hs_foreign_segments_list(struct hs_segment *s, struct hs_unlocked_look *look)
 {
 	struct listing l = { .s = s };
-	int64_t ns;
 
+	*look = (struct hs_unlocked_look){ 0 };
 	if (!atomic_load(&s->look_due) || !atomic_exchange(&s->look_due, false))
-		return;
+		return false;
 	hs_io_pause(SETTLED_MS);
-	ns = changed_ns(s);
+	look->ns = changed_ns(s);
 	if (list_all(&l) != HS_OK)
+		return false;
+	look->list = l.list;
+	look->count = l.count;
+	return true;
+}
+
+void hs_foreign_segments_note_list(struct hs_segment *s, const struct hs_unlocked_look *look)
+{
+	struct listing l = { .s = s, .list = look->list, .count = look->count };
+	struct hs_stream *stream = s->stream;
+	bool any;
+
+	if (stream->known == 0 || changed_ns(s) != look->ns)
 		return;
-	if (hs_segment_lock(s, hs_io_now_monotonic() + LOCK_MS) == HS_OK) {
-		note_listing(&l, ns);
-		hs_segment_unlock(s);
-	}
-	free(l.list);
+	any = find_news(&l).any;
+	note_look(stream, look->ns, hs_io_now_us(), any);
+	if (any) /* the next append takes it in */
+		stream->look_again_us = 0;
 }
 
 /* --- taking in -------------------------------------------------------------- */
