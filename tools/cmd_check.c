@@ -354,6 +354,18 @@ static void check_clock(struct checked *c, struct hs_spool *spool)
 		                 ahead / 1000);
 }
 
+static void tell_progress(struct checked *c, const struct hs_known *known)
+{
+	int64_t left_s = known->permille == 0 ? 0 : known->took_ms * (1000 - known->permille) / known->permille / 1000;
+	char left[64] = "";
+
+	if (left_s > 0) /* it reads on with the events that come */
+		snprintf(left, sizeof left, ", about %" PRId64 " s to go if events come as until now", left_s);
+	hs_findings_ok(&c->report, "index",
+	               "is catching up, %u %% done, %" PRIu64 " events so far%s; summaries answer for the rest",
+	               known->permille / 10, known->ids, left);
+}
+
 static void check_index(struct checked *c, struct hs_spool *spool)
 {
 	struct hs_known known;
@@ -365,8 +377,7 @@ static void check_index(struct checked *c, struct hs_spool *spool)
 		hs_findings_warn(&c->report, "index", "set dedup_window",
 		                 "dedup_window = 0: an event that is sent twice is kept twice");
 	else if (known.behind)
-		hs_findings_ok(&c->report, "index",
-		               "is catching up, %" PRIu64 " events so far; summaries answer for the rest", known.ids);
+		tell_progress(c, &known);
 	else if (known.anew && known.ids > 0)
 		hs_findings_ok(&c->report, "index", "knows %" PRIu64 " events; it was rebuilt, as after a reboot",
 		               known.ids);
@@ -428,7 +439,7 @@ static void check_losses(struct checked *c)
 static void check_spool(struct checked *c, struct hs_spool *spool)
 {
 	const char *path = c->settings->spool_dir;
-	enum hs_result r = hs_spool_health(spool);
+	enum hs_result r = hs_spool_health(spool, NULL);
 	const char *remedy = r == HS_E_SPOOL_OWNER
 	                         ? "run this as the user who runs the handler, or chown it to that user"
 	                         : hs_result_info(r)->remedy;

@@ -11,6 +11,7 @@ struct hs_outcome {
 	enum hs_result result;
 	bool has_counts;       /* each event was validated by itself */
 	bool is_healthy;       /* HS_OK means that the service is healthy, and the body says so */
+	bool is_catching_up;   /* … and that the index of event ids is being rebuilt */
 	struct hs_slice allow; /* the methods of the route, for 405 */
 	bool not_synced;       /* durability = none: 202 instead of 200 */
 	uint64_t accepted, duplicate, rejected;
