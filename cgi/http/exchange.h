@@ -27,8 +27,8 @@
 struct hs_store_ops {
 	void *self;
 	enum hs_result (*append)(void *self, const struct hs_append *append);
-	void (*post)(void *self, struct hs_post *post); /* see spool.h */
-	enum hs_result (*health)(void *self);
+	void (*post)(void *self, struct hs_post *post);          /* see spool.h */
+	enum hs_result (*health)(void *self, bool *catching_up); /* see hs_spool_health */
 	/*
 	 * Counts an answer to a sender, before it is sent, from any thread. `spool` is the value that
 	 * the next member had when the exchange began. NULL: answers are not counted.

@@ -1,4 +1,4 @@
-#include "config/sources.h"
+#include "config/settings.h"
 
 /* The words of `auth`: which forms count, and whether one of them is enough or all are demanded. */
 static const struct {

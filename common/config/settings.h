@@ -41,6 +41,20 @@ struct hs_key {
 	bool revoked;
 };
 
+/* A line of [sources]; sources.h has its form. */
+struct hs_source {
+	char label[HS_TENANT_MAX + 1];  /* in the record as `source` */
+	char tenant[HS_TENANT_MAX + 1]; /* "": none */
+	uint8_t sha256[HS_SHA256_BYTES];
+	bool revoked;
+	bool browser;    /* its key is public; else a server's */
+	bool any_origin; /* origin=* */
+	char **origin;   /* `origins` of them: scheme://host[:port], in small letters, without a final slash */
+	unsigned origins;
+	int64_t rate;  /* thousandths of an event a second; 0: no limit */
+	int64_t daily; /* bytes of bodies a day (UTC), inflated; 0: no limit */
+};
+
 /*
  * The rows of settings_table.h as members, and the keys. Constant once read, so threads may share them.
  * `auth` is never HS_AUTH_UNSET then.

@@ -19,16 +19,6 @@ bool hs_settings_add_labelled_secret(struct hs_settings_reading *reading, const 
 /* Adds a line of [keys]: a key in clear, or its SHA-256, and either may be revoked. */
 bool hs_settings_add_key(struct hs_settings_reading *reading, const char *label, const char *value);
 
-/* Adds a line of [sources]; sources.h has its form. */
-bool hs_sources_add(struct hs_settings_reading *reading, const char *label, const char *value);
-
-/* After the file and the environment: gives browser sources the rates that their lines leave out. */
-void hs_sources_settle(struct hs_settings *settings);
-
-/* The source with this SHA-256 of its key; NULL: there is none. */
-const struct hs_source *hs_source_with(const struct hs_settings *settings,
-                                       const uint8_t digest[static HS_SHA256_BYTES]);
-
 /* True if the text can be a label: 1 to HS_TENANT_MAX letters, digits, dots, _ and -. */
 bool hs_settings_is_label(const char *text);
 
@@ -49,6 +39,5 @@ void hs_settings_settle_auth(struct hs_settings_reading *reading);
 /* Wipe and free. */
 void hs_settings_forget_secrets(struct hs_settings *settings);
 void hs_settings_forget_keys(struct hs_settings *settings);
-void hs_sources_forget(struct hs_settings *settings);
 
 #endif

@@ -2,7 +2,7 @@
 #include "config/ini.h"
 #include "config/settings_access.h"
 #include "config/settings_reading.h"
-#include "config/sources.h"
+#include "config/source_lines.h"
 
 #include <stdio.h>
 #include <stdlib.h>

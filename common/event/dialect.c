@@ -72,8 +72,8 @@ void hs_batch_frame_shrink(struct hs_batch_frame *frame)
 }
 
 /*
- * Checks everything but the events: what is left of a valid body is valid if an empty array takes
- * the place of the batch, and so is the other way round. *pos is the offset in the body of an error.
+ * Checks everything but the events. A body is valid exactly if its batch is a valid array and the
+ * body with an empty batch is valid, too. *pos is the offset of an error in the body.
  */
 static enum hs_result read_members(struct hs_batch_frame *frame, struct hs_slice body, struct hs_slice batch,
                                    size_t *pos)
@@ -100,6 +100,8 @@ static enum hs_result read_object(struct hs_json *json, struct hs_slice text, co
 	*object = NULL;
 	if (text.p == NULL)
 		return HS_OK;
+	if (text.n > HS_BESIDE_MAX)
+		return HS_E_RECORD_LARGE;
 	result = hs_json_document(json, text);
 	if (result == HS_OK && json->tok[0].kind == HS_JSON_OBJECT)
 		*object = json;

@@ -53,7 +53,10 @@ struct hs_body_reader {
 /* Begins to read the body, which must outlive the reader. */
 void hs_body_open(struct hs_body_reader *r, struct hs_json *json, struct hs_slice body);
 
-/* What stands beside a batch. Working memory, one per thread; a zeroed struct is ready. */
+/* Bytes of a context or integrations beside a batch. Each event gets them, so they must not be large. */
+enum { HS_BESIDE_MAX = 1 << 15 };
+
+/* The members beside a batch. Working memory, one per thread; a zeroed struct is ready. */
 struct hs_batch_frame {
 	const struct hs_json *context, *integrations; /* as in struct hs_direct */
 	struct hs_buf text;                           /* the body with an empty batch */
@@ -66,10 +69,10 @@ void hs_batch_frame_free(struct hs_batch_frame *frame);
 void hs_batch_frame_shrink(struct hs_batch_frame *frame);
 
 /*
- * Begins to read a body of direct intake, whose envelope was found. Reads all that stands beside
- * the batch into the frame, which is then complete before the first event; body and frame must
- * outlive the reader. hs_body_next tells what is wrong with it. As soon as that returns HS_OK
- * without an event the whole body was valid. A body that is an array is not taken as a batch.
+ * Begins to read a body of direct intake, whose envelope was found. The members beside the batch
+ * are read before the first event. Body and frame must outlive the reader. hs_body_next returns the
+ * errors, HS_E_RECORD_LARGE (HS_BESIDE_MAX) among them; once it returns HS_OK without an event, the
+ * whole body was valid. An array is not taken as a batch, but read as one value.
  */
 void hs_body_open_direct(struct hs_body_reader *r, struct hs_json *json, struct hs_slice body,
                          const struct hs_envelope *envelope, struct hs_batch_frame *frame);

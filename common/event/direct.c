@@ -32,7 +32,7 @@ static const struct library libraries[] = {
 	{ TEXT("analytics-php"), false, false, true },
 };
 
-/* The value of a member; 0: absent, or `object` is none. */
+/* The value of a member; 0: it is absent, or the token is not an object. */
 static uint32_t find_member(const struct hs_json *j, uint32_t object, struct hs_slice name)
 {
 	if (j->tok[object].kind != HS_JSON_OBJECT)
@@ -52,7 +52,7 @@ static struct hs_slice library_name(const struct hs_json *j, uint32_t context)
 	return name != 0 && j->tok[name].kind == HS_JSON_STRING ? hs_json_inner(j, name) : HS_SLICE_NONE;
 }
 
-/* NULL: none of the table. */
+/* NULL: the library is not in the table. */
 static const struct library *find_library(const struct hs_direct *direct, const struct hs_event *e)
 {
 	uint32_t context = e->field[HS_FIELD_CONTEXT];
@@ -75,7 +75,7 @@ bool hs_direct_has_weak_ids(const struct hs_direct *direct, const struct hs_even
 
 /* --- times ------------------------------------------------------------------------ */
 
-/* Old versions of analytics-swift write 2026-11-28T10:15:27.029:Z. */
+/* True for 2026-11-28T10:15:27.029:Z, as old versions of analytics-swift write it. */
 static bool is_odd(struct hs_slice raw)
 {
 	return raw.n > 4 && memcmp(raw.p + raw.n - 3, ":Z\"", 3) == 0;
@@ -149,7 +149,7 @@ static bool is_client(const struct hs_direct *direct, const struct hs_event *e, 
 	       (flag != 0 && e->json->tok[flag].kind == HS_JSON_TRUE);
 }
 
-/* Adds a token in its order. 0: nothing. */
+/* Inserts a token in ascending order; 0 is ignored. */
 static void skip(uint32_t *skipped, uint32_t token)
 {
 	size_t n = 0;

@@ -19,8 +19,8 @@ struct hs_direct {
 };
 
 /*
- * True if the ids of the library that sent the event are not unique: analytics-php seeds its
- * generator with 32 bits for each request, so that different events get the same id.
+ * True if the library that sent the event makes ids that are not unique: analytics-php seeds its
+ * generator with 32 bits for each request, so different events may get the same id.
  */
 bool hs_direct_has_weak_ids(const struct hs_direct *direct, const struct hs_event *e);
 
@@ -32,8 +32,8 @@ struct hs_direct_record {
 		struct hs_slice text; /* p == NULL: absent */
 		bool is_json;         /* JSON already; else text that needs quotes but no escapes */
 	} field[HS_FIELD_FLAT_COUNT];
-	struct hs_slice ip;                    /* context_ip; n == 0: the event's own, if it has one */
-	uint32_t skipped[HS_DIRECT_SKIPPED];   /* tokens of the event that are no leaves, in its order; then 0 */
+	struct hs_slice ip;                    /* context_ip; n == 0: none is added */
+	uint32_t skipped[HS_DIRECT_SKIPPED];   /* values in the event that are not leaves, ascending; then 0 */
 	uint32_t skipped_beside[2];            /* the same of direct->context */
 	char timestamp[HS_TIMESTAMP_TEXT + 1]; /* what field[] may point to */
 	char received_at[HS_TIMESTAMP_TEXT + 1];
@@ -50,7 +50,7 @@ struct hs_direct_record {
  *	received_at         the time of arrival
  *	sent_at             beside the batch, or else in the event; at most HS_SENT_AT_MAX bytes of JSON
  *	channel             by the path
- *	context_ip          of a client, the sender's address; of a server, what it says
+ *	context_ip          for a client, the sender's address; for a server, what the event says
  *
  * writeKey and _metadata at the top are skipped.
  */

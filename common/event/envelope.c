@@ -53,7 +53,7 @@ struct nesting {
 	size_t escaped; /* bytes at the start of the next block that a backslash took */
 };
 
-/* Goes through the bytes that matter in a block. Returns the offset after the closing bracket, or 0. */
+/* Reads the bytes at `found` in a block. Returns the offset after the closing bracket, or 0. */
 static size_t step_through(struct nesting *n, const char *block, unsigned found)
 {
 	size_t from = n->escaped;
@@ -77,7 +77,7 @@ static size_t step_through(struct nesting *n, const char *block, unsigned found)
 	return 0;
 }
 
-/* s->p is at the opening bracket. Blocks with nothing but quotes, which most are, cost no branch for each. */
+/* s->p is at the opening bracket. Most blocks hold quotes only, and their parity is enough. */
 static bool skip_container(struct scan *s)
 {
 	struct nesting n = { .open = *s->p, .close = *s->p == '[' ? ']' : '}' };
@@ -128,7 +128,7 @@ static bool take_value(struct scan *s, struct hs_slice *value)
 
 /* --- members ------------------------------------------------------------------ */
 
-/* The place for the value of a key; NULL: the key is none of the envelope's. */
+/* The place for the value of a key; NULL: the key is not one of the envelope's. */
 static struct hs_slice *find_place(struct hs_envelope *envelope, struct hs_slice key)
 {
 	const struct {

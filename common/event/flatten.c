@@ -295,7 +295,7 @@ static void put_fixed_direct(const struct hs_direct_record *record, struct hs_sl
 	}
 }
 
-/* Claims the name of a member of an object at the top, or of the top itself (object.n == 0), and appends it. */
+/* Claims a name and appends its label. object.n == 0: the name is that of a member at the top. */
 static enum hs_result put_label(struct hs_flattener *f, struct hs_slice object, struct hs_slice name,
                                 struct hs_buf *out)
 {
@@ -326,7 +326,7 @@ static enum hs_result put_beside(struct hs_flattener *f, const struct walk *even
 	return r == HS_OK ? put_leaves(f, &w, 0, step) : r;
 }
 
-/* Like the rest of hs_flatten, for an event of direct intake. */
+/* Appends all fields of an event of direct intake. */
 static enum hs_result put_direct(struct hs_flattener *f, const struct hs_event *e, const struct hs_stamp *stamp,
                                  struct walk *w)
 {

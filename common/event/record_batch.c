@@ -56,6 +56,7 @@ void hs_record_maker_reset(struct hs_record_maker *maker, size_t bytes)
 	struct hs_buf *lines = &maker->batch.lines;
 
 	hs_record_batch_reset(&maker->batch);
+	maker->full = false;
 	maker->most = bytes == 0 || bytes > (SIZE_MAX - HS_RECORD_BATCH_BASE) / HS_RECORD_BATCH_FACTOR
 	                  ? 0
 	                  : HS_RECORD_BATCH_BASE + HS_RECORD_BATCH_FACTOR * bytes;
@@ -110,6 +111,8 @@ enum hs_result hs_record_maker_put(struct hs_record_maker *maker, const struct h
 	enum hs_result r = hs_dedup_key_make_id(&maker->identifier, e, stamp->spooled_at, &made);
 
 	if (stamp->direct != NULL) {
+		if (maker->full)
+			return HS_E_RECORD_LARGE;
 		scope.source = stamp->direct->source;
 		if (r == HS_OK && hs_direct_has_weak_ids(stamp->direct, e))
 			r = hs_dedup_key_derive_id(&maker->identifier, e, &made);
@@ -124,6 +127,7 @@ enum hs_result hs_record_maker_put(struct hs_record_maker *maker, const struct h
 		return r;
 	if (maker->most > 0 && batch->lines.n > maker->most) {
 		batch->lines.n = start;
+		maker->full = stamp->direct != NULL;
 		return HS_E_RECORD_LARGE;
 	}
 	record = next_record(batch);

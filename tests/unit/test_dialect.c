@@ -154,12 +154,12 @@ TEST(one_event_sent_directly)
 	assert_false(r.dialect->is_batch);
 	expect_event(&r, "{\"type\":\"track\"}");
 	expect_end(&r, HS_OK);
-	open_direct(&r, "[{\"type\":\"track\"}]"); /* no batch: libraries send none so */
+	open_direct(&r, "[{\"type\":\"track\"}]"); /* not a batch: no library sends one like this */
 	assert_false(r.dialect->is_batch);
 	expect_event(&r, "[{\"type\":\"track\"}]");
 }
 
-/* HS_OK means that each byte of the body was valid, also those behind the batch. */
+/* HS_OK means that each byte of the body was valid, also after the batch. */
 TEST(all_of_a_direct_body_is_read_strictly)
 {
 	static const struct {
@@ -191,6 +191,21 @@ TEST(all_of_a_direct_body_is_read_strictly)
 		open_direct(&r, cases[i].body);
 		assert_result(read_all(&r), cases[i].result);
 		assert_int_equal(json.pos, cases[i].pos);
+	}
+}
+
+/* Each event of a batch gets what stands beside it. */
+TEST(a_context_beside_a_batch_has_a_bound)
+{
+	for (int n = HS_BESIDE_MAX; n <= HS_BESIDE_MAX + 1; n++) {
+		struct hs_buf body = { 0 };
+		struct hs_body_reader r;
+
+		hs_buf_printf(&body, "{\"batch\":[],\"context\":{\"a\":\"%0*d\"}}", n - 8, 0);
+		hs_buf_putc(&body, '\0');
+		open_direct(&r, body.p);
+		assert_result(read_all(&r), n > HS_BESIDE_MAX ? HS_E_RECORD_LARGE : HS_OK);
+		hs_buf_free(&body);
 	}
 }
 
