@@ -26,6 +26,7 @@ enum hs_class {
 	HS_CLASS_JSON,     /* the body is not acceptable JSON; the parser knows the offset */
 	HS_CLASS_SPEC,     /* an event breaks the Spec */
 	HS_CLASS_BUSY,     /* a temporary obstacle: trying again may succeed */
+	HS_CLASS_RATE,     /* the sender has sent too much: 429, later it may send again */
 	HS_CLASS_MACHINE,  /* memory, clock */
 	HS_CLASS_STORAGE,  /* the file system failed, or has no room */
 	HS_CLASS_SPOOL,    /* the spool cannot be used as it is */
@@ -102,13 +103,14 @@ enum hs_class {
 	X(HS_E_NAME_LONG, SPEC, 400, INFO, "a name is longer than 4096 bytes when flattened", "look at the source") \
 	X(HS_E_RECORD_LARGE, SPEC, 400, INFO, "the event grows too large when flattened", \
 	  "long keys are repeated in every name below them: look at the source") \
-	/* busy: the same thing may succeed in a moment */ \
-	X(HS_E_RATE_ADDRESS, BUSY, 429, INFO, "too many requests from this address, try again", \
+	/* rate: a limit of direct intake */ \
+	X(HS_E_RATE_ADDRESS, RATE, 429, INFO, "too many requests from this address, try again", \
 	  "raise address_rate; behind a proxy, list it in trusted_proxies, or all senders count as one") \
-	X(HS_E_RATE_SOURCE, BUSY, 429, INFO, "too many events of this source, try again", \
+	X(HS_E_RATE_SOURCE, RATE, 429, INFO, "too many events of this source, try again", \
 	  "raise browser_rate, or rate= of the source; or find out who else uses its key") \
-	X(HS_E_DAILY_SOURCE, BUSY, 429, WARN, "daily amount of this source is used up, try again", \
+	X(HS_E_DAILY_SOURCE, RATE, 429, WARN, "daily amount of this source is used up, try again", \
 	  "it begins anew at midnight UTC: raise browser_daily, or daily= of the source; or find out who else uses its key") \
+	/* busy: the same thing may succeed in a moment */ \
 	X(HS_E_TIMEOUT, BUSY, 503, WARN, "storage too slow, try again", \
 	  "the disk is too slow, or a stopped process holds the spool: check the storage, and look for stopped " \
 	  "processes") \
