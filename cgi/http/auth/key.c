@@ -9,6 +9,7 @@
 #include "cgi/http/auth/authenticator.h"
 
 #include <openssl/crypto.h>
+#include <stddef.h>
 
 /* Appends the key inside an Authorization header; false if there is none. */
 static bool read_key(struct hs_slice header, struct hs_buf *key)
@@ -36,18 +37,16 @@ static bool read_key(struct hs_slice header, struct hs_buf *key)
 static enum hs_result find_key(const struct hs_settings *s, struct hs_slice key, struct hs_slice *tenant)
 {
 	uint8_t digest[HS_SHA256_BYTES];
-	const struct hs_key *found = NULL;
+	size_t i;
 
 	if (!hs_sha256(key, digest))
 		return HS_E_MEMORY;
-	for (unsigned i = 0; i < s->keys; i++)
-		if (hs_equal_constant_time(s->key[i].sha256, digest, sizeof digest))
-			found = &s->key[i];
-	if (found == NULL)
+	i = hs_sha256_find(s->key, s->keys, sizeof *s->key, offsetof(struct hs_key, sha256), digest);
+	if (i == s->keys)
 		return HS_E_KEY;
-	if (found->revoked)
+	if (s->key[i].revoked)
 		return HS_E_KEY_REVOKED;
-	*tenant = hs_slice_str(found->tenant);
+	*tenant = hs_slice_str(s->key[i].tenant);
 	return HS_OK;
 }
 
