@@ -74,7 +74,7 @@ $(B)/bench_index: LIBS = $(LDLIBS_COMMON)
 .PHONY: bench-scale
 bench-scale:
 	$(Q)$(DEPS) --missing build test >/dev/null || $(DEPS) build test
-	$(Q)$(MAKE) $(PARALLEL) -s all $(B)/bench/load $(B)/bench/make_events
+	$(Q)$(MAKE) $(PARALLEL) -s all $(B)/bench/load $(B)/bench/make_events $(B)/bench/gzip
 	$(Q)HS_BUILD=$(B) bash tests/bench/scale.sh
 
 ## make format     lays the sources out

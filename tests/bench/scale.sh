@@ -52,6 +52,12 @@ load() {
 	P99=$(jq '.p99_us / 1000 | ceil' "$T/load") BAD=$(jq .bad "$T/load")
 }
 
+# summary_cost: of the processor time of compressing the events of a segment.
+summary_cost() {
+	zcat "$(ls "$KEPT"/spool/events-*.gz | head -1)" | head -c 100000000 | head -n -1 >"$T/segment"
+	row 'making a summary, of compressing' "$("$HS_BUILD/bench/gzip" summary "$T/segment" | jq .percent)" % 5
+}
+
 make_spool() {
 	[ ! -e "$KEPT/made-$EVENTS" ] || return 0
 	rm -rf "$KEPT"
@@ -96,6 +102,7 @@ directory_make
 cp "$HS_BUILD/hookspool" "$S/bin/hookspool"
 make_spool
 row 'summaries' "$(du -sb "$KEPT/spool/.hookspool/run/summary" | awk -v n="$EVENTS" '{ printf "%.1f", $1 / n }')" 'B/ev' 30
+summary_cost
 someone=user-$((EVENTS / 15 * 3 / 5))
 ask 1000 cat --user "$someone"
 ask 1000 cat --user nobody

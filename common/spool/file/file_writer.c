@@ -49,8 +49,10 @@ static enum hs_result write_members(struct hs_file_writer *w, size_t most)
 
 	while (result == HS_OK && left.n > 0 && left.n >= most) {
 		size_t n = member_of(left);
+		struct hs_slice member = hs_gzip_member(w->gzip, hs_slice(left.p, n));
 
-		result = write_out(w, hs_gzip_member(w->gzip, hs_slice(left.p, n)));
+		result = write_out(w, member);
+		w->text_crc = hs_gzip_crc_with(w->text_crc, member, n);
 		left = hs_slice(left.p + n, left.n - n);
 	}
 	memmove(w->waiting.p, left.p, left.n);

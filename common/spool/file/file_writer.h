@@ -18,6 +18,7 @@ struct hs_file_writer {
 	uint64_t bytes;        /* written so far */
 	struct hs_buf waiting; /* not written yet */
 	struct hs_gzip *gzip;  /* NULL: plain */
+	uint32_t text_crc;     /* of gzip: CRC-32 of the text that is written */
 };
 
 /*
