@@ -108,15 +108,18 @@ bool hs_held_key_from(struct hs_held *h, const char *path)
 /* Takes over a source's key, the first word of its line, if it is the first of its kind. */
 static void take_source(struct hs_held *h, char *line)
 {
+	static char any_page[] = "https://page.example";
 	char *key = line, *origin = NULL, *word, *rest = line + strcspn(line, " \t");
-	bool browser = false;
+	bool browser = false, any = false;
 
 	if (*rest != '\0')
 		*rest++ = '\0';
 	while ((word = strsep(&rest, " \t")) != NULL)
 		if (strcmp(word, "browser") == 0)
 			browser = true;
-		else if (strncmp(word, "origin=", 7) == 0 && origin == NULL && word[7] != '*')
+		else if (strcmp(word, "origin=*") == 0)
+			any = true;
+		else if (strncmp(word, "origin=", 7) == 0 && origin == NULL)
 			origin = word + 7;
 	if (strncmp(key, "sha256:", 7) == 0 || strncmp(key, "revoked:", 8) == 0)
 		return;
@@ -125,6 +128,8 @@ static void take_source(struct hs_held *h, char *line)
 	if (!browser || h->browser_key != NULL)
 		return;
 	h->browser_key = strdup(key);
+	if (origin == NULL && any)
+		origin = any_page;
 	if (h->origin == NULL && origin != NULL)
 		h->origin = strdup(origin);
 }

@@ -30,7 +30,7 @@ bool hs_held_key_from(struct hs_held *h, const char *path);
 
 /*
  * Reads the write keys in [sources] that are in clear and not revoked, as above. A member that has a value
- * keeps it. Of a source with origin=* the origin stays NULL.
+ * keeps it. A source with origin=* alone gets an origin of example.
  */
 bool hs_held_sources_from(struct hs_held *h, const char *path);
 

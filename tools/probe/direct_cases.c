@@ -54,7 +54,7 @@ struct request_case {
 
 /* A browser asks leave for each path before the first POST to it. */
 #define PAGE(path, type) \
-	{ HS_LIBRARY_BROWSER, "browser: preflight of " path ", no key", "OPTIONS", path, BROWSER_KEY | PREFLIGHT, "", \
+	{ HS_LIBRARY_BROWSER, "browser: preflight " path, "OPTIONS", path, BROWSER_KEY | PREFLIGHT, "", \
 	  PAGE_AGENT, NULL, "", "", "", 204, NULL }, \
 	{ HS_LIBRARY_BROWSER, "browser: " type, "POST", path, BROWSER_KEY | BASIC, "text/plain", PAGE_AGENT, type, \
 	  "browser", PAGE_SINGLE, EVENT, 200, NULL }
@@ -77,7 +77,7 @@ static const struct request_case cases[] = {
 	PAGE("/v1/a", "alias"),
 	{ HS_LIBRARY_BROWSER, "browser: null as userId", "POST", "/v1/t", BROWSER_KEY | BASIC, "text/plain", PAGE_AGENT,
 	  "track: anonymousId alone", "browser", "\"userId\":null," PAGE_SINGLE, EVENT, 200, NULL },
-	{ HS_LIBRARY_BROWSER, "browser: preflight of /v1/b, no key", "OPTIONS", "/v1/b", BROWSER_KEY | PREFLIGHT, "",
+	{ HS_LIBRARY_BROWSER, "browser: preflight /v1/b", "OPTIONS", "/v1/b", BROWSER_KEY | PREFLIGHT, "",
 	  PAGE_AGENT, NULL, "", "", "", 204, NULL },
 	{ HS_LIBRARY_BROWSER, "browser: batch", "POST", "/v1/b", BROWSER_KEY | BASIC, "text/plain", PAGE_AGENT, NULL,
 	  "browser-batch", PAGE_MEMBERS, "{\"writeKey\":\"" KEY "\",\"batch\":[" EVENTS "],\"sentAt\":\"" NOW "\"}", 200, NULL },
@@ -109,10 +109,10 @@ static const struct request_case cases[] = {
 	        "{\"batch\":[],\"writeKey\":\"" OTHER "\"}", "two_keys"),
 	REFUSAL("delete", "/v1/batch", 0,
 	        "{\"batch\":[{\"type\":\"delete\",\"userId\":\"" HS_TEST_USER "\"}],\"writeKey\":\"" KEY "\"}", "delete_direct"),
-	REFUSAL("an unknown key", "/v1/batch", 0, "{\"batch\":[],\"writeKey\":\"a key that no source has\"}", NULL),
-	REFUSAL("a body above max_sdk_body", "/v1/batch", LARGE, "{\"batch\":[],\"writeKey\":\"" KEY "\"", NULL),
-	REFUSAL("gzip that inflates beyond it", "/v1/batch", LARGE | GZIP, "{\"batch\":[],\"writeKey\":\"" KEY "\"", NULL),
-	REFUSAL("an origin that is not listed", "/v1/b", BROWSER_KEY | STRANGER, "{\"batch\":[],\"writeKey\":\"" KEY "\"}", "origin"),
+	REFUSAL("an unknown key", "/v1/batch", 0, "{\"batch\":[],\"writeKey\":\"a key that no source has\"}", "write_key"),
+	REFUSAL("a body too large", "/v1/batch", LARGE, "{\"batch\":[],\"writeKey\":\"" KEY "\"", "too_large"),
+	REFUSAL("gzip of too much", "/v1/batch", LARGE | GZIP, "{\"batch\":[],\"writeKey\":\"" KEY "\"", "inflated"),
+	REFUSAL("an origin not listed", "/v1/b", BROWSER_KEY | STRANGER, "{\"batch\":[],\"writeKey\":\"" KEY "\"}", "origin"),
 };
 /* clang-format on */
 
@@ -404,7 +404,7 @@ static const char *fault(const struct request_case *c, const struct hs_direct_se
 /* Puts it into words; the message has to say what was expected. */
 static void tell(const struct request_case *c, const char *wrong, struct hs_response_verdict *v)
 {
-	char came[sizeof v->message];
+	char came[sizeof v->code + sizeof v->message + 2];
 
 	snprintf(came, sizeof came, "%s%s%s", v->code, v->code[0] != '\0' ? ": " : "", v->message);
 	if (wrong == NULL)
