@@ -46,7 +46,7 @@ void hs_probe_fail(struct hs_probe *p, const char *what, const char *apache, con
 	bool is_lighttpd = strncmp(p->answer.server, "lighttpd", 8) == 0;
 	struct hs_buf advice = { .max = ADVICE };
 
-	if (!is_lighttpd)
+	if (!is_lighttpd || apache == lighttpd)
 		put_advice(&advice, p, apache);
 	if (!is_apache && apache != lighttpd)
 		put_advice(&advice, p, lighttpd);
