@@ -38,6 +38,7 @@ struct hs_store_ops {
 	int64_t (*now_monotonic)(void);
 	struct hs_semaphore *large;        /* before a large body is parsed; NULL: no limit */
 	struct hs_hash_budget *unverified; /* for hashing large bodies that match no secret; NULL: no limit */
+	struct hs_rates *rates;            /* of direct intake alone (rates.h); NULL: no limits */
 };
 
 enum {

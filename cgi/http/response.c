@@ -18,6 +18,7 @@ static const char *reason(int status)
 		{ 411, "Length Required" },
 		{ 413, "Content Too Large" },
 		{ 415, "Unsupported Media Type" },
+		{ 429, "Too Many Requests" }, /* RFC 6585 */
 		{ 501, "Not Implemented" },
 		{ 503, "Service Unavailable" },
 	};

@@ -26,6 +26,7 @@ enum hs_class {
 	HS_CLASS_JSON,     /* the body is not acceptable JSON; the parser knows the offset */
 	HS_CLASS_SPEC,     /* an event breaks the Spec */
 	HS_CLASS_BUSY,     /* a temporary obstacle: trying again may succeed */
+	HS_CLASS_RATE,     /* the sender has sent too much: 429, later it may send again */
 	HS_CLASS_MACHINE,  /* memory, clock */
 	HS_CLASS_STORAGE,  /* the file system failed, or has no room */
 	HS_CLASS_SPOOL,    /* the spool cannot be used as it is */
@@ -48,6 +49,8 @@ enum hs_class {
 	X(HS_E_SHORT_BODY, REQUEST, 400, INFO, "body shorter than Content-Length", \
 	  "the sender or a proxy gave up in the middle") \
 	X(HS_E_LONG_BODY, REQUEST, 400, INFO, "body longer than Content-Length", "look at the sender or the proxy") \
+	X(HS_E_GZIP, REQUEST, 400, INFO, "body is not whole gzip", "the sender or a proxy cut or altered the body") \
+	X(HS_E_INFLATED, REQUEST, 400, INFO, "body too large when inflated", "raise max_sdk_body, or look at the sender") \
 	X(HS_E_SLOW_BODY, REQUEST, 503, WARN, "body did not arrive in time", \
 	  "the sender is slow, or the web server streams: let it buffer bodies") \
 	X(HS_E_SETTINGS_HEADER, REQUEST, 400, INFO, "X-Segment-Settings is not base64 of a JSON object", \
@@ -104,6 +107,13 @@ enum hs_class {
 	X(HS_E_NAME_LONG, SPEC, 400, INFO, "a name is longer than 4096 bytes when flattened", "look at the source") \
 	X(HS_E_RECORD_LARGE, SPEC, 400, INFO, "the event grows too large when flattened", \
 	  "long keys are repeated in every name below them: look at the source") \
+	/* rate: a limit of direct intake */ \
+	X(HS_E_RATE_ADDRESS, RATE, 429, INFO, "too many requests from this address, try again", \
+	  "raise address_rate; behind a proxy, list it in trusted_proxies, or all senders count as one") \
+	X(HS_E_RATE_SOURCE, RATE, 429, INFO, "too many events of this source, try again", \
+	  "raise browser_rate, or rate= of the source; or find out who else uses its key") \
+	X(HS_E_DAILY_SOURCE, RATE, 429, WARN, "daily amount of this source is used up, try again", \
+	  "it begins anew at midnight UTC: raise browser_daily, or daily= of the source; or find out who else uses its key") \
 	/* busy: the same thing may succeed in a moment */ \
 	X(HS_E_TIMEOUT, BUSY, 503, WARN, "storage too slow, try again", \
 	  "the disk is too slow, or a stopped process holds the spool: check the storage, and look for stopped " \

@@ -40,7 +40,9 @@ TEST(statuses_do_what_segment_makes_of_them)
 	for (int r = 1; r < HS_RESULT_COUNT; r++) {
 		int status = hs_result_info((enum hs_result)r)->status;
 
-		if (is_ours(hs_result_info((enum hs_result)r)->class))
+		if (hs_result_is((enum hs_result)r, HS_CLASS_RATE))
+			assert_int_equal(status, 429);
+		else if (is_ours(hs_result_info((enum hs_result)r)->class))
 			assert_int_equal(status, 503);
 		else if (r == HS_E_TYPE)
 			assert_int_equal(status, 501);
