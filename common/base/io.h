@@ -75,6 +75,13 @@ int hs_io_sync_data(int fd);
 /* Syncs a directory's entries (fsync). */
 int hs_io_sync_dir(int fd);
 
+/*
+ * Starts writing these bytes to the disk, after the n bytes before them have been written. A large file
+ * that is written so leaves little to wait for to another file's sync, with which it shares a journal. It is not
+ * a sync; but what fails here a later hs_io_sync_data does not report again.
+ */
+int hs_io_write_out(int fd, uint64_t offset, uint64_t n);
+
 int hs_io_truncate(int fd, uint64_t size);
 /* Reserves blocks without a change of size (fallocate, FALLOC_FL_KEEP_SIZE). */
 int hs_io_reserve(int fd, uint64_t offset, uint64_t n);
