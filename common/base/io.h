@@ -76,9 +76,9 @@ int hs_io_sync_data(int fd);
 int hs_io_sync_dir(int fd);
 
 /*
- * Starts writing these bytes to the disk, after the n bytes before them have been written. A large file
- * that is written so leaves little to wait for to another file's sync, with which it shares a journal. It is not
- * a sync; but what fails here a later hs_io_sync_data does not report again.
+ * Starts to write these bytes to the disk, once the n bytes before them are written. After a large file
+ * that is written in such steps, a sync of another file in the same journal has little to wait for. This
+ * is no sync, but its failure is final: a later hs_io_sync_data does not report it again.
  */
 int hs_io_write_out(int fd, uint64_t offset, uint64_t n);
 

@@ -6,9 +6,9 @@
  *	id --first byte--> one of 256 parts --when it has a chunk of ids--> appended to the file
  *	end: part after part is read, sorted and compared
  *
- * Ids are hashes, so the parts are of about the same size. The file is written once, from start to
- * end, and handed to the disk in small steps: what the kernel would write out at once later, a sync of
- * intake would have to wait for, since both share the journal of the file system.
+ * Ids are hashes, so the parts have about the same size. The file is written once, from start to end,
+ * and goes to the disk in small steps. Otherwise the kernel would write much of it at once, and a sync
+ * of intake, which shares the file system's journal, would have to wait.
  */
 #ifndef HS_SEEN_IDS_H
 #define HS_SEEN_IDS_H
@@ -18,7 +18,7 @@
 
 enum { HS_SEEN_PARTS = 256 };
 
-/* A line's id or a tombstone, as it is in memory and in the file. */
+/* The id of a line or of a tombstone, as it is in memory and in the file. */
 struct hs_seen_id {
 	uint64_t high, low; /* halves of the id */
 	uint64_t line;
@@ -51,16 +51,16 @@ enum hs_result hs_seen_ids_open(struct hs_seen_ids *s, const struct hs_spool_dir
 void hs_seen_ids_close(struct hs_seen_ids *s);
 
 /*
- * Notes the id of a line. Files are numbered from 1 and lines within a file, both in the order of the spool. HS_OK,
- * HS_E_MEMORY, or as hs_io_result.
+ * Notes the id of a line. Files have numbers from 1 on, in the order of the spool. HS_OK, HS_E_MEMORY, or
+ * as hs_io_result.
  */
 enum hs_result hs_seen_ids_note(struct hs_seen_ids *s, const struct hs_id_block_entry *id, uint32_t file,
                                 uint64_t line);
 
 /*
- * Calls each() for every line whose id was spooled within dedup_window before it (or after it): in an
- * earlier line, or else, `erased`, as a tombstone. In the order of files and lines, unless there are a
- * great many. May be called once. HS_OK, HS_E_MEMORY or HS_E_IO.
+ * Calls each() for every line whose id was spooled within dedup_window before it: in an earlier line, or
+ * else (`erased`) in one that has left a tombstone. The first 65,536 calls are in the order of files and
+ * lines, and so are the next ones. HS_OK, HS_E_MEMORY, or as hs_io_result.
  */
 enum hs_result hs_seen_ids_each(struct hs_seen_ids *s,
                                 void (*each)(void *context, bool erased, uint32_t file, uint64_t line), void *context);

@@ -7,7 +7,7 @@
 
 enum {
 	AT_ONCE = 1 << 18, /* bytes of a write */
-	STEP = 1 << 20,    /* bytes handed to the disk at a time: a sync of intake waits for no more */
+	STEP = 1 << 20,    /* bytes handed to the disk at a time, so that a sync of intake waits for no more */
 };
 
 enum hs_result hs_file_writer_start(struct hs_file_writer *w, int fd, enum hs_file_writer_form form)
