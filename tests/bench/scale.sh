@@ -1,6 +1,6 @@
 #!/bin/bash
-# scale.sh: what people ask of a spool of many events, and service after a reboot. `make bench-scale`
-# runs it.
+# scale.sh: what people ask of a spool of many events, and service beside it and after a reboot.
+# `make bench-scale` runs it.
 #
 #	EVENTS=10000000    in the spool: while it is made it takes 1.5 KB of disk an event
 #	SECONDS_EACH=20    of load, 50 events a second, for each figure of service
@@ -66,8 +66,8 @@ group_make() {
 
 own_kb() { awk '$1 == "RssAnon:" { print $2 }' "/proc/$1/status" 2>/dev/null; }
 
-# ask_in_group BOUND MB COMMAND: the same for a command in the group, and what memory it takes for itself:
-# mapped files are the page cache's. TOOK has its seconds.
+# ask_in_group BOUND MB COMMAND: the same for a command in the group, and how much memory it takes for
+# itself; mapped files belong to the page cache. TOOK has its seconds.
 ask_in_group() {
 	local bound=$1 mb=$2 start now most=0 pid code
 	shift 2
@@ -147,7 +147,7 @@ beside() {
 	row "beside $1: 99th percentile, 2 x idle" "$P99" ms $((2 * idle))
 }
 
-# Every so many users one asks to be erased.
+# deletes: prints the requests of PEOPLE users to be erased.
 deletes() {
 	awk -v n="$PEOPLE" -v users=$((EVENTS / 15)) 'BEGIN {
 		for (i = 0; i < n; i++)
@@ -155,7 +155,7 @@ deletes() {
 	}'
 }
 
-# on_a_copy: the server works on a copy of the spool, with what people ask of it.
+# on_a_copy: restarts the server with a copy of the spool that has these requests, too.
 on_a_copy() {
 	server_stop
 	rm -rf "$KEPT/copy"
