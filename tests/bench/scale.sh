@@ -155,6 +155,9 @@ deletes() {
 	}'
 }
 
+# The copy's index may be catching up.
+imported() { hs import "$T/deletes" && [ "$CODE" -eq 0 ]; }
+
 # on_a_copy: restarts the server with a copy of the spool that has these requests, too.
 on_a_copy() {
 	server_stop
@@ -165,8 +168,7 @@ on_a_copy() {
 	cp "$HS_BUILD/hookspool" "$S/bin/hookspool"
 	deletes >"$T/deletes"
 	chmod 644 "$T/deletes"
-	hs import "$T/deletes"
-	hs rotate
+	wait_for 600 imported && hs rotate && [ "$CODE" -eq 0 ] || exit 2
 	wait_for 600 not_busy # which makes the summaries: they know a file by its inode
 }
 
