@@ -133,20 +133,25 @@ static struct hs_slice skip_repeated(struct hs_slice path)
 	return path;
 }
 
-/* True if the path is the name of a row below /v1/, said more than once: /v1/b/b, /v1/b/v1/b. */
+/* True if the path is that of a row of two segments, said more than once: /v1/b/b, /v1/b/v1/b. */
 static bool repeats(struct hs_slice row, struct hs_slice path)
 {
-	struct hs_slice name, segment;
+	struct hs_slice version, name, segment;
+	bool named = false;
 
-	next_segment(&row, &segment);
-	next_segment(&row, &name);
-	if (next_segment(&row, &segment) || !next_segment(&path, &segment) || !next_segment(&path, &segment))
+	next_segment(&row, &version);
+	if (!next_segment(&row, &name) || next_segment(&row, &segment))
 		return false;
-	do {
-		if (!hs_slice_eq(segment, name) && !hs_slice_eq(segment, HS_SLICE("v1")))
+	if (!next_segment(&path, &segment) || !hs_slice_eq(segment, version))
+		return false;
+	while (next_segment(&path, &segment)) {
+		bool is_name = hs_slice_eq(segment, name);
+
+		if (!is_name && !hs_slice_eq(segment, version))
 			return false;
-	} while (next_segment(&path, &segment));
-	return true;
+		named = named || is_name;
+	}
+	return named;
 }
 
 static bool begins(struct hs_slice path, struct hs_slice with)
