@@ -42,9 +42,13 @@ static bool is_any_type(struct hs_slice type)
 #define POSTS METHOD(POST), TEXT("POST, OPTIONS"), is_any_type
 /* Segment tells devices and servers by the path: short names are for devices. */
 #define CLIENT(name, type) \
-	{ "direct", TEXT("/v1/" name), POSTS, true, DIRECT(type, "client"), hs_handle_direct }
+	{ \
+		"direct", TEXT("/v1/" name), POSTS, true, DIRECT(type, "client"), hs_handle_direct \
+	}
 #define SERVER(name, type) \
-	{ "direct", TEXT("/v1/" name), POSTS, true, DIRECT(type, "server"), hs_handle_direct }
+	{ \
+		"direct", TEXT("/v1/" name), POSTS, true, DIRECT(type, "server"), hs_handle_direct \
+	}
 
 /* The mount comes first, because most requests are for it. */
 static const struct hs_route routes[] = {
@@ -75,13 +79,11 @@ static const struct hs_route routes[] = {
 };
 
 /* The rest of direct intake. All methods, so that a wrong path is always told as such. */
-static const struct hs_route unknown = {
-	"unknown", TEXT("/v1/"), ~0U, TEXT("POST, OPTIONS"), NULL, true, DIRECT("", ""), hs_handle_unknown
-};
+static const struct hs_route unknown = { "unknown",      TEXT("/v1/"),     ~0U, TEXT("POST, OPTIONS"), NULL, true,
+	                                 DIRECT("", ""), hs_handle_unknown };
 
-static const struct hs_route preflight = {
-	"preflight", TEXT(""), METHOD(OPTIONS), TEXT("OPTIONS"), NULL, false, DIRECT("", ""), hs_handle_preflight
-};
+static const struct hs_route preflight = { "preflight", TEXT(""), METHOD(OPTIONS), TEXT("OPTIONS"),
+	                                   NULL,        false,    DIRECT("", ""),  hs_handle_preflight };
 
 const struct hs_route *hs_route_preflight(void)
 {

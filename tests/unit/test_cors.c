@@ -2,15 +2,14 @@
 #include "cgi/http/cors.h"
 #include "tests/lib/unit.h"
 
-
 #define SHOP "https://shop.example"
 static const char conf[] = "spool_dir = /nowhere\n[sources]\n"
-                           "api = SERVER-KEY-1\n"
-                           "shop = BROWSER-KEY-1 browser origin=" SHOP "\n"
-                           "blog = BROWSER-KEY-2 browser origin=https://blog.example\n"
-                           "old = revoked:BROWSER-KEY-3 browser origin=https://old.example\n";
+			   "api = SERVER-KEY-1\n"
+			   "shop = BROWSER-KEY-1 browser origin=" SHOP "\n"
+			   "blog = BROWSER-KEY-2 browser origin=https://blog.example\n"
+			   "old = revoked:BROWSER-KEY-3 browser origin=https://old.example\n";
 static const char any[] = "spool_dir = /nowhere\n[sources]\nshop = BROWSER-KEY-1 browser origin=" SHOP "\n"
-                          "widget = BROWSER-KEY-4 browser origin=*\n";
+			  "widget = BROWSER-KEY-4 browser origin=*\n";
 
 #define READ(origin) "Vary: Origin\nAccess-Control-Allow-Origin: " origin "\n"
 #define LISTED(origin) READ(origin) "Access-Control-Allow-Credentials: true\n"
@@ -89,8 +88,9 @@ static void check_preflight(struct hs_settings *s, const char *origin, struct hs
 	hs_cors_add_preflight(s, hs_slice_str(origin), asked, &response);
 	print(&response, &text);
 	if (allowed != NULL)
-		hs_buf_printf(&expected, "%sAccess-Control-Allow-Methods: POST, GET, OPTIONS\n"
-		                         "Access-Control-Allow-Headers: %s\nAccess-Control-Max-Age: 86400\n",
+		hs_buf_printf(&expected,
+		              "%sAccess-Control-Allow-Methods: POST, GET, OPTIONS\n"
+		              "Access-Control-Allow-Headers: %s\nAccess-Control-Max-Age: 86400\n",
 		              LISTED(SHOP), allowed);
 	assert_slice_equal(hs_buf_slice(&text), hs_buf_slice(&expected));
 	hs_buf_free(&text);
@@ -106,7 +106,8 @@ TEST(preflights)
 	memset(text, 'x', sizeof text);
 	text[512] = '\0';
 	check_preflight(s, SHOP, HS_SLICE("authorization,x-retry-count"), "authorization,x-retry-count");
-	check_preflight(s, SHOP, HS_SLICE("authorization, baggage, traceparent"), "authorization, baggage, traceparent");
+	check_preflight(s, SHOP, HS_SLICE("authorization, baggage, traceparent"),
+	                "authorization, baggage, traceparent");
 	check_preflight(s, SHOP, HS_SLICE_NONE, fixed);
 	check_preflight(s, SHOP, HS_SLICE("*\r\nX-Bad: 1"), fixed);
 	check_preflight(s, SHOP, HS_SLICE("a: b"), fixed);

@@ -3,8 +3,7 @@
 #include "tests/lib/unit.h"
 
 #define OK "{\"success\":true}\n"
-#define ERROR(code, text) \
-	"{\"success\":false,\"code\":\"" code "\",\"message\":\"" text "\",\"error\":\"" text "\"}\n"
+#define ERROR(code, text) "{\"success\":false,\"code\":\"" code "\",\"message\":\"" text "\",\"error\":\"" text "\"}\n"
 
 static const struct {
 	const char *what;
@@ -68,7 +67,9 @@ static const struct {
 	{ "ours", { .result = HS_E_FULL }, 503, ERROR("full", "storage is full, try again") },
 	{ "late", { .result = HS_E_TIMEOUT }, 503, ERROR("timeout", "storage too slow, try again") },
 	{ "preflight", { .is_preflight = true }, 204, "" },
-	{ "preflight, refused", { .is_preflight = true, .result = HS_E_CROWDED }, 503,
+	{ "preflight, refused",
+	  { .is_preflight = true, .result = HS_E_CROWDED },
+	  503,
 	  ERROR("crowded", "too many unfinished bodies, try again") },
 };
 
@@ -79,8 +80,7 @@ TEST(outcomes)
 		struct hs_response response = { .body = &body };
 
 		hs_direct_answer_respond(&cases[i].outcome, &response);
-		if (response.status != cases[i].status ||
-		    hs_direct_answer_status(&cases[i].outcome) != cases[i].status)
+		if (response.status != cases[i].status || hs_direct_answer_status(&cases[i].outcome) != cases[i].status)
 			fail_msg("%s: %d", cases[i].what, response.status);
 		assert_slice_equal(hs_buf_slice(&body), hs_slice_str(cases[i].body));
 		hs_buf_free(&body);

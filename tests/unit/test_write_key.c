@@ -4,13 +4,13 @@
 #include "tests/lib/unit.h"
 
 static const char conf[] = "spool_dir = /nowhere\n[sources]\n"
-                           "api = SERVER-KEY-1\n"
-                           "shop = BROWSER-KEY-1 browser origin=https://shop.example\n"
-                           "old = revoked:OLD-KEY-1\n"
-                           "widget = BROWSER-KEY-4 browser origin=*\n";
+			   "api = SERVER-KEY-1\n"
+			   "shop = BROWSER-KEY-1 browser origin=https://shop.example\n"
+			   "old = revoked:OLD-KEY-1\n"
+			   "widget = BROWSER-KEY-4 browser origin=*\n";
 
-#define API "Basic U0VSVkVSLUtFWS0xOg==" /* SERVER-KEY-1: */
-#define API_BARE "Basic U0VSVkVSLUtFWS0x" /* without the colon */
+#define API "Basic U0VSVkVSLUtFWS0xOg=="              /* SERVER-KEY-1: */
+#define API_BARE "Basic U0VSVkVSLUtFWS0x"             /* without the colon */
 #define API_PASSWORD "Basic U0VSVkVSLUtFWS0xOng6eQ==" /* SERVER-KEY-1:x:y */
 #define OLD "Basic T0xELUtFWS0xOg=="
 #define STAGING "Basic c3RhZ2luZzpzZWNyZXQ=" /* staging:secret */
@@ -125,7 +125,8 @@ TEST(origins)
 	struct hs_settings *s = settings_of(conf);
 
 	for (size_t i = 0; i < sizeof table / sizeof *table; i++)
-		if (hs_write_key_origin(s, &s->source[table[i].source], hs_slice_str(table[i].origin)) != table[i].result)
+		if (hs_write_key_origin(s, &s->source[table[i].source], hs_slice_str(table[i].origin)) !=
+		    table[i].result)
 			fail_msg("%s from %s", s->source[table[i].source].label, table[i].origin);
 	hs_settings_free(s);
 }
@@ -154,7 +155,8 @@ TEST(addresses)
 
 	for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
 		struct hs_ip_address sender;
-		bool found = hs_sender_address(s, hs_slice_str(table[i].peer), hs_slice_str(table[i].forwarded_for), &sender);
+		bool found =
+		    hs_sender_address(s, hs_slice_str(table[i].peer), hs_slice_str(table[i].forwarded_for), &sender);
 
 		if (found != (table[i].keep != NULL))
 			fail_msg("%s", table[i].peer);
