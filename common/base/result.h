@@ -78,12 +78,14 @@ enum hs_class {
 	  "give the label of the secret and that of the key the same name, or correct one of them at the sender") \
 	X(HS_E_NO_CREDENTIALS, AUTH, 401, INFO, "X-Signature or API key required", \
 	  "set the shared secret or the key at the sender") \
-	X(HS_E_WRITE_KEY, AUTH, 400, INFO, "write key unknown", "add the key to [sources], or correct it at the sender") \
+	X(HS_E_WRITE_KEY, AUTH, 400, INFO, "write key unknown", \
+	  "add the key to [sources], or correct it at the sender") \
 	X(HS_E_WRITE_KEY_REVOKED, AUTH, 400, INFO, "write key revoked", "give the sender a new key") \
 	X(HS_E_TWO_KEYS, AUTH, 400, INFO, "Authorization and the body have different write keys", \
 	  "give the library one key, and look for a proxy that adds Authorization") \
 	X(HS_E_ORIGIN, AUTH, 400, INFO, "origin not allowed for this write key", \
-	  "add origin= to the source's line if the page is yours; apps and servers need a key of their own, without browser") \
+	  "add origin= to the source's line if the page is yours; apps and servers need a key of their own, without " \
+	  "browser") \
 	/* json: the body as text */ \
 	X(HS_E_JSON_EMPTY, JSON, 400, INFO, "body is empty", "look at the sender") \
 	X(HS_E_JSON_END, JSON, 400, INFO, "JSON ends too early", "look at the sender") \

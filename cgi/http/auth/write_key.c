@@ -1,6 +1,5 @@
 #include "cgi/http/auth/write_key.h"
 #include "cgi/http/auth/authorization.h"
-#include "config/settings_access.h"
 
 #include <openssl/crypto.h>
 
