@@ -39,8 +39,8 @@ enum {
 	OPT_CACERT,
 	OPT_INSECURE,
 	BATCH_MAX = 65536,
-	LIBRARY_MS = 10000,   /* Node's timeout */
-	UPLOAD_MS = 300000,   /* for a body above max_sdk_body over a slow line */
+	LIBRARY_MS = 10000, /* Node's timeout */
+	UPLOAD_MS = 300000, /* for a body above max_sdk_body over a slow line */
 	UPLOAD_BYTES = 1 << 20,
 };
 
@@ -68,7 +68,7 @@ static const struct hs_option send_options[] = {
 struct job {
 	const char *config, *file, *method;
 	enum hs_sender as; /* HS_SENDERS: chosen by the credentials */
-	bool direct; /* as the libraries */
+	bool direct;       /* as the libraries */
 	enum hs_library library;
 	const char *origin;
 	bool anonymous, new_ids, json, colours;
@@ -102,7 +102,8 @@ static bool take_as(struct job *j, const char *name)
 	j->as = hs_sender_named(name);
 	known = j->direct ? !one_library || j->library != HS_LIBRARIES : j->as != HS_SENDERS;
 	if (!known)
-		fprintf(stderr, "hookspool: --as %s: expected " HS_SENDER_NAMES "|sdk, or sdk: and " HS_LIBRARY_NAMES "\n",
+		fprintf(stderr,
+		        "hookspool: --as %s: expected " HS_SENDER_NAMES "|sdk, or sdk: and " HS_LIBRARY_NAMES "\n",
 		        name);
 	return known;
 }
@@ -150,7 +151,8 @@ static const char *contradiction(const struct job *j)
 		return "--url is required: the mount, as it was entered at Segment";
 	if (j->direct && (j->batch > 0 || j->anonymous || j->given.secret != NULL || j->file != NULL ||
 	                  strcmp(j->method, "POST") != 0))
-		return "--as sdk sends requests of its own: leave out --batch, --file, --method, --secret and --unsigned";
+		return "--as sdk sends requests of its own: leave out --batch, --file, --method, --secret and "
+		       "--unsigned";
 	if (j->origin != NULL && !j->direct)
 		return "--origin: only with --as sdk";
 	if (j->batch > 0 && j->as != HS_SENDERS && !hs_sender_info(j->as)->batches)
@@ -229,7 +231,8 @@ static char *origin_of(const char *url)
 static int find_write_keys(struct job *j)
 {
 	struct hs_held *h = &j->given;
-	bool browsers = j->library == HS_LIBRARIES || j->library == HS_LIBRARY_BROWSER, servers = j->library != HS_LIBRARY_BROWSER;
+	bool browsers = j->library == HS_LIBRARIES || j->library == HS_LIBRARY_BROWSER,
+	     servers = j->library != HS_LIBRARY_BROWSER;
 	char used[PATH_MAX];
 
 	if (h->key == NULL) {
@@ -483,8 +486,8 @@ static int run(struct job *j)
 	if (!j->json && code == 0)
 		printf("%" PRIu64 " events in %" PRIu64 " requests as %s: %" PRIu64 " green, %" PRIu64
 		       " yellow, %" PRIu64 " red\n",
-		       j->events, j->requests, j->direct ? "sdk" : hs_sender_info(j->as)->name, j->colour[HS_GREEN], j->colour[HS_YELLOW],
-		       j->colour[HS_RED]);
+		       j->events, j->requests, j->direct ? "sdk" : hs_sender_info(j->as)->name, j->colour[HS_GREEN],
+		       j->colour[HS_YELLOW], j->colour[HS_RED]);
 	if (!j->json && code == 0 && j->file == NULL)
 		puts("they are of the user " HS_TEST_USER ": cat, tail, stats and each leave them out with --no-test, "
 		     "and hookspool erase --test removes them");

@@ -31,7 +31,7 @@ tests() {
 commands() {
 	sources_in commands
 	check 'make run ONCE=1' inside make -C /root/hookspool run ONCE=1
-	check 'all records arrived' grep -q 'all seven records arrived' "$T/said"
+	check 'all records arrived' grep -q 'all eight records arrived' "$T/said"
 	check 'it installed lighttpd, and no other web server' inside sh -c \
 		'command -v lighttpd && ! command -v apache2 && ! command -v nginx'
 	tests 'make test' inside make -C /root/hookspool test

@@ -15,17 +15,19 @@ struct form {
 	bool chunked;
 };
 
-static const char ONE_SIDE[] = "Apache: Header always setifempty, not set or add, for Access-Control-Allow-Origin\n"
-			       "nginx: no add_header Access-Control-Allow-Origin for @/v1/: it doubles the handler's; for "
-			       "nginx's own errors see hookspool.conf";
+static const char ONE_SIDE[] =
+    "Apache: Header always setifempty, not set or add, for Access-Control-Allow-Origin\n"
+    "nginx: no add_header Access-Control-Allow-Origin for @/v1/: it doubles the handler's; for "
+    "nginx's own errors see hookspool.conf";
 static const char ONE_SIDE_LIGHTTPD[] = "lighttpd: setenv.set-response-header, not add-response-header, for "
 					"Access-Control-Allow-Origin below @/v1/";
 
 /* Leaves out what the mount cannot have: a redirect. */
 static bool is_redirect(struct hs_probe *p, const char *what)
 {
-	static const char MEND[] = "let the web server redirect nothing below @, and enter the URL that it leads to: the "
-				   "libraries follow without the body, and the events are gone";
+	static const char MEND[] =
+	    "let the web server redirect nothing below @, and enter the URL that it leads to: the "
+	    "libraries follow without the body, and the events are gone";
 	char text[400];
 
 	if (p->result != HS_HTTP_OK || p->answer.status < 300 || p->answer.status >= 400)
@@ -98,7 +100,8 @@ static void check_preflight(struct hs_probe *p)
 		return;
 	if (p->answer.status != 204 && p->answer.status != 200)
 		other_answer(p, "preflight", "OPTIONS should be answered 204",
-		             "let OPTIONS below @/v1/ reach the handler: no <Limit>, no limit_except, no answer of the web server's own");
+		             "let OPTIONS below @/v1/ reach the handler: no <Limit>, no limit_except, no answer of the "
+		             "web server's own");
 	else if (browser_may_read(p, "preflight"))
 		hs_findings_ok(p->report, "preflight", "a page of %s may send", p->held->origin);
 }
@@ -161,9 +164,11 @@ static void check_forms(struct hs_probe *p)
 		                             { "chunked", NULL, true } };
 	static const char *const mend[] = {
 		"see the web server's error log",
-		"let the web server neither inflate nor refuse bodies: no Content-Encoding rule of a proxy or of mod_security, no mod_deflate's "
+		"let the web server neither inflate nor refuse bodies: no Content-Encoding rule of a proxy or of "
+		"mod_security, no mod_deflate's "
 		"SetInputFilter DEFLATE for @",
-		"Apache's plain CGI has no length for such bodies, so Kotlin and Android cannot send there: take mod_fcgid or "
+		"Apache's plain CGI has no length for such bodies, so Kotlin and Android cannot send there: take "
+		"mod_fcgid or "
 		"mod_proxy_fcgi with SetEnv proxy-sendcl 1; nginx: fastcgi_request_buffering on; lighttpd: "
 		"server.stream-request-body = 0",
 	};
@@ -196,7 +201,8 @@ static void check_sdk_body(struct hs_probe *p)
 	} else {
 		snprintf(apache, sizeof apache,
 		         "Apache: LimitRequestBody %zu, in <Location @>; mod_fcgid: FcgidMaxRequestLen %zu\n"
-		         "nginx: client_max_body_size %zuk", n + n / 4, n + n / 4, (n + n / 4) >> 10);
+		         "nginx: client_max_body_size %zuk",
+		         n + n / 4, n + n / 4, (n + n / 4) >> 10);
 		snprintf(lighttpd, sizeof lighttpd, "lighttpd: server.max-request-size = %zu", (n + n / 4) >> 10);
 		snprintf(text, sizeof text, "%s, which max_sdk_body allows, are not let through: %.80s", bytes,
 		         hs_probe_came(p, answer));
@@ -209,7 +215,7 @@ static void check_own_error(struct hs_probe *p)
 {
 	struct hs_http_request request = { .method = "POST", .below = "/v1/b", .timeout_ms = HUGE_MS };
 	static const char MEND[] = "Apache: Define HS_ORIGINS, as in the shipped configuration\n"
-				     "nginx: set $hookspool_origin, as in the shipped hookspool.conf";
+				   "nginx: set $hookspool_origin, as in the shipped hookspool.conf";
 	char text[200];
 
 	begin(p);
@@ -218,8 +224,8 @@ static void check_own_error(struct hs_probe *p)
 	if (!ask_with(p, &request) || p->answer.status < 400 || p->told.json ||
 	    strncmp(p->answer.server, "lighttpd", 8) == 0) /* its 413 never has the header */
 		return;
-	snprintf(text, sizeof text, "the web server's own errors (%d) have %s Access-Control-Allow-Origin", p->answer.status,
-	         p->answer.allow_origins == 0 ? "no" : "more than one");
+	snprintf(text, sizeof text, "the web server's own errors (%d) have %s Access-Control-Allow-Origin",
+	         p->answer.status, p->answer.allow_origins == 0 ? "no" : "more than one");
 	if (p->answer.allow_origins == 1)
 		hs_findings_ok(p->report, "own errors", "pages may read the web server's own errors");
 	else

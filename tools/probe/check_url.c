@@ -150,24 +150,24 @@ static void explain_health(struct hs_probe *p)
 	snprintf(text, sizeof text, "/health is not answered as it should be: %s", hs_probe_came(p, answer));
 	if (is_result(p, HS_E_METHOD)) /* the handler gets requests for the mount itself */
 		hs_probe_fail(p, "health", "Apache, mod_proxy_fcgi: SetEnvIf Request_URI ^@ proxy-fcgi-pathinfo=1",
-		     "lighttpd: \"check-local\" => \"disable\", in fastcgi.server",
-		     "the handler is not told the path below the mount (PATH_INFO)");
+		              "lighttpd: \"check-local\" => \"disable\", in fastcgi.server",
+		              "the handler is not told the path below the mount (PATH_INFO)");
 	else if (p->told.json)
 		hs_probe_fail(p, "health", p->told.remedy, p->told.remedy, text);
 	else if (status == 404)
 		hs_probe_fail(p, "health", "Apache: ScriptAlias @ /usr/local/lib/hookspool/hookspool.cgi",
-		     "lighttpd: fastcgi.server += ( \"@\" => … ), as in hookspool-fastcgi.conf",
-		     "nothing is mounted at this URL: 404");
+		              "lighttpd: fastcgi.server += ( \"@\" => … ), as in hookspool-fastcgi.conf",
+		              "nothing is mounted at this URL: 404");
 	else if (status == 403)
 		hs_probe_fail(p, "health", "Apache: Require all granted, in <Location @>; chmod 755 the program",
-		     "lighttpd: no url.access-deny for @; chmod 755 the program", text);
+		              "lighttpd: no url.access-deny for @; chmod 755 the program", text);
 	else if (status >= 300 && status < 400)
 		hs_probe_fail(p, "health", REDIRECT, REDIRECT, "the URL is a redirect");
 	else
 		hs_probe_fail(p, "health", "Apache: see ErrorLog; as the handler's user: hookspool.fcgi --check",
-		     "lighttpd: see server.errorlog and server.breakagelog; as the handler's user: "
-		     "hookspool.fcgi --check",
-		     text);
+		              "lighttpd: see server.errorlog and server.breakagelog; as the handler's user: "
+		              "hookspool.fcgi --check",
+		              text);
 }
 
 static void check_clock(struct hs_probe *p)
@@ -262,8 +262,9 @@ static void check_signed(struct hs_probe *p)
 	else if (is_result(p, HS_E_SIGNATURE))
 		hs_probe_fail(p, "signed", COMPARE, COMPARE, "the handler has another secret");
 	else if (is_result(p, HS_E_NO_SIGNATURE) || is_result(p, HS_E_NO_CREDENTIALS))
-		hs_probe_fail(p, "signed", "Apache: take out RequestHeader unset X-Signature; look for a proxy before it",
-		     "lighttpd: look for a proxy before it", "X-Signature does not reach the handler");
+		hs_probe_fail(p, "signed",
+		              "Apache: take out RequestHeader unset X-Signature; look for a proxy before it",
+		              "lighttpd: look for a proxy before it", "X-Signature does not reach the handler");
 	else if (!is_result(p, HS_E_NO_KEY)) /* the next test reports that */
 		fail_as_told(p, "signed", "an empty batch should be accepted");
 }
@@ -280,11 +281,11 @@ static void check_key(struct hs_probe *p)
 		hs_findings_ok(p->report, "key", "an API key is accepted");
 	else if (is_result(p, HS_E_NO_KEY) || is_result(p, HS_E_NO_CREDENTIALS))
 		hs_probe_fail(p, "key",
-		     "Apache: CGIPassAuth On, in <Location @>\n"
-		     "Apache, in .htaccess: RewriteRule ^ - "
-		     "[E=HTTP_AUTHORIZATION:%{HTTP:Authorization}]",
-		     "lighttpd passes Authorization on: look for a proxy before it that does not",
-		     "the API key is lost: Authorization does not reach the handler");
+		              "Apache: CGIPassAuth On, in <Location @>\n"
+		              "Apache, in .htaccess: RewriteRule ^ - "
+		              "[E=HTTP_AUTHORIZATION:%{HTTP:Authorization}]",
+		              "lighttpd passes Authorization on: look for a proxy before it that does not",
+		              "the API key is lost: Authorization does not reach the handler");
 	else if (is_result(p, HS_E_KEY) && p->key == NULL)
 		hs_findings_ok(p->report, "key", "the API key's header reaches the handler");
 	else if (is_result(p, HS_E_KEY))
@@ -327,7 +328,8 @@ static void explain_large(struct hs_probe *p, size_t n)
 		         limit);
 	snprintf(lighttpd, sizeof lighttpd, "lighttpd: server.max-request-size = %zu", limit >> 10);
 	hs_bar_table_bytes(n, bytes);
-	snprintf(text, sizeof text, "%s, which max_body allows, are not let through: %.80s", bytes, hs_probe_came(p, answer));
+	snprintf(text, sizeof text, "%s, which max_body allows, are not let through: %.80s", bytes,
+	         hs_probe_came(p, answer));
 	hs_probe_fail(p, "large body", apache, lighttpd, text);
 }
 
@@ -349,8 +351,9 @@ static void check_large(struct hs_probe *p)
 	else if (is_result(p, HS_E_TOO_LARGE))
 		hs_probe_fail(p, "large body", COMPARE, COMPARE, "the handler has a smaller max_body");
 	else if (p->result == HS_HTTP_TIMEOUT || is_result(p, HS_E_SLOW_BODY) || p->answer.status == 408)
-		hs_probe_fail(p, "large body", "Apache: RequestReadTimeout header=10-20,MinRate=500 body=20,MinRate=1000",
-		     "lighttpd: server.max-read-idle = 20", "a large body does not arrive in time");
+		hs_probe_fail(p, "large body",
+		              "Apache: RequestReadTimeout header=10-20,MinRate=500 body=20,MinRate=1000",
+		              "lighttpd: server.max-read-idle = 20", "a large body does not arrive in time");
 	else if (p->told.json && p->result == HS_HTTP_OK)
 		fail_as_told(p, "large body", "an empty batch with many blanks should be accepted");
 	else
@@ -385,12 +388,12 @@ int hs_check_url(struct hs_findings *report, const struct hs_settings *settings,
                  const struct hs_http_target *target)
 {
 	struct hs_probe p = { .report = report,
-		           .settings = settings,
-		           .key = held->key,
-		           .held = held,
-		           .target = target,
-		           .mount = path_of(target->url),
-		           .http = hs_http_new(target) };
+		              .settings = settings,
+		              .key = held->key,
+		              .held = held,
+		              .target = target,
+		              .mount = path_of(target->url),
+		              .http = hs_http_new(target) };
 	int code = p.http == NULL ? EX_OSERR : check_mount(&p);
 
 	hs_http_free(p.http);

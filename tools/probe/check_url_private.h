@@ -17,7 +17,7 @@ enum {
 struct hs_probe {
 	struct hs_findings *report;
 	const struct hs_settings *settings;
-	const char *key;             /* in clear; NULL: unknown */
+	const char *key;            /* in clear; NULL: unknown */
 	const struct hs_held *held; /* write keys */
 	const struct hs_http_target *target;
 	const char *mount; /* the URL's path */

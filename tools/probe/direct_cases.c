@@ -19,7 +19,7 @@ enum {
 	BASIC = 1 << 1,       /* Authorization has the key */
 	GZIP = 1 << 2,
 	CHUNKED = 1 << 3,
-	CUT = 1 << 4,      /* the body lacks its end */
+	CUT = 1 << 4, /* the body lacks its end */
 	PREFLIGHT = 1 << 5,
 	STRANGER = 1 << 6, /* an origin that no source lists */
 	BOTH_KEYS = 1 << 7,
@@ -35,8 +35,8 @@ struct request_case {
 	unsigned flags;
 	const char *media_type; /* "": the header is absent */
 	const char *agent;
-	const char *sample; /* name of the sample that EVENT means; NULL: none */
-	const char *ids;    /* suffix of the ids, so that no two cases send the same event */
+	const char *sample;  /* name of the sample that EVENT means; NULL: none */
+	const char *ids;     /* suffix of the ids, so that no two cases send the same event */
 	const char *members; /* that the library adds to each event */
 	const char *body;
 	int status;
@@ -45,25 +45,46 @@ struct request_case {
 
 #define JSON_TYPE "application/json"
 #define STRANGER_ORIGIN "https://stranger.example"
-#define PAGE_AGENT "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/156.0.0.0 Safari/537.36"
+#define PAGE_AGENT \
+	"Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/156.0.0.0 Safari/537.36"
 #define LIBRARY(name, version) "\"context\":{\"library\":{\"name\":\"" name "\",\"version\":\"" version "\"}}"
 #define PAGE_MEMBERS \
-	LIBRARY("analytics.js", "next-1.84.3") ",\"integrations\":{\"Segment.io\":true},\"writeKey\":\"" KEY \
+	LIBRARY("analytics.js", "next-1.84.3") \
+	",\"integrations\":{\"Segment.io\":true},\"writeKey\":\"" KEY \
 	"\",\"_metadata\":{\"bundled\":[\"Segment.io\"],\"unbundled\":[],\"bundledIds\":[]}"
 #define PAGE_SINGLE PAGE_MEMBERS ",\"sentAt\":\"" NOW "\""
 
 /* A browser asks leave for each path before the first POST to it. */
 #define PAGE(path, type) \
-	{ HS_LIBRARY_BROWSER, "browser: preflight " path, "OPTIONS", path, BROWSER_KEY | PREFLIGHT, "", \
-	  PAGE_AGENT, NULL, "", "", "", 204, NULL }, \
-	{ HS_LIBRARY_BROWSER, "browser: " type, "POST", path, BROWSER_KEY | BASIC, "text/plain", PAGE_AGENT, type, \
-	  "browser", PAGE_SINGLE, EVENT, 200, NULL }
+	{ HS_LIBRARY_BROWSER, \
+	  "browser: preflight " path, \
+	  "OPTIONS", \
+	  path, \
+	  BROWSER_KEY | PREFLIGHT, \
+	  "", \
+	  PAGE_AGENT, \
+	  NULL, \
+	  "", \
+	  "", \
+	  "", \
+	  204, \
+	  NULL }, \
+	{ \
+		HS_LIBRARY_BROWSER, "browser: " type, "POST", path, BROWSER_KEY | BASIC, "text/plain", PAGE_AGENT, \
+		    type, "browser", PAGE_SINGLE, EVENT, 200, NULL \
+	}
 #define SERVER(library, name, path, flags, type, agent, ids, members, body) \
-	{ library, name, "POST", path, flags, type, agent, NULL, ids, members, body, 200, NULL }
+	{ \
+		library, name, "POST", path, flags, type, agent, NULL, ids, members, body, 200, NULL \
+	}
 #define REFUSAL(name, path, flags, body, code) \
-	{ HS_LIBRARY_REFUSALS, "refused: " name, "POST", path, flags, JSON_TYPE, "hookspool", NULL, "", "", body, 400, code }
+	{ \
+		HS_LIBRARY_REFUSALS, "refused: " name, "POST", path, flags, JSON_TYPE, "hookspool", NULL, "", "", \
+		    body, 400, code \
+	}
 #define ONE(members) \
-	"{\"batch\":[{\"type\":\"track\",\"userId\":\"" HS_TEST_USER "\",\"event\":\"Refused\"" members "}],\"writeKey\":\"" KEY "\"}"
+	"{\"batch\":[{\"type\":\"track\",\"userId\":\"" HS_TEST_USER "\",\"event\":\"Refused\"" members \
+	"}],\"writeKey\":\"" KEY "\"}"
 
 /* clang-format off */
 static const struct request_case cases[] = {
@@ -181,8 +202,7 @@ static void put_text(const struct request_case *c, const struct hs_direct_sender
 }
 
 /* Appends sample i with the members that the library adds. */
-static void put_event(const struct request_case *c, const struct hs_direct_sender *sender, size_t i,
-                      struct hs_buf *out)
+static void put_event(const struct request_case *c, const struct hs_direct_sender *sender, size_t i, struct hs_buf *out)
 {
 	char run[64];
 
@@ -337,13 +357,15 @@ void hs_direct_request_free(struct hs_direct_request *request)
 
 const char *hs_cors_fault(const struct hs_http_answer *answer, const char *origin, const char **remedy)
 {
-	*remedy = "list the origin in [sources]: origin=https://shop.example; a web server's own errors get the header by "
-	          "a line of the shipped configurations";
+	*remedy =
+	    "list the origin in [sources]: origin=https://shop.example; a web server's own errors get the header by "
+	    "a line of the shipped configurations";
 	if (answer->allow_origins == 0)
 		return "no Access-Control-Allow-Origin: the browser sends the event again, up to ten times";
 	if (answer->allow_origins > 1 || strchr(answer->allow_origin, ',') != NULL) {
-		*remedy = "let one side alone send it: take the header out of the web server or the proxy, or set it only "
-		          "where it is absent";
+		*remedy =
+		    "let one side alone send it: take the header out of the web server or the proxy, or set it only "
+		    "where it is absent";
 		return "Access-Control-Allow-Origin comes twice: every browser refuses the answer";
 	}
 	if (strcmp(answer->allow_origin, origin) != 0 && strcmp(answer->allow_origin, "*") != 0) {
@@ -369,9 +391,8 @@ static bool lists_header(const char *list, const char *name)
 static const char *fault(const struct request_case *c, const struct hs_direct_sender *sender,
                          const struct hs_http_answer *answer, const struct hs_response_verdict *v, const char **remedy)
 {
-	const char *cors = (c->flags & (BROWSER_KEY | STRANGER)) == BROWSER_KEY
-	                       ? hs_cors_fault(answer, sender->origin, remedy)
-	                       : NULL;
+	const char *cors =
+	    (c->flags & (BROWSER_KEY | STRANGER)) == BROWSER_KEY ? hs_cors_fault(answer, sender->origin, remedy) : NULL;
 	struct hs_slice body = hs_buf_slice(&answer->body);
 
 	if (answer->status >= 300 && answer->status < 400) {
@@ -394,7 +415,7 @@ static const char *fault(const struct request_case *c, const struct hs_direct_se
 	if ((c->flags & SETTINGS) != 0 && memmem(body.p, body.n, "\"Segment.io\"", 12) == NULL)
 		return "no settings of Segment.io: the browser sends elsewhere";
 	if ((c->flags & PREFLIGHT) != 0 && (!lists_header(answer->allow_headers, "authorization") ||
-	                                   !lists_header(answer->allow_headers, "x-retry-count"))) {
+	                                    !lists_header(answer->allow_headers, "x-retry-count"))) {
 		*remedy = "let OPTIONS reach the handler, and take Access-Control-Allow-Headers out of the web server";
 		return "Access-Control-Allow-Headers lacks what was asked for: nothing is sent";
 	}
