@@ -78,7 +78,7 @@ static const struct hs_route routes[] = {
 	  hs_handle_sdk_script },
 };
 
-/* The rest of direct intake. All methods, so that a wrong path is always told as such. */
+/* Paths of direct intake that are not in the table. All methods, so that a wrong path is always told as such. */
 static const struct hs_route unknown = { "unknown",      TEXT("/v1/"),     ~0U, TEXT("POST, OPTIONS"), NULL, true,
 	                                 DIRECT("", ""), hs_handle_unknown };
 

@@ -21,7 +21,7 @@ enum hs_method {
 
 struct hs_exchange;
 
-/* What the path of direct intake says of the events sent there. */
+/* A path of direct intake, and how it describes the events sent there. */
 struct hs_direct_path {
 	struct hs_slice type;    /* of an event that has none; n == 0: it must have one */
 	struct hs_slice channel; /* client or server */
