@@ -4,8 +4,11 @@
 #ifndef HS_CHECK_URL_PRIVATE_H
 #define HS_CHECK_URL_PRIVATE_H
 
-#include "tools/probe/check_url.h"
+#include "config/settings.h"
+#include "tools/probe/credentials.h"
+#include "tools/probe/http.h"
 #include "tools/probe/response_verdict.h"
+#include "tools/report/findings.h"
 #include "tools/report/progress.h"
 
 enum {
