@@ -1,4 +1,5 @@
 /* direct_cases: what the libraries send has the shapes that they have, and answers are judged as they judge. */
+#include "base/gunzip.h"
 #include "event/envelope.h"
 #include "tests/lib/unit.h"
 #include "tools/probe/direct_cases.h"
@@ -104,7 +105,18 @@ TEST(keys_are_where_the_libraries_put_them)
 TEST(headers_and_forms)
 {
 	struct hs_direct_request request = { 0 };
+	struct hs_gunzip *gunzip = NULL;
+	struct hs_buf plain = { 0 };
 
+	make("Kotlin", &request);
+	assert_int_equal(hs_gunzip(&gunzip, hs_buf_slice(&request.body), 1 << 20, &plain), HS_OK);
+	assert_true(hs_slice_eq(hs_buf_slice(&plain), hs_buf_slice(&request.plain)));
+	make("cut short", &request);
+	assert_int_equal(hs_gunzip(&gunzip, hs_buf_slice(&request.body), 1 << 20, &plain), HS_E_GZIP);
+	make("of too much", &request);
+	assert_int_equal(hs_gunzip(&gunzip, hs_buf_slice(&request.body), 4096, &plain), HS_E_INFLATED);
+	hs_gunzip_free(gunzip);
+	hs_buf_free(&plain);
 	make("Kotlin", &request);
 	assert_true(request.chunked);
 	assert_string_equal(header(&request, "Content-Encoding"), " gzip");

@@ -22,7 +22,7 @@ static const char ONE_SIDE[] =
 static const char ONE_SIDE_LIGHTTPD[] = "lighttpd: setenv.set-response-header, not add-response-header, for "
 					"Access-Control-Allow-Origin below @/v1/";
 
-/* Leaves out what the mount cannot have: a redirect. */
+/* True, after a failure is reported, if the answer is a redirect. */
 static bool is_redirect(struct hs_probe *p, const char *what)
 {
 	static const char MEND[] =

@@ -387,7 +387,7 @@ static bool lists_header(const char *list, const char *name)
 	return false;
 }
 
-/* What is wrong with the answer; NULL: it is the expected one. *remedy is set if it is. */
+/* Says what is wrong with the answer, and sets *remedy; NULL: it is the expected one. */
 static const char *fault(const struct request_case *c, const struct hs_direct_sender *sender,
                          const struct hs_http_answer *answer, const struct hs_response_verdict *v, const char **remedy)
 {

@@ -33,7 +33,7 @@ enum hs_library {
 /* HS_LIBRARIES: unknown name. */
 enum hs_library hs_library_named(const char *name);
 
-/* What the requests are made of. */
+/* The keys and values that the requests are made of. */
 struct hs_direct_sender {
 	const char *browser_key, *server_key; /* in clear; NULL: none */
 	const char *origin;                   /* that the browser's source lists; NULL: none */
