@@ -23,7 +23,7 @@ run-tests: tests-built
 	$(Q)HS_BUILD=$(B) bash tests/lib/run-tests.sh $(UNIT_BIN) $(sort $(wildcard tests/integration/*.sh))
 
 # Unit tests make single calls of the C library fail (tests/lib/wrap.h).
-WRAPPED = calloc clock_gettime fallocate fallocate64 fchmod fdatasync flock fstat fstat64 fstatat fstatat64 \
+WRAPPED = calloc clock_gettime fallocate fallocate64 fchmod fdatasync fdopendir flock fstat fstat64 fstatat fstatat64 \
     fstatvfs fstatvfs64 fsync ftruncate ftruncate64 openat openat64 pread pread64 pwrite pwrite64 realloc renameat unlinkat
 comma := ,
 WRAP = $(addprefix -Wl$(comma)--wrap=,$(WRAPPED))

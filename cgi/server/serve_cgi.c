@@ -128,12 +128,12 @@ static void store_post(void *self, struct hs_post *post)
 		hs_spool_commit(cgi->spool);
 }
 
-static enum hs_result store_health(void *self)
+static enum hs_result store_health(void *self, bool *catching_up)
 {
 	struct cgi *cgi = self;
 	enum hs_result result = begin(cgi);
 
-	return result == HS_OK ? hs_spool_health(cgi->spool) : result;
+	return result == HS_OK ? hs_spool_health(cgi->spool, catching_up) : result;
 }
 
 static void ignore_end(void *context)

@@ -134,12 +134,12 @@ static void store_post(void *self, struct hs_post *post)
 	hs_spool_commit(spool);
 }
 
-static enum hs_result store_health(void *self)
+static enum hs_result store_health(void *self, bool *catching_up)
 {
 	struct worker *worker = self;
 
 	leave_door(worker);
-	return hs_spool_health(worker->store.spool);
+	return hs_spool_health(worker->store.spool, catching_up);
 }
 
 /* --- threads ---------------------------------------------------------------- */

@@ -123,8 +123,9 @@ void hs_spool_count_answer(struct hs_spool *spool, const struct hs_answered *ans
 /*
  * HS_OK if an append would be tried: the directory is there, writable and has room, the clock is
  * not years off, and the list of suppressed people is not lost. Results of hs_spool_append.
+ * *catching_up, at HS_OK: the index is being rebuilt; this does not read on. NULL is fine.
  */
-enum hs_result hs_spool_health(struct hs_spool *spool);
+enum hs_result hs_spool_health(struct hs_spool *spool, bool *catching_up);
 
 /* The state of the index of event ids. */
 struct hs_known {
@@ -132,6 +133,8 @@ struct hs_known {
 	bool anew;   /* it was missing, of another boot, or changed by another program */
 	bool behind; /* it is being rebuilt, and summaries answer for what it does not have yet */
 	uint64_t ids;
+	unsigned permille; /* of the rebuilding is done, if `behind` */
+	int64_t took_ms;   /* so far */
 };
 
 /*

@@ -34,6 +34,7 @@ struct hs_spool {
 	pthread_rwlock_t lock;   /* shared by users of the view, exclusive to replace it */
 	struct spool_view *view; /* NULL: not open */
 	_Atomic bool followed;   /* the files' modes have followed these settings */
+	_Atomic bool look_due;   /* the view's events were rotated: see hs_segment_look_around */
 	struct hs_metrics *metrics;
 	_Atomic uint64_t noted[HS_CREDENTIALS]; /* last use noted, by kind of credential: see is_noted */
 	struct hs_write_batcher batcher;        /* of posts */

@@ -1,4 +1,5 @@
 #include "spool/summary/summary_file.h"
+#include "base/array.h"
 #include "base/file_replace.h"
 #include "base/log.h"
 #include "event/top_counts.h"
@@ -331,17 +332,9 @@ struct sweep {
 
 static bool is_listed(const struct sweep *s, uint64_t number)
 {
-	size_t low = 0, high = s->count;
+	size_t i = hs_array_from(s->list, s->count, sizeof *s->list, number);
 
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-
-		if (s->list[middle].number < number)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low < s->count && s->list[low].number == number;
+	return i < s->count && s->list[i].number == number;
 }
 
 static bool sweep_one(void *context, const char *name)
@@ -376,7 +369,7 @@ enum hs_result hs_summary_make_missing(struct hs_summary_maker *m, bool rejected
 	if (r != HS_OK)
 		return r;
 	for (size_t i = 0; i < count && r == HS_OK && list[i].number < open_number && !must_stop(m); i++)
-		if (i == 0 || list[i].number != list[i - 1].number)
+		if ((i == 0 || list[i].number != list[i - 1].number) && list[i].sealed_ms >= m->since_ms)
 			r = make_if_missing(m, rejected, &list[i], &reader);
 	sweep(m->dir, rejected, list, count);
 	hs_summary_close(&reader);

@@ -78,7 +78,8 @@ struct hs_summary_maker {
 	const struct hs_spool_dir *dir;
 	bool (*stop)(void *context);
 	void *context;
-	uint64_t *made; /* counted as they are made */
+	int64_t since_ms; /* only of segments that were sealed then or later, by their names */
+	uint64_t *made;   /* counted as they are made */
 };
 enum hs_result hs_summary_make_missing(struct hs_summary_maker *m, bool rejected, uint64_t open_number);
 
