@@ -11,7 +11,7 @@ export function wanted (event) {
   return record
 }
 
-const snake = key => key.replace(/([a-z0-9])([A-Z])/g, '$1_$2').toLowerCase()
+const snake = key => key.replace(/([a-z0-9])([A-Z])/g, '$1_$2').replace(/[^A-Za-z0-9]+/g, '_').toLowerCase()
 
 function leaves (record, name, value) {
   if (value === undefined) return

@@ -40,12 +40,12 @@ program_restart() {
 	wait_for 10 healthy
 }
 
-# kill_handlers: kills every handler with SIGKILL now and then, until the file $T/stop is there.
+# kill_handlers PID: kills every handler with SIGKILL now and then, for as long as that process runs.
 kill_handlers() {
 	local pid
-	while [ ! -e "$T/stop" ]; do
+	while alive "$1"; do
 		sleep "0.$((RANDOM % 8 + 2))"
-		for pid in $(workers); do kill -9 "$pid" 2>/dev/null; done
+		for pid in $(workers); do kill -9 "$pid" 2>/dev/null && KILLED=$((KILLED + 1)); done
 		[ -z "${PROGRAM_PID:-}" ] || alive "$PROGRAM_PID" || listener_start
 	done
 }
@@ -69,15 +69,15 @@ sent_by_node() { # MOUNT PACKAGE
 	server_stop
 }
 
-# The same while handlers are killed; an apache-cgi handler lives for one request.
+# Likewise, while handlers are killed.
 sent_through_kills() { # MOUNT
 	mount_up "$1"
-	rm -f "$T/stop"
-	kill_handlers &
-	local killer=$!
-	drive node @segment/analytics-node "$HTTP" /hookspool/v1/batch $KEY_SERVER "$EVENTS" "$T/sent"
-	touch "$T/stop"
-	wait "$killer"
+	KILLED=0
+	drive node @segment/analytics-node "$HTTP" /hookspool/v1/batch $KEY_SERVER "$EVENTS" "$T/sent" &
+	local driver=$!
+	kill_handlers "$driver"
+	wait "$driver"
+	check "$1: handlers were killed, $KILLED times" [ "$KILLED" -gt 0 ]
 	compared "$1, handlers killed" "$T/sent"
 	server_stop
 }
