@@ -57,7 +57,7 @@ static void answer_unconfigured(struct hs_transport *transport, const struct hs_
 	struct hs_buf body = { 0 };
 	struct hs_response response = { .body = &body };
 
-	hs_request_read(&request, transport->params(transport), 0); /* its result does not matter */
+	hs_request_read(&request, transport->params(transport), 0, 0); /* its result does not matter */
 	if (!is_person(&request)) {
 		answer_failure(transport, HS_E_CONFIG);
 		return;
