@@ -3,6 +3,7 @@
  * body, tells the source; all answers are those of direct_answer.h.
  */
 #include "cgi/http/auth/write_key.h"
+#include "cgi/http/body.h"
 #include "cgi/http/handlers.h"
 #include "cgi/http/ingest.h"
 #include "cgi/http/params.h"
@@ -48,7 +49,7 @@ static enum hs_result validate(struct hs_exchange *exchange)
 	struct hs_scratch *scratch = exchange->scratch;
 	struct hs_slice body;
 	struct hs_envelope envelope;
-	enum hs_result result = hs_ingest_read(exchange);
+	enum hs_result result = hs_body_read(exchange);
 
 	if (result != HS_OK)
 		return result;

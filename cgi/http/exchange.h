@@ -10,6 +10,7 @@
 #ifndef HS_EXCHANGE_H
 #define HS_EXCHANGE_H
 
+#include "base/gunzip.h"
 #include "base/timestamp.h"
 #include "cgi/http/hash_budget.h"
 #include "cgi/http/outcome.h"
@@ -68,6 +69,8 @@ struct hs_scratch {
 	struct hs_body_reader events; /* of the body, by `json` */
 	struct hs_record_maker maker;
 	struct hs_buf body, rejected; /* large: see hs_scratch_shrink */
+	struct hs_buf inflated;       /* becomes `body` */
+	struct hs_gunzip *gunzip;     /* NULL until a body is gzip */
 	struct hs_buf key, settings_text, message;
 	struct hs_batch_frame frame; /* direct intake: what stands beside a batch … */
 	struct hs_direct direct;     /* … and what is known of each event */
