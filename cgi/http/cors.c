@@ -49,7 +49,6 @@ void hs_cors_add_preflight(const struct hs_settings *s, struct hs_slice origin, 
 	hs_cors_add(s, NULL, origin, response);
 	hs_response_header(response, HS_SLICE("Access-Control-Allow-Methods"), HS_SLICE("POST, GET, OPTIONS"));
 	hs_response_header(response, HS_SLICE("Access-Control-Allow-Headers"),
-	                   is_list_of_names(asked) ? asked
-	                                           : HS_SLICE("authorization, content-type, x-retry-count"));
+	                   is_list_of_names(asked) ? asked : HS_SLICE("authorization, content-type, x-retry-count"));
 	hs_response_header(response, HS_SLICE("Access-Control-Max-Age"), HS_SLICE("86400"));
 }

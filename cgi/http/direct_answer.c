@@ -3,7 +3,7 @@
 
 #include <assert.h>
 
-/* What the answer is about; HS_OK unless the request, or each of its events, was rejected. */
+/* HS_OK unless the request, or each of its events, was rejected. */
 static enum hs_result result_of(const struct hs_outcome *o)
 {
 	if (o->result != HS_OK)
@@ -27,7 +27,7 @@ static void put_code(struct hs_json_writer *w, enum hs_result result)
 	char code[64];
 	size_t n = 0;
 
-	for (; name[n] != '\0' && n < sizeof code; n++)
+	for (; n < sizeof code && name[n] != '\0'; n++)
 		code[n] = hs_lower(name[n]);
 	hs_json_writer_text(w, "code", hs_slice(code, n));
 }

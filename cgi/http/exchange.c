@@ -179,8 +179,8 @@ static void add_cors(const struct hs_exchange *exchange, const struct hs_outcome
 		hs_cors_add(exchange->settings, exchange->source, exchange->origin, response);
 		return;
 	}
-	asked = hs_param(exchange->transport->params(exchange->transport),
-	                 HS_SLICE("HTTP_ACCESS_CONTROL_REQUEST_HEADERS"));
+	asked =
+	    hs_param(exchange->transport->params(exchange->transport), HS_SLICE("HTTP_ACCESS_CONTROL_REQUEST_HEADERS"));
 	hs_cors_add_preflight(exchange->settings, exchange->origin, hs_slice_trim(asked), response);
 }
 

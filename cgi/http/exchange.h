@@ -74,7 +74,7 @@ struct hs_scratch {
 	struct hs_buf key, settings_text, message;
 	struct hs_batch_frame frame; /* direct intake: what stands beside a batch … */
 	struct hs_direct direct;     /* … and what is known of each event */
-	bool inside; /* inside the semaphore for large bodies */
+	bool inside;                 /* inside the semaphore for large bodies */
 };
 
 /* The memory of one request, from its arrival to its answer. */

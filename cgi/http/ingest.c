@@ -42,7 +42,8 @@ static enum hs_result reject_event(struct hs_exchange *exchange, uint32_t event,
 	o->why = why;
 	o->first_rejected = index;
 	o->rejected++;
-	result = put_rejected(exchange, hs_exchange_status(exchange, why), hs_json_raw(&exchange->scratch->json, event));
+	result =
+	    put_rejected(exchange, hs_exchange_status(exchange, why), hs_json_raw(&exchange->scratch->json, event));
 	/*
 	 * The answer names the first rejected event. But a batch in which only unknown types were
 	 * rejected is 501, and one with any other rejection 400. (Both are 400 to a library.)

@@ -47,7 +47,7 @@ static void find_sender(struct hs_exchange *exchange, char *const *params)
 	    hs_sender_address(settings, exchange->request.remote_addr, forwarded_for, &exchange->sender);
 	exchange->request.remote_addr =
 	    exchange->has_sender ? hs_sender_address_shown(settings, &exchange->sender, exchange->sender_text)
-	                         : HS_SLICE_NONE;
+				 : HS_SLICE_NONE;
 }
 
 static enum hs_result begin(struct hs_scratch *scratch, struct hs_exchange *exchange,

@@ -42,9 +42,13 @@ static bool is_any_type(struct hs_slice type)
 #define POSTS METHOD(POST), TEXT("POST, OPTIONS"), is_any_type
 /* Segment tells devices and servers by the path: short names are for devices. */
 #define CLIENT(name, type) \
-	{ "direct", TEXT("/v1/" name), POSTS, true, DIRECT(type, "client"), hs_handle_direct }
+	{ \
+		"direct", TEXT("/v1/" name), POSTS, true, DIRECT(type, "client"), hs_handle_direct \
+	}
 #define SERVER(name, type) \
-	{ "direct", TEXT("/v1/" name), POSTS, true, DIRECT(type, "server"), hs_handle_direct }
+	{ \
+		"direct", TEXT("/v1/" name), POSTS, true, DIRECT(type, "server"), hs_handle_direct \
+	}
 
 /* The mount comes first, because most requests are for it. */
 static const struct hs_route routes[] = {
@@ -74,14 +78,12 @@ static const struct hs_route routes[] = {
 	  hs_handle_sdk_script },
 };
 
-/* The rest of direct intake. All methods, so that a wrong path is always told as such. */
-static const struct hs_route unknown = {
-	"unknown", TEXT("/v1/"), ~0U, TEXT("POST, OPTIONS"), NULL, true, DIRECT("", ""), hs_handle_unknown
-};
+/* Paths of direct intake that are not in the table. All methods, so that a wrong path is always told as such. */
+static const struct hs_route unknown = { "unknown",      TEXT("/v1/"),     ~0U, TEXT("POST, OPTIONS"), NULL, true,
+	                                 DIRECT("", ""), hs_handle_unknown };
 
-static const struct hs_route preflight = {
-	"preflight", TEXT(""), METHOD(OPTIONS), TEXT("OPTIONS"), NULL, false, DIRECT("", ""), hs_handle_preflight
-};
+static const struct hs_route preflight = { "preflight", TEXT(""), METHOD(OPTIONS), TEXT("OPTIONS"),
+	                                   NULL,        false,    DIRECT("", ""),  hs_handle_preflight };
 
 const struct hs_route *hs_route_preflight(void)
 {
@@ -133,20 +135,25 @@ static struct hs_slice skip_repeated(struct hs_slice path)
 	return path;
 }
 
-/* True if the path is the name of a row below /v1/, said more than once: /v1/b/b, /v1/b/v1/b. */
+/* True if the path is that of a row of two segments, said more than once: /v1/b/b, /v1/b/v1/b. */
 static bool repeats(struct hs_slice row, struct hs_slice path)
 {
-	struct hs_slice name, segment;
+	struct hs_slice version, name, segment;
+	bool named = false;
 
-	next_segment(&row, &segment);
-	next_segment(&row, &name);
-	if (next_segment(&row, &segment) || !next_segment(&path, &segment) || !next_segment(&path, &segment))
+	next_segment(&row, &version);
+	if (!next_segment(&row, &name) || next_segment(&row, &segment))
 		return false;
-	do {
-		if (!hs_slice_eq(segment, name) && !hs_slice_eq(segment, HS_SLICE("v1")))
+	if (!next_segment(&path, &segment) || !hs_slice_eq(segment, version))
+		return false;
+	while (next_segment(&path, &segment)) {
+		bool is_name = hs_slice_eq(segment, name);
+
+		if (!is_name && !hs_slice_eq(segment, version))
 			return false;
-	} while (next_segment(&path, &segment));
-	return true;
+		named = named || is_name;
+	}
+	return named;
 }
 
 static bool begins(struct hs_slice path, struct hs_slice with)

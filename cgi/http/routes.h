@@ -9,11 +9,19 @@
 
 #include "base/slice.h"
 
-enum hs_method { HS_METHOD_POST, HS_METHOD_PUT, HS_METHOD_PATCH, HS_METHOD_GET, HS_METHOD_HEAD, HS_METHOD_OPTIONS, HS_METHOD_OTHER };
+enum hs_method {
+	HS_METHOD_POST,
+	HS_METHOD_PUT,
+	HS_METHOD_PATCH,
+	HS_METHOD_GET,
+	HS_METHOD_HEAD,
+	HS_METHOD_OPTIONS,
+	HS_METHOD_OTHER
+};
 
 struct hs_exchange;
 
-/* What the path of direct intake says of the events sent there. */
+/* A path of direct intake, and how it describes the events sent there. */
 struct hs_direct_path {
 	struct hs_slice type;    /* of an event that has none; n == 0: it must have one */
 	struct hs_slice channel; /* client or server */

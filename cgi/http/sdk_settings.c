@@ -4,8 +4,8 @@
  */
 #include "base/json_writer.h"
 #include "cgi/http/auth/write_key.h"
-#include "cgi/http/handlers.h"
 #include "cgi/http/exchange.h"
+#include "cgi/http/handlers.h"
 #include "cgi/http/params.h"
 
 /* public_url without its scheme, which has a member of its own. */
@@ -46,8 +46,7 @@ static void put_settings(struct hs_buf *out, struct hs_slice url, struct hs_slic
 	hs_json_writer_object(&w, "integrations");
 	put_options(&w, url, key);
 	hs_json_writer_end(&w, '}');
-	hs_json_writer_raw(&w, "plan",
-	                   HS_SLICE("{\"track\":{\"__default\":{\"enabled\":true,\"integrations\":{}}}}"));
+	hs_json_writer_raw(&w, "plan", HS_SLICE("{\"track\":{\"__default\":{\"enabled\":true,\"integrations\":{}}}}"));
 	hs_json_writer_raw(&w, "metrics", HS_SLICE("{\"sampleRate\":0}")); /* no posts to /v1/m */
 	hs_json_writer_end(&w, '}');
 	hs_buf_putc(out, '\n');

@@ -30,7 +30,6 @@ enum hs_result hs_write_key_find(const struct hs_settings *s, struct hs_slice ke
  * HS_OK, or HS_E_ORIGIN: a browser's source lists the origins that may use its key. `origin` is the
  * header; n == 0: there is none.
  */
-enum hs_result hs_write_key_origin(const struct hs_settings *s, const struct hs_source *source,
-                                   struct hs_slice origin);
+enum hs_result hs_write_key_origin(const struct hs_settings *s, const struct hs_source *source, struct hs_slice origin);
 
 #endif
