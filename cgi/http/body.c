@@ -100,8 +100,7 @@ static enum hs_result enter(struct hs_exchange *exchange, size_t size)
 
 static enum hs_result inflate_at_most(struct hs_scratch *scratch, size_t most)
 {
-	enum hs_result result =
-	    hs_gunzip(&scratch->gunzip, hs_buf_slice(&scratch->body), most, &scratch->inflated);
+	enum hs_result result = hs_gunzip(&scratch->gunzip, hs_buf_slice(&scratch->body), most, &scratch->inflated);
 	struct hs_buf sent = scratch->body;
 
 	if (result != HS_OK)
@@ -115,7 +114,8 @@ static enum hs_result inflate_at_most(struct hs_scratch *scratch, size_t most)
 static enum hs_result inflate(struct hs_exchange *exchange)
 {
 	struct hs_scratch *scratch = exchange->scratch;
-	size_t most = (size_t)exchange->settings->max_sdk_body, size = hs_gunzip_announced(hs_buf_slice(&scratch->body));
+	size_t most = (size_t)exchange->settings->max_sdk_body,
+	       size = hs_gunzip_announced(hs_buf_slice(&scratch->body));
 	enum hs_result result = enter(exchange, size);
 
 	if (result == HS_OK && !scratch->inside && most > HS_LARGE_BYTES) {

@@ -21,7 +21,7 @@ struct hs_request {
 	uint64_t content_length;         /* bytes of the body; without has_length, the most that it may have */
 	bool has_length;                 /* false: the body ends with the request; direct routes alone */
 	bool gzip;                       /* the body is to be inflated; direct routes alone */
-	bool wants_page; /* Accept names text/html: browsers do, monitors do not */
+	bool wants_page;                 /* Accept names text/html: browsers do, monitors do not */
 };
 
 /*

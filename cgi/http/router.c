@@ -26,8 +26,7 @@ enum hs_result hs_head_read(struct hs_head *h, const struct hs_settings *setting
 
 	h->tenant = HS_SLICE_NONE;
 	h->needs_signature = false;
-	result = hs_request_read(&h->request, params, (uint64_t)settings->max_body,
-	                         (uint64_t)settings->max_sdk_body);
+	result = hs_request_read(&h->request, params, (uint64_t)settings->max_body, (uint64_t)settings->max_sdk_body);
 	if (h->request.route != NULL && h->request.route->direct != NULL)
 		return read_direct(h, settings, result);
 	if (result != HS_OK || !h->request.route->for_senders)
