@@ -1,4 +1,5 @@
 #include "cgi/http/body.h"
+#include "cgi/http/rate_limit.h"
 
 enum { PART = 1 << 20 }; /* read at once: the next part has a time limit of its own */
 
@@ -127,6 +128,14 @@ static enum hs_result inflate(struct hs_exchange *exchange)
 	return result == HS_OK ? inflate_at_most(scratch, most) : result;
 }
 
+static enum hs_result inflate_and_charge(struct hs_exchange *exchange)
+{
+	enum hs_result result = inflate(exchange);
+
+	hs_rate_limit_inflated(exchange, result);
+	return result;
+}
+
 enum hs_result hs_body_read(struct hs_exchange *exchange)
 {
 	struct hs_scratch *scratch = exchange->scratch;
@@ -136,5 +145,5 @@ enum hs_result hs_body_read(struct hs_exchange *exchange)
 		return result;
 	exchange->answer_by = scratch->store->now_monotonic() + HS_ANSWER_MS;
 	result = enter(exchange, scratch->body.n);
-	return result == HS_OK && exchange->request.gzip ? inflate(exchange) : result;
+	return result == HS_OK && exchange->request.gzip ? inflate_and_charge(exchange) : result;
 }

@@ -7,6 +7,7 @@
 #include "cgi/http/handlers.h"
 #include "cgi/http/ingest.h"
 #include "cgi/http/params.h"
+#include "cgi/http/rate_limit.h"
 
 /* Finds the source, and whether the page that sends may use its key. */
 static enum hs_result check_key(struct hs_exchange *exchange, const struct hs_envelope *envelope)
@@ -58,10 +59,15 @@ static enum hs_result validate(struct hs_exchange *exchange)
 	result = check_key(exchange, &envelope);
 	if (result != HS_OK)
 		return result;
+	result = hs_rate_limit_source(exchange);
+	if (result != HS_OK)
+		return result;
 	hs_ingest_let_in(exchange, hs_slice_str(exchange->source->label));
 	hs_body_open_direct(&scratch->events, &scratch->json, body, &envelope, &scratch->frame);
 	describe(exchange, &envelope);
-	return hs_ingest_take(exchange, HS_OK);
+	result = hs_ingest_take(exchange, HS_OK);
+	hs_rate_limit_taken(exchange);
+	return result;
 }
 
 void hs_handle_direct(struct hs_exchange *exchange)

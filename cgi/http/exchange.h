@@ -41,7 +41,8 @@ struct hs_store_ops {
 	int64_t (*now_monotonic)(void);
 	struct hs_semaphore *large;        /* before a large body is parsed; NULL: no limit */
 	struct hs_hash_budget *unverified; /* for hashing large bodies that match no secret; NULL: no limit */
-	struct hs_rates *rates;            /* of direct intake alone (rates.h); NULL: no limits */
+	/* The limits of direct intake, which alone asks for them (rates.h). NULL, or it returns NULL: no limits. */
+	struct hs_rates *(*rates)(void *self);
 };
 
 enum {

@@ -1,5 +1,6 @@
 #include "cgi/http/router.h"
 #include "cgi/http/params.h"
+#include "cgi/http/rate_limit.h"
 
 /*
  * Direct intake is not offered without sources. Its keys may be in the body, so the head lets everybody in;
@@ -74,6 +75,8 @@ static enum hs_result begin(struct hs_scratch *scratch, struct hs_exchange *exch
 		exchange->origin = hs_slice_trim(hs_param(params, HS_SLICE("HTTP_ORIGIN")));
 	if (direct || settings->proxies > 0 || settings->ip != HS_IP_KEEP)
 		find_sender(exchange, params);
+	if (direct && result == HS_OK && exchange->request.method != HS_METHOD_OPTIONS)
+		result = hs_rate_limit_address(exchange);
 	/* not health requests: those of a monitor would hide that a sender is silent */
 	exchange->count_answer = exchange->request.route != NULL && !exchange->request.route->for_senders
 	                             ? NULL
