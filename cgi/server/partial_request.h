@@ -52,7 +52,7 @@ struct hs_partial_request {
 	bool answered;       /* what arrives now is dropped */
 	struct hs_buf unsent; /* records of the answer; the first `sent` bytes have been sent */
 	size_t sent;
-	uint64_t length;     /* CONTENT_LENGTH, once the head has been read */
+	uint64_t length;     /* CONTENT_LENGTH, or without it the most that may come, once the head has been read */
 	int64_t begun_ms;    /* when head or body began */
 	int64_t deadline_ms; /* of head, body, or what follows the answer */
 	struct hs_buf text;  /* the variables … */
