@@ -149,7 +149,7 @@ static void put_number(struct hs_buf *to, uint32_t number)
 		hs_buf_putc(to, (char)(number >> 8 * i));
 }
 
-/* One whole member of 2 GB of zeros in 2 MB. */
+/* A whole member: 2 GB of zeros in 2 MB. */
 static void make_bomb(struct hs_buf *to)
 {
 	static char zeros[1 << 20];
