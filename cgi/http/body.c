@@ -49,7 +49,7 @@ static enum hs_result read_length(struct hs_exchange *exchange)
 	return transport->reads_past_length && got > 0 ? HS_E_LONG_BODY : HS_OK;
 }
 
-/* One byte more than allowed is read, to see whether there is one. */
+/* Reads one byte more than is allowed, to see whether there is one. */
 static enum hs_result read_to_the_end(struct hs_exchange *exchange)
 {
 	struct hs_transport *transport = exchange->transport;

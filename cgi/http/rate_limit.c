@@ -5,7 +5,7 @@
 
 enum {
 	INFLATED = 16 << 10, /* bytes that cost as much as a request */
-	PREFIX_BYTES = 8,    /* of IPv6: who has an address has its /64 */
+	PREFIX_BYTES = 8,    /* of IPv6: a sender can use all addresses of its /64 */
 };
 
 static struct hs_rates *rates_of(const struct hs_exchange *exchange)

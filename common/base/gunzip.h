@@ -18,7 +18,7 @@ struct hs_gunzip; /* the memory of one thread */
 enum hs_result hs_gunzip(struct hs_gunzip **gunzip, struct hs_slice in, size_t most, struct hs_buf *out);
 void hs_gunzip_free(struct hs_gunzip *gunzip); /* NULL is fine */
 
-/* The size that the stream says its last member has, as far as so few bytes can hold it. It may lie. */
+/* The size that the stream claims for its last member, or the most that a stream of its length can hold. */
 size_t hs_gunzip_announced(struct hs_slice in);
 
 #endif

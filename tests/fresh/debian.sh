@@ -117,7 +117,7 @@ served_by() {
 again() {
 	case $1 in
 	lighttpd) inside sh -c 'lighty-enable-mod hookspool; lighttpd -tt -f /etc/lighttpd/lighttpd.conf' ;;
-	apache2) inside sh -c 'a2enmod proxy_fcgi env setenvif ssl && a2enconf hookspool && apache2ctl configtest' ;;
+	apache2) inside sh -c 'a2enmod proxy_fcgi env headers setenvif ssl && a2enconf hookspool && apache2ctl configtest' ;;
 	nginx) inside nginx -t ;;
 	esac
 }

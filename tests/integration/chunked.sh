@@ -86,6 +86,19 @@ chunked "$T/body"
 is 'lighttpd, streaming: it wants a length itself' "$STATUS $(grep -c '<h1>411' "$T/answer.body")" '411 1'
 server_stop
 
+# 2 GB of zeros in 2 MB: refused before it has cost memory.
+rss() { awk '$1 == "VmHWM:" { print $2 }' "/proc/$PROGRAM_PID/status"; }
+SETTINGS=${SETTINGS/max_sdk_body = 300K/} server_start nginx
+head -c 1048576 /dev/zero | gzip -9 >"$T/member"
+for i in $(seq 2048); do cat "$T/member"; done >"$T/bomb"
+before=$(rss)
+begun=$EPOCHREALTIME
+PATH_INFO=/v1/b post "$T/bomb" -H 'Content-Encoding: gzip'
+check "a bomb is refused at once: $(since "$begun") ms" in_time "$(since "$begun")" 500
+error inflated 'as too large'
+check "with little memory: $(($(rss) - before)) KB" test $(($(rss) - before)) -lt 20480
+server_stop
+
 # The webhook intake needs a length as before, from a web server or not.
 spool_start
 raw() {

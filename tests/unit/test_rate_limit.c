@@ -28,7 +28,7 @@ static struct hs_rates *rates_of(void *self)
 	return f.rates;
 }
 
-/* One request a second and address; no limits of the source. */
+/* Each address may send a request a second; the source has no limits. */
 FIXTURE(begin)
 {
 	enum hs_result result;
@@ -105,7 +105,7 @@ TEST(without_limit_address_or_file_all_are_let_in)
 	hs_rate_limit_taken(&f.exchange);
 }
 
-/* One unit for each 16 KB; what was refused costs what it could have cost. */
+/* Each 16 KB cost as much as a request; refused gzip costs the most that it could have become. */
 TEST(inflated_bytes_cost_the_address)
 {
 	static const struct {
