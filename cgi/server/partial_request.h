@@ -23,10 +23,10 @@
 #include <stdatomic.h>
 
 enum {
-	HS_HEAD_MS = 5000,  /* for the variables to arrive; for the body see exchange.h */
-	HS_REST_MS = 10000, /* for the rest of a refused body, which the web server is still sending */
-	HS_UNSENT_MS = 30000,          /* for the peer to read a large answer */
-	HS_UNSENT_BYTES = 16 << 20,    /* of all answers that peers have not read yet; one more is cut short */
+	HS_HEAD_MS = 5000,          /* for the variables to arrive; for the body see exchange.h */
+	HS_REST_MS = 10000,         /* for the rest of a refused body, which the web server is still sending */
+	HS_UNSENT_MS = 30000,       /* for the peer to read a large answer */
+	HS_UNSENT_BYTES = 16 << 20, /* of all answers that peers have not read yet; one more is cut short */
 };
 
 /* Bytes in memory of all partial requests. */
@@ -47,9 +47,9 @@ struct hs_partial_request {
 	int fd;
 	struct hs_fcgi_request request;
 	struct hs_room *room;
-	size_t held;         /* bytes that it holds of the room */
-	bool known;          /* which share of the room that is */
-	bool answered;       /* what arrives now is dropped */
+	size_t held;          /* bytes that it holds of the room */
+	bool known;           /* which share of the room that is */
+	bool answered;        /* what arrives now is dropped */
 	struct hs_buf unsent; /* records of the answer; the first `sent` bytes have been sent */
 	size_t sent;
 	uint64_t length;     /* CONTENT_LENGTH, or without it the most that may come, once the head has been read */
