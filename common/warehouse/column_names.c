@@ -20,12 +20,12 @@ static bool is_snake(struct hs_slice field)
 	return true;
 }
 
-static void put_component(struct hs_buf *out, struct hs_slice component)
+void hs_column_names_put_snake_key(struct hs_buf *out, struct hs_slice key)
 {
-	char *to = hs_buf_reserve(out, HS_SNAKE_MAX(component.n));
+	char *to = hs_buf_reserve(out, HS_SNAKE_MAX(key.n));
 
 	if (to != NULL)
-		out->n += hs_snake(component, to);
+		out->n += hs_snake(key, to);
 }
 
 void hs_column_names_put_snake(struct hs_buf *out, struct hs_slice field)
@@ -39,11 +39,11 @@ void hs_column_names_put_snake(struct hs_buf *out, struct hs_slice field)
 	while ((dot = memchr(field.p, '.', field.n)) != NULL) {
 		size_t n = (size_t)(dot - field.p);
 
-		put_component(out, hs_slice(field.p, n));
+		hs_column_names_put_snake_key(out, hs_slice(field.p, n));
 		hs_buf_putc(out, '_');
 		field = hs_slice(dot + 1, field.n - n - 1);
 	}
-	put_component(out, field);
+	hs_column_names_put_snake_key(out, field);
 }
 
 /* --- the bound ------------------------------------------------------------------ */
@@ -109,7 +109,7 @@ void hs_column_names_put_table(struct hs_buf *out, struct hs_slice event)
 	size_t start = out->n;
 
 	hs_buf_putc(out, '_');
-	put_component(out, event);
+	hs_column_names_put_snake_key(out, event);
 	if (!hs_buf_ok(out))
 		return;
 	if (!hs_column_names_is_table(hs_slice(out->p + start + 1, out->n - start - 1))) {

@@ -17,6 +17,9 @@ enum { HS_WAREHOUSE_NAME = 63 /* bytes of a name, in every database */ };
  */
 void hs_column_names_put_snake(struct hs_buf *out, struct hs_slice field);
 
+/* Appends a key, dots and all, in snake case. */
+void hs_column_names_put_snake_key(struct hs_buf *out, struct hs_slice key);
+
 /*
  * Bounds the name that `out` has from `start` on to HS_WAREHOUSE_NAME bytes: a longer one is cut at a
  * character to 54 bytes, then come "_" and eight hex digits of the whole name's SHA-256. A name with

@@ -4,6 +4,7 @@
 #include "base/hash.h"
 #include "base/hex.h"
 #include "event/json.h"
+#include "event/snake.h"
 
 #include <fnmatch.h>
 #include <stdio.h>
@@ -512,6 +513,7 @@ static bool read_fields(struct hs_row_maker *m, enum family family, struct hs_sl
 static struct hs_slice settle_event(struct hs_row_maker *m)
 {
 	struct hs_value *event = &m->common[EVENT];
+	struct hs_slice table;
 	size_t start;
 
 	if (event->text.p == NULL)
@@ -526,7 +528,11 @@ static struct hs_slice settle_event(struct hs_row_maker *m)
 	hs_column_names_put_table(&m->made, hs_buf_slice(&m->scratch));
 	if (!hs_buf_ok(&m->scratch) || !hs_buf_ok(&m->made))
 		return HS_SLICE_NONE;
-	return hs_slice(m->made.p + start, m->made.n - start);
+	table = hs_slice(m->made.p + start, m->made.n - start);
+	start = m->made.n;
+	hs_column_names_put_snake_key(&m->made, hs_buf_slice(&m->scratch));
+	*event = text_of(hs_slice(m->made.p + start, m->made.n - start));
+	return hs_buf_ok(&m->made) ? table : HS_SLICE_NONE;
 }
 
 static bool make_rows(struct hs_row_maker *m, int type, struct hs_slice table, struct hs_rows *rows)
@@ -566,7 +572,8 @@ enum hs_result hs_row_maker_make(struct hs_row_maker *m, struct hs_slice line, s
 	if (!whole)
 		return HS_E_JSON_SYNTAX;
 	hs_buf_reset(&m->made);
-	hs_buf_reserve(&m->made, 2 * HS_SHA256_BYTES + 16 + 2 * m->common[EVENT].text.n + 2 * HS_WAREHOUSE_NAME);
+	hs_buf_reserve(&m->made,
+	               2 * HS_SHA256_BYTES + 16 + 2 * HS_SNAKE_MAX(m->common[EVENT].text.n) + 2 * HS_WAREHOUSE_NAME);
 	sent_id = m->common[ID];
 	hashed = settle_id(m, line);
 	if (types[type].family == TRACK)

@@ -14,6 +14,7 @@
 #ifndef HS_ROWS_H
 #define HS_ROWS_H
 
+#include "base/result.h"
 #include "warehouse/column_names.h"
 #include "warehouse/tables.h"
 #include "warehouse/value.h"
