@@ -3,6 +3,7 @@
 #include "base/digest.h"
 #include "base/hex.h"
 #include "event/json.h"
+#include "event/snake.h"
 #include "warehouse/field_places.h"
 
 #include <fnmatch.h>
