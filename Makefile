@@ -35,14 +35,14 @@ JOBS := $(shell nproc 2>/dev/null || echo 2)
 .DELETE_ON_ERROR:
 .PHONY: all help deps run clean
 
-all: $(B)/hookspool.fcgi $(B)/hookspool.cgi $(B)/hookspool man $(B)/hookspool.conf $(B)/hookspool.bash
+all: $(B)/hookspool.fcgi $(B)/hookspool.cgi $(B)/hookspool $(B)/hookspool-load man $(B)/hookspool.conf $(B)/hookspool.bash
 
 help:
 	@sed -n 's/^## //p' $(filter Makefile mk/%,$(MAKEFILE_LIST))
 
 COMMON := $(sort $(shell find common -name '*.c'))
 CGI := $(sort $(shell find cgi -name '*.c'))
-TOOLS := $(filter-out tools/probe/http$(if $(filter no,$(CURL)),,_none).c,$(sort $(shell find tools -name '*.c')))
+TOOLS := $(filter-out tools/load/% tools/probe/http$(if $(filter no,$(CURL)),,_none).c,$(sort $(shell find tools -name '*.c')))
 
 include mk/build.mk mk/documents.mk
 
@@ -67,5 +67,5 @@ run:
 clean:
 	rm -rf $(B)
 
-include mk/install.mk mk/package.mk mk/tests.mk mk/check.mk mk/bench.mk mk/faults.mk mk/link.mk
+include mk/load.mk mk/install.mk mk/package.mk mk/tests.mk mk/check.mk mk/bench.mk mk/faults.mk mk/link.mk
 -include $(shell find $(B)/obj -name '*.d' 2>/dev/null)

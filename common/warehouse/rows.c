@@ -308,6 +308,13 @@ static int type_of(struct hs_slice line, struct hs_slice *type)
 	return -1;
 }
 
+bool hs_row_is_delete(struct hs_slice line)
+{
+	struct hs_slice type = HS_SLICE_NONE;
+
+	return type_of(line, &type) < 0 && hs_slice_eq(type, HS_SLICE("delete"));
+}
+
 static bool read_fields(struct hs_row_maker *m, enum hs_family family, struct hs_slice line, bool *whole)
 {
 	struct hs_record_fields walk = hs_record_fields_of(line);

@@ -61,6 +61,9 @@ struct hs_row_maker;
 struct hs_row_maker *hs_row_maker_new(const struct hs_row_options *options);
 void hs_row_maker_free(struct hs_row_maker *maker); /* NULL is fine */
 
+/* True if the record is a delete. */
+bool hs_row_is_delete(struct hs_slice line);
+
 /* HS_OK; HS_E_MEMORY; HS_E_JSON_SYNTAX: the line is not a record. */
 enum hs_result hs_row_maker_make(struct hs_row_maker *maker, struct hs_slice line, struct hs_rows *rows);
 

@@ -35,10 +35,10 @@ struct hs_target_column {
 struct hs_target_table {
 	char *name; /* with the prefix */
 	struct hs_target_column *column;
-	size_t columns;
+	size_t columns, cap;
 	bool unique_id;    /* there is a unique index on id alone */
 	bool other_unique; /* there is another unique index */
-	bool triggers;
+	bool triggers;     /* MariaDB: bulk inserts would run them once */
 };
 
 /* The position row of hookspool_load. */
@@ -94,6 +94,7 @@ struct hs_target_ops {
 	enum hs_target_result (*set_position)(struct hs_target *t, const struct hs_target_position *at);
 	enum hs_target_result (*commit)(struct hs_target *t);
 	void (*rollback)(struct hs_target *t);
+	void (*free)(struct hs_target *t);
 };
 
 /* The first member of each target's own struct. */
@@ -108,15 +109,21 @@ struct hs_target {
 	char state[8];        /* its SQLSTATE or number */
 };
 
-/* clang-format off */
-#define HS_TARGETS(X) \
-	X(sqlite) \
-	X(postgresql) \
-	X(mysql)
-/* clang-format on */
+/* Appends a column. False: out of memory. */
+bool hs_target_add_column(struct hs_target_table *table, struct hs_slice name, enum hs_column_type type);
+/* Frees what the table holds. */
+void hs_target_table_free(struct hs_target_table *table);
 
-/* Makes the target of a URL; its members above are set by the caller afterwards. NULL: unknown scheme, or not built in, or out of memory. */
-struct hs_target *hs_target_new(const char *url);
-void hs_target_free(struct hs_target *t);
+/* Says what a result means, for a message: "no connection". A constant. */
+const char *hs_target_meaning(enum hs_target_result result);
+
+/* The targets; a build has those of the make variable LOAD. */
+struct hs_target *hs_target_sqlite_new(void);
+struct hs_target *hs_target_postgresql_new(void);
+struct hs_target *hs_target_mysql_new(void);
+
+/* Makes the target of a URL, which must outlive it; the caller sets its members. NULL: *why tells. */
+struct hs_target *hs_target_new(const char *url, const char **why);
+void hs_target_free(struct hs_target *t); /* disconnects; NULL is fine */
 
 #endif

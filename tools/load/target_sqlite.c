@@ -1,0 +1,570 @@
+/*
+ * target_sqlite: a file of SQLite 3: sqlite:/var/lib/hookspool/warehouse.db.
+ *
+ * A time is text in UTC in a column of the type TIMESTAMP TEXT, whose affinity is that of text
+ * (https://www.sqlite.org/datatype3.html, 3.1). WAL, so that readers never wait for the loader; FULL, so that
+ * a commit is on stable storage; secure_delete, so that what was erased is gone from the file.
+ */
+#include "base/buf.h"
+#include "tools/load/sql_text.h"
+#include "tools/load/target.h"
+
+#include <sqlite3.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct sqlite {
+	struct hs_target target; /* first: both have one address */
+	sqlite3 *db;
+	struct hs_buf sql;
+};
+
+static struct sqlite *of(struct hs_target *t)
+{
+	return (struct sqlite *)t;
+}
+
+/* --- errors ---------------------------------------------------------------------- */
+
+static enum hs_target_result meaning(int code, const char *message)
+{
+	switch (code & 0xFF) {
+	case SQLITE_OK:
+	case SQLITE_ROW:
+	case SQLITE_DONE: return HS_TARGET_OK;
+	case SQLITE_BUSY:
+	case SQLITE_LOCKED: return HS_TARGET_AGAIN;
+	case SQLITE_FULL:
+	case SQLITE_IOERR:
+	case SQLITE_NOMEM: return HS_TARGET_FULL;
+	case SQLITE_SCHEMA: return HS_TARGET_CATALOGUE;
+	case SQLITE_CONSTRAINT:
+	case SQLITE_MISMATCH:
+	case SQLITE_TOOBIG: return HS_TARGET_ROW;
+	case SQLITE_PERM:
+	case SQLITE_AUTH:
+	case SQLITE_CANTOPEN:
+	case SQLITE_READONLY: return HS_TARGET_DENIED;
+	case SQLITE_ERROR:
+		return strstr(message, "no such table") != NULL || strstr(message, "no such column") != NULL ||
+		               strstr(message, "has no column named") != NULL
+		           ? HS_TARGET_CATALOGUE
+		           : HS_TARGET_BROKEN;
+	default: return HS_TARGET_BROKEN;
+	}
+}
+
+static enum hs_target_result result_of(struct sqlite *s, int code)
+{
+	enum hs_target_result result = meaning(code, s->db != NULL ? sqlite3_errmsg(s->db) : "");
+
+	if (result != HS_TARGET_OK) {
+		snprintf(s->target.message, sizeof s->target.message, "%s",
+		         s->db != NULL ? sqlite3_errmsg(s->db) : sqlite3_errstr(code));
+		snprintf(s->target.state, sizeof s->target.state, "%d", code & 0xFF);
+	}
+	return result;
+}
+
+static enum hs_target_result out_of_memory(struct sqlite *s)
+{
+	return result_of(s, SQLITE_NOMEM);
+}
+
+static enum hs_target_result run(struct sqlite *s, const char *sql)
+{
+	return result_of(s, sqlite3_exec(s->db, sql, NULL, NULL, NULL));
+}
+
+/* Prepares what is in s->sql. */
+static enum hs_target_result prepare(struct sqlite *s, sqlite3_stmt **statement)
+{
+	*statement = NULL;
+	if (!hs_buf_ok(&s->sql))
+		return out_of_memory(s);
+	return result_of(s, sqlite3_prepare_v2(s->db, s->sql.p, (int)s->sql.n, statement, NULL));
+}
+
+/* --- connection ------------------------------------------------------------------- */
+
+static const char position_table[] =
+    "(name TEXT PRIMARY KEY, spool TEXT, number INTEGER, \"offset\" INTEGER, edit INTEGER, "
+    "before TEXT, records INTEGER, rest INTEGER, saved_at TIMESTAMP TEXT)";
+static const char names_table[] = "(table_name TEXT, name TEXT, path TEXT, PRIMARY KEY (table_name, name))";
+
+static enum hs_target_result make_own_tables(struct sqlite *s)
+{
+	static const struct {
+		const char *name, *columns;
+	} own[] = { { "hookspool_load", position_table }, { "hookspool_names", names_table } };
+	enum hs_target_result result = HS_TARGET_OK;
+
+	for (size_t i = 0; i < 2 && result == HS_TARGET_OK; i++) {
+		hs_buf_reset(&s->sql);
+		hs_buf_printf(&s->sql, "CREATE TABLE IF NOT EXISTS \"%s%s\" %s", s->target.prefix, own[i].name,
+		              own[i].columns);
+		result = hs_buf_ok(&s->sql) ? run(s, hs_sql_string(&s->sql)) : out_of_memory(s);
+	}
+	return result;
+}
+
+static void disconnect(struct hs_target *t)
+{
+	sqlite3_close_v2(of(t)->db);
+	of(t)->db = NULL;
+}
+
+static enum hs_target_result connect_to(struct hs_target *t)
+{
+	struct sqlite *s = of(t);
+	const char *path = strchr(t->url, ':') + 1;
+	enum hs_target_result result =
+	    result_of(s, sqlite3_open_v2(path, &s->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, NULL));
+
+	if (result == HS_TARGET_OK) {
+		sqlite3_busy_timeout(s->db, HS_TARGET_LOCK_MS);
+		result = run(s, "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA secure_delete = ON");
+	}
+	if (result == HS_TARGET_OK)
+		result = make_own_tables(s);
+	if (result != HS_TARGET_OK)
+		disconnect(t);
+	return result;
+}
+
+/* --- the catalogue ------------------------------------------------------------------ */
+
+static const char *const type_names[] = {
+	[HS_COLUMN_NONE] = "TEXT",      [HS_COLUMN_BOOLEAN] = "BOOLEAN",
+	[HS_COLUMN_NUMBER] = "NUMERIC", [HS_COLUMN_TIMESTAMP] = "TIMESTAMP TEXT",
+	[HS_COLUMN_TEXT] = "TEXT",
+};
+
+/* The type of a column as it was declared, perhaps by somebody else. */
+static enum hs_column_type type_of(const char *declared)
+{
+	static const struct {
+		const char *word;
+		enum hs_column_type type;
+	} words[] = {
+		{ "TIME", HS_COLUMN_TIMESTAMP }, { "BOOL", HS_COLUMN_BOOLEAN }, { "INT", HS_COLUMN_NUMBER },
+		{ "REAL", HS_COLUMN_NUMBER },    { "FLOA", HS_COLUMN_NUMBER },  { "DOUB", HS_COLUMN_NUMBER },
+		{ "NUM", HS_COLUMN_NUMBER },     { "DEC", HS_COLUMN_NUMBER },   { "CHAR", HS_COLUMN_TEXT },
+		{ "CLOB", HS_COLUMN_TEXT },      { "TEXT", HS_COLUMN_TEXT },
+	};
+
+	for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+		if (strcasestr(declared, words[i].word) != NULL)
+			return words[i].type;
+	return HS_COLUMN_FOREIGN;
+}
+
+static const char *text_at(sqlite3_stmt *statement, int column)
+{
+	const char *text = (const char *)sqlite3_column_text(statement, column);
+
+	return text != NULL ? text : "";
+}
+
+/* Fills in the columns; those that are generated (hidden, in table_xinfo) are left alone. */
+static enum hs_target_result read_columns(struct sqlite *s, struct hs_target_table *table)
+{
+	sqlite3_stmt *statement;
+	enum hs_target_result result;
+	int code;
+
+	hs_buf_reset(&s->sql);
+	hs_buf_put_slice(&s->sql, HS_SLICE("PRAGMA table_xinfo("));
+	hs_sql_put_name(&s->sql, hs_slice_str(table->name), '"');
+	hs_buf_putc(&s->sql, ')');
+	result = prepare(s, &statement);
+	if (result != HS_TARGET_OK)
+		return result;
+	while ((code = sqlite3_step(statement)) == SQLITE_ROW)
+		if (!hs_target_add_column(table, hs_slice_str(text_at(statement, 1)),
+		                          sqlite3_column_int(statement, 6) == 0 ? type_of(text_at(statement, 2))
+		                                                                : HS_COLUMN_FOREIGN))
+			code = SQLITE_NOMEM;
+	result = result_of(s, code);
+	sqlite3_finalize(statement);
+	return result;
+}
+
+/* True if the index is on `id` and nothing else. */
+static bool is_on_id(struct sqlite *s, const char *index)
+{
+	sqlite3_stmt *statement;
+	bool on_id = false;
+	int columns = 0;
+
+	hs_buf_reset(&s->sql);
+	hs_buf_put_slice(&s->sql, HS_SLICE("PRAGMA index_info("));
+	hs_sql_put_name(&s->sql, hs_slice_str(index), '"');
+	hs_buf_putc(&s->sql, ')');
+	if (prepare(s, &statement) != HS_TARGET_OK)
+		return false;
+	for (; sqlite3_step(statement) == SQLITE_ROW; columns++)
+		on_id = strcmp(text_at(statement, 2), "id") == 0;
+	sqlite3_finalize(statement);
+	return on_id && columns == 1;
+}
+
+static enum hs_target_result read_indexes(struct sqlite *s, struct hs_target_table *table)
+{
+	sqlite3_stmt *statement;
+	enum hs_target_result result;
+
+	hs_buf_reset(&s->sql);
+	hs_buf_put_slice(&s->sql, HS_SLICE("PRAGMA index_list("));
+	hs_sql_put_name(&s->sql, hs_slice_str(table->name), '"');
+	hs_buf_putc(&s->sql, ')');
+	result = prepare(s, &statement);
+	while (result == HS_TARGET_OK && sqlite3_step(statement) == SQLITE_ROW) {
+		if (sqlite3_column_int(statement, 2) == 0)
+			continue;
+		if (is_on_id(s, text_at(statement, 1)))
+			table->unique_id = true;
+		else
+			table->other_unique = true;
+	}
+	sqlite3_finalize(statement);
+	return result;
+}
+
+static enum hs_target_result read_table(struct sqlite *s, const char *name,
+                                        bool (*each)(void *context, const struct hs_target_table *table), void *context)
+{
+	struct hs_target_table table = { .name = strdup(name) };
+	enum hs_target_result result = table.name == NULL ? out_of_memory(s) : read_columns(s, &table);
+
+	if (result == HS_TARGET_OK)
+		result = read_indexes(s, &table);
+	if (result == HS_TARGET_OK && !each(context, &table))
+		result = out_of_memory(s);
+	hs_target_table_free(&table);
+	return result;
+}
+
+static enum hs_target_result tables(struct hs_target *t,
+                                    bool (*each)(void *context, const struct hs_target_table *table), void *context)
+{
+	struct sqlite *s = of(t);
+	sqlite3_stmt *statement;
+	enum hs_target_result result;
+	size_t prefix = strlen(t->prefix);
+
+	hs_buf_reset(&s->sql);
+	hs_buf_put_slice(
+	    &s->sql,
+	    HS_SLICE("SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\'"));
+	result = prepare(s, &statement);
+	while (result == HS_TARGET_OK && sqlite3_step(statement) == SQLITE_ROW)
+		if (strncmp(text_at(statement, 0), t->prefix, prefix) == 0)
+			result = read_table(s, text_at(statement, 0), each, context);
+	sqlite3_finalize(statement);
+	return result;
+}
+
+/* --- new tables and columns ------------------------------------------------------------ */
+
+static enum hs_target_result make_table(struct hs_target *t, const struct hs_target_table *table)
+{
+	struct sqlite *s = of(t);
+
+	hs_buf_reset(&s->sql);
+	hs_buf_put_slice(&s->sql, HS_SLICE("CREATE TABLE IF NOT EXISTS "));
+	hs_sql_put_name(&s->sql, hs_slice_str(table->name), '"');
+	for (size_t i = 0; i < table->columns; i++) {
+		hs_buf_put_slice(&s->sql, i == 0 ? HS_SLICE(" (") : HS_SLICE(", "));
+		hs_sql_put_name(&s->sql, hs_slice_str(table->column[i].name), '"');
+		hs_buf_printf(&s->sql, " %s%s", type_names[table->column[i].type],
+		              strcmp(table->column[i].name, "id") == 0 ? " NOT NULL PRIMARY KEY" : "");
+	}
+	hs_buf_putc(&s->sql, ')');
+	hs_sql_put_user_index(&s->sql, t->prefix, table, '"');
+	return hs_buf_ok(&s->sql) ? run(s, hs_sql_string(&s->sql)) : out_of_memory(s);
+}
+
+static enum hs_target_result add_columns(struct hs_target *t, const char *table, const struct hs_target_column *column,
+                                         size_t columns)
+{
+	struct sqlite *s = of(t);
+	enum hs_target_result result = HS_TARGET_OK;
+
+	for (size_t i = 0; i < columns && result == HS_TARGET_OK; i++) {
+		hs_buf_reset(&s->sql);
+		hs_buf_put_slice(&s->sql, HS_SLICE("ALTER TABLE "));
+		hs_sql_put_name(&s->sql, hs_slice_str(table), '"');
+		hs_buf_put_slice(&s->sql, HS_SLICE(" ADD COLUMN "));
+		hs_sql_put_name(&s->sql, hs_slice_str(column[i].name), '"');
+		hs_buf_printf(&s->sql, " %s", type_names[column[i].type]);
+		result = hs_buf_ok(&s->sql) ? run(s, hs_sql_string(&s->sql)) : out_of_memory(s);
+		if (result == HS_TARGET_BROKEN && strstr(t->message, "duplicate column name") != NULL)
+			result = HS_TARGET_OK; /* another loader was first */
+	}
+	return result;
+}
+
+/* --- transactions ------------------------------------------------------------------------ */
+
+static enum hs_target_result begin(struct hs_target *t, struct hs_target_position *at)
+{
+	struct sqlite *s = of(t);
+	sqlite3_stmt *statement;
+	enum hs_target_result result = run(s, "BEGIN IMMEDIATE");
+
+	*at = (struct hs_target_position){ .found = false };
+	if (result != HS_TARGET_OK)
+		return result;
+	hs_buf_reset(&s->sql);
+	hs_buf_printf(
+	    &s->sql,
+	    "SELECT spool, number, \"offset\", edit, before, records, rest FROM \"%shookspool_load\" WHERE name = ?1",
+	    t->prefix);
+	result = prepare(s, &statement);
+	if (result == HS_TARGET_OK) {
+		sqlite3_bind_text(statement, 1, t->name, -1, SQLITE_STATIC);
+		int code = sqlite3_step(statement);
+
+		result = result_of(s, code);
+		if (code == SQLITE_ROW) {
+			at->found = true;
+			snprintf(at->spool, sizeof at->spool, "%s", text_at(statement, 0));
+			at->number = (uint64_t)sqlite3_column_int64(statement, 1);
+			at->offset = (uint64_t)sqlite3_column_int64(statement, 2);
+			at->edit = (uint64_t)sqlite3_column_int64(statement, 3);
+			at->before = strtoull(text_at(statement, 4), NULL, 16);
+			at->records = (uint64_t)sqlite3_column_int64(statement, 5);
+			at->rest = (uint64_t)sqlite3_column_int64(statement, 6);
+		}
+	}
+	sqlite3_finalize(statement);
+	if (result != HS_TARGET_OK)
+		run(s, "ROLLBACK");
+	return result;
+}
+
+static void rollback(struct hs_target *t)
+{
+	if (of(t)->db != NULL && !sqlite3_get_autocommit(of(t)->db))
+		sqlite3_exec(of(t)->db, "ROLLBACK", NULL, NULL, NULL);
+}
+
+static enum hs_target_result commit(struct hs_target *t)
+{
+	return run(of(t), "COMMIT");
+}
+
+static enum hs_target_result set_position(struct hs_target *t, const struct hs_target_position *at)
+{
+	struct sqlite *s = of(t);
+
+	hs_buf_reset(&s->sql);
+	hs_buf_printf(&s->sql, "INSERT OR REPLACE INTO \"%shookspool_load\" VALUES (", t->prefix);
+	hs_sql_put_text(&s->sql, hs_slice_str(t->name));
+	hs_buf_printf(
+	    &s->sql, ", '%s', %llu, %llu, %llu, '%016llx', %llu, %llu, strftime('%%Y-%%m-%%dT%%H:%%M:%%fZ', 'now'))",
+	    at->spool, (unsigned long long)at->number, (unsigned long long)at->offset, (unsigned long long)at->edit,
+	    (unsigned long long)at->before, (unsigned long long)at->records, (unsigned long long)at->rest);
+	return hs_buf_ok(&s->sql) ? run(s, hs_sql_string(&s->sql)) : out_of_memory(s);
+}
+
+/* --- rows ---------------------------------------------------------------------------------- */
+
+/* A whole number binds as 64 bits, any other as a double: hs_value_fits has checked that it returns as it was. */
+static int bind_number(sqlite3_stmt *statement, int at, struct hs_slice text)
+{
+	char literal[1100];
+	char *end;
+	long long whole;
+
+	snprintf(literal, sizeof literal, "%.*s", (int)text.n, text.p);
+	if (strpbrk(literal, ".eE") == NULL && strcmp(literal, "-0") != 0) {
+		whole = strtoll(literal, &end, 10);
+		return sqlite3_bind_int64(statement, at, whole);
+	}
+	return sqlite3_bind_double(statement, at, strtod(literal, NULL));
+}
+
+static int bind(sqlite3_stmt *statement, int at, enum hs_column_type type, struct hs_slice value)
+{
+	if (value.p == NULL)
+		return sqlite3_bind_null(statement, at);
+	if (type == HS_COLUMN_BOOLEAN)
+		return sqlite3_bind_int(statement, at, value.p[0] == 't');
+	if (type == HS_COLUMN_NUMBER)
+		return bind_number(statement, at, value);
+	return sqlite3_bind_text64(statement, at, value.p, value.n, SQLITE_STATIC, SQLITE_UTF8);
+}
+
+/* INSERT INTO table (columns) VALUES (?, …) ON CONFLICT ("id") DO … */
+static void put_insert(struct hs_buf *sql, const struct hs_target_rows *rows, bool update)
+{
+	hs_sql_put_insert(sql, rows, '"');
+	hs_buf_put_slice(sql, HS_SLICE(" VALUES ("));
+	for (size_t i = 0; i < rows->columns; i++)
+		hs_buf_put_slice(sql, i == 0 ? HS_SLICE("?") : HS_SLICE(", ?"));
+	hs_buf_put_slice(sql, HS_SLICE(") ON CONFLICT (\"id\") DO "));
+	if (update)
+		hs_sql_put_update(sql, rows, "excluded", '"');
+	else
+		hs_buf_put_slice(sql, HS_SLICE("NOTHING"));
+}
+
+static enum hs_target_result put_rows(struct sqlite *s, const struct hs_target_rows *rows, bool update)
+{
+	sqlite3_stmt *statement;
+	enum hs_target_result result;
+	int code = SQLITE_DONE;
+
+	hs_buf_reset(&s->sql);
+	put_insert(&s->sql, rows, update);
+	result = prepare(s, &statement);
+	for (size_t row = 0; row < rows->rows && result == HS_TARGET_OK && code == SQLITE_DONE; row++) {
+		for (size_t i = 0; i < rows->columns; i++)
+			if (bind(statement, (int)i + 1, rows->table->column[rows->column[i]].type,
+			         rows->value[row * rows->columns + i]) != SQLITE_OK)
+				code = SQLITE_NOMEM;
+		if (code == SQLITE_DONE)
+			code = sqlite3_step(statement);
+		sqlite3_reset(statement);
+	}
+	if (result == HS_TARGET_OK)
+		result = result_of(s, code);
+	sqlite3_finalize(statement);
+	return result;
+}
+
+/* Inside a savepoint, so that an error leaves the transaction as it was. */
+static enum hs_target_result put_all_or_none(struct hs_target *t, const struct hs_target_rows *rows, bool update)
+{
+	struct sqlite *s = of(t);
+	enum hs_target_result result = run(s, "SAVEPOINT rows");
+
+	if (result != HS_TARGET_OK)
+		return result;
+	result = put_rows(s, rows, update);
+	if (result != HS_TARGET_OK)
+		sqlite3_exec(s->db, "ROLLBACK TO rows", NULL, NULL, NULL);
+	sqlite3_exec(s->db, "RELEASE rows", NULL, NULL, NULL);
+	return result;
+}
+
+static enum hs_target_result insert(struct hs_target *t, const struct hs_target_rows *rows)
+{
+	return put_all_or_none(t, rows, false);
+}
+
+static enum hs_target_result upsert(struct hs_target *t, const struct hs_target_rows *rows)
+{
+	return put_all_or_none(t, rows, true);
+}
+
+/* The value of a result as hs_value_fits writes it. */
+static struct hs_slice value_at(sqlite3_stmt *statement, int at, enum hs_column_type type)
+{
+	if (sqlite3_column_type(statement, at) == SQLITE_NULL)
+		return HS_SLICE_NONE;
+	if (type == HS_COLUMN_BOOLEAN)
+		return sqlite3_column_int(statement, at) != 0 ? HS_SLICE("true") : HS_SLICE("false");
+	const char *text = text_at(statement, at);
+
+	return hs_slice(text, (size_t)sqlite3_column_bytes(statement, at));
+}
+
+static enum hs_target_result select_rows(struct hs_target *t, const struct hs_target_table *table, const size_t *column,
+                                         size_t columns, const char *key, struct hs_slice value,
+                                         bool (*each)(void *context, const struct hs_slice *value), void *context)
+{
+	struct sqlite *s = of(t);
+	struct hs_slice *found = calloc(columns + 1, sizeof *found);
+	sqlite3_stmt *statement = NULL;
+	enum hs_target_result result;
+	int code;
+
+	hs_buf_reset(&s->sql);
+	hs_sql_put_select(&s->sql, table, column, columns, '"');
+	hs_sql_put_where(&s->sql, key, '"');
+	hs_buf_put_slice(&s->sql, HS_SLICE("?1"));
+	result = found == NULL ? out_of_memory(s) : prepare(s, &statement);
+	if (result == HS_TARGET_OK) {
+		sqlite3_bind_text64(statement, 1, value.p, value.n, SQLITE_STATIC, SQLITE_UTF8);
+		while ((code = sqlite3_step(statement)) == SQLITE_ROW) {
+			for (size_t i = 0; i < columns; i++)
+				found[i] = value_at(statement, (int)i, table->column[column[i]].type);
+			if (!each(context, found)) {
+				code = SQLITE_NOMEM;
+				break;
+			}
+		}
+		result = result_of(s, code);
+	}
+	sqlite3_finalize(statement);
+	free(found);
+	return result;
+}
+
+static enum hs_target_result erase(struct hs_target *t, const struct hs_target_table *table, const char *key,
+                                   struct hs_slice value, struct hs_slice until, uint64_t *gone)
+{
+	struct sqlite *s = of(t);
+	sqlite3_stmt *statement;
+	enum hs_target_result result;
+
+	hs_buf_reset(&s->sql);
+	hs_buf_put_slice(&s->sql, HS_SLICE("DELETE FROM "));
+	hs_sql_put_name(&s->sql, hs_slice_str(table->name), '"');
+	hs_sql_put_where(&s->sql, key, '"');
+	hs_buf_put_slice(&s->sql, until.p != NULL ? HS_SLICE("?1 AND \"uuid_ts\" <= ?2") : HS_SLICE("?1"));
+	result = prepare(s, &statement);
+	if (result != HS_TARGET_OK)
+		return result;
+	sqlite3_bind_text64(statement, 1, value.p, value.n, SQLITE_STATIC, SQLITE_UTF8);
+	if (until.p != NULL)
+		sqlite3_bind_text64(statement, 2, until.p, until.n, SQLITE_STATIC, SQLITE_UTF8);
+	result = result_of(s, sqlite3_step(statement));
+	sqlite3_finalize(statement);
+	if (result == HS_TARGET_OK)
+		*gone += (uint64_t)sqlite3_changes64(s->db);
+	return result;
+}
+
+static void free_target(struct hs_target *t)
+{
+	disconnect(t);
+	hs_buf_free(&of(t)->sql);
+	free(t);
+}
+
+/* --- the target ------------------------------------------------------------------------------ */
+
+static const struct hs_target_ops ops = {
+	.name = "sqlite",
+	.numbers = HS_NUMBER_SQLITE,
+	.columns_max = 2000,
+	.connect = connect_to,
+	.disconnect = disconnect,
+	.tables = tables,
+	.make_table = make_table,
+	.add_columns = add_columns,
+	.begin = begin,
+	.insert = insert,
+	.upsert = upsert,
+	.select = select_rows,
+	.erase = erase,
+	.set_position = set_position,
+	.commit = commit,
+	.rollback = rollback,
+	.free = free_target,
+};
+
+struct hs_target *hs_target_sqlite_new(void)
+{
+	struct sqlite *s = calloc(1, sizeof *s);
+
+	if (s == NULL)
+		return NULL;
+	s->target.ops = &ops;
+	return &s->target;
+}
