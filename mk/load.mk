@@ -7,12 +7,12 @@ LOAD_DEFINE_postgresql = -DHS_LOAD_POSTGRESQL
 LOAD_DEFINE_mariadb = -DHS_LOAD_MARIADB
 LOAD_SRC_sqlite = tools/load/target_sqlite.c
 LOAD_SRC_postgresql = tools/load/target_postgresql.c
-LOAD_SRC_mariadb = tools/load/target_mysql.c
+LOAD_SRC_mariadb = tools/load/target_mysql.c tools/load/mysql_session.c tools/load/mysql_catalogue.c
 LOAD_LIBS_sqlite = -lsqlite3
 LOAD_LIBS_postgresql = -lpq
 LOAD_LIBS_mariadb = -lmariadb
 
-LOAD_CORE := $(filter-out tools/load/target_sqlite.c tools/load/target_postgresql.c tools/load/target_mysql.c,$(sort $(wildcard tools/load/*.c)))
+LOAD_CORE := $(filter-out $(LOAD_SRC_sqlite) $(LOAD_SRC_postgresql) $(LOAD_SRC_mariadb),$(sort $(wildcard tools/load/*.c)))
 LOAD_SRC := $(LOAD_CORE) $(foreach database,$(LOAD),$(LOAD_SRC_$(database))) \
     $(filter-out tools/sink/sink_process.c tools/sink/subprocess.c tools/sink/handler_environment.c,$(wildcard tools/sink/*.c)) \
     $(wildcard tools/report/*.c) tools/command.c

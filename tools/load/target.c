@@ -13,7 +13,7 @@ bool hs_target_add_column(struct hs_target_table *table, struct hs_slice name, e
 	copy = strndup(name.p, name.n);
 	if (copy == NULL)
 		return false;
-	table->column[table->columns++] = (struct hs_target_column){ copy, type };
+	table->column[table->columns++] = (struct hs_target_column){ .name = copy, .type = type };
 	return true;
 }
 
@@ -77,9 +77,13 @@ struct hs_target *hs_target_new(const char *url, const char **why)
 			return NULL;
 		*why = "out of memory";
 		target = targets[i].make();
-		if (target != NULL)
-			target->url = url;
-		return target;
+		if (target == NULL)
+			return NULL;
+		target->url = url;
+		if (target->ops->parse == NULL || target->ops->parse(target, why))
+			return target;
+		hs_target_free(target);
+		return NULL;
 	}
 	*why = "expected sqlite:/PATH, postgresql://… or mysql://…";
 	return NULL;

@@ -30,6 +30,7 @@ enum hs_target_result {
 struct hs_target_column {
 	char *name;
 	enum hs_column_type type;
+	size_t max; /* bytes of a text that always fit: VARCHAR(40), say; 0: any */
 };
 
 struct hs_target_table {
@@ -64,6 +65,8 @@ struct hs_target_ops {
 	enum hs_number_range numbers;
 	size_t columns_max; /* of a table, at most */
 
+	/* Reads the URL, before anything else. False: *why tells. NULL: the database reads it when it connects. */
+	bool (*parse)(struct hs_target *t, const char **why);
 	/* Connects by the URL (without a password, which the database's own places or [load] give). Makes schema and hookspool_load if missing. */
 	enum hs_target_result (*connect)(struct hs_target *t);
 	void (*disconnect)(struct hs_target *t);
@@ -72,10 +75,13 @@ struct hs_target_ops {
 	enum hs_target_result (*tables)(struct hs_target *t,
 	                                bool (*each)(void *context, const struct hs_target_table *table),
 	                                void *context);
-	/* Makes the table with these columns, `id` its key; or adds them to it. A table or column that is there is fine. */
-	enum hs_target_result (*make_table)(struct hs_target *t, const struct hs_target_table *table);
-	enum hs_target_result (*add_columns)(struct hs_target *t, const char *table,
-	                                     const struct hs_target_column *column, size_t columns);
+	/*
+	 * Makes the table with these columns, `id` its key; or adds them to it. A table or column that is there is
+	 * fine, or CATALOGUE. A column that the table cannot have becomes FOREIGN: its values go to _rest.
+	 */
+	enum hs_target_result (*make_table)(struct hs_target *t, struct hs_target_table *table);
+	enum hs_target_result (*add_columns)(struct hs_target *t, const char *table, struct hs_target_column *column,
+	                                     size_t columns);
 
 	/* Begins a transaction and locks and reads the position row of this name. */
 	enum hs_target_result (*begin)(struct hs_target *t, struct hs_target_position *at);

@@ -268,7 +268,7 @@ static enum hs_target_result tables(struct hs_target *t,
 
 /* --- new tables and columns ------------------------------------------------------------ */
 
-static enum hs_target_result make_table(struct hs_target *t, const struct hs_target_table *table)
+static enum hs_target_result make_table(struct hs_target *t, struct hs_target_table *table)
 {
 	struct sqlite *s = of(t);
 
@@ -286,7 +286,7 @@ static enum hs_target_result make_table(struct hs_target *t, const struct hs_tar
 	return hs_buf_ok(&s->sql) ? run(s, hs_sql_string(&s->sql)) : out_of_memory(s);
 }
 
-static enum hs_target_result add_columns(struct hs_target *t, const char *table, const struct hs_target_column *column,
+static enum hs_target_result add_columns(struct hs_target *t, const char *table, struct hs_target_column *column,
                                          size_t columns)
 {
 	struct sqlite *s = of(t);
