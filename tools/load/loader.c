@@ -361,7 +361,7 @@ static enum hs_target_result put_batch(struct hs_loader *l)
 	return result == HS_TARGET_OK ? l->target->ops->commit(l->target) : result;
 }
 
-/* One try. *foreign: another loader moved the position. */
+/* Tries the batch once. *foreign: another loader moved the position. */
 static enum hs_target_result try_batch(struct hs_loader *l, bool *foreign)
 {
 	struct hs_target_position at;
