@@ -74,7 +74,7 @@ ptrdiff_t hs_catalogue_column(struct hs_catalogue *c, struct hs_catalogue_table 
 	*full = true;
 	if (at >= 0)
 		return at;
-	if (t->table.columns >= c->options->columns_max)
+	if (t->table.columns >= c->columns_max)
 		return -1;
 	*full = false;
 	return add_column(t, name, HS_COLUMN_NONE) ? (ptrdiff_t)t->table.columns - 1 : -1;
@@ -201,9 +201,11 @@ static bool read_table(void *context, const struct hs_target_table *found)
 	t->table.unique_id = found->unique_id;
 	t->table.other_unique = found->other_unique;
 	t->table.triggers = found->triggers;
-	for (size_t i = 0; i < found->columns; i++)
+	for (size_t i = 0; i < found->columns; i++) {
 		if (!add_column(t, hs_slice_str(found->column[i].name), found->column[i].type))
 			return false;
+		t->table.column[i].max = found->column[i].max;
+	}
 	t->present = t->table.columns;
 	return true;
 }
@@ -211,6 +213,9 @@ static bool read_table(void *context, const struct hs_target_table *found)
 enum hs_target_result hs_catalogue_read(struct hs_catalogue *c, struct hs_target *target)
 {
 	hs_catalogue_free(c);
+	c->columns_max = target->ops->columns_max;
+	if (c->columns_max > c->options->columns_max)
+		c->columns_max = c->options->columns_max;
 	return target->ops->tables(target, read_table, c);
 }
 
@@ -237,6 +242,42 @@ static enum hs_target_result apply(struct hs_catalogue *c, struct hs_catalogue_t
 	return HS_TARGET_OK;
 }
 
+bool hs_catalogue_is_required(const struct hs_catalogue_table *t, size_t column)
+{
+	struct hs_required_column required[HS_REQUIRED_COLUMNS_MAX];
+	size_t n = hs_required_columns(t->kind, true, required);
+
+	for (size_t i = 0; i < n; i++)
+		if (strcmp(required[i].name, t->table.column[column].name) == 0)
+			return true;
+	return false;
+}
+
+/* A table that is needed lacks what the loader cannot do without; notes what mends it. */
+static bool is_unfit(const struct hs_catalogue_table *t, struct hs_target *target)
+{
+	const char *name = t->table.name;
+
+	if (!t->exists || !t->complete)
+		return false;
+	if (t->table.column[t->id].type == HS_COLUMN_FOREIGN || t->table.column[t->rest].type == HS_COLUMN_FOREIGN) {
+		snprintf(target->message, sizeof target->message,
+		         "%s: id and _rest must be text, and not generated: rename what is there", name);
+		return true;
+	}
+	if (t->table.unique_id) /* else a record that comes twice would be there twice */
+		return false;
+	if (target->ops->mend_id != NULL)
+		snprintf(target->message, sizeof target->message,
+		         "%s has no unique index on id that compares bytes: ALTER TABLE `%s` %s", name, name,
+		         target->ops->mend_id);
+	else
+		snprintf(target->message, sizeof target->message,
+		         "%s has no unique index on id: CREATE UNIQUE INDEX \"%s_id\" ON \"%s\" (\"id\")", name, name,
+		         name);
+	return true;
+}
+
 enum hs_target_result hs_catalogue_apply(struct hs_catalogue *c, struct hs_target *target)
 {
 	enum hs_target_result result = HS_TARGET_OK;
@@ -244,9 +285,10 @@ enum hs_target_result hs_catalogue_apply(struct hs_catalogue *c, struct hs_targe
 	for (size_t i = 0; i < c->tables && result == HS_TARGET_OK; i++) {
 		struct hs_catalogue_table *t = c->table[i];
 
-		if (t->exists && t->present == t->table.columns)
-			continue;
-		result = apply(c, t, target);
+		if (is_unfit(t, target))
+			return HS_TARGET_DENIED;
+		if (!t->exists || t->present < t->table.columns)
+			result = apply(c, t, target);
 	}
 	return result;
 }

@@ -28,12 +28,16 @@ struct hs_catalogue_table {
 
 struct hs_catalogue {
 	const struct hs_catalogue_options *options;
+	size_t columns_max; /* of a table: the lesser of the option and what the database can hold */
 	struct hs_catalogue_table **table;
 	size_t tables, cap;
 	uint64_t new_tables, new_columns; /* made so far */
 };
 
 void hs_catalogue_free(struct hs_catalogue *catalogue);
+
+/* True if every table of its kind is made with the column. */
+bool hs_catalogue_is_required(const struct hs_catalogue_table *table, size_t column);
 
 /* Forgets everything and reads it from the database. As the target's calls; FULL: out of memory here. */
 enum hs_target_result hs_catalogue_read(struct hs_catalogue *catalogue, struct hs_target *target);
@@ -49,7 +53,7 @@ ptrdiff_t hs_catalogue_column(struct hs_catalogue *catalogue, struct hs_catalogu
 void hs_catalogue_note(struct hs_catalogue *catalogue, struct hs_catalogue_table *table, size_t column,
                        enum hs_column_type type);
 
-/* Makes what is new in the database. Results as the target's. */
+/* Makes what is new in the database. Results as the target's; DENIED: a table that is needed has no unique id. */
 enum hs_target_result hs_catalogue_apply(struct hs_catalogue *catalogue, struct hs_target *target);
 
 /* Parses a word of --type: boolean, number, timestamp, text. HS_COLUMN_NONE: it is none. */

@@ -19,6 +19,7 @@ enum {
 	SLICE_MS = 100,         /* of a wait, to see a signal */
 	INSERT_ROWS = 1000,     /* in one call of the target … */
 	INSERT_BYTES = 4 << 20, /* … or about as many bytes of values */
+	CATALOGUE_TRIES = 8,    /* two loaders that make the same tables meet more than once */
 };
 
 struct hs_loader {
@@ -251,7 +252,6 @@ static enum hs_target_result put_alone(struct hs_loader *l, struct hs_catalogue_
 	if (l->batch.record[r->record].refused)
 		return HS_TARGET_OK;
 	l->batch.record[r->record].refused = true;
-	l->tried.refused++;
 	return l->options->refused(l->options->context, l->batch.record[r->record].line, l->why) == HS_OK
 	           ? HS_TARGET_OK
 	           : HS_TARGET_BROKEN;
@@ -394,7 +394,8 @@ static void done(struct hs_loader *l)
 	l->counts.records += l->tried.records;
 	l->counts.rows += l->tried.rows;
 	l->counts.rest += l->tried.rest;
-	l->counts.refused += l->tried.refused;
+	for (size_t i = 0; i < l->batch.records; i++)
+		l->counts.refused += l->batch.record[i].refused; /* whichever try it was */
 	l->counts.erased += l->tried.erased;
 	l->counts.tables = l->catalogue.new_tables;
 	l->counts.columns = l->catalogue.new_columns;
@@ -419,9 +420,10 @@ int hs_loader_flush(struct hs_loader *l)
 			done(l);
 			break;
 		}
-		if (result == HS_TARGET_AWAY)
+		if (result == HS_TARGET_AWAY || result == HS_TARGET_DENIED) /* new rights, or a mended table */
 			disconnect(l);
-		else if (result == HS_TARGET_CATALOGUE && patience.catalogue++ == 0 && remake(l) == HS_TARGET_OK)
+		else if (result == HS_TARGET_CATALOGUE && patience.catalogue++ < CATALOGUE_TRIES &&
+		         remake(l) == HS_TARGET_OK)
 			continue;
 		code = wait_after(l, result == HS_TARGET_CATALOGUE ? HS_TARGET_BROKEN : result, &patience);
 	}
