@@ -74,7 +74,7 @@ ptrdiff_t hs_catalogue_column(struct hs_catalogue *c, struct hs_catalogue_table 
 	*full = true;
 	if (at >= 0)
 		return at;
-	if (t->table.columns >= c->options->columns_max)
+	if (t->table.columns >= c->options->columns_max || t->table.columns + t->table.dropped >= c->columns_max)
 		return -1;
 	*full = false;
 	return add_column(t, name, HS_COLUMN_NONE) ? (ptrdiff_t)t->table.columns - 1 : -1;
@@ -122,6 +122,16 @@ void hs_catalogue_note(struct hs_catalogue *c, struct hs_catalogue_table *t, siz
 	else if (chosen_type(c, t, column) != HS_COLUMN_NONE)
 		return;
 	*known = hs_column_type_join(*known, type);
+}
+
+bool hs_catalogue_note_path(struct hs_catalogue_table *t, size_t column, struct hs_slice path)
+{
+	struct hs_target_column *c = &t->table.column[column];
+
+	if (column < t->present || path.n == 0 || c->path != NULL)
+		return true;
+	c->path = strndup(path.p, path.n);
+	return c->path != NULL;
 }
 
 /* --- tables ----------------------------------------------------------------------- */
@@ -201,9 +211,12 @@ static bool read_table(void *context, const struct hs_target_table *found)
 	t->table.unique_id = found->unique_id;
 	t->table.other_unique = found->other_unique;
 	t->table.triggers = found->triggers;
-	for (size_t i = 0; i < found->columns; i++)
+	t->table.dropped = found->dropped;
+	for (size_t i = 0; i < found->columns; i++) {
 		if (!add_column(t, hs_slice_str(found->column[i].name), found->column[i].type))
 			return false;
+		t->table.column[i].numbers = found->column[i].numbers;
+	}
 	t->present = t->table.columns;
 	return true;
 }
@@ -211,7 +224,31 @@ static bool read_table(void *context, const struct hs_target_table *found)
 enum hs_target_result hs_catalogue_read(struct hs_catalogue *c, struct hs_target *target)
 {
 	hs_catalogue_free(c);
+	c->columns_max = target->ops->columns_max;
 	return target->ops->tables(target, read_table, c);
+}
+
+/* Before the columns are made: a kill between the two leaves no name that nobody can tell. */
+static enum hs_target_result note_names(struct hs_catalogue_table *t, struct hs_target *target)
+{
+	enum hs_target_result result = HS_TARGET_OK;
+
+	for (size_t i = t->present; i < t->table.columns && result == HS_TARGET_OK; i++)
+		if (t->table.column[i].path != NULL)
+			result = target->ops->note_name(target, t->table.name, t->table.column[i].name,
+			                                hs_slice_str(t->table.column[i].path));
+	return result;
+}
+
+/* Without the index, a row that comes twice would be there twice. */
+static enum hs_target_result refuse(const struct hs_catalogue_table *t, struct hs_target *target)
+{
+	snprintf(
+	    target->message, sizeof target->message,
+	    "table \"%s\" has no unique index on id, so a row could be there twice; run: CREATE UNIQUE INDEX ON %s "
+	    "(id)",
+	    t->table.name, t->table.name);
+	return HS_TARGET_DENIED;
 }
 
 static enum hs_target_result apply(struct hs_catalogue *c, struct hs_catalogue_table *t, struct hs_target *target)
@@ -222,6 +259,9 @@ static enum hs_target_result apply(struct hs_catalogue *c, struct hs_catalogue_t
 	for (size_t i = from; i < t->table.columns; i++)
 		if (t->table.column[i].type == HS_COLUMN_NONE)
 			t->table.column[i].type = HS_COLUMN_TEXT;
+	result = note_names(t, target);
+	if (result != HS_TARGET_OK)
+		return result;
 	if (!t->exists)
 		result = target->ops->make_table(target, &t->table);
 	else
@@ -244,6 +284,8 @@ enum hs_target_result hs_catalogue_apply(struct hs_catalogue *c, struct hs_targe
 	for (size_t i = 0; i < c->tables && result == HS_TARGET_OK; i++) {
 		struct hs_catalogue_table *t = c->table[i];
 
+		if (t->exists && t->complete && !t->table.unique_id)
+			return refuse(t, target);
 		if (t->exists && t->present == t->table.columns)
 			continue;
 		result = apply(c, t, target);

@@ -264,11 +264,15 @@ static bool set_value(struct hs_fold *f, enum hs_number_range numbers, size_t fr
 	bool is_string = source->type == HS_COLUMN_TEXT || source->type == HS_COLUMN_TIMESTAMP;
 	struct hs_value value = { text, is_string, false };
 	ptrdiff_t column = column_named(f->to, hs_slice_str(source->name));
+	const struct hs_target_column *to;
 
 	if (column < 0)
 		return true;
-	if (f->to->table.column[column].type != source->type &&
-	    !hs_value_fits(&value, f->to->table.column[column].type, numbers, &f->scratch))
+	to = &f->to->table.column[column];
+	if (to->numbers != HS_NUMBER_AS_DATABASE)
+		numbers = to->numbers;
+	if ((to->type != source->type || to->numbers != source->numbers) &&
+	    !hs_value_fits(&value, to->type, numbers, &f->scratch))
 		return move_to_rest(f, (size_t)column, text, is_string);
 	f->value[column] = text;
 	return set_rest(f, hs_slice_str(source->name), NULL);

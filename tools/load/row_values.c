@@ -98,14 +98,17 @@ static void fill_cell(struct hs_row_values *v, const struct hs_batch_row *r, con
 {
 	const struct hs_catalogue_table *t = r->table;
 	size_t start = v->text.n;
-	enum hs_column_type type;
+	const struct hs_target_column *column;
 
 	if (cell->column == HS_BATCH_NO_COLUMN) {
 		put_rest(v, t, cell);
 		return;
 	}
-	type = t->table.column[cell->column].type;
-	if ((r->narrow && !is_common(t, cell->column)) || !hs_value_fits(&cell->value, type, numbers, &v->one)) {
+	column = &t->table.column[cell->column];
+	if (column->numbers != HS_NUMBER_AS_DATABASE)
+		numbers = column->numbers;
+	if ((r->narrow && !is_common(t, cell->column)) ||
+	    !hs_value_fits(&cell->value, column->type, numbers, &v->one)) {
 		put_rest(v, t, cell);
 		return;
 	}
