@@ -1,12 +1,12 @@
 # hookspool-load: a program of its own, because the databases' libraries bring some twenty others.
 
 # The databases that it knows: LOAD="sqlite postgresql mariadb".
-LOAD ?= sqlite
+LOAD ?= sqlite postgresql mariadb
 LOAD_DEFINE_sqlite = -DHS_LOAD_SQLITE
 LOAD_DEFINE_postgresql = -DHS_LOAD_POSTGRESQL
 LOAD_DEFINE_mariadb = -DHS_LOAD_MARIADB
 LOAD_SRC_sqlite = tools/load/target_sqlite.c
-LOAD_SRC_postgresql = tools/load/target_postgresql.c
+LOAD_SRC_postgresql = tools/load/target_postgresql.c tools/load/postgresql_link.c tools/load/postgresql_rows.c
 LOAD_SRC_mariadb = tools/load/target_mysql.c tools/load/mysql_session.c tools/load/mysql_catalogue.c
 LOAD_LIBS_sqlite = -lsqlite3
 LOAD_LIBS_postgresql = -lpq
@@ -16,6 +16,7 @@ LOAD_CORE := $(filter-out $(LOAD_SRC_sqlite) $(LOAD_SRC_postgresql) $(LOAD_SRC_m
 LOAD_SRC := $(LOAD_CORE) $(foreach database,$(LOAD),$(LOAD_SRC_$(database))) \
     $(filter-out tools/sink/sink_process.c tools/sink/subprocess.c tools/sink/handler_environment.c,$(wildcard tools/sink/*.c)) \
     $(wildcard tools/report/*.c) tools/command.c
+$(call obj,$(LOAD_SRC_postgresql)): MORE_CFLAGS = $(shell pkg-config --cflags libpq)
 $(B)/obj/tools/load/target.o: MORE_CFLAGS = $(foreach database,$(LOAD),$(LOAD_DEFINE_$(database)))
 $(B)/obj/tools/load/target.o: $(B)/.load-$(subst $(eval) ,-,$(LOAD))
 

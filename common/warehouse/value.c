@@ -91,6 +91,19 @@ static bool is_integer_64(struct hs_slice text)
 	return !(negative && n == 0); /* -0 is a double */
 }
 
+/* True if a 64-bit integer is within the range. */
+static bool is_integer_of(struct hs_slice text, enum hs_number_range numbers)
+{
+	char literal[24];
+	long long n;
+
+	snprintf(literal, sizeof literal, "%.*s", (int)text.n, text.p); /* at most 20 bytes: no zeros lead */
+	n = strtoll(literal, NULL, 10);
+	return numbers == HS_NUMBER_INTEGER_64 ||
+	       (numbers == HS_NUMBER_INTEGER_32 && n >= INT32_MIN && n <= INT32_MAX) ||
+	       (n >= INT16_MIN && n <= INT16_MAX);
+}
+
 /* True if the shortest text that reads back as this double has the literal's value. */
 static bool is_double(struct hs_slice text)
 {
@@ -125,7 +138,11 @@ static bool fits_number(struct hs_slice text, enum hs_number_range numbers)
 		return false;
 	if (numbers == HS_NUMBER_EXACT)
 		return text.n <= NUMBER_DIGITS && abs(exponent_of(text)) + (int)text.n <= NUMBER_DIGITS;
-	return (numbers == HS_NUMBER_SQLITE && is_integer_64(text)) || is_double(text);
+	if (numbers == HS_NUMBER_DOUBLE)
+		return is_double(text);
+	if (!is_integer_64(text))
+		return numbers == HS_NUMBER_SQLITE && is_double(text);
+	return numbers == HS_NUMBER_SQLITE || is_integer_of(text, numbers);
 }
 
 /* --- times --------------------------------------------------------------------- */

@@ -19,11 +19,15 @@ enum hs_column_type {
 	HS_COLUMN_FOREIGN, /* of a table made by others, of a type that we do not know: left alone */
 };
 
-/* How exactly a database keeps numbers; a set. */
+/* Which numbers a database, or one of its columns, returns as they were. */
 enum hs_number_range {
-	HS_NUMBER_EXACT,  /* every number of JSON (PostgreSQL's numeric) */
-	HS_NUMBER_DOUBLE, /* what a double returns as it was (MariaDB) */
-	HS_NUMBER_SQLITE, /* 64-bit integers, and what a double returns */
+	HS_NUMBER_AS_DATABASE, /* a column: those of its database */
+	HS_NUMBER_EXACT,       /* every number of JSON (PostgreSQL's numeric) */
+	HS_NUMBER_DOUBLE,      /* what a double returns as it was (MariaDB) */
+	HS_NUMBER_SQLITE,      /* 64-bit integers, and what a double returns */
+	HS_NUMBER_INTEGER_16,
+	HS_NUMBER_INTEGER_32,
+	HS_NUMBER_INTEGER_64,
 };
 
 /* A value of a record, as its line has it. */

@@ -74,7 +74,7 @@ ptrdiff_t hs_catalogue_column(struct hs_catalogue *c, struct hs_catalogue_table 
 	*full = true;
 	if (at >= 0)
 		return at;
-	if (t->table.columns >= c->columns_max)
+	if (t->table.columns >= c->options->columns_max || t->table.columns + t->table.dropped >= c->columns_max)
 		return -1;
 	*full = false;
 	return add_column(t, name, HS_COLUMN_NONE) ? (ptrdiff_t)t->table.columns - 1 : -1;
@@ -122,6 +122,16 @@ void hs_catalogue_note(struct hs_catalogue *c, struct hs_catalogue_table *t, siz
 	else if (chosen_type(c, t, column) != HS_COLUMN_NONE)
 		return;
 	*known = hs_column_type_join(*known, type);
+}
+
+bool hs_catalogue_note_path(struct hs_catalogue_table *t, size_t column, struct hs_slice path)
+{
+	struct hs_target_column *c = &t->table.column[column];
+
+	if (column < t->present || path.n == 0 || c->path != NULL)
+		return true;
+	c->path = strndup(path.p, path.n);
+	return c->path != NULL;
 }
 
 /* --- tables ----------------------------------------------------------------------- */
@@ -201,10 +211,12 @@ static bool read_table(void *context, const struct hs_target_table *found)
 	t->table.unique_id = found->unique_id;
 	t->table.other_unique = found->other_unique;
 	t->table.triggers = found->triggers;
+	t->table.dropped = found->dropped;
 	for (size_t i = 0; i < found->columns; i++) {
 		if (!add_column(t, hs_slice_str(found->column[i].name), found->column[i].type))
 			return false;
 		t->table.column[i].max = found->column[i].max;
+		t->table.column[i].numbers = found->column[i].numbers;
 	}
 	t->present = t->table.columns;
 	return true;
@@ -214,9 +226,19 @@ enum hs_target_result hs_catalogue_read(struct hs_catalogue *c, struct hs_target
 {
 	hs_catalogue_free(c);
 	c->columns_max = target->ops->columns_max;
-	if (c->columns_max > c->options->columns_max)
-		c->columns_max = c->options->columns_max;
 	return target->ops->tables(target, read_table, c);
+}
+
+/* Before the columns are made: a kill between the two leaves no name that nobody can tell. */
+static enum hs_target_result note_names(struct hs_catalogue_table *t, struct hs_target *target)
+{
+	enum hs_target_result result = HS_TARGET_OK;
+
+	for (size_t i = t->present; i < t->table.columns && result == HS_TARGET_OK; i++)
+		if (t->table.column[i].path != NULL)
+			result = target->ops->note_name(target, t->table.name, t->table.column[i].name,
+			                                hs_slice_str(t->table.column[i].path));
+	return result;
 }
 
 static enum hs_target_result apply(struct hs_catalogue *c, struct hs_catalogue_table *t, struct hs_target *target)
@@ -227,6 +249,9 @@ static enum hs_target_result apply(struct hs_catalogue *c, struct hs_catalogue_t
 	for (size_t i = from; i < t->table.columns; i++)
 		if (t->table.column[i].type == HS_COLUMN_NONE)
 			t->table.column[i].type = HS_COLUMN_TEXT;
+	result = note_names(t, target);
+	if (result != HS_TARGET_OK)
+		return result;
 	if (!t->exists)
 		result = target->ops->make_table(target, &t->table);
 	else
@@ -260,14 +285,13 @@ static bool is_unfit(const struct hs_catalogue_table *t, struct hs_target *targe
 
 	if (!t->exists || !t->complete)
 		return false;
-	if (t->table.column[t->id].type == HS_COLUMN_FOREIGN || t->table.column[t->rest].type == HS_COLUMN_FOREIGN) {
+	if (t->table.unique_id && t->table.column[t->id].type != HS_COLUMN_FOREIGN &&
+	    t->table.column[t->rest].type != HS_COLUMN_FOREIGN)
+		return false;
+	if (t->table.unique_id)
 		snprintf(target->message, sizeof target->message,
 		         "%s: id and _rest must be text, and not generated: rename what is there", name);
-		return true;
-	}
-	if (t->table.unique_id) /* else a record that comes twice would be there twice */
-		return false;
-	if (target->ops->mend_id != NULL)
+	else if (target->ops->mend_id != NULL) /* without it, a record that comes twice would be there twice */
 		snprintf(target->message, sizeof target->message,
 		         "%s has no unique index on id that compares bytes: ALTER TABLE `%s` %s", name, name,
 		         target->ops->mend_id);

@@ -265,7 +265,7 @@ static bool move_to_rest(struct hs_fold *f, size_t column, struct hs_slice text,
 }
 
 /* Whether the column takes the value as it is. */
-static bool takes(struct hs_fold *f, size_t to, const struct hs_value *value, enum hs_column_type type)
+static bool takes(struct hs_fold *f, size_t to, const struct hs_value *value, const struct hs_target_column *from)
 {
 	const struct hs_target_column *column = &f->to->table.column[to];
 
@@ -273,7 +273,9 @@ static bool takes(struct hs_fold *f, size_t to, const struct hs_value *value, en
 		return false;
 	if (column->max > 0 && value->text.n > column->max)
 		return false;
-	return column->type == type || hs_value_fits(value, column->type, f->how->numbers, &f->scratch);
+	if (column->type == from->type && column->numbers == from->numbers)
+		return true;
+	return hs_value_fits(value, column->type, hs_target_numbers(column, f->how->numbers), &f->scratch);
 }
 
 static bool set_value(struct hs_fold *f, size_t from, struct hs_slice text)
@@ -285,7 +287,7 @@ static bool set_value(struct hs_fold *f, size_t from, struct hs_slice text)
 
 	if (column < 0)
 		return true;
-	if (!takes(f, (size_t)column, &value, source->type))
+	if (!takes(f, (size_t)column, &value, source))
 		return move_to_rest(f, (size_t)column, text, is_string);
 	f->value[column] = text;
 	return set_rest(f, hs_slice_str(source->name), NULL);

@@ -16,10 +16,10 @@ enum {
 	ONCE_MS = 60000,        /* --once gives up after this */
 	DENIED_MS = 60000,      /* between tries when only a person can help */
 	NOTE_MS = 60000,        /* a line a minute while it waits */
+	CATALOGUE_TRIES = 20,   /* two loaders that make the same tables at once */
 	SLICE_MS = 100,         /* of a wait, to see a signal */
 	INSERT_ROWS = 1000,     /* in one call of the target … */
 	INSERT_BYTES = 4 << 20, /* … or about as many bytes of values */
-	CATALOGUE_TRIES = 8,    /* two loaders that make the same tables meet more than once */
 };
 
 struct hs_loader {
@@ -420,12 +420,14 @@ int hs_loader_flush(struct hs_loader *l)
 			done(l);
 			break;
 		}
-		if (result == HS_TARGET_AWAY || result == HS_TARGET_DENIED) /* new rights, or a mended table */
+		if (result == HS_TARGET_AWAY)
 			disconnect(l);
 		else if (result == HS_TARGET_CATALOGUE && patience.catalogue++ < CATALOGUE_TRIES &&
 		         remake(l) == HS_TARGET_OK)
 			continue;
 		code = wait_after(l, result == HS_TARGET_CATALOGUE ? HS_TARGET_BROKEN : result, &patience);
+		if (result == HS_TARGET_DENIED && code == 0)
+			disconnect(l); /* to see with other eyes what a person has mended */
 	}
 	return code;
 }

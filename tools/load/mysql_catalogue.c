@@ -1,8 +1,9 @@
 /*
  * Tables and columns of MariaDB: information_schema, CREATE TABLE and ALTER TABLE.
  *
- * A column is of a type that we know only if it returns what it took: DOUBLE, TINYINT(1), DATETIME(6), and text
- * in utf8mb4. Any other one (INT rounds, CHAR drops blanks, a generated column takes nothing) is FOREIGN.
+ * A column is of a type that we know only if it returns what it took: DOUBLE, TINYINT(1), DATETIME(6), signed
+ * integers for whole numbers, and text in utf8mb4. Any other one (DECIMAL rounds, CHAR drops blanks, a generated column
+ * takes nothing) is FOREIGN.
  */
 #include "tools/load/mysql_session.h"
 #include "tools/load/sql_text.h"
@@ -28,11 +29,25 @@ static bool ends_in(struct hs_slice text, const char *end)
 /* The order of the values in the query of columns. */
 enum { NAME, DATA_TYPE, COLUMN_TYPE, COLLATION, LENGTH, PRECISION, GENERATED };
 
+/* The range of an integer column, which would round any other number; AS_DATABASE: it is none. */
+static enum hs_number_range integers_of(const struct hs_slice *value)
+{
+	if (ends_in(value[COLUMN_TYPE], "unsigned") || ends_in(value[COLUMN_TYPE], "zerofill"))
+		return HS_NUMBER_AS_DATABASE;
+	if (is(value[DATA_TYPE], "bigint"))
+		return HS_NUMBER_INTEGER_64;
+	if (is(value[DATA_TYPE], "int"))
+		return HS_NUMBER_INTEGER_32;
+	if (is(value[DATA_TYPE], "mediumint") || is(value[DATA_TYPE], "smallint"))
+		return HS_NUMBER_INTEGER_16;
+	return HS_NUMBER_AS_DATABASE;
+}
+
 static enum hs_column_type type_of(const struct hs_slice *value)
 {
 	if (is(value[GENERATED], "1"))
 		return HS_COLUMN_FOREIGN;
-	if (is(value[DATA_TYPE], "double") && is(value[COLUMN_TYPE], "double"))
+	if (is(value[COLUMN_TYPE], "double") || integers_of(value) != HS_NUMBER_AS_DATABASE)
 		return HS_COLUMN_NUMBER;
 	if (is(value[COLUMN_TYPE], "tinyint(1)"))
 		return HS_COLUMN_BOOLEAN;
@@ -60,11 +75,14 @@ static bool note_column(void *context, const struct hs_slice *value)
 	struct table_read *read = context;
 	enum hs_column_type type = type_of(value);
 	size_t length = value[LENGTH].p != NULL ? strtoull(value[LENGTH].p, NULL, 10) : 0;
+	struct hs_target_column *column;
 
 	if (!hs_target_add_column(&read->table, value[NAME], type))
 		return false;
+	column = &read->table.column[read->table.columns - 1];
+	column->numbers = integers_of(value);
 	if (type == HS_COLUMN_TEXT && length < UINT32_MAX)
-		read->table.column[read->table.columns - 1].max = length;
+		column->max = length;
 	if (is(value[NAME], "id"))
 		read->exact_id = type == HS_COLUMN_TEXT && compares_bytes(value[COLLATION]);
 	return true;

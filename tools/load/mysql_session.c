@@ -196,8 +196,18 @@ static enum hs_target_result meaning(unsigned code)
 	return HS_TARGET_BROKEN;
 }
 
+/* Whom to grant; before there is a session, the error names the account. */
+static struct hs_slice account(const struct hs_mysql *m, const char *said)
+{
+	const char *user = strstr(said, "user '"), *end = user == NULL ? NULL : strstr(user, "' to database");
+
+	if (m->account[0] != '\0' || end == NULL)
+		return hs_slice_str(m->account);
+	return hs_slice(user + 5, (size_t)(end + 1 - user - 5));
+}
+
 /* Appends what a person can do about it. */
-static void put_remedy(const struct hs_mysql *m, unsigned code, struct hs_buf *out)
+static void put_remedy(const struct hs_mysql *m, unsigned code, const char *said, struct hs_buf *out)
 {
 	switch (code) {
 	case ER_DBACCESS_DENIED_ERROR:
@@ -207,7 +217,8 @@ static void put_remedy(const struct hs_mysql *m, unsigned code, struct hs_buf *o
 		hs_buf_put_slice(out,
 		                 HS_SLICE("; GRANT CREATE, ALTER, INDEX, SELECT, INSERT, UPDATE, DELETE, TRIGGER ON "));
 		hs_sql_put_name(out, hs_slice_str(m->database), '`');
-		hs_buf_printf(out, ".* TO %s", m->account);
+		hs_buf_put_slice(out, HS_SLICE(".* TO "));
+		hs_buf_put_slice(out, account(m, said));
 		break;
 	case ER_BAD_DB_ERROR:
 		hs_buf_put_slice(out, HS_SLICE("; CREATE DATABASE "));
@@ -233,7 +244,7 @@ enum hs_target_result hs_mysql_error(struct hs_mysql *m, unsigned code, const ch
 	if (code == 0)
 		return HS_TARGET_OK;
 	hs_buf_put_slice(&out, hs_slice_str(said));
-	put_remedy(m, code, &out);
+	put_remedy(m, code, said, &out);
 	snprintf(m->target.message, sizeof m->target.message, "%.*s", (int)out.n, out.p);
 	snprintf(m->target.state, sizeof m->target.state, "%hu", (unsigned short)code);
 	hs_buf_free(&out);

@@ -109,8 +109,11 @@ static bool copy_columns(struct hs_people *p, const struct hs_catalogue_table *f
 		at = hs_catalogue_column(p->catalogue, to, hs_slice_str(column->name), &full);
 		if (at < 0 && !full)
 			return false;
-		if (at >= 0)
-			hs_catalogue_note(p->catalogue, to, (size_t)at, column->type);
+		if (at < 0)
+			continue;
+		hs_catalogue_note(p->catalogue, to, (size_t)at, column->type);
+		if (column->path != NULL && !hs_catalogue_note_path(to, (size_t)at, hs_slice_str(column->path)))
+			return false;
 	}
 	return true;
 }

@@ -92,7 +92,7 @@ static void fill_cell(struct hs_row_values *v, const struct hs_batch_row *r, con
 
 	/* a row that is too wide keeps the columns that its table was made with */
 	if (column == NULL || (r->narrow && !hs_catalogue_is_required(t, cell->column)) ||
-	    !hs_value_fits(&cell->value, column->type, numbers, &v->one) ||
+	    !hs_value_fits(&cell->value, column->type, hs_target_numbers(column, numbers), &v->one) ||
 	    (column->max > 0 && v->one.n > column->max)) {
 		put_rest(v, t, cell);
 		return;

@@ -19,8 +19,10 @@ bool hs_target_add_column(struct hs_target_table *table, struct hs_slice name, e
 
 void hs_target_table_free(struct hs_target_table *table)
 {
-	for (size_t i = 0; i < table->columns; i++)
+	for (size_t i = 0; i < table->columns; i++) {
 		free(table->column[i].name);
+		free(table->column[i].path);
+	}
 	free(table->column);
 	free(table->name);
 	*table = (struct hs_target_table){ 0 };

@@ -19,6 +19,21 @@ enum {
 	STATEMENT_ROOM = 8192 /* of a packet that rows leave free */
 };
 
+static enum hs_target_result note_name(struct hs_target *t, const char *table, const char *name, struct hs_slice path)
+{
+	struct hs_mysql *m = hs_mysql_of(t);
+
+	hs_buf_reset(&m->sql);
+	hs_buf_printf(&m->sql, "INSERT INTO `%shookspool_names` VALUES (", t->prefix);
+	hs_mysql_put_text(m, hs_slice_str(table));
+	hs_buf_put_slice(&m->sql, HS_SLICE(", "));
+	hs_mysql_put_text(m, hs_slice_str(name));
+	hs_buf_put_slice(&m->sql, HS_SLICE(", "));
+	hs_mysql_put_text(m, path);
+	hs_buf_put_slice(&m->sql, HS_SLICE(") ON DUPLICATE KEY UPDATE path = path"));
+	return hs_mysql_run(m);
+}
+
 /* --- transactions -------------------------------------------------------------------------- */
 
 static uint64_t number_of(struct hs_slice text, int base)
@@ -512,6 +527,7 @@ static const struct hs_target_ops ops = {
 	.tables = hs_mysql_tables,
 	.make_table = hs_mysql_make_table,
 	.add_columns = hs_mysql_add_columns,
+	.note_name = note_name,
 	.begin = begin,
 	.insert = insert,
 	.upsert = upsert,

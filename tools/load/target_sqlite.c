@@ -306,6 +306,25 @@ static enum hs_target_result add_columns(struct hs_target *t, const char *table,
 	return result;
 }
 
+static enum hs_target_result note_name(struct hs_target *t, const char *table, const char *name, struct hs_slice path)
+{
+	struct sqlite *s = of(t);
+	struct hs_slice value[] = { hs_slice_str(table), hs_slice_str(name), path };
+	sqlite3_stmt *statement;
+	enum hs_target_result result;
+
+	hs_buf_reset(&s->sql);
+	hs_buf_printf(&s->sql, "INSERT OR IGNORE INTO \"%shookspool_names\" VALUES (?, ?, ?)", t->prefix);
+	result = prepare(s, &statement);
+	if (result != HS_TARGET_OK)
+		return result;
+	for (int i = 0; i < 3; i++)
+		sqlite3_bind_text64(statement, i + 1, value[i].p, value[i].n, SQLITE_STATIC, SQLITE_UTF8);
+	result = result_of(s, sqlite3_step(statement));
+	sqlite3_finalize(statement);
+	return result;
+}
+
 /* --- transactions ------------------------------------------------------------------------ */
 
 static enum hs_target_result begin(struct hs_target *t, struct hs_target_position *at)
@@ -548,6 +567,7 @@ static const struct hs_target_ops ops = {
 	.tables = tables,
 	.make_table = make_table,
 	.add_columns = add_columns,
+	.note_name = note_name,
 	.begin = begin,
 	.insert = insert,
 	.upsert = upsert,
