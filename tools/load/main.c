@@ -121,6 +121,8 @@ static bool has_password(const char *url)
 {
 	const char *host = strstr(url, "://"), *at = host == NULL ? NULL : strpbrk(host + 3, "@/?");
 
+	if (host != NULL && strstr(host, "password=") != NULL)
+		return true;
 	return at != NULL && *at == '@' && memchr(host + 3, ':', (size_t)(at - host - 3)) != NULL;
 }
 
