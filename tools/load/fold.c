@@ -336,11 +336,23 @@ static bool make_room(struct hs_fold *f)
 		f->value = value;
 		f->out_cap = n;
 	}
-	for (size_t i = 0; i < n; i++) {
-		f->to_column[i] = i;
+	for (size_t i = 0; i < n; i++)
 		f->value[i] = HS_SLICE_NONE;
-	}
 	return true;
+}
+
+/* Drops the columns without a value, so that others' columns get their defaults; returns how many are left. */
+static size_t keep_given(struct hs_fold *f)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < f->to->present; i++) {
+		if (f->value[i].p == NULL)
+			continue;
+		f->to_column[n] = i;
+		f->value[n++] = f->value[i];
+	}
+	return n;
 }
 
 bool hs_fold_end(struct hs_fold *f, struct hs_slice id, enum hs_number_range numbers, struct hs_target_rows *row)
@@ -360,7 +372,7 @@ bool hs_fold_end(struct hs_fold *f, struct hs_slice id, enum hs_number_range num
 	if (as_of >= 0)
 		f->value[as_of] = hs_slice_str(f->piece[f->pieces - 1].key);
 	*row = (struct hs_target_rows){
-		.table = &f->to->table, .column = f->to_column, .columns = f->to->present, .rows = 1, .value = f->value
+		.table = &f->to->table, .column = f->to_column, .columns = keep_given(f), .rows = 1, .value = f->value
 	};
 	return true;
 }

@@ -57,7 +57,9 @@ static void choose_columns(struct hs_row_values *v, const struct hs_batch *b, co
 		const struct hs_batch_row *r = &b->row[row[i]];
 
 		for (size_t c = r->cell; c < r->cell + r->cells; c++)
-			if (b->cell[c].column != HS_BATCH_NO_COLUMN)
+			if (b->cell[c].column != HS_BATCH_NO_COLUMN &&
+			    t->table.column[b->cell[c].column].type !=
+			        HS_COLUMN_FOREIGN) /* a generated one takes no NULL */
 				choose(v, b->cell[c].column);
 	}
 	choose(v, t->rest);
