@@ -249,10 +249,9 @@ static enum hs_target_result put_alone(struct hs_loader *l, struct hs_catalogue_
 		return HS_TARGET_BROKEN;
 	}
 	r->refused = true;
-	if (l->batch.record[r->record].refused)
+	if (l->batch.record[r->record].refused) /* its other row, or an earlier try */
 		return HS_TARGET_OK;
 	l->batch.record[r->record].refused = true;
-	l->tried.refused++;
 	return l->options->refused(l->options->context, l->batch.record[r->record].line, l->why) == HS_OK
 	           ? HS_TARGET_OK
 	           : HS_TARGET_BROKEN;
@@ -395,7 +394,8 @@ static void done(struct hs_loader *l)
 	l->counts.records += l->tried.records;
 	l->counts.rows += l->tried.rows;
 	l->counts.rest += l->tried.rest;
-	l->counts.refused += l->tried.refused;
+	for (size_t i = 0; i < l->batch.records; i++)
+		l->counts.refused += l->batch.record[i].refused;
 	l->counts.erased += l->tried.erased;
 	l->counts.tables = l->catalogue.new_tables;
 	l->counts.columns = l->catalogue.new_columns;
