@@ -25,6 +25,14 @@ $(B)/.load-%:
 	@mkdir -p $(@D)
 	@rm -f $(B)/.load-* && touch $@
 
+## make test-load  hookspool load against real servers of PostgreSQL and MariaDB: kills, restarts, rights
+LOAD_TESTS := $(wildcard $(patsubst %,tests/integration/load_%.sh,postgresql mariadb))
+.PHONY: test-load
+test-load:
+	$(Q)$(DEPS) --missing build test load >/dev/null || $(DEPS) build test load
+	$(Q)$(MAKE) $(PARALLEL) tests-built
+	$(Q)HS_BUILD=$(B) bash tests/lib/run-tests.sh $(LOAD_TESTS)
+
 PROGRAMS += $(B)/hookspool-load
 $(B)/hookspool-load: $(call obj,$(LOAD_SRC)) $(B)/libhookspool.a
 $(B)/hookspool-load: LIBS = $(foreach database,$(LOAD),$(LOAD_LIBS_$(database))) $(LDLIBS_COMMON)

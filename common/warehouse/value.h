@@ -51,6 +51,10 @@ enum hs_column_type hs_column_type_join(enum hs_column_type a, enum hs_column_ty
 bool hs_value_fits(const struct hs_value *value, enum hs_column_type type, enum hs_number_range numbers,
                    struct hs_buf *out);
 
+/* Writes the shortest text that reads back as this double, which is finite. */
+enum { HS_DOUBLE_TEXT = 32 };
+void hs_value_double_text(double number, char text[static HS_DOUBLE_TEXT]);
+
 /* Appends the value as a member of _rest: a JSON string with the JSON text that was sent ("\"free\""). */
 void hs_value_put_rest(const struct hs_value *value, struct hs_buf *out);
 

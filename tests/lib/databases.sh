@@ -40,11 +40,11 @@ postgresql_stop() {
 	POSTGRESQL=
 }
 
-pg() { psql -XAtq -v ON_ERROR_STOP=1 -c "$1"; }
+pg() { PGOPTIONS='-c client_min_messages=warning' psql -XAtq -v ON_ERROR_STOP=1 -c "$1"; }
 
 # postgresql_dump: what the schema segment holds, as warehouse_dump.py writes it, sorted.
 postgresql_dump() {
-	pg "SELECT string_agg(format('SELECT jsonb_build_object(''table'', %L, ''row'', to_jsonb(t)) FROM segment.%I t', relname, relname),
+	pg "SELECT string_agg(format('SELECT jsonb_build_object(''table'', %L, ''row'', to_jsonb(t.*)) FROM segment.%I t', relname, relname),
 		' UNION ALL ') FROM pg_class WHERE relnamespace = 'segment'::regnamespace AND relkind = 'r' AND relname NOT LIKE 'hookspool_%'" |
 		sed "1s/^/SET TimeZone = 'UTC';/" | psql -XAtq | python3 "$ROOT/tests/lib/warehouse_dump.py" lines | sort
 }

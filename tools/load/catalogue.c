@@ -21,6 +21,7 @@ void hs_catalogue_free(struct hs_catalogue *c)
 	for (size_t i = 0; i < c->tables; i++)
 		free_table(c->table[i]);
 	free(c->table);
+	hs_buf_free(&c->name);
 	c->table = NULL;
 	c->tables = c->cap = 0;
 }
@@ -175,19 +176,32 @@ static bool complete(struct hs_catalogue *c, struct hs_catalogue_table *t)
 	return true;
 }
 
+/* The name, cut so that it has no more than HS_WAREHOUSE_NAME bytes with the prefix. */
+static struct hs_slice bounded(struct hs_catalogue *c, struct hs_slice name, size_t prefix)
+{
+	if (prefix + name.n <= HS_WAREHOUSE_NAME)
+		return name;
+	hs_buf_reset(&c->name);
+	hs_buf_put(&c->name, c->options->prefix, prefix);
+	hs_buf_put_slice(&c->name, name);
+	hs_column_names_bound(&c->name, 0);
+	return hs_buf_ok(&c->name) ? hs_slice(c->name.p + prefix, c->name.n - prefix) : HS_SLICE_NONE;
+}
+
 struct hs_catalogue_table *hs_catalogue_table(struct hs_catalogue *c, struct hs_slice name, bool *full)
 {
 	size_t prefix = strlen(c->options->prefix);
 	struct hs_catalogue_table *t;
 
-	*full = true;
-	for (size_t i = 0; i < c->tables; i++) {
+	name = bounded(c, name, prefix);
+	*full = name.p != NULL;
+	for (size_t i = 0; i < c->tables && *full; i++) {
 		if (!hs_slice_eq(hs_slice_str(c->table[i]->table.name + prefix), name))
 			continue;
 		*full = false;
 		return complete(c, c->table[i]) ? c->table[i] : NULL;
 	}
-	if (c->tables >= c->options->tables_max && hs_table_kind_of(name) == HS_TABLE_EVENT)
+	if (!*full || (c->tables >= c->options->tables_max && hs_table_kind_of(name) == HS_TABLE_EVENT))
 		return NULL;
 	*full = false;
 	t = add_table(c, name);

@@ -371,13 +371,13 @@ static bool put_whole(struct hs_fold *f, struct hs_slice whole)
 	return hs_buf_ok(&f->rest_text) && set_rest(f, HS_SLICE("id"), &value);
 }
 
-/* The columns of the row: all but those that take no values of ours. */
-static size_t close_ranks(struct hs_fold *f)
+/* Drops the columns without a value, so that others' columns get their defaults; returns how many are left. */
+static size_t keep_given(struct hs_fold *f)
 {
 	size_t n = 0;
 
 	for (size_t i = 0; i < f->to->present; i++) {
-		if (f->to->table.column[i].type == HS_COLUMN_FOREIGN)
+		if (f->value[i].p == NULL)
 			continue;
 		f->to_column[n] = i;
 		f->value[n++] = f->value[i];
@@ -404,7 +404,7 @@ bool hs_fold_end(struct hs_fold *f, const struct hs_fold_end *how, struct hs_tar
 	if (as_of >= 0)
 		f->value[as_of] = hs_slice_str(f->piece[f->pieces - 1].key);
 	*row = (struct hs_target_rows){
-		.table = &f->to->table, .column = f->to_column, .columns = close_ranks(f), .rows = 1, .value = f->value
+		.table = &f->to->table, .column = f->to_column, .columns = keep_given(f), .rows = 1, .value = f->value
 	};
 	return true;
 }

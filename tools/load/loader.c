@@ -249,7 +249,7 @@ static enum hs_target_result put_alone(struct hs_loader *l, struct hs_catalogue_
 		return HS_TARGET_BROKEN;
 	}
 	r->refused = true;
-	if (l->batch.record[r->record].refused)
+	if (l->batch.record[r->record].refused) /* its other row, or an earlier try */
 		return HS_TARGET_OK;
 	l->batch.record[r->record].refused = true;
 	return l->options->refused(l->options->context, l->batch.record[r->record].line, l->why) == HS_OK

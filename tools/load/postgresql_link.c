@@ -198,7 +198,8 @@ static void find_state(struct hs_postgresql *s)
 	const char *text = s->target.message, *tls = "28000", *away = "08001";
 
 	for (const char *at = text; (at = strchr(at, ' ')) != NULL; at++)
-		if (strspn(at + 1, "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ") == 5 && at[6] == ':') {
+		if (at[1] >= '0' && at[1] <= '9' && strspn(at + 1, "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ") == 5 &&
+		    at[6] == ':') {
 			memcpy(s->target.state, at + 1, 5);
 			s->target.state[5] = '\0';
 			return;

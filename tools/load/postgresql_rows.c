@@ -85,7 +85,7 @@ static enum hs_target_result copy_by_stage(struct hs_postgresql *s, const struct
 	enum hs_target_result result;
 
 	s->step = HS_POSTGRESQL_STAGE;
-	hs_postgresql_begin_sql(s, "CREATE TABLE " STAGE " ON COMMIT DROP AS SELECT ");
+	hs_postgresql_begin_sql(s, "CREATE TEMPORARY TABLE hookspool_rows ON COMMIT DROP AS SELECT ");
 	hs_postgresql_put_columns(s, rows);
 	hs_postgresql_put(s, " FROM ");
 	hs_postgresql_put_table(s, rows->table->name);

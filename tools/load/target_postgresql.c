@@ -36,6 +36,16 @@ static enum hs_target_result ask_number(struct hs_postgresql *s, const struct hs
 	return result;
 }
 
+/* Runs s->sql, which makes a schema or a table; if somebody else makes it just now, that is fine. */
+static enum hs_target_result make(struct hs_postgresql *s)
+{
+	enum hs_target_result result = hs_postgresql_run_sql(s);
+	const char *state = s->target.state;
+	bool there = strcmp(state, "23505") == 0 || strcmp(state, "42P06") == 0 || strcmp(state, "42P07") == 0;
+
+	return result != HS_TARGET_OK && there ? HS_TARGET_OK : result;
+}
+
 /* CREATE SCHEMA IF NOT EXISTS wants the right to make one even if it is there. */
 static enum hs_target_result make_schema(struct hs_postgresql *s)
 {
@@ -50,7 +60,7 @@ static enum hs_target_result make_schema(struct hs_postgresql *s)
 		return result;
 	hs_postgresql_begin_sql(s, "CREATE SCHEMA ");
 	hs_postgresql_put_name(s, s->target.schema);
-	return hs_postgresql_run_sql(s);
+	return make(s);
 }
 
 static enum hs_target_result make_own_table(struct hs_postgresql *s, const char *name, const char *columns)
@@ -70,7 +80,7 @@ static enum hs_target_result make_own_table(struct hs_postgresql *s, const char 
 	hs_postgresql_begin_sql(s, "CREATE TABLE ");
 	hs_postgresql_put_own_table(s, name);
 	hs_postgresql_put(s, columns);
-	return hs_postgresql_run_sql(s);
+	return make(s);
 }
 
 static void disconnect(struct hs_target *t)

@@ -480,13 +480,18 @@ static enum hs_target_result upsert(struct hs_target *t, const struct hs_target_
 	return put_all_or_none(t, rows, true);
 }
 
-/* The value of a result as hs_value_fits writes it. */
-static struct hs_slice value_at(sqlite3_stmt *statement, int at, enum hs_column_type type)
+/* The value of a result as hs_value_fits writes it; `number` is room for a double's, of which SQLite's own text loses digits. */
+static struct hs_slice value_at(sqlite3_stmt *statement, int at, enum hs_column_type type,
+                                char number[static HS_DOUBLE_TEXT])
 {
 	if (sqlite3_column_type(statement, at) == SQLITE_NULL)
 		return HS_SLICE_NONE;
 	if (type == HS_COLUMN_BOOLEAN)
 		return sqlite3_column_int(statement, at) != 0 ? HS_SLICE("true") : HS_SLICE("false");
+	if (sqlite3_column_type(statement, at) == SQLITE_FLOAT) {
+		hs_value_double_text(sqlite3_column_double(statement, at), number);
+		return hs_slice_str(number);
+	}
 	const char *text = text_at(statement, at);
 
 	return hs_slice(text, (size_t)sqlite3_column_bytes(statement, at));
@@ -498,6 +503,7 @@ static enum hs_target_result select_rows(struct hs_target *t, const struct hs_ta
 {
 	struct sqlite *s = of(t);
 	struct hs_slice *found = calloc(columns + 1, sizeof *found);
+	char(*number)[HS_DOUBLE_TEXT] = calloc(columns + 1, sizeof *number);
 	sqlite3_stmt *statement = NULL;
 	enum hs_target_result result;
 	int code;
@@ -506,12 +512,12 @@ static enum hs_target_result select_rows(struct hs_target *t, const struct hs_ta
 	hs_sql_put_select(&s->sql, table, column, columns, '"');
 	hs_sql_put_where(&s->sql, key, '"');
 	hs_buf_put_slice(&s->sql, HS_SLICE("?1"));
-	result = found == NULL ? out_of_memory(s) : prepare(s, &statement);
+	result = found == NULL || number == NULL ? out_of_memory(s) : prepare(s, &statement);
 	if (result == HS_TARGET_OK) {
 		sqlite3_bind_text64(statement, 1, value.p, value.n, SQLITE_STATIC, SQLITE_UTF8);
 		while ((code = sqlite3_step(statement)) == SQLITE_ROW) {
 			for (size_t i = 0; i < columns; i++)
-				found[i] = value_at(statement, (int)i, table->column[column[i]].type);
+				found[i] = value_at(statement, (int)i, table->column[column[i]].type, number[i]);
 			if (!each(context, found)) {
 				code = SQLITE_NOMEM;
 				break;
@@ -521,6 +527,7 @@ static enum hs_target_result select_rows(struct hs_target *t, const struct hs_ta
 	}
 	sqlite3_finalize(statement);
 	free(found);
+	free(number);
 	return result;
 }
 
