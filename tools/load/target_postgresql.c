@@ -225,7 +225,7 @@ static const char *type_name(const struct hs_target_column *column)
 	return strcmp(column->name, "_rest") == 0 ? "jsonb" : names[column->type];
 }
 
-/* Who keeps the table from being changed, instead of "canceling statement due to lock timeout". */
+/* Replaces "canceling statement due to lock timeout" by a message that names the holder of the lock. */
 static void name_holder(struct hs_postgresql *s, const char *table)
 {
 	struct hs_slice value[] = { hs_slice_str(s->target.schema), hs_slice_str(table) };
