@@ -295,7 +295,7 @@ bool hs_catalogue_is_required(const struct hs_catalogue_table *t, size_t column)
 /* A table that is needed lacks what the loader cannot do without; notes what mends it. */
 static bool is_unfit(const struct hs_catalogue_table *t, struct hs_target *target)
 {
-	const char *name = t->table.name;
+	const char *name = t->table.name, *const *mend = target->ops->mend_id;
 
 	if (!t->exists || !t->complete)
 		return false;
@@ -305,14 +305,10 @@ static bool is_unfit(const struct hs_catalogue_table *t, struct hs_target *targe
 	if (t->table.unique_id)
 		snprintf(target->message, sizeof target->message,
 		         "%s: id and _rest must be text, and not generated: rename what is there", name);
-	else if (target->ops->mend_id != NULL) /* without it, a record that comes twice would be there twice */
-		snprintf(target->message, sizeof target->message,
-		         "%s has no unique index on id that compares bytes: ALTER TABLE `%s` %s", name, name,
-		         target->ops->mend_id);
 	else
 		snprintf(target->message, sizeof target->message,
-		         "%s has no unique index on id: CREATE UNIQUE INDEX \"%s_id\" ON \"%s\" (\"id\")", name, name,
-		         name);
+		         "%s has no unique index on id that compares bytes, so a row could be there twice; run: %s%s%s%s%s", name,
+		         mend[0], name, mend[1], mend[2] != NULL ? name : "", mend[2] != NULL ? mend[2] : "");
 	return true;
 }
 

@@ -67,7 +67,7 @@ struct hs_target_ops {
 	const char *name; /* scheme of its URLs: "sqlite" */
 	enum hs_number_range numbers;
 	size_t columns_max; /* of a table, at most */
-	const char *mend_id; /* what gives a table its unique `id`: ALTER TABLE …; NULL: CREATE UNIQUE INDEX does */
+	const char *mend_id[3]; /* the statement that makes `id` unique, in two or three pieces, the table's name between them */
 
 	/* Reads the URL, before anything else. False: *why tells. NULL: the database reads it when it connects. */
 	bool (*parse)(struct hs_target *t, const char **why);

@@ -519,8 +519,8 @@ static const struct hs_target_ops ops = {
 	.name = "mysql",
 	.numbers = HS_NUMBER_DOUBLE,
 	.columns_max = 350, /* InnoDB ends at 372 of text */
-	.mend_id = "MODIFY `id` VARCHAR(200) CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin NOT NULL, "
-	           "ADD UNIQUE KEY (`id`)",
+	.mend_id = { "ALTER TABLE `", "` MODIFY `id` VARCHAR(200) CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin NOT NULL, "
+	                              "ADD UNIQUE KEY (`id`)" },
 	.parse = hs_mysql_parse,
 	.connect = hs_mysql_connect,
 	.disconnect = hs_mysql_disconnect,

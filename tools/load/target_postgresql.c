@@ -425,6 +425,7 @@ static const struct hs_target_ops ops = {
 	.name = "postgresql",
 	.numbers = HS_NUMBER_EXACT,
 	.columns_max = 1600,
+	.mend_id = { "CREATE UNIQUE INDEX ON \"", "\" (id)" },
 	.connect = connect_to,
 	.disconnect = disconnect,
 	.tables = tables,

@@ -569,6 +569,7 @@ static const struct hs_target_ops ops = {
 	.name = "sqlite",
 	.numbers = HS_NUMBER_SQLITE,
 	.columns_max = 2000,
+	.mend_id = { "CREATE UNIQUE INDEX \"", "_id\" ON \"", "\" (id)" },
 	.connect = connect_to,
 	.disconnect = disconnect,
 	.tables = tables,
