@@ -230,8 +230,9 @@ static void put_remedy(const struct hs_mysql *m, unsigned code, const char *said
 		                               "?defaults_file=/PATH"));
 		break;
 	case CR_SSL_CONNECTION_ERROR:
-		hs_buf_put_slice(out, HS_SLICE("; tls=verify needs ssl-ca under [client] in ~/.my.cnf, unless the system "
-		                               "knows the authority; tls=require and tls=off ask for less"));
+		hs_buf_put_slice(out,
+		                 HS_SLICE("; tls=verify needs ssl-ca under [client] in ~/.my.cnf, unless the system "
+		                          "knows the authority; tls=require and tls=off ask for less"));
 		break;
 	default: break;
 	}
@@ -453,9 +454,12 @@ enum hs_target_result hs_mysql_connect(struct hs_target *t)
 	if (m->my == NULL)
 		return hs_mysql_no_memory(m);
 	set_options(m);
-	if (mysql_real_connect(m->my, m->socket != NULL ? "localhost" : m->host[0] != '\0' ? m->host : NULL, m->user,
-	                       t->password, m->database, m->port != NULL ? (unsigned)atoi(m->port) : 0, m->socket,
-	                       CLIENT_FOUND_ROWS) == NULL)
+	if (mysql_real_connect(m->my,
+	                       m->socket != NULL    ? "localhost"
+	                       : m->host[0] != '\0' ? m->host
+	                                            : NULL,
+	                       m->user, t->password, m->database, m->port != NULL ? (unsigned)atoi(m->port) : 0,
+	                       m->socket, CLIENT_FOUND_ROWS) == NULL)
 		result = hs_mysql_error(m, mysql_errno(m->my), mysql_error(m->my));
 	else
 		result = check_tls(m);
