@@ -110,7 +110,7 @@ bool hs_mysql_parse(struct hs_target *t, const char **why)
 
 /* --- errors ---------------------------------------------------------------------------- */
 
-/* What an error means; every other one is BROKEN. https://mariadb.com/kb/en/mariadb-error-codes/ */
+/* The meaning of errors; all others are BROKEN. https://mariadb.com/kb/en/mariadb-error-codes/ */
 static const struct {
 	unsigned code;
 	enum hs_target_result result;
@@ -371,12 +371,13 @@ static bool read_session(void *context, const struct hs_slice *value)
 	struct hs_mysql *m = context;
 	struct hs_buf account = { .p = m->account, .cap = sizeof m->account - 1, .max = sizeof m->account - 1 };
 	const char *at = memrchr(value[1].p, '@', value[1].n);
-	size_t user = at != NULL ? (size_t)(at - value[1].p) : value[1].n;
 
 	m->packet_max = strtoull(value[0].p, NULL, 10);
-	hs_sql_put_text(&account, hs_slice(value[1].p, user));
+	if (at == NULL)
+		return true;
+	hs_sql_put_text(&account, hs_slice(value[1].p, (size_t)(at - value[1].p)));
 	hs_buf_putc(&account, '@');
-	hs_sql_put_text(&account, hs_slice(at + 1, at != NULL ? value[1].n - user - 1 : 0));
+	hs_sql_put_text(&account, hs_slice(at + 1, value[1].n - (size_t)(at + 1 - value[1].p)));
 	m->account[account.n] = '\0';
 	return true;
 }
