@@ -35,5 +35,29 @@ load --once --to "sqlite:$D/w.db"
 is 'it is found in ../lib/hookspool' $CODE 0
 mv "$S/kept" "$S/bin/hookspool-load"
 
+### [load] ##############################################################
+settings_add() { printf '%s\n' "$@" >>"$S/hookspool.conf"; }
+settings_add '[load]' "shop = sqlite:$D/shop.db prefix=hs_ on_delete=ignore" "private = postgresql:///x?host=$D password=TOPSECRET"
+chmod 600 "$S/hookspool.conf"
+load shop --once
+is 'a label is a database, a prefix and the name of the position' \
+	"$CODE $(sqlite3 "$D/shop.db" "SELECT name, records FROM hs_hookspool_load")" '0 shop|1'
+check 'and of the cursor' eval 'hs cursors | grep -w shop'
+put_one '{"type":"delete","messageId":"d1","userId":"u-1"}'
+load shop --once
+is 'on_delete=ignore keeps the rows' "$CODE $(sqlite3 "$D/shop.db" 'SELECT count(*) FROM hs_tracks')" '0 1'
+load --once --to "sqlite:$D/w.db"
+is 'which is not the default' "$CODE $(db 'SELECT count(*) FROM tracks')" '0 0'
+load shop --once --name other --prefix other_
+is 'the command line is stronger' "$CODE $(sqlite3 "$D/shop.db" 'SELECT name FROM other_hookspool_load')" '0 other'
+load nothing --once
+is 'an unknown label' "$CODE $(cat "$T/err")" '2 hookspool load: nothing: [load] of the settings has no such label'
+load shop --once --to "sqlite:$D/w.db"
+is 'a label and --to' $CODE 2
+load --once --to postgresql://u:TOPSECRET@localhost/x
+is 'a password on the command line' "$CODE $(grep -c 'no password on the command line' "$T/err")" '2 1'
+load private --once
+check 'no message has the password' eval '[ $CODE -ne 0 ] && ! grep TOPSECRET "$T/err"'
+
 server_stop
 done_testing

@@ -1,5 +1,6 @@
 /* hookspool-load: the spool in a database, in the schema of Segment's warehouses. `hookspool load` starts it. */
 #include "base/timestamp.h"
+#include "config/loads.h"
 #include "tools/load/option_table.h"
 #include "tools/load/options.h"
 #include "tools/load/sink_load.h"
@@ -19,7 +20,7 @@ enum { BATCH = 5000, EVERY_MS = 1000, COLUMNS = 180, TABLES = 500 };
 struct run {
 	const struct hs_load_options *o;
 	const char *tenant; /* "": records without one; NULL: the spool has no tenants */
-	struct hs_buf scratch;
+	bool ignore_deletes;
 };
 
 /* Chooses the tenant's records. */
@@ -92,6 +93,7 @@ static int load_into(struct run *run, struct hs_target *target)
 		                      .exclude = o->exclude[0] != NULL ? o->exclude : NULL },
 		            .batch = (size_t)o->batch,
 		            .once = o->once,
+		            .ignore_deletes = run->ignore_deletes,
 		            .command = "load" },
 		.to = o->to,
 		.every_ms = (int64_t)o->every,
@@ -102,57 +104,91 @@ static int load_into(struct run *run, struct hs_target *target)
 	return sink == NULL ? EX_OSERR : pump_into(run, sink);
 }
 
-/* Which records are wanted; 0 or an exit code after a message. */
-static int settle_tenant(struct run *run)
-{
-	struct hs_settings *settings = hs_command_settings(run->o->config);
-	int code = 0;
+/* --- what the settings say ------------------------------------------------------------ */
 
-	if (settings == NULL)
-		return EX_CONFIG;
-	if (hs_settings_have_tenants(settings))
-		code = hs_command_tenant(settings, "load", run->o->tenant, &run->tenant);
-	else if (run->o->tenant != NULL) {
-		fputs("hookspool load: --tenant: there are no tenants in the settings\n", stderr);
-		code = EX_USAGE;
+/* What is not given on the command line comes from the line of [load]. 0 or an exit code after a message. */
+static int settle_target(struct hs_load_options *o, const struct hs_settings *settings, const struct hs_load **load)
+{
+	static const struct hs_load none = { .label = "load" };
+
+	*load = o->label == NULL ? &none : hs_load_find(settings, o->label);
+	if (*load == NULL) {
+		fprintf(stderr, "hookspool load: %s: [load] of the settings has no such label\n", o->label);
+		return 2;
 	}
-	if (code == 0 && run->tenant != NULL)
-		hs_buf_put(&run->scratch, run->tenant, strlen(run->tenant) + 1);
-	if (code == 0 && run->tenant != NULL)
-		run->tenant = run->scratch.p;
-	hs_settings_free(settings);
+	if (o->to == NULL)
+		o->to = (*load)->url;
+	if (o->name == NULL)
+		o->name = (*load)->label;
+	if (o->schema == NULL)
+		o->schema = (*load)->schema != NULL ? (*load)->schema : "segment";
+	if (o->prefix == NULL)
+		o->prefix = (*load)->prefix != NULL ? (*load)->prefix : "";
+	if (o->tenant == NULL)
+		o->tenant = (*load)->tenant;
+	return 0;
+}
+
+/* Which records are wanted; 0 or an exit code after a message. */
+static int settle_tenant(struct run *run, const struct hs_settings *settings)
+{
+	if (hs_settings_have_tenants(settings))
+		return hs_command_tenant(settings, "load", run->o->tenant, &run->tenant);
+	if (run->o->tenant == NULL)
+		return 0;
+	fputs("hookspool load: --tenant: there are no tenants in the settings\n", stderr);
+	return 2;
+}
+
+static struct hs_target *make_target(const struct hs_load_options *o, const struct hs_load *load)
+{
+	const char *why;
+	struct hs_target *target = hs_target_new(o->to, &why);
+
+	if (target == NULL) {
+		fprintf(stderr, "hookspool load: --to %s: %s\n", o->to, why);
+		return NULL;
+	}
+	target->name = o->name;
+	target->schema = o->schema;
+	target->prefix = o->prefix;
+	target->password = load->password;
+	return target;
+}
+
+static int settle_and_run(struct run *run, struct hs_load_options *o, const struct hs_settings *settings)
+{
+	const struct hs_load *load;
+	struct hs_target *target;
+	int code = settle_target(o, settings, &load);
+
+	if (code == 0)
+		code = settle_tenant(run, settings);
+	if (code != 0)
+		return code;
+	target = make_target(o, load);
+	if (target == NULL)
+		return 2;
+	run->ignore_deletes = load->ignore_deletes;
+	code = load_into(run, target);
+	hs_target_free(target);
 	return code;
 }
 
 static int cmd_load(int argc, char **argv)
 {
-	struct hs_load_options o = { .name = "load",
-		             .prefix = "",
-		             .schema = "segment",
-		             .batch = BATCH,
-		             .every = EVERY_MS,
-		             .columns = COLUMNS,
-		             .tables = TABLES };
+	struct hs_load_options o = { .batch = BATCH, .every = EVERY_MS, .columns = COLUMNS, .tables = TABLES };
 	struct run run = { .o = &o };
-	struct hs_target *target;
-	const char *why;
+	struct hs_settings *settings;
 	int code;
 
 	if (!hs_load_options_read(argc, argv, &o))
 		return 2;
-	target = hs_target_new(o.to, &why);
-	if (target == NULL) {
-		fprintf(stderr, "hookspool load: --to %s: %s\n", o.to, why);
-		return 2;
-	}
-	target->name = o.name;
-	target->schema = o.schema;
-	target->prefix = o.prefix;
-	code = settle_tenant(&run);
-	if (code == 0)
-		code = load_into(&run, target);
-	hs_target_free(target);
-	hs_buf_free(&run.scratch);
+	settings = hs_command_settings(o.config);
+	if (settings == NULL)
+		return EX_CONFIG;
+	code = settle_and_run(&run, &o, settings);
+	hs_settings_free(settings);
 	return code;
 }
 

@@ -4,7 +4,7 @@
 const struct hs_option hs_load_options[] = {
 	{ "to", "URL", HS_LOAD_TO, "sqlite:/PATH, postgresql://HOST/DATABASE or mysql://HOST/DATABASE" },
 	{ "once", NULL, HS_LOAD_ONCE, "stop at the current end of the spool" },
-	{ "name", "NAME", HS_LOAD_NAME, "of the position and the cursor; load" },
+	{ "name", "NAME", HS_LOAD_NAME, "of the position and the cursor; the label, or load" },
 	{ "schema", "NAME", HS_LOAD_SCHEMA, "PostgreSQL: made if it is missing; segment" },
 	{ "prefix", "TEXT", HS_LOAD_PREFIX, "before the name of each table" },
 	{ "tenant", "LABEL", HS_LOAD_TENANT, "this customer's records only; required where there are [keys]" },

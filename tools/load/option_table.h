@@ -27,7 +27,7 @@ enum hs_load_option {
 
 extern const struct hs_option hs_load_options[];
 
-#define HS_LOAD_ARGUMENTS "--to URL"
+#define HS_LOAD_ARGUMENTS "LABEL | --to URL"
 #define HS_LOAD_HELP "write the events into a database, in Segment's warehouse schema"
 
 #endif

@@ -1,4 +1,5 @@
 #include "tools/load/options.h"
+#include "config/loads.h"
 #include "tools/load/catalogue.h"
 #include "tools/load/option_table.h"
 #include "tools/sink/event_source.h"
@@ -61,13 +62,6 @@ static bool set_option(struct hs_load_options *o, const char *command, int optio
 	}
 }
 
-static bool has_password(const char *url)
-{
-	const char *host = strstr(url, "://"), *at = host == NULL ? NULL : strpbrk(host + 3, "@/?");
-
-	return at != NULL && *at == '@' && memchr(host + 3, ':', (size_t)(at - host - 3)) != NULL;
-}
-
 bool hs_load_options_read(int argc, char **argv, struct hs_load_options *o)
 {
 	int option;
@@ -75,18 +69,22 @@ bool hs_load_options_read(int argc, char **argv, struct hs_load_options *o)
 	while ((option = hs_option(argc, argv)) != -1)
 		if (!set_option(o, argv[0], option, optarg))
 			return false;
-	if (optind != argc || o->to == NULL) {
+	if (optind < argc)
+		o->label = argv[optind++];
+	if (optind != argc || (o->to == NULL) == (o->label == NULL)) {
 		hs_usage(argv[0]);
 		return false;
 	}
-	if (has_password(o->to)) {
-		fprintf(stderr,
-		        "hookspool %s: no password on the command line, where every user of this machine sees it: use "
-		        "PGPASSFILE, PGSERVICE, ~/.my.cnf, or the socket's own authentication\n",
-		        argv[0]);
+	if (o->to != NULL && hs_load_url_has_password(hs_slice_str(o->to))) {
+		fprintf(
+		    stderr,
+		    "hookspool %s: no password on the command line, where every user of this machine sees it: use "
+		    "password= "
+		    "in [load] of the settings, PGPASSFILE, PGSERVICE, ~/.my.cnf, or the socket's own authentication\n",
+		    argv[0]);
 		return false;
 	}
-	if (!hs_cursor_is_name(o->name)) {
+	if (o->name != NULL && !hs_cursor_is_name(o->name)) {
 		fprintf(stderr, "hookspool %s: --name %s: letters, digits, dots, _ and -\n", argv[0], o->name);
 		return false;
 	}
