@@ -20,8 +20,8 @@ $(B)/obj/tools/load/target.o: MORE_CFLAGS = $(foreach database,$(LOAD),$(LOAD_DE
 $(B)/obj/tools/load/target.o: $(B)/.load-$(subst $(eval) ,-,$(LOAD))
 
 # `hookspool load` looks for the program beside itself, and where it is installed.
-$(B)/obj/tools/cmd_load.o: MORE_CFLAGS = -DHS_LIBEXECDIR='"$(LIBEXECDIR)"'
-$(B)/obj/tools/cmd_load.o: mk/load.mk
+$(B)/obj/tools/probe/load_program.o: MORE_CFLAGS = -DHS_LIBEXECDIR='"$(LIBEXECDIR)"'
+$(B)/obj/tools/probe/load_program.o: mk/load.mk
 
 # Compiles the table of databases anew when LOAD has changed since the last time.
 $(B)/.load-%:

@@ -1,41 +1,24 @@
-/* hookspool load: starts hookspool-load, a program of its own because of the databases' libraries. */
-#include "base/io.h"
+/* hookspool load: becomes hookspool-load, a program of its own because of the databases' libraries. */
 #include "tools/load/option_table.h"
+#include "tools/probe/load_program.h"
 
 #include <errno.h>
-#include <limits.h>
 #include <string.h>
 #include <sysexits.h>
 #include <unistd.h>
 
-/* Becomes the program in this folder; returns if it is not there. */
-static void start(const char *folder, const char *from, char **argv)
+static int cmd_load(int argc, char **argv)
 {
 	char path[2 * PATH_MAX];
 
-	snprintf(path, sizeof path, "%s%s/hookspool-load", from, folder);
-	execv(path, argv);
-	if (errno != ENOENT && errno != ENOTDIR) {
-		fprintf(stderr, "hookspool load: %s: %s\n", path, strerror(errno));
-		_exit(EX_OSERR);
-	}
-}
-
-static int cmd_load(int argc, char **argv)
-{
-	char own[PATH_MAX], *slash = hs_io_own_path(own, sizeof own) < 0 ? NULL : strrchr(own, '/');
-
 	(void)argc;
-	if (slash != NULL) {
-		*slash = '\0';
-		start("", own, argv);
-		start("/../lib/hookspool", own, argv);
+	if (!hs_load_program_find(path)) {
+		fputs("hookspool load: hookspool-load is not installed: " HS_LOAD_PROGRAM_REMEDY "\n", stderr);
+		return EX_UNAVAILABLE;
 	}
-	start(HS_LIBEXECDIR, "", argv);
-	fputs("hookspool load: hookspool-load is not installed: apt-get install hookspool-load, or in the sources make "
-	      "LOAD=\"sqlite postgresql mariadb\" && make install\n",
-	      stderr);
-	return EX_UNAVAILABLE;
+	execv(path, argv);
+	fprintf(stderr, "hookspool load: %s: %s\n", path, strerror(errno));
+	return EX_OSERR;
 }
 
 const struct hs_command hs_command_load = {

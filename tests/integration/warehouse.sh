@@ -59,5 +59,53 @@ is 'a password on the command line' "$CODE $(grep -c 'no password on the command
 load private --once
 check 'no message has the password' eval '[ $CODE -ne 0 ] && ! grep TOPSECRET "$T/err"'
 
+### --status, --dry-run #################################################
+order o2 10
+load shop --status --json
+is 'the status says what is loaded and what is behind' "$(jq -c '[.begun, .loaded, .rest, .records, .bytes > 100, .oldest != null]' "$T/out")" \
+	'[true,2,0,1,true,true]'
+load shop --status
+check 'and for people' grep -q '^1 records behind' "$T/out"
+before=$(sqlite3 "$D/shop.db" .dump | sha256sum)
+put_one '{"type":"track","event":"Signed Up","messageId":"s1","userId":"u-1","properties":{"plan":"pro","seats":3}}'
+load shop --dry-run
+is 'a dry run names what it would make' "$CODE $(grep -c 'CREATE TABLE "hs_signed_up" (.*"plan" text, "seats" number' "$T/out")" '0 1'
+check 'and counts the rows' grep -q ' 2 records, 4 rows, 1 tables' "$T/err"
+is 'but writes nothing' "$(sqlite3 "$D/shop.db" .dump | sha256sum)" "$before"
+load --to "sqlite:$D/none.db" --dry-run
+is 'not even the file' "$CODE $(ls "$D" | grep -c none)" '0 0'
+load --to "sqlite:$D/none.db" --status --json
+is 'nor does the status' "$(jq -c '[.begun, .records]' "$T/out") $(ls "$D" | grep -c none)" '[false,4] 0'
+load shop --once
+is 'the real run makes what was named' "$CODE $(sqlite3 "$D/shop.db" 'SELECT plan, seats FROM hs_signed_up')" '0 pro|3'
+load shop --status --dry-run
+is 'the two together' $CODE 2
+
+### hookspool check #####################################################
+# try_settings LINE...: check's findings about [load] with these lines, in T/out.
+try_settings() {
+	sed '/^\[load\]/,$d' "$S/hookspool.conf" >"$S/try.conf"
+	printf '%s\n' '[load]' "$@" >>"$S/try.conf"
+	chmod 600 "$S/try.conf" && own "$S/try.conf"
+	hs check --config "$S/try.conf" --json >"$T/all" 2>"$T/err"
+	jq -r '.[] | select(.check == "load") | [.verdict, .text, .remedy] | join("|")' "$T/all" >"$T/out"
+}
+before=$(sqlite3 "$D/shop.db" .dump | sha256sum)
+try_settings "shop = sqlite:$D/shop.db prefix=hs_"
+check 'a database that works' grep -q '^ok|shop: can make tables and write rows; ' "$T/out"
+is 'is as it was' "$(sqlite3 "$D/shop.db" .dump | sha256sum)" "$before"
+try_settings 'deep = sqlite:/proc/x.db'
+check 'one that cannot be made, with what mends it' grep -q '^fail|deep: connecting: permission denied: .*|chown' "$T/out"
+sqlite3 "$D/bad.db" 'CREATE TABLE tracks (id TEXT)'
+own "$D/bad.db"
+try_settings "bad = sqlite:$D/bad.db"
+check 'a table without a unique id' grep -q '^fail|bad: tracks has no unique id|ALTER TABLE tracks ADD PRIMARY KEY' "$T/out"
+try_settings "a = postgresql://loader@db.example.org/x"
+check 'a driver that is not built in' grep -q '^fail|a: ' "$T/out"
+mv "$S/bin/hookspool-load" "$S/kept" && mv "$S/lib/hookspool/hookspool-load" "$S/kept2"
+try_settings "shop = sqlite:$D/shop.db"
+check 'without the program' grep -q '^fail|hookspool-load is not installed|apt-get install hookspool-load' "$T/out"
+mv "$S/kept" "$S/bin/hookspool-load"
+
 server_stop
 done_testing

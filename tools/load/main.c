@@ -1,9 +1,12 @@
 /* hookspool-load: the spool in a database, in the schema of Segment's warehouses. `hookspool load` starts it. */
 #include "base/timestamp.h"
 #include "config/loads.h"
+#include "tools/load/dry_run.h"
 #include "tools/load/option_table.h"
 #include "tools/load/options.h"
 #include "tools/load/sink_load.h"
+#include "tools/load/status.h"
+#include "tools/load/trial.h"
 #include "tools/sink/pump.h"
 #include "tools/sink/stop_signals.h"
 
@@ -52,11 +55,11 @@ static int pump_into(struct run *run, struct hs_sink *sink)
 	const struct hs_load_options *o = run->o;
 	struct hs_pump_options options = { .command = "load",
 		                           .config = o->config,
-		                           .cursor = o->name,
+		                           .cursor = o->dry_run ? NULL : o->name,
 		                           .from = o->since,
 		                           .choose = run->tenant != NULL ? choose : NULL,
 		                           .context = run,
-		                           .follow = !o->once,
+		                           .follow = !o->once && !o->dry_run,
 		                           .catch_signals = true,
 		                           .show_progress = true,
 		                           .drain_ms = -1 };
@@ -92,7 +95,7 @@ static int load_into(struct run *run, struct hs_target *target)
 		            .rows = { .include = o->include[0] != NULL ? o->include : NULL,
 		                      .exclude = o->exclude[0] != NULL ? o->exclude : NULL },
 		            .batch = (size_t)o->batch,
-		            .once = o->once,
+		            .once = o->once || o->dry_run,
 		            .ignore_deletes = run->ignore_deletes,
 		            .command = "load" },
 		.to = o->to,
@@ -156,6 +159,15 @@ static struct hs_target *make_target(const struct hs_load_options *o, const stru
 	return target;
 }
 
+static int load_dry(struct run *run, struct hs_target *target)
+{
+	struct hs_target *dry = hs_dry_run_new(target);
+	int code = dry == NULL ? EX_OSERR : load_into(run, dry);
+
+	hs_target_free(dry);
+	return code;
+}
+
 static int settle_and_run(struct run *run, struct hs_load_options *o, const struct hs_settings *settings)
 {
 	const struct hs_load *load;
@@ -170,7 +182,14 @@ static int settle_and_run(struct run *run, struct hs_load_options *o, const stru
 	if (target == NULL)
 		return 2;
 	run->ignore_deletes = load->ignore_deletes;
-	code = load_into(run, target);
+	if (o->check)
+		code = hs_trial(target, o->name);
+	else if (o->status)
+		code = hs_load_status(target, o->config, o->json);
+	else if (o->dry_run)
+		code = load_dry(run, target);
+	else
+		code = load_into(run, target);
 	hs_target_free(target);
 	return code;
 }

@@ -16,7 +16,11 @@ const struct hs_option hs_load_options[] = {
 	{ "every", "MS", HS_LOAD_EVERY, "a transaction ends this long after its first record; 1000" },
 	{ "max-columns", "N", HS_LOAD_COLUMNS, "of a table; the rest goes to _rest; 180" },
 	{ "max-tables", "N", HS_LOAD_TABLES, "500" },
+	{ "dry-run", NULL, HS_LOAD_DRY_RUN, "print the tables and columns that it would make, and write nothing" },
+	{ "status", NULL, HS_LOAD_STATUS, "print the position, and how far it is behind" },
+	{ "check", NULL, HS_LOAD_CHECK, "try the database, for hookspool check: verdict, finding and remedy" },
 	{ "quiet", NULL, HS_LOAD_QUIET, "no summary" },
+	HS_OPTION_JSON,
 	HS_OPTION_CONFIG,
 	HS_OPTIONS_END,
 };

@@ -57,6 +57,10 @@ static bool set_option(struct hs_load_options *o, const char *command, int optio
 	case HS_LOAD_COLUMNS:
 		return hs_option_number("max-columns", argument, HS_REQUIRED_COLUMNS_MAX, 1500, &o->columns);
 	case HS_LOAD_TABLES: return hs_option_number("max-tables", argument, 16, 10000, &o->tables);
+	case HS_LOAD_DRY_RUN: o->dry_run = true; return true;
+	case HS_LOAD_CHECK: o->check = true; return true;
+	case HS_LOAD_STATUS: o->status = true; return true;
+	case HS_OPT_JSON: o->json = true; return true;
 	case HS_LOAD_QUIET: o->quiet = true; return true;
 	default: hs_usage(command); return false;
 	}
@@ -71,7 +75,8 @@ bool hs_load_options_read(int argc, char **argv, struct hs_load_options *o)
 			return false;
 	if (optind < argc)
 		o->label = argv[optind++];
-	if (optind != argc || (o->to == NULL) == (o->label == NULL)) {
+	if (optind != argc || (o->to == NULL) == (o->label == NULL) || o->dry_run + o->check + o->status > 1 ||
+	    (o->json && !o->status)) {
 		hs_usage(argv[0]);
 		return false;
 	}

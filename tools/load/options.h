@@ -13,7 +13,7 @@ struct hs_load_options {
 	const char *config, *to, *name, *prefix, *schema, *since, *tenant;
 	const char *include[HS_LOAD_LIST_MAX + 1], *exclude[HS_LOAD_LIST_MAX + 1], *types[HS_LOAD_LIST_MAX + 1];
 	uint64_t batch, every, columns, tables;
-	bool once, quiet;
+	bool once, dry_run, check, status, json, quiet;
 };
 
 /* Reads the command line over the defaults in *o. False after a message: exit with 2. */

@@ -62,7 +62,8 @@ struct hs_target;
 struct hs_target_ops {
 	const char *name; /* scheme of its URLs: "sqlite" */
 	enum hs_number_range numbers;
-	size_t columns_max; /* of a table, at most */
+	size_t columns_max;  /* of a table, at most */
+	bool ddl_rolls_back; /* make_table within a transaction is undone by rollback */
 
 	/* Connects by the URL (without a password, which the database's own places or [load] give). Makes schema and hookspool_load if missing. */
 	enum hs_target_result (*connect)(struct hs_target *t);
@@ -105,6 +106,7 @@ struct hs_target {
 	const char *schema; /* PostgreSQL */
 	const char *prefix;
 	const char *password; /* from [load]; NULL: none */
+	bool look_only;       /* connect makes nothing; begin takes a missing hookspool_load for one without a row */
 	char message[512];    /* what the database said last, with what mends it if known */
 	char state[8];        /* its SQLSTATE or number */
 };
