@@ -107,5 +107,13 @@ try_settings "shop = sqlite:$D/shop.db"
 check 'without the program' grep -q '^fail|hookspool-load is not installed|apt-get install hookspool-load' "$T/out"
 mv "$S/kept" "$S/bin/hookspool-load"
 
+### The page ############################################################
+awk '/^```ini/ { inside = 1; next } /^```/ { inside = 0 } inside && !/^\[/' "$ROOT/docs/warehouse.md" >"$T/lines"
+{ sed '/^\[load\]/,$d' "$S/hookspool.conf"; echo '[load]'; cat "$T/lines"; } >"$S/try.conf"
+chmod 600 "$S/try.conf" && own "$S/try.conf"
+hs load --config "$S/try.conf" nothing >"$T/out" 2>"$T/err"
+is 'the settings of docs/warehouse.md are read' "$(wc -l <"$T/lines") $(cat "$T/err")" \
+	'2 hookspool load: nothing: [load] of the settings has no such label'
+
 server_stop
 done_testing
