@@ -28,6 +28,11 @@ for service in hookspool.service hookspool-maintain.service; do
 		awk -v level="${level:-10}" 'BEGIN { print level; exit !(level <= 1.0) }'
 done
 
+# the network is worth 0.6 of its points
+level=$(exposure hookspool-load@.service)
+check 'hookspool-load@.service, which needs the network, by 1.8 at most' \
+	awk -v level="${level:-10}" 'BEGIN { print level; exit !(level <= 1.8) }'
+
 for service in "$T"/units/*.service; do
 	check "$(basename "$service"): no core, and no more memory than it is given" \
 		eval 'grep -qx LimitCORE=0 "$service" && grep -qE "^MemoryMax=[0-9]+[MG]$" "$service"'
