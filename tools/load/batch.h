@@ -14,7 +14,7 @@ struct hs_batch_cell {
 	bool rest;
 };
 
-enum { HS_BATCH_NO_COLUMN = UINT32_MAX };
+enum { HS_BATCH_NO_COLUMN = INT32_MAX };
 
 struct hs_batch_row {
 	struct hs_catalogue_table *table;
