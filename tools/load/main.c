@@ -109,7 +109,7 @@ static int load_into(struct run *run, struct hs_target *target)
 
 /* --- what the settings say ------------------------------------------------------------ */
 
-/* What is not given on the command line comes from the line of [load]. 0 or an exit code after a message. */
+/* Takes from the line of [load] whatever the command line does not give. 0 or an exit code after a message. */
 static int settle_target(struct hs_load_options *o, const struct hs_settings *settings, const struct hs_load **load)
 {
 	static const struct hs_load none = { .label = "load" };

@@ -44,7 +44,7 @@ static void user_of(const char *url, char *user, size_t n)
 		snprintf(user, n, "USER");
 }
 
-/* What gives the right that a step needs. */
+/* The statement that gives the right which a step needs. */
 static void put_grant(const struct hs_target *target, const char *rights, char *remedy, size_t n)
 {
 	char user[64];
