@@ -103,4 +103,12 @@ check 'traced, maintain runs' \
 check 'and has compressed a segment' eval 'ls "$S"/spool/events-*.gz'
 is 'hookspool-maintain.service may make every call that it makes' \
 	"$(outside hookspool-maintain.service "$S/log/trace.maintain")" ''
+cp "$HS_BUILD/hookspool-load" "$S/bin/hookspool-load"
+if grep -q sqlite "$HS_BUILD/.load"; then
+	check 'traced, load runs' as env ASAN_OPTIONS=detect_leaks=0 strace -f -o "$S/log/trace.load" \
+		"$S/bin/hookspool" load --once --to "sqlite:$S/spool/w.db"
+	check 'and has loaded the event' test -s "$S/spool/w.db"
+	is 'hookspool-load@.service may make every call that it makes' \
+		"$(outside hookspool-load@.service "$S/log/trace.load")" ''
+fi
 done_testing
