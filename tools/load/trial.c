@@ -70,6 +70,10 @@ static bool settle(const struct trial *t, enum hs_target_result result, const ch
 
 	if (result == HS_TARGET_OK)
 		return true;
+	if (result == HS_TARGET_AGAIN) {
+		say(t, "warn", step, ": not tried, because a loader or somebody else holds the lock", "try again");
+		return false;
+	}
 	snprintf(text, sizeof text, "%s: %s: %s", step, hs_target_meaning(result), t->target->message);
 	if (result == HS_TARGET_DENIED)
 		put_grant(t->target, rights, remedy, sizeof remedy);
