@@ -66,9 +66,10 @@ struct hs_target;
 struct hs_target_ops {
 	const char *name; /* scheme of its URLs: "sqlite" */
 	enum hs_number_range numbers;
-	size_t columns_max; /* of a table, at most */
-	const char *mend_id
-	    [3]; /* the statement that makes `id` unique, in two or three pieces, the table's name between them */
+	size_t columns_max;  /* of a table, at most */
+	bool ddl_rolls_back; /* make_table within a transaction is undone by rollback */
+	/* The statement that makes `id` unique, in two or three pieces, the table's name between them. */
+	const char *mend_id[3];
 
 	/* Reads the URL, before anything else. False: *why tells. NULL: the database reads it when it connects. */
 	bool (*parse)(struct hs_target *t, const char **why);
@@ -121,6 +122,7 @@ struct hs_target {
 	const char *schema; /* PostgreSQL */
 	const char *prefix;
 	const char *password; /* from [load]; NULL: none */
+	bool look_only;       /* connect makes nothing; begin takes a missing hookspool_load for one without a row */
 	char message[512];    /* what the database said last, with what mends it if known */
 	char state[8];        /* its SQLSTATE or number */
 };

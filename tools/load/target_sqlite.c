@@ -9,6 +9,7 @@
 #include "tools/load/sql_text.h"
 #include "tools/load/target.h"
 
+#include <errno.h>
 #include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -115,13 +116,29 @@ static void disconnect(struct hs_target *t)
 	of(t)->db = NULL;
 }
 
+/* Opens the file without making or changing anything; one that is not there is an empty database. */
+static enum hs_target_result look_at(struct sqlite *s, const char *path)
+{
+	int code = sqlite3_open_v2(path, &s->db, SQLITE_OPEN_READONLY, NULL);
+
+	if (code == SQLITE_CANTOPEN && sqlite3_system_errno(s->db) == ENOENT) {
+		sqlite3_close_v2(s->db);
+		code = sqlite3_open_v2(":memory:", &s->db, SQLITE_OPEN_READWRITE, NULL);
+	}
+	if (code == SQLITE_OK)
+		sqlite3_busy_timeout(s->db, HS_TARGET_LOCK_MS);
+	return result_of(s, code);
+}
+
 static enum hs_target_result connect_to(struct hs_target *t)
 {
 	struct sqlite *s = of(t);
 	const char *path = strchr(t->url, ':') + 1;
-	enum hs_target_result result =
-	    result_of(s, sqlite3_open_v2(path, &s->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, NULL));
+	enum hs_target_result result;
 
+	if (t->look_only)
+		return look_at(s, path);
+	result = result_of(s, sqlite3_open_v2(path, &s->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, NULL));
 	if (result == HS_TARGET_OK) {
 		sqlite3_busy_timeout(s->db, HS_TARGET_LOCK_MS);
 		result = run(s, "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA secure_delete = ON");
@@ -331,7 +348,7 @@ static enum hs_target_result begin(struct hs_target *t, struct hs_target_positio
 {
 	struct sqlite *s = of(t);
 	sqlite3_stmt *statement;
-	enum hs_target_result result = run(s, "BEGIN IMMEDIATE");
+	enum hs_target_result result = run(s, t->look_only ? "BEGIN" : "BEGIN IMMEDIATE");
 
 	*at = (struct hs_target_position){ .found = false };
 	if (result != HS_TARGET_OK)
@@ -359,6 +376,8 @@ static enum hs_target_result begin(struct hs_target *t, struct hs_target_positio
 		}
 	}
 	sqlite3_finalize(statement);
+	if (result == HS_TARGET_CATALOGUE && t->look_only)
+		return HS_TARGET_OK;
 	if (result != HS_TARGET_OK)
 		run(s, "ROLLBACK");
 	return result;
@@ -568,6 +587,7 @@ static void free_target(struct hs_target *t)
 static const struct hs_target_ops ops = {
 	.name = "sqlite",
 	.numbers = HS_NUMBER_SQLITE,
+	.ddl_rolls_back = true,
 	.columns_max = 2000,
 	.mend_id = { "CREATE UNIQUE INDEX \"", "_id\" ON \"", "\" (id)" },
 	.connect = connect_to,
