@@ -501,6 +501,41 @@ TEST_WITH(many_small_fields_end_a_batch_before_they_fill_the_memory, make, end)
 	hs_buf_free(&line);
 }
 
+TEST_WITH(rest_of_a_person_is_that_of_the_rows, make, end)
+{
+	struct fixture *f = *state;
+	char id[300];
+
+	f->options.catalogue.types = (const char *const[]){ "*.b*=number", NULL };
+	memset(id, 'i', sizeof id);
+	assert_int_equal(start(f), 0);
+	hs_buf_reset(&f->line);
+	hs_buf_printf(&f->line,
+	              "{\"type\":\"identify\",\"message_id\":\"%.*s\",\"spooled_at\":\"2026-01-02T00:00:00.000Z\","
+	              "\"user_id\":\"u1\",\"traits_b\\\"\\\\\":\"x\"}",
+	              (int)sizeof id, id);
+	hs_buf_putc(&f->line, '\0');
+	assert_int_equal(add(f, f->line.p), 0);
+	assert_int_equal(hs_loader_flush(f->loader), 0);
+	assert_string_equal(memory_target_value(f->m, "users", "u1", "_rest"), "{\"b\\\"\\\\\":\"\\\"x\\\"\"}");
+}
+
+TEST_WITH(what_a_persons_table_has_no_column_for_goes_to_its_rest, make, end)
+{
+	struct fixture *f = *state;
+
+	assert_int_equal(start(f), 0);
+	assert_int_equal(add(f, record(f, "identify", 1, "\"user_id\":\"u1\",\"traits_a\":1")), 0);
+	assert_int_equal(hs_loader_flush(f->loader), 0);
+	memory_target_drop_column(f->m, "users", "a");
+	f->options.catalogue.columns_max = 8;
+	assert_int_equal(start(f), 0);
+	assert_int_equal(add(f, record(f, "identify", 2, "\"user_id\":\"u1\",\"traits_b\":\"x\"")), 0);
+	assert_int_equal(hs_loader_flush(f->loader), 0);
+	assert_string_equal(memory_target_value(f->m, "users", "u1", "_rest"),
+	                    "{\"a\":\"1\",\"b\":\"\\\"x\\\"\"}");
+}
+
 /* --- any order ---------------------------------------------------------------------------- */
 
 enum { PEOPLE_RECORDS = 60 };

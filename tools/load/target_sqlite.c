@@ -9,6 +9,7 @@
 #include "tools/load/sql_text.h"
 #include "tools/load/target.h"
 
+#include <errno.h>
 #include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,6 +19,7 @@ struct sqlite {
 	struct hs_target target; /* first: both have one address */
 	sqlite3 *db;
 	struct hs_buf sql;
+	bool erased; /* by the transaction */
 };
 
 static struct sqlite *of(struct hs_target *t)
@@ -372,7 +374,15 @@ static void rollback(struct hs_target *t)
 
 static enum hs_target_result commit(struct hs_target *t)
 {
-	return run(of(t), "COMMIT");
+	struct sqlite *s = of(t);
+	enum hs_target_result result = run(s, "COMMIT");
+
+	/* what was erased leaves the WAL, too, unless a reader still needs it: then at the next checkpoint */
+	if (result == HS_TARGET_OK && s->erased)
+		sqlite3_exec(s->db, "PRAGMA wal_checkpoint(TRUNCATE)", NULL, NULL, NULL);
+	if (result == HS_TARGET_OK)
+		s->erased = false;
+	return result;
 }
 
 static enum hs_target_result set_position(struct hs_target *t, const struct hs_target_position *at)
@@ -399,10 +409,10 @@ static int bind_number(sqlite3_stmt *statement, int at, struct hs_slice text)
 	long long whole;
 
 	snprintf(literal, sizeof literal, "%.*s", (int)text.n, text.p);
-	if (strpbrk(literal, ".eE") == NULL && strcmp(literal, "-0") != 0) {
-		whole = strtoll(literal, &end, 10);
+	errno = 0;
+	whole = strtoll(literal, &end, 10);
+	if (*end == '\0' && errno == 0 && strcmp(literal, "-0") != 0)
 		return sqlite3_bind_int64(statement, at, whole);
-	}
 	return sqlite3_bind_double(statement, at, strtod(literal, NULL));
 }
 
@@ -551,6 +561,7 @@ static enum hs_target_result erase(struct hs_target *t, const struct hs_target_t
 		sqlite3_bind_text64(statement, 2, until.p, until.n, SQLITE_STATIC, SQLITE_UTF8);
 	result = result_of(s, sqlite3_step(statement));
 	sqlite3_finalize(statement);
+	s->erased = s->erased || until.p != NULL;
 	if (result == HS_TARGET_OK)
 		*gone += (uint64_t)sqlite3_changes64(s->db);
 	return result;
