@@ -1,13 +1,13 @@
 # hookspool-load: a program of its own, because the databases' libraries bring some twenty others.
 
 # The databases that it knows: LOAD="sqlite postgresql mariadb".
-LOAD ?= sqlite postgresql
+LOAD ?= sqlite postgresql mariadb
 LOAD_DEFINE_sqlite = -DHS_LOAD_SQLITE
 LOAD_DEFINE_postgresql = -DHS_LOAD_POSTGRESQL
 LOAD_DEFINE_mariadb = -DHS_LOAD_MARIADB
 LOAD_SRC_sqlite = tools/load/target_sqlite.c
 LOAD_SRC_postgresql = tools/load/target_postgresql.c tools/load/postgresql_link.c tools/load/postgresql_rows.c
-LOAD_SRC_mariadb = tools/load/target_mysql.c
+LOAD_SRC_mariadb = tools/load/target_mysql.c tools/load/mysql_session.c tools/load/mysql_catalogue.c
 LOAD_LIBS_sqlite = -lsqlite3
 LOAD_LIBS_postgresql = -lpq
 LOAD_LIBS_mariadb = -lmariadb
@@ -24,6 +24,14 @@ $(B)/obj/tools/load/target.o: $(B)/.load-$(subst $(eval) ,-,$(LOAD))
 $(B)/.load-%:
 	@mkdir -p $(@D)
 	@rm -f $(B)/.load-* && touch $@
+
+## make test-load  hookspool load against real servers of PostgreSQL and MariaDB: kills, restarts, rights
+LOAD_TESTS := $(wildcard $(patsubst %,tests/integration/load_%.sh,postgresql mariadb))
+.PHONY: test-load
+test-load:
+	$(Q)$(DEPS) --missing build test load >/dev/null || $(DEPS) build test load
+	$(Q)$(MAKE) $(PARALLEL) tests-built
+	$(Q)HS_BUILD=$(B) bash tests/lib/run-tests.sh $(LOAD_TESTS)
 
 PROGRAMS += $(B)/hookspool-load
 $(B)/hookspool-load: $(call obj,$(LOAD_SRC)) $(B)/libhookspool.a

@@ -196,7 +196,44 @@ is 'both are through' "$? $CODE" '0 0'
 sed -n '/^[^m]/p' "$T/follow.err" "$T/load.err" | grep -v ' new: \| records, ' | head -n 3
 is 'every row once' "$(pg 'SELECT count(*), count(DISTINCT id) FROM segment.tracks' | tr '|' '\n' | uniq | wc -l)" 1
 
+### Names with a prefix #############################################
+long=$(printf 'an_event_of_sixty_bytes_%036d' 7)
+put "$(track x-1 "$long" '{"n":1}')" "$(track x-2 "${long}8" '{"n":2}')"
+load --to "$PG" --name prefix --prefix 'a_prefix_' --include '*events*' --include 'an_event*'
+is 'prefix and name are cut together' "$CODE $(pg "SELECT string_agg(length(relname)::text, ' ') FROM pg_class WHERE relname LIKE 'a\_prefix\_an%' AND relkind = 'r'")" '0 63 63'
+load --to "$PG" --name prefix2 --prefix 'a_prefix_' --include 'an_event*'
+is 'and found again' "$CODE $(sed -n 's/.*rows, \(0 tables and 0 columns\) new.*/\1/p' "$T/load.err")" '0 0 tables and 0 columns'
+load --to "$PG" --prefix "$long"
+is 'a prefix too long' $CODE 2
+
 ### TLS and hosts ##################################################
+# 0.0.0.0 is this machine, but the loader does not know that. The listener says that it has no TLS, and
+# notes the first words of its callers.
+cat >"$T/listen.py" <<'END'
+import socket, sys
+s = socket.create_server(("127.0.0.1", 0))
+print(s.getsockname()[1], flush=True)
+while True:
+    c, _ = s.accept()
+    words = c.recv(8)
+    if words:
+        print("TLS?" if words[4:] == bytes([4, 0xd2, 0x16, 0x2f]) else "startup", flush=True)
+    c.sendall(b"N" if words[4:] == bytes([4, 0xd2, 0x16, 0x2f]) else b"")
+    c.close()
+END
+python3 "$T/listen.py" >"$T/listened" 2>"$T/listen.err" &
+listener=$!
+check 'a listener without TLS' wait_for 10 test -s "$T/listened"
+far=postgresql://loader@0.0.0.0:$(head -n 1 "$T/listened")/hookspool
+load --to "$far"
+is 'another machine without TLS is refused' "$CODE $(grep -c 'SSL' "$T/load.err") $(tail -n +2 "$T/listened" | xargs)" '77 1 TLS?'
+PGSSLMODE=disable load --to "$far"
+is 'whatever the environment says' "$CODE $(tail -n +2 "$T/listened" | xargs)" '77 TLS? TLS?'
+(as_server_user env HOOKSPOOL_CONF="$S/hookspool.conf" "$S/bin/hookspool-load" --to "$far?sslmode=disable") >"$T/follow.out" 2>&1 &
+FOLLOWER=$!
+check 'unless the URL names it' wait_for 10 grep -q startup "$T/listened"
+end_process $FOLLOWER
+end_process $listener
 load --to 'postgresql://loader@192.0.2.1/hookspool?sslmode=bogus'
 is 'an sslmode that is none' "$CODE" 77
 

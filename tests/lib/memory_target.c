@@ -135,7 +135,7 @@ static void put_column(struct hs_target_table *table, const struct hs_target_col
 	table->column[table->columns++].name = strdup(column->name);
 }
 
-static enum hs_target_result add_columns(struct hs_target *t, const char *table, const struct hs_target_column *column,
+static enum hs_target_result add_columns(struct hs_target *t, const char *table, struct hs_target_column *column,
                                          size_t columns)
 {
 	if (fails_first(of(t), MEMORY_ADD_COLUMNS))
@@ -145,7 +145,7 @@ static enum hs_target_result add_columns(struct hs_target *t, const char *table,
 	return HS_TARGET_OK;
 }
 
-static enum hs_target_result make_table(struct hs_target *t, const struct hs_target_table *table)
+static enum hs_target_result make_table(struct hs_target *t, struct hs_target_table *table)
 {
 	struct memory_target *m = of(t);
 

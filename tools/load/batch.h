@@ -15,7 +15,7 @@ struct hs_batch_cell {
 };
 
 enum {
-	HS_BATCH_NO_COLUMN = UINT32_MAX,
+	HS_BATCH_NO_COLUMN = INT32_MAX,
 	HS_BATCH_CELLS = 300000, /* a batch with so many is full: some 20 MB */
 };
 

@@ -190,12 +190,11 @@ int hs_loader_open(struct hs_loader *l, struct hs_target_position *at)
 {
 	struct patience patience = { 0 };
 	enum hs_target_result result;
-	int code = 0;
+	int code;
 
 	do {
 		result = read_position(l, at);
-		if (result != HS_TARGET_OK)
-			code = wait_after(l, result, &patience);
+		code = result == HS_TARGET_OK ? 0 : wait_after(l, result, &patience);
 	} while (result != HS_TARGET_OK && code == 0);
 	if (result == HS_TARGET_OK && at->found && strcmp(at->spool, l->options->spool) != 0) {
 		fprintf(

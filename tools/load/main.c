@@ -12,7 +12,7 @@
 #include <string.h>
 #include <sysexits.h>
 
-enum { LIST_MAX = 64, BATCH = 5000, EVERY_MS = 1000, COLUMNS = 180, TABLES = 500 };
+enum { LIST_MAX = 64, BATCH = 5000, EVERY_MS = 1000, COLUMNS = 180, TABLES = 500, PREFIX_MAX = 40 };
 
 struct options {
 	const char *config, *to, *name, *prefix, *schema, *since, *tenant;
@@ -142,6 +142,11 @@ static bool read_options(int argc, char **argv, struct options *o)
 		        "hookspool %s: no password on the command line, where every user of this machine sees it: use "
 		        "PGPASSFILE, PGSERVICE, ~/.my.cnf, or the socket's own authentication\n",
 		        argv[0]);
+		return false;
+	}
+	if (strlen(o->prefix) > PREFIX_MAX || strpbrk(o->prefix, "\"'`\\") != NULL) {
+		fprintf(stderr, "hookspool %s: --prefix %s: at most %d bytes, no quotes, no backslash\n", argv[0],
+		        o->prefix, PREFIX_MAX);
 		return false;
 	}
 	if (!hs_cursor_is_name(o->name)) {

@@ -13,7 +13,7 @@
 
 #include <libpq-fe.h>
 
-/* What is under way: it decides which GRANT mends a permission that is missing. */
+/* The step under way decides which GRANT mends a missing permission. */
 enum hs_postgresql_step {
 	HS_POSTGRESQL_CONNECT,
 	HS_POSTGRESQL_SCHEMA,

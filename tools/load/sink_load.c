@@ -132,6 +132,16 @@ static bool offer(struct hs_sink *sink, const struct hs_offered *record)
 	return false;
 }
 
+/* With --once nothing more comes after the end, so the last batch does not wait for its time. */
+static void flush(struct hs_sink *sink, unsigned partition)
+{
+	struct load_sink *s = of(sink);
+
+	(void)partition;
+	if (s->options.loader.once && s->first_ms != 0 && hs_pump_input_is_through(hs_pump_reads(s->pump)))
+		write_batch(s);
+}
+
 static int64_t due(const struct hs_sink *sink)
 {
 	const struct load_sink *s = (const struct load_sink *)sink;
@@ -185,9 +195,13 @@ struct hs_loader_counts hs_sink_load_counts(const struct hs_sink *sink)
 
 struct hs_sink *hs_sink_load_new(const struct hs_sink_load_options *options, struct hs_target *target)
 {
-	static const struct hs_sink_ops ops = {
-		.open = open_sink, .offer = offer, .due = due, .collect = collect, .drain = drain, .close = close_sink
-	};
+	static const struct hs_sink_ops ops = { .open = open_sink,
+		                                .offer = offer,
+		                                .flush = flush,
+		                                .due = due,
+		                                .collect = collect,
+		                                .drain = drain,
+		                                .close = close_sink };
 	struct load_sink *s = calloc(1, sizeof *s);
 
 	if (s == NULL)

@@ -270,7 +270,7 @@ static enum hs_target_result tables(struct hs_target *t,
 
 /* --- new tables and columns ------------------------------------------------------------ */
 
-static enum hs_target_result make_table(struct hs_target *t, const struct hs_target_table *table)
+static enum hs_target_result make_table(struct hs_target *t, struct hs_target_table *table)
 {
 	struct sqlite *s = of(t);
 
@@ -288,7 +288,7 @@ static enum hs_target_result make_table(struct hs_target *t, const struct hs_tar
 	return hs_buf_ok(&s->sql) ? run(s, hs_sql_string(&s->sql)) : out_of_memory(s);
 }
 
-static enum hs_target_result add_columns(struct hs_target *t, const char *table, const struct hs_target_column *column,
+static enum hs_target_result add_columns(struct hs_target *t, const char *table, struct hs_target_column *column,
                                          size_t columns)
 {
 	struct sqlite *s = of(t);
@@ -580,6 +580,7 @@ static const struct hs_target_ops ops = {
 	.name = "sqlite",
 	.numbers = HS_NUMBER_SQLITE,
 	.columns_max = 2000,
+	.mend_id = { "CREATE UNIQUE INDEX \"", "_id\" ON \"", "\" (id)" },
 	.connect = connect_to,
 	.disconnect = disconnect,
 	.tables = tables,
