@@ -36,3 +36,8 @@ test-load:
 PROGRAMS += $(B)/hookspool-load
 $(B)/hookspool-load: $(call obj,$(LOAD_SRC)) $(B)/libhookspool.a
 $(B)/hookspool-load: LIBS = $(foreach database,$(LOAD),$(LOAD_LIBS_$(database))) $(LDLIBS_COMMON)
+
+## make bench-load processor time a record, beside the recipe that imports JSON lines
+.PHONY: bench-load
+bench-load: $(B)/hookspool.fcgi $(B)/hookspool $(B)/hookspool-load
+	$(Q)HS_BUILD=$(B) bash tests/bench/warehouse.sh
