@@ -3,12 +3,14 @@
 #include "event/id_text.h"
 #include "event/json.h"
 
+#include <float.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 enum {
 	NUMBER_DIGITS = 16000,  /* PostgreSQL's numeric takes 131072 before the point and 16383 after it */
+	TIME_TEXT = 27,         /* 2026-11-23T10:15:00.123456Z */
 	DOUBLE_TEXT_MAX = 1024, /* bytes of a literal; a longer one is not exact in a double */
 };
 
@@ -113,6 +115,12 @@ void hs_value_double_text(double number, char text[static HS_DOUBLE_TEXT])
 	}
 }
 
+/* True if a double surely returns the literal: no exponent, and at most DBL_DIG digits. */
+static bool is_short(struct hs_slice text)
+{
+	return text.n <= DBL_DIG && memchr(text.p, 'e', text.n) == NULL && memchr(text.p, 'E', text.n) == NULL;
+}
+
 /* True if the shortest text that reads back as this double has the literal's value. */
 static bool is_double(struct hs_slice text)
 {
@@ -121,6 +129,8 @@ static bool is_double(struct hs_slice text)
 	double number;
 	bool same;
 
+	if (is_short(text))
+		return true;
 	if (text.n > DOUBLE_TEXT_MAX)
 		return false;
 	memcpy(literal, text.p, text.n);
@@ -238,25 +248,37 @@ static bool read_time(struct hs_slice text, struct moment *to)
 	return true;
 }
 
+static void put_digits(char *to, size_t n, unsigned value)
+{
+	for (; n > 0; value /= 10)
+		to[--n] = (char)('0' + value % 10);
+}
+
 /* Writes the time in UTC; false: outside the years 1 to 9999. */
 static bool put_time(struct moment at, struct hs_buf *out)
 {
-	char text[40];
+	char text[TIME_TEXT + 1];
 	int64_t day = at.day + (at.second < 0 ? -1 : at.second / 86400), second = (at.second + 86400) % 86400;
 	int64_t era = day / 146097, of_era = day % 146097;
 	int64_t year = (of_era - of_era / 1460 + of_era / 36524 - of_era / 146096) / 365;
 	int64_t of_year = of_era - (365 * year + year / 4 - year / 100), month = (5 * of_year + 2) / 153;
 	int64_t date = of_year - (153 * month + 2) / 5 + 1;
-	int n;
 
 	month = month < 10 ? month + 3 : month - 9;
 	year += era * 400 + (month <= 2);
 	if (year < 1 || year > 9999)
 		return false;
-	n = snprintf(text, sizeof text, "%04d-%02d-%02dT%02d:%02d:%02d.%0*uZ", (int)year, (int)month, (int)date,
-	             (int)(second / 3600), (int)(second / 60 % 60), (int)(second % 60), at.micros % 1000 == 0 ? 3 : 6,
-	             at.micros % 1000 == 0 ? at.micros / 1000 : at.micros);
-	hs_buf_put(out, text, (size_t)n);
+	memcpy(text, "0000-00-00T00:00:00.000000Z", TIME_TEXT + 1);
+	put_digits(text, 4, (unsigned)year);
+	put_digits(text + 5, 2, (unsigned)month);
+	put_digits(text + 8, 2, (unsigned)date);
+	put_digits(text + 11, 2, (unsigned)(second / 3600));
+	put_digits(text + 14, 2, (unsigned)(second / 60 % 60));
+	put_digits(text + 17, 2, (unsigned)(second % 60));
+	put_digits(text + 20, 6, at.micros);
+	if (at.micros % 1000 == 0)
+		text[23] = 'Z';
+	hs_buf_put(out, text, at.micros % 1000 == 0 ? 24 : TIME_TEXT);
 	return true;
 }
 
