@@ -10,7 +10,6 @@
 
 enum {
 	NUMBER_DIGITS = 16000,  /* PostgreSQL's numeric takes 131072 before the point and 16383 after it */
-	TIME_TEXT = 27,         /* 2026-11-23T10:15:00.123456Z */
 	DOUBLE_TEXT_MAX = 1024, /* bytes of a literal; a longer one is not exact in a double */
 };
 
@@ -248,16 +247,19 @@ static bool read_time(struct hs_slice text, struct moment *to)
 	return true;
 }
 
-static void put_digits(char *to, size_t n, unsigned value)
+/* Writes the digits of a number, and a character after them; returns the place after that. */
+static char *put_digits(char *to, int64_t n, int digits, char after)
 {
-	for (; n > 0; value /= 10)
-		to[--n] = (char)('0' + value % 10);
+	for (int i = digits - 1; i >= 0; i--, n /= 10)
+		to[i] = (char)('0' + n % 10);
+	to[digits] = after;
+	return to + digits + 1;
 }
 
 /* Writes the time in UTC; false: outside the years 1 to 9999. */
 static bool put_time(struct moment at, struct hs_buf *out)
 {
-	char text[TIME_TEXT + 1];
+	char text[40], *end;
 	int64_t day = at.day + (at.second < 0 ? -1 : at.second / 86400), second = (at.second + 86400) % 86400;
 	int64_t era = day / 146097, of_era = day % 146097;
 	int64_t year = (of_era - of_era / 1460 + of_era / 36524 - of_era / 146096) / 365;
@@ -268,17 +270,14 @@ static bool put_time(struct moment at, struct hs_buf *out)
 	year += era * 400 + (month <= 2);
 	if (year < 1 || year > 9999)
 		return false;
-	memcpy(text, "0000-00-00T00:00:00.000000Z", TIME_TEXT + 1);
-	put_digits(text, 4, (unsigned)year);
-	put_digits(text + 5, 2, (unsigned)month);
-	put_digits(text + 8, 2, (unsigned)date);
-	put_digits(text + 11, 2, (unsigned)(second / 3600));
-	put_digits(text + 14, 2, (unsigned)(second / 60 % 60));
-	put_digits(text + 17, 2, (unsigned)(second % 60));
-	put_digits(text + 20, 6, at.micros);
-	if (at.micros % 1000 == 0)
-		text[23] = 'Z';
-	hs_buf_put(out, text, at.micros % 1000 == 0 ? 24 : TIME_TEXT);
+	end = put_digits(text, year, 4, '-');
+	end = put_digits(end, month, 2, '-');
+	end = put_digits(end, date, 2, 'T');
+	end = put_digits(end, second / 3600, 2, ':');
+	end = put_digits(end, second / 60 % 60, 2, ':');
+	end = put_digits(end, second % 60, 2, '.');
+	end = at.micros % 1000 == 0 ? put_digits(end, at.micros / 1000, 3, 'Z') : put_digits(end, at.micros, 6, 'Z');
+	hs_buf_put(out, text, (size_t)(end - text));
 	return true;
 }
 
