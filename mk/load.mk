@@ -25,8 +25,8 @@ $(B)/.load-%:
 	@mkdir -p $(@D)
 	@rm -f $(B)/.load-* && touch $@
 
-## make test-load  hookspool load against real servers of PostgreSQL and MariaDB: kills, restarts, rights
-LOAD_TESTS := $(wildcard $(patsubst %,tests/integration/load_%.sh,postgresql mariadb))
+## make test-load  hookspool load against SQLite and real servers: kills, restarts, any order (KILLS=300 RUNS=25: the long form)
+LOAD_TESTS := $(sort $(wildcard tests/load/*.sh)) $(wildcard $(patsubst %,tests/integration/load_%.sh,postgresql mariadb))
 .PHONY: test-load
 test-load:
 	$(Q)$(DEPS) --missing build test load >/dev/null || $(DEPS) build test load

@@ -176,7 +176,7 @@ static enum hs_target_result begin(struct hs_target *t, struct hs_target_positio
 	return HS_TARGET_OK;
 }
 
-/* What the database thinks of a row. */
+/* Judges a row as a database would. */
 static enum hs_target_result judge(const struct memory_target *m, const struct hs_target_rows *rows, size_t row)
 {
 	const struct hs_slice *value = rows->value + row * rows->columns;
@@ -216,8 +216,7 @@ static bool has_columns(const struct memory_target *m, const struct hs_target_ro
 		bool found = false;
 
 		for (size_t c = 0; table != NULL && c < table->columns; c++)
-			found = found ||
-			        strcmp(table->column[c].name, rows->table->column[rows->column[i]].name) == 0;
+			found = found || strcmp(table->column[c].name, rows->table->column[rows->column[i]].name) == 0;
 		if (!found)
 			return false;
 	}
@@ -422,8 +421,8 @@ char *memory_target_dump(const struct memory_target *m)
 			if (row->value[i] == NULL)
 				continue;
 			line = realloc(line, (lines + 1) * sizeof *line);
-			if (asprintf(&line[lines++], "%s\t%s\t%s\t%s\n", row->table, value_of(row, "id"),
-			                         row->name[i], row->value[i]) < 0)
+			if (asprintf(&line[lines++], "%s\t%s\t%s\t%s\n", row->table, value_of(row, "id"), row->name[i],
+			             row->value[i]) < 0)
 				abort();
 		}
 	if (lines > 1)

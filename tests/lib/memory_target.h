@@ -21,7 +21,7 @@ enum memory_call {
 	MEMORY_CALLS,
 };
 
-/* What is committed, or in the transaction. Rows are in the order in which they came. */
+/* Rows and position, committed or in the transaction. Rows are in the order in which they came. */
 struct memory_row {
 	const char *table; /* of `tables` */
 	char **name, **value;

@@ -128,8 +128,8 @@ static int add_all(struct fixture *f, unsigned n)
 		else if (i == 13)
 			code = add(f, record(f, "delete", i, "\"user_id\":\"u0\""));
 		else if (i % 3 == 0) {
-			snprintf(text, sizeof text, "\"user_id\":\"u%u\",\"traits_t%u\":\"v%u\",\"traits_last\":%u", i % 2,
-			         i % 5, i, i);
+			snprintf(text, sizeof text, "\"user_id\":\"u%u\",\"traits_t%u\":\"v%u\",\"traits_last\":%u",
+			         i % 2, i % 5, i, i);
 			code = add(f, record(f, "identify", i, text));
 		} else {
 			snprintf(text, sizeof text, "\"properties_p%u\":%u", i % 7, i);
@@ -141,7 +141,7 @@ static int add_all(struct fixture *f, unsigned n)
 
 enum { ALL = 24 };
 
-/* What the database holds after an undisturbed run. */
+/* Dumps the database after an undisturbed run. */
 static char *undisturbed(void)
 {
 	void *state = NULL;
@@ -290,7 +290,8 @@ TEST_WITH(refused_row_among_thousands_is_found, make, end)
 	f->m->refuse = "bad";
 	assert_int_equal(start(f), 0);
 	for (unsigned i = 1; i <= 3000; i++)
-		assert_int_equal(add_track(f, i, i == 1777 ? "\"properties_a\":\"bad\"" : "\"properties_a\":\"good\""), 0);
+		assert_int_equal(add_track(f, i, i == 1777 ? "\"properties_a\":\"bad\"" : "\"properties_a\":\"good\""),
+		                 0);
 	assert_int_equal(hs_loader_flush(f->loader), 0);
 	assert_int_equal(memory_target_rows(f->m, "bought"), 2999);
 	assert_int_equal(memory_target_rows(f->m, "tracks"), 3000);
@@ -362,8 +363,9 @@ TEST_WITH(row_that_is_too_wide_keeps_its_common_columns, make, end)
 
 	f->m->wide = 12;
 	assert_int_equal(start(f), 0);
-	assert_int_equal(add_track(f, 1, "\"properties_a\":1,\"properties_b\":2,\"properties_c\":3,\"properties_d\":4,"
-	                                 "\"properties_e\":5,\"properties_f\":\"x\""),
+	assert_int_equal(add_track(f, 1,
+	                           "\"properties_a\":1,\"properties_b\":2,\"properties_c\":3,\"properties_d\":4,"
+	                           "\"properties_e\":5,\"properties_f\":\"x\""),
 	                 0);
 	assert_int_equal(add_track(f, 2, "\"properties_a\":1"), 0);
 	assert_int_equal(hs_loader_flush(f->loader), 0);
@@ -455,7 +457,8 @@ TEST_WITH(columns_beyond_the_limit_go_to_rest, make, end)
 
 	f->options.catalogue.columns_max = 14;
 	assert_int_equal(start(f), 0);
-	assert_int_equal(add_track(f, 1, "\"properties_a\":1,\"properties_b\":2,\"properties_c\":3,\"properties_d\":4"), 0);
+	assert_int_equal(add_track(f, 1, "\"properties_a\":1,\"properties_b\":2,\"properties_c\":3,\"properties_d\":4"),
+	                 0);
 	assert_int_equal(hs_loader_flush(f->loader), 0);
 	assert_string_equal(memory_target_value(f->m, "bought", "m1", "a"), "1");
 	assert_non_null(strstr(memory_target_value(f->m, "bought", "m1", "_rest"), "\"d\":\"4\""));
@@ -532,8 +535,7 @@ TEST_WITH(what_a_persons_table_has_no_column_for_goes_to_its_rest, make, end)
 	assert_int_equal(start(f), 0);
 	assert_int_equal(add(f, record(f, "identify", 2, "\"user_id\":\"u1\",\"traits_b\":\"x\"")), 0);
 	assert_int_equal(hs_loader_flush(f->loader), 0);
-	assert_string_equal(memory_target_value(f->m, "users", "u1", "_rest"),
-	                    "{\"a\":\"1\",\"b\":\"\\\"x\\\"\"}");
+	assert_string_equal(memory_target_value(f->m, "users", "u1", "_rest"), "{\"a\":\"1\",\"b\":\"\\\"x\\\"\"}");
 }
 
 /* --- any order ---------------------------------------------------------------------------- */
@@ -553,7 +555,7 @@ static const char *about_people(struct fixture *f, unsigned i)
 	return record(f, i % 4 == 3 ? "group" : "identify", i, text);
 }
 
-/* What the database holds after records in any order, in batches of so many; 0: in order, in one. */
+/* Dumps the database after records in any order, in batches of n; 0: in order, in one batch. */
 static char *loaded(struct random_source *r, unsigned batch)
 {
 	static const char *const types[] = { "*.a?=text", "*.b*=number", NULL };

@@ -265,7 +265,8 @@ static bool add_rest(struct hs_fold *f, struct hs_slice text)
 }
 
 /* A value that the column of the other table does not take goes to _rest, as JSON. */
-static bool move_to_rest(struct hs_fold *f, struct hs_slice name, ptrdiff_t column, struct hs_slice text, bool is_string)
+static bool move_to_rest(struct hs_fold *f, struct hs_slice name, ptrdiff_t column, struct hs_slice text,
+                         bool is_string)
 {
 	struct hs_slice value;
 

@@ -425,7 +425,7 @@ static void done(struct hs_loader *l)
 	hs_batch_reset(&l->batch);
 }
 
-/* What follows from a failed try: 0, and it is to be tried again; or the exit code, after a message. */
+/* Waits after a failed try. 0: it is to be tried again; or the exit code, after a message. */
 static int after_failure(struct hs_loader *l, enum hs_target_result result, struct patience *patience)
 {
 	int code;

@@ -27,8 +27,6 @@ static struct sqlite *of(struct hs_target *t)
 	return (struct sqlite *)t;
 }
 
-/* --- errors ---------------------------------------------------------------------- */
-
 static enum hs_target_result meaning(int code, const char *message)
 {
 	switch (code & 0xFF) {
@@ -87,8 +85,6 @@ static enum hs_target_result prepare(struct sqlite *s, sqlite3_stmt **statement)
 		return out_of_memory(s);
 	return result_of(s, sqlite3_prepare_v2(s->db, s->sql.p, (int)s->sql.n, statement, NULL));
 }
-
-/* --- connection ------------------------------------------------------------------- */
 
 static const char position_table[] =
     "(name TEXT PRIMARY KEY, spool TEXT, number INTEGER, \"offset\" INTEGER, edit INTEGER, "
@@ -379,9 +375,7 @@ static enum hs_target_result commit(struct hs_target *t)
 
 	/* what was erased leaves the WAL, too, unless a reader still needs it: then at the next checkpoint */
 	if (result == HS_TARGET_OK && s->erased)
-		sqlite3_exec(s->db, "PRAGMA wal_checkpoint(TRUNCATE)", NULL, NULL, NULL);
-	if (result == HS_TARGET_OK)
-		s->erased = false;
+		s->erased = sqlite3_exec(s->db, "PRAGMA wal_checkpoint(TRUNCATE)", NULL, NULL, NULL) != SQLITE_OK;
 	return result;
 }
 
@@ -404,8 +398,7 @@ static enum hs_target_result set_position(struct hs_target *t, const struct hs_t
 /* A whole number binds as 64 bits, any other as a double: hs_value_fits has checked that it returns as it was. */
 static int bind_number(sqlite3_stmt *statement, int at, struct hs_slice text)
 {
-	char literal[1100];
-	char *end;
+	char literal[1100], *end;
 	long long whole;
 
 	snprintf(literal, sizeof literal, "%.*s", (int)text.n, text.p);
@@ -573,8 +566,6 @@ static void free_target(struct hs_target *t)
 	hs_buf_free(&of(t)->sql);
 	free(t);
 }
-
-/* --- the target ------------------------------------------------------------------------------ */
 
 static const struct hs_target_ops ops = {
 	.name = "sqlite",
