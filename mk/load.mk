@@ -41,8 +41,8 @@ $(B)/.load: look-at-load
 	@mkdir -p $(@D)
 	@echo '$(LOAD)' | cmp -s - $@ || echo '$(LOAD)' >$@
 
-## make test-load  hookspool load against real servers of PostgreSQL and MariaDB: kills, restarts, rights
-LOAD_TESTS := $(wildcard $(patsubst %,tests/integration/load_%.sh,postgresql mariadb))
+## make test-load  hookspool load against SQLite and real servers: kills, restarts, any order (KILLS=300 RUNS=25: the long form)
+LOAD_TESTS := $(sort $(wildcard tests/load/*.sh)) $(wildcard $(patsubst %,tests/integration/load_%.sh,postgresql mariadb))
 .PHONY: test-load
 test-load:
 	$(Q)$(DEPS) --missing build test load >/dev/null || $(DEPS) build test load
@@ -52,3 +52,8 @@ test-load:
 PROGRAMS += $(B)/hookspool-load
 $(B)/hookspool-load: $(call obj,$(LOAD_SRC)) $(B)/libhookspool.a
 $(B)/hookspool-load: LIBS = $(foreach database,$(LOAD),$(LOAD_LIBS_$(database))) $(LDLIBS_COMMON)
+
+## make bench-load processor time a record, beside the recipe that imports JSON lines
+.PHONY: bench-load
+bench-load: $(B)/hookspool.fcgi $(B)/hookspool $(B)/hookspool-load
+	$(Q)HS_BUILD=$(B) bash tests/bench/warehouse.sh

@@ -228,6 +228,17 @@ static bool set_rest(struct hs_fold *f, struct hs_slice name, const struct hs_sl
 	return value == NULL || f->rest_value[i] != NULL;
 }
 
+/* A column of the rows that a person's row does not have, or has otherwise. */
+static bool is_own(struct hs_slice name)
+{
+	static const char *const names[] = { "id", "_rest", "user_id", "group_id", "anonymous_id" };
+
+	for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+		if (hs_slice_eq(name, hs_slice_str(names[i])))
+			return true;
+	return false;
+}
+
 /* Takes over the members of a row's _rest. */
 static bool add_rest(struct hs_fold *f, struct hs_slice text)
 {
@@ -236,10 +247,16 @@ static bool add_rest(struct hs_fold *f, struct hs_slice text)
 	if (text.p == NULL || hs_json_document(j, text) != HS_OK || j->tok[0].kind != HS_JSON_OBJECT)
 		return true;
 	for (uint32_t key = 1; key < j->tok[0].next; key = j->tok[key + 1].next) {
-		struct hs_slice value = hs_json_raw(j, key + 1);
-		ptrdiff_t column = column_named(f->to, hs_json_inner(j, key));
+		struct hs_slice value = hs_json_raw(j, key + 1), name;
+		ptrdiff_t column;
 
-		if (!set_rest(f, hs_json_inner(j, key), &value))
+		hs_buf_reset(&f->scratch);
+		hs_json_unescape(hs_json_inner(j, key), &f->scratch);
+		name = hs_buf_slice(&f->scratch);
+		if (is_own(name)) /* of the message, not of the person */
+			continue;
+		column = column_named(f->to, name);
+		if (!hs_buf_ok(&f->scratch) || !set_rest(f, name, &value))
 			return false;
 		if (column >= 0)
 			f->value[column] = HS_SLICE_NONE;
@@ -248,7 +265,8 @@ static bool add_rest(struct hs_fold *f, struct hs_slice text)
 }
 
 /* A value that the column of the other table does not take goes to _rest, as JSON. */
-static bool move_to_rest(struct hs_fold *f, size_t column, struct hs_slice text, bool is_string)
+static bool move_to_rest(struct hs_fold *f, struct hs_slice name, ptrdiff_t column, struct hs_slice text,
+                         bool is_string)
 {
 	struct hs_slice value;
 
@@ -260,8 +278,9 @@ static bool move_to_rest(struct hs_fold *f, size_t column, struct hs_slice text,
 		hs_buf_put_slice(&f->scratch, text);
 	hs_buf_put_json(&f->rest_text, hs_buf_slice(&f->scratch));
 	value = hs_buf_slice(&f->rest_text);
-	f->value[column] = HS_SLICE_NONE;
-	return hs_buf_ok(&f->rest_text) && set_rest(f, hs_slice_str(f->to->table.column[column].name), &value);
+	if (column >= 0)
+		f->value[column] = HS_SLICE_NONE;
+	return hs_buf_ok(&f->rest_text) && set_rest(f, name, &value);
 }
 
 /* Whether the column takes the value as it is. */
@@ -285,18 +304,10 @@ static bool set_value(struct hs_fold *f, size_t from, struct hs_slice text)
 	struct hs_value value = { text, is_string, false };
 	ptrdiff_t column = column_named(f->to, hs_slice_str(source->name));
 
-	if (column < 0)
-		return true;
-	if (!takes(f, (size_t)column, &value, source))
-		return move_to_rest(f, (size_t)column, text, is_string);
+	if (column < 0 /* the table is full */ || !takes(f, (size_t)column, &value, source))
+		return move_to_rest(f, hs_slice_str(source->name), column, text, is_string);
 	f->value[column] = text;
 	return set_rest(f, hs_slice_str(source->name), NULL);
-}
-
-static bool is_own(const char *name)
-{
-	return strcmp(name, "id") == 0 || strcmp(name, "_rest") == 0 || strcmp(name, "user_id") == 0 ||
-	       strcmp(name, "group_id") == 0 || strcmp(name, "anonymous_id") == 0;
 }
 
 static bool fold_piece(struct hs_fold *f, const struct piece *piece)
@@ -311,7 +322,8 @@ static bool fold_piece(struct hs_fold *f, const struct piece *piece)
 			continue;
 		if ((ptrdiff_t)i == f->rest)
 			rest = text;
-		else if (!is_own(f->from->table.column[f->column[i]].name) && !set_value(f, f->column[i], text))
+		else if (!is_own(hs_slice_str(f->from->table.column[f->column[i]].name)) &&
+		         !set_value(f, f->column[i], text))
 			return false;
 	}
 	return add_rest(f, rest);

@@ -19,14 +19,13 @@ struct sqlite {
 	struct hs_target target; /* first: both have one address */
 	sqlite3 *db;
 	struct hs_buf sql;
+	bool erased; /* by the transaction */
 };
 
 static struct sqlite *of(struct hs_target *t)
 {
 	return (struct sqlite *)t;
 }
-
-/* --- errors ---------------------------------------------------------------------- */
 
 static enum hs_target_result meaning(int code, const char *message)
 {
@@ -86,8 +85,6 @@ static enum hs_target_result prepare(struct sqlite *s, sqlite3_stmt **statement)
 		return out_of_memory(s);
 	return result_of(s, sqlite3_prepare_v2(s->db, s->sql.p, (int)s->sql.n, statement, NULL));
 }
-
-/* --- connection ------------------------------------------------------------------- */
 
 static const char position_table[] =
     "(name TEXT PRIMARY KEY, spool TEXT, number INTEGER, \"offset\" INTEGER, edit INTEGER, "
@@ -391,7 +388,13 @@ static void rollback(struct hs_target *t)
 
 static enum hs_target_result commit(struct hs_target *t)
 {
-	return run(of(t), "COMMIT");
+	struct sqlite *s = of(t);
+	enum hs_target_result result = run(s, "COMMIT");
+
+	/* what was erased leaves the WAL, too, unless a reader still needs it: then at the next checkpoint */
+	if (result == HS_TARGET_OK && s->erased)
+		s->erased = sqlite3_exec(s->db, "PRAGMA wal_checkpoint(TRUNCATE)", NULL, NULL, NULL) != SQLITE_OK;
+	return result;
 }
 
 static enum hs_target_result set_position(struct hs_target *t, const struct hs_target_position *at)
@@ -413,15 +416,14 @@ static enum hs_target_result set_position(struct hs_target *t, const struct hs_t
 /* A whole number binds as 64 bits, any other as a double: hs_value_fits has checked that it returns as it was. */
 static int bind_number(sqlite3_stmt *statement, int at, struct hs_slice text)
 {
-	char literal[1100];
-	char *end;
+	char literal[1100], *end;
 	long long whole;
 
 	snprintf(literal, sizeof literal, "%.*s", (int)text.n, text.p);
-	if (strpbrk(literal, ".eE") == NULL && strcmp(literal, "-0") != 0) {
-		whole = strtoll(literal, &end, 10);
+	errno = 0;
+	whole = strtoll(literal, &end, 10);
+	if (*end == '\0' && errno == 0 && strcmp(literal, "-0") != 0)
 		return sqlite3_bind_int64(statement, at, whole);
-	}
 	return sqlite3_bind_double(statement, at, strtod(literal, NULL));
 }
 
@@ -570,6 +572,7 @@ static enum hs_target_result erase(struct hs_target *t, const struct hs_target_t
 		sqlite3_bind_text64(statement, 2, until.p, until.n, SQLITE_STATIC, SQLITE_UTF8);
 	result = result_of(s, sqlite3_step(statement));
 	sqlite3_finalize(statement);
+	s->erased = s->erased || until.p != NULL;
 	if (result == HS_TARGET_OK)
 		*gone += (uint64_t)sqlite3_changes64(s->db);
 	return result;
@@ -581,8 +584,6 @@ static void free_target(struct hs_target *t)
 	hs_buf_free(&of(t)->sql);
 	free(t);
 }
-
-/* --- the target ------------------------------------------------------------------------------ */
 
 static const struct hs_target_ops ops = {
 	.name = "sqlite",
