@@ -7,8 +7,8 @@ LOAD_DEFINE_sqlite = -DHS_LOAD_SQLITE
 LOAD_DEFINE_postgresql = -DHS_LOAD_POSTGRESQL
 LOAD_DEFINE_mariadb = -DHS_LOAD_MARIADB
 LOAD_SRC_sqlite = tools/load/target_sqlite.c
-LOAD_SRC_postgresql = tools/load/target_postgresql.c
-LOAD_SRC_mariadb = tools/load/target_mysql.c
+LOAD_SRC_postgresql = tools/load/target_postgresql.c tools/load/postgresql_link.c tools/load/postgresql_rows.c
+LOAD_SRC_mariadb = tools/load/target_mysql.c tools/load/mysql_session.c tools/load/mysql_catalogue.c
 LOAD_LIBS_sqlite = -lsqlite3 -lm
 LOAD_LIBS_postgresql = -lpq
 LOAD_LIBS_mariadb = -lmariadb
@@ -23,10 +23,11 @@ LOAD := $(strip $(foreach database,sqlite postgresql mariadb,$(if $(and $(filter
     $(wildcard $(firstword $(LOAD_SRC_$(database))))),$(database))))
 endif
 
-LOAD_CORE := $(filter-out tools/load/target_sqlite.c tools/load/target_postgresql.c tools/load/target_mysql.c,$(sort $(wildcard tools/load/*.c)))
+LOAD_CORE := $(filter-out $(LOAD_SRC_sqlite) $(LOAD_SRC_postgresql) $(LOAD_SRC_mariadb),$(sort $(wildcard tools/load/*.c)))
 LOAD_SRC := $(LOAD_CORE) $(foreach database,$(LOAD),$(LOAD_SRC_$(database))) \
     $(filter-out tools/sink/sink_process.c tools/sink/subprocess.c tools/sink/handler_environment.c,$(wildcard tools/sink/*.c)) \
     $(wildcard tools/report/*.c) tools/command.c
+$(call obj,$(LOAD_SRC_postgresql)): MORE_CFLAGS = $(shell pkg-config --cflags libpq)
 $(B)/obj/tools/load/target.o: MORE_CFLAGS = $(foreach database,$(LOAD),$(LOAD_DEFINE_$(database)))
 $(B)/obj/tools/load/target.o: $(B)/.load
 
@@ -39,6 +40,14 @@ $(B)/obj/tools/probe/load_program.o: mk/load.mk
 $(B)/.load: look-at-load
 	@mkdir -p $(@D)
 	@echo '$(LOAD)' | cmp -s - $@ || echo '$(LOAD)' >$@
+
+## make test-load  hookspool load against real servers of PostgreSQL and MariaDB: kills, restarts, rights
+LOAD_TESTS := $(wildcard $(patsubst %,tests/integration/load_%.sh,postgresql mariadb))
+.PHONY: test-load
+test-load:
+	$(Q)$(DEPS) --missing build test load >/dev/null || $(DEPS) build test load
+	$(Q)$(MAKE) $(PARALLEL) tests-built
+	$(Q)HS_BUILD=$(B) bash tests/lib/run-tests.sh $(LOAD_TESTS)
 
 PROGRAMS += $(B)/hookspool-load
 $(B)/hookspool-load: $(call obj,$(LOAD_SRC)) $(B)/libhookspool.a

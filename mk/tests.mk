@@ -20,7 +20,7 @@ test:
 tests-built: all $(UNIT_BIN) $(TEST_BIN) $(if $(findstring -fsanitize,$(CFLAGS)),,bundle)
 
 run-tests: tests-built
-	$(Q)HS_BUILD=$(B) bash tests/lib/run-tests.sh $(UNIT_BIN) $(sort $(wildcard tests/integration/*.sh))
+	$(Q)HS_BUILD=$(B) bash tests/lib/run-tests.sh $(UNIT_BIN) $(filter-out $(LOAD_TESTS),$(sort $(wildcard tests/integration/*.sh)))
 
 # Unit tests make single calls of the C library fail (tests/lib/wrap.h).
 WRAPPED = calloc clock_gettime fallocate fallocate64 fchmod fdatasync flock fstat fstat64 fstatat fstatat64 \

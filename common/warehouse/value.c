@@ -91,10 +91,32 @@ static bool is_integer_64(struct hs_slice text)
 	return !(negative && n == 0); /* -0 is a double */
 }
 
+/* True if a 64-bit integer is within the range. */
+static bool is_integer_of(struct hs_slice text, enum hs_number_range numbers)
+{
+	char literal[24];
+	long long n;
+
+	snprintf(literal, sizeof literal, "%.*s", (int)text.n, text.p); /* at most 20 bytes: no zeros lead */
+	n = strtoll(literal, NULL, 10);
+	return numbers == HS_NUMBER_INTEGER_64 ||
+	       (numbers == HS_NUMBER_INTEGER_32 && n >= INT32_MIN && n <= INT32_MAX) ||
+	       (n >= INT16_MIN && n <= INT16_MAX);
+}
+
+void hs_value_double_text(double number, char text[static HS_DOUBLE_TEXT])
+{
+	for (int digits = 15; digits <= 17; digits++) {
+		snprintf(text, HS_DOUBLE_TEXT, "%.*g", digits, number);
+		if (strtod(text, NULL) == number)
+			break;
+	}
+}
+
 /* True if the shortest text that reads back as this double has the literal's value. */
 static bool is_double(struct hs_slice text)
 {
-	char literal[DOUBLE_TEXT_MAX + 1], back[32];
+	char literal[DOUBLE_TEXT_MAX + 1], back[HS_DOUBLE_TEXT];
 	struct hs_buf a = { 0 }, b = { 0 };
 	double number;
 	bool same;
@@ -106,11 +128,7 @@ static bool is_double(struct hs_slice text)
 	number = strtod(literal, NULL);
 	if (!isfinite(number))
 		return false;
-	for (int digits = 15; digits <= 17; digits++) {
-		snprintf(back, sizeof back, "%.*g", digits, number);
-		if (strtod(back, NULL) == number)
-			break;
-	}
+	hs_value_double_text(number, back);
 	hs_id_put_number(&a, text);
 	hs_id_put_number(&b, hs_slice_str(back));
 	same = hs_buf_ok(&a) && hs_buf_ok(&b) && hs_slice_eq(hs_buf_slice(&a), hs_buf_slice(&b));
@@ -125,7 +143,11 @@ static bool fits_number(struct hs_slice text, enum hs_number_range numbers)
 		return false;
 	if (numbers == HS_NUMBER_EXACT)
 		return text.n <= NUMBER_DIGITS && abs(exponent_of(text)) + (int)text.n <= NUMBER_DIGITS;
-	return (numbers == HS_NUMBER_SQLITE && is_integer_64(text)) || is_double(text);
+	if (numbers == HS_NUMBER_DOUBLE)
+		return is_double(text);
+	if (!is_integer_64(text))
+		return numbers == HS_NUMBER_SQLITE && is_double(text);
+	return numbers == HS_NUMBER_SQLITE || is_integer_of(text, numbers);
 }
 
 /* --- times --------------------------------------------------------------------- */

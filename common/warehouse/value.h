@@ -19,11 +19,15 @@ enum hs_column_type {
 	HS_COLUMN_FOREIGN, /* of a table made by others, of a type that we do not know: left alone */
 };
 
-/* How exactly a database keeps numbers; a set. */
+/* Which numbers a database, or one of its columns, returns as they were. */
 enum hs_number_range {
-	HS_NUMBER_EXACT,  /* every number of JSON (PostgreSQL's numeric) */
-	HS_NUMBER_DOUBLE, /* what a double returns as it was (MariaDB) */
-	HS_NUMBER_SQLITE, /* 64-bit integers, and what a double returns */
+	HS_NUMBER_AS_DATABASE, /* a column: those of its database */
+	HS_NUMBER_EXACT,       /* every number of JSON (PostgreSQL's numeric) */
+	HS_NUMBER_DOUBLE,      /* what a double returns as it was (MariaDB) */
+	HS_NUMBER_SQLITE,      /* 64-bit integers, and what a double returns */
+	HS_NUMBER_INTEGER_16,
+	HS_NUMBER_INTEGER_32,
+	HS_NUMBER_INTEGER_64,
 };
 
 /* A value of a record, as its line has it. */
@@ -46,6 +50,10 @@ enum hs_column_type hs_column_type_join(enum hs_column_type a, enum hs_column_ty
  */
 bool hs_value_fits(const struct hs_value *value, enum hs_column_type type, enum hs_number_range numbers,
                    struct hs_buf *out);
+
+/* Writes the shortest text that reads back as this double, which is finite. */
+enum { HS_DOUBLE_TEXT = 32 };
+void hs_value_double_text(double number, char text[static HS_DOUBLE_TEXT]);
 
 /* Appends the value as a member of _rest: a JSON string with the JSON text that was sent ("\"free\""). */
 void hs_value_put_rest(const struct hs_value *value, struct hs_buf *out);

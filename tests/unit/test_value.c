@@ -142,6 +142,48 @@ TEST(what_fits)
 	}
 }
 
+TEST(columns_of_integers_take_what_they_return)
+{
+	static const struct {
+		const char *json;
+		bool fits[3]; /* 16, 32, 64 bits */
+	} cases[] = {
+		{ "0", { true, true, true } },
+		{ "32767", { true, true, true } },
+		{ "-32768", { true, true, true } },
+		{ "32768", { false, true, true } },
+		{ "2147483647", { false, true, true } },
+		{ "-2147483649", { false, false, true } },
+		{ "9223372036854775807", { false, false, true } },
+		{ "9223372036854775808", { false, false, false } },
+		{ "39.95", { false, false, false } },
+		{ "1e2", { false, false, false } },
+		{ "\"12\"", { true, true, true } },
+		{ "\"free\"", { false, false, false } },
+	};
+
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+		for (int range = HS_NUMBER_INTEGER_16; range <= HS_NUMBER_INTEGER_64; range++) {
+			struct hs_value value = value_of(cases[i].json);
+			struct hs_buf out = { 0 };
+
+			if (hs_value_fits(&value, HS_COLUMN_NUMBER, (enum hs_number_range)range, &out) !=
+			    cases[i].fits[range - HS_NUMBER_INTEGER_16])
+				fail_msg("%s in range %d", cases[i].json, range);
+			hs_buf_free(&out);
+		}
+}
+
+TEST(a_double_reads_back_from_its_text)
+{
+	char text[HS_DOUBLE_TEXT];
+
+	hs_value_double_text(0.1, text);
+	assert_string_equal(text, "0.1");
+	hs_value_double_text(0.27339475080101683, text);
+	assert_string_equal(text, "0.27339475080101683");
+}
+
 TEST(the_rest_is_the_text_that_was_sent)
 {
 	static const struct {

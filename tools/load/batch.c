@@ -88,7 +88,7 @@ static bool add_cell(struct hs_batch *b, struct hs_catalogue *c, struct hs_catal
 	}
 	to->column = (uint32_t)column;
 	hs_catalogue_note(c, t, (size_t)column, hs_value_type(&cell->value));
-	return true;
+	return hs_catalogue_note_path(t, (size_t)column, cell->path);
 }
 
 static bool add_row(struct hs_batch *b, struct hs_catalogue *c, struct hs_catalogue_table *t, const struct hs_row *row)

@@ -21,6 +21,7 @@ void hs_catalogue_free(struct hs_catalogue *c)
 	for (size_t i = 0; i < c->tables; i++)
 		free_table(c->table[i]);
 	free(c->table);
+	hs_buf_free(&c->name);
 	c->table = NULL;
 	c->tables = c->cap = 0;
 }
@@ -74,7 +75,7 @@ ptrdiff_t hs_catalogue_column(struct hs_catalogue *c, struct hs_catalogue_table 
 	*full = true;
 	if (at >= 0)
 		return at;
-	if (t->table.columns >= c->options->columns_max)
+	if (t->table.columns >= c->options->columns_max || t->table.columns + t->table.dropped >= c->columns_max)
 		return -1;
 	*full = false;
 	return add_column(t, name, HS_COLUMN_NONE) ? (ptrdiff_t)t->table.columns - 1 : -1;
@@ -124,6 +125,16 @@ void hs_catalogue_note(struct hs_catalogue *c, struct hs_catalogue_table *t, siz
 	*known = hs_column_type_join(*known, type);
 }
 
+bool hs_catalogue_note_path(struct hs_catalogue_table *t, size_t column, struct hs_slice path)
+{
+	struct hs_target_column *c = &t->table.column[column];
+
+	if (column < t->present || path.n == 0 || c->path != NULL)
+		return true;
+	c->path = strndup(path.p, path.n);
+	return c->path != NULL;
+}
+
 /* --- tables ----------------------------------------------------------------------- */
 
 static struct hs_catalogue_table *add_table(struct hs_catalogue *c, struct hs_slice name)
@@ -165,19 +176,32 @@ static bool complete(struct hs_catalogue *c, struct hs_catalogue_table *t)
 	return true;
 }
 
+/* The name, cut so that it has no more than HS_WAREHOUSE_NAME bytes with the prefix. */
+static struct hs_slice bounded(struct hs_catalogue *c, struct hs_slice name, size_t prefix)
+{
+	if (prefix + name.n <= HS_WAREHOUSE_NAME)
+		return name;
+	hs_buf_reset(&c->name);
+	hs_buf_put(&c->name, c->options->prefix, prefix);
+	hs_buf_put_slice(&c->name, name);
+	hs_column_names_bound(&c->name, 0);
+	return hs_buf_ok(&c->name) ? hs_slice(c->name.p + prefix, c->name.n - prefix) : HS_SLICE_NONE;
+}
+
 struct hs_catalogue_table *hs_catalogue_table(struct hs_catalogue *c, struct hs_slice name, bool *full)
 {
 	size_t prefix = strlen(c->options->prefix);
 	struct hs_catalogue_table *t;
 
-	*full = true;
-	for (size_t i = 0; i < c->tables; i++) {
+	name = bounded(c, name, prefix);
+	*full = name.p != NULL;
+	for (size_t i = 0; i < c->tables && *full; i++) {
 		if (!hs_slice_eq(hs_slice_str(c->table[i]->table.name + prefix), name))
 			continue;
 		*full = false;
 		return complete(c, c->table[i]) ? c->table[i] : NULL;
 	}
-	if (c->tables >= c->options->tables_max && hs_table_kind_of(name) == HS_TABLE_EVENT)
+	if (!*full || (c->tables >= c->options->tables_max && hs_table_kind_of(name) == HS_TABLE_EVENT))
 		return NULL;
 	*full = false;
 	t = add_table(c, name);
@@ -201,9 +225,13 @@ static bool read_table(void *context, const struct hs_target_table *found)
 	t->table.unique_id = found->unique_id;
 	t->table.other_unique = found->other_unique;
 	t->table.triggers = found->triggers;
-	for (size_t i = 0; i < found->columns; i++)
+	t->table.dropped = found->dropped;
+	for (size_t i = 0; i < found->columns; i++) {
 		if (!add_column(t, hs_slice_str(found->column[i].name), found->column[i].type))
 			return false;
+		t->table.column[i].max = found->column[i].max;
+		t->table.column[i].numbers = found->column[i].numbers;
+	}
 	t->present = t->table.columns;
 	return true;
 }
@@ -211,7 +239,20 @@ static bool read_table(void *context, const struct hs_target_table *found)
 enum hs_target_result hs_catalogue_read(struct hs_catalogue *c, struct hs_target *target)
 {
 	hs_catalogue_free(c);
+	c->columns_max = target->ops->columns_max;
 	return target->ops->tables(target, read_table, c);
+}
+
+/* Before the columns are made: a kill between the two leaves no name that nobody can tell. */
+static enum hs_target_result note_names(struct hs_catalogue_table *t, struct hs_target *target)
+{
+	enum hs_target_result result = HS_TARGET_OK;
+
+	for (size_t i = t->present; i < t->table.columns && result == HS_TARGET_OK; i++)
+		if (t->table.column[i].path != NULL)
+			result = target->ops->note_name(target, t->table.name, t->table.column[i].name,
+			                                hs_slice_str(t->table.column[i].path));
+	return result;
 }
 
 static enum hs_target_result apply(struct hs_catalogue *c, struct hs_catalogue_table *t, struct hs_target *target)
@@ -222,6 +263,9 @@ static enum hs_target_result apply(struct hs_catalogue *c, struct hs_catalogue_t
 	for (size_t i = from; i < t->table.columns; i++)
 		if (t->table.column[i].type == HS_COLUMN_NONE)
 			t->table.column[i].type = HS_COLUMN_TEXT;
+	result = note_names(t, target);
+	if (result != HS_TARGET_OK)
+		return result;
 	if (!t->exists)
 		result = target->ops->make_table(target, &t->table);
 	else
@@ -237,6 +281,37 @@ static enum hs_target_result apply(struct hs_catalogue *c, struct hs_catalogue_t
 	return HS_TARGET_OK;
 }
 
+bool hs_catalogue_is_required(const struct hs_catalogue_table *t, size_t column)
+{
+	struct hs_required_column required[HS_REQUIRED_COLUMNS_MAX];
+	size_t n = hs_required_columns(t->kind, true, required);
+
+	for (size_t i = 0; i < n; i++)
+		if (strcmp(required[i].name, t->table.column[column].name) == 0)
+			return true;
+	return false;
+}
+
+/* A table that is needed lacks what the loader cannot do without; notes what mends it. */
+static bool is_unfit(const struct hs_catalogue_table *t, struct hs_target *target)
+{
+	const char *name = t->table.name, *const *mend = target->ops->mend_id;
+
+	if (!t->exists || !t->complete)
+		return false;
+	if (t->table.unique_id && t->table.column[t->id].type != HS_COLUMN_FOREIGN &&
+	    t->table.column[t->rest].type != HS_COLUMN_FOREIGN)
+		return false;
+	if (t->table.unique_id)
+		snprintf(target->message, sizeof target->message,
+		         "%s: id and _rest must be text, and not generated: rename what is there", name);
+	else
+		snprintf(target->message, sizeof target->message,
+		         "%s has no unique index on id that compares bytes, so a row could be there twice; run: %s%s%s%s%s", name,
+		         mend[0], name, mend[1], mend[2] != NULL ? name : "", mend[2] != NULL ? mend[2] : "");
+	return true;
+}
+
 enum hs_target_result hs_catalogue_apply(struct hs_catalogue *c, struct hs_target *target)
 {
 	enum hs_target_result result = HS_TARGET_OK;
@@ -244,9 +319,10 @@ enum hs_target_result hs_catalogue_apply(struct hs_catalogue *c, struct hs_targe
 	for (size_t i = 0; i < c->tables && result == HS_TARGET_OK; i++) {
 		struct hs_catalogue_table *t = c->table[i];
 
-		if (t->exists && t->present == t->table.columns)
-			continue;
-		result = apply(c, t, target);
+		if (is_unfit(t, target))
+			return HS_TARGET_DENIED;
+		if (!t->exists || t->present < t->table.columns)
+			result = apply(c, t, target);
 	}
 	return result;
 }

@@ -30,18 +30,26 @@ struct hs_catalogue {
 	const struct hs_catalogue_options *options;
 	struct hs_catalogue_table **table;
 	size_t tables, cap;
+	size_t columns_max;               /* the database's own */
+	struct hs_buf name;               /* scratch */
 	uint64_t new_tables, new_columns; /* made so far */
 };
 
 void hs_catalogue_free(struct hs_catalogue *catalogue);
 
+/* True if every table of its kind is made with the column. */
+bool hs_catalogue_is_required(const struct hs_catalogue_table *table, size_t column);
+
 /* Forgets everything and reads it from the database. As the target's calls; FULL: out of memory here. */
 enum hs_target_result hs_catalogue_read(struct hs_catalogue *catalogue, struct hs_target *target);
 
-/* Finds a table (without its prefix), or adds a new one. NULL: there are tables_max already, or *full is false: out of memory. */
+/* Finds a table by its name without the prefix, which are cut together, or adds a new one. NULL: there are tables_max already, or *full is false: out of memory. */
 struct hs_catalogue_table *hs_catalogue_table(struct hs_catalogue *catalogue, struct hs_slice name, bool *full);
 
-/* Finds a column, or adds a new one. -1: there are columns_max, or *full is false: out of memory. */
+/*
+ * Finds a column, or adds a new one. -1: there are as many as the options or the database allow, or *full is false:
+ * out of memory.
+ */
 ptrdiff_t hs_catalogue_column(struct hs_catalogue *catalogue, struct hs_catalogue_table *table, struct hs_slice name,
                               bool *full);
 
@@ -49,7 +57,13 @@ ptrdiff_t hs_catalogue_column(struct hs_catalogue *catalogue, struct hs_catalogu
 void hs_catalogue_note(struct hs_catalogue *catalogue, struct hs_catalogue_table *table, size_t column,
                        enum hs_column_type type);
 
-/* Makes what is new in the database. Results as the target's. */
+/* Notes the whole name of a new column whose name was cut (path.n > 0). False: out of memory. */
+bool hs_catalogue_note_path(struct hs_catalogue_table *table, size_t column, struct hs_slice path);
+
+/*
+ * Makes what is new in the database. As the target's calls; DENIED also for a table in use that somebody else made
+ * without a unique index on `id`.
+ */
 enum hs_target_result hs_catalogue_apply(struct hs_catalogue *catalogue, struct hs_target *target);
 
 /* Parses a word of --type: boolean, number, timestamp, text. HS_COLUMN_NONE: it is none. */

@@ -72,7 +72,7 @@ static void put_columns(const struct hs_target_column *column, size_t columns, c
 		printf("%s%s\"%s\" %s", i > 0 ? ", " : "", before, column[i].name, type_name(column[i].type));
 }
 
-static enum hs_target_result make_table(struct hs_target *t, const struct hs_target_table *table)
+static enum hs_target_result make_table(struct hs_target *t, struct hs_target_table *table)
 {
 	(void)t;
 	printf("CREATE TABLE \"%s\" (", table->name);
@@ -81,13 +81,20 @@ static enum hs_target_result make_table(struct hs_target *t, const struct hs_tar
 	return HS_TARGET_OK;
 }
 
-static enum hs_target_result add_columns(struct hs_target *t, const char *table, const struct hs_target_column *column,
+static enum hs_target_result add_columns(struct hs_target *t, const char *table, struct hs_target_column *column,
                                          size_t columns)
 {
 	(void)t;
 	printf("ALTER TABLE \"%s\" ", table);
 	put_columns(column, columns, "ADD COLUMN ");
 	puts(";");
+	return HS_TARGET_OK;
+}
+
+static enum hs_target_result note_name(struct hs_target *t, const char *table, const char *name, struct hs_slice path)
+{
+	(void)t;
+	printf("-- \"%s\".\"%s\" is %.*s\n", table, name, (int)path.n, path.p);
 	return HS_TARGET_OK;
 }
 
@@ -149,11 +156,13 @@ struct hs_target *hs_dry_run_new(struct hs_target *behind)
 	d->ops = (struct hs_target_ops){ .name = behind->ops->name,
 		                         .numbers = behind->ops->numbers,
 		                         .columns_max = behind->ops->columns_max,
+		                         .mend_id = { behind->ops->mend_id[0], behind->ops->mend_id[1], behind->ops->mend_id[2] },
 		                         .connect = connect_to,
 		                         .disconnect = disconnect,
 		                         .tables = tables,
 		                         .make_table = make_table,
 		                         .add_columns = add_columns,
+		                         .note_name = note_name,
 		                         .begin = begin,
 		                         .insert = take_rows,
 		                         .upsert = take_rows,

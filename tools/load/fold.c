@@ -29,6 +29,7 @@ struct hs_fold {
 
 	struct hs_json json;
 	struct hs_buf rest_text, scratch, out, key;
+	const struct hs_fold_end *how;
 	size_t *to_column;
 	struct hs_slice *value;
 	size_t out_cap;
@@ -46,14 +47,19 @@ struct hs_fold *hs_fold_new(void)
 	return f;
 }
 
-static void forget(struct hs_fold *f)
+static void forget_rest(struct hs_fold *f)
 {
-	while (f->pieces > 0)
-		free(f->piece[--f->pieces].key);
 	for (; f->rests > 0; f->rests--) {
 		free(f->rest_name[f->rests - 1]);
 		free(f->rest_value[f->rests - 1]);
 	}
+}
+
+static void forget(struct hs_fold *f)
+{
+	while (f->pieces > 0)
+		free(f->piece[--f->pieces].key);
+	forget_rest(f);
 	f->columns = f->spans = 0;
 	hs_buf_reset(&f->text);
 }
@@ -258,7 +264,21 @@ static bool move_to_rest(struct hs_fold *f, size_t column, struct hs_slice text,
 	return hs_buf_ok(&f->rest_text) && set_rest(f, hs_slice_str(f->to->table.column[column].name), &value);
 }
 
-static bool set_value(struct hs_fold *f, enum hs_number_range numbers, size_t from, struct hs_slice text)
+/* Whether the column takes the value as it is. */
+static bool takes(struct hs_fold *f, size_t to, const struct hs_value *value, const struct hs_target_column *from)
+{
+	const struct hs_target_column *column = &f->to->table.column[to];
+
+	if (f->how->narrow && !hs_catalogue_is_required(f->to, to))
+		return false;
+	if (column->max > 0 && value->text.n > column->max)
+		return false;
+	if (column->type == from->type && column->numbers == from->numbers)
+		return true;
+	return hs_value_fits(value, column->type, hs_target_numbers(column, f->how->numbers), &f->scratch);
+}
+
+static bool set_value(struct hs_fold *f, size_t from, struct hs_slice text)
 {
 	const struct hs_target_column *source = &f->from->table.column[from];
 	bool is_string = source->type == HS_COLUMN_TEXT || source->type == HS_COLUMN_TIMESTAMP;
@@ -267,8 +287,7 @@ static bool set_value(struct hs_fold *f, enum hs_number_range numbers, size_t fr
 
 	if (column < 0)
 		return true;
-	if (f->to->table.column[column].type != source->type &&
-	    !hs_value_fits(&value, f->to->table.column[column].type, numbers, &f->scratch))
+	if (!takes(f, (size_t)column, &value, source))
 		return move_to_rest(f, (size_t)column, text, is_string);
 	f->value[column] = text;
 	return set_rest(f, hs_slice_str(source->name), NULL);
@@ -280,7 +299,7 @@ static bool is_own(const char *name)
 	       strcmp(name, "group_id") == 0 || strcmp(name, "anonymous_id") == 0;
 }
 
-static bool fold_piece(struct hs_fold *f, enum hs_number_range numbers, const struct piece *piece)
+static bool fold_piece(struct hs_fold *f, const struct piece *piece)
 {
 	struct hs_slice rest = HS_SLICE_NONE;
 
@@ -293,7 +312,7 @@ static bool fold_piece(struct hs_fold *f, enum hs_number_range numbers, const st
 		if ((ptrdiff_t)i == f->rest)
 			rest = text;
 		else if (!is_own(f->from->table.column[f->column[i]].name) &&
-		         !set_value(f, numbers, f->column[i], text))
+		         !set_value(f, f->column[i], text))
 			return false;
 	}
 	return add_rest(f, rest);
@@ -332,31 +351,60 @@ static bool make_room(struct hs_fold *f)
 		f->value = value;
 		f->out_cap = n;
 	}
-	for (size_t i = 0; i < n; i++) {
-		f->to_column[i] = i;
+	for (size_t i = 0; i < n; i++)
 		f->value[i] = HS_SLICE_NONE;
-	}
 	return true;
 }
 
-bool hs_fold_end(struct hs_fold *f, struct hs_slice id, enum hs_number_range numbers, struct hs_target_rows *row)
+/* Notes the id that was too long for an index. */
+static bool put_whole(struct hs_fold *f, struct hs_slice whole)
+{
+	struct hs_slice value;
+
+	if (whole.p == NULL)
+		return true;
+	hs_buf_reset(&f->scratch);
+	hs_buf_reset(&f->rest_text);
+	hs_buf_put_json(&f->scratch, whole);
+	hs_buf_put_json(&f->rest_text, hs_buf_slice(&f->scratch));
+	value = hs_buf_slice(&f->rest_text);
+	return hs_buf_ok(&f->rest_text) && set_rest(f, HS_SLICE("id"), &value);
+}
+
+/* Drops the columns without a value, so that others' columns get their defaults; returns how many are left. */
+static size_t keep_given(struct hs_fold *f)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < f->to->present; i++) {
+		if (f->value[i].p == NULL)
+			continue;
+		f->to_column[n] = i;
+		f->value[n++] = f->value[i];
+	}
+	return n;
+}
+
+bool hs_fold_end(struct hs_fold *f, const struct hs_fold_end *how, struct hs_target_rows *row)
 {
 	ptrdiff_t as_of = column_named(f->to, HS_SLICE("_as_of"));
 
+	f->how = how;
+	forget_rest(f);
 	if (!make_room(f))
 		return false;
 	qsort(f->piece, f->pieces, sizeof *f->piece, by_key);
 	for (size_t i = 0; i < f->pieces; i++)
-		if (!fold_piece(f, numbers, &f->piece[i]))
+		if (!fold_piece(f, &f->piece[i]))
 			return false;
-	if (!put_rest(f))
+	if (!put_whole(f, how->whole) || !put_rest(f))
 		return false;
-	f->value[f->to->id] = id;
+	f->value[f->to->id] = how->id;
 	f->value[f->to->rest] = f->out.n > 0 ? hs_buf_slice(&f->out) : HS_SLICE_NONE;
 	if (as_of >= 0)
 		f->value[as_of] = hs_slice_str(f->piece[f->pieces - 1].key);
 	*row = (struct hs_target_rows){
-		.table = &f->to->table, .column = f->to_column, .columns = f->to->present, .rows = 1, .value = f->value
+		.table = &f->to->table, .column = f->to_column, .columns = keep_given(f), .rows = 1, .value = f->value
 	};
 	return true;
 }

@@ -16,6 +16,7 @@ enum {
 	ONCE_MS = 60000,        /* --once gives up after this */
 	DENIED_MS = 60000,      /* between tries when only a person can help */
 	NOTE_MS = 60000,        /* a line a minute while it waits */
+	CATALOGUE_TRIES = 20,   /* two loaders that make the same tables at once */
 	SLICE_MS = 100,         /* of a wait, to see a signal */
 	INSERT_ROWS = 1000,     /* in one call of the target … */
 	INSERT_BYTES = 4 << 20, /* … or about as many bytes of values */
@@ -183,10 +184,12 @@ int hs_loader_open(struct hs_loader *l, struct hs_target_position *at)
 {
 	struct patience patience = { 0 };
 	enum hs_target_result result;
-	int code = 0;
+	int code;
 
-	while ((result = read_position(l, at)) != HS_TARGET_OK && code == 0)
-		code = wait_after(l, result, &patience);
+	do {
+		result = read_position(l, at);
+		code = result == HS_TARGET_OK ? 0 : wait_after(l, result, &patience);
+	} while (result != HS_TARGET_OK && code == 0);
 	if (result == HS_TARGET_OK && at->found && strcmp(at->spool, l->options->spool) != 0) {
 		fprintf(
 		    stderr,
@@ -248,10 +251,9 @@ static enum hs_target_result put_alone(struct hs_loader *l, struct hs_catalogue_
 		return HS_TARGET_BROKEN;
 	}
 	r->refused = true;
-	if (l->batch.record[r->record].refused)
+	if (l->batch.record[r->record].refused) /* its other row, or an earlier try */
 		return HS_TARGET_OK;
 	l->batch.record[r->record].refused = true;
-	l->tried.refused++;
 	return l->options->refused(l->options->context, l->batch.record[r->record].line, l->why) == HS_OK
 	           ? HS_TARGET_OK
 	           : HS_TARGET_BROKEN;
@@ -394,7 +396,8 @@ static void done(struct hs_loader *l)
 	l->counts.records += l->tried.records;
 	l->counts.rows += l->tried.rows;
 	l->counts.rest += l->tried.rest;
-	l->counts.refused += l->tried.refused;
+	for (size_t i = 0; i < l->batch.records; i++)
+		l->counts.refused += l->batch.record[i].refused; /* whichever try it was */
 	l->counts.erased += l->tried.erased;
 	l->counts.tables = l->catalogue.new_tables;
 	l->counts.columns = l->catalogue.new_columns;
@@ -421,9 +424,12 @@ int hs_loader_flush(struct hs_loader *l)
 		}
 		if (result == HS_TARGET_AWAY)
 			disconnect(l);
-		else if (result == HS_TARGET_CATALOGUE && patience.catalogue++ == 0 && remake(l) == HS_TARGET_OK)
+		else if (result == HS_TARGET_CATALOGUE && patience.catalogue++ < CATALOGUE_TRIES &&
+		         remake(l) == HS_TARGET_OK)
 			continue;
 		code = wait_after(l, result == HS_TARGET_CATALOGUE ? HS_TARGET_BROKEN : result, &patience);
+		if (result == HS_TARGET_DENIED && code == 0)
+			disconnect(l); /* to see with other eyes what a person has mended */
 	}
 	return code;
 }

@@ -55,6 +55,27 @@ static enum hs_result refuse(void *context, struct hs_slice record, const char *
 
 /* --- the sink ---------------------------------------------------------------------------- */
 
+/*
+ * A new name in the database. A cursor of that name may be there: of another database, of this one before it was
+ * lost, or of a start that never came to its first commit. The database is right.
+ */
+static int begin_anew(struct load_sink *s, struct hs_sink_start *start)
+{
+	const struct hs_event_source *source = &hs_pump_reads(s->pump)->source;
+	enum hs_result result = HS_OK;
+
+	if (source->fresh)
+		return 0;
+	fprintf(stderr, "hookspool %s: the database has no position of this --name, so it begins at %s\n",
+	        s->options.loader.command, s->options.since != NULL ? "--since" : "the oldest event");
+	start->given = true;
+	if (s->options.since != NULL) {
+		result = hs_event_source_from(source->reader, s->options.since);
+		start->position = hs_reader_position(source->reader);
+	}
+	return result == HS_OK ? 0 : hs_event_source_result(source, result);
+}
+
 static int open_sink(struct hs_sink *sink, struct hs_sink_start *start)
 {
 	struct load_sink *s = of(sink);
@@ -80,7 +101,7 @@ static int open_sink(struct hs_sink *sink, struct hs_sink_start *start)
 		start->position = (struct hs_position){ at.number, at.offset, at.edit, at.before };
 	}
 	hs_loader_begin_at(s->loader, &at);
-	return 0;
+	return at.found ? 0 : begin_anew(s, start);
 }
 
 static bool write_batch(struct load_sink *s)
@@ -109,6 +130,16 @@ static bool offer(struct hs_sink *sink, const struct hs_offered *record)
 	}
 	sink->code = EX_OSERR;
 	return false;
+}
+
+/* With --once nothing more comes after the end, so the last batch does not wait for its time. */
+static void flush(struct hs_sink *sink, unsigned partition)
+{
+	struct load_sink *s = of(sink);
+
+	(void)partition;
+	if (s->options.loader.once && s->first_ms != 0 && hs_pump_input_is_through(hs_pump_reads(s->pump)))
+		write_batch(s);
 }
 
 static int64_t due(const struct hs_sink *sink)
@@ -164,9 +195,13 @@ struct hs_loader_counts hs_sink_load_counts(const struct hs_sink *sink)
 
 struct hs_sink *hs_sink_load_new(const struct hs_sink_load_options *options, struct hs_target *target)
 {
-	static const struct hs_sink_ops ops = {
-		.open = open_sink, .offer = offer, .due = due, .collect = collect, .drain = drain, .close = close_sink
-	};
+	static const struct hs_sink_ops ops = { .open = open_sink,
+		                                .offer = offer,
+		                                .flush = flush,
+		                                .due = due,
+		                                .collect = collect,
+		                                .drain = drain,
+		                                .close = close_sink };
 	struct load_sink *s = calloc(1, sizeof *s);
 
 	if (s == NULL)

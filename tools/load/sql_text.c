@@ -89,10 +89,16 @@ void hs_sql_put_where(struct hs_buf *sql, const char *key, char quote)
 	hs_buf_put_slice(sql, HS_SLICE(" = "));
 }
 
-void hs_sql_put_user_index(struct hs_buf *sql, const char *prefix, const struct hs_target_table *table, char quote)
+const char *hs_sql_person_column(const char *prefix, const struct hs_target_table *table)
 {
 	enum hs_table_kind kind = hs_table_kind_of(hs_slice_str(table->name + strlen(prefix)));
-	const char *column = kind == HS_TABLE_IDENTIFIES ? "user_id" : kind == HS_TABLE_GROUPS ? "group_id" : NULL;
+
+	return kind == HS_TABLE_IDENTIFIES ? "user_id" : kind == HS_TABLE_GROUPS ? "group_id" : NULL;
+}
+
+void hs_sql_put_user_index(struct hs_buf *sql, const char *prefix, const struct hs_target_table *table, char quote)
+{
+	const char *column = hs_sql_person_column(prefix, table);
 	char name[2 * HS_WAREHOUSE_NAME + 16];
 
 	if (column == NULL)

@@ -31,6 +31,9 @@ void hs_sql_put_select(struct hs_buf *sql, const struct hs_target_table *table, 
 /* WHERE key = */
 void hs_sql_put_where(struct hs_buf *sql, const char *key, char quote);
 
+/* The column by which people are looked up: user_id of identifies, group_id of groups. NULL: another table. */
+const char *hs_sql_person_column(const char *prefix, const struct hs_target_table *table);
+
 /* For identifies, groups: ; CREATE INDEX on the column by which people are looked up. Else nothing. */
 void hs_sql_put_user_index(struct hs_buf *sql, const char *prefix, const struct hs_target_table *table, char quote);
 

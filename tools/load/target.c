@@ -13,14 +13,16 @@ bool hs_target_add_column(struct hs_target_table *table, struct hs_slice name, e
 	copy = strndup(name.p, name.n);
 	if (copy == NULL)
 		return false;
-	table->column[table->columns++] = (struct hs_target_column){ copy, type };
+	table->column[table->columns++] = (struct hs_target_column){ .name = copy, .type = type };
 	return true;
 }
 
 void hs_target_table_free(struct hs_target_table *table)
 {
-	for (size_t i = 0; i < table->columns; i++)
+	for (size_t i = 0; i < table->columns; i++) {
 		free(table->column[i].name);
+		free(table->column[i].path);
+	}
 	free(table->column);
 	free(table->name);
 	*table = (struct hs_target_table){ 0 };
@@ -77,9 +79,13 @@ struct hs_target *hs_target_new(const char *url, const char **why)
 			return NULL;
 		*why = "out of memory";
 		target = targets[i].make();
-		if (target != NULL)
-			target->url = url;
-		return target;
+		if (target == NULL)
+			return NULL;
+		target->url = url;
+		if (target->ops->parse == NULL || target->ops->parse(target, why))
+			return target;
+		hs_target_free(target);
+		return NULL;
 	}
 	*why = "expected sqlite:/PATH, postgresql://… or mysql://…";
 	return NULL;

@@ -21,21 +21,25 @@ enum hs_target_result {
 	HS_TARGET_AGAIN,     /* deadlock, lock wait, serialization: the batch again */
 	HS_TARGET_FULL,      /* no room or memory there: wait, then the batch again */
 	HS_TARGET_CATALOGUE, /* a table or column is not as we believe: read the catalogue, then the batch again */
-	HS_TARGET_WIDE,      /* the row is too wide: again with all but the common columns in _rest */
-	HS_TARGET_ROW,       /* a row was refused (constraint, trigger, size): halve the batch until it is found */
-	HS_TARGET_DENIED,    /* permission, password, TLS: only a person can help */
-	HS_TARGET_BROKEN,    /* an error of ours, or one that we do not know: stop */
+	HS_TARGET_WIDE,   /* the row or one of its values is too long: again with all but the common columns in _rest */
+	HS_TARGET_ROW,    /* a row was refused (constraint, trigger, size): halve the batch until it is found */
+	HS_TARGET_DENIED, /* permission, password, TLS: only a person can help */
+	HS_TARGET_BROKEN, /* an error of ours, or one that we do not know: stop */
 };
 
 struct hs_target_column {
 	char *name;
 	enum hs_column_type type;
+	size_t max;                   /* bytes of a text that always fit: VARCHAR(40), say; 0: any */
+	enum hs_number_range numbers; /* a number's; AS_DATABASE unless somebody else made the column */
+	char *path;                   /* the whole name of a new column, if it was cut; else NULL */
 };
 
 struct hs_target_table {
 	char *name; /* with the prefix */
 	struct hs_target_column *column;
 	size_t columns, cap;
+	size_t dropped;    /* columns that are gone, but still count towards columns_max */
 	bool unique_id;    /* there is a unique index on id alone */
 	bool other_unique; /* there is another unique index */
 	bool triggers;     /* MariaDB: bulk inserts would run them once */
@@ -64,7 +68,10 @@ struct hs_target_ops {
 	enum hs_number_range numbers;
 	size_t columns_max;  /* of a table, at most */
 	bool ddl_rolls_back; /* make_table within a transaction is undone by rollback */
+	const char *mend_id[3]; /* the statement that makes `id` unique, in two or three pieces, the table's name between them */
 
+	/* Reads the URL, before anything else. False: *why tells. NULL: the database reads it when it connects. */
+	bool (*parse)(struct hs_target *t, const char **why);
 	/* Connects by the URL (without a password, which the database's own places or [load] give). Makes schema and hookspool_load if missing. */
 	enum hs_target_result (*connect)(struct hs_target *t);
 	void (*disconnect)(struct hs_target *t);
@@ -73,10 +80,18 @@ struct hs_target_ops {
 	enum hs_target_result (*tables)(struct hs_target *t,
 	                                bool (*each)(void *context, const struct hs_target_table *table),
 	                                void *context);
-	/* Makes the table with these columns, `id` its key; or adds them to it. A table or column that is there is fine. */
-	enum hs_target_result (*make_table)(struct hs_target *t, const struct hs_target_table *table);
-	enum hs_target_result (*add_columns)(struct hs_target *t, const char *table,
-	                                     const struct hs_target_column *column, size_t columns);
+	/*
+	 * Makes the table with these columns, `id` its key; or adds them to it. The type of `_rest` is the
+	 * database's choice. A column that the table cannot have becomes FOREIGN: its values go to _rest.
+	 * CATALOGUE: somebody else has made the table or a column meanwhile, perhaps of another type.
+	 */
+	enum hs_target_result (*make_table)(struct hs_target *t, struct hs_target_table *table);
+	enum hs_target_result (*add_columns)(struct hs_target *t, const char *table, struct hs_target_column *column,
+	                                     size_t columns);
+
+	/* Notes in hookspool_names what the name of a column was before it was cut; not in a transaction. */
+	enum hs_target_result (*note_name)(struct hs_target *t, const char *table, const char *name,
+	                                   struct hs_slice path);
 
 	/* Begins a transaction and locks and reads the position row of this name. */
 	enum hs_target_result (*begin)(struct hs_target *t, struct hs_target_position *at);
@@ -110,6 +125,12 @@ struct hs_target {
 	char message[512];    /* what the database said last, with what mends it if known */
 	char state[8];        /* its SQLSTATE or number */
 };
+
+/* The numbers that a column returns as they were. */
+static inline enum hs_number_range hs_target_numbers(const struct hs_target_column *column, enum hs_number_range database)
+{
+	return column->numbers != HS_NUMBER_AS_DATABASE ? column->numbers : database;
+}
 
 /* Appends a column. False: out of memory. */
 bool hs_target_add_column(struct hs_target_table *table, struct hs_slice name, enum hs_column_type type);

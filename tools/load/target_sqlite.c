@@ -285,7 +285,7 @@ static enum hs_target_result tables(struct hs_target *t,
 
 /* --- new tables and columns ------------------------------------------------------------ */
 
-static enum hs_target_result make_table(struct hs_target *t, const struct hs_target_table *table)
+static enum hs_target_result make_table(struct hs_target *t, struct hs_target_table *table)
 {
 	struct sqlite *s = of(t);
 
@@ -303,7 +303,7 @@ static enum hs_target_result make_table(struct hs_target *t, const struct hs_tar
 	return hs_buf_ok(&s->sql) ? run(s, hs_sql_string(&s->sql)) : out_of_memory(s);
 }
 
-static enum hs_target_result add_columns(struct hs_target *t, const char *table, const struct hs_target_column *column,
+static enum hs_target_result add_columns(struct hs_target *t, const char *table, struct hs_target_column *column,
                                          size_t columns)
 {
 	struct sqlite *s = of(t);
@@ -320,6 +320,25 @@ static enum hs_target_result add_columns(struct hs_target *t, const char *table,
 		if (result == HS_TARGET_BROKEN && strstr(t->message, "duplicate column name") != NULL)
 			result = HS_TARGET_OK; /* another loader was first */
 	}
+	return result;
+}
+
+static enum hs_target_result note_name(struct hs_target *t, const char *table, const char *name, struct hs_slice path)
+{
+	struct sqlite *s = of(t);
+	struct hs_slice value[] = { hs_slice_str(table), hs_slice_str(name), path };
+	sqlite3_stmt *statement;
+	enum hs_target_result result;
+
+	hs_buf_reset(&s->sql);
+	hs_buf_printf(&s->sql, "INSERT OR IGNORE INTO \"%shookspool_names\" VALUES (?, ?, ?)", t->prefix);
+	result = prepare(s, &statement);
+	if (result != HS_TARGET_OK)
+		return result;
+	for (int i = 0; i < 3; i++)
+		sqlite3_bind_text64(statement, i + 1, value[i].p, value[i].n, SQLITE_STATIC, SQLITE_UTF8);
+	result = result_of(s, sqlite3_step(statement));
+	sqlite3_finalize(statement);
 	return result;
 }
 
@@ -480,13 +499,18 @@ static enum hs_target_result upsert(struct hs_target *t, const struct hs_target_
 	return put_all_or_none(t, rows, true);
 }
 
-/* The value of a result as hs_value_fits writes it. */
-static struct hs_slice value_at(sqlite3_stmt *statement, int at, enum hs_column_type type)
+/* The value of a result as hs_value_fits writes it; `number` is room for a double's, of which SQLite's own text loses digits. */
+static struct hs_slice value_at(sqlite3_stmt *statement, int at, enum hs_column_type type,
+                                char number[static HS_DOUBLE_TEXT])
 {
 	if (sqlite3_column_type(statement, at) == SQLITE_NULL)
 		return HS_SLICE_NONE;
 	if (type == HS_COLUMN_BOOLEAN)
 		return sqlite3_column_int(statement, at) != 0 ? HS_SLICE("true") : HS_SLICE("false");
+	if (sqlite3_column_type(statement, at) == SQLITE_FLOAT) {
+		hs_value_double_text(sqlite3_column_double(statement, at), number);
+		return hs_slice_str(number);
+	}
 	const char *text = text_at(statement, at);
 
 	return hs_slice(text, (size_t)sqlite3_column_bytes(statement, at));
@@ -498,6 +522,7 @@ static enum hs_target_result select_rows(struct hs_target *t, const struct hs_ta
 {
 	struct sqlite *s = of(t);
 	struct hs_slice *found = calloc(columns + 1, sizeof *found);
+	char(*number)[HS_DOUBLE_TEXT] = calloc(columns + 1, sizeof *number);
 	sqlite3_stmt *statement = NULL;
 	enum hs_target_result result;
 	int code;
@@ -506,12 +531,12 @@ static enum hs_target_result select_rows(struct hs_target *t, const struct hs_ta
 	hs_sql_put_select(&s->sql, table, column, columns, '"');
 	hs_sql_put_where(&s->sql, key, '"');
 	hs_buf_put_slice(&s->sql, HS_SLICE("?1"));
-	result = found == NULL ? out_of_memory(s) : prepare(s, &statement);
+	result = found == NULL || number == NULL ? out_of_memory(s) : prepare(s, &statement);
 	if (result == HS_TARGET_OK) {
 		sqlite3_bind_text64(statement, 1, value.p, value.n, SQLITE_STATIC, SQLITE_UTF8);
 		while ((code = sqlite3_step(statement)) == SQLITE_ROW) {
 			for (size_t i = 0; i < columns; i++)
-				found[i] = value_at(statement, (int)i, table->column[column[i]].type);
+				found[i] = value_at(statement, (int)i, table->column[column[i]].type, number[i]);
 			if (!each(context, found)) {
 				code = SQLITE_NOMEM;
 				break;
@@ -521,6 +546,7 @@ static enum hs_target_result select_rows(struct hs_target *t, const struct hs_ta
 	}
 	sqlite3_finalize(statement);
 	free(found);
+	free(number);
 	return result;
 }
 
@@ -563,11 +589,13 @@ static const struct hs_target_ops ops = {
 	.numbers = HS_NUMBER_SQLITE,
 	.ddl_rolls_back = true,
 	.columns_max = 2000,
+	.mend_id = { "CREATE UNIQUE INDEX \"", "_id\" ON \"", "\" (id)" },
 	.connect = connect_to,
 	.disconnect = disconnect,
 	.tables = tables,
 	.make_table = make_table,
 	.add_columns = add_columns,
+	.note_name = note_name,
 	.begin = begin,
 	.insert = insert,
 	.upsert = upsert,
