@@ -42,7 +42,7 @@ $(B)/.load: look-at-load
 	@echo '$(LOAD)' | cmp -s - $@ || echo '$(LOAD)' >$@
 
 ## make test-load  hookspool load against real servers of PostgreSQL and MariaDB: kills, restarts, rights
-LOAD_TESTS := $(wildcard $(patsubst %,tests/integration/load_%.sh,postgresql mariadb))
+LOAD_TESTS := $(wildcard $(patsubst %,tests/integration/load_%.sh,postgresql mariadb servers))
 .PHONY: test-load
 test-load:
 	$(Q)$(DEPS) --missing build test load >/dev/null || $(DEPS) build test load

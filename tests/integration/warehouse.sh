@@ -56,7 +56,7 @@ load shop --once --to "sqlite:$D/w.db"
 is 'a label and --to' $CODE 2
 load --once --to postgresql://u:TOPSECRET@localhost/x
 is 'a password on the command line' "$CODE $(grep -c 'no password on the command line' "$T/err")" '2 1'
-load private --once
+load private --status
 check 'no message has the password' eval '[ $CODE -ne 0 ] && ! grep TOPSECRET "$T/err"'
 
 ### --status, --dry-run #################################################
@@ -100,8 +100,8 @@ sqlite3 "$D/bad.db" 'CREATE TABLE tracks (id TEXT)'
 own "$D/bad.db"
 try_settings "bad = sqlite:$D/bad.db"
 check 'a table without a unique id' grep -q '^fail|bad: tracks has no unique id|ALTER TABLE tracks ADD PRIMARY KEY' "$T/out"
-try_settings "a = postgresql://loader@db.example.org/x"
-check 'a driver that is not built in' grep -q '^fail|a: ' "$T/out"
+try_settings "a = postgresql://loader@127.0.0.1:1/x"
+check 'a server that is not there, or a driver that is not built in' grep -q '^fail|a: ' "$T/out"
 mv "$S/bin/hookspool-load" "$S/kept" && mv "$S/lib/hookspool/hookspool-load" "$S/kept2"
 try_settings "shop = sqlite:$D/shop.db"
 check 'without the program' grep -q '^fail|hookspool-load is not installed|apt-get install hookspool-load' "$T/out"
