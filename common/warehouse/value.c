@@ -238,25 +238,37 @@ static bool read_time(struct hs_slice text, struct moment *to)
 	return true;
 }
 
+/* Writes the digits of a number, and a character after them; returns the place after that. */
+static char *put_digits(char *to, int64_t n, int digits, char after)
+{
+	for (int i = digits - 1; i >= 0; i--, n /= 10)
+		to[i] = (char)('0' + n % 10);
+	to[digits] = after;
+	return to + digits + 1;
+}
+
 /* Writes the time in UTC; false: outside the years 1 to 9999. */
 static bool put_time(struct moment at, struct hs_buf *out)
 {
-	char text[40];
+	char text[40], *end;
 	int64_t day = at.day + (at.second < 0 ? -1 : at.second / 86400), second = (at.second + 86400) % 86400;
 	int64_t era = day / 146097, of_era = day % 146097;
 	int64_t year = (of_era - of_era / 1460 + of_era / 36524 - of_era / 146096) / 365;
 	int64_t of_year = of_era - (365 * year + year / 4 - year / 100), month = (5 * of_year + 2) / 153;
 	int64_t date = of_year - (153 * month + 2) / 5 + 1;
-	int n;
 
 	month = month < 10 ? month + 3 : month - 9;
 	year += era * 400 + (month <= 2);
 	if (year < 1 || year > 9999)
 		return false;
-	n = snprintf(text, sizeof text, "%04d-%02d-%02dT%02d:%02d:%02d.%0*uZ", (int)year, (int)month, (int)date,
-	             (int)(second / 3600), (int)(second / 60 % 60), (int)(second % 60), at.micros % 1000 == 0 ? 3 : 6,
-	             at.micros % 1000 == 0 ? at.micros / 1000 : at.micros);
-	hs_buf_put(out, text, (size_t)n);
+	end = put_digits(text, year, 4, '-');
+	end = put_digits(end, month, 2, '-');
+	end = put_digits(end, date, 2, 'T');
+	end = put_digits(end, second / 3600, 2, ':');
+	end = put_digits(end, second / 60 % 60, 2, ':');
+	end = put_digits(end, second % 60, 2, '.');
+	end = at.micros % 1000 == 0 ? put_digits(end, at.micros / 1000, 3, 'Z') : put_digits(end, at.micros, 6, 'Z');
+	hs_buf_put(out, text, (size_t)(end - text));
 	return true;
 }
 

@@ -201,7 +201,9 @@ z5	b	2	NULL	NULL'
 is 'the trigger ran once for each' "$(value "count(*), count(DISTINCT id) FROM log WHERE id IN ('z1', 'z4', 'z5')")" '3	3'
 sql 'DELETE FROM hookspool_load'
 load_into
-is 'and not for rows that are there already' "$(value "count(*) FROM log WHERE id IN ('z1', 'z4', 'z5')")" 3
+is 'and not for rows that are there already, which are passed over' \
+	"$(value "count(*) FROM log WHERE id IN ('z1', 'z4', 'z5')") $(failed | sed 's/ for key.*//' | sort | uniq -c | xargs)" \
+	'3 2 Duplicate entry a 2 no bad ones 1 the row is larger than max_allowed_packet of the server, 2097152 bytes'
 
 ### A person is erased #################################################
 sql 'ALTER TABLE e MODIFY user_id VARCHAR(50) CHARACTER SET utf8mb4 COLLATE utf8mb4_general_ci'

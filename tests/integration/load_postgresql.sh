@@ -91,6 +91,24 @@ pg 'SET ROLE loader; CREATE UNIQUE INDEX ON segment.unkeyed (id)'
 load --to "$PG"
 is 'and taken with that index' "$CODE $(pg 'SELECT count(*) FROM segment.unkeyed')" '0 1'
 
+### Tables that change meanwhile #################################
+load_follow --to "$PG" --every 20
+pg 'SET ROLE loader; ALTER TABLE segment.types DROP COLUMN n'
+put "$(track d-1 Types '{"n":7}')"
+check 'a column that is gone comes again' wait_for 20 has_rows 'types WHERE n = 7' 1
+pg 'SET ROLE loader; DROP TABLE segment.unkeyed'
+put "$(track d-2 Unkeyed '{"n":7}')"
+check 'a table, too' wait_for 20 has_rows unkeyed 1
+pg 'SET ROLE loader; ALTER TABLE segment.types ADD COLUMN early boolean'
+put "$(track d-3 Types '{"early":7}')"
+check 'a column that somebody else has made' wait_for 20 has_rows "types WHERE id = 'd-3' AND early IS NULL AND _rest->>'early' = '7'" 1
+pg "SET ROLE loader; DO \$\$ BEGIN FOR i IN 1..1560 LOOP ALTER TABLE segment.types ADD COLUMN zz integer; ALTER TABLE segment.types DROP COLUMN zz; END LOOP; END \$\$"
+end_process $FOLLOWER
+put "$(track d-4 Types "{$(for i in $(seq 40); do printf '"m%d":%d,' "$i" "$i"; done)\"m41\":41}")"
+load --to "$PG"
+is 'PostgreSQL counts dropped columns: the rest goes to _rest' "$CODE $(pg "SELECT (SELECT count(*) FROM jsonb_each(_rest)) +
+	(SELECT count(*) FROM pg_attribute WHERE attrelid = 'segment.types'::regclass AND attname ~ '^m[0-9]') FROM segment.types WHERE id = 'd-4'")" '0 41'
+
 ### Rows that are refused ########################################
 pg "SET ROLE loader; ALTER TABLE segment.types ADD CHECK (s <> 'no')"
 put "$(track r-1 Types '{"s":"yes"}')" "$(track r-2 Types '{"s":"no"}')" "$(track r-3 Types '{"s":"yes"}')"

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Prints N events of every type for the tests of `hookspool load`: warehouse_events.py N [SEED].
 
-The same seed prints the same events. Some values do not fit their column; ids and times come out of order.
+The same seed prints the same events, a few of them deletes. Some values do not fit their column; ids and times come out of order.
 """
 import json
 import random
@@ -32,9 +32,12 @@ def properties(first):
 for i in range(n):
     first = i < 200
     kind = ["track", "identify", "page", "screen", "group", "alias"][i % 6] if first else \
-        r.choices(["track", "identify", "page", "screen", "group", "alias"], [10, 4, 2, 1, 1, 1])[0]
+        r.choices(["track", "identify", "page", "screen", "group", "alias", "delete"], [100, 40, 20, 10, 10, 10, 2])[0]
     e = {"type": kind, "messageId": "%s-%d" % (seed, i), "timestamp": time(), "receivedAt": time(),
          "context": {"ip": "192.0.2.%d" % r.randint(1, 250), "page": {"url": "https://example.org/?a=%d" % i}}}
+    if kind == "delete":
+        print(json.dumps({"type": kind, "messageId": e["messageId"], "userId": "u-%d" % r.randint(1, 40), "timestamp": time()}))
+        continue
     if kind != "track" or r.random() < 0.9:
         e["userId"] = "u-%d" % r.randint(1, 40)
     else:

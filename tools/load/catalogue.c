@@ -306,9 +306,10 @@ static bool is_unfit(const struct hs_catalogue_table *t, struct hs_target *targe
 		snprintf(target->message, sizeof target->message,
 		         "%s: id and _rest must be text, and not generated: rename what is there", name);
 	else
-		snprintf(target->message, sizeof target->message,
-		         "%s has no unique index on id that compares bytes, so a row could be there twice; run: %s%s%s%s%s", name,
-		         mend[0], name, mend[1], mend[2] != NULL ? name : "", mend[2] != NULL ? mend[2] : "");
+		snprintf(
+		    target->message, sizeof target->message,
+		    "%s has no unique index on id that compares bytes, so a row could be there twice; run: %s%s%s%s%s",
+		    name, mend[0], name, mend[1], mend[2] != NULL ? name : "", mend[2] != NULL ? mend[2] : "");
 	return true;
 }
 

@@ -311,8 +311,7 @@ static bool fold_piece(struct hs_fold *f, const struct piece *piece)
 			continue;
 		if ((ptrdiff_t)i == f->rest)
 			rest = text;
-		else if (!is_own(f->from->table.column[f->column[i]].name) &&
-		         !set_value(f, f->column[i], text))
+		else if (!is_own(f->from->table.column[f->column[i]].name) && !set_value(f, f->column[i], text))
 			return false;
 	}
 	return add_rest(f, rest);

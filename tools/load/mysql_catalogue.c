@@ -116,8 +116,9 @@ static void put_of_table(struct hs_mysql *m, const char *schema, const char *col
 
 static enum hs_target_result read_columns(struct hs_mysql *m, struct table_read *read)
 {
-	hs_mysql_say(m, "SELECT COLUMN_NAME, DATA_TYPE, COLUMN_TYPE, COLLATION_NAME, CHARACTER_MAXIMUM_LENGTH, "
-	                "DATETIME_PRECISION, COALESCE(GENERATION_EXPRESSION, '') <> '' FROM information_schema.COLUMNS");
+	hs_mysql_say(m,
+	             "SELECT COLUMN_NAME, DATA_TYPE, COLUMN_TYPE, COLLATION_NAME, CHARACTER_MAXIMUM_LENGTH, "
+	             "DATETIME_PRECISION, COALESCE(GENERATION_EXPRESSION, '') <> '' FROM information_schema.COLUMNS");
 	put_of_table(m, "TABLE_SCHEMA", "TABLE_NAME", read->table.name);
 	hs_buf_put_slice(&m->sql, HS_SLICE(" ORDER BY ORDINAL_POSITION"));
 	return hs_mysql_rows(m, note_column, read);
@@ -162,8 +163,9 @@ enum hs_target_result hs_mysql_tables(struct hs_target *t,
 	size_t prefix = strlen(t->prefix);
 	enum hs_target_result result;
 
-	hs_mysql_say(m, "SELECT TABLE_NAME FROM information_schema.TABLES WHERE TABLE_SCHEMA = DATABASE() AND TABLE_TYPE = "
-	                "'BASE TABLE'");
+	hs_mysql_say(
+	    m, "SELECT TABLE_NAME FROM information_schema.TABLES WHERE TABLE_SCHEMA = DATABASE() AND TABLE_TYPE = "
+	       "'BASE TABLE'");
 	result = hs_mysql_rows(m, note_table, &names);
 	for (size_t i = 0; i < names.columns && result == HS_TARGET_OK; i++) {
 		struct table_read read;

@@ -110,7 +110,7 @@ bool hs_mysql_parse(struct hs_target *t, const char **why)
 
 /* --- errors ---------------------------------------------------------------------------- */
 
-/* What an error means; every other one is BROKEN. https://mariadb.com/kb/en/mariadb-error-codes/ */
+/* The meaning of errors; all others are BROKEN. https://mariadb.com/kb/en/mariadb-error-codes/ */
 static const struct {
 	unsigned code;
 	enum hs_target_result result;
@@ -230,8 +230,9 @@ static void put_remedy(const struct hs_mysql *m, unsigned code, const char *said
 		                               "?defaults_file=/PATH"));
 		break;
 	case CR_SSL_CONNECTION_ERROR:
-		hs_buf_put_slice(out, HS_SLICE("; tls=verify needs ssl-ca under [client] in ~/.my.cnf, unless the system "
-		                               "knows the authority; tls=require and tls=off ask for less"));
+		hs_buf_put_slice(out,
+		                 HS_SLICE("; tls=verify needs ssl-ca under [client] in ~/.my.cnf, unless the system "
+		                          "knows the authority; tls=require and tls=off ask for less"));
 		break;
 	default: break;
 	}
@@ -370,12 +371,13 @@ static bool read_session(void *context, const struct hs_slice *value)
 	struct hs_mysql *m = context;
 	struct hs_buf account = { .p = m->account, .cap = sizeof m->account - 1, .max = sizeof m->account - 1 };
 	const char *at = memrchr(value[1].p, '@', value[1].n);
-	size_t user = at != NULL ? (size_t)(at - value[1].p) : value[1].n;
 
 	m->packet_max = strtoull(value[0].p, NULL, 10);
-	hs_sql_put_text(&account, hs_slice(value[1].p, user));
+	if (at == NULL)
+		return true;
+	hs_sql_put_text(&account, hs_slice(value[1].p, (size_t)(at - value[1].p)));
 	hs_buf_putc(&account, '@');
-	hs_sql_put_text(&account, hs_slice(at + 1, at != NULL ? value[1].n - user - 1 : 0));
+	hs_sql_put_text(&account, hs_slice(at + 1, value[1].n - (size_t)(at + 1 - value[1].p)));
 	m->account[account.n] = '\0';
 	return true;
 }
@@ -453,9 +455,12 @@ enum hs_target_result hs_mysql_connect(struct hs_target *t)
 	if (m->my == NULL)
 		return hs_mysql_no_memory(m);
 	set_options(m);
-	if (mysql_real_connect(m->my, m->socket != NULL ? "localhost" : m->host[0] != '\0' ? m->host : NULL, m->user,
-	                       t->password, m->database, m->port != NULL ? (unsigned)atoi(m->port) : 0, m->socket,
-	                       CLIENT_FOUND_ROWS) == NULL)
+	if (mysql_real_connect(m->my,
+	                       m->socket != NULL    ? "localhost"
+	                       : m->host[0] != '\0' ? m->host
+	                                            : NULL,
+	                       m->user, t->password, m->database, m->port != NULL ? (unsigned)atoi(m->port) : 0,
+	                       m->socket, CLIENT_FOUND_ROWS) == NULL)
 		result = hs_mysql_error(m, mysql_errno(m->my), mysql_error(m->my));
 	else
 		result = check_tls(m);

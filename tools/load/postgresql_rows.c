@@ -12,22 +12,23 @@ static struct hs_postgresql *of(struct hs_target *t)
 /* A value in COPY's text format (https://www.postgresql.org/docs/current/sql-copy.html). */
 static void put_copied(struct hs_buf *data, struct hs_slice value)
 {
+	size_t start = 0;
+
 	if (value.p == NULL) {
 		hs_buf_put_slice(data, HS_SLICE("\\N"));
 		return;
 	}
-	for (size_t start = 0, i = 0; i <= value.n; i++) {
-		const char *mark = i == value.n ? NULL : memchr("\\\t\n\r", value.p[i], 4);
+	for (size_t i = 0; i < value.n; i++) {
+		char c = value.p[i];
 
-		if (i < value.n && mark == NULL)
+		if (c != '\\' && c != '\t' && c != '\n' && c != '\r')
 			continue;
 		hs_buf_put(data, value.p + start, i - start);
+		hs_buf_putc(data, '\\');
+		hs_buf_putc(data, c == '\t' ? 't' : c == '\n' ? 'n' : c == '\r' ? 'r' : c);
 		start = i + 1;
-		if (mark != NULL) {
-			hs_buf_putc(data, '\\');
-			hs_buf_putc(data, *mark == '\\' ? '\\' : *mark == '\t' ? 't' : *mark == '\n' ? 'n' : 'r');
-		}
 	}
+	hs_buf_put(data, value.p + start, value.n - start);
 }
 
 static void put_data(struct hs_buf *data, const struct hs_target_rows *rows)

@@ -66,9 +66,10 @@ struct hs_target;
 struct hs_target_ops {
 	const char *name; /* scheme of its URLs: "sqlite" */
 	enum hs_number_range numbers;
-	size_t columns_max;  /* of a table, at most */
 	bool ddl_rolls_back; /* make_table within a transaction is undone by rollback */
-	const char *mend_id[3]; /* the statement that makes `id` unique, in two or three pieces, the table's name between them */
+	size_t columns_max; /* of a table, at most */
+	const char *mend_id
+	    [3]; /* the statement that makes `id` unique, in two or three pieces, the table's name between them */
 
 	/* Reads the URL, before anything else. False: *why tells. NULL: the database reads it when it connects. */
 	bool (*parse)(struct hs_target *t, const char **why);
@@ -127,7 +128,8 @@ struct hs_target {
 };
 
 /* The numbers that a column returns as they were. */
-static inline enum hs_number_range hs_target_numbers(const struct hs_target_column *column, enum hs_number_range database)
+static inline enum hs_number_range hs_target_numbers(const struct hs_target_column *column,
+                                                     enum hs_number_range database)
 {
 	return column->numbers != HS_NUMBER_AS_DATABASE ? column->numbers : database;
 }

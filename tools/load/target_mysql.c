@@ -73,9 +73,10 @@ static enum hs_target_result begin(struct hs_target *t, struct hs_target_positio
 	if (result != HS_TARGET_OK)
 		return result;
 	hs_buf_reset(&m->sql);
-	hs_buf_printf(&m->sql,
-	              "SELECT spool, number, `offset`, edit, `before`, records, rest FROM `%shookspool_load` WHERE name = ",
-	              t->prefix);
+	hs_buf_printf(
+	    &m->sql,
+	    "SELECT spool, number, `offset`, edit, `before`, records, rest FROM `%shookspool_load` WHERE name = ",
+	    t->prefix);
 	hs_mysql_put_text(m, hs_slice_str(t->name));
 	if (!t->look_only)
 		hs_buf_put_slice(&m->sql, HS_SLICE(" FOR UPDATE"));
@@ -193,8 +194,7 @@ static bool make_arrays(struct arrays *a, const struct hs_target_rows *rows)
 		return false;
 	for (size_t c = 0; c < rows->columns; c++) {
 		for (size_t row = 0; row < rows->rows; row++) {
-			struct hs_slice value =
-			    to_column(type_at(rows, c), rows->value[row * rows->columns + c]);
+			struct hs_slice value = to_column(type_at(rows, c), rows->value[row * rows->columns + c]);
 			size_t i = c * rows->rows + row;
 
 			a->value[i] = value.p;
@@ -520,8 +520,9 @@ static const struct hs_target_ops ops = {
 	.name = "mysql",
 	.numbers = HS_NUMBER_DOUBLE,
 	.columns_max = 350, /* InnoDB ends at 372 of text */
-	.mend_id = { "ALTER TABLE `", "` MODIFY `id` VARCHAR(200) CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin NOT NULL, "
-	                              "ADD UNIQUE KEY (`id`)" },
+	.mend_id = { "ALTER TABLE `",
+	             "` MODIFY `id` VARCHAR(200) CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin NOT NULL, "
+	             "ADD UNIQUE KEY (`id`)" },
 	.parse = hs_mysql_parse,
 	.connect = hs_mysql_connect,
 	.disconnect = hs_mysql_disconnect,
