@@ -131,7 +131,8 @@ static int settle_target(struct hs_load_options *o, const struct hs_settings *se
 		o->tenant = (*load)->tenant;
 	if (strlen(o->prefix) <= PREFIX_MAX && strpbrk(o->prefix, "\"'`\\") == NULL)
 		return 0;
-	fprintf(stderr, "hookspool load: --prefix %s: at most %d bytes, no quotes, no backslash\n", o->prefix, PREFIX_MAX);
+	fprintf(stderr, "hookspool load: --prefix %s: at most %d bytes, no quotes, no backslash\n", o->prefix,
+	        PREFIX_MAX);
 	return 2;
 }
 

@@ -67,7 +67,7 @@ struct hs_target_ops {
 	const char *name; /* scheme of its URLs: "sqlite" */
 	enum hs_number_range numbers;
 	bool ddl_rolls_back; /* make_table within a transaction is undone by rollback */
-	size_t columns_max; /* of a table, at most */
+	size_t columns_max;  /* of a table, at most */
 	const char *mend_id
 	    [3]; /* the statement that makes `id` unique, in two or three pieces, the table's name between them */
 

@@ -180,8 +180,8 @@ static bool make_table(struct trial *t)
 	char name[512];
 
 	snprintf(name, sizeof name, "%s%s", t->target->prefix, TABLE);
-	return choose_table(t, name) && settle(t, t->target->ops->make_table(t->target, &t->table), "a new table",
-	                                       "USAGE, CREATE ON SCHEMA");
+	return choose_table(t, name) &&
+	       settle(t, t->target->ops->make_table(t->target, &t->table), "a new table", "USAGE, CREATE ON SCHEMA");
 }
 
 /* In one transaction, which is rolled back: the position, and rows: in a new table where the database can undo that. */
