@@ -215,8 +215,10 @@ static int count_records(struct stats *s)
 
 		if (what == HS_READ_END)
 			return 0;
-		if (what == HS_READ_SKIPPED)
+		if (what == HS_READ_SKIPPED) {
+			hs_event_source_show(&s->source, &s->progress, s->end, s->lag.bytes);
 			continue;
+		}
 		if (what != HS_READ_LINE) {
 			hs_progress_clear(&s->progress);
 			code = hs_event_source_trouble(&s->source, what);

@@ -50,7 +50,8 @@ enum hs_class {
 	  "the sender or a proxy gave up in the middle") \
 	X(HS_E_LONG_BODY, REQUEST, 400, INFO, "body longer than Content-Length", "look at the sender or the proxy") \
 	X(HS_E_GZIP, REQUEST, 400, INFO, "body is not whole gzip", "the sender or a proxy cut or altered the body") \
-	X(HS_E_INFLATED, REQUEST, 400, INFO, "body too large when inflated", "raise max_sdk_body, or look at the sender") \
+	X(HS_E_INFLATED, REQUEST, 400, INFO, "body too large when inflated", \
+	  "raise max_sdk_body, or look at the sender") \
 	X(HS_E_SLOW_BODY, REQUEST, 503, WARN, "body did not arrive in time", \
 	  "the sender is slow, or the web server streams: let it buffer bodies") \
 	X(HS_E_SETTINGS_HEADER, REQUEST, 400, INFO, "X-Segment-Settings is not base64 of a JSON object", \
@@ -113,7 +114,8 @@ enum hs_class {
 	X(HS_E_RATE_SOURCE, RATE, 429, INFO, "too many events of this source, try again", \
 	  "raise browser_rate, or rate= of the source; or find out who else uses its key") \
 	X(HS_E_DAILY_SOURCE, RATE, 429, WARN, "daily amount of this source is used up, try again", \
-	  "it begins anew at midnight UTC: raise browser_daily, or daily= of the source; or find out who else uses its key") \
+	  "it begins anew at midnight UTC: raise browser_daily, or daily= of the source; or find out who else uses " \
+	  "its key") \
 	/* busy: the same thing may succeed in a moment */ \
 	X(HS_E_TIMEOUT, BUSY, 503, WARN, "storage too slow, try again", \
 	  "the disk is too slow, or a stopped process holds the spool: check the storage, and look for stopped " \

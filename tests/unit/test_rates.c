@@ -1,7 +1,7 @@
 /* rates: over all processes no sender gets more than its rate, its burst and its day. */
-#include "spool/shared/rates.h"
-#include "spool/shared/private_files.h"
 #include "base/io.h"
+#include "spool/shared/private_files.h"
+#include "spool/shared/rates.h"
 #include "tests/lib/processes.h"
 #include "tests/lib/temp_dir.h"
 #include "tests/lib/unit.h"

@@ -28,24 +28,36 @@ static int move_people(struct hs_alias_filter *a, struct hs_filter *f, const str
 	return 0;
 }
 
+static int no_line(const struct hs_event_source *source, struct hs_progress *progress, enum hs_read what)
+{
+	hs_progress_clear(progress);
+	return hs_event_source_trouble(source, what);
+}
+
 /* Reads all events up to the end: finds links, or checks those found. 0 or an exit code. */
 static int look_through(struct hs_alias_filter *a, const struct hs_event_source *source, struct hs_position end,
                         bool checking)
 {
 	struct hs_reader *reader = source->reader;
+	struct hs_progress progress;
 	struct hs_slice line;
+	uint64_t bytes = 0;
 	int code = 0;
 
+	hs_progress_begin(&progress);
 	hs_reader_start(reader, (struct hs_position){ 0 });
-	while (code == 0 && !hs_reader_has_passed(reader, end)) {
+	for (unsigned n = 1; code == 0 && !hs_reader_has_passed(reader, end); n++) {
 		struct hs_position p = hs_reader_position(reader);
 		enum hs_read what = hs_reader_next(reader, &line);
 		bool ok = true;
 
 		if (what == HS_READ_END)
 			break;
+		if (n % HS_EVENT_SOURCE_LINES == 0)
+			hs_event_source_show(source, &progress, end, bytes);
+		bytes += what == HS_READ_LINE ? line.n + 1 : 0;
 		if (what != HS_READ_LINE)
-			code = hs_event_source_trouble(source, what);
+			code = no_line(source, &progress, what);
 		else if (checking)
 			ok = hs_links_check(&a->links, line);
 		else
@@ -53,6 +65,7 @@ static int look_through(struct hs_alias_filter *a, const struct hs_event_source 
 		if (!ok)
 			code = EX_OSERR;
 	}
+	hs_progress_end(&progress);
 	return code;
 }
 

@@ -18,14 +18,14 @@ enum {
 
 #define MAGIC UINT64_C(0x3153455441525348) /* HSRATES1 */
 #define BURST_US ((int64_t)HS_RATES_BURST_MS * 1000)
-#define DEBT_MAX_US (INT64_C(3600) * 1000000)        /* a larger debt is damage */
+#define DEBT_MAX_US (INT64_C(3600) * 1000000) /* a larger debt is damage */
 #define DAY_BYTES_MAX ((UINT64_C(1) << 48) - 1)
 
 struct entry {
-	_Atomic uint64_t key;     /* hash of the name; 0: free */
-	_Atomic int64_t paid_us;  /* when all that was sent is paid for, since 1970 */
-	_Atomic int64_t seen_ms;  /* the last charge: if it is in the future, the clock was set back */
-	_Atomic uint64_t day;     /* the day since 1970 (16 bits), and the bytes charged on it */
+	_Atomic uint64_t key;    /* hash of the name; 0: free */
+	_Atomic int64_t paid_us; /* when all that was sent is paid for, since 1970 */
+	_Atomic int64_t seen_ms; /* the last charge: if it is in the future, the clock was set back */
+	_Atomic uint64_t day;    /* the day since 1970 (16 bits), and the bytes charged on it */
 };
 
 struct table {
@@ -60,8 +60,7 @@ static enum hs_result make_empty(int fd)
 	table->magic = MAGIC;
 	table->seed = hs_io_random();
 	made = hs_io_reserve(fd, 0, sizeof *table) == 0 &&
-	       hs_io_write_at(fd, (const char *)table, sizeof *table, 0) == 0 &&
-	       hs_io_truncate(fd, sizeof *table) == 0;
+	       hs_io_write_at(fd, (const char *)table, sizeof *table, 0) == 0 && hs_io_truncate(fd, sizeof *table) == 0;
 	free(table);
 	return made ? HS_OK : hs_io_result(errno);
 }
@@ -248,12 +247,10 @@ static void charge_bytes(struct entry *entry, uint64_t bytes, int64_t now_ms)
 	do {
 		sum = bytes_of_day(day, now_ms);
 		sum = bytes < DAY_BYTES_MAX - sum ? sum + bytes : DAY_BYTES_MAX;
-	} while (!atomic_compare_exchange_weak(&entry->day, &day,
-	                                       ((uint64_t)(now_ms / DAY_MS) & 0xFFFF) << 48 | sum));
+	} while (!atomic_compare_exchange_weak(&entry->day, &day, ((uint64_t)(now_ms / DAY_MS) & 0xFFFF) << 48 | sum));
 }
 
-void hs_rates_charge(struct hs_rates *rates, const struct hs_rate *rate, uint64_t units, uint64_t bytes,
-                     int64_t now_ms)
+void hs_rates_charge(struct hs_rates *rates, const struct hs_rate *rate, uint64_t units, uint64_t bytes, int64_t now_ms)
 {
 	struct set set;
 	struct entry *entry;
