@@ -155,6 +155,9 @@ each --once --cursor event --on track:Rare=cat --from oldest
 cursors remove event
 each --once --cursor none --on group:Nothing=cat --from oldest
 cursors remove none
+cat --aliases --user u3 --tenant globex
+cat --aliases --user u3 --tenant globex --type alias
+cat --aliases --user 7 --tenant acme --event 'Order Completed'
 tail --cursor tailed --type delete
 cursors remove tailed
 stats --type delete
@@ -229,6 +232,8 @@ only 'a user' 3 cat --user u3
 only 'a number' 1 cat --user 7
 only 'an anonymous id, escaped' 2 cat --user 'anon 2'
 only 'nobody' '' cat --user nobody
+only 'a user and the ids linked to it' 3 cat --aliases --user u3 --tenant globex
+only 'of nobody' '' cat --aliases --user nobody --tenant globex
 only 'a type' 4 cat --type delete
 only 'an event' 5 cat --event Rare
 only 'a tenant' 1 cat --tenant acme
