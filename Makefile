@@ -67,5 +67,5 @@ run:
 clean:
 	rm -rf $(B)
 
-include mk/install.mk mk/package.mk mk/tests.mk mk/check.mk mk/bench.mk mk/faults.mk mk/link.mk
+include mk/sdk.mk mk/install.mk mk/package.mk mk/tests.mk mk/check.mk mk/bench.mk mk/faults.mk mk/link.mk
 -include $(shell find $(B)/obj -name '*.d' 2>/dev/null)

@@ -11,6 +11,7 @@ check:
 	$(Q)bash tests/fuzz/run.sh fuzz $(B)/fuzz 10
 	$(Q)$(MAKE) $(PARALLEL) run-tests faults-built faults-malloc
 	$(Q)HS_BUILD=$(B) bash tests/lib/run-tests.sh $(FAULTS) $(wildcard tests/model/run.sh)
+	$(Q)$(MAKE) --no-print-directory test-sdk
 
 lint:
 	$(Q)$(MAKE) $(PARALLEL) B=$(B)/gcc WERROR=1 all

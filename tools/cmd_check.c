@@ -482,9 +482,9 @@ static int check_all(struct checked *c, const char *path, const struct hs_http_t
 	check_spool(c, spool);
 	hs_spool_free(spool);
 	if (target->url != NULL) {
-		if (given->key == NULL && !hs_held_key_from(given, c->file))
+		if ((given->key == NULL && !hs_held_key_from(given, c->file)) || !hs_held_sources_from(given, c->file))
 			return EX_OSERR;
-		code = hs_check_url(&c->report, c->settings, given->key, target);
+		code = hs_check_url(&c->report, c->settings, given, target);
 	}
 	return code != 0 ? code : c->report.count[HS_CHECK_FAIL] > 0 ? 1 : 0;
 }

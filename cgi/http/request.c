@@ -69,11 +69,10 @@ static void collect(char *const *params, struct hs_slice var[static VARIABLES], 
 
 static enum hs_method method_of(struct hs_slice text)
 {
-	static const char *const methods[] = { [HS_METHOD_POST] = "POST",
-		                               [HS_METHOD_PUT] = "PUT",
-		                               [HS_METHOD_PATCH] = "PATCH",
-		                               [HS_METHOD_GET] = "GET",
-		                               [HS_METHOD_HEAD] = "HEAD" };
+	static const char *const methods[] = {
+		[HS_METHOD_POST] = "POST", [HS_METHOD_PUT] = "PUT",   [HS_METHOD_PATCH] = "PATCH",
+		[HS_METHOD_GET] = "GET",   [HS_METHOD_HEAD] = "HEAD", [HS_METHOD_OPTIONS] = "OPTIONS"
+	};
 
 	for (int m = 0; m < HS_METHOD_OTHER; m++)
 		if (hs_slice_eq(text, hs_slice_str(methods[m])))

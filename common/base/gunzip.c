@@ -32,7 +32,7 @@ static size_t smaller(size_t a, size_t b)
 	return a < b ? a : b;
 }
 
-/* What the last trailer announces (RFC 1952, 2.3.1), as far as so few bytes can keep that promise. */
+/* Returns what the last trailer announces (RFC 1952, 2.3.1), as far as so few bytes can keep that promise. */
 static size_t announced(struct hs_slice in)
 {
 	const unsigned char *p = (const unsigned char *)in.p + in.n - 4;

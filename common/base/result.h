@@ -38,6 +38,12 @@ enum hs_class {
 	X(HS_OK, OK, 200, DEBUG, "ok", "") \
 	/* request: its head, and whether its body arrived */ \
 	X(HS_E_PATH, REQUEST, 404, INFO, "no such resource", "point the sender at the mount itself") \
+	X(HS_E_NO_SOURCES, REQUEST, 404, INFO, "no such resource", \
+	  "Segment's libraries may send once the settings have a line in [sources]") \
+	X(HS_E_SDK_SETTINGS, REQUEST, 404, INFO, "no settings for this write key", \
+	  "set public_url; the key must be that of a browser source, and not revoked") \
+	X(HS_E_SDK_SCRIPT, REQUEST, 404, INFO, "no script here", \
+	  "set sdk_script to npm's standalone build of analytics-next, a plain file of at most 4 MB") \
 	X(HS_E_METHOD, REQUEST, 405, INFO, "method not allowed", "senders use POST, PUT or PATCH") \
 	X(HS_E_MEDIA_TYPE, REQUEST, 415, INFO, "Content-Type must be application/json", \
 	  "set the sender's content type to application/json") \
@@ -72,6 +78,14 @@ enum hs_class {
 	  "give the label of the secret and that of the key the same name, or correct one of them at the sender") \
 	X(HS_E_NO_CREDENTIALS, AUTH, 401, INFO, "X-Signature or API key required", \
 	  "set the shared secret or the key at the sender") \
+	X(HS_E_WRITE_KEY, AUTH, 400, INFO, "write key unknown", \
+	  "add the key to [sources], or correct it at the sender") \
+	X(HS_E_WRITE_KEY_REVOKED, AUTH, 400, INFO, "write key revoked", "give the sender a new key") \
+	X(HS_E_TWO_KEYS, AUTH, 400, INFO, "Authorization and the body have different write keys", \
+	  "give the library one key, and look for a proxy that adds Authorization") \
+	X(HS_E_ORIGIN, AUTH, 400, INFO, "origin not allowed for this write key", \
+	  "add origin= to the source's line if the page is yours; apps and servers need a key of their own, without " \
+	  "browser") \
 	/* json: the body as text */ \
 	X(HS_E_JSON_EMPTY, JSON, 400, INFO, "body is empty", "look at the sender") \
 	X(HS_E_JSON_END, JSON, 400, INFO, "JSON ends too early", "look at the sender") \

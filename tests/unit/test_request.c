@@ -4,7 +4,7 @@
 
 enum { PARAMS_MAX = 16, MAX_BODY = 1000 };
 
-static const char *const methods[] = { "POST", "PUT", "PATCH", "GET", "HEAD", "OTHER" };
+static const char *const methods[] = { "POST", "PUT", "PATCH", "GET", "HEAD", "OPTIONS", "OTHER" };
 
 static bool has_param(char *const *params, const char *name)
 {

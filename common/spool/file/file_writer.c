@@ -5,7 +5,10 @@
 #include <errno.h>
 #include <string.h>
 
-enum { AT_ONCE = 1 << 18 /* bytes of a write */ };
+enum {
+	AT_ONCE = 1 << 18, /* bytes of a write */
+	STEP = 1 << 20,    /* bytes handed to the disk at a time, so that a sync of intake waits for no more */
+};
 
 enum hs_result hs_file_writer_start(struct hs_file_writer *w, int fd, enum hs_file_writer_form form)
 {
@@ -29,6 +32,9 @@ static enum hs_result write_out(struct hs_file_writer *w, struct hs_slice bytes)
 	if (bytes.n > 0 && hs_io_write_at(w->fd, bytes.p, bytes.n, w->bytes) < 0)
 		return hs_io_result(errno);
 	w->bytes += bytes.n;
+	for (; w->bytes - w->handed >= STEP; w->handed += STEP)
+		if (hs_io_write_out(w->fd, w->handed, STEP) < 0)
+			return HS_E_SYNC;
 	return HS_OK;
 }
 

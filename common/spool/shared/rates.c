@@ -178,7 +178,7 @@ static struct entry *find_or_make(const struct set *set)
 
 /* --- rates and amounts ------------------------------------------------------- */
 
-/* What the entry owes at `now_us`, in microseconds of its rate; 0 where its number cannot be true. */
+/* Returns what the entry owes at `now_us`, in microseconds of its rate; 0 where its number cannot be true. */
 static int64_t debt(struct entry *entry, int64_t paid_us, int64_t now_ms)
 {
 	int64_t owed = paid_us - now_ms * 1000;
