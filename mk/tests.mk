@@ -34,6 +34,7 @@ $(UNIT_BIN): LINK_FLAGS = $(LDFLAGS) $(WRAP)
 $(UNIT_BIN): LIBS = -lcmocka -linih -ljson-c $(LDLIBS_COMMON)
 # The pump, with the test's own sinks.
 $(B)/unit/test_pump: $(call obj,$(addprefix tools/sink/,pump.c pump_input.c keyed_scheduler.c retry_policy.c stop_signals.c event_source.c dead_letter_source.c) tools/report/progress.c tools/command.c)
+$(B)/unit/test_progress: $(call obj,tools/report/output.c tools/report/progress.c)
 $(TEST_BIN): $(B)/%: $(B)/obj/tests/lib/%.o
 
 SANITIZE = -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
