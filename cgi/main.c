@@ -35,7 +35,9 @@ static void print_help(void)
 		printf("  %-15s %s\n  %-15s %s%s%s\n", doc.name, doc.help, "", doc.expected,
 		       doc.fallback[0] != '\0' ? "; default " : "", doc.fallback);
 	}
-	puts("\n  [keys]          LABEL = KEY, sha256:HEX or revoked:KEY; the label is the tenant");
+	puts("\n  [keys]          LABEL = KEY, sha256:HEX or revoked:KEY; the label is the tenant\n"
+	     "  [sources]       LABEL = KEY [browser | server] [tenant=NAME] [origin=ORIGIN ...] [rate=N/s]\n"
+	     "                  [daily=SIZE]; for Segment's own libraries, see hookspool.conf(5)");
 }
 
 static struct hs_settings *load_or_tell(struct hs_settings_error *error)

@@ -70,11 +70,11 @@ bench-index: $(B)/bench_index
 $(B)/bench_index: $(call obj,tests/bench/index.c) $(B)/libhookspool.a
 $(B)/bench_index: LIBS = $(LDLIBS_COMMON)
 
-## make bench-scale      questions, and service after a reboot, with a spool of EVENTS (10000000), which it makes and keeps
+## make bench-scale      questions, verify, repair, erase, and service beside them and after a reboot, with a spool of EVENTS (10000000), which it makes and keeps
 .PHONY: bench-scale
 bench-scale:
 	$(Q)$(DEPS) --missing build test >/dev/null || $(DEPS) build test
-	$(Q)$(MAKE) $(PARALLEL) -s all $(B)/bench/load $(B)/bench/make_events
+	$(Q)$(MAKE) $(PARALLEL) -s all $(B)/bench/load $(B)/bench/make_events $(B)/bench/gzip
 	$(Q)HS_BUILD=$(B) bash tests/bench/scale.sh
 
 ## make format     lays the sources out

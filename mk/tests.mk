@@ -3,7 +3,7 @@
 CGI_PURE := $(sort $(wildcard cgi/http/*.c cgi/http/*/*.c)) cgi/server/sd_notify.c cgi/server/fcgi_records.c
 CGI_TESTED := $(addprefix cgi/server/,accept.c partial_request.c partial_poller.c listen.c runtime.c thread.c)
 TOOLS_PURE := $(addprefix tools/sink/,ack_tracker.c routing_rules.c) \
-    $(addprefix tools/probe/,response_verdict.c sample_events.c sender.c) \
+    $(addprefix tools/probe/,response_verdict.c sample_events.c sender.c direct_cases.c) \
     $(addprefix tools/report/,bar_table.c filter.c findings.c projection.c record_head.c terminal.c)
 TEST_PROGRAMS := fcgi_raw supervise deny
 TESTLIB := $(filter-out $(patsubst %,tests/lib/%.c,$(TEST_PROGRAMS)),$(sort $(wildcard tests/lib/*.c)))
@@ -23,7 +23,7 @@ run-tests: tests-built
 	$(Q)HS_BUILD=$(B) bash tests/lib/run-tests.sh $(UNIT_BIN) $(filter-out $(LOAD_UNIT),$(sort $(wildcard tests/integration/*.sh)))
 
 # Unit tests make single calls of the C library fail (tests/lib/wrap.h).
-WRAPPED = calloc clock_gettime fallocate fallocate64 fchmod fdatasync flock fstat fstat64 fstatat fstatat64 \
+WRAPPED = calloc clock_gettime fallocate fallocate64 fchmod fdatasync fdopendir flock fstat fstat64 fstatat fstatat64 \
     fstatvfs fstatvfs64 fsync ftruncate ftruncate64 openat openat64 pread pread64 pwrite pwrite64 realloc renameat unlinkat
 comma := ,
 WRAP = $(addprefix -Wl$(comma)--wrap=,$(WRAPPED))
@@ -38,6 +38,7 @@ $(B)/unit/test_pump: $(call obj,$(addprefix tools/sink/,pump.c pump_input.c keye
 LOAD_UNIT := $(B)/unit/test_loader
 $(LOAD_UNIT): $(call obj,$(filter-out $(addprefix tools/load/,main.c sink_load.c options.c status.c trial.c dry_run.c),$(filter tools/load/%,$(LOAD_SRC))))
 $(LOAD_UNIT): LIBS = -lcmocka -linih -ljson-c $(foreach database,$(LOAD),$(LOAD_LIBS_$(database))) $(LDLIBS_COMMON)
+$(B)/unit/test_progress: $(call obj,tools/report/output.c tools/report/progress.c)
 $(TEST_BIN): $(B)/%: $(B)/obj/tests/lib/%.o
 
 SANITIZE = -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer

@@ -5,6 +5,7 @@
 #include "base/io.h"
 #include "base/timestamp.h"
 #include "config/settings_file.h"
+#include "config/sources.h"
 #include "spool/admin/loss.h"
 #include "spool/file/segment_list.h"
 #include "spool/shared/modes.h"
@@ -115,6 +116,90 @@ static void check_file(struct hs_findings *r, const char *path)
 		hs_findings_ok(r, "permissions", "%s has mode %03o", path, (unsigned)st.st_mode & 0777);
 }
 
+static void put_limits(const struct hs_source *source, struct hs_buf *text)
+{
+	char limits[96], bytes[HS_BAR_TABLE_BYTES];
+
+	if (source->rate > 0) {
+		snprintf(limits, sizeof limits, ", %" PRId64 " events/s", source->rate / 1000);
+		hs_buf_put_slice(text, hs_slice_str(limits));
+	}
+	if (source->daily > 0) {
+		hs_bar_table_bytes((uint64_t)source->daily, bytes);
+		snprintf(limits, sizeof limits, ", %s a day", bytes);
+		hs_buf_put_slice(text, hs_slice_str(limits));
+	}
+}
+
+static void put_source(const struct hs_source *source, struct hs_buf *text)
+{
+	hs_buf_put_slice(text, hs_slice_str(source->label));
+	hs_buf_put_slice(text, source->browser ? HS_SLICE(": browser") : HS_SLICE(": server"));
+	if (source->tenant[0] != '\0') {
+		hs_buf_put_slice(text, HS_SLICE(", tenant "));
+		hs_buf_put_slice(text, hs_slice_str(source->tenant));
+	}
+	for (unsigned i = 0; i < source->origins; i++) {
+		hs_buf_put_slice(text, i == 0 ? HS_SLICE(", from ") : HS_SLICE(" "));
+		hs_buf_put_slice(text, hs_slice_str(source->origin[i]));
+	}
+	if (source->any_origin)
+		hs_buf_put_slice(text, HS_SLICE(", from any page"));
+	put_limits(source, text);
+	if (source->revoked)
+		hs_buf_put_slice(text, HS_SLICE(", revoked"));
+	hs_buf_put(text, "", 1);
+}
+
+/* Reports what pages need that the settings do not have. */
+static void check_pages(struct hs_findings *r, const struct hs_settings *s, bool have_browsers)
+{
+	int fd = s->sdk_script == NULL ? -1 : hs_io_open_outside(s->sdk_script);
+
+	if (have_browsers && s->public_url == NULL)
+		hs_findings_warn(r, "public_url", "set public_url = https://host/path of the mount",
+		                 "is missing: pages and apps cannot be told where to send");
+	if (fd >= 0)
+		hs_io_close(fd);
+	else if (s->sdk_script != NULL)
+		hs_findings_warn(r, "sdk_script", "name the file that npm installs: dist/umd/standalone.js",
+		                 "%s cannot be read", s->sdk_script);
+}
+
+static void check_sources(struct hs_findings *r, const struct hs_settings *s)
+{
+	bool have_browsers = false;
+
+	for (unsigned i = 0; i < s->sources; i++) {
+		const struct hs_source *source = &s->source[i];
+		struct hs_buf text = { 0 };
+
+		put_source(source, &text);
+		have_browsers = have_browsers || (source->browser && !source->revoked);
+		if (!hs_buf_ok(&text))
+			hs_findings_fail(r, "source", "", "out of memory");
+		else if (source->any_origin && !source->revoked)
+			hs_findings_warn(r, "source", "list the origins of its pages instead of origin=*", "%s",
+			                 text.p);
+		else
+			hs_findings_ok(r, "source", "%s", text.p);
+		hs_buf_free(&text);
+	}
+	check_pages(r, s, have_browsers);
+}
+
+static void check_access(struct hs_findings *r, const struct hs_settings *s)
+{
+	if (s->auth == HS_AUTH_NONE)
+		hs_findings_warn(r, "access", "set secret or [keys]", "auth = none: anybody may send");
+	else if (s->auth == HS_AUTH_NOBODY)
+		hs_findings_ok(r, "access",
+		               "libraries with a key of [sources]; no webhook, for want of a secret and of [keys]");
+	else
+		hs_findings_ok(r, "access", "a sender must show %s%s", hs_settings_demand(s),
+		               hs_settings_batch_demand(s));
+}
+
 static bool check_settings(struct checked *c, const char *path)
 {
 	struct hs_findings *r = &c->report;
@@ -133,15 +218,14 @@ static bool check_settings(struct checked *c, const char *path)
 		                 "move it out of what the web server serves: hookspool/hookspool.conf in the\n"
 		                 "folder above the program's is found, too",
 		                 "%s, the settings, looks like a file that is served", c->file);
-	if (c->settings->auth == HS_AUTH_NONE)
-		hs_findings_warn(r, "access", "set secret or [keys]", "auth = none: anybody may send");
-	else
-		hs_findings_ok(r, "access", "a sender must show %s%s", hs_settings_demand(c->settings),
-		               hs_settings_batch_demand(c->settings));
+	check_access(r, c->settings);
 	if (c->settings->doubtful_line != 0)
 		hs_findings_warn(r, "secrets", "correct the line, unless that is what was meant",
 		                 "line %d holds a secret or key: %s", c->settings->doubtful_line, c->settings->doubt);
-	return hs_command_as_owner(c->settings);
+	if (!hs_command_as_owner(c->settings))
+		return false;
+	check_sources(r, c->settings); /* as the owner, who must be able to read the script */
+	return true;
 }
 
 /* --- the spool ----------------------------------------------------------------- */
@@ -271,6 +355,18 @@ static void check_clock(struct checked *c, struct hs_spool *spool)
 		                 ahead / 1000);
 }
 
+static void tell_progress(struct checked *c, const struct hs_known *known)
+{
+	int64_t left_s = known->permille == 0 ? 0 : known->took_ms * (1000 - known->permille) / known->permille / 1000;
+	char left[64] = "";
+
+	if (left_s > 0) /* it reads on with the events that come */
+		snprintf(left, sizeof left, ", about %" PRId64 " s to go if events come as until now", left_s);
+	hs_findings_ok(&c->report, "index",
+	               "is catching up, %u %% done, %" PRIu64 " events so far%s; summaries answer for the rest",
+	               known->permille / 10, known->ids, left);
+}
+
 static void check_index(struct checked *c, struct hs_spool *spool)
 {
 	struct hs_known known;
@@ -282,8 +378,7 @@ static void check_index(struct checked *c, struct hs_spool *spool)
 		hs_findings_warn(&c->report, "index", "set dedup_window",
 		                 "dedup_window = 0: an event that is sent twice is kept twice");
 	else if (known.behind)
-		hs_findings_ok(&c->report, "index",
-		               "is catching up, %" PRIu64 " events so far; summaries answer for the rest", known.ids);
+		tell_progress(c, &known);
 	else if (known.anew && known.ids > 0)
 		hs_findings_ok(&c->report, "index", "knows %" PRIu64 " events; it was rebuilt, as after a reboot",
 		               known.ids);
@@ -345,7 +440,7 @@ static void check_losses(struct checked *c)
 static void check_spool(struct checked *c, struct hs_spool *spool)
 {
 	const char *path = c->settings->spool_dir;
-	enum hs_result r = hs_spool_health(spool);
+	enum hs_result r = hs_spool_health(spool, NULL);
 	const char *remedy = r == HS_E_SPOOL_OWNER
 	                         ? "run this as the user who runs the handler, or chown it to that user"
 	                         : hs_result_info(r)->remedy;
@@ -389,9 +484,9 @@ static int check_all(struct checked *c, const char *path, const struct hs_http_t
 	hs_spool_free(spool);
 	hs_check_loads(&c->report, c->settings, c->file);
 	if (target->url != NULL) {
-		if (given->key == NULL && !hs_held_key_from(given, c->file))
+		if ((given->key == NULL && !hs_held_key_from(given, c->file)) || !hs_held_sources_from(given, c->file))
 			return EX_OSERR;
-		code = hs_check_url(&c->report, c->settings, given->key, target);
+		code = hs_check_url(&c->report, c->settings, given, target);
 	}
 	return code != 0 ? code : c->report.count[HS_CHECK_FAIL] > 0 ? 1 : 0;
 }

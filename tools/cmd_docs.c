@@ -79,6 +79,13 @@ static int print_sample(void)
 	     ";acme = " HS_SETTINGS_SAMPLE_KEY "\n"
 	     ";globex = sha256:64 hex digits\n"
 	     ";initech = revoked:sha256:64 hex digits\n\n"
+	     "; Pages, apps and servers that send with Segment's own libraries, a line each; the label becomes the\n"
+	     "; record's source: LABEL = KEY [browser | server] [tenant=NAME] [origin=ORIGIN ...] [rate=N/s] "
+	     "[daily=SIZE]\n"
+	     "[sources]\n"
+	     ";shop = " HS_SETTINGS_SAMPLE_WRITE_KEY
+	     " browser tenant=acme origin=https://shop.example rate=100/s daily=2G\n"
+	     ";backend = sha256:64 hex digits server tenant=acme\n\n"
 	     "; Databases for hookspool load LABEL; after the URL password=, schema=, prefix=, on_delete=ignore.\n"
 	     "[load]\n"
 	     ";shop = sqlite:/var/lib/hookspool/shop.db");

@@ -6,6 +6,7 @@
 #include "config/settings_file.h"
 #include "tools/command.h"
 #include "tools/probe/credentials.h"
+#include "tools/probe/direct_cases.h"
 #include "tools/probe/event_input.h"
 #include "tools/probe/http.h"
 #include "tools/probe/response_verdict.h"
@@ -17,6 +18,7 @@
 #include <inttypes.h>
 #include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sysexits.h>
 
 extern char **environ;
@@ -28,6 +30,7 @@ enum {
 	OPT_SECRET,
 	OPT_KEY,
 	OPT_UNSIGNED,
+	OPT_ORIGIN,
 	OPT_FILE,
 	OPT_BATCH,
 	OPT_COUNT,
@@ -36,14 +39,19 @@ enum {
 	OPT_CACERT,
 	OPT_INSECURE,
 	BATCH_MAX = 65536,
+	LIBRARY_MS = 10000, /* Node's timeout */
+	UPLOAD_MS = 300000, /* for a body above max_sdk_body over a slow line */
+	UPLOAD_BYTES = 1 << 20,
 };
 
 static const struct hs_option send_options[] = {
 	{ "url", "URL", OPT_URL, "the mount, as it was entered at Segment (required)" },
-	{ "as", HS_SENDER_NAMES, OPT_AS, "which of Segment's senders to imitate" },
+	{ "as", HS_SENDER_NAMES "|sdk[:LIBRARY]", OPT_AS,
+	  "which of Segment's senders to imitate; sdk: its libraries, or one of " HS_LIBRARY_NAMES },
 	{ "method", "POST|PUT|PATCH", OPT_METHOD, "the request method; POST" },
 	{ "secret", "@FILE|TEXT", OPT_SECRET, "sign with this; a TEXT can be read by other users" },
-	{ "key", "@FILE|TEXT", OPT_KEY, "show this API key; a TEXT can be read by other users" },
+	{ "key", "@FILE|TEXT", OPT_KEY, "show this API key, or write key; a TEXT can be read by other users" },
+	{ "origin", "ORIGIN", OPT_ORIGIN, "with --as sdk: the page's origin; a --key is then a browser's" },
 	{ "unsigned", NULL, OPT_UNSIGNED, "neither sign nor show a key" },
 	{ "file", "FILE", OPT_FILE, "send these events: JSON lines or an array, - for stdin" },
 	{ "batch", "N", OPT_BATCH, "N events a request; actions and extensible only" },
@@ -60,6 +68,9 @@ static const struct hs_option send_options[] = {
 struct job {
 	const char *config, *file, *method;
 	enum hs_sender as; /* HS_SENDERS: chosen by the credentials */
+	bool direct;       /* as the libraries */
+	enum hs_library library;
+	const char *origin;
 	bool anonymous, new_ids, json, colours;
 	uint64_t batch, count, rate; /* batch 0: one event, no array; rate 0: no limit */
 	struct hs_http_target target;
@@ -70,9 +81,11 @@ struct job {
 
 	struct hs_http *http;
 	struct hs_parcel parcel;
+	struct hs_direct_request direct_request;
 	struct hs_buf headers;
 	struct hs_http_answer answer;
 	char name[64];    /* name of the parcel in the table */
+	int expected;     /* status of the request of a library */
 	const char *told; /* the remedy in the last row, so that it is printed once */
 	int64_t started_ms;
 	uint64_t events, requests, colour[HS_RED + 1];
@@ -82,10 +95,17 @@ struct job {
 
 static bool take_as(struct job *j, const char *name)
 {
+	bool one_library = strncmp(name, "sdk:", 4) == 0, known;
+
+	j->direct = one_library || strcmp(name, "sdk") == 0;
+	j->library = one_library ? hs_library_named(name + 4) : HS_LIBRARIES;
 	j->as = hs_sender_named(name);
-	if (j->as == HS_SENDERS)
-		fprintf(stderr, "hookspool: --as %s: expected " HS_SENDER_NAMES "\n", name);
-	return j->as != HS_SENDERS;
+	known = j->direct ? !one_library || j->library != HS_LIBRARIES : j->as != HS_SENDERS;
+	if (!known)
+		fprintf(stderr,
+		        "hookspool: --as %s: expected " HS_SENDER_NAMES "|sdk, or sdk: and " HS_LIBRARY_NAMES "\n",
+		        name);
+	return known;
 }
 
 static bool take_method(struct job *j, const char *name)
@@ -111,6 +131,7 @@ static bool take_option(struct job *j, int option)
 	case OPT_METHOD: return take_method(j, optarg);
 	case OPT_SECRET: return hs_held_secret(&j->given, optarg);
 	case OPT_KEY: return hs_held_key(&j->given, optarg);
+	case OPT_ORIGIN: j->origin = optarg; return true;
 	case OPT_UNSIGNED: j->anonymous = true; return true;
 	case OPT_FILE: j->file = optarg; return true;
 	case OPT_BATCH: return hs_option_number("batch", optarg, 1, BATCH_MAX, &j->batch);
@@ -128,6 +149,12 @@ static const char *contradiction(const struct job *j)
 {
 	if (j->target.url == NULL)
 		return "--url is required: the mount, as it was entered at Segment";
+	if (j->direct && (j->batch > 0 || j->anonymous || j->given.secret != NULL || j->file != NULL ||
+	                  strcmp(j->method, "POST") != 0))
+		return "--as sdk sends requests of its own: leave out --batch, --file, --method, --secret and "
+		       "--unsigned";
+	if (j->origin != NULL && !j->direct)
+		return "--origin: only with --as sdk";
 	if (j->batch > 0 && j->as != HS_SENDERS && !hs_sender_info(j->as)->batches)
 		return "--batch: only the senders actions and extensible send arrays";
 	if (j->anonymous && (j->given.secret != NULL || j->given.key != NULL))
@@ -153,21 +180,28 @@ static bool read_options(struct job *j, int argc, char **argv)
 	return wrong == NULL;
 }
 
+/* Loads the settings; `used` is the file's path. `instead`: the options that make them unnecessary. */
+static bool load_settings(struct job *j, const char *instead, char used[static PATH_MAX])
+{
+	struct hs_settings_error error;
+
+	j->settings = hs_settings_load(j->config, environ, used, PATH_MAX, &error);
+	if (j->settings == NULL)
+		fprintf(stderr,
+		        "hookspool: settings: %s\n"
+		        "hookspool: without settings give %s\n",
+		        error.text, instead);
+	return j->settings != NULL;
+}
+
 /* Uses secret and key of the command line, or else those of the settings. 0 or an exit code. */
 static int find_credentials(struct job *j)
 {
-	struct hs_settings_error error;
 	char used[PATH_MAX];
 
 	if (!j->anonymous && j->given.secret == NULL && j->given.key == NULL) {
-		j->settings = hs_settings_load(j->config, environ, used, sizeof used, &error);
-		if (j->settings == NULL) {
-			fprintf(stderr,
-			        "hookspool: settings: %s\n"
-			        "hookspool: without settings give --secret, --key or --unsigned\n",
-			        error.text);
+		if (!load_settings(j, "--secret, --key or --unsigned", used))
 			return EX_CONFIG;
-		}
 		if (!hs_held_key_from(&j->given, used))
 			return EX_OSERR;
 		if (j->settings->keys > 0 && j->given.key == NULL && j->settings->auth != HS_AUTH_SIGNATURE)
@@ -183,6 +217,48 @@ static int find_credentials(struct job *j)
 		j->as = j->secret == NULL && j->given.key != NULL && j->batch == 0 ? HS_SENDER_SUBSCRIPTION
 		                                                                   : HS_SENDER_ACTIONS;
 	return 0;
+}
+
+/* The scheme and host of the URL: the origin of a page beside the mount. */
+static char *origin_of(const char *url)
+{
+	const char *host = strstr(url, "://");
+
+	return host == NULL ? strdup(url) : strndup(url, (size_t)(host - url) + 3 + strcspn(host + 3, "/?#"));
+}
+
+/* Uses the write key of the command line, or else those of [sources]. 0 or an exit code. */
+static int find_write_keys(struct job *j)
+{
+	struct hs_held *h = &j->given;
+	bool browsers = j->library == HS_LIBRARIES || j->library == HS_LIBRARY_BROWSER,
+	     servers = j->library != HS_LIBRARY_BROWSER;
+	char used[PATH_MAX];
+
+	if (h->key == NULL) {
+		if (!load_settings(j, "--key", used))
+			return EX_CONFIG;
+		if (!hs_held_sources_from(h, used))
+			return EX_OSERR;
+	} else if (j->origin != NULL || j->library == HS_LIBRARY_BROWSER) {
+		h->browser_key = strdup(h->key);
+	} else {
+		h->server_key = strdup(h->key);
+	}
+	if (j->origin != NULL) {
+		free(h->origin);
+		h->origin = strdup(j->origin);
+	}
+	if (h->origin == NULL)
+		h->origin = origin_of(j->target.url);
+	if (h->browser_key == NULL && browsers)
+		fputs("hookspool: no key of a browser source in clear: browsers are left out\n", stderr);
+	if (h->server_key == NULL && servers)
+		fputs("hookspool: no key of a server source in clear: servers and apps are left out\n", stderr);
+	if ((browsers && h->browser_key != NULL) || (servers && h->server_key != NULL))
+		return 0;
+	fputs("hookspool: no write key: add a line to [sources], or give --key\n", stderr);
+	return EX_CONFIG;
 }
 
 /* --- the table ----------------------------------------------------------------- */
@@ -213,6 +289,8 @@ static void print_json(const struct job *j, const struct hs_response_verdict *a)
 	hs_json_writer_text(&w, "name", hs_slice_str(j->name));
 	hs_json_writer_uint(&w, "events", j->parcel.events);
 	hs_json_writer_uint(&w, "status", (uint64_t)j->answer.status);
+	if (j->direct)
+		hs_json_writer_uint(&w, "expected", (uint64_t)j->expected);
 	hs_json_writer_text(&w, "colour", hs_slice_str(word[a->colour]));
 	hs_json_writer_uint(&w, "microseconds", (uint64_t)j->answer.took_us);
 	if (a->counted) {
@@ -282,6 +360,37 @@ static int deliver(struct job *j)
 	return 0;
 }
 
+/* Sends one request of a library. 0, or the exit code of an error that ends the run. */
+static int deliver_case(struct job *j, size_t i, const struct hs_direct_sender *sender)
+{
+	struct hs_direct_request *made = &j->direct_request;
+	struct hs_http_request request = { .timeout_ms = LIBRARY_MS };
+	struct hs_response_verdict a;
+	enum hs_http_result r;
+
+	if (!hs_direct_case_make(i, sender, made))
+		return EX_OSERR;
+	request.method = made->method;
+	request.below = made->below.p;
+	request.headers = hs_buf_slice(&made->headers);
+	request.body = hs_buf_slice(&made->body);
+	request.chunked = made->chunked;
+	if (request.body.n > UPLOAD_BYTES)
+		request.timeout_ms = UPLOAD_MS;
+	snprintf(j->name, sizeof j->name, "%s", made->name);
+	j->expected = hs_direct_case_expected(i);
+	r = hs_http_send(j->http, &request, &j->answer);
+	j->parcel.events = made->events;
+	j->events += made->events;
+	j->requests++;
+	if (r != HS_HTTP_OK)
+		return no_answer(j, r);
+	if (!hs_direct_case_judge(i, sender, &j->answer, &a))
+		return EX_OSERR;
+	show(j, &a);
+	return 0;
+}
+
 /* Waits as long as more events were sent than --rate allows. */
 static void keep_rate(const struct job *j)
 {
@@ -320,6 +429,37 @@ static int send_all(struct job *j, struct hs_event_input *event_input)
 	return code;
 }
 
+/* Sends the requests of the libraries. 0 or an exit code. */
+static int send_cases(struct job *j, const char *run)
+{
+	struct hs_direct_sender sender = { .browser_key = j->given.browser_key,
+		                           .server_key = j->given.server_key,
+		                           .origin = j->given.origin,
+		                           .run = run,
+		                           .now_ms = hs_io_now(),
+		                           .max_body = j->settings != NULL ? (size_t)j->settings->max_sdk_body : 0,
+		                           .gzip = hs_gzip_new(false) };
+	int code = sender.gzip == NULL ? EX_OSERR : 0;
+
+	for (size_t i = 0; code == 0 && i < hs_direct_cases_count(); i++)
+		if (hs_direct_case_fits(i, j->library, &sender)) {
+			keep_rate(j);
+			code = deliver_case(j, i, &sender);
+		}
+	hs_gzip_free(sender.gzip);
+	return code;
+}
+
+/* Sends the events of a file, or the samples. 0 or an exit code. */
+static int send_events(struct job *j, const char *run)
+{
+	struct hs_event_input event_input;
+	int code = hs_event_input_open(&event_input, j->file, run) ? send_all(j, &event_input) : EX_NOINPUT;
+
+	hs_event_input_close(&event_input);
+	return code;
+}
+
 /* The suffix of the ids in round n: nothing, the round, a random number, or both. */
 static void make_run(uint64_t round, const char *random, char run[static HS_EVENT_INPUT_RUN])
 {
@@ -340,17 +480,14 @@ static int run(struct job *j)
 		hs_hex_encode((const uint8_t *)&bits, sizeof bits, random);
 	j->started_ms = hs_io_now_monotonic();
 	for (uint64_t round = 0; code == 0 && round < j->count; round++) {
-		struct hs_event_input event_input;
-
 		make_run(round, random, run_name);
-		code = hs_event_input_open(&event_input, j->file, run_name) ? send_all(j, &event_input) : EX_NOINPUT;
-		hs_event_input_close(&event_input);
+		code = j->direct ? send_cases(j, run_name) : send_events(j, run_name);
 	}
 	if (!j->json && code == 0)
 		printf("%" PRIu64 " events in %" PRIu64 " requests as %s: %" PRIu64 " green, %" PRIu64
 		       " yellow, %" PRIu64 " red\n",
-		       j->events, j->requests, hs_sender_info(j->as)->name, j->colour[HS_GREEN], j->colour[HS_YELLOW],
-		       j->colour[HS_RED]);
+		       j->events, j->requests, j->direct ? "sdk" : hs_sender_info(j->as)->name, j->colour[HS_GREEN],
+		       j->colour[HS_YELLOW], j->colour[HS_RED]);
 	if (!j->json && code == 0 && j->file == NULL)
 		puts("they are of the user " HS_TEST_USER ": cat, tail, stats and each leave them out with --no-test, "
 		     "and hookspool erase --test removes them");
@@ -362,6 +499,7 @@ static void end(struct job *j)
 	hs_http_free(j->http);
 	hs_http_answer_free(&j->answer);
 	hs_parcel_free(&j->parcel);
+	hs_direct_request_free(&j->direct_request);
 	hs_buf_wipe(&j->headers);
 	hs_held_free(&j->given);
 	hs_settings_free(j->settings);
@@ -381,7 +519,7 @@ static int cmd_send(int argc, char **argv)
 	if (!read_options(&j, argc, argv))
 		code = hs_usage(argv[0]);
 	else
-		code = find_credentials(&j);
+		code = j.direct ? find_write_keys(&j) : find_credentials(&j);
 	if (code == 0) {
 		j.http = hs_http_new(&j.target);
 		code = j.http == NULL ? EX_OSERR : run(&j);

@@ -1,9 +1,13 @@
 #include "cgi/http/exchange.h"
 #include "base/log.h"
+#include "cgi/http/cors.h"
+#include "cgi/http/direct_answer.h"
+#include "cgi/http/params.h"
 
 #include <stdlib.h>
 
-enum { ANSWER_BYTES = 1024 }; /* no head or body of an answer is longer */
+enum { ANSWER_BYTES = 2048 }; /* no head or body of an answer is longer, but for pages */
+enum { LOGGED_BYTES = 128 };  /* of what a log line shows beside the message */
 
 struct hs_scratch *hs_scratch_new(const struct hs_store_ops *store, uint64_t seed)
 {
@@ -30,10 +34,13 @@ void hs_scratch_free(struct hs_scratch *scratch)
 	hs_json_free(&scratch->settings_json);
 	hs_record_maker_free(&scratch->maker);
 	hs_buf_free(&scratch->body);
+	hs_buf_free(&scratch->inflated);
+	hs_gunzip_free(scratch->gunzip);
 	hs_buf_free(&scratch->rejected);
 	hs_buf_free(&scratch->key);
 	hs_buf_free(&scratch->settings_text);
 	hs_buf_free(&scratch->message);
+	hs_batch_frame_free(&scratch->frame);
 	free(scratch);
 }
 
@@ -61,6 +68,7 @@ void hs_exchange_free(struct hs_exchange *exchange)
 		return;
 	hs_buf_free(&exchange->head);
 	hs_buf_free(&exchange->answer);
+	hs_buf_free(&exchange->page_text);
 	hs_record_batch_free(&exchange->batch);
 	free(exchange);
 }
@@ -73,12 +81,15 @@ void hs_exchange_from(struct hs_exchange *exchange, struct hs_transport *transpo
 void hs_scratch_shrink(struct hs_scratch *scratch, size_t keep)
 {
 	hs_buf_shrink(&scratch->body, keep);
+	hs_buf_shrink(&scratch->inflated, keep);
 	hs_buf_shrink(&scratch->rejected, keep);
 	hs_buf_shrink(&scratch->settings_text, keep);
 	hs_buf_shrink(&scratch->key, keep);
 	hs_record_maker_shrink(&scratch->maker, keep);
 	hs_json_shrink(&scratch->json);
 	hs_json_shrink(&scratch->settings_json);
+	if (scratch->frame.text.p != NULL)
+		hs_batch_frame_shrink(&scratch->frame);
 }
 
 void hs_scratch_rest(struct hs_scratch *scratch)
@@ -114,33 +125,80 @@ static void settle(struct hs_exchange *exchange, enum hs_result result)
 	o->not_synced = exchange->settings->durability == HS_DURABILITY_NONE;
 }
 
+/* The two kinds of answers, by whether the route is for Segment's libraries. */
+static const struct form {
+	int (*status)(const struct hs_outcome *o);
+	void (*respond)(const struct hs_outcome *o, struct hs_response *response);
+} forms[] = {
+	[false] = { hs_outcome_status, hs_outcome_respond },
+	[true] = { hs_direct_answer_status, hs_direct_answer_respond },
+};
+
+static bool is_direct(const struct hs_exchange *exchange)
+{
+	return exchange->request.route != NULL && exchange->request.route->direct != NULL;
+}
+
+int hs_exchange_status(const struct hs_exchange *exchange, enum hs_result result)
+{
+	struct hs_outcome o = { .result = result };
+
+	return forms[is_direct(exchange)].status(&o);
+}
+
+/* Appends what the line shows beside the message, cut and quoted. */
+static void put_logged(struct hs_slice logged, struct hs_buf *text)
+{
+	if (logged.n == 0)
+		return;
+	hs_buf_put_slice(text, HS_SLICE(": "));
+	hs_buf_put_json(text, hs_slice(logged.p, logged.n < LOGGED_BYTES ? logged.n : LOGGED_BYTES));
+}
+
 static void log_outcome(const struct hs_exchange *exchange, const struct hs_outcome *o)
 {
 	enum hs_result result = o->result != HS_OK ? o->result : o->why;
-	char room[256];
+	char room[256 + 6 * LOGGED_BYTES];
 	struct hs_buf text = { .p = room, .cap = sizeof room, .max = sizeof room };
 	struct hs_slice addr = exchange->request.remote_addr.n > 0 ? exchange->request.remote_addr : HS_SLICE("-");
 	const char *remedy = hs_result_info(result)->remedy;
 
 	hs_outcome_message(o, &text);
+	put_logged(exchange->logged, &text);
 	hs_log(hs_result_info(result)->level, "%d %.*s: %.*s%s%s (accepted %llu, duplicate %llu, rejected %llu)",
-	       hs_outcome_status(o), addr.n > 64 ? 64 : (int)addr.n, addr.p, (int)text.n, text.p,
+	       exchange->answered.status, addr.n > 64 ? 64 : (int)addr.n, addr.p, (int)text.n, text.p,
 	       remedy[0] != '\0' ? "; " : "", remedy, (unsigned long long)o->accepted, (unsigned long long)o->duplicate,
 	       (unsigned long long)o->rejected);
+}
+
+static void add_cors(const struct hs_exchange *exchange, const struct hs_outcome *o, struct hs_response *response)
+{
+	struct hs_slice asked;
+
+	if (!o->is_preflight) {
+		hs_cors_add(exchange->settings, exchange->source, exchange->origin, response);
+		return;
+	}
+	asked =
+	    hs_param(exchange->transport->params(exchange->transport), HS_SLICE("HTTP_ACCESS_CONTROL_REQUEST_HEADERS"));
+	hs_cors_add_preflight(exchange->settings, exchange->origin, hs_slice_trim(asked), response);
 }
 
 static void say(struct hs_exchange *exchange, const struct hs_outcome *o)
 {
 	struct hs_transport *transport = exchange->transport;
 	struct hs_response response = { .body = &exchange->answer };
+	bool direct = is_direct(exchange);
 
-	exchange->answered.status = hs_outcome_status(o);
+	exchange->answered.status = forms[direct].status(o);
 	if (exchange->count_answer != NULL)
 		exchange->count_answer(exchange->spool, &exchange->answered);
 	log_outcome(exchange, o);
-	hs_outcome_respond(o, &response);
+	forms[direct].respond(o, &response);
+	if (direct)
+		add_cors(exchange, o, &response);
 	hs_response_print(&response, exchange->request.method == HS_METHOD_HEAD, &exchange->head);
-	transport->write(transport, hs_buf_slice(&exchange->head), hs_buf_slice(&exchange->answer));
+	transport->write(transport, hs_buf_slice(&exchange->head), hs_buf_slice(response.body));
 	transport->finish(transport);
 }
 
@@ -194,5 +252,7 @@ void hs_exchange_answer(struct hs_exchange *exchange, enum hs_result result)
 		return;
 	settle(exchange, result);
 	say(exchange, &exchange->outcome);
+	if (exchange->page_text.p != NULL)
+		hs_buf_free(&exchange->page_text);
 	exchange->ended(exchange->context);
 }

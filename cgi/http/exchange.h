@@ -10,12 +10,15 @@
 #ifndef HS_EXCHANGE_H
 #define HS_EXCHANGE_H
 
+#include "base/gunzip.h"
 #include "base/timestamp.h"
 #include "cgi/http/hash_budget.h"
 #include "cgi/http/outcome.h"
 #include "cgi/http/request.h"
 #include "cgi/http/semaphore.h"
+#include "cgi/http/sender_address.h"
 #include "cgi/http/transport.h"
+#include "config/sources.h"
 #include "event/dialect.h"
 #include "event/flatten.h"
 #include "spool/spool.h"
@@ -25,8 +28,8 @@
 struct hs_store_ops {
 	void *self;
 	enum hs_result (*append)(void *self, const struct hs_append *append);
-	void (*post)(void *self, struct hs_post *post); /* see spool.h */
-	enum hs_result (*health)(void *self);
+	void (*post)(void *self, struct hs_post *post);          /* see spool.h */
+	enum hs_result (*health)(void *self, bool *catching_up); /* see hs_spool_health */
 	/*
 	 * Counts an answer to a sender, before it is sent, from any thread. `spool` is the value that
 	 * the next member had when the exchange began. NULL: answers are not counted.
@@ -38,6 +41,8 @@ struct hs_store_ops {
 	int64_t (*now_monotonic)(void);
 	struct hs_semaphore *large;        /* before a large body is parsed; NULL: no limit */
 	struct hs_hash_budget *unverified; /* for hashing large bodies that match no secret; NULL: no limit */
+	/* The limits of direct intake, which alone asks for them (rates.h). NULL, or it returns NULL: no limits. */
+	struct hs_rates *(*rates)(void *self);
 };
 
 enum {
@@ -65,8 +70,12 @@ struct hs_scratch {
 	struct hs_body_reader events; /* of the body, by `json` */
 	struct hs_record_maker maker;
 	struct hs_buf body, rejected; /* large: see hs_scratch_shrink */
+	struct hs_buf inflated;       /* becomes `body` */
+	struct hs_gunzip *gunzip;     /* NULL until a body is gzip */
 	struct hs_buf key, settings_text, message;
-	bool inside; /* inside the semaphore for large bodies */
+	struct hs_batch_frame frame; /* direct intake: what stands beside a batch … */
+	struct hs_direct direct;     /* … and what is known of each event */
+	bool inside;                 /* inside the semaphore for large bodies */
 };
 
 /* The memory of one request, from its arrival to its answer. */
@@ -84,6 +93,14 @@ struct hs_exchange {
 	struct hs_request request;
 	struct hs_outcome outcome;
 	struct hs_slice tenant;
+	struct hs_slice origin;         /* direct intake: the header Origin */
+	const struct hs_source *source; /* … and whose write key it is, in the settings; NULL: not known */
+	struct hs_response page;        /* … and an answer with a body of its own, … */
+	struct hs_buf page_text;        /* … which is freed once it is sent */
+	struct hs_slice logged;         /* what the log line shows beside the message; n == 0: nothing */
+	struct hs_ip_address sender;    /* valid if has_sender */
+	bool has_sender;
+	char sender_text[HS_IP_TEXT_MAX]; /* request.remote_addr may be in here */
 	void (*count_answer)(struct hs_spool *spool, const struct hs_answered *answered); /* NULL: not counted */
 	struct hs_spool *spool;                                                           /* the spool that counts it */
 	struct hs_answered answered;
@@ -126,6 +143,9 @@ void hs_exchange_expire(struct hs_exchange *exchange, int64_t now_ms);
 
 /* Call it before the spool: from now on hs_exchange_expire may answer, at exchange->answer_by. */
 void hs_exchange_hand_over(struct hs_exchange *exchange);
+
+/* The status that a request or an event with this result gets on the exchange's route. */
+int hs_exchange_status(const struct hs_exchange *exchange, enum hs_result result);
 
 /* Answers with exchange->outcome and this result, unless hs_exchange_expire has; ends the exchange. */
 void hs_exchange_answer(struct hs_exchange *exchange, enum hs_result result);

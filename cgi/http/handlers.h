@@ -8,7 +8,13 @@
 
 struct hs_exchange;
 
-void hs_handle_events(struct hs_exchange *exchange); /* ingest.c */
-void hs_handle_health(struct hs_exchange *exchange); /* health.c */
+void hs_handle_events(struct hs_exchange *exchange);       /* webhook.c */
+void hs_handle_health(struct hs_exchange *exchange);       /* health.c */
+void hs_handle_direct(struct hs_exchange *exchange);       /* direct.c */
+void hs_handle_sdk_metrics(struct hs_exchange *exchange);  /* direct.c */
+void hs_handle_unknown(struct hs_exchange *exchange);      /* direct.c */
+void hs_handle_sdk_settings(struct hs_exchange *exchange); /* sdk_settings.c */
+void hs_handle_sdk_script(struct hs_exchange *exchange);   /* sdk_script.c */
+void hs_handle_preflight(struct hs_exchange *exchange);    /* cors.c */
 
 #endif

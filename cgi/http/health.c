@@ -9,5 +9,5 @@ void hs_handle_health(struct hs_exchange *exchange)
 	exchange->outcome.is_healthy = true; /* says the body if the result is HS_OK */
 	exchange->answer_by = store->now_monotonic() + HS_ANSWER_MS;
 	hs_exchange_hand_over(exchange);
-	hs_exchange_answer(exchange, store->health(store->self));
+	hs_exchange_answer(exchange, store->health(store->self, &exchange->outcome.is_catching_up));
 }

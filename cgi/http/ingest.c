@@ -1,112 +1,17 @@
-/* ingest: the handler of events: reads the body, checks its signature, validates, keeps, answers. */
-#include "base/base64.h"
+#include "cgi/http/ingest.h"
 #include "base/timestamp.h"
-#include "cgi/http/exchange.h"
-#include "cgi/http/handlers.h"
 #include "spool/write/rejected.h"
 
 #include <stddef.h>
 
-enum { BODY_PART = 1 << 20 }; /* read at once: the next part has a time limit of its own */
-
-/* --- the body, all of it and no more ----------------------------------------- */
-
-/* Takes over a body that another thread has read. */
-static enum hs_result take_read_body(struct hs_exchange *exchange)
+void hs_ingest_let_in(struct hs_exchange *exchange, struct hs_slice key)
 {
-	struct hs_buf *from = exchange->transport->body, *to = &exchange->scratch->body, kept = *to;
-	size_t want = (size_t)exchange->request.content_length;
-
-	if (from->n != want)
-		return from->n < want ? HS_E_SHORT_BODY : HS_E_LONG_BODY;
-	*to = *from;
-	to->max = 0;
-	*from = kept;
-	return hs_buf_reserve(to, 1) == NULL ? HS_E_MEMORY : HS_OK; /* an empty body needs an address, too */
-}
-
-static enum hs_result read_body(struct hs_exchange *exchange)
-{
-	struct hs_transport *transport = exchange->transport;
-	size_t want = (size_t)exchange->request.content_length;
-	struct hs_buf *body = &exchange->scratch->body;
-	int64_t begun = exchange->scratch->store->now_monotonic(), deadline = hs_body_deadline(begun, 0);
-	char *to, extra;
-	long got = 0;
-
-	if (transport->body != NULL)
-		return take_read_body(exchange);
-	hs_buf_reset(body);
-	to = hs_buf_reserve(body, want + 1); /* + 1: an empty body needs an address, too */
-	if (to == NULL)
-		return HS_E_MEMORY;
-	while (body->n < want) {
-		size_t part = want - body->n < BODY_PART ? want - body->n : BODY_PART;
-
-		deadline = hs_body_deadline(begun, body->n + part);
-		got = transport->read(transport, to + body->n, part, deadline);
-		if (got <= 0)
-			return got == -2 ? HS_E_SLOW_BODY : HS_E_SHORT_BODY;
-		body->n += (size_t)got;
-	}
-	if (transport->reads_past_length)
-		got = transport->read(transport, &extra, 1, deadline);
-	return transport->reads_past_length && got > 0 ? HS_E_LONG_BODY : HS_OK;
-}
-
-/* Makes a large body wait for the semaphore. */
-static enum hs_result enter(struct hs_exchange *exchange)
-{
-	struct hs_scratch *scratch = exchange->scratch;
-
-	if (scratch->body.n <= HS_LARGE_BYTES)
-		return HS_OK;
-	scratch->inside = hs_semaphore_enter(scratch->store->large, exchange->answer_by);
-	return scratch->inside ? HS_OK : HS_E_LARGE_BODIES;
-}
-
-/*
- * A body that matches no secret has cost its bytes times the secrets, and is charged to the
- * budget. A body that matches one is not.
- */
-static enum hs_result check_signature(struct hs_exchange *exchange)
-{
-	const struct hs_store_ops *store = exchange->scratch->store;
-	int64_t now = store->now_monotonic();
-	struct hs_auth_effort effort = { .first = hs_hash_budget_hint(store->unverified),
-		                         .only_small = !hs_hash_budget_allows(store->unverified, now) };
-	enum hs_result result =
-	    hs_auth_body(exchange->settings, &exchange->request.credentials, hs_buf_slice(&exchange->scratch->body),
-	                 &exchange->scratch->events, &effort, &exchange->tenant);
-
-	if (result == HS_OK) {
-		exchange->answered.secret = effort.first + 1;
-		hs_hash_budget_set_hint(store->unverified, effort.first);
-	} else {
-		hs_hash_budget_charge(store->unverified, effort.hashed, now);
-	}
-	return result;
+	exchange->answered.key = key;
+	exchange->answered.arrived_ms = exchange->scratch->store->now();
+	hs_timestamp_text(exchange->answered.arrived_ms, exchange->spooled_at);
 }
 
 /* --- valid: JSON, then each event against the Spec --------------------------- */
-
-/* X-Segment-Settings: base64 of a JSON object; flattened under settings_. */
-static enum hs_result read_settings_header(struct hs_exchange *exchange)
-{
-	struct hs_scratch *scratch = exchange->scratch;
-	enum hs_result result;
-
-	if (exchange->request.settings_header.p == NULL)
-		return HS_OK;
-	hs_buf_reset(&scratch->settings_text);
-	if (!hs_base64_decode(hs_slice_trim(exchange->request.settings_header), &scratch->settings_text))
-		return hs_buf_ok(&scratch->settings_text) ? HS_E_SETTINGS_HEADER : HS_E_MEMORY;
-	result = hs_json_document(&scratch->settings_json, hs_buf_slice(&scratch->settings_text));
-	if (result == HS_E_MEMORY)
-		return result;
-	exchange->has_settings = result == HS_OK && scratch->settings_json.tok[0].kind == HS_JSON_OBJECT;
-	return exchange->has_settings ? HS_OK : HS_E_SETTINGS_HEADER;
-}
 
 static enum hs_result put_rejected(struct hs_exchange *exchange, int status, struct hs_slice body)
 {
@@ -114,6 +19,7 @@ static enum hs_result put_rejected(struct hs_exchange *exchange, int status, str
 		.spooled_at = hs_slice_str(exchange->spooled_at),
 		.status = status,
 		.tenant = exchange->tenant,
+		.source = exchange->source != NULL ? hs_slice_str(exchange->source->label) : HS_SLICE_NONE,
 		.remote_addr = exchange->request.remote_addr,
 		.body = body,
 		.settings = exchange->settings,
@@ -136,13 +42,14 @@ static enum hs_result reject_event(struct hs_exchange *exchange, uint32_t event,
 	o->why = why;
 	o->first_rejected = index;
 	o->rejected++;
-	result = put_rejected(exchange, hs_result_info(why)->status, hs_json_raw(&exchange->scratch->json, event));
+	result =
+	    put_rejected(exchange, hs_exchange_status(exchange, why), hs_json_raw(&exchange->scratch->json, event));
 	/*
 	 * The answer names the first rejected event. But a batch in which only unknown types were
-	 * rejected is 501, and one with any other rejection 400.
+	 * rejected is 501, and one with any other rejection 400. (Both are 400 to a library.)
 	 */
 	if (first.rejected > 0) {
-		bool unlike = first.why == HS_E_TYPE && why != HS_E_TYPE;
+		bool unlike = first.why == HS_E_TYPE && why != HS_E_TYPE && exchange->source == NULL;
 
 		o->why = unlike ? why : first.why;
 		o->first_rejected = unlike ? index : first.first_rejected;
@@ -150,15 +57,25 @@ static enum hs_result reject_event(struct hs_exchange *exchange, uint32_t event,
 	return result;
 }
 
+static enum hs_result read_event(const struct hs_exchange *exchange, const struct hs_direct *direct, uint32_t event,
+                                 struct hs_event *e)
+{
+	const struct hs_json *json = &exchange->scratch->json;
+	enum hs_validate validate = (enum hs_validate)exchange->settings->validate;
+
+	return direct == NULL ? hs_event_read(e, json, event, validate)
+	                      : hs_event_read_direct(e, json, event, validate, direct->type);
+}
+
 /* Makes a record of the event at token `event`, or rejects it. HS_OK unless the whole request must end. */
 static enum hs_result take_event(struct hs_exchange *exchange, uint32_t event, uint64_t index)
 {
 	struct hs_scratch *scratch = exchange->scratch;
+	const struct hs_direct *direct = exchange->source != NULL ? &scratch->direct : NULL;
 	struct hs_stamp stamp = { exchange->tenant, exchange->has_settings ? &scratch->settings_json : NULL,
-		                  hs_slice_str(exchange->spooled_at), NULL };
+		                  hs_slice_str(exchange->spooled_at), direct };
 	struct hs_event e;
-	enum hs_result result =
-	    hs_event_read(&e, &scratch->json, event, (enum hs_validate)exchange->settings->validate);
+	enum hs_result result = read_event(exchange, direct, event, &e);
 
 	if (result == HS_OK)
 		result = hs_record_maker_put(&scratch->maker, &e, &stamp, (enum hs_names)exchange->settings->names);
@@ -173,7 +90,7 @@ static enum hs_result take_events(struct hs_exchange *exchange)
 	bool more;
 	uint32_t root;
 
-	if (events->dialect->is_batch && !exchange->settings->batches)
+	if (events->dialect->is_batch && !exchange->settings->batches && exchange->source == NULL)
 		return HS_E_BATCHES;
 	exchange->outcome.in_batch = events->dialect->is_batch;
 	for (uint64_t index = 0;; index++) {
@@ -189,11 +106,10 @@ static enum hs_result take_events(struct hs_exchange *exchange)
 	}
 }
 
-static enum hs_result take_body(struct hs_exchange *exchange)
+enum hs_result hs_ingest_take(struct hs_exchange *exchange, enum hs_result result)
 {
 	struct hs_scratch *scratch = exchange->scratch;
 	struct hs_slice body = hs_buf_slice(&scratch->body);
-	enum hs_result result = read_settings_header(exchange);
 
 	hs_record_maker_reset(&scratch->maker, body.n);
 	hs_buf_reset(&scratch->rejected);
@@ -211,7 +127,7 @@ static enum hs_result take_body(struct hs_exchange *exchange)
 	hs_buf_reset(&scratch->rejected);
 	exchange->outcome.result = result;
 	exchange->outcome.rejected = 0;
-	return put_rejected(exchange, hs_result_info(result)->status, body);
+	return put_rejected(exchange, hs_exchange_status(exchange, result), body);
 }
 
 /* --- keeping ----------------------------------------------------------------- */
@@ -269,7 +185,7 @@ static enum hs_result append(struct hs_exchange *exchange)
 	return store->append(store->self, &exchange->post.append);
 }
 
-static void keep(struct hs_exchange *exchange)
+void hs_ingest_keep(struct hs_exchange *exchange)
 {
 	size_t lines = exchange->scratch->maker.batch.lines.n, rejected = exchange->scratch->rejected.n;
 
@@ -279,42 +195,4 @@ static void keep(struct hs_exchange *exchange)
 	}
 	fill_append(exchange, &exchange->scratch->maker.batch);
 	answer_kept(exchange, lines > 0 || rejected > 0 ? append(exchange) : HS_OK);
-}
-
-/* --- the handler ------------------------------------------------------------- */
-
-/* HS_OK: exchange->scratch holds what is to be kept. */
-static enum hs_result validate(struct hs_exchange *exchange)
-{
-	struct hs_scratch *scratch = exchange->scratch;
-	struct hs_slice key = exchange->tenant; /* only the key's label so far */
-	enum hs_result result = exchange->transport->verdict;
-
-	if (result == HS_OK)
-		result = read_body(exchange);
-	if (result != HS_OK)
-		return result;
-	exchange->answer_by = scratch->store->now_monotonic() + HS_ANSWER_MS;
-	result = enter(exchange);
-	if (result != HS_OK)
-		return result;
-	hs_body_open(&scratch->events, &scratch->json, hs_buf_slice(&scratch->body));
-	if (exchange->needs_signature)
-		result = check_signature(exchange);
-	if (result != HS_OK)
-		return result;
-	exchange->answered.key = key;
-	exchange->answered.arrived_ms = scratch->store->now();
-	hs_timestamp_text(exchange->answered.arrived_ms, exchange->spooled_at);
-	return take_body(exchange);
-}
-
-void hs_handle_events(struct hs_exchange *exchange)
-{
-	enum hs_result result = validate(exchange);
-
-	if (result == HS_OK)
-		keep(exchange);
-	else
-		hs_exchange_answer(exchange, result);
 }

@@ -53,13 +53,20 @@ static void put_counts(const struct hs_outcome *o, struct hs_json_writer *w)
 		put_message(o, w);
 }
 
+static void put_health(const struct hs_outcome *o, struct hs_json_writer *w)
+{
+	hs_json_writer_text(w, "status", HS_SLICE("ok"));
+	if (o->is_catching_up)
+		hs_json_writer_text(w, "index", HS_SLICE("catching up"));
+}
+
 static void put_body(const struct hs_outcome *o, struct hs_buf *body)
 {
 	struct hs_json_writer w = { .out = body };
 
 	hs_json_writer_object(&w, NULL);
 	if (o->is_healthy && o->result == HS_OK)
-		hs_json_writer_text(&w, "status", HS_SLICE("ok"));
+		put_health(o, &w);
 	else if (o->result != HS_OK || (o->has_counts && !o->in_batch && o->rejected > 0))
 		put_message(o, &w);
 	else

@@ -9,10 +9,14 @@
 
 struct hs_outcome {
 	enum hs_result result;
-	bool has_counts;       /* each event was validated by itself */
-	bool is_healthy;       /* HS_OK means that the service is healthy, and the body says so */
-	struct hs_slice allow; /* the methods of the route, for 405 */
-	bool not_synced;       /* durability = none: 202 instead of 200 */
+	bool has_counts;                /* each event was validated by itself */
+	bool is_healthy;                /* HS_OK means that the service is healthy, and the body says so */
+	bool is_catching_up;            /* … and that the index of event ids is being rebuilt */
+	bool is_preflight;              /* HS_OK is an answer to OPTIONS: 204 without a body */
+	const struct hs_response *page; /* HS_OK is answered with this; NULL: with the counts */
+	char retry_after[8];            /* seconds, for 429; "": not known */
+	struct hs_slice allow;          /* the methods of the route, for 405 */
+	bool not_synced;                /* durability = none: 202 instead of 200 */
 	uint64_t accepted, duplicate, rejected;
 	uint64_t first_rejected; /* index in the batch of the event that `why` is about */
 	bool in_batch;           /* the message begins with "event 17: " */

@@ -10,6 +10,7 @@ static const char *reason(int status)
 	} reasons[] = {
 		{ 200, "OK" },
 		{ 202, "Accepted" },
+		{ 204, "No Content" },
 		{ 400, "Bad Request" },
 		{ 401, "Unauthorized" },
 		{ 403, "Forbidden" },
@@ -18,6 +19,7 @@ static const char *reason(int status)
 		{ 411, "Length Required" },
 		{ 413, "Content Too Large" },
 		{ 415, "Unsupported Media Type" },
+		{ 429, "Too Many Requests" }, /* RFC 6585, 4 */
 		{ 501, "Not Implemented" },
 		{ 503, "Service Unavailable" },
 	};
@@ -54,9 +56,11 @@ void hs_response_print(const struct hs_response *r, bool without_body, struct hs
 	hs_buf_put_uint(head, (uint64_t)r->status);
 	hs_buf_putc(head, ' ');
 	hs_buf_put_slice(head, hs_slice_str(reason(r->status)));
-	put_header(head, HS_SLICE("Content-Type"), r->media_type);
-	hs_buf_put_slice(head, HS_SLICE("\r\nContent-Length: "));
-	hs_buf_put_uint(head, r->body->n);
+	if (r->status != 204) {
+		put_header(head, HS_SLICE("Content-Type"), r->media_type);
+		hs_buf_put_slice(head, HS_SLICE("\r\nContent-Length: "));
+		hs_buf_put_uint(head, r->body->n);
+	}
 	for (unsigned i = 0; i < r->headers; i++)
 		put_header(head, r->header[i].name, r->header[i].value);
 	hs_buf_put_slice(head, HS_SLICE("\r\n\r\n"));

@@ -8,10 +8,10 @@
 
 #include "base/buf.h"
 
-enum { HS_RESPONSE_HEADERS = 4 }; /* besides Content-Type and Content-Length */
+enum { HS_RESPONSE_HEADERS = 8 }; /* besides Content-Type and Content-Length */
 
 struct hs_header {
-	struct hs_slice name, value; /* constants */
+	struct hs_slice name, value; /* constants, or slices of the request, its outcome or the settings */
 };
 
 /* A zeroed struct with `body` set is ready to be filled. */
@@ -26,7 +26,7 @@ struct hs_response {
 /* Adds a header. At most HS_RESPONSE_HEADERS. */
 void hs_response_header(struct hs_response *r, struct hs_slice name, struct hs_slice value);
 
-/* Prints the head. `without_body` (for HEAD) empties the body after the head has given its length. */
+/* Prints the head; 204 has neither type nor length (RFC 9110, 8.6). `without_body` (for HEAD) empties the body after the head has given its length. */
 void hs_response_print(const struct hs_response *r, bool without_body, struct hs_buf *head);
 
 #endif

@@ -1,4 +1,24 @@
 #include "cgi/http/router.h"
+#include "cgi/http/params.h"
+#include "cgi/http/rate_limit.h"
+
+/*
+ * Direct intake is not offered without sources. Its keys may be in the body, so the head lets everybody in;
+ * and a preflight has neither.
+ */
+static enum hs_result read_direct(struct hs_head *h, const struct hs_settings *settings, enum hs_result result)
+{
+	if (settings->sources == 0) {
+		h->request.route = NULL;
+		return HS_E_NO_SOURCES;
+	}
+	if (h->request.method == HS_METHOD_OPTIONS) {
+		h->request.route = hs_route_preflight();
+		return HS_OK;
+	}
+	h->needs_signature = h->request.route->for_senders;
+	return result;
+}
 
 enum hs_result hs_head_read(struct hs_head *h, const struct hs_settings *settings, char *const *params,
                             struct hs_buf *key)
@@ -7,17 +27,36 @@ enum hs_result hs_head_read(struct hs_head *h, const struct hs_settings *setting
 
 	h->tenant = HS_SLICE_NONE;
 	h->needs_signature = false;
-	result = hs_request_read(&h->request, params, (uint64_t)settings->max_body);
+	result = hs_request_read(&h->request, params, (uint64_t)settings->max_body, (uint64_t)settings->max_sdk_body);
+	if (h->request.route != NULL && h->request.route->direct != NULL)
+		return read_direct(h, settings, result);
 	if (result != HS_OK || !h->request.route->for_senders)
 		return result;
 	return hs_auth_head(settings, &h->request.credentials, key, &h->tenant, &h->needs_signature);
 }
 
+/* Finds who sends, for the log, rejected.jsonl and records, and what may be shown of that. */
+static void find_sender(struct hs_exchange *exchange, char *const *params)
+{
+	const struct hs_settings *settings = exchange->settings;
+	struct hs_slice forwarded_for = HS_SLICE_NONE;
+
+	if (settings->proxies > 0)
+		forwarded_for = hs_param(params, HS_SLICE("HTTP_X_FORWARDED_FOR"));
+	exchange->has_sender =
+	    hs_sender_address(settings, exchange->request.remote_addr, forwarded_for, &exchange->sender);
+	exchange->request.remote_addr =
+	    exchange->has_sender ? hs_sender_address_shown(settings, &exchange->sender, exchange->sender_text)
+				 : HS_SLICE_NONE;
+}
+
 static enum hs_result begin(struct hs_scratch *scratch, struct hs_exchange *exchange,
                             const struct hs_settings *settings)
 {
+	char *const *params = exchange->transport->params(exchange->transport);
 	struct hs_head head;
 	enum hs_result result;
+	bool direct;
 
 	exchange->scratch = scratch;
 	exchange->settings = settings;
@@ -25,10 +64,19 @@ static enum hs_result begin(struct hs_scratch *scratch, struct hs_exchange *exch
 	exchange->has_settings = false;
 	exchange->spool = scratch->store->spool;
 	exchange->answered = (struct hs_answered){ .status = 0 };
-	result = hs_head_read(&head, settings, exchange->transport->params(exchange->transport), &scratch->key);
+	result = hs_head_read(&head, settings, params, &scratch->key);
 	exchange->request = head.request;
 	exchange->tenant = head.tenant;
 	exchange->needs_signature = head.needs_signature;
+	exchange->source = NULL;
+	exchange->logged = HS_SLICE_NONE;
+	direct = head.request.route != NULL && head.request.route->direct != NULL;
+	if (direct)
+		exchange->origin = hs_slice_trim(hs_param(params, HS_SLICE("HTTP_ORIGIN")));
+	if (direct || settings->proxies > 0 || settings->ip != HS_IP_KEEP)
+		find_sender(exchange, params);
+	if (direct && result == HS_OK && exchange->request.method != HS_METHOD_OPTIONS)
+		result = hs_rate_limit_address(exchange);
 	/* not health requests: those of a monitor would hide that a sender is silent */
 	exchange->count_answer = exchange->request.route != NULL && !exchange->request.route->for_senders
 	                             ? NULL

@@ -15,7 +15,8 @@ struct hs_head {
 
 /*
  * Decides what the head alone can decide, before the body is read: HS_OK, or a result of
- * hs_request_read, or of hs_auth_head if the route is for senders. `key` is scratch, which is wiped.
+ * hs_request_read, or of hs_auth_head if the route is for senders; HS_E_NO_SOURCES if it is for
+ * libraries, and there is none. `key` is scratch, which is wiped.
  */
 enum hs_result hs_head_read(struct hs_head *h, const struct hs_settings *settings, char *const *params,
                             struct hs_buf *key);

@@ -26,12 +26,151 @@ static bool is_json_type(struct hs_slice type)
 	}
 #define METHOD(name) (1U << HS_METHOD_##name)
 
+/* Libraries send text/plain, application/json or nothing. */
+static bool is_any_type(struct hs_slice type)
+{
+	(void)type;
+	return true;
+}
+
+#define DIRECT(type, channel) \
+	&(const struct hs_direct_path) \
+	{ \
+		TEXT(type), TEXT(channel) \
+	}
+#define GETS METHOD(GET) | METHOD(HEAD), TEXT("GET, HEAD")
+#define POSTS METHOD(POST), TEXT("POST, OPTIONS"), is_any_type
+/* Segment tells devices and servers by the path: short names are for devices. */
+#define CLIENT(name, type) \
+	{ \
+		"direct", TEXT("/v1/" name), POSTS, true, DIRECT(type, "client"), hs_handle_direct \
+	}
+#define SERVER(name, type) \
+	{ \
+		"direct", TEXT("/v1/" name), POSTS, true, DIRECT(type, "server"), hs_handle_direct \
+	}
+
+/* The mount comes first, because most requests are for it. */
 static const struct hs_route routes[] = {
 	{ "intake", TEXT(""), METHOD(POST) | METHOD(PUT) | METHOD(PATCH), TEXT("POST, PUT, PATCH"), is_json_type, true,
-	  false, hs_handle_events },
-	{ "health", TEXT("/health"), METHOD(GET) | METHOD(HEAD), TEXT("GET, HEAD"), NULL, false, false,
-	  hs_handle_health },
+	  NULL, hs_handle_events },
+	{ "health", TEXT("/health"), GETS, NULL, false, NULL, hs_handle_health },
+	CLIENT("t", "track"),
+	CLIENT("i", "identify"),
+	CLIENT("p", "page"),
+	CLIENT("s", "screen"),
+	CLIENT("g", "group"),
+	CLIENT("a", "alias"),
+	CLIENT("b", ""),
+	SERVER("track", "track"),
+	SERVER("identify", "identify"),
+	SERVER("page", "page"),
+	SERVER("screen", "screen"),
+	SERVER("group", "group"),
+	SERVER("alias", "alias"),
+	SERVER("batch", ""),
+	SERVER("import", ""),
+	{ "metrics", TEXT("/v1/m"), POSTS, false, DIRECT("", "client"), hs_handle_sdk_metrics },
+	{ "settings", TEXT("/v1/projects/*/settings"), GETS, NULL, false, DIRECT("", "client"),
+	  hs_handle_sdk_settings },
+	{ "settings", TEXT("/projects/*/settings"), GETS, NULL, false, DIRECT("", "client"), hs_handle_sdk_settings },
+	{ "script", TEXT("/analytics.js/v1/*/analytics.min.js"), GETS, NULL, false, DIRECT("", "client"),
+	  hs_handle_sdk_script },
 };
+
+/* Paths of direct intake that are not in the table. All methods, so that a wrong path is always told as such. */
+static const struct hs_route unknown = { "unknown",      TEXT("/v1/"),     ~0U, TEXT("POST, OPTIONS"), NULL, true,
+	                                 DIRECT("", ""), hs_handle_unknown };
+
+static const struct hs_route preflight = { "preflight", TEXT(""), METHOD(OPTIONS), TEXT("OPTIONS"),
+	                                   NULL,        false,    DIRECT("", ""),  hs_handle_preflight };
+
+const struct hs_route *hs_route_preflight(void)
+{
+	return &preflight;
+}
+
+/* Takes the next segment off the path; empty ones do not count. False: there is none. */
+static bool next_segment(struct hs_slice *path, struct hs_slice *segment)
+{
+	size_t n = 0;
+
+	while (path->n > 0 && path->p[0] == '/')
+		*path = hs_slice(path->p + 1, path->n - 1);
+	while (n < path->n && path->p[n] != '/')
+		n++;
+	*segment = hs_slice(path->p, n);
+	*path = hs_slice(path->p + n, path->n - n);
+	return n > 0;
+}
+
+static bool is_star(struct hs_slice segment)
+{
+	return hs_slice_eq(segment, HS_SLICE("*"));
+}
+
+/* Compares segment by segment. *key is what the pattern's "*" has matched. */
+static bool matches(struct hs_slice pattern, struct hs_slice path, struct hs_slice *key)
+{
+	struct hs_slice wanted, segment;
+
+	*key = HS_SLICE_NONE;
+	while (next_segment(&pattern, &wanted)) {
+		if (!next_segment(&path, &segment) || (!is_star(wanted) && !hs_slice_eq(wanted, segment)))
+			return false;
+		if (is_star(wanted))
+			*key = segment;
+	}
+	return !next_segment(&path, &segment);
+}
+
+/* Skips the first segment as long as it is repeated. */
+static struct hs_slice skip_repeated(struct hs_slice path)
+{
+	struct hs_slice first, second, rest = path, after;
+
+	next_segment(&rest, &first);
+	for (after = rest; next_segment(&after, &second) && hs_slice_eq(first, second); rest = after)
+		path = rest;
+	return path;
+}
+
+/* True if the path is that of a row of two segments, said more than once: /v1/b/b, /v1/b/v1/b. */
+static bool repeats(struct hs_slice row, struct hs_slice path)
+{
+	struct hs_slice version, name, segment;
+	bool named = false;
+
+	next_segment(&row, &version);
+	if (!next_segment(&row, &name) || next_segment(&row, &segment))
+		return false;
+	if (!next_segment(&path, &segment) || !hs_slice_eq(segment, version))
+		return false;
+	while (next_segment(&path, &segment)) {
+		bool is_name = hs_slice_eq(segment, name);
+
+		if (!is_name && !hs_slice_eq(segment, version))
+			return false;
+		named = named || is_name;
+	}
+	return named;
+}
+
+static bool begins(struct hs_slice path, struct hs_slice with)
+{
+	return path.n >= with.n && hs_bytes_eq(path.p, with.p, with.n);
+}
+
+static const struct hs_route *find_direct(struct hs_slice path)
+{
+	struct hs_slice key, short_path = skip_repeated(path);
+
+	for (size_t i = 0; i < sizeof routes / sizeof *routes; i++)
+		if (routes[i].direct != NULL &&
+		    (matches(routes[i].path, short_path, &key) || repeats(routes[i].path, path)))
+			return &routes[i];
+	return begins(path, HS_SLICE("/v1/")) || begins(path, HS_SLICE("/projects/")) ? &unknown : NULL;
+}
 
 const struct hs_route *hs_route_find(struct hs_slice path)
 {
@@ -40,5 +179,12 @@ const struct hs_route *hs_route_find(struct hs_slice path)
 	for (size_t i = 0; i < sizeof routes / sizeof *routes; i++)
 		if (hs_slice_eq(routes[i].path, path))
 			return &routes[i];
-	return NULL;
+	return find_direct(path);
+}
+
+struct hs_slice hs_route_key(const struct hs_route *route, struct hs_slice path)
+{
+	struct hs_slice key;
+
+	return matches(route->path, skip_repeated(path), &key) ? key : HS_SLICE_NONE;
 }

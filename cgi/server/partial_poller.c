@@ -18,7 +18,7 @@ enum {
 	MOMENT_MS = 1,            /* the thread that accepts waits this long for more, again and again … */
 	MOMENTS_MS = 5,           /* … but at most this long in all */
 	TICK_MS = 100,            /* how often time limits are checked */
-	UNKNOWN_LEAST = 64 << 20, /* bytes that unknown senders may hold; more if max_body needs it */
+	UNKNOWN_LEAST = 64 << 20, /* bytes that unknown senders may hold; more if the largest bodies need it */
 	UNKNOWN_BODIES = 4,       /* namely this many of the largest bodies */
 	MOST = 4096,
 	STACK_BYTES = 256 << 10,
@@ -198,10 +198,17 @@ static void end_one(struct hs_partial_poller *poller, struct hs_partial_request 
 	      true);
 }
 
+static uint64_t largest_body(const struct hs_settings *settings)
+{
+	bool direct = settings->sources > 0 && settings->max_sdk_body > settings->max_body;
+
+	return (uint64_t)(direct ? settings->max_sdk_body : settings->max_body);
+}
+
 /* Room for four of the largest bodies of unknown senders, and for known ones four more than threads. */
 static bool is_room(const struct hs_partial_poller *poller, const struct hs_settings *settings, bool known)
 {
-	uint64_t body = (uint64_t)settings->max_body, most = UNKNOWN_BODIES * body;
+	uint64_t body = largest_body(settings), most = UNKNOWN_BODIES * body;
 
 	if (known)
 		return atomic_load(&poller->room.known) <= ((uint64_t)poller->threads + UNKNOWN_BODIES) * body;

@@ -43,7 +43,7 @@ struct hs_partial_request {
 	size_t held;         /* bytes that it holds of the room */
 	bool known;          /* which share of the room that is */
 	bool answered;       /* what arrives now is dropped */
-	uint64_t length;     /* CONTENT_LENGTH, once the head has been read */
+	uint64_t length;     /* CONTENT_LENGTH, or without it the most that may come, once the head has been read */
 	int64_t begun_ms;    /* when head or body began */
 	int64_t deadline_ms; /* of head, body or rest */
 	struct hs_buf text;  /* the variables … */

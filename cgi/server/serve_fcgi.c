@@ -134,12 +134,24 @@ static void store_post(void *self, struct hs_post *post)
 	hs_spool_commit(spool);
 }
 
-static enum hs_result store_health(void *self)
+static enum hs_result store_health(void *self, bool *catching_up)
 {
 	struct worker *worker = self;
 
 	leave_door(worker);
-	return hs_spool_health(worker->store.spool);
+	return hs_spool_health(worker->store.spool, catching_up);
+}
+
+/* Most often they are open, and nothing waits. */
+static struct hs_rates *store_rates(void *self)
+{
+	struct worker *worker = self;
+	struct hs_rates *rates = hs_spool_rates(worker->store.spool, false);
+
+	if (rates != NULL)
+		return rates;
+	leave_door(worker);
+	return hs_spool_rates(worker->store.spool, true);
 }
 
 /* --- threads ---------------------------------------------------------------- */
@@ -297,7 +309,8 @@ static bool start_worker(struct server *server, uint64_t seed)
 		                               .now = hs_io_now,
 		                               .now_monotonic = hs_io_now_monotonic,
 		                               .large = server->large,
-		                               .unverified = &server->unverified };
+		                               .unverified = &server->unverified,
+		                               .rates = store_rates };
 	worker->acceptor = hs_acceptor_new(server->listen_fd, server->stop_fd, hs_partial_poller_fd(server->poller),
 	                                   &server->stopping);
 	worker->scratch = hs_scratch_new(&worker->store, seed);

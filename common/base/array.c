@@ -1,6 +1,5 @@
 #include "base/array.h"
 
-#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -22,4 +21,21 @@ bool hs_array_grow(void *list, size_t *cap, size_t size)
 	*cap = larger;
 	/* cppcheck-suppress memleak ; the caller's pointer holds it now */
 	return true;
+}
+
+size_t hs_array_from(const void *list, size_t count, size_t size, uint64_t number)
+{
+	size_t low = 0, high = count;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+		uint64_t there;
+
+		memcpy(&there, (const char *)list + middle * size, sizeof there);
+		if (there < number)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
 }

@@ -7,6 +7,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 /*
  * Doubles the capacity. `list` is the address of the pointer, `size` the bytes of an element. False: out
@@ -18,6 +19,12 @@ static inline bool hs_array_room(void *list, size_t count, size_t *cap, size_t s
 {
 	return count < *cap || hs_array_grow(list, cap, size);
 }
+
+/*
+ * The index of the first element whose number is at least `number`; `count`: none. `size` is the bytes of an
+ * element, which begins with its number, a uint64_t; the elements ascend by it.
+ */
+size_t hs_array_from(const void *list, size_t count, size_t size, uint64_t number);
 
 /* HS_ARRAY_ROOM(&x->list, x->count, &x->cap): true if there is room for one more element. */
 #define HS_ARRAY_ROOM(list, count, cap) hs_array_room((list), (count), (cap), sizeof **(list))

@@ -8,6 +8,7 @@
 #ifndef HS_BYTE_SCAN_H
 #define HS_BYTE_SCAN_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
@@ -47,6 +48,11 @@ static inline uint64_t hs_scan8_equal(uint64_t word, unsigned byte)
 static inline uint64_t hs_scan8_odd(uint64_t word)
 {
 	return ~hs_scan8_from(word, ' ') | hs_scan8_equal(word, '"') | hs_scan8_equal(word, '\\');
+}
+
+static inline uint64_t hs_scan8_strange(uint64_t word)
+{
+	return ~hs_scan8_from(word, ' ');
 }
 
 static inline uint64_t hs_scan8_quotes(uint64_t word)
@@ -106,6 +112,26 @@ static inline unsigned hs_scan16_odd(const char *p)
 #endif
 }
 
+/* Passes control characters, and bytes beyond ASCII. */
+static inline unsigned hs_scan16_strange(const char *p)
+{
+#if defined(__SSE2__) && !defined(HS_SCALAR)
+	return (unsigned)_mm_movemask_epi8(_mm_cmpgt_epi8(_mm_set1_epi8(' '), hs_scan16_load(p)));
+#else
+	return HS_SCAN16_BY_WORDS(hs_scan8_strange, p);
+#endif
+}
+
+static inline unsigned hs_scan16_equal(const char *p, char byte)
+{
+#if defined(__SSE2__) && !defined(HS_SCALAR)
+	return (unsigned)_mm_movemask_epi8(_mm_cmpeq_epi8(hs_scan16_load(p), _mm_set1_epi8(byte)));
+#else
+	return hs_scan8_bits(hs_scan8_equal(hs_scan8(p), (unsigned char)byte)) |
+	       hs_scan8_bits(hs_scan8_equal(hs_scan8(p + 8), (unsigned char)byte)) << 8;
+#endif
+}
+
 /* Passes quotes and backslashes. */
 static inline unsigned hs_scan16_quotes(const char *p)
 {
@@ -126,6 +152,39 @@ static inline unsigned hs_scan16_digits(const char *p)
 #else
 	return HS_SCAN16_BY_WORDS(hs_scan8_digits, p);
 #endif
+}
+
+enum { HS_SCAN64 = 64 };
+
+/*
+ * True if none of 64 bytes is a control character or beyond ASCII. Then an odd number of quotes among them
+ * changes the parity of the low 16 bits of *quotes; otherwise *quotes is as it was.
+ */
+static inline bool hs_scan64_is_plain(const char *p, unsigned *quotes)
+{
+#if defined(__SSE2__) && !defined(HS_SCALAR)
+	__m128i blank = _mm_set1_epi8(' '), quote = _mm_set1_epi8('"'), a = hs_scan16_load(p),
+		b = hs_scan16_load(p + 16), c = hs_scan16_load(p + 32), d = hs_scan16_load(p + 48);
+	__m128i strange = _mm_or_si128(_mm_or_si128(_mm_cmpgt_epi8(blank, a), _mm_cmpgt_epi8(blank, b)),
+	                               _mm_or_si128(_mm_cmpgt_epi8(blank, c), _mm_cmpgt_epi8(blank, d)));
+	__m128i quoted = _mm_xor_si128(_mm_xor_si128(_mm_cmpeq_epi8(a, quote), _mm_cmpeq_epi8(b, quote)),
+	                               _mm_xor_si128(_mm_cmpeq_epi8(c, quote), _mm_cmpeq_epi8(d, quote)));
+
+	if (_mm_movemask_epi8(strange) != 0)
+		return false;
+	*quotes ^= (unsigned)_mm_movemask_epi8(quoted);
+#else
+	uint64_t strange = 0, quoted = 0;
+
+	for (int i = 0; i < HS_SCAN64; i += 8) {
+		strange |= hs_scan8_strange(hs_scan8(p + i));
+		quoted ^= hs_scan8_equal(hs_scan8(p + i), '"');
+	}
+	if ((strange & HS_EACH(0x80)) != 0)
+		return false;
+	*quotes ^= hs_scan8_bits(quoted);
+#endif
+	return true;
 }
 
 #endif

@@ -107,3 +107,14 @@ bool hs_equal_constant_time(const void *a, const void *b, size_t n)
 {
 	return CRYPTO_memcmp(a, b, n) == 0;
 }
+
+size_t hs_sha256_find(const void *entries, size_t count, size_t size, size_t offset,
+                      const uint8_t digest[static HS_SHA256_BYTES])
+{
+	size_t found = count;
+
+	for (size_t i = 0; i < count; i++)
+		if (hs_equal_constant_time((const char *)entries + i * size + offset, digest, HS_SHA256_BYTES))
+			found = i;
+	return found;
+}

@@ -37,4 +37,11 @@ bool hs_digest_end(struct hs_digest *d, uint8_t out[static HS_SHA256_BYTES]);
 /* Compares n bytes in a time that depends on n alone. */
 bool hs_equal_constant_time(const void *a, const void *b, size_t n);
 
+/*
+ * Finds the entry that has this SHA-256 at `offset`, among `count` entries of `size` bytes. Compares with every
+ * entry in constant time, so that the time does not tell which one matched. Returns its index, else `count`.
+ */
+size_t hs_sha256_find(const void *entries, size_t count, size_t size, size_t offset,
+                      const uint8_t digest[static HS_SHA256_BYTES]);
+
 #endif

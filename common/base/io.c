@@ -251,6 +251,18 @@ int hs_io_sync_dir(int fd)
 	return fsync(fd);
 }
 
+int hs_io_write_out(int fd, uint64_t offset, uint64_t n)
+{
+	const unsigned all = SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE | SYNC_FILE_RANGE_WAIT_AFTER;
+	int r = 0;
+
+	if (offset >= n)
+		RETRY(r, sync_file_range(fd, (off_t)(offset - n), (off_t)n, all));
+	if (r == 0)
+		RETRY(r, sync_file_range(fd, (off_t)offset, (off_t)n, SYNC_FILE_RANGE_WRITE));
+	return r < 0 && (errno == ENOSYS || errno == EPERM) ? 0 : r; /* a sandbox may forbid it */
+}
+
 int hs_io_truncate(int fd, uint64_t size)
 {
 	int r;

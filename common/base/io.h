@@ -75,6 +75,13 @@ int hs_io_sync_data(int fd);
 /* Syncs a directory's entries (fsync). */
 int hs_io_sync_dir(int fd);
 
+/*
+ * Starts to write these bytes to the disk, once the n bytes before them are written. After a large file
+ * that is written in such steps, a sync of another file in the same journal has little to wait for. This
+ * is no sync, but its failure is final: a later hs_io_sync_data does not report it again.
+ */
+int hs_io_write_out(int fd, uint64_t offset, uint64_t n);
+
 int hs_io_truncate(int fd, uint64_t size);
 /* Reserves blocks without a change of size (fallocate, FALLOC_FL_KEEP_SIZE). */
 int hs_io_reserve(int fd, uint64_t offset, uint64_t n);

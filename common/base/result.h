@@ -26,6 +26,7 @@ enum hs_class {
 	HS_CLASS_JSON,     /* the body is not acceptable JSON; the parser knows the offset */
 	HS_CLASS_SPEC,     /* an event breaks the Spec */
 	HS_CLASS_BUSY,     /* a temporary obstacle: trying again may succeed */
+	HS_CLASS_RATE,     /* the sender has sent too much: 429, later it may send again */
 	HS_CLASS_MACHINE,  /* memory, clock */
 	HS_CLASS_STORAGE,  /* the file system failed, or has no room */
 	HS_CLASS_SPOOL,    /* the spool cannot be used as it is */
@@ -37,6 +38,12 @@ enum hs_class {
 	X(HS_OK, OK, 200, DEBUG, "ok", "") \
 	/* request: its head, and whether its body arrived */ \
 	X(HS_E_PATH, REQUEST, 404, INFO, "no such resource", "point the sender at the mount itself") \
+	X(HS_E_NO_SOURCES, REQUEST, 404, INFO, "no such resource", \
+	  "Segment's libraries may send once the settings have a line in [sources]") \
+	X(HS_E_SDK_SETTINGS, REQUEST, 404, INFO, "no settings for this write key", \
+	  "set public_url; the key must be that of a browser source, and not revoked") \
+	X(HS_E_SDK_SCRIPT, REQUEST, 404, INFO, "no script here", \
+	  "set sdk_script to npm's standalone build of analytics-next, a plain file of at most 4 MB") \
 	X(HS_E_METHOD, REQUEST, 405, INFO, "method not allowed", "senders use POST, PUT or PATCH") \
 	X(HS_E_MEDIA_TYPE, REQUEST, 415, INFO, "Content-Type must be application/json", \
 	  "set the sender's content type to application/json") \
@@ -44,10 +51,14 @@ enum hs_class {
 	X(HS_E_NO_LENGTH, REQUEST, 411, INFO, "Content-Length required", \
 	  "the sender used chunked encoding and the web server passed no length") \
 	X(HS_E_BAD_LENGTH, REQUEST, 400, INFO, "Content-Length is not a number", "look at the sender") \
-	X(HS_E_TOO_LARGE, REQUEST, 413, INFO, "body too large", "raise max_body, or lower the batch size") \
+	X(HS_E_TOO_LARGE, REQUEST, 413, INFO, "body too large", \
+	  "raise max_body (max_sdk_body for libraries), or lower the batch size") \
 	X(HS_E_SHORT_BODY, REQUEST, 400, INFO, "body shorter than Content-Length", \
 	  "the sender or a proxy gave up in the middle") \
 	X(HS_E_LONG_BODY, REQUEST, 400, INFO, "body longer than Content-Length", "look at the sender or the proxy") \
+	X(HS_E_GZIP, REQUEST, 400, INFO, "body is not whole gzip", "the sender or a proxy cut or altered the body") \
+	X(HS_E_INFLATED, REQUEST, 400, INFO, "body too large when inflated", \
+	  "raise max_sdk_body, or look at the sender") \
 	X(HS_E_SLOW_BODY, REQUEST, 503, WARN, "body did not arrive in time", \
 	  "the sender is slow, or the web server streams: let it buffer bodies") \
 	X(HS_E_SETTINGS_HEADER, REQUEST, 400, INFO, "X-Segment-Settings is not base64 of a JSON object", \
@@ -68,6 +79,14 @@ enum hs_class {
 	  "give the label of the secret and that of the key the same name, or correct one of them at the sender") \
 	X(HS_E_NO_CREDENTIALS, AUTH, 401, INFO, "X-Signature or API key required", \
 	  "set the shared secret or the key at the sender") \
+	X(HS_E_WRITE_KEY, AUTH, 400, INFO, "write key unknown", \
+	  "add the key to [sources], or correct it at the sender") \
+	X(HS_E_WRITE_KEY_REVOKED, AUTH, 400, INFO, "write key revoked", "give the sender a new key") \
+	X(HS_E_TWO_KEYS, AUTH, 400, INFO, "Authorization and the body have different write keys", \
+	  "give the library one key, and look for a proxy that adds Authorization") \
+	X(HS_E_ORIGIN, AUTH, 400, INFO, "origin not allowed for this write key", \
+	  "add origin= to the source's line if the page is yours; apps and servers need a key of their own, without " \
+	  "browser") \
 	/* json: the body as text */ \
 	X(HS_E_JSON_EMPTY, JSON, 400, INFO, "body is empty", "look at the sender") \
 	X(HS_E_JSON_END, JSON, 400, INFO, "JSON ends too early", "look at the sender") \
@@ -88,6 +107,10 @@ enum hs_class {
 	X(HS_E_NO_TYPE, SPEC, 400, INFO, "type required", "look at the sender") \
 	X(HS_E_TYPE, SPEC, 501, INFO, "type not supported", \
 	  "the Spec has identify, track, page, screen, group, alias and delete") \
+	X(HS_E_TYPE_PATH, SPEC, 400, INFO, "type differs from that of the path", \
+	  "send the event to the path of its type, to /v1/batch, or without a type") \
+	X(HS_E_DELETE_DIRECT, SPEC, 400, INFO, "delete is not accepted here", \
+	  "write keys are public: deletes come by webhook, to the mount itself") \
 	X(HS_E_IDENTITY, SPEC, 400, INFO, "userId or anonymousId required", "look at the source") \
 	X(HS_E_EVENT_NAME, SPEC, 400, INFO, "event required, a non-empty string", "look at the source") \
 	X(HS_E_GROUP_ID, SPEC, 400, INFO, "groupId required", "look at the source") \
@@ -100,6 +123,14 @@ enum hs_class {
 	X(HS_E_NAME_LONG, SPEC, 400, INFO, "a name is longer than 4096 bytes when flattened", "look at the source") \
 	X(HS_E_RECORD_LARGE, SPEC, 400, INFO, "the event grows too large when flattened", \
 	  "long keys are repeated in every name below them: look at the source") \
+	/* rate: a limit of direct intake */ \
+	X(HS_E_RATE_ADDRESS, RATE, 429, INFO, "too many requests from this address, try again", \
+	  "raise address_rate; behind a proxy, list it in trusted_proxies, or all senders count as one") \
+	X(HS_E_RATE_SOURCE, RATE, 429, INFO, "too many events of this source, try again", \
+	  "raise browser_rate, or rate= of the source; or find out who else uses its key") \
+	X(HS_E_DAILY_SOURCE, RATE, 429, WARN, "daily amount of this source is used up, try again", \
+	  "it begins anew at midnight UTC: raise browser_daily, or daily= of the source; or find out who else uses " \
+	  "its key") \
 	/* busy: the same thing may succeed in a moment */ \
 	X(HS_E_TIMEOUT, BUSY, 503, WARN, "storage too slow, try again", \
 	  "the disk is too slow, or a stopped process holds the spool: check the storage, and look for stopped " \

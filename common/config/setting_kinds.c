@@ -38,9 +38,13 @@ static const struct unit *units_of(enum hs_setting_kind kind)
 	static const struct unit sizes[] = { { "G", 1 << 30 }, { "M", 1 << 20 }, { "K", 1 << 10 }, { "", 1 } };
 	static const struct unit durations[] = { { "d", 86400000 }, { "h", 3600000 }, { "m", 60000 },
 		                                 { "s", 1000 },     { "ms", 1 },      { "", 0 } };
+	static const struct unit rates[] = { { "/s", 1000 }, { "", 0 } };
 	static const struct unit plain[] = { { "", 1 } };
 
-	return kind == HS_SETTING_SIZE ? sizes : kind == HS_SETTING_DURATION ? durations : plain;
+	return kind == HS_SETTING_SIZE       ? sizes
+	       : kind == HS_SETTING_DURATION ? durations
+	       : kind == HS_SETTING_RATE     ? rates
+	                                     : plain;
 }
 
 /* Sizes may also be written as commands print them: 64 MB for 64M. */
@@ -52,7 +56,7 @@ static bool is_unit(enum hs_setting_kind kind, const char *text, const char *suf
 	       (text[n] == '\0' || (kind == HS_SETTING_SIZE && text[n] == 'B' && text[n + 1] == '\0'));
 }
 
-/* The factor of a unit; 0: there is no such unit. A duration needs one, because its bare number would be a guess. */
+/* The factor of a unit; 0: there is no such unit. A duration and a rate need one, because its bare number would be a guess. */
 static int64_t factor_of(enum hs_setting_kind kind, const char *text)
 {
 	const struct unit *unit = units_of(kind);
@@ -108,17 +112,23 @@ static bool store_choice(const struct hs_setting *setting, int *choice, const ch
 	return false;
 }
 
+bool hs_setting_read_number(const struct hs_setting *setting, const char *value, int64_t *number)
+{
+	int64_t n = 0;
+
+	if ((setting->word[0] == NULL || strcmp(setting->word[0], value) != 0) &&
+	    (!read_number(setting->kind, value, &n) || !is_in_range(setting, n)))
+		return false;
+	*number = n;
+	return true;
+}
+
 bool hs_setting_store(const struct hs_setting *setting, struct hs_settings *settings, const char *value)
 {
-	int64_t number = 0;
+	void *member = hs_setting_member(setting, settings);
 
-	if (setting->kind == HS_SETTING_CHOICE)
-		return store_choice(setting, hs_setting_member(setting, settings), value);
-	if ((setting->word[0] == NULL || strcmp(setting->word[0], value) != 0) &&
-	    (!read_number(setting->kind, value, &number) || !is_in_range(setting, number)))
-		return false;
-	*(int64_t *)hs_setting_member(setting, settings) = number;
-	return true;
+	return setting->kind == HS_SETTING_CHOICE ? store_choice(setting, member, value)
+	                                          : hs_setting_read_number(setting, value, member);
 }
 
 static void print_words(const struct hs_setting *setting, char *out, size_t n)
@@ -139,17 +149,21 @@ static void print_words(const struct hs_setting *setting, char *out, size_t n)
 
 void hs_setting_expected(const struct hs_setting *setting, char out[static HS_SETTING_EXPECTED_MAX])
 {
-	static const char *const nouns[] = {
-		[HS_SETTING_SIZE] = "a size", [HS_SETTING_DURATION] = "a time", [HS_SETTING_COUNT] = "a number"
-	};
+	static const char *const nouns[] = { [HS_SETTING_SIZE] = "a size",
+		                             [HS_SETTING_DURATION] = "a time",
+		                             [HS_SETTING_COUNT] = "a number",
+		                             [HS_SETTING_RATE] = "a rate" };
 	static const char *const units[] = { [HS_SETTING_SIZE] = " (bytes, K, M, G)",
 		                             [HS_SETTING_DURATION] = " (ms, s, m, h, d)",
-		                             [HS_SETTING_COUNT] = "" };
+		                             [HS_SETTING_COUNT] = "",
+		                             [HS_SETTING_RATE] = "" };
 	const size_t n = HS_SETTING_EXPECTED_MAX;
 	bool has_word = setting->word[0] != NULL;
 
 	switch (setting->kind) {
 	case HS_SETTING_PATH: snprintf(out, n, "an absolute path"); break;
+	case HS_SETTING_URL: snprintf(out, n, "https://host/path, without a final slash"); break;
+	case HS_SETTING_ADDRESSES: snprintf(out, n, "addresses and ranges (10.0.0.0/8), divided by blanks"); break;
 	case HS_SETTING_SECRET: snprintf(out, n, "a text, at most %d of them", HS_SECRETS_MAX); break;
 	case HS_SETTING_CHOICE: print_words(setting, out, n); break;
 	case HS_SETTING_MODE: snprintf(out, n, "%s or %s", setting->lowest, setting->highest); break;

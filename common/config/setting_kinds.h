@@ -1,6 +1,6 @@
 /*
  * setting_kinds: the rows of settings_table.h as data: finds one, reads its value, says which
- * values it takes. Paths and secrets are read by settings_parse.c.
+ * values it takes. Texts, addresses and secrets are read by settings_parse.c.
  */
 #ifndef HS_SETTING_KINDS_H
 #define HS_SETTING_KINDS_H
@@ -14,10 +14,13 @@ enum {
 
 enum hs_setting_kind {
 	HS_SETTING_PATH,
+	HS_SETTING_URL,
+	HS_SETTING_ADDRESSES,
 	HS_SETTING_SECRET,
 	HS_SETTING_CHOICE,
 	HS_SETTING_SIZE,
 	HS_SETTING_DURATION,
+	HS_SETTING_RATE,
 	HS_SETTING_COUNT,
 	HS_SETTING_MODE,
 };
@@ -45,6 +48,9 @@ void *hs_setting_member(const struct hs_setting *setting, struct hs_settings *se
 
 /* Stores a choice or a number in its member. False: the value is not one that the row allows. */
 bool hs_setting_store(const struct hs_setting *setting, struct hs_settings *settings, const char *value);
+
+/* Reads a number of the row's kind, or its first word as 0. False: the row does not allow it. */
+bool hs_setting_read_number(const struct hs_setting *setting, const char *value, int64_t *number);
 
 /* Describes in words the values that the row allows. */
 void hs_setting_expected(const struct hs_setting *setting, char out[static HS_SETTING_EXPECTED_MAX]);

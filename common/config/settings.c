@@ -9,6 +9,7 @@ static const struct {
 	[HS_AUTH_BOTH] = { .signature = true, .key = true },
 	[HS_AUTH_EITHER] = { .signature = true, .key = true, .any = true },
 	[HS_AUTH_NONE] = { 0 },
+	[HS_AUTH_NOBODY] = { .key = true },
 };
 
 bool hs_settings_demand_signature(const struct hs_settings *s)
@@ -34,6 +35,9 @@ const char *hs_settings_tenant(const struct hs_settings *s, const char *label)
 	for (unsigned i = 0; i < s->secrets; i++)
 		if (label[0] != '\0' && strcmp(s->secret_tenant[i], label) == 0)
 			return s->secret_tenant[i];
+	for (unsigned i = 0; i < s->sources; i++)
+		if (label[0] != '\0' && strcmp(s->source[i].tenant, label) == 0)
+			return s->source[i].tenant;
 	return NULL;
 }
 
@@ -41,6 +45,9 @@ bool hs_settings_have_tenants(const struct hs_settings *s)
 {
 	for (unsigned i = 0; i < s->secrets; i++)
 		if (s->secret_tenant[i][0] != '\0')
+			return true;
+	for (unsigned i = 0; i < s->sources; i++)
+		if (s->source[i].tenant[0] != '\0')
 			return true;
 	return s->keys > 0;
 }
@@ -53,6 +60,7 @@ const char *hs_settings_demand(const struct hs_settings *s)
 		[HS_AUTH_BOTH] = "a signature and an API key",
 		[HS_AUTH_EITHER] = "a signature or an API key",
 		[HS_AUTH_NONE] = "nothing",
+		[HS_AUTH_NOBODY] = "an API key, but there is none",
 	};
 
 	return demand[s->auth];

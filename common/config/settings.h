@@ -6,6 +6,7 @@
 #define HS_SETTINGS_H
 
 #include "base/digest.h"
+#include "base/ip_address.h"
 #include "config/settings_table.h"
 #include "event/event.h"
 #include "event/flatten.h"
@@ -17,24 +18,41 @@ enum hs_auth_mode {
 	HS_AUTH_BOTH,
 	HS_AUTH_EITHER,
 	HS_AUTH_NONE,
+	HS_AUTH_NOBODY, /* not a word of the setting: there are sources alone, so no webhook is let in */
 };
 
 /* Indexes of the words in settings_table.h; see also enum hs_validate, hs_names and hs_level. */
 enum hs_batch_signature { HS_BATCH_SIGNATURE_EITHER, HS_BATCH_SIGNATURE_FIRST, HS_BATCH_SIGNATURE_WHOLE };
 
 enum hs_durability { HS_DURABILITY_FSYNC, HS_DURABILITY_NONE };
+enum hs_ip_policy { HS_IP_KEEP, HS_IP_CUT, HS_IP_DROP };
 enum hs_compress { HS_COMPRESS_GZIP, HS_COMPRESS_NONE };
 
 enum {
 	HS_SECRETS_MAX = 16,
 	HS_KEYS_MAX = 1024,
 	HS_TENANT_MAX = 64, /* bytes of a key's label */
+	HS_PROXIES_MAX = 256,
 };
 
 struct hs_key {
 	char tenant[HS_TENANT_MAX + 1]; /* letters, digits, '.', '_' and '-' */
 	uint8_t sha256[HS_SHA256_BYTES];
 	bool revoked;
+};
+
+/* A line of [sources]; sources.h has its form. */
+struct hs_source {
+	char label[HS_TENANT_MAX + 1];  /* in the record as `source` */
+	char tenant[HS_TENANT_MAX + 1]; /* "": none */
+	uint8_t sha256[HS_SHA256_BYTES];
+	bool revoked;
+	bool browser;    /* its key is public; else a server's */
+	bool any_origin; /* origin=* */
+	char **origin;   /* `origins` of them: scheme://host[:port], in small letters, without a final slash */
+	unsigned origins;
+	int64_t rate;  /* thousandths of an event a second; 0: no limit */
+	int64_t daily; /* bytes of bodies a day (UTC), inflated; 0: no limit */
 };
 
 /*
@@ -44,6 +62,9 @@ struct hs_key {
 struct hs_settings {
 #define HS_MEMBER_PATH(name) char *name;
 #define HS_MEMBER_SECRET(name) struct hs_hmac *name[HS_SECRETS_MAX];
+#define HS_MEMBER_URL(name) char *name;
+#define HS_MEMBER_ADDRESSES(name) struct hs_ip_range name[HS_PROXIES_MAX];
+#define HS_MEMBER_RATE(name) int64_t name;
 #define HS_MEMBER_CHOICE(name) int name;
 #define HS_MEMBER_SIZE(name) int64_t name;
 #define HS_MEMBER_DURATION(name) int64_t name;
@@ -54,6 +75,9 @@ struct hs_settings {
 #undef HS_MEMBER
 #undef HS_MEMBER_PATH
 #undef HS_MEMBER_SECRET
+#undef HS_MEMBER_URL
+#undef HS_MEMBER_ADDRESSES
+#undef HS_MEMBER_RATE
 #undef HS_MEMBER_CHOICE
 #undef HS_MEMBER_SIZE
 #undef HS_MEMBER_DURATION
@@ -61,6 +85,7 @@ struct hs_settings {
 #undef HS_MEMBER_MODE
 	char secret_tenant[HS_SECRETS_MAX][HS_TENANT_MAX + 1]; /* label of each secret; "": none */
 	unsigned secrets;
+	unsigned proxies;   /* of trusted_proxies */
 	struct hs_key *key; /* `keys` of them, in the order of the file */
 	unsigned keys;
 	struct hs_source *source; /* `sources` of them, in the order of the file; sources.h */
@@ -99,10 +124,10 @@ struct hs_settings *hs_settings_new(const char *name, struct hs_slice text, char
                                     struct hs_settings_error *error);
 void hs_settings_free(struct hs_settings *s); /* NULL is fine; wipes keys */
 
-/* True if keys or secrets have labels, so that records may have a tenant. */
+/* True if keys or secrets have labels or sources have tenants, so that records may have a tenant. */
 bool hs_settings_have_tenants(const struct hs_settings *s);
 
-/* The settings' own copy of a label of a key or a secret; NULL: there is no such label. */
+/* The settings' own copy of a label of a key or a secret, or of a source's tenant; NULL: there is none. */
 const char *hs_settings_tenant(const struct hs_settings *s, const char *label);
 
 /* Whether `auth` demands signatures, demands API keys, and is content with any one of them. */
@@ -119,6 +144,7 @@ const char *hs_settings_batch_demand(const struct hs_settings *s);
 /* Stand in the sample where a secret or a key must be entered; rejected as values. */
 #define HS_SETTINGS_SAMPLE_SECRET "the shared secret that you gave Segment"
 #define HS_SETTINGS_SAMPLE_KEY "a key in clear"
+#define HS_SETTINGS_SAMPLE_WRITE_KEY "WRITE-KEY"
 
 /* A row of the table, for people: --help, the manual page, the sample file. Constants but `expected`. */
 struct hs_setting_doc {

@@ -1,6 +1,8 @@
 #include "config/settings_access.h"
 #include "base/hex.h"
+#include "config/sources.h"
 
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -74,6 +76,37 @@ static bool check_one_label(struct hs_settings_reading *reading, unsigned last)
 	return true;
 }
 
+/* --- keys of sources ------------------------------------------------------------- */
+
+/* A source's key may be public, so it must not open anything else. */
+static bool refuse_source_key(struct hs_settings_reading *reading, const char *label, const char *what)
+{
+	return hs_settings_fail(reading, "[sources] %s: its key is also a %s: give the source a key of its own", label,
+	                        what);
+}
+
+static bool check_no_source(struct hs_settings_reading *reading, const char *what,
+                            const uint8_t sha256[static HS_SHA256_BYTES])
+{
+	const struct hs_source *source = hs_source_with(reading->settings, sha256);
+
+	return source == NULL || refuse_source_key(reading, source->label, what);
+}
+
+bool hs_settings_check_key_elsewhere(struct hs_settings_reading *reading, const char *label,
+                                     const uint8_t sha256[static HS_SHA256_BYTES])
+{
+	const struct hs_settings *s = reading->settings;
+
+	if (hs_sha256_find(s->key, s->keys, sizeof *s->key, offsetof(struct hs_key, sha256), sha256) < s->keys)
+		return refuse_source_key(reading, label, "key of [keys]");
+	if (hs_sha256_find(reading->secret_sha256, s->secrets, HS_SHA256_BYTES, 0, sha256) < s->secrets)
+		return refuse_source_key(reading, label, "secret");
+	return true;
+}
+
+/* --- adding a secret --------------------------------------------------------------- */
+
 bool hs_settings_add_secret(struct hs_settings_reading *reading, const char *label, const char *value)
 {
 	struct hs_settings *s = reading->settings;
@@ -89,8 +122,10 @@ bool hs_settings_add_secret(struct hs_settings_reading *reading, const char *lab
 	if (s->secret[s->secrets] == NULL)
 		return hs_settings_fail(reading, "out of memory");
 	snprintf(s->secret_tenant[s->secrets], sizeof s->secret_tenant[0], "%s", label);
-	s->secrets++;
-	return check_one_label(reading, s->secrets - 1);
+	if (!hs_sha256(hs_slice_str(value), reading->secret_sha256[s->secrets++]))
+		return hs_settings_fail(reading, "out of memory");
+	return check_one_label(reading, s->secrets - 1) &&
+	       check_no_source(reading, "secret", reading->secret_sha256[s->secrets - 1]);
 }
 
 bool hs_settings_add_labelled_secret(struct hs_settings_reading *reading, const char *label, const char *value)
@@ -106,13 +141,11 @@ void hs_settings_forget_secrets(struct hs_settings *s)
 
 /* --- [keys] ----------------------------------------------------------------- */
 
-static bool skip_prefix(const char **s, const char *prefix)
+static bool skip_prefix(struct hs_slice *s, struct hs_slice prefix)
 {
-	size_t n = strlen(prefix);
-
-	if (strncmp(*s, prefix, n) != 0)
+	if (s->n < prefix.n || memcmp(s->p, prefix.p, prefix.n) != 0)
 		return false;
-	*s += n;
+	*s = hs_slice(s->p + prefix.n, s->n - prefix.n);
 	return true;
 }
 
@@ -139,22 +172,21 @@ static struct hs_key *more_keys(struct hs_settings *s)
 	return &k[s->keys];
 }
 
-static bool read_key(struct hs_settings_reading *reading, struct hs_key *k, const char *value)
+bool hs_settings_read_key(struct hs_settings_reading *reading, const char *section, const char *label,
+                          struct hs_slice value, uint8_t sha256[static HS_SHA256_BYTES], bool *revoked)
 {
-	const char *label = k->tenant;
-
-	k->revoked = skip_prefix(&value, "revoked:");
-	if (skip_prefix(&value, "sha256:"))
-		return hs_hex_decode(hs_slice_str(value), k->sha256, sizeof k->sha256) ||
+	*revoked = skip_prefix(&value, HS_SLICE("revoked:"));
+	if (skip_prefix(&value, HS_SLICE("sha256:")))
+		return hs_hex_decode(value, sha256, HS_SHA256_BYTES) ||
 		       hs_settings_fail(reading,
-		                        "[keys] %s: sha256: must be followed by 64 hex digits "
+		                        "[%s] %s: sha256: must be followed by 64 hex digits "
 		                        "(printf %%s KEY | sha256sum)",
-		                        label);
-	if (strcmp(value, HS_SETTINGS_SAMPLE_KEY) == 0)
-		return hs_settings_fail(reading, "[keys] %s: this is the sample's text: enter the key", label);
-	if (value[0] == '\0')
-		return hs_settings_fail(reading, "[keys] %s has no value", label);
-	return hs_sha256(hs_slice_str(value), k->sha256) || hs_settings_fail(reading, "out of memory");
+		                        section, label);
+	if (hs_slice_eq(value, HS_SLICE(HS_SETTINGS_SAMPLE_KEY)))
+		return hs_settings_fail(reading, "[%s] %s: this is the sample's text: enter the key", section, label);
+	if (value.n == 0)
+		return hs_settings_fail(reading, "[%s] %s has no value", section, label);
+	return hs_sha256(value, sha256) || hs_settings_fail(reading, "out of memory");
 }
 
 bool hs_settings_add_key(struct hs_settings_reading *reading, const char *label, const char *value)
@@ -171,7 +203,8 @@ bool hs_settings_add_key(struct hs_settings_reading *reading, const char *label,
 	if (k == NULL)
 		return hs_settings_fail(reading, "out of memory");
 	memcpy(k->tenant, label, strlen(label));
-	if (!read_key(reading, k, value))
+	if (!hs_settings_read_key(reading, "keys", label, hs_slice_str(value), k->sha256, &k->revoked) ||
+	    !check_no_source(reading, "key of [keys]", k->sha256))
 		return false;
 	for (unsigned i = 0; i < s->keys; i++) {
 		if (strcmp(s->key[i].tenant, k->tenant) == 0)
@@ -204,7 +237,12 @@ void hs_settings_settle_auth(struct hs_settings_reading *reading)
 		return;
 	}
 	if (s->auth == HS_AUTH_UNSET)
-		s->auth = s->secrets > 0 ? HS_AUTH_SIGNATURE : s->keys > 0 ? HS_AUTH_KEY : HS_AUTH_UNSET;
+		s->auth = s->secrets > 0   ? HS_AUTH_SIGNATURE
+		          : s->keys > 0    ? HS_AUTH_KEY
+		          : s->sources > 0 ? HS_AUTH_NOBODY
+		                           : HS_AUTH_UNSET;
+	if (s->auth == HS_AUTH_NOBODY)
+		return;
 	if (s->auth == HS_AUTH_UNSET)
 		hs_settings_fail(reading, "anyone could send: set secret or [keys], or write auth = none");
 	else if (hs_settings_demand_signature(s) && s->secrets == 0)

@@ -25,6 +25,14 @@ bool hs_settings_is_label(const char *text);
 /* Checks the label of a line in a section. */
 bool hs_settings_check_label(struct hs_settings_reading *reading, const char *section, const char *label);
 
+/* Reads a key in clear or its SHA-256, either of them perhaps after "revoked:". */
+bool hs_settings_read_key(struct hs_settings_reading *reading, const char *section, const char *label,
+                          struct hs_slice value, uint8_t sha256[static HS_SHA256_BYTES], bool *revoked);
+
+/* Checks that a source's key is neither in [keys] nor a secret, because it may be public. */
+bool hs_settings_check_key_elsewhere(struct hs_settings_reading *reading, const char *label,
+                                     const uint8_t sha256[static HS_SHA256_BYTES]);
+
 /* After the file and the environment: decides `auth` if it was not given, and checks that it can be met. */
 void hs_settings_settle_auth(struct hs_settings_reading *reading);
 

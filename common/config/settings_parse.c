@@ -3,21 +3,62 @@
 #include "config/load_lines.h"
 #include "config/settings_access.h"
 #include "config/settings_reading.h"
+#include "config/source_lines.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
 /* --- one setting --------------------------------------------------------------- */
 
+static bool set_text(struct hs_settings_reading *reading, const struct hs_setting *s, const char *value)
+{
+	char **text = hs_setting_member(s, reading->settings);
+
+	free(*text);
+	*text = strdup(value);
+	return *text != NULL || hs_settings_fail(reading, "out of memory");
+}
+
 static bool set_path(struct hs_settings_reading *reading, const struct hs_setting *s, const char *value)
 {
-	char **path = hs_setting_member(s, reading->settings);
+	return value[0] == '/'
+	           ? set_text(reading, s, value)
+	           : hs_settings_fail(reading, "%s = %s: write the absolute path, from the first /", s->name, value);
+}
 
-	if (value[0] != '/')
-		return hs_settings_fail(reading, "%s = %s: write the absolute path, from the first /", s->name, value);
-	free(*path);
-	*path = strdup(value);
-	return *path != NULL || hs_settings_fail(reading, "out of memory");
+/* The address is served within JSON and is the beginning of others, so it is plain text up to its path. */
+static bool set_url(struct hs_settings_reading *reading, const struct hs_setting *s, const char *value)
+{
+	size_t n = strlen(value), scheme = strncmp(value, "https://", 8) == 0 ? 8 : 7;
+	bool ok = (scheme == 8 || strncmp(value, "http://", 7) == 0) && n > scheme && value[scheme] != '/' &&
+	          value[scheme] != ':' && value[n - 1] != '/';
+
+	for (size_t i = 0; i < n; i++)
+		ok = ok && value[i] > ' ' && value[i] <= '~' && strchr("?#@\\\"'<>", value[i]) == NULL;
+	return ok ? set_text(reading, s, value)
+	          : hs_settings_fail(reading, "%s = %s: expected https://host/path, without a final slash", s->name,
+	                             value);
+}
+
+static bool set_addresses(struct hs_settings_reading *reading, const struct hs_setting *s, const char *value)
+{
+	struct hs_ip_range *range = hs_setting_member(s, reading->settings);
+	unsigned *count = &reading->settings->proxies;
+
+	for (*count = 0; *value != '\0'; value += strspn(value, " \t")) {
+		size_t n = strcspn(value, " \t");
+
+		if (*count == HS_PROXIES_MAX)
+			return hs_settings_fail(reading, "%s: there are more than %d: join some as ranges", s->name,
+			                        HS_PROXIES_MAX);
+		if (!hs_ip_range_read(hs_slice(value, n), &range[(*count)++]))
+			return hs_settings_fail(reading,
+			                        "%s: %.*s: expected an address or a range, as 10.0.0.0/8 or ::1, "
+			                        "divided by blanks",
+			                        s->name, (int)n, value);
+		value += n;
+	}
+	return true;
 }
 
 static bool set_value(struct hs_settings_reading *reading, const struct hs_setting *s, const char *value)
@@ -28,6 +69,10 @@ static bool set_value(struct hs_settings_reading *reading, const struct hs_setti
 		return hs_settings_fail(reading, "%s has no value", s->name);
 	if (s->kind == HS_SETTING_PATH)
 		return set_path(reading, s, value);
+	if (s->kind == HS_SETTING_URL)
+		return set_url(reading, s, value);
+	if (s->kind == HS_SETTING_ADDRESSES)
+		return set_addresses(reading, s, value);
 	if (s->kind == HS_SETTING_SECRET)
 		return hs_settings_add_secret(reading, "", value);
 	if (hs_setting_store(s, reading->settings, value))
@@ -46,12 +91,15 @@ static bool set_pair(struct hs_settings_reading *reading, struct hs_slice sectio
 		return hs_settings_add_key(reading, name, value);
 	if (hs_slice_eq(section, HS_SLICE("secrets")))
 		return hs_settings_add_labelled_secret(reading, name, value);
+	if (hs_slice_eq(section, HS_SLICE("sources")))
+		return hs_sources_add(reading, name, value);
 	if (hs_slice_eq(section, HS_SLICE("load")))
 		return hs_loads_add(reading, name, value);
 	if (section.n > 0)
-		return hs_settings_fail(
-		    reading, "[%.*s]: unknown section: there are [secrets], [keys] and [load], and what is above them",
-		    (int)section.n, section.p);
+		return hs_settings_fail(reading,
+		                        "[%.*s]: unknown section: there are [secrets], [keys], [sources] and [load], "
+		                        "and what is above them",
+		                        (int)section.n, section.p);
 	s = hs_setting_find(name);
 	if (s == NULL)
 		return hs_settings_fail(reading, "%s: unknown setting: see hookspool.conf(5)", name);
@@ -157,6 +205,8 @@ struct hs_settings *hs_settings_new(const char *name, struct hs_slice text, char
 		hs_settings_fail(&reading, "spool_dir is missing: name the directory for the events");
 	if (!reading.failed)
 		hs_settings_settle_auth(&reading);
+	hs_sources_settle(reading.settings);
+	explicit_bzero(reading.secret_sha256, sizeof reading.secret_sha256);
 	if (reading.failed) {
 		hs_settings_free(reading.settings);
 		return NULL;
@@ -171,6 +221,9 @@ void hs_settings_free(struct hs_settings *s)
 	hs_settings_forget_secrets(s);
 	hs_settings_forget_keys(s);
 	hs_loads_forget(s);
+	hs_sources_forget(s);
 	free(s->spool_dir);
+	free(s->public_url);
+	free(s->sdk_script);
 	free(s);
 }

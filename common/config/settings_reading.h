@@ -15,7 +15,8 @@ struct hs_settings_reading {
 	const char *name;              /* of the file, for messages */
 	int line;                      /* 0: the error has no line */
 	enum hs_settings_fault stage;  /* the kind of error at this stage */
-	struct hs_slice raw;           /* the current line as written; n == 0: none */
+	uint8_t secret_sha256[HS_SECRETS_MAX][HS_SHA256_BYTES]; /* settings->secrets of them */
+	struct hs_slice raw;                                    /* the current line as written; n == 0: none */
 };
 
 /*

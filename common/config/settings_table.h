@@ -8,10 +8,13 @@
  *
  *	kind      member     value in the file
  *	PATH      char *     an absolute path
+ *	URL       char *     http:// or https://, a host and perhaps a path, without a final slash
+ *	ADDRESSES (several)  addresses and ranges, divided by blanks; `proxies` is their number
  *	SECRET    (several)  a shared secret; see settings_access.h
  *	CHOICE    int        one of the words; the member is its index, for which settings.h has enums
  *	SIZE      int64_t    bytes, with the units K, M and G; the first word, if any, stands for 0
  *	DURATION  int64_t    milliseconds, with the units ms, s, m, h and d
+ *	RATE      int64_t    thousandths a second, written as N/s; words as for SIZE
  *	COUNT     int64_t    a number
  *	MODE      int64_t    the lowest or the highest, in octal
  */
@@ -71,6 +74,22 @@
 	  "FastCGI requests served at once by one process") \
 	X(CHOICE, allow_nfs, "", "", "no", HS_NO_YES, \
 	  "accept a spool on a network file system, where none of the promises hold") \
+	X(URL, public_url, "", "", "", HS_NO_WORDS, \
+	  "address of the mount as pages and apps see it; served to them as the place to send to") \
+	X(PATH, sdk_script, "", "", "", HS_NO_WORDS, \
+	  "file that is served as analytics.min.js: npm's standalone build of analytics-next") \
+	X(SIZE, max_sdk_body, "1K", "64M", "4M", HS_NO_WORDS, \
+	  "largest body that a library may send, before and after it is inflated") \
+	X(ADDRESSES, trusted_proxies, "", "", "", HS_NO_WORDS, \
+	  "proxies whose X-Forwarded-For is believed") \
+	X(CHOICE, ip, "", "", "keep", ("keep", "cut", "drop"), \
+	  "the sender's address in records, rejected lines and the log; cut: without its last part") \
+	X(RATE, address_rate, "1/s", "1000000/s", "200/s", ("none"), \
+	  "requests of libraries that one address may send; above it the answer is 429") \
+	X(RATE, browser_rate, "1/s", "1000000/s", "1000/s", ("none"), \
+	  "events that a browser source may send if its line has no rate=") \
+	X(SIZE, browser_daily, "1M", "1048576G", "10G", ("none"), \
+	  "what a browser source may send in a day (UTC) if its line has no daily=") \
 	X(CHOICE, log_level, "", "", "info", ("error", "warn", "info", "debug"), \
 	  "info: a line for every refusal; debug: a line for every request")
 /* clang-format on */

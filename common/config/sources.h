@@ -16,20 +16,10 @@
 
 enum { HS_SOURCES_MAX = 1024, HS_ORIGINS_MAX = 64 /* of one source */ };
 
-struct hs_source {
-	char label[HS_TENANT_MAX + 1];  /* in the record as `source` */
-	char tenant[HS_TENANT_MAX + 1]; /* "": none */
-	uint8_t sha256[HS_SHA256_BYTES];
-	bool revoked;
-	bool browser;    /* its key is public; else a server's */
-	bool any_origin; /* origin=* */
-	char **origin;   /* `origins` of them: scheme://host[:port], in small letters, without a final slash */
-	unsigned origins;
-	int64_t rate;  /* thousandths of an event a second; 0: no limit */
-	int64_t daily; /* bytes of bodies a day (UTC), inflated; 0: no limit */
-};
+/* The source with this SHA-256 of its key, compared with every one of them in constant time; NULL: there is none. */
+const struct hs_source *hs_source_with(const struct hs_settings *s, const uint8_t digest[static HS_SHA256_BYTES]);
 
-/* The source with this write key, compared with every one of them in constant time; NULL: there is none. */
+/* The source with this write key; NULL as above. */
 const struct hs_source *hs_source_find(const struct hs_settings *s, struct hs_slice key);
 
 /* True if the source accepts the origin, or, with NULL, if any browser source that is not revoked does. */

@@ -35,12 +35,14 @@ static enum hs_result digest(struct hs_dedup_key_maker *maker, struct hs_slice a
 }
 
 /*
- * The key for an id, decoded if it is a string: "a" and "\u0061" are equal. A zero byte, which no
- * label has, separates it from the tenant.
+ * The key for an id, decoded if it is a string: "a" and "\u0061" are equal. A byte that no
+ * label has separates it from its scope: 0 after a tenant, 1 after a source.
  */
-static enum hs_result of_id(struct hs_dedup_key_maker *maker, struct hs_slice id, bool escaped, struct hs_slice tenant,
-                            struct hs_dedup_key *identity)
+static enum hs_result of_id(struct hs_dedup_key_maker *maker, struct hs_slice id, bool escaped,
+                            struct hs_id_scope scope, struct hs_dedup_key *identity)
 {
+	bool of_source = scope.source.n > 0;
+
 	if (escaped) {
 		hs_buf_reset(&maker->text);
 		hs_json_unescape(id, &maker->text);
@@ -48,7 +50,8 @@ static enum hs_result of_id(struct hs_dedup_key_maker *maker, struct hs_slice id
 		if (!hs_buf_ok(&maker->text))
 			return HS_E_MEMORY;
 	}
-	return digest(maker, tenant, hs_slice("", 1), id, identity->bytes);
+	return digest(maker, of_source ? scope.source : scope.tenant, hs_slice(of_source ? "\1" : "", 1), id,
+	              identity->bytes);
 }
 
 /* --- the event's own id --------------------------------------------------------------- */
@@ -174,13 +177,13 @@ enum hs_result hs_dedup_key_make_id(struct hs_dedup_key_maker *maker, const stru
 {
 	uint64_t source[2];
 
-	*made = (struct hs_made_id){ HS_SLICE_NONE, false };
+	*made = (struct hs_made_id){ .text = HS_SLICE_NONE };
 	if (has_own_id(e))
 		return HS_OK;
 	if (has_timestamp(e)) {
 		hs_buf_reset(&maker->text);
 		put_members(&maker->text, e->json, e->root, false);
-		return hs_buf_ok(&maker->text) ? make(maker, "hs-", hs_buf_slice(&maker->text), HS_SLICE_NONE, made)
+		return hs_buf_ok(&maker->text) ? make(maker, "hs-", hs_buf_slice(&maker->text), e->path_type, made)
 		                               : HS_E_MEMORY;
 	}
 	assert(maker->seed != 0);
@@ -190,14 +193,31 @@ enum hs_result hs_dedup_key_make_id(struct hs_dedup_key_maker *maker, const stru
 	return make(maker, "hs-r", spooled_at, hs_slice((const char *)source, sizeof source), made);
 }
 
+enum hs_result hs_dedup_key_derive_id(struct hs_dedup_key_maker *maker, const struct hs_event *e,
+                                      struct hs_made_id *made)
+{
+	static const enum hs_field by[] = { HS_FIELD_MESSAGE_ID, HS_FIELD_TIMESTAMP, HS_FIELD_TYPE };
+
+	if (made->text.n > 0)
+		return HS_OK;
+	made->derived = true;
+	hs_buf_reset(&maker->text);
+	for (size_t i = 0; i < sizeof by / sizeof by[0]; i++) {
+		hs_buf_put_slice(&maker->text, text_of(e->json, e->field[by[i]]));
+		hs_buf_putc(&maker->text, '\0');
+	}
+	return hs_buf_ok(&maker->text) ? make(maker, "hs-php-", hs_buf_slice(&maker->text), e->path_type, made)
+	                               : HS_E_MEMORY;
+}
+
 enum hs_result hs_dedup_key_of_event(struct hs_dedup_key_maker *maker, const struct hs_event *e,
-                                     const struct hs_made_id *made, struct hs_slice tenant, struct hs_dedup_key *id)
+                                     const struct hs_made_id *made, struct hs_id_scope scope, struct hs_dedup_key *id)
 {
 	uint32_t t = e->field[HS_FIELD_MESSAGE_ID];
 
 	if (made->text.n > 0)
-		return of_id(maker, made->text, false, tenant, id);
-	return of_id(maker, text_of(e->json, t), e->json->tok[t].escaped, tenant, id);
+		return of_id(maker, made->text, false, scope, id);
+	return of_id(maker, text_of(e->json, t), e->json->tok[t].escaped, scope, id);
 }
 
 /* --- records ------------------------------------------------------------------------- */
@@ -214,10 +234,10 @@ static bool is_id(const struct hs_record_field *field)
 }
 
 enum hs_result hs_dedup_key_of_field(struct hs_dedup_key_maker *maker, const struct hs_record_field *message_id,
-                                     struct hs_slice tenant, bool *known, struct hs_dedup_key *id)
+                                     struct hs_id_scope scope, bool *known, struct hs_dedup_key *id)
 {
 	*known = is_id(message_id);
-	return *known ? of_id(maker, message_id->value, message_id->value_escaped, tenant, id) : HS_OK;
+	return *known ? of_id(maker, message_id->value, message_id->value_escaped, scope, id) : HS_OK;
 }
 
 enum hs_result hs_dedup_key_of_record(struct hs_dedup_key_maker *maker, struct hs_slice line, bool *known,
@@ -225,8 +245,7 @@ enum hs_result hs_dedup_key_of_record(struct hs_dedup_key_maker *maker, struct h
 {
 	struct hs_record_fields walk = hs_record_fields_of(line);
 	struct hs_record_field field, message_id = { .value = HS_SLICE_NONE };
-	struct hs_slice tenant = HS_SLICE_NONE;
-
+	struct hs_id_scope scope = { HS_SLICE_NONE, HS_SLICE_NONE };
 	bool at_end = false;
 
 	*spooled_ms = 0;
@@ -234,14 +253,16 @@ enum hs_result hs_dedup_key_of_record(struct hs_dedup_key_maker *maker, struct h
 		if (is_called(&field, HS_SLICE("message_id")))
 			message_id = field;
 		else if (is_called(&field, HS_SLICE("tenant")))
-			tenant = field.value; /* a label: it never has escapes */
+			scope.tenant = field.value; /* a label: it never has escapes */
+		else if (is_called(&field, HS_SLICE("source")))
+			scope.source = field.value; /* likewise */
 		at_end = is_called(&field, HS_SLICE("spooled_at"));
 	}
 	if (at_end && !hs_timestamp_parse(field.value, spooled_ms))
 		*spooled_ms = 0;
 	at_end = at_end || (walk.end - walk.p == 1 && *walk.p == '}');
 	*known = at_end && is_id(&message_id);
-	return *known ? of_id(maker, message_id.value, message_id.value_escaped, tenant, id) : HS_OK;
+	return *known ? of_id(maker, message_id.value, message_id.value_escaped, scope, id) : HS_OK;
 }
 
 enum hs_result hs_dedup_key_of_line(struct hs_dedup_key_maker *maker, struct hs_json *json, struct hs_slice line,

@@ -1,8 +1,9 @@
 /*
- * dedup_key: the idempotency key of an event: a hash of the tenant and the message id.
+ * dedup_key: the idempotency key of an event: a hash of its scope and the message id.
  *
  * Segment delivers at least once and regroups batches between retries, so each event carries its
- * own key: the messageId, within a tenant. An event without a usable messageId gets one. With a
+ * own key: the messageId, within a tenant; in direct intake within a source, because anyone can
+ * send with the key of a page and so use up the ids of a server. An event without a usable messageId gets one. With a
  * timestamp, the id is a hash of the event, so a retry gets the same id; without, it is random, so
  * the event is never mistaken for a duplicate.
  *
@@ -18,6 +19,13 @@
 enum {
 	HS_DEDUP_KEY_BYTES = 16,                 /* of a SHA-256: no one can find a collision */
 	HS_MADE_ID = 4 + 2 * HS_DEDUP_KEY_BYTES, /* hs-r and 32 digits; for a hash of the event hs- */
+	HS_MADE_ID_MAX = HS_MADE_ID + 3,         /* hs-php- */
+};
+
+/* Where ids count. Labels of settings, so without zero bytes and the like. */
+struct hs_id_scope {
+	struct hs_slice tenant;
+	struct hs_slice source; /* if it has one, the tenant does not matter */
 };
 
 struct hs_dedup_key {
@@ -30,7 +38,7 @@ struct hs_dedup_key_maker {
 	struct hs_buf text; /* a decoded id, or the event in its canonical form */
 	uint64_t seed;      /* for random ids: unique to this maker, not 0; set by the owner … */
 	uint64_t serial;    /* … like this counter, if the same ids must be made again */
-	char made[HS_MADE_ID];
+	char made[HS_MADE_ID_MAX];
 };
 
 bool hs_dedup_key_maker_init(struct hs_dedup_key_maker *maker); /* false: out of memory */
@@ -40,6 +48,7 @@ void hs_dedup_key_maker_free(struct hs_dedup_key_maker *maker);
 struct hs_made_id {
 	struct hs_slice text; /* in the maker's memory; n == 0: the event's own id is usable */
 	bool random;          /* a second delivery gets another id */
+	bool derived;         /* the event has an own id, which stays beside it in the record */
 };
 
 /*
@@ -50,9 +59,16 @@ struct hs_made_id {
 enum hs_result hs_dedup_key_make_id(struct hs_dedup_key_maker *maker, const struct hs_event *e,
                                     struct hs_slice spooled_at, struct hs_made_id *made);
 
+/*
+ * For a library whose ids are not unique: if the event's own id is to be used, makes one of it, the
+ * timestamp and the type. HS_OK or HS_E_MEMORY.
+ */
+enum hs_result hs_dedup_key_derive_id(struct hs_dedup_key_maker *maker, const struct hs_event *e,
+                                      struct hs_made_id *made);
+
 /* The key of an event, with its own id or the one made for it. HS_OK or HS_E_MEMORY. */
 enum hs_result hs_dedup_key_of_event(struct hs_dedup_key_maker *maker, const struct hs_event *e,
-                                     const struct hs_made_id *made, struct hs_slice tenant, struct hs_dedup_key *id);
+                                     const struct hs_made_id *made, struct hs_id_scope scope, struct hs_dedup_key *id);
 
 /*
  * The key of a record with this message_id. *known is false if that is no id: absent (name.p is NULL),
@@ -60,7 +76,7 @@ enum hs_result hs_dedup_key_of_event(struct hs_dedup_key_maker *maker, const str
  */
 struct hs_record_field;
 enum hs_result hs_dedup_key_of_field(struct hs_dedup_key_maker *maker, const struct hs_record_field *message_id,
-                                     struct hs_slice tenant, bool *known, struct hs_dedup_key *id);
+                                     struct hs_id_scope scope, bool *known, struct hs_dedup_key *id);
 
 /*
  * The key of a record that hookspool wrote and that is known to be complete; reads only the start

@@ -23,8 +23,14 @@ struct hs_envelope {
 	bool is_object;                        /* false: nothing else is set */
 };
 
-/* Finds the members at the top of the body. */
+/* Finds the members at the top of the body. Does not look at what follows its object. */
 void hs_envelope_find(struct hs_envelope *envelope, struct hs_slice body);
+
+/*
+ * The batch from its first event on, in which hs_envelope_find finds the members of that event;
+ * p == NULL: there is no batch.
+ */
+struct hs_slice hs_envelope_first_event(const struct hs_envelope *envelope);
 
 /*
  * The write key as text: `scratch` if it has escapes. False: it is no string, or empty, or longer

@@ -185,7 +185,7 @@ static bool is_object_or_void(const struct hs_json *j, uint32_t value)
 	}
 
 /* The Spec's demands on each type, beyond what it demands of every event. */
-static enum hs_result check_type(const struct hs_event *e)
+static enum hs_result check_type(const struct hs_event *e, struct hs_slice type)
 {
 	static const struct {
 		struct hs_slice type;
@@ -202,7 +202,6 @@ static enum hs_result check_type(const struct hs_event *e)
 		{ TEXT("alias"), { { HS_FIELD_PREVIOUS_ID, HS_E_PREVIOUS_ID }, { HS_FIELD_USER_ID, HS_E_USER_ID } } },
 		{ TEXT("delete"), { { HS_FIELD_USER_ID, HS_E_USER_ID } } },
 	};
-	struct hs_slice type = hs_json_inner(e->json, e->field[HS_FIELD_TYPE]);
 
 	for (size_t i = 0; i < sizeof rules / sizeof rules[0]; i++) {
 		if (!hs_slice_eq(rules[i].type, type))
@@ -236,29 +235,80 @@ static bool timestamps_parse(const struct hs_event *e)
 	return true;
 }
 
-enum hs_result hs_event_read(struct hs_event *e, const struct hs_json *json, uint32_t root, enum hs_validate validate)
+/* Finds the fields; HS_OK, or the event is none. */
+static enum hs_result begin(struct hs_event *e, const struct hs_json *json, uint32_t root, bool lenient)
 {
-	bool lenient = validate == HS_VALIDATE_LENIENT;
-	enum hs_result r;
-
 	e->json = json;
 	e->root = root;
 	memset(e->field, 0, sizeof e->field);
 	e->flat[0] = 0;
+	e->path_type = HS_SLICE_NONE;
 	e->timestamps_parse = false;
-	if (json->tok[root].kind != HS_JSON_OBJECT)
-		return HS_E_NOT_AN_EVENT;
-	r = find_fields(e, lenient);
+	return json->tok[root].kind == HS_JSON_OBJECT ? find_fields(e, lenient) : HS_E_NOT_AN_EVENT;
+}
+
+/* Checks an event of this type against the Spec. */
+static enum hs_result check(struct hs_event *e, bool lenient, struct hs_slice type)
+{
+	enum hs_result r;
+
+	e->timestamps_parse = timestamps_parse(e);
+	if (lenient)
+		return HS_OK;
+	r = check_type(e, type);
+	for (int f = HS_FIELD_CONTEXT; r == HS_OK && f <= HS_FIELD_INTEGRATIONS; f++)
+		if (e->field[f] != 0 && !is_object_or_void(e->json, e->field[f]))
+			r = HS_E_FIELD_FLAT;
+	return r;
+}
+
+enum hs_result hs_event_read(struct hs_event *e, const struct hs_json *json, uint32_t root, enum hs_validate validate)
+{
+	bool lenient = validate == HS_VALIDATE_LENIENT;
+	enum hs_result r = begin(e, json, root, lenient);
+
 	if (r != HS_OK)
 		return r;
 	if (lenient ? !is_string(e, HS_FIELD_TYPE) : !has_text(e, HS_FIELD_TYPE))
 		return HS_E_NO_TYPE;
-	e->timestamps_parse = timestamps_parse(e);
-	if (lenient)
-		return HS_OK;
-	r = check_type(e);
-	for (int f = HS_FIELD_CONTEXT; r == HS_OK && f <= HS_FIELD_INTEGRATIONS; f++)
-		if (e->field[f] != 0 && !is_object_or_void(json, e->field[f]))
-			r = HS_E_FIELD_FLAT;
-	return r;
+	return check(e, lenient, hs_json_inner(json, e->field[HS_FIELD_TYPE]));
+}
+
+/* --- direct intake -------------------------------------------------------------- */
+
+/* Libraries write null for ids that they do not have. */
+static void drop_nulls(struct hs_event *e)
+{
+	for (int f = 0; f < HS_FIELD_FLAT_COUNT; f++)
+		if (e->field[f] != 0 && e->json->tok[e->field[f]].kind == HS_JSON_NULL)
+			e->field[f] = 0;
+}
+
+/* The event's own type, or else that of the path. */
+static enum hs_result find_type(struct hs_event *e, bool lenient, struct hs_slice path_type, struct hs_slice *type)
+{
+	uint32_t own = e->field[HS_FIELD_TYPE];
+
+	if (own == 0)
+		e->path_type = path_type;
+	if (own == 0 ? path_type.n == 0 : lenient ? !is_string(e, HS_FIELD_TYPE) : !has_text(e, HS_FIELD_TYPE))
+		return HS_E_NO_TYPE;
+	*type = own == 0 ? path_type : hs_json_inner(e->json, own);
+	if (hs_json_inner_is(*type, HS_SLICE("delete")))
+		return HS_E_DELETE_DIRECT;
+	return path_type.n == 0 || hs_slice_eq(*type, path_type) ? HS_OK : HS_E_TYPE_PATH;
+}
+
+enum hs_result hs_event_read_direct(struct hs_event *e, const struct hs_json *json, uint32_t root,
+                                    enum hs_validate validate, struct hs_slice path_type)
+{
+	bool lenient = validate == HS_VALIDATE_LENIENT;
+	struct hs_slice type;
+	enum hs_result r = begin(e, json, root, lenient);
+
+	if (r != HS_OK)
+		return r;
+	drop_nulls(e);
+	r = find_type(e, lenient, path_type, &type);
+	return r == HS_OK ? check(e, lenient, type) : r;
 }

@@ -50,6 +50,7 @@ struct hs_event {
 	uint32_t root;                          /* the event's object */
 	uint32_t field[HS_FIELD_COUNT];         /* token of the value; 0: absent (0 is never a value) */
 	uint32_t flat[HS_FIELD_FLAT_COUNT + 1]; /* tokens of the flat fields, in the event's order; then 0 */
+	struct hs_slice path_type;              /* type by the path of an event that has none; n == 0: its own counts */
 	bool timestamps_parse;                  /* false: at least one is stored as sent, and counted */
 };
 
@@ -61,6 +62,13 @@ enum hs_validate { HS_VALIDATE_SPEC, HS_VALIDATE_LENIENT };
  * repeated Spec fields are then ordinary properties.
  */
 enum hs_result hs_event_read(struct hs_event *e, const struct hs_json *json, uint32_t root, enum hs_validate validate);
+
+/*
+ * Like hs_event_read, for direct intake: Spec fields that are null are absent, the type may come
+ * from the path (n == 0: it does not). Also HS_E_TYPE_PATH, HS_E_DELETE_DIRECT.
+ */
+enum hs_result hs_event_read_direct(struct hs_event *e, const struct hs_json *json, uint32_t root,
+                                    enum hs_validate validate, struct hs_slice path_type);
 
 /*
  * Extensible Webhooks wrap each event of a batch: [{"json":{…}},{"json":{…}}]. Returns the token

@@ -135,9 +135,10 @@ static inline void put_member(struct hs_buf *out, struct hs_slice label, const s
 
 struct walk {
 	const struct hs_json *json;
-	const struct hs_event *event; /* the event whose flat fields are skipped at the top; or NULL */
+	const uint32_t *skipped; /* tokens of values that are no leaves, in order, then 0; or NULL */
 	struct hs_buf *out;
 	size_t limit; /* limit for out->n */
+	bool beside;  /* a leaf gives way to one that the record has already */
 };
 
 /* The step along a key token. */
@@ -161,9 +162,12 @@ static enum hs_result go_down(struct hs_flattener *f, const struct hs_json *j, u
 static enum hs_result put_leaf(struct hs_flattener *f, const struct walk *w, uint32_t step, uint32_t value)
 {
 	struct hs_slice label;
-	enum hs_result r = hs_name_cache_claim(&f->paths, step, &label);
+	bool taken = false;
+	enum hs_result r = w->beside ? hs_name_cache_is_taken(&f->paths, step, &taken) : HS_OK;
 
-	if (r != HS_OK)
+	if (r == HS_OK && !taken)
+		r = hs_name_cache_claim(&f->paths, step, &label);
+	if (r != HS_OK || taken)
 		return r;
 	if (++f->leaves > HS_RECORD_FIELDS_MAX)
 		return HS_E_RECORD_LARGE;
@@ -179,7 +183,7 @@ static enum hs_result put_leaves(struct hs_flattener *f, const struct walk *w, u
 	struct {
 		uint32_t end, step;
 	} level[HS_JSON_DEPTH_MAX];
-	const uint32_t *flat = w->event != NULL ? w->event->flat : NULL;
+	const uint32_t *skipped = w->skipped;
 	unsigned depth = 0;
 	uint32_t key = object + 1;
 	enum hs_result r = HS_OK;
@@ -196,8 +200,8 @@ static enum hs_result put_leaves(struct hs_flattener *f, const struct walk *w, u
 			continue;
 		}
 		value = &w->json->tok[key + 1];
-		if (flat != NULL && key + 1 == *flat) {
-			flat++;
+		if (skipped != NULL && key + 1 == *skipped) {
+			skipped++;
 			key = value->next;
 			continue;
 		}
@@ -215,25 +219,31 @@ static enum hs_result put_leaves(struct hs_flattener *f, const struct walk *w, u
 	return r;
 }
 
-static void put_message_id(struct hs_slice id, struct hs_buf *out)
+/* Appends a text that needs no escapes. */
+static void put_text(struct hs_buf *out, struct hs_slice text)
 {
-	hs_buf_put_slice(out, LABEL("message_id"));
-	hs_buf_putc(out, '"'); /* made by us: needs no escapes */
-	hs_buf_put_slice(out, id);
+	hs_buf_putc(out, '"');
+	hs_buf_put_slice(out, text);
 	hs_buf_putc(out, '"');
 }
 
+static void put_message_id(struct hs_slice id, struct hs_buf *out)
+{
+	hs_buf_put_slice(out, LABEL("message_id"));
+	put_text(out, id);
+}
+
+static const struct {
+	char text[LABEL_MAX + SLACK];
+	size_t n;
+} labels[] = {
+#define FIXED_LABEL(name, text, camel) [HS_FIELD_##name] = { ",\"" text "\":", sizeof(text) + 3 },
+	HS_FIELDS(FIXED_LABEL)
+#undef FIXED_LABEL
+};
+
 static void put_fixed(const struct hs_event *e, struct hs_slice message_id, struct hs_buf *out)
 {
-	static const struct {
-		char text[LABEL_MAX + SLACK];
-		size_t n;
-	} labels[] = {
-#define FIXED_LABEL(name, text, camel) [HS_FIELD_##name] = { ",\"" text "\":", sizeof(text) + 3 },
-		HS_FIELDS(FIXED_LABEL)
-#undef FIXED_LABEL
-	};
-
 	for (int f = 0; f < HS_FIELD_FLAT_COUNT; f++)
 		if (f == HS_FIELD_MESSAGE_ID && message_id.n > 0)
 			put_message_id(message_id, out);
@@ -249,8 +259,12 @@ static enum hs_result put_stamp(struct hs_flattener *f, const struct hs_stamp *s
 		hs_buf_put_slice(out, LABEL("tenant"));
 		hs_buf_put_json(out, stamp->tenant);
 	}
+	if (stamp->direct != NULL) {
+		hs_buf_put_slice(out, LABEL("source"));
+		hs_buf_put_json(out, stamp->direct->source);
+	}
 	if (stamp->settings != NULL) {
-		struct walk w = { stamp->settings, NULL, out, limit };
+		struct walk w = { .json = stamp->settings, .out = out, .limit = limit };
 		uint32_t step;
 
 		r = hs_name_cache_step(&f->paths, HS_PATH_TOP, HS_SLICE("settings"), &step);
@@ -258,11 +272,88 @@ static enum hs_result put_stamp(struct hs_flattener *f, const struct hs_stamp *s
 			r = put_leaves(f, &w, 0, step);
 	}
 	hs_buf_put_slice(out, LABEL("spooled_at"));
-	hs_buf_putc(out, '"'); /* a time: needs no escapes */
-	hs_buf_put_slice(out, stamp->spooled_at);
-	hs_buf_putc(out, '"');
+	put_text(out, stamp->spooled_at);
 	return r;
 }
+
+/* --- direct intake ------------------------------------------------------------ */
+
+static void put_fixed_direct(const struct hs_direct_record *record, struct hs_slice message_id, struct hs_buf *out)
+{
+	for (int f = 0; f < HS_FIELD_FLAT_COUNT; f++) {
+		const struct hs_direct_value *value = &record->field[f];
+
+		if (f == HS_FIELD_MESSAGE_ID && message_id.n > 0) {
+			put_message_id(message_id, out);
+		} else if (value->text.n > 0) {
+			hs_buf_put(out, labels[f].text, labels[f].n);
+			if (value->is_json)
+				hs_buf_put_slice(out, value->text);
+			else
+				put_text(out, value->text);
+		}
+	}
+}
+
+/* Claims a name and appends its label. object.n == 0: the name is that of a member at the top. */
+static enum hs_result put_label(struct hs_flattener *f, struct hs_slice object, struct hs_slice name,
+                                struct hs_buf *out)
+{
+	uint32_t step = HS_PATH_TOP;
+	struct hs_slice label;
+	enum hs_result r = object.n > 0 ? hs_name_cache_step(&f->paths, step, object, &step) : HS_OK;
+
+	if (r == HS_OK)
+		r = hs_name_cache_step(&f->paths, step, name, &step);
+	if (r == HS_OK)
+		r = hs_name_cache_claim(&f->paths, step, &label);
+	if (r == HS_OK)
+		hs_buf_put_slice(out, label);
+	return r;
+}
+
+/* Appends the leaves of an object beside the batch. NULL: nothing. */
+static enum hs_result put_beside(struct hs_flattener *f, const struct walk *event, const struct hs_json *object,
+                                 const uint32_t *skipped, struct hs_slice name)
+{
+	struct walk w = { object, skipped, event->out, event->limit, true };
+	uint32_t step;
+	enum hs_result r = HS_OK;
+
+	if (object == NULL)
+		return HS_OK;
+	r = hs_name_cache_step(&f->paths, HS_PATH_TOP, name, &step);
+	return r == HS_OK ? put_leaves(f, &w, 0, step) : r;
+}
+
+/* Appends all fields of an event of direct intake. */
+static enum hs_result put_direct(struct hs_flattener *f, const struct hs_event *e, const struct hs_stamp *stamp,
+                                 struct walk *w)
+{
+	const struct hs_direct *direct = stamp->direct;
+	struct hs_direct_record record;
+	enum hs_result r;
+
+	hs_direct_decide(&record, direct, e);
+	w->skipped = record.skipped;
+	put_fixed_direct(&record, f->message_id, w->out);
+	r = put_stamp(f, stamp, w->out, w->limit);
+	if (r == HS_OK && f->message_id.n > 0 && f->keeps_sent_id) {
+		r = put_label(f, HS_SLICE_NONE, HS_SLICE("original_message_id"), w->out);
+		hs_buf_put_slice(w->out, record.field[HS_FIELD_MESSAGE_ID].text);
+	}
+	if (r == HS_OK && record.ip.n > 0) {
+		r = put_label(f, HS_SLICE("context"), HS_SLICE("ip"), w->out);
+		put_text(w->out, record.ip);
+	}
+	if (r == HS_OK)
+		r = put_leaves(f, w, e->root, HS_PATH_TOP);
+	if (r == HS_OK)
+		r = put_beside(f, w, direct->context, record.skipped_beside, HS_SLICE("context"));
+	return r == HS_OK ? put_beside(f, w, direct->integrations, NULL, HS_SLICE("integrations")) : r;
+}
+
+/* --- a record ----------------------------------------------------------------- */
 
 enum hs_result hs_flatten(struct hs_flattener *f, const struct hs_event *e, const struct hs_stamp *stamp,
                           struct hs_buf *out)
@@ -270,16 +361,20 @@ enum hs_result hs_flatten(struct hs_flattener *f, const struct hs_event *e, cons
 	size_t start = out->n;
 	size_t event_bytes = hs_json_raw(e->json, e->root).n;
 	size_t limit = start + HS_RECORD_BASE + HS_RECORD_FACTOR * event_bytes;
-	struct walk w = { e->json, e, out, limit };
+	struct walk w = { .json = e->json, .skipped = e->flat, .out = out, .limit = limit };
 	enum hs_result r;
 
 	if (!hs_name_cache_next(&f->paths, f->names))
 		return HS_E_MEMORY;
 	f->leaves = 0;
-	put_fixed(e, f->message_id, out);
-	r = put_stamp(f, stamp, out, limit);
-	if (r == HS_OK)
-		r = put_leaves(f, &w, e->root, HS_PATH_TOP);
+	if (HS_MOSTLY(stamp->direct == NULL)) {
+		put_fixed(e, f->message_id, out);
+		r = put_stamp(f, stamp, out, limit);
+		if (r == HS_OK)
+			r = put_leaves(f, &w, e->root, HS_PATH_TOP);
+	} else {
+		r = put_direct(f, e, stamp, &w);
+	}
 	hs_buf_put(out, "}\n", 2);
 	if (r == HS_OK && !hs_buf_ok(out))
 		r = HS_E_MEMORY;

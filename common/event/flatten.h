@@ -22,6 +22,7 @@ enum {
 struct hs_flattener {
 	enum hs_names names;
 	struct hs_slice message_id; /* id for the next record, verbatim; n == 0: the event's own */
+	bool keeps_sent_id;         /* with message_id: the event's own stays as original_message_id */
 	struct hs_name_cache paths;
 	struct hs_buf key; /* a decoded key */
 	uint32_t leaves;   /* in this record, not counting the fixed fields */
@@ -32,7 +33,7 @@ struct hs_stamp {
 	struct hs_slice tenant;         /* a key's label; n == 0: none */
 	const struct hs_json *settings; /* the settings header, tok[0] an object; or NULL */
 	struct hs_slice spooled_at;     /* 24 bytes, see timestamp.h */
-	const struct hs_direct *direct; /* NULL: the event came from Segment */
+	const struct hs_direct *direct; /* NULL: the event came from Segment. Else hs_event_read_direct has read it */
 };
 
 void hs_flattener_init(struct hs_flattener *f, enum hs_names names);

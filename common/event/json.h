@@ -172,4 +172,13 @@ static inline struct hs_slice hs_json_inner(const struct hs_json *j, uint32_t i)
  */
 void hs_json_unescape(struct hs_slice inner, struct hs_buf *out);
 
+/* For inner bytes that come from no token: true if hs_json_unescape may have them. */
+bool hs_json_can_unescape(struct hs_slice inner);
+
+/*
+ * True if a string's inner bytes, decoded, are that name, which has only letters and underscores.
+ * Takes any bytes.
+ */
+bool hs_json_inner_is(struct hs_slice inner, struct hs_slice name);
+
 #endif

@@ -56,3 +56,41 @@ void hs_json_unescape(struct hs_slice inner, struct hs_buf *out)
 		p += 1 + used;
 	}
 }
+
+/* The code of a \uXXXX at the start; -1: there is none. */
+static int unicode_escape(struct hs_slice s)
+{
+	if (s.n < 6 || s.p[0] != '\\' || s.p[1] != 'u')
+		return -1;
+	for (int i = 2; i < 6; i++)
+		if (hs_hex_digit(s.p[i]) < 0)
+			return -1;
+	return (int)hex4(s.p + 2);
+}
+
+bool hs_json_can_unescape(struct hs_slice inner)
+{
+	for (size_t i = 0; i < inner.n; i++) {
+		struct hs_slice rest = hs_slice(inner.p + i, inner.n - i);
+
+		if (rest.p[0] != '\\')
+			continue;
+		if (rest.n < 2 || (rest.p[1] == 'u' && unicode_escape(rest) < 0))
+			return false;
+		i++;
+	}
+	return true;
+}
+
+/* No escape but \uXXXX yields a letter or an underscore. */
+bool hs_json_inner_is(struct hs_slice inner, struct hs_slice name)
+{
+	for (size_t i = 0; i < name.n; i++) {
+		size_t used = unicode_escape(inner) == name.p[i] ? 6 : 1;
+
+		if (inner.n == 0 || (used == 1 && inner.p[0] != name.p[i]))
+			return false;
+		inner = hs_slice(inner.p + used, inner.n - used);
+	}
+	return inner.n == 0;
+}

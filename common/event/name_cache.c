@@ -135,12 +135,12 @@ static struct hs_slice text_at(const struct hs_name_cache *cache, uint32_t at, u
 
 /*
  * Reserves the fixed names and those that hookspool adds, even where they are absent. Otherwise
- * {"message":{"id":…}} could pose as a message_id, and an event could bring its own tenant.
+ * {"message":{"id":…}} could pose as a message_id, and an event could bring its own tenant or source.
  */
 static bool is_reserved(struct hs_slice name)
 {
 	return hs_field_named(name) != HS_FIELD_COUNT || hs_slice_eq(name, HS_SLICE("tenant")) ||
-	       hs_slice_eq(name, HS_SLICE("spooled_at"));
+	       hs_slice_eq(name, HS_SLICE("source")) || hs_slice_eq(name, HS_SLICE("spooled_at"));
 }
 
 /* Appends a name as the inside of a JSON string. Lone surrogates are three bytes in it (json.h). */
@@ -352,6 +352,15 @@ static enum hs_result name_step(struct hs_name_cache *cache, uint32_t step)
 	r = enter_name(cache, &index);
 	if (r == HS_OK)
 		cache->step[step].name = index + 1;
+	return r;
+}
+
+enum hs_result hs_name_cache_is_taken(struct hs_name_cache *cache, uint32_t step, bool *taken)
+{
+	enum hs_result r = cache->step[step].name == 0 ? name_step(cache, step) : HS_OK;
+
+	if (r == HS_OK)
+		*taken = cache->name[cache->step[step].name - 1].era == cache->era;
 	return r;
 }
 

@@ -72,6 +72,9 @@ static inline enum hs_result hs_name_cache_step(struct hs_name_cache *cache, uin
  */
 static inline enum hs_result hs_name_cache_claim(struct hs_name_cache *cache, uint32_t step, struct hs_slice *label);
 
+/* True if the record has the name of a step already. HS_OK, HS_E_RECORD_LARGE or HS_E_MEMORY. */
+enum hs_result hs_name_cache_is_taken(struct hs_name_cache *cache, uint32_t step, bool *taken);
+
 /* The slow paths of the two, for a wrong prediction and for a name that is new or taken. */
 enum hs_result hs_name_cache_find_step(struct hs_name_cache *cache, uint32_t parent, struct hs_slice key,
                                        uint32_t *step);

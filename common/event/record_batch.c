@@ -56,6 +56,7 @@ void hs_record_maker_reset(struct hs_record_maker *maker, size_t bytes)
 	struct hs_buf *lines = &maker->batch.lines;
 
 	hs_record_batch_reset(&maker->batch);
+	maker->full = false;
 	maker->most = bytes == 0 || bytes > (SIZE_MAX - HS_RECORD_BATCH_BASE) / HS_RECORD_BATCH_FACTOR
 	                  ? 0
 	                  : HS_RECORD_BATCH_BASE + HS_RECORD_BATCH_FACTOR * bytes;
@@ -84,7 +85,7 @@ static uint32_t fingerprint_of(struct hs_dedup_key_maker *i, const struct hs_eve
 
 	for (size_t k = 0; k < sizeof by / sizeof by[0]; k++) {
 		uint32_t token = e->field[by[k]];
-		struct hs_slice text = HS_SLICE_NONE;
+		struct hs_slice text = k == 0 ? e->path_type : HS_SLICE_NONE;
 
 		if (token != 0 && e->json->tok[token].escaped) {
 			hs_buf_reset(&i->text);
@@ -106,17 +107,27 @@ enum hs_result hs_record_maker_put(struct hs_record_maker *maker, const struct h
 	size_t start = batch->lines.n;
 	struct hs_record *record;
 	struct hs_made_id made;
+	struct hs_id_scope scope = { stamp->tenant, HS_SLICE_NONE };
 	enum hs_result r = hs_dedup_key_make_id(&maker->identifier, e, stamp->spooled_at, &made);
 
+	if (stamp->direct != NULL) {
+		if (maker->full)
+			return HS_E_RECORD_LARGE;
+		scope.source = stamp->direct->source;
+		if (r == HS_OK && hs_direct_has_weak_ids(stamp->direct, e))
+			r = hs_dedup_key_derive_id(&maker->identifier, e, &made);
+	}
 	if (r != HS_OK)
 		return r;
 	maker->flattener.names = names;
 	maker->flattener.message_id = made.text;
+	maker->flattener.keeps_sent_id = made.derived;
 	r = hs_flatten(&maker->flattener, e, stamp, &batch->lines);
 	if (r != HS_OK)
 		return r;
 	if (maker->most > 0 && batch->lines.n > maker->most) {
 		batch->lines.n = start;
+		maker->full = stamp->direct != NULL;
 		return HS_E_RECORD_LARGE;
 	}
 	record = next_record(batch);
@@ -127,5 +138,5 @@ enum hs_result hs_record_maker_put(struct hs_record_maker *maker, const struct h
 	record->fingerprint = fingerprint_of(&maker->identifier, e);
 	batch->count++;
 	batch->unparsed += !e->timestamps_parse;
-	return hs_dedup_key_of_event(&maker->identifier, e, &made, stamp->tenant, &record->id);
+	return hs_dedup_key_of_event(&maker->identifier, e, &made, scope, &record->id);
 }

@@ -43,6 +43,7 @@ struct hs_record_maker {
 	struct hs_dedup_key_maker identifier;
 	struct hs_record_batch batch;
 	size_t most; /* limit for the bytes of all lines; 0: none */
+	bool full;   /* a direct event exceeded it: later ones are refused untried, to save time */
 };
 
 bool hs_record_maker_init(struct hs_record_maker *maker); /* false: out of memory; free it all the same */

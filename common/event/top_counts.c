@@ -73,14 +73,19 @@ struct hs_slice hs_top_counts_name(struct hs_slice name)
 
 bool hs_top_counts_add_many(struct hs_top_counts *t, struct hs_slice name, uint64_t records, uint64_t bytes)
 {
+	struct hs_top_counts_row *last = t->row + t->last;
 	uint32_t *slot;
 	uint64_t hash;
 
 	name = hs_top_counts_name(name);
+	if (t->last < t->count && hs_slice_eq(hs_slice(last->name, last->n), name)) {
+		count_in(last, records, bytes);
+		return true;
+	}
 	hash = hs_hash(name.p, name.n, t->seed);
 	slot = t->slots > 0 ? find_slot(t, name, hash) : NULL;
 	if (slot != NULL && *slot > 0)
-		count_in(&t->row[*slot - 1], records, bytes);
+		count_in(&t->row[t->last = *slot - 1], records, bytes);
 	else if (t->count == HS_TOP_COUNTS_NAMES)
 		count_in(&t->others, records, bytes);
 	else

@@ -26,6 +26,7 @@ struct hs_top_counts {
 	uint64_t seed;
 	struct hs_top_counts_row *row;
 	size_t count, room;
+	size_t last;                     /* index in row of the name counted last: often the next one, too */
 	uint32_t *slot;                  /* hash table: 1 + index in row; 0: free */
 	size_t slots;                    /* a power of two */
 	struct hs_top_counts_row others; /* of further names; its name is NULL */

@@ -1,4 +1,5 @@
 #include "spool/import.h"
+#include "spool/admin/retention.h"
 #include "spool/import_private.h"
 
 #include <errno.h>
@@ -327,6 +328,25 @@ static bool go_on(struct run *x)
 	return !x->done->stopped;
 }
 
+/* Not go_on: what was read is in the spool, and the import has not been stopped. */
+static bool must_stop(void *context)
+{
+	const struct run *x = context;
+
+	return x->how->go_on != NULL && !x->how->go_on(x->how->context, x->done);
+}
+
+/* Makes the summaries of the segments that were sealed since then. Maintenance makes those of a killed import. */
+static void summarize(struct run *x, int64_t since_ms)
+{
+	struct hs_opened_spool opened;
+
+	if (hs_spool_dir_open(&opened, x->settings, true) != HS_OK)
+		return;
+	hs_retention_summarize(&opened.dir, since_ms, must_stop, x);
+	hs_spool_dir_close(&opened);
+}
+
 static enum hs_result commit_all(struct run *x)
 {
 	enum hs_result r = HS_OK, last;
@@ -356,6 +376,7 @@ static enum hs_result run(struct run *x, int fd)
 {
 	struct stat st;
 	bool is_file;
+	int64_t begun_ms = hs_io_now();
 	enum hs_result r = HS_OK;
 
 	if (hs_io_fstat(fd, &st) < 0)
@@ -370,7 +391,10 @@ static enum hs_result run(struct run *x, int fd)
 		x->done->error = errno;
 		return errno == ENOMEM ? HS_E_MEMORY : HS_OK;
 	}
-	return commit_all(x);
+	r = commit_all(x);
+	if (r == HS_OK && !x->how->look_only && !x->done->stopped && x->done->foreign == NULL)
+		summarize(x, begun_ms);
+	return r;
 }
 
 static bool init_commit(struct commit *c)

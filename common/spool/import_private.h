@@ -23,7 +23,7 @@ enum {
  * appended twice.
  */
 struct trace {
-	uint64_t hash;
+	uint64_t hash;     /* the first member, see hs_array_from */
 	size_t at, n, row; /* bytes in the buffer, and number of the line, from 0 */
 	bool landed;       /* it is in the spool already */
 };

@@ -1,4 +1,5 @@
 /* Finishes a commit that was interrupted: finds which of its lines are in the spool. */
+#include "base/array.h"
 #include "spool/import.h"
 #include "spool/import_private.h"
 
@@ -24,18 +25,10 @@ static int by_row(const void *a, const void *b)
 static void note_landed(const struct run *x, struct traces *t, struct hs_slice line)
 {
 	uint64_t hash = hs_hash(line.p, line.n, x->seed);
-	size_t low = 0, high = t->count;
+	size_t i = hs_array_from(t->trace, t->count, sizeof *t->trace, hash);
 
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-
-		if (t->trace[middle].hash < hash)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	for (; low < t->count && t->trace[low].hash == hash; low++) {
-		struct trace *w = &t->trace[low];
+	for (; i < t->count && t->trace[i].hash == hash; i++) {
+		struct trace *w = &t->trace[i];
 
 		if (!w->landed && hs_slice_eq(hs_slice(t->lines->p + w->at, w->n), line)) {
 			w->landed = true;

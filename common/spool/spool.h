@@ -5,6 +5,7 @@
  *	append         hs_spool_append; hs_spool_is_slow, hs_spool_note_time
  *	post           hs_spool_post, hs_spool_commit, hs_spool_expire
  *	count          hs_spool_count_answer
+ *	limit          hs_spool_rates
  *	look after     hs_spool_health, hs_spool_known, hs_spool_rotate, hs_spool_maintain,
  *	               hs_spool_verify, hs_spool_trust_clock, hs_spool_clock_lag
  *
@@ -118,13 +119,25 @@ struct hs_answered {
  */
 void hs_spool_count_answer(struct hs_spool *spool, const struct hs_answered *answered);
 
+/* --- limit ------------------------------------------------------------------ */
+
+struct hs_rates;
+
+/*
+ * Returns the limits of senders in the spool's directory (rates.h), which are valid until hs_spool_free.
+ * With `open`, opens them if no thread has; without, never waits for the disk. NULL: they are not open;
+ * a failure is logged once, and not tried again with these settings. hs_spool_maintain writes them back.
+ */
+struct hs_rates *hs_spool_rates(struct hs_spool *spool, bool open);
+
 /* --- look after ------------------------------------------------------------- */
 
 /*
  * HS_OK if an append would be tried: the directory is there, writable and has room, the clock is
  * not years off, and the list of suppressed people is not lost. Results of hs_spool_append.
+ * *catching_up, at HS_OK: the index is being rebuilt; this does not read on. NULL is fine.
  */
-enum hs_result hs_spool_health(struct hs_spool *spool);
+enum hs_result hs_spool_health(struct hs_spool *spool, bool *catching_up);
 
 /* The state of the index of event ids. */
 struct hs_known {
@@ -132,6 +145,8 @@ struct hs_known {
 	bool anew;   /* it was missing, of another boot, or changed by another program */
 	bool behind; /* it is being rebuilt, and summaries answer for what it does not have yet */
 	uint64_t ids;
+	unsigned permille; /* of the rebuilding is done, if `behind` */
+	int64_t took_ms;   /* so far */
 };
 
 /*

@@ -32,8 +32,8 @@ static enum hs_result prepare_streams(struct spool_view *v, int64_t deadline_ms,
 	return r;
 }
 
-/* Fails if the list of suppressed people is lost. */
-static enum hs_result check_suppressed(struct spool_view *v, int64_t deadline_ms)
+/* Fails if the list of suppressed people is lost; looks whether the index is behind. */
+static enum hs_result check_events(struct spool_view *v, int64_t deadline_ms, bool *catching_up)
 {
 	struct hs_segment *s = &v->segment[HS_EVENTS];
 	enum hs_result r = hs_segment_lock(s, deadline_ms);
@@ -42,11 +42,13 @@ static enum hs_result check_suppressed(struct spool_view *v, int64_t deadline_ms
 	if (r != HS_OK)
 		return r;
 	r = hs_suppression_list_follow(v->suppressed, &active);
+	if (catching_up != NULL)
+		*catching_up = v->index != NULL && v->opened.state.state->index.behind_since_ms != 0;
 	hs_segment_unlock(s);
 	return r;
 }
 
-enum hs_result hs_spool_health(struct hs_spool *spool)
+enum hs_result hs_spool_health(struct hs_spool *spool, bool *catching_up)
 {
 	struct spool_view *v;
 	enum hs_result r = hs_spool_borrow(spool, &v);
@@ -55,7 +57,7 @@ enum hs_result hs_spool_health(struct hs_spool *spool)
 		return r;
 	r = prepare_streams(v, hs_io_now_monotonic() + HEALTH_MS, false);
 	if (r == HS_OK)
-		r = check_suppressed(v, hs_io_now_monotonic() + HEALTH_MS);
+		r = check_events(v, hs_io_now_monotonic() + HEALTH_MS, catching_up);
 	hs_spool_give_back(spool);
 	return r;
 }
@@ -63,11 +65,14 @@ enum hs_result hs_spool_health(struct hs_spool *spool)
 /* Under the append lock, after prepare. */
 static enum hs_result ask_index(struct spool_view *v, int64_t deadline_ms, struct hs_known *known)
 {
+	const struct hs_index_print *print = &v->opened.state.state->index;
 	enum hs_result r;
 
 	known->anew = !hs_index_is_trusted(v->index);
 	r = hs_index_follow(v->index, &v->segment[HS_EVENTS], deadline_ms);
 	known->behind = hs_index_is_behind(v->index);
+	known->permille = print->behind_permille;
+	known->took_ms = hs_io_now_monotonic() - print->behind_since_ms;
 	return r == HS_OK ? hs_index_count(v->index, &known->ids) : r;
 }
 
@@ -103,6 +108,8 @@ enum hs_result hs_spool_rotate(struct hs_spool *spool, int64_t deadline_ms)
 	while (hs_result_is(r = prepare_streams(v, deadline_ms, true), HS_CLASS_BUSY) &&
 	       hs_io_now_monotonic() < deadline_ms)
 		hs_io_pause(GAP_POLL_MS);
+	for (int i = 0; i < HS_STREAMS; i++)
+		hs_segment_look_around(&v->segment[i]);
 	hs_spool_give_back(spool);
 	return r;
 }
@@ -113,6 +120,7 @@ enum hs_result hs_spool_maintain(struct hs_spool *spool, bool (*stop)(void *cont
 	struct spool_view *v; /* its own: compressing takes long, and a borrowed view cannot be replaced */
 	enum hs_result r = hs_spool_view_open(spool->settings, true, &v);
 
+	hs_spool_save_rates(spool);
 	memset(done, 0, sizeof *done);
 	if (r != HS_OK)
 		return r;

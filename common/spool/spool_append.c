@@ -327,6 +327,8 @@ enum hs_result hs_spool_append_together(void *context, struct hs_write_batcher *
 		append[n++] = m->work;
 	deadline_ms = append[0]->deadline_ms;
 	r = write_events(v, append, n, &pending, &sums);
+	if (v->segment[HS_EVENTS].look_due)
+		atomic_store(&spool->look_due, true);
 	hs_write_batcher_release(batcher); /* from here on members may be gone */
 	if (r == HS_OK && pending.file != NULL && is_durable(spool))
 		r = hs_segment_wait(&v->segment[HS_EVENTS], &pending, deadline_ms);
@@ -353,9 +355,22 @@ bool hs_spool_post(struct hs_spool *spool, struct hs_post *post)
 	return hs_write_batcher_join(&spool->batcher, &post->member);
 }
 
+/* After a rotation, when its events are answered. */
+static void look_around(struct hs_spool *spool)
+{
+	struct spool_view *v;
+
+	if (!atomic_exchange(&spool->look_due, false) || hs_spool_borrow(spool, &v) != HS_OK)
+		return;
+	hs_segment_look_around(&v->segment[HS_EVENTS]);
+	hs_spool_give_back(spool);
+}
+
 void hs_spool_commit(struct hs_spool *spool)
 {
 	hs_write_batcher_lead(&spool->batcher);
+	if (atomic_load(&spool->look_due))
+		look_around(spool);
 }
 
 void hs_spool_expire(struct hs_spool *spool, int64_t now_ms)

@@ -146,7 +146,7 @@ static void identify(struct bench *b, const struct hs_event *e, struct hs_dedup_
 	struct hs_made_id made;
 
 	ok(hs_dedup_key_make_id(&b->identifier, e, HS_SLICE_NONE, &made));
-	ok(hs_dedup_key_of_event(&b->identifier, e, &made, HS_SLICE_NONE, id));
+	ok(hs_dedup_key_of_event(&b->identifier, e, &made, (struct hs_id_scope){ HS_SLICE_NONE, HS_SLICE_NONE }, id));
 }
 
 static void run_identity(struct bench *b)

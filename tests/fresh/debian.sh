@@ -31,7 +31,7 @@ tests() {
 commands() {
 	sources_in commands
 	check 'make run ONCE=1' inside make -C /root/hookspool run ONCE=1
-	check 'all records arrived' grep -q 'all seven records arrived' "$T/said"
+	check 'all records arrived' grep -q 'all eight records arrived' "$T/said"
 	check 'it installed lighttpd, and no other web server' inside sh -c \
 		'command -v lighttpd && ! command -v apache2 && ! command -v nginx'
 	tests 'make test' inside make -C /root/hookspool test
@@ -117,7 +117,7 @@ served_by() {
 again() {
 	case $1 in
 	lighttpd) inside sh -c 'lighty-enable-mod hookspool; lighttpd -tt -f /etc/lighttpd/lighttpd.conf' ;;
-	apache2) inside sh -c 'a2enmod proxy_fcgi env setenvif ssl && a2enconf hookspool && apache2ctl configtest' ;;
+	apache2) inside sh -c 'a2enmod proxy_fcgi env headers setenvif ssl && a2enconf hookspool && apache2ctl configtest' ;;
 	nginx) inside nginx -t ;;
 	esac
 }

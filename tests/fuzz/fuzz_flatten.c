@@ -1,6 +1,6 @@
 /*
  * An event becomes one strict, flat line, and the bytes of no leaf are lost. The
- * first byte chooses: names, validation, tenant.
+ * first byte chooses: names, validation, tenant; whether it came directly, from a client.
  */
 #include "event/dedup_key.h"
 #include "tests/fuzz/fuzz.h"
@@ -95,14 +95,14 @@ static void check_leaves(const struct hs_json *event, struct hs_slice line, size
 
 /* Every record has an id, and reading the record back gives the same key. */
 static void check_identity(struct hs_dedup_key_maker *i, const struct hs_event *e, const struct hs_made_id *made,
-                           struct hs_slice tenant, struct hs_slice line)
+                           struct hs_id_scope scope, struct hs_slice line)
 {
 	struct hs_dedup_key a, b;
 	struct hs_json json = { 0 };
 	bool known;
 	int64_t ms;
 
-	MUST(hs_dedup_key_of_event(i, e, made, tenant, &a) == HS_OK);
+	MUST(hs_dedup_key_of_event(i, e, made, scope, &a) == HS_OK);
 	MUST(hs_dedup_key_of_line(i, &json, hs_slice(line.p, line.n - 1), &known, &b, &ms) == HS_OK);
 	MUST(known && memcmp(&a, &b, sizeof a) == 0);
 	MUST(ms == 1795428900123);
@@ -113,13 +113,19 @@ static void check_event(struct hs_flattener *f, struct hs_json *json, const stru
                         const struct hs_stamp *stamp, struct hs_buf *out)
 {
 	struct hs_dedup_key_maker identifier;
+	struct hs_id_scope scope = { stamp->tenant, HS_SLICE_NONE };
 	struct hs_made_id made;
 	enum hs_result r;
 
 	MUST(hs_dedup_key_maker_init(&identifier));
 	identifier.seed = 1;
 	MUST(hs_dedup_key_make_id(&identifier, e, stamp->spooled_at, &made) == HS_OK);
+	if (stamp->direct != NULL) {
+		scope.source = stamp->direct->source;
+		MUST(hs_dedup_key_derive_id(&identifier, e, &made) == HS_OK);
+	}
 	f->message_id = made.text;
+	f->keeps_sent_id = made.derived;
 	r = hs_flatten(f, e, stamp, out);
 
 	MUST(memcmp(out->p, "before\n", 7) == 0);
@@ -127,9 +133,10 @@ static void check_event(struct hs_flattener *f, struct hs_json *json, const stru
 		struct hs_slice line = hs_slice(out->p + 7, out->n - 7);
 
 		fuzz_check_line(line);
-		if (made.text.n == 0 || e->field[HS_FIELD_MESSAGE_ID] == 0) /* none was replaced */
+		if (stamp->direct == NULL &&
+		    (made.text.n == 0 || e->field[HS_FIELD_MESSAGE_ID] == 0)) /* none was replaced */
 			check_leaves(json, line, 1U + (stamp->tenant.n > 0) + (made.text.n > 0)); /* spooled_at */
-		check_identity(&identifier, e, &made, stamp->tenant, line);
+		check_identity(&identifier, e, &made, scope, line);
 	} else {
 		MUST(r == HS_E_NAME_LONG || r == HS_E_RECORD_LARGE);
 		MUST(out->n == 7);
@@ -137,11 +144,25 @@ static void check_event(struct hs_flattener *f, struct hs_json *json, const stru
 	hs_dedup_key_maker_free(&identifier);
 }
 
+static enum hs_result read_event(struct hs_event *e, const struct hs_json *json, uint8_t choice,
+                                 const struct hs_direct *direct)
+{
+	enum hs_validate validate = (choice & 2) != 0 ? HS_VALIDATE_LENIENT : HS_VALIDATE_SPEC;
+
+	return direct == NULL ? hs_event_read(e, json, 0, validate)
+	                      : hs_event_read_direct(e, json, 0, validate, direct->type);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	uint8_t choice = size > 0 ? data[0] : 0;
 	struct hs_slice text = size > 0 ? fuzz_copy(data + 1, size - 1) : fuzz_copy(data, 0);
 	struct hs_stamp stamp = { .spooled_at = HS_SLICE("2026-11-23T10:15:00.123Z") };
+	struct hs_direct direct = { .source = HS_SLICE("web"),
+		                    .channel = (choice & 16) != 0 ? HS_SLICE("client") : HS_SLICE("server"),
+		                    .type = (choice & 32) != 0 ? HS_SLICE("track") : HS_SLICE_NONE,
+		                    .ip = (choice & 64) != 0 ? HS_SLICE("192.0.2.7") : HS_SLICE_NONE,
+		                    .received_ms = 1795428900123 };
 	struct hs_json json = { 0 };
 	struct hs_flattener f;
 	struct hs_buf out = { 0 };
@@ -149,11 +170,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	if ((choice & 4) != 0)
 		stamp.tenant = HS_SLICE("acme");
+	if ((choice & 8) != 0)
+		stamp.direct = &direct;
 	hs_flattener_init(&f, (choice & 1) != 0 ? HS_NAMES_VERBATIM : HS_NAMES_WAREHOUSE);
 	hs_buf_put_slice(&out, HS_SLICE("before\n"));
-	if (hs_json_document(&json, text) == HS_OK &&
-	    hs_event_read(&e, &json, 0, (choice & 2) != 0 ? HS_VALIDATE_LENIENT : HS_VALIDATE_SPEC) == HS_OK)
+	if (hs_json_document(&json, text) == HS_OK && read_event(&e, &json, choice, stamp.direct) == HS_OK) {
+		direct.context = direct.integrations = (choice & 128) != 0 ? &json : NULL; /* so that names meet */
 		check_event(&f, &json, &e, &stamp, &out);
+	}
 	hs_buf_free(&out);
 	hs_flattener_free(&f);
 	hs_json_free(&json);

@@ -96,9 +96,10 @@ static void post(void *self, struct hs_post *post)
 	post->done(post, keep(self, &post->append));
 }
 
-static enum hs_result health(void *self)
+static enum hs_result health(void *self, bool *catching_up)
 {
 	(void)self;
+	(void)catching_up;
 	return HS_OK;
 }
 

@@ -11,8 +11,8 @@ enum { VARIABLES_MAX = 32 };
 static void check_settings(const struct hs_settings *s)
 {
 	MUST(s->spool_dir != NULL && s->spool_dir[0] == '/');
-	MUST(s->auth > HS_AUTH_UNSET && s->auth <= HS_AUTH_NONE);
-	MUST(s->auth == HS_AUTH_NONE || s->secrets > 0 || s->keys > 0);
+	MUST(s->auth > HS_AUTH_UNSET && s->auth <= HS_AUTH_NOBODY);
+	MUST(s->auth == HS_AUTH_NONE || s->secrets > 0 || s->keys > 0 || s->sources > 0);
 	MUST(s->secrets <= HS_SECRETS_MAX && s->keys <= HS_KEYS_MAX);
 	MUST(s->max_body >= 1024 && s->max_body <= (INT64_C(1) << 30));
 	MUST(s->threads >= 1 && s->threads <= 256);

@@ -59,6 +59,26 @@ settings_write 'auth = none' 'dedup_window = 0'
 look
 finds 'auth = none' access warn 0 'anybody may send'
 finds 'dedup_window = 0' index warn 0 'dedup_window'
+settings_write 'sdk_script = /no/such.js' '[sources]' \
+	'shop = K1 browser tenant=acme origin=https://shop.example rate=100/s daily=2G' \
+	'app = revoked:K2 server' 'any = K3 browser origin=*'
+sed -i '/^secret/d' "$S/hookspool.conf"
+look
+finds 'sources alone: no webhook is let in' access ok 0 'no webhook'
+finds 'a source from any page' source warn 0 \
+	'shop: browser, tenant acme, from https://shop.example, 100 events/s, 2.0 GB a day' \
+	'app: server, revoked' 'any: browser, from any page, 1000 events/s' 'instead of origin=*'
+finds 'pages that cannot be told where to send' public_url warn 0 'set public_url'
+finds 'a script that cannot be read' sdk_script warn 0 '/no/such.js cannot be read'
+printf 'x' >"$T/a.js"
+chmod 755 "$T"
+settings_write 'public_url = https://shop.example/hookspool' "sdk_script = $T/a.js" '[sources]' \
+	'shop = K1 browser origin=https://shop.example'
+look
+is 'and nothing to warn of' "$CODE $(cut -c 1-4 "$T/out" | sort -u | xargs)" '0 ok'
+settings_write '[sources]' 'shop = K1 browser'
+look
+finds 'a page without an origin' settings FAIL 78 "$S/hookspool.conf:4: [sources] shop: browser" 'origin=*'
 settings_write 'min_free = 1024G'
 look
 finds 'a disk that is full' space FAIL 1 'lower min_free'

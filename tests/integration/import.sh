@@ -320,6 +320,35 @@ if [ "$(id -u)" = 0 ]; then # somebody who may read it, and not write
 fi
 server_stop
 
+### Summaries ###################################################
+SETTINGS="$LIVELY
+compress = none"
+spool_start
+archive sum 14000 >"$T/summed.jsonl"
+chmod 644 "$T/summed.jsonl"
+# summarized: the numbers of the sealed segments, and of those that have a summary.
+summarized() {
+	ls "$S"/spool/events-*.jsonl | sed -E 's/.*-0*([0-9]+)\.jsonl/\1/' | sort -n | xargs
+	ls "$S/spool/.hookspool/run/summary" | sed 's/events-//' | sort -n | xargs
+}
+hs import "$T/summed.jsonl"
+check 'an import seals segments' [ "$(ls "$S"/spool/events-*.jsonl | wc -l)" -gt 2 ]
+is 'and each has its summary at once' "$(summarized | uniq | wc -l)" 1
+hs cat --user u-7
+is 'which answers as the lines do' "$CODE $(wc -l <<<"$OUT")" "0 $((14000 / 50))"
+cp -a "$S/spool/.hookspool/run/summary" "$T/by-import"
+rm -rf "$S/spool/.hookspool/run/summary"
+hs maintain
+check 'maintenance would have made the same' \
+	[ -z "$(diff -r "$T/by-import" "$S/spool/.hookspool/run/summary" | grep -v "^Only in $S")" ]
+server_stop
+spool_start
+archive pipe 14000 >"$T/piped.jsonl"
+hs import - <"$T/piped.jsonl"
+is 'an import from a pipe makes them, too' "$(ls "$S/spool/.hookspool/run/summary" | wc -l) $(summarized | uniq | wc -l)" \
+	"$(ls "$S"/spool/events-*.jsonl | wc -l) 1"
+server_stop
+
 ### Kills ###############################################################
 SETTINGS=$LIVELY
 spool_start

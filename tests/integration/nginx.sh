@@ -5,12 +5,12 @@
 
 # The snippet alone, as it is pasted into another server.
 snippet() { sed '/^### 1/,/^### 2/!d; /^### 2/d' "$ROOT/tools/packaging/nginx/hookspool.conf"; }
-check 'the part for a running server is one location' \
-	awk '/^location/ { n++ } /^[a-z]/ && !/^location/ { exit 1 } END { if (n != 1) exit 1 }' \
+check 'the part for a running server is one location, and two for its own errors' \
+	awk '/^location/ { n++ } /^[a-z]/ && !/^(location|set \$hookspool_)/ { exit 1 } END { if (n != 3) exit 1 }' \
 	<(snippet)
 
 is 'it is what docs/mounts.md prints' "$(blocks docs/mounts.md nginx)" \
-	"$(snippet | sed -E '/^\t*#/d; /^$/d; s/\t/    /')"
+	"$(snippet | sed -E '/^\t*#/d; /^$/d; s/\t/    /g')"
 
 SETTINGS='auth = both
 [keys]

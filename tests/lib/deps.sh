@@ -4,7 +4,7 @@
 #	deps.sh GROUP...            install what is missing (with sudo when not root)
 #	deps.sh --missing GROUP...  print what is missing; exit 1 if anything is
 #
-# Groups: build, run, test, load, check, portable, faults, faults-root, bench, profile, package, fresh.
+# Groups: build, run, test, load, check, portable, sdk, npm, faults, faults-root, bench, profile, package, fresh.
 # No service is started: invoke-rc.d(8) asks /usr/sbin/policy-rc.d first, and for as long as apt-get
 # runs that one says no.
 set -eu
@@ -59,6 +59,9 @@ bench,check nodejs             a peer: events received in Node; an example of do
 bench    php-fpm                a peer: events received in PHP
 bench    php-cli                says its version
 bench    procps                 finds the processes whose time and memory is read
+sdk      chromium               a browser for Segment'"'"'s library
+npm      nodejs                 runs Segment'"'"'s library for servers, and drives the browser
+npm      npm                    fetches the libraries
 profile  linux-perf             samples processor time
 profile  valgrind               counts instructions, where perf may not record
 package  build-essential        dpkg-buildpackage builds nothing without it

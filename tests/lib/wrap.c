@@ -1,5 +1,6 @@
 #include "tests/lib/wrap.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -37,6 +38,7 @@ WEAK int REAL(fstatvfs)(int fd, struct statvfs *out);
 WEAK int REAL(fstat)(int fd, struct stat *st);
 WEAK int REAL(fstatat)(int at, const char *path, struct stat *st, int flags);
 WEAK int __real_fchmod(int fd, mode_t mode);
+WEAK DIR *__real_fdopendir(int fd);
 WEAK int __real_flock(int fd, int operation);
 WEAK void *__real_calloc(size_t count, size_t n);
 WEAK void *__real_realloc(void *p, size_t n);
@@ -55,6 +57,7 @@ int WRAP(fstatvfs)(int fd, struct statvfs *out);
 int WRAP(fstat)(int fd, struct stat *st);
 int WRAP(fstatat)(int at, const char *path, struct stat *st, int flags);
 int __wrap_fchmod(int fd, mode_t mode);
+DIR *__wrap_fdopendir(int fd);
 int __wrap_flock(int fd, int operation);
 void *__wrap_calloc(size_t count, size_t n);
 void *__wrap_realloc(void *p, size_t n);
@@ -297,6 +300,11 @@ void *__wrap_calloc(size_t count, size_t n)
 void *__wrap_realloc(void *p, size_t n)
 {
 	return may(WRAP_REALLOC) ? __real_realloc(p, n) : NULL;
+}
+
+DIR *__wrap_fdopendir(int fd)
+{
+	return may(WRAP_FDOPENDIR) ? __real_fdopendir(fd) : NULL;
 }
 
 int __wrap_clock_gettime(clockid_t clock, struct timespec *t)

@@ -26,6 +26,7 @@ enum wrap_call {
 	WRAP_CALLS_OF_FILES, /* those above */
 	WRAP_CALLOC = WRAP_CALLS_OF_FILES,
 	WRAP_REALLOC,
+	WRAP_FDOPENDIR,
 	WRAP_CALLS
 };
 

@@ -210,20 +210,20 @@ TEST(a_list_that_is_lost_is_503)
 		else
 			spooldir_unlink(&s.d, ".hookspool/salt");
 		assert_int_equal(append("b"), HS_E_SUPPRESSED);
-		assert_int_equal(hs_spool_health(s.spool), HS_E_SUPPRESSED);
+		assert_int_equal(hs_spool_health(s.spool, NULL), HS_E_SUPPRESSED);
 		assert_int_equal(lost(), how < 2 ? HS_LOSS_SUPPRESSED : HS_LOSS_SALT);
 		assert_false(spooldir_exists(&s.d, ".hookspool/salt") && how == 2);
 		assert_true(adopt(HS_ADOPT_LEAVE, false).lost != 0);
 		assert_int_equal(append("b"), HS_E_SUPPRESSED);
 		assert_true(adopt(HS_ADOPT_LEAVE, true).lost != 0);
 		put("b");
-		assert_int_equal(hs_spool_health(s.spool), HS_OK);
+		assert_int_equal(hs_spool_health(s.spool, NULL), HS_OK);
 		assert_int_equal(lost(), 0);
 		assert_int_equal(adopt(HS_ADOPT_LEAVE, false).lost, 0);
 	}
 	with_anna(false); /* no list was needed: nothing is lost */
 	put("b");
-	assert_int_equal(hs_spool_health(s.spool), HS_OK);
+	assert_int_equal(hs_spool_health(s.spool, NULL), HS_OK);
 }
 
 TEST(a_loss_is_reported_until_it_is_accepted)

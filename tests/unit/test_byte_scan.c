@@ -24,6 +24,16 @@ static bool is_odd(unsigned char c)
 	return is_quote(c) || c < 0x20 || c >= 0x80;
 }
 
+static bool is_strange(unsigned char c)
+{
+	return c < 0x20 || c >= 0x80;
+}
+
+static bool is_comma(unsigned char c)
+{
+	return c == ',';
+}
+
 static bool is_digit(unsigned char c)
 {
 	return c >= '0' && c <= '9';
@@ -35,6 +45,9 @@ static void check(const char *p)
 	assert_int_equal(HS_SCAN16_BY_WORDS(hs_scan8_odd, p), bits(p, is_odd));
 	assert_int_equal(hs_scan16_quotes(p), bits(p, is_quote));
 	assert_int_equal(HS_SCAN16_BY_WORDS(hs_scan8_quotes, p), bits(p, is_quote));
+	assert_int_equal(hs_scan16_strange(p), bits(p, is_strange));
+	assert_int_equal(HS_SCAN16_BY_WORDS(hs_scan8_strange, p), bits(p, is_strange));
+	assert_int_equal(hs_scan16_equal(p, ','), bits(p, is_comma));
 	assert_int_equal(hs_scan16_digits(p), bits(p, is_digit));
 	assert_int_equal(HS_SCAN16_BY_WORDS(hs_scan8_digits, p), bits(p, is_digit));
 }
@@ -66,6 +79,22 @@ TEST(neighbours_of_every_kind)
 		}
 		check(text);
 	}
+}
+
+TEST(sixty_four_bytes)
+{
+	char text[HS_SCAN64];
+
+	for (int c = 0; c < 256; c++)
+		for (int at = 0; at < HS_SCAN64; at++) {
+			unsigned quotes = 4;
+
+			memset(text, 'a', sizeof text);
+			text[at / 2] = text[at] = (char)c;
+			if (hs_scan64_is_plain(text, &quotes) == is_strange((unsigned char)c))
+				fail_msg("byte %d at %d", c, at);
+			assert_int_equal(__builtin_parity(quotes & 0xFFFF), c != '"' || at > 0);
+		}
 }
 
 TESTS("byte_scan", NULL, NULL)

@@ -15,9 +15,10 @@ struct delivery {
 	const char *tenant, *settings, *spooled_at;
 	enum hs_names names;
 	bool wrapped;
+	const char *source; /* NULL: it came by webhook */
 };
 
-static const struct delivery plain = { "", NULL, "2026-11-23T10:15:00.123Z", HS_NAMES_WAREHOUSE, false };
+static const struct delivery plain = { "", NULL, "2026-11-23T10:15:00.123Z", HS_NAMES_WAREHOUSE, false, NULL };
 
 /* The outcome of an event. */
 struct batch {
@@ -56,7 +57,10 @@ static void read_back(struct hs_slice line, const struct delivery *d, struct bat
 static struct batch take(const char *event, const struct delivery *d)
 {
 	static uint64_t seed;
-	struct hs_stamp stamp = { .tenant = hs_slice_str(d->tenant), .spooled_at = hs_slice_str(d->spooled_at) };
+	struct hs_direct direct = { .source = hs_slice_str(d->source), .channel = HS_SLICE("server") };
+	struct hs_stamp stamp = { .tenant = hs_slice_str(d->tenant),
+		                  .spooled_at = hs_slice_str(d->spooled_at),
+		                  .direct = d->source != NULL ? &direct : NULL };
 	struct hs_json json = { 0 }, settings = { 0 };
 	struct batch t = { .random = false };
 	struct hs_buf text = { 0 };
@@ -67,7 +71,11 @@ static struct batch take(const char *event, const struct delivery *d)
 	hs_buf_put_slice(&text, hs_slice_str(event));
 	hs_buf_put_slice(&text, hs_slice_str(d->wrapped ? " }" : ""));
 	assert_result(hs_json_document(&json, hs_buf_slice(&text)), HS_OK);
-	assert_result(hs_event_read(&e, &json, d->wrapped ? hs_event_unwrap(&json) : 0, HS_VALIDATE_LENIENT), HS_OK);
+	if (d->source != NULL)
+		assert_result(hs_event_read_direct(&e, &json, 0, HS_VALIDATE_LENIENT, HS_SLICE_NONE), HS_OK);
+	else
+		assert_result(hs_event_read(&e, &json, d->wrapped ? hs_event_unwrap(&json) : 0, HS_VALIDATE_LENIENT),
+		              HS_OK);
 	if (d->settings != NULL) {
 		assert_result(hs_json_document(&settings, hs_slice_str(d->settings)), HS_OK);
 		stamp.settings = &settings;
@@ -93,9 +101,9 @@ static bool same(const struct batch *a, const struct batch *b)
 /* --- the case file ------------------------------------------------------------ */
 
 static const struct delivery deliveries[] = {
-	{ "", NULL, "2026-11-23T10:15:00.123Z", HS_NAMES_WAREHOUSE, true },
-	{ "", "{\"a\":1,\"tenant\":2}", "2026-12-01T00:00:00.000Z", HS_NAMES_WAREHOUSE, false },
-	{ "", "{\"a\\\":\":{\"b\":[1,\"}\"]}}", "2026-12-01T00:00:00.000Z", HS_NAMES_VERBATIM, true },
+	{ "", NULL, "2026-11-23T10:15:00.123Z", HS_NAMES_WAREHOUSE, true, NULL },
+	{ "", "{\"a\":1,\"tenant\":2}", "2026-12-01T00:00:00.000Z", HS_NAMES_WAREHOUSE, false, NULL },
+	{ "", "{\"a\\\":\":{\"b\":[1,\"}\"]}}", "2026-12-01T00:00:00.000Z", HS_NAMES_VERBATIM, true, NULL },
 };
 
 static void expect_made_of(struct test_case *c, const struct batch *t, struct hs_slice text)
@@ -173,6 +181,60 @@ TEST(the_tenant_belongs_to_it)
 		b = take(events[i], &acme);
 		assert_true(same(&a, &b));
 	}
+}
+
+/* With the key of a page nobody can use up an id of a server, nor of the webhook of a tenant of that name. */
+TEST(the_source_belongs_to_it_and_not_the_tenant)
+{
+	static const char *const events[] = { "{\"type\":\"a\",\"messageId\":\"m\"}",
+		                              "{\"type\":\"a\",\"timestamp\":\"2026\"}",
+		                              "{\"type\":\"a\",\"messageId\":\"m\",\"source\":\"page\"}" };
+
+	for (size_t i = 0; i < 3; i++) {
+		struct delivery page = plain, server = plain, webhook = plain;
+		struct batch a, b;
+
+		page.source = "page";
+		server.source = "server";
+		webhook.tenant = "page";
+		a = take(events[i], &page);
+		b = take(events[i], &server);
+		assert_false(same(&a, &b));
+		b = take(events[i], &webhook);
+		assert_false(same(&a, &b));
+		b = take(events[i], &plain);
+		assert_false(same(&a, &b));
+		page.tenant = "acme";
+		b = take(events[i], &page);
+		assert_true(same(&a, &b));
+	}
+}
+
+#define PHP_EVENT(id, time, type) \
+	"{\"type\":\"" type "\",\"messageId\":" id ",\"timestamp\":\"" time \
+	"\",\"context\":{\"library\":{\"name\":\"analytics-php\"}}}"
+
+/* Two events of PHP that got the same messageId by chance are two events; a repeated one is one. */
+TEST(weak_ids_count_with_time_and_type)
+{
+	struct delivery php = plain;
+	struct batch first, other;
+
+	php.source = "shop";
+	first = take(PHP_EVENT("\"m\"", "2026-11-28T08:32:36+00:00", "track"), &php);
+	assert_int_equal(strncmp(first.message_id, "\"hs-php-", 8), 0);
+	other = take(PHP_EVENT("\"m\"", "2026-11-28T08:32:36+00:00", "track"), &php);
+	assert_true(same(&first, &other));
+	other = take(PHP_EVENT("\"m\"", "2026-11-28T08:32:37+00:00", "track"), &php);
+	assert_false(same(&first, &other));
+	other = take(PHP_EVENT("\"m\"", "2026-11-28T08:32:36+00:00", "page"), &php);
+	assert_false(same(&first, &other));
+	other = take(PHP_EVENT("\"n\"", "2026-11-28T08:32:36+00:00", "track"), &php);
+	assert_false(same(&first, &other));
+	other = take(PHP_EVENT("null", "2026-11-28T08:32:36+00:00", "track"), &php);
+	assert_int_equal(strncmp(other.message_id, "\"hs-php-", 8) != 0, 1);
+	other = take(PHP_EVENT("\"m\"", "2026-11-28T08:32:36+00:00", "track"), &plain); /* Segment has other ids */
+	assert_string_equal(other.message_id, "\"m\"");
 }
 
 /* A repeated import: the same seed, line and time give the same random id. */

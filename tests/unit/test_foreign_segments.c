@@ -3,10 +3,12 @@
  * are known as duplicates, and none of our own are lost or doubled by it.
  */
 #include "base/io.h"
+#include "spool/shared/spool_dir.h"
 #include "tests/lib/temp_spool.h"
 
 #include <errno.h>
 #include <inttypes.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -200,7 +202,7 @@ TEST(a_moved_segment_is_compressed_and_repaired)
 /* Two segments of one number, neither of them ours, and no state. */
 TEST(two_of_one_number_from_the_start)
 {
-	assert_result(hs_spool_health(s.spool), HS_OK);
+	assert_result(hs_spool_health(s.spool, NULL), HS_OK);
 	bring(7, "a b");
 	hs_io_pause(20);
 	spooldir_write(&s.d, "events-20261123T101500.999Z-000007.jsonl",
@@ -289,7 +291,7 @@ TEST(killed_before_every_call)
 		bring(2, "y");
 		restart();
 		status = child_killed(nth, true, take_over, NULL);
-		assert_result(hs_spool_health(s.spool), HS_OK);
+		assert_result(hs_spool_health(s.spool, NULL), HS_OK);
 		put_known("x y b", status == 0 ? 3 : (uint64_t)(2 + spooldir_count(&s.d, "b")));
 		read_some(UINT_MAX);
 		if (strlen(s.got) != 5)
@@ -318,6 +320,109 @@ TEST(the_directory_is_not_read_without_a_change)
 	for (int i = 0; i < 100; i++)
 		put_known("a", 1);
 	assert_int_equal(wrap_count(WRAP_OPENAT), opened);
+}
+
+/* --- rotations ------------------------------------------------------------------------ */
+
+static struct watch {
+	pthread_mutex_t *append;
+	unsigned held, free; /* listings of a directory with and without the append lock */
+} watch;
+
+static void note_listing(void *context)
+{
+	bool died, taken = hs_shared_state_try_lock(watch.append, &died) == HS_OK;
+
+	if (taken)
+		hs_shared_state_unlock(watch.append);
+	watch.held += !taken;
+	watch.free += taken;
+	wrap_before(WRAP_FDOPENDIR, 1, note_listing, context);
+}
+
+static void fill(unsigned from, unsigned to)
+{
+	for (char word[16]; from < to; from++) {
+		snprintf(word, sizeof word, "w%u", from);
+		put(word);
+	}
+}
+
+TEST(a_rotation_lists_no_directory_under_the_lock)
+{
+	struct hs_opened_spool o;
+
+	make("rotate_min_gap = 0\ncompress = none\nrotate_size = 64K\n");
+	fill(0, 3);
+	hs_io_pause(30);
+	put_known("w0", 1); /* the directory was looked at */
+	assert_result(hs_spool_dir_open(&o, s.d.settings, false), HS_OK);
+	watch = (struct watch){ .append = &o.state.state->stream[HS_EVENTS].append };
+	wrap_before(WRAP_FDOPENDIR, 1, note_listing, NULL);
+	for (unsigned i = 1; i < 4; i++) {
+		rotate();
+		fill(3 * i, 3 * i + 3);
+	}
+	assert_int_equal(watch.held, 0);
+	assert_true(watch.free > 0);
+	while (spooldir_names(&s.d, "", "events-") < 5)
+		fill(1000 * (unsigned)spooldir_lines(&s.d), 1000 * (unsigned)spooldir_lines(&s.d) + 50);
+	assert_int_equal(watch.held, 0);
+	put_known("w1 w4 w7 w10", 4);
+	assert_no_problems();
+	wrap_reset();
+	hs_spool_dir_close(&o);
+}
+
+static void bring_two(void *context)
+{
+	(void)context;
+	bring(3, "y");
+	bring(2, "x");
+}
+
+/* Right then the directory is not looked at: it is afterwards. */
+TEST(segments_that_come_during_a_rotation)
+{
+	seal("a");
+	hs_io_pause(30);
+	put("b");
+	wrap_before(WRAP_RENAMEAT, 1, bring_two, NULL);
+	rotate();
+	put_known("x y a b c", 4);
+	assert_once(&s.d, "a b c x y");
+	rotate();
+	read_all();
+	assert_int_equal(strlen(s.got), 9);
+	assert_no_problems();
+}
+
+static void raise_kill(void *context)
+{
+	(void)context;
+	raise(SIGKILL);
+}
+
+static int rotate_and_die(void *context)
+{
+	(void)context;
+	wrap_before(WRAP_RENAMEAT, 1, bring_two, NULL);
+	wrap_before(WRAP_FDOPENDIR, 1, raise_kill, NULL);
+	rotate();
+	return 1;
+}
+
+/* The process that was to look is killed before: an append looks, a quarter of a second later. */
+TEST(the_look_after_a_rotation_is_lost)
+{
+	seal("a");
+	hs_io_pause(30);
+	put("b");
+	assert_int_equal(child_run(rotate_and_die, NULL), -1);
+	hs_io_pause(260);
+	put_known("x y a b c", 4);
+	assert_once(&s.d, "a b c x y");
+	assert_no_problems();
 }
 
 /* After a remount within one boot the file system may have another device number. */

@@ -42,6 +42,7 @@ static int write_gzip(struct hs_slice text, size_t piece, enum hs_file_writer_fo
 		assert_result(hs_file_writer_put(&w, hs_slice(text.p + at, text.n - at < piece ? text.n - at : piece)),
 		              HS_OK);
 	assert_result(hs_file_writer_end(&w), HS_OK);
+	assert_int_equal(w.text_crc, hs_crc32(0, text));
 	hs_file_writer_free(&w);
 	return fd;
 }

@@ -59,6 +59,7 @@ struct stage {
 	bool hold; /* posts are completed later, by done_at_last */
 	struct hs_post *held;
 	enum hs_result append_result, health_result;
+	bool catching_up;
 	uint64_t duplicate;
 	int64_t hangs_ms; /* how long it takes, while another thread enforces time limits */
 };
@@ -195,12 +196,13 @@ static void stage_ended(void *context)
 	note(context, 'E');
 }
 
-static enum hs_result stage_health(void *self)
+static enum hs_result stage_health(void *self, bool *catching_up)
 {
 	struct stage *s = self;
 
 	note(s, 'H');
 	hang(s);
+	*catching_up = s->catching_up;
 	return s->health_result;
 }
 
@@ -1029,6 +1031,13 @@ TEST(health)
 	assert_int_equal(serve(s), 200);
 	expect(s, "answer", "");
 	assert_true(contains(&s->head, "Content-Length: 16\r\n"));
+
+	next_request(s, HS_SLICE(""));
+	strcpy(s->param[1], "REQUEST_METHOD=GET");
+	param(s, "PATH_INFO", "/health");
+	s->catching_up = true;
+	assert_int_equal(serve(s), 200);
+	expect(s, "answer", "{\"status\":\"ok\",\"index\":\"catching up\"}\n");
 
 	next_request(s, HS_SLICE(""));
 	strcpy(s->param[1], "REQUEST_METHOD=GET");

@@ -36,7 +36,7 @@ TEST(an_empty_spool)
 
 	make("");
 	assert_int_equal(hs_reader_open(s.d.settings, &s.reader), HS_E_SPOOL_DIR);
-	assert_int_equal(hs_spool_health(s.spool), HS_OK);
+	assert_int_equal(hs_spool_health(s.spool, NULL), HS_OK);
 	open_reader();
 	assert_int_equal(hs_reader_end(s.reader, &end), HS_OK);
 	assert_int_equal(end.offset, 0);
@@ -180,7 +180,7 @@ TEST(a_poisoned_segment)
 TEST(a_segment_that_never_was)
 {
 	make("");
-	assert_int_equal(hs_spool_health(s.spool), HS_OK);
+	assert_int_equal(hs_spool_health(s.spool, NULL), HS_OK);
 	open_reader();
 	assert_read("");
 	fail_to_sync("lost");
@@ -555,7 +555,7 @@ static void follow(void)
 TEST(followed_through_everything)
 {
 	make("rotate_min_gap = 0\n");
-	assert_int_equal(hs_spool_health(s.spool), HS_OK);
+	assert_int_equal(hs_spool_health(s.spool, NULL), HS_OK);
 	open_reader();
 	follow();
 	assert_true(hs_reader_watch(s.reader) >= 0);
@@ -567,7 +567,7 @@ TEST(without_inotify)
 	struct rlimit was, none;
 
 	make("rotate_min_gap = 0\n");
-	assert_int_equal(hs_spool_health(s.spool), HS_OK);
+	assert_int_equal(hs_spool_health(s.spool, NULL), HS_OK);
 	open_reader();
 	assert_int_equal(getrlimit(RLIMIT_NOFILE, &was), 0);
 	none = (struct rlimit){ 0, was.rlim_max };

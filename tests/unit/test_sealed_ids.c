@@ -571,16 +571,41 @@ TEST(one_is_cut_while_it_is_open)
 	assert_int_equal(spooldir_lines(&d), SEGMENTS * IDS + 1);
 }
 
-TEST(check_can_say_that_it_is_behind)
+/* Health looks, and does not read on. */
+static bool says_catching_up(void)
+{
+	bool catching_up;
+
+	assert_result(hs_spool_health(spool, &catching_up), HS_OK);
+	return catching_up;
+}
+
+TEST(check_and_health_say_that_it_is_behind)
 {
 	struct hs_known known;
+	uint64_t ids;
+	unsigned permille = 0;
 
 	lose_index();
-	assert_result(hs_spool_known(spool, hs_io_now_monotonic(), &known), HS_OK);
-	assert_true(known.behind);
+	ids = ids_known();
+	assert_true(ids < SEGMENTS * IDS);
+	for (int i = 0; i < 100; i++)
+		assert_true(says_catching_up());
+	for (int i = 0; i < 20; i++) {
+		assert_result(hs_spool_known(spool, hs_io_now_monotonic(), &known), HS_OK);
+		assert_true(known.behind);
+		assert_in_range(known.ids, ids + 1, ids + 5000); /* one step */
+		assert_in_range(known.permille, permille + 1, 999);
+		assert_in_range(known.permille * SEGMENTS * IDS / 1000, known.ids - 2000, known.ids + 2000);
+		ids = known.ids;
+		permille = known.permille;
+	}
+	restart(); /* another process says it, too */
+	assert_true(says_catching_up());
 	catch_up(SEGMENTS * IDS);
 	assert_result(hs_spool_known(spool, soon(), &known), HS_OK);
 	assert_false(known.behind);
+	assert_false(says_catching_up());
 }
 
 /* Ids out of the window do not come back with a summary. */

@@ -35,7 +35,7 @@ TEST(a_spool_is_made_when_it_is_needed)
 	assert_int_equal(mode_of(".hookspool/run/state"), 0600);
 	assert_int_equal(mode_of(".hookspool/run/index"), 0600);
 	make("spool_mode = 0640\n");
-	assert_result(hs_spool_health(s.spool), HS_OK);
+	assert_result(hs_spool_health(s.spool, NULL), HS_OK);
 	assert_int_equal(mode_of(""), 0750);
 	assert_int_equal(mode_of(".hookspool"), 0750);
 	assert_int_equal(mode_of("events.jsonl"), 0640);
@@ -46,6 +46,30 @@ TEST(a_spool_is_made_when_it_is_needed)
 	assert_int_equal(mode_of(".hookspool/run/metrics"), 0640);
 	assert_int_equal(mode_of(".hookspool/run/edits.lock"), 0640);
 	assert_int_equal(mode_of(".hookspool/spool"), 0600);
+}
+
+static unsigned syncs_of_maintenance(void)
+{
+	unsigned before = wrap_count(WRAP_FDATASYNC);
+	struct hs_retention_counts done;
+
+	assert_result(hs_spool_maintain(s.spool, NULL, NULL, &done), HS_OK);
+	return wrap_count(WRAP_FDATASYNC) - before;
+}
+
+TEST(rates_are_opened_when_they_are_needed_and_written_back)
+{
+	unsigned syncs;
+
+	put("a");
+	assert_null(hs_spool_rates(s.spool, false));
+	assert_int_equal(access(spooldir_path(&s.d, ".hookspool/rates"), F_OK), -1);
+	syncs = syncs_of_maintenance();
+	assert_non_null(hs_spool_rates(s.spool, true));
+	assert_ptr_equal(hs_spool_rates(s.spool, false), hs_spool_rates(s.spool, true));
+	assert_int_equal(mode_of(".hookspool/rates"), 0600);
+	assert_int_equal(syncs_of_maintenance(), syncs + 1);
+	assert_int_equal(syncs_of_maintenance(), syncs); /* not twice in a minute */
 }
 
 TEST(a_bad_place_is_refused_and_a_good_one_taken)
@@ -126,7 +150,7 @@ TEST(foreign_files_are_left_alone)
 {
 	static const char *const names[] = { "README", "aside-events-1-2-3", ".hookspool/notes" };
 
-	assert_result(hs_spool_health(s.spool), HS_OK);
+	assert_result(hs_spool_health(s.spool, NULL), HS_OK);
 	for (size_t i = 0; i < sizeof names / sizeof *names; i++)
 		spooldir_write(&s.d, names[i], HS_SLICE("{}\n"));
 	seal("a");
@@ -136,12 +160,12 @@ TEST(foreign_files_are_left_alone)
 
 TEST(health_writes_nothing)
 {
-	assert_result(hs_spool_health(s.spool), HS_OK);
+	assert_result(hs_spool_health(s.spool, NULL), HS_OK);
 	assert_int_equal(spooldir_size(&s.d, "events.jsonl"), 0);
 	wrap_fail(WRAP_FSTATVFS, 1, WRAP_FOREVER, EIO);
-	assert_result(hs_spool_health(s.spool), HS_E_IO);
+	assert_result(hs_spool_health(s.spool, NULL), HS_E_IO);
 	wrap_reset();
-	assert_result(hs_spool_health(s.spool), HS_OK);
+	assert_result(hs_spool_health(s.spool, NULL), HS_OK);
 }
 
 /* A disk with much free space is asked at intervals, and a change is noticed soon. */

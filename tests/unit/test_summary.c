@@ -1,17 +1,13 @@
 /*
- * summary: what is written about a segment is what its lines say, by a second opinion; and a summary
- * that is damaged, or of another file, says nothing.
+ * summary: what is written about a segment is what its lines say, by a second opinion; and a damaged
+ * head, or one of another file, says nothing.
  */
 #include "base/io.h"
 #include "base/timestamp.h"
 #include "event/dedup_key.h"
 #include "event/top_counts.h"
-#include "spool/read/reader.h"
-#include "spool/shared/spool_dir.h"
-#include "spool/spool.h"
-#include "spool/summary/summary_file.h"
-#include "tests/lib/events.h"
-#include "tests/lib/processes.h"
+#include "spool/file/gzip.h"
+#include "spool/summary/summary_builder.h"
 #include "tests/lib/random.h"
 #include "tests/lib/unit.h"
 #include "tests/lib/wrap.h"
@@ -21,7 +17,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 enum { LINES = 700, ROWS = 400 };
 
@@ -94,6 +89,7 @@ static struct made make_of_text(struct hs_slice text, bool rejected)
 	struct made m;
 
 	hs_summary_builder_text(b, text);
+	hs_summary_builder_crc(b, hs_crc32(0, text));
 	take(b, &m);
 	return m;
 }
@@ -119,7 +115,7 @@ static struct made make_of_pieces(struct hs_slice text, struct random_source *r)
 {
 	struct hs_summary_builder *b = hs_summary_builder_new(spool_id, false, 42);
 	static const uint32_t sizes[] = { 1, 3, 50, 5000 };
-	uint32_t most = sizes[random_below(r, 4)];
+	uint32_t most = sizes[random_below(r, 4)], crc = hs_crc32(0, text);
 	struct made m;
 
 	while (text.n > 0) {
@@ -132,6 +128,7 @@ static struct made make_of_pieces(struct hs_slice text, struct random_source *r)
 		free(piece);
 		text = hs_slice(text.p + n, text.n - n);
 	}
+	hs_summary_builder_crc(b, crc);
 	take(b, &m);
 	return m;
 }
@@ -511,6 +508,10 @@ TEST(odd_lines_leave_only_a_head)
 		"{\"spooled_at\":5}\n",
 		"{\"user_id\":1," AT ",\"user_id\":2}\n",
 		"{\"type\":\"track\"," AT "\n",
+		"{\"type\":\"track\"{\"event\":\"e\"," AT "}\n",
+		"{\"type\":\"track\",\"user_id\":07," AT "}\n",
+		"{\"type\":\"track\",\"event\":\"\\q\"," AT "}\n",
+		",\"type\":\"track\"," AT "}\n",
 		"{\"type\":\"track\"," AT "}x\n",
 		"{\"type\":\"track\"," AT "}", /* no newline */
 		"not JSON\n",
@@ -535,6 +536,46 @@ TEST(odd_lines_leave_only_a_head)
 			assert_int_equal(m.file.n, m.head.head_bytes);
 			hs_buf_free(&m.file);
 		}
+}
+
+/* Damage after spooled_at, in a line whose beginning is of the usual form. */
+TEST(a_rest_that_is_none_is_odd)
+{
+	static const char *const rests[] = {
+		",\"properties_a\":\"b}\n",  /* a quote is missing */
+		",\"properties_a\":\"b\"\n", /* the end is missing */
+		",\"properties_a\":\"b\"} \"\n",
+		",\"properties_a\":\"b\x01\"}\n",
+		",\"properties_a\":\"0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef\x1F\"}\n",
+		",\"properties_a\":\"0123456789abcdef0123456789abcdef0123456789abcdef\xC3\"}\n",
+		",\"properties_a\":\"\xC0\xAF\"}\n",
+		",\"properties_a\":\"\xED\xA0\x80\"}\n",
+		",\"user_id\":\"b\"}\n", /* a fixed name again */
+		",\"a\":tru}\n",
+		",}\n",
+		"}}\n",
+	};
+	static const char *const fine[] = {
+		"}\n",
+		",\"properties_a\":\"b\"}\n",
+		",\"context_a\":\"\xC3\xA9\xE2\x82\xAC\xF0\x9F\x98\x80 0123456789abcdef\xC3\xA9\"}\n",
+		",\"properties_a\":\"0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef\xC3\xA9\"}\n",
+		",\"properties_a\":\"5\\\" wide\",\"properties_b\":-1.5e3,\"properties_c\":null}\n",
+		",\"mine\":\"b\",\"traits_b\":true}\n",
+	};
+	static const char begin[] = "{\"type\":\"track\",\"user_id\":7,\"message_id\":\"g\"," AT;
+	size_t count = sizeof rests / sizeof rests[0];
+	char text[512];
+
+	for (size_t i = 0; i < count + sizeof fine / sizeof fine[0]; i++) {
+		struct made m;
+
+		snprintf(text, sizeof text, "%s%s", begin, i < count ? rests[i] : fine[i - count]);
+		m = make_of_text(hs_slice_str(text), false);
+		if (m.head.odd != (i < count))
+			fail_msg("%s is taken wrongly", unit_show(hs_slice_str(text)));
+		hs_buf_free(&m.file);
+	}
 }
 
 TEST(an_empty_segment_has_all_parts)
@@ -567,6 +608,36 @@ TEST(a_damaged_segment_is_odd)
 	hs_summary_builder_fail(b);
 	assert_null(hs_summary_builder_end(b, &parts));
 	hs_summary_builder_free(b);
+}
+
+/* More ids than a bucket has on average, some of them twice: they ascend, and the latest time counts. */
+TEST(ids_ascend)
+{
+	enum { IDS = 5000 };
+	struct hs_buf text = { 0 };
+	struct made m;
+	struct hs_slice part;
+	char line[160];
+
+	for (int i = 0; i < 2 * IDS; i++)
+		hs_buf_put(&text, line,
+		           (size_t)snprintf(line, sizeof line,
+		                            "{\"message_id\":\"m%d\",\"spooled_at\":\"2026-11-23T10:15:%02d.000Z\"}\n",
+		                            i % IDS, i < IDS ? 7 : 5));
+	m = make_of_text(hs_buf_slice(&text), false);
+	part = part_of(&m, HS_SUMMARY_IDS);
+	assert_int_equal(part.n, IDS * 20);
+	for (size_t i = 0; i < IDS; i++) {
+		uint64_t first[2];
+		uint32_t at;
+
+		memcpy(&at, part.p + IDS * 16 + i * sizeof at, sizeof at);
+		assert_int_equal(at % 60, 7);
+		memcpy(first, part.p + i * sizeof *first, i + 1 < IDS ? sizeof first : sizeof *first);
+		assert_true(i + 1 == IDS || first[0] < first[1]);
+	}
+	hs_buf_free(&text);
+	hs_buf_free(&m.file);
 }
 
 /* --- limits ------------------------------------------------------------------------------------- */
@@ -766,252 +837,6 @@ TEST(rows_that_are_none)
 	assert_true(hs_summary_bloom_may_have(HS_SLICE("123"), 5));
 	hs_buf_free(&m.file);
 	forget(s);
-}
-
-/* --- on disk -------------------------------------------------------------------------------------------- */
-
-static struct spooldir d;
-static struct hs_spool *spool;
-static struct hs_reader *reader;
-static struct hs_retention_counts done;
-
-#define SUMMARY ".hookspool/run/summary/"
-
-static void maintain(void)
-{
-	assert_result(hs_spool_maintain(spool, NULL, NULL, &done), HS_OK);
-}
-
-static int begin(void **state)
-{
-	(void)state;
-	wrap_reset();
-	reader = NULL;
-	spooldir_make(&d, "rotate_min_gap = 0\n");
-	spool = hs_spool_new(d.settings);
-	for (int i = 0; i < 2; i++) {
-		assert_result(events_append(spool, i == 0 ? "a b acme/c" : "d e", NULL), HS_OK);
-		assert_result(hs_spool_rotate(spool, hs_io_now_monotonic() + PATIENCE_MS), HS_OK);
-	}
-	maintain();
-	assert_result(hs_reader_open(d.settings, &reader), HS_OK);
-	return 0;
-}
-
-static int finish(void **state)
-{
-	(void)state;
-	wrap_reset();
-	hs_reader_close(reader);
-	hs_spool_free(spool);
-	spooldir_remove(&d);
-	return 0;
-}
-
-/* True if the summary of the nth sealed segment is believed, and these parts are read. */
-static bool is_believed(size_t nth, bool all_parts)
-{
-	struct hs_summary_reader r = HS_SUMMARY_READER_NONE;
-	char path[2 * PATH_MAX];
-	struct stat st;
-	bool ok;
-
-	snprintf(path, sizeof path, "%s/%s", d.path, spooldir_name(&d, "events-", nth));
-	assert_int_equal(stat(path, &st), 0);
-	ok = hs_summary_open(&r, hs_reader_dir(reader), false, nth + 1, &st);
-	assert_int_equal(ok, r.fd >= 0);
-	for (int kind = 0; ok && all_parts && kind < HS_SUMMARY_KINDS; kind++)
-		ok = hs_summary_read(&r, (enum hs_summary_kind)kind).p != NULL;
-	hs_summary_close(&r);
-	return ok;
-}
-
-/* Without decompression: a summary is no .gz. */
-static struct hs_buf read_summary(const char *name)
-{
-	return spooldir_read(&d, name);
-}
-
-TEST_WITH(a_segment_gets_one_when_it_is_compressed, begin, finish)
-{
-	assert_int_equal(done.compressed, 2);
-	assert_int_equal(spooldir_names(&d, SUMMARY, "events-"), 2);
-	assert_true(is_believed(0, true));
-	assert_true(is_believed(1, true));
-	maintain();
-	assert_int_equal(done.summaries, 0);
-}
-
-/* A summary of another segment, spool or file is recognised, whatever of it differs. */
-TEST_WITH(anothers_is_not_believed, begin, finish)
-{
-	struct hs_buf own = read_summary(SUMMARY "events-1"), other = read_summary(SUMMARY "events-2");
-	struct hs_summary *head;
-
-	spooldir_write(&d, SUMMARY "events-1", hs_buf_slice(&other));
-	assert_false(is_believed(0, false));
-	for (int what = 0; what < 8; what++) {
-		struct hs_summary changed;
-
-		head = (struct hs_summary *)(void *)own.p;
-		memcpy(&changed, head, head->head_bytes);
-		switch (what) {
-		case 0: changed.spool[5] ^= 1; break;
-		case 1: changed.number++; break;
-		case 2: changed.rejected = 1; break;
-		case 3: changed.plain.inode = ++changed.gzip.inode; break;
-		case 4: changed.gzip.bytes++; break;
-		case 5: changed.gzip.changed_ns++; break;
-		case 6: changed.gzip = changed.plain; break;
-		default: break; /* nothing: it is the right one */
-		}
-		hs_summary_seal(&changed);
-		spooldir_write(&d, SUMMARY "events-1", hs_buf_slice(&own));
-		memcpy(head, &changed, changed.head_bytes);
-		spooldir_write(&d, SUMMARY "events-1", hs_buf_slice(&own));
-		if (is_believed(0, false) != (what == 7))
-			fail_msg("change %d", what);
-		hs_buf_free(&own);
-		maintain();
-		assert_int_equal(done.summaries, what < 7);
-		assert_true(is_believed(0, true));
-		own = read_summary(SUMMARY "events-1");
-	}
-	hs_buf_free(&own);
-	hs_buf_free(&other);
-}
-
-TEST_WITH(a_damaged_part_is_not_read, begin, finish)
-{
-	struct hs_buf own = read_summary(SUMMARY "events-1");
-	const struct hs_summary head = *(const struct hs_summary *)(const void *)own.p;
-
-	for (uint64_t i = 0; i < head.parts; i++) {
-		const struct hs_summary_part *part = &head.part[i];
-
-		for (uint64_t at = 0; at<part->bytes; at += part->bytes> 40 ? part->bytes / 10 : 1) {
-			struct hs_summary_reader r = HS_SUMMARY_READER_NONE;
-			char path[2 * PATH_MAX];
-			struct stat st;
-
-			own.p[part->offset + at] ^= 0x10;
-			spooldir_write(&d, SUMMARY "events-1", hs_buf_slice(&own));
-			own.p[part->offset + at] ^= 0x10;
-			snprintf(path, sizeof path, "%s/%s", d.path, spooldir_name(&d, "events-", 0));
-			assert_int_equal(stat(path, &st), 0);
-			assert_true(hs_summary_open(&r, hs_reader_dir(reader), false, 1, &st));
-			for (int kind = 0; kind < HS_SUMMARY_KINDS; kind++)
-				if ((hs_summary_read(&r, (enum hs_summary_kind)kind).p == NULL) !=
-				    (kind == (int)part->kind))
-					fail_msg("part %d, damaged at %d of part %d", kind, (int)at, (int)part->kind);
-			assert_false(spooldir_exists(&d, SUMMARY "events-1"));
-			hs_summary_close(&r);
-		}
-		maintain();
-		assert_int_equal(done.summaries, part->bytes > 0);
-		assert_true(is_believed(0, true));
-	}
-	hs_buf_free(&own);
-}
-
-TEST_WITH(a_cut_one_is_not_believed, begin, finish)
-{
-	struct hs_buf own = read_summary(SUMMARY "events-1");
-
-	for (size_t n = own.n - 9; n<own.n; n -= n> 100 ? 61 : 13) {
-		spooldir_write(&d, SUMMARY "events-1", hs_slice(own.p, n));
-		assert_false(is_believed(0, false));
-		assert_false(spooldir_exists(&d, SUMMARY "events-1"));
-	}
-	maintain();
-	assert_int_equal(done.summaries, 1);
-	assert_true(is_believed(0, true));
-	hs_buf_free(&own);
-}
-
-/* Lines without an id, and none at all: a part of no bytes is there, and read. */
-TEST_WITH(a_part_of_no_bytes, begin, finish)
-{
-	char path[2 * PATH_MAX];
-	struct stat st;
-
-	for (int i = 0; i < 2; i++) {
-		struct hs_summary_reader r = HS_SUMMARY_READER_NONE;
-		const char *name = spooldir_name(&d, "events-", 0);
-		char plain[NAME_MAX + 1];
-
-		snprintf(plain, sizeof plain, "%.*s", (int)(strstr(name, ".gz") - name), name);
-		spooldir_unlink(&d, name);
-		spooldir_write(&d, plain, i == 0 ? HS_SLICE("{\"type\":\"track\"," AT "}\n") : HS_SLICE(""));
-		maintain();
-		snprintf(path, sizeof path, "%s/%s", d.path, name);
-		assert_int_equal(stat(path, &st), 0);
-		assert_true(hs_summary_open(&r, hs_reader_dir(reader), false, 1, &st));
-		assert_int_equal(r.head.odd, 0);
-		assert_non_null(hs_summary_read(&r, HS_SUMMARY_IDS).p);
-		assert_non_null(hs_summary_read(&r, HS_SUMMARY_BLOOM).p);
-		hs_summary_close(&r);
-	}
-}
-
-TEST_WITH(those_of_segments_that_are_gone_go, begin, finish)
-{
-	spooldir_write(&d, SUMMARY "events-99", HS_SLICE("x"));
-	spooldir_write(&d, SUMMARY "maintain-new", HS_SLICE("x")); /* of a killed one */
-	spooldir_write(&d, SUMMARY "notes", HS_SLICE("x"));
-	spooldir_unlink(&d, spooldir_name(&d, "events-", 0));
-	maintain();
-	assert_int_equal(spooldir_names(&d, SUMMARY, "events-"), 1);
-	assert_true(spooldir_exists(&d, SUMMARY "events-2"));
-	assert_true(spooldir_exists(&d, SUMMARY "notes"));
-}
-
-/* A segment edited while its summary is made: that one must not stay. */
-static void edit(void *context)
-{
-	const char *name = spooldir_name(&d, "events-", 0);
-	struct hs_buf text = spooldir_read(&d, name);
-
-	(void)context;
-	spooldir_write(&d, "new", hs_slice(text.p, text.n / 2));
-	spooldir_rename(&d, "new", name);
-	hs_buf_free(&text);
-}
-
-TEST_WITH(an_edit_meanwhile, begin, finish)
-{
-	spooldir_unlink(&d, SUMMARY "events-1");
-	wrap_before(WRAP_FSYNC, 1, edit, NULL);
-	maintain();
-	assert_int_equal(done.summaries, 0);
-	assert_false(spooldir_exists(&d, SUMMARY "events-1"));
-}
-
-/* Killed before any call on files of maintenance: what is left is believed only if it is right. */
-static int maintain_and_die(void *context)
-{
-	wrap_kill(*(unsigned *)context, true);
-	hs_spool_maintain(spool, NULL, NULL, &done);
-	return 0;
-}
-
-TEST_WITH(killed_at_any_step, begin, finish)
-{
-	struct hs_buf whole = read_summary(SUMMARY "events-1");
-	unsigned nth = 1;
-	int code = -1;
-
-	for (; code != 0; nth++) {
-		spooldir_unlink(&d, SUMMARY "events-1");
-		code = child_wait(child_start(maintain_and_die, &nth));
-		if (spooldir_exists(&d, SUMMARY "events-1"))
-			assert_true(is_believed(0, true));
-		maintain();
-		assert_true(is_believed(0, true));
-	}
-	assert_true(nth > 10);
-	assert_int_equal(spooldir_size(&d, SUMMARY "events-1"), whole.n);
-	hs_buf_free(&whole);
 }
 
 TESTS("summary", NULL, NULL)

@@ -61,7 +61,6 @@ static int pump_into(struct run *run, struct hs_sink *sink)
 		                           .context = run,
 		                           .follow = !o->once && !o->dry_run,
 		                           .catch_signals = true,
-		                           .show_progress = true,
 		                           .drain_ms = -1 };
 	struct hs_pump *pump = hs_pump_new(&options, sink);
 	struct hs_loader_counts counts;

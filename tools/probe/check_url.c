@@ -1,9 +1,8 @@
 #include "tools/probe/check_url.h"
 #include "base/io.h"
-#include "tools/probe/response_verdict.h"
+#include "tools/probe/check_url_private.h"
 #include "tools/probe/sender.h"
 #include "tools/report/bar_table.h"
-#include "tools/report/progress.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -11,26 +10,10 @@
 #include <sysexits.h>
 
 enum {
-	ANSWER_MS = 10000,      /* Segment's limit */
-	UPLOAD_MS = 300000,     /* for the large body over a slow line */
 	LARGE_MOST = 128 << 20, /* bytes: more than Segment's largest batch */
 	CLOCK_MS = 60000,
 	SHOWN_BYTES = 1 << 20,
 	ADVICE = 1024,
-};
-
-struct probe {
-	struct hs_findings *report;
-	const struct hs_settings *settings;
-	const char *key; /* in clear; NULL: unknown */
-	const struct hs_http_target *target;
-	const char *mount; /* the URL's path */
-	struct hs_http *http;
-	struct hs_buf body, headers;
-	struct hs_http_answer answer;
-	struct hs_response_verdict told;
-	enum hs_http_result result;
-	struct hs_progress progress;
 };
 
 /* The credentials of a request. */
@@ -46,7 +29,7 @@ static const char REDIRECT[] = "enter the URL that it leads to: Segment does not
 /* --- advice -------------------------------------------------------------------- */
 
 /* Replaces each '@' with the mount's path. */
-static void put_advice(struct hs_buf *out, const struct probe *p, const char *text)
+static void put_advice(struct hs_buf *out, const struct hs_probe *p, const char *text)
 {
 	if (out->n > 0)
 		hs_buf_putc(out, '\n');
@@ -57,14 +40,13 @@ static void put_advice(struct hs_buf *out, const struct probe *p, const char *te
 			hs_buf_putc(out, *text);
 }
 
-/* Reports a failure with the remedy for the server that answered, or for both if it is unknown. */
-static void fail(struct probe *p, const char *what, const char *apache, const char *lighttpd, const char *text)
+void hs_probe_fail(struct hs_probe *p, const char *what, const char *apache, const char *lighttpd, const char *text)
 {
 	bool is_apache = strncmp(p->answer.server, "Apache", 6) == 0;
 	bool is_lighttpd = strncmp(p->answer.server, "lighttpd", 8) == 0;
 	struct hs_buf advice = { .max = ADVICE };
 
-	if (!is_lighttpd)
+	if (!is_lighttpd || apache == lighttpd)
 		put_advice(&advice, p, apache);
 	if (!is_apache && apache != lighttpd)
 		put_advice(&advice, p, lighttpd);
@@ -75,7 +57,7 @@ static void fail(struct probe *p, const char *what, const char *apache, const ch
 
 /* --- requests ------------------------------------------------------------------ */
 
-static bool ask(struct probe *p, const struct hs_http_request *request)
+bool hs_probe_ask(struct hs_probe *p, const struct hs_http_request *request)
 {
 	p->result = hs_http_send(p->http, request, &p->answer);
 	if (p->result != HS_HTTP_OK) {
@@ -87,14 +69,14 @@ static bool ask(struct probe *p, const struct hs_http_request *request)
 
 static void show_upload(void *context, uint64_t sent, uint64_t all)
 {
-	struct probe *p = context;
+	struct hs_probe *p = context;
 
 	if (all >= SHOWN_BYTES)
 		hs_progress_part(&p->progress, sent, all, " sent");
 }
 
 /* Sends p->body with these credentials. False: no answer. */
-static bool post(struct probe *p, struct shown shown, int timeout_ms)
+static bool post(struct hs_probe *p, struct shown shown, int timeout_ms)
 {
 	struct hs_http_request request = { .method = "POST",
 		                           .below = "",
@@ -111,85 +93,84 @@ static bool post(struct probe *p, struct shown shown, int timeout_ms)
 	}
 	request.headers = hs_buf_slice(&p->headers);
 	hs_progress_begin(&p->progress);
-	answered = ask(p, &request);
+	answered = hs_probe_ask(p, &request);
 	hs_progress_clear(&p->progress);
 	return answered;
 }
 
-static bool post_nothing(struct probe *p, struct shown shown)
+static bool post_nothing(struct hs_probe *p, struct shown shown)
 {
 	hs_buf_reset(&p->body);
 	hs_buf_put_slice(&p->body, HS_SLICE("[]"));
-	return post(p, shown, ANSWER_MS);
+	return post(p, shown, HS_PROBE_ANSWER_MS);
 }
 
 /* True if the answer is the handler's and has this result. */
-static bool is_result(const struct probe *p, enum hs_result r)
+static bool is_result(const struct hs_probe *p, enum hs_result r)
 {
 	return p->result == HS_HTTP_OK && strcmp(p->told.message, hs_result_info(r)->message) == 0;
 }
 
-static bool is_refusal(const struct probe *p)
+static bool is_refusal(const struct hs_probe *p)
 {
 	return p->result == HS_HTTP_OK && (p->answer.status == 401 || p->answer.status == 403);
 }
 
-static bool is_taken(const struct probe *p)
+static bool is_taken(const struct hs_probe *p)
 {
 	return p->result == HS_HTTP_OK && p->told.colour == HS_GREEN && p->told.counted;
 }
 
-/* Describes the answer that came. */
-static const char *came(const struct probe *p, char text[static 512])
+const char *hs_probe_came(const struct hs_probe *p, char text[static HS_PROBE_CAME])
 {
 	if (p->result != HS_HTTP_OK)
-		snprintf(text, 512, "%s", hs_http_error(p->http));
+		snprintf(text, HS_PROBE_CAME, "%s", hs_http_error(p->http));
 	else
-		snprintf(text, 512, "%d, %s", p->answer.status, p->told.message);
+		snprintf(text, HS_PROBE_CAME, "%d, %s", p->answer.status, p->told.message);
 	return text;
 }
 
 /* Reports a failure with the remedy of the table of results. */
-static void fail_as_told(struct probe *p, const char *what, const char *expected)
+static void fail_as_told(struct hs_probe *p, const char *what, const char *expected)
 {
-	char text[768], answer[512];
+	char text[768], answer[HS_PROBE_CAME];
 	const char *remedy = p->result == HS_HTTP_OK ? p->told.remedy : "";
 
-	snprintf(text, sizeof text, "%s: %s", expected, came(p, answer));
-	fail(p, what, remedy, remedy, text);
+	snprintf(text, sizeof text, "%s: %s", expected, hs_probe_came(p, answer));
+	hs_probe_fail(p, what, remedy, remedy, text);
 }
 
 /* --- the mount ----------------------------------------------------------------- */
 
-static void explain_health(struct probe *p)
+static void explain_health(struct hs_probe *p)
 {
-	char text[600], answer[512];
+	char text[600], answer[HS_PROBE_CAME];
 	int status = p->answer.status;
 
-	snprintf(text, sizeof text, "/health is not answered as it should be: %s", came(p, answer));
+	snprintf(text, sizeof text, "/health is not answered as it should be: %s", hs_probe_came(p, answer));
 	if (is_result(p, HS_E_METHOD)) /* the handler gets requests for the mount itself */
-		fail(p, "health", "Apache, mod_proxy_fcgi: SetEnvIf Request_URI ^@ proxy-fcgi-pathinfo=1",
-		     "lighttpd: \"check-local\" => \"disable\", in fastcgi.server",
-		     "the handler is not told the path below the mount (PATH_INFO)");
+		hs_probe_fail(p, "health", "Apache, mod_proxy_fcgi: SetEnvIf Request_URI ^@ proxy-fcgi-pathinfo=1",
+		              "lighttpd: \"check-local\" => \"disable\", in fastcgi.server",
+		              "the handler is not told the path below the mount (PATH_INFO)");
 	else if (p->told.json)
-		fail(p, "health", p->told.remedy, p->told.remedy, text);
+		hs_probe_fail(p, "health", p->told.remedy, p->told.remedy, text);
 	else if (status == 404)
-		fail(p, "health", "Apache: ScriptAlias @ /usr/local/lib/hookspool/hookspool.cgi",
-		     "lighttpd: fastcgi.server += ( \"@\" => … ), as in hookspool-fastcgi.conf",
-		     "nothing is mounted at this URL: 404");
+		hs_probe_fail(p, "health", "Apache: ScriptAlias @ /usr/local/lib/hookspool/hookspool.cgi",
+		              "lighttpd: fastcgi.server += ( \"@\" => … ), as in hookspool-fastcgi.conf",
+		              "nothing is mounted at this URL: 404");
 	else if (status == 403)
-		fail(p, "health", "Apache: Require all granted, in <Location @>; chmod 755 the program",
-		     "lighttpd: no url.access-deny for @; chmod 755 the program", text);
+		hs_probe_fail(p, "health", "Apache: Require all granted, in <Location @>; chmod 755 the program",
+		              "lighttpd: no url.access-deny for @; chmod 755 the program", text);
 	else if (status >= 300 && status < 400)
-		fail(p, "health", REDIRECT, REDIRECT, "the URL is a redirect");
+		hs_probe_fail(p, "health", REDIRECT, REDIRECT, "the URL is a redirect");
 	else
-		fail(p, "health", "Apache: see ErrorLog; as the handler's user: hookspool.fcgi --check",
-		     "lighttpd: see server.errorlog and server.breakagelog; as the handler's user: "
-		     "hookspool.fcgi --check",
-		     text);
+		hs_probe_fail(p, "health", "Apache: see ErrorLog; as the handler's user: hookspool.fcgi --check",
+		              "lighttpd: see server.errorlog and server.breakagelog; as the handler's user: "
+		              "hookspool.fcgi --check",
+		              text);
 }
 
-static void check_clock(struct probe *p)
+static void check_clock(struct hs_probe *p)
 {
 	int64_t ahead = p->answer.date_ms - hs_io_now();
 
@@ -205,11 +186,11 @@ static bool is_loopback(const char *url)
 }
 
 /* False: there is no answer, so no other test makes sense. */
-static bool check_health(struct probe *p)
+static bool check_health(struct hs_probe *p)
 {
-	struct hs_http_request request = { .method = "GET", .below = "/health", .timeout_ms = ANSWER_MS };
+	struct hs_http_request request = { .method = "GET", .below = "/health", .timeout_ms = HS_PROBE_ANSWER_MS };
 
-	if (!ask(p, &request)) {
+	if (!hs_probe_ask(p, &request)) {
 		hs_findings_fail(p->report, "url", "", "%s", hs_http_error(p->http));
 		return false;
 	}
@@ -233,19 +214,19 @@ static bool wants_key(const struct hs_settings *s)
 }
 
 /* All the credentials that we have. */
-static struct shown credentials(const struct probe *p)
+static struct shown credentials(const struct hs_probe *p)
 {
 	bool secret = hs_settings_demand_signature(p->settings);
 
 	return (struct shown){ secret ? p->settings->secret[0] : NULL, wants_key(p->settings) ? p->key : NULL };
 }
 
-static bool can_enter(const struct probe *p)
+static bool can_enter(const struct hs_probe *p)
 {
 	return !wants_key(p->settings) || p->key != NULL;
 }
 
-static void check_refusals(struct probe *p)
+static void check_refusals(struct hs_probe *p)
 {
 	struct hs_hmac *wrong = hs_hmac_new(HS_SLICE("not the secret"));
 	struct shown shown = credentials(p);
@@ -254,7 +235,7 @@ static void check_refusals(struct probe *p)
 	if (is_refusal(p))
 		hs_findings_ok(p->report, "stranger", "a request without signature and key is refused");
 	else if (is_taken(p))
-		fail(p, "stranger", COMPARE, COMPARE, "anybody may send: the handler has other settings");
+		hs_probe_fail(p, "stranger", COMPARE, COMPARE, "anybody may send: the handler has other settings");
 	else
 		fail_as_told(p, "stranger", "an unsigned request should be refused");
 	if (wrong != NULL && shown.secret != NULL) {
@@ -268,7 +249,7 @@ static void check_refusals(struct probe *p)
 	hs_hmac_free(wrong);
 }
 
-static void check_signed(struct probe *p)
+static void check_signed(struct hs_probe *p)
 {
 	if (!can_enter(p)) {
 		hs_findings_warn(p->report, "signed", "give --key @FILE",
@@ -279,16 +260,17 @@ static void check_signed(struct probe *p)
 	if (is_taken(p))
 		hs_findings_ok(p->report, "signed", "an empty batch, as Segment would send it, is accepted");
 	else if (is_result(p, HS_E_SIGNATURE))
-		fail(p, "signed", COMPARE, COMPARE, "the handler has another secret");
+		hs_probe_fail(p, "signed", COMPARE, COMPARE, "the handler has another secret");
 	else if (is_result(p, HS_E_NO_SIGNATURE) || is_result(p, HS_E_NO_CREDENTIALS))
-		fail(p, "signed", "Apache: take out RequestHeader unset X-Signature; look for a proxy before it",
-		     "lighttpd: look for a proxy before it", "X-Signature does not reach the handler");
+		hs_probe_fail(p, "signed",
+		              "Apache: take out RequestHeader unset X-Signature; look for a proxy before it",
+		              "lighttpd: look for a proxy before it", "X-Signature does not reach the handler");
 	else if (!is_result(p, HS_E_NO_KEY)) /* the next test reports that */
 		fail_as_told(p, "signed", "an empty batch should be accepted");
 }
 
 /* An unknown key serves as well: if the answer calls it unknown, the header has arrived. */
-static void check_key(struct probe *p)
+static void check_key(struct hs_probe *p)
 {
 	const struct hs_settings *s = p->settings;
 	struct shown shown = { s->auth == HS_AUTH_BOTH ? s->secret[0] : NULL,
@@ -298,16 +280,16 @@ static void check_key(struct probe *p)
 	if (is_taken(p))
 		hs_findings_ok(p->report, "key", "an API key is accepted");
 	else if (is_result(p, HS_E_NO_KEY) || is_result(p, HS_E_NO_CREDENTIALS))
-		fail(p, "key",
-		     "Apache: CGIPassAuth On, in <Location @>\n"
-		     "Apache, in .htaccess: RewriteRule ^ - "
-		     "[E=HTTP_AUTHORIZATION:%{HTTP:Authorization}]",
-		     "lighttpd passes Authorization on: look for a proxy before it that does not",
-		     "the API key is lost: Authorization does not reach the handler");
+		hs_probe_fail(p, "key",
+		              "Apache: CGIPassAuth On, in <Location @>\n"
+		              "Apache, in .htaccess: RewriteRule ^ - "
+		              "[E=HTTP_AUTHORIZATION:%{HTTP:Authorization}]",
+		              "lighttpd passes Authorization on: look for a proxy before it that does not",
+		              "the API key is lost: Authorization does not reach the handler");
 	else if (is_result(p, HS_E_KEY) && p->key == NULL)
 		hs_findings_ok(p->report, "key", "the API key's header reaches the handler");
 	else if (is_result(p, HS_E_KEY))
-		fail(p, "key", COMPARE, COMPARE, "the handler does not know the API key");
+		hs_probe_fail(p, "key", COMPARE, COMPARE, "the handler does not know the API key");
 	else
 		fail_as_told(p, "key", "a request with an API key should be accepted");
 }
@@ -331,10 +313,10 @@ static bool make_large(struct hs_buf *body, size_t n)
 }
 
 /* mod_fcgid answers 500 to a body that is too long, all others 413. */
-static void explain_large(struct probe *p, size_t n)
+static void explain_large(struct hs_probe *p, size_t n)
 {
 	static const char FCGID[] = "Apache, mod_fcgid: FcgidMaxRequestLen";
-	char apache[200], lighttpd[80], text[200], answer[512], bytes[HS_BAR_TABLE_BYTES];
+	char apache[200], lighttpd[80], text[200], answer[HS_PROBE_CAME], bytes[HS_BAR_TABLE_BYTES];
 	size_t limit = n + n / 4;
 
 	if (p->answer.status == 500)
@@ -346,11 +328,12 @@ static void explain_large(struct probe *p, size_t n)
 		         limit);
 	snprintf(lighttpd, sizeof lighttpd, "lighttpd: server.max-request-size = %zu", limit >> 10);
 	hs_bar_table_bytes(n, bytes);
-	snprintf(text, sizeof text, "%s, which max_body allows, are not let through: %.80s", bytes, came(p, answer));
-	fail(p, "large body", apache, lighttpd, text);
+	snprintf(text, sizeof text, "%s, which max_body allows, are not let through: %.80s", bytes,
+	         hs_probe_came(p, answer));
+	hs_probe_fail(p, "large body", apache, lighttpd, text);
 }
 
-static void check_large(struct probe *p)
+static void check_large(struct hs_probe *p)
 {
 	int64_t most = p->settings->max_body;
 	size_t n = most < LARGE_MOST ? (size_t)most : LARGE_MOST;
@@ -362,14 +345,15 @@ static void check_large(struct probe *p)
 		                 "not tried: %s of memory are wanted", bytes);
 		return;
 	}
-	post(p, credentials(p), UPLOAD_MS);
+	post(p, credentials(p), HS_PROBE_UPLOAD_MS);
 	if (is_taken(p) || (!can_enter(p) && is_refusal(p) && p->told.json))
 		hs_findings_ok(p->report, "large body", "%s are let through", bytes);
 	else if (is_result(p, HS_E_TOO_LARGE))
-		fail(p, "large body", COMPARE, COMPARE, "the handler has a smaller max_body");
+		hs_probe_fail(p, "large body", COMPARE, COMPARE, "the handler has a smaller max_body");
 	else if (p->result == HS_HTTP_TIMEOUT || is_result(p, HS_E_SLOW_BODY) || p->answer.status == 408)
-		fail(p, "large body", "Apache: RequestReadTimeout header=10-20,MinRate=500 body=20,MinRate=1000",
-		     "lighttpd: server.max-read-idle = 20", "a large body does not arrive in time");
+		hs_probe_fail(p, "large body",
+		              "Apache: RequestReadTimeout header=10-20,MinRate=500 body=20,MinRate=1000",
+		              "lighttpd: server.max-read-idle = 20", "a large body does not arrive in time");
 	else if (p->told.json && p->result == HS_HTTP_OK)
 		fail_as_told(p, "large body", "an empty batch with many blanks should be accepted");
 	else
@@ -386,7 +370,7 @@ static const char *path_of(const char *url)
 	return path == NULL || path[1] == '\0' ? "/" : path;
 }
 
-static int check_mount(struct probe *p)
+static int check_mount(struct hs_probe *p)
 {
 	if (!check_health(p))
 		return p->result == HS_HTTP_NONE ? EX_UNAVAILABLE : p->result == HS_HTTP_URL ? 2 : 0;
@@ -396,18 +380,20 @@ static int check_mount(struct probe *p)
 	if (p->settings->keys > 0 && p->settings->auth != HS_AUTH_SIGNATURE && p->settings->auth != HS_AUTH_NONE)
 		check_key(p);
 	check_large(p);
+	hs_check_direct(p);
 	return p->result == HS_HTTP_MEMORY ? EX_OSERR : 0;
 }
 
-int hs_check_url(struct hs_findings *report, const struct hs_settings *settings, const char *key,
+int hs_check_url(struct hs_findings *report, const struct hs_settings *settings, const struct hs_held *held,
                  const struct hs_http_target *target)
 {
-	struct probe p = { .report = report,
-		           .settings = settings,
-		           .key = key,
-		           .target = target,
-		           .mount = path_of(target->url),
-		           .http = hs_http_new(target) };
+	struct hs_probe p = { .report = report,
+		              .settings = settings,
+		              .key = held->key,
+		              .held = held,
+		              .target = target,
+		              .mount = path_of(target->url),
+		              .http = hs_http_new(target) };
 	int code = p.http == NULL ? EX_OSERR : check_mount(&p);
 
 	hs_http_free(p.http);

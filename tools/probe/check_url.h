@@ -12,10 +12,10 @@
 #include "tools/report/findings.h"
 
 /*
- * Adds the findings. `key` is an API key in clear from the settings, or NULL. Returns 0, or an exit
- * code if the URL cannot be tried: 2 not a URL, EX_UNAVAILABLE no answer, EX_OSERR out of memory.
+ * Adds the findings. `held` has an API key and write keys in clear from the settings, if there are any.
+ * Returns 0, or an exit code if the URL cannot be tried: 2 not a URL, EX_UNAVAILABLE no answer, EX_OSERR out of memory.
  */
-int hs_check_url(struct hs_findings *report, const struct hs_settings *settings, const char *key,
+int hs_check_url(struct hs_findings *report, const struct hs_settings *settings, const struct hs_held *held,
                  const struct hs_http_target *target);
 
 #endif

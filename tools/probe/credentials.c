@@ -87,14 +87,69 @@ static char *find_key(struct hs_slice text)
 	return key;
 }
 
+static bool read_settings(const char *path, struct hs_buf *text)
+{
+	struct stat st;
+
+	return path[0] == '\0' || hs_io_read_file(path, SETTINGS_MAX, text, &st) == 0;
+}
+
 bool hs_held_key_from(struct hs_held *h, const char *path)
 {
 	struct hs_buf text = { 0 };
-	struct stat st;
-	bool ok = path[0] == '\0' || hs_io_read_file(path, SETTINGS_MAX, &text, &st) == 0;
+	bool ok = read_settings(path, &text);
 
 	if (ok && h->key == NULL)
 		h->key = find_key(hs_buf_slice(&text));
+	hs_buf_wipe(&text);
+	return ok;
+}
+
+/* Takes over a source's key, the first word of its line, if it is the first of its kind. */
+static void take_source(struct hs_held *h, char *line)
+{
+	static char any_page[] = "https://page.example";
+	char *key = line, *origin = NULL, *word, *rest = line + strcspn(line, " \t");
+	bool browser = false, any = false;
+
+	if (*rest != '\0')
+		*rest++ = '\0';
+	while ((word = strsep(&rest, " \t")) != NULL)
+		if (strcmp(word, "browser") == 0)
+			browser = true;
+		else if (strcmp(word, "origin=*") == 0)
+			any = true;
+		else if (strncmp(word, "origin=", 7) == 0 && origin == NULL)
+			origin = word + 7;
+	if (strncmp(key, "sha256:", 7) == 0 || strncmp(key, "revoked:", 8) == 0)
+		return;
+	if (!browser && h->server_key == NULL)
+		h->server_key = strdup(key);
+	if (!browser || h->browser_key != NULL)
+		return;
+	h->browser_key = strdup(key);
+	if (origin == NULL && any)
+		origin = any_page;
+	if (h->origin == NULL && origin != NULL)
+		h->origin = strdup(origin);
+}
+
+bool hs_held_sources_from(struct hs_held *h, const char *path)
+{
+	struct hs_buf text = { 0 };
+	bool ok = read_settings(path, &text);
+	struct hs_ini ini;
+
+	hs_ini_start(&ini, hs_buf_slice(&text));
+	while (ok && hs_ini_next(&ini))
+		if (hs_slice_eq(ini.section, HS_SLICE("sources"))) {
+			char *line = strdup(ini.value);
+
+			if (line != NULL)
+				take_source(h, line);
+			wipe(line);
+		}
+	hs_ini_end(&ini);
 	hs_buf_wipe(&text);
 	return ok;
 }
@@ -103,5 +158,8 @@ void hs_held_free(struct hs_held *h)
 {
 	hs_hmac_free(h->secret);
 	wipe(h->key);
+	wipe(h->browser_key);
+	wipe(h->server_key);
+	free(h->origin);
 	memset(h, 0, sizeof *h);
 }

@@ -10,6 +10,8 @@
 struct hs_held {
 	struct hs_hmac *secret; /* NULL: none */
 	char *key;              /* NULL: none */
+	/* Write keys of the first browser and the first server source, and an origin of that browser source. */
+	char *browser_key, *server_key, *origin; /* NULL: none */
 };
 
 /*
@@ -25,6 +27,12 @@ bool hs_held_key(struct hs_held *h, char *argument);
  * settings file; path "": no file. False: the file cannot be read.
  */
 bool hs_held_key_from(struct hs_held *h, const char *path);
+
+/*
+ * Reads the write keys in [sources] that are in clear and not revoked, as above. A member that has a value
+ * keeps it. A source with origin=* alone gets an origin of example.
+ */
+bool hs_held_sources_from(struct hs_held *h, const char *path);
 
 /* Wipes everything. */
 void hs_held_free(struct hs_held *h);

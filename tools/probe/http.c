@@ -86,7 +86,11 @@ static size_t on_header(char *p, size_t size, size_t n, void *context)
 
 	if (take_header(line, "Date", date, sizeof date))
 		answer->date_ms = (int64_t)curl_getdate(date, NULL) * 1000;
-	else if (!take_header(line, "Server", answer->server, sizeof answer->server))
+	else if (take_header(line, "Access-Control-Allow-Origin", answer->allow_origin, sizeof answer->allow_origin))
+		answer->allow_origins++;
+	else if (!take_header(line, "Server", answer->server, sizeof answer->server) &&
+	         !take_header(line, "Access-Control-Allow-Headers", answer->allow_headers,
+	                      sizeof answer->allow_headers))
 		take_header(line, "Location", answer->location, sizeof answer->location);
 	if (answer->date_ms < 0)
 		answer->date_ms = 0;
@@ -105,22 +109,28 @@ static int on_progress(void *context, curl_off_t down_all, curl_off_t down, curl
 
 /* --- what goes out ------------------------------------------------------------- */
 
+/* False: out of memory; the list is freed. */
+static bool add_line(struct curl_slist **list, const char *line)
+{
+	struct curl_slist *longer = curl_slist_append(*list, line);
+
+	if (longer == NULL)
+		curl_slist_free_all(*list);
+	*list = longer;
+	return longer != NULL;
+}
+
 /* Makes libcurl's list of header lines. False: out of memory. */
-static bool make_list(struct hs_slice headers, struct curl_slist **list)
+static bool make_list(struct hs_slice headers, bool chunked, struct curl_slist **list)
 {
 	/* no "Expect: 100-continue": Segment sends none */
-	*list = curl_slist_append(NULL, "Expect:");
-	for (size_t at = 0; at < headers.n && *list != NULL; at += strlen(headers.p + at) + 1) {
-		struct curl_slist *longer = curl_slist_append(*list, headers.p + at);
-
-		if (longer == NULL) {
-			curl_slist_free_all(*list);
-			*list = NULL;
-		} else {
-			*list = longer;
-		}
-	}
-	return *list != NULL;
+	*list = NULL;
+	if (!add_line(list, "Expect:") || (chunked && !add_line(list, "Transfer-Encoding: chunked")))
+		return false;
+	for (size_t at = 0; at < headers.n; at += strlen(headers.p + at) + 1)
+		if (!add_line(list, headers.p + at))
+			return false;
+	return true;
 }
 
 static bool make_url(const struct hs_http *h, const char *below, char url[static URL_BYTES])
@@ -152,7 +162,9 @@ static bool set_up(struct hs_http *h, const struct hs_http_request *q, const cha
 	     curl_easy_setopt(c, CURLOPT_WRITEDATA, answer) == CURLE_OK &&
 	     curl_easy_setopt(c, CURLOPT_HEADERFUNCTION, on_header) == CURLE_OK &&
 	     curl_easy_setopt(c, CURLOPT_HEADERDATA, answer) == CURLE_OK;
-	if (ok && strcmp(q->method, "GET") != 0)
+	if (ok && strcmp(q->method, "OPTIONS") == 0)
+		ok = curl_easy_setopt(c, CURLOPT_CUSTOMREQUEST, q->method) == CURLE_OK;
+	else if (ok && strcmp(q->method, "GET") != 0)
 		ok = curl_easy_setopt(c, CURLOPT_CUSTOMREQUEST, q->method) == CURLE_OK &&
 		     curl_easy_setopt(c, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)q->body.n) == CURLE_OK &&
 		     curl_easy_setopt(c, CURLOPT_POSTFIELDS, q->body.n > 0 ? q->body.p : "") == CURLE_OK;
@@ -385,10 +397,12 @@ enum hs_http_result hs_http_send(struct hs_http *h, const struct hs_http_request
 
 	hs_buf_reset(&answer->body);
 	answer->server[0] = answer->location[0] = h->why[0] = '\0';
+	answer->allow_origin[0] = answer->allow_headers[0] = '\0';
+	answer->allow_origins = 0;
 	answer->date_ms = 0;
 	if (!make_url(h, request->below, url))
 		return fail(h, HS_HTTP_URL, h->target->url, remedy(HS_HTTP_URL, false));
-	if (!make_list(request->headers, &headers))
+	if (!make_list(request->headers, request->chunked, &headers))
 		return fail(h, HS_HTTP_MEMORY, url, remedy(HS_HTTP_MEMORY, false));
 	if (set_up(h, request, url, headers, answer))
 		code = curl_easy_perform(h->curl);

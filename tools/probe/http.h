@@ -30,11 +30,13 @@ struct hs_http_target {
 };
 
 struct hs_http_request {
-	const char *method;      /* GET, or a method with a body */
-	const char *below;       /* appended to the URL: "/health"; "" for the URL itself */
-	struct hs_slice headers; /* lines, each followed by a NUL; see hs_sender_headers */
+	const char *method; /* GET or OPTIONS, or a method with a body */
+	const char *below;  /* appended to the URL: "/health"; "" for the URL itself */
+	/* Lines, each followed by a NUL; see hs_sender_headers. "Name:" leaves out a header that libcurl adds. */
+	struct hs_slice headers;
 	struct hs_slice body;
 	int timeout_ms;
+	bool chunked; /* without Content-Length, in HTTP/1.1 */
 	/* Called now and then with the number of body bytes sent; NULL: not called. */
 	void (*progress)(void *context, uint64_t sent, uint64_t all);
 	void *context;
@@ -46,8 +48,10 @@ enum { HS_HTTP_BODY_MAX = 64 << 10 }; /* bytes kept; the rest is dropped */
 struct hs_http_answer {
 	int status;
 	struct hs_buf body;
-	char server[64], location[256]; /* headers as sent, unfiltered; "": absent */
-	int64_t date_ms;                /* Date header in seconds since 1970; 0: absent */
+	char server[64], location[256];             /* headers as sent, unfiltered; "": absent */
+	char allow_origin[256], allow_headers[512]; /* Access-Control-Allow-…, of several the last */
+	unsigned allow_origins;                     /* headers Access-Control-Allow-Origin */
+	int64_t date_ms;                            /* Date header in seconds since 1970; 0: absent */
 	int64_t took_us;
 };
 

@@ -21,7 +21,7 @@ static void copy_text(char *to, size_t size, struct hs_slice text)
 	to[n] = '\0';
 }
 
-static void read_message(struct hs_response_verdict *a, const struct hs_json *json, uint32_t value)
+static void read_text(const struct hs_json *json, uint32_t value, char *to, size_t size)
 {
 	struct hs_buf text = { 0 };
 
@@ -29,7 +29,7 @@ static void read_message(struct hs_response_verdict *a, const struct hs_json *js
 		return;
 	hs_json_unescape(hs_json_inner(json, value), &text);
 	if (hs_buf_ok(&text))
-		copy_text(a->message, sizeof a->message, hs_buf_slice(&text));
+		copy_text(to, size, hs_buf_slice(&text));
 	hs_buf_free(&text);
 }
 
@@ -57,7 +57,13 @@ static void read_object(struct hs_response_verdict *a, const struct hs_json *jso
 		struct hs_slice name = hs_json_inner(json, key);
 
 		if (hs_slice_eq(name, HS_SLICE("message")))
-			read_message(a, json, key + 1);
+			read_text(json, key + 1, a->message, sizeof a->message);
+		else if (hs_slice_eq(name, HS_SLICE("code")))
+			read_text(json, key + 1, a->code, sizeof a->code);
+		else if (hs_slice_eq(name, HS_SLICE("error")))
+			a->error = json->tok[key + 1].kind == HS_JSON_STRING;
+		else if (hs_slice_eq(name, HS_SLICE("success")))
+			a->success = hs_slice_eq(hs_json_raw(json, key + 1), HS_SLICE("true"));
 		else if (hs_slice_eq(name, HS_SLICE("accepted")))
 			counts += read_count(json, key + 1, &a->accepted);
 		else if (hs_slice_eq(name, HS_SLICE("duplicate")))

@@ -14,8 +14,11 @@ enum hs_colour { HS_GREEN, HS_YELLOW, HS_RED };
 
 struct hs_response_verdict {
 	enum hs_colour colour;
-	bool json;    /* the body is a JSON object */
-	bool counted; /* it has the three counts of hookspool */
+	bool json;     /* the body is a JSON object */
+	bool counted;  /* it has the three counts of hookspool */
+	bool success;  /* … the member "success":true, as answers of direct intake */
+	bool error;    /* … the member "error" */
+	char code[48]; /* … the member "code"; as `message` */
 	uint64_t accepted, duplicate, rejected;
 	char message[256];  /* one line, UTF-8, no control characters; "" if there is none */
 	const char *remedy; /* for a message of hookspool; "": unknown */

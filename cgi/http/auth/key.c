@@ -5,27 +5,20 @@
  * Keys are compared by their SHA-256 in constant time, and with every configured key, so
  * that the time does not tell which one matched.
  */
-#include "base/base64.h"
 #include "cgi/http/auth/authenticator.h"
+#include "cgi/http/auth/authorization.h"
 
 #include <openssl/crypto.h>
+#include <stddef.h>
 
 /* Appends the key inside an Authorization header; false if there is none. */
 static bool read_key(struct hs_slice header, struct hs_buf *key)
 {
-	size_t scheme = 0;
-	struct hs_slice rest;
+	enum hs_auth_scheme scheme = hs_authorization_read(header, key);
 	char *colon;
 
-	while (scheme < header.n && header.p[scheme] != ' ')
-		scheme++;
-	rest = hs_slice_trim(hs_slice(header.p + scheme, header.n - scheme));
-	if (hs_slice_eq_nocase(hs_slice(header.p, scheme), HS_SLICE("Bearer"))) {
-		hs_buf_put_slice(key, rest);
-		return rest.n > 0;
-	}
-	if (!hs_slice_eq_nocase(hs_slice(header.p, scheme), HS_SLICE("Basic")) || !hs_base64_decode(rest, key))
-		return false;
+	if (scheme != HS_AUTH_SCHEME_BASIC)
+		return scheme == HS_AUTH_SCHEME_BEARER && key->n > 0;
 	colon = key->n == 0 ? NULL : memchr(key->p, ':', key->n);
 	if (colon == NULL) /* RFC 7617, 2: user-id and password are separated by a colon */
 		return false;
@@ -36,18 +29,16 @@ static bool read_key(struct hs_slice header, struct hs_buf *key)
 static enum hs_result find_key(const struct hs_settings *s, struct hs_slice key, struct hs_slice *tenant)
 {
 	uint8_t digest[HS_SHA256_BYTES];
-	const struct hs_key *found = NULL;
+	size_t i;
 
 	if (!hs_sha256(key, digest))
 		return HS_E_MEMORY;
-	for (unsigned i = 0; i < s->keys; i++)
-		if (hs_equal_constant_time(s->key[i].sha256, digest, sizeof digest))
-			found = &s->key[i];
-	if (found == NULL)
+	i = hs_sha256_find(s->key, s->keys, sizeof *s->key, offsetof(struct hs_key, sha256), digest);
+	if (i == s->keys)
 		return HS_E_KEY;
-	if (found->revoked)
+	if (s->key[i].revoked)
 		return HS_E_KEY_REVOKED;
-	*tenant = hs_slice_str(found->tenant);
+	*tenant = hs_slice_str(s->key[i].tenant);
 	return HS_OK;
 }
 
@@ -70,7 +61,7 @@ static enum hs_result check_head(struct hs_auth_exchange *x)
 	if (!is_shown(x->credentials))
 		return HS_E_NO_KEY;
 	hs_buf_reset(key);
-	if (read_key(hs_slice_trim(header), key))
+	if (read_key(header, key))
 		result = find_key(x->settings, hs_buf_slice(key), x->tenant);
 	else
 		result = hs_buf_ok(key) ? HS_E_KEY : HS_E_MEMORY;

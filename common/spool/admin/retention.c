@@ -62,6 +62,7 @@ static enum hs_result compress_into(const struct work *w, int from, struct hs_fi
 	*whole = r == HS_OK && got == 0;
 	if (*whole)
 		r = hs_file_writer_end(to);
+	hs_summary_builder_crc(summary, to->text_crc);
 	free(chunk);
 	return r;
 }
@@ -323,9 +324,9 @@ static enum hs_result cap_rejected(const struct work *w, uint64_t most)
 }
 
 /* Without one all answers are right, if slow: that it cannot be written is no failure of maintenance. */
-static void make_summaries(const struct work *w, int stream)
+static void make_summaries(const struct work *w, int stream, int64_t since_ms)
 {
-	struct hs_summary_maker m = { w->dir, w->stop, w->context, &w->done->summaries };
+	struct hs_summary_maker m = { w->dir, w->stop, w->context, since_ms, &w->done->summaries };
 	enum hs_result r =
 	    hs_summary_make_missing(&m, stream == HS_REJECTED, w->dir->state->state->stream[stream].number);
 
@@ -354,7 +355,7 @@ static enum hs_result maintain_stream(struct work *w, int stream)
 	if (stream == HS_EVENTS && s->compress == HS_COMPRESS_GZIP && !must_stop(w))
 		note_failure(&r, compress_all(w, name, w->dir->state->state->stream[stream].number));
 	if (!must_stop(w))
-		make_summaries(w, stream);
+		make_summaries(w, stream, 0);
 	return r;
 }
 
@@ -462,4 +463,19 @@ enum hs_result hs_retention_run(const struct hs_spool_dir *dir, bool (*stop)(voi
 	if (r != HS_OK)
 		hs_log_result(r, "maintain");
 	return r;
+}
+
+void hs_retention_summarize(const struct hs_spool_dir *dir, int64_t since_ms, bool (*stop)(void *context),
+                            void *context)
+{
+	struct hs_retention_counts done = { 0 };
+	struct work w = { .dir = dir, .stop = stop, .context = context, .done = &done };
+	int lock = hs_io_open_or_make(dir->run_dir, LOCK, 0600);
+
+	if (lock < 0)
+		return;
+	if (hs_io_lock(lock, LOCK_EX | LOCK_NB) == 0)
+		for (int i = 0; i < HS_STREAMS && !must_stop(&w); i++)
+			make_summaries(&w, i, since_ms);
+	hs_io_close(lock);
 }

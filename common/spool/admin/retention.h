@@ -34,4 +34,11 @@ struct hs_retention_counts {
 enum hs_result hs_retention_run(const struct hs_spool_dir *dir, bool (*stop)(void *context), void *context,
                                 struct hs_retention_counts *done);
 
+/*
+ * Makes the missing summaries of the segments that were sealed at `since_ms` or later, by their names. Does
+ * nothing if another process holds the lock, which makes them. Logs a failure. `stop` as above.
+ */
+void hs_retention_summarize(const struct hs_spool_dir *dir, int64_t since_ms, bool (*stop)(void *context),
+                            void *context);
+
 #endif

@@ -1,196 +1,258 @@
 #include "spool/admin/seen_ids.h"
+#include "base/array.h"
 #include "base/io.h"
 #include "base/log.h"
-#include "spool/dedup/index_store.h"
 #include "spool/dedup/tombstones.h"
 
-#include <limits.h>
+#include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-enum { LINES, TOMBSTONES, COMMIT_BATCHES = 64 };
+enum {
+	CHUNK = 1024, /* ids */
+	CHUNK_BYTES = CHUNK * sizeof(struct hs_seen_id),
+	STEP_CHUNKS = 16,      /* handed to the disk at a time */
+	AT_ONCE = 1 << 18,     /* ids in memory at the end, about */
+	REPEATS_MOST = 1 << 16 /* sorted together */
+};
 
-static const size_t SEEN_BYTES = /* of address space */
-    SIZE_MAX > UINT32_MAX ? (size_t)(UINT64_C(1) << 36) : (size_t)1 << 30;
-
-static enum hs_result scratch_result(int code)
+static enum hs_result scratch_result(int code, int error)
 {
-	if (code == 0)
+	if (code >= 0)
 		return HS_OK;
-	hs_log(HS_LOG_ERROR, "verify: scratch file: %s", mdb_strerror(code));
-	return hs_index_result(code);
+	hs_log(HS_LOG_ERROR, "verify: scratch file: %s", strerror(error));
+	return hs_io_result(error);
 }
 
-static int open_file(struct hs_seen_ids *s, const struct hs_spool_dir *dir)
+/* --- noting ------------------------------------------------------------------------------ */
+
+static int open_file(struct hs_seen_ids *s)
 {
-	const unsigned flags = MDB_NOSUBDIR | MDB_NOLOCK | MDB_NOSYNC | MDB_NOTLS;
-	char path[PATH_MAX], name[32];
-	int code;
+	char name[32];
 
 	snprintf(name, sizeof name, "verify-%ld", (long)getpid()); /* another verify may be running */
-	hs_io_unlink(dir->run_dir, name);
-	snprintf(path, sizeof path, "%s/.hookspool/run/%s", dir->settings->spool_dir, name);
-	code = mdb_env_create(&s->env);
-	if (code == 0)
-		code = mdb_env_set_mapsize(s->env, SEEN_BYTES);
-	if (code == 0)
-		code = mdb_env_set_maxdbs(s->env, 2);
-	if (code == 0)
-		code = mdb_env_open(s->env, path, flags, 0600);
-	hs_io_unlink(dir->run_dir, name); /* it is open; a kill leaves no file */
-	if (code == 0)
-		code = mdb_txn_begin(s->env, NULL, 0, &s->txn);
-	if (code == 0)
-		code = mdb_dbi_open(s->txn, "lines", MDB_CREATE | HS_ID_LSM_FLAGS, &s->dbi[LINES]);
-	if (code == 0)
-		code = mdb_dbi_open(s->txn, "tombstones", MDB_CREATE | HS_ID_LSM_FLAGS, &s->dbi[TOMBSTONES]);
-	return code;
+	hs_io_unlink(s->dir->run_dir, name);
+	s->fd = hs_io_make(s->dir->run_dir, name, 0600);
+	return s->fd < 0 ? -1 : hs_io_unlink(s->dir->run_dir, name); /* a kill leaves no file */
 }
 
-/* Commits now and then: what a transaction has changed stays in this process's memory. */
-static int commit(struct hs_seen_ids *s)
+/* Appends a full chunk of a part to the file. */
+static enum hs_result store(struct hs_seen_ids *s, size_t number)
 {
-	int code;
+	struct hs_seen_part *part = &s->part[number];
+	const uint64_t at = (uint64_t)s->chunks * CHUNK_BYTES, step = (uint64_t)STEP_CHUNKS * CHUNK_BYTES;
+	int code = 0;
 
-	if (++s->batches < COMMIT_BATCHES)
-		return 0;
-	s->batches = 0;
-	code = mdb_txn_commit(s->txn);
-	s->txn = NULL;
-	return code == 0 ? mdb_txn_begin(s->env, NULL, 0, &s->txn) : code;
+	if (!HS_ARRAY_ROOM(&s->chunk, s->chunks, &s->chunk_cap))
+		return HS_E_MEMORY;
+	if (s->fd < 0)
+		code = open_file(s);
+	if (code >= 0)
+		code = hs_io_write_at(s->fd, (const char *)part->waiting, CHUNK_BYTES, at);
+	s->chunk[s->chunks++] = (uint8_t)number;
+	if (code >= 0 && s->chunks % STEP_CHUNKS == 0)
+		code = hs_io_write_out(s->fd, at + CHUNK_BYTES - step, step);
+	part->stored += part->count;
+	part->count = 0;
+	return scratch_result(code, errno);
 }
 
-/* Puts sorted ids. */
-static int put(struct hs_seen_ids *s, int which, const struct hs_id_block_entry *sorted, size_t n)
+static enum hs_result note(struct hs_seen_ids *s, const struct hs_seen_id *id)
 {
-	MDB_cursor *cursor;
-	int code = mdb_cursor_open(s->txn, s->dbi[which], &cursor);
+	size_t number = (size_t)(id->high >> 56);
+	struct hs_seen_part *part = &s->part[number];
 
-	if (code != 0)
-		return code;
-	code = hs_id_lsm_put(cursor, &s->levels[which], 0, sorted, n);
-	mdb_cursor_close(cursor);
-	return code == 0 ? commit(s) : code;
+	if (part->waiting == NULL)
+		part->waiting = malloc(CHUNK_BYTES);
+	if (part->waiting == NULL)
+		return HS_E_MEMORY;
+	part->waiting[part->count++] = *id;
+	return part->count == CHUNK ? store(s, number) : HS_OK;
 }
 
-/* --- tombstones --------------------------------------------------------------------- */
-
-static int put_tombstones(struct hs_seen_ids *s)
+enum hs_result hs_seen_ids_note(struct hs_seen_ids *s, const struct hs_id_block_entry *id, uint32_t file, uint64_t line)
 {
-	size_t n = s->count;
-
-	s->count = 0;
-	hs_id_block_sort(s->batch, n);
-	return n > 0 ? put(s, TOMBSTONES, s->batch, n) : 0;
+	return note(s, &(struct hs_seen_id){ id->high, id->low, line, file, id->spooled_s });
 }
 
 static bool note_erased(void *context, const struct hs_tombstone *e)
 {
 	struct hs_seen_ids *s = context;
+	struct hs_id_block_entry id = hs_id_block_entry(&e->id, e->spooled_s);
 
-	s->batch[s->count++] = hs_id_block_entry(&e->id, e->spooled_s);
-	if (s->count == HS_SEEN_IDS_AT_ONCE)
-		s->code = put_tombstones(s);
-	return s->code == 0;
+	s->result = hs_seen_ids_note(s, &id, 0, 0);
+	return s->result == HS_OK;
 }
 
 enum hs_result hs_seen_ids_open(struct hs_seen_ids *s, const struct hs_spool_dir *dir)
 {
 	uint64_t known = 0;
-	enum hs_result result = scratch_result(open_file(s, dir));
+	enum hs_result result;
 
+	s->dir = dir;
+	s->fd = -1;
 	s->window_s = dir->settings->dedup_window / 1000;
-	if (result == HS_OK)
-		result = hs_tombstones_each(dir->private_dir, &known, note_erased, s);
-	if (result == HS_OK && s->code == 0)
-		s->code = put_tombstones(s);
-	return result == HS_OK ? scratch_result(s->code) : result;
+	result = hs_tombstones_each(dir->private_dir, &known, note_erased, s);
+	return result == HS_OK ? s->result : result;
 }
 
 void hs_seen_ids_close(struct hs_seen_ids *s)
 {
-	if (s->txn != NULL)
-		mdb_txn_abort(s->txn);
-	if (s->env != NULL)
-		mdb_env_close(s->env);
-	*s = (struct hs_seen_ids){ .env = NULL };
+	for (size_t i = 0; i < HS_SEEN_PARTS; i++)
+		free(s->part[i].waiting);
+	free(s->chunk);
+	if (s->dir != NULL && s->fd >= 0)
+		hs_io_close(s->fd);
+	memset(s, 0, sizeof *s);
 }
 
-/* --- lines ---------------------------------------------------------------------------- */
+/* --- comparing --------------------------------------------------------------------------- */
 
-static uint32_t since(const struct hs_seen_ids *s, uint32_t spooled_s)
+struct repeat {
+	uint64_t line;
+	uint32_t file;
+	bool erased;
+};
+
+/* Ids that are compared together, and what was found. */
+struct comparison {
+	struct hs_seen_id *id;
+	size_t count, cap;
+	unsigned round, rounds; /* ids of a part are divided by their bits after the first byte */
+	struct repeat *repeat;
+	size_t repeats, repeat_cap;
+	int64_t window_s;
+	void (*each)(void *context, bool erased, uint32_t file, uint64_t line);
+	void *context;
+};
+
+static int in_order(uint64_t a, uint64_t b)
 {
-	return (int64_t)spooled_s > s->window_s ? (uint32_t)(spooled_s - s->window_s) : 0;
+	return (a > b) - (a < b);
 }
 
-/*
- * Sets before[] of the ids that are found within the window before their own time. The times in
- * `sorted` are indexes of `id`.
- */
-static int find(const struct hs_seen_ids *s, int which, const struct hs_id_block_entry *id,
-                const struct hs_id_block_entry *sorted, size_t n, enum hs_seen_before *before)
+static int compare_repeats(const void *a, const void *b)
 {
-	bool found[HS_SEEN_IDS_AT_ONCE];
-	uint32_t least = UINT32_MAX;
-	MDB_cursor *cursor;
-	int code = mdb_cursor_open(s->txn, s->dbi[which], &cursor);
+	const struct repeat *p = a, *q = b;
+	int files = in_order(p->file, q->file);
 
-	if (code != 0)
-		return code;
-	for (size_t i = 0; i < n; i++)
-		least = id[i].spooled_s < least ? id[i].spooled_s : least;
-	code = hs_id_lsm_find(cursor, sorted, n, since(s, least), found);
-	for (size_t i = 0; i < n && code == 0; i++) {
-		const struct hs_id_block_entry *e = &id[sorted[i].spooled_s];
+	return files != 0 ? files : in_order(p->line, q->line);
+}
 
-		if (found[i] && e->spooled_s > least) /* its own window begins later */
-			code = hs_id_lsm_find(cursor, e, 1, since(s, e->spooled_s), &found[i]);
-		if (code == 0 && found[i])
-			before[sorted[i].spooled_s] = which == LINES ? HS_SEEN_TWICE : HS_SEEN_ERASED;
+/* By id, and in the order of the spool; tombstones come first. */
+static int compare_ids(const void *a, const void *b)
+{
+	const struct hs_seen_id *p = a, *q = b;
+	int c = in_order(p->high, q->high);
+
+	if (c == 0)
+		c = in_order(p->low, q->low);
+	if (c == 0)
+		c = in_order(p->file, q->file);
+	return c != 0 ? c : in_order(p->line, q->line);
+}
+
+static void tell(struct comparison *c)
+{
+	if (c->repeats > 0)
+		qsort(c->repeat, c->repeats, sizeof *c->repeat, compare_repeats);
+	for (size_t i = 0; i < c->repeats; i++)
+		c->each(c->context, c->repeat[i].erased, c->repeat[i].file, c->repeat[i].line);
+	c->repeats = 0;
+}
+
+static enum hs_result keep_repeat(struct comparison *c, const struct hs_seen_id *id, bool erased)
+{
+	if (c->repeats == REPEATS_MOST)
+		tell(c);
+	if (!HS_ARRAY_ROOM(&c->repeat, c->repeats, &c->repeat_cap))
+		return HS_E_MEMORY;
+	c->repeat[c->repeats++] = (struct repeat){ id->line, id->file, erased };
+	return HS_OK;
+}
+
+static int64_t later(int64_t a, int64_t b)
+{
+	return a > b ? a : b;
+}
+
+/* Looks for repeats among the ids, which it sorts. */
+static enum hs_result compare(struct comparison *c)
+{
+	int64_t line_s = -1, erased_s = -1; /* latest so far; -1: none */
+	enum hs_result r = HS_OK;
+
+	if (c->count > 0)
+		qsort(c->id, c->count, sizeof *c->id, compare_ids);
+	for (size_t i = 0; i < c->count && r == HS_OK; i++) {
+		const struct hs_seen_id *id = &c->id[i];
+		int64_t since = later(id->spooled_s - c->window_s, 0);
+
+		if (i == 0 || id->high != id[-1].high || id->low != id[-1].low)
+			line_s = erased_s = -1;
+		if (id->file == 0)
+			erased_s = later(erased_s, id->spooled_s);
+		else if (line_s >= since || erased_s >= since)
+			r = keep_repeat(c, id, line_s < since);
+		if (id->file > 0)
+			line_s = later(line_s, id->spooled_s);
 	}
-	mdb_cursor_close(cursor);
-	return code;
+	return r;
 }
 
-static bool is_same(const struct hs_id_block_entry *a, const struct hs_id_block_entry *b)
+/* Collects those ids of a chunk that belong to this round. */
+static enum hs_result collect(struct comparison *c, const struct hs_seen_id *id, size_t n)
 {
-	return a->high == b->high && a->low == b->low;
-}
-
-/* Finds ids that are twice among these, which are side by side once they are sorted. */
-static void find_here(const struct hs_seen_ids *s, const struct hs_id_block_entry *id,
-                      const struct hs_id_block_entry *sorted, size_t n, enum hs_seen_before *before)
-{
-	for (size_t i = 0; i < n; i++)
-		for (size_t k = i; k > 0 && is_same(&sorted[k - 1], &sorted[i]); k--) {
-			uint32_t a = sorted[k - 1].spooled_s, b = sorted[i].spooled_s; /* indexes */
-			uint32_t first = a < b ? a : b, second = a < b ? b : a;
-
-			if (id[first].spooled_s >= since(s, id[second].spooled_s))
-				before[second] = HS_SEEN_TWICE;
-		}
-}
-
-enum hs_result hs_seen_ids_note(struct hs_seen_ids *s, const struct hs_id_block_entry *id, size_t n,
-                                enum hs_seen_before *before)
-{
-	struct hs_id_block_entry sorted[HS_SEEN_IDS_AT_ONCE];
-	int code;
-
 	for (size_t i = 0; i < n; i++) {
-		before[i] = HS_SEEN_NOT;
-		sorted[i] = id[i];
-		sorted[i].spooled_s = (uint32_t)i;
+		if ((id[i].high >> 32 & (c->rounds - 1)) != c->round)
+			continue;
+		if (!HS_ARRAY_ROOM(&c->id, c->count, &c->cap))
+			return HS_E_MEMORY;
+		c->id[c->count++] = id[i];
 	}
-	hs_id_block_sort(sorted, n);
-	code = find(s, TOMBSTONES, id, sorted, n, before);
-	if (code == 0)
-		code = find(s, LINES, id, sorted, n, before);
-	if (code != 0)
-		return scratch_result(code);
-	find_here(s, id, sorted, n, before);
-	for (size_t i = 0; i < n; i++)
-		sorted[i].spooled_s = id[sorted[i].spooled_s].spooled_s;
-	return scratch_result(put(s, LINES, sorted, n));
+	return HS_OK;
+}
+
+static enum hs_result collect_part(struct hs_seen_ids *s, size_t number, struct comparison *c)
+{
+	struct hs_seen_part *part = &s->part[number];
+	enum hs_result r = collect(c, part->waiting, part->count);
+	struct hs_seen_id *chunk = part->stored > 0 ? malloc(CHUNK_BYTES) : NULL;
+
+	if (part->stored > 0 && chunk == NULL)
+		return HS_E_MEMORY;
+	for (size_t i = 0; i < s->chunks && r == HS_OK; i++) {
+		ssize_t n;
+
+		if (s->chunk[i] != number)
+			continue;
+		n = hs_io_read_at(s->fd, (char *)chunk, CHUNK_BYTES, (uint64_t)i * CHUNK_BYTES);
+		r = n == CHUNK_BYTES ? collect(c, chunk, CHUNK) : scratch_result(-1, n < 0 ? errno : EIO);
+	}
+	free(chunk);
+	return r;
+}
+
+enum hs_result hs_seen_ids_each(struct hs_seen_ids *s,
+                                void (*each)(void *context, bool erased, uint32_t file, uint64_t line), void *context)
+{
+	struct comparison c = { .window_s = s->window_s, .each = each, .context = context };
+	enum hs_result r = HS_OK;
+
+	for (size_t i = 0; i < HS_SEEN_PARTS && r == HS_OK; i++) {
+		for (c.rounds = 1; s->part[i].stored / c.rounds > AT_ONCE;)
+			c.rounds *= 2;
+		for (c.round = 0; c.round < c.rounds && r == HS_OK; c.round++) {
+			c.count = 0;
+			r = collect_part(s, i, &c);
+			if (r == HS_OK)
+				r = compare(&c);
+		}
+	}
+	tell(&c);
+	free(c.id);
+	free(c.repeat);
+	return r;
 }

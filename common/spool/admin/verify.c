@@ -17,8 +17,8 @@
 #include <string.h>
 
 enum {
-	LOCK_MS = 60000,                   /* no sender waits for it */
-	IDS_AT_ONCE = HS_SEEN_IDS_AT_ONCE, /* looked up in the index under one lock */
+	LOCK_MS = 60000,   /* no sender waits for it */
+	IDS_AT_ONCE = 512, /* looked up in the index under one lock */
 	PROGRESS_LINES = 4096,
 	BROKEN_MOST = 99, /* originals of one segment; a further one replaces the last */
 };
@@ -40,8 +40,11 @@ struct verify {
 	struct {
 		char name[HS_SEALED_NAME];
 		struct stat st;
-		bool broken; /* a line must go */
-	} current;           /* file */
+		uint32_t nth;     /* in the stream, from 1 */
+		bool broken;      /* a line must go */
+	} current;                /* file */
+	struct hs_sealed *sealed; /* the stream's segments */
+	size_t sealed_count;
 	struct hs_line_reader lines;
 	struct hs_summary_builder *summary; /* of the current sealed segment; NULL: none */
 	bool misled;                        /* the index may have been made from a wrong one */
@@ -59,36 +62,6 @@ struct verify {
 	struct hs_json json;
 };
 
-const char *hs_problem_text(enum hs_problem p)
-{
-	static const char *const text[HS_PROBLEMS] = {
-		[HS_PROBLEM_LINE] = "not a JSON object",
-		[HS_PROBLEM_TORN] = "ends in mid-line",
-		[HS_PROBLEM_DAMAGED] = "compressed file is damaged",
-		[HS_PROBLEM_BESIDE] =
-		    ("not the same as the plain segment beside it, which counts: move it out of the spool and "
-		     "compare the two, unless gzip is at work"),
-		[HS_PROBLEM_NUMBER] = "another segment has its number, and both are needed: run hookspool repair",
-		[HS_PROBLEM_TWICE] = "event stands in the spool already",
-		[HS_PROBLEM_ERASED] = "event was to be erased: run hookspool erase again",
-		[HS_PROBLEM_BEGUN] = "erase was begun and not finished: run it again",
-		[HS_PROBLEM_GAP] = "segment before this one is missing",
-		[HS_PROBLEM_INDEX] = "event unknown to the index",
-		[HS_PROBLEM_LOST] = "lost: restore .hookspool from a backup, or run hookspool adopt",
-		[HS_PROBLEM_STRANGE] = "no plain file, passed over: move it out of the spool",
-		[HS_PROBLEM_UNREADABLE] = "cannot be read: chown it to the user who runs the handler, mode 0600",
-		[HS_PROBLEM_SUMMARY] = "its summary says something else: run hookspool repair, then hookspool maintain",
-		[HS_PROBLEM_FUTURE] = "stamp is from the future: the next segment's first record tells its age",
-	};
-
-	return text[p];
-}
-
-bool hs_problem_is_fault(enum hs_problem p)
-{
-	return p != HS_PROBLEM_FUTURE;
-}
-
 static void report(struct verify *x, enum hs_problem p, uint64_t line)
 {
 	x->found->problem[p]++;
@@ -96,23 +69,38 @@ static void report(struct verify *x, enum hs_problem p, uint64_t line)
 		x->verifier->report(x->verifier->context, p, x->current.name, line);
 }
 
+/* Makes the nth file of the stream the current one: its sealed segments come first, then the open one. */
+static void name_file(struct verify *x, size_t nth)
+{
+	x->current.nth = (uint32_t)nth;
+	if (nth <= x->sealed_count)
+		hs_sealed_print(x->segment->name, &x->sealed[nth - 1], x->current.name);
+	else
+		snprintf(x->current.name, sizeof x->current.name, "%s.jsonl", x->segment->name);
+}
+
 /* --- events seen before ------------------------------------------------------ */
 
-/* Reports the collected events that an earlier line, or a tombstone, has. */
-static enum hs_result ask_seen(struct verify *x)
+/* Notes the collected events, to be compared with all others. */
+static enum hs_result note_seen(struct verify *x)
 {
-	struct hs_id_block_entry id[IDS_AT_ONCE];
-	enum hs_seen_before before[IDS_AT_ONCE];
-	enum hs_result r;
+	enum hs_result r = HS_OK;
 
-	for (size_t i = 0; i < x->batch.count; i++)
-		id[i] = hs_id_block_entry(&x->batch.entry[i].id, x->batch.entry[i].spooled_s);
-	r = hs_seen_ids_note(&x->seen, id, x->batch.count, before);
-	for (size_t i = 0; i < x->batch.count && r == HS_OK; i++)
-		if (before[i] != HS_SEEN_NOT)
-			report(x, before[i] == HS_SEEN_ERASED ? HS_PROBLEM_ERASED : HS_PROBLEM_TWICE,
-			       x->batch.entry[i].line);
+	for (size_t i = 0; i < x->batch.count && r == HS_OK; i++) {
+		const struct entry *e = &x->batch.entry[i];
+		struct hs_id_block_entry id = hs_id_block_entry(&e->id, e->spooled_s);
+
+		r = hs_seen_ids_note(&x->seen, &id, x->current.nth, e->line);
+	}
 	return r;
+}
+
+static void report_seen(void *context, bool erased, uint32_t file, uint64_t line)
+{
+	struct verify *x = context;
+
+	name_file(x, file);
+	report(x, erased ? HS_PROBLEM_ERASED : HS_PROBLEM_TWICE, line);
 }
 
 /* --- the live index ------------------------------------------------------------ */
@@ -159,7 +147,7 @@ static enum hs_result ask_index(struct verify *x)
 /* Looks up the collected events. */
 static enum hs_result ask(struct verify *x)
 {
-	enum hs_result r = x->batch.count > 0 ? ask_seen(x) : HS_OK;
+	enum hs_result r = note_seen(x);
 
 	return r == HS_OK ? ask_index(x) : r;
 }
@@ -368,7 +356,6 @@ static enum hs_result check_sealed(struct verify *x, const struct hs_sealed *sea
 {
 	enum hs_result r;
 
-	hs_sealed_print(x->segment->name, sealed, x->current.name);
 	x->found->segments++;
 	x->summary =
 	    hs_summary_builder_new(x->dir->history.id, strcmp(x->segment->name, "rejected") == 0, sealed->number);
@@ -390,7 +377,7 @@ static enum hs_result check_open(struct verify *x)
 	uint64_t end;
 	int fd;
 
-	snprintf(x->current.name, sizeof x->current.name, "%s.jsonl", x->segment->name);
+	name_file(x, x->sealed_count + 1);
 	if (r == HS_E_SPOOL_FILE) {
 		report(x, HS_PROBLEM_STRANGE, 0);
 		return HS_OK;
@@ -445,41 +432,49 @@ static void report_strange(void *context, const char *name)
 	report(x, HS_PROBLEM_STRANGE, 0);
 }
 
+/* Checks the nth sealed segment, from 1. */
+static enum hs_result check_nth(struct verify *x, size_t nth)
+{
+	const struct hs_sealed *sealed = &x->sealed[nth - 1];
+	uint64_t bytes = hs_sealed_bytes(x->dir->fd, x->segment->name, sealed);
+	enum hs_result r;
+
+	name_file(x, nth);
+	if (nth > 1 && sealed->number == sealed[-1].number)
+		report(x, HS_PROBLEM_NUMBER, 0);
+	else if (nth > 1 && sealed->number != sealed[-1].number + 1)
+		report(x, HS_PROBLEM_GAP, 0);
+	if (hs_clock_is_ahead(sealed->sealed_ms, hs_io_now()))
+		report(x, HS_PROBLEM_FUTURE, 0);
+	r = check_sealed(x, sealed);
+	x->progress.done += bytes;
+	show_progress(x, 0);
+	return r;
+}
+
 static enum hs_result check_stream(struct verify *x)
 {
-	struct hs_sealed *list = NULL;
-	size_t count = 0;
-	int64_t now_ms = hs_io_now();
 	enum hs_result r = settle_numbers(x);
 
 	if (r == HS_OK)
 		r = hs_sealed_strange(x->dir->fd, x->segment->name, report_strange, x);
 	if (r == HS_OK)
-		r = hs_sealed_list(x->dir->fd, x->segment->name, &list, &count);
-	for (size_t i = 0; i < count; i++)
-		x->progress.all += hs_sealed_bytes(x->dir->fd, x->segment->name, &list[i]);
-	for (size_t i = 0; i < count && r == HS_OK; i++) {
-		bool again = i > 0 && hs_sealed_same(&list[i], &list[i - 1]);
-		uint64_t bytes;
-
-		if (again) { /* a .gz beside the plain segment, which was checked */
-			r = check_beside(x, &list[i]);
-			continue;
-		}
-		hs_sealed_print(x->segment->name, &list[i], x->current.name);
-		if (i > 0 && list[i].number == list[i - 1].number)
-			report(x, HS_PROBLEM_NUMBER, 0);
-		else if (i > 0 && list[i].number != list[i - 1].number + 1)
-			report(x, HS_PROBLEM_GAP, 0);
-		if (hs_clock_is_ahead(list[i].sealed_ms, now_ms))
-			report(x, HS_PROBLEM_FUTURE, 0);
-		bytes = hs_sealed_bytes(x->dir->fd, x->segment->name, &list[i]);
-		r = check_sealed(x, &list[i]);
-		x->progress.done += bytes;
-		show_progress(x, 0);
-	}
-	free(list);
-	return r == HS_OK ? check_open(x) : r;
+		r = hs_sealed_list(x->dir->fd, x->segment->name, &x->sealed, &x->sealed_count);
+	for (size_t i = 0; i < x->sealed_count; i++)
+		x->progress.all += hs_sealed_bytes(x->dir->fd, x->segment->name, &x->sealed[i]);
+	for (size_t i = 0; i < x->sealed_count && r == HS_OK; i++)
+		if (i > 0 && hs_sealed_same(&x->sealed[i], &x->sealed[i - 1]))
+			r = check_beside(x, &x->sealed[i]); /* a .gz beside the plain segment, which was checked */
+		else
+			r = check_nth(x, i + 1);
+	if (r == HS_OK)
+		r = check_open(x);
+	if (r == HS_OK && x->index != NULL)
+		r = hs_seen_ids_each(&x->seen, report_seen, x);
+	free(x->sealed);
+	x->sealed = NULL;
+	x->sealed_count = 0;
+	return r;
 }
 
 static void report_unfinished(void *context, uint64_t line)

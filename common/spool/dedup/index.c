@@ -197,19 +197,35 @@ static enum hs_result step(struct hs_index *ix, uint64_t number)
 	return ix->behind ? HS_OK : r;
 }
 
+/* The segment that is left to read if only this one is, and its stamp is known: at a rotation. NULL: list them. */
+static const struct hs_own *only_unread(const struct hs_index *ix, const struct hs_stream *f)
+{
+	const struct hs_index_mark *mark = &ix->store.mark;
+	const struct hs_own *own = &f->own[mark->number % HS_OWN];
+	bool followed = mark->offset > 0 || (ix->generation != 0 && !ix->behind); /* the mark moves late */
+
+	return followed && mark->after == 0 && own->number == mark->number && own->number + 1 == f->number ? own : NULL;
+}
+
 /*
  * Catches up with the sealed segments. If nearly all that are left have summaries, those answer until
  * the index has caught up, so no append waits for it.
  */
-static enum hs_result catch_up(struct hs_index *ix, uint64_t number)
+static enum hs_result catch_up(struct hs_index *ix, const struct hs_stream *f)
 {
 	struct hs_index_store *s = &ix->store;
+	const struct hs_own *only = only_unread(ix, f);
+	uint64_t number = f->number;
 	enum hs_result r;
 
 	ix->behind = false;
 	if (s->mark.number >= number) { /* another process has read all, and no look-up asks a summary */
 		hs_sealed_ids_close(&ix->catch_up.sealed);
 		return HS_OK;
+	}
+	if (only != NULL) {
+		hs_sealed_ids_close(&ix->catch_up.sealed);
+		return hs_index_catch_up_last(&ix->catch_up, only);
 	}
 	r = hs_sealed_ids_open(&ix->catch_up.sealed, s->dir, s->print, s->mark.number, number,
 	                       hs_index_store_oldest(s, s->print->window_s));
@@ -224,6 +240,38 @@ static enum hs_result catch_up(struct hs_index *ix, uint64_t number)
 	return r;
 }
 
+/* The number of the first segment that is to be read. */
+static uint64_t first_unread(const struct hs_index *ix, uint64_t number)
+{
+	const struct hs_sealed_ids *sealed = &ix->catch_up.sealed;
+
+	if (sealed->count > 0)
+		number = sealed->run[0].number;
+	if (sealed->missing_count > 0 && sealed->missing[0].number < number)
+		number = sealed->missing[0].number;
+	return number;
+}
+
+/* Tells all processes whether the index is behind, and how far it is; `r`: the result of catching up. */
+static void note_progress(struct hs_index *ix, uint64_t number, enum hs_result r)
+{
+	const struct hs_index_mark *mark = &ix->store.mark;
+	struct hs_index_print *print = ix->store.print;
+	double done;
+
+	if (r != HS_E_INDEXING && !ix->behind) {
+		print->behind_since_ms = 0;
+		return;
+	}
+	if (print->behind_since_ms == 0) {
+		print->behind_since_ms = hs_io_now_monotonic();
+		print->behind_from = first_unread(ix, number);
+	}
+	/* ids of a summary are read in their order, and are evenly spread */
+	done = (double)mark->number - (double)print->behind_from + (double)mark->after / 0x1p64;
+	print->behind_permille = done > 0 ? (uint32_t)(1000 * done / ((double)number - (double)print->behind_from)) : 0;
+}
+
 /* Catches up when the open segment is not the one of last time, or at the first time. */
 static enum hs_result turn_to(struct hs_index *ix, const struct hs_stream *f)
 {
@@ -232,7 +280,8 @@ static enum hs_result turn_to(struct hs_index *ix, const struct hs_stream *f)
 
 	r = hs_index_store_result(&ix->store, code, "read");
 	if (r == HS_OK)
-		r = catch_up(ix, f->number);
+		r = catch_up(ix, f);
+	note_progress(ix, f->number, r);
 	if (r == HS_OK)
 		r = hs_index_catch_up_erased(&ix->catch_up);
 	if (r != HS_OK)
@@ -249,7 +298,10 @@ static enum hs_result catch_up_on(struct hs_index *ix, uint64_t number)
 	int code = hs_index_store_mark(&ix->store, &ix->store.mark);
 	enum hs_result r = hs_index_store_result(&ix->store, code, "read");
 
-	return r == HS_OK ? step(ix, number) : r;
+	if (r == HS_OK)
+		r = step(ix, number);
+	note_progress(ix, number, r);
+	return r;
 }
 
 /* Opens or makes the index; at HS_OK it has read the sealed segments, or their summaries answer for it. */

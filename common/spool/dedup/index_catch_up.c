@@ -242,6 +242,16 @@ enum hs_result hs_index_catch_up(struct hs_index_catch_up *c, uint64_t open_numb
 	return r;
 }
 
+enum hs_result hs_index_catch_up_last(struct hs_index_catch_up *c, const struct hs_own *last)
+{
+	struct hs_sealed sealed = { .number = last->number, .sealed_ms = last->sealed_ms };
+	enum hs_result r = index_sealed(c, &sealed, false);
+
+	if (r == HS_OK)
+		end_at(c, last->number + 1);
+	return r;
+}
+
 static bool was_read_apart(const struct hs_index_catch_up *c, uint64_t number)
 {
 	for (size_t i = 0; i < c->apart.count; i++)

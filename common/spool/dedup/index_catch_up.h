@@ -31,6 +31,11 @@ struct hs_index_catch_up {
 enum hs_result hs_index_catch_up(struct hs_index_catch_up *c, uint64_t open_number);
 
 /*
+ * hs_index_catch_up where only one segment is left, whose stamp is known; lists no directory. Results as above.
+ */
+enum hs_result hs_index_catch_up_last(struct hs_index_catch_up *c, const struct hs_own *last);
+
+/*
  * Reads the lines of `sealed.missing` out of turn, so that the summaries and the index together know all
  * sealed segments; the mark stays. Results as above; HS_E_INDEXING also if they are many: they are read
  * in turn.

@@ -34,17 +34,9 @@ void hs_sealed_ids_close(struct hs_sealed_ids *s)
 
 const struct hs_sealed_run *hs_sealed_ids_of(const struct hs_sealed_ids *s, uint64_t number)
 {
-	size_t low = 0, high = s->count;
+	size_t i = hs_array_from(s->run, s->count, sizeof *s->run, number);
 
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-
-		if (s->run[middle].number < number)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low < s->count && s->run[low].number == number ? &s->run[low] : NULL;
+	return i < s->count && s->run[i].number == number ? &s->run[i] : NULL;
 }
 
 /* True if the file was checked by some process, and has not changed since. */

@@ -11,7 +11,7 @@
  * No entry is ever removed. The index needs it for dedup_window, which can be set to ten years at
  * any time, and verify reports by it an erased event that came back with a segment from a
  * backup or a mirror. A million entries are 20 MB: on a machine of 2026 they take a second when
- * the index is made anew, and three more in verify. Intake does not read them.
+ * the index is made anew. verify notes them as it does lines. Intake does not read them.
  */
 #ifndef HS_TOMBSTONES_H
 #define HS_TOMBSTONES_H

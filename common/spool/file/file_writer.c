@@ -5,7 +5,10 @@
 #include <errno.h>
 #include <string.h>
 
-enum { AT_ONCE = 1 << 18 /* bytes of a write */ };
+enum {
+	AT_ONCE = 1 << 18, /* bytes of a write */
+	STEP = 1 << 20,    /* bytes handed to the disk at a time, so that a sync of intake waits for no more */
+};
 
 enum hs_result hs_file_writer_start(struct hs_file_writer *w, int fd, enum hs_file_writer_form form)
 {
@@ -29,6 +32,9 @@ static enum hs_result write_out(struct hs_file_writer *w, struct hs_slice bytes)
 	if (bytes.n > 0 && hs_io_write_at(w->fd, bytes.p, bytes.n, w->bytes) < 0)
 		return hs_io_result(errno);
 	w->bytes += bytes.n;
+	for (; w->bytes - w->handed >= STEP; w->handed += STEP)
+		if (hs_io_write_out(w->fd, w->handed, STEP) < 0)
+			return HS_E_SYNC;
 	return HS_OK;
 }
 
@@ -49,8 +55,10 @@ static enum hs_result write_members(struct hs_file_writer *w, size_t most)
 
 	while (result == HS_OK && left.n > 0 && left.n >= most) {
 		size_t n = member_of(left);
+		struct hs_slice member = hs_gzip_member(w->gzip, hs_slice(left.p, n));
 
-		result = write_out(w, hs_gzip_member(w->gzip, hs_slice(left.p, n)));
+		result = write_out(w, member);
+		w->text_crc = hs_gzip_crc_with(w->text_crc, member, n);
 		left = hs_slice(left.p + n, left.n - n);
 	}
 	memmove(w->waiting.p, left.p, left.n);

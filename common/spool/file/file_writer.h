@@ -15,9 +15,11 @@ enum hs_file_writer_form {
 
 struct hs_file_writer {
 	int fd;
-	uint64_t bytes;        /* written so far */
+	uint64_t bytes;        /* written so far, … */
+	uint64_t handed;       /* … and handed to the disk */
 	struct hs_buf waiting; /* not written yet */
 	struct hs_gzip *gzip;  /* NULL: plain */
+	uint32_t text_crc;     /* of gzip: CRC-32 of the text that is written */
 };
 
 /*
@@ -27,10 +29,10 @@ struct hs_file_writer {
 enum hs_result hs_file_writer_start(struct hs_file_writer *w, int fd, enum hs_file_writer_form form);
 void hs_file_writer_free(struct hs_file_writer *w);
 
-/* Appends bytes, some of which stay in memory. HS_OK, HS_E_MEMORY, or as hs_io_result. */
+/* Appends bytes, some of which stay in memory. HS_OK, HS_E_MEMORY, HS_E_SYNC, or as hs_io_result. */
 enum hs_result hs_file_writer_put(struct hs_file_writer *w, struct hs_slice bytes);
 
-/* Writes the rest, and syncs. Results of put, or HS_E_SYNC. */
+/* Writes the rest, and syncs. Results of put. */
 enum hs_result hs_file_writer_end(struct hs_file_writer *w);
 
 #endif

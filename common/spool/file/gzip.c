@@ -7,6 +7,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <zlib.h>
 
 /* At this level lines become as small as at zlib's default level, 6, in less than half the time. */
 enum { LEVEL = 5, TAIL = 8, MEMBER_AT = 16, PLAIN_AT = 20 };
@@ -66,7 +67,7 @@ bool hs_gzip_head(struct hs_slice head, uint32_t *member, uint32_t *plain)
 /* --- compressing --------------------------------------------------------------- */
 
 /* Cannot fail: there is room for the worst case. */
-static size_t compress(struct hs_gzip *gzip, struct hs_slice plain)
+static size_t make_member(struct hs_gzip *gzip, struct hs_slice plain)
 {
 	size_t n = libdeflate_deflate_compress(gzip->compressor, plain.p, plain.n, gzip->out + HS_GZIP_HEAD,
 	                                       gzip->room - HS_GZIP_HEAD - TAIL);
@@ -92,7 +93,7 @@ static void *work(void *context)
 			pthread_cond_wait(&gzip->changed, &gzip->mutex);
 			continue;
 		}
-		gzip->n = compress(gzip, gzip->plain);
+		gzip->n = make_member(gzip, gzip->plain);
 		gzip->waiting = false;
 		pthread_cond_signal(&gzip->changed);
 	}
@@ -104,7 +105,7 @@ struct hs_slice hs_gzip_member(struct hs_gzip *gzip, struct hs_slice plain)
 {
 	assert(plain.n <= HS_GZIP_MEMBER);
 	if (!gzip->background)
-		return hs_slice((const char *)gzip->out, compress(gzip, plain));
+		return hs_slice((const char *)gzip->out, make_member(gzip, plain));
 	pthread_mutex_lock(&gzip->mutex);
 	gzip->plain = plain;
 	gzip->waiting = true;
@@ -113,6 +114,13 @@ struct hs_slice hs_gzip_member(struct hs_gzip *gzip, struct hs_slice plain)
 		pthread_cond_wait(&gzip->changed, &gzip->mutex);
 	pthread_mutex_unlock(&gzip->mutex);
 	return hs_slice((const char *)gzip->out, gzip->n);
+}
+
+uint32_t hs_gzip_crc_with(uint32_t crc, struct hs_slice member, size_t plain)
+{
+	const unsigned char *tail = (const unsigned char *)member.p + member.n - TAIL;
+
+	return (uint32_t)crc32_combine(crc, get(tail), (z_off_t)plain);
 }
 
 /* --- making and freeing --------------------------------------------------------- */

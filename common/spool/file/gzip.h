@@ -46,6 +46,9 @@ void hs_gzip_free(struct hs_gzip *gzip); /* NULL is fine */
  */
 struct hs_slice hs_gzip_member(struct hs_gzip *gzip, struct hs_slice plain);
 
+/* Goes on with a CRC-32 by a member of `plain` bytes of text, without reading the text. */
+uint32_t hs_gzip_crc_with(uint32_t crc, struct hs_slice member, size_t plain);
+
 /* Goes on with a CRC-32, as a member has it of its text; it begins with 0. */
 uint32_t hs_crc32(uint32_t crc, struct hs_slice bytes);
 

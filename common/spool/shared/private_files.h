@@ -7,6 +7,7 @@
 
 #define HS_SALT_FILE "salt"                   /* salt.h */
 #define HS_SUPPRESSION_LIST_FILE "suppressed" /* suppression_list.h */
+#define HS_RATES_FILE "rates"                 /* rates.h */
 #define HS_TOMBSTONES_FILE "erased-ids"       /* tombstones.h */
 
 enum {

@@ -16,6 +16,8 @@
 #include "base/result.h"
 #include "base/slice.h"
 
+#include <sys/types.h>
+
 enum {
 	HS_RATES_ADDRESSES = 16384, /* remembered; of a full set the one that is paid first makes room */
 	HS_RATES_SOURCES = 4096,

@@ -91,6 +91,10 @@ struct hs_index_print {
 	/* The ids in summaries of these segments were checked: files without a later change are sound. */
 	uint64_t checked_from, checked_to;
 	int64_t checked_ns; /* 0: none were */
+	/* How far the index is while it is behind; it began with segment `behind_from`. */
+	int64_t behind_since_ms; /* on the monotonic clock; 0: it is not behind */
+	uint64_t behind_from;
+	uint32_t behind_permille;
 };
 
 /* The wall clock beside the time since boot: see clock.h. Under `lock`, which is taken after all others. */

@@ -26,7 +26,8 @@
  *	   the spool, the number, and the inode, size and time of change of the segment's file agree.
  *	2. If `odd` is 0, every line of the segment is a record as hookspool writes it: its fixed fields
  *	   come first and in their order. Then IDS, BLOOM and the counts cover every line. Otherwise the
- *	   segment has only a head: read its lines.
+ *	   segment has only a head: read its lines. What is after a line's spooled_at concerns no part, and
+ *	   is not parsed (summary_line.h says what is known of it); only verify does that.
  *	3. A part may be missing (IDS and BLOOM of more than HS_SUMMARY_EVENTS_MAX events): then nothing
  *	   is known of what it would say.
  *

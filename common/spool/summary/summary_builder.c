@@ -7,13 +7,21 @@
 #include "event/id_text.h"
 #include "event/top_counts.h"
 #include "spool/file/gzip.h"
-#include "spool/file/line_reader.h"
+#include "spool/summary/summary_line.h"
 #include "spool/write/rejected.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-enum { DAY = 10 /* bytes of 2026-11-23 */, SET_FIRST = 1 << 12 };
+enum {
+	DAY = 10 /* bytes of 2026-11-23 */,
+	PENDING = 16,
+	SET_FIRST = 1 << 12,
+	BUCKET_IDS = 4, /* on average */
+	BUCKET_BITS = 20,
+	ID_BYTES = 20,
+	INSERTED = 32, /* most ids that are sorted by insertion */
+};
 #define DAY_MS INT64_C(86400000)
 
 /* An id of IDS; its halves are numbers that order as its bytes do. */
@@ -30,6 +38,8 @@ struct set {
 	uint64_t *slot;
 	size_t slots, count;
 	uint64_t factor;
+	uint64_t pending[PENDING]; /* on their way: their slots are being fetched; 0: none */
+	unsigned at;
 };
 
 struct hs_summary_builder {
@@ -41,7 +51,9 @@ struct hs_summary_builder {
 	struct hs_dedup_key_maker maker;
 	struct id *id;
 	size_t ids, id_room;
-	struct set names; /* hashes for BLOOM */
+	struct set names; /* hashes for BLOOM: of people and groups, which come again and again … */
+	uint64_t *own;    /* … and of message ids, which do not */
+	size_t owns, own_room;
 	struct hs_top_counts counts[HS_SUMMARY_KINDS];
 	int64_t day; /* whose text is `day_text` */
 	char day_text[HS_TIMESTAMP_TEXT + 1];
@@ -83,6 +95,7 @@ void hs_summary_builder_free(struct hs_summary_builder *b)
 	hs_buf_free(&b->text);
 	hs_buf_free(&b->parts);
 	free(b->names.slot);
+	free(b->own);
 	free(b->id);
 	free(b);
 }
@@ -101,10 +114,15 @@ void hs_summary_builder_fail(struct hs_summary_builder *b)
 
 /* --- the set ------------------------------------------------------------------------ */
 
+static size_t first_slot(const struct set *s, uint64_t hash)
+{
+	return (size_t)(hash * s->factor >> 32) & (s->slots - 1);
+}
+
 /* The slot that has the hash, or the free one for it. */
 static uint64_t *find_slot(const struct set *s, uint64_t hash)
 {
-	size_t i = (size_t)(hash * s->factor >> 32) & (s->slots - 1);
+	size_t i = first_slot(s, hash);
 
 	while (s->slot[i] != 0 && s->slot[i] != hash)
 		i = (i + 1) & (s->slots - 1);
@@ -113,8 +131,9 @@ static uint64_t *find_slot(const struct set *s, uint64_t hash)
 
 static bool grow(struct set *s)
 {
-	struct set larger = { NULL, s->slots > 0 ? 2 * s->slots : SET_FIRST, s->count, s->factor };
+	struct set larger = *s;
 
+	larger.slots = s->slots > 0 ? 2 * s->slots : SET_FIRST;
 	larger.slot = calloc(larger.slots, sizeof *larger.slot);
 	if (larger.slot == NULL)
 		return false;
@@ -126,12 +145,13 @@ static bool grow(struct set *s)
 	return true;
 }
 
-/* False: out of memory. */
-static bool set_add(struct set *s, uint64_t hash)
+/* Inserts a hash; 0: none. False: out of memory. */
+static bool insert(struct set *s, uint64_t hash)
 {
 	uint64_t *slot;
 
-	hash += hash == 0;
+	if (hash == 0)
+		return true;
 	if (2 * s->count >= s->slots && !grow(s))
 		return false;
 	slot = find_slot(s, hash);
@@ -140,65 +160,27 @@ static bool set_add(struct set *s, uint64_t hash)
 	return true;
 }
 
+/* Like insert, but later, when the slot is in the processor's cache. */
+static bool set_add(struct set *s, uint64_t hash)
+{
+	uint64_t *pending = &s->pending[s->at++ % PENDING], before = *pending;
+
+	*pending = hash + (hash == 0);
+	if (s->slots > 0)
+		__builtin_prefetch(&s->slot[first_slot(s, *pending)], 1);
+	return insert(s, before);
+}
+
+static bool set_end(struct set *s)
+{
+	bool ok = true;
+
+	for (int i = 0; i < PENDING; i++)
+		ok = insert(s, s->pending[i]) && ok;
+	return ok;
+}
+
 /* --- a line of the events --------------------------------------------------------------- */
-
-/* The fields of a record that a summary is about. */
-struct line {
-	struct hs_record_field field[HS_FIELD_COUNT]; /* name.p == NULL: absent */
-	struct hs_record_field tenant, settings, spooled_at;
-};
-
-static struct hs_record_field field_at(const struct hs_json *j, uint32_t key)
-{
-	const struct hs_json_token *value = &j->tok[key + 1];
-	bool is_string = value->kind == HS_JSON_STRING;
-
-	return (struct hs_record_field){ hs_json_inner(j, key),
-		                         is_string ? hs_json_inner(j, key + 1) : hs_json_raw(j, key + 1), is_string,
-		                         j->tok[key].escaped, is_string && value->escaped };
-}
-
-/* Where the field belongs; NULL if no record has it before spooled_at. *order ascends in a record. */
-static struct hs_record_field *room_for(struct line *line, struct hs_slice name, int *order)
-{
-	*order = (int)hs_field_named(name);
-	if (*order < HS_FIELD_COUNT)
-		return &line->field[*order];
-	if (hs_slice_eq(name, HS_SLICE("tenant")))
-		return &line->tenant;
-	if (name.n > 8 && memcmp(name.p, "settings", 8) == 0) {
-		*order = HS_FIELD_COUNT + 1;
-		return &line->settings;
-	}
-	return NULL;
-}
-
-/*
- * Reads the fixed fields. False if the line is not as hookspool writes it: flat fields in their order,
- * then a tenant, then settings, then spooled_at. No reader looks for ids after that.
- */
-static bool read_line(const struct hs_json *j, struct line *line)
-{
-	int last = -1, order;
-
-	memset(line, 0, sizeof *line);
-	if (j->tok[0].kind != HS_JSON_OBJECT)
-		return false;
-	for (uint32_t key = 1; key < j->tok[0].next; key = j->tok[key + 1].next) {
-		struct hs_record_field field = field_at(j, key), *room;
-
-		if (hs_slice_eq(field.name, HS_SLICE("spooled_at"))) {
-			line->spooled_at = field;
-			return field.is_string;
-		}
-		room = room_for(line, field.name, &order);
-		if (room == NULL || order < last || (order == last && room != &line->settings))
-			return false;
-		last = order;
-		*room = field;
-	}
-	return false;
-}
 
 /* Readers compare an id by its text, with lone surrogates as they are. */
 static struct hs_slice id_text(struct hs_summary_builder *b, const struct hs_record_field *field)
@@ -214,10 +196,11 @@ static struct hs_slice id_text(struct hs_summary_builder *b, const struct hs_rec
 	return hs_buf_slice(&b->text);
 }
 
-static void note_names(struct hs_summary_builder *b, const struct line *line)
+static void note_names(struct hs_summary_builder *b, const struct hs_summary_line *line)
 {
 	static const enum hs_field kinds[] = { HS_FIELD_USER_ID, HS_FIELD_ANONYMOUS_ID, HS_FIELD_PREVIOUS_ID,
-		                               HS_FIELD_GROUP_ID, HS_FIELD_MESSAGE_ID };
+		                               HS_FIELD_GROUP_ID };
+	const struct hs_record_field *own = &line->field[HS_FIELD_MESSAGE_ID];
 
 	for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
 		const struct hs_record_field *field = &line->field[kinds[i]];
@@ -225,6 +208,10 @@ static void note_names(struct hs_summary_builder *b, const struct line *line)
 		if (field->name.p != NULL && !set_add(&b->names, hs_summary_hash(id_text(b, field))))
 			b->failed = true;
 	}
+	if (own->name.p != NULL && HS_ARRAY_ROOM(&b->own, b->owns, &b->own_room))
+		b->own[b->owns++] = hs_summary_hash(id_text(b, own));
+	else if (own->name.p != NULL)
+		b->failed = true;
 }
 
 static uint64_t half(const uint8_t *bytes)
@@ -236,13 +223,13 @@ static uint64_t half(const uint8_t *bytes)
 	return n;
 }
 
-static void note_id(struct hs_summary_builder *b, const struct line *line, int64_t ms)
+static void note_id(struct hs_summary_builder *b, const struct hs_summary_line *line, int64_t ms)
 {
+	struct hs_id_scope scope = { line->tenant.value, line->source.value };
 	struct hs_dedup_key key;
 	bool known;
 
-	if (hs_dedup_key_of_field(&b->maker, &line->field[HS_FIELD_MESSAGE_ID], line->tenant.value, &known, &key) !=
-	    HS_OK)
+	if (hs_dedup_key_of_field(&b->maker, &line->field[HS_FIELD_MESSAGE_ID], scope, &known, &key) != HS_OK)
 		b->failed = true;
 	else if (known && !HS_ARRAY_ROOM(&b->id, b->ids, &b->id_room))
 		b->failed = true;
@@ -276,13 +263,15 @@ static void count_time(struct hs_summary_builder *b, int64_t ms, uint64_t bytes)
 static void drop_names(struct hs_summary_builder *b)
 {
 	free(b->names.slot);
+	free(b->own);
 	free(b->id);
 	b->names = (struct set){ 0 };
+	b->own = NULL;
 	b->id = NULL;
-	b->ids = b->id_room = 0;
+	b->owns = b->own_room = b->ids = b->id_room = 0;
 }
 
-static int64_t note_spooled(struct hs_summary *s, const struct line *line)
+static int64_t note_spooled(struct hs_summary *s, const struct hs_summary_line *line)
 {
 	int64_t ms;
 
@@ -299,12 +288,12 @@ static int64_t note_spooled(struct hs_summary *s, const struct line *line)
 static bool take_event(struct hs_summary_builder *b, struct hs_slice text)
 {
 	uint64_t bytes = text.n + 1;
-	struct line line;
+	struct hs_summary_line line;
 	int64_t spooled_ms, ms;
-	enum hs_result r = hs_line_check(&b->json, text);
+	enum hs_result r = hs_summary_line_read(&line, &b->json, text);
 
 	b->failed |= r == HS_E_MEMORY;
-	if (r != HS_OK || !read_line(&b->json, &line))
+	if (r != HS_OK)
 		return false;
 	count(b, HS_SUMMARY_TYPES, &line.field[HS_FIELD_TYPE], bytes);
 	count(b, HS_SUMMARY_EVENTS, &line.field[HS_FIELD_EVENT], bytes);
@@ -402,10 +391,15 @@ void hs_summary_builder_text(struct hs_summary_builder *b, struct hs_slice text)
 {
 	if (b == NULL || b->failed)
 		return;
-	b->head.text_crc = hs_crc32((uint32_t)b->head.text_crc, text);
 	b->head.text_bytes += text.n;
 	take_lines(b, text);
 	b->failed |= !hs_buf_ok(&b->carry) || !hs_buf_ok(&b->last);
+}
+
+void hs_summary_builder_crc(struct hs_summary_builder *b, uint32_t crc)
+{
+	if (b != NULL)
+		b->head.text_crc = crc;
 }
 
 /* --- parts -------------------------------------------------------------------------------------- */
@@ -439,13 +433,58 @@ static int by_key(const void *a, const void *b)
 	return x->spooled_s < y->spooled_s ? -1 : x->spooled_s > y->spooled_s;
 }
 
+/* Sorts the few ids of a bucket. */
+static void sort_bucket(struct id *id, size_t n)
+{
+	if (n > INSERTED) /* by chance never: somebody has chosen these ids */
+		qsort(id, n, sizeof *id, by_key);
+	for (size_t i = 1; i < n && n <= INSERTED; i++) {
+		struct id moved = id[i];
+		size_t at = i;
+
+		for (; at > 0 && by_key(&moved, &id[at - 1]) < 0; at--)
+			id[at] = id[at - 1];
+		id[at] = moved;
+	}
+}
+
+/* Keys are hashes, so their first bits spread them evenly over buckets. False: out of memory. */
+static bool sort_by_key(struct hs_summary_builder *b)
+{
+	unsigned bits = 1;
+	size_t *end, buckets;
+	struct id *to = malloc((b->ids + 1) * sizeof *to);
+
+	while (bits < BUCKET_BITS && (b->ids >> bits) > BUCKET_IDS)
+		bits++;
+	buckets = (size_t)1 << bits;
+	end = calloc(buckets + 1, sizeof *end);
+	if (to == NULL || end == NULL) {
+		free(to);
+		free(end);
+		return false;
+	}
+	for (size_t i = 0; i < b->ids; i++)
+		end[(b->id[i].first >> (64 - bits)) + 1]++;
+	for (size_t i = 1; i < buckets; i++)
+		end[i] += end[i - 1];
+	for (size_t i = 0; i < b->ids; i++) /* end[i] moves from the bucket's start to its end */
+		to[end[b->id[i].first >> (64 - bits)]++] = b->id[i];
+	for (size_t i = 0, start = 0; i < buckets; start = end[i++])
+		sort_bucket(to + start, end[i] - start);
+	free(end);
+	free(b->id);
+	b->id = to;
+	b->id_room = b->ids + 1;
+	return true;
+}
+
 /* Sorts the ids; of one that is there twice the latest time counts. */
 static void sort_ids(struct hs_summary_builder *b)
 {
 	size_t kept = 0;
 
-	if (b->ids > 1)
-		qsort(b->id, b->ids, sizeof *b->id, by_key);
+	b->failed |= !sort_by_key(b);
 	for (size_t i = 0; i < b->ids; i++)
 		if (i + 1 == b->ids || b->id[i].first != b->id[i + 1].first || b->id[i].second != b->id[i + 1].second)
 			b->id[kept++] = b->id[i];
@@ -456,27 +495,38 @@ static void put_ids(struct hs_summary_builder *b)
 {
 	size_t start = b->parts.n;
 
+	char *to;
+
 	sort_ids(b);
-	for (size_t i = 0; i < b->ids; i++)
-		put_number(&b->parts, b->id[i].first);
-	for (size_t i = 0; i < b->ids; i++)
-		put_number(&b->parts, b->id[i].second);
-	for (size_t i = 0; i < b->ids; i++)
-		hs_buf_put(&b->parts, (const char *)&b->id[i].spooled_s, sizeof b->id[i].spooled_s);
+	to = hs_buf_reserve(&b->parts, b->ids * ID_BYTES);
+	if (to == NULL)
+		return;
+	for (size_t i = 0; i < b->ids; i++, to += sizeof b->id->first)
+		memcpy(to, &b->id[i].first, sizeof b->id->first);
+	for (size_t i = 0; i < b->ids; i++, to += sizeof b->id->second)
+		memcpy(to, &b->id[i].second, sizeof b->id->second);
+	for (size_t i = 0; i < b->ids; i++, to += sizeof b->id->spooled_s)
+		memcpy(to, &b->id[i].spooled_s, sizeof b->id->spooled_s);
+	b->parts.n += b->ids * ID_BYTES;
 	end_part(b, HS_SUMMARY_IDS, start);
 }
 
 static void put_bloom(struct hs_summary_builder *b)
 {
-	size_t start = b->parts.n, bytes = hs_bloom_bytes(b->names.count);
-	char *filter = hs_buf_reserve(&b->parts, bytes);
+	size_t start = b->parts.n, bytes;
+	char *filter;
 
+	b->failed |= !set_end(&b->names);
+	bytes = hs_bloom_bytes(b->names.count + b->owns);
+	filter = hs_buf_reserve(&b->parts, bytes);
 	if (filter == NULL)
 		return;
 	memset(filter, 0, bytes);
 	for (size_t i = 0; i < b->names.slots; i++)
 		if (b->names.slot[i] != 0)
 			hs_bloom_add((uint32_t *)(void *)filter, bytes, b->names.slot[i]);
+	for (size_t i = 0; i < b->owns; i++)
+		hs_bloom_add((uint32_t *)(void *)filter, bytes, b->own[i]);
 	b->parts.n += bytes;
 	end_part(b, HS_SUMMARY_BLOOM, start);
 }

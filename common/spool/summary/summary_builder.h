@@ -6,7 +6,7 @@
  *	head = hs_summary_builder_end(b, &parts): what to write, see hs_summary_write
  *
  * A missing summary costs time and no answer, so there are no results: a builder that runs out of
- * memory does nothing more and makes none. It needs 40 to 80 bytes an event, up to
+ * memory does nothing more and makes none. It needs 60 to 100 bytes an event, up to
  * HS_SUMMARY_EVENTS_MAX events. One thread uses it.
  */
 #ifndef HS_SUMMARY_BUILDER_H
@@ -23,6 +23,8 @@ void hs_summary_builder_free(struct hs_summary_builder *b);
 
 /* The next bytes of the segment, which may end anywhere. */
 void hs_summary_builder_text(struct hs_summary_builder *b, struct hs_slice text);
+/* The CRC-32 of all bytes that text was given: the compressor knows it anyway. */
+void hs_summary_builder_crc(struct hs_summary_builder *b, uint32_t crc);
 /* The next line without its newline; `whole`: one follows. Not to be mixed with text. */
 void hs_summary_builder_line(struct hs_summary_builder *b, struct hs_slice line, bool whole);
 /* The segment is damaged after these lines: it gets a summary that only says so, by `odd`. */

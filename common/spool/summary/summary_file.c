@@ -1,4 +1,5 @@
 #include "spool/summary/summary_file.h"
+#include "base/array.h"
 #include "base/file_replace.h"
 #include "base/log.h"
 #include "event/top_counts.h"
@@ -130,6 +131,19 @@ static bool has_surrogate(struct hs_slice text)
 {
 	for (size_t i = 0; i + 1 < text.n; i++)
 		if ((unsigned char)text.p[i] == 0xED && (unsigned char)text.p[i + 1] >= 0xA0)
+			return true;
+	return false;
+}
+
+bool hs_summary_may_name(struct hs_summary_reader *r, const struct hs_subjects *people)
+{
+	struct hs_slice bloom = hs_summary_read(r, HS_SUMMARY_BLOOM);
+
+	if (bloom.p == NULL)
+		return true;
+	for (size_t i = 0; i < people->count; i++)
+		if (hs_summary_bloom_may_have(bloom,
+		                              hs_summary_hash(hs_slice(people->list[i]->id, people->list[i]->n))))
 			return true;
 	return false;
 }
@@ -331,17 +345,9 @@ struct sweep {
 
 static bool is_listed(const struct sweep *s, uint64_t number)
 {
-	size_t low = 0, high = s->count;
+	size_t i = hs_array_from(s->list, s->count, sizeof *s->list, number);
 
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-
-		if (s->list[middle].number < number)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low < s->count && s->list[low].number == number;
+	return i < s->count && s->list[i].number == number;
 }
 
 static bool sweep_one(void *context, const char *name)
@@ -376,7 +382,7 @@ enum hs_result hs_summary_make_missing(struct hs_summary_maker *m, bool rejected
 	if (r != HS_OK)
 		return r;
 	for (size_t i = 0; i < count && r == HS_OK && list[i].number < open_number && !must_stop(m); i++)
-		if (i == 0 || list[i].number != list[i - 1].number)
+		if ((i == 0 || list[i].number != list[i - 1].number) && list[i].sealed_ms >= m->since_ms)
 			r = make_if_missing(m, rejected, &list[i], &reader);
 	sweep(m->dir, rejected, list, count);
 	hs_summary_close(&reader);

@@ -11,6 +11,7 @@ enum {
 	GROWING_MS = 2000, /* a copy without a write for this long counts as complete */
 	SHARE = 10,        /* looks take a tenth of the time … */
 	AGAIN_US = 10000,  /* … but are never further apart than this */
+	LATER_MS = 250,    /* … except after a rotation, to be done without the lock */
 };
 
 static int64_t ctime_ns(const struct stat *st)
@@ -235,6 +236,42 @@ enum hs_result hs_foreign_segments_look(const struct hs_segment *s, bool *news)
 	note_look(s->stream, ns, began_us, found.any);
 	*news = found.now;
 	return HS_OK;
+}
+
+void hs_foreign_segments_look_later(struct hs_segment *s)
+{
+	s->stream->look_again_us = hs_io_now_us() + LATER_MS * 1000;
+	atomic_store(&s->look_due, true);
+}
+
+bool hs_foreign_segments_list(struct hs_segment *s, struct hs_unlocked_look *look)
+{
+	struct listing l = { .s = s };
+
+	*look = (struct hs_unlocked_look){ 0 };
+	if (!atomic_load(&s->look_due) || !atomic_exchange(&s->look_due, false))
+		return false;
+	hs_io_pause(SETTLED_MS);
+	look->ns = changed_ns(s);
+	if (list_all(&l) != HS_OK)
+		return false;
+	look->list = l.list;
+	look->count = l.count;
+	return true;
+}
+
+void hs_foreign_segments_note_list(struct hs_segment *s, const struct hs_unlocked_look *look)
+{
+	struct listing l = { .s = s, .list = look->list, .count = look->count };
+	struct hs_stream *stream = s->stream;
+	bool any;
+
+	if (stream->known == 0 || changed_ns(s) != look->ns)
+		return;
+	any = find_news(&l).any;
+	note_look(stream, look->ns, hs_io_now_us(), any);
+	if (any) /* the next append takes it in */
+		stream->look_again_us = 0;
 }
 
 /* --- taking in -------------------------------------------------------------- */

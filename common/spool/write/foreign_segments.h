@@ -21,10 +21,14 @@
  * pause between two looks ten times as long as a look takes, at most 10 ms: for so long the append
  * path may not know of news. A reader, and the first process to open the spool, look at once.
  *
+ * To list a large directory takes long. So a rotation lists nothing if the directory has not changed since the
+ * last look: it only changes the directory itself. The process looks again when it has let go of the lock;
+ * if it is killed before, the append path does, LATER_MS after the rotation.
+ *
  * A number below that no other segment has (somebody puts back what retention has deleted) is not
  * news: consumers have passed it. `hookspool repair` teaches the index its events.
  *
- * All functions need the stream's append lock.
+ * All functions but hs_foreign_segments_list need the stream's append lock.
  */
 #ifndef HS_FOREIGN_SEGMENTS_H
 #define HS_FOREIGN_SEGMENTS_H
@@ -36,6 +40,22 @@ bool hs_foreign_segments_may_differ(const struct hs_segment *s, bool urgent);
 
 /* Reads the directory; *news: something can be taken in. HS_OK, HS_E_IO or HS_E_MEMORY. */
 enum hs_result hs_foreign_segments_look(const struct hs_segment *s, bool *news);
+
+/* After a rotation without a look: hs_segment_look_around is due, and the append path gives it time. */
+void hs_foreign_segments_look_later(struct hs_segment *s);
+
+/* The sealed segments as they were listed without the lock, when the directory had this ctime. */
+struct hs_unlocked_look {
+	struct hs_sealed *list; /* the caller frees it */
+	size_t count;
+	int64_t ns;
+};
+
+/* Without the lock: lists the directory if that is due. Takes SETTLED_MS and longer. False: not due, or it failed. */
+bool hs_foreign_segments_list(struct hs_segment *s, struct hs_unlocked_look *look);
+
+/* Notes what is in the list, unless the directory has changed since: then the append path looks. */
+void hs_foreign_segments_note_list(struct hs_segment *s, const struct hs_unlocked_look *look);
 
 /*
  * Takes in all news. `keep`: the open segment keeps its number, and every other segment that has it

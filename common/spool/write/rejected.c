@@ -59,6 +59,7 @@ void hs_rejected_put(struct hs_buf *out, const struct hs_rejection *r)
 	hs_json_writer_text(&w, "spooled_at", r->spooled_at);
 	hs_json_writer_uint(&w, "status", (uint64_t)r->status);
 	put_text(&w, "tenant", r->tenant); /* before what a sender can choose: see rejected_quota.c */
+	put_text(&w, "source", r->source);
 	put_text(&w, "message", r->message);
 	put_text(&w, "remote_addr", r->remote_addr);
 	if (body.n < r->body.n)

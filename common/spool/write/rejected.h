@@ -12,6 +12,7 @@ struct hs_rejection {
 	int status;
 	struct hs_slice message;
 	struct hs_slice tenant;             /* n == 0: none */
+	struct hs_slice source;             /* label of a source; n == 0: it came by webhook */
 	struct hs_slice remote_addr;        /* n == 0: unknown */
 	struct hs_slice body;               /* raw text of the event, or of the whole body */
 	const struct hs_settings *settings; /* the limits; NULL: none */

@@ -10,6 +10,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum {
@@ -20,7 +21,8 @@ enum {
 	ROOM_MS = 20,
 	ATTEMPTS = 8, /* to bring the open segment into order */
 	GAP_POLL_MS = 5,
-	LOCK_LOOK_MS = 250, /* how often a waiter checks that the state with its lock still exists */
+	LOOK_LOCK_MS = 1000, /* to note what a look without the lock has found */
+	LOCK_LOOK_MS = 250,  /* how often a waiter checks that the state with its lock still exists */
 };
 
 void hs_segment_init(struct hs_segment *s, const struct hs_spool_dir *dir, int stream)
@@ -335,6 +337,19 @@ void hs_segment_forget(struct hs_unsynced *pending)
 {
 	hs_segment_file_drop(pending->file);
 	pending->file = NULL;
+}
+
+void hs_segment_look_around(struct hs_segment *s)
+{
+	struct hs_unlocked_look look;
+
+	if (!hs_foreign_segments_list(s, &look))
+		return;
+	if (hs_segment_lock(s, hs_io_now_monotonic() + LOOK_LOCK_MS) == HS_OK) {
+		hs_foreign_segments_note_list(s, &look);
+		hs_segment_unlock(s);
+	}
+	free(look.list);
 }
 
 enum hs_result hs_segment_rotate(struct hs_segment *s, int64_t deadline_ms)

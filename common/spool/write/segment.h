@@ -71,6 +71,12 @@ void hs_segment_forget(struct hs_unsynced *pending);
 enum hs_result hs_segment_rotate(struct hs_segment *s, int64_t deadline_ms);
 
 /*
+ * Without the lock: after a rotation by this process that listed no directory, looks for segments of other
+ * programs. An error leaves that to the next append. Call it when the events are answered.
+ */
+void hs_segment_look_around(struct hs_segment *s);
+
+/*
  * Under the lock, for an open segment that the state knows. *news: another program has put sealed
  * segments there, which prepare takes in (foreign_segments.h). HS_OK, HS_E_IO or HS_E_MEMORY.
  */

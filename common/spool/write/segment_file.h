@@ -27,8 +27,9 @@ struct hs_segment {
 	const char *name;         /* "events", "rejected" */
 	struct hs_file *file;     /* under the stream's append lock; may be out of date */
 	uint64_t rotate_size;
-	bool sealed;  /* this process sealed a segment: the caller may have to limit the stream's sum */
-	uint64_t end; /* of the open segment's file, as prepare found it: never read from the state */
+	bool sealed;           /* this process sealed a segment: the caller may have to limit the stream's sum */
+	_Atomic bool look_due; /* this process sealed one without a look at the directory, which is to follow */
+	uint64_t end;          /* of the open segment's file, as prepare found it: never read from the state */
 };
 
 /* The rejected stream's open segment grows to this many bytes between two rotations, unless one append is more. */

@@ -199,3 +199,8 @@ enum hs_result hs_segment_establish(struct hs_segment *s)
 		result = pass_cursors(s);
 	return result == HS_OK ? adopt(s) : result;
 }
+
+enum hs_result hs_segment_open_next(struct hs_segment *s)
+{
+	return adopt(s);
+}

@@ -17,6 +17,12 @@
 enum hs_result hs_segment_establish(struct hs_segment *s);
 
 /*
+ * Opens a new open segment after one was sealed, if no other program has changed the directory: the state
+ * knows the numbers, and nothing was set aside. Results of hs_segment_establish.
+ */
+enum hs_result hs_segment_open_next(struct hs_segment *s);
+
+/*
  * Renames the open segment aside; the next hs_segment_establish keeps its first `synced` bytes. If that
  * fails, or the process is killed, the poison stays and the next writer tries again: a poisoned file
  * is never opened as a good one, for its next sync would find nothing wrong. HS_OK,

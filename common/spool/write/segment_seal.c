@@ -60,16 +60,16 @@ enum hs_result hs_segment_end_generation(struct hs_segment *s, int64_t deadline_
 
 /*
  * Gives the open segment its sealed name. No other file has that name, so none is replaced; another
- * segment of its number gets a free number first.
+ * segment of its number gets a free number first, unless the directory is known to have none.
  */
-static enum hs_result rename_sealed(struct hs_segment *s)
+static enum hs_result rename_sealed(struct hs_segment *s, bool looked)
 {
 	struct hs_stream *stream = s->stream;
 	struct hs_sealed sealed = { .number = stream->number };
 	char from[HS_SEALED_NAME], to[HS_SEALED_NAME];
 	uint64_t highest;
 	struct stat st;
-	enum hs_result result = hs_foreign_segments_take_in(s, true, &highest);
+	enum hs_result result = looked ? HS_OK : hs_foreign_segments_take_in(s, true, &highest);
 
 	if (result != HS_OK)
 		return result;
@@ -84,19 +84,15 @@ static enum hs_result rename_sealed(struct hs_segment *s)
 	return hs_io_rename(s->dir->fd, from, s->dir->fd, to) < 0 ? hs_io_result(errno) : HS_OK;
 }
 
-/* Ends the generation and seals its file, or sets it aside if it is poisoned. Opens no successor. */
-static enum hs_result end_and_rename(struct hs_segment *s, int64_t deadline_ms)
+/* Seals the file, and opens no successor. */
+static enum hs_result seal(struct hs_segment *s, bool looked)
 {
 	struct hs_stream *stream = s->stream;
 	struct stat st;
-	enum hs_result result = hs_segment_end_generation(s, deadline_ms);
+	enum hs_result result;
 
-	if (result != HS_OK)
-		return result;
-	if (atomic_load(&stream->poisoned) != 0)
-		return hs_segment_move_aside(s);
 	stream->known = 0;
-	result = rename_sealed(s);
+	result = rename_sealed(s, looked);
 	if (result != HS_OK)
 		return result;
 	stream->number++;
@@ -122,11 +118,19 @@ enum hs_result hs_segment_save_number(struct hs_segment *s)
 
 enum hs_result hs_segment_seal(struct hs_segment *s, int64_t deadline_ms)
 {
-	enum hs_result result = end_and_rename(s, deadline_ms);
+	struct hs_stream *stream = s->stream;
+	enum hs_result result = hs_segment_end_generation(s, deadline_ms);
+	bool poisoned = atomic_load(&stream->poisoned) != 0, looked;
 
 	if (result != HS_OK)
 		return result;
+	looked = !poisoned && !hs_foreign_segments_may_differ(s, true);
+	result = poisoned ? hs_segment_move_aside(s) : seal(s, looked);
+	if (result != HS_OK)
+		return result;
 	s->sealed = true;
-	result = hs_segment_establish(s);
+	result = looked ? hs_segment_open_next(s) : hs_segment_establish(s);
+	if (looked)
+		hs_foreign_segments_look_later(s);
 	return result == HS_OK ? hs_segment_save_number(s) : result;
 }

@@ -1,0 +1,93 @@
+/*
+ * direct: the handlers of what Segment's libraries send. The write key, which is mostly in the
+ * body, tells the source; all answers are those of direct_answer.h.
+ */
+#include "cgi/http/auth/write_key.h"
+#include "cgi/http/body.h"
+#include "cgi/http/handlers.h"
+#include "cgi/http/ingest.h"
+#include "cgi/http/params.h"
+#include "cgi/http/rate_limit.h"
+
+/* Finds the source, and whether the page that sends may use its key. */
+static enum hs_result check_key(struct hs_exchange *exchange, const struct hs_envelope *envelope)
+{
+	const struct hs_source *source;
+	enum hs_result result = hs_write_key_check(exchange->settings, &exchange->request.credentials, envelope,
+	                                           &exchange->scratch->key, &source);
+
+	if (result != HS_OK)
+		return result;
+	exchange->source = source;
+	result = hs_write_key_origin(exchange->settings, source, exchange->origin);
+	if (result == HS_E_ORIGIN)
+		exchange->logged = exchange->origin.n > 0 ? exchange->origin : HS_SLICE("no Origin");
+	return result;
+}
+
+/* Fills what is known of each event of the body. */
+static void describe(struct hs_exchange *exchange, const struct hs_envelope *envelope)
+{
+	const struct hs_direct_path *path = exchange->request.route->direct;
+	struct hs_scratch *scratch = exchange->scratch;
+
+	exchange->tenant = hs_slice_str(exchange->source->tenant);
+	scratch->direct = (struct hs_direct){
+		.source = hs_slice_str(exchange->source->label),
+		.type = path->type,
+		.channel = path->channel,
+		.ip = exchange->request.remote_addr,
+		.sent_at = envelope->batch.p != NULL ? envelope->sent_at : HS_SLICE_NONE,
+		.context = scratch->frame.context,
+		.integrations = scratch->frame.integrations,
+		.received_ms = exchange->answered.arrived_ms,
+	};
+}
+
+/* HS_OK: exchange->scratch holds what is to be kept. */
+static enum hs_result validate(struct hs_exchange *exchange)
+{
+	struct hs_scratch *scratch = exchange->scratch;
+	struct hs_slice body;
+	struct hs_envelope envelope;
+	enum hs_result result = hs_body_read(exchange);
+
+	if (result != HS_OK)
+		return result;
+	body = hs_buf_slice(&scratch->body);
+	hs_envelope_find(&envelope, body);
+	result = check_key(exchange, &envelope);
+	if (result != HS_OK)
+		return result;
+	result = hs_rate_limit_source(exchange);
+	if (result != HS_OK)
+		return result;
+	hs_ingest_let_in(exchange, hs_slice_str(exchange->source->label));
+	hs_body_open_direct(&scratch->events, &scratch->json, body, &envelope, &scratch->frame);
+	describe(exchange, &envelope);
+	result = hs_ingest_take(exchange, HS_OK);
+	hs_rate_limit_taken(exchange);
+	return result;
+}
+
+void hs_handle_direct(struct hs_exchange *exchange)
+{
+	enum hs_result result = validate(exchange);
+
+	if (result == HS_OK)
+		hs_ingest_keep(exchange);
+	else
+		hs_exchange_answer(exchange, result);
+}
+
+/* Figures about the library itself, which has no key there: nothing is kept, and the body not even read. */
+void hs_handle_sdk_metrics(struct hs_exchange *exchange)
+{
+	hs_exchange_answer(exchange, exchange->transport->verdict);
+}
+
+void hs_handle_unknown(struct hs_exchange *exchange)
+{
+	exchange->logged = hs_param(exchange->transport->params(exchange->transport), HS_SLICE("PATH_INFO"));
+	hs_exchange_answer(exchange, HS_E_PATH);
+}

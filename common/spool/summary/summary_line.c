@@ -1,0 +1,230 @@
+#include "spool/summary/summary_line.h"
+#include "base/byte_scan.h"
+#include "base/utf8.h"
+#include "event/id_text.h"
+#include "spool/file/line_reader.h"
+
+enum { BLOCK = 16, TENANT = HS_FIELD_FLAT_COUNT, SOURCE, SETTINGS };
+
+static const struct hs_slice names[HS_FIELD_COUNT] = {
+#define NAME(field, text, camel) [HS_FIELD_##field] = { text, sizeof(text) - 1 },
+	HS_FIELDS(NAME)
+#undef NAME
+};
+
+/*
+ * The place of a name in a record: those of the fixed fields, then TENANT, SOURCE, SETTINGS. `after` is the place of
+ * the field before it. -1: no record has it there.
+ */
+static int place_of(struct hs_slice name, int after)
+{
+	for (int f = after + 1; f < HS_FIELD_FLAT_COUNT; f++)
+		if (hs_slice_eq(names[f], name))
+			return f;
+	if (after < TENANT && hs_slice_eq(name, HS_SLICE("tenant")))
+		return TENANT;
+	if (after < SOURCE && hs_slice_eq(name, HS_SLICE("source")))
+		return SOURCE;
+	return name.n > 8 && memcmp(name.p, "settings", 8) == 0 ? SETTINGS : -1;
+}
+
+/* Copies member by member: a load of eight bytes that were stored one by one would wait for them. */
+static inline void put(struct hs_record_field *to, const struct hs_record_field *from)
+{
+	to->name = from->name;
+	to->value = from->value;
+	to->is_string = from->is_string;
+	to->name_escaped = from->name_escaped;
+	to->value_escaped = from->value_escaped;
+}
+
+/* Not memset: gcc makes a string instruction of it, which is slow to begin. */
+static void clear(struct hs_summary_line *line)
+{
+	static const struct hs_record_field absent;
+
+	for (int f = 0; f < HS_SUMMARY_FIELDS; f++)
+		line->field[f] = absent;
+	line->tenant = line->source = line->spooled_at = line->other = absent;
+}
+
+/* Takes the field after the one whose place is *place. False: no record has it there. */
+static bool take(struct hs_summary_line *line, const struct hs_record_field *field, int *place)
+{
+	if (hs_slice_eq(field->name, HS_SLICE("spooled_at"))) {
+		put(&line->spooled_at, field);
+		return field->is_string;
+	}
+	*place = place_of(field->name, *place);
+	if (*place < 0)
+		return false;
+	put(*place < HS_SUMMARY_FIELDS ? &line->field[*place]
+	    : *place == TENANT         ? &line->tenant
+	    : *place == SOURCE         ? &line->source
+	                               : &line->other,
+	    field);
+	return true;
+}
+
+/* --- of the usual form ---------------------------------------------------------------- */
+
+/* True if the bytes that `odd` marks in the block at p are of UTF-8 characters; *after: where the last one ends. */
+static bool are_utf8(const char *p, unsigned odd, const char *end, const char **after)
+{
+	for (; odd != 0; odd &= odd - 1) {
+		const char *at = p + hs_scan16_first(odd);
+		size_t n;
+
+		if (at < *after)
+			continue;
+		n = hs_utf8_length(at, (size_t)(end - at));
+		if (n < 2)
+			return false;
+		*after = at + n;
+	}
+	return true;
+}
+
+/* True if all bytes may be in a line, and the number of quotes is even. */
+static bool is_sound(struct hs_slice text)
+{
+	const char *p = text.p, *end = text.p + text.n, *after = p;
+	unsigned quotes = 0, odd;
+
+	if (text.n < BLOCK)
+		return false;
+	while (end - p >= HS_SCAN64 && hs_scan64_is_plain(p, &quotes))
+		p += HS_SCAN64;
+	for (; end - p >= BLOCK; p += BLOCK) {
+		odd = hs_scan16_strange(p);
+		quotes ^= hs_scan16_equal(p, '"');
+		if (odd != 0 && !are_utf8(p, odd, end, &after))
+			return false;
+	}
+	if (p < end) { /* the last block again, without what was seen */
+		unsigned rest = 0xFFFFU << (BLOCK - (end - p));
+
+		p = end - BLOCK;
+		quotes ^= hs_scan16_equal(p, '"') & rest;
+		if (!are_utf8(p, hs_scan16_strange(p) & rest, end, &after))
+			return false;
+	}
+	return __builtin_parity(quotes & 0xFFFF) == 0;
+}
+
+/* Leaves a number with a fraction, and everything that is no value, to the strict reader. */
+static bool is_literal(struct hs_slice value)
+{
+	return hs_id_is_plain(value) || hs_slice_eq(value, HS_SLICE("null")) || hs_slice_eq(value, HS_SLICE("true")) ||
+	       hs_slice_eq(value, HS_SLICE("false"));
+}
+
+/* True if this may follow spooled_at: fields of the event's objects, none of which has a fixed field's name. */
+static bool is_rest(struct hs_slice text)
+{
+	static const struct hs_slice beginnings[] = {
+		{ ",\"context_", 10 }, { ",\"properties_", 13 }, { ",\"traits_", 9 }, { ",\"integrations_", 15 }
+	};
+
+	if (text.n == 0 || text.p[text.n - 1] != '}')
+		return false;
+	for (size_t i = 0; i < sizeof beginnings / sizeof beginnings[0]; i++)
+		if (text.n > beginnings[i].n && memcmp(text.p, beginnings[i].p, beginnings[i].n) == 0)
+			return true;
+	return text.n == 1;
+}
+
+/* The first quote or backslash from p on, or the end. */
+static inline const char *find_quote(const char *p, const char *end)
+{
+	for (; end - p >= BLOCK; p += BLOCK) {
+		unsigned quotes = hs_scan16_quotes(p);
+
+		if (quotes != 0)
+			return p + hs_scan16_first(quotes);
+	}
+	while (p < end && *p != '"' && *p != '\\')
+		p++;
+	return p;
+}
+
+/* Reads a string without escapes whose opening quote is before p, and returns where it ends; NULL: there is none. */
+static inline const char *read_string(const char *p, const char *end, struct hs_slice *text)
+{
+	const char *close = find_quote(p, end);
+
+	*text = hs_slice(p, (size_t)(close - p));
+	return close < end && *close == '"' ? close + 1 : NULL;
+}
+
+/* Reads the field after the brace or comma at p, and returns where it ends; NULL: only the strict reader can tell. */
+static inline const char *read_field(const char *p, const char *end, struct hs_record_field *field)
+{
+	const char *value;
+
+	if (end - p < 2 || p[1] != '"')
+		return NULL;
+	p = read_string(p + 2, end, &field->name);
+	if (p == NULL || end - p < 2 || *p != ':')
+		return NULL;
+	value = ++p;
+	field->is_string = *p == '"';
+	if (field->is_string)
+		return read_string(p + 1, end, &field->value);
+	while (p < end && *p != ',' && *p != '}')
+		p++;
+	field->value = hs_slice(value, (size_t)(p - value));
+	return is_literal(field->value) ? p : NULL;
+}
+
+/* False: only the strict reader can tell. */
+static bool read_usual(struct hs_summary_line *line, struct hs_slice text)
+{
+	const char *p = text.p, *end = text.p + text.n;
+	struct hs_record_field field = { .name = HS_SLICE_NONE };
+	int place = -1;
+
+	clear(line);
+	while (line->spooled_at.name.p == NULL) {
+		if (p == end || *p != (p == text.p ? '{' : ','))
+			return false;
+		p = read_field(p, end, &field);
+		if (p == NULL || !take(line, &field, &place))
+			return false;
+	}
+	return is_rest(hs_slice(p, (size_t)(end - p))) && is_sound(text);
+}
+
+/* --- of any form ------------------------------------------------------------------------ */
+
+static struct hs_record_field field_at(const struct hs_json *j, uint32_t key)
+{
+	const struct hs_json_token *value = &j->tok[key + 1];
+	bool is_string = value->kind == HS_JSON_STRING;
+
+	return (struct hs_record_field){ hs_json_inner(j, key),
+		                         is_string ? hs_json_inner(j, key + 1) : hs_json_raw(j, key + 1), is_string,
+		                         j->tok[key].escaped, is_string && value->escaped };
+}
+
+enum hs_result hs_summary_line_read(struct hs_summary_line *line, struct hs_json *json, struct hs_slice text)
+{
+	enum hs_result r;
+	int place = -1;
+
+	if (read_usual(line, text))
+		return HS_OK;
+	clear(line);
+	r = hs_line_check(json, text);
+	if (r != HS_OK)
+		return r;
+	for (uint32_t key = 1; key < json->tok[0].next; key = json->tok[key + 1].next) {
+		struct hs_record_field field = field_at(json, key);
+
+		if (!take(line, &field, &place))
+			break;
+		if (line->spooled_at.name.p != NULL)
+			return HS_OK;
+	}
+	return HS_E_JSON_SYNTAX;
+}

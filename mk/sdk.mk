@@ -1,0 +1,8 @@
+# Segment's own libraries against real mounts.
+
+## make test-sdk   Segment's libraries, from npm, in Node and in Chromium, send to every mount: EVENTS
+.PHONY: test-sdk
+test-sdk: tests-built
+	$(Q)$(DEPS) --missing test sdk >/dev/null || $(DEPS) test sdk
+	$(Q)command -v node >/dev/null && command -v npm >/dev/null || $(DEPS) npm
+	$(Q)HS_BUILD=$(B) bash tests/lib/run-tests.sh tests/sdk/run.sh

@@ -1,0 +1,208 @@
+/* rates: over all processes no sender gets more than its rate, its burst and its day. */
+#include "base/io.h"
+#include "spool/shared/private_files.h"
+#include "spool/shared/rates.h"
+#include "tests/lib/processes.h"
+#include "tests/lib/temp_dir.h"
+#include "tests/lib/unit.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { DAY_MS = 86400000, PER_SECOND = 1000, CHILDREN = 8 };
+
+static const int64_t NOON = INT64_C(20000) * DAY_MS + DAY_MS / 2;
+
+static struct hs_rate source_of(const char *name, int64_t rate, int64_t daily)
+{
+	return (struct hs_rate){ .name = hs_slice_str(name), .rate = rate * 1000, .daily = daily };
+}
+
+static struct hs_rates *opened(void)
+{
+	enum hs_result result;
+	struct hs_rates *rates = hs_rates_open(temp.fd, 0600, &result);
+
+	assert_result(result, HS_OK);
+	assert_non_null(rates);
+	return rates;
+}
+
+static uint64_t let_in(struct hs_rates *rates, const struct hs_rate *rate, int64_t now_ms)
+{
+	uint64_t n = 0;
+
+	for (; hs_rates_wait(rates, rate, now_ms) == 0; n++)
+		hs_rates_charge(rates, rate, 1, 0, now_ms);
+	return n;
+}
+
+TEST(a_sender_gets_its_burst_then_its_rate)
+{
+	struct hs_rates *rates = opened();
+	struct hs_rate web = source_of("web", 100, 0), app = source_of("app", 100, 0);
+
+	assert_int_equal(let_in(rates, &web, NOON), 1000); /* 10 s of it */
+	assert_int_equal(hs_rates_wait(rates, &web, NOON), 1);
+	assert_int_equal(let_in(rates, &web, NOON + 3000), 300);
+	assert_int_equal(let_in(rates, &app, NOON), 1000); /* another's debt is not its own */
+	hs_rates_charge(rates, &app, 100 * 100, 0, NOON);
+	assert_int_equal(hs_rates_wait(rates, &app, NOON), 101);
+	hs_rates_charge(rates, &app, UINT64_MAX, 0, NOON);
+	assert_int_equal(hs_rates_wait(rates, &app, NOON), HS_RATES_WAIT_MAX);
+	app.is_address = true; /* the same bytes, of another kind */
+	assert_int_equal(hs_rates_wait(rates, &app, NOON), 0);
+	assert_int_equal(hs_rates_wait(NULL, &web, NOON), 0);
+	hs_rates_close(rates);
+}
+
+TEST(a_rate_of_zero_is_no_limit)
+{
+	struct hs_rates *rates = opened();
+	struct hs_rate web = source_of("web", 0, 0);
+
+	hs_rates_charge(rates, &web, UINT64_MAX, UINT64_MAX, NOON);
+	assert_int_equal(hs_rates_wait(rates, &web, NOON), 0);
+	hs_rates_charge(NULL, &web, 1, 1, NOON);
+	hs_rates_close(rates);
+	hs_rates_close(NULL);
+}
+
+TEST(a_clock_set_back_locks_nobody_out)
+{
+	struct hs_rates *rates = opened();
+	struct hs_rate web = source_of("web", 1, 0);
+
+	hs_rates_charge(rates, &web, 200, 0, NOON);
+	assert_true(hs_rates_wait(rates, &web, NOON) > 100);
+	assert_int_equal(hs_rates_wait(rates, &web, NOON - 60000), 0);
+	assert_int_equal(let_in(rates, &web, NOON - 60000), 10);
+	hs_rates_charge(rates, &web, 1000, 0, NOON + DAY_MS);
+	assert_int_equal(let_in(rates, &web, NOON), 10);
+	hs_rates_close(rates);
+}
+
+TEST(a_daily_amount_begins_anew_at_midnight)
+{
+	const int64_t midnight = NOON + DAY_MS / 2;
+	struct hs_rates *rates = opened();
+	struct hs_rate web = source_of("web", 0, 1000);
+
+	hs_rates_charge(rates, &web, 1, 999, midnight - 60000);
+	assert_int_equal(hs_rates_wait(rates, &web, midnight - 60000), 0);
+	hs_rates_charge(rates, &web, 1, 1, midnight - 60000);
+	assert_int_equal(hs_rates_wait(rates, &web, midnight - DAY_MS / 2), HS_RATES_WAIT_MAX);
+	assert_in_range(hs_rates_wait(rates, &web, midnight - 20000), 20, 21);
+	assert_int_equal(hs_rates_wait(rates, &web, midnight - 1), 1);
+	assert_int_equal(hs_rates_wait(rates, &web, midnight), 0);
+	hs_rates_charge(rates, &web, 1, UINT64_MAX, midnight);
+	assert_true(hs_rates_wait(rates, &web, midnight) > 0);
+	assert_int_equal(hs_rates_wait(rates, &web, midnight + DAY_MS), 0);
+	hs_rates_close(rates);
+}
+
+/* Lets in what it can at one moment, and tells how much by a source of its own. */
+static int take(void *number)
+{
+	struct hs_rates *rates = opened();
+	struct hs_rate web = source_of("web", PER_SECOND, 0);
+
+	(void)number;
+	for (uint64_t n = 0; hs_rates_wait(rates, &web, NOON) == 0; n++) {
+		struct hs_rate total = source_of("total", 0, INT64_MAX >> 16);
+
+		hs_rates_charge(rates, &web, 1, 0, NOON);
+		hs_rates_charge(rates, &total, 0, 1, NOON);
+	}
+	hs_rates_close(rates);
+	return 0;
+}
+
+TEST(processes_share_a_rate)
+{
+	struct hs_rates *rates = opened();
+	struct hs_rate total = source_of("total", 0, 1), web = source_of("web", PER_SECOND, 0);
+	uint64_t sum;
+
+	hs_rates_charge(rates, &web, 0, 0, NOON); /* both have their entries */
+	hs_rates_charge(rates, &total, 0, 0, NOON);
+	children_run(CHILDREN, take);
+	for (sum = 0; total.daily = (int64_t)sum + 1, hs_rates_wait(rates, &total, NOON) > 0;)
+		sum++;
+	assert_in_range(sum, PER_SECOND * 10, PER_SECOND * 10 + CHILDREN);
+	hs_rates_close(rates);
+}
+
+static int charge_and_die(void *unused)
+{
+	struct hs_rates *rates = opened();
+	struct hs_rate web = source_of("web", 1, 0);
+
+	(void)unused;
+	hs_rates_charge(rates, &web, 100, 0, NOON);
+	kill(getpid(), SIGKILL);
+	return 0;
+}
+
+TEST(numbers_outlive_all_processes)
+{
+	struct hs_rate web = source_of("web", 1, 0);
+	struct hs_rates *rates;
+
+	assert_int_equal(child_run(charge_and_die, NULL), -1);
+	rates = opened();
+	assert_int_equal(hs_rates_wait(rates, &web, NOON), 91);
+	assert_result(hs_rates_save(rates), HS_OK);
+	wrap_fail(WRAP_FDATASYNC, 1, 1, EIO);
+	assert_result(hs_rates_save(rates), HS_E_SYNC);
+	hs_rates_close(rates);
+}
+
+/* Those that owe most are remembered. */
+TEST(a_full_table_forgets_who_owes_least)
+{
+	struct hs_rates *rates = opened();
+	struct hs_rate flood = source_of("flood", 1, 0);
+
+	flood.is_address = true;
+	hs_rates_charge(rates, &flood, 1000, 0, NOON);
+	for (uint32_t i = 0; i < 4 * HS_RATES_ADDRESSES; i++) {
+		struct hs_rate other = { hs_slice((char *)&i, sizeof i), true, 1000, 0 };
+
+		hs_rates_charge(rates, &other, 1, 0, NOON);
+		assert_int_equal(hs_rates_wait(rates, &other, NOON), 0);
+	}
+	assert_int_equal(hs_rates_wait(rates, &flood, NOON), HS_RATES_WAIT_MAX);
+	hs_rates_close(rates);
+}
+
+TEST(a_file_that_is_not_a_table_becomes_an_empty_one)
+{
+	struct hs_rate web = source_of("web", 1, 0);
+
+	for (int i = 0; i < 4; i++) {
+		struct hs_rates *rates = opened();
+		struct stat st;
+		int fd;
+
+		hs_rates_charge(rates, &web, 100, 0, NOON);
+		fd = hs_io_open(temp.fd, HS_RATES_FILE);
+		assert_int_equal(hs_io_fstat(fd, &st), 0);
+		if (i == 0)
+			assert_int_equal(hs_io_write_at(fd, "foreign!", 8, 0), 0);
+		else
+			assert_int_equal(hs_io_truncate(fd, i == 1 ? 0 : i == 2 ? 100 : (uint64_t)st.st_size + 1), 0);
+		hs_rates_charge(rates, &web, 1, 0, NOON); /* a process that has it mapped goes on */
+		hs_rates_close(rates);
+		rates = opened();
+		assert_int_equal(hs_rates_wait(rates, &web, NOON), 0);
+		hs_rates_close(rates);
+		assert_int_equal(hs_io_unlink(temp.fd, HS_RATES_FILE), 0);
+		hs_io_close(fd);
+	}
+}
+
+TESTS("rates", temp_dir_begin, temp_dir_end)

@@ -1,0 +1,156 @@
+/*
+ * seen_ids: ids that are there twice within dedup_window are found, however many there are, and
+ * whether they are in memory or in the file.
+ */
+#include "spool/admin/seen_ids.h"
+#include "spool/dedup/tombstones.h"
+#include "tests/lib/temp_spool.h"
+
+#include <errno.h>
+#include <string.h>
+
+enum {
+	MANY = 600000,   /* ids of one part: more than are compared at a time */
+	EVERY = 100000,  /* the first of so many comes again */
+	WINDOW_S = 3600, /* dedup_window */
+	FOUND_MOST = 16,
+};
+
+static struct hs_opened_spool opened;
+static struct hs_seen_ids seen;
+static struct {
+	bool erased;
+	uint32_t file;
+	uint64_t line;
+} found[FOUND_MOST];
+static size_t count;
+
+static void keep(void *context, bool erased, uint32_t file, uint64_t line)
+{
+	assert_null(context);
+	assert_true(count < FOUND_MOST);
+	found[count].erased = erased;
+	found[count].file = file;
+	found[count++].line = line;
+}
+
+static void start(void)
+{
+	count = 0;
+	make("dedup_window = 1h\n");
+	assert_int_equal(hs_spool_dir_open(&opened, s.d.settings, true), HS_OK);
+}
+
+static void open_seen(void)
+{
+	assert_int_equal(hs_seen_ids_open(&seen, &opened.dir), HS_OK);
+}
+
+static void note(uint64_t high, uint64_t low, uint32_t spooled_s, uint32_t file, uint64_t line)
+{
+	struct hs_id_block_entry id = { high, low, spooled_s };
+
+	assert_int_equal(hs_seen_ids_note(&seen, &id, file, line), HS_OK);
+}
+
+static void compare(void)
+{
+	assert_int_equal(hs_seen_ids_each(&seen, keep, NULL), HS_OK);
+	hs_seen_ids_close(&seen);
+	hs_spool_dir_close(&opened);
+}
+
+static void assert_found(size_t nth, bool erased, uint32_t file, uint64_t line)
+{
+	assert_true(nth < count);
+	assert_int_equal(found[nth].erased, erased);
+	assert_int_equal(found[nth].file, file);
+	assert_int_equal(found[nth].line, line);
+}
+
+TEST(a_line_that_comes_again)
+{
+	start();
+	open_seen();
+	note(1, 1, 5000, 1, 1);
+	note(1, 2, 5000, 1, 2); /* another id */
+	note(2, 1, 5000, 1, 3); /* another one */
+	note(UINT64_MAX, 7, 5000, 1, 4);
+	note(1, 1, 5000, 1, 5);
+	note(UINT64_MAX, 7, 5000, 3, 1);
+	note(2, 1, 5000, 2, 9);
+	compare();
+	assert_int_equal(count, 3);
+	assert_found(0, false, 1, 5);
+	assert_found(1, false, 2, 9);
+	assert_found(2, false, 3, 1);
+}
+
+TEST(a_line_that_comes_again_after_the_window)
+{
+	start();
+	open_seen();
+	note(1, 1, 5000, 1, 1);
+	note(1, 1, 5000 + WINDOW_S + 1, 1, 2);
+	note(1, 1, 5000 + 2 * WINDOW_S + 1, 1, 3); /* within the window of the second */
+	note(1, 1, 5000, 1, 4);                    /* clocks may jump */
+	compare();
+	assert_int_equal(count, 2);
+	assert_found(0, false, 1, 3);
+	assert_found(1, false, 1, 4);
+}
+
+TEST(an_erased_line)
+{
+	struct hs_tombstone t[2] = { { .spooled_s = 5000 }, { .spooled_s = 5000 } };
+
+	start();
+	memset(t[0].id.bytes, 0, sizeof t[0].id.bytes);
+	t[0].id.bytes[15] = 1;
+	memset(t[1].id.bytes, 0xFF, sizeof t[1].id.bytes);
+	assert_int_equal(hs_tombstones_put(opened.dir.private_dir, t, 2), HS_OK);
+	open_seen();
+	note(0, 1, 5000 + WINDOW_S, 1, 1);
+	note(0, 1, 5000 + WINDOW_S, 1, 2); /* twice, too, which is said instead */
+	note(UINT64_MAX, UINT64_MAX, 5000 + WINDOW_S + 1, 1, 3);
+	compare();
+	assert_int_equal(count, 2);
+	assert_found(0, true, 1, 1);
+	assert_found(1, false, 1, 2);
+}
+
+TEST(more_than_are_compared_at_a_time)
+{
+	start();
+	open_seen();
+	for (uint64_t i = 0; i < MANY; i++)
+		note(i * 2654435761 & 0xFFFFFFFFFFFFFF, i, 5000, 1, i + 1);
+	for (uint64_t i = 0; i < MANY; i += EVERY)
+		note(i * 2654435761 & 0xFFFFFFFFFFFFFF, i, 5000, 2, i + 1);
+	assert_true(seen.fd >= 0);
+	assert_int_equal(spooldir_names(&s.d, ".hookspool/run", "verify"), 0); /* a kill leaves no file */
+	compare();
+	assert_int_equal(count, MANY / EVERY);
+	for (size_t i = 0; i < count; i++)
+		assert_found(i, false, 2, i * EVERY + 1);
+}
+
+TEST(a_file_that_cannot_be_written)
+{
+	struct hs_id_block_entry id = { 0, 0, 5000 };
+	enum hs_result r = HS_OK;
+
+	start();
+	open_seen();
+	wrap_fail(WRAP_PWRITE, 1, 1, ENOSPC);
+	for (uint64_t i = 0; i < 5000 && r == HS_OK; i++) {
+		id.low = i;
+		r = hs_seen_ids_note(&seen, &id, 1, i + 1);
+	}
+	wrap_reset();
+	assert_int_equal(r, HS_E_FULL);
+	hs_seen_ids_close(&seen);
+	hs_spool_dir_close(&opened);
+}
+
+TESTS("seen_ids", begin, finish)
