@@ -118,9 +118,13 @@ static bool copy_columns(struct hs_people *p, const struct hs_catalogue_table *f
 bool hs_people_prepare(struct hs_people *p, const struct hs_batch *batch)
 {
 	for (int k = 0; k < KINDS; k++) {
-		struct hs_catalogue_table *from = known(p, kinds[k].from), *to;
+		struct hs_catalogue_table *from = known(p, kinds[k].from), *to = known(p, kinds[k].to);
 		bool full;
 
+		/* a delete makes rows anew in tables that no record of this run has touched */
+		if ((from != NULL && hs_catalogue_table(p->catalogue, hs_table_name(kinds[k].from), &full) == NULL) ||
+		    (to != NULL && hs_catalogue_table(p->catalogue, hs_table_name(kinds[k].to), &full) == NULL))
+			return false;
 		if (from == NULL || !has_rows(batch, from))
 			continue;
 		to = hs_catalogue_table(p->catalogue, hs_table_name(kinds[k].to), &full);
