@@ -15,7 +15,7 @@ CURL ?= $(if $(findstring -static,$(LDFLAGS)),no,yes)
 JOBS := $(shell nproc 2>/dev/null || echo 2)
 
 ## make            build into build/; CURL=no leaves libcurl out
-## make static     build/static/hookspool.fcgi and hookspool, which need no library of the host
+## make static     build/static/hookspool.fcgi, hookspool and hookspool-load (SQLite), which need no library of the host
 ## make bundle     build/hookspool-VERSION-ARCH.tar.gz, for a host with a file manager and no more
 ## make run        lighttpd with a throwaway spool; ONCE=1 stops after seven events
 ## make test       every test, against real servers
@@ -42,7 +42,8 @@ help:
 
 COMMON := $(sort $(shell find common -name '*.c'))
 CGI := $(sort $(shell find cgi -name '*.c'))
-TOOLS := $(filter-out tools/load/% tools/probe/http$(if $(filter no,$(CURL)),,_none).c,$(sort $(shell find tools -name '*.c')))
+TOOLS := $(filter-out tools/load/% tools/probe/http$(if $(filter no,$(CURL)),,_none).c,$(sort $(shell find tools -name '*.c'))) \
+    tools/load/option_table.c
 
 include mk/build.mk mk/documents.mk
 

@@ -10,8 +10,7 @@ check:
 	$(Q)bash tests/fuzz/run.sh replay $(B)/fuzz
 	$(Q)bash tests/fuzz/run.sh fuzz $(B)/fuzz 10
 	$(Q)$(MAKE) $(PARALLEL) run-tests faults-built faults-malloc
-	$(Q)HS_BUILD=$(B) bash tests/lib/run-tests.sh $(FAULTS) $(wildcard tests/model/run.sh)
-	$(Q)$(MAKE) --no-print-directory test-load
+	$(Q)HS_BUILD=$(B) bash tests/lib/run-tests.sh $(FAULTS) $(wildcard tests/model/run.sh) $(wildcard tests/load/*.sh)
 
 lint:
 	$(Q)$(MAKE) $(PARALLEL) B=$(B)/gcc WERROR=1 all

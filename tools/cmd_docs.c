@@ -78,7 +78,10 @@ static int print_sample(void)
 	     "[keys]\n"
 	     ";acme = " HS_SETTINGS_SAMPLE_KEY "\n"
 	     ";globex = sha256:64 hex digits\n"
-	     ";initech = revoked:sha256:64 hex digits");
+	     ";initech = revoked:sha256:64 hex digits\n\n"
+	     "; Databases for hookspool load LABEL; after the URL password=, schema=, prefix=, on_delete=ignore.\n"
+	     "[load]\n"
+	     ";shop = sqlite:/var/lib/hookspool/shop.db");
 	return 0;
 }
 

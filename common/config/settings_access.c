@@ -28,17 +28,16 @@ static void doubt(struct hs_settings_reading *reading, const char *value)
 	s->doubtful_line = reading->line;
 }
 
-static bool is_label(const char *s)
+bool hs_settings_is_label(const char *s)
 {
 	static const char allowed[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-";
 
 	return s[0] != '\0' && strlen(s) <= HS_TENANT_MAX && strspn(s, allowed) == strlen(s);
 }
 
-/* Checks a label in [keys] or [secrets]. */
-static bool check_label(struct hs_settings_reading *reading, const char *section, const char *label)
+bool hs_settings_check_label(struct hs_settings_reading *reading, const char *section, const char *label)
 {
-	if (!is_label(label))
+	if (!hs_settings_is_label(label))
 		return hs_settings_fail(reading, "[%s] %s: a label has 1 to %d letters, digits, dots, _ or -", section,
 		                        label, HS_TENANT_MAX);
 	if (hs_setting_find(label) != NULL)
@@ -96,7 +95,7 @@ bool hs_settings_add_secret(struct hs_settings_reading *reading, const char *lab
 
 bool hs_settings_add_labelled_secret(struct hs_settings_reading *reading, const char *label, const char *value)
 {
-	return check_label(reading, "secrets", label) && hs_settings_add_secret(reading, label, value);
+	return hs_settings_check_label(reading, "secrets", label) && hs_settings_add_secret(reading, label, value);
 }
 
 void hs_settings_forget_secrets(struct hs_settings *s)
@@ -163,7 +162,7 @@ bool hs_settings_add_key(struct hs_settings_reading *reading, const char *label,
 	struct hs_settings *s = reading->settings;
 	struct hs_key *k;
 
-	if (!check_label(reading, "keys", label))
+	if (!hs_settings_check_label(reading, "keys", label))
 		return false;
 	doubt(reading, value);
 	if (s->keys == HS_KEYS_MAX)

@@ -19,6 +19,12 @@ bool hs_settings_add_labelled_secret(struct hs_settings_reading *reading, const 
 /* Adds a line of [keys]: a key in clear, or its SHA-256, and either may be revoked. */
 bool hs_settings_add_key(struct hs_settings_reading *reading, const char *label, const char *value);
 
+/* True if the text can be a label: 1 to HS_TENANT_MAX letters, digits, dots, _ and -. */
+bool hs_settings_is_label(const char *text);
+
+/* Checks the label of a line in a section. */
+bool hs_settings_check_label(struct hs_settings_reading *reading, const char *section, const char *label);
+
 /* After the file and the environment: decides `auth` if it was not given, and checks that it can be met. */
 void hs_settings_settle_auth(struct hs_settings_reading *reading);
 

@@ -1,5 +1,6 @@
 /* settings_parse: hs_settings_new: reads the file's text, then the environment, and settles who may send. */
 #include "config/ini.h"
+#include "config/load_lines.h"
 #include "config/settings_access.h"
 #include "config/settings_reading.h"
 
@@ -45,9 +46,11 @@ static bool set_pair(struct hs_settings_reading *reading, struct hs_slice sectio
 		return hs_settings_add_key(reading, name, value);
 	if (hs_slice_eq(section, HS_SLICE("secrets")))
 		return hs_settings_add_labelled_secret(reading, name, value);
+	if (hs_slice_eq(section, HS_SLICE("load")))
+		return hs_loads_add(reading, name, value);
 	if (section.n > 0)
 		return hs_settings_fail(
-		    reading, "[%.*s]: unknown section: there are [secrets] and [keys], and what is above them",
+		    reading, "[%.*s]: unknown section: there are [secrets], [keys] and [load], and what is above them",
 		    (int)section.n, section.p);
 	s = hs_setting_find(name);
 	if (s == NULL)
@@ -167,6 +170,7 @@ void hs_settings_free(struct hs_settings *s)
 		return;
 	hs_settings_forget_secrets(s);
 	hs_settings_forget_keys(s);
+	hs_loads_forget(s);
 	free(s->spool_dir);
 	free(s);
 }

@@ -3,6 +3,7 @@
 #include "event/id_text.h"
 #include "event/json.h"
 
+#include <float.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -113,6 +114,12 @@ void hs_value_double_text(double number, char text[static HS_DOUBLE_TEXT])
 	}
 }
 
+/* True if a double surely returns the literal: no exponent, and at most DBL_DIG digits. */
+static bool is_short(struct hs_slice text)
+{
+	return text.n <= DBL_DIG && memchr(text.p, 'e', text.n) == NULL && memchr(text.p, 'E', text.n) == NULL;
+}
+
 /* True if the shortest text that reads back as this double has the literal's value. */
 static bool is_double(struct hs_slice text)
 {
@@ -121,6 +128,8 @@ static bool is_double(struct hs_slice text)
 	double number;
 	bool same;
 
+	if (is_short(text))
+		return true;
 	if (text.n > DOUBLE_TEXT_MAX)
 		return false;
 	memcpy(literal, text.p, text.n);

@@ -4,6 +4,9 @@
 #	postgresql_start || …       # PG has the URL; psql talks to it; false if it is not installed
 #	postgresql_stop; postgresql_restart
 #	pg 'SELECT 1'               # as the superuser; rows without decoration
+#	mariadb_start || …          # the same for MariaDB, with the database segment; MARIADB has the URL
+#	mariadb_stop; mariadb_kill; mariadb_restart
+#	sql 'SELECT 1'
 #
 # Everything is in the temporary directory T; no server listens to TCP.
 
@@ -63,3 +66,52 @@ load_follow() {
 
 # load_events N [SEED]: N events of every kind, of 40 people and 6 groups, as import takes them.
 load_events() { python3 "$ROOT/tests/lib/warehouse_events.py" "$@"; }
+
+MARIADB='' MARIADB_PID='' # the URL of its database `segment`, and its process
+
+# mariadb_run: the server, on the data that are there.
+mariadb_run() {
+	(cd / && as_server_user mariadbd --no-defaults --datadir="$T/mariadb/data" --skip-networking \
+		--socket="$T/mariadb/socket" --pid-file="$T/mariadb/pid" --innodb-buffer-pool-size=32M \
+		--innodb-flush-log-at-trx-commit=0 --innodb-flush-method=nosync --sync-frm=0 --max-allowed-packet=2M) >>"$T/mariadb.log" 2>&1 &
+	MARIADB_PID=$!
+	wait_for 30 mariadb_client -e 'SELECT 1'
+}
+
+# mariadb_start: a new server. False: it is not installed, hookspool-load does not know it, or it does not start.
+mariadb_start() {
+	command -v mariadbd mariadb mariadb-install-db >/dev/null || return
+	! "$HS_BUILD/hookspool-load" --to mysql:// 2>&1 | grep -q 'no such database' || return
+	MARIADB="mysql://root@localhost/segment?socket=${T//\//%2F}%2Fmariadb%2Fsocket"
+	mkdir "$T/mariadb"
+	own "$T/mariadb"
+	(cd / && as_server_user mariadb-install-db --no-defaults --datadir="$T/mariadb/data" \
+		--auth-root-authentication-method=normal --skip-test-db --skip-name-resolve) >"$T/mariadb.log" 2>&1 || return
+	mariadb_run && mariadb_client -e 'CREATE DATABASE segment'
+}
+
+# mariadb_end SIGNAL: KILL is a crash.
+mariadb_end() {
+	kill "-$1" "$MARIADB_PID" && wait "$MARIADB_PID" 2>/dev/null
+	MARIADB_PID=
+}
+mariadb_stop() { mariadb_end TERM; }
+
+mariadb_client() {
+	mariadb --no-defaults --default-character-set=utf8mb4 --socket="$T/mariadb/socket" --user=root --batch \
+		--skip-column-names "$@"
+}
+
+sql() { mariadb_client segment -e "$1"; }
+
+# mariadb_dump: what its database holds, as warehouse_dump.py writes it, sorted.
+mariadb_dump() {
+	sql "SET group_concat_max_len = 10000000;
+		SELECT CONCAT('SELECT JSON_OBJECT(\"table\", ', QUOTE(TABLE_NAME), ', \"row\", JSON_OBJECT(', GROUP_CONCAT(QUOTE(COLUMN_NAME), ', ',
+			REPLACE(CASE DATA_TYPE WHEN 'datetime' THEN 'DATE_FORMAT(?, \"%Y-%m-%dT%H:%i:%s.%fZ\")'
+				WHEN 'tinyint' THEN 'IF(? IS NULL, NULL, JSON_EXTRACT(IF(?, \"true\", \"false\"), \"$\"))' ELSE '?' END,
+				'?', CONCAT(CHAR(96), REPLACE(COLUMN_NAME, CHAR(96), CONCAT(CHAR(96), CHAR(96))), CHAR(96)))),
+			')) FROM ', CHAR(96), TABLE_NAME, CHAR(96), ';')
+		FROM information_schema.COLUMNS WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME NOT LIKE 'hookspool%' GROUP BY BINARY TABLE_NAME" |
+		sed 's/\\\\/\\/g' | mariadb_client --raw segment | python3 "$ROOT/tests/lib/warehouse_dump.py" lines | sort
+}

@@ -9,12 +9,23 @@ enum { MADE_BYTES = 2048 /* room for ids and names that a record's rows have mad
 
 bool hs_batch_init(struct hs_batch *b, size_t bytes)
 {
-	*b = (struct hs_batch){ .text = malloc(bytes), .made = malloc(bytes), .cap = bytes };
+	*b = (struct hs_batch){ .text = malloc(bytes), .made = malloc(bytes), .cap = bytes, .made_cap = bytes };
 	return b->text != NULL && b->made != NULL;
+}
+
+void hs_batch_forget_refusals(struct hs_batch *b)
+{
+	for (size_t i = 0; i < b->records; i++) {
+		free(b->record[i].why);
+		b->record[i].why = NULL;
+	}
+	for (size_t i = 0; i < b->rows; i++)
+		b->row[i].refused = false;
 }
 
 void hs_batch_free(struct hs_batch *b)
 {
+	hs_batch_forget_refusals(b);
 	free(b->text);
 	free(b->made);
 	free(b->record);
@@ -25,6 +36,7 @@ void hs_batch_free(struct hs_batch *b)
 
 void hs_batch_reset(struct hs_batch *b)
 {
+	hs_batch_forget_refusals(b);
 	b->n = b->made_n = b->records = b->rows = b->cells = 0;
 	b->erases = false;
 }
@@ -35,24 +47,26 @@ static size_t made_for(size_t n)
 	return 4 * n + MADE_BYTES;
 }
 
-static bool grow(char **p, size_t n)
+/* Makes the text at least this large. */
+static bool grow(char **p, size_t *cap, size_t n)
 {
-	char *more = realloc(*p, n);
+	char *more;
 
+	if (n <= *cap)
+		return true;
+	more = realloc(*p, n);
 	if (more == NULL)
 		return false;
 	*p = more;
+	*cap = n;
 	return true;
 }
 
 bool hs_batch_has_room(struct hs_batch *b, size_t n)
 {
-	if (b->cap - b->n >= n && b->cap - b->made_n >= made_for(n))
-		return true;
-	if (b->records > 0 || !grow(&b->text, made_for(n)) || !grow(&b->made, made_for(n)))
-		return false;
-	b->cap = made_for(n);
-	return true;
+	if (b->records == 0)
+		return grow(&b->text, &b->cap, n) && grow(&b->made, &b->made_cap, made_for(n));
+	return b->cells < HS_BATCH_CELLS && b->cap - b->n >= n && b->made_cap - b->made_n >= made_for(n);
 }
 
 /* Copies what is not part of a line: what the maker has made, valid until its next call. */
@@ -62,7 +76,7 @@ static struct hs_slice kept(struct hs_batch *b, struct hs_slice text)
 
 	if (text.p == NULL || (text.p >= b->text && text.p < b->text + b->n))
 		return text;
-	assert(text.n <= b->cap - b->made_n);
+	assert(text.n <= b->made_cap - b->made_n);
 	memcpy(to, text.p, text.n);
 	b->made_n += text.n;
 	return hs_slice(to, text.n);
@@ -151,8 +165,11 @@ enum hs_result hs_batch_remake(struct hs_batch *b, struct hs_row_maker *maker, s
 	enum hs_result result = HS_OK;
 
 	b->rows = b->cells = b->made_n = 0;
-	for (b->records = 1; b->records <= records && result == HS_OK; b->records++)
+	/* more may go to _rest now than when there was room for each record */
+	if (!grow(&b->made, &b->made_cap, made_for(b->n) + records * MADE_BYTES))
+		return HS_E_MEMORY;
+	for (b->records = 1; b->records <= records && result != HS_E_MEMORY; b->records++)
 		result = make_rows(b, maker, c);
 	b->records = records;
-	return result;
+	return result == HS_E_MEMORY ? result : HS_OK; /* a damaged line has no rows */
 }

@@ -14,7 +14,10 @@ struct hs_batch_cell {
 	bool rest;
 };
 
-enum { HS_BATCH_NO_COLUMN = INT32_MAX };
+enum {
+	HS_BATCH_NO_COLUMN = INT32_MAX,
+	HS_BATCH_CELLS = 300000, /* a batch with so many is full: some 20 MB */
+};
 
 struct hs_batch_row {
 	struct hs_catalogue_table *table;
@@ -27,13 +30,14 @@ struct hs_batch_row {
 struct hs_batch_record {
 	struct hs_slice line;
 	struct hs_position after;
-	bool refused;
+	char *why; /* what the database said of a row of it that it refused; NULL: it has refused none */
+	bool told; /* its dead letter is written */
 };
 
 struct hs_batch {
 	char *text; /* of lines … */
 	char *made; /* … and of what their rows have made; neither moves while there are records */
-	size_t n, made_n, cap;
+	size_t n, cap, made_n, made_cap;
 	struct hs_batch_record *record;
 	size_t records, records_cap;
 	struct hs_batch_row *row;
@@ -49,6 +53,9 @@ void hs_batch_free(struct hs_batch *batch);
 /* Empties it. */
 void hs_batch_reset(struct hs_batch *batch);
 
+/* Forgets which rows and records were refused, before the batch is tried again; what was told stays told. */
+void hs_batch_forget_refusals(struct hs_batch *batch);
+
 /* True if a line of n bytes fits, whatever its record becomes. An empty batch makes room for any. */
 bool hs_batch_has_room(struct hs_batch *batch, size_t n);
 
@@ -56,7 +63,7 @@ bool hs_batch_has_room(struct hs_batch *batch, size_t n);
 enum hs_result hs_batch_add(struct hs_batch *batch, struct hs_row_maker *maker, struct hs_catalogue *catalogue,
                             struct hs_slice line, struct hs_position after);
 
-/* Makes rows and cells of all records anew, for a catalogue that was read again. As hs_batch_add. */
+/* Makes rows and cells of all records anew, for a catalogue that was read again. HS_OK or HS_E_MEMORY. */
 enum hs_result hs_batch_remake(struct hs_batch *batch, struct hs_row_maker *maker, struct hs_catalogue *catalogue);
 
 #endif

@@ -229,6 +229,7 @@ static bool read_table(void *context, const struct hs_target_table *found)
 	for (size_t i = 0; i < found->columns; i++) {
 		if (!add_column(t, hs_slice_str(found->column[i].name), found->column[i].type))
 			return false;
+		t->table.column[i].max = found->column[i].max;
 		t->table.column[i].numbers = found->column[i].numbers;
 	}
 	t->present = t->table.columns;
@@ -252,17 +253,6 @@ static enum hs_target_result note_names(struct hs_catalogue_table *t, struct hs_
 			result = target->ops->note_name(target, t->table.name, t->table.column[i].name,
 			                                hs_slice_str(t->table.column[i].path));
 	return result;
-}
-
-/* Without the index, a row that comes twice would be there twice. */
-static enum hs_target_result refuse(const struct hs_catalogue_table *t, struct hs_target *target)
-{
-	snprintf(
-	    target->message, sizeof target->message,
-	    "table \"%s\" has no unique index on id, so a row could be there twice; run: CREATE UNIQUE INDEX ON %s "
-	    "(id)",
-	    t->table.name, t->table.name);
-	return HS_TARGET_DENIED;
 }
 
 static enum hs_target_result apply(struct hs_catalogue *c, struct hs_catalogue_table *t, struct hs_target *target)
@@ -291,6 +281,38 @@ static enum hs_target_result apply(struct hs_catalogue *c, struct hs_catalogue_t
 	return HS_TARGET_OK;
 }
 
+bool hs_catalogue_is_required(const struct hs_catalogue_table *t, size_t column)
+{
+	struct hs_required_column required[HS_REQUIRED_COLUMNS_MAX];
+	size_t n = hs_required_columns(t->kind, true, required);
+
+	for (size_t i = 0; i < n; i++)
+		if (strcmp(required[i].name, t->table.column[column].name) == 0)
+			return true;
+	return false;
+}
+
+/* A table that is needed lacks what the loader cannot do without; notes what mends it. */
+static bool is_unfit(const struct hs_catalogue_table *t, struct hs_target *target)
+{
+	const char *name = t->table.name, *const *mend = target->ops->mend_id;
+
+	if (!t->exists || !t->complete)
+		return false;
+	if (t->table.unique_id && t->table.column[t->id].type != HS_COLUMN_FOREIGN &&
+	    t->table.column[t->rest].type != HS_COLUMN_FOREIGN)
+		return false;
+	if (t->table.unique_id)
+		snprintf(target->message, sizeof target->message,
+		         "%s: id and _rest must be text, and not generated: rename what is there", name);
+	else
+		snprintf(
+		    target->message, sizeof target->message,
+		    "%s has no unique index on id that compares bytes, so a row could be there twice; run: %s%s%s%s%s",
+		    name, mend[0], name, mend[1], mend[2] != NULL ? name : "", mend[2] != NULL ? mend[2] : "");
+	return true;
+}
+
 enum hs_target_result hs_catalogue_apply(struct hs_catalogue *c, struct hs_target *target)
 {
 	enum hs_target_result result = HS_TARGET_OK;
@@ -298,11 +320,10 @@ enum hs_target_result hs_catalogue_apply(struct hs_catalogue *c, struct hs_targe
 	for (size_t i = 0; i < c->tables && result == HS_TARGET_OK; i++) {
 		struct hs_catalogue_table *t = c->table[i];
 
-		if (t->exists && t->complete && !t->table.unique_id)
-			return refuse(t, target);
-		if (t->exists && t->present == t->table.columns)
-			continue;
-		result = apply(c, t, target);
+		if (is_unfit(t, target))
+			return HS_TARGET_DENIED;
+		if (!t->exists || t->present < t->table.columns)
+			result = apply(c, t, target);
 	}
 	return result;
 }

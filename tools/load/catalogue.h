@@ -37,6 +37,9 @@ struct hs_catalogue {
 
 void hs_catalogue_free(struct hs_catalogue *catalogue);
 
+/* True if every table of its kind is made with the column. */
+bool hs_catalogue_is_required(const struct hs_catalogue_table *table, size_t column);
+
 /* Forgets everything and reads it from the database. As the target's calls; FULL: out of memory here. */
 enum hs_target_result hs_catalogue_read(struct hs_catalogue *catalogue, struct hs_target *target);
 

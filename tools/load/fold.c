@@ -29,6 +29,7 @@ struct hs_fold {
 
 	struct hs_json json;
 	struct hs_buf rest_text, scratch, out, key;
+	const struct hs_fold_end *how;
 	size_t *to_column;
 	struct hs_slice *value;
 	size_t out_cap;
@@ -46,14 +47,19 @@ struct hs_fold *hs_fold_new(void)
 	return f;
 }
 
-static void forget(struct hs_fold *f)
+static void forget_rest(struct hs_fold *f)
 {
-	while (f->pieces > 0)
-		free(f->piece[--f->pieces].key);
 	for (; f->rests > 0; f->rests--) {
 		free(f->rest_name[f->rests - 1]);
 		free(f->rest_value[f->rests - 1]);
 	}
+}
+
+static void forget(struct hs_fold *f)
+{
+	while (f->pieces > 0)
+		free(f->piece[--f->pieces].key);
+	forget_rest(f);
 	f->columns = f->spans = 0;
 	hs_buf_reset(&f->text);
 }
@@ -222,6 +228,17 @@ static bool set_rest(struct hs_fold *f, struct hs_slice name, const struct hs_sl
 	return value == NULL || f->rest_value[i] != NULL;
 }
 
+/* A column of the rows that a person's row does not have, or has otherwise. */
+static bool is_own(struct hs_slice name)
+{
+	static const char *const names[] = { "id", "_rest", "user_id", "group_id", "anonymous_id" };
+
+	for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+		if (hs_slice_eq(name, hs_slice_str(names[i])))
+			return true;
+	return false;
+}
+
 /* Takes over the members of a row's _rest. */
 static bool add_rest(struct hs_fold *f, struct hs_slice text)
 {
@@ -230,10 +247,16 @@ static bool add_rest(struct hs_fold *f, struct hs_slice text)
 	if (text.p == NULL || hs_json_document(j, text) != HS_OK || j->tok[0].kind != HS_JSON_OBJECT)
 		return true;
 	for (uint32_t key = 1; key < j->tok[0].next; key = j->tok[key + 1].next) {
-		struct hs_slice value = hs_json_raw(j, key + 1);
-		ptrdiff_t column = column_named(f->to, hs_json_inner(j, key));
+		struct hs_slice value = hs_json_raw(j, key + 1), name;
+		ptrdiff_t column;
 
-		if (!set_rest(f, hs_json_inner(j, key), &value))
+		hs_buf_reset(&f->scratch);
+		hs_json_unescape(hs_json_inner(j, key), &f->scratch);
+		name = hs_buf_slice(&f->scratch);
+		if (is_own(name)) /* of the message, not of the person */
+			continue;
+		column = column_named(f->to, name);
+		if (!hs_buf_ok(&f->scratch) || !set_rest(f, name, &value))
 			return false;
 		if (column >= 0)
 			f->value[column] = HS_SLICE_NONE;
@@ -242,7 +265,8 @@ static bool add_rest(struct hs_fold *f, struct hs_slice text)
 }
 
 /* A value that the column of the other table does not take goes to _rest, as JSON. */
-static bool move_to_rest(struct hs_fold *f, size_t column, struct hs_slice text, bool is_string)
+static bool move_to_rest(struct hs_fold *f, struct hs_slice name, ptrdiff_t column, struct hs_slice text,
+                         bool is_string)
 {
 	struct hs_slice value;
 
@@ -254,37 +278,39 @@ static bool move_to_rest(struct hs_fold *f, size_t column, struct hs_slice text,
 		hs_buf_put_slice(&f->scratch, text);
 	hs_buf_put_json(&f->rest_text, hs_buf_slice(&f->scratch));
 	value = hs_buf_slice(&f->rest_text);
-	f->value[column] = HS_SLICE_NONE;
-	return hs_buf_ok(&f->rest_text) && set_rest(f, hs_slice_str(f->to->table.column[column].name), &value);
+	if (column >= 0)
+		f->value[column] = HS_SLICE_NONE;
+	return hs_buf_ok(&f->rest_text) && set_rest(f, name, &value);
 }
 
-static bool set_value(struct hs_fold *f, enum hs_number_range numbers, size_t from, struct hs_slice text)
+/* Whether the column takes the value as it is. */
+static bool takes(struct hs_fold *f, size_t to, const struct hs_value *value, const struct hs_target_column *from)
+{
+	const struct hs_target_column *column = &f->to->table.column[to];
+
+	if (f->how->narrow && !hs_catalogue_is_required(f->to, to))
+		return false;
+	if (column->max > 0 && value->text.n > column->max)
+		return false;
+	if (column->type == from->type && column->numbers == from->numbers)
+		return true;
+	return hs_value_fits(value, column->type, hs_target_numbers(column, f->how->numbers), &f->scratch);
+}
+
+static bool set_value(struct hs_fold *f, size_t from, struct hs_slice text)
 {
 	const struct hs_target_column *source = &f->from->table.column[from];
 	bool is_string = source->type == HS_COLUMN_TEXT || source->type == HS_COLUMN_TIMESTAMP;
 	struct hs_value value = { text, is_string, false };
 	ptrdiff_t column = column_named(f->to, hs_slice_str(source->name));
-	const struct hs_target_column *to;
 
-	if (column < 0)
-		return true;
-	to = &f->to->table.column[column];
-	if (to->numbers != HS_NUMBER_AS_DATABASE)
-		numbers = to->numbers;
-	if ((to->type != source->type || to->numbers != source->numbers) &&
-	    !hs_value_fits(&value, to->type, numbers, &f->scratch))
-		return move_to_rest(f, (size_t)column, text, is_string);
+	if (column < 0 /* the table is full */ || !takes(f, (size_t)column, &value, source))
+		return move_to_rest(f, hs_slice_str(source->name), column, text, is_string);
 	f->value[column] = text;
 	return set_rest(f, hs_slice_str(source->name), NULL);
 }
 
-static bool is_own(const char *name)
-{
-	return strcmp(name, "id") == 0 || strcmp(name, "_rest") == 0 || strcmp(name, "user_id") == 0 ||
-	       strcmp(name, "group_id") == 0 || strcmp(name, "anonymous_id") == 0;
-}
-
-static bool fold_piece(struct hs_fold *f, enum hs_number_range numbers, const struct piece *piece)
+static bool fold_piece(struct hs_fold *f, const struct piece *piece)
 {
 	struct hs_slice rest = HS_SLICE_NONE;
 
@@ -296,8 +322,8 @@ static bool fold_piece(struct hs_fold *f, enum hs_number_range numbers, const st
 			continue;
 		if ((ptrdiff_t)i == f->rest)
 			rest = text;
-		else if (!is_own(f->from->table.column[f->column[i]].name) &&
-		         !set_value(f, numbers, f->column[i], text))
+		else if (!is_own(hs_slice_str(f->from->table.column[f->column[i]].name)) &&
+		         !set_value(f, f->column[i], text))
 			return false;
 	}
 	return add_rest(f, rest);
@@ -341,6 +367,21 @@ static bool make_room(struct hs_fold *f)
 	return true;
 }
 
+/* Notes the id that was too long for an index. */
+static bool put_whole(struct hs_fold *f, struct hs_slice whole)
+{
+	struct hs_slice value;
+
+	if (whole.p == NULL)
+		return true;
+	hs_buf_reset(&f->scratch);
+	hs_buf_reset(&f->rest_text);
+	hs_buf_put_json(&f->scratch, whole);
+	hs_buf_put_json(&f->rest_text, hs_buf_slice(&f->scratch));
+	value = hs_buf_slice(&f->rest_text);
+	return hs_buf_ok(&f->rest_text) && set_rest(f, HS_SLICE("id"), &value);
+}
+
 /* Drops the columns without a value, so that others' columns get their defaults; returns how many are left. */
 static size_t keep_given(struct hs_fold *f)
 {
@@ -355,19 +396,21 @@ static size_t keep_given(struct hs_fold *f)
 	return n;
 }
 
-bool hs_fold_end(struct hs_fold *f, struct hs_slice id, enum hs_number_range numbers, struct hs_target_rows *row)
+bool hs_fold_end(struct hs_fold *f, const struct hs_fold_end *how, struct hs_target_rows *row)
 {
 	ptrdiff_t as_of = column_named(f->to, HS_SLICE("_as_of"));
 
+	f->how = how;
+	forget_rest(f);
 	if (!make_room(f))
 		return false;
 	qsort(f->piece, f->pieces, sizeof *f->piece, by_key);
 	for (size_t i = 0; i < f->pieces; i++)
-		if (!fold_piece(f, numbers, &f->piece[i]))
+		if (!fold_piece(f, &f->piece[i]))
 			return false;
-	if (!put_rest(f))
+	if (!put_whole(f, how->whole) || !put_rest(f))
 		return false;
-	f->value[f->to->id] = id;
+	f->value[f->to->id] = how->id;
 	f->value[f->to->rest] = f->out.n > 0 ? hs_buf_slice(&f->out) : HS_SLICE_NONE;
 	if (as_of >= 0)
 		f->value[as_of] = hs_slice_str(f->piece[f->pieces - 1].key);

@@ -26,7 +26,15 @@ bool hs_fold_add(void *fold, const struct hs_slice *value);
 
 bool hs_fold_is_empty(const struct hs_fold *fold);
 
-/* The row, valid until the next begin. False: out of memory. */
-bool hs_fold_end(struct hs_fold *fold, struct hs_slice id, enum hs_number_range numbers, struct hs_target_rows *row);
+/* How a row is made. */
+struct hs_fold_end {
+	struct hs_slice id;    /* of the row … */
+	struct hs_slice whole; /* … and what it was before it was hashed, for _rest; p == NULL: it was not */
+	enum hs_number_range numbers;
+	bool narrow; /* only the columns that every such table has; all else in _rest */
+};
+
+/* The row, valid until the next begin. May be called again. False: out of memory. */
+bool hs_fold_end(struct hs_fold *fold, const struct hs_fold_end *how, struct hs_target_rows *row);
 
 #endif

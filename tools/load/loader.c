@@ -33,8 +33,8 @@ struct hs_loader {
 	struct hs_target_position at;          /* where the batch begins */
 	struct hs_loader_counts counts, tried; /* tried: of the transaction under way */
 	bool connected;
-	unsigned refused_in_a_row;
-	char why[512]; /* what the database said of the row that it refused */
+	bool known; /* catalogue and batch are as the database was after the last connect or change */
+	unsigned refused_in_a_row, refused_before; /* before: at the end of the last transaction */
 };
 
 struct hs_loader *hs_loader_new(const struct hs_loader_options *options, struct hs_target *target)
@@ -131,8 +131,11 @@ static int wait_after(struct hs_loader *l, enum hs_target_result result, struct 
 		complain(l, result, 0);
 		p->noted_ms = now;
 	}
-	p->next_ms = p->next_ms == 0 ? WAIT_FIRST_MS : p->next_ms < WAIT_MOST_MS / 2 ? 2 * p->next_ms : WAIT_MOST_MS;
-	sleep_ms(l, denied ? DENIED_MS : p->next_ms);
+	if (p->next_ms == 0)
+		p->next_ms = l->options->wait_ms > 0 ? l->options->wait_ms : WAIT_FIRST_MS;
+	else
+		p->next_ms = p->next_ms < WAIT_MOST_MS / 2 ? 2 * p->next_ms : WAIT_MOST_MS;
+	sleep_ms(l, denied && l->options->wait_ms == 0 ? DENIED_MS : p->next_ms);
 	return is_asked_to_stop(l) ? code_of(result) : 0;
 }
 
@@ -142,7 +145,7 @@ static void disconnect(struct hs_loader *l)
 {
 	if (l->connected)
 		l->target->ops->disconnect(l->target);
-	l->connected = false;
+	l->connected = l->known = false;
 }
 
 static enum hs_target_result remake(struct hs_loader *l)
@@ -154,22 +157,25 @@ static enum hs_target_result remake(struct hs_loader *l)
 	return hs_batch_remake(&l->batch, l->maker, &l->catalogue) == HS_OK ? HS_TARGET_OK : HS_TARGET_FULL;
 }
 
-static enum hs_target_result ensure_connected(struct hs_loader *l)
+/* Connects, and reads the catalogue, unless that is done; what failed half-way is done again. */
+static enum hs_target_result ensure_ready(struct hs_loader *l)
 {
-	enum hs_target_result result;
+	enum hs_target_result result = HS_TARGET_OK;
 
-	if (l->connected)
-		return HS_TARGET_OK;
-	result = l->target->ops->connect(l->target);
+	if (!l->connected)
+		result = l->target->ops->connect(l->target);
 	if (result != HS_TARGET_OK)
 		return result;
 	l->connected = true;
-	return remake(l);
+	if (!l->known)
+		result = remake(l);
+	l->known = result == HS_TARGET_OK;
+	return result;
 }
 
 static enum hs_target_result read_position(struct hs_loader *l, struct hs_target_position *at)
 {
-	enum hs_target_result result = ensure_connected(l);
+	enum hs_target_result result = ensure_ready(l);
 
 	if (result == HS_TARGET_OK)
 		result = l->target->ops->begin(l->target, at);
@@ -239,24 +245,20 @@ static enum hs_target_result put_alone(struct hs_loader *l, struct hs_catalogue_
                                        enum hs_target_result why)
 {
 	struct hs_batch_row *r = &l->batch.row[*row];
+	struct hs_batch_record *record = &l->batch.record[r->record];
 
 	if (why == HS_TARGET_WIDE && !r->narrow) {
 		r->narrow = true;
 		return put_range(l, table, row, 1);
 	}
-	snprintf(l->why, sizeof l->why, "%s", l->target->message);
-	if (++l->refused_in_a_row > HS_LOADER_REFUSED) {
-		snprintf(l->target->message, sizeof l->target->message,
-		         "%d rows were refused one after another, the last with: %.300s", HS_LOADER_REFUSED, l->why);
-		return HS_TARGET_BROKEN;
-	}
+	if (++l->refused_in_a_row > HS_LOADER_REFUSED)
+		return HS_TARGET_ROW;
 	r->refused = true;
-	if (l->batch.record[r->record].refused) /* its other row, or an earlier try */
+	if (record->why != NULL)
 		return HS_TARGET_OK;
-	l->batch.record[r->record].refused = true;
-	return l->options->refused(l->options->context, l->batch.record[r->record].line, l->why) == HS_OK
-	           ? HS_TARGET_OK
-	           : HS_TARGET_BROKEN;
+	l->tried.refused++;
+	record->why = strdup(l->target->message);
+	return record->why != NULL ? HS_TARGET_OK : HS_TARGET_FULL;
 }
 
 /* Inserts the rows with these indexes, all of one table; finds one that is refused by halving. */
@@ -310,6 +312,8 @@ static enum hs_target_result put_rows(struct hs_loader *l)
 	size_t *row = malloc((l->batch.rows + 1) * sizeof *row);
 	enum hs_target_result result = row == NULL ? HS_TARGET_FULL : HS_TARGET_OK;
 
+	hs_batch_forget_refusals(&l->batch);
+	l->refused_in_a_row = l->refused_before;
 	for (size_t i = 0; i < l->catalogue.tables && result == HS_TARGET_OK; i++)
 		result = put_table(l, l->catalogue.table[i], row);
 	free(row);
@@ -345,6 +349,21 @@ static struct hs_target_position end_of(const struct hs_loader *l)
 	return end;
 }
 
+/* Writes the dead letters: before the position, so that a kill between the two loses none. */
+static enum hs_target_result tell_refused(struct hs_loader *l)
+{
+	for (size_t i = 0; i < l->batch.records && l->tried.refused > 0; i++) {
+		struct hs_batch_record *record = &l->batch.record[i];
+
+		if (record->why == NULL || record->told)
+			continue;
+		if (l->options->refused(l->options->context, record->line, record->why) != HS_OK)
+			return HS_TARGET_BROKEN;
+		record->told = true;
+	}
+	return HS_TARGET_OK;
+}
+
 static enum hs_target_result put_batch(struct hs_loader *l)
 {
 	struct hs_target_position end;
@@ -356,6 +375,8 @@ static enum hs_target_result put_batch(struct hs_loader *l)
 		result = put_rows(l);
 	if (result == HS_TARGET_OK)
 		result = hs_people_put(l->people, &l->batch);
+	if (result == HS_TARGET_OK)
+		result = tell_refused(l);
 	if (result != HS_TARGET_OK)
 		return result;
 	end = end_of(l);
@@ -368,9 +389,8 @@ static enum hs_target_result try_batch(struct hs_loader *l, bool *foreign)
 {
 	struct hs_target_position at;
 	struct hs_position before = position_of(&l->at);
-	enum hs_target_result result = ensure_connected(l);
+	enum hs_target_result result = ensure_ready(l);
 
-	l->tried = (struct hs_loader_counts){ .records = l->batch.records };
 	if (result == HS_TARGET_OK && !hs_people_prepare(l->people, &l->batch))
 		result = HS_TARGET_FULL;
 	if (result == HS_TARGET_OK)
@@ -383,6 +403,7 @@ static enum hs_target_result try_batch(struct hs_loader *l, bool *foreign)
 		l->target->ops->rollback(l->target); /* an earlier try was committed, and its answer was lost */
 		return HS_TARGET_OK;
 	}
+	l->tried = (struct hs_loader_counts){ .records = l->batch.records };
 	*foreign = at.found != l->at.found || (at.found && !is_at(&at, &before));
 	result = *foreign ? HS_TARGET_OK : put_batch(l);
 	if (result != HS_TARGET_OK || *foreign)
@@ -393,15 +414,41 @@ static enum hs_target_result try_batch(struct hs_loader *l, bool *foreign)
 static void done(struct hs_loader *l)
 {
 	l->at = end_of(l);
+	l->refused_before = l->refused_in_a_row;
 	l->counts.records += l->tried.records;
 	l->counts.rows += l->tried.rows;
 	l->counts.rest += l->tried.rest;
-	for (size_t i = 0; i < l->batch.records; i++)
-		l->counts.refused += l->batch.record[i].refused;
+	l->counts.refused += l->tried.refused;
 	l->counts.erased += l->tried.erased;
 	l->counts.tables = l->catalogue.new_tables;
 	l->counts.columns = l->catalogue.new_columns;
 	hs_batch_reset(&l->batch);
+}
+
+/* Waits after a failed try. 0: it is to be tried again; or the exit code, after a message. */
+static int after_failure(struct hs_loader *l, enum hs_target_result result, struct patience *patience)
+{
+	int code;
+
+	if (l->refused_in_a_row > HS_LOADER_REFUSED) {
+		fprintf(stderr, "hookspool %s: %d rows were refused one after another, the last with: %s\n",
+		        l->options->command, HS_LOADER_REFUSED, l->target->message);
+		return EXIT_FAILURE;
+	}
+	if (result == HS_TARGET_AWAY)
+		disconnect(l);
+	if (result == HS_TARGET_ROW || result == HS_TARGET_WIDE)
+		result = HS_TARGET_BROKEN; /* a row of users or accounts, which has no record of its own */
+	if (result == HS_TARGET_CATALOGUE) {
+		l->known = false;
+		if (patience->catalogue++ < CATALOGUE_TRIES)
+			return 0;
+		result = HS_TARGET_BROKEN;
+	}
+	code = wait_after(l, result, patience);
+	if (result == HS_TARGET_DENIED)
+		disconnect(l); /* to see with other eyes what a person has mended */
+	return code;
 }
 
 int hs_loader_flush(struct hs_loader *l)
@@ -410,6 +457,7 @@ int hs_loader_flush(struct hs_loader *l)
 	bool foreign = false;
 	int code = 0;
 
+	l->tried = (struct hs_loader_counts){ .records = l->batch.records };
 	while (l->batch.records > 0 && code == 0) {
 		enum hs_target_result result = try_batch(l, &foreign);
 
@@ -418,18 +466,10 @@ int hs_loader_flush(struct hs_loader *l)
 			        l->options->command);
 			return EX_TEMPFAIL;
 		}
-		if (result == HS_TARGET_OK) {
+		if (result == HS_TARGET_OK)
 			done(l);
-			break;
-		}
-		if (result == HS_TARGET_AWAY)
-			disconnect(l);
-		else if (result == HS_TARGET_CATALOGUE && patience.catalogue++ < CATALOGUE_TRIES &&
-		         remake(l) == HS_TARGET_OK)
-			continue;
-		code = wait_after(l, result == HS_TARGET_CATALOGUE ? HS_TARGET_BROKEN : result, &patience);
-		if (result == HS_TARGET_DENIED && code == 0)
-			disconnect(l); /* to see with other eyes what a person has mended */
+		else
+			code = after_failure(l, result, &patience);
 	}
 	return code;
 }

@@ -22,7 +22,7 @@
 
 enum {
 	HS_LOADER_BYTES = 16 << 20, /* text of a batch */
-	HS_LOADER_REFUSED = 100,    /* so many refused rows, one after another, are no row's fault */
+	HS_LOADER_REFUSED = 100,    /* more refused rows than this, one after another, are no row's fault */
 };
 
 struct hs_loader_options {
@@ -31,6 +31,7 @@ struct hs_loader_options {
 	size_t batch;        /* records of a transaction, at most */
 	bool once;           /* gives up after a while, instead of waiting for ever */
 	bool ignore_deletes; /* on_delete = ignore */
+	int64_t wait_ms;     /* before a batch is tried again; 0: half a second, a minute if only a person can help */
 	const char *spool;   /* id of the spool's history */
 	const char *command; /* for messages */
 	/* A record that the database refused, with its reason: writes the dead letter. HS_OK or a result that ends the run. */
@@ -69,7 +70,10 @@ bool hs_loader_add(struct hs_loader *loader, struct hs_slice line, struct hs_pos
 /* Records added and not yet written. */
 size_t hs_loader_waiting(const struct hs_loader *loader);
 
-/* Writes the batch. 0, and everything before the last `after` is in the database; or an exit code after a message. */
+/*
+ * Writes the batch. 0, and everything before the last `after` is in the database; or an exit code after a
+ * message: EXIT_FAILURE if more than HS_LOADER_REFUSED rows were refused in a row, of which none becomes a dead letter.
+ */
 int hs_loader_flush(struct hs_loader *loader);
 
 struct hs_loader_counts hs_loader_counts(const struct hs_loader *loader);

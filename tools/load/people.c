@@ -1,9 +1,12 @@
 #include "tools/load/people.h"
 #include "base/array.h"
+#include "base/digest.h"
+#include "base/hex.h"
 #include "event/json.h"
 #include "event/record_fields.h"
 #include "tools/load/fold.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -16,7 +19,7 @@ static const struct kind {
 	{ HS_TABLE_GROUPS, HS_TABLE_ACCOUNTS, "group_id" },
 };
 
-enum { KINDS = sizeof kinds / sizeof *kinds };
+enum { KINDS = sizeof kinds / sizeof *kinds, HASHED_ID = 7 + 2 * HS_SHA256_BYTES };
 
 struct hs_people {
 	struct hs_catalogue *catalogue;
@@ -118,14 +121,10 @@ static bool copy_columns(struct hs_people *p, const struct hs_catalogue_table *f
 bool hs_people_prepare(struct hs_people *p, const struct hs_batch *batch)
 {
 	for (int k = 0; k < KINDS; k++) {
-		struct hs_catalogue_table *from = known(p, kinds[k].from), *to = known(p, kinds[k].to);
+		struct hs_catalogue_table *from = known(p, kinds[k].from), *to;
 		bool full;
 
-		/* a delete makes rows anew in tables that no record of this run has touched */
-		if ((from != NULL && hs_catalogue_table(p->catalogue, hs_table_name(kinds[k].from), &full) == NULL) ||
-		    (to != NULL && hs_catalogue_table(p->catalogue, hs_table_name(kinds[k].to), &full) == NULL))
-			return false;
-		if (from == NULL || !has_rows(batch, from))
+		if (from == NULL || (!has_rows(batch, from) && !(batch->erases && known(p, kinds[k].to) != NULL)))
 			continue;
 		to = hs_catalogue_table(p->catalogue, hs_table_name(kinds[k].to), &full);
 		if (to == NULL || !copy_columns(p, from, to))
@@ -136,27 +135,62 @@ bool hs_people_prepare(struct hs_people *p, const struct hs_batch *batch)
 
 /* --- a person's row ---------------------------------------------------------------------- */
 
+/* The id of a person's row; one that is longer than an index takes is hashed, as message ids are. */
+static bool settle_id(struct hs_slice id, char hashed[static HASHED_ID], struct hs_fold_end *how)
+{
+	uint8_t sha256[HS_SHA256_BYTES];
+
+	how->id = id;
+	if (id.n <= HS_ROW_ID_MAX)
+		return true;
+	if (!hs_sha256(id, sha256))
+		return false;
+	memcpy(hashed, "sha256-", 7);
+	hs_hex_encode(sha256, HS_SHA256_BYTES, hashed + 7);
+	how->id = hs_slice(hashed, HASHED_ID);
+	how->whole = id;
+	return true;
+}
+
+/* A row that is refused is tried without its own columns, and then is left out: its identifies are there. */
+static enum hs_target_result put_person(struct hs_people *p, const struct hs_catalogue_table *to,
+                                        struct hs_fold_end *how)
+{
+	enum hs_target_result result = HS_TARGET_WIDE;
+	struct hs_target_rows row;
+
+	for (int try = 0; try < 2 && (result == HS_TARGET_WIDE || result == HS_TARGET_ROW); try++) {
+		how->narrow = try > 0;
+		if (!hs_fold_end(p->fold, how, &row))
+			return HS_TARGET_FULL;
+		result = p->target->ops->insert(p->target, &row);
+	}
+	if (result != HS_TARGET_WIDE && result != HS_TARGET_ROW)
+		return result;
+	fprintf(stderr, "hookspool load: %s: a row was refused: %s\n", to->table.name, p->target->message);
+	return HS_TARGET_OK;
+}
+
 /* Makes the row of one id anew; removes it if no row is left to make it from. */
 static enum hs_target_result remake(struct hs_people *p, const struct kind *kind, struct hs_slice id)
 {
 	const struct hs_catalogue_table *from = known(p, kind->from), *to = known(p, kind->to);
-	struct hs_target_rows row;
+	struct hs_fold_end how = { .numbers = p->target->ops->numbers };
+	char hashed[HASHED_ID];
 	enum hs_target_result result;
 	uint64_t gone = 0;
 
 	if (from == NULL || to == NULL || !from->exists || !to->exists)
 		return HS_TARGET_OK;
-	if (!hs_fold_begin(p->fold, from, to))
+	if (!settle_id(id, hashed, &how) || !hs_fold_begin(p->fold, from, to))
 		return HS_TARGET_FULL;
 	result = p->target->ops->select(p->target, &from->table, hs_fold_columns(p->fold),
 	                                hs_fold_column_count(p->fold), kind->key, id, hs_fold_add, p->fold);
 	if (result == HS_TARGET_OK)
-		result = p->target->ops->erase(p->target, &to->table, "id", id, HS_SLICE_NONE, &gone);
+		result = p->target->ops->erase(p->target, &to->table, "id", how.id, HS_SLICE_NONE, &gone);
 	if (result != HS_TARGET_OK || hs_fold_is_empty(p->fold))
 		return result;
-	if (!hs_fold_end(p->fold, id, p->target->ops->numbers, &row))
-		return HS_TARGET_FULL;
-	return p->target->ops->insert(p->target, &row);
+	return put_person(p, to, &how);
 }
 
 static int by_text(const void *a, const void *b)

@@ -18,7 +18,10 @@ struct hs_people;
 struct hs_people *hs_people_new(struct hs_catalogue *catalogue, struct hs_target *target);
 void hs_people_free(struct hs_people *people); /* NULL is fine */
 
-/* Before the transaction: users gets the columns of identifies, accounts those of groups. False: out of memory. */
+/*
+ * Before the transaction of a batch with their rows or a delete: users gets the columns of identifies, accounts
+ * those of groups. False: out of memory.
+ */
 bool hs_people_prepare(struct hs_people *people, const struct hs_batch *batch);
 
 /* In the transaction, after the rows: makes the rows of all people in the batch anew. As the target's calls. */

@@ -47,7 +47,7 @@ static void choose(struct hs_row_values *v, size_t column)
 	v->place[column] = (uint32_t)++v->columns;
 }
 
-/* The columns that one of the rows has a value for, and _rest. */
+/* The columns that one of the rows has a value for, and _rest; but none that takes no values of ours. */
 static void choose_columns(struct hs_row_values *v, const struct hs_batch *b, const struct hs_catalogue_table *t,
                            const size_t *row, size_t n)
 {
@@ -58,8 +58,7 @@ static void choose_columns(struct hs_row_values *v, const struct hs_batch *b, co
 
 		for (size_t c = r->cell; c < r->cell + r->cells; c++)
 			if (b->cell[c].column != HS_BATCH_NO_COLUMN &&
-			    t->table.column[b->cell[c].column].type !=
-			        HS_COLUMN_FOREIGN) /* a generated one takes no NULL */
+			    t->table.column[b->cell[c].column].type != HS_COLUMN_FOREIGN)
 				choose(v, b->cell[c].column);
 	}
 	choose(v, t->rest);
@@ -77,18 +76,6 @@ static void put_rest(struct hs_row_values *v, const struct hs_catalogue_table *t
 	v->rest++;
 }
 
-/* Whether a row that is too wide keeps the column: one that its table was made with. */
-static bool is_common(const struct hs_catalogue_table *t, size_t column)
-{
-	struct hs_required_column required[HS_REQUIRED_COLUMNS_MAX];
-	size_t n = hs_required_columns(t->kind, true, required);
-
-	for (size_t i = 0; i < n; i++)
-		if (strcmp(required[i].name, t->table.column[column].name) == 0)
-			return true;
-	return false;
-}
-
 /* Offsets in `text`, since it moves; they become slices at the end. */
 static struct hs_slice at_offset(const struct hs_buf *text, size_t start)
 {
@@ -100,17 +87,13 @@ static void fill_cell(struct hs_row_values *v, const struct hs_batch_row *r, con
 {
 	const struct hs_catalogue_table *t = r->table;
 	size_t start = v->text.n;
-	const struct hs_target_column *column;
+	const struct hs_target_column *column =
+	    cell->column == HS_BATCH_NO_COLUMN ? NULL : &t->table.column[cell->column];
 
-	if (cell->column == HS_BATCH_NO_COLUMN) {
-		put_rest(v, t, cell);
-		return;
-	}
-	column = &t->table.column[cell->column];
-	if (column->numbers != HS_NUMBER_AS_DATABASE)
-		numbers = column->numbers;
-	if ((r->narrow && !is_common(t, cell->column)) ||
-	    !hs_value_fits(&cell->value, column->type, numbers, &v->one)) {
+	/* a row that is too wide keeps the columns that its table was made with */
+	if (column == NULL || (r->narrow && !hs_catalogue_is_required(t, cell->column)) ||
+	    !hs_value_fits(&cell->value, column->type, hs_target_numbers(column, numbers), &v->one) ||
+	    (column->max > 0 && v->one.n > column->max)) {
 		put_rest(v, t, cell);
 		return;
 	}

@@ -94,7 +94,7 @@ static int open_sink(struct hs_sink *sink, struct hs_sink_start *start)
 	if (at.found && s->options.since != NULL) {
 		fprintf(stderr, "hookspool %s: --since is for the first start: this --name has a position already\n",
 		        s->options.loader.command);
-		return EX_USAGE;
+		return 2;
 	}
 	if (at.found) {
 		start->given = true;

@@ -79,9 +79,13 @@ struct hs_target *hs_target_new(const char *url, const char **why)
 			return NULL;
 		*why = "out of memory";
 		target = targets[i].make();
-		if (target != NULL)
-			target->url = url;
-		return target;
+		if (target == NULL)
+			return NULL;
+		target->url = url;
+		if (target->ops->parse == NULL || target->ops->parse(target, why))
+			return target;
+		hs_target_free(target);
+		return NULL;
 	}
 	*why = "expected sqlite:/PATH, postgresql://… or mysql://…";
 	return NULL;

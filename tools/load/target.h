@@ -30,6 +30,7 @@ enum hs_target_result {
 struct hs_target_column {
 	char *name;
 	enum hs_column_type type;
+	size_t max;                   /* bytes of a text that always fit: VARCHAR(40), say; 0: any */
 	enum hs_number_range numbers; /* a number's; AS_DATABASE unless somebody else made the column */
 	char *path;                   /* the whole name of a new column, if it was cut; else NULL */
 };
@@ -65,8 +66,13 @@ struct hs_target;
 struct hs_target_ops {
 	const char *name; /* scheme of its URLs: "sqlite" */
 	enum hs_number_range numbers;
-	size_t columns_max; /* of a table, at most */
+	size_t columns_max;  /* of a table, at most */
+	bool ddl_rolls_back; /* make_table within a transaction is undone by rollback */
+	/* The statement that makes `id` unique, in two or three pieces, the table's name between them. */
+	const char *mend_id[3];
 
+	/* Reads the URL, before anything else. False: *why tells. NULL: the database reads it when it connects. */
+	bool (*parse)(struct hs_target *t, const char **why);
 	/* Connects by the URL (without a password, which the database's own places or [load] give). Makes schema and hookspool_load if missing. */
 	enum hs_target_result (*connect)(struct hs_target *t);
 	void (*disconnect)(struct hs_target *t);
@@ -77,12 +83,12 @@ struct hs_target_ops {
 	                                void *context);
 	/*
 	 * Makes the table with these columns, `id` its key; or adds them to it. The type of `_rest` is the
-	 * database's choice. CATALOGUE: somebody else has made the table or a column meanwhile, perhaps of
-	 * another type.
+	 * database's choice. A column that the table cannot have becomes FOREIGN: its values go to _rest.
+	 * CATALOGUE: somebody else has made the table or a column meanwhile, perhaps of another type.
 	 */
-	enum hs_target_result (*make_table)(struct hs_target *t, const struct hs_target_table *table);
-	enum hs_target_result (*add_columns)(struct hs_target *t, const char *table,
-	                                     const struct hs_target_column *column, size_t columns);
+	enum hs_target_result (*make_table)(struct hs_target *t, struct hs_target_table *table);
+	enum hs_target_result (*add_columns)(struct hs_target *t, const char *table, struct hs_target_column *column,
+	                                     size_t columns);
 
 	/* Notes in hookspool_names what the name of a column was before it was cut; not in a transaction. */
 	enum hs_target_result (*note_name)(struct hs_target *t, const char *table, const char *name,
@@ -116,9 +122,17 @@ struct hs_target {
 	const char *schema; /* PostgreSQL */
 	const char *prefix;
 	const char *password; /* from [load]; NULL: none */
+	bool look_only;       /* connect makes nothing; begin takes a missing hookspool_load for one without a row */
 	char message[512];    /* what the database said last, with what mends it if known */
 	char state[8];        /* its SQLSTATE or number */
 };
+
+/* The numbers that a column returns as they were. */
+static inline enum hs_number_range hs_target_numbers(const struct hs_target_column *column,
+                                                     enum hs_number_range database)
+{
+	return column->numbers != HS_NUMBER_AS_DATABASE ? column->numbers : database;
+}
 
 /* Appends a column. False: out of memory. */
 bool hs_target_add_column(struct hs_target_table *table, struct hs_slice name, enum hs_column_type type);

@@ -269,7 +269,7 @@ static enum hs_target_result change(struct hs_postgresql *s, const char *table, 
 	return result == HS_TARGET_AWAY || !taken ? result : HS_TARGET_AGAIN;
 }
 
-static enum hs_target_result make_table(struct hs_target *t, const struct hs_target_table *table)
+static enum hs_target_result make_table(struct hs_target *t, struct hs_target_table *table)
 {
 	struct hs_postgresql *s = of(t);
 	const char *person = hs_sql_person_column(t->prefix, table);
@@ -291,7 +291,7 @@ static enum hs_target_result make_table(struct hs_target *t, const struct hs_tar
 	return change(s, table->name, HS_POSTGRESQL_TABLE);
 }
 
-static enum hs_target_result add_columns(struct hs_target *t, const char *table, const struct hs_target_column *column,
+static enum hs_target_result add_columns(struct hs_target *t, const char *table, struct hs_target_column *column,
                                          size_t columns)
 {
 	struct hs_postgresql *s = of(t);
@@ -425,6 +425,7 @@ static const struct hs_target_ops ops = {
 	.name = "postgresql",
 	.numbers = HS_NUMBER_EXACT,
 	.columns_max = 1600,
+	.mend_id = { "CREATE UNIQUE INDEX ON \"", "\" (id)" },
 	.connect = connect_to,
 	.disconnect = disconnect,
 	.tables = tables,

@@ -9,6 +9,7 @@
 #include "tools/load/sql_text.h"
 #include "tools/load/target.h"
 
+#include <errno.h>
 #include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,14 +19,13 @@ struct sqlite {
 	struct hs_target target; /* first: both have one address */
 	sqlite3 *db;
 	struct hs_buf sql;
+	bool erased; /* by the transaction */
 };
 
 static struct sqlite *of(struct hs_target *t)
 {
 	return (struct sqlite *)t;
 }
-
-/* --- errors ---------------------------------------------------------------------- */
 
 static enum hs_target_result meaning(int code, const char *message)
 {
@@ -86,8 +86,6 @@ static enum hs_target_result prepare(struct sqlite *s, sqlite3_stmt **statement)
 	return result_of(s, sqlite3_prepare_v2(s->db, s->sql.p, (int)s->sql.n, statement, NULL));
 }
 
-/* --- connection ------------------------------------------------------------------- */
-
 static const char position_table[] =
     "(name TEXT PRIMARY KEY, spool TEXT, number INTEGER, \"offset\" INTEGER, edit INTEGER, "
     "before TEXT, records INTEGER, rest INTEGER, saved_at TIMESTAMP TEXT)";
@@ -115,13 +113,29 @@ static void disconnect(struct hs_target *t)
 	of(t)->db = NULL;
 }
 
+/* Opens the file without making or changing anything; one that is not there is an empty database. */
+static enum hs_target_result look_at(struct sqlite *s, const char *path)
+{
+	int code = sqlite3_open_v2(path, &s->db, SQLITE_OPEN_READONLY, NULL);
+
+	if (code == SQLITE_CANTOPEN && sqlite3_system_errno(s->db) == ENOENT) {
+		sqlite3_close_v2(s->db);
+		code = sqlite3_open_v2(":memory:", &s->db, SQLITE_OPEN_READWRITE, NULL);
+	}
+	if (code == SQLITE_OK)
+		sqlite3_busy_timeout(s->db, HS_TARGET_LOCK_MS);
+	return result_of(s, code);
+}
+
 static enum hs_target_result connect_to(struct hs_target *t)
 {
 	struct sqlite *s = of(t);
 	const char *path = strchr(t->url, ':') + 1;
-	enum hs_target_result result =
-	    result_of(s, sqlite3_open_v2(path, &s->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, NULL));
+	enum hs_target_result result;
 
+	if (t->look_only)
+		return look_at(s, path);
+	result = result_of(s, sqlite3_open_v2(path, &s->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, NULL));
 	if (result == HS_TARGET_OK) {
 		sqlite3_busy_timeout(s->db, HS_TARGET_LOCK_MS);
 		result = run(s, "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA secure_delete = ON");
@@ -268,7 +282,7 @@ static enum hs_target_result tables(struct hs_target *t,
 
 /* --- new tables and columns ------------------------------------------------------------ */
 
-static enum hs_target_result make_table(struct hs_target *t, const struct hs_target_table *table)
+static enum hs_target_result make_table(struct hs_target *t, struct hs_target_table *table)
 {
 	struct sqlite *s = of(t);
 
@@ -286,7 +300,7 @@ static enum hs_target_result make_table(struct hs_target *t, const struct hs_tar
 	return hs_buf_ok(&s->sql) ? run(s, hs_sql_string(&s->sql)) : out_of_memory(s);
 }
 
-static enum hs_target_result add_columns(struct hs_target *t, const char *table, const struct hs_target_column *column,
+static enum hs_target_result add_columns(struct hs_target *t, const char *table, struct hs_target_column *column,
                                          size_t columns)
 {
 	struct sqlite *s = of(t);
@@ -331,7 +345,7 @@ static enum hs_target_result begin(struct hs_target *t, struct hs_target_positio
 {
 	struct sqlite *s = of(t);
 	sqlite3_stmt *statement;
-	enum hs_target_result result = run(s, "BEGIN IMMEDIATE");
+	enum hs_target_result result = run(s, t->look_only ? "BEGIN" : "BEGIN IMMEDIATE");
 
 	*at = (struct hs_target_position){ .found = false };
 	if (result != HS_TARGET_OK)
@@ -359,6 +373,8 @@ static enum hs_target_result begin(struct hs_target *t, struct hs_target_positio
 		}
 	}
 	sqlite3_finalize(statement);
+	if (result == HS_TARGET_CATALOGUE && t->look_only)
+		return HS_TARGET_OK;
 	if (result != HS_TARGET_OK)
 		run(s, "ROLLBACK");
 	return result;
@@ -372,7 +388,13 @@ static void rollback(struct hs_target *t)
 
 static enum hs_target_result commit(struct hs_target *t)
 {
-	return run(of(t), "COMMIT");
+	struct sqlite *s = of(t);
+	enum hs_target_result result = run(s, "COMMIT");
+
+	/* what was erased leaves the WAL, too, unless a reader still needs it: then at the next checkpoint */
+	if (result == HS_TARGET_OK && s->erased)
+		s->erased = sqlite3_exec(s->db, "PRAGMA wal_checkpoint(TRUNCATE)", NULL, NULL, NULL) != SQLITE_OK;
+	return result;
 }
 
 static enum hs_target_result set_position(struct hs_target *t, const struct hs_target_position *at)
@@ -394,15 +416,14 @@ static enum hs_target_result set_position(struct hs_target *t, const struct hs_t
 /* A whole number binds as 64 bits, any other as a double: hs_value_fits has checked that it returns as it was. */
 static int bind_number(sqlite3_stmt *statement, int at, struct hs_slice text)
 {
-	char literal[1100];
-	char *end;
+	char literal[1100], *end;
 	long long whole;
 
 	snprintf(literal, sizeof literal, "%.*s", (int)text.n, text.p);
-	if (strpbrk(literal, ".eE") == NULL && strcmp(literal, "-0") != 0) {
-		whole = strtoll(literal, &end, 10);
+	errno = 0;
+	whole = strtoll(literal, &end, 10);
+	if (*end == '\0' && errno == 0 && strcmp(literal, "-0") != 0)
 		return sqlite3_bind_int64(statement, at, whole);
-	}
 	return sqlite3_bind_double(statement, at, strtod(literal, NULL));
 }
 
@@ -551,6 +572,7 @@ static enum hs_target_result erase(struct hs_target *t, const struct hs_target_t
 		sqlite3_bind_text64(statement, 2, until.p, until.n, SQLITE_STATIC, SQLITE_UTF8);
 	result = result_of(s, sqlite3_step(statement));
 	sqlite3_finalize(statement);
+	s->erased = s->erased || until.p != NULL;
 	if (result == HS_TARGET_OK)
 		*gone += (uint64_t)sqlite3_changes64(s->db);
 	return result;
@@ -563,12 +585,12 @@ static void free_target(struct hs_target *t)
 	free(t);
 }
 
-/* --- the target ------------------------------------------------------------------------------ */
-
 static const struct hs_target_ops ops = {
 	.name = "sqlite",
 	.numbers = HS_NUMBER_SQLITE,
+	.ddl_rolls_back = true,
 	.columns_max = 2000,
+	.mend_id = { "CREATE UNIQUE INDEX \"", "_id\" ON \"", "\" (id)" },
 	.connect = connect_to,
 	.disconnect = disconnect,
 	.tables = tables,
