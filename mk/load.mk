@@ -42,7 +42,7 @@ $(B)/.load: look-at-load
 	@echo '$(LOAD)' | cmp -s - $@ || echo '$(LOAD)' >$@
 
 ## make test-load  hookspool load against SQLite and real servers: kills, restarts, any order (KILLS=300 RUNS=25: the long form)
-LOAD_TESTS := $(sort $(wildcard tests/load/*.sh)) $(wildcard $(patsubst %,tests/integration/load_%.sh,postgresql mariadb))
+LOAD_TESTS := $(sort $(wildcard tests/load/*.sh)) $(wildcard $(patsubst %,tests/integration/load_%.sh,postgresql mariadb servers))
 .PHONY: test-load
 test-load:
 	$(Q)$(DEPS) --missing build test load >/dev/null || $(DEPS) build test load

@@ -93,7 +93,8 @@ static enum hs_target_result add_columns(struct hs_target *t, const char *table,
 
 static enum hs_target_result note_name(struct hs_target *t, const char *table, const char *name, struct hs_slice path)
 {
-	(void)t, (void)table, (void)name, (void)path;
+	(void)t;
+	printf("-- \"%s\".\"%s\" is %.*s\n", table, name, (int)path.n, path.p);
 	return HS_TARGET_OK;
 }
 
@@ -155,6 +156,8 @@ struct hs_target *hs_dry_run_new(struct hs_target *behind)
 	d->ops = (struct hs_target_ops){ .name = behind->ops->name,
 		                         .numbers = behind->ops->numbers,
 		                         .columns_max = behind->ops->columns_max,
+		                         .mend_id = { behind->ops->mend_id[0], behind->ops->mend_id[1],
+		                                      behind->ops->mend_id[2] },
 		                         .connect = connect_to,
 		                         .disconnect = disconnect,
 		                         .tables = tables,

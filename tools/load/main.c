@@ -129,7 +129,11 @@ static int settle_target(struct hs_load_options *o, const struct hs_settings *se
 		o->prefix = (*load)->prefix != NULL ? (*load)->prefix : "";
 	if (o->tenant == NULL)
 		o->tenant = (*load)->tenant;
-	return 0;
+	if (strlen(o->prefix) <= PREFIX_MAX && strpbrk(o->prefix, "\"'`\\") == NULL)
+		return 0;
+	fprintf(stderr, "hookspool load: --prefix %s: at most %d bytes, no quotes, no backslash\n", o->prefix,
+	        PREFIX_MAX);
+	return 2;
 }
 
 /* Which records are wanted; 0 or an exit code after a message. */

@@ -466,7 +466,7 @@ enum hs_target_result hs_mysql_connect(struct hs_target *t)
 		result = check_tls(m);
 	if (result == HS_TARGET_OK)
 		result = begin_session(m);
-	if (result == HS_TARGET_OK)
+	if (result == HS_TARGET_OK && !t->look_only)
 		result = make_own_tables(m);
 	if (result != HS_TARGET_OK)
 		hs_mysql_disconnect(t);

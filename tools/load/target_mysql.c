@@ -78,12 +78,13 @@ static enum hs_target_result begin(struct hs_target *t, struct hs_target_positio
 	    "SELECT spool, number, `offset`, edit, `before`, records, rest FROM `%shookspool_load` WHERE name = ",
 	    t->prefix);
 	hs_mysql_put_text(m, hs_slice_str(t->name));
-	hs_buf_put_slice(&m->sql, HS_SLICE(" FOR UPDATE"));
+	if (!t->look_only)
+		hs_buf_put_slice(&m->sql, HS_SLICE(" FOR UPDATE"));
 	result = hs_mysql_rows(m, read_position, at);
 	m->begun = *at;
 	if (result != HS_TARGET_OK)
 		rollback(t);
-	return result;
+	return result == HS_TARGET_CATALOGUE && t->look_only ? HS_TARGET_OK : result;
 }
 
 static enum hs_target_result commit(struct hs_target *t)

@@ -96,6 +96,23 @@ static bool is_ours(const char *name)
 	return false;
 }
 
+static bool has_column(const struct hs_target_table *table, const char *name)
+{
+	for (size_t i = 0; i < table->columns; i++)
+		if (strcmp(table->column[i].name, name) == 0 && table->column[i].type == HS_COLUMN_TEXT)
+			return true;
+	return false;
+}
+
+/* Chooses the table in which rows are tried. */
+static bool choose_table(struct trial *t, const char *name)
+{
+	t->table.name = strdup(name);
+	t->table.unique_id = true;
+	return t->table.name != NULL && hs_target_add_column(&t->table, HS_SLICE("id"), HS_COLUMN_TEXT) &&
+	       hs_target_add_column(&t->table, HS_SLICE("user_id"), HS_COLUMN_TEXT);
+}
+
 /* Only a table of ours must have a unique id: others share the schema. */
 static bool look_at(void *context, const struct hs_target_table *table)
 {
@@ -104,7 +121,10 @@ static bool look_at(void *context, const struct hs_target_table *table)
 	t->known++;
 	if (!table->unique_id && t->unusable[0] == '\0' && is_ours(table->name + strlen(t->target->prefix)))
 		snprintf(t->unusable, sizeof t->unusable, "%s", table->name);
-	return true;
+	if (t->target->ops->ddl_rolls_back || t->table.name != NULL || !table->unique_id || table->other_unique ||
+	    !has_column(table, "id") || !has_column(table, "user_id"))
+		return true;
+	return choose_table(t, table->name);
 }
 
 /* A connection to another machine without a check of its certificate can be read and changed on the way. */
@@ -155,18 +175,16 @@ static enum hs_target_result try_rows(struct trial *t)
 	return result;
 }
 
-static bool name_table(struct trial *t)
+static bool make_table(struct trial *t)
 {
 	char name[512];
 
 	snprintf(name, sizeof name, "%s%s", t->target->prefix, TABLE);
-	t->table.name = strdup(name);
-	t->table.unique_id = true;
-	return t->table.name != NULL && hs_target_add_column(&t->table, HS_SLICE("id"), HS_COLUMN_TEXT) &&
-	       hs_target_add_column(&t->table, HS_SLICE("user_id"), HS_COLUMN_TEXT);
+	return choose_table(t, name) &&
+	       settle(t, t->target->ops->make_table(t->target, &t->table), "a new table", "USAGE, CREATE ON SCHEMA");
 }
 
-/* In one transaction, which is rolled back: the position, and, where DDL rolls back, a table with a row. */
+/* In one transaction, which is rolled back: the position, and rows: in a new table where the database can undo that. */
 static bool try_transaction(struct trial *t)
 {
 	const struct hs_target_ops *ops = t->target->ops;
@@ -176,9 +194,9 @@ static bool try_transaction(struct trial *t)
 	if (!fine)
 		return false;
 	if (ops->ddl_rolls_back)
-		fine = name_table(t) &&
-		       settle(t, ops->make_table(t->target, &t->table), "a new table", "USAGE, CREATE ON SCHEMA") &&
-		       settle(t, try_rows(t), "rows", "SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA");
+		fine = make_table(t);
+	if (fine && t->table.name != NULL)
+		fine = settle(t, try_rows(t), "rows", "SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA");
 	at.found = true;
 	fine = fine &&
 	       settle(t, ops->set_position(t->target, &at), "the position", "INSERT, UPDATE ON ALL TABLES IN SCHEMA");
@@ -203,7 +221,11 @@ static bool try_all(struct trial *t)
 	if (!try_transaction(t))
 		return false;
 	snprintf(found, sizeof found, "%zu tables", t->known);
-	say(t, "ok", t->target->ops->ddl_rolls_back ? "can make tables and write rows; " : "connected; ", found, "");
+	say(t, "ok",
+	    t->target->ops->ddl_rolls_back ? "can make tables and write rows; "
+	    : t->table.name != NULL        ? "can write rows; "
+	                                   : "connected; ",
+	    found, "");
 	return true;
 }
 
