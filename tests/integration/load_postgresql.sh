@@ -109,6 +109,14 @@ load --to "$PG"
 is 'PostgreSQL counts dropped columns: the rest goes to _rest' "$CODE $(pg "SELECT (SELECT count(*) FROM jsonb_each(_rest)) +
 	(SELECT count(*) FROM pg_attribute WHERE attrelid = 'segment.types'::regclass AND attname ~ '^m[0-9]') FROM segment.types WHERE id = 'd-4'")" '0 41'
 
+### A delete, first of its run ##################################
+put '{"type":"group","messageId":"g-1","userId":"u-gone","groupId":"g-x","traits":{"plan":"a"}}' \
+	'{"type":"group","messageId":"g-2","userId":"u-other","groupId":"g-x","traits":{"size":2}}'
+load --to "$PG"
+put '{"type":"delete","messageId":"g-3","userId":"u-gone","timestamp":"2026-11-23T10:15:00Z"}'
+load --to "$PG"
+is 'the account is made anew of what others said' "$CODE $(pg "SELECT id, plan, size FROM segment.accounts WHERE id = 'g-x'")" '0 g-x||2'
+
 ### Rows that are refused ########################################
 pg "SET ROLE loader; ALTER TABLE segment.types ADD CHECK (s <> 'no')"
 put "$(track r-1 Types '{"s":"yes"}')" "$(track r-2 Types '{"s":"no"}')" "$(track r-3 Types '{"s":"yes"}')"

@@ -31,6 +31,7 @@ static enum hs_target_result meaning(const char *state)
 		    { "42703", HS_TARGET_CATALOGUE },
 		    { "42P07", HS_TARGET_CATALOGUE },
 		    { "42701", HS_TARGET_CATALOGUE },
+		    { "42710", HS_TARGET_CATALOGUE }, /* the type of a table that somebody else makes just now */
 		    { "54", HS_TARGET_WIDE },
 		    { "22", HS_TARGET_WIDE }, /* a column narrower than its type says: varchar(20) */
 		    { "23", HS_TARGET_ROW },

@@ -41,7 +41,8 @@ static enum hs_target_result make(struct hs_postgresql *s)
 {
 	enum hs_target_result result = hs_postgresql_run_sql(s);
 	const char *state = s->target.state;
-	bool there = strcmp(state, "23505") == 0 || strcmp(state, "42P06") == 0 || strcmp(state, "42P07") == 0;
+	bool there = strcmp(state, "23505") == 0 || strcmp(state, "42P06") == 0 || strcmp(state, "42P07") == 0 ||
+	             strcmp(state, "42710") == 0;
 
 	return result != HS_TARGET_OK && there ? HS_TARGET_OK : result;
 }
