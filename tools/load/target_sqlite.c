@@ -5,93 +5,20 @@
  * (https://www.sqlite.org/datatype3.html, 3.1). WAL, so that readers never wait for the loader; FULL, so that
  * a commit is on stable storage; secure_delete, so that what was erased is gone from the file.
  */
-#include "base/buf.h"
 #include "tools/load/sql_text.h"
-#include "tools/load/target.h"
+#include "tools/load/sqlite_session.h"
 
 #include <errno.h>
-#include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-struct sqlite {
-	struct hs_target target; /* first: both have one address */
-	sqlite3 *db;
-	struct hs_buf sql;
-	bool erased; /* by the transaction */
-};
-
-static struct sqlite *of(struct hs_target *t)
-{
-	return (struct sqlite *)t;
-}
-
-static enum hs_target_result meaning(int code, const char *message)
-{
-	switch (code & 0xFF) {
-	case SQLITE_OK:
-	case SQLITE_ROW:
-	case SQLITE_DONE: return HS_TARGET_OK;
-	case SQLITE_BUSY:
-	case SQLITE_LOCKED: return HS_TARGET_AGAIN;
-	case SQLITE_FULL:
-	case SQLITE_IOERR:
-	case SQLITE_NOMEM: return HS_TARGET_FULL;
-	case SQLITE_SCHEMA: return HS_TARGET_CATALOGUE;
-	case SQLITE_CONSTRAINT:
-	case SQLITE_MISMATCH:
-	case SQLITE_TOOBIG: return HS_TARGET_ROW;
-	case SQLITE_PERM:
-	case SQLITE_AUTH:
-	case SQLITE_CANTOPEN:
-	case SQLITE_READONLY: return HS_TARGET_DENIED;
-	case SQLITE_ERROR:
-		return strstr(message, "no such table") != NULL || strstr(message, "no such column") != NULL ||
-		               strstr(message, "has no column named") != NULL
-		           ? HS_TARGET_CATALOGUE
-		           : HS_TARGET_BROKEN;
-	default: return HS_TARGET_BROKEN;
-	}
-}
-
-static enum hs_target_result result_of(struct sqlite *s, int code)
-{
-	enum hs_target_result result = meaning(code, s->db != NULL ? sqlite3_errmsg(s->db) : "");
-
-	if (result != HS_TARGET_OK) {
-		snprintf(s->target.message, sizeof s->target.message, "%s",
-		         s->db != NULL ? sqlite3_errmsg(s->db) : sqlite3_errstr(code));
-		snprintf(s->target.state, sizeof s->target.state, "%d", code & 0xFF);
-	}
-	return result;
-}
-
-static enum hs_target_result out_of_memory(struct sqlite *s)
-{
-	return result_of(s, SQLITE_NOMEM);
-}
-
-static enum hs_target_result run(struct sqlite *s, const char *sql)
-{
-	return result_of(s, sqlite3_exec(s->db, sql, NULL, NULL, NULL));
-}
-
-/* Prepares what is in s->sql. */
-static enum hs_target_result prepare(struct sqlite *s, sqlite3_stmt **statement)
-{
-	*statement = NULL;
-	if (!hs_buf_ok(&s->sql))
-		return out_of_memory(s);
-	return result_of(s, sqlite3_prepare_v2(s->db, s->sql.p, (int)s->sql.n, statement, NULL));
-}
 
 static const char position_table[] =
     "(name TEXT PRIMARY KEY, spool TEXT, number INTEGER, \"offset\" INTEGER, edit INTEGER, "
     "before TEXT, records INTEGER, rest INTEGER, saved_at TIMESTAMP TEXT)";
 static const char names_table[] = "(table_name TEXT, name TEXT, path TEXT, PRIMARY KEY (table_name, name))";
 
-static enum hs_target_result make_own_tables(struct sqlite *s)
+static enum hs_target_result make_own_tables(struct hs_sqlite *s)
 {
 	static const struct {
 		const char *name, *columns;
@@ -102,19 +29,19 @@ static enum hs_target_result make_own_tables(struct sqlite *s)
 		hs_buf_reset(&s->sql);
 		hs_buf_printf(&s->sql, "CREATE TABLE IF NOT EXISTS \"%s%s\" %s", s->target.prefix, own[i].name,
 		              own[i].columns);
-		result = hs_buf_ok(&s->sql) ? run(s, hs_sql_string(&s->sql)) : out_of_memory(s);
+		result = hs_buf_ok(&s->sql) ? hs_sqlite_run(s, hs_sql_string(&s->sql)) : hs_sqlite_out_of_memory(s);
 	}
 	return result;
 }
 
 static void disconnect(struct hs_target *t)
 {
-	sqlite3_close_v2(of(t)->db);
-	of(t)->db = NULL;
+	sqlite3_close_v2(hs_sqlite_of(t)->db);
+	hs_sqlite_of(t)->db = NULL;
 }
 
 /* Opens the file without making or changing anything; one that is not there is an empty database. */
-static enum hs_target_result look_at(struct sqlite *s, const char *path)
+static enum hs_target_result look_at(struct hs_sqlite *s, const char *path)
 {
 	int code = sqlite3_open_v2(path, &s->db, SQLITE_OPEN_READONLY, NULL);
 
@@ -124,21 +51,22 @@ static enum hs_target_result look_at(struct sqlite *s, const char *path)
 	}
 	if (code == SQLITE_OK)
 		sqlite3_busy_timeout(s->db, HS_TARGET_LOCK_MS);
-	return result_of(s, code);
+	return hs_sqlite_result(s, code);
 }
 
 static enum hs_target_result connect_to(struct hs_target *t)
 {
-	struct sqlite *s = of(t);
+	struct hs_sqlite *s = hs_sqlite_of(t);
 	const char *path = strchr(t->url, ':') + 1;
 	enum hs_target_result result;
 
 	if (t->look_only)
 		return look_at(s, path);
-	result = result_of(s, sqlite3_open_v2(path, &s->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, NULL));
+	result = hs_sqlite_result(s, sqlite3_open_v2(path, &s->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, NULL));
 	if (result == HS_TARGET_OK) {
 		sqlite3_busy_timeout(s->db, HS_TARGET_LOCK_MS);
-		result = run(s, "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA secure_delete = ON");
+		result =
+		    hs_sqlite_run(s, "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA secure_delete = ON");
 	}
 	if (result == HS_TARGET_OK)
 		result = make_own_tables(s);
@@ -147,205 +75,13 @@ static enum hs_target_result connect_to(struct hs_target *t)
 	return result;
 }
 
-/* --- the catalogue ------------------------------------------------------------------ */
-
-static const char *const type_names[] = {
-	[HS_COLUMN_NONE] = "TEXT",      [HS_COLUMN_BOOLEAN] = "BOOLEAN",
-	[HS_COLUMN_NUMBER] = "NUMERIC", [HS_COLUMN_TIMESTAMP] = "TIMESTAMP TEXT",
-	[HS_COLUMN_TEXT] = "TEXT",
-};
-
-/* The type of a column as it was declared, perhaps by somebody else. */
-static enum hs_column_type type_of(const char *declared)
-{
-	static const struct {
-		const char *word;
-		enum hs_column_type type;
-	} words[] = {
-		{ "TIME", HS_COLUMN_TIMESTAMP }, { "BOOL", HS_COLUMN_BOOLEAN }, { "INT", HS_COLUMN_NUMBER },
-		{ "REAL", HS_COLUMN_NUMBER },    { "FLOA", HS_COLUMN_NUMBER },  { "DOUB", HS_COLUMN_NUMBER },
-		{ "NUM", HS_COLUMN_NUMBER },     { "DEC", HS_COLUMN_NUMBER },   { "CHAR", HS_COLUMN_TEXT },
-		{ "CLOB", HS_COLUMN_TEXT },      { "TEXT", HS_COLUMN_TEXT },
-	};
-
-	for (size_t i = 0; i < sizeof words / sizeof *words; i++)
-		if (strcasestr(declared, words[i].word) != NULL)
-			return words[i].type;
-	return HS_COLUMN_FOREIGN;
-}
-
-static const char *text_at(sqlite3_stmt *statement, int column)
-{
-	const char *text = (const char *)sqlite3_column_text(statement, column);
-
-	return text != NULL ? text : "";
-}
-
-/* Fills in the columns; those that are generated (hidden, in table_xinfo) are left alone. */
-static enum hs_target_result read_columns(struct sqlite *s, struct hs_target_table *table)
-{
-	sqlite3_stmt *statement;
-	enum hs_target_result result;
-	int code;
-
-	hs_buf_reset(&s->sql);
-	hs_buf_put_slice(&s->sql, HS_SLICE("PRAGMA table_xinfo("));
-	hs_sql_put_name(&s->sql, hs_slice_str(table->name), '"');
-	hs_buf_putc(&s->sql, ')');
-	result = prepare(s, &statement);
-	if (result != HS_TARGET_OK)
-		return result;
-	while ((code = sqlite3_step(statement)) == SQLITE_ROW)
-		if (!hs_target_add_column(table, hs_slice_str(text_at(statement, 1)),
-		                          sqlite3_column_int(statement, 6) == 0 ? type_of(text_at(statement, 2))
-		                                                                : HS_COLUMN_FOREIGN))
-			code = SQLITE_NOMEM;
-	result = result_of(s, code);
-	sqlite3_finalize(statement);
-	return result;
-}
-
-/* True if the index is on `id` and nothing else. */
-static bool is_on_id(struct sqlite *s, const char *index)
-{
-	sqlite3_stmt *statement;
-	bool on_id = false;
-	int columns = 0;
-
-	hs_buf_reset(&s->sql);
-	hs_buf_put_slice(&s->sql, HS_SLICE("PRAGMA index_info("));
-	hs_sql_put_name(&s->sql, hs_slice_str(index), '"');
-	hs_buf_putc(&s->sql, ')');
-	if (prepare(s, &statement) != HS_TARGET_OK)
-		return false;
-	for (; sqlite3_step(statement) == SQLITE_ROW; columns++)
-		on_id = strcmp(text_at(statement, 2), "id") == 0;
-	sqlite3_finalize(statement);
-	return on_id && columns == 1;
-}
-
-static enum hs_target_result read_indexes(struct sqlite *s, struct hs_target_table *table)
-{
-	sqlite3_stmt *statement;
-	enum hs_target_result result;
-
-	hs_buf_reset(&s->sql);
-	hs_buf_put_slice(&s->sql, HS_SLICE("PRAGMA index_list("));
-	hs_sql_put_name(&s->sql, hs_slice_str(table->name), '"');
-	hs_buf_putc(&s->sql, ')');
-	result = prepare(s, &statement);
-	while (result == HS_TARGET_OK && sqlite3_step(statement) == SQLITE_ROW) {
-		if (sqlite3_column_int(statement, 2) == 0)
-			continue;
-		if (is_on_id(s, text_at(statement, 1)))
-			table->unique_id = true;
-		else
-			table->other_unique = true;
-	}
-	sqlite3_finalize(statement);
-	return result;
-}
-
-static enum hs_target_result read_table(struct sqlite *s, const char *name,
-                                        bool (*each)(void *context, const struct hs_target_table *table), void *context)
-{
-	struct hs_target_table table = { .name = strdup(name) };
-	enum hs_target_result result = table.name == NULL ? out_of_memory(s) : read_columns(s, &table);
-
-	if (result == HS_TARGET_OK)
-		result = read_indexes(s, &table);
-	if (result == HS_TARGET_OK && !each(context, &table))
-		result = out_of_memory(s);
-	hs_target_table_free(&table);
-	return result;
-}
-
-static enum hs_target_result tables(struct hs_target *t,
-                                    bool (*each)(void *context, const struct hs_target_table *table), void *context)
-{
-	struct sqlite *s = of(t);
-	sqlite3_stmt *statement;
-	enum hs_target_result result;
-	size_t prefix = strlen(t->prefix);
-
-	hs_buf_reset(&s->sql);
-	hs_buf_put_slice(
-	    &s->sql,
-	    HS_SLICE("SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\'"));
-	result = prepare(s, &statement);
-	while (result == HS_TARGET_OK && sqlite3_step(statement) == SQLITE_ROW)
-		if (strncmp(text_at(statement, 0), t->prefix, prefix) == 0)
-			result = read_table(s, text_at(statement, 0), each, context);
-	sqlite3_finalize(statement);
-	return result;
-}
-
-/* --- new tables and columns ------------------------------------------------------------ */
-
-static enum hs_target_result make_table(struct hs_target *t, struct hs_target_table *table)
-{
-	struct sqlite *s = of(t);
-
-	hs_buf_reset(&s->sql);
-	hs_buf_put_slice(&s->sql, HS_SLICE("CREATE TABLE IF NOT EXISTS "));
-	hs_sql_put_name(&s->sql, hs_slice_str(table->name), '"');
-	for (size_t i = 0; i < table->columns; i++) {
-		hs_buf_put_slice(&s->sql, i == 0 ? HS_SLICE(" (") : HS_SLICE(", "));
-		hs_sql_put_name(&s->sql, hs_slice_str(table->column[i].name), '"');
-		hs_buf_printf(&s->sql, " %s%s", type_names[table->column[i].type],
-		              strcmp(table->column[i].name, "id") == 0 ? " NOT NULL PRIMARY KEY" : "");
-	}
-	hs_buf_putc(&s->sql, ')');
-	hs_sql_put_user_index(&s->sql, t->prefix, table, '"');
-	return hs_buf_ok(&s->sql) ? run(s, hs_sql_string(&s->sql)) : out_of_memory(s);
-}
-
-static enum hs_target_result add_columns(struct hs_target *t, const char *table, struct hs_target_column *column,
-                                         size_t columns)
-{
-	struct sqlite *s = of(t);
-	enum hs_target_result result = HS_TARGET_OK;
-
-	for (size_t i = 0; i < columns && result == HS_TARGET_OK; i++) {
-		hs_buf_reset(&s->sql);
-		hs_buf_put_slice(&s->sql, HS_SLICE("ALTER TABLE "));
-		hs_sql_put_name(&s->sql, hs_slice_str(table), '"');
-		hs_buf_put_slice(&s->sql, HS_SLICE(" ADD COLUMN "));
-		hs_sql_put_name(&s->sql, hs_slice_str(column[i].name), '"');
-		hs_buf_printf(&s->sql, " %s", type_names[column[i].type]);
-		result = hs_buf_ok(&s->sql) ? run(s, hs_sql_string(&s->sql)) : out_of_memory(s);
-		if (result == HS_TARGET_BROKEN && strstr(t->message, "duplicate column name") != NULL)
-			result = HS_TARGET_OK; /* another loader was first */
-	}
-	return result;
-}
-
-static enum hs_target_result note_name(struct hs_target *t, const char *table, const char *name, struct hs_slice path)
-{
-	struct sqlite *s = of(t);
-	struct hs_slice value[] = { hs_slice_str(table), hs_slice_str(name), path };
-	sqlite3_stmt *statement;
-	enum hs_target_result result;
-
-	hs_buf_reset(&s->sql);
-	hs_buf_printf(&s->sql, "INSERT OR IGNORE INTO \"%shookspool_names\" VALUES (?, ?, ?)", t->prefix);
-	result = prepare(s, &statement);
-	if (result != HS_TARGET_OK)
-		return result;
-	for (int i = 0; i < 3; i++)
-		sqlite3_bind_text64(statement, i + 1, value[i].p, value[i].n, SQLITE_STATIC, SQLITE_UTF8);
-	result = result_of(s, sqlite3_step(statement));
-	sqlite3_finalize(statement);
-	return result;
-}
-
 /* --- transactions ------------------------------------------------------------------------ */
 
 static enum hs_target_result begin(struct hs_target *t, struct hs_target_position *at)
 {
-	struct sqlite *s = of(t);
+	struct hs_sqlite *s = hs_sqlite_of(t);
 	sqlite3_stmt *statement;
-	enum hs_target_result result = run(s, t->look_only ? "BEGIN" : "BEGIN IMMEDIATE");
+	enum hs_target_result result = hs_sqlite_run(s, t->look_only ? "BEGIN" : "BEGIN IMMEDIATE");
 
 	*at = (struct hs_target_position){ .found = false };
 	if (result != HS_TARGET_OK)
@@ -355,19 +91,19 @@ static enum hs_target_result begin(struct hs_target *t, struct hs_target_positio
 	    &s->sql,
 	    "SELECT spool, number, \"offset\", edit, before, records, rest FROM \"%shookspool_load\" WHERE name = ?1",
 	    t->prefix);
-	result = prepare(s, &statement);
+	result = hs_sqlite_prepare(s, &statement);
 	if (result == HS_TARGET_OK) {
 		sqlite3_bind_text(statement, 1, t->name, -1, SQLITE_STATIC);
 		int code = sqlite3_step(statement);
 
-		result = result_of(s, code);
+		result = hs_sqlite_result(s, code);
 		if (code == SQLITE_ROW) {
 			at->found = true;
-			snprintf(at->spool, sizeof at->spool, "%s", text_at(statement, 0));
+			snprintf(at->spool, sizeof at->spool, "%s", hs_sqlite_text(statement, 0));
 			at->number = (uint64_t)sqlite3_column_int64(statement, 1);
 			at->offset = (uint64_t)sqlite3_column_int64(statement, 2);
 			at->edit = (uint64_t)sqlite3_column_int64(statement, 3);
-			at->before = strtoull(text_at(statement, 4), NULL, 16);
+			at->before = strtoull(hs_sqlite_text(statement, 4), NULL, 16);
 			at->records = (uint64_t)sqlite3_column_int64(statement, 5);
 			at->rest = (uint64_t)sqlite3_column_int64(statement, 6);
 		}
@@ -376,20 +112,20 @@ static enum hs_target_result begin(struct hs_target *t, struct hs_target_positio
 	if (result == HS_TARGET_CATALOGUE && t->look_only)
 		return HS_TARGET_OK;
 	if (result != HS_TARGET_OK)
-		run(s, "ROLLBACK");
+		hs_sqlite_run(s, "ROLLBACK");
 	return result;
 }
 
 static void rollback(struct hs_target *t)
 {
-	if (of(t)->db != NULL && !sqlite3_get_autocommit(of(t)->db))
-		sqlite3_exec(of(t)->db, "ROLLBACK", NULL, NULL, NULL);
+	if (hs_sqlite_of(t)->db != NULL && !sqlite3_get_autocommit(hs_sqlite_of(t)->db))
+		sqlite3_exec(hs_sqlite_of(t)->db, "ROLLBACK", NULL, NULL, NULL);
 }
 
 static enum hs_target_result commit(struct hs_target *t)
 {
-	struct sqlite *s = of(t);
-	enum hs_target_result result = run(s, "COMMIT");
+	struct hs_sqlite *s = hs_sqlite_of(t);
+	enum hs_target_result result = hs_sqlite_run(s, "COMMIT");
 
 	/* what was erased leaves the WAL, too, unless a reader still needs it: then at the next checkpoint */
 	if (result == HS_TARGET_OK && s->erased)
@@ -399,7 +135,7 @@ static enum hs_target_result commit(struct hs_target *t)
 
 static enum hs_target_result set_position(struct hs_target *t, const struct hs_target_position *at)
 {
-	struct sqlite *s = of(t);
+	struct hs_sqlite *s = hs_sqlite_of(t);
 
 	hs_buf_reset(&s->sql);
 	hs_buf_printf(&s->sql, "INSERT OR REPLACE INTO \"%shookspool_load\" VALUES (", t->prefix);
@@ -408,7 +144,7 @@ static enum hs_target_result set_position(struct hs_target *t, const struct hs_t
 	    &s->sql, ", '%s', %llu, %llu, %llu, '%016llx', %llu, %llu, strftime('%%Y-%%m-%%dT%%H:%%M:%%fZ', 'now'))",
 	    at->spool, (unsigned long long)at->number, (unsigned long long)at->offset, (unsigned long long)at->edit,
 	    (unsigned long long)at->before, (unsigned long long)at->records, (unsigned long long)at->rest);
-	return hs_buf_ok(&s->sql) ? run(s, hs_sql_string(&s->sql)) : out_of_memory(s);
+	return hs_buf_ok(&s->sql) ? hs_sqlite_run(s, hs_sql_string(&s->sql)) : hs_sqlite_out_of_memory(s);
 }
 
 /* --- rows ---------------------------------------------------------------------------------- */
@@ -452,7 +188,7 @@ static void put_insert(struct hs_buf *sql, const struct hs_target_rows *rows, bo
 		hs_buf_put_slice(sql, HS_SLICE("NOTHING"));
 }
 
-static enum hs_target_result put_rows(struct sqlite *s, const struct hs_target_rows *rows, bool update)
+static enum hs_target_result put_rows(struct hs_sqlite *s, const struct hs_target_rows *rows, bool update)
 {
 	sqlite3_stmt *statement;
 	enum hs_target_result result;
@@ -460,7 +196,7 @@ static enum hs_target_result put_rows(struct sqlite *s, const struct hs_target_r
 
 	hs_buf_reset(&s->sql);
 	put_insert(&s->sql, rows, update);
-	result = prepare(s, &statement);
+	result = hs_sqlite_prepare(s, &statement);
 	for (size_t row = 0; row < rows->rows && result == HS_TARGET_OK && code == SQLITE_DONE; row++) {
 		for (size_t i = 0; i < rows->columns; i++)
 			if (bind(statement, (int)i + 1, rows->table->column[rows->column[i]].type,
@@ -471,7 +207,7 @@ static enum hs_target_result put_rows(struct sqlite *s, const struct hs_target_r
 		sqlite3_reset(statement);
 	}
 	if (result == HS_TARGET_OK)
-		result = result_of(s, code);
+		result = hs_sqlite_result(s, code);
 	sqlite3_finalize(statement);
 	return result;
 }
@@ -479,8 +215,8 @@ static enum hs_target_result put_rows(struct sqlite *s, const struct hs_target_r
 /* Inside a savepoint, so that an error leaves the transaction as it was. */
 static enum hs_target_result put_all_or_none(struct hs_target *t, const struct hs_target_rows *rows, bool update)
 {
-	struct sqlite *s = of(t);
-	enum hs_target_result result = run(s, "SAVEPOINT rows");
+	struct hs_sqlite *s = hs_sqlite_of(t);
+	enum hs_target_result result = hs_sqlite_run(s, "SAVEPOINT rows");
 
 	if (result != HS_TARGET_OK)
 		return result;
@@ -513,7 +249,7 @@ static struct hs_slice value_at(sqlite3_stmt *statement, int at, enum hs_column_
 		hs_value_double_text(sqlite3_column_double(statement, at), number);
 		return hs_slice_str(number);
 	}
-	const char *text = text_at(statement, at);
+	const char *text = hs_sqlite_text(statement, at);
 
 	return hs_slice(text, (size_t)sqlite3_column_bytes(statement, at));
 }
@@ -522,7 +258,7 @@ static enum hs_target_result select_rows(struct hs_target *t, const struct hs_ta
                                          size_t columns, const char *key, struct hs_slice value,
                                          bool (*each)(void *context, const struct hs_slice *value), void *context)
 {
-	struct sqlite *s = of(t);
+	struct hs_sqlite *s = hs_sqlite_of(t);
 	struct hs_slice *found = calloc(columns + 1, sizeof *found);
 	char(*number)[HS_DOUBLE_TEXT] = calloc(columns + 1, sizeof *number);
 	sqlite3_stmt *statement = NULL;
@@ -533,7 +269,7 @@ static enum hs_target_result select_rows(struct hs_target *t, const struct hs_ta
 	hs_sql_put_select(&s->sql, table, column, columns, '"');
 	hs_sql_put_where(&s->sql, key, '"');
 	hs_buf_put_slice(&s->sql, HS_SLICE("?1"));
-	result = found == NULL || number == NULL ? out_of_memory(s) : prepare(s, &statement);
+	result = found == NULL || number == NULL ? hs_sqlite_out_of_memory(s) : hs_sqlite_prepare(s, &statement);
 	if (result == HS_TARGET_OK) {
 		sqlite3_bind_text64(statement, 1, value.p, value.n, SQLITE_STATIC, SQLITE_UTF8);
 		while ((code = sqlite3_step(statement)) == SQLITE_ROW) {
@@ -544,7 +280,7 @@ static enum hs_target_result select_rows(struct hs_target *t, const struct hs_ta
 				break;
 			}
 		}
-		result = result_of(s, code);
+		result = hs_sqlite_result(s, code);
 	}
 	sqlite3_finalize(statement);
 	free(found);
@@ -555,7 +291,7 @@ static enum hs_target_result select_rows(struct hs_target *t, const struct hs_ta
 static enum hs_target_result erase(struct hs_target *t, const struct hs_target_table *table, const char *key,
                                    struct hs_slice value, struct hs_slice until, uint64_t *gone)
 {
-	struct sqlite *s = of(t);
+	struct hs_sqlite *s = hs_sqlite_of(t);
 	sqlite3_stmt *statement;
 	enum hs_target_result result;
 
@@ -564,13 +300,13 @@ static enum hs_target_result erase(struct hs_target *t, const struct hs_target_t
 	hs_sql_put_name(&s->sql, hs_slice_str(table->name), '"');
 	hs_sql_put_where(&s->sql, key, '"');
 	hs_buf_put_slice(&s->sql, until.p != NULL ? HS_SLICE("?1 AND \"uuid_ts\" <= ?2") : HS_SLICE("?1"));
-	result = prepare(s, &statement);
+	result = hs_sqlite_prepare(s, &statement);
 	if (result != HS_TARGET_OK)
 		return result;
 	sqlite3_bind_text64(statement, 1, value.p, value.n, SQLITE_STATIC, SQLITE_UTF8);
 	if (until.p != NULL)
 		sqlite3_bind_text64(statement, 2, until.p, until.n, SQLITE_STATIC, SQLITE_UTF8);
-	result = result_of(s, sqlite3_step(statement));
+	result = hs_sqlite_result(s, sqlite3_step(statement));
 	sqlite3_finalize(statement);
 	s->erased = s->erased || until.p != NULL;
 	if (result == HS_TARGET_OK)
@@ -581,7 +317,7 @@ static enum hs_target_result erase(struct hs_target *t, const struct hs_target_t
 static void free_target(struct hs_target *t)
 {
 	disconnect(t);
-	hs_buf_free(&of(t)->sql);
+	hs_buf_free(&hs_sqlite_of(t)->sql);
 	free(t);
 }
 
@@ -593,10 +329,10 @@ static const struct hs_target_ops ops = {
 	.mend_id = { "CREATE UNIQUE INDEX \"", "_id\" ON \"", "\" (id)" },
 	.connect = connect_to,
 	.disconnect = disconnect,
-	.tables = tables,
-	.make_table = make_table,
-	.add_columns = add_columns,
-	.note_name = note_name,
+	.tables = hs_sqlite_tables,
+	.make_table = hs_sqlite_make_table,
+	.add_columns = hs_sqlite_add_columns,
+	.note_name = hs_sqlite_note_name,
 	.begin = begin,
 	.insert = insert,
 	.upsert = upsert,
@@ -610,7 +346,7 @@ static const struct hs_target_ops ops = {
 
 struct hs_target *hs_target_sqlite_new(void)
 {
-	struct sqlite *s = calloc(1, sizeof *s);
+	struct hs_sqlite *s = calloc(1, sizeof *s);
 
 	if (s == NULL)
 		return NULL;
