@@ -10,7 +10,7 @@ check:
 	$(Q)bash tests/fuzz/run.sh replay $(B)/fuzz
 	$(Q)bash tests/fuzz/run.sh fuzz $(B)/fuzz 10
 	$(Q)$(MAKE) $(PARALLEL) run-tests faults-built faults-malloc
-	$(Q)HS_BUILD=$(B) bash tests/lib/run-tests.sh $(FAULTS) $(wildcard tests/model/run.sh)
+	$(Q)HS_BUILD=$(B) bash tests/lib/run-tests.sh $(FAULTS) $(wildcard tests/model/run.sh) $(wildcard tests/load/*.sh)
 	$(Q)$(MAKE) --no-print-directory test-sdk
 
 lint:
