@@ -15,7 +15,7 @@ CURL ?= $(if $(findstring -static,$(LDFLAGS)),no,yes)
 JOBS := $(shell nproc 2>/dev/null || echo 2)
 
 ## make            build into build/; CURL=no leaves libcurl out
-## make static     build/static/hookspool.fcgi and hookspool, which need no library of the host
+## make static     build/static/hookspool.fcgi, hookspool and hookspool-load (SQLite), which need no library of the host
 ## make bundle     build/hookspool-VERSION-ARCH.tar.gz, for a host with a file manager and no more
 ## make run        lighttpd with a throwaway spool; ONCE=1 stops after seven events
 ## make test       every test, against real servers
@@ -35,14 +35,15 @@ JOBS := $(shell nproc 2>/dev/null || echo 2)
 .DELETE_ON_ERROR:
 .PHONY: all help deps run clean
 
-all: $(B)/hookspool.fcgi $(B)/hookspool.cgi $(B)/hookspool man $(B)/hookspool.conf $(B)/hookspool.bash
+all: $(B)/hookspool.fcgi $(B)/hookspool.cgi $(B)/hookspool $(B)/hookspool-load man $(B)/hookspool.conf $(B)/hookspool.bash
 
 help:
 	@sed -n 's/^## //p' $(filter Makefile mk/%,$(MAKEFILE_LIST))
 
 COMMON := $(sort $(shell find common -name '*.c'))
 CGI := $(sort $(shell find cgi -name '*.c'))
-TOOLS := $(filter-out tools/probe/http$(if $(filter no,$(CURL)),,_none).c,$(sort $(shell find tools -name '*.c')))
+TOOLS := $(filter-out tools/load/% tools/probe/http$(if $(filter no,$(CURL)),,_none).c,$(sort $(shell find tools -name '*.c'))) \
+    tools/load/option_table.c
 
 include mk/build.mk mk/documents.mk
 
@@ -67,5 +68,5 @@ run:
 clean:
 	rm -rf $(B)
 
-include mk/sdk.mk mk/install.mk mk/package.mk mk/tests.mk mk/check.mk mk/bench.mk mk/faults.mk mk/link.mk
+include mk/load.mk mk/sdk.mk mk/install.mk mk/package.mk mk/tests.mk mk/check.mk mk/bench.mk mk/faults.mk mk/link.mk
 -include $(shell find $(B)/obj -name '*.d' 2>/dev/null)

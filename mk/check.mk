@@ -10,7 +10,7 @@ check:
 	$(Q)bash tests/fuzz/run.sh replay $(B)/fuzz
 	$(Q)bash tests/fuzz/run.sh fuzz $(B)/fuzz 10
 	$(Q)$(MAKE) $(PARALLEL) run-tests faults-built faults-malloc
-	$(Q)HS_BUILD=$(B) bash tests/lib/run-tests.sh $(FAULTS) $(wildcard tests/model/run.sh)
+	$(Q)HS_BUILD=$(B) bash tests/lib/run-tests.sh $(FAULTS) $(wildcard tests/model/run.sh) $(wildcard tests/load/*.sh)
 	$(Q)$(MAKE) --no-print-directory test-sdk
 
 lint:
@@ -45,7 +45,7 @@ portable:
 
 FUZZ_SECONDS ?= 600
 FUZZ_SRC = $(filter common/base/% common/config/% common/event/%,$(COMMON)) common/spool/write/rejected.c \
-    $(addprefix common/spool/,summary/summary.c summary/summary_builder.c summary/summary_line.c file/gzip.c file/line_reader.c file/segment_list.c shared/history.c) $(CGI_PURE)
+    $(addprefix common/spool/,summary/summary.c summary/summary_builder.c summary/summary_line.c file/gzip.c file/line_reader.c file/segment_list.c shared/history.c shared/rates.c) $(CGI_PURE)
 FUZZ_FLAGS = -g -O1 -std=c11 $(CPPFLAGS) -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all
 .PHONY: fuzz fuzzers
 fuzzers: $(addprefix $(B)/fuzz/,$(FUZZ))

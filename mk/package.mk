@@ -1,12 +1,13 @@
 # Packages: static programs, the bundle, the Debian package, and all of it on empty Debians.
 
 # The programs resolve no name and load no library at run time; the linker would warn about both, and its
-# warnings are errors. libfcgi calls gethostbyname(3) only to connect, which no program here does.
-STATIC_LDFLAGS = -static-pie -Wl,--defsym=gethostbyname=abort -Wl,--fatal-warnings
+# warnings are errors. libfcgi calls gethostbyname(3) only to connect, and SQLite dlopen(3) only
+# for extensions, which no program here does. (The C library has a dlopen of its own, so that one is renamed.)
+STATIC_LDFLAGS = -static-pie -Wl,--defsym=gethostbyname=abort -Wl,--wrap=dlopen,--defsym=__wrap_dlopen=abort -Wl,--fatal-warnings
 .PHONY: static
 static:
 	$(Q)$(MAKE) --no-print-directory $(if $(findstring jobserver,$(MAKEFLAGS)),,-j$(JOBS)) B=$(B)/static LDFLAGS='$(STATIC_LDFLAGS)' \
-	    $(addprefix $(B)/static/,hookspool.fcgi hookspool.cgi hookspool)
+	    $(addprefix $(B)/static/,hookspool.fcgi hookspool.cgi hookspool hookspool-load)
 
 ARCH := $(shell uname -m)
 BUNDLE = $(B)/hookspool-$(VERSION)-$(ARCH).tar.gz

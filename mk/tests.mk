@@ -20,7 +20,7 @@ test:
 tests-built: all $(UNIT_BIN) $(TEST_BIN) $(if $(findstring -fsanitize,$(CFLAGS)),,bundle)
 
 run-tests: tests-built
-	$(Q)HS_BUILD=$(B) bash tests/lib/run-tests.sh $(UNIT_BIN) $(sort $(wildcard tests/integration/*.sh))
+	$(Q)HS_BUILD=$(B) bash tests/lib/run-tests.sh $(UNIT_BIN) $(filter-out $(LOAD_UNIT),$(sort $(wildcard tests/integration/*.sh)))
 
 # Unit tests make single calls of the C library fail (tests/lib/wrap.h).
 WRAPPED = calloc clock_gettime fallocate fallocate64 fchmod fdatasync fdopendir flock fstat fstat64 fstatat fstatat64 \
@@ -34,6 +34,11 @@ $(UNIT_BIN): LINK_FLAGS = $(LDFLAGS) $(WRAP)
 $(UNIT_BIN): LIBS = -lcmocka -linih -ljson-c $(LDLIBS_COMMON)
 # The pump, with the test's own sinks.
 $(B)/unit/test_pump: $(call obj,$(addprefix tools/sink/,pump.c pump_input.c keyed_scheduler.c retry_policy.c stop_signals.c event_source.c dead_letter_source.c) tools/report/progress.c tools/command.c)
+# Tests of the loader, over the target in memory of tests/lib.
+LOAD_UNIT := $(B)/unit/test_loader
+$(LOAD_UNIT): $(call obj,$(filter-out $(addprefix tools/load/,main.c sink_load.c options.c status.c trial.c dry_run.c),$(filter tools/load/%,$(LOAD_SRC))))
+$(LOAD_UNIT): LIBS = -lcmocka -linih -ljson-c $(foreach database,$(LOAD),$(LOAD_LIBS_$(database))) $(LDLIBS_COMMON)
+$(B)/unit/test_progress: $(call obj,tools/report/output.c tools/report/progress.c)
 $(TEST_BIN): $(B)/%: $(B)/obj/tests/lib/%.o
 
 SANITIZE = -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer

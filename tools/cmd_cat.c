@@ -1,5 +1,4 @@
 /* hookspool cat, tail: the records, one JSON line each, as they were spooled. */
-#include "base/io.h"
 #include "spool/admin/dead_letters.h"
 #include "tools/command.h"
 #include "tools/report/rejected_reader.h"
@@ -151,14 +150,6 @@ static int is_theirs(void *context, struct hs_slice line, struct hs_choice *choi
 	return passes(o, line, choice) ? hs_alias_filter_passes(&o->people, line) : 0;
 }
 
-/* Lines that go to a terminal or through a pipe are a sign of life themselves. */
-static bool is_to_file(void)
-{
-	struct stat st;
-
-	return hs_io_fstat(STDOUT_FILENO, &st) == 0 && S_ISREG(st.st_mode);
-}
-
 static int show_events(struct options *o, const char *command)
 {
 	struct hs_pump_options options = { .command = command,
@@ -172,7 +163,6 @@ static int show_events(struct options *o, const char *command)
 		                           .context = o,
 		                           .follow = o->follow,
 		                           .catch_signals = o->cursor != NULL,
-		                           .show_progress = is_to_file(),
 		                           .tell_empty = true,
 		                           .skip_full = true,
 		                           .from_last = o->is_tail && (o->cursor == NULL || o->last_given),

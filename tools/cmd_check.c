@@ -13,6 +13,7 @@
 #include "spool/spool.h"
 #include "tools/command.h"
 #include "tools/probe/check_consumers.h"
+#include "tools/probe/check_loads.h"
 #include "tools/probe/check_program.h"
 #include "tools/probe/check_url.h"
 #include "tools/report/bar_table.h"
@@ -481,6 +482,7 @@ static int check_all(struct checked *c, const char *path, const struct hs_http_t
 		return EX_OSERR;
 	check_spool(c, spool);
 	hs_spool_free(spool);
+	hs_check_loads(&c->report, c->settings, c->file);
 	if (target->url != NULL) {
 		if ((given->key == NULL && !hs_held_key_from(given, c->file)) || !hs_held_sources_from(given, c->file))
 			return EX_OSERR;

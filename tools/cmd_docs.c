@@ -85,7 +85,10 @@ static int print_sample(void)
 	     "[sources]\n"
 	     ";shop = " HS_SETTINGS_SAMPLE_WRITE_KEY
 	     " browser tenant=acme origin=https://shop.example rate=100/s daily=2G\n"
-	     ";backend = sha256:64 hex digits server tenant=acme");
+	     ";backend = sha256:64 hex digits server tenant=acme\n\n"
+	     "; Databases for hookspool load LABEL; after the URL password=, schema=, prefix=, on_delete=ignore.\n"
+	     "[load]\n"
+	     ";shop = sqlite:/var/lib/hookspool/shop.db");
 	return 0;
 }
 

@@ -156,7 +156,6 @@ static int run(struct options *o, const char *command)
 		                           .follow = !o->once,
 		                           .letters = o->failed,
 		                           .catch_signals = true,
-		                           .show_progress = true,
 		                           .retry_for_ms = o->retry_for_ms,
 		                           .drain_ms = -1 };
 	struct hs_pump *pump = hs_pump_new(&options, hs_sink_process_new(&handlers));

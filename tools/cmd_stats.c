@@ -196,7 +196,7 @@ static bool must_read(void *context, struct hs_summary_reader *summary)
 	struct stats *s = context;
 	const struct hs_summary *head = &summary->head;
 
-	if (hs_filter_is_empty(&s->filter))
+	if (hs_filter_all_pass(&s->filter, summary))
 		return !count_summary(s, summary);
 	return hs_filter_may_pass(&s->filter, summary) ||
 	       !hs_consumer_lag_segment(&s->lag, head->number, head->lines, head->text_bytes);
@@ -215,8 +215,10 @@ static int count_records(struct stats *s)
 
 		if (what == HS_READ_END)
 			return 0;
-		if (what == HS_READ_SKIPPED)
+		if (what == HS_READ_SKIPPED) {
+			hs_event_source_show(&s->source, &s->progress, s->end, s->lag.bytes);
 			continue;
+		}
 		if (what != HS_READ_LINE) {
 			hs_progress_clear(&s->progress);
 			code = hs_event_source_trouble(&s->source, what);

@@ -11,6 +11,7 @@
 	X(cat) \
 	X(tail) \
 	X(each) \
+	X(load) \
 	X(stats) \
 	X(cursors) \
 	X(rotate) \

@@ -3,9 +3,11 @@
  * body, tells the source; all answers are those of direct_answer.h.
  */
 #include "cgi/http/auth/write_key.h"
+#include "cgi/http/body.h"
 #include "cgi/http/handlers.h"
 #include "cgi/http/ingest.h"
 #include "cgi/http/params.h"
+#include "cgi/http/rate_limit.h"
 
 /* Finds the source, and whether the page that sends may use its key. */
 static enum hs_result check_key(struct hs_exchange *exchange, const struct hs_envelope *envelope)
@@ -48,7 +50,7 @@ static enum hs_result validate(struct hs_exchange *exchange)
 	struct hs_scratch *scratch = exchange->scratch;
 	struct hs_slice body;
 	struct hs_envelope envelope;
-	enum hs_result result = hs_ingest_read(exchange);
+	enum hs_result result = hs_body_read(exchange);
 
 	if (result != HS_OK)
 		return result;
@@ -57,10 +59,15 @@ static enum hs_result validate(struct hs_exchange *exchange)
 	result = check_key(exchange, &envelope);
 	if (result != HS_OK)
 		return result;
+	result = hs_rate_limit_source(exchange);
+	if (result != HS_OK)
+		return result;
 	hs_ingest_let_in(exchange, hs_slice_str(exchange->source->label));
 	hs_body_open_direct(&scratch->events, &scratch->json, body, &envelope, &scratch->frame);
 	describe(exchange, &envelope);
-	return hs_ingest_take(exchange, HS_OK);
+	result = hs_ingest_take(exchange, HS_OK);
+	hs_rate_limit_taken(exchange);
+	return result;
 }
 
 void hs_handle_direct(struct hs_exchange *exchange)

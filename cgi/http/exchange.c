@@ -34,6 +34,8 @@ void hs_scratch_free(struct hs_scratch *scratch)
 	hs_json_free(&scratch->settings_json);
 	hs_record_maker_free(&scratch->maker);
 	hs_buf_free(&scratch->body);
+	hs_buf_free(&scratch->inflated);
+	hs_gunzip_free(scratch->gunzip);
 	hs_buf_free(&scratch->rejected);
 	hs_buf_free(&scratch->key);
 	hs_buf_free(&scratch->settings_text);
@@ -79,6 +81,7 @@ void hs_exchange_from(struct hs_exchange *exchange, struct hs_transport *transpo
 void hs_scratch_shrink(struct hs_scratch *scratch, size_t keep)
 {
 	hs_buf_shrink(&scratch->body, keep);
+	hs_buf_shrink(&scratch->inflated, keep);
 	hs_buf_shrink(&scratch->rejected, keep);
 	hs_buf_shrink(&scratch->settings_text, keep);
 	hs_buf_shrink(&scratch->key, keep);

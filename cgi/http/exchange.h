@@ -10,6 +10,7 @@
 #ifndef HS_EXCHANGE_H
 #define HS_EXCHANGE_H
 
+#include "base/gunzip.h"
 #include "base/timestamp.h"
 #include "cgi/http/hash_budget.h"
 #include "cgi/http/outcome.h"
@@ -40,7 +41,8 @@ struct hs_store_ops {
 	int64_t (*now_monotonic)(void);
 	struct hs_semaphore *large;        /* before a large body is parsed; NULL: no limit */
 	struct hs_hash_budget *unverified; /* for hashing large bodies that match no secret; NULL: no limit */
-	struct hs_rates *rates;            /* of direct intake alone (rates.h); NULL: no limits */
+	/* The limits of direct intake, which alone asks for them (rates.h). NULL, or it returns NULL: no limits. */
+	struct hs_rates *(*rates)(void *self);
 };
 
 enum {
@@ -68,6 +70,8 @@ struct hs_scratch {
 	struct hs_body_reader events; /* of the body, by `json` */
 	struct hs_record_maker maker;
 	struct hs_buf body, rejected; /* large: see hs_scratch_shrink */
+	struct hs_buf inflated;       /* becomes `body` */
+	struct hs_gunzip *gunzip;     /* NULL until a body is gzip */
 	struct hs_buf key, settings_text, message;
 	struct hs_batch_frame frame; /* direct intake: what stands beside a batch … */
 	struct hs_direct direct;     /* … and what is known of each event */

@@ -1,18 +1,12 @@
 /*
- * ingest: what both intakes, that of webhooks and that of Segment's libraries, do with a body: it is
- * read, its events are validated and made records, and these are kept. The handlers between these
- * steps decide whether the sender is let in.
+ * ingest: what both intakes, that of webhooks and that of Segment's libraries, do with a body: its
+ * events are validated and made records, and these are kept. The handlers decide before that whether
+ * the sender is let in.
  */
 #ifndef HS_INGEST_H
 #define HS_INGEST_H
 
 #include "cgi/http/exchange.h"
-
-/*
- * Reads the body into scratch->body; a large one waits for the semaphore. From then on the answer
- * has a time limit. HS_OK; the transport's verdict; a result of class request; HS_E_LARGE_BODIES, HS_E_MEMORY.
- */
-enum hs_result hs_ingest_read(struct hs_exchange *exchange);
 
 /* Notes when the events of a sender that is let in have arrived. `key`: the label of its key; n == 0: none. */
 void hs_ingest_let_in(struct hs_exchange *exchange, struct hs_slice key);

@@ -102,6 +102,30 @@ static bool is_identity(struct hs_slice encoding)
 	return encoding.n == 0 || hs_slice_eq_nocase(hs_slice_trim(encoding), HS_SLICE("identity"));
 }
 
+/* x-gzip is the same (RFC 9110, 8.4.1.3). */
+static bool is_gzip(struct hs_slice encoding)
+{
+	encoding = hs_slice_trim(encoding);
+	return hs_slice_eq_nocase(encoding, HS_SLICE("gzip")) || hs_slice_eq_nocase(encoding, HS_SLICE("x-gzip"));
+}
+
+static enum hs_result read_body_head(struct hs_request *r, struct hs_slice length, struct hs_slice encoding,
+                                     uint64_t most)
+{
+	bool direct = r->route->direct != NULL;
+	enum hs_result result = read_length(length, most, &r->content_length);
+
+	r->has_length = result != HS_E_NO_LENGTH;
+	if (direct && !r->has_length) {
+		r->content_length = most;
+		result = HS_OK;
+	}
+	if (result != HS_OK || is_identity(encoding))
+		return result;
+	r->gzip = direct && is_gzip(encoding);
+	return r->gzip ? HS_OK : HS_E_ENCODING;
+}
+
 static void fill_credentials(struct hs_credentials *c, const struct hs_slice var[static VARIABLES])
 {
 #define CREDENTIAL_FILL(member, variable) c->member = var[CREDENTIAL_##member];
@@ -114,10 +138,9 @@ static void fill_credentials(struct hs_credentials *c, const struct hs_slice var
 		c->authorization = var[REDIRECT_AUTHORIZATION];
 }
 
-enum hs_result hs_request_read(struct hs_request *r, char *const *params, uint64_t max_body)
+enum hs_result hs_request_read(struct hs_request *r, char *const *params, uint64_t max_body, uint64_t max_sdk_body)
 {
 	struct hs_slice var[VARIABLES] = { HS_SLICE_NONE };
-	enum hs_result length;
 
 	memset(r, 0, sizeof *r);
 	collect(params, var, &r->credentials.signature_twice);
@@ -135,8 +158,6 @@ enum hs_result hs_request_read(struct hs_request *r, char *const *params, uint64
 		return HS_OK;
 	if (!r->route->accepts(var[CONTENT_TYPE]))
 		return HS_E_MEDIA_TYPE;
-	length = read_length(var[CONTENT_LENGTH], max_body, &r->content_length);
-	if (length != HS_OK)
-		return length;
-	return is_identity(var[CONTENT_ENCODING]) ? HS_OK : HS_E_ENCODING;
+	return read_body_head(r, var[CONTENT_LENGTH], var[CONTENT_ENCODING],
+	                      r->route->direct != NULL ? max_sdk_body : max_body);
 }

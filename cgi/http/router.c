@@ -1,5 +1,6 @@
 #include "cgi/http/router.h"
 #include "cgi/http/params.h"
+#include "cgi/http/rate_limit.h"
 
 /*
  * Direct intake is not offered without sources. Its keys may be in the body, so the head lets everybody in;
@@ -26,7 +27,7 @@ enum hs_result hs_head_read(struct hs_head *h, const struct hs_settings *setting
 
 	h->tenant = HS_SLICE_NONE;
 	h->needs_signature = false;
-	result = hs_request_read(&h->request, params, (uint64_t)settings->max_body);
+	result = hs_request_read(&h->request, params, (uint64_t)settings->max_body, (uint64_t)settings->max_sdk_body);
 	if (h->request.route != NULL && h->request.route->direct != NULL)
 		return read_direct(h, settings, result);
 	if (result != HS_OK || !h->request.route->for_senders)
@@ -70,6 +71,8 @@ static enum hs_result begin(struct hs_scratch *scratch, struct hs_exchange *exch
 		exchange->origin = hs_slice_trim(hs_param(params, HS_SLICE("HTTP_ORIGIN")));
 	if (direct || settings->proxies > 0 || settings->ip != HS_IP_KEEP)
 		find_sender(exchange, params);
+	if (direct && result == HS_OK && exchange->request.method != HS_METHOD_OPTIONS)
+		result = hs_rate_limit_address(exchange);
 	/* not health requests: those of a monitor would hide that a sender is silent */
 	exchange->count_answer = exchange->request.route != NULL && !exchange->request.route->for_senders
 	                             ? NULL

@@ -1,5 +1,6 @@
 /* webhook: the handler of webhooks: checks the signature of a body, and ingests it. */
 #include "base/base64.h"
+#include "cgi/http/body.h"
 #include "cgi/http/handlers.h"
 #include "cgi/http/ingest.h"
 
@@ -49,7 +50,7 @@ static enum hs_result validate(struct hs_exchange *exchange)
 {
 	struct hs_scratch *scratch = exchange->scratch;
 	struct hs_slice key = exchange->tenant; /* only the key's label so far */
-	enum hs_result result = hs_ingest_read(exchange);
+	enum hs_result result = hs_body_read(exchange);
 
 	if (result != HS_OK)
 		return result;

@@ -57,7 +57,7 @@ static void answer_unconfigured(struct hs_transport *transport, const struct hs_
 	struct hs_buf body = { 0 };
 	struct hs_response response = { .body = &body };
 
-	hs_request_read(&request, transport->params(transport), 0); /* its result does not matter */
+	hs_request_read(&request, transport->params(transport), 0, 0); /* its result does not matter */
 	if (!is_person(&request)) {
 		answer_failure(transport, HS_E_CONFIG);
 		return;
@@ -136,6 +136,13 @@ static enum hs_result store_health(void *self, bool *catching_up)
 	return result == HS_OK ? hs_spool_health(cgi->spool, catching_up) : result;
 }
 
+static struct hs_rates *store_rates(void *self)
+{
+	struct cgi *cgi = self;
+
+	return hs_spool_rates(cgi->spool, true);
+}
+
 static void ignore_end(void *context)
 {
 	(void)context;
@@ -150,7 +157,8 @@ static void serve(struct hs_transport *transport, struct hs_settings *settings)
 		                      .health = store_health,
 		                      .count_answer = hs_spool_count_answer,
 		                      .now = hs_io_now,
-		                      .now_monotonic = hs_io_now_monotonic };
+		                      .now_monotonic = hs_io_now_monotonic,
+		                      .rates = store_rates };
 	struct hs_scratch *scratch = hs_scratch_new(&store, hs_io_random());
 	struct hs_runtime *s = hs_runtime_new(settings);
 

@@ -142,6 +142,18 @@ static enum hs_result store_health(void *self, bool *catching_up)
 	return hs_spool_health(worker->store.spool, catching_up);
 }
 
+/* Most often they are open, and nothing waits. */
+static struct hs_rates *store_rates(void *self)
+{
+	struct worker *worker = self;
+	struct hs_rates *rates = hs_spool_rates(worker->store.spool, false);
+
+	if (rates != NULL)
+		return rates;
+	leave_door(worker);
+	return hs_spool_rates(worker->store.spool, true);
+}
+
 /* --- threads ---------------------------------------------------------------- */
 
 /*
@@ -193,7 +205,7 @@ static void serve_connection(struct worker *worker, struct hs_request_slot *slot
 	struct hs_partial_request *partial;
 
 	if (hs_transport_fcgi_is_whole(fd)) {
-		if (hs_transport_fcgi_open(slot->transport, fd))
+		if (hs_transport_fcgi_open(slot->transport, fd, worker->server->poller))
 			serve_request(worker, slot, slot->transport);
 		else
 			hs_request_slot_leave(slot);
@@ -297,7 +309,8 @@ static bool start_worker(struct server *server, uint64_t seed)
 		                               .now = hs_io_now,
 		                               .now_monotonic = hs_io_now_monotonic,
 		                               .large = server->large,
-		                               .unverified = &server->unverified };
+		                               .unverified = &server->unverified,
+		                               .rates = store_rates };
 	worker->acceptor = hs_acceptor_new(server->listen_fd, server->stop_fd, hs_partial_poller_fd(server->poller),
 	                                   &server->stopping);
 	worker->scratch = hs_scratch_new(&worker->store, seed);

@@ -5,7 +5,7 @@
 
 enum {
 	SMALLEST = 18, /* bytes of a member: its header and trailer */
-	RATIO = 1032,  /* deflate makes a byte into so many at most */
+	RATIO = 1032,  /* the most bytes that deflate makes of one */
 	FIRST_ROOM = 1024,
 };
 
@@ -32,19 +32,23 @@ static size_t smaller(size_t a, size_t b)
 	return a < b ? a : b;
 }
 
-/* Returns what the last trailer announces (RFC 1952, 2.3.1), as far as so few bytes can keep that promise. */
-static size_t announced(struct hs_slice in)
+/* ISIZE of the trailer (RFC 1952, 2.3.1). */
+size_t hs_gunzip_announced(struct hs_slice in)
 {
-	const unsigned char *p = (const unsigned char *)in.p + in.n - 4;
-	size_t size = (size_t)p[0] | (size_t)p[1] << 8 | (size_t)p[2] << 16 | (size_t)p[3] << 24;
+	const unsigned char *p;
+	size_t size;
 
+	if (in.n < SMALLEST)
+		return 0;
+	p = (const unsigned char *)in.p + in.n - 4;
+	size = (size_t)p[0] | (size_t)p[1] << 8 | (size_t)p[2] << 16 | (size_t)p[3] << 24;
 	return in.n < SIZE_MAX / RATIO ? smaller(size, in.n * RATIO) : size;
 }
 
 /* Inflates the member at the start of *in, and moves *in to its end. */
 static enum hs_result member(struct hs_gunzip *g, struct hs_slice *in, size_t most, struct hs_buf *out)
 {
-	size_t room = announced(*in), read, written;
+	size_t room = hs_gunzip_announced(*in), read, written;
 
 	if (room < FIRST_ROOM)
 		room = FIRST_ROOM;

@@ -443,11 +443,21 @@ void hs_io_drain(int fd)
 		continue;
 }
 
-void hs_io_wait_readable(int fd, int64_t ms)
+static void wait_for(int fd, short events, int64_t ms)
 {
-	struct pollfd p = { .fd = fd, .events = POLLIN };
+	struct pollfd p = { .fd = fd, .events = events };
 
 	poll(&p, 1, ms < 0 ? -1 : ms > INT_MAX ? INT_MAX : (int)ms);
+}
+
+void hs_io_wait_readable(int fd, int64_t ms)
+{
+	wait_for(fd, POLLIN, ms);
+}
+
+void hs_io_wait_writable(int fd, int64_t ms)
+{
+	wait_for(fd, POLLOUT, ms);
 }
 
 bool hs_io_boot_id(char id[static 37])

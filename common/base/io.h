@@ -151,6 +151,8 @@ void hs_io_watch_file(int fd, const char *path);
 void hs_io_drain(int fd);
 /* Waits until the descriptor is readable, a signal comes, or ms have passed (-1: no limit). */
 void hs_io_wait_readable(int fd, int64_t ms);
+/* As hs_io_wait_readable, until it is writable. */
+void hs_io_wait_writable(int fd, int64_t ms);
 
 /* Milliseconds since 1970, and on a clock that never jumps. (Clocks and sleeping: io_time.c; mappings: io_map.c.) */
 int64_t hs_io_now(void);

@@ -51,7 +51,8 @@ enum hs_class {
 	X(HS_E_NO_LENGTH, REQUEST, 411, INFO, "Content-Length required", \
 	  "the sender used chunked encoding and the web server passed no length") \
 	X(HS_E_BAD_LENGTH, REQUEST, 400, INFO, "Content-Length is not a number", "look at the sender") \
-	X(HS_E_TOO_LARGE, REQUEST, 413, INFO, "body too large", "raise max_body, or lower the batch size") \
+	X(HS_E_TOO_LARGE, REQUEST, 413, INFO, "body too large", \
+	  "raise max_body (max_sdk_body for libraries), or lower the batch size") \
 	X(HS_E_SHORT_BODY, REQUEST, 400, INFO, "body shorter than Content-Length", \
 	  "the sender or a proxy gave up in the middle") \
 	X(HS_E_LONG_BODY, REQUEST, 400, INFO, "body longer than Content-Length", "look at the sender or the proxy") \

@@ -90,6 +90,8 @@ struct hs_settings {
 	unsigned keys;
 	struct hs_source *source; /* `sources` of them, in the order of the file; sources.h */
 	unsigned sources;
+	struct hs_load *load; /* `loads` of them, in the order of the file; loads.h */
+	unsigned loads;
 	int doubtful_line; /* line of a secret or key that is probably not what was meant; 0: none … */
 	const char *doubt; /* … and why */
 };

@@ -1,6 +1,7 @@
 #include "config/settings_file.h"
 #include "base/io.h"
 #include "base/log.h"
+#include "config/loads.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -108,7 +109,8 @@ struct hs_settings *hs_settings_load(const char *path, char *const *variables, c
 	s = hs_settings_new(chosen, hs_buf_slice(&text), variables, error);
 	hs_buf_wipe(&text);
 	wipe_stack();
-	if (s != NULL && (st.st_mode & S_IROTH) != 0 && (s->secrets > 0 || s->keys > 0 || s->sources > 0))
+	if (s != NULL && (st.st_mode & S_IROTH) != 0 &&
+	    (s->secrets > 0 || s->keys > 0 || s->sources > 0 || hs_loads_have_password(s)))
 		return refuse(s, error, HS_FAULT_EXPOSED, chosen, "holds secrets and everybody may read it: chmod 640");
 	return s;
 }

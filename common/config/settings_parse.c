@@ -1,5 +1,6 @@
 /* settings_parse: hs_settings_new: reads the file's text, then the environment, and settles who may send. */
 #include "config/ini.h"
+#include "config/load_lines.h"
 #include "config/settings_access.h"
 #include "config/settings_reading.h"
 #include "config/source_lines.h"
@@ -92,11 +93,13 @@ static bool set_pair(struct hs_settings_reading *reading, struct hs_slice sectio
 		return hs_settings_add_labelled_secret(reading, name, value);
 	if (hs_slice_eq(section, HS_SLICE("sources")))
 		return hs_sources_add(reading, name, value);
+	if (hs_slice_eq(section, HS_SLICE("load")))
+		return hs_loads_add(reading, name, value);
 	if (section.n > 0)
-		return hs_settings_fail(
-		    reading,
-		    "[%.*s]: unknown section: there are [secrets], [keys] and [sources], and what is above them",
-		    (int)section.n, section.p);
+		return hs_settings_fail(reading,
+		                        "[%.*s]: unknown section: there are [secrets], [keys], [sources] and [load], "
+		                        "and what is above them",
+		                        (int)section.n, section.p);
 	s = hs_setting_find(name);
 	if (s == NULL)
 		return hs_settings_fail(reading, "%s: unknown setting: see hookspool.conf(5)", name);
@@ -217,6 +220,7 @@ void hs_settings_free(struct hs_settings *s)
 		return;
 	hs_settings_forget_secrets(s);
 	hs_settings_forget_keys(s);
+	hs_loads_forget(s);
 	hs_sources_forget(s);
 	free(s->spool_dir);
 	free(s->public_url);

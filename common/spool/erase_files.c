@@ -171,17 +171,7 @@ static bool open_summary(struct erase *x)
 
 bool hs_erase_may_name(struct erase *x, const struct hs_subjects *people)
 {
-	struct hs_slice bloom = HS_SLICE_NONE;
-
-	if (open_summary(x))
-		bloom = hs_summary_read(&x->current.summary, HS_SUMMARY_BLOOM);
-	if (bloom.p == NULL)
-		return true;
-	for (size_t i = 0; i < people->count; i++)
-		if (hs_summary_bloom_may_have(bloom,
-		                              hs_summary_hash(hs_slice(people->list[i]->id, people->list[i]->n))))
-			return true;
-	return false;
+	return !open_summary(x) || hs_summary_may_name(&x->current.summary, people);
 }
 
 bool hs_erase_may_delete(struct erase *x)

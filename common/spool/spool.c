@@ -168,6 +168,7 @@ void hs_spool_free(struct hs_spool *spool)
 	if (spool == NULL)
 		return;
 	hs_spool_view_close(spool->view);
+	hs_rates_close(spool->rates);
 	hs_metrics_free(spool->metrics);
 	hs_write_batcher_destroy(&spool->batcher);
 	pthread_rwlock_destroy(&spool->lock);

@@ -5,6 +5,7 @@
  *	append         hs_spool_append; hs_spool_is_slow, hs_spool_note_time
  *	post           hs_spool_post, hs_spool_commit, hs_spool_expire
  *	count          hs_spool_count_answer
+ *	limit          hs_spool_rates
  *	look after     hs_spool_health, hs_spool_known, hs_spool_rotate, hs_spool_maintain,
  *	               hs_spool_verify, hs_spool_trust_clock, hs_spool_clock_lag
  *
@@ -117,6 +118,17 @@ struct hs_answered {
  * a missing spool.
  */
 void hs_spool_count_answer(struct hs_spool *spool, const struct hs_answered *answered);
+
+/* --- limit ------------------------------------------------------------------ */
+
+struct hs_rates;
+
+/*
+ * Returns the limits of senders in the spool's directory (rates.h), which are valid until hs_spool_free.
+ * With `open`, opens them if no thread has; without, never waits for the disk. NULL: they are not open;
+ * a failure is logged once, and not tried again with these settings. hs_spool_maintain writes them back.
+ */
+struct hs_rates *hs_spool_rates(struct hs_spool *spool, bool open);
 
 /* --- look after ------------------------------------------------------------- */
 

@@ -120,6 +120,7 @@ enum hs_result hs_spool_maintain(struct hs_spool *spool, bool (*stop)(void *cont
 	struct spool_view *v; /* its own: compressing takes long, and a borrowed view cannot be replaced */
 	enum hs_result r = hs_spool_view_open(spool->settings, true, &v);
 
+	hs_spool_save_rates(spool);
 	memset(done, 0, sizeof *done);
 	if (r != HS_OK)
 		return r;

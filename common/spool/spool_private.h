@@ -6,6 +6,7 @@
 #include "spool/admin/suppression_list.h"
 #include "spool/dedup/index.h"
 #include "spool/shared/metrics.h"
+#include "spool/shared/rates.h"
 #include "spool/shared/spool_dir.h"
 #include "spool/write/segment.h"
 #include "spool/write/write_batcher.h"
@@ -38,6 +39,9 @@ struct hs_spool {
 	struct hs_metrics *metrics;
 	_Atomic uint64_t noted[HS_CREDENTIALS]; /* last use noted, by kind of credential: see is_noted */
 	struct hs_write_batcher batcher;        /* of posts */
+	_Atomic(struct hs_rates *) rates;       /* NULL: not open … */
+	_Atomic bool no_rates;                  /* … and cannot be */
+	int64_t rates_saved_ms;                 /* for the thread that maintains */
 };
 
 /* Opens the directory, and makes it if `make`. Results of hs_spool_dir_open, HS_E_IO, HS_E_MEMORY. */
@@ -59,6 +63,9 @@ void hs_spool_follow_metrics(const struct hs_spool *spool, int run_dir);
 
 /* Under the append lock of HS_REJECTED: deletes its oldest segments beyond rejected_max, if one was sealed. */
 enum hs_result hs_spool_cap_rejected(struct spool_view *view);
+
+/* Writes the limits of senders back, if they are open and a minute has passed. */
+void hs_spool_save_rates(struct hs_spool *spool);
 
 /* Writes the posts of one cycle together; the context is the spool. */
 hs_write_batcher_run hs_spool_append_together;

@@ -18,7 +18,7 @@ shared_hosting_make() {
 	by_user mv "$NAME/public_html/.htaccess" "$NAME/public_html/hookspool.cgi" www/
 	by_user mv "$NAME/hookspool" .
 	by_user chmod 755 www/hookspool.cgi
-	by_user chmod 700 hookspool/hookspool
+	by_user chmod 700 hookspool/hookspool hookspool/hookspool-load
 	mv "$S/hookspool/hookspool.conf" "$S/shipped.conf"
 	rm "$S/hookspool.conf"
 }
@@ -53,7 +53,7 @@ page() {
 
 tar tzf "$ARCHIVE" | grep -v '/$' | sed "s|^$NAME/||" | sort >"$T/files"
 is 'its contents' "$(xargs <"$T/files")" \
-	'INSTALL.txt hookspool/hookspool hookspool/hookspool.conf public_html/.htaccess public_html/hookspool.cgi'
+	'INSTALL.txt hookspool/hookspool hookspool/hookspool-load hookspool/hookspool.conf public_html/.htaccess public_html/hookspool.cgi'
 is 'its files belong to no user and have a fixed time' \
 	"$(tar tvzf "$ARCHIVE" --full-time | awk '{ print $2, $4 }' | sort -u)" '0/0 2026-01-01'
 is 'settings and what is beside them are for their owner alone' \

@@ -36,8 +36,10 @@ claim_holds() {
 ### A place to run them in ##############################################
 # The server takes a secret or a key. Commands with --tenant run with its settings, which have labels;
 # the others with settings that have none.
-spool_start 'rotate_min_gap = 0' 'auth = either' '[keys]' 'acme = key-of-acme' 'segment-review = key-of-a-reviewer'
-sed '/^auth/,$d' "$S/hookspool.conf" >"$S/plain.conf"
+sources=('[sources]' 'shop = key-of-a-page browser origin=https://shop.example rate=none' 'orders = KEY server')
+spool_start 'public_url = https://your.host/hookspool' 'address_rate = none' 'rotate_min_gap = 0' 'auth = either' \
+	'[keys]' 'acme = key-of-acme' 'segment-review = key-of-a-reviewer' "${sources[@]}"
+{ sed '/^auth/,$d' "$S/hookspool.conf"; printf '%s\n' "${sources[@]}"; } >"$S/plain.conf"
 chmod 600 "$S/plain.conf"
 own "$S/plain.conf"
 WORK=$S/work

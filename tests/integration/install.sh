@@ -7,6 +7,8 @@ check 'make install succeeds' eval \
 check 'the handler runs' "$P/lib/hookspool/hookspool.fcgi" --version
 check 'and under its other name' "$P/lib/hookspool/hookspool.cgi" --version
 check 'the command runs' "$P/bin/hookspool" --version
+check 'and the loader' "$P/lib/hookspool/hookspool-load" --version
+check 'which the command finds there' eval '"$P/bin/hookspool" load 2>&1 | grep "^usage: hookspool load"'
 for page in hookspool.1 hookspool-each.1 hookspool.conf.5 hookspool-spool.5 hookspool.fcgi.8; do
 	check "$page" test -s "$P/share/man/man${page##*.}/$page"
 done

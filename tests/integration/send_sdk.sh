@@ -1,9 +1,11 @@
 # hookspool send --as sdk and check --url: what Segment's libraries send, through real servers.
 . "$(dirname "$0")/../lib/server.sh"
 
+# the suite runs many times from one address
 SETTINGS='public_url = https://your.host/hookspool
+address_rate = none
 [sources]
-page = key-of-page browser tenant=acme origin=https://shop.example
+page = key-of-page browser tenant=acme origin=https://shop.example rate=none
 gone = revoked:key-of-gone
 server = key-of-server server tenant=acme'
 PAGE='Origin: https://shop.example'

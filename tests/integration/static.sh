@@ -5,7 +5,7 @@ if [ ! -d "$HS_BUILD/static" ]; then
 	ok 'no static programs: sanitizers cannot be linked in # SKIP'
 	done_testing
 fi
-for program in hookspool.fcgi hookspool; do
+for program in hookspool.fcgi hookspool hookspool-load; do
 	check "$program is there" test -x "$HS_BUILD/static/$program"
 	is "$program asks for no loader" "$(readelf -l "$HS_BUILD/static/$program" | grep -c INTERP)" 0
 	is 'and for no library' "$(readelf -d "$HS_BUILD/static/$program" | grep -c NEEDED)" 0

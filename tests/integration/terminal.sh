@@ -80,5 +80,46 @@ check 'check --url' harmless 'FAIL'
 printf '{"type":"track","event":"e","userId":"u","a%s":1,"a%s":2}' "$CSI$RLO" "$CSI$RLO" >"$T/one"
 signed "$T/one"
 check 'the log has none of these bytes' not_grep "$HARM" "$S/log"
+### Progress ############################################################
+# slow NAME COMMAND...: standard error is a terminal, whose contents go to NAME.shown, the output goes to
+# NAME.out; a lock that the test holds makes it slow.
+slow() {
+	local command
+	printf -v command '%q ' $AS env HOOKSPOOL_CONF="$S/hookspool.conf" "$S/bin/hookspool" "${@:2}"
+	script -qefc "echo \$\$ >$T/$1.pid; exec $command >$T/$1.out" /dev/null </dev/null >"$T/$1.shown" &
+	started+=($!)
+}
+# waits NAME: it has begun, and sleeps until it gets the lock.
+waits() {
+	local pid
+	pid=$(cat "$T/$1.pid") && grep -q '^State:.S' "/proc/$pid/status" && find "/proc/$pid/fd" -lname '*/edits.lock' | grep -q .
+}
+# tells NAME: it has shown its progress, and cleared it at the end.
+tells() {
+	tr '\r' '\n' <"$T/$1.shown" >"$T/lines"
+	grep -aq "^$ESC\[Ksegment [0-9]* of [0-9]*, [0-9.]* [KM]*B, " "$T/lines" && [ "$(tail -n 1 "$T/lines")" = "$ESC[K" ]
+}
+
+long=$S/spool/events-20260101T000000.000Z-000000.jsonl
+yes '{"type":"track","message_id":"x","user_id":"u-9","spooled_at":"2026-11-23T10:15:00.123Z"}' | head -n 20000 >"$long"
+own "$long"
+exec 8<>"$S/spool/.hookspool/run/edits.lock" && flock 8
+started=()
+mkfifo "$T/pipe.out"
+cat "$T/pipe.out" >"$T/pipe.got" &
+started+=($!)
+slow pipe cat --user u-1
+slow file cat --user u-1
+slow tail tail -n 1 --user nobody
+slow aliases cat --user u-1 --aliases
+for name in pipe file tail aliases; do wait_for 10 waits $name; done
+sleep 2.1 # the time that is tested
+flock -u 8
+wait "${started[@]}"
+check 'cat into a pipe shows its progress' tells pipe
+check 'into a file, too' tells file
+check 'and tail' tells tail
+check 'and cat --aliases' tells aliases
+check 'the output has nothing of it' cmp "$T/pipe.got" "$T/piped"
 server_stop
 done_testing

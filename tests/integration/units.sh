@@ -28,6 +28,11 @@ for service in hookspool.service hookspool-maintain.service; do
 		awk -v level="${level:-10}" 'BEGIN { print level; exit !(level <= 1.0) }'
 done
 
+# the network is worth 0.6 of its points
+level=$(exposure hookspool-load@.service)
+check 'hookspool-load@.service, which needs the network, by 1.8 at most' \
+	awk -v level="${level:-10}" 'BEGIN { print level; exit !(level <= 1.8) }'
+
 for service in "$T"/units/*.service; do
 	check "$(basename "$service"): no core, and no more memory than it is given" \
 		eval 'grep -qx LimitCORE=0 "$service" && grep -qE "^MemoryMax=[0-9]+[MG]$" "$service"'
@@ -98,4 +103,12 @@ check 'traced, maintain runs' \
 check 'and has compressed a segment' eval 'ls "$S"/spool/events-*.gz'
 is 'hookspool-maintain.service may make every call that it makes' \
 	"$(outside hookspool-maintain.service "$S/log/trace.maintain")" ''
+cp "$HS_BUILD/hookspool-load" "$S/bin/hookspool-load"
+if grep -q sqlite "$HS_BUILD/.load"; then
+	check 'traced, load runs' as env ASAN_OPTIONS=detect_leaks=0 strace -f -o "$S/log/trace.load" \
+		"$S/bin/hookspool" load --once --to "sqlite:$S/spool/w.db"
+	check 'and has loaded the event' test -s "$S/spool/w.db"
+	is 'hookspool-load@.service may make every call that it makes' \
+		"$(outside hookspool-load@.service "$S/log/trace.load")" ''
+fi
 done_testing

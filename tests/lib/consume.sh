@@ -14,7 +14,7 @@ hs() { (hs_exec "$@"); }
 spool_start() {
 	SETTINGS=$(printf '%s\n' "$@")
 	server_start lighttpd-fcgi
-	cp "$HS_BUILD/hookspool" "$S/bin/hookspool"
+	cp "$HS_BUILD/hookspool" "$HS_BUILD/hookspool-load" "$S/bin"
 	OUT=$S/run
 }
 

@@ -4,7 +4,7 @@
 #	deps.sh GROUP...            install what is missing (with sudo when not root)
 #	deps.sh --missing GROUP...  print what is missing; exit 1 if anything is
 #
-# Groups: build, run, test, check, portable, sdk, npm, faults, faults-root, bench, profile, package, fresh.
+# Groups: build, run, test, load, check, portable, sdk, npm, faults, faults-root, bench, profile, package, fresh.
 # No service is started: invoke-rc.d(8) asks /usr/sbin/policy-rc.d first, and for as long as apt-get
 # runs that one says no.
 set -eu
@@ -20,7 +20,15 @@ build    libssl-dev             HMAC-SHA1 and SHA-256
 build    liblmdb-dev           the index of event ids
 build    zlib1g-dev            reads compressed segments
 build    libdeflate-dev        compresses them
+build    libsqlite3-dev         hookspool load: SQLite
+build    libpq-dev              hookspool load: PostgreSQL
+build    libmariadb-dev         hookspool load: MariaDB
 build    libcurl4-openssl-dev   hookspool send and check --url speak HTTP
+build    libsqlite3-dev         hookspool load writes into SQLite
+build    libpq-dev              and into PostgreSQL
+build    libmariadb-dev         and into MariaDB
+load     postgresql             a server of their own for the tests of load
+load     mariadb-server         another one
 test     libcmocka-dev          unit tests
 test     libjson-c-dev          the second opinion on JSON
 test     libinih-dev            the second opinion on settings files

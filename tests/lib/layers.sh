@@ -6,6 +6,7 @@ cd "$(dirname "$0")/../.." || exit 2
 rooms='
 common/base
 common/event
+common/warehouse
 common/config
 common/spool/file
 common/spool/shared
@@ -24,6 +25,7 @@ tools/report
 tools/command
 tools/probe
 tools/sink
+tools/load
 tools
 '
 work=$(mktemp -d) || exit 2

@@ -123,6 +123,28 @@ TEST(a_long_open_segment)
 	hs_spool_free(other);
 }
 
+/*
+ * A segment is sealed and another one is copied in: none has a summary, so both are read out of turn, but the
+ * first one only from the mark on.
+ */
+TEST(out_of_turn_a_segment_is_read_from_the_mark_on)
+{
+	enum { LINES = 200000, CHUNK = 1 << 18 /* a read of line_reader */ };
+	unsigned all, reads;
+
+	fill_open_segment(LINES);
+	all = (unsigned)spooldir_size(&s.d, "events.jsonl") / CHUNK;
+	put_known("m0 m199999 x", 2);
+	rotate();
+	spooldir_write(&s.d, "events-20261123T101500.123Z-000002.jsonl", HS_SLICE("{\"message_id\":\"copied\"}\n"));
+	wrap_reset();
+	put_known("m0 m199999 x copied y", 4);
+	reads = wrap_count(WRAP_PREAD);
+	if (reads > all / 2)
+		fail_msg("%u reads, and all of the segment is %u", reads, all);
+	put_known("m100000 y", 2);
+}
+
 /* The segment that the mark points to is deleted; the next one is read from its start. */
 TEST(the_marked_segment_is_gone)
 {

@@ -2,7 +2,7 @@
 #include "cgi/http/request.h"
 #include "tests/lib/cases.h"
 
-enum { PARAMS_MAX = 16, MAX_BODY = 1000 };
+enum { PARAMS_MAX = 16, MAX_BODY = 1000, MAX_SDK_BODY = 2000 };
 
 static const char *const methods[] = { "POST", "PUT", "PATCH", "GET", "HEAD", "OPTIONS", "OTHER" };
 
@@ -58,6 +58,10 @@ static void check_request(struct test_case *c, const struct hs_request *r)
 		case_fail(c, "the length is %llu", (unsigned long long)r->content_length);
 	if (r->credentials.signature_twice != case_find(c, "twice", &value))
 		case_fail(c, "signature_twice is %d", r->credentials.signature_twice);
+	if (r->gzip != case_find(c, "gzip", &value))
+		case_fail(c, "gzip is %d", r->gzip);
+	if (case_find(c, "endless", &value) && r->has_length)
+		case_fail(c, "the body has a length");
 	if (case_find(c, "page", &value) != r->wants_page)
 		case_fail(c, "wants_page is %d", r->wants_page);
 	check_header(c, "signature", r->credentials.signature);
@@ -72,7 +76,7 @@ static void run_request_case(struct test_case *c)
 	struct hs_request r;
 
 	collect_params(c, params);
-	case_result(c, hs_request_read(&r, params, MAX_BODY), case_verdict(c).result);
+	case_result(c, hs_request_read(&r, params, MAX_BODY, MAX_SDK_BODY), case_verdict(c).result);
 	check_request(c, &r);
 }
 
@@ -81,7 +85,7 @@ TEST(nothing_at_all)
 	char *none[] = { NULL };
 	struct hs_request r;
 
-	assert_result(hs_request_read(&r, none, MAX_BODY), HS_E_METHOD);
+	assert_result(hs_request_read(&r, none, MAX_BODY, MAX_SDK_BODY), HS_E_METHOD);
 	assert_null(r.remote_addr.p);
 }
 

@@ -1,7 +1,7 @@
 /* settings: tests/cases/settings.txt, the explanations, and errors that keep secrets. */
 #include "base/hex.h"
 #include "base/result.h"
-#include "config/settings.h"
+#include "config/loads.h"
 #include "tests/lib/cases.h"
 
 #include <stdio.h>
@@ -21,6 +21,7 @@ static int64_t number_called(const struct test_case *c, const struct hs_settings
 		{ "batch_signature", s->batch_signature },
 		{ "batches", s->batches },
 		{ "keys", s->keys },
+		{ "loads", s->loads },
 		{ "auth", s->auth },
 		{ "max_body", s->max_body },
 		{ "validate", s->validate },
@@ -81,6 +82,26 @@ static void check_keys(struct test_case *c, const struct hs_settings *s)
 	}
 }
 
+static void check_loads(struct test_case *c, const struct hs_settings *s)
+{
+	struct hs_slice value;
+	unsigned i = 0;
+
+	for (size_t at = 0; case_next(c, "load", &at, &value); i++) {
+		const struct hs_load *load = &s->load[i];
+
+		if (i >= s->loads)
+			case_fail(c, "there are only %u lines of [load]", s->loads);
+		case_same(c, "the label", hs_slice_str(load->label), case_word(&value));
+		case_same(c, "the URL", hs_slice_str(load->url), case_word(&value));
+		const char *texts[] = { load->password, load->schema, load->prefix, load->tenant };
+
+		for (size_t j = 0; j < sizeof texts / sizeof *texts; j++)
+			case_same(c, "a word", hs_slice_str(texts[j] != NULL ? texts[j] : "-"), case_word(&value));
+		case_same(c, "on_delete", hs_slice_str(load->ignore_deletes ? "ignore" : "follow"), value);
+	}
+}
+
 static void check_error(struct test_case *c, const char *text)
 {
 	struct hs_slice part;
@@ -113,6 +134,7 @@ static void run_settings_case(struct test_case *c)
 			case_fail(c, "%s", error.text);
 		check_values(c, s);
 		check_keys(c, s);
+		check_loads(c, s);
 	}
 	hs_settings_free(s);
 	free((char *)conf.p);
@@ -176,6 +198,10 @@ TEST(errors_do_not_reveal_secrets)
 		"spool_dir = /s\n[keys]\nacme = TOPSECRET\nb = TOPSECRET\n",
 		"spool_dir = /s\n[keys]\nacme = sha256:TOPSECRET\n",
 		"spool_dir = /s\n[keys]\nac me = TOPSECRET\n",
+		"spool_dir = /s\n[load]\na = postgresql://u:TOPSECRET@h/d\n",
+		"spool_dir = /s\n[load]\na = postgresql://h/d?password=TOPSECRET\n",
+		"spool_dir = /s\n[load]\na = postgresql://h/d password=x TOPSECRET\n",
+		"spool_dir = /s\n[load]\na = sqlite:/x password=TOPSECRET password=TOPSECRET\n",
 		"spool_dir = /s\nsecrte = TOPSECRET\n",
 		"spool_dir = /s\n[secrets]\na b = TOPSECRET\n",
 		"spool_dir = /s\nsecret TOPSECRET\n",

@@ -165,6 +165,10 @@ TEST(secrets_that_everybody_may_read)
 	expect_dir(load(s.path, NULL), "/a");
 	assert_int_equal(chmod(s.path, 0604), 0);
 	expect_refusal(load(s.path, NULL), "chmod 640");
+	spooldir_write(&s.d, "x.conf", HS_SLICE("spool_dir = /a\nauth = none\n[load]\na = sqlite:/a.db\n"));
+	expect_dir(load(s.path, NULL), "/a");
+	spooldir_write(&s.d, "x.conf", HS_SLICE("spool_dir = /a\nauth = none\n[load]\na = sqlite:/a.db password=p\n"));
+	expect_refusal(load(s.path, NULL), "chmod 640");
 }
 
 TESTS("settings_file", NULL, finish)

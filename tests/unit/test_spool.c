@@ -48,6 +48,30 @@ TEST(a_spool_is_made_when_it_is_needed)
 	assert_int_equal(mode_of(".hookspool/spool"), 0600);
 }
 
+static unsigned syncs_of_maintenance(void)
+{
+	unsigned before = wrap_count(WRAP_FDATASYNC);
+	struct hs_retention_counts done;
+
+	assert_result(hs_spool_maintain(s.spool, NULL, NULL, &done), HS_OK);
+	return wrap_count(WRAP_FDATASYNC) - before;
+}
+
+TEST(rates_are_opened_when_they_are_needed_and_written_back)
+{
+	unsigned syncs;
+
+	put("a");
+	assert_null(hs_spool_rates(s.spool, false));
+	assert_int_equal(access(spooldir_path(&s.d, ".hookspool/rates"), F_OK), -1);
+	syncs = syncs_of_maintenance();
+	assert_non_null(hs_spool_rates(s.spool, true));
+	assert_ptr_equal(hs_spool_rates(s.spool, false), hs_spool_rates(s.spool, true));
+	assert_int_equal(mode_of(".hookspool/rates"), 0600);
+	assert_int_equal(syncs_of_maintenance(), syncs + 1);
+	assert_int_equal(syncs_of_maintenance(), syncs); /* not twice in a minute */
+}
+
 TEST(a_bad_place_is_refused_and_a_good_one_taken)
 {
 	assert_int_equal(symlink("/tmp", s.d.path), 0);

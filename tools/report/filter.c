@@ -174,6 +174,17 @@ static bool may_have_user(const struct hs_filter *f, struct hs_summary_reader *s
 	return false;
 }
 
+bool hs_filter_all_pass(const struct hs_filter *f, struct hs_summary_reader *summary)
+{
+	struct hs_slice part = HS_SLICE_NONE;
+
+	if (hs_filter_is_empty(f))
+		return true;
+	if (f->asked == 0)
+		part = hs_summary_read(summary, HS_SUMMARY_BLOOM);
+	return part.p != NULL && !hs_summary_bloom_may_have(part, hs_summary_hash(HS_SLICE(HS_TEST_USER)));
+}
+
 bool hs_filter_may_pass(const struct hs_filter *f, struct hs_summary_reader *summary)
 {
 	static const enum hs_summary_kind kinds[] = {

@@ -50,7 +50,9 @@ bool hs_filter_option(struct hs_filter *f, const char *command, int option, cons
 bool hs_filter_passes(struct hs_filter *f, struct hs_slice line);
 /* False only if no line of the summary's segment passes; the summary is of the events, and `odd` is 0. */
 bool hs_filter_may_pass(const struct hs_filter *f, struct hs_summary_reader *summary);
-bool hs_filter_is_empty(const struct hs_filter *f);              /* true: everything passes */
+bool hs_filter_is_empty(const struct hs_filter *f); /* true: everything passes */
+/* True only if every line of the summary's segment passes: with --no-test alone, no line names the test user. */
+bool hs_filter_all_pass(const struct hs_filter *f, struct hs_summary_reader *summary);
 void hs_filter_clear(struct hs_filter *f, enum hs_filter_by by); /* forgets these values */
 void hs_filter_free(struct hs_filter *f);
 

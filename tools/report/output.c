@@ -1,4 +1,5 @@
 #include "tools/report/output.h"
+#include "base/io.h"
 #include "tools/report/terminal.h"
 
 #include <errno.h>
@@ -21,6 +22,14 @@ void hs_output_free(struct hs_output *o)
 	hs_buf_free(&o->buf);
 }
 
+void hs_output_ends(struct hs_output *o, struct hs_progress *progress)
+{
+	struct stat st;
+
+	if (hs_io_fstat(STDOUT_FILENO, &st) < 0 || !S_ISREG(st.st_mode))
+		o->progress = progress;
+}
+
 bool hs_output_is_full(const struct hs_output *o)
 {
 	return o->buf.n >= ENOUGH || o->marks == HS_OUTPUT_MARKS;
@@ -36,6 +45,8 @@ static bool is_writable(int ms)
 /* False with errno. Stops early if it would have to wait and must not. */
 static bool write_out(struct hs_output *o)
 {
+	if (o->progress != NULL && o->written < o->buf.n)
+		hs_progress_end(o->progress);
 	while (o->written < o->buf.n) {
 		size_t left = o->buf.n - o->written;
 		ssize_t wrote;

@@ -10,6 +10,7 @@
 
 #include "base/buf.h"
 #include "spool/position/rewrite_log.h"
+#include "tools/report/progress.h"
 
 enum { HS_OUTPUT_MARKS = 2048 };
 
@@ -24,10 +25,17 @@ struct hs_output {
 	} mark[HS_OUTPUT_MARKS]; /* of the lines in buf, if careful */
 	size_t marks;
 	struct hs_position confirmed; /* after the last line that was written whole */
+	struct hs_progress *progress; /* NULL: none */
 };
 
 void hs_output_start(struct hs_output *o, bool careful, struct hs_position from);
 void hs_output_free(struct hs_output *o);
+
+/*
+ * Ends the progress before the first byte is written, unless standard output is a plain file: there
+ * nobody sees the lines. The progress must outlive the output.
+ */
+void hs_output_ends(struct hs_output *o, struct hs_progress *progress);
 
 /*
  * A line was appended; `position` (NULL unless careful) is its end. Writes if there is enough.

@@ -7,12 +7,17 @@
 #include <stdio.h>
 #include <unistd.h>
 
-enum { FIRST_MS = 1000, EVERY_MS = 200 };
+enum {
+	FIRST_MS = 2000,
+	EVERY_MS = 200,
+	LEFT_MOST_S = 100 * 3600 /* a longer estimate says nothing */
+};
 
 void hs_progress_begin(struct hs_progress *p)
 {
 	p->begun_ms = hs_io_now_monotonic();
 	p->next_ms = p->begun_ms + FIRST_MS;
+	p->from = 0;
 	p->terminal = isatty(STDERR_FILENO) == 1;
 	p->shown = false;
 }
@@ -37,6 +42,26 @@ void hs_progress_clear(struct hs_progress *p)
 	if (p->shown)
 		fputs("\r\033[K", stderr);
 	p->shown = false;
+}
+
+void hs_progress_end(struct hs_progress *p)
+{
+	hs_progress_clear(p);
+	p->terminal = false;
+}
+
+void hs_progress_left(const struct hs_progress *p, uint64_t done, uint64_t all, char text[HS_PROGRESS_LEFT])
+{
+	double seconds = (double)(hs_io_now_monotonic() - p->begun_ms) / 1000;
+
+	text[0] = '\0';
+	if (done == 0 || done >= all)
+		return;
+	seconds *= (double)(all - done) / (double)done;
+	if (seconds < 100)
+		snprintf(text, HS_PROGRESS_LEFT, ", %.0f s left", seconds);
+	else if (seconds < LEFT_MOST_S)
+		snprintf(text, HS_PROGRESS_LEFT, ", %.0f min left", seconds / 60);
 }
 
 /* --- signals --------------------------------------------------------------------- */
@@ -72,8 +97,9 @@ void hs_stop_finish(void)
 
 void hs_progress_part(struct hs_progress *p, uint64_t done, uint64_t all, const char *what)
 {
-	char bytes[HS_BAR_TABLE_BYTES];
+	char bytes[HS_BAR_TABLE_BYTES], left[HS_PROGRESS_LEFT];
 
 	hs_bar_table_bytes(all, bytes);
-	hs_progress_show(p, "%3u %% of %s%s", (unsigned)(done * 100 / all), bytes, what);
+	hs_progress_left(p, done, all, left);
+	hs_progress_show(p, "%3u %% of %s%s%s", (unsigned)(done * 100 / all), bytes, what, left);
 }

@@ -220,7 +220,8 @@ int hs_event_source_trouble(const struct hs_event_source *s, enum hs_read what)
 void hs_event_source_show(const struct hs_event_source *s, struct hs_progress *p, struct hs_position end,
                           uint64_t bytes)
 {
-	char read[HS_BAR_TABLE_BYTES], rate[HS_BAR_TABLE_BYTES];
+	char read[HS_BAR_TABLE_BYTES], rate[HS_BAR_TABLE_BYTES], left[HS_PROGRESS_LEFT];
+	uint64_t at = hs_reader_position(s->reader).number;
 	int64_t ms;
 
 	if (!p->terminal)
@@ -228,6 +229,12 @@ void hs_event_source_show(const struct hs_event_source *s, struct hs_progress *p
 	ms = hs_io_now_monotonic() - p->begun_ms;
 	hs_bar_table_bytes(bytes, read);
 	hs_bar_table_bytes(ms > 0 ? bytes / (uint64_t)ms * 1000 : 0, rate);
-	hs_progress_show(p, "segment %" PRIu64 " of %" PRIu64 ", %s, %s/s", hs_reader_position(s->reader).number,
-	                 end.number, read, rate);
+	if (p->from == 0)
+		p->from = at;
+	if (at < p->from)
+		hs_progress_left(p, p->from - at, p->from, left);
+	else
+		hs_progress_left(p, at - p->from, end.number - p->from, left);
+	hs_progress_show(p, "segment %" PRIu64 " of %" PRIu64 ", %s, %s/s%s", at, at < p->from ? p->from : end.number,
+	                 read, rate, left);
 }

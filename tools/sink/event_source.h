@@ -70,8 +70,8 @@ int hs_event_source_result(const struct hs_event_source *s, enum hs_result r);
 int hs_event_source_trouble(const struct hs_event_source *s, enum hs_read what);
 
 /*
- * Shows how far the reader is on its way to `end`, after this many bytes. Call it once in
- * HS_EVENT_SOURCE_LINES lines.
+ * Shows how far the reader is on its way to `end`, or back to the oldest event, after this many bytes, and
+ * the time left. Call it once in HS_EVENT_SOURCE_LINES lines.
  */
 enum { HS_EVENT_SOURCE_LINES = 4096 };
 void hs_event_source_show(const struct hs_event_source *s, struct hs_progress *p, struct hs_position end,

@@ -463,7 +463,7 @@ int hs_pump_run(struct hs_pump *p)
 {
 	int saved;
 
-	if (p->options.show_progress && !p->options.follow && !p->options.letters)
+	if (!p->options.follow && !p->options.letters)
 		hs_progress_begin(&p->in.progress);
 	loop(p);
 	hs_progress_clear(&p->in.progress);
@@ -531,6 +531,7 @@ struct hs_pump *hs_pump_new(const struct hs_pump_options *options, struct hs_sin
 		return NULL;
 	p->options = *options;
 	p->sink = sink;
+	sink->progress = &p->in.progress;
 	p->in.letters.fd = p->in.letters.lock = -1;
 	p->end.signals = (struct hs_stop_signals)HS_STOP_SIGNALS_NONE;
 	return p;

@@ -54,11 +54,29 @@ int hs_pump_input_close(struct hs_pump_input *in, int code)
 
 /* --- where to begin and to end ------------------------------------------------- */
 
+static void show(struct hs_pump_input *in)
+{
+	hs_event_source_show(&in->source, &in->progress, in->end, in->bytes);
+}
+
+static bool may_match(void *context, struct hs_summary_reader *summary)
+{
+	struct hs_pump_input *in = context;
+
+	show(in);
+	return in->options->may_match(in->options->context, summary);
+}
+
+/* For a line on the way back from the end. */
 static bool is_wanted(void *context, struct hs_slice line)
 {
+	struct hs_pump_input *in = context;
 	struct hs_choice choice;
 
-	return choose(context, line, &choice) == 1;
+	in->bytes += line.n + 1;
+	if (++in->passed % HS_EVENT_SOURCE_LINES == 0)
+		show(in);
+	return choose(in, line, &choice) == 1;
 }
 
 /* Moves what an earlier run has done after the cursor through the rewrites since then. */
@@ -101,6 +119,17 @@ static enum hs_result start_at(struct hs_pump_input *in, struct hs_position posi
 	return result == HS_OK ? hs_reader_remember(in->source.reader) : result;
 }
 
+static enum hs_result look_back(struct hs_pump_input *in)
+{
+	enum hs_result result;
+
+	hs_progress_begin(&in->progress);
+	result = hs_reader_last(in->source.reader, in->options->last, is_wanted, in);
+	hs_progress_end(&in->progress);
+	in->bytes = in->passed = 0;
+	return result;
+}
+
 static enum hs_result find_start(struct hs_pump_input *in, const struct hs_sink_start *start, bool last)
 {
 	const struct hs_pump_options *o = in->options;
@@ -115,7 +144,7 @@ static enum hs_result find_start(struct hs_pump_input *in, const struct hs_sink_
 		result = HS_OK;
 	}
 	if (result == HS_OK && last)
-		result = hs_reader_last(in->source.reader, o->last, is_wanted, in);
+		result = look_back(in);
 	return result;
 }
 
@@ -137,7 +166,7 @@ int hs_pump_input_begin(struct hs_pump_input *in, const struct hs_sink_start *st
 
 	if (o->letters)
 		return 0;
-	hs_reader_choose(in->source.reader, o->may_match, o->context);
+	hs_reader_choose(in->source.reader, o->may_match == NULL ? NULL : may_match, in);
 	result = find_start(in, start, last);
 	if (result != HS_OK)
 		return result_code(in, result);

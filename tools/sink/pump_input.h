@@ -31,9 +31,8 @@ struct hs_pump_options {
 	bool follow;  /* continue after the current end */
 	bool letters; /* the cursor's dead letters instead of the events; by record, no follow */
 	bool catch_signals;
-	bool show_progress; /* on a terminal, unless it follows */
-	bool tell_empty;    /* say so if no event has come yet */
-	bool skip_full;     /* no room to repair the open segment: read the others, not fail at once */
+	bool tell_empty; /* say so if no event has come yet */
+	bool skip_full;  /* no room to repair the open segment: read the others, not fail at once */
 
 	/* Begin with the last `last` wanted records instead: for a new cursor, or without one. */
 	bool from_last;

@@ -122,6 +122,8 @@ struct hs_sink {
 	size_t fds;  /* most entries that poll fills */
 	bool prints; /* it ends, as if by SIGPIPE, when nobody reads standard output any more */
 
+	struct hs_progress *progress; /* of the pump, which sets it */
+
 	/* Set by the sink when it cannot go on: an exit code, after a message; a signal's number. */
 	int code, ended_by;
 };

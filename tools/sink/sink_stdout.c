@@ -38,6 +38,13 @@ static bool fail(struct stdout_sink *s)
 	return false;
 }
 
+static int open_sink(struct hs_sink *sink, struct hs_sink_start *start)
+{
+	(void)start;
+	hs_output_ends(&of(sink)->out, sink->progress);
+	return 0;
+}
+
 void hs_sink_stdout_put(struct hs_output *out, struct hs_projection *columns, struct hs_slice line,
                         struct hs_slice record)
 {
@@ -104,7 +111,8 @@ static void close_sink(struct hs_sink *sink)
 
 struct hs_sink *hs_sink_stdout_new(const char *command, struct hs_projection *columns, bool careful)
 {
-	static const struct hs_sink_ops ops = { .offer = offer,
+	static const struct hs_sink_ops ops = { .open = open_sink,
+		                                .offer = offer,
 		                                .flush = flush,
 		                                .poll = poll_for,
 		                                .collect = collect,

@@ -135,6 +135,19 @@ static bool has_surrogate(struct hs_slice text)
 	return false;
 }
 
+bool hs_summary_may_name(struct hs_summary_reader *r, const struct hs_subjects *people)
+{
+	struct hs_slice bloom = hs_summary_read(r, HS_SUMMARY_BLOOM);
+
+	if (bloom.p == NULL)
+		return true;
+	for (size_t i = 0; i < people->count; i++)
+		if (hs_summary_bloom_may_have(bloom,
+		                              hs_summary_hash(hs_slice(people->list[i]->id, people->list[i]->n))))
+			return true;
+	return false;
+}
+
 bool hs_summary_may_have(struct hs_summary_reader *r, enum hs_summary_kind kind, struct hs_slice name)
 {
 	struct hs_slice part = hs_summary_read(r, kind), counted;

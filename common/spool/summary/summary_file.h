@@ -8,6 +8,7 @@
 #ifndef HS_SUMMARY_FILE_H
 #define HS_SUMMARY_FILE_H
 
+#include "event/data_subject.h"
 #include "spool/file/segment_list.h"
 #include "spool/shared/spool_dir.h"
 #include "spool/summary/summary_builder.h"
@@ -43,6 +44,9 @@ void hs_summary_close(struct hs_summary_reader *r); /* frees everything */
 
 /* Reads a part; valid until the next call. p is NULL: there is none, or no memory, or damage (as above). */
 struct hs_slice hs_summary_read(struct hs_summary_reader *r, enum hs_summary_kind kind);
+
+/* False only if no line has the id of one of them as user_id, anonymous_id, previous_id or group_id. */
+bool hs_summary_may_name(struct hs_summary_reader *r, const struct hs_subjects *people);
 
 /* False only if no line has this name in the field that is counted as TYPES, EVENTS … */
 bool hs_summary_may_have(struct hs_summary_reader *r, enum hs_summary_kind kind, struct hs_slice name);

@@ -2,7 +2,7 @@
 # The archive for a host that has a file manager and nothing else: static programs, .htaccess,
 # settings, INSTALL.txt. The same sources give the same bytes.
 #
-#	make.sh BUILD VERSION ARCH >ARCHIVE      BUILD has hookspool.fcgi and hookspool
+#	make.sh BUILD VERSION ARCH >ARCHIVE      BUILD has hookspool.fcgi, hookspool and hookspool-load
 set -eu
 umask 022
 build=$1 version=$2 arch=$3
@@ -17,11 +17,12 @@ top=$stage/$name
 mkdir "$top" "$top/public_html"
 mkdir -m 700 "$top/hookspool"
 # The id of the build depends on the folder that it was made in.
-for pair in hookspool.fcgi:public_html/hookspool.cgi hookspool:hookspool/hookspool; do
+for pair in hookspool.fcgi:public_html/hookspool.cgi hookspool:hookspool/hookspool \
+	hookspool-load:hookspool/hookspool-load; do
 	strip --remove-section=.note.gnu.build-id -o "$top/${pair#*:}" "$build/${pair%%:*}"
 	chmod 755 "$top/${pair#*:}"
 done
-chmod 700 "$top/hookspool/hookspool"
+chmod 700 "$top/hookspool/hookspool" "$top/hookspool/hookspool-load"
 install -m 644 "$here/../../../apache-conf/htaccess" "$top/public_html/.htaccess"
 "$build/hookspool" docs sample |
 	sed 's|^spool_dir = .*|spool_dir = /home/you/hookspool/spool|' >"$top/hookspool/hookspool.conf"

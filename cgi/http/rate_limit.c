@@ -1,0 +1,105 @@
+#include "cgi/http/rate_limit.h"
+#include "spool/shared/rates.h"
+
+#include <stdio.h>
+
+enum {
+	INFLATED = 16 << 10, /* bytes that cost as much as a request */
+	PREFIX_BYTES = 8,    /* of IPv6: a sender can use all addresses of its /64 */
+};
+
+static struct hs_rates *rates_of(const struct hs_exchange *exchange)
+{
+	const struct hs_store_ops *store = exchange->scratch->store;
+
+	return store->rates != NULL ? store->rates(store->self) : NULL;
+}
+
+static enum hs_result ask(struct hs_exchange *exchange, struct hs_rates *rates, const struct hs_rate *rate,
+                          enum hs_result refusal)
+{
+	unsigned seconds = hs_rates_wait(rates, rate, exchange->scratch->store->now());
+
+	if (seconds == 0)
+		return HS_OK;
+	snprintf(exchange->outcome.retry_after, sizeof exchange->outcome.retry_after, "%hu", (unsigned short)seconds);
+	return refusal;
+}
+
+/* --- the address -------------------------------------------------------------- */
+
+static bool is_ipv4(const struct hs_ip_address *address)
+{
+	static const uint8_t mapped[12] = { [10] = 0xFF, [11] = 0xFF };
+
+	return memcmp(address->byte, mapped, sizeof mapped) == 0;
+}
+
+static struct hs_rate rate_of_address(const struct hs_exchange *exchange)
+{
+	const struct hs_ip_address *sender = &exchange->sender;
+
+	return (struct hs_rate){ .name = hs_slice((const char *)sender->byte,
+		                                  is_ipv4(sender) ? sizeof sender->byte : PREFIX_BYTES),
+		                 .is_address = true,
+		                 .rate = exchange->has_sender ? exchange->settings->address_rate : 0 };
+}
+
+enum hs_result hs_rate_limit_address(struct hs_exchange *exchange)
+{
+	struct hs_rate rate = rate_of_address(exchange);
+	struct hs_rates *rates;
+	enum hs_result result;
+
+	if (rate.rate == 0)
+		return HS_OK;
+	rates = rates_of(exchange);
+	result = ask(exchange, rates, &rate, HS_E_RATE_ADDRESS);
+	if (result == HS_OK)
+		hs_rates_charge(rates, &rate, 1, 0, exchange->scratch->store->now());
+	return result;
+}
+
+void hs_rate_limit_inflated(struct hs_exchange *exchange, enum hs_result result)
+{
+	struct hs_rate rate = rate_of_address(exchange);
+	uint64_t bytes = exchange->scratch->body.n;
+
+	if (result == HS_E_GZIP || result == HS_E_INFLATED)
+		bytes = (uint64_t)exchange->settings->max_sdk_body;
+	if (rate.rate != 0 && bytes >= INFLATED)
+		hs_rates_charge(rates_of(exchange), &rate, bytes / INFLATED, 0, exchange->scratch->store->now());
+}
+
+/* --- the source --------------------------------------------------------------- */
+
+static struct hs_rate rate_of_source(const struct hs_source *source)
+{
+	return (struct hs_rate){ .name = hs_slice_str(source->label), .rate = source->rate, .daily = source->daily };
+}
+
+enum hs_result hs_rate_limit_source(struct hs_exchange *exchange)
+{
+	struct hs_rate rate = rate_of_source(exchange->source), daily = rate;
+	struct hs_rates *rates;
+	enum hs_result result;
+
+	if (rate.rate == 0 && rate.daily == 0)
+		return HS_OK;
+	rates = rates_of(exchange);
+	daily.rate = 0;
+	rate.daily = 0;
+	result = ask(exchange, rates, &daily, HS_E_DAILY_SOURCE);
+	return result == HS_OK ? ask(exchange, rates, &rate, HS_E_RATE_SOURCE) : result;
+}
+
+void hs_rate_limit_taken(struct hs_exchange *exchange)
+{
+	struct hs_rate rate = rate_of_source(exchange->source);
+	const struct hs_scratch *scratch = exchange->scratch;
+	uint64_t events = scratch->maker.batch.count + exchange->outcome.rejected;
+
+	if (rate.rate != 0 || rate.daily != 0)
+		hs_rates_charge(rates_of(exchange), &rate, events > 0 ? events : 1, scratch->body.n,
+		                scratch->store->now());
+}

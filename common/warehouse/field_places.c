@@ -1,0 +1,193 @@
+#include "warehouse/field_places.h"
+#include "base/array.h"
+#include "base/hash.h"
+#include "event/json.h"
+#include "warehouse/column_names.h"
+
+#include <stdlib.h>
+
+enum { PLACES_MAX = 1 << 16 };
+
+/* The field that each comes from, and the families that have it. */
+static const struct {
+	const char *field, *column;
+	unsigned families; /* 1 << enum hs_family, for each */
+} commons[HS_COMMONS] = {
+#define EVERY ((1U << HS_FAMILIES) - 1)
+	[HS_COMMON_ID] = { "message_id", "id", EVERY },
+	[HS_COMMON_RECEIVED_AT] = { "received_at", "received_at", EVERY },
+	[HS_COMMON_UUID_TS] = { "spooled_at", "uuid_ts", EVERY },
+	[HS_COMMON_TIMESTAMP] = { "timestamp", "timestamp", EVERY },
+	[HS_COMMON_SENT_AT] = { "sent_at", "sent_at", EVERY },
+	[HS_COMMON_ORIGINAL_TIMESTAMP] = { "original_timestamp", "original_timestamp", EVERY },
+	[HS_COMMON_ANONYMOUS_ID] = { "anonymous_id", "anonymous_id", EVERY },
+	[HS_COMMON_USER_ID] = { "user_id", "user_id", EVERY },
+	[HS_COMMON_TENANT] = { "tenant", "tenant", EVERY },
+	[HS_COMMON_EVENT] = { "event", "event", 1U << HS_FAMILY_TRACK },
+	[HS_COMMON_EVENT_TEXT] = { "", "event_text", 1U << HS_FAMILY_TRACK },
+	[HS_COMMON_NAME] = { "name", "name", 1U << HS_FAMILY_PAGE },
+	[HS_COMMON_CATEGORY] = { "category", "category", 1U << HS_FAMILY_PAGE },
+	[HS_COMMON_GROUP_ID] = { "group_id", "group_id", 1U << HS_FAMILY_GROUP },
+	[HS_COMMON_PREVIOUS_ID] = { "previous_id", "previous_id", 1U << HS_FAMILY_ALIAS },
+	[HS_COMMON_REST] = { "", "_rest", EVERY },
+#undef EVERY
+};
+
+static void forget(struct hs_field_places *places)
+{
+	for (size_t i = 0; i < places->count; i++)
+		free((char *)(uintptr_t)places->place[i].field.p);
+	places->count = 0;
+	hs_buf_reset(&places->text);
+	if (places->slots > 0)
+		memset(places->slot, 0, places->slots * sizeof *places->slot);
+}
+
+void hs_field_places_free(struct hs_field_places *places)
+{
+	forget(places);
+	free(places->place);
+	free(places->slot);
+	hs_buf_free(&places->text);
+	hs_buf_free(&places->scratch);
+	hs_buf_free(&places->decoded);
+}
+
+void hs_field_places_bound(struct hs_field_places *places)
+{
+	if (places->count > PLACES_MAX)
+		forget(places);
+}
+
+struct hs_slice hs_common_column_name(enum hs_common_column column)
+{
+	return hs_slice_str(commons[column].column);
+}
+
+/* --- where a field goes ------------------------------------------------------------ */
+
+static bool skip(struct hs_slice *name, struct hs_slice prefix)
+{
+	if (name->n <= prefix.n || memcmp(name->p, prefix.p, prefix.n) != 0)
+		return false;
+	*name = hs_slice(name->p + prefix.n, name->n - prefix.n);
+	return true;
+}
+
+/* The common column with this name, or the one that the field of this name goes to; -1: none. */
+static int common_of(enum hs_family family, struct hs_slice name, bool by_field)
+{
+	for (int i = 0; i < HS_COMMONS; i++)
+		if ((commons[i].families >> family & 1) != 0 &&
+		    hs_slice_eq(name, hs_slice_str(by_field ? commons[i].field : commons[i].column)))
+			return i;
+	return -1;
+}
+
+/* Sets where the field goes; returns its column before it is cut, in `scratch`. */
+static struct hs_slice decide(struct hs_field_places *places, struct hs_place *n, struct hs_slice field)
+{
+	static const struct hs_slice prefixes[] = { { "properties_", 11 }, { "traits_", 7 } };
+	struct hs_slice own = field, context = HS_SLICE("context_"), whole = field;
+
+	n->where = HS_WHERE_LEFT_OUT;
+	n->common = common_of(n->family, field, true);
+	if (n->common >= 0 || skip(&own, context)) {
+		n->where = HS_WHERE_COMMON;
+		return n->common >= 0 ? hs_slice_str(commons[n->common].column) : whole;
+	}
+	if (!skip(&own, prefixes[n->family >= HS_FAMILY_IDENTIFY])) {
+		hs_buf_putc(&places->scratch, '_');
+		hs_buf_put_slice(&places->scratch, field);
+		return hs_slice(places->scratch.p + field.n, places->scratch.n - field.n);
+	}
+	n->where = HS_WHERE_OWN;
+	whole = own;
+	n->common = common_of(n->family, own, false);
+	if (n->common < 0 && !skip(&whole, context))
+		return own;
+	places->scratch.p[own.p - places->scratch.p - 1] = '_'; /* the last byte of the prefix is one */
+	return hs_slice(own.p - 1, own.n + 1);
+}
+
+/* Makes the entry of a field that has been copied into it. */
+static bool make_name(struct hs_field_places *places, struct hs_place *n, bool escaped)
+{
+	struct hs_slice column;
+	size_t start = places->text.n;
+
+	hs_buf_reset(&places->scratch);
+	if (escaped) {
+		hs_json_unescape(n->field, &places->scratch);
+		hs_buf_reset(&places->decoded);
+		hs_buf_put_slice(&places->decoded, hs_buf_slice(&places->scratch));
+		hs_buf_reset(&places->scratch);
+		hs_column_names_put_snake(&places->scratch, hs_buf_slice(&places->decoded));
+	} else {
+		hs_column_names_put_snake(&places->scratch, n->field);
+	}
+	hs_buf_reserve(&places->scratch, places->scratch.n + 1);
+	if (!hs_buf_ok(&places->scratch) || !hs_buf_ok(&places->decoded))
+		return false;
+	column = decide(places, n, hs_buf_slice(&places->scratch));
+	hs_buf_put_slice(&places->text, column);
+	hs_column_names_bound(&places->text, start);
+	n->column = (uint32_t)start;
+	n->column_n = (uint32_t)(places->text.n - start);
+	n->path = (uint32_t)places->text.n;
+	n->path_n = 0;
+	if (n->column_n != column.n || memcmp(places->text.p + start, column.p, column.n) != 0) {
+		hs_buf_put_slice(&places->text, column);
+		n->path_n = (uint32_t)column.n;
+	}
+	return hs_buf_ok(&places->text);
+}
+
+static size_t slot_of(const struct hs_field_places *places, enum hs_family family, struct hs_slice field)
+{
+	size_t at = (size_t)hs_hash(field.p, field.n, (uint64_t)family) & (places->slots - 1);
+
+	for (; places->slot[at] != 0; at = (at + 1) & (places->slots - 1)) {
+		const struct hs_place *n = &places->place[places->slot[at] - 1];
+
+		if (n->family == family && hs_slice_eq(n->field, field))
+			break;
+	}
+	return at;
+}
+
+static bool grow_slots(struct hs_field_places *places)
+{
+	size_t slots = places->slots == 0 ? 1024 : 2 * places->slots;
+	uint32_t *slot = calloc(slots, sizeof *slot);
+
+	if (slot == NULL)
+		return false;
+	free(places->slot);
+	places->slot = slot;
+	places->slots = slots;
+	for (size_t i = 0; i < places->count; i++)
+		places->slot[slot_of(places, places->place[i].family, places->place[i].field)] = (uint32_t)i + 1;
+	return true;
+}
+
+ptrdiff_t hs_field_place(struct hs_field_places *places, enum hs_family family, const struct hs_record_field *field)
+{
+	struct hs_place *n;
+	size_t at;
+
+	if (2 * places->count >= places->slots && !grow_slots(places))
+		return -1;
+	at = slot_of(places, family, field->name);
+	if (places->slot[at] != 0)
+		return (ptrdiff_t)places->slot[at] - 1;
+	if (!HS_ARRAY_ROOM(&places->place, places->count, &places->cap))
+		return -1;
+	n = &places->place[places->count];
+	*n = (struct hs_place){ .family = family, .field = { malloc(field->name.n + 1), field->name.n } };
+	if (n->field.p == NULL)
+		return -1;
+	memcpy((char *)(uintptr_t)n->field.p, field->name.p, field->name.n);
+	places->slot[at] = (uint32_t)++places->count;
+	return make_name(places, n, field->name_escaped) ? (ptrdiff_t)places->count - 1 : -1;
+}

@@ -1,0 +1,77 @@
+/*
+ * field_places: where each field of a record goes: which column it is, and of which tables. Pure.
+ *
+ * That is decided once for each name and family of records, and kept.
+ */
+#ifndef HS_FIELD_PLACES_H
+#define HS_FIELD_PLACES_H
+
+#include "event/record_fields.h"
+
+/* Records whose fields go to the same places. */
+enum hs_family {
+	HS_FAMILY_TRACK,
+	HS_FAMILY_PAGE, /* and screen */
+	HS_FAMILY_IDENTIFY,
+	HS_FAMILY_GROUP,
+	HS_FAMILY_ALIAS,
+	HS_FAMILIES,
+};
+
+enum hs_where {
+	HS_WHERE_LEFT_OUT, /* but --include may want it, under this name */
+	HS_WHERE_COMMON,   /* to every row of the record */
+	HS_WHERE_OWN,      /* a property or trait: not to tracks */
+};
+
+/* The columns that every row has, or every row of a family; in the order in which rows have them. */
+enum hs_common_column {
+	HS_COMMON_ID,
+	HS_COMMON_RECEIVED_AT,
+	HS_COMMON_UUID_TS,
+	HS_COMMON_TIMESTAMP,
+	HS_COMMON_SENT_AT,
+	HS_COMMON_ORIGINAL_TIMESTAMP,
+	HS_COMMON_ANONYMOUS_ID,
+	HS_COMMON_USER_ID,
+	HS_COMMON_TENANT,
+	HS_COMMON_EVENT,
+	HS_COMMON_EVENT_TEXT,
+	HS_COMMON_NAME,
+	HS_COMMON_CATEGORY,
+	HS_COMMON_GROUP_ID,
+	HS_COMMON_PREVIOUS_ID,
+	HS_COMMON_REST,
+	HS_COMMONS,
+};
+
+struct hs_slice hs_common_column_name(enum hs_common_column column);
+
+struct hs_place {
+	struct hs_slice field; /* as the line has it */
+	enum hs_family family;
+	enum hs_where where;
+	int common;                /* COMMON, and OWN with the name of one: an enum hs_common_column; -1: none */
+	uint32_t column, column_n; /* its name, in `text` of the table … */
+	uint32_t path, path_n;     /* … and its whole name, if that was cut */
+};
+
+/* A zeroed struct is empty. */
+struct hs_field_places {
+	struct hs_buf text;
+	struct hs_place *place;
+	size_t count, cap;
+	uint32_t *slot; /* 1 + index in `place`, by hash; 0: free; `slots` is a power of two */
+	size_t slots;
+	struct hs_buf scratch, decoded;
+};
+
+void hs_field_places_free(struct hs_field_places *places);
+
+/* Forgets what was decided once that is more than a spool of sensible events needs. */
+void hs_field_places_bound(struct hs_field_places *places);
+
+/* The index in `place` of the field's; -1: out of memory. */
+ptrdiff_t hs_field_place(struct hs_field_places *places, enum hs_family family, const struct hs_record_field *field);
+
+#endif

@@ -1,0 +1,419 @@
+#include "warehouse/rows.h"
+#include "base/array.h"
+#include "base/digest.h"
+#include "base/hex.h"
+#include "event/json.h"
+#include "event/snake.h"
+#include "warehouse/field_places.h"
+
+#include <fnmatch.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+/* A cell of the record that is being made; names are looked up when it is complete, since their text moves. */
+struct draft {
+	size_t place; /* index in places.place */
+	struct hs_value value;
+};
+
+struct hs_row_maker {
+	const struct hs_row_options *options;
+	struct hs_field_places places;
+
+	/* the record */
+	struct hs_value common[HS_COMMONS]; /* text.p == NULL: absent or null */
+	struct draft *draft;
+	size_t drafts, drafts_cap;
+	struct hs_cell *cell;
+	size_t cells, cells_cap;
+	size_t shared, all; /* the first of them: those of every row; and those of its own table, too */
+	struct hs_buf made; /* table and ids */
+	struct hs_buf scratch;
+};
+
+struct hs_row_maker *hs_row_maker_new(const struct hs_row_options *options)
+{
+	struct hs_row_maker *m = calloc(1, sizeof *m);
+
+	if (m != NULL)
+		m->options = options;
+	return m;
+}
+
+void hs_row_maker_free(struct hs_row_maker *m)
+{
+	if (m == NULL)
+		return;
+	hs_field_places_free(&m->places);
+	free(m->draft);
+	free(m->cell);
+	hs_buf_free(&m->made);
+	hs_buf_free(&m->scratch);
+	free(m);
+}
+
+/* --- the record's cells ------------------------------------------------------------- */
+
+static bool same_text(struct hs_row_maker *m, struct hs_value a, struct hs_value b)
+{
+	size_t n;
+
+	if (!a.escaped && !b.escaped)
+		return hs_slice_eq(a.text, b.text);
+	hs_buf_reset(&m->scratch);
+	hs_json_unescape(a.text, &m->scratch);
+	n = m->scratch.n;
+	hs_json_unescape(b.text, &m->scratch);
+	return hs_buf_ok(&m->scratch) &&
+	       hs_slice_eq(hs_slice(m->scratch.p, n), hs_slice(m->scratch.p + n, m->scratch.n - n));
+}
+
+static bool is_null(struct hs_value value)
+{
+	return !value.is_string && hs_slice_eq(value.text, HS_SLICE("null"));
+}
+
+static bool add_draft(struct hs_row_maker *m, size_t place, struct hs_value value)
+{
+	if (!HS_ARRAY_ROOM(&m->draft, m->drafts, &m->drafts_cap))
+		return false;
+	m->draft[m->drafts++] = (struct draft){ place, value };
+	return true;
+}
+
+/* Notes a field: the value of a common column, or a draft of a cell. */
+static bool add_field(struct hs_row_maker *m, enum hs_family family, const struct hs_record_field *field)
+{
+	struct hs_value value = { field->value, field->is_string, field->value_escaped };
+	ptrdiff_t at = hs_field_place(&m->places, family, field);
+	const struct hs_place *n;
+
+	if (at < 0 || is_null(value))
+		return at >= 0;
+	n = &m->places.place[at];
+	if (n->where == HS_WHERE_COMMON && n->common >= 0) {
+		m->common[n->common] = value;
+		return true;
+	}
+	/* analytics.js repeats the name of a page among its properties */
+	if (n->where == HS_WHERE_OWN && n->common >= 0 && m->common[n->common].text.p != NULL &&
+	    m->common[n->common].is_string == value.is_string && same_text(m, m->common[n->common], value))
+		return true;
+	if (n->where == HS_WHERE_LEFT_OUT && m->options->include == NULL)
+		return true;
+	return add_draft(m, (size_t)at, value);
+}
+
+static struct hs_value text_of(struct hs_slice text)
+{
+	return (struct hs_value){ text, true, false };
+}
+
+/*
+ * The id: that of the record, or, if that is too long or no database can store it, a hash of it. A
+ * record of an early spool may have none: then a hash of the line. True if the id as sent goes to _rest.
+ */
+static bool settle_id(struct hs_row_maker *m, struct hs_slice line)
+{
+	struct hs_value *id = &m->common[HS_COMMON_ID];
+	bool absent = id->text.p == NULL;
+	struct hs_slice prefix = absent ? HS_SLICE("hookspool-") : HS_SLICE("sha256-"), text;
+	uint8_t sha256[HS_SHA256_BYTES];
+	size_t start = m->made.n, bytes = absent ? HS_SHA256_BYTES / 2 : HS_SHA256_BYTES;
+	char hex[2 * HS_SHA256_BYTES];
+
+	if (!absent) {
+		if (hs_value_fits(id, HS_COLUMN_TEXT, HS_NUMBER_EXACT, &m->scratch) && m->scratch.n <= HS_ROW_ID_MAX)
+			return false;
+		hs_buf_reset(&m->scratch);
+		if (id->escaped)
+			hs_json_unescape(id->text, &m->scratch);
+		else
+			hs_buf_put_slice(&m->scratch, id->text);
+	}
+	text = absent ? line : hs_buf_slice(&m->scratch);
+	if (!hs_buf_ok(&m->scratch) || !hs_sha256(text, sha256)) {
+		m->made.failed = true;
+		return false;
+	}
+	hs_hex_encode(sha256, bytes, hex);
+	hs_buf_put_slice(&m->made, prefix);
+	hs_buf_put(&m->made, hex, 2 * bytes);
+	if (hs_buf_ok(&m->made))
+		*id = text_of(hs_slice(m->made.p + start, m->made.n - start));
+	return !absent;
+}
+
+/* --- rows ------------------------------------------------------------------------------ */
+
+static bool add_cell(struct hs_row_maker *m, struct hs_cell cell)
+{
+	if (!HS_ARRAY_ROOM(&m->cell, m->cells, &m->cells_cap))
+		return false;
+	m->cell[m->cells++] = cell;
+	return true;
+}
+
+static bool add_common(struct hs_row_maker *m, int i)
+{
+	if (m->common[i].text.p == NULL || (i == HS_COMMON_TENANT && !m->options->tenant))
+		return true;
+	return add_cell(
+	    m, (struct hs_cell){ .column = hs_common_column_name((enum hs_common_column)i), .value = m->common[i] });
+}
+
+static bool add_commons(struct hs_row_maker *m, struct hs_value sent_id, bool hashed)
+{
+	struct hs_value *received = &m->common[HS_COMMON_RECEIVED_AT], *at = &m->common[HS_COMMON_TIMESTAMP];
+
+	if (received->text.p == NULL)
+		*received = m->common[HS_COMMON_UUID_TS];
+	if (at->text.p == NULL)
+		*at = *received;
+	for (int i = 0; i < HS_COMMONS; i++)
+		if (!add_common(m, i))
+			return false;
+	return !hashed || add_cell(m, (struct hs_cell){ .column = HS_SLICE("id"), .value = sent_id, .rest = true });
+}
+
+/* Cells of what goes to every row of the record, or of what goes to its own table. */
+static bool add_drafts(struct hs_row_maker *m, enum hs_where where)
+{
+	for (size_t i = 0; i < m->drafts; i++) {
+		const struct draft *d = &m->draft[i];
+		const struct hs_place *n = &m->places.place[d->place];
+		struct hs_cell cell = { .value = d->value };
+
+		if ((n->where == HS_WHERE_OWN) != (where == HS_WHERE_OWN))
+			continue;
+		cell.column = hs_slice(m->places.text.p + n->column, n->column_n);
+		cell.path = hs_slice(m->places.text.p + n->path, n->path_n);
+		cell.left_out = n->where == HS_WHERE_LEFT_OUT;
+		if (!add_cell(m, cell))
+			return false;
+	}
+	return true;
+}
+
+static bool matches(const char *const *globs, struct hs_slice table, struct hs_slice column)
+{
+	char name[2 * HS_WAREHOUSE_NAME + 2];
+
+	if (globs == NULL)
+		return false;
+	snprintf(name, sizeof name, "%.*s%s%.*s", (int)table.n, table.p, column.n > 0 ? "." : "", (int)column.n,
+	         column.n > 0 ? column.p : "");
+	for (; *globs != NULL; globs++)
+		if ((strchr(*globs, '.') != NULL) == (column.n > 0) && fnmatch(*globs, name, 0) == 0)
+			return true;
+	return false;
+}
+
+static bool has_table_glob(const char *const *globs)
+{
+	for (; globs != NULL && *globs != NULL; globs++)
+		if (strchr(*globs, '.') == NULL)
+			return true;
+	return false;
+}
+
+static bool is_table_wanted(const struct hs_row_options *o, struct hs_slice table)
+{
+	if (has_table_glob(o->include) && !matches(o->include, table, HS_SLICE_NONE))
+		return false;
+	return !matches(o->exclude, table, HS_SLICE_NONE);
+}
+
+static bool is_cell_wanted(const struct hs_row_options *o, struct hs_slice table, const struct hs_cell *cell)
+{
+	struct hs_required_column required[HS_REQUIRED_COLUMNS_MAX];
+	size_t n;
+
+	if (cell->left_out && !matches(o->include, table, cell->column))
+		return false;
+	if (!matches(o->exclude, table, cell->column))
+		return true;
+	n = hs_required_columns(hs_table_kind_of(table), o->tenant, required);
+	for (size_t i = 0; i < n; i++)
+		if (hs_slice_eq(cell->column, hs_slice_str(required[i].name)))
+			return true;
+	return false;
+}
+
+/* Copies the wanted ones of the first `n` cells to the end of the list; false: out of memory. */
+static bool choose_cells(struct hs_row_maker *m, struct hs_slice table, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (is_cell_wanted(m->options, table, &m->cell[i]) && !add_cell(m, m->cell[i]))
+			return false;
+	return true;
+}
+
+/* A row of the first `n` cells; `from` is where its own copy of them begins, for lists of GLOBs. */
+static bool add_row_to(struct hs_row_maker *m, struct hs_rows *rows, enum hs_table_kind kind, struct hs_slice table,
+                       size_t n)
+{
+	bool picky = m->options->include != NULL || m->options->exclude != NULL;
+	size_t from = picky ? m->cells : 0;
+
+	if (!is_table_wanted(m->options, table))
+		return true;
+	if (picky && !choose_cells(m, table, n))
+		return false;
+	rows->row[rows->count++] =
+	    (struct hs_row){ .kind = kind, .table = table, .from = from, .cells = picky ? m->cells - from : n };
+	return true;
+}
+
+static bool add_row(struct hs_row_maker *m, struct hs_rows *rows, enum hs_table_kind kind, size_t n)
+{
+	return add_row_to(m, rows, kind, hs_table_name(kind), n);
+}
+
+/* --- a record -------------------------------------------------------------------------- */
+
+static const struct {
+	struct hs_slice type;
+	enum hs_family family;
+	enum hs_table_kind kind;
+} types[] = {
+#define TEXT(literal) \
+	{ \
+		literal, sizeof(literal) - 1 \
+	}
+	{ TEXT("track"), HS_FAMILY_TRACK, HS_TABLE_TRACKS },
+	{ TEXT("identify"), HS_FAMILY_IDENTIFY, HS_TABLE_IDENTIFIES },
+	{ TEXT("page"), HS_FAMILY_PAGE, HS_TABLE_PAGES },
+	{ TEXT("screen"), HS_FAMILY_PAGE, HS_TABLE_SCREENS },
+	{ TEXT("group"), HS_FAMILY_GROUP, HS_TABLE_GROUPS },
+	{ TEXT("alias"), HS_FAMILY_ALIAS, HS_TABLE_ALIASES },
+#undef TEXT
+};
+
+/* Index in `types`; -1: none. `type` comes first in a record. */
+static int type_of(struct hs_slice line, struct hs_slice *type)
+{
+	struct hs_record_fields walk = hs_record_fields_of(line);
+	struct hs_record_field field;
+
+	while (hs_record_field_next(&walk, &field)) {
+		if (!hs_slice_eq(field.name, HS_SLICE("type")))
+			continue;
+		*type = field.value;
+		for (size_t i = 0; i < sizeof types / sizeof *types; i++)
+			if (field.is_string && hs_slice_eq(field.value, types[i].type))
+				return (int)i;
+		return -1;
+	}
+	return -1;
+}
+
+bool hs_row_is_delete(struct hs_slice line)
+{
+	struct hs_slice type = HS_SLICE_NONE;
+
+	return type_of(line, &type) < 0 && hs_slice_eq(type, HS_SLICE("delete"));
+}
+
+static bool read_fields(struct hs_row_maker *m, enum hs_family family, struct hs_slice line, bool *whole)
+{
+	struct hs_record_fields walk = hs_record_fields_of(line);
+	struct hs_record_field field;
+
+	while (hs_record_field_next(&walk, &field))
+		if (!add_field(m, family, &field))
+			return false;
+	*whole = m->common[HS_COMMON_UUID_TS].text.p != NULL;
+	return true;
+}
+
+/* The table of a track's event, in `made`; the columns event and event_text. */
+static struct hs_slice settle_event(struct hs_row_maker *m)
+{
+	struct hs_value *event = &m->common[HS_COMMON_EVENT];
+	struct hs_slice table;
+	size_t start;
+
+	if (event->text.p == NULL)
+		return HS_SLICE_NONE;
+	m->common[HS_COMMON_EVENT_TEXT] = *event;
+	hs_buf_reset(&m->scratch);
+	if (event->escaped)
+		hs_json_unescape(event->text, &m->scratch);
+	else
+		hs_buf_put_slice(&m->scratch, event->text);
+	start = m->made.n;
+	hs_column_names_put_table(&m->made, hs_buf_slice(&m->scratch));
+	if (!hs_buf_ok(&m->scratch) || !hs_buf_ok(&m->made))
+		return HS_SLICE_NONE;
+	table = hs_slice(m->made.p + start, m->made.n - start);
+	start = m->made.n;
+	hs_column_names_put_snake_key(&m->made, hs_buf_slice(&m->scratch));
+	*event = text_of(hs_slice(m->made.p + start, m->made.n - start));
+	return hs_buf_ok(&m->made) ? table : HS_SLICE_NONE;
+}
+
+static bool make_rows(struct hs_row_maker *m, int type, struct hs_slice table, struct hs_rows *rows)
+{
+	bool has_event = types[type].family == HS_FAMILY_TRACK && table.n > 0 && !hs_slice_eq(table, HS_SLICE("_"));
+
+	m->shared = m->cells;
+	if (!add_drafts(m, HS_WHERE_OWN))
+		return false;
+	m->all = m->cells;
+	if (types[type].family != HS_FAMILY_TRACK)
+		return add_row(m, rows, types[type].kind, m->all);
+	if (!add_row(m, rows, HS_TABLE_TRACKS, m->shared))
+		return false;
+	if (has_event)
+		return add_row_to(m, rows, HS_TABLE_EVENT, table, m->all);
+	return hs_row_maker_without_event(m, rows) == HS_OK;
+}
+
+enum hs_result hs_row_maker_make(struct hs_row_maker *m, struct hs_slice line, struct hs_rows *rows)
+{
+	struct hs_value sent_id;
+	struct hs_slice table = HS_SLICE_NONE;
+	bool whole, hashed;
+	int type;
+
+	*rows = (struct hs_rows){ .count = 0 };
+	type = type_of(line, &rows->type);
+	if (type < 0)
+		return rows->type.p == NULL ? HS_E_JSON_SYNTAX : HS_OK;
+	hs_field_places_bound(&m->places);
+	memset(m->common, 0, sizeof m->common);
+	m->drafts = m->cells = 0;
+	if (!read_fields(m, types[type].family, line, &whole))
+		return HS_E_MEMORY;
+	if (!whole)
+		return HS_E_JSON_SYNTAX;
+	hs_buf_reset(&m->made);
+	hs_buf_reserve(&m->made, 2 * HS_SHA256_BYTES + 16 + 2 * HS_SNAKE_MAX(m->common[HS_COMMON_EVENT].text.n) +
+	                             2 * HS_WAREHOUSE_NAME);
+	sent_id = m->common[HS_COMMON_ID];
+	hashed = settle_id(m, line);
+	if (types[type].family == HS_FAMILY_TRACK)
+		table = settle_event(m);
+	if (!hs_buf_ok(&m->made) || !add_commons(m, sent_id, hashed) || !add_drafts(m, HS_WHERE_COMMON) ||
+	    !make_rows(m, type, table, rows))
+		return HS_E_MEMORY;
+	for (size_t i = 0; i < rows->count; i++)
+		rows->row[i].cell = m->cell + rows->row[i].from;
+	return HS_OK;
+}
+
+enum hs_result hs_row_maker_without_event(struct hs_row_maker *m, struct hs_rows *rows)
+{
+	bool tracks = rows->count > 0 && rows->row[0].kind == HS_TABLE_TRACKS;
+
+	rows->count = 0;
+	if (!tracks)
+		return HS_OK;
+	for (size_t i = m->shared; i < m->all; i++)
+		m->cell[i].rest = true;
+	if (!add_row(m, rows, HS_TABLE_TRACKS, m->all))
+		return HS_E_MEMORY;
+	rows->row[0].cell = m->cell + rows->row[0].from;
+	return HS_OK;
+}

@@ -1,0 +1,76 @@
+/*
+ * rows: the rows that a record becomes in Segment's warehouse schema. Pure.
+ * https://segment.com/docs/connections/storage/warehouses/schema/
+ *
+ *	track      tracks, and the table of its event      properties without their prefix
+ *	identify   identifies (and users, by the loader)    traits without theirs
+ *	page       pages                                    screen: screens
+ *	group      groups (and accounts)                    alias: aliases
+ *
+ * A property whose name is that of a common column gets a "_" before it, unless it has the same value: then it is
+ * dropped. No other column begins with "_", so names never meet. What Segment leaves out (type,
+ * channel, version, project_id, integrations_…, settings_…, other fields at the top) is left out.
+ */
+#ifndef HS_ROWS_H
+#define HS_ROWS_H
+
+#include "base/result.h"
+#include "warehouse/column_names.h"
+#include "warehouse/tables.h"
+#include "warehouse/value.h"
+
+enum {
+	HS_ROWS_MAX = 2,     /* of one record, without users and accounts */
+	HS_ROW_ID_MAX = 200, /* bytes of an id; PostgreSQL indexes no more than 2704 */
+};
+
+/* A value and the column that it goes to. */
+struct hs_cell {
+	struct hs_slice column; /* its name */
+	struct hs_slice path;   /* its whole name, if it was cut to fit; n == 0: it was not */
+	struct hs_value value;
+	bool rest;     /* it goes into _rest, whatever it is */
+	bool left_out; /* the maker's: only --include wants it */
+};
+
+/* The slices of a row are those of the line or of the maker, and valid until its next call. */
+struct hs_row {
+	enum hs_table_kind kind;
+	struct hs_slice table; /* without a prefix */
+	struct hs_cell *cell;  /* `cells` of them: id, received_at, uuid_ts and timestamp first; no null */
+	size_t cells, from;    /* from: the maker's */
+};
+
+struct hs_rows {
+	struct hs_row row[HS_ROWS_MAX];
+	size_t count;         /* 0: a delete, or of a type without a table */
+	struct hs_slice type; /* of the record */
+};
+
+/* Choices beyond the rules above. Zeroed: nothing. The lists are NULL-terminated; NULL: empty. */
+struct hs_row_options {
+	const char *const
+	    *include; /* GLOBs "TABLE": no other table; "TABLE.COLUMN": a field that is left out, as "_NAME" */
+	const char *const *exclude; /* GLOBs "TABLE", "TABLE.COLUMN"; required columns stay */
+	bool tenant;                /* tables have a column `tenant` */
+};
+
+struct hs_row_maker;
+
+/* The options must outlive the maker. NULL: out of memory. */
+struct hs_row_maker *hs_row_maker_new(const struct hs_row_options *options);
+void hs_row_maker_free(struct hs_row_maker *maker); /* NULL is fine */
+
+/* True if the record is a delete. */
+bool hs_row_is_delete(struct hs_slice line);
+
+/* HS_OK; HS_E_MEMORY; HS_E_JSON_SYNTAX: the line is not a record. */
+enum hs_result hs_row_maker_make(struct hs_row_maker *maker, struct hs_slice line, struct hs_rows *rows);
+
+/*
+ * For a track whose table is not to be had: the row in `tracks` alone, with the properties for its _rest.
+ * Call it after hs_row_maker_make. HS_OK or HS_E_MEMORY.
+ */
+enum hs_result hs_row_maker_without_event(struct hs_row_maker *maker, struct hs_rows *rows);
+
+#endif

@@ -1,0 +1,59 @@
+# hookspool-load: a program of its own, because the databases' libraries bring some twenty others.
+
+LOAD_PACKAGE_sqlite = sqlite3
+LOAD_PACKAGE_postgresql = libpq
+LOAD_PACKAGE_mariadb = libmariadb
+LOAD_DEFINE_sqlite = -DHS_LOAD_SQLITE
+LOAD_DEFINE_postgresql = -DHS_LOAD_POSTGRESQL
+LOAD_DEFINE_mariadb = -DHS_LOAD_MARIADB
+LOAD_SRC_sqlite = tools/load/target_sqlite.c tools/load/sqlite_session.c tools/load/sqlite_catalogue.c
+LOAD_SRC_postgresql = tools/load/target_postgresql.c tools/load/postgresql_link.c tools/load/postgresql_rows.c
+LOAD_SRC_mariadb = tools/load/target_mysql.c tools/load/mysql_session.c tools/load/mysql_catalogue.c
+LOAD_LIBS_sqlite = -lsqlite3 -lm
+LOAD_LIBS_postgresql = -lpq
+LOAD_LIBS_mariadb = -lmariadb
+
+# The databases that it knows: LOAD="sqlite postgresql mariadb". By default those whose library is installed, so
+# that nobody needs three databases to build the rest; a static program has SQLite alone, because the others'
+# libraries need what exists only as a shared one.
+ifeq ($(origin LOAD),undefined)
+LOAD_FOUND := $(shell for package in sqlite3 $(if $(findstring -static,$(LDFLAGS)),,libpq libmariadb); do \
+    pkg-config --exists $$package && echo $$package; done)
+LOAD := $(strip $(foreach database,sqlite postgresql mariadb,$(if $(and $(filter $(LOAD_PACKAGE_$(database)),$(LOAD_FOUND)), \
+    $(wildcard $(firstword $(LOAD_SRC_$(database))))),$(database))))
+endif
+
+LOAD_CORE := $(filter-out $(LOAD_SRC_sqlite) $(LOAD_SRC_postgresql) $(LOAD_SRC_mariadb),$(sort $(wildcard tools/load/*.c)))
+LOAD_SRC := $(LOAD_CORE) $(foreach database,$(LOAD),$(LOAD_SRC_$(database))) \
+    $(filter-out tools/sink/sink_process.c tools/sink/subprocess.c tools/sink/handler_environment.c,$(wildcard tools/sink/*.c)) \
+    $(wildcard tools/report/*.c) tools/command.c
+$(call obj,$(LOAD_SRC_postgresql)): MORE_CFLAGS = $(shell pkg-config --cflags libpq)
+$(B)/obj/tools/load/target.o: MORE_CFLAGS = $(foreach database,$(LOAD),$(LOAD_DEFINE_$(database)))
+$(B)/obj/tools/load/target.o: $(B)/.load
+
+# `hookspool load` looks for the program beside itself, and where it is installed.
+$(B)/obj/tools/probe/load_program.o: MORE_CFLAGS = -DHS_LIBEXECDIR='"$(LIBEXECDIR)"'
+$(B)/obj/tools/probe/load_program.o: mk/load.mk
+
+# Compiles the table of databases anew when LOAD has changed since the last time.
+.PHONY: look-at-load
+$(B)/.load: look-at-load
+	@mkdir -p $(@D)
+	@echo '$(LOAD)' | cmp -s - $@ || echo '$(LOAD)' >$@
+
+## make test-load  hookspool load against SQLite and real servers: kills, restarts, any order (KILLS=300 RUNS=25: the long form)
+LOAD_TESTS := $(sort $(wildcard tests/load/*.sh)) $(wildcard $(patsubst %,tests/integration/load_%.sh,postgresql mariadb servers))
+.PHONY: test-load
+test-load:
+	$(Q)$(DEPS) --missing build test load >/dev/null || $(DEPS) build test load
+	$(Q)$(MAKE) $(PARALLEL) tests-built
+	$(Q)HS_BUILD=$(B) bash tests/lib/run-tests.sh $(LOAD_TESTS)
+
+PROGRAMS += $(B)/hookspool-load
+$(B)/hookspool-load: $(call obj,$(LOAD_SRC)) $(B)/libhookspool.a
+$(B)/hookspool-load: LIBS = $(foreach database,$(LOAD),$(LOAD_LIBS_$(database))) $(LDLIBS_COMMON)
+
+## make bench-load processor time a record, beside the recipe that imports JSON lines
+.PHONY: bench-load
+bench-load: $(B)/hookspool.fcgi $(B)/hookspool $(B)/hookspool-load
+	$(Q)HS_BUILD=$(B) bash tests/bench/warehouse.sh

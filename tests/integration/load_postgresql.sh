@@ -1,0 +1,267 @@
+#!/bin/bash
+# hookspool load into a server of PostgreSQL: the same values as in SQLite, each row once, whatever is killed.
+. "$(dirname "$0")/../lib/server.sh"
+. "$(dirname "$0")/../lib/databases.sh"
+
+KILLS=${KILLS:-20} # loaders killed in mid-work
+SETTINGS='auth = none'
+
+if ! [ -x "$(postgresql_bin)/initdb" ]; then
+	ok 'load PostgreSQL # SKIP it is not installed'
+	done_testing
+fi
+spool_start
+cp "$HS_BUILD/hookspool-load" "$S/bin/"
+mkdir "$T/w"
+own "$T/w"
+postgresql_start || { cat "$T/postgresql.log" >&2; exit 2; }
+pg 'CREATE ROLE loader LOGIN' && pg 'GRANT CREATE ON DATABASE hookspool TO loader'
+PG=postgresql://loader@/hookspool
+
+# put JSON...: events for the spool.
+put() {
+	printf '%s\n' "$@" >"$T/put.jsonl"
+	chmod 644 "$T/put.jsonl"
+	hs import --again "$T/put.jsonl"
+}
+
+# track ID EVENT PROPERTIES
+track() { printf '{"type":"track","messageId":"%s","userId":"u-1","event":"%s","timestamp":"2026-11-23T10:15:00.123Z","properties":%s}' "$@"; }
+
+# fresh_schema: an empty one, and no cursor; --name NEW begins at the oldest event anyway.
+fresh_schema() { pg 'DROP SCHEMA IF EXISTS segment CASCADE'; }
+
+has_rows() { [ "$(pg "SELECT count(*) FROM segment.$1" 2>/dev/null || echo 0)" -ge "$2" ]; }
+loaded() { [ "$(pg "SELECT records FROM segment.hookspool_load WHERE name = '$1'" 2>/dev/null)" = "$2" ]; }
+
+### Equal dumps ################################################
+load_events 1500 >"$T/events.jsonl"
+chmod 644 "$T/events.jsonl"
+hs import "$T/events.jsonl"
+load --to "sqlite:$T/w/w.db" --name sqlite --batch 200
+is 'SQLite has them' "$CODE $(cat "$T/load.out")" '0 '
+sqlite_dump "$T/w/w.db" >"$T/expected"
+load --to "$PG" --batch 200
+is 'PostgreSQL has them' $CODE 0
+postgresql_dump >"$T/got"
+is 'the same values in both' "$(diff "$T/expected" "$T/got" | head -n 4)" ''
+is 'thousands of them' "$(($(wc -l <"$T/got") > 20000))" 1
+load --to "$PG" --batch 200
+is 'a second run adds nothing' "$CODE $(postgresql_dump | cmp - "$T/got" 2>&1)" '0 '
+is 'the position counts records' "$(pg 'SELECT records, spool IS NOT NULL FROM segment.hookspool_load')" '1500|t'
+load --to "$PG" --name twin --batch 137
+is 'rows that are there are passed over' "$CODE $(postgresql_dump | cmp - "$T/got" 2>&1)" '0 '
+check 'the second time: by a temporary table, which is gone' [ "$(pg "SELECT count(*) FROM pg_class WHERE relname = 'hookspool_rows'")" = 0 ]
+is 'a name that was cut is told whole' "$(pg "SELECT length(name), length(path) FROM segment.hookspool_names WHERE table_name = 'order_completed'")" '63|75'
+is 'identifies has an index on user_id' "$(pg "SELECT count(*) FROM pg_indexes WHERE schemaname = 'segment' AND tablename = 'identifies' AND indexdef LIKE '%(user_id)'")" 1
+
+### Types #######################################################
+put "$(track t-1 Types '{"n":1,"b":true,"t":"2026-11-23T10:15:00.5+02:00","s":"x"}')"
+load --to "$PG"
+is 'types' "$(pg "SELECT string_agg(column_name || ' ' || data_type, ', ' ORDER BY column_name) FROM information_schema.columns
+	WHERE table_name = 'types' AND column_name IN ('n', 'b', 't', 's', '_rest', 'id')")" \
+	'_rest jsonb, b boolean, id text, n numeric, s text, t timestamp with time zone'
+put "$(track t-2 Types '{"n":12345678901234567890123.5,"b":"false","s":"a\u0000b","t":"soon"}')" "$(track t-3 Types '{"n":"1e2","b":0,"s":"\ud800"}')" \
+	"$(track t-4 Types '{"s":"\\N\t\\.\n\r\\\\","n":1e400}')"
+load --to "$PG"
+is 'a long number is exact' "$(pg "SELECT n, b, t FROM segment.types WHERE id = 't-2'")" '12345678901234567890123.5|f|'
+is 'U+0000 is in _rest' "$(pg "SELECT _rest FROM segment.types WHERE id = 't-2'")" '{"s": "\"a\\u0000b\"", "t": "\"soon\""}'
+is 'half a surrogate pair, too' "$(pg "SELECT n, _rest FROM segment.types WHERE id = 't-3'")" '100|{"b": "0", "s": "\"\\ud800\""}'
+is 'what COPY escapes' "$(pg "SELECT s = E'\\\\N\\t\\\\.\\n\\r\\\\\\\\', n = 1e400 FROM segment.types WHERE id = 't-4'")" 't|t'
+
+### Tables of others ############################################
+pg "SET ROLE loader; CREATE TABLE segment.made (id text PRIMARY KEY, total integer, price numeric(6,2), code varchar(3), extra uuid,
+	big bigint, at timestamp(0), half double precision, twice integer GENERATED ALWAYS AS (total * 2) STORED, own serial NOT NULL)"
+put "$(track o-1 Made '{"total":40,"price":1.5,"code":"abc","extra":"x","big":9007199254740993,"half":0.5,"twice":1}')" \
+	"$(track o-2 Made '{"total":39.95,"big":9223372036854775808,"half":12345678901234567890123,"at":"2026-11-23T10:15:00.5Z"}')" \
+	"$(track o-3 Made '{"code":"abcd"}')"
+load --to "$PG"
+is 'a table as somebody made it' "$CODE $(pg "SELECT id, total, big, half, twice FROM segment.made WHERE id < 'o-3' ORDER BY id")" '0 o-1|40|9007199254740993|0.5|80
+o-2||||'
+is 'a column that would round or is unknown is left alone' "$(pg "SELECT _rest FROM segment.made WHERE id = 'o-1'")" \
+	'{"extra": "\"x\"", "price": "1.5", "twice": "1"}'
+is 'a value that its column does not take' "$(pg "SELECT _rest FROM segment.made WHERE id = 'o-2'")" \
+	'{"at": "\"2026-11-23T10:15:00.5Z\"", "big": "9223372036854775808", "half": "12345678901234567890123", "total": "39.95"}'
+is 'a text too long for its column' "$(pg "SELECT code, _rest FROM segment.made WHERE id = 'o-3'")" '|{"code": "\"abcd\""}'
+pg 'SET ROLE loader; CREATE TABLE segment.unkeyed (id text)'
+put "$(track k-1 Unkeyed '{}')"
+load --to "$PG"
+is 'a table without a unique id is refused' "$CODE $(grep -c 'CREATE UNIQUE INDEX ON' "$T/load.err")" '77 1'
+pg 'SET ROLE loader; CREATE UNIQUE INDEX ON segment.unkeyed (id)'
+load --to "$PG"
+is 'and taken with that index' "$CODE $(pg 'SELECT count(*) FROM segment.unkeyed')" '0 1'
+
+### Tables that change meanwhile #################################
+load_follow --to "$PG" --every 20
+pg 'SET ROLE loader; ALTER TABLE segment.types DROP COLUMN n'
+put "$(track d-1 Types '{"n":7}')"
+check 'a column that is gone comes again' wait_for 20 has_rows 'types WHERE n = 7' 1
+pg 'SET ROLE loader; DROP TABLE segment.unkeyed'
+put "$(track d-2 Unkeyed '{"n":7}')"
+check 'a table, too' wait_for 20 has_rows unkeyed 1
+pg 'SET ROLE loader; ALTER TABLE segment.types ADD COLUMN early boolean'
+put "$(track d-3 Types '{"early":7}')"
+check 'a column that somebody else has made' wait_for 20 has_rows "types WHERE id = 'd-3' AND early IS NULL AND _rest->>'early' = '7'" 1
+pg "SET ROLE loader; DO \$\$ BEGIN FOR i IN 1..1560 LOOP ALTER TABLE segment.types ADD COLUMN zz integer; ALTER TABLE segment.types DROP COLUMN zz; END LOOP; END \$\$"
+end_process $FOLLOWER
+put "$(track d-4 Types "{$(for i in $(seq 40); do printf '"m%d":%d,' "$i" "$i"; done)\"m41\":41}")"
+load --to "$PG"
+is 'PostgreSQL counts dropped columns: the rest goes to _rest' "$CODE $(pg "SELECT (SELECT count(*) FROM jsonb_each(_rest)) +
+	(SELECT count(*) FROM pg_attribute WHERE attrelid = 'segment.types'::regclass AND attname ~ '^m[0-9]') FROM segment.types WHERE id = 'd-4'")" '0 41'
+
+### A delete, first of its run ##################################
+put '{"type":"group","messageId":"g-1","userId":"u-gone","groupId":"g-x","traits":{"plan":"a"}}' \
+	'{"type":"group","messageId":"g-2","userId":"u-other","groupId":"g-x","traits":{"size":2}}'
+load --to "$PG"
+put '{"type":"delete","messageId":"g-3","userId":"u-gone","timestamp":"2026-11-23T10:15:00Z"}'
+load --to "$PG"
+is 'the account is made anew of what others said' "$CODE $(pg "SELECT id, plan, size FROM segment.accounts WHERE id = 'g-x'")" '0 g-x||2'
+
+### Rows that are refused ########################################
+pg "SET ROLE loader; ALTER TABLE segment.types ADD CHECK (s <> 'no')"
+put "$(track r-1 Types '{"s":"yes"}')" "$(track r-2 Types '{"s":"no"}')" "$(track r-3 Types '{"s":"yes"}')"
+load --to "$PG"
+is 'a constraint refuses a row, and it alone' "$CODE $(pg "SELECT string_agg(id, ' ' ORDER BY id) FROM segment.types WHERE id LIKE 'r-%'")" '1 r-1 r-3'
+is 'it is a dead letter' "$(jq -r '.record.message_id + " " + .message' "$S/spool/failed.jsonl")" \
+	'r-2 new row for relation "types" violates check constraint "types_s_check"'
+put "$(track w-1 Wide "{$(for i in $(seq 170); do printf '"c%d":"%s",' "$i" "$(head -c 1500 /dev/urandom | base64 -w 0 | head -c 1900)"; done)\"z\":1}")" \
+	"$(track w-2 Wide "{$(for i in $(seq 150); do printf '"c%d":%d.%d,' "$i" "$RANDOM$RANDOM" "$RANDOM"; done)\"z\":1}")"
+load --to "$PG" --max-columns 1500
+is 'rows as wide as that' "$CODE $(pg "SELECT count(*) FROM segment.wide")" '0 2'
+
+### The server goes and comes ####################################
+fresh_schema
+load_follow --to "$PG" --name gone --batch 20 --every 50
+check 'rows come' wait_for 20 has_rows tracks 100
+postgresql_stop QUIT
+check 'the loader says that the server is away' wait_for 20 grep -q 'the database is away' "$T/follow.err"
+check 'the server is there again' postgresql_run
+total=$(spooled | wc -l)
+check 'the loader goes on' wait_for 60 loaded gone "$total"
+end_process $FOLLOWER
+load --to "sqlite:$T/w/w2.db" --name sqlite2 --batch 20
+sqlite_dump "$T/w/w2.db" | grep -v '^made\|^unkeyed' >"$T/expected"
+postgresql_dump | grep -v '^made\|^unkeyed' >"$T/got"
+is 'nothing lost, nothing doubled' "$(diff "$T/expected" "$T/got" | head -n 4)" ''
+
+### Kills #######################################################
+fresh_schema
+KILL_WITHIN=200
+for ((i = 1; i <= KILLS; i++)); do
+	(as_server_user env HOOKSPOOL_CONF="$S/hookspool.conf" "$S/bin/hookspool-load" --once --to "$PG" --name kills --batch 20 --quiet) \
+		2>"$T/killed.err" &
+	kill_midway $!
+	wait_for 10 eval '[ "$(pg "SELECT count(*) FROM pg_stat_activity WHERE usename = '"'loader'"'")" = 0 ]'
+done
+check 'loaders were killed' [ "$KILLED" -ge $((KILLS / 3)) ]
+load --to "$PG" --name kills --batch 20
+is "$KILLED kills: nothing lost, nothing doubled" "$CODE $(postgresql_dump | grep -v '^made\|^unkeyed' | diff "$T/expected" - | head -n 4)" '0 '
+is 'each record counted once' "$(pg "SELECT records FROM segment.hookspool_load WHERE name = 'kills'")" "$total"
+echo "# figure: $KILLED of $KILLS loaders killed in mid-work"
+
+### Rights ######################################################
+pg 'REVOKE INSERT ON segment.tracks FROM loader'
+put "$(track p-1 Types '{}')"
+load --to "$PG" --name kills
+is 'a right is missing' "$CODE $(grep -o 'permission denied for table tracks; run: .*' "$T/load.err")" \
+	'77 permission denied for table tracks; run: GRANT USAGE ON SCHEMA "segment" TO "loader"; GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA "segment" TO "loader"'
+pg "$(sed -n 's/.*run: //p' "$T/load.err")"
+load --to "$PG" --name kills
+is 'the statement of the message mends it' "$CODE $(pg "SELECT count(*) FROM segment.tracks WHERE id = 'p-1'")" '0 1'
+pg 'REVOKE CREATE ON DATABASE hookspool FROM loader'
+load --to "$PG" --schema other
+is 'no schema may be made' "$CODE $(grep -o 'GRANT CREATE ON DATABASE "hookspool" TO "loader"' "$T/load.err")" '77 GRANT CREATE ON DATABASE "hookspool" TO "loader"'
+pg 'CREATE SCHEMA other'
+load --to "$PG" --schema other
+is 'no table may be made' "$CODE $(grep -o 'GRANT USAGE, CREATE ON SCHEMA "other" TO "loader"' "$T/load.err")" '77 GRANT USAGE, CREATE ON SCHEMA "other" TO "loader"'
+pg 'ALTER TABLE segment.types OWNER TO owner'
+put "$(track p-2 Types '{"fresh":1}')"
+load --to "$PG" --name kills
+is 'the table is of somebody else' "$CODE $(grep -o 'ALTER TABLE "segment"."types" OWNER TO "loader"' "$T/load.err")" '77 ALTER TABLE "segment"."types" OWNER TO "loader"'
+pg "$(sed -n 's/.*run: //p' "$T/load.err")"
+load --to "$PG" --name kills
+is 'and mended' "$CODE $(pg "SELECT fresh FROM segment.types WHERE id = 'p-2'")" '0 1'
+load --to postgresql://loader@/nowhere
+is 'no such database' "$CODE $(grep -c 'database "nowhere" does not exist' "$T/load.err")" '77 1'
+load --to postgresql://nobody@/hookspool
+is 'no such role' "$CODE $(grep -c 'role "nobody" does not exist' "$T/load.err")" '77 1'
+load --to 'postgresql://loader@/hookspool?password=secret'
+is 'a password in the URL is refused' "$CODE $(grep -c secret "$T/load.err")" '2 0'
+
+### ADD COLUMN after a long SELECT ################################
+(PGAPPNAME=report psql -XAtq -c 'BEGIN; SELECT count(*) FROM segment.types; SELECT pg_sleep(300)') >"$T/reader.out" 2>&1 &
+reader=$!
+reads() { pg "SELECT 'yes' FROM pg_locks JOIN pg_stat_activity USING (pid) WHERE application_name = 'report' AND relation = 'segment.types'::regclass" | grep yes; }
+check 'somebody reads for long' wait_for 10 reads
+put "$(track a-1 Types '{"later":1}')"
+load_follow --to "$PG" --name kills --every 50
+check 'the message names the reader' wait_for 20 grep -qE 'table "types" has to wait for process [0-9]+ of the server \(user owner, application report\)' "$T/follow.err"
+slowest=0
+for i in $(seq 20); do
+	start=$EPOCHREALTIME
+	pg 'SELECT count(*) FROM segment.types' >"$T/count"
+	took=$(since "$start")
+	[ "$took" -le "$slowest" ] || slowest=$took
+	sleep 0.1
+done
+check "other readers wait less than a second: $slowest ms" in_time "$slowest" 1000
+check 'the long one is still there' alive $reader
+pg "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'report'" >"$T/count"
+check 'then the column comes' wait_for 30 has_rows "types WHERE later = 1" 1
+end_process $FOLLOWER
+wait $reader 2>/dev/null
+
+### Two loaders make the same tables ##############################
+fresh_schema
+pg 'GRANT CREATE ON DATABASE hookspool TO loader'
+load_follow --to "$PG" --name one --once --batch 50
+first=$FOLLOWER
+load --to "$PG" --name two --batch 70
+wait $first
+is 'both are through' "$? $CODE" '0 0'
+sed -n '/^[^m]/p' "$T/follow.err" "$T/load.err" | grep -v ' new: \| records, ' | head -n 3
+is 'every row once' "$(pg 'SELECT count(*), count(DISTINCT id) FROM segment.tracks' | tr '|' '\n' | uniq | wc -l)" 1
+
+### Names with a prefix #############################################
+long=$(printf 'an_event_of_sixty_bytes_%036d' 7)
+put "$(track x-1 "$long" '{"n":1}')" "$(track x-2 "${long}8" '{"n":2}')"
+load --to "$PG" --name prefix --prefix 'a_prefix_' --include '*events*' --include 'an_event*'
+is 'prefix and name are cut together' "$CODE $(pg "SELECT string_agg(length(relname)::text, ' ') FROM pg_class WHERE relname LIKE 'a\_prefix\_an%' AND relkind = 'r'")" '0 63 63'
+load --to "$PG" --name prefix2 --prefix 'a_prefix_' --include 'an_event*'
+is 'and found again' "$CODE $(sed -n 's/.*rows, \(0 tables and 0 columns\) new.*/\1/p' "$T/load.err")" '0 0 tables and 0 columns'
+load --to "$PG" --prefix "$long"
+is 'a prefix too long' $CODE 2
+
+### TLS and hosts ##################################################
+# 0.0.0.0 is this machine, but the loader does not know that. The listener says that it has no TLS, and
+# notes the first words of its callers.
+cat >"$T/listen.py" <<'END'
+import socket, sys
+s = socket.create_server(("127.0.0.1", 0))
+print(s.getsockname()[1], flush=True)
+while True:
+    c, _ = s.accept()
+    words = c.recv(8)
+    if words:
+        print("TLS?" if words[4:] == bytes([4, 0xd2, 0x16, 0x2f]) else "startup", flush=True)
+    c.sendall(b"N" if words[4:] == bytes([4, 0xd2, 0x16, 0x2f]) else b"")
+    c.close()
+END
+python3 "$T/listen.py" >"$T/listened" 2>"$T/listen.err" &
+listener=$!
+check 'a listener without TLS' wait_for 10 test -s "$T/listened"
+far=postgresql://loader@0.0.0.0:$(head -n 1 "$T/listened")/hookspool
+load --to "$far"
+is 'another machine without TLS is refused' "$CODE $(grep -c 'SSL' "$T/load.err") $(tail -n +2 "$T/listened" | xargs)" '77 1 TLS?'
+PGSSLMODE=disable load --to "$far"
+is 'whatever the environment says' "$CODE $(tail -n +2 "$T/listened" | xargs)" '77 TLS? TLS?'
+(as_server_user env HOOKSPOOL_CONF="$S/hookspool.conf" "$S/bin/hookspool-load" --to "$far?sslmode=disable") >"$T/follow.out" 2>&1 &
+FOLLOWER=$!
+check 'unless the URL names it' wait_for 10 grep -q startup "$T/listened"
+end_process $FOLLOWER
+end_process $listener
+load --to 'postgresql://loader@192.0.2.1/hookspool?sslmode=bogus'
+is 'an sslmode that is none' "$CODE" 77
+
+end_process "$POSTGRESQL"
+done_testing

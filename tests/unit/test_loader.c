@@ -1,0 +1,607 @@
+/* loader: each failure of each call; lost answers; refused, wide and damaged records; deletes; limits. */
+#include "base/buf.h"
+#include "tests/lib/memory_target.h"
+#include "tests/lib/random.h"
+#include "tests/lib/unit.h"
+#include "tools/load/batch.h"
+#include "tools/load/loader.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+
+struct fixture {
+	struct memory_target *m;
+	struct hs_loader_options options;
+	struct hs_loader *loader;
+	unsigned letters;
+	char why[64];
+	uint64_t offset; /* of the record that was added last */
+	struct hs_buf line;
+};
+
+static enum hs_result refused(void *context, struct hs_slice line, const char *why)
+{
+	struct fixture *f = context;
+
+	assert_true(line.n > 0);
+	f->letters++;
+	snprintf(f->why, sizeof f->why, "%s", why);
+	return HS_OK;
+}
+
+FIXTURE(make)
+{
+	struct fixture *f = calloc(1, sizeof *f);
+
+	f->m = memory_target_new();
+	f->options = (struct hs_loader_options){
+		.catalogue = { .prefix = "", .columns_max = 180, .tables_max = 500 },
+		.batch = 5,
+		.wait_ms = 1,
+		.spool = "s",
+		.command = "test",
+		.refused = refused,
+		.context = f,
+	};
+	*state = f;
+	return 0;
+}
+
+FIXTURE(end)
+{
+	struct fixture *f = *state;
+
+	hs_loader_free(f->loader);
+	memory_target_free(f->m);
+	hs_buf_free(&f->line);
+	free(f);
+	return 0;
+}
+
+/* A loader that begins where the database says. Returns what opening returned. */
+static int start(struct fixture *f)
+{
+	struct hs_target_position at;
+	int code;
+
+	hs_loader_free(f->loader);
+	f->loader = hs_loader_new(&f->options, &f->m->target);
+	assert_non_null(f->loader);
+	code = hs_loader_open(f->loader, &at);
+	if (code == 0)
+		hs_loader_begin_at(f->loader, &at);
+	f->offset = at.offset;
+	return code;
+}
+
+/* Adds a line; writes the batch first if it is full. */
+static int add(struct fixture *f, const char *line)
+{
+	struct hs_position after = { .number = 1, .offset = f->offset + 1 };
+	int code = 0;
+
+	for (int i = 0; i < 2; i++) {
+		if (hs_loader_add(f->loader, hs_slice_str(line), after, &code)) {
+			f->offset++;
+			return 0;
+		}
+		if (code == 0)
+			code = hs_loader_flush(f->loader);
+		if (code != 0)
+			return code;
+	}
+	fail_msg("a record fits into no batch");
+	return -1;
+}
+
+static const char *record(struct fixture *f, const char *type, unsigned i, const char *more)
+{
+	hs_buf_reset(&f->line);
+	hs_buf_printf(&f->line,
+	              "{\"type\":\"%s\",\"message_id\":\"m%u\",\"spooled_at\":\"2026-01-02T00:00:00.%03uZ\"%s%s}", type,
+	              i, i % 1000, more[0] != '\0' ? "," : "", more);
+	hs_buf_putc(&f->line, '\0');
+	assert_true(hs_buf_ok(&f->line));
+	return f->line.p;
+}
+
+static int add_track(struct fixture *f, unsigned i, const char *more)
+{
+	char text[256];
+
+	snprintf(text, sizeof text, "\"event\":\"Bought\",\"user_id\":\"u1\"%s%s", more[0] != '\0' ? "," : "", more);
+	return add(f, record(f, "track", i, text));
+}
+
+/* Records of every kind, from the one after the position to the n-th. */
+static int add_all(struct fixture *f, unsigned n)
+{
+	int code = 0;
+
+	for (unsigned i = (unsigned)f->offset + 1; i <= n && code == 0; i++) {
+		char text[200];
+
+		if (i == 8)
+			code = add(f, "no record");
+		else if (i == 13)
+			code = add(f, record(f, "delete", i, "\"user_id\":\"u0\""));
+		else if (i % 3 == 0) {
+			snprintf(text, sizeof text, "\"user_id\":\"u%u\",\"traits_t%u\":\"v%u\",\"traits_last\":%u",
+			         i % 2, i % 5, i, i);
+			code = add(f, record(f, "identify", i, text));
+		} else {
+			snprintf(text, sizeof text, "\"properties_p%u\":%u", i % 7, i);
+			code = add_track(f, i, text);
+		}
+	}
+	return code == 0 ? hs_loader_flush(f->loader) : code;
+}
+
+enum { ALL = 24 };
+
+/* Dumps the database after an undisturbed run. */
+static char *undisturbed(void)
+{
+	void *state = NULL;
+	struct fixture *f;
+	char *dump;
+
+	make(&state);
+	f = state;
+	assert_int_equal(start(f), 0);
+	assert_int_equal(add_all(f, ALL), 0);
+	assert_int_equal(f->m->committed.at.offset, ALL);
+	dump = memory_target_dump(f->m);
+	end(&state);
+	return dump;
+}
+
+/* --- failures ------------------------------------------------------------------- */
+
+static void run_with_failure(const char *expected, int call, unsigned at, enum hs_target_result with, bool after)
+{
+	void *state = NULL;
+	struct fixture *f;
+	char *dump;
+	int code;
+
+	make(&state);
+	f = state;
+	f->m->fail = (enum memory_call)call;
+	f->m->fail_in = at;
+	f->m->fail_with = with;
+	f->m->fail_after = after;
+	code = start(f);
+	if (code == 0)
+		code = add_all(f, ALL);
+	if (with != HS_TARGET_BROKEN && (with != HS_TARGET_ROW && with != HS_TARGET_WIDE))
+		assert_int_equal(code, 0);
+	if (code != 0) {
+		assert_int_equal(start(f), 0);
+		assert_int_equal(add_all(f, ALL), 0);
+	}
+	dump = memory_target_dump(f->m);
+	assert_string_equal(dump, expected);
+	assert_int_equal(f->letters, 0);
+	free(dump);
+	end(&state);
+}
+
+TEST(after_any_failure_of_any_call_every_row_is_there_once)
+{
+	static const enum hs_target_result with[] = { HS_TARGET_AWAY,   HS_TARGET_AGAIN,     HS_TARGET_FULL,
+		                                      HS_TARGET_DENIED, HS_TARGET_CATALOGUE, HS_TARGET_BROKEN };
+	char *expected = undisturbed();
+
+	for (int call = 0; call < MEMORY_CALLS; call++)
+		for (unsigned at = 1; at <= 12; at++)
+			for (size_t i = 0; i < sizeof with / sizeof *with; i++)
+				if (call != MEMORY_TABLES || at > 1 || with[i] != HS_TARGET_CATALOGUE)
+					run_with_failure(expected, call, at, with[i], false);
+	free(expected);
+}
+
+TEST(answer_to_commit_that_is_lost_doubles_nothing)
+{
+	char *expected = undisturbed();
+
+	for (unsigned at = 1; at <= 6; at++)
+		run_with_failure(expected, MEMORY_COMMIT, at, HS_TARGET_AWAY, true);
+	free(expected);
+}
+
+TEST_WITH(counts_are_right_after_a_lost_answer, make, end)
+{
+	struct fixture *f = *state;
+	struct hs_loader_counts counts;
+
+	f->m->fail = MEMORY_COMMIT;
+	f->m->fail_in = 1;
+	f->m->fail_with = HS_TARGET_AWAY;
+	f->m->fail_after = true;
+	assert_int_equal(start(f), 0);
+	assert_int_equal(add_track(f, 1, "\"properties_a\":\"\\u0000\""), 0);
+	assert_int_equal(hs_loader_flush(f->loader), 0);
+	assert_int_equal(add_track(f, 2, ""), 0);
+	assert_int_equal(hs_loader_flush(f->loader), 0);
+	counts = hs_loader_counts(f->loader);
+	assert_int_equal(counts.records, 2);
+	assert_int_equal(counts.rows, 4);
+	assert_int_equal(counts.rest, 1);
+	assert_int_equal(f->m->committed.at.records, 2);
+	assert_int_equal(f->m->committed.at.rest, 1);
+}
+
+TEST_WITH(another_loader_ends_this_one, make, end)
+{
+	struct fixture *f = *state;
+
+	assert_int_equal(start(f), 0);
+	assert_int_equal(add_track(f, 1, ""), 0);
+	assert_int_equal(hs_loader_flush(f->loader), 0);
+	f->m->committed.at.offset = 77;
+	assert_int_equal(add_track(f, 2, ""), 0);
+	assert_int_equal(hs_loader_flush(f->loader), EX_TEMPFAIL);
+	assert_int_equal(memory_target_rows(f->m, "tracks"), 1);
+	assert_int_equal(f->m->committed.at.offset, 77);
+}
+
+TEST_WITH(position_of_another_spool_is_refused, make, end)
+{
+	struct fixture *f = *state;
+
+	f->m->committed.at = (struct hs_target_position){ .found = true, .spool = "other", .number = 1 };
+	assert_int_equal(start(f), EX_DATAERR);
+}
+
+TEST_WITH(column_that_was_dropped_meanwhile_is_made_again, make, end)
+{
+	struct fixture *f = *state;
+
+	assert_int_equal(start(f), 0);
+	assert_int_equal(add_track(f, 1, "\"properties_a\":1"), 0);
+	assert_int_equal(hs_loader_flush(f->loader), 0);
+	memory_target_drop_column(f->m, "bought", "a");
+	assert_int_equal(add_track(f, 2, "\"properties_a\":2"), 0);
+	assert_int_equal(hs_loader_flush(f->loader), 0);
+	assert_string_equal(memory_target_value(f->m, "bought", "m2", "a"), "2");
+}
+
+TEST_WITH(only_once_is_a_denial_final, make, end)
+{
+	struct fixture *f = *state;
+
+	f->options.once = true;
+	f->m->fail = MEMORY_CONNECT;
+	f->m->fail_in = 1;
+	f->m->fail_with = HS_TARGET_DENIED;
+	assert_int_equal(start(f), EX_NOPERM);
+}
+
+/* --- rows that are refused ---------------------------------------------------------- */
+
+TEST_WITH(refused_row_among_thousands_is_found, make, end)
+{
+	struct fixture *f = *state;
+
+	f->options.batch = 5000;
+	f->m->refuse = "bad";
+	assert_int_equal(start(f), 0);
+	for (unsigned i = 1; i <= 3000; i++)
+		assert_int_equal(add_track(f, i, i == 1777 ? "\"properties_a\":\"bad\"" : "\"properties_a\":\"good\""),
+		                 0);
+	assert_int_equal(hs_loader_flush(f->loader), 0);
+	assert_int_equal(memory_target_rows(f->m, "bought"), 2999);
+	assert_int_equal(memory_target_rows(f->m, "tracks"), 3000);
+	assert_int_equal(f->letters, 1);
+	assert_string_equal(f->why, "row refused");
+	assert_int_equal(hs_loader_counts(f->loader).refused, 1);
+	assert_true(f->m->inserts < 40);
+	assert_true(f->m->most_rows >= 1000);
+}
+
+TEST_WITH(refused_row_is_told_once_and_counted_although_the_batch_is_tried_again, make, end)
+{
+	struct fixture *f = *state;
+
+	f->m->refuse = "bad";
+	f->m->fail = MEMORY_COMMIT;
+	f->m->fail_in = 1;
+	f->m->fail_with = HS_TARGET_AGAIN;
+	assert_int_equal(start(f), 0);
+	assert_int_equal(add_track(f, 1, "\"properties_a\":\"bad\""), 0);
+	assert_int_equal(add_track(f, 2, ""), 0);
+	assert_int_equal(hs_loader_flush(f->loader), 0);
+	assert_int_equal(f->letters, 1);
+	assert_int_equal(hs_loader_counts(f->loader).refused, 1);
+	assert_int_equal(memory_target_rows(f->m, "bought"), 1);
+}
+
+TEST_WITH(row_that_is_accepted_at_the_second_try_is_no_dead_letter, make, end)
+{
+	struct fixture *f = *state;
+
+	f->m->refuse = "bad";
+	f->m->fail = MEMORY_SELECT;
+	f->m->fail_in = 1;
+	f->m->fail_with = HS_TARGET_BROKEN;
+	assert_int_equal(start(f), 0);
+	assert_int_equal(add_track(f, 1, "\"properties_a\":\"bad\""), 0);
+	assert_int_equal(add(f, record(f, "identify", 2, "\"user_id\":\"u1\"")), 0);
+	assert_int_not_equal(hs_loader_flush(f->loader), 0);
+	f->m->refuse = NULL;
+	assert_int_equal(hs_loader_flush(f->loader), 0);
+	assert_int_equal(f->letters, 0);
+	assert_int_equal(hs_loader_counts(f->loader).refused, 0);
+	assert_int_equal(memory_target_rows(f->m, "bought"), 1);
+}
+
+TEST_WITH(hundred_refused_rows_are_passed_and_one_more_stops, make, end)
+{
+	struct fixture *f = *state;
+
+	f->options.batch = 500;
+	f->m->refuse = "bad";
+	assert_int_equal(start(f), 0);
+	for (unsigned i = 1; i <= 102; i++)
+		assert_int_equal(add_track(f, i, i > 2 ? "\"properties_a\":\"bad\"" : ""), 0);
+	assert_int_equal(hs_loader_flush(f->loader), 0);
+	assert_int_equal(f->letters, 100);
+	f->letters = 0;
+	for (unsigned i = 200; i <= 302; i++)
+		assert_int_equal(add_track(f, i, "\"properties_a\":\"bad\""), 0);
+	assert_int_equal(hs_loader_flush(f->loader), EXIT_FAILURE);
+	assert_int_equal(f->letters, 0);
+	assert_int_equal(memory_target_rows(f->m, "tracks"), 102);
+}
+
+TEST_WITH(row_that_is_too_wide_keeps_its_common_columns, make, end)
+{
+	struct fixture *f = *state;
+
+	f->m->wide = 12;
+	assert_int_equal(start(f), 0);
+	assert_int_equal(add_track(f, 1,
+	                           "\"properties_a\":1,\"properties_b\":2,\"properties_c\":3,\"properties_d\":4,"
+	                           "\"properties_e\":5,\"properties_f\":\"x\""),
+	                 0);
+	assert_int_equal(add_track(f, 2, "\"properties_a\":1"), 0);
+	assert_int_equal(hs_loader_flush(f->loader), 0);
+	assert_null(memory_target_value(f->m, "bought", "m1", "a"));
+	assert_string_equal(memory_target_value(f->m, "bought", "m1", "_rest"),
+	                    "{\"a\":\"1\",\"b\":\"2\",\"c\":\"3\",\"d\":\"4\",\"e\":\"5\",\"f\":\"\\\"x\\\"\"}");
+	assert_string_equal(memory_target_value(f->m, "bought", "m2", "a"), "1");
+	assert_int_equal(f->letters, 0);
+}
+
+TEST_WITH(row_that_is_too_wide_even_so_is_a_dead_letter, make, end)
+{
+	struct fixture *f = *state;
+
+	f->m->wide = 2;
+	assert_int_equal(start(f), 0);
+	assert_int_equal(add_track(f, 1, "\"properties_a\":1"), 0);
+	assert_int_equal(hs_loader_flush(f->loader), 0);
+	assert_int_equal(f->letters, 1);
+	assert_int_equal(memory_target_rows(f->m, "bought"), 0);
+}
+
+/* --- what a batch holds ------------------------------------------------------------- */
+
+TEST_WITH(damaged_line_is_passed_when_a_batch_is_made_anew, make, end)
+{
+	struct fixture *f = *state;
+
+	f->options.once = true;
+	assert_int_equal(start(f), 0);
+	assert_int_equal(add_track(f, 1, ""), 0);
+	assert_int_equal(add(f, "no record"), 0);
+	assert_int_equal(add_track(f, 2, ""), 0);
+	f->m->fail = MEMORY_BEGIN;
+	f->m->fail_in = 1;
+	f->m->fail_with = HS_TARGET_AWAY;
+	assert_int_equal(hs_loader_flush(f->loader), 0);
+	assert_int_equal(memory_target_rows(f->m, "tracks"), 2);
+	assert_int_equal(f->m->committed.at.offset, 3);
+}
+
+TEST_WITH(delete_takes_what_came_before_it_and_nothing_else, make, end)
+{
+	struct fixture *f = *state;
+
+	f->options.batch = 100;
+	assert_int_equal(start(f), 0);
+	assert_int_equal(add_track(f, 1, ""), 0);
+	assert_int_equal(add(f, record(f, "identify", 2, "\"user_id\":\"u1\",\"traits_a\":1")), 0);
+	assert_int_equal(add(f, record(f, "alias", 3, "\"user_id\":\"u3\",\"previous_id\":\"u1\"")), 0);
+	assert_int_equal(add(f, record(f, "track", 4, "\"event\":\"Bought\",\"user_id\":\"u2\"")), 0);
+	assert_int_equal(add(f, record(f, "delete", 5, "\"user_id\":\"u1\"")), 0);
+	assert_int_equal(add_track(f, 6, ""), 0);
+	assert_int_equal(hs_loader_flush(f->loader), 0);
+	assert_int_equal(memory_target_rows(f->m, "bought"), 2);
+	assert_int_equal(memory_target_rows(f->m, "identifies"), 0);
+	assert_int_equal(memory_target_rows(f->m, "users"), 0);
+	assert_int_equal(memory_target_rows(f->m, "aliases"), 0);
+	assert_non_null(memory_target_value(f->m, "tracks", "m6", "id"));
+	assert_int_equal(hs_loader_counts(f->loader).erased, 4);
+}
+
+TEST_WITH(record_larger_than_a_batch_is_one_by_itself, make, end)
+{
+	struct fixture *f = *state;
+	char *value = calloc(1, HS_LOADER_BYTES + 1000), *line;
+
+	f->options.batch = 100;
+	assert_int_equal(start(f), 0);
+	assert_int_equal(add_track(f, 1, ""), 0);
+	memset(value, 'x', HS_LOADER_BYTES + 999);
+	assert_true(asprintf(&line,
+	                     "{\"type\":\"track\",\"event\":\"Bought\",\"message_id\":\"large\",\"spooled_at\":"
+	                     "\"2026-01-02T00:00:00.000Z\",\"properties_a\":\"%s\"}",
+	                     value) > 0);
+	free(value);
+	assert_int_equal(add(f, line), 0);
+	assert_int_equal(memory_target_rows(f->m, "tracks"), 1);
+	assert_int_equal(add_track(f, 3, ""), 0);
+	assert_int_equal(hs_loader_flush(f->loader), 0);
+	assert_int_equal(memory_target_rows(f->m, "bought"), 3);
+	assert_true(strlen(memory_target_value(f->m, "bought", "large", "a")) > HS_LOADER_BYTES);
+	free(line);
+}
+
+TEST_WITH(columns_beyond_the_limit_go_to_rest, make, end)
+{
+	struct fixture *f = *state;
+
+	f->options.catalogue.columns_max = 14;
+	assert_int_equal(start(f), 0);
+	assert_int_equal(add_track(f, 1, "\"properties_a\":1,\"properties_b\":2,\"properties_c\":3,\"properties_d\":4"),
+	                 0);
+	assert_int_equal(hs_loader_flush(f->loader), 0);
+	assert_string_equal(memory_target_value(f->m, "bought", "m1", "a"), "1");
+	assert_non_null(strstr(memory_target_value(f->m, "bought", "m1", "_rest"), "\"d\":\"4\""));
+}
+
+TEST_WITH(tables_beyond_the_limit_have_their_rows_in_tracks, make, end)
+{
+	struct fixture *f = *state;
+
+	f->options.catalogue.tables_max = 16;
+	assert_int_equal(start(f), 0);
+	for (unsigned i = 1; i <= 40; i++) {
+		char text[100];
+
+		snprintf(text, sizeof text, "\"event\":\"event %u\",\"properties_a\":%u", i, i);
+		assert_int_equal(add(f, record(f, "track", i, text)), 0);
+	}
+	assert_int_equal(hs_loader_flush(f->loader), 0);
+	assert_int_equal(memory_target_rows(f->m, "tracks"), 40);
+	assert_int_equal(f->m->tables, 16);
+	assert_string_equal(memory_target_value(f->m, "tracks", "m40", "_rest"), "{\"a\":\"40\"}");
+	assert_null(memory_target_value(f->m, "tracks", "m1", "_rest"));
+}
+
+TEST_WITH(many_small_fields_end_a_batch_before_they_fill_the_memory, make, end)
+{
+	struct fixture *f = *state;
+	struct hs_buf line = { 0 };
+	unsigned i = 0;
+
+	f->options.batch = 100000;
+	assert_int_equal(start(f), 0);
+	while (f->m->committed.rows == 0 && i < 5000) {
+		hs_buf_reset(&line);
+		hs_buf_put_slice(&line, hs_slice_str(record(f, "track", ++i, "\"event\":\"Bought\"")));
+		line.n--;
+		for (int field = 0; field < 150; field++)
+			hs_buf_printf(&line, ",\"properties_%d\":1", field);
+		hs_buf_put_slice(&line, hs_slice("}", 2));
+		assert_int_equal(add(f, line.p), 0);
+	}
+	assert_true(i < HS_BATCH_CELLS / 150 + 10);
+	hs_buf_free(&line);
+}
+
+TEST_WITH(rest_of_a_person_is_that_of_the_rows, make, end)
+{
+	struct fixture *f = *state;
+	char id[300];
+
+	f->options.catalogue.types = (const char *const[]){ "*.b*=number", NULL };
+	memset(id, 'i', sizeof id);
+	assert_int_equal(start(f), 0);
+	hs_buf_reset(&f->line);
+	hs_buf_printf(&f->line,
+	              "{\"type\":\"identify\",\"message_id\":\"%.*s\",\"spooled_at\":\"2026-01-02T00:00:00.000Z\","
+	              "\"user_id\":\"u1\",\"traits_b\\\"\\\\\":\"x\"}",
+	              (int)sizeof id, id);
+	hs_buf_putc(&f->line, '\0');
+	assert_int_equal(add(f, f->line.p), 0);
+	assert_int_equal(hs_loader_flush(f->loader), 0);
+	assert_string_equal(memory_target_value(f->m, "users", "u1", "_rest"), "{\"b\\\"\\\\\":\"\\\"x\\\"\"}");
+}
+
+TEST_WITH(what_a_persons_table_has_no_column_for_goes_to_its_rest, make, end)
+{
+	struct fixture *f = *state;
+
+	assert_int_equal(start(f), 0);
+	assert_int_equal(add(f, record(f, "identify", 1, "\"user_id\":\"u1\",\"traits_a\":1")), 0);
+	assert_int_equal(hs_loader_flush(f->loader), 0);
+	memory_target_drop_column(f->m, "users", "a");
+	f->options.catalogue.columns_max = 8;
+	assert_int_equal(start(f), 0);
+	assert_int_equal(add(f, record(f, "identify", 2, "\"user_id\":\"u1\",\"traits_b\":\"x\"")), 0);
+	assert_int_equal(hs_loader_flush(f->loader), 0);
+	assert_string_equal(memory_target_value(f->m, "users", "u1", "_rest"), "{\"a\":\"1\",\"b\":\"\\\"x\\\"\"}");
+}
+
+/* --- any order ---------------------------------------------------------------------------- */
+
+enum { PEOPLE_RECORDS = 60 };
+
+/* The i-th of the records about four people, in different words but always the same for i. */
+static const char *about_people(struct fixture *f, unsigned i)
+{
+	static const char *const values[] = { "1", "\"x\"", "true", "\"\\u0000\"", "null", "0.30000000000000004" };
+	char text[300];
+
+	snprintf(text, sizeof text,
+	         "\"timestamp\":\"2026-01-%02uT00:00:%02u.00%uZ\",\"user_id\":\"u%u\",\"group_id\":\"g%u\","
+	         "\"traits_a%u\":%s,\"traits_b\\\"%u\":%s,\"traits_last\":%u",
+	         1 + i * 7 % 13, i * 11 % 60, i % 10, i % 4, i % 3, i % 3, values[i * 5 % 6], i % 2, values[i % 6], i);
+	return record(f, i % 4 == 3 ? "group" : "identify", i, text);
+}
+
+/* Dumps the database after records in any order, in batches of n; 0: in order, in one batch. */
+static char *loaded(struct random_source *r, unsigned batch)
+{
+	static const char *const types[] = { "*.a?=text", "*.b*=number", NULL };
+	unsigned order[PEOPLE_RECORDS];
+	void *state = NULL;
+	struct fixture *f;
+	char *dump;
+
+	make(&state);
+	f = state;
+	f->options.batch = batch == 0 ? 1000 : batch;
+	f->options.catalogue.types = types;
+	for (unsigned i = 0; i < PEOPLE_RECORDS; i++) {
+		unsigned other = batch == 0 ? i : random_below(r, i + 1);
+
+		order[i] = order[other];
+		order[other] = i;
+	}
+	assert_int_equal(start(f), 0);
+	for (unsigned i = 0; i < PEOPLE_RECORDS; i++) {
+		assert_int_equal(add(f, about_people(f, order[i])), 0);
+		if (batch > 0 && random_below(r, 10) == 0) {
+			assert_int_equal(hs_loader_flush(f->loader), 0);
+			assert_int_equal(start(f), 0);
+		}
+	}
+	assert_int_equal(hs_loader_flush(f->loader), 0);
+	dump = memory_target_dump(f->m);
+	end(&state);
+	return dump;
+}
+
+TEST(any_order_and_any_batch_size_end_in_the_same_rows)
+{
+	uint64_t seed = random_seed();
+	struct random_source r = random_new(seed);
+	char *expected = loaded(&r, 0);
+
+	for (int run = 0; run < 40; run++) {
+		char *dump = loaded(&r, 1 + random_below(&r, 30));
+
+		if (strcmp(dump, expected) != 0)
+			fail_msg("HS_SEED=%llu: %s\nis not %s", (unsigned long long)seed, dump, expected);
+		free(dump);
+	}
+	free(expected);
+}
+
+TESTS("loader", NULL, NULL)

@@ -1,0 +1,133 @@
+/* rows: tests/cases/warehouse.txt; tables without their event; what --include and --exclude choose. */
+#include "tests/lib/cases.h"
+#include "warehouse/rows.h"
+
+static void put_cell(struct hs_buf *out, const struct hs_cell *cell)
+{
+	hs_buf_put_slice(out, cell->rest ? HS_SLICE(" !") : HS_SLICE(" "));
+	hs_buf_put_slice(out, cell->column);
+	if (cell->path.n > 0)
+		hs_buf_printf(out, "(%.*s)", (int)cell->path.n, cell->path.p);
+	hs_buf_putc(out, '=');
+	if (cell->value.is_string)
+		hs_buf_putc(out, '"');
+	hs_buf_put_slice(out, cell->value.text);
+	if (cell->value.is_string)
+		hs_buf_putc(out, '"');
+}
+
+static void put_row(struct hs_buf *out, const struct hs_row *row)
+{
+	hs_buf_reset(out);
+	hs_buf_put_slice(out, row->table);
+	for (size_t i = 0; i < row->cells; i++)
+		put_cell(out, &row->cell[i]);
+}
+
+static void run_rows_case(struct test_case *c)
+{
+	static const struct hs_row_options none;
+	struct hs_row_maker *maker = hs_row_maker_new(&none);
+	struct hs_slice line = case_get(c, "line"), expected, flag;
+	struct hs_buf text = { 0 };
+	struct hs_rows rows;
+	bool bad = case_find(c, "bad", &flag), empty = case_find(c, "none", &flag);
+	size_t at = 0, n = 0;
+
+	assert_non_null(maker);
+	case_result(c, hs_row_maker_make(maker, line, &rows), bad ? HS_E_JSON_SYNTAX : HS_OK);
+	for (; !bad && !empty && case_next(c, "row", &at, &expected); n++) {
+		if (n == rows.count)
+			case_fail(c, "only %zu rows", n);
+		put_row(&text, &rows.row[n]);
+		case_same(c, "the row", hs_buf_slice(&text), expected);
+	}
+	if (!bad)
+		assert_int_equal(rows.count, n);
+	hs_buf_free(&text);
+	hs_row_maker_free(maker);
+}
+
+static const char *const track =
+    "{\"type\":\"track\",\"event\":\"E\",\"message_id\":\"m\",\"spooled_at\":\"2026-01-02T00:00:"
+    "00.000Z\",\"tenant\":\"acme\",\"integrations_all\":true,\"properties_a\":1,\"properties_b\":2}";
+
+/* The rows of `track` as text, one after another. */
+static void rows_with(const struct hs_row_options *options, bool without_event, const char *expected)
+{
+	struct hs_row_maker *maker = hs_row_maker_new(options);
+	struct hs_buf text = { 0 }, all = { 0 };
+	struct hs_rows rows;
+
+	assert_non_null(maker);
+	for (int twice = 0; twice < 2; twice++) { /* the second time names come from the cache */
+		assert_result(hs_row_maker_make(maker, hs_slice_str(track), &rows), HS_OK);
+		if (without_event)
+			assert_result(hs_row_maker_without_event(maker, &rows), HS_OK);
+		hs_buf_reset(&all);
+		for (size_t i = 0; i < rows.count; i++) {
+			put_row(&text, &rows.row[i]);
+			hs_buf_put_slice(&all, hs_buf_slice(&text));
+			hs_buf_putc(&all, '\n');
+		}
+		assert_slice_equal(hs_buf_slice(&all), hs_slice_str(expected));
+	}
+	hs_buf_free(&text);
+	hs_buf_free(&all);
+	hs_row_maker_free(maker);
+}
+
+#define TIMES \
+	" id=\"m\" received_at=\"2026-01-02T00:00:00.000Z\" uuid_ts=\"2026-01-02T00:00:00.000Z\" " \
+	"timestamp=\"2026-01-02T00:00:00.000Z\""
+#define EVENT " event=\"e\" event_text=\"E\""
+
+TEST(without_its_table_the_properties_are_for_the_rest)
+{
+	rows_with(&(struct hs_row_options){ 0 }, true, "tracks" TIMES EVENT " !a=1 !b=2\n");
+}
+
+TEST(a_tenant_has_a_column_where_there_are_several)
+{
+	rows_with(&(struct hs_row_options){ .tenant = true }, false,
+	          "tracks" TIMES " tenant=\"acme\"" EVENT "\ne" TIMES " tenant=\"acme\"" EVENT " a=1 b=2\n");
+}
+
+TEST(exclude_wins_but_required_columns_stay)
+{
+	static const char *const exclude[] = { "e.a", "*.timestamp", NULL };
+
+	rows_with(&(struct hs_row_options){ .exclude = exclude }, false,
+	          "tracks" TIMES EVENT "\ne" TIMES EVENT " b=2\n");
+}
+
+TEST(a_table_can_be_excluded)
+{
+	static const char *const exclude[] = { "tracks", NULL };
+
+	rows_with(&(struct hs_row_options){ .exclude = exclude }, false, "e" TIMES EVENT " a=1 b=2\n");
+}
+
+TEST(include_names_the_only_tables)
+{
+	static const char *const include[] = { "t*", NULL };
+
+	rows_with(&(struct hs_row_options){ .include = include }, false, "tracks" TIMES EVENT "\n");
+}
+
+TEST(include_takes_a_field_that_is_left_out)
+{
+	static const char *const include[] = { "tracks._integrations_*", NULL };
+
+	rows_with(&(struct hs_row_options){ .include = include }, false,
+	          "tracks" TIMES EVENT " _integrations_all=true\ne" TIMES EVENT " a=1 b=2\n");
+}
+
+TEST(with_lists_too_the_properties_of_an_event_without_a_table_are_for_the_rest)
+{
+	static const char *const exclude[] = { "tracks.b", NULL };
+
+	rows_with(&(struct hs_row_options){ .exclude = exclude }, true, "tracks" TIMES EVENT " !a=1\n");
+}
+
+TESTS_AND_CASES("rows", "warehouse.txt", run_rows_case)

@@ -1,0 +1,207 @@
+/* value: the types of columns, and what fits. */
+#include "tests/lib/unit.h"
+#include "warehouse/value.h"
+
+/* A value as a record has it: with quotes it is a string. */
+static struct hs_value value_of(const char *json)
+{
+	struct hs_slice text = hs_slice_str(json);
+	bool is_string = text.n >= 2 && text.p[0] == '"';
+
+	if (is_string)
+		text = hs_slice(text.p + 1, text.n - 2);
+	return (struct hs_value){ text, is_string, is_string && text.n > 0 && memchr(text.p, '\\', text.n) != NULL };
+}
+
+TEST(types)
+{
+	static const struct {
+		const char *json;
+		enum hs_column_type type;
+	} cases[] = {
+		{ "null", HS_COLUMN_NONE },
+		{ "true", HS_COLUMN_BOOLEAN },
+		{ "0", HS_COLUMN_NUMBER },
+		{ "-1.5e-7", HS_COLUMN_NUMBER },
+		{ "\"null\"", HS_COLUMN_TEXT },
+		{ "\"39.95\"", HS_COLUMN_TEXT },
+		{ "\"true\"", HS_COLUMN_TEXT },
+		{ "\"\"", HS_COLUMN_TEXT },
+		{ "\"2026-11-23T10:15:00Z\"", HS_COLUMN_TIMESTAMP },
+		{ "\"2026-11-23t10:15:00z\"", HS_COLUMN_TIMESTAMP },
+		{ "\"2026-11-23 10:15:00.123456789+05:30\"", HS_COLUMN_TIMESTAMP },
+		{ "\"2024-02-29T00:00:00-00:00\"", HS_COLUMN_TIMESTAMP },
+		{ "\"2023-02-29T00:00:00Z\"", HS_COLUMN_TEXT },
+		{ "\"1900-02-29T00:00:00Z\"", HS_COLUMN_TEXT },
+		{ "\"2000-02-29T00:00:00Z\"", HS_COLUMN_TIMESTAMP },
+		{ "\"2026-11-23\"", HS_COLUMN_TEXT },
+		{ "\"2026-11-23T10:15:00\"", HS_COLUMN_TEXT },
+		{ "\"2026-11-23T10:15:60Z\"", HS_COLUMN_TEXT },
+		{ "\"2026-11-23T24:00:00Z\"", HS_COLUMN_TEXT },
+		{ "\"2026-13-01T00:00:00Z\"", HS_COLUMN_TEXT },
+		{ "\"0000-01-01T00:00:00Z\"", HS_COLUMN_TEXT },
+		{ "\"2026-11-23T10:15:00.Z\"", HS_COLUMN_TEXT },
+		{ "\"2026-11-23T10:15:00+0100\"", HS_COLUMN_TEXT },
+		{ "\"2026-11-23T10:15:00Zx\"", HS_COLUMN_TEXT },
+		{ "\"1763892900\"", HS_COLUMN_TEXT },
+	};
+
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		struct hs_value value = value_of(cases[i].json);
+
+		if (hs_value_type(&value) != cases[i].type)
+			fail_msg("%s is %d", cases[i].json, (int)hs_value_type(&value));
+	}
+}
+
+TEST(unlike_types_become_text)
+{
+	assert_int_equal(hs_column_type_join(HS_COLUMN_NONE, HS_COLUMN_NUMBER), HS_COLUMN_NUMBER);
+	assert_int_equal(hs_column_type_join(HS_COLUMN_NUMBER, HS_COLUMN_NONE), HS_COLUMN_NUMBER);
+	assert_int_equal(hs_column_type_join(HS_COLUMN_NUMBER, HS_COLUMN_NUMBER), HS_COLUMN_NUMBER);
+	assert_int_equal(hs_column_type_join(HS_COLUMN_NUMBER, HS_COLUMN_BOOLEAN), HS_COLUMN_TEXT);
+	assert_int_equal(hs_column_type_join(HS_COLUMN_TIMESTAMP, HS_COLUMN_TEXT), HS_COLUMN_TEXT);
+}
+
+/* E, D, S: PostgreSQL's numeric, a double, SQLite. NULL: it does not fit. */
+struct fit {
+	const char *json;
+	enum hs_column_type type;
+	const char *exact, *real, *sqlite;
+};
+
+static void check_fit(const struct fit *fit, enum hs_number_range range, const char *expected)
+{
+	struct hs_value value = value_of(fit->json);
+	struct hs_buf out = { 0 };
+	bool fits = hs_value_fits(&value, fit->type, range, &out);
+
+	if (fits != (expected != NULL))
+		fail_msg("%s in a column of type %d, range %d: %s", fit->json, (int)fit->type, (int)range,
+		         fits ? "it fits" : "it does not fit");
+	if (fits)
+		assert_slice_equal(hs_buf_slice(&out), hs_slice_str(expected));
+	hs_buf_free(&out);
+}
+
+#define ALIKE(text) text, text, text
+#define NEVER NULL, NULL, NULL
+
+TEST(what_fits)
+{
+	static const struct fit cases[] = {
+		{ "39.950", HS_COLUMN_NUMBER, ALIKE("39.950") },
+		{ "\"39.95\"", HS_COLUMN_NUMBER, ALIKE("39.95") },
+		{ "\"007\"", HS_COLUMN_NUMBER, NEVER },
+		{ "\"+1\"", HS_COLUMN_NUMBER, NEVER },
+		{ "\" 1\"", HS_COLUMN_NUMBER, NEVER },
+		{ "\"1.\"", HS_COLUMN_NUMBER, NEVER },
+		{ "\"free\"", HS_COLUMN_NUMBER, NEVER },
+		{ "true", HS_COLUMN_NUMBER, NEVER },
+		{ "-0", HS_COLUMN_NUMBER, ALIKE("-0") },
+		{ "9007199254740993", HS_COLUMN_NUMBER, "9007199254740993", NULL, "9007199254740993" },
+		{ "9223372036854775807", HS_COLUMN_NUMBER, "9223372036854775807", NULL, "9223372036854775807" },
+		{ "-9223372036854775808", HS_COLUMN_NUMBER, "-9223372036854775808", NULL, "-9223372036854775808" },
+		{ "9223372036854775809", HS_COLUMN_NUMBER, "9223372036854775809", NULL, NULL },
+		{ "12345678901234567890123", HS_COLUMN_NUMBER, "12345678901234567890123", NULL, NULL },
+		{ "0.1", HS_COLUMN_NUMBER, ALIKE("0.1") },
+		{ "0.10000000000000001", HS_COLUMN_NUMBER, "0.10000000000000001", NULL, NULL },
+		{ "1e400", HS_COLUMN_NUMBER, "1e400", NULL, NULL },
+		{ "1e22", HS_COLUMN_NUMBER, ALIKE("1e22") },
+		{ "1e-400", HS_COLUMN_NUMBER, "1e-400", NULL, NULL },
+		{ "1e99999", HS_COLUMN_NUMBER, NEVER },
+		{ "1e-99999", HS_COLUMN_NUMBER, NEVER },
+		{ "true", HS_COLUMN_BOOLEAN, ALIKE("true") },
+		{ "\"false\"", HS_COLUMN_BOOLEAN, ALIKE("false") },
+		{ "1", HS_COLUMN_BOOLEAN, NEVER },
+		{ "\"TRUE\"", HS_COLUMN_BOOLEAN, NEVER },
+		{ "\"a\\u00e9\\n\"", HS_COLUMN_TEXT, ALIKE("a\xC3\xA9\n") },
+		{ "1.50", HS_COLUMN_TEXT, ALIKE("1.50") },
+		{ "true", HS_COLUMN_TEXT, ALIKE("true") },
+		{ "\"a\\u0000b\"", HS_COLUMN_TEXT, NEVER },
+		{ "\"\\ud800\"", HS_COLUMN_TEXT, NEVER },
+		{ "\"\\ud83d\\ude00\"", HS_COLUMN_TEXT, ALIKE("\xF0\x9F\x98\x80") },
+		{ "\"\xED\x9F\xBF\"", HS_COLUMN_TEXT, ALIKE("\xED\x9F\xBF") },
+		{ "\"2026-11-23T10:15:00Z\"", HS_COLUMN_TIMESTAMP, ALIKE("2026-11-23T10:15:00.000Z") },
+		{ "\"2026-11-23T10:15:00.1239999+05:30\"", HS_COLUMN_TIMESTAMP, ALIKE("2026-11-23T04:45:00.123999Z") },
+		{ "\"2026-01-01T00:30:00+01:00\"", HS_COLUMN_TIMESTAMP, ALIKE("2025-12-31T23:30:00.000Z") },
+		{ "\"2023-12-31T23:30:00-01:00\"", HS_COLUMN_TIMESTAMP, ALIKE("2024-01-01T00:30:00.000Z") },
+		{ "\"2024-02-29T23:59:59.5-00:01\"", HS_COLUMN_TIMESTAMP, ALIKE("2024-03-01T00:00:59.500Z") },
+		{ "\"0001-01-01T00:30:00+01:00\"", HS_COLUMN_TIMESTAMP, NEVER },
+		{ "\"9999-12-31T23:30:00-01:00\"", HS_COLUMN_TIMESTAMP, NEVER },
+		{ "\"1970-01-01T00:00:00Z\"", HS_COLUMN_TIMESTAMP, ALIKE("1970-01-01T00:00:00.000Z") },
+		{ "1763892900", HS_COLUMN_TIMESTAMP, NEVER },
+		{ "\"2026-11-23\"", HS_COLUMN_TIMESTAMP, NEVER },
+		{ "1", HS_COLUMN_FOREIGN, NEVER },
+	};
+
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		check_fit(&cases[i], HS_NUMBER_EXACT, cases[i].exact);
+		check_fit(&cases[i], HS_NUMBER_DOUBLE, cases[i].real);
+		check_fit(&cases[i], HS_NUMBER_SQLITE, cases[i].sqlite);
+	}
+}
+
+TEST(columns_of_integers_take_what_they_return)
+{
+	static const struct {
+		const char *json;
+		bool fits[3]; /* 16, 32, 64 bits */
+	} cases[] = {
+		{ "0", { true, true, true } },
+		{ "32767", { true, true, true } },
+		{ "-32768", { true, true, true } },
+		{ "32768", { false, true, true } },
+		{ "2147483647", { false, true, true } },
+		{ "-2147483649", { false, false, true } },
+		{ "9223372036854775807", { false, false, true } },
+		{ "9223372036854775808", { false, false, false } },
+		{ "39.95", { false, false, false } },
+		{ "1e2", { false, false, false } },
+		{ "\"12\"", { true, true, true } },
+		{ "\"free\"", { false, false, false } },
+	};
+
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+		for (int range = HS_NUMBER_INTEGER_16; range <= HS_NUMBER_INTEGER_64; range++) {
+			struct hs_value value = value_of(cases[i].json);
+			struct hs_buf out = { 0 };
+
+			if (hs_value_fits(&value, HS_COLUMN_NUMBER, (enum hs_number_range)range, &out) !=
+			    cases[i].fits[range - HS_NUMBER_INTEGER_16])
+				fail_msg("%s in range %d", cases[i].json, range);
+			hs_buf_free(&out);
+		}
+}
+
+TEST(a_double_reads_back_from_its_text)
+{
+	char text[HS_DOUBLE_TEXT];
+
+	hs_value_double_text(0.1, text);
+	assert_string_equal(text, "0.1");
+	hs_value_double_text(0.27339475080101683, text);
+	assert_string_equal(text, "0.27339475080101683");
+}
+
+TEST(the_rest_is_the_text_that_was_sent)
+{
+	static const struct {
+		const char *json, *rest;
+	} cases[] = {
+		{ "\"free\"", "\"\\\"free\\\"\"" },
+		{ "12345678901234567890123", "\"12345678901234567890123\"" },
+		{ "\"a\\u0000\\\"\"", "\"\\\"a\\\\u0000\\\\\\\"\\\"\"" },
+	};
+
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		struct hs_value value = value_of(cases[i].json);
+		struct hs_buf out = { 0 };
+
+		hs_value_put_rest(&value, &out);
+		assert_slice_equal(hs_buf_slice(&out), hs_slice_str(cases[i].rest));
+		hs_buf_free(&out);
+	}
+}
+
+TESTS("value", NULL, NULL)

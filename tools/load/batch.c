@@ -1,0 +1,175 @@
+#include "tools/load/batch.h"
+#include "base/array.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { MADE_BYTES = 2048 /* room for ids and names that a record's rows have made */ };
+
+bool hs_batch_init(struct hs_batch *b, size_t bytes)
+{
+	*b = (struct hs_batch){ .text = malloc(bytes), .made = malloc(bytes), .cap = bytes, .made_cap = bytes };
+	return b->text != NULL && b->made != NULL;
+}
+
+void hs_batch_forget_refusals(struct hs_batch *b)
+{
+	for (size_t i = 0; i < b->records; i++) {
+		free(b->record[i].why);
+		b->record[i].why = NULL;
+	}
+	for (size_t i = 0; i < b->rows; i++)
+		b->row[i].refused = false;
+}
+
+void hs_batch_free(struct hs_batch *b)
+{
+	hs_batch_forget_refusals(b);
+	free(b->text);
+	free(b->made);
+	free(b->record);
+	free(b->row);
+	free(b->cell);
+	*b = (struct hs_batch){ 0 };
+}
+
+void hs_batch_reset(struct hs_batch *b)
+{
+	hs_batch_forget_refusals(b);
+	b->n = b->made_n = b->records = b->rows = b->cells = 0;
+	b->erases = false;
+}
+
+/* An event in snake case is at most twice as long as in the line, and comes twice. */
+static size_t made_for(size_t n)
+{
+	return 4 * n + MADE_BYTES;
+}
+
+/* Makes the text at least this large. */
+static bool grow(char **p, size_t *cap, size_t n)
+{
+	char *more;
+
+	if (n <= *cap)
+		return true;
+	more = realloc(*p, n);
+	if (more == NULL)
+		return false;
+	*p = more;
+	*cap = n;
+	return true;
+}
+
+bool hs_batch_has_room(struct hs_batch *b, size_t n)
+{
+	if (b->records == 0)
+		return grow(&b->text, &b->cap, n) && grow(&b->made, &b->made_cap, made_for(n));
+	return b->cells < HS_BATCH_CELLS && b->cap - b->n >= n && b->made_cap - b->made_n >= made_for(n);
+}
+
+/* Copies what is not part of a line: what the maker has made, valid until its next call. */
+static struct hs_slice kept(struct hs_batch *b, struct hs_slice text)
+{
+	char *to = b->made + b->made_n;
+
+	if (text.p == NULL || (text.p >= b->text && text.p < b->text + b->n))
+		return text;
+	assert(text.n <= b->made_cap - b->made_n);
+	memcpy(to, text.p, text.n);
+	b->made_n += text.n;
+	return hs_slice(to, text.n);
+}
+
+static bool add_cell(struct hs_batch *b, struct hs_catalogue *c, struct hs_catalogue_table *t,
+                     const struct hs_cell *cell)
+{
+	struct hs_batch_cell *to;
+	ptrdiff_t column = -1;
+	bool full = true;
+
+	if (!cell->rest)
+		column = hs_catalogue_column(c, t, cell->column, &full);
+	if ((column < 0 && !full) || !HS_ARRAY_ROOM(&b->cell, b->cells, &b->cells_cap))
+		return false;
+	to = &b->cell[b->cells++];
+	*to = (struct hs_batch_cell){ .column = HS_BATCH_NO_COLUMN, .rest = column < 0, .value = cell->value };
+	to->value.text = kept(b, cell->value.text);
+	if (column < 0) {
+		to->name = kept(b, cell->column);
+		return true;
+	}
+	to->column = (uint32_t)column;
+	hs_catalogue_note(c, t, (size_t)column, hs_value_type(&cell->value));
+	return hs_catalogue_note_path(t, (size_t)column, cell->path);
+}
+
+static bool add_row(struct hs_batch *b, struct hs_catalogue *c, struct hs_catalogue_table *t, const struct hs_row *row)
+{
+	if (!HS_ARRAY_ROOM(&b->row, b->rows, &b->rows_cap))
+		return false;
+	b->row[b->rows] = (struct hs_batch_row){ .table = t, .cell = b->cells, .record = b->records - 1 };
+	for (size_t i = 0; i < row->cells; i++)
+		if (!add_cell(b, c, t, &row->cell[i]))
+			return false;
+	b->row[b->rows].cells = b->cells - b->row[b->rows].cell;
+	b->rows++;
+	return true;
+}
+
+/* Makes the rows of the last record. */
+static enum hs_result make_rows(struct hs_batch *b, struct hs_row_maker *maker, struct hs_catalogue *c)
+{
+	struct hs_catalogue_table *table[HS_ROWS_MAX];
+	struct hs_rows rows;
+	enum hs_result result = hs_row_maker_make(maker, b->record[b->records - 1].line, &rows);
+	bool full;
+
+	if (result != HS_OK)
+		return result;
+	b->erases = hs_slice_eq(rows.type, HS_SLICE("delete"));
+	for (size_t i = 0; i < rows.count; i++) {
+		table[i] = hs_catalogue_table(c, rows.row[i].table, &full);
+		if (table[i] == NULL && !full)
+			return HS_E_MEMORY;
+		if (table[i] != NULL)
+			continue;
+		result = hs_row_maker_without_event(maker, &rows);
+		if (result != HS_OK)
+			return result;
+		break;
+	}
+	for (size_t i = 0; i < rows.count; i++)
+		if (!add_row(b, c, table[i], &rows.row[i]))
+			return HS_E_MEMORY;
+	return HS_OK;
+}
+
+enum hs_result hs_batch_add(struct hs_batch *b, struct hs_row_maker *maker, struct hs_catalogue *c,
+                            struct hs_slice line, struct hs_position after)
+{
+	char *copy = b->text + b->n;
+
+	if (!HS_ARRAY_ROOM(&b->record, b->records, &b->records_cap))
+		return HS_E_MEMORY;
+	memcpy(copy, line.p, line.n);
+	b->n += line.n;
+	b->record[b->records++] = (struct hs_batch_record){ .line = hs_slice(copy, line.n), .after = after };
+	return make_rows(b, maker, c);
+}
+
+enum hs_result hs_batch_remake(struct hs_batch *b, struct hs_row_maker *maker, struct hs_catalogue *c)
+{
+	size_t records = b->records;
+	enum hs_result result = HS_OK;
+
+	b->rows = b->cells = b->made_n = 0;
+	/* more may go to _rest now than when there was room for each record */
+	if (!grow(&b->made, &b->made_cap, made_for(b->n) + records * MADE_BYTES))
+		return HS_E_MEMORY;
+	for (b->records = 1; b->records <= records && result != HS_E_MEMORY; b->records++)
+		result = make_rows(b, maker, c);
+	b->records = records;
+	return result == HS_E_MEMORY ? result : HS_OK; /* a damaged line has no rows */
+}

@@ -1,0 +1,69 @@
+/*
+ * batch: the records of one transaction, as rows whose cells know their columns.
+ */
+#ifndef HS_BATCH_H
+#define HS_BATCH_H
+
+#include "spool/position/rewrite_log.h"
+#include "tools/load/catalogue.h"
+
+struct hs_batch_cell {
+	uint32_t column; /* index in the table; HS_BATCH_NO_COLUMN: only in _rest, under `name` */
+	struct hs_slice name;
+	struct hs_value value;
+	bool rest;
+};
+
+enum {
+	HS_BATCH_NO_COLUMN = INT32_MAX,
+	HS_BATCH_CELLS = 300000, /* a batch with so many is full: some 20 MB */
+};
+
+struct hs_batch_row {
+	struct hs_catalogue_table *table;
+	size_t cell, cells; /* the first, and how many */
+	size_t record;      /* index of its record */
+	bool narrow;        /* only the common columns; all else in _rest */
+	bool refused;
+};
+
+struct hs_batch_record {
+	struct hs_slice line;
+	struct hs_position after;
+	char *why; /* what the database said of a row of it that it refused; NULL: it has refused none */
+	bool told; /* its dead letter is written */
+};
+
+struct hs_batch {
+	char *text; /* of lines … */
+	char *made; /* … and of what their rows have made; neither moves while there are records */
+	size_t n, cap, made_n, made_cap;
+	struct hs_batch_record *record;
+	size_t records, records_cap;
+	struct hs_batch_row *row;
+	size_t rows, rows_cap;
+	struct hs_batch_cell *cell;
+	size_t cells, cells_cap;
+	bool erases; /* its only record is a delete */
+};
+
+bool hs_batch_init(struct hs_batch *batch, size_t bytes); /* false: out of memory */
+void hs_batch_free(struct hs_batch *batch);
+
+/* Empties it. */
+void hs_batch_reset(struct hs_batch *batch);
+
+/* Forgets which rows and records were refused, before the batch is tried again; what was told stays told. */
+void hs_batch_forget_refusals(struct hs_batch *batch);
+
+/* True if a line of n bytes fits, whatever its record becomes. An empty batch makes room for any. */
+bool hs_batch_has_room(struct hs_batch *batch, size_t n);
+
+/* Adds a record with its rows; new tables and columns come into the catalogue. HS_OK, HS_E_MEMORY, or HS_E_JSON_SYNTAX: it is no record. */
+enum hs_result hs_batch_add(struct hs_batch *batch, struct hs_row_maker *maker, struct hs_catalogue *catalogue,
+                            struct hs_slice line, struct hs_position after);
+
+/* Makes rows and cells of all records anew, for a catalogue that was read again. HS_OK or HS_E_MEMORY. */
+enum hs_result hs_batch_remake(struct hs_batch *batch, struct hs_row_maker *maker, struct hs_catalogue *catalogue);
+
+#endif

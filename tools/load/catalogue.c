@@ -1,0 +1,329 @@
+#include "tools/load/catalogue.h"
+#include "base/array.h"
+#include "base/hash.h"
+
+#include <fnmatch.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void free_table(struct hs_catalogue_table *t)
+{
+	if (t == NULL)
+		return;
+	hs_target_table_free(&t->table);
+	free(t->slot);
+	free(t);
+}
+
+void hs_catalogue_free(struct hs_catalogue *c)
+{
+	for (size_t i = 0; i < c->tables; i++)
+		free_table(c->table[i]);
+	free(c->table);
+	hs_buf_free(&c->name);
+	c->table = NULL;
+	c->tables = c->cap = 0;
+}
+
+/* --- columns -------------------------------------------------------------------- */
+
+static size_t slot_of(const struct hs_catalogue_table *t, struct hs_slice name)
+{
+	size_t at = hs_hash(name.p, name.n, 0) & (t->slots - 1);
+
+	while (t->slot[at] != 0 && !hs_slice_eq(hs_slice_str(t->table.column[t->slot[at] - 1].name), name))
+		at = (at + 1) & (t->slots - 1);
+	return at;
+}
+
+static bool grow_slots(struct hs_catalogue_table *t)
+{
+	size_t slots = t->slots == 0 ? 64 : 2 * t->slots;
+	uint32_t *slot = calloc(slots, sizeof *slot);
+
+	if (slot == NULL)
+		return false;
+	free(t->slot);
+	t->slot = slot;
+	t->slots = slots;
+	for (size_t i = 0; i < t->table.columns; i++)
+		t->slot[slot_of(t, hs_slice_str(t->table.column[i].name))] = (uint32_t)i + 1;
+	return true;
+}
+
+static bool add_column(struct hs_catalogue_table *t, struct hs_slice name, enum hs_column_type type)
+{
+	if (2 * (t->table.columns + 1) > t->slots && !grow_slots(t))
+		return false;
+	if (!hs_target_add_column(&t->table, name, type))
+		return false;
+	t->slot[slot_of(t, name)] = (uint32_t)t->table.columns;
+	return true;
+}
+
+/* The index of a column; -1: there is none. */
+static ptrdiff_t find_column(const struct hs_catalogue_table *t, struct hs_slice name)
+{
+	return t->slots == 0 ? -1 : (ptrdiff_t)t->slot[slot_of(t, name)] - 1;
+}
+
+ptrdiff_t hs_catalogue_column(struct hs_catalogue *c, struct hs_catalogue_table *t, struct hs_slice name, bool *full)
+{
+	ptrdiff_t at = find_column(t, name);
+
+	*full = true;
+	if (at >= 0)
+		return at;
+	if (t->table.columns >= c->options->columns_max || t->table.columns + t->table.dropped >= c->columns_max)
+		return -1;
+	*full = false;
+	return add_column(t, name, HS_COLUMN_NONE) ? (ptrdiff_t)t->table.columns - 1 : -1;
+}
+
+enum hs_column_type hs_catalogue_type(const char *word)
+{
+	static const char *const words[] = { [HS_COLUMN_BOOLEAN] = "boolean",
+		                             [HS_COLUMN_NUMBER] = "number",
+		                             [HS_COLUMN_TIMESTAMP] = "timestamp",
+		                             [HS_COLUMN_TEXT] = "text" };
+
+	for (int i = HS_COLUMN_BOOLEAN; i <= HS_COLUMN_TEXT; i++)
+		if (strcmp(words[i], word) == 0)
+			return (enum hs_column_type)i;
+	return HS_COLUMN_NONE;
+}
+
+/* The type that --type gives to a column; NONE: it names none. */
+static enum hs_column_type chosen_type(const struct hs_catalogue *c, const struct hs_catalogue_table *t, size_t column)
+{
+	char name[2 * HS_WAREHOUSE_NAME + 2], glob[256];
+
+	if (c->options->types == NULL)
+		return HS_COLUMN_NONE;
+	snprintf(name, sizeof name, "%s.%s", t->table.name + strlen(c->options->prefix), t->table.column[column].name);
+	for (const char *const *type = c->options->types; *type != NULL; type++) {
+		const char *equals = strrchr(*type, '=');
+
+		snprintf(glob, sizeof glob, "%.*s", (int)(equals - *type), *type);
+		if (fnmatch(glob, name, 0) == 0)
+			return hs_catalogue_type(equals + 1);
+	}
+	return HS_COLUMN_NONE;
+}
+
+void hs_catalogue_note(struct hs_catalogue *c, struct hs_catalogue_table *t, size_t column, enum hs_column_type type)
+{
+	enum hs_column_type *known = &t->table.column[column].type;
+
+	if (column < t->present)
+		return;
+	if (*known == HS_COLUMN_NONE && chosen_type(c, t, column) != HS_COLUMN_NONE)
+		type = chosen_type(c, t, column);
+	else if (chosen_type(c, t, column) != HS_COLUMN_NONE)
+		return;
+	*known = hs_column_type_join(*known, type);
+}
+
+bool hs_catalogue_note_path(struct hs_catalogue_table *t, size_t column, struct hs_slice path)
+{
+	struct hs_target_column *c = &t->table.column[column];
+
+	if (column < t->present || path.n == 0 || c->path != NULL)
+		return true;
+	c->path = strndup(path.p, path.n);
+	return c->path != NULL;
+}
+
+/* --- tables ----------------------------------------------------------------------- */
+
+static struct hs_catalogue_table *add_table(struct hs_catalogue *c, struct hs_slice name)
+{
+	struct hs_catalogue_table *t;
+
+	if (!HS_ARRAY_ROOM(&c->table, c->tables, &c->cap))
+		return NULL;
+	t = calloc(1, sizeof *t);
+	if (t == NULL)
+		return NULL;
+	t->kind = hs_table_kind_of(name);
+	if (asprintf(&t->table.name, "%s%.*s", c->options->prefix, (int)name.n, name.p) < 0) {
+		t->table.name = NULL;
+		free_table(t);
+		return NULL;
+	}
+	c->table[c->tables++] = t;
+	return t;
+}
+
+/* Adds the columns that a table of its kind must have and that it lacks; finds those that the loader needs. */
+static bool complete(struct hs_catalogue *c, struct hs_catalogue_table *t)
+{
+	struct hs_required_column required[HS_REQUIRED_COLUMNS_MAX];
+	size_t n;
+
+	if (t->complete)
+		return true;
+	n = hs_required_columns(t->kind, c->options->tenant, required);
+
+	for (size_t i = 0; i < n; i++)
+		if (find_column(t, hs_slice_str(required[i].name)) < 0 &&
+		    !add_column(t, hs_slice_str(required[i].name), required[i].type))
+			return false;
+	t->id = (size_t)find_column(t, HS_SLICE("id"));
+	t->rest = (size_t)find_column(t, HS_SLICE("_rest"));
+	t->complete = true;
+	return true;
+}
+
+/* The name, cut so that it has no more than HS_WAREHOUSE_NAME bytes with the prefix. */
+static struct hs_slice bounded(struct hs_catalogue *c, struct hs_slice name, size_t prefix)
+{
+	if (prefix + name.n <= HS_WAREHOUSE_NAME)
+		return name;
+	hs_buf_reset(&c->name);
+	hs_buf_put(&c->name, c->options->prefix, prefix);
+	hs_buf_put_slice(&c->name, name);
+	hs_column_names_bound(&c->name, 0);
+	return hs_buf_ok(&c->name) ? hs_slice(c->name.p + prefix, c->name.n - prefix) : HS_SLICE_NONE;
+}
+
+struct hs_catalogue_table *hs_catalogue_table(struct hs_catalogue *c, struct hs_slice name, bool *full)
+{
+	size_t prefix = strlen(c->options->prefix);
+	struct hs_catalogue_table *t;
+
+	name = bounded(c, name, prefix);
+	*full = name.p != NULL;
+	for (size_t i = 0; i < c->tables && *full; i++) {
+		if (!hs_slice_eq(hs_slice_str(c->table[i]->table.name + prefix), name))
+			continue;
+		*full = false;
+		return complete(c, c->table[i]) ? c->table[i] : NULL;
+	}
+	if (!*full || (c->tables >= c->options->tables_max && hs_table_kind_of(name) == HS_TABLE_EVENT))
+		return NULL;
+	*full = false;
+	t = add_table(c, name);
+	return t != NULL && complete(c, t) ? t : NULL;
+}
+
+/* --- the database -------------------------------------------------------------------- */
+
+static bool read_table(void *context, const struct hs_target_table *found)
+{
+	struct hs_catalogue *c = context;
+	struct hs_slice name = hs_slice_str(found->name + strlen(c->options->prefix));
+	struct hs_catalogue_table *t;
+
+	if (hs_slice_eq(name, HS_SLICE("hookspool_load")) || hs_slice_eq(name, HS_SLICE("hookspool_names")))
+		return true;
+	t = add_table(c, name);
+	if (t == NULL)
+		return false;
+	t->exists = true;
+	t->table.unique_id = found->unique_id;
+	t->table.other_unique = found->other_unique;
+	t->table.triggers = found->triggers;
+	t->table.dropped = found->dropped;
+	for (size_t i = 0; i < found->columns; i++) {
+		if (!add_column(t, hs_slice_str(found->column[i].name), found->column[i].type))
+			return false;
+		t->table.column[i].max = found->column[i].max;
+		t->table.column[i].numbers = found->column[i].numbers;
+	}
+	t->present = t->table.columns;
+	return true;
+}
+
+enum hs_target_result hs_catalogue_read(struct hs_catalogue *c, struct hs_target *target)
+{
+	hs_catalogue_free(c);
+	c->columns_max = target->ops->columns_max;
+	return target->ops->tables(target, read_table, c);
+}
+
+/* Before the columns are made: a kill between the two leaves no name that nobody can tell. */
+static enum hs_target_result note_names(struct hs_catalogue_table *t, struct hs_target *target)
+{
+	enum hs_target_result result = HS_TARGET_OK;
+
+	for (size_t i = t->present; i < t->table.columns && result == HS_TARGET_OK; i++)
+		if (t->table.column[i].path != NULL)
+			result = target->ops->note_name(target, t->table.name, t->table.column[i].name,
+			                                hs_slice_str(t->table.column[i].path));
+	return result;
+}
+
+static enum hs_target_result apply(struct hs_catalogue *c, struct hs_catalogue_table *t, struct hs_target *target)
+{
+	enum hs_target_result result;
+	size_t from = t->present;
+
+	for (size_t i = from; i < t->table.columns; i++)
+		if (t->table.column[i].type == HS_COLUMN_NONE)
+			t->table.column[i].type = HS_COLUMN_TEXT;
+	result = note_names(t, target);
+	if (result != HS_TARGET_OK)
+		return result;
+	if (!t->exists)
+		result = target->ops->make_table(target, &t->table);
+	else
+		result =
+		    target->ops->add_columns(target, t->table.name, t->table.column + from, t->table.columns - from);
+	if (result != HS_TARGET_OK)
+		return result;
+	c->new_tables += !t->exists;
+	c->new_columns += t->table.columns - from;
+	t->table.unique_id = t->table.unique_id || !t->exists;
+	t->exists = true;
+	t->present = t->table.columns;
+	return HS_TARGET_OK;
+}
+
+bool hs_catalogue_is_required(const struct hs_catalogue_table *t, size_t column)
+{
+	struct hs_required_column required[HS_REQUIRED_COLUMNS_MAX];
+	size_t n = hs_required_columns(t->kind, true, required);
+
+	for (size_t i = 0; i < n; i++)
+		if (strcmp(required[i].name, t->table.column[column].name) == 0)
+			return true;
+	return false;
+}
+
+/* A table that is needed lacks what the loader cannot do without; notes what mends it. */
+static bool is_unfit(const struct hs_catalogue_table *t, struct hs_target *target)
+{
+	const char *name = t->table.name, *const *mend = target->ops->mend_id;
+
+	if (!t->exists || !t->complete)
+		return false;
+	if (t->table.unique_id && t->table.column[t->id].type != HS_COLUMN_FOREIGN &&
+	    t->table.column[t->rest].type != HS_COLUMN_FOREIGN)
+		return false;
+	if (t->table.unique_id)
+		snprintf(target->message, sizeof target->message,
+		         "%s: id and _rest must be text, and not generated: rename what is there", name);
+	else
+		snprintf(
+		    target->message, sizeof target->message,
+		    "%s has no unique index on id that compares bytes, so a row could be there twice; run: %s%s%s%s%s",
+		    name, mend[0], name, mend[1], mend[2] != NULL ? name : "", mend[2] != NULL ? mend[2] : "");
+	return true;
+}
+
+enum hs_target_result hs_catalogue_apply(struct hs_catalogue *c, struct hs_target *target)
+{
+	enum hs_target_result result = HS_TARGET_OK;
+
+	for (size_t i = 0; i < c->tables && result == HS_TARGET_OK; i++) {
+		struct hs_catalogue_table *t = c->table[i];
+
+		if (is_unfit(t, target))
+			return HS_TARGET_DENIED;
+		if (!t->exists || t->present < t->table.columns)
+			result = apply(c, t, target);
+	}
+	return result;
+}

@@ -1,0 +1,72 @@
+/*
+ * catalogue: the tables and columns of a database as the loader knows them, with those that it is about to
+ * make. A table and a column that are there are taken as they are, whoever made them.
+ */
+#ifndef HS_CATALOGUE_H
+#define HS_CATALOGUE_H
+
+#include "tools/load/target.h"
+
+struct hs_catalogue_options {
+	const char *prefix;
+	size_t columns_max, tables_max;
+	bool tenant;              /* tables have a column `tenant` */
+	const char *const *types; /* GLOB=TYPE of --type, NULL-terminated; NULL: none */
+};
+
+struct hs_catalogue_table {
+	struct hs_target_table table;
+	enum hs_table_kind kind;
+	bool exists;     /* in the database … */
+	size_t present;  /* … with so many of its columns: those after them are new */
+	bool complete;   /* it has the columns of its kind, present or new … */
+	size_t id, rest; /* … and these are where */
+
+	uint32_t *slot; /* 1 + index of a column, by hash; 0: free; `slots` is a power of two */
+	size_t slots;
+};
+
+struct hs_catalogue {
+	const struct hs_catalogue_options *options;
+	struct hs_catalogue_table **table;
+	size_t tables, cap;
+	size_t columns_max;               /* the database's own */
+	struct hs_buf name;               /* scratch */
+	uint64_t new_tables, new_columns; /* made so far */
+};
+
+void hs_catalogue_free(struct hs_catalogue *catalogue);
+
+/* True if every table of its kind is made with the column. */
+bool hs_catalogue_is_required(const struct hs_catalogue_table *table, size_t column);
+
+/* Forgets everything and reads it from the database. As the target's calls; FULL: out of memory here. */
+enum hs_target_result hs_catalogue_read(struct hs_catalogue *catalogue, struct hs_target *target);
+
+/* Finds a table by its name without the prefix, which are cut together, or adds a new one. NULL: there are tables_max already, or *full is false: out of memory. */
+struct hs_catalogue_table *hs_catalogue_table(struct hs_catalogue *catalogue, struct hs_slice name, bool *full);
+
+/*
+ * Finds a column, or adds a new one. -1: there are as many as the options or the database allow, or *full is false:
+ * out of memory.
+ */
+ptrdiff_t hs_catalogue_column(struct hs_catalogue *catalogue, struct hs_catalogue_table *table, struct hs_slice name,
+                              bool *full);
+
+/* Notes a value of a new column: its type is that of its values, unless --type names one. */
+void hs_catalogue_note(struct hs_catalogue *catalogue, struct hs_catalogue_table *table, size_t column,
+                       enum hs_column_type type);
+
+/* Notes the whole name of a new column whose name was cut (path.n > 0). False: out of memory. */
+bool hs_catalogue_note_path(struct hs_catalogue_table *table, size_t column, struct hs_slice path);
+
+/*
+ * Makes what is new in the database. As the target's calls; DENIED also for a table in use that somebody else made
+ * without a unique index on `id`.
+ */
+enum hs_target_result hs_catalogue_apply(struct hs_catalogue *catalogue, struct hs_target *target);
+
+/* Parses a word of --type: boolean, number, timestamp, text. HS_COLUMN_NONE: it is none. */
+enum hs_column_type hs_catalogue_type(const char *word);
+
+#endif

@@ -1,0 +1,475 @@
+#include "tools/load/loader.h"
+#include "base/io.h"
+#include "base/log.h"
+#include "tools/load/batch.h"
+#include "tools/load/people.h"
+#include "tools/load/row_values.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+
+enum {
+	WAIT_FIRST_MS = 500,    /* before a batch is tried again; then doubled … */
+	WAIT_MOST_MS = 30000,   /* … up to this */
+	ONCE_MS = 60000,        /* --once gives up after this */
+	DENIED_MS = 60000,      /* between tries when only a person can help */
+	NOTE_MS = 60000,        /* a line a minute while it waits */
+	CATALOGUE_TRIES = 20,   /* two loaders that make the same tables at once */
+	SLICE_MS = 100,         /* of a wait, to see a signal */
+	INSERT_ROWS = 1000,     /* in one call of the target … */
+	INSERT_BYTES = 4 << 20, /* … or about as many bytes of values */
+};
+
+struct hs_loader {
+	const struct hs_loader_options *options;
+	struct hs_target *target;
+	struct hs_row_maker *maker;
+	struct hs_catalogue catalogue;
+	struct hs_batch batch;
+	struct hs_row_values values;
+	struct hs_people *people;
+	struct hs_target_position at;          /* where the batch begins */
+	struct hs_loader_counts counts, tried; /* tried: of the transaction under way */
+	bool connected;
+	bool known; /* catalogue and batch are as the database was after the last connect or change */
+	unsigned refused_in_a_row, refused_before; /* before: at the end of the last transaction */
+};
+
+struct hs_loader *hs_loader_new(const struct hs_loader_options *options, struct hs_target *target)
+{
+	struct hs_loader *l = calloc(1, sizeof *l);
+
+	if (l == NULL)
+		return NULL;
+	l->options = options;
+	l->target = target;
+	l->catalogue.options = &options->catalogue;
+	l->maker = hs_row_maker_new(&options->rows);
+	l->people = hs_people_new(&l->catalogue, target);
+	if (l->maker == NULL || l->people == NULL || !hs_batch_init(&l->batch, HS_LOADER_BYTES)) {
+		hs_loader_free(l);
+		return NULL;
+	}
+	return l;
+}
+
+void hs_loader_free(struct hs_loader *l)
+{
+	if (l == NULL)
+		return;
+	hs_row_maker_free(l->maker);
+	hs_people_free(l->people);
+	hs_row_values_free(&l->values);
+	hs_batch_free(&l->batch);
+	hs_catalogue_free(&l->catalogue);
+	free(l);
+}
+
+struct hs_loader_counts hs_loader_counts(const struct hs_loader *l)
+{
+	return l->counts;
+}
+
+size_t hs_loader_waiting(const struct hs_loader *l)
+{
+	return l->batch.records;
+}
+
+/* --- trouble ------------------------------------------------------------------------ */
+
+static bool is_asked_to_stop(const struct hs_loader *l)
+{
+	return l->options->stop != NULL && l->options->stop(l->options->context);
+}
+
+/* Says what the database said; returns the exit code. */
+static int complain(const struct hs_loader *l, enum hs_target_result result, int code)
+{
+	fprintf(stderr, "hookspool %s: %s: %s\n", l->options->command, hs_target_meaning(result), l->target->message);
+	return code;
+}
+
+static int code_of(enum hs_target_result result)
+{
+	switch (result) {
+	case HS_TARGET_OK: return 0;
+	case HS_TARGET_AWAY: return EX_UNAVAILABLE;
+	case HS_TARGET_DENIED: return EX_NOPERM;
+	case HS_TARGET_AGAIN:
+	case HS_TARGET_FULL: return EX_IOERR;
+	default: return EX_SOFTWARE;
+	}
+}
+
+/* A wait between two tries. */
+struct patience {
+	int64_t begun_ms, next_ms, noted_ms;
+	unsigned catalogue; /* tries after the catalogue was read anew */
+};
+
+static void sleep_ms(const struct hs_loader *l, int64_t ms)
+{
+	for (; ms > 0 && !is_asked_to_stop(l); ms -= SLICE_MS)
+		hs_io_wait_readable(-1, ms < SLICE_MS ? ms : SLICE_MS);
+}
+
+/* Waits after a failed try. 0: try again; else the exit code, after a message. */
+static int wait_after(struct hs_loader *l, enum hs_target_result result, struct patience *p)
+{
+	int64_t now = hs_io_now_monotonic();
+	bool denied = result == HS_TARGET_DENIED;
+
+	if (result == HS_TARGET_BROKEN || (denied && l->options->once))
+		return complain(l, result, code_of(result));
+	if (p->begun_ms == 0)
+		p->begun_ms = now;
+	if (l->options->once && now - p->begun_ms >= ONCE_MS)
+		return complain(l, result, code_of(result));
+	if (p->noted_ms == 0 || now - p->noted_ms >= NOTE_MS) {
+		complain(l, result, 0);
+		p->noted_ms = now;
+	}
+	if (p->next_ms == 0)
+		p->next_ms = l->options->wait_ms > 0 ? l->options->wait_ms : WAIT_FIRST_MS;
+	else
+		p->next_ms = p->next_ms < WAIT_MOST_MS / 2 ? 2 * p->next_ms : WAIT_MOST_MS;
+	sleep_ms(l, denied && l->options->wait_ms == 0 ? DENIED_MS : p->next_ms);
+	return is_asked_to_stop(l) ? code_of(result) : 0;
+}
+
+/* --- connection ------------------------------------------------------------------------ */
+
+static void disconnect(struct hs_loader *l)
+{
+	if (l->connected)
+		l->target->ops->disconnect(l->target);
+	l->connected = l->known = false;
+}
+
+static enum hs_target_result remake(struct hs_loader *l)
+{
+	enum hs_target_result result = hs_catalogue_read(&l->catalogue, l->target);
+
+	if (result != HS_TARGET_OK)
+		return result;
+	return hs_batch_remake(&l->batch, l->maker, &l->catalogue) == HS_OK ? HS_TARGET_OK : HS_TARGET_FULL;
+}
+
+/* Connects, and reads the catalogue, unless that is done; what failed half-way is done again. */
+static enum hs_target_result ensure_ready(struct hs_loader *l)
+{
+	enum hs_target_result result = HS_TARGET_OK;
+
+	if (!l->connected)
+		result = l->target->ops->connect(l->target);
+	if (result != HS_TARGET_OK)
+		return result;
+	l->connected = true;
+	if (!l->known)
+		result = remake(l);
+	l->known = result == HS_TARGET_OK;
+	return result;
+}
+
+static enum hs_target_result read_position(struct hs_loader *l, struct hs_target_position *at)
+{
+	enum hs_target_result result = ensure_ready(l);
+
+	if (result == HS_TARGET_OK)
+		result = l->target->ops->begin(l->target, at);
+	if (result == HS_TARGET_OK)
+		l->target->ops->rollback(l->target);
+	else if (result == HS_TARGET_AWAY)
+		disconnect(l);
+	return result;
+}
+
+int hs_loader_open(struct hs_loader *l, struct hs_target_position *at)
+{
+	struct patience patience = { 0 };
+	enum hs_target_result result;
+	int code;
+
+	do {
+		result = read_position(l, at);
+		code = result == HS_TARGET_OK ? 0 : wait_after(l, result, &patience);
+	} while (result != HS_TARGET_OK && code == 0);
+	if (result == HS_TARGET_OK && at->found && strcmp(at->spool, l->options->spool) != 0) {
+		fprintf(
+		    stderr,
+		    "hookspool %s: the position in the database is of another spool: choose another --name, or remove "
+		    "the row from hookspool_load to begin anew\n",
+		    l->options->command);
+		return EX_DATAERR;
+	}
+	return result == HS_TARGET_OK ? 0 : code;
+}
+
+void hs_loader_begin_at(struct hs_loader *l, const struct hs_target_position *at)
+{
+	l->at = *at;
+}
+
+/* --- adding ------------------------------------------------------------------------------- */
+
+bool hs_loader_add(struct hs_loader *l, struct hs_slice line, struct hs_position after, int *code)
+{
+	struct hs_batch *batch = &l->batch;
+	enum hs_result result;
+	bool is_delete = hs_row_is_delete(line);
+
+	*code = 0;
+	/* a delete is a batch by itself, so that it finds what came before it and nothing that came after */
+	if (batch->records > 0 &&
+	    (batch->records >= l->options->batch || batch->erases || is_delete || !hs_batch_has_room(batch, line.n)))
+		return false;
+	if (!hs_batch_has_room(batch, line.n))
+		result = HS_E_MEMORY;
+	else
+		result = hs_batch_add(batch, l->maker, &l->catalogue, line, after);
+	if (result == HS_OK || result == HS_E_JSON_SYNTAX) /* a damaged line has no rows; verify reports it */
+		return true;
+	fprintf(stderr, "hookspool %s: %s\n", l->options->command, hs_result_info(result)->message);
+	*code = EX_OSERR;
+	return false;
+}
+
+/* --- rows -------------------------------------------------------------------------------------- */
+
+static enum hs_target_result put_range(struct hs_loader *l, struct hs_catalogue_table *table, size_t *row, size_t n);
+
+/* A row by itself is refused: first without its own columns, then for good. */
+static enum hs_target_result put_alone(struct hs_loader *l, struct hs_catalogue_table *table, size_t *row,
+                                       enum hs_target_result why)
+{
+	struct hs_batch_row *r = &l->batch.row[*row];
+	struct hs_batch_record *record = &l->batch.record[r->record];
+
+	if (why == HS_TARGET_WIDE && !r->narrow) {
+		r->narrow = true;
+		return put_range(l, table, row, 1);
+	}
+	if (++l->refused_in_a_row > HS_LOADER_REFUSED)
+		return HS_TARGET_ROW;
+	r->refused = true;
+	if (record->why != NULL)
+		return HS_TARGET_OK;
+	l->tried.refused++;
+	record->why = strdup(l->target->message);
+	return record->why != NULL ? HS_TARGET_OK : HS_TARGET_FULL;
+}
+
+/* Inserts the rows with these indexes, all of one table; finds one that is refused by halving. */
+static enum hs_target_result put_range(struct hs_loader *l, struct hs_catalogue_table *table, size_t *row, size_t n)
+{
+	struct hs_target_rows rows;
+	enum hs_target_result result;
+
+	if (!hs_row_values_make(&l->values, &l->batch, table, row, n, l->target->ops->numbers, &rows))
+		return HS_TARGET_FULL;
+	result = l->target->ops->insert(l->target, &rows);
+	if (result == HS_TARGET_OK) {
+		l->refused_in_a_row = 0;
+		l->tried.rows += n;
+		l->tried.rest += l->values.rest;
+		return HS_TARGET_OK;
+	}
+	if (result != HS_TARGET_ROW && result != HS_TARGET_WIDE)
+		return result;
+	if (n == 1)
+		return put_alone(l, table, row, result);
+	result = put_range(l, table, row, n / 2);
+	return result == HS_TARGET_OK ? put_range(l, table, row + n / 2, n - n / 2) : result;
+}
+
+/* All rows of a table, in order; `row` is scratch for as many indexes as the batch has rows. */
+static enum hs_target_result put_table(struct hs_loader *l, struct hs_catalogue_table *table, size_t *row)
+{
+	enum hs_target_result result = HS_TARGET_OK;
+	size_t n = 0, bytes = 0;
+
+	for (size_t i = 0; i <= l->batch.rows && result == HS_TARGET_OK; i++) {
+		bool last = i == l->batch.rows;
+
+		if (!last && (l->batch.row[i].table != table || l->batch.row[i].refused))
+			continue;
+		if (n > 0 && (last || n == INSERT_ROWS || bytes > INSERT_BYTES)) {
+			result = put_range(l, table, row, n);
+			n = bytes = 0;
+		}
+		if (last)
+			break;
+		row[n++] = i;
+		bytes += l->batch.record[l->batch.row[i].record].line.n;
+	}
+	return result;
+}
+
+static enum hs_target_result put_rows(struct hs_loader *l)
+{
+	size_t *row = malloc((l->batch.rows + 1) * sizeof *row);
+	enum hs_target_result result = row == NULL ? HS_TARGET_FULL : HS_TARGET_OK;
+
+	hs_batch_forget_refusals(&l->batch);
+	l->refused_in_a_row = l->refused_before;
+	for (size_t i = 0; i < l->catalogue.tables && result == HS_TARGET_OK; i++)
+		result = put_table(l, l->catalogue.table[i], row);
+	free(row);
+	return result;
+}
+
+/* --- a transaction -------------------------------------------------------------------------------- */
+
+/* Whether a position read from the database is the one before or after a record. */
+static bool is_at(const struct hs_target_position *at, const struct hs_position *position)
+{
+	return at->number == position->number && at->offset == position->offset && at->edit == position->edit;
+}
+
+static struct hs_position position_of(const struct hs_target_position *at)
+{
+	return (struct hs_position){ at->number, at->offset, at->edit, at->before };
+}
+
+static struct hs_target_position end_of(const struct hs_loader *l)
+{
+	const struct hs_position *after = &l->batch.record[l->batch.records - 1].after;
+	struct hs_target_position end = l->at;
+
+	end.found = true;
+	snprintf(end.spool, sizeof end.spool, "%s", l->options->spool);
+	end.number = after->number;
+	end.offset = after->offset;
+	end.edit = after->edit;
+	end.before = after->before;
+	end.records += l->batch.records;
+	end.rest += l->tried.rest;
+	return end;
+}
+
+/* Writes the dead letters: before the position, so that a kill between the two loses none. */
+static enum hs_target_result tell_refused(struct hs_loader *l)
+{
+	for (size_t i = 0; i < l->batch.records && l->tried.refused > 0; i++) {
+		struct hs_batch_record *record = &l->batch.record[i];
+
+		if (record->why == NULL || record->told)
+			continue;
+		if (l->options->refused(l->options->context, record->line, record->why) != HS_OK)
+			return HS_TARGET_BROKEN;
+		record->told = true;
+	}
+	return HS_TARGET_OK;
+}
+
+static enum hs_target_result put_batch(struct hs_loader *l)
+{
+	struct hs_target_position end;
+	enum hs_target_result result;
+
+	if (l->batch.erases && !l->options->ignore_deletes)
+		result = hs_people_erase(l->people, &l->batch, &l->tried.erased);
+	else
+		result = put_rows(l);
+	if (result == HS_TARGET_OK)
+		result = hs_people_put(l->people, &l->batch);
+	if (result == HS_TARGET_OK)
+		result = tell_refused(l);
+	if (result != HS_TARGET_OK)
+		return result;
+	end = end_of(l);
+	result = l->target->ops->set_position(l->target, &end);
+	return result == HS_TARGET_OK ? l->target->ops->commit(l->target) : result;
+}
+
+/* Tries the batch once. *foreign: another loader moved the position. */
+static enum hs_target_result try_batch(struct hs_loader *l, bool *foreign)
+{
+	struct hs_target_position at;
+	struct hs_position before = position_of(&l->at);
+	enum hs_target_result result = ensure_ready(l);
+
+	if (result == HS_TARGET_OK && !hs_people_prepare(l->people, &l->batch))
+		result = HS_TARGET_FULL;
+	if (result == HS_TARGET_OK)
+		result = hs_catalogue_apply(&l->catalogue, l->target);
+	if (result == HS_TARGET_OK)
+		result = l->target->ops->begin(l->target, &at);
+	if (result != HS_TARGET_OK)
+		return result;
+	if (at.found && is_at(&at, &l->batch.record[l->batch.records - 1].after)) {
+		l->target->ops->rollback(l->target); /* an earlier try was committed, and its answer was lost */
+		return HS_TARGET_OK;
+	}
+	l->tried = (struct hs_loader_counts){ .records = l->batch.records };
+	*foreign = at.found != l->at.found || (at.found && !is_at(&at, &before));
+	result = *foreign ? HS_TARGET_OK : put_batch(l);
+	if (result != HS_TARGET_OK || *foreign)
+		l->target->ops->rollback(l->target);
+	return result;
+}
+
+static void done(struct hs_loader *l)
+{
+	l->at = end_of(l);
+	l->refused_before = l->refused_in_a_row;
+	l->counts.records += l->tried.records;
+	l->counts.rows += l->tried.rows;
+	l->counts.rest += l->tried.rest;
+	l->counts.refused += l->tried.refused;
+	l->counts.erased += l->tried.erased;
+	l->counts.tables = l->catalogue.new_tables;
+	l->counts.columns = l->catalogue.new_columns;
+	hs_batch_reset(&l->batch);
+}
+
+/* Waits after a failed try. 0: it is to be tried again; or the exit code, after a message. */
+static int after_failure(struct hs_loader *l, enum hs_target_result result, struct patience *patience)
+{
+	int code;
+
+	if (l->refused_in_a_row > HS_LOADER_REFUSED) {
+		fprintf(stderr, "hookspool %s: %d rows were refused one after another, the last with: %s\n",
+		        l->options->command, HS_LOADER_REFUSED, l->target->message);
+		return EXIT_FAILURE;
+	}
+	if (result == HS_TARGET_AWAY)
+		disconnect(l);
+	if (result == HS_TARGET_ROW || result == HS_TARGET_WIDE)
+		result = HS_TARGET_BROKEN; /* a row of users or accounts, which has no record of its own */
+	if (result == HS_TARGET_CATALOGUE) {
+		l->known = false;
+		if (patience->catalogue++ < CATALOGUE_TRIES)
+			return 0;
+		result = HS_TARGET_BROKEN;
+	}
+	code = wait_after(l, result, patience);
+	if (result == HS_TARGET_DENIED)
+		disconnect(l); /* to see with other eyes what a person has mended */
+	return code;
+}
+
+int hs_loader_flush(struct hs_loader *l)
+{
+	struct patience patience = { 0 };
+	bool foreign = false;
+	int code = 0;
+
+	l->tried = (struct hs_loader_counts){ .records = l->batch.records };
+	while (l->batch.records > 0 && code == 0) {
+		enum hs_target_result result = try_batch(l, &foreign);
+
+		if (foreign) {
+			fprintf(stderr, "hookspool %s: another loader has this --name: stop one of them\n",
+			        l->options->command);
+			return EX_TEMPFAIL;
+		}
+		if (result == HS_TARGET_OK)
+			done(l);
+		else
+			code = after_failure(l, result, &patience);
+	}
+	return code;
+}

@@ -1,0 +1,65 @@
+/*
+ * mysql_session: a connection to MariaDB, with its URL, its session settings and the meaning of its errors.
+ *
+ *	mysql://USER@HOST[:PORT]/DATABASE?socket=/PATH&defaults_file=/PATH&tls=verify
+ *
+ * All parts may be percent-encoded. A password comes from the options files of MariaDB (~/.my.cnf, or
+ * defaults_file) or from hs_target.password. Without tls=…, a host that is neither this machine nor a
+ * socket is asked for a certificate that it proves; tls=require asks for encryption alone, tls=off for neither.
+ */
+#ifndef HS_MYSQL_SESSION_H
+#define HS_MYSQL_SESSION_H
+
+#include "base/buf.h"
+#include "tools/load/target.h"
+
+#include <mariadb/mysql.h>
+
+struct hs_mysql {
+	struct hs_target target; /* first: both have one address */
+	MYSQL *my;
+	struct hs_buf sql;
+	char *text; /* of the URL, in pieces: */
+	char *user, *host, *port, *database, *socket, *defaults_file, *tls;
+	const char *collation; /* compares bytes, blanks at the end included */
+	bool bulk;             /* the server takes arrays of rows */
+	size_t packet_max;     /* bytes of a statement */
+	char account[384];     /* 'loader'@'localhost', as GRANT writes it */
+	struct hs_target_position begun;
+};
+
+static inline struct hs_mysql *hs_mysql_of(struct hs_target *t)
+{
+	return (struct hs_mysql *)t;
+}
+
+/* Takes the URL apart. False: *why tells. */
+bool hs_mysql_parse(struct hs_target *t, const char **why);
+
+enum hs_target_result hs_mysql_connect(struct hs_target *t);
+void hs_mysql_disconnect(struct hs_target *t);
+
+/* Notes an error, with what mends it, and says what the loader does about it. */
+enum hs_target_result hs_mysql_error(struct hs_mysql *m, unsigned code, const char *said);
+enum hs_target_result hs_mysql_no_memory(struct hs_mysql *m);
+
+/* Runs the statement in m->sql; its result is still to be fetched. */
+enum hs_target_result hs_mysql_run(struct hs_mysql *m);
+/* Runs it, and calls each() with its rows; a false from each() ends with FULL. Values: NULL is p == NULL. */
+enum hs_target_result hs_mysql_rows(struct hs_mysql *m, bool (*each)(void *context, const struct hs_slice *value),
+                                    void *context);
+
+/* Replaces what is in m->sql. */
+void hs_mysql_say(struct hs_mysql *m, const char *sql);
+/* Appends `name`, and 'text' with its escapes. */
+void hs_mysql_put_name(struct hs_mysql *m, const char *name);
+void hs_mysql_put_text(struct hs_mysql *m, struct hs_slice text);
+
+/* mysql_catalogue.c: the calls of the same names. */
+enum hs_target_result hs_mysql_tables(struct hs_target *t,
+                                      bool (*each)(void *context, const struct hs_target_table *table), void *context);
+enum hs_target_result hs_mysql_make_table(struct hs_target *t, struct hs_target_table *table);
+enum hs_target_result hs_mysql_add_columns(struct hs_target *t, const char *table, struct hs_target_column *column,
+                                           size_t columns);
+
+#endif

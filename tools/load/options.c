@@ -1,0 +1,97 @@
+#include "tools/load/options.h"
+#include "config/loads.h"
+#include "tools/load/catalogue.h"
+#include "tools/load/option_table.h"
+#include "tools/sink/event_source.h"
+
+#include <getopt.h>
+#include <stdio.h>
+#include <string.h>
+
+static bool add_to(const char **list, const char *command, const char *value)
+{
+	size_t n = 0;
+
+	while (list[n] != NULL)
+		n++;
+	if (n == HS_LOAD_LIST_MAX) {
+		fprintf(stderr, "hookspool %s: at most %d of each of --include, --exclude and --type\n", command,
+		        HS_LOAD_LIST_MAX);
+		return false;
+	}
+	list[n] = value;
+	return true;
+}
+
+static bool add_type(struct hs_load_options *o, const char *command, const char *value)
+{
+	const char *equals = strrchr(value, '='), *dot = strchr(value, '.');
+
+	if (equals == NULL || dot == NULL || dot > equals || equals - value > 250 ||
+	    hs_catalogue_type(equals + 1) == HS_COLUMN_NONE) {
+		fprintf(
+		    stderr,
+		    "hookspool %s: --type %s: expected TABLE.COLUMN=TYPE; types are boolean, number, timestamp, text\n",
+		    command, value);
+		return false;
+	}
+	return add_to(o->types, command, value);
+}
+
+static bool set_option(struct hs_load_options *o, const char *command, int option, const char *argument)
+{
+	switch (option) {
+	case HS_OPT_CONFIG: o->config = argument; return true;
+	case HS_LOAD_TO: o->to = argument; return true;
+	case HS_LOAD_ONCE: o->once = true; return true;
+	case HS_LOAD_NAME: o->name = argument; return true;
+	case HS_LOAD_SCHEMA: o->schema = argument; return true;
+	case HS_LOAD_PREFIX: o->prefix = argument; return true;
+	case HS_LOAD_TENANT: o->tenant = argument; return true;
+	case HS_LOAD_INCLUDE: return add_to(o->include, command, argument);
+	case HS_LOAD_EXCLUDE: return add_to(o->exclude, command, argument);
+	case HS_LOAD_TYPE: return add_type(o, command, argument);
+	case HS_LOAD_SINCE: o->since = argument; return hs_event_source_is_from(command, argument);
+	case HS_LOAD_BATCH: return hs_option_number("batch", argument, 1, 100000, &o->batch);
+	case HS_LOAD_EVERY: return hs_option_number("every", argument, 1, 3600000, &o->every);
+	case HS_LOAD_COLUMNS:
+		return hs_option_number("max-columns", argument, HS_REQUIRED_COLUMNS_MAX, 1500, &o->columns);
+	case HS_LOAD_TABLES: return hs_option_number("max-tables", argument, 16, 10000, &o->tables);
+	case HS_LOAD_DRY_RUN: o->dry_run = true; return true;
+	case HS_LOAD_CHECK: o->check = true; return true;
+	case HS_LOAD_STATUS: o->status = true; return true;
+	case HS_OPT_JSON: o->json = true; return true;
+	case HS_LOAD_QUIET: o->quiet = true; return true;
+	default: hs_usage(command); return false;
+	}
+}
+
+bool hs_load_options_read(int argc, char **argv, struct hs_load_options *o)
+{
+	int option;
+
+	while ((option = hs_option(argc, argv)) != -1)
+		if (!set_option(o, argv[0], option, optarg))
+			return false;
+	if (optind < argc)
+		o->label = argv[optind++];
+	if (optind != argc || (o->to == NULL) == (o->label == NULL) || o->dry_run + o->check + o->status > 1 ||
+	    (o->json && !o->status)) {
+		hs_usage(argv[0]);
+		return false;
+	}
+	if (o->to != NULL && hs_load_url_has_password(hs_slice_str(o->to))) {
+		fprintf(
+		    stderr,
+		    "hookspool %s: no password on the command line, where every user of this machine sees it: use "
+		    "password= "
+		    "in [load] of the settings, PGPASSFILE, PGSERVICE, ~/.my.cnf, or the socket's own authentication\n",
+		    argv[0]);
+		return false;
+	}
+	if (o->name != NULL && !hs_cursor_is_name(o->name)) {
+		fprintf(stderr, "hookspool %s: --name %s: letters, digits, dots, _ and -\n", argv[0], o->name);
+		return false;
+	}
+	return true;
+}

@@ -1,0 +1,329 @@
+#include "tools/load/people.h"
+#include "base/array.h"
+#include "base/digest.h"
+#include "base/hex.h"
+#include "event/json.h"
+#include "event/record_fields.h"
+#include "tools/load/fold.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* The two tables of people, and where their rows come from. */
+static const struct kind {
+	enum hs_table_kind from, to;
+	const char *key; /* column of `from`: the id in `to` */
+} kinds[] = {
+	{ HS_TABLE_IDENTIFIES, HS_TABLE_USERS, "user_id" },
+	{ HS_TABLE_GROUPS, HS_TABLE_ACCOUNTS, "group_id" },
+};
+
+enum { KINDS = sizeof kinds / sizeof *kinds, HASHED_ID = 7 + 2 * HS_SHA256_BYTES };
+
+struct hs_people {
+	struct hs_catalogue *catalogue;
+	struct hs_target *target;
+	struct hs_fold *fold;
+	char **id; /* those of one kind whose rows change */
+	size_t ids, cap;
+	struct hs_buf scratch;
+};
+
+struct hs_people *hs_people_new(struct hs_catalogue *catalogue, struct hs_target *target)
+{
+	struct hs_people *p = calloc(1, sizeof *p);
+
+	if (p == NULL)
+		return NULL;
+	p->catalogue = catalogue;
+	p->target = target;
+	p->fold = hs_fold_new();
+	if (p->fold == NULL) {
+		hs_people_free(p);
+		return NULL;
+	}
+	return p;
+}
+
+static void forget_ids(struct hs_people *p)
+{
+	while (p->ids > 0)
+		free(p->id[--p->ids]);
+}
+
+void hs_people_free(struct hs_people *p)
+{
+	if (p == NULL)
+		return;
+	forget_ids(p);
+	free(p->id);
+	hs_fold_free(p->fold);
+	hs_buf_free(&p->scratch);
+	free(p);
+}
+
+static bool add_id(struct hs_people *p, struct hs_slice id)
+{
+	if (!HS_ARRAY_ROOM(&p->id, p->ids, &p->cap))
+		return false;
+	p->id[p->ids] = strndup(id.p, id.n);
+	return p->id[p->ids] != NULL && ++p->ids > 0;
+}
+
+/* The table of a kind, if it is known already; NULL: it is not. */
+static struct hs_catalogue_table *known(const struct hs_people *p, enum hs_table_kind kind)
+{
+	for (size_t i = 0; i < p->catalogue->tables; i++)
+		if (p->catalogue->table[i]->kind == kind)
+			return p->catalogue->table[i];
+	return NULL;
+}
+
+/* --- before the transaction ---------------------------------------------------------- */
+
+static bool has_rows(const struct hs_batch *batch, const struct hs_catalogue_table *table)
+{
+	for (size_t i = 0; i < batch->rows; i++)
+		if (batch->row[i].table == table)
+			return true;
+	return false;
+}
+
+/* A column of the rows that people's rows do not have. */
+static bool is_own(const char *name)
+{
+	return strcmp(name, "id") == 0 || strcmp(name, "anonymous_id") == 0 || strcmp(name, "user_id") == 0 ||
+	       strcmp(name, "group_id") == 0 || strcmp(name, "_rest") == 0;
+}
+
+static bool copy_columns(struct hs_people *p, const struct hs_catalogue_table *from, struct hs_catalogue_table *to)
+{
+	for (size_t i = 0; i < from->table.columns; i++) {
+		const struct hs_target_column *column = &from->table.column[i];
+		ptrdiff_t at;
+		bool full;
+
+		if (is_own(column->name) || column->type == HS_COLUMN_FOREIGN)
+			continue;
+		at = hs_catalogue_column(p->catalogue, to, hs_slice_str(column->name), &full);
+		if (at < 0 && !full)
+			return false;
+		if (at < 0)
+			continue;
+		hs_catalogue_note(p->catalogue, to, (size_t)at, column->type);
+		if (column->path != NULL && !hs_catalogue_note_path(to, (size_t)at, hs_slice_str(column->path)))
+			return false;
+	}
+	return true;
+}
+
+bool hs_people_prepare(struct hs_people *p, const struct hs_batch *batch)
+{
+	for (int k = 0; k < KINDS; k++) {
+		struct hs_catalogue_table *from = known(p, kinds[k].from), *to;
+		bool full;
+
+		if (from == NULL || (!has_rows(batch, from) && !(batch->erases && known(p, kinds[k].to) != NULL)))
+			continue;
+		to = hs_catalogue_table(p->catalogue, hs_table_name(kinds[k].to), &full);
+		if (to == NULL || !copy_columns(p, from, to))
+			return false;
+	}
+	return true;
+}
+
+/* --- a person's row ---------------------------------------------------------------------- */
+
+/* The id of a person's row; one that is longer than an index takes is hashed, as message ids are. */
+static bool settle_id(struct hs_slice id, char hashed[static HASHED_ID], struct hs_fold_end *how)
+{
+	uint8_t sha256[HS_SHA256_BYTES];
+
+	how->id = id;
+	if (id.n <= HS_ROW_ID_MAX)
+		return true;
+	if (!hs_sha256(id, sha256))
+		return false;
+	memcpy(hashed, "sha256-", 7);
+	hs_hex_encode(sha256, HS_SHA256_BYTES, hashed + 7);
+	how->id = hs_slice(hashed, HASHED_ID);
+	how->whole = id;
+	return true;
+}
+
+/* A row that is refused is tried without its own columns, and then is left out: its identifies are there. */
+static enum hs_target_result put_person(struct hs_people *p, const struct hs_catalogue_table *to,
+                                        struct hs_fold_end *how)
+{
+	enum hs_target_result result = HS_TARGET_WIDE;
+	struct hs_target_rows row;
+
+	for (int try = 0; try < 2 && (result == HS_TARGET_WIDE || result == HS_TARGET_ROW); try++) {
+		how->narrow = try > 0;
+		if (!hs_fold_end(p->fold, how, &row))
+			return HS_TARGET_FULL;
+		result = p->target->ops->insert(p->target, &row);
+	}
+	if (result != HS_TARGET_WIDE && result != HS_TARGET_ROW)
+		return result;
+	fprintf(stderr, "hookspool load: %s: a row was refused: %s\n", to->table.name, p->target->message);
+	return HS_TARGET_OK;
+}
+
+/* Makes the row of one id anew; removes it if no row is left to make it from. */
+static enum hs_target_result remake(struct hs_people *p, const struct kind *kind, struct hs_slice id)
+{
+	const struct hs_catalogue_table *from = known(p, kind->from), *to = known(p, kind->to);
+	struct hs_fold_end how = { .numbers = p->target->ops->numbers };
+	char hashed[HASHED_ID];
+	enum hs_target_result result;
+	uint64_t gone = 0;
+
+	if (from == NULL || to == NULL || !from->exists || !to->exists)
+		return HS_TARGET_OK;
+	if (!settle_id(id, hashed, &how) || !hs_fold_begin(p->fold, from, to))
+		return HS_TARGET_FULL;
+	result = p->target->ops->select(p->target, &from->table, hs_fold_columns(p->fold),
+	                                hs_fold_column_count(p->fold), kind->key, id, hs_fold_add, p->fold);
+	if (result == HS_TARGET_OK)
+		result = p->target->ops->erase(p->target, &to->table, "id", how.id, HS_SLICE_NONE, &gone);
+	if (result != HS_TARGET_OK || hs_fold_is_empty(p->fold))
+		return result;
+	return put_person(p, to, &how);
+}
+
+static int by_text(const void *a, const void *b)
+{
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+static enum hs_target_result remake_all(struct hs_people *p, const struct kind *kind)
+{
+	enum hs_target_result result = HS_TARGET_OK;
+
+	if (p->ids > 1)
+		qsort(p->id, p->ids, sizeof *p->id, by_text);
+	for (size_t i = 0; i < p->ids && result == HS_TARGET_OK; i++)
+		if (i == 0 || strcmp(p->id[i - 1], p->id[i]) != 0)
+			result = remake(p, kind, hs_slice_str(p->id[i]));
+	forget_ids(p);
+	return result;
+}
+
+/* The text of a row's key column, as the database has it; p == NULL: none. */
+static struct hs_slice key_of(struct hs_people *p, const struct hs_batch *batch, const struct hs_batch_row *row,
+                              const char *key)
+{
+	for (size_t c = row->cell; c < row->cell + row->cells; c++) {
+		const struct hs_batch_cell *cell = &batch->cell[c];
+
+		if (cell->column == HS_BATCH_NO_COLUMN || strcmp(row->table->table.column[cell->column].name, key) != 0)
+			continue;
+		if (hs_value_fits(&cell->value, HS_COLUMN_TEXT, p->target->ops->numbers, &p->scratch))
+			return hs_buf_slice(&p->scratch);
+	}
+	return HS_SLICE_NONE;
+}
+
+enum hs_target_result hs_people_put(struct hs_people *p, const struct hs_batch *batch)
+{
+	enum hs_target_result result = HS_TARGET_OK;
+
+	for (int k = 0; k < KINDS && result == HS_TARGET_OK; k++) {
+		for (size_t i = 0; i < batch->rows; i++) {
+			struct hs_slice id;
+
+			if (batch->row[i].table->kind != kinds[k].from || batch->row[i].refused)
+				continue;
+			id = key_of(p, batch, &batch->row[i], kinds[k].key);
+			if (id.n > 0 && !add_id(p, id))
+				return HS_TARGET_FULL;
+		}
+		result = remake_all(p, &kinds[k]);
+	}
+	return result;
+}
+
+/* --- a deletion --------------------------------------------------------------------------------- */
+
+static bool has_column(const struct hs_target_table *table, const char *name)
+{
+	for (size_t i = 0; i < table->columns; i++)
+		if (strcmp(table->column[i].name, name) == 0)
+			return true;
+	return false;
+}
+
+static bool note_group(void *context, const struct hs_slice *value)
+{
+	return value[0].p == NULL || add_id(context, value[0]);
+}
+
+/* Notes the groups of the user, whose accounts lose what the user has said of them. */
+static enum hs_target_result note_groups(struct hs_people *p, struct hs_slice user)
+{
+	const struct hs_catalogue_table *groups = known(p, HS_TABLE_GROUPS);
+
+	if (groups == NULL || !groups->exists)
+		return HS_TARGET_OK;
+	for (size_t i = 0; i < groups->table.columns; i++)
+		if (strcmp(groups->table.column[i].name, "group_id") == 0)
+			return p->target->ops->select(p->target, &groups->table, &i, 1, "user_id", user, note_group, p);
+	return HS_TARGET_OK;
+}
+
+static enum hs_target_result erase_rows(struct hs_people *p, struct hs_slice user, struct hs_slice until,
+                                        uint64_t *gone)
+{
+	enum hs_target_result result = HS_TARGET_OK;
+
+	for (size_t i = 0; i < p->catalogue->tables && result == HS_TARGET_OK; i++) {
+		const struct hs_catalogue_table *t = p->catalogue->table[i];
+
+		if (!t->exists || !has_column(&t->table, "uuid_ts") || !has_column(&t->table, "user_id"))
+			continue;
+		result = p->target->ops->erase(p->target, &t->table, "user_id", user, until, gone);
+		if (result == HS_TARGET_OK && t->kind == HS_TABLE_ALIASES)
+			result = p->target->ops->erase(p->target, &t->table, "previous_id", user, until, gone);
+	}
+	return result;
+}
+
+/* The user and the time of a delete; false: the record has none that a database can store. */
+static bool read_delete(struct hs_people *p, struct hs_slice line, struct hs_buf *user, struct hs_buf *until)
+{
+	struct hs_record_fields walk = hs_record_fields_of(line);
+	struct hs_record_field field;
+	bool has_user = false, has_time = false;
+
+	while (hs_record_field_next(&walk, &field)) {
+		struct hs_value value = { field.value, field.is_string, field.value_escaped };
+
+		if (hs_slice_eq(field.name, HS_SLICE("user_id")))
+			has_user = hs_value_fits(&value, HS_COLUMN_TEXT, p->target->ops->numbers, user);
+		else if (hs_slice_eq(field.name, HS_SLICE("spooled_at")))
+			has_time = hs_value_fits(&value, HS_COLUMN_TIMESTAMP, p->target->ops->numbers, until);
+	}
+	return has_user && has_time;
+}
+
+enum hs_target_result hs_people_erase(struct hs_people *p, const struct hs_batch *batch, uint64_t *gone)
+{
+	struct hs_buf user = { 0 }, until = { 0 };
+	enum hs_target_result result = HS_TARGET_OK;
+
+	if (read_delete(p, batch->record[0].line, &user, &until)) {
+		result = note_groups(p, hs_buf_slice(&user));
+		if (result == HS_TARGET_OK)
+			result = erase_rows(p, hs_buf_slice(&user), hs_buf_slice(&until), gone);
+		if (result == HS_TARGET_OK)
+			result = remake_all(p, &kinds[1]);
+		if (result == HS_TARGET_OK)
+			result = remake(p, &kinds[0], hs_buf_slice(&user));
+	}
+	forget_ids(p);
+	hs_buf_free(&user);
+	hs_buf_free(&until);
+	return result;
+}

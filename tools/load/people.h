@@ -1,0 +1,36 @@
+/*
+ * people: the tables users and accounts, a row for each user_id and group_id with the latest traits, and the
+ * deletion of a person.
+ *
+ * A person's row is the fold of all their rows in identifies (groups) in the order of their keys: what a row
+ * gives overwrites, what it lacks stays. The key is the lesser of timestamp and received_at, since a phone that
+ * lives in 2031 must not win for ever, and then the id: nothing that depends on the order of arrival. So
+ * the row is made anew from those rows, in the transaction that adds to them, whenever they change.
+ */
+#ifndef HS_PEOPLE_H
+#define HS_PEOPLE_H
+
+#include "tools/load/batch.h"
+
+struct hs_people;
+
+/* Both must outlive it. NULL: out of memory. */
+struct hs_people *hs_people_new(struct hs_catalogue *catalogue, struct hs_target *target);
+void hs_people_free(struct hs_people *people); /* NULL is fine */
+
+/*
+ * Before the transaction of a batch with their rows or a delete: users gets the columns of identifies, accounts
+ * those of groups. False: out of memory.
+ */
+bool hs_people_prepare(struct hs_people *people, const struct hs_batch *batch);
+
+/* In the transaction, after the rows: makes the rows of all people in the batch anew. As the target's calls. */
+enum hs_target_result hs_people_put(struct hs_people *people, const struct hs_batch *batch);
+
+/*
+ * In the transaction of a batch that is a delete: removes the user's rows that were spooled up to then from
+ * every table that has user_id and uuid_ts, and makes users and accounts anew from what is left.
+ */
+enum hs_target_result hs_people_erase(struct hs_people *people, const struct hs_batch *batch, uint64_t *gone);
+
+#endif

@@ -1,0 +1,236 @@
+#include "tools/load/postgresql_rows.h"
+#include "tools/load/sql_text.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static struct hs_postgresql *of(struct hs_target *t)
+{
+	return (struct hs_postgresql *)t;
+}
+
+/* A value in COPY's text format (https://www.postgresql.org/docs/current/sql-copy.html). */
+static void put_copied(struct hs_buf *data, struct hs_slice value)
+{
+	size_t start = 0;
+
+	if (value.p == NULL) {
+		hs_buf_put_slice(data, HS_SLICE("\\N"));
+		return;
+	}
+	for (size_t i = 0; i < value.n; i++) {
+		char c = value.p[i];
+
+		if (c != '\\' && c != '\t' && c != '\n' && c != '\r')
+			continue;
+		hs_buf_put(data, value.p + start, i - start);
+		hs_buf_putc(data, '\\');
+		hs_buf_putc(data, c == '\t' ? 't' : c == '\n' ? 'n' : c == '\r' ? 'r' : c);
+		start = i + 1;
+	}
+	hs_buf_put(data, value.p + start, value.n - start);
+}
+
+static void put_data(struct hs_buf *data, const struct hs_target_rows *rows)
+{
+	hs_buf_reset(data);
+	for (size_t i = 0; i < rows->rows * rows->columns; i++) {
+		put_copied(data, rows->value[i]);
+		hs_buf_putc(data, (i + 1) % rows->columns == 0 ? '\n' : '\t');
+	}
+}
+
+/* Runs s->sql, which is the beginning of a COPY, and sends the rows. */
+static enum hs_target_result copy(struct hs_postgresql *s, const struct hs_target_rows *rows)
+{
+	enum { CHUNK = 1 << 20 };
+	enum hs_target_result result = HS_TARGET_OK;
+	PGresult *answer;
+
+	hs_postgresql_put(s, " (");
+	hs_postgresql_put_columns(s, rows);
+	hs_postgresql_put(s, ") FROM STDIN");
+	put_data(&s->data, rows);
+	if (!hs_buf_ok(&s->data))
+		return hs_postgresql_no_memory(s);
+	result = hs_postgresql_run_sql(s);
+	if (result != HS_TARGET_OK)
+		return result;
+	for (size_t at = 0; at < s->data.n; at += CHUNK)
+		if (PQputCopyData(s->db, s->data.p + at, s->data.n - at < CHUNK ? (int)(s->data.n - at) : CHUNK) != 1)
+			break; /* PQgetResult tells why */
+	PQputCopyEnd(s->db, NULL);
+	while ((answer = PQgetResult(s->db)) != NULL) {
+		if (result == HS_TARGET_OK)
+			result = hs_postgresql_result(s, answer);
+		PQclear(answer);
+		if (PQstatus(s->db) == CONNECTION_BAD)
+			return HS_TARGET_AWAY;
+	}
+	return result;
+}
+
+static enum hs_target_result copy_into_table(struct hs_postgresql *s, const struct hs_target_rows *rows)
+{
+	s->step = HS_POSTGRESQL_ROWS;
+	hs_postgresql_begin_sql(s, "COPY ");
+	hs_postgresql_put_table(s, rows->table->name);
+	return copy(s, rows);
+}
+
+#define STAGE "pg_temp.hookspool_rows"
+
+/* By way of a temporary table without any constraint. */
+static enum hs_target_result copy_by_stage(struct hs_postgresql *s, const struct hs_target_rows *rows, bool update)
+{
+	enum hs_target_result result;
+
+	s->step = HS_POSTGRESQL_STAGE;
+	hs_postgresql_begin_sql(s, "CREATE TEMPORARY TABLE hookspool_rows ON COMMIT DROP AS SELECT ");
+	hs_postgresql_put_columns(s, rows);
+	hs_postgresql_put(s, " FROM ");
+	hs_postgresql_put_table(s, rows->table->name);
+	hs_postgresql_put(s, " WITH NO DATA");
+	result = hs_postgresql_run_sql(s);
+	if (result == HS_TARGET_OK) {
+		hs_postgresql_begin_sql(s, "COPY " STAGE);
+		result = copy(s, rows);
+	}
+	if (result != HS_TARGET_OK)
+		return result;
+	s->step = HS_POSTGRESQL_ROWS;
+	hs_postgresql_begin_sql(s, "INSERT INTO ");
+	hs_postgresql_put_table(s, rows->table->name);
+	hs_postgresql_put(s, " (");
+	hs_postgresql_put_columns(s, rows);
+	hs_postgresql_put(s, ") SELECT * FROM " STAGE " ON CONFLICT (\"id\") DO ");
+	if (update)
+		hs_sql_put_update(&s->sql, rows, "excluded", '"');
+	else
+		hs_postgresql_put(s, "NOTHING");
+	hs_postgresql_put(s, "; DROP TABLE " STAGE);
+	return hs_postgresql_run_sql(s);
+}
+
+/* Inside a savepoint, so that an error leaves the transaction as it was. */
+static enum hs_target_result put_rows(struct hs_target *t, const struct hs_target_rows *rows, bool update)
+{
+	struct hs_postgresql *s = of(t);
+	enum hs_target_result result = hs_postgresql_run(s, "SAVEPOINT rows"), after;
+
+	if (result == HS_TARGET_OK && !update)
+		result = copy_into_table(s, rows);
+	/* 23505: an id is there; 0A000: the table has policies for its rows, which COPY does not keep */
+	if (update || strcmp(t->state, "23505") == 0 || strcmp(t->state, "0A000") == 0) {
+		if (result != HS_TARGET_OK)
+			result = hs_postgresql_run(s, "ROLLBACK TO rows");
+		if (result == HS_TARGET_OK)
+			result = copy_by_stage(s, rows, update);
+	}
+	if (result == HS_TARGET_AWAY)
+		return result;
+	after = hs_postgresql_run(s, result == HS_TARGET_OK ? "RELEASE rows" : "ROLLBACK TO rows; RELEASE rows");
+	return result == HS_TARGET_OK || after == HS_TARGET_AWAY ? after : result;
+}
+
+enum hs_target_result hs_postgresql_insert(struct hs_target *t, const struct hs_target_rows *rows)
+{
+	t->state[0] = '\0';
+	return put_rows(t, rows, false);
+}
+
+enum hs_target_result hs_postgresql_upsert(struct hs_target *t, const struct hs_target_rows *rows)
+{
+	return put_rows(t, rows, true);
+}
+
+/* WHERE key = $1, which is a text: a column of another type is compared by its text. */
+static void put_where(struct hs_postgresql *s, const struct hs_target_table *table, const char *key)
+{
+	enum hs_column_type type = HS_COLUMN_FOREIGN;
+
+	for (size_t i = 0; i < table->columns; i++)
+		if (strcmp(table->column[i].name, key) == 0)
+			type = table->column[i].type;
+	hs_postgresql_put(s, " WHERE ");
+	hs_postgresql_put_name(s, key);
+	hs_postgresql_put(s, type == HS_COLUMN_TEXT ? " = $1" : "::text = $1");
+}
+
+/* The value of an answer as hs_value_fits writes it: a time has three digits, if the last three are zeros. */
+static struct hs_slice value_at(const PGresult *answer, int row, int column, enum hs_column_type type)
+{
+	char *text = PQgetvalue(answer, row, column);
+	size_t n = (size_t)PQgetlength(answer, row, column);
+
+	if (PQgetisnull(answer, row, column))
+		return HS_SLICE_NONE;
+	if (type == HS_COLUMN_BOOLEAN)
+		return *text == 't' ? HS_SLICE("true") : HS_SLICE("false");
+	if (type == HS_COLUMN_TIMESTAMP && n > 4 && memcmp(text + n - 4, "000Z", 4) == 0) {
+		n -= 3;
+		text[n - 1] = 'Z';
+	}
+	return hs_slice(text, n);
+}
+
+static void put_select(struct hs_postgresql *s, const struct hs_target_table *table, const size_t *column,
+                       size_t columns)
+{
+	hs_postgresql_begin_sql(s, "SELECT ");
+	for (size_t i = 0; i < columns; i++) {
+		bool time = table->column[column[i]].type == HS_COLUMN_TIMESTAMP;
+
+		hs_postgresql_put(s, i == 0 ? "" : ", ");
+		hs_postgresql_put(s, time ? "to_char(" : "");
+		hs_postgresql_put_name(s, table->column[column[i]].name);
+		hs_postgresql_put(s, time ? ", 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"')" : "");
+	}
+	hs_postgresql_put(s, " FROM ");
+	hs_postgresql_put_table(s, table->name);
+}
+
+enum hs_target_result hs_postgresql_select(struct hs_target *t, const struct hs_target_table *table,
+                                           const size_t *column, size_t columns, const char *key, struct hs_slice value,
+                                           bool (*each)(void *context, const struct hs_slice *value), void *context)
+{
+	struct hs_postgresql *s = of(t);
+	struct hs_slice *found = calloc(columns + 1, sizeof *found);
+	PGresult *answer = NULL;
+	enum hs_target_result result;
+
+	s->step = HS_POSTGRESQL_ROWS;
+	put_select(s, table, column, columns);
+	put_where(s, table, key);
+	result = found == NULL ? hs_postgresql_no_memory(s) : hs_postgresql_ask(s, &value, 1, &answer);
+	for (int row = 0; result == HS_TARGET_OK && row < PQntuples(answer); row++) {
+		for (size_t i = 0; i < columns; i++)
+			found[i] = value_at(answer, row, (int)i, table->column[column[i]].type);
+		if (!each(context, found))
+			result = hs_postgresql_no_memory(s);
+	}
+	PQclear(answer);
+	free(found);
+	return result;
+}
+
+enum hs_target_result hs_postgresql_erase(struct hs_target *t, const struct hs_target_table *table, const char *key,
+                                          struct hs_slice value, struct hs_slice until, uint64_t *gone)
+{
+	struct hs_postgresql *s = of(t);
+	struct hs_slice values[] = { value, until };
+	PGresult *answer;
+	enum hs_target_result result;
+
+	s->step = HS_POSTGRESQL_ROWS;
+	hs_postgresql_begin_sql(s, "DELETE FROM ");
+	hs_postgresql_put_table(s, table->name);
+	put_where(s, table, key);
+	if (until.p != NULL)
+		hs_postgresql_put(s, " AND \"uuid_ts\" <= $2::timestamptz");
+	result = hs_postgresql_ask(s, values, until.p != NULL ? 2 : 1, &answer);
+	if (result == HS_TARGET_OK)
+		*gone += strtoull(PQcmdTuples(answer), NULL, 10);
+	PQclear(answer);
+	return result;
+}

@@ -1,0 +1,17 @@
+/*
+ * postgresql_rows: rows of PostgreSQL: put there, read and erased, as struct hs_target_ops says.
+ */
+#ifndef HS_POSTGRESQL_ROWS_H
+#define HS_POSTGRESQL_ROWS_H
+
+#include "tools/load/postgresql_link.h"
+
+enum hs_target_result hs_postgresql_insert(struct hs_target *t, const struct hs_target_rows *rows);
+enum hs_target_result hs_postgresql_upsert(struct hs_target *t, const struct hs_target_rows *rows);
+enum hs_target_result hs_postgresql_select(struct hs_target *t, const struct hs_target_table *table,
+                                           const size_t *column, size_t columns, const char *key, struct hs_slice value,
+                                           bool (*each)(void *context, const struct hs_slice *value), void *context);
+enum hs_target_result hs_postgresql_erase(struct hs_target *t, const struct hs_target_table *table, const char *key,
+                                          struct hs_slice value, struct hs_slice until, uint64_t *gone);
+
+#endif

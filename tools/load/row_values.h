@@ -1,0 +1,28 @@
+/*
+ * row_values: the values of rows for one call of a target: a text for each column that one of the rows has, and
+ * _rest with what did not fit.
+ */
+#ifndef HS_ROW_VALUES_H
+#define HS_ROW_VALUES_H
+
+#include "tools/load/batch.h"
+
+/* Working memory; a zeroed struct is empty. */
+struct hs_row_values {
+	struct hs_buf text;      /* of the values … */
+	struct hs_buf one, more; /* … scratch for one of them, for a row's _rest */
+	size_t *column;          /* of the table, in the order of the call */
+	uint32_t *place;         /* of a column of the table: 1 + its index in the call; 0: not in the call */
+	size_t columns, columns_cap;
+	struct hs_slice *value;
+	size_t values_cap;
+	uint64_t rest; /* values that went to _rest */
+};
+
+void hs_row_values_free(struct hs_row_values *values);
+
+/* Fills `rows` for the batch's rows with these indexes, all of one table; valid until the next call. False: out of memory. */
+bool hs_row_values_make(struct hs_row_values *values, const struct hs_batch *batch, struct hs_catalogue_table *table,
+                        const size_t *row, size_t n, enum hs_number_range numbers, struct hs_target_rows *rows);
+
+#endif

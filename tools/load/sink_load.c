@@ -1,0 +1,213 @@
+#include "tools/load/sink_load.h"
+#include "base/io.h"
+#include "base/json_writer.h"
+#include "spool/admin/dead_letters.h"
+#include "tools/sink/pump.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <sysexits.h>
+
+struct load_sink {
+	struct hs_sink sink; /* first: both have one address */
+	struct hs_sink_load_options options;
+	struct hs_target *target;
+	struct hs_loader *loader;
+	struct hs_pump *pump;
+	struct hs_position added, written; /* after the last record of either kind */
+	int64_t first_ms;                  /* when the first record of the batch came; 0: the batch is empty */
+	struct hs_buf line;
+};
+
+static struct load_sink *of(struct hs_sink *sink)
+{
+	return (struct load_sink *)sink;
+}
+
+/* --- dead letters --------------------------------------------------------------------- */
+
+static enum hs_result refuse(void *context, struct hs_slice record, const char *why)
+{
+	struct load_sink *s = context;
+	const struct hs_spool_dir *dir = hs_reader_dir(hs_pump_reads(s->pump)->source.reader);
+	struct hs_json_writer w = { .out = &s->line };
+	enum hs_result result;
+
+	hs_buf_reset(&s->line);
+	hs_json_writer_object(&w, NULL);
+	hs_json_writer_time(&w, "failed_at", hs_io_now());
+	hs_json_writer_text(&w, "cursor", hs_slice_str(s->target->name));
+	hs_json_writer_text(&w, "on", hs_slice_str(s->options.to));
+	hs_json_writer_uint(&w, "status", 0);
+	hs_json_writer_uint(&w, "tries", 1);
+	hs_json_writer_text(&w, "message", hs_slice_str(why));
+	hs_json_writer_raw(&w, "record", record);
+	hs_json_writer_end(&w, '}');
+	hs_buf_putc(&s->line, '\n');
+	result = hs_buf_ok(&s->line)
+	             ? hs_dead_letters_append(dir, hs_buf_slice(&s->line), (uint64_t)dir->settings->failed_max)
+	             : HS_E_MEMORY;
+	if (result != HS_OK)
+		fprintf(stderr, "hookspool %s: failed.jsonl: %s\n", s->options.loader.command,
+		        hs_result_info(result)->remedy);
+	return result;
+}
+
+/* --- the sink ---------------------------------------------------------------------------- */
+
+/*
+ * A new name in the database. A cursor of that name may be there: of another database, of this one before it was
+ * lost, or of a start that never came to its first commit. The database is right.
+ */
+static int begin_anew(struct load_sink *s, struct hs_sink_start *start)
+{
+	const struct hs_event_source *source = &hs_pump_reads(s->pump)->source;
+	enum hs_result result = HS_OK;
+
+	if (source->fresh)
+		return 0;
+	fprintf(stderr, "hookspool %s: the database has no position of this --name, so it begins at %s\n",
+	        s->options.loader.command, s->options.since != NULL ? "--since" : "the oldest event");
+	start->given = true;
+	if (s->options.since != NULL) {
+		result = hs_event_source_from(source->reader, s->options.since);
+		start->position = hs_reader_position(source->reader);
+	}
+	return result == HS_OK ? 0 : hs_event_source_result(source, result);
+}
+
+static int open_sink(struct hs_sink *sink, struct hs_sink_start *start)
+{
+	struct load_sink *s = of(sink);
+	struct hs_target_position at;
+	int code;
+
+	s->options.loader.spool = hs_reader_dir(hs_pump_reads(s->pump)->source.reader)->history.id;
+	s->options.loader.refused = refuse;
+	s->options.loader.context = s;
+	s->loader = hs_loader_new(&s->options.loader, s->target);
+	if (s->loader == NULL)
+		return EX_OSERR;
+	code = hs_loader_open(s->loader, &at);
+	if (code != 0)
+		return code;
+	if (at.found && s->options.since != NULL) {
+		fprintf(stderr, "hookspool %s: --since is for the first start: this --name has a position already\n",
+		        s->options.loader.command);
+		return 2;
+	}
+	if (at.found) {
+		start->given = true;
+		start->position = (struct hs_position){ at.number, at.offset, at.edit, at.before };
+	}
+	hs_loader_begin_at(s->loader, &at);
+	return at.found ? 0 : begin_anew(s, start);
+}
+
+static bool write_batch(struct load_sink *s)
+{
+	s->sink.code = hs_loader_flush(s->loader);
+	s->first_ms = 0;
+	if (s->sink.code != 0)
+		return false;
+	s->written = s->added;
+	return true;
+}
+
+static bool offer(struct hs_sink *sink, const struct hs_offered *record)
+{
+	struct load_sink *s = of(sink);
+
+	for (int try = 0; try < 2; try++) {
+		if (hs_loader_add(s->loader, record->line, record->after, &sink->code)) {
+			s->added = record->after;
+			if (s->first_ms == 0)
+				s->first_ms = hs_io_now_monotonic();
+			return true;
+		}
+		if (sink->code != 0 || !write_batch(s))
+			return false;
+	}
+	sink->code = EX_OSERR;
+	return false;
+}
+
+/* With --once nothing more comes after the end, so the last batch does not wait for its time. */
+static void flush(struct hs_sink *sink, unsigned partition)
+{
+	struct load_sink *s = of(sink);
+
+	(void)partition;
+	if (s->options.loader.once && s->first_ms != 0 && hs_pump_input_is_through(hs_pump_reads(s->pump)))
+		write_batch(s);
+}
+
+static int64_t due(const struct hs_sink *sink)
+{
+	const struct load_sink *s = (const struct load_sink *)sink;
+	int64_t left;
+
+	if (s->first_ms == 0)
+		return -1;
+	left = s->first_ms + s->options.every_ms - hs_io_now_monotonic();
+	return left > 0 ? left : 0;
+}
+
+static void collect(struct hs_sink *sink, struct hs_pump *pump)
+{
+	struct load_sink *s = of(sink);
+
+	if (s->first_ms != 0 && due(sink) == 0 && !write_batch(s))
+		return;
+	if (s->written.number > 0)
+		hs_pump_ack_to(pump, s->written);
+}
+
+static bool drain(struct hs_sink *sink, int64_t ms)
+{
+	struct load_sink *s = of(sink);
+
+	if (ms != 0 && hs_loader_waiting(s->loader) > 0 && sink->code == 0)
+		write_batch(s);
+	return true;
+}
+
+static void close_sink(struct hs_sink *sink)
+{
+	struct load_sink *s = of(sink);
+
+	hs_loader_free(s->loader);
+	hs_buf_free(&s->line);
+	free(s);
+}
+
+void hs_sink_load_pump(struct hs_sink *sink, struct hs_pump *pump)
+{
+	of(sink)->pump = pump;
+}
+
+struct hs_loader_counts hs_sink_load_counts(const struct hs_sink *sink)
+{
+	const struct load_sink *s = (const struct load_sink *)sink;
+
+	return s->loader == NULL ? (struct hs_loader_counts){ 0 } : hs_loader_counts(s->loader);
+}
+
+struct hs_sink *hs_sink_load_new(const struct hs_sink_load_options *options, struct hs_target *target)
+{
+	static const struct hs_sink_ops ops = { .open = open_sink,
+		                                .offer = offer,
+		                                .flush = flush,
+		                                .due = due,
+		                                .collect = collect,
+		                                .drain = drain,
+		                                .close = close_sink };
+	struct load_sink *s = calloc(1, sizeof *s);
+
+	if (s == NULL)
+		return NULL;
+	s->sink = (struct hs_sink){ .ops = &ops, .in_order = true, .wants_positions = true };
+	s->options = *options;
+	s->target = target;
+	return &s->sink;
+}

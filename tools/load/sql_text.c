@@ -1,0 +1,114 @@
+#include "tools/load/sql_text.h"
+
+#include <stdio.h>
+
+const char *hs_sql_string(struct hs_buf *sql)
+{
+	char *end = hs_buf_reserve(sql, 1);
+
+	if (end == NULL)
+		return "";
+	*end = '\0';
+	return sql->p;
+}
+
+static void put_quoted(struct hs_buf *sql, struct hs_slice text, char quote)
+{
+	hs_buf_putc(sql, quote);
+	for (size_t i = 0; i < text.n; i++) {
+		if (text.p[i] == quote)
+			hs_buf_putc(sql, quote);
+		hs_buf_putc(sql, text.p[i]);
+	}
+	hs_buf_putc(sql, quote);
+}
+
+void hs_sql_put_name(struct hs_buf *sql, struct hs_slice name, char quote)
+{
+	put_quoted(sql, name, quote);
+}
+
+void hs_sql_put_text(struct hs_buf *sql, struct hs_slice text)
+{
+	put_quoted(sql, text, '\'');
+}
+
+static void put_column(struct hs_buf *sql, const struct hs_target_table *table, size_t column, char quote)
+{
+	hs_sql_put_name(sql, hs_slice_str(table->column[column].name), quote);
+}
+
+void hs_sql_put_insert(struct hs_buf *sql, const struct hs_target_rows *rows, char quote)
+{
+	hs_buf_put_slice(sql, HS_SLICE("INSERT INTO "));
+	hs_sql_put_name(sql, hs_slice_str(rows->table->name), quote);
+	for (size_t i = 0; i < rows->columns; i++) {
+		hs_buf_put_slice(sql, i == 0 ? HS_SLICE(" (") : HS_SLICE(", "));
+		put_column(sql, rows->table, rows->column[i], quote);
+	}
+	hs_buf_putc(sql, ')');
+}
+
+void hs_sql_put_update(struct hs_buf *sql, const struct hs_target_rows *rows, const char *from, char quote)
+{
+	bool first = true;
+
+	hs_buf_put_slice(sql, HS_SLICE("UPDATE SET "));
+	for (size_t i = 0; i < rows->columns; i++) {
+		if (strcmp(rows->table->column[rows->column[i]].name, "id") == 0)
+			continue;
+		hs_buf_put_slice(sql, first ? HS_SLICE("") : HS_SLICE(", "));
+		first = false;
+		put_column(sql, rows->table, rows->column[i], quote);
+		hs_buf_printf(sql, " = coalesce(%s.", from);
+		put_column(sql, rows->table, rows->column[i], quote);
+		hs_buf_put_slice(sql, HS_SLICE(", "));
+		hs_sql_put_name(sql, hs_slice_str(rows->table->name), quote);
+		hs_buf_putc(sql, '.');
+		put_column(sql, rows->table, rows->column[i], quote);
+		hs_buf_putc(sql, ')');
+	}
+}
+
+void hs_sql_put_select(struct hs_buf *sql, const struct hs_target_table *table, const size_t *column, size_t columns,
+                       char quote)
+{
+	hs_buf_put_slice(sql, HS_SLICE("SELECT "));
+	for (size_t i = 0; i < columns; i++) {
+		hs_buf_put_slice(sql, i == 0 ? HS_SLICE("") : HS_SLICE(", "));
+		put_column(sql, table, column[i], quote);
+	}
+	hs_buf_put_slice(sql, HS_SLICE(" FROM "));
+	hs_sql_put_name(sql, hs_slice_str(table->name), quote);
+}
+
+void hs_sql_put_where(struct hs_buf *sql, const char *key, char quote)
+{
+	hs_buf_put_slice(sql, HS_SLICE(" WHERE "));
+	hs_sql_put_name(sql, hs_slice_str(key), quote);
+	hs_buf_put_slice(sql, HS_SLICE(" = "));
+}
+
+const char *hs_sql_person_column(const char *prefix, const struct hs_target_table *table)
+{
+	enum hs_table_kind kind = hs_table_kind_of(hs_slice_str(table->name + strlen(prefix)));
+
+	return kind == HS_TABLE_IDENTIFIES ? "user_id" : kind == HS_TABLE_GROUPS ? "group_id" : NULL;
+}
+
+void hs_sql_put_user_index(struct hs_buf *sql, const char *prefix, const struct hs_target_table *table, char quote)
+{
+	const char *column = hs_sql_person_column(prefix, table);
+	char name[2 * HS_WAREHOUSE_NAME + 16];
+
+	if (column == NULL)
+		return;
+	snprintf(name, sizeof name, "%s_%s", table->name, column);
+	hs_buf_put_slice(sql, HS_SLICE("; CREATE INDEX IF NOT EXISTS "));
+	hs_sql_put_name(sql, hs_slice_str(name), quote);
+	hs_buf_put_slice(sql, HS_SLICE(" ON "));
+	hs_sql_put_name(sql, hs_slice_str(table->name), quote);
+	hs_buf_put_slice(sql, HS_SLICE(" ("));
+	hs_sql_put_name(sql, hs_slice_str(column), quote);
+	hs_buf_putc(sql, ')');
+}

@@ -1,0 +1,40 @@
+/*
+ * sql_text: the parts of SQL statements that all databases write alike. Pure.
+ *
+ * `quote` is the character around names: " in SQLite and PostgreSQL, ` in MariaDB. Names are always quoted.
+ */
+#ifndef HS_SQL_TEXT_H
+#define HS_SQL_TEXT_H
+
+#include "base/buf.h"
+#include "tools/load/target.h"
+
+/* Ends the text with a NUL that is not part of it. Check hs_buf_ok() before. */
+const char *hs_sql_string(struct hs_buf *sql);
+
+/* "name", the quote inside it doubled. */
+void hs_sql_put_name(struct hs_buf *sql, struct hs_slice name, char quote);
+
+/* 'text', for constants of ours: names and ids without backslashes. */
+void hs_sql_put_text(struct hs_buf *sql, struct hs_slice text);
+
+/* INSERT INTO table (columns) */
+void hs_sql_put_insert(struct hs_buf *sql, const struct hs_target_rows *rows, char quote);
+
+/* UPDATE SET column = coalesce(FROM.column, table.column), for every column but id. `from`: excluded, say. */
+void hs_sql_put_update(struct hs_buf *sql, const struct hs_target_rows *rows, const char *from, char quote);
+
+/* SELECT columns FROM table */
+void hs_sql_put_select(struct hs_buf *sql, const struct hs_target_table *table, const size_t *column, size_t columns,
+                       char quote);
+
+/* WHERE key = */
+void hs_sql_put_where(struct hs_buf *sql, const char *key, char quote);
+
+/* The column by which people are looked up: user_id of identifies, group_id of groups. NULL: another table. */
+const char *hs_sql_person_column(const char *prefix, const struct hs_target_table *table);
+
+/* For identifies, groups: ; CREATE INDEX on the column by which people are looked up. Else nothing. */
+void hs_sql_put_user_index(struct hs_buf *sql, const char *prefix, const struct hs_target_table *table, char quote);
+
+#endif

@@ -1,0 +1,193 @@
+/* sqlite_catalogue: tables and columns of a file of SQLite, as anybody may have declared them. */
+#include "tools/load/sql_text.h"
+#include "tools/load/sqlite_session.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* --- the catalogue ------------------------------------------------------------------ */
+
+static const char *const type_names[] = {
+	[HS_COLUMN_NONE] = "TEXT",      [HS_COLUMN_BOOLEAN] = "BOOLEAN",
+	[HS_COLUMN_NUMBER] = "NUMERIC", [HS_COLUMN_TIMESTAMP] = "TIMESTAMP TEXT",
+	[HS_COLUMN_TEXT] = "TEXT",
+};
+
+/* The type of a column as it was declared, perhaps by somebody else. */
+static enum hs_column_type type_of(const char *declared)
+{
+	static const struct {
+		const char *word;
+		enum hs_column_type type;
+	} words[] = {
+		{ "TIME", HS_COLUMN_TIMESTAMP }, { "BOOL", HS_COLUMN_BOOLEAN }, { "INT", HS_COLUMN_NUMBER },
+		{ "REAL", HS_COLUMN_NUMBER },    { "FLOA", HS_COLUMN_NUMBER },  { "DOUB", HS_COLUMN_NUMBER },
+		{ "NUM", HS_COLUMN_NUMBER },     { "DEC", HS_COLUMN_NUMBER },   { "CHAR", HS_COLUMN_TEXT },
+		{ "CLOB", HS_COLUMN_TEXT },      { "TEXT", HS_COLUMN_TEXT },
+	};
+
+	for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+		if (strcasestr(declared, words[i].word) != NULL)
+			return words[i].type;
+	return HS_COLUMN_FOREIGN;
+}
+
+/* Fills in the columns; those that are generated (hidden, in table_xinfo) are left alone. */
+static enum hs_target_result read_columns(struct hs_sqlite *s, struct hs_target_table *table)
+{
+	sqlite3_stmt *statement;
+	enum hs_target_result result;
+	int code;
+
+	hs_buf_reset(&s->sql);
+	hs_buf_put_slice(&s->sql, HS_SLICE("PRAGMA table_xinfo("));
+	hs_sql_put_name(&s->sql, hs_slice_str(table->name), '"');
+	hs_buf_putc(&s->sql, ')');
+	result = hs_sqlite_prepare(s, &statement);
+	if (result != HS_TARGET_OK)
+		return result;
+	while ((code = sqlite3_step(statement)) == SQLITE_ROW)
+		if (!hs_target_add_column(table, hs_slice_str(hs_sqlite_text(statement, 1)),
+		                          sqlite3_column_int(statement, 6) == 0 ? type_of(hs_sqlite_text(statement, 2))
+		                                                                : HS_COLUMN_FOREIGN))
+			code = SQLITE_NOMEM;
+	result = hs_sqlite_result(s, code);
+	sqlite3_finalize(statement);
+	return result;
+}
+
+/* True if the index is on `id` and nothing else. */
+static bool is_on_id(struct hs_sqlite *s, const char *index)
+{
+	sqlite3_stmt *statement;
+	bool on_id = false;
+	int columns = 0;
+
+	hs_buf_reset(&s->sql);
+	hs_buf_put_slice(&s->sql, HS_SLICE("PRAGMA index_info("));
+	hs_sql_put_name(&s->sql, hs_slice_str(index), '"');
+	hs_buf_putc(&s->sql, ')');
+	if (hs_sqlite_prepare(s, &statement) != HS_TARGET_OK)
+		return false;
+	for (; sqlite3_step(statement) == SQLITE_ROW; columns++)
+		on_id = strcmp(hs_sqlite_text(statement, 2), "id") == 0;
+	sqlite3_finalize(statement);
+	return on_id && columns == 1;
+}
+
+static enum hs_target_result read_indexes(struct hs_sqlite *s, struct hs_target_table *table)
+{
+	sqlite3_stmt *statement;
+	enum hs_target_result result;
+
+	hs_buf_reset(&s->sql);
+	hs_buf_put_slice(&s->sql, HS_SLICE("PRAGMA index_list("));
+	hs_sql_put_name(&s->sql, hs_slice_str(table->name), '"');
+	hs_buf_putc(&s->sql, ')');
+	result = hs_sqlite_prepare(s, &statement);
+	while (result == HS_TARGET_OK && sqlite3_step(statement) == SQLITE_ROW) {
+		if (sqlite3_column_int(statement, 2) == 0)
+			continue;
+		if (is_on_id(s, hs_sqlite_text(statement, 1)))
+			table->unique_id = true;
+		else
+			table->other_unique = true;
+	}
+	sqlite3_finalize(statement);
+	return result;
+}
+
+static enum hs_target_result read_table(struct hs_sqlite *s, const char *name,
+                                        bool (*each)(void *context, const struct hs_target_table *table), void *context)
+{
+	struct hs_target_table table = { .name = strdup(name) };
+	enum hs_target_result result = table.name == NULL ? hs_sqlite_out_of_memory(s) : read_columns(s, &table);
+
+	if (result == HS_TARGET_OK)
+		result = read_indexes(s, &table);
+	if (result == HS_TARGET_OK && !each(context, &table))
+		result = hs_sqlite_out_of_memory(s);
+	hs_target_table_free(&table);
+	return result;
+}
+
+enum hs_target_result hs_sqlite_tables(struct hs_target *t,
+                                       bool (*each)(void *context, const struct hs_target_table *table), void *context)
+{
+	struct hs_sqlite *s = hs_sqlite_of(t);
+	sqlite3_stmt *statement;
+	enum hs_target_result result;
+	size_t prefix = strlen(t->prefix);
+
+	hs_buf_reset(&s->sql);
+	hs_buf_put_slice(
+	    &s->sql,
+	    HS_SLICE("SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\'"));
+	result = hs_sqlite_prepare(s, &statement);
+	while (result == HS_TARGET_OK && sqlite3_step(statement) == SQLITE_ROW)
+		if (strncmp(hs_sqlite_text(statement, 0), t->prefix, prefix) == 0)
+			result = read_table(s, hs_sqlite_text(statement, 0), each, context);
+	sqlite3_finalize(statement);
+	return result;
+}
+
+/* --- new tables and columns ------------------------------------------------------------ */
+
+enum hs_target_result hs_sqlite_make_table(struct hs_target *t, struct hs_target_table *table)
+{
+	struct hs_sqlite *s = hs_sqlite_of(t);
+
+	hs_buf_reset(&s->sql);
+	hs_buf_put_slice(&s->sql, HS_SLICE("CREATE TABLE IF NOT EXISTS "));
+	hs_sql_put_name(&s->sql, hs_slice_str(table->name), '"');
+	for (size_t i = 0; i < table->columns; i++) {
+		hs_buf_put_slice(&s->sql, i == 0 ? HS_SLICE(" (") : HS_SLICE(", "));
+		hs_sql_put_name(&s->sql, hs_slice_str(table->column[i].name), '"');
+		hs_buf_printf(&s->sql, " %s%s", type_names[table->column[i].type],
+		              strcmp(table->column[i].name, "id") == 0 ? " NOT NULL PRIMARY KEY" : "");
+	}
+	hs_buf_putc(&s->sql, ')');
+	hs_sql_put_user_index(&s->sql, t->prefix, table, '"');
+	return hs_buf_ok(&s->sql) ? hs_sqlite_run(s, hs_sql_string(&s->sql)) : hs_sqlite_out_of_memory(s);
+}
+
+enum hs_target_result hs_sqlite_add_columns(struct hs_target *t, const char *table, struct hs_target_column *column,
+                                            size_t columns)
+{
+	struct hs_sqlite *s = hs_sqlite_of(t);
+	enum hs_target_result result = HS_TARGET_OK;
+
+	for (size_t i = 0; i < columns && result == HS_TARGET_OK; i++) {
+		hs_buf_reset(&s->sql);
+		hs_buf_put_slice(&s->sql, HS_SLICE("ALTER TABLE "));
+		hs_sql_put_name(&s->sql, hs_slice_str(table), '"');
+		hs_buf_put_slice(&s->sql, HS_SLICE(" ADD COLUMN "));
+		hs_sql_put_name(&s->sql, hs_slice_str(column[i].name), '"');
+		hs_buf_printf(&s->sql, " %s", type_names[column[i].type]);
+		result = hs_buf_ok(&s->sql) ? hs_sqlite_run(s, hs_sql_string(&s->sql)) : hs_sqlite_out_of_memory(s);
+		if (result == HS_TARGET_BROKEN && strstr(t->message, "duplicate column name") != NULL)
+			result = HS_TARGET_OK; /* another loader was first */
+	}
+	return result;
+}
+
+enum hs_target_result hs_sqlite_note_name(struct hs_target *t, const char *table, const char *name,
+                                          struct hs_slice path)
+{
+	struct hs_sqlite *s = hs_sqlite_of(t);
+	struct hs_slice value[] = { hs_slice_str(table), hs_slice_str(name), path };
+	sqlite3_stmt *statement;
+	enum hs_target_result result;
+
+	hs_buf_reset(&s->sql);
+	hs_buf_printf(&s->sql, "INSERT OR IGNORE INTO \"%shookspool_names\" VALUES (?, ?, ?)", t->prefix);
+	result = hs_sqlite_prepare(s, &statement);
+	if (result != HS_TARGET_OK)
+		return result;
+	for (int i = 0; i < 3; i++)
+		sqlite3_bind_text64(statement, i + 1, value[i].p, value[i].n, SQLITE_STATIC, SQLITE_UTF8);
+	result = hs_sqlite_result(s, sqlite3_step(statement));
+	sqlite3_finalize(statement);
+	return result;
+}

@@ -1,0 +1,75 @@
+#include "tools/load/sqlite_session.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+struct hs_sqlite *hs_sqlite_of(struct hs_target *t)
+{
+	return (struct hs_sqlite *)t;
+}
+
+static enum hs_target_result meaning(int code, const char *message)
+{
+	switch (code & 0xFF) {
+	case SQLITE_OK:
+	case SQLITE_ROW:
+	case SQLITE_DONE: return HS_TARGET_OK;
+	case SQLITE_BUSY:
+	case SQLITE_LOCKED: return HS_TARGET_AGAIN;
+	case SQLITE_FULL:
+	case SQLITE_IOERR:
+	case SQLITE_NOMEM: return HS_TARGET_FULL;
+	case SQLITE_SCHEMA: return HS_TARGET_CATALOGUE;
+	case SQLITE_CONSTRAINT:
+	case SQLITE_MISMATCH:
+	case SQLITE_TOOBIG: return HS_TARGET_ROW;
+	case SQLITE_PERM:
+	case SQLITE_AUTH:
+	case SQLITE_CANTOPEN:
+	case SQLITE_READONLY: return HS_TARGET_DENIED;
+	case SQLITE_ERROR:
+		return strstr(message, "no such table") != NULL || strstr(message, "no such column") != NULL ||
+		               strstr(message, "has no column named") != NULL
+		           ? HS_TARGET_CATALOGUE
+		           : HS_TARGET_BROKEN;
+	default: return HS_TARGET_BROKEN;
+	}
+}
+
+enum hs_target_result hs_sqlite_result(struct hs_sqlite *s, int code)
+{
+	enum hs_target_result result = meaning(code, s->db != NULL ? sqlite3_errmsg(s->db) : "");
+
+	if (result != HS_TARGET_OK) {
+		snprintf(s->target.message, sizeof s->target.message, "%s",
+		         s->db != NULL ? sqlite3_errmsg(s->db) : sqlite3_errstr(code));
+		snprintf(s->target.state, sizeof s->target.state, "%d", code & 0xFF);
+	}
+	return result;
+}
+
+enum hs_target_result hs_sqlite_out_of_memory(struct hs_sqlite *s)
+{
+	return hs_sqlite_result(s, SQLITE_NOMEM);
+}
+
+enum hs_target_result hs_sqlite_run(struct hs_sqlite *s, const char *sql)
+{
+	return hs_sqlite_result(s, sqlite3_exec(s->db, sql, NULL, NULL, NULL));
+}
+
+enum hs_target_result hs_sqlite_prepare(struct hs_sqlite *s, sqlite3_stmt **statement)
+{
+	*statement = NULL;
+	if (!hs_buf_ok(&s->sql))
+		return hs_sqlite_out_of_memory(s);
+	return hs_sqlite_result(s, sqlite3_prepare_v2(s->db, s->sql.p, (int)s->sql.n, statement, NULL));
+}
+
+const char *hs_sqlite_text(sqlite3_stmt *statement, int column)
+{
+	const char *text = (const char *)sqlite3_column_text(statement, column);
+
+	return text != NULL ? text : "";
+}

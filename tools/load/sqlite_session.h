@@ -1,0 +1,43 @@
+/*
+ * sqlite_session: the connection of target_sqlite, and what its calls share.
+ */
+#ifndef HS_SQLITE_SESSION_H
+#define HS_SQLITE_SESSION_H
+
+#include "base/buf.h"
+#include "tools/load/target.h"
+
+#include <sqlite3.h>
+
+struct hs_sqlite {
+	struct hs_target target; /* first: both have one address */
+	sqlite3 *db;
+	struct hs_buf sql;
+	bool erased; /* by the transaction */
+};
+
+struct hs_sqlite *hs_sqlite_of(struct hs_target *t);
+
+/* The meaning of a result code; notes SQLite's message if it is an error. */
+enum hs_target_result hs_sqlite_result(struct hs_sqlite *s, int code);
+enum hs_target_result hs_sqlite_out_of_memory(struct hs_sqlite *s);
+
+/* Runs statements without results. */
+enum hs_target_result hs_sqlite_run(struct hs_sqlite *s, const char *sql);
+
+/* Prepares what is in s->sql. */
+enum hs_target_result hs_sqlite_prepare(struct hs_sqlite *s, sqlite3_stmt **statement);
+
+/* The text of a column, "" for NULL; valid until the next step. */
+const char *hs_sqlite_text(sqlite3_stmt *statement, int column);
+
+/* sqlite_catalogue.c: the target's calls about tables and columns. */
+enum hs_target_result hs_sqlite_tables(struct hs_target *t,
+                                       bool (*each)(void *context, const struct hs_target_table *table), void *context);
+enum hs_target_result hs_sqlite_make_table(struct hs_target *t, struct hs_target_table *table);
+enum hs_target_result hs_sqlite_add_columns(struct hs_target *t, const char *table, struct hs_target_column *column,
+                                            size_t columns);
+enum hs_target_result hs_sqlite_note_name(struct hs_target *t, const char *table, const char *name,
+                                          struct hs_slice path);
+
+#endif

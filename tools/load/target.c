@@ -1,0 +1,98 @@
+#include "tools/load/target.h"
+#include "base/array.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+bool hs_target_add_column(struct hs_target_table *table, struct hs_slice name, enum hs_column_type type)
+{
+	char *copy;
+
+	if (!HS_ARRAY_ROOM(&table->column, table->columns, &table->cap))
+		return false;
+	copy = strndup(name.p, name.n);
+	if (copy == NULL)
+		return false;
+	table->column[table->columns++] = (struct hs_target_column){ .name = copy, .type = type };
+	return true;
+}
+
+void hs_target_table_free(struct hs_target_table *table)
+{
+	for (size_t i = 0; i < table->columns; i++) {
+		free(table->column[i].name);
+		free(table->column[i].path);
+	}
+	free(table->column);
+	free(table->name);
+	*table = (struct hs_target_table){ 0 };
+}
+
+const char *hs_target_meaning(enum hs_target_result result)
+{
+	static const char *const meanings[] = {
+		[HS_TARGET_OK] = "fine",
+		[HS_TARGET_AWAY] = "the database is away",
+		[HS_TARGET_AGAIN] = "a lock is taken",
+		[HS_TARGET_FULL] = "the database has no room",
+		[HS_TARGET_CATALOGUE] = "its tables have changed",
+		[HS_TARGET_WIDE] = "a row is too wide",
+		[HS_TARGET_ROW] = "a row was refused",
+		[HS_TARGET_DENIED] = "permission denied",
+		[HS_TARGET_BROKEN] = "an error",
+	};
+
+	return meanings[result];
+}
+
+/* A scheme of URLs. A target that is not built in has no function. */
+static const struct {
+	const char *scheme;
+	struct hs_target *(*make)(void);
+} targets[] = {
+#ifdef HS_LOAD_SQLITE
+	{ "sqlite:", hs_target_sqlite_new },
+#else
+	{ "sqlite:", NULL },
+#endif
+#ifdef HS_LOAD_POSTGRESQL
+	{ "postgresql:", hs_target_postgresql_new }, { "postgres:", hs_target_postgresql_new },
+#else
+	{ "postgresql:", NULL }, { "postgres:", NULL },
+#endif
+#ifdef HS_LOAD_MARIADB
+	{ "mysql:", hs_target_mysql_new },           { "mariadb:", hs_target_mysql_new },
+#else
+	{ "mysql:", NULL },      { "mariadb:", NULL },
+#endif
+};
+
+struct hs_target *hs_target_new(const char *url, const char **why)
+{
+	for (size_t i = 0; i < sizeof targets / sizeof *targets; i++) {
+		struct hs_target *target;
+
+		if (strncmp(url, targets[i].scheme, strlen(targets[i].scheme)) != 0)
+			continue;
+		*why = "this build has no such database: make LOAD=\"sqlite postgresql mariadb\"";
+		if (targets[i].make == NULL)
+			return NULL;
+		*why = "out of memory";
+		target = targets[i].make();
+		if (target == NULL)
+			return NULL;
+		target->url = url;
+		if (target->ops->parse == NULL || target->ops->parse(target, why))
+			return target;
+		hs_target_free(target);
+		return NULL;
+	}
+	*why = "expected sqlite:/PATH, postgresql://… or mysql://…";
+	return NULL;
+}
+
+void hs_target_free(struct hs_target *t)
+{
+	if (t != NULL)
+		t->ops->free(t);
+}

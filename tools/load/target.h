@@ -1,0 +1,154 @@
+/*
+ * target: a database that takes rows. A target is one file (target_sqlite.c, …) with a struct
+ * hs_target_ops and a row of HS_TARGETS; all that is the same for every database is loader.c's: batches,
+ * the ladder of misfits, new tables and columns, people, the position.
+ *
+ * The calls wait for the database, but never without a limit: connecting HS_TARGET_CONNECT_MS, a lock of
+ * a table HS_TARGET_LOCK_MS. Names are always quoted. All values are text in the form that hs_value_fits
+ * gives; NULL is a slice with p == NULL.
+ */
+#ifndef HS_TARGET_H
+#define HS_TARGET_H
+
+#include "warehouse/rows.h"
+
+enum { HS_TARGET_CONNECT_MS = 10000, HS_TARGET_LOCK_MS = 500 };
+
+/* An error of the database, by what the loader does about it. */
+enum hs_target_result {
+	HS_TARGET_OK,
+	HS_TARGET_AWAY,      /* no connection, or it broke: connect anew, read the position, go on */
+	HS_TARGET_AGAIN,     /* deadlock, lock wait, serialization: the batch again */
+	HS_TARGET_FULL,      /* no room or memory there: wait, then the batch again */
+	HS_TARGET_CATALOGUE, /* a table or column is not as we believe: read the catalogue, then the batch again */
+	HS_TARGET_WIDE,   /* the row or one of its values is too long: again with all but the common columns in _rest */
+	HS_TARGET_ROW,    /* a row was refused (constraint, trigger, size): halve the batch until it is found */
+	HS_TARGET_DENIED, /* permission, password, TLS: only a person can help */
+	HS_TARGET_BROKEN, /* an error of ours, or one that we do not know: stop */
+};
+
+struct hs_target_column {
+	char *name;
+	enum hs_column_type type;
+	size_t max;                   /* bytes of a text that always fit: VARCHAR(40), say; 0: any */
+	enum hs_number_range numbers; /* a number's; AS_DATABASE unless somebody else made the column */
+	char *path;                   /* the whole name of a new column, if it was cut; else NULL */
+};
+
+struct hs_target_table {
+	char *name; /* with the prefix */
+	struct hs_target_column *column;
+	size_t columns, cap;
+	size_t dropped;    /* columns that are gone, but still count towards columns_max */
+	bool unique_id;    /* there is a unique index on id alone */
+	bool other_unique; /* there is another unique index */
+	bool triggers;     /* MariaDB: bulk inserts would run them once */
+};
+
+/* The position row of hookspool_load. */
+struct hs_target_position {
+	bool found;
+	char spool[33]; /* id of the spool's history in hex */
+	uint64_t number, offset, edit, before;
+	uint64_t records, rest; /* counts so far */
+};
+
+/* Rows for one table: `rows` times `columns` values, row by row. */
+struct hs_target_rows {
+	const struct hs_target_table *table;
+	const size_t *column; /* indexes in the table, of each of `columns` values */
+	size_t columns, rows;
+	const struct hs_slice *value;
+};
+
+struct hs_target;
+
+struct hs_target_ops {
+	const char *name; /* scheme of its URLs: "sqlite" */
+	enum hs_number_range numbers;
+	size_t columns_max;  /* of a table, at most */
+	bool ddl_rolls_back; /* make_table within a transaction is undone by rollback */
+	/* The statement that makes `id` unique, in two or three pieces, the table's name between them. */
+	const char *mend_id[3];
+
+	/* Reads the URL, before anything else. False: *why tells. NULL: the database reads it when it connects. */
+	bool (*parse)(struct hs_target *t, const char **why);
+	/* Connects by the URL (without a password, which the database's own places or [load] give). Makes schema and hookspool_load if missing. */
+	enum hs_target_result (*connect)(struct hs_target *t);
+	void (*disconnect)(struct hs_target *t);
+
+	/* Calls each() for every table whose name begins with the prefix; the table is valid during the call. */
+	enum hs_target_result (*tables)(struct hs_target *t,
+	                                bool (*each)(void *context, const struct hs_target_table *table),
+	                                void *context);
+	/*
+	 * Makes the table with these columns, `id` its key; or adds them to it. The type of `_rest` is the
+	 * database's choice. A column that the table cannot have becomes FOREIGN: its values go to _rest.
+	 * CATALOGUE: somebody else has made the table or a column meanwhile, perhaps of another type.
+	 */
+	enum hs_target_result (*make_table)(struct hs_target *t, struct hs_target_table *table);
+	enum hs_target_result (*add_columns)(struct hs_target *t, const char *table, struct hs_target_column *column,
+	                                     size_t columns);
+
+	/* Notes in hookspool_names what the name of a column was before it was cut; not in a transaction. */
+	enum hs_target_result (*note_name)(struct hs_target *t, const char *table, const char *name,
+	                                   struct hs_slice path);
+
+	/* Begins a transaction and locks and reads the position row of this name. */
+	enum hs_target_result (*begin)(struct hs_target *t, struct hs_target_position *at);
+	/* Inserts rows; a row whose id is there already is passed over, and the one there stays. After an error the transaction is as before the call. */
+	enum hs_target_result (*insert)(struct hs_target *t, const struct hs_target_rows *rows);
+	/* Inserts rows, or overwrites the given columns that are not NULL of the row with that id. */
+	enum hs_target_result (*upsert)(struct hs_target *t, const struct hs_target_rows *rows);
+	/* Calls each() with the values of these columns (as text, NULL: p == NULL) of all rows WHERE `key` = value. */
+	enum hs_target_result (*select)(struct hs_target *t, const struct hs_target_table *table, const size_t *column,
+	                                size_t columns, const char *key, struct hs_slice value,
+	                                bool (*each)(void *context, const struct hs_slice *value), void *context);
+	/* Deletes the rows WHERE key = value and uuid_ts <= until (NULL: all); adds their number to *gone. */
+	enum hs_target_result (*erase)(struct hs_target *t, const struct hs_target_table *table, const char *key,
+	                               struct hs_slice value, struct hs_slice until, uint64_t *gone);
+	/* Writes the position; fails with AGAIN if the row is no more what `begin` read. */
+	enum hs_target_result (*set_position)(struct hs_target *t, const struct hs_target_position *at);
+	enum hs_target_result (*commit)(struct hs_target *t);
+	void (*rollback)(struct hs_target *t);
+	void (*free)(struct hs_target *t);
+};
+
+/* The first member of each target's own struct. */
+struct hs_target {
+	const struct hs_target_ops *ops;
+	const char *url;    /* without the scheme's password */
+	const char *name;   /* of the position */
+	const char *schema; /* PostgreSQL */
+	const char *prefix;
+	const char *password; /* from [load]; NULL: none */
+	bool look_only;       /* connect makes nothing; begin takes a missing hookspool_load for one without a row */
+	char message[512];    /* what the database said last, with what mends it if known */
+	char state[8];        /* its SQLSTATE or number */
+};
+
+/* The numbers that a column returns as they were. */
+static inline enum hs_number_range hs_target_numbers(const struct hs_target_column *column,
+                                                     enum hs_number_range database)
+{
+	return column->numbers != HS_NUMBER_AS_DATABASE ? column->numbers : database;
+}
+
+/* Appends a column. False: out of memory. */
+bool hs_target_add_column(struct hs_target_table *table, struct hs_slice name, enum hs_column_type type);
+/* Frees what the table holds. */
+void hs_target_table_free(struct hs_target_table *table);
+
+/* Says what a result means, for a message: "no connection". A constant. */
+const char *hs_target_meaning(enum hs_target_result result);
+
+/* The targets; a build has those of the make variable LOAD. */
+struct hs_target *hs_target_sqlite_new(void);
+struct hs_target *hs_target_postgresql_new(void);
+struct hs_target *hs_target_mysql_new(void);
+
+/* Makes the target of a URL, which must outlive it; the caller sets its members. NULL: *why tells. */
+struct hs_target *hs_target_new(const char *url, const char **why);
+void hs_target_free(struct hs_target *t); /* disconnects; NULL is fine */
+
+#endif

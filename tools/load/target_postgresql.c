@@ -1,0 +1,459 @@
+/*
+ * target_postgresql: a database of PostgreSQL 12 or later, by libpq: postgresql://loader@db.example.org/analytics.
+ *
+ * Rows come by COPY straight into the table, after a savepoint. If one is there already, the same rows go by way of a
+ * temporary table, since COPY itself knows no ON CONFLICT. A time is read as text in UTC, with three or six digits.
+ */
+#include "tools/load/postgresql_rows.h"
+#include "tools/load/sql_text.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static struct hs_postgresql *of(struct hs_target *t)
+{
+	return (struct hs_postgresql *)t;
+}
+
+static void rollback(struct hs_target *t)
+{
+	if (of(t)->db != NULL && PQtransactionStatus(of(t)->db) != PQTRANS_IDLE)
+		PQclear(PQexec(of(t)->db, "ROLLBACK"));
+}
+
+/* --- connection ---------------------------------------------------------------------- */
+
+/* Runs s->sql, which is a query of one number. */
+static enum hs_target_result ask_number(struct hs_postgresql *s, const struct hs_slice *value, int values, long *number)
+{
+	PGresult *answer;
+	enum hs_target_result result = hs_postgresql_ask(s, value, values, &answer);
+
+	if (result == HS_TARGET_OK)
+		*number = PQntuples(answer) == 1 ? strtol(PQgetvalue(answer, 0, 0), NULL, 10) : 0;
+	PQclear(answer);
+	return result;
+}
+
+/* Runs s->sql, which makes a schema or a table; if somebody else makes it just now, that is fine. */
+static enum hs_target_result make(struct hs_postgresql *s)
+{
+	enum hs_target_result result = hs_postgresql_run_sql(s);
+	const char *state = s->target.state;
+	bool there = strcmp(state, "23505") == 0 || strcmp(state, "42P06") == 0 || strcmp(state, "42P07") == 0 ||
+	             strcmp(state, "42710") == 0;
+
+	return result != HS_TARGET_OK && there ? HS_TARGET_OK : result;
+}
+
+/* CREATE SCHEMA IF NOT EXISTS wants the right to make one even if it is there. */
+static enum hs_target_result make_schema(struct hs_postgresql *s)
+{
+	struct hs_slice schema = hs_slice_str(s->target.schema);
+	enum hs_target_result result;
+	long there = 0;
+
+	s->step = HS_POSTGRESQL_SCHEMA;
+	hs_postgresql_begin_sql(s, "SELECT count(*) FROM pg_catalog.pg_namespace WHERE nspname = $1");
+	result = ask_number(s, &schema, 1, &there);
+	if (result != HS_TARGET_OK || there > 0)
+		return result;
+	hs_postgresql_begin_sql(s, "CREATE SCHEMA ");
+	hs_postgresql_put_name(s, s->target.schema);
+	return make(s);
+}
+
+static enum hs_target_result make_own_table(struct hs_postgresql *s, const char *name, const char *columns)
+{
+	struct hs_slice value[] = { hs_slice_str(s->target.schema), hs_slice_str(s->target.prefix),
+		                    hs_slice_str(name) };
+	enum hs_target_result result;
+	long there = 0;
+
+	s->step = HS_POSTGRESQL_TABLE;
+	hs_postgresql_begin_sql(
+	    s, "SELECT count(*) FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = relnamespace "
+	       "WHERE nspname = $1 AND relname = $2 || $3");
+	result = ask_number(s, value, 3, &there);
+	if (result != HS_TARGET_OK || there > 0)
+		return result;
+	hs_postgresql_begin_sql(s, "CREATE TABLE ");
+	hs_postgresql_put_own_table(s, name);
+	hs_postgresql_put(s, columns);
+	return make(s);
+}
+
+static void disconnect(struct hs_target *t)
+{
+	hs_postgresql_close(of(t));
+}
+
+static enum hs_target_result connect_to(struct hs_target *t)
+{
+	struct hs_postgresql *s = of(t);
+	enum hs_target_result result = hs_postgresql_open(s);
+
+	if (result != HS_TARGET_OK)
+		return result;
+	if (t->look_only)
+		return HS_TARGET_OK;
+	result = make_schema(s);
+	if (result == HS_TARGET_OK)
+		result = make_own_table(
+		    s, "hookspool_load",
+		    " (name text PRIMARY KEY, spool text, number bigint, \"offset\" bigint, edit bigint, "
+		    "before text, records bigint, rest bigint, saved_at timestamptz)");
+	if (result == HS_TARGET_OK)
+		result = make_own_table(s, "hookspool_names",
+		                        " (table_name text, name text, path text, PRIMARY KEY (table_name, name))");
+	if (result != HS_TARGET_OK)
+		disconnect(t);
+	return result;
+}
+
+/* --- the catalogue ---------------------------------------------------------------------- */
+
+/* Columns of the answer below. */
+enum { TABLE, COLUMN, DROPPED, TYPE, MODIFIER, GENERATED, UNIQUE_ID, OTHER_UNIQUE, TRIGGERS };
+
+/* A unique index that guards `id` alone: valid, for every row, checked at once. */
+static const char catalogue_sql[] =
+    "SELECT relname, attname, attisdropped, atttypid, atttypmod, attgenerated <> '' OR attidentity = 'a', "
+    "coalesce(unique_id, false), coalesce(other_unique, false), "
+    "EXISTS (SELECT FROM pg_catalog.pg_trigger WHERE tgrelid = c.oid AND NOT tgisinternal) "
+    "FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = relnamespace "
+    "JOIN pg_catalog.pg_attribute a ON attrelid = c.oid AND attnum > 0 "
+    "LEFT JOIN LATERAL (SELECT bool_or(on_id) AS unique_id, bool_or(NOT on_id) AS other_unique FROM ("
+    "SELECT indisvalid AND indimmediate AND indpred IS NULL AND indnkeyatts = 1 AND indkey[0] = ("
+    "SELECT attnum FROM pg_catalog.pg_attribute WHERE attrelid = c.oid AND attname = 'id' AND NOT attisdropped) "
+    "IS TRUE AS on_id FROM pg_catalog.pg_index WHERE indrelid = c.oid AND indisunique) i) u ON true "
+    "WHERE nspname = $1 AND relkind IN ('r', 'p') AND left(relname::text, length($2)) = $2 ORDER BY c.oid, attnum";
+
+static bool is_true(const PGresult *answer, int row, int column)
+{
+	return PQgetvalue(answer, row, column)[0] == 't';
+}
+
+/* The object ids of types are the same in every database (pg_type.dat). */
+static struct hs_target_column type_of(const PGresult *answer, int row)
+{
+	static const struct {
+		unsigned long oid;
+		enum hs_column_type type;
+		enum hs_number_range numbers;
+		bool any_modifier; /* else a value might be rounded, as by numeric(10,2) and timestamp(3) */
+	} types[] = {
+		{ 16, HS_COLUMN_BOOLEAN, HS_NUMBER_AS_DATABASE, true },
+		{ 20, HS_COLUMN_NUMBER, HS_NUMBER_INTEGER_64, true },
+		{ 21, HS_COLUMN_NUMBER, HS_NUMBER_INTEGER_16, true },
+		{ 23, HS_COLUMN_NUMBER, HS_NUMBER_INTEGER_32, true },
+		{ 701, HS_COLUMN_NUMBER, HS_NUMBER_DOUBLE, true },
+		{ 1700, HS_COLUMN_NUMBER, HS_NUMBER_EXACT, false },
+		{ 25, HS_COLUMN_TEXT, HS_NUMBER_AS_DATABASE, true },
+		{ 1043, HS_COLUMN_TEXT, HS_NUMBER_AS_DATABASE, true }, /* too long for it: refused, not cut */
+		{ 1114, HS_COLUMN_TIMESTAMP, HS_NUMBER_AS_DATABASE, false },
+		{ 1184, HS_COLUMN_TIMESTAMP, HS_NUMBER_AS_DATABASE, false },
+	};
+	enum { JSON = 114, JSONB = 3802 };
+	unsigned long oid = strtoul(PQgetvalue(answer, row, TYPE), NULL, 10);
+	bool modified = strcmp(PQgetvalue(answer, row, MODIFIER), "-1") != 0;
+
+	if (is_true(answer, row, GENERATED))
+		return (struct hs_target_column){ .type = HS_COLUMN_FOREIGN };
+	if ((oid == JSON || oid == JSONB) && strcmp(PQgetvalue(answer, row, COLUMN), "_rest") == 0)
+		return (struct hs_target_column){ .type = HS_COLUMN_TEXT };
+	for (size_t i = 0; i < sizeof types / sizeof *types; i++)
+		if (types[i].oid == oid && (types[i].any_modifier || !modified))
+			return (struct hs_target_column){ .type = types[i].type, .numbers = types[i].numbers };
+	return (struct hs_target_column){ .type = HS_COLUMN_FOREIGN };
+}
+
+/* Fills in the table whose first column is in `row`; returns the row after its last one. -1: out of memory. */
+static int read_table(const PGresult *answer, int row, struct hs_target_table *table)
+{
+	const char *name = PQgetvalue(answer, row, TABLE);
+
+	table->name = strdup(name);
+	table->unique_id = is_true(answer, row, UNIQUE_ID);
+	table->other_unique = is_true(answer, row, OTHER_UNIQUE);
+	table->triggers = is_true(answer, row, TRIGGERS);
+	for (; row < PQntuples(answer) && strcmp(PQgetvalue(answer, row, TABLE), name) == 0; row++) {
+		struct hs_target_column column = type_of(answer, row);
+
+		if (is_true(answer, row, DROPPED)) {
+			table->dropped++;
+			continue;
+		}
+		if (!hs_target_add_column(table, hs_slice_str(PQgetvalue(answer, row, COLUMN)), column.type))
+			return -1;
+		table->column[table->columns - 1].numbers = column.numbers;
+	}
+	return table->name == NULL ? -1 : row;
+}
+
+static enum hs_target_result tables(struct hs_target *t,
+                                    bool (*each)(void *context, const struct hs_target_table *table), void *context)
+{
+	struct hs_postgresql *s = of(t);
+	struct hs_slice value[] = { hs_slice_str(t->schema), hs_slice_str(t->prefix) };
+	PGresult *answer;
+	enum hs_target_result result;
+
+	s->step = HS_POSTGRESQL_ROWS;
+	hs_postgresql_begin_sql(s, catalogue_sql);
+	result = hs_postgresql_ask(s, value, 2, &answer);
+	for (int row = 0; result == HS_TARGET_OK && row < PQntuples(answer);) {
+		struct hs_target_table table = { .name = NULL };
+
+		row = read_table(answer, row, &table);
+		if (row < 0 || !each(context, &table))
+			result = hs_postgresql_no_memory(s);
+		hs_target_table_free(&table);
+	}
+	PQclear(answer);
+	return result;
+}
+
+/* --- new tables and columns ---------------------------------------------------------------- */
+
+static const char *type_name(const struct hs_target_column *column)
+{
+	static const char *const names[] = {
+		[HS_COLUMN_NONE] = "text",      [HS_COLUMN_BOOLEAN] = "boolean",
+		[HS_COLUMN_NUMBER] = "numeric", [HS_COLUMN_TIMESTAMP] = "timestamptz",
+		[HS_COLUMN_TEXT] = "text",
+	};
+
+	return strcmp(column->name, "_rest") == 0 ? "jsonb" : names[column->type];
+}
+
+/* Replaces "canceling statement due to lock timeout" by a message that names the holder of the lock. */
+static void name_holder(struct hs_postgresql *s, const char *table)
+{
+	struct hs_slice value[] = { hs_slice_str(s->target.schema), hs_slice_str(table) };
+	PGresult *answer;
+
+	hs_postgresql_begin_sql(
+	    s, "SELECT l.pid, coalesce(a.usename, '?'), coalesce(nullif(a.application_name, ''), '?'), "
+	       "coalesce(extract(epoch FROM now() - a.xact_start)::bigint, 0) "
+	       "FROM pg_catalog.pg_locks l JOIN pg_catalog.pg_class c ON c.oid = l.relation "
+	       "JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace "
+	       "JOIN pg_catalog.pg_stat_activity a ON a.pid = l.pid "
+	       "WHERE nspname = $1 AND relname = $2 AND l.granted AND l.pid <> pg_catalog.pg_backend_pid() "
+	       "ORDER BY a.xact_start LIMIT 1");
+	if (hs_postgresql_ask(s, value, 2, &answer) == HS_TARGET_OK && PQntuples(answer) == 1)
+		snprintf(s->target.message, sizeof s->target.message,
+		         "table \"%s\" has to wait for process %s of the server (user %s, application %s), whose "
+		         "transaction began %s s ago",
+		         table, PQgetvalue(answer, 0, 0), PQgetvalue(answer, 0, 1), PQgetvalue(answer, 0, 2),
+		         PQgetvalue(answer, 0, 3));
+	PQclear(answer);
+}
+
+/* Runs s->sql, which changes a table, in a transaction that has begun in it. */
+static enum hs_target_result change(struct hs_postgresql *s, const char *table, enum hs_postgresql_step step)
+{
+	enum hs_target_result result;
+	bool taken;
+
+	s->step = step;
+	s->table = table;
+	hs_postgresql_put(s, "; COMMIT");
+	result = hs_postgresql_run_sql(s);
+	if (result == HS_TARGET_OK || result == HS_TARGET_AWAY)
+		return result;
+	rollback(&s->target);
+	taken = strcmp(s->target.state, "55P03") == 0;
+	if (taken)
+		name_holder(s, table);
+	if (strcmp(s->target.state, "23505") == 0) /* in pg_type: somebody else made the table just now */
+		return HS_TARGET_CATALOGUE;
+	return result == HS_TARGET_AWAY || !taken ? result : HS_TARGET_AGAIN;
+}
+
+static enum hs_target_result make_table(struct hs_target *t, struct hs_target_table *table)
+{
+	struct hs_postgresql *s = of(t);
+	const char *person = hs_sql_person_column(t->prefix, table);
+
+	hs_postgresql_begin_sql(s, HS_POSTGRESQL_BEGIN "; CREATE TABLE ");
+	hs_postgresql_put_table(s, table->name);
+	for (size_t i = 0; i < table->columns; i++) {
+		hs_postgresql_put(s, i == 0 ? " (" : ", ");
+		hs_postgresql_put_name(s, table->column[i].name);
+		hs_buf_printf(&s->sql, " %s%s", type_name(&table->column[i]),
+		              strcmp(table->column[i].name, "id") == 0 ? " PRIMARY KEY" : "");
+	}
+	hs_postgresql_put(s, ")");
+	if (person != NULL) {
+		hs_postgresql_put(s, "; CREATE INDEX ON "); /* PostgreSQL chooses the name */
+		hs_postgresql_put_table(s, table->name);
+		hs_buf_printf(&s->sql, " (\"%s\")", person);
+	}
+	return change(s, table->name, HS_POSTGRESQL_TABLE);
+}
+
+static enum hs_target_result add_columns(struct hs_target *t, const char *table, struct hs_target_column *column,
+                                         size_t columns)
+{
+	struct hs_postgresql *s = of(t);
+
+	hs_postgresql_begin_sql(s, HS_POSTGRESQL_BEGIN "; ALTER TABLE ");
+	hs_postgresql_put_table(s, table);
+	for (size_t i = 0; i < columns; i++) {
+		hs_postgresql_put(s, i == 0 ? " ADD COLUMN " : ", ADD COLUMN ");
+		hs_postgresql_put_name(s, column[i].name);
+		hs_buf_printf(&s->sql, " %s", type_name(&column[i]));
+	}
+	return change(s, table, HS_POSTGRESQL_COLUMNS);
+}
+
+static enum hs_target_result note_name(struct hs_target *t, const char *table, const char *name, struct hs_slice path)
+{
+	struct hs_postgresql *s = of(t);
+	struct hs_slice value[] = { hs_slice_str(table), hs_slice_str(name), path };
+	PGresult *answer;
+	enum hs_target_result result;
+
+	s->step = HS_POSTGRESQL_ROWS;
+	hs_postgresql_begin_sql(s, "INSERT INTO ");
+	hs_postgresql_put_own_table(s, "hookspool_names");
+	hs_postgresql_put(s, " VALUES ($1, $2, $3) ON CONFLICT DO NOTHING");
+	result = hs_postgresql_ask(s, value, 3, &answer);
+	PQclear(answer);
+	return result;
+}
+
+/* --- transactions ------------------------------------------------------------------------------ */
+
+static uint64_t number_at(const PGresult *answer, int column, int base)
+{
+	return strtoull(PQgetvalue(answer, 0, column), NULL, base);
+}
+
+static void read_position(const PGresult *answer, struct hs_target_position *at)
+{
+	at->found = PQntuples(answer) == 1;
+	if (!at->found)
+		return;
+	snprintf(at->spool, sizeof at->spool, "%s", PQgetvalue(answer, 0, 0));
+	at->number = number_at(answer, 1, 10);
+	at->offset = number_at(answer, 2, 10);
+	at->edit = number_at(answer, 3, 10);
+	at->before = number_at(answer, 4, 16);
+	at->records = number_at(answer, 5, 10);
+	at->rest = number_at(answer, 6, 10);
+}
+
+static enum hs_target_result begin(struct hs_target *t, struct hs_target_position *at)
+{
+	struct hs_postgresql *s = of(t);
+	struct hs_slice name = hs_slice_str(t->name);
+	PGresult *answer;
+	enum hs_target_result result;
+
+	*at = (struct hs_target_position){ .found = false };
+	s->step = HS_POSTGRESQL_ROWS;
+	result = hs_postgresql_run(s, HS_POSTGRESQL_BEGIN);
+	if (result != HS_TARGET_OK)
+		return result;
+	hs_postgresql_begin_sql(s, "SELECT spool, number, \"offset\", edit, before, records, rest FROM ");
+	hs_postgresql_put_own_table(s, "hookspool_load");
+	hs_postgresql_put(s, t->look_only ? " WHERE name = $1" : " WHERE name = $1 FOR UPDATE");
+	result = hs_postgresql_ask(s, &name, 1, &answer);
+	if (result == HS_TARGET_OK)
+		read_position(answer, at);
+	else
+		rollback(t);
+	PQclear(answer);
+	s->at = *at;
+	if (result == HS_TARGET_CATALOGUE && t->look_only)
+		return HS_TARGET_OK;
+	return result;
+}
+
+static enum hs_target_result commit(struct hs_target *t)
+{
+	struct hs_postgresql *s = of(t);
+	PGresult *answer = PQexec(s->db, "COMMIT");
+	enum hs_target_result result = hs_postgresql_result(s, answer);
+
+	if (result == HS_TARGET_OK && strcmp(PQcmdStatus(answer), "COMMIT") != 0) {
+		snprintf(t->message, sizeof t->message, "the server has rolled back instead of committing");
+		result = HS_TARGET_AGAIN;
+	}
+	PQclear(answer);
+	return result;
+}
+
+static enum hs_target_result set_position(struct hs_target *t, const struct hs_target_position *at)
+{
+	typedef unsigned long long ull;
+	struct hs_postgresql *s = of(t);
+	struct hs_slice value[] = { hs_slice_str(t->name), hs_slice_str(at->spool) };
+	PGresult *answer;
+	enum hs_target_result result;
+
+	s->step = HS_POSTGRESQL_ROWS;
+	hs_postgresql_begin_sql(s, s->at.found ? "UPDATE " : "INSERT INTO ");
+	hs_postgresql_put_own_table(s, "hookspool_load");
+	hs_buf_printf(
+	    &s->sql,
+	    s->at.found ? " SET (spool, number, \"offset\", edit, before, records, rest, saved_at) = "
+			  "($2, %llu, %llu, %llu, '%016llx', %llu, %llu, now())"
+			: " VALUES ($1, $2, %llu, %llu, %llu, '%016llx', %llu, %llu, now()) ON CONFLICT DO NOTHING",
+	    (ull)at->number, (ull)at->offset, (ull)at->edit, (ull)at->before, (ull)at->records, (ull)at->rest);
+	if (s->at.found)
+		hs_buf_printf(&s->sql, " WHERE name = $1 AND number = %llu AND \"offset\" = %llu AND edit = %llu",
+		              (ull)s->at.number, (ull)s->at.offset, (ull)s->at.edit);
+	result = hs_postgresql_ask(s, value, 2, &answer);
+	if (result == HS_TARGET_OK && strcmp(PQcmdTuples(answer), "1") != 0) {
+		snprintf(t->message, sizeof t->message, "somebody else has moved the position");
+		result = HS_TARGET_AGAIN;
+	}
+	PQclear(answer);
+	return result;
+}
+
+static void free_target(struct hs_target *t)
+{
+	disconnect(t);
+	hs_buf_free(&of(t)->sql);
+	hs_buf_free(&of(t)->data);
+	free(t);
+}
+
+/* --- the target -------------------------------------------------------------------------------------- */
+
+static const struct hs_target_ops ops = {
+	.name = "postgresql",
+	.numbers = HS_NUMBER_EXACT,
+	.columns_max = 1600,
+	.mend_id = { "CREATE UNIQUE INDEX ON \"", "\" (id)" },
+	.connect = connect_to,
+	.disconnect = disconnect,
+	.tables = tables,
+	.make_table = make_table,
+	.add_columns = add_columns,
+	.note_name = note_name,
+	.begin = begin,
+	.insert = hs_postgresql_insert,
+	.upsert = hs_postgresql_upsert,
+	.select = hs_postgresql_select,
+	.erase = hs_postgresql_erase,
+	.set_position = set_position,
+	.commit = commit,
+	.rollback = rollback,
+	.free = free_target,
+};
+
+struct hs_target *hs_target_postgresql_new(void)
+{
+	struct hs_postgresql *s = calloc(1, sizeof *s);
+
+	if (s == NULL)
+		return NULL;
+	s->target.ops = &ops;
+	return &s->target;
+}

@@ -1,0 +1,355 @@
+/*
+ * target_sqlite: a file of SQLite 3: sqlite:/var/lib/hookspool/warehouse.db.
+ *
+ * A time is text in UTC in a column of the type TIMESTAMP TEXT, whose affinity is that of text
+ * (https://www.sqlite.org/datatype3.html, 3.1). WAL, so that readers never wait for the loader; FULL, so that
+ * a commit is on stable storage; secure_delete, so that what was erased is gone from the file.
+ */
+#include "tools/load/sql_text.h"
+#include "tools/load/sqlite_session.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char position_table[] =
+    "(name TEXT PRIMARY KEY, spool TEXT, number INTEGER, \"offset\" INTEGER, edit INTEGER, "
+    "before TEXT, records INTEGER, rest INTEGER, saved_at TIMESTAMP TEXT)";
+static const char names_table[] = "(table_name TEXT, name TEXT, path TEXT, PRIMARY KEY (table_name, name))";
+
+static enum hs_target_result make_own_tables(struct hs_sqlite *s)
+{
+	static const struct {
+		const char *name, *columns;
+	} own[] = { { "hookspool_load", position_table }, { "hookspool_names", names_table } };
+	enum hs_target_result result = HS_TARGET_OK;
+
+	for (size_t i = 0; i < 2 && result == HS_TARGET_OK; i++) {
+		hs_buf_reset(&s->sql);
+		hs_buf_printf(&s->sql, "CREATE TABLE IF NOT EXISTS \"%s%s\" %s", s->target.prefix, own[i].name,
+		              own[i].columns);
+		result = hs_buf_ok(&s->sql) ? hs_sqlite_run(s, hs_sql_string(&s->sql)) : hs_sqlite_out_of_memory(s);
+	}
+	return result;
+}
+
+static void disconnect(struct hs_target *t)
+{
+	sqlite3_close_v2(hs_sqlite_of(t)->db);
+	hs_sqlite_of(t)->db = NULL;
+}
+
+/* Opens the file without making or changing anything; one that is not there is an empty database. */
+static enum hs_target_result look_at(struct hs_sqlite *s, const char *path)
+{
+	int code = sqlite3_open_v2(path, &s->db, SQLITE_OPEN_READONLY, NULL);
+
+	if (code == SQLITE_CANTOPEN && sqlite3_system_errno(s->db) == ENOENT) {
+		sqlite3_close_v2(s->db);
+		code = sqlite3_open_v2(":memory:", &s->db, SQLITE_OPEN_READWRITE, NULL);
+	}
+	if (code == SQLITE_OK)
+		sqlite3_busy_timeout(s->db, HS_TARGET_LOCK_MS);
+	return hs_sqlite_result(s, code);
+}
+
+static enum hs_target_result connect_to(struct hs_target *t)
+{
+	struct hs_sqlite *s = hs_sqlite_of(t);
+	const char *path = strchr(t->url, ':') + 1;
+	enum hs_target_result result;
+
+	if (t->look_only)
+		return look_at(s, path);
+	result = hs_sqlite_result(s, sqlite3_open_v2(path, &s->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, NULL));
+	if (result == HS_TARGET_OK) {
+		sqlite3_busy_timeout(s->db, HS_TARGET_LOCK_MS);
+		result =
+		    hs_sqlite_run(s, "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA secure_delete = ON");
+	}
+	if (result == HS_TARGET_OK)
+		result = make_own_tables(s);
+	if (result != HS_TARGET_OK)
+		disconnect(t);
+	return result;
+}
+
+/* --- transactions ------------------------------------------------------------------------ */
+
+static enum hs_target_result begin(struct hs_target *t, struct hs_target_position *at)
+{
+	struct hs_sqlite *s = hs_sqlite_of(t);
+	sqlite3_stmt *statement;
+	enum hs_target_result result = hs_sqlite_run(s, t->look_only ? "BEGIN" : "BEGIN IMMEDIATE");
+
+	*at = (struct hs_target_position){ .found = false };
+	if (result != HS_TARGET_OK)
+		return result;
+	hs_buf_reset(&s->sql);
+	hs_buf_printf(
+	    &s->sql,
+	    "SELECT spool, number, \"offset\", edit, before, records, rest FROM \"%shookspool_load\" WHERE name = ?1",
+	    t->prefix);
+	result = hs_sqlite_prepare(s, &statement);
+	if (result == HS_TARGET_OK) {
+		sqlite3_bind_text(statement, 1, t->name, -1, SQLITE_STATIC);
+		int code = sqlite3_step(statement);
+
+		result = hs_sqlite_result(s, code);
+		if (code == SQLITE_ROW) {
+			at->found = true;
+			snprintf(at->spool, sizeof at->spool, "%s", hs_sqlite_text(statement, 0));
+			at->number = (uint64_t)sqlite3_column_int64(statement, 1);
+			at->offset = (uint64_t)sqlite3_column_int64(statement, 2);
+			at->edit = (uint64_t)sqlite3_column_int64(statement, 3);
+			at->before = strtoull(hs_sqlite_text(statement, 4), NULL, 16);
+			at->records = (uint64_t)sqlite3_column_int64(statement, 5);
+			at->rest = (uint64_t)sqlite3_column_int64(statement, 6);
+		}
+	}
+	sqlite3_finalize(statement);
+	if (result == HS_TARGET_CATALOGUE && t->look_only)
+		return HS_TARGET_OK;
+	if (result != HS_TARGET_OK)
+		hs_sqlite_run(s, "ROLLBACK");
+	return result;
+}
+
+static void rollback(struct hs_target *t)
+{
+	if (hs_sqlite_of(t)->db != NULL && !sqlite3_get_autocommit(hs_sqlite_of(t)->db))
+		sqlite3_exec(hs_sqlite_of(t)->db, "ROLLBACK", NULL, NULL, NULL);
+}
+
+static enum hs_target_result commit(struct hs_target *t)
+{
+	struct hs_sqlite *s = hs_sqlite_of(t);
+	enum hs_target_result result = hs_sqlite_run(s, "COMMIT");
+
+	/* what was erased leaves the WAL, too, unless a reader still needs it: then at the next checkpoint */
+	if (result == HS_TARGET_OK && s->erased)
+		s->erased = sqlite3_exec(s->db, "PRAGMA wal_checkpoint(TRUNCATE)", NULL, NULL, NULL) != SQLITE_OK;
+	return result;
+}
+
+static enum hs_target_result set_position(struct hs_target *t, const struct hs_target_position *at)
+{
+	struct hs_sqlite *s = hs_sqlite_of(t);
+
+	hs_buf_reset(&s->sql);
+	hs_buf_printf(&s->sql, "INSERT OR REPLACE INTO \"%shookspool_load\" VALUES (", t->prefix);
+	hs_sql_put_text(&s->sql, hs_slice_str(t->name));
+	hs_buf_printf(
+	    &s->sql, ", '%s', %llu, %llu, %llu, '%016llx', %llu, %llu, strftime('%%Y-%%m-%%dT%%H:%%M:%%fZ', 'now'))",
+	    at->spool, (unsigned long long)at->number, (unsigned long long)at->offset, (unsigned long long)at->edit,
+	    (unsigned long long)at->before, (unsigned long long)at->records, (unsigned long long)at->rest);
+	return hs_buf_ok(&s->sql) ? hs_sqlite_run(s, hs_sql_string(&s->sql)) : hs_sqlite_out_of_memory(s);
+}
+
+/* --- rows ---------------------------------------------------------------------------------- */
+
+/* A whole number binds as 64 bits, any other as a double: hs_value_fits has checked that it returns as it was. */
+static int bind_number(sqlite3_stmt *statement, int at, struct hs_slice text)
+{
+	char literal[1100], *end;
+	long long whole;
+
+	snprintf(literal, sizeof literal, "%.*s", (int)text.n, text.p);
+	errno = 0;
+	whole = strtoll(literal, &end, 10);
+	if (*end == '\0' && errno == 0 && strcmp(literal, "-0") != 0)
+		return sqlite3_bind_int64(statement, at, whole);
+	return sqlite3_bind_double(statement, at, strtod(literal, NULL));
+}
+
+static int bind(sqlite3_stmt *statement, int at, enum hs_column_type type, struct hs_slice value)
+{
+	if (value.p == NULL)
+		return sqlite3_bind_null(statement, at);
+	if (type == HS_COLUMN_BOOLEAN)
+		return sqlite3_bind_int(statement, at, value.p[0] == 't');
+	if (type == HS_COLUMN_NUMBER)
+		return bind_number(statement, at, value);
+	return sqlite3_bind_text64(statement, at, value.p, value.n, SQLITE_STATIC, SQLITE_UTF8);
+}
+
+/* INSERT INTO table (columns) VALUES (?, …) ON CONFLICT ("id") DO … */
+static void put_insert(struct hs_buf *sql, const struct hs_target_rows *rows, bool update)
+{
+	hs_sql_put_insert(sql, rows, '"');
+	hs_buf_put_slice(sql, HS_SLICE(" VALUES ("));
+	for (size_t i = 0; i < rows->columns; i++)
+		hs_buf_put_slice(sql, i == 0 ? HS_SLICE("?") : HS_SLICE(", ?"));
+	hs_buf_put_slice(sql, HS_SLICE(") ON CONFLICT (\"id\") DO "));
+	if (update)
+		hs_sql_put_update(sql, rows, "excluded", '"');
+	else
+		hs_buf_put_slice(sql, HS_SLICE("NOTHING"));
+}
+
+static enum hs_target_result put_rows(struct hs_sqlite *s, const struct hs_target_rows *rows, bool update)
+{
+	sqlite3_stmt *statement;
+	enum hs_target_result result;
+	int code = SQLITE_DONE;
+
+	hs_buf_reset(&s->sql);
+	put_insert(&s->sql, rows, update);
+	result = hs_sqlite_prepare(s, &statement);
+	for (size_t row = 0; row < rows->rows && result == HS_TARGET_OK && code == SQLITE_DONE; row++) {
+		for (size_t i = 0; i < rows->columns; i++)
+			if (bind(statement, (int)i + 1, rows->table->column[rows->column[i]].type,
+			         rows->value[row * rows->columns + i]) != SQLITE_OK)
+				code = SQLITE_NOMEM;
+		if (code == SQLITE_DONE)
+			code = sqlite3_step(statement);
+		sqlite3_reset(statement);
+	}
+	if (result == HS_TARGET_OK)
+		result = hs_sqlite_result(s, code);
+	sqlite3_finalize(statement);
+	return result;
+}
+
+/* Inside a savepoint, so that an error leaves the transaction as it was. */
+static enum hs_target_result put_all_or_none(struct hs_target *t, const struct hs_target_rows *rows, bool update)
+{
+	struct hs_sqlite *s = hs_sqlite_of(t);
+	enum hs_target_result result = hs_sqlite_run(s, "SAVEPOINT rows");
+
+	if (result != HS_TARGET_OK)
+		return result;
+	result = put_rows(s, rows, update);
+	if (result != HS_TARGET_OK)
+		sqlite3_exec(s->db, "ROLLBACK TO rows", NULL, NULL, NULL);
+	sqlite3_exec(s->db, "RELEASE rows", NULL, NULL, NULL);
+	return result;
+}
+
+static enum hs_target_result insert(struct hs_target *t, const struct hs_target_rows *rows)
+{
+	return put_all_or_none(t, rows, false);
+}
+
+static enum hs_target_result upsert(struct hs_target *t, const struct hs_target_rows *rows)
+{
+	return put_all_or_none(t, rows, true);
+}
+
+/* The value of a result as hs_value_fits writes it; `number` is room for a double's, of which SQLite's own text loses digits. */
+static struct hs_slice value_at(sqlite3_stmt *statement, int at, enum hs_column_type type,
+                                char number[static HS_DOUBLE_TEXT])
+{
+	if (sqlite3_column_type(statement, at) == SQLITE_NULL)
+		return HS_SLICE_NONE;
+	if (type == HS_COLUMN_BOOLEAN)
+		return sqlite3_column_int(statement, at) != 0 ? HS_SLICE("true") : HS_SLICE("false");
+	if (sqlite3_column_type(statement, at) == SQLITE_FLOAT) {
+		hs_value_double_text(sqlite3_column_double(statement, at), number);
+		return hs_slice_str(number);
+	}
+	const char *text = hs_sqlite_text(statement, at);
+
+	return hs_slice(text, (size_t)sqlite3_column_bytes(statement, at));
+}
+
+static enum hs_target_result select_rows(struct hs_target *t, const struct hs_target_table *table, const size_t *column,
+                                         size_t columns, const char *key, struct hs_slice value,
+                                         bool (*each)(void *context, const struct hs_slice *value), void *context)
+{
+	struct hs_sqlite *s = hs_sqlite_of(t);
+	struct hs_slice *found = calloc(columns + 1, sizeof *found);
+	char(*number)[HS_DOUBLE_TEXT] = calloc(columns + 1, sizeof *number);
+	sqlite3_stmt *statement = NULL;
+	enum hs_target_result result;
+	int code;
+
+	hs_buf_reset(&s->sql);
+	hs_sql_put_select(&s->sql, table, column, columns, '"');
+	hs_sql_put_where(&s->sql, key, '"');
+	hs_buf_put_slice(&s->sql, HS_SLICE("?1"));
+	result = found == NULL || number == NULL ? hs_sqlite_out_of_memory(s) : hs_sqlite_prepare(s, &statement);
+	if (result == HS_TARGET_OK) {
+		sqlite3_bind_text64(statement, 1, value.p, value.n, SQLITE_STATIC, SQLITE_UTF8);
+		while ((code = sqlite3_step(statement)) == SQLITE_ROW) {
+			for (size_t i = 0; i < columns; i++)
+				found[i] = value_at(statement, (int)i, table->column[column[i]].type, number[i]);
+			if (!each(context, found)) {
+				code = SQLITE_NOMEM;
+				break;
+			}
+		}
+		result = hs_sqlite_result(s, code);
+	}
+	sqlite3_finalize(statement);
+	free(found);
+	free(number);
+	return result;
+}
+
+static enum hs_target_result erase(struct hs_target *t, const struct hs_target_table *table, const char *key,
+                                   struct hs_slice value, struct hs_slice until, uint64_t *gone)
+{
+	struct hs_sqlite *s = hs_sqlite_of(t);
+	sqlite3_stmt *statement;
+	enum hs_target_result result;
+
+	hs_buf_reset(&s->sql);
+	hs_buf_put_slice(&s->sql, HS_SLICE("DELETE FROM "));
+	hs_sql_put_name(&s->sql, hs_slice_str(table->name), '"');
+	hs_sql_put_where(&s->sql, key, '"');
+	hs_buf_put_slice(&s->sql, until.p != NULL ? HS_SLICE("?1 AND \"uuid_ts\" <= ?2") : HS_SLICE("?1"));
+	result = hs_sqlite_prepare(s, &statement);
+	if (result != HS_TARGET_OK)
+		return result;
+	sqlite3_bind_text64(statement, 1, value.p, value.n, SQLITE_STATIC, SQLITE_UTF8);
+	if (until.p != NULL)
+		sqlite3_bind_text64(statement, 2, until.p, until.n, SQLITE_STATIC, SQLITE_UTF8);
+	result = hs_sqlite_result(s, sqlite3_step(statement));
+	sqlite3_finalize(statement);
+	s->erased = s->erased || until.p != NULL;
+	if (result == HS_TARGET_OK)
+		*gone += (uint64_t)sqlite3_changes64(s->db);
+	return result;
+}
+
+static void free_target(struct hs_target *t)
+{
+	disconnect(t);
+	hs_buf_free(&hs_sqlite_of(t)->sql);
+	free(t);
+}
+
+static const struct hs_target_ops ops = {
+	.name = "sqlite",
+	.numbers = HS_NUMBER_SQLITE,
+	.ddl_rolls_back = true,
+	.columns_max = 2000,
+	.mend_id = { "CREATE UNIQUE INDEX \"", "_id\" ON \"", "\" (id)" },
+	.connect = connect_to,
+	.disconnect = disconnect,
+	.tables = hs_sqlite_tables,
+	.make_table = hs_sqlite_make_table,
+	.add_columns = hs_sqlite_add_columns,
+	.note_name = hs_sqlite_note_name,
+	.begin = begin,
+	.insert = insert,
+	.upsert = upsert,
+	.select = select_rows,
+	.erase = erase,
+	.set_position = set_position,
+	.commit = commit,
+	.rollback = rollback,
+	.free = free_target,
+};
+
+struct hs_target *hs_target_sqlite_new(void)
+{
+	struct hs_sqlite *s = calloc(1, sizeof *s);
+
+	if (s == NULL)
+		return NULL;
+	s->target.ops = &ops;
+	return &s->target;
+}
