@@ -68,7 +68,7 @@ is 'every digit, and U+0000, are in _rest' "$(value "_rest->>'\$.total' FROM ord
 	'12345678901234567890123	"\\ud800"'
 load_into
 is 'a second run adds nothing' "$CODE ${SAID##*load: }" \
-	'0 0 records, 0 rows, 0 tables and 0 columns new, 0 values in _rest, 0 failed, 0 rows erased'
+	'0 0 records, 0 rows, 0 tables and 0 columns new, 0 values in _rest, 0 failed, 0.0 s behind'
 sql "DELETE FROM hookspool_load"
 load_into
 is 'without its position, the whole spool is read again' "$CODE $(value 'records FROM hookspool_load')" '0 15'

@@ -10,7 +10,6 @@
 #include "tools/sink/pump.h"
 #include "tools/sink/stop_signals.h"
 
-#include <inttypes.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -40,16 +39,6 @@ static int choose(void *context, struct hs_slice line, struct hs_choice *choice)
 	return run->tenant[0] == '\0';
 }
 
-static void sum_up(const struct hs_load_options *o, struct hs_loader_counts c)
-{
-	if (o->quiet)
-		return;
-	fprintf(stderr,
-	        "hookspool load: %" PRIu64 " records, %" PRIu64 " rows, %" PRIu64 " tables and %" PRIu64
-	        " columns new, %" PRIu64 " values in _rest, %" PRIu64 " failed, %" PRIu64 " rows erased\n",
-	        c.records, c.rows, c.tables, c.columns, c.rest, c.refused, c.erased);
-}
-
 static int pump_into(struct run *run, struct hs_sink *sink)
 {
 	const struct hs_load_options *o = run->o;
@@ -74,7 +63,7 @@ static int pump_into(struct run *run, struct hs_sink *sink)
 		code = hs_pump_run(pump);
 		signal = hs_pump_ended_by(pump);
 		counts = hs_sink_load_counts(sink);
-		sum_up(o, counts);
+		hs_sink_load_sum_up(sink);
 		code = code == 0 && counts.refused > 0 ? 1 : code;
 	}
 	code = hs_pump_close(pump, code);
@@ -95,10 +84,12 @@ static int load_into(struct run *run, struct hs_target *target)
 		                      .exclude = o->exclude[0] != NULL ? o->exclude : NULL },
 		            .batch = (size_t)o->batch,
 		            .once = o->once || o->dry_run,
+		            .watch = !o->once && !o->dry_run && !o->quiet,
 		            .ignore_deletes = run->ignore_deletes,
 		            .command = "load" },
 		.to = o->to,
 		.every_ms = (int64_t)o->every,
+		.quiet = o->quiet,
 		.since = o->since,
 	};
 	struct hs_sink *sink = hs_sink_load_new(&options, target);
