@@ -47,4 +47,25 @@ check 'the next one comes' wait_for 10 has_third
 is 'without another line' "$(grep -c 'parcel.weight' "$T/follow.err")" 1
 end_process "$LOADER"
 
+### --retype ###################################################
+load --to "sqlite:$DB" --retype order.total=text
+is 'a number becomes text, and what did not fit comes home' "$CODE $(query 'SELECT id, total, typeof(total), _rest FROM "order" ORDER BY id' | tr '\n' ' ')" \
+	'0 o-1|40|text| o-2|free|text| '
+check 'it says first how long the lock may last' grep -q 'order has 2 rows: it may be locked for up to 1 s; 1 values come from _rest, 0 go there' "$T/load.err"
+load --to "sqlite:$DB" --retype order.total=number
+is 'and back: what does not fit goes to _rest' "$CODE $(query 'SELECT id, total, typeof(total), _rest FROM "order" ORDER BY id' | tr '\n' ' ')" \
+	'0 o-1|40|integer| o-2||null|{"total":"\"free\""} '
+put "$(track o-3 Order '{"total":1,"paid":"maybe"}')" >/dev/null
+load --to "sqlite:$DB" --retype order.paid=text
+is 'a second column of the same row stays in _rest' "$CODE $(query "SELECT paid, _rest FROM \"order\" WHERE id < 'o-3' ORDER BY id" | tr '\n' ' ')" '0 true| |{"total":"\"free\""} '
+load --to "sqlite:$DB"
+is 'the loader goes on' "$CODE $(query "SELECT total, paid FROM \"order\" WHERE id = 'o-3'")" '0 1|maybe'
+query 'CREATE INDEX mine ON "order" (paid)'
+load --to "sqlite:$DB" --retype order.paid=boolean
+is 'an index of yours on it: refused, and nothing is changed' "$CODE $(query "SELECT paid, (SELECT count(*) FROM pragma_table_info('order') WHERE name = '_retype') FROM \"order\" WHERE id = 'o-1'")" '74 true|0'
+for what in nothing.total=text order.nothing=text order.timestamp=text; do
+	load --to "sqlite:$DB" --retype $what
+	is "--retype $what" "$CODE" 2
+done
+
 done_testing

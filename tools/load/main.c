@@ -4,6 +4,7 @@
 #include "tools/load/dry_run.h"
 #include "tools/load/option_table.h"
 #include "tools/load/options.h"
+#include "tools/load/retype.h"
 #include "tools/load/sink_load.h"
 #include "tools/load/status.h"
 #include "tools/load/trial.h"
@@ -188,6 +189,8 @@ static int settle_and_run(struct run *run, struct hs_load_options *o, const stru
 		code = hs_trial(target, o->name);
 	else if (o->status)
 		code = hs_load_status(target, o->config, o->json);
+	else if (o->retype != NULL)
+		code = hs_retype(target, o->config, o->retype);
 	else if (o->dry_run)
 		code = load_dry(run, target);
 	else
