@@ -271,6 +271,22 @@ wait "$FOLLOWER"
 is 'SIGTERM ends it' $? 0
 same 'nothing is lost or doubled by either' "${pinned[@]}"
 
+### Another type #####################################################
+retyped() { sql 'SELECT id, n, t, _rest FROM segment.retyped ORDER BY id' | tr '\t\n' '| '; }
+put_lines <<<'{"type":"track","messageId":"r-1","userId":"u","event":"Retyped","properties":{"n":40.5,"t":"2026-11-23T10:15:00.25Z"}}'
+load_into
+put_lines <<<'{"type":"track","messageId":"r-2","userId":"u","event":"Retyped","properties":{"n":"free","t":"soon"}}'
+load_into
+load --to "$TO" --retype retyped.n=text
+is 'a column becomes text, with the values that did not fit' "$CODE $(retyped)" '0 r-1|40.5|2026-11-23 10:15:00.250000|NULL r-2|free|NULL|{"t":"\\"soon\\""} '
+sql 'ALTER TABLE segment.retyped ADD COLUMN _retype DOUBLE; UPDATE segment.retyped SET _rest = JSON_SET(_rest, "$.n", "\"free\"") WHERE id = "r-2"'
+load --to "$TO" --retype retyped.n=boolean
+is 'a run that was killed is to be ended first' $CODE 2
+load --to "$TO" --retype retyped.n=number
+is 'which the next one does' "$CODE $(sql 'SELECT id, n, JSON_EXTRACT(_rest, "$.n"), JSON_LENGTH(_rest) FROM segment.retyped ORDER BY id' | tr '\t\n' '| ')" \
+	'0 r-1|40.5|NULL|NULL r-2|NULL|"\\"free\\""|2 '
+is 'and leaves nothing' "$(value 'COUNT(*) FROM information_schema.COLUMNS WHERE COLUMN_NAME = "_retype"')" 0
+
 ### A lock that is held ################################################
 (mariadb_client segment -e 'START TRANSACTION; SELECT count(*) FROM tracks; SELECT SLEEP(2); COMMIT') >/dev/null &
 holder=$!

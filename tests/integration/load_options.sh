@@ -68,4 +68,37 @@ for what in nothing.total=text order.nothing=text order.timestamp=text; do
 	is "--retype $what" "$CODE" 2
 done
 
+### --rebuild ##################################################
+people() { sqlite_dump "$DB" | grep -E '^(users|accounts)\b'; }
+load_events 600 5 | grep -v '"type": "delete"' >"$T/events.jsonl"
+chmod 644 "$T/events.jsonl"
+hs import "$T/events.jsonl"
+load --to "sqlite:$DB"
+people >"$T/people"
+query "UPDATE users SET _as_of = 'never' WHERE id > 'u-2'; DELETE FROM users WHERE id < 'u-2'; DELETE FROM accounts;
+	INSERT INTO users (id) VALUES ('nobody')"
+for table in users accounts; do
+	load --to "sqlite:$DB" --rebuild $table
+	is "--rebuild $table" "$CODE" 0
+done
+is 'every row is made anew, and one without identifies is gone' "$(people | diff "$T/people" - | head -n 4)" ''
+check 'there were some' [ "$(wc -l <"$T/people")" -gt 100 ]
+load --to "sqlite:$DB" --rebuild pages
+is '--rebuild pages' "$CODE" 2
+
+### Two of one name ############################################
+(exec setpriv --reuid="$SERVER_USER" --regid="$SERVER_GROUP" --clear-groups env HOOKSPOOL_CONF="$S/hookspool.conf" \
+	"$S/bin/hookspool-load" --to "sqlite:$DB" --every 1) >"$T/follow.out" 2>"$T/follow.err" &
+LOADER=$!
+put "$(track q-1 Parcel '{"weight":1}')" >/dev/null
+is_followed() { [ "$(query "SELECT count(*) FROM parcel WHERE id = 'q-1'")" = 1 ]; }
+check 'a loader follows' wait_for 10 is_followed
+load --to "sqlite:$DB"
+is 'a second one of its name: 75' "$CODE" 75
+load --to "sqlite:$DB" --retype parcel.weight=text
+is '--retype meanwhile: 75' "$CODE" 75
+load --to "sqlite:$DB" --rebuild users
+is '--rebuild meanwhile: 75' "$CODE" 75
+end_process "$LOADER"
+
 done_testing

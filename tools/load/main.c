@@ -4,6 +4,7 @@
 #include "tools/load/dry_run.h"
 #include "tools/load/option_table.h"
 #include "tools/load/options.h"
+#include "tools/load/rebuild.h"
 #include "tools/load/retype.h"
 #include "tools/load/sink_load.h"
 #include "tools/load/status.h"
@@ -73,14 +74,19 @@ static int pump_into(struct run *run, struct hs_sink *sink)
 	return code;
 }
 
+static struct hs_catalogue_options catalogue_options(const struct hs_load_options *o)
+{
+	return (struct hs_catalogue_options){ .prefix = o->prefix,
+		                              .columns_max = (size_t)o->columns,
+		                              .tables_max = (size_t)o->tables,
+		                              .types = o->types[0] != NULL ? o->types : NULL };
+}
+
 static int load_into(struct run *run, struct hs_target *target)
 {
 	const struct hs_load_options *o = run->o;
 	struct hs_sink_load_options options = {
-		.loader = { .catalogue = { .prefix = o->prefix,
-		                           .columns_max = (size_t)o->columns,
-		                           .tables_max = (size_t)o->tables,
-		                           .types = o->types[0] != NULL ? o->types : NULL },
+		.loader = { .catalogue = catalogue_options(o),
 		            .rows = { .include = o->include[0] != NULL ? o->include : NULL,
 		                      .exclude = o->exclude[0] != NULL ? o->exclude : NULL },
 		            .batch = (size_t)o->batch,
@@ -174,6 +180,7 @@ static bool is_prefix(const char *prefix)
 static int settle_and_run(struct run *run, struct hs_load_options *o, const struct hs_settings *settings)
 {
 	const struct hs_load *load;
+	struct hs_catalogue_options catalogue;
 	struct hs_target *target;
 	int code = settle_target(o, settings, &load);
 
@@ -184,11 +191,14 @@ static int settle_and_run(struct run *run, struct hs_load_options *o, const stru
 	target = is_prefix(o->prefix) ? make_target(o, load) : NULL;
 	if (target == NULL)
 		return 2;
+	catalogue = catalogue_options(o);
 	run->ignore_deletes = load->ignore_deletes;
 	if (o->check)
 		code = hs_trial(target, o->name);
 	else if (o->status)
 		code = hs_load_status(target, o->config, o->json);
+	else if (o->rebuild != NULL)
+		code = hs_rebuild(target, o->config, &catalogue, o->rebuild);
 	else if (o->retype != NULL)
 		code = hs_retype(target, o->config, o->retype);
 	else if (o->dry_run)

@@ -38,6 +38,14 @@ static bool is_typed(const char *command, const char *option, const char *value)
 	return true;
 }
 
+static bool is_of_people(const char *command, const char *table)
+{
+	if (strcmp(table, "users") == 0 || strcmp(table, "accounts") == 0)
+		return true;
+	fprintf(stderr, "hookspool %s: --rebuild %s: expected users or accounts\n", command, table);
+	return false;
+}
+
 static bool set_option(struct hs_load_options *o, const char *command, int option, const char *argument)
 {
 	switch (option) {
@@ -51,6 +59,7 @@ static bool set_option(struct hs_load_options *o, const char *command, int optio
 	case HS_LOAD_INCLUDE: return add_to(o->include, command, argument);
 	case HS_LOAD_EXCLUDE: return add_to(o->exclude, command, argument);
 	case HS_LOAD_TYPE: return is_typed(command, "type", argument) && add_to(o->types, command, argument);
+	case HS_LOAD_REBUILD: o->rebuild = argument; return is_of_people(command, argument);
 	case HS_LOAD_RETYPE: o->retype = argument; return is_typed(command, "retype", argument);
 	case HS_LOAD_SINCE: o->since = argument; return hs_event_source_is_from(command, argument);
 	case HS_LOAD_BATCH: return hs_option_number("batch", argument, 1, 100000, &o->batch);
@@ -76,7 +85,7 @@ bool hs_load_options_read(int argc, char **argv, struct hs_load_options *o)
 			return false;
 	if (optind < argc)
 		o->label = argv[optind++];
-	if (optind != argc || (o->to == NULL) == (o->label == NULL) || o->dry_run + o->check + o->status + (o->retype != NULL) > 1 ||
+	if (optind != argc || (o->to == NULL) == (o->label == NULL) || o->dry_run + o->check + o->status + (o->retype != NULL) + (o->rebuild != NULL) > 1 ||
 	    (o->json && !o->status)) {
 		hs_usage(argv[0]);
 		return false;
