@@ -86,6 +86,9 @@ check 'there were some' [ "$(wc -l <"$T/people")" -gt 100 ]
 load --to "sqlite:$DB" --rebuild pages
 is '--rebuild pages' "$CODE" 2
 
+load --to "sqlite:$DB" --prefix '%t_'
+is '%t in --prefix is refused, with what to do instead' "$CODE $(grep -c 'a loader for each tenant' "$T/load.err")" '2 1'
+
 ### Two of one name ############################################
 (exec setpriv --reuid="$SERVER_USER" --regid="$SERVER_GROUP" --clear-groups env HOOKSPOOL_CONF="$S/hookspool.conf" \
 	"$S/bin/hookspool-load" --to "sqlite:$DB" --every 1) >"$T/follow.out" 2>"$T/follow.err" &
@@ -100,5 +103,13 @@ is '--retype meanwhile: 75' "$CODE" 75
 load --to "sqlite:$DB" --rebuild users
 is '--rebuild meanwhile: 75' "$CODE" 75
 end_process "$LOADER"
+
+### Long strings ###############################################
+DB=$T/w/long.db
+python3 -c 'print("{\"type\":\"track\",\"messageId\":\"long\",\"userId\":\"u\",\"event\":\"Long\",\"properties\":{\"s\":\"" + "\u00e9" * 1000000 + "\"}}")' >"$T/long.jsonl"
+chmod 644 "$T/long.jsonl"
+hs import "$T/long.jsonl"
+load --to "sqlite:$DB"
+is 'a string of 2 MB is whole' "$CODE $(query "SELECT length(s), length(CAST(s AS BLOB)) FROM long")" '0 1000000|2000000'
 
 done_testing

@@ -126,10 +126,11 @@ static int settle_target(struct hs_load_options *o, const struct hs_settings *se
 		o->prefix = (*load)->prefix != NULL ? (*load)->prefix : "";
 	if (o->tenant == NULL)
 		o->tenant = (*load)->tenant;
-	if (strlen(o->prefix) <= PREFIX_MAX && strpbrk(o->prefix, "\"'`\\") == NULL)
+	if (strstr(o->schema, "%t") == NULL && strstr(o->prefix, "%t") == NULL)
 		return 0;
-	fprintf(stderr, "hookspool load: --prefix %s: at most %d bytes, no quotes, no backslash\n", o->prefix,
-	        PREFIX_MAX);
+	fputs("hookspool load: --schema and --prefix know no %t: run a loader for each tenant, with --tenant, --name, and "
+	      "--schema or --prefix of its own\n",
+	      stderr);
 	return 2;
 }
 
