@@ -253,6 +253,9 @@ two=$?
 wait $one
 is 'two loaders into the same tables' "$? $two $(value 'min(records), max(records) FROM hookspool_load' | xargs)" '0 0 1500 1500'
 same 'what both have written is there once' "${pinned[@]}"
+sql 'DELETE FROM segment.accounts; INSERT INTO segment.accounts (id) VALUES ("nobody")'
+load --to "$TO" --rebuild accounts
+same '--rebuild accounts makes every row anew' "${pinned[@]}"
 
 load_follow --to "$TO" "${pinned[@]}" --batch 20 --every 10
 wait_for 20 value '1 FROM hookspool_load WHERE name = "load" AND records > 100'

@@ -51,6 +51,9 @@ is 'a second run adds nothing' "$CODE $(postgresql_dump | cmp - "$T/got" 2>&1)" 
 is 'the position counts records' "$(pg 'SELECT records, spool IS NOT NULL FROM segment.hookspool_load')" '1500|t'
 load --to "$PG" --name twin --batch 137
 is 'rows that are there are passed over' "$CODE $(postgresql_dump | cmp - "$T/got" 2>&1)" '0 '
+pg "DELETE FROM segment.users WHERE id > 'u-2'; UPDATE segment.users SET _as_of = 'never'; INSERT INTO segment.users (id) VALUES ('nobody')"
+load --to "$PG" --rebuild users
+is '--rebuild users makes every row anew' "$CODE $(postgresql_dump | cmp - "$T/got" 2>&1)" '0 '
 check 'the second time: by a temporary table, which is gone' [ "$(pg "SELECT count(*) FROM pg_class WHERE relname = 'hookspool_rows'")" = 0 ]
 is 'a name that was cut is told whole' "$(pg "SELECT length(name), length(path) FROM segment.hookspool_names WHERE table_name = 'order_completed'")" '63|75'
 is 'identifies has an index on user_id' "$(pg "SELECT count(*) FROM pg_indexes WHERE schemaname = 'segment' AND tablename = 'identifies' AND indexdef LIKE '%(user_id)'")" 1
