@@ -128,7 +128,8 @@ static int settle_target(struct hs_load_options *o, const struct hs_settings *se
 		o->tenant = (*load)->tenant;
 	if (strstr(o->schema, "%t") == NULL && strstr(o->prefix, "%t") == NULL)
 		return 0;
-	fputs("hookspool load: --schema and --prefix know no %t: run a loader for each tenant, with --tenant, --name, and "
+	fputs("hookspool load: --schema and --prefix know no %t: run a loader for each tenant, with --tenant, --name, "
+	      "and "
 	      "--schema or --prefix of its own\n",
 	      stderr);
 	return 2;

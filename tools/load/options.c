@@ -85,7 +85,8 @@ bool hs_load_options_read(int argc, char **argv, struct hs_load_options *o)
 			return false;
 	if (optind < argc)
 		o->label = argv[optind++];
-	if (optind != argc || (o->to == NULL) == (o->label == NULL) || o->dry_run + o->check + o->status + (o->retype != NULL) + (o->rebuild != NULL) > 1 ||
+	if (optind != argc || (o->to == NULL) == (o->label == NULL) ||
+	    o->dry_run + o->check + o->status + (o->retype != NULL) + (o->rebuild != NULL) > 1 ||
 	    (o->json && !o->status)) {
 		hs_usage(argv[0]);
 		return false;

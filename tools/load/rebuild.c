@@ -126,8 +126,9 @@ static enum hs_target_result walk(struct rebuild *r, const struct hs_catalogue_t
 	if (t == NULL || column == t->table.columns)
 		return result;
 	while (result == HS_TARGET_OK && page == PAGE) {
-		result = r->target->ops->scan(r->target, &t->table, &column, 1,
-		                              r->last == NULL ? HS_SLICE_NONE : hs_slice_str(r->last), PAGE, note_id, r);
+		result =
+		    r->target->ops->scan(r->target, &t->table, &column, 1,
+		                         r->last == NULL ? HS_SLICE_NONE : hs_slice_str(r->last), PAGE, note_id, r);
 		page = r->ids;
 		if (result == HS_TARGET_OK && page > 0)
 			result = remake_patiently(r);

@@ -46,9 +46,9 @@ struct retype {
 	struct hs_buf text, value, rest, scratch, last;
 	struct change *change;
 	size_t changes, cap, rows; /* of the page */
-	bool named; /* the _rest of the row has a value of the column, perhaps by a run that was killed */
-	bool full, more;           /* the page has as many bytes as it may have; rows were left out */
-	uint64_t all, home, away;  /* rows; values that come from _rest, that go there */
+	bool named;               /* the _rest of the row has a value of the column, perhaps by a run that was killed */
+	bool full, more;          /* the page has as many bytes as it may have; rows were left out */
+	uint64_t all, home, away; /* rows; values that come from _rest, that go there */
 };
 
 static void forget(struct retype *r)

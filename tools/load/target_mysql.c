@@ -469,8 +469,8 @@ static enum hs_target_result fetch(struct hs_mysql *m, const struct hs_target_ta
                                    size_t columns, bool (*each)(void *context, const struct hs_slice *value),
                                    void *context)
 {
-	struct selection selection = { table, column, columns, calloc(columns + 1, sizeof(struct hs_slice)), each,
-		                       context };
+	struct selection selection = { table, column, columns, calloc(columns + 1, sizeof(struct hs_slice)),
+		                       each,  context };
 	enum hs_target_result result;
 
 	if (selection.value == NULL)
