@@ -68,7 +68,7 @@ is 'every digit, and U+0000, are in _rest' "$(value "_rest->>'\$.total' FROM ord
 	'12345678901234567890123	"\\ud800"'
 load_into
 is 'a second run adds nothing' "$CODE ${SAID##*load: }" \
-	'0 0 records, 0 rows, 0 tables and 0 columns new, 0 values in _rest, 0 failed, 0 rows erased'
+	'0 0 records, 0 rows, 0 tables and 0 columns new, 0 values in _rest, 0 failed, 0.0 s behind'
 sql "DELETE FROM hookspool_load"
 load_into
 is 'without its position, the whole spool is read again' "$CODE $(value 'records FROM hookspool_load')" '0 15'
@@ -253,6 +253,9 @@ two=$?
 wait $one
 is 'two loaders into the same tables' "$? $two $(value 'min(records), max(records) FROM hookspool_load' | xargs)" '0 0 1500 1500'
 same 'what both have written is there once' "${pinned[@]}"
+sql 'DELETE FROM segment.accounts; INSERT INTO segment.accounts (id) VALUES ("nobody")'
+load --to "$TO" --rebuild accounts
+same '--rebuild accounts makes every row anew' "${pinned[@]}"
 
 load_follow --to "$TO" "${pinned[@]}" --batch 20 --every 10
 wait_for 20 value '1 FROM hookspool_load WHERE name = "load" AND records > 100'
@@ -270,6 +273,22 @@ kill "$FOLLOWER"
 wait "$FOLLOWER"
 is 'SIGTERM ends it' $? 0
 same 'nothing is lost or doubled by either' "${pinned[@]}"
+
+### Another type #####################################################
+retyped() { sql 'SELECT id, n, t, _rest FROM segment.retyped ORDER BY id' | tr '\t\n' '| '; }
+put_lines <<<'{"type":"track","messageId":"r-1","userId":"u","event":"Retyped","properties":{"n":40.5,"t":"2026-11-23T10:15:00.25Z"}}'
+load_into
+put_lines <<<'{"type":"track","messageId":"r-2","userId":"u","event":"Retyped","properties":{"n":"free","t":"soon"}}'
+load_into
+load --to "$TO" --retype retyped.n=text
+is 'a column becomes text, with the values that did not fit' "$CODE $(retyped)" '0 r-1|40.5|2026-11-23 10:15:00.250000|NULL r-2|free|NULL|{"t":"\\"soon\\""} '
+sql 'ALTER TABLE segment.retyped ADD COLUMN _retype DOUBLE; UPDATE segment.retyped SET _rest = JSON_SET(_rest, "$.n", "\"free\"") WHERE id = "r-2"'
+load --to "$TO" --retype retyped.n=boolean
+is 'a run that was killed is to be ended first' $CODE 2
+load --to "$TO" --retype retyped.n=number
+is 'which the next one does' "$CODE $(sql 'SELECT id, n, JSON_EXTRACT(_rest, "$.n"), JSON_LENGTH(_rest) FROM segment.retyped ORDER BY id' | tr '\t\n' '| ')" \
+	'0 r-1|40.5|NULL|NULL r-2|NULL|"\\"free\\""|2 '
+is 'and leaves nothing' "$(value 'COUNT(*) FROM information_schema.COLUMNS WHERE COLUMN_NAME = "_retype"')" 0
 
 ### A lock that is held ################################################
 (mariadb_client segment -e 'START TRANSACTION; SELECT count(*) FROM tracks; SELECT SLEEP(2); COMMIT') >/dev/null &

@@ -51,6 +51,9 @@ is 'a second run adds nothing' "$CODE $(postgresql_dump | cmp - "$T/got" 2>&1)" 
 is 'the position counts records' "$(pg 'SELECT records, spool IS NOT NULL FROM segment.hookspool_load')" '1500|t'
 load --to "$PG" --name twin --batch 137
 is 'rows that are there are passed over' "$CODE $(postgresql_dump | cmp - "$T/got" 2>&1)" '0 '
+pg "DELETE FROM segment.users WHERE id > 'u-2'; UPDATE segment.users SET _as_of = 'never'; INSERT INTO segment.users (id) VALUES ('nobody')"
+load --to "$PG" --rebuild users
+is '--rebuild users makes every row anew' "$CODE $(postgresql_dump | cmp - "$T/got" 2>&1)" '0 '
 check 'the second time: by a temporary table, which is gone' [ "$(pg "SELECT count(*) FROM pg_class WHERE relname = 'hookspool_rows'")" = 0 ]
 is 'a name that was cut is told whole' "$(pg "SELECT length(name), length(path) FROM segment.hookspool_names WHERE table_name = 'order_completed'")" '63|75'
 is 'identifies has an index on user_id' "$(pg "SELECT count(*) FROM pg_indexes WHERE schemaname = 'segment' AND tablename = 'identifies' AND indexdef LIKE '%(user_id)'")" 1
@@ -68,6 +71,25 @@ is 'a long number is exact' "$(pg "SELECT n, b, t FROM segment.types WHERE id = 
 is 'U+0000 is in _rest' "$(pg "SELECT _rest FROM segment.types WHERE id = 't-2'")" '{"s": "\"a\\u0000b\"", "t": "\"soon\""}'
 is 'half a surrogate pair, too' "$(pg "SELECT n, _rest FROM segment.types WHERE id = 't-3'")" '100|{"b": "0", "s": "\"\\ud800\""}'
 is 'what COPY escapes' "$(pg "SELECT s = E'\\\\N\\t\\\\.\\n\\r\\\\\\\\', n = 1e400 FROM segment.types WHERE id = 't-4'")" 't|t'
+
+### Another type ###############################################
+retyped() { pg "SELECT id, n, t, _rest FROM segment.retyped ORDER BY id" | xargs -d '\n'; }
+put "$(track y-1 Retyped '{"n":12345678901234567890.5,"t":"2026-11-23T10:15:00.25Z"}')"
+load --to "$PG"
+put "$(track y-2 Retyped '{"n":"fr\u00e9e","t":"soon"}')" "$(track y-3 Retyped '{"n":1}')"
+load --to "$PG"
+pg 'CREATE INDEX mine ON segment.retyped (n)'
+load --to "$PG" --retype retyped.n=text
+is 'a column becomes text, with the values that did not fit' "$CODE $(retyped)" \
+	'0 y-1|12345678901234567890.5|2026-11-23 10:15:00.25+00| y-2|frée||{"t": "\"soon\""} y-3|1||'
+is 'an index of yours on it stays' "$(pg "SELECT count(*) FROM pg_indexes WHERE indexname = 'mine'")" 1
+load --to "$PG" --retype retyped.t=text
+load --to "$PG" --retype retyped.n=number
+is 'and a number again' "$CODE $(retyped)" '0 y-1|12345678901234567890.5|2026-11-23T10:15:00.250Z| y-2||soon|{"n": "\"frée\""} y-3|1||'
+pg 'CREATE VIEW segment.viewing AS SELECT n FROM segment.retyped'
+load --to "$PG" --retype retyped.n=text
+is 'a view that uses it: refused, and nothing is changed' "$CODE $(grep -c viewing "$T/load.err") $(pg "SELECT string_agg(data_type, ' ') FROM information_schema.columns WHERE table_name = 'retyped' AND column_name IN ('n', '_retype')")" '74 0 numeric'
+pg 'DROP VIEW segment.viewing'
 
 ### Tables of others ############################################
 pg "SET ROLE loader; CREATE TABLE segment.made (id text PRIMARY KEY, total integer, price numeric(6,2), code varchar(3), extra uuid,

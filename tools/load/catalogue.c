@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { NEWS_BYTES = 300 };
+
 static void free_table(struct hs_catalogue_table *t)
 {
 	if (t == NULL)
@@ -22,6 +24,7 @@ void hs_catalogue_free(struct hs_catalogue *c)
 		free_table(c->table[i]);
 	free(c->table);
 	hs_buf_free(&c->name);
+	hs_buf_free(&c->news);
 	c->table = NULL;
 	c->tables = c->cap = 0;
 }
@@ -81,13 +84,18 @@ ptrdiff_t hs_catalogue_column(struct hs_catalogue *c, struct hs_catalogue_table 
 	return add_column(t, name, HS_COLUMN_NONE) ? (ptrdiff_t)t->table.columns - 1 : -1;
 }
 
+static const char *const words[] = { [HS_COLUMN_BOOLEAN] = "boolean",
+	                             [HS_COLUMN_NUMBER] = "number",
+	                             [HS_COLUMN_TIMESTAMP] = "timestamp",
+	                             [HS_COLUMN_TEXT] = "text" };
+
+const char *hs_catalogue_type_word(enum hs_column_type type)
+{
+	return type >= HS_COLUMN_BOOLEAN && type <= HS_COLUMN_TEXT ? words[type] : "text";
+}
+
 enum hs_column_type hs_catalogue_type(const char *word)
 {
-	static const char *const words[] = { [HS_COLUMN_BOOLEAN] = "boolean",
-		                             [HS_COLUMN_NUMBER] = "number",
-		                             [HS_COLUMN_TIMESTAMP] = "timestamp",
-		                             [HS_COLUMN_TEXT] = "text" };
-
 	for (int i = HS_COLUMN_BOOLEAN; i <= HS_COLUMN_TEXT; i++)
 		if (strcmp(words[i], word) == 0)
 			return (enum hs_column_type)i;
@@ -255,6 +263,21 @@ static enum hs_target_result note_names(struct hs_catalogue_table *t, struct hs_
 	return result;
 }
 
+/* Only a message: what does not fit in is left out. */
+static void note_news(struct hs_catalogue *c, const struct hs_catalogue_table *t)
+{
+	size_t columns = t->table.columns - t->present;
+
+	c->new_tables += !t->exists;
+	c->new_columns += columns;
+	if (c->news.n > NEWS_BYTES)
+		return;
+	hs_buf_printf(&c->news, "%s%s%s (%zu column%s)", c->news.n > 0 ? ", " : "", t->exists ? "" : "table ",
+	              t->table.name, columns, columns == 1 ? "" : "s");
+	if (c->news.n > NEWS_BYTES)
+		hs_buf_put_slice(&c->news, HS_SLICE(" and more"));
+}
+
 static enum hs_target_result apply(struct hs_catalogue *c, struct hs_catalogue_table *t, struct hs_target *target)
 {
 	enum hs_target_result result;
@@ -273,8 +296,7 @@ static enum hs_target_result apply(struct hs_catalogue *c, struct hs_catalogue_t
 		    target->ops->add_columns(target, t->table.name, t->table.column + from, t->table.columns - from);
 	if (result != HS_TARGET_OK)
 		return result;
-	c->new_tables += !t->exists;
-	c->new_columns += t->table.columns - from;
+	note_news(c, t);
 	t->table.unique_id = t->table.unique_id || !t->exists;
 	t->exists = true;
 	t->present = t->table.columns;

@@ -33,6 +33,7 @@ struct hs_catalogue {
 	size_t columns_max;               /* the database's own */
 	struct hs_buf name;               /* scratch */
 	uint64_t new_tables, new_columns; /* made so far */
+	struct hs_buf news;               /* what was made, as text, until somebody resets it; may be cut */
 };
 
 void hs_catalogue_free(struct hs_catalogue *catalogue);
@@ -65,6 +66,9 @@ bool hs_catalogue_note_path(struct hs_catalogue_table *table, size_t column, str
  * without a unique index on `id`.
  */
 enum hs_target_result hs_catalogue_apply(struct hs_catalogue *catalogue, struct hs_target *target);
+
+/* The word of --type for a type; "text" for those that have none. A constant. */
+const char *hs_catalogue_type_word(enum hs_column_type type);
 
 /* Parses a word of --type: boolean, number, timestamp, text. HS_COLUMN_NONE: it is none. */
 enum hs_column_type hs_catalogue_type(const char *word);

@@ -1,4 +1,5 @@
 #include "tools/load/dry_run.h"
+#include "tools/load/catalogue.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -58,18 +59,11 @@ static enum hs_target_result begin(struct hs_target *t, struct hs_target_positio
 
 /* --- what is printed ---------------------------------------------------------------- */
 
-static const char *type_name(enum hs_column_type type)
-{
-	return type == HS_COLUMN_BOOLEAN     ? "boolean"
-	       : type == HS_COLUMN_NUMBER    ? "number"
-	       : type == HS_COLUMN_TIMESTAMP ? "timestamp"
-	                                     : "text";
-}
-
 static void put_columns(const struct hs_target_column *column, size_t columns, const char *before)
 {
 	for (size_t i = 0; i < columns; i++)
-		printf("%s%s\"%s\" %s", i > 0 ? ", " : "", before, column[i].name, type_name(column[i].type));
+		printf("%s%s\"%s\" %s", i > 0 ? ", " : "", before, column[i].name,
+		       hs_catalogue_type_word(column[i].type));
 }
 
 static enum hs_target_result make_table(struct hs_target *t, struct hs_target_table *table)

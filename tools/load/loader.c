@@ -46,6 +46,7 @@ struct hs_loader *hs_loader_new(const struct hs_loader_options *options, struct 
 	l->options = options;
 	l->target = target;
 	l->catalogue.options = &options->catalogue;
+	l->values.prefix = strlen(options->catalogue.prefix);
 	l->maker = hs_row_maker_new(&options->rows);
 	l->people = hs_people_new(&l->catalogue, target);
 	if (l->maker == NULL || l->people == NULL || !hs_batch_init(&l->batch, HS_LOADER_BYTES)) {
@@ -70,6 +71,16 @@ void hs_loader_free(struct hs_loader *l)
 struct hs_loader_counts hs_loader_counts(const struct hs_loader *l)
 {
 	return l->counts;
+}
+
+struct hs_misfits *hs_loader_misfits(struct hs_loader *l)
+{
+	return &l->values.misfits;
+}
+
+struct hs_slice hs_loader_last(const struct hs_loader *l)
+{
+	return l->batch.records == 0 ? HS_SLICE_NONE : l->batch.record[l->batch.records - 1].line;
 }
 
 size_t hs_loader_waiting(const struct hs_loader *l)
@@ -139,6 +150,14 @@ static int wait_after(struct hs_loader *l, enum hs_target_result result, struct 
 	return is_asked_to_stop(l) ? code_of(result) : 0;
 }
 
+/* After the message that a wait has begun with. */
+static void tell_return(const struct hs_loader *l, const struct patience *p)
+{
+	if (p->noted_ms != 0)
+		fprintf(stderr, "hookspool %s: the database takes records again, after %.1f s\n", l->options->command,
+		        (double)(hs_io_now_monotonic() - p->begun_ms) / 1000);
+}
+
 /* --- connection ------------------------------------------------------------------------ */
 
 static void disconnect(struct hs_loader *l)
@@ -196,6 +215,8 @@ int hs_loader_open(struct hs_loader *l, struct hs_target_position *at)
 		result = read_position(l, at);
 		code = result == HS_TARGET_OK ? 0 : wait_after(l, result, &patience);
 	} while (result != HS_TARGET_OK && code == 0);
+	if (result == HS_TARGET_OK)
+		tell_return(l, &patience);
 	if (result == HS_TARGET_OK && at->found && strcmp(at->spool, l->options->spool) != 0) {
 		fprintf(
 		    stderr,
@@ -274,6 +295,7 @@ static enum hs_target_result put_range(struct hs_loader *l, struct hs_catalogue_
 		l->refused_in_a_row = 0;
 		l->tried.rows += n;
 		l->tried.rest += l->values.rest;
+		hs_misfits_take(&l->values.misfits);
 		return HS_TARGET_OK;
 	}
 	if (result != HS_TARGET_ROW && result != HS_TARGET_WIDE)
@@ -313,6 +335,7 @@ static enum hs_target_result put_rows(struct hs_loader *l)
 	enum hs_target_result result = row == NULL ? HS_TARGET_FULL : HS_TARGET_OK;
 
 	hs_batch_forget_refusals(&l->batch);
+	hs_misfits_forget_taken(&l->values.misfits);
 	l->refused_in_a_row = l->refused_before;
 	for (size_t i = 0; i < l->catalogue.tables && result == HS_TARGET_OK; i++)
 		result = put_table(l, l->catalogue.table[i], row);
@@ -384,6 +407,15 @@ static enum hs_target_result put_batch(struct hs_loader *l)
 	return result == HS_TARGET_OK ? l->target->ops->commit(l->target) : result;
 }
 
+static void tell_news(struct hs_loader *l)
+{
+	struct hs_buf *news = &l->catalogue.news;
+
+	if (l->options->watch && news->n > 0 && hs_buf_ok(news))
+		fprintf(stderr, "hookspool %s: new: %.*s\n", l->options->command, (int)news->n, news->p);
+	hs_buf_reset(news);
+}
+
 /* Tries the batch once. *foreign: another loader moved the position. */
 static enum hs_target_result try_batch(struct hs_loader *l, bool *foreign)
 {
@@ -395,6 +427,7 @@ static enum hs_target_result try_batch(struct hs_loader *l, bool *foreign)
 		result = HS_TARGET_FULL;
 	if (result == HS_TARGET_OK)
 		result = hs_catalogue_apply(&l->catalogue, l->target);
+	tell_news(l);
 	if (result == HS_TARGET_OK)
 		result = l->target->ops->begin(l->target, &at);
 	if (result != HS_TARGET_OK)
@@ -422,6 +455,9 @@ static void done(struct hs_loader *l)
 	l->counts.erased += l->tried.erased;
 	l->counts.tables = l->catalogue.new_tables;
 	l->counts.columns = l->catalogue.new_columns;
+	hs_misfits_keep(&l->values.misfits);
+	if (l->options->watch)
+		hs_misfits_tell(&l->values.misfits, l->options->command, true);
 	hs_batch_reset(&l->batch);
 }
 
@@ -466,10 +502,12 @@ int hs_loader_flush(struct hs_loader *l)
 			        l->options->command);
 			return EX_TEMPFAIL;
 		}
-		if (result == HS_TARGET_OK)
+		if (result == HS_TARGET_OK) {
+			tell_return(l, &patience);
 			done(l);
-		else
+		} else {
 			code = after_failure(l, result, &patience);
+		}
 	}
 	return code;
 }

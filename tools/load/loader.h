@@ -18,7 +18,7 @@
 #define HS_LOADER_H
 
 #include "spool/position/rewrite_log.h"
-#include "tools/load/catalogue.h"
+#include "tools/load/misfits.h"
 
 enum {
 	HS_LOADER_BYTES = 16 << 20, /* text of a batch */
@@ -29,6 +29,7 @@ struct hs_loader_options {
 	struct hs_catalogue_options catalogue;
 	struct hs_row_options rows;
 	size_t batch;        /* records of a transaction, at most */
+	bool watch;          /* tells on standard error of new tables and columns, and of the first misfits */
 	bool once;           /* gives up after a while, instead of waiting for ever */
 	bool ignore_deletes; /* on_delete = ignore */
 	int64_t wait_ms;     /* before a batch is tried again; 0: half a second, a minute if only a person can help */
@@ -77,5 +78,11 @@ size_t hs_loader_waiting(const struct hs_loader *loader);
 int hs_loader_flush(struct hs_loader *loader);
 
 struct hs_loader_counts hs_loader_counts(const struct hs_loader *loader);
+
+/* The columns with values that did not fit. */
+struct hs_misfits *hs_loader_misfits(struct hs_loader *loader);
+
+/* The last record that was added and not yet written; p == NULL: none. */
+struct hs_slice hs_loader_last(const struct hs_loader *loader);
 
 #endif

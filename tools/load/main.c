@@ -4,13 +4,14 @@
 #include "tools/load/dry_run.h"
 #include "tools/load/option_table.h"
 #include "tools/load/options.h"
+#include "tools/load/rebuild.h"
+#include "tools/load/retype.h"
 #include "tools/load/sink_load.h"
 #include "tools/load/status.h"
 #include "tools/load/trial.h"
 #include "tools/sink/pump.h"
 #include "tools/sink/stop_signals.h"
 
-#include <inttypes.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -40,16 +41,6 @@ static int choose(void *context, struct hs_slice line, struct hs_choice *choice)
 	return run->tenant[0] == '\0';
 }
 
-static void sum_up(const struct hs_load_options *o, struct hs_loader_counts c)
-{
-	if (o->quiet)
-		return;
-	fprintf(stderr,
-	        "hookspool load: %" PRIu64 " records, %" PRIu64 " rows, %" PRIu64 " tables and %" PRIu64
-	        " columns new, %" PRIu64 " values in _rest, %" PRIu64 " failed, %" PRIu64 " rows erased\n",
-	        c.records, c.rows, c.tables, c.columns, c.rest, c.refused, c.erased);
-}
-
 static int pump_into(struct run *run, struct hs_sink *sink)
 {
 	const struct hs_load_options *o = run->o;
@@ -74,7 +65,7 @@ static int pump_into(struct run *run, struct hs_sink *sink)
 		code = hs_pump_run(pump);
 		signal = hs_pump_ended_by(pump);
 		counts = hs_sink_load_counts(sink);
-		sum_up(o, counts);
+		hs_sink_load_sum_up(sink);
 		code = code == 0 && counts.refused > 0 ? 1 : code;
 	}
 	code = hs_pump_close(pump, code);
@@ -83,22 +74,29 @@ static int pump_into(struct run *run, struct hs_sink *sink)
 	return code;
 }
 
+static struct hs_catalogue_options catalogue_options(const struct hs_load_options *o)
+{
+	return (struct hs_catalogue_options){ .prefix = o->prefix,
+		                              .columns_max = (size_t)o->columns,
+		                              .tables_max = (size_t)o->tables,
+		                              .types = o->types[0] != NULL ? o->types : NULL };
+}
+
 static int load_into(struct run *run, struct hs_target *target)
 {
 	const struct hs_load_options *o = run->o;
 	struct hs_sink_load_options options = {
-		.loader = { .catalogue = { .prefix = o->prefix,
-		                           .columns_max = (size_t)o->columns,
-		                           .tables_max = (size_t)o->tables,
-		                           .types = o->types[0] != NULL ? o->types : NULL },
+		.loader = { .catalogue = catalogue_options(o),
 		            .rows = { .include = o->include[0] != NULL ? o->include : NULL,
 		                      .exclude = o->exclude[0] != NULL ? o->exclude : NULL },
 		            .batch = (size_t)o->batch,
 		            .once = o->once || o->dry_run,
+		            .watch = !o->once && !o->dry_run && !o->quiet,
 		            .ignore_deletes = run->ignore_deletes,
 		            .command = "load" },
 		.to = o->to,
 		.every_ms = (int64_t)o->every,
+		.quiet = o->quiet,
 		.since = o->since,
 	};
 	struct hs_sink *sink = hs_sink_load_new(&options, target);
@@ -128,10 +126,12 @@ static int settle_target(struct hs_load_options *o, const struct hs_settings *se
 		o->prefix = (*load)->prefix != NULL ? (*load)->prefix : "";
 	if (o->tenant == NULL)
 		o->tenant = (*load)->tenant;
-	if (strlen(o->prefix) <= PREFIX_MAX && strpbrk(o->prefix, "\"'`\\") == NULL)
+	if (strstr(o->schema, "%t") == NULL && strstr(o->prefix, "%t") == NULL)
 		return 0;
-	fprintf(stderr, "hookspool load: --prefix %s: at most %d bytes, no quotes, no backslash\n", o->prefix,
-	        PREFIX_MAX);
+	fputs("hookspool load: --schema and --prefix know no %t: run a loader for each tenant, with --tenant, --name, "
+	      "and "
+	      "--schema or --prefix of its own\n",
+	      stderr);
 	return 2;
 }
 
@@ -182,6 +182,7 @@ static bool is_prefix(const char *prefix)
 static int settle_and_run(struct run *run, struct hs_load_options *o, const struct hs_settings *settings)
 {
 	const struct hs_load *load;
+	struct hs_catalogue_options catalogue;
 	struct hs_target *target;
 	int code = settle_target(o, settings, &load);
 
@@ -192,11 +193,16 @@ static int settle_and_run(struct run *run, struct hs_load_options *o, const stru
 	target = is_prefix(o->prefix) ? make_target(o, load) : NULL;
 	if (target == NULL)
 		return 2;
+	catalogue = catalogue_options(o);
 	run->ignore_deletes = load->ignore_deletes;
 	if (o->check)
 		code = hs_trial(target, o->name);
 	else if (o->status)
 		code = hs_load_status(target, o->config, o->json);
+	else if (o->rebuild != NULL)
+		code = hs_rebuild(target, o->config, &catalogue, o->rebuild);
+	else if (o->retype != NULL)
+		code = hs_retype(target, o->config, o->retype);
 	else if (o->dry_run)
 		code = load_dry(run, target);
 	else

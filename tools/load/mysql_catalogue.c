@@ -305,3 +305,34 @@ enum hs_target_result hs_mysql_make_table(struct hs_target *t, struct hs_target_
 		result = hs_mysql_add_columns(t, table->name, table->column + n, table->columns - n);
 	return result;
 }
+
+/* --- another type --------------------------------------------------------------------------- */
+
+/* The new column is there at once, since every ALTER commits: after a kill the next --retype finds it. */
+enum hs_target_result hs_mysql_retype_begin(struct hs_target *t, const char *table, struct hs_target_column *column,
+                                            bool there)
+{
+	struct hs_mysql *m = hs_mysql_of(t);
+	enum hs_target_result result = there ? HS_TARGET_OK : alter(m, table, column, 1);
+
+	if (result != HS_TARGET_OK)
+		return result;
+	hs_mysql_say(m, "START TRANSACTION");
+	return hs_mysql_run(m);
+}
+
+enum hs_target_result hs_mysql_retype_end(struct hs_target *t, const char *table, const struct hs_target_column *column)
+{
+	struct hs_mysql *m = hs_mysql_of(t);
+
+	hs_mysql_say(m, "COMMIT");
+	if (hs_mysql_run(m) != HS_TARGET_OK)
+		return HS_TARGET_AGAIN;
+	hs_mysql_say(m, "ALTER TABLE ");
+	hs_mysql_put_name(m, table);
+	hs_buf_put_slice(&m->sql, HS_SLICE(" DROP COLUMN "));
+	hs_mysql_put_name(m, column->name);
+	hs_buf_put_slice(&m->sql, HS_SLICE(", CHANGE COLUMN `_retype` "));
+	put_column(m, column);
+	return hs_mysql_run(m);
+}

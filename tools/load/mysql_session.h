@@ -59,6 +59,10 @@ void hs_mysql_put_text(struct hs_mysql *m, struct hs_slice text);
 enum hs_target_result hs_mysql_tables(struct hs_target *t,
                                       bool (*each)(void *context, const struct hs_target_table *table), void *context);
 enum hs_target_result hs_mysql_make_table(struct hs_target *t, struct hs_target_table *table);
+enum hs_target_result hs_mysql_retype_begin(struct hs_target *t, const char *table, struct hs_target_column *column,
+                                            bool there);
+enum hs_target_result hs_mysql_retype_end(struct hs_target *t, const char *table,
+                                          const struct hs_target_column *column);
 enum hs_target_result hs_mysql_add_columns(struct hs_target *t, const char *table, struct hs_target_column *column,
                                            size_t columns);
 

@@ -17,6 +17,8 @@ const struct hs_option hs_load_options[] = {
 	{ "max-columns", "N", HS_LOAD_COLUMNS, "of a table; the rest goes to _rest; 180" },
 	{ "max-tables", "N", HS_LOAD_TABLES, "500" },
 	{ "dry-run", NULL, HS_LOAD_DRY_RUN, "print the tables and columns that it would make, and write nothing" },
+	{ "retype", "TABLE.COLUMN=TYPE", HS_LOAD_RETYPE, "give a column another type, with its values in _rest, and end" },
+	{ "rebuild", "TABLE", HS_LOAD_REBUILD, "make all rows of users or accounts anew, and end" },
 	{ "status", NULL, HS_LOAD_STATUS, "print the position, and how far it is behind" },
 	{ "check", NULL, HS_LOAD_CHECK, "try the database, for hookspool check: verdict, finding and remedy" },
 	{ "quiet", NULL, HS_LOAD_QUIET, "no summary" },

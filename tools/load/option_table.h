@@ -25,6 +25,8 @@ enum hs_load_option {
 	HS_LOAD_DRY_RUN,
 	HS_LOAD_CHECK,
 	HS_LOAD_STATUS,
+	HS_LOAD_RETYPE,
+	HS_LOAD_REBUILD,
 	HS_LOAD_QUIET,
 };
 

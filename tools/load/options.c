@@ -23,7 +23,7 @@ static bool add_to(const char **list, const char *command, const char *value)
 	return true;
 }
 
-static bool add_type(struct hs_load_options *o, const char *command, const char *value)
+static bool is_typed(const char *command, const char *option, const char *value)
 {
 	const char *equals = strrchr(value, '='), *dot = strchr(value, '.');
 
@@ -31,11 +31,19 @@ static bool add_type(struct hs_load_options *o, const char *command, const char 
 	    hs_catalogue_type(equals + 1) == HS_COLUMN_NONE) {
 		fprintf(
 		    stderr,
-		    "hookspool %s: --type %s: expected TABLE.COLUMN=TYPE; types are boolean, number, timestamp, text\n",
-		    command, value);
+		    "hookspool %s: --%s %s: expected TABLE.COLUMN=TYPE; types are boolean, number, timestamp, text\n",
+		    command, option, value);
 		return false;
 	}
-	return add_to(o->types, command, value);
+	return true;
+}
+
+static bool is_of_people(const char *command, const char *table)
+{
+	if (strcmp(table, "users") == 0 || strcmp(table, "accounts") == 0)
+		return true;
+	fprintf(stderr, "hookspool %s: --rebuild %s: expected users or accounts\n", command, table);
+	return false;
 }
 
 static bool set_option(struct hs_load_options *o, const char *command, int option, const char *argument)
@@ -50,7 +58,9 @@ static bool set_option(struct hs_load_options *o, const char *command, int optio
 	case HS_LOAD_TENANT: o->tenant = argument; return true;
 	case HS_LOAD_INCLUDE: return add_to(o->include, command, argument);
 	case HS_LOAD_EXCLUDE: return add_to(o->exclude, command, argument);
-	case HS_LOAD_TYPE: return add_type(o, command, argument);
+	case HS_LOAD_TYPE: return is_typed(command, "type", argument) && add_to(o->types, command, argument);
+	case HS_LOAD_REBUILD: o->rebuild = argument; return is_of_people(command, argument);
+	case HS_LOAD_RETYPE: o->retype = argument; return is_typed(command, "retype", argument);
 	case HS_LOAD_SINCE: o->since = argument; return hs_event_source_is_from(command, argument);
 	case HS_LOAD_BATCH: return hs_option_number("batch", argument, 1, 100000, &o->batch);
 	case HS_LOAD_EVERY: return hs_option_number("every", argument, 1, 3600000, &o->every);
@@ -75,7 +85,8 @@ bool hs_load_options_read(int argc, char **argv, struct hs_load_options *o)
 			return false;
 	if (optind < argc)
 		o->label = argv[optind++];
-	if (optind != argc || (o->to == NULL) == (o->label == NULL) || o->dry_run + o->check + o->status > 1 ||
+	if (optind != argc || (o->to == NULL) == (o->label == NULL) ||
+	    o->dry_run + o->check + o->status + (o->retype != NULL) + (o->rebuild != NULL) > 1 ||
 	    (o->json && !o->status)) {
 		hs_usage(argv[0]);
 		return false;

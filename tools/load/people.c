@@ -327,3 +327,36 @@ enum hs_target_result hs_people_erase(struct hs_people *p, const struct hs_batch
 	hs_buf_free(&until);
 	return result;
 }
+
+/* --- all of them ----------------------------------------------------------------------------------- */
+
+static const struct kind *kind_of(enum hs_table_kind to)
+{
+	return &kinds[to == HS_TABLE_USERS ? 0 : 1];
+}
+
+enum hs_table_kind hs_people_source(enum hs_table_kind to)
+{
+	return kind_of(to)->from;
+}
+
+const char *hs_people_key(enum hs_table_kind to)
+{
+	return kind_of(to)->key;
+}
+
+bool hs_people_prepare_table(struct hs_people *p, enum hs_table_kind to)
+{
+	struct hs_catalogue_table *from = known(p, kind_of(to)->from), *table;
+	bool full;
+
+	if (from == NULL)
+		return true;
+	table = hs_catalogue_table(p->catalogue, hs_table_name(to), &full);
+	return table != NULL && copy_columns(p, from, table);
+}
+
+enum hs_target_result hs_people_remake(struct hs_people *p, enum hs_table_kind to, struct hs_slice id)
+{
+	return remake(p, kind_of(to), id);
+}

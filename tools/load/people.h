@@ -33,4 +33,13 @@ enum hs_target_result hs_people_put(struct hs_people *people, const struct hs_ba
  */
 enum hs_target_result hs_people_erase(struct hs_people *people, const struct hs_batch *batch, uint64_t *gone);
 
+/*
+ * For --rebuild of `to`, users or accounts: the table whose rows theirs are made of, and its column of ids; that `to`
+ * has its columns (false: out of memory); and one row anew, in a transaction.
+ */
+enum hs_table_kind hs_people_source(enum hs_table_kind to);
+const char *hs_people_key(enum hs_table_kind to);
+bool hs_people_prepare_table(struct hs_people *people, enum hs_table_kind to);
+enum hs_target_result hs_people_remake(struct hs_people *people, enum hs_table_kind to, struct hs_slice id);
+
 #endif

@@ -177,7 +177,6 @@ static struct hs_slice value_at(const PGresult *answer, int row, int column, enu
 static void put_select(struct hs_postgresql *s, const struct hs_target_table *table, const size_t *column,
                        size_t columns)
 {
-	hs_postgresql_begin_sql(s, "SELECT ");
 	for (size_t i = 0; i < columns; i++) {
 		bool time = table->column[column[i]].type == HS_COLUMN_TIMESTAMP;
 
@@ -190,19 +189,17 @@ static void put_select(struct hs_postgresql *s, const struct hs_target_table *ta
 	hs_postgresql_put_table(s, table->name);
 }
 
-enum hs_target_result hs_postgresql_select(struct hs_target *t, const struct hs_target_table *table,
-                                           const size_t *column, size_t columns, const char *key, struct hs_slice value,
-                                           bool (*each)(void *context, const struct hs_slice *value), void *context)
+/* Runs the SELECT in s->sql, with this value for $1; p == NULL: it has none. */
+static enum hs_target_result fetch(struct hs_postgresql *s, const struct hs_target_table *table, const size_t *column,
+                                   size_t columns, struct hs_slice value,
+                                   bool (*each)(void *context, const struct hs_slice *value), void *context)
 {
-	struct hs_postgresql *s = of(t);
 	struct hs_slice *found = calloc(columns + 1, sizeof *found);
 	PGresult *answer = NULL;
 	enum hs_target_result result;
 
 	s->step = HS_POSTGRESQL_ROWS;
-	put_select(s, table, column, columns);
-	put_where(s, table, key);
-	result = found == NULL ? hs_postgresql_no_memory(s) : hs_postgresql_ask(s, &value, 1, &answer);
+	result = found == NULL ? hs_postgresql_no_memory(s) : hs_postgresql_ask(s, &value, value.p != NULL, &answer);
 	for (int row = 0; result == HS_TARGET_OK && row < PQntuples(answer); row++) {
 		for (size_t i = 0; i < columns; i++)
 			found[i] = value_at(answer, row, (int)i, table->column[column[i]].type);
@@ -212,6 +209,32 @@ enum hs_target_result hs_postgresql_select(struct hs_target *t, const struct hs_
 	PQclear(answer);
 	free(found);
 	return result;
+}
+
+enum hs_target_result hs_postgresql_select(struct hs_target *t, const struct hs_target_table *table,
+                                           const size_t *column, size_t columns, const char *key, struct hs_slice value,
+                                           bool (*each)(void *context, const struct hs_slice *value), void *context)
+{
+	hs_postgresql_begin_sql(of(t), "SELECT ");
+	put_select(of(t), table, column, columns);
+	put_where(of(t), table, key);
+	return fetch(of(t), table, column, columns, value, each, context);
+}
+
+enum hs_target_result hs_postgresql_scan(struct hs_target *t, const struct hs_target_table *table, const size_t *column,
+                                         size_t columns, struct hs_slice after, size_t rows,
+                                         bool (*each)(void *context, const struct hs_slice *value), void *context)
+{
+	struct hs_postgresql *s = of(t);
+	const char *first = table->column[column[0]].name;
+
+	hs_postgresql_begin_sql(s, columns == 1 ? "SELECT DISTINCT " : "SELECT ");
+	put_select(s, table, column, columns);
+	hs_postgresql_put(s, " WHERE ");
+	hs_postgresql_put_name(s, first);
+	hs_postgresql_put(s, after.p != NULL ? " > $1" : " IS NOT NULL");
+	hs_sql_put_scan_end(&s->sql, first, rows, '"');
+	return fetch(s, table, column, columns, after, each, context);
 }
 
 enum hs_target_result hs_postgresql_erase(struct hs_target *t, const struct hs_target_table *table, const char *key,

@@ -11,6 +11,9 @@ enum hs_target_result hs_postgresql_upsert(struct hs_target *t, const struct hs_
 enum hs_target_result hs_postgresql_select(struct hs_target *t, const struct hs_target_table *table,
                                            const size_t *column, size_t columns, const char *key, struct hs_slice value,
                                            bool (*each)(void *context, const struct hs_slice *value), void *context);
+enum hs_target_result hs_postgresql_scan(struct hs_target *t, const struct hs_target_table *table, const size_t *column,
+                                         size_t columns, struct hs_slice after, size_t rows,
+                                         bool (*each)(void *context, const struct hs_slice *value), void *context);
 enum hs_target_result hs_postgresql_erase(struct hs_target *t, const struct hs_target_table *table, const char *key,
                                           struct hs_slice value, struct hs_slice until, uint64_t *gone);
 

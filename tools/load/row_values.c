@@ -10,6 +10,7 @@ void hs_row_values_free(struct hs_row_values *v)
 	free(v->column);
 	free(v->place);
 	free(v->value);
+	hs_misfits_free(&v->misfits);
 }
 
 static bool make_room(struct hs_row_values *v, size_t columns, size_t n)
@@ -94,6 +95,8 @@ static void fill_cell(struct hs_row_values *v, const struct hs_batch_row *r, con
 	if (column == NULL || (r->narrow && !hs_catalogue_is_required(t, cell->column)) ||
 	    !hs_value_fits(&cell->value, column->type, hs_target_numbers(column, numbers), &v->one) ||
 	    (column->max > 0 && v->one.n > column->max)) {
+		if (column != NULL && !r->narrow)
+			hs_misfits_note(&v->misfits, t->table.name + v->prefix, column, &cell->value);
 		put_rest(v, t, cell);
 		return;
 	}
@@ -128,6 +131,7 @@ bool hs_row_values_make(struct hs_row_values *v, const struct hs_batch *b, struc
 	hs_buf_reset(&v->text);
 	hs_buf_reserve(&v->text, 1);
 	v->rest = 0;
+	hs_misfits_forget_noted(&v->misfits);
 	for (size_t i = 0; i < n; i++)
 		fill_row(v, b, &b->row[row[i]], numbers, v->value + i * v->columns);
 	if (!hs_buf_ok(&v->text) || !hs_buf_ok(&v->one) || !hs_buf_ok(&v->more))

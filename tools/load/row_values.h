@@ -5,7 +5,7 @@
 #ifndef HS_ROW_VALUES_H
 #define HS_ROW_VALUES_H
 
-#include "tools/load/batch.h"
+#include "tools/load/misfits.h"
 
 /* Working memory; a zeroed struct is empty. */
 struct hs_row_values {
@@ -17,6 +17,8 @@ struct hs_row_values {
 	struct hs_slice *value;
 	size_t values_cap;
 	uint64_t rest; /* values that went to _rest */
+	struct hs_misfits misfits;
+	size_t prefix; /* bytes of it before the names of tables */
 };
 
 void hs_row_values_free(struct hs_row_values *values);

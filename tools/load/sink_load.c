@@ -1,9 +1,12 @@
 #include "tools/load/sink_load.h"
 #include "base/io.h"
 #include "base/json_writer.h"
+#include "base/timestamp.h"
+#include "event/record_fields.h"
 #include "spool/admin/dead_letters.h"
 #include "tools/sink/pump.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sysexits.h>
@@ -17,6 +20,7 @@ struct load_sink {
 	struct hs_position added, written; /* after the last record of either kind */
 	int64_t first_ms;                  /* when the first record of the batch came; 0: the batch is empty */
 	struct hs_buf line;
+	struct hs_progress progress; /* while it follows; the pump shows the others */
 };
 
 static struct load_sink *of(struct hs_sink *sink)
@@ -101,16 +105,76 @@ static int open_sink(struct hs_sink *sink, struct hs_sink_start *start)
 		start->position = (struct hs_position){ at.number, at.offset, at.edit, at.before };
 	}
 	hs_loader_begin_at(s->loader, &at);
+	if (s->options.loader.watch)
+		hs_progress_begin(&s->progress);
 	return at.found ? 0 : begin_anew(s, start);
+}
+
+/* Seconds since the record was spooled; 0 if it does not tell. */
+static double age_of(struct hs_slice line)
+{
+	struct hs_record_fields walk = hs_record_fields_of(line);
+	struct hs_record_field field;
+	int64_t ms, now = hs_io_now();
+
+	while (hs_record_field_next(&walk, &field))
+		if (hs_slice_eq(field.name, HS_SLICE("spooled_at")) && hs_timestamp_parse(field.value, &ms) && ms < now)
+			return (double)(now - ms) / 1000;
+	return 0;
+}
+
+/* Records, rate and lag on a terminal. */
+static void show(struct load_sink *s, double behind)
+{
+	uint64_t records = hs_loader_counts(s->loader).records;
+	int64_t ms = hs_io_now_monotonic() - s->progress.begun_ms;
+
+	hs_progress_show(&s->progress, "%" PRIu64 " records, %" PRIu64 "/s, %.1f s behind", records,
+	                 ms > 0 ? records * 1000 / (uint64_t)ms : 0, behind);
+}
+
+/* The seconds that the first record after the last written one has waited; 0: there is none. */
+static double behind_of(struct load_sink *s)
+{
+	struct hs_reader *reader = hs_pump_reads(s->pump)->source.reader;
+	struct hs_slice line;
+
+	return hs_reader_next(reader, &line) == HS_READ_LINE ? age_of(line) : 0;
+}
+
+void hs_sink_load_sum_up(struct hs_sink *sink)
+{
+	struct load_sink *s = of(sink);
+	struct hs_loader_counts c = hs_sink_load_counts(sink);
+	struct hs_buf misfits = { 0 };
+
+	if (s->options.quiet || s->loader == NULL)
+		return;
+	hs_misfits_put(hs_loader_misfits(s->loader), &misfits);
+	fprintf(stderr,
+	        "hookspool load: %" PRIu64 " records, %" PRIu64 " rows, %" PRIu64 " tables and %" PRIu64
+	        " columns new, %" PRIu64 " values in _rest%.*s, %" PRIu64 " failed",
+	        c.records, c.rows, c.tables, c.columns, c.rest, (int)misfits.n, misfits.n > 0 ? misfits.p : "",
+	        c.refused);
+	if (c.erased > 0)
+		fprintf(stderr, ", %" PRIu64 " rows erased", c.erased);
+	fprintf(stderr, ", %.1f s behind\n", behind_of(s));
+	hs_misfits_tell(hs_loader_misfits(s->loader), "load", false);
+	hs_buf_free(&misfits);
 }
 
 static bool write_batch(struct load_sink *s)
 {
+	double behind = s->progress.terminal ? age_of(hs_loader_last(s->loader)) : 0;
+
+	hs_progress_clear(s->sink.progress);
+	hs_progress_clear(&s->progress);
 	s->sink.code = hs_loader_flush(s->loader);
 	s->first_ms = 0;
 	if (s->sink.code != 0)
 		return false;
 	s->written = s->added;
+	show(s, behind);
 	return true;
 }
 
@@ -176,6 +240,7 @@ static void close_sink(struct hs_sink *sink)
 {
 	struct load_sink *s = of(sink);
 
+	hs_progress_clear(&s->progress);
 	hs_loader_free(s->loader);
 	hs_buf_free(&s->line);
 	free(s);

@@ -12,6 +12,7 @@ struct hs_sink_load_options {
 	struct hs_loader_options loader; /* spool, refused, stop and context are the sink's */
 	const char *to;                  /* for messages and dead letters: the URL */
 	int64_t every_ms;                /* a batch is written this long after its first record */
+	bool quiet;                      /* no summary, and nothing while it follows but errors */
 	const char *since;               /* where to begin at the very first start; NULL: the oldest event */
 };
 
@@ -20,6 +21,9 @@ struct hs_sink *hs_sink_load_new(const struct hs_sink_load_options *options, str
 
 /* The pump that drives the sink; before hs_pump_open. */
 void hs_sink_load_pump(struct hs_sink *sink, struct hs_pump *pump);
+
+/* Prints what was done to standard error. After the run, before hs_pump_close. */
+void hs_sink_load_sum_up(struct hs_sink *sink);
 
 struct hs_loader_counts hs_sink_load_counts(const struct hs_sink *sink);
 

@@ -112,3 +112,25 @@ void hs_sql_put_user_index(struct hs_buf *sql, const char *prefix, const struct 
 	hs_sql_put_name(sql, hs_slice_str(column), quote);
 	hs_buf_putc(sql, ')');
 }
+
+void hs_sql_put_scan(struct hs_buf *sql, const struct hs_target_table *table, const size_t *column, size_t columns,
+                     bool after, char quote)
+{
+	hs_buf_put_slice(sql, columns == 1 ? HS_SLICE("SELECT DISTINCT ") : HS_SLICE("SELECT "));
+	for (size_t i = 0; i < columns; i++) {
+		hs_buf_put_slice(sql, i == 0 ? HS_SLICE("") : HS_SLICE(", "));
+		put_column(sql, table, column[i], quote);
+	}
+	hs_buf_put_slice(sql, HS_SLICE(" FROM "));
+	hs_sql_put_name(sql, hs_slice_str(table->name), quote);
+	hs_buf_put_slice(sql, HS_SLICE(" WHERE "));
+	put_column(sql, table, column[0], quote);
+	hs_buf_put_slice(sql, after ? HS_SLICE(" > ") : HS_SLICE(" IS NOT NULL"));
+}
+
+void hs_sql_put_scan_end(struct hs_buf *sql, const char *first, size_t rows, char quote)
+{
+	hs_buf_put_slice(sql, HS_SLICE(" ORDER BY "));
+	hs_sql_put_name(sql, hs_slice_str(first), quote);
+	hs_buf_printf(sql, " LIMIT %zu", rows);
+}

@@ -31,6 +31,11 @@ void hs_sql_put_select(struct hs_buf *sql, const struct hs_target_table *table, 
 /* WHERE key = */
 void hs_sql_put_where(struct hs_buf *sql, const char *key, char quote);
 
+/* SELECT … FROM table WHERE first > , but the WHERE only with `after`; then hs_sql_put_scan_end. */
+void hs_sql_put_scan(struct hs_buf *sql, const struct hs_target_table *table, const size_t *column, size_t columns,
+                     bool after, char quote);
+void hs_sql_put_scan_end(struct hs_buf *sql, const char *first, size_t rows, char quote);
+
 /* The column by which people are looked up: user_id of identifies, group_id of groups. NULL: another table. */
 const char *hs_sql_person_column(const char *prefix, const struct hs_target_table *table);
 

@@ -191,3 +191,32 @@ enum hs_target_result hs_sqlite_note_name(struct hs_target *t, const char *table
 	sqlite3_finalize(statement);
 	return result;
 }
+
+/* --- another type ------------------------------------------------------------------------ */
+
+enum hs_target_result hs_sqlite_retype_begin(struct hs_target *t, const char *table, struct hs_target_column *column,
+                                             bool there)
+{
+	enum hs_target_result result = hs_sqlite_run(hs_sqlite_of(t), "BEGIN IMMEDIATE");
+
+	return result == HS_TARGET_OK && !there ? hs_sqlite_add_columns(t, table, column, 1) : result;
+}
+
+/* SQLite cannot alter the type of a column. One that an index or a view uses is not dropped: an error. */
+enum hs_target_result hs_sqlite_retype_end(struct hs_target *t, const char *table,
+                                           const struct hs_target_column *column)
+{
+	struct hs_sqlite *s = hs_sqlite_of(t);
+
+	hs_buf_reset(&s->sql);
+	hs_buf_put_slice(&s->sql, HS_SLICE("ALTER TABLE "));
+	hs_sql_put_name(&s->sql, hs_slice_str(table), '"');
+	hs_buf_put_slice(&s->sql, HS_SLICE(" DROP COLUMN "));
+	hs_sql_put_name(&s->sql, hs_slice_str(column->name), '"');
+	hs_buf_put_slice(&s->sql, HS_SLICE("; ALTER TABLE "));
+	hs_sql_put_name(&s->sql, hs_slice_str(table), '"');
+	hs_buf_put_slice(&s->sql, HS_SLICE(" RENAME COLUMN \"_retype\" TO "));
+	hs_sql_put_name(&s->sql, hs_slice_str(column->name), '"');
+	hs_buf_put_slice(&s->sql, HS_SLICE("; COMMIT"));
+	return hs_buf_ok(&s->sql) ? hs_sqlite_run(s, hs_sql_string(&s->sql)) : hs_sqlite_out_of_memory(s);
+}

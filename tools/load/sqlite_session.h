@@ -37,6 +37,10 @@ enum hs_target_result hs_sqlite_tables(struct hs_target *t,
 enum hs_target_result hs_sqlite_make_table(struct hs_target *t, struct hs_target_table *table);
 enum hs_target_result hs_sqlite_add_columns(struct hs_target *t, const char *table, struct hs_target_column *column,
                                             size_t columns);
+enum hs_target_result hs_sqlite_retype_begin(struct hs_target *t, const char *table, struct hs_target_column *column,
+                                             bool there);
+enum hs_target_result hs_sqlite_retype_end(struct hs_target *t, const char *table,
+                                           const struct hs_target_column *column);
 enum hs_target_result hs_sqlite_note_name(struct hs_target *t, const char *table, const char *name,
                                           struct hs_slice path);
 

@@ -104,9 +104,27 @@ struct hs_target_ops {
 	enum hs_target_result (*select)(struct hs_target *t, const struct hs_target_table *table, const size_t *column,
 	                                size_t columns, const char *key, struct hs_slice value,
 	                                bool (*each)(void *context, const struct hs_slice *value), void *context);
+	/*
+	 * Calls each() with the values of at most `rows` rows whose first column, a text, is greater than `after` (p ==
+	 * NULL: of the first ones), in its order. One column alone: each different value once. NULL is no such value.
+	 */
+	enum hs_target_result (*scan)(struct hs_target *t, const struct hs_target_table *table, const size_t *column,
+	                              size_t columns, struct hs_slice after, size_t rows,
+	                              bool (*each)(void *context, const struct hs_slice *value), void *context);
 	/* Deletes the rows WHERE key = value and uuid_ts <= until (NULL: all); adds their number to *gone. */
 	enum hs_target_result (*erase)(struct hs_target *t, const struct hs_target_table *table, const char *key,
 	                               struct hs_slice value, struct hs_slice until, uint64_t *gone);
+	/*
+	 * For --retype. retype_begin begins a transaction in which nobody else writes the table, as far as the database
+	 * can see to that, and adds the column `_retype` of the new type unless it is there. `update` overwrites the
+	 * given columns, NULL too, of the row whose id is the first of them. retype_end gives the column of this name
+	 * type and values of `_retype`, which goes, and commits. After an error the caller calls rollback.
+	 */
+	enum hs_target_result (*retype_begin)(struct hs_target *t, const char *table, struct hs_target_column *column,
+	                                      bool there);
+	enum hs_target_result (*update)(struct hs_target *t, const struct hs_target_rows *row);
+	enum hs_target_result (*retype_end)(struct hs_target *t, const char *table,
+	                                    const struct hs_target_column *column);
 	/* Writes the position; fails with AGAIN if the row is no more what `begin` read. */
 	enum hs_target_result (*set_position)(struct hs_target *t, const struct hs_target_position *at);
 	enum hs_target_result (*commit)(struct hs_target *t);

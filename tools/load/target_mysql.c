@@ -464,24 +464,63 @@ static bool pass_on(void *context, const struct hs_slice *value)
 	return s->each(s->context, s->value);
 }
 
-/* FOR UPDATE: it reads what others have committed since, and waits for what they have not. */
+/* Runs the SELECT in m->sql. FOR UPDATE: it reads what others have committed since, and waits for what they have not. */
+static enum hs_target_result fetch(struct hs_mysql *m, const struct hs_target_table *table, const size_t *column,
+                                   size_t columns, bool (*each)(void *context, const struct hs_slice *value),
+                                   void *context)
+{
+	struct selection selection = { table, column, columns, calloc(columns + 1, sizeof(struct hs_slice)),
+		                       each,  context };
+	enum hs_target_result result;
+
+	if (selection.value == NULL)
+		return hs_mysql_no_memory(m);
+	hs_buf_put_slice(&m->sql, HS_SLICE(" FOR UPDATE"));
+	result = hs_mysql_rows(m, pass_on, &selection);
+	free(selection.value);
+	return result;
+}
+
+static enum hs_target_result scan(struct hs_target *t, const struct hs_target_table *table, const size_t *column,
+                                  size_t columns, struct hs_slice after, size_t rows,
+                                  bool (*each)(void *context, const struct hs_slice *value), void *context)
+{
+	struct hs_mysql *m = hs_mysql_of(t);
+
+	hs_buf_reset(&m->sql);
+	hs_sql_put_scan(&m->sql, table, column, columns, after.p != NULL, '`');
+	if (after.p != NULL)
+		hs_mysql_put_text(m, after);
+	hs_sql_put_scan_end(&m->sql, table->column[column[0]].name, rows, '`');
+	return fetch(m, table, column, columns, each, context);
+}
+
+static enum hs_target_result update_columns(struct hs_target *t, const struct hs_target_rows *row)
+{
+	struct hs_mysql *m = hs_mysql_of(t);
+
+	hs_mysql_say(m, "UPDATE ");
+	hs_mysql_put_name(m, row->table->name);
+	for (size_t i = 1; i < row->columns; i++) {
+		hs_buf_put_slice(&m->sql, i == 1 ? HS_SLICE(" SET ") : HS_SLICE(", "));
+		hs_mysql_put_name(m, row->table->column[row->column[i]].name);
+		hs_buf_put_slice(&m->sql, HS_SLICE(" = "));
+		put_value(m, type_at(row, i), row->value[i]);
+	}
+	put_where(m, "id", row->value[0]);
+	return hs_mysql_run(m);
+}
+
 static enum hs_target_result select_rows(struct hs_target *t, const struct hs_target_table *table, const size_t *column,
                                          size_t columns, const char *key, struct hs_slice value,
                                          bool (*each)(void *context, const struct hs_slice *value), void *context)
 {
 	struct hs_mysql *m = hs_mysql_of(t);
-	struct selection selection = { table, column, columns, calloc(columns + 1, sizeof value), each, context };
-	enum hs_target_result result;
 
-	if (selection.value == NULL)
-		return hs_mysql_no_memory(m);
 	hs_buf_reset(&m->sql);
 	hs_sql_put_select(&m->sql, table, column, columns, '`');
 	put_where(m, key, value);
-	hs_buf_put_slice(&m->sql, HS_SLICE(" FOR UPDATE"));
-	result = hs_mysql_rows(m, pass_on, &selection);
-	free(selection.value);
-	return result;
+	return fetch(m, table, column, columns, each, context);
 }
 
 static enum hs_target_result erase(struct hs_target *t, const struct hs_target_table *table, const char *key,
@@ -534,7 +573,11 @@ static const struct hs_target_ops ops = {
 	.insert = insert,
 	.upsert = upsert,
 	.select = select_rows,
+	.scan = scan,
 	.erase = erase,
+	.retype_begin = hs_mysql_retype_begin,
+	.update = update_columns,
+	.retype_end = hs_mysql_retype_end,
 	.set_position = set_position,
 	.commit = commit,
 	.rollback = rollback,

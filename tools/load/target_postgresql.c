@@ -309,6 +309,68 @@ static enum hs_target_result add_columns(struct hs_target *t, const char *table,
 	return change(s, table, HS_POSTGRESQL_COLUMNS);
 }
 
+/* --- another type ------------------------------------------------------------------------------ */
+
+static enum hs_target_result retype_begin(struct hs_target *t, const char *table, struct hs_target_column *column,
+                                          bool there)
+{
+	struct hs_postgresql *s = of(t);
+	enum hs_target_result result;
+
+	s->step = HS_POSTGRESQL_COLUMNS;
+	s->table = table;
+	hs_postgresql_begin_sql(s, HS_POSTGRESQL_BEGIN "; LOCK TABLE ");
+	hs_postgresql_put_table(s, table);
+	hs_postgresql_put(s, " IN ACCESS EXCLUSIVE MODE");
+	if (!there) {
+		hs_postgresql_put(s, "; ALTER TABLE ");
+		hs_postgresql_put_table(s, table);
+		hs_buf_printf(&s->sql, " ADD COLUMN \"%s\" %s", column->name, type_name(column));
+	}
+	result = hs_postgresql_run_sql(s);
+	if (result != HS_TARGET_AGAIN)
+		return result;
+	rollback(t);
+	name_holder(s, table);
+	return result;
+}
+
+static enum hs_target_result update(struct hs_target *t, const struct hs_target_rows *row)
+{
+	struct hs_postgresql *s = of(t);
+	PGresult *answer;
+	enum hs_target_result result;
+
+	hs_postgresql_begin_sql(s, "UPDATE ");
+	hs_postgresql_put_table(s, row->table->name);
+	for (size_t i = 1; i < row->columns; i++) {
+		const struct hs_target_column *column = &row->table->column[row->column[i]];
+
+		hs_postgresql_put(s, i == 1 ? " SET " : ", ");
+		hs_postgresql_put_name(s, column->name);
+		hs_buf_printf(&s->sql, " = $%zu::%s", i + 1, type_name(column));
+	}
+	hs_postgresql_put(s, " WHERE \"id\" = $1");
+	result = hs_postgresql_ask(s, row->value, (int)row->columns, &answer);
+	PQclear(answer);
+	return result;
+}
+
+/* The column stays where it is, with its indexes and rights. PostgreSQL refuses it while a view uses it. */
+static enum hs_target_result retype_end(struct hs_target *t, const char *table, const struct hs_target_column *column)
+{
+	struct hs_postgresql *s = of(t);
+
+	hs_postgresql_begin_sql(s, "ALTER TABLE ");
+	hs_postgresql_put_table(s, table);
+	hs_postgresql_put(s, " ALTER COLUMN ");
+	hs_postgresql_put_name(s, column->name);
+	hs_buf_printf(&s->sql, " TYPE %s USING \"_retype\"; ALTER TABLE ", type_name(column));
+	hs_postgresql_put_table(s, table);
+	hs_postgresql_put(s, " DROP COLUMN \"_retype\"; COMMIT");
+	return hs_postgresql_run_sql(s);
+}
+
 static enum hs_target_result note_name(struct hs_target *t, const char *table, const char *name, struct hs_slice path)
 {
 	struct hs_postgresql *s = of(t);
@@ -441,7 +503,11 @@ static const struct hs_target_ops ops = {
 	.insert = hs_postgresql_insert,
 	.upsert = hs_postgresql_upsert,
 	.select = hs_postgresql_select,
+	.scan = hs_postgresql_scan,
 	.erase = hs_postgresql_erase,
+	.retype_begin = retype_begin,
+	.update = update,
+	.retype_end = retype_end,
 	.set_position = set_position,
 	.commit = commit,
 	.rollback = rollback,

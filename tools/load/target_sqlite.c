@@ -254,21 +254,17 @@ static struct hs_slice value_at(sqlite3_stmt *statement, int at, enum hs_column_
 	return hs_slice(text, (size_t)sqlite3_column_bytes(statement, at));
 }
 
-static enum hs_target_result select_rows(struct hs_target *t, const struct hs_target_table *table, const size_t *column,
-                                         size_t columns, const char *key, struct hs_slice value,
-                                         bool (*each)(void *context, const struct hs_slice *value), void *context)
+/* Runs the SELECT in s->sql, with this value for ?1. */
+static enum hs_target_result fetch(struct hs_sqlite *s, const struct hs_target_table *table, const size_t *column,
+                                   size_t columns, struct hs_slice value,
+                                   bool (*each)(void *context, const struct hs_slice *value), void *context)
 {
-	struct hs_sqlite *s = hs_sqlite_of(t);
 	struct hs_slice *found = calloc(columns + 1, sizeof *found);
 	char(*number)[HS_DOUBLE_TEXT] = calloc(columns + 1, sizeof *number);
 	sqlite3_stmt *statement = NULL;
 	enum hs_target_result result;
 	int code;
 
-	hs_buf_reset(&s->sql);
-	hs_sql_put_select(&s->sql, table, column, columns, '"');
-	hs_sql_put_where(&s->sql, key, '"');
-	hs_buf_put_slice(&s->sql, HS_SLICE("?1"));
 	result = found == NULL || number == NULL ? hs_sqlite_out_of_memory(s) : hs_sqlite_prepare(s, &statement);
 	if (result == HS_TARGET_OK) {
 		sqlite3_bind_text64(statement, 1, value.p, value.n, SQLITE_STATIC, SQLITE_UTF8);
@@ -285,6 +281,59 @@ static enum hs_target_result select_rows(struct hs_target *t, const struct hs_ta
 	sqlite3_finalize(statement);
 	free(found);
 	free(number);
+	return result;
+}
+
+static enum hs_target_result select_rows(struct hs_target *t, const struct hs_target_table *table, const size_t *column,
+                                         size_t columns, const char *key, struct hs_slice value,
+                                         bool (*each)(void *context, const struct hs_slice *value), void *context)
+{
+	struct hs_sqlite *s = hs_sqlite_of(t);
+
+	hs_buf_reset(&s->sql);
+	hs_sql_put_select(&s->sql, table, column, columns, '"');
+	hs_sql_put_where(&s->sql, key, '"');
+	hs_buf_put_slice(&s->sql, HS_SLICE("?1"));
+	return fetch(s, table, column, columns, value, each, context);
+}
+
+static enum hs_target_result scan(struct hs_target *t, const struct hs_target_table *table, const size_t *column,
+                                  size_t columns, struct hs_slice after, size_t rows,
+                                  bool (*each)(void *context, const struct hs_slice *value), void *context)
+{
+	struct hs_sqlite *s = hs_sqlite_of(t);
+
+	hs_buf_reset(&s->sql);
+	hs_sql_put_scan(&s->sql, table, column, columns, after.p != NULL, '"');
+	hs_buf_put_slice(&s->sql, after.p != NULL ? HS_SLICE("?1") : HS_SLICE(""));
+	hs_sql_put_scan_end(&s->sql, table->column[column[0]].name, rows, '"');
+	return fetch(s, table, column, columns, after, each, context);
+}
+
+static enum hs_target_result update(struct hs_target *t, const struct hs_target_rows *row)
+{
+	struct hs_sqlite *s = hs_sqlite_of(t);
+	sqlite3_stmt *statement;
+	enum hs_target_result result;
+
+	hs_buf_reset(&s->sql);
+	hs_buf_put_slice(&s->sql, HS_SLICE("UPDATE "));
+	hs_sql_put_name(&s->sql, hs_slice_str(row->table->name), '"');
+	for (size_t i = 1; i < row->columns; i++) {
+		hs_buf_put_slice(&s->sql, i == 1 ? HS_SLICE(" SET ") : HS_SLICE(", "));
+		hs_sql_put_name(&s->sql, hs_slice_str(row->table->column[row->column[i]].name), '"');
+		hs_buf_printf(&s->sql, " = ?%zu", i + 1);
+	}
+	hs_buf_put_slice(&s->sql, HS_SLICE(" WHERE \"id\" = ?1"));
+	result = hs_sqlite_prepare(s, &statement);
+	if (result != HS_TARGET_OK)
+		return result;
+	for (size_t i = 0; i < row->columns && result == HS_TARGET_OK; i++)
+		result = hs_sqlite_result(
+		    s, bind(statement, (int)i + 1, row->table->column[row->column[i]].type, row->value[i]));
+	if (result == HS_TARGET_OK)
+		result = hs_sqlite_result(s, sqlite3_step(statement));
+	sqlite3_finalize(statement);
 	return result;
 }
 
@@ -337,7 +386,11 @@ static const struct hs_target_ops ops = {
 	.insert = insert,
 	.upsert = upsert,
 	.select = select_rows,
+	.scan = scan,
 	.erase = erase,
+	.retype_begin = hs_sqlite_retype_begin,
+	.update = update,
+	.retype_end = hs_sqlite_retype_end,
 	.set_position = set_position,
 	.commit = commit,
 	.rollback = rollback,

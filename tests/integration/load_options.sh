@@ -1,0 +1,115 @@
+#!/bin/bash
+# hookspool load into SQLite: what it tells at the end and while it follows, --retype, --rebuild, refusals.
+. "$(dirname "$0")/../lib/server.sh"
+. "$(dirname "$0")/../lib/databases.sh"
+
+SETTINGS='auth = none'
+if ! command -v sqlite3 >/dev/null; then
+	ok 'load: options # SKIP no sqlite3'
+	done_testing
+fi
+spool_start
+cp "$HS_BUILD/hookspool-load" "$S/bin/"
+mkdir "$T/w"
+own "$T/w"
+DB=$T/w/w.db
+
+# put JSON...: events for the spool.
+put() {
+	printf '%s\n' "$@" >"$T/put.jsonl"
+	chmod 644 "$T/put.jsonl"
+	hs import --again "$T/put.jsonl"
+}
+
+# track ID EVENT PROPERTIES
+track() { printf '{"type":"track","messageId":"%s","userId":"u-1","event":"%s","timestamp":"2026-11-23T10:15:00.123Z","properties":%s}' "$@"; }
+query() { sqlite3 "$DB" "$1"; }
+
+### The summary ################################################
+put "$(track o-1 Order '{"total":40,"paid":true}')" "$(track o-2 Order '{"total":"free"}')" >/dev/null
+load --to "sqlite:$DB" --batch 1
+is 'the summary names the columns whose values did not fit' "$CODE $(sed -n 's/^hookspool load: \(.* records, .* rows\).*new, \(.*\)$/\1, \2/p' "$T/load.err")" \
+	'0 2 records, 4 rows, 1 values in _rest (order.total: 1 text), 0 failed, 0.0 s behind'
+check 'and the --retype that takes them' grep -qF -e '--retype order.total=text takes them' "$T/load.err"
+
+### While it follows ###########################################
+(exec setpriv --reuid="$SERVER_USER" --regid="$SERVER_GROUP" --clear-groups env HOOKSPOOL_CONF="$S/hookspool.conf" \
+	"$S/bin/hookspool-load" --to "sqlite:$DB" --every 1) >"$T/follow.out" 2>"$T/follow.err" &
+LOADER=$!
+put "$(track p-1 Parcel '{"weight":1}')" >/dev/null
+check 'it tells of a new table' wait_for 10 grep -qE 'new: table parcel \([0-9]+ columns\)' "$T/follow.err"
+put "$(track p-2 Parcel '{"weight":"heavy","height":2}')" >/dev/null
+check 'of a new column' wait_for 10 grep -qF 'new: parcel (1 column)' "$T/follow.err"
+check 'of the first value that does not fit' wait_for 10 grep -qF 'parcel.weight: values of the type text are in _rest' "$T/follow.err"
+put "$(track p-3 Parcel '{"weight":"light"}')" >/dev/null
+has_third() { [ "$(query "SELECT count(*) FROM parcel WHERE id = 'p-3'")" = 1 ]; }
+check 'the next one comes' wait_for 10 has_third
+is 'without another line' "$(grep -c 'parcel.weight' "$T/follow.err")" 1
+end_process "$LOADER"
+
+### --retype ###################################################
+load --to "sqlite:$DB" --retype order.total=text
+is 'a number becomes text, and what did not fit comes home' "$CODE $(query 'SELECT id, total, typeof(total), _rest FROM "order" ORDER BY id' | tr '\n' ' ')" \
+	'0 o-1|40|text| o-2|free|text| '
+check 'it says first how long the lock may last' grep -q 'order has 2 rows: it may be locked for up to 1 s; 1 values come from _rest, 0 go there' "$T/load.err"
+load --to "sqlite:$DB" --retype order.total=number
+is 'and back: what does not fit goes to _rest' "$CODE $(query 'SELECT id, total, typeof(total), _rest FROM "order" ORDER BY id' | tr '\n' ' ')" \
+	'0 o-1|40|integer| o-2||null|{"total":"\"free\""} '
+put "$(track o-3 Order '{"total":1,"paid":"maybe"}')" >/dev/null
+load --to "sqlite:$DB" --retype order.paid=text
+is 'a second column of the same row stays in _rest' "$CODE $(query "SELECT paid, _rest FROM \"order\" WHERE id < 'o-3' ORDER BY id" | tr '\n' ' ')" '0 true| |{"total":"\"free\""} '
+load --to "sqlite:$DB"
+is 'the loader goes on' "$CODE $(query "SELECT total, paid FROM \"order\" WHERE id = 'o-3'")" '0 1|maybe'
+query 'CREATE INDEX mine ON "order" (paid)'
+load --to "sqlite:$DB" --retype order.paid=boolean
+is 'an index of yours on it: refused, and nothing is changed' "$CODE $(query "SELECT paid, (SELECT count(*) FROM pragma_table_info('order') WHERE name = '_retype') FROM \"order\" WHERE id = 'o-1'")" '74 true|0'
+for what in nothing.total=text order.nothing=text order.timestamp=text; do
+	load --to "sqlite:$DB" --retype $what
+	is "--retype $what" "$CODE" 2
+done
+
+### --rebuild ##################################################
+people() { sqlite_dump "$DB" | grep -E '^(users|accounts)\b'; }
+load_events 600 5 | grep -v '"type": "delete"' >"$T/events.jsonl"
+chmod 644 "$T/events.jsonl"
+hs import "$T/events.jsonl"
+load --to "sqlite:$DB"
+people >"$T/people"
+query "UPDATE users SET _as_of = 'never' WHERE id > 'u-2'; DELETE FROM users WHERE id < 'u-2'; DELETE FROM accounts;
+	INSERT INTO users (id) VALUES ('nobody')"
+for table in users accounts; do
+	load --to "sqlite:$DB" --rebuild $table
+	is "--rebuild $table" "$CODE" 0
+done
+is 'every row is made anew, and one without identifies is gone' "$(people | diff "$T/people" - | head -n 4)" ''
+check 'there were some' [ "$(wc -l <"$T/people")" -gt 100 ]
+load --to "sqlite:$DB" --rebuild pages
+is '--rebuild pages' "$CODE" 2
+
+load --to "sqlite:$DB" --prefix '%t_'
+is '%t in --prefix is refused, with what to do instead' "$CODE $(grep -c 'a loader for each tenant' "$T/load.err")" '2 1'
+
+### Two of one name ############################################
+(exec setpriv --reuid="$SERVER_USER" --regid="$SERVER_GROUP" --clear-groups env HOOKSPOOL_CONF="$S/hookspool.conf" \
+	"$S/bin/hookspool-load" --to "sqlite:$DB" --every 1) >"$T/follow.out" 2>"$T/follow.err" &
+LOADER=$!
+put "$(track q-1 Parcel '{"weight":1}')" >/dev/null
+is_followed() { [ "$(query "SELECT count(*) FROM parcel WHERE id = 'q-1'")" = 1 ]; }
+check 'a loader follows' wait_for 10 is_followed
+load --to "sqlite:$DB"
+is 'a second one of its name: 75' "$CODE" 75
+load --to "sqlite:$DB" --retype parcel.weight=text
+is '--retype meanwhile: 75' "$CODE" 75
+load --to "sqlite:$DB" --rebuild users
+is '--rebuild meanwhile: 75' "$CODE" 75
+end_process "$LOADER"
+
+### Long strings ###############################################
+DB=$T/w/long.db
+python3 -c 'print("{\"type\":\"track\",\"messageId\":\"long\",\"userId\":\"u\",\"event\":\"Long\",\"properties\":{\"s\":\"" + "\u00e9" * 1000000 + "\"}}")' >"$T/long.jsonl"
+chmod 644 "$T/long.jsonl"
+hs import "$T/long.jsonl"
+load --to "sqlite:$DB"
+is 'a string of 2 MB is whole' "$CODE $(query "SELECT length(s), length(CAST(s AS BLOB)) FROM long")" '0 1000000|2000000'
+
+done_testing

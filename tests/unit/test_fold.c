@@ -1,0 +1,183 @@
+/* fold: random rows in any order, against a fold of the test's own. */
+#include "tests/lib/memory_target.h"
+#include "tests/lib/random.h"
+#include "tests/lib/unit.h"
+#include "tools/load/fold.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { ROWS_MAX = 30, OWN = 2 /* columns that are neither key nor id */ };
+
+static const struct hs_catalogue_options options = { .prefix = "", .columns_max = 180, .tables_max = 500 };
+static const char *const own[OWN] = { "plan", "n" };
+
+struct fixture {
+	struct memory_target *m;
+	struct hs_catalogue catalogue;
+	struct hs_catalogue_table *from, *to;
+	struct hs_fold *fold;
+};
+
+static struct hs_catalogue_table *table(struct fixture *f, const char *name)
+{
+	static const enum hs_column_type types[OWN] = { HS_COLUMN_TEXT, HS_COLUMN_NUMBER };
+	bool full;
+	struct hs_catalogue_table *t = hs_catalogue_table(&f->catalogue, hs_slice_str(name), &full);
+
+	assert_non_null(t);
+	for (int i = 0; i < OWN; i++)
+		hs_catalogue_note(&f->catalogue, t,
+		                  (size_t)hs_catalogue_column(&f->catalogue, t, hs_slice_str(own[i]), &full), types[i]);
+	return t;
+}
+
+FIXTURE(make)
+{
+	struct fixture *f = calloc(1, sizeof *f);
+
+	f->m = memory_target_new();
+	f->catalogue.options = &options;
+	assert_int_equal(hs_catalogue_read(&f->catalogue, &f->m->target), HS_TARGET_OK);
+	f->from = table(f, "identifies");
+	f->to = table(f, "users");
+	assert_int_equal(hs_catalogue_apply(&f->catalogue, &f->m->target), HS_TARGET_OK);
+	f->fold = hs_fold_new();
+	*state = f;
+	return 0;
+}
+
+FIXTURE(end)
+{
+	struct fixture *f = *state;
+
+	hs_fold_free(f->fold);
+	hs_catalogue_free(&f->catalogue);
+	memory_target_free(f->m);
+	free(f);
+	return 0;
+}
+
+/* A row of identifies; "": NULL. `rest`: what _rest says of n, as the text that was sent. */
+struct given {
+	char id[8], timestamp[32], received_at[32], value[OWN][16], rest[16];
+};
+
+static struct given random_row(struct random_source *r, unsigned i)
+{
+	struct given row = { .id = "" };
+
+	snprintf(row.id, sizeof row.id, "m-%02u", i);
+	/* few different times, so that ids decide; with three digits or six */
+	snprintf(row.timestamp, sizeof row.timestamp, "2026-11-23T10:15:0%u.%s", random_below(r, 3),
+	         random_below(r, 2) == 0 ? "500Z" : "500000Z");
+	snprintf(row.received_at, sizeof row.received_at, "2026-11-23T10:15:0%u.500Z", random_below(r, 3));
+	if (random_below(r, 8) == 0)
+		row.timestamp[0] = '\0';
+	if (random_below(r, 2) == 0)
+		snprintf(row.value[0], sizeof row.value[0], "plan %u", i);
+	if (random_below(r, 3) == 0)
+		snprintf(row.value[1], sizeof row.value[1], "%u", i);
+	else if (random_below(r, 3) == 0)
+		snprintf(row.rest, sizeof row.rest, "none %u", i);
+	return row;
+}
+
+static void add(struct fixture *f, const struct given *row)
+{
+	struct hs_slice value[64];
+	char rest[64];
+
+	snprintf(rest, sizeof rest, "{\"n\":\"\\\"%s\\\"\"}", row->rest);
+	for (size_t i = 0; i < hs_fold_column_count(f->fold); i++) {
+		const char *name = f->from->table.column[hs_fold_columns(f->fold)[i]].name;
+		const char *text = strcmp(name, "id") == 0            ? row->id
+		                   : strcmp(name, "timestamp") == 0   ? row->timestamp
+		                   : strcmp(name, "received_at") == 0 ? row->received_at
+		                   : strcmp(name, own[0]) == 0        ? row->value[0]
+		                   : strcmp(name, own[1]) == 0        ? row->value[1]
+		                   : strcmp(name, "_rest") == 0       ? (row->rest[0] != '\0' ? rest : "")
+		                                                      : "";
+
+		value[i] = text[0] != '\0' ? hs_slice_str(text) : HS_SLICE_NONE;
+	}
+	assert_true(hs_fold_add(f->fold, value));
+}
+
+/* Whether row a comes before row b: by the lesser of the times, to whole seconds, then by id. */
+static bool comes_before(const struct given *a, const struct given *b)
+{
+	char second[2];
+	const struct given *row[] = { a, b };
+
+	for (int i = 0; i < 2; i++) {
+		second[i] = row[i]->received_at[18];
+		if (row[i]->timestamp[0] != '\0' && row[i]->timestamp[18] < second[i])
+			second[i] = row[i]->timestamp[18];
+	}
+	return second[0] != second[1] ? second[0] < second[1] : strcmp(a->id, b->id) < 0;
+}
+
+/* The latest row that says something of an own column; NULL: none does. */
+static const struct given *latest(const struct given *row, unsigned rows, int column)
+{
+	const struct given *last = NULL;
+
+	for (unsigned i = 0; i < rows; i++) {
+		bool says = row[i].value[column][0] != '\0' || (column == 1 && row[i].rest[0] != '\0');
+
+		if (says && (last == NULL || comes_before(last, &row[i])))
+			last = &row[i];
+	}
+	return last;
+}
+
+static void value_is(const struct hs_target_rows *made, const char *column, const char *expected)
+{
+	for (size_t i = 0; i < made->columns; i++)
+		if (strcmp(made->table->column[made->column[i]].name, column) == 0) {
+			assert_slice_equal(made->value[i], hs_slice_str(expected));
+			return;
+		}
+	assert_string_equal(expected, "");
+}
+
+TEST_WITH(random_rows_in_any_order_become_what_a_plain_fold_says, make, end)
+{
+	struct fixture *f = *state;
+	uint64_t seed = random_seed();
+	struct random_source r = random_new(seed);
+	struct hs_fold_end how = { .id = HS_SLICE("u-1"), .numbers = HS_NUMBER_EXACT };
+
+	for (int run = 0; run < 2000; run++) {
+		struct given row[ROWS_MAX];
+		unsigned rows = 1 + random_below(&r, ROWS_MAX), order[ROWS_MAX];
+		const struct given *plan, *n;
+		struct hs_target_rows made;
+		char rest[64] = "";
+
+		assert_true(hs_fold_begin(f->fold, f->from, f->to));
+		assert_true(hs_fold_is_empty(f->fold));
+		for (unsigned i = 0; i < rows; i++) {
+			unsigned other = random_below(&r, i + 1);
+
+			row[i] = random_row(&r, i);
+			order[i] = order[other];
+			order[other] = i;
+		}
+		for (unsigned i = 0; i < rows; i++)
+			add(f, &row[order[i]]);
+		assert_true(hs_fold_end(f->fold, &how, &made));
+		plan = latest(row, rows, 0);
+		n = latest(row, rows, 1);
+		if (n != NULL && n->rest[0] != '\0')
+			snprintf(rest, sizeof rest, "{\"n\":\"\\\"%s\\\"\"}", n->rest);
+		value_is(&made, "id", "u-1");
+		value_is(&made, "plan", plan == NULL ? "" : plan->value[0]);
+		value_is(&made, "n", n == NULL ? "" : n->value[1]);
+		value_is(&made, "_rest", rest);
+	}
+}
+
+TESTS("fold", NULL, NULL)
