@@ -80,7 +80,8 @@ static size_t step_through(struct nesting *n, const char *block, unsigned found)
 /* s->p is at the opening bracket. Most blocks hold quotes only, and their parity is enough. */
 static bool skip_container(struct scan *s)
 {
-	struct nesting n = { .open = *s->p, .close = *s->p == '[' ? ']' : '}' };
+	const char open = *s->p, close = *s->p == '[' ? ']' : '}'; /* in registers: n is passed by address */
+	struct nesting n = { .open = open, .close = close };
 
 	while (s->p < s->end) {
 		char last[BLOCK] = { 0 };
@@ -91,8 +92,7 @@ static bool skip_container(struct scan *s)
 		if (left < BLOCK)
 			block = memcpy(last, s->p, left);
 		quotes = hs_scan16_equal(block, '"');
-		others =
-		    hs_scan16_equal(block, '\\') | hs_scan16_equal(block, n.open) | hs_scan16_equal(block, n.close);
+		others = hs_scan16_brackets(block, open, close);
 		if (HS_MOSTLY((others | (unsigned)n.escaped) == 0)) {
 			n.in_string ^= __builtin_parity(quotes);
 		} else {
