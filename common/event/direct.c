@@ -37,13 +37,9 @@ static uint32_t find_member(const struct hs_json *j, uint32_t object, struct hs_
 {
 	if (j->tok[object].kind != HS_JSON_OBJECT)
 		return 0;
-	for (uint32_t key = object + 1; key < j->tok[object].next; key = j->tok[key + 1].next) {
-		struct hs_slice inner = hs_json_inner(j, key);
-
-		/* Mostly the length tells: an escape makes a name longer. */
-		if (inner.n >= name.n && hs_json_inner_is(inner, name))
+	for (uint32_t key = object + 1; key < j->tok[object].next; key = j->tok[key + 1].next)
+		if (hs_json_inner_is(hs_json_inner(j, key), name))
 			return key + 1;
-	}
 	return 0;
 }
 
