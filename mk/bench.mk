@@ -16,7 +16,7 @@ bench-built: $(B)/hookspool.fcgi $(filter-out %/answer %/make_events,$(BENCH)) $
 
 PROGRAMS += $(BENCH) $(EMPTY) $(B)/bench_index
 $(BENCH): $(B)/bench/%: $(B)/obj/tests/bench/%.o
-$(B)/bench/load: LIBS = -lcrypto
+$(B)/bench/load: LIBS = -lcrypto -ldeflate
 $(B)/bench/gzip: $(B)/libhookspool.a
 $(B)/bench/gzip: LIBS = $(LDLIBS_COMMON)
 # These run the program's own code in one process.

@@ -142,6 +142,19 @@ static inline unsigned hs_scan16_quotes(const char *p)
 #endif
 }
 
+/* Passes backslashes and both brackets. */
+static inline unsigned hs_scan16_brackets(const char *p, char open, char close)
+{
+#if defined(__SSE2__) && !defined(HS_SCALAR)
+	__m128i v = hs_scan16_load(p);
+	__m128i either = _mm_or_si128(_mm_cmpeq_epi8(v, _mm_set1_epi8(open)), _mm_cmpeq_epi8(v, _mm_set1_epi8(close)));
+
+	return (unsigned)_mm_movemask_epi8(_mm_or_si128(either, _mm_cmpeq_epi8(v, _mm_set1_epi8('\\'))));
+#else
+	return hs_scan16_equal(p, '\\') | hs_scan16_equal(p, open) | hs_scan16_equal(p, close);
+#endif
+}
+
 static inline unsigned hs_scan16_digits(const char *p)
 {
 #if defined(__SSE2__) && !defined(HS_SCALAR)

@@ -58,40 +58,39 @@ static void civil_from_ms(int64_t ms, struct civil *c)
 	c->ms = (int)(rest % 1000);
 }
 
-/* Copies the pattern with digits for its letters. Not snprintf, because this runs for every request. */
-static void fill(const char *pattern, const struct civil *c, char *out)
+/* Writes a number and what follows it. Not snprintf, because this runs for every request. */
+static char *put_number(char *out, int value, int digits, char after)
 {
-	int left[128] = { ['Y'] = c->year,   ['M'] = c->month,  ['D'] = c->day, ['h'] = c->hour,
-		          ['m'] = c->minute, ['s'] = c->second, ['f'] = c->ms };
-	size_t n = strlen(pattern);
+	for (int i = digits; i-- > 0; value /= 10)
+		out[i] = (char)('0' + value % 10);
+	out[digits] = after;
+	return out + digits + (after != '\0');
+}
 
-	out[n] = '\0';
-	while (n-- > 0) {
-		int *value = &left[(unsigned char)pattern[n]];
+/* `dash` and `colon` may be '\0': then nothing divides the numbers. */
+static void put_time(int64_t ms, char dash, char colon, char *out)
+{
+	struct civil c;
 
-		if (strchr("YMDhmsf", pattern[n]) != NULL) {
-			out[n] = (char)('0' + *value % 10);
-			*value /= 10;
-		} else {
-			out[n] = pattern[n];
-		}
-	}
+	civil_from_ms(ms, &c);
+	out = put_number(out, c.year, 4, dash);
+	out = put_number(out, c.month, 2, dash);
+	out = put_number(out, c.day, 2, 'T');
+	out = put_number(out, c.hour, 2, colon);
+	out = put_number(out, c.minute, 2, colon);
+	out = put_number(out, c.second, 2, '.');
+	out = put_number(out, c.ms, 3, 'Z');
+	*out = '\0';
 }
 
 void hs_timestamp_text(int64_t ms, char out[static HS_TIMESTAMP_TEXT + 1])
 {
-	struct civil c;
-
-	civil_from_ms(ms, &c);
-	fill("YYYY-MM-DDThh:mm:ss.fffZ", &c, out);
+	put_time(ms, '-', ':', out);
 }
 
 void hs_timestamp_compact(int64_t ms, char out[static HS_TIMESTAMP_STAMP + 1])
 {
-	struct civil c;
-
-	civil_from_ms(ms, &c);
-	fill("YYYYMMDDThhmmss.fffZ", &c, out);
+	put_time(ms, '\0', '\0', out);
 }
 
 /* --- reading ---------------------------------------------------------------- */

@@ -77,22 +77,44 @@ static size_t step_through(struct nesting *n, const char *block, unsigned found)
 	return 0;
 }
 
-/* s->p is at the opening bracket. Most blocks hold quotes only, and their parity is enough. */
+/* Skips blocks, four at a time, that hold no backslash and no such bracket: the parity of their quotes is enough. */
+static void skip_plain(struct scan *s, struct nesting *n, char open, char close)
+{
+	const char *p = s->p;
+	unsigned quotes = 0;
+
+	for (; s->end - p >= 4 * BLOCK; p += 4 * BLOCK) {
+		if ((hs_scan16_brackets(p, open, close) | hs_scan16_brackets(p + BLOCK, open, close) |
+		     hs_scan16_brackets(p + 2 * BLOCK, open, close) | hs_scan16_brackets(p + 3 * BLOCK, open, close)) !=
+		    0)
+			break;
+		quotes ^= hs_scan16_equal(p, '"') ^ hs_scan16_equal(p + BLOCK, '"') ^
+		          hs_scan16_equal(p + 2 * BLOCK, '"') ^ hs_scan16_equal(p + 3 * BLOCK, '"');
+	}
+	n->in_string ^= __builtin_parity(quotes);
+	s->p = p;
+}
+
+/* s->p is at the opening bracket. */
 static bool skip_container(struct scan *s)
 {
-	struct nesting n = { .open = *s->p, .close = *s->p == '[' ? ']' : '}' };
+	const char open = *s->p, close = *s->p == '[' ? ']' : '}'; /* in registers: n is passed by address */
+	struct nesting n = { .open = open, .close = close };
 
 	while (s->p < s->end) {
 		char last[BLOCK] = { 0 };
-		size_t left = (size_t)(s->end - s->p), length;
-		const char *block = s->p;
+		size_t left, length;
+		const char *block;
 		unsigned quotes, others;
 
+		if (open == '[' && n.escaped == 0) /* a batch is long; a lone event has many brackets */
+			skip_plain(s, &n, open, close);
+		left = (size_t)(s->end - s->p);
+		block = s->p;
 		if (left < BLOCK)
 			block = memcpy(last, s->p, left);
 		quotes = hs_scan16_equal(block, '"');
-		others =
-		    hs_scan16_equal(block, '\\') | hs_scan16_equal(block, n.open) | hs_scan16_equal(block, n.close);
+		others = hs_scan16_brackets(block, open, close);
 		if (HS_MOSTLY((others | (unsigned)n.escaped) == 0)) {
 			n.in_string ^= __builtin_parity(quotes);
 		} else {

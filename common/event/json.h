@@ -175,10 +175,19 @@ void hs_json_unescape(struct hs_slice inner, struct hs_buf *out);
 /* For inner bytes that come from no token: true if hs_json_unescape may have them. */
 bool hs_json_can_unescape(struct hs_slice inner);
 
+/* Decodes \u escapes; see hs_json_inner_is. */
+bool hs_json_inner_decodes_to(struct hs_slice inner, struct hs_slice name);
+
 /*
  * True if a string's inner bytes, decoded, are that name, which has only letters and underscores.
  * Takes any bytes.
  */
-bool hs_json_inner_is(struct hs_slice inner, struct hs_slice name);
+static inline bool hs_json_inner_is(struct hs_slice inner, struct hs_slice name)
+{
+	/* An escape is five bytes longer than its letter: mostly the length alone tells. */
+	if (inner.n == name.n)
+		return memcmp(inner.p, name.p, name.n) == 0;
+	return inner.n >= name.n + 5 && hs_json_inner_decodes_to(inner, name);
+}
 
 #endif

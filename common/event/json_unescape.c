@@ -83,7 +83,7 @@ bool hs_json_can_unescape(struct hs_slice inner)
 }
 
 /* No escape but \uXXXX yields a letter or an underscore. */
-bool hs_json_inner_is(struct hs_slice inner, struct hs_slice name)
+bool hs_json_inner_decodes_to(struct hs_slice inner, struct hs_slice name)
 {
 	for (size_t i = 0; i < name.n; i++) {
 		size_t used = unicode_escape(inner) == name.p[i] ? 6 : 1;

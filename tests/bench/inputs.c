@@ -88,11 +88,14 @@ static void fill_body(struct bench_input *in, struct bench_body *b, struct hs_sl
 {
 	char *p;
 
-	b->n = in->events * (event.n + 1) - 1 + (in->batch ? 2 : 0);
+	struct hs_slice open = in->direct ? HS_SLICE("{\"batch\":[") : HS_SLICE("[");
+	struct hs_slice close = in->direct ? HS_SLICE("],\"writeKey\":\"" BENCH_WRITE_KEY "\"}") : HS_SLICE("]");
+
+	b->n = in->events * (event.n + 1) - 1 + (in->batch ? open.n + close.n : 0);
 	b->text = p = allocate(1, b->n + 1);
 	b->event = allocate(in->events, sizeof *b->event);
 	if (in->batch)
-		*p++ = '[';
+		p = mempcpy(p, open.p, open.n);
 	for (size_t i = 0; i < in->events; i++) {
 		if (i > 0)
 			*p++ = ',';
@@ -101,7 +104,7 @@ static void fill_body(struct bench_input *in, struct bench_body *b, struct hs_sl
 		p += event.n;
 	}
 	if (in->batch)
-		*p = ']';
+		memcpy(p, close.p, close.n);
 }
 
 struct bench_input *bench_input_new(const char *name, struct hs_slice event, size_t events, size_t bodies)
@@ -111,6 +114,7 @@ struct bench_input *bench_input_new(const char *name, struct hs_slice event, siz
 	*in = (struct bench_input){ .name = name,
 		                    .events = events > 0 ? events : 1,
 		                    .batch = events > 0,
+		                    .direct = strncmp(name, "direct", 6) == 0,
 		                    .id_at = find_id(event),
 		                    .bodies = bodies };
 	in->body = allocate(bodies, sizeof *in->body);

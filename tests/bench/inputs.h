@@ -11,6 +11,8 @@
 #include <stdint.h>
 
 #define BENCH_SECRET "a shared secret of the benchmarks"
+#define BENCH_WRITE_KEY "key"
+#define BENCH_WRITE_KEY_BASIC "a2V5Og==" /* "key:" in base64 */
 
 enum { BENCH_MAC_TEXT = 40 };
 
@@ -26,7 +28,8 @@ struct bench_body {
 struct bench_input {
 	const char *name;
 	size_t events; /* in each body */
-	bool batch;    /* an array, whatever its length */
+	bool batch;    /* an array, or a library's object around it, whatever its length */
+	bool direct;   /* as a library sends it */
 	size_t id_at;  /* the offset in an event of the sixteen characters that are its number */
 	struct bench_body *body;
 	size_t bodies;
@@ -36,6 +39,7 @@ struct bench_input {
 
 /*
  * `bodies` copies of a request with `events` copies of the event (0: one, and no array).
+ * A name that begins with "direct" makes bodies such as Segment's libraries send.
  * The event's messageId ends in sixteen characters that may be overwritten.
  */
 struct bench_input *bench_input_new(const char *name, struct hs_slice event, size_t events, size_t bodies);

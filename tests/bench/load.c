@@ -2,11 +2,15 @@
  * load: signed events over HTTP/1.1, on connections that stay open.
  *
  *	load --port N [--path /hookspool] [--clients 64] [--seconds 3] [--warm-up 1]
- *	     [--batch N] [--rate N] --secret TEXT EVENT-FILE
+ *	     [--batch N] [--rate N] --secret TEXT | --key KEY [--gzip N] EVENT-FILE
  *
  * Each event is the text of the file with a messageId that no other has: its last sixteen
  * characters become a number. A request is one event, or an array of --batch of them, and
  * carries the X-Signature that Segment would send: of the event, or of the first of a batch.
+ *
+ * With --key requests are those of a library that sends directly, to a path such as
+ * /hookspool/v1/t: the key stands in for the signature, and --batch N makes one object around N
+ * events. --gzip N compresses N bodies before the run, which ends early once all were sent.
  *
  * Without --rate each client sends its next request when it has the answer to the last.
  * With it requests become due at even intervals, whether answers come or not, and a latency
@@ -19,6 +23,7 @@
 #include <errno.h>
 #include <getopt.h>
 #include <inttypes.h>
+#include <libdeflate.h>
 #include <netinet/tcp.h>
 #include <openssl/core_names.h>
 #include <openssl/evp.h>
@@ -34,21 +39,27 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { ID_DIGITS = 16, MAC_DIGITS = 40, ANSWER_MAX = 8192, HEAD_MAX = 512, DRAIN_S = 20 };
+enum { ID_DIGITS = 16, MAC_DIGITS = 40, ANSWER_MAX = 8192, HEAD_MAX = 1024, KEY_MAX = 128, DRAIN_S = 20 };
 
 static const int64_t SECOND = 1000000000;
 
 struct options {
-	const char *path, *secret, *file;
-	int port, clients, batch;
+	const char *path, *secret, *key, *file;
+	int port, clients, batch, gzip;
 	double seconds, warm_up, rate;
+};
+
+struct request {
+	char *text; /* head and body */
+	size_t n, body_n;
 };
 
 struct client {
 	int fd;             /* -1: not connected */
 	bool busy, writing; /* a request is under way; epoll was asked for EPOLLOUT */
 	int resent;         /* how often this request met a connection that was just closed */
-	char *request;      /* head and body */
+	struct request own; /* numbered anew each time */
+	struct request now; /* the one under way */
 	size_t sent, got;
 	int64_t due; /* when the request should have begun */
 	char answer[ANSWER_MAX + 1];
@@ -59,8 +70,11 @@ struct load {
 	struct sockaddr_in address;
 	EVP_MAC_CTX *keyed;
 	char *event;
-	size_t event_n, id_at;            /* bytes of an event, and the offset of its number */
-	size_t request_n, head_n, mac_at; /* of a request; mac_at: the offset of its signature */
+	size_t event_n, id_at;           /* bytes of an event, and the offset of its number */
+	size_t head_n, mac_at, first_at; /* in a request: its signature's and first event's offset */
+	size_t body_bytes;               /* of the last body sent */
+	struct request *made;            /* compressed; o.gzip of them */
+	int next_made;
 	uint64_t next_id;
 	int epoll;
 	struct client *client;
@@ -150,46 +164,112 @@ static size_t events_in_request(const struct load *l)
 	return l->o.batch > 0 ? (size_t)l->o.batch : 1;
 }
 
-/* Writes a client's request, except numbers and signature. */
-static char *request_new(struct load *l)
+/* Writes the head of a request. Returns its length. */
+static size_t head_write(const struct load *l, char *to, size_t body_n)
 {
-	size_t count = events_in_request(l), brackets = l->o.batch > 0;
-	size_t body_n = count * (l->event_n + 1) - 1 + 2 * brackets;
-	char *request = malloc(HEAD_MAX + body_n), *p;
-	int n;
+	char by_key[KEY_MAX + 1] = "", basic[4 * KEY_MAX];
+	int n = snprintf(to, HEAD_MAX,
+	                 "POST %s HTTP/1.1\r\nHost: 127.0.0.1:%d\r\nContent-Type: application/json\r\n"
+	                 "Content-Length: %zu\r\n",
+	                 l->o.path, l->o.port, body_n);
 
-	if (request == NULL)
+	if (l->o.key == NULL)
+		return (size_t)(n + snprintf(to + n, HEAD_MAX - (size_t)n, "X-Signature: %040d\r\n\r\n", 0));
+	snprintf(by_key, sizeof by_key, "%s:", l->o.key);
+	EVP_EncodeBlock((unsigned char *)basic, (const unsigned char *)by_key, (int)strlen(by_key));
+	return (size_t)(n + snprintf(to + n, HEAD_MAX - (size_t)n, "Authorization: Basic %s\r\n%s\r\n", basic,
+	                             l->o.gzip > 0 ? "Content-Encoding: gzip\r\n" : ""));
+}
+
+/* Writes what is around a batch. */
+static void batch_ends(const struct load *l, char open[static HEAD_MAX], char close[static HEAD_MAX])
+{
+	time_t now = time(NULL);
+	struct tm t;
+	char text[32];
+
+	open[0] = close[0] = '\0';
+	if (l->o.batch == 0)
+		return;
+	strftime(text, sizeof text, "%FT%T.000Z", gmtime_r(&now, &t));
+	snprintf(open, HEAD_MAX, "%s", l->o.key != NULL ? "{\"batch\":[" : "[");
+	if (l->o.key == NULL)
+		snprintf(close, HEAD_MAX, "]");
+	else
+		snprintf(close, HEAD_MAX, "],\"sentAt\":\"%s\",\"writeKey\":\"%s\"}", text, l->o.key);
+}
+
+/* Writes a client's request, except numbers and signature. */
+static struct request request_new(struct load *l)
+{
+	size_t count = events_in_request(l);
+	char open[HEAD_MAX], close[HEAD_MAX], *p;
+	struct request r;
+
+	batch_ends(l, open, close);
+	r.body_n = strlen(open) + count * (l->event_n + 1) - 1 + strlen(close);
+	r.text = malloc(HEAD_MAX + r.body_n + 1);
+	if (r.text == NULL)
 		die("memory");
-	n = snprintf(request, HEAD_MAX,
-	             "POST %s HTTP/1.1\r\nHost: 127.0.0.1:%d\r\nContent-Type: application/json\r\n"
-	             "Content-Length: %zu\r\nX-Signature: %040d\r\n\r\n",
-	             l->o.path, l->o.port, body_n, 0);
-	l->head_n = (size_t)n;
+	l->head_n = head_write(l, r.text, r.body_n);
 	l->mac_at = l->head_n - 4 - MAC_DIGITS;
-	l->request_n = l->head_n + body_n;
-	p = request + n;
-	if (brackets)
-		*p++ = '[';
+	l->first_at = l->head_n + strlen(open);
+	r.n = l->head_n + r.body_n;
+	p = stpcpy(r.text + l->head_n, open);
 	for (size_t i = 0; i < count; i++) {
 		if (i > 0)
 			*p++ = ',';
 		memcpy(p, l->event, l->event_n);
 		p += l->event_n;
 	}
-	if (brackets)
-		*p++ = ']';
-	return request;
+	strcpy(p, close);
+	return r;
 }
 
 /* Writes new numbers and their signature. */
 static void request_renew(struct load *l, char *request)
 {
 	size_t count = events_in_request(l);
-	char *event = request + l->head_n + (l->o.batch > 0);
+	char *event = request + l->first_at;
 
 	for (size_t i = 0; i < count; i++)
 		put_hex(event + i * (l->event_n + 1) + l->id_at, l->next_id++, ID_DIGITS);
-	sign(l, event, l->event_n, request + l->mac_at);
+	if (l->o.key == NULL)
+		sign(l, event, l->event_n, request + l->mac_at);
+}
+
+static struct request request_gzip(const struct load *l, struct libdeflate_compressor *gzip,
+                                   const struct request *plain)
+{
+	size_t cap = libdeflate_gzip_compress_bound(gzip, plain->body_n), head_n;
+	char *body = malloc(cap);
+	struct request r = { .text = malloc(HEAD_MAX + cap) };
+
+	if (body == NULL || r.text == NULL)
+		die("memory");
+	r.body_n = libdeflate_gzip_compress(gzip, plain->text + l->head_n, plain->body_n, body, cap);
+	head_n = head_write(l, r.text, r.body_n);
+	memcpy(r.text + head_n, body, r.body_n);
+	r.n = head_n + r.body_n;
+	free(body);
+	r.text = realloc(r.text, r.n);
+	return r;
+}
+
+static void make_compressed(struct load *l)
+{
+	struct libdeflate_compressor *gzip = libdeflate_alloc_compressor(6);
+	struct request plain = request_new(l);
+
+	l->made = calloc((size_t)l->o.gzip, sizeof *l->made);
+	if (gzip == NULL || l->made == NULL)
+		die("memory");
+	for (int i = 0; i < l->o.gzip; i++) {
+		request_renew(l, plain.text);
+		l->made[i] = request_gzip(l, gzip, &plain);
+	}
+	free(plain.text);
+	libdeflate_free_compressor(gzip);
 }
 
 /* --- clients ------------------------------------------------------------------- */
@@ -225,14 +305,14 @@ static void send_more(struct load *l, struct client *c)
 {
 	bool more;
 
-	while (c->sent < l->request_n) {
-		ssize_t n = send(c->fd, c->request + c->sent, l->request_n - c->sent, MSG_DONTWAIT | MSG_NOSIGNAL);
+	while (c->sent < c->now.n) {
+		ssize_t n = send(c->fd, c->now.text + c->sent, c->now.n - c->sent, MSG_DONTWAIT | MSG_NOSIGNAL);
 
 		if (n < 0)
 			break; /* full, or closed: then receive tells */
 		c->sent += (size_t)n;
 	}
-	more = c->sent < l->request_n;
+	more = c->sent < c->now.n;
 	if (more != c->writing)
 		watch(l, c, EPOLL_CTL_MOD, more ? EPOLLIN | EPOLLOUT : EPOLLIN);
 	c->writing = more;
@@ -248,7 +328,15 @@ static void send_request(struct load *l, struct client *c)
 
 static void begin(struct load *l, struct client *c, int64_t due)
 {
-	request_renew(l, c->request);
+	if (l->o.gzip > 0) {
+		c->now = l->made[l->next_made++];
+		if (l->next_made == l->o.gzip)
+			l->until = due < l->until ? due : l->until;
+	} else {
+		request_renew(l, c->own.text);
+		c->now = c->own;
+	}
+	l->body_bytes = c->now.body_n;
 	c->busy = true;
 	c->resent = 0;
 	c->due = due;
@@ -329,7 +417,7 @@ static void receive(struct load *l, struct client *c)
 	length = answer_length(c, &close_after);
 	if (length == 0 || (length > c->got && length <= ANSWER_MAX))
 		return;
-	if (close_after || length != c->got || c->sent < l->request_n) {
+	if (close_after || length != c->got || c->sent < c->now.n) {
 		disconnect(c);
 		l->reconnects++;
 	}
@@ -413,7 +501,8 @@ static uint32_t percentile(const struct load *l, double p)
 
 static void report(struct load *l)
 {
-	double per_second = (double)l->latencies / l->o.seconds;
+	double seconds = l->o.gzip > 0 ? (double)(l->until - l->from) / 1e9 : l->o.seconds;
+	double per_second = (double)l->latencies / seconds;
 	double events = per_second * (double)events_in_request(l);
 	struct rusage u;
 	double cpu;
@@ -425,16 +514,15 @@ static void report(struct load *l)
 	       "\"p50_us\":%u,\"p99_us\":%u,\"max_us\":%u,\"requests\":%zu,"
 	       "\"acknowledged_events\":%" PRIu64 ",\"bad\":%" PRIu64 ",\"first_bad\":%d,\"late\":%" PRIu64
 	       ",\"reconnects\":%" PRIu64 ",\"load_cpu_share\":%.3f,\"body_bytes\":%zu}\n",
-	       per_second, events, per_second * (double)(l->request_n - l->head_n) / 1e6, percentile(l, 0.5),
-	       percentile(l, 0.99), percentile(l, 1), l->latencies, l->acknowledged * events_in_request(l), l->bad,
-	       l->first_bad, l->late, l->reconnects, cpu / ((double)(now_ns() - l->begin) / 1e9),
-	       l->request_n - l->head_n);
+	       per_second, events, per_second * (double)l->body_bytes / 1e6, percentile(l, 0.5), percentile(l, 0.99),
+	       percentile(l, 1), l->latencies, l->acknowledged * events_in_request(l), l->bad, l->first_bad, l->late,
+	       l->reconnects, cpu / ((double)(now_ns() - l->begin) / 1e9), l->body_bytes);
 }
 
 static void usage(void)
 {
 	fputs("usage: load --port N [--path P] [--clients N] [--seconds S] [--warm-up S]\n"
-	      "            [--batch N] [--rate N] --secret TEXT EVENT-FILE\n",
+	      "            [--batch N] [--rate N] --secret TEXT | --key KEY [--gzip N] EVENT-FILE\n",
 	      stderr);
 	exit(2);
 }
@@ -444,7 +532,8 @@ static struct options options_read(int argc, char **argv)
 	static const struct option names[] = {
 		{ "port", 1, NULL, 'p' },    { "path", 1, NULL, 'P' },    { "clients", 1, NULL, 'c' },
 		{ "seconds", 1, NULL, 's' }, { "warm-up", 1, NULL, 'w' }, { "batch", 1, NULL, 'b' },
-		{ "rate", 1, NULL, 'r' },    { "secret", 1, NULL, 'k' },  { NULL, 0, NULL, 0 },
+		{ "rate", 1, NULL, 'r' },    { "secret", 1, NULL, 'k' },  { "key", 1, NULL, 'K' },
+		{ "gzip", 1, NULL, 'z' },    { NULL, 0, NULL, 0 },
 	};
 	struct options o = { .path = "/hookspool", .clients = 64, .seconds = 3, .warm_up = 1 };
 
@@ -458,11 +547,14 @@ static struct options options_read(int argc, char **argv)
 		case 'b': o.batch = atoi(optarg); break;
 		case 'r': o.rate = atof(optarg); break;
 		case 'k': o.secret = optarg; break;
+		case 'K': o.key = optarg; break;
+		case 'z': o.gzip = atoi(optarg); break;
 		default: usage();
 		}
 	}
-	if (optind != argc - 1 || o.port <= 0 || o.clients <= 0 || o.seconds <= 0 || o.secret == NULL ||
-	    strlen(o.path) > 128)
+	if (optind != argc - 1 || o.port <= 0 || o.clients <= 0 || o.seconds <= 0 ||
+	    (o.secret == NULL && o.key == NULL) || (o.gzip != 0 && (o.key == NULL || o.gzip < o.clients)) ||
+	    (o.key != NULL && strlen(o.key) >= KEY_MAX) || strlen(o.path) > 128)
 		usage();
 	o.file = argv[optind];
 	return o;
@@ -474,7 +566,8 @@ int main(int argc, char **argv)
 
 	prctl(PR_SET_TIMERSLACK, 1UL); /* the paced mode wakes up on time */
 	read_event(&l);
-	l.keyed = keyed_new(l.o.secret);
+	if (l.o.key == NULL)
+		l.keyed = keyed_new(l.o.secret);
 	l.address = (struct sockaddr_in){ .sin_family = AF_INET,
 		                          .sin_port = htons((uint16_t)l.o.port),
 		                          .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
@@ -483,15 +576,20 @@ int main(int argc, char **argv)
 	if (l.epoll < 0 || l.client == NULL || getrandom(&l.next_id, sizeof l.next_id, 0) != sizeof l.next_id)
 		die("start");
 	for (int i = 0; i < l.o.clients; i++) {
-		l.client[i].request = request_new(&l);
+		l.client[i].own = request_new(&l);
 		connect_client(&l, &l.client[i]);
 	}
+	if (l.o.gzip > 0)
+		make_compressed(&l);
 	run(&l);
 	report(&l);
 	for (int i = 0; i < l.o.clients; i++) {
 		disconnect(&l.client[i]);
-		free(l.client[i].request);
+		free(l.client[i].own.text);
 	}
+	for (int i = 0; i < l.o.gzip; i++)
+		free(l.made[i].text);
+	free(l.made);
 	free(l.client);
 	free(l.latency_us);
 	free(l.event);

@@ -18,6 +18,7 @@
 #	BACKLOG=N       count the sealed segments that wait to be compressed, each second after the
 #	                first N: the most of them, and their mean bytes, in each third of that time
 #	OWN=1           ask now and then for the memory that is the handler's own, not a file's
+#	BESIDE=COMMAND  runs beside the load; $http_port is the server's
 #	PERF=FILE       record with perf(1) what the handlers do under load
 #	BENCH_BIN=…     where load and the empty responders are
 
@@ -212,7 +213,7 @@ all_kept() {
 }
 
 measure() {
-	local handler server begin=${EPOCHREALTIME/./} result watch=
+	local handler server begin=${EPOCHREALTIME/./} result watch= beside=
 	: >"$T/own"
 	: >"$T/backlog"
 	if [ -n "${BACKLOG-}" ]; then
@@ -229,8 +230,13 @@ measure() {
 			-p "$(handlers | paste -sd ,)" -- sleep 3 >&2 &
 		disown # not one of those that are ended with the script: it ends by itself
 	fi
+	if [ -n "${BESIDE-}" ]; then
+		http_port=$http_port bash -c "$BESIDE" &
+		beside=$!
+	fi
 	"$BENCH_BIN/load" --port "$http_port" --secret "$SECRET" "$@" "$EVENT" >"$T/result"
 	result=$?
+	[ -z "$beside" ] || wait "$beside"
 	[ -z "$watch" ] || { kill "$watch" && wait "$watch"; } 2>/dev/null
 	handler=$(($(handler_ticks) - handler)) server=$(($(server_ticks) - server))
 	jq -c --arg side "$HANDLER@$MOUNT" --argjson peak "$(peak | grep . || echo 0)" \
@@ -242,6 +248,7 @@ measure() {
 		--argjson us $((${EPOCHREALTIME/./} - begin)) --argjson hertz "$(getconf CLK_TCK)" \
 		'{side: $side} + . + {
 			handler_cpu_share: ($handler * 1000000 / $hertz / $us),
+			handler_us_event: ($handler * 1000000 / $hertz / .acknowledged_events),
 			server_cpu_share: ($server * 1000000 / $hertz / $us), peak_rss_kb: $peak, own_rss_kb: $own}
 			+ if $backlog[0].bytes then {backlog: $backlog} else {} end' "$T/result"
 	return "$result"
