@@ -1,6 +1,7 @@
 /* hookspool erase: removes all records of a person from the spool. */
 #include "base/io.h"
 #include "base/json_writer.h"
+#include "config/loads.h"
 #include "spool/erase.h"
 #include "spool/spool.h"
 #include "tools/command.h"
@@ -259,6 +260,22 @@ static int report_failure(const struct erase *c, enum hs_result r, const struct 
 	return 0;
 }
 
+/*
+ * Names the databases of [load] that may still have rows of these people: erase changes the spool alone. A loader
+ * that follows delete events removes the rows of those users by itself.
+ */
+static void tell_databases(const struct erase *c, const struct hs_erasure *d)
+{
+	bool by_loader = c->count == 0 && !c->how.aliases && d->plans == 0;
+
+	for (unsigned i = 0; i < c->settings->loads && !c->how.look_only; i++)
+		if (!by_loader || c->settings->load[i].ignore_deletes)
+			fprintf(stderr,
+			        "hookspool erase: the database of [load] %s may still have their rows: remove them "
+			        "there, as docs/warehouse.md says\n",
+			        c->settings->load[i].label);
+}
+
 /* The exit code for the outcome. */
 static int report(const struct erase *c, enum hs_result r, const struct hs_erasure *d)
 {
@@ -268,6 +285,7 @@ static int report(const struct erase *c, enum hs_result r, const struct hs_erasu
 		return code;
 	print_people(c);
 	print_sum(c, d);
+	tell_databases(c, d);
 	if (d->damaged > 0)
 		fprintf(stderr,
 		        "hookspool erase: %" PRIu64 " files are damaged and stay as they are: run hookspool "

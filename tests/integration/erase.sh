@@ -405,4 +405,20 @@ is 'the one of her tenant is removed, and no other line' "$(sum '[.events, .reje
 	'[0,1] [acme,null] [globex,null] [globex,true]'
 server_stop
 
+### Databases ##########################################################
+# Erase does not reach them: it names those that may still have the person's rows.
+databases() { sed -n 's/.*the database of \[load\] \([a-z]*\) may.*/\1/p' "$T/err" | xargs; }
+SETTINGS='auth = none
+[load]
+follows = sqlite:/nowhere/a.db
+ignores = sqlite:/nowhere/b.db on_delete=ignore'
+spool_start
+take "$(page b-1 anna)" >/dev/null
+hs erase --user anna --dry-run
+is 'a dry run names no database' "$CODE $(databases)" '0 '
+hs erase --user anna --json
+is 'erase names the databases of [load]' "$CODE $(sum .events) $(databases)" '0 1 follows ignores'
+hs erase --from-deletes
+is 'those of delete events are removed by a loader that follows them' "$CODE $(databases)" '0 ignores'
+
 done_testing
