@@ -2,7 +2,7 @@
 
 .PHONY: check lint
 check:
-	$(Q)$(DEPS) --missing build test check faults >/dev/null || $(DEPS) build test check faults
+	$(Q)$(DEPS) --missing build test check faults load >/dev/null || $(DEPS) build test check faults load
 	$(Q)$(MAKE) --no-print-directory lint
 	$(Q)$(MAKE) --no-print-directory scalar
 	$(Q)$(MAKE) --no-print-directory portable

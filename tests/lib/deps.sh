@@ -24,9 +24,6 @@ build    libsqlite3-dev         hookspool load: SQLite
 build    libpq-dev              hookspool load: PostgreSQL
 build    libmariadb-dev         hookspool load: MariaDB
 build    libcurl4-openssl-dev   hookspool send and check --url speak HTTP
-build    libsqlite3-dev         hookspool load writes into SQLite
-build    libpq-dev              and into PostgreSQL
-build    libmariadb-dev         and into MariaDB
 load     postgresql             a server of their own for the tests of load
 load     mariadb-server         another one
 test     libcmocka-dev          unit tests
