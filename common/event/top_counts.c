@@ -73,12 +73,12 @@ struct hs_slice hs_top_counts_name(struct hs_slice name)
 
 bool hs_top_counts_add_many(struct hs_top_counts *t, struct hs_slice name, uint64_t records, uint64_t bytes)
 {
-	struct hs_top_counts_row *last = t->row + t->last;
+	struct hs_top_counts_row *last = t->last < t->count ? &t->row[t->last] : NULL;
 	uint32_t *slot;
 	uint64_t hash;
 
 	name = hs_top_counts_name(name);
-	if (t->last < t->count && hs_slice_eq(hs_slice(last->name, last->n), name)) {
+	if (last != NULL && hs_slice_eq(hs_slice(last->name, last->n), name)) {
 		count_in(last, records, bytes);
 		return true;
 	}
