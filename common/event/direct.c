@@ -5,7 +5,7 @@ enum { DAY_MS = 86400000 };
 /* --- libraries -------------------------------------------------------------------- */
 
 struct library {
-	struct hs_slice name; /* as in context.library.name */
+	struct hs_slice name; /* as events have it in their context */
 	bool makes_sent_at;   /* anew for each attempt */
 	bool is_client;       /* although the path may say server */
 	bool has_weak_ids;
