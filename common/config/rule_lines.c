@@ -183,8 +183,7 @@ static const char *read_condition(struct hs_settings_reading *reading, const cha
 	fault = fault_of_name(reading->settings, hs_slice_str(condition->name));
 	if (fault == NULL)
 		fault = read_pattern(at, &pattern);
-	if (fault == NULL &&
-	    !hs_pattern_compile(&condition->pattern, hs_slice(pattern.text, pattern.n), pattern.star))
+	if (fault == NULL && !hs_pattern_compile(&condition->pattern, hs_slice(pattern.text, pattern.n), pattern.star))
 		fault = "out of memory";
 	return fault;
 }

@@ -161,7 +161,8 @@ static enum hs_result go_down(struct hs_flattener *f, const struct hs_json *j, u
 	return hs_name_cache_step(&f->paths, parent, name, step);
 }
 
-static enum hs_result put_leaf(struct hs_flattener *f, const struct walk *w, uint32_t step, uint32_t value)
+static inline enum hs_result put_leaf(struct hs_flattener *f, const struct walk *w, uint32_t step, uint32_t value,
+                                      bool ruled)
 {
 	struct hs_slice label;
 	size_t start = w->out->n;
@@ -177,13 +178,14 @@ static enum hs_result put_leaf(struct hs_flattener *f, const struct walk *w, uin
 	put_member(w->out, label, w->json, value);
 	if (!hs_buf_ok(w->out))
 		return HS_E_MEMORY;
-	if (!HS_MOSTLY(f->ruling.rules == NULL))
+	if (ruled && !HS_MOSTLY(hs_ruling_passes(&f->ruling, &f->paths, step, label)))
 		r = hs_ruling_leaf(&f->ruling, &f->paths, step, label, w->out, start);
 	return w->out->n > w->limit ? HS_E_RECORD_LARGE : r;
 }
 
-/* Appends every leaf of the object below the step `top`, depth first, in the order of the text. */
-static enum hs_result put_leaves(struct hs_flattener *f, const struct walk *w, uint32_t object, uint32_t top)
+/* Compiled twice, because even a look at a flag would cost each leaf something where there are no rules. */
+static inline __attribute__((always_inline)) enum hs_result put_all(struct hs_flattener *f, const struct walk *w,
+                                                                    uint32_t object, uint32_t top, bool ruled)
 {
 	struct {
 		uint32_t end, step;
@@ -217,11 +219,18 @@ static enum hs_result put_leaves(struct hs_flattener *f, const struct walk *w, u
 			level[depth].step = step;
 			key += 2;
 		} else if (r == HS_OK) {
-			r = put_leaf(f, w, step, key + 1);
+			r = put_leaf(f, w, step, key + 1, ruled);
 			key = value->next;
 		}
 	}
 	return r;
+}
+
+/* Appends every leaf of the object below the step `top`, depth first, in the order of the text. */
+static enum hs_result put_leaves(struct hs_flattener *f, const struct walk *w, uint32_t object, uint32_t top)
+{
+	return HS_MOSTLY(f->ruling.rules == NULL) ? put_all(f, w, object, top, false)
+	                                          : put_all(f, w, object, top, true);
 }
 
 /* Appends a text that needs no escapes. */
@@ -247,10 +256,18 @@ static const struct {
 #undef FIXED_LABEL
 };
 
-/* Applies the rules to the fixed field that was appended from `start`; no field: nothing was. */
+static inline void put_fixed_field(const struct hs_flattener *f, const struct hs_event *e, int i, struct hs_buf *out)
+{
+	if (i == HS_FIELD_MESSAGE_ID && f->message_id.n > 0)
+		put_message_id(f->message_id, out);
+	else if (e->field[i] != 0)
+		put_member(out, hs_slice(labels[i].text, labels[i].n), e->json, e->field[i]);
+}
+
+/* Applies the rules to the fixed field that was appended from `start`, if one was. */
 static enum hs_result rule_fixed(struct hs_flattener *f, int field, struct hs_buf *out, size_t start)
 {
-	if (HS_MOSTLY(f->ruling.rules == NULL) || out->n == start)
+	if ((f->ruling.fields >> field & 1) == 0 || out->n == start)
 		return HS_OK;
 	return hs_ruling_field(&f->ruling, (enum hs_field)field, out, start, start + labels[field].n);
 }
@@ -259,13 +276,15 @@ static enum hs_result put_fixed(struct hs_flattener *f, const struct hs_event *e
 {
 	enum hs_result r = HS_OK;
 
+	if (HS_MOSTLY(f->ruling.fields == 0)) {
+		for (int i = 0; i < HS_FIELD_FLAT_COUNT; i++)
+			put_fixed_field(f, e, i, out);
+		return HS_OK;
+	}
 	for (int i = 0; i < HS_FIELD_FLAT_COUNT && r == HS_OK; i++) {
 		size_t start = out->n;
 
-		if (i == HS_FIELD_MESSAGE_ID && f->message_id.n > 0)
-			put_message_id(f->message_id, out);
-		else if (e->field[i] != 0)
-			put_member(out, hs_slice(labels[i].text, labels[i].n), e->json, e->field[i]);
+		put_fixed_field(f, e, i, out);
 		r = rule_fixed(f, i, out, start);
 	}
 	return r;
@@ -438,8 +457,8 @@ static enum hs_result put_flag(struct hs_flattener *f, struct hs_buf *out)
 
 static enum hs_result decide(struct hs_flattener *f, struct hs_buf *out)
 {
-	bool flag;
-	enum hs_result r = hs_ruling_decide(&f->ruling, &flag);
+	bool flag = false;
+	enum hs_result r = HS_MOSTLY(f->ruling.rules == NULL) ? HS_OK : hs_ruling_decide(&f->ruling, &flag);
 
 	return flag ? put_flag(f, out) : r;
 }
@@ -456,8 +475,11 @@ enum hs_result hs_flatten(struct hs_flattener *f, const struct hs_event *e, cons
 	if (!hs_name_cache_next(&f->paths, f->names))
 		return HS_E_MEMORY;
 	f->leaves = 0;
-	r = hs_ruling_begin(&f->ruling, stamp->rules, &f->paths, stamp->tenant,
-	                    stamp->direct == NULL ? HS_SLICE_NONE : stamp->direct->source);
+	hs_ruling_set(&f->ruling, stamp->rules);
+	r = HS_MOSTLY(stamp->rules == NULL)
+	        ? HS_OK
+	        : hs_ruling_begin(&f->ruling, &f->paths, stamp->tenant,
+	                          stamp->direct == NULL ? HS_SLICE_NONE : stamp->direct->source);
 	if (r == HS_OK)
 		r = put_event(f, e, stamp, &w);
 	if (r == HS_OK)

@@ -6,12 +6,9 @@ static const struct {
 	enum hs_mask_kind kind;
 	uint32_t most; /* highest N; 0: the mask has none */
 } masks[] = {
-	{ "keep", HS_MASK_KEEP, 0 },
-	{ "drop", HS_MASK_DROP, 0 },
-	{ "hash", HS_MASK_HASH, 0 },
-	{ "last", HS_MASK_LAST, HS_MASK_LAST_MAX },
-	{ "no query", HS_MASK_NO_QUERY, 0 },
-	{ "cut", HS_MASK_CUT, HS_MASK_CUT_MAX },
+	{ "keep", HS_MASK_KEEP, 0 },         { "drop", HS_MASK_DROP, 0 },
+	{ "hash", HS_MASK_HASH, 0 },         { "last", HS_MASK_LAST, HS_MASK_LAST_MAX },
+	{ "no query", HS_MASK_NO_QUERY, 0 }, { "cut", HS_MASK_CUT, HS_MASK_CUT_MAX },
 };
 
 enum { MASKS = sizeof masks / sizeof *masks };
@@ -125,6 +122,14 @@ static void put_first(const struct hs_record_field *value, size_t end, struct hs
 	hs_buf_put_slice(out, value->value);
 	if (value->is_string)
 		hs_buf_putc(out, '"');
+}
+
+bool hs_mask_may_change(const struct hs_mask *mask, struct hs_slice value)
+{
+	if (mask->kind == HS_MASK_CUT)
+		return value.n > mask->n; /* decoded, a text is shorter */
+	return mask->kind != HS_MASK_NO_QUERY || memchr(value.p, '?', value.n) != NULL ||
+	       memchr(value.p, '#', value.n) != NULL || memchr(value.p, '\\', value.n) != NULL;
 }
 
 static size_t before_query(const struct hs_buf *text)

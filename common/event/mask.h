@@ -22,7 +22,7 @@ enum hs_mask_kind { HS_MASK_KEEP, HS_MASK_DROP, HS_MASK_HASH, HS_MASK_LAST, HS_M
 
 enum {
 	HS_MASK_STARS = 12,
-	HS_MASK_LAST_MAX = 64,      /* highest N of `last N` */
+	HS_MASK_LAST_MAX = 64,     /* highest N of `last N` */
 	HS_MASK_CUT_MAX = 1 << 20, /* … and of `cut N` */
 };
 
@@ -42,6 +42,9 @@ void hs_mask_print(const struct hs_mask *mask, struct hs_buf *out);
 
 /* The value of a field from its JSON text in a record. */
 struct hs_record_field hs_mask_field(struct hs_slice value);
+
+/* False if the mask surely leaves this JSON text of a value as it is: a quick look. */
+bool hs_mask_may_change(const struct hs_mask *mask, struct hs_slice value);
 
 /*
  * Appends the masked value as JSON text; nothing for `drop`. `key` may be NULL unless the mask is `hash`.

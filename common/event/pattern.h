@@ -11,9 +11,9 @@
 enum { HS_PATTERN_MAX = 1024 /* bytes */ };
 
 struct hs_pattern {
-	char *text;    /* the parts, one after the other */
-	size_t n;      /* bytes in them */
-	uint16_t *end; /* where each part ends in `text`; the first begins at the start of what it matches … */
+	char *text;     /* the parts, one after the other */
+	size_t n;       /* bytes in them */
+	uint16_t *end;  /* where each part ends in `text`; the first begins at the start of what it matches … */
 	unsigned parts; /* … and the last ends at its end. 1: no *, 2: one *, … */
 };
 

@@ -29,9 +29,9 @@ void hs_rules_free(struct hs_rules *rules)
 bool hs_rules_is_fixed(struct hs_slice name)
 {
 	static const char *const added[] = { "tenant", "source", "spooled_at", "original_message_id" };
-	static const enum hs_field fields[] = { HS_FIELD_TYPE,         HS_FIELD_EVENT,      HS_FIELD_TIMESTAMP,
-		                                HS_FIELD_USER_ID,      HS_FIELD_ANONYMOUS_ID, HS_FIELD_MESSAGE_ID,
-		                                HS_FIELD_GROUP_ID,     HS_FIELD_PREVIOUS_ID,  HS_FIELD_RECEIVED_AT };
+	static const enum hs_field fields[] = { HS_FIELD_TYPE,     HS_FIELD_EVENT,        HS_FIELD_TIMESTAMP,
+		                                HS_FIELD_USER_ID,  HS_FIELD_ANONYMOUS_ID, HS_FIELD_MESSAGE_ID,
+		                                HS_FIELD_GROUP_ID, HS_FIELD_PREVIOUS_ID,  HS_FIELD_RECEIVED_AT };
 
 	for (size_t i = 0; i < sizeof added / sizeof *added; i++)
 		if (hs_slice_eq(name, hs_slice_str(added[i])))
@@ -156,9 +156,11 @@ void hs_rules_about(const struct hs_rules *r, struct hs_slice tenant, struct hs_
 
 /* --- a record ------------------------------------------------------------------------ */
 
-void hs_rules_begin(struct hs_slice tenant, struct hs_facts *facts)
+void hs_rules_begin(const struct hs_rules *r, struct hs_slice tenant, struct hs_facts *facts)
 {
-	*facts = (struct hs_facts){ .tenant = tenant };
+	memset(facts->matched, 0, (r->conditions + 63) / 64 * sizeof *facts->matched);
+	memset(facts->id, 0, sizeof facts->id);
+	facts->tenant = tenant;
 }
 
 /* A cryptographic hash, because the same user must be in the sample on every machine. */

@@ -22,7 +22,7 @@
 #include "event/pattern.h"
 
 enum {
-	HS_RULES_LINES_MAX = 256,       /* of each section */
+	HS_RULES_LINES_MAX = 256,      /* of each section */
 	HS_RULES_CONDITIONS_MAX = 512, /* of all lines together */
 	HS_RULES_SAMPLE_ALL = 10000,   /* hundredths of a percent */
 };
@@ -59,14 +59,14 @@ enum hs_unplanned { HS_UNPLANNED_KEEP, HS_UNPLANNED_DROP, HS_UNPLANNED_REJECT, H
 
 /* Constant once the settings are read, so threads may share it. */
 struct hs_rules {
-	struct hs_field_rule *field; /* `fields` of them, in the order of hs_rules_settle */
-	struct hs_event_rule *event; /* `events` of them, in the order of the file */
+	struct hs_field_rule *field;    /* `fields` of them, in the order of hs_rules_settle */
+	struct hs_event_rule *event;    /* `events` of them, in the order of the file */
 	struct hs_condition *condition; /* `conditions` of them, in the order of hs_rules_settle */
 	unsigned fields, events, conditions;
 	enum hs_unplanned unplanned;
 	const struct hs_hmac256 *hash_key; /* of the settings; NULL: none */
-	bool has_tenants; /* a line is for one tenant alone */
-	bool masks;       /* a line of [fields] is not `keep` */
+	bool has_tenants;                  /* a line is for one tenant alone */
+	bool masks;                        /* a line of [fields] is not `keep` */
 	bool samples;
 	uint64_t version; /* hash of everything above: other rules, another number */
 };
@@ -81,9 +81,9 @@ bool hs_rules_is_fixed(struct hs_slice name);
 
 /* What the rules say about a name. Zeroed: nothing. */
 struct hs_rules_about {
-	uint16_t mask;                 /* 1 + an index of rules->field; 0: none */
+	uint16_t mask;                  /* 1 + an index of rules->field; 0: none */
 	uint16_t condition, conditions; /* the first, and how many, of rules->condition */
-	uint8_t id;                    /* 1 + an index of hs_facts.id; 0: it is no id */
+	uint8_t id;                     /* 1 + an index of hs_facts.id; 0: it is no id */
 };
 
 /* Finds the lines for a field. The most exact name wins; of two alike, that of the tenant. n == 0: no tenant. */
@@ -97,7 +97,7 @@ struct hs_facts {
 	uint64_t id[3]; /* hashes of user_id, anonymous_id and message_id; 0: absent */
 };
 
-void hs_rules_begin(struct hs_slice tenant, struct hs_facts *facts);
+void hs_rules_begin(const struct hs_rules *rules, struct hs_slice tenant, struct hs_facts *facts);
 
 /* Tries the conditions on a value before it is masked. `text` is working memory. HS_OK or HS_E_MEMORY. */
 enum hs_result hs_rules_tell(const struct hs_rules *rules, const struct hs_rules_about *about,

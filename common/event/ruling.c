@@ -26,6 +26,20 @@ void hs_ruling_shrink(struct hs_ruling *r)
 
 /* --- what is kept from record to record ----------------------------------------------- */
 
+static bool says_nothing(const struct hs_rules_about *about)
+{
+	return about->mask == 0 && about->conditions == 0 && about->id == 0;
+}
+
+static uint32_t fields_of(const struct hs_ruling *r)
+{
+	uint32_t fields = 0;
+
+	for (int f = 0; f < HS_FIELD_FLAT_COUNT; f++)
+		fields |= (uint32_t)!says_nothing(&r->of_field[f]) << f;
+	return fields;
+}
+
 static void begin_era(struct hs_ruling *r, const struct hs_name_cache *names, struct hs_slice tenant)
 {
 	if (++r->era == 0) { /* none of the entries may look valid */
@@ -40,6 +54,7 @@ static void begin_era(struct hs_ruling *r, const struct hs_name_cache *names, st
 	hs_buf_put_slice(&r->tenant, tenant);
 	for (int f = 0; f < HS_FIELD_FLAT_COUNT; f++)
 		hs_rules_about(r->rules, tenant, hs_field_name((enum hs_field)f), &r->of_field[f]);
+	r->known = fields_of(r);
 }
 
 static bool is_other_era(const struct hs_ruling *r, const struct hs_name_cache *names, struct hs_slice tenant)
@@ -78,17 +93,18 @@ static enum hs_result tell_added(struct hs_ruling *r, struct hs_slice name, stru
 	return hs_rules_tell(r->rules, &about, &field, &r->text, &r->facts);
 }
 
-enum hs_result hs_ruling_begin(struct hs_ruling *r, const struct hs_rules *rules, const struct hs_name_cache *names,
-                               struct hs_slice tenant, struct hs_slice source)
+enum hs_result hs_ruling_begin(struct hs_ruling *r, const struct hs_name_cache *names, struct hs_slice tenant,
+                               struct hs_slice source)
 {
+	const struct hs_rules *rules = r->rules;
 	enum hs_result result;
 
-	r->rules = rules;
-	if (HS_MOSTLY(rules == NULL))
-		return HS_OK;
 	if (is_other_era(r, names, tenant))
 		begin_era(r, names, tenant);
-	hs_rules_begin(tenant, &r->facts);
+	r->fields = r->known;
+	hs_rules_begin(rules, tenant, &r->facts);
+	if (rules->conditions == 0)
+		return hs_buf_ok(&r->tenant) ? HS_OK : HS_E_MEMORY;
 	result = tell_added(r, HS_SLICE("tenant"), tenant);
 	if (result == HS_OK)
 		result = tell_added(r, HS_SLICE("source"), source);
@@ -98,17 +114,22 @@ enum hs_result hs_ruling_begin(struct hs_ruling *r, const struct hs_rules *rules
 static enum hs_result apply(struct hs_ruling *r, const struct hs_rules_about *about, struct hs_buf *out, size_t start,
                             size_t value)
 {
-	struct hs_record_field field = hs_mask_field(hs_slice(out->p + value, out->n - value));
-	enum hs_result result = hs_rules_tell(r->rules, about, &field, &r->text, &r->facts);
-	const struct hs_mask *mask;
+	const struct hs_mask *mask = about->mask == 0 ? NULL : &r->rules->field[about->mask - 1].mask;
+	struct hs_record_field field;
+	enum hs_result result = HS_OK;
 
-	if (result != HS_OK || about->mask == 0)
+	if (about->conditions > 0 || about->id > 0) {
+		field = hs_mask_field(hs_slice(out->p + value, out->n - value));
+		result = hs_rules_tell(r->rules, about, &field, &r->text, &r->facts);
+	}
+	if (result != HS_OK || mask == NULL)
 		return result;
-	mask = &r->rules->field[about->mask - 1].mask;
 	if (mask->kind == HS_MASK_DROP) {
 		out->n = start;
 		return HS_OK;
 	}
+	if (!hs_mask_may_change(mask, hs_slice(out->p + value, out->n - value)))
+		return HS_OK;
 	hs_buf_reset(&r->value);
 	hs_buf_put(&r->value, out->p + value, out->n - value);
 	if (!hs_buf_ok(&r->value))
@@ -118,16 +139,9 @@ static enum hs_result apply(struct hs_ruling *r, const struct hs_rules_about *ab
 	return hs_mask_put(mask, r->rules->hash_key, &field, &r->text, out);
 }
 
-static bool says_nothing(const struct hs_rules_about *about)
-{
-	return about->mask == 0 && about->conditions == 0 && about->id == 0;
-}
-
 enum hs_result hs_ruling_field(struct hs_ruling *r, enum hs_field f, struct hs_buf *out, size_t start, size_t value)
 {
-	if (says_nothing(&r->of_field[f]) || !hs_buf_ok(out))
-		return HS_OK;
-	return apply(r, &r->of_field[f], out, start, value);
+	return hs_buf_ok(out) ? apply(r, &r->of_field[f], out, start, value) : HS_E_MEMORY;
 }
 
 /*
@@ -155,6 +169,8 @@ enum hs_result hs_ruling_leaf(struct hs_ruling *r, const struct hs_name_cache *n
 	if (r->of_name[name].era != r->era) {
 		r->of_name[name].era = r->era;
 		hs_rules_about(r->rules, r->facts.tenant, hs_name_cache_text_of(names, name), &r->of_name[name].about);
+		if (says_nothing(&r->of_name[name].about))
+			r->of_name[name].quiet = r->era;
 	}
 	about = r->of_name[name].about;
 	if (label.p != names->text.p + names->name[name].label)
@@ -168,11 +184,9 @@ enum hs_result hs_ruling_decide(const struct hs_ruling *r, bool *flag)
 	unsigned line;
 
 	*flag = false;
-	if (HS_MOSTLY(r->rules == NULL) || (r->rules->events == 0 && r->rules->unplanned == HS_UNPLANNED_KEEP))
+	if (r->rules->events == 0 && r->rules->unplanned == HS_UNPLANNED_KEEP)
 		return HS_OK;
 	decision = hs_rules_decide(r->rules, &r->facts, &line);
 	*flag = decision == HS_DECISION_FLAG;
-	return decision == HS_DECISION_DROP     ? HS_E_DROPPED
-	       : decision == HS_DECISION_REJECT ? HS_E_UNPLANNED
-	                                      : HS_OK;
+	return decision == HS_DECISION_DROP ? HS_E_DROPPED : decision == HS_DECISION_REJECT ? HS_E_UNPLANNED : HS_OK;
 }

@@ -6,8 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define BASE \
-	"spool_dir = /s\nhash_key = 0123456789abcdef0123456789abcdef\n%.*s\n[keys]\nacme = k1\nother = k2\n"
+#define BASE "spool_dir = /s\nhash_key = 0123456789abcdef0123456789abcdef\n%.*s\n[keys]\nacme = k1\nother = k2\n"
 
 static struct hs_settings *read_settings(struct test_case *c, struct hs_settings_error *error)
 {
@@ -131,10 +130,7 @@ TEST(changing_rules_and_tenants)
 	for (int i = 0; i < 50; i++) {
 		bool acme = i % 3 == 0;
 		const struct hs_rules *rules = i % 5 == 4 ? NULL : i % 2 == 0 ? one->rules : two->rules;
-		const char *expected = rules == NULL      ? "a@b.c"
-		                       : rules == two->rules ? "\"a\""
-		                       : acme                ? NULL
-		                                             : "a@b.c";
+		const char *expected = rules == NULL ? "a@b.c" : rules == two->rules ? "\"a\"" : acme ? NULL : "a@b.c";
 
 		assert_int_equal(flatten(&f, rules, acme ? "acme" : "other", event, &out), HS_OK);
 		if (expected == NULL)
@@ -164,7 +160,8 @@ TEST(sample_keeps_whole_users)
 			char event[128];
 			enum hs_result r;
 
-			snprintf(event, sizeof event, "{\"type\":\"track\",\"event\":\"e%d\",\"userId\":\"user %d\"}", n, user);
+			snprintf(event, sizeof event, "{\"type\":\"track\",\"event\":\"e%d\",\"userId\":\"user %d\"}",
+			         n, user);
 			r = flatten(&f, s->rules, "", event, &out);
 			first = n == 0 ? r : first;
 			assert_int_equal(r, first);
