@@ -20,7 +20,7 @@ void hs_hmac_free(struct hs_hmac *h); /* wipes it; NULL is fine */
 /* HMAC-SHA1 of the bytes. False: out of memory. */
 bool hs_hmac_sha1(const struct hs_hmac *h, struct hs_slice bytes, uint8_t out[static HS_SHA1_BYTES]);
 
-/* The same with HMAC-SHA-256. */
+/* Likewise for HMAC-SHA-256. */
 struct hs_hmac256;
 struct hs_hmac256 *hs_hmac256_new(struct hs_slice key);
 void hs_hmac256_free(struct hs_hmac256 *h);

@@ -94,10 +94,10 @@ struct hs_settings {
 	unsigned sources;
 	struct hs_load *load; /* `loads` of them, in the order of the file; loads.h */
 	unsigned loads;
-	bool hides_addresses;   /* [fields] masks context_ip, and `ip` is not given: none in rejected lines and the log */
+	bool hides_addresses; /* [fields] masks context_ip, and `ip` is not given: none in rejected lines and the log */
 	struct hs_rules *rules; /* [events] and [fields]; NULL: none. rules.h */
-	int doubtful_line; /* line of a secret or key that is probably not what was meant; 0: none … */
-	const char *doubt; /* … and why */
+	int doubtful_line;      /* line of a secret or key that is probably not what was meant; 0: none … */
+	const char *doubt;      /* … and why */
 };
 
 /* Says what is wrong, for readers who must not see a name or a value of the file. */

@@ -143,9 +143,9 @@ bool hs_settings_set_key(struct hs_settings_reading *reading, const char *name, 
                          const char *value)
 {
 	if (strlen(value) < HS_KEY_BYTES_MIN)
-		return hs_settings_fail(reading,
-		                        "%s: the key is too short: enter at least %d bytes, as from: openssl rand -hex 32",
-		                        name, HS_KEY_BYTES_MIN);
+		return hs_settings_fail(
+		    reading, "%s: the key is too short: enter at least %d bytes, as from: openssl rand -hex 32", name,
+		    HS_KEY_BYTES_MIN);
 	doubt(reading, value);
 	hs_hmac256_free(*key);
 	*key = hs_hmac256_new(hs_slice_str(value));

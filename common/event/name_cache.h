@@ -46,8 +46,8 @@ struct hs_name_cache {
 	uint32_t steps, step_cap, names_n, name_cap;
 	uint32_t era;
 	uint32_t forgotten; /* how often all names were dropped: their indexes are reused then */
-	uint32_t last;  /* last step requested in this record, or 0 */
-	uint32_t guess; /* predicted next step */
+	uint32_t last;      /* last step requested in this record, or 0 */
+	uint32_t guess;     /* predicted next step */
 };
 
 /* A zeroed struct is ready. */

@@ -79,7 +79,7 @@ void hs_rules_settle(struct hs_rules *rules);
 /* True for what no line of [fields] may name: it identifies an event or a person, or hookspool needs it. */
 bool hs_rules_is_fixed(struct hs_slice name);
 
-/* What the rules say about a name. Zeroed: nothing. */
+/* All that the rules say about a name. Zeroed: nothing. */
 struct hs_rules_about {
 	uint16_t mask;                  /* 1 + an index of rules->field; 0: none */
 	uint16_t condition, conditions; /* the first, and how many, of rules->condition */
@@ -90,7 +90,7 @@ struct hs_rules_about {
 void hs_rules_about(const struct hs_rules *rules, struct hs_slice tenant, struct hs_slice name,
                     struct hs_rules_about *about);
 
-/* What is known of a record. */
+/* The facts about a record that decide. */
 struct hs_facts {
 	uint64_t matched[HS_RULES_CONDITIONS_MAX / 64]; /* a bit for each condition */
 	struct hs_slice tenant;

@@ -49,7 +49,7 @@ enum hs_result hs_ruling_begin(struct hs_ruling *ruling, const struct hs_name_ca
 enum hs_result hs_ruling_field(struct hs_ruling *ruling, enum hs_field field, struct hs_buf *out, size_t start,
                                size_t value);
 
-/* The same for the step of a name; `label` is what was claimed, at `start`. */
+/* Does that for the step of a name; `label` is what was claimed, at `start`. */
 enum hs_result hs_ruling_leaf(struct hs_ruling *ruling, const struct hs_name_cache *names, uint32_t step,
                               struct hs_slice label, struct hs_buf *out, size_t start);
 

@@ -33,7 +33,7 @@ struct bench {
 	struct bench_input *in;
 	struct json_tokener *tokener;
 	struct hs_settings *settings, *ruled_settings;
-	const struct hs_rules *rules; /* of the next events; NULL: none */
+	const struct hs_rules *rules;  /* of the next events; NULL: none */
 	struct hs_json json, *scanned; /* scanned: each event of the first body, ready-made */
 	struct hs_event *read;
 	struct hs_flattener flattener;
@@ -365,9 +365,10 @@ static void *allocate(size_t n, size_t size)
 static const char *rules_text(void)
 {
 	static char text[4096];
-	size_t n = (size_t)snprintf(text, sizeof text,
-	                            "hash_key = 0123456789abcdef\n[fields]\ncontext_ip = drop\nproperties_coupon = cut 8\n"
-	                            "context_page_url = no query\n");
+	size_t n =
+	    (size_t)snprintf(text, sizeof text,
+	                     "hash_key = 0123456789abcdef\n[fields]\ncontext_ip = drop\nproperties_coupon = cut 8\n"
+	                     "context_page_url = no query\n");
 
 	for (int i = 0; i < 47; i++)
 		n += (size_t)snprintf(text + n, sizeof text - n, "properties_field_%d = drop\n", i);

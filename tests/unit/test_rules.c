@@ -117,7 +117,7 @@ static enum hs_result flatten(struct hs_flattener *f, const struct hs_rules *rul
 	return r;
 }
 
-/* One flattener serves requests with changing rules and tenants: none may see another's. */
+/* Requests with changing rules and tenants share a flattener: none may see another's rules. */
 TEST(changing_rules_and_tenants)
 {
 	static const char event[] = "{\"type\":\"page\",\"userId\":\"u\",\"traits\":{\"email\":\"a@b.c\"}}";
