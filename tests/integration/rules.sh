@@ -103,6 +103,10 @@ for secret in ann.secret Ann.Secret 4111111111111111 203.0.113.77 T0KEN Zanzibar
 done
 
 # --- the command
+hs stats
+check "stats tells people what was dropped" grep -q 'events dropped by the rules since the machine started' <<<"$OUT"
+hs check
+check "check tells that refused bodies are not kept" grep -q 'what is refused is not kept in rejected.jsonl' <<<"$OUT"
 hs rules
 check "the lines in the order in which they decide" grep -q 'keep = event:"Order \*"' <<<"$OUT"
 hs rules --dry-run 1000 --json
