@@ -25,7 +25,8 @@ endif
 
 LOAD_CORE := $(filter-out $(LOAD_SRC_sqlite) $(LOAD_SRC_postgresql) $(LOAD_SRC_mariadb),$(sort $(wildcard tools/load/*.c)))
 LOAD_SRC := $(LOAD_CORE) $(foreach database,$(LOAD),$(LOAD_SRC_$(database))) \
-    $(filter-out tools/sink/sink_process.c tools/sink/subprocess.c tools/sink/handler_environment.c,$(wildcard tools/sink/*.c)) \
+    $(filter-out tools/sink/sink_process.c tools/sink/subprocess.c tools/sink/handler_environment.c tools/sink/sink_http.c tools/sink/http_posts.c \
+        tools/sink/http_posts_none.c tools/sink/segment_shape.c,$(wildcard tools/sink/*.c)) \
     $(wildcard tools/report/*.c) tools/command.c
 $(call obj,$(LOAD_SRC_postgresql)): MORE_CFLAGS = $(shell pkg-config --cflags libpq)
 $(B)/obj/tools/load/target.o: MORE_CFLAGS = $(foreach database,$(LOAD),$(LOAD_DEFINE_$(database)))

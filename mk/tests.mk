@@ -2,7 +2,7 @@
 
 CGI_PURE := $(sort $(wildcard cgi/http/*.c cgi/http/*/*.c)) cgi/server/sd_notify.c cgi/server/fcgi_records.c
 CGI_TESTED := $(addprefix cgi/server/,accept.c partial_request.c partial_poller.c listen.c runtime.c thread.c)
-TOOLS_PURE := $(addprefix tools/sink/,ack_tracker.c routing_rules.c) \
+TOOLS_PURE := $(addprefix tools/sink/,ack_tracker.c routing_rules.c segment_shape.c) \
     $(addprefix tools/probe/,response_verdict.c sample_events.c sender.c direct_cases.c) \
     $(addprefix tools/report/,bar_table.c filter.c findings.c projection.c record_head.c terminal.c)
 TEST_PROGRAMS := fcgi_raw supervise deny

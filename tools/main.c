@@ -12,6 +12,7 @@
 	X(tail) \
 	X(each) \
 	X(load) \
+	X(forward) \
 	X(stats) \
 	X(cursors) \
 	X(rotate) \

@@ -66,12 +66,14 @@ sed -E 's/\.[ch]( |$)/\1/g' "$work/includes" | awk '$1 != $2' | sort -u >"$work/
 tsort "$work/modules" 2>"$work/found" >"$work/order"
 fail "modules that include each other in a circle"
 
-only() { # HEADER FILE: the one file that includes it
-	grep -rlE --include='*.[ch]' "#include <$1" common cgi tools | grep -vxF "$2" >"$work/found"
-	fail "<$1…> is known to $2 alone"
+only() { # HEADER FILE...: the files that include it
+	header=$1
+	shift
+	grep -rlE --include='*.[ch]' "#include <$header" common cgi tools | grep -vxF "$(printf '%s\n' "$@")" >"$work/found"
+	fail "<$header…> is known to $* alone"
 }
 only fcgi cgi/server/transport_fcgi.c
-only curl tools/probe/http.c
+only curl tools/probe/http.c tools/sink/http_posts.c
 
 calls() { # NAMES PLACE...: calls of these functions there
 	names=$1

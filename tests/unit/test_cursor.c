@@ -76,7 +76,7 @@ TEST(records_done_ahead_are_remembered)
 	struct hs_ahead ahead = { .to = { UINT64_MAX, UINT64_MAX, UINT64_MAX, 0 }, .count = HS_CURSOR_HELD };
 
 	for (uint64_t i = 0; i < HS_CURSOR_HELD; i++)
-		ahead.held[i] = (struct hs_held){ UINT64_MAX - i, { UINT64_MAX - i, UINT64_MAX, UINT64_MAX, 0 } };
+		ahead.held[i] = (struct hs_held_user){ UINT64_MAX - i, { UINT64_MAX - i, UINT64_MAX, UINT64_MAX, 0 } };
 	assert_int_equal(reopen("mine"), HS_OK);
 	assert_int_equal(hs_cursor_ahead(s.cursor)->to.number, 0);
 	assert_int_equal(hs_cursor_save_ahead(s.cursor, first, &ahead), HS_OK);

@@ -1,5 +1,5 @@
 /*
- * http: HTTP and HTTPS requests. The only module that uses libcurl; with `make CURL=no` every call
+ * http: HTTP and HTTPS requests. By libcurl; with `make CURL=no` every call
  * returns HS_HTTP_NONE (http_none.c).
  *
  * Does not follow redirects, since Segment's senders do not: a redirect is an answer like any

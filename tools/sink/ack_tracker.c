@@ -92,7 +92,7 @@ static bool meet(struct met *m, uint64_t user, struct hs_position from)
 			return true;
 	if (m->ahead->count == HS_CURSOR_HELD)
 		return false;
-	m->ahead->held[m->ahead->count] = (struct hs_held){ user, from };
+	m->ahead->held[m->ahead->count] = (struct hs_held_user){ user, from };
 	m->slot[at] = (uint16_t)++m->ahead->count;
 	return true;
 }
@@ -113,7 +113,7 @@ void hs_ack_tracker_ahead(const struct hs_ack_tracker *a, struct hs_position rea
 			return;
 		}
 	for (size_t i = 0; unread_is_after && i < unread->count; i++) {
-		const struct hs_held *held = &unread->held[i];
+		const struct hs_held_user *held = &unread->held[i];
 
 		if (!meet(&met, held->user, hs_position_is_after(read, held->from) ? read : held->from)) {
 			ahead->to = read;
@@ -124,7 +124,7 @@ void hs_ack_tracker_ahead(const struct hs_ack_tracker *a, struct hs_position rea
 
 static int by_user(const void *a, const void *b)
 {
-	const struct hs_held *x = a, *y = b;
+	const struct hs_held_user *x = a, *y = b;
 
 	return x->user < y->user ? -1 : x->user > y->user;
 }
@@ -136,8 +136,8 @@ void hs_ahead_sort(struct hs_ahead *ahead)
 
 bool hs_ahead_has_done(const struct hs_ahead *ahead, struct hs_position after, uint64_t user)
 {
-	struct hs_held key = { .user = user };
-	const struct hs_held *held;
+	struct hs_held_user key = { .user = user };
+	const struct hs_held_user *held;
 
 	if (ahead->to.number == 0 || hs_position_is_after(after, ahead->to) ||
 	    (after.number == ahead->to.number && after.edit != ahead->to.edit))

@@ -40,7 +40,7 @@ static void print_ahead(struct hs_buf *out, const struct hs_ahead *a)
 	         a->to.offset, a->to.edit);
 	hs_buf_put_slice(out, hs_slice_str(text));
 	for (size_t i = 0; i < a->count; i++) {
-		const struct hs_held *h = &a->held[i];
+		const struct hs_held_user *h = &a->held[i];
 
 		snprintf(text, sizeof text, "%s[\"%016" PRIx64 "\",%" PRIu64 ",%" PRIu64 ",%" PRIu64 "]",
 		         i == 0 ? "" : ",", h->user, h->from.number, h->from.offset, h->from.edit);
@@ -82,7 +82,7 @@ static const char *parse_ahead(const char *text, struct hs_ahead *a)
 	if (end == 0)
 		return NULL;
 	for (text += end; *text != ']'; text += end) {
-		struct hs_held h = { 0 };
+		struct hs_held_user h = { 0 };
 
 		end = 0;
 		text += a->count > 0 && *text == ',';

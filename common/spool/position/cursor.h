@@ -25,7 +25,7 @@
 
 enum { HS_CURSOR_NAME_MAX = 64, HS_CURSOR_HELD = 512 };
 
-struct hs_held {
+struct hs_held_user {
 	uint64_t user; /* a hash of the id */
 	struct hs_position from;
 };
@@ -34,7 +34,7 @@ struct hs_held {
 struct hs_ahead {
 	struct hs_position to; /* number 0: none are done */
 	size_t count;
-	struct hs_held held[HS_CURSOR_HELD];
+	struct hs_held_user held[HS_CURSOR_HELD];
 };
 
 struct hs_cursor;
