@@ -169,6 +169,8 @@ void hs_spool_free(struct hs_spool *spool)
 		return;
 	hs_spool_view_close(spool->view);
 	hs_rates_close(spool->rates);
+	for (int i = 0; i < HS_STREAMS; i++)
+		free(spool->seen[i].pair);
 	hs_metrics_free(spool->metrics);
 	hs_write_batcher_destroy(&spool->batcher);
 	pthread_rwlock_destroy(&spool->lock);

@@ -128,7 +128,7 @@ enum hs_result hs_spool_maintain(struct hs_spool *spool, bool (*stop)(void *cont
 	if (r == HS_OK || r == HS_E_FULL || r == HS_E_SPOOL_FILE) {       /* deleting may make room */
 		enum hs_result prepared = r == HS_E_SPOOL_FILE ? r : HS_OK;
 
-		r = hs_retention_run(&v->opened.dir, stop, context, done);
+		r = hs_retention_run(&v->opened.dir, stop, context, spool->seen, done);
 		r = r == HS_OK ? hs_spool_follow_modes(spool, v) : r;
 		r = r == HS_OK ? prepared : r;
 	} else if (r == HS_E_CLOCK) { /* nothing may be deleted by its time */

@@ -8,6 +8,7 @@
 #include "spool/shared/metrics.h"
 #include "spool/shared/rates.h"
 #include "spool/shared/spool_dir.h"
+#include "spool/summary/summary_file.h"
 #include "spool/write/segment.h"
 #include "spool/write/write_batcher.h"
 
@@ -37,11 +38,12 @@ struct hs_spool {
 	_Atomic bool followed;   /* the files' modes have followed these settings */
 	_Atomic bool look_due;   /* the view's events were rotated: see hs_segment_look_around */
 	struct hs_metrics *metrics;
-	_Atomic uint64_t noted[HS_CREDENTIALS]; /* last use noted, by kind of credential: see is_noted */
-	struct hs_write_batcher batcher;        /* of posts */
-	_Atomic(struct hs_rates *) rates;       /* NULL: not open … */
-	_Atomic bool no_rates;                  /* … and cannot be */
-	int64_t rates_saved_ms;                 /* for the thread that maintains */
+	_Atomic uint64_t noted[HS_CREDENTIALS];  /* last use noted, by kind of credential: see is_noted */
+	struct hs_write_batcher batcher;         /* of posts */
+	_Atomic(struct hs_rates *) rates;        /* NULL: not open … */
+	_Atomic bool no_rates;                   /* … and cannot be */
+	int64_t rates_saved_ms;                  /* for the thread that maintains */
+	struct hs_summary_seen seen[HS_STREAMS]; /* under the lock of maintenance */
 };
 
 /* Opens the directory, and makes it if `make`. Results of hs_spool_dir_open, HS_E_IO, HS_E_MEMORY. */

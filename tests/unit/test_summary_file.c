@@ -88,6 +88,79 @@ TEST_WITH(a_segment_gets_one_when_it_is_compressed, begin, finish)
 	assert_int_equal(done.summaries, 0);
 }
 
+/* Lets the files settle, then maintains until it knows them. */
+static void settle(int64_t later_ms)
+{
+	wrap_clock(later_ms, 0);
+	maintain();
+	assert_int_equal(done.summaries, 0);
+}
+
+/* The openat(2) calls of an idle maintenance. */
+static unsigned idle_opens(void)
+{
+	unsigned before = wrap_count(WRAP_OPENAT);
+
+	maintain();
+	assert_int_equal(done.summaries, 0);
+	return wrap_count(WRAP_OPENAT) - before;
+}
+
+/* Twice as many segments cost not a single open(2) more. */
+TEST_WITH(an_idle_pass_opens_no_segment, begin, finish)
+{
+	unsigned two;
+
+	settle(60000);
+	two = idle_opens();
+	for (int i = 0; i < 2; i++) {
+		assert_result(events_append(spool, i == 0 ? "f" : "g", NULL), HS_OK);
+		assert_result(hs_spool_rotate(spool, hs_io_now_monotonic() + PATIENCE_MS), HS_OK);
+	}
+	maintain();
+	settle(120000);
+	assert_int_equal(spooldir_names(&d, SUMMARY, "events-"), 4);
+	assert_int_equal(idle_opens(), two);
+}
+
+TEST_WITH(a_lost_summary_is_found_between_idle_passes, begin, finish)
+{
+	settle(60000);
+	spooldir_unlink(&d, SUMMARY "events-2");
+	maintain();
+	assert_int_equal(done.summaries, 1);
+	assert_true(is_believed(0, true));
+	assert_true(is_believed(1, true));
+}
+
+/* The second segment gets the first one's name. */
+TEST_WITH(a_replaced_segment_is_found_between_idle_passes, begin, finish)
+{
+	char first[NAME_MAX + 1];
+
+	snprintf(first, sizeof first, "%s", spooldir_name(&d, "events-", 0));
+	settle(60000);
+	spooldir_rename(&d, spooldir_name(&d, "events-", 1), first);
+	assert_false(is_believed(0, false));
+	maintain();
+	assert_int_equal(done.summaries, 1);
+	assert_true(is_believed(0, true));
+}
+
+/* The summary is overwritten where it is. */
+TEST_WITH(a_changed_summary_is_found_between_idle_passes, begin, finish)
+{
+	struct hs_buf own = read_summary(SUMMARY "events-1");
+
+	settle(60000);
+	own.p[100] ^= 1; /* in the head */
+	spooldir_write(&d, SUMMARY "events-1", hs_buf_slice(&own));
+	maintain();
+	assert_int_equal(done.summaries, 1);
+	assert_true(is_believed(0, true));
+	hs_buf_free(&own);
+}
+
 /* A summary of another segment, spool or file is recognised, whatever of it differs. */
 TEST_WITH(anothers_is_not_believed, begin, finish)
 {

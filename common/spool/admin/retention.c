@@ -8,7 +8,6 @@
 #include "spool/position/cursor.h"
 #include "spool/position/rewrite_copy.h"
 #include "spool/shared/clock.h"
-#include "spool/summary/summary_file.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -33,6 +32,7 @@ struct work {
 	bool (*stop)(void *context);
 	void *context;
 	struct hs_retention_counts *done;
+	struct hs_summary_seen *seen; /* of each stream; NULL: nothing is remembered */
 };
 
 static bool must_stop(const struct work *w)
@@ -326,7 +326,9 @@ static enum hs_result cap_rejected(const struct work *w, uint64_t most)
 /* Without one all answers are right, if slow: that it cannot be written is no failure of maintenance. */
 static void make_summaries(const struct work *w, int stream, int64_t since_ms)
 {
-	struct hs_summary_maker m = { w->dir, w->stop, w->context, since_ms, &w->done->summaries };
+	struct hs_summary_maker m = {
+		w->dir, w->stop, w->context, since_ms, &w->done->summaries, w->seen == NULL ? NULL : &w->seen[stream]
+	};
 	enum hs_result r =
 	    hs_summary_make_missing(&m, stream == HS_REJECTED, w->dir->state->state->stream[stream].number);
 
@@ -446,9 +448,9 @@ static enum hs_result maintain_all(struct work *w)
 }
 
 enum hs_result hs_retention_run(const struct hs_spool_dir *dir, bool (*stop)(void *context), void *context,
-                                struct hs_retention_counts *done)
+                                struct hs_summary_seen seen[static HS_STREAMS], struct hs_retention_counts *done)
 {
-	struct work w = { dir, NULL, HS_FILE_WRITER_GZIP_BACKGROUND, stop, context, done };
+	struct work w = { dir, NULL, HS_FILE_WRITER_GZIP_BACKGROUND, stop, context, done, seen };
 	enum hs_result r = HS_OK;
 	int lock = hs_io_open_or_make(dir->run_dir, LOCK, 0600);
 

@@ -10,6 +10,7 @@
 #define HS_RETENTION_H
 
 #include "spool/shared/spool_dir.h"
+#include "spool/summary/summary_file.h"
 
 /* Below .hookspool/run: the lock, and the copy that is being made. */
 #define HS_RETENTION_LOCK "maintain"
@@ -28,11 +29,11 @@ struct hs_retention_counts {
  * a cursor has not passed stay, unless retain_force is set. Removes dead letters that are older than
  * retain_days and than the oldest event. Logs a directory, link or FIFO with a segment's name once,
  * and passes it over; logs a segment that cannot be read, and goes on with the others. `stop` (may
- * be NULL) is called now and then; true ends the work early. HS_OK, HS_E_SYNC, HS_E_LOCKED, as
- * hs_io_result, or HS_E_SPOOL_STATE; logged.
+ * be NULL) is called now and then; true ends the work early. `seen` has one element a stream, see
+ * summary_file.h. HS_OK, HS_E_SYNC, HS_E_LOCKED, as hs_io_result, or HS_E_SPOOL_STATE; logged.
  */
 enum hs_result hs_retention_run(const struct hs_spool_dir *dir, bool (*stop)(void *context), void *context,
-                                struct hs_retention_counts *done);
+                                struct hs_summary_seen seen[static HS_STREAMS], struct hs_retention_counts *done);
 
 /*
  * Makes the missing summaries of the segments that were sealed at `since_ms` or later, by their names. Does

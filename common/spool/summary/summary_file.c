@@ -12,7 +12,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { PATH = sizeof HS_SUMMARY_DIR + HS_SUMMARY_NAME, ASK_LINES = 1 << 12 };
+enum {
+	PATH = sizeof HS_SUMMARY_DIR + HS_SUMMARY_NAME,
+	ASK_LINES = 1 << 12,
+	SETTLED_MS = 2000 /* a file that is younger may change again without a later time of change */
+};
 
 static void path_of(bool rejected, uint64_t number, char out[static PATH])
 {
@@ -321,18 +325,92 @@ static enum hs_result make_one(struct hs_summary_maker *m, bool rejected, const 
 	return r;
 }
 
+/* --- what need not be opened again ---------------------------------------------------------- */
+
+/* Reads the status of a segment's file and its summary. False: one of them is missing. */
+static bool find_pair(const struct hs_spool_dir *dir, bool rejected, const struct hs_sealed *sealed,
+                      struct hs_summary_pair *pair)
+{
+	char name[HS_SEALED_NAME], path[PATH];
+	struct stat segment, summary;
+
+	hs_sealed_print(stream_of(rejected), sealed, name);
+	path_of(rejected, sealed->number, path);
+	if (hs_io_stat(dir->fd, name, &segment) < 0 || hs_io_stat(dir->run_dir, path, &summary) < 0)
+		return false;
+	*pair = (struct hs_summary_pair){ sealed->number, hs_summary_file_of(&segment), hs_summary_file_of(&summary) };
+	return true;
+}
+
+static bool is_seen(const struct hs_summary_seen *seen, const struct hs_summary_pair *pair)
+{
+	size_t i = hs_array_from(seen->pair, seen->count, sizeof *pair, pair->number);
+
+	return i < seen->count && memcmp(&seen->pair[i], pair, sizeof *pair) == 0;
+}
+
+static bool is_settled(const struct hs_summary_file *file)
+{
+	return file->changed_ns / 1000000 < hs_io_now() - SETTLED_MS;
+}
+
+/* Without memory for it the next pass opens the files again. */
+static void remember(struct hs_summary_seen *seen, const struct hs_summary_pair *pair)
+{
+	if (is_settled(&pair->segment) && is_settled(&pair->summary) &&
+	    HS_ARRAY_ROOM(&seen->pair, seen->count, &seen->room))
+		seen->pair[seen->count++] = *pair;
+}
+
+/* Takes what the pass before saw out of the maker, and starts anew. */
+static struct hs_summary_seen begin_seen(struct hs_summary_maker *m)
+{
+	const char *spool = m->dir->history.id;
+	struct hs_summary_seen before = { 0 };
+
+	if (m->seen == NULL)
+		return before;
+	before = *m->seen;
+	if (memcmp(before.spool, spool, sizeof before.spool) != 0)
+		before.count = 0;
+	*m->seen = (struct hs_summary_seen){ 0 };
+	memcpy(m->seen->spool, spool, sizeof m->seen->spool);
+	return before;
+}
+
+/* --- a pass over a stream --------------------------------------------------------------------- */
+
+/* Sets *fits if the summary was there already. */
 static enum hs_result make_if_missing(struct hs_summary_maker *m, bool rejected, struct hs_sealed *sealed,
-                                      struct hs_summary_reader *reader)
+                                      struct hs_summary_reader *reader, bool *fits)
 {
 	int fd = hs_sealed_open(m->dir->fd, stream_of(rejected), sealed);
 	enum hs_result r = HS_OK;
 	struct stat st;
 
+	*fits = false;
 	if (fd < 0)
 		return HS_OK; /* it has gone, or whoever needs it reports it */
-	if (hs_io_fstat(fd, &st) == 0 && !hs_summary_open(reader, m->dir, rejected, sealed->number, &st))
-		r = make_one(m, rejected, sealed, fd, &st);
+	if (hs_io_fstat(fd, &st) == 0) {
+		*fits = hs_summary_open(reader, m->dir, rejected, sealed->number, &st);
+		if (!*fits)
+			r = make_one(m, rejected, sealed, fd, &st);
+	}
 	hs_io_close(fd);
+	return r;
+}
+
+/* The status is read before the files are opened, so a change meanwhile shows in the next pass. */
+static enum hs_result look_at(struct hs_summary_maker *m, bool rejected, struct hs_sealed *sealed,
+                              struct hs_summary_reader *reader, const struct hs_summary_seen *before)
+{
+	struct hs_summary_pair pair;
+	bool found = m->seen != NULL && find_pair(m->dir, rejected, sealed, &pair);
+	bool fits = found && is_seen(before, &pair);
+	enum hs_result r = fits ? HS_OK : make_if_missing(m, rejected, sealed, reader, &fits);
+
+	if (found && fits)
+		remember(m->seen, &pair);
 	return r;
 }
 
@@ -376,16 +454,19 @@ enum hs_result hs_summary_make_missing(struct hs_summary_maker *m, bool rejected
 {
 	struct hs_summary_reader reader = HS_SUMMARY_READER_NONE;
 	struct hs_sealed *list;
+	struct hs_summary_seen before;
 	size_t count;
 	enum hs_result r = hs_sealed_list(m->dir->fd, stream_of(rejected), &list, &count);
 
 	if (r != HS_OK)
 		return r;
+	before = begin_seen(m);
 	for (size_t i = 0; i < count && r == HS_OK && list[i].number < open_number && !must_stop(m); i++)
 		if ((i == 0 || list[i].number != list[i - 1].number) && list[i].sealed_ms >= m->since_ms)
-			r = make_if_missing(m, rejected, &list[i], &reader);
+			r = look_at(m, rejected, &list[i], &reader, &before);
 	sweep(m->dir, rejected, list, count);
 	hs_summary_close(&reader);
+	free(before.pair);
 	free(list);
 	return r;
 }

@@ -72,18 +72,35 @@ bool hs_summary_agrees(const struct hs_spool_dir *dir, struct hs_summary_builder
  */
 enum hs_result hs_summary_remove(const struct hs_spool_dir *dir, bool rejected, uint64_t number);
 
+/* A segment and its summary, which fitted it. */
+struct hs_summary_pair {
+	uint64_t number;
+	struct hs_summary_file segment, summary;
+};
+
+/* The pairs that a pass over a stream found, by ascending number. Zeroed: none; free(3) frees `pair`. */
+struct hs_summary_seen {
+	char spool[HS_HISTORY_ID]; /* they are this spool's */
+	struct hs_summary_pair *pair;
+	size_t count, room;
+};
+
 /*
  * Makes the summaries that are missing or do not fit, from the segments below `open_number`, and removes
  * those of segments that are gone. `stop` is asked now and then (NULL: never). Under the lock of
  * maintenance. A segment that cannot be read is passed over: verify reports it. HS_OK, HS_E_IO,
  * HS_E_FULL, HS_E_SYNC or HS_E_MEMORY.
+ *
+ * `seen` spares the next pass from opening what has not changed: it compares the status of the two files
+ * with what the pass before found to fit.
  */
 struct hs_summary_maker {
 	const struct hs_spool_dir *dir;
 	bool (*stop)(void *context);
 	void *context;
-	int64_t since_ms; /* only of segments that were sealed then or later, by their names */
-	uint64_t *made;   /* counted as they are made */
+	int64_t since_ms;             /* only of segments that were sealed then or later, by their names */
+	uint64_t *made;               /* counted as they are made */
+	struct hs_summary_seen *seen; /* the stream's, which this pass brings up to date; NULL: opens all */
 };
 enum hs_result hs_summary_make_missing(struct hs_summary_maker *m, bool rejected, uint64_t open_number);
 
