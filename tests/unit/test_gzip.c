@@ -73,7 +73,7 @@ TEST(zlib_reads_it)
 
 	fill(&text, 6 * MEGABYTE);
 	for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)
-		for (int form = HS_FILE_WRITER_GZIP; form <= HS_FILE_WRITER_GZIP_BACKGROUND; form++) {
+		for (int form = HS_FILE_WRITER_GZIP; form <= HS_FILE_WRITER_GZIP_SHARED; form++) {
 			struct hs_slice part = hs_slice(text.p, sizes[i]);
 			int fd = write_gzip(part, 70000, form);
 
