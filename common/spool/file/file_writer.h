@@ -34,9 +34,10 @@ void hs_file_writer_free(struct hs_file_writer *w);
 enum hs_result hs_file_writer_put(struct hs_file_writer *w, struct hs_slice bytes);
 
 /*
- * For copies of gzip files, member by member. cut ends a member, so that the bytes that follow begin one.
- * After it, when exactly the text of a member was put, hs_file_writer_member writes that member, compressed as it
- * is, for the text; what is no member of at most HS_GZIP_MEMBER bytes is compressed anew. Results of put.
+ * For a gzip file that takes members over from another one. cut ends the member that is being filled.
+ * hs_file_writer_member: the bytes that were put since the cut are the text of this member; it is
+ * written as it is, and they are not compressed again. If its sizes say otherwise, or it is longer than
+ * HS_GZIP_MEMBER, they are. Results of put.
  */
 enum hs_result hs_file_writer_cut(struct hs_file_writer *w);
 enum hs_result hs_file_writer_member(struct hs_file_writer *w, struct hs_slice member);

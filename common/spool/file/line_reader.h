@@ -9,9 +9,9 @@
 #include <sys/types.h>
 
 /*
- * The member of a gzip file that has the line that was returned last, and its place in the text. `bytes`,
- * valid until the next call, is HS_SLICE_NONE if the line is of no member as in gzip.h, or of one that is
- * damaged or does not hold whole lines.
+ * The gzip member that the last line came from, and where its text begins and ends. `bytes` is valid until
+ * the next call. It is HS_SLICE_NONE unless the member is as in gzip.h, sound, and begins and ends with
+ * whole lines.
  */
 struct hs_line_member {
 	struct hs_slice bytes;

@@ -17,7 +17,8 @@ struct hs_rewrite_copy {
 	struct hs_file_writer writer;
 	struct hs_range *removed; /* ascending, not touching one another */
 	size_t count, cap;
-	uint64_t kept_from; /* of the original: from this start of a member on all lines were kept; UINT64_MAX: none */
+	uint64_t
+	    kept_from; /* start of a member in the original's text: no line after it was omitted; UINT64_MAX: none */
 };
 
 /* No copy. */
@@ -39,8 +40,8 @@ void hs_rewrite_copy_drop(struct hs_rewrite_copy *copy);
 enum hs_result hs_rewrite_copy_keep(struct hs_rewrite_copy *copy, struct hs_slice line, bool whole);
 
 /*
- * Keeps the line that `lines`, which reads the original from its start, returned last. A member of a gzip
- * file all of whose lines are kept like this is copied as it is. Results of hs_file_writer_put.
+ * Keeps the line that `lines`, which reads the original, returned last. Each line must be kept or omitted in
+ * turn; a gzip member of which no line is omitted is copied as it is. Results of hs_file_writer_put.
  */
 enum hs_result hs_rewrite_copy_keep_from(struct hs_rewrite_copy *copy, const struct hs_line_reader *lines,
                                          struct hs_slice line, bool whole);
