@@ -438,7 +438,7 @@ static int send_cases(struct job *j, const char *run)
 		                           .run = run,
 		                           .now_ms = hs_io_now(),
 		                           .max_body = j->settings != NULL ? (size_t)j->settings->max_sdk_body : 0,
-		                           .gzip = hs_gzip_new(false) };
+		                           .gzip = hs_gzip_new() };
 	int code = sender.gzip == NULL ? EX_OSERR : 0;
 
 	for (size_t i = 0; code == 0 && i < hs_direct_cases_count(); i++)

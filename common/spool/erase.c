@@ -36,11 +36,11 @@ static enum hs_result check_space(const struct erase *x)
 	return space.bytes < (uint64_t)st.st_size + (uint64_t)x->settings->min_free ? HS_E_FULL : HS_OK;
 }
 
-/* Keeps a line in the copy and in its summary. */
-static enum hs_result keep(struct erase *x, struct hs_slice line, bool whole)
+/* Keeps the line that the reader returned last in the copy and in its summary. */
+static enum hs_result keep(struct erase *x, const struct hs_line_reader *lines, struct hs_slice line, bool whole)
 {
 	hs_summary_builder_line(x->clean.summary, line, whole);
-	return hs_rewrite_copy_keep(&x->clean.copy, line, whole);
+	return hs_rewrite_copy_keep_from(&x->clean.copy, lines, line, whole);
 }
 
 static bool is_segment(const struct file *f)
@@ -60,12 +60,13 @@ static enum hs_result begin_copy(struct erase *x, uint64_t until)
 	if (is_segment(x->current.file))
 		x->clean.summary = hs_summary_builder_new(x->dir->history.id, x->current.file->sort == REJECTED,
 		                                          x->current.file->sealed.number);
-	r = hs_rewrite_copy_begin(&x->clean.copy, x->dir, COPY, x->current.file->sealed.gzip);
+	r = hs_rewrite_copy_begin(&x->clean.copy, x->dir, COPY,
+	                          x->current.file->sealed.gzip ? HS_FILE_WRITER_GZIP_SHARED : HS_FILE_WRITER_PLAIN);
 	if (r == HS_OK)
 		r = hs_line_reader_start_file(&x->clean.prefix, x->current.fd, x->current.file->sealed.gzip, 0,
 		                              UINT64_MAX);
 	while (r == HS_OK && x->clean.prefix.at < until && (more = hs_line_reader_next(&x->clean.prefix, &line)) == 1)
-		r = keep(x, line, true);
+		r = keep(x, &x->clean.prefix, line, true);
 	return r == HS_OK && more != 1 ? HS_E_IO : r;
 }
 
@@ -111,7 +112,7 @@ static enum hs_result clean_line(struct erase *x, struct hs_slice line, struct h
 	if (x->how->look_only)
 		return HS_OK;
 	if (found == 0)
-		return x->clean.copy.file.fd < 0 ? HS_OK : keep(x, line, whole);
+		return x->clean.copy.file.fd < 0 ? HS_OK : keep(x, &x->current.lines, line, whole);
 	if (x->clean.copy.file.fd < 0)
 		r = begin_copy(x, at.offset);
 	if (r == HS_OK)

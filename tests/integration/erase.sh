@@ -405,6 +405,48 @@ is 'the one of her tenant is removed, and no other line' "$(sum '[.events, .reje
 	'[0,1] [acme,null] [globex,null] [globex,true]'
 server_stop
 
+### Members of a compressed segment ####################################
+# Lines of few go in one place; lines of many go everywhere. What is left is what a filter leaves.
+SETTINGS='auth = none
+compress = gzip
+rotate_size = 1G'
+spool_start
+awk 'BEGIN {
+	srand(7)
+	for (i = 0; i < 14000; i++) {
+		pad = ""
+		for (k = 0; k < 25; k++)
+			pad = pad sprintf("%08x", rand() * 4294967296)
+		user = i >= 5000 && i < 5010 ? "few" : i % 7 == 0 && i > 4000 ? "many" : i >= 11000 ? "end" : "keep"
+		printf "{\"type\":\"track\",\"event\":\"E\",\"messageId\":\"m-%d\",\"userId\":\"%s\",\"properties\":{\"pad\":\"%s\"}}\n", i, user, pad
+	}
+}' >"$T/members.jsonl"
+chmod 644 "$T/members.jsonl"
+hs import "$T/members.jsonl"
+sealed >/dev/null
+maintain
+segment() { ls "$S"/spool/events-*.gz; }
+first_member() { od -An -tu4 -j16 -N4 "$(segment)" | tr -d ' '; } # its bytes
+cp "$(segment)" "$T/before.gz"
+length=$(first_member)
+check 'the segment has several members' test $((3 * length)) -lt "$(stat -c %s "$T/before.gz")"
+for user in few many end; do
+	zcat "$(segment)" | grep -v "\"user_id\":\"$user\"" >"$T/want"
+	hs erase --user $user
+	check "erase of $user leaves what a filter leaves" cmp "$T/want" <(zcat "$(segment)")
+	check 'and the members before the first line of the user as they were' cmp -n "$length" "$T/before.gz" "$(segment)"
+	hs verify
+	is 'the spool is in order' "$CODE" 0
+done
+size=$(stat -c %s "$(segment)")
+printf damage | dd of="$(segment)" bs=1 seek=$((size - 200)) conv=notrunc status=none
+cp -p "$(segment)" "$T/damaged.gz"
+rm -rf "$S/spool/.hookspool/run/summary" # which knows nothing of the damage
+hs erase --user keep
+check 'damage where no line goes is reported' grep -q 'is damaged and stays as it is' "$T/err"
+check 'and the segment stays' cmp "$T/damaged.gz" "$(segment)"
+server_stop
+
 ### Databases ##########################################################
 # Erase does not reach them: it names those that may still have the person's rows.
 databases() { sed -n 's/.*the database of \[load\] \([a-z]*\) may.*/\1/p' "$T/err" | xargs; }

@@ -38,7 +38,7 @@ static const char *header(const struct hs_direct_request *request, const char *n
 static int set_up(void **state)
 {
 	(void)state;
-	sender.gzip = hs_gzip_new(false);
+	sender.gzip = hs_gzip_new();
 	return sender.gzip == NULL;
 }
 

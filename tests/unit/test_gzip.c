@@ -73,7 +73,7 @@ TEST(zlib_reads_it)
 
 	fill(&text, 6 * MEGABYTE);
 	for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)
-		for (int form = HS_FILE_WRITER_GZIP; form <= HS_FILE_WRITER_GZIP_BACKGROUND; form++) {
+		for (int form = HS_FILE_WRITER_GZIP; form <= HS_FILE_WRITER_GZIP_SHARED; form++) {
 			struct hs_slice part = hs_slice(text.p, sizes[i]);
 			int fd = write_gzip(part, 70000, form);
 
@@ -166,7 +166,7 @@ TEST(members_before_it_are_not_inflated)
 /* Gzip files of other programs, and forged heads, have no such members. */
 TEST(other_heads_are_told_apart)
 {
-	struct hs_gzip *g = hs_gzip_new(false);
+	struct hs_gzip *g = hs_gzip_new();
 	struct hs_slice member = hs_gzip_member(g, HS_SLICE("text\n"));
 	uint32_t bytes, plain;
 	char head[HS_GZIP_HEAD];

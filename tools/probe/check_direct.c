@@ -146,7 +146,7 @@ static bool post_batch(struct hs_probe *p, const struct form *form, size_t size)
 		p->body.n = size - 1;
 	}
 	hs_buf_putc(&p->body, '}');
-	if (form->encoding != NULL && hs_buf_ok(&p->body) && (gzip = hs_gzip_new(false)) != NULL) {
+	if (form->encoding != NULL && hs_buf_ok(&p->body) && (gzip = hs_gzip_new()) != NULL) {
 		struct hs_slice member = hs_gzip_member(gzip, hs_buf_slice(&p->body));
 
 		put_line(&p->headers, "Content-Encoding", form->encoding);

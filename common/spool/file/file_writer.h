@@ -11,15 +11,16 @@ enum hs_file_writer_form {
 	HS_FILE_WRITER_PLAIN,
 	HS_FILE_WRITER_GZIP,
 	HS_FILE_WRITER_GZIP_BACKGROUND, /* compresses at the lowest priority */
+	HS_FILE_WRITER_GZIP_SHARED,     /* compresses on two threads, the caller's and another */
 };
 
 struct hs_file_writer {
 	int fd;
-	uint64_t bytes;        /* written so far, … */
-	uint64_t handed;       /* … and handed to the disk */
-	struct hs_buf waiting; /* not written yet */
-	struct hs_gzip *gzip;  /* NULL: plain */
-	uint32_t text_crc;     /* of gzip: CRC-32 of the text that is written */
+	uint64_t bytes;             /* written so far, … */
+	uint64_t handed;            /* … and handed to the disk */
+	struct hs_buf waiting;      /* not written yet */
+	struct hs_gzip_queue *gzip; /* NULL: plain */
+	uint32_t text_crc;          /* of gzip: CRC-32 of the text that is written */
 };
 
 /*
@@ -31,6 +32,15 @@ void hs_file_writer_free(struct hs_file_writer *w);
 
 /* Appends bytes, some of which stay in memory. HS_OK, HS_E_MEMORY, HS_E_SYNC, or as hs_io_result. */
 enum hs_result hs_file_writer_put(struct hs_file_writer *w, struct hs_slice bytes);
+
+/*
+ * For a gzip file that takes members over from another one. cut ends the member that is being filled.
+ * hs_file_writer_member: the bytes that were put since the cut are the text of this member; it is
+ * written as it is, and they are not compressed again. If its sizes say otherwise, or it is longer than
+ * HS_GZIP_MEMBER, they are. Results of put.
+ */
+enum hs_result hs_file_writer_cut(struct hs_file_writer *w);
+enum hs_result hs_file_writer_member(struct hs_file_writer *w, struct hs_slice member);
 
 /* Writes the rest, and syncs. Results of put. */
 enum hs_result hs_file_writer_end(struct hs_file_writer *w);

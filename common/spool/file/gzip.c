@@ -1,10 +1,7 @@
 #include "spool/file/gzip.h"
-#include "base/io.h"
 
 #include <assert.h>
 #include <libdeflate.h>
-#include <pthread.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <zlib.h>
@@ -20,15 +17,6 @@ struct hs_gzip {
 	struct libdeflate_compressor *compressor;
 	unsigned char *out;
 	size_t room; /* bytes of `out` */
-
-	/* of a compressor with a thread, under the mutex */
-	bool background;
-	pthread_t thread;
-	pthread_mutex_t mutex;
-	pthread_cond_t changed;
-	bool waiting, stop; /* `plain` is to be compressed; the thread is to end */
-	struct hs_slice plain;
-	size_t n; /* bytes in `out` */
 };
 
 /* --- numbers ------------------------------------------------------------------- */
@@ -82,38 +70,10 @@ static size_t make_member(struct hs_gzip *gzip, struct hs_slice plain)
 	return HS_GZIP_HEAD + n + TAIL;
 }
 
-static void *work(void *context)
-{
-	struct hs_gzip *gzip = context;
-
-	hs_io_yield_to_all();
-	pthread_mutex_lock(&gzip->mutex);
-	while (!gzip->stop) {
-		if (!gzip->waiting) {
-			pthread_cond_wait(&gzip->changed, &gzip->mutex);
-			continue;
-		}
-		gzip->n = make_member(gzip, gzip->plain);
-		gzip->waiting = false;
-		pthread_cond_signal(&gzip->changed);
-	}
-	pthread_mutex_unlock(&gzip->mutex);
-	return NULL;
-}
-
 struct hs_slice hs_gzip_member(struct hs_gzip *gzip, struct hs_slice plain)
 {
 	assert(plain.n <= HS_GZIP_MEMBER);
-	if (!gzip->background)
-		return hs_slice((const char *)gzip->out, make_member(gzip, plain));
-	pthread_mutex_lock(&gzip->mutex);
-	gzip->plain = plain;
-	gzip->waiting = true;
-	pthread_cond_signal(&gzip->changed);
-	while (gzip->waiting)
-		pthread_cond_wait(&gzip->changed, &gzip->mutex);
-	pthread_mutex_unlock(&gzip->mutex);
-	return hs_slice((const char *)gzip->out, gzip->n);
+	return hs_slice((const char *)gzip->out, make_member(gzip, plain));
 }
 
 uint32_t hs_gzip_crc_with(uint32_t crc, struct hs_slice member, size_t plain)
@@ -125,30 +85,7 @@ uint32_t hs_gzip_crc_with(uint32_t crc, struct hs_slice member, size_t plain)
 
 /* --- making and freeing --------------------------------------------------------- */
 
-/* The thread blocks all signals, which are for the program's own threads. */
-static bool start_thread(struct hs_gzip *gzip)
-{
-	sigset_t all, before;
-	int error;
-
-	if (pthread_mutex_init(&gzip->mutex, NULL) != 0)
-		return false;
-	if (pthread_cond_init(&gzip->changed, NULL) != 0) {
-		pthread_mutex_destroy(&gzip->mutex);
-		return false;
-	}
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &before);
-	error = pthread_create(&gzip->thread, NULL, work, gzip);
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
-	if (error == 0)
-		return true;
-	pthread_cond_destroy(&gzip->changed);
-	pthread_mutex_destroy(&gzip->mutex);
-	return false;
-}
-
-struct hs_gzip *hs_gzip_new(bool background)
+struct hs_gzip *hs_gzip_new(void)
 {
 	struct hs_gzip *gzip = calloc(1, sizeof *gzip);
 
@@ -159,31 +96,16 @@ struct hs_gzip *hs_gzip_new(bool background)
 		gzip->room = HS_GZIP_HEAD + TAIL + libdeflate_deflate_compress_bound(gzip->compressor, HS_GZIP_MEMBER);
 		gzip->out = malloc(gzip->room);
 	}
-	if (gzip->out == NULL || (background && !start_thread(gzip))) {
-		hs_gzip_free(gzip);
-		return NULL;
-	}
-	gzip->background = background;
-	return gzip;
-}
-
-static void end_thread(struct hs_gzip *gzip)
-{
-	pthread_mutex_lock(&gzip->mutex);
-	gzip->stop = true;
-	pthread_cond_signal(&gzip->changed);
-	pthread_mutex_unlock(&gzip->mutex);
-	pthread_join(gzip->thread, NULL);
-	pthread_cond_destroy(&gzip->changed);
-	pthread_mutex_destroy(&gzip->mutex);
+	if (gzip->out != NULL)
+		return gzip;
+	hs_gzip_free(gzip);
+	return NULL;
 }
 
 void hs_gzip_free(struct hs_gzip *gzip)
 {
 	if (gzip == NULL)
 		return;
-	if (gzip->background)
-		end_thread(gzip);
 	if (gzip->compressor != NULL)
 		libdeflate_free_compressor(gzip->compressor);
 	free(gzip->out);

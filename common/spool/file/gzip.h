@@ -17,7 +17,6 @@
 #ifndef HS_GZIP_H
 #define HS_GZIP_H
 
-#include "base/result.h"
 #include "base/slice.h"
 
 #include <stdbool.h>
@@ -32,12 +31,7 @@ enum {
 /* A compressor, for one thread at a time. */
 struct hs_gzip;
 
-/*
- * Makes a compressor; `background`: it deflates in a thread of its own, at the lowest priority. The
- * caller keeps its priority, so that a busy machine does not stop the holder of a lock. NULL: memory
- * is out, or a thread cannot be made.
- */
-struct hs_gzip *hs_gzip_new(bool background);
+struct hs_gzip *hs_gzip_new(void);       /* NULL: out of memory */
 void hs_gzip_free(struct hs_gzip *gzip); /* NULL is fine */
 
 /*

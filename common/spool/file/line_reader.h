@@ -8,16 +8,27 @@
 
 #include <sys/types.h>
 
+/*
+ * The gzip member that the last line came from, and where its text begins and ends. `bytes` is valid until
+ * the next call. It is HS_SLICE_NONE unless the member is as in gzip.h, sound, and begins and ends with
+ * whole lines.
+ */
+struct hs_line_member {
+	struct hs_slice bytes;
+	uint64_t from, to;
+};
+
 struct hs_line_reader {
 	int fd;
 	uint64_t at;                  /* offset of the next line */
 	uint64_t end;                 /* nothing after it is read */
 	uint64_t loaded;              /* offset of the next byte to load */
 	struct hs_inflater *inflater; /* NULL: plain */
-	bool stream;                  /* a pipe, which has no offsets */
-	bool outside;                 /* another program's file: zeros may follow its gzip members */
-	size_t longest;               /* most bytes of a line; a longer one comes in parts; 0: no limit */
-	size_t used;                  /* bytes at the start of `buf` that were returned */
+	struct hs_line_member member;
+	bool stream;    /* a pipe, which has no offsets */
+	bool outside;   /* another program's file: zeros may follow its gzip members */
+	size_t longest; /* most bytes of a line; a longer one comes in parts; 0: no limit */
+	size_t used;    /* bytes at the start of `buf` that were returned */
 	struct hs_buf buf;
 };
 

@@ -31,10 +31,29 @@ enum hs_result hs_rewrite_copy_keep(struct hs_rewrite_copy *copy, struct hs_slic
 	return result == HS_OK && whole ? hs_file_writer_put(&copy->writer, HS_SLICE("\n")) : result;
 }
 
+enum hs_result hs_rewrite_copy_keep_from(struct hs_rewrite_copy *copy, const struct hs_line_reader *lines,
+                                         struct hs_slice line, bool whole)
+{
+	const struct hs_line_member *member = &lines->member;
+	bool in_member = copy->writer.gzip != NULL && member->bytes.p != NULL;
+	enum hs_result result = HS_OK;
+
+	if (in_member && lines->at - line.n - whole == member->from) {
+		result = hs_file_writer_cut(&copy->writer);
+		copy->kept_from = member->from;
+	}
+	if (result == HS_OK)
+		result = hs_rewrite_copy_keep(copy, line, whole);
+	if (result == HS_OK && in_member && lines->at == member->to && copy->kept_from == member->from)
+		result = hs_file_writer_member(&copy->writer, member->bytes);
+	return result;
+}
+
 enum hs_result hs_rewrite_copy_omit(struct hs_rewrite_copy *copy, uint64_t offset, uint64_t bytes)
 {
 	struct hs_range *last = copy->count == 0 ? NULL : &copy->removed[copy->count - 1];
 
+	copy->kept_from = UINT64_MAX;
 	if (last != NULL && last->offset + last->bytes == offset) {
 		last->bytes += bytes;
 		return HS_OK;

@@ -9,6 +9,7 @@
 
 #include "base/file_replace.h"
 #include "spool/file/file_writer.h"
+#include "spool/file/line_reader.h"
 #include "spool/position/rewrite_log.h"
 
 struct hs_rewrite_copy {
@@ -16,12 +17,14 @@ struct hs_rewrite_copy {
 	struct hs_file_writer writer;
 	struct hs_range *removed; /* ascending, not touching one another */
 	size_t count, cap;
+	uint64_t
+	    kept_from; /* start of a member in the original's text: no line after it was omitted; UINT64_MAX: none */
 };
 
 /* No copy. */
 #define HS_REWRITE_COPY_NONE \
 	{ \
-		.file.fd = -1 \
+		.file.fd = -1, .kept_from = UINT64_MAX \
 	}
 
 /*
@@ -35,6 +38,13 @@ void hs_rewrite_copy_drop(struct hs_rewrite_copy *copy);
 
 /* Keeps a line; `whole`: with a newline. Results of hs_file_writer_put. */
 enum hs_result hs_rewrite_copy_keep(struct hs_rewrite_copy *copy, struct hs_slice line, bool whole);
+
+/*
+ * Keeps the line that `lines`, which reads the original, returned last. Each line must be kept or omitted in
+ * turn; a gzip member of which no line is omitted is copied as it is. Results of hs_file_writer_put.
+ */
+enum hs_result hs_rewrite_copy_keep_from(struct hs_rewrite_copy *copy, const struct hs_line_reader *lines,
+                                         struct hs_slice line, bool whole);
 
 /* Notes that these bytes of the original are left out. HS_OK or HS_E_MEMORY. */
 enum hs_result hs_rewrite_copy_omit(struct hs_rewrite_copy *copy, uint64_t offset, uint64_t bytes);
