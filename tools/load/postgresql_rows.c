@@ -238,8 +238,7 @@ enum hs_target_result hs_postgresql_scan(struct hs_target *t, const struct hs_ta
 }
 
 enum hs_target_result hs_postgresql_erase(struct hs_target *t, const struct hs_target_table *table, const char *key,
-                                          struct hs_slice value, const struct hs_target_limits *limits,
-                                          uint64_t *gone)
+                                          struct hs_slice value, const struct hs_target_limits *limits, uint64_t *gone)
 {
 	struct hs_postgresql *s = of(t);
 	struct hs_slice values[] = { value, limits->until };

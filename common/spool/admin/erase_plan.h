@@ -37,8 +37,8 @@ struct hs_erase_plan {
 	char id[HS_ERASE_PLAN_ID + 1]; /* no other plan has it */
 	char spool[33];                /* id of the spool's history */
 	bool from_deletes, suppress;
-	uint64_t next;     /* number of the first segment of new data */
-	int64_t sealed_ms; /* when the segment before it was sealed */
+	uint64_t next;              /* number of the first segment of new data */
+	int64_t sealed_ms;          /* when the segment before it was sealed */
 	struct hs_subjects *people; /* the caller's */
 };
 
