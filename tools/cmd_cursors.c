@@ -257,9 +257,10 @@ static int remove_one(struct run *r, const char *name)
 	hs_cursor_close(cursor);
 	if (dropped > 0)
 		fprintf(stderr,
-		        "hookspool cursors: %zu requests of hookspool erase were dropped with it: the database still "
-		        "has the rows of those people\n",
-		        dropped);
+		        "hookspool cursors: %s: dropped requests of hookspool erase: %zu: the database still has the "
+		        "rows of "
+		        "those people\n",
+		        name, dropped);
 	if (result == HS_OK)
 		printf("cursor %s: removed\n", name);
 	return hs_event_source_result(&r->source, result);

@@ -94,11 +94,11 @@ static enum hs_result check_erases(struct hs_findings *report, const struct hs_s
 		if (late)
 			hs_findings_warn(report, "load",
 			                 "run hookspool load of that database; its messages say why it cannot erase",
-			                 "%s: %zu requests of hookspool erase wait since %s", database,
+			                 "%s: waiting requests of hookspool erase: %zu, the oldest of %s", database,
 			                 waiting.list[i].requests, since);
 		else
-			hs_findings_ok(report, "load", "%s: %zu requests of hookspool erase wait since %s", database,
-			               waiting.list[i].requests, since);
+			hs_findings_ok(report, "load", "%s: waiting requests of hookspool erase: %zu, the oldest of %s",
+			               database, waiting.list[i].requests, since);
 	}
 	hs_erase_waiting_free(&waiting);
 	return r;

@@ -42,8 +42,8 @@ void hs_erase_waiting_put(const struct hs_erase_waiting *waiting, struct hs_buf 
 		char since[HS_TIMESTAMP_TEXT + 1];
 
 		hs_timestamp_text(waiting->list[i].since_ms, since);
-		hs_buf_printf(out, "%zu requests of hookspool erase wait for hookspool load into %s, since %s\n",
-		              waiting->list[i].requests, waiting->list[i].database, since);
+		hs_buf_printf(out, "%s: waiting requests of hookspool erase: %zu, the oldest of %s\n",
+		              waiting->list[i].database, waiting->list[i].requests, since);
 	}
 }
 
