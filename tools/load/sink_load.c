@@ -312,8 +312,9 @@ void hs_sink_load_pump(struct hs_sink *sink, struct hs_pump *pump)
 struct hs_loader_counts hs_sink_load_counts(const struct hs_sink *sink)
 {
 	const struct load_sink *s = (const struct load_sink *)sink;
+	struct hs_loader_counts none = { 0 };
 
-	return s->loader == NULL ? (struct hs_loader_counts){ 0 } : hs_loader_counts(s->loader);
+	return s->loader == NULL ? none : hs_loader_counts(s->loader);
 }
 
 struct hs_sink *hs_sink_load_new(const struct hs_sink_load_options *options, struct hs_target *target)
