@@ -1,6 +1,7 @@
 /* hookspool cursors: lists how far each consumer is; resets or removes a cursor. */
 #include "base/io.h"
 #include "base/json_writer.h"
+#include "spool/admin/erase_requests.h"
 #include "tools/command.h"
 #include "tools/report/bar_table.h"
 #include "tools/report/consumer_lag.h"
@@ -239,18 +240,30 @@ static int reset(struct run *r, const char *name)
 	return hs_event_source_result(&r->source, result);
 }
 
+/* With its cursor a database of `hookspool load` is given up: no erase tells it any more. */
 static int remove_one(struct run *r, const char *name)
 {
+	const struct hs_spool_dir *dir = hs_reader_dir(r->source.reader);
 	struct hs_cursor *cursor;
+	enum hs_result result;
+	size_t dropped = 0;
 	int code = hold(r, name, &cursor);
 
 	if (code != 0)
 		return code;
-	code = hs_event_source_result(&r->source, hs_cursor_remove(hs_reader_dir(r->source.reader), name));
+	result = hs_erase_requests_forget(dir->private_dir, name, &dropped);
+	if (result == HS_OK)
+		result = hs_cursor_remove(dir, name);
 	hs_cursor_close(cursor);
-	if (code == 0)
+	if (dropped > 0)
+		fprintf(stderr,
+		        "hookspool cursors: %s: dropped requests of hookspool erase: %zu: the database still has the "
+		        "rows of "
+		        "those people\n",
+		        name, dropped);
+	if (result == HS_OK)
 		printf("cursor %s: removed\n", name);
-	return code;
+	return hs_event_source_result(&r->source, result);
 }
 
 /* --- the command ------------------------------------------------------------------ */

@@ -1,8 +1,10 @@
 /* hookspool erase: removes all records of a person from the spool. */
+#include "base/array.h"
 #include "base/io.h"
 #include "base/json_writer.h"
 #include "config/loads.h"
 #include "spool/erase.h"
+#include "spool/position/cursor.h"
 #include "spool/spool.h"
 #include "tools/command.h"
 #include "tools/probe/sample_events.h"
@@ -54,6 +56,10 @@ struct erase {
 	const char *config, *given, *tenant;
 	bool json, test;
 	struct hs_buf people; /* lines, or with --json the elements of an array */
+	struct {
+		char name[HS_CURSOR_NAME_MAX + 1];
+	} * database; /* that a request was left for */
+	size_t databases, databases_cap;
 	struct hs_progress progress;
 };
 
@@ -123,6 +129,18 @@ static void tell_link(void *context, const struct hs_link *link)
 	(c->json ? hs_link_text_put_json : hs_link_text_put)(&c->people, link);
 }
 
+/* An erase that finishes an earlier one may tell a database twice. */
+static void tell_database(void *context, const char *database)
+{
+	struct erase *c = context;
+
+	for (size_t i = 0; i < c->databases; i++)
+		if (strcmp(c->database[i].name, database) == 0)
+			return;
+	if (HS_ARRAY_ROOM(&c->database, c->databases, &c->databases_cap))
+		snprintf(c->database[c->databases++].name, sizeof c->database->name, "%s", database);
+}
+
 static bool tells_people(const struct erase *c)
 {
 	return c->how.aliases || c->how.look_only;
@@ -188,6 +206,10 @@ static void put_sums(const struct erase *c, const struct hs_erasure *d, struct h
 	hs_json_writer_uint(w, "people", d->plans_people);
 	hs_json_writer_uint(w, "lines", d->plans_lines);
 	hs_json_writer_end(w, '}');
+	hs_json_writer_array(w, "databases");
+	for (size_t i = 0; i < c->databases; i++)
+		hs_json_writer_text(w, NULL, hs_slice_str(c->database[i].name));
+	hs_json_writer_end(w, ']');
 }
 
 static void print_json(const struct erase *c, const struct hs_erasure *d)
@@ -261,18 +283,21 @@ static int report_failure(const struct erase *c, enum hs_result r, const struct 
 }
 
 /*
- * Names the databases of [load] that may still have rows of these people: erase changes the spool alone. A loader
- * that follows delete events removes the rows of those users by itself.
+ * Names the databases that get a request. A loader that follows delete events removes the rows of those users by
+ * itself; one with on_delete = ignore keeps them.
  */
-static void tell_databases(const struct erase *c, const struct hs_erasure *d)
+static void print_databases(const struct erase *c)
 {
-	bool by_loader = c->count == 0 && !c->how.aliases && d->plans == 0;
-
-	for (unsigned i = 0; i < c->settings->loads && !c->how.look_only; i++)
-		if (!by_loader || c->settings->load[i].ignore_deletes)
+	for (size_t i = 0; i < c->databases && !c->json; i++)
+		printf("%s%s", i == 0 ? "to be erased in databases, too, by hookspool load when it runs: " : ", ",
+		       c->database[i].name);
+	if (c->databases > 0 && !c->json)
+		putchar('\n');
+	for (unsigned i = 0; i < c->settings->loads && c->how.from_deletes && !c->how.look_only; i++)
+		if (c->settings->load[i].ignore_deletes)
 			fprintf(stderr,
-			        "hookspool erase: the database of [load] %s may still have their rows: remove them "
-			        "there, as docs/warehouse.md says\n",
+			        "hookspool erase: the database of [load] %s keeps the rows of users of delete events "
+			        "(on_delete=ignore)\n",
 			        c->settings->load[i].label);
 }
 
@@ -285,7 +310,7 @@ static int report(const struct erase *c, enum hs_result r, const struct hs_erasu
 		return code;
 	print_people(c);
 	print_sum(c, d);
-	tell_databases(c, d);
+	print_databases(c);
 	if (d->damaged > 0)
 		fprintf(stderr,
 		        "hookspool erase: %" PRIu64 " files are damaged and stay as they are: run hookspool "
@@ -306,6 +331,7 @@ static int run(struct erase *c)
 	c->how.context = c;
 	c->how.go_on = go_on;
 	c->how.tell_link = tell_link;
+	c->how.tell_database = tell_database;
 	memset(&done, 0, sizeof done);
 	r = spool != NULL && add_asked(c) ? HS_OK : HS_E_MEMORY;
 	c->named = c->subjects.count;
@@ -323,6 +349,7 @@ static int end(struct erase *c, int code)
 	hs_subjects_free(&c->subjects);
 	hs_buf_free(&c->people);
 	hs_settings_free(c->settings);
+	free(c->database);
 	free(c->asked);
 	return code;
 }

@@ -9,6 +9,7 @@
 #include "tools/probe/sample_events.h"
 #include "tools/report/bar_table.h"
 #include "tools/report/consumer_lag.h"
+#include "tools/report/erase_waiting.h"
 #include "tools/report/filter.h"
 #include "tools/report/metrics_report.h"
 #include "tools/report/progress.h"
@@ -39,6 +40,7 @@ struct stats {
 	struct hs_progress progress;
 	struct hs_position end;
 	struct hs_consumer_lag lag;
+	struct hs_erase_waiting erases;
 	struct hs_metrics_figures *metrics; /* NULL: not available */
 	struct hs_top_counts counts[TALLIES];
 	uint64_t records, bytes, rejected, rejected_bytes;
@@ -374,6 +376,7 @@ static void put_json(struct stats *s)
 	for (size_t i = 0; i < s->lag.count; i++)
 		put_cursor(&w, &s->lag.cursor[i]);
 	hs_json_writer_end(&w, ']');
+	hs_erase_waiting_json(&s->erases, &w);
 	hs_metrics_report_json(s->metrics, &w);
 	hs_json_writer_end(&w, '}');
 	hs_buf_putc(&s->out, '\n');
@@ -446,6 +449,7 @@ static void put_lag(struct stats *s)
 	}
 	if (s->lag.more)
 		hs_buf_printf(&s->out, "and more than %d other cursors\n", HS_CONSUMER_LAG_CURSORS);
+	hs_erase_waiting_put(&s->erases, &s->out);
 }
 
 static void put_tables(struct stats *s)
@@ -497,6 +501,9 @@ static int count(struct stats *s)
 	if (code == 0 && shows_rejected(s))
 		code = hs_event_source_result(&s->source,
 		                              hs_dead_letters_look(hs_reader_dir(s->source.reader)->fd, &s->failed));
+	if (code == 0)
+		code = hs_event_source_result(&s->source,
+		                              hs_erase_waiting_read(&s->erases, hs_reader_dir(s->source.reader)));
 	hs_consumer_lag_end(&s->lag, s->end);
 	s->metrics = hs_metrics_read(hs_reader_dir(s->source.reader)->run_dir);
 	return code;
@@ -518,6 +525,7 @@ static int run(struct stats *s)
 	for (int by = 0; by < TALLIES; by++)
 		hs_top_counts_free(&s->counts[by]);
 	hs_consumer_lag_free(&s->lag);
+	hs_erase_waiting_free(&s->erases);
 	hs_metrics_figures_free(s->metrics);
 	hs_buf_free(&s->scratch);
 	hs_buf_free(&s->out);

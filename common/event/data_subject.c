@@ -108,6 +108,7 @@ static bool widen(struct hs_subject *there, const struct hs_subject *who)
 	if (who->until_ms > there->until_ms)
 		there->until_ms = who->until_ms;
 	there->derived = there->derived && who->derived;
+	there->deleted = there->deleted && who->deleted;
 	return farther;
 }
 

@@ -24,6 +24,7 @@ struct hs_subject {
 	size_t n;
 	char *tenant;                     /* "": no tenant; NULL: any tenant */
 	bool derived;                     /* found by a link (links.h): records that name another user do not match */
+	bool deleted;                     /* known from a delete event alone, or by a link from such a person */
 	struct hs_mark before;            /* matches only events before this position */
 	int64_t until_ms;                 /* matches only other lines with a spooled_at up to this */
 	uint64_t pending, events, others; /* counters for the caller */

@@ -336,6 +336,7 @@ bool hs_links_settle(struct hs_links *l)
 		if (link->verdict == HS_LINK_FOLLOWED && link->by->links > HS_LINKS_MAX)
 			link->verdict = HS_LINK_TOO_MANY;
 		who.derived = true;
+		who.deleted = link->by->deleted;
 		who.before = link->by->before;
 		who.until_ms = link->by->until_ms;
 		if (link->verdict == HS_LINK_FOLLOWED && !hs_subjects_add(l->subjects, &who, NULL))

@@ -289,6 +289,14 @@ static enum hs_result put_receipts(struct erase *x, const struct hs_erase_plan *
 	return hs_erasure_log_put(x->dir, plan->people, &receipt);
 }
 
+static void tell_database(void *context, const char *database)
+{
+	const struct erase *x = context;
+
+	if (x->how->tell_database != NULL)
+		x->how->tell_database(x->how->context, database);
+}
+
 /* Steps 3 to 5 of erase.h for a written plan. `again`: an earlier run has begun them. */
 static enum hs_result carry_out(struct erase *x, const struct hs_erase_plan *plan, bool again)
 {
@@ -301,6 +309,8 @@ static enum hs_result carry_out(struct erase *x, const struct hs_erase_plan *pla
 		r = hs_suppression_list_add(x->dir, plan->people);
 	if (r == HS_OK && !again)
 		r = put_receipts(x, plan, "begun");
+	if (r == HS_OK)
+		r = hs_erase_requests_put(x->dir, plan, tell_database, x);
 	if (r == HS_OK)
 		r = clean_all(x);
 	if (r != HS_OK || x->done->stopped || x->done->damaged > 0)
@@ -369,6 +379,7 @@ static enum hs_result work(struct erase *x)
 	bool any_left = false;
 	enum hs_result r = x->how->look_only ? HS_OK : seal(x);
 
+	plan.sealed_ms = hs_io_now();
 	if (r == HS_OK)
 		r = hs_erase_list_files(x);
 	if (r == HS_OK)
@@ -379,7 +390,8 @@ static enum hs_result work(struct erase *x)
 		return r;
 	if (x->how->look_only)
 		return clean_all(x);
-	r = hs_erase_plan_write(x->dir, x->rewrites, x->files.next, &plan);
+	plan.next = x->files.next;
+	r = hs_erase_plan_write(x->dir, x->rewrites, &plan);
 	if (r == HS_OK)
 		r = carry_out(x, &plan, false);
 	x->done->unfinished |= any_left;

@@ -10,8 +10,8 @@
  *	   (erase_plan.h): steps 3 to 5.
  *	2. Find the people of this run (with `aliases`: by the rules of links.h), and write them down
  *	   as a plan, synced.
- *	3. Suppress them if asked for (suppression_list.h), and log that the erasure has begun
- *	   (erasure_log.h).
+ *	3. Suppress them if asked for (suppression_list.h), log that the erasure has begun
+ *	   (erasure_log.h), and leave a request for each database of `hookspool load` (erase_requests.h).
  *	4. Replace each file that has lines about them by a clean copy (rewrite_log.h, so that cursors
  *	   stay valid), the events last and in their order. Store the ids of the removed events
  *	   (tombstones.h) before each file is replaced.
@@ -58,6 +58,8 @@ struct hs_eraser {
 	bool (*go_on)(void *context, uint64_t done, uint64_t all);
 	/* With `aliases`: called for each link that was found, followed or not. May be NULL. */
 	void (*tell_link)(void *context, const struct hs_link *link);
+	/* Called for each database that a request was left for; again for each plan. May be NULL. */
+	void (*tell_database)(void *context, const char *database);
 };
 
 /*

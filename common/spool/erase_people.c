@@ -51,7 +51,9 @@ static bool is_of_wanted_tenant(const struct erase *x, const struct hs_named *na
 
 static enum hs_result add_deleted(struct erase *x, const struct hs_named *named, struct hs_mark end)
 {
-	struct hs_subject who = { .kind = HS_SUBJECT_USER, .before = end, .until_ms = named->spooled_ms };
+	struct hs_subject who = {
+		.kind = HS_SUBJECT_USER, .deleted = true, .before = end, .until_ms = named->spooled_ms
+	};
 	struct hs_buf tenant = { 0 };
 	bool ok;
 

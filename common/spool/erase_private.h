@@ -7,7 +7,7 @@
 #include "base/log.h"
 #include "event/subject_match.h"
 #include "spool/admin/dead_letters.h"
-#include "spool/admin/erase_plan.h"
+#include "spool/admin/erase_requests.h"
 #include "spool/admin/erasure_log.h"
 #include "spool/admin/retention.h"
 #include "spool/admin/suppression_list.h"

@@ -448,19 +448,31 @@ check 'and the segment stays' cmp "$T/damaged.gz" "$(segment)"
 server_stop
 
 ### Databases ##########################################################
-# Erase does not reach them: it names those that may still have the person's rows.
-databases() { sed -n 's/.*the database of \[load\] \([a-z]*\) may.*/\1/p' "$T/err" | xargs; }
+# Those that have been loaded get a request each (tests/load/erase.sh).
+keeping() { sed -n 's/.*the database of \[load\] \([a-z]*\) keeps.*/\1/p' "$T/err" | xargs; }
+requests() { find "$S/spool/.hookspool/loads" -name '*@erase-*' 2>/dev/null | wc -l; }
 SETTINGS='auth = none
 [load]
 follows = sqlite:/nowhere/a.db
 ignores = sqlite:/nowhere/b.db on_delete=ignore'
 spool_start
 take "$(page b-1 anna)" >/dev/null
-hs erase --user anna --dry-run
-is 'a dry run names no database' "$CODE $(databases)" '0 '
 hs erase --user anna --json
-is 'erase names the databases of [load]' "$CODE $(sum .events) $(databases)" '0 1 follows ignores'
-hs erase --from-deletes
-is 'those of delete events are removed by a loader that follows them' "$CODE $(databases)" '0 ignores'
+is 'no database has been loaded' "$CODE $(sum .events) $(sum .databases) $(requests)" '0 1 [] 0'
+mkdir "$S/spool/.hookspool/loads"
+touch "$S"/spool/.hookspool/loads/{follows,ignores,.other}
+own -R "$S/spool/.hookspool/loads"
+take "$(page b-2 anna)" >/dev/null
+hs erase --user anna --dry-run --json
+is 'a dry run tells no database' "$CODE $(sum .databases) $(requests)" '0 [] 0'
+hs erase --user anna --json
+is 'erase leaves a request for each that has' "$CODE $(sum .events) $(sum .databases) $(requests)" '0 1 ["follows","ignores"] 2'
+hs erase --user nobody
+is 'and says so' "$(tail -n 1 <<<"$OUT") $(requests)" \
+	'to be erased in databases, too, by hookspool load when it runs: follows, ignores 4'
+take '{"type":"delete","messageId":"b-3","userId":"anna"}' >/dev/null
+hs erase --from-deletes --json
+is 'those of delete events are removed by a loader that follows them' \
+	"$CODE $(sum .deletes) $(sum .databases) $(keeping) $(requests)" '0 1 [] ignores 4'
 
 done_testing

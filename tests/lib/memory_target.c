@@ -283,8 +283,9 @@ static enum hs_target_result select_rows(struct hs_target *t, const struct hs_ta
 }
 
 static enum hs_target_result erase(struct hs_target *t, const struct hs_target_table *table, const char *key,
-                                   struct hs_slice value, struct hs_slice until, uint64_t *gone)
+                                   struct hs_slice value, const struct hs_target_limits *limits, uint64_t *gone)
 {
+	struct hs_slice until = limits->until;
 	struct memory_target *m = of(t);
 	size_t kept = 0;
 
@@ -292,10 +293,11 @@ static enum hs_target_result erase(struct hs_target *t, const struct hs_target_t
 		return failed(m);
 	for (size_t r = 0; r < m->now.rows; r++) {
 		struct memory_row row = m->now.row[r];
-		const char *at = value_of(&row, "uuid_ts");
+		const char *at = value_of(&row, "uuid_ts"), *user = value_of(&row, "user_id");
 		bool late = until.p != NULL && at != NULL && strncmp(at, until.p, until.n) > 0;
+		bool others = limits->without_user && user != NULL && user[0] != '\0';
 
-		if (strcmp(row.table, table->name) != 0 || !has(&row, key, value) || late) {
+		if (strcmp(row.table, table->name) != 0 || !has(&row, key, value) || late || others) {
 			m->now.row[kept++] = row;
 			continue;
 		}

@@ -428,6 +428,64 @@ TEST_WITH(delete_takes_what_came_before_it_and_nothing_else, make, end)
 	assert_int_equal(hs_loader_counts(f->loader).erased, 4);
 }
 
+static int erase(struct fixture *f, enum hs_subject_kind kind, const char *id, bool derived)
+{
+	struct hs_person person = { kind, hs_slice_str(id), HS_SLICE("2026-01-02T00:00:00.005Z"), derived };
+
+	return hs_loader_erase(f->loader, &person);
+}
+
+TEST_WITH(erase_takes_a_persons_rows_and_leaves_the_position, make, end)
+{
+	struct fixture *f = *state;
+
+	f->options.batch = 100;
+	assert_int_equal(start(f), 0);
+	assert_int_equal(add(f, record(f, "identify", 1, "\"user_id\":\"u1\",\"anonymous_id\":\"a1\",\"traits_a\":1")),
+	                 0);
+	assert_int_equal(add(f, record(f, "identify", 2, "\"user_id\":\"u2\",\"anonymous_id\":\"a1\",\"traits_a\":1")),
+	                 0);
+	assert_int_equal(add(f, record(f, "page", 3, "\"anonymous_id\":\"a1\"")), 0);
+	assert_int_equal(add(f, record(f, "page", 4, "\"anonymous_id\":\"a2\"")), 0);
+	assert_int_equal(add(f, record(f, "alias", 5, "\"user_id\":\"u2\",\"previous_id\":\"u1\"")), 0);
+	assert_int_equal(add(f, record(f, "page", 6, "\"user_id\":\"u1\",\"anonymous_id\":\"a1\"")), 0);
+	assert_int_equal(hs_loader_flush(f->loader), 0);
+
+	assert_int_equal(erase(f, HS_SUBJECT_USER, "u1", false), 0);
+	assert_int_equal(memory_target_rows(f->m, "identifies"), 1);
+	assert_int_equal(memory_target_rows(f->m, "users"), 1);
+	assert_int_equal(memory_target_rows(f->m, "aliases"), 0);
+	assert_non_null(memory_target_value(f->m, "pages", "m6", "id")); /* it came later */
+	assert_int_equal(erase(f, HS_SUBJECT_ANONYMOUS, "a1", true), 0);
+	assert_null(memory_target_value(f->m, "pages", "m3", "id"));
+	assert_non_null(memory_target_value(f->m, "identifies", "m2", "id")); /* it names another user */
+	assert_int_equal(erase(f, HS_SUBJECT_ANONYMOUS, "a1", false), 0);
+	assert_int_equal(memory_target_rows(f->m, "identifies"), 0);
+	assert_int_equal(memory_target_rows(f->m, "users"), 0);
+	assert_int_equal(memory_target_rows(f->m, "pages"), 2);
+	assert_int_equal(hs_loader_counts(f->loader).erased, 4);
+	assert_int_equal(f->m->committed.at.offset, 6);
+}
+
+TEST_WITH(erase_is_tried_again, make, end)
+{
+	static const unsigned calls[] = { MEMORY_BEGIN, MEMORY_ERASE, MEMORY_COMMIT };
+	struct fixture *f = *state;
+
+	assert_int_equal(start(f), 0);
+	for (unsigned i = 0; i < sizeof calls / sizeof *calls; i++) {
+		assert_int_equal(add_track(f, i, ""), 0);
+		assert_int_equal(hs_loader_flush(f->loader), 0);
+		f->m->fail = calls[i];
+		f->m->fail_in = 1;
+		f->m->fail_with = HS_TARGET_AWAY;
+		assert_int_equal(erase(f, HS_SUBJECT_USER, "u1", false), 0);
+		assert_int_equal(memory_target_rows(f->m, "bought"), 0);
+	}
+	f->m->committed.at.offset++; /* another loader's work */
+	assert_int_equal(erase(f, HS_SUBJECT_USER, "u1", false), EX_TEMPFAIL);
+}
+
 TEST_WITH(record_larger_than_a_batch_is_one_by_itself, make, end)
 {
 	struct fixture *f = *state;

@@ -110,9 +110,9 @@ static enum hs_target_result select_none(struct hs_target *t, const struct hs_ta
 }
 
 static enum hs_target_result erase(struct hs_target *t, const struct hs_target_table *table, const char *key,
-                                   struct hs_slice value, struct hs_slice until, uint64_t *gone)
+                                   struct hs_slice value, const struct hs_target_limits *limits, uint64_t *gone)
 {
-	(void)t, (void)table, (void)key, (void)value, (void)until, (void)gone;
+	(void)t, (void)table, (void)key, (void)value, (void)limits, (void)gone;
 	return HS_TARGET_OK;
 }
 

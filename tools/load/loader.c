@@ -2,7 +2,6 @@
 #include "base/io.h"
 #include "base/log.h"
 #include "tools/load/batch.h"
-#include "tools/load/people.h"
 #include "tools/load/row_values.h"
 
 #include <stdio.h>
@@ -393,7 +392,7 @@ static enum hs_target_result put_batch(struct hs_loader *l)
 	enum hs_target_result result;
 
 	if (l->batch.erases && !l->options->ignore_deletes)
-		result = hs_people_erase(l->people, &l->batch, &l->tried.erased);
+		result = hs_people_delete(l->people, &l->batch, &l->tried.erased);
 	else
 		result = put_rows(l);
 	if (result == HS_TARGET_OK)
@@ -416,20 +415,33 @@ static void tell_news(struct hs_loader *l)
 	hs_buf_reset(news);
 }
 
-/* Tries the batch once. *foreign: another loader moved the position. */
-static enum hs_target_result try_batch(struct hs_loader *l, bool *foreign)
+/* Connects and begins a transaction, after what tables and columns `batch` needs (NULL: an erase). */
+static enum hs_target_result begin(struct hs_loader *l, const struct hs_batch *batch, struct hs_target_position *at)
 {
-	struct hs_target_position at;
-	struct hs_position before = position_of(&l->at);
 	enum hs_target_result result = ensure_ready(l);
 
-	if (result == HS_TARGET_OK && !hs_people_prepare(l->people, &l->batch))
+	if (result == HS_TARGET_OK && !hs_people_prepare(l->people, batch))
 		result = HS_TARGET_FULL;
 	if (result == HS_TARGET_OK)
 		result = hs_catalogue_apply(&l->catalogue, l->target);
 	tell_news(l);
-	if (result == HS_TARGET_OK)
-		result = l->target->ops->begin(l->target, &at);
+	return result == HS_TARGET_OK ? l->target->ops->begin(l->target, at) : result;
+}
+
+/* Whether another loader moved the position that `begin` has read. */
+static bool is_foreign(const struct hs_loader *l, const struct hs_target_position *at)
+{
+	struct hs_position before = position_of(&l->at);
+
+	return at->found != l->at.found || (at->found && !is_at(at, &before));
+}
+
+/* Tries the batch once. *foreign: another loader moved the position. */
+static enum hs_target_result try_batch(struct hs_loader *l, bool *foreign)
+{
+	struct hs_target_position at;
+	enum hs_target_result result = begin(l, &l->batch, &at);
+
 	if (result != HS_TARGET_OK)
 		return result;
 	if (at.found && is_at(&at, &l->batch.record[l->batch.records - 1].after)) {
@@ -437,7 +449,7 @@ static enum hs_target_result try_batch(struct hs_loader *l, bool *foreign)
 		return HS_TARGET_OK;
 	}
 	l->tried = (struct hs_loader_counts){ .records = l->batch.records };
-	*foreign = at.found != l->at.found || (at.found && !is_at(&at, &before));
+	*foreign = is_foreign(l, &at);
 	result = *foreign ? HS_TARGET_OK : put_batch(l);
 	if (result != HS_TARGET_OK || *foreign)
 		l->target->ops->rollback(l->target);
@@ -487,6 +499,12 @@ static int after_failure(struct hs_loader *l, enum hs_target_result result, stru
 	return code;
 }
 
+static int end_for_foreign(const struct hs_loader *l)
+{
+	fprintf(stderr, "hookspool %s: another loader has this --name: stop one of them\n", l->options->command);
+	return EX_TEMPFAIL;
+}
+
 int hs_loader_flush(struct hs_loader *l)
 {
 	struct patience patience = { 0 };
@@ -497,11 +515,8 @@ int hs_loader_flush(struct hs_loader *l)
 	while (l->batch.records > 0 && code == 0) {
 		enum hs_target_result result = try_batch(l, &foreign);
 
-		if (foreign) {
-			fprintf(stderr, "hookspool %s: another loader has this --name: stop one of them\n",
-			        l->options->command);
-			return EX_TEMPFAIL;
-		}
+		if (foreign)
+			return end_for_foreign(l);
 		if (result == HS_TARGET_OK) {
 			tell_return(l, &patience);
 			done(l);
@@ -509,5 +524,46 @@ int hs_loader_flush(struct hs_loader *l)
 			code = after_failure(l, result, &patience);
 		}
 	}
+	return code;
+}
+
+/* --- a person -------------------------------------------------------------------------------------- */
+
+/* Tries it once: a transaction that leaves the position as it is. */
+static enum hs_target_result try_erase(struct hs_loader *l, const struct hs_person *person, bool *foreign)
+{
+	struct hs_target_position at;
+	uint64_t gone = 0;
+	enum hs_target_result result = begin(l, NULL, &at);
+
+	if (result != HS_TARGET_OK)
+		return result;
+	*foreign = is_foreign(l, &at);
+	if (!*foreign)
+		result = hs_people_erase(l->people, person, &gone);
+	if (result == HS_TARGET_OK && !*foreign)
+		result = l->target->ops->commit(l->target);
+	else
+		l->target->ops->rollback(l->target);
+	if (result == HS_TARGET_OK)
+		l->counts.erased += gone;
+	return result;
+}
+
+int hs_loader_erase(struct hs_loader *l, const struct hs_person *person)
+{
+	struct patience patience = { 0 };
+	enum hs_target_result result;
+	bool foreign = false;
+	int code;
+
+	do {
+		result = try_erase(l, person, &foreign);
+		if (foreign)
+			return end_for_foreign(l);
+		code = result == HS_TARGET_OK ? 0 : after_failure(l, result, &patience);
+	} while (result != HS_TARGET_OK && code == 0);
+	if (result == HS_TARGET_OK)
+		tell_return(l, &patience);
 	return code;
 }

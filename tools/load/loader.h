@@ -19,6 +19,7 @@
 
 #include "spool/position/rewrite_log.h"
 #include "tools/load/misfits.h"
+#include "tools/load/people.h"
 
 enum {
 	HS_LOADER_BYTES = 16 << 20, /* text of a batch */
@@ -76,6 +77,12 @@ size_t hs_loader_waiting(const struct hs_loader *loader);
  * message: EXIT_FAILURE if more than HS_LOADER_REFUSED rows were refused in a row, of which none becomes a dead letter.
  */
 int hs_loader_flush(struct hs_loader *loader);
+
+/*
+ * Deletes a person's rows, in a transaction of its own; nothing may wait. 0, and they are gone; or an exit code after
+ * a message.
+ */
+int hs_loader_erase(struct hs_loader *loader, const struct hs_person *person);
 
 struct hs_loader_counts hs_loader_counts(const struct hs_loader *loader);
 

@@ -25,8 +25,11 @@ struct hs_people {
 	struct hs_catalogue *catalogue;
 	struct hs_target *target;
 	struct hs_fold *fold;
-	char **id; /* those of one kind whose rows change */
-	size_t ids, cap;
+	/* Those of each kind whose rows change. */
+	struct ids {
+		char **id;
+		size_t count, cap;
+	} changed[KINDS];
 	struct hs_buf scratch;
 };
 
@@ -46,29 +49,31 @@ struct hs_people *hs_people_new(struct hs_catalogue *catalogue, struct hs_target
 	return p;
 }
 
-static void forget_ids(struct hs_people *p)
+static void forget_ids(struct ids *ids)
 {
-	while (p->ids > 0)
-		free(p->id[--p->ids]);
+	while (ids->count > 0)
+		free(ids->id[--ids->count]);
 }
 
 void hs_people_free(struct hs_people *p)
 {
 	if (p == NULL)
 		return;
-	forget_ids(p);
-	free(p->id);
+	for (int k = 0; k < KINDS; k++) {
+		forget_ids(&p->changed[k]);
+		free(p->changed[k].id);
+	}
 	hs_fold_free(p->fold);
 	hs_buf_free(&p->scratch);
 	free(p);
 }
 
-static bool add_id(struct hs_people *p, struct hs_slice id)
+static bool add_id(struct ids *ids, struct hs_slice id)
 {
-	if (!HS_ARRAY_ROOM(&p->id, p->ids, &p->cap))
+	if (!HS_ARRAY_ROOM(&ids->id, ids->count, &ids->cap))
 		return false;
-	p->id[p->ids] = strndup(id.p, id.n);
-	return p->id[p->ids] != NULL && ++p->ids > 0;
+	ids->id[ids->count] = strndup(id.p, id.n);
+	return ids->id[ids->count] != NULL && ++ids->count > 0;
 }
 
 /* The table of a kind, if it is known already; NULL: it is not. */
@@ -124,7 +129,9 @@ bool hs_people_prepare(struct hs_people *p, const struct hs_batch *batch)
 		struct hs_catalogue_table *from = known(p, kinds[k].from), *to;
 		bool full;
 
-		if (from == NULL || (!has_rows(batch, from) && !(batch->erases && known(p, kinds[k].to) != NULL)))
+		bool erases = batch == NULL || batch->erases;
+
+		if (from == NULL || !(erases ? known(p, kinds[k].to) != NULL : has_rows(batch, from)))
 			continue;
 		to = hs_catalogue_table(p->catalogue, hs_table_name(kinds[k].to), &full);
 		if (to == NULL || !copy_columns(p, from, to))
@@ -175,6 +182,7 @@ static enum hs_target_result put_person(struct hs_people *p, const struct hs_cat
 static enum hs_target_result remake(struct hs_people *p, const struct kind *kind, struct hs_slice id)
 {
 	const struct hs_catalogue_table *from = known(p, kind->from), *to = known(p, kind->to);
+	static const struct hs_target_limits all = { .person = false };
 	struct hs_fold_end how = { .numbers = p->target->ops->numbers };
 	char hashed[HASHED_ID];
 	enum hs_target_result result;
@@ -187,7 +195,7 @@ static enum hs_target_result remake(struct hs_people *p, const struct kind *kind
 	result = p->target->ops->select(p->target, &from->table, hs_fold_columns(p->fold),
 	                                hs_fold_column_count(p->fold), kind->key, id, hs_fold_add, p->fold);
 	if (result == HS_TARGET_OK)
-		result = p->target->ops->erase(p->target, &to->table, "id", how.id, HS_SLICE_NONE, &gone);
+		result = p->target->ops->erase(p->target, &to->table, "id", how.id, &all, &gone);
 	if (result != HS_TARGET_OK || hs_fold_is_empty(p->fold))
 		return result;
 	return put_person(p, to, &how);
@@ -198,16 +206,18 @@ static int by_text(const void *a, const void *b)
 	return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
-static enum hs_target_result remake_all(struct hs_people *p, const struct kind *kind)
+/* Makes the rows of those noted for a kind anew, and forgets them. */
+static enum hs_target_result remake_all(struct hs_people *p, int kind)
 {
+	struct ids *ids = &p->changed[kind];
 	enum hs_target_result result = HS_TARGET_OK;
 
-	if (p->ids > 1)
-		qsort(p->id, p->ids, sizeof *p->id, by_text);
-	for (size_t i = 0; i < p->ids && result == HS_TARGET_OK; i++)
-		if (i == 0 || strcmp(p->id[i - 1], p->id[i]) != 0)
-			result = remake(p, kind, hs_slice_str(p->id[i]));
-	forget_ids(p);
+	if (ids->count > 1)
+		qsort(ids->id, ids->count, sizeof *ids->id, by_text);
+	for (size_t i = 0; i < ids->count && result == HS_TARGET_OK; i++)
+		if (i == 0 || strcmp(ids->id[i - 1], ids->id[i]) != 0)
+			result = remake(p, &kinds[kind], hs_slice_str(ids->id[i]));
+	forget_ids(ids);
 	return result;
 }
 
@@ -237,10 +247,10 @@ enum hs_target_result hs_people_put(struct hs_people *p, const struct hs_batch *
 			if (batch->row[i].table->kind != kinds[k].from || batch->row[i].refused)
 				continue;
 			id = key_of(p, batch, &batch->row[i], kinds[k].key);
-			if (id.n > 0 && !add_id(p, id))
+			if (id.n > 0 && !add_id(&p->changed[k], id))
 				return HS_TARGET_FULL;
 		}
-		result = remake_all(p, &kinds[k]);
+		result = remake_all(p, k);
 	}
 	return result;
 }
@@ -255,27 +265,29 @@ static bool has_column(const struct hs_target_table *table, const char *name)
 	return false;
 }
 
-static bool note_group(void *context, const struct hs_slice *value)
+static bool note_id(void *context, const struct hs_slice *value)
 {
-	return value[0].p == NULL || add_id(context, value[0]);
+	return value[0].n == 0 || add_id(context, value[0]);
 }
 
-/* Notes the groups of the user, whose accounts lose what the user has said of them. */
-static enum hs_target_result note_groups(struct hs_people *p, struct hs_slice user)
+/* Notes the users or groups in the person's rows, whose own rows lose what those say. */
+static enum hs_target_result note_changed(struct hs_people *p, int kind, const char *key, struct hs_slice id)
 {
-	const struct hs_catalogue_table *groups = known(p, HS_TABLE_GROUPS);
+	const struct hs_catalogue_table *from = known(p, kinds[kind].from);
 
-	if (groups == NULL || !groups->exists)
+	if (from == NULL || !from->exists || !has_column(&from->table, key))
 		return HS_TARGET_OK;
-	for (size_t i = 0; i < groups->table.columns; i++)
-		if (strcmp(groups->table.column[i].name, "group_id") == 0)
-			return p->target->ops->select(p->target, &groups->table, &i, 1, "user_id", user, note_group, p);
+	for (size_t i = 0; i < from->table.columns; i++)
+		if (strcmp(from->table.column[i].name, kinds[kind].key) == 0)
+			return p->target->ops->select(p->target, &from->table, &i, 1, key, id, note_id,
+			                              &p->changed[kind]);
 	return HS_TARGET_OK;
 }
 
-static enum hs_target_result erase_rows(struct hs_people *p, struct hs_slice user, struct hs_slice until,
+static enum hs_target_result erase_rows(struct hs_people *p, const char *key, const struct hs_person *person,
                                         uint64_t *gone)
 {
+	struct hs_target_limits limits = { person->until, person->derived, true };
 	enum hs_target_result result = HS_TARGET_OK;
 
 	for (size_t i = 0; i < p->catalogue->tables && result == HS_TARGET_OK; i++) {
@@ -283,10 +295,30 @@ static enum hs_target_result erase_rows(struct hs_people *p, struct hs_slice use
 
 		if (!t->exists || !has_column(&t->table, "uuid_ts") || !has_column(&t->table, "user_id"))
 			continue;
-		result = p->target->ops->erase(p->target, &t->table, "user_id", user, until, gone);
+		if (has_column(&t->table, key))
+			result = p->target->ops->erase(p->target, &t->table, key, person->id, &limits, gone);
 		if (result == HS_TARGET_OK && t->kind == HS_TABLE_ALIASES)
-			result = p->target->ops->erase(p->target, &t->table, "previous_id", user, until, gone);
+			result = p->target->ops->erase(p->target, &t->table, "previous_id", person->id, &limits, gone);
 	}
+	return result;
+}
+
+enum hs_target_result hs_people_erase(struct hs_people *p, const struct hs_person *person, uint64_t *gone)
+{
+	bool is_user = person->kind == HS_SUBJECT_USER;
+	const char *key = is_user ? "user_id" : "anonymous_id";
+	enum hs_target_result result = HS_TARGET_OK;
+
+	if (is_user && !add_id(&p->changed[0], person->id))
+		result = HS_TARGET_FULL;
+	for (int k = is_user; k < KINDS && result == HS_TARGET_OK; k++)
+		result = note_changed(p, k, key, person->id);
+	if (result == HS_TARGET_OK)
+		result = erase_rows(p, key, person, gone);
+	for (int k = 0; k < KINDS && result == HS_TARGET_OK; k++)
+		result = remake_all(p, k);
+	for (int k = 0; k < KINDS; k++)
+		forget_ids(&p->changed[k]);
 	return result;
 }
 
@@ -308,21 +340,14 @@ static bool read_delete(struct hs_people *p, struct hs_slice line, struct hs_buf
 	return has_user && has_time;
 }
 
-enum hs_target_result hs_people_erase(struct hs_people *p, const struct hs_batch *batch, uint64_t *gone)
+enum hs_target_result hs_people_delete(struct hs_people *p, const struct hs_batch *batch, uint64_t *gone)
 {
 	struct hs_buf user = { 0 }, until = { 0 };
 	enum hs_target_result result = HS_TARGET_OK;
 
-	if (read_delete(p, batch->record[0].line, &user, &until)) {
-		result = note_groups(p, hs_buf_slice(&user));
-		if (result == HS_TARGET_OK)
-			result = erase_rows(p, hs_buf_slice(&user), hs_buf_slice(&until), gone);
-		if (result == HS_TARGET_OK)
-			result = remake_all(p, &kinds[1]);
-		if (result == HS_TARGET_OK)
-			result = remake(p, &kinds[0], hs_buf_slice(&user));
-	}
-	forget_ids(p);
+	if (read_delete(p, batch->record[0].line, &user, &until))
+		result = hs_people_erase(
+		    p, &(struct hs_person){ HS_SUBJECT_USER, hs_buf_slice(&user), hs_buf_slice(&until), false }, gone);
 	hs_buf_free(&user);
 	hs_buf_free(&until);
 	return result;

@@ -10,6 +10,7 @@
 #ifndef HS_PEOPLE_H
 #define HS_PEOPLE_H
 
+#include "event/data_subject.h"
 #include "tools/load/batch.h"
 
 struct hs_people;
@@ -19,19 +20,30 @@ struct hs_people *hs_people_new(struct hs_catalogue *catalogue, struct hs_target
 void hs_people_free(struct hs_people *people); /* NULL is fine */
 
 /*
- * Before the transaction of a batch with their rows or a delete: users gets the columns of identifies, accounts
- * those of groups. False: out of memory.
+ * Before the transaction of a batch with their rows or a delete, or (NULL) of hs_people_erase: users gets the columns
+ * of identifies, accounts those of groups. False: out of memory.
  */
 bool hs_people_prepare(struct hs_people *people, const struct hs_batch *batch);
 
 /* In the transaction, after the rows: makes the rows of all people in the batch anew. As the target's calls. */
 enum hs_target_result hs_people_put(struct hs_people *people, const struct hs_batch *batch);
 
+/* A person whose rows go. */
+struct hs_person {
+	enum hs_subject_kind kind;
+	struct hs_slice id;    /* as a text column has it */
+	struct hs_slice until; /* rows that were spooled up to then; p == NULL: all */
+	bool derived;          /* an anonymous id: rows that name a user stay */
+};
+
 /*
- * In the transaction of a batch that is a delete: removes the user's rows that were spooled up to then from
- * every table that has user_id and uuid_ts, and makes users and accounts anew from what is left.
+ * In a transaction: removes a person's rows from every table that has user_id and uuid_ts, and makes users and
+ * accounts anew from what is left. Adds the number of rows to *gone.
  */
-enum hs_target_result hs_people_erase(struct hs_people *people, const struct hs_batch *batch, uint64_t *gone);
+enum hs_target_result hs_people_erase(struct hs_people *people, const struct hs_person *person, uint64_t *gone);
+
+/* hs_people_erase for a batch that is a delete: of the user's rows that were spooled up to it. */
+enum hs_target_result hs_people_delete(struct hs_people *people, const struct hs_batch *batch, uint64_t *gone);
 
 /*
  * For --rebuild of `to`, users or accounts: the table whose rows theirs are made of, and its column of ids; that `to`

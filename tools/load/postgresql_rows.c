@@ -238,10 +238,10 @@ enum hs_target_result hs_postgresql_scan(struct hs_target *t, const struct hs_ta
 }
 
 enum hs_target_result hs_postgresql_erase(struct hs_target *t, const struct hs_target_table *table, const char *key,
-                                          struct hs_slice value, struct hs_slice until, uint64_t *gone)
+                                          struct hs_slice value, const struct hs_target_limits *limits, uint64_t *gone)
 {
 	struct hs_postgresql *s = of(t);
-	struct hs_slice values[] = { value, until };
+	struct hs_slice values[] = { value, limits->until };
 	PGresult *answer;
 	enum hs_target_result result;
 
@@ -249,9 +249,11 @@ enum hs_target_result hs_postgresql_erase(struct hs_target *t, const struct hs_t
 	hs_postgresql_begin_sql(s, "DELETE FROM ");
 	hs_postgresql_put_table(s, table->name);
 	put_where(s, table, key);
-	if (until.p != NULL)
+	if (limits->until.p != NULL)
 		hs_postgresql_put(s, " AND \"uuid_ts\" <= $2::timestamptz");
-	result = hs_postgresql_ask(s, values, until.p != NULL ? 2 : 1, &answer);
+	if (limits->without_user)
+		hs_postgresql_put(s, " AND coalesce(\"user_id\", '') = ''");
+	result = hs_postgresql_ask(s, values, limits->until.p != NULL ? 2 : 1, &answer);
 	if (result == HS_TARGET_OK)
 		*gone += strtoull(PQcmdTuples(answer), NULL, 10);
 	PQclear(answer);

@@ -15,6 +15,6 @@ enum hs_target_result hs_postgresql_scan(struct hs_target *t, const struct hs_ta
                                          size_t columns, struct hs_slice after, size_t rows,
                                          bool (*each)(void *context, const struct hs_slice *value), void *context);
 enum hs_target_result hs_postgresql_erase(struct hs_target *t, const struct hs_target_table *table, const char *key,
-                                          struct hs_slice value, struct hs_slice until, uint64_t *gone);
+                                          struct hs_slice value, const struct hs_target_limits *limits, uint64_t *gone);
 
 #endif

@@ -4,6 +4,7 @@
 #include "base/timestamp.h"
 #include "event/record_fields.h"
 #include "spool/admin/dead_letters.h"
+#include "tools/load/erase_requests.h"
 #include "tools/sink/pump.h"
 
 #include <inttypes.h>
@@ -21,6 +22,7 @@ struct load_sink {
 	int64_t first_ms;                  /* when the first record of the batch came; 0: the batch is empty */
 	struct hs_buf line;
 	struct hs_progress progress; /* while it follows; the pump shows the others */
+	struct hs_load_requests requests;
 };
 
 static struct load_sink *of(struct hs_sink *sink)
@@ -80,6 +82,34 @@ static int begin_anew(struct load_sink *s, struct hs_sink_start *start)
 	return result == HS_OK ? 0 : hs_event_source_result(source, result);
 }
 
+/* A dry run has no cursor, and leaves no trace. */
+static bool erases(const struct load_sink *s)
+{
+	return hs_pump_reads(s->pump)->source.cursor != NULL;
+}
+
+/*
+ * From now on an erase tells this database. The reader opens its segment anew, since the one that it has may be the
+ * file before an erase that did not.
+ */
+static int begin_requests(struct load_sink *s)
+{
+	struct hs_reader *reader = hs_pump_reads(s->pump)->source.reader;
+	int code;
+
+	s->requests = (struct hs_load_requests){ .dir = hs_reader_dir(reader),
+		                                 .loader = s->loader,
+		                                 .database = s->target->name,
+		                                 .tenant = s->options.tenant,
+		                                 .ignore_deletes = s->options.loader.ignore_deletes,
+		                                 .quiet = s->options.quiet,
+		                                 .command = s->options.loader.command };
+	code = hs_load_requests_begin(&s->requests);
+	if (code == 0)
+		hs_reader_start(reader, hs_reader_position(reader));
+	return code;
+}
+
 static int open_sink(struct hs_sink *sink, struct hs_sink_start *start)
 {
 	struct load_sink *s = of(sink);
@@ -105,6 +135,10 @@ static int open_sink(struct hs_sink *sink, struct hs_sink_start *start)
 		start->position = (struct hs_position){ at.number, at.offset, at.edit, at.before };
 	}
 	hs_loader_begin_at(s->loader, &at);
+	if (erases(s))
+		code = begin_requests(s);
+	if (code != 0)
+		return code;
 	if (s->options.loader.watch)
 		hs_progress_begin(&s->progress);
 	return at.found ? 0 : begin_anew(s, start);
@@ -163,6 +197,20 @@ void hs_sink_load_sum_up(struct hs_sink *sink)
 	hs_buf_free(&misfits);
 }
 
+/* Carries out requests of `hookspool erase`, now and then, or `now`. Everything before `done` is in the database. */
+static void look_for_requests(struct load_sink *s, struct hs_position done, bool now)
+{
+	if (erases(s) && s->sink.code == 0 && (now || hs_load_requests_due(&s->requests) == 0))
+		s->sink.code = hs_load_requests_look(&s->requests, done);
+}
+
+/* Looks where everything that the reader has returned is in the database, if it is. */
+static void look_at_end(struct load_sink *s, bool now)
+{
+	if (hs_loader_waiting(s->loader) == 0)
+		look_for_requests(s, hs_reader_position(hs_pump_reads(s->pump)->source.reader), now);
+}
+
 static bool write_batch(struct load_sink *s)
 {
 	double behind = s->progress.terminal ? age_of(hs_loader_last(s->loader)) : 0;
@@ -175,7 +223,8 @@ static bool write_batch(struct load_sink *s)
 		return false;
 	s->written = s->added;
 	show(s, behind);
-	return true;
+	look_for_requests(s, s->written, false);
+	return s->sink.code == 0;
 }
 
 static bool offer(struct hs_sink *sink, const struct hs_offered *record)
@@ -204,24 +253,31 @@ static void flush(struct hs_sink *sink, unsigned partition)
 	(void)partition;
 	if (s->options.loader.once && s->first_ms != 0 && hs_pump_input_is_through(hs_pump_reads(s->pump)))
 		write_batch(s);
+	look_at_end(s, false);
+}
+
+/* Milliseconds until the batch is written; it has records. */
+static int64_t until_write(const struct load_sink *s)
+{
+	int64_t left = s->first_ms + s->options.every_ms - hs_io_now_monotonic();
+
+	return left > 0 ? left : 0;
 }
 
 static int64_t due(const struct hs_sink *sink)
 {
 	const struct load_sink *s = (const struct load_sink *)sink;
-	int64_t left;
 
-	if (s->first_ms == 0)
-		return -1;
-	left = s->first_ms + s->options.every_ms - hs_io_now_monotonic();
-	return left > 0 ? left : 0;
+	if (s->first_ms != 0)
+		return until_write(s);
+	return erases(s) ? hs_load_requests_due(&s->requests) : -1;
 }
 
 static void collect(struct hs_sink *sink, struct hs_pump *pump)
 {
 	struct load_sink *s = of(sink);
 
-	if (s->first_ms != 0 && due(sink) == 0 && !write_batch(s))
+	if (s->first_ms != 0 && until_write(s) == 0 && !write_batch(s))
 		return;
 	if (s->written.number > 0)
 		hs_pump_ack_to(pump, s->written);
@@ -233,6 +289,8 @@ static bool drain(struct hs_sink *sink, int64_t ms)
 
 	if (ms != 0 && hs_loader_waiting(s->loader) > 0 && sink->code == 0)
 		write_batch(s);
+	if (s->options.loader.once && hs_pump_input_is_through(hs_pump_reads(s->pump)))
+		look_at_end(s, true);
 	return true;
 }
 
@@ -254,8 +312,9 @@ void hs_sink_load_pump(struct hs_sink *sink, struct hs_pump *pump)
 struct hs_loader_counts hs_sink_load_counts(const struct hs_sink *sink)
 {
 	const struct load_sink *s = (const struct load_sink *)sink;
+	struct hs_loader_counts none = { 0 };
 
-	return s->loader == NULL ? (struct hs_loader_counts){ 0 } : hs_loader_counts(s->loader);
+	return s->loader == NULL ? none : hs_loader_counts(s->loader);
 }
 
 struct hs_sink *hs_sink_load_new(const struct hs_sink_load_options *options, struct hs_target *target)

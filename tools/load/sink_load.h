@@ -13,7 +13,8 @@ struct hs_sink_load_options {
 	const char *to;                  /* for messages and dead letters: the URL */
 	int64_t every_ms;                /* a batch is written this long after its first record */
 	bool quiet;                      /* no summary, and nothing while it follows but errors */
-	const char *since;               /* where to begin at the very first start; NULL: the oldest event */
+	const char *tenant; /* whose records are loaded; "": those without one; NULL: there are no tenants */
+	const char *since;  /* where to begin at the very first start; NULL: the oldest event */
 };
 
 /* Copies the options; what they point to, and the target, must outlive it. NULL: out of memory. */

@@ -61,6 +61,13 @@ struct hs_target_rows {
 	const struct hs_slice *value;
 };
 
+/* Which rows of a person are deleted; zeroed: all. */
+struct hs_target_limits {
+	struct hs_slice until; /* uuid_ts <= until; NULL: any */
+	bool without_user;     /* only those in which user_id is NULL or empty */
+	bool person;           /* it is a person's: nothing of the rows may stay in the database's files */
+};
+
 struct hs_target;
 
 struct hs_target_ops {
@@ -111,9 +118,9 @@ struct hs_target_ops {
 	enum hs_target_result (*scan)(struct hs_target *t, const struct hs_target_table *table, const size_t *column,
 	                              size_t columns, struct hs_slice after, size_t rows,
 	                              bool (*each)(void *context, const struct hs_slice *value), void *context);
-	/* Deletes the rows WHERE key = value and uuid_ts <= until (NULL: all); adds their number to *gone. */
+	/* Deletes the rows WHERE `key` = value, within the limits; adds their number to *gone. */
 	enum hs_target_result (*erase)(struct hs_target *t, const struct hs_target_table *table, const char *key,
-	                               struct hs_slice value, struct hs_slice until, uint64_t *gone);
+	                               struct hs_slice value, const struct hs_target_limits *limits, uint64_t *gone);
 	/*
 	 * For --retype. retype_begin begins a transaction in which nobody else writes the table, as far as the database
 	 * can see to that, and adds the column `_retype` of the new type unless it is there. `update` overwrites the

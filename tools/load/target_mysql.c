@@ -524,7 +524,7 @@ static enum hs_target_result select_rows(struct hs_target *t, const struct hs_ta
 }
 
 static enum hs_target_result erase(struct hs_target *t, const struct hs_target_table *table, const char *key,
-                                   struct hs_slice value, struct hs_slice until, uint64_t *gone)
+                                   struct hs_slice value, const struct hs_target_limits *limits, uint64_t *gone)
 {
 	struct hs_mysql *m = hs_mysql_of(t);
 	enum hs_target_result result;
@@ -532,10 +532,12 @@ static enum hs_target_result erase(struct hs_target *t, const struct hs_target_t
 	hs_mysql_say(m, "DELETE FROM ");
 	hs_mysql_put_name(m, table->name);
 	put_where(m, key, value);
-	if (until.p != NULL) {
+	if (limits->until.p != NULL) {
 		hs_buf_put_slice(&m->sql, HS_SLICE(" AND `uuid_ts` <= "));
-		put_value(m, HS_COLUMN_TIMESTAMP, until);
+		put_value(m, HS_COLUMN_TIMESTAMP, limits->until);
 	}
+	if (limits->without_user)
+		hs_buf_put_slice(&m->sql, HS_SLICE(" AND coalesce(`user_id`, '') = ''"));
 	result = hs_mysql_run(m);
 	if (result == HS_TARGET_OK)
 		*gone += mysql_affected_rows(m->my);

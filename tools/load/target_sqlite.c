@@ -338,8 +338,9 @@ static enum hs_target_result update(struct hs_target *t, const struct hs_target_
 }
 
 static enum hs_target_result erase(struct hs_target *t, const struct hs_target_table *table, const char *key,
-                                   struct hs_slice value, struct hs_slice until, uint64_t *gone)
+                                   struct hs_slice value, const struct hs_target_limits *limits, uint64_t *gone)
 {
+	struct hs_slice until = limits->until;
 	struct hs_sqlite *s = hs_sqlite_of(t);
 	sqlite3_stmt *statement;
 	enum hs_target_result result;
@@ -349,6 +350,8 @@ static enum hs_target_result erase(struct hs_target *t, const struct hs_target_t
 	hs_sql_put_name(&s->sql, hs_slice_str(table->name), '"');
 	hs_sql_put_where(&s->sql, key, '"');
 	hs_buf_put_slice(&s->sql, until.p != NULL ? HS_SLICE("?1 AND \"uuid_ts\" <= ?2") : HS_SLICE("?1"));
+	if (limits->without_user)
+		hs_buf_put_slice(&s->sql, HS_SLICE(" AND coalesce(\"user_id\", '') = ''"));
 	result = hs_sqlite_prepare(s, &statement);
 	if (result != HS_TARGET_OK)
 		return result;
@@ -357,7 +360,7 @@ static enum hs_target_result erase(struct hs_target *t, const struct hs_target_t
 		sqlite3_bind_text64(statement, 2, until.p, until.n, SQLITE_STATIC, SQLITE_UTF8);
 	result = hs_sqlite_result(s, sqlite3_step(statement));
 	sqlite3_finalize(statement);
-	s->erased = s->erased || until.p != NULL;
+	s->erased = s->erased || limits->person;
 	if (result == HS_TARGET_OK)
 		*gone += (uint64_t)sqlite3_changes64(s->db);
 	return result;

@@ -161,13 +161,14 @@ static enum hs_target_result try_rows(struct trial *t)
 	struct hs_target_rows rows = {
 		.table = &t->table, .column = columns, .columns = 2, .rows = 1, .value = values
 	};
+	struct hs_target_limits none = { .person = false };
 	uint64_t gone = 0;
 	enum hs_target_result result = ops->insert(t->target, &rows);
 
 	if (result == HS_TARGET_OK)
 		result = ops->upsert(t->target, &rows);
 	if (result == HS_TARGET_OK)
-		result = ops->erase(t->target, &t->table, "id", values[0], HS_SLICE_NONE, &gone);
+		result = ops->erase(t->target, &t->table, "id", values[0], &none, &gone);
 	if (result == HS_TARGET_OK && gone != 1) {
 		snprintf(t->target->message, sizeof t->target->message, "a row that was written was not there");
 		return HS_TARGET_BROKEN;

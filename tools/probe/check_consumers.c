@@ -8,6 +8,7 @@
 #include "spool/read/reader.h"
 #include "spool/shared/spool_dir.h"
 #include "tools/report/bar_table.h"
+#include "tools/report/erase_waiting.h"
 #include "tools/report/filter.h"
 
 #include <inttypes.h>
@@ -16,7 +17,8 @@
 
 enum {
 	DAY_MS = 86400000,
-	STALE_DAYS = 3, /* longer than a weekend */
+	STALE_DAYS = 3,         /* longer than a weekend */
+	ERASE_LATE_MS = 3600000 /* longer than cron takes to come back */
 };
 
 struct waiting {
@@ -77,6 +79,31 @@ static bool check_cursor(void *context, const struct hs_cursor_info *info)
 	return true;
 }
 
+/* Names the databases that still have rows of people whom an erase has removed from the spool. */
+static enum hs_result check_erases(struct hs_findings *report, const struct hs_spool_dir *dir)
+{
+	struct hs_erase_waiting waiting;
+	enum hs_result r = hs_erase_waiting_read(&waiting, dir);
+
+	for (size_t i = 0; i < waiting.count; i++) {
+		const char *database = waiting.list[i].database;
+		char since[HS_TIMESTAMP_TEXT + 1];
+		bool late = hs_io_now() - waiting.list[i].since_ms > ERASE_LATE_MS;
+
+		hs_timestamp_text(waiting.list[i].since_ms, since);
+		if (late)
+			hs_findings_warn(report, "load",
+			                 "run hookspool load of that database; its messages say why it cannot erase",
+			                 "%s: waiting requests of hookspool erase: %zu, the oldest of %s", database,
+			                 waiting.list[i].requests, since);
+		else
+			hs_findings_ok(report, "load", "%s: waiting requests of hookspool erase: %zu, the oldest of %s",
+			               database, waiting.list[i].requests, since);
+	}
+	hs_erase_waiting_free(&waiting);
+	return r;
+}
+
 void hs_check_cursors(struct hs_findings *report, const struct hs_settings *settings, int dir)
 {
 	struct waiting w = { .report = report, .settings = settings, .dir = dir };
@@ -90,6 +117,8 @@ void hs_check_cursors(struct hs_findings *report, const struct hs_settings *sett
 	w.sealed = list;
 	if (r == HS_OK)
 		r = hs_cursor_list(o.dir.private_dir, check_cursor, &w);
+	if (r == HS_OK)
+		r = check_erases(report, &o.dir);
 	if (r != HS_OK)
 		hs_findings_warn(report, "cursor", hs_result_info(r)->remedy, "cannot be read");
 	free(list);

@@ -3,6 +3,7 @@
 #include "base/file_replace.h"
 #include "base/log.h"
 #include "spool/admin/dead_letters.h"
+#include "spool/admin/erase_requests.h"
 #include "spool/admin/retention.h"
 #include "spool/position/cursor.h"
 #include "spool/position/rewrite_log.h"
@@ -20,7 +21,7 @@
 
 enum { COPY_BYTES = 1 << 18, LOCK_MS = 10000 };
 static const char COPY[] = "backup-new"; /* an unfinished copy, in the backup's .hookspool */
-static const char *const FIRST[] = { "cursors", "imports" };
+static const char *const FIRST[] = { "cursors", "imports", HS_LOADS_FOLDER };
 enum { FOLDERS = sizeof FIRST / sizeof FIRST[0] };
 
 struct names {

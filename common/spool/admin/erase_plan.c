@@ -1,6 +1,7 @@
 #include "spool/admin/erase_plan.h"
 #include "base/array.h"
 #include "base/file_replace.h"
+#include "base/hash.h"
 #include "base/hex.h"
 #include "base/json_writer.h"
 #include "base/log.h"
@@ -8,11 +9,13 @@
 #include "spool/file/line_reader.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 static const char NEW[] = HS_ERASE_PLAN_PREFIX "-new";
-enum { PLANS_MAX = 1000000 };
+enum { PLANS_MAX = 1000000, CHECK_TEXT = 32 };
+#define CHECK "{\"check\":\"%016" PRIx64 "\"}"
 
 /* --- names -------------------------------------------------------------------- */
 
@@ -110,9 +113,13 @@ static void put_head(struct hs_buf *out, const struct hs_erase_plan *plan, int64
 	hs_timestamp_text(now, text);
 	hs_json_writer_object(&w, NULL);
 	hs_json_writer_uint(&w, "plan", 1);
+	hs_json_writer_text(&w, "name", hs_slice_str(plan->id));
+	hs_json_writer_text(&w, "spool", hs_slice_str(plan->spool));
 	hs_json_writer_text(&w, "by", plan->from_deletes ? HS_SLICE("delete") : HS_SLICE("command"));
 	hs_json_writer_bool(&w, "suppress", plan->suppress);
 	hs_json_writer_text(&w, "planned_at", hs_slice_str(text));
+	hs_json_writer_uint(&w, "next", plan->next);
+	hs_json_writer_uint(&w, "sealed_ms", (uint64_t)plan->sealed_ms);
 	hs_json_writer_uint(&w, "people", plan->people->count);
 	hs_json_writer_end(&w, '}');
 	hs_buf_putc(out, '\n');
@@ -128,6 +135,7 @@ static void put_person(struct hs_buf *out, const struct hs_subject *who, struct 
 	if (who->tenant != NULL)
 		hs_json_writer_text(&w, "tenant", hs_slice_str(who->tenant));
 	hs_json_writer_bool(&w, "derived", who->derived);
+	hs_json_writer_bool(&w, "deleted", who->deleted);
 	hs_json_writer_uint(&w, "segment", before.number);
 	hs_json_writer_uint(&w, "offset", before.offset);
 	hs_json_writer_uint(&w, "edit", before.edit);
@@ -140,7 +148,7 @@ static void put_person(struct hs_buf *out, const struct hs_subject *who, struct 
  * Under the lock of the rewrite log, so that "edit" fits the files as they are. Suppressed people have
  * no limits, for some of their events may come before suppression takes effect.
  */
-static void put_people(struct hs_buf *out, struct hs_rewrite_log *rewrites, uint64_t next, int64_t now,
+static void put_people(struct hs_buf *out, struct hs_rewrite_log *rewrites, int64_t now,
                        const struct hs_erase_plan *plan)
 {
 	for (size_t i = 0; i < plan->people->count; i++) {
@@ -149,13 +157,32 @@ static void put_people(struct hs_buf *out, struct hs_rewrite_log *rewrites, uint
 		int64_t until_ms = who->until_ms;
 		bool is_limited = !plan->suppress || who->derived;
 
-		if (before.number >= next && is_limited)
-			before = (struct hs_position){ .number = next };
+		if (before.number >= plan->next && is_limited)
+			before = (struct hs_position){ .number = plan->next };
 		if (until_ms == INT64_MAX && is_limited)
 			until_ms = now;
 		before.edit = hs_rewrite_log_number(rewrites, before.number);
 		put_person(out, who, before, until_ms);
 	}
+}
+
+/* The hash after one more line. */
+static uint64_t add_to_check(uint64_t check, struct hs_slice line)
+{
+	return hs_hash(line.p, line.n, check);
+}
+
+static void put_check(struct hs_buf *out)
+{
+	uint64_t check = 0;
+
+	for (size_t at = 0; at < out->n && hs_buf_ok(out);) {
+		const char *line = out->p + at, *end = memchr(line, '\n', out->n - at);
+
+		check = add_to_check(check, hs_slice(line, (size_t)(end - line)));
+		at = (size_t)(end + 1 - out->p);
+	}
+	hs_buf_printf(out, CHECK "\n", check);
 }
 
 /* Removes the plan again if its name cannot be synced: no line has gone yet. */
@@ -176,7 +203,7 @@ static enum hs_result publish(int private_dir, struct hs_slice text, char name[s
 	return HS_OK;
 }
 
-enum hs_result hs_erase_plan_write(const struct hs_spool_dir *dir, struct hs_rewrite_log *rewrites, uint64_t next,
+enum hs_result hs_erase_plan_write(const struct hs_spool_dir *dir, struct hs_rewrite_log *rewrites,
                                    struct hs_erase_plan *plan)
 {
 	struct hs_buf text = { 0 };
@@ -185,9 +212,12 @@ enum hs_result hs_erase_plan_write(const struct hs_spool_dir *dir, struct hs_rew
 
 	if (r != HS_OK)
 		return r;
+	snprintf(plan->id, sizeof plan->id, "%016" PRIx64, hs_io_random());
+	snprintf(plan->spool, sizeof plan->spool, "%s", dir->history.id);
 	put_head(&text, plan, now);
-	put_people(&text, rewrites, next, now, plan);
+	put_people(&text, rewrites, now, plan);
 	hs_rewrite_log_release(rewrites);
+	put_check(&text);
 	r = hs_buf_ok(&text) ? publish(dir->private_dir, hs_buf_slice(&text), plan->name) : HS_E_MEMORY;
 	hs_buf_free(&text);
 	return r;
@@ -196,12 +226,14 @@ enum hs_result hs_erase_plan_write(const struct hs_spool_dir *dir, struct hs_rew
 /* --- reading --------------------------------------------------------------------------- */
 
 struct reading {
-	struct hs_rewrite_log *rewrites;
+	struct hs_rewrite_log *rewrites; /* NULL: positions stay as they are */
 	struct hs_json json;
 	struct hs_buf id, tenant;
 	struct hs_erase_plan *plan;
 	uint64_t people; /* as the head says */
 	size_t read;
+	uint64_t check; /* of the lines so far */
+	bool has_head, is_whole;
 };
 
 /* The token of a member; 0: none. */
@@ -269,13 +301,35 @@ static char *get_tenant(struct reading *x)
 	return x->tenant.p;
 }
 
+/* Copies a string of at most `most` bytes. */
+static bool get_word(const struct hs_json *json, struct hs_slice name, size_t most, char *to)
+{
+	uint32_t token = member(json, name);
+	struct hs_slice text;
+
+	if (token == 0 || json->tok[token].kind != HS_JSON_STRING)
+		return false;
+	text = hs_json_inner(json, token);
+	if (text.n > most)
+		return false;
+	memcpy(to, text.p, text.n);
+	to[text.n] = '\0';
+	return true;
+}
+
 static bool read_head(struct reading *x)
 {
-	uint64_t version;
+	uint64_t version, sealed;
 
 	if (!get_number(&x->json, HS_SLICE("plan"), &version) || version != 1 ||
+	    !get_word(&x->json, HS_SLICE("name"), sizeof x->plan->id - 1, x->plan->id) ||
+	    strspn(x->plan->id, "0123456789abcdef") != HS_ERASE_PLAN_ID ||
+	    !get_word(&x->json, HS_SLICE("spool"), sizeof x->plan->spool - 1, x->plan->spool) ||
+	    !get_number(&x->json, HS_SLICE("next"), &x->plan->next) ||
+	    !get_number(&x->json, HS_SLICE("sealed_ms"), &sealed) ||
 	    !get_number(&x->json, HS_SLICE("people"), &x->people))
 		return false;
+	x->plan->sealed_ms = (int64_t)sealed;
 	x->plan->from_deletes = is_word(&x->json, HS_SLICE("by"), HS_SLICE("\"delete\""));
 	x->plan->suppress = is_word(&x->json, HS_SLICE("suppress"), HS_SLICE("true"));
 	return true;
@@ -295,13 +349,14 @@ static enum hs_result read_person(struct reading *x)
 	    !get_number(&x->json, HS_SLICE("edit"), &before.edit) ||
 	    !get_number(&x->json, HS_SLICE("until_ms"), &until))
 		return HS_E_IO;
-	r = hs_rewrite_log_translate(x->rewrites, &before);
+	r = x->rewrites == NULL ? HS_OK : hs_rewrite_log_translate(x->rewrites, &before);
 	if (r != HS_OK)
 		return r;
 	who.id = x->id.p;
 	who.n = x->id.n;
 	who.tenant = get_tenant(x);
 	who.derived = is_word(&x->json, HS_SLICE("derived"), HS_SLICE("true"));
+	who.deleted = is_word(&x->json, HS_SLICE("deleted"), HS_SLICE("true"));
 	who.before = (struct hs_mark){ before.number, before.offset };
 	who.until_ms = (int64_t)until;
 	if (!hs_buf_ok(&x->id) || !hs_buf_ok(&x->tenant) || !hs_subjects_add(x->plan->people, &who, NULL))
@@ -310,39 +365,67 @@ static enum hs_result read_person(struct reading *x)
 	return HS_OK;
 }
 
+/* Takes a line; nothing may follow the one with the check. */
+static enum hs_result read_line(struct reading *x, struct hs_slice line)
+{
+	char check[CHECK_TEXT];
+	enum hs_result r;
+
+	if (x->is_whole)
+		return HS_E_IO;
+	snprintf(check, sizeof check, CHECK, x->check);
+	x->is_whole = hs_slice_eq(line, hs_slice_str(check));
+	x->check = add_to_check(x->check, line);
+	if (x->is_whole)
+		return HS_OK;
+	r = hs_json_document(&x->json, line);
+	if (r != HS_OK)
+		return r == HS_E_MEMORY ? r : HS_E_IO;
+	if (x->has_head)
+		return read_person(x);
+	x->has_head = true;
+	return read_head(x) ? HS_OK : HS_E_IO;
+}
+
 static enum hs_result read_lines(struct reading *x, struct hs_line_reader *lines)
 {
 	enum hs_result r = HS_OK;
 	struct hs_slice line;
-	bool is_head = true;
 	int more = 0;
 
-	while (r == HS_OK && (more = hs_line_reader_next(lines, &line)) == 1) {
-		r = hs_json_document(&x->json, line);
-		if (r == HS_OK && is_head)
-			r = read_head(x) ? HS_OK : HS_E_IO;
-		else if (r == HS_OK)
-			r = read_person(x);
-		else if (r != HS_E_MEMORY)
-			r = HS_E_IO;
-		is_head = false;
-	}
+	while (r == HS_OK && (more = hs_line_reader_next(lines, &line)) == 1)
+		r = read_line(x, line);
 	if (r != HS_OK)
 		return r;
-	return more == 0 && !is_head && x->read == x->people ? HS_OK : HS_E_IO;
+	return more == 0 && x->is_whole && x->read == x->people ? HS_OK : HS_E_IO;
+}
+
+static enum hs_result read_file(int folder, const char *name, struct reading *x)
+{
+	struct hs_line_reader lines = { 0 };
+	int fd = hs_io_open_read(folder, name);
+	enum hs_result r = HS_E_IO;
+
+	if (fd >= 0) {
+		hs_line_reader_start(&lines, fd, 0, UINT64_MAX);
+		r = read_lines(x, &lines);
+		hs_io_close(fd);
+	}
+	hs_line_reader_free(&lines);
+	hs_json_free(&x->json);
+	hs_buf_free(&x->id);
+	hs_buf_free(&x->tenant);
+	return r;
 }
 
 enum hs_result hs_erase_plan_read(const struct hs_spool_dir *dir, struct hs_rewrite_log *rewrites, const char *name,
                                   struct hs_erase_plan *plan)
 {
 	struct reading x = { .rewrites = rewrites, .plan = plan };
-	struct hs_line_reader lines = { 0 };
-	int fd = hs_io_open_read(dir->private_dir, name);
-	enum hs_result r = fd < 0 ? HS_E_IO : hs_rewrite_log_share(rewrites);
+	enum hs_result r = hs_rewrite_log_share(rewrites);
 
 	if (r == HS_OK) {
-		hs_line_reader_start(&lines, fd, 0, UINT64_MAX);
-		r = read_lines(&x, &lines);
+		r = read_file(dir->private_dir, name, &x);
 		hs_rewrite_log_release(rewrites);
 	}
 	if (r == HS_E_IO)
@@ -350,14 +433,15 @@ enum hs_result hs_erase_plan_read(const struct hs_spool_dir *dir, struct hs_rewr
 		       "erase: .hookspool/%s, the plan of an interrupted erase, cannot be read: "
 		       "remove it, and erase its people by their ids again",
 		       name);
-	if (fd >= 0)
-		hs_io_close(fd);
 	snprintf(plan->name, sizeof plan->name, "%s", name);
-	hs_line_reader_free(&lines);
-	hs_json_free(&x.json);
-	hs_buf_free(&x.id);
-	hs_buf_free(&x.tenant);
 	return r;
+}
+
+enum hs_result hs_erase_plan_read_copy(int folder, const char *name, struct hs_erase_plan *plan)
+{
+	struct reading x = { .plan = plan };
+
+	return read_file(folder, name, &x);
 }
 
 /* --- removing ------------------------------------------------------------------------------ */
