@@ -17,6 +17,7 @@ struct hs_catalogue_options {
 struct hs_catalogue_table {
 	struct hs_target_table table;
 	enum hs_table_kind kind;
+	size_t index;    /* in the catalogue */
 	bool exists;     /* in the database … */
 	size_t present;  /* … with so many of its columns: those after them are new */
 	bool complete;   /* it has the columns of its kind, present or new … */
@@ -30,6 +31,8 @@ struct hs_catalogue {
 	const struct hs_catalogue_options *options;
 	struct hs_catalogue_table **table;
 	size_t tables, cap;
+	uint32_t *slot; /* 1 + index of a table, by hash of its name; 0: free; `slots` is a power of two */
+	size_t slots;
 	size_t columns_max;               /* the database's own */
 	struct hs_buf name;               /* scratch */
 	uint64_t new_tables, new_columns; /* made so far */
